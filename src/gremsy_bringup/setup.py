@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: Apache-2.0
+from setuptools import find_packages, setup
+
+package_name = 'gremsy_bringup'
+
+setup(
+    name=package_name,
+    version='0.1.0',
+    packages=find_packages(exclude=['test']),
+    package_data={'': ['py.typed']},
+    data_files=[
+        ('share/ament_index/resource_index/packages', ['resource/' + package_name]),
+        ('share/' + package_name, ['package.xml']),
+    ],
+    install_requires=['setuptools'],
+    zip_safe=False,
+    maintainer='Gremsy vision suite maintainers',
+    maintainer_email='maintainers@gremsy-vision.invalid',
+    description='Launch files, configuration, the loop container, the demo and doctor of the Gremsy vision suite.',
+    license='Apache-2.0',
+    entry_points={
+        'console_scripts': [
+            'container = gremsy_bringup.container:main',
+            'run = gremsy_bringup.run:main',
+            'demo = gremsy_bringup.demo:main',
+            'doctor = gremsy_bringup.doctor:main',
+        ],
+        'gremsy.components': [
+            'recorder = gremsy_bringup.recorder_node:RecorderNode',
+        ],
+    },
+)

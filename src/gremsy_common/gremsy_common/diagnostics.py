@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a node counts about itself: stage latencies, rates, drops, errors; `suite_node` publishes it at 1 Hz."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+# Enough for a p99 of 10 s at 50 Hz; older samples say nothing about now.
+_WINDOW_SAMPLES = 512
+_ERROR_SHOWN_FOR_S = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class LatencyPercentiles:
+    """Milliseconds, over the last samples of a stage."""
+
+    p50_ms: float
+    p99_ms: float
+    samples: int
+
+
+class StageStatistics:
+    """Latency and rate of one stage; written by a worker, read by the diagnostics timer."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._latencies_ms: deque[float] = deque(maxlen=_WINDOW_SAMPLES)
+        self._count = 0
+        self._count_at_last_rate = 0
+        self._last_rate_at_s = time.monotonic()
+
+    def record(self, latency_ns: int) -> None:
+        """One item went through; its latency is now minus its stamp, or the stage's own duration."""
+        with self._lock:
+            self._latencies_ms.append(latency_ns * 1e-6)
+            self._count += 1
+
+    def percentiles(self) -> LatencyPercentiles | None:
+        """None before the first item."""
+        with self._lock:
+            if not self._latencies_ms:
+                return None
+            values = np.array(self._latencies_ms)
+        p50, p99 = np.percentile(values, [50, 99])
+        return LatencyPercentiles(float(p50), float(p99), len(values))
+
+    def take_rate_hz(self) -> float:
+        """Items per second since this was last asked."""
+        now = time.monotonic()
+        with self._lock:
+            rate = (self._count - self._count_at_last_rate) / max(1e-6, now - self._last_rate_at_s)
+            self._count_at_last_rate, self._last_rate_at_s = self._count, now
+        return rate
+
+
+class NodeDiagnostics:
+    """Everything one node says of itself."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._stages: dict[str, StageStatistics] = {}
+        self._counters: Counter[str] = Counter()
+        self._last_error = ''
+        self._last_error_at_s = float('-inf')
+
+    def stage(self, name: str) -> StageStatistics:
+        """The statistics of the stage of that name, made at the first call."""
+        with self._lock:
+            return self._stages.setdefault(name, StageStatistics())
+
+    def count(self, name: str, by: int = 1) -> int:
+        """Add to a counter (drops, decode errors, refused commands ...); its new value."""
+        with self._lock:
+            self._counters[name] += by
+            return self._counters[name]
+
+    @property
+    def counters(self) -> Mapping[str, int]:
+        """A copy."""
+        with self._lock:
+            return dict(self._counters)
+
+    def note_error(self, sentence: str) -> None:
+        """Keep the sentence as the last error."""
+        with self._lock:
+            self._last_error = sentence
+            self._last_error_at_s = time.monotonic()
+
+    @property
+    def last_error(self) -> str:
+        """The last error's sentence, empty when there was none."""
+        return self._last_error
+
+    @property
+    def recent_error(self) -> bool:
+        """Whether the last error is younger than ten seconds: the node is then shown as warning."""
+        return time.monotonic() - self._last_error_at_s < _ERROR_SHOWN_FOR_S
+
+    def values(self) -> dict[str, str]:
+        """Key and value rows for a DiagnosticStatus; asking starts a new rate interval."""
+        rows: dict[str, str] = {}
+        with self._lock:
+            stages = dict(self._stages)
+        for name, stage in stages.items():
+            rows[f'{name} rate (Hz)'] = f'{stage.take_rate_hz():.1f}'
+            percentiles = stage.percentiles()
+            if percentiles is not None:
+                rows[f'{name} latency p50 (ms)'] = f'{percentiles.p50_ms:.2f}'
+                rows[f'{name} latency p99 (ms)'] = f'{percentiles.p99_ms:.2f}'
+        rows.update({name: str(value) for name, value in sorted(self.counters.items())})
+        rows['last error'] = self._last_error
+        return rows

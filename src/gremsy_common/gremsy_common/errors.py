@@ -1,0 +1,15 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The root of the suite's own exceptions.
+
+SuiteError
+├── parameters.ParameterError      a parameter has a value that it may not have
+├── truth_ring.TruthUnavailable    no simulated payload writes under that name
+├── instance_lock.AlreadyRunning   a node of that full name runs on this machine
+└── (packages)                     a model, a video source, a gimbal link that cannot be used
+"""
+
+from __future__ import annotations
+
+
+class SuiteError(Exception):
+    """One clear sentence for the user: it names the thing and the way out, so it is shown without a traceback."""

@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The main function of every process that runs nodes: start, wait for the signal, stop in order, exit status.
+
+0: stopped by a signal. 1: it broke while running. 2: it could not start as configured; starting it again the same way
+cannot help, so a supervisor should not.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from types import FrameType
+from typing import Any
+
+import rclpy
+from rclpy.signals import SignalHandlerOptions
+
+from gremsy_common.errors import SuiteError
+from gremsy_common.node_host import NodeHost
+from gremsy_common.suite_node import SuiteNode
+
+NodeFactory = Callable[[NodeHost], SuiteNode[Any]]
+
+EXIT_STOPPED = 0
+EXIT_BROKEN = 1
+EXIT_MISCONFIGURED = 2
+
+
+def run_nodes(factories: Sequence[NodeFactory], arguments: Sequence[str] | None = None) -> int:
+    """Run the nodes in this process until SIGINT or SIGTERM; the exit status."""
+    stop = threading.Event()
+
+    def on_signal(_number: int, _frame: FrameType | None) -> None:
+        stop.set()
+
+    # rclpy's own handlers invalidate the context before anybody could send a last zero-rate burst.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, on_signal)
+    try:
+        rclpy.init(
+            args=list(arguments) if arguments is not None else None, signal_handler_options=SignalHandlerOptions.NO
+        )
+    except Exception as error:  # noqa: BLE001 rcl raises several unrelated types for arguments it cannot read
+        return _say(EXIT_MISCONFIGURED, f'ROS 2 does not accept these arguments: {_first_line(error)}')
+    host = NodeHost()
+    nodes: list[SuiteNode[Any]] = []
+    status = EXIT_STOPPED
+    try:
+        for factory in factories:
+            nodes.append(factory(host))
+        for node in nodes:
+            if stop.is_set():
+                break
+            node.start()
+        host.start(nodes, on_crash=stop.set)
+        while not stop.wait(timeout=1.0):  # a bare wait() would not let Python's signal handlers run everywhere
+            continue
+        if host.crash is not None:
+            status = _say(EXIT_BROKEN, f'The executor ended: {type(host.crash).__name__}: {host.crash}')
+    except SuiteError as error:
+        status = _say(EXIT_MISCONFIGURED, str(error))
+    finally:
+        host.stop()
+        for node in reversed(nodes):
+            node.close()
+        host.shutdown()
+        rclpy.shutdown()
+    return status
+
+
+def run_node(node_type: NodeFactory, arguments: Sequence[str] | None = None) -> None:
+    """`main` of a node's own executable: never returns."""
+    sys.exit(run_nodes([node_type], arguments))
+
+
+def _say(status: int, sentence: str) -> int:
+    print(sentence, file=sys.stderr, flush=True)
+    return status
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

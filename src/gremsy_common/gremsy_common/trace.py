@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A record of what happened to which frame and when, for reports and benchmarks: one JSON object a line.
+
+Every event carries the capture stamp of the frame that it is about, so the files of several processes are joined by it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Protocol, TextIO
+
+
+class Trace(Protocol):
+    """Where events go."""
+
+    def event(self, kind: str, stamp_ns: int, **values: Any) -> None:
+        """Something happened to the frame captured at `stamp_ns`; `values` are plain numbers, strings or lists."""
+
+    def flush(self) -> None:
+        """Write out what is held back."""
+
+    def close(self) -> None:
+        """Write out the rest; later events are dropped."""
+
+
+class NoTrace:
+    """Nobody asked for a trace."""
+
+    def event(self, kind: str, stamp_ns: int, **values: Any) -> None:
+        """Nothing."""
+
+    def flush(self) -> None:
+        """Nothing."""
+
+    def close(self) -> None:
+        """Nothing."""
+
+
+class FileTrace:
+    """Appends to `<directory>/<name>-<pid>.jsonl`; events wait in memory until `flush`, once a second."""
+
+    def __init__(self, directory: Path, name: str) -> None:
+        self.path = directory / f'{name}-{os.getpid()}.jsonl'
+        self._lock = threading.Lock()
+        self._lines: list[str] = []
+        self._file: TextIO | None = None
+
+    def open(self) -> None:
+        """Make the folder and the file (OSError where that cannot be)."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self._file = self.path.open('a', encoding='utf-8')
+
+    def event(self, kind: str, stamp_ns: int, **values: Any) -> None:
+        """Keep one line; about 10 us."""
+        line = json.dumps({'kind': kind, 'stamp_ns': stamp_ns, 'at_ns': time.time_ns(), **values})
+        with self._lock:
+            self._lines.append(line)
+
+    def flush(self) -> None:
+        """Write the lines kept so far."""
+        with self._lock:
+            lines, self._lines = self._lines, []
+            if self._file is not None and lines:
+                self._file.write('\n'.join(lines) + '\n')
+                self._file.flush()
+
+    def close(self) -> None:
+        """Write the rest and close."""
+        self.flush()
+        with self._lock:
+            if self._file is not None:
+                self._file.close()
+                self._file = None
+
+
+def read_trace(directory: Path) -> Iterator[dict[str, Any]]:
+    """Every event of every file in the folder, in no order; a last line cut off by a kill is left out."""
+    for path in sorted(directory.glob('*.jsonl')):
+        with path.open(encoding='utf-8') as file:
+            for line in file:
+                if line.endswith('\n'):
+                    yield json.loads(line)

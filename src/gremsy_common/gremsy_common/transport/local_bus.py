@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The hand-over of objects between nodes of one process, by resolved topic name."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+Deliver = Callable[[Any], None]
+Changed = Callable[[], None]
+
+
+@dataclass(frozen=True, slots=True)
+class LocalLink:
+    """A topic that has a publisher in this process, and how many of the process's own subscribers it feeds."""
+
+    name: str
+    publishers: int
+    subscribers: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LocalSubscriber:
+    """One subscriber: where items go, and what to call when the number of local publishers has changed."""
+
+    deliver: Deliver
+    publishers_changed: Changed
+
+
+class _Channel:
+    """One topic name. `subscribers` is replaced, never changed, so that publishing needs no lock."""
+
+    __slots__ = ('item_type', 'publishers', 'subscribers')
+
+    def __init__(self, item_type: type[Any]) -> None:
+        self.item_type = item_type
+        self.publishers = 0
+        self.subscribers: tuple[LocalSubscriber, ...] = ()
+
+
+class LocalBus:
+    """Connects the publishers and subscribers of one process.
+
+    `publish` runs the subscribers' `deliver` in the publisher's thread: by the suite's rule they only store the item.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._channels: dict[str, _Channel] = {}
+
+    def add_publisher(self, name: str, item_type: type[Any]) -> None:
+        """Announce a publisher; subscribers of the name are told.
+
+        Raises:
+            TypeError: when the name already carries items of another type.
+        """
+        with self._lock:
+            channel = self._channel(name, item_type)
+            channel.publishers += 1
+            subscribers = channel.subscribers
+        _tell(subscribers)
+
+    def remove_publisher(self, name: str) -> None:
+        """Take back one announcement; subscribers of the name are told."""
+        with self._lock:
+            channel = self._channels[name]
+            channel.publishers -= 1
+            subscribers = channel.subscribers
+        _tell(subscribers)
+
+    def add_subscriber(self, name: str, item_type: type[Any], subscriber: LocalSubscriber) -> None:
+        """Start to deliver items of that name.
+
+        Raises:
+            TypeError: when the name already carries items of another type.
+        """
+        with self._lock:
+            self._channel(name, item_type).subscribers += (subscriber,)
+
+    def remove_subscriber(self, name: str, subscriber: LocalSubscriber) -> None:
+        """Stop to deliver."""
+        with self._lock:
+            channel = self._channels[name]
+            channel.subscribers = tuple(each for each in channel.subscribers if each is not subscriber)
+
+    def publish(self, name: str, item: object) -> int:
+        """Hand the item itself to every local subscriber; how many there were."""
+        subscribers = self._channels[name].subscribers
+        for subscriber in subscribers:
+            subscriber.deliver(item)
+        return len(subscribers)
+
+    def subscriber_count(self, name: str) -> int:
+        """Local subscribers of that name."""
+        channel = self._channels.get(name)
+        return len(channel.subscribers) if channel else 0
+
+    def publisher_count(self, name: str) -> int:
+        """Local publishers of that name."""
+        channel = self._channels.get(name)
+        return channel.publishers if channel else 0
+
+    def links(self) -> tuple[LocalLink, ...]:
+        """The topics that are handed over inside this process; `ros2 topic info` cannot show them."""
+        with self._lock:
+            return tuple(
+                LocalLink(name, channel.publishers, len(channel.subscribers))
+                for name, channel in sorted(self._channels.items())
+                if channel.publishers and channel.subscribers
+            )
+
+    def _channel(self, name: str, item_type: type[Any]) -> _Channel:
+        channel = self._channels.setdefault(name, _Channel(item_type))
+        if channel.item_type is not item_type:
+            raise TypeError(
+                f'Topic {name} carries {channel.item_type.__name__} in this process, not {item_type.__name__}: '
+                'remap one of the two.'
+            )
+        return channel
+
+
+def _tell(subscribers: tuple[LocalSubscriber, ...]) -> None:
+    for subscriber in subscribers:
+        subscriber.publishers_changed()

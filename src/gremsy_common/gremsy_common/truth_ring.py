@@ -1,0 +1,188 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The simulated payload's true state in shared memory, for the `sim:` camera and the benchmarks only.
+
+One writer, any number of readers, no lock: the writer fills the next slot, then publishes its index; a reader copies
+slots and looks again whether the writer came round in the meantime.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gremsy_common.errors import SuiteError
+
+_MAGIC = 0x47524D5331  # "GRMS1"
+_SAMPLE = np.dtype(
+    [
+        ('stamp_ns', '<i8'),
+        ('azimuth_rad', '<f8'),
+        ('tilt_rad', '<f8'),
+        ('azimuth_rate_rad_s', '<f8'),
+        ('tilt_rate_rad_s', '<f8'),
+        ('zoom', '<f8'),
+    ]
+)
+_HEADER = np.dtype([('magic', '<i8'), ('capacity', '<i8'), ('written', '<i8')])
+_DIRECTORY = Path('/dev/shm')  # noqa: S108 shared memory, not a temporary file
+
+
+class TruthUnavailable(SuiteError):
+    """There is no simulated payload writing under that name."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrueState:
+    """True optical axis and zoom at one time; angles as in `rotations` (azimuth left +, tilt down +)."""
+
+    stamp_ns: int
+    azimuth_rad: float
+    tilt_rad: float
+    azimuth_rate_rad_s: float
+    tilt_rate_rad_s: float
+    zoom: float
+
+    def at(self, stamp_ns: int) -> TrueState:
+        """The state carried on at its own rates to another time close by."""
+        dt_s = (stamp_ns - self.stamp_ns) * 1e-9
+        return TrueState(
+            stamp_ns,
+            self.azimuth_rad + self.azimuth_rate_rad_s * dt_s,
+            self.tilt_rad + self.tilt_rate_rad_s * dt_s,
+            self.azimuth_rate_rad_s,
+            self.tilt_rate_rad_s,
+            self.zoom,
+        )
+
+
+def ring_path(name: str) -> Path:
+    """Where the ring of that name lives."""
+    if not name or '/' in name:
+        raise ValueError(f"'{name}' cannot name a truth ring: use letters, digits, '-' and '_'.")
+    return _DIRECTORY / f'gremsy-truth-{name}'
+
+
+class TruthRingWriter:
+    """Creates the ring and writes samples; `close` removes it."""
+
+    def __init__(self, name: str, capacity: int = 4096) -> None:
+        self._path = ring_path(name)
+        self._capacity = capacity
+        self._memory: mmap.mmap | None = None
+
+    def open(self) -> None:
+        """Create the shared memory, replacing what a killed writer left behind."""
+        size = _HEADER.itemsize + self._capacity * _SAMPLE.itemsize
+        self._path.unlink(missing_ok=True)
+        descriptor = os.open(self._path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600)
+        try:
+            os.ftruncate(descriptor, size)
+            self._memory = mmap.mmap(descriptor, size)
+        finally:
+            os.close(descriptor)
+        self._header = np.frombuffer(self._memory, dtype=_HEADER, count=1)
+        self._samples = np.frombuffer(self._memory, dtype=_SAMPLE, offset=_HEADER.itemsize)
+        self._header['capacity'] = self._capacity
+        self._header['magic'] = _MAGIC
+
+    def write(self, state: TrueState) -> None:
+        """Append one sample; stamps must not go back."""
+        written = int(self._header['written'][0])
+        self._samples[written % self._capacity] = (
+            state.stamp_ns,
+            state.azimuth_rad,
+            state.tilt_rad,
+            state.azimuth_rate_rad_s,
+            state.tilt_rate_rad_s,
+            state.zoom,
+        )
+        self._header['written'] = written + 1
+
+    def close(self) -> None:
+        """Remove the ring; readers that have it mapped keep their last view."""
+        if self._memory is None:
+            return
+        del self._header, self._samples
+        self._memory.close()
+        self._memory = None
+        self._path.unlink(missing_ok=True)
+
+    def __enter__(self) -> TruthRingWriter:
+        self.open()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class TruthRingReader:
+    """Reads the newest state, or the history that is still in the ring."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._path = ring_path(name)
+        self._memory: mmap.mmap | None = None
+
+    def open(self) -> None:
+        """Map the ring.
+
+        Raises:
+            TruthUnavailable: when no simulated payload writes under that name.
+        """
+        try:
+            with self._path.open('rb') as file:
+                self._opened_inode = os.fstat(file.fileno()).st_ino
+                self._memory = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        except (OSError, ValueError) as error:
+            raise TruthUnavailable(
+                f"No simulated payload writes its true attitude under '{self._name}': "
+                'start `sim_payload` with the same `truth_ring`, or use another source than `sim:`.'
+            ) from error
+        self._header = np.frombuffer(self._memory, dtype=_HEADER, count=1)
+        self._samples = np.frombuffer(self._memory, dtype=_SAMPLE, offset=_HEADER.itemsize)
+
+    def newest(self) -> TrueState | None:
+        """The newest sample, None before the first."""
+        while True:
+            written = int(self._header['written'][0])
+            if written == 0:
+                return None
+            sample = self._samples[(written - 1) % len(self._samples)].copy()
+            if int(self._header['written'][0]) - written < len(self._samples) - 1:
+                return TrueState(*sample.item())
+
+    def since(self, stamp_ns: int) -> NDArray[np.void]:
+        """All samples in the ring newer than `stamp_ns`, oldest first, as a structured array."""
+        written = int(self._header['written'][0])
+        capacity = len(self._samples)
+        first = max(0, written - capacity)
+        copy = self._samples[np.arange(first, written) % capacity].copy()
+        # Samples that the writer may have begun to overwrite while they were copied are left out.
+        overwritten = max(0, int(self._header['written'][0]) + 1 - capacity - first)
+        copy = copy[overwritten:]
+        return copy[copy['stamp_ns'] > stamp_ns]
+
+    def replaced(self) -> bool:
+        """True when the payload was restarted and writes to a new ring (or none) under the same name."""
+        if self._memory is None:
+            return True
+        try:
+            return self._path.stat().st_ino != self._opened_inode
+        except OSError:
+            return True
+
+    def close(self) -> None:
+        """Unmap."""
+        if self._memory is None:
+            return
+        del self._header, self._samples
+        self._memory.close()
+        self._memory = None

@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A thread that repeats one step until it is told to stop, and survives what the step raises."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+# A step that fails at once and always must not eat a core.
+_PAUSE_AFTER_ERROR_S = 0.05
+
+
+class Worker:
+    """Runs `step()` over and over; `step` must return within about half a second (take with a timeout)."""
+
+    def __init__(self, name: str, step: Callable[[], None], on_error: Callable[[Exception], None]) -> None:
+        self.name = name
+        self._step = step
+        self._on_error = on_error
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def stop(self, timeout_s: float = 3.0) -> bool:
+        """Ask the thread to end after its present step and wait for it; False when it did not end in time."""
+        self._stop.set()
+        if self._thread.is_alive() and self._thread is not threading.current_thread():
+            self._thread.join(timeout_s)
+        return not self._thread.is_alive()
+
+    @property
+    def stopping(self) -> bool:
+        """True once `stop` was called."""
+        return self._stop.is_set()
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            try:
+                self._step()
+            except Exception as error:  # noqa: BLE001 one bad frame must not end the loop; it is counted and said
+                self._on_error(error)
+                self._stop.wait(_PAUSE_AFTER_ERROR_S)
