@@ -41,9 +41,11 @@ class ParameterMeta:
             return 'one of ' + ', '.join(self.choices)
         if self.low is None and self.high is None:
             return ''
-        low = '' if self.low is None else f'{self.low:g}'
-        high = '' if self.high is None else f'{self.high:g}'
-        return f'{low} .. {high}'
+        if self.high is None:
+            return f'{self.low:g} or more'
+        if self.low is None:
+            return f'{self.high:g} or less'
+        return f'{self.low:g} .. {self.high:g}'
 
 
 def param(

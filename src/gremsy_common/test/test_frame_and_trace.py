@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: Apache-2.0
+import numpy as np
+import pytest
+
+from gremsy_common.diagnostics import NodeDiagnostics
+from gremsy_common.frame import Frame, lock_read_only
+from gremsy_common.instance_lock import AlreadyRunning, InstanceLock
+from gremsy_common.trace import FileTrace, read_trace
+from gremsy_common.truth_ring import TrueState, TruthRingReader, TruthRingWriter, TruthUnavailable
+
+
+def test_locked_frame_cannot_be_written_through_its_base():
+    base = np.zeros((480, 1000, 3), np.uint8)
+    frame = Frame(lock_read_only(base[:, 100:740]), 1, 'eo')
+    assert (frame.width, frame.height) == (640, 480)
+    for array in (frame.image, frame.image.base):
+        with pytest.raises(ValueError, match='read-only'):
+            array[0, 0] = 1
+
+
+def test_trace_comes_back_and_a_cut_line_is_left_out(tmp_path):
+    trace = FileTrace(tmp_path, 'node')
+    trace.open()
+    trace.event('seen', 42, score=0.5)
+    trace.close()
+    with trace.path.open('a') as file:
+        file.write('{"kind": "cut')
+    events = list(read_trace(tmp_path))
+    assert [(each['kind'], each['stamp_ns'], each['score']) for each in events] == [('seen', 42, 0.5)]
+
+
+def test_one_name_is_held_once(tmp_path):
+    first = InstanceLock('/robot/eo/camera', 7, tmp_path)
+    first.acquire()
+    with pytest.raises(AlreadyRunning) as refused:
+        InstanceLock('/robot/eo/camera', 7, tmp_path).acquire()
+    assert str(refused.value).startswith(
+        'A node named /robot/eo/camera already runs on this machine in ROS domain 7 (process '
+    )
+    InstanceLock('/robot/eo/camera', 8, tmp_path).acquire()
+    first.release()
+    again = InstanceLock('/robot/eo/camera', 7, tmp_path)
+    again.acquire()
+    again.release()
+
+
+def test_truth_ring_gives_the_newest_and_the_history():
+    with TruthRingWriter('unit-test', capacity=8) as writer:
+        reader = TruthRingReader('unit-test')
+        reader.open()
+        assert reader.newest() is None
+        for step in range(20):
+            writer.write(TrueState(step, step * 0.1, 0.0, 0.0, 0.0, 1.0))
+        assert reader.newest() == TrueState(19, pytest.approx(1.9), 0.0, 0.0, 0.0, 1.0)
+        # Of the 8 slots, one may be under the writer's hand.
+        assert reader.since(15)['stamp_ns'].tolist() == [16, 17, 18, 19]
+        assert not reader.replaced()
+    assert reader.replaced()
+    reader.close()
+
+
+def test_true_state_is_carried_on_at_its_own_rates():
+    state = TrueState(0, 1.0, 0.5, 0.2, -0.1, 2.0).at(500_000_000)
+    assert (state.azimuth_rad, state.tilt_rad) == (pytest.approx(1.1), pytest.approx(0.45))
+
+
+def test_missing_ring_says_what_to_start():
+    with pytest.raises(TruthUnavailable) as missing:
+        TruthRingReader('nobody').open()
+    assert str(missing.value) == (
+        "No simulated payload writes its true attitude under 'nobody': "
+        'start `sim_payload` with the same `truth_ring`, or use another source than `sim:`.'
+    )
+
+
+def test_diagnostics_show_percentiles_and_the_last_error():
+    diagnostics = NodeDiagnostics()
+    for latency_ms in range(1, 101):
+        diagnostics.stage('inference').record(latency_ms * 1_000_000)
+    diagnostics.count('dropped frames', 3)
+    diagnostics.note_error('Boo.')
+    values = diagnostics.values()
+    assert values['inference latency p50 (ms)'] == '50.50'
+    assert values['dropped frames'] == '3'
+    assert values['last error'] == 'Boo.'
+    assert diagnostics.recent_error

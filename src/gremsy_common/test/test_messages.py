@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every conversion there and back; needs the built workspace (sensor_msgs, vision_msgs)."""
+
+import numpy as np
+import pytest
+
+pytest.importorskip('vision_msgs.msg', reason='the workspace is not built: run ./gremsy setup')
+
+from sensor_msgs.msg import CameraInfo, Image, Imu, JointState
+
+from gremsy_common import topics
+from gremsy_common.camera_model import CameraModel
+from gremsy_common.detections import Detections, Target, Tracks
+from gremsy_common.frame import Frame
+from gremsy_common.gimbal_state import GimbalAttitude, RateSetpoint, ZoomState
+from gremsy_common.messages.camera_info import StampedCamera
+from gremsy_common.messages.detection import Labels, Pipeline, PixelChoice
+from gremsy_common.messages.image import frame_from_image
+
+STAMP = 1_700_000_000_123_456_789
+
+
+def there_and_back(topic, item):
+    return topic.from_message(topic.to_message(item))
+
+
+def test_image_keeps_every_pixel_and_its_stamp():
+    pixels = np.random.default_rng(1).integers(0, 255, (7, 5, 3), dtype=np.uint8)
+    frame = there_and_back(topics.IMAGE_RAW, Frame(pixels, STAMP, 'eo'))
+    assert np.array_equal(frame.image, pixels)
+    assert (frame.stamp_ns, frame.frame_id, frame.encoding) == (STAMP, 'eo', 'bgr8')
+    assert not frame.image.flags.writeable
+
+
+def test_padded_rows_are_cut():
+    message = Image(width=2, height=2, step=8, encoding='bgr8')
+    message.data.frombytes(bytes(range(16)))
+    assert frame_from_image(message).image.tolist() == [[[0, 1, 2], [3, 4, 5]], [[8, 9, 10], [11, 12, 13]]]
+
+
+def test_rgb_becomes_bgr():
+    message = Image(width=1, height=1, step=3, encoding='rgb8')
+    message.data.frombytes(bytes([1, 2, 3]))
+    assert frame_from_image(message).image.tolist() == [[[3, 2, 1]]]
+
+
+@pytest.mark.parametrize(
+    ('width', 'height', 'step', 'size', 'sentence'),
+    [
+        (0, 2, 0, 0, 'the image is 0x2 px: it has no pixels.'),
+        (2, 2, 6, 11, '11 bytes with a step of 6 are not a 2x2 bgr8 image.'),
+        (2, 2, 5, 12, '12 bytes with a step of 5 are not a 2x2 bgr8 image.'),
+    ],
+)
+def test_image_that_does_not_fit_its_header_is_refused(width, height, step, size, sentence):
+    message = Image(width=width, height=height, step=step, encoding='bgr8')
+    message.data.frombytes(bytes(size))
+    with pytest.raises(ValueError, match='image') as refused:
+        frame_from_image(message)
+    assert str(refused.value) == sentence
+
+
+BOXES = np.array([[1.0, 2.0, 3.0, 6.0], [10.5, 0.0, 20.0, 5.25]])
+SCORES = np.array([0.9, 0.25])
+LABELS = np.array(['person', 'dog'])
+
+
+def test_detections_keep_boxes_scores_and_names():
+    message = topics.DETECTIONS.to_message(Detections(STAMP, 'eo', BOXES, SCORES, LABELS))
+    assert [each.id for each in message.detections] == ['', '']
+    assert message.detections[0].header == message.header
+    back = topics.DETECTIONS.from_message(message)
+    assert back.boxes_px == pytest.approx(BOXES)
+    assert back.scores == pytest.approx(SCORES)
+    assert back.labels.tolist() == ['person', 'dog']
+    assert back.stamp_ns == STAMP
+
+
+def test_nothing_seen_is_an_empty_array_with_the_images_header():
+    back = there_and_back(topics.DETECTIONS, Detections.empty(STAMP, 'eo'))
+    assert (len(back), back.stamp_ns, back.frame_id) == (0, STAMP, 'eo')
+
+
+def test_detection_without_a_hypothesis_has_score_zero():
+    message = topics.DETECTIONS.to_message(Detections(STAMP, 'eo', BOXES, SCORES, LABELS))
+    message.detections[1].results.clear()
+    back = topics.DETECTIONS.from_message(message)
+    assert (back.scores[1], back.labels[1]) == (0.0, '')
+
+
+def test_tracks_and_target_keep_their_numbers():
+    back = there_and_back(topics.TRACKS, Tracks(STAMP, 'eo', BOXES, SCORES, LABELS, np.array([7, 12])))
+    assert back.ids.tolist() == [7, 12]
+    target = there_and_back(topics.TARGET, Target(STAMP, 'eo', 7, 'person', 0.9, BOXES[0]))
+    assert (target.id, target.label, target.box_px.tolist()) == (7, 'person', BOXES[0].tolist())
+
+
+def test_camera_keeps_its_principal_point_across_the_half_pixel():
+    camera = StampedCamera(STAMP, 'eo', CameraModel(640, 480, 600.0, 601.0, 320.0, 240.0, (0.1, 0.0, 0.0, 0.0, 0.0)))
+    message = topics.CAMERA_INFO.to_message(camera)
+    assert message.k[2] == 319.5  # ROS counts pixel centres
+    assert topics.CAMERA_INFO.from_message(message) == camera
+
+
+def test_uncalibrated_camera_comes_through_unusable():
+    assert not topics.CAMERA_INFO.from_message(CameraInfo(width=640, height=480)).model.usable
+
+
+def test_gimbal_state_survives():
+    quaternion = np.array([0.8, 0.0, 0.6, 0.0])
+    back = there_and_back(topics.GIMBAL_ATTITUDE, GimbalAttitude(STAMP, 'cam', quaternion, np.array([0.0, 0.1, -0.2])))
+    assert back.level_from_camera_wxyz == pytest.approx(quaternion)
+    assert back.rate_rad_s == pytest.approx([0.0, 0.1, -0.2])
+    setpoint = RateSetpoint(STAMP, 'level', 0.25, -0.5)
+    message = topics.GIMBAL_SETPOINT.to_message(setpoint)
+    assert (message.twist.angular.z, message.twist.angular.y, message.twist.angular.x) == (0.25, -0.5, 0.0)
+    assert topics.GIMBAL_SETPOINT.from_message(message) == setpoint
+    assert there_and_back(topics.GIMBAL_ZOOM, ZoomState(STAMP, 3.5)) == ZoomState(STAMP, 3.5)
+
+
+@pytest.mark.parametrize('w', [0.0, float('nan')])
+def test_attitude_that_is_no_rotation_is_refused(w):
+    message = Imu()
+    message.orientation.w = w
+    with pytest.raises(ValueError, match='is no attitude'):
+        topics.GIMBAL_ATTITUDE.from_message(message)
+
+
+@pytest.mark.parametrize('position', [[], [0.0], [float('inf')]])
+def test_zoom_that_is_no_magnification_is_refused(position):
+    with pytest.raises(ValueError, match='a positive magnification is needed'):
+        topics.GIMBAL_ZOOM.from_message(JointState(name=['zoom'], position=position))
+
+
+def test_labels_pipeline_and_choice_survive():
+    labels = Labels(STAMP, 'eo', ((0, 'person'), (2, 'car')), 0.25)
+    assert there_and_back(topics.LABEL_INFO, labels) == labels
+    pipeline = Pipeline(STAMP, 'eo', 'nanodet', '/label_info', 1)
+    assert there_and_back(topics.VISION_INFO, pipeline) == pipeline
+    choice = PixelChoice(STAMP, 12.5, 40.0)
+    assert there_and_back(topics.TARGET_SELECT, choice) == choice
+
+
+def test_compressed_image_decodes_to_the_same_size():
+    import cv2
+
+    from gremsy_common.messages.image import compressed_message
+
+    message = compressed_message(Frame(np.full((20, 30, 3), 128, np.uint8), STAMP, 'eo'), 90)
+    decoded = cv2.imdecode(np.frombuffer(message.data, np.uint8), cv2.IMREAD_COLOR)
+    assert decoded.shape == (20, 30, 3)
+    assert message.format == 'bgr8; jpeg compressed bgr8'

@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: Apache-2.0
+import threading
+
+from gremsy_common.worker import Worker
+
+
+def test_worker_goes_on_after_a_step_that_raises():
+    errors, done, steps = [], threading.Event(), []
+
+    def step():
+        steps.append(1)
+        if len(steps) == 1:
+            raise ValueError('once')
+        done.set()
+
+    worker = Worker('w', step, errors.append)
+    worker.start()
+    assert done.wait(5.0)
+    assert worker.stop()
+    assert [str(error) for error in errors] == ['once']
+
+
+def test_stopped_worker_does_no_further_step():
+    steps = []
+    worker = Worker('w', lambda: (steps.append(1), threading.Event().wait(0.01)), lambda error: None)
+    worker.start()
+    assert worker.stop()
+    count = len(steps)
+    threading.Event().wait(0.05)
+    assert len(steps) == count
