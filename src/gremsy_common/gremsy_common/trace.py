@@ -1,7 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """A record of what happened to which frame and when, for reports and benchmarks: one JSON object a line.
 
-Every event carries the capture stamp of the frame that it is about, so the files of several processes are joined by it.
+Every event carries the capture stamp of the frame that it is about (`stamp_ns`) and when it was written (`at_ns`), so
+the files of several processes are joined by the stamp. The kinds and their values (times in ns of the ROS clock,
+durations in ns, angles in rad, boxes in source-image px):
+
+| kind      | node     | values                                                                                    |
+|-----------|----------|-------------------------------------------------------------------------------------------|
+| frame     | camera   | render_ns, footage_frame, azimuth_rad, tilt_rad, zoom (the last four for `sim:` only)     |
+| detection | detector | arrived_ns, taken_ns, preprocess_ns, inference_ns, decode_ns, count                       |
+| track     | tracker  | arrived_ns, state, target_id, box_px, azimuth_rad, tilt_rad (the target's; null if none), |
+|           |          | error_rad (target to boresight, as the tracker sees it), tracks                           |
+| setpoint  | tracker  | azimuth_rate_rad_s, tilt_rate_rad_s, fresh (the first that rests on this image)           |
+| command   | driver   | azimuth_rate_rad_s, tilt_rate_rad_s, wire_ns (when the bytes were handed to the link)     |
 """
 
 from __future__ import annotations
