@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Node `recorder`: overlay -> Film.add, in a worker of its own, newest first; a fault ends the film, not the loop."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from gremsy_bringup.film import Film, free_name
+from gremsy_bringup.recorder_parameters import RecorderParameters
+from gremsy_common.errors import SuiteError
+from gremsy_common.frame import Frame
+from gremsy_common.hosting import run_node
+from gremsy_common.latest_slot import LatestSlot
+from gremsy_common.suite_node import SuiteNode
+from gremsy_common.topics import OVERLAY
+
+_TAKE_TIMEOUT_S = 0.2
+
+
+class RecorderNode(SuiteNode[RecorderParameters]):
+    """Writes what the operator would see to an MP4."""
+
+    node_name = 'recorder'
+    parameters_type = RecorderParameters
+
+    def configure(self) -> None:
+        """Choose the file; it is made with the first frame."""
+        self._film: Film | None = Film(free_name(Path(self.parameters.path).expanduser()), self.parameters.rate_hz)
+        self._slot: LatestSlot[Frame] = LatestSlot()
+
+    def activate(self) -> None:
+        """Overlay -> slot -> film."""
+        self._overlay = self.subscription(OVERLAY, self._slot.put)
+        self.worker('encode', self._encode)
+
+    def cleanup(self) -> None:
+        """Finish the file."""
+        film, self._film = self._film, None
+        if film is not None:
+            film.close()
+            self.get_logger().info(f'{film.frames_written} frames written to {film.path}.')
+
+    def diagnostic_values(self) -> dict[str, str]:
+        """What is written, and how much did not fit."""
+        film = self._film
+        if film is None:
+            return {'film': 'none'}
+        return {
+            'film': str(film.path),
+            'codec': film.codec,
+            'frames written': str(film.frames_written),
+            'frames of another size': str(film.frames_refused),
+            'dropped': str(self._slot.dropped),
+        }
+
+    def _encode(self) -> None:
+        frame = self._slot.take(_TAKE_TIMEOUT_S)
+        film = self._film
+        if frame is None:
+            return
+        if film is None:
+            return
+        first = film.frames_written == 0
+        started_s = time.monotonic()
+        try:
+            film.add(frame)
+        except Exception as error:  # noqa: BLE001 - whatever an encoder raises must not disturb the loop
+            self._film = None
+            self.host.call_soon(lambda: self.close_subscription(self._overlay))
+            said = str(error) if isinstance(error, SuiteError) else f'{type(error).__name__}: {error}'
+            self.report_error(f'The film {film.path} ends here: {said}')
+            film.close()
+            return
+        self.trace.event('encoded', frame.stamp_ns, encode_ms=(time.monotonic() - started_s) * 1e3)
+        if first:
+            self.get_logger().info(f'Recording to {film.path}, {film.codec}.')
+
+
+def main() -> None:
+    """`ros2 run gremsy_bringup recorder_node`."""
+    run_node(RecorderNode)
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,20 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The recorder's parameters."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gremsy_common.node_parameters import NodeParameters
+from gremsy_common.parameters import param
+
+
+@dataclass(frozen=True)
+class RecorderParameters(NodeParameters):
+    """Which film to write."""
+
+    path: str = param(
+        'gremsy.mp4',
+        doc='The MP4 to write; a number is added to the name when the file exists; `~` is the home folder.',
+    )
+    rate_hz: int = param(30, unit='Hz', low=1, high=120, doc="The film's constant frame rate.")
