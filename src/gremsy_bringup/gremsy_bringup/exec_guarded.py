@@ -25,7 +25,7 @@ def main(arguments: list[str]) -> int:
     if os.getppid() != int(parent_pid):
         return 125
     try:
-        os.execvp(program, [program, *rest])  # noqa: S606: a shell is what must not be here
+        os.execvp(program, [program, *rest])  # noqa: S606 - a shell is what must not be here
     except OSError as error:
         print(f'`{program}` cannot be executed: {error.strerror}.', file=sys.stderr)
         return 127

@@ -2,8 +2,8 @@
 """Starts, watches, respawns and stops a set of processes, and leaves nothing behind however it ends.
 
 One thread does everything (spawning included: see `ChildProcess`). Nothing outlives it: an ordered stop takes each
-child with its whole group, and if the supervisor itself is killed the children get SIGTERM from the kernel (`exec_guarded`)
-and then SIGKILL from the `reaper`.
+child with its whole group, and if the supervisor itself is killed the children get SIGTERM from the kernel
+(`exec_guarded`) and then SIGKILL from the `reaper`.
 """
 
 from __future__ import annotations
@@ -177,7 +177,7 @@ class Supervisor:
         try:
             with selectors.DefaultSelector() as selector:
                 self._watch(selector)
-        except BaseException as error:  # noqa: BLE001: it is raised again in the thread that waits
+        except BaseException as error:  # noqa: BLE001 - it is raised again in the thread that waits
             self._error = error
         finally:
             self._end_reaper()

@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The doctor on machines that do not exist: each lack is named with its way out, and nothing ends in a traceback."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gremsy_bringup import doctor_checks
+from gremsy_bringup.doctor import as_json, examine, table, verdict
+from gremsy_bringup.doctor_checks import Check
+from gremsy_bringup.machine import Outcome, ThisMachine
+
+
+@dataclass
+class FakeMachine:
+    """Answers from tables; `answers` maps a word in the probe's code to what the child ends with."""
+
+    environment: Mapping[str, str] = field(default_factory=dict)
+    answers: dict[str, Outcome] = field(default_factory=dict)
+    modules: set[str] = field(default_factory=set)
+    programs: dict[str, str] = field(default_factory=dict)
+    device_files: dict[str, list[Path]] = field(default_factory=dict)
+    allowed: bool = True
+    free: int = 10**12
+    port_free: bool = True
+
+    def run_python(self, code: str, timeout_s: float = 20.0) -> Outcome:
+        for word, outcome in self.answers.items():
+            if word in code:
+                return outcome
+        return Outcome(1, '', "Traceback ...\nModuleNotFoundError: No module named 'nothing'")
+
+    def has_module(self, name: str) -> bool:
+        return name in self.modules
+
+    def program(self, name: str) -> str | None:
+        return self.programs.get(name)
+
+    def devices(self, pattern: str) -> list[Path]:
+        return self.device_files.get(pattern, [])
+
+    def may_read_and_write(self, path: Path) -> bool:
+        return self.allowed
+
+    def group_of(self, path: Path) -> str:
+        return 'video'
+
+    def free_bytes(self, path: Path) -> int:
+        return self.free
+
+    def udp_port_free(self, port: int) -> bool:
+        return self.port_free
+
+
+def says(**values: Any) -> Outcome:
+    return Outcome(0, 'a warning of some library\n' + json.dumps(values) + '\n', '')
+
+
+GPU = says(names=['NVIDIA Orin'], cuda='13.0')
+
+
+def test_a_bare_machine_gives_a_row_for_every_question_and_no_exception() -> None:
+    checks = examine(FakeMachine(free=0, port_free=False))
+    assert len(checks) == len(doctor_checks.QUESTIONS)
+    assert not any(check.ok for check in checks)
+    assert all(check.remedy for check in checks)
+    assert verdict(checks).startswith('The demo cannot run here yet: see Python, ROS 2, Middleware, Messages,')
+
+
+def test_a_probe_that_raises_becomes_a_row() -> None:
+    def broken_question(machine: object) -> Check:
+        raise OSError('the device went away')
+
+    (check,) = examine(FakeMachine(), [broken_question])
+    assert check == Check(
+        'broken question', False, 'could not look: OSError: the device went away', 'Report this as an issue.'
+    )
+
+
+def test_ros_from_the_system_and_from_wheels_are_told_apart() -> None:
+    at = '/opt/ros/jazzy/lib/python3.12/site-packages/rclpy/__init__.py'
+    system = FakeMachine(answers={'rclpy': says(at=at)}, environment={'ROS_DISTRO': 'jazzy'})
+    wheels = FakeMachine(answers={'rclpy': says(at='/home/a/v/lib/python3.12/site-packages/rclpy/__init__.py')})
+    assert doctor_checks.ros(system).found == 'jazzy, system (/opt/ros/jazzy)'
+    assert doctor_checks.ros(wheels).found == 'unnamed distribution, PyPI wheels'
+
+
+def test_a_cuda_driver_that_crashes_its_process_is_reported_not_suffered() -> None:
+    check = doctor_checks.gpu(FakeMachine(answers={'libcuda': Outcome(-11, '', '')}))
+    assert (check.ok, check.found) == (False, 'the probe was ended by signal 11')
+
+
+def test_a_machine_without_an_nvidia_driver_says_so_in_words() -> None:
+    said = 'OSError: libcuda.so.1: cannot open shared object file: No such file or directory'
+    check = doctor_checks.gpu(FakeMachine(answers={'libcuda': Outcome(1, '', said)}))
+    assert check.found == 'no NVIDIA driver (libcuda.so.1 is not here)'
+
+
+def test_tensorrt_is_not_loaded_where_there_is_no_cuda_device() -> None:
+    machine = FakeMachine(modules={'tensorrt_lean_bindings'}, answers={'as t': says(version='11', builder=False)})
+    assert doctor_checks.tensorrt(machine).found == 'tensorrt_lean_bindings installed, no CUDA device'
+
+
+@pytest.mark.parametrize(
+    ('builder', 'expected'),
+    [(True, '10.3, builds engines'), (False, '10.3, runtime only: runs engines built for this GPU')],
+)
+def test_tensorrt_says_whether_it_can_build_engines(builder: bool, expected: str) -> None:
+    machine = FakeMachine(modules={'tensorrt'}, answers={'libcuda': GPU, 'as t': says(version='10.3', builder=builder)})
+    assert doctor_checks.tensorrt(machine).found == expected
+
+
+def test_a_changed_model_file_is_noticed() -> None:
+    answer = says(name='nanodet_g_416.onnx', digest='0' * 64, fit=False, shape=[1, 3, 416, 416])
+    check = doctor_checks.model(FakeMachine(answers={'default_model': answer}))
+    assert not check.ok
+    assert check.found == 'nanodet_g_416.onnx, sha256 000000000000, input 1x3x416x416: changed'
+
+
+def test_a_camera_without_permission_names_the_group() -> None:
+    machine = FakeMachine(device_files={'video*': [Path('/dev/video0'), Path('/dev/video1')]}, allowed=False)
+    check = doctor_checks.cameras(machine)
+    assert check.found == 'no permission for /dev/video0, /dev/video1 (group video)'
+    assert check.remedy == 'Run `sudo usermod -aG video $USER` and log in again.'
+
+
+def test_a_port_in_use_names_the_command_that_finds_its_holder() -> None:
+    check = doctor_checks.udp_port(FakeMachine(port_free=False))
+    assert check.found == '14550 is in use'
+    assert check.remedy == ('End the program that has it (`ss -ulpn sport = :14550`), or give the driver another port.')
+
+
+@pytest.mark.parametrize(('free', 'ok'), [(128 * 1024**2 - 1, False), (128 * 1024**2, True)])
+def test_shared_memory_must_hold_the_segments(free: int, ok: bool) -> None:
+    assert doctor_checks.shared_memory(FakeMachine(free=free)).ok is ok
+
+
+def test_the_table_wraps_and_marks_what_is_needed() -> None:
+    checks = [Check('ROS 2', False, 'not here', 'Run `./gremsy setup`.', needed=True), Check('GPU', True, 'one ' * 20)]
+    lines = table(checks, 60).splitlines()
+    assert lines[0] == 'MISSING  ROS 2  not here'
+    assert lines[1] == '                -> Run `./gremsy setup`.'
+    assert lines[2].startswith('ok       GPU    one one')
+    assert max(map(len, lines)) <= 60
+
+
+def test_json_is_one_object_with_the_verdict() -> None:
+    document = json.loads(as_json([Check('ROS 2', True, 'jazzy', needed=True), Check('GPU', False, 'none')]))
+    assert document['demo_can_run'] is True
+    assert document['checks'][1] == {'name': 'GPU', 'ok': False, 'found': 'none', 'remedy': '', 'needed': False}
+
+
+def test_this_machine_is_examined_without_an_exception() -> None:
+    checks = examine(ThisMachine(), [doctor_checks.python, doctor_checks.disk, doctor_checks.udp_port])
+    assert not any('could not look' in check.found for check in checks)
+    assert checks[0].ok
