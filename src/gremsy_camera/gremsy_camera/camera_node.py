@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: Apache-2.0
+"""source -> image_raw, camera_info, image_raw/compressed."""
+
+from __future__ import annotations
+
+from gremsy_camera.calibration import camera_model
+from gremsy_camera.camera_parameters import CameraParameters
+from gremsy_camera.footage_reader import AtEnd
+from gremsy_camera.frame_name import optical_frame_name
+from gremsy_camera.pacing import SystemClock
+from gremsy_camera.source_feed import SourceFeed
+from gremsy_camera.sources import create_source
+from gremsy_camera.sources.source import Captured, SourceContext
+from gremsy_common import topics
+from gremsy_common.camera_model import CameraModel
+from gremsy_common.frame import Frame
+from gremsy_common.gimbal_state import ZoomState
+from gremsy_common.hosting import run_node
+from gremsy_common.latest_slot import LatestSlot
+from gremsy_common.messages.camera_info import StampedCamera
+from gremsy_common.messages.image import compressed_message
+from gremsy_common.node_host import NodeHost
+from gremsy_common.suite_node import SuiteNode
+
+_READ_TIMEOUT_S = 0.2
+
+
+class CameraNode(SuiteNode[CameraParameters]):
+    """Wires a `SourceFeed` to the camera's topics."""
+
+    node_name = 'camera'
+    parameters_type = CameraParameters
+
+    def __init__(self, host: NodeHost) -> None:
+        super().__init__(host)
+        self._zoom_factor = 1.0
+
+    def configure(self) -> None:
+        """Open the source, so that one that cannot work ends the start with its sentence."""
+        wanted = self.parameters
+        clock = SystemClock(self.now_ns)
+        context = SourceContext(
+            frame_id=wanted.frame_id or optical_frame_name(self.get_namespace()),
+            rate_hz=wanted.rate_hz,
+            at_end=AtEnd(wanted.at_end),
+            clock=clock,
+            say=self.get_logger().info,
+        )
+        self._feed = SourceFeed(create_source(wanted.source, context), clock, self.report_error)
+        # Before the source is open its size is unknown; a bad calibration file must end the start all the same.
+        self._fallback = self._fallback_camera(1, 1)
+        self._feed.open()
+
+    def activate(self) -> None:
+        """Frames go out as they come; JPEG is made on a thread of its own, newest frame only."""
+        self._image = self.publisher(topics.IMAGE_RAW)
+        self._camera_info = self.publisher(topics.CAMERA_INFO)
+        self._compressed = self.publisher(topics.IMAGE_COMPRESSED)
+        self._to_compress: LatestSlot[Frame] = LatestSlot()
+        self.subscription(topics.GIMBAL_ZOOM, self._zoom_came)
+        self.worker('source', self._read)
+        self.worker('jpeg', self._compress)
+
+    def deactivate(self) -> None:
+        """Wake the JPEG thread so that it can end."""
+        self._to_compress.close()
+
+    def cleanup(self) -> None:
+        """Close the source."""
+        self._feed.close()
+
+    def diagnostic_values(self) -> dict[str, str]:
+        """What the source says of itself."""
+        if not hasattr(self, '_feed'):
+            return {}
+        counts, info = self._feed.counts(), self._feed.info
+        rows = {
+            'source': self.parameters.source,
+            'source state': self._feed.state.value,
+            'frames that failed to decode': str(counts.decode_failures),
+            'ticks missed': str(counts.missed_ticks),
+            'times started again': str(counts.loops),
+            'times reopened': str(self._feed.reopened),
+        }
+        if info is not None:
+            rows['image'] = f'{info.width}x{info.height} at {info.rate_hz:g} Hz'
+            rows['stamp is'] = info.stamp_source
+        return rows
+
+    def _zoom_came(self, zoom: ZoomState) -> None:
+        if zoom.factor > 0.0:
+            self._zoom_factor = zoom.factor
+
+    def _read(self) -> None:
+        captured = self._feed.read(_READ_TIMEOUT_S)
+        if captured is None:
+            return
+        frame = captured.frame
+        # First the intrinsics, so that whoever gets the image has those that belong to it.
+        self._camera_info.publish(StampedCamera(frame.stamp_ns, frame.frame_id, self._camera_of(captured)))
+        self._image.publish(frame)
+        if self._compressed.watched:
+            self._to_compress.put(frame)
+        self.diagnostics.stage('capture').record(self.now_ns() - frame.stamp_ns)
+        self.trace.event(
+            'captured',
+            frame.stamp_ns,
+            render_ns=captured.work_ns,
+            footage_index=captured.footage_index,
+            loops=self._feed.counts().loops,
+        )
+
+    def _compress(self) -> None:
+        frame = self._to_compress.take(_READ_TIMEOUT_S)
+        if frame is not None:
+            self._compressed.publish(compressed_message(frame, self.parameters.jpeg_quality))
+
+    def _camera_of(self, captured: Captured) -> CameraModel:
+        if captured.camera is not None:
+            return captured.camera
+        if (self._fallback.width, self._fallback.height) != (captured.frame.width, captured.frame.height):
+            self._fallback = self._fallback_camera(captured.frame.width, captured.frame.height)
+        return self._fallback.zoomed(self._zoom_factor)
+
+    def _fallback_camera(self, width: int, height: int) -> CameraModel:
+        wanted = self.parameters
+        return camera_model(width, height, wanted.calibration_file, wanted.horizontal_field_deg)
+
+
+def main() -> None:
+    """`camera_node`."""
+    run_node(CameraNode)

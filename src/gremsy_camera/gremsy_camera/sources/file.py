@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`file:///path/to/video.mp4` or a bare path: a video or image file, played at its own rate or a given one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from gremsy_camera.errors import SourceError, SourceUnusable
+from gremsy_camera.footage_reader import FootageFrame, FootageReader
+from gremsy_camera.pacing import Pacer
+from gremsy_camera.sources.source import Captured, SourceContext, SourceCounts, SourceInfo, SourceUri
+from gremsy_common.frame import Frame, lock_read_only
+
+SCHEMES = ('file',)
+
+# For a file that does not say its rate (a still image, a raw stream).
+_RATE_WHEN_UNKNOWN_HZ = 10.0
+
+
+def create(uri: SourceUri, context: SourceContext) -> FileSource:
+    """See `sources`."""
+    if not uri.path:
+        raise SourceUnusable(f'`source` {uri.text} names no file: write the path of a video after it.')
+    return FileSource(Path(uri.path).expanduser(), context)
+
+
+class FileSource:
+    """Plays a file. The next frame is decoded before its tick, so that it is handed out at its stamp."""
+
+    def __init__(self, path: Path, context: SourceContext) -> None:
+        self._path = path
+        self._context = context
+        self._reader = FootageReader(path, context.at_end)
+        self._pacer: Pacer | None = None
+        self._shown: FootageFrame | None = None
+        self._decoded = False
+        self._said_loops = 0
+        self._said_ended = False
+
+    def open(self) -> SourceInfo:
+        """See Source."""
+        self.close()
+        self._reader = FootageReader(self._path, self._context.at_end)
+        self._said_loops, self._said_ended = 0, False
+        info = self._reader.open()
+        rate_hz = self._context.rate_hz or info.rate_hz or _RATE_WHEN_UNKNOWN_HZ
+        self._pacer = Pacer(rate_hz, self._context.clock)
+        return SourceInfo(info.width, info.height, rate_hz, None, 'when the frame was due to play')
+
+    def read(self, timeout_s: float) -> Captured | None:
+        """See Source."""
+        if self._pacer is None:
+            raise SourceError(f'The video {self._path} is not open: call `open` first.')
+        if not self._decoded:
+            self._decode()
+        tick = self._pacer.wait(timeout_s)
+        if tick is None or self._shown is None:
+            return None
+        self._decoded = False
+        frame = Frame(self._shown.image, tick.stamp_ns, self._context.frame_id)
+        return Captured(frame, None, self._context.clock.monotonic_ns() - tick.monotonic_ns, self._shown.index)
+
+    def counts(self) -> SourceCounts:
+        """See Source."""
+        pacer, reader = self._pacer, self._reader
+        return SourceCounts(reader.decode_failures, pacer.missed, reader.loops) if pacer else SourceCounts()
+
+    def close(self) -> None:
+        """See Source."""
+        self._reader.close()
+        self._pacer = None
+        self._shown = None
+        self._decoded = False
+
+    def _decode(self) -> None:
+        frame = self._reader.next()
+        if frame is not None:
+            lock_read_only(frame.image)
+            self._shown = frame
+        self._decoded = True
+        if self._reader.loops > self._said_loops:
+            self._said_loops = self._reader.loops
+            self._context.say(f'The video {self._path} ended and starts again.')
+        if self._reader.ended and not self._said_ended:
+            self._said_ended = True
+            self._context.say(f'The video {self._path} has no more frames: its last one is held.')

@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a video source is. To add one, drop a module into this folder with `SCHEMES` and `create`: see `__init__`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+from urllib.parse import parse_qsl
+
+from gremsy_camera.errors import SourceUnusable
+from gremsy_camera.footage_reader import AtEnd
+from gremsy_camera.pacing import Clock
+from gremsy_common.camera_model import CameraModel
+from gremsy_common.frame import Frame
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class SourceUri:
+    """`scheme:path?option=value&...`; a bare path has the scheme `file`."""
+
+    text: str
+    scheme: str
+    path: str
+    options: tuple[tuple[str, str], ...] = ()
+
+    def option(self, name: str, default: str) -> str:
+        """The option's value, or the default."""
+        return dict(self.options).get(name, default)
+
+    def allow_options(self, *names: str) -> None:
+        """Refuse options that the source does not have.
+
+        Raises:
+            SourceUnusable: naming the option and those there are.
+        """
+        for name, _ in self.options:
+            if name not in names:
+                known = f'its options are {", ".join(names)}' if names else 'it has no options'
+                raise SourceUnusable(f"`source` {self.text} has no option '{name}': {known}.")
+
+    @classmethod
+    def with_options(cls, text: str, scheme: str, rest: str) -> SourceUri:
+        """Split the options off what follows the scheme."""
+        path, _, query = rest.partition('?')
+        return cls(text, scheme, path, tuple(parse_qsl(query, keep_blank_values=True)))
+
+
+@dataclass(frozen=True, slots=True)
+class SourceContext:
+    """What the node gives every source.
+
+    Attributes:
+        frame_id: the optical frame that the frames are in.
+        rate_hz: wanted rate, 0.0 for the source's own.
+        at_end: what a source with an end does there.
+        clock: to stamp and to wait with.
+        say: takes one sentence for the log.
+    """
+
+    frame_id: str
+    rate_hz: float
+    at_end: AtEnd
+    clock: Clock
+    say: Say
+
+
+@dataclass(frozen=True, slots=True)
+class SourceInfo:
+    """What an open source says of itself.
+
+    Attributes:
+        width, height: of the frames, pixels.
+        rate_hz: at which frames come.
+        camera: the intrinsics at zoom 1 where the source knows them.
+        stamp_source: in a few words, what the stamps are.
+    """
+
+    width: int
+    height: int
+    rate_hz: float
+    camera: CameraModel | None
+    stamp_source: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Captured:
+    """One frame and what the source knows about it.
+
+    Attributes:
+        frame: read-only, never written to again.
+        camera: the intrinsics of this very frame (its zoom included) where the source knows them.
+        work_ns: what the source itself took between the stamp and now (drawing, decoding).
+        footage_index: which frame of the file is shown, counted from 0; None for a live source.
+    """
+
+    frame: Frame
+    camera: CameraModel | None
+    work_ns: int
+    footage_index: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class SourceCounts:
+    """Since the source was opened; none while it is closed."""
+
+    decode_failures: int = 0
+    missed_ticks: int = 0
+    loops: int = 0
+
+    def plus(self, other: SourceCounts) -> SourceCounts:
+        """Both together."""
+        return SourceCounts(
+            self.decode_failures + other.decode_failures,
+            self.missed_ticks + other.missed_ticks,
+            self.loops + other.loops,
+        )
+
+
+class Source(Protocol):
+    """Gives frames until closed; used by one thread, and made without touching anything."""
+
+    def open(self) -> SourceInfo:
+        """Get ready to read.
+
+        Raises:
+            SourceUnusable: it can never work as configured.
+            SourceError: it does not work now.
+        """
+
+    def read(self, timeout_s: float) -> Captured | None:
+        """Wait for the next frame; None when none came within the timeout.
+
+        Raises:
+            SourceEnded: it is over, and told to stop there.
+            SourceError: it broke; `close`, then `open` again.
+        """
+
+    def counts(self) -> SourceCounts:
+        """What went wrong so far; safe from any thread."""
+
+    def close(self) -> None:
+        """Let go of everything; may be called twice, and `open` may follow."""
