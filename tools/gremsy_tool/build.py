@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Builds the ROS packages with colcon."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from typing import TYPE_CHECKING
+
+from gremsy_tool.errors import GremsyError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping
+
+    from gremsy_tool.layout import Layout
+    from gremsy_tool.packages import Package
+
+# colcon has no `python -m`; started this way it builds with the venv's Python whoever installed it.
+_COLCON = 'import sys; from colcon_core.command import main; sys.exit(main())'
+_EVENT = re.compile(r'^(Starting|Finished|Failed|Aborted)\s+(?:>>>|<<<)\s+(\S+?)(?:\s|$)')
+
+
+def forget(layout: Layout, names: Collection[str]) -> None:
+    """Takes away what was built of packages that are gone."""
+    for name in names:
+        for folder in (layout.build / name, layout.install / name):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def build(
+    layout: Layout,
+    packages: Collection[Package],
+    env: Mapping[str, str],
+    note: Callable[[str], None],
+    finished: Callable[[str], None],
+) -> None:
+    """Builds `packages`; `finished` is called with the name of each that is done, also when another fails."""
+    workers = str(os.cpu_count() or 1)
+    command = [
+        str(layout.python), '-c', _COLCON, '--log-base', str(layout.log),
+        'build', '--symlink-install', '--build-base', str(layout.build), '--install-base', str(layout.install),
+        '--base-paths', str(layout.repository / 'underlay'), str(layout.repository / 'src'),
+        '--packages-select', *sorted(package.name for package in packages),
+        '--executor', 'parallel', '--parallel-workers', workers,
+        '--cmake-args', '-G', 'Ninja', '-DCMAKE_BUILD_TYPE=Release', '-DBUILD_TESTING=OFF',
+        f'-DPython3_EXECUTABLE={layout.python}', '-DUNDERLAY_PYTHON_ONLY=ON',
+    ]  # fmt: skip
+    # colcon keeps user settings under COLCON_HOME; one's own must not change this build.
+    build_env = {**env, 'COLCON_HOME': str(layout.state / 'colcon'), 'CMAKE_BUILD_PARALLEL_LEVEL': workers}
+    process = subprocess.Popen(
+        command, cwd=layout.state, env=build_env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    assert process.stdout is not None
+    running: list[str] = []
+    failed: list[str] = []
+    printed: list[str] = []
+    done = 0
+    for line in process.stdout:
+        printed.append(line)
+        event = _EVENT.match(line)
+        if event is None:
+            continue
+        word, name = event[1], event[2]
+        if word == 'Starting':
+            running.append(name)
+        else:
+            running = [other for other in running if other != name]
+            if word == 'Finished':
+                done += 1
+                finished(name)
+            elif word == 'Failed':
+                failed.append(name)
+        note(f'{done}/{len(packages)} {" ".join(running)}')
+    if process.wait() != 0:
+        raise _explain(layout, failed, printed)
+
+
+def _explain(layout: Layout, failed: list[str], printed: list[str]) -> GremsyError:
+    if not failed:
+        return GremsyError(f'colcon could not build the workspace: {"".join(printed)[-800:].strip()}')
+    name = failed[0]
+    log = layout.log / 'latest_build' / name / 'stdout_stderr.log'
+    try:
+        lines = log.read_text(encoding='utf-8', errors='replace').splitlines()
+    except OSError:
+        lines = printed
+    said = [line for line in lines if re.search(r'error|Error', line)][:5] or lines[-5:]
+    return GremsyError('\n  '.join([f'Package {name} does not build; mend what is said below (all of it is in {log}).', *said]))

@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where things lie: the repository, and the state folder that holds all that set-up makes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gremsy_tool.errors import GremsyError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+WHEEL_DISTROS = ('jazzy', 'kilted')
+DEFAULT_DISTRO = 'jazzy'
+
+# Set inside the workspace's environment ('wheels' or 'system'), so that a ./gremsy started there does not take our own
+# ROS for a system's; STATE and REPOSITORY are set with it.
+INSIDE = 'GREMSY_ENVIRONMENT'
+INSIDE_REPOSITORY = 'GREMSY_REPOSITORY'
+STATE = 'GREMSY_STATE'
+DISTRO = 'GREMSY_ROS_DISTRO'
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The folders of one workspace; every kind of ROS has its own, so that switching rebuilds nothing."""
+
+    repository: Path
+    root: Path
+    state: Path
+    distro: str
+    system_ros: bool
+
+    @property
+    def venv(self) -> Path:
+        return self.state / 'venv'
+
+    @property
+    def python(self) -> Path:
+        return self.venv / 'bin' / 'python'
+
+    @property
+    def build(self) -> Path:
+        return self.state / 'build'
+
+    @property
+    def install(self) -> Path:
+        return self.state / 'install'
+
+    @property
+    def log(self) -> Path:
+        return self.state / 'log'
+
+    @property
+    def environment_file(self) -> Path:
+        return self.state / 'environment.json'
+
+    @property
+    def stamp_file(self) -> Path:
+        return self.state / 'stamp.json'
+
+    @property
+    def groups_file(self) -> Path:
+        return self.venv / 'gremsy_groups.json'
+
+    @property
+    def packages_file(self) -> Path:
+        return self.state / 'packages.json'
+
+    @property
+    def timing_file(self) -> Path:
+        return self.state / 'setup.json'
+
+    @property
+    def lock_file(self) -> Path:
+        return self.state / 'lock'
+
+    def requirements(self, group: str) -> Path:
+        return self.repository / 'requirements' / f'{group}.txt'
+
+
+def find_layout(env: Mapping[str, str], distro: str | None = None, repository: Path = REPOSITORY) -> Layout:
+    """Chooses the workspace that the caller's environment means.
+
+    Args:
+        env: The caller's environment variables.
+        distro: A ROS of WHEEL_DISTROS asked for by name; then a sourced ROS is left alone.
+        repository: The root of the checkout.
+    """
+    if INSIDE in env and env.get(INSIDE_REPOSITORY) != str(repository):
+        # Started from the shell of another checkout: what that one set is not ours.
+        env = {name: value for name, value in env.items() if name not in (STATE, DISTRO)}
+    root = Path(env.get(STATE) or repository / '.gremsy').absolute()
+    sourced = env.get('ROS_DISTRO')
+    if distro is None and sourced and env.get('AMENT_PREFIX_PATH') and env.get(INSIDE) != 'wheels':
+        return Layout(repository, root, root / f'system-{sourced}', sourced, system_ros=True)
+    wanted = distro or env.get(DISTRO) or DEFAULT_DISTRO
+    if wanted not in WHEEL_DISTROS:
+        raise GremsyError(
+            f'ROS "{wanted}" has no wheels locked here: choose one of {", ".join(WHEEL_DISTROS)}, or source an '
+            f'installed ROS first (. /opt/ros/{wanted}/setup.sh).'
+        )
+    # The default lies at the top, so that .gremsy/venv is where everyone looks for it.
+    return Layout(repository, root, root if wanted == DEFAULT_DISTRO else root / wanted, wanted, system_ros=False)
+
