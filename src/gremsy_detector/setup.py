@@ -7,7 +7,7 @@ setup(
     name=package_name,
     version='0.1.0',
     packages=find_packages(exclude=['test']),
-    package_data={'': ['py.typed']},
+    package_data={'': ['py.typed'], 'gremsy_detector.models': ['*.onnx', 'NOTICE']},
     data_files=[
         ('share/ament_index/resource_index/packages', ['resource/' + package_name]),
         ('share/' + package_name, ['package.xml']),
@@ -21,6 +21,7 @@ setup(
     entry_points={
         'console_scripts': [
             'detector_node = gremsy_detector.detector_node:main',
+            'model_info = gremsy_detector.model_info:main',
         ],
         'gremsy.components': [
             'detector = gremsy_detector.detector_node:DetectorNode',

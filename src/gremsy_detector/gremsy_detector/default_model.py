@@ -1,0 +1,21 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where the model is that the package ships, and what `model` means."""
+
+from __future__ import annotations
+
+from importlib import resources
+from pathlib import Path
+
+DEFAULT = 'default'
+FILE_NAME = 'nanodet_g_416.onnx'
+SHA256 = '14a49c440677bf5aa6abd32939486ffd525e8e61e2f05896d02c3a58db93a250'
+
+
+def default_model_path() -> Path:
+    """The shipped NanoDet-g, COCO classes, 416x416 (its licence: `models/NOTICE`)."""
+    return Path(str(resources.files('gremsy_detector.models').joinpath(FILE_NAME)))
+
+
+def model_path(model: str) -> Path:
+    """The file that parameter `model` means: `default` is the shipped one, `~` is the home folder."""
+    return default_model_path() if model == DEFAULT else Path(model).expanduser()

@@ -1,0 +1,18 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What can be wrong with a model or an image; every text is one sentence that names the thing and the way out."""
+
+from __future__ import annotations
+
+from gremsy_common.errors import SuiteError
+
+
+class ModelError(SuiteError):
+    """A model file cannot be used; the text names the file, what was found and what to do."""
+
+
+class FrameError(SuiteError):
+    """An image cannot be fed to the network; the text names what was found and what is known."""
+
+
+class InferenceError(SuiteError):
+    """One run of the network failed; the text names the back end and what it said."""

@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`ros2 run gremsy_detector model_info [MODEL]`: what a model file is, and the classes that `classes` may name."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from gremsy_common.parameters import ParameterError
+from gremsy_detector.backend_registry import AUTO, choose_backend, find_backends
+from gremsy_detector.default_model import DEFAULT, model_path
+from gremsy_detector.detector import Detector
+from gremsy_detector.errors import ModelError
+from gremsy_detector.model_description import ModelDescription
+
+
+def report(model: ModelDescription, backend: str) -> str:
+    """The description as lines of text."""
+    fed = model.input
+    form = f'{fed.dtype} {list(fed.shape)}, {"BGR" if fed.bgr else "RGB"}, {fed.resize.value}'
+    lines = [
+        f'model    {model.path}',
+        f'title    {model.title}',
+        f'input    {fed.name}: {form}',
+        f'output   {model.layout.value}, N = {model.box_count}, stride {model.stride_px} px',
+        f'backend  {backend}',
+        f'classes  {len(model.class_names)}',
+    ]
+    return '\n'.join(lines + [f'  {index:4d} {name}' for index, name in enumerate(model.class_names)])
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Print the report; 1 and one sentence on stderr when the file cannot be used."""
+    parser = argparse.ArgumentParser(prog='model_info', description='What a model file is and which classes it knows.')
+    parser.add_argument('model', nargs='?', default=DEFAULT, help='a model file; the shipped one by default')
+    backends = [AUTO, *(backend.name for backend in find_backends())]
+    parser.add_argument('--backend', default=AUTO, choices=backends, help='what runs it')
+    options = parser.parse_args(arguments)
+    path = model_path(options.model)
+    try:
+        backend = choose_backend(path, options.backend)(path)
+        detector = Detector(backend)
+        model = detector.open()
+    except (ModelError, ParameterError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    print(report(model, backend.description))
+    detector.close()
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Greedy, class-aware non-maximum suppression: of boxes of one class that overlap, the best scored stays.
+
+The greedy rule is sequential, but its outcome is the fixed point of "a box stays if no staying better box suppresses
+it", and iterating that on the whole overlap matrix reaches it in as many rounds as the longest chain of suppressions
+(2-4 in practice; cluster NMS, Zheng et al. 2020, arXiv:2005.03572). Boxes go through in blocks, so that a thousand
+candidates do not make a matrix of a million.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+# 256 x 256 float32 stays in the second-level cache; from 512 on the matrix costs more than the rounds it saves.
+_BLOCK = 256
+
+
+def intersection_over_union(boxes_a: NDArray[np.floating], boxes_b: NDArray[np.floating]) -> NDArray[np.floating]:
+    """(A, B) overlap of (A, 4) with (B, 4) corner boxes; a pair without area overlaps by 0."""
+    width = np.minimum(boxes_a[:, None, 2], boxes_b[None, :, 2])
+    width -= np.maximum(boxes_a[:, None, 0], boxes_b[None, :, 0])
+    height = np.minimum(boxes_a[:, None, 3], boxes_b[None, :, 3])
+    height -= np.maximum(boxes_a[:, None, 1], boxes_b[None, :, 1])
+    intersection = np.maximum(width, 0, out=width)
+    intersection *= np.maximum(height, 0, out=height)
+    union = _area(boxes_a)[:, None] + _area(boxes_b)[None, :]
+    union -= intersection
+    overlap = np.zeros_like(intersection)
+    np.divide(intersection, union, out=overlap, where=union > 0)
+    return overlap
+
+
+def suppress(
+    boxes: NDArray[np.float32],
+    scores: NDArray[np.float32],
+    classes: NDArray[np.intp],
+    *,
+    iou: float,
+    max_boxes: int,
+) -> NDArray[np.intp]:
+    """Indices of the boxes that stay, best score first; of equal scores the earlier one is better.
+
+    Args:
+        boxes: (N, 4) corners, in any one unit.
+        scores: (N,).
+        classes: (N,); boxes of different classes never suppress each other.
+        iou: a box goes when its overlap with a staying better one is above this.
+        max_boxes: stop when so many stay.
+    """
+    order = np.argsort(-scores, kind='stable')
+    kept = order[:0]
+    for start in range(0, len(order), _BLOCK):
+        block = order[start : start + _BLOCK]
+        if len(kept):
+            block = block[~_suppressed_by(boxes, classes, kept, block, iou).any(axis=0)]
+        by_better = np.triu(_suppressed_by(boxes, classes, block, block, iou), k=1)
+        kept = np.concatenate([kept, block[_fixed_point(by_better)]])
+        if len(kept) >= max_boxes:
+            break
+    return kept[:max_boxes]
+
+
+def _suppressed_by(
+    boxes: NDArray[np.float32], classes: NDArray[np.intp], better: NDArray[np.intp], worse: NDArray[np.intp], iou: float
+) -> NDArray[np.bool_]:
+    """(better, worse): would the row's box suppress the column's, if it stays itself?"""
+    overlap = intersection_over_union(boxes[better], boxes[worse])
+    same_class: NDArray[np.bool_] = classes[better][:, None] == classes[worse][None, :]
+    return same_class & (overlap > iou)
+
+
+def _fixed_point(suppresses: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Which boxes stay, given the strictly upper triangular matrix of who would suppress whom."""
+    stays: NDArray[np.bool_] = np.ones(len(suppresses), dtype=np.bool_)
+    # Round k settles the first k boxes at least, so there are never more rounds than boxes.
+    for _ in range(len(suppresses)):
+        after: NDArray[np.bool_] = ~np.any(suppresses[stays], axis=0)
+        if np.array_equal(after, stays):
+            break
+        stays = after
+    return stays
+
+
+def _area(boxes: NDArray[np.floating]) -> NDArray[np.floating]:
+    """(N,) areas; a box turned inside out has none."""
+    return np.maximum(boxes[:, 2] - boxes[:, 0], 0) * np.maximum(boxes[:, 3] - boxes[:, 1], 0)

@@ -1,0 +1,232 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An image in, its detections out: in source pixels, under the image's own stamp, through the real back end."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from gremsy_common.parameters import ParameterError
+from gremsy_detector.backend_registry import choose_backend
+from gremsy_detector.default_model import default_model_path, model_path
+from gremsy_detector.detector import Detector, Selection
+from gremsy_detector.errors import FrameError, InferenceError, ModelError
+
+pytest.importorskip('onnxruntime', reason='ONNX Runtime is not installed: run ./gremsy setup')
+
+
+def output(*rows, anchors=30):
+    """A dense [1, 7, N] output: rows of x_min, y_min, x_max, y_max (network px), score, class."""
+    dense = np.zeros((1, 7, anchors), np.float32)
+    for column, (x0, y0, x1, y1, score, index) in enumerate(rows):
+        dense[0, :4, column] = [(x0 + x1) / 2, (y0 + y1) / 2, x1 - x0, y1 - y0]
+        dense[0, 4 + index, column] = score
+    return dense
+
+
+@pytest.fixture
+def open_detector(write_model):
+    """A function that opens a detector on a model of known answer; closed after the test."""
+    opened = []
+
+    def make(base, selection=None, clock_ns=None, **options):
+        path = write_model(base, **options)
+        backend = choose_backend(path)(path)
+        detector = Detector(backend, selection, **({'clock_ns': clock_ns} if clock_ns else {}))
+        detector.open()
+        opened.append(detector)
+        return detector
+
+    yield make
+    for each in opened:
+        each.close()
+
+
+def test_boxes_are_in_source_pixels_under_the_images_own_stamp(open_detector, make_frame):
+    detector = open_detector(output((16, 16, 32, 40, 0.9, 0), (40, 10, 60, 30, 0.8, 2)))
+    # 640x480 in 64x64: scale 0.1, 8 px of grey above.
+    found = detector.detect(make_frame(stamp_ns=123)).detections
+    np.testing.assert_allclose(found.boxes_px, [[160, 80, 320, 320], [400, 20, 600, 220]], atol=1e-4)
+    np.testing.assert_allclose(found.scores, [0.9, 0.8], atol=1e-6)
+    assert found.labels.tolist() == ['person', 'dog']
+    assert (found.stamp_ns, found.frame_id) == (123, 'eo_optical')
+    assert found.boxes_px.dtype == found.scores.dtype == np.float64
+
+
+def test_a_model_that_was_trained_stretched_is_fed_stretched(open_detector, make_frame):
+    names = {'names': "{0: 'person', 1: 'car', 2: 'dog'}", 'resize': 'stretch'}
+    detector = open_detector(output((16, 16, 32, 40, 0.9, 0)), metadata=names)
+    found = detector.detect(make_frame()).detections
+    np.testing.assert_allclose(found.boxes_px, [[160, 120, 320, 300]], atol=1e-4)
+
+
+def test_boxes_are_clipped_and_those_wholly_in_the_padding_left_out(open_detector, make_frame):
+    detector = open_detector(output((-4, 2, 20, 20, 0.9, 0), (10, 1, 20, 7, 0.8, 0)))
+    found = detector.detect(make_frame()).detections
+    np.testing.assert_allclose(found.boxes_px, [[0, 0, 200, 120]], atol=1e-4)
+
+
+def test_an_image_without_objects_gives_an_empty_result_of_its_own_stamp(open_detector, make_frame):
+    found = open_detector(output()).detect(make_frame(stamp_ns=77)).detections
+    assert (len(found), found.stamp_ns) == (0, 77)
+    assert found.boxes_px.shape == (0, 4)
+    assert found.labels.dtype.kind == 'U'
+
+
+def test_every_image_is_looked_at_anew(open_detector, make_frame):
+    """The model's score is the image's mean brightness: bright, dark, bright again."""
+    base = output((16, 16, 32, 40, 0.0, 0))
+    slope = np.zeros_like(base)
+    slope[0, 4, 0] = 1.0
+    metadata = {'names': "{0: 'person', 1: 'car', 2: 'dog'}", 'resize': 'stretch'}
+    detector = open_detector(base, slope=slope, metadata=metadata)
+    for grey in (200, 30, 250, 100):
+        found = detector.detect(make_frame(grey=grey)).detections
+        assert len(found) == (grey / 255 > 0.35)
+        np.testing.assert_allclose(found.scores, [grey / 255] if len(found) else [], atol=1e-4)
+
+
+def test_an_earlier_result_is_not_changed_by_the_next_image(open_detector, make_frame):
+    detector = open_detector(output((16, 16, 32, 40, 0.9, 0)))
+    first = detector.detect(make_frame()).detections
+    kept = first.boxes_px.copy()
+    detector.detect(make_frame(width=100, height=300))
+    np.testing.assert_array_equal(first.boxes_px, kept)
+
+
+@pytest.mark.parametrize(
+    'shapes',
+    [
+        {'input_shape': ('batch', 3, 'height', 'width'), 'output_shape': ('batch', 7, 'anchors')},
+        {'input_shape': (1, 3, 64, 64), 'output_shape': (1, 'a', 'b')},
+    ],
+)
+def test_dynamic_axes_are_settled_by_running_once(open_detector, make_frame, shapes):
+    detector = open_detector(output((16, 16, 32, 40, 0.9, 0)), **shapes)
+    assert detector.model.box_count == 30
+    for _ in range(3):
+        found = detector.detect(make_frame()).detections
+        np.testing.assert_allclose(found.boxes_px, [[160, 80, 320, 320]], atol=1e-4)
+
+
+def test_a_transposed_file_gives_the_same_boxes(open_detector, make_frame):
+    rows = ((16, 16, 32, 40, 0.9, 0), (40, 10, 60, 30, 0.8, 2))
+    dense = open_detector(output(*rows)).detect(make_frame()).detections
+    turned = open_detector(output(*rows).transpose(0, 2, 1)).detect(make_frame()).detections
+    np.testing.assert_array_equal(dense.boxes_px, turned.boxes_px)
+
+
+def test_an_end_to_end_file_gives_the_same_boxes(open_detector, make_frame):
+    rows = ((16, 16, 32, 40, 0.9, 0), (40, 10, 60, 30, 0.8, 2))
+    dense = open_detector(output(*rows)).detect(make_frame()).detections
+    ended = open_detector(np.array([[*rows, *[(0.0,) * 6] * 20]])).detect(make_frame()).detections
+    np.testing.assert_allclose(dense.boxes_px, ended.boxes_px, atol=1e-4)
+    assert dense.labels.tolist() == ended.labels.tolist()
+
+
+def test_a_uint8_model_is_fed_uint8(open_detector, make_frame):
+    base = output((16, 16, 32, 40, 0.0, 0))
+    slope = np.zeros_like(base)
+    slope[0, 4, 0] = 1 / 255
+    metadata = {'names': "{0: 'person', 1: 'car', 2: 'dog'}", 'resize': 'stretch'}
+    detector = open_detector(base, slope=slope, input_shape=(1, 64, 64, 3), input_type='UINT8', metadata=metadata)
+    np.testing.assert_allclose(detector.detect(make_frame(grey=204)).detections.scores, [0.8], atol=1e-5)
+
+
+def test_a_new_selection_holds_from_the_next_image_on(open_detector, make_frame):
+    detector = open_detector(output((16, 16, 32, 40, 0.5, 0), (40, 10, 60, 30, 0.8, 2)))
+    assert len(detector.detect(make_frame()).detections) == 2
+    detector.select(Selection(confidence=0.6))
+    assert detector.detect(make_frame()).detections.labels.tolist() == ['dog']
+    detector.select(Selection(confidence=0.1, classes=('person',)))
+    assert detector.detect(make_frame()).detections.labels.tolist() == ['person']
+    detector.select(Selection(max_detections=1))
+    assert detector.detect(make_frame()).detections.labels.tolist() == ['dog']
+
+
+def test_a_refused_selection_leaves_the_old_one(open_detector, make_frame):
+    detector = open_detector(output((16, 16, 32, 40, 0.9, 0)), Selection(classes=('person',)))
+    with pytest.raises(ParameterError):
+        detector.select(Selection(classes=('elk',)))
+    assert len(detector.detect(make_frame()).detections) == 1
+
+
+def test_an_unknown_class_refuses_the_start(write_model):
+    path = write_model(output())
+    with pytest.raises(ParameterError) as refused:
+        Detector(choose_backend(path)(path), Selection(classes=('persom',))).open()
+    assert str(refused.value) == (
+        "Parameter `classes` has 'persom', which is not a class of tiny.onnx: did you mean 'person'? "
+        '`ros2 run gremsy_detector model_info` lists all 3.'
+    )
+
+
+def test_the_stages_are_timed_one_after_the_other(open_detector, make_frame):
+    ticks = itertools.accumulate(itertools.count(1))  # 1, 3, 6, 10: 2, 3 and 4 apart
+    detector = open_detector(output(), clock_ns=lambda: next(ticks))
+    times = detector.detect(make_frame()).times
+    assert (times.preprocess_ns, times.inference_ns, times.decode_ns) == (2, 3, 4)
+
+
+class FailsOnce:
+    """A back end whose second run (the first is the warm-up) fails."""
+
+    def __init__(self, backend):
+        self.backend = backend
+        self.runs = 0
+        self.closed = False
+
+    def open(self):
+        return self.backend.open()
+
+    def infer(self, tensor):
+        self.runs += 1
+        if self.runs == 2:
+            raise InferenceError('out of memory')
+        return self.backend.infer(tensor)
+
+    def close(self):
+        self.closed = True
+        self.backend.close()
+
+    description = 'fails once'
+
+
+def test_after_a_failed_run_the_next_image_is_detected(write_model, make_frame):
+    path = write_model(output((16, 16, 32, 40, 0.9, 0)))
+    detector = Detector(FailsOnce(choose_backend(path)(path)))
+    detector.open()
+    with pytest.raises(InferenceError, match='out of memory'):
+        detector.detect(make_frame())
+    assert len(detector.detect(make_frame()).detections) == 1
+    detector.close()
+
+
+def test_after_an_image_that_cannot_be_read_the_next_one_is_detected(open_detector, make_frame):
+    detector = open_detector(output((16, 16, 32, 40, 0.9, 0)))
+    with pytest.raises(FrameError):
+        detector.detect(make_frame(encoding='bayer_rggb8'))
+    assert len(detector.detect(make_frame()).detections) == 1
+
+
+def test_a_model_that_is_refused_is_let_go(write_model):
+    path = write_model(np.zeros((1, 99)))
+    backend = FailsOnce(choose_backend(path)(path))
+    with pytest.raises(ModelError):
+        Detector(backend).open()
+    assert backend.closed
+
+
+def test_a_detector_that_is_not_open_says_so(make_frame, tmp_path):
+    path = tmp_path / 'm.onnx'
+    detector = Detector(choose_backend(path)(path))
+    with pytest.raises(InferenceError) as refused:
+        detector.detect(make_frame())
+    assert str(refused.value) == 'The detector has no model open: call open() first.'
+    detector.close()
+
+
+def test_default_means_the_shipped_model_and_a_tilde_the_home_folder(monkeypatch):
+    monkeypatch.setenv('HOME', '/home/someone')
+    assert model_path('default') == default_model_path()
+    assert str(model_path('~/m.onnx')) == '/home/someone/m.onnx'

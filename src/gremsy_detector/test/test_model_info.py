@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command that lists a model's classes."""
+
+import pytest
+
+from gremsy_detector.default_model import default_model_path
+from gremsy_detector.model_info import main
+
+pytest.importorskip('onnxruntime', reason='ONNX Runtime is not installed: run ./gremsy setup')
+
+
+def test_it_lists_layout_and_classes_of_the_shipped_model(capsys):
+    assert main([]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == f'model    {default_model_path()}'
+    assert 'output   [1, 4+nc, N], N = 3549, stride 32 px' in lines
+    assert '     0 person' in lines
+    assert lines[-1] == '    79 toothbrush'
+
+
+def test_a_missing_file_is_one_sentence_and_status_1(capsys):
+    assert main(['/nowhere/m.onnx']) == 1
+    assert capsys.readouterr().err == (
+        'Model file /nowhere/m.onnx does not exist: set `model` to an existing file, '
+        "or to 'default' for the one shipped.\n"
+    )
