@@ -62,24 +62,22 @@ def wait_until(condition, timeout_s=10.0):
 def host():
     rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
     made = NodeHost()
+    made.test_nodes = []
     yield made
     made.stop()
+    for node in reversed(made.test_nodes):
+        node.close()
     made.shutdown()
     rclpy.shutdown()
 
 
 def run(host, *types):
-    nodes = [each(host) for each in types]
+    nodes = host.test_nodes
+    nodes.extend(each(host) for each in types)
     for node in nodes:
         node.start()
     host.start(nodes, on_crash=lambda: None)
     return nodes
-
-
-def end(host, nodes):
-    host.stop()
-    for node in reversed(nodes):
-        node.close()
 
 
 def detections(stamp_ns):
@@ -96,7 +94,6 @@ def test_same_process_gets_the_very_object_and_no_dds_subscription(host, order):
     item = detections(1)
     talker.results.publish(item)
     assert listener.got[-1] is item
-    end(host, nodes)
 
 
 LISTENER = textwrap.dedent("""
@@ -134,7 +131,6 @@ def test_second_process_gets_messages_and_leaves_no_count_behind(host):
         assert child.stdout.read().split() == ['77', 'person', 'person']
     assert listener.got
     wait_until(lambda: talker.results.outside_subscribers == 0)
-    end(host, nodes)
 
 
 def test_subscriber_changes_to_dds_and_back_with_the_local_publisher(host):
@@ -151,7 +147,6 @@ def test_subscriber_changes_to_dds_and_back_with_the_local_publisher(host):
         assert done.wait(5.0)
         done.clear()
     assert host.crash is None
-    end(host, nodes)
 
 
 def test_live_parameter_changes_and_a_fixed_one_is_refused(host):
@@ -166,4 +161,3 @@ def test_live_parameter_changes_and_a_fixed_one_is_refused(host):
         'Parameter `fixed` cannot change while the node runs: set it in the parameter file and restart.'
     )
     assert talker.parameters.fixed == 3
-    end(host, nodes)
