@@ -102,13 +102,16 @@ class CameraNode(SuiteNode[CameraParameters]):
         if self._compressed.watched:
             self._to_compress.put(frame)
         self.diagnostics.stage('capture').record(self.now_ns() - frame.stamp_ns)
-        self.trace.event(
-            'captured',
-            frame.stamp_ns,
-            render_ns=captured.work_ns,
-            footage_index=captured.footage_index,
-            loops=self._feed.counts().loops,
-        )
+        self._note(captured)
+
+    def _note(self, captured: Captured) -> None:
+        values: dict[str, float | int] = {'render_ns': captured.work_ns}
+        if captured.footage_index is not None:
+            values['footage_frame'] = captured.footage_index
+        view = captured.true_view
+        if view is not None:
+            values.update(azimuth_rad=view.azimuth_rad, tilt_rad=view.tilt_rad, zoom=view.zoom)
+        self.trace.event('frame', captured.frame.stamp_ns, **values)
 
     def _compress(self) -> None:
         frame = self._to_compress.take(_READ_TIMEOUT_S)

@@ -55,6 +55,7 @@ def test_a_frame_shows_the_scene_from_the_attitude_and_zoom_at_its_stamp(open_si
     expected = SceneGeometry.of(768, 576).camera_px_from_footage_px([[500.5, 200.5]], view)[0]
     np.testing.assert_allclose(mark_of(captured.frame.image), expected, atol=0.15)
     assert captured.camera == simulated_camera().zoomed(zoom)
+    assert captured.true_view.azimuth_rad == pytest.approx(view.azimuth_rad, abs=1e-9)
 
 
 def test_footage_runs_on_its_own_clock_and_is_held_between(open_sim, payload, make_video):

@@ -100,7 +100,7 @@ class SimSource:
         image = lock_read_only(self._renderer.render(self._canvas, view))
         frame = Frame(image, tick.stamp_ns, self._context.frame_id)
         work_ns = self._context.clock.monotonic_ns() - tick.monotonic_ns
-        return Captured(frame, self._camera.zoomed(view.zoom), work_ns, self._shown_index)
+        return Captured(frame, self._camera.zoomed(view.zoom), work_ns, self._shown_index, view)
 
     def counts(self) -> SourceCounts:
         """See Source."""

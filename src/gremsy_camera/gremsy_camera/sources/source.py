@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl
 from gremsy_camera.errors import SourceUnusable
 from gremsy_camera.footage_reader import AtEnd
 from gremsy_camera.pacing import Clock
+from gremsy_camera.scene import View
 from gremsy_common.camera_model import CameraModel
 from gremsy_common.frame import Frame
 
@@ -94,12 +95,14 @@ class Captured:
         camera: the intrinsics of this very frame (its zoom included) where the source knows them.
         work_ns: what the source itself took between the stamp and now (drawing, decoding).
         footage_index: which frame of the file is shown, counted from 0; None for a live source.
+        true_view: where a simulated camera truly looked; None for any other. For the trace only.
     """
 
     frame: Frame
     camera: CameraModel | None
     work_ns: int
     footage_index: int | None
+    true_view: View | None = None
 
 
 @dataclass(frozen=True, slots=True)
