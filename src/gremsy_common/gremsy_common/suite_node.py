@@ -85,7 +85,7 @@ class SuiteNode(LifecycleNode, Generic[P]):
         """Let go of what `configure` took."""
 
     def parameters_changed(self) -> None:
-        """`self.parameters` was replaced because a live parameter changed."""
+        """`self.parameters` was replaced because a live parameter changed; a SuiteError refuses the change."""
 
     def diagnostic_values(self) -> dict[str, str]:
         """Rows of the node's own for /diagnostics."""
@@ -278,11 +278,13 @@ class SuiteNode(LifecycleNode, Generic[P]):
         return run
 
     def _parameters_set(self, changes: list[Parameter]) -> SetParametersResult:
+        before = self.parameters
         try:
-            self.parameters = with_changes(self.parameters, changes)
-        except ParameterError as error:
+            self.parameters = with_changes(before, changes)
+            self.parameters_changed()
+        except SuiteError as error:
+            self.parameters = before
             return SetParametersResult(successful=False, reason=str(error))
-        self.parameters_changed()
         return SetParametersResult(successful=True)
 
     def _publish_diagnostics(self) -> None:
