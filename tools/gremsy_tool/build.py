@@ -87,4 +87,6 @@ def _explain(layout: Layout, failed: list[str], printed: list[str]) -> GremsyErr
     except OSError:
         lines = printed
     said = [line for line in lines if re.search(r'error|Error', line)][:5] or lines[-5:]
-    return GremsyError('\n  '.join([f'Package {name} does not build; mend what is said below (all of it is in {log}).', *said]))
+    return GremsyError(
+        '\n  '.join([f'Package {name} does not build; mend what is said below (all of it is in {log}).', *said])
+    )

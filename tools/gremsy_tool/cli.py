@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 USAGE = """usage: ./gremsy COMMAND [ARGUMENTS]
 
-  setup    set up the workspace; [--with GROUP,...] [--clean] [--distro jazzy|kilted] [--relock]
+  setup    set up the workspace; [--extra GROUP,...] [--clean] [--distro jazzy|kilted] [--relock]
   demo     follow a person in real footage, closed loop, no hardware (./gremsy demo --help)
   run      start, watch and respawn the suite's processes (./gremsy run --help)
   test     lint, types and tests; [--all] [PYTEST ARGUMENTS]
@@ -71,7 +71,7 @@ def _setup(arguments: list[str]) -> int:
     rest = list(arguments)
     while rest:
         option = rest.pop(0)
-        if option in ('--with', '--distro'):
+        if option in ('--extra', '--distro'):
             if not rest:
                 raise GremsyError(f'{option} needs a value: ./gremsy help shows it.')
             value = rest.pop(0)
@@ -87,7 +87,9 @@ def _setup(arguments: list[str]) -> int:
             sys.stdout.write(USAGE)
             return 0
         else:
-            raise GremsyError(f'setup has no option "{option}": it takes --with GROUP,..., --clean, --distro NAME and --relock.')
+            raise GremsyError(
+                f'setup has no option "{option}": it takes --extra GROUP,..., --clean, --distro NAME and --relock.'
+            )
     layout = find_layout(os.environ, distro)
     for group in groups:
         if not layout.requirements(group).exists():
@@ -100,11 +102,8 @@ def _setup(arguments: list[str]) -> int:
         write_locks(layout, os.environ)
     worked = Provision(layout, os.environ).ensure(groups, clean=clean)
     seconds = time.monotonic() - began
-    sys.stderr.write(
-        f'Set up in {seconds:.1f} s: ROS 2 {layout.distro} {"of this system" if layout.system_ros else "from wheels"} in {layout.state}\n'
-        if worked
-        else f'Nothing to do ({seconds:.2f} s): ROS 2 {layout.distro} in {layout.state} is up to date.\n'
-    )
+    ros = f'ROS 2 {layout.distro} {"of this system" if layout.system_ros else "from wheels"} in {layout.state}'
+    sys.stderr.write(f'Set up in {seconds:.1f} s: {ros}\n' if worked else f'Nothing to do ({seconds:.2f} s): {ros}\n')
     return 0
 
 
@@ -134,11 +133,13 @@ def _run_inside(command: list[str], groups: tuple[str, ...], *, stay: bool = Fal
         # `python -m benchmarks` finds the repository's folder; file arguments stay relative to where the caller is.
         env['PYTHONPATH'] = os.pathsep.join(part for part in (str(layout.repository), env.get('PYTHONPATH')) if part)
     try:
-        os.execvpe(command[0], command, env)
+        os.execvpe(command[0], command, env)  # noqa: S606 -- becoming the program is the point
     except FileNotFoundError as error:
         raise GremsyError(f'There is no program "{command[0]}" in the workspace or on the PATH.') from error
     except PermissionError as error:
-        raise GremsyError(f'"{command[0]}" is not a program that can be started: check its name and its x bit.') from error
+        raise GremsyError(
+            f'"{command[0]}" is not a program that can be started: check its name and its x bit.'
+        ) from error
 
 
 def _test(arguments: list[str]) -> int:

@@ -82,7 +82,9 @@ def compute(layout: Layout, env: Mapping[str, str]) -> dict[str, Any]:
             if variable in env and variable != 'PATH':
                 bare[variable] = env[variable]
         ros_folders = [f'{prefix}/bin' for prefix in env['AMENT_PREFIX_PATH'].split(os.pathsep)]
-        bare['PATH'] = os.pathsep.join([folder for folder in env['PATH'].split(os.pathsep) if folder in ros_folders] + [bare['PATH']])
+        bare['PATH'] = os.pathsep.join(
+            [folder for folder in env['PATH'].split(os.pathsep) if folder in ros_folders] + [bare['PATH']]
+        )
     sourced = _source(layout, base_environment(layout, bare))
     lists: dict[str, list[str]] = {}
     values: dict[str, str] = {}
@@ -128,9 +130,7 @@ def _source(layout: Layout, base: dict[str, str]) -> dict[str, str]:
         ['/bin/sh', '-c', script, 'sh', str(layout.install)], env=base, capture_output=True, check=False
     )
     if result.returncode != 0:
-        raise GremsyError(
-            f'Sourcing {layout.install}/local_setup.sh failed ({result.stderr.decode(errors="replace").strip()[-200:]}): '
-            'run ./gremsy setup --clean.'
-        )
+        said = result.stderr.decode(errors='replace').strip()[-200:]
+        raise GremsyError(f'Sourcing {layout.install}/local_setup.sh failed ({said}): run ./gremsy setup --clean.')
     pairs = (item.split('=', 1) for item in result.stdout.decode(errors='surrogateescape').split('\0') if '=' in item)
-    return {name: value for name, value in pairs}
+    return dict(pairs)

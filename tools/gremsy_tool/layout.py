@@ -106,4 +106,3 @@ def find_layout(env: Mapping[str, str], distro: str | None = None, repository: P
         )
     # The default lies at the top, so that .gremsy/venv is where everyone looks for it.
     return Layout(repository, root, root if wanted == DEFAULT_DISTRO else root / wanted, wanted, system_ros=False)
-

@@ -85,21 +85,23 @@ def problems_of(machine: Machine, *, system_ros: bool, fresh: bool) -> list[Prob
         if machine.system != 'Linux' or machine.architecture != 'x86_64':
             add(
                 'platform',
-                f'The ROS 2 wheels are for Linux on x86-64, this is {machine.system} on {machine.architecture}: install '
-                'ROS 2 (docs.ros.org/en/jazzy/Installation.html), source it (. /opt/ros/jazzy/setup.sh) and run this again.',
+                f'The ROS 2 wheels are for Linux on x86-64, this is {machine.system} on {machine.architecture}: '
+                'install ROS 2 (docs.ros.org), source it (. /opt/ros/jazzy/setup.sh) and run this again.',
             )
         if machine.implementation != 'CPython' or not OLDEST_PYTHON <= machine.python <= NEWEST_PYTHON:
             add(
                 'python',
-                f'{machine.implementation} {version} has no ROS 2 wheels, CPython 3.10 to 3.14 has: start this with one of '
-                'those, for example python3.12 ./gremsy setup (apt-get install python3.12 python3.12-venv python3.12-dev).',
+                f'{machine.implementation} {version} has no ROS 2 wheels, CPython 3.10 to 3.14 has: start this '
+                'with one of those, for example python3.12 ./gremsy setup '
+                '(apt-get install python3.12 python3.12-venv python3.12-dev).',
             )
     if not machine.has_venv:
         add('venv', f'Python {version} lacks its venv module: apt-get install python3-venv (or python{version}-venv).')
     if not machine.has_python_header:
         add(
             'python-header',
-            f'The headers of Python {version} (Python.h) are missing: apt-get install python3-dev (or python{version}-dev).',
+            f'The headers of Python {version} (Python.h) are missing: '
+            f'apt-get install python3-dev (or python{version}-dev).',
         )
     if machine.cxx is None:
         add('compiler', 'No C++ compiler is on the PATH (looked for c++ and g++): apt-get install g++')
@@ -112,7 +114,7 @@ def problems_of(machine: Machine, *, system_ros: bool, fresh: bool) -> list[Prob
     if fresh and machine.free_bytes < NEEDED_BYTES:
         add(
             'disk',
-            f'Only {machine.free_bytes / 1e9:.1f} GB are free for {machine.state}, set-up needs {NEEDED_BYTES / 1e9:.0f}: '
-            'free some, or set GREMSY_STATE to a folder on another disk.',
+            f'Only {machine.free_bytes / 1e9:.1f} GB are free for {machine.state}, set-up needs '
+            f'{NEEDED_BYTES / 1e9:.0f}: free some, or set GREMSY_STATE to a folder on another disk.',
         )
     return found

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-import xml.etree.ElementTree as ElementTree  # noqa: S405 -- our own files
+import xml.etree.ElementTree as ET
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -63,8 +63,8 @@ def _is_interface(package: Package) -> bool:
 def _read(manifest: Path) -> Package:
     folder = manifest.parent
     try:
-        tree = ElementTree.parse(manifest).getroot()  # noqa: S314 -- our own file
-    except ElementTree.ParseError as error:
+        tree = ET.parse(manifest).getroot()  # noqa: S314 -- our own file
+    except ET.ParseError as error:
         raise GremsyError(f'{manifest} is no XML ({error}): mend it, or restore it with git checkout.') from error
     name = (tree.findtext('name') or '').strip()
     if not name:

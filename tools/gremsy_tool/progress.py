@@ -62,7 +62,10 @@ class Progress:
 
     def _end(self, word: str) -> None:
         seconds = time.monotonic() - self._began
-        self._write(('\r\x1b[K' if self._live else '') + f'[{self._count}/{self._total}] {self._title}: {word}, {seconds:.1f} s\n')
+        self._write(
+            ('\r\x1b[K' if self._live else '')
+            + f'[{self._count}/{self._total}] {self._title}: {word}, {seconds:.1f} s\n'
+        )
 
     def _write(self, text: str) -> None:
         self._stream.write(text)

@@ -3,14 +3,16 @@
 
 from __future__ import annotations
 
+import errno
 import platform
 import shutil
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gremsy_tool import environment
 from gremsy_tool.build import build, forget
-from gremsy_tool.errors import GremsyError
+from gremsy_tool.errors import GremsyError, disk_full
 from gremsy_tool.locking import exclusive
 from gremsy_tool.machine import probe, problems_of
 from gremsy_tool.packages import Package, find_packages, with_dependants
@@ -20,13 +22,9 @@ from gremsy_tool.venv import Venv
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
-    from pathlib import Path
 
     from gremsy_tool.layout import Layout
     from gremsy_tool.machine import Machine
-
-# Tests put their own machine in.
-Probe = 'Callable[[Path, Mapping[str, str]], Machine]'
 
 
 class Provision:
@@ -79,10 +77,8 @@ class Provision:
                     return False
                 self._set_up(wanted, progress)
         except OSError as error:
-            if error.errno == 28:
-                raise GremsyError(
-                    f'The disk is full: free 3 GB for {self._layout.state}, or set GREMSY_STATE to a folder on another disk.'
-                ) from error
+            if error.errno == errno.ENOSPC:
+                raise disk_full(self._layout.state) from error
             raise
         return True
 
@@ -166,8 +162,6 @@ class Provision:
         return [package for package in packages if package.folder.parent != underlay or not self._ros_has(package.name)]
 
     def _ros_has(self, name: str) -> bool:
-        from pathlib import Path
-
         prefixes = self._env.get('AMENT_PREFIX_PATH', '').split(':')
         own = str(self._layout.install)
         return any(
@@ -198,5 +192,7 @@ class Provision:
         }
         previous = read_json(self._layout.timing_file)
         # The last cold set-up stays known: that is the figure that the benchmarks report.
-        record['last_cold'] = {name: record[name] for name in ('setup_s', 'steps_s', 'finished')} if cold else previous.get('last_cold')
+        record['last_cold'] = (
+            {name: record[name] for name in ('setup_s', 'steps_s', 'finished')} if cold else previous.get('last_cold')
+        )
         write_json(self._layout.timing_file, record)

@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gremsy_tool.errors import GremsyError
+from gremsy_tool.errors import GremsyError, disk_full
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -34,13 +34,17 @@ def read_lock(path: Path) -> dict[str, list[str]]:
     try:
         text = path.read_text(encoding='utf-8').replace('\\\n', ' ')
     except OSError as error:
-        raise GremsyError(f'The lock {path} cannot be read ({error.strerror}): restore it with git checkout.') from error
+        raise GremsyError(
+            f'The lock {path} cannot be read ({error.strerror}): restore it with git checkout.'
+        ) from error
     for raw in text.splitlines():
         line = _COMMENT.sub('', raw).strip()
         if line:
             name = re.match(r'[A-Za-z0-9._-]+', line)
             if name is None or '--hash=' not in line:
-                raise GremsyError(f'The lock {path} has a line without name or hash ("{line[:60]}"): run ./gremsy setup --relock.')
+                raise GremsyError(
+                    f'The lock {path} has a line without name or hash ("{line[:60]}"): run ./gremsy setup --relock.'
+                )
             entries.setdefault(normalise(name[0]), []).append(' '.join(line.split()))
     return entries
 
@@ -55,14 +59,14 @@ def merge_locks(paths: Iterable[Path], skip: Iterable[str] = ()) -> list[str]:
     for path in paths:
         for name, entries in read_lock(path).items():
             if merged.setdefault(name, entries) != entries:
-                raise GremsyError(f'The locks disagree about "{name}" (seen in {path.name}): run ./gremsy setup --relock.')
+                raise GremsyError(
+                    f'The locks disagree about "{name}" (seen in {path.name}): run ./gremsy setup --relock.'
+                )
     left_out = {normalise(name) for name in skip}
     return [entry for name in sorted(merged) if name not in left_out for entry in merged[name]]
 
 
-def install(
-    python: Path, entries: list[str], env: Mapping[str, str], note: Callable[[str], None], log: Path
-) -> None:
+def install(python: Path, entries: list[str], env: Mapping[str, str], note: Callable[[str], None], log: Path) -> None:
     """Installs pinned entries with pip, every file checked against its hash."""
     if not entries:
         return
@@ -93,13 +97,16 @@ def install(
 
 def _explain(printed: str, log: Path) -> GremsyError:
     if _NO_SPACE.search(printed):
-        return GremsyError('The disk is full: free 3 GB where the repository lies, or set GREMSY_STATE to a folder on another disk.')
+        return disk_full(log.parent)
     if _NO_NETWORK.search(printed):
         return GremsyError(
             'No network: pip cannot reach its package index; check the connection (or the proxy and mirror in '
             "pip's configuration: pip config list) and run ./gremsy setup again."
         )
     if 'DO NOT MATCH THE HASHES' in printed or 'do not match the hashes' in printed.lower():
-        return GremsyError(f'A downloaded package does not match its locked hash (see {log}): clear the cache with pip cache purge, and try again.')
+        return GremsyError(
+            f'A downloaded package does not match its locked hash (see {log}): clear the cache with pip cache purge, '
+            'and try again.'
+        )
     last = next((line for line in reversed(printed.splitlines()) if 'ERROR' in line), 'no message')
     return GremsyError(f'pip could not install the locked packages ({last.strip()}): the whole output is in {log}.')

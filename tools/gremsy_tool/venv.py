@@ -11,7 +11,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from gremsy_tool.environment import base_environment, site_packages
-from gremsy_tool.errors import GremsyError
+from gremsy_tool.errors import GremsyError, disk_full
 from gremsy_tool.requirements import install, merge_locks, read_lock
 from gremsy_tool.stamps import digest_of_files, read_json, write_json
 from gremsy_tool.wheels import point_cmake_files_here
@@ -60,7 +60,9 @@ class Venv:
     def is_usable(self) -> bool:
         record = read_json(self._layout.groups_file)
         # `filling` stays behind when pip was interrupted; pip cannot mend a package of which it wrote only a part.
-        return record.get('path') == str(self._layout.venv) and not record.get('filling') and self._layout.python.exists()
+        return (
+            record.get('path') == str(self._layout.venv) and not record.get('filling') and self._layout.python.exists()
+        )
 
     def has(self, groups: Iterable[str]) -> bool:
         return self.is_usable() and not self.missing(groups)
@@ -81,9 +83,11 @@ class Venv:
             said = (result.stdout + result.stderr).strip()
             if 'ensurepip' in said:
                 version = '.'.join(platform.python_version_tuple()[:2])
-                raise GremsyError(f'Python {version} lacks its venv module: apt-get install python3-venv (or python{version}-venv).')
+                raise GremsyError(
+                    f'Python {version} lacks its venv module: apt-get install python3-venv (or python{version}-venv).'
+                )
             if 'No space left' in said:
-                raise GremsyError(f'The disk is full: free 3 GB for {layout.venv}, or set GREMSY_STATE to a folder on another disk.')
+                raise disk_full(layout.venv)
             raise GremsyError(f'{sys.executable} could not make the virtual environment {layout.venv}: {said[-300:]}')
         self._record({'path': str(layout.venv), 'python': platform.python_version(), 'groups': {}})
 
@@ -100,7 +104,9 @@ class Venv:
         install(layout.python, first, env, note, log)
         install(layout.python, [entry for entry in entries if entry not in first], env, note, log)
         if not layout.system_ros and any(group.startswith('ros-') for group in groups):
-            include = json.loads(self._ask('import json, sysconfig; print(json.dumps(sysconfig.get_paths()["include"]))'))
+            include = json.loads(
+                self._ask('import json, sysconfig; print(json.dumps(sysconfig.get_paths()["include"]))')
+            )
             numpy_parent = site_packages(layout)
             point_cmake_files_here(layout.venv / 'share', include, numpy_parent)
         installed = {**record.get('groups', {}), **{group: self._digest(group) for group in groups}}

@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: Apache-2.0
+"""./gremsy test: format, lint, types, tests; every stage runs, one line of result each."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from gremsy_tool import environment
+from gremsy_tool.isolation import free_domain, isolated
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from gremsy_tool.layout import Layout
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One check and what to do when it fails."""
+
+    name: str
+    command: list[str]
+    remedy: str
+
+
+def stages_of(layout: Layout, arguments: list[str], *, everything: bool) -> list[Stage]:
+    python = ['python', '-m']
+    sources = [
+        folder
+        for folder in ('gremsy', 'tools', 'src', 'underlay', 'benchmarks')
+        if (layout.repository / folder).exists()
+    ]
+    chosen = [] if everything else ['-m', 'not slow']
+    return [
+        Stage('format', [*python, 'ruff', 'format', '--check', *sources], './gremsy exec ruff format .'),
+        Stage('lint', [*python, 'ruff', 'check', *sources], './gremsy exec ruff check --fix .'),
+        Stage('types', [*python, 'mypy', *typed_packages(layout.repository)], './gremsy exec mypy ...'),
+        # Last, so that a reader of the log finds pytest's own closing line at its end.
+        Stage('tests', [*python, 'pytest', *chosen, *arguments], './gremsy test -k NAME runs one alone'),
+    ]
+
+
+def typed_packages(repository: Path) -> list[str]:
+    """The folders that mypy reads: each package's own modules, not its tests."""
+    candidates = [
+        *sorted((repository / 'src').glob('gremsy_*/gremsy_*')),
+        repository / 'tools' / 'gremsy_tool',
+        repository / 'underlay' / 'cv_bridge' / 'cv_bridge',
+        repository / 'benchmarks',
+    ]
+    return [str(path.relative_to(repository)) for path in candidates if any(path.glob('*.py'))]
+
+
+def run_tests(layout: Layout, env: Mapping[str, str], arguments: list[str], *, everything: bool) -> int:
+    inside = environment.load(layout, env)
+    failed: list[Stage] = []
+    lines: list[str] = []
+    with free_domain() as domain:
+        inside.update(isolated(domain))
+        stages = stages_of(layout, arguments, everything=everything)
+        for stage in stages:
+            if stage is stages[-1]:
+                # Before pytest, whose closing line ends the output.
+                _say('', *lines)
+            _say(f'== {stage.name}: {" ".join(stage.command)}')
+            began = time.monotonic()
+            status = subprocess.run(stage.command, cwd=layout.repository, env=inside, check=False).returncode
+            if status != 0:
+                failed.append(stage)
+            word = 'ok' if status == 0 else f'FAILED ({stage.remedy})'
+            lines.append(f'{stage.name:8}{word}, {time.monotonic() - began:.1f} s')
+    return 1 if failed else 0
+
+
+def _say(*lines: str) -> None:
+    sys.stdout.write(''.join(f'{line}\n' for line in lines))
+    sys.stdout.flush()

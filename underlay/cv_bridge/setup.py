@@ -1,0 +1,21 @@
+# SPDX-License-Identifier: Apache-2.0
+from setuptools import find_packages, setup
+
+package_name = 'cv_bridge'
+
+setup(
+    name=package_name,
+    version='4.1.0',
+    packages=find_packages(exclude=['test']),
+    package_data={'': ['py.typed']},
+    data_files=[
+        ('share/ament_index/resource_index/packages', ['resource/' + package_name]),
+        ('share/' + package_name, ['package.xml']),
+    ],
+    install_requires=['setuptools'],
+    zip_safe=False,
+    maintainer='Gremsy vision suite maintainers',
+    maintainer_email='maintainers@gremsy-vision.invalid',
+    description='Images between ROS messages and OpenCV arrays, for machines without an installed ROS.',
+    license='Apache-2.0',
+)
