@@ -61,7 +61,7 @@ def class_mask(wanted: Sequence[str], names: Sequence[str], model: str) -> NDArr
     for name in wanted:
         if name in names:
             continue
-        near = [by_folded[each] for each in difflib.get_close_matches(name.casefold(), by_folded, n=3, cutoff=0.5)]
+        near = [by_folded[each] for each in difflib.get_close_matches(name.casefold(), by_folded, n=3, cutoff=0.6)]
         hint = f'did you mean {_or(near)}? ' if near else 'no name comes near. '
         raise ParameterError(
             f"Parameter `classes` has '{name}', which is not a class of {model}: {hint}"

@@ -177,8 +177,10 @@ def test_metadata_that_makes_no_sense_is_refused(shape, metadata, sentence):
     [
         (
             {'names': 'person'},
-            'Model file m.onnx has metadata `names` that is not a Python dict or list literal: '
-            "write it as {0: 'person', 1: 'bicycle'}.",
+            (
+                'Model file m.onnx has metadata `names` that is not a Python dict or list literal: '
+                "write it as {0: 'person', 1: 'bicycle'}."
+            ),
         ),
         (
             {'names': TWO, 'stride': '-8'},

@@ -1,0 +1,277 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The real node in a process of its own, and this process as the plain ROS 2 user beside it."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+rclpy = pytest.importorskip('rclpy', reason='the workspace is not built: run ./gremsy setup')
+pytest.importorskip('vision_msgs.msg', reason='the workspace is not built: run ./gremsy setup')
+
+from diagnostic_msgs.msg import DiagnosticArray
+from rcl_interfaces.srv import SetParameters
+from rclpy.parameter import Parameter
+from rclpy.qos import QoSDurabilityPolicy, QoSProfile, qos_profile_sensor_data
+from sensor_msgs.msg import Image
+from std_srvs.srv import SetBool
+from vision_msgs.msg import Detection2DArray, LabelInfo, VisionInfo
+
+pytestmark = pytest.mark.integration
+
+LATCHED = QoSProfile(depth=1, durability=QoSDurabilityPolicy.TRANSIENT_LOCAL)
+# `./gremsy test` gives every run a ROS domain of its own; started by hand, the tests take one by process number.
+ISOLATED = {
+    'ROS_DOMAIN_ID': os.environ.get('ROS_DOMAIN_ID') or str(1 + os.getpid() % 100),
+    'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST',
+}
+
+
+def start_node(*parameters, namespace='/eo'):
+    arguments = [each for parameter in parameters for each in ('-p', parameter)]
+    command = [
+        sys.executable,
+        '-m',
+        'gremsy_detector.detector_node',
+        '--ros-args',
+        '-r',
+        f'__ns:={namespace}',
+        *arguments,
+    ]
+    environment = {**os.environ, **ISOLATED}
+    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+def end_node(process):
+    """What it said, once it has ended by SIGTERM with status 0."""
+    process.send_signal(signal.SIGTERM)
+    said, _ = process.communicate(timeout=20)
+    assert process.returncode == 0, said
+    assert 'terminate called' not in said
+    assert 'Traceback' not in said
+    return said
+
+
+class User:
+    """A plain node that publishes images and keeps what comes back."""
+
+    def __init__(self):
+        self.node = rclpy.create_node('user', namespace='/eo')
+        self.images = self.node.create_publisher(Image, 'image_raw', qos_profile_sensor_data)
+        self.found = []
+        self.diagnostics = {}
+        self.node.create_subscription(Detection2DArray, 'detections', self.found.append, 10)
+        self.node.create_subscription(DiagnosticArray, '/diagnostics', self.keep_diagnostics, 10)
+        self.enable = self.node.create_client(SetBool, 'detector/enable')
+        self.parameters = self.node.create_client(SetParameters, 'detector/set_parameters')
+        self.stamp_ns = 1_700_000_000_000_000_123
+
+    def keep_diagnostics(self, array):
+        for status in array.status:
+            self.diagnostics[status.name] = {each.key: each.value for each in status.values}
+
+    def spin(self, duration_s):
+        until = time.monotonic() + duration_s
+        while time.monotonic() < until:
+            rclpy.spin_once(self.node, timeout_sec=0.02)
+
+    def wait(self, condition, timeout_s=30.0, meanwhile=lambda: None):
+        until = time.monotonic() + timeout_s
+        while not condition():
+            assert time.monotonic() < until, 'the condition did not come true in time'
+            meanwhile()
+            self.spin(0.05)
+
+    def send(self, image, encoding='bgr8'):
+        self.stamp_ns += 33_000_000
+        message = Image(height=image.shape[0], width=image.shape[1], encoding=encoding, step=image.strides[0])
+        message.header.stamp.sec, message.header.stamp.nanosec = divmod(self.stamp_ns, 1_000_000_000)
+        message.header.frame_id = 'eo_optical'
+        message.data.frombytes(np.ascontiguousarray(image).data.cast('B'))
+        self.images.publish(message)
+
+    def detections_of(self, image, encoding='bgr8'):
+        """The first answer to an image that is sent, again and again with new stamps, from now on."""
+        first_ns = self.stamp_ns + 1
+        self.found.clear()
+        answers = []
+
+        def answered():
+            answers[:] = [each for each in self.found if stamp_ns(each.header) >= first_ns]
+            return bool(answers)
+
+        self.wait(answered, meanwhile=lambda: self.send(image, encoding))
+        assert stamp_ns(answers[0].header) in range(first_ns + 33_000_000 - 1, self.stamp_ns + 1, 33_000_000)
+        return answers[0]
+
+    def call(self, client, request):
+        assert client.wait_for_service(timeout_sec=20.0)
+        future = client.call_async(request)
+        self.wait(future.done)
+        return future.result()
+
+    def set_parameter(self, name, value):
+        request = SetParameters.Request(parameters=[Parameter(name, value=value).to_parameter_msg()])
+        return self.call(self.parameters, request).results[0]
+
+
+def stamp_ns(header):
+    return header.stamp.sec * 1_000_000_000 + header.stamp.nanosec
+
+
+@pytest.fixture(scope='module')
+def user():
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in ISOLATED.items():
+            patch.setenv(name, value)
+        rclpy.init()
+        made = User()
+        yield made
+        made.node.destroy_node()
+        rclpy.shutdown()
+
+
+@pytest.fixture(scope='module')
+def node(user):
+    process = start_node()
+    user.wait(lambda: user.images.get_subscription_count() > 0 or process.poll() is not None)
+    yield process
+    end_node(process)
+
+
+GREY = np.full((480, 640, 3), 128, np.uint8)
+
+
+def test_an_empty_scene_is_an_empty_array_with_the_images_own_header(user, node):
+    answer = user.detections_of(GREY)
+    assert list(answer.detections) == []
+    assert answer.header.frame_id == 'eo_optical'
+
+
+def test_labels_reach_a_subscriber_that_comes_late(user, node):
+    got = {}
+    subscriptions = [
+        user.node.create_subscription(LabelInfo, 'label_info', lambda message: got.update(labels=message), LATCHED),
+        user.node.create_subscription(VisionInfo, 'vision_info', lambda message: got.update(vision=message), LATCHED),
+    ]
+    user.wait(lambda: len(got) == 2)
+    names = {each.class_id: each.class_name for each in got['labels'].class_map}
+    assert (len(names), names[0], names[79]) == (80, 'person', 'toothbrush')
+    assert got['labels'].threshold == pytest.approx(0.4)
+    assert got['vision'].database_location == '/eo/label_info'
+    assert 'NanoDet' in got['vision'].method
+    for each in subscriptions:
+        user.node.destroy_subscription(each)
+
+
+def test_people_in_real_footage_are_found_with_name_and_place(user, node, footage_image):
+    answer = user.detections_of(footage_image(1))
+    people = [each for each in answer.detections if each.results[0].hypothesis.class_id == 'person']
+    assert all(each.header == answer.header for each in people)
+    for x, y in ((279, 263), (514, 197), (658, 283)):
+        nearest = min(
+            people, key=lambda each: np.hypot(each.bbox.center.position.x - x, each.bbox.center.position.y - y)
+        )
+        assert abs(nearest.bbox.center.position.x - x) < 5
+        assert abs(nearest.bbox.center.position.y - y) < 5
+        assert nearest.results[0].hypothesis.score > 0.7
+
+
+def test_a_disabled_detector_is_silent_and_takes_no_images_until_enabled(user, node):
+    user.detections_of(GREY)
+    assert user.call(user.enable, SetBool.Request(data=False)).success
+    user.wait(lambda: user.images.get_subscription_count() == 0)
+    user.spin(0.5)
+    user.found.clear()
+    for _ in range(10):
+        user.send(GREY)
+        user.spin(0.05)
+    assert user.found == []
+    assert user.call(user.enable, SetBool.Request(data=True)).success
+    user.detections_of(GREY)
+
+
+def test_an_unknown_class_is_refused_while_running_and_detection_goes_on(user, node):
+    refused = user.set_parameter('classes', ['persom'])
+    assert not refused.successful
+    assert refused.reason == (
+        "Parameter `classes` has 'persom', which is not a class of nanodet_g_416.onnx: did you mean 'person'? "
+        '`ros2 run gremsy_detector model_info` lists all 80.'
+    )
+    user.detections_of(GREY)
+
+
+def test_a_threshold_changes_while_running_and_is_told_with_the_labels(user, node):
+    got = []
+    subscription = user.node.create_subscription(LabelInfo, 'label_info', got.append, LATCHED)
+    assert user.set_parameter('confidence', 0.0).successful
+    user.wait(lambda: bool(got) and got[-1].threshold == 0.0)
+    assert len(user.detections_of(GREY).detections) == 100
+    assert user.set_parameter('confidence', 0.4).successful
+    user.wait(lambda: got[-1].threshold == pytest.approx(0.4))
+    user.node.destroy_subscription(subscription)
+    refused = user.set_parameter('confidence', 1.5)
+    assert not refused.successful
+
+
+def test_the_next_image_may_be_taken_instead_of_the_one_that_waits(user, node):
+    assert user.set_parameter('take', 'next').successful
+    for _ in range(3):
+        user.detections_of(GREY)
+    assert user.set_parameter('take', 'newest').successful
+
+
+def test_an_image_that_cannot_be_read_is_counted_and_the_next_is_detected(user, node):
+    before = int(user.diagnostics.get('/eo/detector', {}).get('errors', '0'))
+    user.wait(
+        lambda: int(user.diagnostics.get('/eo/detector', {}).get('errors', '0')) > before,
+        meanwhile=lambda: user.send(GREY[..., 0], 'no_such_encoding'),
+    )
+    assert user.detections_of(GREY).detections == []
+
+
+def test_diagnostics_tell_model_back_end_and_stages(user, node):
+    user.detections_of(GREY)
+    user.wait(lambda: 'inference latency p50 (ms)' in user.diagnostics.get('/eo/detector', {}))
+    rows = user.diagnostics['/eo/detector']
+    assert rows['model'].endswith('nanodet_g_416.onnx')
+    assert re.fullmatch(r'ONNX Runtime [\d.]+ CPU, 1 thread', rows['back end'])
+    assert int(rows['images waiting']) <= 1
+    assert {'slot wait', 'preprocess', 'inference', 'decode', 'detections'} <= {
+        key.split(' latency')[0] for key in rows
+    }
+
+
+@pytest.mark.parametrize(
+    ('parameter', 'sentence'),
+    [
+        (
+            'model:=/nowhere/m.onnx',
+            (
+                'Model file /nowhere/m.onnx does not exist: set `model` to an existing file, '
+                "or to 'default' for the one shipped."
+            ),
+        ),
+        (
+            "classes:=['zebr']",
+            (
+                "Parameter `classes` has 'zebr', which is not a class of nanodet_g_416.onnx: did you mean 'zebra'? "
+                '`ros2 run gremsy_detector model_info` lists all 80.'
+            ),
+        ),
+        ('confidence:=1.5', 'Parameter `confidence` is 1.5, out of its range: use 0 .. 1.'),
+        ('take:=last', "Parameter `take` is 'last': use one of newest, next."),
+        ('backend:=tflite', "Parameter `backend` is 'tflite': use one of auto, onnxruntime."),
+    ],
+)
+def test_a_wrong_parameter_ends_the_start_with_one_sentence_and_status_2(parameter, sentence):
+    process = start_node(parameter, namespace='/other')
+    said, _ = process.communicate(timeout=30)
+    assert process.returncode == 2, said
+    assert sentence in said.splitlines()
+    assert 'Traceback' not in said
