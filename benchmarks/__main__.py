@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 
-from benchmarks.machine import describe_machine
+from gremsy_bringup.report_summary import describe_machine
 from gremsy_common.errors import SuiteError
 
 NAMES = ('loop',)

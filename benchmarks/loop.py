@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The composed demo, measured: how long a frame takes to the wire, how well it points, and what it costs.
+
+Three runs of the same footage from its beginning: the default, the same with the detector's other way to take frames,
+and the default on the realistic payload. Headless: no overlay, no film.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmarks.pointing_score import PointingScore, score_pointing
+from benchmarks.reference_tracks import read_reference
+from gremsy_bringup.demo_options import DemoOptions
+from gremsy_bringup.demo_session import DemoSession
+from gremsy_bringup.report_summary import summarise
+from gremsy_bringup.trace_join import STAGES, join
+from gremsy_camera.scene import SceneGeometry
+from gremsy_common.trace import read_trace
+from gremsy_detector.detector_parameters import DetectorParameters
+
+_REPOSITORY = Path(__file__).resolve().parents[1]
+_FOOTAGE_SIZE_PX = (768, 576)
+_TAKES = ('newest', 'next')
+
+
+@dataclass(frozen=True, slots=True)
+class LoopRun:
+    """One run: the demo's own summary, the score against the reference, and the trace that both come from."""
+
+    summary: dict[str, Any]
+    score: PointingScore
+    queued_frames_max: int
+
+
+def run(options: argparse.Namespace) -> dict[str, Any]:
+    """All figures of the issue, flat; None where a run had nothing to measure."""
+    default_take = DetectorParameters.take
+    other_take = next(each for each in _TAKES if each != default_take)
+    with tempfile.TemporaryDirectory(prefix='gremsy-bench-') as scratch:
+        folder = options.keep if options.keep is not None else Path(scratch)
+        main = _measure('ideal', default_take, options.duration, folder / 'ideal')
+        other = _measure('ideal', other_take, options.duration, folder / f'ideal-{other_take}')
+        realistic = _measure('realistic', default_take, options.duration, folder / 'realistic')
+    return {**_figures(main, options.duration), **_comparison(other, realistic, other_take), **_setup_times()}
+
+
+def _measure(preset: str, take: str, duration_s: float, folder: Path) -> LoopRun:
+    _say(f'{duration_s:.0f} s, payload {preset}, detector takes {take} ...')
+    options = DemoOptions(report=folder, headless=True, preset=preset, parameters={'detector': {'take': take}})
+    with DemoSession(options, _say) as session:
+        session.wait(duration_s)
+    events = list(read_trace(session.trace_dir))
+    joined = join(events)
+    score, _ = score_pointing(events, read_reference(), SceneGeometry.of(*_FOOTAGE_SIZE_PX))
+    return LoopRun(summarise(joined, session.usage, session.restarts), score, longest_queue(events))
+
+
+def longest_queue(events: list[dict[str, Any]]) -> int:
+    """The largest number of frames that waited for the detector at one time and were then used."""
+    detections = [each for each in events if each['kind'] == 'detection']
+    # +1 when a frame arrives, -1 when it is taken; at equal times the taking comes first.
+    steps = sorted([(each['arrived_ns'], 1) for each in detections] + [(each['taken_ns'], -1) for each in detections])
+    longest = waiting = 0
+    for _, change in steps:
+        waiting += change
+        longest = max(longest, waiting)
+    return longest
+
+
+def _figures(main: LoopRun, duration_s: float) -> dict[str, Any]:
+    summary, score = main.summary, main.score
+    figures: dict[str, Any] = {
+        'duration_s': duration_s,
+        'fps': summary['fps'],
+        'detections_per_s': summary['detections_per_s'],
+        'overhead_ms_p50': summary['overhead_ms_p50'],
+        'latency_ms_p50': summary['latency_ms_p50'],
+        'latency_ms_p99': summary['latency_ms_p99'],
+    }
+    figures |= {f'{name.replace(" ", "_")}_ms_p50': summary[f'{name.replace(" ", "_")}_ms_p50'] for name in STAGES}
+    return figures | {
+        'queued_frames_max': main.queued_frames_max,
+        'take': DetectorParameters.take,
+        'pointing_rms_deg': _rounded(score.rms_deg),
+        'pointing_p99_deg': _rounded(score.p99_deg),
+        'locked_fraction': _rounded(score.locked_fraction),
+        'wrong_target_fraction': _rounded(score.wrong_target_fraction),
+        'locks': score.locks,
+        'people_followed': score.people_followed,
+        'rss_mb': summary['rss_mb'].get('loop'),
+        'cpu_s_per_s': _rounded(sum(summary['cpu_s'].values()) / max(1.0, summary['duration_s'])),
+        'cpu_s_per_s_by_process': {
+            name: _rounded(used / max(1.0, summary['duration_s'])) for name, used in summary['cpu_s'].items()
+        },
+    }
+
+
+def _comparison(other: LoopRun, realistic: LoopRun, other_take: str) -> dict[str, Any]:
+    """The default beside the other way to take frames, and beside the realistic payload."""
+    return {
+        f'pointing_rms_deg_{other_take}': _rounded(other.score.rms_deg),
+        f'latency_ms_p50_{other_take}': other.summary['latency_ms_p50'],
+        f'detections_per_s_{other_take}': other.summary['detections_per_s'],
+        f'locked_fraction_{other_take}': _rounded(other.score.locked_fraction),
+        'pointing_rms_deg_realistic': _rounded(realistic.score.rms_deg),
+        'locked_fraction_realistic': _rounded(realistic.score.locked_fraction),
+        'wrong_target_fraction_realistic': _rounded(realistic.score.wrong_target_fraction),
+    }
+
+
+def _setup_times() -> dict[str, Any]:
+    """The last set-up from nothing (recorded by `./gremsy setup`) and one with nothing to do, timed now."""
+    state = Path(os.environ.get('GREMSY_STATE', _REPOSITORY / '.gremsy'))
+    try:
+        recorded = json.loads((state / 'setup.json').read_text(encoding='utf-8'))
+    except (OSError, ValueError):
+        recorded = {}
+    began = time.perf_counter()
+    subprocess.run([_REPOSITORY / 'gremsy', 'setup'], check=True, stdout=subprocess.DEVNULL)
+    again_s = time.perf_counter() - began
+    cold = recorded.get('last_cold') or {}
+    return {'setup_s': cold.get('setup_s'), 'setup_measured': cold.get('finished'), 'setup_again_s': round(again_s, 2)}
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 3)
+
+
+def _say(sentence: str) -> None:
+    print(sentence, file=sys.stderr, flush=True)
