@@ -6,13 +6,14 @@ from __future__ import annotations
 import re
 import subprocess
 import tempfile
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gremsy_tool.errors import GremsyError, disk_full
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
 # What pip prints when it cannot reach its index, seen with no route, no resolver, a refusing proxy and a bad mirror.
 _NO_NETWORK = re.compile(
@@ -20,6 +21,7 @@ _NO_NETWORK = re.compile(
     r'|Network is unreachable|Connection refused|SSLError|Failed to establish a new connection|ConnectionResetError'
 )
 _NO_SPACE = re.compile(r'No space left on device')
+_PIN = re.compile(r'(?P<requirement>[A-Za-z0-9._-]+==[^\s;]+) ?(?:;(?P<marker>.*?))?(?P<hashes>--hash=sha256:.*)')
 _COMMENT = re.compile(r'(^|\s)#.*$')
 
 
@@ -28,51 +30,83 @@ def normalise(name: str) -> str:
     return re.sub(r'[-_.]+', '-', name).lower()
 
 
-def read_lock(path: Path) -> dict[str, list[str]]:
-    """Pinned entries by normalised name; several where the pin depends on the Python version."""
-    entries: dict[str, list[str]] = {}
+@dataclass(frozen=True)
+class Pin:
+    """One line of a lock."""
+
+    requirement: str
+    marker: str
+    hashes: str
+
+    def __str__(self) -> str:
+        return (
+            f'{self.requirement} ; {self.marker} {self.hashes}' if self.marker else f'{self.requirement} {self.hashes}'
+        )
+
+    @property
+    def name(self) -> str:
+        return normalise(self.requirement.split('==')[0])
+
+
+def read_lock(path: Path) -> list[Pin]:
+    """The lock's lines; a name has several where its version depends on the Python's."""
     try:
         text = path.read_text(encoding='utf-8').replace('\\\n', ' ')
     except OSError as error:
         raise GremsyError(
             f'The lock {path} cannot be read ({error.strerror}): restore it with git checkout.'
         ) from error
+    pins = []
     for raw in text.splitlines():
         line = _COMMENT.sub('', raw).strip()
-        if line:
-            name = re.match(r'[A-Za-z0-9._-]+', line)
-            if name is None or '--hash=' not in line:
-                raise GremsyError(
-                    f'The lock {path} has a line without name or hash ("{line[:60]}"): run ./gremsy setup --relock.'
-                )
-            entries.setdefault(normalise(name[0]), []).append(' '.join(line.split()))
-    return entries
+        if not line:
+            continue
+        parsed = _PIN.match(' '.join(line.split()))
+        if parsed is None:
+            raise GremsyError(
+                f'The lock {path} has a line without version or hash ("{line[:60]}"): run ./gremsy setup --relock.'
+            )
+        pins.append(Pin(parsed['requirement'].strip(), (parsed['marker'] or '').strip(), parsed['hashes']))
+    return pins
 
 
-def merge_locks(paths: Iterable[Path], skip: Iterable[str] = ()) -> list[str]:
-    """The entries of several locks, each once.
+def merge_locks(paths: Iterable[Path], skip: Iterable[str] = ()) -> list[Pin]:
+    """The lines of several locks, each version of a package once, because pip refuses a name given twice.
 
-    Groups are locked against one resolution, so one name has the same entries wherever it appears; pip refuses a
-    name given twice.
+    All groups are locked against one resolution, so they agree about versions, but one may need a package on fewer
+    Pythons than another does: then the line counts where any of them needs it.
     """
-    merged: dict[str, list[str]] = {}
-    for path in paths:
-        for name, entries in read_lock(path).items():
-            if merged.setdefault(name, entries) != entries:
-                raise GremsyError(
-                    f'The locks disagree about "{name}" (seen in {path.name}): run ./gremsy setup --relock.'
-                )
     left_out = {normalise(name) for name in skip}
-    return [entry for name in sorted(merged) if name not in left_out for entry in merged[name]]
+    markers: dict[str, list[str]] = {}
+    pins: dict[str, Pin] = {}
+    versions: dict[tuple[str, str], str] = {}
+    for path in paths:
+        for pin in read_lock(path):
+            if pin.name in left_out:
+                continue
+            if versions.setdefault((pin.name, pin.marker), pin.requirement) != pin.requirement:
+                raise GremsyError(
+                    f'The locks disagree about "{pin.name}" (seen in {path.name}): run ./gremsy setup --relock.'
+                )
+            pins[pin.requirement] = pin
+            known = markers.setdefault(pin.requirement, [])
+            if pin.marker not in known:
+                known.append(pin.marker)
+    return [replace(pins[key], marker=_either(markers[key])) for key in sorted(pins)]
 
 
-def install(python: Path, entries: list[str], env: Mapping[str, str], note: Callable[[str], None], log: Path) -> None:
+def _either(markers: list[str]) -> str:
+    # No marker at all means always.
+    return '' if '' in markers else ' or '.join(f'({marker})' for marker in markers)
+
+
+def install(python: Path, pins: Sequence[Pin], env: Mapping[str, str], note: Callable[[str], None], log: Path) -> None:
     """Installs pinned entries with pip, every file checked against its hash."""
-    if not entries:
+    if not pins:
         return
     log.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile('w', suffix='.txt', encoding='utf-8') as listing, log.open('a') as kept:
-        listing.write('\n'.join(entries) + '\n')
+        listing.write(''.join(f'{pin}\n' for pin in pins))
         listing.flush()
         command = [
             str(python), '-m', 'pip', 'install', '--require-hashes', '--no-deps', '--no-build-isolation',
@@ -88,7 +122,7 @@ def install(python: Path, entries: list[str], env: Mapping[str, str], note: Call
             kept.write(line)
             if line.startswith('Collecting '):
                 collected += 1
-                note(f'{collected}/{len(entries)} {line.split()[1].split("==")[0]}')
+                note(f'{collected}/{len(pins)} {line.split()[1].split("==")[0]}')
             elif line.startswith('Installing collected'):
                 note('unpacking')
         if process.wait() != 0:

@@ -96,19 +96,17 @@ class Venv:
         layout = self._layout
         record = read_json(layout.groups_file)
         locks = [layout.requirements(group) for group in groups]
-        entries = merge_locks(locks, skip=self._brought_by_the_system(locks))
+        pins = merge_locks(locks, skip=self._brought_by_the_system(locks))
         self._record({**record, 'filling': sorted(groups)})
         log = layout.state / 'pip.log'
         env = base_environment(layout, self._env)
-        first = [entry for entry in entries if entry.split('==')[0] in _BOOTSTRAP]
-        install(layout.python, first, env, note, log)
-        install(layout.python, [entry for entry in entries if entry not in first], env, note, log)
+        install(layout.python, [pin for pin in pins if pin.name in _BOOTSTRAP], env, note, log)
+        install(layout.python, [pin for pin in pins if pin.name not in _BOOTSTRAP], env, note, log)
         if not layout.system_ros and any(group.startswith('ros-') for group in groups):
             include = json.loads(
                 self._ask('import json, sysconfig; print(json.dumps(sysconfig.get_paths()["include"]))')
             )
-            numpy_parent = site_packages(layout)
-            point_cmake_files_here(layout.venv / 'share', include, numpy_parent)
+            point_cmake_files_here(layout.venv / 'share', include, site_packages(layout))
         installed = {**record.get('groups', {}), **{group: self._digest(group) for group in groups}}
         self._record({**record, 'groups': installed})
 
@@ -116,7 +114,7 @@ class Venv:
         if not self._layout.system_ros:
             return []
         # ROS's compiled parts are built against the system's NumPy; a newer one in the venv would break them.
-        known = {_MODULES[name]: name for lock in locks for name in read_lock(lock) if name in _MODULES}
+        known = {_MODULES[pin.name]: pin.name for lock in locks for pin in read_lock(lock) if pin.name in _MODULES}
         result = subprocess.run(
             [sys.executable, '-c', _ASK_FOR_MODULES, *known], env=self._env, capture_output=True, text=True, check=True
         )

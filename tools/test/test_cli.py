@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: Apache-2.0
+import subprocess
+import sys
+
+import pytest
+
+from gremsy_tool import cli
+from gremsy_tool.isolation import free_domain, isolated
+from gremsy_tool.layout import REPOSITORY, find_layout
+from gremsy_tool.testing import stages_of
+from gremsy_tool.wheels import point_cmake_files_here
+
+
+def gremsy(*arguments, **env):
+    command = [sys.executable, str(REPOSITORY / 'gremsy'), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, env={'PATH': '/usr/bin:/bin', **env}, check=False)
+
+
+@pytest.mark.parametrize('arguments', [(), ('help',), ('--help',)])
+def test_help_lists_every_command(arguments):
+    result = gremsy(*arguments)
+    assert result.returncode == 0
+    for command in ('setup', 'demo', 'run', 'test', 'bench', 'doctor', 'exec', 'shell'):
+        assert f'\n  {command} ' in result.stdout
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'sentence'),
+    [
+        (('demmo',), 'There is no command "demmo". Did you mean "demo"? ./gremsy help lists them.'),
+        (('zzz',), 'There is no command "zzz". ./gremsy help lists them.'),
+        (
+            ('setup', '--fast'),
+            'setup has no option "--fast": it takes --extra GROUP,..., --clean, --distro NAME and --relock.',
+        ),
+        (('setup', '--extra'), '--extra needs a value: ./gremsy help shows it.'),
+        (
+            ('setup', '--extra', 'gpu'),
+            'There is no group "gpu" in requirements/: choose of build, dev, encode, lock, report, ros-jazzy, '
+            'ros-kilted, runtime.',
+        ),
+        (('exec',), 'exec needs a command: ./gremsy exec python -m gremsy_camera.camera_node'),
+    ],
+)
+def test_a_wrong_command_line_ends_in_a_sentence(arguments, sentence):
+    result = gremsy(*arguments)
+    assert (result.returncode, result.stderr) == (2, f'gremsy: {sentence}\n')
+
+
+def test_doctor_sets_nothing_up(tmp_path):
+    result = gremsy('doctor', GREMSY_STATE=str(tmp_path / 'state'))
+    assert result.returncode == 1
+    assert 'the workspace is not set up: ./gremsy setup does that' in result.stdout
+    assert not (tmp_path / 'state').exists()
+
+
+def test_a_missing_compiler_ends_with_status_2_and_no_traceback(tmp_path):
+    result = gremsy('setup', GREMSY_STATE=str(tmp_path / 'state'), PATH=str(tmp_path))
+    assert result.returncode == 2
+    assert 'gremsy: No C++ compiler is on the PATH (looked for c++ and g++): apt-get install g++\n' in result.stderr
+    assert 'Traceback' not in result.stderr
+
+
+def test_an_interrupt_is_no_traceback(monkeypatch, capsys):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, '_setup', interrupted)
+    assert cli.main(['setup']) == 130
+    assert capsys.readouterr().err == '\ngremsy: interrupted; the same command goes on from here.\n'
+
+
+def test_the_entry_script_parses_on_an_old_python():
+    # ast of Python 3.5's grammar: no f-strings, no annotations of variables.
+    import ast
+
+    ast.parse((REPOSITORY / 'gremsy').read_text(), feature_version=(3, 5))
+
+
+def test_long_tests_run_only_when_asked_for():
+    layout = find_layout({})
+    short = stages_of(layout, ['-k', 'x'], everything=False)
+    assert [stage.name for stage in short] == ['format', 'lint', 'types', 'tests']
+    assert short[-1].command[-4:] == ['-m', 'not slow', '-k', 'x']
+    assert 'not slow' not in stages_of(layout, [], everything=True)[-1].command
+
+
+def test_two_test_runs_have_two_domains():
+    with free_domain() as first, free_domain() as second:
+        assert first != second
+        assert isolated(first) == {'ROS_DOMAIN_ID': str(first), 'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST'}
+
+
+def test_the_wheels_cmake_files_are_pointed_at_this_python(tmp_path):
+    folder = tmp_path / 'share' / 'std_msgs' / 'cmake'
+    folder.mkdir(parents=True)
+    file = folder / 'export.cmake'
+    file.write_text(
+        'INCLUDE "/opt/python/cp311-cp311/include/python3.11;'
+        '/opt/python/cp311-cp311/lib/python3.11/site-packages/numpy/_core/include;${_IMPORT_PREFIX}/include"'
+    )
+    assert point_cmake_files_here(tmp_path / 'share', tmp_path / 'inc', tmp_path / 'site') == 1
+    assert file.read_text() == (
+        f'INCLUDE "{tmp_path}/inc;{tmp_path}/site/numpy/_core/include;${{_IMPORT_PREFIX}}/include"'
+    )
+    assert point_cmake_files_here(tmp_path / 'share', tmp_path / 'inc', tmp_path / 'site') == 0

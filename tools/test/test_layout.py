@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: Apache-2.0
+from pathlib import Path
+
+import pytest
+
+from gremsy_tool.errors import GremsyError
+from gremsy_tool.layout import find_layout
+
+REPOSITORY = Path('/robot/suite')
+SOURCED = {'ROS_DISTRO': 'humble', 'AMENT_PREFIX_PATH': '/opt/ros/humble'}
+
+
+def layout(env, distro=None):
+    return find_layout(env, distro, REPOSITORY)
+
+
+def test_without_ros_the_wheels_lie_in_the_repository():
+    found = layout({})
+    assert (found.distro, found.system_ros, found.venv) == ('jazzy', False, REPOSITORY / '.gremsy' / 'venv')
+
+
+def test_a_sourced_ros_is_used_and_kept_apart():
+    found = layout(SOURCED)
+    assert (found.distro, found.system_ros, found.state) == ('humble', True, REPOSITORY / '.gremsy' / 'system-humble')
+
+
+def test_a_ros_asked_for_by_name_beats_the_sourced_one():
+    found = layout(SOURCED, 'kilted')
+    assert (found.distro, found.system_ros, found.state) == ('kilted', False, REPOSITORY / '.gremsy' / 'kilted')
+
+
+def test_our_own_environment_is_not_taken_for_a_systems():
+    inside = {**SOURCED, 'ROS_DISTRO': 'jazzy', 'GREMSY_ENVIRONMENT': 'wheels', 'GREMSY_REPOSITORY': str(REPOSITORY)}
+    assert layout(inside) == layout({})
+
+
+def test_the_state_can_lie_elsewhere():
+    assert layout({'GREMSY_STATE': '/big/disk'}).venv == Path('/big/disk/venv')
+
+
+def test_the_shell_of_another_checkout_does_not_lend_its_state():
+    other = {'GREMSY_ENVIRONMENT': 'wheels', 'GREMSY_REPOSITORY': '/other', 'GREMSY_STATE': '/other/.gremsy'}
+    assert layout(other).root == REPOSITORY / '.gremsy'
+
+
+def test_a_ros_without_wheels_is_refused():
+    with pytest.raises(GremsyError) as caught:
+        layout({}, 'noetic')
+    assert str(caught.value) == (
+        'ROS "noetic" has no wheels locked here: choose one of jazzy, kilted, or source an installed ROS first '
+        '(. /opt/ros/noetic/setup.sh).'
+    )
