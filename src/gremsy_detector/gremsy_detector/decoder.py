@@ -82,7 +82,7 @@ def _transposed(output: NDArray[np.floating], class_count: int, settings: Decode
     scores = output[:, 4 : 4 + class_count]
     asked = scores if settings.class_mask is None else scores[:, settings.class_mask]
     # Row-wise max over 80 columns takes 0.74 ms at 8400 anchors, a flat search for the few hits 0.45.
-    anchors = np.unique(np.nonzero(asked > settings.confidence)[0])
+    anchors = np.unique(np.flatnonzero(asked > settings.confidence) // max(1, asked.shape[1]))
     return _best_class(output[anchors])
 
 
