@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The driver's end of the deadman: starts it, hands it the link, and beats. `deadman.py` tells the protocol."""
+
+from __future__ import annotations
+
+import os
+import socket
+import struct
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Sequence
+
+from gremsy_gimbal_driver import deadman
+
+_END_PATIENCE_S = 1.0
+
+
+class DeadmanGuard:
+    """One deadman child; a child that died is started again with the next beat.
+
+    Args:
+        time_to_live_s: the child acts when no beat came for so long while armed.
+        interval_s: between the frames of its burst.
+        say: told when a child had to be replaced.
+    """
+
+    def __init__(self, time_to_live_s: float, interval_s: float, say: Callable[[str], None]) -> None:
+        self._times = struct.pack('<dd', time_to_live_s, interval_s)
+        self._say = say
+        self._lock = threading.Lock()
+        self._child: subprocess.Popen[bytes] | None = None
+        self._control: socket.socket | None = None
+        self._link = -1
+        self._burst = b''
+        self.replaced = 0
+
+    @property
+    def process_id(self) -> int | None:
+        """The child's; None before `open` and after `close`."""
+        return None if self._child is None else self._child.pid
+
+    def open(self) -> None:
+        """Start the child."""
+        with self._lock:
+            self._start()
+
+    def link_opened(self, descriptor: int) -> None:
+        """Give the child a duplicate of the link's descriptor."""
+        with self._lock:
+            self._drop_link()
+            self._link = os.dup(descriptor)
+            self._hand_over_link()
+
+    def link_lost(self) -> None:
+        """The child lets go of it, so that the port can be opened again."""
+        with self._lock:
+            self._drop_link()
+            self._send(b'X')
+
+    def burst(self, frames: Sequence[bytes]) -> None:
+        """What the child writes: zero-rate frames for the gimbal that was found."""
+        with self._lock:
+            self._burst = b''.join(struct.pack('<H', len(frame)) + frame for frame in frames)
+            self._send(b'Z' + self._times + self._burst)
+
+    def beat(self, armed: bool) -> None:
+        """We live; to be called several times within a time to live. Never waits."""
+        with self._lock:
+            if self._send(b'A' if armed else b'D') or self._control is None:
+                return
+            self.replaced += 1
+            self._end()
+            self._start()
+            self._send(b'A' if armed else b'D')
+        self._say('The deadman process had ended and was started again.')
+
+    def close(self) -> None:
+        """End the child in good order: the driver has stopped the gimbal itself."""
+        with self._lock:
+            self._send(b'Q')
+            self._end()
+            self._drop_link()
+
+    def _start(self) -> None:
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs:
+            # stdin and stdout are not the child's to hold; its errors may be seen. -I -S: no site, so no .pth file
+            # (the ROS wheels' re-executes Python) and nothing imported but the standard library.
+            self._child = subprocess.Popen(
+                [sys.executable, '-I', '-S', deadman.__file__, str(theirs.fileno())],
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+        self._control = ours
+        if self._burst:
+            self._send(b'Z' + self._times + self._burst)
+        self._hand_over_link()
+
+    def _end(self) -> None:
+        if self._control is not None:
+            self._control.close()
+            self._control = None
+        if self._child is not None:
+            child, self._child = self._child, None
+            try:
+                child.wait(_END_PATIENCE_S)
+            except subprocess.TimeoutExpired:
+                child.kill()
+                child.wait()
+
+    def _hand_over_link(self) -> None:
+        if self._link >= 0 and self._control is not None:
+            try:
+                socket.send_fds(self._control, [b'L'], [self._link], socket.MSG_DONTWAIT)
+            except OSError:
+                # A dead child: the next beat starts another, which gets the link then.
+                return
+
+    def _drop_link(self) -> None:
+        if self._link >= 0:
+            os.close(self._link)
+            self._link = -1
+
+    def _send(self, message: bytes) -> bool:
+        if self._control is None:
+            return False
+        try:
+            self._control.send(message, socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            # The child is behind on reading beats; it has unread ones, so it is not going to act.
+            return True
+        except OSError:
+            return False
+        return True

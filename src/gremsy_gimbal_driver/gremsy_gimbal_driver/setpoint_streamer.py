@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: Apache-2.0
+"""When to write: a new command at once (10 ms apart, newest wins), the active one again at 25 Hz, zeros at the end."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from gremsy_gimbal_driver.motion_settings import MotionSettings, nanoseconds
+
+
+class Write(Enum):
+    """What the wire needs now."""
+
+    NOTHING = 'nothing'
+    COMMAND = 'command'
+    ZERO = 'zero'
+
+
+class SetpointStreamer:
+    """Decides from times alone; knows nothing of what a command says."""
+
+    def __init__(self, settings: MotionSettings) -> None:
+        self._min_interval_ns = nanoseconds(settings.min_write_interval_s)
+        self._repeat_ns = nanoseconds(settings.repeat_interval_s)
+        self._burst_interval_ns = nanoseconds(settings.burst_interval_s)
+        self._burst_count = settings.burst_count
+        self._last_write_ns: int | None = None
+        self._last_number: int | None = None
+        self._moving = False
+        self._zeros_left = 0
+        self._first_zero = False
+        self._ramping = False
+
+    @property
+    def moving(self) -> bool:
+        """Whether the last thing written was a command rather than a zero."""
+        return self._moving
+
+    @property
+    def stopping(self) -> bool:
+        """Whether zeros are still to be written."""
+        return self._zeros_left > 0
+
+    def since_last_write_s(self, now_ns: int) -> float:
+        """Time over which an acceleration may have acted; a fresh start counts as one repeat."""
+        if self._last_write_ns is None or not self._moving:
+            return self._repeat_ns * 1e-9
+        return min(now_ns - self._last_write_ns, self._repeat_ns) * 1e-9
+
+    def due(self, now_ns: int, number: int | None) -> Write:
+        """What to write now; `number` identifies the active command, None when there is none."""
+        if number is None:
+            if self._moving:
+                self.stop()
+            at = self._burst_at()
+            return Write.ZERO if at is not None and now_ns >= at else Write.NOTHING
+        self._zeros_left = 0
+        return Write.COMMAND if now_ns >= self._command_at(number) else Write.NOTHING
+
+    def wake_ns(self, number: int | None) -> int | None:
+        """When `due` has to be asked again at the latest; None for not before something new happens."""
+        return self._burst_at() if number is None else self._command_at(number)
+
+    def wrote(self, now_ns: int, number: int | None, ramping: bool = False) -> None:
+        """Something was written: the command of that number, or a zero (None)."""
+        if number is None:
+            self._zeros_left = max(0, self._zeros_left - 1)
+            self._first_zero = False
+            self._moving = False
+        else:
+            self._moving = True
+        self._ramping = ramping
+        self._last_number = number
+        self._last_write_ns = now_ns
+
+    def stop(self) -> None:
+        """Write a burst of zeros, the first at once."""
+        self._zeros_left = self._burst_count
+        self._first_zero = True
+        self._moving = False
+
+    def _burst_at(self) -> int | None:
+        if not self._zeros_left:
+            return None
+        if self._first_zero or self._last_write_ns is None:
+            return 0
+        return self._last_write_ns + self._burst_interval_ns
+
+    def _command_at(self, number: int) -> int:
+        if self._last_write_ns is None:
+            return 0
+        # While the acceleration limit holds the rate back, the next step of the ramp comes as soon as allowed.
+        new = number != self._last_number or self._ramping
+        return self._last_write_ns + (self._min_interval_ns if new else self._repeat_ns)

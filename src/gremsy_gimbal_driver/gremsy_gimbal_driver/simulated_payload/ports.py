@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where the simulated payload is plugged in: a UDP server that answers its last peer, and a pseudo-terminal."""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import tty
+from pathlib import Path
+from typing import Protocol
+
+from gremsy_common.errors import SuiteError
+
+_LARGEST_READ = 65536
+
+
+class PortUnavailable(SuiteError):
+    """The payload cannot be reached where it was asked to be."""
+
+
+class Port(Protocol):
+    """One plug; nothing ever waits."""
+
+    is_datagram: bool
+
+    def open(self) -> None:
+        """Raises PortUnavailable."""
+
+    def close(self) -> None:
+        """Idempotent."""
+
+    def fileno(self) -> int:
+        """To wait on."""
+
+    def read(self) -> bytes:
+        """What came; empty when nothing did."""
+
+    def write(self, messages: list[bytes]) -> None:
+        """Send; what nobody takes is lost, as on a wire."""
+
+
+class UdpPort:
+    """A server that sends to where the last packet came from."""
+
+    is_datagram = True
+
+    def __init__(self, host: str, port: int) -> None:
+        self._address = (host, port)
+        self._socket: socket.socket | None = None
+        self._peer: tuple[str, int] | None = None
+
+    @property
+    def port(self) -> int:
+        """The port in use, the system's choice where 0 was asked for; 0 while closed."""
+        return 0 if self._socket is None else int(self._socket.getsockname()[1])
+
+    def open(self) -> None:
+        """Bind."""
+        host, port = self._address
+        opened = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        try:
+            opened.setblocking(False)
+            opened.bind(self._address)
+        except OSError as error:
+            opened.close()
+            if error.errno == errno.EADDRINUSE:
+                raise PortUnavailable(
+                    f'UDP port {port} on {host} is already in use: stop the other payload, '
+                    "or choose another port with --udp HOST:PORT (and the driver's parameter `link`)."
+                ) from error
+            raise PortUnavailable(
+                f'UDP port {port} on {host} cannot be opened ({error.strerror}): choose another with --udp HOST:PORT.'
+            ) from error
+        self._socket = opened
+
+    def close(self) -> None:
+        """Unbind."""
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+
+    def fileno(self) -> int:
+        """-1 while closed."""
+        return -1 if self._socket is None else self._socket.fileno()
+
+    def read(self) -> bytes:
+        """One datagram."""
+        if self._socket is None:
+            return b''
+        try:
+            data, self._peer = self._socket.recvfrom(_LARGEST_READ)
+        except (BlockingIOError, ConnectionRefusedError):
+            return b''
+        return data
+
+    def write(self, messages: list[bytes]) -> None:
+        """One datagram a message; nothing before somebody has spoken."""
+        if self._socket is None or self._peer is None:
+            return
+        for message in messages:
+            try:
+                self._socket.sendto(message, self._peer)
+            except (BlockingIOError, ConnectionRefusedError):
+                # The peer went away or does not read: a wire would lose it too.
+                continue
+
+
+class PtyPort:
+    """A pseudo-terminal; `link_path`, where given, becomes a symbolic link to it."""
+
+    is_datagram = False
+
+    def __init__(self, link_path: str = '') -> None:
+        self._link_path = link_path
+        self._master = -1
+        self._slave = -1
+        self.path = ''
+
+    def open(self) -> None:
+        """Create it in raw mode. The far end is kept open here, so that drivers may come and go."""
+        self._master, self._slave = os.openpty()
+        tty.setraw(self._slave)
+        os.set_blocking(self._master, False)
+        self.path = os.ttyname(self._slave)
+        if self._link_path:
+            link = Path(self._link_path)
+            try:
+                if link.is_symlink():
+                    link.unlink()
+                link.symlink_to(self.path)
+            except OSError as error:
+                self.close()
+                raise PortUnavailable(
+                    f"The serial port's name {link} cannot be made ({error.strerror}): give --pty another path."
+                ) from error
+
+    def close(self) -> None:
+        """Remove it and its name."""
+        for descriptor in (self._master, self._slave):
+            if descriptor >= 0:
+                os.close(descriptor)
+        if self._link_path and self._master >= 0 and Path(self._link_path).is_symlink():
+            Path(self._link_path).unlink()
+        self._master = self._slave = -1
+
+    def fileno(self) -> int:
+        """-1 while closed."""
+        return self._master
+
+    def read(self) -> bytes:
+        """What the driver wrote."""
+        try:
+            return os.read(self._master, _LARGEST_READ)
+        except BlockingIOError:
+            return b''
+
+    def write(self, messages: list[bytes]) -> None:
+        """A full buffer means that nobody reads."""
+        try:
+            os.write(self._master, b''.join(messages))
+        except BlockingIOError:
+            return

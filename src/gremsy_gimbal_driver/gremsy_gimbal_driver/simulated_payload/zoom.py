@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A zoom lens with a finite speed: equal times per doubling of the magnification."""
+
+from __future__ import annotations
+
+
+class ZoomLens:
+    """Magnification between 1 and `largest`."""
+
+    def __init__(self, largest: float, doublings_per_s: float, start_s: float) -> None:
+        self._largest = largest
+        self._speed = doublings_per_s
+        self._time_s = start_s
+        self._wanted = 1.0
+        self.factor = 1.0
+
+    def go_to_percent(self, percent: float) -> None:
+        """COMMAND_LONG 531 of type range: 0 % is the widest view, 100 % the narrowest, geometric between."""
+        self._wanted = self._largest ** (min(max(percent, 0.0), 100.0) / 100.0)
+
+    def drive(self, direction: float) -> None:
+        """COMMAND_LONG 531 of type continuous: -1 to the widest, 1 to the largest, 0 stay."""
+        self._wanted = self.factor if direction == 0 else (self._largest if direction > 0 else 1.0)
+
+    def advance(self, to_s: float) -> None:
+        """Move on; going back does nothing."""
+        elapsed = to_s - self._time_s
+        if elapsed <= 0:
+            return
+        self._time_s = to_s
+        step = 2.0 ** (self._speed * elapsed)
+        self.factor = min(max(self._wanted, self.factor / step), self.factor * step)

@@ -1,0 +1,229 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The driver without ROS against the simulated payload, over a real socket and a real tty."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from gremsy_common.gimbal_state import RateSetpoint
+from gremsy_gimbal_driver.attitude_stamping import MeasuredAttitude
+from gremsy_gimbal_driver.command_arbiter import Source
+from gremsy_gimbal_driver.driver import DriverListener, DriverSettings, GimbalDriver
+from gremsy_gimbal_driver.links.link_uri import link_from_uri
+from gremsy_gimbal_driver.mavlink_events import Sender
+from gremsy_gimbal_driver.simulated_payload.options import PayloadOptions
+
+
+class Heard:
+    """Everything a driver told."""
+
+    def __init__(self) -> None:
+        self.attitudes: list[MeasuredAttitude] = []
+        self.said: list[str] = []
+        self.written: list[tuple[int, int]] = []
+        self.listener = DriverListener(
+            attitude=self.attitudes.append,
+            say=self.said.append,
+            command_written=lambda stamp_ns, wire_ns: self.written.append((stamp_ns, wire_ns)),
+        )
+
+
+def setpoint(azimuth: float, tilt: float = 0.0, **changes) -> RateSetpoint:
+    values = {'stamp_ns': time.time_ns(), 'frame_id': 'gimbal_level', **changes}
+    return RateSetpoint(azimuth_rate_rad_s=azimuth, tilt_rate_rad_s=tilt, **values)
+
+
+@pytest.fixture
+def heard() -> Heard:
+    return Heard()
+
+
+@pytest.fixture
+def driver(payload, heard, wait_until) -> Iterator[GimbalDriver]:
+    made = GimbalDriver(link_from_uri(payload.uri), listener=heard.listener)
+    made.open()
+    wait_until(lambda: heard.attitudes)
+    yield made
+    made.close()
+
+
+def test_attitudes_come_at_the_rate_asked_for_and_are_stamped_before_they_arrive(driver, heard, wait_until):
+    wait_until(lambda: driver.status().attitude_rate_granted)
+    heard.attitudes.clear()
+    begun = time.monotonic()
+    wait_until(lambda: len(heard.attitudes) >= 50)
+    assert 0.5 < (time.monotonic() - begun) < 3.0  # 50 at 50 Hz; 20 Hz is the payload's own default
+    stamps = [each.attitude.stamp_ns for each in heard.attitudes]
+    assert stamps == sorted(set(stamps))
+    assert stamps[-1] <= time.time_ns()
+    status = driver.status()
+    assert status.gimbal == Sender(1, 154)
+    assert status.information is not None
+    assert (status.information.vendor, status.information.firmware) == ('GREMSY', (7, 9, 0))
+
+
+def test_armed_the_gimbal_turns_the_way_it_is_asked_and_disarmed_it_does_not_move(driver, payload, heard, wait_until):
+    assert not driver.offer(Source.TRACKER, setpoint(0.5, 0.3))
+    assert payload.rate_commands == []
+    assert driver.arm(True).done
+    stamps = set()
+    while payload.angles_rad[0] < 0.1:
+        wish = setpoint(0.5, 0.3)
+        stamps.add(wish.stamp_ns)
+        assert driver.offer(Source.TRACKER, wish)
+        time.sleep(0.02)
+    azimuth, tilt = payload.angles_rad
+    assert azimuth > 0.1
+    assert tilt > 0.03
+    wait_until(lambda: heard.attitudes[-1].yaw_rad > 0.1)
+    assert heard.attitudes[-1].pitch_rad > 0.03
+    assert {stamp for stamp, _ in heard.written} <= stamps
+    assert all(wire > stamp for stamp, wire in heard.written)
+    driver.arm(False)
+    wait_until(lambda: payload.rate_commands[-1][1:] == (0.0, 0.0))
+
+
+def end_by_close(driver: GimbalDriver) -> None:
+    driver.close()
+
+
+def end_by_silence(driver: GimbalDriver) -> None:
+    time.sleep(0.25)
+
+
+@pytest.mark.parametrize(
+    'end',
+    [
+        end_by_close,
+        end_by_silence,
+        lambda driver: driver.stop(),
+        lambda driver: driver.arm(False),
+        lambda driver: driver.offer(Source.TRACKER, setpoint(float('nan'))),
+        lambda driver: driver.offer(Source.TRACKER, setpoint(0.2, frame_id='map')),
+    ],
+    ids=['close', 'commander silent', 'stop', 'disarm', 'not a number', 'wrong frame'],
+)
+def test_every_way_out_ends_in_five_zeros(driver, payload, wait_until, end):
+    driver.arm(True)
+    driver.offer(Source.TRACKER, setpoint(0.5))
+    wait_until(lambda: payload.rate_commands)
+    end(driver)
+    wait_until(lambda: [rates for _, *rates in payload.rate_commands][-5:] == [[0.0, 0.0]] * 5)
+    assert payload.rate_commands[-6][1] > 0.0
+
+
+def test_an_exception_in_a_thread_stops_the_gimbal_and_is_said(udp_payload, wait_until):
+    said: list[str] = []
+    broken = threading.Event()
+
+    def attitude(_: object) -> None:
+        if broken.is_set():
+            raise ZeroDivisionError('planted')
+
+    driver = GimbalDriver(link_from_uri(udp_payload.uri), listener=DriverListener(attitude=attitude, say=said.append))
+    driver.open()
+    wait_until(lambda: driver.arm(True).done)
+    driver.offer(Source.TRACKER, setpoint(0.5))
+    wait_until(lambda: udp_payload.rate_commands)
+    broken.set()
+    wait_until(lambda: udp_payload.rate_commands[-1][1:] == (0.0, 0.0))
+    wait_until(lambda: said)
+    assert said == [
+        "The gimbal driver's reader failed (ZeroDivisionError: planted). Motion is stopped; restart the driver."
+    ]
+    assert driver.status().failure == "The gimbal driver's reader failed (ZeroDivisionError: planted)."
+    driver.close()
+
+
+def test_home_brings_the_camera_back_to_level(driver, payload, heard, wait_until):
+    driver.arm(True)
+    while payload.angles_rad[0] < 0.15:
+        driver.offer(Source.OPERATOR, setpoint(0.8))
+        time.sleep(0.02)
+    assert driver.home().done
+    wait_until(lambda: 'The gimbal is home.' in heard.said, timeout_s=20.0)
+    assert abs(payload.angles_rad[0]) < 0.03
+
+
+def test_a_hung_driver_is_stopped_by_its_deadman(udp_payload, wait_until):
+    hang = threading.Event()
+    resume = threading.Event()
+
+    def written(*_: int) -> None:
+        if hang.is_set():
+            resume.wait()
+
+    driver = GimbalDriver(link_from_uri(udp_payload.uri), listener=DriverListener(command_written=written))
+    driver.open()
+    wait_until(lambda: driver.arm(True).done)
+    driver.offer(Source.TRACKER, setpoint(0.5))
+    wait_until(lambda: udp_payload.rate_commands)
+    hang.set()
+    driver.offer(Source.TRACKER, setpoint(0.5))
+    wait_until(lambda: udp_payload.rate_commands[-1][1:] == (0.0, 0.0))
+    hang.clear()
+    resume.set()
+    driver.close()
+
+
+def test_a_pty_that_is_unplugged_and_plugged_in_again_is_found(tmp_path, start_payload, wait_until, heard):
+    name = tmp_path / 'ttyGREMSY'
+    live = start_payload(pty=str(name))
+    driver = GimbalDriver(link_from_uri(f'serial://{name}'), listener=heard.listener)
+    driver.open()
+    wait_until(lambda: heard.attitudes)
+    live.close()
+    wait_until(lambda: not driver.status().link_open)
+    wait_until(lambda: heard.said)
+    assert heard.said[0] == (
+        f'The serial port {name} went away: check its plug; it is opened again as soon as it is back.'
+    )
+    heard.attitudes.clear()
+    start_payload(pty=str(name))
+    wait_until(lambda: heard.attitudes)
+    assert driver.status().trouble == ''
+    assert driver.status().counts['link_openings'] == 2
+    driver.close()
+
+
+def test_a_reboot_of_the_payload_is_noticed_and_its_rate_asked_for_again(start_payload, wait_until, heard):
+    live = start_payload(udp=0, options=PayloadOptions(boot_ms=900_000))
+    port = live.port.port
+    driver = GimbalDriver(link_from_uri(live.uri), listener=heard.listener)
+    driver.open()
+    wait_until(lambda: driver.status().attitude_rate_granted)
+    live.close()
+    start_payload(udp=port, options=PayloadOptions(boot_ms=100))
+    wait_until(lambda: driver.status().counts['device_restarts'] == 1)
+    wait_until(lambda: driver.status().attitude_rate_granted)
+    driver.close()
+
+
+def test_close_leaves_no_thread_no_process_and_no_descriptor(udp_payload, wait_until, heard):
+    def descriptors() -> int:
+        return len(list(Path('/proc/self/fd').iterdir()))
+
+    before = threading.active_count(), descriptors()
+    for _ in range(3):
+        driver = GimbalDriver(link_from_uri(udp_payload.uri), DriverSettings(), heard.listener)
+        driver.open()
+        wait_until(lambda: heard.attitudes)
+        driver.close()
+        driver.close()
+        heard.attitudes.clear()
+    assert (threading.active_count(), descriptors()) == before
+    children = [each for each in Path('/proc').glob('[0-9]*') if _parent(each) == os.getpid()]
+    assert children == []
+
+
+def _parent(process: Path) -> int:
+    try:
+        return int((process / 'stat').read_text().rpartition(')')[2].split()[1])
+    except OSError:
+        return -1

@@ -1,0 +1,383 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every rule of motion, with invented times: what is written when, and above all when zeros are."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from gremsy_common.gimbal_state import RateSetpoint
+from gremsy_gimbal_driver.command_arbiter import Source
+from gremsy_gimbal_driver.instant import Instant
+from gremsy_gimbal_driver.motion_control import MotionControl
+from gremsy_gimbal_driver.motion_settings import MotionSettings
+from gremsy_gimbal_driver.plant_inverse import PlantInverse
+
+MS = 1_000_000
+ROS_START = 1_790_000_000_000_000_000
+ZERO = (0.0, 0.0)
+
+
+class Bench:
+    """A motion control, its time, what it said and what it wrote: (ms, rates)."""
+
+    def __init__(self, **settings: object) -> None:
+        self.said: list[str] = []
+        self.settings = MotionSettings(**settings)  # type: ignore[arg-type]
+        self.motion = MotionControl(self.settings, self.said.append)
+        self.now_ms = 0.0
+        self.written: list[tuple[float, tuple[float, float]]] = []
+        self.angles = (0.0, 0.0)
+        self.attitude_alive = True
+
+    @property
+    def now(self) -> Instant:
+        ns = int(self.now_ms * MS)
+        return Instant(ns, ROS_START + ns)
+
+    def armed(self) -> Bench:
+        self.motion.attitude(self.angles, self.now)
+        assert self.motion.arm(True, self.now).done
+        return self
+
+    def offer(self, azimuth: float, tilt: float = 0.0, source: Source = Source.TRACKER, **changes: object) -> bool:
+        values = {'stamp_ns': self.now.ros_ns, 'frame_id': 'gimbal_level', **changes}
+        setpoint = RateSetpoint(azimuth_rate_rad_s=azimuth, tilt_rate_rad_s=tilt, **values)  # type: ignore[arg-type]
+        return self.motion.offer(source, setpoint, self.now)
+
+    def run(self, until_ms: float, step_ms: float = 1.0) -> Bench:
+        """Step every millisecond, as a writer that is woken often would; telemetry at 50 Hz."""
+        while self.now_ms <= until_ms:
+            if self.attitude_alive and self.now_ms % 20 == 0:
+                self.motion.attitude(self.angles, self.now)
+            output, _ = self.motion.step(self.now)
+            if output is not None:
+                self.written.append((self.now_ms, output.rates_rad_s))
+            self.now_ms += step_ms
+        return self
+
+    def zeros_after(self, from_ms: float) -> list[float]:
+        return [ms for ms, rates in self.written if ms >= from_ms and rates == ZERO]
+
+
+def test_disarmed_nothing_is_written_whoever_asks():
+    bench = Bench()
+    bench.motion.attitude(ZERO, bench.now)
+    for source in Source:
+        assert not bench.offer(0.2, source=source)
+    assert not bench.motion.home(bench.now).done
+    bench.run(500)
+    assert bench.written == []
+    assert bench.motion.counts['disarmed'] == 2
+
+
+def test_arming_needs_an_attitude():
+    answer = Bench().motion.arm(True, Instant(0, ROS_START))
+    assert not answer.done
+    assert answer.text == 'Not armed: no attitude comes from the gimbal; check its link and power.'
+
+
+def test_a_command_is_written_at_once_and_repeated_at_25_hz():
+    bench = Bench().armed()
+    bench.offer(0.2)
+    bench.run(150)
+    assert [ms for ms, _ in bench.written] == [0, 40, 80, 120]
+    assert all(rates == (0.2, 0.0) for _, rates in bench.written)
+
+
+def test_a_burst_of_commands_is_written_10_ms_apart_and_the_newest_wins():
+    bench = Bench().armed()
+    for number in range(50):
+        bench.offer(0.001 * (number + 1))
+        bench.run(bench.now_ms)
+    times = [ms for ms, _ in bench.written]
+    assert times == [0, 10, 20, 30, 40]
+    assert [round(rates[0], 4) for _, rates in bench.written] == [0.001, 0.011, 0.021, 0.031, 0.041]
+
+
+@pytest.mark.parametrize(('ms', 'still_moving'), [(199, True), (200, False)])
+def test_setpoint_falls_to_zero_when_the_command_outlives_its_time_to_live(ms, still_moving):
+    bench = Bench().armed()
+    bench.offer(0.2)
+    bench.run(ms)
+    assert (bench.written[-1][1] != ZERO) == still_moving
+
+
+def test_zeros_are_a_burst_of_five_20_ms_apart():
+    bench = Bench().armed()
+    bench.offer(0.2)
+    bench.run(600)
+    assert bench.zeros_after(0) == [200, 220, 240, 260, 280]
+
+
+@pytest.mark.parametrize(('age_ms', 'taken'), [(799, True), (800, False)])
+def test_a_command_older_than_the_age_limit_is_refused(age_ms, taken):
+    bench = Bench().armed()
+    assert bench.offer(0.2, stamp_ns=bench.now.ros_ns - age_ms * MS) == taken
+    if not taken:
+        assert bench.said == [
+            (
+                'A rate command from the tracker was refused: its stamp is 0.80 s old, the limit is 0.8 s; '
+                'stamp it with the time of what it rests on.'
+            )
+        ]
+
+
+def test_age_ends_motion_before_the_time_to_live_does():
+    bench = Bench().armed()
+    bench.offer(0.2, stamp_ns=bench.now.ros_ns - 700 * MS)
+    bench.run(300)
+    assert bench.zeros_after(0)[0] == 100
+
+
+def test_time_to_live_counts_from_arrival_on_the_monotonic_clock_not_from_the_stamp():
+    bench = Bench().armed()
+    bench.offer(0.2, stamp_ns=bench.now.ros_ns - 500 * MS)
+    bench.run(300)
+    assert bench.zeros_after(0)[0] == 200
+
+
+@pytest.mark.parametrize(
+    ('changes', 'kind', 'sentence'),
+    [
+        ({'azimuth': math.nan}, 'not_finite', 'its rates are not finite numbers.'),
+        ({'azimuth': math.inf}, 'not_finite', 'its rates are not finite numbers.'),
+        ({'tilt': -math.inf}, 'not_finite', 'its rates are not finite numbers.'),
+        (
+            {'frame_id': 'map'},
+            'wrong_frame',
+            "it is in the frame 'map', rates must be in 'gimbal_level'.",
+        ),
+        (
+            {'stamp_ns': 0},
+            'too_old',
+            'its stamp is many days old, the limit is 0.8 s; stamp it with the time of what it rests on.',
+        ),
+        (
+            {'stamp_ns': ROS_START + 500 * MS},
+            'from_the_future',
+            'its stamp is 0.40 s ahead of this machine; synchronise the clocks.',
+        ),
+    ],
+)
+def test_a_bad_command_stops_motion_is_said_once_and_counted(changes, kind, sentence):
+    bench = Bench().armed()
+    bench.offer(0.2)
+    bench.run(99)
+    for _ in range(3):
+        assert not bench.offer(**{'azimuth': 0.2, **changes})
+    bench.run(150)
+    assert bench.zeros_after(0)[0] == 100
+    assert bench.said == [f'A rate command from the tracker was refused: {sentence}']
+    assert bench.motion.counts[kind] == 3
+
+
+def test_a_trouble_is_said_again_after_it_was_well():
+    bench = Bench().armed()
+    for _ in range(2):
+        bench.offer(math.nan)
+        bench.offer(0.1)
+    assert len(bench.said) == 2
+
+
+def test_operator_beats_the_tracker_and_keeps_it_out_for_the_lease():
+    bench = Bench().armed()
+    bench.offer(0.2)
+    bench.offer(-0.1, source=Source.OPERATOR)
+    holders = {}
+    while bench.now_ms < 1000:
+        if bench.now_ms % 20 == 0:
+            bench.offer(0.2)
+        bench.run(bench.now_ms)
+        holders[bench.now_ms - 1] = bench.motion.control.holder
+    assert {rates for ms, rates in bench.written if ms < 200} == {(-0.1, 0.0)}
+    assert {rates for ms, rates in bench.written if 200 <= ms < 700} == {ZERO}
+    assert {rates for ms, rates in bench.written if ms >= 700} == {(0.2, 0.0)}
+    assert (holders[100], holders[699], holders[700]) == ('operator', 'operator', 'tracker')
+
+
+def test_disarm_and_stop_write_zeros_at_once_and_refuse_what_comes_after():
+    for end in (lambda bench: bench.motion.arm(False, bench.now), lambda bench: bench.motion.stop()):
+        bench = Bench().armed()
+        bench.offer(0.2)
+        bench.run(49)
+        end(bench)
+        bench.run(bench.now_ms)
+        assert bench.written[-1] == (50, ZERO)
+        assert not bench.offer(0.2)
+        bench.run(500)
+        assert bench.zeros_after(0) == [50, 70, 90, 110, 130]
+        assert not bench.motion.armed
+
+
+def test_zeros_go_on_while_telemetry_says_that_the_camera_still_turns():
+    bench = Bench().armed()
+    bench.offer(0.5)
+    bench.run(300)
+    assert len(bench.zeros_after(0)) == 5
+    bench.attitude_alive = False
+    bench.motion.attitude(ZERO, bench.now, speed_rad_s=0.5)
+    bench.run(600)
+    assert len(bench.zeros_after(0)) >= 15
+    bench.motion.attitude(ZERO, bench.now, speed_rad_s=0.01)
+    bench.run(700)
+    before = len(bench.written)
+    bench.run(1500)
+    assert len(bench.written) == before
+
+
+def test_a_camera_that_the_vehicle_turns_is_not_answered_with_zeros_for_ever():
+    bench = Bench().armed()
+    bench.offer(0.5)
+    bench.run(300)
+    for _ in range(60):
+        bench.motion.attitude(ZERO, bench.now, speed_rad_s=0.5)
+        bench.attitude_alive = False
+        bench.run(bench.now_ms + 100)
+    assert bench.written[-1][0] < 3500
+
+
+def test_stop_writes_zeros_even_when_disarmed():
+    bench = Bench()
+    bench.motion.stop()
+    bench.run(200)
+    assert len(bench.zeros_after(0)) == 5
+
+
+def test_lost_attitude_stops_motion_and_arming_survives_it():
+    bench = Bench().armed()
+    bench.attitude_alive = False
+    while bench.now_ms < 1300:
+        if bench.now_ms % 20 == 0:
+            bench.offer(0.2)
+        bench.run(bench.now_ms)
+    assert bench.zeros_after(0)[0] == 1000
+    assert {rates for ms, rates in bench.written if ms >= 1000} == {ZERO}
+    assert bench.said == ['No attitude has come from the gimbal for 1 s: motion is stopped until it comes again.']
+    bench.attitude_alive = True
+    bench.run(1320)
+    bench.offer(0.2)
+    bench.run(1330)
+    assert bench.written[-1][1] == (0.2, 0.0)
+
+
+def test_rate_beyond_the_limit_is_cut_said_once_and_counted():
+    bench = Bench(max_rate_rad_s=0.5).armed()
+    bench.offer(2.0, -3.0)
+    bench.run(100)
+    assert bench.written[-1][1] == (0.5, -0.5)
+    assert bench.said == ['A rate command is beyond `max_rate` (0.5 rad/s) and is cut to it.']
+    assert bench.motion.counts['rate'] >= 2
+
+
+def test_acceleration_is_limited_in_steps_of_the_time_between_writes():
+    bench = Bench(max_acceleration_rad_s2=2.0).armed()
+    bench.offer(0.5)
+    bench.run(199)
+    previous_ms, previous = -40.0, 0.0
+    for ms, rates in bench.written:
+        assert rates[0] - previous <= 2.0 * (ms - previous_ms) * 1e-3 + 1e-9
+        previous_ms, previous = ms, rates[0]
+    assert bench.written[-1][1][0] == pytest.approx(2.0 * 0.04 + 2.0 * 0.190, abs=0.05)
+
+
+@pytest.mark.parametrize(
+    ('angles', 'asked', 'expected'),
+    [
+        ((0.0, 1.5), (0.0, 0.5), (0.0, (math.radians(90) - 1.5) * 2.0)),  # slower towards the limit
+        ((0.0, 1.7), (0.0, 0.5), (0.0, 0.0)),  # beyond: not further
+        ((0.0, 1.7), (0.0, -0.5), (0.0, -0.5)),  # beyond: back is free
+        ((-3.1, 0.0), (-0.5, 0.0), (0.0, 0.0)),
+        ((-3.1, 0.0), (0.5, 0.0), (0.5, 0.0)),
+    ],
+)
+def test_soft_limits_hold_from_both_sides(angles, asked, expected):
+    bench = Bench()
+    bench.angles = angles
+    bench.armed()
+    bench.offer(*asked)
+    bench.run(100)
+    assert bench.written[-1][1] == pytest.approx(expected, abs=1e-12)
+
+
+def test_soft_limit_is_said_once_with_its_numbers():
+    bench = Bench()
+    bench.angles = (0.0, 1.7)
+    bench.armed()
+    bench.offer(0.0, 0.3)
+    bench.run(150)
+    assert bench.said == ['The tilt is at its limit (-0.785398 .. 1.5708 rad): motion beyond it is cut off.']
+
+
+def test_home_turns_back_by_rates_and_reports_its_end():
+    bench = Bench().armed()
+    bench.angles = (0.6, -0.3)
+    assert bench.motion.home(bench.now).done
+    while bench.now_ms < 8000 and 'The gimbal is home.' not in bench.said:
+        bench.run(bench.now_ms)
+        azimuth_rate, tilt_rate = bench.written[-1][1] if bench.written else ZERO
+        bench.angles = (bench.angles[0] + azimuth_rate * 1e-3, bench.angles[1] + tilt_rate * 1e-3)
+        if bench.now_ms == 100:
+            assert bench.motion.control.holder == 'home'
+    assert bench.said == ['The gimbal is home.']
+    assert max(map(abs, bench.angles)) <= math.radians(1.0)
+    bench.run(bench.now_ms + 200)
+    assert bench.written[-1][1] == ZERO
+
+
+def test_home_that_is_blocked_ends_by_its_own_time_limit():
+    bench = Bench(home_timeout_s=2.0)
+    bench.angles = (0.6, 0.0)
+    bench.armed()
+    bench.motion.home(bench.now)
+    bench.run(2500)
+    assert bench.zeros_after(0)[0] == 2000
+    assert bench.said == [
+        (
+            'The gimbal did not reach home within 2 s and was stopped: '
+            'check that nothing blocks it and that its rate signs are right.'
+        )
+    ]
+
+
+def test_an_operator_ends_home_and_the_tracker_does_not():
+    bench = Bench()
+    bench.angles = (0.6, 0.0)
+    bench.armed()
+    bench.motion.home(bench.now)
+    bench.offer(0.2)
+    bench.run(50)
+    assert bench.motion.control.holder == 'home'
+    bench.offer(0.1, source=Source.OPERATOR)
+    bench.run(240)
+    assert bench.written[-1][1] == (0.1, 0.0)
+    assert bench.said == ["Home was ended by an operator's command."]
+
+
+def test_the_plants_inverse_is_applied_last():
+    inverse = PlantInverse(azimuth_sign=-1, dead_zone_rad_s=0.05, rate_gain_by_zoom=((1.0, 1.0), (4.0, 0.25)))
+    bench = Bench(plant_inverse=inverse, max_rate_rad_s=0.5).armed()
+    bench.motion.zoom(2.0)
+    bench.offer(0.5, 0.01)
+    bench.run(100)
+    azimuth, tilt = bench.written[-1][1]
+    assert azimuth == pytest.approx(-1.0)  # gain 0.5 at zoom 2
+    assert tilt == 0.0  # 0.02 is nearer to 0 than to the dead zone's edge
+
+
+def test_wake_time_is_never_later_than_what_is_due():
+    bench = Bench().armed()
+    bench.offer(0.2)
+    wakes = []
+    for _ in range(40):
+        output, wake_ns = bench.motion.step(bench.now)
+        if output is not None:
+            wakes.append((bench.now_ms, output.rates_rad_s == ZERO))
+        if wake_ns is None:
+            break
+        bench.now_ms = max(bench.now_ms, wake_ns / MS)
+    assert wakes == [
+        *((ms, False) for ms in (0, 40, 80, 120, 160)),
+        *((ms, True) for ms in (200, 220, 240, 260, 280)),
+    ]

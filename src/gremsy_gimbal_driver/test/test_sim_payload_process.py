@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The executable: it starts, says what is wrong, and leaves nothing behind."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from gremsy_common.truth_ring import TruthRingReader, ring_path
+from gremsy_gimbal_driver.sim_payload import main
+
+COMMAND = [sys.executable, '-m', 'gremsy_gimbal_driver.sim_payload']
+
+
+def start(*arguments: str) -> subprocess.Popen[str]:
+    child = subprocess.Popen([*COMMAND, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert child.stdout is not None
+    while not child.stdout.readline().startswith('simulated payload ready'):
+        assert child.poll() is None
+    return child
+
+
+@pytest.mark.parametrize('number', [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_it_cleanly_and_the_ring_and_the_name_are_gone(tmp_path, number):
+    name, ring = tmp_path / 'ttyGREMSY', f'test-{tmp_path.name}'
+    child = start('--udp', '127.0.0.1:0', '--pty', str(name), '--truth-ring', ring, '--ros-args', '-r', '__ns:=/x')
+    assert name.is_symlink()
+    reader = TruthRingReader(ring)
+    reader.open()
+    first = reader.newest()
+    time.sleep(0.1)
+    newest = reader.newest()
+    assert first is not None
+    assert newest is not None
+    assert newest.stamp_ns > first.stamp_ns
+    assert abs(time.time_ns() - newest.stamp_ns) < 1_000_000_000
+    reader.close()
+    child.send_signal(number)
+    _, errors = child.communicate(timeout=10)
+    assert (child.returncode, errors) == (0, '')
+    assert not name.is_symlink()
+    assert not ring_path(ring).exists()
+
+
+def test_a_port_in_use_is_one_sentence_and_status_1(capsys):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+        other.bind(('127.0.0.1', 0))
+        port = other.getsockname()[1]
+        assert main(['--udp', f'127.0.0.1:{port}']) == 1
+    assert capsys.readouterr().err == (
+        f'sim_payload: UDP port {port} on 127.0.0.1 is already in use: stop the other payload, '
+        "or choose another port with --udp HOST:PORT (and the driver's parameter `link`).\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'sentence'),
+    [
+        (
+            ['--udp', 'nonsense'],
+            "sim_payload: --udp 'nonsense' is no address: write HOST:PORT, for example 127.0.0.1:14566.\n",
+        ),
+        (
+            ['--udp', '127.0.0.1:0', '--truth-ring', 'a/b'],
+            "sim_payload: 'a/b' cannot name a truth ring: use letters, digits, '-' and '_'.\n",
+        ),
+        (
+            ['--pty', '/no/such/folder/tty'],
+            "sim_payload: The serial port's name /no/such/folder/tty cannot be made (No such file or directory): "
+            'give --pty another path.\n',
+        ),
+        (
+            ['--udp', '127.0.0.1:0', '--attitude-rate', '0'],
+            'sim_payload: The payload option attitude_rate_hz is 0: use 0.1 .. 200.\n',
+        ),
+        (
+            ['--udp', '127.0.0.1:0', '--byte-loss', '1.5'],
+            'sim_payload: The payload option lost_byte_share is 1.5: use 0 .. 1.\n',
+        ),
+        (
+            ['--udp', '127.0.0.1:0', '--component', '300'],
+            'sim_payload: The payload option gimbal_component is 300: use 1 .. 255.\n',
+        ),
+    ],
+)
+def test_wrong_arguments_are_one_sentence_and_status_1(capsys, arguments, sentence):
+    assert main(arguments) == 1
+    assert capsys.readouterr().err == sentence
+
+
+def test_it_ends_by_itself_after_its_duration(capsys):
+    assert main(['--udp', '127.0.0.1:0', '--duration', '0.1']) == 0
+
+
+def test_it_takes_little_of_a_core():
+    child = start('--udp', '127.0.0.1:0', '--truth-ring', 'test-cost')
+    before = processor_s(child.pid)
+    time.sleep(1.5)
+    used = (processor_s(child.pid) - before) / 1.5
+    child.terminate()
+    child.communicate(timeout=10)
+    assert used < 0.25  # about 0.03 on an idle core; the bound is for a machine that is busy testing
+
+
+def processor_s(process: int) -> float:
+    fields = Path(f'/proc/{process}/stat').read_text().rpartition(')')[2].split()
+    return (int(fields[11]) + int(fields[12])) / 100.0
