@@ -1,4 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
+from pathlib import Path
+
 from setuptools import find_packages, setup
 
 package_name = 'gremsy_bringup'
@@ -11,6 +13,10 @@ setup(
     data_files=[
         ('share/ament_index/resource_index/packages', ['resource/' + package_name]),
         ('share/' + package_name, ['package.xml']),
+        *(
+            ('share/' + package_name + '/' + folder, sorted(str(path) for path in Path(folder).glob('*.*')))
+            for folder in ('config', 'launch', 'rviz', 'urdf')
+        ),
     ],
     install_requires=['setuptools'],
     zip_safe=False,

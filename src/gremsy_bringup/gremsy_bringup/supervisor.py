@@ -57,6 +57,12 @@ class ProcessState:
     restarts: int
 
 
+def sentence_of(name: str, last_lines: Sequence[str]) -> str:
+    """What a process said last that is not a log line (`[INFO] [stamp] [node]: ...`): its sentence for the user."""
+    said = [line for line in last_lines if not line.startswith('[')] or list(last_lines)
+    return said[-1] if said else f'Process `{name}` cannot start as configured and did not say why.'
+
+
 class _Slot:
     """The place of one spec: its present child, if any, and when to start the next."""
 
@@ -100,6 +106,7 @@ class Supervisor:
         self._reaper: subprocess.Popen[str] | None = None
         self._failure: str | None = None
         self._error: BaseException | None = None
+        self._stopped_on_request = False
 
     def start(self) -> None:
         """Start every process, in the order given."""
@@ -120,6 +127,8 @@ class Supervisor:
 
     def request_stop(self) -> None:
         """Begin the ordered stop; returns at once (safe in a signal handler)."""
+        if not self._stop.is_set():
+            self._stopped_on_request = self._thread is not None and self._thread.is_alive()
         self._stop.set()
 
     def wait(self, timeout_s: float | None = None) -> bool:
@@ -151,6 +160,11 @@ class Supervisor:
     def failure(self) -> str | None:
         """The sentence of the configuration error that ended everything, if one did."""
         return self._failure
+
+    @property
+    def stopped_on_request(self) -> bool:
+        """Whether the end came from `stop`, not from the processes."""
+        return self._stopped_on_request
 
     def states(self) -> dict[str, ProcessState]:
         """A snapshot per process name."""
@@ -246,8 +260,7 @@ class Supervisor:
         if self._stop.is_set():
             return
         if status == CONFIGURATION_ERROR_STATUS:
-            said = child.last_lines[-1] if child.last_lines else 'it did not say what.'
-            self._fail(slot, said)
+            self._fail(slot, sentence_of(slot.spec.name, child.last_lines))
             return
         how = f'was ended by signal {-status}' if status < 0 else f'ended with status {status}'
         if not slot.spec.restart.respawn:
