@@ -11,8 +11,8 @@ from typing import Any
 
 from gremsy_bringup.machine import Machine, Outcome
 
-# The gimbal's MAVLink port on the network (research: Gremsy's and ArduPilot's common default).
-GIMBAL_UDP_PORT = 14550
+# Where the simulated payload listens unless told otherwise (gremsy_gimbal_driver's default UDP port).
+GIMBAL_UDP_PORT = 14566
 _NEEDED_DISK_BYTES = 2 * 1024**3
 # One 1080p BGR frame is 6.2 MB; Fast DDS's segments in `config/fastdds_shm.xml` are 32 MB each, one a process.
 _NEEDED_SHARED_MEMORY_BYTES = 128 * 1024**2
@@ -250,10 +250,10 @@ def serial_ports(machine: Machine) -> Check:
 
 
 def udp_port(machine: Machine) -> Check:
-    """The gimbal's usual UDP port."""
+    """The simulated payload's UDP port."""
     if machine.udp_port_free(GIMBAL_UDP_PORT):
         return Check('UDP port', True, f'{GIMBAL_UDP_PORT} is free')
-    remedy = f'End the program that has it (`ss -ulpn sport = :{GIMBAL_UDP_PORT}`), or give the driver another port.'
+    remedy = f'End the program that has it (`ss -ulpn sport = :{GIMBAL_UDP_PORT}`), or choose another for the gimbal.'
     return Check('UDP port', False, f'{GIMBAL_UDP_PORT} is in use', remedy)
 
 

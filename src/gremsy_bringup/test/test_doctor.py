@@ -132,8 +132,10 @@ def test_a_camera_without_permission_names_the_group() -> None:
 
 def test_a_port_in_use_names_the_command_that_finds_its_holder() -> None:
     check = doctor_checks.udp_port(FakeMachine(port_free=False))
-    assert check.found == '14550 is in use'
-    assert check.remedy == ('End the program that has it (`ss -ulpn sport = :14550`), or give the driver another port.')
+    assert check.found == '14566 is in use'
+    assert check.remedy == (
+        'End the program that has it (`ss -ulpn sport = :14566`), or choose another for the gimbal.'
+    )
 
 
 @pytest.mark.parametrize(('free', 'ok'), [(128 * 1024**2 - 1, False), (128 * 1024**2, True)])
