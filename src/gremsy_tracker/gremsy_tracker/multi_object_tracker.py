@@ -1,0 +1,206 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Detections of one image after the other in, the same with identity out.
+
+Association in two stages by confidence (Zhang et al., "ByteTrack", ECCV 2022): confident detections are matched first,
+then the doubtful ones may keep a known track alive but never begin one. Unlike there: time is in seconds, classes
+never mix, an empty image ages the tracks, and ids belong to this instance.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gremsy_common.detections import Detections, Tracks
+from gremsy_tracker.association import assign, duplicates, overlaps
+from gremsy_tracker.box_filter import BoxStates
+from gremsy_tracker.detection_screening import screen
+from gremsy_tracker.ego_motion import move_states
+from gremsy_tracker.tracker_parameters import TrackerParameters
+
+Array = NDArray[np.float64]
+Index = NDArray[np.intp]
+
+# Least overlap of a pair, by stage (the values of ByteTrack's authors; their costs are 1 - overlap).
+_LEAST_OVERLAP_CONFIDENT = 0.2
+_LEAST_OVERLAP_DOUBTFUL = 0.5
+_LEAST_OVERLAP_NEW = 0.3
+# A leftover detection that overlaps a better one by more is the same object seen twice.
+_DUPLICATE_OVERLAP = 0.6
+# An unconfirmed track that is not seen for this long was a false alarm.
+_NEW_TRACK_LOST_AFTER_S = 0.3
+# Time that goes back by more is a clock that was set or a recording that began again, not a late message.
+_CLOCK_JUMP_NS = 500_000_000
+
+
+class MultiObjectTracker:
+    """Keeps the identities; deterministic, no clock of its own.
+
+    Attributes:
+        dropped: counts by reason of what was not used.
+        resets: how often the clock jumped back.
+    """
+
+    def __init__(self, parameters: TrackerParameters) -> None:
+        self.parameters = parameters
+        self.dropped: Counter[str] = Counter()
+        self.resets = 0
+        self._next_id = 1
+        self._stamp_ns: int | None = None
+        self._class_codes: dict[str, int] = {}
+        self._forget_all()
+
+    @property
+    def stamp_ns(self) -> int | None:
+        """Stamp of the newest image, None before the first."""
+        return self._stamp_ns
+
+    def accepts(self, stamp_ns: int) -> bool:
+        """Whether an image of that stamp may come next; False (and counted) for a late or repeated one.
+
+        A jump back of more than half a second forgets the tracks and is accepted.
+        """
+        if self._stamp_ns is None or stamp_ns > self._stamp_ns:
+            return True
+        if self._stamp_ns - stamp_ns > _CLOCK_JUMP_NS:
+            self.resets += 1
+            self._forget_all()
+            return True
+        self.dropped['stamps_repeated' if stamp_ns == self._stamp_ns else 'stamps_unsorted'] += 1
+        return False
+
+    def update(
+        self,
+        detections: Detections,
+        *,
+        after_from_before: Array | None = None,
+        image_size_px: tuple[int, int] | None = None,
+    ) -> Tracks | None:
+        """Take one image's detections.
+
+        Args:
+            detections: of the next image; none is an image too, and ages the tracks.
+            after_from_before: (3, 3) homography by which the camera's motion since the previous image moved what
+                stands still (`ego_motion`), or None for a camera that stood still or is not known.
+            image_size_px: (width, height) where known.
+
+        Returns:
+            The confirmed tracks seen in this image, with the boxes as detected; None for a refused stamp.
+        """
+        if not self.accepts(detections.stamp_ns):
+            return None
+        seen = screen(
+            detections,
+            low_score=self.parameters.low_score,
+            max_detections=self.parameters.max_detections,
+            image_size_px=image_size_px,
+            dropped=self.dropped,
+        )
+        dt_s = 0.0 if self._stamp_ns is None else (detections.stamp_ns - self._stamp_ns) * 1e-9
+        self._stamp_ns = detections.stamp_ns
+        self._predict(dt_s, after_from_before)
+        codes = self._codes(seen.labels)
+        track_index, detection_index = self._match(seen, codes)
+        self._correct(track_index, detection_index, seen)
+        self._end_old()
+        self._begin(seen, codes, detection_index)
+        return self._confirmed(seen)
+
+    def _forget_all(self) -> None:
+        self._stamp_ns = None
+        self._states = BoxStates.empty()
+        self._ids = np.zeros(0, dtype=np.int64)
+        self._classes = np.zeros(0, dtype=np.int64)
+        self._hits = np.zeros(0, dtype=np.int64)
+        self._unseen_s = np.zeros(0)
+        self._confirmed_mask = np.zeros(0, dtype=bool)
+        self._detection = np.zeros(0, dtype=np.intp)  # the detection that each track is in this image, or -1
+
+    def _codes(self, labels: NDArray[np.str_]) -> NDArray[np.int64]:
+        if not len(labels):
+            return np.zeros(0, dtype=np.int64)
+        names, inverse = np.unique(labels, return_inverse=True)
+        codes = [self._class_codes.setdefault(str(name), len(self._class_codes)) for name in names]
+        return np.array(codes, dtype=np.int64)[inverse]
+
+    def _predict(self, dt_s: float, after_from_before: Array | None) -> None:
+        if after_from_before is not None:
+            move_states(self._states, after_from_before)
+        self._states.predict(dt_s)
+        self._unseen_s += dt_s
+
+    def _match(self, seen: Detections, codes: NDArray[np.int64]) -> tuple[Index, Index]:
+        similarity = overlaps(self._states.boxes_px, seen.boxes_px)
+        similarity[self._classes[:, None] != codes[None, :]] = -1.0
+        confident = seen.scores >= self.parameters.high_score
+        known = self._confirmed_mask
+        just_seen = known & (self._detection >= 0)
+        free_tracks = np.ones(len(self._states), dtype=bool)
+        free_detections = np.ones(len(seen), dtype=bool)
+        pairs: list[tuple[Index, Index]] = []
+        for tracks, detections, least in (
+            (known, confident, _LEAST_OVERLAP_CONFIDENT),
+            (just_seen, ~confident, _LEAST_OVERLAP_DOUBTFUL),
+            (~known, confident, _LEAST_OVERLAP_NEW),
+        ):
+            rows = np.flatnonzero(tracks & free_tracks)
+            columns = np.flatnonzero(detections & free_detections)
+            picked_rows, picked_columns = assign(similarity[np.ix_(rows, columns)], least)
+            pairs.append((rows[picked_rows], columns[picked_columns]))
+            free_tracks[pairs[-1][0]] = False
+            free_detections[pairs[-1][1]] = False
+        return np.concatenate([pair[0] for pair in pairs]), np.concatenate([pair[1] for pair in pairs])
+
+    def _correct(self, track_index: Index, detection_index: Index, seen: Detections) -> None:
+        self._states.update(track_index, seen.boxes_px[detection_index])
+        self._detection = np.full(len(self._states), -1, dtype=np.intp)
+        self._detection[track_index] = detection_index
+        self._unseen_s[track_index] = 0.0
+        self._hits[track_index] += 1
+        self._confirmed_mask = self._confirmed_mask | (self._hits >= self.parameters.confirm_hits)
+
+    def _end_old(self) -> None:
+        limit = np.where(self._confirmed_mask, self.parameters.track_lost_after_s, _NEW_TRACK_LOST_AFTER_S)
+        keep = self._unseen_s <= limit
+        if keep.all():
+            return
+        self._states = self._states.take(keep)
+        self._ids, self._classes, self._hits = self._ids[keep], self._classes[keep], self._hits[keep]
+        self._unseen_s, self._confirmed_mask = self._unseen_s[keep], self._confirmed_mask[keep]
+        self._detection = self._detection[keep]
+
+    def _begin(self, seen: Detections, codes: NDArray[np.int64], used: Index) -> None:
+        taken = np.zeros(len(seen), dtype=bool)
+        taken[used] = True
+        free = ~taken & (seen.scores >= self.parameters.new_track_score)
+        if not free.any():
+            return
+        # A detection that already is a track counts as better than any leftover.
+        priority = np.where(taken, 2.0, seen.scores)
+        rivals = np.flatnonzero(free | taken)
+        twice = duplicates(seen.boxes_px[rivals], codes[rivals], priority[rivals], _DUPLICATE_OVERLAP)
+        born = rivals[free[rivals] & ~twice]
+        count = len(born)
+        self._states = self._states.join(BoxStates.begin(seen.boxes_px[born]))
+        self._ids = np.concatenate([self._ids, np.arange(self._next_id, self._next_id + count, dtype=np.int64)])
+        self._next_id += count
+        self._classes = np.concatenate([self._classes, codes[born]])
+        self._hits = np.concatenate([self._hits, np.ones(count, dtype=np.int64)])
+        self._unseen_s = np.concatenate([self._unseen_s, np.zeros(count)])
+        at_once = np.full(count, self.parameters.confirm_hits <= 1)
+        self._confirmed_mask = np.concatenate([self._confirmed_mask, at_once])
+        self._detection = np.concatenate([self._detection, born])
+
+    def _confirmed(self, seen: Detections) -> Tracks:
+        shown = self._confirmed_mask & (self._detection >= 0)
+        index = self._detection[shown]
+        return Tracks(
+            seen.stamp_ns,
+            seen.frame_id,
+            seen.boxes_px[index],
+            seen.scores[index],
+            seen.labels[index],
+            self._ids[shown],
+        )

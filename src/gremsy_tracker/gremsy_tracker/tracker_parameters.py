@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every number a user may set on the tracker, with unit, range and reason; the cores read this same object."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gremsy_common.node_parameters import NodeParameters
+from gremsy_common.parameters import ParameterError, param
+
+
+@dataclass(frozen=True)
+class TrackerParameters(NodeParameters):
+    """Parameters of `tracker_node`; angles in rad, times in s, box shares relative to the box's own size."""
+
+    # Association: which detection is which track.
+    high_score: float = param(
+        0.45, low=0.0, high=1.0, live=True, doc='Detections at or above this score are matched first.'
+    )
+    low_score: float = param(
+        0.15,
+        low=0.0,
+        high=1.0,
+        live=True,
+        doc='Detections below this score are ignored; those between keep a known track.',
+    )
+    new_track_score: float = param(
+        0.5, low=0.0, high=1.0, live=True, doc='A detection must have this score to begin a track.'
+    )
+    confirm_hits: int = param(3, low=1, high=30, live=True, doc='Detections a new track needs before it is published.')
+    track_lost_after_s: float = param(
+        1.5, unit='s', low=0.05, high=30.0, live=True, doc='A confirmed track not seen for this long is forgotten.'
+    )
+    max_detections: int = param(
+        300, low=1, high=2000, live=True, doc='Only this many of the best detections of an image are used.'
+    )
+    ego_motion: bool = param(
+        True, live=True, doc="Move the tracks with the camera's own rotation, known from the gimbal's telemetry."
+    )
+
+    # Lock: which track is the target.
+    auto_lock: str = param(
+        'none',
+        choices=('none', 'nearest', 'largest'),
+        live=True,
+        doc='How a target is chosen when nobody chose one: never, nearest to the image centre, or largest box.',
+    )
+    lock_classes: tuple[str, ...] = param((), live=True, doc='Classes that `auto_lock` may take; empty means all.')
+    lost_after_s: float = param(
+        1.5, unit='s', low=0.1, high=30.0, live=True, doc='A target not seen for this long is lost.'
+    )
+    lost_policy: str = param(
+        'hold',
+        choices=('hold', 'home'),
+        live=True,
+        doc='What the gimbal does with no target: stay, or return slowly to bearing (0, 0).',
+    )
+    home_rate_rad_s: float = param(
+        0.2, unit='rad/s', low=0.01, high=2.0, live=True, doc='Fastest slew of the return to (0, 0).'
+    )
+    coast_s: float = param(
+        0.7, unit='s', low=0.0, high=5.0, live=True, doc='How long the gimbal follows a prediction without seeing.'
+    )
+    coast_angle_rad: float = param(
+        0.14, unit='rad', low=0.0, high=1.5, live=True, doc='How far the gimbal follows a prediction without seeing.'
+    )
+    handover_angle_rad: float = param(
+        0.035,
+        unit='rad',
+        low=0.001,
+        high=0.5,
+        live=True,
+        doc="A new track this close to the predicted bearing takes over the lock when the target's id is gone.",
+    )
+
+    # Bearing filter: where the target is and how it moves.
+    bearing_noise_rad: float = param(
+        0.0005, unit='rad', low=1e-5, high=0.1, live=True, doc='Noise of a bearing that does not grow with the box.'
+    )
+    box_noise_share: float = param(
+        0.07, low=0.0, high=0.5, live=True, doc="Noise of a box's centre as a share of the box's own size."
+    )
+    target_acceleration_rad_s2: float = param(
+        0.08,
+        unit='rad/s^2',
+        low=0.001,
+        high=10.0,
+        live=True,
+        doc="How much the target's rate changes in a second (standard deviation): low is smooth, high is nimble.",
+    )
+    max_target_rate_rad_s: float = param(
+        0.7, unit='rad/s', low=0.01, high=6.0, live=True, doc='Faster motion of a target is not believed.'
+    )
+
+    # Pointing law.
+    enabled: bool = param(True, doc='Whether a lock yields setpoints at start; `~/enable` changes it.')
+    gain_per_s: float = param(
+        4.0, unit='1/s', low=0.1, high=20.0, live=True, doc='Setpoint rate per rad of predicted pointing error.'
+    )
+    deadband_rad: float = param(
+        0.0, unit='rad', low=0.0, high=0.1, live=True, doc='Predicted pointing error that is not corrected.'
+    )
+    max_rate_rad_s: float = param(
+        1.0, unit='rad/s', low=0.01, high=6.0, live=True, doc='Fastest slew the tracker may ask for, each axis.'
+    )
+    max_acceleration_rad_s2: float = param(
+        6.0, unit='rad/s^2', low=0.05, high=100.0, live=True, doc='Fastest change of the setpoint, each axis.'
+    )
+    plant_delay_s: float = param(
+        0.02, unit='s', low=0.0, high=1.0, live=True, doc="From a setpoint to the gimbal's first motion."
+    )
+    plant_lag_s: float = param(
+        0.06, unit='s', low=0.0, high=1.0, live=True, doc='Time constant with which the gimbal takes up a rate.'
+    )
+
+    # Staleness: when not to move.
+    silence_s: float = param(
+        0.3, unit='s', low=0.05, high=2.0, live=True, doc='No detections message for this long stops motion.'
+    )
+    max_image_age_s: float = param(
+        0.8, unit='s', low=0.05, high=2.0, live=True, doc='No motion on an image older than this.'
+    )
+    max_attitude_age_s: float = param(
+        0.3, unit='s', low=0.02, high=2.0, live=True, doc='No motion on gimbal telemetry older than this.'
+    )
+    level_frame: str = param('gimbal_level', doc="frame_id of `gimbal/setpoint`: the gimbal's level frame.")
+
+    def check(self) -> None:
+        """Combinations.
+
+        Raises:
+            ParameterError: naming the two parameters that contradict each other.
+        """
+        if self.low_score > self.high_score:
+            raise ParameterError(
+                f'Parameter `low_score` is {self.low_score:g}, above `high_score` {self.high_score:g}: '
+                'lower it or raise the other.'
+            )
+        if self.coast_s > self.lost_after_s:
+            raise ParameterError(
+                f'Parameter `coast_s` is {self.coast_s:g} s, longer than `lost_after_s` {self.lost_after_s:g} s: '
+                'shorten it or lengthen the other.'
+            )

@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Attitude at a stamp, bearings, ego-motion, camera history, marker lines."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from gremsy_common.camera_model import CameraModel
+from gremsy_common.gimbal_state import GimbalAttitude
+from gremsy_common.rotations import matrix_from_quaternion, quaternion_from_bearing
+from gremsy_tracker import bearings, ego_motion, marker_geometry
+from gremsy_tracker.attitude_history import AttitudeHistory, slerp
+from gremsy_tracker.camera_history import CameraHistory
+
+MS = 1_000_000
+CAMERA = CameraModel.from_horizontal_field(640, 480, math.radians(40.0))
+
+
+def sample(at_ms: float, azimuth: float, rate: float = 0.0) -> GimbalAttitude:
+    return GimbalAttitude(
+        round(at_ms * MS), 'camera', quaternion_from_bearing(azimuth, 0.0), np.array([0.0, 0.0, rate])
+    )
+
+
+def look(azimuth: float, tilt: float) -> np.ndarray:
+    return matrix_from_quaternion(quaternion_from_bearing(azimuth, tilt))
+
+
+def azimuth_at(history: AttitudeHistory, at_ms: float, reach_s: float = 0.3) -> float | None:
+    found = history.at(round(at_ms * MS), reach_s)
+    return None if found is None else float(bearings.optical_axis(found.level_from_camera)[0])
+
+
+def test_between_two_samples_the_attitude_is_interpolated() -> None:
+    history = AttitudeHistory()
+    history.offer(sample(1000, 0.10))
+    history.offer(sample(1050, 0.20))
+    assert azimuth_at(history, 1020) == pytest.approx(0.14, abs=1e-9)
+    assert azimuth_at(history, 1050) == pytest.approx(0.20, abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ('at_ms', 'expected'), [(1299, 0.1 + 0.5 * 0.299), (1301, None), (701, 0.1 - 0.5 * 0.299), (699, None)]
+)
+def test_beside_the_samples_it_is_carried_on_at_its_rate_up_to_the_reach(at_ms: float, expected: float | None) -> None:
+    history = AttitudeHistory()
+    history.offer(sample(1000, 0.10, rate=0.5))
+    found = azimuth_at(history, at_ms)
+    assert found == (None if expected is None else pytest.approx(expected, abs=1e-6))
+
+
+def test_an_outage_is_not_interpolated_across() -> None:
+    history = AttitudeHistory()
+    history.offer(sample(1000, 0.0, rate=0.0))
+    history.offer(sample(3000, 1.0, rate=0.0))
+    assert azimuth_at(history, 2000) is None
+    assert azimuth_at(history, 1200) == pytest.approx(0.0, abs=1e-9)
+
+
+def test_bad_and_late_attitudes_are_dropped_and_counted_and_a_clock_jump_begins_anew() -> None:
+    history = AttitudeHistory()
+    assert history.offer(sample(5000, 0.1))
+    assert not history.offer(sample(4990, 0.1))
+    assert not history.offer(GimbalAttitude(6000 * MS, 'c', np.array([math.nan, 0, 0, 0]), np.zeros(3)))
+    assert not history.offer(GimbalAttitude(6000 * MS, 'c', np.array([0.2, 0, 0, 0]), np.zeros(3)))
+    assert dict(history.dropped) == {'attitudes_unsorted': 1, 'attitudes_not_finite': 2}
+    assert history.offer(sample(1000, 0.3))
+    assert azimuth_at(history, 5000) is None
+
+
+def test_slerp_takes_the_short_way_and_keeps_the_norm() -> None:
+    a, b = quaternion_from_bearing(0.0, 0.0), -quaternion_from_bearing(1.0, 0.0)
+    middle = slerp(a, b, 0.5)
+    assert np.linalg.norm(middle) == pytest.approx(1.0)
+    assert bearings.optical_axis(matrix_from_quaternion(middle))[0] == pytest.approx(0.5)
+
+
+def test_the_image_centre_has_the_bearing_of_the_optical_axis() -> None:
+    found = bearings.bearings_of_pixels(np.array([[320.0, 240.0]]), CAMERA, look(0.4, 0.2))
+    assert np.allclose(found, [[0.4, 0.2]])
+
+
+def test_left_in_the_image_is_more_azimuth_and_low_in_the_image_is_more_tilt() -> None:
+    found = bearings.bearings_of_pixels(np.array([[300.0, 240.0], [320.0, 300.0]]), CAMERA, look(0.0, 0.0))
+    assert found[0, 0] > 0.0
+    assert found[1, 1] > 0.0
+
+
+def test_bearings_and_pixels_are_inverse_with_distortion_too() -> None:
+    camera = CameraModel(640, 480, 879.0, 870.0, 318.0, 243.0, (-0.2, 0.05, 0.001, -0.001))
+    random = np.random.default_rng(2)
+    points = random.uniform([20, 20], [620, 460], (50, 2))
+    attitude = look(-0.7, 0.5)
+    there = bearings.bearings_of_pixels(points, camera, attitude)
+    assert np.allclose(bearings.pixels_of_bearings(there, camera, attitude), points, atol=1e-3)
+
+
+def test_axis_rates_are_the_derivative_of_the_axis() -> None:
+    azimuth, tilt, azimuth_rate, tilt_rate = 0.3, 0.6, 0.7, -0.4
+    body = np.array([-azimuth_rate * math.sin(tilt), tilt_rate, azimuth_rate * math.cos(tilt)])
+    assert np.allclose(bearings.optical_axis_rates(look(azimuth, tilt), body), [azimuth_rate, tilt_rate])
+
+
+def test_a_box_cut_off_by_the_edge_is_believed_less_along_that_axis_only() -> None:
+    settings = {'floor_rad': 0.0005, 'box_share': 0.05}
+    whole = bearings.bearing_noise(np.array([10.0, 100, 70, 250]), 0.0, CAMERA, **settings)
+    cut = bearings.bearing_noise(np.array([0.0, 100, 60, 250]), 0.0, CAMERA, **settings)
+    assert np.allclose(cut / whole, [4.0, 1.0])
+
+
+def test_still_things_move_by_the_homography_as_the_bearings_say() -> None:
+    before, after = look(0.1, 0.05), look(0.16, 0.02)
+    zoomed = CAMERA.zoomed(1.5)
+    things = np.array([[0.12, 0.03], [0.08, 0.1], [0.2, 0.0]])
+    homography = ego_motion.homography(CAMERA, before, zoomed, after)
+    moved, jacobian = ego_motion.move_points(bearings.pixels_of_bearings(things, CAMERA, before), homography)
+    assert np.allclose(moved, bearings.pixels_of_bearings(things, zoomed, after), atol=1e-6)
+    assert np.allclose(np.sqrt(np.linalg.det(jacobian)), 1.5, rtol=0.05)
+
+
+def test_what_comes_to_lie_behind_the_camera_is_not_a_number() -> None:
+    homography = ego_motion.homography(CAMERA, look(0.0, 0.0), CAMERA, look(3.0, 0.0))
+    assert np.isnan(ego_motion.move_boxes(np.array([[300.0, 200, 340, 280]]), homography)).all()
+
+
+def test_the_camera_model_is_the_one_valid_at_the_image() -> None:
+    history = CameraHistory()
+    assert history.at(0) is None
+    history.offer(1000, CAMERA)
+    history.offer(2000, CAMERA.zoomed(2.0))
+    assert history.at(1500) == CAMERA
+    assert history.at(2000) == CAMERA.zoomed(2.0)
+    assert history.at(10) == CAMERA
+    assert not history.offer(3000, CameraModel(640, 480, 0.0, 0.0, 0.0, 0.0))
+    assert dict(history.dropped) == {'camera_models_unusable': 1}
+
+
+def test_angles_between_bearings_are_exact_when_small() -> None:
+    assert bearings.angle_between([0.3, 0.0], [0.3 + 1e-9, 0.0]) == pytest.approx(1e-9, rel=1e-3)
+
+
+def test_marker_lines_start_at_the_camera_and_span_the_field() -> None:
+    lines = marker_geometry.field_of_view(CAMERA, look(0.0, 0.0), 2.0)
+    assert lines.shape == (8, 2, 3)
+    assert np.allclose(lines[:4, 0], 0.0)
+    left, right = lines[0, 1], lines[1, 1]
+    assert math.degrees(math.atan2(left[1], left[0]) - math.atan2(right[1], right[0])) == pytest.approx(40.0)
+    rays = marker_geometry.bearing_rays(np.array([[math.pi / 2, 0.0]]), 3.0)
+    assert np.allclose(rays[0], [[0, 0, 0], [0, 3, 0]])

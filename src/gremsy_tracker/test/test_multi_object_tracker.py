@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Identity from image to image."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from gremsy_common.camera_model import CameraModel
+from gremsy_common.detections import Detections, Tracks
+from gremsy_common.rotations import matrix_from_quaternion, quaternion_from_bearing
+from gremsy_tracker import ego_motion
+from gremsy_tracker.multi_object_tracker import MultiObjectTracker
+from gremsy_tracker.tracker_parameters import TrackerParameters
+
+MS = 1_000_000
+START = 10**18
+
+
+def seen(at_ms: float, *boxes: tuple[float, float], score: float = 0.8, label: str = 'person') -> Detections:
+    """60x150 boxes around centres."""
+    corners = np.array([[x - 30, y - 75, x + 30, y + 75] for x, y in boxes], dtype=float).reshape(-1, 4)
+    count = len(corners)
+    return Detections(
+        START + round(at_ms * MS), 'optical', corners, np.full(count, score), np.array([label] * count, dtype=np.str_)
+    )
+
+
+def tracker(**changes: object) -> MultiObjectTracker:
+    return MultiObjectTracker(TrackerParameters(**changes))
+
+
+def feed(target: MultiObjectTracker, *images: Detections) -> Tracks:
+    for image in images:
+        tracks = target.update(image)
+        assert tracks is not None
+    return tracks
+
+
+def test_a_track_is_published_from_its_third_detection_on() -> None:
+    target = tracker()
+    assert len(feed(target, seen(0, (100, 200)), seen(60, (103, 200)))) == 0
+    tracks = feed(target, seen(120, (106, 200)))
+    assert tracks.ids.tolist() == [1]
+    assert tracks.boxes_px.tolist() == [[76, 125, 136, 275]]
+
+
+def test_ids_belong_to_the_instance() -> None:
+    for _ in range(2):
+        assert feed(tracker(), *(seen(60 * i, (100, 200)) for i in range(3))).ids.tolist() == [1]
+
+
+def test_two_walkers_who_cross_keep_their_ids() -> None:
+    target = tracker()
+    for i in range(60):
+        left, right = 100 + 6.0 * i, 460 - 6.0 * i
+        tracks = feed(target, seen(60 * i, (left, 200), (right, 230)))
+        if i == 5:
+            before = dict(zip(np.sign(tracks.boxes_px[:, 0] - 250), tracks.ids.tolist(), strict=True))
+    after = dict(zip(np.sign(tracks.boxes_px[:, 0] - 250), tracks.ids.tolist(), strict=True))
+    assert after == {1.0: before[-1.0], -1.0: before[1.0]}
+
+
+def test_a_doubtful_detection_keeps_a_track_but_begins_none() -> None:
+    target = tracker()
+    feed(target, *(seen(60 * i, (100, 200)) for i in range(3)))
+    tracks = feed(target, seen(180, (100, 200), (400, 200), score=0.3), seen(240, (100, 200), (400, 200), score=0.3))
+    assert tracks.ids.tolist() == [1]
+
+
+def test_classes_never_mix() -> None:
+    target = tracker()
+    feed(target, *(seen(60 * i, (100, 200)) for i in range(3)))
+    assert len(feed(target, seen(180, (100, 200), label='dog'))) == 0
+
+
+@pytest.mark.parametrize(('gap_ms', 'comes_back'), [(1400, True), (1600, False)])
+def test_a_track_is_forgotten_by_seconds_of_empty_images_not_by_their_number(gap_ms: int, comes_back: bool) -> None:
+    target = tracker(track_lost_after_s=1.5)
+    feed(target, *(seen(60 * i, (100, 200)) for i in range(3)))
+    empties = np.linspace(121, 120 + gap_ms - 1, 50)
+    feed(target, *(seen(at) for at in empties))
+    tracks = feed(target, seen(120 + gap_ms, (100, 200)))
+    assert (tracks.ids.tolist() == [1]) is comes_back
+
+
+def test_a_duplicate_box_begins_no_second_track() -> None:
+    tracks = feed(tracker(), *(seen(60 * i, (100, 200), (102, 201)) for i in range(4)))
+    assert len(tracks) == 1
+
+
+def test_unusable_boxes_are_dropped_and_counted() -> None:
+    target = tracker(max_detections=2)
+    boxes = np.array(
+        [
+            [math.nan, 0, 10, 10],
+            [50, 50, 50, 90],
+            [700, 0, 800, 90],
+            [10, 10, 40, 90],
+            [100, 10, 140, 90],
+            [200, 10, 240, 90],
+        ]
+    )
+    scores = np.array([0.9, 0.9, 0.9, 0.7, 0.6, 0.8])
+    target.update(Detections(START, 'optical', boxes, scores, np.array(['person'] * 6)), image_size_px=(640, 480))
+    assert dict(target.dropped) == {
+        'boxes_not_finite': 1,
+        'boxes_without_area': 1,
+        'boxes_outside_image': 1,
+        'boxes_beyond_limit': 1,
+    }
+
+
+def test_late_and_repeated_stamps_are_refused_and_counted() -> None:
+    target = tracker()
+    feed(target, seen(100, (100, 200)))
+    assert target.update(seen(100, (100, 200))) is None
+    assert target.update(seen(40, (100, 200))) is None
+    assert dict(target.dropped) == {'stamps_repeated': 1, 'stamps_unsorted': 1}
+
+
+def test_a_clock_that_jumps_back_begins_anew_with_fresh_ids() -> None:
+    target = tracker()
+    feed(target, *(seen(60_000 + 60 * i, (100, 200)) for i in range(3)))
+    tracks = feed(target, *(seen(60 * i, (100, 200)) for i in range(3)))
+    assert target.resets == 1
+    assert tracks.ids.tolist() == [2]
+
+
+def test_a_fast_pan_keeps_the_ids_with_telemetry_and_loses_them_without() -> None:
+    camera = CameraModel.from_horizontal_field(640, 480, math.radians(40.0))
+    ids = {}
+    for with_telemetry in (True, False):
+        target, before = tracker(), None
+        for i in range(8):
+            # Still for confirmation, then 70 deg/s to the left and back: 77 px between images of a 60 px wide box.
+            azimuth = math.radians([0, 0, 0, 0, 5, 10, 5, 10][i])
+            level_from_camera = matrix_from_quaternion(quaternion_from_bearing(azimuth, 0.0))
+            centre = 320 + camera.focal_x_px * math.tan(azimuth), 240.0
+            homography = None
+            if before is not None and with_telemetry:
+                homography = ego_motion.homography(camera, before, camera, level_from_camera)
+            tracks = target.update(seen(70 * i, centre), after_from_before=homography)
+            before = level_from_camera
+        assert tracks is not None
+        ids[with_telemetry] = tracks.ids.tolist()
+    assert ids[True] == [1]
+    assert ids[False] != [1]
+
+
+def test_five_thousand_boxes_are_survived() -> None:
+    random = np.random.default_rng(1)
+    low = random.uniform(0, [600, 440], (5000, 2))
+    boxes = np.concatenate([low, low + random.uniform(5, 60, (5000, 2))], axis=1)
+    target = tracker()
+    for i in range(3):
+        target.update(
+            Detections(START + i, 'o', boxes, random.uniform(0.5, 1.0, 5000), np.array(['person'] * 5000)),
+            image_size_px=(640, 480),
+        )
+    assert target.dropped['boxes_beyond_limit'] == 3 * 4700

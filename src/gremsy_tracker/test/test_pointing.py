@@ -1,0 +1,199 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The facade: when there is motion and when there is none."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from gremsy_common.camera_model import CameraModel
+from gremsy_common.detections import Detections
+from gremsy_common.gimbal_state import GimbalAttitude, RateSetpoint, ZoomState
+from gremsy_common.rotations import quaternion_from_bearing
+from gremsy_tracker.pointing import Pointing
+from gremsy_tracker.target_lock import LockState
+from gremsy_tracker.tracker_parameters import TrackerParameters
+
+CAMERA = CameraModel.from_horizontal_field(640, 480, math.radians(40.0))
+T0 = 10**18
+MS = 1_000_000
+
+
+class Bench:
+    """A still gimbal, a person at a pixel, one image each 60 ms that arrives 100 ms later."""
+
+    def __init__(self, **changes: object) -> None:
+        self.pointing = Pointing(TrackerParameters(**{'auto_lock': 'nearest', **changes}))
+        self.pointing.offer_camera_model(T0, CAMERA)
+        self.ms = 0
+
+    def attitude(self, at_ms: int, azimuth: float = 0.0) -> None:
+        self.pointing.offer_attitude(
+            GimbalAttitude(T0 + at_ms * MS, 'camera', quaternion_from_bearing(azimuth, 0.0), np.zeros(3))
+        )
+
+    def image(self, *centres: tuple[float, float], attitude: bool = True) -> RateSetpoint | None:
+        self.ms += 60
+        if attitude:
+            self.attitude(self.ms + 80)
+        boxes = np.array([[x - 30, y - 75, x + 30, y + 75] for x, y in centres], dtype=float).reshape(-1, 4)
+        count = len(boxes)
+        seen = Detections(T0 + self.ms * MS, 'optical', boxes, np.full(count, 0.8), np.array(['person'] * count))
+        update = self.pointing.offer_detections(seen, self.now())
+        return None if update is None else update.setpoint
+
+    def now(self, later_ms: float = 0.0) -> int:
+        return T0 + round((self.ms + 100 + later_ms) * MS)
+
+    def tick(self, later_ms: float) -> RateSetpoint | None:
+        return self.pointing.tick(self.now(later_ms))
+
+
+def following(**changes: object) -> Bench:
+    bench = Bench(**changes)
+    for _ in range(5):
+        setpoint = bench.image((200.0, 300.0))
+    assert setpoint is not None
+    return bench
+
+
+def moving(setpoint: RateSetpoint | None) -> bool:
+    return setpoint is not None and (setpoint.azimuth_rate_rad_s, setpoint.tilt_rate_rad_s) != (0.0, 0.0)
+
+
+def test_a_fresh_image_yields_a_setpoint_at_once_towards_the_target_stamped_with_the_image() -> None:
+    bench = following()
+    setpoint = bench.image((200.0, 300.0))
+    assert setpoint is not None
+    assert setpoint.azimuth_rate_rad_s > 0.0  # left of the centre
+    assert setpoint.tilt_rate_rad_s > 0.0  # below it
+    assert (setpoint.stamp_ns, setpoint.frame_id) == (T0 + bench.ms * MS, 'gimbal_level')
+
+
+def test_before_anything_came_there_is_no_setpoint() -> None:
+    assert Pointing(TrackerParameters(auto_lock='nearest')).tick(T0) is None
+
+
+@pytest.mark.parametrize(('later_ms', 'moves'), [(299, True), (301, False)])
+def test_silence_of_the_detector_stops_motion(later_ms: int, moves: bool) -> None:
+    bench = following(silence_s=0.3)
+    for at in range(20, 300, 20):
+        bench.attitude(bench.ms + 80 + at)
+        bench.tick(at)
+    assert moving(bench.tick(later_ms)) is moves
+
+
+def test_after_motion_ends_zeros_are_sent_for_a_fifth_of_a_second_then_nothing() -> None:
+    bench = following()
+    bench.pointing.enable(False)
+    sent = [bench.tick(20 * i) for i in range(1, 15)]
+    zeros = [each for each in sent if each is not None]
+    assert 8 <= len(zeros) <= 10
+    assert not any(moving(each) for each in zeros)
+    assert sent[-1] is None
+
+
+@pytest.mark.parametrize(('later_ms', 'moves'), [(119, True), (121, False)])
+def test_telemetry_that_stops_stops_motion(later_ms: int, moves: bool) -> None:
+    bench = following(max_attitude_age_s=0.14)  # the newest sample is 20 ms old when the image arrives
+    assert moving(bench.tick(later_ms)) is moves
+
+
+def test_empty_images_let_it_coast_for_a_while_then_hold() -> None:
+    bench = following(coast_s=0.5)
+    moved = [moving(bench.image()) for _ in range(12)]
+    assert moved == [True] * 8 + [False] * 4
+    assert bench.pointing.status.state is LockState.COASTING
+
+
+def test_a_target_is_shown_coasting_where_it_is_predicted() -> None:
+    bench = following()
+    bench.ms += 60
+    bench.attitude(bench.ms + 80)
+    update = bench.pointing.offer_detections(Detections.empty(T0 + bench.ms * MS, 'optical'), bench.now())
+    assert update is not None
+    assert update.target is not None
+    assert update.target.score == 0.0
+    assert np.allclose(update.target.box_px, [170, 225, 230, 375], atol=3)
+
+
+def test_without_a_camera_model_or_telemetry_there_is_a_lock_but_no_motion() -> None:
+    blind = Bench()
+    for _ in range(6):
+        setpoint = blind.image((200.0, 300.0), attitude=False)
+    assert setpoint is None
+    assert blind.pointing.status.state is LockState.TRACKING
+    assert blind.pointing.view(blind.now()).still_because == 'no gimbal attitude for 0.3 s'
+
+
+def test_an_old_image_moves_nothing() -> None:
+    bench = following()
+    seen = Detections(
+        T0 + (bench.ms + 60) * MS, 'optical', np.array([[170.0, 225, 230, 375]]), np.array([0.8]), np.array(['person'])
+    )
+    bench.attitude(bench.ms + 900)
+    update = bench.pointing.offer_detections(seen, T0 + (bench.ms + 920) * MS)
+    assert update is not None
+    assert not moving(update.setpoint)
+
+
+def test_an_image_from_the_future_is_refused_and_counted() -> None:
+    bench = following()
+    assert bench.pointing.offer_detections(Detections.empty(bench.now(500), 'o'), bench.now()) is None
+    assert bench.pointing.counts() == {'stamps_from_the_future': 1}
+
+
+def test_a_clock_that_jumps_back_ends_the_motion_and_the_lock_begins_anew() -> None:
+    bench = following()
+    bench.ms = -100_000
+    assert not moving(bench.image((200.0, 300.0)))
+    assert bench.pointing.counts()['clock_jumps'] == 1
+    assert bench.pointing.status.reason == 'the clock jumped back'
+    for _ in range(4):
+        setpoint = bench.image((200.0, 300.0))
+    assert moving(setpoint)
+
+
+def test_a_click_locks_the_box_under_it_and_a_miss_says_so() -> None:
+    bench = Bench(auto_lock='none')
+    for _ in range(4):
+        bench.image((200.0, 300.0), (400.0, 200.0))
+    assert bench.pointing.select_pixel(405, 210) == 'Track 2 (person) is chosen.'
+    assert moving(bench.image((200.0, 300.0), (400.0, 200.0)))
+    assert bench.pointing.status.target_id == 2
+    assert bench.pointing.select_pixel(5, 5) == ('No track is at pixel (5, 5): click on a box, or within 40 px of one.')
+    assert bench.pointing.status.target_id == 2
+
+
+def test_ids_are_chosen_by_number_and_anything_else_is_answered() -> None:
+    bench = Bench(auto_lock='none')
+    assert bench.pointing.select_id('left one') == (
+        "'left one' is not a track's id: send the number that `tracks` carries, for example '7'."
+    )
+    assert bench.pointing.select_id('2') == 'Track 2 is chosen.'
+
+
+def test_release_stops_the_motion() -> None:
+    bench = following()
+    bench.pointing.release()
+    assert not moving(bench.image((200.0, 300.0)))
+    assert bench.pointing.status.state is LockState.IDLE
+
+
+def test_the_view_shows_boxes_moved_with_the_camera_and_the_prediction() -> None:
+    bench = following()
+    bench.attitude(bench.ms + 130, azimuth=0.02)
+    view = bench.pointing.view(T0 + (bench.ms + 130) * MS)
+    shift = CAMERA.focal_x_px * math.tan(0.02)
+    assert view.boxes_px[0, 0] == pytest.approx(170 + shift, abs=1.0)
+    assert view.predicted_px is not None
+    assert view.predicted_px[0] == pytest.approx(200 + shift, abs=2.0)
+    assert view.error_rad is not None
+
+
+def test_a_zoom_that_is_not_a_number_is_not_shown() -> None:
+    pointing = Pointing(TrackerParameters())
+    pointing.offer_zoom(ZoomState(T0, math.nan))
+    assert pointing.view(T0).zoom == 1.0
