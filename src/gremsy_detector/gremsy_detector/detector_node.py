@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import ClassVar
 
 from std_srvs.srv import SetBool
@@ -25,7 +24,7 @@ from gremsy_detector.detector_parameters import DetectorParameters
 _WAIT_S = 0.3
 
 Arrival = tuple[Frame, int]
-"""A frame and when it came, ns of the monotonic clock."""
+"""A frame and when it came, ns of the ROS clock."""
 
 
 class DetectorNode(SuiteNode[DetectorParameters]):
@@ -92,7 +91,7 @@ class DetectorNode(SuiteNode[DetectorParameters]):
         }
 
     def _store(self, frame: Frame) -> None:
-        self._arrivals.put((frame, time.monotonic_ns()))
+        self._arrivals.put((frame, self.now_ns()))
 
     def _detect_one(self) -> None:
         newest = self.parameters.take == 'newest'
@@ -101,30 +100,35 @@ class DetectorNode(SuiteNode[DetectorParameters]):
         if arrival is None or detector is None:
             return
         frame, arrived_ns = arrival
-        slot_wait_ns = time.monotonic_ns() - arrived_ns
+        taken_ns = self.now_ns()
         result = detector.detect(frame)
+        self._trace(result, arrived_ns, taken_ns)
         # Disabled meanwhile: what was asked to be silent says nothing more.
         if self._images is not None:
             self._detections.publish(result.detections)
-        self._note(result, slot_wait_ns)
+        self._count(result, taken_ns - arrived_ns)
 
-    def _note(self, result: DetectionResult, slot_wait_ns: int) -> None:
-        stamp_ns, times = result.detections.stamp_ns, result.times
+    def _trace(self, result: DetectionResult, arrived_ns: int, taken_ns: int) -> None:
+        times = result.times
         self.trace.event(
-            'detected',
-            stamp_ns,
-            slot_wait_ns=slot_wait_ns,
+            'detection',
+            result.detections.stamp_ns,
+            arrived_ns=arrived_ns,
+            taken_ns=taken_ns,
             preprocess_ns=times.preprocess_ns,
             inference_ns=times.inference_ns,
             decode_ns=times.decode_ns,
             count=len(result.detections),
         )
+
+    def _count(self, result: DetectionResult, slot_wait_ns: int) -> None:
+        times = result.times
         stage = self.diagnostics.stage
         stage('slot wait').record(slot_wait_ns)
         stage('preprocess').record(times.preprocess_ns)
         stage('inference').record(times.inference_ns)
         stage('decode').record(times.decode_ns)
-        stage('detections').record(self.now_ns() - stamp_ns)
+        stage('detections').record(self.now_ns() - result.detections.stamp_ns)
 
     def _enable(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
         """Subscribe or unsubscribe: a disabled detector costs the camera nothing."""

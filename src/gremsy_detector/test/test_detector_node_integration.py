@@ -22,6 +22,8 @@ from sensor_msgs.msg import Image
 from std_srvs.srv import SetBool
 from vision_msgs.msg import Detection2DArray, LabelInfo, VisionInfo
 
+from gremsy_common.trace import read_trace
+
 pytestmark = pytest.mark.integration
 
 LATCHED = QoSProfile(depth=1, durability=QoSDurabilityPolicy.TRANSIENT_LOCAL)
@@ -137,8 +139,13 @@ def user():
 
 
 @pytest.fixture(scope='module')
-def node(user):
-    process = start_node()
+def trace_folder(tmp_path_factory):
+    return tmp_path_factory.mktemp('trace')
+
+
+@pytest.fixture(scope='module')
+def node(user, trace_folder):
+    process = start_node(f'trace_dir:={trace_folder}')
     user.wait(lambda: user.images.get_subscription_count() > 0 or process.poll() is not None)
     yield process
     end_node(process)
@@ -245,6 +252,21 @@ def test_diagnostics_tell_model_back_end_and_stages(user, node):
     assert {'slot wait', 'preprocess', 'inference', 'decode', 'detections'} <= {
         key.split(' latency')[0] for key in rows
     }
+
+
+def test_every_answer_leaves_its_stages_in_the_trace(user, node, trace_folder):
+    stamp = stamp_ns(user.detections_of(GREY).header)
+
+    def events():
+        return [event for event in read_trace(trace_folder) if event['stamp_ns'] == stamp]
+
+    user.wait(lambda: len(events()) == 1)
+    (event,) = events()
+    assert event['kind'] == 'detection'
+    assert event['arrived_ns'] <= event['taken_ns'] <= event['at_ns']
+    stages_ns = event['preprocess_ns'] + event['inference_ns'] + event['decode_ns']
+    assert 0 < stages_ns <= event['at_ns'] - event['taken_ns']
+    assert event['count'] == 0
 
 
 @pytest.mark.parametrize(
