@@ -105,6 +105,11 @@ def fake_pip(tmp_path, *, prints, status):
             'pip cache purge, and try again.',
         ),
         (
+            'ERROR: Could not find a version that satisfies the requirement wheel==1 (from versions: none)',
+            'The package index that pip uses has none of the locked packages (see {folder}/pip.log): check it with '
+            'pip config list.',
+        ),
+        (
             'ERROR: something new',
             'pip could not install the locked packages (ERROR: something new): the whole output is in '
             '{folder}/pip.log.',
