@@ -22,8 +22,6 @@ from gremsy_common.rotations import (
     CAMERA_FROM_OPTICAL,
     bearing_from_direction,
     direction_from_bearing,
-    matrix_from_quaternion,
-    quaternion_from_bearing,
 )
 
 Array = NDArray[np.float64]
@@ -75,9 +73,23 @@ class SceneGeometry:
         The third component of what it gives is the cosine to the plane's axis, up to a positive factor: where it is not
         positive the pixel looks away from the plane.
         """
-        level_from_camera = matrix_from_quaternion(quaternion_from_bearing(view.azimuth_rad, view.tilt_rad))
-        footage_from_camera_rays = CAMERA_FROM_OPTICAL.T @ level_from_camera @ CAMERA_FROM_OPTICAL
+        optical_from_level = CAMERA_FROM_OPTICAL.T
+        footage_from_camera_rays = optical_from_level @ self.level_from_optical(view)
         return np.asarray(self.footage.matrix @ footage_from_camera_rays @ np.linalg.inv(self.camera_at(view).matrix))
+
+    @staticmethod
+    def level_from_optical(view: View) -> Array:
+        """Rz(azimuth) Ry(tilt) and the change of axes, written out: by way of quaternions it takes 0.2 ms."""
+        cos_azimuth, sin_azimuth = math.cos(view.azimuth_rad), math.sin(view.azimuth_rad)
+        cos_tilt, sin_tilt = math.cos(view.tilt_rad), math.sin(view.tilt_rad)
+        # Columns: where the image's right, its down and the optical axis point.
+        return np.array(
+            [
+                [sin_azimuth, -cos_azimuth * sin_tilt, cos_azimuth * cos_tilt],
+                [-cos_azimuth, -sin_azimuth * sin_tilt, sin_azimuth * cos_tilt],
+                [0.0, -cos_tilt, -sin_tilt],
+            ]
+        )
 
     def bearing_from_footage_px(self, points_px: ArrayLike) -> Array:
         """(N, 2) azimuth and tilt of footage pixels (N, 2)."""
@@ -91,15 +103,12 @@ class SceneGeometry:
     def camera_px_from_bearing(self, bearings_rad: ArrayLike, view: View) -> Array:
         """Camera pixels (N, 2) of bearings (N, 2) in a view; NaN behind the camera, else also outside the image."""
         bearings = np.asarray(bearings_rad, dtype=np.float64).reshape(-1, 2)
-        level_from_camera = matrix_from_quaternion(quaternion_from_bearing(view.azimuth_rad, view.tilt_rad))
-        level_from_optical = level_from_camera @ CAMERA_FROM_OPTICAL
-        return self.camera_at(view).pixels(direction_from_bearing(bearings[:, 0], bearings[:, 1]) @ level_from_optical)
+        directions = direction_from_bearing(bearings[:, 0], bearings[:, 1])
+        return self.camera_at(view).pixels(directions @ self.level_from_optical(view))
 
     def bearing_from_camera_px(self, points_px: ArrayLike, view: View) -> Array:
         """(N, 2) azimuth and tilt of camera pixels (N, 2) in a view."""
-        level_from_camera = matrix_from_quaternion(quaternion_from_bearing(view.azimuth_rad, view.tilt_rad))
-        level_from_optical = level_from_camera @ CAMERA_FROM_OPTICAL
-        return bearing_from_direction(self.camera_at(view).rays(points_px) @ level_from_optical.T)
+        return bearing_from_direction(self.camera_at(view).rays(points_px) @ self.level_from_optical(view).T)
 
     def camera_px_from_footage_px(self, points_px: ArrayLike, view: View) -> Array:
         """Camera pixels (N, 2) of footage pixels (N, 2) in a view; NaN behind the camera."""

@@ -9,7 +9,12 @@ import pytest
 
 from gremsy_camera.scene import SceneGeometry, View, simulated_camera
 from gremsy_camera.scene_renderer import SceneRenderer
-from gremsy_common.rotations import bearing_from_direction
+from gremsy_common.rotations import (
+    CAMERA_FROM_OPTICAL,
+    bearing_from_direction,
+    matrix_from_quaternion,
+    quaternion_from_bearing,
+)
 
 VIEWS = [
     View(0.0, 0.0),
@@ -50,6 +55,13 @@ def test_optical_axis_of_every_view_is_its_bearing(geometry):
     for view in VIEWS:
         axis = geometry.bearing_from_camera_px([[320.0, 240.0]], view)[0]
         np.testing.assert_allclose(axis, [view.azimuth_rad, view.tilt_rad], atol=1e-12)
+
+
+@pytest.mark.parametrize('view', VIEWS)
+def test_the_rotation_written_out_is_that_of_the_bearing(view):
+    level_from_camera = matrix_from_quaternion(quaternion_from_bearing(view.azimuth_rad, view.tilt_rad))
+    expected = level_from_camera @ CAMERA_FROM_OPTICAL
+    np.testing.assert_allclose(SceneGeometry.level_from_optical(view), expected, atol=1e-12)
 
 
 @pytest.mark.parametrize('view', VIEWS)

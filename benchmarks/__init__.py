@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Measurements of the suite; `./gremsy bench NAME` runs them."""
