@@ -19,6 +19,9 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.qos import qos_profile_sensor_data
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
+from gremsy_common.trace import read_trace
+from gremsy_common.truth_ring import TrueState, TruthRingWriter
+
 pytestmark = pytest.mark.integration
 
 NODE = [sys.executable, '-c', 'from gremsy_camera.camera_node import main; main()']
@@ -159,6 +162,27 @@ def test_a_video_that_stops_at_its_end_leaves_the_node_running_and_says_so(camer
         f'The video {video} ended after 5 frames and `at_end` is `stop`: set `at_end` to `loop` or `hold` to go on.'
         in output
     )
+
+
+def test_the_simulated_camera_publishes_its_zoom_and_traces_its_true_view(camera, watcher, make_video, tmp_path):
+    ring = f'test-{uuid.uuid4().hex[:8]}'
+    infos = watcher.collect(CameraInfo, 'camera_info', 10)
+    with TruthRingWriter(ring) as payload:
+
+        def enough():
+            payload.write(TrueState(time.time_ns(), 0.1, 0.05, 0.0, 0.0, 2.0))
+            return len(infos) >= 20
+
+        camera.start(source=f'sim:{make_video(20)}?ring={ring}', trace_dir=tmp_path / 'trace')
+        watcher.until(enough)
+        status, output = camera.stop()
+    assert status == 0, output
+    assert (infos[0].width, infos[0].height) == (640, 480)
+    assert infos[0].k[0] == pytest.approx(2 * 879.19, abs=0.1)
+    events = [event for event in read_trace(tmp_path / 'trace') if event['kind'] == 'frame']
+    assert {stamp_ns(info) for info in infos} <= {event['stamp_ns'] for event in events}
+    assert (events[0]['azimuth_rad'], events[0]['tilt_rad'], events[0]['zoom']) == pytest.approx((0.1, 0.05, 2.0))
+    assert events[0]['footage_frame'] == 0 and events[0]['render_ns'] > 0
 
 
 def test_a_file_that_cannot_be_decoded_ends_the_start_with_one_sentence(camera, tmp_path):
