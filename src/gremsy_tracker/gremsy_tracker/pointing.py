@@ -22,6 +22,7 @@ from gremsy_tracker import bearings, ego_motion
 from gremsy_tracker.attitude_history import AttitudeAt, AttitudeHistory
 from gremsy_tracker.bearing_filter import BearingFilter
 from gremsy_tracker.camera_history import CameraHistory
+from gremsy_tracker.click import REACH_PX, row_at_pixel
 from gremsy_tracker.gimbal_predictor import GimbalPrediction, GimbalPredictor
 from gremsy_tracker.multi_object_tracker import MultiObjectTracker
 from gremsy_tracker.pointing_law import PointingLaw
@@ -35,8 +36,6 @@ Array = NDArray[np.float64]
 _STOP_BURST_NS = 200_000_000
 # A stamp this far in the future is a wrong clock; small differences between two machines' clocks are normal.
 _FUTURE_NS = 100_000_000
-# A click may miss a box by this much.
-_CLICK_REACH_PX = 40.0
 
 
 class Pointing:
@@ -123,22 +122,15 @@ class Pointing:
             setpoint = self._setpoint(now_ns)
             return PointingUpdate(tracks, self._target(camera, attitude), self._lock.status, setpoint)
 
-    # Wishes.
-
     def select_pixel(self, x_px: float, y_px: float) -> str:
         """Lock on the track under (else close to) a pixel of the newest image; the answer says what came of it."""
         with self._mutex:
             tracks = self._tracks
-            if tracks is None or not len(tracks):
-                return f'No track is at pixel ({x_px:.0f}, {y_px:.0f}): there is no track in the newest image.'
-            outside = np.maximum(tracks.boxes_px[:, :2] - [x_px, y_px], [x_px, y_px] - tracks.boxes_px[:, 2:])
-            distance = np.linalg.norm(np.maximum(outside, 0.0), axis=1)
-            area = np.prod(tracks.boxes_px[:, 2:] - tracks.boxes_px[:, :2], axis=1)
-            index = int(np.lexsort((area, distance))[0])  # under the click, the smallest box; else the nearest
-            if not distance[index] <= _CLICK_REACH_PX:
-                return f'No track is at pixel ({x_px:.0f}, {y_px:.0f}): click on a box, or within 40 px of one.'
-            self._select(int(tracks.ids[index]), 'chosen by click')
-            return f'Track {int(tracks.ids[index])} ({tracks.labels[index]}) is chosen.'
+            row = None if tracks is None else row_at_pixel(tracks.boxes_px, x_px, y_px)
+            if tracks is None or row is None:
+                return f'No track is at pixel ({x_px:.0f}, {y_px:.0f}): click on a box, or within {REACH_PX:.0f} px of one.'
+            self._select(int(tracks.ids[row]), 'chosen by click')
+            return f'Track {int(tracks.ids[row])} ({tracks.labels[row]}) is chosen.'
 
     def select_id(self, text: str) -> str:
         """Lock on the track of that decimal id, now or when it appears; the answer says what came of it."""
@@ -179,6 +171,11 @@ class Pointing:
         """The lock's state."""
         with self._mutex:
             return self._lock.status
+
+    def state(self) -> tuple[LockStatus, bool, str]:
+        """The lock's state, whether it yields setpoints, and why no rate is asked for (empty while one is)."""
+        with self._mutex:
+            return self._lock.status, self._enabled, self._still_because
 
     def counts(self) -> dict[str, int]:
         """Everything that was dropped or refused, by reason."""

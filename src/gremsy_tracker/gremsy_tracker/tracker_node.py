@@ -1,0 +1,233 @@
+# SPDX-License-Identifier: Apache-2.0
+"""detections, gimbal/attitude -> tracks, target, gimbal/setpoint, overlay, markers: the wiring around `Pointing`."""
+
+from __future__ import annotations
+
+import math
+from typing import ClassVar
+
+from std_srvs.srv import SetBool, Trigger
+
+from gremsy_common import topics
+from gremsy_common.detections import Detections
+from gremsy_common.frame import Frame, lock_read_only
+from gremsy_common.gimbal_state import RateSetpoint
+from gremsy_common.hosting import run_node
+from gremsy_common.latest_slot import LatestSlot
+from gremsy_common.messages.camera_info import StampedCamera
+from gremsy_common.messages.detection import PixelChoice
+from gremsy_common.node_host import NodeHost
+from gremsy_common.suite_node import SuiteNode
+from gremsy_common.trace import NoTrace
+from gremsy_common.transport.endpoints import TopicSubscription
+from gremsy_tracker.marker_messages import markers_of
+from gremsy_tracker.overlay import draw_overlay
+from gremsy_tracker.pointing import Pointing
+from gremsy_tracker.pointing_view import PointingUpdate
+from gremsy_tracker.state_text import state_text
+from gremsy_tracker.tracker_parameters import TrackerParameters
+
+# How long a worker waits for an input before it looks whether it should end.
+_WAIT_S = 0.3
+_TICK_S = 0.02  # 50 Hz, design.md section 4
+_MARKERS_S = 0.1
+# How soon somebody who begins to watch the overlay sees it.
+_LOOK_FOR_WATCHERS_S = 0.2
+
+
+class TrackerNode(SuiteNode[TrackerParameters]):
+    """Every input is only stored; one worker tracks and points, another draws."""
+
+    node_name: ClassVar[str] = 'tracker'
+    parameters_type: ClassVar[type[TrackerParameters]] = TrackerParameters
+
+    def __init__(self, host: NodeHost) -> None:
+        super().__init__(host)
+        self._pointing: Pointing | None = None
+        self._arrivals: LatestSlot[Detections] = LatestSlot()
+        self._frames: LatestSlot[Frame] = LatestSlot()
+        self._images: TopicSubscription[Frame] | None = None
+        self._said_state = ''
+
+    @property
+    def pointing(self) -> Pointing:
+        """The core; there is one from `configure` to `cleanup`."""
+        assert self._pointing is not None
+        return self._pointing
+
+    def configure(self) -> None:
+        """Build the core."""
+        self._pointing = Pointing(self.parameters)
+
+    def activate(self) -> None:
+        """Topics, services, timers, workers."""
+        self._arrivals, self._frames = LatestSlot(), LatestSlot()
+        self._images, self._said_state = None, ''
+        self.pointing.enable(self.parameters.enabled)
+        self._tracks = self.publisher(topics.TRACKS)
+        self._target = self.publisher(topics.TARGET)
+        self._state = self.publisher(topics.TARGET_STATE)
+        self._setpoint = self.publisher(topics.GIMBAL_SETPOINT)
+        self._overlay = self.publisher(topics.OVERLAY)
+        self._markers = self.publisher(topics.MARKERS)
+        self.subscription(topics.DETECTIONS, self._arrivals.put)
+        self.subscription(topics.CAMERA_INFO, self._camera_came)
+        self.subscription(topics.GIMBAL_ATTITUDE, self.pointing.offer_attitude)
+        self.subscription(topics.GIMBAL_ZOOM, self.pointing.offer_zoom)
+        self.subscription(topics.TARGET_SELECT, self._pixel_chosen)
+        self.subscription(topics.TARGET_SELECT_ID, self._id_chosen)
+        self.service(SetBool, '~/enable', self._enable)
+        self.service(Trigger, '~/release', self._release)
+        self.worker('track', self._track_one)
+        self.worker('overlay', self._draw_one)
+        self.every(_TICK_S, self._tick)
+        self.every(_LOOK_FOR_WATCHERS_S, self._follow_watchers)
+        self.every(_MARKERS_S, self._publish_markers)
+
+    def deactivate(self) -> None:
+        """Stop the gimbal, wake the workers so that they can end."""
+        self.pointing.enable(False)
+        self._send(self.pointing.tick(self.now_ns()), fresh=False)
+        self._arrivals.close()
+        self._frames.close()
+        self._images = None
+
+    def cleanup(self) -> None:
+        """Forget everything that was seen."""
+        self._pointing = None
+
+    def parameters_changed(self) -> None:
+        """All together, from the next input on."""
+        if self._pointing is not None:
+            self._pointing.reconfigure(self.parameters)
+
+    def diagnostic_values(self) -> dict[str, str]:
+        """The lock, the error, and what was dropped."""
+        if self._pointing is None:
+            return {}
+        view = self._pointing.view(self.now_ns())
+        rows = {
+            'lock': view.status.state.value,
+            'lock reason': view.status.reason,
+            'target id': '' if view.status.target_id is None else str(view.status.target_id),
+            'enabled': str(view.enabled),
+            'still because': view.still_because,
+            'pointing error (deg)': '' if view.error_rad is None else f'{math.degrees(view.error_rad):.2f}',
+            'detections dropped while busy': str(self._arrivals.dropped),
+            'overlay frames dropped while busy': str(self._frames.dropped),
+        }
+        return rows | {name.replace('_', ' '): str(count) for name, count in self._pointing.counts().items()}
+
+    def _camera_came(self, camera: StampedCamera) -> None:
+        self.pointing.offer_camera_model(camera.stamp_ns, camera.model)
+
+    def _pixel_chosen(self, choice: PixelChoice) -> None:
+        self.get_logger().info(self.pointing.select_pixel(choice.x_px, choice.y_px))
+
+    def _id_chosen(self, text: str) -> None:
+        self.get_logger().info(self.pointing.select_id(text))
+
+    def _track_one(self) -> None:
+        detections = self._arrivals.take(_WAIT_S)
+        if detections is None:
+            return
+        started_ns = self.now_ns()
+        update = self.pointing.offer_detections(detections, started_ns)
+        if update is None:
+            return
+        # The setpoint first: nothing else that is published here is in a hurry.
+        self._send(update.setpoint, fresh=True)
+        decided_ns = self.now_ns()
+        self._tracks.publish(update.tracks)
+        if update.target is not None:
+            self._target.publish(update.target)
+        self._say_state(always=True)
+        self._note(update)
+        self.diagnostics.stage('update').record(decided_ns - started_ns)
+        self.diagnostics.stage('pointing').record(decided_ns - detections.stamp_ns)
+
+    def _tick(self) -> None:
+        self._send(self.pointing.tick(self.now_ns()), fresh=False)
+        self._say_state(always=False)
+
+    def _send(self, setpoint: RateSetpoint | None, *, fresh: bool) -> None:
+        if setpoint is None:
+            return
+        self._setpoint.publish(setpoint)
+        self.trace.event(
+            'setpoint',
+            setpoint.stamp_ns,
+            fresh=fresh,
+            azimuth_rate_rad_s=setpoint.azimuth_rate_rad_s,
+            tilt_rate_rad_s=setpoint.tilt_rate_rad_s,
+        )
+
+    def _say_state(self, *, always: bool) -> None:
+        status, enabled, still_because = self.pointing.state()
+        text = state_text(status, enabled=enabled, still_because=still_because)
+        if always or text != self._said_state:
+            self._said_state = text
+            self._state.publish(text)
+
+    def _note(self, update: PointingUpdate) -> None:
+        if isinstance(self.trace, NoTrace):
+            return
+        stamp_ns, target = update.tracks.stamp_ns, update.target
+        view = self.pointing.view(stamp_ns)
+        bearing, gimbal = view.target_bearing_rad, view.gimbal_bearing_rad
+        self.trace.event(
+            'track',
+            stamp_ns,
+            state=update.status.state.value,
+            reason=update.status.reason,
+            tracks=len(update.tracks),
+            target_id=update.status.target_id if view.following else None,
+            azimuth_rad=None if bearing is None else float(bearing[0]),
+            tilt_rad=None if bearing is None else float(bearing[1]),
+            gimbal_azimuth_rad=None if gimbal is None else float(gimbal[0]),
+            gimbal_tilt_rad=None if gimbal is None else float(gimbal[1]),
+            error_rad=view.error_rad,
+            box_px=None if target is None else target.box_px.tolist(),
+        )
+
+    def _follow_watchers(self) -> None:
+        """Take images exactly while somebody watches the overlay; runs on the executor's thread."""
+        if self._overlay.watched and self._images is None:
+            self._images = self.subscription(topics.IMAGE_RAW, self._frames.put)
+        elif not self._overlay.watched and self._images is not None:
+            images, self._images = self._images, None
+            self.close_subscription(images)
+
+    def _draw_one(self) -> None:
+        frame = self._frames.take(_WAIT_S)
+        if frame is None:
+            return
+        started_ns = self.now_ns()
+        drawn = lock_read_only(draw_overlay(frame.image, self.pointing.view(frame.stamp_ns)))
+        self._overlay.publish(Frame(drawn, frame.stamp_ns, frame.frame_id))
+        self.diagnostics.stage('overlay').record(self.now_ns() - started_ns)
+
+    def _publish_markers(self) -> None:
+        if self._markers.watched:
+            self._markers.publish(markers_of(self.pointing.view(self.now_ns()), self.parameters.level_frame))
+
+    def _enable(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
+        self.pointing.enable(request.data)
+        response.success = True
+        response.message = 'the lock yields setpoints' if request.data else 'the lock yields no setpoints'
+        return response
+
+    def _release(self, _request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        self.pointing.release()
+        response.success = True
+        response.message = 'released: nothing is followed until a target is chosen'
+        return response
+
+
+def main() -> None:
+    """`ros2 run gremsy_tracker tracker_node`."""
+    run_node(TrackerNode)
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,12 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The README's parameter table is the declaration's."""
+
+from pathlib import Path
+
+from gremsy_common.parameter_docs import markdown_table, with_table
+from gremsy_tracker.tracker_parameters import TrackerParameters
+
+
+def test_the_parameter_table_is_up_to_date() -> None:
+    readme = (Path(__file__).parents[1] / 'README.md').read_text(encoding='utf-8')
+    assert with_table(readme, 'tracker', markdown_table(TrackerParameters)) == readme

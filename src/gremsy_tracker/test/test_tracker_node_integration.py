@@ -1,0 +1,238 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The real node in a process of its own, fed with detections and attitudes by this one, a plain ROS 2 user."""
+
+import json
+import math
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+rclpy = pytest.importorskip('rclpy', reason='the workspace is not built: run ./gremsy setup')
+pytest.importorskip('vision_msgs.msg', reason='the workspace is not built: run ./gremsy setup')
+
+from geometry_msgs.msg import PointStamped, TwistStamped
+from rclpy.qos import qos_profile_sensor_data
+from sensor_msgs.msg import CameraInfo, Image, Imu
+from std_msgs.msg import String
+from std_srvs.srv import SetBool, Trigger
+from vision_msgs.msg import Detection2D, Detection2DArray
+from visualization_msgs.msg import MarkerArray
+
+from gremsy_common.camera_model import CameraModel
+from gremsy_common.detections import Detections
+from gremsy_common.frame import Frame
+from gremsy_common.gimbal_state import GimbalAttitude
+from gremsy_common.messages.camera_info import StampedCamera, camera_info_message
+from gremsy_common.messages.detection import detections_message
+from gremsy_common.messages.gimbal import attitude_message
+from gremsy_common.messages.header import stamp_of
+from gremsy_common.messages.image import image_message
+from gremsy_common.rotations import quaternion_from_bearing
+from gremsy_common.trace import read_trace
+
+pytestmark = pytest.mark.integration
+
+CAMERA = CameraModel.from_horizontal_field(640, 480, math.radians(40.0))
+# `./gremsy test` gives every run a ROS domain of its own; started by hand, the tests take one by process number.
+ISOLATED = {
+    'ROS_DOMAIN_ID': os.environ.get('ROS_DOMAIN_ID') or str(1 + os.getpid() % 100),
+    'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST',
+}
+LEFT, RIGHT = (200.0, 240.0), (440.0, 240.0)
+
+
+def start_node(*parameters, namespace='/eo'):
+    arguments = [each for parameter in parameters for each in ('-p', parameter)]
+    command = [sys.executable, '-m', 'gremsy_tracker.tracker_node', '--ros-args', '-r', f'__ns:={namespace}']
+    return subprocess.Popen(
+        [*command, *arguments],
+        env={**os.environ, **ISOLATED},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+class User:
+    """Sends what camera, detector and gimbal would, and keeps what comes back."""
+
+    def __init__(self):
+        self.node = rclpy.create_node('user', namespace='/eo')
+        self.detections = self.node.create_publisher(Detection2DArray, 'detections', 5)
+        self.info = self.node.create_publisher(CameraInfo, 'camera_info', 5)
+        self.attitude = self.node.create_publisher(Imu, 'gimbal/attitude', 5)
+        self.images = self.node.create_publisher(Image, 'image_raw', qos_profile_sensor_data)
+        self.select = self.node.create_publisher(PointStamped, 'target/select', 5)
+        self.tracks, self.targets, self.states, self.setpoints = [], [], [], []
+        self.node.create_subscription(Detection2DArray, 'tracks', self.tracks.append, 20)
+        self.node.create_subscription(Detection2D, 'target', self.targets.append, 20)
+        self.node.create_subscription(String, 'target/state', lambda m: self.states.append(json.loads(m.data)), 20)
+        self.node.create_subscription(TwistStamped, 'gimbal/setpoint', self.setpoints.append, 100)
+        self.enable = self.node.create_client(SetBool, 'tracker/enable')
+        self.release = self.node.create_client(Trigger, 'tracker/release')
+
+    def spin(self, duration_s):
+        until = time.monotonic() + duration_s
+        while time.monotonic() < until:
+            rclpy.spin_once(self.node, timeout_sec=0.01)
+
+    def look(self, *centres):
+        """One image with people at these centres, taken 30 ms ago by a gimbal that looks ahead."""
+        stamp_ns = time.time_ns() - 30_000_000
+        ahead = quaternion_from_bearing(0.0, 0.0)
+        self.info.publish(camera_info_message(StampedCamera(stamp_ns, 'optical', CAMERA)))
+        self.attitude.publish(attitude_message(GimbalAttitude(time.time_ns(), 'camera', ahead, np.zeros(3))))
+        boxes = np.array([[x - 30, y - 75, x + 30, y + 75] for x, y in centres]).reshape(-1, 4)
+        labels = np.array(['person'] * len(boxes), dtype=np.str_)
+        seen = Detections(stamp_ns, 'optical', boxes, np.full(len(boxes), 0.8), labels)
+        self.detections.publish(detections_message(seen))
+        self.spin(0.05)
+        return stamp_ns
+
+    def wait(self, condition, timeout_s=30.0, meanwhile=lambda: None):
+        until = time.monotonic() + timeout_s
+        while not condition():
+            assert time.monotonic() < until, 'the condition did not come true in time'
+            meanwhile()
+            self.spin(0.01)
+
+    def state(self):
+        return self.states[-1]['state'] if self.states else ''
+
+    def call(self, client, request):
+        assert client.wait_for_service(timeout_sec=20.0)
+        future = client.call_async(request)
+        self.wait(future.done)
+        return future.result()
+
+
+@pytest.fixture(scope='module')
+def user():
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in ISOLATED.items():
+            patch.setenv(name, value)
+        rclpy.init()
+        made = User()
+        yield made
+        made.node.destroy_node()
+        rclpy.shutdown()
+
+
+@pytest.fixture(scope='module')
+def trace_folder(tmp_path_factory):
+    return tmp_path_factory.mktemp('trace')
+
+
+@pytest.fixture(scope='module')
+def node(user, trace_folder):
+    process = start_node(f'trace_dir:={trace_folder}')
+    user.wait(lambda: user.detections.get_subscription_count() > 0 or process.poll() is not None)
+    user.wait(lambda: user.info.get_subscription_count() > 0 and user.attitude.get_subscription_count() > 0)
+    yield process
+    process.send_signal(signal.SIGTERM)
+    said, _ = process.communicate(timeout=20)
+    assert process.returncode == 0, said
+    assert 'terminate called' not in said
+    assert 'Traceback' not in said
+
+
+def test_people_get_ids_and_a_click_makes_one_the_target_and_the_gimbal_turn_to_it(user, node):
+    user.wait(
+        lambda: bool(user.tracks) and len(user.tracks[-1].detections) == 2, meanwhile=lambda: user.look(LEFT, RIGHT)
+    )
+    assert sorted(each.id for each in user.tracks[-1].detections) == ['1', '2']
+    assert user.state() == 'idle'
+    assert user.setpoints == []
+    click = PointStamped()
+    click.point.x, click.point.y = LEFT
+    user.select.publish(click)
+    user.wait(lambda: user.state() == 'tracking', meanwhile=lambda: user.look(LEFT, RIGHT))
+    (chosen,) = (each for each in user.tracks[-1].detections if each.bbox.center.position.x < 320)
+    assert user.targets[-1].id == chosen.id
+    user.setpoints.clear()
+    sent_ns = {user.look(LEFT, RIGHT) for _ in range(10)}
+    turned = [each for each in user.setpoints if stamp_of(each.header.stamp) in sent_ns]
+    assert turned
+    assert {each.header.frame_id for each in turned} == {'gimbal_level'}
+    assert all(each.twist.angular.z > 0.0 for each in turned)  # to the left
+    # A camera's picture comes every 60 ms here; between them the 50 Hz tick goes on.
+    assert len(user.setpoints) > 2 * len(sent_ns)
+
+
+def test_silence_of_the_detector_stops_the_gimbal(user, node):
+    user.wait(lambda: user.state() == 'tracking', meanwhile=lambda: user.look(LEFT, RIGHT))
+    user.wait(lambda: user.states[-1]['still_because'] == 'no detections for 0.3 s')
+    user.spin(0.5)
+    last = user.setpoints[-1].twist.angular
+    assert (last.y, last.z) == (0.0, 0.0)
+    user.setpoints.clear()
+    user.spin(0.3)
+    assert user.setpoints == []
+
+
+def test_a_disabled_lock_yields_no_setpoints_and_release_ends_it(user, node):
+    user.wait(lambda: user.state() == 'tracking', meanwhile=lambda: user.look(LEFT, RIGHT))
+    assert user.call(user.enable, SetBool.Request(data=False)).success
+    user.wait(lambda: user.states[-1]['still_because'] == 'pointing is not enabled', meanwhile=lambda: user.look(LEFT))
+    assert user.state() == 'tracking'
+    assert user.call(user.enable, SetBool.Request(data=True)).success
+    assert user.call(user.release, Trigger.Request()).success
+    user.wait(lambda: user.state() == 'idle', meanwhile=lambda: user.look(LEFT))
+
+
+def test_the_overlay_is_drawn_and_images_are_taken_only_while_somebody_watches(user, node):
+    assert user.images.get_subscription_count() == 0
+    drawn, markers = [], []
+    watching = [
+        user.node.create_subscription(Image, 'overlay', drawn.append, qos_profile_sensor_data),
+        user.node.create_subscription(MarkerArray, 'markers', markers.append, 5),
+    ]
+    user.wait(lambda: user.images.get_subscription_count() == 1)
+    grey = np.full((480, 640, 3), 128, np.uint8)
+
+    def show():
+        stamp_ns = user.look(LEFT, RIGHT)
+        user.images.publish(image_message(Frame(grey, stamp_ns, 'optical')))
+
+    user.wait(lambda: bool(drawn) and bool(markers), meanwhile=show)
+    assert (drawn[-1].width, drawn[-1].height, drawn[-1].encoding) == (640, 480, 'bgr8')
+    assert np.ptp(np.frombuffer(drawn[-1].data, np.uint8)) > 50
+    assert [each.ns for each in markers[-1].markers] == ['field_of_view', 'tracks', 'target']
+    for each in watching:
+        user.node.destroy_subscription(each)
+    user.wait(lambda: user.images.get_subscription_count() == 0)
+
+
+def test_every_image_leaves_its_outcome_in_the_trace(user, node, trace_folder):
+    stamp_ns = user.look(LEFT, RIGHT)
+    user.wait(lambda: any(each['stamp_ns'] == stamp_ns for each in read_trace(trace_folder)))
+    (event,) = (each for each in read_trace(trace_folder) if each['stamp_ns'] == stamp_ns and each['kind'] == 'track')
+    assert {'state', 'tracks', 'target_id', 'azimuth_rad', 'tilt_rad', 'error_rad', 'box_px'} <= event.keys()
+
+
+@pytest.mark.parametrize(
+    ('parameter', 'sentence'),
+    [
+        ('auto_lock:=closest', "Parameter `auto_lock` is 'closest': use one of none, nearest, largest."),
+        ('gain_per_s:=50.0', 'Parameter `gain_per_s` is 50, out of its range: use 0.1 .. 20 1/s.'),
+        (
+            'low_score:=0.9',
+            'Parameter `low_score` is 0.9, above `high_score` 0.45: lower it or raise the other.',
+        ),
+        (
+            'coast_s:=3.0',
+            'Parameter `coast_s` is 3 s, longer than `lost_after_s` 1.5 s: shorten it or lengthen the other.',
+        ),
+    ],
+)
+def test_a_wrong_parameter_ends_the_start_with_one_sentence_and_status_2(parameter, sentence):
+    process = start_node(parameter, namespace='/other')
+    said, _ = process.communicate(timeout=30)
+    assert process.returncode == 2, said
+    assert sentence in said.splitlines()
+    assert 'Traceback' not in said
