@@ -104,14 +104,14 @@ class BearingFilter:
         self._stamp_ns = stamp_ns
         return True
 
-    def consistent(self, stamp_ns: int, bearing_rad: Array, noise_rad: Array) -> bool:
-        """Whether a measurement could be this target's (both axes within five standard deviations)."""
+    def consistent(self, stamp_ns: int, bearings_rad: Array, noises_rad: Array) -> NDArray[np.bool_]:
+        """(...) whether measurements (..., 2) could be this target's: both axes within five standard deviations."""
         if self._stamp_ns is None:
-            return True
+            return np.ones(bearings_rad.shape[:-1], dtype=np.bool_)
         dt_s = max(0.0, (stamp_ns - self._stamp_ns) * 1e-9)
-        innovation = wrap_angle(bearing_rad - (self._bearing + self._rate * dt_s))
-        variance = self._variances(dt_s)[0] + noise_rad**2
-        return bool((innovation**2 <= _GATE_SIGMA**2 * variance).all())
+        innovation = wrap_angle(bearings_rad - (self._bearing + self._rate * dt_s))
+        variance = self._variances(dt_s)[0] + noises_rad**2
+        return np.asarray((innovation**2 <= _GATE_SIGMA**2 * variance).all(axis=-1))
 
     def at(self, stamp_ns: int) -> BearingEstimate | None:
         """The estimate carried on (or back) to a time; None when there is no target."""

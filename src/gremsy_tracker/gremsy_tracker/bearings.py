@@ -62,19 +62,21 @@ def optical_axis_rates(level_from_camera: Array, rate_rad_s: Array) -> Array:
     return np.array([(x * dy - y * dx) / level**2, -dz / level])
 
 
-def bearing_noise(box_px: Array, tilt_rad: float, camera: CameraModel, *, floor_rad: float, box_share: float) -> Array:
-    """(2,) standard deviations in rad of the azimuth and tilt of a detected box's centre.
+def bearing_noise(
+    boxes_px: Array, tilts_rad: Array, camera: CameraModel, *, floor_rad: float, box_share: float
+) -> Array:
+    """(N, 2) standard deviations in rad of the azimuth and tilt of the centres of detected boxes (N, 4).
 
     A share of the box's own angular size over a floor: a detector places the edges of a large box no better,
     relatively, than those of a small one, and with the zoom the angle shrinks. Cut off by the image's edge, a box's
     centre is not its object's, and is believed less along that axis.
     """
-    size_rad = (box_px[2:] - box_px[:2]) / np.array([camera.focal_x_px, camera.focal_y_px])
+    size_rad = (boxes_px[:, 2:] - boxes_px[:, :2]) / np.array([camera.focal_x_px, camera.focal_y_px])
     noise = np.hypot(floor_rad, box_share * size_rad)
     limits = np.array([camera.width, camera.height], dtype=np.float64)
-    cut_off = (box_px[:2] < _EDGE_PX) | (box_px[2:] > limits - _EDGE_PX)
+    cut_off = (boxes_px[:, :2] < _EDGE_PX) | (boxes_px[:, 2:] > limits - _EDGE_PX)
     noise = np.where(cut_off, noise * _CUT_OFF_FACTOR, noise)
-    noise[0] /= max(math.cos(tilt_rad), _LEAST_COS_TILT)
+    noise[:, 0] /= np.maximum(np.cos(tilts_rad), _LEAST_COS_TILT)
     return np.asarray(noise)
 
 

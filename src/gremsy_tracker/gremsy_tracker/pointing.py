@@ -128,7 +128,8 @@ class Pointing:
             tracks = self._tracks
             row = None if tracks is None else row_at_pixel(tracks.boxes_px, x_px, y_px)
             if tracks is None or row is None:
-                return f'No track is at pixel ({x_px:.0f}, {y_px:.0f}): click on a box, or within {REACH_PX:.0f} px of one.'
+                where = f'({x_px:.0f}, {y_px:.0f})'
+                return f'No track is at pixel {where}: click on a box, or within {REACH_PX:.0f} px of one.'
             self._select(int(tracks.ids[row]), 'chosen by click')
             return f'Track {int(tracks.ids[row])} ({tracks.labels[row]}) is chosen.'
 
@@ -265,33 +266,24 @@ class Pointing:
             return None
         return bearings.bearings_of_pixels(bearings.centres(tracks.boxes_px), camera, attitude.level_from_camera)
 
-    def _noise(self, tracks: Tracks, index: int, camera: CameraModel) -> Array:
-        assert self._track_bearings is not None
-        return bearings.bearing_noise(
-            tracks.boxes_px[index],
-            float(self._track_bearings[index, 1]),
-            camera,
-            floor_rad=self._parameters.bearing_noise_rad,
-            box_share=self._parameters.box_noise_share,
-        )
-
     def _follow_lock(self, tracks: Tracks, camera: CameraModel | None) -> None:
         middle = np.zeros(2) if camera is None else np.array([camera.width, camera.height]) / 2
         offsets = np.linalg.norm(bearings.centres(tracks.boxes_px) - middle, axis=1)
+        seen, noise = self._track_bearings, None
         estimate = self._filter.at(tracks.stamp_ns)
         off_target = fits = None
-        if estimate is not None and self._track_bearings is not None and camera is not None:
-            difference = wrap_angle(self._track_bearings - estimate.bearing_rad)
-            off_target = np.hypot(difference[:, 0] * np.cos(estimate.bearing_rad[1]), difference[:, 1])
-            fits = np.array(
-                [
-                    self._filter.consistent(
-                        tracks.stamp_ns, self._track_bearings[row], self._noise(tracks, row, camera)
-                    )
-                    for row in range(len(tracks))
-                ],
-                dtype=bool,
+        if seen is not None and camera is not None:
+            noise = bearings.bearing_noise(
+                tracks.boxes_px,
+                seen[:, 1],
+                camera,
+                floor_rad=self._parameters.bearing_noise_rad,
+                box_share=self._parameters.box_noise_share,
             )
+            if estimate is not None:
+                difference = wrap_angle(seen - estimate.bearing_rad)
+                off_target = np.hypot(difference[:, 0] * np.cos(estimate.bearing_rad[1]), difference[:, 1])
+                fits = self._filter.consistent(tracks.stamp_ns, seen, noise)
         choice = self._lock.update(Sighting(tracks, offsets, off_target, fits))
         if choice.is_new or self._lock.status.target_id is None:
             self._filter.clear()
@@ -299,9 +291,8 @@ class Pointing:
             return
         box = tracks.boxes_px[choice.index]
         self._target_size_px = box[2:] - box[:2]
-        if self._track_bearings is not None and camera is not None:
-            noise = self._noise(tracks, choice.index, camera)
-            self._filter.update(tracks.stamp_ns, self._track_bearings[choice.index], noise)
+        if seen is not None and noise is not None:
+            self._filter.update(tracks.stamp_ns, seen[choice.index], noise[choice.index])
 
     def _target(self, camera: CameraModel | None, attitude: AttitudeAt | None) -> Target | None:
         tracks, status = self._tracks, self._lock.status

@@ -106,9 +106,9 @@ def test_axis_rates_are_the_derivative_of_the_axis() -> None:
 
 def test_a_box_cut_off_by_the_edge_is_believed_less_along_that_axis_only() -> None:
     settings = {'floor_rad': 0.0005, 'box_share': 0.05}
-    whole = bearings.bearing_noise(np.array([10.0, 100, 70, 250]), 0.0, CAMERA, **settings)
-    cut = bearings.bearing_noise(np.array([0.0, 100, 60, 250]), 0.0, CAMERA, **settings)
-    assert np.allclose(cut / whole, [4.0, 1.0])
+    whole = bearings.bearing_noise(np.array([[10.0, 100, 70, 250]]), np.zeros(1), CAMERA, **settings)
+    cut = bearings.bearing_noise(np.array([[0.0, 100, 60, 250]]), np.zeros(1), CAMERA, **settings)
+    assert np.allclose(cut / whole, [[4.0, 1.0]])
 
 
 def test_still_things_move_by_the_homography_as_the_bearings_say() -> None:
