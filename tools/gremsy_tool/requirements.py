@@ -144,7 +144,8 @@ def _explain(printed: str, log: Path) -> GremsyError:
         )
     if '(from versions: none)' in printed:
         return GremsyError(
-            f'The package index that pip uses has none of the locked packages (see {log}): check it with pip config list.'
+            f'The package index that pip uses has none of the locked packages (see {log}): '
+            'check it with pip config list.'
         )
     last = next((line for line in reversed(printed.splitlines()) if 'ERROR' in line), 'no message')
     return GremsyError(f'pip could not install the locked packages ({last.strip()}): the whole output is in {log}.')
