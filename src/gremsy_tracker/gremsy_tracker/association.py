@@ -16,14 +16,17 @@ _FORBIDDEN = 1e6
 
 def overlaps(a_px: Array, b_px: Array) -> Array:
     """Intersection over union, (N, M) in [0, 1], of boxes (N, 4) and (M, 4) given by their corners."""
-    low = np.maximum(a_px[:, None, :2], b_px[None, :, :2])
-    high = np.minimum(a_px[:, None, 2:], b_px[None, :, 2:])
-    side = np.maximum(high - low, 0.0)
-    common = side[..., 0] * side[..., 1]
-    area_a = (a_px[:, 2] - a_px[:, 0]) * (a_px[:, 3] - a_px[:, 1])
-    area_b = (b_px[:, 2] - b_px[:, 0]) * (b_px[:, 3] - b_px[:, 1])
-    union = area_a[:, None] + area_b[None, :] - common
-    return np.asarray(common / np.maximum(union, 1e-12))
+    # Column by column: (N, M) temporaries are twice as fast as (N, M, 2) ones.
+    ax0, ay0, ax1, ay1 = a_px.T[:, :, None]
+    bx0, by0, bx1, by1 = b_px.T[:, None, :]
+    common = np.minimum(ax1, bx1)
+    common -= np.maximum(ax0, bx0)
+    np.maximum(common, 0.0, out=common)
+    high = np.minimum(ay1, by1)
+    high -= np.maximum(ay0, by0)
+    common *= np.maximum(high, 0.0, out=high)
+    union = (ax1 - ax0) * (ay1 - ay0) + (bx1 - bx0) * (by1 - by0) - common
+    return np.asarray(common / np.maximum(union, 1e-12, out=union))
 
 
 def assign(similarity: Array, least: float) -> tuple[Index, Index]:
