@@ -79,21 +79,38 @@ def _ignore(*_: object) -> None:
 
 
 @dataclass(frozen=True, slots=True)
+class WrittenCommand:
+    """One rate command on its way.
+
+    Attributes:
+        stamp_ns: of the image that the command rests on; repeats carry the same.
+        wire_ns: ROS time right after the bytes were handed to the link.
+        rates_rad_s: azimuth and tilt as commanded, after the plant's inverse.
+    """
+
+    stamp_ns: int
+    wire_ns: int
+    rates_rad_s: tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True)
 class DriverListener:
     """Whom the driver tells; the functions are called on its threads and must return at once.
 
     Attributes:
         attitude, zoom: telemetry.
         control: the arm or the holder changed.
-        say: a sentence for the log.
-        command_written: (stamp of the image that the command rests on, ROS time right after its bytes went out), ns.
+        say: a sentence about what is wrong.
+        inform: a sentence about what is well.
+        command_written: a rate command's bytes were handed to the link.
     """
 
     attitude: Callable[[MeasuredAttitude], None] = _ignore
     zoom: Callable[[ZoomState], None] = _ignore
     control: Callable[[ControlState], None] = _ignore
     say: Callable[[str], None] = _ignore
-    command_written: Callable[[int, int], None] = _ignore
+    inform: Callable[[str], None] = _ignore
+    command_written: Callable[[WrittenCommand], None] = _ignore
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +151,7 @@ class GimbalDriver:
         least_delay_ns = nanoseconds(self._settings.least_attitude_delay_s)
         self._stamping = AttitudeStamping(self._settings.camera_frame, least_delay_ns)
         self._requests = DeviceRequests(self._encoder, self._settings.attitude_rate_hz)
-        self._motion = MotionControl(motion, self._listener.say)
+        self._motion = MotionControl(motion, self._listener.say, self._listener.inform)
         self._deadman = (
             DeadmanGuard(motion.time_to_live_s, motion.burst_interval_s, self._listener.say)
             if self._settings.deadman
@@ -295,8 +312,11 @@ class GimbalDriver:
         gimbal = self._decoder.gimbal
         for message in self._requests.due(gimbal, now_ns):
             self._link.write(message)
-        if self._deadman is not None and gimbal is not None and gimbal != self._guarded:
-            self._guarded = gimbal
+        if gimbal is None or gimbal == self._guarded:
+            return
+        self._guarded = gimbal
+        self._listener.inform(f'Found the gimbal {gimbal.system}/{gimbal.component} on {self._link.name}.')
+        if self._deadman is not None:
             zero = wire_rates(0.0, 0.0)
             count = _DEADMAN_BURSTS * self._settings.motion.burst_count
             self._deadman.burst([self._encoder.rates(gimbal, zero, self._settings.flags) for _ in range(count)])
@@ -309,7 +329,8 @@ class GimbalDriver:
         if self._link.write(message):
             self._written += 1
             if output.rests_on_ns is not None:
-                self._listener.command_written(output.rests_on_ns, self._clock().ros_ns)
+                written = WrittenCommand(output.rests_on_ns, self._clock().ros_ns, output.rates_rad_s)
+                self._listener.command_written(written)
         else:
             self._unwritten += 1
 

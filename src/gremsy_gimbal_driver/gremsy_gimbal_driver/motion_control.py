@@ -55,11 +55,18 @@ class ControlState:
 
 
 class MotionControl:
-    """All rules of motion. Not for several threads at once: the driver holds a lock around it."""
+    """All rules of motion. Not for several threads at once: the driver holds a lock around it.
 
-    def __init__(self, settings: MotionSettings, say: Say) -> None:
+    Args:
+        settings: limits and times.
+        say: what is wrong, once.
+        inform: what is well.
+    """
+
+    def __init__(self, settings: MotionSettings, say: Say, inform: Say) -> None:
         self._settings = settings
         self._say = say
+        self._inform = inform
         self._notices = Notices(say)
         self._arbiter = CommandArbiter(settings)
         self._limiter = RateLimiter(settings)
@@ -150,7 +157,7 @@ class MotionControl:
         self._notices.well('not_finite', 'wrong_frame', 'too_old', 'from_the_future')
         if source is Source.OPERATOR and self._homing is not None:
             self._homing = None
-            self._say("Home was ended by an operator's command.")
+            self._inform("Home was ended by an operator's command.")
         return True
 
     def step(self, now: Instant) -> tuple[WireRates | None, int | None]:
@@ -211,7 +218,10 @@ class MotionControl:
                 lost_ns = self._measured_ns + nanoseconds(self._settings.attitude_timeout_s)
                 return -1 - self._attitudes, rates, None, lost_ns
             self._homing = None
-            self._say('The gimbal is home.' if state is HomingState.THERE else self._home_timeout_sentence())
+            if state is HomingState.THERE:
+                self._inform('The gimbal is home.')
+            else:
+                self._say(self._home_timeout_sentence())
         held = self._arbiter.chosen(now)
         if held is None:
             return nothing

@@ -23,7 +23,7 @@ class MotionSettings:
         max_rate_rad_s, max_acceleration_rad_s2: per axis.
         azimuth_limits_rad, tilt_limits_rad: soft limits, (low, high); tilt is positive down.
         limit_gain_s: near a soft limit the rate towards it is at most distance times this.
-        min_write_interval_s: a new command is written at once, but not sooner than this after the one before.
+        min_write_interval_s: a new command is written at once, but no more than one in this time.
         repeat_interval_s: the active command is written again after this.
         burst_count, burst_interval_s: how often zero rate is written when motion ends.
         home_timeout_s: `home` gives up after this.

@@ -87,6 +87,7 @@ class Plant:
         self._target = np.zeros(full)
         self._step = math.floor(start_s / STEP_S + _GRID_SLACK)
         self._waiting: deque[tuple[int, bool, Array]] = deque()
+        self._zoom = 1.0
         self._gain = parameters.rate_gain(1.0)
         # The exact share of the remaining difference that a first-order lag covers in one step.
         self._share = np.full(full, 1.0 - math.exp(-STEP_S / parameters.lag_s))
@@ -118,7 +119,9 @@ class Plant:
 
     def set_zoom(self, factor: float) -> None:
         """From the next step on, rate commands are scaled as at this zoom."""
-        self._gain = self.parameters.rate_gain(factor)
+        if factor == self._zoom:
+            return
+        self._zoom, self._gain = factor, self.parameters.rate_gain(factor)
         if not self._command_is_angle:
             self._take_rate(self._command)
 

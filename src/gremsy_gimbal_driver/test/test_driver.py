@@ -14,7 +14,7 @@ import pytest
 from gremsy_common.gimbal_state import RateSetpoint
 from gremsy_gimbal_driver.attitude_stamping import MeasuredAttitude
 from gremsy_gimbal_driver.command_arbiter import Source
-from gremsy_gimbal_driver.driver import DriverListener, DriverSettings, GimbalDriver
+from gremsy_gimbal_driver.driver import DriverListener, DriverSettings, GimbalDriver, WrittenCommand
 from gremsy_gimbal_driver.links.link_uri import link_from_uri
 from gremsy_gimbal_driver.mavlink_events import Sender
 from gremsy_gimbal_driver.simulated_payload.options import PayloadOptions
@@ -26,11 +26,13 @@ class Heard:
     def __init__(self) -> None:
         self.attitudes: list[MeasuredAttitude] = []
         self.said: list[str] = []
-        self.written: list[tuple[int, int]] = []
+        self.informed: list[str] = []
+        self.written: list[WrittenCommand] = []
         self.listener = DriverListener(
             attitude=self.attitudes.append,
             say=self.said.append,
-            command_written=lambda stamp_ns, wire_ns: self.written.append((stamp_ns, wire_ns)),
+            inform=self.informed.append,
+            command_written=self.written.append,
         )
 
 
@@ -83,8 +85,9 @@ def test_armed_the_gimbal_turns_the_way_it_is_asked_and_disarmed_it_does_not_mov
     assert tilt > 0.03
     wait_until(lambda: heard.attitudes[-1].yaw_rad > 0.1)
     assert heard.attitudes[-1].pitch_rad > 0.03
-    assert {stamp for stamp, _ in heard.written} <= stamps
-    assert all(wire > stamp for stamp, wire in heard.written)
+    assert {each.stamp_ns for each in heard.written} <= stamps
+    assert all(each.wire_ns > each.stamp_ns for each in heard.written)
+    assert heard.written[-1].rates_rad_s == pytest.approx((0.5, 0.3))
     driver.arm(False)
     wait_until(lambda: payload.rate_commands[-1][1:] == (0.0, 0.0))
 
@@ -147,7 +150,7 @@ def test_home_brings_the_camera_back_to_level(driver, payload, heard, wait_until
         driver.offer(Source.OPERATOR, setpoint(0.8))
         time.sleep(0.02)
     assert driver.home().done
-    wait_until(lambda: 'The gimbal is home.' in heard.said, timeout_s=20.0)
+    wait_until(lambda: 'The gimbal is home.' in heard.informed, timeout_s=20.0)
     assert abs(payload.angles_rad[0]) < 0.03
 
 

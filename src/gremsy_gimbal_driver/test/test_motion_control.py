@@ -25,7 +25,7 @@ class Bench:
     def __init__(self, **settings: object) -> None:
         self.said: list[str] = []
         self.settings = MotionSettings(**settings)  # type: ignore[arg-type]
-        self.motion = MotionControl(self.settings, self.said.append)
+        self.motion = MotionControl(self.settings, self.said.append, self.said.append)
         self.now_ms = 0.0
         self.written: list[tuple[float, tuple[float, float]]] = []
         self.angles = (0.0, 0.0)

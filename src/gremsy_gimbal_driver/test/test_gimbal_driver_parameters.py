@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Parameters: every combination that contradicts itself is refused in one sentence; the defaults are the core's."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from gremsy_common.parameters import ParameterError, from_values
+from gremsy_gimbal_driver.driver import DriverSettings
+from gremsy_gimbal_driver.gimbal_driver_parameters import GimbalDriverParameters
+from gremsy_gimbal_driver.mavlink_events import Sender
+
+
+@pytest.mark.parametrize(
+    ('values', 'sentence'),
+    [
+        ({'azimuth_sign': 0}, 'Parameter `azimuth_sign` is 0: use 1 or -1.'),
+        (
+            {'gimbal_component_id': 154},
+            'Parameters `gimbal_system_id` (0) and `gimbal_component_id` (154) belong together: '
+            'give both, or 0 for both to learn them.',
+        ),
+        (
+            {'gimbal_system_id': 1, 'gimbal_component_id': 100},
+            'Parameter `gimbal_component_id` is 100, which is no gimbal: use 154, 171 to 175, or 0 to learn it.',
+        ),
+        (
+            {'rate_gain_zooms': [1.0, 2.0], 'rate_gains': [1.0]},
+            'Parameter `rate_gains` has 1 values and `rate_gain_zooms` 2: give one gain for each zoom.',
+        ),
+        (
+            {'rate_gain_zooms': [2.0, 1.0], 'rate_gains': [1.0, 1.0]},
+            'Parameter `rate_gain_zooms` does not ascend: sort it, with its `rate_gains`.',
+        ),
+        (
+            {'yaw_mode': 'free'},
+            "Parameter `yaw_mode` is 'free': use one of follow, lock.",
+        ),
+        (
+            {'time_to_live_s': 0.0},
+            'Parameter `time_to_live_s` is 0, out of its range: use 0.05 .. 2 s.',
+        ),
+    ],
+)
+def test_a_contradiction_is_refused_in_one_sentence(values, sentence):
+    with pytest.raises(ParameterError) as refused:
+        from_values(GimbalDriverParameters, values)
+    assert str(refused.value) == sentence
+
+
+def test_defaults_are_those_of_the_core():
+    given, core = GimbalDriverParameters().driver_settings(''), DriverSettings()
+    assert (given.own, given.gimbal, given.flags, given.camera_frame) == (
+        core.own,
+        core.gimbal,
+        core.flags,
+        core.camera_frame,
+    )
+    for field in dataclasses.fields(core.motion):
+        ours, theirs = getattr(given.motion, field.name), getattr(core.motion, field.name)
+        number = isinstance(theirs, float | tuple)
+        assert ours == (pytest.approx(theirs, rel=1e-4) if number else theirs), field.name
+
+
+def test_parameters_reach_the_core():
+    values = {'gimbal_system_id': 4, 'gimbal_component_id': 171, 'rate_gain_zooms': [1.0, 4.0], 'rate_gains': [1, 0.25]}
+    settings = from_values(GimbalDriverParameters, values).driver_settings('robot/')
+    assert settings.gimbal == Sender(4, 171)
+    assert settings.motion.level_frame == 'robot/gimbal_level'
+    assert settings.motion.plant_inverse.rate_gain(2.0) == pytest.approx(0.5)
