@@ -102,19 +102,3 @@ def check_class(target_class: str, parameters: Mapping[str, Any]) -> None:
         raise DemoError(str(error).replace('Parameter `classes` has', '`--class` is')) from error
     finally:
         detector.close()
-
-
-def check_report_folder(report: Path) -> None:
-    """Make the folder.
-
-    Raises:
-        DemoError: when it cannot be made or written to.
-    """
-    try:
-        report.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise DemoError(
-            f'The report folder {report} cannot be made ({error.strerror}): name another with `--report`.'
-        ) from error
-    if not os.access(report, os.W_OK):
-        raise DemoError(f'The report folder {report} cannot be written to: name another with `--report`.')

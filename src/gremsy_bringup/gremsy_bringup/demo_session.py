@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import os
 import secrets
-import shutil
 import threading
 import time
 from collections.abc import Callable
@@ -21,14 +20,16 @@ from typing import Any, TextIO
 import yaml
 
 from gremsy_bringup.demo_operator_node import DemoOperator
-from gremsy_bringup.demo_options import DemoError, DemoOptions, check_class, check_report_folder, checked_video
+from gremsy_bringup.demo_options import DemoError, DemoOptions, check_class, checked_video
 from gremsy_bringup.free_ports import DomainClaim, free_udp_port
 from gremsy_bringup.process_usage import ProcessUsage, usage_of
+from gremsy_bringup.report_folder import ReportFolder
 from gremsy_bringup.suite_arguments import SuiteArguments
 from gremsy_bringup.supervisor import EventKind, ProcessEvent, Supervisor
 from gremsy_bringup.system_description import CAMERA_NAME, LOOP, RECORDER, SimulatedPayload, describe, process_specs
 from gremsy_bringup.trace_tail import LiveStatus, LiveView, TraceTail
 from gremsy_common.truth_ring import ring_path
+from gremsy_gimbal_driver.plant import PlantParameters
 from gremsy_gimbal_driver.simulated_payload.options import PRESETS
 
 Say = Callable[[str], None]
@@ -38,7 +39,19 @@ _START_TIMEOUT_S = 60.0
 _POLL_S = 0.1
 # The traces are flushed once a second.
 _STATUS_PERIOD_S = 0.5
-_LEFT_BY_A_RUN = ('trace', 'log', 'demo*.mp4', 'summary.json', 'pointing.png', 'processes.log', 'parameters.yaml')
+
+
+def _calibration(plant: PlantParameters) -> dict[str, Any]:
+    """The driver's parameters for a plant that is known, as a calibration would find them."""
+    found: dict[str, Any] = {
+        'dead_zone_rad_s': plant.dead_zone_rad_s,
+        'plant_delay_s': plant.delay_s,
+        'plant_lag_s': plant.lag_s,
+    }
+    if plant.rate_gain_by_zoom:
+        found['rate_gain_zooms'] = [zoom for zoom, _ in plant.rate_gain_by_zoom]
+        found['rate_gains'] = [gain for _, gain in plant.rate_gain_by_zoom]
+    return found
 
 
 class DemoSession:
@@ -50,7 +63,8 @@ class DemoSession:
 
     def __init__(self, options: DemoOptions, say: Say = lambda _: None) -> None:
         self.options = options
-        self.report_dir = options.report.absolute()
+        self._folder = ReportFolder(options.report)
+        self.report_dir = self._folder.path
         self.trace_dir = self.report_dir / 'trace'
         self.film_path = self.report_dir / 'demo.mp4'
         self.log_path = self.report_dir / 'processes.log'
@@ -77,11 +91,11 @@ class DemoSession:
         Raises:
             SuiteError: with one sentence; nothing is left running then.
         """
-        check_report_folder(self.report_dir)
-        self.video = checked_video(self.options.video, self._say)
-        check_class(self.options.target_class, self.options.parameters.get('detector', {}))
-        self._clear_report()
+        self._folder.open()
         try:
+            self.video = checked_video(self.options.video, self._say)
+            check_class(self.options.target_class, self.options.parameters.get('detector', {}))
+            self._folder.clear()
             self._start_processes()
             self._wait_until_running()
         except BaseException:
@@ -137,6 +151,7 @@ class DemoSession:
         if self._log is not None:
             self._log.close()
             self._log = None
+        self._folder.close()
 
     def __enter__(self) -> DemoSession:
         self.start()
@@ -146,15 +161,6 @@ class DemoSession:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
-
-    def _clear_report(self) -> None:
-        """Remove what an earlier run left in the same folder: its traces would be taken for this run's."""
-        for pattern in _LEFT_BY_A_RUN:
-            for path in self.report_dir.glob(pattern):
-                if path.is_dir():
-                    shutil.rmtree(path)
-                else:
-                    path.unlink()
 
     def _start_processes(self) -> None:
         self._domain.open()
@@ -191,7 +197,7 @@ class DemoSession:
                 'plant_delay_s': plant.delay_s,
                 'plant_lag_s': plant.lag_s,
             },
-            'gimbal_driver': {'link': f'udp://127.0.0.1:{payload.udp_port}'},
+            'gimbal_driver': {'link': f'udp://127.0.0.1:{payload.udp_port}', **_calibration(plant)},
             'recorder': {'path': str(self.film_path)},
         }
         sections = {}

@@ -85,7 +85,12 @@ def _process(description: SystemDescription, process: ProcessPlan) -> Node:
     options = {
         'namespace': process.namespace,
         'remappings': list(process.remappings),
-        'parameters': [*map(str, description.parameter_files), {'use_sim_time': arguments.use_sim_time}],
+        'parameters': [
+            *map(str, description.shipped_files),
+            dict(process.parameters),
+            *map(str, description.user_files),
+            {'use_sim_time': arguments.use_sim_time},
+        ],
         'ros_arguments': ['--log-level', arguments.log_level],
         'additional_env': dict(process.environment),
         **_common(description),

@@ -120,7 +120,8 @@ def test_parameter_files_come_from_the_general_to_the_users_own(tmp_path: Path) 
     description = describe(
         SuiteArguments(sim=True, params_file=str(own)), extra_parameter_files=[tmp_path / 'run.yaml']
     )
-    assert [path.name for path in description.parameter_files] == ['gremsy.yaml', 'sim.yaml', 'own.yaml', 'run.yaml']
+    assert [path.name for path in description.shipped_files] == ['gremsy.yaml', 'sim.yaml']
+    assert [path.name for path in description.user_files] == ['own.yaml', 'run.yaml']
     argv = process_specs(description)[1].argv
     given = [Path(argv[index + 1]).name for index, word in enumerate(argv) if word == '--params-file']
     assert given == ['gremsy.yaml', 'sim.yaml', 'own.yaml', 'run.yaml']

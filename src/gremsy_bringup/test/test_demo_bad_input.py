@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What cannot run ends in one sentence, a non-zero status, and nothing left behind."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from gremsy_bringup.demo_options import DemoError, video_path
+from gremsy_bringup.report_folder import ReportFolder
+from gremsy_bringup.system_description import SimulatedPayload
+
+pytest.importorskip('rclpy', reason='ROS 2 is not set up: run ./gremsy setup')
+
+PATIENCE_S = 60
+
+
+def demo(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, '-m', 'gremsy_bringup.demo', *arguments],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        check=False,
+    )
+
+
+@pytest.fixture
+def footage(tmp_path: Path) -> Path:
+    import cv2
+    import numpy as np
+
+    path = tmp_path / 'still.png'
+    cv2.imwrite(str(path), np.full((576, 768, 3), 90, np.uint8))
+    return path
+
+
+def test_a_missing_video_is_named(tmp_path: Path) -> None:
+    ended = demo('--video', str(tmp_path / 'no.avi'), '--report', str(tmp_path / 'report'))
+    assert ended.stderr == f'There is no video file {tmp_path}/no.avi: check the path given to `--video`.\n'
+    assert ended.returncode == 2
+
+
+def test_a_file_that_is_no_video_is_named(tmp_path: Path) -> None:
+    path = tmp_path / 'notes.avi'
+    path.write_text('no video at all')
+    ended = demo('--video', str(path), '--report', str(tmp_path / 'report'))
+    assert ended.stderr == (
+        f'The file {path} has no video that can be decoded: check that it is complete and that `ffmpeg` plays it, '
+        'or use another.\n'
+    )
+    assert ended.returncode == 2
+
+
+def test_an_unknown_class_is_named_with_its_neighbours(tmp_path: Path, footage: Path) -> None:
+    pytest.importorskip('onnxruntime')
+    ended = demo('--class', 'persn', '--video', str(footage), '--report', str(tmp_path / 'report'))
+    assert ended.stderr == (
+        "`--class` is 'persn', which is not a class of nanodet_g_416.onnx: did you mean 'person'? "
+        '`ros2 run gremsy_detector model_info` lists all 80.\n'
+    )
+    assert ended.returncode == 2
+
+
+def test_an_unknown_scheme_is_named() -> None:
+    with pytest.raises(DemoError) as caught:
+        video_path('rtsp://10.1.2.3/eo')
+    assert str(caught.value) == (
+        "`--video` is 'rtsp://10.1.2.3/eo', of which the demo can make no scene: give a video file or file:///PATH."
+    )
+
+
+def test_a_path_that_a_source_cannot_carry_is_refused() -> None:
+    with pytest.raises(DemoError) as caught:
+        video_path('/videos/what?.avi')
+    assert str(caught.value) == (
+        "`--video` is '/videos/what?.avi': rename the file, a `?` in its path begins the options of a source."
+    )
+
+
+@pytest.mark.parametrize('text', ['/videos/a.avi', 'file:///videos/a.avi'])
+def test_a_path_and_a_file_uri_mean_the_same_file(text: str) -> None:
+    assert video_path(text) == Path('/videos/a.avi')
+
+
+def test_a_report_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / 'file').touch()
+    with pytest.raises(DemoError) as caught:
+        ReportFolder(tmp_path / 'file' / 'report').open()
+    assert str(caught.value) == (
+        f'The report folder {tmp_path}/file/report cannot be made (Not a directory): name another with `--report`.'
+    )
+
+
+def test_two_runs_do_not_write_into_one_folder(tmp_path: Path) -> None:
+    first, second = ReportFolder(tmp_path), ReportFolder(tmp_path)
+    first.open()
+    with pytest.raises(DemoError) as caught:
+        second.open()
+    assert str(caught.value) == (
+        f'Another demo writes its report to {tmp_path}: wait for it, or name another folder with `--report`.'
+    )
+    first.close()
+    second.open()
+    second.close()
+
+
+def test_a_folder_used_again_keeps_what_is_not_ours(tmp_path: Path) -> None:
+    (tmp_path / 'trace').mkdir()
+    for name in ('trace/a.jsonl', 'demo-2.mp4', 'summary.json', 'notes.txt'):
+        (tmp_path / name).touch()
+    ReportFolder(tmp_path).clear()
+    assert [path.name for path in tmp_path.iterdir()] == ['notes.txt']
+
+
+def test_a_duration_that_is_none_is_refused() -> None:
+    ended = demo('--duration', 'long')
+    assert ended.stderr.splitlines()[-1] == (
+        "gremsy demo: error: argument --duration: 'long' is no duration: give seconds, 0 for no end."
+    )
+    assert ended.returncode == 2
+
+
+@pytest.mark.integration
+def test_a_payload_port_in_use_ends_run_with_its_sentence() -> None:
+    port = SimulatedPayload().udp_port
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
+        taken.bind(('127.0.0.1', port))
+        ended = subprocess.run(
+            [sys.executable, '-m', 'gremsy_bringup.run', 'sim:=true', 'namespace:=port_in_use'],
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE_S,
+            check=False,
+        )
+    assert ended.returncode == 2
+    assert f'{port}' in ended.stderr.splitlines()[-1]
+    assert 'Traceback' not in ended.stdout + ended.stderr
+
+
+def test_run_names_a_wrong_argument() -> None:
+    ended = subprocess.run(
+        [sys.executable, '-m', 'gremsy_bringup.run', 'sim:=perhaps'],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        check=False,
+    )
+    assert (ended.returncode, ended.stderr) == (2, "Argument `sim` is 'perhaps': use true or false.\n")
