@@ -89,6 +89,8 @@ def _declare_one(node: Node, spec: ParameterSpec) -> Any:
     default = list(spec.default) if isinstance(spec.default, tuple) else spec.default
     given = node.declare_parameter(spec.name, default, ParameterDescriptor(dynamic_typing=True)).value
     node.undeclare_parameter(spec.name)
+    if given is None and isinstance(spec.default, tuple):
+        given = ()  # what rcl makes of `[]` in a parameter file
     value = coerce(spec, _plain(given))
     described = descriptor(spec)
     kind = Parameter.Type(described.type)
