@@ -16,6 +16,6 @@ setup(
     zip_safe=False,
     maintainer='Gremsy vision suite maintainers',
     maintainer_email='maintainers@gremsy-vision.invalid',
-    description='The operator page and its HTTP/WebSocket API (its step comes later; holds its place in the workspace).',
+    description='The operator page and its HTTP and WebSocket API; holds their place until their step.',
     license='Apache-2.0',
 )

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The operator page and its HTTP/WebSocket API (its step comes later; holds its place in the workspace)."""
+"""The operator page and its HTTP and WebSocket API; holds their place until their step."""
