@@ -45,7 +45,9 @@ def build(
         '--packages-select', *sorted(package.name for package in packages),
         '--executor', 'parallel', '--parallel-workers', workers,
         '--cmake-args', '-G', 'Ninja', '-DCMAKE_BUILD_TYPE=Release', '-DBUILD_TESTING=OFF',
-        f'-DPython3_EXECUTABLE={layout.python}', '-DUNDERLAY_PYTHON_ONLY=ON',
+        f'-DPython3_EXECUTABLE={layout.python}',
+        # A system's ROS may run another middleware, and C++ programs such as RViz.
+        f'-DUNDERLAY_PYTHON_ONLY={"OFF" if layout.system_ros else "ON"}',
     ]  # fmt: skip
     # colcon keeps user settings under COLCON_HOME; one's own must not change this build.
     build_env = {**env, 'COLCON_HOME': str(layout.state / 'colcon'), 'CMAKE_BUILD_PARALLEL_LEVEL': workers}
