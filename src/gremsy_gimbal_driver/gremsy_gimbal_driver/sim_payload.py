@@ -24,6 +24,10 @@ _WAKE_S = 0.005
 """The truth is written this often; a command that arrives in between is taken when it arrives."""
 
 
+CANNOT_START = 2
+"""As `hosting.EXIT_MISCONFIGURED`: a supervisor need not start it again. Not imported, since that would load ROS."""
+
+
 class Stop(Exception):
     """The process was asked to end."""
 
@@ -49,7 +53,7 @@ def run(payload: SimulatedPayload, ports: Sequence[Port], ring: TruthRingWriter 
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The exit status: 0 when ended by a signal or its duration, 1 with one sentence when it cannot start."""
+    """The exit status: 0 when ended by a signal or its duration, 2 with one sentence when it cannot start as told."""
     options = _parser().parse_args(_without_ros(sys.argv[1:] if arguments is None else arguments))
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _raise_stop)
@@ -70,7 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     except (SuiteError, ValueError) as error:
         print(f'sim_payload: {error}', file=sys.stderr)
-        return 1
+        return CANNOT_START
     return 0
 
 

@@ -52,7 +52,7 @@ def test_a_port_in_use_is_one_sentence_and_status_1(capsys):
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
         other.bind(('127.0.0.1', 0))
         port = other.getsockname()[1]
-        assert main(['--udp', f'127.0.0.1:{port}']) == 1
+        assert main(['--udp', f'127.0.0.1:{port}']) == 2
     assert capsys.readouterr().err == (
         f'sim_payload: UDP port {port} on 127.0.0.1 is already in use: stop the other payload, '
         "or choose another port with --udp HOST:PORT (and the driver's parameter `link`).\n"
@@ -90,7 +90,7 @@ def test_a_port_in_use_is_one_sentence_and_status_1(capsys):
     ],
 )
 def test_wrong_arguments_are_one_sentence_and_status_1(capsys, arguments, sentence):
-    assert main(arguments) == 1
+    assert main(arguments) == 2
     assert capsys.readouterr().err == sentence
 
 
