@@ -26,7 +26,15 @@ from gremsy_bringup.process_usage import ProcessUsage, usage_of
 from gremsy_bringup.report_folder import ReportFolder
 from gremsy_bringup.suite_arguments import SuiteArguments
 from gremsy_bringup.supervisor import EventKind, ProcessEvent, Supervisor
-from gremsy_bringup.system_description import CAMERA_NAME, LOOP, RECORDER, SimulatedPayload, describe, process_specs
+from gremsy_bringup.system_description import (
+    CAMERA_NAME,
+    LOOP,
+    RECORDER,
+    SimulatedPayload,
+    describe,
+    process_specs,
+    share_folder,
+)
 from gremsy_bringup.trace_tail import LiveStatus, LiveView, TraceTail
 from gremsy_common.truth_ring import ring_path
 from gremsy_gimbal_driver.plant import PlantParameters
@@ -169,15 +177,15 @@ class DemoSession:
         loop = LOOP if self.options.headless else (*LOOP, RECORDER)
         arguments = SuiteArguments(namespace=ROBOT, sim=True)
         description = describe(arguments, loop, (self.parameters_path,), payload)
+        profile = str(share_folder() / 'config' / 'fastdds_loopback.xml')
         environment = {
             'ROS_DOMAIN_ID': str(self._domain.domain_id),
-            'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST',
-            # Frames stay in the loop's process, so DDS needs no shared memory here, and none can be left behind.
-            'FASTDDS_BUILTIN_TRANSPORTS': 'UDPv4',
+            # This machine only, and no shared memory that could be left behind: the profile says why in this form.
+            'ROS_AUTOMATIC_DISCOVERY_RANGE': 'SYSTEM_DEFAULT',
+            'FASTRTPS_DEFAULT_PROFILES_FILE': profile,
+            'FASTDDS_DEFAULT_PROFILES_FILE': profile,
             'ROS_LOG_DIR': str(self.report_dir / 'log'),
         }
-        if os.environ.get('ROS_DISTRO') == 'humble':
-            environment['ROS_LOCALHOST_ONLY'] = '1'
         self._set_environment(environment)
         self._log = self.log_path.open('w', encoding='utf-8', buffering=1)
         specs = process_specs(description, environment)
@@ -210,7 +218,7 @@ class DemoSession:
     def _wait_until_running(self) -> None:
         self._operator = DemoOperator(ROBOT, CAMERA_NAME, self._domain.domain_id)
         self._operator.open()
-        self._say('Starting the payload, the gimbal driver and the loop ...')
+        self._say(f'Starting the payload, the gimbal driver and the loop in ROS domain {self._domain.domain_id} ...')
         self._operate()
         deadline = time.monotonic() + _START_TIMEOUT_S
         while self._view.tracks_seen == 0:
@@ -231,6 +239,7 @@ class DemoSession:
         try:
             self._operator.arm(_START_TIMEOUT_S, self._over)
             self._operator.enable_tracking(_START_TIMEOUT_S, self._over)
+            self._note('The gimbal is armed, the tracker enabled.')
         finally:
             self._check_processes()
 
@@ -243,18 +252,20 @@ class DemoSession:
             raise DemoError(self._supervisor.failure or f'Every process has ended: see {self.log_path}.')
 
     def _on_line(self, name: str, line: str) -> None:
-        if self._log is not None:
-            self._log.write(f'[{name}] {line}\n')
+        self._note(line, name)
         if line.startswith(('[ERROR]', '[FATAL]')):
             self._say(f'[{name}] {line}')
 
     def _on_event(self, event: ProcessEvent) -> None:
-        if self._log is not None:
-            self._log.write(f'[gremsy] {event.text}\n')
+        self._note(event.text)
         if event.kind in (EventKind.RESPAWNING, EventKind.KILLED):
             self._say(event.text)
             # A driver starts disarmed; whoever was followed must be followed again.
             self._arm_again.set()
+
+    def _note(self, text: str, name: str = 'gremsy') -> None:
+        if self._log is not None:
+            self._log.write(f'[{name}] {text}\n')
 
     def _set_environment(self, environment: dict[str, str]) -> None:
         """For the operator, which is in this process: rmw reads the environment when it joins."""

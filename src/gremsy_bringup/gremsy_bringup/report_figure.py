@@ -17,7 +17,7 @@ Array = NDArray[np.float64]
 # Okabe and Ito's palette, which colour-blind readers can tell apart.
 _BLUE, _ORANGE, _GREY = '#0072B2', '#D55E00', '#666666'
 _STAGE_COLOURS = ('#56B4E9', '#DDDDDD', '#009E73', '#0072B2', '#F0E442', '#CC79A7', '#D55E00')
-_BIN_S = 0.5
+_BIN_S = 1.0
 
 
 class FigureUnavailable(SuiteError):
@@ -118,7 +118,7 @@ def _draw_angle(axis: Any, run: Run, start_ns: int, name: str, sign: float, labe
         label='gimbal, true',
     )
     axis.set_ylabel(label)
-    axis.legend(loc='upper right', fontsize=8, framealpha=0.9)
+    axis.legend(loc='best', fontsize=8, framealpha=0.9)
 
 
 def _draw_latency(axis: Any, run: Run, start_ns: int) -> None:
@@ -130,16 +130,16 @@ def _draw_latency(axis: Any, run: Run, start_ns: int) -> None:
     edges = np.arange(0.0, seconds[-1] + _BIN_S, _BIN_S)
     place = np.digitize(seconds, edges) - 1
     count = np.bincount(place, minlength=len(edges))
-    present = count > 0
-    middle = edges[present] + _BIN_S / 2
+    # NaN where no frame led to a command: the area breaks there instead of bridging it.
+    divisor = np.where(count > 0, count, np.nan)
 
     def mean(values: Array) -> Array:
-        return np.asarray(np.bincount(place, weights=values, minlength=len(edges))[present] / count[present])
+        return np.asarray(np.bincount(place, weights=values, minlength=len(edges)) / divisor)
 
     named = np.stack([mean(stages.parts[name]) for name in STAGES])
     rest = np.maximum(0.0, mean(stages.latency) - named.sum(axis=0))
     axis.stackplot(
-        middle,
+        edges + _BIN_S / 2,
         np.vstack([named, rest]),
         labels=[*STAGES, 'hand-over'],
         colors=[*_STAGE_COLOURS, '#999999'],

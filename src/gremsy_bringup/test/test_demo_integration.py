@@ -147,7 +147,7 @@ def test_a_loop_that_is_killed_comes_back_and_is_armed_again(started: tuple[subp
     os.kill(int(pids_said('gimbal')[-1]), signal.SIGKILL)
     wait_until(lambda: len(pids_said('gimbal')) == 2)
     assert process.poll() is None
-    wait_until(lambda: log.read_text().count('armed') >= 2)
+    wait_until(lambda: log.read_text().count('The gimbal is armed') == 2)
     process.send_signal(signal.SIGINT)
     output, _ = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 0, output
