@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from gremsy_tool.environment import base_environment, site_packages
 from gremsy_tool.errors import GremsyError, disk_full
 from gremsy_tool.requirements import install, merge_locks, read_lock
-from gremsy_tool.stamps import digest_of_files, read_json, write_json
+from gremsy_tool.stamps import digest_of, read_json, write_json
 from gremsy_tool.wheels import point_cmake_files_here
 
 if TYPE_CHECKING:
@@ -127,7 +127,10 @@ class Venv:
         ).stdout
 
     def _digest(self, group: str) -> str:
-        return digest_of_files([self._layout.requirements(group)])
+        path = self._layout.requirements(group)
+        # Only what pip reads: a changed comment is no reason to ask it again.
+        lines = [line for line in path.read_bytes().splitlines(keepends=True) if not line.startswith(b'#')]
+        return digest_of([path.name.encode(), b''.join(lines)])
 
     def _record(self, content: dict[str, Any]) -> None:
         write_json(self._layout.groups_file, content)
