@@ -196,6 +196,26 @@ def model(machine: Machine) -> Check:
     return Check('Model', True, text, needed=True)
 
 
+_FOOTAGE_PROBE = """
+import json, os
+from gremsy_camera.footage import cache_directory, find_footage
+found = find_footage(cache_directory(os.environ))
+print(json.dumps({'path': str(found) if found else ''}))
+"""
+
+
+def footage(machine: Machine) -> Check:
+    """The demo's default video."""
+    outcome = machine.run_python(_FOOTAGE_PROBE)
+    answer = _answer(outcome)
+    if answer is None:
+        return Check('Demo footage', False, _why(outcome), 'Run `./gremsy setup`.')
+    if not answer['path']:
+        remedy = '`./gremsy demo` fetches it once (96 MB), or takes a video of yours with `--video FILE`.'
+        return Check('Demo footage', False, 'not here yet', remedy)
+    return Check('Demo footage', True, answer['path'])
+
+
 _ENCODER_PROBE = """
 import json, av
 print(json.dumps({'version': av.__version__, 'codecs': sorted(av.codecs_available)}))
@@ -211,7 +231,7 @@ def encoder(machine: Machine) -> Check:
     outcome = machine.run_python(_ENCODER_PROBE)
     answer = _answer(outcome)
     if answer is None:
-        remedy = 'Optional: `./gremsy setup --extra encode` installs PyAV, whose H.264 plays in browsers too.'
+        remedy = 'Optional: `./gremsy setup --with encode` installs PyAV, whose H.264 plays in browsers too.'
         return Check('Video encoder', False, f'OpenCV mp4v only{aside}', remedy)
     known = ('libopenh264', 'libx264', 'h264_nvenc', 'h264_v4l2m2m')
     present = ', '.join(name for name in known if name in answer['codecs'])
@@ -282,6 +302,7 @@ QUESTIONS: tuple[Question, ...] = (
     tensorrt,
     onnx_runtime,
     model,
+    footage,
     encoder,
     cameras,
     serial_ports,

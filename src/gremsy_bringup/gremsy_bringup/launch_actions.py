@@ -6,9 +6,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from launch.actions import DeclareLaunchArgument, EmitEvent, LogInfo, OpaqueFunction, RegisterEventHandler
+from launch.actions import DeclareLaunchArgument, OpaqueFunction, RegisterEventHandler
 from launch.event_handlers import OnProcessExit
-from launch.events import Shutdown
 from launch.events.process import ProcessExited
 from launch.launch_context import LaunchContext
 from launch.launch_description import LaunchDescription
@@ -24,7 +23,12 @@ from gremsy_bringup.system_description import (
     SystemDescription,
     describe,
 )
+from gremsy_common.errors import SuiteError
 from gremsy_common.parameters import specs_of
+
+
+class CannotRunError(SuiteError):
+    """A process ended and said that starting it again cannot help."""
 
 
 def suite_launch_description(defaults: Mapping[str, str]) -> LaunchDescription:
@@ -54,12 +58,13 @@ def _start(context: LaunchContext) -> list[Any]:
     return [*handlers, *actions]
 
 
-def _give_up(event: ProcessExited, _context: LaunchContext) -> list[Any] | None:
-    """A process that refuses its configuration would refuse it again: end the launch instead of respawning it."""
-    if event.returncode != CONFIGURATION_ERROR_STATUS:
-        return None
-    reason = f'{event.process_name} cannot run as configured; its own last words say why.'
-    return [LogInfo(msg=reason), EmitEvent(event=Shutdown(reason=reason))]
+def _give_up(event: ProcessExited, _context: LaunchContext) -> None:
+    """A process that refuses its configuration would refuse it again: end the launch instead of respawning it.
+
+    By an exception, since a Shutdown event would let `ros2 launch` end with status 0.
+    """
+    if event.returncode == CONFIGURATION_ERROR_STATUS:
+        raise CannotRunError(f'{event.process_name} cannot run as configured; its own last words say why.')
 
 
 def _common(description: SystemDescription) -> dict[str, Any]:

@@ -123,6 +123,11 @@ def test_a_changed_model_file_is_noticed() -> None:
     assert check.found == 'nanodet_g_416.onnx, sha256 000000000000, input 1x3x416x416: changed'
 
 
+def test_footage_that_is_not_here_is_no_obstacle() -> None:
+    check = doctor_checks.footage(FakeMachine(answers={'find_footage': says(path='')}))
+    assert (check.ok, check.needed, check.found) == (False, False, 'not here yet')
+
+
 def test_a_camera_without_permission_names_the_group() -> None:
     machine = FakeMachine(device_files={'video*': [Path('/dev/video0'), Path('/dev/video1')]}, allowed=False)
     check = doctor_checks.cameras(machine)

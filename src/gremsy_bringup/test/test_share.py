@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The files that are installed beside the code: well-formed, and saying what the code says."""
+
+from __future__ import annotations
+
+import re
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import pytest
+import yaml
+
+SHARE = Path(__file__).resolve().parents[1]
+
+
+@pytest.mark.parametrize('path', sorted(SHARE.glob('config/*.xml')), ids=lambda path: path.name)
+def test_dds_profiles_are_the_default_participants_and_bring_their_own_transports(path: Path) -> None:
+    space = {'dds': 'http://www.eprosima.com'}
+    root = ET.parse(path).getroot()
+    participant = root.find('.//dds:participant', space)
+    assert participant is not None
+    assert participant.get('is_default_profile') == 'true'
+    declared = {each.text for each in root.findall('.//dds:transport_descriptor/dds:transport_id', space)}
+    used = {each.text for each in root.findall('.//dds:userTransports/dds:transport_id', space)}
+    assert used == declared
+    assert root.findtext('.//dds:useBuiltinTransports', namespaces=space) == 'false'
+
+
+def test_the_shared_memory_segment_holds_several_full_hd_frames() -> None:
+    text = (SHARE / 'config' / 'fastdds_shm.xml').read_text()
+    found = re.search(r'<segment_size>(\d+)</segment_size>', text)
+    assert found is not None
+    assert int(found.group(1)) >= 4 * 1920 * 1080 * 3
+
+
+def test_the_demos_dds_has_no_shared_memory() -> None:
+    assert '<type>SHM</type>' not in (SHARE / 'config' / 'fastdds_loopback.xml').read_text()
+
+
+def test_the_joints_of_the_description_are_the_drivers() -> None:
+    attitude_messages = pytest.importorskip(
+        'gremsy_gimbal_driver.attitude_messages', reason='the message packages are not built'
+    )
+    root = ET.parse(SHARE / 'urdf' / 'gremsy.urdf.xacro').getroot()
+    moving = [joint.get('name') for joint in root.iter('joint') if joint.get('type') == 'revolute']
+    assert moving == list(attitude_messages.JOINTS)
+
+
+def test_rviz_looks_at_the_topics_of_the_default_robot() -> None:
+    document = yaml.safe_load((SHARE / 'rviz' / 'gremsy.rviz').read_text())
+    manager = document['Visualization Manager']
+    topics = {display['Name']: display['Topic']['Value'] for display in manager['Displays'] if 'Topic' in display}
+    assert topics == {'Overlay': '/robot/eo/overlay', 'Bearings': '/robot/eo/markers'}
+    assert manager['Global Options']['Fixed Frame'] == 'robot/gimbal_level'
+
+
+@pytest.mark.parametrize('name', ['gremsy.launch.py', 'sim.launch.py'])
+def test_launch_files_declare_every_argument(name: str) -> None:
+    pytest.importorskip('launch_ros', reason='launch_ros is not installed (it is not on PyPI)')
+    from launch.launch_description_sources import get_launch_description_from_python_launch_file
+
+    from gremsy_bringup.suite_arguments import SuiteArguments
+    from gremsy_common.parameters import specs_of
+
+    description = get_launch_description_from_python_launch_file(str(SHARE / 'launch' / name))
+    declared = [argument.name for argument in description.get_launch_arguments()]
+    assert declared == [spec.name for spec in specs_of(SuiteArguments)]
+
+
+@pytest.mark.parametrize(
+    ('composed', 'executables'),
+    [
+        ('true', ['sim_payload', 'container', 'gimbal_driver_node']),
+        ('false', ['sim_payload', 'camera_node', 'detector_node', 'tracker_node', 'gimbal_driver_node']),
+    ],
+)
+def test_launch_starts_what_the_supervisor_starts(composed: str, executables: list[str]) -> None:
+    pytest.importorskip('launch_ros', reason='launch_ros is not installed (it is not on PyPI)')
+    from launch.actions import OpaqueFunction
+    from launch.launch_context import LaunchContext
+    from launch_ros.actions import Node
+
+    from gremsy_bringup.launch_actions import suite_launch_description
+
+    context = LaunchContext()
+    description = suite_launch_description({'sim': 'true', 'composed': composed})
+    started = []
+    for entity in description.entities:
+        if isinstance(entity, OpaqueFunction):
+            started = [each for each in entity.execute(context) or [] if isinstance(each, Node)]
+        else:
+            entity.execute(context)
+    assert [node.node_executable for node in started] == executables
+
+
+def test_the_readmes_argument_table_says_what_the_arguments_say() -> None:
+    from gremsy_bringup.suite_arguments import SuiteArguments, as_text
+    from gremsy_common.parameters import specs_of
+
+    readme = (SHARE / 'README.md').read_text()
+    for spec in specs_of(SuiteArguments):
+        default = as_text(spec.default)
+        assert f'| `{spec.name}` | {f"`{default}` " if default else ""}| {spec.meta.doc} |' in readme
