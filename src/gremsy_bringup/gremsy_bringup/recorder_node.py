@@ -32,7 +32,7 @@ class RecorderNode(SuiteNode[RecorderParameters]):
     def activate(self) -> None:
         """Overlay -> slot -> film."""
         self._overlay = self.subscription(OVERLAY, self._slot.put)
-        self.worker('encode', self._encode)
+        self.worker('encode', self._encode, niceness=5)
 
     def cleanup(self) -> None:
         """Finish the file."""

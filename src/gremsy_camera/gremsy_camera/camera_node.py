@@ -59,7 +59,7 @@ class CameraNode(SuiteNode[CameraParameters]):
         self._to_compress: LatestSlot[Frame] = LatestSlot()
         self.subscription(topics.GIMBAL_ZOOM, self._zoom_came)
         self.worker('source', self._read)
-        self.worker('jpeg', self._compress)
+        self.worker('jpeg', self._compress, niceness=5)
 
     def deactivate(self) -> None:
         """Wake the JPEG thread so that it can end."""

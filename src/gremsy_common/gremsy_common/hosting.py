@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from types import FrameType
 from typing import Any
 
+import cv2
 import rclpy
 from rclpy.signals import SignalHandlerOptions
 
@@ -31,6 +32,7 @@ EXIT_MISCONFIGURED = 2
 def run_nodes(factories: Sequence[NodeFactory], arguments: Sequence[str] | None = None) -> int:
     """Run the nodes in this process until SIGINT or SIGTERM; the exit status."""
     stop = threading.Event()
+    _share_the_cores()
 
     def on_signal(_number: int, _frame: FrameType | None) -> None:
         stop.set()
@@ -73,6 +75,15 @@ def run_nodes(factories: Sequence[NodeFactory], arguments: Sequence[str] | None 
 def run_node(node_type: NodeFactory, arguments: Sequence[str] | None = None) -> None:
     """`main` of a node's own executable: never returns."""
     sys.exit(run_nodes([node_type], arguments))
+
+
+def _share_the_cores() -> None:
+    """Settings of the whole process that keep one node's work out of another's way."""
+    # A thread that waits for the interpreter gets it after this long at the latest; the default of 5 ms is as long as
+    # everything that the loop adds to a frame may take.
+    sys.setswitchinterval(0.0005)
+    # OpenCV's pool would spread a 3 ms resize or view over every core and so interrupt the detector on each of them.
+    cv2.setNumThreads(1)
 
 
 def _say(status: int, sentence: str) -> int:

@@ -114,8 +114,11 @@ class SuiteNode(LifecycleNode, Generic[P]):
         self._subscriptions_made.remove(subscription)
         subscription.close()
 
-    def worker(self, name: str, step: Callable[[], None]) -> Worker:
-        """A thread that repeats `step` until deactivation; what it raises is said and counted, and it goes on."""
+    def worker(self, name: str, step: Callable[[], None], niceness: int = 0) -> Worker:
+        """A thread that repeats `step` until deactivation; what it raises is said and counted, and it goes on.
+
+        `niceness` above 0 is for what computes for long (see `Worker`).
+        """
 
         def failed(error: Exception) -> None:
             self.diagnostics.count(f'{name} errors')
@@ -123,7 +126,7 @@ class SuiteNode(LifecycleNode, Generic[P]):
                 str(error) if isinstance(error, SuiteError) else f'{name} failed: {type(error).__name__}: {error}'
             )
 
-        made = Worker(f'{self.get_name()} {name}', step, failed)
+        made = Worker(f'{self.get_name()} {name}', step, failed, niceness)
         self._workers.append(made)
         made.start()
         return made

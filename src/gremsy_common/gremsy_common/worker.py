@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable
 
@@ -11,10 +12,17 @@ _PAUSE_AFTER_ERROR_S = 0.05
 
 
 class Worker:
-    """Runs `step()` over and over; `step` must return within about half a second (take with a timeout)."""
+    """Runs `step()` over and over; `step` must return within about half a second (take with a timeout).
 
-    def __init__(self, name: str, step: Callable[[], None], on_error: Callable[[Exception], None]) -> None:
+    `niceness` above 0 lets the process's other threads (and other processes) go first when the cores are short: for
+    what computes for long, so that what is short and urgent, a setpoint, does not wait for its time slice.
+    """
+
+    def __init__(
+        self, name: str, step: Callable[[], None], on_error: Callable[[Exception], None], niceness: int = 0
+    ) -> None:
         self.name = name
+        self._niceness = niceness
         self._step = step
         self._on_error = on_error
         self._stop = threading.Event()
@@ -37,6 +45,9 @@ class Worker:
         return self._stop.is_set()
 
     def _run(self) -> None:
+        if self._niceness > 0:
+            # On Linux the priority is the thread's own; lowering it takes no privilege.
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), self._niceness)
         while not self._stop.is_set():
             try:
                 self._step()

@@ -28,3 +28,17 @@ def test_stopped_worker_does_no_further_step():
     count = len(steps)
     threading.Event().wait(0.05)
     assert len(steps) == count
+
+
+def test_a_nice_worker_lowers_only_its_own_priority():
+    import os
+
+    seen = []
+    worker = Worker('w', lambda: seen.append(os.getpriority(os.PRIO_PROCESS, 0)), lambda error: None, niceness=7)
+    before = os.getpriority(os.PRIO_PROCESS, 0)
+    worker.start()
+    while not seen:
+        threading.Event().wait(0.01)
+    worker.stop()
+    assert seen[0] == max(before, 7)
+    assert os.getpriority(os.PRIO_PROCESS, 0) == before

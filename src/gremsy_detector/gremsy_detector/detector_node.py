@@ -58,7 +58,7 @@ class DetectorNode(SuiteNode[DetectorParameters]):
         self._publish_labels()
         self.service(SetBool, '~/enable', self._enable)
         self._images = self.subscription(topics.IMAGE_RAW, self._store)
-        self.worker('detect', self._detect_one)
+        self.worker('detect', self._detect_one, niceness=5)
 
     def deactivate(self) -> None:
         """Wake the worker so that it can end."""

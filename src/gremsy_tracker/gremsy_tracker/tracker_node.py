@@ -79,7 +79,7 @@ class TrackerNode(SuiteNode[TrackerParameters]):
         self.service(SetBool, '~/enable', self._enable)
         self.service(Trigger, '~/release', self._release)
         self.worker('track', self._track_one)
-        self.worker('overlay', self._draw_one)
+        self.worker('overlay', self._draw_one, niceness=5)
         self.every(_TICK_S, self._tick)
         self.every(_LOOK_FOR_WATCHERS_S, self._follow_watchers)
         self.every(_MARKERS_S, self._publish_markers)
