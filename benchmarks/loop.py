@@ -92,6 +92,7 @@ def _figures(main: LoopRun, duration_s: float) -> dict[str, Any]:
         'queued_frames_max': main.queued_frames_max,
         'take': DetectorParameters.take,
         'pointing_rms_deg': _rounded(score.rms_deg),
+        'pointing_rms_first_person_deg': _rounded(score.rms_first_person_deg),
         'pointing_p99_deg': _rounded(score.p99_deg),
         'locked_fraction': _rounded(score.locked_fraction),
         'wrong_target_fraction': _rounded(score.wrong_target_fraction),

@@ -39,7 +39,9 @@ class PointingScore:
     """What came out; None where there was nothing to measure.
 
     Attributes:
-        rms_deg, p99_deg: over all frames from 1.5 s after each lock in which the locked person is in the reference.
+        rms_deg, p99_deg: over all frames from 1.5 s after each lock in which the locked person is in the reference and
+            the tracker's box is not on somebody else; that time is `wrong_target_fraction`'s.
+        rms_first_person_deg: the same with the time on somebody else counted against the person first locked on.
         locked_fraction: of the frames in which a reference person is in view, those with a lock.
         wrong_target_fraction: of the locked frames, those in which another person than the one first locked on (or
             nobody) is what the tracker's box is on.
@@ -48,6 +50,7 @@ class PointingScore:
     """
 
     rms_deg: float | None
+    rms_first_person_deg: float | None
     p99_deg: float | None
     locked_fraction: float | None
     wrong_target_fraction: float | None
@@ -64,6 +67,7 @@ class FrameError:
     error_deg: float
     person: int
     settled: bool
+    on_another: bool
 
 
 def score_pointing(
@@ -96,19 +100,22 @@ def score_pointing(
         if fresh and lock.person is None and on is not None:
             lock.person = on
             people.add(on)
-        lock.last_on = on
+        # A box on nobody (hidden, or between two people) leaves open who is followed: as before, then.
+        lock.last_on = lock.last_on if on is None else on
         if track['state'] == 'tracking' and lock.person is not None:
             locked += 1
             wrong += on != lock.person
         if lock.person is not None and lock.person in ids:
             centre = centres[ids == lock.person]
             settled = frame['stamp_ns'] - lock.since_ns >= SETTLE_S * 1e9
-            errors.append(FrameError(frame['stamp_ns'], _angle_deg(geometry, view, centre), lock.person, bool(settled)))
-    settled_errors = np.array([each.error_deg for each in errors if each.settled])
-    some = len(settled_errors) > 0
+            on_another = lock.last_on is not None and lock.last_on != lock.person
+            error_deg = _angle_deg(geometry, view, centre)
+            errors.append(FrameError(frame['stamp_ns'], error_deg, lock.person, bool(settled), on_another))
+    settled_errors = np.array([each.error_deg for each in errors if each.settled and not each.on_another])
     score = PointingScore(
-        rms_deg=float(np.sqrt(np.mean(settled_errors**2))) if some else None,
-        p99_deg=float(np.percentile(settled_errors, 99)) if some else None,
+        rms_deg=_root_mean_square(settled_errors),
+        rms_first_person_deg=_root_mean_square(np.array([each.error_deg for each in errors if each.settled])),
+        p99_deg=float(np.percentile(settled_errors, 99)) if len(settled_errors) else None,
         locked_fraction=locked_in_view / in_view if in_view else None,
         wrong_target_fraction=wrong / locked if locked else None,
         locks=locks,
@@ -123,6 +130,10 @@ class _Lock:
     since_ns: int | None = None
     person: int | None = None
     last_on: int | None = None
+
+
+def _root_mean_square(values: Array) -> float | None:
+    return float(np.sqrt(np.mean(values**2))) if len(values) else None
 
 
 def _stamp(event: dict[str, Any]) -> int:

@@ -55,12 +55,14 @@ def test_the_way_to_the_target_does_not_count():
     assert score.frames_scored == 90 - 46
 
 
-def test_a_box_that_went_over_to_somebody_else_is_wrong_and_still_measured_against_the_first():
-    events = [frame_event(step) for step in range(90)]
-    events += [track_event(step, footage_centre=(384.0, 288.0) if step < 45 else (484.0, 288.0)) for step in range(90)]
+def test_time_on_somebody_else_is_wrong_and_counts_against_the_first_person_in_the_strict_figure():
+    events = [frame_event(step, 0.0 if step < 60 else math.radians(-10.0)) for step in range(90)]
+    events += [track_event(step) for step in range(60)]
+    events += [track_event(step, 'tracking', (484.0, 288.0), math.radians(-10.0)) for step in range(60, 90)]
     score, _ = score_pointing(events, TwoPeople(), GEOMETRY)
-    assert score.wrong_target_fraction == pytest.approx(0.5)
+    assert score.wrong_target_fraction == pytest.approx(1 / 3)
     assert score.rms_deg == pytest.approx(0.0, abs=1e-6)
+    assert score.rms_first_person_deg == pytest.approx(10.0 * math.sqrt(30 / 44), abs=1e-6)
 
 
 def test_searching_while_somebody_is_in_view_lowers_the_locked_fraction():
