@@ -49,8 +49,15 @@ def build(
         # A system's ROS may run another middleware, and C++ programs such as RViz.
         f'-DUNDERLAY_PYTHON_ONLY={"OFF" if layout.system_ros else "ON"}',
     ]  # fmt: skip
-    # colcon keeps user settings under COLCON_HOME; one's own must not change this build.
-    build_env = {**env, 'COLCON_HOME': str(layout.state / 'colcon'), 'CMAKE_BUILD_PARALLEL_LEVEL': workers}
+    build_env = {
+        **env,
+        # colcon keeps user settings under COLCON_HOME; one's own must not change this build.
+        'COLCON_HOME': str(layout.state / 'colcon'),
+        # Without -j here colcon limits the load (-l) too, and on a machine with any other work compiles one file at a
+        # time: 65 s instead of 47 for the underlay.
+        'MAKEFLAGS': f'-j{workers}',
+        'CMAKE_BUILD_PARALLEL_LEVEL': workers,
+    }
     process = subprocess.Popen(
         command, cwd=layout.state, env=build_env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
