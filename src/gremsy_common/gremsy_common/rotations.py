@@ -10,6 +10,8 @@ are the angles whose rates `gimbal/setpoint` carries, and `Rz(azimuth) @ Ry(tilt
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -22,36 +24,44 @@ CAMERA_FROM_OPTICAL: Array = np.array([[0.0, 0.0, 1.0], [-1.0, 0.0, 0.0], [0.0, 
 def matrix_from_quaternion(quaternion_wxyz: ArrayLike) -> Array:
     """(..., 4) quaternions, any positive norm, to (..., 3, 3) rotation matrices."""
     q = np.asarray(quaternion_wxyz, dtype=np.float64)
-    w, x, y, z = np.moveaxis(q / np.linalg.norm(q, axis=-1, keepdims=True), -1, 0)
-    rows = [
-        [1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)],
-        [2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)],
-        [2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)],
-    ]
-    return np.moveaxis(np.array(rows), (0, 1), (-2, -1))
+    w, x, y, z = _components(q)
+    # Twice the products over the squared norm, so that no normalised copy is needed.
+    s = 2.0 / (w * w + x * x + y * y + z * z)
+    matrix = np.empty((*q.shape[:-1], 3, 3))
+    matrix[..., 0, 0] = 1 - s * (y * y + z * z)
+    matrix[..., 0, 1] = s * (x * y - w * z)
+    matrix[..., 0, 2] = s * (x * z + w * y)
+    matrix[..., 1, 0] = s * (x * y + w * z)
+    matrix[..., 1, 1] = 1 - s * (x * x + z * z)
+    matrix[..., 1, 2] = s * (y * z - w * x)
+    matrix[..., 2, 0] = s * (x * z - w * y)
+    matrix[..., 2, 1] = s * (y * z + w * x)
+    matrix[..., 2, 2] = 1 - s * (x * x + y * y)
+    return matrix
 
 
 def multiply_quaternions(a: ArrayLike, b: ArrayLike) -> Array:
     """Hamilton product a * b of (..., 4) quaternions: the rotation b, then a."""
-    aw, ax, ay, az = np.moveaxis(np.asarray(a, dtype=np.float64), -1, 0)
-    bw, bx, by, bz = np.moveaxis(np.asarray(b, dtype=np.float64), -1, 0)
-    return np.stack(
-        [
-            aw * bw - ax * bx - ay * by - az * bz,
-            aw * bx + ax * bw + ay * bz - az * by,
-            aw * by - ax * bz + ay * bw + az * bx,
-            aw * bz + ax * by - ay * bx + az * bw,
-        ],
-        axis=-1,
-    )
+    first, second = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
+    aw, ax, ay, az = _components(first)
+    bw, bx, by, bz = _components(second)
+    product = np.empty(np.broadcast_shapes(first.shape, second.shape))
+    product[..., 0] = aw * bw - ax * bx - ay * by - az * bz
+    product[..., 1] = aw * bx + ax * bw + ay * bz - az * by
+    product[..., 2] = aw * by - ax * bz + ay * bw + az * bx
+    product[..., 3] = aw * bz + ax * by - ay * bx + az * bw
+    return product
 
 
 def quaternion_from_rotation_vector(rotation_rad: ArrayLike) -> Array:
     """(..., 3) rotation vectors (axis times angle, rad) to (..., 4) unit quaternions."""
     vector = np.asarray(rotation_rad, dtype=np.float64)
-    angle = np.linalg.norm(vector, axis=-1, keepdims=True)
+    angle = np.sqrt((vector * vector).sum(axis=-1))
     # sin(angle / 2) / angle, finite at 0: numpy's sinc is sin(pi x) / (pi x).
-    return np.concatenate([np.cos(angle / 2), 0.5 * np.sinc(angle / (2 * np.pi)) * vector], axis=-1)
+    quaternion = np.empty((*vector.shape[:-1], 4))
+    quaternion[..., 0] = np.cos(angle / 2)
+    quaternion[..., 1:] = (0.5 * np.sinc(angle / (2 * np.pi)))[..., None] * vector
+    return quaternion
 
 
 def quaternion_from_bearing(azimuth_rad: ArrayLike, tilt_rad: ArrayLike) -> Array:
@@ -73,10 +83,19 @@ def direction_from_bearing(azimuth_rad: ArrayLike, tilt_rad: ArrayLike) -> Array
 
 def bearing_from_direction(direction: ArrayLike) -> Array:
     """(..., 2) azimuth, tilt in rad of (..., 3) directions of any positive length."""
-    x, y, z = np.moveaxis(np.asarray(direction, dtype=np.float64), -1, 0)
+    vector = np.asarray(direction, dtype=np.float64)
+    x, y, z = vector[..., 0], vector[..., 1], vector[..., 2]
     return np.stack([np.arctan2(y, x), np.arctan2(-z, np.hypot(x, y))], axis=-1)
 
 
 def wrap_angle(angle_rad: ArrayLike) -> Array:
     """To [-pi, pi)."""
     return np.asarray((np.asarray(angle_rad, dtype=np.float64) + np.pi) % (2 * np.pi) - np.pi)
+
+
+def _components(quaternions: Array) -> tuple[Any, Any, Any, Any]:
+    """w, x, y, z as Python floats of a single quaternion (a tenth of the time), else as arrays."""
+    if quaternions.ndim == 1:
+        w, x, y, z = quaternions.tolist()
+        return w, x, y, z
+    return quaternions[..., 0], quaternions[..., 1], quaternions[..., 2], quaternions[..., 3]
