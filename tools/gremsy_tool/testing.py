@@ -32,7 +32,7 @@ def stages_of(layout: Layout, arguments: list[str], *, everything: bool) -> list
     python = ['python', '-m']
     sources = [
         folder
-        for folder in ('gremsy', 'tools', 'src', 'underlay', 'benchmarks')
+        for folder in ('gremsy', 'conftest.py', 'tools', 'src', 'underlay', 'benchmarks')
         if (layout.repository / folder).exists()
     ]
     chosen = [] if everything else ['-m', 'not slow']

@@ -1,8 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Small real ONNX files whose answer is known, and the real footage where it is on this machine."""
-
-import os
-from pathlib import Path
+"""Small real ONNX files whose answer is known, and frames of the real footage."""
 
 import cv2
 import numpy as np
@@ -74,16 +71,11 @@ def make_frame():
 
 
 @pytest.fixture(scope='session')
-def footage_image():
+def footage_image(vtest_footage):
     """A function that gives one frame (BGR) of vtest.avi by its number."""
-    cache = Path(os.environ.get('GREMSY_CACHE') or Path(os.environ.get('XDG_CACHE_HOME') or '~/.cache') / 'gremsy')
-    places = (cache.expanduser() / 'vtest.avi', Path('/usr/share/doc/opencv-doc/examples/data/vtest.avi'))
-    video = next((place for place in places if place.is_file()), None)
-    if video is None:
-        pytest.skip('the footage vtest.avi is not on this machine: ./gremsy demo fetches it')
 
     def read(number):
-        capture = cv2.VideoCapture(str(video))
+        capture = cv2.VideoCapture(str(vtest_footage))
         capture.set(cv2.CAP_PROP_POS_FRAMES, number)
         done, image = capture.read()
         capture.release()
