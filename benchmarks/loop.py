@@ -59,7 +59,8 @@ def _measure(preset: str, take: str, duration_s: float, folder: Path) -> LoopRun
     options = DemoOptions(report=folder, headless=True, preset=preset, parameters={'detector': {'take': take}})
     with DemoSession(options, _say) as session:
         session.wait(duration_s)
-    events = list(read_trace(session.trace_dir))
+    # What was locked on before the gimbal was armed could not be pointed at: the clock starts when it could.
+    events = [each for each in read_trace(session.trace_dir) if each['stamp_ns'] >= session.started_ns]
     joined = join(events)
     score, _ = score_pointing(events, read_reference(), SceneGeometry.of(*_FOOTAGE_SIZE_PX))
     return LoopRun(summarise(joined, session.usage, session.restarts), score, longest_queue(events))
