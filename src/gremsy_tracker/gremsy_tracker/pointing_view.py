@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -78,3 +79,20 @@ class PointingView:
     def following(self) -> bool:
         """Whether there is a target to show a bearing of."""
         return self.status.state in (LockState.TRACKING, LockState.COASTING)
+
+
+def trace_values(update: PointingUpdate, view: PointingView) -> dict[str, Any]:
+    """What the trace keeps of one image (event `track`, see gremsy_common.trace); `view` is of the image's stamp."""
+    bearing, gimbal, target = view.target_bearing_rad, view.gimbal_bearing_rad, update.target
+    return {
+        'state': update.status.state.value,
+        'reason': update.status.reason,
+        'tracks': len(update.tracks),
+        'target_id': update.status.target_id if view.following else None,
+        'azimuth_rad': None if bearing is None else float(bearing[0]),
+        'tilt_rad': None if bearing is None else float(bearing[1]),
+        'gimbal_azimuth_rad': None if gimbal is None else float(gimbal[0]),
+        'gimbal_tilt_rad': None if gimbal is None else float(gimbal[1]),
+        'error_rad': view.error_rad,
+        'box_px': None if target is None else target.box_px.tolist(),
+    }

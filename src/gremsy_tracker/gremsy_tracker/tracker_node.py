@@ -23,7 +23,7 @@ from gremsy_common.transport.endpoints import TopicSubscription
 from gremsy_tracker.marker_messages import markers_of
 from gremsy_tracker.overlay import draw_overlay
 from gremsy_tracker.pointing import Pointing
-from gremsy_tracker.pointing_view import PointingUpdate
+from gremsy_tracker.pointing_view import PointingUpdate, trace_values
 from gremsy_tracker.state_text import state_text
 from gremsy_tracker.tracker_parameters import TrackerParameters
 
@@ -172,23 +172,8 @@ class TrackerNode(SuiteNode[TrackerParameters]):
     def _note(self, update: PointingUpdate) -> None:
         if isinstance(self.trace, NoTrace):
             return
-        stamp_ns, target = update.tracks.stamp_ns, update.target
-        view = self.pointing.view(stamp_ns)
-        bearing, gimbal = view.target_bearing_rad, view.gimbal_bearing_rad
-        self.trace.event(
-            'track',
-            stamp_ns,
-            state=update.status.state.value,
-            reason=update.status.reason,
-            tracks=len(update.tracks),
-            target_id=update.status.target_id if view.following else None,
-            azimuth_rad=None if bearing is None else float(bearing[0]),
-            tilt_rad=None if bearing is None else float(bearing[1]),
-            gimbal_azimuth_rad=None if gimbal is None else float(gimbal[0]),
-            gimbal_tilt_rad=None if gimbal is None else float(gimbal[1]),
-            error_rad=view.error_rad,
-            box_px=None if target is None else target.box_px.tolist(),
-        )
+        stamp_ns = update.tracks.stamp_ns
+        self.trace.event('track', stamp_ns, **trace_values(update, self.pointing.view(stamp_ns)))
 
     def _follow_watchers(self) -> None:
         """Take images exactly while somebody watches the overlay; runs on the executor's thread."""
