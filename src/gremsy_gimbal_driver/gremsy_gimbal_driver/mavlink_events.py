@@ -72,6 +72,72 @@ class DeviceInformation:
 
 
 @dataclass(frozen=True, slots=True)
+class MountOrientation:
+    """MOUNT_ORIENTATION 265: all that old firmware says of its attitude, without flags or validity (gimbal.md 1.4).
+
+    Roll and pitch against the horizon, yaw against the vehicle; `yaw_absolute_rad` against north, where it is sent.
+    """
+
+    sender: Sender
+    time_boot_ms: int
+    roll_rad: float
+    pitch_rad: float
+    yaw_rad: float
+    yaw_absolute_rad: float
+
+
+@dataclass(frozen=True, slots=True)
+class MountStatus:
+    """MOUNT_STATUS 158: the encoders, counts of 2^16 a turn or cdeg, as the device is set (gimbal.md 1.4)."""
+
+    sender: Sender
+    tilt: int
+    roll: int
+    pan: int
+
+
+@dataclass(frozen=True, slots=True)
+class RawImu:
+    """RAW_IMU 27 in SI units, about the wire's own axes (forward, right, down)."""
+
+    sender: Sender
+    time_us: int
+    acceleration_frd_m_s2: tuple[float, float, float]
+    rates_frd_rad_s: tuple[float, float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class ParameterValue:
+    """PARAM_VALUE 22; a Gremsy casts its int16 to float (gimbal.md 1.4)."""
+
+    sender: Sender
+    name: str
+    value: float
+    index: int
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class ExtendedParameter:
+    """PARAM_EXT_VALUE 322 or PARAM_EXT_ACK 324; `result` is None for the former, PARAM_ACK_* for the latter."""
+
+    sender: Sender
+    name: str
+    raw: bytes
+    type: int
+    result: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class PayloadTelemetry:
+    """One of the payload board's own values, by the name of gimbal.md 2.4 (`EO_ZOOM`, `LRF_RANGE` ...)."""
+
+    sender: Sender
+    name: str
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
 class ZoomReport:
     """The payload board's EO_ZOOM telemetry, DEBUG 254 with index 0 (gimbal.md 2.4): magnification."""
 
@@ -79,4 +145,27 @@ class ZoomReport:
     factor: float
 
 
-Event = Heartbeat | SystemStatus | AttitudeStatus | CommandAck | DeviceInformation | ZoomReport
+@dataclass(frozen=True, slots=True)
+class StatusText:
+    """STATUSTEXT 253, its chunks joined; `severity` as in syslog."""
+
+    sender: Sender
+    severity: int
+    text: str
+
+
+Event = (
+    Heartbeat
+    | SystemStatus
+    | AttitudeStatus
+    | MountOrientation
+    | MountStatus
+    | RawImu
+    | CommandAck
+    | DeviceInformation
+    | ParameterValue
+    | ExtendedParameter
+    | PayloadTelemetry
+    | ZoomReport
+    | StatusText
+)
