@@ -17,12 +17,9 @@ from collections import deque
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-Array = NDArray[np.float64]
-
-STEP_S = 1e-3
-"""Inner step. Times are cut to whole steps, so the motion does not depend on how often `advance` is called."""
+from gremsy_gimbal_driver.plant_axes import STEP_S, Array, Axes, AxisConstants, BatchAxes, ScalarAxes
 
 # A time within a millionth of a step of a grid point counts as on it: 0.020 / 0.001 is not 20 in binary.
 _GRID_SLACK = 1e-6
@@ -79,27 +76,19 @@ class Plant:
         angles_rad: ArrayLike = (0.0, 0.0),
     ) -> None:
         self.parameters = parameters
-        full = (*shape, 2)
-        self._integral = np.array(np.broadcast_to(np.asarray(angles_rad, dtype=np.float64), full))
-        self._rates = np.zeros(full)
-        self._command = np.zeros(full)
+        self._shape = (*shape, 2)
+        constants = AxisConstants.of(parameters.lag_s, parameters.max_rate_rad_s, parameters.max_acceleration_rad_s2)
+        start = self._full(angles_rad)
+        self._axes: Axes = BatchAxes(constants, start) if shape else ScalarAxes(constants, start)
+        azimuth, (up, down) = parameters.azimuth_limit_rad, parameters.tilt_limits_rad
+        self.set_stops((-azimuth, up), (azimuth, down))
+        self._command = np.zeros(self._shape)
         self._command_is_angle = False
-        self._target = np.zeros(full)
+        self._target = np.zeros(self._shape)
         self._step = math.floor(start_s / STEP_S + _GRID_SLACK)
         self._waiting: deque[tuple[int, bool, Array]] = deque()
         self._zoom = 1.0
         self._gain = parameters.rate_gain(1.0)
-        # The exact share of the remaining difference that a first-order lag covers in one step.
-        self._share = np.full(full, 1.0 - math.exp(-STEP_S / parameters.lag_s))
-        self._max_change = np.full(full, parameters.max_acceleration_rad_s2 * STEP_S)
-        self._min_change = -self._max_change
-        self._step_s = np.full(full, STEP_S)
-        # Angle loop: 1 / (4 lag) is the fastest gain that does not overshoot behind a first-order lag.
-        self._angle_gain_s = 1.0 / (4.0 * parameters.lag_s)
-        self._low = np.array([-parameters.azimuth_limit_rad, parameters.tilt_limits_rad[0]])
-        self._high = np.array([parameters.azimuth_limit_rad, parameters.tilt_limits_rad[1]])
-        self._change = np.zeros(full)
-        self._free_steps = 0
 
     @property
     def time_s(self) -> float:
@@ -109,13 +98,12 @@ class Plant:
     @property
     def angles_rad(self) -> Array:
         """A copy of the true azimuth and tilt, (..., 2)."""
-        # Euler's sum of rate times step, less half the last term, is the trapezoidal sum.
-        return np.asarray(self._integral - 0.5 * STEP_S * self._rates)
+        return self._axes.angles()
 
     @property
     def rates_rad_s(self) -> Array:
         """A copy of the true rates, (..., 2)."""
-        return self._rates.copy()
+        return self._axes.rates()
 
     def set_zoom(self, factor: float) -> None:
         """From the next step on, rate commands are scaled as at this zoom."""
@@ -124,6 +112,24 @@ class Plant:
         self._zoom, self._gain = factor, self.parameters.rate_gain(factor)
         if not self._command_is_angle:
             self._take_rate(self._command)
+
+    def set_stops(self, low_rad: ArrayLike, high_rad: ArrayLike) -> None:
+        """From the next step on, motion ends there; an angle that is beyond them is put onto them."""
+        low, high = (np.array(np.broadcast_to(np.asarray(each, dtype=np.float64), 2)) for each in (low_rad, high_rad))
+        self._axes.set_stops(low, high)
+
+    def displace(self, delta_rad: ArrayLike) -> None:
+        """Shift the angles, and the angles that are commanded, at once.
+
+        For what turns the axes without being motion of the camera: a vehicle that turns under a stabilised camera.
+        """
+        delta = self._full(delta_rad)
+        self._axes.displace(delta)
+        if self._command_is_angle:
+            self._command = self._command + delta
+        self._waiting = deque(
+            (step, is_angle, values + delta if is_angle else values) for step, is_angle, values in self._waiting
+        )
 
     def command(self, stamp_s: float, rates_rad_s: ArrayLike) -> None:
         """A rate command given at that time; it holds until another comes. Give commands in order of time."""
@@ -141,41 +147,18 @@ class Plant:
                 _, self._command_is_angle, self._command = self._waiting.popleft()
                 if not self._command_is_angle:
                     self._take_rate(self._command)
-            self._one_step()
-            self._step += 1
+            until = min(last, self._waiting[0][0]) if self._waiting else last
+            self._axes.run(until - self._step, self._target, self._command if self._command_is_angle else None)
+            self._step = until
 
     def _put(self, stamp_s: float, is_angle: bool, values: ArrayLike) -> None:
         effective = math.ceil((stamp_s + self.parameters.delay_s) / STEP_S - _GRID_SLACK)
-        array = np.array(np.broadcast_to(np.asarray(values, dtype=np.float64), self._integral.shape))
-        self._waiting.append((effective, is_angle, array))
+        self._waiting.append((effective, is_angle, self._full(values)))
 
     def _take_rate(self, rates_rad_s: Array) -> None:
         limit = self.parameters.max_rate_rad_s
         moving = np.abs(rates_rad_s) >= self.parameters.dead_zone_rad_s
         self._target = np.clip(np.where(moving, rates_rad_s * self._gain, 0.0), -limit, limit)
 
-    def _one_step(self) -> None:
-        # In place, ufuncs on arrays only: the payload takes 1000 of these a second, and each costs 1 to 2 us.
-        if self._command_is_angle:
-            limit = self.parameters.max_rate_rad_s
-            self._target = np.clip((self._command - self.angles_rad) * self._angle_gain_s, -limit, limit)
-        change = self._change
-        np.subtract(self._target, self._rates, out=change)
-        np.multiply(change, self._share, out=change)
-        np.minimum(change, self._max_change, out=change)
-        np.maximum(change, self._min_change, out=change)
-        np.add(self._rates, change, out=self._rates)
-        np.multiply(self._rates, self._step_s, out=change)
-        np.add(self._integral, change, out=self._integral)
-        self._free_steps -= 1
-        if self._free_steps <= 0:
-            self._meet_stops()
-
-    def _meet_stops(self) -> None:
-        """End motion into a stop, and count the steps in which none can be reached."""
-        low, high = self._low, self._high
-        outside = (self._integral < low) | (self._integral > high)
-        np.clip(self._integral, low, high, out=self._integral)
-        self._rates[outside] = 0.0
-        distance = float(np.minimum(self._integral - low, high - self._integral).min())
-        self._free_steps = int(distance / (self.parameters.max_rate_rad_s * STEP_S))
+    def _full(self, values: ArrayLike) -> Array:
+        return np.array(np.broadcast_to(np.asarray(values, dtype=np.float64), self._shape))

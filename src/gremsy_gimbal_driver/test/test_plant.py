@@ -76,6 +76,35 @@ def test_a_batch_moves_like_its_members_one_by_one():
     assert (batch.angles_rad[2, 1] == single.angles_rad).all()
 
 
+def test_a_batch_takes_angles_displacements_and_stops_like_its_members():
+    random = np.random.default_rng(6)
+    batch, single = Plant(GREMSY, shape=(4,)), Plant(GREMSY)
+    for number in range(60):
+        rates, angles, delta = random.normal(0, 1.0, (3, 4, 2))
+        for plant, pick in ((batch, slice(None)), (single, 2)):
+            if number % 3:
+                plant.command_angles(0.1 * number, angles[pick])
+            else:
+                plant.command(0.1 * number, rates[pick])
+            plant.displace(0.01 * delta[pick])
+            plant.set_stops((-1.0, -0.5 - 0.01 * number), (1.2, 0.8))
+            plant.advance(0.1 * (number + 1))
+    assert (batch.angles_rad[2] == single.angles_rad).all()
+    assert (batch.rates_rad_s[2] == single.rates_rad_s).all()
+    assert (batch.angles_rad <= (1.2, 0.8)).all()
+
+
+def test_displaced_angles_carry_the_commanded_angle_along():
+    plant = Plant(IDEAL)
+    plant.command_angles(0.0, (0.5, 0.0))
+    plant.displace((0.1, 0.0))
+    plant.advance(3.0)
+    assert plant.angles_rad[0] == pytest.approx(0.6, abs=1e-4)
+    plant.displace((-0.2, 0.0))
+    plant.advance(6.0)
+    assert plant.angles_rad[0] == pytest.approx(0.4, abs=1e-4)
+
+
 def test_zoom_scales_rates_by_the_measured_table():
     parameters = PlantParameters(0.02, 0.06, rate_gain_by_zoom=ZOOM_RATE_GAIN)
     assert parameters.rate_gain(1.0) == pytest.approx(1.04)
