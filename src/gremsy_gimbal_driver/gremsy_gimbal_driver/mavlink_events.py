@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 
@@ -39,7 +40,8 @@ class AttitudeStatus:
     """GIMBAL_DEVICE_ATTITUDE_STATUS 285.
 
     `q_frd_wxyz` is a unit quaternion, camera FRD to level NED; `rates_frd_rad_s` are about the camera's axes, each NaN
-    where the device does not know it.
+    where the device does not know it. `delta_yaw_rad` is the vehicle's yaw in the earth frame; it means something only
+    with one of the YAW_IN_* flags (`attitude_reading`).
     """
 
     sender: Sender
@@ -48,6 +50,7 @@ class AttitudeStatus:
     q_frd_wxyz: tuple[float, float, float, float]
     rates_frd_rad_s: tuple[float, float, float]
     failure_flags: int
+    delta_yaw_rad: float = math.nan
 
 
 @dataclass(frozen=True, slots=True)
