@@ -1,41 +1,69 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Checked frames to events, and only what can be believed: a gimbal that was heard, finite numbers, unit quaternions.
+"""Checked frames to events, and only what can be believed: a Gremsy that was heard, finite numbers, unit quaternions.
 
-Everything refused is counted by its reason; nothing raises.
+Everything refused is counted by its reason; nothing raises. A checksum of 16 bits lets one damaged frame in 65,536
+pass, so what a number may be is checked as well where a wrong one would do harm.
 """
 
 from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
+from gremsy_gimbal_driver.heard_components import (
+    GIMBAL_COMPONENTS,
+    PAYLOAD_COMPONENT,
+    ComponentKind,
+    HeardComponents,
+    kind_of,
+)
 from gremsy_gimbal_driver.mavlink_dialect import CHECKSUM_EXTRA, MESSAGE_STRUCT, dialect
 from gremsy_gimbal_driver.mavlink_events import (
     AttitudeStatus,
     CommandAck,
+    CommandRequest,
     DeviceInformation,
     Event,
+    ExtendedParameter,
     Heartbeat,
+    MountOrientation,
+    MountStatus,
+    ParameterValue,
+    PayloadTelemetry,
+    RawImu,
     Sender,
+    StatusText,
     SystemStatus,
     ZoomReport,
 )
 from gremsy_gimbal_driver.mavlink_framing import Frame, Framer
+from gremsy_gimbal_driver.status_text import StatusTextChunks
+from gremsy_gimbal_driver.telemetry_names import TELEMETRY_NAMES
 
-GIMBAL_COMPONENTS = frozenset({154, 171, 172, 173, 174, 175})
-"""MAV_COMP_ID_GIMBAL and GIMBAL2..6: what the vendor's SDKs accept (gimbal.md 1.3)."""
+__all__ = ['GIMBAL_COMPONENTS', 'PAYLOAD_COMPONENT', 'Decoder']
 
-PAYLOAD_COMPONENT = 26
-"""The payload's main board, MAV_COMP_ID_USER2; the vendor says not to change it."""
-
-_EO_ZOOM_INDEX = 0
 # float32 quaternions are unit to 1e-7; 1 % leaves room for a device that does not renormalise.
 _NORM_TOLERANCE = 0.01
+# Twice what the gyros measure (1000 deg/s, gimbal.md 1.4).
+_FASTEST_RAD_S = 35.0
+# Pan ends at 345 degrees (gimbal.md 1.8); room for one that counts on over a turn.
+_LARGEST_ANGLE_DEG = 720.0
+_ACCELERATION_M_S2 = 9.80665 / 8192  # of one count, gimbal.md 1.4
+_RATE_RAD_S = math.radians(1 / 32.8)
+_YAW_FRAME_KNOWN = dialect.GIMBAL_DEVICE_FLAGS_YAW_IN_VEHICLE_FRAME | dialect.GIMBAL_DEVICE_FLAGS_YAW_IN_EARTH_FRAME
+_UNKNOWN_VOLTAGE = 0xFFFF
+# Of MOUNT_ORIENTATION up to the extension `yaw_absolute`.
+_ORIENTATION_WITHOUT_ABSOLUTE_BYTES = 16
+
+# From struct: int, float or bytes by the message's definition, in the wire's order.
+_Fields = tuple[Any, ...]
+_Events = tuple[Event, ...]
 
 
 class Decoder:
-    """Parses what one link receives.
+    """Parses what one link receives; two links need two, since each learns who speaks on its own.
 
     Args:
         own: our system and component; acknowledgements for others are not ours.
@@ -44,129 +72,246 @@ class Decoder:
 
     def __init__(self, own: Sender, pinned: Sender | None = None) -> None:
         self._own = own
-        self._pinned = pinned
-        self._gimbal = pinned
         self._framer = Framer(CHECKSUM_EXTRA)
+        self._senders: dict[int, Sender] = {}
         self.rejects: Counter[str] = Counter()
-        self._decoders: dict[int, Callable[[Sender, tuple[object, ...]], Event | None]] = {
-            dialect.MAVLINK_MSG_ID_HEARTBEAT: self._heartbeat,
-            dialect.MAVLINK_MSG_ID_SYS_STATUS: self._system_status,
+        self.components = HeardComponents(pinned)
+        """Who speaks on this link, and when last, in the times that `feed` was given."""
+        self._texts = StatusTextChunks(self.rejects)
+        # From the gimbal alone, from a Gremsy's part of any kind, from anybody.
+        self._of_gimbal: dict[int, Callable[[Sender, _Fields, Frame], _Events]] = {
+            dialect.MAVLINK_MSG_ID_SYS_STATUS: _system_status,
+            dialect.MAVLINK_MSG_ID_RAW_IMU: _raw_imu,
+            dialect.MAVLINK_MSG_ID_MOUNT_STATUS: _mount_status,
+            dialect.MAVLINK_MSG_ID_MOUNT_ORIENTATION: self._orientation,
+            dialect.MAVLINK_MSG_ID_GIMBAL_DEVICE_INFORMATION: _information,
             dialect.MAVLINK_MSG_ID_GIMBAL_DEVICE_ATTITUDE_STATUS: self._attitude,
+            dialect.MAVLINK_MSG_ID_COMMAND_LONG: self._command,
+        }
+        self._of_others: dict[int, Callable[[Sender, _Fields], _Events]] = {
+            dialect.MAVLINK_MSG_ID_HEARTBEAT: _heartbeat,
+            dialect.MAVLINK_MSG_ID_PARAM_VALUE: self._parameter,
             dialect.MAVLINK_MSG_ID_COMMAND_ACK: self._acknowledgement,
-            dialect.MAVLINK_MSG_ID_GIMBAL_DEVICE_INFORMATION: self._information,
+            dialect.MAVLINK_MSG_ID_STATUSTEXT: self._text,
             dialect.MAVLINK_MSG_ID_DEBUG: self._debug,
+            dialect.MAVLINK_MSG_ID_PARAM_EXT_VALUE: self._extended_value,
+            dialect.MAVLINK_MSG_ID_PARAM_EXT_ACK: self._extended_acknowledgement,
         }
 
     @property
     def gimbal(self) -> Sender | None:
         """The gimbal that is listened to; None before its first heartbeat."""
-        return self._gimbal
+        return self.components.gimbal
 
     @property
     def framing_counts(self) -> Counter[str]:
         """Frames, and what was thrown away before it was one."""
         return self._framer.counts
 
+    @property
+    def last_heard_ns(self) -> Mapping[Sender, int]:
+        """Every part of a Gremsy on this link, with the time at which it was last heard."""
+        return self.components.last_heard_ns
+
     def cut(self) -> None:
         """The link was opened anew: what was half received will not go on."""
         self._framer.reset()
+        self._texts.forget()
 
     def forget(self) -> None:
         """Learn anew: the gimbal fell silent, and another may speak next."""
-        self._gimbal = self._pinned
-        self._framer.reset()
+        self.components.forget()
+        self.cut()
 
-    def feed(self, data: bytes, datagram: bool = False) -> list[Event]:
-        """The believable events in these bytes, in order."""
-        events = (self._decode(frame) for frame in self._framer.feed(data, datagram))
-        return [event for event in events if event is not None]
+    def feed(self, data: bytes, datagram: bool = False, now_ns: int = 0) -> list[Event]:
+        """The believable events in these bytes, in order; `now_ns` only goes into `components`."""
+        events: list[Event] = []
+        for frame in self._framer.feed(data, datagram):
+            events += self._decode(frame, now_ns)
+        return events
 
-    def _decode(self, frame: Frame) -> Event | None:
-        decode = self._decoders.get(frame.message_id)
-        if decode is None:
-            return None
-        layout = MESSAGE_STRUCT[frame.message_id]
-        # MAVLink 2 cuts trailing zeros off, and an older or newer sender knows fewer or more extension fields.
-        padded = frame.payload[: layout.size].ljust(layout.size, b'\0')
-        return decode(Sender(frame.system, frame.component), layout.unpack(padded))
+    def _decode(self, frame: Frame, now_ns: int) -> _Events:
+        number = frame.message_id
+        of_gimbal = self._of_gimbal.get(number)
+        of_others = self._of_others.get(number) if of_gimbal is None else None
+        sender = self._sender(frame)
+        self.components.heard(sender, number == dialect.MAVLINK_MSG_ID_HEARTBEAT, now_ns)
+        if of_gimbal is not None:
+            if not self._is_gimbal(sender):
+                return ()
+            return of_gimbal(sender, _unpacked(frame), frame)
+        return of_others(sender, _unpacked(frame)) if of_others is not None else ()
 
-    def _heartbeat(self, sender: Sender, fields: tuple[object, ...]) -> Event | None:
-        _, type_, autopilot, _, status, _ = map(_integer, fields)
-        if self._gimbal is None and sender.component in GIMBAL_COMPONENTS:
-            self._gimbal = sender
-        return Heartbeat(sender, type_, autopilot, status)
+    def _sender(self, frame: Frame) -> Sender:
+        key = frame.system << 8 | frame.component
+        sender = self._senders.get(key)
+        if sender is None:
+            sender = self._senders[key] = Sender(frame.system, frame.component)
+        return sender
 
-    def _system_status(self, sender: Sender, fields: tuple[object, ...]) -> Event | None:
-        if not self._is_ours(sender):
-            return None
-        return SystemStatus(sender, _integer(fields[8]), _integer(fields[9]), _integer(fields[4]) / 1000.0)
-
-    def _attitude(self, sender: Sender, fields: tuple[object, ...]) -> Event | None:
-        if not self._is_ours(sender):
-            return None
-        numbers = [_number(each) for each in fields[1:8]]
-        q = numbers[:4]
-        norm = math.sqrt(sum(each * each for each in q))
-        if not math.isfinite(norm):
-            self.rejects['attitude_not_finite'] += 1
-            return None
-        if abs(norm - 1.0) > _NORM_TOLERANCE:
-            self.rejects['attitude_not_unit'] += 1
-            return None
-        return AttitudeStatus(
-            sender,
-            _integer(fields[0]),
-            _integer(fields[9]),
-            (q[0] / norm, q[1] / norm, q[2] / norm, q[3] / norm),
-            (numbers[4], numbers[5], numbers[6]),
-            _integer(fields[8]),
-        )
-
-    def _acknowledgement(self, sender: Sender, fields: tuple[object, ...]) -> Event | None:
-        target = Sender(_integer(fields[4]), _integer(fields[5]))
-        # Older senders cut the target off: then it is 0, meant for all.
-        if target not in (self._own, Sender(0, 0)):
-            self.rejects['acknowledgement_for_another'] += 1
-            return None
-        return CommandAck(sender, _integer(fields[0]), _integer(fields[1]))
-
-    def _information(self, sender: Sender, fields: tuple[object, ...]) -> Event | None:
-        if not self._is_ours(sender):
-            return None
-        limits = [_number(each) for each in fields[6:10]]
-        version = _integer(fields[2])
-        return DeviceInformation(
-            sender,
-            _text(fields[12]),
-            _text(fields[13]),
-            (version & 0xFF, version >> 8 & 0xFF, version >> 16 & 0xFF),
-            (limits[0], limits[1]),
-            (limits[2], limits[3]),
-        )
-
-    def _debug(self, sender: Sender, fields: tuple[object, ...]) -> Event | None:
-        if sender.component != PAYLOAD_COMPONENT or _integer(fields[2]) != _EO_ZOOM_INDEX:
-            return None
-        factor = _number(fields[1])
-        if not (math.isfinite(factor) and factor >= 1.0):
-            self.rejects['zoom_not_a_magnification'] += 1
-            return None
-        return ZoomReport(sender, factor)
-
-    def _is_ours(self, sender: Sender) -> bool:
-        if sender == self._gimbal:
+    def _is_gimbal(self, sender: Sender) -> bool:
+        gimbal = self.components.gimbal
+        if sender is gimbal or sender == gimbal:
             return True
-        self.rejects['before_a_heartbeat' if self._gimbal is None else 'from_another_component'] += 1
+        self.rejects['before_a_heartbeat' if gimbal is None else 'from_another_component'] += 1
         return False
 
+    def _is_payload(self, sender: Sender) -> bool:
+        """Whether it is the board that belongs to the gimbal."""
+        if sender == self.components.payload:
+            return True
+        self.rejects['from_another_component'] += 1
+        return False
 
-def _integer(field: object) -> int:
-    return field if isinstance(field, int) else 0
+    def _refuse(self, reason: str) -> tuple[()]:
+        self.rejects[reason] += 1
+        return ()
+
+    # From the gimbal.
+
+    def _attitude(self, sender: Sender, fields: _Fields, frame: Frame) -> _Events:
+        del frame
+        boot_ms, w, x, y, z, roll_rate, pitch_rate, yaw_rate, failures, flags, _, _, delta_yaw, _, _ = fields
+        norm = math.sqrt(w * w + x * x + y * y + z * z)
+        if not math.isfinite(norm):
+            return self._refuse('attitude_not_finite')
+        if abs(norm - 1.0) > _NORM_TOLERANCE:
+            return self._refuse('attitude_not_unit')
+        rates = (roll_rate, pitch_rate, yaw_rate)
+        # NaN is not larger: the device may not know a rate.
+        if abs(roll_rate) > _FASTEST_RAD_S or abs(pitch_rate) > _FASTEST_RAD_S or abs(yaw_rate) > _FASTEST_RAD_S:
+            return self._refuse('attitude_rate_impossible')
+        # Without either flag the field is to be ignored: old firmware does not send it, and then it reads 0.
+        delta = delta_yaw if flags & _YAW_FRAME_KNOWN else math.nan
+        q = (w / norm, x / norm, y / norm, z / norm)
+        return (AttitudeStatus(sender, boot_ms, flags, q, rates, failures, delta),)
+
+    def _orientation(self, sender: Sender, fields: _Fields, frame: Frame) -> _Events:
+        boot_ms, roll, pitch, yaw, absolute = fields
+        largest = max(abs(roll), abs(pitch), abs(yaw))
+        if not math.isfinite(roll + pitch + yaw):
+            return self._refuse('orientation_not_finite')
+        if largest == 0.0:
+            # 14 % of a VIO's; a resting gimbal never had even one axis at exactly 0 (gimbal.md 1.4).
+            return self._refuse('orientation_zero_triple')
+        if largest > _LARGEST_ANGLE_DEG:
+            return self._refuse('orientation_impossible')
+        if len(frame.payload) <= _ORIENTATION_WITHOUT_ABSOLUTE_BYTES or not abs(absolute) <= _LARGEST_ANGLE_DEG:
+            absolute = math.nan
+        roll, pitch, yaw, absolute = map(math.radians, (roll, pitch, yaw, absolute))
+        return (MountOrientation(sender, boot_ms, roll, pitch, yaw, absolute),)
+
+    def _command(self, sender: Sender, fields: _Fields, frame: Frame) -> _Events:
+        del frame
+        command, system, component = fields[7:10]
+        if Sender(system, component) != self._own:
+            return self._refuse('command_for_another')
+        return (CommandRequest(sender, command),)
+
+    # From others too.
+
+    def _acknowledgement(self, sender: Sender, fields: _Fields) -> _Events:
+        command, result, progress, _, system, component = fields
+        # Older senders cut the target off: then it is 0, meant for all.
+        if Sender(system, component) not in (self._own, Sender(0, 0)):
+            return self._refuse('acknowledgement_for_another')
+        return (CommandAck(sender, command, result, progress),)
+
+    def _parameter(self, sender: Sender, fields: _Fields) -> _Events:
+        value, count, index, raw_name, _ = fields
+        is_board = sender.component == PAYLOAD_COMPONENT
+        if not (self._is_payload(sender) if is_board else self._is_gimbal(sender)):
+            return ()
+        name = _name(raw_name)
+        if not name or not math.isfinite(value):
+            return self._refuse('parameter_unreadable')
+        if is_board:
+            return self._telemetry(sender, name, value)
+        return (ParameterValue(sender, name, value, index, count),)
+
+    def _debug(self, sender: Sender, fields: _Fields) -> _Events:
+        _, value, index = fields
+        if not self._is_payload(sender):
+            return ()
+        if index >= len(TELEMETRY_NAMES):
+            return self._refuse('telemetry_unknown')
+        return self._telemetry(sender, TELEMETRY_NAMES[index], value)
+
+    def _telemetry(self, sender: Sender, name: str, value: float) -> _Events:
+        report = PayloadTelemetry(sender, name, value)
+        if name == 'EO_ZOOM':
+            if not (math.isfinite(value) and value >= 1.0):
+                return self._refuse('zoom_not_a_magnification')
+            return report, ZoomReport(sender, value)
+        return (report,) if math.isfinite(value) else self._refuse('telemetry_not_finite')
+
+    def _text(self, sender: Sender, fields: _Fields) -> _Events:
+        severity, text, text_id, number = fields
+        if kind_of(sender.component) is None:
+            return self._refuse('from_another_component')
+        complete: StatusText | None = self._texts.take(sender, severity, text, text_id, number)
+        return (complete,) if complete is not None else ()
+
+    def _extended_value(self, sender: Sender, fields: _Fields) -> _Events:
+        _, _, raw_name, raw, type_ = fields
+        return self._extended(sender, raw_name, raw, type_, None)
+
+    def _extended_acknowledgement(self, sender: Sender, fields: _Fields) -> _Events:
+        raw_name, raw, type_, result = fields
+        return self._extended(sender, raw_name, raw, type_, result)
+
+    def _extended(self, sender: Sender, raw_name: bytes, raw: bytes, type_: int, result: int | None) -> _Events:
+        if kind_of(sender.component) not in (ComponentKind.CAMERA, ComponentKind.PAYLOAD):
+            return self._refuse('from_another_component')
+        name = _name(raw_name)
+        return (ExtendedParameter(sender, name, raw, type_, result),) if name else self._refuse('parameter_unreadable')
 
 
-def _number(field: object) -> float:
-    return field if isinstance(field, float) else math.nan
+def _unpacked(frame: Frame) -> _Fields:
+    layout = MESSAGE_STRUCT[frame.message_id]
+    # MAVLink 2 cuts trailing zeros off, and an older or newer sender knows fewer or more extension fields.
+    return layout.unpack(frame.payload[: layout.size].ljust(layout.size, b'\0'))
 
 
-def _text(field: object) -> str:
-    return field.split(b'\0')[0].decode('ascii', 'replace') if isinstance(field, bytes) else ''
+def _heartbeat(sender: Sender, fields: _Fields) -> _Events:
+    _, type_, autopilot, _, status, _ = fields
+    return (Heartbeat(sender, type_, autopilot, status),)
+
+
+def _system_status(sender: Sender, fields: _Fields, frame: Frame) -> _Events:
+    del frame
+    voltage_mv, status_bits, fault_bits = fields[4], fields[8], fields[9]
+    voltage_v = math.nan if voltage_mv == _UNKNOWN_VOLTAGE else voltage_mv / 1000.0
+    return (SystemStatus(sender, status_bits, fault_bits, voltage_v),)
+
+
+def _raw_imu(sender: Sender, fields: _Fields, frame: Frame) -> _Events:
+    del frame
+    time_us, ax, ay, az, gx, gy, gz = fields[:7]
+    acceleration = (ax * _ACCELERATION_M_S2, ay * _ACCELERATION_M_S2, az * _ACCELERATION_M_S2)
+    return (RawImu(sender, time_us, acceleration, (gx * _RATE_RAD_S, gy * _RATE_RAD_S, gz * _RATE_RAD_S)),)
+
+
+def _mount_status(sender: Sender, fields: _Fields, frame: Frame) -> _Events:
+    del frame
+    tilt, roll, pan = fields[:3]
+    return (MountStatus(sender, tilt, roll, pan),)
+
+
+def _information(sender: Sender, fields: _Fields, frame: Frame) -> _Events:
+    del frame
+    version = fields[2]
+    roll_limits, pitch_limits, yaw_limits = fields[4:6], fields[6:8], fields[8:10]
+    firmware = (version & 0xFF, version >> 8 & 0xFF, version >> 16 & 0xFF)
+    vendor, model = _text_of(fields[12]), _text_of(fields[13])
+    return (DeviceInformation(sender, vendor, model, firmware, pitch_limits, yaw_limits, roll_limits, version >> 24),)
+
+
+def _text_of(field: bytes) -> str:
+    return field.split(b'\0')[0].decode('ascii', 'replace')
+
+
+def _name(field: bytes) -> str:
+    """A parameter's id; empty where it is none."""
+    text = _text_of(field)
+    return text if text.isascii() and text.isprintable() else ''

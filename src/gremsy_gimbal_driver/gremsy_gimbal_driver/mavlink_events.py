@@ -27,7 +27,10 @@ class Heartbeat:
 
 @dataclass(frozen=True, slots=True)
 class SystemStatus:
-    """SYS_STATUS 1; a Gremsy puts status bits into errors_count1, fault bits into errors_count2 (gimbal.md 1.5)."""
+    """SYS_STATUS 1; a Gremsy puts status bits into errors_count1, fault bits into errors_count2 (gimbal.md 1.5).
+
+    `voltage_v` is NaN where the device does not know it.
+    """
 
     sender: Sender
     status_bits: int
@@ -55,16 +58,29 @@ class AttitudeStatus:
 
 @dataclass(frozen=True, slots=True)
 class CommandAck:
-    """COMMAND_ACK 77 meant for us."""
+    """COMMAND_ACK 77 meant for us; `progress` means something with the result "in progress" (gimbal.md 1.4)."""
 
     sender: Sender
     command: int
     result: int
+    progress: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class CommandRequest:
+    """COMMAND_LONG 76 from the gimbal to us; it waits for an acknowledgement (gimbal.md 1.3)."""
+
+    sender: Sender
+    command: int
 
 
 @dataclass(frozen=True, slots=True)
 class DeviceInformation:
-    """GIMBAL_DEVICE_INFORMATION 283; limits are in NED: pitch up +, yaw right +, rad."""
+    """GIMBAL_DEVICE_INFORMATION 283; limits are in NED: pitch up +, yaw right +, roll right +, rad.
+
+    A limit that the device does not know is NaN. `firmware_type` is 0 official, 64 alpha, 128 beta, 192 candidate; it
+    says something from firmware 7.8.9 on (gimbal.md 1.4).
+    """
 
     sender: Sender
     vendor: str
@@ -72,13 +88,16 @@ class DeviceInformation:
     firmware: tuple[int, int, int]
     pitch_limits_rad: tuple[float, float]
     yaw_limits_rad: tuple[float, float]
+    roll_limits_rad: tuple[float, float] = (math.nan, math.nan)
+    firmware_type: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class MountOrientation:
     """MOUNT_ORIENTATION 265: all that old firmware says of its attitude, without flags or validity (gimbal.md 1.4).
 
-    Roll and pitch against the horizon, yaw against the vehicle; `yaw_absolute_rad` against north, where it is sent.
+    Roll and pitch against the horizon, yaw against the vehicle; `yaw_absolute_rad` against north, NaN where it is not
+    sent.
     """
 
     sender: Sender
@@ -122,13 +141,21 @@ class ParameterValue:
 
 @dataclass(frozen=True, slots=True)
 class ExtendedParameter:
-    """PARAM_EXT_VALUE 322 or PARAM_EXT_ACK 324; `result` is None for the former, PARAM_ACK_* for the latter."""
+    """PARAM_EXT_VALUE 322 or PARAM_EXT_ACK 324; `result` is None for the former, PARAM_ACK_* for the latter.
+
+    `raw` is the whole field of 128 bytes.
+    """
 
     sender: Sender
     name: str
     raw: bytes
     type: int
     result: int | None
+
+    @property
+    def uint32(self) -> int:
+        """The value as the vendor's SDKs write it: the first four bytes, little endian (gimbal.md 1.13)."""
+        return int.from_bytes(self.raw[:4], 'little')
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +192,7 @@ Event = (
     | MountStatus
     | RawImu
     | CommandAck
+    | CommandRequest
     | DeviceInformation
     | ParameterValue
     | ExtendedParameter

@@ -16,6 +16,7 @@ from gremsy_gimbal_driver.mavlink_events import (
     CommandAck,
     DeviceInformation,
     Heartbeat,
+    PayloadTelemetry,
     Sender,
     SystemStatus,
     ZoomReport,
@@ -115,7 +116,7 @@ def test_every_event_comes_out_with_its_values():
     assert (events[2].vendor, events[2].model, events[2].firmware) == ('GREMSY', 'MIO', (7, 8, 9))
     assert events[2].pitch_limits_rad == (-1.5, 0.5)
     assert events[3] == SystemStatus(GIMBAL, 0x10, 0x01, 12.1)
-    assert events[4] == ZoomReport(Sender(1, 26), 4.5)
+    assert events[4:] == [PayloadTelemetry(Sender(1, 26), 'EO_ZOOM', 4.5), ZoomReport(Sender(1, 26), 4.5)]
 
 
 @pytest.mark.parametrize('component', [154, 171, 175])
