@@ -23,11 +23,11 @@ from gremsy_gimbal_driver.mavlink_dialect import CHECKSUM_EXTRA, MESSAGE_STRUCT,
 from gremsy_gimbal_driver.mavlink_events import (
     AttitudeStatus,
     CommandAck,
-    CommandRequest,
     DeviceInformation,
     Event,
     ExtendedParameter,
     Heartbeat,
+    IncomingCommand,
     MountOrientation,
     MountStatus,
     ParameterValue,
@@ -206,7 +206,7 @@ class Decoder:
         command, system, component = fields[7:10]
         if Sender(system, component) != self._own:
             return self._refuse('command_for_another')
-        return (CommandRequest(sender, command),)
+        return (IncomingCommand(sender, command),)
 
     # From others too.
 

@@ -67,7 +67,7 @@ class CommandAck:
 
 
 @dataclass(frozen=True, slots=True)
-class CommandRequest:
+class IncomingCommand:
     """COMMAND_LONG 76 from the gimbal to us; it waits for an acknowledgement (gimbal.md 1.3)."""
 
     sender: Sender
@@ -192,7 +192,7 @@ Event = (
     | MountStatus
     | RawImu
     | CommandAck
-    | CommandRequest
+    | IncomingCommand
     | DeviceInformation
     | ParameterValue
     | ExtendedParameter
