@@ -23,14 +23,18 @@ class Link(Protocol):
     def is_datagram(self) -> bool:
         """Whether what is read are whole datagrams."""
 
+    @property
+    def trouble(self) -> str:
+        """What is wrong although it is open, as a sentence; empty while nothing is."""
+
     def open(self) -> None:
-        """Raises LinkError."""
+        """May wait for a name server, so nobody else may need to wait for it. Raises LinkError."""
 
     def close(self) -> None:
         """Does nothing where it is closed."""
 
     def fileno(self) -> int:
-        """The open descriptor, for the deadman; writing to it reaches the gimbal."""
+        """The open descriptor, for the deadman; writing to it reaches the gimbal and never waits."""
 
     def read(self, timeout_s: float) -> bytes:
         """What came, empty when nothing did in that time. Raises LinkError when the link was lost."""

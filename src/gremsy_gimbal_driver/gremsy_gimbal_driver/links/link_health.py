@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How one link stands: facts for diagnostics, and the sentence for what they add up to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gremsy_gimbal_driver.links.link_keeper import Traffic
+from gremsy_gimbal_driver.mavlink_decoder import GIMBAL_COMPONENTS, PAYLOAD_COMPONENT
+from gremsy_gimbal_driver.mavlink_events import Sender
+
+_PATIENCE_S = 3.0
+"""A gimbal beats once a second once it hears our beats; three misses are no chance."""
+
+# MAV_COMP_ID_CAMERA to CAMERA6 (gimbal.md 1.3).
+_CAMERAS = frozenset(range(100, 106))
+
+
+@dataclass(frozen=True, slots=True)
+class LinkHealth:
+    """A snapshot.
+
+    Attributes:
+        trouble: why it is closed, or what is wrong although it is open; empty when neither.
+        open_s: for how long it has been open; None while it is not.
+        silent_s: since the last byte of this opening; None before the first.
+        frameless_s: since the last frame of this opening; None before the first.
+        frameless_bytes: bytes of this opening that came since then.
+        frames_in: MAVLink frames with a right checksum, since the start.
+        heard: components heard lately.
+        clogged: nothing written to it has gone out for a while.
+        carries_motion: the gimbal is moved over this link.
+    """
+
+    name: str
+    is_open: bool
+    trouble: str
+    open_s: float | None
+    silent_s: float | None
+    frameless_s: float | None
+    frameless_bytes: int
+    frames_in: int
+    heard: tuple[Sender, ...]
+    clogged: bool
+    carries_motion: bool
+    traffic: Traffic
+
+
+def complaint(health: LinkHealth, gimbal_elsewhere: bool = False) -> str:
+    """One sentence, empty when nothing is wrong or it is too early to tell.
+
+    Args:
+        health: of the link.
+        gimbal_elsewhere: another link has the gimbal, so that this one need not.
+    """
+    if not health.is_open or health.open_s is None or health.trouble:
+        return health.trouble
+    if health.clogged:
+        return (
+            f'The gimbal link {health.name} takes nothing more: check its cable, and the flow control of its adapter.'
+        )
+    if health.open_s < _PATIENCE_S:
+        return ''
+    if health.silent_s is None or health.silent_s >= _PATIENCE_S:
+        return (
+            f'Nothing comes in on the gimbal link {health.name}: '
+            "check the gimbal's power, its cable, and that RX and TX are crossed."
+        )
+    if health.frameless_s is None or health.frameless_s >= _PATIENCE_S:
+        return (
+            f'Something else talks on {health.name}: {health.frameless_bytes} bytes, no MAVLink frame: '
+            f"check that this is the gimbal's port{_baud_hint(health.name)}."
+        )
+    if gimbal_elsewhere or any(map(_is_of_a_gimbal, health.heard)):
+        return ''
+    names = ', '.join(f'{sender.system}/{sender.component}' for sender in health.heard) or 'without a heartbeat'
+    return (
+        f'A MAVLink device that is no gimbal talks on {health.name} ({names}): '
+        "check that this is the gimbal's port and that nothing stands between."
+    )
+
+
+def _is_of_a_gimbal(sender: Sender) -> bool:
+    return sender.component in GIMBAL_COMPONENTS | _CAMERAS or sender.component == PAYLOAD_COMPONENT
+
+
+def _baud_hint(name: str) -> str:
+    return ' and its baud (`?baud=115200`)' if name.startswith('serial:') else ''
