@@ -64,6 +64,18 @@ def quaternion_from_rotation_vector(rotation_rad: ArrayLike) -> Array:
     return quaternion
 
 
+def rotation_vector_between(a: ArrayLike, b: ArrayLike) -> Array:
+    """(..., 3) shortest rotation that takes (..., 4) unit quaternions a to b, axis times angle, about b's own axes."""
+    first = np.asarray(a, dtype=np.float64)
+    turn = multiply_quaternions(first * [1.0, -1.0, -1.0, -1.0], b)
+    turn = np.where(turn[..., :1] < 0, -turn, turn)
+    sine = np.linalg.norm(turn[..., 1:], axis=-1)
+    angle = 2 * np.arctan2(sine, turn[..., 0])
+    # angle / sine is 2 at no turn; the tiny denominator only keeps 0 / 0 away.
+    scale = np.where(sine < 1e-12, 2.0, angle / np.maximum(sine, 1e-300))
+    return np.asarray(turn[..., 1:] * scale[..., None])
+
+
 def quaternion_from_bearing(azimuth_rad: ArrayLike, tilt_rad: ArrayLike) -> Array:
     """Level camera looking along a bearing: Rz(azimuth) Ry(tilt), no roll; broadcast, (..., 4)."""
     half_azimuth, half_tilt = np.broadcast_arrays(

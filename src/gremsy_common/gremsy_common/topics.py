@@ -3,8 +3,9 @@
 
 from __future__ import annotations
 
-from geometry_msgs.msg import PointStamped, TwistStamped
-from sensor_msgs.msg import CameraInfo, CompressedImage, Image, Imu, JointState
+from geometry_msgs.msg import PointStamped, QuaternionStamped, TwistStamped
+from nav_msgs.msg import Odometry
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image, Imu, JointState, Range
 from std_msgs.msg import Float64, String
 from tf2_msgs.msg import TFMessage
 from vision_msgs.msg import Detection2D, Detection2DArray, LabelInfo, VisionInfo
@@ -12,8 +13,19 @@ from visualization_msgs.msg import MarkerArray
 
 from gremsy_common.detections import Detections, Target, Tracks
 from gremsy_common.frame import Frame
-from gremsy_common.gimbal_state import GimbalAttitude, RateSetpoint, ZoomState
-from gremsy_common.messages import camera_info, detection, gimbal, image
+from gremsy_common.gimbal_state import (
+    EarthAttitude,
+    GimbalAttitude,
+    ImuReading,
+    JointWish,
+    OrientationWish,
+    PointWish,
+    RangeReading,
+    RateSetpoint,
+    VehicleAttitude,
+    ZoomState,
+)
+from gremsy_common.messages import camera_info, detection, gimbal, image, vehicle, wishes
 from gremsy_common.transport.topic import Quality, Topic
 
 
@@ -31,6 +43,10 @@ def _text(name: str, latched: bool = False) -> Topic[str]:
     if latched:
         return Topic(name, str, String, to_message, from_message, Quality.LATCHED)
     return Topic(name, str, String, to_message, from_message)
+
+
+def _number(name: str) -> Topic[float]:
+    return Topic(name, float, Float64, lambda number: Float64(data=number), lambda message: float(message.data))
 
 
 def _image(name: str) -> Topic[Frame]:
@@ -66,13 +82,31 @@ TARGET_SELECT = Topic(
 )
 TARGET_SELECT_ID = _text('target/select_id')
 GIMBAL_SETPOINT = Topic('gimbal/setpoint', RateSetpoint, TwistStamped, gimbal.setpoint_message, gimbal.setpoint_from)
-GIMBAL_ZOOM_SETPOINT: Topic[float] = Topic(
-    'gimbal/zoom_setpoint', float, Float64, lambda factor: Float64(data=factor), lambda message: float(message.data)
-)
+GIMBAL_ZOOM_SETPOINT = _number('gimbal/zoom_setpoint')
 GIMBAL_ATTITUDE = Topic('gimbal/attitude', GimbalAttitude, Imu, gimbal.attitude_message, gimbal.attitude_from)
 GIMBAL_ZOOM = Topic('gimbal/zoom', ZoomState, JointState, gimbal.zoom_message, gimbal.zoom_from)
 GIMBAL_CONTROL = _text('gimbal/control', latched=True)
+GIMBAL_ATTITUDE_EARTH = Topic(
+    'gimbal/attitude_earth', EarthAttitude, Imu, gimbal.earth_attitude_message, gimbal.earth_attitude_from
+)
+GIMBAL_IMU = Topic('gimbal/imu', ImuReading, Imu, gimbal.imu_message, gimbal.imu_from)
+GIMBAL_RANGE = Topic('gimbal/range', RangeReading, Range, gimbal.range_message, gimbal.range_from)
+GIMBAL_GOAL = _text('gimbal/goal', latched=True)
+GIMBAL_PLANT = _text('gimbal/plant', latched=True)
 COMMAND_RATE = Topic('~/cmd/rate', RateSetpoint, TwistStamped, gimbal.setpoint_message, gimbal.setpoint_from)
+COMMAND_ATTITUDE = Topic(
+    '~/cmd/attitude', OrientationWish, QuaternionStamped, wishes.orientation_message, wishes.orientation_from
+)
+COMMAND_JOINT = Topic('~/cmd/joint', JointWish, JointState, wishes.joint_message, wishes.joint_from)
+COMMAND_LOOK_AT = Topic('~/cmd/look_at', PointWish, PointStamped, wishes.point_message, wishes.point_from)
+COMMAND_ZOOM = _number('~/cmd/zoom')
+VEHICLE_IMU = Topic('vehicle/imu', VehicleAttitude, Imu, vehicle.imu_message, vehicle.vehicle_from_imu)
+VEHICLE_ODOMETRY = Topic(
+    'vehicle/odometry', VehicleAttitude, Odometry, vehicle.odometry_message, vehicle.vehicle_from_odometry
+)
 JOINT_STATES: Topic[JointState] = Topic('joint_states', JointState, JointState, _same, _same)
 TF: Topic[TFMessage] = Topic('/tf', TFMessage, TFMessage, _same, _same)
+# For listening to everybody's frames: always over DDS, whoever publishes in this process too.
+TF_HEARD: Topic[TFMessage] = Topic('/tf', TFMessage, TFMessage, _same, _same, Quality.FRAMES)
+TF_STATIC_HEARD: Topic[TFMessage] = Topic('/tf_static', TFMessage, TFMessage, _same, _same, Quality.STATIC_FRAMES)
 MARKERS: Topic[MarkerArray] = Topic('markers', MarkerArray, MarkerArray, _same, _same)

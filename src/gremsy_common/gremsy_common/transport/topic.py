@@ -14,7 +14,7 @@ T = TypeVar('T')
 
 
 class Quality(enum.Enum):
-    """The three qualities of service of the suite."""
+    """The qualities of service of the suite."""
 
     # The newest image only, and never a retransmission of an old one.
     IMAGE = QoSProfile(depth=1, history=QoSHistoryPolicy.KEEP_LAST, reliability=QoSReliabilityPolicy.BEST_EFFORT)
@@ -23,6 +23,14 @@ class Quality(enum.Enum):
     # Late subscribers get the last item.
     LATCHED = QoSProfile(
         depth=1,
+        history=QoSHistoryPolicy.KEEP_LAST,
+        reliability=QoSReliabilityPolicy.RELIABLE,
+        durability=QoSDurabilityPolicy.TRANSIENT_LOCAL,
+    )
+    # What tf2's own listeners take: many publishers share the name, and the newest message is only one of them.
+    FRAMES = QoSProfile(depth=100, history=QoSHistoryPolicy.KEEP_LAST, reliability=QoSReliabilityPolicy.RELIABLE)
+    STATIC_FRAMES = QoSProfile(
+        depth=100,
         history=QoSHistoryPolicy.KEEP_LAST,
         reliability=QoSReliabilityPolicy.RELIABLE,
         durability=QoSDurabilityPolicy.TRANSIENT_LOCAL,
@@ -52,5 +60,5 @@ class Topic(Generic[T]):
 
     @property
     def latched(self) -> bool:
-        """Late subscribers get the last item."""
-        return self.quality is Quality.LATCHED
+        """Never by reference: late subscribers get the last item, or (frames) others publish under the name as well."""
+        return self.quality in (Quality.LATCHED, Quality.FRAMES, Quality.STATIC_FRAMES)
