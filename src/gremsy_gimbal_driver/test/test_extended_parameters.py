@@ -12,8 +12,8 @@ from gremsy_gimbal_driver.mavlink_dialect import dialect
 from gremsy_gimbal_driver.mavlink_encoder import Encoder
 from gremsy_gimbal_driver.mavlink_events import ExtendedParameter, Sender
 from gremsy_gimbal_driver.payload_control.extended_parameters import ExtendedParameters
+from gremsy_gimbal_driver.payload_control.extended_value import extended_value
 from gremsy_gimbal_driver.payload_control.ticket import Ticket, TicketState
-from gremsy_gimbal_driver.payload_control.wire import PayloadWire, extended_value
 
 OWN, CAMERA = Sender(1, 191), Sender(1, 100)
 MS = 1_000_000
@@ -77,7 +77,7 @@ class Bench:
 
     def __init__(self, camera: Camera | None = None) -> None:
         self.camera = camera or Camera()
-        self.parameters = ExtendedParameters(PayloadWire(Encoder(OWN), OWN))
+        self.parameters = ExtendedParameters(Encoder(OWN))
         self.now_ns = 0
 
     def set(self, name: str, value: int) -> Ticket:
@@ -121,7 +121,7 @@ def test_every_u32_arrives_whole_also_with_zero_low_bytes(bench, value):
 
 
 def test_the_bytes_of_a_set_are_the_vendors_field():
-    message = PayloadWire(Encoder(OWN), OWN).set_extended_parameter(CAMERA, 'C_SOURCE', 256)
+    message = Encoder(OWN).set_extended_parameter(CAMERA, 'C_SOURCE', 256)
     payload = message[10:-2]
     assert message[0] == 0xFD
     assert int.from_bytes(message[7:10], 'little') == 323

@@ -14,7 +14,6 @@ from gremsy_gimbal_driver.payload_control import requests
 from gremsy_gimbal_driver.payload_control.payload_control import PayloadControl, PayloadSettings
 from gremsy_gimbal_driver.payload_control.requests import FocusAction, TrackingPath, ZoomPath
 from gremsy_gimbal_driver.payload_control.ticket import TicketState
-from gremsy_gimbal_driver.payload_control.wire import PayloadWire
 
 OWN = Sender(1, 191)
 GIMBAL, CAMERA, BOARD = Sender(1, 154), Sender(1, 101), Sender(1, 26)
@@ -69,7 +68,7 @@ class Payload:
 class Bench:
     def __init__(self, settings: PayloadSettings | None = None, components=(GIMBAL, CAMERA, BOARD)) -> None:
         self.payload = Payload()
-        self.control = PayloadControl(PayloadWire(Encoder(OWN), OWN), settings)
+        self.control = PayloadControl(Encoder(OWN), settings)
         self.components = list(components)
         self.now_ns = 0
         self.run(1.1)
@@ -163,7 +162,7 @@ def test_a_camera_that_falls_silent_ends_what_waits_for_it(bench):
         (requests.Focus(FocusAction.STOP), [(101, 532, (1,))]),
         (requests.Record(True), [(101, 530, (0, 1)), (101, 2500, ())]),
         (requests.Record(False), [(101, 2501, ())]),
-        (requests.Still(), [(101, 530, ()), (101, 2000, (0, 0, 1, 1))]),
+        (requests.Still(), [(101, 530, ()), (101, 2000, ())]),
         (requests.TrackPoint(0.5, 0.5), [(26, 31013, (4, 0, 0, 1)), (26, 31013, (4, 0, 1, 960, 540, 128, 128))]),
         (
             requests.TrackBox(0.25, 0.5, 0.1, 0.2),
@@ -186,7 +185,7 @@ def test_commands_on_the_wire(bench, request_, sent):
 @pytest.mark.parametrize(
     ('request_', 'sent'),
     [
-        (requests.TrackPoint(0.5, 0.25), [(101, 2004, (0.5, 0.25, 1 / 30))]),
+        (requests.TrackPoint(0.5, 0.25), [(101, 2004, (0.5, 0.25))]),
         (requests.TrackBox(0.5, 0.5, 0.2, 0.4), [(101, 2005, (0.4, 0.3, 0.6, 0.7))]),
         (requests.TrackBox(0.05, 0.95, 0.2, 0.2), [(101, 2005, (0, 0.85, 0.15, 1))]),
         (requests.StopTracking(), [(101, 2010, ())]),
@@ -268,7 +267,7 @@ def test_two_pictures_are_two_and_the_second_waits_for_the_first(bench):
     tickets = [bench.ask(requests.Still()), bench.ask(requests.Still())]
     bench.run(2.0)
     assert [each.state for each in tickets] == [TicketState.ACCEPTED] * 2
-    assert [parameters for _, command, parameters in bench.sent if command == 2000] == [(0, 0, 1, 1), (0, 0, 1, 2)]
+    assert [parameters for _, command, parameters in bench.sent if command == 2000] == [(), ()]
 
 
 def test_a_camera_without_modes_records_all_the_same(bench):

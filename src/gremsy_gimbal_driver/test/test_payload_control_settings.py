@@ -79,8 +79,8 @@ def test_a_setting_that_the_product_lacks_is_answered_with_what_it_has():
     with pytest.raises(SettingError) as refused:
         find_setting(MB1, 'lrf_mode')
     assert str(refused.value) == (
-        "The MB1 has no setting 'lrf_mode': use one of detection, flag_forwarding, ir_palette, ir_zoom, isotherms, osd, "
-        'rc_mode, record_source, storage, view_source, zoom.'
+        "The MB1 has no setting 'lrf_mode': use one of detection, flag_forwarding, ir_palette, ir_zoom, isotherms, "
+        'osd, rc_mode, record_source, storage, view_source, zoom.'
     )
     with pytest.raises(SettingError) as refused:
         find_setting(ProductFamily.NONE, 'osd')

@@ -8,7 +8,7 @@ parallel requests clobber each other, gimbal.md 1.3).
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from gremsy_gimbal_driver.heard_components import PAYLOAD_COMPONENT
@@ -16,7 +16,6 @@ from gremsy_gimbal_driver.mavlink_dialect import dialect
 from gremsy_gimbal_driver.mavlink_events import CommandAck, Sender
 from gremsy_gimbal_driver.motion_settings import nanoseconds
 from gremsy_gimbal_driver.payload_control.ticket import Ticket, TicketState
-from gremsy_gimbal_driver.payload_control.wire import PayloadWire
 
 _AGAIN_S = 1.0  # as long as the vendor's SDK waits for an acknowledgement
 _TRIES = 6
@@ -37,14 +36,15 @@ class Step:
 
     Attributes:
         to: whom.
-        command, parameters: what.
+        command: what, as its acknowledgement names it.
+        pack: its bytes, anew for each try.
         optional: a refusal does not end the request, since not every product needs this step.
         repeatable: sending it twice does what sending it once does; a second picture would not.
     """
 
     to: Sender
     command: int
-    parameters: tuple[float, ...]
+    pack: Callable[[], bytes]
     optional: bool = False
     repeatable: bool = True
 
@@ -72,8 +72,7 @@ class _Job:
 class AcknowledgedCommands:
     """Requests of several steps each; the newest of a kind replaces the one before."""
 
-    def __init__(self, wire: PayloadWire) -> None:
-        self._wire = wire
+    def __init__(self) -> None:
         self._jobs: list[_Job] = []
         self._sent_ns: dict[int, int] = {}
         # Answers still to come to commands that were replaced, by command id: (until when, how many).
@@ -118,7 +117,7 @@ class AcknowledgedCommands:
             job.tries += 1
             job.next_ns = now_ns + nanoseconds(_AGAIN_S if step.repeatable else _TRIES * _AGAIN_S)
             self._sent_ns[step.command] = now_ns
-            messages.append(self._wire.command(step.to, step.command, *step.parameters))
+            messages.append(step.pack())
         return messages
 
     def heard(self, ack: CommandAck, now_ns: int) -> None:

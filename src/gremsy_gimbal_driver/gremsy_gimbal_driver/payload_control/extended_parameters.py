@@ -10,10 +10,11 @@ from collections import Counter
 from dataclasses import dataclass
 
 from gremsy_gimbal_driver.mavlink_dialect import dialect
+from gremsy_gimbal_driver.mavlink_encoder import Encoder
 from gremsy_gimbal_driver.mavlink_events import ExtendedParameter, Sender
 from gremsy_gimbal_driver.motion_settings import nanoseconds
+from gremsy_gimbal_driver.payload_control.extended_value import extended_value
 from gremsy_gimbal_driver.payload_control.ticket import Ticket, TicketState
-from gremsy_gimbal_driver.payload_control.wire import PayloadWire, extended_value
 
 _AGAIN_NS = nanoseconds(0.5)
 _PATIENCE_S = 5.0
@@ -47,8 +48,8 @@ class _Pending:
 class ExtendedParameters:
     """At most one pending request a name; the newest wins."""
 
-    def __init__(self, wire: PayloadWire) -> None:
-        self._wire = wire
+    def __init__(self, encoder: Encoder) -> None:
+        self._encoder = encoder
         self._pending: dict[str, _Pending] = {}
         self._list: _Pending | None = None
         self.values: dict[str, float] = {}
@@ -121,12 +122,12 @@ class ExtendedParameters:
         self._pending[name] = pending
 
     def _messages(self, name: str, pending: _Pending) -> list[bytes]:
-        read = self._wire.read_extended_parameter(pending.camera, name)
+        read = self._encoder.read_extended_parameter(pending.camera, name)
         if pending.wanted is None or pending.acknowledged:
             return [read]
         pending.sent = True
         # The read-back goes along from the first: where the acknowledgement is lost, it is the only answer.
-        return [self._wire.set_extended_parameter(pending.camera, name, pending.wanted), read]
+        return [self._encoder.set_extended_parameter(pending.camera, name, pending.wanted), read]
 
     def _list_messages(self, now_ns: int) -> list[bytes]:
         pending = self._list
@@ -144,7 +145,7 @@ class ExtendedParameters:
         if pending.acknowledged or now_ns < pending.next_ns:
             return []
         pending.next_ns = now_ns + _AGAIN_NS
-        return [self._wire.list_extended_parameters(pending.camera)]
+        return [self._encoder.list_extended_parameters(pending.camera)]
 
     def _read(self, name: str, pending: _Pending, value: float) -> None:
         pending.reported = value

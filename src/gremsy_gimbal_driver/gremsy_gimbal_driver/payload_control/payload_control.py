@@ -11,6 +11,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 from gremsy_gimbal_driver.heard_components import HeardComponents
+from gremsy_gimbal_driver.mavlink_encoder import Encoder
 from gremsy_gimbal_driver.mavlink_events import (
     CommandAck,
     Event,
@@ -21,22 +22,23 @@ from gremsy_gimbal_driver.mavlink_events import (
     ZoomReport,
 )
 from gremsy_gimbal_driver.motion_settings import nanoseconds
-from gremsy_gimbal_driver.payload_control import camera_commands, requests
+from gremsy_gimbal_driver.payload_control import requests
 from gremsy_gimbal_driver.payload_control.acknowledged_commands import AcknowledgedCommands, Step
+from gremsy_gimbal_driver.payload_control.camera_steps import CameraSteps
 from gremsy_gimbal_driver.payload_control.extended_parameters import ExtendedParameters
 from gremsy_gimbal_driver.payload_control.product_family import ProductFamily
 from gremsy_gimbal_driver.payload_control.request_checks import refusal
 from gremsy_gimbal_driver.payload_control.requests import Request, TrackingPath, ZoomPath
 from gremsy_gimbal_driver.payload_control.settings import SettingError, find_setting
 from gremsy_gimbal_driver.payload_control.ticket import Ticket, TicketState
-from gremsy_gimbal_driver.payload_control.vendor_command import TRACKING_WORDS
-from gremsy_gimbal_driver.payload_control.wire import PayloadWire
 from gremsy_gimbal_driver.payload_control.zoom_control import ZoomControl
 
 # Heartbeats come once a second; six misses, as for the gimbal itself.
 _SILENCE_NS = nanoseconds(6.0)
 _NO_CAMERA = 'no component from 100 to 105 sends heartbeats'
 _NO_BOARD = 'nothing comes from component 26'
+
+_TRACKING_WORDS = {0: 'idle', 1: 'tracked', 2: 'lost'}  # the low byte of TRK_STATUS (gimbal.md 2.2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +69,13 @@ class _Refused(Exception):
 class PayloadControl:
     """Not for several threads at once: the driver holds a lock around it. Tickets may be read by any."""
 
-    def __init__(self, wire: PayloadWire, settings: PayloadSettings | None = None) -> None:
+    def __init__(self, encoder: Encoder, settings: PayloadSettings | None = None) -> None:
         self.settings = settings or PayloadSettings()
         self._components = HeardComponents()
-        self._parameters = ExtendedParameters(wire)
-        self._commands = AcknowledgedCommands(wire)
-        self._zoom = ZoomControl(self._commands, self.settings.zoom_range_inverted, self.settings.zoom_largest)
-        self._stills = camera_commands.Stills()
+        self._parameters = ExtendedParameters(encoder)
+        self._commands = AcknowledgedCommands()
+        self._zoom = ZoomControl(encoder, self._commands, self.settings.zoom_range_inverted, self.settings.zoom_largest)
+        self._steps = CameraSteps(encoder)
         self._recording = False
         self._record: tuple[Ticket, bool] | None = None
         self._open: list[Ticket] = []
@@ -105,7 +107,7 @@ class PayloadControl:
     def tracking(self) -> str:
         """What the board says of its own tracking: idle, tracked, lost; empty where it says nothing."""
         status = self.telemetry.get('TRK_STATUS')
-        return '' if status is None else TRACKING_WORDS.get(int(status) & 0xFF, f'{status:g}')
+        return '' if status is None else _TRACKING_WORDS.get(int(status) & 0xFF, f'{status:g}')
 
     @property
     def counts(self) -> dict[str, int]:
@@ -194,30 +196,30 @@ class PayloadControl:
     def _begin_command(self, ticket: Ticket, request: requests.CommandRequest, now_ns: int) -> None:
         match request:
             case requests.Focus(action):
-                steps = camera_commands.focus(self._camera_for(ticket), action, self.settings.focus_inverted)
+                steps = self._steps.focus(self._camera_for(ticket), action, self.settings.focus_inverted)
                 self._commands.request(ticket, 'focus', steps, now_ns)
             case requests.Record(on):
-                steps = camera_commands.record(self._camera_for(ticket), on)
+                steps = self._steps.record(self._camera_for(ticket), on)
                 self._commands.request(ticket, 'record', steps, now_ns)
                 self._record = (ticket, on)
             case requests.Still():
-                steps = self._stills.take(self._camera_for(ticket), self._recording)
+                steps = self._steps.still(self._camera_for(ticket), self._recording)
                 # Each picture is wanted: none replaces another.
                 self._commands.request(ticket, f'still {id(ticket)}', steps, now_ns)
             case requests.TelemetryRate(name, rate_hz):
-                steps = camera_commands.telemetry_rate(self._board_for(ticket), name, rate_hz)
+                steps = self._steps.telemetry_rate(self._board_for(ticket), name, rate_hz)
                 self._commands.request(ticket, f'rate of {name}', steps, now_ns)
 
     def _tracking_steps(self, ticket: Ticket, request: requests.TrackingRequest) -> list[Step]:
         if self.settings.tracking_path is TrackingPath.VENDOR:
             board = self._board_for(ticket)
             if isinstance(request, requests.StopTracking):
-                return camera_commands.stop_tracking_by_vendor(board)
-            return camera_commands.track_by_vendor(board, request)
+                return self._steps.stop_tracking_by_vendor(board)
+            return self._steps.track_by_vendor(board, request)
         camera = self._camera_for(ticket)
         if isinstance(request, requests.StopTracking):
-            return camera_commands.stop_tracking_by_standard(camera)
-        return camera_commands.track_by_standard(camera, request)
+            return self._steps.stop_tracking_by_standard(camera)
+        return self._steps.track_by_standard(camera, request)
 
     def _camera_for(self, ticket: Ticket) -> Sender:
         camera = self.camera

@@ -5,10 +5,11 @@ from __future__ import annotations
 
 import math
 
+from gremsy_gimbal_driver.parameter_messages import LONGEST_NAME
 from gremsy_gimbal_driver.payload_control import requests
+from gremsy_gimbal_driver.payload_control.extended_value import LARGEST_VALUE
 from gremsy_gimbal_driver.payload_control.requests import Request
 from gremsy_gimbal_driver.payload_control.settings import GIMBAL_MODE_PARAMETER
-from gremsy_gimbal_driver.payload_control.wire import LARGEST_VALUE, LONGEST_NAME
 from gremsy_gimbal_driver.telemetry_names import TELEMETRY_NAMES
 
 _FASTEST_HZ = 50.0

@@ -5,17 +5,17 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import partial
 
 from gremsy_gimbal_driver.mavlink_dialect import dialect
+from gremsy_gimbal_driver.mavlink_encoder import Encoder
 from gremsy_gimbal_driver.mavlink_events import Sender
 from gremsy_gimbal_driver.payload_control.acknowledged_commands import AcknowledgedCommands, Step
+from gremsy_gimbal_driver.payload_control.camera_steps import VENDOR_COMMAND
 from gremsy_gimbal_driver.payload_control.ticket import Ticket, TicketState
-from gremsy_gimbal_driver.payload_control.vendor_command import VENDOR_COMMAND
 from gremsy_gimbal_driver.payload_control.zoom_watch import ZoomVerdict, ZoomWatch
 
 _KIND = 'zoom'
-_CONTINUOUS, _RANGE = dialect.ZOOM_TYPE_CONTINUOUS, dialect.ZOOM_TYPE_RANGE
-_ABSOLUTE = (2.0, 0.0, 4.0)  # p1 camera, p2 EO zoom, p3 to a position (gimbal.md 2.2)
 
 
 @dataclass(slots=True)
@@ -31,12 +31,13 @@ class ZoomControl:
     """One lens, one zoom at a time, the newest.
 
     Args:
-        commands: sends and sends again.
+        encoder, commands: pack, send and send again.
         inverted: of the range command: on such a payload 0 % is the narrowest view; a calibrated fact of the product.
         largest: magnification at the narrow end.
     """
 
-    def __init__(self, commands: AcknowledgedCommands, inverted: bool, largest: float) -> None:
+    def __init__(self, encoder: Encoder, commands: AcknowledgedCommands, inverted: bool, largest: float) -> None:
+        self._encoder = encoder
         self._commands = commands
         self._inverted = inverted
         self._largest = largest
@@ -49,7 +50,7 @@ class ZoomControl:
         sent = 100.0 - percent if self._inverted else percent
         # Only the ends are sure: what magnification a share of the range is, no document says.
         direction = 1 if percent >= 100.0 else -1 if percent <= 0.0 else 0
-        step = Step(camera, dialect.MAV_CMD_SET_CAMERA_ZOOM, (float(_RANGE), sent))
+        step = Step(camera, dialect.MAV_CMD_SET_CAMERA_ZOOM, partial(self._encoder.zoom_range, camera, sent))
         self._begin(ticket, step, ZoomWatch(wanted, direction, self.factor, now_ns), now_ns)
 
     def by_factor(self, ticket: Ticket, camera: Sender, factor: float, now_ns: int) -> None:
@@ -59,12 +60,13 @@ class ZoomControl:
 
     def absolute(self, ticket: Ticket, payload: Sender, factor: float, now_ns: int) -> None:
         """COMMAND_LONG 31013: the magnification itself."""
-        step = Step(payload, VENDOR_COMMAND, (*_ABSOLUTE, factor))
+        step = Step(payload, VENDOR_COMMAND, partial(self._encoder.zoom_factor, payload, factor))
         self._begin(ticket, step, ZoomWatch(factor, 0, self.factor, now_ns), now_ns)
 
     def drive(self, ticket: Ticket, camera: Sender, direction: int, now_ns: int) -> None:
         """COMMAND_LONG 531 of type continuous; a stop is over when it is acknowledged."""
-        step = Step(camera, dialect.MAV_CMD_SET_CAMERA_ZOOM, (float(_CONTINUOUS), float(direction)))
+        pack = partial(self._encoder.zoom_continuous, camera, direction)
+        step = Step(camera, dialect.MAV_CMD_SET_CAMERA_ZOOM, pack)
         if direction == 0:
             self._replace('The zoom was stopped.')
             self._commands.request(ticket, _KIND, [step], now_ns)
