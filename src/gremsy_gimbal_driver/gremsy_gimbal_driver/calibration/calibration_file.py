@@ -1,0 +1,178 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A calibration as a ROS parameter file: what was measured as the driver's parameters, where it comes from as comments.
+
+ros2 run gremsy_gimbal_driver gimbal_driver_node --ros-args --params-file gimbal_calibration.yaml
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from dataclasses import asdict, dataclass, fields
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from gremsy_common.errors import SuiteError
+from gremsy_common.parameters import ParameterError, from_values
+from gremsy_gimbal_driver.calibration.calibration_result import CalibrationResult, contradiction
+from gremsy_gimbal_driver.calibration.report import confidence, measurements
+from gremsy_gimbal_driver.gimbal_driver_parameters import GimbalDriverParameters
+
+_NODE = '/**/gimbal_driver'
+_SECTION = 'ros__parameters'
+
+
+class CalibrationFileError(SuiteError):
+    """A calibration file that cannot be written, read or believed; the sentence names the file and the way out."""
+
+
+@dataclass(frozen=True, slots=True)
+class CalibratedParameters:
+    """The driver's parameters that a calibration sets, by their names."""
+
+    azimuth_sign: int
+    tilt_sign: int
+    dead_zone_rad_s: float
+    rate_gain_zooms: tuple[float, ...]
+    rate_gains: tuple[float, ...]
+    plant_delay_s: float
+    plant_lag_s: float
+
+
+def calibrated_parameters(result: CalibrationResult) -> CalibratedParameters:
+    """What the driver is to be told, in as many digits as were measured."""
+    return CalibratedParameters(
+        azimuth_sign=result.azimuth.sign,
+        tilt_sign=result.tilt.sign,
+        dead_zone_rad_s=round(result.dead_zone_rad_s, 5),
+        rate_gain_zooms=tuple(round(point.zoom, 3) for point in result.gains),
+        rate_gains=tuple(round(point.gain, 5) for point in result.gains),
+        plant_delay_s=round(result.delay_s, 4),
+        plant_lag_s=round(result.lag_s, 4),
+    )
+
+
+def write_calibration(
+    path: Path, result: CalibrationResult, *, written_at: datetime, model: str, firmware: str
+) -> CalibratedParameters:
+    """Write the file whole or not at all; what was there stays until the new one is complete.
+
+    Args:
+        path: of the file; its folder is made.
+        result: of the routine.
+        written_at: with its time zone.
+        model: of the gimbal, for the comments; '' where it did not say.
+        firmware: as the model.
+
+    Returns:
+        What the file says.
+
+    Raises:
+        CalibrationFileError: when the calibration contradicts itself or is out of the driver's ranges, or the file
+            cannot be written.
+    """
+    fault = contradiction(result)
+    if fault:
+        raise CalibrationFileError(f"{fault} '{path}' was not written.")
+    parameters = calibrated_parameters(result)
+    try:
+        from_values(GimbalDriverParameters, asdict(parameters))
+    except ParameterError as error:
+        raise CalibrationFileError(
+            f"The calibration is out of the driver's ranges, and '{path}' was not written: {error}"
+        ) from error
+    text = _text(result, parameters, written_at, model, firmware)
+    unfinished = path.with_name(f'.{path.name}.unfinished')
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with unfinished.open('w', encoding='utf-8') as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        unfinished.replace(path)
+    except OSError as error:
+        with suppress(OSError):
+            unfinished.unlink(missing_ok=True)
+        raise CalibrationFileError(
+            f"The calibration could not be written to '{path}' ({error.strerror}): "
+            'name a file in a folder that the driver may write to.'
+        ) from error
+    return parameters
+
+
+def read_calibration(path: Path) -> CalibratedParameters:
+    """What such a file says.
+
+    Raises:
+        CalibrationFileError: when it cannot be read, is not one, or says what no gimbal can be.
+    """
+    try:
+        content = yaml.safe_load(path.read_text(encoding='utf-8'))
+    except OSError as error:
+        raise CalibrationFileError(
+            f"The calibration file '{path}' cannot be read ({error.strerror}): calibrate first, or name the file."
+        ) from error
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+        raise _not_one(path, 'it is not YAML') from error
+    values = _section(path, content)
+    names = [each.name for each in fields(CalibratedParameters)]
+    missing = [name for name in names if name not in values]
+    unknown = [str(name) for name in values if name not in names]
+    if missing:
+        raise _not_one(path, f'`{missing[0]}` is missing')
+    if unknown:
+        raise _not_one(path, f'`{unknown[0]}` is not measured by a calibration')
+    try:
+        checked = from_values(GimbalDriverParameters, values)
+    except ParameterError as error:
+        raise _not_one(path, str(error).removesuffix('.')) from error
+    return CalibratedParameters(**{name: getattr(checked, name) for name in names})
+
+
+def _section(path: Path, content: Any) -> dict[str, Any]:
+    if not isinstance(content, dict) or list(content) != [_NODE]:
+        raise _not_one(path, f"it has no '{_NODE}:' or more than that")
+    node = content[_NODE]
+    if not isinstance(node, dict) or list(node) != [_SECTION] or not isinstance(node[_SECTION], dict):
+        raise _not_one(path, f"'{_NODE}:' has no '{_SECTION}:' or more than that")
+    return dict(node[_SECTION])
+
+
+def _not_one(path: Path, why: str) -> CalibrationFileError:
+    return CalibrationFileError(f"'{path}' is no calibration file ({why}): calibrate again to write a new one.")
+
+
+def _text(
+    result: CalibrationResult, parameters: CalibratedParameters, written_at: datetime, model: str, firmware: str
+) -> str:
+    moment = written_at.astimezone(timezone.utc).strftime('%Y-%m-%d %H:%M:%S UTC')
+    comments = [
+        f"Measured by gremsy_gimbal_driver's calibration on {moment}.",
+        f'Gimbal: {_one_line(model)}, firmware {_one_line(firmware)}.',
+        f'Confidence: {confidence(result)}.',
+        *measurements(result),
+    ]
+    values = asdict(parameters)
+    lines = [f'# {comment}' for comment in comments]
+    lines += [f'{_NODE}:', f'  {_SECTION}:']
+    lines += [f'    {name}: {_yaml(value)}' for name, value in values.items()]
+    return '\n'.join(lines) + '\n'
+
+
+def _yaml(value: float | tuple[float, ...]) -> str:
+    """ROS wants every number of a list to be of one type, and 1e-05 is a text to YAML 1.1."""
+    if isinstance(value, tuple):
+        return f'[{", ".join(_yaml(each) for each in value)}]'
+    if isinstance(value, int):
+        return str(value)
+    digits = f'{value:.6f}'.rstrip('0')
+    return f'{digits}0' if digits.endswith('.') else digits
+
+
+def _one_line(said: str) -> str:
+    """What a device says of itself, fit for a comment: a line break in it would become YAML."""
+    printable = ''.join(each if each.isprintable() else ' ' for each in said)
+    return ' '.join(printable.split()) or 'unknown'

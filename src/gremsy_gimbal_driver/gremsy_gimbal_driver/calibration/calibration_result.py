@@ -1,0 +1,193 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a calibration found out, and whether it contradicts itself."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from itertools import pairwise
+
+from gremsy_gimbal_driver.calibration.calibration_settings import Axis
+from gremsy_gimbal_driver.calibration.fit import ResponseFit
+
+# What two measurements of one thing may differ by before the calibration is refused: a gimbal's axes have one
+# controller, and the driver has one delay, one gain and one dead zone for both.
+_LATENCY_DIFFERENCE_S = 0.10
+_GAIN_RATIO = 1.25
+_DEAD_ZONE_DIFFERENCE_RAD_S = math.radians(1.5)
+# Delay, lag and gain must explain the angles of the steps to this or to the noise; a gimbal that does something else
+# with a rate (a slew of its own, a rate that expires) leaves more.
+_RESIDUAL_RAD = math.radians(0.25)
+_RESIDUAL_NOISES = 4.0
+_LARGEST_GAIN = 3.0
+_RELATIVE_ERROR = 0.10
+_LONGEST_S = 2.0
+_TIME_ERROR_S = 0.030
+
+
+@dataclass(frozen=True, slots=True)
+class DeadZone:
+    """The gimbal ignored `ignored_rad_s` (0: nothing was ignored) and obeyed `obeyed_rad_s`."""
+
+    ignored_rad_s: float
+    obeyed_rad_s: float
+
+    @property
+    def rate_rad_s(self) -> float:
+        """The smallest rate that is sure to move it; 0 where none was ignored."""
+        return self.obeyed_rad_s if self.ignored_rad_s > 0.0 else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class AxisCalibration:
+    """One axis; the gain of `response` carries the sign."""
+
+    axis: Axis
+    noise_rad: float
+    response: ResponseFit
+    dead_zone: DeadZone
+
+    @property
+    def sign(self) -> int:
+        """-1 where a positive command turns it the other way."""
+        return 1 if self.response.gain > 0 else -1
+
+
+@dataclass(frozen=True, slots=True)
+class GainPoint:
+    """Achieved over commanded rate at a magnification, with its standard error."""
+
+    zoom: float
+    gain: float
+    error: float
+
+
+@dataclass(frozen=True, slots=True)
+class CalibrationResult:
+    """Both axes, the gain against the zoom (ascending), and what the user should know."""
+
+    azimuth: AxisCalibration
+    tilt: AxisCalibration
+    gains: tuple[GainPoint, ...]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def axes(self) -> tuple[AxisCalibration, AxisCalibration]:
+        """Azimuth, tilt."""
+        return self.azimuth, self.tilt
+
+    @property
+    def dead_zone_rad_s(self) -> float:
+        """The larger of both: the inverse must bring either axis out of it."""
+        return max(each.dead_zone.rate_rad_s for each in self.axes)
+
+    @property
+    def delay_s(self) -> float:
+        """Of both axes together, weighted by their standard errors."""
+        pairs = [(each.response.delay_s, each.response.delay_error_s) for each in self.axes]
+        return max(0.0, weighted_mean(pairs)[0])
+
+    @property
+    def lag_s(self) -> float:
+        """Of both axes together, weighted by their standard errors."""
+        pairs = [(each.response.lag_s, each.response.lag_error_s) for each in self.axes]
+        return weighted_mean(pairs)[0]
+
+
+def weighted_mean(pairs: list[tuple[float, float]]) -> tuple[float, float]:
+    """Mean and standard error of (value, standard error), each weighted by the inverse of its variance."""
+    # A fit without noise has no error: what it then weighs is its share, not everything.
+    weights = [1.0 / max(error, 1e-6) ** 2 for _, error in pairs]
+    total = sum(weights)
+    return sum(value * weight for (value, _), weight in zip(pairs, weights, strict=True)) / total, total**-0.5
+
+
+def contradiction(result: CalibrationResult) -> str:
+    """Why this calibration must not be used, as a sentence; '' where it agrees with itself."""
+    for axis in result.axes:
+        fault = _axis_fault(axis)
+        if fault:
+            return f'The calibration is refused: {fault}.'
+    fault = _difference_of_axes(result) or _gain_fault(result)
+    return f'The calibration is refused: {fault}.' if fault else ''
+
+
+def _axis_fault(axis: AxisCalibration) -> str:
+    response, name = axis.response, axis.axis.word
+    largest = max(_RESIDUAL_RAD, _RESIDUAL_NOISES * axis.noise_rad)
+    values = (response.gain, response.delay_s, response.lag_s, response.residual_rad, axis.dead_zone.obeyed_rad_s)
+    if not all(map(math.isfinite, values)):
+        return f'a value of the {name} is not a number; calibrate again'
+    if response.residual_rad > largest:
+        return (
+            f'delay, lag and gain leave {math.degrees(response.residual_rad):.2f} deg of the {name} unexplained '
+            f'(allowed: {math.degrees(largest):.2f}); keep the vehicle still and calibrate again'
+        )
+    if not 0.0 < abs(response.gain) <= _LARGEST_GAIN or response.gain_error > _RELATIVE_ERROR * abs(response.gain):
+        return (
+            f'the {name} turns at {abs(response.gain):.3g} +- {response.gain_error:.2g} times the commanded rate, '
+            'which is no usable gain; calibrate again, at the widest zoom'
+        )
+    error_s = max(response.delay_error_s, response.lag_error_s)
+    if error_s > _TIME_ERROR_S:
+        return (
+            f'delay and lag of the {name} are known to {error_s:.3f} s only (allowed: {_TIME_ERROR_S:.3f}); calibrate '
+            'again, at the widest zoom and with more attitudes a second'
+        )
+    latency_s = response.delay_s + response.lag_s
+    if response.delay_s < -0.02 or not 0.0 < response.lag_s <= _LONGEST_S or latency_s > _LONGEST_S:
+        return (
+            f'the {name} has a delay of {response.delay_s:.3f} s and a lag of {response.lag_s:.3f} s, which no gimbal '
+            'has; check `least_attitude_delay_s` and calibrate again'
+        )
+    if axis.dead_zone.ignored_rad_s >= axis.dead_zone.obeyed_rad_s:
+        return (
+            f'the {name} ignored {math.degrees(axis.dead_zone.ignored_rad_s):.2f} deg/s and obeyed '
+            f'{math.degrees(axis.dead_zone.obeyed_rad_s):.2f} deg/s; calibrate again'
+        )
+    return ''
+
+
+def _difference_of_axes(result: CalibrationResult) -> str:
+    azimuth, tilt = result.axes
+    latencies = [axis.response.delay_s + axis.response.lag_s for axis in result.axes]
+    if abs(latencies[0] - latencies[1]) > _LATENCY_DIFFERENCE_S:
+        return (
+            f'azimuth and tilt answer after {latencies[0]:.3f} and {latencies[1]:.3f} s, and the tracker has one time '
+            'for both; check the link and calibrate again'
+        )
+    gains = [abs(axis.response.gain) for axis in result.axes]
+    if max(gains) > _GAIN_RATIO * min(gains):
+        return (
+            f'azimuth and tilt turn at {gains[0]:.3g} and {gains[1]:.3g} times the commanded rate, and the driver has '
+            'one gain for both; check that both axes move freely and calibrate again'
+        )
+    zones = [axis.dead_zone.rate_rad_s for axis in (azimuth, tilt)]
+    if abs(zones[0] - zones[1]) > _DEAD_ZONE_DIFFERENCE_RAD_S:
+        return (
+            f'the dead zones of azimuth and tilt are {math.degrees(zones[0]):.2f} and {math.degrees(zones[1]):.2f} '
+            'deg/s, and the driver has one for both; check that both axes move freely and calibrate again'
+        )
+    return ''
+
+
+def _gain_fault(result: CalibrationResult) -> str:
+    gains = result.gains
+    if not gains:
+        return 'it has no rate gain; calibrate again'
+    for point in gains:
+        if not 0.0 < point.gain <= _LARGEST_GAIN or point.error > _RELATIVE_ERROR * point.gain:
+            return (
+                f'the gain at zoom {point.zoom:.3g} is {point.gain:.3g} +- {point.error:.2g}, which is no usable '
+                'value; calibrate again with smaller zooms'
+            )
+    if any(after.zoom <= before.zoom for before, after in pairwise(gains)):
+        return 'its zooms do not ascend; calibrate again'
+    # Payloads scale rates down with the zoom (gimbal.md 1.9); a rise is the zoom running the other way.
+    for before, after in pairwise(gains):
+        if after.gain > _GAIN_RATIO * before.gain:
+            return (
+                f'the gain rises from {before.gain:.3g} at zoom {before.zoom:.3g} to {after.gain:.3g} at zoom '
+                f'{after.zoom:.3g}; check that the reported zoom is the true one'
+            )
+    return ''
