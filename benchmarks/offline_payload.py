@@ -78,7 +78,8 @@ class OfflinePayload:
             self._arm(now)
         if attitudes or (self._wake_ns is not None and now_ns >= self._wake_ns):
             output, self._wake_ns = self._motion.step(now)
-            if output is not None:
+            # Rates only: the bench asks for no goal.
+            if output is not None and output.rates_rad_s is not None:
                 rates = wire_rates(*output.rates_rad_s)
                 self._payload.receive(self._encoder.rates(self._gimbal, rates), now_ns * 1e-9, True)
         return attitudes

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from gremsy_common.gimbal_state import RateSetpoint, ZoomState
+from gremsy_common.rotations import quaternion_from_bearing
 from gremsy_gimbal_driver.attitude_stamping import AttitudeStamping, MeasuredAttitude
 from gremsy_gimbal_driver.command_arbiter import Source
 from gremsy_gimbal_driver.deadman_guard import DeadmanGuard
@@ -34,8 +35,9 @@ from gremsy_gimbal_driver.mavlink_events import (
     SystemStatus,
     ZoomReport,
 )
-from gremsy_gimbal_driver.mavlink_frames import wire_rates
-from gremsy_gimbal_driver.motion_control import Answer, ControlState, MotionControl, WireRates
+from gremsy_gimbal_driver.mavlink_frames import q_frd_from_level_camera, wire_rates
+from gremsy_gimbal_driver.motion_control import Answer, ControlState, MotionControl
+from gremsy_gimbal_driver.motion_output import MotionOutput
 from gremsy_gimbal_driver.motion_settings import MotionSettings, nanoseconds
 
 _HEARTBEAT_NS = nanoseconds(1.0)
@@ -292,7 +294,7 @@ class GimbalDriver:
             control = self._motion.control
             guarded = self._motion.armed or self._motion.stopping
         if output is not None:
-            self._write_rates(output)
+            self._write_motion(output)
         if control != self._control:
             self._control = control
             self._listener.control(control)
@@ -321,14 +323,19 @@ class GimbalDriver:
             count = _DEADMAN_BURSTS * self._settings.motion.burst_count
             self._deadman.burst([self._encoder.rates(gimbal, zero, self._settings.flags) for _ in range(count)])
 
-    def _write_rates(self, output: WireRates) -> None:
+    def _write_motion(self, output: MotionOutput) -> None:
         gimbal = self._decoder.gimbal
         if gimbal is None:
             return
-        message = self._encoder.rates(gimbal, wire_rates(*output.rates_rad_s), self._settings.flags)
+        if output.angles_rad is not None:
+            quaternion = q_frd_from_level_camera(quaternion_from_bearing(*output.angles_rad)).tolist()
+            message = self._encoder.attitude(gimbal, tuple(quaternion), self._settings.flags)
+        else:
+            assert output.rates_rad_s is not None
+            message = self._encoder.rates(gimbal, wire_rates(*output.rates_rad_s), self._settings.flags)
         if self._link.write(message):
             self._written += 1
-            if output.rests_on_ns is not None:
+            if output.rests_on_ns is not None and output.rates_rad_s is not None:
                 written = WrittenCommand(output.rests_on_ns, self._clock().ros_ns, output.rates_rad_s)
                 self._listener.command_written(written)
         else:
@@ -348,7 +355,7 @@ class GimbalDriver:
         for number in range(motion.burst_count):
             if number:
                 time.sleep(motion.burst_interval_s)
-            self._write_rates(WireRates((0.0, 0.0)))
+            self._write_motion(self._motion.zero)
 
     # What the reader hears.
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from gremsy_gimbal_driver.limits import AXES, AngleLimits
+from gremsy_gimbal_driver.motion_output import Pair
 from gremsy_gimbal_driver.motion_settings import MotionSettings
-
-Pair = tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +28,19 @@ class LimitedRates:
 class RateLimiter:
     """Remembers the last commanded rates for the acceleration limit."""
 
-    def __init__(self, settings: MotionSettings) -> None:
+    def __init__(self, settings: MotionSettings, limits: AngleLimits) -> None:
         self._settings = settings
+        self._limits = limits
         self._last: Pair = (0.0, 0.0)
 
-    def reset(self) -> None:
-        """The gimbal was told to stand still."""
-        self._last = (0.0, 0.0)
+    @property
+    def rates_rad_s(self) -> Pair:
+        """As commanded last."""
+        return self._last
+
+    def resume(self, rates_rad_s: Pair) -> None:
+        """The gimbal was told to turn so by other means: by angles, or to stand still."""
+        self._last = rates_rad_s
 
     def limit(self, wanted_rad_s: Pair, angles_rad: Pair, elapsed_s: float) -> LimitedRates:
         """Limit the wanted rates, `elapsed_s` after the last ones were commanded, with the camera at these angles."""
@@ -44,9 +50,8 @@ class RateLimiter:
         change = settings.max_acceleration_rad_s2 * elapsed_s
         result = []
         ramping = False
-        soft_limits = (('azimuth_limit', settings.azimuth_limits_rad), ('tilt_limit', settings.tilt_limits_rad))
-        for wanted, angle, last, (name, (low, high)) in zip(
-            wanted_rad_s, angles_rad, self._last, soft_limits, strict=True
+        for wanted, angle, last, axis, (low, high) in zip(
+            wanted_rad_s, angles_rad, self._last, AXES, self._limits.ranges, strict=True
         ):
             rate = min(max(wanted, -largest), largest)
             if rate != wanted:
@@ -59,7 +64,7 @@ class RateLimiter:
             lower = min(0.0, (low - angle) * settings.limit_gain_s)
             safe = min(max(ramped, lower), upper)
             if safe != ramped:
-                clamped.append(name)
+                clamped.append(f'{axis}_limit')
             result.append(safe)
         self._last = (result[0], result[1])
         return LimitedRates(self._last, tuple(clamped), ramping)

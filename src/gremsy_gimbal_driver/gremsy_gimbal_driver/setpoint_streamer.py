@@ -21,16 +21,16 @@ class Write(Enum):
 
 
 class SetpointStreamer:
-    """Decides from times alone; knows nothing of what a command says."""
+    """Decides from times alone; of a command it knows only its key, which is equal in its repeats."""
 
     def __init__(self, settings: MotionSettings) -> None:
         self._grid_ns = nanoseconds(settings.min_write_interval_s)
         self._next_on_grid_ns = 0
-        self._repeat_ns = nanoseconds(settings.repeat_interval_s)
+        self._repeat_ns = self._repeat_after_ns = nanoseconds(settings.repeat_interval_s)
         self._burst_interval_ns = nanoseconds(settings.burst_interval_s)
         self._burst_count = settings.burst_count
         self._last_write_ns: int | None = None
-        self._last_number: int | None = None
+        self._last_key: object | None = None
         self._moving = False
         self._zeros_left = 0
         self._first_zero = False
@@ -52,23 +52,34 @@ class SetpointStreamer:
             return self._repeat_ns * 1e-9
         return min(now_ns - self._last_write_ns, self._repeat_ns) * 1e-9
 
-    def due(self, now_ns: int, number: int | None) -> Write:
-        """What to write now; `number` identifies the active command, None when there is none."""
-        if number is None:
+    def due(self, now_ns: int, key: object | None) -> Write:
+        """What to write now; `key` identifies the active command, None when there is none."""
+        if key is None:
             if self._moving:
                 self.stop()
             at = self._burst_at()
             return Write.ZERO if at is not None and now_ns >= at else Write.NOTHING
         self._zeros_left = 0
-        return Write.COMMAND if now_ns >= self._command_at(number) else Write.NOTHING
+        return Write.COMMAND if now_ns >= self._command_at(key) else Write.NOTHING
 
-    def wake_ns(self, number: int | None) -> int | None:
+    def wake_ns(self, key: object | None) -> int | None:
         """When `due` has to be asked again at the latest; None for not before something new happens."""
-        return self._burst_at() if number is None else self._command_at(number)
+        return self._burst_at() if key is None else self._command_at(key)
 
-    def wrote(self, now_ns: int, number: int | None, ramping: bool = False) -> None:
-        """Something was written: the command of that number, or a zero (None)."""
-        if number is None:
+    def beside_ns(self) -> int:
+        """When something that is neither a command nor a zero of a burst may be written."""
+        return 0 if self._last_write_ns is None else self._last_write_ns + self._grid_ns
+
+    def wrote_beside(self, now_ns: int) -> None:
+        """Such a thing was written."""
+        self._next_on_grid_ns = max(self._next_on_grid_ns, now_ns + self._grid_ns)
+        self._last_write_ns = now_ns
+
+    def wrote(
+        self, now_ns: int, key: object | None, ramping: bool = False, repeat_after_s: float | None = None
+    ) -> None:
+        """Something was written: the command of that key, or a zero (None)."""
+        if key is None:
             self._zeros_left = max(0, self._zeros_left - 1)
             self._first_zero = False
             self._moving = False
@@ -76,7 +87,8 @@ class SetpointStreamer:
             self._moving = True
             self._next_on_grid_ns = self._after(now_ns)
         self._ramping = ramping
-        self._last_number = number
+        self._repeat_after_ns = self._repeat_ns if repeat_after_s is None else nanoseconds(repeat_after_s)
+        self._last_key = key
         self._last_write_ns = now_ns
 
     def stop(self) -> None:
@@ -92,12 +104,12 @@ class SetpointStreamer:
             return 0
         return self._last_write_ns + self._burst_interval_ns
 
-    def _command_at(self, number: int) -> int:
+    def _command_at(self, key: object) -> int:
         if self._last_write_ns is None:
             return 0
         # While the acceleration limit holds the rate back, the next step of the ramp comes as soon as allowed.
-        new = number != self._last_number or self._ramping
-        return self._next_on_grid_ns if new else self._last_write_ns + self._repeat_ns
+        new = key != self._last_key or self._ramping
+        return self._next_on_grid_ns if new else self._last_write_ns + self._repeat_after_ns
 
     def _after(self, now_ns: int) -> int:
         """The grid's next point after a write; never sooner than half a step, and a new grid after a pause."""

@@ -7,58 +7,11 @@ import math
 
 import pytest
 
-from gremsy_common.gimbal_state import RateSetpoint
 from gremsy_gimbal_driver.command_arbiter import Source
+from gremsy_gimbal_driver.gimbal_mode import GimbalMode
 from gremsy_gimbal_driver.instant import Instant
-from gremsy_gimbal_driver.motion_control import MotionControl
-from gremsy_gimbal_driver.motion_settings import MotionSettings
 from gremsy_gimbal_driver.plant_inverse import PlantInverse
-
-MS = 1_000_000
-ROS_START = 1_790_000_000_000_000_000
-ZERO = (0.0, 0.0)
-
-
-class Bench:
-    """A motion control, its time, what it said and what it wrote: (ms, rates)."""
-
-    def __init__(self, **settings: object) -> None:
-        self.said: list[str] = []
-        self.settings = MotionSettings(**settings)  # type: ignore[arg-type]
-        self.motion = MotionControl(self.settings, self.said.append, self.said.append)
-        self.now_ms = 0.0
-        self.written: list[tuple[float, tuple[float, float]]] = []
-        self.angles = (0.0, 0.0)
-        self.attitude_alive = True
-
-    @property
-    def now(self) -> Instant:
-        ns = int(self.now_ms * MS)
-        return Instant(ns, ROS_START + ns)
-
-    def armed(self) -> Bench:
-        self.motion.attitude(self.angles, self.now)
-        assert self.motion.arm(True, self.now).done
-        return self
-
-    def offer(self, azimuth: float, tilt: float = 0.0, source: Source = Source.TRACKER, **changes: object) -> bool:
-        values = {'stamp_ns': self.now.ros_ns, 'frame_id': 'gimbal_level', **changes}
-        setpoint = RateSetpoint(azimuth_rate_rad_s=azimuth, tilt_rate_rad_s=tilt, **values)  # type: ignore[arg-type]
-        return self.motion.offer(source, setpoint, self.now)
-
-    def run(self, until_ms: float, step_ms: float = 1.0) -> Bench:
-        """Step every millisecond, as a writer that is woken often would; telemetry at 50 Hz."""
-        while self.now_ms <= until_ms:
-            if self.attitude_alive and self.now_ms % 20 == 0:
-                self.motion.attitude(self.angles, self.now)
-            output, _ = self.motion.step(self.now)
-            if output is not None:
-                self.written.append((self.now_ms, output.rates_rad_s))
-            self.now_ms += step_ms
-        return self
-
-    def zeros_after(self, from_ms: float) -> list[float]:
-        return [ms for ms, rates in self.written if ms >= from_ms and rates == ZERO]
+from src.gremsy_gimbal_driver.test.motion_bench import MS, ROS_START, ZERO, Bench
 
 
 def test_disarmed_nothing_is_written_whoever_asks():
@@ -66,10 +19,12 @@ def test_disarmed_nothing_is_written_whoever_asks():
     bench.motion.attitude(ZERO, bench.now)
     for source in Source:
         assert not bench.offer(0.2, source=source)
+        assert not bench.go_to(0.2, source=source).done
+        assert not bench.motion.set_mode(source, GimbalMode.LOCK, bench.now).done
     assert not bench.motion.home(bench.now).done
-    bench.run(500)
+    bench.run(2500)
     assert bench.written == []
-    assert bench.motion.counts['disarmed'] == 2
+    assert bench.motion.counts['disarmed'] == 3 * len(Source) + 1
 
 
 def test_arming_needs_an_attitude():
@@ -310,54 +265,9 @@ def test_soft_limit_is_said_once_with_its_numbers():
     assert bench.said == ['The tilt is at its limit (-0.785398 .. 1.5708 rad): motion beyond it is cut off.']
 
 
-def test_home_turns_back_by_rates_and_reports_its_end():
-    bench = Bench().armed()
-    bench.angles = (0.6, -0.3)
-    assert bench.motion.home(bench.now).done
-    while bench.now_ms < 8000 and 'The gimbal is home.' not in bench.said:
-        bench.run(bench.now_ms)
-        azimuth_rate, tilt_rate = bench.written[-1][1] if bench.written else ZERO
-        bench.angles = (bench.angles[0] + azimuth_rate * 1e-3, bench.angles[1] + tilt_rate * 1e-3)
-        if bench.now_ms == 100:
-            assert bench.motion.control.holder == 'home'
-    assert bench.said == ['The gimbal is home.']
-    assert max(map(abs, bench.angles)) <= math.radians(1.0)
-    bench.run(bench.now_ms + 200)
-    assert bench.written[-1][1] == ZERO
-
-
-def test_home_that_is_blocked_ends_by_its_own_time_limit():
-    bench = Bench(home_timeout_s=2.0)
-    bench.angles = (0.6, 0.0)
-    bench.armed()
-    bench.motion.home(bench.now)
-    bench.run(2500)
-    assert bench.zeros_after(0)[0] == 2000
-    assert bench.said == [
-        (
-            'The gimbal did not reach home within 2 s and was stopped: '
-            'check that nothing blocks it and that its rate signs are right.'
-        )
-    ]
-
-
-def test_an_operator_ends_home_and_the_tracker_does_not():
-    bench = Bench()
-    bench.angles = (0.6, 0.0)
-    bench.armed()
-    bench.motion.home(bench.now)
-    bench.offer(0.2)
-    bench.run(50)
-    assert bench.motion.control.holder == 'home'
-    bench.offer(0.1, source=Source.OPERATOR)
-    bench.run(240)
-    assert bench.written[-1][1] == (0.1, 0.0)
-    assert bench.said == ["Home was ended by an operator's command."]
-
-
 def test_the_plants_inverse_is_applied_last():
     inverse = PlantInverse(azimuth_sign=-1, dead_zone_rad_s=0.05, rate_gain_by_zoom=((1.0, 1.0), (4.0, 0.25)))
-    bench = Bench(plant_inverse=inverse, max_rate_rad_s=0.5).armed()
+    bench = Bench(plant_inverse=inverse, max_rate_rad_s=0.5, pulse_in_dead_zone=False).armed()
     bench.motion.zoom(2.0)
     bench.offer(0.5, 0.01)
     bench.run(100)
@@ -381,3 +291,41 @@ def test_wake_time_is_never_later_than_what_is_due():
         *((ms, False) for ms in (0, 40, 80, 120, 160)),
         *((ms, True) for ms in (200, 220, 240, 260, 280)),
     ]
+
+
+def test_calibration_rates_are_written_raw_and_only_within_the_limits():
+    inverse = PlantInverse(azimuth_sign=-1, dead_zone_rad_s=0.05)
+    bench = Bench(plant_inverse=inverse, max_rate_rad_s=0.5, max_acceleration_rad_s2=0.1)
+    bench.angles = (0.0, 1.5)
+    bench.armed()
+    bench.offer(0.01, 0.9, source=Source.CALIBRATION)
+    bench.run(19)
+    assert bench.written[-1] == (0, (0.01, 0.5))
+    bench.angles = (0.0, 1.6)
+    bench.run(59)
+    assert bench.written[-1] == (40, ZERO)
+    assert bench.said == ['The tilt is at its limit (-0.785398 .. 1.5708 rad): motion beyond it is cut off.']
+
+
+def test_a_stop_of_last_resort_changes_no_mode():
+    bench = Bench(mode=GimbalMode.LOCK)
+    assert bench.motion.zero.mode is GimbalMode.LOCK
+    bench.telemetry()
+    assert bench.motion.zero.mode is GimbalMode.FOLLOW
+    assert bench.motion.zero.rates_rad_s == ZERO
+
+
+def test_control_says_who_holds_it_in_which_mode_and_how_the_goal_stands():
+    bench = Bench()
+    bench.run(0)
+    control = bench.motion.control
+    assert (control.armed, control.holder, control.mode, control.mode_state, control.goal) == (
+        (False, 'nobody', 'follow', 'confirmed', '')
+    )
+    bench.armed()
+    bench.go_to(0.5, source=Source.CALIBRATION)
+    bench.run(20)
+    assert (bench.motion.control.holder, bench.motion.control.goal) == ('calibration', 'moving')
+    bench.motion.stop()
+    bench.run(40)
+    assert (bench.motion.control.holder, bench.motion.control.goal) == ('nobody', 'cancelled')
