@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The driver's end of the deadman: starts it, hands it the link, and beats. `deadman.py` tells the protocol."""
+"""The driver's end of the deadman: starts it, hands it the links, and beats. `deadman.py` tells the protocol."""
 
 from __future__ import annotations
 
@@ -31,8 +31,10 @@ class DeadmanGuard:
         self._lock = threading.Lock()
         self._child: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
-        self._link = -1
-        self._burst = b''
+        self._links: dict[int, int] = {}
+        self._known: set[int] = set()
+        self._bursts: dict[int, bytes] = {}
+        self._owes = False
         self.replaced = 0
 
     @property
@@ -45,28 +47,36 @@ class DeadmanGuard:
         with self._lock:
             self._start()
 
-    def link_opened(self, descriptor: int) -> None:
-        """Give the child a duplicate of the link's descriptor."""
+    def link_opened(self, descriptor: int, link: int = 0) -> None:
+        """Give the child a duplicate of that link's descriptor."""
         with self._lock:
-            self._drop_link()
-            self._link = os.dup(descriptor)
-            self._hand_over_link()
+            self._drop(link)
+            self._links[link] = os.dup(descriptor)
+            self._known.add(link)
+            self._hand_over(link)
 
-    def link_lost(self) -> None:
+    def link_lost(self, link: int = 0) -> None:
         """The child lets go of it, so that the port can be opened again."""
         with self._lock:
-            self._drop_link()
-            self._send(b'X')
+            self._drop(link)
+            self._send(b'X' + bytes([link]))
 
-    def burst(self, frames: Sequence[bytes]) -> None:
-        """What the child writes: zero-rate frames for the gimbal that was found."""
+    def burst(self, frames: Sequence[bytes], link: int | None = None) -> None:
+        """What the child writes to that link, or to every link: zero-rate frames for the gimbal that was found."""
+        packed = b''.join(struct.pack('<H', len(frame)) + frame for frame in frames)
+        index = deadman.EVERY_LINK if link is None else link
+        message = b'Z' + bytes([index]) + self._times + packed
+        if len(message) > deadman.LARGEST_MESSAGE:
+            raise ValueError(f'{len(frames)} frames are more than a deadman takes: {len(message)} bytes.')
         with self._lock:
-            self._burst = b''.join(struct.pack('<H', len(frame)) + frame for frame in frames)
-            self._send(b'Z' + self._times + self._burst)
+            self._bursts[index] = message
+            self._send(message)
 
     def beat(self, armed: bool) -> None:
         """We live; to be called several times within a time to live. Never waits."""
         with self._lock:
+            if self._owes:
+                self._tell_all()
             if self._send(b'A' if armed else b'D') or self._control is None:
                 return
             self.replaced += 1
@@ -80,7 +90,8 @@ class DeadmanGuard:
         with self._lock:
             self._send(b'Q')
             self._end()
-            self._drop_link()
+            for link in list(self._links):
+                self._drop(link)
 
     def _start(self) -> None:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -95,9 +106,7 @@ class DeadmanGuard:
                 start_new_session=True,
             )
         self._control = ours
-        if self._burst:
-            self._send(b'Z' + self._times + self._burst)
-        self._hand_over_link()
+        self._tell_all()
 
     def _end(self) -> None:
         if self._control is not None:
@@ -111,18 +120,33 @@ class DeadmanGuard:
                 child.kill()
                 child.wait()
 
-    def _hand_over_link(self) -> None:
-        if self._link >= 0 and self._control is not None:
+    def _tell_all(self) -> None:
+        """All that a child must know, to a new one or to one that did not read in time."""
+        self._owes = False
+        for message in self._bursts.values():
+            self._send(message)
+        for link in sorted(self._known):
+            if link in self._links:
+                self._hand_over(link)
+            else:
+                self._send(b'X' + bytes([link]))
+
+    def _hand_over(self, link: int) -> None:
+        if self._control is not None:
+            rights = socket.SOL_SOCKET, socket.SCM_RIGHTS, struct.pack('i', self._links[link])
             try:
-                socket.send_fds(self._control, [b'L'], [self._link], socket.MSG_DONTWAIT)
+                # Not socket.send_fds: Python 3.11's drops the flags, and would wait for a child that hangs.
+                self._control.sendmsg([b'L' + bytes([link])], [rights], socket.MSG_DONTWAIT)
+            except BlockingIOError:
+                self._owes = True
             except OSError:
                 # A dead child: the next beat starts another, which gets the link then.
                 return
 
-    def _drop_link(self) -> None:
-        if self._link >= 0:
-            os.close(self._link)
-            self._link = -1
+    def _drop(self, link: int) -> None:
+        descriptor = self._links.pop(link, None)
+        if descriptor is not None:
+            os.close(descriptor)
 
     def _send(self, message: bytes) -> bool:
         if self._control is None:
@@ -130,7 +154,9 @@ class DeadmanGuard:
         try:
             self._control.send(message, socket.MSG_DONTWAIT)
         except BlockingIOError:
-            # The child is behind on reading beats; it has unread ones, so it is not going to act.
+            # The child is behind on reading beats; it has unread ones, so it is not going to act. What is no beat is
+            # told again.
+            self._owes = self._owes or message[:1] in (b'X', b'Z')
             return True
         except OSError:
             return False
