@@ -3,34 +3,28 @@
 
 from __future__ import annotations
 
-import math
-from collections import deque
+from collections import Counter, deque
+from collections.abc import Sequence
 
 import numpy as np
 
-from gremsy_common.rotations import quaternion_from_bearing
+from gremsy_common.errors import SuiteError
 from gremsy_common.truth_ring import TrueState
-from gremsy_gimbal_driver.euler import yaw_roll_pitch
-from gremsy_gimbal_driver.mavlink_dialect import CHECKSUM_EXTRA, MESSAGE_STRUCT, dialect
-from gremsy_gimbal_driver.mavlink_encoder import FLAGS_FOLLOW
-from gremsy_gimbal_driver.mavlink_frames import (
-    level_from_camera_flu,
-    level_rates,
-    ned_degrees,
-    q_frd_from_level_camera,
-    vector_frd,
-)
-from gremsy_gimbal_driver.mavlink_framing import Frame, Framer
-from gremsy_gimbal_driver.plant import Plant
-from gremsy_gimbal_driver.simulated_payload.link_faults import LinkFaults
+from gremsy_gimbal_driver.gimbal_mode import GimbalMode
+from gremsy_gimbal_driver.mavlink_dialect import MESSAGE_STRUCT, dialect
+from gremsy_gimbal_driver.mavlink_framing import Frame
+from gremsy_gimbal_driver.simulated_payload.acknowledgement import Acknowledger
+from gremsy_gimbal_driver.simulated_payload.board import Board
+from gremsy_gimbal_driver.simulated_payload.camera import Camera
+from gremsy_gimbal_driver.simulated_payload.gimbal import Gimbal
 from gremsy_gimbal_driver.simulated_payload.options import PayloadOptions
-from gremsy_gimbal_driver.simulated_payload.telemetry import Telemetry
-from gremsy_gimbal_driver.simulated_payload.zoom import ZoomLens
+from gremsy_gimbal_driver.simulated_payload.outbox import Outbox
+from gremsy_gimbal_driver.simulated_payload.plug import Plug
+from gremsy_gimbal_driver.simulated_payload.power import Power, PowerChange
 
-_HEARTBEAT_S = 1.0
-_ZOOM_S = 0.2
-_RANGE, _CONTINUOUS = 2, 1
-_FASTEST_HZ = 200.0  # "0-200 Hz", gimbal.md 1.4
+
+class UnknownPlug(SuiteError):
+    """The payload has no plug of that name."""
 
 
 class SimulatedPayload:
@@ -41,193 +35,156 @@ class SimulatedPayload:
         seed: of every random fault.
         start_s: the time of all later calls counts from any origin; this is the first.
         speaks_first: a real one is silent until it hears a heartbeat (gimbal.md 1.2).
+        plugs: names of its plugs; on each it speaks to whoever has spoken there.
     """
 
     def __init__(
-        self, options: PayloadOptions | None = None, seed: int = 0, start_s: float = 0.0, speaks_first: bool = False
+        self,
+        options: PayloadOptions | None = None,
+        seed: int = 0,
+        start_s: float = 0.0,
+        speaks_first: bool = False,
+        plugs: Sequence[str] = ('link',),
     ) -> None:
         self.options = options or PayloadOptions()
-        self._start_s = start_s
-        self._plant = Plant(self.options.plant, start_s=start_s)
-        self._zoom = ZoomLens(self.options.zoom_max, self.options.zoom_doublings_per_s, start_s)
-        self._telemetry = Telemetry(self.options)
-        self._framer = Framer(CHECKSUM_EXTRA)
-        self._random = np.random.default_rng([seed, 0])
-        self._incoming = LinkFaults(self.options.lost_byte_share, seed=2 * seed + 1)
-        self._outgoing = LinkFaults(self.options.lost_byte_share, seed=2 * seed + 2)
-        self._talking = speaks_first
-        self._flags = FLAGS_FOLLOW
-        self._expires_s = math.inf
-        self._replies: list[bytes] = []
-        self._intervals = {
-            'heartbeat': _HEARTBEAT_S,
-            'attitude': 1.0 / self.options.attitude_rate_hz,
-            'orientation': 1.0 / self.options.orientation_rate_hz,
-            'zoom': _ZOOM_S,
-        }
-        self._due = dict.fromkeys(self._intervals, start_s)
-        # Attitudes that were measured and wait for their age: (time to send, message).
-        self._measured: deque[tuple[float, bytes]] = deque()
-        self.rate_commands: deque[tuple[float, float, float]] = deque(maxlen=4096)
-        """(time of receipt s, azimuth rate, tilt rate rad/s) of the newest rate commands, for tests and benchmarks."""
+        self.plugs = {name: Plug(self.options, _seeds(seed, number), speaks_first) for number, name in enumerate(plugs)}
+        self._first = plugs[0]
+        self._power = Power(self.options, start_s)
+        self._outbox = Outbox()
+        acknowledger = Acknowledger(self.options, self._outbox, np.random.default_rng([seed, 2]))
+        shared = (self._power, self._outbox, acknowledger)
+        self.gimbal = Gimbal(self.options, *shared, seed, start_s)
+        chances = np.random.default_rng([seed, 3])
+        self.camera = Camera(self.options, self.gimbal, *shared, chances, start_s)
+        self.board = Board(self.options, self.gimbal, self.camera, *shared, chances, start_s)
+        self.heard: Counter[int] = Counter()
+        """Messages by id that reached it whole, on any plug."""
 
-    def receive(self, data: bytes, now_s: float, datagram: bool = False) -> None:
-        """Bytes arrived."""
-        for frame in self._framer.feed(self._incoming.through(data), datagram):
-            self._take(frame, now_s)
+    # The wire.
+
+    def receive(self, data: bytes, now_s: float, datagram: bool = False, plug: str = '') -> None:
+        """Bytes were written to that plug, the first unless named."""
+        named = self._plug(plug)
+        named.written(data, now_s, datagram)
+        self._listen(named, now_s)
 
     def advance(self, now_s: float) -> list[bytes]:
-        """Move on to this time; what goes out now, one item a message."""
-        if now_s >= self._expires_s:
-            self._plant.command(self._expires_s, (0.0, 0.0))
-            self._expires_s = math.inf
-        self._zoom.advance(now_s)
-        self._plant.set_zoom(self._zoom.factor)
-        self._plant.advance(now_s)
-        messages, self._replies = self._replies, []
-        messages += self._streams(now_s)
-        while self._measured and self._measured[0][0] <= now_s:
-            messages.append(self._measured.popleft()[1])
-        if not self._talking:
-            return []
-        return [self._outgoing.through(message) for message in messages]
+        """Move on to this time; what goes out at the first plug now, one item a message."""
+        change = self._power.step(now_s)
+        if change is not PowerChange.NONE:
+            self._power_changed(change, now_s)
+        for plug in self.plugs.values():
+            self._listen(plug, now_s)
+        self.camera.advance(now_s)
+        self.gimbal.body.plant.set_zoom(self.camera.lens.factor)
+        self.gimbal.advance(now_s)
+        self.board.advance(now_s)
+        if self._power.running and any(plug.talking for plug in self.plugs.values()):
+            self.gimbal.streams.send_due(now_s)
+            if self.options.has_payload:
+                self.camera.send_due(now_s)
+                self.board.send_due(now_s)
+        messages = self._outbox.take(now_s)
+        if messages:
+            for plug in self.plugs.values():
+                plug.send(messages, now_s)
+        return self.plugs[self._first].read(now_s)
+
+    def read(self, plug: str, now_s: float) -> list[bytes]:
+        """What goes out at another plug, after `advance`."""
+        return self._plug(plug).read(now_s)
+
+    def unplug(self, plug: str = '') -> None:
+        """Pull that plug out; what is under way on it is lost."""
+        self._plug(plug).pull()
+
+    def replug(self, plug: str = '') -> None:
+        """Put it in again."""
+        self._plug(plug).plugged = True
+
+    def reboot(self, now_s: float, silence_s: float | None = None) -> None:
+        """As if somebody had taken its power away for a moment; it is silent for `boot_s` unless told otherwise."""
+        self._power.plan(now_s, self.options.boot_s if silence_s is None else silence_s)
+
+    def set_modem_lines(self, dtr: bool, rts: bool, now_s: float) -> None:
+        """DTR and RTS of whoever opened its USB port (option `usb_reset_lines`)."""
+        self._power.set_lines(dtr, rts, now_s)
+
+    # What a test or a benchmark may look at.
+
+    @property
+    def running(self) -> bool:
+        """Not while it boots or is held in reset."""
+        return self._power.running
+
+    @property
+    def boots(self) -> int:
+        """How often it came up; 1 at the start."""
+        return self._power.boots
+
+    @property
+    def mode(self) -> GimbalMode:
+        """The gimbal's, `HOME` while it goes there."""
+        return GimbalMode.HOME if self.gimbal.modes.homing else self.gimbal.modes.mode
+
+    @property
+    def rate_commands(self) -> deque[tuple[float, float, float]]:
+        """(time of receipt s, azimuth rate, tilt rate rad/s) of the newest rate commands, for tests and benchmarks."""
+        return self.gimbal.motion.rate_commands
 
     def true_state(self, ros_minus_own_ns: int) -> TrueState:
         """The truth at the plant's newest step; `ros_minus_own_ns` leads from this class's time to the ROS clock."""
-        azimuth, tilt = self._plant.angles_rad.tolist()
-        azimuth_rate, tilt_rate = self._plant.rates_rad_s.tolist()
-        stamp_ns = round(self._plant.time_s * 1e9) + ros_minus_own_ns
-        return TrueState(stamp_ns, azimuth, tilt, azimuth_rate, tilt_rate, self._zoom.factor)
+        body = self.gimbal.body
+        stamp_ns = round(body.plant.time_s * 1e9) + ros_minus_own_ns
+        return TrueState(stamp_ns, *body.world_rad, *body.world_rates_rad_s, self.camera.lens.factor)
 
-    # Streams.
+    # Inside.
 
-    def _streams(self, now_s: float) -> list[bytes]:
-        messages: list[bytes] = []
-        for name, interval in self._intervals.items():
-            if now_s < self._due[name]:
-                continue
-            # A late wake does not make up for what was missed.
-            self._due[name] = max(self._due[name] + interval, now_s + 0.5 * interval)
-            if not self._talking:
-                continue
-            if name == 'heartbeat':
-                messages += [*self._telemetry.heartbeats(), self._telemetry.system_status()]
-            elif name == 'attitude':
-                self._measured.append((now_s + self.options.attitude_age_s, self._attitude()))
-            elif name == 'orientation':
-                messages.append(self._orientation())
-            else:
-                messages.append(self._telemetry.zoom(self._boot_ms(), self._zoom.factor))
-        return messages
+    def _plug(self, name: str) -> Plug:
+        found = self.plugs.get(name or self._first)
+        if found is None:
+            raise UnknownPlug(f"The payload has no plug '{name}': it has {', '.join(self.plugs)}.")
+        return found
 
-    def _boot_ms(self) -> int:
-        """The device's clock at the plant's newest step."""
-        return self.options.boot_ms + int((self._plant.time_s - self._start_s) * 1e3 + 1e-3)
+    def _listen(self, plug: Plug, now_s: float) -> None:
+        for at_s, frame in plug.frames(now_s):
+            if self._power.running:
+                self._take(frame, plug, at_s)
 
-    def _angles(self) -> tuple[float, float]:
-        angles = self._plant.angles_rad
-        if self.options.attitude_noise_rad:
-            angles += self._random.normal(0.0, self.options.attitude_noise_rad, 2)
-        return float(angles[0]), float(angles[1])
-
-    def _attitude(self) -> bytes:
-        azimuth, tilt = self._angles()
-        azimuth_rate, tilt_rate = self._plant.rates_rad_s.tolist()
-        # The azimuth turns about the level frame's up, which in the camera's own axes leans with the tilt.
-        rates = vector_frd([-math.sin(tilt) * azimuth_rate, tilt_rate, math.cos(tilt) * azimuth_rate]).tolist()
-        quaternion = q_frd_from_level_camera(quaternion_from_bearing(azimuth, tilt)).tolist()
-        return self._telemetry.attitude(self._boot_ms(), self._flags, quaternion, (rates[0], rates[1], rates[2]))
-
-    def _orientation(self) -> bytes:
-        pitch_deg, yaw_deg = ned_degrees(*self._angles())
-        if self.options.zero_triple_share and self._random.random() < self.options.zero_triple_share:
-            pitch_deg = yaw_deg = 0.0
-        return self._telemetry.orientation(self._boot_ms(), pitch_deg, yaw_deg)
-
-    # Commands.
-
-    def _take(self, frame: Frame, now_s: float) -> None:
+    def _take(self, frame: Frame, plug: Plug, now_s: float) -> None:
+        self.heard[frame.message_id] += 1
+        if frame.message_id == dialect.MAVLINK_MSG_ID_HEARTBEAT:
+            if not plug.talking:
+                plug.talking = True
+                if sum(each.talking for each in self.plugs.values()) == 1:
+                    self._restart_streams(now_s)
+            return
         layout = MESSAGE_STRUCT[frame.message_id]
         fields = layout.unpack(frame.payload[: layout.size].ljust(layout.size, b'\0'))
-        if frame.message_id == dialect.MAVLINK_MSG_ID_HEARTBEAT:
-            self._hear(now_s)
-        elif frame.message_id == dialect.MAVLINK_MSG_ID_GIMBAL_DEVICE_SET_ATTITUDE:
-            *numbers, flags, system, component = fields
-            if self._is_for(system, component, self.options.gimbal_component):
-                self._set_attitude(numbers, int(flags), now_s)
-        elif frame.message_id == dialect.MAVLINK_MSG_ID_COMMAND_LONG:
-            *parameters, command, system, component, _ = fields
-            self._command(frame, int(command), parameters, system, component)
+        self.gimbal.take(frame, fields, now_s)
+        if self.options.has_payload:
+            self.camera.take(frame, fields, now_s)
+            self.board.take(frame, fields, now_s)
 
-    def _hear(self, now_s: float) -> None:
-        if not self._talking:
-            self._talking = True
-            self._due = dict.fromkeys(self._intervals, now_s)
+    def _restart_streams(self, now_s: float) -> None:
+        self.gimbal.streams.restart(now_s)
+        self.camera.restart(now_s)
+        self.board.restart(now_s)
 
-    def _is_for(self, system: int, component: int, own_component: int) -> bool:
-        return system in (0, self.options.system) and component in (0, own_component)
-
-    def _set_attitude(self, numbers: list[float], flags: int, now_s: float) -> None:
-        """284: the quaternion if it is given, else the rates; all NaN says nothing."""
-        q, rates = numbers[:4], numbers[4:7]
-        if all(map(math.isfinite, q)) and math.hypot(*q) > 0:
-            yaw, _, pitch = yaw_roll_pitch(level_from_camera_flu(q)).tolist()
-            self._plant.command_angles(now_s, (yaw, pitch))
-            self._expires_s = math.inf
-        elif all(map(math.isfinite, rates)):
-            azimuth_rate, tilt_rate = level_rates(*rates[1:])
-            self._plant.command(now_s, (azimuth_rate, tilt_rate))
-            self._expires_s = now_s + self.options.rate_expiry_s if self.options.rate_expiry_s else math.inf
-            self.rate_commands.append((now_s, azimuth_rate, tilt_rate))
+    def _power_changed(self, change: PowerChange, now_s: float) -> None:
+        if change is PowerChange.DOWN:
+            self._outbox.clear()
+            for plug in self.plugs.values():
+                plug.restart()
+            self.gimbal.body.command_rates(now_s, 0.0, 0.0)
         else:
-            return
-        self._flags = flags
+            self.gimbal.power_up(now_s)
+            self.camera.power_up()
+            self.board.power_up(now_s)
 
-    def _command(self, frame: Frame, command: int, parameters: list[float], system: int, component: int) -> None:
-        options = self.options
-        if command in (dialect.MAV_CMD_SET_MESSAGE_INTERVAL, dialect.MAV_CMD_REQUEST_MESSAGE):
-            own = options.gimbal_component
-            act = self._set_interval if command == dialect.MAV_CMD_SET_MESSAGE_INTERVAL else self._send_once
-        elif command == dialect.MAV_CMD_SET_CAMERA_ZOOM:
-            own, act = options.camera_component, self._set_zoom
-        else:
-            own, act = options.gimbal_component, self._refuse_command
-        if self._is_for(system, component, own):
-            result = act(parameters)
-            reply = self._telemetry.acknowledgement(own, command, result, frame.system, frame.component)
-            self._replies.append(reply)
 
-    def _set_interval(self, parameters: list[float]) -> int:
-        names = {
-            dialect.MAVLINK_MSG_ID_GIMBAL_DEVICE_ATTITUDE_STATUS: ('attitude', self.options.attitude_rate_hz),
-            dialect.MAVLINK_MSG_ID_MOUNT_ORIENTATION: ('orientation', self.options.orientation_rate_hz),
-        }
-        name, default_hz = names.get(int(parameters[0]), ('', 0.0))
-        if not name:
-            return int(dialect.MAV_RESULT_UNSUPPORTED)
-        interval_us = parameters[1]
-        if interval_us < 0:
-            self._intervals[name] = math.inf
-        else:
-            self._intervals[name] = 1.0 / default_hz if interval_us == 0 else max(interval_us * 1e-6, 1 / _FASTEST_HZ)
-        self._due[name] = self._plant.time_s
-        return int(dialect.MAV_RESULT_ACCEPTED)
-
-    def _send_once(self, parameters: list[float]) -> int:
-        if int(parameters[0]) != dialect.MAVLINK_MSG_ID_GIMBAL_DEVICE_INFORMATION:
-            return int(dialect.MAV_RESULT_UNSUPPORTED)
-        self._replies.append(self._telemetry.information(self._boot_ms()))
-        return int(dialect.MAV_RESULT_ACCEPTED)
-
-    def _set_zoom(self, parameters: list[float]) -> int:
-        if int(parameters[0]) == _RANGE:
-            self._zoom.go_to_percent(parameters[1])
-        elif int(parameters[0]) == _CONTINUOUS:
-            self._zoom.drive(parameters[1])
-        else:
-            return int(dialect.MAV_RESULT_UNSUPPORTED)
-        return int(dialect.MAV_RESULT_ACCEPTED)
-
-    def _refuse_command(self, parameters: list[float]) -> int:
-        del parameters
-        return int(dialect.MAV_RESULT_UNSUPPORTED)
+def _seeds(seed: int, number: int) -> tuple[int | list[int], int | list[int]]:
+    """Of a plug's two wires."""
+    if number == 0:
+        return 2 * seed + 1, 2 * seed + 2
+    return [seed, number, 1], [seed, number, 2]

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+_STEP = 1.25  # of one command 531 of type step
+
 
 class ZoomLens:
     """Magnification between 1 and `largest`."""
@@ -13,10 +15,20 @@ class ZoomLens:
         self._time_s = start_s
         self._wanted = 1.0
         self.factor = 1.0
+        self.speed_share = 1.0
+        """Of the full speed (C_V_Z_SPD)."""
 
     def go_to_percent(self, percent: float) -> None:
         """COMMAND_LONG 531 of type range: 0 % is the widest view, 100 % the narrowest, geometric between."""
         self._wanted = self._largest ** (min(max(percent, 0.0), 100.0) / 100.0)
+
+    def go_to(self, factor: float) -> None:
+        """To a magnification."""
+        self._wanted = min(max(factor, 1.0), self._largest)
+
+    def step(self, direction: float) -> None:
+        """A quarter nearer, or as much wider."""
+        self.go_to(self._wanted * _STEP if direction > 0 else self._wanted / _STEP)
 
     def drive(self, direction: float) -> None:
         """COMMAND_LONG 531 of type continuous: -1 to the widest, 1 to the largest, 0 stay."""
@@ -28,5 +40,7 @@ class ZoomLens:
         if elapsed <= 0:
             return
         self._time_s = to_s
-        step = 2.0 ** (self._speed * elapsed)
+        if self.factor == self._wanted:
+            return
+        step = 2.0 ** (self._speed * self.speed_share * elapsed)
         self.factor = min(max(self._wanted, self.factor / step), self.factor * step)

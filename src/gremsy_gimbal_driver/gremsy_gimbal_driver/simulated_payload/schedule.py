@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: Apache-2.0
+"""When each stream is due."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable, Iterable, Mapping
+from typing import Generic, TypeVar
+
+K = TypeVar('K', bound=Hashable)
+
+
+class Schedule(Generic[K]):
+    """Streams by key, each with its interval, s; an infinite interval is off."""
+
+    def __init__(self, intervals_s: Mapping[K, float], now_s: float) -> None:
+        self._intervals = dict(intervals_s)
+        self._due = dict.fromkeys(self._intervals, now_s)
+        self._next_s = now_s
+
+    def interval_s(self, key: K) -> float:
+        """Of one stream."""
+        return self._intervals[key]
+
+    def set(self, key: K, interval_s: float, now_s: float) -> None:
+        """From now on so often, the first at once."""
+        self._intervals[key] = interval_s
+        self._due[key] = now_s
+        self._next_s = min(self._next_s, now_s)
+
+    def restart(self, now_s: float) -> None:
+        """All are due now."""
+        self._due = dict.fromkeys(self._intervals, now_s)
+        self._next_s = now_s
+
+    def faster_than(self, rate_hz: float) -> Iterable[K]:
+        """Streams above that rate."""
+        return [key for key, interval in self._intervals.items() if interval * rate_hz < 1.0 - 1e-6]
+
+    def due(self, now_s: float) -> list[K]:
+        """Streams to send now. A late wake does not make up for what was missed."""
+        if now_s < self._next_s:
+            return []
+        found = []
+        for key, at_s in self._due.items():
+            interval = self._intervals[key]
+            if now_s < at_s or interval == math.inf:
+                continue
+            self._due[key] = max(at_s + interval, now_s + 0.5 * interval)
+            found.append(key)
+        running = [at_s for key, at_s in self._due.items() if self._intervals[key] != math.inf]
+        self._next_s = min(running, default=math.inf)
+        return found
