@@ -193,7 +193,7 @@ USUAL = PortAccess('root', 'dialout', 20, group_may=True, is_in_group=False, wil
         ),
         (
             PortAccess('root', 'dialout', 20, True, False, True),
-            'this user is in the group dialout only since after this login: log in again.',
+            'this user joined its group dialout after logging in: log in again.',
         ),
         (
             PortAccess('root', 'dialout', 20, True, True, True),

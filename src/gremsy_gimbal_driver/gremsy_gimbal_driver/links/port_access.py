@@ -96,7 +96,7 @@ def no_permission(device: str, access: PortAccess | None) -> str:
             f'start this container with --group-add {access.group_id}.'
         )
     if access.will_be_in_group:
-        return f'{start}this user is in the group {access.group} only since after this login: log in again.'
+        return f'{start}this user joined its group {access.group} after logging in: log in again.'
     return start + _join(access.group)
 
 
