@@ -6,6 +6,7 @@ ros2 run gremsy_gimbal_driver gimbal_driver_node --ros-args --params-file gimbal
 
 from __future__ import annotations
 
+import math
 import os
 from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
@@ -47,7 +48,8 @@ def calibrated_parameters(result: CalibrationResult) -> CalibratedParameters:
     return CalibratedParameters(
         azimuth_sign=result.azimuth.sign,
         tilt_sign=result.tilt.sign,
-        dead_zone_rad_s=round(result.dead_zone_rad_s, 5),
+        # Up, since a rate just below is one that the gimbal may ignore.
+        dead_zone_rad_s=math.ceil(result.dead_zone_rad_s * 1e5) / 1e5,
         rate_gain_zooms=tuple(round(point.zoom, 3) for point in result.gains),
         rate_gains=tuple(round(point.gain, 5) for point in result.gains),
         plant_delay_s=round(result.delay_s, 4),

@@ -111,7 +111,8 @@ def fit_response(records: Sequence[StepRecord], repeat_s: float) -> ResponseFit:
     own = _Model(records, list(range(steps)))
     free = own.refine(own.begin(start, [start.delay_s] * steps))
     delays = own.delays(free)
-    prompt = delays <= delays.min() + 0.5 * repeat_s
+    own_errors = np.array(own.errors(free)[0][2 : 2 + steps])
+    prompt = delays <= delays.min() + 0.5 * repeat_s + own_errors
     groups: list[int] = []
     late = 0
     for is_prompt in prompt:

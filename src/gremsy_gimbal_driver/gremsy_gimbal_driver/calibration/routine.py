@@ -83,6 +83,7 @@ class CalibrationRoutine:
         self._watch: MotionWatch | None = None
         self._program: Program[CalibrationResult] | None = None
         self._phases_done = 0
+        self._trouble = ''
 
     @property
     def running(self) -> bool:
@@ -109,6 +110,7 @@ class CalibrationRoutine:
         self._record, self._watch = record, watch
         self._program = self._all(probes[0], probes[1])
         self._phases_done = 0
+        self._trouble = ''
         self.result = None
         self.state = CalibrationState.RUNNING
         self.sentence = 'The calibration runs: keep the vehicle still.'
@@ -123,16 +125,15 @@ class CalibrationRoutine:
             return
         self._record.now = now
         self._record.attitude(stamp_ns, angles_rad, now)
-        trouble = self._watch.attitude(angles_rad, rates_rad_s)
-        if trouble:
-            self._abort(trouble)
+        # Ended by the next step, so that who steps while it runs writes the zero as well.
+        self._trouble = self._trouble or self._watch.attitude(angles_rad, rates_rad_s)
 
     def zoom(self, factor: float, now: Instant) -> None:
         """Telemetry: the magnification."""
         self._zoom.report(factor, now.monotonic_ns)
 
     def cancel(self, reason: str) -> None:
-        """End it, for a reason such as 'the operator asked for motion'."""
+        """End it now, for a reason such as 'the operator asked for motion'; the next step's wish is zero."""
         if self.running:
             self._abort(reason)
 
@@ -142,7 +143,7 @@ class CalibrationRoutine:
             return CalibrationWish()
         assert self._record is not None and self._watch is not None and self._program is not None
         self._record.now = now
-        trouble = self._watch.silence()
+        trouble = self._trouble or self._watch.silence()
         if not armed:
             trouble = 'the driver was disarmed'
         elif taken_by:
