@@ -6,7 +6,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar, get_args, get_type_hints
 
@@ -14,6 +14,7 @@ from gremsy_common.errors import SuiteError
 
 T = TypeVar('T')
 _KEY = 'gremsy.payload_option'
+_PAIRS = tuple[tuple[float, float], ...]
 
 
 class OptionError(SuiteError, ValueError):
@@ -38,10 +39,10 @@ class OptionMeta:
         if self.low is None and self.high is None:
             return ''
         if self.high is None:
-            return f'{self.low:g} or more'
+            return f'{_short(self.low)} or more'
         if self.low is None:
-            return f'{self.high:g} or less'
-        return f'{self.low:g} .. {self.high:g}'
+            return f'{_short(self.high)} or less'
+        return f'{_short(self.low)} .. {_short(self.high)}'
 
 
 def option(
@@ -115,7 +116,11 @@ def value_of(name: str, kind: Any, text: str) -> Any:
         if kind is str:
             return text
         numbers = get_args(kind)
-        if numbers and numbers[0] in (int, float):
+        if kind == _PAIRS:
+            pairs = [tuple(float(each) for each in pair.split(':')) for pair in text.split(',') if pair]
+            if all(len(pair) == 2 for pair in pairs):
+                return tuple(pairs)
+        elif numbers and numbers[0] in (int, float):
             values = tuple(numbers[0](each) for each in text.split(','))
             if len(values) == len(numbers):
                 return values
@@ -128,10 +133,19 @@ def _kind_text(kind: Any) -> str:
     plain = {bool: 'true or false', int: 'a whole number', float: 'a number'}
     if kind in plain:
         return plain[kind]
+    if kind == _PAIRS:
+        return 'pairs like 1:1.04,3.12:0.148'
     numbers = get_args(kind)
     if numbers and numbers[0] in (int, float):
         return f'{len(numbers)} numbers with commas between'
     return 'its fields one by one, for example with --set plant.delay_s=0.1'
+
+
+def _short(number: float | None) -> str:
+    """Whole numbers whole: 4294967295, not 4.29497e+09."""
+    if number is None:
+        return ''
+    return str(int(number)) if number == int(number) else f'{number:g}'
 
 
 def _unknown(name: str, options: Any) -> str:
@@ -139,3 +153,20 @@ def _unknown(name: str, options: Any) -> str:
     close = difflib.get_close_matches(name, names, n=1)
     way_out = f'did you mean {close[0]}?' if close else '--list-options names them all.'
     return f'There is no payload option {name}: {way_out}'
+
+
+def option_lines(options: Any, groups: Sequence[type[Any]]) -> list[str]:
+    """Every option with its default, unit and range, by group."""
+    lines: list[str] = []
+    for group in groups:
+        lines += ['', (group.__doc__ or '').splitlines()[0]]
+        for field in dataclasses.fields(group):
+            meta, default = meta_of(field), getattr(options, field.name)
+            if dataclasses.is_dataclass(default):
+                names = ', '.join(f'{field.name}.{inner.name}' for inner in dataclasses.fields(default))
+                lines.append(f'  {field.name}: {meta.doc} ({names})')
+                continue
+            text = ','.join(f'{each:g}' for each in default) if isinstance(default, tuple) else str(default)
+            known = [each for each in (meta.unit, meta.allowed) if each]
+            lines.append(f'  {field.name}={text}  {meta.doc}' + (f' [{"; ".join(known)}]' if known else ''))
+    return lines[1:]

@@ -7,7 +7,7 @@ import math
 from dataclasses import dataclass, replace
 
 from gremsy_gimbal_driver.plant import GREMSY, ZOOM_RATE_GAIN
-from gremsy_gimbal_driver.simulated_payload.option import check
+from gremsy_gimbal_driver.simulated_payload.option import OptionError, check
 from gremsy_gimbal_driver.simulated_payload.options_camera import BoardOptions, CameraOptions
 from gremsy_gimbal_driver.simulated_payload.options_gimbal import (
     CommandOptions,
@@ -16,6 +16,16 @@ from gremsy_gimbal_driver.simulated_payload.options_gimbal import (
     StreamOptions,
 )
 from gremsy_gimbal_driver.simulated_payload.options_link import LinkOptions, PowerOptions
+
+# A lag of one step is the shortest that the plant can have.
+_PLANT_RANGES = (
+    ('delay_s', 0.0, 10.0),
+    ('lag_s', 0.001, 10.0),
+    ('dead_zone_rad_s', 0.0, 10.0),
+    ('max_rate_rad_s', 0.001, 100.0),
+    ('max_acceleration_rad_s2', 0.001, 10_000.0),
+    ('azimuth_limit_rad', 0.0, 100.0),
+)
 
 OPTION_GROUPS = (
     LinkOptions,
@@ -45,6 +55,10 @@ class PayloadOptions(
     def __post_init__(self) -> None:
         """Raises OptionError, a ValueError, for what no payload can be."""
         check(self)
+        for name, low, high in _PLANT_RANGES:
+            value = getattr(self.plant, name)
+            if not low <= value <= high:
+                raise OptionError(f'The payload option plant.{name} is {value:g}: use {low:g} .. {high:g}.')
 
 
 PRESETS = {

@@ -70,6 +70,11 @@ class SimulatedPayload:
 
     def advance(self, now_s: float) -> list[bytes]:
         """Move on to this time; what goes out at the first plug now, one item a message."""
+        self.move_on(now_s)
+        return self.read(self._first, now_s)
+
+    def move_on(self, now_s: float) -> None:
+        """Move on to this time; then `read` every plug."""
         change = self._power.step(now_s)
         if change is not PowerChange.NONE:
             self._power_changed(change, now_s)
@@ -88,10 +93,9 @@ class SimulatedPayload:
         if messages:
             for plug in self.plugs.values():
                 plug.send(messages, now_s)
-        return self.plugs[self._first].read(now_s)
 
     def read(self, plug: str, now_s: float) -> list[bytes]:
-        """What goes out at another plug, after `advance`."""
+        """What has gone out at that plug since it was read last."""
         return self._plug(plug).read(now_s)
 
     def unplug(self, plug: str = '') -> None:

@@ -39,6 +39,15 @@ class Port(Protocol):
     def write(self, messages: list[bytes]) -> None:
         """Send; what nobody takes is lost, as on a wire."""
 
+    def unplug(self) -> None:
+        """As if the cable were pulled out: a tty is gone, a network is silent."""
+
+    def replug(self) -> None:
+        """Put it in again. Raises PortUnavailable."""
+
+    def forget_peer(self) -> None:
+        """The device restarted: it does not know any more who spoke last."""
+
 
 class UdpPort:
     """A server that sends to where the last packet came from."""
@@ -105,6 +114,16 @@ class UdpPort:
                 # The peer went away or does not read: a wire would lose it too.
                 continue
 
+    def unplug(self) -> None:
+        """The socket stays, so that the port is still ours: a pulled network cable sends no refusal."""
+
+    def replug(self) -> None:
+        """Nothing to do."""
+
+    def forget_peer(self) -> None:
+        """Until somebody speaks again."""
+        self._peer = None
+
 
 class PtyPort:
     """A pseudo-terminal; `link_path`, where given, becomes a symbolic link to it."""
@@ -112,7 +131,7 @@ class PtyPort:
     is_datagram = False
 
     def __init__(self, link_path: str = '') -> None:
-        self._link_path = link_path
+        self.link_path = link_path
         self._master = -1
         self._slave = -1
         self.path = ''
@@ -123,8 +142,8 @@ class PtyPort:
         tty.setraw(self._slave)
         os.set_blocking(self._master, False)
         self.path = os.ttyname(self._slave)
-        if self._link_path:
-            link = Path(self._link_path)
+        if self.link_path:
+            link = Path(self.link_path)
             try:
                 if link.is_symlink():
                     link.unlink()
@@ -140,8 +159,8 @@ class PtyPort:
         for descriptor in (self._master, self._slave):
             if descriptor >= 0:
                 os.close(descriptor)
-        if self._link_path and self._master >= 0 and Path(self._link_path).is_symlink():
-            Path(self._link_path).unlink()
+        if self.link_path and self._master >= 0 and Path(self.link_path).is_symlink():
+            Path(self.link_path).unlink()
         self._master = self._slave = -1
 
     def fileno(self) -> int:
@@ -150,6 +169,8 @@ class PtyPort:
 
     def read(self) -> bytes:
         """What the driver wrote."""
+        if self._master < 0:
+            return b''
         try:
             return os.read(self._master, _LARGEST_READ)
         except BlockingIOError:
@@ -157,7 +178,20 @@ class PtyPort:
 
     def write(self, messages: list[bytes]) -> None:
         """A full buffer means that nobody reads."""
+        if self._master < 0:
+            return
         try:
             os.write(self._master, b''.join(messages))
         except BlockingIOError:
             return
+
+    def unplug(self) -> None:
+        """Whoever has it open gets a hang-up, and its name is gone."""
+        self.close()
+
+    def replug(self) -> None:
+        """It comes back under its name, as another tty."""
+        self.open()
+
+    def forget_peer(self) -> None:
+        """A wire has no peer."""
