@@ -19,8 +19,10 @@ from gremsy_gimbal_driver.motion_settings import MotionSettings, nanoseconds
 _MARGIN = 3.0
 # Attitudes arrive in bunches; a step is never held against less than this.
 _LEAST_TIME_NS = nanoseconds(0.05)
-# So many more refused than taken: 0.1 s at 50 Hz, 0.5 s at the 10 Hz of a bare gimbal.
-_PATIENCE = 5
+# A refused attitude counts two, a believed one takes one back: garbage of up to a third (14 % were seen, gimbal.md 1.4)
+# is lived with. Five in a row are too many: 0.1 s at 50 Hz, 0.5 s at the 10 Hz of a bare gimbal.
+_REFUSED = 2
+_PATIENCE = 5 * _REFUSED
 _CALM_NS = nanoseconds(0.5)
 
 
@@ -58,10 +60,10 @@ class AttitudeGuard:
             return
         if not self._reachable(angles_rad, now_ns):
             self._counts['attitude_jump'] += 1
-            self._excess += 1
+            self._excess += _REFUSED
             if self._excess < _PATIENCE:
                 return
-            self._excess = _PATIENCE - 1
+            self._excess = _PATIENCE - _REFUSED
             self._calm_ns = now_ns + _CALM_NS
         else:
             self._excess = max(0, self._excess - 1)

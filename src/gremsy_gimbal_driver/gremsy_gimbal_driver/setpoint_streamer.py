@@ -47,8 +47,8 @@ class SetpointStreamer:
         return self._zeros_left > 0
 
     def since_last_write_s(self, now_ns: int) -> float:
-        """Time over which an acceleration may have acted; a fresh start counts as one repeat."""
-        if self._last_write_ns is None or not self._moving:
+        """Time over which an acceleration may have acted; no more than one repeat, and that at the very start."""
+        if self._last_write_ns is None:
             return self._repeat_ns * 1e-9
         return min(now_ns - self._last_write_ns, self._repeat_ns) * 1e-9
 
@@ -83,6 +83,7 @@ class SetpointStreamer:
             self._zeros_left = max(0, self._zeros_left - 1)
             self._first_zero = False
             self._moving = False
+            self._next_on_grid_ns = max(self._next_on_grid_ns, now_ns + self._grid_ns)
         else:
             self._moving = True
             self._next_on_grid_ns = self._after(now_ns)

@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who holds control, by source, lease and time to live."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+
+from gremsy_common.gimbal_state import RateSetpoint
+from gremsy_gimbal_driver.command_arbiter import CommandArbiter, HeldCommand, Refusal, Source
+from gremsy_gimbal_driver.goals import AngleGoal
+from gremsy_gimbal_driver.instant import Instant
+from gremsy_gimbal_driver.motion_settings import MotionSettings
+
+MS = 1_000_000
+ROS_START = 1_790_000_000_000_000_000
+
+
+def at(ms: float) -> Instant:
+    return Instant(int(ms * MS), ROS_START + int(ms * MS))
+
+
+def rate(ms: float, azimuth: float = 0.1) -> RateSetpoint:
+    return RateSetpoint(at(ms).ros_ns, 'gimbal_level', azimuth, 0.0)
+
+
+def offered(arbiter: CommandArbiter, source: Source, ms: float) -> HeldCommand:
+    held = arbiter.offer(source, rate(ms), at(ms))
+    assert isinstance(held, HeldCommand)
+    return held
+
+
+def test_the_order_is_calibration_operator_tracker_others():
+    assert sorted(Source, reverse=True) == [Source.CALIBRATION, Source.OPERATOR, Source.TRACKER, Source.OTHER]
+
+
+@pytest.mark.parametrize('order', list(itertools.permutations(Source)))
+def test_the_highest_source_is_chosen_in_whatever_order_they_come(order):
+    arbiter = CommandArbiter(MotionSettings())
+    for number, source in enumerate(order):
+        offered(arbiter, source, number)
+    chosen = arbiter.chosen(at(10))
+    assert chosen is not None
+    assert chosen.source is arbiter.holder(at(10)) is Source.CALIBRATION
+
+
+def test_the_newest_wins_within_a_source():
+    arbiter = CommandArbiter(MotionSettings())
+    first = offered(arbiter, Source.TRACKER, 0)
+    second = offered(arbiter, Source.TRACKER, 5)
+    assert second.number > first.number
+    assert arbiter.chosen(at(6)) == second
+
+
+@pytest.mark.parametrize('source', list(Source))
+@pytest.mark.parametrize('lease_s', [0.0, 0.3])
+def test_a_lease_keeps_lower_sources_out_and_moves_nothing_itself(source, lease_s):
+    arbiter = CommandArbiter(MotionSettings(**{f'{source.word}_lease_s': lease_s}))
+    offered(arbiter, source, 0)
+    end_ms = 200 + lease_s * 1e3
+    assert arbiter.chosen(at(199)) is not None
+    assert arbiter.chosen(at(200)) is None
+    assert arbiter.holder(at(end_ms - 1)) is source
+    assert arbiter.holder(at(end_ms)) is None
+
+
+def test_a_goal_holds_until_it_is_finished_and_has_no_lease_after():
+    arbiter = CommandArbiter(MotionSettings())
+    held = arbiter.offer(Source.OPERATOR, AngleGoal(0.1, 0.0, 60.0), at(0))
+    assert isinstance(held, HeldCommand)
+    assert arbiter.expires_ns(held, at(0)) is None
+    offered(arbiter, Source.TRACKER, 30_000)
+    assert arbiter.chosen(at(30_000)) == held
+    arbiter.finish(held.number)
+    chosen = arbiter.chosen(at(30_001))
+    assert chosen is not None and chosen.source is Source.TRACKER
+
+
+def test_a_refused_command_ends_what_its_own_source_asked_and_nothing_of_another():
+    arbiter = CommandArbiter(MotionSettings())
+    offered(arbiter, Source.OPERATOR, 0)
+    tracker = offered(arbiter, Source.TRACKER, 0)
+    assert isinstance(arbiter.offer(Source.OPERATOR, rate(1, float('nan')), at(1)), Refusal)
+    assert arbiter.chosen(at(2)) == tracker
+
+
+def test_a_goal_of_a_lower_source_is_refused_within_the_lease_of_a_higher():
+    arbiter = CommandArbiter(MotionSettings())
+    offered(arbiter, Source.OPERATOR, 0)
+    goal = AngleGoal(0.1, 0.0, 5.0)
+    refusal = arbiter.offer(Source.OTHER, goal, at(600))
+    assert isinstance(refusal, Refusal)
+    assert refusal.sentence == 'An angle goal from another source was refused: the operator holds control.'
+    assert isinstance(arbiter.offer(Source.OTHER, goal, at(700)), HeldCommand)
