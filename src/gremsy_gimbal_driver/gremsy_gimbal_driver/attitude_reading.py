@@ -90,9 +90,8 @@ def reading_from_orientation(orientation: MountOrientation, locked: bool = False
     The angles are put together in the order of the motors (yaw, roll, pitch). What old firmware means is written
     nowhere; without roll, which it holds at 0, the order makes no difference.
     """
-    # An absolute yaw of exactly 0 is what a device that does not send it looks like: MAVLink 2 cuts zeros off.
     absolute = orientation.yaw_absolute_rad
-    has_absolute = math.isfinite(absolute) and absolute != 0.0
+    has_absolute = math.isfinite(absolute)
     in_earth = locked and has_absolute
     yaw, roll, pitch = yaw_roll_pitch_flu(
         orientation.roll_rad, orientation.pitch_rad, absolute if in_earth else orientation.yaw_rad

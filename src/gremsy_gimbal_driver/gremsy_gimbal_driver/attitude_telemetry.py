@@ -20,13 +20,7 @@ from gremsy_gimbal_driver.instant import Instant
 from gremsy_gimbal_driver.mavlink_events import AttitudeStatus, MountOrientation
 from gremsy_gimbal_driver.motion_settings import nanoseconds
 from gremsy_gimbal_driver.notices import Say
-from gremsy_gimbal_driver.telemetry_screening import (
-    AttitudeScreen,
-    Judgement,
-    ScreeningSettings,
-    is_finite,
-    is_zero_triple,
-)
+from gremsy_gimbal_driver.telemetry_screening import AttitudeScreen, Judgement, ScreeningSettings
 
 # At 10 Hz and 2 % lost bytes seven 285s in ten are lost: a second without one happens every half minute, two seconds
 # once in twenty minutes.
@@ -68,12 +62,6 @@ class AttitudeTelemetry:
         """The attitude; None for what is refused or not needed. `locked`: whether the mode is lock, for 265 only."""
         if isinstance(event, AttitudeStatus):
             return self._use(reading_from_status(event), arrival)
-        if not is_finite(event):
-            self._counts['orientation_not_finite'] += 1
-            return None
-        if is_zero_triple(event):
-            self._counts['orientation_zero_triple'] += 1
-            return None
         if not self._is_needed(arrival.monotonic_ns):
             return None
         return self._use(reading_from_orientation(event, locked), arrival)

@@ -2,7 +2,8 @@
 """Attitudes that no gimbal can have: times and angles that jump. The last good one is kept, and each refusal counted.
 
 A jump that is real (a reboot, a power-cycled yaw reference) must not shut the telemetry out for ever: what goes on
-consistently with itself for a stated time is believed then. Zero triples and numbers that are not finite never are.
+consistently with itself for a stated time is believed then. What one message alone gives away (zero triples, numbers
+that are not finite) the decoder has refused already.
 """
 
 from __future__ import annotations
@@ -14,10 +15,8 @@ from enum import Enum
 import numpy as np
 from numpy.typing import NDArray
 
-from gremsy_common.clock_mapping import CounterUnwrapper
 from gremsy_common.rotations import rotation_vector_between
 from gremsy_gimbal_driver.attitude_reading import AttitudeReading
-from gremsy_gimbal_driver.mavlink_events import MountOrientation
 from gremsy_gimbal_driver.motion_settings import nanoseconds
 
 Array = NDArray[np.float64]
@@ -26,6 +25,8 @@ _MILLISECOND_NS = 1_000_000
 # The reference offset may rise by this, above what crystals drift (`clock_mapping`: 200 ppm), so that a device clock
 # that runs slow is not taken for one that jumps.
 _OFFSET_LEAK = 1e-3
+# time_boot_ms has 32 bits: 49.7 days.
+_COUNTER_MS = 1 << 32
 
 
 class Judgement(str, Enum):
@@ -52,28 +53,17 @@ class ScreeningSettings:
         time_hold_s: a new device time is believed after so long; a reboot costs that much telemetry.
         reach_rad_s: no gimbal turns faster: twice the 180 deg/s of the vendor's data sheets (gimbal.md 1.8).
         reach_margin_rad: on top, for noise; yaw was seen to jitter by 3 degrees at rest (gimbal.md 1.4).
-        angle_hold_s: a new orientation is believed after so long; below the time without telemetry that stops motion.
+        reach_s: a turn that was refused does not become possible by waiting longer than this for a better message.
+        angle_hold_s: a new orientation is believed after so long, and any orientation after so long a silence; below
+            the time without telemetry that stops motion.
     """
 
     time_jump_s: float = 1.0
     time_hold_s: float = 0.3
     reach_rad_s: float = math.radians(360.0)
     reach_margin_rad: float = math.radians(5.0)
+    reach_s: float = 0.25
     angle_hold_s: float = 0.5
-
-
-def is_zero_triple(orientation: MountOrientation) -> bool:
-    """Whether all three angles are exactly 0.
-
-    14 % of a VIO's 265 were, and no real sample of a resting gimbal ever had even one exact 0 (gimbal.md 1.4). Nothing
-    of the kind is known of 285, whose identity quaternion is an ordinary attitude.
-    """
-    return orientation.roll_rad == orientation.pitch_rad == orientation.yaw_rad == 0.0
-
-
-def is_finite(orientation: MountOrientation) -> bool:
-    """Whether all three angles are numbers; 265 marks what it does not know with NaN."""
-    return all(map(math.isfinite, (orientation.roll_rad, orientation.pitch_rad, orientation.yaw_rad)))
 
 
 class TimeScreen:
@@ -133,6 +123,7 @@ class AngleScreen:
         self._last: tuple[int, Array] | None = None
         self._candidate: tuple[int, Array] | None = None
         self._candidate_since_ns = 0
+        self._heard_ns = 0
 
     def forget(self) -> None:
         """What comes next need not follow from what was: another source, another yaw reference, a reboot."""
@@ -141,10 +132,11 @@ class AngleScreen:
     def judge(self, device_ns: int, quaternion_wxyz: Array) -> Judgement:
         """Whether this orientation can be; only a good one becomes the last."""
         here = (device_ns, quaternion_wxyz)
-        if self._last is None or self._reaches(self._last, here):
+        silence_ns, self._heard_ns = device_ns - self._heard_ns, device_ns
+        if self._last is None or silence_ns > self._hold_ns or self._is_near_the_last(here):
             self._last, self._candidate = here, None
             return Judgement.GOOD
-        if self._candidate is None or not self._reaches(self._candidate, here):
+        if self._candidate is None or not self._reaches(self._candidate, here, device_ns - self._candidate[0]):
             self._candidate_since_ns = device_ns
         self._candidate = here
         if device_ns - self._candidate_since_ns < self._hold_ns:
@@ -152,10 +144,16 @@ class AngleScreen:
         self._last, self._candidate = here, None
         return Judgement.GOOD_ANEW
 
-    def _reaches(self, before: tuple[int, Array], after: tuple[int, Array]) -> bool:
+    def _is_near_the_last(self, here: tuple[int, Array]) -> bool:
+        assert self._last is not None
+        elapsed_ns = here[0] - self._last[0]
+        if self._candidate is not None:
+            elapsed_ns = min(elapsed_ns, nanoseconds(self._settings.reach_s))
+        return self._reaches(self._last, here, elapsed_ns)
+
+    def _reaches(self, before: tuple[int, Array], after: tuple[int, Array], elapsed_ns: int) -> bool:
         angle = float(np.linalg.norm(rotation_vector_between(before[1], after[1])))
-        elapsed_s = max(0, after[0] - before[0]) * 1e-9
-        return angle <= self._settings.reach_margin_rad + self._settings.reach_rad_s * elapsed_s
+        return angle <= self._settings.reach_margin_rad + self._settings.reach_rad_s * elapsed_ns * 1e-9
 
 
 class AttitudeScreen:
@@ -163,17 +161,21 @@ class AttitudeScreen:
 
     def __init__(self, settings: ScreeningSettings | None = None) -> None:
         settings = settings or ScreeningSettings()
-        self._counter = CounterUnwrapper()
+        self._device_ms = 0
         self._time = TimeScreen(settings)
         self._angle = AngleScreen(settings)
         self._last: AttitudeReading | None = None
 
     def judge(self, reading: AttitudeReading, arrival_ns: int) -> Judgement:
         """`arrival_ns` is on the monotonic clock: a step of the ROS clock is not the device's doing."""
-        device_ns = self._counter.unwrap(reading.time_boot_ms) * _MILLISECOND_NS
+        # Of all times that the counter may mean the nearest to the last good one: garbage leaves no wrap behind.
+        count = reading.time_boot_ms
+        device_ms = count + _COUNTER_MS * round((self._device_ms - count) / _COUNTER_MS)
+        device_ns = device_ms * _MILLISECOND_NS
         judgement = self._time.judge(device_ns, arrival_ns)
         if not judgement.is_good:
             return judgement
+        self._device_ms = device_ms
         last = self._last
         elsewhere = last is not None and (last.source, last.yaw_frame) != (reading.source, reading.yaw_frame)
         if judgement is Judgement.GOOD_ANEW or elsewhere:

@@ -8,7 +8,6 @@ the newest sample is sent, and none twice. A gimbal uses it where bit 0x10 of `R
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -16,43 +15,15 @@ from gremsy_common.gimbal_state import VehicleAttitude
 from gremsy_common.rotations import matrix_from_quaternion
 from gremsy_gimbal_driver.instant import Instant
 from gremsy_gimbal_driver.mavlink_dialect import dialect
+from gremsy_gimbal_driver.mavlink_encoder import VehicleState
 from gremsy_gimbal_driver.mavlink_frames import q_frd_ned_from_enu, vector_frd, vector_ned
 from gremsy_gimbal_driver.motion_settings import nanoseconds
-
-Triple = tuple[float, float, float]
 
 LEAST_INTERVAL_S = 0.020
 
 # 0 says "unknown" in the extension angular_velocity_z; the message's text gives this for a measured 0.
 _MEASURED_ZERO_RAD_S = 1e-5
 _UINT32_MAX = 0xFFFFFFFF
-
-
-@dataclass(frozen=True, slots=True)
-class VehicleState:
-    """AUTOPILOT_STATE_FOR_GIMBAL_DEVICE 286, its fields and units; NED and FRD.
-
-    Attributes:
-        time_boot_us: our own uptime (monotonic clock).
-        q_wxyz: vehicle FRD to NED.
-        q_estimated_delay_us: age of the attitude; 0 if unknown.
-        velocity_ned_m_s: NaN where unknown.
-        v_estimated_delay_us: age of the velocity; 0 if unknown.
-        feed_forward_rate_z_rad_s: yaw rate that the vehicle intends, right +; NaN where unknown.
-        estimator_status: ESTIMATOR_STATUS_FLAGS of what is valid here.
-        landed_state: MAV_LANDED_STATE.
-        rate_z_rad_s: measured yaw rate about the earth's down axis, right +; 0 if unknown, 1e-5 for a measured 0.
-    """
-
-    time_boot_us: int
-    q_wxyz: tuple[float, float, float, float]
-    q_estimated_delay_us: int
-    velocity_ned_m_s: Triple
-    v_estimated_delay_us: int
-    feed_forward_rate_z_rad_s: float
-    estimator_status: int
-    landed_state: int
-    rate_z_rad_s: float
 
 
 def vehicle_state(vehicle: VehicleAttitude, now: Instant) -> VehicleState:
@@ -72,10 +43,8 @@ def vehicle_state(vehicle: VehicleAttitude, now: Instant) -> VehicleState:
         age_us,
         (north, east, down),
         age_us if status != dialect.ESTIMATOR_ATTITUDE else 0,
-        math.nan,
-        status,
-        dialect.MAV_LANDED_STATE_UNDEFINED,
-        _rate_about_down(vehicle),
+        yaw_rate_rad_s=_rate_about_down(vehicle),
+        estimator_status=status,
     )
 
 
