@@ -15,7 +15,6 @@ from enum import Enum
 import numpy as np
 from numpy.typing import NDArray
 
-from gremsy_common.rotations import rotation_vector_between
 from gremsy_gimbal_driver.attitude_reading import AttitudeReading
 from gremsy_gimbal_driver.motion_settings import nanoseconds
 
@@ -152,7 +151,8 @@ class AngleScreen:
         return self._reaches(self._last, here, elapsed_ns)
 
     def _reaches(self, before: tuple[int, Array], after: tuple[int, Array], elapsed_ns: int) -> bool:
-        angle = float(np.linalg.norm(rotation_vector_between(before[1], after[1])))
+        # Either sign of a quaternion is the same rotation.
+        angle = 2 * math.acos(min(1.0, abs(float(before[1] @ after[1]))))
         return angle <= self._settings.reach_margin_rad + self._settings.reach_rad_s * elapsed_ns * 1e-9
 
 
