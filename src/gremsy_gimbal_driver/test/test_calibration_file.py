@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A calibration is written whole, as the driver's own parameters, read back as it was, and refused if it is nonsense."""
+"""A calibration is written whole, as the driver's own parameters, read back as it was, and refused if nonsense."""
 
 from __future__ import annotations
 

@@ -7,13 +7,14 @@ import math
 
 from gremsy_gimbal_driver.calibration.axis_probe import AxisProbe, CalibrationAborted, Program
 from gremsy_gimbal_driver.calibration.calibration_result import AxisCalibration, DeadZone
+from gremsy_gimbal_driver.calibration.calibration_settings import Axis
 from gremsy_gimbal_driver.calibration.fit import FitError, ResponseFit, fit_response
 
 # The first probe asks half the rate for 0.6 s: 2.4 deg at most before its sign is known.
 _PROBES = ((0.5, 0.6), (1.0, 0.6), (1.0, 1.0))
 _SEEN_RAD = math.radians(0.1)
 _SEEN_ERRORS = 6.0
-_TRIES = 3
+_TRIES = 2
 _LIKE = 4.0  # forth and back are one motion when neither is so many times the other: commands get lost
 
 # The way of a step pattern, one side; 5.6 of 12 deg, the rest is for late answers.
@@ -33,27 +34,35 @@ def find_sign(probe: AxisProbe) -> Program[None]:
     """Forth and back, faster each time until it moves: the sign, a rough gain, and a rate that moves it."""
     rate = probe.settings.rate_rad_s
     seen_rad = max(_SEEN_RAD, _SEEN_ERRORS * probe.mean_error_rad)
-    tries = 0
+    unlike: list[tuple[float, float]] = []
     for share, seconds in _PROBES:
         for _ in range(_TRIES):
             forth, asked = yield from probe.shift(share * rate, seconds)
             if abs(forth) < seen_rad:
                 break
+            # Taken for the sign on the way back, or a probe that went far could not be turned round.
+            probe.sign = 1 if forth > 0 else -1
             back, asked_back = yield from probe.shift(-share * rate, seconds)
             if forth * back < 0.0 and max(abs(forth), abs(back)) < _LIKE * min(abs(forth), abs(back)):
                 gain = max(abs(forth / asked), abs(back / asked_back))
-                probe.learn_sign(1 if forth > 0 else -1, gain, share * rate)
+                probe.learn_sign(probe.sign, gain, share * rate)
                 return
-            tries += 1
-            if tries == _TRIES:
-                raise CalibrationAborted(
-                    f'the {probe.axis.word} went {math.degrees(forth):+.1f} deg on a command and '
-                    f'{math.degrees(back):+.1f} deg on its opposite: keep the vehicle still, and let nobody else '
-                    'control the gimbal'
-                )
+            probe.sign = 0
+            unlike.append((forth, back))
+            if forth * back > 0.0 and abs(back) >= seen_rad:
+                raise _unlike(probe.axis, forth, back)
+    if unlike:
+        raise _unlike(probe.axis, *unlike[-1])
     raise CalibrationAborted(
         f'the {probe.axis.word} does not move at commands of up to {math.degrees(rate):.0f} deg/s: check that the '
         'motors are on and the payload is in RC_MODE 1 (standard), zoom out, or allow a larger rate and travel'
+    )
+
+
+def _unlike(axis: Axis, forth_rad: float, back_rad: float) -> CalibrationAborted:
+    return CalibrationAborted(
+        f'the {axis.word} went {math.degrees(forth_rad):+.1f} deg on a command and {math.degrees(back_rad):+.1f} deg '
+        'on its opposite: keep the vehicle still, and let nobody else control the gimbal'
     )
 
 
