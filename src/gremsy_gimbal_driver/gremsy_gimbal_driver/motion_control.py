@@ -281,9 +281,10 @@ class MotionControl:
 
     def _begin_goal(self, source: Source, goal: AngleGoal, now: Instant, home: bool) -> Answer:
         failure = self._not_ready('Not moving home' if home else 'Not moving', now)
+        if failure is not None:
+            return failure
         angles = self._attitude.angles_rad
-        if failure is not None or angles is None:
-            return failure or Answer(False, '')
+        assert angles is not None
         who = f'An angle goal from {source.who}'
         taken = (
             self._motors_off(who)
