@@ -14,6 +14,7 @@
 
 from __future__ import annotations
 
+import math
 import tempfile
 import threading
 import time
@@ -21,6 +22,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from gremsy_gimbal_driver.mavlink_dialect import dialect
+from gremsy_gimbal_driver.simulated_payload.modes import LEVEL
 from gremsy_gimbal_driver.simulated_payload.options import PayloadOptions
 from gremsy_gimbal_driver.simulated_payload.payload import SimulatedPayload
 from gremsy_gimbal_driver.simulated_payload.ports import Port, PtyPort, UdpPort
@@ -132,11 +135,12 @@ def running_payload(
 
 
 class InstantPayload:
-    """A payload in invented time: nothing happens but by `write` and `run`.
+    """A payload in invented time: nothing happens but by `write`, `tell` and `run`.
 
     Args:
         options, seed, start_s, speaks_first: as of `SimulatedPayload`.
         wake_s: how finely time goes.
+        heartbeats: send it one a second, from the start.
     """
 
     def __init__(
@@ -146,25 +150,75 @@ class InstantPayload:
         start_s: float = 0.0,
         speaks_first: bool = False,
         wake_s: float = 0.005,
+        heartbeats: bool = False,
     ) -> None:
         self.payload = SimulatedPayload(options, seed, start_s, speaks_first)
         self.now_s = self._start_s = start_s
+        self.said: list[tuple[float, bytes]] = []
+        """Everything that it ever said, with the time."""
         self._wake_s = wake_s
         self._wakes = 0
+        self._voice = dialect.MAVLink(None, 1, dialect.MAV_COMP_ID_ONBOARD_COMPUTER)
+        self._heartbeats = heartbeats
+        if heartbeats:
+            self._beat()
 
     def write(self, data: bytes, datagram: bool = False) -> None:
         """As the driver writes."""
         self.payload.receive(data, self.now_s, datagram)
 
+    def tell(self, message: dialect.MAVLink_message) -> None:
+        """A message of pymavlink, from system 1, component 191."""
+        self.write(bytes(message.pack(self._voice)))
+        self._voice.seq = (self._voice.seq + 1) % 256
+
+    def command(self, component: int, command: int, *parameters: float) -> None:
+        """COMMAND_LONG to a component, the rest of its seven parameters 0."""
+        seven = [*parameters, *[0.0] * (7 - len(parameters))]
+        self.tell(dialect.MAVLink_command_long_message(self.payload.options.system, component, command, 1, *seven))
+
+    def turn(self, pitch_rad_s: float, yaw_rad_s: float, flags: int = LEVEL) -> None:
+        """284 with rates: pitch up +, yaw right +."""
+        self._set_attitude(flags, [math.nan] * 4, (0.0, pitch_rad_s, yaw_rad_s))
+
+    def point(self, pitch_rad: float, yaw_rad: float, flags: int = LEVEL) -> None:
+        """284 with a quaternion: pitch up +, yaw right +."""
+        cp, sp = math.cos(pitch_rad / 2), math.sin(pitch_rad / 2)
+        cy, sy = math.cos(yaw_rad / 2), math.sin(yaw_rad / 2)
+        self._set_attitude(flags, [cy * cp, -sy * sp, cy * sp, sy * cp], (math.nan, math.nan, math.nan))
+
     def run(self, until_s: float) -> list[tuple[float, bytes]]:
         """Go on to that time; every message that came out, with its time."""
-        said = []
+        before = len(self.said)
         while self.now_s < until_s - 1e-9:
+            previous_s = self.now_s
             self._wakes += 1
             # From the start and not from the last wake: a sum of 12 000 steps would be off by a rounding.
             self.now_s = round(self._start_s + self._wakes * self._wake_s, 9)
-            said += [(self.now_s, message) for message in self.payload.advance(self.now_s)]
-        return said
+            if self._heartbeats and int(self.now_s) != int(previous_s):
+                self._beat()
+            self.said += [(self.now_s, message) for message in self.payload.advance(self.now_s)]
+        return self.said[before:]
+
+    def heard(self, message_id: int, since_s: float = -math.inf) -> list[tuple[float, dialect.MAVLink_message]]:
+        """Whole messages of that id, read by pymavlink, each with its time."""
+        found = []
+        for at_s, data in self.said:
+            if at_s >= since_s and len(data) > 10 and int.from_bytes(data[7:10], 'little') == message_id:
+                found += [(at_s, message) for message in dialect.MAVLink(None).parse_buffer(data) or []]
+        return found
+
+    def _set_attitude(self, flags: int, q: list[float], rates_rad_s: tuple[float, float, float]) -> None:
+        options = self.payload.options
+        self.tell(
+            dialect.MAVLink_gimbal_device_set_attitude_message(
+                options.system, options.gimbal_component, flags, q, *rates_rad_s
+            )
+        )
+
+    def _beat(self) -> None:
+        kind, invalid = dialect.MAV_TYPE_ONBOARD_CONTROLLER, dialect.MAV_AUTOPILOT_INVALID
+        self.tell(dialect.MAVLink_heartbeat_message(kind, invalid, 0, 0, dialect.MAV_STATE_ACTIVE, 3))
 
 
 class UsbSerial:

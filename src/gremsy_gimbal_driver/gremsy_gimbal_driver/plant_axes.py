@@ -59,7 +59,7 @@ class Axes(Protocol):
         """A copy, rad/s."""
 
     def displace(self, delta_rad: Array) -> None:
-        """Shift the angles, whatever the rates."""
+        """Shift the angles as far as the stops, whatever the rates."""
 
     def set_stops(self, low_rad: Array, high_rad: Array) -> None:
         """Where motion ends from now on."""
@@ -93,8 +93,11 @@ class ScalarAxes:
         return np.array(self._rates)
 
     def displace(self, delta_rad: Array) -> None:
-        """Shift."""
-        self._integral = [angle + delta for angle, delta in zip(self._integral, delta_rad.tolist(), strict=True)]
+        """Shift, but not through a stop."""
+        self._integral = [
+            min(max(angle + delta, low), high)
+            for angle, delta, low, high in zip(self._integral, delta_rad.tolist(), self._low, self._high, strict=True)
+        ]
 
     def set_stops(self, low_rad: Array, high_rad: Array) -> None:
         """Checked in every step."""
@@ -178,8 +181,9 @@ class BatchAxes:
         return self._rates.copy()
 
     def displace(self, delta_rad: Array) -> None:
-        """Shift."""
+        """Shift, but not through a stop."""
         self._integral += delta_rad
+        np.clip(self._integral, self._low, self._high, out=self._integral)
         self._free_steps = 0
 
     def set_stops(self, low_rad: Array, high_rad: Array) -> None:

@@ -15,6 +15,9 @@ from gremsy_gimbal_driver.simulated_payload.options import PayloadOptions
 
 _HOME_RAD = math.radians(0.5)
 _DOWN_RAD = math.radians(90.0)
+# While MAPPING turns in azimuth: slow enough for the largest delay of the plant.
+_MAP_EVERY_S = 0.02
+_MAP_GAIN_S = 1.0
 _SAME_RAD = math.radians(0.05)
 
 Pair = tuple[float, float]
@@ -49,6 +52,7 @@ class Motion:
         self._angle_seen: Pair | None = None
         self._at_rest = False
         self._home = (0.0, 0.0)
+        self._mapping_rate, self._map_again_s = 0.0, -math.inf
         self._enter(body.plant.time_s)
 
     def power_up(self, now_s: float) -> None:
@@ -107,8 +111,9 @@ class Motion:
         expiry_s = self._options.rate_expiry_s
         self._ends_s = now_s + expiry_s if expiry_s else math.inf
         if self._modes.mode is GimbalMode.MAPPING:
-            wanted = (wanted[0], 0.0)
-        self._body.command_rates(now_s, *wanted)
+            self._map(now_s, wanted[0])
+        else:
+            self._body.command_rates(now_s, *wanted)
 
     def angles(self, now_s: float, azimuth_rad: float, tilt_rad: float, exactly: bool = False) -> None:
         """Go there, by MAVLink: azimuth from the vehicle, or in LOCK from the earth."""
@@ -119,7 +124,7 @@ class Motion:
         self._modes.end_home()
         if self._modes.mode is GimbalMode.OFF:
             self._decays_s, self._at_rest = now_s + self._options.off_decay_s, False
-        self._rates, self._ends_s = (0.0, 0.0), math.inf
+        self._rates, self._ends_s, self._mapping_rate = (0.0, 0.0), math.inf, 0.0
         if self._modes.mode is GimbalMode.MAPPING:
             tilt_rad = _DOWN_RAD
         if self._body.holds_earth:
@@ -134,7 +139,7 @@ class Motion:
 
     def begin_tracking(self) -> None:
         """From now on only `track` moves it."""
-        self.tracking, self._ends_s = True, math.inf
+        self.tracking, self._ends_s, self._mapping_rate = True, math.inf, 0.0
 
     def end_tracking(self, now_s: float) -> None:
         """The camera stops; with one firmware the way for angles stays dead (PayloadSdk #47)."""
@@ -149,9 +154,13 @@ class Motion:
     def before(self, now_s: float) -> None:
         """What ends by itself before this time; then the body may advance."""
         if now_s >= self._ends_s:
-            self._rates = (0.0, 0.0)
-            self._body.command_rates(self._ends_s, 0.0, 0.0)
-            self._ends_s = math.inf
+            ended_s, self._ends_s, self._rates = self._ends_s, math.inf, (0.0, 0.0)
+            if self._mapping_rate:
+                self._map(ended_s, 0.0)
+            else:
+                self._body.command_rates(ended_s, 0.0, 0.0)
+        if self._mapping_rate and now_s >= self._map_again_s:
+            self._map(now_s, self._mapping_rate)
         if now_s >= self._decays_s:
             self._drop(self._decays_s)
 
@@ -162,16 +171,29 @@ class Motion:
         ):
             self._modes.end_home()
 
+    def _map(self, now_s: float, azimuth_rad_s: float) -> None:
+        """MAPPING: only the azimuth turns, the tilt is held straight down."""
+        ends = self._mapping_rate != 0.0 and azimuth_rad_s == 0.0
+        self._mapping_rate, self._map_again_s = azimuth_rad_s, now_s + _MAP_EVERY_S
+        if azimuth_rad_s:
+            error = _DOWN_RAD - self._body.angles_rad[1]
+            self._body.command_rates(now_s, azimuth_rad_s, _MAP_GAIN_S * error)
+        elif ends:
+            self._look_down(now_s)
+
+    def _look_down(self, now_s: float) -> None:
+        self._body.command_angles(now_s, self._body.pan_rad, _DOWN_RAD, exactly=True)
+
     def _go_home(self, now_s: float, home_rad: Pair) -> None:
         self._home = home_rad
-        self._rates, self._ends_s = (0.0, 0.0), math.inf
+        self._rates, self._ends_s, self._mapping_rate = (0.0, 0.0), math.inf, 0.0
         self._body.command_angles(now_s, *home_rad, exactly=True)
 
     def _enter(self, now_s: float) -> None:
         """A mode begins."""
         mode, body = self._modes.mode, self._body
         body.holds_earth = mode is GimbalMode.LOCK
-        self._decays_s = math.inf
+        self._decays_s, self._mapping_rate = math.inf, 0.0
         if mode is GimbalMode.OFF:
             self._drop(now_s)
         elif self._at_rest or mode is GimbalMode.MAPPING:
@@ -179,7 +201,7 @@ class Motion:
             self._at_rest = False
             self._rates = (0.0, 0.0)
             if mode is GimbalMode.MAPPING:
-                body.command_angles(now_s, body.pan_rad, _DOWN_RAD, exactly=True)
+                self._look_down(now_s)
             else:
                 body.command_rates(now_s, 0.0, 0.0)
 
