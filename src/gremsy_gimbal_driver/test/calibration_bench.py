@@ -20,14 +20,13 @@ from gremsy_gimbal_driver.simulated_payload.payload import SimulatedPayload
 
 MS = 1_000_000
 ROS_START = 1_790_000_000_000_000_000
-STEP_MS = 10
 REPEAT_MS = 40
 OWN = Sender(1, 191)
 
 
 def options_of(preset: str, **changes: object) -> PayloadOptions:
-    """A preset with the attitude rate that the driver asks for."""
-    return replace(PRESETS[preset], attitude_rate_hz=50.0, **changes)  # type: ignore[arg-type]
+    """A preset with the attitude rate that the driver asks for, and little of what nobody here listens to."""
+    return replace(PRESETS[preset], attitude_rate_hz=50.0, orientation_rate_hz=0.5, **changes)  # type: ignore[arg-type]
 
 
 class CalibrationBench:
@@ -38,6 +37,7 @@ class CalibrationBench:
         settings: of the routine.
         signs: -1 for an axis whose commands the device takes the other way.
         seed: of the payload's faults.
+        step_ms: of the invented time.
     """
 
     def __init__(
@@ -46,6 +46,7 @@ class CalibrationBench:
         settings: CalibrationSettings | None = None,
         signs: tuple[int, int] = (1, 1),
         seed: int = 0,
+        step_ms: int = 10,
     ) -> None:
         self.options, self.signs = options, signs
         self.routine = CalibrationRoutine(settings or CalibrationSettings())
@@ -56,6 +57,7 @@ class CalibrationBench:
         self.decoder = Decoder(OWN, self.gimbal)
         self.stamping = AttitudeStamping('camera', round(options.attitude_age_s * 1e9))
         self.now_ms = 0
+        self._step_ms = step_ms
         self.armed = True
         self.taken_by = ''
         self.hears = True
@@ -103,7 +105,7 @@ class CalibrationBench:
             self.step()
 
     def step(self) -> None:
-        self.now_ms += STEP_MS
+        self.now_ms += self._step_ms
         self._listen()
         if self.routine.running:
             wish = self.routine.step(self.now, armed=self.armed, taken_by=self.taken_by)

@@ -39,7 +39,7 @@ def result_of(bench: CalibrationBench) -> CalibrationResult:
 
 
 CLEAN = [('ideal', (1, 1), 0), ('gremsy', (1, 1), 0), ('gremsy', (-1, 1), 0), ('gremsy', (1, -1), 0)]
-BAD_LINK = [('realistic', (-1, -1), seed) for seed in range(3)]
+BAD_LINK = [('realistic', (-1, -1), seed) for seed in range(2)]
 ALL = CLEAN + BAD_LINK
 
 
@@ -115,7 +115,7 @@ def test_noise_of_a_tenth_of_a_degree_is_survived() -> None:
 # Bounds.
 
 
-@pytest.mark.parametrize('seed', range(8))
+@pytest.mark.parametrize('seed', range(6))
 def test_no_axis_ever_leaves_its_travel(seed: int) -> None:
     """Gimbals up to twice as slow as the slowest known one, behind links that lose up to six frames in ten."""
     random = np.random.default_rng([46, seed])
@@ -134,7 +134,7 @@ def test_no_axis_ever_leaves_its_travel(seed: int) -> None:
     travel_rad = math.radians(random.uniform(4.0, 15.0))
     settings = CalibrationSettings(travel_rad=travel_rad, max_rate_rad_s=math.radians(random.uniform(3.0, 12.0)))
     signs = (int(random.choice([-1, 1])), int(random.choice([-1, 1])))
-    bench = CalibrationBench(options, settings, signs, seed).finished()
+    bench = CalibrationBench(options, settings, signs, seed, step_ms=20).finished()
     assert max(bench.farthest) < travel_rad
     result = bench.routine.result
     assert result is None or (result.azimuth.sign, result.tilt.sign) == signs
@@ -347,7 +347,7 @@ def test_it_does_not_run_for_ever() -> None:
 
 
 def test_a_device_that_tells_no_zoom_is_measured_at_one() -> None:
-    bench = CalibrationBench(options_of('gremsy'), CalibrationSettings(zooms=(1.0, 2.0)))
+    bench = CalibrationBench(options_of('gremsy'), CalibrationSettings(zooms=(1.0, 2.0)), step_ms=20)
     bench.tells_zoom = False
     result = result_of(bench.finished())
     assert len(result.gains) == 1
@@ -357,13 +357,13 @@ def test_a_device_that_tells_no_zoom_is_measured_at_one() -> None:
 
 def test_a_lens_that_ends_early_ends_the_table() -> None:
     options = options_of('gremsy', plant=options_of('realistic').plant, zoom_max=4.0)
-    result = result_of(CalibrationBench(options, CalibrationSettings(zooms=(1.0, 4.0, 8.0))).finished())
+    result = result_of(CalibrationBench(options, CalibrationSettings(zooms=(1.0, 4.0, 8.0)), step_ms=20).finished())
     assert [point.zoom for point in result.gains] == pytest.approx([1.0, 4.0], rel=0.03)
     assert result.notes == ('The lens goes no further than 4: larger zooms were left out.',)
 
 
 def test_a_lens_that_does_not_move_is_said() -> None:
-    bench = CalibrationBench(options_of('gremsy'), CalibrationSettings(zooms=(1.0, 4.0)))
+    bench = CalibrationBench(options_of('gremsy'), CalibrationSettings(zooms=(1.0, 4.0)), step_ms=20)
     bench.zooms = False
     result = result_of(bench.finished())
     assert len(result.gains) == 1
