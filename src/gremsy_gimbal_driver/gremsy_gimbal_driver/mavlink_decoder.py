@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from gremsy_gimbal_driver.attitude_jumps import JumpGate
 from gremsy_gimbal_driver.heard_components import (
     GIMBAL_COMPONENTS,
     PAYLOAD_COMPONENT,
@@ -44,10 +45,11 @@ from gremsy_gimbal_driver.telemetry_names import TELEMETRY_NAMES
 
 __all__ = ['GIMBAL_COMPONENTS', 'PAYLOAD_COMPONENT', 'Decoder']
 
-# float32 quaternions are unit to 1e-7; 1 % leaves room for a device that does not renormalise.
-_NORM_TOLERANCE = 0.01
-# Twice what the gyros measure (1000 deg/s, gimbal.md 1.4).
-_FASTEST_RAD_S = 35.0
+# float32 quaternions are unit to 1e-7, 16 bit ones to 1e-4; the rest is room for a device that does not renormalise.
+_NORM_TOLERANCE = 0.002
+# The gyros' range (1000 deg/s, gimbal.md 1.4), a little over it for what a device computes.
+_FASTEST_RAD_S = 20.0
+_LARGEST_DELTA_YAW_RAD = 2 * math.pi
 # Pan ends at 345 degrees (gimbal.md 1.8); room for one that counts on over a turn.
 _LARGEST_ANGLE_DEG = 720.0
 _ACCELERATION_M_S2 = 9.80665 / 8192  # of one count, gimbal.md 1.4
@@ -78,6 +80,7 @@ class Decoder:
         self.components = HeardComponents(pinned)
         """Who speaks on this link, and when last, in the times that `feed` was given."""
         self._texts = StatusTextChunks(self.rejects)
+        self._jumps = JumpGate()
         # From the gimbal alone, from a Gremsy's part of any kind, from anybody.
         self._of_gimbal: dict[int, Callable[[Sender, _Fields, Frame], _Events]] = {
             dialect.MAVLINK_MSG_ID_SYS_STATUS: _system_status,
@@ -117,6 +120,7 @@ class Decoder:
         """The link was opened anew: what was half received will not go on."""
         self._framer.reset()
         self._texts.forget()
+        self._jumps.forget()
 
     def forget(self) -> None:
         """Learn anew: the gimbal fell silent, and another may speak next."""
@@ -183,7 +187,11 @@ class Decoder:
             return self._refuse('attitude_rate_impossible')
         # Without either flag the field is to be ignored: old firmware does not send it, and then it reads 0.
         delta = delta_yaw if flags & _YAW_FRAME_KNOWN else math.nan
+        if abs(delta) > _LARGEST_DELTA_YAW_RAD:
+            return self._refuse('attitude_delta_yaw_impossible')
         q = (w / norm, x / norm, y / norm, z / norm)
+        if not self._jumps.passes(boot_ms, q):
+            return self._refuse('attitude_jumped')
         return (AttitudeStatus(sender, boot_ms, flags, q, rates, failures, delta),)
 
     def _orientation(self, sender: Sender, fields: _Fields, frame: Frame) -> _Events:

@@ -8,6 +8,7 @@ import math
 import numpy as np
 import pytest
 
+from gremsy_gimbal_driver.heard_components import kind_of
 from gremsy_gimbal_driver.mavlink_decoder import Decoder
 from gremsy_gimbal_driver.mavlink_dialect import CHECKSUM_EXTRA, dialect
 from gremsy_gimbal_driver.mavlink_encoder import FLAGS_FOLLOW, Encoder
@@ -15,13 +16,20 @@ from gremsy_gimbal_driver.mavlink_events import (
     AttitudeStatus,
     CommandAck,
     DeviceInformation,
+    ExtendedParameter,
     Heartbeat,
+    IncomingCommand,
+    MountStatus,
+    ParameterValue,
     PayloadTelemetry,
+    RawImu,
     Sender,
+    StatusText,
     SystemStatus,
     ZoomReport,
 )
 from gremsy_gimbal_driver.mavlink_framing import Framer, checksum
+from gremsy_gimbal_driver.telemetry_names import TELEMETRY_NAMES
 
 OWN = Sender(1, 191)
 GIMBAL = Sender(1, 154)
@@ -37,9 +45,30 @@ def heartbeat(**sender: int) -> bytes:
     return packed(dialect.MAVLink_heartbeat_message(dialect.MAV_TYPE_GIMBAL, 8, 0, 0, 4, 3), **sender)
 
 
-def attitude(q=(1.0, 0.0, 0.0, 0.0), rates=(0.1, 0.2, 0.3), boot_ms: int = 1234, **sender: int) -> bytes:
-    message = dialect.MAVLink_gimbal_device_attitude_status_message(0, 0, boot_ms, 12, list(q), *rates, 0)
+def attitude(
+    q=(1.0, 0.0, 0.0, 0.0), rates=(0.1, 0.2, 0.3), boot_ms: int = 1234, flags=12, delta_yaw=0.0, **sender: int
+) -> bytes:
+    message = dialect.MAVLink_gimbal_device_attitude_status_message(0, 0, boot_ms, flags, list(q), *rates, 0, delta_yaw)
     return packed(message, **sender)
+
+
+def orientation(roll: float, pitch: float, yaw: float, absolute: float = 0.0, **sender: int) -> bytes:
+    return packed(dialect.MAVLink_mount_orientation_message(77, roll, pitch, yaw, absolute), **sender)
+
+
+def parameter(name: str, value: float = 7.0, **sender: int) -> bytes:
+    return packed(dialect.MAVLink_param_value_message(name.encode(), value, 4, 70, 3), **sender)
+
+
+def extended(name: bytes, raw: bytes, result: int | None = None, **sender: int) -> bytes:
+    raw = raw.ljust(128, b'\0')
+    if result is None:
+        return packed(dialect.MAVLink_param_ext_value_message(name, raw, 5, 40, 3), **sender)
+    return packed(dialect.MAVLink_param_ext_ack_message(name, raw, 5, result), **sender)
+
+
+def text(chunk: bytes, text_id: int = 0, number: int = 0, **sender: int) -> bytes:
+    return packed(dialect.MAVLink_statustext_message(6, chunk, text_id, number), **sender)
 
 
 def decoder() -> Decoder:
@@ -119,6 +148,188 @@ def test_every_event_comes_out_with_its_values():
     assert events[4:] == [PayloadTelemetry(Sender(1, 26), 'EO_ZOOM', 4.5), ZoomReport(Sender(1, 26), 4.5)]
 
 
+def test_a_gimbals_other_messages_come_out_in_si_units():
+    imu = dialect.MAVLink_raw_imu_message(9_000_000, 0, 4096, -8192, 328, 0, -656, 1, 2, 3)
+    encoders = dialect.MAVLink_mount_status_message(0, 0, -23336, 182, 40000)
+    command = dialect.MAVLink_command_long_message(1, 191, 512, 0, 148, *[0] * 6)
+    busy = dialect.MAVLink_command_ack_message(42503, 5, 60, 0, 1, 191)
+    data = b''.join(map(packed, (imu, encoders, command, busy))) + orientation(1.0, -90.0, 45.0, 270.0)
+    measured, counts, wish, progress, mount = decoder().feed(data)
+    assert isinstance(measured, RawImu)
+    assert measured.acceleration_frd_m_s2 == pytest.approx((0.0, 9.80665 / 2, -9.80665))
+    assert measured.rates_frd_rad_s == pytest.approx((math.radians(10), 0.0, math.radians(-20)))
+    assert counts == MountStatus(GIMBAL, -23336, 182, 40000)
+    assert wish == IncomingCommand(GIMBAL, 512)
+    assert progress == CommandAck(GIMBAL, 42503, 5, 60)
+    angles = (mount.roll_rad, mount.pitch_rad, mount.yaw_rad, mount.yaw_absolute_rad)
+    assert angles == pytest.approx([math.radians(each) for each in (1, -90, 45, 270)])
+
+
+def test_what_a_device_does_not_know_is_nan_and_not_a_number_that_looks_known():
+    status = dialect.MAVLink_sys_status_message(0, 0, 0, 0, 0xFFFF, -1, -1, 0, 0, 0, 0, 0, 0)
+    power, mount, without, with_delta = decoder().feed(
+        packed(status) + orientation(0.5, 0.5, 0.5) + attitude(delta_yaw=1.5) + attitude(flags=0x4C, delta_yaw=1.5)
+    )
+    assert math.isnan(power.voltage_v)
+    assert math.isnan(mount.yaw_absolute_rad)
+    assert math.isnan(without.delta_yaw_rad)
+    assert with_delta.delta_yaw_rad == 1.5
+
+
+def test_one_axis_at_exactly_zero_is_an_orientation_and_three_are_none():
+    assert len(decoder().feed(orientation(0.0, 0.0, 1e-6))) == 1
+    assert decoder().feed(orientation(-0.0, 0.0, 0.0)) == []
+
+
+def test_the_boards_telemetry_has_its_name_by_index_and_by_name():
+    board = Sender(1, 26)
+    by_index = packed(dialect.MAVLink_debug_message(5, 2, 123.5), component=26)
+    by_name = parameter('TRK_STATUS', 1.0, component=26)
+    assert decoder().feed(by_index + by_name) == [
+        PayloadTelemetry(board, 'LRF_RANGE', 123.5),
+        PayloadTelemetry(board, 'TRK_STATUS', 1.0),
+    ]
+    assert len(TELEMETRY_NAMES) == 28
+    assert (TELEMETRY_NAMES[12], TELEMETRY_NAMES[24]) == ('TARGET_ALT', 'GB_MODE')
+
+
+@pytest.mark.parametrize('value', [0, 1, 200, 256, 0xFF00, 0x01000000, 0xFFFFFFFF])
+@pytest.mark.parametrize('result', [None, 0, 2])
+def test_an_extended_parameter_keeps_every_byte(value, result):
+    raw = value.to_bytes(4, 'little')
+    (event,) = decoder().feed(extended(b'C_SOURCE', raw, result, component=100))
+    assert event == ExtendedParameter(Sender(1, 100), 'C_SOURCE', raw.ljust(128, b'\0'), 5, result)
+    assert event.uint32 == value
+
+
+def test_a_name_of_sixteen_characters_needs_no_terminator():
+    (event,) = decoder().feed(parameter('ABCDEFGHIJKLMNOP'))
+    assert event == ParameterValue(GIMBAL, 'ABCDEFGHIJKLMNOP', 7.0, 3, 70)
+
+
+# Status texts.
+
+
+def test_a_text_in_chunks_comes_out_whole_even_when_the_link_repeats_one():
+    whole = '{"recording": true, "file": "' + 'ä' * 50 + '"}'
+    data = whole.encode()
+    chunks = [data[at : at + 50] for at in range(0, len(data), 50)]
+    frames = [text(chunk, 9, number) for number, chunk in enumerate(chunks)]
+    made = decoder()
+    assert made.feed(b''.join([frames[0], frames[0], *frames[1:]])) == [StatusText(GIMBAL, 6, whole)]
+    assert made.rejects == {}
+
+
+def test_a_text_with_a_lost_chunk_is_dropped_and_counted():
+    made = decoder()
+    assert made.feed(text(b'a' * 50, 3, 0) + text(b'c', 3, 2) + text(b'whole')) == [StatusText(GIMBAL, 6, 'whole')]
+    assert made.rejects == {'text_incomplete': 1}
+
+
+def test_an_unfinished_text_gives_way_to_the_next_and_never_grows_without_end():
+    made = decoder()
+    assert made.feed(text(b'a' * 50, 3, 0) + text(b'b', 4, 0)) == [StatusText(GIMBAL, 6, 'b')]
+    endless = b''.join(text(b'x' * 50, 5, number) for number in range(40))
+    assert made.feed(endless) == []
+    assert made.rejects['text_incomplete'] > 1
+
+
+# Who speaks.
+
+
+def test_gimbal_camera_and_board_are_learned_with_the_time_they_were_last_heard():
+    made = Decoder(OWN)
+    made.feed(heartbeat(system=4, component=171), now_ns=10)
+    made.feed(heartbeat(system=4, component=101), now_ns=20)
+    made.feed(packed(dialect.MAVLink_debug_message(5, 0, 2.0), system=4, component=26), now_ns=30)
+    made.feed(attitude(system=4, component=171), now_ns=40)
+    parts = made.components
+    assert (parts.gimbal, parts.camera, parts.payload) == (Sender(4, 171), Sender(4, 101), Sender(4, 26))
+    assert dict(made.last_heard_ns) == {Sender(4, 171): 40, Sender(4, 101): 20, Sender(4, 26): 30}
+    assert kind_of(99) is kind_of(106) is kind_of(1) is None
+
+
+def test_the_gimbals_own_camera_is_preferred_to_one_heard_earlier():
+    made = Decoder(OWN)
+    made.feed(heartbeat(system=7, component=100))
+    assert made.components.camera == Sender(7, 100)
+    made.feed(heartbeat(system=1, component=154) + heartbeat(system=1, component=102))
+    assert made.components.camera == Sender(1, 102)
+
+
+def test_telemetry_of_another_systems_board_is_refused():
+    made = decoder()
+    made.feed(packed(dialect.MAVLink_debug_message(5, 0, 2.0), component=26))
+    assert made.feed(packed(dialect.MAVLink_debug_message(5, 0, 9.0), system=2, component=26)) == []
+    assert made.rejects == {'from_another_component': 1}
+
+
+def test_a_silent_part_is_forgotten_and_a_pinned_gimbal_stays():
+    for pinned, left in ((None, None), (GIMBAL, GIMBAL)):
+        made = Decoder(OWN, pinned)
+        made.feed(heartbeat(), now_ns=100)
+        made.feed(heartbeat(component=100), now_ns=200)
+        assert made.components.forget_silent(150) == [GIMBAL]
+        assert made.components.gimbal == left
+        assert made.components.camera == Sender(1, 100)
+
+
+# Jumps.
+
+
+def turned(angle: float) -> tuple[float, float, float, float]:
+    return (math.cos(angle / 2), 0.0, 0.0, math.sin(angle / 2))
+
+
+@pytest.mark.parametrize(
+    ('angle', 'after_ms', 'believed'),
+    [(0.39, 20, True), (0.41, 20, False), (3.0, 300, True), (0.0, 5000, True), (0.0, 5001, False), (0.0, -400, True)],
+)
+def test_an_attitude_that_no_camera_could_have_come_to_is_held_back(angle, after_ms, believed):
+    made = decoder()
+    made.feed(attitude(boot_ms=60_000))
+    assert len(made.feed(attitude(turned(angle), boot_ms=60_000 + after_ms))) == believed
+    assert made.rejects['attitude_jumped'] == (not believed)
+    # The true one behind it is heard.
+    angle = angle if believed else 0.0
+    assert len(made.feed(attitude(turned(angle), boot_ms=60_000 + (after_ms if believed else 40)))) == 1
+
+
+def test_a_restarted_gimbal_is_heard_with_its_second_message():
+    made = decoder()
+    made.feed(attitude(boot_ms=5_000_000))
+    heard = [len(made.feed(attitude(turned(2.0), boot_ms=boot_ms))) for boot_ms in (100, 120, 140)]
+    assert heard == [0, 1, 1]
+
+
+def test_a_clock_that_goes_round_or_counts_microseconds_stops_nothing():
+    made = decoder()
+    made.feed(attitude(boot_ms=2**32 - 10))
+    assert len(made.feed(attitude(boot_ms=10))) == 1
+    heard = sum(len(made.feed(attitude(boot_ms=20_000 * number))) for number in range(1, 101))
+    assert heard >= 50
+
+
+# Frames.
+
+
+def test_missed_frames_are_counted_by_their_numbers_and_repeats_are_not():
+    made = decoder()
+    for number in (254, 255, 0, 1, 1, 4):
+        made.feed(attitude(sequence=number, boot_ms=number + 1000))
+    # 253 between the heartbeat (0) and 254 is more than a gap: numbers that go back.
+    assert made.framing_counts['missed_frames'] == 2
+
+
+def test_a_signed_frame_is_counted():
+    frame = bytearray(attitude())
+    frame[2] = 1
+    value = checksum(bytes([CHECKSUM_EXTRA[285]]), checksum(bytes(frame[1:-2])))
+    made = decoder()
+    made.feed(bytes(frame[:-2]) + value.to_bytes(2, 'little') + bytes(13))
+    assert made.framing_counts['signed_frames'] == 1
+
+
 @pytest.mark.parametrize('component', [154, 171, 175])
 def test_the_first_gimbal_heard_is_learned_with_any_system_id(component):
     made = Decoder(OWN)
@@ -147,7 +358,27 @@ def test_no_other_component_is_taken_for_a_gimbal(component):
         (attitude(component=171), 'from_another_component'),
         (attitude(system=2), 'from_another_component'),
         (packed(dialect.MAVLink_command_ack_message(511, 0, 0, 0, 1, 190)), 'acknowledgement_for_another'),
+        (packed(dialect.MAVLink_command_long_message(1, 190, 512, 0, *[0] * 7)), 'command_for_another'),
+        (attitude(rates=(0.0, math.inf, 0.0)), 'attitude_rate_impossible'),
+        (attitude(rates=(0.0, 0.0, -20.1)), 'attitude_rate_impossible'),
+        (attitude(flags=0x2C, delta_yaw=6.3), 'attitude_delta_yaw_impossible'),
+        (orientation(0.0, 0.0, 0.0, 33.0), 'orientation_zero_triple'),
+        (orientation(math.nan, 1.0, 2.0), 'orientation_not_finite'),
+        (orientation(0.1, -math.inf, 2.0), 'orientation_not_finite'),
+        (orientation(0.1, 0.1, 721.0), 'orientation_impossible'),
+        (orientation(0.1, 0.2, 0.3, component=100), 'from_another_component'),
+        (orientation(0.1, 0.2, 0.3, component=1), 'from_another_component'),
+        (parameter('VERSION_X', component=1), 'from_another_component'),
+        (parameter('VERSION_X', math.nan), 'parameter_unreadable'),
+        (parameter(''), 'parameter_unreadable'),
         (packed(dialect.MAVLink_debug_message(5, 0, math.nan), component=26), 'zoom_not_a_magnification'),
+        (packed(dialect.MAVLink_debug_message(5, 0, 0.5), component=26), 'zoom_not_a_magnification'),
+        (packed(dialect.MAVLink_debug_message(5, 2, math.inf), component=26), 'telemetry_not_finite'),
+        (packed(dialect.MAVLink_debug_message(5, 28, 1.0), component=26), 'telemetry_unknown'),
+        (packed(dialect.MAVLink_debug_message(5, 0, 2.0), component=1), 'from_another_component'),
+        (packed(dialect.MAVLink_statustext_message(6, b'PreArm'), component=1), 'from_another_component'),
+        (extended(b'C_V_FV', b'', component=1), 'from_another_component'),
+        (extended(b'\xff', b'', component=100), 'parameter_unreadable'),
     ],
 )
 def test_what_cannot_be_believed_is_counted_and_dropped(data, reason):
