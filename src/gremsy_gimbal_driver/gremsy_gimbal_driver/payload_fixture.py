@@ -2,7 +2,7 @@
 """A simulated payload for tests: in real time on free ports, or in invented time. Needs neither ROS nor hardware.
 
     with running_payload(PayloadOptions(rate_expiry_s=0.3), transport='both') as payload:
-        driver = GimbalDriver(link_from_uri(payload.uri))
+        driver = GimbalDriver(links_from_uris([payload.uri]))
         payload.unplug('udp')
 
     payload = InstantPayload(PRESETS['realistic'], seed=3)

@@ -8,12 +8,14 @@ import socket
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from gremsy_common.truth_ring import TruthRingReader, ring_path
-from gremsy_gimbal_driver.sim_payload import main
+from gremsy_gimbal_driver.sim_payload import _parser, _payload_options, main
+from gremsy_gimbal_driver.simulated_payload.options import PRESETS
 
 COMMAND = [sys.executable, '-m', 'gremsy_gimbal_driver.sim_payload']
 
@@ -87,6 +89,28 @@ def test_a_port_in_use_is_one_sentence_and_status_1(capsys):
             ['--udp', '127.0.0.1:0', '--component', '300'],
             'sim_payload: The payload option gimbal_component is 300: use 1 .. 255.\n',
         ),
+        (
+            ['--udp', '127.0.0.1:0', '--attitude-rate', 'fast'],
+            "sim_payload: The payload option attitude_rate_hz cannot be 'fast': give a number.\n",
+        ),
+        (
+            ['--udp', '127.0.0.1:0', '--set', 'zoom_max'],
+            "sim_payload: --set 'zoom_max' sets nothing: write NAME=VALUE, for example attitude_rate_hz=10.\n",
+        ),
+        (
+            ['--udp', '127.0.0.1:0', '--set', 'zoom_mx=3'],
+            'sim_payload: There is no payload option zoom_mx: did you mean zoom_max?\n',
+        ),
+        (
+            ['--udp', '127.0.0.1:0', '--control', '/no/such/folder/pipe'],
+            'sim_payload: The control pipe /no/such/folder/pipe cannot be opened (No such file or directory): '
+            'give --control another path.\n',
+        ),
+        (
+            ['--udp', '127.0.0.1:0', '--control', '/etc/hostname'],
+            'sim_payload: The control pipe /etc/hostname cannot be opened (it is no pipe): '
+            'give --control another path.\n',
+        ),
     ],
 )
 def test_wrong_arguments_are_one_sentence_and_status_1(capsys, arguments, sentence):
@@ -96,6 +120,53 @@ def test_wrong_arguments_are_one_sentence_and_status_1(capsys, arguments, senten
 
 def test_it_ends_by_itself_after_its_duration(capsys):
     assert main(['--udp', '127.0.0.1:0', '--duration', '0.1']) == 0
+
+
+def test_it_lists_its_options(capsys):
+    assert main(['--list-options']) == 0
+    assert '  zoom_max=20.0  magnification at 100 % [1 .. 1000]\n' in capsys.readouterr().out
+
+
+def test_options_are_the_presets_then_the_shortcuts_then_those_that_are_set(capsys):
+    given = ['--preset', 'realistic', '--byte-loss', '0', '--set', 'attitude_rate_hz=7', '--set', 'plant.delay_s=0.3']
+    options = _payload_options(_parser().parse_args([*given, '--attitude-rate', '9']))
+    realistic = PRESETS['realistic']
+    assert options == replace(
+        realistic, lost_byte_share=0.0, attitude_rate_hz=7.0, plant=replace(realistic.plant, delay_s=0.3)
+    )
+
+
+@pytest.mark.parametrize('through', ['stdin', 'pipe'])
+def test_it_is_controlled_by_lines(tmp_path, through):
+    name, pipe = tmp_path / 'tty', tmp_path / 'control'
+    control = '-' if through == 'stdin' else str(pipe)
+    command = [*COMMAND, '--udp', '127.0.0.1:0', '--pty', str(name), '--control', control]
+    streams = {'stdin': subprocess.PIPE, 'stdout': subprocess.PIPE, 'stderr': subprocess.PIPE}
+    child = subprocess.Popen(command, text=True, bufsize=1, **streams)
+
+    def answer() -> str:
+        assert child.stdout is not None
+        return child.stdout.readline()
+
+    while not answer().startswith('simulated payload ready'):
+        assert child.poll() is None
+    with child.stdin if through == 'stdin' else pipe.open('w', buffering=1) as lines:
+        lines.write('unplug pty\n')
+        assert answer() == 'done: unplug pty\n'
+        assert not name.is_symlink()
+        lines.write('replug pty\nunplug usb\nreboot 0.1\n')
+        assert (answer(), answer()) == ('done: replug pty\n', 'done: reboot 0.1\n')
+        assert name.is_symlink()
+    child.send_signal(signal.SIGTERM)
+    child.wait(timeout=10)
+    assert child.stderr is not None
+    errors = child.stderr.read()
+    assert (child.returncode, errors) == (
+        0,
+        "sim_payload: 'unplug usb' is no control: write unplug PLUG, replug PLUG, reboot [SECONDS], stall AXIS, "
+        'vehicle HEADING_DEG [PITCH_DEG [ROLL_DEG]]; plugs: udp, pty.\n',
+    )
+    assert not pipe.exists()
 
 
 def test_it_takes_little_of_a_core():

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import pytest
 
@@ -47,7 +48,7 @@ def test_doubled_messages_come_twice_with_one_number():
     bench = InstantPayload(PayloadOptions(duplicated_message_share=0.25), seed=2, speaks_first=True)
     said = bench.run(30.0)
     found = frames(bench)
-    doubles = sum(first == second for first, second in zip(found, found[1:], strict=False))
+    doubles = sum(first == second for first, second in pairwise(found))
     assert doubles / len(said) == pytest.approx(0.25, abs=0.04)
     assert len(found) == len(said) + doubles
 

@@ -16,6 +16,7 @@ from gremsy_gimbal_driver.simulated_payload.camera import ACCEPTED, UNSUPPORTED,
 from gremsy_gimbal_driver.simulated_payload.component_information import MESSAGE_ID, ComponentInformation
 from gremsy_gimbal_driver.simulated_payload.gimbal import Gimbal
 from gremsy_gimbal_driver.simulated_payload.laser import Laser, Position
+from gremsy_gimbal_driver.simulated_payload.numbers import whole
 from gremsy_gimbal_driver.simulated_payload.on_board_tracker import TrackMode
 from gremsy_gimbal_driver.simulated_payload.options import PayloadOptions
 from gremsy_gimbal_driver.simulated_payload.outbox import Component, Outbox
@@ -112,14 +113,14 @@ class Board:
 
     def _set_interval(self, parameters: list[float], now_s: float) -> int:
         """511 with a telemetry index instead of a message id, marked by p7 1 (gimbal.md 2.4)."""
-        index, interval_us = int(parameters[0]), parameters[1]
-        if int(parameters[6]) != 1 or not 0 <= index < len(NAMES) or not math.isfinite(interval_us):
+        index, interval_us = whole(parameters[0]), parameters[1]
+        if whole(parameters[6]) != 1 or not 0 <= index < len(NAMES) or not math.isfinite(interval_us):
             return UNSUPPORTED
         self._schedule.set(index, interval_us * 1e-6 if interval_us > 0 else math.inf, now_s)
         return ACCEPTED
 
     def _send_once(self, parameters: list[float], now_s: float) -> int:
-        if int(parameters[0]) != MESSAGE_ID:
+        if whole(parameters[0]) != MESSAGE_ID:
             return UNSUPPORTED
         software = '.'.join(map(str, self._telemetry.software))
         information = ComponentInformation(self._power.boot_ms(now_s), self._options.model, software, 'SIM0001')
@@ -128,9 +129,9 @@ class Board:
 
     def _vendor(self, parameters: list[float], now_s: float) -> int:
         """31013 (gimbal.md 2.2)."""
-        group, kind = int(parameters[0]), int(parameters[1])
+        group, kind = whole(parameters[0]), whole(parameters[1])
         if group == 2:
-            return self._lens(kind, int(parameters[2]), parameters[3])
+            return self._lens(kind, whole(parameters[2]), parameters[3])
         if group == 4 and kind == 0:
             return self._track(parameters, now_s)
         # Stream settings and standby are taken, and change nothing that could be seen here.
@@ -139,7 +140,7 @@ class Board:
     def _lens(self, kind: int, action: int, value: float) -> int:
         camera = self._camera
         if kind == 0:
-            if action == _ZOOM_TO:
+            if action == _ZOOM_TO and value >= 1.0:
                 camera.zoom_to(value)
             elif action in (-1, 0, 1):
                 camera.zoom_drive(action)
@@ -155,10 +156,10 @@ class Board:
 
     def _track(self, parameters: list[float], now_s: float) -> int:
         tracker = self._camera.tracker
-        action, x, y, width, height = int(parameters[2]), *parameters[3:7]
-        if action == 0 and int(x) in tuple(TrackMode):
-            tracker.set_mode(TrackMode(int(x)), now_s)
-        elif action == 1 and width > 0 and height > 0:
+        action, x, y, width, height = whole(parameters[2]), *parameters[3:7]
+        if action == 0 and whole(x) in tuple(TrackMode):
+            tracker.set_mode(TrackMode(whole(x)), now_s)
+        elif action == 1 and width > 0 and height > 0 and math.isfinite(x) and math.isfinite(y):
             tracker.trigger(x, y, width, height, now_s)
         else:
             return UNSUPPORTED

@@ -20,6 +20,7 @@ from gremsy_gimbal_driver.simulated_payload.extended_parameters import (
 from gremsy_gimbal_driver.simulated_payload.focus import Focus
 from gremsy_gimbal_driver.simulated_payload.gimbal import Gimbal
 from gremsy_gimbal_driver.simulated_payload.modes import GB_MODES
+from gremsy_gimbal_driver.simulated_payload.numbers import whole
 from gremsy_gimbal_driver.simulated_payload.on_board_tracker import OnBoardTracker, TrackMode
 from gremsy_gimbal_driver.simulated_payload.optics import HEIGHT_PX, WIDTH_PX, Sight, hfov_at
 from gremsy_gimbal_driver.simulated_payload.options import PayloadOptions
@@ -152,7 +153,7 @@ class Camera:
         self._acknowledger.send(self.component, command, result, frame, now_s)
 
     def _send_once(self, parameters: list[float], now_s: float) -> int:
-        return self._send(int(parameters[0]), now_s)
+        return self._send(whole(parameters[0]), now_s)
 
     def _send(self, message_id: int, now_s: float) -> int:
         message = self._messages.build(message_id, now_s)
@@ -164,7 +165,9 @@ class Camera:
     # Lens.
 
     def _set_zoom(self, parameters: list[float], _now_s: float) -> int:
-        kind, value = int(parameters[0]), parameters[1]
+        kind, value = whole(parameters[0]), parameters[1]
+        if not math.isfinite(value):
+            return FAILED
         if kind == _RANGE:
             self.lens.go_to_percent(100.0 - value if self._options.zoom_range_inverted else value)
         elif kind not in (_STEP, _CONTINUOUS):
@@ -187,10 +190,10 @@ class Camera:
             self.lens.drive(direction)
 
     def _set_focus(self, parameters: list[float], _now_s: float) -> int:
-        kind, value = int(parameters[0]), parameters[1]
+        kind, value = whole(parameters[0]), parameters[1]
         if kind == _FOCUS_AUTO:
             self.focus.auto()
-        elif kind == _CONTINUOUS:
+        elif kind == _CONTINUOUS and math.isfinite(value):
             self.focus.drive(value)
         else:
             return UNSUPPORTED
@@ -199,14 +202,14 @@ class Camera:
     # Recorder.
 
     def _set_mode(self, parameters: list[float], _now_s: float) -> int:
-        mode = int(parameters[1])
+        mode = whole(parameters[1])
         if mode not in (0, 1):
             return UNSUPPORTED
         self.recorder.mode = mode
         return ACCEPTED
 
     def _capture(self, parameters: list[float], now_s: float) -> int:
-        return ACCEPTED if self.recorder.capture(parameters[1], int(parameters[2]), now_s) else FAILED
+        return ACCEPTED if self.recorder.capture(parameters[1], whole(parameters[2]), now_s) else FAILED
 
     def _end_capture(self, _parameters: list[float], _now_s: float) -> int:
         self.recorder.end_capture()

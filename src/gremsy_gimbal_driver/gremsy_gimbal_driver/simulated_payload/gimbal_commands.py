@@ -15,6 +15,7 @@ from gremsy_gimbal_driver.simulated_payload.acknowledgement import Acknowledger
 from gremsy_gimbal_driver.simulated_payload.body import GimbalBody
 from gremsy_gimbal_driver.simulated_payload.gimbal_streams import GimbalStreams
 from gremsy_gimbal_driver.simulated_payload.motion import Motion
+from gremsy_gimbal_driver.simulated_payload.numbers import whole
 from gremsy_gimbal_driver.simulated_payload.options import PayloadOptions
 from gremsy_gimbal_driver.simulated_payload.outbox import Component
 from gremsy_gimbal_driver.simulated_payload.power import Power
@@ -99,17 +100,17 @@ class GimbalCommands:
         self._busy_until_s = math.inf
 
     def _set_interval(self, parameters: list[float], _frame: Frame, now_s: float) -> int:
-        return self._streams.set_interval(int(parameters[0]), parameters[1], now_s)
+        return self._streams.set_interval(whole(parameters[0]), parameters[1], now_s)
 
     def _send_once(self, parameters: list[float], _frame: Frame, now_s: float) -> int:
-        return ACCEPTED if self._streams.send_once(int(parameters[0]), now_s) else UNSUPPORTED
+        return ACCEPTED if self._streams.send_once(whole(parameters[0]), now_s) else UNSUPPORTED
 
     def _mount_control(self, parameters: list[float], _frame: Frame, now_s: float) -> int:
         """205: pitch up +, roll, yaw right +, deg or deg/s; as an angle it may go beyond half a turn."""
         pitch, _, yaw, _, _, input_mode, targeting = parameters
-        if int(targeting) != _MAVLINK_TARGETING or not (math.isfinite(pitch) and math.isfinite(yaw)):
+        if whole(targeting) != _MAVLINK_TARGETING or not (math.isfinite(pitch) and math.isfinite(yaw)):
             return DENIED
-        kind = int(input_mode)
+        kind = whole(input_mode)
         if kind == 0 and self._options.v1_mode_0 == 'angle':
             kind = _RATE_INPUT if self._axis_input == 1 else _ANGLE_INPUT
         if self._options.v1_pan_inverted:
@@ -125,20 +126,20 @@ class GimbalCommands:
 
     def _mount_configure(self, parameters: list[float], _frame: Frame, _now_s: float) -> int:
         """204: who steers; the last three say per axis what 205 without an input mode means (before 2022)."""
-        kind = int(parameters[0])
+        kind = whole(parameters[0])
         if kind not in (_MAVLINK_TARGETING, _RC_TARGETING):
             return UNSUPPORTED
         self._motion.listens = kind == _MAVLINK_TARGETING
-        self._axis_input = int(parameters[6])
+        self._axis_input = whole(parameters[6])
         return ACCEPTED
 
     def _motors(self, parameters: list[float], _frame: Frame, now_s: float) -> int:
-        self._motion.set_mode(GimbalMode.FOLLOW if int(parameters[6]) else GimbalMode.OFF, now_s)
+        self._motion.set_mode(GimbalMode.FOLLOW if whole(parameters[6]) else GimbalMode.OFF, now_s)
         return ACCEPTED
 
     def _mode(self, parameters: list[float], _frame: Frame, now_s: float) -> int:
         """31011: p7 the mode; where that is reset, p6 says to where."""
-        mode, reset = int(parameters[6]), int(parameters[5])
+        mode, reset = whole(parameters[6]), whole(parameters[5])
         if mode in _MODES_V1:
             self._motion.set_mode(_MODES_V1[mode], now_s)
             return ACCEPTED
@@ -156,7 +157,7 @@ class GimbalCommands:
 
     def _autotune(self, parameters: list[float], _frame: Frame, now_s: float) -> int:
         """31012: it runs, and ends in a reboot."""
-        if int(parameters[6]) == 1:
+        if whole(parameters[6]) == 1:
             self._begin(telemetry.STATUS_AUTOTUNE, now_s, _AUTOTUNE_RUNS_S)
             self._power.plan(now_s + _AUTOTUNE_RUNS_S, self._options.autotune_s)
         else:
@@ -164,11 +165,11 @@ class GimbalCommands:
         return ACCEPTED
 
     def _set_home(self, parameters: list[float], frame: Frame, now_s: float) -> int:
-        bits = {1: telemetry.STATUS_CALIBRATION, 2: telemetry.STATUS_SEARCH_HOME}.get(int(parameters[6]))
+        bits = {1: telemetry.STATUS_CALIBRATION, 2: telemetry.STATUS_SEARCH_HOME}.get(whole(parameters[6]))
         return self._run(dialect.MAV_CMD_DO_SET_HOME, bits, frame, now_s)
 
     def _calibrate(self, parameters: list[float], frame: Frame, now_s: float) -> int:
-        bits = telemetry.STATUS_CALIBRATION if int(parameters[6]) in (1, 2) else None
+        bits = telemetry.STATUS_CALIBRATION if whole(parameters[6]) in (1, 2) else None
         return self._run(dialect.MAV_CMD_GIMBAL_REQUEST_AXIS_CALIBRATION, bits, frame, now_s)
 
     def _run(self, command: int, bits: int | None, frame: Frame, now_s: float) -> int:
@@ -191,7 +192,7 @@ class GimbalCommands:
 
     def _reboot(self, parameters: list[float], _frame: Frame, now_s: float) -> int:
         """246: p4 1 of bare gimbals, or p3 1 reboot, 2 shutdown with the component in p4."""
-        third, fourth = int(parameters[2]), int(parameters[3])
+        third, fourth = whole(parameters[2]), whole(parameters[3])
         if fourth == self._gimbal.component and third in (1, 2):
             self._power.plan(now_s + _LAST_WORDS_S, self._options.boot_s if third == 1 else math.inf)
         elif fourth == 1:

@@ -78,11 +78,14 @@ def check(options: Any) -> None:
             above = meta.high is not None and number > meta.high
             if below or above or not math.isfinite(number):
                 allowed = meta.allowed or 'a finite number'
-                raise OptionError(f'The payload option {field.name} is {number:g}: use {allowed}.')
+                text = str(number) if isinstance(number, int) else f'{number:g}'
+                raise OptionError(f'The payload option {field.name} is {text}: use {allowed}.')
 
 
-def with_texts(options: T, texts: Mapping[str, str]) -> T:
+def with_texts(options: T, texts: Mapping[str, str], prefix: str = '') -> T:
     """The options with some changed, each from its text; `plant.delay_s` names a field of a field.
+
+    `prefix` is what stands before these names in what is said about them.
 
     Raises:
         OptionError: for a name that is no option, or a text that is no value of it.
@@ -93,13 +96,13 @@ def with_texts(options: T, texts: Mapping[str, str]) -> T:
     for name, text in texts.items():
         head, dot, rest = name.partition('.')
         if head not in hints or (dot and not dataclasses.is_dataclass(hints[head])):
-            raise OptionError(_unknown(name, options))
+            raise OptionError(_unknown(name, options, prefix))
         if dot:
             nested.setdefault(head, {})[rest] = text
         else:
-            own[name] = value_of(name, hints[name], text)
+            own[name] = value_of(prefix + name, hints[name], text)
     for head, inner in nested.items():
-        own[head] = with_texts(getattr(options, head), inner)
+        own[head] = with_texts(getattr(options, head), inner, f'{head}.')
     changed: T = dataclasses.replace(options, **own)  # type: ignore[type-var]
     return changed
 
@@ -148,11 +151,11 @@ def _short(number: float | None) -> str:
     return str(int(number)) if number == int(number) else f'{number:g}'
 
 
-def _unknown(name: str, options: Any) -> str:
+def _unknown(name: str, options: Any, prefix: str) -> str:
     names = [field.name for field in dataclasses.fields(options)]
     close = difflib.get_close_matches(name, names, n=1)
-    way_out = f'did you mean {close[0]}?' if close else '--list-options names them all.'
-    return f'There is no payload option {name}: {way_out}'
+    way_out = f'did you mean {prefix}{close[0]}?' if close else '--list-options names them all.'
+    return f'There is no payload option {prefix}{name}: {way_out}'
 
 
 def option_lines(options: Any, groups: Sequence[type[Any]]) -> list[str]:

@@ -53,11 +53,12 @@ class Recorder:
         self.recording = False
 
     def capture(self, interval_s: float, count: int, now_s: float) -> bool:
-        """Pictures: one where the interval is 0, else so many, 0 until told to stop; false on a full card."""
+        """Pictures: one where there is no interval, else so many, 0 until told to stop; false on a full card."""
         if self.available_mib < self._options.still_mib:
             return False
-        self.interval_s = interval_s
-        self._left = 1 if interval_s <= 0 else (count or -1)
+        series = 0.0 < interval_s < math.inf
+        self.interval_s = interval_s if series else 0.0
+        self._left = (count if count > 0 else -1) if series else 1
         self._next_still_s = now_s
         self.advance(now_s)
         return True
