@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -106,14 +107,18 @@ def test_what_is_asked_wrongly_is_refused_where_it_was_asked():
         pass
 
 
+def open_descriptors() -> int:
+    return len(list(Path('/proc/self/fd').iterdir()))
+
+
 def test_nothing_is_left_behind():
-    threads, descriptors = threading.active_count(), len(os.listdir('/proc/self/fd'))
+    before = threading.active_count(), open_descriptors()
     for _ in range(3):
         with running_payload(transport='both') as payload:
             Talk(payload.uri).link.close()
             path = payload.uris['pty'].removeprefix('serial://')
         assert not os.path.lexists(path)
-    assert (threading.active_count(), len(os.listdir('/proc/self/fd'))) == (threads, descriptors)
+    assert (threading.active_count(), open_descriptors()) == before
 
 
 def test_invented_time_is_exact_over_many_steps():

@@ -72,6 +72,7 @@ class Position:
     def hear(self, place: Place, now_s: float) -> None:
         """Longitude and latitude in deg, altitude in m."""
         self._heard.append((now_s, place))
+        self._forget(now_s)
 
     def lon_lat_alt(self, now_s: float) -> Place:
         """What PAY_* say."""
@@ -79,11 +80,15 @@ class Position:
             return 0.0, 0.0, 0.0
         if now_s >= self._relayed_at_s + _RELAYED_EVERY_S:
             self._relayed_at_s = now_s
-            known_s = now_s - self._options.position_age_s
-            while len(self._heard) > 1 and self._heard[1][0] <= known_s:
-                self._heard.popleft()
+            self._forget(now_s)
             self._relayed = self._heard[0][1]
         return self._relayed
+
+    def _forget(self, now_s: float) -> None:
+        """All but the newest that is old enough to be passed on, and what came after it."""
+        known_s = now_s - self._options.position_age_s
+        while len(self._heard) > 1 and self._heard[1][0] <= known_s:
+            self._heard.popleft()
 
     def target(self, sight: Sight, range_m: float, now_s: float) -> Place:
         """What TARGET_* say: that far along the look, azimuth from north; zeros where nothing is measured."""
