@@ -316,3 +316,17 @@ def test_after_tracking_angles_are_dead_until_a_reboot_where_told(end):
     bench.point(0.3, 0.5)
     bench.run(20.0)
     assert bench.payload.true_state(0).tilt_rad == pytest.approx(-0.3, abs=1e-3)
+
+
+def test_a_reboot_ends_a_track_and_the_camera_stands():
+    bench = bench_of('TRK_STATUS', target_turn_rad_s=0.3)
+    bench.command(100, TRACK_POINT, 0.5, 0.5)
+    bench.run(2.0)
+    assert bench.payload.true_state(0).azimuth_rate_rad_s > 0.1
+    bench.payload.reboot(2.0)
+    bench.run(4.0)
+    assert bench.payload.true_state(0).azimuth_rate_rad_s == pytest.approx(0.0, abs=1e-6)
+    bench.run(14.0)
+    bench.turn(0.0, 0.2)
+    bench.run(15.0)
+    assert bench.payload.true_state(0).azimuth_rate_rad_s == pytest.approx(-0.2, abs=1e-3)

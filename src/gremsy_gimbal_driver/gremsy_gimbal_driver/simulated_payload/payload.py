@@ -180,7 +180,9 @@ class SimulatedPayload:
             self._outbox.clear()
             for plug in self.plugs.values():
                 plug.restart()
-            self.gimbal.body.command_rates(now_s, 0.0, 0.0)
+            # Nothing that was going on goes on in the dark.
+            self.camera.power_up()
+            self.gimbal.motion.power_up(now_s)
         else:
             self.gimbal.power_up(now_s)
             self.camera.power_up()
