@@ -203,7 +203,23 @@ def test_in_progress_is_waited_for_and_not_sent_again(bench):
     assert bench.camera.heard.count(('set', 'C_SOURCE')) == 1
     bench.camera.values['C_SOURCE'] = 2
     bench.run(1.0)
+    assert ticket.state is TicketState.IN_PROGRESS  # it reads so, and may still fail
+    accepted = ExtendedParameter(CAMERA, 'C_SOURCE', field(2), UINT32, dialect.PARAM_ACK_ACCEPTED)
+    bench.parameters.heard(accepted, bench.now_ns)
+    bench.run(0.1)
     assert ticket.state is TicketState.ACCEPTED
+
+
+def test_where_the_end_of_in_progress_is_lost_the_read_back_decides(bench):
+    bench.camera.result = dialect.PARAM_ACK_IN_PROGRESS
+    ticket = bench.set('C_SOURCE', 2)
+    bench.run(1.0)
+    bench.camera.values['C_SOURCE'] = 2
+    bench.run(5.0)
+    assert ticket.state is TicketState.ACCEPTED
+    assert ticket.outcome.sentence == (
+        'Done: the setting of C_SOURCE; C_SOURCE reads 2, though its last word never came.'
+    )
 
 
 def test_the_newest_of_a_name_wins(bench):

@@ -412,16 +412,24 @@ def test_parameters_and_settings_are_set_and_read_back(payload, capsys):
             'connected and keeps the answers: disconnect it and try again.',
         ),
         (['set', 'PWR_TILT', 'much'], 2, "PWR_TILT cannot be 'much': use a whole number."),
-        (['set', 'view_source', 'loud'], 1, "The setting 'view_source' cannot be 'loud': use one of eo_ir, eo, ir, ir_eo, sync, side_by_side."),
+        (
+            ['set', 'view_source', 'loud'],
+            1,
+            "The setting 'view_source' cannot be 'loud': use one of eo_ir, eo, ir, ir_eo, sync, side_by_side.",
+        ),
         (
             ['set', 'GB_MODE', '0', '--of', 'camera'],
             1,
             'The camera parameter GB_MODE moves the gimbal, so it was not sent: '
             "set the mode with the driver's own services or `gremsy_gimbal mode`.",
         ),
-        (['restore', '/no/such/file', '--yes'], 1, "The file '/no/such/file' cannot be read (No such file or directory): check its name."),
+        (
+            ['restore', '/no/such/file', '--yes'],
+            1,
+            "The file '/no/such/file' cannot be read (No such file or directory): check its name.",
+        ),
     ],
-)  # fmt: skip
+)
 def test_what_is_wrong_with_a_parameter_is_one_sentence(udp_payload, capsys, arguments, status, sentence):
     assert main(['params', arguments[0], '--link', udp_payload.uri, *arguments[1:]]) == status
     assert capsys.readouterr().err == f'gremsy_gimbal: {sentence}\n'

@@ -413,7 +413,7 @@ def test_a_zoom_is_over_when_the_lens_has_arrived(path):
     bench.run(1.0)
     assert ticket.state is TicketState.IN_PROGRESS
     assert ticket.outcome.sentence.startswith('The lens moves: ')
-    bench.run(1.5)
+    bench.run(2.0)
     assert ticket.state is TicketState.ACCEPTED
     assert re.fullmatch(r'Done: zoom to 8x; EO_ZOOM reports (7\.\d+|8)x\.', ticket.outcome.sentence)
     assert bench.control.zoom_factor == pytest.approx(bench.payload.zoom, rel=0.2)

@@ -89,8 +89,7 @@ class ExtendedParameters:
         messages: list[bytes] = []
         for name, pending in list(self._pending.items()):
             if now_ns >= pending.deadline_ns:
-                del self._pending[name]
-                pending.ticket.report(TicketState.UNCONFIRMED, self._doubt(name, pending), pending.reported)
+                self._give_up(name, pending)
             elif now_ns >= pending.next_ns:
                 messages += self._messages(name, pending)
                 pending.next_ns = now_ns + _AGAIN_NS
@@ -152,6 +151,9 @@ class ExtendedParameters:
         if pending.wanted is None:
             self._end(name, TicketState.ACCEPTED, f'{name} is {value:g}.', value)
         elif value == pending.wanted:
+            if pending.in_progress:
+                # It may still fail; the final acknowledgement decides, or the read-back when that does not come.
+                return
             self._end(name, TicketState.ACCEPTED, f'Done: {pending.ticket.what}; {name} reads {value:g}.', value)
         elif not pending.in_progress:
             # Another value after the acknowledgement: it was an older request's, or something set it back.
@@ -175,6 +177,13 @@ class ExtendedParameters:
 
     def _end(self, name: str, state: TicketState, sentence: str, value: float | None = None) -> None:
         self._pending.pop(name).ticket.report(state, sentence, value)
+
+    def _give_up(self, name: str, pending: _Pending) -> None:
+        if pending.wanted is not None and pending.reported == pending.wanted:
+            sentence = f'Done: {pending.ticket.what}; {name} reads {pending.wanted}, though its last word never came.'
+            self._end(name, TicketState.ACCEPTED, sentence, pending.reported)
+        else:
+            self._end(name, TicketState.UNCONFIRMED, self._doubt(name, pending), pending.reported)
 
     def _doubt(self, name: str, pending: _Pending) -> str:
         what, camera = pending.ticket.what, _name(pending.camera)

@@ -97,7 +97,7 @@ class ZoomControl:
             )
         elif verdict is ZoomVerdict.WRONG_DIRECTION:
             self._end(zoom, TicketState.FAILED, self._wrong_way(zoom))
-        elif verdict in (ZoomVerdict.NOT_MOVING, ZoomVerdict.STOPPED_SHORT, ZoomVerdict.UNSEEN) and zoom.answer.over:
+        elif verdict is not ZoomVerdict.WAITING and zoom.answer.over:
             self._end(zoom, TicketState.UNCONFIRMED, self._doubt(zoom, verdict))
 
     def _begin(self, ticket: Ticket, step: Step, watch: ZoomWatch, now_ns: int) -> None:
@@ -126,6 +126,11 @@ class ZoomControl:
         answered = zoom.answer.state is TicketState.ACCEPTED
         if verdict is ZoomVerdict.STOPPED_SHORT:
             return f'The lens stopped at {watch.factor:.3g}x at {what}: the product may not zoom further that way.'
+        if verdict is ZoomVerdict.STOPPED_BEYOND:
+            return (
+                f'The lens went past what was asked at {what}, to {watch.factor:.3g}x: `zoom_range_inverted` or '
+                '`zoom_largest` does not fit this product.'
+            )
         if not answered:
             return zoom.answer.outcome.sentence
         if verdict is ZoomVerdict.NOT_MOVING:

@@ -19,6 +19,8 @@ _PATIENCE_NS = nanoseconds(3.0)
 """To the first report and to the first motion."""
 _SETTLED_NS = nanoseconds(1.5)
 """Unchanged for so long means that the lens rests; EO_ZOOM comes some times a second."""
+_ARRIVED_NS = nanoseconds(0.5)
+"""Where it was wanted, that is sooner believed; but a lens that goes the wrong way may pass there too."""
 
 
 class ZoomVerdict(Enum):
@@ -30,6 +32,7 @@ class ZoomVerdict(Enum):
     WRONG_DIRECTION = 'wrong direction'
     NOT_MOVING = 'not moving'
     STOPPED_SHORT = 'stopped short'
+    STOPPED_BEYOND = 'stopped beyond'
     UNSEEN = 'unseen'
 
 
@@ -68,7 +71,8 @@ class ZoomWatch:
         if not self._seen or self.start is None or self.factor is None:
             return self._after_patience(now_ns, ZoomVerdict.UNSEEN)
         if self.wanted is not None and abs(math.log2(self.factor / self.wanted)) <= _REACHED_OCTAVES:
-            return ZoomVerdict.REACHED
+            since_ns = self._begun_ns if self._changed_ns is None else self._changed_ns
+            return ZoomVerdict.REACHED if now_ns - since_ns >= _ARRIVED_NS else ZoomVerdict.MOVING
         moved = math.log2(self.factor / self.start)
         way = self._way()
         if way * moved < -_WRONG_WAY_OCTAVES:
@@ -77,7 +81,10 @@ class ZoomWatch:
             return self._after_patience(now_ns, ZoomVerdict.NOT_MOVING)
         if now_ns - self._changed_ns < _SETTLED_NS:
             return ZoomVerdict.MOVING
-        return ZoomVerdict.REACHED if self.wanted is None else ZoomVerdict.STOPPED_SHORT
+        if self.wanted is None:
+            return ZoomVerdict.REACHED
+        is_beyond = way * math.log2(self.factor / self.wanted) > 0
+        return ZoomVerdict.STOPPED_BEYOND if is_beyond else ZoomVerdict.STOPPED_SHORT
 
     def _way(self) -> int:
         if self.wanted is None or self.start is None:

@@ -1,0 +1,210 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Payload control against the simulated payload in invented time, over the real wire protocol and its faults."""
+
+from __future__ import annotations
+
+import pytest
+
+from gremsy_gimbal_driver.mavlink_decoder import Decoder
+from gremsy_gimbal_driver.mavlink_encoder import Encoder
+from gremsy_gimbal_driver.mavlink_events import Sender
+from gremsy_gimbal_driver.payload_control import requests
+from gremsy_gimbal_driver.payload_control.payload_control import PayloadControl, PayloadSettings
+from gremsy_gimbal_driver.payload_control.requests import FocusAction, TrackingPath, ZoomPath
+from gremsy_gimbal_driver.payload_control.ticket import Ticket, TicketState
+from gremsy_gimbal_driver.payload_fixture import InstantPayload
+from gremsy_gimbal_driver.simulated_payload.options import PRESETS, PayloadOptions
+
+OWN = Sender(1, 191)
+
+
+class Bench:
+    """The two on one clock, stepped by 20 ms as the driver does."""
+
+    def __init__(
+        self, options: PayloadOptions | None = None, settings: PayloadSettings | None = None, seed: int = 0
+    ) -> None:
+        encoder = Encoder(OWN)
+        self.device = InstantPayload(options, seed=seed, heartbeats=True)
+        self.control = PayloadControl(encoder, settings)
+        self._decoder = Decoder(OWN)
+        self.run(1.5)
+
+    @property
+    def now_ns(self) -> int:
+        return round(self.device.now_s * 1e9)
+
+    def run(self, seconds: float) -> None:
+        end_s = self.device.now_s + seconds
+        while self.device.now_s < end_s - 1e-9:
+            for message in self.control.due(self.now_ns):
+                self.device.write(message)
+            for _, data in self.device.run(self.device.now_s + 0.02):
+                for event in self._decoder.feed(data, now_ns=self.now_ns):
+                    self.control.heard(event, self.now_ns)
+
+    def ask(self, request: requests.Request, seconds: float = 10.0) -> Ticket:
+        ticket = self.control.request(request, self.now_ns)
+        begun_s = self.device.now_s
+        while not ticket.over and self.device.now_s < begun_s + seconds:
+            self.run(0.1)
+        return ticket
+
+
+@pytest.mark.parametrize(
+    ('name', 'choice'),
+    [('view_source', 'ir'), ('record_source', 'both'), ('osd', 'status'), ('ir_palette', '7'), ('lrf_mode', '10hz')],
+)
+def test_settings_are_taken_and_read_back(name, choice):
+    bench = Bench()
+    assert bench.ask(requests.SetSetting(name, choice)).state is TicketState.ACCEPTED
+    read = bench.ask(requests.ReadSetting(name))
+    assert read.state is TicketState.ACCEPTED
+
+
+def test_the_laser_is_switched_on_and_its_ranges_come_at_the_rate_asked_for():
+    bench = Bench()
+    assert bench.ask(requests.SetSetting('lrf_mode', '10hz')).state is TicketState.ACCEPTED
+    assert bench.ask(requests.TelemetryRate('LRF_RANGE', 5.0)).state is TicketState.ACCEPTED
+    bench.run(1.0)
+    assert bench.control.telemetry['LRF_RANGE'] == pytest.approx(120.0)
+
+
+def test_no_setting_moves_the_gimbal_or_changes_its_mode():
+    bench = Bench()
+    before = bench.device.payload.true_state(0)
+    for name, choice in (('zoom_mode', 'combine'), ('view_source', 'eo_ir'), ('osd', 'off')):
+        assert bench.ask(requests.SetSetting(name, choice)).state is TicketState.ACCEPTED
+    bench.run(3.0)
+    after = bench.device.payload.true_state(0)
+    assert (after.azimuth_rad, after.tilt_rad) == (before.azimuth_rad, before.tilt_rad)
+
+
+def test_a_setting_that_is_acknowledged_and_not_done_is_found_out():
+    bench = Bench(PayloadOptions(ext_ignored_share=1.0))
+    ticket = bench.ask(requests.SetSetting('view_source', 'ir'))
+    assert ticket.state is TicketState.UNCONFIRMED
+    assert ticket.outcome.sentence == (
+        'The camera 1/100 acknowledged the setting view_source = ir but C_SOURCE still reads 0 instead of 2 after 5 s: '
+        'something else may set it, or this product ignores it.'
+    )
+
+
+def test_a_setting_that_fails_is_said():
+    ticket = Bench(PayloadOptions(ext_failed_share=1.0)).ask(requests.SetSetting('view_source', 'ir'))
+    assert ticket.state is TicketState.FAILED
+
+
+def test_a_setting_that_takes_its_time_is_waited_for():
+    bench = Bench(PayloadOptions(ext_in_progress_s=3.0))
+    ticket = bench.ask(requests.SetSetting('view_source', 'ir'), 1.0)
+    assert ticket.state is TicketState.IN_PROGRESS
+    bench.run(4.0)
+    assert ticket.state is TicketState.ACCEPTED
+
+
+@pytest.mark.parametrize('path', list(ZoomPath))
+def test_zoom_reaches_what_was_asked_by_either_path(path):
+    bench = Bench(settings=PayloadSettings(zoom_path=path))
+    ticket = bench.ask(requests.ZoomTo(6.0))
+    assert ticket.state is TicketState.ACCEPTED
+    bench.run(1.0)
+    assert bench.device.payload.true_state(0).zoom == pytest.approx(6.0, rel=0.02)
+
+
+def test_the_inverted_range_is_found_out_and_the_setting_puts_it_right():
+    options = PayloadOptions(zoom_range_inverted=True)
+    bench = Bench(options, PayloadSettings(zoom_range_inverted=True))
+    assert bench.ask(requests.ZoomTo(6.0)).state is TicketState.ACCEPTED
+    wrong = Bench(options)
+    # From the widest view there is no wrong way: it passes 2x and ends at 10x.
+    past = wrong.ask(requests.ZoomTo(2.0))
+    assert past.state is TicketState.UNCONFIRMED
+    assert past.outcome.sentence == (
+        'The lens went past what was asked at zoom to 2x, to 10x: `zoom_range_inverted` or `zoom_largest` does not fit '
+        'this product.'
+    )
+    ticket = wrong.ask(requests.ZoomTo(19.0))
+    assert ticket.state is TicketState.FAILED
+    assert ticket.outcome.sentence.endswith('set `zoom_range_inverted` to true.')
+
+
+def test_the_path_that_does_not_move_the_lens_is_found_out():
+    bench = Bench(PayloadOptions(zoom_only_by_range=True), PayloadSettings(zoom_path=ZoomPath.ABSOLUTE))
+    ticket = bench.ask(requests.ZoomTo(6.0))
+    assert ticket.state in (TicketState.UNCONFIRMED, TicketState.FAILED)
+    assert bench.device.payload.true_state(0).zoom == 1.0
+
+
+@pytest.mark.parametrize('path', list(TrackingPath))
+def test_on_board_tracking_starts_and_stops(path):
+    bench = Bench(settings=PayloadSettings(tracking_path=path))
+    assert bench.ask(requests.TelemetryRate('TRK_STATUS', 10.0)).state is TicketState.ACCEPTED
+    assert bench.ask(requests.TrackBox(0.5, 0.5, 0.1, 0.1)).state is TicketState.ACCEPTED
+    bench.run(1.0)
+    assert bench.control.tracking == 'tracked'
+    assert bench.ask(requests.StopTracking()).state is TicketState.ACCEPTED
+    bench.run(1.0)
+    assert bench.control.tracking == 'idle'
+
+
+def test_focus_recording_and_pictures():
+    bench = Bench()
+    for request in (
+        requests.Focus(FocusAction.AUTO),
+        requests.Focus(FocusAction.FAR),
+        requests.Focus(FocusAction.STOP),
+        requests.Record(True),
+        requests.Still(),
+        requests.Record(False),
+    ):
+        ticket = bench.ask(request)
+        assert ticket.state is TicketState.ACCEPTED, ticket.outcome.sentence
+
+
+def test_a_full_card_is_said():
+    bench = Bench(PayloadOptions(storage_used_mib=32000.0))
+    ticket = bench.ask(requests.Record(True))
+    assert ticket.state is TicketState.FAILED
+    assert ticket.outcome.sentence.startswith('The component 1/100 was asked for starting the recording and ')
+
+
+def test_a_bare_gimbal_has_no_camera():
+    bench = Bench(PayloadOptions(has_payload=False))
+    assert bench.ask(requests.ZoomTo(2.0)).state is TicketState.FAILED
+
+
+@pytest.mark.parametrize(
+    'faults',
+    [
+        {'ack_lost_share': 0.5},
+        {'ack_duplicated_share': 1.0},
+        {'ack_foreign_share': 0.5},
+        {'ack_delay_s': 1.5},
+        {'duplicated_message_share': 0.5},
+        {'latency_s': 0.3, 'jitter_s': 0.3},
+        {'corrupted_byte_share': 0.002},
+    ],
+    ids=str,
+)
+def test_through_every_fault_of_acknowledgements_requests_end_and_none_is_called_done_that_is_not(faults):
+    for seed in range(5):
+        bench = Bench(PayloadOptions(**faults), seed=seed)
+        bench.run(3.0)
+        for value, choice in ((1, 'eo'), (2, 'ir'), (0, 'eo_ir')):
+            ticket = bench.ask(requests.SetSetting('view_source', choice))
+            assert ticket.over
+            if ticket.state is TicketState.ACCEPTED:
+                assert bench.control.parameters['C_SOURCE'] == value
+        zoom = bench.ask(requests.ZoomTo(4.0))
+        assert zoom.over
+        if zoom.state is TicketState.ACCEPTED:
+            bench.run(1.0)
+            assert bench.device.payload.true_state(0).zoom == pytest.approx(4.0, rel=0.02)
+
+
+def test_under_the_realistic_preset_every_request_ends():
+    bench = Bench(PRESETS['realistic'], seed=1)
+    bench.run(10.0)
+    for request in (requests.SetSetting('osd', 'status'), requests.ZoomTo(4.0), requests.Record(True)):
+        assert bench.ask(request, 30.0).over
