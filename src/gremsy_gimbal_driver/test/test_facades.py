@@ -15,6 +15,7 @@ import pytest
 
 from gremsy_common.gimbal_state import OrientationWish, PointWish, RateSetpoint
 from gremsy_common.rotations import direction_from_bearing, matrix_from_quaternion
+from gremsy_gimbal_driver.control_state import Answer
 from gremsy_gimbal_driver.facades import mavros_facade, mavros_wishes, ptz_facade, ptz_goals
 from gremsy_gimbal_driver.facades.mavros_facade import MavrosFacade, MavrosMessages
 from gremsy_gimbal_driver.facades.mavros_wishes import Addressee, FacadeRefusal
@@ -23,7 +24,6 @@ from gremsy_gimbal_driver.facades.ptz_facade import PtzFacade, PtzMessages
 from gremsy_gimbal_driver.gimbal_mode import GimbalMode
 from gremsy_gimbal_driver.goals import AngleGoal, GoalPath, GoalProgress, GoalState
 from gremsy_gimbal_driver.mavlink_events import AttitudeStatus, Sender
-from gremsy_gimbal_driver.motion_control import Answer
 
 NAN = math.nan
 LEVEL = 'robot/gimbal_level'

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gremsy_common.gimbal_state import RateSetpoint
+from gremsy_gimbal_driver.control_state import Answer
 from gremsy_gimbal_driver.facades.mavros_wishes import (
     Addressee,
     FacadeRefusal,
@@ -21,7 +22,6 @@ from gremsy_gimbal_driver.facades.mavros_wishes import (
 from gremsy_gimbal_driver.facades.port import GimbalPort
 from gremsy_gimbal_driver.gimbal_mode import GimbalMode
 from gremsy_gimbal_driver.mavlink_events import AttitudeStatus
-from gremsy_gimbal_driver.motion_control import Answer
 from gremsy_gimbal_driver.notices import Notices, Say
 
 PREFIX = 'gimbal_control'
