@@ -21,6 +21,7 @@ setup(
     entry_points={
         'console_scripts': [
             'gimbal_driver_node = gremsy_gimbal_driver.gimbal_driver_node:main',
+            'gremsy_gimbal = gremsy_gimbal_driver.gremsy_gimbal:main',
             'sim_payload = gremsy_gimbal_driver.sim_payload:main',
         ],
         'gremsy.components': [

@@ -18,9 +18,13 @@ CAMERA_NAME = 'eo'
 # What the nodes of a camera call by a relative name and the one gimbal of the robot answers to.
 GIMBAL_TOPICS = (
     'gimbal/attitude',
+    'gimbal/attitude_earth',
     'gimbal/imu',
+    'gimbal/range',
     'gimbal/zoom',
     'gimbal/control',
+    'gimbal/goal',
+    'gimbal/plant',
     'gimbal/setpoint',
     'gimbal/zoom_setpoint',
 )

@@ -103,7 +103,7 @@ class SuiteNode(LifecycleNode, Generic[P]):
         self._publishers_made.append(made)
         return made
 
-    def subscription(self, topic: Topic[T], callback: Callable[[T], None]) -> TopicSubscription[T]:
+    def subscription(self, topic: Topic[T], callback: Callable[[T], object]) -> TopicSubscription[T]:
         """A subscription that lives until deactivation or `close_subscription`; the callback must only store."""
         made = TopicSubscription(self, self.host.bus, topic, callback, self.host.call_soon, self.report_error)
         self._subscriptions_made.append(made)

@@ -100,6 +100,8 @@ COMMAND_ATTITUDE = Topic(
 COMMAND_JOINT = Topic('~/cmd/joint', JointWish, JointState, wishes.joint_message, wishes.joint_from)
 COMMAND_LOOK_AT = Topic('~/cmd/look_at', PointWish, PointStamped, wishes.point_message, wishes.point_from)
 COMMAND_ZOOM = _number('~/cmd/zoom')
+# Shares of the payload's own picture, 0 to 1 from its top left corner: which pixels it has depends on its view.
+COMMAND_TRACK: Topic[PointStamped] = Topic('~/cmd/track', PointStamped, PointStamped, _same, _same)
 VEHICLE_IMU = Topic('vehicle/imu', VehicleAttitude, Imu, vehicle.imu_message, vehicle.vehicle_from_imu)
 VEHICLE_ODOMETRY = Topic(
     'vehicle/odometry', VehicleAttitude, Odometry, vehicle.odometry_message, vehicle.vehicle_from_odometry

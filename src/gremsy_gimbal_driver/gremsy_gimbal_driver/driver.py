@@ -1,144 +1,70 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The gimbal driver without ROS: a link, a reader and a writer thread around `MotionControl`, and the deadman.
+"""The gimbal driver without ROS: links, a reader thread for each, a writer thread, and the deadman.
 
-The reader turns bytes into attitudes. The writer sleeps until there is something to write; a command offered by any
-thread wakes it, and its bytes go out at once.
+A reader turns bytes into events and tells them to `GimbalDevice`, which tells `MotionControl`. The writer sleeps until
+there is something to write; a command offered by any thread wakes it, and its bytes go out at once.
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from functools import partial
 
-import numpy as np
-
-from gremsy_common.gimbal_state import RateSetpoint, ZoomState
-from gremsy_common.rotations import quaternion_from_bearing
-from gremsy_gimbal_driver.attitude_stamping import AttitudeStamping, MeasuredAttitude
+from gremsy_common.gimbal_state import ImuReading, RangeReading, RateSetpoint, VehicleAttitude, ZoomState
+from gremsy_gimbal_driver.calibration.calibration_run import CalibrationRun
+from gremsy_gimbal_driver.calibration.calibration_settings import CalibrationSettings
 from gremsy_gimbal_driver.command_arbiter import Source
+from gremsy_gimbal_driver.control_state import Answer, ControlState
 from gremsy_gimbal_driver.deadman_guard import DeadmanGuard
-from gremsy_gimbal_driver.device_requests import DeviceRequests
-from gremsy_gimbal_driver.instant import Clock, system_clock
+from gremsy_gimbal_driver.driver_settings import DriverListener, DriverSettings, Sight, WrittenCommand
+from gremsy_gimbal_driver.driver_status import DriverStatus
+from gremsy_gimbal_driver.gimbal_device import GimbalDevice, StatusMessage, Told
+from gremsy_gimbal_driver.gimbal_mode import GimbalMode
+from gremsy_gimbal_driver.goals import AngleGoal, GoalProgress
+from gremsy_gimbal_driver.instant import Clock, Instant, system_clock
 from gremsy_gimbal_driver.links.link import Link
-from gremsy_gimbal_driver.links.link_keeper import LinkKeeper
+from gremsy_gimbal_driver.links.link_health import complaint
+from gremsy_gimbal_driver.links.link_router import LinkListener, LinkRouter
 from gremsy_gimbal_driver.mavlink_decoder import Decoder
-from gremsy_gimbal_driver.mavlink_encoder import FLAGS_FOLLOW, Encoder
-from gremsy_gimbal_driver.mavlink_events import (
-    AttitudeStatus,
-    DeviceInformation,
-    Event,
-    Heartbeat,
-    Sender,
-    SystemStatus,
-    ZoomReport,
-)
-from gremsy_gimbal_driver.mavlink_frames import q_frd_from_level_camera, wire_rates
-from gremsy_gimbal_driver.motion_control import Answer, ControlState, MotionControl
+from gremsy_gimbal_driver.mavlink_encoder import Encoder
+from gremsy_gimbal_driver.mavlink_events import Sender
+from gremsy_gimbal_driver.mode_machine import ModeStatus
+from gremsy_gimbal_driver.motion_control import MotionControl
+from gremsy_gimbal_driver.motion_messages import is_stop, motion_messages
 from gremsy_gimbal_driver.motion_output import MotionOutput
-from gremsy_gimbal_driver.motion_settings import MotionSettings, nanoseconds
+from gremsy_gimbal_driver.payload_control.requests import Request
+from gremsy_gimbal_driver.payload_control.ticket import Ticket
+from gremsy_gimbal_driver.plant_inverse import PlantInverse
 
-_HEARTBEAT_NS = nanoseconds(1.0)
 _READ_WAIT_S = 0.1
-# Heartbeats come once a second; after six misses a gimbal counts as gone, as in the vendor's SDK (gimbal.md 1.3).
-_SILENCE_NS = nanoseconds(6.0)
 _BEATS_PER_TIME_TO_LIVE = 4
 _REST_PATIENCE_S = 0.5
+# A name server that does not answer keeps a reader for seconds; it is a daemon and ends with the process.
+_JOIN_PATIENCE_S = 2.0
 # The deadman cannot see whether the gimbal rests, so it writes more zeros: at 2 % lost bytes six frames in ten are
 # lost, and all fifteen once in two thousand times.
 _DEADMAN_BURSTS = 3
-
-
-@dataclass(frozen=True, slots=True)
-class DriverSettings:
-    """How the driver talks.
-
-    Attributes:
-        motion: limits and times.
-        own: our MAVLink ids; 1 and 191 are what gimbals are known to obey (gimbal.md 1.3).
-        gimbal: the gimbal's ids where they must not be learned.
-        flags: of message 284, `mavlink_encoder.FLAGS_FOLLOW` or `FLAGS_LOCK`.
-        camera_frame: frame of the attitudes.
-        attitude_rate_hz: asked of the gimbal.
-        least_attitude_delay_s: smallest time from a measurement to its arrival here, where known.
-        deadman: whether a child process guards the link.
-    """
-
-    motion: MotionSettings = field(default_factory=MotionSettings)
-    own: Sender = field(default_factory=lambda: Sender(1, 191))
-    gimbal: Sender | None = None
-    flags: int = FLAGS_FOLLOW
-    camera_frame: str = 'gimbal_camera'
-    attitude_rate_hz: float = 50.0
-    least_attitude_delay_s: float = 0.0
-    deadman: bool = True
-
-
-def _ignore(*_: object) -> None:
-    return None
-
-
-@dataclass(frozen=True, slots=True)
-class WrittenCommand:
-    """One rate command on its way.
-
-    Attributes:
-        stamp_ns: of the image that the command rests on; repeats carry the same.
-        wire_ns: ROS time right after the bytes were handed to the link.
-        rates_rad_s: azimuth and tilt as commanded, after the plant's inverse.
-    """
-
-    stamp_ns: int
-    wire_ns: int
-    rates_rad_s: tuple[float, float]
-
-
-@dataclass(frozen=True, slots=True)
-class DriverListener:
-    """Whom the driver tells; the functions are called on its threads and must return at once.
-
-    Attributes:
-        attitude, zoom: telemetry.
-        control: the arm or the holder changed.
-        say: a sentence about what is wrong.
-        inform: a sentence about what is well.
-        command_written: a rate command's bytes were handed to the link.
-    """
-
-    attitude: Callable[[MeasuredAttitude], None] = _ignore
-    zoom: Callable[[ZoomState], None] = _ignore
-    control: Callable[[ControlState], None] = _ignore
-    say: Callable[[str], None] = _ignore
-    inform: Callable[[str], None] = _ignore
-    command_written: Callable[[WrittenCommand], None] = _ignore
-
-
-@dataclass(frozen=True, slots=True)
-class DriverStatus:
-    """A snapshot for diagnostics; `counts` are running totals by name, `failure` why a thread ended."""
-
-    link: str
-    link_open: bool
-    gimbal: Sender | None
-    information: DeviceInformation | None
-    attitude_rate_granted: bool | None
-    status_bits: int
-    fault_bits: int
-    attitude_age_s: float | None
-    control: ControlState
-    trouble: str
-    failure: str
-    counts: dict[str, int]
+# Requests to the device are looked at so often; none of them is in a hurry.
+_HOUSEKEEPING_S = 0.02
 
 
 class GimbalDriver:
-    """`open`, then offer commands from any thread, then `close`, which stops the gimbal."""
+    """`open`, then offer commands from any thread, then `close`, which stops the gimbal.
+
+    Args:
+        links: one or two, in order of preference, not opened yet.
+        settings: how to talk and move.
+        listener: who is told.
+        clock: both clocks.
+    """
 
     def __init__(
         self,
-        link: Link,
+        links: Sequence[Link],
         settings: DriverSettings | None = None,
         listener: DriverListener | None = None,
         clock: Clock = system_clock,
@@ -147,13 +73,15 @@ class GimbalDriver:
         self._listener = listener or DriverListener()
         self._clock = clock
         motion = self._settings.motion
-        self._link = LinkKeeper(link, self._link_opened, self._link_failed)
+        link_listener = LinkListener(self._link_opened, self._link_lost, self._listener.say, self._listener.inform)
+        self._router = LinkRouter(links, link_listener)
+        self._decoders = [Decoder(self._settings.own, self._settings.gimbal) for _ in links]
         self._encoder = Encoder(self._settings.own)
-        self._decoder = Decoder(self._settings.own, self._settings.gimbal)
-        least_delay_ns = nanoseconds(self._settings.least_attitude_delay_s)
-        self._stamping = AttitudeStamping(self._settings.camera_frame, least_delay_ns)
-        self._requests = DeviceRequests(self._encoder, self._settings.attitude_rate_hz)
         self._motion = MotionControl(motion, self._listener.say, self._listener.inform)
+        self._device = GimbalDevice(
+            self._settings, self._encoder, self._motion, self._listener.say, self._listener.inform
+        )
+        self._calibration: CalibrationRun | None = None
         self._deadman = (
             DeadmanGuard(motion.time_to_live_s, motion.burst_interval_s, self._listener.say)
             if self._settings.deadman
@@ -163,30 +91,29 @@ class GimbalDriver:
         self._something_new = False
         self._closing = False
         self._threads: list[threading.Thread] = []
-        self._heartbeat_due_ns = 0
-        self._guarded: Sender | None = None
-        self._heard_ns: int | None = None
-        self._attitude_ns: int | None = None
-        self._status: SystemStatus | None = None
-        self._control = ControlState(False, 'nobody')
-        self._trouble = ''
+        self._guarded: tuple[Sender, str, GimbalMode] | None = None
+        self._router_wake_ns = 0
+        self._housekeeping_ns = 0
+        self._control: ControlState | None = None
+        self._goal: GoalProgress | None = None
         self._failure = ''
         self._written = 0
         self._unwritten = 0
 
     def open(self) -> None:
-        """Start the deadman and the threads. The link is opened, and opened again after a loss, in the background."""
+        """Start the deadman and the threads. Links are opened, and opened again after a loss, in the background."""
         if self._deadman is not None:
             self._deadman.open()
+        bodies = {f'reader {link}': partial(self._read_once, link) for link in range(len(self._decoders))}
         self._threads = [
-            threading.Thread(target=self._guard, args=(self._read_once, 'reader'), name='gimbal-reader', daemon=True),
-            threading.Thread(target=self._guard, args=(self._write_once, 'writer'), name='gimbal-writer', daemon=True),
+            threading.Thread(target=self._guard, args=(body, name), name=f'gimbal-{name}', daemon=True)
+            for name, body in {**bodies, 'writer': self._write_once}.items()
         ]
         for thread in self._threads:
             thread.start()
 
     def close(self) -> None:
-        """Stop the gimbal, see it rest (or half a second pass), then end threads, deadman and link. Idempotent."""
+        """Stop the gimbal, see it rest (or half a second pass), then end threads, deadman and links. Idempotent."""
         if self._written and self._threads:
             self.stop()
             self._wait_for_rest()
@@ -194,15 +121,17 @@ class GimbalDriver:
             self._closing = True
             self._something_new = True
             self._condition.notify_all()
-        self._link.interrupt()
+        self._router.interrupt()
         for thread in self._threads:
-            thread.join()
+            thread.join(_JOIN_PATIENCE_S)
         self._threads = []
         if self._failure:
             self._burst()
         if self._deadman is not None:
             self._deadman.close()
-        self._link.close()
+        self._router.close()
+
+    # What is asked; from any thread.
 
     def arm(self, on: bool) -> Answer:
         """Allow or forbid motion, whoever asks for it."""
@@ -214,45 +143,117 @@ class GimbalDriver:
         with self._changing():
             return self._motion.stop()
 
-    def home(self) -> Answer:
+    def home(self, source: Source = Source.OPERATOR) -> Answer:
         """Turn to azimuth 0, tilt 0; returns at once, the listener hears the end."""
         with self._changing():
-            return self._motion.home(self._clock())
+            self._end_calibration(source)
+            return self._motion.home(self._clock(), source)
 
     def offer(self, source: Source, setpoint: RateSetpoint) -> bool:
         """A rate command; False when it was refused."""
         with self._changing():
+            self._end_calibration(source)
             return self._motion.offer(source, setpoint, self._clock())
+
+    def go_to(self, source: Source, goal: AngleGoal) -> Answer:
+        """Turn to a goal; returns at once, the answer's number asks for its progress."""
+        with self._changing():
+            self._end_calibration(source)
+            return self._motion.go_to(source, goal, self._clock())
+
+    def cancel_goal(self, number: int, by: str) -> Answer:
+        """End that goal, if it still runs."""
+        with self._changing():
+            return self._motion.cancel_goal(number, by)
+
+    def set_mode(self, source: Source, mode: GimbalMode) -> Answer:
+        """Change the mode; needs the arm, since it moves the camera."""
+        with self._changing():
+            self._end_calibration(source)
+            return self._motion.set_mode(source, mode, self._clock())
+
+    def calibrate(self, settings: CalibrationSettings) -> Answer:
+        """Begin to measure the plant; returns at once, the listener hears the end."""
+        with self._changing():
+            now, sight = self._clock(), self._device.sight
+            run = CalibrationRun(settings, self._motion, self._device.payload, self._settings.motion.level_frame)
+            if self._calibration is not None and self._calibration.running:
+                return Answer(False, 'Not calibrating: it runs already.')
+            if sight is not None:
+                run.attitude(sight.measured, now)
+            refusal = run.routine.begin(now, armed=self._motion.armed)
+            if refusal:
+                return Answer(False, refusal)
+            self._calibration = run
+            return Answer(True, run.routine.sentence)
+
+    def use_plant_inverse(self, inverse: PlantInverse) -> None:
+        """From the next command on, as after a calibration."""
+        with self._changing():
+            self._motion.use_plant_inverse(inverse)
+
+    def request(self, request: Request) -> Ticket:
+        """Something of the payload's camera; the ticket tells what becomes of it."""
+        with self._changing():
+            return self._device.payload.request(request, self._clock().monotonic_ns)
+
+    def offer_vehicle(self, vehicle: VehicleAttitude) -> None:
+        """How the vehicle stands: for the earth frame here, and for the gimbal (message 286)."""
+        with self._changing():
+            self._device.offer_vehicle(vehicle, self._clock())
+
+    # How it stands; from any thread.
+
+    @property
+    def sight(self) -> Sight | None:
+        """Where the camera looked last; None before the first attitude."""
+        return self._device.sight
+
+    @property
+    def zoom_factor(self) -> float | None:
+        """As the payload reported it last; None where it does not."""
+        return self._device.payload.zoom_factor
+
+    def mode(self) -> ModeStatus:
+        """The mode wanted and reported."""
+        with self._condition:
+            return self._motion.mode
+
+    def goal_progress(self, number: int | None = None) -> GoalProgress | None:
+        """Of that goal, or of the newest."""
+        with self._condition:
+            return self._motion.goal_progress(number)
+
+    def control(self) -> ControlState:
+        """Who may move the gimbal and who does."""
+        with self._condition:
+            return self._motion.control
 
     def status(self) -> DriverStatus:
         """How things stand."""
         now = self._clock()
+        links = self._router.health(now.monotonic_ns)
         with self._condition:
-            counts = dict(self._motion.counts)
-        for counter in (self._decoder.framing_counts, self._decoder.rejects, self._stamping.rejects):
-            counts.update(counter)
+            device, motion = self._device.snapshot(now), self._motion
+            counts = Counter(motion.counts)
+            counts.update(self._device.counts)
+            mode, control, goal = motion.mode, motion.control, motion.goal_progress()
+            calibration = '' if self._calibration is None else self._calibration.routine.sentence
+        for decoder in self._decoders:
+            counts.update(decoder.framing_counts)
+            counts.update(decoder.rejects)
         counts.update(
-            rate_messages_written=self._written,
-            rate_messages_unwritten=self._unwritten,
-            link_openings=self._link.openings,
-            device_restarts=self._stamping.restarts,
+            motion_messages_written=self._written,
+            motion_messages_unwritten=self._unwritten,
+            link_openings=self._router.openings,
             deadman_replaced=self._deadman.replaced if self._deadman is not None else 0,
         )
-        attitude_ns, status = self._attitude_ns, self._status
-        return DriverStatus(
-            self._link.name,
-            self._link.is_open,
-            self._decoder.gimbal,
-            self._requests.information,
-            self._requests.rate_granted,
-            status.status_bits if status else 0,
-            status.fault_bits if status else 0,
-            None if attitude_ns is None else (now.monotonic_ns - attitude_ns) * 1e-9,
-            self._control,
-            self._trouble,
-            self._failure,
-            counts,
+        has_gimbal = [device.gimbal in link.heard for link in links]
+        complaints = tuple(
+            complaint(link, gimbal_elsewhere=any(has_gimbal[:index] + has_gimbal[index + 1 :]))
+            for index, link in enumerate(links)
         )
+        return DriverStatus(links, complaints, device, mode, control, goal, calibration, self._failure, dict(counts))
 
     @contextmanager
     def _changing(self) -> Iterator[None]:
@@ -277,69 +278,130 @@ class GimbalDriver:
             self._burst()
             self._listener.say(f'{self._failure} Motion is stopped; restart the driver.')
 
-    def _read_once(self) -> None:
-        data = self._link.read(_READ_WAIT_S)
-        self._forget_a_silent_gimbal()
+    def _read_once(self, link: int) -> None:
+        data = self._router.read(link, _READ_WAIT_S)
         if not data:
             return
-        arrival = self._clock()
-        for event in self._decoder.feed(data, self._link.is_datagram):
-            self._take(event, arrival.ros_ns)
+        now, decoder = self._clock(), self._decoders[link]
+        events = decoder.feed(data, self._router.is_datagram(link), now.monotonic_ns)
+        self._router.received(link, len(data), decoder.framing_counts['frames'], now.monotonic_ns)
+        if decoder.gimbal is not None and self._device.gimbal != decoder.gimbal:
+            self._found(link, decoder.gimbal)
+        for event in events:
+            self._router.heard(link, event.sender, now.monotonic_ns)
+            is_copy = len(self._decoders) > 1 and self._router.route(event.sender, now.monotonic_ns) != link
+            with self._condition:
+                told = self._device.heard(event, now, is_copy)
+                if self._calibration is not None:
+                    _feed(self._calibration, told, now)
+            for each in told:
+                self._pass_on(each)
+
+    def _pass_on(self, told: Told) -> None:
+        listener = self._listener
+        match told:
+            case Sight():
+                listener.sight(told)
+            case StatusMessage(status, stamp_ns):
+                listener.status(status, stamp_ns)
+            case ZoomState():
+                listener.zoom(told)
+            case ImuReading():
+                listener.imu(told)
+            case RangeReading():
+                listener.range_finder(told)
 
     def _write_once(self) -> None:
         now = self._clock()
         with self._condition:
             self._something_new = False
+            calibration, calibration_wake_ns = self._calibration, None
+            if calibration is not None:
+                calibration_wake_ns = calibration.step(now)
             output, wake_ns = self._motion.step(now)
-            control = self._motion.control
+            control, goal = self._motion.control, self._motion.goal_progress()
             guarded = self._motion.armed or self._motion.stopping
+            mode = self._motion.mode.wanted
+        # Before anything moves: a driver that dies or hangs in its first command must be covered too.
+        self._brief_deadman(mode, guarded)
         if output is not None:
             self._write_motion(output)
-        if control != self._control:
-            self._control = control
-            self._listener.control(control)
-        if self._deadman is not None:
-            self._deadman.beat(guarded)
-        self._housekeeping(now.monotonic_ns)
+        self._tell(control, goal, calibration)
+        self._housekeep()
         longest_s = self._settings.motion.time_to_live_s / _BEATS_PER_TIME_TO_LIVE
-        if wake_ns is not None:
-            longest_s = min(longest_s, (wake_ns - self._clock().monotonic_ns) * 1e-9)
+        now_ns = self._clock().monotonic_ns
+        for each_ns in (wake_ns, calibration_wake_ns, self._router_wake_ns, self._housekeeping_ns):
+            if each_ns is not None:
+                longest_s = min(longest_s, (each_ns - now_ns) * 1e-9)
         with self._condition:
             self._condition.wait_for(lambda: self._something_new, max(0.0, longest_s))
 
-    def _housekeeping(self, now_ns: int) -> None:
-        if now_ns >= self._heartbeat_due_ns:
-            self._heartbeat_due_ns = now_ns + _HEARTBEAT_NS
-            self._link.write(self._encoder.heartbeat())
-        gimbal = self._decoder.gimbal
-        for message in self._requests.due(gimbal, now_ns):
-            self._link.write(message)
-        if gimbal is None or gimbal == self._guarded:
+    def _tell(self, control: ControlState, goal: GoalProgress | None, calibration: CalibrationRun | None) -> None:
+        if control != self._control:
+            self._control = control
+            self._listener.control(control)
+        if goal is not None and (
+            self._goal is None or (goal.number, goal.state) != (self._goal.number, self._goal.state)
+        ):
+            self._goal = goal
+            self._listener.goal(goal)
+        if calibration is not None and not calibration.running:
+            self._calibration_ended(calibration)
+
+    def _calibration_ended(self, calibration: CalibrationRun) -> None:
+        with self._condition:
+            if self._calibration is calibration:
+                self._calibration = None
+        result = calibration.result
+        if result is None:
+            self._listener.say(calibration.routine.sentence)
+        else:
+            self._listener.inform(calibration.routine.sentence)
+            self._listener.calibrated(result)
+
+    def _brief_deadman(self, mode: GimbalMode, armed: bool) -> None:
+        """What it would have to write, and that we live."""
+        if self._deadman is None:
             return
-        self._guarded = gimbal
-        self._listener.inform(f'Found the gimbal {gimbal.system}/{gimbal.component} on {self._link.name}.')
-        if self._deadman is not None:
-            zero = wire_rates(0.0, 0.0)
+        gimbal, protocol = self._device.gimbal, self._device.protocol
+        guarded = None if gimbal is None else (gimbal, protocol.name, mode)
+        if gimbal is not None and guarded != self._guarded:
+            self._guarded = guarded
+            # In the mode that holds now: flags of another would turn the camera when it is to stand still.
+            still = MotionOutput(mode if mode is not GimbalMode.HOME else GimbalMode.FOLLOW, rates_rad_s=(0.0, 0.0))
             count = _DEADMAN_BURSTS * self._settings.motion.burst_count
-            self._deadman.burst([self._encoder.rates(gimbal, zero, self._settings.flags) for _ in range(count)])
+            self._deadman.burst([frame for _ in range(count) for frame in motion_messages(still, protocol, gimbal)])
+        self._deadman.beat(armed)
+
+    def _housekeep(self) -> None:
+        now = self._clock()
+        if now.monotonic_ns >= self._router_wake_ns:
+            self._router_wake_ns = self._router.step(self._encoder.heartbeat, now.monotonic_ns)
+        with self._condition:
+            device_wake_ns = self._device.next_ns(now)
+            if now.monotonic_ns < self._housekeeping_ns and (
+                device_wake_ns is None or now.monotonic_ns < device_wake_ns
+            ):
+                return
+            messages = self._device.due(now)
+            self._housekeeping_ns = now.monotonic_ns + int(_HOUSEKEEPING_S * 1e9)
+        for to, message in messages:
+            self._router.write(to, [message], now.monotonic_ns)
 
     def _write_motion(self, output: MotionOutput) -> None:
-        gimbal = self._decoder.gimbal
+        gimbal = self._device.gimbal
         if gimbal is None:
             return
-        if output.angles_rad is not None:
-            quaternion = q_frd_from_level_camera(quaternion_from_bearing(*output.angles_rad)).tolist()
-            message = self._encoder.attitude(gimbal, tuple(quaternion), self._settings.flags)
-        else:
-            assert output.rates_rad_s is not None
-            message = self._encoder.rates(gimbal, wire_rates(*output.rates_rad_s), self._settings.flags)
-        if self._link.write(message):
-            self._written += 1
-            if output.rests_on_ns is not None and output.rates_rad_s is not None:
-                written = WrittenCommand(output.rests_on_ns, self._clock().ros_ns, output.rates_rad_s)
-                self._listener.command_written(written)
-        else:
+        messages = motion_messages(output, self._device.protocol, gimbal)
+        now_ns = self._clock().monotonic_ns
+        write = self._router.write_stop if is_stop(output) else self._router.write_motion
+        if not write(gimbal, messages, now_ns):
             self._unwritten += 1
+            return
+        self._written += 1
+        if output.rests_on_ns is not None and output.rates_rad_s is not None:
+            written = WrittenCommand(output.rests_on_ns, self._clock().ros_ns, output.rates_rad_s)
+            self._listener.command_written(written)
 
     def _wait_for_rest(self) -> None:
         end = time.monotonic() + _REST_PATIENCE_S
@@ -357,55 +419,35 @@ class GimbalDriver:
                 time.sleep(motion.burst_interval_s)
             self._write_motion(self._motion.zero)
 
-    # What the reader hears.
+    # What the readers tell.
 
-    def _take(self, event: Event, arrival_ros_ns: int) -> None:
-        now = self._clock()
-        if event.sender == self._decoder.gimbal:
-            self._heard_ns = now.monotonic_ns
-        if isinstance(event, AttitudeStatus):
-            restarts = self._stamping.restarts
-            measured = self._stamping.measured(event, arrival_ros_ns)
-            if self._stamping.restarts != restarts:
-                self._requests.again()
-            if measured is None:
-                return
-            self._attitude_ns = now.monotonic_ns
-            with self._condition:
-                speed_rad_s = float(np.linalg.norm(measured.attitude.rate_rad_s))
-                self._motion.attitude((measured.yaw_rad, measured.pitch_rad), now, speed_rad_s)
-            self._listener.attitude(measured)
-        elif isinstance(event, ZoomReport):
-            with self._condition:
-                self._motion.zoom(event.factor)
-            self._listener.zoom(ZoomState(arrival_ros_ns, event.factor))
-        elif isinstance(event, SystemStatus):
-            self._status = event
-        elif not isinstance(event, Heartbeat):
-            self._requests.heard(event)
-
-    def _forget_a_silent_gimbal(self) -> None:
-        now_ns = self._clock().monotonic_ns
-        if self._heard_ns is not None and now_ns - self._heard_ns > _SILENCE_NS:
-            self._heard_ns = None
-            self._decoder.forget()
-            self._listener.say(
-                f'The gimbal on {self._link.name} has been silent for {_SILENCE_NS * 1e-9:g} s: '
-                'check its power and its cable.'
-            )
-
-    def _link_opened(self, descriptor: int) -> None:
-        self._trouble = ''
-        self._decoder.cut()
-        self._heartbeat_due_ns = 0
-        self._requests.again()
-        if self._deadman is not None:
-            self._deadman.link_opened(descriptor)
+    def _found(self, link: int, gimbal: Sender) -> None:
         with self._changing():
-            pass
+            self._device.found(gimbal, self._router.names[link], self._clock())
+        if self._device.gimbal not in (None, gimbal):
+            # Another gimbal on the second link, or a new one before the old one's silence: one is commanded.
+            self._decoders[link].forget()
 
-    def _link_failed(self, reason: str) -> None:
-        self._trouble = reason
+    def _end_calibration(self, source: Source) -> None:
+        """Whoever asks for motion by hand ends a calibration; a tracker that follows meanwhile does not."""
+        if self._calibration is not None and source is Source.OPERATOR:
+            self._calibration.routine.cancel('the operator asked for motion')
+
+    def _link_opened(self, link: int, descriptor: int) -> None:
+        self._decoders[link].cut()
         if self._deadman is not None:
-            self._deadman.link_lost()
-        self._listener.say(reason)
+            self._deadman.link_opened(descriptor, link)
+        with self._changing():
+            self._router_wake_ns = 0
+
+    def _link_lost(self, link: int) -> None:
+        if self._deadman is not None:
+            self._deadman.link_lost(link)
+
+
+def _feed(calibration: CalibrationRun, told: Sequence[Told], now: Instant) -> None:
+    for each in told:
+        if isinstance(each, Sight):
+            calibration.attitude(each.measured, now)
+        elif isinstance(each, ZoomState):
+            calibration.zoom(each, now)

@@ -1,25 +1,56 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Setpoints in, attitude out: the wiring around `GimbalDriver`."""
+"""Wishes in, attitude out: the wiring around `GimbalDriver`."""
 
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from datetime import datetime, timezone
+from pathlib import Path
 from typing import Any, ClassVar
 
+from geometry_msgs.msg import PointStamped
 from std_srvs.srv import SetBool, Trigger
+from tf2_msgs.msg import TFMessage
 
 from gremsy_common import topics
-from gremsy_common.gimbal_state import RateSetpoint, ZoomState
+from gremsy_common.errors import SuiteError
+from gremsy_common.gimbal_state import RateSetpoint, VehicleAttitude
 from gremsy_common.hosting import run_node
 from gremsy_common.node_host import NodeHost
 from gremsy_common.suite_node import SuiteNode
-from gremsy_gimbal_driver.attitude_messages import joint_state, transforms
-from gremsy_gimbal_driver.attitude_stamping import MeasuredAttitude
+from gremsy_common.transport.endpoints import TopicSubscription
+from gremsy_gimbal_driver.calibration.calibration_file import CalibratedParameters, write_calibration
+from gremsy_gimbal_driver.calibration.calibration_result import CalibrationResult
+from gremsy_gimbal_driver.calibration.plant_message import plant_model
 from gremsy_gimbal_driver.command_arbiter import Source
-from gremsy_gimbal_driver.driver import DriverListener, GimbalDriver, WrittenCommand
-from gremsy_gimbal_driver.gimbal_driver_parameters import LEVEL_FRAME, GimbalDriverParameters
-from gremsy_gimbal_driver.links.link_uri import link_from_uri
-from gremsy_gimbal_driver.motion_control import Answer, ControlState
+from gremsy_gimbal_driver.control_state import Answer, ControlState
+from gremsy_gimbal_driver.diagnostic_rows import diagnostic_rows
+from gremsy_gimbal_driver.driver import GimbalDriver
+from gremsy_gimbal_driver.driver_port import DriverPort, PortSettings
+from gremsy_gimbal_driver.driver_settings import DriverListener, Sight, WrittenCommand
+from gremsy_gimbal_driver.facades.facade_set import FacadeSet
+from gremsy_gimbal_driver.frame_messages import frame_transforms
+from gremsy_gimbal_driver.frame_tree import FrameError, FrameTree
+from gremsy_gimbal_driver.gimbal_driver_parameters import (
+    BASE_FRAME,
+    CAMERA_FRAME,
+    LEVEL_FRAME,
+    PAYLOAD_SETTINGS,
+    GimbalDriverParameters,
+)
+from gremsy_gimbal_driver.gimbal_mode import GimbalMode
+from gremsy_gimbal_driver.goals import GoalProgress
+from gremsy_gimbal_driver.links.link_uri import links_from_uris
+from gremsy_gimbal_driver.notices import Notices
+from gremsy_gimbal_driver.payload_control import requests
+from gremsy_gimbal_driver.payload_control.product_family import ProductFamily
+from gremsy_gimbal_driver.payload_control.settings import find_setting
+from gremsy_gimbal_driver.payload_control.ticket import TicketState
+from gremsy_gimbal_driver.payload_control.ticket_watch import TicketWatch
+from gremsy_gimbal_driver.telemetry_topics import TelemetryFrames, TelemetryTopics
+
+_LOOK_AT_TICKETS_S = 0.1
 
 
 class GimbalDriverNode(SuiteNode[GimbalDriverParameters]):
@@ -31,88 +62,240 @@ class GimbalDriverNode(SuiteNode[GimbalDriverParameters]):
     def __init__(self, host: NodeHost) -> None:
         super().__init__(host)
         self._driver: GimbalDriver | None = None
+        self._setpoints: TopicSubscription[RateSetpoint] | None = None
+        self._calibrated: CalibratedParameters | None = None
+        self._notices = Notices(self.report_error)
+        self._used = self.parameters
 
     def configure(self) -> None:
-        """What is wrong with the link's URI ends the start; a port that is not there yet does not."""
-        link_from_uri(self.parameters.link)
+        """What is wrong with a link's URI ends the start; a port that is not there yet does not."""
+        links_from_uris(self.parameters.links)
         namespace = self.get_namespace().strip('/')
         self._prefix = self.parameters.frame_prefix or (f'{namespace}/' if namespace else '')
-        self._optical_frames = [f'{self._prefix}{frame}' for frame in self.parameters.optical_frames]
 
     def activate(self) -> None:
         """Topics out, the driver, then what may move it."""
-        self._attitude = self.publisher(topics.GIMBAL_ATTITUDE)
-        self._zoom = self.publisher(topics.GIMBAL_ZOOM)
+        self._used = parameters = self.parameters
+        self._telemetry = TelemetryTopics(self, self._frames())
         self._control = self.publisher(topics.GIMBAL_CONTROL)
-        self._joints = self.publisher(topics.JOINT_STATES)
-        self._tf = self.publisher(topics.TF)
-        listener = DriverListener(
-            attitude=self._publish_attitude,
-            zoom=self._publish_zoom,
-            control=self._publish_control,
-            say=self.report_error,
-            inform=self.get_logger().info,
-            command_written=self._trace_command,
+        self._goal = self.publisher(topics.GIMBAL_GOAL)
+        self._plant = self.publisher(topics.GIMBAL_PLANT)
+        self._driver = driver = GimbalDriver(
+            links_from_uris(parameters.links), parameters.driver_settings(self._prefix), self._listener()
         )
-        settings = self.parameters.driver_settings(self._prefix)
-        self._driver = driver = GimbalDriver(link_from_uri(self.parameters.link), settings, listener)
+        self._tickets = TicketWatch(self.get_logger().info, self.report_error)
         self._publish_control(ControlState(False, 'nobody'))
+        self._publish_plant()
+        self._tree = FrameTree(own=(f'{self._prefix}{LEVEL_FRAME}', f'{self._prefix}{CAMERA_FRAME}'))
+        self._operator, others = self._port(driver, Source.OPERATOR), self._port(driver, Source.OTHER)
+        self._facades = FacadeSet(
+            self, others, self.report_error, mavros=parameters.mavros_facade, ptz=parameters.ptz_facade
+        )
         driver.open()
-        self.subscription(topics.GIMBAL_SETPOINT, lambda wish: self._offer(Source.TRACKER, wish))
-        self.subscription(topics.COMMAND_RATE, lambda wish: self._offer(Source.OPERATOR, wish))
-        self.service(SetBool, '~/arm', lambda request, response: _answer(driver.arm(request.data), response))
-        self.service(Trigger, '~/stop', lambda _, response: _answer(driver.stop(), response))
-        self.service(Trigger, '~/home', lambda _, response: _answer(driver.home(), response))
+        self._listen()
+        self._serve(driver)
+        self.every(_LOOK_AT_TICKETS_S, self._tickets.look)
 
     def deactivate(self) -> None:
         """The gimbal rests before anything else goes."""
         if self._driver is not None:
             self._driver.close()
-            self._driver = None
+            self._facades.close()
+            self._driver = self._setpoints = None
+
+    def parameters_changed(self) -> None:
+        """Settings of the payload's camera and the mode take effect; a word that the product knows not is refused."""
+        parameters, before = self.parameters, self._used
+        changed = [name for name in PAYLOAD_SETTINGS if getattr(parameters, name) != getattr(before, name)]
+        for name in changed:
+            if getattr(parameters, name):
+                find_setting(ProductFamily(parameters.product), name).value(getattr(parameters, name))
+        if self._driver is None:
+            return
+        for name in changed:
+            if getattr(parameters, name):
+                self._request(requests.SetSetting(name, getattr(parameters, name)))
+        if parameters.mode != before.mode:
+            answer = self._driver.set_mode(Source.OPERATOR, GimbalMode(parameters.mode))
+            if not answer.done:
+                raise SuiteError(answer.text)
+        if parameters.setpoint_source != before.setpoint_source:
+            self._listen_to_setpoints()
+        self._used = parameters
 
     def diagnostic_values(self) -> dict[str, str]:
-        """The link, the gimbal, who holds it, and what was refused or thrown away."""
+        """The links, the gimbal, who holds it, and what was refused or thrown away."""
         if self._driver is None:
             return {}
-        status = self._driver.status()
-        gimbal, information = status.gimbal, status.information
-        values = {
-            'link': status.link,
-            'link open': str(status.link_open),
-            'link trouble': status.trouble,
-            'gimbal': '' if gimbal is None else f'{gimbal.system}/{gimbal.component}',
-            'model': '' if information is None else f'{information.vendor} {information.model}',
-            'firmware': '' if information is None else '.'.join(map(str, information.firmware)),
-            'attitude age (s)': '' if status.attitude_age_s is None else f'{status.attitude_age_s:.3f}',
-            'attitude rate granted': str(status.attitude_rate_granted),
-            'status bits': f'{status.status_bits:#06x}',
-            'fault bits': f'{status.fault_bits:#06x}',
-            'armed': str(status.control.armed),
-            'holder': status.control.holder,
-            'failure': status.failure,
+        rows = diagnostic_rows(self._driver.status())
+        return rows | {
+            'joint states from': self._telemetry.joint_source,
+            'facades': self._facades.names,
+            **{name: str(count) for name, count in {**self._notices.counts, **self._facades.counts}.items()},
         }
-        values.update({name: str(count) for name, count in sorted(status.counts.items())})
-        return values
+
+    # What comes in.
+
+    def _listen(self) -> None:
+        parameters = self.parameters
+        self._listen_to_setpoints()
+        self.subscription(topics.COMMAND_RATE, lambda wish: self._offer(Source.OPERATOR, wish))
+        self.subscription(topics.COMMAND_ATTITUDE, self._operator.offer_goal)
+        self.subscription(topics.COMMAND_JOINT, self._operator.offer_goal)
+        self.subscription(topics.COMMAND_LOOK_AT, self._operator.offer_goal)
+        self.subscription(topics.COMMAND_ZOOM, self._zoom)
+        self.subscription(topics.GIMBAL_ZOOM_SETPOINT, self._zoom)
+        self.subscription(topics.COMMAND_TRACK, self._track)
+        if parameters.goal_frames:
+            self.subscription(topics.TF_HEARD, lambda message: self._hear_frames(message, is_static=False))
+            self.subscription(topics.TF_STATIC_HEARD, lambda message: self._hear_frames(message, is_static=True))
+        if parameters.vehicle_attitude != 'none':
+            topic = topics.VEHICLE_IMU if parameters.vehicle_attitude == 'imu' else topics.VEHICLE_ODOMETRY
+            self.subscription(topic, self._hear_vehicle)
+
+    def _listen_to_setpoints(self) -> None:
+        if self._setpoints is not None:
+            self.close_subscription(self._setpoints)
+        source = self.parameters.setpoint_source
+        topic = topics.GIMBAL_SETPOINT
+        if source:
+            topic = replace(topic, name=f'{source}/{topic.name}')
+        self._setpoints = self.subscription(topic, lambda wish: self._offer(Source.TRACKER, wish))
 
     def _offer(self, source: Source, wish: RateSetpoint) -> None:
         if self._driver is not None and self._driver.offer(source, wish):
             self.diagnostics.stage(f'{source.word} commands').record(self.now_ns() - wish.stamp_ns)
 
-    # On the driver's threads.
+    def _zoom(self, factor: float) -> None:
+        self._request(requests.ZoomTo(factor))
 
-    def _publish_attitude(self, measured: MeasuredAttitude) -> None:
-        self._attitude.publish(measured.attitude)
-        if self._joints.watched:
-            self._joints.publish(joint_state(measured))
-        if self._tf.watched:
-            self._tf.publish(transforms(measured, f'{self._prefix}{LEVEL_FRAME}', self._optical_frames))
-        self.diagnostics.stage('attitude').record(self.now_ns() - measured.attitude.stamp_ns)
+    def _track(self, place: PointStamped) -> None:
+        self._request(requests.TrackPoint(place.point.x, place.point.y))
 
-    def _publish_zoom(self, zoom: ZoomState) -> None:
-        self._zoom.publish(zoom)
+    def _hear_frames(self, message: TFMessage, *, is_static: bool) -> None:
+        for transform in frame_transforms(message, is_static):
+            try:
+                self._tree.take(transform)
+            except FrameError as error:
+                self._notices.trouble(error.kind, str(error))
+
+    def _hear_vehicle(self, vehicle: VehicleAttitude) -> None:
+        if self._driver is not None:
+            frame = vehicle.earth_frame or self.parameters.earth_frame
+            self._driver.offer_vehicle(replace(vehicle, earth_frame=frame))
+
+    def _serve(self, driver: GimbalDriver) -> None:
+        def triggered(name: str, act: Any) -> None:
+            self.service(Trigger, name, lambda _, response: _answer(act(), response))
+
+        def switched(name: str, act: Any) -> None:
+            self.service(SetBool, name, lambda request, response: _answer(act(request.data), response))
+
+        switched('~/arm', driver.arm)
+        triggered('~/stop', driver.stop)
+        triggered('~/home', driver.home)
+        triggered('~/cancel', self._cancel)
+        switched('~/lock', lambda on: self._mode(GimbalMode.LOCK if on else GimbalMode.FOLLOW))
+        switched('~/motors', lambda on: self._mode(GimbalMode(self.parameters.mode) if on else GimbalMode.OFF))
+        triggered('~/device_home', lambda: self._mode(GimbalMode.HOME))
+        triggered('~/calibrate', lambda: driver.calibrate(self.parameters.calibration_settings()))
+        switched('~/record', lambda on: self._request(requests.Record(on)))
+        triggered('~/still', lambda: self._request(requests.Still()))
+        triggered('~/autofocus', lambda: self._request(requests.Focus(requests.FocusAction.AUTO)))
+        triggered('~/stop_tracking', lambda: self._request(requests.StopTracking()))
+
+    def _mode(self, mode: GimbalMode) -> Answer:
+        return self._operator.set_mode(mode)
+
+    def _cancel(self) -> Answer:
+        goal = None if self._driver is None else self._driver.goal_progress()
+        if goal is None or goal.ended:
+            return Answer(False, 'No goal runs.')
+        return self._operator.cancel_goal(goal.number, 'the operator')
+
+    def _request(self, request: requests.Request) -> Answer:
+        if self._driver is None:
+            return Answer(False, 'The driver is not active.')
+        ticket = self._driver.request(request)
+        self._tickets.add(ticket)
+        return Answer(ticket.state is not TicketState.FAILED, ticket.outcome.sentence)
+
+    # What goes out, on the driver's threads.
+
+    def _listener(self) -> DriverListener:
+        return DriverListener(
+            sight=self._publish_sight,
+            status=lambda status, stamp_ns: self._facades.attitude(status, stamp_ns),
+            zoom=self._telemetry.zoom.publish,
+            imu=self._telemetry.imu.publish,
+            range_finder=self._telemetry.range_finder.publish,
+            control=self._publish_control,
+            goal=self._publish_goal,
+            calibrated=self._keep_calibration,
+            say=self.report_error,
+            inform=self.get_logger().info,
+            command_written=self._trace_command,
+        )
+
+    def _publish_sight(self, sight: Sight) -> None:
+        self._telemetry.publish(sight)
+        self.diagnostics.stage('attitude').record(self.now_ns() - sight.measured.attitude.stamp_ns)
 
     def _publish_control(self, control: ControlState) -> None:
-        self._control.publish(json.dumps({'armed': control.armed, 'holder': control.holder}))
+        self._control.publish(
+            json.dumps(
+                {
+                    'armed': control.armed,
+                    'holder': control.holder,
+                    'mode': control.mode,
+                    'mode_state': control.mode_state,
+                    'goal': control.goal,
+                }
+            )
+        )
+
+    def _publish_goal(self, goal: GoalProgress) -> None:
+        azimuth, tilt = goal.remaining_rad
+        self._goal.publish(
+            json.dumps(
+                {
+                    'number': goal.number,
+                    'source': goal.source,
+                    'state': goal.state.value,
+                    'ended': goal.ended,
+                    'reason': goal.reason,
+                    'remaining_azimuth_rad': round(azimuth, 5),
+                    'remaining_tilt_rad': round(tilt, 5),
+                    'path': goal.path.value,
+                }
+            )
+        )
+
+    def _publish_plant(self) -> None:
+        in_force = self._calibrated or self.parameters
+        model = plant_model(in_force, GimbalDriverParameters(), self._calibrated)
+        self._plant.publish(model.to_json())
+
+    def _keep_calibration(self, result: CalibrationResult) -> None:
+        assert self._driver is not None
+        information = self._driver.status().device.information
+        path = Path(self.parameters.calibration_file).expanduser()
+        try:
+            self._calibrated = write_calibration(
+                path,
+                result,
+                written_at=datetime.now(timezone.utc),
+                model='' if information is None else information.model,
+                firmware='' if information is None else '.'.join(map(str, information.firmware)),
+            )
+        except SuiteError as error:
+            self.report_error(str(error))
+            return
+        self._driver.use_plant_inverse(self._calibrated.plant_inverse())
+        self._publish_plant()
+        self.get_logger().info(
+            f'The calibration is in use and in {path.absolute()}: give it as a parameters file at the next start.'
+        )
 
     def _trace_command(self, written: WrittenCommand) -> None:
         azimuth, tilt = written.rates_rad_s
@@ -124,6 +307,25 @@ class GimbalDriverNode(SuiteNode[GimbalDriverParameters]):
             wire_ns=written.wire_ns,
         )
         self.diagnostics.stage('command').record(written.wire_ns - written.stamp_ns)
+
+    # Parts.
+
+    def _frames(self) -> TelemetryFrames:
+        return TelemetryFrames(
+            f'{self._prefix}{LEVEL_FRAME}',
+            f'{self._prefix}{BASE_FRAME}' if self.parameters.publish_level_frame else None,
+            [f'{self._prefix}{frame}' for frame in self.parameters.optical_frames],
+        )
+
+    def _port(self, driver: GimbalDriver, source: Source) -> DriverPort:
+        settings = PortSettings(
+            f'{self._prefix}{LEVEL_FRAME}',
+            f'{self._prefix}{CAMERA_FRAME}',
+            f'{self._prefix}{BASE_FRAME}',
+            self.parameters.goal_timeout_s,
+            self.parameters.goal_hold_s,
+        )
+        return DriverPort(driver, source, self._tree, settings, self.now_ns, self._notices)
 
 
 def _answer(answer: Answer, response: Any) -> Any:

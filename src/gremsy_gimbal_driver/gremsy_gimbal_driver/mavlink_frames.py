@@ -70,6 +70,12 @@ def ned_degrees(azimuth_rad: float, tilt_rad: float) -> tuple[float, float]:
     return -float(np.degrees(tilt_rad)), -float(np.degrees(azimuth_rad))
 
 
+def level_limits(limits_ned_rad: tuple[float, float]) -> tuple[float, float]:
+    """Limits of pitch (up +) or yaw (right +) as those of tilt (down +) or azimuth (left +): low and high change."""
+    low, high = limits_ned_rad
+    return -high, -low
+
+
 def roll_pitch_yaw_ned(yaw_rad: float, roll_rad: float, pitch_rad: float) -> Triple:
     """3-1-2 angles of the suite (yaw left +, pitch down +) as the wire's: roll, pitch (up +), yaw (right +).
 

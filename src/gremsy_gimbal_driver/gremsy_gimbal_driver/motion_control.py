@@ -23,6 +23,7 @@ from gremsy_gimbal_driver.motion_output import MotionOutput, Pair
 from gremsy_gimbal_driver.motion_settings import MotionSettings, nanoseconds
 from gremsy_gimbal_driver.motion_writer import Motion, MotionWriter
 from gremsy_gimbal_driver.notices import Notices, Say
+from gremsy_gimbal_driver.plant_inverse import PlantInverse
 
 __all__ = ['Answer', 'ControlState', 'MotionControl']
 
@@ -133,6 +134,10 @@ class MotionControl:
         self._attitude.expect_a_jump()
         self._goals.restarted()
         self._cancel_goal('a restart of the gimbal')
+
+    def use_plant_inverse(self, inverse: PlantInverse) -> None:
+        """What a calibration has measured, from the next command on."""
+        self._writer.use_plant_inverse(inverse)
 
     # What is asked.
 

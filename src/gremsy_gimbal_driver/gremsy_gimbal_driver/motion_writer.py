@@ -12,6 +12,7 @@ from gremsy_gimbal_driver.mode_machine import ModeMachine
 from gremsy_gimbal_driver.motion_output import MotionOutput, Pair
 from gremsy_gimbal_driver.motion_settings import MotionSettings
 from gremsy_gimbal_driver.notices import Notices
+from gremsy_gimbal_driver.plant_inverse import PlantInverse
 from gremsy_gimbal_driver.rate_limiter import RateLimiter
 from gremsy_gimbal_driver.setpoint_streamer import SetpointStreamer, Write
 
@@ -48,7 +49,8 @@ class MotionWriter:
         self._modes = modes
         self._notices = notices
         self._limiter = RateLimiter(settings, limits)
-        self._dither = DeadZoneDither(settings.plant_inverse, settings.repeat_interval_s)
+        self._inverse = settings.plant_inverse
+        self._dither = DeadZoneDither(self._inverse, settings.repeat_interval_s)
         self._streamer = SetpointStreamer(settings)
         self.profile = AngleProfile(settings, limits)
         self.zoom = 1.0
@@ -67,6 +69,11 @@ class MotionWriter:
     def zero(self) -> MotionOutput:
         """Stand still, without a change of mode."""
         return MotionOutput(self._modes.flags_mode, rates_rad_s=(0.0, 0.0))
+
+    def use_plant_inverse(self, inverse: PlantInverse) -> None:
+        """From the next command on."""
+        self._inverse = inverse
+        self._dither = DeadZoneDither(inverse, self._settings.repeat_interval_s)
 
     def stop(self) -> None:
         """Write a burst of zeros, the first at once."""
@@ -115,7 +122,7 @@ class MotionWriter:
         if self._settings.pulse_in_dead_zone:
             rates = self._dither.command(limited.rates_rad_s, self.zoom, elapsed_s)
         else:
-            rates = self._settings.plant_inverse.command(*limited.rates_rad_s, self.zoom)
+            rates = self._inverse.command(*limited.rates_rad_s, self.zoom)
         return self._output(now_ns, rates, rests_on_ns=motion.rests_on_ns)
 
     def _raw(self, rates_rad_s: Pair, angles_rad: Pair) -> Pair:

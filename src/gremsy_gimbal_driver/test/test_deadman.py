@@ -25,9 +25,9 @@ import sys, time
 from gremsy_common.gimbal_state import RateSetpoint
 from gremsy_gimbal_driver.command_arbiter import Source
 from gremsy_gimbal_driver.driver import GimbalDriver
-from gremsy_gimbal_driver.links.link_uri import link_from_uri
+from gremsy_gimbal_driver.links.link_uri import links_from_uris
 
-driver = GimbalDriver(link_from_uri(sys.argv[1]))
+driver = GimbalDriver(links_from_uris(sys.argv[1:2]))
 driver.open()
 while not driver.arm(True).done:
     time.sleep(0.01)
@@ -69,11 +69,12 @@ def test_sigstop_of_the_driver_stops_the_gimbal_after_one_time_to_live(udp_paylo
 
 
 def test_a_deadman_that_was_killed_is_replaced_and_has_the_link(udp_payload, wait_until):
-    from gremsy_gimbal_driver.driver import DriverListener, GimbalDriver
-    from gremsy_gimbal_driver.links.link_uri import link_from_uri
+    from gremsy_gimbal_driver.driver import GimbalDriver
+    from gremsy_gimbal_driver.driver_settings import DriverListener
+    from gremsy_gimbal_driver.links.link_uri import links_from_uris
 
     said: list[str] = []
-    driver = GimbalDriver(link_from_uri(udp_payload.uri), listener=DriverListener(say=said.append))
+    driver = GimbalDriver(links_from_uris([udp_payload.uri]), listener=DriverListener(say=said.append))
     driver.open()
     wait_until(lambda: driver.arm(True).done)
     guard = driver._deadman

@@ -14,10 +14,13 @@ import pytest
 from gremsy_common.gimbal_state import RateSetpoint
 from gremsy_gimbal_driver.attitude_stamping import MeasuredAttitude
 from gremsy_gimbal_driver.command_arbiter import Source
-from gremsy_gimbal_driver.driver import DriverListener, DriverSettings, GimbalDriver, WrittenCommand
-from gremsy_gimbal_driver.links.link_uri import link_from_uri
+from gremsy_gimbal_driver.driver import GimbalDriver
+from gremsy_gimbal_driver.driver_settings import DriverListener, DriverSettings, WrittenCommand
+from gremsy_gimbal_driver.goals import GoalState
+from gremsy_gimbal_driver.links.link_uri import links_from_uris
 from gremsy_gimbal_driver.mavlink_events import Sender
 from gremsy_gimbal_driver.simulated_payload.options import PayloadOptions
+from gremsy_gimbal_driver.stream_rates import ATTITUDE
 
 
 class Heard:
@@ -29,7 +32,7 @@ class Heard:
         self.informed: list[str] = []
         self.written: list[WrittenCommand] = []
         self.listener = DriverListener(
-            attitude=self.attitudes.append,
+            sight=lambda sight: self.attitudes.append(sight.measured),
             say=self.said.append,
             inform=self.informed.append,
             command_written=self.written.append,
@@ -41,6 +44,10 @@ def setpoint(azimuth: float, tilt: float = 0.0, **changes) -> RateSetpoint:
     return RateSetpoint(azimuth_rate_rad_s=azimuth, tilt_rate_rad_s=tilt, **values)
 
 
+def rate_granted(driver: GimbalDriver) -> bool | None:
+    return driver.status().device.streams[ATTITUDE].granted
+
+
 @pytest.fixture
 def heard() -> Heard:
     return Heard()
@@ -48,7 +55,7 @@ def heard() -> Heard:
 
 @pytest.fixture
 def driver(payload, heard, wait_until) -> Iterator[GimbalDriver]:
-    made = GimbalDriver(link_from_uri(payload.uri), listener=heard.listener)
+    made = GimbalDriver(links_from_uris([payload.uri]), listener=heard.listener)
     made.open()
     wait_until(lambda: heard.attitudes)
     yield made
@@ -56,7 +63,7 @@ def driver(payload, heard, wait_until) -> Iterator[GimbalDriver]:
 
 
 def test_attitudes_come_at_the_rate_asked_for_and_are_stamped_before_they_arrive(driver, heard, wait_until):
-    wait_until(lambda: driver.status().attitude_rate_granted)
+    wait_until(lambda: rate_granted(driver))
     heard.attitudes.clear()
     begun = time.monotonic()
     wait_until(lambda: len(heard.attitudes) >= 50)
@@ -64,7 +71,7 @@ def test_attitudes_come_at_the_rate_asked_for_and_are_stamped_before_they_arrive
     stamps = [each.attitude.stamp_ns for each in heard.attitudes]
     assert stamps == sorted(set(stamps))
     assert stamps[-1] <= time.time_ns()
-    status = driver.status()
+    status = driver.status().device
     assert status.gimbal == Sender(1, 154)
     assert status.information is not None
     assert (status.information.vendor, status.information.firmware) == ('GREMSY', (7, 9, 0))
@@ -129,7 +136,7 @@ def test_an_exception_in_a_thread_stops_the_gimbal_and_is_said(udp_payload, wait
         if broken.is_set():
             raise ZeroDivisionError('planted')
 
-    driver = GimbalDriver(link_from_uri(udp_payload.uri), listener=DriverListener(attitude=attitude, say=said.append))
+    driver = GimbalDriver(links_from_uris([udp_payload.uri]), listener=DriverListener(sight=attitude, say=said.append))
     driver.open()
     wait_until(lambda: driver.arm(True).done)
     driver.offer(Source.TRACKER, setpoint(0.5))
@@ -138,9 +145,9 @@ def test_an_exception_in_a_thread_stops_the_gimbal_and_is_said(udp_payload, wait
     wait_until(lambda: udp_payload.rate_commands[-1][1:] == (0.0, 0.0))
     wait_until(lambda: said)
     assert said == [
-        "The gimbal driver's reader failed (ZeroDivisionError: planted). Motion is stopped; restart the driver."
+        "The gimbal driver's reader 0 failed (ZeroDivisionError: planted). Motion is stopped; restart the driver."
     ]
-    assert driver.status().failure == "The gimbal driver's reader failed (ZeroDivisionError: planted)."
+    assert driver.status().failure == "The gimbal driver's reader 0 failed (ZeroDivisionError: planted)."
     driver.close()
 
 
@@ -150,7 +157,8 @@ def test_home_brings_the_camera_back_to_level(driver, payload, heard, wait_until
         driver.offer(Source.OPERATOR, setpoint(0.8))
         time.sleep(0.02)
     assert driver.home().done
-    wait_until(lambda: 'The gimbal is home.' in heard.informed, timeout_s=20.0)
+    wait_until(lambda: driver.goal_progress().ended, timeout_s=20.0)
+    assert driver.goal_progress().state is GoalState.REACHED
     assert abs(payload.angles_rad[0]) < 0.03
 
 
@@ -162,7 +170,7 @@ def test_a_hung_driver_is_stopped_by_its_deadman(udp_payload, wait_until):
         if hang.is_set():
             resume.wait()
 
-    driver = GimbalDriver(link_from_uri(udp_payload.uri), listener=DriverListener(command_written=written))
+    driver = GimbalDriver(links_from_uris([udp_payload.uri]), listener=DriverListener(command_written=written))
     driver.open()
     wait_until(lambda: driver.arm(True).done)
     driver.offer(Source.TRACKER, setpoint(0.5))
@@ -178,11 +186,11 @@ def test_a_hung_driver_is_stopped_by_its_deadman(udp_payload, wait_until):
 def test_a_pty_that_is_unplugged_and_plugged_in_again_is_found(tmp_path, start_payload, wait_until, heard):
     name = tmp_path / 'ttyGREMSY'
     live = start_payload(pty=str(name))
-    driver = GimbalDriver(link_from_uri(f'serial://{name}'), listener=heard.listener)
+    driver = GimbalDriver(links_from_uris([f'serial://{name}']), listener=heard.listener)
     driver.open()
     wait_until(lambda: heard.attitudes)
     live.close()
-    wait_until(lambda: not driver.status().link_open)
+    wait_until(lambda: not driver.status().links[0].is_open)
     wait_until(lambda: heard.said)
     assert heard.said[0] == (
         f'The serial port {name} went away: check its plug; it is opened again as soon as it is back.'
@@ -190,7 +198,7 @@ def test_a_pty_that_is_unplugged_and_plugged_in_again_is_found(tmp_path, start_p
     heard.attitudes.clear()
     start_payload(pty=str(name))
     wait_until(lambda: heard.attitudes)
-    assert driver.status().trouble == ''
+    assert driver.status().complaints == ('',)
     assert driver.status().counts['link_openings'] == 2
     driver.close()
 
@@ -198,13 +206,13 @@ def test_a_pty_that_is_unplugged_and_plugged_in_again_is_found(tmp_path, start_p
 def test_a_reboot_of_the_payload_is_noticed_and_its_rate_asked_for_again(start_payload, wait_until, heard):
     live = start_payload(udp=0, options=PayloadOptions(boot_ms=900_000))
     port = live.port.port
-    driver = GimbalDriver(link_from_uri(live.uri), listener=heard.listener)
+    driver = GimbalDriver(links_from_uris([live.uri]), listener=heard.listener)
     driver.open()
-    wait_until(lambda: driver.status().attitude_rate_granted)
+    wait_until(lambda: rate_granted(driver))
     live.close()
     start_payload(udp=port, options=PayloadOptions(boot_ms=100))
     wait_until(lambda: driver.status().counts['device_restarts'] == 1)
-    wait_until(lambda: driver.status().attitude_rate_granted)
+    wait_until(lambda: rate_granted(driver))
     driver.close()
 
 
@@ -214,7 +222,7 @@ def test_close_leaves_no_thread_no_process_and_no_descriptor(udp_payload, wait_u
 
     before = threading.active_count(), descriptors()
     for _ in range(3):
-        driver = GimbalDriver(link_from_uri(udp_payload.uri), DriverSettings(), heard.listener)
+        driver = GimbalDriver(links_from_uris([udp_payload.uri]), DriverSettings(), heard.listener)
         driver.open()
         wait_until(lambda: heard.attitudes)
         driver.close()

@@ -36,14 +36,30 @@ ISOLATED = {
 LATCHED = QoSProfile(depth=1, durability=QoSDurabilityPolicy.TRANSIENT_LOCAL)
 
 
+_started = []
+
+
+@pytest.fixture(autouse=True)
+def _leave_no_process():
+    """A test that fails half-way must not leave a node behind that keeps the next one's name."""
+    yield
+    while _started:
+        process = _started.pop()
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+
+
 def start(*command):
-    return subprocess.Popen(
+    process = subprocess.Popen(
         [sys.executable, '-m', *command],
         env={**os.environ, **ISOLATED, 'PYTHONUNBUFFERED': '1'},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
     )
+    _started.append(process)
+    return process
 
 
 def start_node(link, *parameters):
@@ -181,7 +197,8 @@ def test_armed_it_moves_the_way_it_is_asked_and_disarmed_it_does_not(payload, us
     user.wait_until(lambda: user.attitudes and user.joints and user.transforms and user.controls)
 
     # Disarmed, nothing moves, whoever asks.
-    assert json.loads(user.controls[-1].data) == {'armed': False, 'holder': 'nobody'}
+    said = json.loads(user.controls[-1].data)
+    assert (said['armed'], said['holder']) == (False, 'nobody')
     for publisher in (user.setpoints, user.rates):
         begun = time.monotonic()
         user.send_until(lambda begun=begun: time.monotonic() - begun > 0.5, publisher, 0.5, 0.3)
@@ -218,7 +235,7 @@ def test_armed_it_moves_the_way_it_is_asked_and_disarmed_it_does_not(payload, us
     assert user.call(user.home, Trigger.Request()).success
     user.wait_until(lambda: abs(payload.state.azimuth_rad) < 0.03 and abs(payload.state.tilt_rad) < 0.03)
     assert user.call(user.stop, Trigger.Request()).success
-    user.wait_until(lambda: json.loads(user.controls[-1].data) == {'armed': False, 'holder': 'nobody'})
+    user.wait_until(lambda: {'armed': False, 'holder': 'nobody'}.items() <= json.loads(user.controls[-1].data).items())
 
     name = '/robot/gimbal_driver'
     user.wait_until(lambda: user.diagnostics.get(name, {}).get('gimbal') == '1/154')

@@ -8,7 +8,7 @@ import dataclasses
 import pytest
 
 from gremsy_common.parameters import ParameterError, from_values
-from gremsy_gimbal_driver.driver import DriverSettings
+from gremsy_gimbal_driver.driver_settings import DriverSettings
 from gremsy_gimbal_driver.gimbal_driver_parameters import GimbalDriverParameters
 from gremsy_gimbal_driver.mavlink_events import Sender
 
@@ -35,8 +35,20 @@ from gremsy_gimbal_driver.mavlink_events import Sender
             'Parameter `rate_gain_zooms` does not ascend: sort it, with its `rate_gains`.',
         ),
         (
-            {'yaw_mode': 'free'},
-            "Parameter `yaw_mode` is 'free': use one of follow, lock.",
+            {'mode': 'free'},
+            "Parameter `mode` is 'free': use one of follow, lock, mapping.",
+        ),
+        (
+            {'encoder_zeros': [0.0]},
+            'Parameter `encoder_zeros` has 1 values: give yaw, roll, pitch.',
+        ),
+        (
+            {'encoder_signs': [1.0, 0.5, 1.0]},
+            'Parameter `encoder_signs` is [1.0, 0.5, 1.0]: use 1 or -1 for each of yaw, roll, pitch.',
+        ),
+        (
+            {'calibration_zooms': [4.0, 1.0]},
+            'Parameter `calibration_zooms` does not ascend: sort it.',
         ),
         (
             {'time_to_live_s': 0.0},
@@ -52,12 +64,8 @@ def test_a_contradiction_is_refused_in_one_sentence(values, sentence):
 
 def test_defaults_are_those_of_the_core():
     given, core = GimbalDriverParameters().driver_settings(''), DriverSettings()
-    assert (given.own, given.gimbal, given.flags, given.camera_frame) == (
-        core.own,
-        core.gimbal,
-        core.flags,
-        core.camera_frame,
-    )
+    for name in ('own', 'gimbal', 'protocol', 'v1_yaw_sign', 'camera_frame', 'encoders', 'lock_is_north', 'payload'):
+        assert getattr(given, name) == getattr(core, name), name
     for field in dataclasses.fields(core.motion):
         ours, theirs = getattr(given.motion, field.name), getattr(core.motion, field.name)
         number = isinstance(theirs, float | tuple)

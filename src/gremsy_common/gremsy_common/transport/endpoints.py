@@ -110,7 +110,7 @@ class TopicSubscription(Generic[T]):
         node: Node,
         bus: LocalBus,
         topic: Topic[T],
-        callback: Callable[[T], None],
+        callback: Callable[[T], object],
         call_soon: CallSoon,
         on_error: OnError,
     ) -> None:

@@ -21,6 +21,7 @@ from gremsy_common.parameters import ParameterError, from_values
 from gremsy_gimbal_driver.calibration.calibration_result import CalibrationResult, contradiction
 from gremsy_gimbal_driver.calibration.report import confidence, measurements
 from gremsy_gimbal_driver.gimbal_driver_parameters import GimbalDriverParameters
+from gremsy_gimbal_driver.plant_inverse import PlantInverse
 
 _NODE = '/**/gimbal_driver'
 _SECTION = 'ros__parameters'
@@ -41,6 +42,11 @@ class CalibratedParameters:
     rate_gains: tuple[float, ...]
     plant_delay_s: float
     plant_lag_s: float
+
+    def plant_inverse(self) -> PlantInverse:
+        """For the driver."""
+        gains = tuple(zip(self.rate_gain_zooms, self.rate_gains, strict=True))
+        return PlantInverse(self.azimuth_sign, self.tilt_sign, self.dead_zone_rad_s, gains)
 
 
 def calibrated_parameters(result: CalibrationResult) -> CalibratedParameters:

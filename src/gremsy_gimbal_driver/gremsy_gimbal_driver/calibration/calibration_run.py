@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A calibration inside the driver: the routine's wishes become commands of the highest source, and it ends with it."""
+
+from __future__ import annotations
+
+import math
+
+from gremsy_common.gimbal_state import RateSetpoint, ZoomState
+from gremsy_gimbal_driver.attitude_stamping import MeasuredAttitude
+from gremsy_gimbal_driver.calibration.calibration_result import CalibrationResult
+from gremsy_gimbal_driver.calibration.calibration_settings import CalibrationSettings, Pair
+from gremsy_gimbal_driver.calibration.routine import CalibrationRoutine, CalibrationState, CalibrationWish
+from gremsy_gimbal_driver.command_arbiter import Source
+from gremsy_gimbal_driver.instant import Instant
+from gremsy_gimbal_driver.motion_control import MotionControl
+from gremsy_gimbal_driver.motion_settings import nanoseconds
+from gremsy_gimbal_driver.payload_control.payload_control import PayloadControl
+from gremsy_gimbal_driver.payload_control.requests import ZoomTo
+from gremsy_gimbal_driver.payload_control.ticket import Ticket
+
+
+class CalibrationRun:
+    """One routine on one gimbal. For use under the driver's lock.
+
+    Args:
+        settings: bounds.
+        motion: moves the gimbal; commands of the calibration are written as they are.
+        payload: zooms.
+        level_frame: of the commands.
+    """
+
+    def __init__(
+        self, settings: CalibrationSettings, motion: MotionControl, payload: PayloadControl, level_frame: str
+    ) -> None:
+        self.routine = CalibrationRoutine(settings)
+        self._motion = motion
+        self._payload = payload
+        self._level_frame = level_frame
+        self._repeat_ns = nanoseconds(settings.repeat_interval_s)
+        self._offered: Pair | None = None
+        self._offered_ns = 0
+        self._wake_ns = 0
+        self._zoom: Ticket | None = None
+
+    @property
+    def running(self) -> bool:
+        """Whether it has control of the gimbal."""
+        return self.routine.running
+
+    @property
+    def result(self) -> CalibrationResult | None:
+        """What was measured; None unless it ended well."""
+        return self.routine.result if self.routine.state is CalibrationState.DONE else None
+
+    def attitude(self, measured: MeasuredAttitude, now: Instant) -> None:
+        """Telemetry: where the camera looks and how fast it turns, about whatever axes."""
+        x, y, z = measured.attitude.rate_rad_s.tolist()
+        rates = (math.hypot(x, z), y)
+        angles = (measured.yaw_rad, measured.pitch_rad)
+        self.routine.attitude(measured.attitude.stamp_ns, angles, rates, now)
+
+    def zoom(self, zoom: ZoomState, now: Instant) -> None:
+        """Telemetry: the magnification."""
+        self.routine.zoom(zoom.factor, now)
+
+    def step(self, now: Instant) -> int | None:
+        """Offer the routine's wish; when to step again at the latest, None when it has ended."""
+        if not self.running:
+            return None
+        if now.monotonic_ns < self._wake_ns:
+            return self._wake_ns
+        wish = self.routine.step(now, armed=self._motion.armed)
+        self._follow(wish, now)
+        if wish.wake_ns is None:
+            # The last wish is zero; motion control ends it with a burst when its time to live is over.
+            return None
+        self._wake_ns = wish.wake_ns
+        return self._wake_ns
+
+    def _follow(self, wish: CalibrationWish, now: Instant) -> None:
+        if wish.zoom is not None and (self._zoom is None or self._zoom.over):
+            self._zoom = self._payload.request(ZoomTo(wish.zoom), now.monotonic_ns)
+        # An unchanged wish is offered again only when it is due, since every new command is written at once.
+        if wish.rates_rad_s == self._offered and now.monotonic_ns - self._offered_ns < self._repeat_ns:
+            return
+        self._offered, self._offered_ns = wish.rates_rad_s, now.monotonic_ns
+        azimuth, tilt = wish.rates_rad_s
+        setpoint = RateSetpoint(now.ros_ns, self._level_frame, azimuth, tilt)
+        self._motion.offer(Source.CALIBRATION, setpoint, now)

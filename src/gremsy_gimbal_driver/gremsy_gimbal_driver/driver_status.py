@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How the driver and its device stand: snapshots for diagnostics and for the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from gremsy_gimbal_driver.control_state import ControlState
+from gremsy_gimbal_driver.device_requests import StreamState
+from gremsy_gimbal_driver.device_status import Condition
+from gremsy_gimbal_driver.goals import GoalProgress
+from gremsy_gimbal_driver.links.link_health import LinkHealth
+from gremsy_gimbal_driver.mavlink_events import DeviceInformation, Sender, SystemStatus
+from gremsy_gimbal_driver.mode_machine import ModeStatus
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceSnapshot:
+    """The gimbal and its payload.
+
+    Attributes:
+        gimbal, camera, payload: who was found.
+        information: what the gimbal said of itself.
+        system_status: its newest; None before the first.
+        protocol: how it is commanded.
+        attitude_source: the message that attitudes are taken from; empty before the first.
+        attitude_age_s: since the last one; None before the first.
+        streams: rates by message id.
+        health: whether the gimbal is well.
+        vehicle: why there is no attitude of the vehicle; empty where there is one.
+        zoom_factor: as reported; None where it is not.
+        payload_tracking: what the payload says of its own tracking; empty where it says nothing.
+        payload_parameters: the camera's parameters as it reported them, by name.
+    """
+
+    gimbal: Sender | None
+    camera: Sender | None
+    payload: Sender | None
+    information: DeviceInformation | None
+    system_status: SystemStatus | None
+    protocol: str
+    attitude_source: str
+    attitude_age_s: float | None
+    streams: Mapping[int, StreamState]
+    health: Condition
+    vehicle: str
+    zoom_factor: float | None
+    payload_tracking: str
+    payload_parameters: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class DriverStatus:
+    """The whole driver.
+
+    Attributes:
+        links: of each link.
+        complaints: one sentence a link, empty where nothing is wrong.
+        device: at their other end.
+        mode, control, goal: of motion control; the goal is None before the first.
+        calibration: how a calibration stands, as a sentence; empty where none runs.
+        failure: why a thread ended.
+        counts: running totals by name.
+    """
+
+    links: tuple[LinkHealth, ...]
+    complaints: tuple[str, ...]
+    device: DeviceSnapshot
+    mode: ModeStatus
+    control: ControlState
+    goal: GoalProgress | None
+    calibration: str
+    failure: str
+    counts: Mapping[str, int]
