@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections import Counter
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gremsy_common.detections import Detections
 
@@ -30,9 +31,9 @@ def screen(
     boxes, scores = detections.boxes_px, detections.scores
     with np.errstate(invalid='ignore'):
         area = (boxes[:, 2:] > boxes[:, :2]).all(axis=1)  # False for NaN, too
-        inside = np.ones(len(boxes), dtype=bool)
+        inside: NDArray[np.bool_] = np.ones(len(boxes), dtype=bool)
         if image_size_px is not None:
-            inside = ((boxes[:, 2:] > 0) & (boxes[:, :2] < image_size_px)).all(axis=1)
+            inside &= ((boxes[:, 2:] > 0) & (boxes[:, :2] < image_size_px)).all(axis=1)
         keep = area & inside & (scores >= low_score)
     finite = np.isfinite(boxes).all(axis=1) & np.isfinite(scores)
     keep &= finite
