@@ -109,7 +109,8 @@ def _setup(arguments: list[str]) -> int:
 
 def _starter(name: str) -> Callable[[list[str]], int]:
     def start(arguments: list[str]) -> int:
-        return _run_inside(['python', '-m', MODULES[name], *arguments], EXTRA_GROUPS.get(name, ()))
+        command = ['python', '-m', 'gremsy_bringup.interruptible', MODULES[name], *arguments]
+        return _run_inside(command, EXTRA_GROUPS.get(name, ()))
 
     return start
 

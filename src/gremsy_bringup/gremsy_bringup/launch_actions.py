@@ -92,7 +92,6 @@ def _process(description: SystemDescription, process: ProcessPlan) -> Node:
         'remappings': list(process.remappings),
         'parameters': [
             *map(str, description.shipped_files),
-            dict(process.parameters),
             *map(str, description.user_files),
             {'use_sim_time': arguments.use_sim_time},
         ],

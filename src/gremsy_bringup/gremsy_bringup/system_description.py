@@ -58,7 +58,6 @@ class ProcessPlan:
     """One process of nodes that share a namespace and remappings.
 
     Attributes:
-        parameters: what follows from the robot's name, for those of the nodes that have such a parameter.
         stop_rank: the driver first, so that the gimbal stands still before anything else goes; the payload last.
         grace_s: from SIGTERM to SIGKILL.
     """
@@ -67,7 +66,6 @@ class ProcessPlan:
     namespace: str
     nodes: tuple[NodePlan, ...]
     remappings: tuple[tuple[str, str], ...] = ()
-    parameters: Mapping[str, str] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
     stop_rank: int = 0
     grace_s: float = 5.0
@@ -98,7 +96,7 @@ class SimulatedPayload:
 class SystemDescription:
     """Everything that is started, in the order of starting.
 
-    Parameters come from the shipped files, then from the processes' plans, then from the user's files: later ones win.
+    Parameters come from the shipped files, then from the user's files: later ones win.
     """
 
     arguments: SuiteArguments
@@ -143,16 +141,12 @@ def _loop_processes(arguments: SuiteArguments, loop: tuple[NodePlan, ...], confi
     robot = arguments.robot
     namespace = f'/{robot}/{CAMERA_NAME}'
     remappings = tuple((topic, f'/{robot}/{topic}') for topic in GIMBAL_TOPICS)
-    # The frame that the driver of this robot takes setpoints in.
-    parameters = {'level_frame': f'{robot}/gimbal_level'}
     if arguments.composed:
-        return (ProcessPlan('loop', namespace, loop, remappings, parameters, stop_rank=1),)
+        return (ProcessPlan('loop', namespace, loop, remappings, stop_rank=1),)
     # Frames cross process borders here: by shared memory, or most of them would not arrive (design.md section 5).
     profile = str(config / 'fastdds_shm.xml')
     environment = {'FASTRTPS_DEFAULT_PROFILES_FILE': profile, 'FASTDDS_DEFAULT_PROFILES_FILE': profile}
-    return tuple(
-        ProcessPlan(node.name, namespace, (node,), remappings, parameters, environment, stop_rank=1) for node in loop
-    )
+    return tuple(ProcessPlan(node.name, namespace, (node,), remappings, environment, stop_rank=1) for node in loop)
 
 
 def _gimbal_process(arguments: SuiteArguments) -> ProcessPlan:
@@ -167,8 +161,6 @@ def ros_arguments(description: SystemDescription, process: ProcessPlan) -> tuple
         words += ['-r', f'{source}:={target}']
     for path in description.shipped_files:
         words += ['--params-file', str(path)]
-    for name, value in process.parameters.items():
-        words += ['-p', f'{name}:={value}']
     for path in description.user_files:
         words += ['--params-file', str(path)]
     words += ['-p', f'use_sim_time:={str(arguments.use_sim_time).lower()}', '--log-level', arguments.log_level]

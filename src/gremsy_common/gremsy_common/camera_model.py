@@ -48,6 +48,12 @@ class CameraModel:
         )
 
     @property
+    def inverse_matrix(self) -> Array:
+        """K^-1, (3, 3), in closed form: a general inverse takes ten times as long."""
+        x, y = 1.0 / self.focal_x_px, 1.0 / self.focal_y_px
+        return np.array([[x, 0.0, -self.centre_x_px * x], [0.0, y, -self.centre_y_px * y], [0.0, 0.0, 1.0]])
+
+    @property
     def usable(self) -> bool:
         """False for an uncalibrated camera (CameraInfo with zero focal length) or one with non-finite numbers."""
         numbers = (self.focal_x_px, self.focal_y_px, self.centre_x_px, self.centre_y_px, *self.distortion)

@@ -81,7 +81,7 @@ def _share_the_cores() -> None:
     """Settings of the whole process that keep one node's work out of another's way."""
     # A thread that waits for the interpreter gets it after this long at the latest; the default of 5 ms is as long as
     # everything that the loop adds to a frame may take.
-    sys.setswitchinterval(0.0005)
+    sys.setswitchinterval(0.0001)
     # OpenCV's pool would spread a 3 ms resize or view over every core and so interrupt the detector on each of them.
     cv2.setNumThreads(1)
 

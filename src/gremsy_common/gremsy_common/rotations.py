@@ -97,7 +97,10 @@ def bearing_from_direction(direction: ArrayLike) -> Array:
     """(..., 2) azimuth, tilt in rad of (..., 3) directions of any positive length."""
     vector = np.asarray(direction, dtype=np.float64)
     x, y, z = vector[..., 0], vector[..., 1], vector[..., 2]
-    return np.stack([np.arctan2(y, x), np.arctan2(-z, np.hypot(x, y))], axis=-1)
+    bearing = np.empty((*vector.shape[:-1], 2))
+    bearing[..., 0] = np.arctan2(y, x)
+    bearing[..., 1] = np.arctan2(-z, np.hypot(x, y))
+    return bearing
 
 
 def wrap_angle(angle_rad: ArrayLike) -> Array:

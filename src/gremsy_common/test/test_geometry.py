@@ -89,3 +89,8 @@ def test_uncalibrated_camera_is_not_usable(focal):
 def test_impossible_field_is_refused_with_the_way_out():
     with pytest.raises(ValueError, match='give a positive size and a field between 0 and pi rad'):
         CameraModel.from_horizontal_field(640, 480, 4.0)
+
+
+def test_the_inverse_of_the_camera_matrix_is_its_inverse() -> None:
+    camera = CameraModel(640, 480, 900.0, 880.0, 321.0, 238.5)
+    assert np.allclose(camera.inverse_matrix, np.linalg.inv(camera.matrix), atol=1e-15)

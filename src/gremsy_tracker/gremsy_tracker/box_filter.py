@@ -9,6 +9,7 @@ more pixels than a far one's.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,17 +30,19 @@ _SMALLEST_PX = 1.0
 
 @dataclass(slots=True, eq=False)
 class BoxStates:
-    """N box filters side by side.
+    """N box filters side by side; the 2x2 blocks of their covariances are three arrays.
 
     Attributes:
         position: (N, 4) centre x, centre y, width, height in px.
         velocity: (N, 4) the same per second.
-        variance: (N, 4, 3) of position, position-velocity, velocity.
+        position_variance, covariance, velocity_variance: (N, 4) each.
     """
 
     position: Array
     velocity: Array
-    variance: Array
+    position_variance: Array
+    covariance: Array
+    velocity_variance: Array
 
     def __len__(self) -> int:
         return len(self.position)
@@ -48,58 +51,65 @@ class BoxStates:
     def begin(cls, boxes_px: Array) -> BoxStates:
         """Filters that have seen one box each: at rest, with a velocity uncertain by the box's height per second."""
         position = centres_from_corners(boxes_px)
-        variance = np.zeros((len(position), 4, 3))
-        variance[:, :, 0] = _measured_variance(position)
-        variance[:, :, 2] = (_VELOCITY_SHARE * position[:, 3:4]) ** 2
-        return cls(position, np.zeros_like(position), variance)
+        still = np.zeros_like(position)
+        unknown = still + (_VELOCITY_SHARE * position[:, 3:4]) ** 2
+        return cls(position, still, _measured_variance(position), np.zeros_like(position), unknown)
 
     @classmethod
     def empty(cls) -> BoxStates:
         """No filter."""
-        return cls(np.zeros((0, 4)), np.zeros((0, 4)), np.zeros((0, 4, 3)))
+        return cls(*(np.zeros((0, 4)) for _ in range(5)))
 
     def take(self, index: NDArray[np.intp] | NDArray[np.bool_]) -> BoxStates:
         """Some of the filters."""
-        return BoxStates(self.position[index], self.velocity[index], self.variance[index])
+        return BoxStates(*(each[index] for each in self._arrays()))
 
     def join(self, other: BoxStates) -> BoxStates:
         """These filters followed by others."""
-        return BoxStates(
-            np.concatenate([self.position, other.position]),
-            np.concatenate([self.velocity, other.velocity]),
-            np.concatenate([self.variance, other.variance]),
-        )
+        return BoxStates(*map(np.concatenate, zip(self._arrays(), other._arrays(), strict=True)))
 
     def predict(self, dt_s: float) -> None:
         """Carry every filter on by `dt_s` >= 0 seconds."""
         self.position += self.velocity * dt_s
-        self.velocity[:, 2:] *= np.exp(-dt_s / _SIZE_VELOCITY_FADES_S)
+        self.velocity[:, 2:] *= math.exp(-dt_s / _SIZE_VELOCITY_FADES_S)
         np.maximum(self.position[:, 2:], _SMALLEST_PX, out=self.position[:, 2:])
         density = (_ACCELERATION_SHARE * self.position[:, 3:4]) ** 2
-        p, c, v = self.variance[:, :, 0], self.variance[:, :, 1], self.variance[:, :, 2]
-        p += 2 * dt_s * c + dt_s**2 * v + density * dt_s**3 / 3
-        c += dt_s * v + density * dt_s**2 / 2
+        p, c, v = self.position_variance, self.covariance, self.velocity_variance
+        p += c * (2 * dt_s)
+        p += v * dt_s**2
+        p += density * (dt_s**3 / 3)
+        c += v * dt_s
+        c += density * (dt_s**2 / 2)
         v += density * dt_s
 
     def update(self, index: NDArray[np.intp], boxes_px: Array) -> None:
         """Correct the filters at `index` (M,), no index twice, with the measured boxes (M, 4)."""
+        if not len(index):
+            return
+        # All rows at once, those without a measurement with a gain of 0: cheaper than ten gathers and scatters.
+        innovation = np.zeros_like(self.position)
         measured = centres_from_corners(boxes_px)
-        position, velocity = self.position[index], self.velocity[index]
-        p, c, v = np.moveaxis(self.variance[index], -1, 0)
-        innovation_variance = p + _measured_variance(measured)
-        gain_position, gain_velocity = p / innovation_variance, c / innovation_variance
-        innovation = measured - position
-        self.position[index] = position + gain_position * innovation
-        self.velocity[index] = velocity + gain_velocity * innovation
-        self.variance[index] = np.stack(
-            [p * (1 - gain_position), c * (1 - gain_position), v - gain_velocity * c], axis=-1
-        )
+        innovation[index] = measured - self.position[index]
+        variance = np.full_like(self.position, np.inf)
+        variance[index] = _measured_variance(measured)
+        variance += self.position_variance
+        gain_position = self.position_variance / variance
+        gain_velocity = self.covariance / variance
+        self.position += gain_position * innovation
+        self.velocity += gain_velocity * innovation
+        self.velocity_variance -= gain_velocity * self.covariance
+        remains = np.subtract(1.0, gain_position, out=gain_position)
+        self.position_variance *= remains
+        self.covariance *= remains
 
     @property
     def boxes_px(self) -> Array:
         """(N, 4) x_min, y_min, x_max, y_max."""
         half = self.position[:, 2:] / 2
         return np.concatenate([self.position[:, :2] - half, self.position[:, :2] + half], axis=1)
+
+    def _arrays(self) -> tuple[Array, Array, Array, Array, Array]:
+        return self.position, self.velocity, self.position_variance, self.covariance, self.velocity_variance
 
 
 def centres_from_corners(boxes_px: Array) -> Array:
@@ -109,5 +119,8 @@ def centres_from_corners(boxes_px: Array) -> Array:
 
 
 def _measured_variance(position: Array) -> Array:
-    size = position[:, 2:]
-    return np.asarray((_MEASURED_SHARE * np.concatenate([size, size], axis=1)) ** 2 + 0.25)  # 0.25: half a pixel
+    variance = position[:, [2, 3, 2, 3]]
+    variance *= _MEASURED_SHARE
+    variance *= variance
+    variance += 0.25  # half a pixel
+    return variance

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections import Counter
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gremsy_common.detections import Detections
 
@@ -28,14 +29,16 @@ def screen(
         dropped: reasons: `boxes_not_finite`, `boxes_without_area`, `boxes_outside_image`, `boxes_beyond_limit`.
     """
     boxes, scores = detections.boxes_px, detections.scores
-    finite = np.isfinite(boxes).all(axis=1) & np.isfinite(scores)
     with np.errstate(invalid='ignore'):
-        area = (boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1])
-        inside = np.ones(len(boxes), dtype=bool)
+        area = (boxes[:, 2:] > boxes[:, :2]).all(axis=1)  # False for NaN, too
+        inside: NDArray[np.bool_] = np.ones(len(boxes), dtype=bool)
         if image_size_px is not None:
-            width, height = image_size_px
-            inside = (boxes[:, 2] > 0) & (boxes[:, 3] > 0) & (boxes[:, 0] < width) & (boxes[:, 1] < height)
-        keep = finite & area & inside & (scores >= low_score)
+            inside &= ((boxes[:, 2:] > 0) & (boxes[:, :2] < image_size_px)).all(axis=1)
+        keep = area & inside & (scores >= low_score)
+    finite = np.isfinite(boxes).all(axis=1) & np.isfinite(scores)
+    keep &= finite
+    if len(boxes) <= max_detections and keep.all():
+        return detections
     for reason, bad in (
         ('boxes_not_finite', ~finite),
         ('boxes_without_area', finite & ~area),

@@ -33,7 +33,7 @@ def homography(
     """
     camera_after_from_before = level_from_camera_after.T @ level_from_camera_before
     optical_after_from_before = CAMERA_FROM_OPTICAL.T @ camera_after_from_before @ CAMERA_FROM_OPTICAL
-    return np.asarray(after.matrix @ optical_after_from_before @ np.linalg.inv(before.matrix))
+    return np.asarray(after.matrix @ optical_after_from_before @ before.inverse_matrix)
 
 
 def move_points(points_px: Array, after_from_before: Array) -> tuple[Array, Array]:
@@ -63,11 +63,20 @@ def move_states(states: BoxStates, after_from_before: Array) -> None:
     if not len(states):
         return
     moved, jacobian = move_points(states.position[:, :2], after_from_before)
-    good = np.isfinite(moved).all(axis=1)
-    moved, jacobian = moved[good], jacobian[good]
-    scale = np.linalg.norm(jacobian, axis=1)  # (n, 2): lengths to which a unit step in x and in y is mapped
-    states.position[good, :2] = moved
-    states.position[good, 2:] *= scale
-    states.velocity[good, :2] = np.einsum('nij,nj->ni', jacobian, states.velocity[good, :2])
-    states.velocity[good, 2:] *= scale
-    states.variance[good] *= np.concatenate([scale, scale], axis=1)[:, :, None] ** 2
+    good = np.isfinite(moved[:, 0])
+    scale = np.sqrt((jacobian * jacobian).sum(axis=1))  # (n, 2): lengths to which a unit step in x and in y is mapped
+    velocity = (jacobian @ states.velocity[:, :2, None])[:, :, 0]
+    if not good.all():
+        moved, velocity = (
+            np.where(good[:, None], moved, states.position[:, :2]),
+            np.where(good[:, None], velocity, states.velocity[:, :2]),
+        )
+        scale = np.where(good[:, None], scale, 1.0)
+    states.position[:, :2] = moved
+    states.position[:, 2:] *= scale
+    states.velocity[:, :2] = velocity
+    states.velocity[:, 2:] *= scale
+    square = np.concatenate([scale, scale], axis=1) ** 2
+    states.position_variance *= square
+    states.covariance *= square
+    states.velocity_variance *= square

@@ -67,7 +67,7 @@ class GimbalPredictor:
         delay_ns = int(plant_delay_s * 1e9)
         time_ns = measured.stamp_ns
         acting: Array | None = None
-        for asked_ns, command in self._commands:
+        for asked_ns, command in self._acting_after(time_ns - delay_ns):
             begins_ns = min(asked_ns + delay_ns, until_ns)
             if begins_ns > time_ns:
                 bearing, rate = _advance(bearing, rate, acting, (begins_ns - time_ns) * 1e-9, plant_lag_s)
@@ -78,6 +78,16 @@ class GimbalPredictor:
         if until_ns > time_ns:
             bearing, rate = _advance(bearing, rate, acting, (until_ns - time_ns) * 1e-9, plant_lag_s)
         return GimbalPrediction(max(until_ns, measured.stamp_ns), wrap_angle(bearing), rate)
+
+    def _acting_after(self, asked_ns: int) -> list[tuple[int, Array]]:
+        """The rates asked for since that time, and the one before, in order; most of the three seconds is older."""
+        recent: list[tuple[int, Array]] = []
+        for item in reversed(self._commands):
+            recent.append(item)
+            if item[0] <= asked_ns:
+                break
+        recent.reverse()
+        return recent
 
 
 def _advance(bearing: Array, rate: Array, command: Array | None, dt_s: float, lag_s: float) -> tuple[Array, Array]:

@@ -49,7 +49,8 @@ class MultiObjectTracker:
         self.resets = 0
         self._next_id = 1
         self._stamp_ns: int | None = None
-        self._class_codes: dict[str, int] = {}
+        self._class_names: NDArray[np.str_] = np.zeros(0, dtype=np.str_)  # sorted, with `_class_codes` beside it
+        self._class_codes = np.zeros(0, dtype=np.int64)
         self._forget_all()
 
     @property
@@ -119,11 +120,21 @@ class MultiObjectTracker:
         self._detection = np.zeros(0, dtype=np.intp)  # the detection that each track is in this image, or -1
 
     def _codes(self, labels: NDArray[np.str_]) -> NDArray[np.int64]:
+        """(N,) a number for each class name; a name's number never changes."""
         if not len(labels):
             return np.zeros(0, dtype=np.int64)
-        names, inverse = np.unique(labels, return_inverse=True)
-        codes = [self._class_codes.setdefault(str(name), len(self._class_codes)) for name in names]
-        return np.array(codes, dtype=np.int64)[inverse]
+        if len(self._class_names):
+            # Sorting the labels of every image (np.unique) costs three times as much.
+            place = np.minimum(np.searchsorted(self._class_names, labels), len(self._class_names) - 1)
+            if (self._class_names[place] == labels).all():
+                return self._class_codes[place]
+        known = dict(zip(self._class_names.tolist(), self._class_codes.tolist(), strict=True))
+        for name in np.unique(labels).tolist():
+            known.setdefault(name, len(known))
+        names = sorted(known)
+        self._class_names = np.array(names)
+        self._class_codes = np.array([known[name] for name in names], dtype=np.int64)
+        return self._class_codes[np.searchsorted(self._class_names, labels)]
 
     def _predict(self, dt_s: float, after_from_before: Array | None) -> None:
         if after_from_before is not None:
@@ -147,10 +158,15 @@ class MultiObjectTracker:
         ):
             rows = np.flatnonzero(tracks & free_tracks)
             columns = np.flatnonzero(detections & free_detections)
-            picked_rows, picked_columns = assign(similarity[np.ix_(rows, columns)], least)
+            if not len(rows) or not len(columns):
+                continue
+            picked_rows, picked_columns = assign(similarity[rows[:, None], columns], least)
             pairs.append((rows[picked_rows], columns[picked_columns]))
             free_tracks[pairs[-1][0]] = False
             free_detections[pairs[-1][1]] = False
+        if not pairs:
+            none = np.zeros(0, dtype=np.intp)
+            return none, none
         return np.concatenate([pair[0] for pair in pairs]), np.concatenate([pair[1] for pair in pairs])
 
     def _correct(self, track_index: Index, detection_index: Index, seen: Detections) -> None:

@@ -109,7 +109,7 @@ class Pointing:
             camera, attitude = self._cameras.at(detections.stamp_ns), self._attitude_at(detections.stamp_ns)
             tracks = self._tracker.update(
                 detections,
-                after_from_before=self._image_motion(previous_ns, detections.stamp_ns),
+                after_from_before=self._image_motion(previous_ns, camera, attitude),
                 image_size_px=None if camera is None else (camera.width, camera.height),
             )
             if tracks is None:
@@ -194,7 +194,7 @@ class Pointing:
             camera, attitude = self._cameras.at(stamp_ns), self._attitude_at(stamp_ns)
             tracks = self._tracks or Tracks.empty(stamp_ns, '')
             boxes = tracks.boxes_px
-            motion = self._image_motion(tracks.stamp_ns, stamp_ns)
+            motion = self._image_motion(tracks.stamp_ns, camera, attitude)
             if motion is not None and len(boxes):
                 boxes = ego_motion.move_boxes(boxes, motion)
             following = self._lock.status.state in (LockState.TRACKING, LockState.COASTING)
@@ -248,16 +248,18 @@ class Pointing:
     def _attitude_at(self, stamp_ns: int) -> AttitudeAt | None:
         return self._attitudes.at(stamp_ns, self._parameters.max_attitude_age_s)
 
-    def _image_motion(self, before_ns: int | None, after_ns: int) -> Array | None:
-        if before_ns is None or not self._parameters.ego_motion:
+    def _image_motion(
+        self, before_ns: int | None, camera: CameraModel | None, attitude: AttitudeAt | None
+    ) -> Array | None:
+        """(3, 3) from the image of that stamp to the one taken with this camera at this attitude; None if unknown."""
+        if before_ns is None or camera is None or attitude is None or not self._parameters.ego_motion:
             return None
-        cameras = self._cameras.at(before_ns), self._cameras.at(after_ns)
         # Looked up again for the earlier image: telemetry that came since makes it interpolated, not extrapolated.
-        attitudes = self._attitude_at(before_ns), self._attitude_at(after_ns)
-        if cameras[0] is None or cameras[1] is None or attitudes[0] is None or attitudes[1] is None:
+        camera_before, attitude_before = self._cameras.at(before_ns), self._attitude_at(before_ns)
+        if camera_before is None or attitude_before is None:
             return None
         return ego_motion.homography(
-            cameras[0], attitudes[0].level_from_camera, cameras[1], attitudes[1].level_from_camera
+            camera_before, attitude_before.level_from_camera, camera, attitude.level_from_camera
         )
 
     @staticmethod
@@ -318,9 +320,10 @@ class Pointing:
         if isinstance(wished, str):
             self._still_because = wished
             self._law.rest()
-            if now_ns >= self._stop_until_ns or self._tracks is None:
+            if now_ns >= self._stop_until_ns:
                 return None
-            rate, stamp_ns = np.zeros(2), self._tracks.stamp_ns
+            # Zero rests on no image: stamped with an old one, the driver would refuse it as stale and say so.
+            rate, stamp_ns = np.zeros(2), now_ns
         else:
             self._still_because = ''
             rate, stamp_ns = wished

@@ -55,9 +55,13 @@ class TrackerNode(SuiteNode[TrackerParameters]):
         assert self._pointing is not None
         return self._pointing
 
+    @property
+    def _filled_in(self) -> TrackerParameters:
+        return self.parameters.in_namespace(self.get_namespace())
+
     def configure(self) -> None:
         """Build the core."""
-        self._pointing = Pointing(self.parameters)
+        self._pointing = Pointing(self._filled_in)
 
     def activate(self) -> None:
         """Topics, services, timers, workers."""
@@ -99,7 +103,7 @@ class TrackerNode(SuiteNode[TrackerParameters]):
     def parameters_changed(self) -> None:
         """All together, from the next input on."""
         if self._pointing is not None:
-            self._pointing.reconfigure(self.parameters)
+            self._pointing.reconfigure(self._filled_in)
 
     def diagnostic_values(self) -> dict[str, str]:
         """The lock, the error, and what was dropped."""
@@ -194,7 +198,7 @@ class TrackerNode(SuiteNode[TrackerParameters]):
 
     def _publish_markers(self) -> None:
         if self._markers.watched:
-            self._markers.publish(markers_of(self.pointing.view(self.now_ns()), self.parameters.level_frame))
+            self._markers.publish(markers_of(self.pointing.view(self.now_ns()), self._filled_in.level_frame))
 
     def _enable(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
         self.pointing.enable(request.data)

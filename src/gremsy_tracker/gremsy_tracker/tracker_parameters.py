@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gremsy_common.node_parameters import NodeParameters
 from gremsy_common.parameters import ParameterError, param
@@ -123,7 +123,18 @@ class TrackerParameters(NodeParameters):
     max_attitude_age_s: float = param(
         0.3, unit='s', low=0.02, high=2.0, live=True, doc='No motion on gimbal telemetry older than this.'
     )
-    level_frame: str = param('gimbal_level', doc="frame_id of `gimbal/setpoint`: the gimbal's level frame.")
+    level_frame: str = param(
+        '',
+        doc="frame_id of `gimbal/setpoint`, the gimbal's level frame; empty takes the robot's, as `robot/gimbal_level` "
+        'in `/robot/eo`.',
+    )
+
+    def in_namespace(self, namespace: str) -> TrackerParameters:
+        """The same with `level_frame` filled in: the driver's, in the camera's namespace without its last part."""
+        if self.level_frame:
+            return self
+        robot = '/'.join(namespace.strip('/').split('/')[:-1])
+        return replace(self, level_frame=f'{robot}/gimbal_level' if robot else 'gimbal_level')
 
     def check(self) -> None:
         """Combinations.

@@ -52,4 +52,5 @@ def test_predicting_in_two_steps_is_predicting_in_one() -> None:
     one.predict(0.3)
     two.predict(0.1)
     two.predict(0.2)
-    assert np.allclose(one.variance, two.variance)
+    for name in ('position_variance', 'covariance', 'velocity_variance'):
+        assert np.allclose(getattr(one, name), getattr(two, name))

@@ -25,7 +25,9 @@ class Bench:
     """A still gimbal, a person at a pixel, one image each 60 ms that arrives 100 ms later."""
 
     def __init__(self, **changes: object) -> None:
-        self.pointing = Pointing(TrackerParameters(**{'auto_lock': 'nearest', **changes}))
+        self.pointing = Pointing(
+            TrackerParameters(**{'auto_lock': 'nearest', 'level_frame': 'gimbal_level', **changes})
+        )
         self.pointing.offer_camera_model(T0, CAMERA)
         self.ms = 0
 
@@ -93,6 +95,8 @@ def test_after_motion_ends_zeros_are_sent_for_a_fifth_of_a_second_then_nothing()
     assert 8 <= len(zeros) <= 10
     assert not any(moving(each) for each in zeros)
     assert sent[-1] is None
+    # Stamped with the last image they would soon be too old for the driver, which would refuse them.
+    assert [each.stamp_ns for each in zeros] == sorted({each.stamp_ns for each in zeros})
 
 
 @pytest.mark.parametrize(('later_ms', 'moves'), [(119, True), (121, False)])
