@@ -41,7 +41,7 @@ class AttitudeTelemetry:
         self._say = say
         self._screen = AttitudeScreen(settings)
         self._waiting_since_ns: int | None = None
-        self._good_status_ns: int | None = None
+        self._status_ns: int | None = None
         self._counts: Counter[str] = Counter()
         self.source: AttitudeSource | None = None
         """The message that is used now."""
@@ -61,16 +61,19 @@ class AttitudeTelemetry:
     ) -> MeasuredAttitude | None:
         """The attitude; None for what is refused or not needed. `locked`: whether the mode is lock, for 265 only."""
         if isinstance(event, AttitudeStatus):
+            # One that is screened out counts too: after a reboot they are, for a moment, and a 265 in between, with the
+            # same jump of the clock, would only prolong it.
+            self._status_ns = arrival.monotonic_ns
             return self._use(reading_from_status(event), arrival)
         if not self._is_needed(arrival.monotonic_ns):
             return None
         return self._use(reading_from_orientation(event, locked), arrival)
 
     def _is_needed(self, now_ns: int) -> bool:
-        """Whether 265 must do: no believable 285 for the patience, counted at first from the first 265."""
+        """Whether 265 must do: no 285 for the patience, counted at first from the first 265."""
         if self._waiting_since_ns is None:
             self._waiting_since_ns = now_ns
-        since_ns = self._waiting_since_ns if self._good_status_ns is None else self._good_status_ns
+        since_ns = self._waiting_since_ns if self._status_ns is None else self._status_ns
         return now_ns - since_ns >= _PATIENCE_NS
 
     def _use(self, reading: AttitudeReading, arrival: Instant) -> MeasuredAttitude | None:
@@ -83,8 +86,6 @@ class AttitudeTelemetry:
         measured = self._stamping.stamped(reading, arrival.ros_ns)
         if measured is None:
             return None
-        if reading.source is AttitudeSource.STATUS:
-            self._good_status_ns = arrival.monotonic_ns
         if reading.source is not self.source:
             self._switch(reading.source)
         return measured

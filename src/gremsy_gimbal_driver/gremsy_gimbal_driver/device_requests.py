@@ -131,6 +131,7 @@ class DeviceRequests:
         bytes_per_s: float | None = None,
     ) -> None:
         self._encoder = encoder
+        self._bytes_per_s = bytes_per_s
         self._rates_hz = fit_streams({ATTITUDE: attitude_rate_hz, **(other_rates_hz or {})}, bytes_per_s)
         self.commands = CommandRequests(encoder)
         """For other commands to the gimbal that are to be acknowledged; `due` sends them."""
@@ -143,6 +144,13 @@ class DeviceRequests:
         self._replies: list[bytes] = []
         self.information: DeviceInformation | None = None
         self._begin(None)
+
+    def want(self, message_id: int, rate_hz: float) -> None:
+        """One more stream, as that of a device which turned out to send its attitude by another message."""
+        wishes = {**self._rates_hz, message_id: rate_hz}
+        self._rates_hz = fit_streams(wishes, self._bytes_per_s)
+        if message_id not in self._streams:
+            self._streams[message_id] = _Stream(message_id, self._rates_hz[message_id])
 
     @property
     def rate_granted(self) -> bool | None:

@@ -22,7 +22,7 @@ from gremsy_gimbal_driver.control_state import Answer, ControlState
 from gremsy_gimbal_driver.deadman_guard import DeadmanGuard
 from gremsy_gimbal_driver.driver_settings import DriverListener, DriverSettings, Sight, WrittenCommand
 from gremsy_gimbal_driver.driver_status import DriverStatus
-from gremsy_gimbal_driver.gimbal_device import GimbalDevice, StatusMessage, Told
+from gremsy_gimbal_driver.gimbal_device import SILENCE_NS, GimbalDevice, StatusMessage, Told
 from gremsy_gimbal_driver.gimbal_mode import GimbalMode
 from gremsy_gimbal_driver.goals import AngleGoal, GoalProgress
 from gremsy_gimbal_driver.instant import Clock, Instant, system_clock
@@ -280,9 +280,10 @@ class GimbalDriver:
 
     def _read_once(self, link: int) -> None:
         data = self._router.read(link, _READ_WAIT_S)
+        now, decoder = self._clock(), self._decoders[link]
+        decoder.components.forget_silent(now.monotonic_ns - SILENCE_NS)
         if not data:
             return
-        now, decoder = self._clock(), self._decoders[link]
         events = decoder.feed(data, self._router.is_datagram(link), now.monotonic_ns)
         self._router.received(link, len(data), decoder.framing_counts['frames'], now.monotonic_ns)
         if decoder.gimbal is not None and self._device.gimbal != decoder.gimbal:

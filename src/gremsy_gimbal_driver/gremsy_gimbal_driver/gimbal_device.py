@@ -51,11 +51,13 @@ from gremsy_gimbal_driver.payload_control.requests import SetSetting, TelemetryR
 from gremsy_gimbal_driver.payload_control.ticket_watch import TicketWatch
 from gremsy_gimbal_driver.payload_readings import RANGE_NAME, ZOOM_NAME, ImuConversion, RangeFinder, zoom_reading
 from gremsy_gimbal_driver.protocol_v2 import mode_from_flags
+from gremsy_gimbal_driver.stream_rates import ORIENTATION
 from gremsy_gimbal_driver.vehicle_attitude import VehicleHistory, VehicleRefusal
 from gremsy_gimbal_driver.vehicle_state import VehicleStatePace
 
-# Heartbeats come once a second; after six misses a gimbal counts as gone, as in the vendor's SDK (gimbal.md 1.3).
-_SILENCE_NS = nanoseconds(6.0)
+SILENCE_NS = nanoseconds(6.0)
+"""Heartbeats come once a second; after six misses a gimbal counts as gone, as in the vendor's SDK (gimbal.md 1.3)."""
+
 _AT_YAW_LIMIT = dialect.GIMBAL_DEVICE_ERROR_FLAGS_AT_YAW_LIMIT
 _AT_PITCH_LIMIT = dialect.GIMBAL_DEVICE_ERROR_FLAGS_AT_PITCH_LIMIT
 _MODE_COMMAND = dialect.MAV_CMD_USER_2  # 31011, gimbal.md 1.6
@@ -324,14 +326,14 @@ class GimbalDevice:
             self.parameters.read(*LIMIT_NAMES)
 
     def _forget_if_silent(self, now: Instant) -> None:
-        if self._heard_ns is None or now.monotonic_ns - self._heard_ns <= _SILENCE_NS:
+        if self._heard_ns is None or now.monotonic_ns - self._heard_ns <= SILENCE_NS:
             return
         self._heard_ns = None
         self.gimbal = self._settings.gimbal
         self._protocols.again()
         self._told_protocol = ''
         self._say(
-            f'The gimbal has been silent for {_SILENCE_NS * 1e-9:g} s: check its power and its cable; '
+            f'The gimbal has been silent for {SILENCE_NS * 1e-9:g} s: check its power and its cable; '
             'it is found again by itself.'
         )
 
@@ -341,6 +343,8 @@ class GimbalDevice:
             self._told_protocol = name
             if name:
                 self._inform(f'The gimbal is commanded by protocol {name}.')
+            if name == 'v1':
+                self.requests.want(ORIENTATION, self._settings.attitude_rate_hz)
 
     def _set_up_payload(self, now: Instant) -> None:
         """Once for each payload that is found: what it must be told before MAVLink moves it, and telemetry."""
