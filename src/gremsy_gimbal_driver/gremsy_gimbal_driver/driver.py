@@ -36,6 +36,7 @@ from gremsy_gimbal_driver.mode_machine import ModeStatus
 from gremsy_gimbal_driver.motion_control import MotionControl
 from gremsy_gimbal_driver.motion_messages import is_stop, motion_messages
 from gremsy_gimbal_driver.motion_output import MotionOutput
+from gremsy_gimbal_driver.motion_settings import nanoseconds
 from gremsy_gimbal_driver.payload_control.requests import Request
 from gremsy_gimbal_driver.payload_control.ticket import Ticket
 from gremsy_gimbal_driver.plant_inverse import PlantInverse
@@ -49,7 +50,7 @@ _JOIN_PATIENCE_S = 2.0
 # lost, and all fifteen once in two thousand times.
 _DEADMAN_BURSTS = 3
 # Requests to the device are looked at so often; none of them is in a hurry.
-_HOUSEKEEPING_S = 0.02
+_HOUSEKEEPING_S = 0.05
 
 
 class GimbalDriver:
@@ -92,6 +93,9 @@ class GimbalDriver:
         self._closing = False
         self._threads: list[threading.Thread] = []
         self._guarded: tuple[Sender, str, GimbalMode] | None = None
+        self._beat_armed = False
+        self._beat_due_ns = 0
+        self._beat_interval_ns = nanoseconds(motion.time_to_live_s) // (2 * _BEATS_PER_TIME_TO_LIVE)
         self._router_wake_ns = 0
         self._housekeeping_ns = 0
         self._control: ControlState | None = None
@@ -372,7 +376,12 @@ class GimbalDriver:
             still = MotionOutput(mode if mode is not GimbalMode.HOME else GimbalMode.FOLLOW, rates_rad_s=(0.0, 0.0))
             count = _DEADMAN_BURSTS * self._settings.motion.burst_count
             self._deadman.burst([frame for _ in range(count) for frame in motion_messages(still, protocol, gimbal)])
-        self._deadman.beat(armed)
+        now_ns = self._clock().monotonic_ns
+        # Each beat wakes the child, so not one with every command; but a change of the arm at once.
+        if armed != self._beat_armed or now_ns >= self._beat_due_ns:
+            self._beat_armed = armed
+            self._beat_due_ns = now_ns + self._beat_interval_ns
+            self._deadman.beat(armed)
 
     def _housekeep(self) -> None:
         now = self._clock()

@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
-from gremsy_common.gimbal_state import JointWish, OrientationWish, PointWish, RateSetpoint
+from gremsy_common.gimbal_state import GimbalAttitude, JointWish, OrientationWish, PointWish, RateSetpoint
 from gremsy_gimbal_driver.command_arbiter import Source
 from gremsy_gimbal_driver.control_state import Answer
 from gremsy_gimbal_driver.driver import GimbalDriver
@@ -21,13 +22,18 @@ from gremsy_gimbal_driver.notices import Notices
 from gremsy_gimbal_driver.payload_control.requests import ZoomTo
 from gremsy_gimbal_driver.payload_control.ticket import TicketState
 
+Array = NDArray[np.float64]
+
+# gremsy_common.rotations.CAMERA_FROM_OPTICAL as a quaternion.
+CAMERA_FROM_OPTICAL_WXYZ: Array = np.array([0.5, -0.5, 0.5, -0.5])
+
 
 @dataclass(frozen=True, slots=True)
 class PortSettings:
     """What the port needs of the parameters.
 
     Attributes:
-        level_frame, camera_frame, base_frame: with the robot's prefix.
+        level_frame, camera_frame, base_frame, optical_frames: with the robot's prefix.
         goal_timeout_s: a goal gives up after this.
         goal_hold_s: and keeps control for so long once reached.
     """
@@ -35,6 +41,7 @@ class PortSettings:
     level_frame: str
     camera_frame: str
     base_frame: str
+    optical_frames: Sequence[str] = ()
     goal_timeout_s: float = 10.0
     goal_hold_s: float = 0.0
 
@@ -131,19 +138,9 @@ class DriverPort:
         if sight is None:
             raise GoalRefused('no_attitude', 'A goal was refused: no attitude has come from the gimbal yet.')
         measured = sight.measured.attitude
-        level, camera = self._settings.level_frame, self._settings.camera_frame
-        try:
-            self._tree.take_own(
-                FrameTransform(
-                    level,
-                    camera,
-                    np.zeros(3),
-                    measured.level_from_camera_wxyz,
-                    measured.stamp_ns,
-                )
-            )
-        except FrameError as error:
-            raise GoalRefused(error.kind, f'A goal was refused. {error}') from error
+        self._place(self._settings.level_frame, self._settings.camera_frame, measured.level_from_camera_wxyz, measured)
+        for optical in self._settings.optical_frames:
+            self._place(self._settings.camera_frame, optical, CAMERA_FROM_OPTICAL_WXYZ, measured)
         around = Surroundings(self.now_ns(), sight.reference, sight.vehicle)
         any_turn = True
         match wish:
@@ -154,6 +151,13 @@ class DriverPort:
             case JointWish():
                 angles, any_turn = self._geometry.joints(wish, around), False
         return self._angle_goal(angles, wish.stamp_ns, any_turn)
+
+    def _place(self, parent: str, child: str, parent_from_child_wxyz: Array, measured: GimbalAttitude) -> None:
+        """One of our own edges of the tree; raises GoalRefused."""
+        try:
+            self._tree.take_own(FrameTransform(parent, child, np.zeros(3), parent_from_child_wxyz, measured.stamp_ns))
+        except FrameError as error:
+            raise GoalRefused(error.kind, f'A goal was refused. {error}') from error
 
     def _angle_goal(self, angles: GoalAngles, stamp_ns: int, any_turn: bool) -> AngleGoal:
         settings = self._settings

@@ -86,7 +86,8 @@ class GimbalDriverNode(SuiteNode[GimbalDriverParameters]):
         self._tickets = TicketWatch(self.get_logger().info, self.report_error)
         self._publish_control(ControlState(False, 'nobody'))
         self._publish_plant()
-        self._tree = FrameTree(own=(f'{self._prefix}{LEVEL_FRAME}', f'{self._prefix}{CAMERA_FRAME}'))
+        frames = self._frames()
+        self._tree = FrameTree(own=(frames.level, f'{self._prefix}{CAMERA_FRAME}', *frames.optical))
         self._operator, others = self._port(driver, Source.OPERATOR), self._port(driver, Source.OTHER)
         self._facades = FacadeSet(
             self, others, self.report_error, mavros=parameters.mavros_facade, ptz=parameters.ptz_facade
@@ -315,6 +316,7 @@ class GimbalDriverNode(SuiteNode[GimbalDriverParameters]):
             f'{self._prefix}{LEVEL_FRAME}',
             f'{self._prefix}{BASE_FRAME}' if self.parameters.publish_level_frame else None,
             [f'{self._prefix}{frame}' for frame in self.parameters.optical_frames],
+            heard_here=int(self.parameters.goal_frames),
         )
 
     def _port(self, driver: GimbalDriver, source: Source) -> DriverPort:
@@ -322,6 +324,7 @@ class GimbalDriverNode(SuiteNode[GimbalDriverParameters]):
             f'{self._prefix}{LEVEL_FRAME}',
             f'{self._prefix}{CAMERA_FRAME}',
             f'{self._prefix}{BASE_FRAME}',
+            self._frames().optical,
             self.parameters.goal_timeout_s,
             self.parameters.goal_hold_s,
         )

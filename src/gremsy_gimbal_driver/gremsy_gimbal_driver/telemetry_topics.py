@@ -25,11 +25,19 @@ class _Publishes(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class TelemetryFrames:
-    """With the robot's prefix; `base` is None where robot_state_publisher has the edge from the base."""
+    """With the robot's prefix.
+
+    Attributes:
+        level: the level frame.
+        base: None where robot_state_publisher has the edge from the base.
+        optical: of the cameras.
+        heard_here: how many subscriptions of our own hear /tf; they alone are no reason to publish it.
+    """
 
     level: str
     base: str | None
     optical: Sequence[str]
+    heard_here: int = 0
 
 
 class TelemetryTopics:
@@ -59,7 +67,7 @@ class TelemetryTopics:
                 self._earth.publish(earth)
         if self._joints.watched:
             self._joints.publish(joint_state_of(sight.joints, stamp_ns))
-        if self._tf.watched:
+        if self._tf.outside_subscribers > self._frames.heard_here:
             self._tf.publish(self._transforms(sight))
 
     def _transforms(self, sight: Sight) -> TFMessage:
