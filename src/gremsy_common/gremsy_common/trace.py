@@ -21,6 +21,7 @@ import json
 import os
 import threading
 import time
+from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Protocol, TextIO
@@ -58,7 +59,7 @@ class FileTrace:
     def __init__(self, directory: Path, name: str) -> None:
         self.path = directory / f'{name}-{os.getpid()}.jsonl'
         self._lock = threading.Lock()
-        self._events: list[dict[str, Any]] = []
+        self._events: deque[dict[str, Any]] = deque()
         self._file: TextIO | None = None
 
     def open(self) -> None:
@@ -73,7 +74,8 @@ class FileTrace:
     def flush(self) -> None:
         """Write the events kept so far, a line each."""
         with self._lock:
-            events, self._events = self._events, []
+            # Taken one by one: an event that comes meanwhile, without the lock, is not lost.
+            events = [self._events.popleft() for _ in range(len(self._events))]
             if self._file is not None and events:
                 self._file.write(''.join(json.dumps(event) + '\n' for event in events))
                 self._file.flush()
