@@ -198,13 +198,7 @@ class DemoSession:
         own: dict[str, dict[str, Any]] = {
             'camera': {'source': f'sim:{self.video}?ring={payload.truth_ring}'},
             'detector': {},
-            # The driver publishes delay and lag once they are calibrated; until then the tracker is told.
-            'tracker': {
-                'auto_lock': 'nearest',
-                'lock_classes': [self.options.target_class],
-                'plant_delay_s': plant.delay_s,
-                'plant_lag_s': plant.lag_s,
-            },
+            'tracker': {'auto_lock': 'nearest', 'lock_classes': [self.options.target_class]},
             'gimbal_driver': {'link': f'udp://127.0.0.1:{payload.udp_port}', **_calibration(plant)},
             'recorder': {'path': str(self.film_path)},
         }

@@ -37,7 +37,6 @@ from gremsy_gimbal_driver.mavlink_events import (
     Sender,
     StatusText,
     SystemStatus,
-    ZoomReport,
 )
 from gremsy_gimbal_driver.mavlink_framing import Frame, Framer
 from gremsy_gimbal_driver.status_text import StatusTextChunks
@@ -246,12 +245,11 @@ class Decoder:
         return self._telemetry(sender, TELEMETRY_NAMES[index], value)
 
     def _telemetry(self, sender: Sender, name: str, value: float) -> _Events:
-        report = PayloadTelemetry(sender, name, value)
-        if name == 'EO_ZOOM':
-            if not (math.isfinite(value) and value >= 1.0):
-                return self._refuse('zoom_not_a_magnification')
-            return report, ZoomReport(sender, value)
-        return (report,) if math.isfinite(value) else self._refuse('telemetry_not_finite')
+        if not math.isfinite(value):
+            return self._refuse('telemetry_not_finite')
+        if name == 'EO_ZOOM' and value < 1.0:
+            return self._refuse('zoom_not_a_magnification')
+        return (PayloadTelemetry(sender, name, value),)
 
     def _text(self, sender: Sender, fields: _Fields) -> _Events:
         severity, text, text_id, number = fields

@@ -168,14 +168,6 @@ class PayloadTelemetry:
 
 
 @dataclass(frozen=True, slots=True)
-class ZoomReport:
-    """The payload board's EO_ZOOM telemetry, DEBUG 254 with index 0 (gimbal.md 2.4): magnification."""
-
-    sender: Sender
-    factor: float
-
-
-@dataclass(frozen=True, slots=True)
 class StatusText:
     """STATUSTEXT 253, its chunks joined; `severity` as in syslog."""
 
@@ -197,6 +189,5 @@ Event = (
     | ParameterValue
     | ExtendedParameter
     | PayloadTelemetry
-    | ZoomReport
     | StatusText
 )

@@ -26,7 +26,6 @@ from gremsy_gimbal_driver.mavlink_events import (
     Sender,
     StatusText,
     SystemStatus,
-    ZoomReport,
 )
 from gremsy_gimbal_driver.mavlink_framing import Framer, checksum
 from gremsy_gimbal_driver.telemetry_names import TELEMETRY_NAMES
@@ -145,7 +144,7 @@ def test_every_event_comes_out_with_its_values():
     assert (events[2].vendor, events[2].model, events[2].firmware) == ('GREMSY', 'MIO', (7, 8, 9))
     assert events[2].pitch_limits_rad == (-1.5, 0.5)
     assert events[3] == SystemStatus(GIMBAL, 0x10, 0x01, 12.1)
-    assert events[4:] == [PayloadTelemetry(Sender(1, 26), 'EO_ZOOM', 4.5), ZoomReport(Sender(1, 26), 4.5)]
+    assert events[4:] == [PayloadTelemetry(Sender(1, 26), 'EO_ZOOM', 4.5)]
 
 
 def test_a_gimbals_other_messages_come_out_in_si_units():

@@ -9,7 +9,7 @@ import pytest
 
 from gremsy_gimbal_driver.mavlink_dialect import dialect
 from gremsy_gimbal_driver.mavlink_encoder import Encoder
-from gremsy_gimbal_driver.mavlink_events import CommandAck, Heartbeat, PayloadTelemetry, Sender, ZoomReport
+from gremsy_gimbal_driver.mavlink_events import CommandAck, Heartbeat, PayloadTelemetry, Sender
 from gremsy_gimbal_driver.payload_control import requests
 from gremsy_gimbal_driver.payload_control.payload_control import PayloadControl, PayloadSettings
 from gremsy_gimbal_driver.payload_control.requests import FocusAction, TrackingPath, ZoomPath
@@ -81,7 +81,7 @@ class Bench:
                     self.control.heard(Heartbeat(sender, 26, 8, 4), self.now_ns)
             sees = self.payload.talks and not self.payload.blind and BOARD in self.components
             if sees and self.now_ns % (200 * MS) == 0:
-                self.control.heard(ZoomReport(BOARD, self.payload.zoom), self.now_ns)
+                self.control.heard(PayloadTelemetry(BOARD, 'EO_ZOOM', self.payload.zoom), self.now_ns)
             for message in self.control.due(self.now_ns):
                 for answer in self.payload.take(message):
                     self.control.heard(answer, self.now_ns)

@@ -17,6 +17,7 @@ from gremsy_common.latest_slot import LatestSlot
 from gremsy_common.messages.camera_info import StampedCamera
 from gremsy_common.messages.detection import PixelChoice
 from gremsy_common.node_host import NodeHost
+from gremsy_common.plant_model import PlantModel
 from gremsy_common.suite_node import SuiteNode
 from gremsy_common.trace import NoTrace
 from gremsy_common.transport.endpoints import TopicSubscription
@@ -48,6 +49,7 @@ class TrackerNode(SuiteNode[TrackerParameters]):
         self._frames: LatestSlot[Frame] = LatestSlot()
         self._images: TopicSubscription[Frame] | None = None
         self._said_state = ''
+        self._plant: PlantModel | None = None
 
     @property
     def pointing(self) -> Pointing:
@@ -57,7 +59,7 @@ class TrackerNode(SuiteNode[TrackerParameters]):
 
     @property
     def _filled_in(self) -> TrackerParameters:
-        return self.parameters.in_namespace(self.get_namespace())
+        return self.parameters.in_namespace(self.get_namespace()).with_plant(self._plant)
 
     def configure(self) -> None:
         """Build the core."""
@@ -78,6 +80,7 @@ class TrackerNode(SuiteNode[TrackerParameters]):
         self.subscription(topics.CAMERA_INFO, self._camera_came)
         self.subscription(topics.GIMBAL_ATTITUDE, self.pointing.offer_attitude)
         self.subscription(topics.GIMBAL_ZOOM, self.pointing.offer_zoom)
+        self.subscription(topics.GIMBAL_PLANT, self._plant_told)
         self.subscription(topics.TARGET_SELECT, self._pixel_chosen)
         self.subscription(topics.TARGET_SELECT_ID, self._id_chosen)
         self.service(SetBool, '~/enable', self._enable)
@@ -115,6 +118,7 @@ class TrackerNode(SuiteNode[TrackerParameters]):
             'lock reason': view.status.reason,
             'target id': '' if view.status.target_id is None else str(view.status.target_id),
             'enabled': str(view.enabled),
+            'plant': f'{self._filled_in.plant_delay_s:g} s delay, {self._filled_in.plant_lag_s:g} s lag',
             'still because': view.still_because,
             'pointing error (deg)': '' if view.error_rad is None else f'{math.degrees(view.error_rad):.2f}',
             'detections dropped while busy': str(self._arrivals.dropped),
@@ -124,6 +128,11 @@ class TrackerNode(SuiteNode[TrackerParameters]):
 
     def _camera_came(self, camera: StampedCamera) -> None:
         self.pointing.offer_camera_model(camera.stamp_ns, camera.model)
+
+    def _plant_told(self, text: str) -> None:
+        """A text that is none raises, and the subscription says it."""
+        self._plant = PlantModel.from_json(text)
+        self.pointing.reconfigure(self._filled_in)
 
     def _pixel_chosen(self, choice: PixelChoice) -> None:
         self.get_logger().info(self.pointing.select_pixel(choice.x_px, choice.y_px))

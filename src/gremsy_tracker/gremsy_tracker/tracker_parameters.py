@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from gremsy_common.node_parameters import NodeParameters
 from gremsy_common.parameters import ParameterError, param
+from gremsy_common.plant_model import PlantModel
 
 
 @dataclass(frozen=True)
@@ -113,6 +114,11 @@ class TrackerParameters(NodeParameters):
         0.06, unit='s', low=0.0, high=1.0, live=True, doc='Time constant with which the gimbal takes up a rate.'
     )
 
+    plant_from_driver: bool = param(
+        True,
+        doc='Take `plant_delay_s` and `plant_lag_s` from `gimbal/plant` once they were set or measured at the driver.',
+    )
+
     # Staleness: when not to move.
     silence_s: float = param(
         0.3, unit='s', low=0.05, high=2.0, live=True, doc='No detections message for this long stops motion.'
@@ -135,6 +141,12 @@ class TrackerParameters(NodeParameters):
             return self
         robot = '/'.join(namespace.strip('/').split('/')[:-1])
         return replace(self, level_frame=f'{robot}/gimbal_level' if robot else 'gimbal_level')
+
+    def with_plant(self, plant: PlantModel | None) -> TrackerParameters:
+        """The same for the plant that the driver has told, unless nobody ever set it there."""
+        if plant is None or not self.plant_from_driver or plant.source == 'default':
+            return self
+        return replace(self, plant_delay_s=min(plant.delay_s, 1.0), plant_lag_s=min(plant.lag_s, 1.0))
 
     def check(self) -> None:
         """Combinations.

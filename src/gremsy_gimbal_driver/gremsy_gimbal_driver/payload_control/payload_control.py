@@ -19,7 +19,6 @@ from gremsy_gimbal_driver.mavlink_events import (
     Heartbeat,
     PayloadTelemetry,
     Sender,
-    ZoomReport,
 )
 from gremsy_gimbal_driver.motion_settings import nanoseconds
 from gremsy_gimbal_driver.payload_control import requests
@@ -149,8 +148,6 @@ class PayloadControl:
             self._parameters.heard(event, now_ns)
         elif isinstance(event, CommandAck):
             self._commands.heard(event, now_ns)
-        elif isinstance(event, ZoomReport):
-            self._zoom.heard(event.factor, now_ns)
         elif isinstance(event, PayloadTelemetry):
             self.telemetry[event.name] = event.value
             if event.name == 'EO_ZOOM':
