@@ -19,7 +19,7 @@ from gremsy_gimbal_driver.calibration.calibration_run import CalibrationRun
 from gremsy_gimbal_driver.calibration.calibration_settings import CalibrationSettings
 from gremsy_gimbal_driver.command_arbiter import Source
 from gremsy_gimbal_driver.control_state import Answer, ControlState
-from gremsy_gimbal_driver.deadman_guard import DeadmanGuard
+from gremsy_gimbal_driver.deadman_briefing import BEATS_PER_TIME_TO_LIVE, DeadmanBriefing
 from gremsy_gimbal_driver.driver_settings import DriverListener, DriverSettings, Sight, WrittenCommand
 from gremsy_gimbal_driver.driver_status import DriverStatus
 from gremsy_gimbal_driver.gimbal_device import SILENCE_NS, GimbalDevice, StatusMessage, Told
@@ -36,19 +36,14 @@ from gremsy_gimbal_driver.mode_machine import ModeStatus
 from gremsy_gimbal_driver.motion_control import MotionControl
 from gremsy_gimbal_driver.motion_messages import is_stop, motion_messages
 from gremsy_gimbal_driver.motion_output import MotionOutput
-from gremsy_gimbal_driver.motion_settings import nanoseconds
 from gremsy_gimbal_driver.payload_control.requests import Request
 from gremsy_gimbal_driver.payload_control.ticket import Ticket
 from gremsy_gimbal_driver.plant_inverse import PlantInverse
 
 _READ_WAIT_S = 0.1
-_BEATS_PER_TIME_TO_LIVE = 4
 _REST_PATIENCE_S = 0.5
 # A name server that does not answer keeps a reader for seconds; it is a daemon and ends with the process.
 _JOIN_PATIENCE_S = 2.0
-# The deadman cannot see whether the gimbal rests, so it writes more zeros: at 2 % lost bytes six frames in ten are
-# lost, and all fifteen once in two thousand times.
-_DEADMAN_BURSTS = 3
 # Requests to the device are looked at so often; none of them is in a hurry.
 _HOUSEKEEPING_S = 0.05
 
@@ -83,19 +78,11 @@ class GimbalDriver:
             self._settings, self._encoder, self._motion, self._listener.say, self._listener.inform
         )
         self._calibration: CalibrationRun | None = None
-        self._deadman = (
-            DeadmanGuard(motion.time_to_live_s, motion.burst_interval_s, self._listener.say)
-            if self._settings.deadman
-            else None
-        )
+        self._deadman = DeadmanBriefing(motion, self._listener.say, self._settings.deadman)
         self._condition = threading.Condition()
         self._something_new = False
         self._closing = False
         self._threads: list[threading.Thread] = []
-        self._guarded: tuple[Sender, str, GimbalMode] | None = None
-        self._beat_armed = False
-        self._beat_due_ns = 0
-        self._beat_interval_ns = nanoseconds(motion.time_to_live_s) // (2 * _BEATS_PER_TIME_TO_LIVE)
         self._router_wake_ns = 0
         self._housekeeping_ns = 0
         self._control: ControlState | None = None
@@ -106,8 +93,7 @@ class GimbalDriver:
 
     def open(self) -> None:
         """Start the deadman and the threads. Links are opened, and opened again after a loss, in the background."""
-        if self._deadman is not None:
-            self._deadman.open()
+        self._deadman.open()
         bodies = {f'reader {link}': partial(self._read_once, link) for link in range(len(self._decoders))}
         self._threads = [
             threading.Thread(target=self._guard, args=(body, name), name=f'gimbal-{name}', daemon=True)
@@ -131,8 +117,7 @@ class GimbalDriver:
         self._threads = []
         if self._failure:
             self._burst()
-        if self._deadman is not None:
-            self._deadman.close()
+        self._deadman.close()
         self._router.close()
 
     # What is asked; from any thread.
@@ -250,7 +235,7 @@ class GimbalDriver:
             motion_messages_written=self._written,
             motion_messages_unwritten=self._unwritten,
             link_openings=self._router.openings,
-            deadman_replaced=self._deadman.replaced if self._deadman is not None else 0,
+            deadman_replaced=self._deadman.replaced,
         )
         has_gimbal = [device.gimbal in link.heard for link in links]
         complaints = tuple(
@@ -327,13 +312,13 @@ class GimbalDriver:
             control, goal = self._motion.control, self._motion.goal_progress()
             guarded = self._motion.armed or self._motion.stopping
             mode = self._motion.mode.wanted
-        # Before anything moves: a driver that dies or hangs in its first command must be covered too.
-        self._brief_deadman(mode, guarded)
+        device = self._device
+        self._deadman.update(device.gimbal, device.protocol, mode, guarded, now.monotonic_ns)
         if output is not None:
             self._write_motion(output)
         self._tell(control, goal, calibration)
         self._housekeep()
-        longest_s = self._settings.motion.time_to_live_s / _BEATS_PER_TIME_TO_LIVE
+        longest_s = self._settings.motion.time_to_live_s / BEATS_PER_TIME_TO_LIVE
         now_ns = self._clock().monotonic_ns
         for each_ns in (wake_ns, calibration_wake_ns, self._router_wake_ns, self._housekeeping_ns):
             if each_ns is not None:
@@ -363,25 +348,6 @@ class GimbalDriver:
         else:
             self._listener.inform(calibration.routine.sentence)
             self._listener.calibrated(result)
-
-    def _brief_deadman(self, mode: GimbalMode, armed: bool) -> None:
-        """What it would have to write, and that we live."""
-        if self._deadman is None:
-            return
-        gimbal, protocol = self._device.gimbal, self._device.protocol
-        guarded = None if gimbal is None else (gimbal, protocol.name, mode)
-        if gimbal is not None and guarded != self._guarded:
-            self._guarded = guarded
-            # In the mode that holds now: flags of another would turn the camera when it is to stand still.
-            still = MotionOutput(mode if mode is not GimbalMode.HOME else GimbalMode.FOLLOW, rates_rad_s=(0.0, 0.0))
-            count = _DEADMAN_BURSTS * self._settings.motion.burst_count
-            self._deadman.burst([frame for _ in range(count) for frame in motion_messages(still, protocol, gimbal)])
-        now_ns = self._clock().monotonic_ns
-        # Each beat wakes the child, so not one with every command; but a change of the arm at once.
-        if armed != self._beat_armed or now_ns >= self._beat_due_ns:
-            self._beat_armed = armed
-            self._beat_due_ns = now_ns + self._beat_interval_ns
-            self._deadman.beat(armed)
 
     def _housekeep(self) -> None:
         now = self._clock()
@@ -445,14 +411,12 @@ class GimbalDriver:
 
     def _link_opened(self, link: int, descriptor: int) -> None:
         self._decoders[link].cut()
-        if self._deadman is not None:
-            self._deadman.link_opened(descriptor, link)
+        self._deadman.link_opened(link, descriptor)
         with self._changing():
             self._router_wake_ns = 0
 
     def _link_lost(self, link: int) -> None:
-        if self._deadman is not None:
-            self._deadman.link_lost(link)
+        self._deadman.link_lost(link)
 
 
 def _feed(calibration: CalibrationRun, told: Sequence[Told], now: Instant) -> None:
