@@ -1,0 +1,179 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The README names what there is: parameters, topics, services, facades, JSON fields, command lines that are taken."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import json
+import re
+import shlex
+import textwrap
+from collections.abc import Callable
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from gremsy_common import topics
+from gremsy_common.parameter_docs import markdown_table, with_table
+from gremsy_common.plant_model import PlantModel
+from gremsy_common.transport.topic import Topic
+from gremsy_gimbal_driver import gimbal_driver_node, gremsy_gimbal, sim_payload, telemetry_topics
+from gremsy_gimbal_driver.facades.mavros_facade import MavrosFacade, MavrosMessages
+from gremsy_gimbal_driver.facades.ptz_facade import PtzFacade, PtzMessages
+from gremsy_gimbal_driver.gimbal_driver_node import GimbalDriverNode
+from gremsy_gimbal_driver.gimbal_driver_parameters import GimbalDriverParameters
+from gremsy_gimbal_driver.goals import GoalPath, GoalState
+from gremsy_gimbal_driver.mode_machine import ModeState
+from gremsy_gimbal_driver.simulated_payload.options import PRESETS
+from gremsy_gimbal_driver.simulated_payload.serving import PayloadServer
+
+README = (Path(__file__).parents[1] / 'README.md').read_text(encoding='utf-8')
+NODE = inspect.getsource(gimbal_driver_node)
+CODE_LINES = [
+    line.partition(' #')[0]
+    for block in re.findall(r'```sh\n(.*?)```', README, re.DOTALL)
+    for line in block.splitlines()
+]
+
+
+def section(title: str) -> str:
+    """Its text, up to the next one."""
+    return README.partition(f'\n## {title}\n')[2].partition('\n## ')[0]
+
+
+def table(title: str) -> dict[str, str]:
+    """Second column by each name in the first; the first table of that section."""
+    rows = [line.strip('|').split('|') for line in section(title).splitlines() if line.startswith('| ')]
+    return {name: row[1].strip() for row in rows[1:] for name in re.findall(r'`([^`]+)`', row[0])}
+
+
+def message_name(kind: type[Any]) -> str:
+    package, _, _ = kind.__module__.partition('.')
+    return f'{package}/{kind.__name__}'
+
+
+def dumped_keys(method: Callable[..., Any]) -> list[str]:
+    """Of the dictionary that a method dumps as JSON."""
+    found = [
+        each for each in ast.walk(ast.parse(textwrap.dedent(inspect.getsource(method)))) if isinstance(each, ast.Dict)
+    ]
+    (dictionary,) = found
+    return [ast.literal_eval(key) for key in dictionary.keys if key is not None]
+
+
+def test_the_parameter_table_is_up_to_date() -> None:
+    assert with_table(README, 'gimbal_driver', markdown_table(GimbalDriverParameters)) == README
+
+
+def test_topics_are_those_of_the_source_with_their_types() -> None:
+    names = set(re.findall(r'topics\.([A-Z_]+)', NODE + inspect.getsource(telemetry_topics)))
+    used: list[Topic[Any]] = [getattr(topics, name) for name in names]
+    assert table('Topics') == {topic.name: message_name(topic.message_type) for topic in used}
+
+
+def test_services_are_those_of_the_source_with_their_types() -> None:
+    served = dict.fromkeys(re.findall(r"triggered\('([^']+)'", NODE), 'std_srvs/Trigger')
+    served |= dict.fromkeys(re.findall(r"switched\('([^']+)'", NODE), 'std_srvs/SetBool')
+    assert len(served) == NODE.count('triggered(') + NODE.count('switched(') - 2
+    assert table('Services') == served
+
+
+class FakeNode:
+    """Takes down what is made."""
+
+    def __init__(self) -> None:
+        self.made: dict[str, str] = {}
+
+    def create_publisher(self, kind: str, name: str, _depth: int) -> None:
+        self.made[name] = kind
+
+    def create_subscription(self, kind: str, name: str, _take: object, _depth: int) -> None:
+        self.made[name] = kind
+
+    def create_timer(self, _period_s: float, _step: object) -> None:
+        """None."""
+
+    def action_server(self, _node: object, kind: str, name: str, **_: object) -> None:
+        self.made[name] = kind
+
+
+def test_facades_are_those_of_the_source_with_their_types() -> None:
+    node: Any = FakeNode()
+    mavros = [
+        'GimbalManagerSetPitchyaw',
+        'GimbalManagerSetAttitude',
+        'GimbalDeviceSetAttitude',
+        'GimbalDeviceAttitudeStatus',
+    ]
+    port: Any = None
+    MavrosFacade(node, port, MavrosMessages(*(f'mavros_msgs/{each}' for each in mavros)), lambda *_: None, print)
+    move, rel_to, frame, state = (f'ptz_action_server_msgs/Ptz{each}' for each in ('Move', 'RelTo', 'Frame', 'State'))
+    PtzFacade(node, port, PtzMessages(move, rel_to, frame, state, node.action_server, None))
+    assert table('Facades') == node.made
+
+
+def test_the_json_texts_have_the_fields_of_the_source() -> None:
+    (block,) = re.findall(r'```json\n(.*?)```', README, re.DOTALL)
+    examples = [json.loads(each) for each in re.findall(r'\{.*?\}', block, re.DOTALL)]
+    shown = {example.pop('topic'): example for example in examples}
+    assert {name: list(example) for name, example in shown.items()} == {
+        'gimbal/control': dumped_keys(GimbalDriverNode._publish_control),
+        'gimbal/goal': dumped_keys(GimbalDriverNode._publish_goal),
+        'gimbal/plant': [each.name for each in fields(PlantModel)],
+    }
+    assert PlantModel.from_json(json.dumps(shown['gimbal/plant'])).source == 'calibrated'
+    words = set(re.findall(r'`(\w+)`', section('Topics').partition('```json')[2]))
+    assert {each.value for kind in (GoalState, GoalPath, ModeState) for each in kind} <= words
+
+
+TOOL_LINES = [line for line in CODE_LINES if line.startswith('gremsy_gimbal ')]
+PAYLOAD_LINES = [line for line in CODE_LINES if ' sim_payload ' in line]
+
+
+@pytest.mark.parametrize('line', TOOL_LINES)
+def test_the_tool_takes_the_command_line(line: str) -> None:
+    _, *arguments = shlex.split(line)
+    if arguments[0] == 'sim':
+        sim_payload._payload_options(sim_payload._parser().parse_args(arguments[1:]))
+    else:
+        assert gremsy_gimbal._parser().parse_args(arguments).command == arguments[0]
+
+
+def test_every_command_of_the_tool_has_an_example() -> None:
+    actions = gremsy_gimbal._parser()._subparsers
+    assert actions is not None
+    (commands,) = [each.choices for each in actions._group_actions]
+    assert {shlex.split(line)[1] for line in TOOL_LINES} == set(commands or ())
+
+
+@pytest.mark.parametrize('line', PAYLOAD_LINES)
+def test_the_simulated_payload_takes_the_command_line(line: str) -> None:
+    arguments = shlex.split(line.partition(' sim_payload ')[2])
+    sim_payload._payload_options(sim_payload._parser().parse_args(arguments))
+
+
+def test_presets_are_those_of_the_source() -> None:
+    assert set(table('The simulated payload')) == set(PRESETS)
+
+
+def test_control_lines_are_taken() -> None:
+    lines = re.search(r'Lines for `--control` \(.*?\): (.*?)\. In tests', section('The simulated payload'), re.DOTALL)
+    assert lines is not None
+    shown = {each.split()[0] for each in re.findall(r'`([^`]+)`', lines[1])}
+    assert shown == set(re.findall(r"case \['(\w+)'", inspect.getsource(PayloadServer.control)))
+
+
+def test_topics_and_services_in_command_lines_exist() -> None:
+    for line in CODE_LINES:
+        words = shlex.split(line)
+        if words[:3] == ['ros2', 'service', 'call']:
+            name = words[3].replace('/robot/gimbal_driver/', '~/')
+            assert table('Services')[name] == words[4].replace('/srv/', '/')
+        elif words[:3] == ['ros2', 'topic', 'pub']:
+            name = words[4].replace('/robot/gimbal_driver/', '~/')
+            assert table('Topics')[name] == words[5].replace('/msg/', '/')
+            assert isinstance(yaml.safe_load(words[6]), dict)
