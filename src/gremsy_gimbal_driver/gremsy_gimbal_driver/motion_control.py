@@ -55,6 +55,7 @@ class MotionControl:
         self._goals = GoalControl(settings, self._limits, self._writer.profile, self._notices, inform)
         self._armed = False
         self._watch_until_ns: int | None = None
+        self._breaks_off_home = False
         self._control = ControlState(False, _HOLDER_NOBODY)
 
     # How it stands.
@@ -274,13 +275,18 @@ class MotionControl:
     def _watch_rest(self, now: Instant, motion: Motion | None) -> None:
         if motion is not None:
             self._watch_until_ns = now.monotonic_ns + nanoseconds(_WATCH_AFTER_STOP_S)
+            self._breaks_off_home = False
         elif self._modes.homing:
             self._watch_until_ns = None
+            self._breaks_off_home = False
+        elif self._breaks_off_home and self._watch_until_ns is None:
+            self._watch_until_ns = now.monotonic_ns + nanoseconds(_WATCH_AFTER_STOP_S)
         elif self._watch_until_ns is not None and not self._writer.moving and not self._writer.stopping:
             if now.monotonic_ns >= self._watch_until_ns:
                 self._watch_until_ns = None
+                self._breaks_off_home = False
             elif self._turns(now):
-                self._writer.stop()
+                self._writer.stop(nudged=self._breaks_off_home)
 
     # Rules that several requests share.
 
@@ -361,8 +367,9 @@ class MotionControl:
     def _halt(self, by: str) -> None:
         self._clear(by)
         self._armed = False
+        self._breaks_off_home |= self._modes.homing
         self._modes.deactivate()
-        self._writer.stop()
+        self._writer.stop(nudged=self._breaks_off_home)
 
     def _turns(self, now: Instant) -> bool:
         return self._attitude.sees(now) and self._attitude.speed_rad_s > _AT_REST_RAD_S

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import math
+from collections import deque
 from dataclasses import dataclass
 
 from gremsy_gimbal_driver.angle_path import AngleProfile
@@ -15,6 +17,12 @@ from gremsy_gimbal_driver.notices import Notices
 from gremsy_gimbal_driver.plant_inverse import PlantInverse
 from gremsy_gimbal_driver.rate_limiter import RateLimiter
 from gremsy_gimbal_driver.setpoint_streamer import SetpointStreamer, Write
+
+# Just above the largest known dead zone, 2 deg/s, and over after 20 ms: 0.06 degrees.
+_NUDGE: Pair = (math.radians(3.0), 0.0)
+_STILL: Pair = (0.0, 0.0)
+# At 2 % lost bytes a frame in three is lost.
+_NUDGED_BURST = (_NUDGE, _STILL, _NUDGE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +60,7 @@ class MotionWriter:
         self._inverse = settings.plant_inverse
         self._dither = DeadZoneDither(self._inverse, settings.repeat_interval_s)
         self._streamer = SetpointStreamer(settings)
+        self._burst_begins: deque[Pair] = deque()
         self.profile = AngleProfile(settings, limits)
         self.zoom = 1.0
 
@@ -75,8 +84,13 @@ class MotionWriter:
         self._inverse = inverse
         self._dither = DeadZoneDither(inverse, self._settings.repeat_interval_s)
 
-    def stop(self) -> None:
-        """Write a burst of zeros, the first at once."""
+    def stop(self, nudged: bool = False) -> None:
+        """Write a burst of zeros, the first at once.
+
+        A gimbal on its way home by itself takes zeros for its leave to go on, as those of the pulse that sent it there
+        are (gimbal.md 1.7), but a rate for a new command. `nudged` begins the burst with one.
+        """
+        self._burst_begins = deque(_NUDGED_BURST if nudged else ())
         self._streamer.stop()
 
     def step(
@@ -87,7 +101,7 @@ class MotionWriter:
         due = self._streamer.due(now_ns, key)
         output: MotionOutput | None = None
         if due is Write.ZERO:
-            output = self._stand_still(now_ns)
+            output = self._stand_still(now_ns, self._burst_begins.popleft() if self._burst_begins else _STILL)
             self._streamer.wrote(now_ns, None)
         elif due is Write.COMMAND and motion is not None and angles_rad is not None:
             output = self._command(now_ns, motion, angles_rad)
@@ -99,6 +113,7 @@ class MotionWriter:
         return output, [each for each in wakes if each is not None]
 
     def _command(self, now_ns: int, motion: Motion, angles_rad: Pair) -> MotionOutput:
+        self._burst_begins.clear()
         elapsed_s = self._streamer.since_last_write_s(now_ns)
         if motion.target_rad is not None:
             if self.profile.angles_rad is None:
@@ -137,11 +152,11 @@ class MotionWriter:
         azimuth, tilt = (min(max(each, -largest), largest) for each in rates_rad_s)
         return azimuth, tilt
 
-    def _stand_still(self, now_ns: int) -> MotionOutput:
+    def _stand_still(self, now_ns: int, rates_rad_s: Pair = _STILL) -> MotionOutput:
         self._limiter.resume((0.0, 0.0))
         self._dither.reset()
         self.profile.reset()
-        return self._output(now_ns, (0.0, 0.0))
+        return self._output(now_ns, rates_rad_s)
 
     def _output(
         self,

@@ -143,6 +143,7 @@ class Gimbal:
         if output.rates_rad_s is not None:
             self._deaf_left = self._deaf_to_angles
             if now_ms > self._home_until_ms or output.rates_rad_s != ZERO:
+                self._home_until_ms = -1.0
                 self.plant.command(now_ms * 1e-3, output.rates_rad_s)
         elif self._deaf_left > 0:
             self._deaf_left -= 1

@@ -248,14 +248,34 @@ def test_home_that_is_never_reported_is_given_up_after_5_s():
     assert bench.motion.mode.state is ModeState.CONFIRMED  # in the mode before it
 
 
-def test_a_stop_during_the_pulse_writes_zeros_without_home():
+def test_a_stop_during_home_nudges_and_writes_zeros_without_home():
     bench = Bench().armed()
     ask(bench, HOME)
     bench.run(20)
     bench.motion.stop()
     before = len(bench.outputs)
     bench.run(1000)
-    assert {(output.mode, output.rates_rad_s) for _, output in bench.outputs[before:]} == {(FOLLOW, ZERO)}
+    after = [output for _, output in bench.outputs[before:]]
+    assert {output.mode for output in after} == {FOLLOW}
+    # A gimbal on its way home goes on under zeros; a rate that is over after 20 ms breaks it off.
+    nudge = (math.radians(3.0), 0.0)
+    assert [output.rates_rad_s for output in after] == [nudge, ZERO, nudge, ZERO, ZERO]
+
+
+@pytest.mark.parametrize('end', [lambda motion, _: motion.stop(), lambda motion, now: motion.arm(False, now)])
+def test_a_stop_ends_a_home_that_the_gimbal_drives_by_itself(end):
+    bench = PlantBench(Gimbal(GREMSY, (1.5, 0.5)))
+    bench.run(0)
+    bench.armed()
+    ask(bench, HOME)
+    bench.run_until(lambda: bench.angles[0] < 1.2)
+    end(bench.motion, bench.now)
+    bench.run(bench.now_ms + 600)
+    stopped = bench.angles
+    assert stopped[0] > 0.5
+    bench.run(bench.now_ms + 3000)
+    assert bench.angles == pytest.approx(stopped, abs=0.002)
+    assert bench.written[-1][1] == ZERO
 
 
 def test_during_home_a_lower_source_waits_and_an_equal_one_takes_over():

@@ -17,6 +17,8 @@ from src.gremsy_gimbal_driver.test.motion_bench import ZERO, Gimbal, PlantBench
 
 _SLOWER = [Source.OTHER, Source.TRACKER, Source.OPERATOR]
 
+NUDGE = (math.radians(3.0), 0.0)
+
 
 class WatchedBench(PlantBench):
     """Holds every output against the rules at the moment when it is written."""
@@ -26,6 +28,7 @@ class WatchedBench(PlantBench):
         self.newest_wish_ms = -math.inf
         self.newest_goal_end_ms = -math.inf
         self.telemetry_ms = -math.inf
+        self.home_ms = -math.inf
         self.kinds: set[str] = set()
         self._last: tuple[float, tuple[float, float] | None] = (-math.inf, ZERO)
         self._last_angles: tuple[float, tuple[float, float]] | None = None
@@ -34,6 +37,8 @@ class WatchedBench(PlantBench):
     def telemetry(self) -> None:
         super().telemetry()
         self.telemetry_ms = self.now_ms
+        if self.reported is GimbalMode.HOME:
+            self.home_ms = self.now_ms
 
     def take(self, output: MotionOutput) -> None:
         super().take(output)
@@ -41,6 +46,9 @@ class WatchedBench(PlantBench):
         if output.rates_rad_s == ZERO:
             self.kinds.add('zero')
             self._last, self._last_angles = (self.now_ms, ZERO), None
+        elif output.rates_rad_s == NUDGE:
+            assert self.now_ms - self.home_ms < 4000, "only to break off the gimbal's own way home"
+            self.kinds.add('nudge')
         else:
             assert self.motion.armed, 'only zeros while disarmed'
             assert self.now_ms - self.telemetry_ms < 1000, 'nothing moves blindly'
@@ -54,6 +62,7 @@ class WatchedBench(PlantBench):
                 self._check_angles(output.angles_rad)
         if output.mode is GimbalMode.HOME:
             self.kinds.add('home')
+            self.home_ms = self.now_ms
         self._last_ms = self.now_ms
 
     def _check_rates(self, rates: tuple[float, float]) -> None:
