@@ -309,14 +309,14 @@ class GimbalDriver:
             if calibration is not None:
                 calibration_wake_ns = calibration.step(now)
             output, wake_ns = self._motion.step(now)
-            control, goal = self._motion.control, self._motion.goal_progress()
+            control, goals = self._motion.control, self._goals_to_tell()
             guarded = self._motion.armed or self._motion.stopping
             mode = self._motion.mode.wanted
         device = self._device
         self._deadman.update(device.gimbal, device.protocol, mode, guarded, now.monotonic_ns)
         if output is not None:
             self._write_motion(output)
-        self._tell(control, goal, calibration)
+        self._tell(control, goals, calibration)
         self._housekeep()
         longest_s = self._settings.motion.time_to_live_s / BEATS_PER_TIME_TO_LIVE
         now_ns = self._clock().monotonic_ns
@@ -326,13 +326,24 @@ class GimbalDriver:
         with self._condition:
             self._condition.wait_for(lambda: self._something_new, max(0.0, longest_s))
 
-    def _tell(self, control: ControlState, goal: GoalProgress | None, calibration: CalibrationRun | None) -> None:
+    def _goals_to_tell(self) -> list[GoalProgress]:
+        """The newest goal where it changed, behind the end of the one before it: who waits for that must hear it."""
+        newest, told = self._motion.goal_progress(), self._goal
+        if newest is None:
+            return []
+        goals = []
+        if told is not None and told.number != newest.number and not told.ended:
+            end = self._motion.goal_progress(told.number)
+            goals += [] if end is None else [end]
+        if told is None or (newest.number, newest.state, newest.ended) != (told.number, told.state, told.ended):
+            goals.append(newest)
+        return goals
+
+    def _tell(self, control: ControlState, goals: list[GoalProgress], calibration: CalibrationRun | None) -> None:
         if control != self._control:
             self._control = control
             self._listener.control(control)
-        if goal is not None and (
-            self._goal is None or (goal.number, goal.state) != (self._goal.number, self._goal.state)
-        ):
+        for goal in goals:
             self._goal = goal
             self._listener.goal(goal)
         if calibration is not None and not calibration.running:
