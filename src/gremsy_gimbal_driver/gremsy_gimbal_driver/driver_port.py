@@ -73,6 +73,7 @@ class DriverPort:
         self._settings = settings
         self._geometry = GoalGeometry(tree, settings.level_frame, settings.base_frame)
         self._notices = notices
+        self._refused: set[str] = set()
         self.now_ns = now_ns
         self.level_frame = settings.level_frame
 
@@ -87,8 +88,11 @@ class DriverPort:
         try:
             goal = wish if isinstance(wish, AngleGoal) else self._goal(wish)
         except GoalRefused as refused:
+            self._refused.add(refused.kind)
             self._notices.trouble(refused.kind, str(refused))
             return Answer(False, str(refused))
+        self._notices.well(*self._refused)
+        self._refused.clear()
         answer = self._driver.go_to(self._source, goal)
         if answer.done:
             self._notices.well('goal_not_begun')

@@ -132,7 +132,10 @@ class GimbalDriverNode(SuiteNode[GimbalDriverParameters]):
         return rows | {
             'joint states from': self._telemetry.joint_source,
             'facades': self._facades.names,
-            **{name: str(count) for name, count in {**self._notices.counts, **self._facades.counts}.items()},
+            **{
+                name.replace('_', ' '): str(count)
+                for name, count in {**self._notices.counts, **self._facades.counts}.items()
+            },
         }
 
     # What comes in.

@@ -235,5 +235,5 @@ def _named(wish: JointWish) -> dict[str, float]:
             f'A joint goal was refused: it names {listed}; name each of {", ".join(JOINTS)} once at most.',
         )
     if not all(map(math.isfinite, angles.values())):
-        raise GoalRefused('goal_not_finite', 'A joint goal was refused: its positions are not finite numbers.')
+        raise GoalRefused('joints_not_finite', 'A joint goal was refused: its positions are not finite numbers.')
     return angles

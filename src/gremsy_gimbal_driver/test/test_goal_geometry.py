@@ -350,7 +350,7 @@ ALL_JOINTS = f'{YAW}, {ROLL}, {PITCH}'
         ),
         (
             JointWish(NOW, (YAW,), (math.nan,)),
-            'goal_not_finite',
+            'joints_not_finite',
             'A joint goal was refused: its positions are not finite numbers.',
         ),
         (
