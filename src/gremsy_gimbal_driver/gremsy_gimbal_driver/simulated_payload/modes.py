@@ -60,7 +60,7 @@ class ModeMachine:
         self.mode = GimbalMode(self._options.start_mode)
         self.homing = False
         self._flags = _FLAGS[self.mode]
-        self._neutral_held = False
+        self._neutral_held = self._neutral_seen = False
         self._shown = self._flags
         self._shown_at_s = -math.inf
 
@@ -76,6 +76,8 @@ class ModeMachine:
         neutral = mode_of(flags) is GimbalMode.HOME
         begins = neutral and not self._neutral_held and home_is_seen
         self._neutral_held = neutral
+        # An edge that was missed does not show either: the vendor pulses until 285 shows the reset (gimbal.md 1.7).
+        self._neutral_seen = neutral and (begins or self._neutral_seen)
         if not neutral:
             self._enter(flags & ~NEUTRAL, now_s)
         elif begins:
@@ -84,7 +86,7 @@ class ModeMachine:
 
     def set_mode(self, mode: GimbalMode, now_s: float) -> bool:
         """A mode of 31011 or GB_MODE; true where it is a home."""
-        self._neutral_held = False
+        self._neutral_held = self._neutral_seen = False
         if mode is GimbalMode.HOME:
             self.homing = True
             return True
@@ -100,7 +102,7 @@ class ModeMachine:
         if now_s >= self._shown_at_s:
             self._shown = self._flags
         shown = self._shown
-        if self.homing or self._neutral_held:
+        if self.homing or self._neutral_seen:
             shown = shown & ~_MODE_BITS | NEUTRAL
         return shown | (_RC_EXCLUSIVE if self._options.rc_exclusive else 0)
 
