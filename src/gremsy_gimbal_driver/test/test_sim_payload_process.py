@@ -15,6 +15,7 @@ import pytest
 
 from gremsy_common.truth_ring import TruthRingReader, ring_path
 from gremsy_gimbal_driver.sim_payload import _parser, _payload_options, main
+from gremsy_gimbal_driver.simulated_payload.control_pipe import ControlPipe
 from gremsy_gimbal_driver.simulated_payload.options import PRESETS
 
 COMMAND = [sys.executable, '-m', 'gremsy_gimbal_driver.sim_payload']
@@ -182,3 +183,16 @@ def test_it_takes_little_of_a_core():
 def processor_s(process: int) -> float:
     fields = Path(f'/proc/{process}/stat').read_text().rpartition(')')[2].split()
     return (int(fields[11]) + int(fields[12])) / 100.0
+
+
+def test_a_pipe_that_has_ended_is_read_again_without_harm(monkeypatch):
+    """Who waits on its descriptor learns of the end only after the tick."""
+    lines: list[str] = []
+    control = ControlPipe('-', lines.append)
+    with subprocess.Popen(['echo', 'reboot'], stdout=subprocess.PIPE, text=True) as child:
+        monkeypatch.setattr(sys, 'stdin', child.stdout)
+        control.open()
+        for _ in range(3):
+            control.read()
+    assert lines == ['reboot']
+    assert control.fileno() == -1

@@ -83,7 +83,7 @@ def look(link: Link) -> Present:
         if not opened.wait(lambda: view.mode is not None, _STATUS_WAIT_S):
             raise ToolError(
                 f'The gimbal {gimbal.system}/{gimbal.component} on {link.name} does not tell its mode, and a driver '
-                'that asserted another would turn it: use the driver node with the right `yaw_mode`.'
+                'that asserted another would turn it: use the driver node with the right `mode`.'
             )
         # Who it is may stay unanswered; it is only said.
         opened.wait(lambda: view.information is not None, 0.5)

@@ -63,7 +63,9 @@ class ControlPipe:
         return self._descriptor
 
     def read(self) -> None:
-        """Take what came."""
+        """Take what came; nothing once it is closed, which who waits on it may learn a moment later."""
+        if self._descriptor < 0:
+            return
         try:
             data = os.read(self._descriptor, _LARGEST_READ)
         except BlockingIOError:
