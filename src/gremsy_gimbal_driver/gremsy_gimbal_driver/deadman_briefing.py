@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from gremsy_gimbal_driver.deadman_guard import DeadmanGuard
 from gremsy_gimbal_driver.gimbal_mode import GimbalMode
 from gremsy_gimbal_driver.gimbal_protocol import GimbalProtocol
@@ -33,7 +35,7 @@ class DeadmanBriefing:
         self._guard = DeadmanGuard(settings.time_to_live_s, settings.burst_interval_s, say) if wanted else None
         self._frames = _BURSTS * settings.burst_count
         self._interval_ns = nanoseconds(settings.time_to_live_s) // (2 * BEATS_PER_TIME_TO_LIVE)
-        self._briefed: tuple[Sender, str, GimbalMode] | None = None
+        self._briefed: tuple[Sender, str, GimbalMode, bool] | None = None
         self._armed = False
         self._due_ns = 0
 
@@ -68,17 +70,26 @@ class DeadmanBriefing:
             self._guard.link_lost(link)
 
     def update(
-        self, gimbal: Sender | None, protocol: GimbalProtocol, mode: GimbalMode, armed: bool, now_ns: int
+        self,
+        gimbal: Sender | None,
+        protocol: GimbalProtocol,
+        mode: GimbalMode,
+        armed: bool,
+        now_ns: int,
+        also: Sequence[bytes] = (),
     ) -> None:
-        """Call it before anything that moves is written: a driver may die or hang in its first command."""
+        """Call it before anything that moves is written: a driver may die or hang in its first command.
+
+        `also` is written before and behind the zeros: what ends other motion than ours, as the payload's tracking.
+        """
         if self._guard is None:
             return
-        if gimbal is not None and self._briefed != (gimbal, protocol.name, mode):
-            self._briefed = (gimbal, protocol.name, mode)
+        if gimbal is not None and self._briefed != (gimbal, protocol.name, mode, bool(also)):
+            self._briefed = (gimbal, protocol.name, mode, bool(also))
             # In the mode that holds now: flags of another would turn the camera when it is to stand still.
             still = MotionOutput(GimbalMode.FOLLOW if mode is GimbalMode.HOME else mode, rates_rad_s=(0.0, 0.0))
             messages = motion_messages(still, protocol, gimbal)
-            self._guard.burst([message for _ in range(self._frames) for message in messages])
+            self._guard.burst([*also, *(message for _ in range(self._frames) for message in messages), *also])
         # Each beat wakes the child, so not one with every command; but a change of the arm at once.
         if armed != self._armed or now_ns >= self._due_ns:
             self._armed = armed

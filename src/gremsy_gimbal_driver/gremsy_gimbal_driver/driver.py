@@ -36,8 +36,9 @@ from gremsy_gimbal_driver.mode_machine import ModeStatus
 from gremsy_gimbal_driver.motion_control import MotionControl
 from gremsy_gimbal_driver.motion_messages import is_stop, motion_messages
 from gremsy_gimbal_driver.motion_output import MotionOutput
-from gremsy_gimbal_driver.payload_control.requests import Request
-from gremsy_gimbal_driver.payload_control.ticket import Ticket
+from gremsy_gimbal_driver.payload_control.payload_control import TRACKED
+from gremsy_gimbal_driver.payload_control.requests import Request, StopTracking, TrackBox, TrackPoint
+from gremsy_gimbal_driver.payload_control.ticket import Ticket, TicketState
 from gremsy_gimbal_driver.plant_inverse import PlantInverse
 
 _READ_WAIT_S = 0.1
@@ -83,6 +84,8 @@ class GimbalDriver:
         self._something_new = False
         self._closing = False
         self._threads: list[threading.Thread] = []
+        self._payload_may_track = False
+        self._tracking_end: Ticket | None = None
         self._router_wake_ns = 0
         self._housekeeping_ns = 0
         self._control: ControlState | None = None
@@ -104,7 +107,7 @@ class GimbalDriver:
 
     def close(self) -> None:
         """Stop the gimbal, see it rest (or half a second pass), then end threads, deadman and links. Idempotent."""
-        if self._written and self._threads:
+        if (self._written or self._payload_may_track) and self._threads:
             self.stop()
             self._wait_for_rest()
         with self._condition:
@@ -125,11 +128,14 @@ class GimbalDriver:
     def arm(self, on: bool) -> Answer:
         """Allow or forbid motion, whoever asks for it."""
         with self._changing():
+            if not on:
+                self._end_payload_tracking()
             return self._motion.arm(on, self._clock())
 
     def stop(self) -> Answer:
         """Stop and disarm."""
         with self._changing():
+            self._end_payload_tracking()
             return self._motion.stop()
 
     def home(self, source: Source = Source.OPERATOR) -> Answer:
@@ -161,6 +167,13 @@ class GimbalDriver:
             self._end_calibration(source)
             return self._motion.set_mode(source, mode, self._clock())
 
+    def prefer_mode(self, mode: GimbalMode) -> Answer:
+        """The mode to be in: at once where armed, else when it is armed the next time."""
+        with self._changing():
+            if self._motion.armed:
+                return self._motion.set_mode(Source.OPERATOR, mode, self._clock())
+            return self._motion.prefer_mode(mode, self._clock())
+
     def calibrate(self, settings: CalibrationSettings) -> Answer:
         """Begin to measure the plant; returns at once, the listener hears the end."""
         with self._changing():
@@ -182,8 +195,18 @@ class GimbalDriver:
             self._motion.use_plant_inverse(inverse)
 
     def request(self, request: Request) -> Ticket:
-        """Something of the payload's camera; the ticket tells what becomes of it."""
+        """Something of the payload's camera; the ticket tells what becomes of it.
+
+        The payload's own tracking turns the camera past all that is here, so it needs the arm as well, and whatever
+        stops or disarms ends it.
+        """
         with self._changing():
+            if isinstance(request, TrackPoint | TrackBox):
+                if not self._motion.armed:
+                    ticket = Ticket(str(request))
+                    ticket.report(TicketState.FAILED, 'Not tracking: disarmed; call `arm` first.')
+                    return ticket
+                self._payload_may_track = True
             return self._device.payload.request(request, self._clock().monotonic_ns)
 
     def offer_vehicle(self, vehicle: VehicleAttitude) -> None:
@@ -313,7 +336,10 @@ class GimbalDriver:
             guarded = self._motion.armed or self._motion.stopping
             mode = self._motion.mode.wanted
         device = self._device
-        self._deadman.update(device.gimbal, device.protocol, mode, guarded, now.monotonic_ns)
+        also = device.payload.stop_tracking_messages() if self._payload_may_track else ()
+        self._deadman.update(
+            device.gimbal, device.protocol, mode, guarded or self._payload_may_track, now.monotonic_ns, also
+        )
         if output is not None:
             self._write_motion(output)
         self._tell(control, goals, calibration)
@@ -371,6 +397,9 @@ class GimbalDriver:
             ):
                 return
             messages = self._device.due(now)
+            if self._tracking_end is not None and self._tracking_end.over:
+                self._payload_may_track = self._tracking_end.state is not TicketState.ACCEPTED
+                self._tracking_end = None
             self._housekeeping_ns = now.monotonic_ns + int(_HOUSEKEEPING_S * 1e9)
         for to, message in messages:
             self._router.write(to, [message], now.monotonic_ns)
@@ -394,7 +423,7 @@ class GimbalDriver:
         end = time.monotonic() + _REST_PATIENCE_S
         while time.monotonic() < end and not self._failure:
             with self._condition:
-                if self._motion.settled(self._clock()):
+                if self._motion.settled(self._clock()) and not self._payload_may_track:
                     return
             time.sleep(0.005)
 
@@ -419,6 +448,13 @@ class GimbalDriver:
         """Whoever asks for motion by hand ends a calibration; a tracker that follows meanwhile does not."""
         if self._calibration is not None and source is Source.OPERATOR:
             self._calibration.routine.cancel('the operator asked for motion')
+
+    def _end_payload_tracking(self) -> None:
+        """Until the payload has said that it ended; asked again with every stop."""
+        payload = self._device.payload
+        if self._payload_may_track or payload.tracking == TRACKED:
+            self._tracking_end = payload.request(StopTracking(), self._clock().monotonic_ns)
+            self._housekeeping_ns = 0
 
     def _link_opened(self, link: int, descriptor: int) -> None:
         self._decoders[link].cut()

@@ -117,7 +117,7 @@ class GimbalDriverNode(SuiteNode[GimbalDriverParameters]):
             if getattr(parameters, name):
                 self._request(requests.SetSetting(name, getattr(parameters, name)))
         if parameters.mode != before.mode:
-            answer = self._driver.set_mode(Source.OPERATOR, GimbalMode(parameters.mode))
+            answer = self._driver.prefer_mode(GimbalMode(parameters.mode))
             if not answer.done:
                 raise SuiteError(answer.text)
         if parameters.setpoint_source != before.setpoint_source:

@@ -7,7 +7,7 @@ from gremsy_gimbal_driver.motion_output import Pair
 from gremsy_gimbal_driver.motion_settings import MotionSettings, nanoseconds
 
 # An axis that came so much nearer moves: twelve times the noise of an attitude, 0.02 degrees (gimbal.md 6), and what
-# the slowest `max_rate` (0.01 rad/s) covers in a third of the stall time.
+# the slowest `max_rate_rad_s` (0.01 rad/s) covers in a third of the stall time.
 _NEARER_RAD = 0.0044
 
 

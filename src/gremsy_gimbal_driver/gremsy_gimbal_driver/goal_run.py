@@ -167,7 +167,7 @@ class GoalRun:
     def _timeout_sentence(self) -> str:
         return (
             f'The gimbal did not reach {self.name} within {self._goal.timeout_s:g} s and was stopped: '
-            'give it more time or a higher `max_rate`.'
+            'give it more time or a higher `max_rate_rad_s`.'
         )
 
 

@@ -205,6 +205,13 @@ class MotionControl:
         self._modes.want(mode, now.monotonic_ns)
         return Answer(True, f'Changing to mode {mode.value}.')
 
+    def prefer_mode(self, mode: GimbalMode, now: Instant) -> Answer:
+        """Take the mode when it is armed the next time; disarmed nothing is written."""
+        if self._armed:
+            return Answer(False, f'Not preferring mode {mode.value}: armed, so it can be changed at once.')
+        self._modes.want(mode, now.monotonic_ns)
+        return Answer(True, f'Mode {mode.value} is taken when the gimbal is armed.')
+
     # What is done.
 
     def step(self, now: Instant) -> tuple[MotionOutput | None, int | None]:

@@ -179,5 +179,5 @@ class MotionWriter:
     def _clamp_sentence(self, kind: str) -> str:
         if kind == 'rate':
             largest = self._settings.max_rate_rad_s
-            return f'A rate command is beyond `max_rate` ({largest:g} rad/s) and is cut to it.'
+            return f'A rate command is beyond `max_rate_rad_s` ({largest:g} rad/s) and is cut to it.'
         return self._limits.sentence(kind.removesuffix('_limit'))

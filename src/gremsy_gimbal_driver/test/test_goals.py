@@ -171,7 +171,7 @@ def test_each_goal_has_its_own_time():
     end = bench.until_the_goal_ends()
     assert end.state is GoalState.TIMED_OUT
     assert end.reason == (
-        'The gimbal did not reach the goal within 2 s and was stopped: give it more time or a higher `max_rate`.'
+        'The gimbal did not reach the goal within 2 s and was stopped: give it more time or a higher `max_rate_rad_s`.'
     )
     assert bench.zeros_after(0)[0] == 2001  # asked at 1 ms
 

@@ -222,7 +222,7 @@ def test_rate_beyond_the_limit_is_cut_said_once_and_counted():
     bench.offer(2.0, -3.0)
     bench.run(100)
     assert bench.written[-1][1] == (0.5, -0.5)
-    assert bench.said == ['A rate command is beyond `max_rate` (0.5 rad/s) and is cut to it.']
+    assert bench.said == ['A rate command is beyond `max_rate_rad_s` (0.5 rad/s) and is cut to it.']
     assert bench.motion.counts['rate'] >= 2
 
 

@@ -37,7 +37,10 @@ _SILENCE_NS = nanoseconds(6.0)
 _NO_CAMERA = 'no component from 100 to 105 sends heartbeats'
 _NO_BOARD = 'nothing comes from component 26'
 
-_TRACKING_WORDS = {0: 'idle', 1: 'tracked', 2: 'lost'}  # the low byte of TRK_STATUS (gimbal.md 2.2)
+TRACKED = 'tracked'
+"""What `tracking` is while the payload turns the gimbal after something by itself."""
+
+_TRACKING_WORDS = {0: 'idle', 1: TRACKED, 2: 'lost'}  # the low byte of TRK_STATUS (gimbal.md 2.2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +128,14 @@ class PayloadControl:
             ticket.report(TicketState.FAILED, str(error))
         self._open.append(ticket)
         return ticket
+
+    def stop_tracking_messages(self) -> tuple[bytes, ...]:
+        """What ends the tracking on board, for whoever must send it without us; empty without a payload."""
+        try:
+            steps = self._tracking_steps(Ticket('stopping the tracking'), requests.StopTracking())
+        except _Refused:
+            return ()
+        return tuple(step.pack() for step in steps)
 
     def due(self, now_ns: int) -> list[bytes]:
         """Messages to send now; call it at least some ten times a second."""
