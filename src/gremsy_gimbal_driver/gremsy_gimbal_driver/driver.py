@@ -36,9 +36,9 @@ from gremsy_gimbal_driver.mode_machine import ModeStatus
 from gremsy_gimbal_driver.motion_control import MotionControl
 from gremsy_gimbal_driver.motion_messages import is_stop, motion_messages
 from gremsy_gimbal_driver.motion_output import MotionOutput
-from gremsy_gimbal_driver.payload_control.payload_control import TRACKED
-from gremsy_gimbal_driver.payload_control.requests import Request, StopTracking, TrackBox, TrackPoint
-from gremsy_gimbal_driver.payload_control.ticket import Ticket, TicketState
+from gremsy_gimbal_driver.payload_control.requests import Request
+from gremsy_gimbal_driver.payload_control.ticket import Ticket
+from gremsy_gimbal_driver.payload_control.tracking_guard import TrackingGuard
 from gremsy_gimbal_driver.plant_inverse import PlantInverse
 
 _READ_WAIT_S = 0.1
@@ -78,14 +78,13 @@ class GimbalDriver:
         self._device = GimbalDevice(
             self._settings, self._encoder, self._motion, self._listener.say, self._listener.inform
         )
+        self._tracking = TrackingGuard(self._device.payload)
         self._calibration: CalibrationRun | None = None
         self._deadman = DeadmanBriefing(motion, self._listener.say, self._settings.deadman)
         self._condition = threading.Condition()
         self._something_new = False
         self._closing = False
         self._threads: list[threading.Thread] = []
-        self._payload_may_track = False
-        self._tracking_end: Ticket | None = None
         self._router_wake_ns = 0
         self._housekeeping_ns = 0
         self._control: ControlState | None = None
@@ -107,7 +106,7 @@ class GimbalDriver:
 
     def close(self) -> None:
         """Stop the gimbal, see it rest (or half a second pass), then end threads, deadman and links. Idempotent."""
-        if (self._written or self._payload_may_track) and self._threads:
+        if (self._written or self._tracking.may_turn) and self._threads:
             self.stop()
             self._wait_for_rest()
         with self._condition:
@@ -201,13 +200,7 @@ class GimbalDriver:
         stops or disarms ends it.
         """
         with self._changing():
-            if isinstance(request, TrackPoint | TrackBox):
-                if not self._motion.armed:
-                    ticket = Ticket(str(request))
-                    ticket.report(TicketState.FAILED, 'Not tracking: disarmed; call `arm` first.')
-                    return ticket
-                self._payload_may_track = True
-            return self._device.payload.request(request, self._clock().monotonic_ns)
+            return self._tracking.request(request, self._motion.armed, self._clock().monotonic_ns)
 
     def offer_vehicle(self, vehicle: VehicleAttitude) -> None:
         """How the vehicle stands: for the earth frame here, and for the gimbal (message 286)."""
@@ -336,9 +329,9 @@ class GimbalDriver:
             guarded = self._motion.armed or self._motion.stopping
             mode = self._motion.mode.wanted
         device = self._device
-        also = device.payload.stop_tracking_messages() if self._payload_may_track else ()
+        guarded = guarded or self._tracking.may_turn
         self._deadman.update(
-            device.gimbal, device.protocol, mode, guarded or self._payload_may_track, now.monotonic_ns, also
+            device.gimbal, device.protocol, mode, guarded, now.monotonic_ns, self._tracking.end_messages
         )
         if output is not None:
             self._write_motion(output)
@@ -397,9 +390,7 @@ class GimbalDriver:
             ):
                 return
             messages = self._device.due(now)
-            if self._tracking_end is not None and self._tracking_end.over:
-                self._payload_may_track = self._tracking_end.state is not TicketState.ACCEPTED
-                self._tracking_end = None
+            self._tracking.look()
             self._housekeeping_ns = now.monotonic_ns + int(_HOUSEKEEPING_S * 1e9)
         for to, message in messages:
             self._router.write(to, [message], now.monotonic_ns)
@@ -423,7 +414,7 @@ class GimbalDriver:
         end = time.monotonic() + _REST_PATIENCE_S
         while time.monotonic() < end and not self._failure:
             with self._condition:
-                if self._motion.settled(self._clock()) and not self._payload_may_track:
+                if self._motion.settled(self._clock()) and not self._tracking.may_turn:
                     return
             time.sleep(0.005)
 
@@ -450,11 +441,8 @@ class GimbalDriver:
             self._calibration.routine.cancel('the operator asked for motion')
 
     def _end_payload_tracking(self) -> None:
-        """Until the payload has said that it ended; asked again with every stop."""
-        payload = self._device.payload
-        if self._payload_may_track or payload.tracking == TRACKED:
-            self._tracking_end = payload.request(StopTracking(), self._clock().monotonic_ns)
-            self._housekeeping_ns = 0
+        self._tracking.end(self._clock().monotonic_ns)
+        self._housekeeping_ns = 0
 
     def _link_opened(self, link: int, descriptor: int) -> None:
         self._decoders[link].cut()
