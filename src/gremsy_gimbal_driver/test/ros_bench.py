@@ -41,6 +41,8 @@ ISOLATED = {
     'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST',
 }
 LATCHED = QoSProfile(depth=1, durability=QoSDurabilityPolicy.TRANSIENT_LOCAL)
+# For who wants every one of them: the end of a goal and the begin of the next come together.
+LATCHED_ALL = QoSProfile(depth=20, durability=QoSDurabilityPolicy.TRANSIENT_LOCAL)
 FAR_AWAY_S = 15.0
 _SENT_EVERY_S = 0.02
 
@@ -189,7 +191,7 @@ class User:
             self.node.create_subscription(kind, name, kept.append, 10)
         for name, told in (('control', self.controls), ('goal', self.goals), ('plant', self.plants)):
             self.node.create_subscription(
-                String, f'gimbal/{name}', lambda message, told=told: told.append(json.loads(message.data)), LATCHED
+                String, f'gimbal/{name}', lambda message, told=told: told.append(json.loads(message.data)), LATCHED_ALL
             )
         self.node.create_subscription(DiagnosticArray, '/diagnostics', self._keep_diagnostics, 10)
         make = self.node.create_publisher

@@ -305,12 +305,10 @@ def test_lock_and_follow_change_the_frame_of_the_angles_and_nothing_jumps(stage)
 def test_mapping_looks_straight_down_and_home_comes_back_though_edges_are_missed(stage):
     user = stage.user
     stage.start(options={'missed_home_share': 0.5, 'mode_delay_s': 0.3})
-    assert user.set_parameter('mode', 'mapping') == (
-        False,
-        'Not changing to mode mapping: disarmed; call `arm` first.',
-    )
-    user.arm()
+    # Disarmed it is only remembered.
     assert user.set_parameter('mode', 'mapping') == (True, '')
+    stage.nothing_moves(lambda: None, 0.3)
+    user.arm()
     user.wait_until(lambda: (user.controls[-1]['mode'], user.controls[-1]['mode_state']) == ('mapping', 'confirmed'))
     user.wait_until(lambda: stage.payload.angles[1] == pytest.approx(math.radians(90), abs=0.02))
     user.send_until(lambda: stage.payload.angles[0] > 0.3, lambda: user.rate(user.rates, 0.5, 0.0))

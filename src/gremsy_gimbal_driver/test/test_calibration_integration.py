@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`~/calibrate` of a running node: what it measures, writes, publishes and takes up at the next start."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import yaml
+
+pytest.importorskip('rclpy', reason='the workspace is not built: run ./gremsy setup')
+pytest.importorskip('tf2_msgs.msg', reason='the workspace is not built: run ./gremsy setup')
+
+from gremsy_gimbal_driver.plant import GREMSY
+from src.gremsy_gimbal_driver.test.ros_bench import approx, scene
+
+pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.timeout(240)]
+
+
+@pytest.fixture
+def stage(tmp_path):
+    with scene(tmp_path) as made:
+        yield made
+
+
+def test_a_calibration_measures_the_gimbal_and_its_file_is_the_next_starts_parameters(stage, tmp_path):
+    user, file = stage.user, tmp_path / 'gimbal_calibration.yaml'
+    stage.start(preset='gremsy', calibration_file=file, calibration_travel_rad=0.12)
+    assert user.plants[-1]['source'] == 'default'
+    user.arm()
+    assert user.trigger('calibrate') == (True, 'The calibration runs: keep the vehicle still.')
+    furthest = 0.0
+
+    def done():
+        nonlocal furthest
+        furthest = max(furthest, *map(abs, stage.payload.angles))
+        return user.plants[-1]['source'] == 'calibrated'
+
+    user.wait_until(done, 120.0, lambda: stage.node.said[-2000:])
+    plant = user.plants[-1]
+    assert furthest < 0.125
+    assert plant['delay_s'] == pytest.approx(GREMSY.delay_s, abs=0.03)
+    assert plant['lag_s'] == pytest.approx(GREMSY.lag_s, abs=0.03)
+    assert math.degrees(plant['dead_zone_rad_s']) == pytest.approx(2.0, abs=0.3)
+    in_use = f'The calibration is in use and in {file}: give it as a parameters file at the next start.'
+    user.wait_until(lambda: in_use in stage.node.said)
+    stage.rest()
+    assert stage.payload.angles == approx((0.0, 0.0), 0.02)
+    # In use at once: a rate in the dead zone turns the camera.
+    begin = stage.payload.angles[0]
+    user.send_for(2.0, lambda: user.rate(user.rates, math.radians(1.2), 0.0))
+    stage.rest()
+    assert math.degrees(stage.payload.angles[0] - begin) == pytest.approx(2.4, abs=0.7)
+    stage.end()
+
+    assert yaml.safe_load(file.read_text())
+    user.plants.clear()
+    stage.add_node(stage.payload.uris['udp'], parameter_file=file)
+    user.wait_until(lambda: user.plants, why=lambda: stage.node.said)
+    assert {**user.plants[-1], 'source': ''} == {**plant, 'source': ''}
+    assert user.plants[-1]['source'] in ('parameters', 'calibrated')
+    user.wait_until(lambda: user.trigger('home')[1] == 'Not moving home: disarmed; call `arm` first.')
+    stage.end()
