@@ -179,7 +179,7 @@ def test_under_every_fault_it_goes_where_it_is_asked_and_only_when_armed(fault, 
 
     stage.nothing_moves(ask, 0.2)
     user.arm()
-    user.wait_until(lambda: user.controls[-1]['mode_state'] != 'pending')
+    user.wait_until(lambda: user.controls[-1]['mode_state'] == 'confirmed')
     # A camera that hangs straight down can only come up.
     stage.turn(0.2, -0.15 if stage.payload.angles[1] > 1.0 else 0.15, user.setpoints, rate=0.8)
     stage.goes_to(0.0, 0.25, fault.within_rad)
@@ -245,7 +245,8 @@ def test_a_device_that_was_away_for_ten_seconds_is_found_again_by_itself(stage):
     user.wait_until(lambda: 'The gimbal has been silent for 6 s' in stage.node.said)
     user.wait_for_row('gimbal', '', 15.0)
     user.wait_for_row('gimbal', '1/154', 20.0)
-    user.wait_until(lambda: user.diagnostics.get('attitude from'), 20.0)
+    user.attitudes.clear()
+    user.wait_until(lambda: len(user.attitudes) > 50, 20.0)
     stage.goes_to(0.2, 0.1)
     said = stage.end()
     silent = 'The gimbal has been silent for 6 s: check its power and its cable; it is found again by itself.'
