@@ -33,16 +33,14 @@ def _same(message: object) -> object:
     return message
 
 
-def _text(name: str, latched: bool = False) -> Topic[str]:
+def _text(name: str, quality: Quality = Quality.RESULT) -> Topic[str]:
     def to_message(text: str) -> String:
         return String(data=text)
 
     def from_message(message: String) -> str:
         return str(message.data)
 
-    if latched:
-        return Topic(name, str, String, to_message, from_message, Quality.LATCHED)
-    return Topic(name, str, String, to_message, from_message)
+    return Topic(name, str, String, to_message, from_message, quality)
 
 
 def _number(name: str) -> Topic[float]:
@@ -85,14 +83,14 @@ GIMBAL_SETPOINT = Topic('gimbal/setpoint', RateSetpoint, TwistStamped, gimbal.se
 GIMBAL_ZOOM_SETPOINT = _number('gimbal/zoom_setpoint')
 GIMBAL_ATTITUDE = Topic('gimbal/attitude', GimbalAttitude, Imu, gimbal.attitude_message, gimbal.attitude_from)
 GIMBAL_ZOOM = Topic('gimbal/zoom', ZoomState, JointState, gimbal.zoom_message, gimbal.zoom_from)
-GIMBAL_CONTROL = _text('gimbal/control', latched=True)
+GIMBAL_CONTROL = _text('gimbal/control', Quality.LATCHED)
 GIMBAL_ATTITUDE_EARTH = Topic(
     'gimbal/attitude_earth', EarthAttitude, Imu, gimbal.earth_attitude_message, gimbal.earth_attitude_from
 )
 GIMBAL_IMU = Topic('gimbal/imu', ImuReading, Imu, gimbal.imu_message, gimbal.imu_from)
 GIMBAL_RANGE = Topic('gimbal/range', RangeReading, Range, gimbal.range_message, gimbal.range_from)
-GIMBAL_GOAL = _text('gimbal/goal', latched=True)
-GIMBAL_PLANT = _text('gimbal/plant', latched=True)
+GIMBAL_GOAL = _text('gimbal/goal', Quality.EVENTS)
+GIMBAL_PLANT = _text('gimbal/plant', Quality.LATCHED)
 COMMAND_RATE = Topic('~/cmd/rate', RateSetpoint, TwistStamped, gimbal.setpoint_message, gimbal.setpoint_from)
 COMMAND_ATTITUDE = Topic(
     '~/cmd/attitude', OrientationWish, QuaternionStamped, wishes.orientation_message, wishes.orientation_from

@@ -148,6 +148,7 @@ def test_a_port_that_this_user_may_not_open_names_the_way_to_it(stage, wire, tmp
     )
 
 
+@pytest.mark.slow
 def test_a_port_of_a_group_that_this_user_is_not_in_names_the_group(stage, wire, tmp_path):
     before = mere_user()
     if not before:
@@ -189,6 +190,7 @@ def test_a_device_that_talks_something_else_is_told_from_a_silent_one(stage, wir
     stage.end()
 
 
+@pytest.mark.slow
 def test_a_silent_port_says_what_to_check(stage, wire, tmp_path):
     stage.add_node(f'serial://{tmp_path}/ttyWRONG')
     complains(
@@ -199,6 +201,7 @@ def test_a_silent_port_says_what_to_check(stage, wire, tmp_path):
     )
 
 
+@pytest.mark.slow
 def test_a_mavlink_device_that_is_no_gimbal_is_named_and_never_commanded(stage, wire, tmp_path):
     autopilot = dialect.MAVLink(None, 1, dialect.MAV_COMP_ID_AUTOPILOT1)
 
@@ -234,6 +237,7 @@ def test_an_address_where_nobody_listens_is_said_once_and_found_when_somebody_do
     assert stage.end().count(sentence) == 1
 
 
+@pytest.mark.slow
 def test_an_address_that_answers_with_garbage_does_not_move_anything(stage):
     noise = random.Random(11)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
@@ -296,6 +300,7 @@ def test_a_start_that_cannot_be_right_ends_with_one_sentence(parameters, sentenc
     assert 'Traceback' not in node.said
 
 
+@pytest.mark.slow
 def test_a_second_gimbal_on_the_same_wire_is_left_alone(stage):
     """Another gimbal's attitudes must neither be believed nor lead to commands for it."""
     first = stage.add_payload('udp')

@@ -94,6 +94,7 @@ def test_a_goal_beyond_our_limit_is_blocked_and_names_it(stage):
     assert stage.payload.angles[0] == pytest.approx(1.5, abs=0.03)
 
 
+@pytest.mark.slow
 def test_a_goal_is_cancelled_by_service_by_a_newer_one_and_by_rates_and_says_by_whom(stage):
     user = stage.user
 
@@ -271,6 +272,7 @@ def test_the_tracker_of_the_named_camera_is_obeyed_and_no_other(stage):
     user.node.destroy_publisher(eo)
 
 
+@pytest.mark.slow
 def test_a_calibration_ends_where_the_operator_moves_the_gimbal(stage):
     user = stage.user
     assert user.trigger('calibrate') == (True, 'The calibration runs: keep the vehicle still.')

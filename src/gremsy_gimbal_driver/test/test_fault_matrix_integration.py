@@ -21,7 +21,7 @@ from src.gremsy_gimbal_driver.test.ros_bench import approx, scene
 
 pytestmark = pytest.mark.integration
 
-SLOW = (pytest.mark.slow,)
+SLOW = pytest.mark.slow
 
 
 @pytest.fixture
@@ -41,7 +41,6 @@ class Fault:
         counted: rows of /diagnostics that are above 0 at the end.
         said: sentences in the node's log, each exactly once.
         within_rad: how near the goal is reached in truth.
-        marks: of the test.
     """
 
     name: str
@@ -53,7 +52,6 @@ class Fault:
     counted: tuple[str, ...] = ()
     said: tuple[str, ...] = ()
     within_rad: float = 0.03
-    marks: tuple = ()
 
 
 ANGLES_IGNORED = (
@@ -107,7 +105,6 @@ FAULTS = (
         {'has_payload': False, 'attitude_rate_hz': 10},
         {'product': 'none', 'attitude_rate_hz': 10.0},
         rows={'camera': '', 'payload': ''},
-        marks=SLOW,
     ),
     Fault(
         'silent until its rates are set, VERSION_X unasked, and zero triples of another component',
@@ -128,46 +125,60 @@ FAULTS = (
         {'protocol': 'v1', 'v1_pan_inverted': True},
         {'v1_yaw_sign': -1},
         rows={'protocol': 'v1'},
-        marks=SLOW,
     ),
-    Fault('v2 commanded by v1', parameters={'protocol': 'v1'}, rows={'protocol': 'v1'}, marks=SLOW),
-    Fault('285 with extensions that its flags disown', {'attitude_extensions': True}, marks=SLOW),
-    Fault('one fast stream only', {'fast_streams': 'refuse'}, {'imu_rate_hz': 50.0}, marks=SLOW),
+    Fault('v2 commanded by v1', parameters={'protocol': 'v1'}, rows={'protocol': 'v1'}),
+    Fault('285 with extensions that its flags disown', {'attitude_extensions': True}),
+    Fault('one fast stream only', {'fast_streams': 'refuse'}, {'imu_rate_hz': 50.0}),
     Fault(
         'no acknowledgement, no parameter, not a word of who it is',
         ANSWERS_NOTHING,
         rows={'model': '', 'protocol': 'v2'},
     ),
-    Fault('parameters of old firmware, late', {'parameter_names': 'old', 'parameter_delay_s': 2}, marks=SLOW),
-    Fault('half of the parameters get lost', {'parameter_lost_share': 0.5}, marks=SLOW),
+    Fault('parameters of old firmware, late', {'parameter_names': 'old', 'parameter_delay_s': 2}),
+    Fault('half of the parameters get lost', {'parameter_lost_share': 0.5}),
     Fault('the clock goes round', {'boot_ms': 2**32 - 3000}, rows={'device restarts': '0'}),
-    Fault('noise and dither', {'attitude_noise_rad': 0.00035, 'yaw_dither_rad': 0.0035}, within_rad=0.04, marks=SLOW),
+    Fault('noise and dither', {'attitude_noise_rad': 0.00035, 'yaw_dither_rad': 0.0035}, within_rad=0.04),
     Fault(
         'faults in status2',
         {'fault_bits': 0x0005},
         rows={'health': 'IMU fault, roll motor fault', 'status': 'motors on, follow'},
     ),
-    Fault('failure flags in 285', {'failure_flags': 8 | 32}, rows={'health': 'encoder error, motor error'}, marks=SLOW),
-    Fault('status1 says more', {'extra_status_bits': 0x0008}, rows={'health': 'battery low'}, marks=SLOW),
-    Fault('acknowledgements are 0.7 s late', {'ack_delay_s': 0.7}, marks=SLOW),
+    Fault('failure flags in 285', {'failure_flags': 8 | 32}, rows={'health': 'encoder error, motor error'}),
+    Fault('status1 says more', {'extra_status_bits': 0x0008}, rows={'health': 'battery low'}),
+    Fault('acknowledgements are 0.7 s late', {'ack_delay_s': 0.7}),
     # Modes.
     Fault('off at power-up', {'start_mode': 'off'}, rows={'mode': 'follow', 'mode state': 'confirmed'}),
-    Fault('lock at power-up', {'start_mode': 'lock'}, rows={'mode': 'follow', 'mode state': 'confirmed'}, marks=SLOW),
+    Fault('lock at power-up', {'start_mode': 'lock'}, rows={'mode': 'follow', 'mode state': 'confirmed'}),
     Fault('RC_MODE is not standard', {'rc_mode': 0}),
-    Fault('a mode is shown 1 s late', {'mode_delay_s': 1, 'start_mode': 'off'}, marks=SLOW),
+    Fault('a mode is shown 1 s late', {'mode_delay_s': 1, 'start_mode': 'off'}),
     # Motion.
     Fault('a rate command ends after 0.2 s', {'rate_expiry_s': 0.2}),
-    Fault('a dead zone of 2 deg/s, and 250 ms', preset='gremsy', parameters=GREMSY_INVERSE, marks=SLOW),
-    Fault('angles are dead', {'angles_dead': 'always'}, said=(ANGLES_IGNORED,), marks=SLOW),
+    Fault('a dead zone of 2 deg/s, and 250 ms', preset='gremsy', parameters=GREMSY_INVERSE),
+    Fault('angles are dead', {'angles_dead': 'always'}, said=(ANGLES_IGNORED,)),
     Fault('an angle is taken the second time', {'angle_needs_twice': True}),
-    Fault('it turns as the command and not the nearest way', {'angle_path': 'direct'}, marks=SLOW),
-    Fault('the gimbal smooths its angles', {'smoothing': 0.3}, marks=SLOW),
-    Fault('the heading drifts', {'drift_rad_s': 0.001, 'start_mode': 'lock'}, {'mode': 'lock'}, marks=SLOW),
-    Fault('the vehicle sways', {'vehicle_pitch_rad': 0.1, 'vehicle_roll_rad': 0.1}, marks=SLOW),
+    Fault('it turns as the command and not the nearest way', {'angle_path': 'direct'}),
+    Fault('the gimbal smooths its angles', {'smoothing': 0.3}),
+    Fault('the heading drifts', {'drift_rad_s': 0.001, 'start_mode': 'lock'}, {'mode': 'lock'}),
+    Fault('the vehicle sways', {'vehicle_pitch_rad': 0.1, 'vehicle_roll_rad': 0.1}),
 )
 
 
-@pytest.mark.parametrize('fault', [pytest.param(fault, id=fault.name, marks=fault.marks) for fault in FAULTS])
+# A case takes some seconds: these five of different kinds run every time, the others with `./gremsy test --all`.
+EVERY_TIME = (
+    'all of it at once',
+    'system 4, component 171, camera 101, 285 with its extensions',
+    'v1 only, and 14 % zero triples',
+    'RC_MODE is not standard',
+    'an angle is taken the second time',
+)
+
+
+def cases():
+    assert {fault.name for fault in FAULTS} >= set(EVERY_TIME)
+    return [pytest.param(fault, id=fault.name, marks=() if fault.name in EVERY_TIME else SLOW) for fault in FAULTS]
+
+
+@pytest.mark.parametrize('fault', cases())
 def test_under_every_fault_it_goes_where_it_is_asked_and_only_when_armed(fault, stage):
     user = stage.user
     stage.start(fault.plugs, fault.preset, fault.options, **fault.parameters)
@@ -199,7 +210,7 @@ def test_under_every_fault_it_goes_where_it_is_asked_and_only_when_armed(fault, 
 # Plugs and power.
 
 
-@pytest.mark.parametrize('plug', ['udp', 'pty'])
+@pytest.mark.parametrize('plug', [pytest.param('udp', marks=SLOW), 'pty'])
 def test_a_plug_pulled_mid_slew_is_said_and_put_in_again_the_gimbal_is_stopped_and_obeys(plug, stage):
     user = stage.user
     stage.start(plug)
@@ -236,7 +247,7 @@ def test_a_reboot_mid_slew_is_said_and_afterwards_it_obeys(stage):
     assert stage.end().count('The gimbal restarted: it is asked anew for everything.') == 1
 
 
-@pytest.mark.slow
+@SLOW
 def test_a_device_that_was_away_for_ten_seconds_is_found_again_by_itself(stage):
     user = stage.user
     stage.start(options={'boot_ms': 900_000})
@@ -253,7 +264,7 @@ def test_a_device_that_was_away_for_ten_seconds_is_found_again_by_itself(stage):
     assert said.count(silent) == 1
 
 
-@pytest.mark.slow
+@SLOW
 def test_a_gimbal_whose_heartbeats_stop_is_still_moved(stage):
     user = stage.user
     stage.start(options={'heartbeats_end_after_s': 1.0})
@@ -267,6 +278,7 @@ def test_a_gimbal_whose_heartbeats_stop_is_still_moved(stage):
 # Modes.
 
 
+@SLOW
 def test_lock_and_follow_change_the_frame_of_the_angles_and_nothing_jumps(stage):
     user = stage.user
     stage.start(options={'attitude_extensions': True, 'yaw_frame_flags': True})
@@ -303,6 +315,7 @@ def test_lock_and_follow_change_the_frame_of_the_angles_and_nothing_jumps(stage)
     stage.end()
 
 
+@SLOW
 def test_mapping_looks_straight_down_and_home_comes_back_though_edges_are_missed(stage):
     user = stage.user
     stage.start(options={'missed_home_share': 0.5, 'mode_delay_s': 0.3})
@@ -325,6 +338,7 @@ def test_mapping_looks_straight_down_and_home_comes_back_though_edges_are_missed
     stage.end()
 
 
+@SLOW
 def test_a_board_that_puts_in_its_own_mode_is_named_and_its_goals_refused(stage):
     user = stage.user
     stage.start(options={'forwards_flags': False})
@@ -350,11 +364,12 @@ def test_a_board_that_puts_in_its_own_mode_is_named_and_its_goals_refused(stage)
 # Motion.
 
 
+@SLOW
 @pytest.mark.parametrize(
     ('options', 'parameters'),
     [
-        pytest.param({'rc_mode': 0}, {'claim_control': False}, id='RC_MODE is left alone', marks=SLOW),
-        pytest.param({'rc_exclusive': True}, {}, id='a remote control holds it', marks=SLOW),
+        pytest.param({'rc_mode': 0}, {'claim_control': False}, id='RC_MODE is left alone'),
+        pytest.param({'rc_exclusive': True}, {}, id='a remote control holds it'),
         pytest.param({}, {}, id='the motor does not turn'),
     ],
 )
@@ -377,7 +392,7 @@ def test_a_gimbal_that_does_not_turn_stalls_a_goal_which_says_so(options, parame
     assert stage.end().count(STALLED) == 1
 
 
-@pytest.mark.slow
+@SLOW
 def test_angles_that_are_dead_after_on_board_tracking_are_replaced_by_rates(stage):
     user = stage.user
     stage.start(options={'angles_dead': 'after_tracking', 'target_turn_rad_s': 0.2})
@@ -399,7 +414,8 @@ def test_angles_that_are_dead_after_on_board_tracking_are_replaced_by_rates(stag
     assert stage.end().count(ANGLES_IGNORED) == 1
 
 
-@pytest.mark.parametrize('says_its_limits', [pytest.param(True, marks=SLOW), False])
+@SLOW
+@pytest.mark.parametrize('says_its_limits', [True, False])
 def test_the_limits_of_the_gimbal_block_a_goal_by_name_whoever_knows_them(says_its_limits, stage):
     user = stage.user
     stage.start(
@@ -432,7 +448,7 @@ def test_the_limits_of_the_gimbal_block_a_goal_by_name_whoever_knows_them(says_i
     stage.end()
 
 
-@pytest.mark.slow
+@SLOW
 def test_a_slow_rate_in_a_dead_zone_is_made_of_pulses(stage):
     user = stage.user
     stage.start(preset='gremsy', **GREMSY_INVERSE)
@@ -444,7 +460,7 @@ def test_a_slow_rate_in_a_dead_zone_is_made_of_pulses(stage):
     stage.end()
 
 
-@pytest.mark.slow
+@SLOW
 def test_more_vehicle_attitudes_than_a_gimbal_can_take_do_not_drown_its_commands(stage):
     user = stage.user
     stage.start(options={'overload_hz': 60}, vehicle_attitude='imu', earth_frame='map')
@@ -466,6 +482,7 @@ def test_more_vehicle_attitudes_than_a_gimbal_can_take_do_not_drown_its_commands
     stage.end()
 
 
+@SLOW
 def test_joint_states_come_from_encoders_that_run_the_other_way_from_an_offset(stage):
     user = stage.user
     stage.start(

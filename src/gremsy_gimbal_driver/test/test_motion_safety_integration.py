@@ -96,7 +96,7 @@ def test_a_commander_that_is_killed_mid_slew_leaves_no_motion_after_the_time_to_
     assert stage.payload.speed < 0.05
 
 
-@pytest.mark.parametrize('plug', ['udp', 'pty'])
+@pytest.mark.parametrize('plug', ['udp', pytest.param('pty', marks=pytest.mark.slow)])
 def test_a_driver_that_is_killed_mid_slew_is_stopped_by_its_deadman(plug, stage):
     stage.start(plug)
     stage.user.arm()
@@ -120,6 +120,7 @@ def test_a_driver_that_hangs_mid_slew_is_stopped_and_does_not_go_on_where_it_was
     stage.end()
 
 
+@pytest.mark.slow
 def test_a_gimbal_that_cannot_be_stopped_by_silence_rests_when_the_node_ends(stage):
     """The payload keeps its last rate for ever: only zeros stop it."""
     stage.start(options={'rate_expiry_s': 0, 'lost_byte_share': 0.02})
@@ -129,7 +130,7 @@ def test_a_gimbal_that_cannot_be_stopped_by_silence_rests_when_the_node_ends(sta
     stage.rest(1.0)
 
 
-@pytest.mark.parametrize('dying', ['udp', 'pty'])
+@pytest.mark.parametrize('dying', [pytest.param('udp', marks=pytest.mark.slow), 'pty'])
 def test_of_two_links_one_dies_mid_slew_and_motion_goes_on_over_the_other_which_is_said_once(dying, stage):
     user = stage.user
     payload = stage.add_payload('both')
@@ -165,6 +166,7 @@ def test_of_two_links_one_dies_mid_slew_and_motion_goes_on_over_the_other_which_
     assert 'No attitude has come' not in said
 
 
+@pytest.mark.slow
 def test_a_stop_goes_out_on_every_link_though_the_one_that_carried_the_motion_is_dead(stage):
     user = stage.user
     payload = stage.add_payload('both')
@@ -292,6 +294,7 @@ def test_a_command_lives_for_its_time_to_live_and_no_older_or_future_one_moves_i
     assert len(re.findall(future, said)) == 1
 
 
+@pytest.mark.slow
 def test_a_command_that_grows_old_on_its_way_dies_by_its_age_before_its_time_to_live(stage):
     user = stage.user
     stage.start(time_to_live_s=1.0, age_limit_s=0.5)
@@ -304,6 +307,7 @@ def test_a_command_that_grows_old_on_its_way_dies_by_its_age_before_its_time_to_
     stage.end()
 
 
+@pytest.mark.slow
 def test_a_goal_too_far_from_where_the_camera_looks_is_refused(stage):
     user = stage.user
     stage.start(max_jump_rad=0.5)
@@ -319,6 +323,7 @@ def test_a_goal_too_far_from_where_the_camera_looks_is_refused(stage):
     assert stage.end().count(refused) == 1
 
 
+@pytest.mark.slow
 def test_two_drivers_of_one_name_are_refused_and_the_first_goes_on(stage):
     stage.start()
     first = stage.node
@@ -331,6 +336,7 @@ def test_two_drivers_of_one_name_are_refused_and_the_first_goes_on(stage):
     first.end()
 
 
+@pytest.mark.slow
 def test_commands_at_500_a_second_are_obeyed_by_the_newest(stage):
     user = stage.user
     stage.start()
@@ -351,6 +357,7 @@ def test_commands_at_500_a_second_are_obeyed_by_the_newest(stage):
     stage.end()
 
 
+@pytest.mark.slow
 def test_rates_beyond_the_limits_are_cut_and_said_once(stage):
     user = stage.user
     stage.start(max_rate_rad_s=0.5, azimuth_max_rad=0.6, tilt_max_rad=0.3)
@@ -377,6 +384,7 @@ def test_rates_beyond_the_limits_are_cut_and_said_once(stage):
         assert said.count(sentence) == 1, said
 
 
+@pytest.mark.slow
 def test_the_time_to_live_of_the_parameters_is_the_deadmans_too(stage):
     stage.start(time_to_live_s=0.5)
     stage.user.arm()

@@ -155,7 +155,7 @@ class TrackerNode(SuiteNode[TrackerParameters]):
         if update.target is not None:
             self._target.publish(update.target)
         self._say_state(always=True)
-        self._note(update)
+        self._note(update, started_ns)
         self.diagnostics.stage('update').record(decided_ns - started_ns)
         self.diagnostics.stage('pointing').record(decided_ns - detections.stamp_ns)
 
@@ -182,11 +182,12 @@ class TrackerNode(SuiteNode[TrackerParameters]):
             self._said_state = text
             self._state.publish(text)
 
-    def _note(self, update: PointingUpdate) -> None:
+    def _note(self, update: PointingUpdate, arrived_ns: int) -> None:
         if isinstance(self.trace, NoTrace):
             return
         stamp_ns = update.tracks.stamp_ns
-        self.trace.event('track', stamp_ns, **trace_values(update, self.pointing.view(stamp_ns)))
+        values = trace_values(update, self.pointing.view(stamp_ns))
+        self.trace.event('track', stamp_ns, arrived_ns=arrived_ns, **values)
 
     def _follow_watchers(self) -> None:
         """Take images exactly while somebody watches the overlay; runs on the executor's thread."""

@@ -27,6 +27,13 @@ class Quality(enum.Enum):
         reliability=QoSReliabilityPolicy.RELIABLE,
         durability=QoSDurabilityPolicy.TRANSIENT_LOCAL,
     )
+    # The same for what happens: two events in a moment must both arrive, and a late subscriber sees the last ones.
+    EVENTS = QoSProfile(
+        depth=10,
+        history=QoSHistoryPolicy.KEEP_LAST,
+        reliability=QoSReliabilityPolicy.RELIABLE,
+        durability=QoSDurabilityPolicy.TRANSIENT_LOCAL,
+    )
     # What tf2's own listeners take: many publishers share the name, and the newest message is only one of them.
     FRAMES = QoSProfile(depth=100, history=QoSHistoryPolicy.KEEP_LAST, reliability=QoSReliabilityPolicy.RELIABLE)
     STATIC_FRAMES = QoSProfile(
