@@ -61,7 +61,7 @@ WATCHER = textwrap.dedent("""
     while time.monotonic() < end:
         rclpy.spin_once(node, timeout_sec=0.1)
         if all(len(rows) >= 1 for rows in seen.values()) and len(seen['detections']) >= 10 and any(
-            links for _, _, links in seen['diagnostics']
+            '/detections ->' in links for _, _, links in seen['diagnostics']
         ):
             break
     print(json.dumps(seen), flush=True)

@@ -31,7 +31,7 @@ class DetectorParameters(NodeParameters):
         100, doc='Most boxes per image, the best scored first.', unit='boxes', low=1, high=1000, live=True
     )
     take: str = param(
-        'next',
+        'newest',
         doc='Which image a free detector takes: `newest`, the one that waits (more results), or `next`, the next to '
         'arrive (fresher ones).',
         choices=('newest', 'next'),
