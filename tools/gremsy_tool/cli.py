@@ -33,7 +33,11 @@ Every command sets up what it needs first, and nothing twice. All that is made l
 """
 
 # Groups that a command needs beyond those that every command has.
-EXTRA_GROUPS = {'demo': ('encode', 'report'), 'bench': ('encode', 'report'), 'test': ('dev', 'encode', 'report')}
+EXTRA_GROUPS = {
+    'demo': ('encode', 'report'),
+    'bench': ('encode', 'report', 'peers'),
+    'test': ('dev', 'encode', 'report'),
+}
 MODULES = {'demo': 'gremsy_bringup.demo', 'run': 'gremsy_bringup.run', 'bench': 'benchmarks'}
 
 

@@ -14,11 +14,15 @@ from gremsy_tool.layout import DEFAULT_DISTRO, WHEEL_DISTROS
 from gremsy_tool.provision import Provision
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping, Sequence
 
     from gremsy_tool.layout import Layout
 
 GROUPS = ('build', 'runtime', 'dev', 'encode', 'report', 'lock')
+# Held to what the others lock, but with no say in it: what only a benchmark compares must not hold anything back.
+GUESTS = ('peers',)
+# Brings the same module as the runtime's opencv-python-headless and would overwrite it; a guest finds that one.
+_NEVER_LOCKED = 'opencv-python'
 HEADER = '# SPDX-License-Identifier: Apache-2.0\n# Written by ./gremsy setup --relock from the .in file beside it.\n'
 
 # An index or a folder of the one who locks must not reach the others.
@@ -38,7 +42,7 @@ def relock(layout: Layout, env: Mapping[str, str]) -> None:
         # Each ROS pins its own wheels under the same names, so another one is held only to what is not ROS.
         without_ros = Path(scratch) / 'without_ros.txt'
         without_ros.write_text('\n'.join(pin for pin in pins if not pin.startswith('ros-')))
-        locks = dict.fromkeys(GROUPS, everything)
+        locks = dict.fromkeys((*GROUPS, *GUESTS), everything)
         locks |= {f'ros-{distro}': everything if distro == DEFAULT_DISTRO else without_ros for distro in WHEEL_DISTROS}
         for group, constraint in locks.items():
             output = Path(scratch) / f'{group}.txt'
@@ -55,13 +59,16 @@ def _pins(lock: Path) -> list[str]:
 
 
 def _compile(
-    layout: Layout, env: Mapping[str, str], sources: Iterable[Path], output: Path, constraint: Path | None
+    layout: Layout, env: Mapping[str, str], sources: Sequence[Path], output: Path, constraint: Path | None
 ) -> None:
     command = [
         str(layout.venv / 'bin' / 'uv'), 'pip', 'compile', '--universal', '--python-version', '3.10', '--system-certs',
         '--generate-hashes', '--no-annotate', '--no-header', '--quiet', '--output-file', str(output),
-        *(str(source) for source in sources),
+        '--no-emit-package', _NEVER_LOCKED, *(str(source) for source in sources),
     ]  # fmt: skip
+    # Where two packages of one group ask for versions that exclude each other though both work with one.
+    for override in (source.with_suffix('.override') for source in sources):
+        command += ['--override', str(override)] if override.exists() else []
     if constraint is not None:
         command += ['--constraint', str(constraint)]
     result = subprocess.run(command, cwd=layout.repository, env=dict(env), capture_output=True, text=True, check=False)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 
 import numpy as np
@@ -29,6 +30,8 @@ def screen(
         dropped: reasons: `boxes_not_finite`, `boxes_without_area`, `boxes_outside_image`, `boxes_beyond_limit`.
     """
     boxes, scores = detections.boxes_px, detections.scores
+    if len(boxes) <= max_detections and _all_good(boxes, scores, low_score, image_size_px):
+        return detections
     with np.errstate(invalid='ignore'):
         area = (boxes[:, 2:] > boxes[:, :2]).all(axis=1)  # False for NaN, too
         inside: NDArray[np.bool_] = np.ones(len(boxes), dtype=bool)
@@ -37,8 +40,6 @@ def screen(
         keep = area & inside & (scores >= low_score)
     finite = np.isfinite(boxes).all(axis=1) & np.isfinite(scores)
     keep &= finite
-    if len(boxes) <= max_detections and keep.all():
-        return detections
     for reason, bad in (
         ('boxes_not_finite', ~finite),
         ('boxes_without_area', finite & ~area),
@@ -54,3 +55,16 @@ def screen(
     if len(index) == len(boxes):
         return detections
     return Detections(detections.stamp_ns, detections.frame_id, boxes[index], scores[index], detections.labels[index])
+
+
+def _all_good(
+    boxes: NDArray[np.float64], scores: NDArray[np.float64], low_score: float, image_size_px: tuple[int, int] | None
+) -> bool:
+    """The usual case, in a third of the array operations; False also where that is not certain."""
+    if not len(boxes):
+        return True
+    low, high = boxes[:, :2], boxes[:, 2:]
+    # A comparison with NaN is False; one infinite coordinate makes the sum infinite or NaN.
+    if not (scores.min() >= low_score and math.isfinite(scores.sum() + boxes.sum()) and (high > low).all()):
+        return False
+    return image_size_px is None or bool(high.min() > 0 and (low < image_size_px).all())

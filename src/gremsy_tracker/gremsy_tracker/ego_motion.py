@@ -76,7 +76,4 @@ def move_states(states: BoxStates, after_from_before: Array) -> None:
     states.position[:, 2:] *= scale
     states.velocity[:, :2] = velocity
     states.velocity[:, 2:] *= scale
-    square = np.concatenate([scale, scale], axis=1) ** 2
-    states.position_variance *= square
-    states.covariance *= square
-    states.velocity_variance *= square
+    states.kept[2:] *= np.concatenate([scale, scale], axis=1) ** 2

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gremsy_common.detections import Detections, Tracks
-from gremsy_tracker.association import assign, duplicates, overlaps
+from gremsy_tracker.association import one_to_one, overlapping
 from gremsy_tracker.box_filter import BoxStates
 from gremsy_tracker.detection_screening import screen
 from gremsy_tracker.ego_motion import move_states
@@ -143,31 +143,28 @@ class MultiObjectTracker:
         self._unseen_s += dt_s
 
     def _match(self, seen: Detections, codes: NDArray[np.int64]) -> tuple[Index, Index]:
-        similarity = overlaps(self._states.boxes_px, seen.boxes_px)
-        similarity[self._classes[:, None] != codes[None, :]] = -1.0
-        confident = seen.scores >= self.parameters.high_score
-        known = self._confirmed_mask
-        just_seen = known & (self._detection >= 0)
-        free_tracks = np.ones(len(self._states), dtype=bool)
-        free_detections = np.ones(len(seen), dtype=bool)
-        pairs: list[tuple[Index, Index]] = []
-        for tracks, detections, least in (
-            (known, confident, _LEAST_OVERLAP_CONFIDENT),
-            (just_seen, ~confident, _LEAST_OVERLAP_DOUBTFUL),
-            (~known, confident, _LEAST_OVERLAP_NEW),
-        ):
-            rows = np.flatnonzero(tracks & free_tracks)
-            columns = np.flatnonzero(detections & free_detections)
-            if not len(rows) or not len(columns):
-                continue
-            picked_rows, picked_columns = assign(similarity[rows[:, None], columns], least)
-            pairs.append((rows[picked_rows], columns[picked_columns]))
-            free_tracks[pairs[-1][0]] = False
-            free_detections[pairs[-1][1]] = False
-        if not pairs:
-            none = np.zeros(0, dtype=np.intp)
-            return none, none
-        return np.concatenate([pair[0] for pair in pairs]), np.concatenate([pair[1] for pair in pairs])
+        """Rows of tracks and, beside them, the detections that they are; no index twice."""
+        pairs = overlapping(self._states.boxes_px, seen.boxes_px)
+        if len(self._class_names) > 1:
+            pairs = pairs.where(self._classes[pairs.rows] == codes[pairs.columns])
+        confident = (seen.scores >= self.parameters.high_score)[pairs.columns]
+        known = self._confirmed_mask[pairs.rows]
+        sure = known & confident
+        first = pairs.where(sure & (pairs.overlap >= _LEAST_OVERLAP_CONFIDENT))
+        picked = one_to_one(first)
+        tracks, detections = first.rows[picked], first.columns[picked]
+        if len(detections) == len(seen) or sure.all():
+            return tracks, detections
+        # Doubtful detections of known tracks, and confident ones of new tracks, have no box in common: one choice.
+        free_tracks, free_detections = np.ones(len(self._states), dtype=bool), np.ones(len(seen), dtype=bool)
+        free_tracks[tracks] = False
+        free_detections[detections] = False
+        may = np.where(known, (self._detection >= 0)[pairs.rows] & ~confident, confident)
+        least = np.where(known, _LEAST_OVERLAP_DOUBTFUL, _LEAST_OVERLAP_NEW)
+        may &= (pairs.overlap >= least) & free_tracks[pairs.rows] & free_detections[pairs.columns]
+        second = pairs.where(may)
+        picked = one_to_one(second)
+        return np.concatenate([tracks, second.rows[picked]]), np.concatenate([detections, second.columns[picked]])
 
     def _correct(self, track_index: Index, detection_index: Index, seen: Detections) -> None:
         self._states.update(track_index, seen.boxes_px[detection_index])
@@ -175,7 +172,7 @@ class MultiObjectTracker:
         self._detection[track_index] = detection_index
         self._unseen_s[track_index] = 0.0
         self._hits[track_index] += 1
-        self._confirmed_mask = self._confirmed_mask | (self._hits >= self.parameters.confirm_hits)
+        self._confirmed_mask = self._hits >= self.parameters.confirm_hits
 
     def _end_old(self) -> None:
         limit = np.where(self._confirmed_mask, self.parameters.track_lost_after_s, _NEW_TRACK_LOST_AFTER_S)
@@ -188,16 +185,14 @@ class MultiObjectTracker:
         self._detection = self._detection[keep]
 
     def _begin(self, seen: Detections, codes: NDArray[np.int64], used: Index) -> None:
-        taken = np.zeros(len(seen), dtype=bool)
-        taken[used] = True
-        free = ~taken & (seen.scores >= self.parameters.new_track_score)
-        if not free.any():
+        if len(used) == len(seen):
             return
-        # A detection that already is a track counts as better than any leftover.
-        priority = np.where(taken, 2.0, seen.scores)
-        rivals = np.flatnonzero(free | taken)
-        twice = duplicates(seen.boxes_px[rivals], codes[rivals], priority[rivals], _DUPLICATE_OVERLAP)
-        born = rivals[free[rivals] & ~twice]
+        free = seen.scores >= self.parameters.new_track_score
+        free[used] = False
+        born = free.nonzero()[0]
+        if not len(born):
+            return
+        born = born[~self._seen_twice(seen, codes, born, used)]
         count = len(born)
         self._states = self._states.join(BoxStates.begin(seen.boxes_px[born]))
         self._ids = np.concatenate([self._ids, np.arange(self._next_id, self._next_id + count, dtype=np.int64)])
@@ -209,8 +204,21 @@ class MultiObjectTracker:
         self._confirmed_mask = np.concatenate([self._confirmed_mask, at_once])
         self._detection = np.concatenate([self._detection, born])
 
+    @staticmethod
+    def _seen_twice(seen: Detections, codes: NDArray[np.int64], born: Index, used: Index) -> NDArray[np.bool_]:
+        """(N,) whether a detection that would begin a track is one already, or a better one, seen once more."""
+        rivals = np.concatenate([used, born])
+        pairs = overlapping(seen.boxes_px[born], seen.boxes_px[rivals])
+        this, other = born[pairs.rows], rivals[pairs.columns]
+        better = seen.scores[other] > seen.scores[this]
+        better |= (seen.scores[other] == seen.scores[this]) & (other < this)  # of equal ones the first
+        better |= pairs.columns < len(used)
+        twice = np.zeros(len(born), dtype=bool)
+        twice[pairs.rows[better & (pairs.overlap > _DUPLICATE_OVERLAP) & (codes[this] == codes[other])]] = True
+        return twice
+
     def _confirmed(self, seen: Detections) -> Tracks:
-        shown = self._confirmed_mask & (self._detection >= 0)
+        shown = (self._confirmed_mask & (self._detection >= 0)).nonzero()[0]
         index = self._detection[shown]
         return Tracks(
             seen.stamp_ns,

@@ -2,7 +2,7 @@
 """The whole tracker without ROS: detections and telemetry in, tracks, target and rate setpoints out.
 
 One image's way: `MultiObjectTracker` (moved by `ego_motion`) -> `bearings` at the image's stamp -> `TargetLock` ->
-`BearingFilter` -> predicted to the time of actuation -> `PointingLaw` against `GimbalPredictor` -> setpoint.
+`PointingCore` -> setpoint.
 Every method may be called from any thread; time comes in as an argument.
 """
 
@@ -17,23 +17,19 @@ from numpy.typing import NDArray
 from gremsy_common.camera_model import CameraModel
 from gremsy_common.detections import Detections, Target, Tracks
 from gremsy_common.gimbal_state import GimbalAttitude, RateSetpoint, ZoomState
-from gremsy_common.rotations import matrix_from_quaternion, wrap_angle
+from gremsy_common.rotations import wrap_angle
 from gremsy_tracker import bearings, ego_motion
-from gremsy_tracker.attitude_history import AttitudeAt, AttitudeHistory
-from gremsy_tracker.bearing_filter import BearingFilter
+from gremsy_tracker.attitude_history import AttitudeAt
 from gremsy_tracker.camera_history import CameraHistory
 from gremsy_tracker.click import REACH_PX, row_at_pixel
-from gremsy_tracker.gimbal_predictor import GimbalPrediction, GimbalPredictor
 from gremsy_tracker.multi_object_tracker import MultiObjectTracker
-from gremsy_tracker.pointing_law import PointingLaw
+from gremsy_tracker.pointing_core import Aim, PointingCore
 from gremsy_tracker.pointing_view import PointingUpdate, PointingView
 from gremsy_tracker.target_lock import LockState, LockStatus, Sighting, TargetLock
 from gremsy_tracker.tracker_parameters import TrackerParameters
 
 Array = NDArray[np.float64]
 
-# Zero rates are sent this long after the last motion: ten messages at 50 Hz, so that one lost does not matter.
-_STOP_BURST_NS = 200_000_000
 # A stamp this far in the future is a wrong clock; small differences between two machines' clocks are normal.
 _FUTURE_NS = 100_000_000
 
@@ -49,22 +45,15 @@ class Pointing:
         self._mutex = threading.RLock()
         self._parameters = parameters
         self._tracker = MultiObjectTracker(parameters)
-        self._attitudes = AttitudeHistory()
         self._cameras = CameraHistory()
         self._lock = TargetLock(parameters)
-        self._filter = BearingFilter(parameters)
-        self._predictor = GimbalPredictor()
-        self._law = PointingLaw(parameters)
+        self._core = PointingCore(parameters)
         self.dropped: Counter[str] = Counter()
-        self._enabled = parameters.enabled
         self._zoom = 1.0
         self._tracks: Tracks | None = None
         self._track_bearings: Array | None = None
         self._target_size_px = np.zeros(2)
-        self._arrived_ns: int | None = None
         self._latency_s: float | None = None
-        self._stop_until_ns = 0
-        self._still_because = 'no detections yet'
 
     # Inputs.
 
@@ -73,15 +62,15 @@ class Pointing:
         with self._mutex:
             policy_changed = parameters.auto_lock != self._parameters.auto_lock
             self._parameters = parameters
-            for part in (self._tracker, self._lock, self._filter, self._law):
-                part.parameters = parameters
+            self._tracker.parameters = self._lock.parameters = parameters
+            self._core.reconfigure(parameters)
             if policy_changed and self._lock.status.state in (LockState.IDLE, LockState.SEARCHING):
                 self._lock.search('`auto_lock` was changed')
 
     def offer_attitude(self, attitude: GimbalAttitude) -> None:
         """Telemetry of where the camera looked."""
         with self._mutex:
-            self._attitudes.offer(attitude)
+            self._core.offer_attitude(attitude)
 
     def offer_camera_model(self, stamp_ns: int, model: CameraModel) -> None:
         """Intrinsics (zoom included) of the image of that stamp."""
@@ -106,7 +95,7 @@ class Pointing:
             if self._tracker.resets != resets:
                 previous_ns = None
                 self._restart_time()
-            camera, attitude = self._cameras.at(detections.stamp_ns), self._attitude_at(detections.stamp_ns)
+            camera, attitude = self._cameras.at(detections.stamp_ns), self._core.attitude_at(detections.stamp_ns)
             tracks = self._tracker.update(
                 detections,
                 after_from_before=self._image_motion(previous_ns, camera, attitude),
@@ -115,7 +104,7 @@ class Pointing:
             if tracks is None:
                 return None
             self._tracks = tracks
-            self._arrived_ns = now_ns
+            self._core.offer_image(tracks.stamp_ns, now_ns)
             self._latency_s = (now_ns - tracks.stamp_ns) * 1e-9
             self._track_bearings = self._bearings_of(tracks, camera, attitude)
             self._follow_lock(tracks, camera)
@@ -147,18 +136,18 @@ class Pointing:
         """Forget the target and do not choose another until asked."""
         with self._mutex:
             self._lock.release('released by request')
-            self._filter.clear()
+            self._core.forget_target()
 
     def search(self) -> None:
         """Forget the target and let `auto_lock` choose one."""
         with self._mutex:
             self._lock.search('asked to search')
-            self._filter.clear()
+            self._core.forget_target()
 
     def enable(self, enabled: bool) -> None:
         """Whether the lock yields setpoints."""
         with self._mutex:
-            self._enabled = enabled
+            self._core.enabled = enabled
 
     # Outputs.
 
@@ -176,14 +165,12 @@ class Pointing:
     def state(self) -> tuple[LockStatus, bool, str]:
         """The lock's state, whether it yields setpoints, and why no rate is asked for (empty while one is)."""
         with self._mutex:
-            return self._lock.status, self._enabled, self._still_because
+            return self._lock.status, self._core.enabled, self._core.still_because
 
     def counts(self) -> dict[str, int]:
         """Everything that was dropped or refused, by reason."""
         with self._mutex:
-            total = self.dropped + self._tracker.dropped + self._attitudes.dropped + self._cameras.dropped
-            if self._filter.rejected:
-                total['bearings_rejected'] = self._filter.rejected
+            total = self.dropped + self._tracker.dropped + self._core.counts() + self._cameras.dropped
             if self._tracker.resets:
                 total['clock_jumps'] = self._tracker.resets
             return dict(total)
@@ -191,14 +178,14 @@ class Pointing:
     def view(self, stamp_ns: int) -> PointingView:
         """The state shown for a frame of that stamp."""
         with self._mutex:
-            camera, attitude = self._cameras.at(stamp_ns), self._attitude_at(stamp_ns)
+            camera, attitude = self._cameras.at(stamp_ns), self._core.attitude_at(stamp_ns)
             tracks = self._tracks or Tracks.empty(stamp_ns, '')
             boxes = tracks.boxes_px
             motion = self._image_motion(tracks.stamp_ns, camera, attitude)
             if motion is not None and len(boxes):
                 boxes = ego_motion.move_boxes(boxes, motion)
             following = self._lock.status.state in (LockState.TRACKING, LockState.COASTING)
-            estimate = self._filter.at(stamp_ns) if following else None
+            estimate = self._core.estimate_at(stamp_ns) if following else None
             gimbal = None if attitude is None else bearings.optical_axis(attitude.level_from_camera)
             predicted_px = error_rad = None
             if estimate is not None and gimbal is not None:
@@ -214,8 +201,8 @@ class Pointing:
                 labels=tracks.labels,
                 scores=tracks.scores,
                 status=self._lock.status,
-                enabled=self._enabled,
-                still_because=self._still_because,
+                enabled=self._core.enabled,
+                still_because=self._core.still_because,
                 predicted_px=predicted_px,
                 target_bearing_rad=None if estimate is None else estimate.bearing_rad,
                 target_rate_rad_s=None if estimate is None else estimate.rate_rad_s,
@@ -233,20 +220,13 @@ class Pointing:
 
     def _select(self, track_id: int, how: str) -> None:
         self._lock.select_id(track_id, how)
-        self._filter.clear()
+        self._core.forget_target()
 
     def _restart_time(self) -> None:
-        self._attitudes.clear()
+        self._core.restart_time()
         self._cameras.clear()
-        self._predictor.clear()
-        self._law.rest()
-        self._filter.clear()
-        self._stop_until_ns = 0
         if self._lock.status.state is not LockState.IDLE:
             self._lock.search('the clock jumped back')
-
-    def _attitude_at(self, stamp_ns: int) -> AttitudeAt | None:
-        return self._attitudes.at(stamp_ns, self._parameters.max_attitude_age_s)
 
     def _image_motion(
         self, before_ns: int | None, camera: CameraModel | None, attitude: AttitudeAt | None
@@ -255,7 +235,7 @@ class Pointing:
         if before_ns is None or camera is None or attitude is None or not self._parameters.ego_motion:
             return None
         # Looked up again for the earlier image: telemetry that came since makes it interpolated, not extrapolated.
-        camera_before, attitude_before = self._cameras.at(before_ns), self._attitude_at(before_ns)
+        camera_before, attitude_before = self._cameras.at(before_ns), self._core.attitude_at(before_ns)
         if camera_before is None or attitude_before is None:
             return None
         return ego_motion.homography(
@@ -272,7 +252,7 @@ class Pointing:
         middle = np.zeros(2) if camera is None else np.array([camera.width, camera.height]) / 2
         offsets = np.linalg.norm(bearings.centres(tracks.boxes_px) - middle, axis=1)
         seen, noise = self._track_bearings, None
-        estimate = self._filter.at(tracks.stamp_ns)
+        estimate = self._core.estimate_at(tracks.stamp_ns)
         off_target = fits = None
         if seen is not None and camera is not None:
             noise = bearings.bearing_noise(
@@ -285,16 +265,16 @@ class Pointing:
             if estimate is not None:
                 difference = wrap_angle(seen - estimate.bearing_rad)
                 off_target = np.hypot(difference[:, 0] * np.cos(estimate.bearing_rad[1]), difference[:, 1])
-                fits = self._filter.consistent(tracks.stamp_ns, seen, noise)
+                fits = self._core.consistent(tracks.stamp_ns, seen, noise)
         choice = self._lock.update(Sighting(tracks, offsets, off_target, fits))
         if choice.is_new or self._lock.status.target_id is None:
-            self._filter.clear()
+            self._core.forget_target()
         if choice.index is None:
             return
         box = tracks.boxes_px[choice.index]
         self._target_size_px = box[2:] - box[:2]
         if seen is not None and noise is not None:
-            self._filter.update(tracks.stamp_ns, seen[choice.index], noise[choice.index])
+            self._core.offer_bearing(tracks.stamp_ns, seen[choice.index], noise[choice.index])
 
     def _target(self, camera: CameraModel | None, attitude: AttitudeAt | None) -> Target | None:
         tracks, status = self._tracks, self._lock.status
@@ -305,7 +285,7 @@ class Pointing:
             row = int(rows[0])
             score, box = float(tracks.scores[row]), tracks.boxes_px[row]
         else:
-            estimate = self._filter.at(tracks.stamp_ns)
+            estimate = self._core.estimate_at(tracks.stamp_ns)
             if status.state is not LockState.COASTING or estimate is None or camera is None or attitude is None:
                 return None
             place = bearings.pixels_of_bearings(estimate.bearing_rad[None], camera, attitude.level_from_camera)[0]
@@ -316,78 +296,10 @@ class Pointing:
         return Target(tracks.stamp_ns, tracks.frame_id, status.target_id, status.label, score, box)
 
     def _setpoint(self, now_ns: int) -> RateSetpoint | None:
-        wished = self._wished_rate(now_ns)
-        if isinstance(wished, str):
-            self._still_because = wished
-            self._law.rest()
-            if now_ns >= self._stop_until_ns:
-                return None
-            # Zero rests on no image: stamped with an old one, the driver would refuse it as stale and say so.
-            rate, stamp_ns = np.zeros(2), now_ns
-        else:
-            self._still_because = ''
-            rate, stamp_ns = wished
-            self._stop_until_ns = now_ns + _STOP_BURST_NS
-        self._predictor.commanded(now_ns, rate)
-        return RateSetpoint(stamp_ns, self._parameters.level_frame, float(rate[0]), float(rate[1]))
-
-    def _wished_rate(self, now_ns: int) -> tuple[Array, int] | str:
-        """A rate (2,) with the stamp of the image that it rests on, or why the gimbal is not to be moved."""
-        parameters, status = self._parameters, self._lock.status
-        if not self._enabled:
-            return 'pointing is not enabled'
-        if self._tracks is None or self._arrived_ns is None:
-            return 'no detections yet'
-        if not 0 <= now_ns - self._arrived_ns <= parameters.silence_s * 1e9:
-            return f'no detections for {parameters.silence_s:g} s'
-        if now_ns - self._tracks.stamp_ns > parameters.max_image_age_s * 1e9:
-            return f'the newest image is older than {parameters.max_image_age_s:g} s'
-        gimbal = self._gimbal(now_ns)
-        if gimbal is None:
-            return f'no gimbal attitude for {parameters.max_attitude_age_s:g} s'
-        at_rest_bearing = gimbal.bearing_rad + gimbal.rate_rad_s * parameters.plant_lag_s
+        status = self._lock.status
+        aim: Aim | str = f'the lock is {status.state.value}: {status.reason}'
         if status.state in (LockState.TRACKING, LockState.COASTING):
-            return self._following_rate(now_ns, at_rest_bearing)
-        if parameters.lost_policy == 'home' and self._lock.had_target:
-            return self._law.home(now_ns, at_rest_bearing), self._tracks.stamp_ns
-        return f'the lock is {status.state.value}: {status.reason}'
-
-    def _following_rate(self, now_ns: int, gimbal_bearing_rad: Array) -> tuple[Array, int] | str:
-        assert self._tracks is not None
-        parameters, seen_ns = self._parameters, self._filter.stamp_ns
-        if seen_ns is None:
-            return "the target's bearing is not known: no `camera_info`, or no gimbal attitude at its image's time"
-        if now_ns - seen_ns > parameters.max_image_age_s * 1e9:
-            return f'the target was not seen for {parameters.max_image_age_s:g} s'
-        unseen_s = (self._tracks.stamp_ns - seen_ns) * 1e-9
-        acting_ns = now_ns + int((parameters.plant_delay_s + parameters.plant_lag_s) * 1e9)
-        newest, acting = self._filter.at(self._tracks.stamp_ns), self._filter.at(acting_ns)
-        assert newest is not None and acting is not None
-        if unseen_s > parameters.coast_s:
-            return f'the target was not seen for {parameters.coast_s:g} s'
-        if float(np.abs(newest.rate_rad_s * unseen_s).max()) > parameters.coast_angle_rad:
-            return f'the target has coasted more than {parameters.coast_angle_rad:g} rad'
-        rate = self._law.follow(
-            now_ns,
-            target_bearing_rad=acting.bearing_rad,
-            target_rate_rad_s=acting.rate_rad_s,
-            gimbal_bearing_rad=gimbal_bearing_rad,
-        )
-        return rate, seen_ns
-
-    def _gimbal(self, now_ns: int) -> GimbalPrediction | None:
-        newest = self._attitudes.newest
-        if newest is None or not abs(now_ns - newest.stamp_ns) <= self._parameters.max_attitude_age_s * 1e9:
-            return None
-        level_from_camera = matrix_from_quaternion(newest.level_from_camera_wxyz)
-        measured = GimbalPrediction(
-            newest.stamp_ns,
-            bearings.optical_axis(level_from_camera),
-            bearings.optical_axis_rates(level_from_camera, newest.rate_rad_s),
-        )
-        return self._predictor.predict(
-            measured,
-            now_ns + int(self._parameters.plant_delay_s * 1e9),
-            plant_delay_s=self._parameters.plant_delay_s,
-            plant_lag_s=self._parameters.plant_lag_s,
-        )
+            aim = Aim.TARGET
+        elif self._parameters.lost_policy == 'home' and self._lock.had_target:
+            aim = Aim.HOME
+        return self._core.setpoint(now_ns, aim)

@@ -6,8 +6,10 @@ from __future__ import annotations
 import itertools
 
 import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
 
-from gremsy_tracker.association import assign, duplicates, overlaps
+from gremsy_tracker.association import one_to_one, overlapping, overlaps
 from gremsy_tracker.box_filter import BoxStates
 
 
@@ -17,23 +19,57 @@ def test_overlaps_are_intersection_over_union() -> None:
     assert np.allclose(overlaps(a, b), [[1.0, 50 / 150, 0.0], [0.0, 0.0, 0.0]])
 
 
-def test_the_assignment_is_the_best_of_all_permutations() -> None:
-    random = np.random.default_rng(3)
-    for _ in range(20):
-        similarity = random.uniform(0.3, 1.0, (4, 4))
-        rows, columns = assign(similarity, 0.2)
-        best = max(sum(similarity[i, p[i]] for i in range(4)) for p in itertools.permutations(range(4)))
-        assert np.isclose(similarity[rows, columns].sum(), best)
+@given(
+    st.integers(0, 6), st.integers(0, 6), st.integers(0, 10**6), st.floats(0.0, 1.0), st.sampled_from([0.0, 0.2, 0.5])
+)
+def test_the_choice_is_the_best_of_all_and_uses_no_box_twice(
+    count_a: int, count_b: int, seed: int, crowding: float, least: float
+) -> None:
+    random = np.random.default_rng(seed)
+    a, b = (random_boxes(random, count, 10.0 + 200.0 * (1.0 - crowding)) for count in (count_a, count_b))
+    pairs = overlapping(a, b)
+    pairs = pairs.where(pairs.overlap >= least)
+    chosen = one_to_one(pairs)
+    assert len(set(pairs.rows[chosen])) == len(chosen) == len(set(pairs.columns[chosen]))
+    worth = np.zeros((count_a, count_b))
+    worth[pairs.rows, pairs.columns] = pairs.overlap
+    assert np.isclose(pairs.overlap[chosen].sum(), best_of_all(worth))
 
 
-def test_a_pair_below_the_least_similarity_is_left_apart() -> None:
-    rows, columns = assign(np.array([[0.9, 0.0], [0.0, 0.1]]), 0.2)
-    assert (rows.tolist(), columns.tolist()) == ([0], [0])
+@given(st.integers(0, 30), st.integers(0, 30), st.integers(0, 10**6))
+def test_pairs_that_overlap_are_those_of_the_definition_in_order(count_a: int, count_b: int, seed: int) -> None:
+    random = np.random.default_rng(seed)
+    a, b = random_boxes(random, count_a, 100.0), random_boxes(random, count_b, 100.0)
+    pairs = overlapping(a, b)
+    expected = [(i, j, iou(a[i], b[j])) for i in range(count_a) for j in range(count_b) if iou(a[i], b[j]) > 0]
+    assert list(zip(pairs.rows.tolist(), pairs.columns.tolist(), strict=True)) == [each[:2] for each in expected]
+    assert np.allclose(pairs.overlap, [each[2] for each in expected])
 
 
-def test_of_duplicates_the_best_score_stays_and_of_equal_ones_the_first() -> None:
-    boxes = np.array([[0.0, 0, 10, 10], [0, 0, 10, 10.5], [0, 0, 10, 10]])
-    assert duplicates(boxes, np.array([0, 0, 1]), np.array([0.5, 0.5, 0.9]), 0.6).tolist() == [False, True, False]
+@given(st.integers(1, 20), st.integers(0, 10**6), st.floats(-500.0, 500.0), st.floats(0.1, 10.0))
+def test_overlaps_do_not_change_when_everything_is_moved_and_scaled(
+    count: int, seed: int, shift: float, scale: float
+) -> None:
+    boxes = random_boxes(np.random.default_rng(seed), count, 60.0)
+    assert np.allclose(overlaps(boxes, boxes), overlaps(boxes * scale + shift, boxes * scale + shift))
+
+
+def random_boxes(random: np.random.Generator, count: int, extent: float) -> np.ndarray:
+    low = random.uniform(0.0, extent, (count, 2))
+    return np.concatenate([low, low + random.uniform(1.0, 40.0, (count, 2))], axis=1)
+
+
+def iou(a: np.ndarray, b: np.ndarray) -> float:
+    common = max(0.0, min(a[2], b[2]) - max(a[0], b[0])) * max(0.0, min(a[3], b[3]) - max(a[1], b[1]))
+    return common / ((a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - common)
+
+
+def best_of_all(worth: np.ndarray) -> float:
+    """The greatest sum of a one-to-one choice, by trying every one; leaving a pair out is worth 0."""
+    if worth.shape[0] > worth.shape[1]:
+        worth = worth.T
+    rows, columns = worth.shape
+    return max(sum(worth[i, p[i]] for i in range(rows)) for p in itertools.permutations(range(columns), rows))
 
 
 def test_a_box_filter_learns_the_velocity_in_pixels_per_second_whatever_the_steps() -> None:

@@ -1,0 +1,195 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From stamped bearings and telemetry to rate setpoints: everything of pointing that does not know what a picture is.
+
+A bearing of the target at an image's stamp -> `BearingFilter` -> predicted to the time at which a rate asked for now
+begins to act -> `PointingLaw` against `GimbalPredictor` -> setpoint. The node and `benchmarks.pointing` run this class.
+Not for several threads at once; time comes in as an argument.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from enum import Enum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gremsy_common.gimbal_state import GimbalAttitude, RateSetpoint
+from gremsy_common.rotations import matrix_from_quaternion
+from gremsy_tracker import bearings
+from gremsy_tracker.attitude_history import AttitudeAt, AttitudeHistory
+from gremsy_tracker.bearing_filter import BearingEstimate, BearingFilter
+from gremsy_tracker.gimbal_predictor import GimbalPrediction, GimbalPredictor
+from gremsy_tracker.pointing_law import PointingLaw
+from gremsy_tracker.tracker_parameters import TrackerParameters
+
+Array = NDArray[np.float64]
+
+# Zero rates are sent this long after the last motion: ten messages at 50 Hz, so that one lost does not matter.
+_STOP_BURST_NS = 200_000_000
+
+
+class Aim(Enum):
+    """What the gimbal is to do."""
+
+    TARGET = 'target'  # follow the target whose bearings are offered
+    HOME = 'home'  # return slowly to bearing (0, 0)
+
+
+class PointingCore:
+    """One target's estimate, one gimbal's, and the law between them.
+
+    Attributes:
+        dropped: counts by reason of inputs that were not used (the attitudes' own are in `counts`).
+        enabled: whether there are setpoints at all.
+        still_because: why no rate was asked for at last, empty when one was.
+    """
+
+    def __init__(self, parameters: TrackerParameters) -> None:
+        self._parameters = parameters
+        self._attitudes = AttitudeHistory()
+        self._target = BearingFilter(parameters)
+        self._predictor = GimbalPredictor()
+        self._law = PointingLaw(parameters)
+        self.dropped: Counter[str] = Counter()
+        self.enabled = parameters.enabled
+        self.still_because = 'no detections yet'
+        self._image_ns: int | None = None
+        self._arrived_ns = 0
+        self._stop_until_ns = 0
+
+    def reconfigure(self, parameters: TrackerParameters) -> None:
+        """Use other parameters from now on."""
+        self._parameters = self._target.parameters = self._law.parameters = parameters
+
+    # Inputs.
+
+    def offer_attitude(self, attitude: GimbalAttitude) -> None:
+        """Telemetry of where the camera looked."""
+        self._attitudes.offer(attitude)
+
+    def offer_image(self, stamp_ns: int, now_ns: int) -> None:
+        """An image of that stamp has been searched for the target, whether it is there or not."""
+        self._image_ns, self._arrived_ns = stamp_ns, now_ns
+
+    def offer_bearing(self, stamp_ns: int, bearing_rad: Array, noise_rad: Array) -> None:
+        """The target was seen in the image of that stamp: (2,) azimuth and tilt with their standard deviations."""
+        self._target.update(stamp_ns, bearing_rad, noise_rad)
+
+    def forget_target(self) -> None:
+        """There is no target, or another one from now on."""
+        self._target.clear()
+
+    def restart_time(self) -> None:
+        """The clock was set: nothing that was known has a place in the new time."""
+        self._attitudes.clear()
+        self._predictor.clear()
+        self._law.rest()
+        self._target.clear()
+        self._image_ns = None
+        self._stop_until_ns = 0
+
+    # Outputs.
+
+    def attitude_at(self, stamp_ns: int) -> AttitudeAt | None:
+        """Where the camera looked at that time, None where no telemetry is near enough."""
+        return self._attitudes.at(stamp_ns, self._parameters.max_attitude_age_s)
+
+    def estimate_at(self, stamp_ns: int) -> BearingEstimate | None:
+        """The target at that time, None when there is none."""
+        return self._target.at(stamp_ns)
+
+    def consistent(self, stamp_ns: int, bearings_rad: Array, noises_rad: Array) -> NDArray[np.bool_]:
+        """(N,) whether bearings (N, 2) seen at that time could be the target's."""
+        return self._target.consistent(stamp_ns, bearings_rad, noises_rad)
+
+    def counts(self) -> Counter[str]:
+        """Everything that was dropped or refused, by reason."""
+        total = self.dropped + self._attitudes.dropped
+        if self._target.rejected:
+            total['bearings_rejected'] = self._target.rejected
+        return total
+
+    def setpoint(self, now_ns: int, aim: Aim | str) -> RateSetpoint | None:
+        """The rate to ask for now; zeros for 0.2 s after motion ends, then None.
+
+        Args:
+            now_ns: ask at 50 Hz, and when an image has come.
+            aim: what to do, or a sentence on why there is nothing to be done.
+        """
+        wished = self._wished_rate(now_ns, aim)
+        if isinstance(wished, str):
+            self.still_because = wished
+            self._law.rest()
+            if now_ns >= self._stop_until_ns:
+                return None
+            # Zero rests on no image: stamped with an old one, the driver would refuse it as stale and say so.
+            rate, stamp_ns = np.zeros(2), now_ns
+        else:
+            self.still_because = ''
+            rate, stamp_ns = wished
+            self._stop_until_ns = now_ns + _STOP_BURST_NS
+        self._predictor.commanded(now_ns, rate)
+        return RateSetpoint(stamp_ns, self._parameters.level_frame, float(rate[0]), float(rate[1]))
+
+    # Inside.
+
+    def _wished_rate(self, now_ns: int, aim: Aim | str) -> tuple[Array, int] | str:
+        """A rate (2,) with the stamp of the image that it rests on, or why the gimbal is not to be moved."""
+        parameters = self._parameters
+        if not self.enabled:
+            return 'pointing is not enabled'
+        if self._image_ns is None:
+            return 'no detections yet'
+        if not 0 <= now_ns - self._arrived_ns <= parameters.silence_s * 1e9:
+            return f'no detections for {parameters.silence_s:g} s'
+        if now_ns - self._image_ns > parameters.max_image_age_s * 1e9:
+            return f'the newest image is older than {parameters.max_image_age_s:g} s'
+        gimbal = self._gimbal(now_ns)
+        if gimbal is None:
+            return f'no gimbal attitude for {parameters.max_attitude_age_s:g} s'
+        if isinstance(aim, str):
+            return aim
+        at_rest_bearing = gimbal.bearing_rad + gimbal.rate_rad_s * parameters.plant_lag_s
+        if aim is Aim.HOME:
+            return self._law.home(now_ns, at_rest_bearing), self._image_ns
+        return self._following_rate(now_ns, self._image_ns, at_rest_bearing)
+
+    def _following_rate(self, now_ns: int, image_ns: int, gimbal_bearing_rad: Array) -> tuple[Array, int] | str:
+        parameters, seen_ns = self._parameters, self._target.stamp_ns
+        if seen_ns is None:
+            return "the target's bearing is not known: no `camera_info`, or no gimbal attitude at its image's time"
+        if now_ns - seen_ns > parameters.max_image_age_s * 1e9:
+            return f'the target was not seen for {parameters.max_image_age_s:g} s'
+        unseen_s = (image_ns - seen_ns) * 1e-9
+        acting_ns = now_ns + int((parameters.plant_delay_s + parameters.plant_lag_s) * 1e9)
+        newest, acting = self._target.at(image_ns), self._target.at(acting_ns)
+        assert newest is not None and acting is not None
+        if unseen_s > parameters.coast_s:
+            return f'the target was not seen for {parameters.coast_s:g} s'
+        if float(np.abs(newest.rate_rad_s * unseen_s).max()) > parameters.coast_angle_rad:
+            return f'the target has coasted more than {parameters.coast_angle_rad:g} rad'
+        rate = self._law.follow(
+            now_ns,
+            target_bearing_rad=acting.bearing_rad,
+            target_rate_rad_s=acting.rate_rad_s,
+            gimbal_bearing_rad=gimbal_bearing_rad,
+        )
+        return rate, seen_ns
+
+    def _gimbal(self, now_ns: int) -> GimbalPrediction | None:
+        newest = self._attitudes.newest
+        if newest is None or not abs(now_ns - newest.stamp_ns) <= self._parameters.max_attitude_age_s * 1e9:
+            return None
+        level_from_camera = matrix_from_quaternion(newest.level_from_camera_wxyz)
+        measured = GimbalPrediction(
+            newest.stamp_ns,
+            bearings.optical_axis(level_from_camera),
+            bearings.optical_axis_rates(level_from_camera, newest.rate_rad_s),
+        )
+        return self._predictor.predict(
+            measured,
+            now_ns + int(self._parameters.plant_delay_s * 1e9),
+            plant_delay_s=self._parameters.plant_delay_s,
+            plant_lag_s=self._parameters.plant_lag_s,
+        )
