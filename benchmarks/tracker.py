@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The multi-object tracker beside the permissive Python trackers: what an update costs, and how well identities are kept.
+"""The multi-object tracker beside other Python trackers: what an update costs, and how well identities are kept.
 
 Every peer is at its defaults, ours has one set of parameters (its defaults) for all; all get the same boxes.
 """

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Ours and the peers behind one call: arrays of one picture in, arrays of boxes with ids out, every one at its defaults.
+"""The trackers that are compared, each behind the same call: boxes and scores of a picture in, boxes and ids out."""
 
 What the call costs includes making each tracker's own input type and reading its own output type, since a user has to.
 """
@@ -67,6 +67,7 @@ class Roboflow:
         self._tracker: Any = kind(enable_cmc=False) if name == 'trackers_botsort' else kind()
 
     def __call__(self, stamp_ns: int, boxes_px: Array, scores: Array, after_from_before: Array | None) -> Answer:
+        del stamp_ns, after_from_before  # it counts pictures and knows nothing of the camera
         seen = self._detections(xyxy=boxes_px, confidence=scores, class_id=np.zeros(len(boxes_px), dtype=np.int64))
         found = self._tracker.update(seen)
         if found.tracker_id is None or not len(found):
@@ -84,6 +85,7 @@ class Norfair:
         self._tracker: Any = norfair.Tracker(distance_function='iou_opt', distance_threshold=0.7)
 
     def __call__(self, stamp_ns: int, boxes_px: Array, scores: Array, after_from_before: Array | None) -> Answer:
+        del stamp_ns, after_from_before  # it counts pictures and knows nothing of the camera
         seen = [
             self._detection(points=box.reshape(2, 2), scores=np.array([score, score]))
             for box, score in zip(boxes_px, scores, strict=True)

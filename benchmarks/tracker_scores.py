@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""HOTA, MOTA, IDF1 and identity switches of a tracker's answers, by TrackEval, the metrics' reference implementation."""
+"""HOTA, MOTA, IDF1 and identity switches of a tracker's answers, by TrackEval, the metrics' own implementation."""
 
 from __future__ import annotations
 
