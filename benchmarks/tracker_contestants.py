@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The trackers that are compared, each behind the same call: boxes and scores of a picture in, boxes and ids out."""
+"""The trackers that are compared, each behind the same call: boxes and scores of a picture in, boxes and ids out.
 
 What the call costs includes making each tracker's own input type and reading its own output type, since a user has to.
 """
@@ -36,9 +36,7 @@ _ROBOFLOW = {
 class Contestant(Protocol):
     """One tracker at the beginning of one sequence."""
 
-    def __call__(
-        self, stamp_ns: int, boxes_px: Array, scores: Array, after_from_before: Array | None
-    ) -> Answer:
+    def __call__(self, stamp_ns: int, boxes_px: Array, scores: Array, after_from_before: Array | None) -> Answer:
         """Boxes (K, 4) and ids (K,) of the confirmed tracks that are in this picture."""
 
 
