@@ -126,5 +126,5 @@ def centres_from_corners(boxes_px: Array) -> Array:
 
 def _measured_variance(position: Array) -> Array:
     """(N, 4) of a detected box: by its width for x and w, by its height for y and h."""
-    share = (_MEASURED_SHARE * position[:, 2:]) ** 2
+    share = (_MEASURED_SHARE * position[:, 2:]) ** 2 + 0.25  # half a pixel, or tiny boxes would be believed too much
     return share[:, [0, 1, 0, 1]]
