@@ -31,39 +31,42 @@ class Pairs:
         return Pairs(self.rows[mask], self.columns[mask], self.overlap[mask])
 
 
-def overlapping(a_px: Array, b_px: Array) -> Pairs:
-    """Pairs of boxes (N, 4) and (M, 4), given by their corners, that have area in common."""
+def overlapping(a_px: Array, b_px: Array, least: float = 1e-9) -> Pairs:
+    """Pairs of boxes (N, 4) and (M, 4), given by their corners, that overlap by at least `least` (above 0)."""
     # Two comparisons on all pairs sort out most of them; the arithmetic is done on what is left.
-    near = (a_px[:, 0, None] < b_px[:, 2]) & (a_px[:, 2, None] > b_px[:, 0])
-    rows, columns = near.nonzero()
+    near = a_px[:, 0, None] < b_px[:, 2]
+    near &= a_px[:, 2, None] > b_px[:, 0]
+    # Of a flat array this is several times as fast.
+    place = near.ravel().nonzero()[0]
+    rows = place // max(1, len(b_px))
+    columns = place - rows * len(b_px)
     a, b = a_px[rows], b_px[columns]
     common = np.minimum(a[:, 2:], b[:, 2:])
     common -= np.maximum(a[:, :2], b[:, :2])
     np.maximum(common, 0.0, out=common)
     shared = common[:, 0] * common[:, 1]
-    a[:, 2:] -= a[:, :2]
-    b[:, 2:] -= b[:, :2]
-    union = a[:, 2] * a[:, 3] + b[:, 2] * b[:, 3] - shared
+    union = _areas(a_px)[rows]
+    union += _areas(b_px)[columns]
+    union -= shared
     overlap = shared / np.maximum(union, 1e-12, out=union)
-    pairs = Pairs(rows, columns, overlap)
-    real = overlap > 0.0
-    return pairs if real.all() else pairs.where(real)
+    enough = overlap >= least
+    return Pairs(rows[enough], columns[enough], overlap[enough])
 
 
-def one_to_one(pairs: Pairs) -> Index:
-    """The pairs (their numbers, ascending) with the greatest summed overlap in which no box is used twice.
+def one_to_one(pairs: Pairs) -> tuple[Index, Index]:
+    """Rows and columns, in the pairs' order, of the greatest summed overlap in which no box is used twice.
 
     It is optimal: a pair whose boxes are in no other is in every best choice, and only the rest, where there is
     something to choose, goes to the assignment solver, whose time grows with the cube of the boxes.
     """
     rows, columns = pairs.rows, pairs.columns
     if len(rows) <= 1:
-        return np.arange(len(rows))
+        return rows, columns
     row_count, column_count = np.bincount(rows), np.bincount(columns)
     contested = (row_count[rows] > 1) | (column_count[columns] > 1)
     disputed = contested.nonzero()[0]
     if not len(disputed):
-        return np.arange(len(rows))
+        return rows, columns
     row, column = _compact(rows[disputed], len(row_count)), _compact(columns[disputed], len(column_count))
     worth = np.zeros((int(row.max()) + 1, int(column.max()) + 1))
     number = np.full(worth.shape, -1, dtype=np.intp)
@@ -72,7 +75,7 @@ def one_to_one(pairs: Pairs) -> Index:
     chosen = number[linear_sum_assignment(worth, maximize=True)]
     picked = ~contested
     picked[chosen[chosen >= 0]] = True
-    return picked.nonzero()[0]
+    return rows[picked], columns[picked]
 
 
 def overlaps(a_px: Array, b_px: Array) -> Array:
@@ -81,6 +84,11 @@ def overlaps(a_px: Array, b_px: Array) -> Array:
     table = np.zeros((len(a_px), len(b_px)))
     table[pairs.rows, pairs.columns] = pairs.overlap
     return table
+
+
+def _areas(boxes_px: Array) -> Array:
+    size = boxes_px[:, 2:] - boxes_px[:, :2]
+    return size[:, 0] * size[:, 1]
 
 
 def _compact(numbers: Index, limit: int) -> Index:

@@ -55,11 +55,11 @@ class BoxStates:
     @classmethod
     def begin(cls, boxes_px: Array) -> BoxStates:
         """Filters that have seen one box each: at rest, with a velocity uncertain by the box's height per second."""
-        position = centres_from_corners(boxes_px)
-        states = cls(np.zeros((_KEPT, *position.shape)))
-        states.position[:] = position
-        states.position_variance[:] = _measured_variance(position)
-        states.velocity_variance[:] = (_VELOCITY_SHARE * position[:, 3:4]) ** 2
+        measured = _centres_from_corners(boxes_px)
+        states = cls(np.zeros((_KEPT, *measured.shape)))
+        states.position[:] = measured
+        states.position_variance[:] = np.tile(_measured_variance(measured)[:, 0], 2)
+        states.velocity_variance[:] = (_VELOCITY_SHARE * measured[:, 3:4]) ** 2
         return states
 
     @classmethod
@@ -77,54 +77,66 @@ class BoxStates:
 
     def predict(self, dt_s: float) -> None:
         """Carry every filter on by `dt_s` >= 0 seconds."""
-        self._all[_DRIVE] = (_ACCELERATION_SHARE * self.position[:, 3:4]) ** 2
+        drive = np.multiply(_ACCELERATION_SHARE, self.position[:, 3:4], out=self._all[_DRIVE])
+        drive *= drive
         # Every quantity after the step is the same mixture of those before it, whichever the box.
-        step = np.array(
-            [
-                [1.0, dt_s, 0.0, 0.0, 0.0, 0.0],
-                [0.0, 1.0, 0.0, 0.0, 0.0, 0.0],
-                [0.0, 0.0, 1.0, 2 * dt_s, dt_s**2, dt_s**3 / 3],
-                [0.0, 0.0, 0.0, 1.0, dt_s, dt_s**2 / 2],
-                [0.0, 0.0, 0.0, 0.0, 1.0, dt_s],
-            ]
-        )
-        self.kept[:] = (step @ self._all.reshape(_KEPT + 1, -1)).reshape(self.kept.shape)
+        step = np.zeros((_KEPT, _KEPT + 1))
+        square = dt_s * dt_s
+        entries = (1.0, dt_s, 1.0, 1.0, 2 * dt_s, square, square * dt_s / 3, 1.0, dt_s, square / 2, 1.0, dt_s)
+        step.ravel()[_STEP_PLACES] = entries
+        np.copyto(self.kept.reshape(_KEPT, -1), step @ self._all.reshape(_KEPT + 1, -1))
         self.velocity[:, 2:] *= math.exp(-dt_s / _SIZE_VELOCITY_FADES_S)
-        np.maximum(self.position[:, 2:], _SMALLEST_PX, out=self.position[:, 2:])
+        size = self.position[:, 2:]
+        np.maximum(size, _SMALLEST_PX, out=size)
 
     def update(self, index: Index, boxes_px: Array) -> None:
         """Correct the filters at `index` (M,), no index twice, with the measured boxes (M, 4)."""
         if not len(index):
             return
-        measured = centres_from_corners(boxes_px)
-        some = self.kept[:, index]
-        gains = some[2:4] / (some[2] + _measured_variance(measured))
-        some[:2] += gains * (measured - some[0])
-        some[4] -= gains[1] * some[3]
-        some[2:4] *= 1.0 - gains[0]
-        self.kept[:, index] = some
+        measured = _centres_from_corners(boxes_px)
+        everyone = len(index) == len(self)
+        if everyone:
+            # Gathering and scattering cost more than the arithmetic: bring the boxes into the filters' order instead.
+            ordered = np.empty_like(measured)
+            ordered[index] = measured
+            measured = ordered
+        some = self.kept if everyone else self.kept[:, index]
+        # By box, then (centre, size), then (x, y): one variance for x serves centre and width alike.
+        halves = some.reshape(_KEPT, -1, 2, 2)
+        gains = halves[2:4] / (halves[2] + _measured_variance(measured))
+        halves[:2] += gains * (measured.reshape(-1, 2, 2) - halves[0])
+        halves[4] -= gains[1] * halves[3]
+        halves[2:4] *= np.subtract(1.0, gains[0], out=gains[0])
+        if not everyone:
+            self.kept[:, index] = some
 
     @property
     def boxes_px(self) -> Array:
         """(N, 4) x_min, y_min, x_max, y_max."""
         corners = np.empty(self.position.shape)
-        half = self.position[:, 2:] / 2
-        np.subtract(self.position[:, :2], half, out=corners[:, :2])
-        np.add(self.position[:, :2], half, out=corners[:, 2:])
+        centre, half = self.position[:, :2], self.position[:, 2:] * 0.5
+        np.subtract(centre, half, out=corners[:, :2])
+        np.add(centre, half, out=corners[:, 2:])
         return corners
 
 
-def centres_from_corners(boxes_px: Array) -> Array:
-    """(N, 4) centre x, centre y, width, height of boxes given by their corners."""
+# Where in the flattened (5, 6) step matrix there is something other than 0.
+_STEP_PLACES = np.array([0, 1, 7, 14, 15, 16, 17, 21, 22, 23, 28, 29])
+
+
+def _measured_variance(measured: Array) -> Array:
+    """(N, 1, 2) of a detected box: by its width for x and w, by its height for y and h."""
+    share = _MEASURED_SHARE * measured[:, None, 2:]
+    share *= share
+    share += 0.25  # half a pixel
+    return share
+
+
+def _centres_from_corners(boxes_px: Array) -> Array:
+    """(N, 4) centre x, centre y, width, height."""
     measured = np.empty(boxes_px.shape)
     low, high = boxes_px[:, :2], boxes_px[:, 2:]
-    np.add(low, high, out=measured[:, :2])
-    measured[:, :2] *= 0.5
+    centre = np.add(low, high, out=measured[:, :2])
+    centre *= 0.5
     np.subtract(high, low, out=measured[:, 2:])
     return measured
-
-
-def _measured_variance(position: Array) -> Array:
-    """(N, 4) of a detected box: by its width for x and w, by its height for y and h."""
-    share = (_MEASURED_SHARE * position[:, 2:]) ** 2 + 0.25  # half a pixel, or tiny boxes would be believed too much
-    return share[:, [0, 1, 0, 1]]

@@ -23,7 +23,8 @@ from gremsy_tracker.tracker_parameters import TrackerParameters
 Array = NDArray[np.float64]
 Index = NDArray[np.intp]
 
-# Least overlap of a pair, by stage (the values of ByteTrack's authors; their costs are 1 - overlap).
+# Least overlap of a pair, by stage (the values of ByteTrack's authors; their costs are 1 - overlap); the first is the
+# smallest.
 _LEAST_OVERLAP_CONFIDENT = 0.2
 _LEAST_OVERLAP_DOUBTFUL = 0.5
 _LEAST_OVERLAP_NEW = 0.3
@@ -123,7 +124,9 @@ class MultiObjectTracker:
         """(N,) a number for each class name; a name's number never changes."""
         if not len(labels):
             return np.zeros(0, dtype=np.int64)
-        if len(self._class_names):
+        if len(self._class_names) == 1 and labels.tolist().count(self._class_names[0]) == len(labels):
+            return np.zeros(len(labels), dtype=np.int64)  # one class is the usual case
+        if len(self._class_names) > 1:
             # Sorting the labels of every image (np.unique) costs three times as much.
             place = np.minimum(np.searchsorted(self._class_names, labels), len(self._class_names) - 1)
             if (self._class_names[place] == labels).all():
@@ -144,16 +147,15 @@ class MultiObjectTracker:
 
     def _match(self, seen: Detections, codes: NDArray[np.int64]) -> tuple[Index, Index]:
         """Rows of tracks and, beside them, the detections that they are; no index twice."""
-        pairs = overlapping(self._states.boxes_px, seen.boxes_px)
+        pairs = overlapping(self._states.boxes_px, seen.boxes_px, _LEAST_OVERLAP_CONFIDENT)
         if len(self._class_names) > 1:
             pairs = pairs.where(self._classes[pairs.rows] == codes[pairs.columns])
         confident = (seen.scores >= self.parameters.high_score)[pairs.columns]
         known = self._confirmed_mask[pairs.rows]
         sure = known & confident
-        first = pairs.where(sure & (pairs.overlap >= _LEAST_OVERLAP_CONFIDENT))
-        picked = one_to_one(first)
-        tracks, detections = first.rows[picked], first.columns[picked]
-        if len(detections) == len(seen) or sure.all():
+        only_sure = bool(sure.all())
+        tracks, detections = one_to_one(pairs if only_sure else pairs.where(sure))
+        if only_sure or len(detections) == len(seen):
             return tracks, detections
         # Doubtful detections of known tracks, and confident ones of new tracks, have no box in common: one choice.
         free_tracks, free_detections = np.ones(len(self._states), dtype=bool), np.ones(len(seen), dtype=bool)
@@ -162,9 +164,8 @@ class MultiObjectTracker:
         may = np.where(known, (self._detection >= 0)[pairs.rows] & ~confident, confident)
         least = np.where(known, _LEAST_OVERLAP_DOUBTFUL, _LEAST_OVERLAP_NEW)
         may &= (pairs.overlap >= least) & free_tracks[pairs.rows] & free_detections[pairs.columns]
-        second = pairs.where(may)
-        picked = one_to_one(second)
-        return np.concatenate([tracks, second.rows[picked]]), np.concatenate([detections, second.columns[picked]])
+        more_tracks, more_detections = one_to_one(pairs.where(may))
+        return np.concatenate([tracks, more_tracks]), np.concatenate([detections, more_detections])
 
     def _correct(self, track_index: Index, detection_index: Index, seen: Detections) -> None:
         self._states.update(track_index, seen.boxes_px[detection_index])
@@ -175,6 +176,9 @@ class MultiObjectTracker:
         self._confirmed_mask = self._hits >= self.parameters.confirm_hits
 
     def _end_old(self) -> None:
+        shortest_s = min(_NEW_TRACK_LOST_AFTER_S, self.parameters.track_lost_after_s)
+        if not len(self._unseen_s) or self._unseen_s.max() <= shortest_s:
+            return
         limit = np.where(self._confirmed_mask, self.parameters.track_lost_after_s, _NEW_TRACK_LOST_AFTER_S)
         keep = self._unseen_s <= limit
         if keep.all():
