@@ -210,6 +210,7 @@ class OfflineLoop:
             return
         self._send(update.setpoint, now_ns, fresh=True)
         self._note('track', detections.stamp_ns, **trace_values(update, self.pointing.view(detections.stamp_ns)))
+        self.pointing.learn_appearance()
 
     def _send(self, setpoint: RateSetpoint | None, now_ns: int, *, fresh: bool) -> None:
         if setpoint is None:
@@ -246,9 +247,15 @@ def run_offline(options: OfflineOptions, footage: Path) -> tuple[list[Event], di
     model = default_model_path()
     detector = Detector(choose_backend(model)(model), Selection(confidence=options.confidence))
     detector.open()
+
+    def detect(shot: Shot) -> Detections:
+        picture = camera.picture(shot)
+        loop.pointing.offer_frame(picture)
+        return detector.detect(picture).detections
+
     try:
         loop = OfflineLoop(
-            lambda shot: detector.detect(camera.picture(shot)).detections,
+            detect,
             tracker_parameters(options.preset, options.tracker),
             options.timing,
             preset=options.preset,

@@ -59,6 +59,11 @@ class MultiObjectTracker:
         """Stamp of the newest image, None before the first."""
         return self._stamp_ns
 
+    @property
+    def newest_id(self) -> int:
+        """The highest id given so far, to an unconfirmed track perhaps; 0 before the first."""
+        return self._next_id - 1
+
     def accepts(self, stamp_ns: int) -> bool:
         """Whether an image of that stamp may come next; False (and counted) for a late or repeated one.
 

@@ -16,22 +16,29 @@ from numpy.typing import NDArray
 
 from gremsy_common.camera_model import CameraModel
 from gremsy_common.detections import Detections, Target, Tracks
+from gremsy_common.frame import Frame
 from gremsy_common.gimbal_state import GimbalAttitude, RateSetpoint, ZoomState
 from gremsy_common.rotations import wrap_angle
 from gremsy_tracker import bearings, ego_motion
 from gremsy_tracker.attitude_history import AttitudeAt
 from gremsy_tracker.camera_history import CameraHistory
 from gremsy_tracker.click import REACH_PX, row_at_pixel
+from gremsy_tracker.lock_evidence import Sighting
 from gremsy_tracker.multi_object_tracker import MultiObjectTracker
 from gremsy_tracker.pointing_core import Aim, PointingCore
 from gremsy_tracker.pointing_view import PointingUpdate, PointingView
-from gremsy_tracker.target_lock import LockState, LockStatus, Sighting, TargetLock
+from gremsy_tracker.target_appearance import TargetAppearance
+from gremsy_tracker.target_lock import LockState, LockStatus, TargetLock
+from gremsy_tracker.target_request import TargetRequest, parse_request
+from gremsy_tracker.track_history import TrackHistory
 from gremsy_tracker.tracker_parameters import TrackerParameters
 
 Array = NDArray[np.float64]
 
 # A stamp this far in the future is a wrong clock; small differences between two machines' clocks are normal.
 _FUTURE_NS = 100_000_000
+# Whoever comes closer to the target than so many hand-over angles may take its id: looks are compared.
+_CONTESTED_ANGLES = 4.0
 
 
 class Pointing:
@@ -48,9 +55,11 @@ class Pointing:
         self._cameras = CameraHistory()
         self._lock = TargetLock(parameters)
         self._core = PointingCore(parameters)
+        self._appearance = TargetAppearance(parameters)
         self.dropped: Counter[str] = Counter()
         self._zoom = 1.0
-        self._tracks: Tracks | None = None
+        self._history = TrackHistory()
+        self._target_row: int | None = None  # in the newest tracks
         self._track_bearings: Array | None = None
         self._target_size_px = np.zeros(2)
         self._latency_s: float | None = None
@@ -62,8 +71,12 @@ class Pointing:
         with self._mutex:
             policy_changed = parameters.auto_lock != self._parameters.auto_lock
             self._parameters = parameters
-            self._tracker.parameters = self._lock.parameters = parameters
+            self._tracker.parameters = self._appearance.parameters = parameters
+            self._lock.reconfigure(parameters)
             self._core.reconfigure(parameters)
+            if not parameters.appearance_cue:
+                self._appearance.forget_target()
+                self._appearance.forget_pictures()
             if policy_changed and self._lock.status.state in (LockState.IDLE, LockState.SEARCHING):
                 self._lock.search('`auto_lock` was changed')
 
@@ -103,7 +116,7 @@ class Pointing:
             )
             if tracks is None:
                 return None
-            self._tracks = tracks
+            self._history.offer(tracks)
             self._core.offer_image(tracks.stamp_ns, now_ns)
             self._latency_s = (now_ns - tracks.stamp_ns) * 1e-9
             self._track_bearings = self._bearings_of(tracks, camera, attitude)
@@ -111,38 +124,66 @@ class Pointing:
             setpoint = self._setpoint(now_ns)
             return PointingUpdate(tracks, self._target(camera, attitude), self._lock.status, setpoint)
 
-    def select_pixel(self, x_px: float, y_px: float) -> str:
-        """Lock on the track under (else close to) a pixel of the newest image; the answer says what came of it."""
+    def select_pixel(self, x_px: float, y_px: float, stamp_ns: int = 0) -> str:
+        """Lock on the track under (else close to) a pixel; the answer says what came of it.
+
+        Args:
+            x_px: in source-image pixels.
+            y_px: likewise.
+            stamp_ns: of the image that was clicked on; 0 means the newest.
+        """
         with self._mutex:
-            tracks = self._tracks
+            tracks = self._history.at(stamp_ns)
             row = None if tracks is None else row_at_pixel(tracks.boxes_px, x_px, y_px)
             if tracks is None or row is None:
                 where = f'({x_px:.0f}, {y_px:.0f})'
                 return f'No track is at pixel {where}: click on a box, or within {REACH_PX:.0f} px of one.'
-            self._select(int(tracks.ids[row]), 'chosen by click')
+            self._select(TargetRequest(track_id=int(tracks.ids[row])), 'by click')
             return f'Track {int(tracks.ids[row])} ({tracks.labels[row]}) is chosen.'
 
-    def select_id(self, text: str) -> str:
-        """Lock on the track of that decimal id, now or when it appears; the answer says what came of it."""
+    def select(self, text: str) -> str:
+        """Lock on what a word asks for (`target_request`), now or when it appears; the answer says what came of it."""
         with self._mutex:
             try:
-                track_id = int(text)
-            except ValueError:
-                return f"'{text}' is not a track's id: send the number that `tracks` carries, for example '7'."
-            self._select(track_id, 'chosen by id')
-            return f'Track {track_id} is chosen.'
+                request = parse_request(text)
+            except ValueError as error:
+                return str(error)
+            self._select(request, 'by request')
+            return f'{str(request)[0].upper()}{str(request)[1:]} is chosen.'
 
     def release(self) -> None:
         """Forget the target and do not choose another until asked."""
         with self._mutex:
             self._lock.release('released by request')
-            self._core.forget_target()
+            self._forget_target()
 
     def search(self) -> None:
         """Forget the target and let `auto_lock` choose one."""
         with self._mutex:
             self._lock.search('asked to search')
-            self._core.forget_target()
+            self._forget_target()
+
+    def offer_frame(self, frame: Frame) -> None:
+        """A picture, before its detections; offer them while `wants_frames`."""
+        with self._mutex:
+            if self.wants_frames:
+                self._appearance.offer_frame(frame)
+
+    @property
+    def wants_frames(self) -> bool:
+        """Whether pictures are of use: the appearance cue is on, and there is a target or was one."""
+        with self._mutex:
+            return self._parameters.appearance_cue and self._lock.had_target
+
+    def learn_appearance(self) -> None:
+        """Look at the target in the newest image; call after `offer_detections`, when its setpoint is on its way."""
+        with self._mutex:
+            tracks = self._history.newest
+            if tracks is None or self._target_row is None or not self.wants_frames:
+                return
+            camera = self._cameras.at(tracks.stamp_ns)
+            size = None if camera is None else (camera.width, camera.height)
+            self._appearance.learn(tracks, self._target_row, size)
 
     def enable(self, enabled: bool) -> None:
         """Whether the lock yields setpoints."""
@@ -171,6 +212,7 @@ class Pointing:
         """Everything that was dropped or refused, by reason."""
         with self._mutex:
             total = self.dropped + self._tracker.dropped + self._core.counts() + self._cameras.dropped
+            total += self._appearance.counts
             if self._tracker.resets:
                 total['clock_jumps'] = self._tracker.resets
             return dict(total)
@@ -179,7 +221,7 @@ class Pointing:
         """The state shown for a frame of that stamp."""
         with self._mutex:
             camera, attitude = self._cameras.at(stamp_ns), self._core.attitude_at(stamp_ns)
-            tracks = self._tracks or Tracks.empty(stamp_ns, '')
+            tracks = self._history.newest or Tracks.empty(stamp_ns, '')
             boxes = tracks.boxes_px
             motion = self._image_motion(tracks.stamp_ns, camera, attitude)
             if motion is not None and len(boxes):
@@ -218,13 +260,21 @@ class Pointing:
 
     # Inside; the mutex is held.
 
-    def _select(self, track_id: int, how: str) -> None:
-        self._lock.select_id(track_id, how)
+    def _select(self, request: TargetRequest, how: str) -> None:
+        self._lock.select(request, how)
+        self._forget_target()
+
+    def _forget_target(self) -> None:
+        self._target_row = None
         self._core.forget_target()
+        self._appearance.forget_target()
 
     def _restart_time(self) -> None:
         self._core.restart_time()
         self._cameras.clear()
+        self._history.clear()
+        self._forget_target()
+        self._appearance.forget_pictures()
         if self._lock.status.state is not LockState.IDLE:
             self._lock.search('the clock jumped back')
 
@@ -266,9 +316,13 @@ class Pointing:
                 difference = wrap_angle(seen - estimate.bearing_rad)
                 off_target = np.hypot(difference[:, 0] * np.cos(estimate.bearing_rad[1]), difference[:, 1])
                 fits = self._core.consistent(tracks.stamp_ns, seen, noise)
-        choice = self._lock.update(Sighting(tracks, offsets, off_target, fits))
+        looks = self._looks(tracks, off_target, offsets)
+        choice = self._lock.update(Sighting(tracks, offsets, off_target, fits, looks, self._tracker.newest_id))
         if choice.is_new or self._lock.status.target_id is None:
             self._core.forget_target()
+        if choice.is_other:
+            self._appearance.forget_target()
+        self._target_row = choice.index
         if choice.index is None:
             return
         box = tracks.boxes_px[choice.index]
@@ -276,13 +330,26 @@ class Pointing:
         if seen is not None and noise is not None:
             self._core.offer_bearing(tracks.stamp_ns, seen[choice.index], noise[choice.index])
 
+    def _looks(self, tracks: Tracks, off_target_rad: Array | None, centre_offsets_px: Array) -> Array | None:
+        """(N,) how unlike the target each track looks, None where it is not known or not needed."""
+        status = self._lock.status
+        if not self._parameters.appearance_cue or not self._lock.had_target or not len(tracks):
+            return None
+        of_class = tracks.labels == status.label if status.label else np.ones(len(tracks), dtype=np.bool_)
+        if status.state not in (LockState.TRACKING, LockState.COASTING) or off_target_rad is None:
+            return self._appearance.looks(tracks, of_class, centre_offsets_px)
+        reach = _CONTESTED_ANGLES * self._parameters.handover_angle_rad
+        rivals = of_class & (off_target_rad <= reach)
+        own = tracks.ids == status.target_id
+        if status.state is LockState.TRACKING and (own & rivals).any() and rivals.sum() == 1:
+            return None  # it alone is where it should be
+        return self._appearance.looks(tracks, rivals | own, off_target_rad)
+
     def _target(self, camera: CameraModel | None, attitude: AttitudeAt | None) -> Target | None:
-        tracks, status = self._tracks, self._lock.status
+        tracks, status, row = self._history.newest, self._lock.status, self._target_row
         if tracks is None or status.target_id is None:
             return None
-        rows = np.flatnonzero(tracks.ids == status.target_id)
-        if status.state is LockState.TRACKING and len(rows):
-            row = int(rows[0])
+        if row is not None:
             score, box = float(tracks.scores[row]), tracks.boxes_px[row]
         else:
             estimate = self._core.estimate_at(tracks.stamp_ns)

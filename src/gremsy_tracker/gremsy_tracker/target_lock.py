@@ -11,19 +11,18 @@ from dataclasses import dataclass, replace
 from enum import Enum
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gremsy_common.detections import Tracks
+from gremsy_tracker.lock_evidence import LockEvidence, Sighting
+from gremsy_tracker.target_request import TargetRequest
 from gremsy_tracker.tracker_parameters import TrackerParameters
-
-Array = NDArray[np.float64]
 
 
 class LockState(str, Enum):
     """What the lock is doing."""
 
     IDLE = 'idle'  # nobody and no policy chose a target
-    SEARCHING = 'searching'  # looking for one to choose, or waiting for the chosen id to appear
+    SEARCHING = 'searching'  # looking for one to choose, or waiting for the chosen one to appear
     TRACKING = 'tracking'  # the target was in the newest image
     COASTING = 'coasting'  # it was not, a moment ago it was
     LOST = 'lost'  # not seen for too long
@@ -31,7 +30,7 @@ class LockState(str, Enum):
 
 @dataclass(frozen=True, slots=True)
 class LockStatus:
-    """State, why, and who; `target_id` and `label` are kept while lost, so that the same track can come back."""
+    """State, why, and who; `target_id` and `label` are kept while lost, so that the same target can come back."""
 
     state: LockState
     reason: str
@@ -39,29 +38,22 @@ class LockStatus:
     label: str = ''
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Sighting:
-    """The tracks of one image beside what is known of the target's place.
-
-    Attributes:
-        tracks: confirmed tracks of this image.
-        centre_offsets_px: (N,) distance of each box centre from the image's centre.
-        off_target_rad: (N,) angle of each from the target's predicted bearing; None without a target or an attitude.
-        fits_target: (N,) whether it could be the target by the bearing filter's gate; None like above.
-    """
-
-    tracks: Tracks
-    centre_offsets_px: Array
-    off_target_rad: Array | None = None
-    fits_target: NDArray[np.bool_] | None = None
-
-
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Which track (row of `Tracks`) is the target in this image, and whether it is another one than before."""
+    """Which track is the target in this image.
+
+    Attributes:
+        index: row of `Tracks`, None where the target is not in it.
+        is_new: its bearing is no continuation of what was known: another target, or one that was lost.
+        is_other: it is another target than before, or the first.
+    """
 
     index: int | None
     is_new: bool = False
+    is_other: bool = False
+
+
+_NOT_SEEN = Choice(None)
 
 
 class TargetLock:
@@ -69,9 +61,11 @@ class TargetLock:
 
     def __init__(self, parameters: TrackerParameters) -> None:
         self.parameters = parameters
+        self._evidence = LockEvidence(parameters)
         self._seen_ns = 0
-        self._neighbours: frozenset[int] = frozenset()
         self._had_target = False
+        self._request: TargetRequest | None = None
+        self._lost: LockStatus | None = None  # whom a policy looks for first
         self._status = self._without_target('no target was chosen')
 
     @property
@@ -81,52 +75,55 @@ class TargetLock:
 
     @property
     def had_target(self) -> bool:
-        """Whether there was a target since the last release."""
+        """Whether there was a target since the last release or choice."""
         return self._had_target
 
-    def select_id(self, track_id: int, how: str = 'chosen by id') -> None:
-        """Lock on the track of that id, now or when it next appears within `lost_after_s`-long searching."""
-        self._had_target = False
-        self._status = LockStatus(LockState.SEARCHING, f'track {track_id} {how}, waiting to see it', track_id)
+    def reconfigure(self, parameters: TrackerParameters) -> None:
+        """Use other parameters from now on."""
+        self.parameters = self._evidence.parameters = parameters
+
+    def select(self, request: TargetRequest, how: str) -> None:
+        """Lock on what was asked for, in the next image that has it."""
+        self._forget()
+        self._request = request
+        self._status = LockStatus(
+            LockState.SEARCHING, f'{request} was chosen {how}, waiting to see it', request.track_id, request.label
+        )
 
     def release(self, reason: str = 'released') -> None:
         """Forget the target; an automatic policy will choose again only after it is set again or a target is chosen."""
-        self._had_target = False
+        self._forget()
         self._status = LockStatus(LockState.IDLE, reason)
 
     def search(self, reason: str) -> None:
         """Forget the target and let the policy choose."""
-        self._had_target = False
+        self._forget()
         self._status = self._without_target(reason)
 
     def update(self, sighting: Sighting) -> Choice:
         """Take one image's tracks; says which of them is the target."""
         before = self._status
         if before.state is LockState.IDLE:
-            return Choice(None)
-        if before.target_id is None:
-            return self._choose(sighting)
-        index = self._row_of_target(sighting, before)
-        if index is not None:
-            is_new = before.state in (LockState.SEARCHING, LockState.LOST)
-            return self._lock_on(sighting.tracks, index, self._reason(before, sighting.tracks, index), is_new)
+            return _NOT_SEEN
         if before.state is LockState.SEARCHING:
-            return Choice(None)
-        if before.state is LockState.LOST:
-            if self.parameters.auto_lock == 'none':
-                return Choice(None)
-            self._status = LockStatus(LockState.SEARCHING, f'track {before.target_id} was lost')
             return self._choose(sighting)
-        unseen_s = (sighting.tracks.stamp_ns - self._seen_ns) * 1e-9
-        if unseen_s > self.parameters.lost_after_s:
-            self.lose(f'not seen for {self.parameters.lost_after_s:g} s')
-        elif before.state is LockState.TRACKING:
-            self._status = replace(before, state=LockState.COASTING, reason='not in the newest image')
-        return Choice(None)
+        choice = self._find_again(sighting) if before.state is LockState.LOST else self._follow(sighting)
+        if choice.index is None and before.state is LockState.LOST and self.parameters.auto_lock != 'none':
+            self._request, self._lost = None, before
+            self._status = LockStatus(LockState.SEARCHING, f'track {before.target_id} was lost')
+            choice = self._choose(sighting)
+        return choice
 
     def lose(self, reason: str) -> None:
         """The target is gone; its id is kept, in case it comes back."""
         self._status = replace(self._status, state=LockState.LOST, reason=reason)
+
+    # Inside.
+
+    def _forget(self) -> None:
+        self._had_target = False
+        self._request = self._lost = None
+        self._evidence.clear()
 
     def _without_target(self, reason: str) -> LockStatus:
         if self.parameters.auto_lock == 'none':
@@ -134,59 +131,90 @@ class TargetLock:
         return LockStatus(LockState.SEARCHING, reason)
 
     def _choose(self, sighting: Sighting) -> Choice:
-        tracks, policy = sighting.tracks, self.parameters.auto_lock
+        """Nobody is followed yet."""
+        tracks, request = sighting.tracks, self._request
+        if request is not None and request.track_id is not None:
+            index = _row_of(tracks, request.track_id)
+            return _NOT_SEEN if index is None else self._lock_on(sighting, index, 'chosen by request', is_other=True)
+        policy = self.parameters.auto_lock if request is None else request.policy
         if policy == 'none':
-            return Choice(None)
+            return _NOT_SEEN
+        if self._lost is not None:
+            index = self._evidence.found_again(sighting, self._lost.label)
+            if index is not None:
+                return self._lock_on(sighting, index, _found_again(self._lost), is_new=True)
         # A doubtful box may keep a track alive, but nobody should be followed who was not clearly seen once.
         allowed = tracks.scores >= self.parameters.high_score
-        if self.parameters.lock_classes:
+        if request is not None and request.label:
+            allowed &= tracks.labels == request.label
+        elif self.parameters.lock_classes:
             allowed &= np.isin(tracks.labels, self.parameters.lock_classes)
         if not allowed.any():
-            return Choice(None)
+            return _NOT_SEEN
         if policy == 'nearest':
             worth = -sighting.centre_offsets_px
         else:
             worth = np.prod(tracks.boxes_px[:, 2:] - tracks.boxes_px[:, :2], axis=1)
         index = int(np.argmax(np.where(allowed, worth, -np.inf)))
-        return self._lock_on(tracks, index, f'chosen by `auto_lock` {policy}', is_new=True)
+        reason = f'chosen by `auto_lock` {policy}' if request is None else f'chosen by request: {request}'
+        return self._lock_on(sighting, index, reason, is_other=True)
 
-    def _row_of_target(self, sighting: Sighting, status: LockStatus) -> int | None:
-        tracks = sighting.tracks
-        rows = np.flatnonzero(tracks.ids == status.target_id)
-        row = int(rows[0]) if len(rows) else None
-        following = status.state in (LockState.TRACKING, LockState.COASTING)
-        if not following or sighting.off_target_rad is None or sighting.fits_target is None:
-            return row
-        if row is not None and sighting.fits_target[row]:
-            return row
-        near = (tracks.labels == status.label) & (sighting.off_target_rad <= self.parameters.handover_angle_rad)
-        if row is None:
-            # One that stood beside the target when it was last seen is somebody else.
-            near &= ~np.isin(tracks.ids, list(self._neighbours))
+    def _follow(self, sighting: Sighting) -> Choice:
+        """The target was seen a moment ago."""
+        before, tracks = self._status, sighting.tracks
+        assert before.target_id is not None
+        own = _row_of(tracks, before.target_id)
+        elsewhere = self._evidence.elsewhere(sighting, own, before.label)
+        if elsewhere is not None:
+            # The bearings of late were the other's.
+            follows = sighting.fits_target is not None and bool(sighting.fits_target[elsewhere])
+            reason = f'handed over: track {before.target_id} went to another'
+            return self._lock_on(sighting, elsewhere, reason, is_new=not follows)
+        why_not = 'not in the newest image'
+        if own is not None:
+            why_not = self._evidence.doubt(sighting, own, returning=before.state is LockState.COASTING)
+            if not why_not:
+                reason = 'seen again' if before.state is LockState.COASTING else before.reason
+                return self._lock_on(sighting, own, reason)
+            why_not = f'track {before.target_id} {why_not}'
+        heir = self._evidence.heir(sighting, before.label) if own is None else None
+        if heir is not None:
+            return self._lock_on(sighting, heir, f'handed over from track {before.target_id}')
+        if (tracks.stamp_ns - self._seen_ns) * 1e-9 > self.parameters.lost_after_s:
+            self.lose(f'not seen for {self.parameters.lost_after_s:g} s')
         else:
-            # The id went elsewhere than anything can move: two tracks swapped ids if another one is where it should be.
-            near &= sighting.fits_target
-        if not near.any():
-            return row
-        return int(np.argmin(np.where(near, sighting.off_target_rad, np.inf)))
+            self._status = replace(before, state=LockState.COASTING, reason=why_not)
+        return _NOT_SEEN
 
-    def _reason(self, before: LockStatus, tracks: Tracks, index: int) -> str:
-        track_id = int(tracks.ids[index])
-        if before.target_id != track_id:
-            return f'handed over from track {before.target_id}'
-        if before.state is LockState.TRACKING:
-            return before.reason
-        return {
-            LockState.SEARCHING: 'chosen by request',
-            LockState.COASTING: 'seen again',
-            LockState.LOST: 'came back',
-            LockState.IDLE: '',
-        }[before.state]
+    def _find_again(self, sighting: Sighting) -> Choice:
+        """The target is lost."""
+        before = self._status
+        assert before.target_id is not None
+        own = _row_of(sighting.tracks, before.target_id)
+        if own is not None and not self._evidence.doubt_lost(sighting, own):
+            return self._lock_on(sighting, own, 'came back', is_new=True)
+        index = self._evidence.found_again(sighting, before.label)
+        if index is None:
+            return _NOT_SEEN
+        return self._lock_on(sighting, index, _found_again(before), is_new=True)
 
-    def _lock_on(self, tracks: Tracks, index: int, reason: str, is_new: bool) -> Choice:
+    def _lock_on(
+        self, sighting: Sighting, index: int, reason: str, *, is_new: bool = False, is_other: bool = False
+    ) -> Choice:
+        tracks = sighting.tracks
         self._seen_ns = tracks.stamp_ns
-        self._had_target = True
-        target_id = int(tracks.ids[index])
-        self._neighbours = frozenset(map(int, tracks.ids)) - {target_id}
-        self._status = LockStatus(LockState.TRACKING, reason, target_id, str(tracks.labels[index]))
-        return Choice(index, is_new)
+        self._had_target, self._lost = True, None
+        if is_other:
+            self._evidence.clear()
+        self._evidence.seen(sighting, index)
+        self._status = LockStatus(LockState.TRACKING, reason, int(tracks.ids[index]), str(tracks.labels[index]))
+        return Choice(index, is_new or is_other, is_other)
+
+
+def _row_of(tracks: Tracks, track_id: int) -> int | None:
+    rows = np.flatnonzero(tracks.ids == track_id)
+    return int(rows[0]) if len(rows) else None
+
+
+def _found_again(lost: LockStatus) -> str:
+    return f'found again: looks like track {lost.target_id} did'

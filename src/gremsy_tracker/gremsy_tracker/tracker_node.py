@@ -135,10 +135,10 @@ class TrackerNode(SuiteNode[TrackerParameters]):
         self.pointing.reconfigure(self._filled_in)
 
     def _pixel_chosen(self, choice: PixelChoice) -> None:
-        self.get_logger().info(self.pointing.select_pixel(choice.x_px, choice.y_px))
+        self.get_logger().info(self.pointing.select_pixel(choice.x_px, choice.y_px, choice.stamp_ns))
 
     def _id_chosen(self, text: str) -> None:
-        self.get_logger().info(self.pointing.select_id(text))
+        self.get_logger().info(self.pointing.select(text))
 
     def _track_one(self) -> None:
         detections = self._arrivals.take(_WAIT_S)
@@ -156,6 +156,7 @@ class TrackerNode(SuiteNode[TrackerParameters]):
             self._target.publish(update.target)
         self._say_state(always=True)
         self._note(update, started_ns)
+        self.pointing.learn_appearance()
         self.diagnostics.stage('update').record(decided_ns - started_ns)
         self.diagnostics.stage('pointing').record(decided_ns - detections.stamp_ns)
 
@@ -190,12 +191,18 @@ class TrackerNode(SuiteNode[TrackerParameters]):
         self.trace.event('track', stamp_ns, arrived_ns=arrived_ns, **values)
 
     def _follow_watchers(self) -> None:
-        """Take images exactly while somebody watches the overlay; runs on the executor's thread."""
-        if self._overlay.watched and self._images is None:
-            self._images = self.subscription(topics.IMAGE_RAW, self._frames.put)
-        elif not self._overlay.watched and self._images is not None:
+        """Take images while somebody watches the overlay or the lock compares looks; on the executor's thread."""
+        wanted = self._overlay.watched or self.pointing.wants_frames
+        if wanted and self._images is None:
+            self._images = self.subscription(topics.IMAGE_RAW, self._image_came)
+        elif not wanted and self._images is not None:
             images, self._images = self._images, None
             self.close_subscription(images)
+
+    def _image_came(self, frame: Frame) -> None:
+        self.pointing.offer_frame(frame)
+        if self._overlay.watched:
+            self._frames.put(frame)
 
     def _draw_one(self) -> None:
         frame = self._frames.take(_WAIT_S)

@@ -74,6 +74,23 @@ class TrackerParameters(NodeParameters):
         doc="A new track this close to the predicted bearing takes over the lock when the target's id is gone.",
     )
 
+    appearance_cue: bool = param(
+        True,
+        live=True,
+        doc="Know the target again by its clothes' colours. Takes `image_raw` while there is a target: free in one "
+        'process with the camera, one more copy of the stream without (`composed:=false`).',
+    )
+    alike_distance: float = param(
+        0.1,
+        low=0.0,
+        high=1.0,
+        live=True,
+        doc='Colours no further apart than this are the same person (0 equal, 1 none).',
+    )
+    unlike_distance: float = param(
+        0.2, low=0.0, high=1.0, live=True, doc='Colours further apart than this are another person.'
+    )
+
     # Bearing filter: where the target is and how it moves.
     bearing_noise_rad: float = param(
         0.0005, unit='rad', low=1e-5, high=0.1, live=True, doc='Noise of a bearing that does not grow with the box.'
@@ -158,6 +175,11 @@ class TrackerParameters(NodeParameters):
             raise ParameterError(
                 f'Parameter `low_score` is {self.low_score:g}, above `high_score` {self.high_score:g}: '
                 'lower it or raise the other.'
+            )
+        if self.alike_distance > self.unlike_distance:
+            raise ParameterError(
+                f'Parameter `alike_distance` is {self.alike_distance:g}, above `unlike_distance` '
+                f'{self.unlike_distance:g}: lower it or raise the other.'
             )
         if self.coast_s > self.lost_after_s:
             raise ParameterError(

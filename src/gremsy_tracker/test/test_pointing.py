@@ -171,12 +171,25 @@ def test_a_click_locks_the_box_under_it_and_a_miss_says_so() -> None:
     assert bench.pointing.status.target_id == 2
 
 
-def test_ids_are_chosen_by_number_and_anything_else_is_answered() -> None:
+def test_a_click_on_an_older_picture_means_who_was_there_then() -> None:
     bench = Bench(auto_lock='none')
-    assert bench.pointing.select_id('left one') == (
-        "'left one' is not a track's id: send the number that `tracks` carries, for example '7'."
-    )
-    assert bench.pointing.select_id('2') == 'Track 2 is chosen.'
+    for step in range(6):
+        bench.image((200.0 + 8 * step, 300.0), (400.0 - 8 * step, 200.0))
+    then = T0 + (bench.ms - 2 * 60) * MS
+    assert bench.pointing.select_pixel(400 - 8 * 3, 200, then) == 'Track 2 (person) is chosen.'
+    # Between two images it is the one before; before all there is nothing.
+    assert bench.pointing.select_pixel(200 + 8 * 3, 300, then + 30 * MS) == 'Track 1 (person) is chosen.'
+    assert bench.pointing.select_pixel(400, 200, T0 - 1).startswith('No track is at pixel (400, 200)')
+
+
+def test_a_target_is_chosen_by_id_class_or_policy_and_anything_else_is_answered() -> None:
+    pointing = Pointing(TrackerParameters())
+    assert pointing.select('left one').startswith("'left one' names no target: send a track's id")
+    assert pointing.status.state is LockState.IDLE
+    assert pointing.select('2') == 'Track 2 is chosen.'
+    assert pointing.select('class:person') == 'The person nearest to the centre is chosen.'
+    assert pointing.select('largest') == 'The largest track is chosen.'
+    assert pointing.status.reason == 'the largest track was chosen by request, waiting to see it'
 
 
 def test_release_stops_the_motion() -> None:

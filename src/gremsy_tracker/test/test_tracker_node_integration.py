@@ -68,6 +68,7 @@ class User:
         self.attitude = self.node.create_publisher(Imu, 'gimbal/attitude', 5)
         self.images = self.node.create_publisher(Image, 'image_raw', qos_profile_sensor_data)
         self.select = self.node.create_publisher(PointStamped, 'target/select', 5)
+        self.select_word = self.node.create_publisher(String, 'target/select_id', 5)
         self.tracks, self.targets, self.states, self.setpoints = [], [], [], []
         self.node.create_subscription(Detection2DArray, 'tracks', self.tracks.append, 20)
         self.node.create_subscription(Detection2D, 'target', self.targets.append, 20)
@@ -186,7 +187,7 @@ def test_a_disabled_lock_yields_no_setpoints_and_release_ends_it(user, node):
 
 
 def test_the_overlay_is_drawn_and_images_are_taken_only_while_somebody_watches(user, node):
-    assert user.images.get_subscription_count() == 0
+    user.wait(lambda: user.images.get_subscription_count() == 0)
     drawn, markers = [], []
     watching = [
         user.node.create_subscription(Image, 'overlay', drawn.append, qos_profile_sensor_data),
@@ -206,6 +207,15 @@ def test_the_overlay_is_drawn_and_images_are_taken_only_while_somebody_watches(u
     for each in watching:
         user.node.destroy_subscription(each)
     user.wait(lambda: user.images.get_subscription_count() == 0)
+
+
+def test_images_are_taken_while_there_is_a_target_to_know_again(user, node):
+    user.wait(lambda: user.images.get_subscription_count() == 0)
+    user.select_word.publish(String(data='class:person'))
+    user.wait(lambda: user.state() == 'tracking', meanwhile=lambda: user.look(LEFT))
+    user.wait(lambda: user.images.get_subscription_count() == 1, meanwhile=lambda: user.look(LEFT))
+    assert user.call(user.release, Trigger.Request()).success
+    user.wait(lambda: user.images.get_subscription_count() == 0, meanwhile=lambda: user.look(LEFT))
 
 
 def test_every_image_leaves_its_outcome_in_the_trace(user, node, trace_folder):

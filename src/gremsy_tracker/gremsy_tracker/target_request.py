@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What an operator or another node asks to be followed, as one word on `target/select_id`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+_POLICIES = ('nearest', 'largest')
+# Longer words are shown cut: an error is read by people.
+_LONGEST_SHOWN = 40
+
+
+@dataclass(frozen=True, slots=True)
+class TargetRequest:
+    """A track by its id; or, where that is None, the best track by a policy.
+
+    Attributes:
+        track_id: as `tracks` carries it.
+        policy: `nearest` to the image's centre, or `largest` box.
+        label: only this class; empty takes what `lock_classes` allows.
+    """
+
+    track_id: int | None = None
+    policy: str = 'nearest'
+    label: str = ''
+
+    def __str__(self) -> str:
+        if self.track_id is not None:
+            return f'track {self.track_id}'
+        what = self.label or 'track'
+        return f'the largest {what}' if self.policy == 'largest' else f'the {what} nearest to the centre'
+
+
+def parse_request(text: str) -> TargetRequest:
+    """The request in `7`, `nearest`, `largest`, `class:person` (the nearest of it), `nearest:person`, `largest:person`.
+
+    Raises:
+        ValueError: in one sentence that names the text and what is known.
+    """
+    word = text.strip()
+    if word.isascii() and word.isdecimal() and len(word) < 19:
+        return TargetRequest(track_id=int(word))
+    policy, colon, label = (part.strip() for part in word.partition(':'))
+    if policy in _POLICIES and bool(colon) == bool(label):
+        return TargetRequest(policy=policy, label=label)
+    if policy == 'class' and label:
+        return TargetRequest(label=label)
+    shown = text if len(text) <= _LONGEST_SHOWN else text[:_LONGEST_SHOWN] + '...'
+    raise ValueError(
+        f"'{shown}' names no target: send a track's id as `tracks` carries it ('7'), a class ('class:person'), "
+        "'nearest' or 'largest', or both ('largest:car')."
+    )
