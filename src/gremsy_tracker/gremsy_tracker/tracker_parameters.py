@@ -136,6 +136,20 @@ class TrackerParameters(NodeParameters):
         doc='Take `plant_delay_s` and `plant_lag_s` from `gimbal/plant` once they were set or measured at the driver.',
     )
 
+    # Zoom: how much of the frame the target fills.
+    zoom_control: bool = param(False, live=True, doc='Zoom so that the target fills `zoom_target_share` of the frame.')
+    zoom_target_share: float = param(
+        0.35, low=0.02, high=0.9, live=True, doc="Wanted share of the frame's width or height, whichever is fuller."
+    )
+    zoom_hysteresis: float = param(
+        1.4, low=1.05, high=4.0, live=True, doc='The share may be so many times too large or too small.'
+    )
+    zoom_rate_per_s: float = param(
+        0.5, unit='1/s', low=0.01, high=5.0, live=True, doc='Fastest zoom: 0.5 is a factor of 1.65 in a second.'
+    )
+    zoom_min: float = param(1.0, low=0.1, high=100.0, live=True, doc='Widest zoom that is asked for.')
+    zoom_max: float = param(6.0, low=0.1, high=100.0, live=True, doc='Narrowest zoom that is asked for.')
+
     # Staleness: when not to move.
     silence_s: float = param(
         0.3, unit='s', low=0.05, high=2.0, live=True, doc='No detections message for this long stops motion.'
@@ -185,4 +199,14 @@ class TrackerParameters(NodeParameters):
             raise ParameterError(
                 f'Parameter `coast_s` is {self.coast_s:g} s, longer than `lost_after_s` {self.lost_after_s:g} s: '
                 'shorten it or lengthen the other.'
+            )
+        if self.zoom_min > self.zoom_max:
+            raise ParameterError(
+                f'Parameter `zoom_min` is {self.zoom_min:g}, above `zoom_max` {self.zoom_max:g}: '
+                'lower it or raise the other.'
+            )
+        if self.zoom_target_share * self.zoom_hysteresis >= 1.0:
+            raise ParameterError(
+                f'Parameters `zoom_target_share` {self.zoom_target_share:g} and `zoom_hysteresis` '
+                f'{self.zoom_hysteresis:g} let a target fill the whole frame before it is zoomed out: lower one.'
             )
