@@ -38,6 +38,11 @@ class TrackerParameters(NodeParameters):
     ego_motion: bool = param(
         True, live=True, doc="Move the tracks with the camera's own rotation, known from the gimbal's telemetry."
     )
+    visual_ego_motion: bool = param(
+        False,
+        live=True,
+        doc="While telemetry is stale, find the camera's motion in the images, at 10 ms an image.",
+    )
 
     # Lock: which track is the target.
     auto_lock: str = param(
