@@ -42,7 +42,8 @@ def signatures(image: NDArray[np.uint8], boxes_px: Array) -> Array:
         lab, lowest, width = samples[..., None], _LOWEST[:1], _WIDTH[:1]
     else:
         flat = np.ascontiguousarray(samples.reshape(-1, _COLUMNS, 3))
-        lab = np.asarray(cv2.cvtColor(flat, cv2.COLOR_BGR2LAB)).reshape(samples.shape) if len(flat) else samples
+        lab = np.asarray(cv2.cvtColor(flat, cv2.COLOR_BGR2LAB), dtype=np.uint8) if len(flat) else flat
+        lab = lab.reshape(samples.shape)
         lowest, width = _LOWEST, _WIDTH
     count, channels = len(boxes_px), lab.shape[-1]
     bins = np.clip(((lab - lowest) * (_BINS / width)).astype(np.intp), 0, _BINS - 1)

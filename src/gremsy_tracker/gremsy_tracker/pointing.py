@@ -32,6 +32,7 @@ from gremsy_tracker.target_lock import LockState, LockStatus, TargetLock
 from gremsy_tracker.target_request import TargetRequest, parse_request
 from gremsy_tracker.track_history import TrackHistory
 from gremsy_tracker.tracker_parameters import TrackerParameters
+from gremsy_tracker.visual_ego_motion import VisualEgoMotion
 
 Array = NDArray[np.float64]
 
@@ -56,6 +57,7 @@ class Pointing:
         self._lock = TargetLock(parameters)
         self._core = PointingCore(parameters)
         self._appearance = TargetAppearance(parameters)
+        self._visual = VisualEgoMotion()
         self.dropped: Counter[str] = Counter()
         self._zoom = 1.0
         self._history = TrackHistory()
@@ -109,9 +111,12 @@ class Pointing:
                 previous_ns = None
                 self._restart_time()
             camera, attitude = self._cameras.at(detections.stamp_ns), self._core.attitude_at(detections.stamp_ns)
+            motion = self._image_motion(previous_ns, camera, attitude)
+            if motion is None and previous_ns is not None:
+                motion = self._motion_seen(previous_ns, detections.stamp_ns)
             tracks = self._tracker.update(
                 detections,
-                after_from_before=self._image_motion(previous_ns, camera, attitude),
+                after_from_before=motion,
                 image_size_px=None if camera is None else (camera.width, camera.height),
             )
             if tracks is None:
@@ -165,21 +170,27 @@ class Pointing:
 
     def offer_frame(self, frame: Frame) -> None:
         """A picture, before its detections; offer them while `wants_frames`."""
+        if self._parameters.visual_ego_motion:
+            self._visual.offer(frame.stamp_ns, frame.image)
         with self._mutex:
-            if self.wants_frames:
+            if self._compares_looks:
                 self._appearance.offer_frame(frame)
 
     @property
     def wants_frames(self) -> bool:
-        """Whether pictures are of use: the appearance cue is on, and there is a target or was one."""
+        """Whether pictures are of use: for the target's looks, or for the camera's motion."""
         with self._mutex:
-            return self._parameters.appearance_cue and self._lock.had_target
+            return self._parameters.visual_ego_motion or self._compares_looks
+
+    @property
+    def _compares_looks(self) -> bool:
+        return self._parameters.appearance_cue and self._lock.had_target
 
     def learn_appearance(self) -> None:
         """Look at the target in the newest image; call after `offer_detections`, when its setpoint is on its way."""
         with self._mutex:
             tracks = self._history.newest
-            if tracks is None or self._target_row is None or not self.wants_frames:
+            if tracks is None or self._target_row is None or not self._compares_looks:
                 return
             camera = self._cameras.at(tracks.stamp_ns)
             size = None if camera is None else (camera.width, camera.height)
@@ -212,7 +223,7 @@ class Pointing:
         """Everything that was dropped or refused, by reason."""
         with self._mutex:
             total = self.dropped + self._tracker.dropped + self._core.counts() + self._cameras.dropped
-            total += self._appearance.counts
+            total += self._appearance.counts + self._visual.dropped
             if self._tracker.resets:
                 total['clock_jumps'] = self._tracker.resets
             return dict(total)
@@ -292,6 +303,15 @@ class Pointing:
             camera_before, attitude_before.level_from_camera, camera, attitude.level_from_camera
         )
 
+    def _motion_seen(self, before_ns: int, after_ns: int) -> Array | None:
+        """The same from the images alone, where that is asked for: without it a turn of the camera loses the tracks."""
+        if not (self._parameters.ego_motion and self._parameters.visual_ego_motion):
+            return None
+        before = self._history.newest
+        motion = self._visual.motion(before_ns, after_ns, None if before is None else before.boxes_px)
+        self.dropped['camera_motions_from_images'] += motion is not None
+        return motion
+
     @staticmethod
     def _bearings_of(tracks: Tracks, camera: CameraModel | None, attitude: AttitudeAt | None) -> Array | None:
         if camera is None or attitude is None:
@@ -333,7 +353,7 @@ class Pointing:
     def _looks(self, tracks: Tracks, off_target_rad: Array | None, centre_offsets_px: Array) -> Array | None:
         """(N,) how unlike the target each track looks, None where it is not known or not needed."""
         status = self._lock.status
-        if not self._parameters.appearance_cue or not self._lock.had_target or not len(tracks):
+        if not self._compares_looks or not len(tracks):
             return None
         of_class = tracks.labels == status.label if status.label else np.ones(len(tracks), dtype=np.bool_)
         if status.state not in (LockState.TRACKING, LockState.COASTING) or off_target_rad is None:

@@ -10,6 +10,7 @@ import pytest
 
 from gremsy_common.camera_model import CameraModel
 from gremsy_common.detections import Detections
+from gremsy_common.frame import Frame
 from gremsy_common.gimbal_state import GimbalAttitude, RateSetpoint, ZoomState
 from gremsy_common.rotations import quaternion_from_bearing
 from gremsy_tracker.pointing import Pointing
@@ -208,6 +209,29 @@ def test_the_view_shows_boxes_moved_with_the_camera_and_the_prediction() -> None
     assert view.predicted_px is not None
     assert view.predicted_px[0] == pytest.approx(200 + shift, abs=2.0)
     assert view.error_rad is not None
+
+
+@pytest.mark.parametrize(('visual', 'same'), [(False, False), (True, True)])
+def test_with_stale_telemetry_the_images_tell_the_cameras_motion_if_asked(visual: bool, same: bool) -> None:
+    bench = Bench(auto_lock='none', visual_ego_motion=visual, confirm_hits=1)
+    random = np.random.default_rng(1)
+    coarse, fine = random.integers(0, 200, (12, 24)), random.integers(0, 56, (120, 240))
+    ground = (np.kron(coarse, np.ones((80, 80))) + np.kron(fine, np.ones((8, 8)))).astype(np.uint8)
+    ids = []
+    for step in range(8):
+        x = 400.0 - 70.0 * (step // 2)  # the camera turns by more than the person's width
+        bench.ms += 60
+        stamp_ns = T0 + bench.ms * MS
+        left = 70 * (step // 2)
+        bench.pointing.offer_frame(Frame(np.ascontiguousarray(ground[:480, left : left + 640]), stamp_ns, 'o', 'mono8'))
+        seen = Detections(
+            stamp_ns, 'o', np.array([[x - 20, 200.0, x + 20, 320.0]]), np.array([0.9]), np.array(['person'])
+        )
+        update = bench.pointing.offer_detections(seen, bench.now())
+        assert update is not None
+        ids += update.tracks.ids.tolist()
+    assert (set(ids) == {1}) is same
+    assert ('camera_motions_from_images' in bench.pointing.counts()) is visual
 
 
 def test_a_zoom_that_is_not_a_number_is_not_shown() -> None:
