@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The closed loop in invented time: how well the suite points, whatever else this machine has to do.
 
-python -m benchmarks.offline_loop --inference-ms 170 --duration 40 --preset ideal --set tracker.gain_per_s=3
+python -m benchmarks.offline_loop --inference-ms 170 --duration 40 --preset ideal --set gain_per_s=3
 
 Scene, footage, detector, tracker, driver rules, wire bytes and plant are the suite's own. The network really runs on
 every picture that the detector takes, but the *time* it takes is given; so a run says what another machine would get,

@@ -89,7 +89,7 @@ class LockEvidence:
         """Why the track with the target's id (row `own`) should not be believed to be it; empty where it should.
 
         Args:
-            sighting: of the newest image.
+            sighting: of the newest image, which `elsewhere` has been asked about.
             own: that row.
             returning: it was not in the image before.
         """
@@ -97,6 +97,8 @@ class LockEvidence:
         # NaN, where the looks are not known, is no reason for doubt.
         if returning and self._misfit(sighting, self.parameters.unlike_distance)[own] > 1.0:
             return 'looks like somebody else'
+        if returning and self._suspect_since_ns is not None:
+            return 'looks less like the target than another'
         if not fits and sighting.looks_known()[own] > self.parameters.unlike_distance:
             return 'looks like somebody else'
         return ''

@@ -244,6 +244,15 @@ def test_when_an_id_crosses_over_to_another_the_looks_take_the_lock_back() -> No
     assert target.status.target_id == 5
 
 
+def test_a_track_that_comes_back_is_not_believed_while_another_looks_more_like_the_target() -> None:
+    target = tracking()
+    target.update(sighting(1.05, []))
+    assert target.update(crossing(1.1, 0.15, 0.03)).index is None
+    assert target.status.reason == 'track 1 looks less like the target than another'
+    assert target.update(crossing(1.2, 0.15, 0.03)).index is None
+    assert target.update(crossing(1.3, 0.15, 0.03)).index == 1
+
+
 def test_a_suspicion_begins_anew_when_the_looks_change_their_mind() -> None:
     target = tracking()
     looks = [(0.35, 0.04), (0.35, 0.04), (0.04, 0.35), (0.35, 0.04), (0.35, 0.04)]
