@@ -12,6 +12,9 @@ from scipy.optimize import linear_sum_assignment
 Array = NDArray[np.float64]
 Index = NDArray[np.intp]
 
+# Of so few it takes longer to sort them out than to compute them all.
+_FEW_PAIRS = 256
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Pairs:
@@ -33,22 +36,21 @@ class Pairs:
 
 def overlapping(a_px: Array, b_px: Array, least: float = 1e-9) -> Pairs:
     """Pairs of boxes (N, 4) and (M, 4), given by their corners, that overlap by at least `least` (above 0)."""
+    count = len(b_px)
+    a_areas, b_areas = _areas(a_px), _areas(b_px)
+    if len(a_px) * count <= _FEW_PAIRS:
+        overlap = _overlap(a_px[:, None], b_px, a_areas[:, None] + b_areas).ravel()
+        place = (overlap >= least).nonzero()[0]
+        rows = place // max(1, count)
+        return Pairs(rows, place - rows * count, overlap[place])
     # Two comparisons on all pairs sort out most of them; the arithmetic is done on what is left.
     near = a_px[:, 0, None] < b_px[:, 2]
     near &= a_px[:, 2, None] > b_px[:, 0]
     # Of a flat array this is several times as fast.
     place = near.ravel().nonzero()[0]
-    rows = place // max(1, len(b_px))
-    columns = place - rows * len(b_px)
-    a, b = a_px[rows], b_px[columns]
-    common = np.minimum(a[:, 2:], b[:, 2:])
-    common -= np.maximum(a[:, :2], b[:, :2])
-    np.maximum(common, 0.0, out=common)
-    shared = common[:, 0] * common[:, 1]
-    union = _areas(a_px)[rows]
-    union += _areas(b_px)[columns]
-    union -= shared
-    overlap = shared / np.maximum(union, 1e-12, out=union)
+    rows = place // count
+    columns = place - rows * count
+    overlap = _overlap(a_px[rows], b_px[columns], a_areas[rows] + b_areas[columns])
     enough = overlap >= least
     return Pairs(rows[enough], columns[enough], overlap[enough])
 
@@ -84,6 +86,16 @@ def overlaps(a_px: Array, b_px: Array) -> Array:
     table = np.zeros((len(a_px), len(b_px)))
     table[pairs.rows, pairs.columns] = pairs.overlap
     return table
+
+
+def _overlap(a_px: Array, b_px: Array, areas: Array) -> Array:
+    """(...) of boxes (..., 4) against boxes (..., 4); `areas` (...) are the sums of both, and are used up."""
+    common = np.minimum(a_px[..., 2:], b_px[..., 2:])
+    common -= np.maximum(a_px[..., :2], b_px[..., :2])
+    np.maximum(common, 0.0, out=common)
+    shared = common[..., 0] * common[..., 1]
+    areas -= shared
+    return np.asarray(shared / np.maximum(areas, 1e-12, out=areas))
 
 
 def _areas(boxes_px: Array) -> Array:

@@ -20,9 +20,10 @@ Index = NDArray[np.intp]
 # Share of the box's width (for x, w) or height (for y, h): a detector's boxes jitter by about 5 % of their size.
 _MEASURED_SHARE = 0.06
 # A walker crosses about half of his own height per second and may turn round within one: velocity and its change per
-# root second, as shares of the box's height.
+# root second, as shares of the box's height. More change than 0.6 lets a track that is not seen for a moment reach for
+# its neighbours (identity switches on the footage: 102 at 1.0, 90 at 0.6); 0.5 costs 8 points IDF1 on TUD-Stadtmitte.
 _VELOCITY_SHARE = 1.0
-_ACCELERATION_SHARE = np.array([1.0, 1.0, 0.3, 0.3])
+_ACCELERATION_SHARE = np.array([0.6, 0.6, 0.3, 0.3])
 # A box that grows does not grow for ever: its size's velocity fades with this time constant.
 _SIZE_VELOCITY_FADES_S = 0.5
 _SMALLEST_PX = 1.0
@@ -95,7 +96,7 @@ class BoxStates:
             return
         measured = _centres_from_corners(boxes_px)
         everyone = len(index) == len(self)
-        if everyone:
+        if everyone and len(index) > 1:
             # Gathering and scattering cost more than the arithmetic: bring the boxes into the filters' order instead.
             ordered = np.empty_like(measured)
             ordered[index] = measured
@@ -110,18 +111,31 @@ class BoxStates:
         if not everyone:
             self.kept[:, index] = some
 
+    def distances(self, index: Index, boxes_px: Array) -> Array:
+        """(M,) how far the centres of measured boxes (M, 4) are from those of the filters at `index` (M,).
+
+        Mahalanobis distances under the innovation's covariance (Bar-Shalom, Li & Kirubarajan, 2001, section 3.7.4):
+        near 1 is usual, and the longer nothing was measured, the farther away in pixels that is.
+        """
+        low, high = boxes_px[:, :2], boxes_px[:, 2:]
+        innovation = (low + high) * 0.5
+        innovation -= self.position[index, :2]
+        innovation *= innovation
+        innovation /= self.position_variance[index, :2] + _measured_variance(self.position[index])[:, 0]
+        return np.sqrt(innovation[:, 0] + innovation[:, 1])
+
     @property
     def boxes_px(self) -> Array:
         """(N, 4) x_min, y_min, x_max, y_max."""
-        corners = np.empty(self.position.shape)
-        centre, half = self.position[:, :2], self.position[:, 2:] * 0.5
-        np.subtract(centre, half, out=corners[:, :2])
-        np.add(centre, half, out=corners[:, 2:])
-        return corners
+        return np.asarray(self.position @ _CORNERS)
 
 
 # Where in the flattened (5, 6) step matrix there is something other than 0.
 _STEP_PLACES = np.array([0, 1, 7, 14, 15, 16, 17, 21, 22, 23, 28, 29])
+# One product does what otherwise takes half a dozen operations on columns: rows (x_min, y_min, x_max, y_max) times the
+# first are (centre x, centre y, width, height), and the second is the way back.
+_CENTRES = np.array([[0.5, 0.0, -1.0, 0.0], [0.0, 0.5, 0.0, -1.0], [0.5, 0.0, 1.0, 0.0], [0.0, 0.5, 0.0, 1.0]])
+_CORNERS = np.array([[1.0, 0.0, 1.0, 0.0], [0.0, 1.0, 0.0, 1.0], [-0.5, 0.0, 0.5, 0.0], [0.0, -0.5, 0.0, 0.5]])
 
 
 def _measured_variance(measured: Array) -> Array:
@@ -134,9 +148,4 @@ def _measured_variance(measured: Array) -> Array:
 
 def _centres_from_corners(boxes_px: Array) -> Array:
     """(N, 4) centre x, centre y, width, height."""
-    measured = np.empty(boxes_px.shape)
-    low, high = boxes_px[:, :2], boxes_px[:, 2:]
-    centre = np.add(low, high, out=measured[:, :2])
-    centre *= 0.5
-    np.subtract(high, low, out=measured[:, 2:])
-    return measured
+    return np.asarray(boxes_px @ _CENTRES)

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gremsy_common.detections import Detections, Tracks
-from gremsy_tracker.association import one_to_one, overlapping
+from gremsy_tracker.association import Pairs, one_to_one, overlapping
 from gremsy_tracker.box_filter import BoxStates
 from gremsy_tracker.detection_screening import screen
 from gremsy_tracker.ego_motion import move_states
@@ -28,6 +28,12 @@ Index = NDArray[np.intp]
 _LEAST_OVERLAP_CONFIDENT = 0.2
 _LEAST_OVERLAP_DOUBTFUL = 0.5
 _LEAST_OVERLAP_NEW = 0.3
+# A detection farther from where a track is expected is somebody else, however much the boxes overlap: 99.8 % of a
+# track's own are nearer if the filter is right about itself.
+_FARTHEST = 3.5
+# Such overlaps are never farther: a centre that is off by `_FARTHEST` times the least innovation, 0.21 of the size,
+# leaves two boxes at most 0.7 of their union.
+_SURELY_NEAR_OVERLAP = 0.75
 # A leftover detection that overlaps a better one by more is the same object seen twice.
 _DUPLICATE_OVERLAP = 0.6
 # An unconfirmed track that is not seen for this long was a false alarm.
@@ -111,7 +117,8 @@ class MultiObjectTracker:
         codes = self._codes(seen.labels)
         track_index, detection_index = self._match(seen, codes)
         self._correct(track_index, detection_index, seen)
-        self._end_old()
+        if len(track_index) < len(self._states):
+            self._end_old()
         self._begin(seen, codes, detection_index)
         return self._confirmed(seen)
 
@@ -155,6 +162,7 @@ class MultiObjectTracker:
         pairs = overlapping(self._states.boxes_px, seen.boxes_px, _LEAST_OVERLAP_CONFIDENT)
         if len(self._class_names) > 1:
             pairs = pairs.where(self._classes[pairs.rows] == codes[pairs.columns])
+        pairs = self._near(pairs, seen)
         confident = (seen.scores >= self.parameters.high_score)[pairs.columns]
         known = self._confirmed_mask[pairs.rows]
         sure = known & confident
@@ -172,17 +180,31 @@ class MultiObjectTracker:
         more_tracks, more_detections = one_to_one(pairs.where(may))
         return np.concatenate([tracks, more_tracks]), np.concatenate([detections, more_detections])
 
+    def _near(self, pairs: Pairs, seen: Detections) -> Pairs:
+        """Without those whose boxes overlap while the motion says that it is somebody else's box."""
+        doubtful = (pairs.overlap < _SURELY_NEAR_OVERLAP).nonzero()[0]
+        if not len(doubtful):
+            return pairs
+        distances = self._states.distances(pairs.rows[doubtful], seen.boxes_px[pairs.columns[doubtful]])
+        far = doubtful[distances > _FARTHEST]
+        if not len(far):
+            return pairs
+        near = np.ones(len(pairs.rows), dtype=bool)
+        near[far] = False
+        return pairs.where(near)
+
     def _correct(self, track_index: Index, detection_index: Index, seen: Detections) -> None:
         self._states.update(track_index, seen.boxes_px[detection_index])
-        self._detection = np.full(len(self._states), -1, dtype=np.intp)
+        self._detection.fill(-1)
         self._detection[track_index] = detection_index
         self._unseen_s[track_index] = 0.0
         self._hits[track_index] += 1
-        self._confirmed_mask = self._hits >= self.parameters.confirm_hits
+        # Once confirmed it stays so, also when more is asked of new tracks from now on.
+        self._confirmed_mask |= self._hits >= self.parameters.confirm_hits
 
     def _end_old(self) -> None:
         shortest_s = min(_NEW_TRACK_LOST_AFTER_S, self.parameters.track_lost_after_s)
-        if not len(self._unseen_s) or self._unseen_s.max() <= shortest_s:
+        if self._unseen_s.max() <= shortest_s:
             return
         limit = np.where(self._confirmed_mask, self.parameters.track_lost_after_s, _NEW_TRACK_LOST_AFTER_S)
         keep = self._unseen_s <= limit

@@ -54,6 +54,30 @@ def test_overlaps_do_not_change_when_everything_is_moved_and_scaled(
     assert np.allclose(overlaps(boxes, boxes), overlaps(boxes * scale + shift, boxes * scale + shift))
 
 
+@given(st.integers(0, 25), st.integers(0, 25), st.integers(0, 10**6))
+def test_the_order_of_the_boxes_changes_no_pair_and_no_choice(count_a: int, count_b: int, seed: int) -> None:
+    random = np.random.default_rng(seed)
+    a, b = random_boxes(random, count_a, 80.0), random_boxes(random, count_b, 80.0)
+    order_a, order_b = random.permutation(count_a), random.permutation(count_b)
+    rows, columns = one_to_one(overlapping(a, b, 0.1))
+    other_rows, other_columns = one_to_one(overlapping(a[order_a], b[order_b], 0.1))
+    # Random overlaps are never equal, so there is one best choice only.
+    again = set(zip(order_a[other_rows].tolist(), order_b[other_columns].tolist(), strict=True))
+    assert again == set(zip(rows.tolist(), columns.tolist(), strict=True))
+
+
+@given(st.integers(17, 40), st.integers(0, 10**6))
+def test_few_boxes_and_many_are_paired_alike(count: int, seed: int) -> None:
+    """Few are computed all, of many those that cannot overlap are left out first."""
+    random = np.random.default_rng(seed)
+    a, b = random_boxes(random, count, 150.0), random_boxes(random, count, 150.0)
+    many = overlapping(a, b)
+    few = [overlapping(a[row : row + 1], b) for row in range(count)]
+    assert many.rows.tolist() == np.repeat(range(count), [len(each.rows) for each in few]).tolist()
+    assert many.columns.tolist() == np.concatenate([each.columns for each in few]).tolist()
+    assert np.array_equal(many.overlap, np.concatenate([each.overlap for each in few]))
+
+
 def random_boxes(random: np.random.Generator, count: int, extent: float) -> np.ndarray:
     low = random.uniform(0.0, extent, (count, 2))
     return np.concatenate([low, low + random.uniform(1.0, 40.0, (count, 2))], axis=1)
@@ -90,3 +114,42 @@ def test_predicting_in_two_steps_is_predicting_in_one() -> None:
     two.predict(0.2)
     for name in ('position_variance', 'covariance', 'velocity_variance'):
         assert np.allclose(getattr(one, name), getattr(two, name))
+
+
+def test_a_box_filter_corrects_as_the_textbook_filter_does() -> None:
+    """Each quantity against the general matrix form (Bar-Shalom, Li & Kirubarajan, 2001, section 5.2.6)."""
+    box, seen = np.array([[100.0, 50, 160, 200]]), np.array([[112.0, 40, 168, 196]])
+    states = BoxStates.begin(box)
+    states.predict(0.1)
+    kept = states.kept.copy()
+    states.update(np.array([0]), seen)
+    centre_and_size = [140.0, 118.0, 56.0, 156.0]
+    for axis, measured in enumerate(centre_and_size):
+        mean, before = kept[:2, 0, axis], kept[[[2, 3], [3, 4]], 0, axis]
+        noise = 0.25 + (0.06 * centre_and_size[2 + axis % 2]) ** 2
+        gain = before[:, 0] / (before[0, 0] + noise)
+        assert np.allclose(states.kept[:2, 0, axis], mean + gain * (measured - mean[0]))
+        after = (np.eye(2) - np.outer(gain, [1.0, 0.0])) @ before
+        assert np.allclose(states.kept[2:, 0, axis], [after[0, 0], after[0, 1], after[1, 1]])
+
+
+def test_distances_are_innovations_over_their_standard_deviation_and_shrink_while_nothing_is_seen() -> None:
+    states = BoxStates.begin(np.array([[0.0, 0, 60, 150], [300, 0, 360, 150]]))
+    moved = np.array([[320.0, 0, 380, 150], [20, 0, 80, 150]])
+    sigma = np.sqrt(2 * (0.06 * 60) ** 2 + 0.5)
+    at_once = states.distances(np.array([1, 0]), moved)
+    assert np.allclose(at_once, 20 / sigma)
+    states.predict(0.2)
+    assert (states.distances(np.array([1, 0]), moved) < 0.5 * at_once).all()
+
+
+@given(st.integers(0, 10**6))
+def test_boxes_that_overlap_by_three_quarters_are_never_far(seed: int) -> None:
+    """The tracker does not ask how far those are."""
+    random = np.random.default_rng(seed)
+    boxes = random_boxes(random, 40, 100.0) * 4
+    others = boxes + random.normal(0.0, 0.12, boxes.shape) * np.tile(boxes[:, 2:] - boxes[:, :2], 2)
+    pairs = overlapping(boxes, others, 0.75)
+    states = BoxStates.begin(boxes)
+    states.position_variance[:] = 0.0
+    assert (states.distances(pairs.rows, others[pairs.columns]) <= 3.5).all()

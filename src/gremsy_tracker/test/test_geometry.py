@@ -7,12 +7,15 @@ import math
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gremsy_common.camera_model import CameraModel
 from gremsy_common.gimbal_state import GimbalAttitude
 from gremsy_common.rotations import matrix_from_quaternion, quaternion_from_bearing
 from gremsy_tracker import bearings, ego_motion, marker_geometry
 from gremsy_tracker.attitude_history import AttitudeHistory, slerp
+from gremsy_tracker.box_filter import BoxStates
 from gremsy_tracker.camera_history import CameraHistory
 
 MS = 1_000_000
@@ -119,6 +122,57 @@ def test_still_things_move_by_the_homography_as_the_bearings_say() -> None:
     moved, jacobian = ego_motion.move_points(bearings.pixels_of_bearings(things, CAMERA, before), homography)
     assert np.allclose(moved, bearings.pixels_of_bearings(things, zoomed, after), atol=1e-6)
     assert np.allclose(np.sqrt(np.linalg.det(jacobian)), 1.5, rtol=0.05)
+
+
+LOOKS = st.tuples(st.floats(-0.15, 0.15), st.floats(-0.15, 0.15), st.floats(0.6, 3.0))
+
+
+@given(LOOKS, LOOKS, LOOKS)
+def test_homographies_go_back_and_on(
+    one: tuple[float, float, float], two: tuple[float, float, float], three: tuple[float, float, float]
+) -> None:
+    def between(a: tuple[float, float, float], b: tuple[float, float, float]) -> np.ndarray:
+        return ego_motion.homography(CAMERA.zoomed(a[2]), look(*a[:2]), CAMERA.zoomed(b[2]), look(*b[:2]))
+
+    points = np.array([[0.0, 0], [640, 0], [320, 240], [100, 400]])
+    there = ego_motion.move_points(points, between(one, two))[0]
+    assert np.allclose(ego_motion.move_points(there, between(two, one))[0], points, atol=1e-6)
+    straight = ego_motion.move_points(points, between(one, three))[0]
+    assert np.allclose(ego_motion.move_points(there, between(two, three))[0], straight, atol=1e-6)
+
+
+@given(LOOKS, st.integers(0, 10**6))
+def test_a_small_box_moves_as_its_corners_do(after: tuple[float, float, float], seed: int) -> None:
+    random = np.random.default_rng(seed)
+    low = random.uniform(0, [580, 380], (10, 2))
+    boxes = np.concatenate([low, low + random.uniform(5, [40, 90], (10, 2))], axis=1)
+    motion = ego_motion.homography(CAMERA, look(0.0, 0.0), CAMERA.zoomed(after[2]), look(*after[:2]))
+    moved = ego_motion.move_boxes(boxes, motion)
+    corners = np.stack([ego_motion.move_points(boxes[:, pick], motion)[0] for pick in ([0, 1], [2, 1], [2, 3], [0, 3])])
+    # An upright box cannot follow a turn in the image, so it is the sides' middles that must agree.
+    sides = (corners + np.roll(corners, -1, axis=0)) / 2
+    expected = np.stack([sides[3, :, 0], sides[0, :, 1], sides[1, :, 0], sides[2, :, 1]], axis=1)
+    assert np.allclose(moved, expected, atol=0.04 * after[2] * np.tile(boxes[:, 2:] - boxes[:, :2], 2).max())
+
+
+@given(LOOKS, st.integers(0, 10**6))
+def test_box_filters_move_as_boxes_do_and_back(after: tuple[float, float, float], seed: int) -> None:
+    random = np.random.default_rng(seed)
+    low = random.uniform(0, [580, 380], (10, 2))
+    boxes = np.concatenate([low, low + random.uniform(5, [40, 90], (10, 2))], axis=1)
+    motion = ego_motion.homography(CAMERA, look(0.0, 0.0), CAMERA.zoomed(after[2]), look(*after[:2]))
+    states = BoxStates.begin(boxes)
+    states.velocity[:] = random.normal(0, 50.0, (10, 4))
+    before = states.kept.copy()
+    ego_motion.move_states(states, motion)
+    assert np.allclose(states.boxes_px, ego_motion.move_boxes(boxes, motion))
+    # A point of the box that goes on by its velocity for a moment arrives where its moved one does.
+    step = 1e-3
+    there = ego_motion.move_points(before[0, :, :2] + step * before[1, :, :2], motion)[0]
+    assert np.allclose(states.position[:, :2] + step * states.velocity[:, :2], there, atol=1e-3)
+    ego_motion.move_states(states, np.linalg.inv(motion))
+    assert np.allclose(states.kept[0], before[0], rtol=0.05)
+    assert np.allclose(states.velocity[:, :2], before[1, :, :2], atol=1e-6 * 50 + 1e-3)
 
 
 def test_what_comes_to_lie_behind_the_camera_is_not_a_number() -> None:

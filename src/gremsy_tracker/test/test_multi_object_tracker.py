@@ -150,6 +150,54 @@ def test_a_fast_pan_keeps_the_ids_with_telemetry_and_loses_them_without() -> Non
     assert ids[False] != [1]
 
 
+def test_a_confirmed_track_stays_so_when_more_is_asked_of_new_ones() -> None:
+    target = tracker()
+    feed(target, *(seen(60 * i, (100, 200)) for i in range(3)))
+    target.parameters = TrackerParameters(confirm_hits=10)
+    assert feed(target, seen(180, (100, 200), (400, 200))).ids.tolist() == [1]
+
+
+def test_an_id_does_not_jump_to_a_neighbour_who_appears_while_its_own_box_is_missed() -> None:
+    """Their boxes overlap by a third, but nobody is thrown by half his height within a fifth of a second."""
+    target = tracker()
+    feed(target, *(seen(60 * i, (100, 200)) for i in range(20)), seen(1200), seen(1260))
+    assert len(feed(target, seen(1320, (100, 130)))) == 0
+    assert feed(target, seen(1380, (100, 200), (100, 130))).boxes_px.tolist() == [[70, 125, 130, 275]]
+
+
+def test_who_comes_out_from_behind_something_keeps_the_id() -> None:
+    target = tracker()
+    feed(target, *(seen(60 * i, (100 + 5 * i, 200)) for i in range(20)), *(seen(1200 + 60 * i) for i in range(10)))
+    assert feed(target, seen(1800, (100 + 5 * 30 + 15, 205))).ids.tolist() == [1]
+
+
+@pytest.mark.parametrize('order_seed', range(5))
+def test_the_order_of_the_detections_changes_no_track(order_seed: int) -> None:
+    """Only the numbers that are handed out change, and all images long the same for the same thing."""
+    random, order = np.random.default_rng(3), np.random.default_rng(order_seed)
+    place, step = random.uniform(0, [600, 400], (12, 2)), random.normal(0, 3.0, (12, 2))
+    plain, shuffled = tracker(), tracker()
+    renamed: dict[int, int] = {}
+    for i in range(40):
+        boxes = np.concatenate([place + i * step - [15, 40], place + i * step + [15, 40]], axis=1)
+        boxes, scores = boxes + random.normal(0, 1.5, boxes.shape), random.uniform(0.2, 0.95, 12)
+        labels = np.array(['person', 'dog'] * 6)
+        keep = random.random(12) > 0.1
+        mixed = order.permutation(np.flatnonzero(keep))
+        one, other = (
+            each.update(Detections(START + 60 * i * MS, 'optical', boxes[rows], scores[rows], labels[rows]))
+            for each, rows in ((plain, np.flatnonzero(keep)), (shuffled, mixed))
+        )
+        assert one is not None and other is not None
+        by_box = {
+            tuple(box): track_id for box, track_id in zip(other.boxes_px.tolist(), other.ids.tolist(), strict=True)
+        }
+        assert len(by_box) == len(one)
+        for box, track_id in zip(one.boxes_px.tolist(), one.ids.tolist(), strict=True):
+            assert renamed.setdefault(track_id, by_box[tuple(box)]) == by_box[tuple(box)]
+    assert len(set(renamed.values())) == len(renamed) >= 10
+
+
 def test_five_thousand_boxes_are_survived() -> None:
     random = np.random.default_rng(1)
     low = random.uniform(0, [600, 440], (5000, 2))
