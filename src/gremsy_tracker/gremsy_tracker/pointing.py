@@ -33,6 +33,8 @@ from gremsy_tracker.target_request import TargetRequest, parse_request
 from gremsy_tracker.track_history import TrackHistory
 from gremsy_tracker.tracker_parameters import TrackerParameters
 from gremsy_tracker.visual_ego_motion import VisualEgoMotion
+from gremsy_tracker.zoom_control import ZoomControl, ZoomSight
+from gremsy_tracker.zoom_history import ZoomHistory
 
 Array = NDArray[np.float64]
 
@@ -59,9 +61,10 @@ class Pointing:
         self._appearance = TargetAppearance(parameters)
         self._visual = VisualEgoMotion()
         self.dropped: Counter[str] = Counter()
-        self._zoom = 1.0
         self._history = TrackHistory()
         self._target_row: int | None = None  # in the newest tracks
+        self._zooms = ZoomHistory()
+        self._zoom_control = ZoomControl(parameters)
         self._track_bearings: Array | None = None
         self._target_size_px = np.zeros(2)
         self._latency_s: float | None = None
@@ -79,6 +82,7 @@ class Pointing:
             if not parameters.appearance_cue:
                 self._appearance.forget_target()
                 self._appearance.forget_pictures()
+            self._zoom_control.parameters = parameters
             if policy_changed and self._lock.status.state in (LockState.IDLE, LockState.SEARCHING):
                 self._lock.search('`auto_lock` was changed')
 
@@ -93,10 +97,9 @@ class Pointing:
             self._cameras.offer(stamp_ns, model)
 
     def offer_zoom(self, zoom: ZoomState) -> None:
-        """Magnification, for show: the intrinsics already contain it."""
+        """Magnification, for zoom control and for show: the intrinsics already contain it."""
         with self._mutex:
-            if np.isfinite(zoom.factor) and zoom.factor > 0:
-                self._zoom = zoom.factor
+            self._zooms.offer(zoom)
 
     def offer_detections(self, detections: Detections, now_ns: int) -> PointingUpdate | None:
         """One image's detections, an empty set included; None where the stamp is refused (counted)."""
@@ -127,7 +130,9 @@ class Pointing:
             self._track_bearings = self._bearings_of(tracks, camera, attitude)
             self._follow_lock(tracks, camera)
             setpoint = self._setpoint(now_ns)
-            return PointingUpdate(tracks, self._target(camera, attitude), self._lock.status, setpoint)
+            zoom_setpoint = self._zoom_setpoint(tracks.stamp_ns, now_ns, camera, attitude)
+            target = self._target(camera, attitude)
+            return PointingUpdate(tracks, target, self._lock.status, setpoint, zoom_setpoint)
 
     def select_pixel(self, x_px: float, y_px: float, stamp_ns: int = 0) -> str:
         """Lock on the track under (else close to) a pixel; the answer says what came of it.
@@ -263,7 +268,7 @@ class Pointing:
                 gimbal_bearing_rad=gimbal,
                 error_rad=error_rad,
                 latency_s=self._latency_s,
-                zoom=self._zoom,
+                zoom=self._zooms.newest or 1.0,
                 camera=camera,
                 level_from_camera=None if attitude is None else attitude.level_from_camera,
                 track_bearings_rad=self._track_bearings,
@@ -286,6 +291,8 @@ class Pointing:
         self._history.clear()
         self._forget_target()
         self._appearance.forget_pictures()
+        self._zooms.clear()
+        self._track_bearings = None
         if self._lock.status.state is not LockState.IDLE:
             self._lock.search('the clock jumped back')
 
@@ -390,3 +397,25 @@ class Pointing:
         elif self._parameters.lost_policy == 'home' and self._lock.had_target:
             aim = Aim.HOME
         return self._core.setpoint(now_ns, aim)
+
+    def _zoom_setpoint(
+        self, stamp_ns: int, now_ns: int, camera: CameraModel | None, attitude: AttitudeAt | None
+    ) -> float | None:
+        """The zoom to ask for with this image, None to leave it: for the target, or out to where a lost one may be."""
+        state, zoom = self._lock.status.state, self._zooms.at(stamp_ns)
+        following = state in (LockState.TRACKING, LockState.COASTING)
+        lost = self._lock.had_target and state in (LockState.LOST, LockState.SEARCHING)
+        stale = now_ns - stamp_ns > self._parameters.max_image_age_s * 1e9
+        estimate = self._core.estimate_at(stamp_ns) if following else None
+        place = None
+        if estimate is not None and attitude is not None:
+            difference = wrap_angle(estimate.bearing_rad - bearings.optical_axis(attitude.level_from_camera))
+            narrowing = np.array([np.cos(estimate.bearing_rad[1]), 1.0])  # of azimuth towards the pole
+            place = difference * narrowing, estimate.std_rad * narrowing
+        elif lost:
+            place = np.zeros(2), np.full(2, np.pi)  # it may be anywhere
+        if not self._core.enabled or zoom is None or camera is None or place is None or stale:
+            self._zoom_control.rest()
+            return None
+        size = self._target_size_px if state is LockState.TRACKING else None
+        return self._zoom_control.update(ZoomSight(stamp_ns, zoom, camera, size, *place))

@@ -26,12 +26,14 @@ class PointingUpdate:
         target: the locked one in (or coasted to) this image, None without a lock or where it cannot be placed.
         status: the lock's state after this image.
         setpoint: the rate to ask for now, at once; None when the gimbal is not to be moved by the tracker.
+        zoom_setpoint: the magnification to ask for; None to leave the zoom alone.
     """
 
     tracks: Tracks
     target: Target | None
     status: LockStatus
     setpoint: RateSetpoint | None
+    zoom_setpoint: float | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
