@@ -32,7 +32,7 @@ from gremsy_common.gimbal_state import GimbalAttitude, ZoomState
 from gremsy_common.messages.camera_info import StampedCamera, camera_info_message
 from gremsy_common.messages.detection import detections_message
 from gremsy_common.messages.gimbal import attitude_message, zoom_message
-from gremsy_common.messages.header import stamp_of
+from gremsy_common.messages.header import header, stamp_of
 from gremsy_common.messages.image import image_message
 from gremsy_common.rotations import quaternion_from_bearing
 from gremsy_common.trace import read_trace
@@ -248,10 +248,26 @@ def test_the_overlay_is_drawn_and_images_are_taken_only_while_somebody_watches(u
         stamp_ns = user.look(LEFT, RIGHT)
         user.images.publish(image_message(Frame(grey, stamp_ns, 'optical')))
 
-    user.wait(lambda: bool(drawn) and bool(markers), meanwhile=show)
+    everything = {'field_of_view', 'boresight', 'tracks', 'names'}
+    user.wait(lambda: bool(drawn), meanwhile=show)
+    user.wait(lambda: any(everything <= {each.ns for each in seen.markers} for seen in markers), meanwhile=show)
     assert (drawn[-1].width, drawn[-1].height, drawn[-1].encoding) == (640, 480, 'bgr8')
     assert np.ptp(np.frombuffer(drawn[-1].data, np.uint8)) > 50
-    assert [each.ns for each in markers[-1].markers] == ['field_of_view', 'tracks', 'target']
+    assert {each.header.frame_id for each in markers[-1].markers} == {'gimbal_level'}
+    # Whatever a camera driver sends, down to one pixel, comes back as a picture of that size.
+    for encoding, channels, size in [('mono8', 1, 1), ('rgb8', 3, 1), ('bgra8', 4, 1), ('mono16', 1, 2)]:
+        for rows, columns in ((48, 64), (1, 1)):
+            drawn.clear()
+            image = Image(height=rows, width=columns, encoding=encoding, step=columns * channels * size)
+            image.data = bytes(rows * image.step)
+
+            def show_it(image=image):
+                image.header = header(user.look(LEFT), 'optical')
+                user.images.publish(image)
+
+            user.wait(lambda: bool(drawn), meanwhile=show_it)
+            user.spin(0.2)
+            assert (drawn[-1].height, drawn[-1].width, drawn[-1].encoding) == (rows, columns, 'bgr8')
     for each in watching:
         user.node.destroy_subscription(each)
     user.wait(lambda: user.images.get_subscription_count() == 0)
