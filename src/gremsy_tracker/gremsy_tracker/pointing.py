@@ -30,11 +30,10 @@ from gremsy_tracker.pointing_view import PointingUpdate, PointingView
 from gremsy_tracker.target_appearance import TargetAppearance
 from gremsy_tracker.target_lock import LockState, LockStatus, TargetLock
 from gremsy_tracker.target_request import TargetRequest, parse_request
+from gremsy_tracker.target_zoom import TargetZoom
 from gremsy_tracker.track_history import TrackHistory
 from gremsy_tracker.tracker_parameters import TrackerParameters
 from gremsy_tracker.visual_ego_motion import VisualEgoMotion
-from gremsy_tracker.zoom_control import ZoomControl, ZoomSight
-from gremsy_tracker.zoom_history import ZoomHistory
 
 Array = NDArray[np.float64]
 
@@ -63,8 +62,7 @@ class Pointing:
         self.dropped: Counter[str] = Counter()
         self._history = TrackHistory()
         self._target_row: int | None = None  # in the newest tracks
-        self._zooms = ZoomHistory()
-        self._zoom_control = ZoomControl(parameters)
+        self._zoom = TargetZoom(parameters)
         self._track_bearings: Array | None = None
         self._target_size_px = np.zeros(2)
         self._latency_s: float | None = None
@@ -82,7 +80,7 @@ class Pointing:
             if not parameters.appearance_cue:
                 self._appearance.forget_target()
                 self._appearance.forget_pictures()
-            self._zoom_control.parameters = parameters
+            self._zoom.reconfigure(parameters)
             if policy_changed and self._lock.status.state in (LockState.IDLE, LockState.SEARCHING):
                 self._lock.search('`auto_lock` was changed')
 
@@ -99,7 +97,7 @@ class Pointing:
     def offer_zoom(self, zoom: ZoomState) -> None:
         """Magnification, for zoom control and for show: the intrinsics already contain it."""
         with self._mutex:
-            self._zooms.offer(zoom)
+            self._zoom.offer(zoom)
 
     def offer_detections(self, detections: Detections, now_ns: int) -> PointingUpdate | None:
         """One image's detections, an empty set included; None where the stamp is refused (counted)."""
@@ -269,7 +267,7 @@ class Pointing:
                 gimbal_bearing_rad=gimbal,
                 error_rad=error_rad,
                 latency_s=self._latency_s,
-                zoom=self._zooms.newest or 1.0,
+                zoom=self._zoom.factor,
                 camera=camera,
                 level_from_camera=None if attitude is None else attitude.level_from_camera,
                 track_bearings_rad=self._track_bearings,
@@ -292,7 +290,7 @@ class Pointing:
         self._history.clear()
         self._forget_target()
         self._appearance.forget_pictures()
-        self._zooms.clear()
+        self._zoom.restart_time()
         self._track_bearings = None
         if self._lock.status.state is not LockState.IDLE:
             self._lock.search('the clock jumped back')
@@ -402,21 +400,14 @@ class Pointing:
     def _zoom_setpoint(
         self, stamp_ns: int, now_ns: int, camera: CameraModel | None, attitude: AttitudeAt | None
     ) -> float | None:
-        """The zoom to ask for with this image, None to leave it: for the target, or out to where a lost one may be."""
-        state, zoom = self._lock.status.state, self._zooms.at(stamp_ns)
-        following = state in (LockState.TRACKING, LockState.COASTING)
-        lost = self._lock.had_target and state in (LockState.LOST, LockState.SEARCHING)
-        stale = now_ns - stamp_ns > self._parameters.max_image_age_s * 1e9
-        estimate = self._core.estimate_at(stamp_ns) if following else None
-        place = None
-        if estimate is not None and attitude is not None:
-            difference = wrap_angle(estimate.bearing_rad - bearings.optical_axis(attitude.level_from_camera))
-            narrowing = np.array([np.cos(estimate.bearing_rad[1]), 1.0])  # of azimuth towards the pole
-            place = difference * narrowing, estimate.std_rad * narrowing
-        elif lost:
-            place = np.zeros(2), np.full(2, np.pi)  # it may be anywhere
-        if not self._core.enabled or zoom is None or camera is None or place is None or stale:
-            self._zoom_control.rest()
-            return None
-        size = self._target_size_px if state is LockState.TRACKING else None
-        return self._zoom_control.update(ZoomSight(stamp_ns, zoom, camera, size, *place))
+        state, age_ns = self._lock.status.state, now_ns - stamp_ns
+        if self._core.enabled and camera is not None and age_ns <= self._parameters.max_image_age_s * 1e9:
+            if state in (LockState.LOST, LockState.SEARCHING) and self._lock.had_target:
+                return self._zoom.widen(stamp_ns, camera)
+            estimate = self._core.estimate_at(stamp_ns)
+            if state in (LockState.TRACKING, LockState.COASTING) and estimate is not None and attitude is not None:
+                axis = bearings.optical_axis(attitude.level_from_camera)
+                size = self._target_size_px if state is LockState.TRACKING else None
+                return self._zoom.follow(stamp_ns, camera, axis, estimate, size)
+        self._zoom.rest()
+        return None
