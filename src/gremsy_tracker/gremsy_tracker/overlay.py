@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The picture with what the tracker thinks of it: boxes, names, the lock, where it aims, and how well it does.
 
-Everything is drawn in units of the picture's height, so that 640x480 and 1080p look alike.
+Colours are those of Okabe & Ito (2008, "Color Universal Design"), which stay apart for the colour-blind, and none is
+the only sign of anything: the target has brackets, a prediction is dashed, the state is written out.
 """
 
 from __future__ import annotations
@@ -12,48 +13,89 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from gremsy_tracker.overlay_pen import SHADE, Colour, Image, Pen, Place
+from gremsy_tracker.overlay_tags import TagPlacer
 from gremsy_tracker.pointing_view import PointingView
 from gremsy_tracker.target_lock import LockState
 
-Image = NDArray[np.uint8]
-Colour = tuple[int, int, int]
+Array = NDArray[np.float64]
 
 # BGR. One warm colour for the target alone; everything else stays cool, so that the eye finds it at once.
-_LOCKED: Colour = (40, 170, 255)
-_COASTING: Colour = (120, 190, 235)
-_TRACK: Colour = (215, 190, 110)
+_TARGET: Colour = (0, 159, 230)
+_COASTING: Colour = (66, 228, 240)
+_TRACK: Colour = (233, 180, 86)
+_TRACK_INK: Colour = (250, 218, 164)  # lighter: thin strokes look darker than they are
+_ALARM: Colour = (60, 110, 240)
 _INK: Colour = (245, 245, 245)
-_SHADE: Colour = (28, 24, 20)
 _STATE_COLOURS: dict[LockState, Colour] = {
-    LockState.IDLE: (190, 190, 190),
+    LockState.IDLE: (170, 170, 170),
     LockState.SEARCHING: _TRACK,
-    LockState.TRACKING: (130, 215, 120),
+    LockState.TRACKING: _TARGET,
     LockState.COASTING: _COASTING,
-    LockState.LOST: (90, 90, 235),
+    LockState.LOST: _ALARM,
 }
-_FONT = cv2.FONT_HERSHEY_SIMPLEX
-# Sub-pixel drawing: coordinates are given in sixteenths of a pixel.
-_SHIFT = 4
-_SUB = 1 << _SHIFT
+# The state bar: height and text in units, see `overlay_pen`.
+_BAR, _PAD = 40.0, 8.0
+_STATE_SCALE, _FIGURE_SCALE, _REASON_SCALE, _TARGET_SCALE, _TRACK_SCALE = 0.48, 0.42, 0.4, 0.44, 0.38
+# Nothing can be read in a smaller picture, so nothing is written there.
+_LEAST_WRITTEN_PX = 64
 
 
-def draw_overlay(image: Image, view: PointingView) -> Image:
-    """A new BGR image of the same size with the overlay; (height, width, 3) or (height, width) uint8 is only read."""
-    canvas: Image = np.asarray(cv2.cvtColor(image, cv2.COLOR_GRAY2BGR) if image.ndim == 2 else image.copy(), np.uint8)
-    pen = _Pen(canvas)
+def draw_overlay(image: NDArray[np.generic], view: PointingView) -> Image:
+    """A new (height, width, 3) BGR uint8 image with the overlay.
+
+    Args:
+        image: (height, width) or (height, width, 1) grey, (height, width, 3) BGR or (height, width, 4) BGRA; uint8, or
+            uint16 whose upper byte is shown. Only read.
+        view: the tracker's state at the image's stamp.
+
+    Raises:
+        ValueError: for any other array.
+    """
+    pen = Pen(_canvas(image))
+    axis = _optical_axis(pen, view)
     target_row = _row_of_target(view)
-    for row in range(len(view.ids)):
-        if row != target_row:
-            pen.box(view.boxes_px[row], _TRACK, 1.0)
-            pen.tag(view.boxes_px[row], _name(view, row), _TRACK, bold=False)
-    pen.crosshair()
-    if target_row is not None:
-        pen.brackets(view.boxes_px[target_row], _LOCKED)
-        pen.tag(view.boxes_px[target_row], _name(view, target_row), _LOCKED, bold=True)
+    written = min(pen.width, pen.height) >= _LEAST_WRITTEN_PX
+    bar = (0.0, 0.0, float(pen.width), _BAR * pen.unit if written else 0.0)
+    shown = [row for row in range(len(view.ids)) if row != target_row and pen.shows(view.boxes_px[row])]
+    target_box = _target_box(view, target_row)
+    if target_box is not None and (not pen.shows(target_box) or target_box[3] <= bar[3]):
+        target_box = None  # an arrow points to it
+    for row in shown:
+        pen.box(view.boxes_px[row], _TRACK, 1.2)
     if view.predicted_px is not None:
-        pen.aim(view.predicted_px, _LOCKED if target_row is not None else _COASTING)
-    pen.status(view)
+        _draw_aim(pen, axis, view, bar[3])
+    _draw_crosshair(pen, axis)
+    if target_box is not None and target_row is not None:
+        pen.brackets(target_box, _TARGET, 2.2)
+    elif target_box is not None:
+        pen.box(target_box, _COASTING, 1.8, dashed=True)
+    if written:
+        _write_tags(pen, view, shown, target_row, target_box, np.array(bar))
+        _write_bar(pen, view, bar)
+    if view.status.state is LockState.LOST:
+        pen.frame(_ALARM, 3.0)
     return pen.canvas
+
+
+def _canvas(image: NDArray[np.generic]) -> Image:
+    pixels = image
+    if pixels.dtype == np.uint16:
+        pixels = (pixels >> 8).astype(np.uint8)  # type: ignore[operator]
+    channels = 1 if pixels.ndim == 2 else pixels.shape[-1]
+    if pixels.dtype != np.uint8 or pixels.ndim not in (2, 3) or channels not in (1, 3, 4) or 0 in pixels.shape:
+        raise ValueError(f'an image of shape {image.shape} and type {image.dtype} is neither grey nor BGR nor BGRA.')
+    if channels == 3:
+        return np.array(pixels, dtype=np.uint8, order='C')
+    conversion = cv2.COLOR_GRAY2BGR if channels == 1 else cv2.COLOR_BGRA2BGR
+    return np.asarray(cv2.cvtColor(np.asarray(pixels, np.uint8), conversion), np.uint8)
+
+
+def _optical_axis(pen: Pen, view: PointingView) -> Place:
+    camera = view.camera
+    if camera is None or (camera.width, camera.height) != (pen.width, pen.height):
+        return pen.width / 2, pen.height / 2
+    return camera.centre_x_px, camera.centre_y_px
 
 
 def _row_of_target(view: PointingView) -> int | None:
@@ -63,127 +105,138 @@ def _row_of_target(view: PointingView) -> int | None:
     return int(rows[0]) if len(rows) else None
 
 
-def _name(view: PointingView, row: int) -> str:
-    return f'{view.labels[row]} {view.ids[row]}  {100 * view.scores[row]:.0f}%'
+def _target_box(view: PointingView, target_row: int | None) -> Array | None:
+    """(4,) where it was seen, else where it should be by now."""
+    if target_row is not None:
+        box: Array = view.boxes_px[target_row]
+        return box
+    if not view.following or view.predicted_px is None or view.target_size_px is None:
+        return None
+    return np.concatenate([view.predicted_px - view.target_size_px / 2, view.predicted_px + view.target_size_px / 2])
 
 
-class _Pen:
-    """Draws on one canvas, with lengths as multiples of 1/480 of its height."""
+def _draw_crosshair(pen: Pen, axis: Place) -> None:
+    """The optical axis, its middle left open."""
+    x, y = axis
+    near, far = 7 * pen.unit, 20 * pen.unit
+    ends = [((x + near * dx, y + near * dy), (x + far * dx, y + far * dy)) for dx, dy in _FOUR_WAYS]
+    pen.lines(ends, _INK, 1.3)
 
-    def __init__(self, canvas: Image) -> None:
-        self.canvas = canvas
-        self.height, self.width = canvas.shape[:2]
-        self.unit = max(0.5, self.height / 480)
 
-    def box(self, box_px: NDArray[np.float64], colour: Colour, thickness: float) -> None:
-        if not np.isfinite(box_px).all():
-            return
-        (x0, y0), (x1, y1) = self._point(*box_px[:2]), self._point(*box_px[2:])
-        cv2.rectangle(self.canvas, (x0, y0), (x1, y1), colour, self._width(thickness), cv2.LINE_AA, _SHIFT)
+_FOUR_WAYS = ((1, 0), (-1, 0), (0, 1), (0, -1))
 
-    def brackets(self, box_px: NDArray[np.float64], colour: Colour) -> None:
-        """The four corners of a box, over a dark edge that keeps them readable on any background."""
-        if not np.isfinite(box_px).all():
-            return
-        x0, y0, x1, y1 = box_px
-        arm = min(0.3 * (x1 - x0), 0.3 * (y1 - y0), 22 * self.unit)
-        for ink, thickness in ((_SHADE, 4.5), (colour, 2.5)):
-            for x, y, dx, dy in ((x0, y0, arm, arm), (x1, y0, -arm, arm), (x0, y1, arm, -arm), (x1, y1, -arm, -arm)):
-                self._line((x, y), (x + dx, y), ink, thickness)
-                self._line((x, y), (x, y + dy), ink, thickness)
 
-    def tag(self, box_px: NDArray[np.float64], text: str, colour: Colour, *, bold: bool) -> None:
-        """A name on a plate above the box, below its upper edge where there is no room above."""
-        if not np.isfinite(box_px).all():
-            return
-        scale = (0.42 if bold else 0.36) * self.unit
-        (text_width, text_height), _ = cv2.getTextSize(text, _FONT, scale, self._width(1.0))
-        pad = 3 * self.unit
-        x0 = float(np.clip(box_px[0], 0, max(0.0, self.width - text_width - 2 * pad)))
-        y1 = box_px[1] - 2 * self.unit
-        if y1 - text_height - 2 * pad < 0:
-            y1 = max(box_px[1], 0.0) + text_height + 2 * pad + 2 * self.unit
-        plate = (x0, y1 - text_height - 2 * pad, x0 + text_width + 2 * pad, y1)
-        if bold:
-            self._plate(plate, colour, 0.92)
-            self._text(text, x0 + pad, y1 - pad, scale, _SHADE)
-        else:
-            self._plate(plate, _SHADE, 0.55)
-            self._text(text, x0 + pad, y1 - pad, scale, colour)
+def _draw_aim(pen: Pen, axis: Place, view: PointingView, top: float) -> None:
+    """Where the target is predicted, joined to the crosshair: the pointing error. Out of sight, an arrow towards it."""
+    assert view.predicted_px is not None
+    x, y = (float(each) for each in view.predicted_px)
+    colour = _TARGET if view.status.state is LockState.TRACKING else _COASTING
+    dx, dy = x - axis[0], y - axis[1]
+    gap, radius = math.hypot(dx, dy), 6.0
+    if 0.0 <= x < pen.width and 0.0 <= y < pen.height:
+        if gap > 2 * radius * pen.unit:
+            share = 1.0 - radius * pen.unit / gap
+            start = 22 * pen.unit / gap  # the crosshair stays free
+            if start < share:
+                ends = (axis[0] + dx * start, axis[1] + dy * start), (axis[0] + dx * share, axis[1] + dy * share)
+                pen.lines([ends], colour, 1.0)
+        pen.circle((x, y), radius, colour, 1.8)
+        return
+    if gap == 0.0:
+        return  # the axis itself lies outside: there is no direction to show
+    margin = 6 * pen.unit
+    room = [
+        (limit - start) / step
+        for start, step, low, high in ((axis[0], dx, 0.0, pen.width), (axis[1], dy, top, pen.height))
+        for limit in ((high - margin) if step > 0 else (low + margin),)
+        if step
+    ]
+    reach = max(0.0, min(room))
+    pen.arrowhead((axis[0] + dx * reach, axis[1] + dy * reach), (dx / gap, dy / gap), colour)
 
-    def crosshair(self) -> None:
-        """The optical axis, its middle left open."""
-        x, y, near, far = self.width / 2, self.height / 2, 7 * self.unit, 20 * self.unit
-        for ink, thickness in ((_SHADE, 2.6), (_INK, 1.1)):
-            for dx, dy in ((1, 0), (-1, 0), (0, 1), (0, -1)):
-                self._line((x + near * dx, y + near * dy), (x + far * dx, y + far * dy), ink, thickness)
 
-    def aim(self, place_px: NDArray[np.float64], colour: Colour) -> None:
-        """Where the target is predicted, joined to the crosshair by a thin line: the pointing error."""
-        x, y = (float(each) for each in place_px)
-        radius = 6 * self.unit
-        gap = math.hypot(x - self.width / 2, y - self.height / 2)
-        if gap > 2 * radius:
-            share = 1 - radius / gap
-            middle = (self.width / 2, self.height / 2)
-            end = (middle[0] + (x - middle[0]) * share, middle[1] + (y - middle[1]) * share)
-            self._line(middle, end, colour, 1.0)
-        for ink, thickness in ((_SHADE, 3.2), (colour, 1.6)):
-            centre = self._point(x, y)
-            cv2.circle(self.canvas, centre, round(radius * _SUB), ink, self._width(thickness), cv2.LINE_AA, _SHIFT)
+def _write_tags(
+    pen: Pen, view: PointingView, shown: list[int], target_row: int | None, target_box: Array | None, bar: Array
+) -> None:
+    placer = TagPlacer(pen.width, pen.height, bar)
+    if target_box is not None:
+        colour = _COASTING if target_row is None else _TARGET
+        name = _name(view.status.label, view.status.target_id) + ('  not seen' if target_row is None else '')
+        if target_row is not None:
+            name += f'  {_percent(view.scores[target_row])}'
+        name = pen.fitted(name, _TARGET_SCALE, pen.width / 2)
+        size, pad = _tag_size(pen, name, _TARGET_SCALE, 4.0)
+        place = placer.place(_outside(pen, target_box), size, always=True)
+        assert place is not None
+        pen.plate(tuple(place.tolist()), colour, 0.94)
+        pen.text(name, (place[0] + pad, place[3] - pad), _TARGET_SCALE, SHADE, edge=False)
+    # Always in the same order, so that names do not jump; where they would lie upon each other, the newest go without.
+    for row in sorted(shown, key=lambda each: int(view.ids[each])):
+        name = pen.fitted(_name(str(view.labels[row]), int(view.ids[row])), _TRACK_SCALE, pen.width / 3)
+        size, pad = _tag_size(pen, name, _TRACK_SCALE, 2.5)
+        place = placer.place(_outside(pen, view.boxes_px[row]), size)
+        if place is not None:
+            pen.text(name, (place[0] + pad, place[3] - pad), _TRACK_SCALE, _TRACK_INK)
 
-    def status(self, view: PointingView) -> None:
-        """One strip along the lower edge: state and target at the left, figures at the right."""
-        height, pad, scale = 24 * self.unit, 9 * self.unit, 0.46 * self.unit
-        top = self.height - height
-        self._plate((0, top, self.width, self.height), _SHADE, 0.62)
-        base = self.height - 8 * self.unit
-        colour = _STATE_COLOURS[view.status.state]
-        cv2.circle(
-            self.canvas,
-            self._point(pad + 3 * self.unit, top + height / 2),
-            round(4 * self.unit * _SUB),
-            colour,
-            -1,
-            cv2.LINE_AA,
-            _SHIFT,
-        )
-        words = view.status.state.value.upper()
-        if view.status.target_id is not None:
-            words += f'  {view.status.label} {view.status.target_id}'.rstrip()
-        if not view.enabled:
-            words += '  (not enabled)'
-        self._text(words, pad + 12 * self.unit, base, scale, _INK)
-        figures = []
-        if view.error_rad is not None:
-            figures.append(f'error {math.degrees(view.error_rad):.2f} deg')
-        if view.latency_s is not None:
-            figures.append(f'latency {1e3 * view.latency_s:.0f} ms')
-        figures.append(f'zoom {view.zoom:.1f}x')
+
+def _outside(pen: Pen, box_px: Array) -> Array:
+    """The box and its stroke."""
+    edge = 2.5 * pen.unit
+    grown: Array = box_px + np.array([0.0, -edge, 0.0, edge])
+    return grown
+
+
+def _tag_size(pen: Pen, name: str, scale: float, pad: float) -> tuple[tuple[float, float], float]:
+    width, height = pen.text_size(name, scale)
+    return (width + 2 * pad * pen.unit, height + 2 * pad * pen.unit), pad * pen.unit
+
+
+def _write_bar(pen: Pen, view: PointingView, bar: tuple[float, float, float, float]) -> None:
+    """Along the upper edge: state and target, figures at the right; below, whether it moves, and why so."""
+    unit, pad = pen.unit, _PAD * pen.unit
+    pen.plate(bar, SHADE, 0.74)
+    figures = _figures(view)
+    figures_left = pen.width - pad
+    while figures:
         text = '   '.join(figures)
-        text_width = cv2.getTextSize(text, _FONT, scale, self._width(1.0))[0][0]
-        self._text(text, self.width - text_width - pad, base, scale, _INK)
+        figures_left = pen.width - pad - pen.text_size(text, _FIGURE_SCALE)[0]
+        if figures_left > 0.35 * pen.width:
+            pen.text(text, (figures_left, 16 * unit), _FIGURE_SCALE, _INK, edge=False)
+            break
+        figures.pop(0)
+    colour = _STATE_COLOURS[view.status.state]
+    pen.circle((pad + 3 * unit, 11.5 * unit), 4.0, colour, 0.0)
+    left = pad + 13 * unit
+    words = f'{view.status.state.value.upper()}  {_name(view.status.label, view.status.target_id)}'.rstrip()
+    words = pen.fitted(words, _STATE_SCALE, figures_left - left - 2 * pad)
+    pen.text(words, (left, 16 * unit), _STATE_SCALE, colour, edge=False)
+    motion = pen.fitted(_motion(view), _REASON_SCALE, pen.width - left - pad)
+    pen.text(motion, (left, 33 * unit), _REASON_SCALE, _INK if view.enabled else _COASTING, edge=False)
 
-    def _plate(self, box: tuple[float, float, float, float], colour: Colour, share: float) -> None:
-        x0, y0 = max(0, math.floor(box[0])), max(0, math.floor(box[1]))
-        x1, y1 = min(self.width, math.ceil(box[2])), min(self.height, math.ceil(box[3]))
-        if x1 <= x0 or y1 <= y0:
-            return
-        under = self.canvas[y0:y1, x0:x1]
-        cv2.addWeighted(np.full_like(under, colour), share, under, 1 - share, 0.0, dst=under)
 
-    def _text(self, text: str, x: float, y: float, scale: float, colour: Colour) -> None:
-        cv2.putText(self.canvas, text, (round(x), round(y)), _FONT, scale, colour, self._width(1.0), cv2.LINE_AA)
+def _figures(view: PointingView) -> list[str]:
+    """The least important first: they go where there is no room."""
+    figures = [f'zoom {view.zoom:.1f}x']
+    if view.latency_s is not None:
+        figures.append(f'latency {1e3 * view.latency_s:.0f} ms')
+    if view.error_rad is not None:
+        figures.append(f'error {math.degrees(view.error_rad):.2f} deg')
+    return figures
 
-    def _line(self, a: tuple[float, float], b: tuple[float, float], colour: Colour, thickness: float) -> None:
-        cv2.line(self.canvas, self._point(*a), self._point(*b), colour, self._width(thickness), cv2.LINE_AA, _SHIFT)
 
-    def _width(self, thickness: float) -> int:
-        return max(1, round(thickness * self.unit))
+def _motion(view: PointingView) -> str:
+    """Whether the gimbal is asked to move, why not, and why the lock is as it is."""
+    reason, why = view.status.reason, view.still_because
+    if not view.enabled:
+        return f'pointing is OFF  ({reason})'
+    if not why:
+        return f'moving  ({reason})'
+    return f'still: {reason}' if reason and reason in why else f'still: {why}  ({reason})'
 
-    @staticmethod
-    def _point(x: float, y: float) -> tuple[int, int]:
-        # OpenCV counts pixel centres as whole numbers, the suite counts corners: half a pixel between them.
-        limit = 1 << 24  # a box far outside the picture must not overflow the fixed point
-        fixed = np.clip([(x - 0.5) * _SUB, (y - 0.5) * _SUB], -limit, limit)
-        return round(float(fixed[0])), round(float(fixed[1]))
+
+def _name(label: str, track_id: int | None) -> str:
+    return label if track_id is None else f'{label} {track_id}'.strip()
+
+
+def _percent(score: float) -> str:
+    return f'{100 * float(score):.0f}%' if math.isfinite(score) else '?'

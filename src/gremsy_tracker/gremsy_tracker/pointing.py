@@ -30,6 +30,7 @@ from gremsy_tracker.pointing_view import PointingUpdate, PointingView
 from gremsy_tracker.target_appearance import TargetAppearance
 from gremsy_tracker.target_lock import LockState, LockStatus, TargetLock
 from gremsy_tracker.target_request import TargetRequest, parse_request
+from gremsy_tracker.target_zoom import TargetZoom
 from gremsy_tracker.track_history import TrackHistory
 from gremsy_tracker.tracker_parameters import TrackerParameters
 from gremsy_tracker.visual_ego_motion import VisualEgoMotion
@@ -59,9 +60,9 @@ class Pointing:
         self._appearance = TargetAppearance(parameters)
         self._visual = VisualEgoMotion()
         self.dropped: Counter[str] = Counter()
-        self._zoom = 1.0
         self._history = TrackHistory()
         self._target_row: int | None = None  # in the newest tracks
+        self._zoom = TargetZoom(parameters)
         self._track_bearings: Array | None = None
         self._target_size_px = np.zeros(2)
         self._latency_s: float | None = None
@@ -79,6 +80,7 @@ class Pointing:
             if not parameters.appearance_cue:
                 self._appearance.forget_target()
                 self._appearance.forget_pictures()
+            self._zoom.reconfigure(parameters)
             if policy_changed and self._lock.status.state in (LockState.IDLE, LockState.SEARCHING):
                 self._lock.search('`auto_lock` was changed')
 
@@ -93,10 +95,9 @@ class Pointing:
             self._cameras.offer(stamp_ns, model)
 
     def offer_zoom(self, zoom: ZoomState) -> None:
-        """Magnification, for show: the intrinsics already contain it."""
+        """Magnification, for zoom control and for show: the intrinsics already contain it."""
         with self._mutex:
-            if np.isfinite(zoom.factor) and zoom.factor > 0:
-                self._zoom = zoom.factor
+            self._zoom.offer(zoom)
 
     def offer_detections(self, detections: Detections, now_ns: int) -> PointingUpdate | None:
         """One image's detections, an empty set included; None where the stamp is refused (counted)."""
@@ -127,7 +128,9 @@ class Pointing:
             self._track_bearings = self._bearings_of(tracks, camera, attitude)
             self._follow_lock(tracks, camera)
             setpoint = self._setpoint(now_ns)
-            return PointingUpdate(tracks, self._target(camera, attitude), self._lock.status, setpoint)
+            zoom_setpoint = self._zoom_setpoint(tracks.stamp_ns, now_ns, camera, attitude)
+            target = self._target(camera, attitude)
+            return PointingUpdate(tracks, target, self._lock.status, setpoint, zoom_setpoint)
 
     def select_pixel(self, x_px: float, y_px: float, stamp_ns: int = 0) -> str:
         """Lock on the track under (else close to) a pixel; the answer says what came of it.
@@ -257,13 +260,14 @@ class Pointing:
                 enabled=self._core.enabled,
                 still_because=self._core.still_because,
                 predicted_px=predicted_px,
+                target_size_px=self._target_size_px if following else None,
                 target_bearing_rad=None if estimate is None else estimate.bearing_rad,
                 target_rate_rad_s=None if estimate is None else estimate.rate_rad_s,
                 target_std_rad=None if estimate is None else estimate.std_rad,
                 gimbal_bearing_rad=gimbal,
                 error_rad=error_rad,
                 latency_s=self._latency_s,
-                zoom=self._zoom,
+                zoom=self._zoom.factor,
                 camera=camera,
                 level_from_camera=None if attitude is None else attitude.level_from_camera,
                 track_bearings_rad=self._track_bearings,
@@ -286,6 +290,8 @@ class Pointing:
         self._history.clear()
         self._forget_target()
         self._appearance.forget_pictures()
+        self._zoom.restart_time()
+        self._track_bearings = None
         if self._lock.status.state is not LockState.IDLE:
             self._lock.search('the clock jumped back')
 
@@ -390,3 +396,18 @@ class Pointing:
         elif self._parameters.lost_policy == 'home' and self._lock.had_target:
             aim = Aim.HOME
         return self._core.setpoint(now_ns, aim)
+
+    def _zoom_setpoint(
+        self, stamp_ns: int, now_ns: int, camera: CameraModel | None, attitude: AttitudeAt | None
+    ) -> float | None:
+        state, age_ns = self._lock.status.state, now_ns - stamp_ns
+        if self._core.enabled and camera is not None and age_ns <= self._parameters.max_image_age_s * 1e9:
+            if state in (LockState.LOST, LockState.SEARCHING) and self._lock.had_target:
+                return self._zoom.widen(stamp_ns, camera)
+            estimate = self._core.estimate_at(stamp_ns)
+            if state in (LockState.TRACKING, LockState.COASTING) and estimate is not None and attitude is not None:
+                axis = bearings.optical_axis(attitude.level_from_camera)
+                size = self._target_size_px if state is LockState.TRACKING else None
+                return self._zoom.follow(stamp_ns, camera, axis, estimate, size)
+        self._zoom.rest()
+        return None

@@ -26,12 +26,14 @@ class PointingUpdate:
         target: the locked one in (or coasted to) this image, None without a lock or where it cannot be placed.
         status: the lock's state after this image.
         setpoint: the rate to ask for now, at once; None when the gimbal is not to be moved by the tracker.
+        zoom_setpoint: the magnification to ask for; None to leave the zoom alone.
     """
 
     tracks: Tracks
     target: Target | None
     status: LockStatus
     setpoint: RateSetpoint | None
+    zoom_setpoint: float | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,6 +47,7 @@ class PointingView:
         enabled: whether a lock yields setpoints.
         still_because: why no rate is asked for, empty while one is.
         predicted_px: (2,) where the target is predicted at that time, None without an estimate.
+        target_size_px: (2,) of its box when it was last seen, None without a target that is followed.
         target_bearing_rad, target_rate_rad_s, target_std_rad: (2,) estimate at that time, None without a lock.
         gimbal_bearing_rad: (2,) the optical axis at that time, None without telemetry.
         error_rad: angle between the two, None without either.
@@ -64,6 +67,7 @@ class PointingView:
     enabled: bool
     still_because: str
     predicted_px: Array | None
+    target_size_px: Array | None
     target_bearing_rad: Array | None
     target_rate_rad_s: Array | None
     target_std_rad: Array | None

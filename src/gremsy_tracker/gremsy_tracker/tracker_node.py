@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""detections, gimbal/attitude -> tracks, target, gimbal/setpoint, overlay, markers: the wiring around `Pointing`."""
+"""detections, gimbal/attitude -> tracks, target, gimbal/setpoint and zoom, overlay, markers: the wiring."""
 
 from __future__ import annotations
 
@@ -74,6 +74,7 @@ class TrackerNode(SuiteNode[TrackerParameters]):
         self._target = self.publisher(topics.TARGET)
         self._state = self.publisher(topics.TARGET_STATE)
         self._setpoint = self.publisher(topics.GIMBAL_SETPOINT)
+        self._zoom_setpoint = self.publisher(topics.GIMBAL_ZOOM_SETPOINT)
         self._overlay = self.publisher(topics.OVERLAY)
         self._markers = self.publisher(topics.MARKERS)
         self.subscription(topics.DETECTIONS, self._arrivals.put)
@@ -150,6 +151,8 @@ class TrackerNode(SuiteNode[TrackerParameters]):
             return
         # The setpoint first: nothing else that is published here is in a hurry.
         self._send(update.setpoint, fresh=True)
+        if update.zoom_setpoint is not None:
+            self._zoom_setpoint.publish(update.zoom_setpoint)
         decided_ns = self.now_ns()
         self._tracks.publish(update.tracks)
         if update.target is not None:

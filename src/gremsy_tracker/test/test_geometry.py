@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from gremsy_common.camera_model import CameraModel
 from gremsy_common.gimbal_state import GimbalAttitude
 from gremsy_common.rotations import matrix_from_quaternion, quaternion_from_bearing
-from gremsy_tracker import bearings, ego_motion, marker_geometry
+from gremsy_tracker import bearings, ego_motion
 from gremsy_tracker.attitude_history import AttitudeHistory, slerp
 from gremsy_tracker.box_filter import BoxStates
 from gremsy_tracker.camera_history import CameraHistory
@@ -194,13 +194,3 @@ def test_the_camera_model_is_the_one_valid_at_the_image() -> None:
 
 def test_angles_between_bearings_are_exact_when_small() -> None:
     assert bearings.angle_between([0.3, 0.0], [0.3 + 1e-9, 0.0]) == pytest.approx(1e-9, rel=1e-3)
-
-
-def test_marker_lines_start_at_the_camera_and_span_the_field() -> None:
-    lines = marker_geometry.field_of_view(CAMERA, look(0.0, 0.0), 2.0)
-    assert lines.shape == (8, 2, 3)
-    assert np.allclose(lines[:4, 0], 0.0)
-    left, right = lines[0, 1], lines[1, 1]
-    assert math.degrees(math.atan2(left[1], left[0]) - math.atan2(right[1], right[0])) == pytest.approx(40.0)
-    rays = marker_geometry.bearing_rays(np.array([[math.pi / 2, 0.0]]), 3.0)
-    assert np.allclose(rays[0], [[0, 0, 0], [0, 3, 0]])

@@ -16,9 +16,11 @@ rclpy = pytest.importorskip('rclpy', reason='the workspace is not built: run ./g
 pytest.importorskip('vision_msgs.msg', reason='the workspace is not built: run ./gremsy setup')
 
 from geometry_msgs.msg import PointStamped, TwistStamped
+from rcl_interfaces.msg import Parameter, ParameterType, ParameterValue
+from rcl_interfaces.srv import SetParameters
 from rclpy.qos import qos_profile_sensor_data
-from sensor_msgs.msg import CameraInfo, Image, Imu
-from std_msgs.msg import String
+from sensor_msgs.msg import CameraInfo, Image, Imu, JointState
+from std_msgs.msg import Float64, String
 from std_srvs.srv import SetBool, Trigger
 from vision_msgs.msg import Detection2D, Detection2DArray
 from visualization_msgs.msg import MarkerArray
@@ -26,11 +28,11 @@ from visualization_msgs.msg import MarkerArray
 from gremsy_common.camera_model import CameraModel
 from gremsy_common.detections import Detections
 from gremsy_common.frame import Frame
-from gremsy_common.gimbal_state import GimbalAttitude
+from gremsy_common.gimbal_state import GimbalAttitude, ZoomState
 from gremsy_common.messages.camera_info import StampedCamera, camera_info_message
 from gremsy_common.messages.detection import detections_message
-from gremsy_common.messages.gimbal import attitude_message
-from gremsy_common.messages.header import stamp_of
+from gremsy_common.messages.gimbal import attitude_message, zoom_message
+from gremsy_common.messages.header import header, stamp_of
 from gremsy_common.messages.image import image_message
 from gremsy_common.rotations import quaternion_from_bearing
 from gremsy_common.trace import read_trace
@@ -43,7 +45,7 @@ ISOLATED = {
     'ROS_DOMAIN_ID': os.environ.get('ROS_DOMAIN_ID') or str(1 + os.getpid() % 100),
     'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST',
 }
-LEFT, RIGHT = (200.0, 240.0), (440.0, 240.0)
+LEFT, RIGHT, AHEAD = (200.0, 240.0), (440.0, 240.0), (320.0, 240.0)
 
 
 def start_node(*parameters, namespace='/eo'):
@@ -66,14 +68,17 @@ class User:
         self.detections = self.node.create_publisher(Detection2DArray, 'detections', 5)
         self.info = self.node.create_publisher(CameraInfo, 'camera_info', 5)
         self.attitude = self.node.create_publisher(Imu, 'gimbal/attitude', 5)
+        self.zoom = self.node.create_publisher(JointState, 'gimbal/zoom', 5)
         self.images = self.node.create_publisher(Image, 'image_raw', qos_profile_sensor_data)
         self.select = self.node.create_publisher(PointStamped, 'target/select', 5)
         self.select_word = self.node.create_publisher(String, 'target/select_id', 5)
-        self.tracks, self.targets, self.states, self.setpoints = [], [], [], []
+        self.tracks, self.targets, self.states, self.setpoints, self.zooms = [], [], [], [], []
         self.node.create_subscription(Detection2DArray, 'tracks', self.tracks.append, 20)
         self.node.create_subscription(Detection2D, 'target', self.targets.append, 20)
         self.node.create_subscription(String, 'target/state', lambda m: self.states.append(json.loads(m.data)), 20)
         self.node.create_subscription(TwistStamped, 'gimbal/setpoint', self.setpoints.append, 100)
+        self.node.create_subscription(Float64, 'gimbal/zoom_setpoint', lambda m: self.zooms.append(m.data), 20)
+        self.parameters = self.node.create_client(SetParameters, 'tracker/set_parameters')
         self.enable = self.node.create_client(SetBool, 'tracker/enable')
         self.release = self.node.create_client(Trigger, 'tracker/release')
 
@@ -88,6 +93,7 @@ class User:
         ahead = quaternion_from_bearing(0.0, 0.0)
         self.info.publish(camera_info_message(StampedCamera(stamp_ns, 'optical', CAMERA)))
         self.attitude.publish(attitude_message(GimbalAttitude(time.time_ns(), 'camera', ahead, np.zeros(3))))
+        self.zoom.publish(zoom_message(ZoomState(time.time_ns() - 50_000_000, 2.0)))
         boxes = np.array([[x - 30, y - 75, x + 30, y + 75] for x, y in centres]).reshape(-1, 4)
         labels = np.array(['person'] * len(boxes), dtype=np.str_)
         seen = Detections(stamp_ns, 'optical', boxes, np.full(len(boxes), 0.8), labels)
@@ -186,6 +192,48 @@ def test_a_disabled_lock_yields_no_setpoints_and_release_ends_it(user, node):
     user.wait(lambda: user.state() == 'idle', meanwhile=lambda: user.look(LEFT))
 
 
+def test_zoom_is_asked_for_only_while_it_is_controlled_and_pointing_is_enabled(user, node):
+    def control(on):
+        values = {
+            'zoom_control': ParameterValue(type=ParameterType.PARAMETER_BOOL, bool_value=on),
+            # A person of 150 px in 480 is to be twice as large.
+            'zoom_target_share': ParameterValue(type=ParameterType.PARAMETER_DOUBLE, double_value=0.6),
+        }
+        wish = SetParameters.Request(parameters=[Parameter(name=name, value=value) for name, value in values.items()])
+        for answer in user.call(user.parameters, wish).results:
+            assert answer.successful, answer.reason
+
+    def look_for(seconds):
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            user.look(AHEAD)
+
+    click = PointStamped()
+    click.point.x, click.point.y = AHEAD
+
+    def click_on_it():
+        user.look(AHEAD)
+        user.select.publish(click)
+
+    user.wait(lambda: user.state() == 'tracking', meanwhile=click_on_it)
+    look_for(0.6)
+    assert user.zooms == []
+    assert user.call(user.enable, SetBool.Request(data=False)).success
+    control(True)
+    look_for(0.6)
+    assert user.zooms == []
+    assert user.call(user.enable, SetBool.Request(data=True)).success
+    user.wait(lambda: len(user.zooms) > 2, meanwhile=lambda: user.look(AHEAD))
+    assert user.zooms == sorted(user.zooms)
+    assert 2.0 < user.zooms[0] < 2.3
+    control(False)
+    user.spin(0.1)
+    user.zooms.clear()
+    look_for(0.6)
+    assert user.zooms == []
+    assert user.call(user.release, Trigger.Request()).success
+
+
 def test_the_overlay_is_drawn_and_images_are_taken_only_while_somebody_watches(user, node):
     user.wait(lambda: user.images.get_subscription_count() == 0)
     drawn, markers = [], []
@@ -200,10 +248,26 @@ def test_the_overlay_is_drawn_and_images_are_taken_only_while_somebody_watches(u
         stamp_ns = user.look(LEFT, RIGHT)
         user.images.publish(image_message(Frame(grey, stamp_ns, 'optical')))
 
-    user.wait(lambda: bool(drawn) and bool(markers), meanwhile=show)
+    everything = {'field_of_view', 'boresight', 'tracks', 'names'}
+    user.wait(lambda: bool(drawn), meanwhile=show)
+    user.wait(lambda: any(everything <= {each.ns for each in seen.markers} for seen in markers), meanwhile=show)
     assert (drawn[-1].width, drawn[-1].height, drawn[-1].encoding) == (640, 480, 'bgr8')
     assert np.ptp(np.frombuffer(drawn[-1].data, np.uint8)) > 50
-    assert [each.ns for each in markers[-1].markers] == ['field_of_view', 'tracks', 'target']
+    assert {each.header.frame_id for each in markers[-1].markers} == {'gimbal_level'}
+    # Whatever a camera driver sends, down to one pixel, comes back as a picture of that size.
+    for encoding, channels, size in [('mono8', 1, 1), ('rgb8', 3, 1), ('bgra8', 4, 1), ('mono16', 1, 2)]:
+        for rows, columns in ((48, 64), (1, 1)):
+            drawn.clear()
+            image = Image(height=rows, width=columns, encoding=encoding, step=columns * channels * size)
+            image.data = bytes(rows * image.step)
+
+            def show_it(image=image):
+                image.header = header(user.look(LEFT), 'optical')
+                user.images.publish(image)
+
+            user.wait(lambda: bool(drawn), meanwhile=show_it)
+            user.spin(0.2)
+            assert (drawn[-1].height, drawn[-1].width, drawn[-1].encoding) == (rows, columns, 'bgr8')
     for each in watching:
         user.node.destroy_subscription(each)
     user.wait(lambda: user.images.get_subscription_count() == 0)
