@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
@@ -49,6 +50,7 @@ from gremsy_gimbal_driver.payload_control.settings import find_setting
 from gremsy_gimbal_driver.payload_control.ticket import TicketState
 from gremsy_gimbal_driver.payload_control.ticket_watch import TicketWatch
 from gremsy_gimbal_driver.telemetry_topics import TelemetryFrames, TelemetryTopics
+from gremsy_gimbal_driver.zoom_arbiter import ZoomArbiter
 
 _LOOK_AT_TICKETS_S = 0.1
 
@@ -83,6 +85,7 @@ class GimbalDriverNode(SuiteNode[GimbalDriverParameters]):
         self._driver = driver = GimbalDriver(
             links_from_uris(parameters.links), parameters.driver_settings(self._prefix), self._listener()
         )
+        self._zooms = ZoomArbiter(parameters.operator_zoom_lease_s)
         self._tickets = TicketWatch(self.get_logger().info, self.report_error)
         self._publish_control(ControlState(False, 'nobody'))
         self._publish_plant()
@@ -132,6 +135,7 @@ class GimbalDriverNode(SuiteNode[GimbalDriverParameters]):
         return rows | {
             'joint states from': self._telemetry.joint_source,
             'facades': self._facades.names,
+            "tracker zooms refused after an operator's": str(self._zooms.refused),
             **{
                 name.replace('_', ' '): str(count)
                 for name, count in {**self._notices.counts, **self._facades.counts}.items()
@@ -147,8 +151,8 @@ class GimbalDriverNode(SuiteNode[GimbalDriverParameters]):
         self.subscription(topics.COMMAND_ATTITUDE, self._operator.offer_goal)
         self.subscription(topics.COMMAND_JOINT, self._operator.offer_goal)
         self.subscription(topics.COMMAND_LOOK_AT, self._operator.offer_goal)
-        self.subscription(topics.COMMAND_ZOOM, self._zoom)
-        self.subscription(topics.GIMBAL_ZOOM_SETPOINT, self._zoom)
+        self.subscription(topics.COMMAND_ZOOM, self._operator_zooms)
+        self.subscription(topics.GIMBAL_ZOOM_SETPOINT, self._tracker_zooms)
         self.subscription(topics.COMMAND_TRACK, self._track)
         if parameters.goal_frames:
             self.subscription(topics.TF_HEARD, lambda message: self._hear_frames(message, is_static=False))
@@ -170,8 +174,13 @@ class GimbalDriverNode(SuiteNode[GimbalDriverParameters]):
         if self._driver is not None and self._driver.offer(source, wish):
             self.diagnostics.stage(f'{source.word} commands').record(self.now_ns() - wish.stamp_ns)
 
-    def _zoom(self, factor: float) -> None:
+    def _operator_zooms(self, factor: float) -> None:
+        self._zooms.operator_zooms(time.monotonic_ns())
         self._request(requests.ZoomTo(factor))
+
+    def _tracker_zooms(self, factor: float) -> None:
+        if self._zooms.tracker_may(time.monotonic_ns()):
+            self._request(requests.ZoomTo(factor))
 
     def _track(self, place: PointStamped) -> None:
         self._request(requests.TrackPoint(place.point.x, place.point.y))

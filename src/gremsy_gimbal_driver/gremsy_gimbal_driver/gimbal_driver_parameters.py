@@ -124,6 +124,13 @@ class GimbalDriverParameters(NodeParameters):
     operator_lease_s: float = param(
         0.5, unit='s', low=0.0, high=60.0, doc="Others are shut out for so long after an operator's command."
     )
+    operator_zoom_lease_s: float = param(
+        5.0,
+        unit='s',
+        low=0.0,
+        high=3600.0,
+        doc="A tracker's zoom is left aside for so long after an operator's.",
+    )
     attitude_timeout_s: float = param(
         1.0, unit='s', low=0.1, high=10.0, doc='Without telemetry for so long, nothing moves.'
     )

@@ -360,14 +360,23 @@ def test_a_fed_vehicle_gives_the_camera_against_the_earth_and_goals_in_its_frame
 # The payload's camera.
 
 
-@pytest.mark.parametrize('topic', ['zoom_wishes', 'tracker_zooms'])
-def test_a_zoom_is_done_when_the_lens_is_there(topic, stage):
-    user, wanted = stage.user, 2.0 if topic == 'zoom_wishes' else 1.0
-    getattr(user, topic).publish(Float64(data=wanted))
+def zoom_arrives(stage, wanted):
+    user = stage.user
     user.wait_until(lambda: stage.payload.state.zoom == pytest.approx(wanted, rel=0.02))
     says(stage, f'Done: zoom to {wanted:g}x; EO_ZOOM reports {wanted:g}x.')
     user.zooms.clear()
     user.wait_until(lambda: user.zooms and user.zooms[-1].position[0] == pytest.approx(wanted, rel=0.02))
+
+
+def test_a_zoom_is_done_when_the_lens_is_there_and_an_operators_stays(stage):
+    user = stage.user
+    user.tracker_zooms.publish(Float64(data=3.0))
+    zoom_arrives(stage, 3.0)
+    user.zoom_wishes.publish(Float64(data=2.0))
+    zoom_arrives(stage, 2.0)
+    user.tracker_zooms.publish(Float64(data=4.0))
+    user.spin(1.0)
+    assert stage.payload.state.zoom == pytest.approx(2.0, rel=0.02)
 
 
 def test_a_zoom_that_the_lens_does_not_have_is_refused(stage):
