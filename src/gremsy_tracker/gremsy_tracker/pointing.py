@@ -33,6 +33,7 @@ from gremsy_tracker.target_request import TargetRequest, parse_request
 from gremsy_tracker.target_zoom import TargetZoom
 from gremsy_tracker.track_history import TrackHistory
 from gremsy_tracker.tracker_parameters import TrackerParameters
+from gremsy_tracker.usual_size import UsualSize
 from gremsy_tracker.visual_ego_motion import VisualEgoMotion
 
 Array = NDArray[np.float64]
@@ -59,6 +60,7 @@ class Pointing:
         self._core = PointingCore(parameters)
         self._appearance = TargetAppearance(parameters)
         self._visual = VisualEgoMotion()
+        self._usual_size = UsualSize()
         self.dropped: Counter[str] = Counter()
         self._history = TrackHistory()
         self._target_row: int | None = None  # in the newest tracks
@@ -348,13 +350,17 @@ class Pointing:
             self._core.forget_target()
         if choice.is_other:
             self._appearance.forget_target()
+            self._usual_size.clear()
         self._target_row = choice.index
         if choice.index is None:
             return
         box = tracks.boxes_px[choice.index]
         self._target_size_px = box[2:] - box[:2]
-        if seen is not None and noise is not None:
-            self._core.offer_bearing(tracks.stamp_ns, seen[choice.index], noise[choice.index])
+        if seen is not None and noise is not None and camera is not None:
+            size_rad = self._target_size_px / np.array([camera.focal_x_px, camera.focal_y_px])
+            seen_noise = np.hypot(noise[choice.index], self._usual_size.displacement(size_rad))
+            self._usual_size.learn(tracks.stamp_ns, size_rad)
+            self._core.offer_bearing(tracks.stamp_ns, seen[choice.index], seen_noise)
 
     def _looks(self, tracks: Tracks, off_target_rad: Array | None, centre_offsets_px: Array) -> Array | None:
         """(N,) how unlike the target each track looks, None where it is not known or not needed."""
