@@ -14,6 +14,8 @@ Index = NDArray[np.intp]
 
 # Of so few it takes longer to sort them out than to compute them all.
 _FEW_PAIRS = 256
+_FIRST, _NONE = np.zeros(1, dtype=np.intp), np.zeros(0, dtype=np.intp)
+_FIRST.flags.writeable = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,6 +39,10 @@ class Pairs:
 def overlapping(a_px: Array, b_px: Array, least: float = 1e-9) -> Pairs:
     """Pairs of boxes (N, 4) and (M, 4), given by their corners, that overlap by at least `least` (above 0)."""
     count = len(b_px)
+    if len(a_px) == count == 1:
+        overlap = np.array([_overlap_of_two(*a_px[0].tolist(), *b_px[0].tolist())])
+        which = _FIRST if overlap[0] >= least else _NONE
+        return Pairs(which, which, overlap[which])
     a_areas, b_areas = _areas(a_px), _areas(b_px)
     if len(a_px) * count <= _FEW_PAIRS:
         overlap = _overlap(a_px[:, None], b_px, a_areas[:, None] + b_areas).ravel()
@@ -96,6 +102,15 @@ def _overlap(a_px: Array, b_px: Array, areas: Array) -> Array:
     shared = common[..., 0] * common[..., 1]
     areas -= shared
     return np.asarray(shared / np.maximum(areas, 1e-12, out=areas))
+
+
+def _overlap_of_two(
+    ax0: float, ay0: float, ax1: float, ay1: float, bx0: float, by0: float, bx1: float, by1: float
+) -> float:
+    """The same for two boxes: with one person in view, NumPy's calls take ten times as long as these sums."""
+    shared = max(min(ax1, bx1) - max(ax0, bx0), 0.0) * max(min(ay1, by1) - max(ay0, by0), 0.0)
+    union = (ax1 - ax0) * (ay1 - ay0) + (bx1 - bx0) * (by1 - by0) - shared
+    return shared / max(union, 1e-12)
 
 
 def _areas(boxes_px: Array) -> Array:

@@ -112,17 +112,18 @@ class BoxStates:
             self.kept[:, index] = some
 
     def distances(self, index: Index, boxes_px: Array) -> Array:
-        """(M,) how far the centres of measured boxes (M, 4) are from those of the filters at `index` (M,).
+        """(M,) how far measured boxes (M, 4) are from the filters at `index` (M,).
 
-        Mahalanobis distances under the innovation's covariance (Bar-Shalom, Li & Kirubarajan, 2001, section 3.7.4):
-        near 1 is usual, and the longer nothing was measured, the farther away in pixels that is.
+        Mahalanobis distances under the innovation's covariance (Bar-Shalom, Li & Kirubarajan, 2001, section 3.7.4), of
+        that edge of each axis which is nearer to where it is expected: of somebody who goes behind a car the box loses
+        its lower half, its centre jumps, but the upper edge stays.
         """
-        low, high = boxes_px[:, :2], boxes_px[:, 2:]
-        innovation = (low + high) * 0.5
-        innovation -= self.position[index, :2]
-        innovation *= innovation
-        innovation /= self.position_variance[index, :2] + _measured_variance(self.position[index])[:, 0]
-        return np.sqrt(innovation[:, 0] + innovation[:, 1])
+        off = boxes_px - self.boxes_px[index]
+        np.abs(off, out=off)
+        near = np.minimum(off[:, :2], off[:, 2:])
+        near *= near
+        near /= self.position_variance[index, :2] + _measured_variance(self.position[index])[:, 0]
+        return np.sqrt(near[:, 0] + near[:, 1])
 
     @property
     def boxes_px(self) -> Array:

@@ -28,12 +28,11 @@ Index = NDArray[np.intp]
 _LEAST_OVERLAP_CONFIDENT = 0.2
 _LEAST_OVERLAP_DOUBTFUL = 0.5
 _LEAST_OVERLAP_NEW = 0.3
-# A detection farther from where a track is expected is somebody else, however much the boxes overlap: 99.8 % of a
-# track's own are nearer if the filter is right about itself.
-_FARTHEST = 3.5
-# Such overlaps are never farther: a centre that is off by `_FARTHEST` times the least innovation, 0.21 of the size,
-# leaves two boxes at most 0.7 of their union.
-_SURELY_NEAR_OVERLAP = 0.75
+# A detection farther (in standard deviations) from where a track is expected is somebody else, however much the boxes
+# overlap.
+_FARTHEST = 2.5
+# Who overlaps by more is never that far: twice the least standard deviation, 0.12 of the size, leaves less.
+_SURELY_NEAR_OVERLAP = 0.8
 # A leftover detection that overlaps a better one by more is the same object seen twice.
 _DUPLICATE_OVERLAP = 0.6
 # An unconfirmed track that is not seen for this long was a false alarm.

@@ -165,6 +165,16 @@ def test_an_id_does_not_jump_to_a_neighbour_who_appears_while_its_own_box_is_mis
     assert feed(target, seen(1380, (100, 200), (100, 130))).boxes_px.tolist() == [[70, 125, 130, 275]]
 
 
+def test_who_was_seen_half_only_keeps_the_id_when_seen_whole_again() -> None:
+    target = tracker()
+    feed(target, *(seen(60 * i, (100, 200)) for i in range(20)))
+    half = Detections(
+        START + 1200 * MS, 'optical', np.array([[70.0, 125, 130, 205]]), np.full(1, 0.6), seen(0, (0, 0)).labels
+    )
+    feed(target, half, seen(1260), seen(1320))
+    assert feed(target, seen(1380, (100, 200))).ids.tolist() == [1]
+
+
 def test_who_comes_out_from_behind_something_keeps_the_id() -> None:
     target = tracker()
     feed(target, *(seen(60 * i, (100 + 5 * i, 200)) for i in range(20)), *(seen(1200 + 60 * i) for i in range(10)))
