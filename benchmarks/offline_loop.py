@@ -235,7 +235,7 @@ class OfflineOptions:
 
     duration_s: float = 40.0
     preset: str = 'ideal'
-    confidence: float = 0.4
+    confidence: float = 0.25
     timing: Timing = field(default_factory=Timing)
     tracker: dict[str, Any] = field(default_factory=dict)
     seed: int = 1
@@ -307,7 +307,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument('--inference-ms', type=float, default=170.0)
     parser.add_argument('--take', choices=('newest', 'next'), default='newest')
     parser.add_argument('--preset', choices=sorted(PRESETS), default='ideal')
-    parser.add_argument('--confidence', type=float, default=0.4)
+    parser.add_argument('--confidence', type=float, default=0.25)
     parser.add_argument('--seed', type=int, default=1)
     parser.add_argument('--set', action='append', default=[], metavar='NAME=VALUE', help='a tracker parameter')
     parser.add_argument('--trace', type=Path, metavar='FILE', help='write the events, one JSON object a line')

@@ -18,7 +18,7 @@ class DetectorParameters(NodeParameters):
 
     model: str = param(DEFAULT, doc='Model file, or `default` for the one that is shipped (NanoDet-g, COCO classes).')
     backend: str = param(AUTO, doc='What runs the model: `auto`, or a back end by name (`onnxruntime`).')
-    confidence: float = param(0.4, doc='A box must score more than this.', low=0.0, high=1.0, live=True)
+    confidence: float = param(0.25, doc='A box must score more than this.', low=0.0, high=1.0, live=True)
     iou: float = param(
         0.5,
         doc='Of two boxes of one class that overlap by more than this, only the better scored stays.',

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How large the target usually is: a box that is suddenly half as high is half hidden, and its centre is not the target's.
+"""How large the target usually is: a box suddenly half as high is half hidden, and its centre is not the target's.
 
 A box that lost a part on one side has its centre off by half of what it lost. Which side that is nobody says, so the
 bearing is not corrected but believed less.
