@@ -111,19 +111,19 @@ class BoxStates:
         if not everyone:
             self.kept[:, index] = some
 
-    def distances(self, index: Index, boxes_px: Array) -> Array:
-        """(M,) how far measured boxes (M, 4) are from the filters at `index` (M,).
+    def distances(self, index: Index, boxes_px: Array, by_edge: NDArray[np.bool_]) -> Array:
+        """(M,) how far measured boxes (M, 4) are from the filters at `index` (M,), in standard deviations.
 
-        Mahalanobis distances under the innovation's covariance (Bar-Shalom, Li & Kirubarajan, 2001, section 3.7.4), of
-        that edge of each axis which is nearer to where it is expected: of somebody who goes behind a car the box loses
-        its lower half, its centre jumps, but the upper edge stays.
+        Mahalanobis distances under the innovation's covariance (Bar-Shalom, Li & Kirubarajan, 2001, section 3.7.4) of
+        the centre or, where `by_edge` (M,), of that edge of each axis which is nearer to where it is expected: of
+        somebody who goes behind a car the box loses its lower half, its centre jumps, but the upper edge stays.
         """
         off = boxes_px - self.boxes_px[index]
-        np.abs(off, out=off)
-        near = np.minimum(off[:, :2], off[:, 2:])
-        near *= near
-        near /= self.position_variance[index, :2] + _measured_variance(self.position[index])[:, 0]
-        return np.sqrt(near[:, 0] + near[:, 1])
+        low, high = off[:, :2], off[:, 2:]
+        away = np.where(by_edge[:, None], np.minimum(np.abs(low), np.abs(high)), (low + high) * 0.5)
+        away *= away
+        away /= self.position_variance[index, :2] + _measured_variance(self.position[index])[:, 0]
+        return np.sqrt(away[:, 0] + away[:, 1])
 
     @property
     def boxes_px(self) -> Array:

@@ -29,8 +29,8 @@ _LEAST_OVERLAP_CONFIDENT = 0.2
 _LEAST_OVERLAP_DOUBTFUL = 0.5
 _LEAST_OVERLAP_NEW = 0.3
 # A detection farther (in standard deviations) from where a track is expected is somebody else, however much the boxes
-# overlap.
-_FARTHEST = 2.5
+# overlap. Who was missed may come back half hidden, so one edge is enough, but it is then that ids jump to neighbours.
+_FARTHEST_CENTRE_IF_SEEN, _FARTHEST_EDGE_IF_MISSED = 3.5, 2.5
 # Who overlaps by more is never that far: twice the least standard deviation, 0.12 of the size, leaves less.
 _SURELY_NEAR_OVERLAP = 0.8
 # A leftover detection that overlaps a better one by more is the same object seen twice.
@@ -184,8 +184,10 @@ class MultiObjectTracker:
         doubtful = (pairs.overlap < _SURELY_NEAR_OVERLAP).nonzero()[0]
         if not len(doubtful):
             return pairs
-        distances = self._states.distances(pairs.rows[doubtful], seen.boxes_px[pairs.columns[doubtful]])
-        far = doubtful[distances > _FARTHEST]
+        rows = pairs.rows[doubtful]
+        missed = self._detection[rows] < 0
+        distances = self._states.distances(rows, seen.boxes_px[pairs.columns[doubtful]], missed)
+        far = doubtful[distances > np.where(missed, _FARTHEST_EDGE_IF_MISSED, _FARTHEST_CENTRE_IF_SEEN)]
         if not len(far):
             return pairs
         near = np.ones(len(pairs.rows), dtype=bool)

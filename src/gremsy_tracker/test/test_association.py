@@ -148,16 +148,17 @@ def test_distances_are_innovations_over_their_standard_deviation_and_shrink_whil
     states = BoxStates.begin(np.array([[0.0, 0, 60, 150], [300, 0, 360, 150]]))
     moved = np.array([[320.0, 0, 380, 150], [20, 0, 80, 150]])
     sigma = np.sqrt(2 * (0.06 * 60) ** 2 + 0.5)
-    at_once = states.distances(np.array([1, 0]), moved)
-    assert np.allclose(at_once, 20 / sigma)
+    for by_edge in (np.array([True, False]), np.array([False, True])):
+        assert np.allclose(states.distances(np.array([1, 0]), moved, by_edge), 20 / sigma)
     states.predict(0.2)
-    assert (states.distances(np.array([1, 0]), moved) < 0.6 * at_once).all()
+    assert (states.distances(np.array([1, 0]), moved, by_edge) < 0.6 * 20 / sigma).all()
 
 
-def test_a_box_that_is_cut_off_on_one_side_is_not_far() -> None:
+def test_a_box_that_is_cut_off_on_one_side_is_not_far_by_its_edge() -> None:
     states = BoxStates.begin(np.array([[0.0, 0, 60, 150]]))
     cut = np.array([[0.0, 0, 60, 70], [0, 80, 60, 150], [0, 0, 25, 150]])
-    assert np.allclose(states.distances(np.zeros(3, dtype=np.intp), cut), 0.0)
+    assert np.allclose(states.distances(np.zeros(3, dtype=np.intp), cut, np.ones(3, dtype=bool)), 0.0)
+    assert (states.distances(np.zeros(3, dtype=np.intp), cut, np.zeros(3, dtype=bool)) > 3.0).all()
 
 
 @given(st.integers(0, 10**6))
@@ -170,4 +171,6 @@ def test_boxes_that_overlap_by_four_fifths_are_never_far(seed: int) -> None:
     states = BoxStates.begin(boxes)
     states.position_variance[:] = 0.0
     assert len(pairs.rows) > 0
-    assert (states.distances(pairs.rows, others[pairs.columns]) <= 2.5).all()
+    for by_edge in (False, True):
+        mask = np.full(len(pairs.rows), by_edge)
+        assert (states.distances(pairs.rows, others[pairs.columns], mask) <= 2.5).all()
