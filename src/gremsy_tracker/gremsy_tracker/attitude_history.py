@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import bisect
+import math
 from collections import Counter
 from dataclasses import dataclass
 
@@ -17,6 +18,9 @@ Array = NDArray[np.float64]
 
 # Longer than the oldest image that may still be pointed with (0.8 s), with room for a late one.
 _KEEP_NS = 3_000_000_000
+# What no gimbal does (and no hand): three times a Gremsy's fastest slew, as in the driver's JumpGate.
+_FASTEST_RAD_S = 10.0
+_ALWAYS_RAD = 0.2
 # Time that goes back by more is a clock that was set, not a late message.
 _CLOCK_JUMP_NS = 500_000_000
 
@@ -40,11 +44,13 @@ class AttitudeHistory:
     """The last seconds of telemetry, asked by time.
 
     Attributes:
-        dropped: counts by reason of samples that were not used.
+        dropped: counts by reason of samples that were not used, and of jumps.
+        jumped_ns: stamp of the newest sample that no gimbal can have come to from the one before; None for none.
     """
 
     def __init__(self) -> None:
         self.dropped: Counter[str] = Counter()
+        self.jumped_ns: int | None = None
         self._stamps_ns: list[int] = []
         self._samples: list[GimbalAttitude] = []
 
@@ -60,6 +66,11 @@ class AttitudeHistory:
                 self.dropped['attitudes_unsorted'] += 1
                 return False
             self.clear()
+        if self._samples and _jumps(self._samples[-1], sample):
+            # What came before is of another frame, or this is damaged: nothing is interpolated between the two.
+            self.dropped['attitude_jumps'] += 1
+            self.clear()
+            self.jumped_ns = sample.stamp_ns
         self._stamps_ns.append(sample.stamp_ns)
         self._samples.append(sample)
         old = bisect.bisect_left(self._stamps_ns, sample.stamp_ns - _KEEP_NS)
@@ -71,6 +82,7 @@ class AttitudeHistory:
         """Forget everything."""
         self._stamps_ns.clear()
         self._samples.clear()
+        self.jumped_ns = None
 
     @property
     def newest(self) -> GimbalAttitude | None:
@@ -109,6 +121,12 @@ class AttitudeHistory:
         turn = quaternion_from_rotation_vector(sample.rate_rad_s * (offset_ns * 1e-9))
         quaternion = multiply_quaternions(sample.level_from_camera_wxyz, turn)
         return AttitudeAt(stamp_ns, matrix_from_quaternion(quaternion), np.asarray(sample.rate_rad_s, dtype=np.float64))
+
+
+def _jumps(before: GimbalAttitude, after: GimbalAttitude) -> bool:
+    cosine = abs(float(before.level_from_camera_wxyz @ after.level_from_camera_wxyz))
+    turned_rad = 2 * math.acos(min(1.0, cosine))
+    return turned_rad > _ALWAYS_RAD + _FASTEST_RAD_S * (after.stamp_ns - before.stamp_ns) * 1e-9
 
 
 def slerp(a_wxyz: Array, b_wxyz: Array, share: float) -> Array:

@@ -49,6 +49,15 @@ class GimbalPredictor:
         """Forget the rates asked for."""
         self._commands.clear()
 
+    def asked_at(self, time_ns: int) -> Array | None:
+        """The rate (2,) that held at that time; None when none had been asked for."""
+        newest = None
+        for asked_ns, command in self._acting_after(time_ns):
+            if asked_ns > time_ns:
+                break
+            newest = command
+        return newest
+
     def predict(
         self, measured: GimbalPrediction, until_ns: int, *, plant_delay_s: float, plant_lag_s: float
     ) -> GimbalPrediction:

@@ -8,6 +8,7 @@ Every method may be called from any thread; time comes in as an argument.
 
 from __future__ import annotations
 
+import math
 import threading
 from collections import Counter
 
@@ -117,6 +118,8 @@ class Pointing:
             motion = self._image_motion(previous_ns, camera, attitude)
             if motion is None and previous_ns is not None:
                 motion = self._motion_seen(previous_ns, detections.stamp_ns)
+            if camera is not None:
+                self._core.field_rad = 2 * math.atan2(camera.width / 2, camera.focal_x_px)
             tracks = self._tracker.update(
                 detections,
                 after_from_before=motion,

@@ -8,6 +8,7 @@ Not for several threads at once; time comes in as an argument.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from enum import Enum
 
@@ -15,10 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gremsy_common.gimbal_state import GimbalAttitude, RateSetpoint
-from gremsy_common.rotations import matrix_from_quaternion
+from gremsy_common.rotations import matrix_from_quaternion, wrap_angle
 from gremsy_tracker import bearings
 from gremsy_tracker.attitude_history import AttitudeAt, AttitudeHistory
 from gremsy_tracker.bearing_filter import BearingEstimate, BearingFilter
+from gremsy_tracker.divergence_guard import DivergenceGuard
 from gremsy_tracker.gimbal_predictor import GimbalPrediction, GimbalPredictor
 from gremsy_tracker.pointing_law import PointingLaw
 from gremsy_tracker.tracker_parameters import TrackerParameters
@@ -27,6 +29,14 @@ Array = NDArray[np.float64]
 
 # Zero rates are sent this long after the last motion: ten messages at 50 Hz, so that one lost does not matter.
 _STOP_BURST_NS = 200_000_000
+# A stamp this far in the future is a wrong clock; small differences between two machines' clocks are normal.
+_FUTURE_NS = 100_000_000
+# A stamp that goes back by more is a clock that was set.
+_CLOCK_JUMP_NS = 500_000_000
+# After a jump of the attitude, telemetry must be of one piece for so long before anything moves again.
+_STEADY_NS = 300_000_000
+# Until a camera model says it: the field of a common wide lens.
+_FIELD_RAD = math.radians(60.0)
 
 
 class Aim(Enum):
@@ -41,8 +51,8 @@ class PointingCore:
 
     Attributes:
         dropped: counts by reason of inputs that were not used (the attitudes' own are in `counts`).
-        enabled: whether there are setpoints at all.
         still_because: why no rate was asked for at last, empty when one was.
+        field_rad: width of the field of view, zoom included.
     """
 
     def __init__(self, parameters: TrackerParameters) -> None:
@@ -52,7 +62,9 @@ class PointingCore:
         self._predictor = GimbalPredictor()
         self._law = PointingLaw(parameters)
         self.dropped: Counter[str] = Counter()
-        self.enabled = parameters.enabled
+        self._guard = DivergenceGuard(parameters)
+        self._enabled, self._diverged = parameters.enabled, ''
+        self.field_rad = _FIELD_RAD
         self.still_because = 'no detections yet'
         self._image_ns: int | None = None
         self._arrived_ns = 0
@@ -60,32 +72,79 @@ class PointingCore:
 
     def reconfigure(self, parameters: TrackerParameters) -> None:
         """Use other parameters from now on."""
-        self._parameters = self._target.parameters = self._law.parameters = parameters
+        self._parameters = parameters
+        self._target.parameters = self._law.parameters = self._guard.parameters = parameters
+
+    @property
+    def enabled(self) -> bool:
+        """Whether there are setpoints at all; a divergence ends it, and enabling again forgets the divergence."""
+        return self._enabled
+
+    @enabled.setter
+    def enabled(self, enabled: bool) -> None:
+        self._enabled, self._diverged = enabled, ''
+        self._guard.clear()
 
     # Inputs.
 
     def offer_attitude(self, attitude: GimbalAttitude) -> None:
         """Telemetry of where the camera looked."""
-        self._attitudes.offer(attitude)
+        jumps = self._attitudes.dropped['attitude_jumps']
+        taken = self._attitudes.offer(attitude)
+        if self._attitudes.dropped['attitude_jumps'] != jumps:
+            self.forget_target()  # its bearing is of the frame that was before
+        elif taken and self._enabled and self._target.stamp_ns is not None:
+            asked = self._predictor.asked_at(attitude.stamp_ns - round(self._parameters.plant_delay_s * 1e9))
+            rates = bearings.optical_axis_rates(
+                matrix_from_quaternion(attitude.level_from_camera_wxyz), attitude.rate_rad_s
+            )
+            self._disable_if(self._guard.turning(attitude.stamp_ns, rates, asked, self.field_rad))
 
-    def offer_image(self, stamp_ns: int, now_ns: int) -> None:
-        """An image of that stamp has been searched for the target, whether it is there or not."""
+    def offer_image(self, stamp_ns: int, now_ns: int) -> bool:
+        """An image of that stamp was searched for the target, whether it is there or not; False: refused, counted."""
+        if stamp_ns > now_ns + _FUTURE_NS:
+            self.dropped['images_from_the_future'] += 1
+            return False
+        if self._image_ns is not None and stamp_ns <= self._image_ns:
+            if self._image_ns - stamp_ns <= _CLOCK_JUMP_NS:
+                self.dropped['images_unsorted'] += 1
+                return False
+            self.dropped['image_clock_jumps'] += 1
+            self.restart_time()
         self._image_ns, self._arrived_ns = stamp_ns, now_ns
+        return True
 
-    def offer_bearing(self, stamp_ns: int, bearing_rad: Array, noise_rad: Array) -> None:
-        """The target was seen in the image of that stamp: (2,) azimuth and tilt with their standard deviations."""
-        self._target.update(stamp_ns, bearing_rad, noise_rad)
+    def offer_bearing(self, stamp_ns: int, bearing_rad: Array, noise_rad: Array) -> bool:
+        """The target was seen in the image offered last, which has that stamp; False: refused, counted.
+
+        Args:
+            stamp_ns: of the image.
+            bearing_rad: (2,) azimuth and tilt in the level frame.
+            noise_rad: (2,) their standard deviations.
+        """
+        if stamp_ns != self._image_ns:
+            self.dropped['bearings_of_another_image'] += 1
+            return False
+        if not (np.isfinite(bearing_rad).all() and np.isfinite(noise_rad).all() and (noise_rad > 0.0).all()):
+            self.dropped['bearings_not_finite'] += 1
+            return False
+        used = self._target.update(stamp_ns, bearing_rad, noise_rad)
+        attitude = self.attitude_at(stamp_ns)
+        if self._enabled and attitude is not None:
+            self._watch(stamp_ns, wrap_angle(bearing_rad - bearings.optical_axis(attitude.level_from_camera)))
+        return used
 
     def forget_target(self) -> None:
         """There is no target, or another one from now on."""
         self._target.clear()
+        self._guard.clear()
 
     def restart_time(self) -> None:
         """The clock was set: nothing that was known has a place in the new time."""
         self._attitudes.clear()
         self._predictor.clear()
         self._law.rest()
-        self._target.clear()
+        self.forget_target()
         self._image_ns = None
         self._stop_until_ns = 0
 
@@ -137,8 +196,8 @@ class PointingCore:
     def _wished_rate(self, now_ns: int, aim: Aim | str) -> tuple[Array, int] | str:
         """A rate (2,) with the stamp of the image that it rests on, or why the gimbal is not to be moved."""
         parameters = self._parameters
-        if not self.enabled:
-            return 'pointing is not enabled'
+        if not self._enabled:
+            return self._diverged or 'pointing is not enabled'
         if self._image_ns is None:
             return 'no detections yet'
         if not 0 <= now_ns - self._arrived_ns <= parameters.silence_s * 1e9:
@@ -148,34 +207,41 @@ class PointingCore:
         gimbal = self._gimbal(now_ns)
         if gimbal is None:
             return f'no gimbal attitude for {parameters.max_attitude_age_s:g} s'
+        jumped_ns = self._attitudes.jumped_ns
+        if jumped_ns is not None and now_ns - jumped_ns < _STEADY_NS:
+            return 'the gimbal attitude has just jumped further than any gimbal turns'
         if isinstance(aim, str):
             return aim
-        at_rest_bearing = gimbal.bearing_rad + gimbal.rate_rad_s * parameters.plant_lag_s
         if aim is Aim.HOME:
-            return self._law.home(now_ns, at_rest_bearing), self._image_ns
-        return self._following_rate(now_ns, self._image_ns, at_rest_bearing)
+            return self._law.home(now_ns, gimbal), self._image_ns
+        return self._following_rate(now_ns, self._image_ns, gimbal)
 
-    def _following_rate(self, now_ns: int, image_ns: int, gimbal_bearing_rad: Array) -> tuple[Array, int] | str:
+    def _following_rate(self, now_ns: int, image_ns: int, gimbal: GimbalPrediction) -> tuple[Array, int] | str:
         parameters, seen_ns = self._parameters, self._target.stamp_ns
         if seen_ns is None:
             return "the target's bearing is not known: no `camera_info`, or no gimbal attitude at its image's time"
         if now_ns - seen_ns > parameters.max_image_age_s * 1e9:
             return f'the target was not seen for {parameters.max_image_age_s:g} s'
         unseen_s = (image_ns - seen_ns) * 1e-9
-        acting_ns = now_ns + int((parameters.plant_delay_s + parameters.plant_lag_s) * 1e9)
-        newest, acting = self._target.at(image_ns), self._target.at(acting_ns)
+        newest, acting = self._target.at(image_ns), self._target.at(now_ns + int(parameters.plant_delay_s * 1e9))
         assert newest is not None and acting is not None
         if unseen_s > parameters.coast_s:
             return f'the target was not seen for {parameters.coast_s:g} s'
         if float(np.abs(newest.rate_rad_s * unseen_s).max()) > parameters.coast_angle_rad:
             return f'the target has coasted more than {parameters.coast_angle_rad:g} rad'
-        rate = self._law.follow(
-            now_ns,
-            target_bearing_rad=acting.bearing_rad,
-            target_rate_rad_s=acting.rate_rad_s,
-            gimbal_bearing_rad=gimbal_bearing_rad,
-        )
-        return rate, seen_ns
+        return self._law.follow(now_ns, acting, gimbal, self.field_rad), seen_ns
+
+    def _watch(self, stamp_ns: int, error_rad: Array) -> None:
+        parameters = self._parameters
+        before_ns = round((parameters.plant_delay_s + parameters.plant_lag_s) * 1e9)
+        acting = self._predictor.asked_at(stamp_ns - before_ns)
+        self._disable_if(self._guard.sighting(stamp_ns, error_rad, acting, self.field_rad))
+
+    def _disable_if(self, diverged: str) -> None:
+        if diverged:
+            self.enabled = False
+            self._diverged = diverged
+            self.dropped['divergences'] += 1
 
     def _gimbal(self, now_ns: int) -> GimbalPrediction | None:
         newest = self._attitudes.newest

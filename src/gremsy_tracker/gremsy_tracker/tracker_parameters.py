@@ -9,6 +9,9 @@ from gremsy_common.node_parameters import NodeParameters
 from gremsy_common.parameters import ParameterError, param
 from gremsy_common.plant_model import PlantModel
 
+# A setpoint holds for 20 ms; feedback faster than 1.5 times that takes back more than it gave.
+_LARGEST_FEEDBACK_PER_S = 75.0
+
 
 @dataclass(frozen=True)
 class TrackerParameters(NodeParameters):
@@ -103,13 +106,33 @@ class TrackerParameters(NodeParameters):
     box_noise_share: float = param(
         0.07, low=0.0, high=0.5, live=True, doc="Noise of a box's centre as a share of the box's own size."
     )
+    calm_acceleration_rad_s2: float = param(
+        0.0015,
+        unit='rad/s^2',
+        low=0.0001,
+        high=10.0,
+        live=True,
+        doc='Acceleration of a target that goes on as it goes (standard deviation): low is smooth.',
+    )
     target_acceleration_rad_s2: float = param(
-        0.08,
+        0.15,
         unit='rad/s^2',
         low=0.001,
         high=10.0,
         live=True,
-        doc="How much the target's rate changes in a second (standard deviation): low is smooth, high is nimble.",
+        doc='Acceleration of a target that manoeuvres (standard deviation): high is nimble.',
+    )
+    manoeuvre_time_s: float = param(
+        0.6, unit='s', low=0.1, high=20.0, live=True, doc='How long an acceleration lasts, and is carried on.'
+    )
+    calm_stay_s: float = param(
+        8.0, unit='s', low=0.1, high=100.0, live=True, doc='A target goes on as it goes for so long, on average.'
+    )
+    manoeuvre_stay_s: float = param(
+        3.0, unit='s', low=0.1, high=100.0, live=True, doc='A target manoeuvres for so long, on average.'
+    )
+    jump_sightings: int = param(
+        3, low=1, high=30, live=True, doc='Sightings in a row, far from where the target can be, to begin anew there.'
     )
     max_target_rate_rad_s: float = param(
         0.7, unit='rad/s', low=0.01, high=6.0, live=True, doc='Faster motion of a target is not believed.'
@@ -118,16 +141,36 @@ class TrackerParameters(NodeParameters):
     # Pointing law.
     enabled: bool = param(True, doc='Whether a lock yields setpoints at start; `~/enable` changes it.')
     gain_per_s: float = param(
-        4.0, unit='1/s', low=0.1, high=20.0, live=True, doc='Setpoint rate per rad of predicted pointing error.'
+        40.0,
+        unit='1/s',
+        low=0.1,
+        high=60.0,
+        live=True,
+        doc='Setpoint rate per rad of predicted pointing error; held to 4 / (delay + lag) of the plant.',
     )
-    deadband_rad: float = param(
-        0.0, unit='rad', low=0.0, high=0.1, live=True, doc='Predicted pointing error that is not corrected.'
+    lag_lead: float = param(
+        1.4, low=1.0, high=4.0, live=True, doc='How many times as fast as by itself the gimbal is made to take up a rate.'
+    )
+    deadband_field_share: float = param(
+        0.0,
+        low=0.0,
+        high=0.2,
+        live=True,
+        doc='Predicted pointing error that is not corrected, as a share of the field of view: less when zoomed in.',
     )
     max_rate_rad_s: float = param(
-        1.0, unit='rad/s', low=0.01, high=6.0, live=True, doc='Fastest slew the tracker may ask for, each axis.'
+        1.04, unit='rad/s', low=0.01, high=6.0, live=True, doc='Fastest slew the tracker may ask for, each axis.'
+    )
+    max_field_rate_per_s: float = param(
+        2.0,
+        unit='1/s',
+        low=0.05,
+        high=100.0,
+        live=True,
+        doc='Fastest slew in fields of view per second: zoomed in, a faster one leaves nothing to see.',
     )
     max_acceleration_rad_s2: float = param(
-        6.0, unit='rad/s^2', low=0.05, high=100.0, live=True, doc='Fastest change of the setpoint, each axis.'
+        6.98, unit='rad/s^2', low=0.05, high=100.0, live=True, doc='Fastest change of the setpoint, each axis.'
     )
     plant_delay_s: float = param(
         0.02, unit='s', low=0.0, high=1.0, live=True, doc="From a setpoint to the gimbal's first motion."
@@ -135,10 +178,23 @@ class TrackerParameters(NodeParameters):
     plant_lag_s: float = param(
         0.06, unit='s', low=0.0, high=1.0, live=True, doc='Time constant with which the gimbal takes up a rate.'
     )
-
+    plant_dead_zone_rad_s: float = param(
+        0.0, unit='rad/s', low=0.0, high=0.5, live=True, doc='Slower rates the driver makes of pulses.'
+    )
     plant_from_driver: bool = param(
         True,
-        doc='Take `plant_delay_s` and `plant_lag_s` from `gimbal/plant` once they were set or measured at the driver.',
+        doc='Take `plant_delay_s`, `plant_lag_s` and `plant_dead_zone_rad_s` from `gimbal/plant` once they were set or '
+        'measured at the driver.',
+    )
+
+    # Divergence: when the loop drives the wrong way.
+    divergence_field_share: float = param(
+        0.2,
+        low=0.02,
+        high=1.0,
+        live=True,
+        doc='An error that grows by so much of the field of view while it is corrected disables pointing: a sign is '
+        "wrong; a quarter of it is turned before telemetry tells of the gimbal's.",
     )
 
     # Zoom: how much of the frame the target fills.
@@ -182,7 +238,12 @@ class TrackerParameters(NodeParameters):
         """The same for the plant that the driver has told, unless nobody ever set it there."""
         if plant is None or not self.plant_from_driver or plant.source == 'default':
             return self
-        return replace(self, plant_delay_s=min(plant.delay_s, 1.0), plant_lag_s=min(plant.lag_s, 1.0))
+        return replace(
+            self,
+            plant_delay_s=min(plant.delay_s, 1.0),
+            plant_lag_s=min(plant.lag_s, 1.0),
+            plant_dead_zone_rad_s=plant.dead_zone_rad_s,
+        )
 
     def check(self) -> None:
         """Combinations.
@@ -204,6 +265,21 @@ class TrackerParameters(NodeParameters):
             raise ParameterError(
                 f'Parameter `coast_s` is {self.coast_s:g} s, longer than `lost_after_s` {self.lost_after_s:g} s: '
                 'shorten it or lengthen the other.'
+            )
+        if self.calm_acceleration_rad_s2 > self.target_acceleration_rad_s2:
+            raise ParameterError(
+                f'Parameter `calm_acceleration_rad_s2` is {self.calm_acceleration_rad_s2:g} rad/s^2, above '
+                f'`target_acceleration_rad_s2` {self.target_acceleration_rad_s2:g} rad/s^2: lower it or raise the other.'
+            )
+        if self.home_rate_rad_s > self.max_rate_rad_s:
+            raise ParameterError(
+                f'Parameter `home_rate_rad_s` is {self.home_rate_rad_s:g} rad/s, above `max_rate_rad_s` '
+                f'{self.max_rate_rad_s:g} rad/s: lower it or raise the other.'
+            )
+        if self.lag_lead > 1.0 and self.gain_per_s * self.lag_lead > _LARGEST_FEEDBACK_PER_S:
+            raise ParameterError(
+                f'Parameters `gain_per_s` {self.gain_per_s:g} 1/s and `lag_lead` {self.lag_lead:g} together exceed '
+                f'{_LARGEST_FEEDBACK_PER_S:g} 1/s, more than setpoints at 50 Hz can carry: lower one.'
             )
         if self.zoom_min > self.zoom_max:
             raise ParameterError(

@@ -293,7 +293,7 @@ def test_every_image_leaves_its_outcome_in_the_trace(user, node, trace_folder):
     ('parameter', 'sentence'),
     [
         ('auto_lock:=closest', "Parameter `auto_lock` is 'closest': use one of none, nearest, largest."),
-        ('gain_per_s:=50.0', 'Parameter `gain_per_s` is 50, out of its range: use 0.1 .. 20 1/s.'),
+        ('gain_per_s:=70.0', 'Parameter `gain_per_s` is 70, out of its range: use 0.1 .. 60 1/s.'),
         (
             'low_score:=0.9',
             'Parameter `low_score` is 0.9, above `high_score` 0.45: lower it or raise the other.',

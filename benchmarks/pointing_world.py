@@ -1,0 +1,178 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The plant with a camera and telemetry around it, one gimbal or a batch of them: everything that a law cannot change.
+
+Times are whole milliseconds. Which image is missed, how late each is and every error of measurement are drawn before
+the run, so that all laws of one seed are given the same.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from enum import IntEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.pointing_scenarios import DURATION_S, GRID_S, SETTLE_S, STEP_AT_S, STEP_DEG, Scenario
+from gremsy_gimbal_driver.plant import ZOOM_RATE_GAIN, Plant, PlantParameters
+
+Array = NDArray[np.float64]
+
+_CAMERA_HZ = 30.0
+_TELEMETRY_HZ = 20.0
+_TELEMETRY_AGE_S = 0.02
+_COMMAND_HZ = 50.0
+_JITTER = 0.10
+_MISSED = 0.05
+BEARING_NOISE_DEG = 0.05
+_TELEMETRY_NOISE_DEG = 0.02
+# Not in the issue; a gyro's rate is better than differences of the angles, and not perfect.
+_RATE_NOISE_DEG_S = 0.1
+_SAMPLE_MS = 5
+_SETTLED_DEG = 0.5
+
+
+class Happening(IntEnum):
+    """What happens at a time; at equal times in this order."""
+
+    MEASURED = 0  # telemetry measures
+    SHUTTER = 1  # an image is taken
+    TELEMETRY = 2  # telemetry arrives
+    IMAGE = 3  # an image arrives
+    COMMAND = 4  # a rate is asked for
+    SAMPLE = 5  # the error is noted
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Errors:
+    """Of one law in one scenario: times (N,) s and errors (..., N) deg, and the azimuth's with its sign, (..., N)."""
+
+    times_s: Array
+    angle_deg: Array
+    azimuth_deg: Array
+
+    @property
+    def rms_deg(self) -> Array:
+        """(...) from 5 s on."""
+        return np.asarray(np.sqrt((self.angle_deg[..., self.times_s >= SETTLE_S] ** 2).mean(axis=-1)))
+
+    @property
+    def p99_deg(self) -> Array:
+        """(...) from 5 s on."""
+        return np.asarray(np.percentile(self.angle_deg[..., self.times_s >= SETTLE_S], 99, axis=-1))
+
+    @property
+    def settle_s(self) -> Array:
+        """(...) from the step to the last time that the error is 0.5 deg or more; inf if it is so at the end."""
+        after = self.times_s >= STEP_AT_S
+        times = self.times_s[after] - STEP_AT_S
+        outside = self.angle_deg[..., after] >= _SETTLED_DEG
+        last = np.where(outside, times, 0.0).max(axis=-1)
+        return np.asarray(np.where(outside[..., -1], np.inf, last))
+
+    @property
+    def overshoot_deg(self) -> Array:
+        """(...) how far the azimuth went beyond the step."""
+        return np.asarray(np.maximum(-self.azimuth_deg[..., self.times_s >= STEP_AT_S].min(axis=-1), 0.0))
+
+
+class World:
+    """One scenario on one plant with one seed; iterate `happenings` and act on them.
+
+    Args:
+        scenario: what the target does.
+        plant: which gimbal.
+        latency_s: mean time from the shutter to the arrival of what was seen.
+        seed: of the target and all errors.
+        shape: of the batch.
+    """
+
+    def __init__(
+        self, scenario: Scenario, plant: PlantParameters, latency_s: float, seed: int, shape: tuple[int, ...] = ()
+    ) -> None:
+        self.scenario, self.latency_s, self.seed = scenario, latency_s, seed
+        if scenario.zoom != 1.0:
+            plant = replace(plant, rate_gain_by_zoom=ZOOM_RATE_GAIN)
+        self._path = scenario.path_deg(seed)
+        self.plant = Plant(plant, shape=shape, angles_rad=np.radians(self._path[0]))
+        self.plant.set_zoom(scenario.zoom)
+        random = np.random.default_rng([3, seed])
+        self._shutters_ms = self._grid(_CAMERA_HZ, random)
+        count = len(self._shutters_ms)
+        lateness = latency_s * (1.0 + _JITTER * random.uniform(-1.0, 1.0, count))
+        # Results come in the images' order: a slow one holds up those behind it.
+        self._arrivals_ms = np.maximum.accumulate(self._shutters_ms + np.round(lateness * 1e3).astype(int))
+        begin, end = (round(each * 1e3) for each in scenario.occluded_s)
+        hidden = (self._shutters_ms >= begin) & (self._shutters_ms < end)
+        self._seen = (random.random(count) >= _MISSED) & ~hidden
+        noise_deg = BEARING_NOISE_DEG / scenario.zoom
+        self._image_errors = np.radians(random.normal(0.0, noise_deg, (count, 2)))
+        self._measured_ms = self._grid(_TELEMETRY_HZ, random)
+        count = len(self._measured_ms)
+        self._angle_errors = np.radians(random.normal(0.0, _TELEMETRY_NOISE_DEG, (count, 2)))
+        self._rate_errors = np.radians(random.normal(0.0, _RATE_NOISE_DEG_S, (count, 2)))
+        self._offsets: dict[int, Array] = {}
+        self._telemetry: dict[int, tuple[Array, Array]] = {}
+        self._errors: list[Array] = []
+        self._samples_ms = np.arange(0, round(DURATION_S * 1e3), _SAMPLE_MS)
+
+    def happenings(self) -> Iterator[tuple[int, Happening, int]]:
+        """(time in ms, what, its number), in order; the plant is moved on to each, errors are noted on the way."""
+        commands_ms = np.arange(0, DURATION_S * 1e3, 1e3 / _COMMAND_HZ).astype(int)
+        telemetry_ms = self._measured_ms + round(_TELEMETRY_AGE_S * 1e3)
+        kinds = (
+            (Happening.MEASURED, self._measured_ms),
+            (Happening.SHUTTER, self._shutters_ms),
+            (Happening.TELEMETRY, telemetry_ms),
+            (Happening.IMAGE, self._arrivals_ms),
+            (Happening.COMMAND, commands_ms),
+            (Happening.SAMPLE, self._samples_ms),
+        )
+        times = np.concatenate([each for _, each in kinds])
+        what = np.concatenate([np.full(len(each), int(kind)) for kind, each in kinds])
+        numbers = np.concatenate([np.arange(len(each)) for _, each in kinds])
+        order = np.lexsort((numbers, what, times))
+        order = order[times[order] < DURATION_S * 1e3]
+        for at_ms, kind, number in zip(
+            times[order].tolist(), what[order].tolist(), numbers[order].tolist(), strict=True
+        ):
+            self.plant.advance(at_ms * 1e-3)
+            if kind == Happening.SAMPLE:
+                self._errors.append(self._target(at_ms) - self.plant.angles_rad)
+            elif kind == Happening.SHUTTER:
+                self._offsets[number] = self._target(at_ms) - self.plant.angles_rad + self._image_errors[number]
+            elif kind == Happening.MEASURED:
+                angles = self.plant.angles_rad + self._angle_errors[number]
+                self._telemetry[number] = (angles, self.plant.rates_rad_s + self._rate_errors[number])
+            else:
+                yield at_ms, Happening(kind), number
+
+    def image(self, number: int) -> tuple[int, Array | None]:
+        """Of an image that arrived: shutter time, ms, and the target's (..., 2) offset from the axis; None: not seen."""
+        offset = self._offsets.pop(number)
+        return int(self._shutters_ms[number]), offset if self._seen[number] else None
+
+    def telemetry(self, number: int) -> tuple[int, Array, Array]:
+        """Of telemetry that arrived: when it was measured, ms, angles and rates, (..., 2)."""
+        return int(self._measured_ms[number]), *self._telemetry.pop(number)
+
+    def errors(self) -> Errors:
+        """After the run."""
+        errors = np.moveaxis(np.array(self._errors), 0, -2)  # (..., N, 2)
+        tilt = np.radians(self._path[self._samples_ms, 1])
+        # Angle between two bearings, by haversines: exact for small angles and right for large ones.
+        havers = np.sin(errors[..., 1] / 2) ** 2
+        havers += np.cos(tilt) * np.cos(tilt - errors[..., 1]) * np.sin(errors[..., 0] / 2) ** 2
+        angles = 2 * np.arcsin(np.sqrt(np.minimum(havers, 1.0)))
+        return Errors(self._samples_ms * 1e-3, np.degrees(angles), np.degrees(errors[..., 0]))
+
+    def _target(self, at_ms: int) -> Array:
+        return np.asarray(np.radians(self._path[round(at_ms * 1e-3 / GRID_S)]))
+
+    @staticmethod
+    def _grid(rate_hz: float, random: np.random.Generator) -> NDArray[np.int64]:
+        phase = random.uniform(0.0, 1.0 / rate_hz)
+        count = math.floor((DURATION_S - phase) * rate_hz)
+        return np.asarray(np.round((phase + np.arange(count) / rate_hz) * 1e3), dtype=np.int64)

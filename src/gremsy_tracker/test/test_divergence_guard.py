@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: Apache-2.0
+"""When the guard speaks, and what it says."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from gremsy_tracker.divergence_guard import DivergenceGuard
+from gremsy_tracker.tracker_parameters import TrackerParameters
+
+Array = NDArray[np.float64]
+
+FIELD_RAD = math.radians(40.0)
+MS = 1_000_000
+
+
+def axis(value: float, which: int) -> Array:
+    both = np.zeros(2)
+    both[which] = value
+    return both
+
+
+def turn(guard: DivergenceGuard, factor: float, which: int = 0, seconds: float = 1.0, noise: float = 0.0) -> list[str]:
+    """Telemetry at 20 Hz of a gimbal that does `factor` times what it is asked, 60 ms late."""
+    random = np.random.default_rng(1)
+    rate, said = 0.0, []
+    for i in range(round(seconds * 20)):
+        asked = 0.3 * math.sin(2.0 * i / 20) + 0.1
+        rate += (asked - rate) * (1 - math.exp(-0.05 / 0.06))
+        measured = axis(factor * rate, which) + random.normal(0.0, noise, 2)
+        said.append(guard.turning(i * 50 * MS, measured, axis(asked, which), FIELD_RAD))
+    return [each for each in said if each]
+
+
+@pytest.mark.parametrize(('which', 'name'), [(0, 'azimuth'), (1, 'tilt')])
+def test_a_gimbal_that_turns_the_other_way_is_told_by_its_axis(which: int, name: str) -> None:
+    said = turn(DivergenceGuard(TrackerParameters()), -1.0, which, noise=0.002)
+    assert said[0] == (
+        f"the gimbal's {name} turns against what it is asked to: check the driver's `{name}_sign` (calibrate it), then "
+        'enable pointing again'
+    )
+
+
+@pytest.mark.parametrize('factor', [1.0, 0.5, 1.5, 0.0, -0.4])
+def test_a_gimbal_that_does_something_else_is_not_a_wrong_sign(factor: float) -> None:
+    assert turn(DivergenceGuard(TrackerParameters()), factor, seconds=5.0, noise=0.002) == []
+
+
+def test_a_wrong_sign_is_said_before_a_tenth_of_the_field_is_turned() -> None:
+    guard, turned = DivergenceGuard(TrackerParameters()), 0.0
+    for i in range(100):
+        turned += 0.2 * 0.05
+        rate = 0.2 * (1 - math.exp(-0.05 * i / 0.06))
+        if guard.turning(i * 50 * MS, axis(-rate, 0), axis(0.2, 0), FIELD_RAD):
+            break
+    assert turned < 0.1 * FIELD_RAD
+
+
+def sight(guard: DivergenceGuard, errors_deg: list[float], rate_rad_s: float, period_ms: int = 33) -> list[str]:
+    said = [
+        guard.sighting(i * period_ms * MS, axis(math.radians(error), 0), axis(rate_rad_s, 0), FIELD_RAD)
+        for i, error in enumerate(errors_deg)
+    ]
+    return [each for each in said if each]
+
+
+def test_an_error_that_grows_as_the_camera_turns_to_it_is_a_mirrored_image() -> None:
+    said = sight(DivergenceGuard(TrackerParameters()), [1.0, 1.5, 3.5, 6.0, 8.5, 11.0], rate_rad_s=0.7)
+    assert said == [
+        'the azimuth error grew from 1.5 to 11.0 deg while the camera turned towards the target: is the image mirrored '
+        'or upside down? Mend that, then enable pointing again'
+    ]
+
+
+@pytest.mark.parametrize(
+    ('errors_deg', 'rate_rad_s'),
+    [
+        ([1.0, 1.5, 3.5, 6.0, 8.5, 11.0], 0.05),  # the target outruns a camera that hardly turns
+        ([1.0, 1.5, 3.5, 6.0, 8.5, 11.0], -0.7),  # the camera turns away, from another target
+        ([1.0, 10.0, 10.0, 9.0, 8.0], 0.7),  # a step
+        ([1.0, 4.0, 3.9, 8.0, 7.9, 12.0, 11.0, 16.0], 0.7),  # not steadily
+        ([1.0, 2.0, 3.0, 4.0, 5.0], 0.7),  # not far
+    ],
+)
+def test_other_errors_that_grow_are_not(errors_deg: list[float], rate_rad_s: float) -> None:
+    assert sight(DivergenceGuard(TrackerParameters()), errors_deg, rate_rad_s) == []
+
+
+def test_a_gap_and_another_target_begin_anew() -> None:
+    assert sight(DivergenceGuard(TrackerParameters()), [1.0, 1.5, 3.5, 6.0, 8.5, 11.0], 0.7, period_ms=600) == []
+    guard = DivergenceGuard(TrackerParameters())
+    sight(guard, [1.0, 1.5, 3.5, 6.0, 8.5], 0.7)
+    guard.clear()
+    assert guard.sighting(165 * MS, axis(0.2, 0), axis(0.7, 0), FIELD_RAD) == ''
+
+
+def test_zoomed_in_it_speaks_sooner() -> None:
+    guard = DivergenceGuard(TrackerParameters())
+    errors = [0.2, 0.5, 0.9, 1.3, 1.7, 2.1]
+    said = [
+        guard.sighting(i * 33 * MS, axis(math.radians(error), 0), axis(0.2, 0), FIELD_RAD / 6)
+        for i, error in enumerate(errors)
+    ]
+    assert said[-1]
