@@ -18,6 +18,7 @@ SETTLE_S = 5.0
 """The error counts from here on."""
 STEP_AT_S = 6.0
 STEP_DEG = 8.0
+_SINGER_STEP_S = 10 * GRID_S
 _COUNT = round(DURATION_S / GRID_S) + 1
 # A tilt near straight up or down has no azimuth to speak of; a path that goes there is drawn again.
 _MOST_TILT_DEG = 60.0
@@ -96,12 +97,14 @@ def singer(seed: int) -> Array:
     for most in (_MOST_AZIMUTH_DEG, _MOST_TILT_DEG):
         paths = _singer_paths(random, 400)
         inside = np.flatnonzero(np.abs(paths).max(axis=1) < most)
-        drawn.append(paths[inside[0]])
+        coarse = np.arange(paths.shape[1]) * _SINGER_STEP_S
+        drawn.append(np.interp(_times(), coarse, paths[inside[0]]))
     return np.stack(drawn, axis=1)
 
 
 def _singer_paths(random: np.random.Generator, count: int) -> Array:
-    step_s = 10 * GRID_S
+    """(count, M) at the coarse times."""
+    step_s = _SINGER_STEP_S
     steps = round(DURATION_S / step_s) + 1
     acceleration, rate, angle = 8.0 * random.normal(size=count), np.zeros(count), np.zeros(count)
     decay = np.exp(-step_s)
@@ -111,8 +114,7 @@ def _singer_paths(random: np.random.Generator, count: int) -> Array:
         rate = rate + (acceleration - 0.3 * rate) * step_s
         acceleration = decay * acceleration + 8.0 * np.sqrt(1.0 - decay**2) * random.normal(size=count)
         angles[at] = angle
-    coarse = np.arange(steps) * step_s
-    return np.stack([np.interp(_times(), coarse, each) for each in angles.T])
+    return np.asarray(angles.T)
 
 
 def step(seed: int) -> Array:

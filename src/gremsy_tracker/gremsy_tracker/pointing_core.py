@@ -128,6 +128,9 @@ class PointingCore:
         if not (np.isfinite(bearing_rad).all() and np.isfinite(noise_rad).all() and (noise_rad > 0.0).all()):
             self.dropped['bearings_not_finite'] += 1
             return False
+        if self._target.stamp_ns is not None and stamp_ns <= self._target.stamp_ns:
+            self.dropped['bearings_unsorted'] += 1
+            return False
         used = self._target.update(stamp_ns, bearing_rad, noise_rad)
         attitude = self.attitude_at(stamp_ns)
         if self._enabled and attitude is not None:

@@ -1,0 +1,225 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The pointing core on bad input at the level of bearings and attitudes: counted, no exception, no motion."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from gremsy_common.gimbal_state import GimbalAttitude, RateSetpoint
+from gremsy_common.rotations import quaternion_from_bearing
+from gremsy_tracker.pointing_core import Aim, PointingCore
+from gremsy_tracker.tracker_parameters import TrackerParameters
+
+NOISE = np.full(2, 0.001)
+START = 10**18
+
+
+def ns(seconds: float) -> int:
+    return START + round(seconds * 1e9)
+
+
+def attitude(at: float, azimuth: float = 0.0, tilt: float = 0.0) -> GimbalAttitude:
+    return GimbalAttitude(ns(at), 'camera', quaternion_from_bearing(azimuth, tilt), np.zeros(3))
+
+
+def see(core: PointingCore, at: float, azimuth: float = 0.1, late: float = 0.05) -> bool:
+    core.offer_image(ns(at), ns(at + late))
+    return core.offer_bearing(ns(at), np.array([azimuth, 0.0]), NOISE)
+
+
+def following(**changes: object) -> tuple[PointingCore, float]:
+    """A core that follows a target at rest, off to the left of a camera that does not move; and the time."""
+    core = PointingCore(TrackerParameters(**changes))
+    at = 0.0
+    for i in range(30):
+        at = i / 30
+        core.offer_attitude(attitude(at))
+        see(core, at)
+        core.setpoint(ns(at + 0.05), Aim.TARGET)
+    return core, at
+
+
+def moves(setpoint: RateSetpoint | None) -> bool:
+    return setpoint is not None and (setpoint.azimuth_rate_rad_s, setpoint.tilt_rate_rad_s) != (0.0, 0.0)
+
+
+def test_it_follows_what_it_sees() -> None:
+    core, at = following()
+    setpoint = core.setpoint(ns(at + 0.06), Aim.TARGET)
+    assert setpoint is not None
+    assert setpoint.azimuth_rate_rad_s > 0.0
+    assert setpoint.stamp_ns == ns(at)
+    assert core.still_because == ''
+    assert not core.counts()
+
+
+@pytest.mark.parametrize('broken', [math.nan, math.inf, -math.inf])
+def test_a_bearing_or_a_noise_that_is_not_finite_is_counted_and_not_used(broken: float) -> None:
+    core, at = following()
+    before = core.estimate_at(ns(at))
+    core.offer_image(ns(at + 0.033), ns(at + 0.08))
+    assert not core.offer_bearing(ns(at + 0.033), np.array([broken, 0.0]), NOISE)
+    assert not core.offer_bearing(ns(at + 0.033), np.zeros(2), np.array([0.001, broken]))
+    assert not core.offer_bearing(ns(at + 0.033), np.zeros(2), np.array([0.001, 0.0]))
+    assert core.counts()['bearings_not_finite'] == 3
+    after = core.estimate_at(ns(at))
+    assert before is not None and after is not None
+    assert np.array_equal(before.bearing_rad, after.bearing_rad)
+
+
+def test_only_nonsense_never_moves_anything() -> None:
+    core = PointingCore(TrackerParameters())
+    random = np.random.default_rng(1)
+    stamps = random.permutation(60) / 30
+    for at in stamps:
+        core.offer_attitude(replace(attitude(at), level_from_camera_wxyz=np.array([math.nan, 0.0, 0.0, 0.0])))
+        core.offer_image(ns(at), ns(at + 0.05))
+        core.offer_bearing(ns(at), np.full(2, math.nan), NOISE)
+        assert not moves(core.setpoint(ns(at + 0.06), Aim.TARGET))
+    assert core.counts()['attitudes_not_finite'] == 60
+
+
+def test_repeated_and_unsorted_images_are_counted_and_not_used() -> None:
+    core, at = following()
+    assert not core.offer_image(ns(at), ns(at + 0.06))
+    assert not core.offer_image(ns(at - 0.1), ns(at + 0.06))
+    assert not core.offer_bearing(ns(at - 0.1), np.zeros(2), NOISE)
+    assert not see(core, at, azimuth=0.1)
+    assert core.counts() == {'images_unsorted': 3, 'bearings_of_another_image': 1, 'bearings_unsorted': 1}
+
+
+def test_an_image_from_the_future_is_counted_and_does_not_move_anything() -> None:
+    core = PointingCore(TrackerParameters())
+    core.offer_attitude(attitude(0.0))
+    assert not core.offer_image(ns(5.0), ns(0.05))
+    assert not core.offer_bearing(ns(5.0), np.zeros(2), NOISE)
+    assert not moves(core.setpoint(ns(0.05), Aim.TARGET))
+    assert core.counts()['images_from_the_future'] == 1
+
+
+def test_a_clock_that_jumps_back_begins_anew_at_rest() -> None:
+    core, at = following()
+    assert moves(core.setpoint(ns(at + 0.06), Aim.TARGET))
+    core.offer_image(ns(at - 100.0), ns(at - 99.95))
+    assert core.counts()['image_clock_jumps'] == 1
+    assert core.setpoint(ns(at - 99.95), Aim.TARGET) is None
+    for i in range(10):
+        core.offer_attitude(attitude(at - 99.9 + i / 30))
+        see(core, at - 99.9 + i / 30)
+    assert moves(core.setpoint(ns(at - 99.9 + 9 / 30 + 0.06), Aim.TARGET))
+
+
+@pytest.mark.parametrize(
+    ('wait', 'why'),
+    [
+        (0.25, ''),
+        (0.36, 'no gimbal attitude for 0.3 s'),
+    ],
+)
+def test_an_attitude_that_stops_ends_motion(wait: float, why: str) -> None:
+    core, at = following()
+    steps = round(wait * 100)
+    for i in range(1, steps + 1):
+        now = at + i / 100
+        core.offer_image(ns(now - 0.004), ns(now))
+        core.offer_bearing(ns(now - 0.004), np.array([0.1, 0.0]), NOISE)
+        setpoint = core.setpoint(ns(now), Aim.TARGET)
+    assert moves(setpoint) is (why == '')
+    assert core.still_because == why
+
+
+def test_an_attitude_that_jumps_ends_motion_for_a_while_and_forgets_the_bearings_of_the_frame_before() -> None:
+    core, at = following()
+    core.offer_attitude(attitude(at + 0.03, azimuth=2.0))
+    assert core.counts()['attitude_jumps'] == 1
+    assert core.estimate_at(ns(at)) is None
+    now = at
+    for i in range(1, 20):
+        now = at + 0.03 + i / 30
+        core.offer_attitude(attitude(now, azimuth=2.0))
+        see(core, now, azimuth=2.1)
+        moved = moves(core.setpoint(ns(now + 0.05), Aim.TARGET))
+        assert moved is (i / 30 + 0.05 >= 0.3)
+
+
+def test_an_attitude_that_jumps_all_the_time_never_moves_anything() -> None:
+    core = PointingCore(TrackerParameters())
+    for i in range(60):
+        at = i / 30
+        core.offer_attitude(attitude(at, azimuth=2.0 * (-1) ** i))
+        see(core, at)
+        assert i == 0 or not moves(core.setpoint(ns(at + 0.05), Aim.TARGET))
+    assert core.counts()['attitude_jumps'] == 59
+
+
+def test_repeated_and_unsorted_attitudes_are_counted() -> None:
+    core, at = following()
+    core.offer_attitude(attitude(at))
+    core.offer_attitude(attitude(at - 0.1))
+    assert core.counts() == {'attitudes_unsorted': 2}
+
+
+@pytest.mark.parametrize(
+    ('late', 'why'), [(0.79, ''), (0.81, 'the newest image is older than 0.8 s')], ids=['just young', 'just old']
+)
+def test_nothing_moves_on_an_old_image(late: float, why: str) -> None:
+    core = PointingCore(TrackerParameters())
+    for i in range(60):
+        at = i / 30
+        core.offer_attitude(attitude(at + late))
+        core.offer_image(ns(at), ns(at + late - 0.001))
+        core.offer_bearing(ns(at), np.array([0.1, 0.0]), NOISE)
+        setpoint = core.setpoint(ns(at + late), Aim.TARGET)
+    assert core.still_because == why
+    assert moves(setpoint) is (why == '')
+
+
+def test_parameters_changed_while_running_bend_the_setpoint_but_do_not_break_it() -> None:
+    core, at = following()
+    usual = TrackerParameters()
+    choices: list[Callable[[], TrackerParameters]] = [
+        lambda: replace(usual, gain_per_s=1.0, lag_lead=1.0),
+        lambda: replace(usual, target_acceleration_rad_s2=2.0, calm_acceleration_rad_s2=1.0),
+        lambda: replace(usual, plant_delay_s=0.2, plant_lag_s=0.2),
+        lambda: replace(usual, max_rate_rad_s=0.3),
+        lambda: usual,
+    ]
+    asked = []
+    for i in range(100):
+        at += 0.02
+        if i % 7 == 0:
+            core.reconfigure(choices[i // 7 % len(choices)]())
+        core.offer_attitude(attitude(at))
+        see(core, at, azimuth=0.1 + 0.3 * math.sin(at), late=0.0)
+        setpoint = core.setpoint(ns(at), Aim.TARGET)
+        assert setpoint is not None
+        asked.append((setpoint.azimuth_rate_rad_s, setpoint.tilt_rate_rad_s))
+    assert np.abs(np.diff(asked, axis=0)).max() <= usual.max_acceleration_rad_s2 * 0.02 + 1e-9
+    assert np.ptp(asked) > 0.1
+
+
+def test_a_divergence_disables_says_why_and_enabling_forgets_it() -> None:
+    core, at = following()
+    azimuth = rate = 0.0
+    for _ in range(40):
+        at += 0.05
+        setpoint = core.setpoint(ns(at), Aim.TARGET)
+        asked = 0.0 if setpoint is None else setpoint.azimuth_rate_rad_s
+        rate += (asked - rate) * (1 - math.exp(-0.05 / 0.06))
+        azimuth -= rate * 0.05
+        wrong = replace(attitude(at, azimuth=azimuth), rate_rad_s=np.array([0.0, 0.0, -rate]))
+        core.offer_attitude(wrong)
+        see(core, at, late=0.0)
+    assert not core.enabled
+    assert core.counts()['divergences'] == 1
+    assert core.still_because.startswith("the gimbal's azimuth turns against what it is asked to")
+    assert core.setpoint(ns(at + 0.5), Aim.TARGET) is None
+    core.enabled = True
+    see(core, at + 0.01, late=0.0)
+    core.setpoint(ns(at + 0.02), Aim.TARGET)
+    assert core.still_because == ''
