@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """How well the tracker points, on the payload's own plant in invented time, beside what others point with.
 
-Image delay 120 ms on *ideal* and 250 ms on *gremsy*, each time up to 10 % more or less; 30 images a second, 0.05 deg of noise, 5 % missed;
-telemetry at 20 Hz, 20 ms old, 0.02 deg; rates at 50 Hz through the driver's rules. Two axes; an error is the angle
-between target and optical axis. RMS and 99th percentile are from 5 s on, the mean of three seeds. `PointingCore` runs
-with the tracker's default parameters throughout, the others each with the best gains for the very scenario.
+Image delay 120 ms on *ideal* and 250 ms on *gremsy*, each time up to 10 % more or less; 30 images a second, 0.05 deg of
+noise, 5 % missed; telemetry at 20 Hz, 20 ms old, 0.02 deg; rates at 50 Hz through the driver's rules. Two axes; an
+error is the angle between target and optical axis. RMS and 99th percentile are from 5 s on, the mean of three seeds.
+`PointingCore` runs with the tracker's default parameters throughout, the others each with the best gains for the very
+scenario and seeds.
 """
 
 from __future__ import annotations

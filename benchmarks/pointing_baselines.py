@@ -66,7 +66,7 @@ def tune(scenario: Scenario, plant: PlantParameters, latency_s: float, seeds: tu
 
 
 def run_pid(world: World, gains: Array) -> Errors:
-    """u = kp e + ki (sum of e) + kd (slope of e), of the pixel error of the newest image; gains (B, 3)."""
+    """Ask for kp e + ki (sum of e) + kd (slope of e), of the pixel error of the newest image; gains (B, 3)."""
     zoom = world.scenario.zoom
     driver = BatchDriver(world.plant, zoom)
     kp, ki, kd = (gains[:, each, None] for each in range(3))
@@ -87,9 +87,7 @@ def run_pid(world: World, gains: Array) -> Errors:
                 integral = np.clip(integral + error * dt_s, -most, most)
                 slope = _DERIVATIVE_KEPT * slope + (1.0 - _DERIVATIVE_KEPT) * (error - before[1]) / dt_s
             before = (shutter_ms, error)
-            asked = np.clip(
-                kp * error + ki * integral + kd * slope, -_LARGEST_RATE_RAD_S, _LARGEST_RATE_RAD_S
-            )
+            asked = np.clip(kp * error + ki * integral + kd * slope, -_LARGEST_RATE_RAD_S, _LARGEST_RATE_RAD_S)
         elif kind is Happening.TELEMETRY:
             world.telemetry(number)
         elif kind is Happening.COMMAND:
@@ -100,9 +98,9 @@ def run_pid(world: World, gains: Array) -> Errors:
 def run_move_and_wait(world: World, choices: Array) -> Errors:
     """Look while still, then move by an angle command to where the target will be, then wait until it is done.
 
-    Frigate's way (perception.md 3.1), with the gimbal's own angle loop, which knows no dead zone. Choices (B, 3): error
-    below which nothing is done, looks before a move (their slope is the target's rate), and the time that is allowed for
-    a move over the time that it should take.
+    Frigate's way (perception.md 3.1), with the gimbal's own angle loop, which knows no dead zone. Choices (B, 3):
+    error below which nothing is done, looks before a move (their slope is the target's rate), and the time that is
+    allowed for a move over the time that it should take.
     """
     plant = world.plant.parameters
     focal_px = _FOCAL_PX * world.scenario.zoom

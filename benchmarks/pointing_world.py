@@ -15,7 +15,7 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.pointing_scenarios import DURATION_S, GRID_S, SETTLE_S, STEP_AT_S, STEP_DEG, Scenario
+from benchmarks.pointing_scenarios import DURATION_S, GRID_S, SETTLE_S, STEP_AT_S, Scenario
 from gremsy_gimbal_driver.plant import ZOOM_RATE_GAIN, Plant, PlantParameters
 
 Array = NDArray[np.float64]
@@ -150,7 +150,7 @@ class World:
                 yield at_ms, Happening(kind), number
 
     def image(self, number: int) -> tuple[int, Array | None]:
-        """Of an image that arrived: shutter time, ms, and the target's (..., 2) offset from the axis; None: not seen."""
+        """Of an image that arrived: shutter time, ms, and the target's (..., 2) offset from the axis, None: missed."""
         offset = self._offsets.pop(number)
         return int(self._shutters_ms[number]), offset if self._seen[number] else None
 
@@ -166,7 +166,8 @@ class World:
         havers = np.sin(errors[..., 1] / 2) ** 2
         havers += np.cos(tilt) * np.cos(tilt - errors[..., 1]) * np.sin(errors[..., 0] / 2) ** 2
         angles = 2 * np.arcsin(np.sqrt(np.minimum(havers, 1.0)))
-        return Errors(self._samples_ms * 1e-3, np.degrees(angles), np.degrees(errors[..., 0]))
+        times = np.asarray(self._samples_ms * 1e-3, dtype=np.float64)
+        return Errors(times, np.degrees(angles), np.degrees(errors[..., 0]))
 
     def _target(self, at_ms: int) -> Array:
         return np.asarray(np.radians(self._path[round(at_ms * 1e-3 / GRID_S)]))

@@ -92,7 +92,9 @@ def test_the_grid_search_finds_the_best_of_its_grid(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(pointing_baselines, '_DERIVATIVE', (0.0, 0.2))
     found = {each.law: each for each in tune(scenario('sine'), IDEAL, IDEAL_S, (1,))}
     singly = {
-        (kp, ki, kd): float(run_pid(World(scenario('sine'), IDEAL, IDEAL_S, 1, (1,)), np.array([[kp, ki, kd]])).rms_deg[0])
+        (kp, ki, kd): float(
+            run_pid(World(scenario('sine'), IDEAL, IDEAL_S, 1, (1,)), np.array([[kp, ki, kd]])).rms_deg[0]
+        )
         for kp in (1.0, 3.0)
         for ki in (0.0, 1.0)
         for kd in (0.0, 0.2)

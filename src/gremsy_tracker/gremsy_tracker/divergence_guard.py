@@ -2,8 +2,8 @@
 """Notices that the loop drives the wrong way: a sign is wrong somewhere, and every correction makes the error larger.
 
 Two signs can be wrong. The gimbal's: telemetry shows it turning as it was asked to, but mirrored; no operator and no
-wind does that. The image's: telemetry agrees with what was asked, but the target runs away from the camera as the camera
-turns to it, further and further; a target that is only fast leaves a gimbal behind that turns less than it.
+wind does that. The image's: telemetry agrees with what was asked, but the target runs away from the camera as the
+camera turns to it, further and further; one that is only fast leaves a gimbal behind that turns less than it.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _LEAST_TURN_PER_GROWTH = 0.5
 
 @dataclass(slots=True)
 class _Growth:
-    """Of one axis: from what the error grew, how large it was last, how far the camera was to turn, in how many sights."""
+    """Of one axis: what the error grew from and to, how far the camera was to turn, in how many sightings."""
 
     first_rad: float
     last_rad: float

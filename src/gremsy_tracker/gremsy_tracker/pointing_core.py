@@ -226,13 +226,18 @@ class PointingCore:
         if now_ns - seen_ns > parameters.max_image_age_s * 1e9:
             return f'the target was not seen for {parameters.max_image_age_s:g} s'
         unseen_s = (image_ns - seen_ns) * 1e-9
-        newest, acting = self._target.at(image_ns), self._target.at(now_ns + int(parameters.plant_delay_s * 1e9))
-        assert newest is not None and acting is not None
+        acting = self._target.at(now_ns + int(parameters.plant_delay_s * 1e9))
+        assert acting is not None
         if unseen_s > parameters.coast_s:
             return f'the target was not seen for {parameters.coast_s:g} s'
-        if float(np.abs(newest.rate_rad_s * unseen_s).max()) > parameters.coast_angle_rad:
+        if unseen_s > 0.0 and self._coasted_rad(image_ns, unseen_s) > parameters.coast_angle_rad:
             return f'the target has coasted more than {parameters.coast_angle_rad:g} rad'
         return self._law.follow(now_ns, acting, gimbal, self.field_rad), seen_ns
+
+    def _coasted_rad(self, image_ns: int, unseen_s: float) -> float:
+        newest = self._target.at(image_ns)
+        assert newest is not None
+        return float(np.abs(newest.rate_rad_s).max()) * unseen_s
 
     def _watch(self, stamp_ns: int, error_rad: Array) -> None:
         parameters = self._parameters

@@ -9,6 +9,7 @@ zero it is a constant velocity.
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,19 +21,26 @@ Array = NDArray[np.float64]
 _POINTS, _WEIGHTS = ((each + shift) / 2 for each, shift in zip(np.polynomial.legendre.leggauss(5), (1, 0), strict=True))
 
 
+@lru_cache(maxsize=16)  # one image asks several times for the same step
 def transition(dt_s: float, tau_s: float) -> Array:
     """(3, 3) from now to `dt_s` later; a negative time goes back."""
     ratio = dt_s / tau_s
     decay = math.expm1(-ratio)
-    return np.array(
-        ((1.0, dt_s, tau_s**2 * (decay + ratio)), (0.0, 1.0, -tau_s * decay), (0.0, 0.0, 1.0 + decay)),
+    return _read_only(
+        np.array(((1.0, dt_s, tau_s**2 * (decay + ratio)), (0.0, 1.0, -tau_s * decay), (0.0, 0.0, 1.0 + decay)))
     )
 
 
+@lru_cache(maxsize=16)
 def process_noise(dt_s: float, tau_s: float) -> Array:
     """(3, 3) covariance that the unit white noise (sigma 1) adds in `dt_s`; times sigma^2 for another sigma."""
     s = dt_s * _POINTS
     ratio = s / tau_s
     decay = np.expm1(-ratio)
     response = np.array((tau_s**2 * (decay + ratio), -tau_s * decay, 1.0 + decay))
-    return np.asarray(2.0 / tau_s * dt_s * (response * _WEIGHTS) @ response.T)
+    return _read_only(np.asarray(2.0 / tau_s * dt_s * (response * _WEIGHTS) @ response.T))
+
+
+def _read_only(matrix: Array) -> Array:
+    matrix.flags.writeable = False
+    return matrix

@@ -149,7 +149,11 @@ class TrackerParameters(NodeParameters):
         doc='Setpoint rate per rad of predicted pointing error; held to 4 / (delay + lag) of the plant.',
     )
     lag_lead: float = param(
-        1.4, low=1.0, high=4.0, live=True, doc='How many times as fast as by itself the gimbal is made to take up a rate.'
+        1.4,
+        low=1.0,
+        high=4.0,
+        live=True,
+        doc='How many times as fast as by itself the gimbal is made to take up a rate.',
     )
     deadband_field_share: float = param(
         0.0,
@@ -269,7 +273,7 @@ class TrackerParameters(NodeParameters):
         if self.calm_acceleration_rad_s2 > self.target_acceleration_rad_s2:
             raise ParameterError(
                 f'Parameter `calm_acceleration_rad_s2` is {self.calm_acceleration_rad_s2:g} rad/s^2, above '
-                f'`target_acceleration_rad_s2` {self.target_acceleration_rad_s2:g} rad/s^2: lower it or raise the other.'
+                f'`target_acceleration_rad_s2` {self.target_acceleration_rad_s2:g} rad/s^2: lower it or raise that.'
             )
         if self.home_rate_rad_s > self.max_rate_rad_s:
             raise ParameterError(

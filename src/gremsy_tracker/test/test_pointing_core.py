@@ -206,12 +206,12 @@ def test_parameters_changed_while_running_bend_the_setpoint_but_do_not_break_it(
 def test_a_divergence_disables_says_why_and_enabling_forgets_it() -> None:
     core, at = following()
     azimuth = rate = 0.0
-    for _ in range(40):
-        at += 0.05
+    for _ in range(100):
+        at += 0.02
         setpoint = core.setpoint(ns(at), Aim.TARGET)
         asked = 0.0 if setpoint is None else setpoint.azimuth_rate_rad_s
-        rate += (asked - rate) * (1 - math.exp(-0.05 / 0.06))
-        azimuth -= rate * 0.05
+        rate += (asked - rate) * (1 - math.exp(-0.02 / 0.06))
+        azimuth -= rate * 0.02
         wrong = replace(attitude(at, azimuth=azimuth), rate_rad_s=np.array([0.0, 0.0, -rate]))
         core.offer_attitude(wrong)
         see(core, at, late=0.0)

@@ -94,9 +94,7 @@ def test_after_rest_a_setpoint_starts_from_zero() -> None:
 
 def test_home_is_approached_at_no_more_than_its_rate_on_a_straight_line() -> None:
     law = PointingLaw(TrackerParameters(home_rate_rad_s=0.2, max_acceleration_rad_s2=100.0))
-    assert np.allclose(
-        law.home(ns(1.0), GimbalPrediction(0, np.array([-1.0, 0.5]), np.zeros(2))), [0.2, -0.1]
-    )
+    assert np.allclose(law.home(ns(1.0), GimbalPrediction(0, np.array([-1.0, 0.5]), np.zeros(2))), [0.2, -0.1])
 
 
 def test_the_short_way_round_is_taken() -> None:
