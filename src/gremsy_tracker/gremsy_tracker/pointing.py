@@ -402,8 +402,8 @@ class Pointing:
         aim: Aim | str = f'the lock is {status.state.value}: {status.reason}'
         if status.state in (LockState.TRACKING, LockState.COASTING):
             aim = Aim.TARGET
-        elif self._parameters.lost_policy == 'home' and self._lock.had_target:
-            aim = Aim.HOME
+        elif self._parameters.lost_policy != 'hold' and self._lock.had_target:
+            aim = Aim(self._parameters.lost_policy)
         return self._core.setpoint(now_ns, aim)
 
     def _zoom_setpoint(

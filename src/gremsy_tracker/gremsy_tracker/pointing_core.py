@@ -23,6 +23,7 @@ from gremsy_tracker.bearing_filter import BearingEstimate, BearingFilter
 from gremsy_tracker.divergence_guard import DivergenceGuard
 from gremsy_tracker.gimbal_predictor import GimbalPrediction, GimbalPredictor
 from gremsy_tracker.pointing_law import PointingLaw
+from gremsy_tracker.search_pattern import SpiralSearch
 from gremsy_tracker.tracker_parameters import TrackerParameters
 
 Array = NDArray[np.float64]
@@ -44,6 +45,7 @@ class Aim(Enum):
 
     TARGET = 'target'  # follow the target whose bearings are offered
     HOME = 'home'  # return slowly to bearing (0, 0)
+    SEARCH = 'search'  # look for a lost target around where it should be, then return home
 
 
 class PointingCore:
@@ -69,6 +71,9 @@ class PointingCore:
         self._image_ns: int | None = None
         self._arrived_ns = 0
         self._stop_until_ns = 0
+        self._followed_rad: Array | None = None  # where the target that was followed last should have been
+        self._search: SpiralSearch | None = None
+        self._search_since_ns = 0
 
     def reconfigure(self, parameters: TrackerParameters) -> None:
         """Use other parameters from now on."""
@@ -148,7 +153,7 @@ class PointingCore:
         self._predictor.clear()
         self._law.rest()
         self.forget_target()
-        self._image_ns = None
+        self._image_ns = self._followed_rad = self._search = None
         self._stop_until_ns = 0
 
     # Outputs.
@@ -179,6 +184,8 @@ class PointingCore:
             now_ns: ask at 50 Hz, and when an image has come.
             aim: what to do, or a sentence on why there is nothing to be done.
         """
+        if aim is not Aim.SEARCH:
+            self._search = None
         wished = self._wished_rate(now_ns, aim)
         if isinstance(wished, str):
             self.still_because = wished
@@ -217,6 +224,8 @@ class PointingCore:
             return aim
         if aim is Aim.HOME:
             return self._law.home(now_ns, gimbal), self._image_ns
+        if aim is Aim.SEARCH:
+            return self._searching_rate(now_ns, gimbal), self._image_ns
         return self._following_rate(now_ns, self._image_ns, gimbal)
 
     def _following_rate(self, now_ns: int, image_ns: int, gimbal: GimbalPrediction) -> tuple[Array, int] | str:
@@ -232,7 +241,25 @@ class PointingCore:
             return f'the target was not seen for {parameters.coast_s:g} s'
         if unseen_s > 0.0 and self._coasted_rad(image_ns, unseen_s) > parameters.coast_angle_rad:
             return f'the target has coasted more than {parameters.coast_angle_rad:g} rad'
+        self._followed_rad = acting.bearing_rad
         return self._law.follow(now_ns, acting, gimbal, self.field_rad), seen_ns
+
+    def _searching_rate(self, now_ns: int, gimbal: GimbalPrediction) -> Array:
+        parameters = self._parameters
+        if self._search is None:
+            centre = gimbal.bearing_rad if self._followed_rad is None else self._followed_rad
+            self._search_since_ns = now_ns
+            self._search = SpiralSearch(
+                centre, parameters.search_rate_rad_s, parameters.search_radius_rad, self.field_rad
+            )
+        acting_ns = now_ns + int(parameters.plant_delay_s * 1e9)
+        place = self._search.at((acting_ns - self._search_since_ns) * 1e-9)
+        if place is None:
+            return self._law.home(now_ns, gimbal)
+        bearing, rate = place
+        return self._law.follow(
+            now_ns, BearingEstimate(acting_ns, bearing, rate, np.zeros(2), np.zeros(2)), gimbal, self.field_rad
+        )
 
     def _coasted_rad(self, image_ns: int, unseen_s: float) -> float:
         newest = self._target.at(image_ns)

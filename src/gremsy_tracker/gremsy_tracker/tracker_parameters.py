@@ -60,9 +60,21 @@ class TrackerParameters(NodeParameters):
     )
     lost_policy: str = param(
         'hold',
-        choices=('hold', 'home'),
+        choices=('hold', 'home', 'search'),
         live=True,
-        doc='What the gimbal does with no target: stay, or return slowly to bearing (0, 0).',
+        doc='What the gimbal does when the target is lost: stay, return slowly to bearing (0, 0), or look for it on a '
+        'spiral around where it should be and then return.',
+    )
+    search_rate_rad_s: float = param(
+        0.25, unit='rad/s', low=0.01, high=2.0, live=True, doc='How fast the spiral is looked along.'
+    )
+    search_radius_rad: float = param(
+        0.6,
+        unit='rad',
+        low=0.05,
+        high=3.0,
+        live=True,
+        doc='How far from where it should be a lost target is looked for.',
     )
     home_rate_rad_s: float = param(
         0.2, unit='rad/s', low=0.01, high=2.0, live=True, doc='Fastest slew of the return to (0, 0).'
@@ -274,6 +286,11 @@ class TrackerParameters(NodeParameters):
             raise ParameterError(
                 f'Parameter `calm_acceleration_rad_s2` is {self.calm_acceleration_rad_s2:g} rad/s^2, above '
                 f'`target_acceleration_rad_s2` {self.target_acceleration_rad_s2:g} rad/s^2: lower it or raise that.'
+            )
+        if self.search_rate_rad_s > self.max_rate_rad_s:
+            raise ParameterError(
+                f'Parameter `search_rate_rad_s` is {self.search_rate_rad_s:g} rad/s, above `max_rate_rad_s` '
+                f'{self.max_rate_rad_s:g} rad/s: lower it or raise the other.'
             )
         if self.home_rate_rad_s > self.max_rate_rad_s:
             raise ParameterError(

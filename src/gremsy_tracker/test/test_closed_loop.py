@@ -198,6 +198,21 @@ def test_with_the_home_policy_the_gimbal_returns_slowly_and_takes_the_next_walke
     assert rms(errors, after_s=9.8) < 0.6
 
 
+def reappearing(t: float) -> Array | None:
+    """Walks to the left, is hidden for three seconds, and turned round meanwhile: out of view to the right."""
+    if t < 6.0:
+        return np.array([4.0 * t, 5.0]) * DEG
+    return None if t < 9.0 else np.array([-4.0, 5.0]) * DEG
+
+
+@pytest.mark.parametrize(('policy', 'found'), [('search', True), ('hold', False)])
+def test_a_target_that_comes_back_out_of_view_is_found_by_searching_and_not_by_staying(
+    policy: str, found: bool
+) -> None:
+    errors = run(pointing_with(lost_policy=policy), reappearing, World(missed=0.0), 22.0, seed=1)
+    assert bool(errors[errors[:, 0] > 21.0, 1].max() < 1.5) is found
+
+
 def test_the_same_input_gives_the_same_motion_bit_for_bit() -> None:
     first, second = (run(pointing_with(), walker(4, 3.0), World(), 3.0, 4) for _ in range(2))
     assert np.array_equal(first, second, equal_nan=True)

@@ -223,3 +223,39 @@ def test_a_divergence_disables_says_why_and_enabling_forgets_it() -> None:
     see(core, at + 0.01, late=0.0)
     core.setpoint(ns(at + 0.02), Aim.TARGET)
     assert core.still_because == ''
+
+
+def search(core: PointingCore, seconds: float, *, images: bool = True) -> list[RateSetpoint | None]:
+    """What is asked for at 50 Hz of a gimbal that turns exactly as asked, from the end of `following` on."""
+    asked: list[RateSetpoint | None] = []
+    bearing = np.zeros(2)
+    for tick in range(round(seconds * 50)):
+        at = 1.0 + tick * 0.02
+        if images:
+            core.offer_image(ns(at), ns(at + 0.05))
+        core.offer_attitude(attitude(at + 0.04, *bearing))
+        setpoint = core.setpoint(ns(at + 0.05), Aim.SEARCH)
+        asked.append(setpoint)
+        if setpoint is not None:
+            bearing = bearing + np.array([setpoint.azimuth_rate_rad_s, setpoint.tilt_rate_rad_s]) * 0.02
+    return asked
+
+
+def test_a_search_goes_round_where_the_target_should_be_at_the_rate_allowed_and_ends_at_home() -> None:
+    core, _ = following(search_rate_rad_s=0.2, search_radius_rad=0.3, home_rate_rad_s=0.2, plant_lag_s=0.0)
+    core.field_rad = 0.2
+    rates = np.array([(s.azimuth_rate_rad_s, s.tilt_rate_rad_s) for s in search(core, 25.0) if s is not None])
+    path = np.cumsum(rates, axis=0) * 0.02
+    assert len(rates) == 25 * 50
+    # The target was at 0.1 rad: the spiral is round it.
+    assert 0.1 + 0.2 < path[:, 0].max() < 0.1 + 0.32
+    assert -0.32 + 0.1 < path[:, 0].min() < 0.1 - 0.2
+    speeds = np.abs(path[110:] - path[100:-10]) / 0.2  # over ten ticks, once the spiral is reached
+    assert speeds.max() < 0.2 * 1.1
+    assert path[-1] == pytest.approx([0.0, 0.0], abs=0.005)
+
+
+def test_a_search_without_images_does_not_begin_and_one_that_loses_them_ends() -> None:
+    core, _ = following()
+    assert not any(moves(each) for each in search(core, 2.0, images=False)[20:])
+    assert core.still_because == 'no detections for 0.3 s'
