@@ -21,8 +21,13 @@ Array = NDArray[np.float64]
 # Looks outweigh place this far off, as a multiple of `handover_angle_rad`: two who crossed have parted meanwhile.
 _LOOKS_REACH = 3.0
 _HEIR_REACH = 2.0
-# Looks must speak against the id for so long: a box half hidden, or half another's, looks strange for a moment.
-_SUSPECT_FOR_NS = 200_000_000
+# Looks must speak against the id for a while: a box half hidden, or half another's, looks strange for a moment. What
+# counts is the difference in looks summed over time: 0.3 (a red coat and a black one) needs 0.07 s, 0.1 needs 0.2.
+_LEAST_DIFFERENCE = 0.05
+_ENOUGH_S = 0.02
+_LEAST_IMAGES = 2
+_LONGEST_STEP_S = 0.2
+_FORGOTTEN_AFTER_NS = 500_000_000
 # Ids of others that are remembered at most; older ones have long left the image.
 _REMEMBERED_IDS = 500
 
@@ -52,22 +57,33 @@ class Sighting:
         return np.full(len(self.tracks), np.nan) if self.looks is None else self.looks
 
 
+@dataclass(frozen=True, slots=True)
+class _Suspicion:
+    """That another track is the target: which, when last, in how many images, and the difference summed over time."""
+
+    rival: int
+    stamp_ns: int
+    images: int
+    weight_s: float
+
+
 class LockEvidence:
-    """Remembers who was seen beside the target, and since when its id is suspected."""
+    """Remembers who was seen beside the target, and how much speaks for another."""
 
     def __init__(self, parameters: TrackerParameters) -> None:
         self.parameters = parameters
         self._others: dict[int, None] = {}  # in order of sighting
         self._newest_id = 0
         self._seen_ns = 0
-        self._suspect_id = 0
-        self._suspect_since_ns: int | None = None
+        self._suspicion: _Suspicion | None = None
+        self._looked_ns: int | None = None  # the image before this one
+        self._now_ns: int | None = None
 
     def clear(self) -> None:
         """There is no target."""
         self._others.clear()
         self._newest_id = 0
-        self._suspect_since_ns = None
+        self._suspicion = None
 
     def seen(self, sighting: Sighting, index: int) -> None:
         """That row is the target."""
@@ -97,7 +113,7 @@ class LockEvidence:
         # NaN, where the looks are not known, is no reason for doubt.
         if returning and self._misfit(sighting, self.parameters.unlike_distance)[own] > 1.0:
             return 'looks like somebody else'
-        if returning and self._suspect_since_ns is not None:
+        if returning and self._suspicion is not None and self._suspicion.stamp_ns == sighting.tracks.stamp_ns:
             return 'looks less like the target than another'
         if not fits and sighting.looks_known()[own] > self.parameters.unlike_distance:
             return 'looks like somebody else'
@@ -111,8 +127,8 @@ class LockEvidence:
     def elsewhere(self, sighting: Sighting, own: int | None, label: str) -> int | None:
         """The row that is the target although another one has its id; None as long as that is not certain."""
         tracks, off, fits = sighting.tracks, sighting.off_target_rad, sighting.fits_target
+        self._looked_ns, self._now_ns = self._now_ns, tracks.stamp_ns
         if own is None or off is None or fits is None:
-            self._suspect_since_ns = None
             return None
         looks = sighting.looks_known()
         same_class = tracks.labels == label
@@ -123,16 +139,27 @@ class LockEvidence:
             there &= ~(looks > self.parameters.unlike_distance)
             if there.any():
                 return _least(off, there)
-        alike, unlike = self.parameters.alike_distance, self.parameters.unlike_distance
-        better = same_class & (looks <= looks[own] - (unlike - alike)) & (looks <= (alike + unlike) / 2)
+        if not looks[own] > self.parameters.alike_distance and not np.isnan(looks[own]):
+            self._suspicion = None  # it looks like itself
+            return None
+        better = same_class & (looks <= self.parameters.alike_distance) & (looks <= looks[own] - _LEAST_DIFFERENCE)
         better &= off <= _LOOKS_REACH * self.parameters.handover_angle_rad
-        if not looks[own] > alike or not better.any():
-            self._suspect_since_ns = None
+        if not better.any():
             return None
         row = _least(looks, better)
-        if self._suspect_since_ns is None or self._suspect_id != int(tracks.ids[row]):
-            self._suspect_id, self._suspect_since_ns = int(tracks.ids[row]), tracks.stamp_ns
-        return row if tracks.stamp_ns - self._suspect_since_ns >= _SUSPECT_FOR_NS else None
+        suspicion = self._suspect(int(tracks.ids[row]), tracks.stamp_ns, float(looks[own] - looks[row]))
+        return row if suspicion.images >= _LEAST_IMAGES and suspicion.weight_s >= _ENOUGH_S else None
+
+    def _suspect(self, rival: int, stamp_ns: int, difference: float) -> _Suspicion:
+        """One more image in which that track looks more like the target than the one with its id."""
+        before = self._suspicion
+        step_s = 0.0 if self._looked_ns is None else max(0.0, (stamp_ns - self._looked_ns) * 1e-9)
+        weight_s = min(step_s, _LONGEST_STEP_S) * difference
+        if before is not None and before.rival == rival and stamp_ns - before.stamp_ns <= _FORGOTTEN_AFTER_NS:
+            self._suspicion = _Suspicion(rival, stamp_ns, before.images + 1, before.weight_s + weight_s)
+        else:
+            self._suspicion = _Suspicion(rival, stamp_ns, 1, weight_s)
+        return self._suspicion
 
     def heir(self, sighting: Sighting, label: str) -> int | None:
         """The row of a new track that goes on where the target's ended; None where there is none."""

@@ -239,7 +239,7 @@ def crossing(at_s: float, own: float, other: float) -> Sighting:
 def test_when_an_id_crosses_over_to_another_the_looks_take_the_lock_back() -> None:
     target = tracking()
     target.update(sighting(1.05, [1, 5], x=[320, 500], off=[0.0, 0.3]))
-    assert [target.update(crossing(1.1 + 0.1 * number, 0.35, 0.04)).index for number in range(3)] == [0, 0, 1]
+    assert [target.update(crossing(1.1 + 0.05 * number, 0.35, 0.04)).index for number in range(2)] == [0, 1]
     assert target.status.reason == 'handed over: track 1 went to another'
     assert target.status.target_id == 5
 
@@ -253,9 +253,22 @@ def test_a_track_that_comes_back_is_not_believed_while_another_looks_more_like_t
     assert target.update(crossing(1.3, 0.15, 0.03)).index == 1
 
 
+def test_the_less_looks_differ_the_longer_they_must() -> None:
+    target = tracking()
+    assert [target.update(crossing(1.05 + 0.05 * n, 0.16, 0.05)).index for n in range(5)] == [0, 0, 0, 1, 1]
+
+
+def test_a_suspicion_outlasts_a_moment_without_the_id_and_ends_after_half_a_second() -> None:
+    for gap_s, index in ((0.3, 1), (0.6, 0)):
+        target = tracking()
+        target.update(crossing(1.05, 0.3, 0.04))
+        target.update(sighting(1.1, []))
+        assert target.update(crossing(1.05 + gap_s, 0.3, 0.04)).index == (index if index else None)
+
+
 def test_a_suspicion_begins_anew_when_the_looks_change_their_mind() -> None:
     target = tracking()
-    looks = [(0.35, 0.04), (0.35, 0.04), (0.04, 0.35), (0.35, 0.04), (0.35, 0.04)]
+    looks = [(0.35, 0.04), (0.04, 0.35), (0.35, 0.04), (0.04, 0.35), (0.35, 0.04)]
     assert [target.update(crossing(1.1 + 0.1 * n, *each)).index for n, each in enumerate(looks)] == [0] * 5
 
 
