@@ -255,7 +255,7 @@ def test_a_track_that_comes_back_is_not_believed_while_another_looks_more_like_t
 
 def test_the_less_looks_differ_the_longer_they_must() -> None:
     target = tracking()
-    assert [target.update(crossing(1.05 + 0.05 * n, 0.16, 0.05)).index for n in range(5)] == [0, 0, 0, 1, 1]
+    assert [target.update(crossing(1.05 + 0.05 * n, 0.16, 0.05)).index for n in range(5)] == [0, 0, 0, 0, 1]
 
 
 def test_a_suspicion_outlasts_a_moment_without_the_id_and_ends_after_half_a_second() -> None:
