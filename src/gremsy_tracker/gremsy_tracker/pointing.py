@@ -22,7 +22,7 @@ from gremsy_common.gimbal_state import GimbalAttitude, RateSetpoint, ZoomState
 from gremsy_common.rotations import wrap_angle
 from gremsy_tracker import bearings, ego_motion
 from gremsy_tracker.attitude_history import AttitudeAt
-from gremsy_tracker.camera_history import CameraHistory
+from gremsy_tracker.camera_motion import CameraMotion
 from gremsy_tracker.click import REACH_PX, row_at_pixel
 from gremsy_tracker.lock_evidence import Sighting
 from gremsy_tracker.multi_object_tracker import MultiObjectTracker
@@ -35,7 +35,6 @@ from gremsy_tracker.target_zoom import TargetZoom
 from gremsy_tracker.track_history import TrackHistory
 from gremsy_tracker.tracker_parameters import TrackerParameters
 from gremsy_tracker.usual_size import UsualSize
-from gremsy_tracker.visual_ego_motion import VisualEgoMotion
 
 Array = NDArray[np.float64]
 
@@ -56,11 +55,10 @@ class Pointing:
         self._mutex = threading.RLock()
         self._parameters = parameters
         self._tracker = MultiObjectTracker(parameters)
-        self._cameras = CameraHistory()
         self._lock = TargetLock(parameters)
         self._core = PointingCore(parameters)
+        self._camera = CameraMotion(parameters, self._core.attitude_at)
         self._appearance = TargetAppearance(parameters)
-        self._visual = VisualEgoMotion()
         self._usual_size = UsualSize()
         self.dropped: Counter[str] = Counter()
         self._history = TrackHistory()
@@ -77,7 +75,7 @@ class Pointing:
         with self._mutex:
             policy_changed = parameters.auto_lock != self._parameters.auto_lock
             self._parameters = parameters
-            self._tracker.parameters = self._appearance.parameters = parameters
+            self._tracker.parameters = self._appearance.parameters = self._camera.parameters = parameters
             self._lock.reconfigure(parameters)
             self._core.reconfigure(parameters)
             if not parameters.appearance_cue:
@@ -95,7 +93,7 @@ class Pointing:
     def offer_camera_model(self, stamp_ns: int, model: CameraModel) -> None:
         """Intrinsics (zoom included) of the image of that stamp."""
         with self._mutex:
-            self._cameras.offer(stamp_ns, model)
+            self._camera.offer_model(stamp_ns, model)
 
     def offer_zoom(self, zoom: ZoomState) -> None:
         """Magnification, for zoom control and for show: the intrinsics already contain it."""
@@ -114,10 +112,8 @@ class Pointing:
             if self._tracker.resets != resets:
                 previous_ns = None
                 self._restart_time()
-            camera, attitude = self._cameras.at(detections.stamp_ns), self._core.attitude_at(detections.stamp_ns)
-            motion = self._image_motion(previous_ns, camera, attitude)
-            if motion is None and previous_ns is not None:
-                motion = self._motion_seen(previous_ns, detections.stamp_ns)
+            camera, attitude = self._camera.camera_at(detections.stamp_ns), self._core.attitude_at(detections.stamp_ns)
+            motion = self._motion_since(previous_ns, detections.stamp_ns, camera, attitude)
             if camera is not None:
                 self._core.field_rad = 2 * math.atan2(camera.width / 2, camera.focal_x_px)
             tracks = self._tracker.update(
@@ -178,8 +174,7 @@ class Pointing:
 
     def offer_frame(self, frame: Frame) -> None:
         """A picture, before its detections; offer them while `wants_frames`."""
-        if self._parameters.visual_ego_motion:
-            self._visual.offer(frame.stamp_ns, frame.image)
+        self._camera.offer_frame(frame)
         with self._mutex:
             if self._compares_looks:
                 self._appearance.offer_frame(frame)
@@ -200,7 +195,7 @@ class Pointing:
             tracks = self._history.newest
             if tracks is None or self._target_row is None or not self._compares_looks:
                 return
-            camera = self._cameras.at(tracks.stamp_ns)
+            camera = self._camera.camera_at(tracks.stamp_ns)
             size = None if camera is None else (camera.width, camera.height)
             self._appearance.learn(tracks, self._target_row, size)
 
@@ -230,8 +225,8 @@ class Pointing:
     def counts(self) -> dict[str, int]:
         """Everything that was dropped or refused, by reason."""
         with self._mutex:
-            total = self.dropped + self._tracker.dropped + self._core.counts() + self._cameras.dropped
-            total += self._appearance.counts + self._visual.dropped
+            total = self.dropped + self._tracker.dropped + self._core.counts() + self._camera.counts
+            total += self._appearance.counts
             if self._tracker.resets:
                 total['clock_jumps'] = self._tracker.resets
             return dict(total)
@@ -239,10 +234,10 @@ class Pointing:
     def view(self, stamp_ns: int) -> PointingView:
         """The state shown for a frame of that stamp."""
         with self._mutex:
-            camera, attitude = self._cameras.at(stamp_ns), self._core.attitude_at(stamp_ns)
+            camera, attitude = self._camera.camera_at(stamp_ns), self._core.attitude_at(stamp_ns)
             tracks = self._history.newest or Tracks.empty(stamp_ns, '')
             boxes = tracks.boxes_px
-            motion = self._image_motion(tracks.stamp_ns, camera, attitude)
+            motion = self._camera.told(tracks.stamp_ns, camera, attitude)
             if motion is not None and len(boxes):
                 boxes = ego_motion.move_boxes(boxes, motion)
             following = self._lock.status.state in (LockState.TRACKING, LockState.COASTING)
@@ -291,7 +286,7 @@ class Pointing:
 
     def _restart_time(self) -> None:
         self._core.restart_time()
-        self._cameras.clear()
+        self._camera.clear()
         self._history.clear()
         self._forget_target()
         self._appearance.forget_pictures()
@@ -300,28 +295,17 @@ class Pointing:
         if self._lock.status.state is not LockState.IDLE:
             self._lock.search('the clock jumped back')
 
-    def _image_motion(
-        self, before_ns: int | None, camera: CameraModel | None, attitude: AttitudeAt | None
+    def _motion_since(
+        self, before_ns: int | None, after_ns: int, camera: CameraModel | None, attitude: AttitudeAt | None
     ) -> Array | None:
-        """(3, 3) from the image of that stamp to the one taken with this camera at this attitude; None if unknown."""
-        if before_ns is None or camera is None or attitude is None or not self._parameters.ego_motion:
+        """(3, 3) how the camera moved the image; None for a first image, or where nothing tells."""
+        if before_ns is None:
             return None
-        # Looked up again for the earlier image: telemetry that came since makes it interpolated, not extrapolated.
-        camera_before, attitude_before = self._cameras.at(before_ns), self._core.attitude_at(before_ns)
-        if camera_before is None or attitude_before is None:
-            return None
-        return ego_motion.homography(
-            camera_before, attitude_before.level_from_camera, camera, attitude.level_from_camera
-        )
-
-    def _motion_seen(self, before_ns: int, after_ns: int) -> Array | None:
-        """The same from the images alone, where that is asked for: without it a turn of the camera loses the tracks."""
-        if not (self._parameters.ego_motion and self._parameters.visual_ego_motion):
-            return None
+        told = self._camera.told(before_ns, camera, attitude)
+        if told is not None:
+            return told
         before = self._history.newest
-        motion = self._visual.motion(before_ns, after_ns, None if before is None else before.boxes_px)
-        self.dropped['camera_motions_from_images'] += motion is not None
-        return motion
+        return self._camera.seen(before_ns, after_ns, None if before is None else before.boxes_px)
 
     @staticmethod
     def _bearings_of(tracks: Tracks, camera: CameraModel | None, attitude: AttitudeAt | None) -> Array | None:
