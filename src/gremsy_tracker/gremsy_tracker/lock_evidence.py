@@ -89,6 +89,8 @@ class LockEvidence:
         """That row is the target."""
         tracks = sighting.tracks
         self._seen_ns = tracks.stamp_ns
+        if self._suspicion is not None and self._suspicion.rival == int(tracks.ids[index]):
+            self._suspicion = None  # it was right
         self._newest_id = max(sighting.newest_id, int(tracks.ids.max()))
         if len(tracks) == 1:
             return
@@ -128,38 +130,49 @@ class LockEvidence:
         """The row that is the target although another one has its id; None as long as that is not certain."""
         tracks, off, fits = sighting.tracks, sighting.off_target_rad, sighting.fits_target
         self._looked_ns, self._now_ns = self._now_ns, tracks.stamp_ns
-        if own is None or off is None or fits is None:
+        if off is None or fits is None:
             return None
-        looks = sighting.looks_known()
-        same_class = tracks.labels == label
-        same_class[own] = False
+        looks, alike = sighting.looks_known(), self.parameters.alike_distance
+        candidates = (tracks.labels == label) & (off <= _LOOKS_REACH * self.parameters.handover_angle_rad)
+        candidates &= looks <= alike
+        if own is None:
+            # It hides while the one suspected is in view, looking like the target: that speaks for it as well.
+            candidates &= tracks.ids == (0 if self._suspicion is None else self._suspicion.rival)
+            return self._suspect(tracks, looks, candidates, own_looks=alike + looks)
+        candidates[own] = False
         if not fits[own]:
             # The id went elsewhere than anything can move: another one that is where it should be has swapped with it.
-            there = same_class & fits & (off <= self.parameters.handover_angle_rad)
+            there = (tracks.labels == label) & fits & (off <= self.parameters.handover_angle_rad)
             there &= ~(looks > self.parameters.unlike_distance)
+            there[own] = False
             if there.any():
                 return _least(off, there)
-        if not looks[own] > self.parameters.alike_distance and not np.isnan(looks[own]):
+        if looks[own] <= alike:
             self._suspicion = None  # it looks like itself
             return None
-        better = same_class & (looks <= self.parameters.alike_distance) & (looks <= looks[own] - _LEAST_DIFFERENCE)
-        better &= off <= _LOOKS_REACH * self.parameters.handover_angle_rad
-        if not better.any():
-            return None
-        row = _least(looks, better)
-        suspicion = self._suspect(int(tracks.ids[row]), tracks.stamp_ns, float(looks[own] - looks[row]))
-        return row if suspicion.images >= _LEAST_IMAGES and suspicion.weight_s >= _ENOUGH_S else None
+        candidates &= looks <= looks[own] - _LEAST_DIFFERENCE
+        return self._suspect(tracks, looks, candidates, own_looks=np.full(len(tracks), looks[own]))
 
-    def _suspect(self, rival: int, stamp_ns: int, difference: float) -> _Suspicion:
-        """One more image in which that track looks more like the target than the one with its id."""
-        before = self._suspicion
-        step_s = 0.0 if self._looked_ns is None else max(0.0, (stamp_ns - self._looked_ns) * 1e-9)
-        weight_s = min(step_s, _LONGEST_STEP_S) * difference
-        if before is not None and before.rival == rival and stamp_ns - before.stamp_ns <= _FORGOTTEN_AFTER_NS:
-            self._suspicion = _Suspicion(rival, stamp_ns, before.images + 1, before.weight_s + weight_s)
-        else:
-            self._suspicion = _Suspicion(rival, stamp_ns, 1, weight_s)
-        return self._suspicion
+    def _suspect(self, tracks: Tracks, looks: Array, candidates: NDArray[np.bool_], *, own_looks: Array) -> int | None:
+        """One more image: the best candidate's row once enough speaks for it.
+
+        Args:
+            tracks: of that image.
+            looks: (N,) of each.
+            candidates: (N,) who looks more like the target than the track with its id.
+            own_looks: (N,) what each is compared with.
+        """
+        if not candidates.any():
+            return None
+        row, now_ns, before = _least(looks, candidates), tracks.stamp_ns, self._suspicion
+        rival = int(tracks.ids[row])
+        step_s = 0.0 if self._looked_ns is None else max(0.0, (now_ns - self._looked_ns) * 1e-9)
+        weight_s = min(step_s, _LONGEST_STEP_S) * float(own_looks[row] - looks[row])
+        images = 1
+        if before is not None and before.rival == rival and now_ns - before.stamp_ns <= _FORGOTTEN_AFTER_NS:
+            images, weight_s = before.images + 1, before.weight_s + weight_s
+        self._suspicion = _Suspicion(rival, now_ns, images, weight_s)
+        return row if images >= _LEAST_IMAGES and weight_s >= _ENOUGH_S else None
 
     def heir(self, sighting: Sighting, label: str) -> int | None:
         """The row of a new track that goes on where the target's ended; None where there is none."""

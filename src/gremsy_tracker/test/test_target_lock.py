@@ -266,6 +266,16 @@ def test_a_suspicion_outlasts_a_moment_without_the_id_and_ends_after_half_a_seco
         assert target.update(crossing(1.05 + gap_s, 0.3, 0.04)).index == (index if index else None)
 
 
+def test_who_is_suspected_and_stays_alike_while_the_id_hides_is_the_target() -> None:
+    target = tracking()
+    target.update(sighting(1.02, [1, 5], x=[320, 500], off=[0.0, 0.3]))
+    target.update(crossing(1.08, 0.3, 0.04))
+    assert target.update(sighting(1.14, [5], off=[0.04], looks=[0.05])).index == 0
+    alone = tracking()
+    alone.update(sighting(1.02, [1, 5], x=[320, 500], off=[0.0, 0.3]))
+    assert alone.update(sighting(1.14, [5], off=[0.04], looks=[0.05])).index is None
+
+
 def test_a_suspicion_begins_anew_when_the_looks_change_their_mind() -> None:
     target = tracking()
     looks = [(0.35, 0.04), (0.04, 0.35), (0.35, 0.04), (0.04, 0.35), (0.35, 0.04)]
