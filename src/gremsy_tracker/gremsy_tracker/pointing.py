@@ -34,7 +34,7 @@ from gremsy_tracker.target_request import TargetRequest, parse_request
 from gremsy_tracker.target_zoom import TargetZoom
 from gremsy_tracker.track_history import TrackHistory
 from gremsy_tracker.tracker_parameters import TrackerParameters
-from gremsy_tracker.usual_size import UsualSize
+from gremsy_tracker.usual_size import UsualSize, centre_of_part
 
 Array = NDArray[np.float64]
 
@@ -127,7 +127,7 @@ class Pointing:
             self._core.offer_image(tracks.stamp_ns, now_ns)
             self._latency_s = (now_ns - tracks.stamp_ns) * 1e-9
             self._track_bearings = self._bearings_of(tracks, camera, attitude)
-            self._follow_lock(tracks, camera)
+            self._follow_lock(tracks, camera, attitude)
             setpoint = self._setpoint(now_ns)
             zoom_setpoint = self._zoom_setpoint(tracks.stamp_ns, now_ns, camera, attitude)
             target = self._target(camera, attitude)
@@ -313,7 +313,7 @@ class Pointing:
             return None
         return bearings.bearings_of_pixels(bearings.centres(tracks.boxes_px), camera, attitude.level_from_camera)
 
-    def _follow_lock(self, tracks: Tracks, camera: CameraModel | None) -> None:
+    def _follow_lock(self, tracks: Tracks, camera: CameraModel | None, attitude: AttitudeAt | None) -> None:
         middle = np.zeros(2) if camera is None else np.array([camera.width, camera.height]) / 2
         offsets = np.linalg.norm(bearings.centres(tracks.boxes_px) - middle, axis=1)
         seen, noise = self._track_bearings, None
@@ -343,11 +343,20 @@ class Pointing:
             return
         box = tracks.boxes_px[choice.index]
         self._target_size_px = box[2:] - box[:2]
-        if seen is not None and noise is not None and camera is not None:
-            size_rad = self._target_size_px / np.array([camera.focal_x_px, camera.focal_y_px])
-            seen_noise = np.hypot(noise[choice.index], self._usual_size.displacement(size_rad))
-            self._usual_size.learn(tracks.stamp_ns, size_rad)
-            self._core.offer_bearing(tracks.stamp_ns, seen[choice.index], seen_noise)
+        if seen is None or noise is None or camera is None or attitude is None:
+            return
+        bearing, bearing_noise = seen[choice.index], noise[choice.index]
+        focal_px = np.array([camera.focal_x_px, camera.focal_y_px])
+        size_rad = self._target_size_px / focal_px
+        missing_rad = self._usual_size.missing(size_rad)
+        if estimate is not None and not choice.is_new and missing_rad.any():
+            predicted = bearings.pixels_of_bearings(estimate.bearing_rad[None], camera, attitude.level_from_camera)[0]
+            if np.isfinite(predicted).all():
+                centre, std_px = centre_of_part(box, missing_rad * focal_px, predicted)
+                bearing = bearings.bearings_of_pixels(centre[None], camera, attitude.level_from_camera)[0]
+                bearing_noise = np.hypot(bearing_noise, std_px / focal_px)
+        self._usual_size.learn(tracks.stamp_ns, size_rad)
+        self._core.offer_bearing(tracks.stamp_ns, bearing, bearing_noise)
 
     def _looks(self, tracks: Tracks, off_target_rad: Array | None, centre_offsets_px: Array) -> Array | None:
         """(N,) how unlike the target each track looks, None where it is not known or not needed."""
