@@ -198,6 +198,22 @@ def test_with_the_home_policy_the_gimbal_returns_slowly_and_takes_the_next_walke
     assert rms(errors, after_s=9.8) < 0.6
 
 
+@pytest.mark.parametrize(('axis', 'signs'), [('azimuth', [-1.0, 1.0]), ('tilt', [1.0, -1.0])])
+@pytest.mark.parametrize('plant', [IDEAL, GREMSY], ids=['ideal', 'gremsy'])
+def test_a_gimbal_that_turns_the_wrong_way_is_let_go_within_two_seconds(
+    axis: str, signs: list[float], plant: PlantParameters
+) -> None:
+    pointing = pointing_with(plant_delay_s=plant.delay_s, plant_lag_s=plant.lag_s)
+    wrong = World(plant, missed=0.0, command_filter=lambda rates: rates * np.array(signs))
+    still = np.array([6.0, 6.0]) * DEG
+    errors = run(pointing, lambda t: still, wrong, 2.5, seed=1)
+    _, enabled, why = pointing.state()
+    assert not enabled
+    assert f'{axis}_sign' in why
+    assert errors[-1, 1] < 30.0, 'and it stands'
+    assert errors[-1, 1] == pytest.approx(errors[-10, 1], abs=0.01)
+
+
 def reappearing(t: float) -> Array | None:
     """Walks to the left, is hidden for three seconds, and turned round meanwhile: out of view to the right."""
     if t < 6.0:

@@ -3,6 +3,7 @@
 
 import pytest
 
+from gremsy_common.parameters import ParameterError, from_values
 from gremsy_common.plant_model import PlantModel
 from gremsy_tracker.tracker_parameters import TrackerParameters
 
@@ -27,3 +28,56 @@ def test_the_plant_that_the_driver_tells_is_compensated_unless_it_is_not_wanted(
     assert own.with_plant(plant) == own
     for nothing in (None, PlantModel(0.02, 0.06, 0.0, 'default')):
         assert TrackerParameters(plant_delay_s=0.3).with_plant(nothing).plant_delay_s == 0.3
+
+
+@pytest.mark.parametrize(
+    ('values', 'sentence'),
+    [
+        (
+            {'low_score': 0.6},
+            'Parameter `low_score` is 0.6, above `high_score` 0.45: lower it or raise the other.',
+        ),
+        (
+            {'alike_distance': 0.3},
+            'Parameter `alike_distance` is 0.3, above `unlike_distance` 0.2: lower it or raise the other.',
+        ),
+        (
+            {'coast_s': 2.0},
+            'Parameter `coast_s` is 2 s, longer than `lost_after_s` 1.5 s: shorten it or lengthen the other.',
+        ),
+        (
+            {'calm_acceleration_rad_s2': 0.5},
+            'Parameter `calm_acceleration_rad_s2` is 0.5 rad/s^2, above `target_acceleration_rad_s2` 0.15 rad/s^2: '
+            'lower it or raise that.',
+        ),
+        (
+            {'search_rate_rad_s': 1.5},
+            'Parameter `search_rate_rad_s` is 1.5 rad/s, above `max_rate_rad_s` 1.04 rad/s: lower it or raise '
+            'the other.',
+        ),
+        (
+            {'home_rate_rad_s': 1.5},
+            'Parameter `home_rate_rad_s` is 1.5 rad/s, above `max_rate_rad_s` 1.04 rad/s: lower it or raise the other.',
+        ),
+        (
+            {'gain_per_s': 40.0, 'lag_lead': 2.0},
+            'Parameters `gain_per_s` 40 1/s and `lag_lead` 2 together exceed 75 1/s, more than setpoints at 50 Hz can '
+            'carry: lower one.',
+        ),
+        (
+            {'zoom_min': 5.0, 'zoom_max': 2.0},
+            'Parameter `zoom_min` is 5, above `zoom_max` 2: lower it or raise the other.',
+        ),
+        (
+            {'zoom_target_share': 0.8, 'zoom_hysteresis': 1.5},
+            'Parameters `zoom_target_share` 0.8 and `zoom_hysteresis` 1.5 let a target fill the whole frame before it '
+            'is zoomed out: lower one.',
+        ),
+    ],
+)
+def test_parameters_that_contradict_each_other_are_refused_in_one_sentence(
+    values: dict[str, float], sentence: str
+) -> None:
+    with pytest.raises(ParameterError) as refused:
+        from_values(TrackerParameters, values)
+    assert str(refused.value) == sentence
