@@ -24,7 +24,7 @@ from gremsy_detector.detector_parameters import DetectorParameters
 # How long a worker waits for an image before it looks whether it should end.
 _WAIT_S = 0.3
 # About what the tracker takes from these detections to a setpoint.
-_GIVE_WAY_S = 0.0025
+_GIVE_WAY_S = 0.004
 
 Arrival = tuple[Frame, int]
 """A frame and when it came, ns of the ROS clock."""

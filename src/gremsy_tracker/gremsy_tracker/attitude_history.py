@@ -53,6 +53,7 @@ class AttitudeHistory:
         self.jumped_ns: int | None = None
         self._stamps_ns: list[int] = []
         self._samples: list[GimbalAttitude] = []
+        self._answered: tuple[tuple[int, float, int], AttitudeAt | None] | None = None
 
     def offer(self, sample: GimbalAttitude) -> bool:
         """Store a sample; False (and counted) if it is not finite, not a rotation, or not newer than the newest."""
@@ -82,6 +83,7 @@ class AttitudeHistory:
         """Forget everything."""
         self._stamps_ns.clear()
         self._samples.clear()
+        self._answered = None
         self.jumped_ns = None
 
     @property
@@ -97,7 +99,13 @@ class AttitudeHistory:
         """
         if not self._samples:
             return None
-        reach_ns = int(reach_s * 1e9)
+        # One image's stamp is asked for by everybody in turn.
+        question = (stamp_ns, reach_s, self._samples[-1].stamp_ns)
+        if self._answered is None or self._answered[0] != question:
+            self._answered = question, self._found(stamp_ns, int(reach_s * 1e9))
+        return self._answered[1]
+
+    def _found(self, stamp_ns: int, reach_ns: int) -> AttitudeAt | None:
         after = bisect.bisect_left(self._stamps_ns, stamp_ns)
         if after == len(self._samples):
             return self._carried(self._samples[-1], stamp_ns, reach_ns)

@@ -403,7 +403,8 @@ class Pointing:
         self, stamp_ns: int, now_ns: int, camera: CameraModel | None, attitude: AttitudeAt | None
     ) -> float | None:
         state, age_ns = self._lock.status.state, now_ns - stamp_ns
-        if self._core.enabled and camera is not None and age_ns <= self._parameters.max_image_age_s * 1e9:
+        wanted = self._parameters.zoom_control and self._core.enabled
+        if wanted and camera is not None and age_ns <= self._parameters.max_image_age_s * 1e9:
             if state in (LockState.LOST, LockState.SEARCHING) and self._lock.had_target:
                 return self._zoom.widen(stamp_ns, camera)
             estimate = self._core.estimate_at(stamp_ns)
