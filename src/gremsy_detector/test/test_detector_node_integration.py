@@ -169,7 +169,7 @@ def test_labels_reach_a_subscriber_that_comes_late(user, node):
     user.wait(lambda: len(got) == 2)
     names = {each.class_id: each.class_name for each in got['labels'].class_map}
     assert (len(names), names[0], names[79]) == (80, 'person', 'toothbrush')
-    assert got['labels'].threshold == pytest.approx(0.4)
+    assert got['labels'].threshold == pytest.approx(0.25)
     assert got['vision'].database_location == '/eo/label_info'
     assert 'NanoDet' in got['vision'].method
     for each in subscriptions:
