@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from gremsy_common.gimbal_state import GimbalAttitude
 from gremsy_common.rotations import matrix_from_quaternion, multiply_quaternions, quaternion_from_rotation_vector
+from gremsy_tracker.stamp_limits import CLOCK_JUMP_NS
 
 Array = NDArray[np.float64]
 
@@ -21,8 +22,6 @@ _KEEP_NS = 3_000_000_000
 # What no gimbal does (and no hand): three times a Gremsy's fastest slew, as in the driver's JumpGate.
 _FASTEST_RAD_S = 10.0
 _ALWAYS_RAD = 0.2
-# Time that goes back by more is a clock that was set, not a late message.
-_CLOCK_JUMP_NS = 500_000_000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,7 +62,7 @@ class AttitudeHistory:
             self.dropped['attitudes_not_finite'] += 1
             return False
         if self._stamps_ns and sample.stamp_ns <= self._stamps_ns[-1]:
-            if self._stamps_ns[-1] - sample.stamp_ns <= _CLOCK_JUMP_NS:
+            if self._stamps_ns[-1] - sample.stamp_ns <= CLOCK_JUMP_NS:
                 self.dropped['attitudes_unsorted'] += 1
                 return False
             self.clear()

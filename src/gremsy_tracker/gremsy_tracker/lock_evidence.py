@@ -121,10 +121,9 @@ class LockEvidence:
             return 'looks like somebody else'
         return ''
 
-    def doubt_lost(self, sighting: Sighting, own: int) -> str:
-        """The same for one that was lost: it must look like itself."""
-        misfit = self._misfit(sighting, self.parameters.alike_distance)[own]
-        return 'looks like somebody else' if misfit > 1.0 else ''
+    def may_come_back(self, sighting: Sighting, own: int) -> bool:
+        """Whether a lost target's own track (row `own`) may be it: it must look like itself, where that is known."""
+        return not self._misfit(sighting, self.parameters.alike_distance)[own] > 1.0
 
     def elsewhere(self, sighting: Sighting, own: int | None, label: str) -> int | None:
         """The row that is the target although another one has its id; None as long as that is not certain."""
@@ -133,18 +132,18 @@ class LockEvidence:
         if off is None or fits is None:
             return None
         looks, alike = sighting.looks_known(), self.parameters.alike_distance
-        candidates = (tracks.labels == label) & (off <= _LOOKS_REACH * self.parameters.handover_angle_rad)
-        candidates &= looks <= alike
+        others = tracks.labels == label
+        if own is not None:
+            others[own] = False
+        candidates = others & (off <= _LOOKS_REACH * self.parameters.handover_angle_rad) & (looks <= alike)
         if own is None:
             # It hides while the one suspected is in view, looking like the target: that speaks for it as well.
             candidates &= tracks.ids == (0 if self._suspicion is None else self._suspicion.rival)
             return self._suspect(tracks, looks, candidates, own_looks=alike + looks)
-        candidates[own] = False
         if not fits[own]:
             # The id went elsewhere than anything can move: another one that is where it should be has swapped with it.
-            there = (tracks.labels == label) & fits & (off <= self.parameters.handover_angle_rad)
+            there = others & fits & (off <= self.parameters.handover_angle_rad)
             there &= ~(looks > self.parameters.unlike_distance)
-            there[own] = False
             if there.any():
                 return _least(off, there)
         if looks[own] <= alike:

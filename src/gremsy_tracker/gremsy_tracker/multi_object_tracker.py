@@ -18,6 +18,7 @@ from gremsy_tracker.association import Pairs, one_to_one, overlapping
 from gremsy_tracker.box_filter import BoxStates
 from gremsy_tracker.detection_screening import screen
 from gremsy_tracker.ego_motion import move_states
+from gremsy_tracker.stamp_limits import CLOCK_JUMP_NS
 from gremsy_tracker.tracker_parameters import TrackerParameters
 
 Array = NDArray[np.float64]
@@ -37,8 +38,6 @@ _SURELY_NEAR_OVERLAP = 0.8
 _DUPLICATE_OVERLAP = 0.6
 # An unconfirmed track that is not seen for this long was a false alarm.
 _NEW_TRACK_LOST_AFTER_S = 0.3
-# Time that goes back by more is a clock that was set or a recording that began again, not a late message.
-_CLOCK_JUMP_NS = 500_000_000
 
 
 class MultiObjectTracker:
@@ -76,7 +75,7 @@ class MultiObjectTracker:
         """
         if self._stamp_ns is None or stamp_ns > self._stamp_ns:
             return True
-        if self._stamp_ns - stamp_ns > _CLOCK_JUMP_NS:
+        if self._stamp_ns - stamp_ns > CLOCK_JUMP_NS:
             self.resets += 1
             self._forget_all()
             return True

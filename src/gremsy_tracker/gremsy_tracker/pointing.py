@@ -28,6 +28,7 @@ from gremsy_tracker.lock_evidence import Sighting
 from gremsy_tracker.multi_object_tracker import MultiObjectTracker
 from gremsy_tracker.pointing_core import Aim, PointingCore
 from gremsy_tracker.pointing_view import PointingUpdate, PointingView
+from gremsy_tracker.stamp_limits import FUTURE_NS
 from gremsy_tracker.target_appearance import TargetAppearance
 from gremsy_tracker.target_lock import LockState, LockStatus, TargetLock
 from gremsy_tracker.target_request import TargetRequest, parse_request
@@ -38,8 +39,6 @@ from gremsy_tracker.usual_size import UsualSize, centre_of_part
 
 Array = NDArray[np.float64]
 
-# A stamp this far in the future is a wrong clock; small differences between two machines' clocks are normal.
-_FUTURE_NS = 100_000_000
 # Whoever comes closer to the target than so many hand-over angles may take its id: looks are compared.
 _CONTESTED_ANGLES = 4.0
 
@@ -103,7 +102,7 @@ class Pointing:
     def offer_detections(self, detections: Detections, now_ns: int) -> PointingUpdate | None:
         """One image's detections, an empty set included; None where the stamp is refused (counted)."""
         with self._mutex:
-            if detections.stamp_ns > now_ns + _FUTURE_NS:
+            if detections.stamp_ns > now_ns + FUTURE_NS:
                 self.dropped['stamps_from_the_future'] += 1
                 return None
             resets, previous_ns = self._tracker.resets, self._tracker.stamp_ns

@@ -24,16 +24,13 @@ from gremsy_tracker.divergence_guard import DivergenceGuard
 from gremsy_tracker.gimbal_predictor import GimbalPrediction, GimbalPredictor
 from gremsy_tracker.pointing_law import PointingLaw
 from gremsy_tracker.search_pattern import SpiralSearch
+from gremsy_tracker.stamp_limits import CLOCK_JUMP_NS, FUTURE_NS
 from gremsy_tracker.tracker_parameters import TrackerParameters
 
 Array = NDArray[np.float64]
 
 # Zero rates are sent this long after the last motion: ten messages at 50 Hz, so that one lost does not matter.
 _STOP_BURST_NS = 200_000_000
-# A stamp this far in the future is a wrong clock; small differences between two machines' clocks are normal.
-_FUTURE_NS = 100_000_000
-# A stamp that goes back by more is a clock that was set.
-_CLOCK_JUMP_NS = 500_000_000
 # After a jump of the attitude, telemetry must be of one piece for so long before anything moves again.
 _STEADY_NS = 300_000_000
 # Until a camera model says it: the field of a common wide lens.
@@ -107,11 +104,11 @@ class PointingCore:
 
     def offer_image(self, stamp_ns: int, now_ns: int) -> bool:
         """An image of that stamp was searched for the target, whether it is there or not; False: refused, counted."""
-        if stamp_ns > now_ns + _FUTURE_NS:
+        if stamp_ns > now_ns + FUTURE_NS:
             self.dropped['images_from_the_future'] += 1
             return False
         if self._image_ns is not None and stamp_ns <= self._image_ns:
-            if self._image_ns - stamp_ns <= _CLOCK_JUMP_NS:
+            if self._image_ns - stamp_ns <= CLOCK_JUMP_NS:
                 self.dropped['images_unsorted'] += 1
                 return False
             self.dropped['image_clock_jumps'] += 1

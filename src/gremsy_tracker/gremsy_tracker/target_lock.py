@@ -191,7 +191,7 @@ class TargetLock:
         before = self._status
         assert before.target_id is not None
         own = _row_of(sighting.tracks, before.target_id)
-        if own is not None and not self._evidence.doubt_lost(sighting, own):
+        if own is not None and self._evidence.may_come_back(sighting, own):
             return self._lock_on(sighting, own, 'came back', is_new=True)
         index = self._evidence.found_again(sighting, before.label)
         if index is None:

@@ -18,6 +18,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from gremsy_tracker.stamp_limits import CLOCK_JUMP_NS
+
 Array = NDArray[np.float64]
 Points = NDArray[np.float32]
 Grey = NDArray[np.uint8]
@@ -27,7 +29,6 @@ Grey = NDArray[np.uint8]
 _LONGEST_SIDE_PX = 480
 # A second at 30 frames/s, 80 kB each: longer than the oldest detections still of use.
 _KEEP = 32
-_CLOCK_JUMP_NS = 500_000_000
 _CORNERS = 200
 _CORNER_QUALITY, _CORNER_DISTANCE_PX = 0.01, 8.0
 # Noise of a dark picture has corners too; those of things have an eigenvalue of the gradients above this (grey levels
@@ -80,7 +81,7 @@ class VisualEgoMotion:
         small = _made_small(stamp_ns, image)
         with self._mutex:
             if self._images and stamp_ns <= self._images[-1].stamp_ns:
-                if self._images[-1].stamp_ns - stamp_ns <= _CLOCK_JUMP_NS:
+                if self._images[-1].stamp_ns - stamp_ns <= CLOCK_JUMP_NS:
                     self.dropped['images_unsorted'] += 1
                     return False
                 self._images.clear()
