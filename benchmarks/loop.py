@@ -31,7 +31,6 @@ from gremsy_bringup.demo_session import DemoSession
 from gremsy_bringup.report_summary import summarise
 from gremsy_bringup.trace_join import STAGES, join
 from gremsy_camera.scene import SceneGeometry
-from gremsy_common.trace import read_trace
 from gremsy_detector.detector_parameters import DetectorParameters
 
 _REPOSITORY = Path(__file__).resolve().parents[1]
@@ -70,8 +69,7 @@ def _measure(preset: str, take: str, duration_s: float, folder: Path) -> LoopRun
     options = DemoOptions(report=folder, headless=True, preset=preset, parameters={'detector': {'take': take}})
     with DemoSession(options, _say) as session:
         session.wait(duration_s)
-    # What was locked on before the gimbal was armed could not be pointed at: the clock starts when it could.
-    events = [each for each in read_trace(session.trace_dir) if each['stamp_ns'] >= session.started_ns]
+    events = list(session.events())
     joined = join(events)
     score, _ = score_pointing(events, read_reference(), SceneGeometry.of(*_FOOTAGE_SIZE_PX))
     return LoopRun(summarise(joined, session.usage, session.restarts), score, longest_queue(events))

@@ -14,14 +14,12 @@ from gremsy_bringup.demo_session import DemoSession
 from gremsy_bringup.report_figure import FigureUnavailable, draw
 from gremsy_bringup.report_summary import describe_machine, describe_versions, summarise
 from gremsy_bringup.trace_join import join
-from gremsy_common.trace import read_trace
 
 
 def write_report(session: DemoSession, say: Callable[[str], None]) -> dict[str, Any]:
     """Read the traces of a stopped session, write summary and picture into its report folder; the summary."""
     options = session.options
-    events = (event for event in read_trace(session.trace_dir) if event['stamp_ns'] >= session.started_ns)
-    run = join(events)
+    run = join(session.events())
     summary = {
         'video': str(session.video),
         'target_class': options.target_class,

@@ -14,11 +14,12 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 
+from gremsy_common.control_state import ControlState
 from gremsy_common.gimbal_state import ImuReading, RangeReading, RateSetpoint, VehicleAttitude, ZoomState
+from gremsy_gimbal_driver.answer import Answer
 from gremsy_gimbal_driver.calibration.calibration_run import CalibrationRun
 from gremsy_gimbal_driver.calibration.calibration_settings import CalibrationSettings
 from gremsy_gimbal_driver.command_arbiter import Source
-from gremsy_gimbal_driver.control_state import Answer, ControlState
 from gremsy_gimbal_driver.deadman_briefing import BEATS_PER_TIME_TO_LIVE, DeadmanBriefing
 from gremsy_gimbal_driver.driver_settings import DriverListener, DriverSettings, Sight, WrittenCommand
 from gremsy_gimbal_driver.driver_status import DriverStatus

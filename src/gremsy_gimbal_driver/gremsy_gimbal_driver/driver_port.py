@@ -9,9 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from gremsy_common.control_state import NOBODY
 from gremsy_common.gimbal_state import GimbalAttitude, JointWish, OrientationWish, PointWish, RateSetpoint
+from gremsy_gimbal_driver.answer import Answer
 from gremsy_gimbal_driver.command_arbiter import Source
-from gremsy_gimbal_driver.control_state import Answer
 from gremsy_gimbal_driver.driver import GimbalDriver
 from gremsy_gimbal_driver.facades.port import GoalWish, Pointing
 from gremsy_gimbal_driver.frame_tree import FrameError, FrameTransform, FrameTree
@@ -126,7 +127,7 @@ class DriverPort:
             return None
         control, status = self._driver.control(), self._driver.goal_progress()
         by_goal = status is not None and not status.ended and status.state is GoalState.MOVING
-        by_rate = not by_goal and control.holder not in ('', 'nobody')
+        by_rate = not by_goal and control.holder not in ('', NOBODY)
         measured = sight.measured
         return Pointing(measured.yaw_rad, measured.pitch_rad, self._driver.zoom_factor, by_goal, by_rate)
 

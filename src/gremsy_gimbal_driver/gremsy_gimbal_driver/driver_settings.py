@@ -6,10 +6,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from gremsy_common.control_state import ControlState
 from gremsy_common.gimbal_state import ImuReading, RangeReading, VehicleAttitude, ZoomState
 from gremsy_gimbal_driver.attitude_stamping import MeasuredAttitude
 from gremsy_gimbal_driver.calibration.calibration_result import CalibrationResult
-from gremsy_gimbal_driver.control_state import ControlState
 from gremsy_gimbal_driver.goals import GoalProgress
 from gremsy_gimbal_driver.joint_chain import EncoderSettings, JointAngles
 from gremsy_gimbal_driver.level_frame import LevelReference

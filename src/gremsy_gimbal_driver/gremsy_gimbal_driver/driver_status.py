@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from gremsy_gimbal_driver.control_state import ControlState
+from gremsy_common.control_state import ControlState
 from gremsy_gimbal_driver.device_requests import StreamState
 from gremsy_gimbal_driver.device_status import Condition
 from gremsy_gimbal_driver.goals import GoalProgress

@@ -15,17 +15,18 @@ from std_srvs.srv import SetBool, Trigger
 from tf2_msgs.msg import TFMessage
 
 from gremsy_common import topics
+from gremsy_common.control_state import NOBODY, ControlState
 from gremsy_common.errors import SuiteError
 from gremsy_common.gimbal_state import RateSetpoint, VehicleAttitude
 from gremsy_common.hosting import run_node
 from gremsy_common.node_host import NodeHost
 from gremsy_common.suite_node import SuiteNode
 from gremsy_common.transport.endpoints import TopicSubscription
+from gremsy_gimbal_driver.answer import Answer
 from gremsy_gimbal_driver.calibration.calibration_file import CalibratedParameters, write_calibration
 from gremsy_gimbal_driver.calibration.calibration_result import CalibrationResult
 from gremsy_gimbal_driver.calibration.plant_message import plant_model
 from gremsy_gimbal_driver.command_arbiter import Source
-from gremsy_gimbal_driver.control_state import Answer, ControlState
 from gremsy_gimbal_driver.diagnostic_rows import diagnostic_rows
 from gremsy_gimbal_driver.driver import GimbalDriver
 from gremsy_gimbal_driver.driver_port import DriverPort, PortSettings
@@ -87,7 +88,7 @@ class GimbalDriverNode(SuiteNode[GimbalDriverParameters]):
         )
         self._zooms = ZoomArbiter(parameters.operator_zoom_lease_s)
         self._tickets = TicketWatch(self.get_logger().info, self.report_error)
-        self._publish_control(ControlState(False, 'nobody'))
+        self._publish_control(ControlState(False, NOBODY))
         self._publish_plant()
         frames = self._frames()
         self._tree = FrameTree(own=(frames.level, f'{self._prefix}{CAMERA_FRAME}', *frames.optical))
@@ -255,17 +256,7 @@ class GimbalDriverNode(SuiteNode[GimbalDriverParameters]):
         self.diagnostics.stage('attitude').record(self.now_ns() - sight.measured.attitude.stamp_ns)
 
     def _publish_control(self, control: ControlState) -> None:
-        self._control.publish(
-            json.dumps(
-                {
-                    'armed': control.armed,
-                    'holder': control.holder,
-                    'mode': control.mode,
-                    'mode_state': control.mode_state,
-                    'goal': control.goal,
-                }
-            )
-        )
+        self._control.publish(control.to_json())
 
     def _publish_goal(self, goal: GoalProgress) -> None:
         azimuth, tilt = goal.remaining_rad

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import math
 
+from gremsy_common.control_state import NOBODY, ControlState
 from gremsy_common.gimbal_state import RateSetpoint
+from gremsy_gimbal_driver.answer import Answer
 from gremsy_gimbal_driver.attitude_guard import AttitudeGuard
 from gremsy_gimbal_driver.command_arbiter import CommandArbiter, HeldCommand, Refusal, Source
-from gremsy_gimbal_driver.control_state import Answer, ControlState
 from gremsy_gimbal_driver.gimbal_mode import GimbalMode
 from gremsy_gimbal_driver.goal_control import GoalControl
 from gremsy_gimbal_driver.goals import AngleGoal, GoalProgress
@@ -27,7 +28,6 @@ from gremsy_gimbal_driver.plant_inverse import PlantInverse
 
 __all__ = ['Answer', 'ControlState', 'MotionControl']
 
-_HOLDER_NOBODY = 'nobody'
 # Zeros can be lost on a bad link, and a gimbal may hold its last rate for ever: while the telemetry says that it still
 # turns, the burst is written again. The rate is the largest known dead zone; the time, ten times the slowest lag.
 _AT_REST_RAD_S = math.radians(2.0)
@@ -56,7 +56,7 @@ class MotionControl:
         self._armed = False
         self._watch_until_ns: int | None = None
         self._breaks_off_home = False
-        self._control = ControlState(False, _HOLDER_NOBODY)
+        self._control = ControlState(False, NOBODY)
 
     # How it stands.
 
@@ -388,7 +388,7 @@ class MotionControl:
         mode, goal = self._modes.status, self._goals.progress()
         return ControlState(
             self._armed,
-            _HOLDER_NOBODY if holder is None else holder.word,
+            NOBODY if holder is None else holder.word,
             mode.wanted.value,
             mode.state.value,
             '' if goal is None else goal.state.value,
@@ -398,5 +398,5 @@ class MotionControl:
 def _by(held: HeldCommand | None, source: Source) -> str:
     """Who ends a goal of that source by holding control instead."""
     if held is None:
-        return 'nobody'
+        return NOBODY
     return f'a newer command of {source.who}' if held.source is source else held.source.who

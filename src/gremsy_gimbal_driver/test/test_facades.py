@@ -15,7 +15,7 @@ import pytest
 
 from gremsy_common.gimbal_state import OrientationWish, PointWish, RateSetpoint
 from gremsy_common.rotations import direction_from_bearing, matrix_from_quaternion
-from gremsy_gimbal_driver.control_state import Answer
+from gremsy_gimbal_driver.answer import Answer
 from gremsy_gimbal_driver.facades import mavros_facade, mavros_wishes, ptz_facade, ptz_goals
 from gremsy_gimbal_driver.facades.mavros_facade import MavrosFacade, MavrosMessages
 from gremsy_gimbal_driver.facades.mavros_wishes import Addressee, FacadeRefusal

@@ -18,6 +18,7 @@ import pytest
 import yaml
 
 from gremsy_common import topics
+from gremsy_common.control_state import ControlState
 from gremsy_common.parameter_docs import markdown_table, with_table
 from gremsy_common.plant_model import PlantModel
 from gremsy_common.transport.topic import Topic
@@ -121,10 +122,11 @@ def test_the_json_texts_have_the_fields_of_the_source() -> None:
     examples = [json.loads(each) for each in re.findall(r'\{.*?\}', block, re.DOTALL)]
     shown = {example.pop('topic'): example for example in examples}
     assert {name: list(example) for name, example in shown.items()} == {
-        'gimbal/control': dumped_keys(GimbalDriverNode._publish_control),
+        'gimbal/control': [each.name for each in fields(ControlState)],
         'gimbal/goal': dumped_keys(GimbalDriverNode._publish_goal),
         'gimbal/plant': [each.name for each in fields(PlantModel)],
     }
+    assert ControlState.from_json(json.dumps(shown['gimbal/control'])).holder == 'operator'
     assert PlantModel.from_json(json.dumps(shown['gimbal/plant'])).source == 'calibrated'
     words = set(re.findall(r'`(\w+)`', section('Topics').partition('```json')[2]))
     assert {each.value for kind in (GoalState, GoalPath, ModeState) for each in kind} <= words

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gremsy_common.camera_model import CameraModel
+from gremsy_common.control_state import ControlState
 from gremsy_common.detections import Detections, Target, Tracks
 from gremsy_common.frame import Frame
 from gremsy_common.gimbal_state import GimbalAttitude, RateSetpoint, ZoomState
@@ -203,6 +204,11 @@ class Pointing:
         with self._mutex:
             self._core.enabled = enabled
 
+    def heed_control(self, control: ControlState) -> None:
+        """Who may move the gimbal and who does."""
+        with self._mutex:
+            self._core.obeyed = control.obeys_tracker
+
     # Outputs.
 
     def tick(self, now_ns: int) -> RateSetpoint | None:
@@ -220,6 +226,12 @@ class Pointing:
         """The lock's state, whether it yields setpoints, and why no rate is asked for (empty while one is)."""
         with self._mutex:
             return self._lock.status, self._core.enabled, self._core.still_because
+
+    @property
+    def diverged(self) -> str:
+        """What the divergence guard has switched pointing off for; empty while it has not."""
+        with self._mutex:
+            return self._core.diverged
 
     def counts(self) -> dict[str, int]:
         """Everything that was dropped or refused, by reason."""

@@ -63,10 +63,11 @@ class PointingCore:
         self.dropped: Counter[str] = Counter()
         self._guard = DivergenceGuard(parameters)
         self._enabled, self._diverged = parameters.enabled, ''
+        self._obeyed = True
         self.field_rad = _FIELD_RAD
         self.still_because = 'no detections yet'
         self._image_ns: int | None = None
-        self._arrived_ns = 0
+        self._arrived_ns = self._asked_ns = 0
         self._stop_until_ns = 0
         self._followed_rad: Array | None = None  # where the target that was followed last should have been
         self._search: SpiralSearch | None = None
@@ -87,6 +88,28 @@ class PointingCore:
         self._enabled, self._diverged = enabled, ''
         self._guard.clear()
 
+    @property
+    def diverged(self) -> str:
+        """What the divergence guard has ended the setpoints for, until they are enabled again; empty otherwise."""
+        return self._diverged
+
+    @property
+    def obeyed(self) -> bool:
+        """Whether the driver moves the gimbal as it is asked to: armed, and no operator in control.
+
+        Setpoints go on meanwhile, for the moment in which it is armed; they move nothing, so nothing is predicted or
+        concluded from them.
+        """
+        return self._obeyed
+
+    @obeyed.setter
+    def obeyed(self, obeyed: bool) -> None:
+        if obeyed != self._obeyed:
+            self._obeyed = obeyed
+            self._predictor.clear()
+            self._law.rest()
+            self._guard.clear()
+
     # Inputs.
 
     def offer_attitude(self, attitude: GimbalAttitude) -> None:
@@ -95,7 +118,7 @@ class PointingCore:
         taken = self._attitudes.offer(attitude)
         if self._attitudes.dropped['attitude_jumps'] != jumps:
             self.forget_target()  # its bearing is of the frame that was before
-        elif taken and self._enabled and self._target.stamp_ns is not None:
+        elif taken and self._watching and self._target.stamp_ns is not None:
             asked = self._predictor.asked_at(attitude.stamp_ns - round(self._parameters.plant_delay_s * 1e9))
             rates = bearings.optical_axis_rates(
                 matrix_from_quaternion(attitude.level_from_camera_wxyz), attitude.rate_rad_s
@@ -135,7 +158,7 @@ class PointingCore:
             return False
         used = self._target.update(stamp_ns, bearing_rad, noise_rad)
         attitude = self.attitude_at(stamp_ns)
-        if self._enabled and attitude is not None:
+        if self._watching and attitude is not None:
             self._watch(stamp_ns, wrap_angle(bearing_rad - bearings.optical_axis(attitude.level_from_camera)))
         return used
 
@@ -183,6 +206,11 @@ class PointingCore:
         """
         if aim is not Aim.SEARCH:
             self._search = None
+        if 0 < self._asked_ns - now_ns <= CLOCK_JUMP_NS:
+            # Asked by two threads, in the other order than they looked at the clock: time has not gone back, and what
+            # was asked for before must not be forgotten.
+            now_ns = self._asked_ns
+        self._asked_ns = now_ns
         wished = self._wished_rate(now_ns, aim)
         if isinstance(wished, str):
             self.still_because = wished
@@ -195,7 +223,8 @@ class PointingCore:
             self.still_because = ''
             rate, stamp_ns = wished
             self._stop_until_ns = now_ns + _STOP_BURST_NS
-        self._predictor.commanded(now_ns, rate)
+        if self._obeyed:
+            self._predictor.commanded(now_ns, rate)
         return RateSetpoint(stamp_ns, self._parameters.level_frame, float(rate[0]), float(rate[1]))
 
     # Inside.
@@ -262,6 +291,10 @@ class PointingCore:
         newest = self._target.at(image_ns)
         assert newest is not None
         return float(np.abs(newest.rate_rad_s).max()) * unseen_s
+
+    @property
+    def _watching(self) -> bool:
+        return self._enabled and self._obeyed
 
     def _watch(self, stamp_ns: int, error_rad: Array) -> None:
         parameters = self._parameters

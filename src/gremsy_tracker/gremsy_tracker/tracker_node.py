@@ -9,6 +9,7 @@ from typing import ClassVar
 from std_srvs.srv import SetBool, Trigger
 
 from gremsy_common import topics
+from gremsy_common.control_state import ControlState
 from gremsy_common.detections import Detections
 from gremsy_common.frame import Frame, lock_read_only
 from gremsy_common.gimbal_state import RateSetpoint
@@ -48,7 +49,7 @@ class TrackerNode(SuiteNode[TrackerParameters]):
         self._arrivals: LatestSlot[Detections] = LatestSlot()
         self._frames: LatestSlot[Frame] = LatestSlot()
         self._images: TopicSubscription[Frame] | None = None
-        self._said_state = ''
+        self._said_state = self._said_diverged = ''
         self._plant: PlantModel | None = None
 
     @property
@@ -82,6 +83,7 @@ class TrackerNode(SuiteNode[TrackerParameters]):
         self.subscription(topics.GIMBAL_ATTITUDE, self.pointing.offer_attitude)
         self.subscription(topics.GIMBAL_ZOOM, self.pointing.offer_zoom)
         self.subscription(topics.GIMBAL_PLANT, self._plant_told)
+        self.subscription(topics.GIMBAL_CONTROL, self._control_told)
         self.subscription(topics.TARGET_SELECT, self._pixel_chosen)
         self.subscription(topics.TARGET_SELECT_ID, self._id_chosen)
         self.service(SetBool, '~/enable', self._enable)
@@ -135,6 +137,10 @@ class TrackerNode(SuiteNode[TrackerParameters]):
         self._plant = PlantModel.from_json(text)
         self.pointing.reconfigure(self._filled_in)
 
+    def _control_told(self, text: str) -> None:
+        """A text that is none raises, and the subscription says it."""
+        self.pointing.heed_control(ControlState.from_json(text))
+
     def _pixel_chosen(self, choice: PixelChoice) -> None:
         self.get_logger().info(self.pointing.select_pixel(choice.x_px, choice.y_px, choice.stamp_ns))
 
@@ -181,10 +187,17 @@ class TrackerNode(SuiteNode[TrackerParameters]):
 
     def _say_state(self, *, always: bool) -> None:
         status, enabled, still_because = self.pointing.state()
+        self._say_divergence()
         text = state_text(status, enabled=enabled, still_because=still_because)
         if always or text != self._said_state:
             self._said_state = text
             self._state.publish(text)
+
+    def _say_divergence(self) -> None:
+        diverged = self.pointing.diverged
+        if diverged and not self._said_diverged:
+            self.report_error(f'Pointing is off: {diverged}.')
+        self._said_diverged = diverged
 
     def _note(self, update: PointingUpdate, arrived_ns: int) -> None:
         if isinstance(self.trace, NoTrace):

@@ -206,6 +206,9 @@ def test_parameters_changed_while_running_bend_the_setpoint_but_do_not_break_it(
 def test_a_divergence_disables_says_why_and_enabling_forgets_it() -> None:
     core, at = following()
     azimuth = rate = 0.0
+    # `following` has asked for 50 ms more than it has seen, and its camera never turned: a story of its own.
+    at += 0.05
+    core.enabled = True
     for _ in range(100):
         at += 0.02
         setpoint = core.setpoint(ns(at), Aim.TARGET)
@@ -220,8 +223,9 @@ def test_a_divergence_disables_says_why_and_enabling_forgets_it() -> None:
     assert core.still_because.startswith("the gimbal's azimuth turns against what it is asked to")
     assert core.setpoint(ns(at + 0.5), Aim.TARGET) is None
     core.enabled = True
-    see(core, at + 0.01, late=0.0)
-    core.setpoint(ns(at + 0.02), Aim.TARGET)
+    core.offer_attitude(attitude(at + 0.5, azimuth))
+    see(core, at + 0.5, late=0.0)
+    core.setpoint(ns(at + 0.51), Aim.TARGET)
     assert core.still_because == ''
 
 
@@ -259,3 +263,36 @@ def test_a_search_without_images_does_not_begin_and_one_that_loses_them_ends() -
     core, _ = following()
     assert not any(moves(each) for each in search(core, 2.0, images=False)[20:])
     assert core.still_because == 'no detections for 0.3 s'
+
+
+def test_two_threads_that_ask_in_the_other_order_than_they_looked_at_the_clock_forget_nothing() -> None:
+    """The worker looks at the clock, the 50 Hz timer looks and asks, then the worker asks."""
+    (core, at), (other, _) = following(), following()
+    for each in (core, other):
+        each.setpoint(ns(at + 0.070), Aim.TARGET)
+    late = core.setpoint(ns(at + 0.066), Aim.TARGET)
+    in_order = other.setpoint(ns(at + 0.070), Aim.TARGET)
+    assert late == in_order
+    assert core.setpoint(ns(at + 0.09), Aim.TARGET) == other.setpoint(ns(at + 0.09), Aim.TARGET)
+    assert core.still_because == ''
+
+
+def test_what_a_disarmed_driver_does_not_do_is_neither_predicted_nor_held_against_the_gimbal() -> None:
+    """The camera does not move although it is asked to, and then moves against what was asked for meanwhile."""
+    core = PointingCore(TrackerParameters())
+    core.obeyed = False
+    turn = 0.0
+    for i in range(60):
+        at = i / 30
+        # Until 1 s it rests, then an operator turns it away from the target.
+        turn -= 0.0 if at < 1.0 else 0.02
+        core.offer_attitude(replace(attitude(at, turn), rate_rad_s=np.array([0.0, 0.0, 0.0 if at < 1.0 else -0.6])))
+        see(core, at)
+        assert moves(core.setpoint(ns(at + 0.05), Aim.TARGET))
+    assert core.enabled
+    assert not core.diverged
+    # The first setpoint that counts begins at rest, as if nothing had been asked before.
+    core.obeyed = True
+    setpoint = core.setpoint(ns(at + 0.07), Aim.TARGET)
+    assert setpoint is not None
+    assert abs(setpoint.azimuth_rate_rad_s) <= TrackerParameters().max_acceleration_rad_s2 * 0.021

@@ -10,12 +10,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from gremsy_gimbal_driver.answer import Answer
 from gremsy_gimbal_driver.calibration.calibration_file import read_calibration
 from gremsy_gimbal_driver.calibration.calibration_result import CalibrationResult
 from gremsy_gimbal_driver.command_line.device_view import DeviceView
 from gremsy_gimbal_driver.command_line.session import session
 from gremsy_gimbal_driver.command_line.tool_error import ToolError
-from gremsy_gimbal_driver.control_state import Answer
 from gremsy_gimbal_driver.driver import GimbalDriver
 from gremsy_gimbal_driver.driver_settings import DriverListener, DriverSettings
 from gremsy_gimbal_driver.gimbal_mode import GimbalMode

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gremsy_common.gimbal_state import RateSetpoint
-from gremsy_gimbal_driver.control_state import Answer
+from gremsy_gimbal_driver.answer import Answer
 from gremsy_gimbal_driver.facades.mavros_wishes import (
     Addressee,
     FacadeRefusal,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from gremsy_common.gimbal_state import OrientationWish, PointWish, RateSetpoint
-from gremsy_gimbal_driver.control_state import Answer
+from gremsy_gimbal_driver.answer import Answer
 from gremsy_gimbal_driver.gimbal_mode import GimbalMode
 from gremsy_gimbal_driver.goals import AngleGoal, GoalProgress
 
