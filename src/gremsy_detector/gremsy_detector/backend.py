@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Protocol
 
 from numpy.typing import NDArray
 
+from gremsy_detector.backend_options import BackendOptions
 from gremsy_detector.model_facts import ModelFacts
 
 
@@ -27,8 +28,8 @@ class Backend(Protocol):
     preference: ClassVar[int]
     """Of the back ends that read a file and are available, the one with the highest is taken."""
 
-    def __init__(self, model: Path) -> None:
-        """Remember the file; nothing is read before `open`."""
+    def __init__(self, model: Path, options: BackendOptions = ...) -> None:
+        """Remember the file and how to run it; nothing is read before `open`."""
 
     @staticmethod
     def unavailable() -> str | None:
@@ -39,6 +40,12 @@ class Backend(Protocol):
 
         Raises:
             ModelError: when it is missing, unreadable, or no model.
+        """
+
+    def new_input(self, shape: tuple[int, ...], dtype: str) -> NDArray[Any]:
+        """A zeroed input array that `infer` takes without a copy of its own (page-locked where there is a GPU).
+
+        Call it once, after `open`; it is of no use after `close`.
         """
 
     def infer(self, tensor: NDArray[Any]) -> Sequence[NDArray[Any]]:

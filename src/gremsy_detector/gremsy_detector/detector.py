@@ -86,7 +86,8 @@ class Detector:
         """
         try:
             facts = self._backend.open()
-            network_input = NetworkInput(describe_input(facts))
+            described = describe_input(facts)
+            network_input = NetworkInput(described, self._backend.new_input(described.shape, described.dtype))
             try:
                 outputs = self._backend.infer(network_input.tensor)
             except InferenceError as error:

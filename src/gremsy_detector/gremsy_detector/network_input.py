@@ -29,12 +29,17 @@ _TO_UNIT = np.float32(1.0 / 255.0)
 class NetworkInput:
     """The input tensor of one model, filled image after image."""
 
-    def __init__(self, description: InputDescription) -> None:
-        """Allocate; `tensor` has the description's shape and dtype and is the same array for ever."""
+    def __init__(self, description: InputDescription, tensor: NDArray[Any] | None = None) -> None:
+        """Allocate; `tensor` has the description's shape and dtype and is the same array for ever.
+
+        Args:
+            description: of the input.
+            tensor: zeroed, from the back end; None makes one.
+        """
         height, width = description.height_px, description.width_px
         self._description = description
         self._placement: Placement | None = None
-        self.tensor: NDArray[Any] = np.zeros(description.shape, dtype=description.dtype)
+        self.tensor: NDArray[Any] = np.zeros(description.shape, dtype=description.dtype) if tensor is None else tensor
         # A uint8 [1, H, W, 3] tensor needs no second image: the resize writes into it.
         self._colour = self.tensor[0] if description.channels_last else np.empty((height, width, 3), np.uint8)
         self._grey = np.empty((height, width), np.uint8)

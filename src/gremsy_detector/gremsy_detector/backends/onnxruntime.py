@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from gremsy_detector.backend_options import DEFAULT_OPTIONS, BackendOptions
 from gremsy_detector.errors import InferenceError, ModelError
 from gremsy_detector.model_facts import ModelFacts, TensorFacts
 
@@ -33,8 +34,9 @@ class OnnxRuntimeBackend:
     suffixes: ClassVar[tuple[str, ...]] = ('.onnx',)
     preference: ClassVar[int] = 10
 
-    def __init__(self, model: Path) -> None:
+    def __init__(self, model: Path, options: BackendOptions = DEFAULT_OPTIONS) -> None:
         self._model = model
+        self._options = options
         self._session: Any = None
         self._facts: ModelFacts | None = None
         self._binding: Any = None
@@ -76,6 +78,10 @@ class OnnxRuntimeBackend:
             metadata=dict(self._session.get_modelmeta().custom_metadata_map),
         )
         return self._facts
+
+    def new_input(self, shape: tuple[int, ...], dtype: str) -> NDArray[Any]:
+        """Plain memory; see `Backend.new_input`."""
+        return np.zeros(shape, dtype=dtype)
 
     def infer(self, tensor: NDArray[Any]) -> Sequence[NDArray[Any]]:
         """Run once; see `Backend.infer`."""
