@@ -1,0 +1,280 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A folder of engines: finds the one that fits, builds it where there is none, and keeps it whole.
+
+Processes that want the same engine at once build it once: the key's file lock is held while one builds. Of one model
+file, the engines that a new one makes useless go: those of an older content, all else being equal. Engines of other
+models, precisions, shapes, GPUs and TensorRT versions stay, so a folder may be shared between machines and containers.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime, timezone
+from pathlib import Path
+
+from gremsy_detector.backend_options import say_nothing
+from gremsy_detector.errors import ModelError
+from gremsy_detector.model_description import describe_input
+from gremsy_detector.tensorrt.cuda_probe import Gpu
+from gremsy_detector.tensorrt.engine_builder import BuildRecipe, EngineBuilder, PrecisionStep
+from gremsy_detector.tensorrt.engine_file import (
+    EngineFile,
+    EngineHeader,
+    read_engine,
+    read_header,
+    write_engine,
+    write_whole,
+)
+from gremsy_detector.tensorrt.engine_key import PRECISIONS, EngineKey, sha256_of_model
+from gremsy_detector.tensorrt.onnx_facts import read_onnx_facts
+
+_LOOK_AGAIN_S = 0.5
+_MOST_WORKSPACE_BYTES = 4 << 30
+
+
+@dataclass(frozen=True, slots=True)
+class EngineRequest:
+    """Which engine is wanted.
+
+    Attributes:
+        model: the ONNX file.
+        precision: one of `PRECISIONS`.
+        lean: see `EngineKey.lean`; an engine that is lean serves a request that does not ask for it, too.
+        calibration: frames for int8, looked at only when it is built.
+    """
+
+    model: Path
+    precision: str = 'model'
+    lean: bool = False
+    calibration: Path | None = None
+
+
+class EngineCache:
+    """The engines in one folder, for one TensorRT and one GPU."""
+
+    def __init__(
+        self,
+        folder: Path,
+        tensorrt_version: str,
+        gpu: Gpu,
+        builder: EngineBuilder | None,
+        prepare: PrecisionStep,
+        say: Callable[[str], None] = say_nothing,
+    ) -> None:
+        """Nothing is read or made yet.
+
+        Args:
+            folder: made when the first engine is built.
+            tensorrt_version: that will run the engines.
+            gpu: that will run them.
+            builder: None where there is none: then engines are only found.
+            prepare: makes the ONNX file of a precision other than `model`.
+            say: takes sentences on progress.
+        """
+        self._folder = folder
+        self._version = tensorrt_version
+        self._gpu = gpu
+        self._builder = builder
+        self._prepare = prepare
+        self._say = say
+
+    def key_of(self, request: EngineRequest) -> EngineKey:
+        """What the wanted engine is built from and for.
+
+        Raises:
+            ModelError: when the model cannot be read or takes no image.
+        """
+        if request.precision not in PRECISIONS:
+            raise ModelError(f"Precision '{request.precision}' is unknown: use one of {', '.join(PRECISIONS)}.")
+        facts = read_onnx_facts(request.model)
+        return EngineKey(
+            model_sha256=sha256_of_model(request.model),
+            tensorrt_version=self._version,
+            gpu=self._gpu.identity,
+            compute_capability=self._gpu.compute_capability,
+            precision=request.precision,
+            shape=describe_input(facts).shape,
+            lean=request.lean,
+        )
+
+    def obtain(self, request: EngineRequest, *, force: bool = False) -> EngineFile:
+        """The engine, whole and checked; built when there is none, or with `force` in any case.
+
+        Raises:
+            ModelError: when there is none and none can be built; nothing half-written is left.
+        """
+        key = self.key_of(request)
+        found = None if force else self._find(request.model, key)
+        if found is not None:
+            return found
+        if self._builder is None:
+            raise ModelError(
+                f'Model file {request.model} has no engine in {self._folder} for TensorRT {self._version} on '
+                f'{self._gpu.identity}, and this machine has no TensorRT builder: install the full TensorRT, or build '
+                'it with `build_engine --lean` on a machine with the same GPU and copy it there.'
+            )
+        with self._locked(key, request.model):
+            # Whoever held the lock before may have built just this.
+            found = None if force else self._find(request.model, key)
+            return found if found is not None else self._build(self._builder, request, key)
+
+    def _find(self, model: Path, key: EngineKey) -> EngineFile | None:
+        """A whole engine that serves the key; damaged ones are skipped, and replaced by the build that follows."""
+        for path in sorted(self._engines()):
+            header = read_header(path)
+            if header is None or not header.key.serves(key):
+                continue
+            try:
+                return read_engine(path)
+            except ModelError as error:
+                self._say(f'{error} It is not used for {model.name}.')
+        return None
+
+    def _build(self, builder: EngineBuilder, request: EngineRequest, key: EngineKey) -> EngineFile:
+        path = self._folder / key.file_name(request.model.stem)
+        self._say(
+            f'Building {path.name} with TensorRT {builder.version}: this takes minutes, once for this model and GPU.'
+        )
+        started_s = time.monotonic()
+        with self._scratch(key) as scratch:
+            onnx = request.model
+            if request.precision != 'model':
+                onnx = self._prepare(
+                    request.model,
+                    request.precision,
+                    scratch / request.model.name,
+                    calibration=request.calibration,
+                    say=self._say,
+                )
+            facts = read_onnx_facts(onnx)
+            timings = self._folder / f'timing-trt{self._version}-sm{self._gpu.compute_capability}.cache'
+            recipe = BuildRecipe(
+                shape=describe_input(facts).shape,
+                lean=request.lean,
+                # A Jetson's GPU memory is everybody's: a build that takes all of it gets the node killed.
+                workspace_bytes=min(_MOST_WORKSPACE_BYTES, self._gpu.memory_bytes // 4),
+                timing_cache=_content_or_nothing(timings),
+            )
+            built = builder.build(onnx, recipe, self._say)
+            header = EngineHeader(
+                key=key,
+                model=str(request.model.resolve()),
+                inputs=built.inputs,
+                outputs=built.outputs,
+                metadata=dict(facts.metadata),
+                built_at=datetime.now(timezone.utc).isoformat(timespec='seconds'),
+            )
+            if sha256_of_model(request.model) != key.model_sha256:
+                raise ModelError(
+                    f'Model file {request.model} changed while its engine was being built: start it again.'
+                )
+            with self._disk_errors_named():
+                write_engine(path, header, built.plan, scratch)
+                if built.timing_cache:
+                    write_whole(timings, built.timing_cache, scratch=scratch)
+        self._prune(path, header)
+        self._say(f'Built {path} in {time.monotonic() - started_s:.0f} s, {len(built.plan) / 1e6:.1f} MB.')
+        return read_engine(path)
+
+    def _prune(self, kept: Path, header: EngineHeader) -> None:
+        """Remove what the new engine makes useless; see the module's text for which."""
+        for path in self._engines():
+            old = read_header(path)
+            if path == kept or old is None or old.model != header.model:
+                continue
+            if replace(old.key, model_sha256=header.key.model_sha256) == header.key:
+                with contextlib.suppress(OSError):
+                    path.unlink()
+                    self._say(f'Removed {path.name}, which {kept.name} replaces.')
+
+    def _engines(self) -> Iterator[Path]:
+        try:
+            names = sorted(entry.name for entry in os.scandir(self._folder) if entry.name.endswith('.engine'))
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise ModelError(
+                f'Engine folder {self._folder} cannot be read ({error.strerror}): set `engine_dir` to another folder.'
+            ) from error
+        yield from (self._folder / name for name in names if not name.startswith('.'))
+
+    @contextlib.contextmanager
+    def _locked(self, key: EngineKey, model: Path) -> Iterator[None]:
+        """Hold the key's lock; the kernel frees it however the process ends. The file stays (see `InstanceLock`)."""
+        with self._disk_errors_named():
+            self._folder.mkdir(parents=True, exist_ok=True)
+            descriptor = os.open(self._folder / f'.{_short(key)}.lock', os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            waiting = False
+            while not _try_lock(descriptor):
+                if not waiting:
+                    self._say(f'Another process builds the engine of {model.name}: waiting for it.')
+                    waiting = True
+                time.sleep(_LOOK_AGAIN_S)
+            yield
+        finally:
+            os.close(descriptor)
+
+    @contextlib.contextmanager
+    def _scratch(self, key: EngineKey) -> Iterator[Path]:
+        """A folder for what the build needs meanwhile; what a killed build of this key left goes first."""
+        prefix = f'.build-{_short(key)}-'
+        with self._disk_errors_named():
+            for left in self._folder.glob(f'{prefix}*'):
+                shutil.rmtree(left, ignore_errors=True)
+            folder = Path(tempfile.mkdtemp(prefix=prefix, dir=self._folder))
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    @contextlib.contextmanager
+    def _disk_errors_named(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise ModelError(
+                f'Engine folder {self._folder} cannot be written ({error.strerror}): free space there, or set '
+                '`engine_dir` to a folder that can.'
+            ) from error
+
+
+def default_engine_folder() -> Path:
+    """The user's cache folder.
+
+    Raises:
+        ModelError: when the user has no home, as some services.
+    """
+    base = os.environ.get('XDG_CACHE_HOME', '')
+    try:
+        return (Path(base) if base.startswith('/') else Path.home() / '.cache') / 'gremsy' / 'engines'
+    except RuntimeError as error:
+        raise ModelError('There is no home folder to keep engines in: set `engine_dir`.') from error
+
+
+def _short(key: EngineKey) -> str:
+    return hashlib.sha256(key.file_name('').encode()).hexdigest()[:16]
+
+
+def _try_lock(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _content_or_nothing(path: Path) -> bytes:
+    """A timing cache only saves time: one that cannot be read is as good as none."""
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b''

@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Builds engines with the full TensorRT; the lean runtime and PyPI's wheels have no builder."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from gremsy_detector.errors import ModelError
+from gremsy_detector.tensorrt.engine_builder import BuildRecipe, BuiltEngine
+from gremsy_detector.tensorrt.library import TensorRt, tensor_facts
+
+# A build passes through thousands of steps: one sentence in two seconds is enough to see that it lives.
+_SAY_EVERY_S = 2.0
+
+
+class TensorRtBuilder:
+    """`EngineBuilder` on a TensorRT that has one."""
+
+    def __init__(self, library: TensorRt, clock_s: Callable[[], float] = time.monotonic) -> None:
+        self._library = library
+        self._clock_s = clock_s
+
+    @property
+    def version(self) -> str:
+        """Of TensorRT."""
+        return self._library.version
+
+    def build(self, onnx: Path, recipe: BuildRecipe, say: Callable[[str], None]) -> BuiltEngine:
+        """Parse, configure, build; see `EngineBuilder.build`."""
+        library, trt = self._library, self._library.module
+        builder = trt.Builder(library.logger)
+        network = builder.create_network(library.network_flags)
+        parser = trt.OnnxParser(network, library.logger)
+        # By its path, so that weights in a file beside it are found.
+        if not parser.parse_from_file(str(onnx)):
+            raise ModelError(
+                f'Model file {onnx} cannot be built by TensorRT {self.version} ({_parser_errors(parser)}): '
+                'export it again with another opset, or run it with `backend: onnxruntime`.'
+            )
+        if network.num_inputs != 1:
+            raise ModelError(
+                f'Model file {onnx} has {network.num_inputs} inputs: the detector needs one with one image.'
+            )
+        config = builder.create_builder_config()
+        _set_shape(builder, network, config, recipe.shape)
+        if recipe.workspace_bytes:
+            config.set_memory_pool_limit(trt.MemoryPoolType.WORKSPACE, recipe.workspace_bytes)
+        if recipe.lean:
+            config.set_flag(trt.BuilderFlag.VERSION_COMPATIBLE)
+            config.set_flag(trt.BuilderFlag.EXCLUDE_LEAN_RUNTIME)
+        _set_timing_cache(config, recipe.timing_cache)
+        progress = _progress_monitor(trt, say, self._clock_s)
+        config.progress_monitor = progress
+        plan = builder.build_serialized_network(network, config)
+        if progress.interrupted:
+            raise KeyboardInterrupt
+        if plan is None:
+            raise ModelError(
+                f'Model file {onnx} cannot be built by TensorRT {self.version} '
+                f'({library.said("it does not say why")}): free GPU memory, or export the model again with another '
+                'opset.'
+            )
+        return BuiltEngine(
+            plan=bytes(plan),
+            inputs=tuple(_facts(network.get_input(index)) for index in range(network.num_inputs)),
+            outputs=tuple(_facts(network.get_output(index)) for index in range(network.num_outputs)),
+            timing_cache=_timing_cache_of(config),
+        )
+
+
+def _set_shape(builder: Any, network: Any, config: Any, shape: tuple[int, ...]) -> None:
+    """Dynamic axes are built for the one size that will be used: the fastest engine, and no surprise at run time."""
+    tensor = network.get_input(0)
+    if all(int(size) >= 0 for size in tensor.shape):
+        return
+    profile = builder.create_optimization_profile()
+    profile.set_shape(tensor.name, shape, shape, shape)
+    config.add_optimization_profile(profile)
+
+
+def _set_timing_cache(config: Any, content: bytes) -> None:
+    """Begin with what earlier builds measured; a cache that TensorRT does not take is left out, and written anew."""
+    cache = config.create_timing_cache(content)
+    if cache is None or not config.set_timing_cache(cache, False):
+        config.set_timing_cache(config.create_timing_cache(b''), False)
+
+
+def _timing_cache_of(config: Any) -> bytes:
+    cache = config.get_timing_cache()
+    return b'' if cache is None else bytes(cache.serialize())
+
+
+def _facts(tensor: Any) -> Any:
+    return tensor_facts(tensor.name, tensor.shape, tensor.dtype)
+
+
+def _parser_errors(parser: Any) -> str:
+    """What the parser refused, with the node's name where it says one."""
+    texts = []
+    for index in range(parser.num_errors):
+        error = parser.get_error(index)
+        text = ' '.join(str(error.desc()).split()).rstrip('. ')
+        node = str(error.node_name() or '')
+        texts.append(f'{text} at node {node} ({error.node_operator()})' if node else text)
+    return '; '.join(texts[:3])[:400] or 'the parser does not say why'
+
+
+def _progress_monitor(trt: Any, say: Callable[[str], None], clock_s: Callable[[], float]) -> Any:
+    """A monitor whose callbacks never raise: they are called from C++ threads that cannot pass it on."""
+
+    class Progress(trt.IProgressMonitor):
+        def __init__(self) -> None:
+            trt.IProgressMonitor.__init__(self)
+            self.interrupted = False
+            self._steps: dict[str, int] = {}
+            self._said_s = clock_s()
+
+        def phase_start(self, phase_name: str, parent_phase: str | None, num_steps: int) -> None:
+            self._steps[phase_name] = num_steps
+            if parent_phase is None:
+                self._report(f'Building the engine: {phase_name}.', always=True)
+
+        def step_complete(self, phase_name: str, step: int) -> bool:
+            total = self._steps.get(phase_name, 0)
+            self._report(f'Building the engine: {phase_name}, step {step + 1} of {total}.')
+            # False ends the build.
+            return not self.interrupted
+
+        def phase_finish(self, phase_name: str) -> None:
+            self._steps.pop(phase_name, None)
+
+        def _report(self, sentence: str, *, always: bool = False) -> None:
+            now_s = clock_s()
+            if not always and now_s - self._said_s < _SAY_EVERY_S:
+                return
+            self._said_s = now_s
+            try:
+                say(sentence)
+            except (KeyboardInterrupt, OSError):
+                # Ctrl-C, or the terminal is gone: nobody waits for this build any longer.
+                self.interrupted = True
+
+    return Progress()
