@@ -21,6 +21,7 @@ setup(
     entry_points={
         'console_scripts': [
             'detector_node = gremsy_detector.detector_node:main',
+            'build_engine = gremsy_detector.build_engine:main',
             'model_info = gremsy_detector.model_info:main',
         ],
         'gremsy.components': [

@@ -3,10 +3,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from gremsy_detector.model_facts import TensorFacts
 
@@ -63,4 +63,30 @@ class PrecisionStep(Protocol):
 
         Raises:
             ModelError: when the model cannot be prepared so.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class GateVerdict:
+    """Whether a prepared model still answers like the user's.
+
+    Attributes:
+        passed: the agreement is above its limit.
+        summary: the figures in one sentence, for people.
+        figures: what is written beside the engine, as JSON.
+    """
+
+    passed: bool
+    summary: str
+    figures: Mapping[str, Any]
+
+
+class AccuracyGate(Protocol):
+    """Measures a prepared model against the user's; `gremsy_detector.precision` has the real one."""
+
+    def __call__(self, model: Path, prepared: Path, frames: Path, *, say: Callable[[str], None]) -> GateVerdict:
+        """Run both on the frames and compare.
+
+        Raises:
+            ModelError: when one cannot be run, or there are no frames.
         """

@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import hashlib
+import json
 import os
 import shutil
 import tempfile
@@ -24,7 +25,7 @@ from gremsy_detector.backend_options import say_nothing
 from gremsy_detector.errors import ModelError
 from gremsy_detector.model_description import describe_input
 from gremsy_detector.tensorrt.cuda_probe import Gpu
-from gremsy_detector.tensorrt.engine_builder import BuildRecipe, EngineBuilder, PrecisionStep
+from gremsy_detector.tensorrt.engine_builder import AccuracyGate, BuildRecipe, EngineBuilder, GateVerdict, PrecisionStep
 from gremsy_detector.tensorrt.engine_file import (
     EngineFile,
     EngineHeader,
@@ -49,12 +50,18 @@ class EngineRequest:
         precision: one of `PRECISIONS`.
         lean: see `EngineKey.lean`; an engine that is lean serves a request that does not ask for it, too.
         calibration: frames for int8, looked at only when it is built.
+        check: frames on which the prepared model is held against the user's, looked at only when it is built.
     """
 
     model: Path
     precision: str = 'model'
     lean: bool = False
     calibration: Path | None = None
+    check: Path | None = None
+
+
+class _BelowLimit(Exception):
+    """The accuracy gate did not pass an int8 model."""
 
 
 class EngineCache:
@@ -67,6 +74,7 @@ class EngineCache:
         gpu: Gpu,
         builder: EngineBuilder | None,
         prepare: PrecisionStep,
+        gate: AccuracyGate,
         say: Callable[[str], None] = say_nothing,
     ) -> None:
         """Nothing is read or made yet.
@@ -77,6 +85,7 @@ class EngineCache:
             gpu: that will run them.
             builder: None where there is none: then engines are only found.
             prepare: makes the ONNX file of a precision other than `model`.
+            gate: judges that file where the request has frames to `check` on.
             say: takes sentences on progress.
         """
         self._folder = folder
@@ -84,6 +93,7 @@ class EngineCache:
         self._gpu = gpu
         self._builder = builder
         self._prepare = prepare
+        self._gate = gate
         self._say = say
 
     def key_of(self, request: EngineRequest) -> EngineKey:
@@ -108,6 +118,8 @@ class EngineCache:
     def obtain(self, request: EngineRequest, *, force: bool = False) -> EngineFile:
         """The engine, whole and checked; built when there is none, or with `force` in any case.
 
+        An int8 model that the accuracy gate does not pass is said so, and an fp16 engine is given instead.
+
         Raises:
             ModelError: when there is none and none can be built; nothing half-written is left.
         """
@@ -121,10 +133,13 @@ class EngineCache:
                 f'{self._gpu.identity}, and this machine has no TensorRT builder: install the full TensorRT, or build '
                 'it with `build_engine --lean` on a machine with the same GPU and copy it there.'
             )
-        with self._locked(key, request.model):
-            # Whoever held the lock before may have built just this.
-            found = None if force else self._find(request.model, key)
-            return found if found is not None else self._build(self._builder, request, key)
+        try:
+            with self._locked(key, request.model):
+                # Whoever held the lock before may have built just this.
+                found = None if force else self._find(request.model, key)
+                return found if found is not None else self._build(self._builder, request, key)
+        except _BelowLimit:
+            return self.obtain(replace(request, precision='fp16'), force=force)
 
     def _find(self, model: Path, key: EngineKey) -> EngineFile | None:
         """A whole engine that serves the key; damaged ones are skipped, and replaced by the build that follows."""
@@ -145,15 +160,7 @@ class EngineCache:
         )
         started_s = time.monotonic()
         with self._scratch(key) as scratch:
-            onnx = request.model
-            if request.precision != 'model':
-                onnx = self._prepare(
-                    request.model,
-                    request.precision,
-                    scratch / request.model.name,
-                    calibration=request.calibration,
-                    say=self._say,
-                )
+            onnx, verdict = self._prepared(request, scratch)
             facts = read_onnx_facts(onnx)
             timings = self._folder / f'timing-trt{self._version}-sm{self._gpu.compute_capability}.cache'
             recipe = BuildRecipe(
@@ -178,11 +185,29 @@ class EngineCache:
                 )
             with self._disk_errors_named():
                 write_engine(path, header, built.plan, scratch)
+                if verdict is not None:
+                    text = json.dumps(dict(verdict.figures), indent=2) + '\n'
+                    write_whole(path.with_suffix('.accuracy.json'), text.encode(), scratch=scratch)
                 if built.timing_cache:
                     write_whole(timings, built.timing_cache, scratch=scratch)
         self._prune(path, header)
         self._say(f'Built {path} in {time.monotonic() - started_s:.0f} s, {len(built.plan) / 1e6:.1f} MB.')
         return read_engine(path)
+
+    def _prepared(self, request: EngineRequest, scratch: Path) -> tuple[Path, GateVerdict | None]:
+        """The file to build, and what the gate says of it where it is asked."""
+        if request.precision == 'model':
+            return request.model, None
+        out = scratch / request.model.name
+        onnx = self._prepare(request.model, request.precision, out, calibration=request.calibration, say=self._say)
+        if request.check is None:
+            return onnx, None
+        verdict = self._gate(request.model, onnx, request.check, say=self._say)
+        self._say(verdict.summary)
+        if not verdict.passed and request.precision == 'int8':
+            self._say(f'{request.model.name} loses too much as int8: keeping fp16.')
+            raise _BelowLimit
+        return onnx, verdict
 
     def _prune(self, kept: Path, header: EngineHeader) -> None:
         """Remove what the new engine makes useless; see the module's text for which."""
@@ -193,6 +218,7 @@ class EngineCache:
             if replace(old.key, model_sha256=header.key.model_sha256) == header.key:
                 with contextlib.suppress(OSError):
                     path.unlink()
+                    path.with_suffix('.accuracy.json').unlink(missing_ok=True)
                     self._say(f'Removed {path.name}, which {kept.name} replaces.')
 
     def _engines(self) -> Iterator[Path]:

@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`ros2 run gremsy_detector build_engine MODEL`: the TensorRT engine of a model, built now instead of at start-up."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from gremsy_detector.default_model import DEFAULT, model_path
+from gremsy_detector.errors import ModelError
+from gremsy_detector.tensorrt.engine_cache import EngineRequest
+from gremsy_detector.tensorrt.engine_key import PRECISIONS
+from gremsy_detector.tensorrt.machine import Machine
+
+_INTERRUPTED = 130
+
+
+def main(arguments: Sequence[str] | None = None, machine: Machine | None = None) -> int:
+    """Build, or find what is built already.
+
+    Returns:
+        0 with the engine's path as the last line; 1 when it cannot be built, 130 when interrupted, each with one
+        sentence on stderr; wrong arguments end the program with 2.
+    """
+    options = _parser().parse_args(arguments)
+    try:
+        path = _obtain(options, machine if machine is not None else Machine())
+    except ModelError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print('Interrupted: nothing half-written is left.', file=sys.stderr)
+        return _INTERRUPTED
+    print(path)
+    return 0
+
+
+def _obtain(options: argparse.Namespace, machine: Machine) -> Path:
+    model = model_path(options.model)
+    if model.suffix.lower() != '.onnx':
+        raise ModelError(
+            f"Model file {model} ends in '{model.suffix}' and engines are built from .onnx files: "
+            'export it first (ros2 run gremsy_detector export WEIGHTS.pt).'
+        )
+    if options.precision == 'int8' and options.calibration is None:
+        raise ModelError(
+            f'Model file {model} cannot become int8 without frames to measure its values on: '
+            'add --calibration with a folder of images, or a video, of what the camera will see.'
+        )
+    library = machine.library()
+    cache = machine.cache(library, options.device, options.engine_dir, _say)
+    request = EngineRequest(
+        model, options.precision, lean=options.lean, calibration=options.calibration, check=options.check
+    )
+    return cache.obtain(request, force=options.force).path
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog='build_engine',
+        description='Build the TensorRT engine of an ONNX model for the GPU of this machine, or find the one built '
+        'before. Prints its path.',
+    )
+    parser.add_argument('model', nargs='?', default=DEFAULT, help='an .onnx file; the shipped model by default')
+    parser.add_argument(
+        '--precision',
+        default='fp16',
+        choices=PRECISIONS,
+        help='of the engine; `model` for the file as it is (%(default)s)',
+    )
+    parser.add_argument(
+        '--calibration', type=Path, metavar='DIR', help='frames for int8: a folder of images or a video'
+    )
+    parser.add_argument('--check', type=Path, metavar='DIR', help='other frames, to hold the result against the model')
+    parser.add_argument(
+        '--lean', action='store_true', help='an engine that later TensorRT versions and the lean runtime run too'
+    )
+    parser.add_argument(
+        '--engine-dir', type=Path, metavar='DIR', help="where engines are kept (the user's cache folder)"
+    )
+    parser.add_argument('--device', type=int, default=0, metavar='N', help='number of the GPU (%(default)s)')
+    parser.add_argument('--force', action='store_true', help='build it even if there is one')
+    return parser
+
+
+def _say(sentence: str) -> None:
+    # Unbuffered: a build that says nothing for minutes looks dead behind a pipe.
+    print(sentence, flush=True)
+
+
+if __name__ == '__main__':
+    sys.exit(main())
