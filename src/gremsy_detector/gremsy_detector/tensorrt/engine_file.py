@@ -141,7 +141,7 @@ def read_engine(path: Path) -> EngineFile:
             f'Engine {path} cannot be read ({error.strerror}): check its permissions and its disk.'
         ) from error
     except ValueError as error:
-        raise ModelError(f'Engine {path} is damaged ({error}): {BUILD_AGAIN}.') from error
+        raise EngineDamaged(path, str(error)) from error
 
 
 def _read_ours(path: Path, file: BinaryIO) -> EngineFile:

@@ -1,0 +1,353 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The engine cache with a fake builder: what is built, what is found, what is never run, and what is left behind."""
+
+import os
+import subprocess
+import sys
+import threading
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from gremsy_detector.errors import ModelError
+from gremsy_detector.tensorrt import engine_cache
+from gremsy_detector.tensorrt.engine_cache import EngineCache, EngineRequest, default_engine_folder
+from gremsy_detector.tensorrt.engine_file import read_header
+from src.gremsy_detector.test.tensorrt_fakes import NANO, ORIN, FakeBuilder, fake_gate, fake_prepare
+
+PEOPLE = "{0: 'person', 1: 'car', 2: 'dog'}"
+
+
+class Bench:
+    """A folder, a model, a builder that counts, and what was said."""
+
+    def __init__(self, folder, write_model):
+        self.folder = folder
+        self.write_model = write_model
+        self.model = write_model(np.zeros((1, 7, 20)))
+        self.builder = FakeBuilder()
+        self.said = []
+        self.prepared = []
+
+    def prepare(self, model, precision, out, *, calibration, say):
+        self.prepared.append((precision, calibration))
+        return fake_prepare(model, precision, out, calibration=calibration, say=say)
+
+    def cache(self, version='10.3.0', gpu=ORIN, builder=None, folder=None, gate=fake_gate):
+        self.builder.version = version
+        chosen = self.builder if builder is None else builder or None
+        return EngineCache(folder or self.folder, version, gpu, chosen, self.prepare, gate, self.said.append)
+
+    def obtain(self, *, force=False, version='10.3.0', gpu=ORIN, builder=None, **request):
+        request.setdefault('model', self.model)
+        return self.cache(version, gpu, builder).obtain(EngineRequest(**request), force=force)
+
+    @property
+    def builds(self):
+        return len(self.builder.built)
+
+    @property
+    def engines(self):
+        return sorted(path.name for path in self.folder.glob('*.engine'))
+
+    @property
+    def leftovers(self):
+        return [each.name for each in self.folder.iterdir() if each.name.startswith('.') and not each.suffix == '.lock']
+
+
+@pytest.fixture
+def bench(tmp_path, write_model):
+    return Bench(tmp_path / 'engines', write_model)
+
+
+def test_the_first_start_builds_and_the_second_finds(bench):
+    first = bench.obtain()
+    again = bench.obtain()
+    assert bench.builds == 1
+    assert again.path == first.path and again.plan == first.plan
+    assert again.header.model == str(bench.model)
+    assert again.metadata['names'] == PEOPLE
+    assert [str(each) for each in again.header.inputs] == ['images float32 [1, 3, 64, 64]']
+    assert bench.said[0] == (
+        f'Building {first.path.name} with TensorRT 10.3.0: this takes minutes, once for this model and GPU.'
+    )
+    assert bench.said[-1].startswith(f'Built {first.path} in 0 s, ')
+    assert bench.leftovers == []
+
+
+def test_a_found_engine_needs_no_builder(bench):
+    bench.obtain()
+    bench.obtain(builder=False)
+    assert bench.builds == 1
+
+
+def test_without_a_builder_and_an_engine_nothing_is_made(bench):
+    with pytest.raises(ModelError, match='this machine has no TensorRT builder: install the full TensorRT'):
+        bench.obtain(builder=False)
+    assert not bench.folder.exists()
+
+
+@pytest.mark.parametrize(
+    'other',
+    [{'version': '10.9.0'}, {'gpu': NANO}, {'precision': 'fp16'}, {'lean': True}],
+    ids=['tensorrt', 'gpu', 'precision', 'lean'],
+)
+def test_another_machine_or_precision_builds_its_own_and_leaves_the_first(bench, other):
+    bench.obtain()
+    bench.obtain(**other)
+    assert bench.builds == 2 and len(bench.engines) == 2
+    bench.obtain()
+    bench.obtain(**other)
+    assert bench.builds == 2
+
+
+def test_a_changed_model_is_built_anew_and_its_old_engine_goes(bench):
+    old = bench.obtain()
+    bench.write_model(np.ones((1, 7, 20)))
+    new = bench.obtain()
+    assert bench.builds == 2
+    assert bench.engines == [new.path.name]
+    assert bench.said[-2] == f'Removed {old.path.name}, which {new.path.name} replaces.'
+
+
+def test_a_model_of_another_input_size_is_another_engine(bench):
+    bench.obtain()
+    bench.write_model(np.zeros((1, 7, 20)), input_shape=(1, 3, 32, 64))
+    assert bench.obtain().header.key.shape == (1, 3, 32, 64)
+
+
+def test_a_model_of_the_same_name_elsewhere_keeps_its_engine(bench, tmp_path):
+    bench.obtain()
+    elsewhere = tmp_path / 'other' / 'tiny.onnx'
+    elsewhere.parent.mkdir()
+    bench.write_model(np.ones((1, 7, 20))).rename(elsewhere)
+    bench.obtain(model=elsewhere)
+    assert len(bench.engines) == 2
+
+
+def test_the_same_model_elsewhere_uses_the_engine_there_is(bench, tmp_path):
+    bench.obtain()
+    copy = tmp_path / 'renamed.onnx'
+    copy.write_bytes(bench.model.read_bytes())
+    bench.obtain(model=copy)
+    assert bench.builds == 1
+
+
+def test_a_lean_engine_serves_a_start_that_does_not_ask_for_one_also_under_a_later_version(bench):
+    bench.obtain(lean=True)
+    bench.obtain()
+    bench.obtain(version='10.16.1', builder=False)
+    assert bench.builds == 1
+
+
+@pytest.mark.parametrize('damage', ['truncated', 'emptied', 'flipped', 'foreign', 'head'])
+def test_a_damaged_engine_is_built_anew(bench, damage):
+    path = bench.obtain().path
+    whole = path.read_bytes()
+    flipped = whole[:-1] + bytes([whole[-1] ^ 1])
+    contents = {
+        'truncated': whole[:-5],
+        'emptied': b'',
+        'flipped': flipped,
+        'foreign': b'\x7fELF' * 99,
+        'head': whole[:40],
+    }
+    path.write_bytes(contents[damage])
+    assert bench.obtain().path == path
+    assert bench.builds == 2
+    assert bench.obtain().plan == bench.obtain(force=True).plan
+    assert bench.builds == 3
+    if damage in ('truncated', 'flipped'):
+        assert any(sentence.endswith(' It is not used for tiny.onnx.') for sentence in bench.said)
+
+
+def test_an_engine_is_known_by_its_head_and_not_by_its_name(bench):
+    path = bench.obtain().path
+    path.rename(path.with_name('renamed.engine'))
+    bench.obtain()
+    assert bench.builds == 1
+    # The name of one engine on another's content is no way to get it run.
+    bench.obtain(precision='fp16').path.replace(path)
+    (bench.folder / 'renamed.engine').unlink()
+    assert bench.obtain().header.key.precision == 'model'
+    assert bench.builds == 3
+
+
+@pytest.mark.parametrize('error', [ModelError('Model file x cannot be built.'), KeyboardInterrupt(), MemoryError()])
+def test_a_build_that_ends_early_leaves_nothing(bench, error):
+    bench.builder.error = error
+    with pytest.raises(type(error)):
+        bench.obtain(precision='fp16')
+    assert bench.engines == [] and bench.leftovers == []
+    bench.builder.error = None
+    bench.obtain(precision='fp16')
+    assert len(bench.engines) == 1
+
+
+def test_a_rebuild_that_fails_leaves_the_old_engine(bench):
+    path = bench.obtain().path
+    before = path.read_bytes()
+    bench.builder.error = ModelError('Model file x cannot be built.')
+    with pytest.raises(ModelError):
+        bench.obtain(force=True)
+    assert path.read_bytes() == before
+    assert bench.obtain().path == path
+
+
+def test_what_a_killed_build_left_is_cleared_by_the_next(bench):
+    bench.folder.mkdir()
+    key = bench.cache().key_of(EngineRequest(bench.model))
+    left = bench.folder / f'.build-{engine_cache._short(key)}-abc'
+    left.mkdir()
+    (left / 'half.engine').write_bytes(b'half')
+    bench.obtain()
+    assert bench.leftovers == []
+
+
+def test_a_model_that_changes_while_it_is_built_is_not_kept_under_its_old_content(bench):
+    build = bench.builder.build
+
+    def changing(onnx, recipe, say):
+        built = build(onnx, recipe, say)
+        bench.write_model(np.ones((1, 7, 20)))
+        return built
+
+    bench.builder.build = changing
+    with pytest.raises(ModelError) as refused:
+        bench.obtain()
+    assert str(refused.value) == (f'Model file {bench.model} changed while its engine was being built: start it again.')
+    assert bench.engines == []
+
+
+def test_force_builds_in_any_case(bench):
+    bench.obtain()
+    bench.obtain(force=True)
+    assert bench.builds == 2 and len(bench.engines) == 1
+
+
+def test_the_file_of_the_precision_is_built_and_its_metadata_kept(bench, tmp_path):
+    frames = tmp_path / 'frames'
+    bench.obtain(precision='int8', calibration=frames)
+    assert bench.prepared == [('int8', frames)]
+    assert bench.builder.built[0][0] != bench.model
+    bench.obtain()
+    assert bench.builder.built[1][0] == bench.model, "`model` builds the user's own file"
+
+
+def test_an_unknown_precision_is_refused(bench):
+    with pytest.raises(ModelError) as refused:
+        bench.obtain(precision='fp4')
+    assert str(refused.value) == "Precision 'fp4' is unknown: use one of model, fp32, fp16, int8."
+
+
+def test_int8_that_passes_the_gate_keeps_the_figures_beside_the_engine(bench, tmp_path):
+    path = bench.obtain(precision='int8', check=tmp_path / 'good').path
+    assert read_header(path).key.precision == 'int8'
+    assert path.with_suffix('.accuracy.json').read_text() == '{\n  "map50": 0.98\n}\n'
+    assert 'Agreement of tiny.onnx 0.98.' in bench.said
+
+
+def test_int8_below_the_limit_is_said_so_and_fp16_is_kept(bench, tmp_path):
+    engine = bench.obtain(precision='int8', check=tmp_path / 'spoiled')
+    assert engine.header.key.precision == 'fp16'
+    assert len(bench.engines) == 1
+    assert 'tiny.onnx loses too much as int8: keeping fp16.' in bench.said
+
+
+def test_the_timing_cache_is_kept_per_version_and_gpu(bench):
+    bench.obtain()
+    bench.obtain(precision='fp16')
+    bench.obtain(version='10.9.0')
+    given = [recipe.timing_cache for _, recipe in bench.builder.built]
+    assert given == [b'', b'timings', b'']
+    assert sorted(each.name for each in bench.folder.glob('*.cache')) == [
+        'timing-trt10.3.0-sm8.7.cache',
+        'timing-trt10.9.0-sm8.7.cache',
+    ]
+
+
+def test_a_build_takes_no_more_than_a_quarter_of_the_gpus_memory(bench):
+    bench.obtain(gpu=NANO)
+    bench.obtain(gpu=replace(ORIN, memory_bytes=80 << 30))
+    assert [recipe.workspace_bytes for _, recipe in bench.builder.built] == [NANO.memory_bytes // 4, 4 << 30]
+
+
+def test_a_dynamic_model_is_built_for_the_size_it_states(bench):
+    bench.write_model(np.zeros((1, 7, 20)), input_shape=('batch', 3, 'h', 'w'))
+    bench.obtain()
+    assert bench.builder.built[0][1].shape == (1, 3, 64, 64)
+
+
+def test_two_threads_that_want_one_engine_build_it_once(bench):
+    begun, go_on = threading.Event(), threading.Event()
+    build = bench.builder.build
+
+    def slow(onnx, recipe, say):
+        begun.set()
+        assert go_on.wait(30)
+        return build(onnx, recipe, say)
+
+    bench.builder.build = slow
+    first, second = (threading.Thread(target=bench.obtain) for _ in range(2))
+    first.start()
+    assert begun.wait(30)
+    second.start()
+    waiting = 'Another process builds the engine of tiny.onnx: waiting for it.'
+    while waiting not in bench.said:
+        assert second.is_alive()
+    go_on.set()
+    first.join(30)
+    second.join(30)
+    assert bench.builds == 1 and len(bench.engines) == 1
+
+
+def test_a_killed_process_does_not_keep_the_lock(bench):
+    bench.folder.mkdir()
+    key = bench.cache().key_of(EngineRequest(bench.model))
+    lock = bench.folder / f'.{engine_cache._short(key)}.lock'
+    code = 'import fcntl, sys, time; fcntl.flock(open(sys.argv[1], "w"), 2); print(1, flush=True); time.sleep(60)'
+    other = subprocess.Popen([sys.executable, '-c', code, str(lock)], stdout=subprocess.PIPE)
+    assert other.stdout.readline() == b'1\n'
+    other.kill()
+    other.wait()
+    bench.obtain()
+    assert bench.builds == 1
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason='root writes everywhere')
+def test_a_folder_without_permission_is_named(bench):
+    bench.folder.mkdir(mode=0o500)
+    with pytest.raises(ModelError) as refused:
+        bench.obtain()
+    assert str(refused.value) == (
+        f'Engine folder {bench.folder} cannot be written (Permission denied): free space there, or set `engine_dir` '
+        'to a folder that can.'
+    )
+
+
+def test_a_folder_that_is_a_file_is_named(bench):
+    bench.folder.write_bytes(b'')
+    with pytest.raises(ModelError) as refused:
+        bench.obtain()
+    assert str(refused.value) == (
+        f'Engine folder {bench.folder} cannot be read (Not a directory): set `engine_dir` to another folder.'
+    )
+
+
+def test_a_full_disk_is_named_and_leaves_nothing(bench, monkeypatch):
+    def full(*parts, **options):
+        raise OSError(28, 'No space left on device')
+
+    monkeypatch.setattr(engine_cache, 'write_engine', full)
+    with pytest.raises(ModelError, match=r'cannot be written \(No space left on device\): free space there'):
+        bench.obtain()
+    assert bench.engines == [] and bench.leftovers == []
+
+
+def test_the_users_cache_folder_is_the_default(monkeypatch, tmp_path):
+    monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path))
+    assert default_engine_folder() == tmp_path / 'gremsy' / 'engines'
+    monkeypatch.setenv('XDG_CACHE_HOME', 'relative')
+    monkeypatch.setenv('HOME', '/home/pilot')
+    assert str(default_engine_folder()) == '/home/pilot/.cache/gremsy/engines'
