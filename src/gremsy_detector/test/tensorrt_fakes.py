@@ -313,6 +313,8 @@ class FakeFullLibrary(FakeRuntimeLibrary):
         self._log = []
 
         class ITensor:
+            name = dtype = shape = None
+
             def __init__(self, facts):
                 names = {name: word for word, name in DTYPES.items()}
                 self.name, self.dtype = facts.name, types.SimpleNamespace(name=names[facts.dtype])

@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which names TensorRT's Python bindings of each version have, recorded in `tensorrt_names.json`.
+
+NVIDIA's bindings wheels are on PyPI, the library behind them is not; but an import only needs that the library's nine
+functions can be linked, so a stub of them is enough to look at every class. Written anew by
+    python -m src.gremsy_detector.test.record_tensorrt_names tensorrt-cu12-bindings==10.3.0 ...
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+RECORD = Path(__file__).with_name('tensorrt_names.json')
+CLASSES = (
+    'Builder',
+    'BuilderFlag',
+    'IBuilderConfig',
+    'ICudaEngine',
+    'IExecutionContext',
+    'ILogger',
+    'INetworkDefinition',
+    'IOptimizationProfile',
+    'IProgressMonitor',
+    'ITensor',
+    'ITimingCache',
+    'MemoryPoolType',
+    'NetworkDefinitionCreationFlag',
+    'OnnxParser',
+    'ParserError',
+    'Runtime',
+    'TensorIOMode',
+)
+_FUNCTIONS = (
+    'createInferBuilder_INTERNAL',
+    'createInferRefitter_INTERNAL',
+    'createInferRuntime_INTERNAL',
+    'createNvOnnxParserRefitter_INTERNAL',
+    'createNvOnnxParser_INTERNAL',
+    'getBuilderPluginRegistry',
+    'getNvOnnxParserVersion',
+    'getPluginRegistry',
+    'initLibNvInferPlugins',
+)
+_LIBRARIES = ('nvinfer', 'nvinfer_plugin', 'nvonnxparser', 'nvinfer_lean')
+_LOOK = """
+import importlib, json, sys
+module = importlib.import_module(sys.argv[1])
+names = [f'{one}.{name}' for one in sys.argv[2:] for name in dir(getattr(module, one, None)) if hasattr(module, one)]
+print(json.dumps([module.__version__, [name for name in names if '._' not in name]]))
+"""
+
+
+def compiler():
+    """A C compiler, or None."""
+    return shutil.which('cc') or shutil.which('gcc')
+
+
+def names_of(module, major, scratch, python_path=''):
+    """Version and names of bindings that can be imported, looked at in a child with stub libraries.
+
+    Args:
+        module: `tensorrt_bindings` or `tensorrt_lean_bindings`.
+        major: of its version, part of the libraries' names.
+        scratch: a folder for the stubs.
+        python_path: where the module is, if not installed.
+    """
+    source = scratch / 'stub.c'
+    source.write_text(''.join(f'void *{name}(void) {{ return 0; }}\n' for name in _FUNCTIONS))
+    for library in _LIBRARIES:
+        name = f'lib{library}.so.{major}'
+        command = [compiler(), '-shared', '-fPIC', f'-Wl,-soname,{name}', '-o', str(scratch / name), str(source)]
+        subprocess.run(command, check=True, capture_output=True)
+    environment = os.environ | {'LD_LIBRARY_PATH': f'{scratch}:{os.environ.get("LD_LIBRARY_PATH", "")}'}
+    if python_path:
+        environment['PYTHONPATH'] = python_path
+    child = [sys.executable, '-c', _LOOK, module, *CLASSES]
+    answer = subprocess.run(child, capture_output=True, text=True, env=environment, check=True)
+    version, names = json.loads(answer.stdout)
+    return version, set(names)
+
+
+def main(requirements):
+    """Fetch each wheel, look at it, and write the record: name -> versions that have it."""
+    found = {}
+    for requirement in requirements:
+        with tempfile.TemporaryDirectory() as folder:
+            scratch = Path(folder)
+            fetch = [sys.executable, '-m', 'pip', 'install', '-q', '--no-deps', '--target', folder, requirement]
+            subprocess.run(fetch, check=True)
+            major = int(requirement.partition('==')[2].split('.')[0])
+            version, names = names_of('tensorrt_bindings', major, scratch, folder)
+            for name in names:
+                found.setdefault(name, []).append(version)
+            print(f'{requirement}: {version}, {len(names)} names')
+    versions = sorted(
+        {version for each in found.values() for version in each}, key=lambda text: [*map(int, text.split('.'))]
+    )
+    everywhere = sorted(name for name, each in found.items() if len(each) == len(versions))
+    some = {
+        name: [v for v in versions if v in each] for name, each in sorted(found.items()) if len(each) < len(versions)
+    }
+    content = {'versions': versions, 'in_every_version': everywhere, 'in_some': some}
+    RECORD.write_text(json.dumps(content, indent=1) + '\n')
+
+
+if __name__ == '__main__':
+    main(sys.argv[1:])

@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every name of TensorRT and CUDA that is used: in the fakes no other, and in the real modules each of them."""
+
+import importlib.util
+import inspect
+import json
+from importlib import metadata
+
+import pytest
+
+from gremsy_detector.tensorrt.cuda_memory import CUDA_NAMES
+from gremsy_detector.tensorrt.library import BUILDER_NAMES, RUNTIME_NAMES
+from src.gremsy_detector.test.record_tensorrt_names import CLASSES, RECORD, compiler, names_of
+from src.gremsy_detector.test.tensorrt_fakes import FakeCuda, FakeFullLibrary
+
+USED = {*RUNTIME_NAMES, *BUILDER_NAMES}
+RECORDED = json.loads(RECORD.read_text())
+
+
+def recorded(version):
+    some = {name for name, versions in RECORDED['in_some'].items() if version in versions}
+    return some | set(RECORDED['in_every_version'])
+
+
+def public_names(container, prefix=''):
+    return {f'{prefix}{name}' for name in vars(container) if not name.startswith('_')}
+
+
+def test_the_fake_tensorrt_has_the_listed_names_only():
+    """So what the other tests run through can use no name that is not listed."""
+    module = FakeFullLibrary(FakeCuda())
+    found = set()
+    for one in public_names(module):
+        part = getattr(module, one)
+        assert inspect.isclass(part) or not callable(part), one
+        found |= public_names(part, f'{one}.')
+    assert found == USED
+
+
+def test_the_fake_cuda_has_the_listed_names_only():
+    found = set()
+    for name in (*public_names(FakeCuda), *public_names(FakeCuda())):
+        part = getattr(FakeCuda(), name)
+        nested = not callable(part) and hasattr(part, '__dict__')
+        found |= public_names(part, f'{name}.') if nested else {name}
+    assert found - {'failing', 'calls'} == set(CUDA_NAMES)
+
+
+def test_every_class_that_is_used_is_recorded():
+    assert {name.partition('.')[0] for name in USED} <= set(CLASSES)
+
+
+@pytest.mark.parametrize('version', RECORDED['versions'])
+def test_every_version_has_every_name(version):
+    assert USED - recorded(version) == set()
+
+
+def test_the_record_shows_what_tensorrt_11_lost():
+    """Or the record would be of no use."""
+    assert {'10.3.0', '11.4.0.106'} <= set(RECORDED['versions'])
+    for name in ('BuilderFlag.FP16', 'BuilderFlag.INT8', 'IBuilderConfig.int8_calibrator'):
+        assert name in recorded('10.3.0') and name not in recorded('11.4.0.106')
+
+
+@pytest.mark.parametrize(
+    ('package', 'module', 'names'),
+    [
+        ('tensorrt_cu13_bindings', 'tensorrt_bindings', USED),
+        ('tensorrt_lean_cu13_bindings', 'tensorrt_lean_bindings', set(RUNTIME_NAMES)),
+    ],
+)
+def test_the_real_bindings_have_every_name(package, module, names, tmp_path):
+    """The module itself, whatever version is installed; its library is stood in for by a stub."""
+    if importlib.util.find_spec(module) is None:
+        pytest.skip(f'{package} is not installed (pip install {package.replace("_", "-")})')
+    if compiler() is None:
+        pytest.skip('there is no C compiler to make a stub of libnvinfer with (apt install gcc)')
+    version, found = names_of(module, int(metadata.version(package).split('.')[0]), tmp_path)
+    assert version == metadata.version(package)
+    assert names - found == set()
+
+
+def test_the_real_cuda_python_has_every_name():
+    runtime = pytest.importorskip(
+        'cuda.bindings.runtime', reason='cuda-bindings is not installed (pip install cuda-bindings)'
+    )
+    missing = []
+    for name in CUDA_NAMES:
+        part = runtime
+        for word in name.split('.'):
+            part = getattr(part, word, None)
+        if part is None:
+            missing.append(name)
+    assert missing == []
+
+
+def test_the_real_cuda_python_answers_with_a_status_first():
+    """With no GPU it is an error, with one a success; a bare exception would pass by what reads the status."""
+    runtime = pytest.importorskip(
+        'cuda.bindings.runtime', reason='cuda-bindings is not installed (pip install cuda-bindings)'
+    )
+    answer = runtime.cudaHostAlloc(64, runtime.cudaHostAllocDefault)
+    assert isinstance(answer[0], runtime.cudaError_t)
+    status, name = runtime.cudaGetErrorName(runtime.cudaError_t.cudaErrorMemoryAllocation)
+    assert (status, name) == (runtime.cudaError_t.cudaSuccess, b'cudaErrorMemoryAllocation')
