@@ -14,7 +14,9 @@ class Frame:
     """A captured image.
 
     Attributes:
-        image: (height, width, 3) uint8 BGR, or (height, width) for mono; read-only down to its base array.
+        image: (height, width, 3) uint8 BGR, or (height, width) for mono; read-only down to its base array. A consumer
+            that asked for images as they were sent (`topics.IMAGE_RAW_AS_SENT`) gets other encodings too, laid out as
+            `gremsy_common.pixel_layout` says.
         stamp_ns: when the light was captured, nanoseconds of the ROS clock.
         frame_id: the optical frame (z forward, x right, y down).
         encoding: the ROS encoding of `image`.

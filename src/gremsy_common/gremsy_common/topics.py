@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from geometry_msgs.msg import PointStamped, QuaternionStamped, TwistStamped
 from nav_msgs.msg import Odometry
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, Imu, JointState, Range
@@ -52,6 +54,8 @@ def _image(name: str) -> Topic[Frame]:
 
 
 IMAGE_RAW = _image('image_raw')
+# The same topic for a consumer that reads every encoding itself, so that nothing is converted at full size.
+IMAGE_RAW_AS_SENT = replace(IMAGE_RAW, from_message=image.frame_as_sent)
 OVERLAY = _image('overlay')
 # The JPEG is made by the camera only while somebody listens, so the item is the message itself.
 IMAGE_COMPRESSED: Topic[CompressedImage] = Topic(

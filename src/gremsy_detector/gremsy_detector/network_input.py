@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """An image into the network's input tensor, through buffers that are made once.
 
-The resize runs on uint8, before anything becomes float: 1080p to 640 costs a quarter of converting first
-(measured on one core). A network that takes uint8 [1, H, W, 3] BGR gets the resize's output itself.
+The resize runs on the source's own numbers, before anything becomes float: 1080p to 640 costs a quarter of converting
+first (measured on one core). A network that takes uint8 [1, H, W, 3] BGR gets the resize's output itself. Padding is
+written when the source's size changes, and never again.
 """
 
 from __future__ import annotations
@@ -15,15 +16,15 @@ from numpy.typing import NDArray
 
 from gremsy_common.frame import Frame
 from gremsy_detector.errors import FrameError
+from gremsy_detector.image_encodings import Picture, PictureReader
+from gremsy_detector.infrared_stretch import InfraredStretch
 from gremsy_detector.letterbox import PADDING_GREY, letterbox
 from gremsy_detector.model_description import InputDescription, ResizeMode
-from gremsy_detector.resize import Placement
+from gremsy_detector.resize import Placement, resize_into
 from gremsy_detector.stretch import stretch
 
-# Channels of the source per encoding, and whether they are blue first.
-_ENCODINGS = {'bgr8': (3, True), 'rgb8': (3, False), 'mono8': (1, True)}
 _PLACE = {ResizeMode.LETTERBOX: letterbox, ResizeMode.STRETCH: stretch}
-_TO_UNIT = np.float32(1.0 / 255.0)
+_WHITE = np.float32(255.0)
 
 
 class NetworkInput:
@@ -36,87 +37,109 @@ class NetworkInput:
             description: of the input.
             tensor: zeroed, from the back end; None makes one.
         """
-        height, width = description.height_px, description.width_px
         self._description = description
+        self._unit = np.dtype(description.dtype) != np.uint8
         self._placement: Placement | None = None
+        self._reader = PictureReader()
+        self._infrared = InfraredStretch()
+        self._small: dict[tuple[tuple[int, ...], np.dtype[Any]], NDArray[Any]] = {}
         self.tensor: NDArray[Any] = np.zeros(description.shape, dtype=description.dtype) if tensor is None else tensor
-        # A uint8 [1, H, W, 3] tensor needs no second image: the resize writes into it.
-        self._colour = self.tensor[0] if description.channels_last else np.empty((height, width, 3), np.uint8)
-        self._grey = np.empty((height, width), np.uint8)
-        self._planes = np.empty((3, height, width), np.uint8)
         self._pad()
 
     def fill(self, frame: Frame) -> Placement:
         """Resize one image into `tensor` and say where in it the image lies.
 
         Raises:
-            FrameError: for an encoding that is not bgr8, rgb8 or mono8, or an image that is not what it says.
+            FrameError: for an unknown encoding, or an image that is not what it says.
         """
-        channels, blue_first = self._check(frame)
+        picture = self._reader.read(frame)
+        height, width = picture.pixels.shape[:2]
+        placement = self._placement
+        if placement is None or (placement.source_width_px, placement.source_height_px) != (width, height):
+            placement = self._place(width, height)
+        try:
+            self._write(picture, placement, frame.stamp_ns)
+        except cv2.error as error:
+            raise FrameError(
+                f"An image from '{frame.frame_id}', {frame.encoding} of {width}x{height} px, cannot be resized "
+                f'({error.err}): publish it in another size.'
+            ) from error
+        return placement
+
+    def _place(self, width_px: int, height_px: int) -> Placement:
+        """Only a source of another size moves the image: what it does not cover must be padding again."""
         placement = _PLACE[self._description.resize](
-            frame.width, frame.height, self._description.width_px, self._description.height_px
+            width_px, height_px, self._description.width_px, self._description.height_px
         )
-        if placement != self._placement:
-            # Only a source of another size moves the image: what it does not cover must be padding again.
-            self._pad()
-            self._placement = placement
-        x, y = placement.x_px, placement.y_px
-        rows, columns = slice(y, y + placement.height_px), slice(x, x + placement.width_px)
-        canvas = self._grey if channels == 1 else self._colour
-        # Bilinear, as Ultralytics does in training and prediction; INTER_AREA is 4-7 times slower (20 ms at 1080p).
-        cv2.resize(
-            frame.image,
-            (placement.width_px, placement.height_px),
-            dst=canvas[rows, columns],
-            interpolation=cv2.INTER_LINEAR,
-        )
-        if channels == 1:
-            self._spread_grey()
-        else:
-            self._arrange_colours(swap=blue_first != self._description.bgr)
+        self._pad()
+        self._infrared.forget()
+        self._small.clear()
+        self._placement = placement
         return placement
 
     def _pad(self) -> None:
-        self._colour[...] = PADDING_GREY
-        self._grey[...] = PADDING_GREY
+        self.tensor[...] = PADDING_GREY / _WHITE if self._unit else PADDING_GREY
 
-    def _check(self, frame: Frame) -> tuple[int, bool]:
-        if frame.encoding not in _ENCODINGS:
-            raise FrameError(
-                f"Images from '{frame.frame_id}' are encoded as '{frame.encoding}': "
-                f'publish them as {", ".join(_ENCODINGS)}.'
-            )
-        channels, blue_first = _ENCODINGS[frame.encoding]
-        image = frame.image
-        plain = image.ndim == 2 if channels == 1 else image.ndim == 3 and image.shape[2] == channels
-        if not plain or image.dtype != np.uint8 or image.size == 0:
-            raise FrameError(
-                f"An image from '{frame.frame_id}' says {frame.encoding} but is {image.dtype} {list(image.shape)}: "
-                'check its publisher.'
-            )
-        return channels, blue_first
+    def _write(self, picture: Picture, placement: Placement, stamp_ns: int) -> None:
+        rows = slice(placement.y_px, placement.y_px + placement.height_px)
+        columns = slice(placement.x_px, placement.x_px + placement.width_px)
+        wanted = picture.rgb[::-1] if self._description.bgr else picture.rgb
+        if not self._description.channels_last:
+            self._write_planes(picture, self.tensor[0, :, rows, columns], wanted, stamp_ns)
+        elif wanted == (0, 1, 2) and picture.pixels.shape[2] == 3:
+            resize_into(picture.pixels, self.tensor[0, rows, columns])
+        else:
+            self._write_pixels(picture, self.tensor[0, rows, columns], wanted, stamp_ns)
 
-    def _arrange_colours(self, *, swap: bool) -> None:
-        """From the resized uint8 image to the tensor; `swap` exchanges the first and the last channel."""
-        if self._description.channels_last:
-            if swap:
-                cv2.cvtColor(self._colour, cv2.COLOR_BGR2RGB, dst=self._colour)
-            return
-        unit = self.tensor.dtype != np.uint8
-        planes = self._planes if unit else self.tensor[0]
-        order = (2, 1, 0) if swap else (0, 1, 2)
-        cv2.split(self._colour, [planes[index] for index in order])
-        if unit:
-            for plane, target in zip(planes, self.tensor[0], strict=True):
-                np.multiply(plane, _TO_UNIT, out=target, casting='same_kind')
+    def _write_pixels(
+        self, picture: Picture, target: NDArray[np.uint8], wanted: tuple[int, int, int], stamp_ns: int
+    ) -> None:
+        """Into (H, W, 3) uint8; `wanted` are the channels of the picture in the order of the target's."""
+        small = self._resized(picture, target.shape[:2], stamp_ns)
+        if small.ndim == 2:
+            cv2.cvtColor(small, cv2.COLOR_GRAY2BGR, dst=target)
+        elif small.shape[2] == 3:
+            cv2.cvtColor(small, cv2.COLOR_BGR2RGB, dst=target)
+        else:
+            # "BGRA to BGR" drops the fourth channel and leaves the order, whatever it is called.
+            cv2.cvtColor(small, cv2.COLOR_BGRA2BGR if wanted == (0, 1, 2) else cv2.COLOR_BGRA2RGB, dst=target)
 
-    def _spread_grey(self) -> None:
-        """One grey plane into all three channels."""
-        if self._description.channels_last:
-            cv2.cvtColor(self._grey, cv2.COLOR_GRAY2BGR, dst=self._colour)
+    def _write_planes(
+        self, picture: Picture, target: NDArray[Any], wanted: tuple[int, int, int], stamp_ns: int
+    ) -> None:
+        """Into (3, H, W) of any dtype."""
+        small = self._resized(picture, target.shape[1:], stamp_ns)
+        if small.ndim == 2:
+            self._write_plane(small, target[0])
+            target[1:] = target[0]
             return
-        if self.tensor.dtype == np.uint8:
-            self.tensor[0] = self._grey
-            return
-        np.multiply(self._grey, _TO_UNIT, out=self.tensor[0, 0], casting='same_kind')
-        self.tensor[0, 1:] = self.tensor[0, 0]
+        planes = self._buffer((small.shape[2], *target.shape[1:]), np.dtype(np.uint8))
+        cv2.split(small, list(planes))
+        for channel, plane in zip(wanted, target, strict=True):
+            self._write_plane(planes[channel], plane)
+
+    def _write_plane(self, plane: NDArray[np.uint8], target: NDArray[Any]) -> None:
+        if self._unit:
+            # Divided, not multiplied by 1/255: the very float32 that the network was trained on, at the same price.
+            np.divide(plane, _WHITE, out=target, casting='same_kind')
+        else:
+            target[...] = plane
+
+    def _resized(self, picture: Picture, size: tuple[int, ...], stamp_ns: int) -> NDArray[np.uint8]:
+        """The picture at (height, width) `size`, 8 bits, its channels as they were."""
+        pixels = picture.pixels
+        small = self._buffer((*size, *pixels.shape[2:]), pixels.dtype)
+        resize_into(pixels, small)
+        if pixels.dtype == np.uint8:
+            return small
+        grey: NDArray[np.uint8] = self._buffer(size, np.dtype(np.uint8))
+        self._infrared.stretch(small, stamp_ns, grey)
+        return grey
+
+    def _buffer(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
+        """Kept for the next image of this size and encoding."""
+        key = (shape, dtype)
+        found = self._small.get(key)
+        if found is None:
+            found = self._small[key] = np.empty(shape, dtype)
+        return found

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every kind of input tensor is filled with the same image, and nothing of the last image stays."""
 
+import tracemalloc
+
 import cv2
 import numpy as np
 import pytest
@@ -83,6 +85,37 @@ def test_an_image_with_padded_rows_is_read_without_its_padding(make_frame):
     np.testing.assert_array_equal(plain.tensor, strided.tensor)
 
 
+def test_every_value_is_that_of_a_division_by_255(make_frame):
+    image = np.arange(256, dtype=np.uint8).reshape(16, 16).repeat(3).reshape(16, 16, 3)
+    network_input = NetworkInput(description(side=(16, 16)))
+    network_input.fill(make_frame(image))
+    expected = np.arange(256).reshape(16, 16) / 255
+    assert np.abs(network_input.tensor[0] - expected).max() < 1e-7
+    np.testing.assert_array_equal(
+        network_input.tensor[0, 0], np.arange(256, dtype=np.float32).reshape(16, 16) / np.float32(255)
+    )
+
+
+def test_padding_is_grey_whatever_was_there_before(make_frame):
+    tensor = np.full((1, 3, 64, 96), np.nan, np.float32)
+    network_input = NetworkInput(description(), tensor)
+    placement = network_input.fill(make_frame(picture(90, 90)))
+    outside = np.delete(tensor, np.s_[placement.x_px : placement.x_px + placement.width_px], axis=3)
+    np.testing.assert_array_equal(outside, np.float32(114) / np.float32(255))
+
+
+def test_another_image_of_the_same_size_and_encoding_allocates_nothing(make_frame):
+    network_input = NetworkInput(description('float32', side=(320, 320)))
+    frames = [make_frame(picture(640, 360, seed)) for seed in (1, 2)]
+    network_input.fill(frames[0])
+    tracemalloc.start()
+    network_input.fill(frames[1])
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    # The smallest image buffer here is 57 600 bytes; views and NumPy's own casting buffer of 8192 numbers stay below.
+    assert peak < 57_600
+
+
 @pytest.mark.parametrize(('width', 'height'), [(1, 1), (1, 3000), (3000, 1), (7680, 4320)])
 def test_any_size_of_image_fits(width, height, make_frame):
     NetworkInput(description()).fill(make_frame(width=width, height=height))
@@ -92,8 +125,10 @@ def test_any_size_of_image_fits(width, height, make_frame):
     ('frame', 'sentence'),
     [
         (
-            Frame(np.zeros((4, 4, 2), np.uint8), 0, 'eo', 'yuv422'),
-            "Images from 'eo' are encoded as 'yuv422': publish them as bgr8, rgb8, mono8.",
+            Frame(np.zeros((4, 4), np.float32), 0, 'eo', '32FC1'),
+            "Images from 'eo' are encoded as '32FC1': publish them as bgr8, rgb8, bgra8, rgba8, mono8, mono16, 8UC1, "
+            '8UC3, 16UC1, yuv422, uyvy, yuv422_yuy2, yuyv, nv12, nv21, bayer_rggb8, bayer_bggr8, bayer_gbrg8, '
+            'bayer_grbg8.',
         ),
         (
             Frame(np.zeros((4, 4), np.uint8), 0, 'eo', 'bgr8'),

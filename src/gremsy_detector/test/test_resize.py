@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A box goes into the network's input and comes back to where it was; so does what is painted there."""
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -10,7 +11,7 @@ from gremsy_common.frame import Frame
 from gremsy_detector.letterbox import letterbox
 from gremsy_detector.model_description import InputDescription, ResizeMode
 from gremsy_detector.network_input import NetworkInput
-from gremsy_detector.resize import Placement
+from gremsy_detector.resize import Placement, resize_into
 from gremsy_detector.stretch import stretch
 
 sides = st.integers(1, 4000)
@@ -67,6 +68,18 @@ def test_the_network_sees_each_point_where_the_placement_says(place, width, heig
     # Single pixels are rounded to 1/255 of the image, their mean is not.
     assert abs((seen_x - expected_x).mean()) < 0.15
     assert abs((seen_y - expected_y).mean()) < 0.15
+
+
+@pytest.mark.parametrize('factor', [1, 2, 3, 4, 5, 7, 9, 11])
+@pytest.mark.parametrize('shape', [(36, 64, 3), (36, 64), (13, 17, 4), (1, 1, 3)])
+@pytest.mark.parametrize('dtype', [np.uint8, np.uint16])
+def test_whole_factors_are_bilinear_to_the_last_bit(factor, shape, dtype):
+    size = (shape[0] * factor, shape[1] * factor, *shape[2:])
+    source = np.random.default_rng(factor).integers(0, np.iinfo(dtype).max, size, dtype, endpoint=True)
+    target = np.zeros(shape, dtype)
+    resize_into(source, target)
+    expected = cv2.resize(source, (shape[1], shape[0]), interpolation=cv2.INTER_LINEAR)
+    np.testing.assert_array_equal(target, expected.reshape(shape))
 
 
 def test_boxes_are_clipped_to_the_source_image():

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 import cv2
 import numpy as np
@@ -12,6 +13,7 @@ from sensor_msgs.msg import CompressedImage, Image
 
 from gremsy_common.frame import Frame, lock_read_only
 from gremsy_common.messages.header import header, stamp_of
+from gremsy_common.pixel_layout import PIXEL_LAYOUTS
 
 _NATIVE = {'bgr8': 3, 'mono8': 1}
 
@@ -42,6 +44,39 @@ def frame_from_image(message: Image) -> Frame:
     else:
         image, encoding = _view(message, channels), message.encoding
     return Frame(lock_read_only(image), stamp_of(message.header.stamp), message.header.frame_id, encoding)
+
+
+def frame_as_sent(message: Image) -> Frame:
+    """A view of the message's own memory in the message's own encoding, for a consumer that reads them all.
+
+    16-bit pixels keep the byte order they were sent in, which the array's dtype says. With 4:2:0 the array has the rows
+    of colour below those of brightness.
+
+    Raises:
+        ValueError: when size, step and data do not fit together, or the encoding is unknown.
+    """
+    layout = PIXEL_LAYOUTS.get(message.encoding)
+    if layout is None:
+        raise ValueError(f"the encoding '{message.encoding}' is unknown: publish one of {', '.join(PIXEL_LAYOUTS)}.")
+    if message.width == 0 or message.height == 0:
+        raise ValueError(f'the image is {message.width}x{message.height} px: it has no pixels.')
+    dtype = np.dtype(layout.dtype).newbyteorder('>' if message.is_bigendian else '<')
+    pixel = layout.channels * dtype.itemsize
+    rows = layout.rows(message.height)
+    # The last row may end with its last pixel.
+    needed = message.step * (rows - 1) + message.width * pixel
+    if message.step < message.width * pixel or len(message.data) < needed:
+        raise ValueError(
+            f'{len(message.data)} bytes with a step of {message.step} are not a {message.width}x{message.height} '
+            f'{message.encoding} image.'
+        )
+    shape: tuple[int, ...] = (rows, message.width)
+    strides: tuple[int, ...] = (message.step, pixel)
+    if layout.channels > 1:
+        shape, strides = (*shape, layout.channels), (*strides, dtype.itemsize)
+    image: NDArray[Any] = np.ndarray(shape, dtype, buffer=memoryview(message.data), strides=strides)
+    stamp_ns = stamp_of(message.header.stamp)
+    return Frame(lock_read_only(image), stamp_ns, message.header.frame_id, message.encoding)
 
 
 def compressed_message(frame: Frame, jpeg_quality: int) -> CompressedImage:
