@@ -56,6 +56,8 @@ def run_nodes(factories: Sequence[NodeFactory], arguments: Sequence[str] | None 
             if stop.is_set():
                 break
             node.start()
+            if node.finished:
+                stop.set()
         host.start(nodes, on_crash=stop.set)
         while not stop.wait(timeout=1.0):  # a bare wait() would not let Python's signal handlers run everywhere
             continue

@@ -59,6 +59,7 @@ class SuiteNode(LifecycleNode, Generic[P]):
             self._instance.release()
             raise
         self.failure: SuiteError | None = None
+        self.finished = False
         self._state_name = 'unconfigured'
         self._publishers_made: list[TopicPublisher[Any]] = []
         self._subscriptions_made: list[TopicSubscription[Any]] = []
@@ -180,7 +181,7 @@ class SuiteNode(LifecycleNode, Generic[P]):
         return self._transition('unconfigured', self._shut_down)
 
     def start(self) -> None:
-        """Configure and activate, if `autostart`.
+        """Configure and activate, if `autostart`; a node that `configure` left `finished` has nothing to activate for.
 
         Raises:
             SuiteError: with the sentence of what could not be done.
@@ -190,6 +191,8 @@ class SuiteNode(LifecycleNode, Generic[P]):
         for trigger in (self.trigger_configure, self.trigger_activate):
             if trigger() != TransitionCallbackReturn.SUCCESS or self.failure is not None:
                 raise self.failure or SuiteError(f'{self.get_fully_qualified_name()} could not start.')
+            if self.finished:
+                return
 
     def close(self) -> None:
         """Stop, let go and destroy; with the executor stopped or on its thread."""

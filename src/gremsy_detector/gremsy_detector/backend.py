@@ -28,6 +28,9 @@ class Backend(Protocol):
     preference: ClassVar[int]
     """Of the back ends that read a file and are available, the one with the highest is taken."""
 
+    builds: ClassVar[bool]
+    """Whether `open` builds something from the file that is kept for the next start: what `build_only` asks for."""
+
     def __init__(self, model: Path, options: BackendOptions = ...) -> None:
         """Remember the file and how to run it; nothing is read before `open`."""
 
@@ -56,6 +59,7 @@ class Backend(Protocol):
 
         Raises:
             InferenceError: when this run failed; the next may not.
+            BackendLostError: when no run can succeed until it is opened again.
         """
 
     def close(self) -> None:

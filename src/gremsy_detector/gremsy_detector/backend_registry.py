@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which back ends there are, and which one runs a given model file."""
+"""Which back ends there are, and which of them run a given model file, in which order."""
 
 from __future__ import annotations
 
 import importlib
 import pkgutil
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import gremsy_detector.backends as backends_package
@@ -24,12 +25,25 @@ def find_backends() -> tuple[type[Backend], ...]:
     return tuple(sorted(found, key=lambda backend: (-backend.preference, backend.name)))
 
 
-def choose_backend(model: Path, wanted: str = AUTO, backends: Sequence[type[Backend]] | None = None) -> type[Backend]:
-    """The back end for a model file, by the file's suffix.
+@dataclass(frozen=True, slots=True)
+class BackendOrder:
+    """The back ends that can run a file on this machine.
+
+    Attributes:
+        candidates: at least one, in the order in which they are tried.
+        passed_over: what is said of those that read such files but are not available here, name first.
+    """
+
+    candidates: tuple[type[Backend], ...]
+    passed_over: tuple[str, ...] = ()
+
+
+def backends_for(model: Path, wanted: str = AUTO, backends: Sequence[type[Backend]] | None = None) -> BackendOrder:
+    """The back ends for a model file, by the file's suffix, the preferred first.
 
     Args:
         model: the file; only its name is looked at.
-        wanted: parameter `backend`: a back end's name, or `auto` for the preferred one that is available.
+        wanted: parameter `backend`: a back end's name, which leaves that one alone, or `auto` for all.
         backends: to choose from; None for all that are found.
 
     Raises:
@@ -45,10 +59,39 @@ def choose_backend(model: Path, wanted: str = AUTO, backends: Sequence[type[Back
     if not reading:
         readable = '; '.join(f'{backend.name} reads {", ".join(backend.suffixes)}' for backend in named)
         raise ModelError(f"Model file {model} has an unknown ending '{model.suffix}': {readable}.")
-    reasons: list[str] = []
+    candidates: list[type[Backend]] = []
+    passed_over: list[str] = []
     for backend in reading:
         reason = backend.unavailable()
         if reason is None:
-            return backend
-        reasons.append(f'{backend.name} {reason}')
-    raise ModelError(f'Model file {model} cannot be run on this machine: {"; ".join(reasons)}.')
+            candidates.append(backend)
+        else:
+            passed_over.append(f'{backend.name} {reason}')
+    if not candidates:
+        raise ModelError(f'Model file {model} cannot be run on this machine: {"; ".join(passed_over)}.')
+    return BackendOrder(tuple(candidates), tuple(passed_over))
+
+
+def builders_of(order: BackendOrder, model: Path) -> BackendOrder:
+    """The one back end that parameter `build_only` asks to build: the first that builds at all.
+
+    Raises:
+        ModelError: when none of them builds anything.
+    """
+    builders = tuple(backend for backend in order.candidates if backend.builds)
+    if not builders:
+        reasons = [*order.passed_over, *(f'{backend.name} runs the file as it is' for backend in order.candidates)]
+        raise ModelError(
+            f'Parameter `build_only` is true, but nothing here builds an engine from {model} ({"; ".join(reasons)}): '
+            'run it where TensorRT is, or set `build_only` to false.'
+        )
+    return BackendOrder(builders[:1], order.passed_over)
+
+
+def choose_backend(model: Path, wanted: str = AUTO, backends: Sequence[type[Backend]] | None = None) -> type[Backend]:
+    """The first of `backends_for`, for who needs no other.
+
+    Raises:
+        ParameterError, ModelError: see `backends_for`.
+    """
+    return backends_for(model, wanted, backends).candidates[0]

@@ -57,6 +57,22 @@ def class_mask(wanted: Sequence[str], names: Sequence[str], model: str) -> NDArr
     """
     if not wanted:
         return None
+    check_known('classes', wanted, names, model)
+    return np.isin(np.asarray(names), np.asarray(wanted))
+
+
+def check_known(parameter: str, wanted: Sequence[str], names: Sequence[str], model: str) -> None:
+    """See that the model knows every wanted class.
+
+    Args:
+        parameter: that names them, for an error.
+        wanted: class names.
+        names: the model's class names by index.
+        model: what to call the model in an error.
+
+    Raises:
+        ParameterError: for a name that the model does not know, with the nearest ones.
+    """
     by_folded = {name.casefold(): name for name in names}
     for name in wanted:
         if name in names:
@@ -64,10 +80,9 @@ def class_mask(wanted: Sequence[str], names: Sequence[str], model: str) -> NDArr
         near = [by_folded[each] for each in difflib.get_close_matches(name.casefold(), by_folded, n=3, cutoff=0.6)]
         hint = f'did you mean {_or(near)}? ' if near else 'no name comes near. '
         raise ParameterError(
-            f"Parameter `classes` has '{name}', which is not a class of {model}: {hint}"
+            f"Parameter `{parameter}` has '{name}', which is not a class of {model}: {hint}"
             f'`ros2 run gremsy_detector model_info` lists all {len(names)}.'
         )
-    return np.isin(np.asarray(names), np.asarray(wanted))
 
 
 def _or(names: Sequence[str]) -> str:

@@ -14,33 +14,20 @@ from gremsy_common.detections import Detections
 from gremsy_common.frame import Frame
 from gremsy_detector.backend import Backend
 from gremsy_detector.class_names import class_mask
-from gremsy_detector.decoder import DecodedBoxes, DecodeSettings, decode
+from gremsy_detector.decoder import DecodeSettings, decode
 from gremsy_detector.errors import InferenceError, ModelError
 from gremsy_detector.model_description import ModelDescription, describe, describe_input
 from gremsy_detector.network_input import NetworkInput
-from gremsy_detector.resize import Placement
+from gremsy_detector.region_of_interest import Window
+from gremsy_detector.selection import Selection
+from gremsy_detector.tiling import Boxes, merge
 
-
-@dataclass(frozen=True, slots=True)
-class Selection:
-    """Which detections are wanted; may change while the detector runs.
-
-    Attributes:
-        confidence: least score, exclusive, 0..1.
-        iou: overlap above which the worse of two boxes of one class goes, 0..1.
-        max_detections: most boxes per image, best first.
-        classes: class names, empty for all.
-    """
-
-    confidence: float = 0.35
-    iou: float = 0.5
-    max_detections: int = 100
-    classes: tuple[str, ...] = ()
+__all__ = ['DetectionResult', 'Detector', 'Selection', 'StageTimes']
 
 
 @dataclass(frozen=True, slots=True)
 class StageTimes:
-    """How long the stages of one image took, ns of a monotonic clock."""
+    """How long the stages of one image took, ns of a monotonic clock; over all its tiles."""
 
     preprocess_ns: int
     inference_ns: int
@@ -55,6 +42,23 @@ class DetectionResult:
     times: StageTimes
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Settings:
+    """A selection, worked out for the open model: replaced as one, so that no image sees half of a change."""
+
+    selection: Selection
+    decode: DecodeSettings
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Opened:
+    """What there is exactly while the model is open."""
+
+    model: ModelDescription
+    input: NetworkInput
+    labels: NDArray[np.str_]
+
+
 class Detector:
     """A model, open, and the buffers that go with it.
 
@@ -66,19 +70,34 @@ class Detector:
         backend: Backend,
         selection: Selection | None = None,
         clock_ns: Callable[[], int] = time.perf_counter_ns,
+        *,
+        resize: str = 'auto',
+        warm_up_runs: int = 1,
     ) -> None:
+        """Remember; nothing is read before `open`.
+
+        Args:
+            backend: runs the model.
+            selection: what to report.
+            clock_ns: for the stages' times.
+            resize: `letterbox` or `stretch` whatever the file says, or `auto` for what it says.
+            warm_up_runs: on an empty image in `open`; at least one.
+        """
         self._backend = backend
         self._selection = selection if selection is not None else Selection()
         self._clock_ns = clock_ns
-        self._model: ModelDescription | None = None
-        self._input: NetworkInput | None = None
-        self._settings: DecodeSettings | None = None
-        self._labels: NDArray[np.str_] = np.zeros(0, dtype=np.str_)
+        self._resize = resize
+        self._warm_up_runs = max(1, warm_up_runs)
+        self._opened: _Opened | None = None
+        self._settings: _Settings | None = None
+        # The windows of the last image, which are those of the next as long as size and selection stay.
+        self._planned_for: tuple[int, int, Selection] | None = None
+        self._windows: tuple[Window, ...] = ()
 
     def open(self) -> ModelDescription:
-        """Load the model, run it once on an empty image, and read how its answer is laid out.
+        """Load the model, run it on an empty image, and read how its answer is laid out.
 
-        The run warms up the library, and tells the true size of outputs that the file leaves open.
+        The runs warm up the library, and tell the true size of outputs that the file leaves open.
 
         Raises:
             ModelError: when the file cannot be used.
@@ -86,33 +105,40 @@ class Detector:
         """
         try:
             facts = self._backend.open()
-            described = describe_input(facts)
+            described = describe_input(facts, self._resize)
             network_input = NetworkInput(described, self._backend.new_input(described.shape, described.dtype))
             try:
-                outputs = self._backend.infer(network_input.tensor)
+                for _ in range(self._warm_up_runs):
+                    outputs = self._backend.infer(network_input.tensor)
             except InferenceError as error:
                 raise ModelError(
                     f'Model file {facts.path} loads but does not run on an input of '
                     f'{list(network_input.tensor.shape)} ({str(error).rstrip(".")}): export it again.'
                 ) from error
-            model = describe(facts, [output.shape for output in outputs])
-            self._settings = _settings_of(self._selection, model)
+            model = describe(facts, [output.shape for output in outputs], self._resize)
+            settings = _settings_of(self._selection, model)
         except BaseException:
             self._backend.close()
             raise
-        self._model, self._input = model, network_input
-        self._labels = np.asarray(model.class_names)
+        self._opened = _Opened(model, network_input, np.asarray(model.class_names))
+        self._settings = settings
         return model
 
     def close(self) -> None:
         """Let go of the model; harmless when not open."""
-        self._model = self._input = self._settings = None
+        self._opened = self._settings = None
         self._backend.close()
 
     @property
     def model(self) -> ModelDescription | None:
         """What the open model says about itself."""
-        return self._model
+        opened = self._opened
+        return opened.model if opened is not None else None
+
+    @property
+    def description(self) -> str:
+        """What computes: library, version and device."""
+        return self._backend.description
 
     def select(self, selection: Selection) -> None:
         """Ask for other detections from the next image on.
@@ -120,9 +146,10 @@ class Detector:
         Raises:
             ParameterError: when a wanted class is not one of the model's; the old selection stays.
         """
-        if self._model is not None:
+        opened = self._opened
+        if opened is not None:
             # One assignment: an image that is being decoded keeps the settings it began with.
-            self._settings = _settings_of(selection, self._model)
+            self._settings = _settings_of(selection, opened.model)
         self._selection = selection
 
     def detect(self, frame: Frame) -> DetectionResult:
@@ -136,37 +163,72 @@ class Detector:
             FrameError: for an image that cannot be fed to the network.
             InferenceError: when the network failed on it.
         """
-        model, network_input, settings = self._model, self._input, self._settings
-        if model is None or network_input is None or settings is None:
+        opened, settings = self._opened, self._settings
+        if opened is None or settings is None:
             raise InferenceError('The detector has no model open: call open() first.')
-        started_ns = self._clock_ns()
-        placement = network_input.fill(frame)
-        filled_ns = self._clock_ns()
-        outputs = self._backend.infer(network_input.tensor)
-        inferred_ns = self._clock_ns()
-        decoded = decode(outputs[0], model.layout, len(model.class_names), settings)
-        detections = self._in_source(decoded, placement, frame)
-        decoded_ns = self._clock_ns()
-        times = StageTimes(filled_ns - started_ns, inferred_ns - filled_ns, decoded_ns - inferred_ns)
-        return DetectionResult(detections, times)
-
-    def _in_source(self, decoded: DecodedBoxes, placement: Placement, frame: Frame) -> Detections:
-        boxes_px = placement.clip_to_source(placement.to_source(decoded.boxes_network_px))
-        # A box wholly in the padding, or turned inside out, has nothing of the image in it.
-        seen = (boxes_px[:, 2] > boxes_px[:, 0]) & (boxes_px[:, 3] > boxes_px[:, 1])
-        return Detections(
+        # An array that is no image has no size to cut: it goes on whole, to be refused.
+        if settings.selection.looks_once or frame.image.ndim < 2 or frame.image.size == 0:
+            boxes, times = self._look(frame, opened, settings.decode)
+        else:
+            boxes, times = self._look_through_windows(frame, opened, settings)
+        detections = Detections(
             stamp_ns=frame.stamp_ns,
             frame_id=frame.frame_id,
-            boxes_px=boxes_px[seen],
-            scores=decoded.scores[seen].astype(np.float64),
-            labels=self._labels[decoded.classes[seen]],
+            boxes_px=boxes.corners_px,
+            scores=boxes.scores.astype(np.float64),
+            labels=opened.labels[boxes.classes],
         )
+        return DetectionResult(detections, times)
+
+    def _look(self, frame: Frame, opened: _Opened, settings: DecodeSettings) -> tuple[Boxes, StageTimes]:
+        """One run of the network: boxes in the frame's own pixels, clipped to it."""
+        started_ns = self._clock_ns()
+        placement = opened.input.fill(frame)
+        filled_ns = self._clock_ns()
+        outputs = self._backend.infer(opened.input.tensor)
+        inferred_ns = self._clock_ns()
+        decoded = decode(outputs[0], opened.model.layout, len(opened.model.class_names), settings)
+        corners_px = placement.clip_to_source(placement.to_source(decoded.boxes_network_px))
+        # A box wholly in the padding, or turned inside out, has nothing of the image in it.
+        seen = (corners_px[:, 2] > corners_px[:, 0]) & (corners_px[:, 3] > corners_px[:, 1])
+        boxes = Boxes(corners_px[seen], decoded.scores[seen], decoded.classes[seen])
+        decoded_ns = self._clock_ns()
+        return boxes, StageTimes(filled_ns - started_ns, inferred_ns - filled_ns, decoded_ns - inferred_ns)
+
+    def _look_through_windows(self, frame: Frame, opened: _Opened, settings: _Settings) -> tuple[Boxes, StageTimes]:
+        """One run for each window of the region; boxes in the whole image's pixels."""
+        selection = settings.selection
+        area = selection.region.window(frame.width, frame.height)
+        if self._planned_for != (frame.width, frame.height, selection):
+            self._windows = selection.tiling.windows(area)
+            self._planned_for = (frame.width, frame.height, selection)
+        found: list[Boxes] = []
+        preprocess_ns = inference_ns = decode_ns = 0
+        for window in self._windows:
+            boxes, times = self._look(window.of(frame), opened, settings.decode)
+            offset_px = (window.x_px, window.y_px, window.x_px, window.y_px)
+            found.append(Boxes(boxes.corners_px + offset_px, boxes.scores, boxes.classes))
+            preprocess_ns += times.preprocess_ns
+            inference_ns += times.inference_ns
+            decode_ns += times.decode_ns
+        merging_ns = self._clock_ns()
+        if len(found) == 1:
+            merged = found[0]
+        else:
+            merged = merge(found, self._windows, area, iou=selection.iou, max_boxes=selection.max_detections)
+        decode_ns += self._clock_ns() - merging_ns
+        return merged, StageTimes(preprocess_ns, inference_ns, decode_ns)
 
 
-def _settings_of(selection: Selection, model: ModelDescription) -> DecodeSettings:
-    return DecodeSettings(
-        confidence=selection.confidence,
-        iou=selection.iou,
-        max_detections=selection.max_detections,
-        class_mask=class_mask(selection.classes, model.class_names, model.path.name),
+def _settings_of(selection: Selection, model: ModelDescription) -> _Settings:
+    name = model.path.name
+    return _Settings(
+        selection,
+        DecodeSettings(
+            confidence=selection.confidence,
+            iou=selection.iou,
+            max_detections=selection.max_detections,
+            class_mask=class_mask(selection.classes, model.class_names, name),
+            class_confidence=selection.thresholds(model.class_names, name),
+        ),
     )

@@ -1,30 +1,42 @@
 # SPDX-License-Identifier: Apache-2.0
-"""image_raw -> detections: the wiring around `Detector`."""
+"""image_raw -> detections: the wiring around `RestartingDetector`."""
 
 from __future__ import annotations
 
 import time
+from dataclasses import replace
+from pathlib import Path
 from typing import ClassVar
 
 from std_srvs.srv import SetBool
 
 from gremsy_common import topics
+from gremsy_common.detections import Detections
 from gremsy_common.frame import Frame
 from gremsy_common.hosting import run_node
 from gremsy_common.latest_slot import LatestSlot
-from gremsy_common.messages.detection import Labels, Pipeline
 from gremsy_common.node_host import NodeHost
+from gremsy_common.parameters import ParameterError
 from gremsy_common.suite_node import SuiteNode
-from gremsy_common.transport.endpoints import TopicSubscription
-from gremsy_detector.backend_registry import choose_backend
+from gremsy_common.transport.endpoints import TopicPublisher, TopicSubscription
+from gremsy_detector.backend import Backend
+from gremsy_detector.backend_chain import BackendChain
+from gremsy_detector.backend_registry import BackendOrder, backends_for, builders_of
 from gremsy_detector.default_model import model_path
 from gremsy_detector.detector import DetectionResult, Detector
 from gremsy_detector.detector_parameters import DetectorParameters
+from gremsy_detector.gpu_status import GpuStatus, find_gpu
+from gremsy_detector.published_labels import PublishedLabels
+from gremsy_detector.restarting_detector import RestartingDetector
+from gremsy_detector.selection import Selection
 
 # How long a worker waits for an image before it looks whether it should end.
 _WAIT_S = 0.3
 # About what the tracker takes from these detections to a setpoint.
 _GIVE_WAY_S = 0.004
+# How often it is asked who listens (2 us): with what DDS takes to tell, images are back 0.5 s after a subscriber came.
+_WATCH_PERIOD_S = 0.2
+_GPU_PERIOD_S = 0.4
 
 Arrival = tuple[Frame, int]
 """A frame and when it came, ns of the ROS clock."""
@@ -38,35 +50,53 @@ class DetectorNode(SuiteNode[DetectorParameters]):
 
     def __init__(self, host: NodeHost) -> None:
         super().__init__(host)
-        self._detector: Detector | None = None
-        self._description = ''
+        self._detector: RestartingDetector | None = None
+        self._order: BackendOrder | None = None
+        self._enabled = True
         self._arrivals: LatestSlot[Arrival] = LatestSlot()
         self._images: TopicSubscription[Frame] | None = None
+        self._detections: TopicPublisher[Detections] | None = None
+        self._labels = PublishedLabels()
+        self._gpu = GpuStatus(None)
 
     def configure(self) -> None:
-        """Load the model."""
+        """Open the first back end that runs the model."""
         path = model_path(self.parameters.model)
-        backend = choose_backend(path, self.parameters.backend)(path)
-        detector = Detector(backend, self.parameters.selection)
+        order = backends_for(path, self.parameters.backend)
+        if self.parameters.build_only:
+            order = builders_of(order, path)
+        detector = self._new_detector(path, order)
         detector.open()
-        self._detector, self._description = detector, backend.description
-        self.get_logger().info(f'Model {path} runs on {backend.description}.')
+        if self.parameters.build_only:
+            self.get_logger().info(f'Built: model {path} runs on {detector.description}.')
+            detector.close()
+            self.finished = True
+            return
+        self.get_logger().info(f'Model {path} runs on {detector.description}.')
+        self._detector, self._order = detector, order
+        self._gpu = GpuStatus(find_gpu(self.parameters.device))
 
     def activate(self) -> None:
-        """Topics, the service, the worker."""
+        """Topics, the service, the workers."""
+        if self._detector is None:
+            raise ParameterError('Parameter `build_only` is true, so there is nothing to activate: set it to false.')
         self._arrivals = LatestSlot()
+        self._enabled = True
         self._detections = self.publisher(topics.DETECTIONS)
-        self._label_info = self.publisher(topics.LABEL_INFO)
-        self._vision_info = self.publisher(topics.VISION_INFO)
+        self._labels.attach(self.publisher(topics.LABEL_INFO), self.publisher(topics.VISION_INFO))
         self._publish_labels()
         self.service(SetBool, '~/enable', self._enable)
-        self._images = self.subscription(topics.IMAGE_RAW, self._store)
+        self._follow_watchers()
+        self.every(_WATCH_PERIOD_S, self._follow_watchers)
         self.worker('detect', self._detect_one, niceness=5)
+        if self._gpu.there:
+            self.worker('gpu status', self._watch_gpu, niceness=5)
 
     def deactivate(self) -> None:
         """Wake the worker so that it can end."""
         self._arrivals.close()
-        self._images = None
+        self._images = self._detections = None
+        self._labels.detach()
 
     def cleanup(self) -> None:
         """Let go of the model."""
@@ -75,32 +105,78 @@ class DetectorNode(SuiteNode[DetectorParameters]):
             self._detector = None
 
     def parameters_changed(self) -> None:
-        """Thresholds, classes and count hold from the next image on; an unknown class refuses the change."""
+        """All of them hold from the next image on; what does not fit the model refuses the change."""
         if self._detector is None:
             return
         self._detector.select(self.parameters.selection)
-        if self._images is not None:
-            self._publish_labels()
+        self._publish_labels()
+        self.host.call_soon(self._follow_watchers)
 
     def diagnostic_values(self) -> dict[str, str]:
-        """The model and what is dropped."""
-        model = self._detector.model if self._detector is not None else None
+        """The model, what runs it, and what is dropped."""
+        detector, order, parameters = self._detector, self._order, self.parameters
+        if detector is None or order is None:
+            return {'model': '', 'back end': ''}
         return {
-            'model': str(model.path) if model is not None else '',
-            'back end': self._description,
-            'enabled': str(self._images is not None),
+            'model': str(detector.model.path) if detector.model is not None else '',
+            'back end': detector.description,
+            'back end state': 'restarting' if detector.restarting else 'running',
+            'back end restarts': str(detector.restarts),
+            'back ends in order': detector.backends,
+            'back ends not available': '; '.join(order.passed_over),
+            'provider asked for': parameters.provider,
+            'precision asked for': parameters.precision,
+            'enabled': str(self._enabled),
+            'taking images': str(self._images is not None),
             'images dropped while busy': str(self._arrivals.dropped),
             'images waiting': str(self._arrivals.waiting),
+            **self._gpu.reading.rows(),
         }
+
+    def _new_detector(self, path: Path, order: BackendOrder) -> RestartingDetector:
+        parameters = self.parameters
+        options = replace(parameters.options, say=self._say)
+
+        def make(kind: type[Backend], selection: Selection) -> Detector:
+            return Detector(
+                kind(path, options), selection, resize=parameters.resize, warm_up_runs=parameters.warm_up_runs
+            )
+
+        return RestartingDetector(
+            BackendChain(path, order.candidates, make, self.report_error),
+            parameters.selection,
+            failures_before_restart=parameters.failures_before_restart,
+            say=self.report_error,
+        )
+
+    def _say(self, sentence: str) -> None:
+        self.get_logger().info(sentence)
+
+    def _follow_watchers(self) -> None:
+        """Take images exactly while somebody wants to know; on the executor's thread only."""
+        detections = self._detections
+        if detections is None:
+            return
+        wanted = self._enabled and (detections.watched or not self.parameters.only_when_watched)
+        if wanted and self._images is None:
+            self._images = self.subscription(topics.IMAGE_RAW, self._store)
+        elif not wanted and self._images is not None:
+            images, self._images = self._images, None
+            self.close_subscription(images)
 
     def _store(self, frame: Frame) -> None:
         self._arrivals.put((frame, self.now_ns()))
 
     def _detect_one(self) -> None:
+        detector, detections = self._detector, self._detections
+        if detector is None or detections is None:
+            return
+        if detector.restarting:
+            self._restart(detector)
+            return
         newest = self.parameters.take == 'newest'
         arrival = self._arrivals.take(_WAIT_S) if newest else self._arrivals.take_next(_WAIT_S)
-        detector = self._detector
-        if arrival is None or detector is None:
+        if arrival is None or self._images is None:
             return
         frame, arrived_ns = arrival
         taken_ns = self.now_ns()
@@ -108,11 +184,23 @@ class DetectorNode(SuiteNode[DetectorParameters]):
         self._trace(result, arrived_ns, taken_ns)
         # Disabled meanwhile: what was asked to be silent says nothing more.
         if self._images is not None:
-            self._detections.publish(result.detections)
+            detections.publish(result.detections)
         self._count(result, taken_ns - arrived_ns)
         if newest:
             # With an image waiting, this thread would go on at once and fight the tracker for the interpreter.
             time.sleep(_GIVE_WAY_S)
+
+    def _restart(self, detector: RestartingDetector) -> None:
+        if detector.recover():
+            self.get_logger().info(f'The model runs again, on {detector.description}.')
+            self.host.call_soon(self._publish_labels)
+        # The images of meanwhile are not kept: the first one after the restart is to be fresh.
+        elif self._arrivals.take(_WAIT_S) is not None:
+            self.diagnostics.count('images lost to a restart')
+
+    def _watch_gpu(self) -> None:
+        self._gpu.refresh()
+        time.sleep(_GPU_PERIOD_S)
 
     def _trace(self, result: DetectionResult, arrived_ns: int, taken_ns: int) -> None:
         times = result.times
@@ -138,24 +226,19 @@ class DetectorNode(SuiteNode[DetectorParameters]):
 
     def _enable(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
         """Subscribe or unsubscribe: a disabled detector costs the camera nothing."""
-        if request.data and self._images is None:
-            self._images = self.subscription(topics.IMAGE_RAW, self._store)
-        elif not request.data and self._images is not None:
-            images, self._images = self._images, None
-            self.close_subscription(images)
+        self._enabled = request.data
+        self._follow_watchers()
         response.success = True
         response.message = 'detecting' if request.data else 'not detecting: no images taken, no detections sent'
+        if request.data and self._images is None:
+            response.message = 'detecting as soon as somebody subscribes to detections'
         return response
 
     def _publish_labels(self) -> None:
         model = self._detector.model if self._detector is not None else None
-        if model is None:
-            return
-        now_ns = self.now_ns()
-        names = tuple(enumerate(model.class_names))
-        self._label_info.publish(Labels(now_ns, '', names, self.parameters.confidence))
-        # vision_msgs: where the class names are to be found, here the topic that carries them.
-        self._vision_info.publish(Pipeline(now_ns, '', model.title, self._label_info.name, 0))
+        if model is not None:
+            threshold = self.parameters.selection.least_confidence(model.class_names, model.path.name)
+            self._labels.publish(self.now_ns(), model, threshold)
 
 
 def main() -> None:

@@ -4,12 +4,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from gremsy_common.node_parameters import NodeParameters
 from gremsy_common.parameters import param
+from gremsy_detector.backend_options import BackendOptions, say_nothing
 from gremsy_detector.backend_registry import AUTO
 from gremsy_detector.default_model import DEFAULT
-from gremsy_detector.detector import Selection
+from gremsy_detector.region_of_interest import Region
+from gremsy_detector.selection import Selection, parse_class_confidence
+from gremsy_detector.tiling import Tiling
 
 
 @dataclass(frozen=True)
@@ -17,8 +21,58 @@ class DetectorParameters(NodeParameters):
     """What the detector looks for, with which model."""
 
     model: str = param(DEFAULT, doc='Model file, or `default` for the one that is shipped (NanoDet-g, COCO classes).')
-    backend: str = param(AUTO, doc='What runs the model: `auto`, or a back end by name (`onnxruntime`).')
+    backend: str = param(
+        AUTO,
+        doc='What runs the model: `auto` for the first that opens, in the order of preference, or one back end by name '
+        '(`onnxruntime`), which nothing else stands in for.',
+    )
+    provider: str = param(
+        'auto',
+        doc='Execution provider of ONNX Runtime; `auto` takes the fastest that is there.',
+        choices=('auto', 'cpu', 'cuda', 'tensorrt', 'openvino'),
+    )
+    threads: int = param(
+        0, doc='Threads of the CPU that the network runs on; 0 lets the back end choose.', low=0, high=64
+    )
+    device: int = param(0, doc='Number of the GPU, as CUDA counts.', low=0, high=63)
+    precision: str = param(
+        'model',
+        doc="Of the engine that is built from an ONNX file; `model` keeps the file's own.",
+        choices=('fp32', 'fp16', 'int8', 'model'),
+    )
+    engine_dir: str = param('', doc="Folder for built engines; empty for the user's cache folder.")
+    build_only: bool = param(False, doc='Build the engine, say so, and end with status 0.')
+    resize: str = param(
+        'auto',
+        doc='How an image is brought to the size of the network: as the model file says (`auto`), `letterbox` or '
+        '`stretch`. Against the way that a model was trained, it finds less.',
+        choices=('auto', 'letterbox', 'stretch'),
+    )
+    warm_up_runs: int = param(
+        3,
+        doc='Runs on an empty image before the first real one, which would else be late.',
+        unit='runs',
+        low=1,
+        high=100,
+    )
+    failures_before_restart: int = param(
+        3,
+        doc='After the network failed on so many images in a row, the back end is closed and opened again.',
+        unit='images',
+        low=1,
+        high=1000,
+    )
+    only_when_watched: bool = param(
+        True,
+        doc='While nobody subscribes to `detections`, take no images and do no work; false to go on all the same.',
+        live=True,
+    )
     confidence: float = param(0.25, doc='A box must score more than this.', low=0.0, high=1.0, live=True)
+    class_confidence: tuple[str, ...] = param(
+        (),
+        doc='Classes whose boxes must score more than a threshold of their own instead: `person:0.4`, one text each.',
+        live=True,
+    )
     iou: float = param(
         0.5,
         doc='Of two boxes of one class that overlap by more than this, only the better scored stays.',
@@ -30,6 +84,33 @@ class DetectorParameters(NodeParameters):
     max_detections: int = param(
         100, doc='Most boxes per image, the best scored first.', unit='boxes', low=1, high=1000, live=True
     )
+    region_of_interest: tuple[float, ...] = param(
+        (0.0, 0.0, 1.0, 1.0),
+        doc='x_min, y_min, x_max, y_max of the part of the image that is looked at, as shares of its width and height.',
+        low=0.0,
+        high=1.0,
+        live=True,
+    )
+    tiles: tuple[int, ...] = param(
+        (1, 1),
+        doc='Columns and rows that the region is cut into, for small objects in large images. Each tile is a run of '
+        'the network: [2, 2] takes five times as long as [1, 1].',
+        low=1,
+        high=16,
+        live=True,
+    )
+    tile_overlap: float = param(
+        0.2,
+        doc="Of neighbouring tiles, as a share of a tile's side: what is smaller is seen whole in one of them.",
+        low=0.0,
+        high=0.5,
+        live=True,
+    )
+    tiles_and_whole: bool = param(
+        True,
+        doc='Look at the whole region too, for objects larger than a tile; one more run of the network.',
+        live=True,
+    )
     take: str = param(
         'newest',
         doc='Which image a free detector takes: `newest`, the one that waits (more results), or `next`, the next to '
@@ -38,7 +119,36 @@ class DetectorParameters(NodeParameters):
         live=True,
     )
 
+    def check(self) -> None:
+        """What the ranges alone do not say; called before any of a set of changes holds.
+
+        Raises:
+            ParameterError: for the first that cannot be, alone or with another.
+        """
+        # What cannot be read as a selection is refused by its own sentence.
+        _ = self.selection
+
     @property
     def selection(self) -> Selection:
         """The part that the detector's core knows."""
-        return Selection(self.confidence, self.iou, self.max_detections, self.classes)
+        return Selection(
+            confidence=self.confidence,
+            iou=self.iou,
+            max_detections=self.max_detections,
+            classes=self.classes,
+            class_confidence=parse_class_confidence(self.class_confidence),
+            region=Region.parse(self.region_of_interest),
+            tiling=Tiling.parse(self.tiles, self.tile_overlap, self.tiles_and_whole),
+        )
+
+    @property
+    def options(self) -> BackendOptions:
+        """The part that a back end knows, without anybody to talk to."""
+        return BackendOptions(
+            threads=self.threads,
+            device=self.device,
+            provider=self.provider,
+            precision=self.precision,
+            engine_dir=Path(self.engine_dir).expanduser() if self.engine_dir else None,
+            say=say_nothing,
+        )

@@ -16,3 +16,7 @@ class FrameError(SuiteError):
 
 class InferenceError(SuiteError):
     """One run of the network failed; the text names the back end and what it said."""
+
+
+class BackendLostError(InferenceError):
+    """The back end cannot go on (its GPU is gone, its context broken): it must be opened again before another run."""

@@ -88,8 +88,12 @@ class ModelDescription:
     """The file's own description, or its name."""
 
 
-def describe_input(facts: ModelFacts) -> InputDescription:
+def describe_input(facts: ModelFacts, resize: str = 'auto') -> InputDescription:
     """How to feed the model; dynamic axes take `imgsz` of the metadata.
+
+    Args:
+        facts: what the back end read from the file.
+        resize: `letterbox` or `stretch` whatever the file says, or `auto` for what it says.
 
     Raises:
         ModelError: when the file does not take one image in a known form.
@@ -122,16 +126,19 @@ def describe_input(facts: ModelFacts) -> InputDescription:
         dtype=tensor.dtype,
         channels_last=channels_last,
         bgr=_one_of(path, facts.metadata, 'channel_order', ('rgb', 'bgr')) == 'bgr',
-        resize=ResizeMode(_one_of(path, facts.metadata, 'resize', ('letterbox', 'stretch'))),
+        resize=ResizeMode(
+            _one_of(path, facts.metadata, 'resize', ('letterbox', 'stretch')) if resize == 'auto' else resize
+        ),
     )
 
 
-def describe(facts: ModelFacts, output_shapes: Sequence[tuple[int, ...]]) -> ModelDescription:
+def describe(facts: ModelFacts, output_shapes: Sequence[tuple[int, ...]], resize: str = 'auto') -> ModelDescription:
     """The whole description, from the file and the shapes that it really answers with.
 
     Args:
         facts: what the back end read from the file, where axes may be dynamic.
         output_shapes: of the tensors that one run on an input of `describe_input` gave, none dynamic.
+        resize: see `describe_input`.
 
     Raises:
         ModelError: when the output fits no known layout; with what was found and what is known.
@@ -140,7 +147,7 @@ def describe(facts: ModelFacts, output_shapes: Sequence[tuple[int, ...]]) -> Mod
     layout, box_count, class_count = _layout_of(facts, output_shapes, names)
     return ModelDescription(
         path=facts.path,
-        input=describe_input(facts),
+        input=describe_input(facts, resize),
         layout=layout,
         # Ultralytics names classes `class0`, ... where nobody did.
         class_names=names if names is not None else tuple(f'class{index}' for index in range(class_count)),

@@ -33,6 +33,7 @@ class OnnxRuntimeBackend:
     name: ClassVar[str] = 'onnxruntime'
     suffixes: ClassVar[tuple[str, ...]] = ('.onnx',)
     preference: ClassVar[int] = 10
+    builds: ClassVar[bool] = False
 
     def __init__(self, model: Path, options: BackendOptions = DEFAULT_OPTIONS) -> None:
         self._model = model

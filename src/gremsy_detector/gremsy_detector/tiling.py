@@ -1,0 +1,222 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Small objects in large images: the image is looked at in overlapping tiles, each at the network's full resolution.
+
+An object that lies across the edge of a tile is seen there only in part. Such a part has a box that ends at that edge;
+it gives way to a box that has the object whole (from the neighbour, which overlaps, or from the whole image), and two
+parts that face each other across an edge become one box.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gremsy_common.parameters import ParameterError
+from gremsy_detector.non_maximum_suppression import suppress
+from gremsy_detector.region_of_interest import Window
+
+# More runs of the network than this per image is a mistake: 0.05 s each would be 3 s.
+_MOST_TILES = 64
+# A box ends at an edge when it comes this near, as a share of its own size across the edge: networks place the end of
+# a cut object within a few per cent of where the picture stops.
+_CUT_WITHIN = 0.05
+# A cut box is part of another when this much of it lies inside.
+_PART_INSIDE = 0.7
+# Two cut boxes are one object when their extents along the edge agree by this much (overlap over union).
+_SAME_EXTENT = 0.6
+
+
+@dataclass(frozen=True, slots=True)
+class Tiling:
+    """How an image is cut.
+
+    Attributes:
+        columns, rows: of tiles; 1 and 1 leave the image whole.
+        overlap: of neighbouring tiles, as a share of a tile's side; objects smaller than it are whole in one tile.
+        whole_too: the whole image is looked at as well, for the objects that are larger than a tile.
+    """
+
+    columns: int = 1
+    rows: int = 1
+    overlap: float = 0.2
+    whole_too: bool = True
+
+    @classmethod
+    def parse(cls, tiles: tuple[int, ...], overlap: float, whole_too: bool) -> Tiling:
+        """From the parameters `tiles`, `tile_overlap` and `tiles_and_whole`.
+
+        Raises:
+            ParameterError: when `tiles` is not two numbers, or too many tiles.
+        """
+        text = ', '.join(map(str, tiles))
+        if len(tiles) != 2:
+            raise ParameterError(f'Parameter `tiles` has {len(tiles)} numbers [{text}]: use two, columns and rows.')
+        columns, rows = tiles
+        if columns * rows > _MOST_TILES:
+            raise ParameterError(
+                f'Parameter `tiles` is [{text}], {columns * rows} runs of the network per image: '
+                f'use at most {_MOST_TILES}.'
+            )
+        return cls(columns, rows, overlap, whole_too)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the image is left whole."""
+        return self.columns == self.rows == 1
+
+    def windows(self, area: Window) -> tuple[Window, ...]:
+        """The windows to look at, the whole area last if it is among them; they lie inside the area and cover it."""
+        if self.is_whole:
+            return (area,)
+        tiles = tuple(
+            Window(area.x_px + left, area.y_px + top, right - left, bottom - top)
+            for top, bottom in _spans(area.height_px, self.rows, self.overlap)
+            for left, right in _spans(area.width_px, self.columns, self.overlap)
+        )
+        # An image too small to cut has the same window several times.
+        unlike = tuple(dict.fromkeys(tiles))
+        return (*unlike, area) if self.whole_too and unlike != (area,) else unlike
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Boxes:
+    """(N, 4) corners in source pixels, (N,) scores in [0, 1] and (N,) class indices."""
+
+    corners_px: NDArray[np.float64]
+    scores: NDArray[np.float32]
+    classes: NDArray[np.intp]
+
+    def __getitem__(self, which: NDArray[np.intp] | NDArray[np.bool_]) -> Boxes:
+        return Boxes(self.corners_px[which], self.scores[which], self.classes[which])
+
+    def __len__(self) -> int:
+        return len(self.scores)
+
+
+def merge(found: list[Boxes], windows: tuple[Window, ...], area: Window, *, iou: float, max_boxes: int) -> Boxes:
+    """The boxes of all windows as those of one image, best score first.
+
+    Args:
+        found: per window, in source pixels.
+        windows: in which they were found.
+        area: that was cut; its own edges cut nothing.
+        iou: overlap above which the worse of two boxes of one class goes.
+        max_boxes: most that are kept.
+    """
+    boxes = Boxes(
+        np.concatenate([each.corners_px for each in found]),
+        np.concatenate([each.scores for each in found]),
+        np.concatenate([each.classes for each in found]),
+    )
+    cut = np.concatenate([_cut(each, window, area) for each, window in zip(found, windows, strict=True)])
+    # Whole before cut, whatever the scores: half a person may score better than the whole one.
+    rank = boxes.scores + np.where(cut.any(axis=1), np.float32(0.0), np.float32(2.0))
+    stays = suppress(boxes.corners_px.astype(np.float32), rank, boxes.classes, iou=iou, max_boxes=len(boxes))
+    boxes, cut = boxes[stays], cut[stays]
+    stays_too = ~_is_part(boxes, cut)
+    boxes = _joined(boxes[stays_too], cut[stays_too])
+    return boxes[np.argsort(-boxes.scores, kind='stable')[:max_boxes]]
+
+
+def _spans(size_px: int, count: int, overlap: float) -> list[tuple[int, int]]:
+    """Where `count` overlapping tiles of one size begin and end; first edges are even (see `Region.window`)."""
+    # count tiles of size s that share `overlap` of it with the next: s * (count - (count - 1) * overlap) = size.
+    side_px = min(size_px, int(np.ceil(size_px / (count - (count - 1) * overlap) / 2)) * 2)
+    firsts = (np.linspace(0, size_px - side_px, count) / 2).astype(int) * 2
+    spans = [(int(first), int(first) + side_px) for first in firsts]
+    # Rounding down to even may leave the last odd column out.
+    spans[-1] = (spans[-1][0], size_px)
+    return spans
+
+
+def _cut(boxes: Boxes, window: Window, area: Window) -> NDArray[np.bool_]:
+    """(N, 4): does the box end at the window's left, upper, right, lower edge, where the area goes on?"""
+    edges = _edges_px(window)
+    inner = edges != _edges_px(area)
+    size_px = np.tile(boxes.corners_px[:, 2:] - boxes.corners_px[:, :2], 2)
+    near: NDArray[np.bool_] = np.abs(boxes.corners_px - edges) <= np.maximum(2.0, _CUT_WITHIN * size_px)
+    return near & inner
+
+
+def _edges_px(window: Window) -> NDArray[np.float64]:
+    right, bottom = window.x_px + window.width_px, window.y_px + window.height_px
+    return np.array([window.x_px, window.y_px, right, bottom], dtype=np.float64)
+
+
+def _is_part(boxes: Boxes, cut: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """(N,): is it a cut box that lies, for the most part, in a larger box of its class?"""
+    parts = np.flatnonzero(cut.any(axis=1))
+    is_part = np.zeros(len(boxes), dtype=np.bool_)
+    if len(parts) == 0:
+        return is_part
+    area = _area(boxes.corners_px)
+    inside = _intersection(boxes.corners_px[parts], boxes.corners_px) > _PART_INSIDE * area[parts, None]
+    larger = area[None, :] > area[parts, None]
+    same = boxes.classes[parts][:, None] == boxes.classes[None, :]
+    is_part[parts] = (inside & larger & same).any(axis=1)
+    return is_part
+
+
+def _joined(boxes: Boxes, cut: NDArray[np.bool_]) -> Boxes:
+    """Parts of one object that face each other across an edge as their common hull, with the best score of them."""
+    parts = np.flatnonzero(cut.any(axis=1))
+    if len(parts) < 2:
+        return boxes
+    corners, classes, ends = boxes.corners_px[parts], boxes.classes[parts], cut[parts]
+    # One ends right where the other ends left, they touch, and are equally high; or the same upright.
+    across = ends[:, None, 2] & ends[None, :, 0] & (_share(corners, 1, 3) > _SAME_EXTENT)
+    upright = ends[:, None, 3] & ends[None, :, 1] & (_share(corners, 0, 2) > _SAME_EXTENT)
+    touch = _intersection(corners, corners) > 0
+    linked = (across | upright) & touch & (classes[:, None] == classes[None, :])
+    group = _groups(linked | linked.T)
+    hulls = corners.copy()
+    np.minimum.at(hulls[:, :2], group, corners[:, :2])
+    np.maximum.at(hulls[:, 2:], group, corners[:, 2:])
+    scores = boxes.scores[parts].copy()
+    np.maximum.at(scores, group, boxes.scores[parts])
+    first = group == np.arange(len(parts))
+    alone = np.ones(len(boxes), dtype=np.bool_)
+    alone[parts] = False
+    return Boxes(
+        np.concatenate([boxes.corners_px[alone], hulls[first]]),
+        np.concatenate([boxes.scores[alone], scores[first]]),
+        np.concatenate([boxes.classes[alone], classes[first]]),
+    )
+
+
+def _groups(linked: NDArray[np.bool_]) -> NDArray[np.intp]:
+    """(N,) the lowest index that each is linked with, over any number of links."""
+    group = np.arange(len(linked))
+    reach = linked | np.eye(len(linked), dtype=np.bool_)
+    # Every round hands the lowest index one link on, so there are at most N.
+    for _ in range(len(linked)):
+        lowest = np.where(reach, group[None, :], len(linked)).min(axis=1)
+        if np.array_equal(lowest, group):
+            break
+        group = lowest
+    return group
+
+
+def _share(corners: NDArray[np.float64], low: int, high: int) -> NDArray[np.float64]:
+    """(N, N) overlap over union of the extents along one axis."""
+    common = np.minimum(corners[:, None, high], corners[None, :, high]) - np.maximum(
+        corners[:, None, low], corners[None, :, low]
+    )
+    hull = np.maximum(corners[:, None, high], corners[None, :, high]) - np.minimum(
+        corners[:, None, low], corners[None, :, low]
+    )
+    # Clipped boxes without area are left out before, so no hull is empty.
+    return np.maximum(common, 0.0) / hull
+
+
+def _intersection(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(A, B) common area of (A, 4) with (B, 4)."""
+    width = np.minimum(a[:, None, 2], b[None, :, 2]) - np.maximum(a[:, None, 0], b[None, :, 0])
+    height = np.minimum(a[:, None, 3], b[None, :, 3]) - np.maximum(a[:, None, 1], b[None, :, 1])
+    return np.maximum(width, 0.0) * np.maximum(height, 0.0)
+
+
+def _area(corners: NDArray[np.float64]) -> NDArray[np.float64]:
+    return (corners[:, 2] - corners[:, 0]) * (corners[:, 3] - corners[:, 1])
