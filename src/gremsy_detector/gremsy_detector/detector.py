@@ -95,7 +95,10 @@ class Detector:
                     f'Model file {facts.path} loads but does not run on an input of '
                     f'{list(network_input.tensor.shape)} ({str(error).rstrip(".")}): export it again.'
                 ) from error
-            model = describe(facts, [output.shape for output in outputs])
+            model = describe(facts, outputs)
+            if model.input != described:
+                # That it is a DETR, fed stretched, may show in its answer only.
+                network_input = NetworkInput(model.input, network_input.tensor)
             self._settings = _settings_of(self._selection, model)
         except BaseException:
             self._backend.close()
@@ -144,7 +147,7 @@ class Detector:
         filled_ns = self._clock_ns()
         outputs = self._backend.infer(network_input.tensor)
         inferred_ns = self._clock_ns()
-        decoded = decode(outputs[0], model.layout, len(model.class_names), settings)
+        decoded = decode(outputs, model.output, settings)
         detections = self._in_source(decoded, placement, frame)
         decoded_ns = self._clock_ns()
         times = StageTimes(filled_ns - started_ns, inferred_ns - filled_ns, decoded_ns - inferred_ns)
