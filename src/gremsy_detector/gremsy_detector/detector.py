@@ -115,7 +115,10 @@ class Detector:
                     f'Model file {facts.path} loads but does not run on an input of '
                     f'{list(network_input.tensor.shape)} ({str(error).rstrip(".")}): export it again.'
                 ) from error
-            model = describe(facts, [output.shape for output in outputs], self._resize)
+            model = describe(facts, outputs, self._resize)
+            if model.input != described:
+                # That it is a DETR, fed stretched, may show in its answer only.
+                network_input = NetworkInput(model.input, network_input.tensor)
             settings = _settings_of(self._selection, model)
         except BaseException:
             self._backend.close()
@@ -187,7 +190,7 @@ class Detector:
         filled_ns = self._clock_ns()
         outputs = self._backend.infer(opened.input.tensor)
         inferred_ns = self._clock_ns()
-        decoded = decode(outputs[0], opened.model.layout, len(opened.model.class_names), settings)
+        decoded = decode(outputs, opened.model.output, settings)
         corners_px = placement.clip_to_source(placement.to_source(decoded.boxes_network_px))
         # A box wholly in the padding, or turned inside out, has nothing of the image in it.
         seen = (corners_px[:, 2] > corners_px[:, 0]) & (corners_px[:, 3] > corners_px[:, 1])

@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The boxes that pass the threshold, whatever layout they came in, before duplicates are suppressed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DecodeSettings:
+    """Which boxes are wanted.
+
+    Attributes:
+        confidence: least score, exclusive, 0..1.
+        iou: overlap above which the worse of two boxes of one class goes, 0..1; unused where the network suppresses.
+        max_detections: most boxes per image, best first.
+        class_mask: (nc,) bool, None for every class.
+        class_confidence: (nc,) float32, the least score of each class in place of `confidence`; None for one for all.
+    """
+
+    confidence: float
+    iou: float
+    max_detections: int
+    class_mask: NDArray[np.bool_] | None = None
+    class_confidence: NDArray[np.float32] | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Candidates:
+    """Boxes in network-input pixels: (K, 4) corners, (K,) scores and class indices, in the output's order."""
+
+    boxes_network_px: NDArray[np.float32]
+    scores: NDArray[np.float32]
+    classes: NDArray[np.intp]
+
+
+def passing(scores: NDArray[np.floating], settings: DecodeSettings) -> NDArray[np.intp]:
+    """Which of N boxes may pass: some wanted class of theirs does. What it leaves out is out.
+
+    Args:
+        scores: (nc, N), or the transposed view of rows.
+        settings: what is wanted. The best class of a box passes only if a wanted class does.
+    """
+    least: float | NDArray[np.float32] = settings.confidence
+    if settings.class_confidence is not None:
+        least = settings.class_confidence[:, None]
+    if settings.class_mask is not None:
+        scores = scores[settings.class_mask]  # a few rows instead of 80
+        if isinstance(least, np.ndarray):
+            least = least[settings.class_mask]
+    if scores.flags.c_contiguous or len(scores) == 0:
+        return np.flatnonzero((scores > least).any(axis=0))
+    # Rows: `any(axis=1)` over 80 columns takes 0.5 ms at 8400 anchors, a flat search for the few hits 0.3.
+    above = scores.T > (least if isinstance(least, float) else least[:, 0])
+    return np.unique(np.flatnonzero(above) // len(scores))
+
+
+def best_class(columns: NDArray[np.floating]) -> Candidates:
+    """(4+nc, K) columns of cx, cy, w, h and class scores to corners, the best score and its class.
+
+    A network gone wrong answers NaN or infinity: a box with such a number is no box.
+    """
+    columns = np.asarray(columns, dtype=np.float32)
+    sound = np.isfinite(columns).all(axis=0)
+    if not sound.all():
+        columns = columns[:, sound]
+    classes = columns[4:].argmax(axis=0)
+    scores = columns[4:].max(axis=0, initial=-np.inf)
+    return Candidates(corners(columns[:4]), scores, classes)
+
+
+def corners(centred: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(4, K) columns of cx, cy, w, h to (K, 4) rows of x_min, y_min, x_max, y_max."""
+    half = centred[2:4] * np.float32(0.5)
+    boxes = np.empty((centred.shape[1], 4), np.float32)
+    np.subtract(centred[:2].T, half.T, out=boxes[:, :2])
+    np.add(centred[:2].T, half.T, out=boxes[:, 2:])
+    return boxes
