@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+# ruff: noqa: N802, N815 - the names are those of the real modules
 """TensorRT and CUDA on plain memory: just the names that the suite uses, the GPU's memory as host memory.
 
 A fake plan is JSON that says which tensors an engine has. A run answers every output with the mean of the input plus

@@ -53,7 +53,7 @@ class Bench:
 
     @property
     def leftovers(self):
-        return [each.name for each in self.folder.iterdir() if each.name.startswith('.') and not each.suffix == '.lock']
+        return [each.name for each in self.folder.iterdir() if each.name.startswith('.') and each.suffix != '.lock']
 
 
 @pytest.fixture

@@ -225,6 +225,17 @@ def test_a_gpu_that_is_out_of_memory_says_how_much_was_asked_and_is_free(cuda, l
     assert backend.infer(tensor)[0].shape == (1, 7, 20), 'with memory again, it runs'
 
 
+def test_a_machine_that_is_out_of_memory_says_which_memory(cuda, library, tmp_path):
+    backend, _ = opened(cuda, library, ours(tmp_path / 'm.engine'))
+    cuda.failing['cudaHostAlloc'] = OUT_OF_MEMORY
+    with pytest.raises(InferenceError) as refused:
+        backend.new_input((1, 3, 2048, 2048), 'float32')
+    assert str(refused.value) == (
+        'GPU 0 gets no page-locked memory of 48 MiB: this machine is out of memory, so close other programs, or take '
+        'a smaller model or input.'
+    )
+
+
 def test_a_gpu_that_is_lost_is_said_so(cuda, library, tmp_path):
     backend, _ = opened(cuda, library, ours(tmp_path / 'm.engine'))
     cuda.failing['cudaEventSynchronize'] = LOST
@@ -337,7 +348,7 @@ def test_a_truncated_engine_without_its_model_is_refused(cuda, library, tmp_path
     path.write_bytes(path.read_bytes()[:-1])
     size = len(fake_plan())
     assert refusal(cuda, library, path) == (
-        f'Engine {path} cannot be used, because it has {size - 1} of {size} bytes: {AGAIN}.'
+        f'Engine {path} cannot be used, because it is damaged (it has {size - 1} of {size} bytes): {AGAIN}.'
     )
 
 

@@ -152,7 +152,7 @@ class TensorRtBackend:
         except EngineDamaged as error:
             if header is None:
                 raise
-            reasons.append(error.reason)
+            reasons.append(f'it is damaged ({error.reason})')
         else:
             if header is None:
                 return file
