@@ -155,7 +155,7 @@ def library(findings: Findings) -> dict[str, Any]:
 
 def _write_ours(path: Path, version: str, gpu: Gpu, plan: bytes, *, lean: bool = False) -> None:
     key = EngineKey('0' * 64, version, gpu.identity, gpu.compute_capability, 'fp16', (1, 3, 640, 640), lean)
-    write_engine(path, EngineHeader(key, '/nowhere/m.onnx', (), (), {}, '2026-01-01T00:00:00+00:00'), plan)
+    write_engine(path, EngineHeader(key, 'fp16', '/nowhere/m.onnx', (), (), {}, '2026-01-01T00:00:00+00:00'), plan)
 
 
 def _bad_files(folder: Path, version: str, gpu: Gpu) -> dict[str, Path]:

@@ -44,17 +44,15 @@ def _obtain(options: argparse.Namespace, machine: Machine) -> Path:
             f"Model file {model} ends in '{model.suffix}' and engines are built from .onnx files: "
             'export it first (ros2 run gremsy_detector export WEIGHTS.pt).'
         )
-    if options.precision == 'int8' and options.calibration is None:
-        raise ModelError(
-            f'Model file {model} cannot become int8 without frames to measure its values on: '
-            'add --calibration with a folder of images, or a video, of what the camera will see.'
-        )
     library = machine.library()
     cache = machine.cache(library, options.device, options.engine_dir, _say)
     request = EngineRequest(
         model, options.precision, lean=options.lean, calibration=options.calibration, check=options.check
     )
-    return cache.obtain(request, force=options.force).path
+    file = cache.obtain(request, force=options.force)
+    if file.header is not None and file.header.precision != options.precision:
+        _say(f'It computes in {file.header.precision}: {options.precision} lost too much when it was built.')
+    return file.path
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -23,6 +23,7 @@ from gremsy_detector.tensorrt.engine_key import EngineKey
 KEY = EngineKey('a' * 64, '10.3.0', 'Orin', '8.7', 'fp16', (1, 3, 64, 64))
 HEADER = EngineHeader(
     KEY,
+    'fp16',
     '/models/ünï.onnx',
     (TensorFacts('images', (1, 3, None, 'w'), 'uint8'),),
     (TensorFacts('output0', (1, 7, 20), 'float32'),),
@@ -103,6 +104,7 @@ def test_no_damage_to_the_head_gets_through_or_crashes(path, seed):
 def spoiled(change):
     head = {
         'key': KEY.as_json(),
+        'precision': 'fp16',
         'model': 'm',
         'inputs': [],
         'outputs': [],

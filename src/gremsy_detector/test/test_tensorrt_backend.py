@@ -50,7 +50,7 @@ def ultralytics(path, plan, **metadata):
 
 def ours(path, *, version='10.3.0', gpu=ORIN, plan=None, model='/nowhere/tiny.onnx', sha='0' * 64, lean=False):
     key = EngineKey(sha, version, gpu.identity, gpu.compute_capability, 'fp16', (1, 3, 64, 64), lean)
-    header = EngineHeader(key, str(model), (), (), {'names': "{0: 'person'}"}, '2026-01-01T00:00:00+00:00')
+    header = EngineHeader(key, 'fp16', str(model), (), (), {'names': "{0: 'person'}"}, '2026-01-01T00:00:00+00:00')
     write_engine(path, header, fake_plan(version) if plan is None else plan)
     return path
 
@@ -378,7 +378,7 @@ def test_the_model_beside_a_copied_engine_is_found(cuda, tmp_path, write_model):
     path = ours(tmp_path / 'm.engine', model='/other/machine/tiny.onnx', sha=sha256_of_model(model), version='10.1.0')
     builder = FakeBuilder()
     opened(cuda, FakeFullLibrary(cuda), path, builder=builder)
-    assert builder.built[0][0].name == 'tiny.onnx'
+    assert builder.built[0][0].name == 'tiny.fp16.onnx'
 
 
 def test_an_onnx_file_is_built_once_and_found_from_then_on(cuda, tmp_path, write_model):

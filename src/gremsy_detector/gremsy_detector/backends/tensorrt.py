@@ -66,7 +66,7 @@ class TensorRtBackend:
             raise
         assert self._engine is not None
         gpu = self._machine.gpu(self._options.device)
-        precision = f', {file.header.key.precision}' if file.header is not None else ''
+        precision = f', {file.header.precision}' if file.header is not None else ''
         self._title = f'{library.title}, {gpu.name}{precision}'
         return ModelFacts(self._model, self._engine.inputs, self._engine.outputs, file.metadata)
 
