@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from gremsy_detector.default_model import DEFAULT, model_path
-from gremsy_detector.errors import ModelError
+from gremsy_detector.errors import InferenceError, ModelError
 from gremsy_detector.tensorrt.engine_cache import EngineRequest
 from gremsy_detector.tensorrt.engine_key import PRECISIONS
 from gremsy_detector.tensorrt.machine import Machine
@@ -49,7 +49,15 @@ def _obtain(options: argparse.Namespace, machine: Machine) -> Path:
     request = EngineRequest(
         model, options.precision, lean=options.lean, calibration=options.calibration, check=options.check
     )
-    file = cache.obtain(request, force=options.force)
+    # TensorRT builds for the GPU that is current.
+    stream = machine.new_stream(options.device)
+    try:
+        stream.open()
+        file = cache.obtain(request, force=options.force)
+    except InferenceError as error:
+        raise ModelError(str(error)) from error
+    finally:
+        stream.close()
     if file.header is not None and file.header.precision != options.precision:
         _say(f'It computes in {file.header.precision}: {options.precision} lost too much when it was built.')
     return file.path

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -69,7 +70,7 @@ def test_the_first_start_builds_and_the_second_finds(bench):
     assert again.metadata['names'] == PEOPLE
     assert [str(each) for each in again.header.inputs] == ['images float32 [1, 3, 64, 64]']
     assert bench.said[0] == (
-        f'Building {first.path.name} with TensorRT 10.3.0: this takes minutes, once for this model and GPU.'
+        f'Building {first.path.name} with TensorRT 10.3.0: this takes minutes, and is kept for this GPU.'
     )
     assert bench.said[-1].startswith(f'Built {first.path} in 0 s, ')
     assert bench.leftovers == []
@@ -299,6 +300,7 @@ def test_two_threads_that_want_one_engine_build_it_once(bench):
     waiting = 'Another process builds the engine of tiny.onnx: waiting for it.'
     while waiting not in bench.said:
         assert second.is_alive()
+        time.sleep(0.01)
     go_on.set()
     first.join(30)
     second.join(30)

@@ -6,6 +6,7 @@ import pytest
 
 from gremsy_detector import build_engine
 from src.gremsy_detector.test.tensorrt_fakes import (
+    LOST,
     FakeBuilder,
     FakeCuda,
     FakeFullLibrary,
@@ -78,6 +79,20 @@ def test_ctrl_c_leaves_nothing(run, tmp_path):
     code, _, errors = run(machine=machine)
     assert (code, errors) == (130, 'Interrupted: nothing half-written is left.\n')
     assert [path.suffix for path in (tmp_path / 'engines').iterdir()] == ['.lock']
+
+
+def test_it_builds_for_the_gpu_that_is_asked_for_and_lets_go_of_it(run):
+    cuda = FakeCuda()
+    code, _, errors = run(machine=fake_machine(cuda, FakeFullLibrary(cuda)))
+    assert code == 0 and cuda.calls[0] == 'cudaSetDevice' and cuda._live == 0
+    code, _, errors = run('--device', '1', machine=fake_machine(cuda, FakeFullLibrary(cuda)))
+    assert (code, errors) == (
+        1,
+        'There is no GPU 1: this machine has 1, counted from 0, so set `device` to one of them.\n',
+    )
+    cuda.failing['cudaSetDevice'] = LOST
+    code, _, errors = run(machine=fake_machine(cuda, FakeFullLibrary(cuda)))
+    assert code == 1 and errors.startswith('GPU 0 cannot be used (cudaErrorIllegalAddress): ')
 
 
 @pytest.mark.parametrize('arguments', [['--precision', 'fp8'], ['--device', 'x'], ['--nonsense']])

@@ -145,13 +145,13 @@ class EngineCache:
 
     def _build(self, builder: EngineBuilder, request: EngineRequest, key: EngineKey) -> EngineFile:
         path = self._folder / key.file_name(request.model.stem)
-        self._say(
-            f'Building {path.name} with TensorRT {builder.version}: this takes minutes, once for this model and GPU.'
-        )
         started_s = time.monotonic()
         with self._scratch(key) as scratch:
             onnx, precision = self._prepared(request, scratch)
             facts = read_onnx_facts(onnx)
+            self._say(
+                f'Building {path.name} with TensorRT {builder.version}: this takes minutes, and is kept for this GPU.'
+            )
             timings = self._folder / f'timing-trt{self._version}-sm{self._gpu.compute_capability}.cache'
             recipe = BuildRecipe(
                 shape=describe_input(facts).shape,
