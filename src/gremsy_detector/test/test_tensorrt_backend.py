@@ -225,6 +225,17 @@ def test_a_gpu_that_is_out_of_memory_says_how_much_was_asked_and_is_free(cuda, l
     assert backend.infer(tensor)[0].shape == (1, 7, 20), 'with memory again, it runs'
 
 
+def test_memory_that_runs_out_half_way_gives_back_the_first_half(cuda, library, tmp_path):
+    backend, _ = opened(cuda, library, ours(tmp_path / 'm.engine'))
+    before, allocate = cuda._live, cuda.cudaMalloc
+    answers = [allocate, lambda size: (OUT_OF_MEMORY, 0)]
+    cuda.cudaMalloc = lambda size: answers.pop(0)(size)
+    with pytest.raises(InferenceError):
+        backend.infer(np.zeros((1, 3, 64, 64), np.float32))
+    gc.collect()
+    assert cuda._live == before
+
+
 def test_a_machine_that_is_out_of_memory_says_which_memory(cuda, library, tmp_path):
     backend, _ = opened(cuda, library, ours(tmp_path / 'm.engine'))
     cuda.failing['cudaHostAlloc'] = OUT_OF_MEMORY
@@ -244,6 +255,21 @@ def test_a_gpu_that_is_lost_is_said_so(cuda, library, tmp_path):
     assert str(refused.value) == (
         'GPU 0 cannot run (cudaErrorIllegalAddress): look at `dmesg` for what happened to it, and start the node again.'
     )
+
+
+def test_a_lost_gpu_is_let_go_of_without_an_error_and_opened_again_when_it_is_back(cuda, library, tmp_path):
+    backend, _ = opened(cuda, library, ours(tmp_path / 'm.engine'))
+    tensor = np.zeros((1, 3, 64, 64), np.float32)
+    backend.infer(tensor)
+    cuda.failing = dict.fromkeys(('cudaSetDevice', 'cudaGraphLaunch', 'cudaEventRecord', 'cudaMalloc'), LOST)
+    with pytest.raises(InferenceError):
+        backend.infer(tensor)
+    backend.close()
+    with pytest.raises(ModelError):
+        backend.open()
+    cuda.failing = {}
+    backend.open()
+    np.testing.assert_array_equal(backend.infer(tensor)[0], ANSWER)
 
 
 def test_a_run_that_tensorrt_does_not_start_gives_its_reason(cuda, library, tmp_path):
