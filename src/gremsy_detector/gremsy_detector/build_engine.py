@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from gremsy_detector.default_model import DEFAULT, model_path
-from gremsy_detector.errors import ModelError
+from gremsy_detector.errors import InferenceError, ModelError
 from gremsy_detector.tensorrt.engine_cache import EngineRequest
 from gremsy_detector.tensorrt.engine_key import PRECISIONS
 from gremsy_detector.tensorrt.machine import Machine
@@ -44,17 +44,23 @@ def _obtain(options: argparse.Namespace, machine: Machine) -> Path:
             f"Model file {model} ends in '{model.suffix}' and engines are built from .onnx files: "
             'export it first (ros2 run gremsy_detector export WEIGHTS.pt).'
         )
-    if options.precision == 'int8' and options.calibration is None:
-        raise ModelError(
-            f'Model file {model} cannot become int8 without frames to measure its values on: '
-            'add --calibration with a folder of images, or a video, of what the camera will see.'
-        )
     library = machine.library()
     cache = machine.cache(library, options.device, options.engine_dir, _say)
     request = EngineRequest(
         model, options.precision, lean=options.lean, calibration=options.calibration, check=options.check
     )
-    return cache.obtain(request, force=options.force).path
+    # TensorRT builds for the GPU that is current.
+    stream = machine.new_stream(options.device)
+    try:
+        stream.open()
+        file = cache.obtain(request, force=options.force)
+    except InferenceError as error:
+        raise ModelError(str(error)) from error
+    finally:
+        stream.close()
+    if file.header is not None and file.header.precision != options.precision:
+        _say(f'It computes in {file.header.precision}: {options.precision} lost too much when it was built.')
+    return file.path
 
 
 def _parser() -> argparse.ArgumentParser:

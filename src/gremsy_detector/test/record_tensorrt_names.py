@@ -50,7 +50,10 @@ _LOOK = """
 import importlib, json, sys
 module = importlib.import_module(sys.argv[1])
 names = [f'{one}.{name}' for one in sys.argv[2:] for name in dir(getattr(module, one, None)) if hasattr(module, one)]
-print(json.dumps([module.__version__, [name for name in names if '._' not in name]]))
+names = [name for name in names if '._' not in name]
+parts = [name.split('.') for name in names]
+called = [f'{one}.{name}' for one, name in parts if callable(getattr(getattr(module, one), name))]
+print(json.dumps([module.__version__, names, called]))
 """
 
 
@@ -60,7 +63,7 @@ def compiler():
 
 
 def names_of(module, major, scratch, python_path=''):
-    """Version and names of bindings that can be imported, looked at in a child with stub libraries.
+    """Version, names, and which of them are called rather than read; looked at in a child, with stub libraries.
 
     Args:
         module: `tensorrt_bindings` or `tensorrt_lean_bindings`.
@@ -79,8 +82,8 @@ def names_of(module, major, scratch, python_path=''):
         environment['PYTHONPATH'] = python_path
     child = [sys.executable, '-c', _LOOK, module, *CLASSES]
     answer = subprocess.run(child, capture_output=True, text=True, env=environment, check=True)
-    version, names = json.loads(answer.stdout)
-    return version, set(names)
+    version, names, called = json.loads(answer.stdout)
+    return version, set(names), set(called)
 
 
 def main(requirements):
@@ -92,7 +95,7 @@ def main(requirements):
             fetch = [sys.executable, '-m', 'pip', 'install', '-q', '--no-deps', '--target', folder, requirement]
             subprocess.run(fetch, check=True)
             major = int(requirement.partition('==')[2].split('.')[0])
-            version, names = names_of('tensorrt_bindings', major, scratch, folder)
+            version, names, _ = names_of('tensorrt_bindings', major, scratch, folder)
             for name in names:
                 found.setdefault(name, []).append(version)
             print(f'{requirement}: {version}, {len(names)} names')

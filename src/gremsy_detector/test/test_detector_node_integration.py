@@ -288,7 +288,7 @@ def test_every_answer_leaves_its_stages_in_the_trace(user, node, trace_folder):
         ),
         ('confidence:=1.5', 'Parameter `confidence` is 1.5, out of its range: use 0 .. 1.'),
         ('take:=last', "Parameter `take` is 'last': use one of newest, next."),
-        ('backend:=tflite', "Parameter `backend` is 'tflite': use one of auto, onnxruntime."),
+        ('backend:=tflite', "Parameter `backend` is 'tflite': use one of auto, tensorrt, onnxruntime."),
     ],
 )
 def test_a_wrong_parameter_ends_the_start_with_one_sentence_and_status_2(parameter, sentence):

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -13,8 +14,7 @@ import pytest
 from gremsy_detector.errors import ModelError
 from gremsy_detector.tensorrt import engine_cache
 from gremsy_detector.tensorrt.engine_cache import EngineCache, EngineRequest, default_engine_folder
-from gremsy_detector.tensorrt.engine_file import read_header
-from src.gremsy_detector.test.tensorrt_fakes import NANO, ORIN, FakeBuilder, fake_gate, fake_prepare
+from src.gremsy_detector.test.tensorrt_fakes import NANO, ORIN, FakeBuilder, fake_prepare
 
 PEOPLE = "{0: 'person', 1: 'car', 2: 'dog'}"
 
@@ -30,14 +30,14 @@ class Bench:
         self.said = []
         self.prepared = []
 
-    def prepare(self, model, precision, out, *, calibration, say):
+    def prepare(self, model, precision, out_dir, *, calibration, check, say):
         self.prepared.append((precision, calibration))
-        return fake_prepare(model, precision, out, calibration=calibration, say=say)
+        return fake_prepare(model, precision, out_dir, calibration=calibration, check=check, say=say)
 
-    def cache(self, version='10.3.0', gpu=ORIN, builder=None, folder=None, gate=fake_gate):
+    def cache(self, version='10.3.0', gpu=ORIN, builder=None, folder=None):
         self.builder.version = version
         chosen = self.builder if builder is None else builder or None
-        return EngineCache(folder or self.folder, version, gpu, chosen, self.prepare, gate, self.said.append)
+        return EngineCache(folder or self.folder, version, gpu, chosen, self.prepare, self.said.append)
 
     def obtain(self, *, force=False, version='10.3.0', gpu=ORIN, builder=None, **request):
         request.setdefault('model', self.model)
@@ -53,7 +53,7 @@ class Bench:
 
     @property
     def leftovers(self):
-        return [each.name for each in self.folder.iterdir() if each.name.startswith('.') and not each.suffix == '.lock']
+        return [each.name for each in self.folder.iterdir() if each.name.startswith('.') and each.suffix != '.lock']
 
 
 @pytest.fixture
@@ -70,7 +70,7 @@ def test_the_first_start_builds_and_the_second_finds(bench):
     assert again.metadata['names'] == PEOPLE
     assert [str(each) for each in again.header.inputs] == ['images float32 [1, 3, 64, 64]']
     assert bench.said[0] == (
-        f'Building {first.path.name} with TensorRT 10.3.0: this takes minutes, once for this model and GPU.'
+        f'Building {first.path.name} with TensorRT 10.3.0: this takes minutes, and is kept for this GPU.'
     )
     assert bench.said[-1].startswith(f'Built {first.path} in 0 s, ')
     assert bench.leftovers == []
@@ -241,18 +241,22 @@ def test_an_unknown_precision_is_refused(bench):
     assert str(refused.value) == "Precision 'fp4' is unknown: use one of model, fp32, fp16, int8."
 
 
-def test_int8_that_passes_the_gate_keeps_the_figures_beside_the_engine(bench, tmp_path):
-    path = bench.obtain(precision='int8', check=tmp_path / 'good').path
-    assert read_header(path).key.precision == 'int8'
-    assert path.with_suffix('.accuracy.json').read_text() == '{\n  "map50": 0.98\n}\n'
-    assert 'Agreement of tiny.onnx 0.98.' in bench.said
+def test_the_verdict_of_a_check_lies_beside_the_engine_and_goes_with_it(bench, tmp_path):
+    first = bench.obtain(precision='int8', check=tmp_path / 'good')
+    assert first.header.precision == 'int8'
+    verdict = first.path.with_name(f'{first.path.stem}.tiny.int8.json')
+    assert verdict.read_text() == '{"passed": true}'
+    bench.write_model(np.ones((1, 7, 20)))
+    bench.obtain(precision='int8')
+    assert list(bench.folder.glob('*.json')) == []
 
 
-def test_int8_below_the_limit_is_said_so_and_fp16_is_kept(bench, tmp_path):
+def test_a_precision_that_lost_too_much_is_known_as_what_it_became(bench, tmp_path):
     engine = bench.obtain(precision='int8', check=tmp_path / 'spoiled')
-    assert engine.header.key.precision == 'fp16'
-    assert len(bench.engines) == 1
-    assert 'tiny.onnx loses too much as int8: keeping fp16.' in bench.said
+    assert (engine.header.key.precision, engine.header.precision) == ('int8', 'fp16')
+    assert bench.said[-2] == 'Building the engine.' and 'tiny.onnx runs in fp16.' in bench.said
+    assert bench.obtain(precision='int8').header.precision == 'fp16'
+    assert bench.builds == 1, 'the next start does not try int8 again'
 
 
 def test_the_timing_cache_is_kept_per_version_and_gpu(bench):
@@ -296,6 +300,7 @@ def test_two_threads_that_want_one_engine_build_it_once(bench):
     waiting = 'Another process builds the engine of tiny.onnx: waiting for it.'
     while waiting not in bench.said:
         assert second.is_alive()
+        time.sleep(0.01)
     go_on.set()
     first.join(30)
     second.join(30)

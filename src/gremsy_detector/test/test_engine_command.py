@@ -6,6 +6,7 @@ import pytest
 
 from gremsy_detector import build_engine
 from src.gremsy_detector.test.tensorrt_fakes import (
+    LOST,
     FakeBuilder,
     FakeCuda,
     FakeFullLibrary,
@@ -34,7 +35,7 @@ def test_it_builds_fp16_shows_progress_and_prints_the_path_last(run, tmp_path):
     code, lines, errors = run()
     assert (code, errors) == (0, '')
     assert lines[-1].startswith(f'{tmp_path}/engines/tiny-fp16-64x64-trt10.3.0-sm87-')
-    assert 'Prepared tiny.onnx for fp16.' in lines
+    assert 'Preparing tiny.onnx.' in lines and 'tiny.onnx runs in fp16.' in lines
     assert 'Building the engine: Building Engine.' in lines
 
 
@@ -44,20 +45,11 @@ def test_the_second_time_it_only_prints_the_path(run):
     assert len(run('--force')[1]) > 1
 
 
-def test_int8_with_frames_to_check_on_falls_back_to_fp16_where_it_loses_too_much(run, tmp_path):
-    code, lines, _ = run('--precision', 'int8', '--calibration', tmp_path, '--check', tmp_path / 'spoiled')
-    assert code == 0
-    assert 'tiny.onnx loses too much as int8: keeping fp16.' in lines
-    assert '-fp16-' in lines[-1]
-
-
-def test_int8_without_frames_is_refused(run):
-    assert run('--precision', 'int8') == (
-        1,
-        [],
-        f'Model file {run.model} cannot become int8 without frames to measure its values on: add --calibration with a '
-        'folder of images, or a video, of what the camera will see.\n',
-    )
+def test_int8_that_lost_too_much_is_said_so_each_time(run, tmp_path):
+    arguments = ('--precision', 'int8', '--calibration', tmp_path, '--check', tmp_path / 'spoiled')
+    sentence = 'It computes in fp16: int8 lost too much when it was built.'
+    assert run(*arguments)[1][-2] == sentence
+    assert run(*arguments)[1][:-1] == [sentence]
 
 
 def test_weights_are_to_be_exported_first(run, tmp_path):
@@ -87,6 +79,20 @@ def test_ctrl_c_leaves_nothing(run, tmp_path):
     code, _, errors = run(machine=machine)
     assert (code, errors) == (130, 'Interrupted: nothing half-written is left.\n')
     assert [path.suffix for path in (tmp_path / 'engines').iterdir()] == ['.lock']
+
+
+def test_it_builds_for_the_gpu_that_is_asked_for_and_lets_go_of_it(run):
+    cuda = FakeCuda()
+    code, _, errors = run(machine=fake_machine(cuda, FakeFullLibrary(cuda)))
+    assert code == 0 and cuda.calls[0] == 'cudaSetDevice' and cuda._live == 0
+    code, _, errors = run('--device', '1', machine=fake_machine(cuda, FakeFullLibrary(cuda)))
+    assert (code, errors) == (
+        1,
+        'There is no GPU 1: this machine has 1, counted from 0, so set `device` to one of them.\n',
+    )
+    cuda.failing['cudaSetDevice'] = LOST
+    code, _, errors = run(machine=fake_machine(cuda, FakeFullLibrary(cuda)))
+    assert code == 1 and errors.startswith('GPU 0 cannot be used (cudaErrorIllegalAddress): ')
 
 
 @pytest.mark.parametrize('arguments', [['--precision', 'fp8'], ['--device', 'x'], ['--nonsense']])

@@ -50,7 +50,7 @@ def ultralytics(path, plan, **metadata):
 
 def ours(path, *, version='10.3.0', gpu=ORIN, plan=None, model='/nowhere/tiny.onnx', sha='0' * 64, lean=False):
     key = EngineKey(sha, version, gpu.identity, gpu.compute_capability, 'fp16', (1, 3, 64, 64), lean)
-    header = EngineHeader(key, str(model), (), (), {'names': "{0: 'person'}"}, '2026-01-01T00:00:00+00:00')
+    header = EngineHeader(key, 'fp16', str(model), (), (), {'names': "{0: 'person'}"}, '2026-01-01T00:00:00+00:00')
     write_engine(path, header, fake_plan(version) if plan is None else plan)
     return path
 
@@ -225,6 +225,28 @@ def test_a_gpu_that_is_out_of_memory_says_how_much_was_asked_and_is_free(cuda, l
     assert backend.infer(tensor)[0].shape == (1, 7, 20), 'with memory again, it runs'
 
 
+def test_memory_that_runs_out_half_way_gives_back_the_first_half(cuda, library, tmp_path):
+    backend, _ = opened(cuda, library, ours(tmp_path / 'm.engine'))
+    before, allocate = cuda._live, cuda.cudaMalloc
+    answers = [allocate, lambda size: (OUT_OF_MEMORY, 0)]
+    cuda.cudaMalloc = lambda size: answers.pop(0)(size)
+    with pytest.raises(InferenceError):
+        backend.infer(np.zeros((1, 3, 64, 64), np.float32))
+    gc.collect()
+    assert cuda._live == before
+
+
+def test_a_machine_that_is_out_of_memory_says_which_memory(cuda, library, tmp_path):
+    backend, _ = opened(cuda, library, ours(tmp_path / 'm.engine'))
+    cuda.failing['cudaHostAlloc'] = OUT_OF_MEMORY
+    with pytest.raises(InferenceError) as refused:
+        backend.new_input((1, 3, 2048, 2048), 'float32')
+    assert str(refused.value) == (
+        'GPU 0 gets no page-locked memory of 48 MiB: this machine is out of memory, so close other programs, or take '
+        'a smaller model or input.'
+    )
+
+
 def test_a_gpu_that_is_lost_is_said_so(cuda, library, tmp_path):
     backend, _ = opened(cuda, library, ours(tmp_path / 'm.engine'))
     cuda.failing['cudaEventSynchronize'] = LOST
@@ -233,6 +255,21 @@ def test_a_gpu_that_is_lost_is_said_so(cuda, library, tmp_path):
     assert str(refused.value) == (
         'GPU 0 cannot run (cudaErrorIllegalAddress): look at `dmesg` for what happened to it, and start the node again.'
     )
+
+
+def test_a_lost_gpu_is_let_go_of_without_an_error_and_opened_again_when_it_is_back(cuda, library, tmp_path):
+    backend, _ = opened(cuda, library, ours(tmp_path / 'm.engine'))
+    tensor = np.zeros((1, 3, 64, 64), np.float32)
+    backend.infer(tensor)
+    cuda.failing = dict.fromkeys(('cudaSetDevice', 'cudaGraphLaunch', 'cudaEventRecord', 'cudaMalloc'), LOST)
+    with pytest.raises(InferenceError):
+        backend.infer(tensor)
+    backend.close()
+    with pytest.raises(ModelError):
+        backend.open()
+    cuda.failing = {}
+    backend.open()
+    np.testing.assert_array_equal(backend.infer(tensor)[0], ANSWER)
 
 
 def test_a_run_that_tensorrt_does_not_start_gives_its_reason(cuda, library, tmp_path):
@@ -337,7 +374,7 @@ def test_a_truncated_engine_without_its_model_is_refused(cuda, library, tmp_path
     path.write_bytes(path.read_bytes()[:-1])
     size = len(fake_plan())
     assert refusal(cuda, library, path) == (
-        f'Engine {path} cannot be used, because it has {size - 1} of {size} bytes: {AGAIN}.'
+        f'Engine {path} cannot be used, because it is damaged (it has {size - 1} of {size} bytes): {AGAIN}.'
     )
 
 
@@ -367,7 +404,7 @@ def test_the_model_beside_a_copied_engine_is_found(cuda, tmp_path, write_model):
     path = ours(tmp_path / 'm.engine', model='/other/machine/tiny.onnx', sha=sha256_of_model(model), version='10.1.0')
     builder = FakeBuilder()
     opened(cuda, FakeFullLibrary(cuda), path, builder=builder)
-    assert builder.built[0][0].name == 'tiny.onnx'
+    assert builder.built[0][0].name == 'tiny.fp16.onnx'
 
 
 def test_an_onnx_file_is_built_once_and_found_from_then_on(cuda, tmp_path, write_model):

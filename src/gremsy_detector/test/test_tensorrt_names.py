@@ -75,9 +75,12 @@ def test_the_real_bindings_have_every_name(package, module, names, tmp_path):
         pytest.skip(f'{package} is not installed (pip install {package.replace("_", "-")})')
     if compiler() is None:
         pytest.skip('there is no C compiler to make a stub of libnvinfer with (apt install gcc)')
-    version, found = names_of(module, int(metadata.version(package).split('.')[0]), tmp_path)
+    version, found, called = names_of(module, int(metadata.version(package).split('.')[0]), tmp_path)
     assert version == metadata.version(package)
     assert names - found == set()
+    fake = FakeFullLibrary(FakeCuda())
+    called_here = {name for name in names if callable(getattr(getattr(fake, name.split('.')[0]), name.split('.')[1]))}
+    assert called & names == called_here, 'a property is called, or a method read'
 
 
 def test_the_real_cuda_python_has_every_name():

@@ -66,7 +66,7 @@ class TensorRtBackend:
             raise
         assert self._engine is not None
         gpu = self._machine.gpu(self._options.device)
-        precision = f', {file.header.key.precision}' if file.header is not None else ''
+        precision = f', {file.header.precision}' if file.header is not None else ''
         self._title = f'{library.title}, {gpu.name}{precision}'
         return ModelFacts(self._model, self._engine.inputs, self._engine.outputs, file.metadata)
 
@@ -152,7 +152,7 @@ class TensorRtBackend:
         except EngineDamaged as error:
             if header is None:
                 raise
-            reasons.append(error.reason)
+            reasons.append(f'it is damaged ({error.reason})')
         else:
             if header is None:
                 return file

@@ -116,9 +116,15 @@ class CudaStream:
         kind = np.dtype(dtype)
         size = int(np.prod(shape, dtype=np.int64)) * kind.itemsize
         cuda = self._cuda
-        address = int(
-            self._check(f'lock {_in_mib(size)} of memory', cuda.cudaHostAlloc(max(size, 1), cuda.cudaHostAllocDefault))
-        )
+        status, pointer = cuda.cudaHostAlloc(max(size, 1), cuda.cudaHostAllocDefault)
+        if status == cuda.cudaError_t.cudaErrorMemoryAllocation:
+            cuda.cudaGetLastError()
+            # Of the machine's memory, not of the GPU's (on a Jetson they are one).
+            raise InferenceError(
+                f'GPU {self._device} gets no page-locked memory of {_in_mib(size)}: this machine is out of memory, so '
+                'close other programs, or take a smaller model or input.'
+            )
+        address = int(self._check('lock memory', (status, pointer)))
         block = (ctypes.c_uint8 * max(size, 1)).from_address(address)
         finalizer = weakref.finalize(block, _free_host, cuda.cudaFreeHost, address)
         # At the end of the process the driver frees everything, and may be gone before this runs.

@@ -3,10 +3,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from gremsy_detector.model_facts import TensorFacts
 
@@ -53,40 +53,37 @@ class EngineBuilder(Protocol):
         """
 
 
+class Prepared(Protocol):
+    """The ONNX file that is built in the user's stead."""
+
+    @property
+    def path(self) -> Path:
+        """Of the file; the user's own where nothing had to be changed."""
+
+    @property
+    def precision(self) -> str:
+        """What it computes in, which need not be what was asked for: int8 that loses too much stays fp16."""
+
+    @property
+    def sentence(self) -> str:
+        """What was done and why, for a person."""
+
+
 class PrecisionStep(Protocol):
-    """Makes the ONNX file that is built, of the precision asked for; `gremsy_detector.precision` has the real one."""
+    """Brings a model to a precision; `gremsy_detector.precision` has the real one."""
 
     def __call__(
-        self, model: Path, precision: str, out: Path, *, calibration: Path | None, say: Callable[[str], None]
-    ) -> Path:
-        """Write the prepared file to `out` and return where it is.
+        self,
+        model: Path,
+        precision: str,
+        out_dir: Path,
+        *,
+        calibration: Path | None,
+        check: Path | None,
+        say: Callable[[str], None],
+    ) -> Prepared:
+        """Write the file, and the verdict of a check beside it as JSON.
 
         Raises:
             ModelError: when the model cannot be prepared so.
-        """
-
-
-@dataclass(frozen=True, slots=True)
-class GateVerdict:
-    """Whether a prepared model still answers like the user's.
-
-    Attributes:
-        passed: the agreement is above its limit.
-        summary: the figures in one sentence, for people.
-        figures: what is written beside the engine, as JSON.
-    """
-
-    passed: bool
-    summary: str
-    figures: Mapping[str, Any]
-
-
-class AccuracyGate(Protocol):
-    """Measures a prepared model against the user's; `gremsy_detector.precision` has the real one."""
-
-    def __call__(self, model: Path, prepared: Path, frames: Path, *, say: Callable[[str], None]) -> GateVerdict:
-        """Run both on the frames and compare.
-
-        Raises:
-            ModelError: when one cannot be run, or there are no frames.
         """

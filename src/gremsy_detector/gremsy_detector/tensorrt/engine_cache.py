@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import glob
 import hashlib
-import json
 import os
 import shutil
 import tempfile
@@ -25,7 +25,7 @@ from gremsy_detector.backend_options import say_nothing
 from gremsy_detector.errors import ModelError
 from gremsy_detector.model_description import describe_input
 from gremsy_detector.tensorrt.cuda_probe import Gpu
-from gremsy_detector.tensorrt.engine_builder import AccuracyGate, BuildRecipe, EngineBuilder, GateVerdict, PrecisionStep
+from gremsy_detector.tensorrt.engine_builder import BuildRecipe, EngineBuilder, PrecisionStep
 from gremsy_detector.tensorrt.engine_file import (
     EngineFile,
     EngineHeader,
@@ -60,10 +60,6 @@ class EngineRequest:
     check: Path | None = None
 
 
-class _BelowLimit(Exception):
-    """The accuracy gate did not pass an int8 model."""
-
-
 class EngineCache:
     """The engines in one folder, for one TensorRT and one GPU."""
 
@@ -74,7 +70,6 @@ class EngineCache:
         gpu: Gpu,
         builder: EngineBuilder | None,
         prepare: PrecisionStep,
-        gate: AccuracyGate,
         say: Callable[[str], None] = say_nothing,
     ) -> None:
         """Nothing is read or made yet.
@@ -85,7 +80,6 @@ class EngineCache:
             gpu: that will run them.
             builder: None where there is none: then engines are only found.
             prepare: makes the ONNX file of a precision other than `model`.
-            gate: judges that file where the request has frames to `check` on.
             say: takes sentences on progress.
         """
         self._folder = folder
@@ -93,7 +87,6 @@ class EngineCache:
         self._gpu = gpu
         self._builder = builder
         self._prepare = prepare
-        self._gate = gate
         self._say = say
 
     def key_of(self, request: EngineRequest) -> EngineKey:
@@ -118,7 +111,7 @@ class EngineCache:
     def obtain(self, request: EngineRequest, *, force: bool = False) -> EngineFile:
         """The engine, whole and checked; built when there is none, or with `force` in any case.
 
-        An int8 model that the accuracy gate does not pass is said so, and an fp16 engine is given instead.
+        Its header says what it computes in: a precision that loses too much is given up for the next finer one.
 
         Raises:
             ModelError: when there is none and none can be built; nothing half-written is left.
@@ -133,13 +126,10 @@ class EngineCache:
                 f'{self._gpu.identity}, and this machine has no TensorRT builder: install the full TensorRT, or build '
                 'it with `build_engine --lean` on a machine with the same GPU and copy it there.'
             )
-        try:
-            with self._locked(key, request.model):
-                # Whoever held the lock before may have built just this.
-                found = None if force else self._find(request.model, key)
-                return found if found is not None else self._build(self._builder, request, key)
-        except _BelowLimit:
-            return self.obtain(replace(request, precision='fp16'), force=force)
+        with self._locked(key, request.model):
+            # Whoever held the lock before may have built just this.
+            found = None if force else self._find(request.model, key)
+            return found if found is not None else self._build(self._builder, request, key)
 
     def _find(self, model: Path, key: EngineKey) -> EngineFile | None:
         """A whole engine that serves the key; damaged ones are skipped, and replaced by the build that follows."""
@@ -155,13 +145,13 @@ class EngineCache:
 
     def _build(self, builder: EngineBuilder, request: EngineRequest, key: EngineKey) -> EngineFile:
         path = self._folder / key.file_name(request.model.stem)
-        self._say(
-            f'Building {path.name} with TensorRT {builder.version}: this takes minutes, once for this model and GPU.'
-        )
         started_s = time.monotonic()
         with self._scratch(key) as scratch:
-            onnx, verdict = self._prepared(request, scratch)
+            onnx, precision = self._prepared(request, scratch)
             facts = read_onnx_facts(onnx)
+            self._say(
+                f'Building {path.name} with TensorRT {builder.version}: this takes minutes, and is kept for this GPU.'
+            )
             timings = self._folder / f'timing-trt{self._version}-sm{self._gpu.compute_capability}.cache'
             recipe = BuildRecipe(
                 shape=describe_input(facts).shape,
@@ -173,6 +163,7 @@ class EngineCache:
             built = builder.build(onnx, recipe, self._say)
             header = EngineHeader(
                 key=key,
+                precision=precision,
                 model=str(request.model.resolve()),
                 inputs=built.inputs,
                 outputs=built.outputs,
@@ -185,29 +176,28 @@ class EngineCache:
                 )
             with self._disk_errors_named():
                 write_engine(path, header, built.plan, scratch)
-                if verdict is not None:
-                    text = json.dumps(dict(verdict.figures), indent=2) + '\n'
-                    write_whole(path.with_suffix('.accuracy.json'), text.encode(), scratch=scratch)
+                for verdict in scratch.glob('*.json'):
+                    write_whole(path.with_name(f'{path.stem}.{verdict.name}'), verdict.read_bytes(), scratch=scratch)
                 if built.timing_cache:
                     write_whole(timings, built.timing_cache, scratch=scratch)
         self._prune(path, header)
         self._say(f'Built {path} in {time.monotonic() - started_s:.0f} s, {len(built.plan) / 1e6:.1f} MB.')
         return read_engine(path)
 
-    def _prepared(self, request: EngineRequest, scratch: Path) -> tuple[Path, GateVerdict | None]:
-        """The file to build, and what the gate says of it where it is asked."""
+    def _prepared(self, request: EngineRequest, scratch: Path) -> tuple[Path, str]:
+        """The file to build, and what it computes in."""
         if request.precision == 'model':
-            return request.model, None
-        out = scratch / request.model.name
-        onnx = self._prepare(request.model, request.precision, out, calibration=request.calibration, say=self._say)
-        if request.check is None:
-            return onnx, None
-        verdict = self._gate(request.model, onnx, request.check, say=self._say)
-        self._say(verdict.summary)
-        if not verdict.passed and request.precision == 'int8':
-            self._say(f'{request.model.name} loses too much as int8: keeping fp16.')
-            raise _BelowLimit
-        return onnx, verdict
+            return request.model, request.precision
+        prepared = self._prepare(
+            request.model,
+            request.precision,
+            scratch,
+            calibration=request.calibration,
+            check=request.check,
+            say=self._say,
+        )
+        self._say(prepared.sentence)
+        return prepared.path, prepared.precision
 
     def _prune(self, kept: Path, header: EngineHeader) -> None:
         """Remove what the new engine makes useless; see the module's text for which."""
@@ -218,7 +208,8 @@ class EngineCache:
             if replace(old.key, model_sha256=header.key.model_sha256) == header.key:
                 with contextlib.suppress(OSError):
                     path.unlink()
-                    path.with_suffix('.accuracy.json').unlink(missing_ok=True)
+                    for verdict in self._folder.glob(f'{glob.escape(path.stem)}.*.json'):
+                        verdict.unlink()
                     self._say(f'Removed {path.name}, which {kept.name} replaces.')
 
     def _engines(self) -> Iterator[Path]:

@@ -43,6 +43,7 @@ class EngineHeader:
 
     Attributes:
         key: what it was built from and for.
+        precision: what it computes in, where the key's was asked for and lost too much.
         model: the ONNX file, as an absolute path on the machine that built it.
         inputs, outputs: of the network as built.
         metadata: of the ONNX file that was built (its preparation may have changed the user's).
@@ -51,6 +52,7 @@ class EngineHeader:
     """
 
     key: EngineKey
+    precision: str
     model: str
     inputs: tuple[TensorFacts, ...]
     outputs: tuple[TensorFacts, ...]
@@ -198,6 +200,7 @@ def _ultralytics_text(value: Any) -> str:
 def _to_json(header: EngineHeader, plan: bytes) -> dict[str, Any]:
     return {
         'key': header.key.as_json(),
+        'precision': header.precision,
         'model': header.model,
         'inputs': [_tensor_to_json(tensor) for tensor in header.inputs],
         'outputs': [_tensor_to_json(tensor) for tensor in header.outputs],
@@ -210,7 +213,7 @@ def _to_json(header: EngineHeader, plan: bytes) -> dict[str, Any]:
 
 def _from_json(value: Mapping[str, Any]) -> EngineHeader:
     metadata, key = value.get('metadata'), value.get('key')
-    texts = [value.get(name) for name in ('model', 'built_at', 'plan_sha256')]
+    texts = [value.get(name) for name in ('precision', 'model', 'built_at', 'plan_sha256')]
     size = value.get('plan_bytes')
     if not isinstance(metadata, dict) or not all(isinstance(text, str) for text in (*metadata.values(), *texts)):
         raise ValueError('its header lacks a part')
@@ -218,6 +221,7 @@ def _from_json(value: Mapping[str, Any]) -> EngineHeader:
         raise ValueError('its header lacks a part')
     return EngineHeader(
         key=EngineKey.from_json(key),
+        precision=value['precision'],
         model=value['model'],
         inputs=_tensors_from_json(value.get('inputs')),
         outputs=_tensors_from_json(value.get('outputs')),

@@ -7,39 +7,41 @@ import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from gremsy_detector.errors import ModelError
+from gremsy_common.parameters import ParameterError
+from gremsy_detector.errors import FrameError, ModelError
 from gremsy_detector.tensorrt.cuda_memory import CudaStream
 from gremsy_detector.tensorrt.cuda_probe import CudaProbe, Gpu, probe_cuda
-from gremsy_detector.tensorrt.engine_builder import AccuracyGate, EngineBuilder, GateVerdict, PrecisionStep
+from gremsy_detector.tensorrt.engine_builder import EngineBuilder, PrecisionStep, Prepared
 from gremsy_detector.tensorrt.engine_cache import EngineCache, default_engine_folder
 from gremsy_detector.tensorrt.library import EngineRefused, TensorRt, load_library, why_not
 from gremsy_detector.tensorrt.tensorrt_builder import TensorRtBuilder
 
 
 def prepare_model(
-    model: Path, precision: str, out: Path, *, calibration: Path | None, say: Callable[[str], None]
-) -> Path:
-    """The suite's own `PrecisionStep`."""
-    return Path(_precision_package(model).prepare_model(model, precision, out, calibration=calibration, say=say))
-
-
-def check_model(model: Path, prepared: Path, frames: Path, *, say: Callable[[str], None]) -> GateVerdict:
-    """The suite's own `AccuracyGate`."""
-    verdict: GateVerdict = _precision_package(model).check_model(model, prepared, frames, say=say)
-    return verdict
-
-
-def _precision_package(model: Path) -> Any:
-    """Imported when used: it needs packages that running an engine does not."""
+    model: Path,
+    precision: str,
+    out_dir: Path,
+    *,
+    calibration: Path | None,
+    check: Path | None,
+    say: Callable[[str], None],
+) -> Prepared:
+    """The suite's own `PrecisionStep`, imported when used: it needs packages that running an engine does not."""
     try:
-        return importlib.import_module('gremsy_detector.precision')
+        step = importlib.import_module('gremsy_detector.precision.prepare')
     except ImportError as error:
         raise ModelError(
             f'Model file {model} cannot be prepared because Python package {error.name} is missing: install it, or '
             "build with precision 'model'."
         ) from error
+    try:
+        prepared: Prepared = step.prepare_model(
+            model, precision, out_dir, calibration=calibration, check=check, say=say
+        )
+    except (FrameError, ParameterError) as error:
+        raise ModelError(str(error)) from error
+    return prepared
 
 
 def _builder_of(library: TensorRt) -> EngineBuilder | None:
@@ -56,7 +58,6 @@ class Machine:
     new_stream: Callable[[int], CudaStream] = CudaStream
     builder_of: Callable[[TensorRt], EngineBuilder | None] = _builder_of
     prepare: PrecisionStep = prepare_model
-    gate: AccuracyGate = check_model
 
     def library(self) -> TensorRt:
         """TensorRT, loaded, after making sure that it would not end the process.
@@ -98,6 +99,5 @@ class Machine:
             gpu=self.gpu(device),
             builder=self.builder_of(library),
             prepare=self.prepare,
-            gate=self.gate,
             say=say,
         )
