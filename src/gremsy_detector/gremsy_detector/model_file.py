@@ -42,7 +42,7 @@ def read_model_file(model: Path) -> bytes:
     """
     try:
         # Asked before it is opened: opening a pipe waits for a writer, opening a device may wind a tape.
-        _refuse_unless_regular(model, os.stat(model).st_mode)
+        _refuse_unless_regular(model, model.stat().st_mode)
         # Not blocking, in case the path is exchanged for a pipe in between.
         descriptor = os.open(model, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         with open(descriptor, 'rb') as file:  # noqa: PTH123 - a descriptor, not a path
@@ -57,7 +57,7 @@ def read_model_file(model: Path) -> bytes:
     except FileNotFoundError as error:
         if model.is_symlink():
             raise ModelError(
-                f'Model file {model} is a link to {os.readlink(model)}, which does not exist: '
+                f'Model file {model} is a link to {model.readlink()}, which does not exist: '
                 'copy the file itself, or mend the link.'
             ) from error
         raise ModelError(

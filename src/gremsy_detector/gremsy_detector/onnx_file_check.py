@@ -89,9 +89,7 @@ def check_onnx_file(model: Path) -> int:
             'are missing, so copy or export it again.'
         ) from error
     except ValueError as error:
-        raise ModelError(
-            f'Model file {model} is corrupt or not ONNX ({error}), so copy or export it again.'
-        ) from error
+        raise ModelError(f'Model file {model} is corrupt or not ONNX ({error}), so copy or export it again.') from error
     if not found.has_graph or not found.ir_version:
         raise ModelError(f'Model file {model} is corrupt or not ONNX (it has no graph), so copy or export it again.')
     if found.largest_numbers > _MOST_NUMBERS:
@@ -121,10 +119,12 @@ def _walk(content: memoryview, found: _Found) -> None:
                 waiting.append((inside[number], value, depth + 1))
             if kind == 'model':
                 _note_header(number, value, found)
-            elif kind == 'sparse' and number == _SPARSE_DIMS:
-                found.see_shape(packed_or_single(value))
         if kind == 'tensor':
             _note_tensor(message, found)
+        elif kind == 'sparse':
+            # Its dense form, which is what ONNX Runtime makes of it.
+            dims = [packed_or_single(value) for number, value in fields(message) if number == _SPARSE_DIMS]
+            found.see_shape(size for each in dims for size in each)
         elif kind == 'value':
             _note_shape(message, found)
 
@@ -189,7 +189,7 @@ def _check_external(model: Path, entry: dict[str, str]) -> None:
     if not target.is_relative_to(folder) or '..' in Path(location).parts:
         raise ModelError(f'Model file {model} keeps weights in {location[:100]!r}, outside its folder: {allowed}.')
     try:
-        about = os.stat(target)
+        about = target.stat()
     except OSError as error:
         raise ModelError(
             f'Model file {model} keeps weights in {location[:100]!r}, which cannot be read ({error.strerror}): '

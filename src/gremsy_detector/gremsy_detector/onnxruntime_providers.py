@@ -7,6 +7,8 @@ CPU without a word: what a session really runs on is asked of the session.
 
 from __future__ import annotations
 
+import itertools
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -81,7 +83,7 @@ def open_session(
     Raises:
         Exception: what `make` raised with the last provider: then it is the model's fault.
     """
-    for provider, following in zip(providers, providers[1:], strict=False):
+    for provider, following in itertools.pairwise(providers):
         names = [provider.name, *([CUDA.name] if provider is TENSORRT else []), CPU.name]
         try:
             session = make(names, [options.get(provider, {}), *({} for _ in names[1:])])
@@ -99,9 +101,9 @@ def open_session(
 
 
 def in_short(error: Exception) -> str:
-    """The first line of what ONNX Runtime says, without its numeric code and the full stop."""
+    """The first line of what ONNX Runtime says, without its code, its source's file names and the full stop."""
     lines = str(error).strip().splitlines() or [type(error).__name__]
-    text = lines[0]
-    if text.startswith('[ONNXRuntimeError]'):
-        text = text.split(' : ', 2)[-1]
+    text = re.sub(r'^\[ONNXRuntimeError\] : \d+ : [A-Z_]+ : ', '', lines[0])
+    text = re.sub(r'^Load model from .* failed: ?', '', text)
+    text = re.sub(r'/\S+\.(cc|h):\d+ \S.*?\) ', '', text)
     return text[:200].rstrip('. ')

@@ -33,10 +33,8 @@ def description(layout, classes=NC, **changes):
 
 
 def centred(rows, fractions):
-    boxes = np.stack(
-        [(rows[:, 0] + rows[:, 2]) / 2, (rows[:, 1] + rows[:, 3]) / 2, rows[:, 2] - rows[:, 0], rows[:, 3] - rows[:, 1]],
-        axis=1,
-    )
+    least, most = rows[:, :2], rows[:, 2:4]
+    boxes = np.concatenate([(least + most) / 2, most - least], axis=1)
     return boxes / np.float32([WIDTH, HEIGHT, WIDTH, HEIGHT]) if fractions else boxes
 
 

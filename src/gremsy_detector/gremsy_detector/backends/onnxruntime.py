@@ -17,7 +17,15 @@ from gremsy_detector.backend_options import DEFAULT_OPTIONS, BackendOptions
 from gremsy_detector.errors import InferenceError, ModelError
 from gremsy_detector.model_facts import ModelFacts, TensorFacts
 from gremsy_detector.onnx_file_check import check_onnx_file
-from gremsy_detector.onnxruntime_providers import CPU, CUDA, OPENVINO, TENSORRT, in_short, open_session, providers_to_try
+from gremsy_detector.onnxruntime_providers import (
+    CPU,
+    CUDA,
+    OPENVINO,
+    TENSORRT,
+    in_short,
+    open_session,
+    providers_to_try,
+)
 
 _DTYPES = {
     'tensor(float)': 'float32',
@@ -80,12 +88,18 @@ class OnnxRuntimeBackend:
         except Exception as error:  # its exceptions share no base class but this
             raise ModelError(_refusal(self._model, runtime.__version__, opset, error)) from error
         self._version = runtime.__version__
-        self._facts = ModelFacts(
-            path=self._model,
-            inputs=tuple(_facts_of(tensor) for tensor in self._session.get_inputs()),
-            outputs=tuple(_facts_of(tensor) for tensor in self._session.get_outputs()),
-            metadata=dict(self._session.get_modelmeta().custom_metadata_map),
-        )
+        try:
+            self._facts = ModelFacts(
+                path=self._model,
+                inputs=tuple(_facts_of(tensor) for tensor in self._session.get_inputs()),
+                outputs=tuple(_facts_of(tensor) for tensor in self._session.get_outputs()),
+                metadata=dict(self._session.get_modelmeta().custom_metadata_map),
+            )
+        except UnicodeDecodeError as error:
+            self.close()
+            raise ModelError(
+                f'Model file {self._model} is corrupt (a name or its metadata is not UTF-8): copy or export it again.'
+            ) from error
         return self._facts
 
     def new_input(self, shape: tuple[int, ...], dtype: str) -> NDArray[Any]:
