@@ -109,6 +109,9 @@ def _spread(model: Any, layer: Any, noise: Any, *, scores: bool) -> None:
         answer = (seen[0].movedim(1, -1) if seen[0].ndim == 4 else seen[0]).flatten(0, -2)
         scale = (SCORE_LOGIT_SPREAD if scores else 1.0) / answer.std(dim=0).mean()
         layer.weight *= scale
+        if not scores and answer.shape[1] == 4:
+            # A head without a distribution (26) answers with the four distances themselves: keep them positive.
+            layer.bias.copy_(2.5 - (answer.mean(dim=0) - layer.bias) * scale)
         if scores:
             layer.bias.copy_(SCORE_LOGIT_MEAN - (answer.mean(dim=0) - layer.bias) * scale)
 

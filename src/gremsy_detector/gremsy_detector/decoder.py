@@ -82,9 +82,7 @@ def _end_to_end(
     return Candidates(rows[:, :4], rows[:, 4], rows[:, 5].astype(np.intp))
 
 
-_CANDIDATES: dict[
-    Layout, Callable[[Sequence[NDArray[np.floating]], OutputDescription, DecodeSettings], Candidates]
-] = {
+_CANDIDATES: dict[Layout, Callable[[Sequence[NDArray[np.floating]], OutputDescription, DecodeSettings], Candidates]] = {
     Layout.DENSE: _dense,
     Layout.TRANSPOSED: _transposed,
     Layout.END_TO_END: _end_to_end,

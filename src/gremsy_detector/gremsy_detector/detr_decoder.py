@@ -16,9 +16,7 @@ from gremsy_detector.candidates import Candidates, DecodeSettings, best_class, c
 from gremsy_detector.output_layout import OutputDescription
 
 
-def queries(
-    outputs: Sequence[NDArray[np.floating]], output: OutputDescription, settings: DecodeSettings
-) -> Candidates:
+def queries(outputs: Sequence[NDArray[np.floating]], output: OutputDescription, settings: DecodeSettings) -> Candidates:
     """(N, 4+nc): a row per query."""
     rows = outputs[0][0]
     return _scaled(best_class(rows[passing(rows[:, 4 : 4 + output.class_count].T, settings)].T), output)
@@ -60,7 +58,8 @@ def _scaled(found: Candidates, output: OutputDescription) -> Candidates:
 
 
 def _sigmoid(logits: NDArray[np.float32]) -> NDArray[np.float32]:
-    return 1.0 / (1.0 + np.exp(-np.clip(logits, -80.0, 80.0)))  # float32 overflows beyond e**88
+    # float32 overflows beyond e**88.
+    return np.asarray(1.0 / (1.0 + np.exp(-np.clip(logits, -80.0, 80.0))), np.float32)
 
 
 def _as_logits(settings: DecodeSettings) -> DecodeSettings:

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from gremsy_common.parameters import ParameterError
+from gremsy_detector.backend_options import BackendOptions
 from gremsy_detector.backend_registry import AUTO, choose_backend, find_backends
 from gremsy_detector.default_model import DEFAULT, model_path
 from gremsy_detector.detector import Detector
@@ -17,13 +18,17 @@ from gremsy_detector.model_description import ModelDescription
 
 def report(model: ModelDescription, backend: str) -> str:
     """The description as lines of text."""
-    fed = model.input
+    fed, read = model.input, model.output
     form = f'{fed.dtype} {list(fed.shape)}, {"BGR" if fed.bgr else "RGB"}, {fed.resize.value}'
+    duplicates = 'suppressed here (NMS)' if read.layout.has_duplicates else 'none, the network leaves one box an object'
+    logits = ', scores are logits' if read.logits else ''
     lines = [
         f'model    {model.path}',
         f'title    {model.title}',
+        f'file     {"; ".join(map(str, model.inputs))} -> {"; ".join(map(str, model.outputs))}',
         f'input    {fed.name}: {form}',
-        f'output   {model.layout.value}, N = {model.box_count}, stride {model.stride_px} px',
+        f'output   {read.layout.value}, N = {read.box_count}, stride {model.stride_px} px{logits}',
+        f'doubles  {duplicates}',
         f'backend  {backend}',
         f'classes  {len(model.class_names)}',
     ]
@@ -36,10 +41,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument('model', nargs='?', default=DEFAULT, help='a model file; the shipped one by default')
     backends = [AUTO, *(backend.name for backend in find_backends())]
     parser.add_argument('--backend', default=AUTO, choices=backends, help='what runs it')
+    parser.add_argument('--provider', default=AUTO, help='of ONNX Runtime: auto, cuda, tensorrt, openvino or cpu')
     options = parser.parse_args(arguments)
     path = model_path(options.model)
+
+    def say(sentence: str) -> None:
+        print(sentence, file=sys.stderr)
+
     try:
-        backend = choose_backend(path, options.backend)(path)
+        backend = choose_backend(path, options.backend)(path, BackendOptions(provider=options.provider, say=say))
         detector = Detector(backend)
         model = detector.open()
     except (ModelError, ParameterError) as error:

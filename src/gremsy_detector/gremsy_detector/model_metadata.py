@@ -42,9 +42,7 @@ def image_size_px(facts: ModelFacts) -> tuple[int, int]:
     sides = [value, value] if isinstance(value, int) else value
     if isinstance(sides, list | tuple) and len(sides) == 2 and all(type(side) is int for side in sides):
         return sides[0], sides[1]
-    raise ModelError(
-        f"Model file {facts.path} has metadata `imgsz` = '{in_short(text)}': write it as [height, width]."
-    )
+    raise ModelError(f"Model file {facts.path} has metadata `imgsz` = '{in_short(text)}': write it as [height, width].")
 
 
 def stride_px(facts: ModelFacts) -> int:
@@ -76,7 +74,7 @@ def says_end_to_end(metadata: Mapping[str, str], *, default: bool) -> bool:
 
 
 def says_detr(metadata: Mapping[str, str]) -> bool:
-    """Does the file call itself a DETR: key `head` (Ultralytics 8.4 on) or `description` (`Ultralytics rtdetr-l ...`)."""
+    """Does the file call itself a DETR: key `head` (Ultralytics from 8.4) or `description` (`Ultralytics rtdetr-l`)."""
     return any('detr' in metadata.get(key, '').lower().replace('-', '') for key in ('head', 'description'))
 
 

@@ -92,10 +92,10 @@ def _suppressed_by(
 
 def _fixed_point(suppresses: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Which boxes stay, given the strictly upper triangular matrix of who would suppress whom."""
-    stays: NDArray[np.bool_] = ~suppresses.any(axis=0)
+    stays: NDArray[np.bool_] = ~np.any(suppresses, axis=0)
     # Round k settles the first k boxes at least, so there are never more rounds than boxes.
     for _ in range(len(suppresses)):
-        after: NDArray[np.bool_] = ~suppresses[stays].any(axis=0)
+        after: NDArray[np.bool_] = ~np.any(suppresses[stays], axis=0)
         if np.array_equal(after, stays):
             break
         stays = after

@@ -168,9 +168,7 @@ def _of_two(
     """Boxes [1, N, 4] and scores [1, N, nc]."""
     shapes = [output.shape for output in outputs]
     fitting = [
-        index
-        for index in (0, 1)
-        if shapes[index][2] == 4 and (names is None or shapes[1 - index][2] == len(names))
+        index for index in (0, 1) if shapes[index][2] == 4 and (names is None or shapes[1 - index][2] == len(names))
     ]
     if not fitting or shapes[0][1] != shapes[1][1]:
         raise _unlike(facts, shapes, names)

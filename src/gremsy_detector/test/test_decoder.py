@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from gremsy_detector.decoder import DecodeSettings, decode
-from gremsy_detector.model_description import Layout
+from gremsy_detector.output_layout import Layout, OutputDescription
 
 NC = 3
 ALL = DecodeSettings(confidence=0.25, iou=0.5, max_detections=100)
@@ -21,19 +21,52 @@ BOXES = np.array(
     dtype=np.float32,
 )
 LAYOUTS = list(Layout)
+ENDED = [Layout.END_TO_END, Layout.TOP_QUERIES]
 WITH_SUPPRESSION = [Layout.DENSE, Layout.TRANSPOSED]
+WITHOUT_SUPPRESSION = [layout for layout in Layout if layout not in WITH_SUPPRESSION]
+WIDTH, HEIGHT = 640, 512
 
 
-def tensor(rows, layout, anchors=50):
-    """An output of that layout that holds the rows among anchors that see nothing."""
+def description(layout, classes=NC, **changes):
+    indices = {'boxes_index': 0, 'scores_index': 1} if layout is Layout.TWO_OUTPUTS else {}
+    return OutputDescription(layout, 50, classes, WIDTH, HEIGHT, **(indices | changes))
+
+
+def centred(rows, fractions):
+    least, most = rows[:, :2], rows[:, 2:4]
+    boxes = np.concatenate([(least + most) / 2, most - least], axis=1)
+    return boxes / np.float32([WIDTH, HEIGHT, WIDTH, HEIGHT]) if fractions else boxes
+
+
+def answer(rows, layout, anchors=50):
+    """What a network of that layout answers that sees the rows, among anchors that see nothing."""
     rows = np.asarray(rows, dtype=np.float32).reshape(-1, 6)
-    if layout is Layout.END_TO_END:
-        return np.concatenate([rows, np.zeros((anchors - len(rows), 6), np.float32)])[None]
-    dense = np.full((4 + NC, anchors), 0.01, dtype=np.float32)
-    for column, row in zip(range(3, anchors, 7), rows, strict=False):
-        dense[:4, column] = [(row[0] + row[2]) / 2, (row[1] + row[3]) / 2, row[2] - row[0], row[3] - row[1]]
-        dense[4 + int(row[5]), column] = row[4]
-    return dense[None] if layout is Layout.DENSE else np.ascontiguousarray(dense.T)[None]
+    if layout in ENDED:
+        boxes = rows[:, :4] if layout is Layout.END_TO_END else centred(rows, fractions=True)
+        rows = np.concatenate([boxes, rows[:, 4:]], axis=1)
+        return [np.concatenate([rows, np.zeros((anchors - len(rows), 6), np.float32)])[None]]
+    each = np.full((anchors, 4 + NC), 0.01, dtype=np.float32)
+    places = place_of(layout) + 7 * np.arange(len(rows))
+    each[places, :4] = centred(rows, fractions=layout.is_detr)
+    each[places, 4 + rows[:, 5].astype(int)] = rows[:, 4]
+    if layout is Layout.TWO_OUTPUTS:
+        return [each[None, :, :4].copy(), each[None, :, 4:].copy()]
+    return [np.ascontiguousarray(each.T)[None] if layout is Layout.DENSE else each[None]]
+
+
+def place_of(layout):
+    """Where the first of the rows is."""
+    return 0 if layout in ENDED else 3
+
+
+def put(outputs, layout, place, number):
+    """Spoil one number of the first row."""
+    if layout is Layout.DENSE:
+        outputs[0][0, place, 3] = number
+    elif layout is Layout.TWO_OUTPUTS:
+        outputs[place // 4][0, 3, place % 4] = number
+    else:
+        outputs[0][0, place_of(layout), place] = number
 
 
 def rows_of(found):
@@ -42,29 +75,30 @@ def rows_of(found):
 
 @pytest.mark.parametrize('layout', WITH_SUPPRESSION)
 def test_boxes_come_out_sub_pixel_best_first_and_without_duplicates(layout):
-    found = decode(tensor(BOXES, layout), layout, NC, ALL)
+    found = decode(answer(BOXES, layout), description(layout), ALL)
     np.testing.assert_allclose(rows_of(found), BOXES[[0, 3, 2]], atol=1e-4)
 
 
-def test_an_end_to_end_output_is_taken_as_it_is():
-    found = decode(tensor(BOXES[::-1], Layout.END_TO_END), Layout.END_TO_END, NC, ALL)
-    np.testing.assert_allclose(rows_of(found), BOXES[[0, 1, 3, 2]])
+@pytest.mark.parametrize('layout', WITHOUT_SUPPRESSION)
+def test_the_boxes_of_a_network_without_duplicates_are_taken_as_they_are(layout):
+    found = decode(answer(BOXES[::-1], layout), description(layout), ALL)
+    np.testing.assert_allclose(rows_of(found), BOXES[[0, 1, 3, 2]], atol=1e-4)
 
 
 @pytest.mark.parametrize('layout', LAYOUTS)
 def test_only_wanted_classes_are_reported(layout):
     wanted = DecodeSettings(0.1, 0.5, 100, np.array([False, True, True]))
-    found = decode(tensor(BOXES, layout), layout, NC, wanted)
+    found = decode(answer(BOXES, layout), description(layout), wanted)
     np.testing.assert_allclose(rows_of(found), BOXES[[3, 4]], atol=1e-4)
 
 
 @pytest.mark.parametrize('layout', WITH_SUPPRESSION)
 def test_an_unwanted_class_does_not_pass_its_box_on_to_the_runner_up(layout):
-    output = tensor(BOXES[:1], Layout.DENSE)
+    output = answer(BOXES[:1], Layout.DENSE)[0]
     output[0, 4 + 1] = output[0, 4] * 0.9  # every anchor: nearly as much a 1 as a 0
     output = output if layout is Layout.DENSE else output.transpose(0, 2, 1)
     wanted = DecodeSettings(0.25, 0.5, 100, np.array([False, True, False]))
-    assert len(decode(output, layout, NC, wanted).scores) == 0
+    assert len(decode([output], description(layout), wanted).scores) == 0
 
 
 @pytest.mark.parametrize('layout', LAYOUTS)
@@ -72,18 +106,18 @@ def test_an_unwanted_class_does_not_pass_its_box_on_to_the_runner_up(layout):
 def test_a_box_must_score_more_than_the_threshold(layout, score, count):
     row = BOXES[0].copy()
     row[4] = score
-    assert len(decode(tensor(row, layout), layout, NC, ALL).scores) == count
+    assert len(decode(answer(row, layout), description(layout), ALL).scores) == count
 
 
 @pytest.mark.parametrize('layout', LAYOUTS)
 def test_the_best_boxes_stay_when_the_count_is_limited(layout):
-    found = decode(tensor(BOXES, layout), layout, NC, DecodeSettings(0.1, 1.0, 2))
+    found = decode(answer(BOXES, layout), description(layout), DecodeSettings(0.1, 1.0, 2))
     np.testing.assert_allclose(found.scores, [0.9, 0.8])
 
 
 @pytest.mark.parametrize('layout', LAYOUTS)
 def test_an_empty_scene_gives_no_boxes(layout):
-    found = decode(tensor([], layout), layout, NC, ALL)
+    found = decode(answer([], layout), description(layout), ALL)
     assert rows_of(found).shape == (0, 6)
 
 
@@ -91,30 +125,28 @@ def test_an_empty_scene_gives_no_boxes(layout):
 @pytest.mark.parametrize('number', [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize('place', [0, 2, 4])
 def test_a_box_with_a_broken_number_is_left_out_and_the_others_stay(layout, number, place):
-    rows = np.stack([BOXES[2], BOXES[0]])
-    output = tensor(rows, layout)
-    if layout is Layout.DENSE:
-        output[0, place, 3] = number
-    else:
-        output[0, 3 if layout is Layout.TRANSPOSED else 0, place] = number
-    found = decode(output, layout, NC, ALL)
-    if number == np.inf and place == 4 and layout is Layout.END_TO_END:
+    outputs = answer(np.stack([BOXES[2], BOXES[0]]), layout)
+    put(outputs, layout, place, number)
+    found = decode(outputs, description(layout), ALL)
+    if number == np.inf and place == 4 and layout in ENDED:
         assert found.scores.tolist() == [1.0, np.float32(0.9)]  # a certain box is still a box
     else:
         np.testing.assert_allclose(rows_of(found), BOXES[[0]], atol=1e-4)
 
 
+@pytest.mark.parametrize('layout', ENDED)
 @pytest.mark.parametrize('number', [-1, NC, 1e30, np.nan])
-def test_an_end_to_end_box_of_an_unknown_class_is_left_out(number):
+def test_an_end_to_end_box_of_an_unknown_class_is_left_out(layout, number):
     row = BOXES[0].copy()
     row[5] = number
-    assert len(decode(tensor(row, Layout.END_TO_END), Layout.END_TO_END, NC, ALL).scores) == 0
+    assert len(decode(answer(row, layout), description(layout), ALL).scores) == 0
 
 
 @pytest.mark.parametrize('layout', LAYOUTS)
 def test_a_float16_output_is_read_too(layout):
-    found = decode(tensor(BOXES[2:3], layout).astype(np.float16), layout, NC, ALL)
-    np.testing.assert_allclose(rows_of(found), BOXES[[2]], rtol=1e-3)
+    halves = [each.astype(np.float16) for each in answer(BOXES[2:3], layout)]
+    found = decode(halves, description(layout), ALL)
+    np.testing.assert_allclose(rows_of(found), BOXES[[2]], rtol=4e-3)
 
 
 def test_the_dense_and_the_transposed_form_of_a_random_output_agree():
@@ -122,7 +154,51 @@ def test_the_dense_and_the_transposed_form_of_a_random_output_agree():
     dense = rng.random((1, 4 + NC, 2000), dtype=np.float32)
     dense[:, :4] *= 100
     settings = DecodeSettings(0.9, 0.3, 500)
-    a = decode(dense, Layout.DENSE, NC, settings)
-    b = decode(np.ascontiguousarray(dense.transpose(0, 2, 1)), Layout.TRANSPOSED, NC, settings)
+    a = decode([dense], description(Layout.DENSE), settings)
+    b = decode([np.ascontiguousarray(dense.transpose(0, 2, 1))], description(Layout.TRANSPOSED), settings)
     np.testing.assert_array_equal(rows_of(a), rows_of(b))
     assert len(a.scores) > 50
+
+
+@pytest.mark.parametrize('layout', LAYOUTS)
+def test_every_class_may_have_a_threshold_of_its_own(layout):
+    outputs = answer(BOXES, layout)
+    one_each = DecodeSettings(0.99, 0.5, 100, class_confidence=np.float32([0.85, 0.1, 0.75]))
+    np.testing.assert_allclose(rows_of(decode(outputs, description(layout), one_each)), BOXES[[0, 4]], atol=1e-4)
+    with_filter = DecodeSettings(
+        0.99, 0.5, 100, np.array([False, True, True]), class_confidence=np.float32([0.1, 0.5, 0.65])
+    )
+    np.testing.assert_allclose(rows_of(decode(outputs, description(layout), with_filter)), BOXES[[3]], atol=1e-4)
+
+
+@pytest.mark.parametrize('layout', [layout for layout in LAYOUTS if layout not in ENDED])
+def test_a_class_below_its_threshold_does_not_pass_its_box_on_to_a_runner_up_above_its_own(layout):
+    outputs = answer(BOXES[:1], layout)
+    if layout is Layout.DENSE:
+        outputs[0][0, 4 + 1, 3] = 0.5
+    else:
+        outputs[-1][0, 3, (1 if layout is Layout.TWO_OUTPUTS else 5)] = 0.5
+    settings = DecodeSettings(0.25, 0.5, 100, class_confidence=np.float32([0.95, 0.1, 0.1]))
+    assert len(decode(outputs, description(layout), settings).scores) == 0
+
+
+@pytest.mark.parametrize('swapped', [False, True])
+@pytest.mark.parametrize('per_class', [None, np.full(NC, 0.25, np.float32)])
+def test_logits_are_read_like_scores_in_either_order(swapped, per_class):
+    boxes, scores = answer(BOXES, Layout.TWO_OUTPUTS)
+    logits = np.log(scores / (1 - scores))
+    settings = DecodeSettings(0.25, 0.5, 100, class_confidence=per_class)
+    order = {'boxes_index': int(swapped), 'scores_index': int(not swapped), 'logits': True}
+    outputs = [logits, boxes] if swapped else [boxes, logits]
+    found = decode(outputs, description(Layout.TWO_OUTPUTS, **order), settings)
+    np.testing.assert_allclose(rows_of(found), BOXES[[0, 1, 3, 2]], atol=1e-4)
+
+
+@pytest.mark.parametrize(('confidence', 'count'), [(0.0, 50), (1.0, 0)])
+def test_the_ends_of_the_threshold_hold_for_logits_too(confidence, count):
+    boxes, _ = answer(BOXES, Layout.TWO_OUTPUTS)
+    logits = np.full((1, 50, NC), -100.0, np.float32)
+    logits[0, 0] = 1000.0
+    found = decode([boxes, logits], description(Layout.TWO_OUTPUTS, logits=True), DecodeSettings(confidence, 0.5, 100))
+    assert len(found.scores) == count
+    assert np.isfinite(found.scores).all()
