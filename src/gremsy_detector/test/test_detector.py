@@ -248,7 +248,7 @@ def test_the_stages_of_all_tiles_are_added_up(open_detector, make_frame):
     ticks = itertools.count()
     selection = Selection(tiling=Tiling(2, 1, 0.0, whole_too=False))
     times = open_detector(output(), selection, clock_ns=lambda: next(ticks)).detect(make_frame()).times
-    # Two tiles of one tick a stage, and one for the merging.
+    # Two tiles of one tick a stage, and one for the merging: 7 in all.
     assert (times.preprocess_ns, times.inference_ns, times.decode_ns) == (2, 2, 3)
 
 
