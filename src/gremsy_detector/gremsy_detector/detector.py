@@ -169,11 +169,12 @@ class Detector:
         opened, settings = self._opened, self._settings
         if opened is None or settings is None:
             raise InferenceError('The detector has no model open: call open() first.')
+        started_ns = self._clock_ns()
         # An array that is no image has no size to cut: it goes on whole, to be refused.
         if settings.selection.looks_once or frame.image.ndim < 2 or frame.image.size == 0:
-            boxes, times = self._look(frame, opened, settings.decode)
+            boxes, preprocess_ns, inference_ns = self._look(frame, opened, settings.decode, started_ns)
         else:
-            boxes, times = self._look_through_windows(frame, opened, settings)
+            boxes, preprocess_ns, inference_ns = self._look_through_windows(frame, opened, settings, started_ns)
         detections = Detections(
             stamp_ns=frame.stamp_ns,
             frame_id=frame.frame_id,
@@ -181,11 +182,11 @@ class Detector:
             scores=boxes.scores.astype(np.float64),
             labels=opened.labels[boxes.classes],
         )
-        return DetectionResult(detections, times)
+        decode_ns = self._clock_ns() - started_ns - preprocess_ns - inference_ns
+        return DetectionResult(detections, StageTimes(preprocess_ns, inference_ns, decode_ns))
 
-    def _look(self, frame: Frame, opened: _Opened, settings: DecodeSettings) -> tuple[Boxes, StageTimes]:
-        """One run of the network: boxes in the frame's own pixels, clipped to it."""
-        started_ns = self._clock_ns()
+    def _look(self, frame: Frame, opened: _Opened, settings: DecodeSettings, started_ns: int) -> tuple[Boxes, int, int]:
+        """One run of the network: boxes in the frame's own pixels, clipped to it; the first two stages' times, ns."""
         placement = opened.input.fill(frame)
         filled_ns = self._clock_ns()
         outputs = self._backend.infer(opened.input.tensor)
@@ -195,32 +196,30 @@ class Detector:
         # A box wholly in the padding, or turned inside out, has nothing of the image in it.
         seen = (corners_px[:, 2] > corners_px[:, 0]) & (corners_px[:, 3] > corners_px[:, 1])
         boxes = Boxes(corners_px[seen], decoded.scores[seen], decoded.classes[seen])
-        decoded_ns = self._clock_ns()
-        return boxes, StageTimes(filled_ns - started_ns, inferred_ns - filled_ns, decoded_ns - inferred_ns)
+        return boxes, filled_ns - started_ns, inferred_ns - filled_ns
 
-    def _look_through_windows(self, frame: Frame, opened: _Opened, settings: _Settings) -> tuple[Boxes, StageTimes]:
-        """One run for each window of the region; boxes in the whole image's pixels."""
+    def _look_through_windows(
+        self, frame: Frame, opened: _Opened, settings: _Settings, started_ns: int
+    ) -> tuple[Boxes, int, int]:
+        """One run for each window of the region: boxes in the whole image's pixels, and the stages' times together."""
         selection = settings.selection
         area = selection.region.window(frame.width, frame.height)
         if self._planned_for != (frame.width, frame.height, selection):
             self._windows = selection.tiling.windows(area)
             self._planned_for = (frame.width, frame.height, selection)
         found: list[Boxes] = []
-        preprocess_ns = inference_ns = decode_ns = 0
+        preprocess_ns = inference_ns = 0
         for window in self._windows:
-            boxes, times = self._look(window.of(frame), opened, settings.decode)
+            boxes, filling_ns, inferring_ns = self._look(window.of(frame), opened, settings.decode, started_ns)
             offset_px = (window.x_px, window.y_px, window.x_px, window.y_px)
             found.append(Boxes(boxes.corners_px + offset_px, boxes.scores, boxes.classes))
-            preprocess_ns += times.preprocess_ns
-            inference_ns += times.inference_ns
-            decode_ns += times.decode_ns
-        merging_ns = self._clock_ns()
+            preprocess_ns += filling_ns
+            inference_ns += inferring_ns
+            started_ns = self._clock_ns()
         if len(found) == 1:
-            merged = found[0]
-        else:
-            merged = merge(found, self._windows, area, iou=selection.iou, max_boxes=selection.max_detections)
-        decode_ns += self._clock_ns() - merging_ns
-        return merged, StageTimes(preprocess_ns, inference_ns, decode_ns)
+            return found[0], preprocess_ns, inference_ns
+        merged = merge(found, self._windows, area, iou=selection.iou, max_boxes=selection.max_detections)
+        return merged, preprocess_ns, inference_ns
 
 
 def _settings_of(selection: Selection, model: ModelDescription) -> _Settings:

