@@ -60,7 +60,7 @@ class DetectorNode(SuiteNode[DetectorParameters]):
         self._vision_info = self.publisher(topics.VISION_INFO)
         self._publish_labels()
         self.service(SetBool, '~/enable', self._enable)
-        self._images = self.subscription(topics.IMAGE_RAW, self._store)
+        self._images = self.subscription(topics.IMAGE_RAW_AS_SENT, self._store)
         self.worker('detect', self._detect_one, niceness=5)
 
     def deactivate(self) -> None:
@@ -139,7 +139,7 @@ class DetectorNode(SuiteNode[DetectorParameters]):
     def _enable(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
         """Subscribe or unsubscribe: a disabled detector costs the camera nothing."""
         if request.data and self._images is None:
-            self._images = self.subscription(topics.IMAGE_RAW, self._store)
+            self._images = self.subscription(topics.IMAGE_RAW_AS_SENT, self._store)
         elif not request.data and self._images is not None:
             images, self._images = self._images, None
             self.close_subscription(images)
