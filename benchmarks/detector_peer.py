@@ -39,7 +39,7 @@ _SPREAD = 1.5
 def unavailable() -> str | None:
     """Why Ultralytics cannot be compared with on this machine, in one sentence, or None."""
     # No downloads, no installing of packages, no reports to its makers.
-    os.environ.update(YOLO_AUTOINSTALL='False', YOLO_OFFLINE='True')
+    os.environ.update(YOLO_AUTOINSTALL='False', YOLO_OFFLINE='True', YOLO_VERBOSE='False')
     for name in ('ultralytics', 'torch'):
         if importlib.util.find_spec(name) is None:
             return f'{name} is not installed: run ./gremsy bench detector, which installs it.'
