@@ -17,7 +17,7 @@ from pathlib import Path
 from gremsy_bringup.report_summary import describe_machine
 from gremsy_common.errors import SuiteError
 
-NAMES = ('gimbal', 'loop', 'pointing', 'tracker')
+NAMES = ('detector', 'gimbal', 'loop', 'pointing', 'tracker')
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

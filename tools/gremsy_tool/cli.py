@@ -15,7 +15,7 @@ from gremsy_tool.layout import find_layout
 from gremsy_tool.provision import Provision
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 USAGE = """usage: ./gremsy COMMAND [ARGUMENTS]
 
@@ -38,6 +38,8 @@ EXTRA_GROUPS = {
     'bench': ('encode', 'report'),
     # Other people's trackers, some hundred MB: for the one benchmark that compares with them.
     'bench tracker': ('encode', 'report', 'peers'),
+    # torch and Ultralytics (AGPL-3.0), for the one benchmark that compares with them.
+    'bench detector': ('encode', 'report', 'ultralytics'),
     'test': ('dev', 'encode', 'report'),
 }
 MODULES = {'demo': 'gremsy_bringup.demo', 'run': 'gremsy_bringup.run', 'bench': 'benchmarks'}
@@ -116,11 +118,19 @@ def _setup(arguments: list[str]) -> int:
 def _starter(name: str) -> Callable[[list[str]], int]:
     def start(arguments: list[str]) -> int:
         command = ['python', '-m', 'gremsy_bringup.interruptible', MODULES[name], *arguments]
-        # `bench` without a name runs all of them.
-        compared = name == 'bench' and (not arguments or arguments[0] == 'tracker' or arguments[0].startswith('-'))
-        return _run_inside(command, EXTRA_GROUPS.get('bench tracker' if compared else name, ()))
+        return _run_inside(command, groups_of(name, arguments))
 
     return start
+
+
+def groups_of(name: str, arguments: Sequence[str]) -> tuple[str, ...]:
+    """The groups of packages that a command takes with these arguments, beyond those that every command has."""
+    if name == 'bench' and (not arguments or arguments[0].startswith('-')):
+        # `bench` without a name runs all of them.
+        wanted = [groups for command, groups in EXTRA_GROUPS.items() if command.split()[0] == 'bench']
+        return tuple(dict.fromkeys(group for groups in wanted for group in groups))
+    one = f'{name} {arguments[0]}' if arguments else name
+    return EXTRA_GROUPS.get(one, EXTRA_GROUPS.get(name, ()))
 
 
 def _exec(arguments: list[str]) -> int:

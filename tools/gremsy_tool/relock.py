@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 GROUPS = ('build', 'runtime', 'dev', 'encode', 'report', 'lock')
 # Held to what the others lock, but with no say in it: what only a benchmark compares must not hold anything back.
-GUESTS = ('peers',)
+GUESTS = ('peers', 'ultralytics')
 # Brings the same module as the runtime's opencv-python-headless and would overwrite it; a guest finds that one.
 _NEVER_LOCKED = 'opencv-python'
 HEADER = '# SPDX-License-Identifier: Apache-2.0\n# Written by ./gremsy setup --relock from the .in file beside it.\n'

@@ -37,7 +37,7 @@ def test_help_lists_every_command(arguments):
         (
             ('setup', '--extra', 'gpu'),
             'There is no group "gpu" in requirements/: choose of build, dev, encode, lock, peers, report, '
-            'ros-jazzy, ros-kilted, runtime.',
+            'ros-jazzy, ros-kilted, runtime, ultralytics.',
         ),
         (('exec',), 'exec needs a command: ./gremsy exec python -m gremsy_camera.camera_node'),
     ],
@@ -104,3 +104,19 @@ def test_the_wheels_cmake_files_are_pointed_at_this_python(tmp_path):
         f'INCLUDE "{tmp_path}/inc;{tmp_path}/site/numpy/_core/include;${{_IMPORT_PREFIX}}/include"'
     )
     assert point_cmake_files_here(tmp_path / 'share', tmp_path / 'inc', tmp_path / 'site') == 0
+
+
+@pytest.mark.parametrize(
+    ('command', 'arguments', 'groups'),
+    [
+        ('demo', ['--help'], ('encode', 'report')),
+        ('run', [], ()),
+        ('bench', ['loop', '--json', 'f'], ('encode', 'report')),
+        ('bench', ['tracker'], ('encode', 'report', 'peers')),
+        ('bench', ['detector', '--json', 'f'], ('encode', 'report', 'ultralytics')),
+        ('bench', [], ('encode', 'report', 'peers', 'ultralytics')),
+        ('bench', ['--json', 'f'], ('encode', 'report', 'peers', 'ultralytics')),
+    ],
+)
+def test_only_a_benchmark_that_compares_with_others_installs_them(command, arguments, groups):
+    assert cli.groups_of(command, arguments) == groups

@@ -159,7 +159,7 @@ class DetectorNode(SuiteNode[DetectorParameters]):
             return
         wanted = self._enabled and (detections.watched or not self.parameters.only_when_watched)
         if wanted and self._images is None:
-            self._images = self.subscription(topics.IMAGE_RAW, self._store)
+            self._images = self.subscription(topics.IMAGE_RAW_AS_SENT, self._store)
         elif not wanted and self._images is not None:
             images, self._images = self._images, None
             self.close_subscription(images)

@@ -78,7 +78,7 @@ class PictureReader:
     """Turns frames into pictures; for sources of one size and encoding it allocates nothing after the first frame."""
 
     def __init__(self) -> None:
-        self._buffer: NDArray[Any] = np.empty((0, 0), np.uint8)
+        self._buffers: dict[str, NDArray[Any]] = {}
 
     def read(self, frame: Frame) -> Picture:
         """A view of the frame's own pixels where they can be resized as they are, else of a buffer.
@@ -94,21 +94,34 @@ class PictureReader:
             )
         image: NDArray[Any] = frame.image
         _check(frame, PIXEL_LAYOUTS[frame.encoding])
-        if not image.dtype.isnative:
-            # A 16-bit image of the other byte order: swapped as it is copied.
-            native = self._scratch(image.shape, np.dtype(image.dtype.newbyteorder('=')))
-            np.copyto(native, image)
-            image = native
+        if not image.dtype.isnative or not _in_rows(image):
+            # 16 bits in the other byte order, or rows that OpenCV cannot read: put right as they are copied.
+            plain = self._scratch('plain', image.shape, np.dtype(image.dtype.newbyteorder('=')))
+            np.copyto(plain, image)
+            image = plain
         if encoding.to_bgr is None:
             return Picture(image, encoding.rgb)
         height = PIXEL_LAYOUTS[frame.encoding].height_px(image.shape[0])
-        bgr = self._scratch((height, image.shape[1], 3), np.dtype(np.uint8))
+        bgr = self._scratch('bgr', (height, image.shape[1], 3), np.dtype(np.uint8))
         return Picture(cv2.cvtColor(image, encoding.to_bgr, dst=bgr), encoding.rgb)
 
-    def _scratch(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
-        if self._buffer.shape != shape or self._buffer.dtype != dtype:
-            self._buffer = np.empty(shape, dtype)
-        return self._buffer
+    def _scratch(self, name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
+        """The buffer of that name, made anew where the source has changed."""
+        kept = self._buffers.get(name)
+        if kept is None or kept.shape != shape or kept.dtype != dtype:
+            kept = self._buffers[name] = np.empty(shape, dtype)
+        return kept
+
+
+def _in_rows(image: NDArray[Any]) -> bool:
+    """Do pixels follow each other, and rows, perhaps with padding?
+
+    OpenCV reads rows of stride 0 wrongly, and refuses 16-bit rows that begin at odd addresses.
+    """
+    columns = image.shape[1]
+    pixel = image[0, 0].nbytes
+    packed = image.ndim == 2 or image.strides[2] == image.itemsize
+    return packed and image.flags.aligned and image.strides[1] == pixel and image.strides[0] >= columns * pixel
 
 
 def _check(frame: Frame, layout: PixelLayout) -> None:

@@ -165,7 +165,7 @@ def test_infrared_uses_the_whole_range_of_grey(encoding, described):
     np.testing.assert_allclose(seen, expected[..., None].repeat(3, axis=2), atol=1.001)
 
 
-@pytest.mark.parametrize('padding', [0, 6])
+@pytest.mark.parametrize('padding', [0, 3, 6])
 @pytest.mark.parametrize('big_endian', [False, True])
 @pytest.mark.parametrize('encoding', SOURCES)
 def test_a_message_is_seen_as_its_frame_whatever_its_step_and_byte_order(encoding, big_endian, padding):
@@ -181,6 +181,21 @@ def test_a_message_is_not_copied_and_cannot_be_written_through(encoding):
     image = topics.IMAGE_RAW_AS_SENT.from_message(message).image
     assert np.shares_memory(image, np.frombuffer(message.data, np.uint8))
     assert not image.flags.writeable
+
+
+@pytest.mark.parametrize('encoding', SOURCES)
+@pytest.mark.parametrize('view', ['mirrored', 'upside down', 'turned', 'one row repeated'])
+def test_a_view_of_other_memory_is_seen_as_its_copy(encoding, view):
+    image = SOURCES[encoding]()
+    image = {
+        'mirrored': image[:, ::-1],
+        'upside down': image[::-1],
+        'turned': image.swapaxes(0, 1)[: image.shape[1] // 6 * 6, : image.shape[0] // 2 * 2],
+        'one row repeated': np.broadcast_to(image[:1], image.shape),
+    }[view]
+    np.testing.assert_array_equal(
+        seen_in(Frame(image, 0, 'eo', encoding)), seen_in(Frame(image.copy(), 0, 'eo', encoding))
+    )
 
 
 @pytest.mark.parametrize('encoding', ['nv12', 'nv21'])

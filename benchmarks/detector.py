@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The detector beside the model alone and beside Ultralytics: what the node adds to a network's run, on the CPU.
+
+One process, one thread, everything in turns picture by picture, so that a busy moment of the machine hits all alike.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import cv2
+import onnxruntime
+
+from benchmarks.detector_frames import footage_frames
+from benchmarks.detector_peer import UltralyticsPeer, agreement, unavailable, write_yolov8n
+from benchmarks.detector_stages import decode_nms_ms, preprocess_ms
+from benchmarks.detector_timing import medians_ms, over, take_turns
+from benchmarks.detector_ways import BareRun, FrameWay, MessageWay
+from gremsy_camera.footage import cache_directory, default_footage
+from gremsy_common.frame import Frame
+from gremsy_detector.default_model import default_model_path
+from gremsy_detector.detector import Selection
+
+_ROUNDS = {'nanodet': 150, 'yolov8n': 60}
+_STAGE_ROUNDS = 300
+BARE, NODE, MESSAGE, PEER = 'bare', 'node', 'message', 'ultralytics'
+
+
+def run(options: argparse.Namespace) -> dict[str, Any]:
+    """All figures of the issue; None where what they need is not installed, and why."""
+    del options
+    threads, cv2_threads = 1, cv2.getNumThreads()
+    cv2.setNumThreads(threads)
+    try:
+        frames = footage_frames(default_footage(cache_directory(os.environ), _say))
+        figures = {**_stages(frames), **_nanodet(frames), **_yolov8n_or_why(frames)}
+    finally:
+        cv2.setNumThreads(cv2_threads)
+    return _joined(figures) | {
+        # What int8 does to size, speed and agreement is measured where models are quantised.
+        'int8': None,
+        'image': f'{frames[0].width}x{frames[0].height} {frames[0].encoding}',
+        'threads': threads,
+        'versions': {'onnxruntime': onnxruntime.__version__, 'opencv': cv2.__version__},
+    }
+
+
+def _stages(frames: list[Frame]) -> dict[str, Any]:
+    _say('stages ...')
+    return {**preprocess_ms(frames, _STAGE_ROUNDS), 'decode_nms_ms': decode_nms_ms(frames, _STAGE_ROUNDS)}
+
+
+def _nanodet(frames: list[Frame]) -> dict[str, Any]:
+    _say('nanodet ...')
+    return {'nanodet': compare(default_model_path(), frames, _ROUNDS['nanodet'])}
+
+
+def _yolov8n_or_why(frames: list[Frame]) -> dict[str, Any]:
+    why = unavailable()
+    if why is not None:
+        return {'yolov8n': None, 'ultralytics': None, 'ultralytics_unavailable': why}
+    _say('yolov8n, and Ultralytics ...')
+    with tempfile.TemporaryDirectory(prefix='gremsy-bench-') as folder:
+        model = write_yolov8n(Path(folder), frames)
+        peer = UltralyticsPeer(model, Selection())
+        figures = compare(model, frames, _ROUNDS['yolov8n'], peer)
+        with FrameWay(model) as ours:
+            agreed = [agreement(ours(frame), peer(frame)) for frame in frames]
+        return {'yolov8n': figures, 'ultralytics': peer.describe(agreed)}
+
+
+def compare(model: Path, frames: list[Frame], rounds: int, peer: UltralyticsPeer | None = None) -> dict[str, Any]:
+    """Medians of every way from an image to boxes, and the node's own stages."""
+    bare = BareRun(model)
+    with FrameWay(model) as node, MessageWay(model, frames) as message:
+        ways = {
+            BARE: lambda _: bare(),
+            NODE: lambda number: node(frames[number % len(frames)]),
+            MESSAGE: lambda number: message(number % len(frames)),
+        }
+        if peer is not None:
+            ways[PEER] = lambda number: peer(frames[number % len(frames)])
+        took_ms = medians_ms(take_turns(ways, rounds))
+        return {'ms': took_ms, 'stages_ms': node.stages_ms(), 'detections': node.mean_count()}
+
+
+def _joined(figures: dict[str, Any]) -> dict[str, Any]:
+    """The issue's keys first: ratios by model."""
+    models = [name for name in _ROUNDS if figures[name] is not None]
+    theirs = figures['yolov8n'] is not None
+    return {
+        'node_over_model': {name: over(figures[name]['ms'], NODE, BARE) for name in models},
+        'node_over_model_message': {name: over(figures[name]['ms'], MESSAGE, BARE) for name in models},
+        'over_ultralytics': over(figures['yolov8n']['ms'], NODE, PEER) if theirs else None,
+        **figures,
+    }
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
