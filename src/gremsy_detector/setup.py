@@ -21,7 +21,10 @@ setup(
     entry_points={
         'console_scripts': [
             'detector_node = gremsy_detector.detector_node:main',
+            'capture_frames = gremsy_detector.precision.capture_frames:main',
+            'export = gremsy_detector.export:main',
             'model_info = gremsy_detector.model_info:main',
+            'quantize = gremsy_detector.quantize:main',
         ],
         'gremsy.components': [
             'detector = gremsy_detector.detector_node:DetectorNode',
