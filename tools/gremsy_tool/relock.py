@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from gremsy_tool.layout import Layout
 
-GROUPS = ('build', 'runtime', 'dev', 'encode', 'report', 'lock')
+GROUPS = ('build', 'runtime', 'dev', 'encode', 'report', 'precision', 'lock')
 # Held to what the others lock, but with no say in it: what only a benchmark compares must not hold anything back.
 GUESTS = ('peers', 'ultralytics')
 # Brings the same module as the runtime's opencv-python-headless and would overwrite it; a guest finds that one.

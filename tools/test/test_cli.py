@@ -36,8 +36,8 @@ def test_help_lists_every_command(arguments):
         (('setup', '--extra'), '--extra needs a value: ./gremsy help shows it.'),
         (
             ('setup', '--extra', 'gpu'),
-            'There is no group "gpu" in requirements/: choose of build, dev, encode, lock, peers, report, '
-            'ros-jazzy, ros-kilted, runtime, ultralytics.',
+            'There is no group "gpu" in requirements/: choose of build, dev, encode, lock, peers, precision, '
+            'report, ros-jazzy, ros-kilted, runtime, ultralytics.',
         ),
         (('exec',), 'exec needs a command: ./gremsy exec python -m gremsy_camera.camera_node'),
     ],

@@ -77,7 +77,8 @@ def agreement(
         raise ValueError(f'{len(truth)} images of the truth and {len(candidate)} of the candidate')
     sure = [_above(result, confidence) for result in truth]
     names = sorted({str(label) for result in (*sure, *candidate) for label in np.unique(result.labels)})
-    classes = tuple(_of_class(name, sure, candidate, confidence, least_boxes) for name in names)
+    each_class = (_of_class(name, sure, candidate, confidence, least_boxes) for name in names)
+    classes = tuple(each for each in each_class if each.truth_boxes or each.candidate_boxes)
     counted = [each for each in classes if each.counted]
     return Agreement(
         map50_95=float(np.mean([each.ap50_95 for each in counted])) if counted else 0.0,
@@ -104,7 +105,7 @@ def average_precision(hits: NDArray[np.bool_], scores: NDArray[np.float64], trut
     precision = np.maximum.accumulate(precision[:, ::-1], axis=1)[:, ::-1]
     # Columns in which each recall is first reached; N where it never is.
     needed = np.ceil(_RECALL_LEVELS * truth_boxes - 1e-9)
-    reached = (found[:, None, :] < needed[None, :, None]).sum(axis=2)
+    reached = np.stack([np.searchsorted(each, needed) for each in found])
     padded = np.concatenate([precision, np.zeros((levels, 1))], axis=1)
     return np.take_along_axis(padded, reached, axis=1).mean(axis=1)
 
@@ -169,6 +170,4 @@ def _boxes_of(result: Detections, name: str) -> tuple[NDArray[np.float64], NDArr
 
 def _above(result: Detections, confidence: float) -> Detections:
     sure = result.scores > confidence
-    return Detections(
-        result.stamp_ns, result.frame_id, result.boxes_px[sure], result.scores[sure], result.labels[sure]
-    )
+    return Detections(result.stamp_ns, result.frame_id, result.boxes_px[sure], result.scores[sure], result.labels[sure])
