@@ -37,7 +37,7 @@ class ControlState:
 
     @property
     def obeys_tracker(self) -> bool:
-        """Whether a setpoint of the tracker moves the gimbal; where nobody or a lesser source has it, the next one does."""
+        """Whether a setpoint of the tracker moves the gimbal; where no greater source has it, the next one does."""
         return self.armed and self.holder in _NOT_ABOVE_TRACKER
 
     def to_json(self) -> str:

@@ -38,7 +38,9 @@ def test_the_tracker_is_obeyed_where_it_is_armed_and_nobody_greater_has_it(
     assert ControlState(armed, holder).obeys_tracker is obeys
 
 
-@pytest.mark.parametrize('text', ['{}', '[]', '{"armed": 1, "holder": "tracker"}', '{"armed": true}', 'null', '"armed"'])
+@pytest.mark.parametrize(
+    'text', ['{}', '[]', '{"armed": 1, "holder": "tracker"}', '{"armed": true}', 'null', '"armed"']
+)
 def test_what_is_no_control_state_is_refused(text: str) -> None:
     with pytest.raises(ControlStateError, match='must say `armed`'):
         ControlState.from_json(text)
