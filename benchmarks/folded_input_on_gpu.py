@@ -126,8 +126,8 @@ def _run(nodes: list[Any], constants: dict[str, NDArray[Any]], source: Any, torc
             source = source.index_select(attributes['axis'].i, indices)
         elif node.op_type == 'Cast':
             source = source.to(types[attributes['to'].i])
-        elif node.op_type == 'Mul':
-            source = source * torch.as_tensor(constants[node.input[1]].copy(), device=source.device)
+        elif node.op_type == 'Div':
+            source = source / torch.as_tensor(constants[node.input[1]].copy(), device=source.device)
         else:
             raise SystemExit(f'Folding has put an operator {node.op_type} there: this script does not know it.')
     return source

@@ -34,6 +34,7 @@ class TensorRtBackend:
     name: ClassVar[str] = 'tensorrt'
     suffixes: ClassVar[tuple[str, ...]] = ('.engine', '.onnx')
     preference: ClassVar[int] = 30
+    builds: ClassVar[bool] = True
 
     def __init__(self, model: Path, options: BackendOptions = DEFAULT_OPTIONS, machine: Machine | None = None) -> None:
         self._model = model

@@ -28,7 +28,7 @@ def fold_input(model: Any, description: InputDescription) -> Any:
     """A copy of the model whose input is uint8 [1, H, W, 3] BGR.
 
     The arithmetic is that of `NetworkInput`, in its order and precision, so that both ways answer alike: transpose and
-    channel swap move bytes, then a cast and a product with 1/255 as float32. H and W become fixed.
+    channel swap move bytes, then a cast and a division by 255 as float32. H and W become fixed.
 
     Args:
         model: an `onnx.ModelProto` of any precision.
@@ -81,9 +81,9 @@ def _steps(description: InputDescription) -> list[tuple[str, Any, dict[str, Any]
         steps.append(('Gather', np.array([2, 1, 0], dtype=np.int64), {'axis': axis}))
     if description.dtype != 'uint8':
         steps.append(('Cast', None, {'to': kinds.FLOAT}))
-        steps.append(('Mul', np.array(1.0 / 255.0, dtype=np.float32), {}))
+        steps.append(('Div', np.array(255.0, dtype=np.float32), {}))
     if description.dtype == 'float16':
-        # 1/255 has 11 bits in float16; its product with 255 would not be 1.
+        # Last: a quotient of two float16 would be rounded twice.
         steps.append(('Cast', None, {'to': kinds.FLOAT16}))
     return steps
 
