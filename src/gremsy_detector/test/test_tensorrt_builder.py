@@ -2,6 +2,8 @@
 """Building with TensorRT's own interface, on a fake of it: what is set, what is said, and how it fails."""
 
 import json
+import signal
+import threading
 
 import numpy as np
 import pytest
@@ -100,10 +102,33 @@ def test_progress_is_said_but_not_at_every_step(module, model):
     ]
 
 
-@pytest.mark.parametrize('error', [KeyboardInterrupt(), BrokenPipeError()])
-def test_an_interrupt_ends_the_build_and_never_passes_through_tensorrt(module, model, error):
+def test_a_terminal_that_is_gone_ends_the_build(module, model):
     def say(sentence):
-        raise error
+        raise BrokenPipeError
 
     with pytest.raises(KeyboardInterrupt):
         build(module, model, say=say)
+
+
+def test_ctrl_c_ends_the_build_and_never_passes_through_tensorrt(module, model):
+    handler = signal.getsignal(signal.SIGINT)
+    passed_through = []
+
+    def say(sentence):
+        try:
+            signal.raise_signal(signal.SIGINT)
+        except KeyboardInterrupt:
+            passed_through.append(sentence)
+
+    with pytest.raises(KeyboardInterrupt):
+        build(module, model, say=say)
+    assert passed_through == []
+    assert signal.getsignal(signal.SIGINT) is handler
+
+
+def test_it_builds_on_another_thread_than_the_main_one(module, model):
+    built = []
+    thread = threading.Thread(target=lambda: built.append(build(module, model)))
+    thread.start()
+    thread.join(30)
+    assert len(built) == 1

@@ -3,8 +3,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import signal
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +57,8 @@ class TensorRtBuilder:
         _set_timing_cache(config, recipe.timing_cache)
         progress = _progress_monitor(trt, say, self._clock_s)
         config.progress_monitor = progress
-        plan = builder.build_serialized_network(network, config)
+        with _interrupts_to(progress):
+            plan = builder.build_serialized_network(network, config)
         if progress.interrupted:
             raise KeyboardInterrupt
         if plan is None:
@@ -69,6 +73,25 @@ class TensorRtBuilder:
             outputs=tuple(_facts(network.get_output(index)) for index in range(network.num_outputs)),
             timing_cache=_timing_cache_of(config),
         )
+
+
+@contextlib.contextmanager
+def _interrupts_to(progress: Any) -> Iterator[None]:
+    """Ctrl-C ends the build at its next step: as an exception in a callback, it would end the process in C++."""
+    before = signal.getsignal(signal.SIGINT)
+    # None: handled outside Python, as under rclpy, where Ctrl-C raises nothing here and could not be put back.
+    if before is None or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def interrupt(_number: int, _frame: object) -> None:
+        progress.interrupted = True
+
+    signal.signal(signal.SIGINT, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _set_shape(builder: Any, network: Any, config: Any, shape: tuple[int, ...]) -> None:
@@ -139,8 +162,8 @@ def _progress_monitor(trt: Any, say: Callable[[str], None], clock_s: Callable[[]
             self._said_s = now_s
             try:
                 say(sentence)
-            except (KeyboardInterrupt, OSError):
-                # Ctrl-C, or the terminal is gone: nobody waits for this build any longer.
+            except OSError:
+                # The terminal is gone: nobody waits for this build any longer.
                 self.interrupted = True
 
     return Progress()
