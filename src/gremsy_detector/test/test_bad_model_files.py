@@ -115,7 +115,7 @@ def test_a_model_that_loads_but_does_not_run_is_refused(write_model):
     assert sentence.startswith(
         f'Model file {path} loads but does not run on an input of [1, 3, 64, 64] (onnxruntime failed on {path}: '
     )
-    assert sentence.endswith('): export it again.')
+    assert sentence.endswith('): export it again, or free memory if that is what it lacks.')
 
 
 def test_external_data_cannot_reach_out_of_the_models_folder(write_model, tmp_path):

@@ -216,7 +216,7 @@ def test_while_nobody_listens_no_image_is_taken_and_no_work_is_done(machine, loo
     loop.answered()
     loop.on_executor(lambda: loop.tracker.watch(False))
     wait_until(lambda: not loop.camera.images.watched)
-    assert loop.rows()['taking images'] == 'False'
+    assert loop.rows()['taking images'] == 'no: nobody subscribes to detections'
     before = loop.detector.diagnostics.stage('inference').percentiles().samples
     for _ in range(20):
         loop.camera.send()

@@ -242,3 +242,22 @@ def test_closed_while_it_is_being_opened_it_stays_closed(start, machine, image, 
     assert not detector.recover()
     with pytest.raises(InferenceError, match='no model open'):
         detector.detect(image)
+
+
+def test_a_second_worker_does_not_open_what_the_first_one_is_opening(start, machine, image, monkeypatch):
+    """The node was deactivated and activated again while the first worker was at it."""
+    detector = start('fast')
+    detector.detect(image)
+    machine.run_errors['fast'] = out_of_memory('fast')
+    fail(detector, image)
+    opened = Detector.open
+    second = []
+
+    def open_slowly(self):
+        second.append(detector.recover())
+        return opened(self)
+
+    monkeypatch.setattr(Detector, 'open', open_slowly)
+    assert detector.recover()
+    assert second == [False]
+    assert machine.log == ['open fast', 'close fast', 'open fast']
