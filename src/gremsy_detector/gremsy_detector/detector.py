@@ -113,7 +113,8 @@ class Detector:
             except InferenceError as error:
                 raise ModelError(
                     f'Model file {facts.path} loads but does not run on an input of '
-                    f'{list(network_input.tensor.shape)} ({str(error).rstrip(".")}): export it again.'
+                    f'{list(network_input.tensor.shape)} ({str(error).rstrip(".")}): '
+                    'export it again, or free memory if that is what it lacks.'
                 ) from error
             model = describe(facts, outputs, self._resize)
             if model.input != described:

@@ -127,7 +127,7 @@ class DetectorNode(SuiteNode[DetectorParameters]):
             'provider asked for': parameters.provider,
             'precision asked for': parameters.precision,
             'enabled': str(self._enabled),
-            'taking images': str(self._images is not None),
+            'taking images': self._takes_images(),
             'images dropped while busy': str(self._arrivals.dropped),
             'images waiting': str(self._arrivals.waiting),
             **self._gpu.reading.rows(),
@@ -163,6 +163,11 @@ class DetectorNode(SuiteNode[DetectorParameters]):
         elif not wanted and self._images is not None:
             images, self._images = self._images, None
             self.close_subscription(images)
+
+    def _takes_images(self) -> str:
+        if self._images is not None:
+            return 'yes'
+        return 'no: nobody subscribes to detections' if self._enabled else 'no: disabled'
 
     def _store(self, frame: Frame) -> None:
         self._arrivals.put((frame, self.now_ns()))

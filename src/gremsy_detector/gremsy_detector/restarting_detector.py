@@ -55,6 +55,7 @@ class RestartingDetector:
         self._failures_before_restart = failures_before_restart
         self._clock_s = clock_s
         self._lock = threading.Lock()
+        self._opening = threading.Lock()
         self._closed = False
         self._detector: Detector | None = None
         self._model: ModelDescription | None = None
@@ -110,16 +111,13 @@ class RestartingDetector:
         Raises:
             SuiteError: when no back end opens; the sentence says when the next attempt is.
         """
-        if self._detector is not None:
-            return True
-        if self._closed or self._clock_s() < self._due_s:
+        # A worker that was stopped while it opens (an engine may take a minute) is not to be overtaken by the next one.
+        if not self._opening.acquire(blocking=False):
             return False
         try:
-            return self._install(self._chain.open(self._selection, self._first), again=True)
-        except SuiteError as error:
-            self._first = 0
-            wait_s = self._wait()
-            raise SuiteError(f'No back end could be opened again; next attempt in {wait_s:g} s: {error}') from error
+            return self._recover()
+        finally:
+            self._opening.release()
 
     def select(self, selection: Selection) -> None:
         """Ask for other detections from the next image on.
@@ -171,6 +169,18 @@ class RestartingDetector:
     def restarts(self) -> int:
         """How often a back end was opened again."""
         return self._restarts
+
+    def _recover(self) -> bool:
+        if self._detector is not None:
+            return True
+        if self._closed or self._clock_s() < self._due_s:
+            return False
+        try:
+            return self._install(self._chain.open(self._selection, self._first), again=True)
+        except SuiteError as error:
+            self._first = 0
+            wait_s = self._wait()
+            raise SuiteError(f'No back end could be opened again; next attempt in {wait_s:g} s: {error}') from error
 
     def _install(self, detector: Detector, *, again: bool = False) -> bool:
         with self._lock:

@@ -223,7 +223,7 @@ def test_a_model_that_loads_but_does_not_run_is_refused(write_model):
     assert sentence.startswith(
         f'Model file {path} loads but does not run on an input of [1, 3, 64, 64] (onnxruntime failed on {path}: '
     )
-    assert sentence.endswith('): export it again.')
+    assert sentence.endswith('): export it again, or free memory if that is what it lacks.')
 
 
 def test_an_answer_that_no_memory_holds_is_refused_before_it_is_made(write_model):

@@ -211,12 +211,39 @@ def test_another_model_after_a_restart_is_told_with_a_new_version_of_the_names(m
     assert loop.tracker.labels[-1].names == ((0, 'ship'), (1, 'buoy'), (2, 'gull'))
 
 
+def test_a_detector_that_is_restarting_stops_at_once(machine, loop, capfd):
+    loop.start()
+    loop.answered()
+    machine.run_errors['fast'] = out_of_memory('fast')
+    machine.open_errors |= {'fast': broken('fast'), 'slow': broken('slow')}
+    wait_until(lambda: loop.rows()['back end state'] == 'restarting', meanwhile=loop.camera.send)
+    loop.stop()
+    loop.nodes.clear()
+    said = capfd.readouterr()
+    assert 'did not end in time' not in said.err + said.out
+
+
+def test_after_every_turn_of_the_lifecycle_images_are_answered_and_labels_are_latched(machine, loop):
+    loop.start()
+    loop.answered()
+    for triggers in (('deactivate', 'activate'), ('deactivate', 'cleanup', 'configure', 'activate')):
+        wait_until(lambda: bool(loop.tracker.labels))
+        loop.tracker.labels.clear()
+        for trigger in triggers:
+            loop.on_executor(getattr(loop.detector, f'trigger_{trigger}'))
+            if trigger == 'deactivate':
+                assert not loop.camera.images.watched
+        assert loop.answered().labels.tolist() == ['person']
+        wait_until(lambda: bool(loop.tracker.labels))
+    assert machine.log == ['open fast', 'close fast', 'open fast']
+
+
 def test_while_nobody_listens_no_image_is_taken_and_no_work_is_done(machine, loop):
     loop.start()
     loop.answered()
     loop.on_executor(lambda: loop.tracker.watch(False))
     wait_until(lambda: not loop.camera.images.watched)
-    assert loop.rows()['taking images'] == 'False'
+    assert loop.rows()['taking images'] == 'no: nobody subscribes to detections'
     before = loop.detector.diagnostics.stage('inference').percentiles().samples
     for _ in range(20):
         loop.camera.send()

@@ -28,6 +28,11 @@ def test_a_region_becomes_the_pixels_that_hold_it(shares, window):
     assert Region.parse(shares).window(1920, 1080) == window
 
 
+def test_rounding_of_binary_shares_adds_no_pixels():
+    """0.58 * 100 is 57.99999999999999, and 0.1 * 1920 is 192.00000000000003."""
+    assert Region(0.58, 0.0, 1.0, 0.1).window(100, 1920) == Window(58, 0, 42, 192)
+
+
 @pytest.mark.parametrize('width', [1, 2, 3, 5, 640, 641, 7680])
 @pytest.mark.parametrize('shares', [(0.0, 0.3), (0.33, 0.34), (0.5, 1.0), (0.9999, 1.0), (0.7, 0.71)])
 def test_a_window_is_never_empty_and_never_outside(width, shares):

@@ -154,6 +154,21 @@ def test_a_named_back_end_is_tried_again_after_ever_longer_pauses(start, machine
     assert len(detector.detect(image).detections) == 1
 
 
+def test_when_the_last_one_fails_too_the_whole_order_is_tried_again(start, machine, image, clock):
+    machine.open_errors['fast'] = broken('fast')
+    detector = start('fast', 'slow')
+    detector.detect(image)
+    machine.run_errors['slow'] = out_of_memory('slow')
+    machine.open_errors['slow'] = broken('slow')
+    fail(detector, image)
+    with pytest.raises(SuiteError, match='No back end could be opened again'):
+        detector.recover()
+    machine.open_errors.clear()
+    clock.now_s += 1
+    assert detector.recover()
+    assert detector.backend_name == 'fast'
+
+
 def test_one_that_answers_once_and_fails_again_is_not_restarted_without_a_pause(start, machine, image, clock):
     detector = start('fast')
     pauses_s = []
@@ -242,3 +257,22 @@ def test_closed_while_it_is_being_opened_it_stays_closed(start, machine, image, 
     assert not detector.recover()
     with pytest.raises(InferenceError, match='no model open'):
         detector.detect(image)
+
+
+def test_a_second_worker_does_not_open_what_the_first_one_is_opening(start, machine, image, monkeypatch):
+    """The node was deactivated and activated again while the first worker was at it."""
+    detector = start('fast')
+    detector.detect(image)
+    machine.run_errors['fast'] = out_of_memory('fast')
+    fail(detector, image)
+    opened = Detector.open
+    second = []
+
+    def open_slowly(self):
+        second.append(detector.recover())
+        return opened(self)
+
+    monkeypatch.setattr(Detector, 'open', open_slowly)
+    assert detector.recover()
+    assert second == [False]
+    assert machine.log == ['open fast', 'close fast', 'open fast']
