@@ -10,7 +10,7 @@ import pytest
 from gremsy_detector.backend_options import BackendOptions
 from gremsy_detector.backends.tensorrt import BACKEND
 from gremsy_detector.detector import Detector
-from gremsy_detector.errors import InferenceError, ModelError
+from gremsy_detector.errors import BackendLostError, InferenceError, ModelError
 from gremsy_detector.tensorrt.engine_file import EngineHeader, write_engine
 from gremsy_detector.tensorrt.engine_key import EngineKey, sha256_of_model
 from src.gremsy_detector.test.tensorrt_fakes import (
@@ -250,7 +250,7 @@ def test_a_machine_that_is_out_of_memory_says_which_memory(cuda, library, tmp_pa
 def test_a_gpu_that_is_lost_is_said_so(cuda, library, tmp_path):
     backend, _ = opened(cuda, library, ours(tmp_path / 'm.engine'))
     cuda.failing['cudaEventSynchronize'] = LOST
-    with pytest.raises(InferenceError) as refused:
+    with pytest.raises(BackendLostError) as refused:
         backend.infer(np.zeros((1, 3, 64, 64), np.float32))
     assert str(refused.value) == (
         'GPU 0 cannot run (cudaErrorIllegalAddress): look at `dmesg` for what happened to it, and start the node again.'

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gremsy_detector.errors import InferenceError
+from gremsy_detector.errors import BackendLostError, InferenceError
 
 CUDA_NAMES = (
     'cudaError_t.cudaErrorMemoryAllocation',
@@ -52,6 +52,23 @@ CUDA_NAMES = (
 )
 """Every name of `cuda.bindings.runtime` used here; a test holds them against the real module."""
 
+# After these, CUDA answers every later call of the process with an error (CUDA runtime API, `cudaError_t`: an
+# "inconsistent state", in which the process must end), or the GPU is not there any more.
+_LOST = (
+    'cudaErrorIllegalAddress',
+    'cudaErrorLaunchFailure',
+    'cudaErrorLaunchTimeout',
+    'cudaErrorMisalignedAddress',
+    'cudaErrorIllegalInstruction',
+    'cudaErrorInvalidPc',
+    'cudaErrorHardwareStackError',
+    'cudaErrorAssert',
+    'cudaErrorECCUncorrectable',
+    'cudaErrorNvlinkUncorrectable',
+    'cudaErrorNoDevice',
+    'cudaErrorDevicesUnavailable',
+    'cudaErrorUnknown',
+)
 _MIB = 1024 * 1024
 
 
@@ -247,8 +264,9 @@ class CudaStream:
                 f'GPU {self._device} cannot {purpose}: it is out of memory ({free} are free), so close other programs '
                 'that use it, or take a smaller model or input.'
             )
-        raise InferenceError(
-            f'GPU {self._device} cannot {purpose} ({self._name(status)}): look at `dmesg` for what happened to it, '
+        name = self._name(status)
+        raise (BackendLostError if name in _LOST else InferenceError)(
+            f'GPU {self._device} cannot {purpose} ({name}): look at `dmesg` for what happened to it, '
             'and start the node again.'
         )
 
