@@ -50,7 +50,7 @@ def test_medians_are_of_milliseconds() -> None:
 
 
 def test_a_ratio_is_the_median_of_the_rounds_own_ratios() -> None:
-    # The machine halves its speed in the last two rounds; the ratio of the medians would be 2.
+    # The machine is half as fast in the middle and trips once; the ratio of the medians would be 1.6.
     took = {'node': [12, 24, 24, 30], 'bare': [10, 20, 20, 10]}
     assert over(took, 'node', 'bare') == 1.2
 
