@@ -339,7 +339,7 @@ def test_without_onnx_the_sentence_says_how_to_get_it(tmp_path, monkeypatch):
     with pytest.raises(SuiteError) as refused:
         read_model(MODEL)
     assert str(refused.value) == (
-        'Changing the precision of a model needs the Python package onnx, which is not installed: '
+        'Rewriting a model file needs the Python package onnx, which is not installed: '
         '`./gremsy setup --extra precision`, or pip install onnx.'
     )
 
