@@ -129,8 +129,8 @@ def test_another_kind_of_file_is_refused(ultralytics, tmp_path):
 def test_what_ultralytics_says_comes_in_one_sentence(ultralytics, weights, tmp_path):
     ultralytics.result = RuntimeError('PytorchStreamReader failed reading zip archive.\nTraceback of many lines')
     assert refusal(weights, tmp_path / 'out.onnx', [640]) == (
-        f'Ultralytics cannot export {weights} (PytorchStreamReader failed reading zip archive): check that it is a YOLO '
-        'detection model, and that torch and Ultralytics fit together.'
+        f'Ultralytics cannot export {weights} (PytorchStreamReader failed reading zip archive): check that it is a '
+        'YOLO detection model, and that torch and Ultralytics fit together.'
     )
 
 
