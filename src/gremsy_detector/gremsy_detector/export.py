@@ -24,7 +24,15 @@ from gremsy_detector.detector import Detector
 from gremsy_detector.errors import ModelError
 from gremsy_detector.model_description import ModelDescription
 from gremsy_detector.model_info import report
-from gremsy_detector.precision.onnx_file import in_short, metadata_of, read_model, set_metadata, write_model
+from gremsy_detector.precision.onnx_file import (
+    import_onnx,
+    import_onnxruntime,
+    in_short,
+    metadata_of,
+    read_model,
+    set_metadata,
+    write_model,
+)
 
 LICENCE = (
     'Ultralytics is AGPL-3.0, and so are models trained or exported with it; the suite itself neither contains nor '
@@ -60,6 +68,9 @@ def export(
             f"Weights file {weights} ends in '{weights.suffix}': give the .pt file that Ultralytics trained."
         )
     ultralytics = _ultralytics()
+    # What checks the result; better missed now than after the export.
+    import_onnx()
+    import_onnxruntime()
     if not weights.is_file():
         # Ultralytics would look for a file of that name on the network.
         raise ModelError(f'Weights file {weights} does not exist: give the .pt file that Ultralytics trained.')
@@ -126,8 +137,8 @@ def _ultralytics() -> Any:
         return importlib.import_module('ultralytics')
     except ImportError as error:
         raise ModelError(
-            f'Exporting weights needs Ultralytics, which cannot be imported ({in_short(error)}): in a virtual '
-            f'environment of its own, run {"; ".join(f"`{command}`" for command in INSTALL)}.'
+            f'Exporting weights needs Ultralytics, which cannot be imported ({in_short(error)}): run, in '
+            f'the environment of this command, {"; ".join(f"`{command}`" for command in INSTALL)}.'
         ) from error
 
 

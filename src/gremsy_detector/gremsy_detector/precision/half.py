@@ -3,7 +3,8 @@
 
 Input and output keep their types, and so does the decoding tail: a box at 600 pixels would move by a quarter. An
 operator stays float32 when its definition knows no float16, when it is not standard ONNX, when it has graphs inside,
-or when a constant of it does not fit (beyond 65504, or a lone number that would become 0, as epsilons do).
+or when a constant of it does not fit (beyond 65504, or a lone number that would become 0, as epsilons do),
+and where its results did not fit on the images that were looked at.
 
 The converters of ONNX Runtime and onnxconverter-common are not used: they put casts around every excepted node, so that
 a run of them rounds to float16 in between, which is what the exception is against.
@@ -15,17 +16,26 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gremsy_detector.precision.decoding_tail import decoding_tail
-from gremsy_detector.precision.onnx_file import import_onnx, types_of, unused_name
+from gremsy_detector.precision.onnx_file import (
+    image_inputs,
+    import_onnx,
+    import_onnxruntime,
+    types_of,
+    unused_name,
+)
 
 _HALF = 'tensor(float16)'
 _LARGEST = float(np.finfo(np.float16).max)
+# Other images excite a layer more than those looked at.
+_MARGIN = 0.25
 # Where an attribute decides the type of what comes out.
 _TYPED_BY_ATTRIBUTE = ('Constant', 'ConstantOfShape', 'EyeLike', 'RandomNormal', 'RandomUniform', 'Range')
 
 
-def to_half(model: Any) -> Any:
+def to_half(model: Any, keep: Iterable[str] = ()) -> Any:
     """A copy that computes in float16.
 
     A tensor's own name goes on meaning its float32 form, and its float16 form gets a name beside it: what stays
@@ -33,15 +43,51 @@ def to_half(model: Any) -> Any:
 
     Args:
         model: an `onnx.ModelProto` that was `simplified`.
+        keep: names of nodes that stay float32 beside those of the decoding tail, see `beyond_half`.
     """
     onnx = import_onnx()
     half = onnx.ModelProto()
     half.CopyFrom(model)
     graph = half.graph
-    _Conversion(half, decoding_tail(half)).run()
+    _Conversion(half, decoding_tail(half) | frozenset(keep)).run()
     # The inferred shapes of tensors that have changed their type would contradict it.
     del graph.value_info[:]
     return onnx.shape_inference.infer_shapes(half)
+
+
+def beyond_half(model: Any, tensors: Iterable[NDArray[Any]]) -> frozenset[str]:
+    """Names of the nodes that write or read a number which float16 cannot hold, on some inputs.
+
+    It is looked for in float32: ONNX Runtime's CPU leaves out casts to float16 and back, so that a converted graph
+    shows no overflow there which a GPU would have.
+
+    Args:
+        model: an `onnx.ModelProto` that was `simplified`.
+        tensors: inputs to run it on; each is used before the next is asked for.
+    """
+    onnx, runtime = import_onnx(), import_onnxruntime()
+    types = types_of(model)
+    names = [name for node in model.graph.node for name in node.output if types.get(name) == onnx.TensorProto.FLOAT]
+    watched = onnx.ModelProto()
+    watched.CopyFrom(model)
+    del watched.graph.output[:]
+    watched.graph.output.extend(
+        onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None) for name in names
+    )
+    options = runtime.SessionOptions()
+    options.log_severity_level = 4
+    session = runtime.InferenceSession(watched.SerializeToString(), options, providers=['CPUExecutionProvider'])
+    (entry,) = image_inputs(model)
+    large: set[str] = set()
+    for tensor in tensors:
+        answers = session.run(names, {entry.name: tensor})
+        # NaN compares as false: what is not surely within is kept.
+        large.update(
+            name
+            for name, values in zip(names, answers, strict=True)
+            if values.size and not float(np.abs(values).max()) < _LARGEST * _MARGIN
+        )
+    return frozenset(node.name for node in model.graph.node if not large.isdisjoint((*node.input, *node.output)))
 
 
 class _Conversion:

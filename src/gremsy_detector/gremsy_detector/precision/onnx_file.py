@@ -198,7 +198,7 @@ def _import(name: str) -> Any:
         return importlib.import_module(name)
     except ImportError as error:
         raise ModelError(
-            f'Changing the precision of a model needs the Python package {name}, which is not installed: '
+            f'Rewriting a model file needs the Python package {name}, which is not installed: '
             f'`./gremsy setup --extra precision`, or pip install {name}.'
         ) from error
 

@@ -30,7 +30,7 @@ from gremsy_detector.precision.folded_input import fold_input as fold
 from gremsy_detector.precision.folded_input import is_folded
 from gremsy_detector.precision.frame_source import FrameSource, open_source, spread
 from gremsy_detector.precision.graph_facts import facts_of, precision_of
-from gremsy_detector.precision.half import to_half
+from gremsy_detector.precision.half import beyond_half, to_half
 from gremsy_detector.precision.onnx_file import read_model, simplified, write_atomically, write_model
 from gremsy_detector.precision.quantization import quantize
 
@@ -39,6 +39,7 @@ PRECISIONS = ('model', 'fp32', 'fp16', 'int8')
 _MOST_TO_CALIBRATE = 64
 _MOST_TO_CHECK = 100
 _LEAST_TO_CALIBRATE = 10
+_SAMPLES = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,9 +168,20 @@ class _Preparation:
 
     def _rewritten(self, precision: str, plain: Any, description: InputDescription, frames: _Frames | None) -> Any:
         if precision == 'fp16' or frames is None:
-            return to_half(plain)
+            return to_half(plain, keep=beyond_half(plain, self._samples(description, frames)))
         self._say(f'{self._model.name}: calibrating int8 on {len(frames.to_calibrate)} frames.')
         return quantize(plain, frames.tensors(description), str(self._model))
+
+    def _samples(self, description: InputDescription, frames: _Frames | None) -> Iterator[NDArray[Any]]:
+        """Inputs to look for large numbers on: noise, and a few of the frames."""
+        network_input = NetworkInput(description)
+        network_input.fill(_noise())
+        yield network_input.tensor
+        if frames is None:
+            return
+        for frame in frames.checking.read(frames.to_check[:: max(1, len(frames.to_check) // _SAMPLES)]):
+            network_input.fill(frame)
+            yield network_input.tensor
 
     def _verdict(self, candidate: Path, precision: str, frames: _Frames) -> gate.Verdict:
         self._say(f'{self._model.name}: comparing {precision} with the original on {len(frames.to_check)} frames.')
@@ -252,11 +264,15 @@ def _refuse_unsound(model: Path) -> None:
 
 def _is_sound(model: Path) -> bool:
     """Are all numbers finite that it answers to an image of noise, which excites every layer?"""
-    image = np.random.default_rng(0).integers(0, 256, (480, 640, 3), dtype=np.uint8)
     backend = OnnxRuntimeBackend(model)
     try:
         network_input = NetworkInput(describe_input(backend.open()))
-        network_input.fill(Frame(lock_read_only(image), 0, 'noise'))
+        network_input.fill(_noise())
         return all(bool(np.isfinite(output).all()) for output in backend.infer(network_input.tensor))
     finally:
         backend.close()
+
+
+def _noise() -> Frame:
+    image = np.random.default_rng(0).integers(0, 256, (480, 640, 3), dtype=np.uint8)
+    return Frame(lock_read_only(image), 0, 'noise')

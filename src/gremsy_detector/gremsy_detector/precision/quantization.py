@@ -26,6 +26,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gremsy_common.errors import SuiteError
 from gremsy_detector.errors import ModelError
 from gremsy_detector.precision.decoding_tail import decoding_tail
 from gremsy_detector.precision.onnx_file import (
@@ -97,8 +98,8 @@ def quantize(model: Any, tensors: Iterable[NDArray[Any]], name: str) -> Any:
                     'CalibMovingAverage': True,
                 },
             )
-        except ModelError:
-            raise
+        except SuiteError:
+            raise  # of the frames, which are read from in there
         except Exception as error:  # the tool raises whatever its parts raise
             raise ModelError(
                 f'Model file {name} cannot be quantised by ONNX Runtime {runtime.__version__} ({in_short(error)}): '
