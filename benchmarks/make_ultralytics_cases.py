@@ -15,6 +15,7 @@ import json
 import os
 import tempfile
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -55,22 +56,19 @@ CASES = (
 
 def random_network(case: Case) -> Any:
     """The Ultralytics wrapper round a network whose random weights see boxes."""
-    import torch
-    from ultralytics import RTDETR, YOLO
-    from ultralytics.nn.tasks import DetectionModel, RTDETRDetectionModel
-
+    torch, ultralytics, tasks = (import_module(each) for each in ('torch', 'ultralytics', 'ultralytics.nn.tasks'))
     torch.manual_seed(SEED)
     if case.yaml.startswith('rtdetr'):
-        wrapper: Any = RTDETR(case.yaml)
-        _put(wrapper, RTDETRDetectionModel(case.yaml, nc=CLASSES, verbose=False))
+        wrapper: Any = ultralytics.RTDETR(case.yaml)
+        _put(wrapper, tasks.RTDETRDetectionModel(case.yaml, nc=CLASSES, verbose=False))
         wrapper.model.eval()
         head = wrapper.model.model[-1]
         torch.nn.init.normal_(head.dec_bbox_head[-1].layers[-1].weight, std=0.2)
         noise = torch.rand(1, 3, case.height_px, case.width_px)
         _spread(wrapper.model, head.dec_score_head[-1], noise, scores=True)
         return wrapper
-    wrapper = YOLO(case.yaml)
-    model = DetectionModel(case.yaml, nc=CLASSES, verbose=False)
+    wrapper = ultralytics.YOLO(case.yaml)
+    model = tasks.DetectionModel(case.yaml, nc=CLASSES, verbose=False)
     _put(wrapper, model)
     noise = torch.rand(4, 3, case.height_px, case.width_px)
     model.train()
@@ -96,8 +94,7 @@ def _put(wrapper: Any, model: Any) -> None:
 
 def _spread(model: Any, layer: Any, noise: Any, *, scores: bool) -> None:
     """Scale a last layer so that its outputs have a useful spread; the scores' also get their centre."""
-    import torch
-
+    torch = import_module('torch')
     seen: list[Any] = []
     hook = layer.register_forward_hook(lambda _module, _inputs, output: seen.append(output))
     with torch.no_grad():
@@ -118,9 +115,7 @@ def _spread(model: Any, layer: Any, noise: Any, *, scores: bool) -> None:
 
 def make(case: Case, folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     """The arrays of one case (raw output, expected boxes) and what its file says of itself."""
-    import onnxruntime
-    import torch
-
+    onnxruntime, torch = import_module('onnxruntime'), import_module('torch')
     wrapper = random_network(case)
     os.chdir(folder)
     exported = wrapper.export(
@@ -143,20 +138,17 @@ def make(case: Case, folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
 
 def _postprocess(case: Case, raw: Any, metadata: dict[str, str]) -> Any:
     """(K, 6) corners in network pixels, score, class: Ultralytics' own reading."""
-    import torch
-    from ultralytics.utils.nms import non_max_suppression
-
     if not case.yaml.startswith('rtdetr'):
         ended = metadata.get('end2end') == 'True' or case.nms is True
-        return non_max_suppression(raw, CONFIDENCE, IOU, max_det=300, nc=CLASSES, end2end=ended)[0]
-    from ultralytics.models.rtdetr.predict import RTDETRPredictor
-
-    predictor = RTDETRPredictor(overrides={'conf': CONFIDENCE, 'max_det': 300})
+        return import_module('ultralytics.utils.nms').non_max_suppression(
+            raw, CONFIDENCE, IOU, max_det=300, nc=CLASSES, end2end=ended
+        )[0]
+    predict = import_module('ultralytics.models.rtdetr.predict')
+    predictor = predict.RTDETRPredictor(overrides={'conf': CONFIDENCE, 'max_det': 300})
     predictor.batch = [['case']]
     predictor.model = type('Named', (), {'names': dict(enumerate('abcde'))})()
     blank = np.zeros((case.height_px, case.width_px, 3), np.uint8)
-    found = predictor.postprocess(raw, None, [blank])[0].boxes.data
-    return torch.as_tensor(found)
+    return predictor.postprocess(raw, None, [blank])[0].boxes.data
 
 
 def main() -> None:
