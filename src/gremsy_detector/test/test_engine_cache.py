@@ -356,3 +356,17 @@ def test_the_users_cache_folder_is_the_default(monkeypatch, tmp_path):
     monkeypatch.setenv('XDG_CACHE_HOME', 'relative')
     monkeypatch.setenv('HOME', '/home/pilot')
     assert str(default_engine_folder()) == '/home/pilot/.cache/gremsy/engines'
+
+
+def test_a_model_that_points_out_of_its_folder_never_reaches_the_builder(bench):
+    onnx = pytest.importorskip('onnx', reason='the development tools are not installed: run ./gremsy test')
+    model = onnx.load(str(bench.model))
+    weights = model.graph.initializer[0]
+    weights.ClearField('raw_data')
+    weights.data_location = onnx.TensorProto.EXTERNAL
+    weights.external_data.add(key='location', value='../../etc/passwd')
+    bench.model.write_bytes(model.SerializeToString())
+    with pytest.raises(ModelError, match='passwd'):
+        bench.obtain()
+    assert bench.builds == 0
+    assert bench.engines == bench.leftovers == []

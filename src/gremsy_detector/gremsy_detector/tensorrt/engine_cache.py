@@ -24,6 +24,7 @@ from pathlib import Path
 from gremsy_detector.backend_options import say_nothing
 from gremsy_detector.errors import ModelError
 from gremsy_detector.model_description import describe_input
+from gremsy_detector.onnx_file_check import check_onnx_file
 from gremsy_detector.tensorrt.cuda_probe import Gpu
 from gremsy_detector.tensorrt.engine_builder import BuildRecipe, EngineBuilder, PrecisionStep
 from gremsy_detector.tensorrt.engine_file import (
@@ -144,6 +145,8 @@ class EngineCache:
         return None
 
     def _build(self, builder: EngineBuilder, request: EngineRequest, key: EngineKey) -> EngineFile:
+        # TensorRT's parser opens whatever file a model points to.
+        check_onnx_file(request.model)
         path = self._folder / key.file_name(request.model.stem)
         started_s = time.monotonic()
         with self._scratch(key) as scratch:
