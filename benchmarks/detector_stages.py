@@ -71,6 +71,7 @@ class AnsweringBackend:
     name: ClassVar[str] = 'answering'
     suffixes: ClassVar[tuple[str, ...]] = ()
     preference: ClassVar[int] = 0
+    builds: ClassVar[bool] = False
     description: str = 'answers the same every time'
 
     def __init__(self, output: NDArray[np.float32]) -> None:

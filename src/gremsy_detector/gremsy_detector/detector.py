@@ -204,6 +204,7 @@ class Detector:
     ) -> tuple[Boxes, int, int]:
         """One run for each window of the region: boxes in the whole image's pixels, and the stages' times together."""
         selection = settings.selection
+        frame = opened.input.cuttable(frame)
         area = selection.region.window(frame.width, frame.height)
         if self._planned_for != (frame.width, frame.height, selection):
             self._windows = selection.tiling.windows(area)

@@ -68,10 +68,12 @@ class Picture:
     Attributes:
         pixels: (H, W) or (H, W, C), uint8, or uint16 of one channel, in this machine's byte order.
         rgb: at which channel red, green and blue lie; the same thrice for grey.
+        converted: `pixels` is BGR made of something else, in the reader's buffer.
     """
 
     pixels: NDArray[Any]
     rgb: tuple[int, int, int]
+    converted: bool = False
 
 
 class PictureReader:
@@ -103,7 +105,7 @@ class PictureReader:
             return Picture(image, encoding.rgb)
         height = PIXEL_LAYOUTS[frame.encoding].height_px(image.shape[0])
         bgr = self._scratch('bgr', (height, image.shape[1], 3), np.dtype(np.uint8))
-        return Picture(cv2.cvtColor(image, encoding.to_bgr, dst=bgr), encoding.rgb)
+        return Picture(cv2.cvtColor(image, encoding.to_bgr, dst=bgr), encoding.rgb, converted=True)
 
     def _scratch(self, name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
         """The buffer of that name, made anew where the source has changed."""

@@ -27,22 +27,19 @@ _SAMPLED_SIDE = 160
 
 
 class InfraredStretch:
-    """The limits of one source, and the buffers for pictures of one size."""
+    """The limits of one source, and the buffer for pictures of one size; another size is another source."""
 
     def __init__(self) -> None:
         self._low = self._high = 0.0
         self._last_ns: int | None = None
         self._raised: NDArray[np.uint16] = np.empty((0, 0), np.uint16)
 
-    def forget(self) -> None:
-        """Begin anew with the next picture: it is of another source."""
-        self._last_ns = None
-
     def stretch(self, picture: NDArray[np.uint16], stamp_ns: int, out: NDArray[np.uint8]) -> None:
         """Write `picture` (H, W) into `out` (H, W), black at the lower limit and white at the upper."""
-        self._follow(picture, stamp_ns)
         if self._raised.shape != picture.shape:
-            self._raised = np.empty_like(picture)
+            self._raised = np.empty(picture.shape, np.uint16)
+            self._last_ns = None
+        self._follow(picture, stamp_ns)
         low = math.floor(self._low)
         # What lies below the limit stops at 0. (OpenCV's type hints know no scalar operand.)
         cv2.subtract(picture, float(low), dst=self._raised)  # type: ignore[call-overload]

@@ -8,6 +8,7 @@ written when the source's size changes, and never again.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import cv2
@@ -25,6 +26,9 @@ from gremsy_detector.stretch import stretch
 
 _PLACE = {ResizeMode.LETTERBOX: letterbox, ResizeMode.STRETCH: stretch}
 _WHITE = np.float32(255.0)
+# Tiles and the whole image alternate: their buffers are kept. A source that changes its size for ever must not fill the
+# memory; four buffers an image size at most.
+_MOST_BUFFERS = 32
 
 
 class NetworkInput:
@@ -42,6 +46,8 @@ class NetworkInput:
         self._placement: Placement | None = None
         self._reader = PictureReader()
         self._infrared = InfraredStretch()
+        self._infrared_whole = InfraredStretch()
+        self._grey_whole: NDArray[np.uint8] = np.empty((0, 0), np.uint8)
         self._small: dict[tuple[tuple[int, ...], np.dtype[Any]], NDArray[Any]] = {}
         self.tensor: NDArray[Any] = np.zeros(description.shape, dtype=description.dtype) if tensor is None else tensor
         self._pad()
@@ -66,14 +72,35 @@ class NetworkInput:
             ) from error
         return placement
 
+    def cuttable(self, frame: Frame) -> Frame:
+        """The same image for whom cuts windows out of it before `fill`.
+
+        A window of a YUV or Bayer image would begin amid shared colours, and one of 4:2:0 would have none; windows of
+        an infrared image would each be stretched in their own way. Those become bgr8 or mono8 here, once; all others
+        are handed back as they are.
+
+        Raises:
+            FrameError: for an unknown encoding, or an image that is not what it says.
+        """
+        picture = self._reader.read(frame)
+        if picture.pixels.dtype != np.uint8:
+            # Not among the small buffers: a window as large as the network's input would be resized onto itself.
+            if self._grey_whole.shape != picture.pixels.shape:
+                self._grey_whole = np.empty(picture.pixels.shape, np.uint8)
+            self._infrared_whole.stretch(picture.pixels, frame.stamp_ns, self._grey_whole)
+            return replace(frame, image=self._grey_whole, encoding='mono8')
+        if picture.converted:
+            return replace(frame, image=picture.pixels, encoding='bgr8')
+        return frame
+
     def _place(self, width_px: int, height_px: int) -> Placement:
         """Only a source of another size moves the image: what it does not cover must be padding again."""
         placement = _PLACE[self._description.resize](
             width_px, height_px, self._description.width_px, self._description.height_px
         )
         self._pad()
-        self._infrared.forget()
-        self._small.clear()
+        if len(self._small) > _MOST_BUFFERS:
+            self._small.clear()
         self._placement = placement
         return placement
 

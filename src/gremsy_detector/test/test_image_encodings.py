@@ -2,6 +2,8 @@
 """Whatever encoding a camera sends, the network sees the same scene."""
 
 import re
+import tracemalloc
+from dataclasses import replace
 from itertools import pairwise
 
 import cv2
@@ -15,11 +17,16 @@ from gremsy_common import topics
 from gremsy_common.frame import Frame
 from gremsy_common.messages.image import frame_as_sent
 from gremsy_common.pixel_layout import PIXEL_LAYOUTS
+from gremsy_detector.backend_registry import choose_backend
+from gremsy_detector.default_model import default_model_path
+from gremsy_detector.detector import Detector
 from gremsy_detector.errors import FrameError
 from gremsy_detector.image_encodings import ENCODINGS, PictureReader
 from gremsy_detector.infrared_stretch import InfraredStretch
 from gremsy_detector.model_description import InputDescription, ResizeMode
 from gremsy_detector.network_input import NetworkInput
+from gremsy_detector.selection import Selection
+from gremsy_detector.tiling import Tiling
 
 WIDTH, HEIGHT = 48, 32
 SECOND_NS = 1_000_000_000
@@ -196,6 +203,86 @@ def test_a_view_of_other_memory_is_seen_as_its_copy(encoding, view):
     np.testing.assert_array_equal(
         seen_in(Frame(image, 0, 'eo', encoding)), seen_in(Frame(image.copy(), 0, 'eo', encoding))
     )
+
+
+@pytest.mark.parametrize('encoding', SOURCES)
+def test_a_window_cut_out_anywhere_shows_that_part_of_the_scene(encoding):
+    network_input = NetworkInput(FORMS[0])
+    frame = network_input.cuttable(Frame(SOURCES[encoding](), 5, 'eo', encoding))
+    assert (frame.width, frame.height, frame.stamp_ns, frame.frame_id) == (WIDTH, HEIGHT, 5, 'eo')
+    # From an odd pixel of an odd row on: the lower right quarter and a strip of each other one.
+    window = replace(frame, image=frame.image[HEIGHT // 2 - 3 :, WIDTH // 2 - 3 :])
+    network_input.fill(window)
+    seen = as_bgr(network_input, FORMS[0])[[1, -8], :][:, [1, -8]]
+    whole = seen_in(Frame(SOURCES[encoding](), 5, 'eo', encoding))
+    np.testing.assert_allclose(seen, quarters(whole), atol=1.001)
+
+
+def test_windows_of_infrared_share_one_stretch():
+    network_input = NetworkInput(FORMS[0])
+    frame = network_input.cuttable(Frame(thermal(), 5, 'eo', '16UC1'))
+    dark, bright = frame.image[: HEIGHT // 2, : WIDTH // 2], frame.image[HEIGHT // 2 :, : WIDTH // 2]
+    assert np.ptp(dark) == np.ptp(bright) == 0  # each alone would be grey
+    assert dark[0, 0] != bright[0, 0]
+    assert (frame.image.min(), frame.image.max()) == (0, 255)
+
+
+@pytest.mark.parametrize('encoding', ['nv12', 'yuyv', 'bayer_rggb8', '16UC1'])
+def test_tiles_of_any_encoding_find_what_tiles_of_its_8_bit_picture_find(encoding, footage_image):
+    image = footage_image(30)
+    if encoding == 'nv12':
+        i420 = cv2.cvtColor(image, cv2.COLOR_BGR2YUV_I420)
+        height, width = image.shape[:2]
+        colour = i420[height:].reshape(2, -1).T.reshape(height // 2, width)
+        source = np.concatenate([i420[:height], colour])
+    elif encoding == 'yuyv':
+        source = cv2.cvtColor(image, cv2.COLOR_BGR2YUV_YUY2)
+    elif encoding == '16UC1':
+        source = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY).astype(np.uint16) * 12 + 7000
+    else:
+        source = np.empty(image.shape[:2], np.uint8)
+        source[0::2, 0::2], source[0::2, 1::2] = image[0::2, 0::2, 2], image[0::2, 1::2, 1]
+        source[1::2, 0::2], source[1::2, 1::2] = image[1::2, 0::2, 1], image[1::2, 1::2, 0]
+    frame = Frame(source, 5, 'eo', encoding)
+    plain = NetworkInput(FORMS[0]).cuttable(frame)
+    path = default_model_path()
+    detector = Detector(choose_backend(path)(path), Selection(tiling=Tiling(2, 1)))
+    detector.open()
+    found = detector.detect(frame).detections
+    expected = detector.detect(replace(plain, image=plain.image.copy())).detections
+    detector.close()
+    assert len(found) > 3
+    assert (found.boxes_px <= [768, 576, 768, 576]).all()
+    np.testing.assert_array_equal(found.boxes_px, expected.boxes_px)
+
+
+def test_what_can_be_cut_is_handed_back_as_it_is():
+    frame = Frame(scene(), 0, 'eo')
+    assert NetworkInput(FORMS[0]).cuttable(frame) is frame
+
+
+def test_windows_of_two_sizes_in_turn_allocate_nothing():
+    network_input = NetworkInput(InputDescription('images', 320, 320, 'float32', False, False, ResizeMode.LETTERBOX))
+    frames = [Frame(np.full((height, 640, 3), 9, np.uint8), 0, 'eo') for height in (360, 480)]
+    for frame in frames:
+        network_input.fill(frame)
+    tracemalloc.start()
+    for frame in frames:
+        network_input.fill(frame)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 57_600  # the smallest image buffer here has 320x180 bytes
+
+
+def test_a_source_that_changes_its_size_for_ever_does_not_fill_the_memory():
+    network_input = NetworkInput(InputDescription('images', 256, 256, 'float32', False, False, ResizeMode.LETTERBOX))
+    network_input.fill(Frame(np.full((256, 256, 3), 9, np.uint8), 0, 'eo'))
+    tracemalloc.start()
+    for height in range(20, 256):
+        network_input.fill(Frame(np.full((height, 256, 3), 9, np.uint8), 0, 'eo'))
+    kept, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert kept < 40 * 256 * 256 * 3
 
 
 @pytest.mark.parametrize('encoding', ['nv12', 'nv21'])
