@@ -104,13 +104,16 @@ def test_the_pairs_are_what_tensorrt_takes(good):
         for node in model.graph.node
         if node.op_type == 'Conv' and producers[node.input[0]].op_type == 'DequantizeLinear'
     ]
+    # All of them read int8 and answer float16, and no scale is too small for it.
+    assert all(numpy_helper.to_array(constants[node.input[1]]).min() >= np.finfo(np.float16).tiny for node in pairs)
+    assert {constants[node.input[1]].data_type for node in pairs} == {TensorProto.FLOAT16}
     # 34 convolutions, less the three that the boxes are made of.
     assert len(layers) == 31
     for node in layers:
         weights = producers[node.input[1]]
         assert weights.op_type == 'DequantizeLinear'
         assert len(numpy_helper.to_array(constants[weights.input[1]])) == constants[weights.input[0]].dims[0]
-        assert constants[node.input[2]].data_type == TensorProto.FLOAT
+        assert constants[node.input[2]].data_type == TensorProto.FLOAT16
     quantised = [node.input[0] for node in pairs if node.op_type == 'QuantizeLinear']
     behind = {name for name in quantised if producers[name].op_type == 'Conv'}
     # Of one convolution that feeds another directly, the result is what the other reads.

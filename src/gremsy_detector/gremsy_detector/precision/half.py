@@ -35,7 +35,7 @@ _MARGIN = 0.25
 _TYPED_BY_ATTRIBUTE = ('Constant', 'ConstantOfShape', 'EyeLike', 'RandomNormal', 'RandomUniform', 'Range')
 
 
-def to_half(model: Any, keep: Iterable[str] = ()) -> Any:
+def to_half(model: Any, keep: Iterable[str] = (), tail: Iterable[str] | None = None) -> Any:
     """A copy that computes in float16.
 
     A tensor's own name goes on meaning its float32 form, and its float16 form gets a name beside it: what stays
@@ -44,12 +44,13 @@ def to_half(model: Any, keep: Iterable[str] = ()) -> Any:
     Args:
         model: an `onnx.ModelProto` that was `simplified`.
         keep: names of nodes that stay float32 beside those of the decoding tail, see `beyond_half`.
+        tail: names of the decoding tail's nodes; None finds them, which takes a graph that is not quantised.
     """
     onnx = import_onnx()
     half = onnx.ModelProto()
     half.CopyFrom(model)
     graph = half.graph
-    _Conversion(half, decoding_tail(half) | frozenset(keep)).run()
+    _Conversion(half, frozenset(decoding_tail(half) if tail is None else tail) | frozenset(keep)).run()
     # The inferred shapes of tensors that have changed their type would contradict it.
     del graph.value_info[:]
     return onnx.shape_inference.infer_shapes(half)

@@ -174,6 +174,30 @@ def simplified(model: Any, description: InputDescription) -> Any:
     return result
 
 
+def at_opset(model: Any, version: int) -> Any | None:
+    """The same network in a later version of ONNX's operators; None where one of them has no later form.
+
+    Args:
+        model: an `onnx.ModelProto`; one that is as late already comes back.
+        version: the least to have.
+    """
+    onnx = import_onnx()
+    if any(entry.version >= version for entry in model.opset_import if entry.domain in ('', 'ai.onnx')):
+        return model
+    try:
+        later = onnx.shape_inference.infer_shapes(onnx.version_converter.convert_version(model, version))
+        onnx.checker.check_model(later)
+    except Exception:  # noqa: BLE001 the converter raises whatever its adapters raise; the caller has another way
+        return None
+    set_metadata(later, metadata_of(model))
+    return later
+
+
+def with_types(model: Any) -> Any:
+    """The model with the type and shape of every tensor noted that can be inferred."""
+    return import_onnx().shape_inference.infer_shapes(model)
+
+
 def types_of(model: Any) -> dict[str, int]:
     """Element type of every tensor whose type is known, by name."""
     graph = model.graph

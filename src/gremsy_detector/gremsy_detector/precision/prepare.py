@@ -26,12 +26,20 @@ from gremsy_detector.model_description import InputDescription, describe_input
 from gremsy_detector.network_input import NetworkInput
 from gremsy_detector.precision import gate
 from gremsy_detector.precision.agreement import Agreement
+from gremsy_detector.precision.decoding_tail import decoding_tail
 from gremsy_detector.precision.folded_input import fold_input as fold
 from gremsy_detector.precision.folded_input import is_folded
 from gremsy_detector.precision.frame_source import FrameSource, open_source, spread
 from gremsy_detector.precision.graph_facts import facts_of, precision_of
 from gremsy_detector.precision.half import beyond_half, to_half
-from gremsy_detector.precision.onnx_file import read_model, simplified, write_atomically, write_model
+from gremsy_detector.precision.onnx_file import (
+    at_opset,
+    read_model,
+    simplified,
+    with_types,
+    write_atomically,
+    write_model,
+)
 from gremsy_detector.precision.quantization import quantize
 
 PRECISIONS = ('model', 'fp32', 'fp16', 'int8')
@@ -40,6 +48,8 @@ _MOST_TO_CALIBRATE = 64
 _MOST_TO_CHECK = 100
 _LEAST_TO_CALIBRATE = 10
 _SAMPLES = 5
+# From it on, scales may be float16.
+_OPSET_OF_HALF_SCALES = 19
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +180,13 @@ class _Preparation:
         if precision == 'fp16' or frames is None:
             return to_half(plain, keep=beyond_half(plain, self._samples(description, frames)))
         self._say(f'{self._model.name}: calibrating int8 on {len(frames.to_calibrate)} frames.')
-        return quantize(plain, frames.tensors(description), str(self._model))
+        later = at_opset(plain, _OPSET_OF_HALF_SCALES)
+        quantized = quantize(plain if later is None else later, frames.tensors(description), str(self._model))
+        if later is None:
+            return quantized
+        # What is not int8 would run in float32 on a GPU, at twice the memory traffic.
+        keep = beyond_half(plain, self._samples(description, frames))
+        return to_half(with_types(quantized), keep, decoding_tail(plain))
 
     def _samples(self, description: InputDescription, frames: _Frames | None) -> Iterator[NDArray[Any]]:
         """Inputs to look for large numbers on: noise, and a few of the frames."""

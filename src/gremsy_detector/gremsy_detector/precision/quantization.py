@@ -43,6 +43,9 @@ from gremsy_detector.precision.onnx_file import (
 # Per-channel scales came with 13.
 _LEAST_OPSET = 13
 _LAYERS = ('Conv', 'ConvTranspose', 'Gemm', 'MatMul')
+# The least number that float16 holds with all its digits: a smaller scale would be rounded, or become 0, where the
+# layers around compute in float16.
+_LEAST_SCALE = float(np.finfo(np.float16).tiny)
 # What ONNX Runtime's own preparation leaves in the metadata; without it the tool advises to do what has been done.
 _PREPARED = {'onnx.quant.pre_process': 'onnxruntime.quant'}
 
@@ -93,6 +96,8 @@ def quantize(model: Any, tensors: Iterable[NDArray[Any]], name: str) -> Any:
                     'ActivationSymmetric': True,
                     'WeightSymmetric': True,
                     'QuantizeBias': False,
+                    # Of 255 symmetric steps.
+                    'MinimumRealRange': 254 * _LEAST_SCALE,
                     'OpTypesToExcludeOutputQuantization': list(_LAYERS),
                     # In one pass, as here, this is the plain mean of the frames' extremes.
                     'CalibMovingAverage': True,
