@@ -3,7 +3,7 @@
 
 The pairs are where TensorRT looks for them: around what a learnt layer reads (symmetric, one scale) and its weights
 (symmetric, one scale per output channel), never behind it, and no quantised bias. The same file runs in ONNX Runtime,
-which is how it can be checked on a CPU.
+which is how it can be checked on a CPU. It is no gain there: 148 ms against 69 in float32 (one thread, AVX2, no VNNI).
 
 Found by measurement, NanoDet-g, 24 frames of vtest.avi to calibrate and 40 later ones to check; agreement with the
 float32 model (mAP .5:.95 / .5):
