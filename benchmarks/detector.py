@@ -17,6 +17,7 @@ import cv2
 import onnxruntime
 
 from benchmarks.detector_frames import footage_frames
+from benchmarks.detector_int8 import int8_figures
 from benchmarks.detector_peer import UltralyticsPeer, agreement, unavailable, write_yolov8n
 from benchmarks.detector_stages import decode_nms_ms, preprocess_ms
 from benchmarks.detector_timing import medians_ms, over, take_turns
@@ -26,7 +27,7 @@ from gremsy_common.frame import Frame
 from gremsy_detector.default_model import default_model_path
 from gremsy_detector.detector import Selection
 
-_ROUNDS = {'nanodet': 200, 'yolov8n': 100}
+_ROUNDS = {'nanodet': 200, 'yolov8n': 100, 'int8': 60}
 _STAGE_ROUNDS = 300
 BARE, NODE, MESSAGE, PEER = 'bare', 'node', 'message', 'ultralytics'
 
@@ -37,13 +38,14 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     threads, cv2_threads = 1, cv2.getNumThreads()
     cv2.setNumThreads(threads)
     try:
-        frames = footage_frames(default_footage(cache_directory(os.environ), _say))
+        footage = default_footage(cache_directory(os.environ), _say)
+        frames = footage_frames(footage)
         figures = {**_stages(frames), **_nanodet(frames), **_yolov8n_or_why(frames)}
+        _say('fp16 and int8 ...')
+        figures['int8'] = int8_figures(default_model_path(), footage, frames, _ROUNDS['int8'])
     finally:
         cv2.setNumThreads(cv2_threads)
     return _joined(figures) | {
-        # What int8 does to size, speed and agreement is measured where models are quantised.
-        'int8': None,
         'image': f'{frames[0].width}x{frames[0].height} {frames[0].encoding}',
         'threads': threads,
         'versions': {'onnxruntime': onnxruntime.__version__, 'opencv': cv2.__version__},
@@ -98,7 +100,7 @@ def compare(model: Path, frames: list[Frame], rounds: int, peer: UltralyticsPeer
 
 def _joined(figures: dict[str, Any]) -> dict[str, Any]:
     """The issue's keys first: ratios by model."""
-    models = {name: figures[name] for name in _ROUNDS if figures[name] is not None}
+    models = {name: figures[name] for name in ('nanodet', 'yolov8n') if figures[name] is not None}
     yolov8n = figures['yolov8n']
     return {
         'node_over_model': {name: each['node_over_model'] for name, each in models.items()},

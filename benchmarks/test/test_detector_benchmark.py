@@ -14,6 +14,7 @@ import pytest
 
 from benchmarks import detector
 from benchmarks.detector_frames import SIZE_PX, footage_frames
+from benchmarks.detector_int8 import int8_figures
 from benchmarks.detector_peer import Agreement, UltralyticsPeer, agreement, unavailable, write_yolov8n
 from benchmarks.detector_stages import ANCHORS, CLASSES, OBJECTS, AnsweringBackend, crowded_output
 from benchmarks.detector_timing import WARM_UP, medians_ms, over, take_turns
@@ -108,7 +109,8 @@ def test_without_ultralytics_the_object_says_why(monkeypatch: pytest.MonkeyPatch
 def test_the_object_has_the_keys_asked_for(monkeypatch: pytest.MonkeyPatch, vtest_footage: Path) -> None:
     del vtest_footage  # skips where there is none
     threads = cv2.getNumThreads()
-    monkeypatch.setattr(detector, '_ROUNDS', {'nanodet': 2, 'yolov8n': 2})
+    monkeypatch.setattr(detector, '_ROUNDS', {'nanodet': 2, 'yolov8n': 2, 'int8': 2})
+    monkeypatch.setattr(detector, 'int8_figures', lambda *_: {'size_mb': {'fp32': 7.28}})
     monkeypatch.setattr(detector, '_STAGE_ROUNDS', 3)
     monkeypatch.setattr(detector, 'unavailable', lambda: 'not today.')
     figures = json.loads(json.dumps(detector.run(argparse.Namespace())))
@@ -118,9 +120,20 @@ def test_the_object_has_the_keys_asked_for(monkeypatch: pytest.MonkeyPatch, vtes
     assert figures['node_over_model'].keys() == figures['node_over_model_message'].keys() == {'nanodet'}
     assert figures['ultralytics_unavailable'] == 'not today.'
     assert figures['over_ultralytics'] is None
+    assert figures['int8'] == {'size_mb': {'fp32': 7.28}}
     assert all(figures[key] > 0 for key in ('preprocess_ms', 'preprocess_float_ms', 'decode_nms_ms'))
     assert set(figures['nanodet']['ms']) == {'bare', 'node', 'message'}
     assert cv2.getNumThreads() == threads
+
+
+@pytest.mark.slow
+def test_int8_is_half_the_size_and_the_gate_tells_good_frames_from_black_ones(vtest_footage: Path) -> None:
+    frames = footage_frames(vtest_footage, (30,))
+    figures = int8_figures(default_model_path(), vtest_footage, frames, 2)
+    assert figures['size_mb']['int8'] < 0.6 * figures['size_mb']['fp32']
+    assert figures['agreement']['int8']['map50_95'] > 0.8 > figures['gate']['spoiled']['map50_95']
+    assert [figures['gate'][key]['passed'] for key in ('good', 'spoiled')] == [True, False]
+    assert [figures['gate'][key]['kept'] for key in ('good', 'spoiled')] == ['int8', 'fp16']
 
 
 @pytest.mark.skipif(unavailable() is not None, reason='./gremsy setup --extra ultralytics installs it')
