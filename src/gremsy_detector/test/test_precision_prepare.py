@@ -197,7 +197,7 @@ def test_a_truncated_model_is_refused(tmp_path):
     path.write_bytes(MODEL.read_bytes()[:3_000_000])
     sentence = refusal(path, 'fp16', tmp_path / 'out')
     assert sentence.startswith(f'Model file {path} is truncated or corrupt: it has 3000000 bytes')
-    assert sentence.endswith('it is truncated, corrupt or not ONNX, so copy or export it again.')
+    assert sentence.endswith('are missing, so copy or export it again.')
 
 
 def test_a_truncated_model_is_refused_where_there_is_no_onnx_runtime(tmp_path):
