@@ -86,6 +86,7 @@ def test_move_and_wait_stands_still_inside_its_deadband_and_comes_to_a_target_at
     assert keen < 0.5
 
 
+@pytest.mark.slow
 def test_the_grid_search_finds_the_best_of_its_grid(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pointing_baselines, '_PROPORTIONAL', (1.0, 3.0))
     monkeypatch.setattr(pointing_baselines, '_INTEGRAL', (0.0, 1.0))

@@ -197,6 +197,7 @@ def test_frames_without_objects_prove_nothing():
     )
 
 
+@pytest.mark.slow
 def test_int8_that_cannot_be_judged_gives_way_to_fp16(tmp_path, footage):
     """Real frames to calibrate on, and nothing to see in those to check on."""
     grey = folder_of(tmp_path / 'grey', [np.full((64, 64, 3), 90, np.uint8)] * 3)
@@ -208,6 +209,7 @@ def test_int8_that_cannot_be_judged_gives_way_to_fp16(tmp_path, footage):
     )
 
 
+@pytest.mark.slow
 def test_without_frames_to_check_on_the_last_quarter_is_held_back(tmp_path, footage):
     said = []
     prepare_model(default_model_path(), 'int8', tmp_path, calibration=footage[0], say=said.append)
