@@ -166,10 +166,8 @@ FAULTS = (
 # A case takes some seconds: these five of different kinds run every time, the others with `./gremsy test --all`.
 EVERY_TIME = (
     'all of it at once',
-    'system 4, component 171, camera 101, 285 with its extensions',
     'v1 only, and 14 % zero triples',
     'RC_MODE is not standard',
-    'an angle is taken the second time',
 )
 
 
