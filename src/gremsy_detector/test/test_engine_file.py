@@ -7,9 +7,9 @@ import os
 import numpy as np
 import pytest
 
+from gremsy_detector import atomic_file
 from gremsy_detector.errors import ModelError
 from gremsy_detector.model_facts import TensorFacts
-from gremsy_detector.tensorrt import engine_file
 from gremsy_detector.tensorrt.engine_file import (
     MAGIC,
     EngineHeader,
@@ -195,7 +195,7 @@ def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(path, monkeypat
     def full(descriptor):
         raise OSError(28, 'No space left on device')
 
-    monkeypatch.setattr(engine_file.os, 'fsync', full)
+    monkeypatch.setattr(atomic_file.os, 'fsync', full)
     with pytest.raises(OSError, match='No space left'):
         write_whole(path, b'new')
     assert path.read_bytes() == before
@@ -204,9 +204,9 @@ def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(path, monkeypat
 
 def test_the_new_content_is_on_the_disk_before_it_gets_the_name(path, monkeypatch):
     order = []
-    flush, replace = os.fsync, engine_file.Path.replace
-    monkeypatch.setattr(engine_file.os, 'fsync', lambda fd: (order.append('flush'), flush(fd))[1])
-    monkeypatch.setattr(engine_file.Path, 'replace', lambda *each: (order.append('name'), replace(*each))[1])
+    flush, replace = os.fsync, atomic_file.Path.replace
+    monkeypatch.setattr(atomic_file.os, 'fsync', lambda fd: (order.append('flush'), flush(fd))[1])
+    monkeypatch.setattr(atomic_file.Path, 'replace', lambda *each: (order.append('name'), replace(*each))[1])
     write_whole(path, b'ne', b'w')
     assert order == ['flush', 'name', 'flush']
     assert path.read_bytes() == b'new'

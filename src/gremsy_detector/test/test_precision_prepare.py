@@ -20,6 +20,7 @@ pytest.importorskip('onnxruntime', reason='ONNX Runtime is not installed: run ./
 
 from onnx import TensorProto, helper, numpy_helper
 
+from gremsy_detector import atomic_file
 from gremsy_detector.precision import onnx_file
 from gremsy_detector.precision.graph_facts import precision_of
 from gremsy_detector.precision.onnx_file import read_model
@@ -319,7 +320,7 @@ def test_a_full_disk_leaves_the_old_file_and_nothing_half_written(tmp_path, monk
     def full(_handle):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(onnx_file.os, 'fsync', full)
+    monkeypatch.setattr(atomic_file.os, 'fsync', full)
     with pytest.raises(SuiteError) as refused:
         prepare_model(MODEL, 'model', out)
     assert str(refused.value) == (

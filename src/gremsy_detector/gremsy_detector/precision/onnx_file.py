@@ -7,12 +7,12 @@
 from __future__ import annotations
 
 import importlib
-import os
 import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from gremsy_detector.atomic_file import write_whole
 from gremsy_detector.errors import ModelError
 from gremsy_detector.model_description import InputDescription
 
@@ -80,25 +80,13 @@ def write_atomically(content: bytes, path: Path) -> None:
     Raises:
         ModelError: naming the file, when its folder cannot be written or its disk is full.
     """
-    unfinished: Path | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f'.{path.name}.', suffix='.part')
-        unfinished = Path(name)
-        with os.fdopen(handle, 'wb') as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        # mkstemp makes it private; a model may be read by whoever may read the folder.
-        unfinished.chmod(0o644)
-        unfinished.replace(path)
+        write_whole(path, content)
     except OSError as error:
         raise ModelError(
             f'File {path} cannot be written ({error.strerror or error}): make room, or choose a folder that is yours.'
         ) from error
-    finally:
-        if unfinished is not None:
-            unfinished.unlink(missing_ok=True)
 
 
 def metadata_of(model: Any) -> dict[str, str]:

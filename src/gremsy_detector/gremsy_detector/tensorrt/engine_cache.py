@@ -21,6 +21,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
 
+from gremsy_detector.atomic_file import write_whole
 from gremsy_detector.backend_options import say_nothing
 from gremsy_detector.errors import ModelError
 from gremsy_detector.model_description import describe_input
@@ -33,7 +34,6 @@ from gremsy_detector.tensorrt.engine_file import (
     read_engine,
     read_header,
     write_engine,
-    write_whole,
 )
 from gremsy_detector.tensorrt.engine_key import PRECISIONS, EngineKey, sha256_of_model
 from gremsy_detector.tensorrt.onnx_facts import read_onnx_facts

@@ -8,16 +8,14 @@ Ultralytics': the metadata's length (4 bytes, little-endian), the metadata (JSON
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
-import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from gremsy_detector.atomic_file import write_whole
 from gremsy_detector.errors import ModelError
 from gremsy_detector.model_facts import TensorFacts
 from gremsy_detector.tensorrt.engine_key import EngineKey
@@ -80,36 +78,6 @@ def write_engine(path: Path, header: EngineHeader, plan: bytes, scratch: Path | 
     """
     head = json.dumps(_to_json(header, plan), ensure_ascii=False).encode()
     write_whole(path, MAGIC + len(head).to_bytes(_LENGTH_BYTES, 'little') + head, plan, scratch=scratch)
-
-
-def write_whole(path: Path, *parts: bytes, scratch: Path | None = None) -> None:
-    """Write another file, flush it to the disk, and put it in the place of `path`.
-
-    Whoever opens `path` finds the old content or the new, also after a power cut.
-
-    Args:
-        path: of the file.
-        parts: of its content.
-        scratch: folder for the other file, on the same disk; None for that of `path`.
-
-    Raises:
-        OSError: when the disk refuses; nothing is left behind.
-    """
-    descriptor, name = tempfile.mkstemp(prefix=f'.{path.name[:100]}.', dir=scratch or path.parent)
-    try:
-        with os.fdopen(descriptor, 'wb') as file:
-            for part in parts:
-                file.write(part)
-            file.flush()
-            os.fsync(file.fileno())
-        # mkstemp makes it private; an engine may be shared like any other file.
-        Path(name).chmod(0o644)
-        Path(name).replace(path)
-    except BaseException:
-        with contextlib.suppress(FileNotFoundError):
-            Path(name).unlink()
-        raise
-    _flush_folder(path.parent)
 
 
 def read_header(path: Path) -> EngineHeader | None:
@@ -241,12 +209,3 @@ def _tensors_from_json(value: Any) -> tuple[TensorFacts, ...]:
         return tuple(TensorFacts(str(each['name']), tuple(each['shape']), str(each['dtype'])) for each in value)
     except (TypeError, KeyError) as error:
         raise ValueError('its header lacks the tensors') from error
-
-
-def _flush_folder(folder: Path) -> None:
-    """Make the new name last: the file's own flush does not cover its folder's entry."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
