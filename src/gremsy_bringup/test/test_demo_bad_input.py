@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import subprocess
 import sys
@@ -109,12 +110,114 @@ def test_two_runs_do_not_write_into_one_folder(tmp_path: Path) -> None:
     second.close()
 
 
-def test_a_folder_used_again_keeps_what_is_not_ours(tmp_path: Path) -> None:
-    (tmp_path / 'trace').mkdir()
-    for name in ('trace/a.jsonl', 'demo-2.mp4', 'summary.json', 'notes.txt'):
-        (tmp_path / name).touch()
-    ReportFolder(tmp_path).clear()
-    assert [path.name for path in tmp_path.iterdir()] == ['notes.txt']
+# Names that a run gives its own files, and names that a person may have given.
+OF_A_RUN = (
+    'demo.mp4',
+    'demo-2.mp4',
+    'summary.json',
+    'pointing.png',
+    'processes.log',
+    'parameters.yaml',
+    'trace/robot.eo.tracker-4711.jsonl',
+    'log/python3_4711_1790000000000.log',
+)
+OF_THE_USER = ('demo-holiday.mp4', 'notes.txt', 'trace/best.jsonl', 'log/notes.txt', 'films/demo.mp4')
+
+
+def fill(folder: Path, names: tuple[str, ...]) -> None:
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(f'mine: {name}')
+
+
+def names_in(folder: Path) -> set[str]:
+    return {str(path.relative_to(folder)) for path in folder.rglob('*') if not path.is_dir()}
+
+
+def refusal_of(folder: Path) -> str:
+    with pytest.raises(DemoError) as caught:
+        ReportFolder(folder).open()
+    return str(caught.value)
+
+
+def test_a_report_folder_used_again_loses_what_a_run_made_and_nothing_else(tmp_path: Path) -> None:
+    folder = ReportFolder(tmp_path)
+    folder.open()
+    fill(tmp_path, OF_A_RUN + OF_THE_USER)
+    folder.close()
+    again = ReportFolder(tmp_path)
+    again.open()
+    again.clear()
+    again.close()
+    assert names_in(tmp_path) == {'.gremsy_report', *OF_THE_USER}
+
+
+def test_a_folder_with_files_of_the_user_is_refused_and_stays_as_it_is(tmp_path: Path, footage: Path) -> None:
+    folder = tmp_path / 'films'
+    fill(folder, OF_A_RUN + OF_THE_USER)
+    sentence = (
+        f'The folder {folder} holds files that are no report of the demo, and they would be mixed with it: '
+        'name a new or an empty folder with `--report`.'
+    )
+    assert refusal_of(folder) == sentence
+    ended = demo('--video', str(footage), '--report', str(folder))
+    assert (ended.returncode, ended.stderr) == (2, sentence + '\n')
+    assert names_in(folder) == {*OF_A_RUN, *OF_THE_USER}
+    assert all((folder / name).read_text() == f'mine: {name}' for name in OF_A_RUN + OF_THE_USER)
+
+
+def test_a_mark_that_is_not_ours_marks_nothing(tmp_path: Path) -> None:
+    (tmp_path / '.gremsy_report').touch()
+    assert refusal_of(tmp_path).startswith(f'The folder {tmp_path} holds files that are no report of the demo')
+
+
+def test_the_working_folder_is_judged_like_any_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fill(tmp_path, ('notes.txt',))
+    monkeypatch.chdir(tmp_path)
+    assert refusal_of(Path()).startswith(f'The folder {tmp_path} holds files that are no report of the demo')
+
+
+@pytest.mark.parametrize('place', ['/', '~'])
+def test_the_root_and_the_home_folder_are_refused_even_when_empty(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    monkeypatch.setenv('HOME', str(tmp_path))
+    path = Path(place).expanduser()
+    assert refusal_of(path) == f'The report folder {path} is no place for a report: name a new one with `--report`.'
+    assert names_in(tmp_path) == set()
+
+
+def test_a_linked_folder_is_refused(tmp_path: Path) -> None:
+    (tmp_path / 'films').mkdir()
+    (tmp_path / 'report').symlink_to('films')
+    assert refusal_of(tmp_path / 'report') == (
+        f'The report folder {tmp_path}/report is a symbolic link to films: name the folder itself with `--report`.'
+    )
+    assert names_in(tmp_path / 'films') == set()
+
+
+@pytest.mark.parametrize('name', ['summary.json', 'trace'])
+def test_a_link_under_one_of_our_names_is_refused(tmp_path: Path, name: str) -> None:
+    report, target = tmp_path / 'report', tmp_path / 'target'
+    made = ReportFolder(report)
+    made.open()
+    made.close()
+    if name == 'trace':
+        fill(target, ('robot.eo.tracker-4711.jsonl',))
+    else:
+        target.write_text('mine')
+    (report / name).symlink_to(target)
+    kind = 'folder' if name == 'trace' else 'file'
+    assert refusal_of(report) == (
+        f'In the report folder, {report}/{name} is no {kind} of the demo: '
+        'move it away, or name another folder with `--report`.'
+    )
+
+
+def test_a_folder_that_cannot_be_written_to_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Not by its mode: root, as whom a container runs this, may write everywhere but to a read-only disk.
+    monkeypatch.setattr(os, 'access', lambda *_: False)
+    assert refusal_of(tmp_path) == (f'The report folder {tmp_path} cannot be written to: name another with `--report`.')
 
 
 def test_a_duration_that_is_none_is_refused() -> None:
