@@ -18,6 +18,7 @@ from gremsy_tool.machine import probe, problems_of
 from gremsy_tool.packages import Package, find_packages, with_dependants
 from gremsy_tool.progress import Progress
 from gremsy_tool.stamps import digest_of, digest_of_files, read_json, write_json
+from gremsy_tool.state_folder import claim
 from gremsy_tool.venv import Venv
 
 if TYPE_CHECKING:
@@ -67,6 +68,7 @@ class Provision:
         if not clean and self.is_done(wanted):
             return False
         self._check_machine()
+        claim(self._layout)
         progress = self._progress or Progress(total=4)
         try:
             with exclusive(self._layout.lock_file, progress.say):

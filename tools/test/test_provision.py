@@ -134,6 +134,18 @@ def test_clean_makes_everything_anew(workspace):
     assert workspace.built == ['cam', 'msgs']
 
 
+def test_a_state_folder_of_the_user_loses_nothing(workspace, tmp_path):
+    state = tmp_path / 'work'
+    for name in ('build', 'log', 'venv', 'install'):
+        (state / name).mkdir(parents=True)
+        (state / name / 'mine.txt').touch()
+    workspace.layout = find_layout({'GREMSY_STATE': str(state)}, repository=workspace.repository)
+    for clean in (False, True):
+        with pytest.raises(GremsyError, match='which holds files that'):
+            workspace.ensure(clean=clean)
+    assert len(list(state.rglob('*'))) == 8
+
+
 def test_a_missing_tool_is_said_before_anything_is_made(workspace):
     workspace.machine = replace(GOOD, cxx=None)
     with pytest.raises(GremsyError) as caught:

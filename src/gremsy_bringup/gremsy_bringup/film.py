@@ -103,7 +103,8 @@ class Film:
 def free_name(path: Path) -> Path:
     """The path, or with `-2`, `-3` ... before the suffix: a respawned recorder must not destroy the first film."""
     candidate, number = path, 1
-    while candidate.exists():
+    # A link that leads nowhere counts: a film written through it would lie where nobody looks.
+    while candidate.exists() or candidate.is_symlink():
         number += 1
         candidate = path.with_name(f'{path.stem}-{number}{path.suffix}')
     return candidate

@@ -144,4 +144,5 @@ def test_a_second_film_of_one_name_gets_a_number(tmp_path: Path) -> None:
     assert free_name(path) == path
     path.touch()
     (tmp_path / 'film-2.mp4').touch()
-    assert free_name(path) == tmp_path / 'film-3.mp4'
+    (tmp_path / 'film-3.mp4').symlink_to('nowhere.mp4')
+    assert free_name(path) == tmp_path / 'film-4.mp4'

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import mmap
 import os
+import stat
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -68,6 +70,27 @@ def ring_path(name: str) -> Path:
     return _DIRECTORY / f'gremsy-truth-{name}'
 
 
+def _is_ring_or_nothing(path: Path) -> bool:
+    """Also true for what a writer left that was killed before its first word: nothing but zeros."""
+    try:
+        if not stat.S_ISREG(path.lstat().st_mode):
+            return False
+        with path.open('rb') as file:
+            start = file.read(_HEADER['magic'].itemsize)
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+    return int.from_bytes(start, sys.byteorder) in (0, _MAGIC)
+
+
+def _inode_of(path: Path) -> int:
+    try:
+        return path.lstat().st_ino
+    except OSError:
+        return -1
+
+
 class TruthRingWriter:
     """Creates the ring and writes samples; `close` removes it."""
 
@@ -75,13 +98,23 @@ class TruthRingWriter:
         self._path = ring_path(name)
         self._capacity = capacity
         self._memory: mmap.mmap | None = None
+        self._inode = 0
 
     def open(self) -> None:
-        """Create the shared memory, replacing what a killed writer left behind."""
+        """Create the shared memory, replacing what a killed writer left behind.
+
+        Raises:
+            TruthUnavailable: when something under that name is no ring.
+        """
         size = _HEADER.itemsize + self._capacity * _SAMPLE.itemsize
+        if not _is_ring_or_nothing(self._path):
+            raise TruthUnavailable(
+                f'{self._path} is no truth ring of a simulated payload: move it away, or name another `truth_ring`.'
+            )
         self._path.unlink(missing_ok=True)
         descriptor = os.open(self._path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600)
         try:
+            self._inode = os.fstat(descriptor).st_ino
             os.ftruncate(descriptor, size)
             self._memory = mmap.mmap(descriptor, size)
         finally:
@@ -111,7 +144,9 @@ class TruthRingWriter:
         del self._header, self._samples
         self._memory.close()
         self._memory = None
-        self._path.unlink(missing_ok=True)
+        # Another payload of that name may have put its own there meanwhile.
+        if _inode_of(self._path) == self._inode:
+            self._path.unlink(missing_ok=True)
 
     def __enter__(self) -> TruthRingWriter:
         self.open()

@@ -1,4 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
+import os
+
 import numpy as np
 import pytest
 
@@ -6,7 +8,7 @@ from gremsy_common.diagnostics import NodeDiagnostics
 from gremsy_common.frame import Frame, lock_read_only
 from gremsy_common.instance_lock import AlreadyRunning, InstanceLock
 from gremsy_common.trace import FileTrace, read_trace
-from gremsy_common.truth_ring import TrueState, TruthRingReader, TruthRingWriter, TruthUnavailable
+from gremsy_common.truth_ring import TrueState, TruthRingReader, TruthRingWriter, TruthUnavailable, ring_path
 
 
 def test_locked_frame_cannot_be_written_through_its_base():
@@ -57,6 +59,41 @@ def test_truth_ring_gives_the_newest_and_the_history():
         assert not reader.replaced()
     assert reader.replaced()
     reader.close()
+
+
+@pytest.fixture
+def ring_name():
+    name = f'unit-test-{os.getpid()}'
+    yield name
+    ring_path(name).unlink(missing_ok=True)
+
+
+def test_a_ring_left_by_a_killed_writer_is_replaced(ring_name):
+    TruthRingWriter(ring_name).open()
+    with TruthRingWriter(ring_name) as writer:
+        writer.write(TrueState(1, 0.0, 0.0, 0.0, 0.0, 1.0))
+    assert not ring_path(ring_name).exists()
+
+
+def test_a_file_that_is_no_ring_is_left_alone(ring_name):
+    ring_path(ring_name).write_text('my notes')
+    with pytest.raises(TruthUnavailable) as refused:
+        TruthRingWriter(ring_name).open()
+    assert str(refused.value) == (
+        f'/dev/shm/gremsy-truth-{ring_name} is no truth ring of a simulated payload: '
+        'move it away, or name another `truth_ring`.'
+    )
+    assert ring_path(ring_name).read_text() == 'my notes'
+
+
+def test_a_writer_that_ends_leaves_the_ring_of_its_successor(ring_name):
+    first, second = TruthRingWriter(ring_name), TruthRingWriter(ring_name)
+    first.open()
+    second.open()
+    first.close()
+    assert ring_path(ring_name).exists()
+    second.close()
+    assert not ring_path(ring_name).exists()
 
 
 def test_true_state_is_carried_on_at_its_own_rates():

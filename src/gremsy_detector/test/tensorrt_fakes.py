@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from gremsy_detector.precision.gate import verdict_path
 from gremsy_detector.tensorrt.cuda_memory import CudaStream
 from gremsy_detector.tensorrt.cuda_probe import CudaProbe, Gpu
 from gremsy_detector.tensorrt.engine_builder import BuiltEngine
@@ -483,7 +484,7 @@ def fake_prepare(model, precision, out_dir, *, calibration, check, say):
     out.write_bytes(model.read_bytes())
     spoiled = check is not None and check.name == 'spoiled'
     if check is not None:
-        out.with_suffix('.json').write_text(json.dumps({'passed': not spoiled}))
+        verdict_path(out).write_text(json.dumps({'passed': not spoiled}))
     kept = 'fp16' if spoiled else precision
     return types.SimpleNamespace(path=out, precision=kept, sentence=f'{model.name} runs in {kept}.')
 

@@ -111,6 +111,20 @@ def test_a_changed_model_is_built_anew_and_its_old_engine_goes(bench):
     assert bench.said[-2] == f'Removed {old.path.name}, which {new.path.name} replaces.'
 
 
+def test_what_a_person_put_into_the_folder_stays(bench):
+    old = bench.obtain()
+    verdict = old.path.with_name(f'{old.path.stem}.tiny.fp16.onnx.agreement.json')
+    verdict.touch()
+    mine = [bench.folder / name for name in ('kept.engine', 'notes.txt', f'{old.path.stem}.mine.json', 'other.engine')]
+    mine[0].write_bytes(old.path.read_bytes())
+    for path in mine[1:]:
+        path.write_text('mine')
+    bench.write_model(np.ones((1, 7, 20)))
+    bench.obtain()
+    assert not old.path.exists() and not verdict.exists()
+    assert all(path.exists() for path in mine)
+
+
 def test_a_model_of_another_input_size_is_another_engine(bench):
     bench.obtain()
     bench.write_model(np.zeros((1, 7, 20)), input_shape=(1, 3, 32, 64))
@@ -244,7 +258,7 @@ def test_an_unknown_precision_is_refused(bench):
 def test_the_verdict_of_a_check_lies_beside_the_engine_and_goes_with_it(bench, tmp_path):
     first = bench.obtain(precision='int8', check=tmp_path / 'good')
     assert first.header.precision == 'int8'
-    verdict = first.path.with_name(f'{first.path.stem}.tiny.int8.json')
+    verdict = first.path.with_name(f'{first.path.stem}.tiny.int8.onnx.agreement.json')
     assert verdict.read_text() == '{"passed": true}'
     bench.write_model(np.ones((1, 7, 20)))
     bench.obtain(precision='int8')

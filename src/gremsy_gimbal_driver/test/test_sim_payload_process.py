@@ -17,6 +17,7 @@ from gremsy_common.truth_ring import TruthRingReader, ring_path
 from gremsy_gimbal_driver.sim_payload import _parser, _payload_options, main
 from gremsy_gimbal_driver.simulated_payload.control_pipe import ControlPipe
 from gremsy_gimbal_driver.simulated_payload.options import PRESETS
+from gremsy_gimbal_driver.simulated_payload.ports import PortUnavailable, PtyPort
 
 COMMAND = [sys.executable, '-m', 'gremsy_gimbal_driver.sim_payload']
 
@@ -196,3 +197,38 @@ def test_a_pipe_that_has_ended_is_read_again_without_harm(monkeypatch):
             control.read()
     assert lines == ['reboot']
     assert control.fileno() == -1
+
+
+def test_the_link_of_a_killed_payload_is_replaced_and_goes_at_the_end(tmp_path: Path) -> None:
+    name = tmp_path / 'gimbal'
+    name.symlink_to('/dev/pts/99999')
+    port = PtyPort(str(name))
+    port.open()
+    assert str(name.readlink()) == port.path
+    port.close()
+    assert not name.is_symlink()
+
+
+def test_a_link_of_the_users_own_is_neither_replaced_nor_removed(tmp_path: Path) -> None:
+    name, target = tmp_path / 'gimbal', tmp_path / 'notes.txt'
+    target.write_text('mine')
+    name.symlink_to(target)
+    port = PtyPort(str(name))
+    with pytest.raises(PortUnavailable) as refused:
+        port.open()
+    assert str(refused.value) == (
+        f"The serial port's name {name} cannot be made (File exists): give --pty another path."
+    )
+    port.close()
+    assert name.readlink() == target
+
+
+def test_a_payload_that_ends_leaves_the_link_of_its_successor(tmp_path: Path) -> None:
+    name = tmp_path / 'gimbal'
+    first, second = PtyPort(str(name)), PtyPort(str(name))
+    first.open()
+    second.open()
+    first.close()
+    assert str(name.readlink()) == second.path
+    second.close()
+    assert not name.is_symlink()

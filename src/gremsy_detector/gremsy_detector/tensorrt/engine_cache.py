@@ -208,10 +208,13 @@ class EngineCache:
             old = read_header(path)
             if path == kept or old is None or old.model != header.model:
                 continue
+            if path.name != old.key.file_name(Path(old.model).stem):
+                # Renamed or copied by somebody who wants to keep it.
+                continue
             if replace(old.key, model_sha256=header.key.model_sha256) == header.key:
                 with contextlib.suppress(OSError):
                     path.unlink()
-                    for verdict in self._folder.glob(f'{glob.escape(path.stem)}.*.json'):
+                    for verdict in self._folder.glob(f'{glob.escape(path.stem)}.*.agreement.json'):
                         verdict.unlink()
                     self._say(f'Removed {path.name}, which {kept.name} replaces.')
 

@@ -125,6 +125,11 @@ class UdpPort:
         self._peer = None
 
 
+def _leads_to_a_terminal(link: Path) -> bool:
+    """Whether it is such a link as we make, left by a payload that was killed; any other is somebody's own."""
+    return link.is_symlink() and str(link.readlink()).startswith('/dev/pts/')
+
+
 class PtyPort:
     """A pseudo-terminal; `link_path`, where given, becomes a symbolic link to it."""
 
@@ -145,7 +150,7 @@ class PtyPort:
         if self.link_path:
             link = Path(self.link_path)
             try:
-                if link.is_symlink():
+                if _leads_to_a_terminal(link):
                     link.unlink()
                 link.symlink_to(self.path)
             except OSError as error:
@@ -159,8 +164,10 @@ class PtyPort:
         for descriptor in (self._master, self._slave):
             if descriptor >= 0:
                 os.close(descriptor)
-        if self.link_path and self._master >= 0 and Path(self.link_path).is_symlink():
-            Path(self.link_path).unlink()
+        link = Path(self.link_path or '.')
+        # Another payload may have taken the name meanwhile.
+        if self._master >= 0 and link.is_symlink() and str(link.readlink()) == self.path:
+            link.unlink()
         self._master = self._slave = -1
 
     def fileno(self) -> int:
