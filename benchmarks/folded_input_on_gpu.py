@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The folded uint8 preprocessing on a real NVIDIA GPU, held against the CPU's.
 
-TensorRT cannot build an engine from what PyPI has, so the operators that `fold_input` puts before a network are run one
-by one with torch on the GPU, on bytes that the suite's own page-locked memory brought there; their last output must be
-the tensor that `NetworkInput` writes on the CPU for the same image. Stand-alone; torch is this script's alone:
+The TensorRT that PyPI has builds engines, but runs them on RTX cards only. So the operators that `fold_input` puts
+before a network are run one by one with torch on the GPU, on bytes that the suite's own page-locked memory brought
+there; their last output must be the tensor that `NetworkInput` writes on the CPU for the same image. Stand-alone;
+torch is this script's alone:
 
     PYTHONPATH=src/gremsy_detector:src/gremsy_common python3 benchmarks/folded_input_on_gpu.py
 

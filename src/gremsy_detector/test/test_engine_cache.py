@@ -76,6 +76,16 @@ def test_the_first_start_builds_and_the_second_finds(bench):
     assert bench.leftovers == []
 
 
+def test_a_model_that_moves_bytes_is_prepared_for_tensorrt_which_takes_them_only_into_a_cast(bench):
+    image = {'input_shape': (1, 64, 64, 3), 'input_type': 'UINT8'}
+    cast = bench.write_model(np.zeros((1, 7, 20)), name='cast.onnx', **image)
+    moved = bench.write_model(np.zeros((1, 7, 20)), name='moved.onnx', reshape_input_to=(1, 64, 192), **image)
+    assert bench.obtain(model=cast).header.precision == 'model'
+    assert bench.prepared == []
+    assert bench.obtain(model=moved).header.precision == 'model'
+    assert bench.prepared == [('model', None)]
+
+
 def test_a_found_engine_needs_no_builder(bench):
     bench.obtain()
     bench.obtain(builder=False)

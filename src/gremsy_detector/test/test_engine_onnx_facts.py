@@ -7,7 +7,7 @@ import pytest
 from gremsy_detector.backends.onnxruntime import BACKEND
 from gremsy_detector.default_model import default_model_path
 from gremsy_detector.errors import ModelError
-from gremsy_detector.tensorrt.onnx_facts import read_onnx_facts
+from gremsy_detector.tensorrt.onnx_facts import moves_bytes, read_onnx_facts
 
 pytest.importorskip('onnxruntime', reason='ONNX Runtime is not installed: run ./gremsy setup')
 
@@ -54,6 +54,19 @@ def test_weights_that_are_listed_as_inputs_are_none(write_model):
     path = write_model(np.zeros((1, 7, 20)), name='old.onnx')
     path.write_bytes(model.SerializeToString())
     assert [each.name for each in read_onnx_facts(path).inputs] == ['images']
+
+
+@pytest.mark.parametrize(
+    ('form', 'moves'),
+    [
+        ({'input_shape': (1, 64, 64, 3), 'input_type': 'UINT8'}, False),
+        ({'input_shape': (1, 64, 64, 3), 'input_type': 'UINT8', 'reshape_input_to': (1, 64, 192)}, True),
+        ({'reshape_input_to': (1, 3, 4096)}, False),
+    ],
+    ids=['bytes into a Cast', 'bytes into a Reshape', 'floats into a Reshape'],
+)
+def test_what_becomes_of_bytes_is_told(write_model, form, moves):
+    assert moves_bytes(write_model(np.zeros((1, 7, 20)), **form)) is moves
 
 
 def test_a_missing_file_a_folder_and_an_empty_file_are_named(tmp_path):

@@ -117,6 +117,89 @@ def test_inputs_of_every_form_are_folded_and_answer_alike(write_layered, tmp_pat
     assert metadata_of(read_model(target)) == expected
 
 
+def operators(graph):
+    return [node.op_type for node in graph.node]
+
+
+def test_bytes_go_into_a_cast_and_nowhere_else(tmp_path):
+    """What TensorRT asks for: its parser refuses a Transpose or a Gather of uint8."""
+    folded = read_model(folded_file(default_model_path(), tmp_path))
+    assert operators(folded.graph)[:4] == ['Cast', 'Transpose', 'Gather', 'Div']
+
+
+MOVES = {
+    'Transpose': 'moved = Transpose <perm = [0, 3, 1, 2]> (images)',
+    'Gather': 'order = Constant <value_ints = [2, 1, 0]> () moved = Gather <axis = 3> (images, order)',
+    'Slice': """from = Constant <value_ints = [8]> () to = Constant <value_ints = [40]> ()
+                axes = Constant <value_ints = [1]> () moved = Slice (images, from, to, axes)""",
+    'two in a row': """planes = Transpose <perm = [0, 3, 1, 2]> (images)
+                       moved = SpaceToDepth <blocksize = 2> (planes)""",
+    'Concat with itself': """other = Identity (images) moved = Concat <axis = 1> (images, other)""",
+    'Resize to the nearest': """scales = Constant <value_floats = [1.0, 0.5, 0.5, 1.0]> ()
+                                moved = Resize <mode = "nearest"> (images, , scales)""",
+    'Cast to bytes': 'same = Cast <to = 2> (images) moved = Transpose <perm = [0, 2, 1, 3]> (same)',
+    'Pad with a constant byte': """widths = Constant <value_ints = [0, 8, 0, 0, 0, 8, 0, 0]> ()
+                                   moved = Pad (images, widths, grey)""",
+    'its size, and moved': """size = Shape (images) same = Reshape (images, size)
+                              moved = Transpose <perm = [0, 3, 1, 2]> (same)""",
+}
+
+
+@pytest.fixture
+def write_text(tmp_path):
+    """A function that writes a network on bytes [1, 64, 112, 3], whose answer is `moved`, a tensor of its text."""
+
+    def write(text, metadata=None):
+        model = onnx.parser.parse_model(
+            '<ir_version: 8, opset_import: ["" : 17]> '
+            'moving (uint8[1, 64, 112, 3] images) => (float[1, 7, n] output0) <uint8 grey = {114}> {'
+            f'{text} real = Cast <to = 1> (moved) rows = Constant <value_ints = [1, 7, -1]> ()'
+            'output0 = Reshape (real, rows) }'
+        )
+        onnx.helper.set_model_props(model, {'names': "['a', 'b', 'c']", **(metadata or {})})
+        path = tmp_path / 'moving.onnx'
+        path.write_bytes(model.SerializeToString())
+        return path
+
+    return write
+
+
+@pytest.mark.parametrize('channel_order', ['bgr', 'rgb'])
+@pytest.mark.parametrize('text', MOVES.values(), ids=MOVES)
+def test_a_model_that_moves_bytes_itself_moves_them_as_numbers(write_text, tmp_path, text, channel_order):
+    path = write_text(text, {'channel_order': channel_order})
+    image = np.random.default_rng(3).integers(0, 256, (64, 112, 3), dtype=np.uint8)
+    wanted, _ = answer(path, image)
+    target = folded_file(path, tmp_path)
+    found, _ = answer(target, image)
+    np.testing.assert_array_equal(found, wanted)
+    graph = onnx.shape_inference.infer_shapes(read_model(target)).graph
+    (entry,) = graph.input
+    assert {node.op_type for node in graph.node if entry.name in node.input} == {'Cast'}
+    kinds = {each.name: each.type.tensor_type.elem_type for each in graph.value_info}
+    assert onnx.TensorProto.UINT8 not in kinds.values()
+
+
+def test_what_computes_with_bytes_stays_and_answers_alike(write_text, tmp_path):
+    """A linear Resize of bytes rounds: as float32 it would answer something else."""
+    path = write_text(
+        'planes = Transpose <perm = [0, 3, 1, 2]> (images) scales = Constant <value_floats = [1.0, 1.0, 0.5, 0.25]> ()'
+        'moved = Resize <mode = "linear"> (planes, , scales)'
+    )
+    image = np.random.default_rng(3).integers(0, 256, (64, 112, 3), dtype=np.uint8)
+    wanted, _ = answer(path, image)
+    target = folded_file(path, tmp_path)
+    found, _ = answer(target, image)
+    np.testing.assert_array_equal(found, wanted)
+    assert operators(read_model(target).graph).count('Resize') == 1
+
+
+def test_a_model_that_casts_its_bytes_at_once_comes_back_as_it_is(write_text):
+    path = write_text('moved = Cast <to = 1> (images)', {'channel_order': 'bgr'})
+    graph = read_model(path)
+    assert fold_input(graph, describe_input(facts_of(graph, path))) == graph
+
+
 def test_a_folded_model_comes_back_as_it_is(tmp_path):
     once = folded_file(default_model_path(), tmp_path)
     content = once.read_bytes()

@@ -2,8 +2,11 @@
 """Putting the preparation of the image into the network: a graph that takes uint8 [1, H, W, 3] BGR, as a camera gives.
 
 The resized image then is the input tensor. The copy to the GPU is a quarter as large (1.2 MB instead of 4.9 at 640),
-and the CPU is spared 2-4 ms per 1080p image (research/perception.md §1.8); the four operators in front cost the GPU
-next to nothing.
+and the CPU is spared 2-4 ms per 1080p image (research/perception.md §1.8); the operators in front cost the GPU next to
+nothing.
+
+TensorRT takes uint8 as a network's input and nowhere else, and only into a Cast. So the bytes become float32 first,
+which holds each of them exactly, and are moved as such.
 """
 
 from __future__ import annotations
@@ -13,10 +16,24 @@ from typing import Any
 import numpy as np
 
 from gremsy_detector.model_description import InputDescription
-from gremsy_detector.precision.onnx_file import image_inputs, import_onnx, metadata_of, set_metadata, unused_name
+from gremsy_detector.precision.onnx_file import (
+    image_inputs,
+    import_onnx,
+    metadata_of,
+    set_metadata,
+    types_of,
+    unused_name,
+    with_types,
+)
+from gremsy_detector.precision.retyping import Retyping, Slots
 
 CHANNEL_ORDER = 'channel_order'
 _PREFIX = 'fold_input'
+# What leaves every number as it is; `Resize` only where it takes the nearest.
+_MOVES = frozenset({
+    'Concat', 'DepthToSpace', 'Expand', 'Flatten', 'Gather', 'Identity', 'Pad', 'Reshape', 'Slice', 'SpaceToDepth',
+    'Split', 'Squeeze', 'Tile', 'Transpose', 'Unsqueeze',
+})  # fmt: skip
 
 
 def is_folded(description: InputDescription) -> bool:
@@ -27,19 +44,19 @@ def is_folded(description: InputDescription) -> bool:
 def fold_input(model: Any, description: InputDescription) -> Any:
     """A copy of the model whose input is uint8 [1, H, W, 3] BGR.
 
-    The arithmetic is that of `NetworkInput`, in its order and precision, so that both ways answer alike: transpose and
-    channel swap move bytes, then a cast and a division by 255 as float32. H and W become fixed.
+    The arithmetic is that of `NetworkInput` in its precision, so that both ways answer alike: a cast, transpose and
+    channel swap, which change no number, and a division by 255 as float32. H and W become fixed.
 
     Args:
         model: an `onnx.ModelProto` of any precision.
-        description: of its input as it is now. One that takes uint8 already is only laid out anew, and one that is
-            folded already comes back as it was.
+        description: of its input as it is now. One that takes uint8 already is only laid out anew, and its own
+            operators on bytes work on float32 (`cast_first`).
     """
+    if is_folded(description):
+        return cast_first(model)
     onnx = import_onnx()
     folded = onnx.ModelProto()
     folded.CopyFrom(model)
-    if is_folded(description):
-        return folded
     graph, helper, kinds = folded.graph, onnx.helper, onnx.TensorProto
     taken = _names(graph)
     (old,) = image_inputs(folded)
@@ -67,20 +84,78 @@ def fold_input(model: Any, description: InputDescription) -> Any:
     del graph.node[:]
     graph.node.extend(nodes + old_nodes)
     set_metadata(folded, {**metadata_of(folded), CHANNEL_ORDER: 'bgr'})
-    return folded
+    return cast_first(folded) if description.dtype == 'uint8' else folded
+
+
+def cast_first(model: Any) -> Any:
+    """A copy in which bytes are moved as float32, as far as they are only moved, so that TensorRT takes them.
+
+    A model that has nothing to change comes back as it was.
+
+    Args:
+        model: an `onnx.ModelProto` that takes uint8.
+    """
+    onnx = import_onnx()
+    kinds = onnx.TensorProto
+    changed = with_types(model)
+    moves = _Moves(changed)
+    if not moves.any:
+        unchanged = onnx.ModelProto()
+        unchanged.CopyFrom(model)
+        return unchanged
+    Retyping(changed, kinds.UINT8, kinds.FLOAT, 'real', moves.slots).run()
+    return with_types(changed)
+
+
+class _Moves:
+    """Where the image's bytes go without being computed with."""
+
+    def __init__(self, model: Any) -> None:
+        self._bytes_kind = import_onnx().TensorProto.UINT8
+        (self._image,) = (entry.name for entry in image_inputs(model))
+        self._constants = {tensor.name for tensor in model.graph.initializer}
+        self._types = types_of(model)
+        self._moved = {self._image}
+        self.any = False
+        for node in model.graph.node:
+            inputs, outputs = self.slots(node)
+            self._moved.update(node.output[slot] for slot in outputs)
+            self.any = self.any or bool(inputs)
+
+    def slots(self, node: Any) -> Slots:
+        """The tensors of a node that may as well be float32."""
+        inputs = [slot for slot, name in enumerate(node.input) if self._types.get(name) == self._bytes_kind]
+        names = {node.input[slot] for slot in inputs}
+        if node.domain not in ('', 'ai.onnx') or not names & self._moved or not names <= self._moved | self._constants:
+            return [], []
+        if _only_moves(node, self._bytes_kind):
+            return inputs, list(range(len(node.output)))
+        if node.op_type == 'Cast' and self._image in names:
+            return [], []
+        return (inputs, []) if node.op_type in ('Cast', 'Shape', 'Size') else ([], [])
+
+
+def _only_moves(node: Any, bytes_kind: int) -> bool:
+    attributes = {attribute.name: attribute for attribute in node.attribute}
+    if node.op_type == 'Cast':
+        return bool(attributes['to'].i == bytes_kind)
+    if node.op_type == 'Resize':
+        return 'mode' not in attributes or attributes['mode'].s == b'nearest'
+    return node.op_type in _MOVES
 
 
 def _steps(description: InputDescription) -> list[tuple[str, Any, dict[str, Any]]]:
     """Operators from the camera's bytes to what the network read before: name, constant input, attributes."""
     kinds = import_onnx().TensorProto
     steps: list[tuple[str, Any, dict[str, Any]]] = []
+    if description.dtype != 'uint8':
+        steps.append(('Cast', None, {'to': kinds.FLOAT}))
     if not description.channels_last:
         steps.append(('Transpose', None, {'perm': [0, 3, 1, 2]}))
     if not description.bgr:
         axis = 3 if description.channels_last else 1
         steps.append(('Gather', np.array([2, 1, 0], dtype=np.int64), {'axis': axis}))
     if description.dtype != 'uint8':
-        steps.append(('Cast', None, {'to': kinds.FLOAT}))
         steps.append(('Div', np.array(255.0, dtype=np.float32), {}))
     if description.dtype == 'float16':
         # Last: a quotient of two float16 would be rounded twice.

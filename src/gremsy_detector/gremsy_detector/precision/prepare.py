@@ -28,7 +28,6 @@ from gremsy_detector.precision import gate
 from gremsy_detector.precision.agreement import Agreement
 from gremsy_detector.precision.decoding_tail import decoding_tail
 from gremsy_detector.precision.folded_input import fold_input as fold
-from gremsy_detector.precision.folded_input import is_folded
 from gremsy_detector.precision.frame_source import FrameSource, open_source, spread
 from gremsy_detector.precision.graph_facts import facts_of, precision_of
 from gremsy_detector.precision.half import beyond_half, to_half
@@ -139,10 +138,11 @@ class _Preparation:
         return replace(kept, sentence=f'{self._model.name}: {"; ".join(reasons)}.')
 
     def _as_it_is(self, graph: Any, description: InputDescription, own: str) -> PreparedModel:
-        if not self._folded or is_folded(description):
+        folded = fold(graph, description) if self._folded else graph
+        if folded == graph:
             return PreparedModel(self._model, own, None, f'{self._model.name} runs in {own}, as it is.')
         path = self._out_dir / f'{self._model.stem}.bgr8.onnx'
-        write_model(fold(graph, description), path)
+        write_model(folded, path)
         return PreparedModel(path, own, None, f'{self._model.name} runs in {own} and takes images as they come.')
 
     def _attempt(

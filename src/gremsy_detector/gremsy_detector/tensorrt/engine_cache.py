@@ -36,7 +36,7 @@ from gremsy_detector.tensorrt.engine_file import (
     write_engine,
 )
 from gremsy_detector.tensorrt.engine_key import PRECISIONS, EngineKey, sha256_of_model
-from gremsy_detector.tensorrt.onnx_facts import read_onnx_facts
+from gremsy_detector.tensorrt.onnx_facts import moves_bytes, read_onnx_facts
 
 _LOOK_AGAIN_S = 0.5
 _MOST_WORKSPACE_BYTES = 4 << 30
@@ -189,7 +189,8 @@ class EngineCache:
 
     def _prepared(self, request: EngineRequest, scratch: Path) -> tuple[Path, str]:
         """The file to build, and what it computes in."""
-        if request.precision == 'model':
+        own = request.precision == 'model'
+        if own and not moves_bytes(request.model):
             return request.model, request.precision
         prepared = self._prepare(
             request.model,
@@ -200,7 +201,7 @@ class EngineCache:
             say=self._say,
         )
         self._say(prepared.sentence)
-        return prepared.path, prepared.precision
+        return prepared.path, request.precision if own else prepared.precision
 
     def _prune(self, kept: Path, header: EngineHeader) -> None:
         """Remove what the new engine makes useless; see the module's text for which."""

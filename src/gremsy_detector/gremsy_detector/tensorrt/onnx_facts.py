@@ -6,8 +6,9 @@ Reads only the few protobuf fields that say so and steps over the rest. Field nu
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 from gremsy_detector.errors import ModelError
 from gremsy_detector.model_facts import ModelFacts, TensorFacts
@@ -15,10 +16,15 @@ from gremsy_detector.model_facts import ModelFacts, TensorFacts
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 _LONGEST_VARINT = 10
 _DTYPES = {1: 'float32', 2: 'uint8', 3: 'int8', 6: 'int32', 7: 'int64', 9: 'bool', 10: 'float16', 11: 'float64'}
-# onnx.proto: ModelProto, GraphProto, ValueInfoProto, TypeProto, TensorTypeProto, TensorShapeProto, StringStringEntry.
+# onnx.proto: ModelProto, GraphProto, NodeProto, ValueInfoProto, TypeProto, TensorTypeProto, TensorShapeProto,
+# StringStringEntry.
 _MODEL_GRAPH, _MODEL_METADATA = 7, 14
-_GRAPH_INITIALIZER, _GRAPH_INPUT, _GRAPH_OUTPUT = 5, 11, 12
+_GRAPH_NODE, _GRAPH_INITIALIZER, _GRAPH_INPUT, _GRAPH_OUTPUT = 1, 5, 11, 12
+_NODE_INPUT, _NODE_OPERATOR = 1, 4
 _INITIALIZER_NAME = 8
+
+
+_Found = TypeVar('_Found')
 
 
 class _Malformed(Exception):
@@ -31,6 +37,22 @@ def read_onnx_facts(path: Path) -> ModelFacts:
     Raises:
         ModelError: when it is missing, unreadable or no ONNX file.
     """
+    return _read(path, _facts)
+
+
+def moves_bytes(path: Path) -> bool:
+    """Does the graph do anything with an image of uint8 but cast it? TensorRT takes such an image only into a Cast.
+
+    Raises:
+        ModelError: when it is missing, unreadable or no ONNX file.
+    """
+    images = {tensor.name for tensor in read_onnx_facts(path).inputs if tensor.dtype == 'uint8'}
+    return bool(images) and any(
+        operator != 'Cast' and not images.isdisjoint(inputs) for operator, inputs in _read(path, _nodes)
+    )
+
+
+def _read(path: Path, parse: Callable[[Path, memoryview], _Found]) -> _Found:
     try:
         # Read, not mapped: a model that is being copied over would end the process with SIGBUS.
         content = path.read_bytes()
@@ -47,7 +69,7 @@ def read_onnx_facts(path: Path) -> ModelFacts:
     if not content:
         raise ModelError(f'Model file {path} is empty: copy or export it again.')
     try:
-        return _facts(path, memoryview(content))
+        return parse(path, memoryview(content))
     except _Malformed as error:
         raise ModelError(
             f'Model file {path} is not ONNX ({error}): it is truncated, corrupt or of another kind, so copy or export '
@@ -72,6 +94,16 @@ def _facts(path: Path, view: memoryview) -> ModelFacts:
     if graphs != 1:
         raise _Malformed(f'it has {graphs} graphs')
     return ModelFacts(path, tuple(inputs), tuple(outputs), metadata)
+
+
+def _nodes(_path: Path, view: memoryview) -> list[tuple[str, list[str]]]:
+    """Operator and inputs of each node."""
+    graphs = [part for number, _, part in _fields(view) if number == _MODEL_GRAPH]
+    nodes = [part for graph in graphs for number, _, part in _fields(graph) if number == _GRAPH_NODE]
+    return [
+        (_texts(node, _NODE_OPERATOR)[0], [_text(part) for number, _, part in _fields(node) if number == _NODE_INPUT])
+        for node in nodes
+    ]
 
 
 def _graph(view: memoryview) -> tuple[list[TensorFacts], list[TensorFacts]]:
