@@ -7,7 +7,7 @@ import os
 import numpy as np
 import pytest
 
-from gremsy_detector import atomic_file
+from gremsy_common import atomic_file
 from gremsy_detector.errors import ModelError
 from gremsy_detector.model_facts import TensorFacts
 from gremsy_detector.tensorrt.engine_file import (

@@ -20,7 +20,7 @@ pytest.importorskip('onnxruntime', reason='ONNX Runtime is not installed: run ./
 
 from onnx import TensorProto, helper, numpy_helper
 
-from gremsy_detector import atomic_file
+from gremsy_common import atomic_file
 from gremsy_detector.precision import onnx_file
 from gremsy_detector.precision.graph_facts import precision_of
 from gremsy_detector.precision.onnx_file import read_model

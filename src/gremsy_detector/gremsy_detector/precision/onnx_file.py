@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from gremsy_detector.atomic_file import write_whole
+from gremsy_common.atomic_file import write_whole
 from gremsy_detector.errors import ModelError
 from gremsy_detector.model_description import InputDescription
 

@@ -21,7 +21,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
 
-from gremsy_detector.atomic_file import write_whole
+from gremsy_common.atomic_file import write_whole
 from gremsy_detector.backend_options import say_nothing
 from gremsy_detector.errors import ModelError
 from gremsy_detector.model_description import describe_input

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from gremsy_detector.atomic_file import write_whole
+from gremsy_common.atomic_file import write_whole
 from gremsy_detector.errors import ModelError
 from gremsy_detector.model_facts import TensorFacts
 from gremsy_detector.tensorrt.engine_key import EngineKey
