@@ -73,9 +73,13 @@ class CameraCommands(MessagePacker):
         """532 of type auto."""
         return self.command(camera, dialect.MAV_CMD_SET_CAMERA_FOCUS, _FOCUS_AUTO)
 
-    def take_image(self, camera: Sender, interval_s: float = 0.0) -> bytes:
-        """2000: one image, or one every so often."""
-        return self.command(camera, dialect.MAV_CMD_IMAGE_START_CAPTURE, 0.0, interval_s)
+    def take_image(self, camera: Sender, number: int) -> bytes:
+        """2000: one image. A camera takes none for the number of the image before: that command was sent again."""
+        return self.command(camera, dialect.MAV_CMD_IMAGE_START_CAPTURE, 0.0, 0.0, 1.0, float(number))
+
+    def take_image_as_the_vendor(self, camera: Sender) -> bytes:
+        """2000 as in the vendor's SDK (gimbal.md 2.1); to others a count of 0 is 'until stopped'."""
+        return self.command(camera, dialect.MAV_CMD_IMAGE_START_CAPTURE)
 
     def stop_images(self, camera: Sender) -> bytes:
         """2001."""
@@ -88,7 +92,8 @@ class CameraCommands(MessagePacker):
 
     def request_report(self, camera: Sender, report: CameraReport) -> bytes:
         """521, 522, 525, 527 or 2504: say it once."""
-        return self.command(camera, int(report), 1.0)
+        parameters = (1.0, 1.0) if report is CameraReport.STORAGE else (1.0,)  # the first is which card, then say it
+        return self.command(camera, int(report), *parameters)
 
     def request_field_of_view(self, camera: Sender, infrared: bool = False) -> bytes:
         """512 for CAMERA_FOV_STATUS 271; the second parameter picks the eye, which is not in the standard."""

@@ -37,6 +37,7 @@ class DriverSettings:
         vehicle_age_limit_s: an older attitude of the vehicle is none.
         lock_is_north: lock's azimuth counts from north, as with a gimbal that is fed the vehicle's attitude.
         payload: which product it is.
+        still_number: of the first picture; see `camera_steps.first_still_number`.
         payload_rates_hz: of the payload board's own values by name.
         payload_setup: settings of the payload's camera, by name, to make when it is found.
         claim_control: set a payload's RC_MODE to standard when it is found; without it ignores MAVLink motion.
@@ -58,6 +59,7 @@ class DriverSettings:
     vehicle_age_limit_s: float = 0.5
     lock_is_north: bool = False
     payload: PayloadSettings = field(default_factory=PayloadSettings)
+    still_number: int = 1
     payload_rates_hz: Mapping[str, float] = field(default_factory=dict)
     payload_setup: Mapping[str, str] = field(default_factory=dict)
     claim_control: bool = False

@@ -107,7 +107,7 @@ class GimbalDevice:
             encoder, settings.attitude_rate_hz, settings.other_rates_hz, settings.bytes_per_s
         )
         self.parameters = GimbalParameters(encoder)
-        self.payload = PayloadControl(encoder, settings.payload)
+        self.payload = PayloadControl(encoder, settings.payload, settings.still_number)
         self._tickets = TicketWatch(inform, say)
         self._asked_camera: Sender | None = None
         self._asked_board: Sender | None = None

@@ -46,6 +46,7 @@ from gremsy_gimbal_driver.goals import GoalProgress
 from gremsy_gimbal_driver.links.link_uri import links_from_uris
 from gremsy_gimbal_driver.notices import Notices
 from gremsy_gimbal_driver.payload_control import requests
+from gremsy_gimbal_driver.payload_control.camera_steps import first_still_number
 from gremsy_gimbal_driver.payload_control.product_family import ProductFamily
 from gremsy_gimbal_driver.payload_control.settings import find_setting
 from gremsy_gimbal_driver.payload_control.ticket import TicketState
@@ -83,9 +84,8 @@ class GimbalDriverNode(SuiteNode[GimbalDriverParameters]):
         self._control = self.publisher(topics.GIMBAL_CONTROL)
         self._goal = self.publisher(topics.GIMBAL_GOAL)
         self._plant = self.publisher(topics.GIMBAL_PLANT)
-        self._driver = driver = GimbalDriver(
-            links_from_uris(parameters.links), parameters.driver_settings(self._prefix), self._listener()
-        )
+        settings = replace(parameters.driver_settings(self._prefix), still_number=first_still_number(time.time_ns()))
+        self._driver = driver = GimbalDriver(links_from_uris(parameters.links), settings, self._listener())
         self._zooms = ZoomArbiter(parameters.operator_zoom_lease_s)
         self._tickets = TicketWatch(self.get_logger().info, self.report_error)
         self._publish_control(ControlState(False, NOBODY))

@@ -213,6 +213,11 @@ class GimbalDriverParameters(NodeParameters):
         choices=tuple(each.value for each in TrackingPath),
         doc="Which command starts the payload's own tracking.",
     )
+    vendor_still: bool = param(
+        False,
+        doc="Ask for a picture as the vendor's SDK does, for firmware that takes none otherwise; to other cameras that "
+        "means 'until stopped'.",
+    )
     view_source: str = param('', live=True, doc='Which picture is streamed, as `eo` or `ir`; empty leaves it.')
     record_source: str = param('', live=True, doc='Which picture is recorded, as `both` or `eo`; empty leaves it.')
     osd: str = param('', live=True, doc='What is written into the picture: `off`, `status`, `debug`; empty leaves it.')
@@ -300,6 +305,7 @@ class GimbalDriverParameters(NodeParameters):
                 self.zoom_largest,
                 self.focus_inverted,
                 TrackingPath(self.tracking_path),
+                self.vendor_still,
             ),
             payload_rates_hz={
                 name: rate_hz

@@ -63,7 +63,7 @@ def _run(given: argparse.Namespace) -> int:
             if given.command == 'info':
                 print_info(opened, given.json)
             elif given.command == 'record':
-                record(opened, given.what)
+                record(opened, given.what, given.vendor_still)
             else:
                 return ParameterTool(opened, ProductFamily(given.family)).run(given)
     return 0
@@ -142,6 +142,11 @@ def _params(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
 def _record(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser = _command(commands, 'record', "video and pictures on the payload's own storage")
     parser.add_argument('what', choices=list(REQUESTS))
+    parser.add_argument(
+        '--vendor-still',
+        action='store_true',
+        help="ask for a picture as the vendor's SDK does, for firmware that takes none otherwise",
+    )
 
 
 def _calibrate(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

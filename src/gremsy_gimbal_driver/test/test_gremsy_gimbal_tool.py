@@ -490,6 +490,16 @@ def test_recording_goes_to_the_camera(payload, capsys):
         assert capsys.readouterr().out == f'Done: {sentence}.\n'
 
 
+@pytest.mark.parametrize('way', [(), ('--vendor-still',)])
+def test_two_pictures_are_two_on_a_camera_that_means_it_that_way(way):
+    """Each call is a process of its own for the camera, which takes no picture twice for the same number."""
+    with running_payload(PayloadOptions(vendor_still=bool(way))) as running:
+        for _ in range(2):
+            assert main(['record', 'still', *way, '--link', running.uri]) == 0
+            time.sleep(1.0)  # of the clock that numbers the pictures
+        assert running.payload.camera.recorder.image_count == 2
+
+
 def test_a_device_without_a_camera_records_nothing(capsys):
     with running_payload(PayloadOptions(has_payload=False)) as running:
         assert main(['record', 'start', '--link', running.uri]) == 1

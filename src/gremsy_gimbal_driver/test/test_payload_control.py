@@ -5,12 +5,18 @@ from __future__ import annotations
 
 import re
 
+import numpy as np
 import pytest
 
 from gremsy_gimbal_driver.mavlink_dialect import dialect
 from gremsy_gimbal_driver.mavlink_encoder import Encoder
 from gremsy_gimbal_driver.mavlink_events import CommandAck, Heartbeat, PayloadTelemetry, Sender
 from gremsy_gimbal_driver.payload_control import requests
+from gremsy_gimbal_driver.payload_control.camera_steps import (
+    LARGEST_STILL_NUMBER,
+    CameraSteps,
+    first_still_number,
+)
 from gremsy_gimbal_driver.payload_control.payload_control import PayloadControl, PayloadSettings
 from gremsy_gimbal_driver.payload_control.requests import FocusAction, TrackingPath, ZoomPath
 from gremsy_gimbal_driver.payload_control.ticket import TicketState
@@ -162,7 +168,7 @@ def test_a_camera_that_falls_silent_ends_what_waits_for_it(bench):
         (requests.Focus(FocusAction.STOP), [(101, 532, (1,))]),
         (requests.Record(True), [(101, 530, (0, 1)), (101, 2500, ())]),
         (requests.Record(False), [(101, 2501, ())]),
-        (requests.Still(), [(101, 530, ()), (101, 2000, ())]),
+        (requests.Still(), [(101, 530, ()), (101, 2000, (0, 0, 1, 1))]),
         (requests.TrackPoint(0.5, 0.5), [(26, 31013, (4, 0, 0, 1)), (26, 31013, (4, 0, 1, 960, 540, 128, 128))]),
         (
             requests.TrackBox(0.25, 0.5, 0.1, 0.2),
@@ -267,7 +273,34 @@ def test_two_pictures_are_two_and_the_second_waits_for_the_first(bench):
     tickets = [bench.ask(requests.Still()), bench.ask(requests.Still())]
     bench.run(2.0)
     assert [each.state for each in tickets] == [TicketState.ACCEPTED] * 2
-    assert [parameters for _, command, parameters in bench.sent if command == 2000] == [(), ()]
+    assert [parameters for _, command, parameters in bench.sent if command == 2000] == [(0, 0, 1, 1), (0, 0, 1, 2)]
+
+
+def test_firmware_that_wants_it_is_asked_for_a_picture_as_by_the_vendors_sdk():
+    bench = Bench(PayloadSettings(vendor_still=True))
+    ticket = bench.ask(requests.Still())
+    bench.run(1.0)
+    assert ticket.state is TicketState.ACCEPTED
+    assert bench.sent == [(101, 530, ()), (101, 2000, ())]
+
+
+def test_a_picture_keeps_its_number_however_often_it_is_sent():
+    steps = CameraSteps(Encoder(OWN), still_number=7)
+    first, second = (steps.still(CAMERA, recording=True, by_vendor=False)[0] for _ in range(2))
+    sent = [dialect.MAVLink(None).parse_buffer(each.pack())[0] for each in (first, first, second, first)]
+    assert [message.param4 for message in sent] == [7, 7, 8, 7]
+
+
+def test_numbers_of_pictures_rise_over_processes_and_stay_exact_in_a_32_bit_float():
+    second, wrap = 1_000_000_000, LARGEST_STILL_NUMBER
+    assert first_still_number(0) == 1
+    assert first_still_number(1_700_000_001 * second) == first_still_number(1_700_000_000 * second) + 1
+    assert first_still_number((wrap - 1) * second) == wrap
+    assert int(np.float32(wrap)) == wrap
+    assert int(np.float32(wrap - 1)) == wrap - 1
+    steps = CameraSteps(Encoder(OWN), still_number=wrap)
+    sent = [dialect.MAVLink(None).parse_buffer(steps.still(CAMERA, True, False)[0].pack())[0] for _ in range(2)]
+    assert [message.param4 for message in sent] == [wrap, 1]
 
 
 def test_a_camera_without_modes_records_all_the_same(bench):

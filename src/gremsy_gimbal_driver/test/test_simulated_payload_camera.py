@@ -8,6 +8,8 @@ import math
 import pytest
 
 from gremsy_gimbal_driver.mavlink_dialect import dialect
+from gremsy_gimbal_driver.mavlink_encoder import Encoder
+from gremsy_gimbal_driver.mavlink_events import Sender
 from gremsy_gimbal_driver.payload_fixture import InstantPayload
 from gremsy_gimbal_driver.simulated_payload.options import PayloadOptions
 
@@ -15,7 +17,8 @@ ACK, EXT_VALUE, EXT_ACK, STATUS_TEXT = 77, 322, 324, 253
 INFORMATION, SETTINGS, STORAGE, CAPTURE_STATUS, STREAM, FIELD = 259, 260, 261, 262, 269, 271
 ZOOM, FOCUS, CAMERA_MODE, USER_4 = 531, 532, 530, 31013
 STILL, END_STILLS, RECORD, END_RECORD, FORMAT, REQUEST = 2000, 2001, 2500, 2501, 526, 512
-ACCEPTED, UNSUPPORTED, FAILED = 0, 3, 4
+ACCEPTED, DENIED, UNSUPPORTED, FAILED = 0, 2, 3, 4
+IMAGE_CAPTURED = 263
 UINT32 = dialect.MAV_PARAM_EXT_TYPE_UINT32
 PARAM_FAILED, PARAM_UNSUPPORTED, PARAM_IN_PROGRESS = 2, 1, 3
 
@@ -302,6 +305,69 @@ def test_stills_are_counted_one_by_one_and_in_series():
     assert (status.image_count, status.image_status) == (4 + 4, 0)  # at 5.1, 6.1, 7.1 and 8.1 s
 
 
+def test_the_old_requests_ask_only_where_the_standard_says_that_they_do():
+    bench = bench_of()
+    for command, parameters in ((521, (0,)), (525, (1, 0)), (522, (2,)), (FORMAT, (1, 0)), (FORMAT, (1, 3))):
+        bench.command(100, command, *parameters)
+    bench.run(0.5)
+    assert results(bench) == [ACCEPTED, ACCEPTED, DENIED, ACCEPTED, DENIED]
+    assert bench.heard(INFORMATION) + bench.heard(SETTINGS) + bench.heard(STORAGE) == []
+
+
+def test_a_count_of_0_takes_pictures_until_told_to_stop():
+    """common.xml, MAV_CMD_IMAGE_START_CAPTURE: '0 to capture forever/until MAV_CMD_IMAGE_STOP_CAPTURE'."""
+    bench = bench_of()
+    bench.command(100, STILL)
+    bench.run(5.0)
+    status = shown(bench, CAPTURE_STATUS)
+    assert status.image_count >= 10
+    assert (status.image_status, status.image_interval) == (2, pytest.approx(0.1))
+    bench.command(100, END_STILLS)
+    bench.run(6.0)
+    count = shown(bench, CAPTURE_STATUS).image_count
+    bench.run(9.0)
+    status = shown(bench, CAPTURE_STATUS)
+    assert (status.image_count, status.image_status) == (count, 0)
+
+
+def test_a_picture_of_the_same_number_is_not_taken_twice():
+    """common.xml: 'Increment the capture ID for each capture command to prevent double captures'."""
+    bench = bench_of()
+    for number_ in (5, 5, 6, 5, 5):
+        bench.command(100, STILL, 0, 0, 1, number_)
+        bench.run(bench.now_s + 0.2)
+    assert results(bench) == [ACCEPTED] * 5
+    assert shown(bench, CAPTURE_STATUS).image_count == 3
+
+
+def test_every_picture_is_reported_with_its_index():
+    """common.xml, CAMERA_IMAGE_CAPTURED: counted from 0, the newest is CAMERA_CAPTURE_STATUS.image_count - 1."""
+    bench = bench_of()
+    bench.command(100, STILL, 0, 0, 1, 1)
+    bench.command(100, STILL, 0, 0.5, 3)
+    bench.run(4.0)
+    reports = [message for _, message in bench.heard(IMAGE_CAPTURED)]
+    assert [(each.image_index, each.capture_result) for each in reports] == [(index, 1) for index in range(4)]
+    assert shown(bench, CAPTURE_STATUS).image_count == 4
+
+
+@pytest.mark.parametrize('parameters', [(0, -1.0, 1), (0, math.nan, 1), (0, 0, -1), (0, 0, math.nan), (0, 0, 1, -2)])
+def test_a_capture_that_means_nothing_is_denied(parameters):
+    bench = bench_of()
+    bench.command(100, STILL, *parameters)
+    bench.run(1.0)
+    assert results(bench) == [DENIED]
+    assert shown(bench, CAPTURE_STATUS).image_count == 0
+
+
+@pytest.mark.parametrize(('vendor', 'pictures'), [(False, 29), (True, 1)])
+def test_the_vendors_way_of_asking_for_a_picture_is_one_only_for_its_own_firmware(vendor, pictures):
+    bench = bench_of(vendor_still=vendor)
+    bench.write(Encoder(Sender(1, 191)).take_image_as_the_vendor(Sender(1, 100)))
+    bench.run(3.0)
+    assert shown(bench, CAPTURE_STATUS).image_count == pytest.approx(pictures, abs=1 if not vendor else 0)
+
+
 def test_the_recording_state_comes_as_text_in_chunks_where_told():
     bench = bench_of(recording_status_text=True)
     bench.command(100, RECORD)
@@ -324,7 +390,7 @@ def test_the_recording_state_comes_as_text_in_chunks_where_told():
 )
 def test_old_requests_bring_their_messages(command, message_id):
     bench = bench_of()
-    bench.command(100, command, 1)
+    bench.command(100, command, 1, *[1] * (command == 525))  # of the storage the first says which
     bench.run(0.5)
     assert len(bench.heard(message_id)) == 1
     assert results(bench) == [ACCEPTED]

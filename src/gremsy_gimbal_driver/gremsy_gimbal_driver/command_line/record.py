@@ -3,8 +3,11 @@
 
 from __future__ import annotations
 
+import time
+
 from gremsy_gimbal_driver.command_line.session import Session
 from gremsy_gimbal_driver.command_line.tool_error import ToolError
+from gremsy_gimbal_driver.payload_control.camera_steps import first_still_number
 from gremsy_gimbal_driver.payload_control.payload_control import PayloadControl, PayloadSettings
 from gremsy_gimbal_driver.payload_control.requests import Record, Request, Still
 from gremsy_gimbal_driver.payload_control.ticket import Outcome, TicketState
@@ -22,7 +25,7 @@ def payload_of(session: Session, settings: PayloadSettings | None = None) -> Pay
     Raises:
         ToolError: when nothing of a Gremsy is there.
     """
-    control = PayloadControl(session.encoder, settings)
+    control = PayloadControl(session.encoder, settings, first_still_number(time.time_ns()))
     session.attach(control)
     session.find_gimbal()
     session.wait(lambda: control.camera is not None and control.payload is not None, _COMPONENTS_WAIT_S)
@@ -42,10 +45,10 @@ def ask(session: Session, control: PayloadControl, request: Request) -> Outcome:
     return ticket.outcome
 
 
-def record(session: Session, what: str) -> None:
+def record(session: Session, what: str, vendor_still: bool = False) -> None:
     """Do it and say so.
 
     Raises:
         ToolError: when it did not come about.
     """
-    print(ask(session, payload_of(session), REQUESTS[what]).sentence)
+    print(ask(session, payload_of(session, PayloadSettings(vendor_still=vendor_still)), REQUESTS[what]).sentence)

@@ -14,6 +14,8 @@ from gremsy_gimbal_driver.payload_control.requests import FocusAction, TrackBox,
 from gremsy_gimbal_driver.telemetry_names import TELEMETRY_NAMES
 
 VENDOR_COMMAND: int = dialect.MAV_CMD_USER_4
+LARGEST_STILL_NUMBER = 2**24
+"""Numbers travel as 32-bit floats, which hold no larger one exactly."""
 
 # The vendor's pixels are of a 1920 x 1080 picture, whatever is streamed; its default box is 128 wide and high.
 _WIDTH_PX, _HEIGHT_PX, _BOX_PX = 1920.0, 1080.0, 128.0
@@ -22,11 +24,22 @@ _FOCUS_DIRECTIONS = {FocusAction.NEAR: -1, FocusAction.FAR: 1, FocusAction.STOP:
 _NEVER_US = -1
 
 
-class CameraSteps:
-    """Builds the steps of requests for `AcknowledgedCommands`."""
+def first_still_number(wall_ns: int) -> int:
+    """From the clock, in seconds: a camera takes no picture for the number it had last, be it from another process."""
+    return wall_ns // 1_000_000_000 % LARGEST_STILL_NUMBER + 1
 
-    def __init__(self, encoder: Encoder) -> None:
+
+class CameraSteps:
+    """Builds the steps of requests for `AcknowledgedCommands`.
+
+    Args:
+        encoder: of their messages.
+        still_number: of the first picture; each further one has the next.
+    """
+
+    def __init__(self, encoder: Encoder, still_number: int) -> None:
         self._encoder = encoder
+        self._still_number = still_number
 
     def focus(self, camera: Sender, action: FocusAction, inverted: bool) -> list[Step]:
         """Automatic once, or drive the lens until told to stop."""
@@ -44,9 +57,13 @@ class CameraSteps:
             return [Step(camera, dialect.MAV_CMD_VIDEO_STOP_CAPTURE, pack)]
         return [self._mode(camera, CameraMode.VIDEO), Step(camera, dialect.MAV_CMD_VIDEO_START_CAPTURE, pack)]
 
-    def still(self, camera: Sender, recording: bool) -> list[Step]:
+    def still(self, camera: Sender, recording: bool, by_vendor: bool) -> list[Step]:
         """One picture. The mode is left alone while a video that we started runs: changing it would end that."""
-        pack = partial(self._encoder.take_image, camera)
+        if by_vendor:
+            pack = partial(self._encoder.take_image_as_the_vendor, camera)
+        else:
+            pack = partial(self._encoder.take_image, camera, self._still_number)
+            self._still_number = self._still_number % LARGEST_STILL_NUMBER + 1
         shoot = Step(camera, dialect.MAV_CMD_IMAGE_START_CAPTURE, pack, repeatable=False)
         return [shoot] if recording else [self._mode(camera, CameraMode.PHOTO), shoot]
 

@@ -54,6 +54,7 @@ class PayloadSettings:
         zoom_largest: magnification at the narrow end of the range command.
         focus_inverted: -1 of the focus command focuses farther.
         tracking_path: the command that starts the tracking on board.
+        vendor_still: pictures are asked for as the vendor's SDK does, for firmware that takes none otherwise.
     """
 
     family: ProductFamily = ProductFamily.VIO
@@ -62,6 +63,7 @@ class PayloadSettings:
     zoom_largest: float = 20.0
     focus_inverted: bool = False
     tracking_path: TrackingPath = TrackingPath.VENDOR
+    vendor_still: bool = False
 
 
 class _Refused(Exception):
@@ -71,13 +73,13 @@ class _Refused(Exception):
 class PayloadControl:
     """Not for several threads at once: the driver holds a lock around it. Tickets may be read by any."""
 
-    def __init__(self, encoder: Encoder, settings: PayloadSettings | None = None) -> None:
+    def __init__(self, encoder: Encoder, settings: PayloadSettings | None = None, still_number: int = 1) -> None:
         self.settings = settings or PayloadSettings()
         self._components = HeardComponents()
         self._parameters = ExtendedParameters(encoder)
         self._commands = AcknowledgedCommands()
         self._zoom = ZoomControl(encoder, self._commands, self.settings.zoom_range_inverted, self.settings.zoom_largest)
-        self._steps = CameraSteps(encoder)
+        self._steps = CameraSteps(encoder, still_number)
         self._recording = False
         self._record: tuple[Ticket, bool] | None = None
         self._open: list[Ticket] = []
@@ -211,7 +213,7 @@ class PayloadControl:
                 self._commands.request(ticket, 'record', steps, now_ns)
                 self._record = (ticket, on)
             case requests.Still():
-                steps = self._steps.still(self._camera_for(ticket), self._recording)
+                steps = self._steps.still(self._camera_for(ticket), self._recording, self.settings.vendor_still)
                 # Each picture is wanted: none replaces another.
                 self._commands.request(ticket, f'still {id(ticket)}', steps, now_ns)
             case requests.TelemetryRate(name, rate_hz):

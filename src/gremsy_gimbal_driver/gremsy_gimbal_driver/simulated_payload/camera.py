@@ -31,6 +31,7 @@ from gremsy_gimbal_driver.simulated_payload.schedule import Schedule
 from gremsy_gimbal_driver.simulated_payload.zoom import ZoomLens
 
 ACCEPTED = int(dialect.MAV_RESULT_ACCEPTED)
+DENIED = int(dialect.MAV_RESULT_DENIED)
 FAILED = int(dialect.MAV_RESULT_FAILED)
 UNSUPPORTED = int(dialect.MAV_RESULT_UNSUPPORTED)
 
@@ -44,13 +45,13 @@ _EXTENDED = (
 )
 # Where target system and component stand in each, in the order of the wire.
 _TARGET_AT = {_EXTENDED[0]: 1, _EXTENDED[1]: 0, _EXTENDED[2]: 0}
-# Old commands that ask for one message each (gimbal.md 2.1).
+# Old commands that ask for one message each (gimbal.md 2.1), and which parameter must be 1 for it (common.xml).
 _REQUESTS = {
-    dialect.MAV_CMD_REQUEST_CAMERA_INFORMATION: dialect.MAVLINK_MSG_ID_CAMERA_INFORMATION,
-    dialect.MAV_CMD_REQUEST_CAMERA_SETTINGS: dialect.MAVLINK_MSG_ID_CAMERA_SETTINGS,
-    dialect.MAV_CMD_REQUEST_STORAGE_INFORMATION: dialect.MAVLINK_MSG_ID_STORAGE_INFORMATION,
-    dialect.MAV_CMD_REQUEST_CAMERA_CAPTURE_STATUS: dialect.MAVLINK_MSG_ID_CAMERA_CAPTURE_STATUS,
-    dialect.MAV_CMD_REQUEST_VIDEO_STREAM_INFORMATION: dialect.MAVLINK_MSG_ID_VIDEO_STREAM_INFORMATION,
+    dialect.MAV_CMD_REQUEST_CAMERA_INFORMATION: (dialect.MAVLINK_MSG_ID_CAMERA_INFORMATION, 0),
+    dialect.MAV_CMD_REQUEST_CAMERA_SETTINGS: (dialect.MAVLINK_MSG_ID_CAMERA_SETTINGS, 0),
+    dialect.MAV_CMD_REQUEST_STORAGE_INFORMATION: (dialect.MAVLINK_MSG_ID_STORAGE_INFORMATION, 1),
+    dialect.MAV_CMD_REQUEST_CAMERA_CAPTURE_STATUS: (dialect.MAVLINK_MSG_ID_CAMERA_CAPTURE_STATUS, 0),
+    dialect.MAV_CMD_REQUEST_VIDEO_STREAM_INFORMATION: (dialect.MAVLINK_MSG_ID_VIDEO_STREAM_INFORMATION, None),
 }
 _TRACKED_SIZE_PX = 128.0  # the vendor's default (gimbal.md 2.2)
 
@@ -130,7 +131,9 @@ class Camera:
         self.tracker.advance(now_s)
 
     def send_due(self, now_s: float) -> None:
-        """Its heartbeat."""
+        """Its heartbeat, and a word about each picture."""
+        for index in self.recorder.take_new_images():
+            self._outbox.send(self.component, self._messages.image_captured(index, now_s), now_s)
         if self._schedule.due(now_s):
             self._outbox.send(self.component, self._messages.heartbeat(), now_s)
 
@@ -141,13 +144,14 @@ class Camera:
     def power_up(self) -> None:
         """As after switching on; lens, card and parameters are as they were left."""
         self.tracker.power_up()
-        self.recorder.stop()
-        self.recorder.end_capture()
+        self.recorder.power_up()
 
     def _command(self, command: int, parameters: list[float], frame: Frame, now_s: float) -> None:
         handler = self._handlers.get(command)
         if command in _REQUESTS:
-            result = self._send(_REQUESTS[command], now_s)
+            message_id, asks_at = _REQUESTS[command]
+            asks = 1.0 if asks_at is None else parameters[asks_at]
+            result = self._send(message_id, now_s) if asks == 1.0 else ACCEPTED if asks == 0.0 else DENIED
         else:
             result = UNSUPPORTED if handler is None else handler(parameters, now_s)
         self._acknowledger.send(self.component, command, result, frame, now_s)
@@ -209,7 +213,10 @@ class Camera:
         return ACCEPTED
 
     def _capture(self, parameters: list[float], now_s: float) -> int:
-        return ACCEPTED if self.recorder.capture(parameters[1], whole(parameters[2]), now_s) else FAILED
+        interval_s, count, number = parameters[1], whole(parameters[2]), whole(parameters[3])
+        if not math.isfinite(interval_s) or interval_s < 0.0 or count < 0 or number < 0:
+            return DENIED
+        return ACCEPTED if self.recorder.capture(interval_s, count, number, now_s) else FAILED
 
     def _end_capture(self, _parameters: list[float], _now_s: float) -> int:
         self.recorder.end_capture()
@@ -222,7 +229,9 @@ class Camera:
         self.recorder.stop()
         return ACCEPTED
 
-    def _format(self, _parameters: list[float], _now_s: float) -> int:
+    def _format(self, parameters: list[float], _now_s: float) -> int:
+        if parameters[1] != 1.0:
+            return ACCEPTED if parameters[1] == 0.0 else DENIED
         return ACCEPTED if self.recorder.format() else FAILED
 
     # On-board tracking: 0 to 1 over the picture.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the camera says about itself when asked: messages 259, 260, 261, 262, 269, 271."""
+"""What the camera says about itself when asked, 259 to 262, 269, 271, and of its own accord: 0, 263."""
 
 from __future__ import annotations
 
@@ -70,6 +70,25 @@ class CameraMessages:
         """HEARTBEAT 0."""
         return dialect.MAVLink_heartbeat_message(
             dialect.MAV_TYPE_CAMERA, dialect.MAV_AUTOPILOT_INVALID, 0, 0, dialect.MAV_STATE_ACTIVE, 3
+        )
+
+    def image_captured(self, index: int, now_s: float) -> Message:
+        """CAMERA_IMAGE_CAPTURED 263: that picture, counted from 0, was taken."""
+        sight, options = self._sight(), self._options
+        q = q_frd_from_level_camera(quaternion_from_bearing(sight.azimuth_rad, sight.tilt_rad)).tolist()
+        altitude_mm = round(options.altitude_m * 1e3)
+        return dialect.MAVLink_camera_image_captured_message(
+            self._boot_ms(now_s),
+            0,  # no time of day is known
+            0,
+            round(options.latitude_deg * 1e7),
+            round(options.longitude_deg * 1e7),
+            altitude_mm,
+            0,
+            q,
+            index,
+            1,
+            b'',
         )
 
     def build(self, message_id: int, now_s: float) -> Message | None:

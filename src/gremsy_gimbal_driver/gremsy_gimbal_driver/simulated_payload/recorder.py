@@ -9,6 +9,8 @@ import math
 from gremsy_gimbal_driver.simulated_payload.options_camera import CameraOptions
 
 PHOTO, VIDEO = 0, 1
+_LEAST_INTERVAL_S = 0.1
+"""As fast as the shutter goes; MAVLink leaves that to the hardware."""
 
 
 class Recorder:
@@ -24,6 +26,8 @@ class Recorder:
         self.recording = False
         self._began_s = start_s
         self._left = 0
+        self._last_number = 0
+        self._new_images: list[int] = []
         self._next_still_s = math.inf
 
     @property
@@ -52,16 +56,35 @@ class Recorder:
         """Video."""
         self.recording = False
 
-    def capture(self, interval_s: float, count: int, now_s: float) -> bool:
-        """Pictures: one where there is no interval, else so many, 0 until told to stop; false on a full card."""
+    def capture(self, interval_s: float, count: int, number: int, now_s: float) -> bool:
+        """IMAGE_START_CAPTURE: so many pictures, 0 until told to stop; false on a full card.
+
+        One picture whose number is that of the one before is not taken again: the command was only sent again.
+        """
         if self.available_mib < self._options.still_mib:
             return False
-        series = 0.0 < interval_s < math.inf
-        self.interval_s = interval_s if series else 0.0
-        self._left = (count if count > 0 else -1) if series else 1
+        if count == 0 and not interval_s > 0.0 and self._options.vendor_still:
+            count, number = 1, 0
+        if count == 1 and number > 0:
+            if number == self._last_number:
+                return True
+            self._last_number = number
+        self.interval_s = 0.0 if count == 1 else max(interval_s, _LEAST_INTERVAL_S)
+        self._left = count if count > 0 else -1
         self._next_still_s = now_s
         self.advance(now_s)
         return True
+
+    def take_new_images(self) -> list[int]:
+        """Which pictures, counted from 0, were taken since this was asked last."""
+        new, self._new_images = self._new_images, []
+        return new
+
+    def power_up(self) -> None:
+        """As after switching on: nothing runs, and no number is remembered."""
+        self.stop()
+        self.end_capture()
+        self._last_number = 0
 
     def end_capture(self) -> None:
         """No more pictures."""
@@ -78,6 +101,7 @@ class Recorder:
         """Move on; a full card ends both."""
         while self._next_still_s <= to_s:
             self.used_mib += self._options.still_mib
+            self._new_images.append(self.image_count)
             self.image_count += 1
             self._left -= 1
             self._next_still_s += self.interval_s
