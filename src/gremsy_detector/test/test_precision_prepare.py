@@ -313,9 +313,8 @@ def test_a_folder_of_nothing_but_broken_images_is_refused(tmp_path, frames):
 
 def test_a_full_disk_leaves_the_old_file_and_nothing_half_written(tmp_path, monkeypatch):
     out = tmp_path / 'out'
-    out.mkdir()
-    old = out / 'nanodet_g_416.bgr8.onnx'
-    old.write_bytes(b'the old one')
+    old = prepare_model(MODEL, 'model', out).path
+    content = old.read_bytes()
 
     def full(_handle):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -326,7 +325,7 @@ def test_a_full_disk_leaves_the_old_file_and_nothing_half_written(tmp_path, monk
     assert str(refused.value) == (
         f'File {old} cannot be written (No space left on device): make room, or choose a folder that is yours.'
     )
-    assert [(file.name, file.read_bytes()) for file in out.iterdir()] == [(old.name, b'the old one')]
+    assert [(file.name, file.read_bytes()) for file in out.iterdir()] == [(old.name, content)]
 
 
 def test_a_folder_that_is_a_file_is_refused(tmp_path):
@@ -374,3 +373,24 @@ def test_the_command_writes_the_file_and_prints_where(tmp_path, capsys):
 def test_the_command_refuses_in_one_sentence(capsys, arguments, sentence):
     assert quantize.main(arguments) == 1
     assert capsys.readouterr().err == f'{sentence}\n'
+
+
+@pytest.mark.parametrize(('precision', 'name'), [('fp16', 'nanodet_g_416.fp16.bgr8'), ('fp32', 'nanodet_g_416.bgr8')])
+@pytest.mark.parametrize('kind', ['model', 'text', 'link'])
+def test_a_file_of_the_users_own_is_neither_replaced_nor_removed(tmp_path, precision, name, kind):
+    path, target = tmp_path / 'out' / f'{name}.onnx', tmp_path / 'mine.onnx'
+    path.parent.mkdir()
+    target.write_bytes(MODEL.read_bytes() if kind == 'model' else b'mine')
+    path.symlink_to(target) if kind == 'link' else path.write_bytes(target.read_bytes())
+    before = path.read_bytes()
+    with pytest.raises(SuiteError) as refused:
+        prepare_model(MODEL, precision, tmp_path / 'out')
+    assert str(refused.value) == (
+        f'File {path} is in the way, and was not made by this tool: move it away, or choose another folder.'
+    )
+    assert path.read_bytes() == before and path.is_symlink() == (kind == 'link')
+
+
+def test_a_file_that_was_made_here_is_replaced(tmp_path):
+    first = prepare_model(MODEL, 'fp16', tmp_path / 'out').path
+    assert prepare_model(MODEL, 'fp16', tmp_path / 'out').path == first

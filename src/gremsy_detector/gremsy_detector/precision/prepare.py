@@ -7,6 +7,7 @@ the robot can be checked on any machine.
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -49,6 +50,8 @@ _LEAST_TO_CALIBRATE = 10
 _SAMPLES = 5
 # From it on, scales may be float16.
 _OPSET_OF_HALF_SCALES = 19
+# `producer_name` of the files made here, by which they are known and may be replaced.
+_PRODUCER = 'gremsy_detector'
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +130,11 @@ class _Preparation:
         plain = simplified(graph, description)
         _refuse_unsound(self._model)
         reasons: list[str] = []
-        for attempt in ('int8', 'fp16') if precision == 'int8' else ('fp16',):
+        attempts = ('int8', 'fp16') if precision == 'int8' else ('fp16',)
+        for attempt in attempts:
+            # Now, not after minutes of calibration.
+            _refuse_file_of_others(self._path_of(attempt))
+        for attempt in attempts:
             done, sentence = self._attempt(attempt, plain, description, frames)
             if done is not None:
                 said = ''.join(f'{reason}; ' for reason in reasons) + sentence
@@ -142,7 +149,8 @@ class _Preparation:
         if folded == graph:
             return PreparedModel(self._model, own, None, f'{self._model.name} runs in {own}, as it is.')
         path = self._out_dir / f'{self._model.stem}.bgr8.onnx'
-        write_model(folded, path)
+        _refuse_file_of_others(path)
+        write_model(_signed(folded), path)
         return PreparedModel(path, own, None, f'{self._model.name} runs in {own} and takes images as they come.')
 
     def _attempt(
@@ -152,10 +160,10 @@ class _Preparation:
         changed = self._rewritten(precision, plain, description, frames)
         if self._folded:
             changed = fold(changed, description)
-        path = self._out_dir / f'{self._model.stem}.{precision}{".bgr8" if self._folded else ""}.onnx'
+        path = self._path_of(precision)
         with tempfile.TemporaryDirectory(prefix='gremsy_candidate_') as scratch:
             candidate = Path(scratch) / path.name
-            write_model(changed, candidate)
+            write_model(_signed(changed), candidate)
             content = candidate.read_bytes()
             sound = _is_sound(candidate)
             measured: Agreement | None = None
@@ -175,6 +183,9 @@ class _Preparation:
             return None, sentence
         write_atomically(content, path)
         return PreparedModel(path, precision, measured, sentence), sentence
+
+    def _path_of(self, precision: str) -> Path:
+        return self._out_dir / f'{self._model.stem}.{precision}{".bgr8" if self._folded else ""}.onnx'
 
     def _rewritten(self, precision: str, plain: Any, description: InputDescription, frames: _Frames | None) -> Any:
         if precision == 'fp16' or frames is None:
@@ -268,6 +279,24 @@ def _try_out(model: Path) -> None:
     detector = Detector(OnnxRuntimeBackend(model))
     detector.open()
     detector.close()
+
+
+def _signed(model: Any) -> Any:
+    model.producer_name = _PRODUCER
+    return model
+
+
+def _refuse_file_of_others(path: Path) -> None:
+    """Raises ModelError where a file lies that was not made here: it would be lost."""
+    if not path.exists() and not path.is_symlink():
+        return
+    ours = False
+    with contextlib.suppress(ModelError):
+        ours = not path.is_symlink() and read_model(path).producer_name == _PRODUCER
+    if not ours:
+        raise ModelError(
+            f'File {path} is in the way, and was not made by this tool: move it away, or choose another folder.'
+        )
 
 
 def _refuse_unsound(model: Path) -> None:
