@@ -2,6 +2,8 @@
 """Memory and clocks of the GPU, for diagnostics: from NVML, or from the Jetson's own files.
 
 NVML (`libnvidia-ml.so.1`, part of the driver) is called through ctypes: it needs no package, and no CUDA context.
+Its numbers are not CUDA's (https://docs.nvidia.com/deploy/nvml-api, nvmlDeviceGetIndex), so a GPU is asked for by the
+UUID that CUDA gives it.
 A Jetson's integrated GPU shares the machine's memory and shows its clock in devfreq
 (https://docs.kernel.org/driver-api/devfreq.html: `cur_freq` and `max_freq` in Hz).
 """
@@ -9,12 +11,13 @@ A Jetson's integrated GPU shares the machine's memory and shows its clock in dev
 from __future__ import annotations
 
 import ctypes
-import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
+
+from gremsy_detector.tensorrt.cuda_probe import CudaProbe, Gpu, probe_cuda
 
 _LEAST_PERIOD_S = 1.0
 _NVML = 'libnvidia-ml.so.1'
@@ -28,17 +31,24 @@ _MEMINFO = Path('/proc/meminfo')
 
 @dataclass(frozen=True, slots=True)
 class GpuReading:
-    """What could be read; None is what could not."""
+    """What could be read; None is what could not.
+
+    Attributes:
+        name: of the card, with what tells it from its like.
+        missing: why there are no figures, the middle of a sentence; empty where there are.
+    """
 
     memory_used_bytes: int | None = None
     memory_total_bytes: int | None = None
     clock_hz: int | None = None
     clock_limit_hz: int | None = None
     memory_clock_hz: int | None = None
+    name: str = ''
+    missing: str = ''
 
     def rows(self) -> dict[str, str]:
         """For /diagnostics; what is not known is left out."""
-        rows: dict[str, str] = {}
+        rows = {name: text for name, text in (('GPU', self.name), ('GPU figures missing', self.missing)) if text}
         for name, value in (
             ('GPU memory used (MiB)', self.memory_used_bytes),
             ('GPU memory total (MiB)', self.memory_total_bytes),
@@ -71,16 +81,17 @@ class _NvmlMemory(ctypes.Structure):
 class NvmlSource:
     """One GPU by NVML."""
 
-    def __init__(self, library: Any, device: int) -> None:
-        """`library` is loaded and initialised; `device` is NVML's number of the GPU."""
+    def __init__(self, library: Any, gpu: Gpu) -> None:
+        """`library` is loaded and initialised; `gpu` is what CUDA says of it."""
         self._library = library
-        self._device = device
+        self._gpu = gpu
+        self._name = f'{gpu.name} ({", ".join(filter(None, (gpu.uuid, gpu.pci_address))) or "of unknown address"})'
 
     def read(self) -> GpuReading:
         """See `GpuSource.read`; the handle is asked for anew, since a GPU may fall off the bus and come back."""
-        handle = ctypes.c_void_p()
-        if self._library.nvmlDeviceGetHandleByIndex_v2(self._device, ctypes.byref(handle)) != 0:
-            return GpuReading()
+        handle = self._handle()
+        if handle is None:
+            return GpuReading(name=self._name, missing='NVML does not find this GPU')
         memory = _NvmlMemory()
         known = self._library.nvmlDeviceGetMemoryInfo(handle, ctypes.byref(memory)) == 0
         return GpuReading(
@@ -89,7 +100,20 @@ class NvmlSource:
             clock_hz=self._clock_hz('nvmlDeviceGetClockInfo', handle, _GRAPHICS_CLOCK),
             clock_limit_hz=self._clock_hz('nvmlDeviceGetMaxClockInfo', handle, _GRAPHICS_CLOCK),
             memory_clock_hz=self._clock_hz('nvmlDeviceGetClockInfo', handle, _MEMORY_CLOCK),
+            name=self._name,
         )
+
+    def _handle(self) -> ctypes.c_void_p | None:
+        """By UUID, which is a whole GPU's or a MIG instance's; by address only where the driver tells no UUID."""
+        gpu, handle = self._gpu, ctypes.c_void_p()
+        if gpu.uuid:
+            names = [('nvmlDeviceGetHandleByUUID', f'{kind}-{gpu.uuid}') for kind in ('GPU', 'MIG')]
+        else:
+            names = [('nvmlDeviceGetHandleByPciBusId_v2', gpu.pci_address)] if gpu.pci_address else []
+        for function, name in names:
+            if getattr(self._library, function)(name.encode(), ctypes.byref(handle)) == 0:
+                return handle
+        return None
 
     def _clock_hz(self, function: str, handle: ctypes.c_void_p, kind: int) -> int | None:
         clock_mhz = ctypes.c_uint()
@@ -101,9 +125,10 @@ class NvmlSource:
 class JetsonSource:
     """The integrated GPU of a Jetson: its devfreq folder, and the memory that it shares with the CPU."""
 
-    def __init__(self, gpu: Path, meminfo: Path = _MEMINFO) -> None:
+    def __init__(self, gpu: Path, meminfo: Path = _MEMINFO, name: str = '') -> None:
         self._gpu = gpu
         self._meminfo = meminfo
+        self._name = name or gpu.name
 
     def read(self) -> GpuReading:
         """See `GpuSource.read`."""
@@ -113,6 +138,7 @@ class JetsonSource:
             memory_total_bytes=total,
             clock_hz=_number(self._gpu / 'cur_freq'),
             clock_limit_hz=_number(self._gpu / 'max_freq'),
+            name=self._name,
         )
 
     def _memory_bytes(self, name: str) -> int | None:
@@ -161,29 +187,31 @@ def find_gpu(
     *,
     load: Callable[[str], Any] = ctypes.CDLL,
     devfreq: Path = _DEVFREQ,
-    environment: Mapping[str, str] = os.environ,
+    cuda: Callable[[], CudaProbe] = probe_cuda,
 ) -> GpuSource | None:
     """The source for the GPU that CUDA calls `device`; None where there is none.
 
-    A Jetson is asked first: its NVML, where there is one, knows neither memory nor clocks of the integrated GPU.
+    A Jetson is asked first: its NVML, where there is one, knows neither memory nor clocks of the integrated GPU. A
+    board with a card beside it (IGX) has both.
     """
     for name in _JETSON_GPUS:
         if (devfreq / name).is_dir():
-            return JetsonSource(devfreq / name)
+            gpu = _gpu_of(device, cuda)
+            if gpu is None or gpu.integrated:
+                return JetsonSource(devfreq / name, name=gpu.name if gpu is not None else '')
     try:
         library = load(_NVML)
         found = library.nvmlInit_v2() == 0
     except (OSError, AttributeError):
         return None  # no driver, or one older than the API
-    return NvmlSource(library, _nvml_index(device, environment)) if found else None
+    # The child process that asks CUDA is started only where there is a driver.
+    gpu = _gpu_of(device, cuda) if found else None
+    return NvmlSource(library, gpu) if gpu is not None else None
 
 
-def _nvml_index(device: int, environment: Mapping[str, str]) -> int:
-    """NVML counts all GPUs; CUDA counts those that CUDA_VISIBLE_DEVICES leaves, in its order."""
-    visible = [each.strip() for each in environment.get('CUDA_VISIBLE_DEVICES', '').split(',')]
-    if device < len(visible) and visible[device].isdigit():
-        return int(visible[device])
-    return device
+def _gpu_of(device: int, cuda: Callable[[], CudaProbe]) -> Gpu | None:
+    gpus = cuda().gpus
+    return gpus[device] if 0 <= device < len(gpus) else None
 
 
 def _number(path: Path) -> int | None:

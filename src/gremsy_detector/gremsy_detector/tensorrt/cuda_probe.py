@@ -12,6 +12,7 @@ import functools
 import json
 import subprocess
 import sys
+import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,18 +20,27 @@ from typing import Any
 
 # A cold driver takes about a second (persistence mode off: up to 5); a hung one never answers.
 _PATIENCE_S = 30.0
-_MULTIPROCESSORS, _MAJOR, _MINOR = 16, 75, 76
-_NAME_BYTES = 256
+# cuda.h: CUdevice_attribute.
+_MULTIPROCESSORS, _INTEGRATED, _MAJOR, _MINOR = 16, 18, 75, 76
+_NAME_BYTES, _PCI_ADDRESS_BYTES, _UUID_BYTES = 256, 32, 16
 
 
 @dataclass(frozen=True, slots=True)
 class Gpu:
-    """One GPU. The multiprocessors tell apart boards whose driver gives one name: every Orin calls itself `Orin`."""
+    """One GPU. The multiprocessors tell apart boards whose driver gives one name: every Orin calls itself `Orin`.
+
+    CUDA's number of a GPU is nobody else's: the fastest comes first unless CUDA_DEVICE_ORDER says otherwise, and
+    CUDA_VISIBLE_DEVICES renumbers them. `uuid` (five groups of hexadecimal digits; a MIG instance has its own) and
+    `pci_address` (as 0000:65:00.0) say which it is; empty where the driver does not tell.
+    """
 
     name: str
     compute_capability: str
     multiprocessors: int
     memory_bytes: int
+    uuid: str = ''
+    pci_address: str = ''
+    integrated: bool = False
 
     @property
     def identity(self) -> str:
@@ -91,14 +101,14 @@ def look(library_name: str = 'libcuda.so.1') -> dict[str, Any]:
     return found
 
 
-def _gpu(driver: ctypes.CDLL, index: int) -> dict[str, Any]:
+def _gpu(driver: Any, index: int) -> dict[str, Any]:
     device, memory = ctypes.c_int(), ctypes.c_size_t()
     name = ctypes.create_string_buffer(_NAME_BYTES)
     driver.cuDeviceGet(ctypes.byref(device), index)
     driver.cuDeviceGetName(name, _NAME_BYTES, device)
     driver.cuDeviceTotalMem_v2(ctypes.byref(memory), device)
     numbers = []
-    for attribute in (_MAJOR, _MINOR, _MULTIPROCESSORS):
+    for attribute in (_MAJOR, _MINOR, _MULTIPROCESSORS, _INTEGRATED):
         number = ctypes.c_int()
         driver.cuDeviceGetAttribute(ctypes.byref(number), attribute, device)
         numbers.append(number.value)
@@ -107,7 +117,27 @@ def _gpu(driver: ctypes.CDLL, index: int) -> dict[str, Any]:
         'compute_capability': f'{numbers[0]}.{numbers[1]}',
         'multiprocessors': numbers[2],
         'memory_bytes': memory.value,
+        'uuid': _uuid(driver, device),
+        'pci_address': _pci_address(driver, device),
+        'integrated': bool(numbers[3]),
     }
+
+
+def _uuid(driver: Any, device: ctypes.c_int) -> str:
+    """A driver of CUDA 11.4 and later has the second form, which tells the instances of a divided GPU (MIG) apart."""
+    raw = ctypes.create_string_buffer(_UUID_BYTES)
+    for function in ('cuDeviceGetUuid_v2', 'cuDeviceGetUuid'):
+        ask_uuid = getattr(driver, function, None)
+        if ask_uuid is not None and ask_uuid(raw, device) == 0:
+            return str(uuid.UUID(bytes=raw.raw))
+    return ''
+
+
+def _pci_address(driver: Any, device: ctypes.c_int) -> str:
+    text = ctypes.create_string_buffer(_PCI_ADDRESS_BYTES)
+    if driver.cuDeviceGetPCIBusId(text, _PCI_ADDRESS_BYTES, device) != 0:
+        return ''
+    return text.value.decode(errors='replace')
 
 
 def _error_name(driver: ctypes.CDLL, status: int) -> str:
