@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from gremsy_common.camera_model import CameraModel
+from gremsy_common.camera_model import CameraModel, lens_of
 from gremsy_common.parameters import ParameterError
 
 # Calibration files, as CameraInfo and OpenCV, count the centre of the first pixel as (0, 0); the suite its corner.
@@ -32,7 +32,7 @@ def camera_model(width: int, height: int, calibration_file: str, horizontal_fiel
 
 
 def read_calibration(path: Path) -> CameraModel:
-    """A YAML file as ROS's camera_calibration writes it (plumb_bob or rational_polynomial).
+    """A YAML file as ROS's camera_calibration writes it (plumb_bob, rational_polynomial or equidistant).
 
     Raises:
         ParameterError: when it cannot be read, or is no such file.
@@ -54,7 +54,11 @@ def read_calibration(path: Path) -> CameraModel:
 
 def _model_of(content: Mapping[str, Any]) -> CameraModel:
     matrix = [float(each) for each in content['camera_matrix']['data']]
-    coefficients = tuple(float(each) for each in content['distortion_coefficients']['data'])
+    coefficients = [float(each) for each in content['distortion_coefficients']['data']]
+    try:
+        distortion, fisheye = lens_of(content.get('distortion_model', ''), coefficients)
+    except ValueError as error:
+        raise ValueError(f'it {error}') from error
     model = CameraModel(
         int(content['image_width']),
         int(content['image_height']),
@@ -62,7 +66,8 @@ def _model_of(content: Mapping[str, Any]) -> CameraModel:
         matrix[4],
         matrix[2] + _HALF_PIXEL,
         matrix[5] + _HALF_PIXEL,
-        coefficients if any(coefficients) else (),
+        distortion,
+        fisheye,
     )
     if not model.usable or model.width <= 0 or model.height <= 0:
         raise ValueError('size and focal lengths must be positive')

@@ -84,3 +84,11 @@ def test_an_unknown_end_is_refused():
 )
 def test_the_optical_frame_is_named_by_robot_and_camera(namespace, frame):
     assert optical_frame_name(namespace) == frame
+
+
+def test_a_fisheyes_calibration_is_a_fisheyes(tmp_path):
+    path = tmp_path / 'eo.yaml'
+    fisheye = CALIBRATION.replace('plumb_bob', 'equidistant').replace('cols: 5', 'cols: 4').replace(', 0.0]}', ']}')
+    path.write_text(fisheye.replace('data: [-0.2, 0.05, 0.001, 0.0]', 'data: [0.0, 0.0, 0.0, 0.0]'))
+    model = camera_model(640, 360, str(path), 0.0)
+    assert (model.fisheye, model.distortion) == (True, (0.0, 0.0, 0.0, 0.0))

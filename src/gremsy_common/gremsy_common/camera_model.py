@@ -1,9 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The pinhole camera with lens distortion: pixels to rays and back (Hartley & Zisserman, ch. 6; OpenCV's plumb_bob)."""
+"""A camera and its lens: pixels to rays and back.
+
+The pinhole with distortion is Hartley & Zisserman's (ch. 6) with OpenCV's coefficients, the fisheye is Kannala and
+Brandt's as in cv2.fisheye: a ray at the angle a from the axis meets the image a (1 + k1 a^2 + k2 a^4 + k3 a^6 + k4 a^8)
+focal lengths from its middle.
+"""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import cv2
@@ -12,13 +18,21 @@ from numpy.typing import ArrayLike, NDArray
 
 Array = NDArray[np.float64]
 
+_UNDISTORTION = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 40, 1e-10)
+# An iteration that converged comes back to a millionth of a pixel.
+_SAME_PIXEL_PX = 0.1
+# What drivers write: `fisheye` is OpenCV's own name, the thin prism is OpenCV's 12 or 14 coefficients.
+_FISHEYES = ('equidistant', 'fisheye')
+_PINHOLES = ('plumb_bob', 'rational_polynomial', 'thin_prism', '')
+_PINHOLE_COEFFICIENTS = (4, 5, 8, 12, 14)
+
 
 @dataclass(frozen=True, slots=True)
 class CameraModel:
     """Intrinsics at the present zoom.
 
     Pixels have (0, 0) at the corner of the top-left pixel, as design.md section 4 says; `focal_*_px`, `centre_*_px` are
-    in the same pixels. `distortion` is OpenCV's k1, k2, p1, p2[, k3 ...], empty for none.
+    in the same pixels. `distortion` is OpenCV's k1, k2, p1, p2[, k3 ...], empty for none; of a `fisheye`, k1 to k4.
     """
 
     width: int
@@ -28,6 +42,7 @@ class CameraModel:
     centre_x_px: float
     centre_y_px: float
     distortion: tuple[float, ...] = ()
+    fisheye: bool = False
 
     @classmethod
     def from_horizontal_field(cls, width: int, height: int, horizontal_field_rad: float) -> CameraModel:
@@ -63,11 +78,29 @@ class CameraModel:
         """The same camera with its focal lengths multiplied by the zoom factor (> 0)."""
         return replace(self, focal_x_px=self.focal_x_px * factor, focal_y_px=self.focal_y_px * factor)
 
+    @property
+    def distorted(self) -> bool:
+        """Whether some pixels may have no ray."""
+        return self.fisheye or bool(self.distortion)
+
+    @property
+    def horizontal_field_rad(self) -> float:
+        """Angle that the image's width spans, through its principal point."""
+        edges = self.rays([[0.0, self.centre_y_px], [self.width, self.centre_y_px]])
+        if np.isfinite(edges).all():
+            return math.atan2(float(np.linalg.norm(np.cross(*edges))), float(edges[0] @ edges[1]))
+        # A fisheye that sees beyond 90 degrees, or a calibration that does not hold at the edge.
+        spread = self.width / 2 / self.focal_x_px
+        return min(2 * spread, math.pi) if self.fisheye else 2 * math.atan(spread)
+
     def rays(self, points_px: ArrayLike) -> Array:
-        """Undistorted unit rays (N, 3) in the optical frame (z forward) of pixels (N, 2)."""
+        """Undistorted unit rays (N, 3) in the optical frame (z forward) of pixels (N, 2).
+
+        NaN for a pixel of a distorted camera that no ray less than 90 degrees from the axis meets.
+        """
         points = np.asarray(points_px, dtype=np.float64).reshape(-1, 2)
-        if self.distortion and len(points):
-            normalised = cv2.undistortPoints(points[:, None, :], self.matrix, np.array(self.distortion))[:, 0, :]
+        if self.distorted and len(points):
+            normalised = self._undistorted(points)
         else:
             centre = np.array([self.centre_x_px, self.centre_y_px])
             normalised = (points - centre) / np.array([self.focal_x_px, self.focal_y_px])
@@ -79,11 +112,58 @@ class CameraModel:
         directions = np.asarray(rays, dtype=np.float64).reshape(-1, 3)
         forward = directions[:, 2] > 1e-9
         safe = np.where(forward[:, None], directions, [0.0, 0.0, 1.0])
-        if self.distortion and len(safe):
-            zero = np.zeros(3)
-            projected, _ = cv2.projectPoints(safe[:, None, :], zero, zero, self.matrix, np.array(self.distortion))
-            points = projected[:, 0, :]
+        if self.distorted and len(safe):
+            points = self._distorted(safe)
         else:
             points = safe[:, :2] / safe[:, 2:] * [self.focal_x_px, self.focal_y_px]
             points = points + np.array([self.centre_x_px, self.centre_y_px])
         return np.asarray(np.where(forward[:, None], points, np.nan))
+
+    def _distorted(self, directions: Array) -> Array:
+        """Pixels (N, 2) of directions (N, 3) that point forward."""
+        zero, coefficients = np.zeros(3), self._coefficients()
+        project = cv2.fisheye.projectPoints if self.fisheye else cv2.projectPoints
+        projected = project(directions[:, None, :], zero, zero, self.matrix, coefficients)[0]
+        return np.asarray(projected[:, 0, :], dtype=np.float64)
+
+    def _undistorted(self, points: Array) -> Array:
+        """(N, 2) where rays meet the plane at z = 1; NaN where the solution does not lead back to the pixel.
+
+        Beyond the field that the coefficients hold for, OpenCV answers with any number (4.14: a fisheye's pixel right
+        of the middle comes back left of it), so every answer is projected again.
+        """
+        shaped, coefficients = points[:, None, :], self._coefficients()
+        if self.fisheye:
+            solved = cv2.fisheye.undistortPoints(shaped, self.matrix, coefficients)
+        else:
+            # undistortPoints does five rounds: a corner with k1 = -0.4 is then off by 19 px.
+            solved = cv2.undistortPointsIter(shaped, self.matrix, coefficients, np.eye(3), np.eye(3), _UNDISTORTION)
+        plane = np.asarray(solved[:, 0, :], dtype=np.float64)
+        back = self._distorted(np.concatenate([plane, np.ones((len(plane), 1))], axis=1))
+        with np.errstate(invalid='ignore'):
+            good = np.hypot(*(back - points).T) < _SAME_PIXEL_PX
+        return np.where(good[:, None], plane, np.nan)
+
+    def _coefficients(self) -> Array:
+        return np.array(self.distortion or (0.0,) * 4)
+
+
+def lens_of(distortion_model: str, coefficients: Sequence[float]) -> tuple[tuple[float, ...], bool]:
+    """`distortion` and `fisheye` of a lens as ROS names it (sensor_msgs/distortion_models.hpp).
+
+    Raises:
+        ValueError: for a model or a number of coefficients that is none; the text is the end of a sentence.
+    """
+    distortion = tuple(map(float, coefficients))
+    if distortion_model in _FISHEYES:
+        if len(distortion) not in (0, 4):
+            raise ValueError(f'has {len(distortion)} coefficients of a fisheye ({distortion_model}), which has 4')
+        return distortion or (0.0,) * 4, True
+    if not any(distortion):
+        return (), False
+    if distortion_model not in _PINHOLES:
+        known = ', '.join(name for name in (*_PINHOLES, *_FISHEYES) if name)
+        raise ValueError(f"has the distortion model '{distortion_model}', and known are {known}")
+    if len(distortion) not in _PINHOLE_COEFFICIENTS:
+        raise ValueError(f'has {len(distortion)} coefficients of distortion, and OpenCV knows 4, 5, 8, 12 or 14')
+    return distortion, False

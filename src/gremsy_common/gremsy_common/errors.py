@@ -11,5 +11,17 @@ SuiteError
 from __future__ import annotations
 
 
+class Unusable(ValueError):
+    """A message that cannot be used; the text is the end of the sentence `A message on /topic cannot be used: ...`.
+
+    Attributes:
+        reason: a few words by which such messages are counted.
+    """
+
+    def __init__(self, reason: str, text: str) -> None:
+        super().__init__(text)
+        self.reason = reason
+
+
 class SuiteError(Exception):
     """One clear sentence for the user: it names the thing and the way out, so it is shown without a traceback."""

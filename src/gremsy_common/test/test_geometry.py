@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gremsy_common.camera_model import CameraModel
+from gremsy_common.camera_model import CameraModel, lens_of
 from gremsy_common.rotations import (
     CAMERA_FROM_OPTICAL,
     bearing_from_direction,
@@ -94,3 +94,99 @@ def test_impossible_field_is_refused_with_the_way_out():
 def test_the_inverse_of_the_camera_matrix_is_its_inverse() -> None:
     camera = CameraModel(640, 480, 900.0, 880.0, 321.0, 238.5)
     assert np.allclose(camera.inverse_matrix, np.linalg.inv(camera.matrix), atol=1e-15)
+
+
+# Kannala & Brandt (2006), equation 6, as cv2.fisheye's documentation writes it: by hand, 0.5 rad with k1 = 0.1 meets
+# the image 300 * 0.5 * (1 + 0.1 * 0.25) = 153.75 px from the middle. The last coefficients are of a T265's size.
+@pytest.mark.parametrize(
+    ('angle_rad', 'coefficients', 'radius_px'),
+    [
+        (0.5, (0.1, 0.0, 0.0, 0.0), 153.75),
+        (1.0, (0.0, 0.0, 0.0, 0.0), 300.0),
+        (1.2, (-0.005, 0.04, -0.04, 0.006), 300 * 1.2 * (1 - 0.0072 + 0.082944 - 0.11943936 + 0.0257989)),
+    ],
+)
+@pytest.mark.parametrize('turned_rad', [0.0, 0.7, -2.5])
+def test_a_fisheyes_pixels_are_where_its_model_says(angle_rad, coefficients, radius_px, turned_rad):
+    camera = CameraModel(848, 800, 300.0, 300.0, 424.0, 400.0, coefficients, fisheye=True)
+    across, down = math.cos(turned_rad), math.sin(turned_rad)
+    ray = np.array([math.sin(angle_rad) * across, math.sin(angle_rad) * down, math.cos(angle_rad)])
+    pixel = np.array([424 + radius_px * across, 400 + radius_px * down])
+    assert camera.rays(pixel)[0] == pytest.approx(ray, abs=1e-6)
+    assert camera.pixels(ray)[0] == pytest.approx(pixel, abs=1e-3)
+
+
+def test_a_fisheyes_pixels_beyond_its_field_have_no_ray():
+    # k1 = -0.3 bends back at a = 1.054 rad, where 300 px a (1 - 0.3 a^2) is at its largest, 210.8 px.
+    camera = CameraModel(848, 800, 300.0, 300.0, 424.0, 400.0, (-0.3, 0.0, 0.0, 0.0), fisheye=True)
+    rays = camera.rays([[424.0 + 200.0, 400.0], [424.0 + 220.0, 400.0], [848.0, 0.0]])
+    assert np.isfinite(rays).all(axis=1).tolist() == [True, False, False]
+
+
+def test_a_fisheyes_pixel_more_than_90_degrees_from_the_axis_has_no_ray():
+    camera = CameraModel(1200, 1200, 300.0, 300.0, 600.0, 600.0, (0.0,) * 4, fisheye=True)
+    rays = camera.rays([[600 + 300 * 1.5, 600.0], [600 + 300 * 1.6, 600.0]])
+    assert rays[0] == pytest.approx([math.sin(1.5), 0.0, math.cos(1.5)], abs=1e-6)
+    assert np.isnan(rays[1]).all()
+
+
+def test_the_corner_of_a_strongly_distorted_image_is_as_exact_as_its_middle():
+    # OpenCV's undistortPoints stops after five rounds, 19 px off here.
+    camera = CameraModel(640, 480, 300.0, 300.0, 320.0, 240.0, (-0.4, 0.1, 0.0, 0.0, 0.0))
+    assert camera.pixels(camera.rays([[0.0, 0.0]]))[0] == pytest.approx([0.0, 0.0], abs=1e-3)
+
+
+def test_a_pixel_beyond_a_distorted_lens_has_no_ray():
+    # r (1 - 0.4 r^2) is 0.609 at most (r = 0.913): 183 px from the middle.
+    camera = CameraModel(640, 480, 300.0, 300.0, 320.0, 240.0, (-0.4, 0.0, 0.0, 0.0))
+    rays = camera.rays([[320.0 + 180.0, 240.0], [320.0 + 190.0, 240.0]])
+    assert np.isfinite(rays).all(axis=1).tolist() == [True, False]
+
+
+@pytest.mark.parametrize(
+    ('camera', 'field_rad'),
+    [
+        (CameraModel.from_horizontal_field(640, 480, 0.7), 0.7),
+        (CameraModel(640, 480, 320.0, 320.0, 320.0, 240.0, (0.0,) * 4, fisheye=True), 2.0),
+        (CameraModel(640, 480, 200.0, 200.0, 320.0, 240.0, (0.0,) * 4, fisheye=True), math.pi),
+    ],
+)
+def test_the_horizontal_field_is_the_lenss(camera, field_rad):
+    assert camera.horizontal_field_rad == pytest.approx(field_rad)
+
+
+@pytest.mark.parametrize(
+    ('model', 'coefficients', 'lens'),
+    [
+        ('plumb_bob', [0.0] * 5, ((), False)),
+        ('', [], ((), False)),
+        ('whatever', [0.0] * 3, ((), False)),
+        ('plumb_bob', [0.1, 0.0, 0.0, 0.0], ((0.1, 0.0, 0.0, 0.0), False)),
+        ('rational_polynomial', [0.1] * 8, ((0.1,) * 8, False)),
+        ('rational_polynomial', [0.1] * 14, ((0.1,) * 14, False)),
+        ('equidistant', [0.1] * 4, ((0.1,) * 4, True)),
+        ('equidistant', [0.0] * 4, ((0.0,) * 4, True)),
+        ('fisheye', [], ((0.0,) * 4, True)),
+    ],
+)
+def test_lenses_by_their_ros_names(model, coefficients, lens):
+    assert lens_of(model, coefficients) == lens
+
+
+@pytest.mark.parametrize(
+    ('model', 'coefficients', 'text'),
+    [
+        ('plumb_bob', [0.1] * 3, 'has 3 coefficients of distortion, and OpenCV knows 4, 5, 8, 12 or 14'),
+        ('equidistant', [0.1] * 5, 'has 5 coefficients of a fisheye (equidistant), which has 4'),
+        (
+            'mei',
+            [0.1] * 5,
+            "has the distortion model 'mei', and known are plumb_bob, rational_polynomial, thin_prism, equidistant, "
+            'fisheye',
+        ),
+    ],
+)
+def test_a_lens_that_is_none_is_said(model, coefficients, text):
+    with pytest.raises(ValueError, match='has ') as refused:
+        lens_of(model, coefficients)
+    assert str(refused.value) == text

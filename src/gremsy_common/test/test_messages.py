@@ -11,6 +11,7 @@ from sensor_msgs.msg import CameraInfo, Image, Imu, JointState
 from gremsy_common import topics
 from gremsy_common.camera_model import CameraModel
 from gremsy_common.detections import Detections, Target, Tracks
+from gremsy_common.errors import Unusable
 from gremsy_common.frame import Frame
 from gremsy_common.gimbal_state import GimbalAttitude, RateSetpoint, ZoomState
 from gremsy_common.messages.camera_info import StampedCamera
@@ -100,6 +101,48 @@ def test_camera_keeps_its_principal_point_across_the_half_pixel():
     message = topics.CAMERA_INFO.to_message(camera)
     assert message.k[2] == 319.5  # ROS counts pixel centres
     assert topics.CAMERA_INFO.from_message(message) == camera
+
+
+@pytest.mark.parametrize('coefficients', [(0.0,) * 4, (-0.005, 0.04, -0.04, 0.006)])
+def test_a_fisheye_stays_one(coefficients):
+    model = CameraModel(848, 800, 285.0, 286.0, 424.0, 400.0, coefficients, fisheye=True)
+    message = topics.CAMERA_INFO.to_message(StampedCamera(STAMP, 'eo', model))
+    assert (message.distortion_model, list(message.d)) == ('equidistant', list(coefficients))
+    assert topics.CAMERA_INFO.from_message(message).model == model
+
+
+def test_a_region_that_is_binned_has_the_intrinsics_of_what_is_sent():
+    """The middle of the sensor's pixel 799 (corner 799.5 right of the first centre) is the middle of what is sent."""
+    info = CameraInfo(width=1600, height=1200, binning_x=2, binning_y=2)
+    info.k = [1000.0, 0.0, 799.5, 0.0, 1000.0, 599.5, 0.0, 0.0, 1.0]
+    info.roi.x_offset, info.roi.y_offset, info.roi.width, info.roi.height = 400, 300, 800, 600
+    assert topics.CAMERA_INFO.from_message(info).model == CameraModel(400, 300, 500.0, 500.0, 200.0, 150.0)
+
+
+@pytest.mark.parametrize(
+    ('change', 'reason', 'text'),
+    [
+        (
+            {'distortion_model': 'mei', 'd': [0.1] * 5},
+            'unknown lens',
+            "it has the distortion model 'mei', and known are plumb_bob, rational_polynomial, thin_prism, equidistant, "
+            'fisheye: calibrate the camera with one of these.',
+        ),
+        (
+            {'d': [0.1, 0.2]},
+            'unknown lens',
+            'it has 2 coefficients of distortion, and OpenCV knows 4, 5, 8, 12 or 14: calibrate the camera with one of '
+            'these.',
+        ),
+        ({'width': 0}, 'no image size', 'it is of an image of 0x480 px: set its width and height.'),
+    ],
+)
+def test_a_camera_info_that_cannot_be_used_says_why(change, reason, text):
+    info = CameraInfo(**{'width': 640, 'height': 480, 'distortion_model': 'plumb_bob', **change})
+    info.k = [600.0, 0.0, 319.5, 0.0, 600.0, 239.5, 0.0, 0.0, 1.0]
+    with pytest.raises(Unusable) as refused:
+        topics.CAMERA_INFO.from_message(info)
+    assert (refused.value.reason, str(refused.value)) == (reason, text)
 
 
 def test_uncalibrated_camera_comes_through_unusable():

@@ -31,13 +31,17 @@ def bearing_points(bearings_rad: Array, distance_m: float) -> Array:
 
 
 def field_of_view(camera: CameraModel, level_from_camera: Array, length_m: float) -> Array:
-    """(8, 2, 3) lines: four edges from the camera to the image's corners, then the four sides between the corners."""
+    """(8, 2, 3) lines: four edges from the camera to the image's corners, then the four sides between the corners.
+
+    Fewer where a corner is beyond what the lens sees.
+    """
     width, height = float(camera.width), float(camera.height)
     corners_px = np.array([[0.0, 0.0], [width, 0.0], [width, height], [0.0, height]])
     corners = length_m * camera.rays(corners_px) @ (level_from_camera @ CAMERA_FROM_OPTICAL).T
     edges = np.stack([np.zeros_like(corners), corners], axis=1)
     sides = np.stack([corners, np.roll(corners, -1, axis=0)], axis=1)
-    return np.concatenate([edges, sides])
+    lines = np.concatenate([edges, sides])
+    return np.asarray(lines[np.isfinite(lines).all(axis=(1, 2))])
 
 
 def uncertainty_cone(bearing_rad: Array, half_angles_rad: Array, length_m: float) -> Array:

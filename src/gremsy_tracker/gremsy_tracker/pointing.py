@@ -8,7 +8,6 @@ Every method may be called from any thread; time comes in as an argument.
 
 from __future__ import annotations
 
-import math
 import threading
 from collections import Counter
 
@@ -115,9 +114,9 @@ class Pointing:
             camera, attitude = self._camera.camera_at(detections.stamp_ns), self._core.attitude_at(detections.stamp_ns)
             motion = self._motion_since(previous_ns, detections.stamp_ns, camera, attitude)
             if camera is not None:
-                self._core.field_rad = 2 * math.atan2(camera.width / 2, camera.focal_x_px)
+                self._core.field_rad = camera.horizontal_field_rad
             tracks = self._tracker.update(
-                detections,
+                self._within_lens(detections, camera),
                 after_from_before=motion,
                 image_size_px=None if camera is None else (camera.width, camera.height),
             )
@@ -305,6 +304,26 @@ class Pointing:
         self._track_bearings = None
         if self._lock.status.state is not LockState.IDLE:
             self._lock.search('the clock jumped back')
+
+    def _within_lens(self, detections: Detections, camera: CameraModel | None) -> Detections:
+        """Without the boxes whose middle has no bearing: beyond what the lens's calibration holds for."""
+        if camera is None or not camera.distorted or not len(detections):
+            return detections
+        centres = bearings.centres(detections.boxes_px)
+        # What is not finite before is another fault, and the screening's to count.
+        finite = np.isfinite(centres).all(axis=1)
+        keep = np.ones(len(centres), dtype=np.bool_)
+        keep[finite] = np.isfinite(camera.rays(centres[finite])).all(axis=1)
+        if keep.all():
+            return detections
+        self.dropped['boxes_beyond_the_lens'] += int((~keep).sum())
+        return Detections(
+            detections.stamp_ns,
+            detections.frame_id,
+            detections.boxes_px[keep],
+            detections.scores[keep],
+            detections.labels[keep],
+        )
 
     def _motion_since(
         self, before_ns: int | None, after_ns: int, camera: CameraModel | None, attitude: AttitudeAt | None

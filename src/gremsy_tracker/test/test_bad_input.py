@@ -182,3 +182,26 @@ def test_an_attitude_that_jumps_to_and_fro_asks_for_no_more_than_is_allowed() ->
     rates = np.array([[e.azimuth_rate_rad_s, e.tilt_rate_rad_s] for e in feed.sent if e is not None])
     assert np.isfinite(rates).all()
     assert np.abs(rates).max(initial=0.0) <= TrackerParameters().max_rate_rad_s
+
+
+def test_a_box_beyond_what_the_lens_sees_is_left_out_and_counted() -> None:
+    # The lens bends back 210 px from the middle: 20 px inside of the corner of the picture.
+    fisheye = CameraModel(640, 480, 300.0, 300.0, 320.0, 240.0, (-0.3, 0.0, 0.0, 0.0), fisheye=True)
+    feed = Feed(camera=fisheye)
+    beyond = np.array([[560.0, 20, 620, 100]])
+    for _ in range(12):
+        feed.image(np.concatenate([PERSON, beyond]))
+    assert any_motion(feed.sent)
+    assert feed.pointing.counts() == {'boxes_beyond_the_lens': 12}
+
+
+def test_a_fisheyes_target_is_where_its_lens_says() -> None:
+    """An equidistant lens of 300 px: the box's middle is 120 px left of the axis, so 0.4 rad; a pinhole's is 0.38."""
+    feed = Feed(camera=CameraModel(640, 480, 300.0, 300.0, 320.0, 240.0, (0.0,) * 4, fisheye=True))
+    left_of_the_axis = np.array([[170.0, 165, 230, 315]])
+    for _ in range(12):
+        feed.image(left_of_the_axis)
+    bearing = feed.pointing.view(T0 + feed.ms * MS).target_bearing_rad
+    assert bearing is not None
+    assert bearing == pytest.approx([0.4, 0.0], abs=1e-3)
+    assert feed.pointing.counts() == {}

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from sensor_msgs.msg import CameraInfo
 
-from gremsy_common.camera_model import CameraModel
+from gremsy_common.camera_model import CameraModel, lens_of
+from gremsy_common.errors import Unusable
 from gremsy_common.messages.header import header, stamp_of
 
 # CameraInfo and OpenCV count the centre of the first pixel as (0, 0); the suite counts its corner so.
@@ -25,15 +26,16 @@ class StampedCamera:
 
 
 def camera_info_message(camera: StampedCamera) -> CameraInfo:
-    """Plumb-bob or rational model by the number of coefficients; no rectification."""
+    """The lens by its name; no rectification."""
     model = camera.model
     matrix = model.matrix - [[0.0, 0.0, _HALF_PIXEL], [0.0, 0.0, _HALF_PIXEL], [0.0, 0.0, 0.0]]
-    coefficients = list(model.distortion) or [0.0] * 5
+    coefficients = list(model.distortion) or [0.0] * (4 if model.fisheye else 5)
+    pinhole = 'rational_polynomial' if len(coefficients) > 5 else 'plumb_bob'
     return CameraInfo(
         header=header(camera.stamp_ns, camera.frame_id),
         width=model.width,
         height=model.height,
-        distortion_model='rational_polynomial' if len(coefficients) > 5 else 'plumb_bob',
+        distortion_model='equidistant' if model.fisheye else pinhole,
         d=coefficients,
         k=matrix.ravel().tolist(),
         r=np.eye(3).ravel().tolist(),
@@ -42,16 +44,31 @@ def camera_info_message(camera: StampedCamera) -> CameraInfo:
 
 
 def camera_from_info(message: CameraInfo) -> StampedCamera:
-    """An uncalibrated camera (K of zeros) comes through with focal length 0; `model.usable` tells."""
+    """The camera of the image as it is sent: K, which is the whole sensor's, cut to the region and binned.
+
+    An uncalibrated camera (K of zeros) comes through with focal length 0; `model.usable` tells.
+
+    Raises:
+        Unusable: for a lens that is not known, or a size of nothing.
+    """
+    try:
+        distortion, fisheye = lens_of(message.distortion_model, message.d)
+    except ValueError as error:
+        raise Unusable('unknown lens', f'it {error}: calibrate the camera with one of these.') from error
     k = np.asarray(message.k, dtype=np.float64).reshape(3, 3)
-    distortion = tuple(float(each) for each in message.d)
+    region, across, down = message.roi, message.binning_x or 1, message.binning_y or 1
     model = CameraModel(
-        int(message.width),
-        int(message.height),
-        float(k[0, 0]),
-        float(k[1, 1]),
-        float(k[0, 2]) + _HALF_PIXEL,
-        float(k[1, 2]) + _HALF_PIXEL,
-        distortion if any(distortion) else (),
+        int((region.width or message.width) // across),
+        int((region.height or message.height) // down),
+        float(k[0, 0]) / across,
+        float(k[1, 1]) / down,
+        (float(k[0, 2]) + _HALF_PIXEL - region.x_offset) / across,
+        (float(k[1, 2]) + _HALF_PIXEL - region.y_offset) / down,
+        distortion,
+        fisheye,
     )
+    if model.width <= 0 or model.height <= 0:
+        raise Unusable(
+            'no image size', f'it is of an image of {model.width}x{model.height} px: set its width and height.'
+        )
     return StampedCamera(stamp_of(message.header.stamp), message.header.frame_id, model)
