@@ -3,7 +3,8 @@
 
 No engine can be built from what PyPI has, so the run itself is stood in for by copies on the GPU; everything round it
 is real: the probe, the runtime and what it refuses, page-locked and device memory, the stream, capture and replay.
-Stand-alone, with numpy, cuda-bindings and the tensorrt-lean wheels:
+TensorRT for RTX, where it is installed, is asked whether it runs here, and runs the shipped model if it does.
+Stand-alone, with numpy, cuda-bindings and the tensorrt-lean wheels (and tensorrt-rtx, onnxruntime and OpenCV):
 
     PYTHONPATH=src/gremsy_detector:src/gremsy_common python3 benchmarks/tensorrt_on_gpu.py [--iterations 10000]
 
@@ -23,6 +24,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -30,16 +32,25 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from gremsy_detector.backend import Backend
+from gremsy_detector.backend_chain import BackendChain
 from gremsy_detector.backend_options import BackendOptions
+from gremsy_detector.backend_registry import backends_for
+from gremsy_detector.backends.onnxruntime import OnnxRuntimeBackend
 from gremsy_detector.backends.tensorrt import TensorRtBackend
+from gremsy_detector.backends.tensorrt_rtx import TensorRtRtxBackend
+from gremsy_detector.default_model import DEFAULT, model_path
+from gremsy_detector.detector import Detector
 from gremsy_detector.errors import InferenceError, ModelError
 from gremsy_detector.model_facts import TensorFacts
+from gremsy_detector.selection import Selection
 from gremsy_detector.tensorrt.cuda_memory import CudaStream
 from gremsy_detector.tensorrt.cuda_probe import CudaProbe, Gpu, probe_cuda
 from gremsy_detector.tensorrt.engine_file import EngineHeader, write_engine
 from gremsy_detector.tensorrt.engine_key import EngineKey
 from gremsy_detector.tensorrt.engine_runner import EngineRunner
-from gremsy_detector.tensorrt.library import TensorRt, load_library, why_not
+from gremsy_detector.tensorrt.kinds import RTX
+from gremsy_detector.tensorrt.library import TensorRt, load_library, not_installed, why_not
 from gremsy_detector.tensorrt.machine import Machine
 
 # What a YOLO of 640x640 takes and gives: 1.2 MB up, 2.8 MB down.
@@ -49,6 +60,8 @@ _MIB = 1024 * 1024
 # Of GPU memory, the driver gives out 2 MiB at a time; of host memory, the interpreter's own heap breathes by more.
 _GROWTH_DEVICE_BYTES, _GROWTH_HOST_BYTES = 0, 8 * _MIB
 _ABSURD_BYTES = 1 << 50
+# TensorRT computes float32 in the GPU's TF32, of 10 bits.
+_MOST_ERROR = 3e-3
 
 
 class CopyEngine:
@@ -327,11 +340,11 @@ def _machine(engine: CopyEngine) -> Machine:
     real = load_library()
 
     class StandIn(TensorRt):
-        def open_engine(self, plan: Any) -> Any:
-            del plan
+        def open_engine(self, plan: Any, kernels: bytes = b'') -> Any:
+            del plan, kernels
             return engine
 
-    return Machine(load=lambda: StandIn(real.module))
+    return Machine(load=lambda _kind: StandIn(real.module))
 
 
 def _expected(value: int) -> NDArray[np.float32]:
@@ -484,6 +497,50 @@ def reopening(findings: Findings) -> dict[str, Any]:
     return {'cycles': 300, 'device_growth_bytes': grown['device'], 'host_growth_bytes': grown['host']}
 
 
+def rtx(findings: Findings) -> dict[str, Any]:
+    """TensorRT for RTX: refused in a sentence before anything is built, or built, run, and started again."""
+    started = time.perf_counter()
+    reason = why_not(RTX)
+    values: dict[str, Any] = {'unavailable': reason, 'asked_ms': round((time.perf_counter() - started) * 1e3, 1)}
+    model = model_path(DEFAULT)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        options = BackendOptions(engine_dir=folder)
+
+        def make(kind: type[Backend], selection: Selection) -> Detector:
+            return Detector(kind(model, options), selection)
+
+        started = time.perf_counter()
+        order = backends_for(model)
+        chain = BackendChain(model, order.candidates, make, values.setdefault('said', []).append)
+        detector = chain.open(Selection())
+        values |= {
+            'passed_over': order.passed_over,
+            'chain': chain.states,
+            'runs_on': detector.description,
+            'chain_opened_ms': round((time.perf_counter() - started) * 1e3, 1),
+        }
+        detector.close()
+        if reason is not None:
+            findings.hold('what cannot run builds nothing', true=not list(folder.iterdir()))
+            return values
+        image = np.random.default_rng(0).random((1, 3, 416, 416), np.float32)
+        outputs = []
+        for start in ('first_start_ms', 'second_start_ms'):
+            backend = TensorRtRtxBackend(model, replace(options, engine_dir=folder / 'timed'))
+            started = time.perf_counter()
+            backend.open()
+            outputs.append(backend.infer(image)[0].copy())
+            values[start] = round((time.perf_counter() - started) * 1e3, 1)
+            backend.close()
+        on_cpu = OnnxRuntimeBackend(model, BackendOptions(provider='cpu'))
+        on_cpu.open()
+        expected = on_cpu.infer(image)[0]
+        error = float(np.linalg.norm(outputs[1] - expected) / np.linalg.norm(expected))
+        findings.hold('it gives what the CPU gives', true=error < _MOST_ERROR)
+        return values | {'error': error, 'files': sorted(path.suffix for path in (folder / 'timed').iterdir())}
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run every part and print what was found."""
     parser = argparse.ArgumentParser(description=(__doc__ or '').splitlines()[0])
@@ -505,6 +562,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         }
         for name, part in parts.items():
             findings.run(name, part)
+    if not_installed(RTX) is None:
+        findings.run('rtx', rtx)
     print(json.dumps(findings.values | {'failed': findings.failed}, ensure_ascii=False))
     return 1 if findings.failed else 0
 

@@ -1,17 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`ros2 run gremsy_detector build_engine MODEL`: the TensorRT engine of a model, built now instead of at start-up."""
+"""`ros2 run gremsy_detector build_engine MODEL`: the TensorRT engine of a model, built now instead of at start-up.
+
+TensorRT for RTX builds without a GPU, for every GPU that it runs on: its engines can be copied to where they will run.
+"""
 
 from __future__ import annotations
 
 import argparse
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
+from gremsy_detector.backend_registry import AUTO
 from gremsy_detector.default_model import DEFAULT, model_path
 from gremsy_detector.errors import InferenceError, ModelError
-from gremsy_detector.tensorrt.engine_cache import EngineRequest
+from gremsy_detector.tensorrt.engine_cache import EngineCache, EngineRequest
+from gremsy_detector.tensorrt.engine_file import EngineFile
 from gremsy_detector.tensorrt.engine_key import PRECISIONS
+from gremsy_detector.tensorrt.kinds import KINDS
 from gremsy_detector.tensorrt.machine import Machine
 
 _INTERRUPTED = 130
@@ -44,23 +51,52 @@ def _obtain(options: argparse.Namespace, machine: Machine) -> Path:
             f"Model file {model} ends in '{model.suffix}' and engines are built from .onnx files: "
             'export it first (ros2 run gremsy_detector export WEIGHTS.pt).'
         )
-    library = machine.library()
-    cache = machine.cache(library, options.device, options.engine_dir, _say)
+    machine = _of_kind(options.backend, machine)
+    library = machine.library(to_build_only=True)
+    target = machine.target_to_build_for(library, options.device)
+    cache = machine.cache(library, target, options.engine_dir, _say)
     request = EngineRequest(
         model, options.precision, lean=options.lean, calibration=options.calibration, check=options.check
     )
+    if target.kind.portable:
+        file = cache.obtain(request, force=options.force)
+        reason = machine.unavailable(target.kind)
+        if reason is not None:
+            _say(f'It is for another machine, because {target.kind.title} here {reason}.')
+    else:
+        file = _obtain_on_gpu(cache, request, options, machine)
+    if file.header is not None and file.header.precision != options.precision:
+        _say(f'It computes in {file.header.precision}: {options.precision} lost too much when it was built.')
+    return file.path
+
+
+def _of_kind(wanted: str, machine: Machine) -> Machine:
+    """The machine with the TensorRT that is asked for, or the first that runs here."""
+    if wanted != AUTO:
+        return replace(machine, kind=next(kind for kind in KINDS if kind.name == wanted))
+    reasons = []
+    for kind in KINDS:
+        reason = machine.unavailable(kind)
+        if reason is None:
+            return replace(machine, kind=kind)
+        elsewhere = kind.portable and machine.not_installed(kind) is None
+        hint = f' (`--backend {kind.name}` builds for another machine)' if elsewhere else ''
+        reasons.append(f'{kind.title} {reason}{hint}')
+    raise ModelError('; '.join(reasons) + '.')
+
+
+def _obtain_on_gpu(
+    cache: EngineCache, request: EngineRequest, options: argparse.Namespace, machine: Machine
+) -> EngineFile:
     # TensorRT builds for the GPU that is current.
     stream = machine.new_stream(options.device)
     try:
         stream.open()
-        file = cache.obtain(request, force=options.force)
+        return cache.obtain(request, force=options.force)
     except InferenceError as error:
         raise ModelError(str(error)) from error
     finally:
         stream.close()
-    if file.header is not None and file.header.precision != options.precision:
-        _say(f'It computes in {file.header.precision}: {options.precision} lost too much when it was built.')
-    return file.path
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -68,6 +104,13 @@ def _parser() -> argparse.ArgumentParser:
         prog='build_engine',
         description='Build the TensorRT engine of an ONNX model for the GPU of this machine, or find the one built '
         'before. Prints its path.',
+    )
+    parser.add_argument(
+        '--backend',
+        default=AUTO,
+        choices=(AUTO, *(kind.name for kind in KINDS)),
+        help='which TensorRT builds it: the first that runs here (%(default)s), or one by name; tensorrt_rtx builds '
+        'without a GPU, for all RTX cards from the 30 series on',
     )
     parser.add_argument('model', nargs='?', default=DEFAULT, help='an .onnx file; the shipped model by default')
     parser.add_argument(

@@ -65,6 +65,8 @@ class DetectorNode(SuiteNode[DetectorParameters]):
         order = backends_for(path, self.parameters.backend)
         if self.parameters.build_only:
             order = builders_of(order, path)
+        for reason in order.passed_over:
+            self._say(f'Back end not available here: {reason}.')
         detector = self._new_detector(path, order)
         detector.open()
         if self.parameters.build_only:

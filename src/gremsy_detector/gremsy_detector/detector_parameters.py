@@ -24,7 +24,7 @@ class DetectorParameters(NodeParameters):
     backend: str = param(
         AUTO,
         doc='What runs the model: `auto` for the first that opens, in the order of preference, or one back end by name '
-        '(`onnxruntime`), which nothing else stands in for.',
+        '(`tensorrt`, `tensorrt_rtx`, `onnxruntime`), which nothing else stands in for.',
     )
     provider: str = param(
         'auto',

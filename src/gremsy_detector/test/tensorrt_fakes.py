@@ -22,6 +22,10 @@ from gremsy_detector.tensorrt.machine import Machine
 from gremsy_detector.tensorrt.onnx_facts import read_onnx_facts
 
 ORIN = Gpu('Orin', '8.7', 16, 30 << 30)
+LAPTOP = Gpu('NVIDIA GeForce RTX 4060 Laptop GPU', '8.9', 24, 8 << 30)
+DESKTOP = Gpu('NVIDIA GeForce RTX 5080', '12.0', 84, 16 << 30)
+TURING = Gpu('NVIDIA GeForce RTX 2070', '7.5', 36, 8 << 30)
+HOPPER = Gpu('NVIDIA H200', '9.0', 132, 140 << 30)
 NANO = Gpu('Orin', '8.7', 8, 7 << 30)
 SUCCESS, OUT_OF_MEMORY, LOST, NOT_CAPTURED = 0, 2, 700, 900
 ERROR_NAMES = {
@@ -242,6 +246,8 @@ class FakeRuntimeLibrary:
                         arrays[name].reshape(-1)[:] = mean + np.arange(arrays[name].size)
 
         class ICudaEngine:
+            _new_context = IExecutionContext
+
             def __init__(self, plan):
                 self._tensors = plan['tensors']
                 self._largest = plan['largest']
@@ -279,7 +285,7 @@ class FakeRuntimeLibrary:
                 if 'create_execution_context' in module._fail:
                     module._logger.log(ILogger.ERROR, 'Error Code 2: OutOfMemory (Requested size was 400 bytes.)')
                     return None
-                return IExecutionContext(self)
+                return self._new_context(self)
 
         class Runtime:
             def __init__(self, logger):
@@ -300,7 +306,7 @@ class FakeRuntimeLibrary:
                 if version != module.__version__ or 'deserialize' in module._fail:
                     module._logger.log(ILogger.ERROR, 'Error Code 6: the engine plan file is not compatible.')
                     return None
-                return ICudaEngine(content)
+                return module.ICudaEngine(content)
 
         self.ILogger, self.TensorIOMode, self.Runtime = ILogger, TensorIOMode, Runtime
         self.IExecutionContext, self.ICudaEngine = IExecutionContext, ICudaEngine
@@ -309,8 +315,8 @@ class FakeRuntimeLibrary:
 class FakeFullLibrary(FakeRuntimeLibrary):
     """The module `tensorrt` with its builder; `_log` lists what a build set."""
 
-    def __init__(self, cuda, version='10.3.0'):
-        super().__init__(cuda, version, 'tensorrt')
+    def __init__(self, cuda, version='10.3.0', name='tensorrt'):
+        super().__init__(cuda, version, name)
         module = self
         self._log = []
 
@@ -430,7 +436,7 @@ class FakeFullLibrary(FakeRuntimeLibrary):
                 return INetworkDefinition()
 
             def create_builder_config(self):
-                return IBuilderConfig()
+                return module.IBuilderConfig()
 
             def create_optimization_profile(self):
                 return IOptimizationProfile()
@@ -456,6 +462,60 @@ class FakeFullLibrary(FakeRuntimeLibrary):
         self.BuilderFlag = types.SimpleNamespace(VERSION_COMPATIBLE='vc', EXCLUDE_LEAN_RUNTIME='no lean')
         self.MemoryPoolType = types.SimpleNamespace(WORKSPACE='workspace')
         self.NetworkDefinitionCreationFlag = types.SimpleNamespace(STRONGLY_TYPED=1)
+
+
+class FakeRtxLibrary(FakeFullLibrary):
+    """The module `tensorrt_rtx`; `_compiled` counts the starts that had to compile, `_log` lists what a build set."""
+
+    def __init__(self, cuda, version='1.7.1.116', name='tensorrt_rtx'):
+        super().__init__(cuda, version, name)
+        module = self
+        self._compiled = 0
+
+        class IRuntimeCache:
+            _content = b''
+
+            def deserialize(self, blob):
+                fits = bytes(blob) == f'kernels of {version}'.encode()
+                self._content = bytes(blob) if fits else b''
+                return fits
+
+            def serialize(self):
+                return None if 'serialize' in module._fail else self._content
+
+        class IRuntimeConfig:
+            dynamic_shapes_kernel_specialization_strategy = 'lazy'
+
+            def create_runtime_cache(self):
+                return IRuntimeCache()
+
+            def set_runtime_cache(self, cache):
+                self._cache = cache
+                return True
+
+        class ICudaEngine(self.ICudaEngine):
+            def create_runtime_config(self):
+                return IRuntimeConfig()
+
+            def create_execution_context(self, runtime_config):
+                assert runtime_config.dynamic_shapes_kernel_specialization_strategy == 'eager'
+                if not runtime_config._cache._content:
+                    module._compiled += 1
+                    runtime_config._cache._content = f'kernels of {version}'.encode()
+                return super().create_execution_context()
+
+        class IBuilderConfig(self.IBuilderConfig):
+            num_compute_capabilities = 0
+
+            def set_compute_capability(self, compute_capability, index):
+                assert index < self.num_compute_capabilities
+                module._log.append(('aim', compute_capability))
+                return True
+
+        self.IRuntimeCache, self.IRuntimeConfig, self.ICudaEngine = IRuntimeCache, IRuntimeConfig, ICudaEngine
+        self.IBuilderConfig = IBuilderConfig
+        self.ComputeCapability = types.SimpleNamespace(SM75='sm75')
+        self.DynamicShapesKernelSpecializationStrategy = types.SimpleNamespace(EAGER='eager')
 
 
 class FakeBuilder:
@@ -490,12 +550,18 @@ def fake_prepare(model, precision, out_dir, *, calibration, check, say):
 
 
 def fake_machine(cuda, module, *, gpu=ORIN, reason=None, builder=None, prepare=fake_prepare):
-    """A `Machine` of fakes; without `builder`, the module's own if it has one."""
+    """A `Machine` of fakes, which has that one TensorRT; without `builder`, the module's own if it has one."""
     library = TensorRt(module)
     parts = {} if builder is None else {'builder_of': lambda _: builder}
+
+    def unless_it_is_the_other(otherwise):
+        return lambda kind: otherwise if kind is library.kind else f'is not installed ({kind.how_to_install})'
+
     return Machine(
-        unavailable=lambda: reason,
-        load=lambda: library,
+        kind=library.kind,
+        unavailable=unless_it_is_the_other(reason),
+        not_installed=unless_it_is_the_other(None),
+        load=lambda kind: library,
         probe=lambda: CudaProbe((gpu,), '13.0', ''),
         new_stream=lambda device: CudaStream(device, cuda),
         prepare=prepare,

@@ -392,7 +392,7 @@ def test_every_answer_leaves_its_stages_in_the_trace(user, node, trace_folder):
         ('tiles:=[3]', 'Parameter `tiles` has 1 numbers [3]: use two, columns and rows.'),
         ('resize:=crop', "Parameter `resize` is 'crop': use one of auto, letterbox, stretch."),
         ('take:=last', "Parameter `take` is 'last': use one of newest, next."),
-        ('backend:=tflite', "Parameter `backend` is 'tflite': use one of auto, tensorrt, onnxruntime."),
+        ('backend:=tflite', "Parameter `backend` is 'tflite': use one of auto, tensorrt, tensorrt_rtx, onnxruntime."),
     ],
 )
 def test_a_wrong_parameter_ends_the_start_with_one_sentence_and_status_2(parameter, sentence):

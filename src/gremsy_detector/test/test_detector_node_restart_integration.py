@@ -349,12 +349,14 @@ def run_alone(*parameters):
 
 def test_build_only_builds_says_so_and_ends_well(monkeypatch, capfd):
     machine = Machine()
-    kinds = (machine.backend('builder', 20, builds=True), machine.backend('slow', 10))
+    absent = machine.backend('rtx', 30, reason='has no GPU to run on: an H200 is none')
+    kinds = (absent, machine.backend('builder', 20, builds=True), machine.backend('slow', 10))
     monkeypatch.setattr(backend_registry, 'find_backends', lambda: kinds)
     assert run_alone('build_only:=true') == EXIT_STOPPED
     assert machine.log == ['open builder', 'close builder']
     said = capfd.readouterr()
     assert 'Built: model ' in said.err + said.out
+    assert 'Back end not available here: rtx has no GPU to run on: an H200 is none.' in said.err + said.out
 
 
 def test_build_only_where_nothing_builds_ends_with_status_2(machine, capfd):

@@ -14,6 +14,8 @@ import pytest
 from gremsy_detector.errors import ModelError
 from gremsy_detector.tensorrt import engine_cache
 from gremsy_detector.tensorrt.engine_cache import EngineCache, EngineRequest, default_engine_folder
+from gremsy_detector.tensorrt.engine_key import EngineTarget
+from gremsy_detector.tensorrt.kinds import FULL
 from src.gremsy_detector.test.tensorrt_fakes import NANO, ORIN, FakeBuilder, fake_prepare
 
 PEOPLE = "{0: 'person', 1: 'car', 2: 'dog'}"
@@ -34,14 +36,15 @@ class Bench:
         self.prepared.append((precision, calibration))
         return fake_prepare(model, precision, out_dir, calibration=calibration, check=check, say=say)
 
-    def cache(self, version='10.3.0', gpu=ORIN, builder=None, folder=None):
+    def cache(self, version='10.3.0', gpu=ORIN, builder=None, folder=None, kind=FULL):
         self.builder.version = version
         chosen = self.builder if builder is None else builder or None
-        return EngineCache(folder or self.folder, version, gpu, chosen, self.prepare, self.said.append)
+        target = EngineTarget(kind, version, gpu)
+        return EngineCache(folder or self.folder, target, chosen, self.prepare, self.said.append)
 
-    def obtain(self, *, force=False, version='10.3.0', gpu=ORIN, builder=None, **request):
+    def obtain(self, *, force=False, version='10.3.0', gpu=ORIN, builder=None, kind=FULL, **request):
         request.setdefault('model', self.model)
-        return self.cache(version, gpu, builder).obtain(EngineRequest(**request), force=force)
+        return self.cache(version, gpu, builder, kind=kind).obtain(EngineRequest(**request), force=force)
 
     @property
     def builds(self):

@@ -6,15 +6,23 @@ from dataclasses import replace
 import pytest
 
 from gremsy_detector.errors import ModelError
-from gremsy_detector.tensorrt.engine_key import EngineKey, sha256_of_model
-from src.gremsy_detector.test.tensorrt_fakes import NANO, ORIN
+from gremsy_detector.tensorrt.engine_key import EngineKey, EngineTarget, sha256_of_model
+from gremsy_detector.tensorrt.kinds import FULL, RTX
+from src.gremsy_detector.test.tensorrt_fakes import DESKTOP, HOPPER, LAPTOP, NANO, ORIN, TURING
+
+
+def full(version, gpu=ORIN):
+    return EngineTarget(FULL, version, gpu)
+
 
 KEY = EngineKey('a' * 64, '10.3.0', ORIN.identity, '8.7', 'fp16', (1, 3, 640, 640))
+
+RTX_KEY = replace(KEY, kind=RTX.name, tensorrt_version='1.7.1.116', gpu='', compute_capability='8.0+')
 
 
 def test_a_key_serves_itself():
     assert KEY.serves(KEY)
-    assert KEY.misfits('10.3.0', ORIN) == []
+    assert KEY.misfits(full('10.3.0')) == []
 
 
 @pytest.mark.parametrize(
@@ -26,6 +34,7 @@ def test_a_key_serves_itself():
         {'compute_capability': '8.9'},
         {'precision': 'int8'},
         {'shape': (1, 3, 640, 384)},
+        {'kind': 'tensorrt_rtx'},
     ],
     ids=lambda change: next(iter(change)),
 )
@@ -56,12 +65,12 @@ def test_a_lean_engine_serves_whoever_does_not_ask_for_one_but_not_the_reverse()
 def test_a_lean_engine_fits_later_versions_of_its_major_and_others_only_their_own(built, here, fits):
     lean = replace(KEY, tensorrt_version=built, lean=True)
     assert lean.serves(replace(KEY, tensorrt_version=here)) is fits
-    assert (lean.misfits(here, ORIN) == []) is fits
-    assert (replace(lean, lean=False).misfits(here, ORIN) == []) is (built == here)
+    assert (lean.misfits(full(here)) == []) is fits
+    assert (replace(lean, lean=False).misfits(full(here)) == []) is (built == here)
 
 
 def test_two_boards_of_one_name_are_told_apart():
-    assert KEY.misfits('10.3.0', NANO) == [
+    assert KEY.misfits(full('10.3.0', NANO)) == [
         'it was built for Orin with 16 multiprocessors (compute capability 8.7) and this machine has '
         'Orin with 8 multiprocessors (8.7)'
     ]
@@ -75,7 +84,75 @@ def test_a_file_name_is_readable_and_harmless():
 
 
 def test_a_key_survives_its_json_form():
-    assert EngineKey.from_json(KEY.as_json() | {'shape': list(KEY.shape)}) == KEY
+    for key in (KEY, RTX_KEY):
+        assert EngineKey.from_json(key.as_json() | {'shape': list(key.shape)}) == key
+
+
+def test_a_header_from_before_there_were_two_kinds_is_one_of_the_full_tensorrt():
+    old = KEY.as_json() | {'shape': list(KEY.shape)}
+    del old['kind']
+    assert EngineKey.from_json(old) == KEY
+    with pytest.raises(ValueError, match='its key lacks a part'):
+        EngineKey.from_json(old | {'kind': 1})
+    # What version 0.4 of the suite called it: under another name, nothing would replace it.
+    assert KEY.file_name('yolo11n') == 'yolo11n-fp16-640x640-trt10.3.0-sm87-5b8f69289bc5.engine'
+
+
+@pytest.mark.parametrize('lean', [False, True])
+@pytest.mark.parametrize('version', ['1.7.1.116', '10.3.0'])
+def test_no_kind_takes_the_others_engine_whatever_its_version(version, lean):
+    """As if one had reached the other's version."""
+    one = replace(KEY, tensorrt_version=version, lean=lean)
+    other = replace(one, kind=RTX.name)
+    assert not one.serves(other) and not other.serves(one)
+    assert one.file_name('m') != other.file_name('m')
+    assert other.misfits(full(version)) == [
+        f'it was built with TensorRT for RTX {version} and this is TensorRT {version}'
+    ]
+    assert one.misfits(EngineTarget(RTX, version, LAPTOP)) == [
+        f'it was built with TensorRT {version} and this is TensorRT for RTX {version}'
+    ]
+
+
+def test_an_engine_for_rtx_serves_every_gpu_that_nvidia_makes_it_for():
+    assert (RTX_KEY.gpu, RTX_KEY.compute_capability) == ('', '8.0+')
+    for gpu in (LAPTOP, DESKTOP, None):
+        target = EngineTarget(RTX, '1.7.1.116', gpu)
+        assert RTX_KEY.misfits(target) == []
+        assert (target.gpu, target.compute_capability) == ('', '8.0+')
+    assert RTX_KEY.file_name('yolo11n').startswith('yolo11n-fp16-640x640-rtx1.7.1.116-sm80up-')
+    assert RTX_KEY.misfits(EngineTarget(RTX, '1.8.0.1', LAPTOP)) == [
+        'it was built with TensorRT for RTX 1.7.1.116 and this machine has 1.8.0.1'
+    ]
+
+
+def test_a_turing_card_has_engines_of_its_own():
+    turing = EngineTarget(RTX, '1.7.1.116', TURING)
+    assert (turing.gpu, turing.compute_capability) == ('', '7.5')
+    assert RTX_KEY.misfits(turing) == [
+        'it was built for compute capability 8.0+ and this machine has NVIDIA GeForce RTX 2070 with 36 multiprocessors '
+        '(7.5)'
+    ]
+
+
+# NVIDIA's support matrix of TensorRT-RTX 1.5 (7.5, 8.6, 8.9, 12.0, 12.1), its page on AOT engines (8.0, "and later").
+@pytest.mark.parametrize(
+    ('runs', 'capability'),
+    [
+        *((True, each) for each in ('7.5', '8.0', '8.6', '8.9', '12.0', '12.1', '13.0')),
+        *((False, each) for each in ('7.0', '7.2', '8.7', '9.0', '10.0', '11.0')),
+    ],
+)
+def test_tensorrt_for_rtx_runs_on_rtx_cards_alone(runs, capability):
+    gpu = replace(HOPPER, compute_capability=capability)
+    assert (RTX.refusal(gpu) is None) is runs
+    assert FULL.refusal(gpu) is None
+
+
+def test_a_kind_says_why_it_refuses_a_gpu():
+    assert RTX.refusal(HOPPER) == (
+        'NVIDIA H200 has compute capability 9.0, and TensorRT for RTX runs on 7.5, 8.0, 8.6, 8.9, 12.0 and later ones'
+    )
 
 
 def test_weights_beside_the_model_count_as_its_content(tmp_path):

@@ -433,10 +433,13 @@ def test_a_kept_engine_that_tensorrt_refuses_after_all_is_built_again_once(cuda,
     model = write_model(np.zeros((1, 7, 20)))
     builder, library = FakeBuilder(), FakeFullLibrary(cuda)
     builder.plan = fake_plan('9.9.9')
-    assert refusal(cuda, library, model, builder=builder).endswith(
+    fresh = (
         'was just built and is refused by TensorRT 10.3.0 (Error Code 6: the engine plan file is not compatible): '
         'run the model with `backend: onnxruntime`.'
     )
+    assert refusal(cuda, library, model, builder=builder).endswith(fresh)
+    assert len(builder.built) == 1, 'a second build would give the same'
+    assert refusal(cuda, library, model, builder=builder).endswith(fresh)
     assert len(builder.built) == 2
     builder.plan = b''
     opened(cuda, library, model, builder=builder)

@@ -9,8 +9,18 @@ import pytest
 
 from gremsy_detector.tensorrt import cuda_probe, library
 from gremsy_detector.tensorrt.cuda_probe import CudaProbe, ask, look
+from gremsy_detector.tensorrt.kinds import FULL, KINDS, RTX
 from gremsy_detector.tensorrt.library import EngineRefused, TensorRt, load_library, why_not
-from src.gremsy_detector.test.tensorrt_fakes import ORIN, FakeCuda, FakeFullLibrary, FakeRuntimeLibrary, fake_plan
+from src.gremsy_detector.test.tensorrt_fakes import (
+    HOPPER,
+    LAPTOP,
+    ORIN,
+    FakeCuda,
+    FakeFullLibrary,
+    FakeRtxLibrary,
+    FakeRuntimeLibrary,
+    fake_plan,
+)
 
 FOUND = CudaProbe((ORIN,), '13.0', '')
 
@@ -30,22 +40,45 @@ def test_the_most_able_library_is_taken(monkeypatch):
 
 
 def test_each_missing_part_is_named_with_the_way_out_and_the_gpu_is_asked_for_last():
-    assert why_not(lambda: None, never, never) == (
+    assert why_not(FULL, lambda kind: None, never, never) == (
         'is not installed (apt install python3-libnvinfer on a Jetson, pip install tensorrt elsewhere)'
     )
-    assert why_not(lambda: 'tensorrt', never, lambda: False) == (
+    assert why_not(FULL, lambda kind: 'tensorrt', never, lambda: False) == (
         'lacks cuda-python, which handles its memory (pip install cuda-python)'
     )
     nothing = CudaProbe((), '', 'the NVIDIA driver is not installed (libcuda.so.1 is not found)')
-    assert why_not(lambda: 'tensorrt', lambda: nothing, lambda: True) == (
+    assert why_not(FULL, lambda kind: 'tensorrt', lambda: nothing, lambda: True) == (
         'has no GPU to run on: the NVIDIA driver is not installed (libcuda.so.1 is not found)'
     )
-    assert why_not(lambda: 'tensorrt', lambda: FOUND, lambda: True) is None
+    assert why_not(FULL, lambda kind: 'tensorrt', lambda: FOUND, lambda: True) is None
+
+
+def test_that_for_rtx_is_asked_which_gpus_it_runs_on_before_anything_is_built():
+    def why(*gpus):
+        return why_not(RTX, lambda kind: kind.name, lambda: CudaProbe(gpus, '13.0', ''), lambda: True)
+
+    assert why(HOPPER) == (
+        'has no GPU to run on: NVIDIA H200 has compute capability 9.0, and TensorRT for RTX runs on 7.5, 8.0, 8.6, '
+        '8.9, 12.0 and later ones'
+    )
+    assert why(HOPPER, LAPTOP) is None, 'parameter `device` says which'
+    assert why_not(FULL, lambda kind: kind.name, lambda: CudaProbe((HOPPER,), '13.0', ''), lambda: True) is None
+    assert why_not(RTX, lambda kind: None, never, never) == 'is not installed (pip install tensorrt-rtx)'
+
+
+def test_each_kind_is_looked_for_under_its_own_names(monkeypatch):
+    there = {'tensorrt_rtx_bindings'}
+    monkeypatch.setattr(library.importlib.util, 'find_spec', lambda name: name if name in there else None)
+    assert [library.installed_module(kind) for kind in KINDS] == [None, 'tensorrt_rtx_bindings']
+    there |= {'tensorrt_rtx', 'tensorrt_lean_bindings'}
+    assert [library.installed_module(kind) for kind in KINDS] == ['tensorrt_lean_bindings', 'tensorrt_rtx']
+    assert not set(FULL.modules) & set(RTX.modules)
 
 
 def test_asking_loads_neither_tensorrt_nor_cuda():
     code = (
-        'import sys; from gremsy_detector.backends.tensorrt import BACKEND; BACKEND.unavailable(); '
+        'import sys; from gremsy_detector.backend_registry import find_backends; '
+        "[each.unavailable() for each in find_backends() if each.name.startswith('tensorrt')]; "
         "print([name for name in sys.modules if name.startswith(('tensorrt', 'cuda.bindings.runtime'))])"
     )
     answer = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, check=True)
@@ -54,7 +87,7 @@ def test_asking_loads_neither_tensorrt_nor_cuda():
 
 def test_a_library_that_does_not_load_says_why(monkeypatch):
     load_library.cache_clear()
-    monkeypatch.setattr(library, 'installed_module', lambda: 'tensorrt')
+    monkeypatch.setattr(library, 'installed_module', lambda kind: 'tensorrt')
 
     def broken(name):
         raise ImportError('libnvinfer.so.10: cannot open shared object file')
@@ -70,6 +103,8 @@ def test_a_library_that_does_not_load_says_why(monkeypatch):
 @pytest.mark.parametrize(('version', 'flags'), [('10.3.0', 2), ('10.16.1.11', 2), ('11.0.0', 0), ('11.4.0.106', 0)])
 def test_networks_are_strongly_typed_in_every_version(version, flags):
     assert TensorRt(FakeFullLibrary(FakeCuda(), version)).network_flags == flags
+    # The versions of that for RTX say nothing of this.
+    assert TensorRt(FakeRtxLibrary(FakeCuda(), version)).network_flags == 2
 
 
 @pytest.mark.parametrize(
@@ -78,6 +113,8 @@ def test_networks_are_strongly_typed_in_every_version(version, flags):
         (FakeFullLibrary(FakeCuda(), '10.3.0'), 'TensorRT 10.3.0', True),
         (FakeRuntimeLibrary(FakeCuda(), '11.4.0', 'tensorrt_lean_bindings'), 'TensorRT 11.4.0 lean', False),
         (FakeRuntimeLibrary(FakeCuda(), '10.3.0', 'tensorrt_dispatch'), 'TensorRT 10.3.0 dispatch', False),
+        (FakeRtxLibrary(FakeCuda()), 'TensorRT for RTX 1.7.1.116', True),
+        (FakeRtxLibrary(FakeCuda(), name='tensorrt_rtx_bindings'), 'TensorRT for RTX 1.7.1.116', True),
     ],
 )
 def test_a_library_knows_what_it_is(module, title, builds):

@@ -9,9 +9,10 @@ from importlib import metadata
 import pytest
 
 from gremsy_detector.tensorrt.cuda_memory import CUDA_NAMES
-from gremsy_detector.tensorrt.library import BUILDER_NAMES, RUNTIME_NAMES
+from gremsy_detector.tensorrt.kinds import RTX
+from gremsy_detector.tensorrt.library import BUILDER_NAMES, RTX_NAMES, RUNTIME_NAMES
 from src.gremsy_detector.test.record_tensorrt_names import CLASSES, RECORD, compiler, names_of
-from src.gremsy_detector.test.tensorrt_fakes import FakeCuda, FakeFullLibrary
+from src.gremsy_detector.test.tensorrt_fakes import FakeCuda, FakeFullLibrary, FakeRtxLibrary
 
 USED = {*RUNTIME_NAMES, *BUILDER_NAMES}
 RECORDED = json.loads(RECORD.read_text())
@@ -26,15 +27,18 @@ def public_names(container, prefix=''):
     return {f'{prefix}{name}' for name in vars(container) if not name.startswith('_')}
 
 
-def test_the_fake_tensorrt_has_the_listed_names_only():
+@pytest.mark.parametrize(('fake', 'listed'), [(FakeFullLibrary, USED), (FakeRtxLibrary, USED | set(RTX_NAMES))])
+def test_the_fake_tensorrt_has_the_listed_names_only(fake, listed):
     """So what the other tests run through can use no name that is not listed."""
-    module = FakeFullLibrary(FakeCuda())
+    module = fake(FakeCuda())
     found = set()
     for one in public_names(module):
         part = getattr(module, one)
         assert inspect.isclass(part) or not callable(part), one
-        found |= public_names(part, f'{one}.')
-    assert found == USED
+        # Of a class that one fake takes over from another, the inherited names too.
+        for container in part.__mro__[:-1] if inspect.isclass(part) else [part]:
+            found |= public_names(container, f'{one}.')
+    assert found == listed
 
 
 def test_the_fake_cuda_has_the_listed_names_only():
@@ -81,6 +85,23 @@ def test_the_real_bindings_have_every_name(package, module, names, tmp_path):
     fake = FakeFullLibrary(FakeCuda())
     called_here = {name for name in names if callable(getattr(getattr(fake, name.split('.')[0]), name.split('.')[1]))}
     assert called & names == called_here, 'a property is called, or a method read'
+
+
+def test_the_real_tensorrt_for_rtx_has_every_name_and_knows_the_same_gpus():
+    """The module and its library as they are: they load without a GPU, and only `Runtime` would end the process."""
+    module = pytest.importorskip(
+        'tensorrt_rtx_bindings', reason='TensorRT for RTX is not installed (pip install tensorrt-rtx)'
+    )
+    fake = FakeRtxLibrary(FakeCuda())
+    for name in (*RUNTIME_NAMES, *BUILDER_NAMES, *RTX_NAMES):
+        one, part = name.split('.')
+        real, ours = getattr(getattr(module, one), part), getattr(getattr(fake, one), part)
+        assert callable(real) == callable(ours), f'{name} is a property that is called, or a method that is read'
+    named = {name[2:] for name in dir(module.ComputeCapability) if name.startswith('SM')}
+    ours = {each.replace('.', '') for each in (*RTX.portable_to, *RTX.built_for)}
+    assert ours <= named
+    later = {each for each in named - ours if int(each) > int(RTX.portable_to[-1].replace('.', ''))}
+    assert named == ours | later, 'it names a GPU that is refused here'
 
 
 def test_the_real_cuda_python_has_every_name():

@@ -18,12 +18,14 @@ class BuildRecipe:
     Attributes:
         shape: of the input, which may be dynamic in the file.
         lean: make it run under later TensorRT versions too, without the lean runtime inside.
+        compute_capability: `EngineKey.compute_capability`.
         workspace_bytes: most GPU memory for trying tactics; 0 for the library's own limit.
         timing_cache: of earlier builds on this GPU with this version; empty for none.
     """
 
     shape: tuple[int, ...]
     lean: bool = False
+    compute_capability: str = ''
     workspace_bytes: int = 0
     timing_cache: bytes = b''
 
@@ -39,14 +41,14 @@ class BuiltEngine:
 
 
 class EngineBuilder(Protocol):
-    """Builds engines for the GPU of this machine."""
+    """Builds engines for the GPU of this machine, or, where they are portable, for all that its kind runs on."""
 
     @property
     def version(self) -> str:
         """Of TensorRT; part of the key."""
 
     def build(self, onnx: Path, recipe: BuildRecipe, say: Callable[[str], None]) -> BuiltEngine:
-        """Build; takes minutes.
+        """Build; takes seconds or minutes.
 
         Raises:
             ModelError: when the file does not parse or does not build; with the library's reason.

@@ -26,7 +26,6 @@ from gremsy_detector.backend_options import say_nothing
 from gremsy_detector.errors import ModelError
 from gremsy_detector.model_description import describe_input
 from gremsy_detector.onnx_file_check import check_onnx_file
-from gremsy_detector.tensorrt.cuda_probe import Gpu
 from gremsy_detector.tensorrt.engine_builder import BuildRecipe, EngineBuilder, PrecisionStep
 from gremsy_detector.tensorrt.engine_file import (
     EngineFile,
@@ -35,7 +34,8 @@ from gremsy_detector.tensorrt.engine_file import (
     read_header,
     write_engine,
 )
-from gremsy_detector.tensorrt.engine_key import PRECISIONS, EngineKey, sha256_of_model
+from gremsy_detector.tensorrt.engine_key import PRECISIONS, EngineKey, EngineTarget, sha256_of_model
+from gremsy_detector.tensorrt.kernel_file import KERNELS_SUFFIX
 from gremsy_detector.tensorrt.onnx_facts import moves_bytes, read_onnx_facts
 
 _LOOK_AGAIN_S = 0.5
@@ -62,13 +62,12 @@ class EngineRequest:
 
 
 class EngineCache:
-    """The engines in one folder, for one TensorRT and one GPU."""
+    """The engines in one folder, for one TensorRT and what it builds for."""
 
     def __init__(
         self,
         folder: Path,
-        tensorrt_version: str,
-        gpu: Gpu,
+        target: EngineTarget,
         builder: EngineBuilder | None,
         prepare: PrecisionStep,
         say: Callable[[str], None] = say_nothing,
@@ -77,15 +76,13 @@ class EngineCache:
 
         Args:
             folder: made when the first engine is built.
-            tensorrt_version: that will run the engines.
-            gpu: that will run them.
+            target: what will run the engines.
             builder: None where there is none: then engines are only found.
             prepare: makes the ONNX file of a precision other than `model`.
             say: takes sentences on progress.
         """
         self._folder = folder
-        self._version = tensorrt_version
-        self._gpu = gpu
+        self._target = target
         self._builder = builder
         self._prepare = prepare
         self._say = say
@@ -98,15 +95,18 @@ class EngineCache:
         """
         if request.precision not in PRECISIONS:
             raise ModelError(f"Precision '{request.precision}' is unknown: use one of {', '.join(PRECISIONS)}.")
+        if request.lean and self._target.kind.portable:
+            raise ModelError(f'{self._target.kind.title} has no lean engines: build one that is not lean.')
         facts = read_onnx_facts(request.model)
         return EngineKey(
             model_sha256=sha256_of_model(request.model),
-            tensorrt_version=self._version,
-            gpu=self._gpu.identity,
-            compute_capability=self._gpu.compute_capability,
+            tensorrt_version=self._target.version,
+            gpu=self._target.gpu,
+            compute_capability=self._target.compute_capability,
             precision=request.precision,
             shape=describe_input(facts).shape,
             lean=request.lean,
+            kind=self._target.kind.name,
         )
 
     def obtain(self, request: EngineRequest, *, force: bool = False) -> EngineFile:
@@ -123,8 +123,8 @@ class EngineCache:
             return found
         if self._builder is None:
             raise ModelError(
-                f'Model file {request.model} has no engine in {self._folder} for TensorRT {self._version} on '
-                f'{self._gpu.identity}, and this machine has no TensorRT builder: install the full TensorRT, or build '
+                f'Model file {request.model} has no engine in {self._folder} for {self._target.title} on '
+                f'{self._target.gpu}, and this machine has no TensorRT builder: install the full TensorRT, or build '
                 'it with `build_engine --lean` on a machine with the same GPU and copy it there.'
             )
         with self._locked(key, request.model):
@@ -152,15 +152,17 @@ class EngineCache:
         with self._scratch(key) as scratch:
             onnx, precision = self._prepared(request, scratch)
             facts = read_onnx_facts(onnx)
+            kept = 'kept' if self._target.kind.portable else 'kept for this GPU'
             self._say(
-                f'Building {path.name} with TensorRT {builder.version}: this takes minutes, and is kept for this GPU.'
+                f'Building {path.name} with {self._target.title}: this takes {self._target.kind.build_takes}, and is '
+                f'{kept}.'
             )
-            timings = self._folder / f'timing-trt{self._version}-sm{self._gpu.compute_capability}.cache'
+            timings = self._folder / f'timing-trt{self._target.version}-sm{self._target.compute_capability}.cache'
             recipe = BuildRecipe(
                 shape=describe_input(facts).shape,
                 lean=request.lean,
-                # A Jetson's GPU memory is everybody's: a build that takes all of it gets the node killed.
-                workspace_bytes=min(_MOST_WORKSPACE_BYTES, self._gpu.memory_bytes // 4),
+                compute_capability=key.compute_capability,
+                workspace_bytes=self._workspace_bytes(),
                 timing_cache=_content_or_nothing(timings),
             )
             built = builder.build(onnx, recipe, self._say)
@@ -185,7 +187,12 @@ class EngineCache:
                     write_whole(timings, built.timing_cache, scratch=scratch)
         self._prune(path, header)
         self._say(f'Built {path} in {time.monotonic() - started_s:.0f} s, {len(built.plan) / 1e6:.1f} MB.')
-        return read_engine(path)
+        return replace(read_engine(path), fresh=True)
+
+    def _workspace_bytes(self) -> int:
+        """A Jetson's GPU memory is everybody's: a build that takes all of it gets the node killed."""
+        gpu = self._target.hardware
+        return 0 if gpu is None else min(_MOST_WORKSPACE_BYTES, gpu.memory_bytes // 4)
 
     def _prepared(self, request: EngineRequest, scratch: Path) -> tuple[Path, str]:
         """The file to build, and what it computes in."""
@@ -215,8 +222,9 @@ class EngineCache:
             if replace(old.key, model_sha256=header.key.model_sha256) == header.key:
                 with contextlib.suppress(OSError):
                     path.unlink()
-                    for verdict in self._folder.glob(f'{glob.escape(path.stem)}.*.agreement.json'):
-                        verdict.unlink()
+                    for ending in ('.agreement.json', KERNELS_SUFFIX):
+                        for beside in self._folder.glob(f'{glob.escape(path.stem)}.*{ending}'):
+                            beside.unlink()
                     self._say(f'Removed {path.name}, which {kept.name} replaces.')
 
     def _engines(self) -> Iterator[Path]:

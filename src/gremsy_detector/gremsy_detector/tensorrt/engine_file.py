@@ -62,12 +62,16 @@ class EngineHeader:
 
 @dataclass(frozen=True, slots=True)
 class EngineFile:
-    """A file that was read whole; `header` is None for one of Ultralytics', whose plan alone says whether it fits."""
+    """A file that was read whole; `header` is None for one of Ultralytics', whose plan alone says whether it fits.
+
+    `fresh` ones were built by this process just now: to build one again would give the same.
+    """
 
     path: Path
     header: EngineHeader | None
     metadata: Mapping[str, str]
     plan: bytes
+    fresh: bool = False
 
 
 def write_engine(path: Path, header: EngineHeader, plan: bytes, scratch: Path | None = None) -> None:

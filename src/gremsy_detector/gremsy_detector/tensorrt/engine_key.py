@@ -12,6 +12,7 @@ from typing import Any
 
 from gremsy_detector.errors import ModelError
 from gremsy_detector.tensorrt.cuda_probe import Gpu
+from gremsy_detector.tensorrt.kinds import FULL, KINDS, Kind, title_of
 
 PRECISIONS = ('model', 'fp32', 'fp16', 'int8')
 """`model` builds the file as it is; the others prepare it first (`gremsy_detector.precision`)."""
@@ -19,6 +20,36 @@ PRECISIONS = ('model', 'fp32', 'fp16', 'int8')
 # Where exporters put weights that do not fit into the ONNX file: torch, onnx and onnxruntime, in this order.
 _EXTERNAL_ENDINGS = ('.data', '_data', '.external')
 _CHUNK_BYTES = 1 << 20
+_ABBREVIATIONS = {kind.name: kind.abbreviation for kind in KINDS}
+
+
+@dataclass(frozen=True, slots=True)
+class EngineTarget:
+    """What engines are built with and for: the part of a key that is the machine's.
+
+    Attributes:
+        kind, version: of TensorRT.
+        hardware: the GPU; None where there is none, and the kind's engines are portable.
+    """
+
+    kind: Kind
+    version: str
+    hardware: Gpu | None
+
+    @property
+    def title(self) -> str:
+        """Of TensorRT, for people."""
+        return f'{self.kind.title} {self.version}'
+
+    @property
+    def gpu(self) -> str:
+        """See `EngineKey.gpu`."""
+        return self.kind.aims_at(self.hardware)[0]
+
+    @property
+    def compute_capability(self) -> str:
+        """See `EngineKey.compute_capability`."""
+        return self.kind.aims_at(self.hardware)[1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +59,12 @@ class EngineKey:
     Attributes:
         model_sha256: of the ONNX file that the user has, its external weights included.
         tensorrt_version: that built it.
-        gpu: `Gpu.identity`.
-        compute_capability: like `8.7`.
+        gpu: `Gpu.identity`; empty for every GPU of the compute capability.
+        compute_capability: like `8.7`; `8.0+` is what TensorRT for RTX builds for by default.
         precision: one of `PRECISIONS`.
         shape: of the model's input.
         lean: version-compatible: any TensorRT of the same major version that is not older runs it.
+        kind: `Kind.name` of the TensorRT that built it.
     """
 
     model_sha256: str
@@ -42,15 +74,22 @@ class EngineKey:
     precision: str
     shape: tuple[int, ...]
     lean: bool = False
+    kind: str = FULL.name
 
-    def misfits(self, tensorrt_version: str, gpu: Gpu) -> list[str]:
-        """What speaks against running the engine under that TensorRT on that GPU, as parts of a sentence."""
+    def misfits(self, target: EngineTarget) -> list[str]:
+        """What speaks against running the engine with that TensorRT on that GPU, as parts of a sentence."""
+        built_with = f'it was built with {title_of(self.kind)} {self.tensorrt_version}'
+        if self.kind != target.kind.name:
+            # Neither its version nor its GPU says anything to the other kind.
+            return [f'{built_with} and this is {target.title}']
         found = []
-        if not self._runs_under(tensorrt_version):
-            found.append(f'it was built with TensorRT {self.tensorrt_version} and this machine has {tensorrt_version}')
-        if (self.gpu, self.compute_capability) != (gpu.identity, gpu.compute_capability):
+        if not self._runs_under(target.version):
+            found.append(f'{built_with} and this machine has {target.version}')
+        gpu = target.hardware
+        if gpu is not None and (self.gpu, self.compute_capability) != (target.gpu, target.compute_capability):
+            capability = f'compute capability {self.compute_capability}'
             found.append(
-                f'it was built for {self.gpu} (compute capability {self.compute_capability}) and this machine has '
+                f'it was built for {f"{self.gpu} ({capability})" if self.gpu else capability} and this machine has '
                 f'{gpu.identity} ({gpu.compute_capability})'
             )
         return found
@@ -62,12 +101,15 @@ class EngineKey:
 
     def file_name(self, stem: str) -> str:
         """`yolo11n-fp16-640x640-trt10.3.0-sm87-0123456789ab.engine`: readable, and another name for another key."""
-        text = repr([getattr(self, field.name) for field in fields(self)])
+        # Engines from before there were two kinds keep their names.
+        named = fields(self) if self.kind != FULL.name else fields(self)[:-1]
+        text = repr([getattr(self, field.name) for field in named])
         digest = hashlib.sha256(text.encode()).hexdigest()[:12]
         size = 'x'.join(str(size) for size in self.shape if size not in (1, 3)) or 'any'
         lean = '-lean' if self.lean else ''
-        capability = self.compute_capability.replace('.', '')
-        name = f'{stem[:80]}-{self.precision}-{size}-trt{self.tensorrt_version}-sm{capability}{lean}-{digest}'
+        capability = self.compute_capability.replace('.', '').replace('+', 'up')
+        by = f'{_ABBREVIATIONS.get(self.kind, self.kind)}{self.tensorrt_version}'
+        name = f'{stem[:80]}-{self.precision}-{size}-{by}-sm{capability}{lean}-{digest}'
         return re.sub(r'[^A-Za-z0-9._-]', '_', name) + '.engine'
 
     def as_json(self) -> dict[str, Any]:
@@ -82,12 +124,15 @@ class EngineKey:
             ValueError: when a part is missing or of the wrong type.
         """
         texts = ('model_sha256', 'tensorrt_version', 'gpu', 'compute_capability', 'precision')
-        shape, lean = value.get('shape'), value.get('lean')
+        # Headers from before there were two kinds name none.
+        shape, lean, kind = value.get('shape'), value.get('lean'), value.get('kind', FULL.name)
         if not all(isinstance(value.get(name), str) for name in texts) or not isinstance(lean, bool):
             raise ValueError('its key lacks a part')
+        if not isinstance(kind, str):
+            raise ValueError('its key lacks a part')  # noqa: TRY004 - one kind for all damage
         if not isinstance(shape, list) or not all(type(size) is int for size in shape):
             raise ValueError('its key has no shape')
-        return EngineKey(**{name: value[name] for name in texts}, shape=tuple(shape), lean=lean)
+        return EngineKey(**{name: value[name] for name in texts}, shape=tuple(shape), lean=lean, kind=kind)
 
     def _runs_under(self, tensorrt_version: str) -> bool:
         if not self.lean:

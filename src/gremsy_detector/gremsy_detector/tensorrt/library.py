@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which TensorRT this machine has, and the one place that knows how its versions differ.
+"""Which TensorRT this machine has, and the one place that knows how its kinds and versions differ.
 
-10.3 (JetPack 6), later 10.x and 11 run from this code, as the full library or as the lean runtime. What differs:
-11 has no precision flags, no calibrator and only strongly typed networks, and 10 has them typed weakly unless the
-network flag STRONGLY_TYPED is given. Precision lives in the ONNX, so nothing else of the old interface is used.
+10.3 (JetPack 6), later 10.x and 11 run from this code, as the full library or as the lean runtime, and so does
+TensorRT for RTX 1.7. What differs: 11 has no precision flags, no calibrator and only strongly typed networks; 10 and
+that for RTX type them weakly unless the network flag STRONGLY_TYPED is given. That for RTX measures nothing when it
+builds, so it has no use for a timing cache; it has no lean runtime; and it hands out the kernels that it compiles at
+the start. Precision lives in the ONNX, so nothing else of the old interface is used.
 """
 
 from __future__ import annotations
@@ -17,9 +19,7 @@ from typing import Any
 
 from gremsy_detector.model_facts import TensorFacts
 from gremsy_detector.tensorrt.cuda_probe import CudaProbe, probe_cuda
-
-MODULES = ('tensorrt', 'tensorrt_lean', 'tensorrt_dispatch', 'tensorrt_lean_bindings')
-"""Where TensorRT is looked for, the most able first; the last is NVIDIA's lean wheel on PyPI."""
+from gremsy_detector.tensorrt.kinds import FULL, KINDS, Kind
 
 RUNTIME_NAMES = (
     'ICudaEngine.create_execution_context',
@@ -78,7 +78,20 @@ BUILDER_NAMES = (
 )
 """Every name of the builder used in `tensorrt_builder`."""
 
-_HOW_TO_INSTALL = 'apt install python3-libnvinfer on a Jetson, pip install tensorrt elsewhere'
+RTX_NAMES = (
+    'ComputeCapability.SM75',
+    'DynamicShapesKernelSpecializationStrategy.EAGER',
+    'IBuilderConfig.num_compute_capabilities',
+    'IBuilderConfig.set_compute_capability',
+    'ICudaEngine.create_runtime_config',
+    'IRuntimeCache.deserialize',
+    'IRuntimeCache.serialize',
+    'IRuntimeConfig.create_runtime_cache',
+    'IRuntimeConfig.dynamic_shapes_kernel_specialization_strategy',
+    'IRuntimeConfig.set_runtime_cache',
+)
+"""Every name used here that TensorRT for RTX alone has."""
+
 _NUMPY_NAMES = {
     'FLOAT': 'float32',
     'HALF': 'float16',
@@ -96,41 +109,55 @@ class EngineRefused(Exception):
 
 
 class TensorRt:
-    """A TensorRT library that is loaded; there is one per process, because TensorRT keeps its first logger."""
+    """A TensorRT library that is loaded; there is one of a kind per process, because it keeps its first logger."""
 
     def __init__(self, module: Any) -> None:
         self.module = module
         self.version = str(module.__version__)
         self.major = int(self.version.split('.')[0])
         self.has_builder = all(hasattr(module, name) for name in ('Builder', 'OnnxParser'))
-        self._kind = module.__name__.partition('_')[2].removesuffix('_bindings').removesuffix('bindings')
+        self.kind = _kind_of(module.__name__)
+        self._variant = '' if self.kind.portable else _variant_of(module.__name__)
         self._errors: deque[str] = deque(maxlen=20)
         self.logger = _logger(module, self._errors.append)
 
     @property
     def title(self) -> str:
-        """Name, kind and version, for people."""
-        return f'TensorRT {self.version} {self._kind}'.rstrip()
+        """Kind, version and variant, for people."""
+        return f'{self.kind.title} {self.version} {self._variant}'.rstrip()
 
     @property
     def network_flags(self) -> int:
         """Of a network whose types are the ONNX file's."""
-        if self.major > _NEWEST_MAJOR_WITH_WEAK_TYPING:
+        if not self.kind.portable and self.major > _NEWEST_MAJOR_WITH_WEAK_TYPING:
             return 0
         return 1 << int(self.module.NetworkDefinitionCreationFlag.STRONGLY_TYPED)
 
-    def open_engine(self, plan: Any) -> LoadedEngine:
+    @property
+    def measures(self) -> bool:
+        """Whether a build tries kernels out on the GPU, which takes memory for them, and a timing cache spares."""
+        return not self.kind.portable
+
+    def aim(self, config: Any, compute_capability: str) -> None:
+        """Have a build make an engine for GPUs that it would else leave out."""
+        if compute_capability in self.kind.built_for:
+            config.num_compute_capabilities = 1
+            capability = getattr(self.module.ComputeCapability, f'SM{compute_capability.replace(".", "")}')
+            config.set_compute_capability(capability, 0)
+
+    def open_engine(self, plan: Any, kernels: bytes = b'') -> LoadedEngine:
         """Deserialise a plan and make what runs it.
 
         Args:
             plan: its bytes; they may go afterwards.
+            kernels: that an engine of this plan gave; what does not fit is compiled again.
 
         Raises:
             EngineRefused: when TensorRT takes it for garbage, foreign or of another version, or lacks memory.
         """
         self._errors.clear()
         runtime: Any = self.module.Runtime(self.logger)
-        if runtime is not None and self._kind == 'dispatch':
+        if runtime is not None and self._variant == 'dispatch':
             # The dispatch runtime runs nothing itself: it hands the engine to a lean runtime of the engine's version.
             runtime = runtime.load_runtime(f'libnvinfer_lean.so.{self.major}')
         if runtime is None:
@@ -138,10 +165,10 @@ class TensorRt:
         engine = runtime.deserialize_cuda_engine(plan)
         if engine is None:
             raise EngineRefused(self.said('it does not say why'))
-        context = engine.create_execution_context()
+        cache, context = self._context_of(engine, kernels)
         if context is None:
             raise EngineRefused(self.said('not enough GPU memory to run it'))
-        return LoadedEngine(self, runtime, engine, context)
+        return LoadedEngine(self, runtime, engine, context, cache)
 
     def said(self, otherwise: str) -> str:
         """The last error that TensorRT logged since the last question, in one line without a full stop."""
@@ -153,13 +180,30 @@ class TensorRt:
         """Whether a tensor's mode says so."""
         return bool(mode == self.module.TensorIOMode.INPUT)
 
+    def _context_of(self, engine: Any, kernels: bytes) -> tuple[Any, Any]:
+        """What keeps the compiled kernels, None where there is nothing to keep, and what runs the engine."""
+        if not self.kind.portable:
+            return None, engine.create_execution_context()
+        config = engine.create_runtime_config()
+        cache = config.create_runtime_cache()
+        if kernels:
+            # It checks them itself, and stays empty where they are another version's or GPU's.
+            cache.deserialize(kernels)
+        config.set_runtime_cache(cache)
+        # Lazily, a CUDA graph could be captured with the kernels that only stand in for the compiled ones.
+        config.dynamic_shapes_kernel_specialization_strategy = (
+            self.module.DynamicShapesKernelSpecializationStrategy.EAGER
+        )
+        return cache, engine.create_execution_context(runtime_config=config)
+
 
 class LoadedEngine:
     """An engine with the context that runs it; freed when let go."""
 
-    def __init__(self, library: TensorRt, runtime: Any, engine: Any, context: Any) -> None:
-        # A runtime must outlive its engines, and an engine its contexts.
+    def __init__(self, library: TensorRt, runtime: Any, engine: Any, context: Any, cache: Any = None) -> None:
+        # A runtime must outlive its engines, an engine its contexts, and so must the kernels' cache.
         self._library, self._runtime, self._engine, self._context = library, runtime, engine, context
+        self._cache = cache
         names = [engine.get_tensor_name(index) for index in range(engine.num_io_tensors)]
         taken = [library.is_input(engine.get_tensor_mode(name)) for name in names]
         self.inputs = tuple(self._facts(name) for name, is_input in zip(names, taken, strict=True) if is_input)
@@ -190,9 +234,15 @@ class LoadedEngine:
         """Why the last call was refused."""
         return self._library.said('it does not say why')
 
+    def kernels(self) -> bytes:
+        """What was compiled for this GPU, for the next start; empty where nothing is, or it cannot be had."""
+        content = None if self._cache is None else self._cache.serialize()
+        return b'' if content is None else bytes(content)
+
     def close(self) -> None:
         """Free the context, then the engine, then the runtime."""
         self._context = None
+        self._cache = None
         self._engine = None
         self._runtime = None
 
@@ -206,13 +256,19 @@ def tensor_facts(name: str, shape: Any, dtype: Any) -> TensorFacts:
     return TensorFacts(str(name), sizes, _NUMPY_NAMES.get(dtype.name, str(dtype.name).lower()))
 
 
-def installed_module() -> str | None:
-    """The name of the TensorRT module that would be loaded; nothing is imported."""
-    return next((name for name in MODULES if importlib.util.find_spec(name) is not None), None)
+def installed_module(kind: Kind = FULL) -> str | None:
+    """The name of the module that would be loaded; nothing is imported."""
+    return next((name for name in kind.modules if importlib.util.find_spec(name) is not None), None)
+
+
+def not_installed(kind: Kind = FULL, module: Callable[[Kind], str | None] = installed_module) -> str | None:
+    """Why TensorRT cannot even build here: it is missing, as the end of a sentence; None when it is there."""
+    return None if module(kind) is not None else f'is not installed ({kind.how_to_install})'
 
 
 def why_not(
-    module: Callable[[], str | None] = installed_module,
+    kind: Kind = FULL,
+    module: Callable[[Kind], str | None] = installed_module,
     cuda: Callable[[], CudaProbe] = probe_cuda,
     has_cuda_python: Callable[[], bool] = lambda: _has_cuda_python(),
 ) -> str | None:
@@ -220,28 +276,41 @@ def why_not(
 
     Nothing of TensorRT or CUDA is loaded into this process; the GPU is asked for only where the rest is there.
     """
-    if module() is None:
-        return f'is not installed ({_HOW_TO_INSTALL})'
+    missing = not_installed(kind, module)
+    if missing is not None:
+        return missing
     if not has_cuda_python():
         return 'lacks cuda-python, which handles its memory (pip install cuda-python)'
-    reason = cuda().reason
-    return f'has no GPU to run on: {reason}' if reason else None
+    found = cuda()
+    if found.reason:
+        return f'has no GPU to run on: {found.reason}'
+    refusals = [kind.refusal(gpu) for gpu in found.gpus]
+    return None if None in refusals else f'has no GPU to run on: {refusals[0]}'
 
 
 @functools.cache
-def load_library() -> TensorRt:
-    """Import TensorRT, once; only where `why_not` has nothing against it.
+def load_library(kind: Kind = FULL) -> TensorRt:
+    """Import TensorRT, once; only where `why_not` has nothing against it, or to build with a kind that needs no GPU.
 
     Raises:
         EngineRefused: when it is missing or its shared libraries do not load.
     """
-    name = installed_module()
+    name = installed_module(kind)
     if name is None:
-        raise EngineRefused(f'TensorRT is not installed ({_HOW_TO_INSTALL})')
+        raise EngineRefused(f'{kind.title} is not installed ({kind.how_to_install})')
     try:
         return TensorRt(importlib.import_module(name))
     except (ImportError, OSError) as error:
         raise EngineRefused(f'Python module {name} does not load ({error})') from error
+
+
+def _kind_of(module: str) -> Kind:
+    return next((kind for kind in KINDS if module in kind.modules), FULL)
+
+
+def _variant_of(module: str) -> str:
+    """`lean` or `dispatch`; empty for the whole library."""
+    return module.partition('_')[2].removesuffix('_bindings').removesuffix('bindings')
 
 
 def _has_cuda_python() -> bool:

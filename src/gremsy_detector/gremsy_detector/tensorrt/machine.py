@@ -14,7 +14,10 @@ from gremsy_detector.tensorrt.cuda_memory import CudaStream
 from gremsy_detector.tensorrt.cuda_probe import CudaProbe, Gpu, probe_cuda
 from gremsy_detector.tensorrt.engine_builder import EngineBuilder, PrecisionStep, Prepared
 from gremsy_detector.tensorrt.engine_cache import EngineCache, default_engine_folder
-from gremsy_detector.tensorrt.library import EngineRefused, TensorRt, load_library, why_not
+from gremsy_detector.tensorrt.engine_key import EngineTarget
+from gremsy_detector.tensorrt.kernel_file import KernelFile
+from gremsy_detector.tensorrt.kinds import FULL, Kind
+from gremsy_detector.tensorrt.library import EngineRefused, TensorRt, load_library, not_installed, why_not
 from gremsy_detector.tensorrt.tensorrt_builder import TensorRtBuilder
 
 
@@ -52,26 +55,32 @@ def _builder_of(library: TensorRt) -> EngineBuilder | None:
 class Machine:
     """The real one by default; tests hand in another's parts."""
 
-    unavailable: Callable[[], str | None] = why_not
-    load: Callable[[], TensorRt] = load_library
+    kind: Kind = FULL
+    unavailable: Callable[[Kind], str | None] = why_not
+    not_installed: Callable[[Kind], str | None] = not_installed
+    load: Callable[[Kind], TensorRt] = load_library
     probe: Callable[[], CudaProbe] = probe_cuda
     new_stream: Callable[[int], CudaStream] = CudaStream
     builder_of: Callable[[TensorRt], EngineBuilder | None] = _builder_of
     prepare: PrecisionStep = prepare_model
 
-    def library(self) -> TensorRt:
+    def library(self, *, to_build_only: bool = False) -> TensorRt:
         """TensorRT, loaded, after making sure that it would not end the process.
+
+        Args:
+            to_build_only: a kind whose engines are portable builds them without a GPU.
 
         Raises:
             ModelError: when it cannot be used.
         """
-        reason = self.unavailable()
+        needs_no_gpu = to_build_only and self.kind.portable
+        reason = self.not_installed(self.kind) if needs_no_gpu else self.unavailable(self.kind)
         if reason is not None:
-            raise ModelError(f'TensorRT {reason}.')
+            raise ModelError(f'{self.kind.title} {reason}.')
         try:
-            return self.load()
+            return self.load(self.kind)
         except EngineRefused as error:
-            raise ModelError(f'TensorRT cannot be used: {error}.') from error
+            raise ModelError(f'{self.kind.title} cannot be used: {error}.') from error
 
     def gpu(self, device: int) -> Gpu:
         """By its number.
@@ -87,16 +96,48 @@ class Machine:
             )
         return gpus[device]
 
-    def cache(self, library: TensorRt, device: int, folder: Path | None, say: Callable[[str], None]) -> EngineCache:
-        """The engines in a folder, for one GPU.
+    def target(self, library: TensorRt, device: int) -> EngineTarget:
+        """What will run engines.
 
         Raises:
-            ModelError: when there is no such GPU, or no folder to keep engines in.
+            ModelError: when there is no such GPU, or the kind does not run on it.
+        """
+        gpu = self.gpu(device)
+        refusal = self.kind.refusal(gpu)
+        if refusal is not None:
+            raise ModelError(
+                f'{self.kind.title} cannot use GPU {device}: {refusal}, so set `device` to another one, or '
+                '`backend: onnxruntime`.'
+            )
+        return EngineTarget(self.kind, library.version, gpu)
+
+    def target_to_build_for(self, library: TensorRt, device: int) -> EngineTarget:
+        """What engines are built for: `target`, or every GPU of a kind whose engines are portable.
+
+        Raises:
+            ModelError: see `target`; not for a kind whose engines are portable.
+        """
+        if not self.kind.portable:
+            return self.target(library, device)
+        gpus = self.probe().gpus
+        usable = 0 <= device < len(gpus) and self.kind.refusal(gpus[device]) is None
+        return EngineTarget(self.kind, library.version, gpus[device] if usable else None)
+
+    def kernels(self, engine: Path, plan_sha256: str, gpu: Gpu) -> KernelFile:
+        """Where what is compiled for a GPU at the start is kept."""
+        return KernelFile(engine, plan_sha256, gpu.identity, self.probe().driver_version)
+
+    def cache(
+        self, library: TensorRt, target: EngineTarget, folder: Path | None, say: Callable[[str], None]
+    ) -> EngineCache:
+        """The engines in a folder.
+
+        Raises:
+            ModelError: when there is no folder to keep engines in.
         """
         return EngineCache(
             folder=folder.expanduser() if folder is not None else default_engine_folder(),
-            tensorrt_version=library.version,
-            gpu=self.gpu(device),
+            target=target,
             builder=self.builder_of(library),
             prepare=self.prepare,
             say=say,

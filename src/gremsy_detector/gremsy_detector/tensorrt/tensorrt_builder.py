@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Builds engines with the full TensorRT; the lean runtime and PyPI's wheels have no builder."""
+"""Builds engines with the full TensorRT or with that for RTX; the lean runtime has no builder."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class TensorRtBuilder:
         # By its path, so that weights in a file beside it are found.
         if not parser.parse_from_file(str(onnx)):
             raise ModelError(
-                f'Model file {onnx} cannot be built by TensorRT {self.version} ({_parser_errors(parser)}): '
+                f'Model file {onnx} cannot be built by {library.title} ({_parser_errors(parser)}): '
                 'export it again with another opset, or run it with `backend: onnxruntime`.'
             )
         if network.num_inputs != 1:
@@ -49,12 +49,14 @@ class TensorRtBuilder:
             )
         config = builder.create_builder_config()
         _set_shape(builder, network, config, recipe.shape)
-        if recipe.workspace_bytes:
+        library.aim(config, recipe.compute_capability)
+        if recipe.workspace_bytes and library.measures:
             config.set_memory_pool_limit(trt.MemoryPoolType.WORKSPACE, recipe.workspace_bytes)
         if recipe.lean:
             config.set_flag(trt.BuilderFlag.VERSION_COMPATIBLE)
             config.set_flag(trt.BuilderFlag.EXCLUDE_LEAN_RUNTIME)
-        _set_timing_cache(config, recipe.timing_cache)
+        if library.measures:
+            _set_timing_cache(config, recipe.timing_cache)
         progress = _progress_monitor(trt, say, self._clock_s)
         config.progress_monitor = progress
         with _interrupts_to(progress):
@@ -63,7 +65,7 @@ class TensorRtBuilder:
             raise KeyboardInterrupt
         if plan is None:
             raise ModelError(
-                f'Model file {onnx} cannot be built by TensorRT {self.version} '
+                f'Model file {onnx} cannot be built by {library.title} '
                 f'({library.said("it does not say why")}): free GPU memory, or export the model again with another '
                 'opset.'
             )
@@ -71,7 +73,7 @@ class TensorRtBuilder:
             plan=bytes(plan),
             inputs=tuple(_facts(network.get_input(index)) for index in range(network.num_inputs)),
             outputs=tuple(_facts(network.get_output(index)) for index in range(network.num_outputs)),
-            timing_cache=_timing_cache_of(config),
+            timing_cache=_timing_cache_of(config) if library.measures else b'',
         )
 
 
