@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import subprocess
 import sys
 import time
@@ -13,10 +15,18 @@ from gremsy_tool import environment
 from gremsy_tool.isolation import free_domain, isolated
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from gremsy_tool.layout import Layout
+
+# The integration tests run one at a time, so that more workers would wait for them.
+_MOST_WORKERS = 8
+# What shows tests at work (a debugger, their output), lists them or picks a few is quicker and plainer in one process.
+_ONE_PROCESS = re.compile(
+    r'-[vqxlh]*[skn].*|-h|--(numprocesses|dist|tx|pdb|trace|capture|collect-only|co|last-failed|lf|failed-first|ff|'
+    r'new-first|nf|stepwise|sw|setup-only|setup-plan|fixtures|markers|help|version)(=.*)?|.*::.*|.*\.py|no:xdist'
+)
 
 
 @dataclass(frozen=True)
@@ -41,8 +51,19 @@ def stages_of(layout: Layout, arguments: list[str], *, everything: bool) -> list
         Stage('lint', [*python, 'ruff', 'check', *sources], './gremsy exec ruff check --fix .'),
         Stage('types', [*python, 'mypy', *typed_packages(layout.repository)], './gremsy exec mypy ...'),
         # Last, so that a reader of the log finds pytest's own closing line at its end.
-        Stage('tests', [*python, 'pytest', *chosen, *arguments], './gremsy test -k NAME runs one alone'),
+        Stage(
+            'tests',
+            [*python, 'pytest', *chosen, *workers_of(arguments), *arguments],
+            './gremsy test -k NAME runs one alone',
+        ),
     ]
+
+
+def workers_of(arguments: Sequence[str]) -> list[str]:
+    """Options of pytest that let the cores share the tests, where `arguments` leave enough of them to share."""
+    if len(os.sched_getaffinity(0)) < 2 or any(_ONE_PROCESS.fullmatch(argument) for argument in arguments):
+        return []
+    return ['-n', 'auto', '--maxprocesses', str(_MOST_WORKERS), '--dist', 'loadfile']
 
 
 def typed_packages(repository: Path) -> list[str]:

@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
+import os
+import re
 import subprocess
 import sys
 
 import pytest
 
-from gremsy_tool import cli
+from gremsy_tool import cli, testing
 from gremsy_tool.isolation import free_domain, isolated
 from gremsy_tool.layout import REPOSITORY, find_layout
-from gremsy_tool.testing import stages_of
+from gremsy_tool.testing import stages_of, workers_of
 from gremsy_tool.wheels import point_cmake_files_here
 
 
@@ -83,6 +85,53 @@ def test_long_tests_run_only_when_asked_for():
     assert [stage.name for stage in short] == ['format', 'lint', 'types', 'tests']
     assert short[-1].command[-4:] == ['-m', 'not slow', '-k', 'x']
     assert 'not slow' not in stages_of(layout, [], everything=True)[-1].command
+
+
+@pytest.mark.parametrize(
+    'arguments', [[], ['-x'], ['src/gremsy_camera'], ['--durations=30'], ['-q', '--junitxml', 'x.xml'], ['-m', 'slow']]
+)
+def test_the_cores_share_the_tests(monkeypatch, arguments):
+    monkeypatch.setattr(testing.os, 'sched_getaffinity', lambda _: {0, 1})
+    assert workers_of(arguments) == ['-n', 'auto', '--maxprocesses', '8', '--dist', 'loadfile']
+    monkeypatch.setattr(testing.os, 'sched_getaffinity', lambda _: {0})
+    assert workers_of(arguments) == []
+
+
+@pytest.mark.parametrize(
+    'arguments',
+    [
+        ['-k', 'name'], ['-kname'], ['tools/test/test_cli.py'], ['tools/test/test_cli.py::test_x'], ['-s'], ['-vs'],
+        ['-n', '4'], ['-n4'], ['--numprocesses=4'], ['--pdb'], ['--trace'], ['--capture=no'], ['--capture', 'no'],
+        ['--lf'], ['--collect-only'], ['--help'], ['-h'], ['-p', 'no:xdist'],
+    ],
+)  # fmt: skip
+def test_a_few_tests_or_a_look_at_them_take_one_process(monkeypatch, arguments):
+    monkeypatch.setattr(testing.os, 'sched_getaffinity', lambda _: {0, 1})
+    assert workers_of(['-q', *arguments]) == []
+
+
+def test_tests_marked_integration_are_in_files_that_run_one_at_a_time():
+    marked = re.compile(r'^(@|pytestmark = .*)pytest\.mark\.integration\b', re.MULTILINE)
+    folders = ('src', 'tools', 'benchmarks', 'underlay')
+    files = [path for folder in folders for path in (REPOSITORY / folder).rglob('test_*.py')]
+    found = {path.name for path in files if marked.search(path.read_text(encoding='utf-8'))}
+    assert found == {path.name for path in files if path.name.endswith('_integration.py')}
+    assert len(found) > 10
+
+
+def test_each_worker_of_a_test_run_has_its_own_domain(tmp_path):
+    for name in ('one', 'two'):
+        (tmp_path / f'test_{name}.py').write_text(
+            'import os, pathlib\n'
+            'AT_IMPORT = os.environ["ROS_DOMAIN_ID"]\n'
+            f'def test(): pathlib.Path({str(tmp_path / name)!r}).write_text(AT_IMPORT)\n'
+        )
+    with free_domain() as ours:
+        env = {**os.environ, **isolated(ours), 'PYTHONPATH': f'{REPOSITORY}:{REPOSITORY / "tools"}'}
+        command = [sys.executable, '-m', 'pytest', '-p', 'conftest', '-n', '2', '--dist', 'loadfile', '--rootdir']
+        ended = subprocess.run([*command, '.', '.'], cwd=tmp_path, env=env, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert len({(tmp_path / 'one').read_text(), (tmp_path / 'two').read_text(), str(ours)}) == 3
 
 
 def test_two_test_runs_have_two_domains():

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +12,6 @@ import pytest
 
 from gremsy_bringup.demo_options import DemoError, video_path
 from gremsy_bringup.report_folder import ReportFolder
-from gremsy_bringup.system_description import SimulatedPayload
 
 pytest.importorskip('rclpy', reason='ROS 2 is not set up: run ./gremsy setup')
 
@@ -226,23 +224,6 @@ def test_a_duration_that_is_none_is_refused() -> None:
         "gremsy demo: error: argument --duration: 'long' is no duration: give seconds, 0 for no end."
     )
     assert ended.returncode == 2
-
-
-@pytest.mark.integration
-def test_a_payload_port_in_use_ends_run_with_its_sentence() -> None:
-    port = SimulatedPayload().udp_port
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
-        taken.bind(('127.0.0.1', port))
-        ended = subprocess.run(
-            [sys.executable, '-m', 'gremsy_bringup.run', 'sim:=true', 'namespace:=port_in_use'],
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE_S,
-            check=False,
-        )
-    assert ended.returncode == 2
-    assert f'{port}' in ended.stderr.splitlines()[-1]
-    assert 'Traceback' not in ended.stdout + ended.stderr
 
 
 def test_run_names_a_wrong_argument() -> None:

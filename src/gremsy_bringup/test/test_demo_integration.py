@@ -3,9 +3,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -15,6 +17,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+
+from gremsy_bringup.system_description import SimulatedPayload
 
 pytest.importorskip('vision_msgs.msg', reason='the workspace is not built: run ./gremsy setup')
 
@@ -152,3 +156,21 @@ def test_a_loop_that_is_killed_comes_back_and_is_armed_again(started: tuple[subp
     output, _ = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 0, output
     assert json.loads((report / 'summary.json').read_text())['restarts']['gimbal'] == 1
+
+
+def test_a_payload_port_in_use_ends_run_with_its_sentence() -> None:
+    port = SimulatedPayload().udp_port
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
+        # Where another run on this machine has it already, it is in use all the same.
+        with contextlib.suppress(OSError):
+            taken.bind(('127.0.0.1', port))
+        ended = subprocess.run(
+            [sys.executable, '-m', 'gremsy_bringup.run', 'sim:=true', 'namespace:=port_in_use'],
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE_S,
+            check=False,
+        )
+    assert ended.returncode == 2
+    assert f'{port}' in ended.stderr.splitlines()[-1]
+    assert 'Traceback' not in ended.stdout + ended.stderr

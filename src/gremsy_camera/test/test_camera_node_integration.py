@@ -91,7 +91,7 @@ class Watcher:
 @pytest.fixture(autouse=True)
 def own_domain(monkeypatch):
     """Other tests on this machine must not be heard."""
-    monkeypatch.setenv('ROS_DOMAIN_ID', str(100 + os.getpid() % 100))
+    monkeypatch.setenv('ROS_DOMAIN_ID', os.environ.get('ROS_DOMAIN_ID') or str(1 + os.getpid() % 100))
     monkeypatch.setenv('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
 
 

@@ -158,7 +158,8 @@ def test_people_get_ids_and_a_click_makes_one_the_target_and_the_gimbal_turn_to_
     click = PointStamped()
     click.point.x, click.point.y = LEFT
     user.select.publish(click)
-    user.wait(lambda: user.state() == 'tracking', meanwhile=lambda: user.look(LEFT, RIGHT))
+    # The two topics do not wait for each other.
+    user.wait(lambda: user.state() == 'tracking' and bool(user.targets), meanwhile=lambda: user.look(LEFT, RIGHT))
     (chosen,) = (each for each in user.tracks[-1].detections if each.bbox.center.position.x < 320)
     assert user.targets[-1].id == chosen.id
     user.setpoints.clear()
