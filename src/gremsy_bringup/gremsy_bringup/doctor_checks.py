@@ -138,23 +138,44 @@ def gpu(machine: Machine) -> Check:
     return Check('GPU (CUDA)', True, f'{", ".join(answer["names"])}; driver for CUDA {answer["cuda"]}')
 
 
+# What the detector itself would find and say; loaded only where it would be, since it crashes without a CUDA device.
+_TENSORRT_PROBE = """
+import json
+from gremsy_detector.tensorrt.kinds import KINDS
+from gremsy_detector.tensorrt.library import installed_module, load_library, why_not
+kind = next(each for each in KINDS if each.name == {name!r})
+answer = {{'module': installed_module(kind), 'reason': why_not(kind)}}
+if answer['reason'] is None:
+    library = load_library(kind)
+    answer |= {{'title': library.title, 'builder': library.has_builder}}
+print(json.dumps(answer))
+"""
+
+
 def tensorrt(machine: Machine) -> Check:
-    """TensorRT's Python binding; loaded only where there is a CUDA device, since it crashes without one."""
-    present = [name for name in ('tensorrt', 'tensorrt_lean_bindings') if machine.has_module(name)]
-    if not present:
-        remedy = 'Optional: on a robot with an NVIDIA GPU use the image in docker/ or the JetPack packages.'
-        return Check('TensorRT', False, 'not installed', remedy)
-    if not gpu(machine).ok:
-        return Check('TensorRT', False, f'{present[0]} installed, no CUDA device', 'Needs an NVIDIA GPU.')
-    outcome = machine.run_python(
-        f'import json, {present[0]} as t; print(json.dumps({{"version": t.__version__, '
-        '"builder": hasattr(t, "Builder")}))'
-    )
+    """The full TensorRT, or its lean or dispatch runtime."""
+    remedy = 'Optional: on a robot with an NVIDIA GPU use the image in docker/ or the JetPack packages.'
+    return _tensorrt(machine, 'TensorRT', 'tensorrt', remedy)
+
+
+def tensorrt_rtx(machine: Machine) -> Check:
+    """TensorRT for RTX."""
+    remedy = 'Optional: on a PC with an RTX card `pip install tensorrt-rtx cuda-python`.'
+    return _tensorrt(machine, 'TensorRT for RTX', 'tensorrt_rtx', remedy)
+
+
+def _tensorrt(machine: Machine, row: str, name: str, how_to_install: str) -> Check:
+    outcome = machine.run_python(_TENSORRT_PROBE.format(name=name))
     answer = _answer(outcome)
     if answer is None:
-        return Check('TensorRT', False, _why(outcome), 'Reinstall it to match the CUDA driver.')
-    kind = 'builds engines' if answer['builder'] else 'runtime only: runs engines built for this GPU'
-    return Check('TensorRT', True, f'{answer["version"]}, {kind}')
+        return Check(row, False, _why(outcome), 'Reinstall it to match the CUDA driver.')
+    if answer['module'] is None:
+        return Check(row, False, 'not installed', how_to_install)
+    if answer['reason'] is not None:
+        remedy = 'Optional: the detector runs with another back end meanwhile.'
+        return Check(row, False, f'{answer["module"]} {answer["reason"]}', remedy)
+    does = 'builds engines' if answer['builder'] else 'runtime only: runs engines built for this GPU'
+    return Check(row, True, f'{answer["title"]}, {does}')
 
 
 def onnx_runtime(machine: Machine) -> Check:
@@ -300,6 +321,7 @@ QUESTIONS: tuple[Question, ...] = (
     launch,
     gpu,
     tensorrt,
+    tensorrt_rtx,
     onnx_runtime,
     model,
     footage,

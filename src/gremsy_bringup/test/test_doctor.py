@@ -15,6 +15,7 @@ from gremsy_bringup import doctor_checks
 from gremsy_bringup.doctor import as_json, examine, table, verdict
 from gremsy_bringup.doctor_checks import Check
 from gremsy_bringup.machine import Outcome, ThisMachine
+from gremsy_detector.tensorrt.kinds import KINDS, Kind
 
 
 @dataclass
@@ -102,18 +103,55 @@ def test_a_machine_without_an_nvidia_driver_says_so_in_words() -> None:
     assert check.found == 'no NVIDIA driver (libcuda.so.1 is not here)'
 
 
-def test_tensorrt_is_not_loaded_where_there_is_no_cuda_device() -> None:
-    machine = FakeMachine(modules={'tensorrt_lean_bindings'}, answers={'as t': says(version='11', builder=False)})
-    assert doctor_checks.tensorrt(machine).found == 'tensorrt_lean_bindings installed, no CUDA device'
+@pytest.mark.parametrize(
+    ('kind', 'name'),
+    [(kind, name) for kind in KINDS for name in kind.modules],
+    ids=lambda each: getattr(each, 'name', each),
+)
+def test_every_tensorrt_that_the_detector_would_take_is_found_and_not_loaded_where_it_cannot_run(
+    kind: Kind, name: str, tmp_path: Path
+) -> None:
+    """The real child, on modules that end the process when they are imported, as TensorRT does without a GPU."""
+    (tmp_path / name).mkdir()
+    (tmp_path / name / '__init__.py').write_text('import os; os._exit(139)')
+    # No other TensorRT, and no cuda-python, whatever is installed here.
+    hide = f'import importlib.util as u; u.find_spec = lambda wanted: wanted if wanted == {name!r} else None'
+
+    class Without(ThisMachine):
+        def run_python(self, code: str, timeout_s: float = 20.0) -> Outcome:
+            return super().run_python(f'import sys; sys.path.insert(0, {str(tmp_path)!r}); {hide}\n{code}', timeout_s)
+
+    check = getattr(doctor_checks, kind.name)(Without())
+    assert (check.ok, check.needed, check.name) == (False, False, kind.title)
+    assert check.found == f'{name} lacks cuda-python, which handles its memory (pip install cuda-python)'
+
+
+def test_each_tensorrt_that_is_not_there_has_its_way_out() -> None:
+    machine = FakeMachine(answers={'tensorrt': says(module=None, reason='is not installed (pip install x)')})
+    assert doctor_checks.tensorrt(machine) == Check(
+        'TensorRT',
+        False,
+        'not installed',
+        'Optional: on a robot with an NVIDIA GPU use the image in docker/ or the JetPack packages.',
+    )
+    assert doctor_checks.tensorrt_rtx(machine) == Check(
+        'TensorRT for RTX',
+        False,
+        'not installed',
+        'Optional: on a PC with an RTX card `pip install tensorrt-rtx cuda-python`.',
+    )
 
 
 @pytest.mark.parametrize(
     ('builder', 'expected'),
-    [(True, '10.3, builds engines'), (False, '10.3, runtime only: runs engines built for this GPU')],
+    [
+        (True, 'TensorRT 10.3.0, builds engines'),
+        (False, 'TensorRT 10.3.0, runtime only: runs engines built for this GPU'),
+    ],
 )
 def test_tensorrt_says_whether_it_can_build_engines(builder: bool, expected: str) -> None:
-    machine = FakeMachine(modules={'tensorrt'}, answers={'libcuda': GPU, 'as t': says(version='10.3', builder=builder)})
-    assert doctor_checks.tensorrt(machine).found == expected
+    answer = says(module='tensorrt', reason=None, title='TensorRT 10.3.0', builder=builder)
+    assert doctor_checks.tensorrt(FakeMachine(answers={"'tensorrt'": answer})) == Check('TensorRT', True, expected)
 
 
 def test_a_changed_model_file_is_noticed() -> None:

@@ -12,7 +12,7 @@ from gremsy_detector.errors import ModelError
 from gremsy_detector.tensorrt.engine_builder import BuildRecipe
 from gremsy_detector.tensorrt.library import TensorRt
 from gremsy_detector.tensorrt.tensorrt_builder import TensorRtBuilder
-from src.gremsy_detector.test.tensorrt_fakes import FakeCuda, FakeFullLibrary
+from src.gremsy_detector.test.tensorrt_fakes import FakeCuda, FakeFullLibrary, FakeRtxLibrary
 
 SHAPE = (1, 3, 64, 64)
 
@@ -132,3 +132,23 @@ def test_it_builds_on_another_thread_than_the_main_one(module, model):
     thread.start()
     thread.join(30)
     assert len(built) == 1
+
+
+def test_tensorrt_for_rtx_measures_nothing_and_is_aimed_only_where_its_default_does_not_reach(model):
+    rtx = FakeRtxLibrary(FakeCuda())
+    built = build(rtx, model, BuildRecipe(SHAPE, compute_capability='8.0+', workspace_bytes=7, timing_cache=b'old'))
+    assert rtx._log == [('network', 2)]
+    assert built.timing_cache == b''
+    build(rtx, model, BuildRecipe(SHAPE, compute_capability='7.5'))
+    assert rtx._log[1:] == [('network', 2), ('aim', 'sm75')]
+
+
+def test_what_tensorrt_for_rtx_does_not_build_is_said_without_the_gpu_that_it_does_not_use(model):
+    rtx = FakeRtxLibrary(FakeCuda())
+    rtx._fail.add('build')
+    with pytest.raises(ModelError) as refused:
+        build(rtx, model)
+    assert str(refused.value) == (
+        f'Model file {model} cannot be built by TensorRT for RTX 1.7.1.116 (Error Code 10: Could not find any '
+        'implementation): run it with `backend: onnxruntime`, or export the model again with another opset.'
+    )

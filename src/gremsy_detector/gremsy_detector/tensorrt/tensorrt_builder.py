@@ -66,8 +66,9 @@ class TensorRtBuilder:
         if plan is None:
             raise ModelError(
                 f'Model file {onnx} cannot be built by {library.title} '
-                f'({library.said("it does not say why")}): free GPU memory, or export the model again with another '
-                'opset.'
+                f'({library.said("it does not say why")}): '
+                + ('free GPU memory, or' if library.measures else 'run it with `backend: onnxruntime`, or')
+                + ' export the model again with another opset.'
             )
         return BuiltEngine(
             plan=bytes(plan),
