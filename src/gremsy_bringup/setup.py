@@ -30,6 +30,7 @@ setup(
             'run = gremsy_bringup.run:main',
             'demo = gremsy_bringup.demo:main',
             'doctor = gremsy_bringup.doctor:main',
+            'recorder_node = gremsy_bringup.recorder_node:main',
         ],
         'gremsy.components': [
             'recorder = gremsy_bringup.recorder_node:RecorderNode',

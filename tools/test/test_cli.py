@@ -41,7 +41,7 @@ def test_help_lists_every_command(arguments):
             'There is no group "gpu" in requirements/: choose of build, dev, encode, lock, peers, precision, '
             'report, ros-jazzy, ros-kilted, runtime, ultralytics.',
         ),
-        (('exec',), 'exec needs a command: ./gremsy exec python -m gremsy_camera.camera_node'),
+        (('exec',), 'exec needs a command: ./gremsy exec python -m gremsy_detector.model_info'),
     ],
 )
 def test_a_wrong_command_line_ends_in_a_sentence(arguments, sentence):
@@ -158,13 +158,13 @@ def test_the_wheels_cmake_files_are_pointed_at_this_python(tmp_path):
 @pytest.mark.parametrize(
     ('command', 'arguments', 'groups'),
     [
-        ('demo', ['--help'], ('encode', 'report')),
+        ('demo', ['--duration', '5'], ('encode', 'report')),
         ('run', [], ()),
         ('bench', ['loop', '--json', 'f'], ('encode', 'report')),
         ('bench', ['tracker'], ('encode', 'report', 'peers')),
         ('bench', ['detector', '--json', 'f'], ('encode', 'report', 'ultralytics')),
-        ('bench', [], ('encode', 'report', 'peers', 'ultralytics')),
-        ('bench', ['--json', 'f'], ('encode', 'report', 'peers', 'ultralytics')),
+        ('bench', ['--json', 'f', 'loop'], ('encode', 'report')),
+        ('bench', ['all'], ('encode', 'report', 'ultralytics', 'peers')),
     ],
 )
 def test_only_a_benchmark_that_compares_with_others_installs_them(command, arguments, groups):

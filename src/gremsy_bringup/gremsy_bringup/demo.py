@@ -7,7 +7,6 @@ as asked.
 
 from __future__ import annotations
 
-import argparse
 import signal
 import sys
 import time
@@ -15,24 +14,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 
-from gremsy_bringup.demo_options import PRESETS, DemoOptions, video_path
+from gremsy_bringup.demo_arguments import parser
+from gremsy_bringup.demo_options import DemoOptions, video_path
 from gremsy_bringup.demo_session import DemoSession
 from gremsy_bringup.process_spec import CONFIGURATION_ERROR_STATUS
 from gremsy_bringup.report import report_lines, write_report
 from gremsy_bringup.status_line import StatusLine
 from gremsy_common.errors import SuiteError
-
-
-def parser() -> argparse.ArgumentParser:
-    """The command line."""
-    made = argparse.ArgumentParser(prog='gremsy demo', description='Follows a person in real footage, closed loop.')
-    made.add_argument('--video', metavar='FILE', help="footage to look at (default: Debian's vtest.avi)")
-    made.add_argument('--class', dest='target_class', default='person', metavar='NAME', help='what to follow')
-    made.add_argument('--duration', type=_duration, default=60.0, metavar='S', help='seconds; 0 until Ctrl-C')
-    made.add_argument('--report', type=Path, metavar='DIR', help='where the report goes (default: gremsy_report/TIME)')
-    made.add_argument('--headless', action='store_true', help='no overlay and no film: the bare loop')
-    made.add_argument('--preset', choices=PRESETS, default='ideal', help='how the simulated payload behaves')
-    return made
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -76,16 +64,6 @@ def _run(session: DemoSession, duration_s: float | None, line: StatusLine) -> in
     if failure:
         print(failure, file=sys.stderr)
     return 1 if failure else 0
-
-
-def _duration(text: str) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = -1.0
-    if not 0.0 <= seconds < 1e7:
-        raise argparse.ArgumentTypeError(f"'{text}' is no duration: give seconds, 0 for no end.")
-    return seconds
 
 
 if __name__ == '__main__':

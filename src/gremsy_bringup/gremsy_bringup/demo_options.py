@@ -14,8 +14,6 @@ from gremsy_camera.footage_reader import FootageReader
 from gremsy_common.errors import SuiteError
 from gremsy_common.parameters import ParameterError
 
-PRESETS = ('ideal', 'gremsy', 'realistic')
-
 
 class DemoError(SuiteError):
     """The demo cannot run as asked, or not any more."""

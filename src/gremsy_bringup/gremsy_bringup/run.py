@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from types import FrameType
 
 from gremsy_bringup.process_spec import CONFIGURATION_ERROR_STATUS, ProcessSpec
-from gremsy_bringup.suite_arguments import argument_help, from_command_line
+from gremsy_bringup.suite_arguments import from_command_line, usage
 from gremsy_bringup.supervisor import EventKind, ProcessEvent, Supervisor
 from gremsy_bringup.system_description import describe, process_specs
 from gremsy_common.errors import SuiteError
@@ -54,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Start what the arguments ask for."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     if {'-h', '--help', '--show-args'} & set(words):
-        print(f'usage: gremsy run [name:=value ...]\n\n{argument_help()}')
+        print(usage())
         sys.exit(0)
     try:
         specs = process_specs(describe(from_command_line(words)))

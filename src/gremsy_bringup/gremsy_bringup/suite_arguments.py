@@ -100,6 +100,11 @@ def argument_help() -> str:
     return '\n'.join(rows)
 
 
+def usage() -> str:
+    """What `./gremsy run --help` prints."""
+    return f'usage: gremsy run [name:=value ...]\n\n{argument_help()}'
+
+
 def _value(spec: ParameterSpec, text: str) -> object:
     if spec.type is not bool:
         return text

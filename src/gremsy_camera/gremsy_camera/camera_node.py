@@ -133,3 +133,7 @@ class CameraNode(SuiteNode[CameraParameters]):
 def main() -> None:
     """`camera_node`."""
     run_node(CameraNode)
+
+
+if __name__ == '__main__':
+    main()

@@ -9,17 +9,22 @@ from __future__ import annotations
 
 import signal
 import sys
+import textwrap
 import threading
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
 import cv2
 import rclpy
 from rclpy.signals import SignalHandlerOptions
+from rclpy.utilities import remove_ros_args
 
 from gremsy_common.errors import SuiteError
 from gremsy_common.node_host import NodeHost
+from gremsy_common.parameter_docs import yaml_value
+from gremsy_common.parameters import specs_of
 from gremsy_common.suite_node import SuiteNode
 
 NodeFactory = Callable[[NodeHost], SuiteNode[Any]]
@@ -74,9 +79,49 @@ def run_nodes(factories: Sequence[NodeFactory], arguments: Sequence[str] | None 
     return status
 
 
-def run_node(node_type: NodeFactory, arguments: Sequence[str] | None = None) -> None:
-    """`main` of a node's own executable: never returns."""
-    sys.exit(run_nodes([node_type], arguments))
+def run_node(
+    node_type: type[SuiteNode[Any]], arguments: Sequence[str] | None = None, factory: NodeFactory | None = None
+) -> None:
+    """`main` of a node's own executable: never returns.
+
+    Args:
+        node_type: the node.
+        arguments: of the command line, the program's name first; None takes sys.argv.
+        factory: makes the node, where its type takes more than the host.
+    """
+    given = sys.argv if arguments is None else arguments
+    program, *words = given
+    name = Path(program).stem
+    try:
+        own = remove_ros_args(words)
+    except Exception:  # noqa: BLE001 run_nodes has the sentence for arguments that rcl cannot read
+        own = []
+    if {'-h', '--help'} & set(own):
+        print(node_usage(name, node_type))
+        sys.exit(0)
+    if own:
+        sys.exit(
+            _say(
+                EXIT_MISCONFIGURED,
+                f"{name} takes no argument '{own[0]}': parameters are given as --ros-args -p NAME:=VALUE, "
+                '--help lists them.',
+            )
+        )
+    sys.exit(run_nodes([factory or node_type], given))
+
+
+def node_usage(program: str, node_type: type[SuiteNode[Any]]) -> str:
+    """What `--help` prints: how parameters are given, and each with unit, range and default."""
+    lines = [
+        f'usage: {program} [--ros-args [-p NAME:=VALUE ...] [--params-file FILE] [-r __ns:=/robot/eo]]',
+        '',
+        f'The node `{node_type.node_name}`. Its parameters, with their defaults:',
+    ]
+    for spec in specs_of(node_type.parameters_type):
+        notes = ', '.join(part for part in (spec.meta.unit, spec.meta.range_text) if part)
+        lines += ['', f'  {spec.name}:={yaml_value(spec.default)}{f" [{notes}]" if notes else ""}']
+        lines += textwrap.wrap(spec.meta.doc, 92, initial_indent='      ', subsequent_indent='      ')
+    return '\n'.join(lines)
 
 
 def _share_the_cores() -> None:

@@ -55,7 +55,7 @@ def markdown_table(parameters: type[Any]) -> str:
             type_name(spec),
             spec.meta.unit,
             spec.meta.range_text,
-            f'`{_yaml_value(spec.default)}`',
+            f'`{yaml_value(spec.default)}`',
             'yes' if spec.meta.live else '',
             spec.meta.doc,
         ]
@@ -69,7 +69,7 @@ def yaml_template(node_name: str, parameters: type[Any]) -> str:
     for spec in specs_of(parameters):
         notes = ', '.join(part for part in (spec.meta.unit, spec.meta.range_text) if part)
         lines.append(f'    # {spec.meta.doc}{f" [{notes}]" if notes else ""}')
-        lines.append(f'    {spec.name}: {_yaml_value(spec.default)}')
+        lines.append(f'    {spec.name}: {yaml_value(spec.default)}')
     return '\n'.join(lines) + '\n'
 
 
@@ -87,7 +87,7 @@ def with_table(readme: str, node_name: str, table: str) -> str:
     return f'{head}{begin}\n\n{table}\n\n{_END}{tail}'
 
 
-def _yaml_value(value: Any) -> str:
+def yaml_value(value: Any) -> str:
     plain = list(value) if isinstance(value, tuple) else value
     return yaml.safe_dump(plain, default_flow_style=True, width=10_000).removesuffix('\n...\n').strip()
 

@@ -84,7 +84,10 @@ class CaptureFramesNode(SuiteNode[CaptureParameters]):
 def main() -> None:
     """Runs until enough frames are stored, or Ctrl-C."""
     # run_node ends on this signal as if the user had pressed Ctrl-C.
-    run_node(lambda host: CaptureFramesNode(host, finished=lambda: os.kill(os.getpid(), signal.SIGINT)))
+    run_node(
+        CaptureFramesNode,
+        factory=lambda host: CaptureFramesNode(host, finished=lambda: os.kill(os.getpid(), signal.SIGINT)),
+    )
 
 
 if __name__ == '__main__':

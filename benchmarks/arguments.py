@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The benchmarks by name and their command line; the standard library alone, so that help needs nothing set up."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+# Groups of requirements/ that every benchmark takes, for videos and plots.
+COMMON_GROUPS = ('encode', 'report')
+ALL = 'all'
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """What it measures, how long that takes, and what it installs beyond COMMON_GROUPS."""
+
+    measures: str
+    minutes: str
+    groups: tuple[str, ...] = ()
+    installs: str = 'nothing more'
+
+
+BENCHMARKS = {
+    'detector': Benchmark(
+        "what the detector adds to its model's bare run, beside Ultralytics' own predict",
+        '3 min',
+        ('ultralytics',),
+        'torch and Ultralytics (AGPL-3.0), 2.8 GB to download',
+    ),
+    'gimbal': Benchmark('the gimbal driver: command to wire, ends of motion, parsing, reconnecting', '1.5 min'),
+    'loop': Benchmark('the composed demo: a frame to the wire, pointing at real people, what it costs', '5 min'),
+    'pointing': Benchmark('the pointing core beside tuned P, PI, PID and move-and-wait laws', '2 min'),
+    'tracker': Benchmark(
+        'the tracker beside other Python trackers: what an update costs, identities kept',
+        '4 min',
+        ('peers',),
+        'trackers, norfair, trackeval and motmetrics, 20 MB to download',
+    ),
+}
+
+
+def overview() -> str:
+    """What there is, for someone who named none."""
+    lines: list[str] = []
+    for name, each in BENCHMARKS.items():
+        lines += [f'  {name:<9} {each.measures} ({each.minutes})', f'            installs {each.installs}']
+    lines += [
+        f'  {ALL:<9} all of these, one after another, with what they install',
+        '',
+        'Each installs PyAV and matplotlib as well. ./gremsy setup --clean removes what was installed.',
+    ]
+    return '\n'.join(lines)
+
+
+def names_of(name: str) -> tuple[str, ...]:
+    """The benchmarks that a name on the command line means."""
+    return tuple(BENCHMARKS) if name == ALL else (name,)
+
+
+def groups_of(name: str) -> tuple[str, ...]:
+    """The groups of packages that it takes."""
+    more = (group for each in names_of(name) for group in BENCHMARKS[each].groups)
+    return (*COMMON_GROUPS, *more)
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line, with the overview as its help."""
+    made = argparse.ArgumentParser(
+        prog='gremsy bench',
+        usage='./gremsy bench NAME [--json FILE] [--duration S] [--keep DIR]',
+        description=overview(),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    made.add_argument('name', choices=(*BENCHMARKS, ALL), metavar='NAME', help='one of the above')
+    made.add_argument('--json', type=Path, metavar='FILE', help='also write the object to this file')
+    made.add_argument('--duration', type=float, default=75.0, metavar='S', help='seconds of each run (default: 75)')
+    made.add_argument('--keep', type=Path, metavar='DIR', help='keep traces and plots in this folder')
+    return made
+
+
+def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    """The command line; ends the program where it is wrong."""
+    made = parser()
+    options = made.parse_args(arguments)
+    if not 5.0 <= options.duration <= 3600.0:
+        made.error(f'--duration is {options.duration:g}: use 5 .. 3600 seconds.')
+    return options

@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The demo's command line; the standard library alone, so that help needs nothing set up."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+PRESETS = ('ideal', 'gremsy', 'realistic')
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    made = argparse.ArgumentParser(prog='gremsy demo', description='Follows a person in real footage, closed loop.')
+    made.add_argument('--video', metavar='FILE', help="footage to look at (default: Debian's vtest.avi)")
+    made.add_argument('--class', dest='target_class', default='person', metavar='NAME', help='what to follow')
+    made.add_argument('--duration', type=_duration, default=60.0, metavar='S', help='seconds; 0 until Ctrl-C')
+    made.add_argument('--report', type=Path, metavar='DIR', help='where the report goes (default: gremsy_report/TIME)')
+    made.add_argument('--headless', action='store_true', help='no overlay and no film: the bare loop')
+    made.add_argument('--preset', choices=PRESETS, default='ideal', help='how the simulated payload behaves')
+    return made
+
+
+def _duration(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0.0 <= seconds < 1e7:
+        raise argparse.ArgumentTypeError(f"'{text}' is no duration: give seconds, 0 for no end.")
+    return seconds
