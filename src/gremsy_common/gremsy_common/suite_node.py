@@ -106,7 +106,9 @@ class SuiteNode(LifecycleNode, Generic[P]):
 
     def subscription(self, topic: Topic[T], callback: Callable[[T], object]) -> TopicSubscription[T]:
         """A subscription that lives until deactivation or `close_subscription`; the callback must only store."""
-        made = TopicSubscription(self, self.host.bus, topic, callback, self.host.call_soon, self.report_error)
+        made = TopicSubscription(
+            self, self.host.bus, topic, callback, self.host.call_soon, self.report_error, self.report_drop
+        )
         self._subscriptions_made.append(made)
         return made
 
@@ -153,6 +155,22 @@ class SuiteNode(LifecycleNode, Generic[P]):
             self._said.clear()
         self._said[sentence] = (now, 0)
         self.get_logger().error(f'{sentence} (and {unsaid} times before)' if unsaid else sentence)
+
+    def report_drop(self, what: str, reason: str, sentence: str) -> None:
+        """Something that came was not used, or not for all that it is for: count it by reason, and say the first.
+
+        The node is shown as warning while it goes on, with the sentence.
+
+        Args:
+            what: came, as `image_raw`.
+            reason: a few words, the same for all of the kind.
+            sentence: what was wrong with this one, and the way out.
+        """
+        kind = f'{what}: {reason}'
+        self.diagnostics.note_error(sentence)
+        self.diagnostics.count('errors')
+        if self.diagnostics.count(kind) == 1:
+            self.get_logger().warning(f"{sentence} More of the kind are only counted: '{kind}' in /diagnostics.")
 
     # Lifecycle, called by rclpy.
 

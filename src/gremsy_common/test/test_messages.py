@@ -16,7 +16,8 @@ from gremsy_common.frame import Frame
 from gremsy_common.gimbal_state import GimbalAttitude, RateSetpoint, ZoomState
 from gremsy_common.messages.camera_info import StampedCamera
 from gremsy_common.messages.detection import Labels, Pipeline, PixelChoice
-from gremsy_common.messages.image import frame_from_image
+from gremsy_common.messages.image import frame_as_sent, frame_from_image
+from gremsy_common.pixel_layout import PIXEL_LAYOUTS
 
 STAMP = 1_700_000_000_123_456_789
 
@@ -48,9 +49,9 @@ def test_rgb_becomes_bgr():
 @pytest.mark.parametrize(
     ('width', 'height', 'step', 'size', 'sentence'),
     [
-        (0, 2, 0, 0, 'the image is 0x2 px: it has no pixels.'),
-        (2, 2, 6, 11, '11 bytes with a step of 6 are not a 2x2 bgr8 image.'),
-        (2, 2, 5, 12, '12 bytes with a step of 5 are not a 2x2 bgr8 image.'),
+        (0, 2, 0, 0, 'the image is 0x2 px: it has no pixels, so check its publisher.'),
+        (2, 2, 6, 11, '11 bytes with a step of 6 are not a 2x2 bgr8 image: check its publisher.'),
+        (2, 2, 5, 12, '12 bytes with a step of 5 are not a 2x2 bgr8 image: check its publisher.'),
     ],
 )
 def test_image_that_does_not_fit_its_header_is_refused(width, height, step, size, sentence):
@@ -59,6 +60,70 @@ def test_image_that_does_not_fit_its_header_is_refused(width, height, step, size
     with pytest.raises(ValueError, match='image') as refused:
         frame_from_image(message)
     assert str(refused.value) == sentence
+
+
+def image_of(encoding, width=4, height=4, step=None, data=None, **more):
+    message = Image(width=width, height=height, step=step or width, encoding=encoding, **more)
+    message.data.frombytes(bytes(step * height if step else width * height) if data is None else data)
+    return message
+
+
+@pytest.mark.parametrize(('encoding', 'shown'), [('8UC1', 'mono8'), ('8UC3', 'bgr8')])
+def test_opencvs_own_names_are_pictures_too(encoding, shown):
+    frame = frame_from_image(image_of(encoding, step=12))
+    assert (frame.encoding, frame.image.shape[:2]) == (shown, (4, 4))
+
+
+@pytest.mark.parametrize('encoding', ['16UC1', 'mono16'])
+@pytest.mark.parametrize('big', [False, True])
+def test_an_infrared_picture_is_stretched_to_be_seen(encoding, big):
+    """14 of 16 bits, as a bolometer sends them: taken as they are, they would be black."""
+    counts = np.full((64, 64), 7000, np.uint16)
+    counts[:, 32:] = 8000
+    data = counts.astype('>u2' if big else '<u2').tobytes()
+    frame = frame_from_image(image_of(encoding, 64, 64, 128, data, is_bigendian=big))
+    assert (frame.encoding, frame.image.dtype) == ('mono8', np.uint8)
+    assert [int(frame.image[5, 5]), int(frame.image[5, 60])] == [0, 255]
+    assert not frame.image.flags.writeable
+
+
+@pytest.mark.parametrize('encoding', ['nv12', 'nv21'])
+def test_a_flat_grey_yuv_picture_is_that_grey(encoding):
+    """BT.601: Y = 126 is 1.164 (126 - 16) = 128, U = V = 128 no colour."""
+    frame = frame_from_image(image_of(encoding, data=bytes([126] * 16 + [128] * 8)))
+    assert frame.image.tolist() == [[[128, 128, 128]] * 4] * 4
+
+
+@pytest.mark.parametrize(
+    ('message', 'reason', 'text'),
+    [
+        (
+            image_of('nv12', 5, 4, 5, bytes(30)),
+            'odd size',
+            'the image is 5x4 px, and nv12 shares colour between two pixels: publish it in an even size, or as bgr8.',
+        ),
+        (image_of('mono8', 0), 'no pixels', 'the image is 0x4 px: it has no pixels, so check its publisher.'),
+        (
+            image_of('16UC1', step=4),
+            'data too short',
+            '16 bytes with a step of 4 are not a 4x4 16UC1 image: check its publisher.',
+        ),
+    ],
+)
+def test_an_image_that_is_not_used_has_a_reason(message, reason, text):
+    with pytest.raises(Unusable) as refused:
+        frame_from_image(message)
+    assert (refused.value.reason, str(refused.value)) == (reason, text)
+
+
+@pytest.mark.parametrize('encoding', ['32FC1', 'mei', ''])
+def test_an_encoding_that_is_no_picture_is_named_with_those_that_are(encoding):
+    for convert, text in ((frame_from_image, 'is no picture that can be shown ('), (frame_as_sent, 'is unknown')):
+        with pytest.raises(Unusable) as refused:
+            convert(image_of(encoding, step=16))
+        assert refused.value.reason == 'unknown encoding'
+        assert f"encoding '{encoding}' {text}" in str(refused.value)
+        assert str(refused.value).endswith(f': publish one of {", ".join(PIXEL_LAYOUTS)}.')
 
 
 BOXES = np.array([[1.0, 2.0, 3.0, 6.0], [10.5, 0.0, 20.0, 5.25]])

@@ -25,6 +25,7 @@ from gremsy_detector.backend_registry import BackendOrder, backends_for, builder
 from gremsy_detector.default_model import model_path
 from gremsy_detector.detector import DetectionResult, Detector
 from gremsy_detector.detector_parameters import DetectorParameters
+from gremsy_detector.errors import FrameError
 from gremsy_detector.gpu_status import GpuStatus, find_gpu
 from gremsy_detector.published_labels import PublishedLabels
 from gremsy_detector.restarting_detector import RestartingDetector
@@ -37,6 +38,7 @@ _GIVE_WAY_S = 0.004
 # How often it is asked who listens (2 us): with what DDS takes to tell, images are back 0.5 s after a subscriber came.
 _WATCH_PERIOD_S = 0.2
 _GPU_PERIOD_S = 0.4
+_IMAGES = topics.IMAGE_RAW.name
 
 Arrival = tuple[Frame, int]
 """A frame and when it came, ns of the ROS clock."""
@@ -187,7 +189,13 @@ class DetectorNode(SuiteNode[DetectorParameters]):
             return
         frame, arrived_ns = arrival
         taken_ns = self.now_ns()
-        result = detector.detect(frame)
+        self._look_at_header(frame)
+        try:
+            result = detector.detect(frame)
+        except FrameError as error:
+            self.diagnostics.count('detect errors')
+            self.report_drop(_IMAGES, error.reason, str(error))
+            return
         self._trace(result, arrived_ns, taken_ns)
         # Disabled meanwhile: what was asked to be silent says nothing more.
         if self._images is not None:
@@ -196,6 +204,23 @@ class DetectorNode(SuiteNode[DetectorParameters]):
         if newest:
             # With an image waiting, this thread would go on at once and fight the tracker for the interpreter.
             time.sleep(_GIVE_WAY_S)
+
+    def _look_at_header(self, frame: Frame) -> None:
+        """Such images are looked at, for whoever only wants to see; a gimbal cannot be pointed by them."""
+        if frame.stamp_ns == 0:
+            self.report_drop(
+                _IMAGES,
+                'no stamp',
+                f'Images on {self.resolve_topic_name(_IMAGES)} have no stamp, so no gimbal can be pointed by them: let '
+                "their publisher set header.stamp to when each was captured, by this machine's clock.",
+            )
+        if not frame.frame_id:
+            self.report_drop(
+                _IMAGES,
+                'no frame_id',
+                f'Images on {self.resolve_topic_name(_IMAGES)} have an empty header.frame_id, so RViz cannot place '
+                "what is seen in them: let their publisher set it to the camera's optical frame.",
+            )
 
     def _restart(self, detector: RestartingDetector) -> None:
         if detector.recover():

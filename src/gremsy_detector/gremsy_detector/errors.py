@@ -11,7 +11,15 @@ class ModelError(SuiteError):
 
 
 class FrameError(SuiteError):
-    """An image cannot be fed to the network; the text names what was found and what is known."""
+    """An image cannot be fed to the network; the text names what was found and what is known.
+
+    Attributes:
+        reason: a few words by which such images are counted.
+    """
+
+    def __init__(self, sentence: str, reason: str = 'not readable') -> None:
+        super().__init__(sentence)
+        self.reason = reason
 
 
 class InferenceError(SuiteError):

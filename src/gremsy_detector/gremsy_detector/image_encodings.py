@@ -92,7 +92,8 @@ class PictureReader:
         if encoding is None:
             raise FrameError(
                 f"Images from '{frame.frame_id}' are encoded as '{frame.encoding}': "
-                f'publish them as {", ".join(ENCODINGS)}.'
+                f'publish them as {", ".join(ENCODINGS)}.',
+                'unknown encoding',
             )
         image: NDArray[Any] = frame.image
         _check(frame, PIXEL_LAYOUTS[frame.encoding])
@@ -133,23 +134,27 @@ def _check(frame: Frame, layout: PixelLayout) -> None:
     if not plain or image.dtype.newbyteorder('=') != np.dtype(layout.dtype) or image.size == 0:
         raise FrameError(
             f"An image from '{frame.frame_id}' says {frame.encoding} but is {image.dtype} {list(image.shape)}: "
-            'check its publisher.'
+            'check its publisher.',
+            'another layout than said',
         )
     rows, columns = image.shape[:2]
     if layout.half_height_chroma and rows % 3:
         raise FrameError(
             f"An image from '{frame.frame_id}' says {frame.encoding} but has {rows} rows, which is not the picture's "
-            'height and half of it: check its publisher.'
+            'height and half of it: check its publisher.',
+            'another layout than said',
         )
     height = layout.height_px(rows)
     if (layout.even_width and columns % 2) or (layout.even_height and height % 2):
         needed = 'width and height' if layout.even_height else 'width'
         raise FrameError(
             f"An image from '{frame.frame_id}' is {columns}x{height} px, and {frame.encoding} needs an even {needed}: "
-            'publish it as bgr8, or in another size.'
+            'publish it as bgr8, or in another size.',
+            'odd size',
         )
     if frame.encoding.startswith('bayer_') and min(columns, height) < _SMALLEST_BAYER_PX:
         raise FrameError(
             f"An image from '{frame.frame_id}' is {columns}x{height} px, and {frame.encoding} needs "
-            f'{_SMALLEST_BAYER_PX}x{_SMALLEST_BAYER_PX} at least: check its publisher.'
+            f'{_SMALLEST_BAYER_PX}x{_SMALLEST_BAYER_PX} at least: check its publisher.',
+            'too small',
         )

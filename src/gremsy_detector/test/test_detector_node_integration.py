@@ -14,11 +14,12 @@ import pytest
 rclpy = pytest.importorskip('rclpy', reason='the workspace is not built: run ./gremsy setup')
 pytest.importorskip('vision_msgs.msg', reason='the workspace is not built: run ./gremsy setup')
 
-from diagnostic_msgs.msg import DiagnosticArray
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from rcl_interfaces.srv import SetParameters, SetParametersAtomically
 from rclpy.parameter import Parameter
 from rclpy.qos import QoSDurabilityPolicy, QoSProfile, qos_profile_sensor_data
 from sensor_msgs.msg import Image
+from std_msgs.msg import Header
 from std_srvs.srv import SetBool
 from vision_msgs.msg import Detection2DArray, LabelInfo, VisionInfo
 
@@ -66,7 +67,7 @@ class User:
         self.node = rclpy.create_node('user', namespace='/eo')
         self.images = self.node.create_publisher(Image, 'image_raw', qos_profile_sensor_data)
         self.found = []
-        self.diagnostics = {}
+        self.diagnostics, self.levels = {}, {}
         self.watch()
         self.node.create_subscription(DiagnosticArray, '/diagnostics', self.keep_diagnostics, 10)
         self.enable = self.node.create_client(SetBool, 'detector/enable')
@@ -79,6 +80,7 @@ class User:
 
     def keep_diagnostics(self, array):
         for status in array.status:
+            self.levels[status.name] = status.level
             self.diagnostics[status.name] = {each.key: each.value for each in status.values}
 
     def spin(self, duration_s):
@@ -328,6 +330,55 @@ def test_an_image_that_cannot_be_read_is_counted_and_the_next_is_detected(user, 
         meanwhile=lambda: user.send(GREY[..., 0], 'no_such_encoding'),
     )
     assert user.detections_of(GREY).detections == []
+
+
+def image_message(**changes):
+    message = Image(**{'width': 64, 'height': 48, 'step': 64, 'encoding': 'mono8', **changes})
+    message.header.frame_id = 'eo_optical_frame'
+    message.header.stamp.sec = 1_800_000_000
+    message.data.frombytes(bytes(64 * 48))
+    return message
+
+
+@pytest.mark.parametrize(
+    ('changes', 'reason', 'sentence'),
+    [
+        (
+            {'encoding': '32FC1'},
+            'unknown encoding',
+            "the encoding '32FC1' is unknown",
+        ),
+        (
+            {'width': 0},
+            'no pixels',
+            'the image is 0x48 px: it has no pixels',
+        ),
+        ({'height': 49}, 'data too short', '3072 bytes with a step of 64'),
+        ({'encoding': '16UC1'}, 'data too short', '3072 bytes with a step of 64'),
+        ({'encoding': 'uyvy', 'width': 31}, 'odd size', "An image from 'eo_optical_frame' is 31x48 px, and uyvy needs"),
+    ],
+)
+def test_an_image_that_is_not_used_is_counted_by_its_reason_and_shown(user, node, changes, reason, sentence):
+    def rows():
+        return user.diagnostics.get('/eo/detector', {})
+
+    before = int(rows().get(f'image_raw: {reason}', '0'))
+    message = image_message(**changes)
+    user.wait(
+        lambda: int(rows().get(f'image_raw: {reason}', '0')) >= before + 3 and sentence in rows()['last error'],
+        meanwhile=lambda: user.images.publish(message),
+    )
+    assert user.levels['/eo/detector'] == DiagnosticStatus.WARN
+    user.detections_of(GREY)
+
+
+def test_images_without_stamp_and_frame_are_detected_in_and_said(user, node):
+    message = image_message()
+    message.header = Header()
+    user.wait(
+        lambda: {'image_raw: no stamp', 'image_raw: no frame_id'} <= set(user.diagnostics.get('/eo/detector', {})),
+        meanwhile=lambda: user.images.publish(message),
+    )
 
 
 def test_diagnostics_tell_model_back_end_and_stages(user, node):

@@ -375,11 +375,14 @@ def test_an_image_that_is_not_what_it_says_is_refused(image, encoding, sentence)
     ('change', 'sentence'),
     [
         ({'encoding': 'yuv444'}, "the encoding 'yuv444' is unknown: publish one of bgr8, rgb8, bgra8, rgba8, mono8, "),
-        ({'width': 0}, 'the image is 0x32 px: it has no pixels.'),
-        ({'step': 100}, '4608 bytes with a step of 100 are not a 48x32 bgr8 image.'),
-        ({'height': 33}, '4608 bytes with a step of 144 are not a 48x33 bgr8 image.'),
-        ({'encoding': 'bgra8'}, '4608 bytes with a step of 144 are not a 48x32 bgra8 image.'),
-        ({'width': 2**32 - 1}, '4608 bytes with a step of 144 are not a 4294967295x32 bgr8 image.'),
+        ({'width': 0}, 'the image is 0x32 px: it has no pixels, so check its publisher.'),
+        ({'step': 100}, '4608 bytes with a step of 100 are not a 48x32 bgr8 image: check its publisher.'),
+        ({'height': 33}, '4608 bytes with a step of 144 are not a 48x33 bgr8 image: check its publisher.'),
+        ({'encoding': 'bgra8'}, '4608 bytes with a step of 144 are not a 48x32 bgra8 image: check its publisher.'),
+        (
+            {'width': 2**32 - 1},
+            '4608 bytes with a step of 144 are not a 4294967295x32 bgr8 image: check its publisher.',
+        ),
     ],
 )
 def test_a_message_that_does_not_fit_together_is_refused(change, sentence):

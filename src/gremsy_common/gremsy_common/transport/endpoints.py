@@ -14,12 +14,15 @@ from typing import Any, Generic, TypeVar
 from rclpy.event_handler import SubscriptionEventCallbacks
 from rclpy.node import Node
 
+from gremsy_common.errors import Unusable
 from gremsy_common.latest_slot import LatestSlot
 from gremsy_common.transport.local_bus import LocalBus, LocalSubscriber
 from gremsy_common.transport.topic import Topic
 
 T = TypeVar('T')
 OnError = Callable[[str], None]
+OnDrop = Callable[[str, str, str], None]
+"""Told of a message that was not used: the topic as the suite names it, the reason in few words, the sentence."""
 CallSoon = Callable[[Callable[[], None]], None]
 
 
@@ -113,6 +116,7 @@ class TopicSubscription(Generic[T]):
         callback: Callable[[T], object],
         call_soon: CallSoon,
         on_error: OnError,
+        on_drop: OnDrop | None = None,
     ) -> None:
         self._node = node
         self._bus = bus
@@ -120,6 +124,7 @@ class TopicSubscription(Generic[T]):
         self._callback = callback
         self._call_soon = call_soon
         self._on_error = on_error
+        self._on_drop = on_drop or (lambda _topic, _reason, sentence: on_error(sentence))
         self._closed = False
         self._subscription: Any = None
         self.name: str = node.resolve_topic_name(topic.name)
@@ -173,7 +178,8 @@ class TopicSubscription(Generic[T]):
         try:
             item = self._topic.from_message(message)
         except Exception as error:  # noqa: BLE001 a foreign node may send anything; the loop goes on
-            self._on_error(f'A message on {self.name} cannot be used: {error}')
+            reason = error.reason if isinstance(error, Unusable) else 'not understood'
+            self._on_drop(self._topic.name, reason, f'A message on {self.name} cannot be used: {error}')
             return
         self._deliver(item)
 
