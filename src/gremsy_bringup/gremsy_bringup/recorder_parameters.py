@@ -6,6 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gremsy_common.node_parameters import NodeParameters
+from gremsy_common.parameter_forms import TextForm
 from gremsy_common.parameters import param
 
 
@@ -16,5 +17,6 @@ class RecorderParameters(NodeParameters):
     path: str = param(
         'gremsy.mp4',
         doc='The MP4 to write; a number is added to the name when the file exists; `~` is the home folder.',
+        form=TextForm.PATH,
     )
     rate_hz: int = param(30, unit='Hz', low=1, high=120, doc="The film's constant frame rate.")

@@ -6,6 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gremsy_common.node_parameters import NodeParameters
+from gremsy_common.parameter_forms import TextForm
 from gremsy_common.parameters import ParameterError, param
 
 
@@ -31,7 +32,9 @@ class CameraParameters(NodeParameters):
         doc='What a file does at its end: start again, hold its last frame, stop.',
     )
     frame_id: str = param(
-        '', doc='Optical frame of the images; empty takes `<namespace>_optical_frame`, as `robot/eo_optical_frame`.'
+        '',
+        doc='Optical frame of the images; empty takes `<namespace>_optical_frame`, as `robot/eo_optical_frame`.',
+        form=TextForm.FRAME,
     )
     horizontal_field_deg: float = param(
         0.0,
@@ -41,7 +44,9 @@ class CameraParameters(NodeParameters):
         doc='Horizontal field of view at zoom 1 of a source that does not know its camera; 0 for unknown.',
     )
     calibration_file: str = param(
-        '', doc='YAML of camera_calibration, at zoom 1, of a source that does not know its camera; empty for none.'
+        '',
+        doc='YAML of camera_calibration, at zoom 1, of a source that does not know its camera; empty for none.',
+        form=TextForm.PATH,
     )
     jpeg_quality: int = param(
         80, low=1, high=100, live=True, doc='Of `image_raw/compressed`, which is made only while somebody listens.'

@@ -25,3 +25,9 @@ class Unusable(ValueError):
 
 class SuiteError(Exception):
     """One clear sentence for the user: it names the thing and the way out, so it is shown without a traceback."""
+
+
+def one_line(error: BaseException) -> str:
+    """What is known of an error that is none of ours, without the lines that only say where."""
+    first = next(iter(str(error).strip().splitlines()), '').rstrip('.')
+    return f'{type(error).__name__}: {first}' if first else type(error).__name__

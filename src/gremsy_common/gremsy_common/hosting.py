@@ -21,7 +21,7 @@ import rclpy
 from rclpy.signals import SignalHandlerOptions
 from rclpy.utilities import remove_ros_args
 
-from gremsy_common.errors import SuiteError
+from gremsy_common.errors import SuiteError, one_line
 from gremsy_common.node_host import NodeHost
 from gremsy_common.parameter_docs import yaml_value
 from gremsy_common.parameters import specs_of
@@ -68,8 +68,8 @@ def run_nodes(factories: Sequence[NodeFactory], arguments: Sequence[str] | None 
             continue
         if host.crash is not None:
             status = _say(EXIT_BROKEN, f'The executor ended: {type(host.crash).__name__}: {host.crash}')
-    except SuiteError as error:
-        status = _say(EXIT_MISCONFIGURED, str(error))
+    except Exception as error:  # noqa: BLE001 nobody who set a parameter wrongly should have to read a traceback
+        status = _say(EXIT_MISCONFIGURED, str(error) if isinstance(error, SuiteError) else _cannot_start(error))
     finally:
         host.stop()
         for node in reversed(nodes):
@@ -136,6 +136,10 @@ def _share_the_cores() -> None:
 def _say(status: int, sentence: str) -> int:
     print(sentence, file=sys.stderr, flush=True)
     return status
+
+
+def _cannot_start(error: Exception) -> str:
+    return f'This cannot start as it is configured: {one_line(error)}.'
 
 
 def _first_line(error: Exception) -> str:

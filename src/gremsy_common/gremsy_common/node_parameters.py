@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from gremsy_common.parameter_forms import TextForm
 from gremsy_common.parameters import param
 
 
@@ -14,5 +15,7 @@ class NodeParameters:
 
     autostart: bool = param(True, doc='Configure and activate at start; false leaves both to a lifecycle manager.')
     trace_dir: str = param(
-        '', doc="Folder for a trace of every frame's way through this node (one JSON object a line); empty for none."
+        '',
+        doc="Folder for a trace of every frame's way through this node (one JSON object a line); empty for none.",
+        form=TextForm.PATH,
     )

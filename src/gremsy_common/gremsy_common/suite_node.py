@@ -16,7 +16,7 @@ from rclpy.parameter import Parameter
 from rclpy.qos import QoSProfile
 
 from gremsy_common.diagnostics import NodeDiagnostics
-from gremsy_common.errors import SuiteError
+from gremsy_common.errors import SuiteError, one_line
 from gremsy_common.instance_lock import InstanceLock
 from gremsy_common.node_host import NodeHost
 from gremsy_common.node_parameters import NodeParameters
@@ -142,6 +142,24 @@ class SuiteNode(LifecycleNode, Generic[P]):
         """A service that lives until deactivation."""
         self._services_made.append(self.create_service(service_type, name, callback))
 
+    def create_service(self, srv_type: Any, srv_name: str, callback: Any, **options: Any) -> Any:
+        """Also rclpy's own, for parameters; as out of a timer, an exception would end the executor."""
+
+        def answer(request: Any, response: Any) -> Any:
+            try:
+                return callback(request, response)
+            except Exception as error:  # noqa: BLE001 see above
+                self.diagnostics.count('service errors')
+                sentence = f'The service {srv_name} failed: {one_line(error)}.'
+                self.report_error(sentence)
+                self._log_traceback(error)
+                failed = srv_type.Response()
+                if hasattr(failed, 'message'):
+                    failed.message = sentence
+                return failed
+
+        return super().create_service(srv_type, srv_name, answer, **options)
+
     def report_error(self, sentence: str) -> None:
         """Log, keep as the last error, count; a sentence said again is logged every five seconds with a count."""
         self.diagnostics.note_error(sentence)
@@ -224,10 +242,16 @@ class SuiteNode(LifecycleNode, Generic[P]):
         try:
             work()
         except Exception as error:  # noqa: BLE001 rclpy would print a traceback and go to the error state without a word why
-            self.failure = error if isinstance(error, SuiteError) else SuiteError(f'{type(error).__name__}: {error}')
+            self.failure = (
+                error
+                if isinstance(error, SuiteError)
+                else SuiteError(
+                    f'{self.get_fully_qualified_name()} does not start with its parameters: {one_line(error)}.'
+                )
+            )
             self.report_error(str(self.failure))
             if not isinstance(error, SuiteError):
-                self.get_logger().error(''.join(traceback.format_exception(error)))
+                self._log_traceback(error)
             return TransitionCallbackReturn.FAILURE
         self.failure = None
         self._state_name = goal
@@ -306,10 +330,23 @@ class SuiteNode(LifecycleNode, Generic[P]):
         try:
             self.parameters = with_changes(before, changes)
             self.parameters_changed()
-        except SuiteError as error:
+        except Exception as error:  # noqa: BLE001 out of here it would end the executor and every node with it
             self.parameters = before
-            return SetParametersResult(successful=False, reason=str(error))
+            return SetParametersResult(successful=False, reason=self._refusal(changes, error))
         return SetParametersResult(successful=True)
+
+    def _refusal(self, changes: list[Parameter], error: Exception) -> str:
+        if isinstance(error, SuiteError):
+            return str(error)
+        names = ', '.join(f'`{each.name}`' for each in changes)
+        sentence = f'{names} cannot be changed to that and stays as it was: {one_line(error)}.'
+        self.report_error(sentence)
+        self._log_traceback(error)
+        return sentence
+
+    def _log_traceback(self, error: Exception) -> None:
+        """For developers, with `--log-level debug`; users get the sentence."""
+        self.get_logger().debug(''.join(traceback.format_exception(error)))
 
     def _publish_diagnostics(self) -> None:
         self.trace.flush()

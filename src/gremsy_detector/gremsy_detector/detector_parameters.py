@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gremsy_common.node_parameters import NodeParameters
+from gremsy_common.parameter_forms import TextForm
 from gremsy_common.parameters import param
 from gremsy_detector.backend_options import BackendOptions, say_nothing
 from gremsy_detector.backend_registry import AUTO
@@ -20,7 +21,11 @@ from gremsy_detector.tiling import Tiling
 class DetectorParameters(NodeParameters):
     """What the detector looks for, with which model."""
 
-    model: str = param(DEFAULT, doc='Model file, or `default` for the one that is shipped (NanoDet-g, COCO classes).')
+    model: str = param(
+        DEFAULT,
+        doc='Model file, or `default` for the one that is shipped (NanoDet-g, COCO classes).',
+        form=TextForm.PATH,
+    )
     backend: str = param(
         AUTO,
         doc='What runs the model: `auto` for the first that opens, in the order of preference, or one back end by name '
@@ -40,7 +45,11 @@ class DetectorParameters(NodeParameters):
         doc="Of the engine that is built from an ONNX file; `model` keeps the file's own.",
         choices=('fp32', 'fp16', 'int8', 'model'),
     )
-    engine_dir: str = param('', doc="Folder for built engines; empty for the user's cache folder.")
+    engine_dir: str = param(
+        '',
+        doc="Folder for built engines; empty for the user's cache folder.",
+        form=TextForm.PATH,
+    )
     build_only: bool = param(False, doc='Build the engine, say so, and end with status 0.')
     resize: str = param(
         'auto',

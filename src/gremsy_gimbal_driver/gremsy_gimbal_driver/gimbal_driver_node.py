@@ -117,15 +117,23 @@ class GimbalDriverNode(SuiteNode[GimbalDriverParameters]):
                 find_setting(ProductFamily(parameters.product), name).value(getattr(parameters, name))
         if self._driver is None:
             return
-        for name in changed:
-            if getattr(parameters, name):
-                self._request(requests.SetSetting(name, getattr(parameters, name)))
+        # First what may be refused, so that a refused change leaves all as it was.
+        setpoints = None
+        if parameters.setpoint_source != before.setpoint_source:
+            setpoints = self._setpoint_subscription()
         if parameters.mode != before.mode:
             answer = self._driver.prefer_mode(GimbalMode(parameters.mode))
             if not answer.done:
+                if setpoints is not None:
+                    self.close_subscription(setpoints)
                 raise SuiteError(answer.text)
-        if parameters.setpoint_source != before.setpoint_source:
-            self._listen_to_setpoints()
+        if setpoints is not None:
+            assert self._setpoints is not None
+            self.close_subscription(self._setpoints)
+            self._setpoints = setpoints
+        for name in changed:
+            if getattr(parameters, name):
+                self._request(requests.SetSetting(name, getattr(parameters, name)))
         self._used = parameters
 
     def diagnostic_values(self) -> dict[str, str]:
@@ -147,7 +155,7 @@ class GimbalDriverNode(SuiteNode[GimbalDriverParameters]):
 
     def _listen(self) -> None:
         parameters = self.parameters
-        self._listen_to_setpoints()
+        self._setpoints = self._setpoint_subscription()
         self.subscription(topics.COMMAND_RATE, lambda wish: self._offer(Source.OPERATOR, wish))
         self.subscription(topics.COMMAND_ATTITUDE, self._operator.offer_goal)
         self.subscription(topics.COMMAND_JOINT, self._operator.offer_goal)
@@ -162,14 +170,11 @@ class GimbalDriverNode(SuiteNode[GimbalDriverParameters]):
             topic = topics.VEHICLE_IMU if parameters.vehicle_attitude == 'imu' else topics.VEHICLE_ODOMETRY
             self.subscription(topic, self._hear_vehicle)
 
-    def _listen_to_setpoints(self) -> None:
-        if self._setpoints is not None:
-            self.close_subscription(self._setpoints)
-        source = self.parameters.setpoint_source
-        topic = topics.GIMBAL_SETPOINT
+    def _setpoint_subscription(self) -> TopicSubscription[RateSetpoint]:
+        source, topic = self.parameters.setpoint_source, topics.GIMBAL_SETPOINT
         if source:
             topic = replace(topic, name=f'{source}/{topic.name}')
-        self._setpoints = self.subscription(topic, lambda wish: self._offer(Source.TRACKER, wish))
+        return self.subscription(topic, lambda wish: self._offer(Source.TRACKER, wish))
 
     def _offer(self, source: Source, wish: RateSetpoint) -> None:
         if self._driver is not None and self._driver.offer(source, wish):

@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import Literal, cast
 
 from gremsy_common.node_parameters import NodeParameters
+from gremsy_common.parameter_forms import TextForm
 from gremsy_common.parameters import ParameterError, param
 from gremsy_gimbal_driver.calibration.calibration_settings import CalibrationSettings
 from gremsy_gimbal_driver.driver_settings import DriverSettings
@@ -64,10 +65,14 @@ class GimbalDriverParameters(NodeParameters):
 
     # Frames.
     frame_prefix: str = param(
-        '', doc='Put before every frame, with its slash; empty takes the namespace, as `robot/` in `/robot`.'
+        '',
+        doc='Put before every frame, with its slash; empty takes the namespace, as `robot/` in `/robot`.',
+        form=TextForm.FRAME_PREFIX,
     )
     optical_frames: tuple[str, ...] = param(
-        ('eo_optical_frame',), doc='Optical frames of the cameras on this gimbal, without the prefix.'
+        ('eo_optical_frame',),
+        doc='Optical frames of the cameras on this gimbal, without the prefix.',
+        form=TextForm.FRAME,
     )
     goal_frames: bool = param(
         True, doc="Listen to /tf, so that goals may be given in any frame; off, in the gimbal's own frames only."
@@ -95,7 +100,9 @@ class GimbalDriverParameters(NodeParameters):
     )
     vehicle_age_limit_s: float = param(0.5, unit='s', low=0.05, high=5.0, doc='An older vehicle attitude is none.')
     earth_frame: str = param(
-        '', doc='Name of the frame that `vehicle/imu` is against, as `map`; odometry names its own.'
+        '',
+        doc='Name of the frame that `vehicle/imu` is against, as `map`; odometry names its own.',
+        form=TextForm.FRAME,
     )
     lock_reference: str = param(
         'boot',
@@ -114,6 +121,7 @@ class GimbalDriverParameters(NodeParameters):
         '',
         live=True,
         doc='The camera (`eo`, `ir`) whose tracker may move the gimbal; empty takes `gimbal/setpoint` from whomever.',
+        form=TextForm.TOPIC,
     )
     time_to_live_s: float = param(
         0.2, unit='s', low=0.05, high=2.0, doc='A rate command moves the gimbal for so long after it arrived.'
@@ -179,7 +187,9 @@ class GimbalDriverParameters(NodeParameters):
         0.06, unit='s', low=0.0, high=2.0, doc="Time constant of the rate loop; the tracker's to compensate."
     )
     calibration_file: str = param(
-        'gimbal_calibration.yaml', doc='Where `~/calibrate` writes what it measured, as a parameter file of this node.'
+        'gimbal_calibration.yaml',
+        doc='Where `~/calibrate` writes what it measured, as a parameter file of this node.',
+        form=TextForm.PATH,
     )
     calibration_travel_rad: float = param(
         0.2094, unit='rad', low=0.053, high=0.523, doc='The calibration turns no further than this to either side.'

@@ -6,6 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from gremsy_common.node_parameters import NodeParameters
+from gremsy_common.parameter_forms import TextForm
 from gremsy_common.parameters import ParameterError, param
 from gremsy_common.plant_model import PlantModel
 
@@ -241,6 +242,7 @@ class TrackerParameters(NodeParameters):
         '',
         doc="frame_id of `gimbal/setpoint`, the gimbal's level frame; empty takes the robot's, as `robot/gimbal_level` "
         'in `/robot/eo`.',
+        form=TextForm.FRAME,
     )
 
     def in_namespace(self, namespace: str) -> TrackerParameters:

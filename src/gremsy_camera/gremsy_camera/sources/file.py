@@ -21,7 +21,7 @@ def create(uri: SourceUri, context: SourceContext) -> FileSource:
     """See `sources`."""
     if not uri.path:
         raise SourceUnusable(f'`source` {uri.text} names no file: write the path of a video after it.')
-    return FileSource(Path(uri.path).expanduser(), context)
+    return FileSource(uri.file, context)
 
 
 class FileSource:

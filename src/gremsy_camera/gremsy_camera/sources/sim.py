@@ -41,7 +41,7 @@ def create(uri: SourceUri, context: SourceContext) -> SimSource:
         ring_path(ring)
     except ValueError as error:
         raise SourceUnusable(f'`source` {uri.text} cannot be used: {error}') from error
-    return SimSource(Path(uri.path).expanduser() if uri.path else None, ring, context)
+    return SimSource(uri.file if uri.path else None, ring, context)
 
 
 class SimSource:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 from urllib.parse import parse_qsl
 
@@ -14,6 +15,7 @@ from gremsy_camera.pacing import Clock
 from gremsy_camera.scene import View
 from gremsy_common.camera_model import CameraModel
 from gremsy_common.frame import Frame
+from gremsy_common.parameter_forms import TextForm, complaint
 
 Say = Callable[[str], None]
 
@@ -26,6 +28,18 @@ class SourceUri:
     scheme: str
     path: str
     options: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def file(self) -> Path:
+        """The path, with `~` filled in.
+
+        Raises:
+            SourceUnusable: for what is no path.
+        """
+        wrong = complaint(TextForm.PATH, self.path)
+        if wrong:
+            raise SourceUnusable(f'`source` {self.text[:100]} {wrong}.')
+        return Path(self.path).expanduser()
 
     def option(self, name: str, default: str) -> str:
         """The option's value, or the default."""

@@ -16,6 +16,7 @@ from gremsy_common.hosting import run_node
 from gremsy_common.latest_slot import LatestSlot
 from gremsy_common.node_host import NodeHost
 from gremsy_common.node_parameters import NodeParameters
+from gremsy_common.parameter_forms import TextForm
 from gremsy_common.parameters import param
 from gremsy_common.suite_node import SuiteNode
 from gremsy_detector.precision.frame_store import FrameStore
@@ -27,7 +28,11 @@ _WAIT_S = 0.2
 class CaptureParameters(NodeParameters):
     """What to store, and where."""
 
-    folder: str = param('calibration_frames', doc='Folder that the frames are stored in, as PNG; made where missing.')
+    folder: str = param(
+        'calibration_frames',
+        doc='Folder that the frames are stored in, as PNG; made where missing.',
+        form=TextForm.PATH,
+    )
     count: int = param(100, doc='Stop after so many.', unit='frames', low=1, high=10_000)
     least_change: float = param(
         2.0,
