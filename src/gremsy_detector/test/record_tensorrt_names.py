@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which names TensorRT's Python bindings of each version have, recorded in `tensorrt_names.json`.
 
+Those of TensorRT for RTX, in `tensorrt_rtx_names.json`.
+
 NVIDIA's bindings wheels are on PyPI, the library behind them is not; but an import only needs that the library's nine
 functions can be linked, so a stub of them is enough to look at every class. Written anew by
     python -m src.gremsy_detector.test.record_tensorrt_names tensorrt-cu12-bindings==10.3.0 ...
+    python -m src.gremsy_detector.test.record_tensorrt_names tensorrt-rtx-cu13-bindings==1.4.0.76 ...
 """
 
 import json
@@ -15,9 +18,12 @@ import tempfile
 from pathlib import Path
 
 RECORD = Path(__file__).with_name('tensorrt_names.json')
+RTX_RECORD = Path(__file__).with_name('tensorrt_rtx_names.json')
 CLASSES = (
     'Builder',
     'BuilderFlag',
+    'ComputeCapability',
+    'DynamicShapesKernelSpecializationStrategy',
     'IBuilderConfig',
     'ICudaEngine',
     'IExecutionContext',
@@ -25,6 +31,8 @@ CLASSES = (
     'INetworkDefinition',
     'IOptimizationProfile',
     'IProgressMonitor',
+    'IRuntimeCache',
+    'IRuntimeConfig',
     'ITensor',
     'ITimingCache',
     'MemoryPoolType',
@@ -45,7 +53,14 @@ _FUNCTIONS = (
     'getPluginRegistry',
     'initLibNvInferPlugins',
 )
-_LIBRARIES = ('nvinfer', 'nvinfer_plugin', 'nvonnxparser', 'nvinfer_lean')
+_LIBRARIES = (
+    'nvinfer',
+    'nvinfer_plugin',
+    'nvonnxparser',
+    'nvinfer_lean',
+    'tensorrt_rtx',
+    'tensorrt_onnxparser_rtx',
+)
 _LOOK = """
 import importlib, json, sys
 module = importlib.import_module(sys.argv[1])
@@ -66,7 +81,7 @@ def names_of(module, major, scratch, python_path=''):
     """Version, names, and which of them are called rather than read; looked at in a child, with stub libraries.
 
     Args:
-        module: `tensorrt_bindings` or `tensorrt_lean_bindings`.
+        module: `tensorrt_bindings`, `tensorrt_lean_bindings` or `tensorrt_rtx_bindings`.
         major: of its version, part of the libraries' names.
         scratch: a folder for the stubs.
         python_path: where the module is, if not installed.
@@ -87,15 +102,16 @@ def names_of(module, major, scratch, python_path=''):
 
 
 def main(requirements):
-    """Fetch each wheel, look at it, and write the record: name -> versions that have it."""
+    """Fetch each wheel, look at it, and write the record: name -> versions that have it; of one kind at a time."""
     found = {}
+    rtx = all('-rtx-' in requirement for requirement in requirements)
     for requirement in requirements:
         with tempfile.TemporaryDirectory() as folder:
             scratch = Path(folder)
             fetch = [sys.executable, '-m', 'pip', 'install', '-q', '--no-deps', '--target', folder, requirement]
             subprocess.run(fetch, check=True)
             major = int(requirement.partition('==')[2].split('.')[0])
-            version, names, _ = names_of('tensorrt_bindings', major, scratch, folder)
+            version, names, _ = names_of(f'tensorrt{"_rtx" * rtx}_bindings', major, scratch, folder)
             for name in names:
                 found.setdefault(name, []).append(version)
             print(f'{requirement}: {version}, {len(names)} names')
@@ -107,7 +123,7 @@ def main(requirements):
         name: [v for v in versions if v in each] for name, each in sorted(found.items()) if len(each) < len(versions)
     }
     content = {'versions': versions, 'in_every_version': everywhere, 'in_some': some}
-    RECORD.write_text(json.dumps(content, indent=1) + '\n')
+    (RTX_RECORD if rtx else RECORD).write_text(json.dumps(content, indent=1) + '\n')
 
 
 if __name__ == '__main__':

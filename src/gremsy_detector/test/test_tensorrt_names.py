@@ -11,16 +11,17 @@ import pytest
 from gremsy_detector.tensorrt.cuda_memory import CUDA_NAMES
 from gremsy_detector.tensorrt.kinds import RTX
 from gremsy_detector.tensorrt.library import BUILDER_NAMES, RTX_NAMES, RUNTIME_NAMES
-from src.gremsy_detector.test.record_tensorrt_names import CLASSES, RECORD, compiler, names_of
+from src.gremsy_detector.test.record_tensorrt_names import CLASSES, RECORD, RTX_RECORD, compiler, names_of
 from src.gremsy_detector.test.tensorrt_fakes import FakeCuda, FakeFullLibrary, FakeRtxLibrary
 
 USED = {*RUNTIME_NAMES, *BUILDER_NAMES}
 RECORDED = json.loads(RECORD.read_text())
+RTX_RECORDED = json.loads(RTX_RECORD.read_text())
 
 
-def recorded(version):
-    some = {name for name, versions in RECORDED['in_some'].items() if version in versions}
-    return some | set(RECORDED['in_every_version'])
+def recorded(version, of=RECORDED):
+    some = {name for name, versions in of['in_some'].items() if version in versions}
+    return some | set(of['in_every_version'])
 
 
 def public_names(container, prefix=''):
@@ -51,12 +52,22 @@ def test_the_fake_cuda_has_the_listed_names_only():
 
 
 def test_every_class_that_is_used_is_recorded():
-    assert {name.partition('.')[0] for name in USED} <= set(CLASSES)
+    assert {name.partition('.')[0] for name in USED | set(RTX_NAMES)} <= set(CLASSES)
 
 
 @pytest.mark.parametrize('version', RECORDED['versions'])
 def test_every_version_has_every_name(version):
     assert USED - recorded(version) == set()
+
+
+@pytest.mark.parametrize('version', RTX_RECORDED['versions'])
+def test_every_version_for_rtx_has_every_name(version):
+    assert (USED | set(RTX_NAMES)) - recorded(version, RTX_RECORDED) == set()
+
+
+def test_the_record_for_rtx_is_of_another_kind():
+    assert {'1.4.0.76', '1.7.1.116'} <= set(RTX_RECORDED['versions'])
+    assert set(RTX_NAMES) & set(RECORDED['in_every_version']) == set(), 'the full TensorRT has it too'
 
 
 def test_the_record_shows_what_tensorrt_11_lost():

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from gremsy_detector import build_engine
 from gremsy_detector.backend_chain import BackendChain
 from gremsy_detector.backend_options import BackendOptions
 from gremsy_detector.backend_registry import backends_for, find_backends
@@ -31,6 +32,7 @@ from src.gremsy_detector.test.tensorrt_fakes import (
     FakeCuda,
     FakeFullLibrary,
     FakeRtxLibrary,
+    FakeRuntimeLibrary,
     fake_machine,
     fake_plan,
 )
@@ -291,6 +293,30 @@ def test_a_file_that_is_no_engine_is_named_as_such(pc, tmp_path):
     path.write_bytes(b'nothing')
     with pytest.raises(ModelError, match='is neither one of build_engine nor one of Ultralytics'):
         pc.open(path)
+
+
+def test_what_the_full_one_cannot_build_is_left_to_it(pc):
+    """As where the lean runtime is installed beside it."""
+    said = []
+    lean = fake_machine(pc.cuda, FakeRuntimeLibrary(pc.cuda), gpu=LAPTOP)
+    machines = {TensorRtBackend: lean, TensorRtRtxBackend: fake_machine(pc.cuda, pc.library, gpu=LAPTOP)}
+
+    def make(kind, selection):
+        return Detector(kind(pc.model, BackendOptions(engine_dir=pc.folder), machines[kind]), selection)
+
+    chain = BackendChain(pc.model, (TensorRtBackend, TensorRtRtxBackend), make, said.append)
+    chain.open(Selection()).close()
+    assert chain.states == 'tensorrt failed, tensorrt_rtx opened'
+    assert 'this machine has no TensorRT builder' in said[0]
+
+
+def test_what_was_built_without_a_gpu_runs_where_one_is(pc, capsys):
+    elsewhere = fake_machine(pc.cuda, pc.library, gpu=HOPPER)
+    arguments = [str(pc.model), '--backend', 'tensorrt_rtx', '--precision', 'model', '--engine-dir', str(pc.folder)]
+    assert build_engine.main(arguments, elsewhere) == 0
+    built = capsys.readouterr().out.splitlines()[-1]
+    pc.start()
+    assert pc.built == 0 and [str(path) for path in pc.files('.engine')] == [built]
 
 
 def test_the_full_one_is_preferred_and_both_come_before_onnx_runtime():

@@ -28,7 +28,7 @@ class KernelFile:
             engine: file of the engine.
             plan_sha256: of the engine's content.
             gpu: `Gpu.identity`.
-            driver: version of the driver.
+            driver: version of CUDA that the driver is for.
         """
         self.path = engine.with_name(f'{engine.stem}.{_sha256(gpu.encode()).hex()[:12]}{KERNELS_SUFFIX}')
         self._key = repr((plan_sha256, gpu, driver)).encode()

@@ -2,8 +2,8 @@
 """Which TensorRT this machine has, and the one place that knows how its kinds and versions differ.
 
 10.3 (JetPack 6), later 10.x and 11 run from this code, as the full library or as the lean runtime, and so does
-TensorRT for RTX 1.7. What differs: 11 has no precision flags, no calibrator and only strongly typed networks; 10 and
-that for RTX type them weakly unless the network flag STRONGLY_TYPED is given. That for RTX measures nothing when it
+TensorRT for RTX 1.4 to 1.7. What differs: 11 has no precision flags, no calibrator and only strongly typed networks; 10
+and that for RTX type them weakly unless the network flag STRONGLY_TYPED is given. That for RTX measures nothing when it
 builds, so it has no use for a timing cache; it has no lean runtime; and it hands out the kernels that it compiles at
 the start. Precision lives in the ONNX, so nothing else of the old interface is used.
 """
