@@ -8,6 +8,9 @@ import pytest
 
 from gremsy_tool.isolation import free_domain, isolated
 
+# As gremsy_detector.onnxruntime_module says it, for the tests that import ONNX Runtime themselves.
+os.environ.setdefault('ORT_DISABLE_TELEMETRY', '1')
+
 
 def pytest_configure(config):
     """Give each of pytest-xdist's workers a ROS domain of its own, before a module reads which one it is in."""

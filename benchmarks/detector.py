@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import cv2
-import onnxruntime
 
 from benchmarks.detector_frames import footage_frames
 from benchmarks.detector_int8 import int8_figures
@@ -26,6 +25,7 @@ from gremsy_camera.footage import cache_directory, default_footage
 from gremsy_common.frame import Frame
 from gremsy_detector.default_model import default_model_path
 from gremsy_detector.detector import Selection
+from gremsy_detector.onnxruntime_module import load_onnxruntime
 
 _ROUNDS = {'nanodet': 200, 'yolov8n': 100, 'int8': 60}
 _STAGE_ROUNDS = 300
@@ -48,7 +48,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     return _joined(figures) | {
         'image': f'{frames[0].width}x{frames[0].height} {frames[0].encoding}',
         'threads': threads,
-        'versions': {'onnxruntime': onnxruntime.__version__, 'opencv': cv2.__version__},
+        'versions': {'onnxruntime': load_onnxruntime().__version__, 'opencv': cv2.__version__},
     }
 
 

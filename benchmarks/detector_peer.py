@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
 from benchmarks.detector_ways import session_options
@@ -27,6 +26,7 @@ from gremsy_common.frame import Frame
 from gremsy_detector.detector import Selection
 from gremsy_detector.model_description import InputDescription, ResizeMode
 from gremsy_detector.network_input import NetworkInput
+from gremsy_detector.onnxruntime_module import load_onnxruntime
 
 _SIDE_PX = 640
 _SEED = 0
@@ -154,7 +154,7 @@ class UltralyticsPeer:
         }
         self._speeds: list[dict[str, float]] = []
         self._yolo.predict(np.zeros((_SIDE_PX, _SIDE_PX, 3), np.uint8), **self._arguments)
-        self._yolo.predictor.model.backend.session = onnxruntime.InferenceSession(
+        self._yolo.predictor.model.backend.session = load_onnxruntime().InferenceSession(
             str(model), session_options(), providers=['CPUExecutionProvider']
         )
 

@@ -10,7 +10,6 @@ from types import TracebackType
 from typing import Any
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
 from gremsy_common.detections import Detections
@@ -20,11 +19,12 @@ from gremsy_common.messages.image import frame_as_sent, image_message
 from gremsy_detector.backend_options import BackendOptions
 from gremsy_detector.backend_registry import choose_backend
 from gremsy_detector.detector import DetectionResult, Detector, Selection
+from gremsy_detector.onnxruntime_module import load_onnxruntime
 
 
-def session_options() -> onnxruntime.SessionOptions:
+def session_options() -> Any:
     """Those of the detector's back end on one thread, for everybody who is compared."""
-    options = onnxruntime.SessionOptions()
+    options = load_onnxruntime().SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.add_session_config_entry('session.intra_op.allow_spinning', '0')
     return options
@@ -34,7 +34,9 @@ class BareRun:
     """The model file on a ready float32 tensor, in bound buffers: nothing is prepared, nothing is decoded."""
 
     def __init__(self, model: Path) -> None:
-        self._session = onnxruntime.InferenceSession(str(model), session_options(), providers=['CPUExecutionProvider'])
+        self._session = load_onnxruntime().InferenceSession(
+            str(model), session_options(), providers=['CPUExecutionProvider']
+        )
         tensor = self._session.get_inputs()[0]
         self._input = np.random.default_rng(0).random(tensor.shape, dtype=np.float32)
         outputs = self._session.run(None, {tensor.name: self._input})

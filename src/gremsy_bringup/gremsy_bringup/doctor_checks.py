@@ -181,7 +181,7 @@ def _tensorrt(machine: Machine, row: str, name: str, how_to_install: str) -> Che
 def onnx_runtime(machine: Machine) -> Check:
     """ONNX Runtime and its providers."""
     outcome = machine.run_python(
-        'import json, onnxruntime as o; '
+        'import json; from gremsy_detector.onnxruntime_module import load_onnxruntime; o = load_onnxruntime(); '
         'print(json.dumps({"version": o.__version__, "providers": o.get_available_providers()}))'
     )
     answer = _answer(outcome)
@@ -194,10 +194,10 @@ def onnx_runtime(machine: Machine) -> Check:
 _MODEL_PROBE = """
 import hashlib, json
 from gremsy_detector.default_model import SHA256, default_model_path
+from gremsy_detector.onnxruntime_module import load_onnxruntime
 path = default_model_path()
 digest = hashlib.sha256(path.read_bytes()).hexdigest()
-import onnxruntime
-session = onnxruntime.InferenceSession(str(path), providers=['CPUExecutionProvider'])
+session = load_onnxruntime().InferenceSession(str(path), providers=['CPUExecutionProvider'])
 shape = session.get_inputs()[0].shape
 print(json.dumps({'name': path.name, 'digest': digest, 'fit': digest == SHA256, 'shape': shape}))
 """

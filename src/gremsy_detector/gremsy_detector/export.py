@@ -131,8 +131,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _ultralytics() -> Any:
-    # It would install what it misses by itself, a CUDA torch among it.
+    # It would install what it misses by itself, a CUDA torch among it, and report what it is used for to its makers.
     os.environ.setdefault('YOLO_AUTOINSTALL', 'False')
+    os.environ.setdefault('YOLO_OFFLINE', 'True')
     try:
         return importlib.import_module('ultralytics')
     except ImportError as error:

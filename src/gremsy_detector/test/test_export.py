@@ -105,11 +105,12 @@ def test_without_ultralytics_the_sentence_has_the_commands(monkeypatch, weights,
     )
 
 
-def test_it_never_installs_anything_by_itself(monkeypatch, ultralytics, weights, exported, tmp_path):
+def test_it_never_installs_or_reports_anything_by_itself(monkeypatch, ultralytics, weights, exported, tmp_path):
     monkeypatch.delenv('YOLO_AUTOINSTALL', raising=False)
+    monkeypatch.delenv('YOLO_OFFLINE', raising=False)
     ultralytics.result = exported
     export(weights, tmp_path / 'out.onnx', [64])
-    assert os.environ['YOLO_AUTOINSTALL'] == 'False'
+    assert (os.environ['YOLO_AUTOINSTALL'], os.environ['YOLO_OFFLINE']) == ('False', 'True')
 
 
 def test_weights_that_are_not_there_are_not_looked_for_on_the_network(ultralytics, tmp_path):

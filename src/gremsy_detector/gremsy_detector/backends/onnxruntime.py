@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import importlib
 import importlib.util
 import re
 from collections.abc import Sequence
@@ -17,6 +16,7 @@ from gremsy_detector.backend_options import DEFAULT_OPTIONS, BackendOptions
 from gremsy_detector.errors import InferenceError, ModelError
 from gremsy_detector.model_facts import ModelFacts, TensorFacts
 from gremsy_detector.onnx_file_check import check_onnx_file
+from gremsy_detector.onnxruntime_module import load_onnxruntime
 from gremsy_detector.onnxruntime_providers import (
     CPU,
     CUDA,
@@ -74,7 +74,7 @@ class OnnxRuntimeBackend:
             ParameterError: when the provider that was asked for by name is not there.
         """
         opset = check_onnx_file(self._model)
-        runtime = importlib.import_module('onnxruntime')
+        runtime = load_onnxruntime()
         providers = providers_to_try(self._options.provider, runtime.get_available_providers())
         settings = self._session_options(runtime)
 

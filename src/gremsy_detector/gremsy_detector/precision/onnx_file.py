@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import importlib
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from gremsy_common.atomic_file import write_whole
 from gremsy_detector.errors import ModelError
 from gremsy_detector.model_description import InputDescription
+from gremsy_detector.onnxruntime_module import load_onnxruntime
 
 # Protocol Buffers refuse a message of 2 GiB; its own framing takes some of that.
 _LARGEST_FILE_BYTES = 2**31 - 2**20
@@ -27,7 +28,7 @@ def import_onnx() -> Any:
     Raises:
         ModelError: with the command that installs it.
     """
-    return _import('onnx')
+    return _import('onnx', lambda: importlib.import_module('onnx'))
 
 
 def import_onnxruntime() -> Any:
@@ -36,7 +37,7 @@ def import_onnxruntime() -> Any:
     Raises:
         ModelError: with the command that installs it.
     """
-    return _import('onnxruntime')
+    return _import('onnxruntime', load_onnxruntime)
 
 
 def read_model(path: Path) -> Any:
@@ -205,9 +206,9 @@ def in_short(error: Exception) -> str:
     return text[:200].rstrip('. ')
 
 
-def _import(name: str) -> Any:
+def _import(name: str, load: Callable[[], Any]) -> Any:
     try:
-        return importlib.import_module(name)
+        return load()
     except ImportError as error:
         raise ModelError(
             f'Rewriting a model file needs the Python package {name}, which is not installed: '
