@@ -188,7 +188,11 @@ class SuiteNode(LifecycleNode, Generic[P]):
         self.diagnostics.note_error(sentence)
         self.diagnostics.count('errors')
         if self.diagnostics.count(kind) == 1:
-            self.get_logger().warning(f"{sentence} More of the kind are only counted: '{kind}' in /diagnostics.")
+            self.say_first_of(kind, sentence)
+
+    def say_first_of(self, kind: str, sentence: str) -> None:
+        """Log the first of a kind that is counted in /diagnostics under that name."""
+        self.get_logger().warning(f"{sentence} More of the kind are only counted: '{kind}' in /diagnostics.")
 
     # Lifecycle, called by rclpy.
 

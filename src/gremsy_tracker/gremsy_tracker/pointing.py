@@ -175,6 +175,9 @@ class Pointing:
         """A picture, before its detections; offer them while `wants_frames`."""
         self._camera.offer_frame(frame)
         with self._mutex:
+            camera = self._camera.camera_at(frame.stamp_ns)
+            if camera is not None and (camera.width, camera.height) != (frame.width, frame.height):
+                self.dropped['images_of_another_size'] += 1
             if self._compares_looks:
                 self._appearance.offer_frame(frame)
 
@@ -225,6 +228,12 @@ class Pointing:
         """The lock's state, whether it yields setpoints, and why no rate is asked for (empty while one is)."""
         with self._mutex:
             return self._lock.status, self._core.enabled, self._core.still_because
+
+    @property
+    def knows_camera(self) -> bool:
+        """Whether intrinsics came: without them nothing has a bearing."""
+        with self._mutex:
+            return self._camera.camera_at(self._tracker.stamp_ns or 0) is not None
 
     @property
     def diverged(self) -> str:

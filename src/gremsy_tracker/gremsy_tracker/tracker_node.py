@@ -22,6 +22,7 @@ from gremsy_common.plant_model import PlantModel
 from gremsy_common.suite_node import SuiteNode
 from gremsy_common.trace import NoTrace
 from gremsy_common.transport.endpoints import TopicSubscription
+from gremsy_tracker.drop_sentences import NO_CAMERA, SENTENCES
 from gremsy_tracker.marker_messages import markers_of
 from gremsy_tracker.overlay import draw_overlay
 from gremsy_tracker.pointing import Pointing
@@ -35,6 +36,9 @@ _TICK_S = 0.02  # 50 Hz, design.md section 4
 _MARKERS_S = 0.1
 # How soon somebody who begins to watch the overlay sees it.
 _LOOK_FOR_WATCHERS_S = 0.2
+_DROPS_S = 1.0
+# Beside a camera that comes up; its first image and its first camera_info are not one message.
+_PATIENCE_WITH_CAMERA_S = 3.0
 
 
 class TrackerNode(SuiteNode[TrackerParameters]):
@@ -51,6 +55,9 @@ class TrackerNode(SuiteNode[TrackerParameters]):
         self._images: TopicSubscription[Frame] | None = None
         self._said_state = self._said_diverged = ''
         self._plant: PlantModel | None = None
+        self._counts: dict[str, int] = {}
+        self._arrived = self._used = 0
+        self._blind_s = 0.0
 
     @property
     def pointing(self) -> Pointing:
@@ -69,7 +76,7 @@ class TrackerNode(SuiteNode[TrackerParameters]):
     def activate(self) -> None:
         """Topics, services, timers, workers."""
         self._arrivals, self._frames = LatestSlot(), LatestSlot()
-        self._images, self._said_state = None, ''
+        self._images, self._said_state, self._blind_s = None, '', 0.0
         self.pointing.enable(self.parameters.enabled)
         self._tracks = self.publisher(topics.TRACKS)
         self._target = self.publisher(topics.TARGET)
@@ -93,6 +100,7 @@ class TrackerNode(SuiteNode[TrackerParameters]):
         self.every(_TICK_S, self._tick)
         self.every(_LOOK_FOR_WATCHERS_S, self._follow_watchers)
         self.every(_MARKERS_S, self._publish_markers)
+        self.every(_DROPS_S, self._say_drops)
 
     def deactivate(self) -> None:
         """Stop the gimbal, wake the workers so that they can end."""
@@ -152,9 +160,11 @@ class TrackerNode(SuiteNode[TrackerParameters]):
         if detections is None:
             return
         started_ns = self.now_ns()
+        self._arrived += 1
         update = self.pointing.offer_detections(detections, started_ns)
         if update is None:
             return
+        self._used += 1
         # The setpoint first: nothing else that is published here is in a hurry.
         self._send(update.setpoint, fresh=True)
         if update.zoom_setpoint is not None:
@@ -198,6 +208,32 @@ class TrackerNode(SuiteNode[TrackerParameters]):
         if diverged and not self._said_diverged:
             self.report_error(f'Pointing is off: {diverged}.')
         self._said_diverged = diverged
+
+    def _say_drops(self) -> None:
+        """The first of each kind that was dropped, and a warning while detections come and none is used."""
+        before, self._counts = self._counts, self.pointing.counts()
+        arrived, used, self._arrived, self._used = self._arrived, self._used, 0, 0
+        for reason, count in self._counts.items():
+            if reason not in SENTENCES or count <= before.get(reason, 0):
+                continue
+            name, text = SENTENCES[reason]
+            sentence = text.format(topic=self.resolve_topic_name(name))
+            if reason not in before:
+                self.say_first_of(reason.replace('_', ' '), sentence)
+            if name == topics.DETECTIONS.name and arrived and not used:
+                self.diagnostics.note_error(sentence)
+        self._warn_of_no_camera(used)
+
+    def _warn_of_no_camera(self, used: int) -> None:
+        if not self.parameters.enabled or self.pointing.knows_camera:
+            self._blind_s = 0.0
+            return
+        self._blind_s += _DROPS_S if used else 0.0
+        if self._blind_s >= _PATIENCE_WITH_CAMERA_S:
+            sentence = NO_CAMERA.format(topic=self.resolve_topic_name(topics.CAMERA_INFO.name))
+            self.diagnostics.note_error(sentence)
+            if self._blind_s < _PATIENCE_WITH_CAMERA_S + _DROPS_S:
+                self.get_logger().warning(sentence)
 
     def _note(self, update: PointingUpdate, arrived_ns: int) -> None:
         if isinstance(self.trace, NoTrace):

@@ -11,6 +11,7 @@ import pytest
 
 from gremsy_common.camera_model import CameraModel
 from gremsy_common.detections import Detections
+from gremsy_common.frame import Frame
 from gremsy_common.gimbal_state import GimbalAttitude, RateSetpoint
 from gremsy_common.rotations import quaternion_from_bearing
 from gremsy_tracker.pointing import Pointing
@@ -205,3 +206,10 @@ def test_a_fisheyes_target_is_where_its_lens_says() -> None:
     assert bearing is not None
     assert bearing == pytest.approx([0.4, 0.0], abs=1e-3)
     assert feed.pointing.counts() == {}
+
+
+def test_pictures_of_another_size_than_camera_info_says_are_counted() -> None:
+    feed = Feed()
+    for size in ((480, 640), (240, 320)):
+        feed.pointing.offer_frame(Frame(np.zeros((*size, 3), np.uint8), T0, 'optical'))
+    assert feed.pointing.counts() == {'images_of_another_size': 1}

@@ -15,6 +15,7 @@ import pytest
 rclpy = pytest.importorskip('rclpy', reason='the workspace is not built: run ./gremsy setup')
 pytest.importorskip('vision_msgs.msg', reason='the workspace is not built: run ./gremsy setup')
 
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from geometry_msgs.msg import PointStamped, TwistStamped
 from rcl_interfaces.msg import Parameter, ParameterType, ParameterValue
 from rcl_interfaces.srv import SetParameters
@@ -288,6 +289,52 @@ def test_every_image_leaves_its_outcome_in_the_trace(user, node, trace_folder):
     user.wait(lambda: any(each['stamp_ns'] == stamp_ns for each in read_trace(trace_folder)))
     (event,) = (each for each in read_trace(trace_folder) if each['stamp_ns'] == stamp_ns and each['kind'] == 'track')
     assert {'state', 'tracks', 'target_id', 'azimuth_rad', 'tilt_rad', 'error_rad', 'box_px'} <= event.keys()
+
+
+@pytest.mark.parametrize(
+    ('ahead_ns', 'sentence'),
+    [
+        (
+            3_600_000_000_000,
+            "Detections on /blind/detections are stamped in the future and are not used: see that every machine's "
+            'clock is set (chrony), and that `use_sim_time` is the same everywhere.',
+        ),
+        (
+            0,
+            'Nothing can be pointed at, since no usable camera_info came on /blind/camera_info: let the camera publish '
+            'it beside its images, in the same namespace.',
+        ),
+    ],
+)
+def test_a_tracker_that_cannot_use_what_comes_warns_and_says_it_once(user, ahead_ns, sentence):
+    levels, messages = [], []
+
+    def keep(array):
+        for status in array.status:
+            if status.name == '/blind/tracker':
+                levels.append(status.level)
+                messages.append(status.message)
+
+    publisher = user.node.create_publisher(Detection2DArray, '/blind/detections', 5)
+    subscription = user.node.create_subscription(DiagnosticArray, '/diagnostics', keep, 10)
+    process = start_node(namespace='/blind')
+
+    def send():
+        stamp_ns = time.time_ns() + ahead_ns
+        publisher.publish(detections_message(Detections.empty(stamp_ns, 'optical')))
+        user.spin(0.05)
+
+    try:
+        user.wait(lambda: sentence in messages, meanwhile=send)
+        assert levels[messages.index(sentence)] == DiagnosticStatus.WARN
+        for _ in range(30):
+            send()
+    finally:
+        process.send_signal(signal.SIGTERM)
+        said, _ = process.communicate(timeout=20)
+        user.node.destroy_subscription(subscription)
+        user.node.destroy_publisher(publisher)
+    assert said.count(sentence) == 1, said
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What to say of the first input of each kind that was not used: what was wrong, and the way out.
+
+Keys are the reasons of `Pointing.counts`; `{topic}` is where such input comes in, by its resolved name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+DETECTIONS, CAMERA_INFO, ATTITUDE, IMAGES = 'detections', 'camera_info', 'gimbal/attitude', 'image_raw'
+_CLOCK = "see that every machine's clock is set (chrony), and that `use_sim_time` is the same everywhere"
+
+SENTENCES: Mapping[str, tuple[str, str]] = {
+    'boxes_not_finite': (DETECTIONS, 'A box on {topic} is not finite and is left out: check its publisher.'),
+    'boxes_without_area': (DETECTIONS, 'A box on {topic} has no area and is left out: check its publisher.'),
+    'boxes_outside_image': (
+        DETECTIONS,
+        (
+            'A box on {topic} lies outside the image that camera_info tells of and is left out: see that both are of '
+            'the same camera and image size.'
+        ),
+    ),
+    'boxes_beyond_limit': (
+        DETECTIONS,
+        'More boxes came on {topic} than `max_detections`, and the worst are left out: raise it, or the threshold.',
+    ),
+    'boxes_beyond_the_lens': (
+        DETECTIONS,
+        (
+            'A box on {topic} lies beyond what the lens of camera_info sees and is left out: calibrate the camera up '
+            "to its picture's edge."
+        ),
+    ),
+    'stamps_from_the_future': (
+        DETECTIONS,
+        f'Detections on {{topic}} are stamped in the future and are not used: {_CLOCK}.',
+    ),
+    'stamps_repeated': (
+        DETECTIONS,
+        (
+            'Detections on {topic} have the stamp of those before and are not used: let the camera stamp each image '
+            'when it was captured, and see that nobody else publishes there.'
+        ),
+    ),
+    'stamps_unsorted': (
+        DETECTIONS,
+        'Detections on {topic} are older than those before and are not used: see that nobody else publishes there.',
+    ),
+    'clock_jumps': (DETECTIONS, f'The stamps on {{topic}} jumped back, and everything is begun anew: {_CLOCK}.'),
+    'camera_models_unusable': (
+        CAMERA_INFO,
+        (
+            'The messages on {topic} have no focal length, so nothing can be pointed at: calibrate the camera, or give '
+            'its field of view (`calibration_file`, `horizontal_field_deg` of our camera node).'
+        ),
+    ),
+    'images_of_another_size': (
+        IMAGES,
+        (
+            'Images on {topic} have another size than camera_info says, so bearings are wrong: see that both are of '
+            'the same camera, and that camera_info tells of its binning and region.'
+        ),
+    ),
+    'images_unusable': (
+        IMAGES,
+        'An image on {topic} is too small to tell how the camera moved: set `visual_ego_motion` to false.',
+    ),
+    'images_unsorted': (
+        IMAGES,
+        'Images on {topic} are older than those before and are not used: see that nobody else publishes there.',
+    ),
+    'attitudes_not_finite': (ATTITUDE, 'An attitude on {topic} is no rotation and is not used: check its publisher.'),
+    'attitudes_unsorted': (
+        ATTITUDE,
+        'Attitudes on {topic} are older than those before and are not used: see that nobody else publishes there.',
+    ),
+    'attitude_jumps': (
+        ATTITUDE,
+        f'The attitudes on {{topic}} jumped further than a gimbal turns, and pointing waits: check it, and {_CLOCK}.',
+    ),
+}
+"""What a person can mend."""
+
+COUNTED_ONLY = frozenset(
+    {
+        # The core's second look at what was said above, or said elsewhere (`divergences`).
+        'images_from_the_future',
+        'image_clock_jumps',
+        'bearings_of_another_image',
+        'bearings_not_finite',
+        'bearings_unsorted',
+        'divergences',
+        # Ordinary: a box that cannot be the target's, a picture without features, how often pictures had to tell.
+        'bearings_rejected',
+        'looks_without_picture',
+        'camera_motions_from_images',
+        'motion_images_missing',
+        'motion_too_little_texture',
+        'motion_not_agreed_on',
+        'motion_from_one_side_only',
+        'motion_implausible',
+    }
+)
+"""What is ordinary, or said in another way."""
+
+NO_CAMERA = (
+    'Nothing can be pointed at, since no usable camera_info came on {topic}: let the camera publish it beside its '
+    'images, in the same namespace.'
+)
