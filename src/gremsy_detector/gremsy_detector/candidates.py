@@ -72,6 +72,14 @@ def best_class(columns: NDArray[np.floating]) -> Candidates:
     return Candidates(corners(columns[:4]), scores, classes)
 
 
+def best_class_of(boxes: NDArray[np.float32], scores: NDArray[np.float32]) -> Candidates:
+    """The same from (K, 4) corners and (K, nc) scores."""
+    sound = np.isfinite(boxes).all(axis=1) & np.isfinite(scores).all(axis=1)
+    if not sound.all():
+        boxes, scores = boxes[sound], scores[sound]
+    return Candidates(boxes, scores.max(axis=1, initial=-np.inf), scores.argmax(axis=1))
+
+
 def corners(centred: NDArray[np.float32]) -> NDArray[np.float32]:
     """(4, K) columns of cx, cy, w, h to (K, 4) rows of x_min, y_min, x_max, y_max."""
     half = centred[2:4] * np.float32(0.5)

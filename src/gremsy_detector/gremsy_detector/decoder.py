@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from gremsy_detector.candidates import Candidates, DecodeSettings, best_class, passing
 from gremsy_detector.detr_decoder import known_rows, queries, top_queries, two_outputs
+from gremsy_detector.grid_decoder import nanodet_plus, yolox, yolox_decoded
+from gremsy_detector.layout import Layout, OutputDescription
 from gremsy_detector.non_maximum_suppression import suppress
-from gremsy_detector.output_layout import Layout, OutputDescription
 
 __all__ = ['DecodeSettings', 'DecodedBoxes', 'decode']
 
@@ -78,7 +79,29 @@ def _end_to_end(
     outputs: Sequence[NDArray[np.floating]], output: OutputDescription, settings: DecodeSettings
 ) -> Candidates:
     """(N, 6): x_min, y_min, x_max, y_max, score, class index; rows without a box have score 0."""
-    rows = known_rows(outputs[0][0], output.class_count, settings)
+    return _ended(outputs[0][0], output, settings)
+
+
+def _dets_labels(
+    outputs: Sequence[NDArray[np.floating]], output: OutputDescription, settings: DecodeSettings
+) -> Candidates:
+    """(N, 5) x_min, y_min, x_max, y_max, score, and (N,) class indices."""
+    boxes, labels = outputs[output.boxes_index][0], outputs[output.labels_index][0]
+    return _ended(np.concatenate([boxes, labels[:, None]], axis=1), output, settings)
+
+
+def _boxes_scores_labels(
+    outputs: Sequence[NDArray[np.floating]], output: OutputDescription, settings: DecodeSettings
+) -> Candidates:
+    """(N, 4) x_min, y_min, x_max, y_max, (N,) scores and (N,) class indices."""
+    boxes, scores, labels = (
+        outputs[index][0] for index in (output.boxes_index, output.scores_index, output.labels_index)
+    )
+    return _ended(np.concatenate([boxes, scores[:, None], labels[:, None]], axis=1), output, settings)
+
+
+def _ended(rows: NDArray[np.floating], output: OutputDescription, settings: DecodeSettings) -> Candidates:
+    rows = known_rows(rows, output.class_count, settings)
     return Candidates(rows[:, :4], rows[:, 4], rows[:, 5].astype(np.intp))
 
 
@@ -89,4 +112,9 @@ _CANDIDATES: dict[Layout, Callable[[Sequence[NDArray[np.floating]], OutputDescri
     Layout.QUERIES: queries,
     Layout.TOP_QUERIES: top_queries,
     Layout.TWO_OUTPUTS: two_outputs,
+    Layout.YOLOX: yolox,
+    Layout.YOLOX_DECODED: yolox_decoded,
+    Layout.NANODET_PLUS: nanodet_plus,
+    Layout.DETS_LABELS: _dets_labels,
+    Layout.BOXES_SCORES_LABELS: _boxes_scores_labels,
 }

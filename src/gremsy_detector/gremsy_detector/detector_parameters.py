@@ -53,9 +53,10 @@ class DetectorParameters(NodeParameters):
     build_only: bool = param(False, doc='Build the engine, say so, and end with status 0.')
     resize: str = param(
         'auto',
-        doc='How an image is brought to the size of the network: as the model file says (`auto`), `letterbox` or '
-        '`stretch`. Against the way that a model was trained, it finds less.',
-        choices=('auto', 'letterbox', 'stretch'),
+        doc='How an image is brought to the size of the network: as the model file says (`auto`), `letterbox`, '
+        '`stretch`, or `top_left` (a letterbox whose padding is right and below). Against the way that a model was '
+        'trained, it finds less.',
+        choices=('auto', 'letterbox', 'stretch', 'top_left'),
     )
     warm_up_runs: int = param(
         3,

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gremsy_detector.candidates import Candidates, DecodeSettings, best_class, corners, passing
-from gremsy_detector.output_layout import OutputDescription
+from gremsy_detector.layout import OutputDescription
 
 
 def queries(outputs: Sequence[NDArray[np.floating]], output: OutputDescription, settings: DecodeSettings) -> Candidates:

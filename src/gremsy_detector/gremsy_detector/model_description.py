@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from enum import Enum
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +18,17 @@ from numpy.typing import NDArray
 from gremsy_common.parameters import ParameterError
 from gremsy_detector.errors import ModelError
 from gremsy_detector.model_facts import ModelFacts, TensorFacts
-from gremsy_detector.model_metadata import class_names_of, image_size_px, in_short, one_of, says_detr, stride_px
-from gremsy_detector.output_layout import KNOWN_OUTPUTS, Layout, OutputDescription, describe_output
+from gremsy_detector.model_metadata import (
+    class_names_of,
+    image_size_px,
+    in_short,
+    one_of,
+    says_detr,
+    stride_px,
+    three_numbers,
+)
+from gremsy_detector.output_layout import KNOWN_OUTPUTS, Layout, OutputDescription, describe_output, stated_layout
+from gremsy_detector.usual_input import DETR, YOLO, ResizeMode, Triple, UsualInput
 
 __all__ = [
     'KNOWN_OUTPUTS',
@@ -42,13 +50,6 @@ _KNOWN_INPUTS = '[1, 3, height, width] float32, float16 or uint8, or [1, height,
 _AUTO = 'auto'
 
 
-class ResizeMode(Enum):
-    """How an image is brought to the network's size; what the network was trained with."""
-
-    LETTERBOX = 'letterbox'
-    STRETCH = 'stretch'
-
-
 RESIZE_CHOICES = (_AUTO, *(mode.value for mode in ResizeMode))
 """What parameter `resize` may be; `auto` is what the file says."""
 
@@ -60,11 +61,12 @@ class InputDescription:
     Attributes:
         name: of the tensor.
         width_px, height_px: of the image that the network sees.
-        dtype: `float32` or `float16` (values 0..1), or `uint8` (values 0..255, scaled inside the graph).
+        dtype: `float32` or `float16`, or `uint8` (values 0..255, scaled inside the graph).
         channels_last: [1, H, W, 3] instead of [1, 3, H, W].
         bgr: the channels are blue, green, red instead of red, green, blue (metadata key `channel_order`).
-        resize: parameter `resize`, else metadata key `resize`, else stretch for a DETR and letterbox for all others,
-            which is what they are trained with.
+        resize: parameter `resize`, else metadata key `resize`, else what is usual for the layout (`usual_input`).
+        mean, std: of each channel in the tensor's order: a float tensor takes (pixel - mean) / std of pixels 0..255
+            (metadata keys `mean` and `std`, else what is usual; Ultralytics' 0 and 255 make 0..1).
     """
 
     name: str
@@ -74,6 +76,8 @@ class InputDescription:
     channels_last: bool
     bgr: bool
     resize: ResizeMode
+    mean: Triple = YOLO.mean
+    std: Triple = YOLO.std
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
@@ -142,15 +146,10 @@ def describe_input(facts: ModelFacts, resize: str = _AUTO) -> InputDescription:
             f'Model file {path} asks for an input of {width_px}x{height_px} pixels: '
             f'export it with a side of at most {_LARGEST_SIDE_PX}.'
         )
-    return InputDescription(
-        name=tensor.name,
-        width_px=width_px,
-        height_px=height_px,
-        dtype=tensor.dtype,
-        channels_last=channels_last,
-        bgr=one_of(path, facts.metadata, 'channel_order', ('rgb', 'bgr')) == 'bgr',
-        resize=_resize_mode(facts, resize, detr=says_detr(facts.metadata)),
-    )
+    stated = stated_layout(facts)
+    usual = DETR if says_detr(facts.metadata) else YOLO
+    fed = InputDescription(tensor.name, width_px, height_px, tensor.dtype, channels_last, False, usual.resize)
+    return _as_stated(fed, facts, resize, usual if stated is None else stated.usual_input)
 
 
 def describe(facts: ModelFacts, outputs: Sequence[NDArray[Any]], resize: str = _AUTO) -> ModelDescription:
@@ -171,8 +170,8 @@ def describe(facts: ModelFacts, outputs: Sequence[NDArray[Any]], resize: str = _
     output = describe_output(facts, outputs, names, (fed.width_px, fed.height_px))
     return ModelDescription(
         path=facts.path,
-        # That it is a DETR may show in its answer only.
-        input=replace(fed, resize=_resize_mode(facts, resize, detr=output.layout.is_detr)),
+        # Of what family it is may show in its answer only.
+        input=_as_stated(fed, facts, resize, output.layout.usual_input),
         output=output,
         # Ultralytics names classes `class0`, ... where nobody did.
         class_names=names if names is not None else tuple(f'class{index}' for index in range(output.class_count)),
@@ -183,13 +182,21 @@ def describe(facts: ModelFacts, outputs: Sequence[NDArray[Any]], resize: str = _
     )
 
 
-def _resize_mode(facts: ModelFacts, wanted: str, *, detr: bool) -> ResizeMode:
+def _as_stated(fed: InputDescription, facts: ModelFacts, wanted: str, usual: UsualInput) -> InputDescription:
+    """Fed as the parameter says, else the file, else as is usual."""
+    path, metadata = facts.path, facts.metadata
     if wanted not in RESIZE_CHOICES:
         raise ParameterError(f"Parameter `resize` is '{wanted}': use one of {', '.join(RESIZE_CHOICES)}.")
     # The file's word is read even where it is overruled: a spoiled one shows early.
-    usual = ('stretch', 'letterbox') if detr else ('letterbox', 'stretch')
-    stated = one_of(facts.path, facts.metadata, 'resize', usual)
-    return ResizeMode(stated if wanted == _AUTO else wanted)
+    modes = tuple(mode.value for mode in ResizeMode)
+    resize = one_of(path, metadata, 'resize', modes, usual.resize.value)
+    return replace(
+        fed,
+        bgr=one_of(path, metadata, 'channel_order', ('rgb', 'bgr'), 'bgr' if usual.bgr else 'rgb') == 'bgr',
+        resize=ResizeMode(resize if wanted == _AUTO else wanted),
+        mean=three_numbers(path, metadata, 'mean', usual.mean, positive=False),
+        std=three_numbers(path, metadata, 'std', usual.std, positive=True),
+    )
 
 
 def _refuse_other_tasks(facts: ModelFacts) -> None:

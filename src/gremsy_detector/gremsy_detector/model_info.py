@@ -13,13 +13,14 @@ from gremsy_detector.backend_registry import AUTO, choose_backend, find_backends
 from gremsy_detector.default_model import DEFAULT, model_path
 from gremsy_detector.detector import Detector
 from gremsy_detector.errors import ModelError
-from gremsy_detector.model_description import ModelDescription
+from gremsy_detector.model_description import InputDescription, ModelDescription
 
 
 def report(model: ModelDescription, backend: str) -> str:
     """The description as lines of text."""
     fed, read = model.input, model.output
     form = f'{fed.dtype} {list(fed.shape)}, {"BGR" if fed.bgr else "RGB"}, {fed.resize.value}'
+    strides = f', grids of stride {", ".join(map(str, read.strides_px))} px' if read.strides_px else ''
     duplicates = 'suppressed here (NMS)' if read.layout.has_duplicates else 'none, the network leaves one box an object'
     logits = ', scores are logits' if read.logits else ''
     lines = [
@@ -27,12 +28,23 @@ def report(model: ModelDescription, backend: str) -> str:
         f'title    {model.title}',
         f'file     {"; ".join(map(str, model.inputs))} -> {"; ".join(map(str, model.outputs))}',
         f'input    {fed.name}: {form}',
-        f'output   {read.layout.value}, N = {read.box_count}, stride {model.stride_px} px{logits}',
+        f'values   {_values(fed)}',
+        f'output   {read.layout.value}, N = {read.box_count}, stride {model.stride_px} px{logits}{strides}',
         f'doubles  {duplicates}',
         f'backend  {backend}',
         f'classes  {len(model.class_names)}',
     ]
     return '\n'.join(lines + [f'  {index:4d} {name}' for index, name in enumerate(model.class_names)])
+
+
+def _values(fed: InputDescription) -> str:
+    """What stands in the input tensor."""
+    if fed.dtype == 'uint8':
+        return '0..255, scaled in the graph'
+    if any(fed.mean):
+        return f'(pixel - {list(fed.mean)}) / {list(fed.std)}'
+    alike = len(set(fed.std)) == 1
+    return f'0..{255 / fed.std[0]:g}' if alike else f'pixel / {list(fed.std)}'
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -10,6 +10,7 @@ from pathlib import Path
 from gremsy_detector.class_names import parse_class_names
 from gremsy_detector.errors import ModelError
 from gremsy_detector.model_facts import ModelFacts
+from gremsy_detector.usual_input import Triple
 
 # A dynamic input without `imgsz` gets the size that Ultralytics exports by default.
 _DEFAULT_SIDE_PX = 640
@@ -55,12 +56,31 @@ def stride_px(facts: ModelFacts) -> int:
     return int(text)
 
 
-def one_of(path: Path, metadata: Mapping[str, str], key: str, choices: tuple[str, ...]) -> str:
-    """A metadata value; the first choice where the key is absent."""
-    value = metadata.get(key, choices[0])
+def one_of(path: Path, metadata: Mapping[str, str], key: str, choices: tuple[str, ...], usual: str) -> str:
+    """A metadata value; the usual one where the key is absent."""
+    value = metadata.get(key, usual)
     if value not in choices:
-        raise ModelError(f"Model file {path} has metadata `{key}` = '{in_short(value)}': use {' or '.join(choices)}.")
+        named = f'{", ".join(choices[:-1])} or {choices[-1]}'
+        raise ModelError(f"Model file {path} has metadata `{key}` = '{in_short(value)}': use {named}.")
     return value
+
+
+def three_numbers(path: Path, metadata: Mapping[str, str], key: str, usual: Triple, *, positive: bool) -> Triple:
+    """A metadata value of a number for each channel; the usual ones where the key is absent."""
+    if key not in metadata:
+        return usual
+    text = metadata[key]
+    value = literal(text)
+    if isinstance(value, list | tuple) and len(value) == 3 and all(type(each) in (int, float) for each in value):
+        first, second, third = (float(each) for each in value)
+        least = 1e-6 if positive else -1e6
+        if all(least <= each <= 1e6 for each in (first, second, third)):
+            return (first, second, third)
+    example = '[57.375, 57.12, 58.395]' if positive else '[103.53, 116.28, 123.675]'
+    raise ModelError(
+        f"Model file {path} has metadata `{key}` = '{in_short(text)}': write it as {example}, a number for each "
+        f'channel in the order of `channel_order`{", above 0" if positive else ""}.'
+    )
 
 
 def says_end_to_end(metadata: Mapping[str, str], *, default: bool) -> bool:

@@ -23,9 +23,9 @@ from gremsy_detector.letterbox import PADDING_GREY, letterbox
 from gremsy_detector.model_description import InputDescription, ResizeMode
 from gremsy_detector.resize import Placement, resize_into
 from gremsy_detector.stretch import stretch
+from gremsy_detector.top_left import top_left
 
-_PLACE = {ResizeMode.LETTERBOX: letterbox, ResizeMode.STRETCH: stretch}
-_WHITE = np.float32(255.0)
+_PLACE = {ResizeMode.LETTERBOX: letterbox, ResizeMode.STRETCH: stretch, ResizeMode.TOP_LEFT: top_left}
 # Tiles and the whole image alternate: their buffers are kept. A source that changes its size for ever must not fill the
 # memory; four buffers an image size at most.
 _MOST_BUFFERS = 32
@@ -42,7 +42,12 @@ class NetworkInput:
             tensor: zeroed, from the back end; None makes one.
         """
         self._description = description
-        self._unit = np.dtype(description.dtype) != np.uint8
+        self._scaled = np.dtype(description.dtype) != np.uint8
+        self._mean = np.array(description.mean, np.float32)
+        self._std = np.array(description.std, np.float32)
+        self._centred = bool(self._mean.any())
+        # One number for all channels: a grey picture then fills one of them, and the others are copies.
+        self._channels_alike = len(set(description.mean)) == len(set(description.std)) == 1
         self._placement: Placement | None = None
         self._reader = PictureReader()
         self._infrared = InfraredStretch()
@@ -105,7 +110,11 @@ class NetworkInput:
         return placement
 
     def _pad(self) -> None:
-        self.tensor[...] = PADDING_GREY / _WHITE if self._unit else PADDING_GREY
+        if not self._scaled:
+            self.tensor[...] = PADDING_GREY
+            return
+        # Of float inputs, the channels are always the second axis.
+        self.tensor[...] = ((np.float32(PADDING_GREY) - self._mean) / self._std)[:, None, None]
 
     def _write(self, picture: Picture, placement: Placement, stamp_ns: int) -> None:
         rows = slice(placement.y_px, placement.y_px + placement.height_px)
@@ -137,20 +146,29 @@ class NetworkInput:
         """Into (3, H, W) of any dtype."""
         small = self._resized(picture, target.shape[1:], stamp_ns)
         if small.ndim == 2:
-            self._write_plane(small, target[0])
-            target[1:] = target[0]
+            self._write_plane(small, target[0], 0)
+            if self._channels_alike or not self._scaled:
+                target[1:] = target[0]
+                return
+            for channel in (1, 2):
+                self._write_plane(small, target[channel], channel)
             return
         planes = self._buffer((small.shape[2], *target.shape[1:]), np.dtype(np.uint8))
         cv2.split(small, list(planes))
-        for channel, plane in zip(wanted, target, strict=True):
-            self._write_plane(planes[channel], plane)
+        for index, channel in enumerate(wanted):
+            self._write_plane(planes[channel], target[index], index)
 
-    def _write_plane(self, plane: NDArray[np.uint8], target: NDArray[Any]) -> None:
-        if self._unit:
-            # Divided, not multiplied by 1/255: the very float32 that the network was trained on, at the same price.
-            np.divide(plane, _WHITE, out=target, casting='same_kind')
-        else:
+    def _write_plane(self, plane: NDArray[np.uint8], target: NDArray[Any], channel: int) -> None:
+        if not self._scaled:
             target[...] = plane
+        elif self._centred:
+            # float16 would round twice.
+            centred = self._buffer(plane.shape, np.dtype(np.float32))
+            np.subtract(plane, self._mean[channel], out=centred, dtype=np.float32)
+            np.divide(centred, self._std[channel], out=target, casting='same_kind')
+        else:
+            # Divided, not multiplied by 1/255: the very float32 that the network was trained on, at the same price.
+            np.divide(plane, self._std[channel], out=target, casting='same_kind')
 
     def _resized(self, picture: Picture, size: tuple[int, ...], stamp_ns: int) -> NDArray[np.uint8]:
         """The picture at (height, width) `size`, 8 bits, its channels as they were."""

@@ -5,22 +5,27 @@ The shapes tell most. One question is left to the values: a DETR answers in frac
 pixels, and Ultralytics' RT-DETR comes in the shapes of a transposed or of an end-to-end YOLO. An anchor grid has its
 centres all over the input, so no YOLO answers with every coordinate below `_LARGEST_FRACTION`; a file whose answer is
 all zeros (suppressed by the graph, nothing found) is a YOLO unless it calls itself a DETR.
+
+YOLOX and NanoDet-Plus are in `grid_layout`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from enum import Enum
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gremsy_detector.errors import ModelError
+from gremsy_detector.grid_layout import describe_on_grid
+from gremsy_detector.layout import KNOWN_OUTPUTS, Layout, OutputDescription
 from gremsy_detector.model_facts import ModelFacts
-from gremsy_detector.model_metadata import says_detr, says_end_to_end
+from gremsy_detector.model_metadata import one_of, says_detr, says_end_to_end
 
+__all__ = ['KNOWN_OUTPUTS', 'Layout', 'OutputDescription', 'describe_output', 'stated_layout']
+
+_LAYOUT_KEY = 'layout'
 # 300: the most that any exporter keeps after suppression by default; dense networks have thousands of anchors.
 _MOST_SUPPRESSED = 300
 # DETRs have 100 to 900 queries.
@@ -29,60 +34,13 @@ _MOST_QUERIES = 1000
 _LARGEST_FRACTION = 1.5
 _BOX_WORDS = ('box', 'dets')
 _SCORE_WORDS = ('logit', 'score', 'label', 'prob', 'class', 'cls')
-KNOWN_OUTPUTS = (
-    '[1, 4+classes, N] (YOLOv8, 11, 26), [1, N, 4+classes] (transposed, or RT-DETR), [1, N, 6] (end-to-end), '
-    'and two outputs [1, N, 4] and [1, N, classes] (DETR)'
-)
-
-
-class Layout(Enum):
-    """How the outputs lay the boxes out; nc is the number of classes, N that of boxes."""
-
-    DENSE = '[1, 4+nc, N]'
-    """cx, cy, w, h in input pixels, then a score per class; a column per anchor."""
-    TRANSPOSED = '[1, N, 4+nc]'
-    """The same, a row per anchor."""
-    END_TO_END = '[1, N, 6]'
-    """x_min, y_min, x_max, y_max in input pixels, score, class index; duplicates already suppressed."""
-    QUERIES = '[1, N, 4+nc] in fractions'
-    """cx, cy, w, h in fractions of the input, then a score per class; a row per query (RT-DETR, Ultralytics to 8.3)."""
-    TOP_QUERIES = '[1, N, 6] in fractions'
-    """cx, cy, w, h in fractions of the input, score, class index (RT-DETR, Ultralytics from 8.4)."""
-    TWO_OUTPUTS = '[1, N, 4] and [1, N, nc]'
-    """cx, cy, w, h in fractions of the input, and a logit or score per class, in either order (DETR exports)."""
-
-    @property
-    def has_duplicates(self) -> bool:
-        """Does an object get several boxes, so that they must be suppressed here?"""
-        return self in (Layout.DENSE, Layout.TRANSPOSED)
-
-    @property
-    def is_detr(self) -> bool:
-        """Trained on stretched images, unlike every YOLO."""
-        return self in (Layout.QUERIES, Layout.TOP_QUERIES, Layout.TWO_OUTPUTS)
-
-
-@dataclass(frozen=True, slots=True)
-class OutputDescription:
-    """How to read the network's answer.
-
-    Attributes:
-        layout: of its outputs.
-        box_count: N, how many boxes the output has room for.
-        class_count: nc.
-        input_width_px, input_height_px: what a fraction is a fraction of.
-        boxes_index, scores_index: of the output that has them; they differ in `TWO_OUTPUTS` only.
-        logits: the scores still want a sigmoid.
-    """
-
-    layout: Layout
-    box_count: int
-    class_count: int
-    input_width_px: int
-    input_height_px: int
-    boxes_index: int = 0
-    scores_index: int = 0
-    logits: bool = False
+# What metadata key `layout` may say; all others tell themselves.
+_STATED = {
+    'yolox': Layout.YOLOX,
+    'yolox_decoded': Layout.YOLOX_DECODED,
+    'nanodet_plus': Layout.NANODET_PLUS,
+    'dets_labels': Layout.DETS_LABELS,
+}
 
 
 def describe_output(
@@ -99,18 +57,54 @@ def describe_output(
     Raises:
         ModelError: when they fit nothing known; with what was found and what is known.
     """
+    stated = stated_layout(facts)
     shapes = [output.shape for output in outputs]
-    if any(len(shape) != 3 or shape[0] != 1 or 0 in shape for shape in shapes):
+    labelled = _with_labels(facts, outputs, names, input_size_px)
+    if labelled is not None:
+        found = labelled
+    elif any(len(shape) != 3 or shape[0] != 1 or 0 in shape for shape in shapes):
         raise _unlike(facts, shapes, names)
-    if len(outputs) == 1:
-        layout, box_count, class_count = _of_one(facts, outputs[0][0], names)
-        return OutputDescription(layout, box_count, class_count, *input_size_px)
-    if len(outputs) == 2:
-        return _of_two(facts, outputs, names, input_size_px)
-    raise _unlike(facts, shapes, names)
+    elif len(outputs) == 1:
+        found = _of_one(facts, outputs[0][0], names, input_size_px, stated)
+    elif len(outputs) == 2:
+        found = _of_two(facts, outputs, names, input_size_px)
+    else:
+        raise _unlike(facts, shapes, names)
+    if stated not in (None, found.layout):
+        raise ModelError(
+            f"Model file {facts.path} has metadata `{_LAYOUT_KEY}` = '{facts.metadata[_LAYOUT_KEY]}', but answers with "
+            f'the outputs {_listed(shapes)}: that is {found.layout.value}, so take the key out.'
+        )
+    return found
 
 
-def _of_one(facts: ModelFacts, answer: NDArray[Any], names: Sequence[str] | None) -> tuple[Layout, int, int]:
+def stated_layout(facts: ModelFacts) -> Layout | None:
+    """Metadata key `layout`; None where the file has none.
+
+    Raises:
+        ModelError: when it is none of the known ones.
+    """
+    if _LAYOUT_KEY not in facts.metadata:
+        return None
+    choices = tuple(_STATED)
+    return _STATED[one_of(facts.path, facts.metadata, _LAYOUT_KEY, choices, choices[0])]
+
+
+def _of_one(
+    facts: ModelFacts,
+    answer: NDArray[Any],
+    names: Sequence[str] | None,
+    input_size_px: tuple[int, int],
+    stated: Layout | None,
+) -> OutputDescription:
+    on_grid = describe_on_grid(facts, answer, None if names is None else len(names), input_size_px, stated)
+    if on_grid is not None:
+        return on_grid
+    layout, box_count, classes = _by_shape(facts, answer, names)
+    return OutputDescription(layout, box_count, classes, *input_size_px)
+
+
+def _by_shape(facts: ModelFacts, answer: NDArray[Any], names: Sequence[str] | None) -> tuple[Layout, int, int]:
     """Layout, N and the number of classes."""
     rows, columns = answer.shape
     ended = columns == 6 and says_end_to_end(facts.metadata, default=rows <= _MOST_SUPPRESSED)
@@ -186,6 +180,45 @@ def _of_two(
     )
 
 
+def _with_labels(
+    facts: ModelFacts, outputs: Sequence[NDArray[Any]], names: Sequence[str] | None, input_size_px: tuple[int, int]
+) -> OutputDescription | None:
+    """Boxes beside (1, N) of class indices, in any order; None where there are no such outputs. N may be 0."""
+    boxes = [index for index, each in enumerate(outputs) if each.ndim == 3 and each.shape[2] in (4, 5)]
+    lists = [index for index, each in enumerate(outputs) if each.ndim == 2]
+    if len(boxes) != 1 or len(lists) != len(outputs) - 1 or len({each.shape[:2] for each in outputs}) != 1:
+        return None
+    (boxes_index,) = boxes
+    _, box_count, values = outputs[boxes_index].shape
+    if outputs[boxes_index].shape[0] != 1 or len(lists) != (2 if values == 4 else 1):
+        return None
+    labels_index = lists[0]
+    if values == 4:
+        whole = [index for index in lists if outputs[index].dtype.kind in 'iu']
+        if len(whole) != 1:
+            return None
+        (labels_index,) = whole
+        lists.remove(labels_index)
+        if not _all_between(outputs[lists[0]], 0.0, 1.0):
+            return None
+    if names is None:
+        raise ModelError(
+            f'Model file {facts.path} answers with class indices ({_listed([each.shape for each in outputs])}) but has '
+            'no `names` in its metadata, so its classes are unknown: add the names.'
+        )
+    if values == 5 and 'std' not in facts.metadata:
+        # MMDeploy exports whatever MMDetection has, and each is fed in its own way.
+        raise ModelError(
+            f'Model file {facts.path} answers with {_listed([each.shape for each in outputs])}, as MMDeploy exports '
+            'detectors, and does not say how it is fed: add metadata `channel_order`, `mean`, `std` and `resize`.'
+        )
+    layout = Layout.BOXES_SCORES_LABELS if values == 4 else Layout.DETS_LABELS
+    scores_index = lists[0] if values == 4 else boxes_index
+    return OutputDescription(
+        layout, box_count, len(names), *input_size_px, boxes_index, scores_index, labels_index=labels_index
+    )
+
+
 def _which_are_boxes(facts: ModelFacts, outputs: Sequence[NDArray[Any]]) -> int:
     """Four classes make both outputs [1, N, 4]: their names tell, or values that no box has."""
     for index, tensor in enumerate(facts.outputs):
@@ -209,8 +242,12 @@ def _all_between(values: NDArray[Any], low: float, high: float) -> bool:
     return bool(np.all((finite >= low) & (finite <= high)))
 
 
+def _listed(shapes: Sequence[tuple[int, ...]]) -> str:
+    return '; '.join(str(list(shape)) for shape in shapes) or 'none'
+
+
 def _unlike(facts: ModelFacts, shapes: Sequence[tuple[int, ...]], names: Sequence[str] | None) -> ModelError:
-    found = '; '.join(str(list(shape)) for shape in shapes) or 'none'
+    found = _listed(shapes)
     classes = 'no class names' if names is None else f'{len(names)} class names'
     return ModelError(
         f'Model file {facts.path} answers with the outputs {found} and has {classes}: known are {KNOWN_OUTPUTS}.'

@@ -16,7 +16,8 @@ onnxruntime = pytest.importorskip('onnxruntime', reason='ONNX Runtime is not ins
 
 KNOWN_OUTPUTS = (
     '[1, 4+classes, N] (YOLOv8, 11, 26), [1, N, 4+classes] (transposed, or RT-DETR), [1, N, 6] (end-to-end), '
-    'and two outputs [1, N, 4] and [1, N, classes] (DETR)'
+    '[1, N, 5+classes] (YOLOX), [1, N, classes+32] (NanoDet-Plus), two outputs [1, N, 4] and [1, N, classes] (DETR) or '
+    '[1, N, 5] and [1, N] (MMDeploy), and three [1, N, 4], [1, N] and [1, N] (D-FINE)'
 )
 
 

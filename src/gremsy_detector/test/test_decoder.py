@@ -21,15 +21,26 @@ BOXES = np.array(
     dtype=np.float32,
 )
 LAYOUTS = list(Layout)
-ENDED = [Layout.END_TO_END, Layout.TOP_QUERIES]
-WITH_SUPPRESSION = [Layout.DENSE, Layout.TRANSPOSED]
+ENDED = [Layout.END_TO_END, Layout.TOP_QUERIES, Layout.DETS_LABELS, Layout.BOXES_SCORES_LABELS]
+ON_GRID = [Layout.YOLOX, Layout.NANODET_PLUS]
+IN_FRACTIONS = [Layout.QUERIES, Layout.TOP_QUERIES, Layout.TWO_OUTPUTS]
+WITH_SUPPRESSION = [Layout.DENSE, Layout.TRANSPOSED, Layout.YOLOX, Layout.YOLOX_DECODED, Layout.NANODET_PLUS]
 WITHOUT_SUPPRESSION = [layout for layout in Layout if layout not in WITH_SUPPRESSION]
 WIDTH, HEIGHT = 640, 512
+STRIDES = (8, 16, 32, 64)
+CELLS = [(stride, x, y) for stride in STRIDES for y in range(HEIGHT // stride) for x in range(WIDTH // stride)]
+BINS = 8
 
 
 def description(layout, classes=NC, **changes):
-    indices = {'boxes_index': 0, 'scores_index': 1} if layout is Layout.TWO_OUTPUTS else {}
-    return OutputDescription(layout, 50, classes, WIDTH, HEIGHT, **(indices | changes))
+    indices = {
+        Layout.TWO_OUTPUTS: {'boxes_index': 0, 'scores_index': 1},
+        Layout.DETS_LABELS: {'boxes_index': 0, 'labels_index': 1},
+        Layout.BOXES_SCORES_LABELS: {'boxes_index': 0, 'scores_index': 1, 'labels_index': 2},
+        Layout.YOLOX: {'strides_px': STRIDES},
+        Layout.NANODET_PLUS: {'strides_px': STRIDES},
+    }
+    return OutputDescription(layout, 50, classes, WIDTH, HEIGHT, **(indices.get(layout, {}) | changes))
 
 
 def centred(rows, fractions):
@@ -42,31 +53,83 @@ def answer(rows, layout, anchors=50):
     """What a network of that layout answers that sees the rows, among anchors that see nothing."""
     rows = np.asarray(rows, dtype=np.float32).reshape(-1, 6)
     if layout in ENDED:
-        boxes = rows[:, :4] if layout is Layout.END_TO_END else centred(rows, fractions=True)
+        boxes = centred(rows, fractions=True) if layout is Layout.TOP_QUERIES else rows[:, :4]
         rows = np.concatenate([boxes, rows[:, 4:]], axis=1)
-        return [np.concatenate([rows, np.zeros((anchors - len(rows), 6), np.float32)])[None]]
-    each = np.full((anchors, 4 + NC), 0.01, dtype=np.float32)
-    places = place_of(layout) + 7 * np.arange(len(rows))
-    each[places, :4] = centred(rows, fractions=layout.is_detr)
-    each[places, 4 + rows[:, 5].astype(int)] = rows[:, 4]
+        rows = np.concatenate([rows, np.zeros((anchors - len(rows), 6), np.float32)])[None]
+        if layout is Layout.DETS_LABELS:
+            return [rows[..., :5].copy(), rows[..., 5].copy()]
+        if layout is Layout.BOXES_SCORES_LABELS:
+            return [rows[..., :4].copy(), rows[..., 4].copy(), rows[..., 5].copy()]
+        return [rows]
+    if layout in ON_GRID:
+        return [on_grid(rows, layout)[None]]
+    first_score = 5 if layout is Layout.YOLOX_DECODED else 4
+    each = np.full((anchors, first_score + NC), 0.01, dtype=np.float32)
+    places = 3 + 7 * np.arange(len(rows))
+    each[places, :4] = centred(rows, fractions=layout in IN_FRACTIONS)
+    each[places, first_score + rows[:, 5].astype(int)] = rows[:, 4]
+    if layout is Layout.YOLOX_DECODED:
+        each[places, 4] = 1.0
     if layout is Layout.TWO_OUTPUTS:
         return [each[None, :, :4].copy(), each[None, :, 4:].copy()]
     return [np.ascontiguousarray(each.T)[None] if layout is Layout.DENSE else each[None]]
 
 
-def place_of(layout):
-    """Where the first of the rows is."""
-    return 0 if layout in ENDED else 3
+def on_grid(rows, layout):
+    """Each row in a cell of its own whose corner lies well inside it, by the definition of the box's numbers."""
+    each = np.full((len(CELLS), (5 if layout is Layout.YOLOX else 4 * BINS) + NC), 0.01, dtype=np.float32)
+    taken = set()
+    for row in rows:
+        index, distances = next(
+            (index, distances)
+            for index, distances in distances_of(row)
+            if index not in taken and distances.min() > 0.1 and distances.max() < BINS - 1.1
+        )
+        taken.add(index)
+        stride, x, y = CELLS[index]
+        if layout is Layout.YOLOX:
+            cx, cy, w, h = centred(row[None], fractions=False)[0] / stride
+            each[index, :5] = cx - x, cy - y, np.log(w), np.log(h), 1.0
+            each[index, 5 + int(row[5])] = row[4]
+            continue
+        each[index, int(row[5])] = row[4]
+        for side, distance in enumerate(distances):
+            # Two bins share it, so that the mean is the distance; what the others have is nothing.
+            lower = int(distance)
+            logits = np.full(BINS, -100.0)
+            logits[lower : lower + 2] = np.log(np.maximum([lower + 1 - distance, distance - lower], 1e-30))
+            each[index, NC + BINS * side : NC + BINS * (side + 1)] = logits
+    return each
 
 
-def put(outputs, layout, place, number):
-    """Spoil one number of the first row."""
+def distances_of(row):
+    """Of every cell, in strides: from its corner to the left, top, right and bottom of the box."""
+    for index, (stride, x, y) in enumerate(CELLS):
+        corner = np.array([x, y], np.float64)
+        yield index, np.concatenate([corner - row[:2] / stride, row[2:4] / stride - corner])
+
+
+def place_of(outputs, layout):
+    """Where the only row is, or the first."""
+    if layout in ENDED:
+        return 0
+    if layout in ON_GRID:
+        return int(outputs[0][0, :, 4 if layout is Layout.YOLOX else slice(NC)].reshape(len(CELLS), -1).max(1).argmax())
+    return 3
+
+
+def put(outputs, layout, place, number, row):
+    """Spoil one number of a row of class 0: of its box where `place` is below 4, else its score."""
     if layout is Layout.DENSE:
-        outputs[0][0, place, 3] = number
+        outputs[0][0, place, row] = number
+    elif layout is Layout.BOXES_SCORES_LABELS and place == 4:
+        outputs[1][0, row] = number
     elif layout is Layout.TWO_OUTPUTS:
-        outputs[place // 4][0, 3, place % 4] = number
+        outputs[place // 4][0, row, place % 4] = number
+    elif layout is Layout.NANODET_PLUS:
+        outputs[0][0, row, 0 if place == 4 else NC + BINS * place] = number
     else:
-        outputs[0][0, place_of(layout), place] = number
+        outputs[0][0, row, place] = number
 
 
 def rows_of(found):
@@ -92,7 +155,7 @@ def test_only_wanted_classes_are_reported(layout):
     np.testing.assert_allclose(rows_of(found), BOXES[[3, 4]], atol=1e-4)
 
 
-@pytest.mark.parametrize('layout', WITH_SUPPRESSION)
+@pytest.mark.parametrize('layout', [Layout.DENSE, Layout.TRANSPOSED])
 def test_an_unwanted_class_does_not_pass_its_box_on_to_the_runner_up(layout):
     output = answer(BOXES[:1], Layout.DENSE)[0]
     output[0, 4 + 1] = output[0, 4] * 0.9  # every anchor: nearly as much a 1 as a 0
@@ -126,7 +189,7 @@ def test_an_empty_scene_gives_no_boxes(layout):
 @pytest.mark.parametrize('place', [0, 2, 4])
 def test_a_box_with_a_broken_number_is_left_out_and_the_others_stay(layout, number, place):
     outputs = answer(np.stack([BOXES[2], BOXES[0]]), layout)
-    put(outputs, layout, place, number)
+    put(outputs, layout, place, number, place_of(answer(BOXES[2:3], layout), layout))
     found = decode(outputs, description(layout), ALL)
     if number == np.inf and place == 4 and layout in ENDED:
         assert found.scores.tolist() == [1.0, np.float32(0.9)]  # a certain box is still a box
@@ -177,7 +240,10 @@ def test_a_class_below_its_threshold_does_not_pass_its_box_on_to_a_runner_up_abo
     if layout is Layout.DENSE:
         outputs[0][0, 4 + 1, 3] = 0.5
     else:
-        outputs[-1][0, 3, (1 if layout is Layout.TWO_OUTPUTS else 5)] = 0.5
+        column = {Layout.TWO_OUTPUTS: 1, Layout.NANODET_PLUS: 1, Layout.YOLOX: 6, Layout.YOLOX_DECODED: 6}.get(
+            layout, 5
+        )
+        outputs[-1][0, place_of(outputs, layout), column] = 0.5
     settings = DecodeSettings(0.25, 0.5, 100, class_confidence=np.float32([0.95, 0.1, 0.1]))
     assert len(decode(outputs, description(layout), settings).scores) == 0
 

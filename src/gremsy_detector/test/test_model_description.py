@@ -16,7 +16,8 @@ TWO = "{0: 'person', 1: 'car'}"
 KNOWN_INPUTS = '[1, 3, height, width] float32, float16 or uint8, or [1, height, width, 3] uint8'
 KNOWN_OUTPUTS = (
     '[1, 4+classes, N] (YOLOv8, 11, 26), [1, N, 4+classes] (transposed, or RT-DETR), [1, N, 6] (end-to-end), '
-    'and two outputs [1, N, 4] and [1, N, classes] (DETR)'
+    '[1, N, 5+classes] (YOLOX), [1, N, classes+32] (NanoDet-Plus), two outputs [1, N, 4] and [1, N, classes] (DETR) or '
+    '[1, N, 5] and [1, N] (MMDeploy), and three [1, N, 4], [1, N] and [1, N] (D-FINE)'
 )
 FOUR = "['a', 'b', 'c', 'd']"
 RNG = np.random.default_rng(4)
@@ -179,7 +180,7 @@ def test_an_input_that_is_not_one_image_is_refused(shape, dtype):
         (
             (1, 3, 640, 640),
             {'resize': 'squash'},
-            "Model file m.onnx has metadata `resize` = 'squash': use letterbox or stretch.",
+            "Model file m.onnx has metadata `resize` = 'squash': use letterbox, stretch or top_left.",
         ),
         (
             (1, 3, 640, 640),
@@ -316,14 +317,17 @@ def test_a_file_that_calls_itself_a_detr_is_fed_stretched_from_the_start():
 def test_an_unknown_resize_parameter_is_refused():
     with pytest.raises(ParameterError) as refused:
         describe_input(facts(), 'crop')
-    assert str(refused.value) == "Parameter `resize` is 'crop': use one of auto, letterbox, stretch."
+    assert str(refused.value) == "Parameter `resize` is 'crop': use one of auto, letterbox, stretch, top_left."
 
 
 def test_a_spoiled_resize_in_the_file_shows_even_where_it_is_overruled():
     with pytest.raises(ModelError) as refused:
         describe_input(facts(resize='squash\n' * 100), 'letterbox')
     said = ' '.join(['squash'] * 100)[:60]
-    assert str(refused.value) == f"Model file m.onnx has metadata `resize` = '{said}...': use letterbox or stretch."
+    assert (
+        str(refused.value)
+        == f"Model file m.onnx has metadata `resize` = '{said}...': use letterbox, stretch or top_left."
+    )
 
 
 @pytest.mark.parametrize('shape', [(4, 3, 640, 640), (8, 640, 640, 3)])

@@ -96,6 +96,25 @@ def test_every_value_is_that_of_a_division_by_255(make_frame):
     )
 
 
+IMAGENET = {'mean': (103.53, 116.28, 123.675), 'std': (57.375, 57.12, 58.395)}
+
+
+@pytest.mark.parametrize('dtype', ['float32', 'float16'])
+@pytest.mark.parametrize('encoding', ['bgr8', 'rgb8', 'mono8'])
+@pytest.mark.parametrize(
+    'scaled', [IMAGENET, {'mean': (0.0, 0.0, 0.0), 'std': (1.0, 1.0, 1.0)}], ids=['mean', '0..255']
+)
+def test_mean_and_scale_are_those_of_the_model_channel_by_channel(dtype, encoding, scaled, make_frame):
+    described = InputDescription('images', 64, 64, dtype, False, True, ResizeMode.TOP_LEFT, **scaled)
+    image = picture(64, 32)[..., 0] if encoding == 'mono8' else picture(64, 32)
+    network_input = NetworkInput(described)
+    network_input.fill(make_frame(image, encoding=encoding))
+    expected = np.full((64, 64, 3), 114.0, np.float32)
+    expected[:32] = image[..., None] if encoding == 'mono8' else image[..., ::-1] if encoding == 'rgb8' else image
+    expected = (expected - np.float32(scaled['mean'])) / np.float32(scaled['std'])
+    np.testing.assert_array_equal(network_input.tensor[0], expected.transpose(2, 0, 1).astype(dtype))
+
+
 def test_padding_is_grey_whatever_was_there_before(make_frame):
     tensor = np.full((1, 3, 64, 96), np.nan, np.float32)
     network_input = NetworkInput(description(), tensor)

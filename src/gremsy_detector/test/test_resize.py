@@ -13,13 +13,14 @@ from gremsy_detector.model_description import InputDescription, ResizeMode
 from gremsy_detector.network_input import NetworkInput
 from gremsy_detector.resize import Placement, resize_into
 from gremsy_detector.stretch import stretch
+from gremsy_detector.top_left import top_left
 
 sides = st.integers(1, 4000)
-MODES = {letterbox: ResizeMode.LETTERBOX, stretch: ResizeMode.STRETCH}
+MODES = {letterbox: ResizeMode.LETTERBOX, stretch: ResizeMode.STRETCH, top_left: ResizeMode.TOP_LEFT}
 
 
 @settings(deadline=None)
-@pytest.mark.parametrize('place', [letterbox, stretch])
+@pytest.mark.parametrize('place', MODES)
 @given(width=sides, height=sides, net_width=st.integers(32, 1280), net_height=st.integers(32, 1280), data=st.data())
 def test_boxes_come_back_within_a_hundredth_of_a_pixel(place, width, height, net_width, net_height, data):
     placement = place(width, height, net_width, net_height)
@@ -45,7 +46,21 @@ def test_letterbox_keeps_the_aspect_ratio_and_centres(width, height, side, place
     assert letterbox(width, height, side, side) == Placement(width, height, *placed)
 
 
-@pytest.mark.parametrize('place', [letterbox, stretch])
+@pytest.mark.parametrize(
+    ('width', 'height', 'side', 'placed'),
+    [
+        (1920, 1080, 640, (640, 360)),
+        (480, 640, 416, (312, 416)),
+        (768, 577, 416, (416, 312)),  # 312.5 rows: cut off, where the letterbox rounds
+        (10000, 1, 416, (416, 1)),
+    ],
+)
+def test_top_left_keeps_the_aspect_ratio_and_cuts_off_to_whole_pixels(width, height, side, placed):
+    """The sides by yolox/data/data_augment.py: `int(img.shape[1] * r)` and `int(img.shape[0] * r)`, 1 at least here."""
+    assert top_left(width, height, side, side) == Placement(width, height, 0, 0, *placed)
+
+
+@pytest.mark.parametrize('place', MODES)
 @pytest.mark.parametrize(('width', 'height'), [(640, 480), (1920, 1080), (200, 150), (413, 977)])
 def test_the_network_sees_each_point_where_the_placement_says(place, width, height):
     """The half pixel: on a ramp, whose brightness is its coordinate, the resized image tells where it was sampled."""

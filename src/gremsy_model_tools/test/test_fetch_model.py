@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Fetching against a server on this machine: everything that a network does to a file, and what is left then."""
 
+import ast
 import contextlib
 import hashlib
 import http.server
@@ -18,6 +19,7 @@ import time
 import zipfile
 from dataclasses import replace
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -653,3 +655,38 @@ def test_the_readmes_table_is_the_tables():
     precisions = ['people only' if row.average_precision is None else f'{row.average_precision:g}' for row in rows]
     assert [cells[3].strip() for cells in listed] == precisions
     assert [cells[5].strip() != 'no' for cells in listed] == [bool(row.sha256) for row in rows]
+
+
+@pytest.mark.parametrize('row', model_rows().values(), ids=lambda row: row.name)
+def test_what_was_fetched_opens_in_the_detector_as_its_row_says(tmp_path, row):
+    """A head of the row's kind, size and classes, random weights, no metadata: as the maker's files come."""
+    pytest.importorskip('onnxruntime', reason='ONNX Runtime is not installed: run ./gremsy setup')
+    from gremsy_detector.backends.onnxruntime import OnnxRuntimeBackend
+    from gremsy_detector.detector import Detector
+    from src.gremsy_detector.test import model_heads as heads
+
+    side, _ = json.loads(row.metadata['imgsz'])
+    layout = row.metadata.get('layout', 'detr')
+    write = {
+        'yolox': heads.write_yolox,
+        'nanodet_plus': heads.write_nanodet_plus,
+        'dets_labels': heads.write_rtmdet,
+        'detr': heads.write_detr,
+    }[layout]
+    classes = len(ast.literal_eval(row.metadata['names']))
+    content = write(tmp_path / 'head.onnx', (side, side), metadata={}, classes=classes).read_bytes()
+    sent = archive_of(**{row.member: content}) if row.member else content
+    target = tmp_path / f'{row.name}.onnx'
+    with serving({urlsplit(row.address).path: send(sent)}) as server:
+        fetched(target, server.base, row, sha256=hashlib.sha256(sent).hexdigest())
+    detector = Detector(OnnxRuntimeBackend(target))
+    model = detector.open()
+    detector.close()
+    fed = model.input
+    assert (fed.width_px, fed.height_px, model.title) == (side, side, row.metadata['description'])
+    assert fed.resize.value == row.metadata['resize']
+    assert fed.bgr == (row.metadata.get('channel_order') == 'bgr')
+    assert list(fed.mean) == json.loads(row.metadata.get('mean', '[0, 0, 0]'))
+    assert list(fed.std) == json.loads(row.metadata.get('std', '[255, 255, 255]'))
+    assert model.layout.name.lower() == ('two_outputs' if layout == 'detr' else layout)
+    assert model.class_names == tuple(ast.literal_eval(row.metadata['names']).values())

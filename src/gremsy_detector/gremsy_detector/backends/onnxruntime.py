@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import importlib.util
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -26,6 +26,7 @@ from gremsy_detector.onnxruntime_providers import (
     open_session,
     providers_to_try,
 )
+from gremsy_detector.size_input import without_size_input
 
 _DTYPES = {
     'tensor(float)': 'float32',
@@ -55,6 +56,7 @@ class OnnxRuntimeBackend:
         self._provider = CPU
         self._session: Any = None
         self._facts: ModelFacts | None = None
+        self._fed_besides: dict[str, NDArray[np.int64]] = {}
         self._binding: Any = None
         self._bound_input: NDArray[Any] | None = None
         self._bound_outputs: list[NDArray[Any]] = []
@@ -90,7 +92,7 @@ class OnnxRuntimeBackend:
             raise ModelError(_refusal(self._model, runtime.__version__, opset, error)) from error
         self._version = runtime.__version__
         try:
-            self._facts = ModelFacts(
+            facts = ModelFacts(
                 path=self._model,
                 inputs=tuple(_facts_of(tensor) for tensor in self._session.get_inputs()),
                 outputs=tuple(_facts_of(tensor) for tensor in self._session.get_outputs()),
@@ -101,6 +103,7 @@ class OnnxRuntimeBackend:
             raise ModelError(
                 f'Model file {self._model} is corrupt (a name or its metadata is not UTF-8): copy or export it again.'
             ) from error
+        self._facts, self._fed_besides = without_size_input(facts)
         return self._facts
 
     def new_input(self, shape: tuple[int, ...], dtype: str) -> NDArray[Any]:
@@ -115,7 +118,7 @@ class OnnxRuntimeBackend:
             if tensor is not self._bound_input:
                 return self._bind(tensor)
             if self._binding is None:
-                return list(self._session.run(None, {self._facts.inputs[0].name: tensor}))
+                return list(self._session.run(None, {self._facts.inputs[0].name: tensor, **self._fed_besides}))
             if self._provider in (CUDA, TENSORRT):
                 # Binding is what copies the input to the GPU: once bound, the run would see the old image for ever.
                 self._binding.bind_cpu_input(self._facts.inputs[0].name, tensor)
@@ -159,15 +162,17 @@ class OnnxRuntimeBackend:
         boxes is decided by the data may change from run to run: they are left to ONNX Runtime.
         """
         assert self._facts is not None
-        outputs = [np.asarray(each) for each in self._session.run(None, {self._facts.inputs[0].name: tensor})]
+        fed = {self._facts.inputs[0].name: tensor, **self._fed_besides}
+        outputs = [np.asarray(each) for each in self._session.run(None, fed)]
         self._binding, self._bound_input, self._bound_outputs = None, tensor, outputs
         fixed = all(isinstance(size, int) for facts in self._facts.outputs for size in facts.shape)
         if not fixed or not tensor.flags.c_contiguous:
             return outputs
         self._bound_outputs = [np.empty_like(each, order='C') for each in outputs]
         binding = self._session.io_binding()
-        _bind_each(binding.bind_input, self._facts.inputs, [tensor])
-        _bind_each(binding.bind_output, self._facts.outputs, self._bound_outputs)
+        _bind_each(binding.bind_input, fed)
+        names = [each.name for each in self._facts.outputs]
+        _bind_each(binding.bind_output, dict(zip(names, self._bound_outputs, strict=True)))
         self._binding = binding
         return outputs
 
@@ -175,9 +180,9 @@ class OnnxRuntimeBackend:
 BACKEND = OnnxRuntimeBackend
 
 
-def _bind_each(bind: Any, facts: Sequence[TensorFacts], arrays: Sequence[NDArray[Any]]) -> None:
-    for tensor, array in zip(facts, arrays, strict=True):
-        bind(tensor.name, 'cpu', 0, array.dtype.type, array.shape, array.ctypes.data)
+def _bind_each(bind: Any, arrays: Mapping[str, NDArray[Any]]) -> None:
+    for name, array in arrays.items():
+        bind(name, 'cpu', 0, array.dtype.type, array.shape, array.ctypes.data)
 
 
 def _facts_of(tensor: Any) -> TensorFacts:

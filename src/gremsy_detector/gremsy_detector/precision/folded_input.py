@@ -26,6 +26,7 @@ from gremsy_detector.precision.onnx_file import (
     with_types,
 )
 from gremsy_detector.precision.retyping import Retyping, Slots
+from gremsy_detector.usual_input import Triple
 
 CHANNEL_ORDER = 'channel_order'
 _PREFIX = 'fold_input'
@@ -45,7 +46,8 @@ def fold_input(model: Any, description: InputDescription) -> Any:
     """A copy of the model whose input is uint8 [1, H, W, 3] BGR.
 
     The arithmetic is that of `NetworkInput` in its precision, so that both ways answer alike: a cast, transpose and
-    channel swap, which change no number, and a division by 255 as float32. H and W become fixed.
+    channel swap, which change no number, and then, as float32, a mean less where there is one and a division by `std`
+    (255, or what the model states). H and W become fixed.
 
     Args:
         model: an `onnx.ModelProto` of any precision.
@@ -156,11 +158,20 @@ def _steps(description: InputDescription) -> list[tuple[str, Any, dict[str, Any]
         axis = 3 if description.channels_last else 1
         steps.append(('Gather', np.array([2, 1, 0], dtype=np.int64), {'axis': axis}))
     if description.dtype != 'uint8':
-        steps.append(('Div', np.array(255.0, dtype=np.float32), {}))
+        # A float input has its channels first.
+        if any(description.mean):
+            steps.append(('Sub', _per_channel(description.mean), {}))
+        if set(description.std) != {1.0}:
+            steps.append(('Div', _per_channel(description.std), {}))
     if description.dtype == 'float16':
         # Last: a quotient of two float16 would be rounded twice.
         steps.append(('Cast', None, {'to': kinds.FLOAT16}))
     return steps
+
+
+def _per_channel(values: Triple) -> Any:
+    alike = len(set(values)) == 1
+    return np.array(values[0], np.float32) if alike else np.array(values, np.float32).reshape(1, 3, 1, 1)
 
 
 def _names(graph: Any) -> set[str]:

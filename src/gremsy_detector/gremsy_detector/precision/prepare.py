@@ -115,9 +115,11 @@ class _Preparation:
         self._say = say
 
     def to(self, precision: str, calibration: Path | None, check: Path | None) -> PreparedModel:
-        _try_out(self._model)
+        seen = _try_out(self._model)
         graph = read_model(self._model)
-        description = describe_input(facts_of(graph, self._model))
+        stated = describe_input(facts_of(graph, self._model))
+        # How it is fed may show in its answer only.
+        description = stated if seen is None else seen
         own = precision_of(graph)
         if precision in ('model', own):
             return self._as_it_is(graph, description, own)
@@ -272,13 +274,18 @@ def _open_frames(
     )
 
 
-def _try_out(model: Path) -> None:
-    """Open the file as the node would, so that whatever is wrong with it is said now and not after a long build."""
+def _try_out(model: Path) -> InputDescription | None:
+    """Open the file as the node would, so that whatever is wrong with it is said now and not after a long build.
+
+    Returns:
+        How it is fed; None where nothing here can run it.
+    """
     if OnnxRuntimeBackend.unavailable() is not None:
-        return
+        return None
     detector = Detector(OnnxRuntimeBackend(model))
-    detector.open()
+    described = detector.open().input
     detector.close()
+    return described
 
 
 def _signed(model: Any) -> Any:
