@@ -106,7 +106,7 @@ def test_missing_ring_says_what_to_start():
         TruthRingReader('nobody').open()
     assert str(missing.value) == (
         "No simulated payload writes its true attitude under 'nobody': "
-        'start `sim_payload` with the same `truth_ring`, or use another source than `sim:`.'
+        'start `sim_payload --truth-ring nobody`, or give the camera a video file (-p source:=FILE).'
     )
 
 
