@@ -187,6 +187,9 @@ class GimbalDriverNode(SuiteNode[GimbalDriverParameters]):
     def _tracker_zooms(self, factor: float) -> None:
         if self._zooms.tracker_may(time.monotonic_ns()):
             self._request(requests.ZoomTo(factor))
+        else:
+            # Ordinary: the operator's wish beats the tracker's for `operator_zoom_lease_s`.
+            self.diagnostics.count('zoom setpoints refused while the operator zooms')
 
     def _track(self, place: PointStamped) -> None:
         self._request(requests.TrackPoint(place.point.x, place.point.y))
