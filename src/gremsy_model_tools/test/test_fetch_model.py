@@ -464,6 +464,17 @@ def test_another_pin_than_the_one_it_was_fetched_with_is_told(tmp_path):
     )
 
 
+def test_a_file_that_an_older_table_described_is_told(tmp_path):
+    target = tmp_path / 'yolox_nano.onnx'
+    older = replace(ROW, metadata={**ROW.metadata, 'resize': 'letterbox'})
+    with serving({PATH: send(MODEL)}) as server:
+        fetched(target, server.base, older)
+    assert refused(lambda: fetched(target, 'http://127.0.0.1:9')) == (
+        f'{target} was fetched by another version of fetch_model, which told the detector other things of it: move '
+        f'it away, with {record_path(target)}, to fetch it again.'
+    )
+
+
 @pytest.mark.parametrize('content', [b'{"mine": 1}', b'not json', b'[]', b'{"name": 1}', b'\xff'])
 def test_a_strangers_file_in_the_place_of_the_record_is_never_touched(tmp_path, content):
     target = tmp_path / 'm.onnx'
