@@ -523,6 +523,8 @@ def test_a_model_is_taken_out_of_its_archive(tmp_path):
             'another place with --mirror.',
         ),
     ],
+    # An archive holds the time: as a name it would be another one in each of the workers.
+    ids=['without it', 'cut'],
 )
 def test_an_archive_without_the_model_is_refused(tmp_path, archive, sentence):
     row = replace(ROW, member='sdk/end2end.onnx')
