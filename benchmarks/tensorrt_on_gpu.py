@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The TensorRT back end on a real NVIDIA GPU with the real lean runtime: what can be shown without an engine.
 
-No engine can be built from what PyPI has, so the run itself is stood in for by copies on the GPU; everything round it
-is real: the probe, the runtime and what it refuses, page-locked and device memory, the stream, capture and replay.
+PyPI has no builder for this runtime, so the run itself is stood in for by copies on the GPU; everything round it is
+real: the probe, the runtime and what it refuses, page-locked and device memory, the stream, capture and replay.
 TensorRT for RTX, where it is installed, is asked whether it runs here, and runs the shipped model if it does.
 Stand-alone, with numpy, cuda-bindings and the tensorrt-lean wheels (and tensorrt-rtx, onnxruntime and OpenCV):
 

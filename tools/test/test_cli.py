@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from gremsy_tool import cli, testing
+from gremsy_tool.errors import GremsyError
 from gremsy_tool.isolation import free_domain, isolated
 from gremsy_tool.layout import REPOSITORY, find_layout
 from gremsy_tool.testing import stages_of, workers_of
@@ -39,7 +40,7 @@ def test_help_lists_every_command(arguments):
         (
             ('setup', '--extra', 'gpu'),
             'There is no group "gpu" in requirements/: choose of build, dev, encode, lock, peers, precision, '
-            'report, ros-jazzy, ros-kilted, runtime, ultralytics.',
+            'report, ros-jazzy, ros-kilted, runtime, tensorrt, ultralytics.',
         ),
         (('exec',), 'exec needs a command: ./gremsy exec python -m gremsy_detector.model_info'),
     ],
@@ -169,3 +170,38 @@ def test_the_wheels_cmake_files_are_pointed_at_this_python(tmp_path):
 )
 def test_only_a_benchmark_that_compares_with_others_installs_them(command, arguments, groups):
     assert cli.groups_of(command, arguments) == groups
+
+
+@pytest.fixture
+def fetching_fails(monkeypatch, tmp_path):
+    """`gremsy test` without a network for NVIDIA's library; tells whether the tests were run all the same."""
+    ran = []
+
+    class NoNetwork:
+        def __init__(self, layout, env):
+            pass
+
+        def ensure(self, groups):
+            if cli.ENGINE_GROUP in groups:
+                raise GremsyError('No network: pip cannot reach its package index.')
+
+    monkeypatch.setattr(cli, 'Provision', NoNetwork)
+    monkeypatch.setattr(testing, 'run_tests', lambda *_arguments, **_options: ran.append(1) or 0)
+    return ran
+
+
+def test_without_the_engine_builder_the_rest_is_tested_and_the_reason_said(fetching_fails, monkeypatch, capsys):
+    monkeypatch.delenv('CI', raising=False)
+    assert cli.main(['test']) == 0
+    assert fetching_fails == [1]
+    assert capsys.readouterr().err == (
+        'gremsy: the tests that build TensorRT engines will be skipped: No network: pip cannot reach its package '
+        'index.\n'
+    )
+
+
+def test_ci_does_not_go_without_the_engine_builder(fetching_fails, monkeypatch, capsys):
+    monkeypatch.setenv('CI', 'true')
+    assert cli.main(['test']) == 2
+    assert fetching_fails == []
+    assert capsys.readouterr().err == 'gremsy: No network: pip cannot reach its package index.\n'

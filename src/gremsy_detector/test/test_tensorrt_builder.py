@@ -85,7 +85,7 @@ def test_what_the_builder_refuses_is_one_sentence(module, model):
         build(module, model)
     assert str(refused.value) == (
         f'Model file {model} cannot be built by TensorRT 10.3.0 (Error Code 10: Could not find any implementation): '
-        'free GPU memory, or export the model again with another opset.'
+        'free GPU memory, export it again with another opset, or run it with `backend: onnxruntime`.'
     )
 
 
@@ -150,5 +150,5 @@ def test_what_tensorrt_for_rtx_does_not_build_is_said_without_the_gpu_that_it_do
         build(rtx, model)
     assert str(refused.value) == (
         f'Model file {model} cannot be built by TensorRT for RTX 1.7.1.116 (Error Code 10: Could not find any '
-        'implementation): run it with `backend: onnxruntime`, or export the model again with another opset.'
+        'implementation): export it again with another opset, or run it with `backend: onnxruntime`.'
     )

@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 import yaml
 
-from gremsy_common.atomic_file import NotOurs
 from gremsy_gimbal_driver.calibration.calibration_file import (
     CalibratedParameters,
     CalibrationFileError,
@@ -207,15 +206,16 @@ def test_values_out_of_the_drivers_ranges_are_not_written(tmp_path: Path) -> Non
 
 
 def test_a_file_that_cannot_be_written_is_said_and_leaves_nothing(tmp_path: Path) -> None:
-    path = tmp_path / 'no folder' / 'calibration.yaml'
-    path.parent.touch()
+    path = tmp_path / 'a folder'
+    path.mkdir()
+    (path / 'inside').touch()
     with pytest.raises(CalibrationFileError) as caught:
         written(path)
     assert str(caught.value) == (
-        f"The calibration could not be written to '{path}' (File exists): "
+        f"The calibration could not be written to '{path}' (Is a directory): "
         'name a file in a folder that the driver may write to.'
     )
-    assert [each.name for each in tmp_path.iterdir()] == ['no folder']
+    assert [each.name for each in tmp_path.iterdir()] == ['a folder']
 
 
 def file_with(path: Path, **changes: object) -> Path:
@@ -315,18 +315,3 @@ def test_the_source_of_the_plant_is_told() -> None:
     model = plant_model(by_hand, default, found)
     assert (model.delay_s, model.lag_s, model.dead_zone_rad_s) == (0.1512, 0.2, 0.03709)
     assert model.source == 'parameters'
-
-
-def test_a_calibration_replaces_another_and_nothing_else(tmp_path):
-    path = tmp_path / 'calibration.yaml'
-    written(path)
-    written(path)
-    edited = path.read_text() + '    max_rate_rad_s: 0.5\n'
-    path.write_text(edited)
-    with pytest.raises(NotOurs) as refused:
-        written(path)
-    assert str(refused.value) == (
-        f"'{path}' is in the way, and is no calibration as it was written: move it away, or name another file."
-    )
-    assert path.read_text() == edited
-    assert list(tmp_path.iterdir()) == [path]

@@ -52,6 +52,15 @@ def moves_bytes(path: Path) -> bool:
     )
 
 
+def operators_of(path: Path) -> frozenset[str]:
+    """The operators of the graph, without those of graphs inside it.
+
+    Raises:
+        ModelError: when it is missing, unreadable or no ONNX file.
+    """
+    return frozenset(operator for operator, _ in _read(path, _nodes))
+
+
 def _read(path: Path, parse: Callable[[Path, memoryview], _Found]) -> _Found:
     try:
         # Read, not mapped: a model that is being copied over would end the process with SIGBUS.

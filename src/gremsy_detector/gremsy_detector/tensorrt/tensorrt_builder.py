@@ -14,6 +14,7 @@ from typing import Any
 from gremsy_detector.errors import ModelError
 from gremsy_detector.tensorrt.engine_builder import BuildRecipe, BuiltEngine
 from gremsy_detector.tensorrt.library import TensorRt, tensor_facts
+from gremsy_detector.tensorrt.onnx_facts import operators_of
 
 # A build passes through thousands of steps: one sentence in two seconds is enough to see that it lives.
 _SAY_EVERY_S = 2.0
@@ -41,7 +42,7 @@ class TensorRtBuilder:
         if not parser.parse_from_file(str(onnx)):
             raise ModelError(
                 f'Model file {onnx} cannot be built by {library.title} ({_parser_errors(parser)}): '
-                'export it again with another opset, or run it with `backend: onnxruntime`.'
+                f'{_way_out(onnx)}, or run it with `backend: onnxruntime`.'
             )
         if network.num_inputs != 1:
             raise ModelError(
@@ -67,8 +68,8 @@ class TensorRtBuilder:
             raise ModelError(
                 f'Model file {onnx} cannot be built by {library.title} '
                 f'({library.said("it does not say why")}): '
-                + ('free GPU memory, or' if library.measures else 'run it with `backend: onnxruntime`, or')
-                + ' export the model again with another opset.'
+                + ('free GPU memory, ' if library.measures else '')
+                + f'{_way_out(onnx)}, or run it with `backend: onnxruntime`.'
             )
         return BuiltEngine(
             plan=bytes(plan),
@@ -123,14 +124,24 @@ def _facts(tensor: Any) -> Any:
     return tensor_facts(tensor.name, tensor.shape, tensor.dtype)
 
 
+def _way_out(onnx: Path) -> str:
+    """What to do about a file that is refused; not every TensorRT suppresses duplicates, and none has to."""
+    if 'NonMaxSuppression' in operators_of(onnx):
+        return 'export it again without `nms`, which the detector does itself'
+    return 'export it again with another opset'
+
+
 def _parser_errors(parser: Any) -> str:
-    """What the parser refused, with the node's name where it says one."""
+    """What the parser refused, with the node's name and operator where it says them."""
     texts = []
     for index in range(parser.num_errors):
         error = parser.get_error(index)
         text = ' '.join(str(error.desc()).split()).rstrip('. ')
-        node = str(error.node_name() or '')
-        texts.append(f'{text} at node {node} ({error.node_operator()})' if node else text)
+        node, operator = str(error.node_name() or ''), str(error.node_operator() or '')
+        # It gives the condition that did not hold, which for an operator without an importer is this one.
+        text = 'it has no such operator' if text == 'false' else text
+        where = f'node {node} ({operator})' if node else f'a node {operator}'
+        texts.append(f'{text} at {where}' if node or operator else text)
     return '; '.join(texts[:3])[:400] or 'the parser does not say why'
 
 

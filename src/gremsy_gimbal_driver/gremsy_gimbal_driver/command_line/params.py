@@ -22,7 +22,6 @@ from gremsy_gimbal_driver.command_line.parameter_file import (
     Values,
     differences,
     read_snapshot,
-    refuse_file_of_others,
     write_snapshot,
 )
 from gremsy_gimbal_driver.command_line.record import ask, payload_of
@@ -127,7 +126,6 @@ class ParameterTool:
         return self._sentence(name)
 
     def _save(self, path: Path) -> None:
-        refuse_file_of_others(path)
         snapshot = self._snapshot(None)
         write_snapshot(path, snapshot)
         counts = ', '.join(f'{len(snapshot.of(owner))} of the {owner}' for owner in snapshot.values)
