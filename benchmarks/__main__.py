@@ -11,15 +11,38 @@ import json
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from pathlib import Path
+from typing import Any
 
 from benchmarks.arguments import ALL, names_of, parse
 from gremsy_bringup.report_summary import describe_machine
+from gremsy_common.atomic_file import refuse_others, write_whole
 from gremsy_common.errors import SuiteError
+
+
+def refuse_file_of_others(path: Path | None) -> None:
+    """`--json` replaces nothing but figures of a benchmark; asked before the minutes that they take, too.
+
+    Raises:
+        NotOurs: naming what is in the way.
+    """
+    if path is not None:
+        refuse_others(path, "file of a benchmark's figures", lambda there: _has_figures(json.loads(there.read_text())))
+
+
+def _has_figures(content: dict[str, Any]) -> bool:
+    one = content if 'benchmark' in content else next(iter(content.values()))
+    return {'benchmark', 'machine'} <= set(one)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one benchmark, or all of them; the exit status."""
     options = parse(arguments)
+    try:
+        refuse_file_of_others(options.json)
+    except SuiteError as error:
+        print(error, file=sys.stderr)
+        return 1
     results = {}
     for name in names_of(options.name):
         before = describe_machine()
@@ -32,7 +55,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     shown = results if options.name == ALL else results[options.name]
     line = json.dumps(shown)
     if options.json is not None:
-        options.json.write_text(json.dumps(shown, indent=2) + '\n', encoding='utf-8')
+        refuse_file_of_others(options.json)
+        write_whole(options.json, (json.dumps(shown, indent=2) + '\n').encode())
     print(line)
     return 0
 

@@ -31,6 +31,7 @@ from gremsy_camera.footage import cache_directory, default_footage
 from gremsy_camera.footage_reader import AtEnd, FootageReader
 from gremsy_camera.scene import SceneGeometry, View, simulated_camera
 from gremsy_camera.scene_renderer import SceneRenderer
+from gremsy_common.atomic_file import refuse_others, write_whole
 from gremsy_common.detections import Detections
 from gremsy_common.frame import Frame, lock_read_only
 from gremsy_common.gimbal_state import RateSetpoint
@@ -323,7 +324,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     events, score = run_offline(options, default_footage(cache_directory(os.environ), print))
     if given.trace is not None:
-        given.trace.write_text(''.join(json.dumps(event) + '\n' for event in events), encoding='utf-8')
+        refuse_others(given.trace, 'trace', lambda there: 'stamp_ns' in json.loads(there.open().readline()))
+        write_whole(given.trace, ''.join(json.dumps(event) + '\n' for event in events).encode())
     print(json.dumps({**asdict(options), **score}))
     return 0
 

@@ -25,10 +25,11 @@ from numpy.typing import NDArray
 
 from benchmarks.clothing_colours import colours_of
 from benchmarks.hand_corrections import correct, read_corrections
-from benchmarks.reference_tracks import PeopleInFrame, write_reference
+from benchmarks.reference_tracks import PeopleInFrame, read_reference, write_reference
 from benchmarks.tiled_detection import Detect, Tiling, look_tiled, merge_boxes
 from benchmarks.track_linking import LinkingRules, SeenBoxes, SmoothTrack, is_certain, link, smooth_track, whole_people
 from gremsy_camera.footage_reader import AtEnd, FootageReader
+from gremsy_common.atomic_file import refuse_others
 from gremsy_common.frame import Frame, lock_read_only
 from gremsy_detector.backend_registry import choose_backend
 from gremsy_detector.default_model import default_model_path
@@ -166,6 +167,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         'boxes filled in': str(sum(int((~each.detected).sum()) for each in people)),
         'corrections by hand': str(len(read_corrections(corrections))),
     }
+    refuse_others(options.out, 'reference tracks', lambda there: bool(read_reference(there)))
     write_reference(options.out, provenance, people)
     for key, value in provenance.items():
         print(f'{key}: {value}', file=sys.stderr)

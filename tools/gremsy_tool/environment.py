@@ -114,7 +114,15 @@ def load(layout: Layout, env: Mapping[str, str]) -> dict[str, str]:
     merged.update(stored['values'])
     for variable, folders in stored['folder_lists'].items():
         _prepend(merged, variable, folders)
+    _keep_at_home(merged, layout)
     return merged
+
+
+def _keep_at_home(env: dict[str, str], layout: Layout) -> None:
+    """What libraries write for themselves goes into the state folder, where the caller has not chosen a place."""
+    if not env.get('ROS_HOME'):
+        env.setdefault('ROS_LOG_DIR', str(layout.log / 'ros'))
+    env.setdefault('MPLCONFIGDIR', str(layout.state / 'matplotlib'))
 
 
 def _prepend(env: dict[str, str], variable: str, folders: list[str]) -> None:

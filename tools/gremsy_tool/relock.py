@@ -50,7 +50,20 @@ def relock(layout: Layout, env: Mapping[str, str]) -> None:
             text = output.read_text(encoding='utf-8')
             if _PRIVATE.search(text):
                 raise GremsyError(f'The new lock of "{group}" names a private package index: lock without one.')
-            layout.requirements(group).write_text(HEADER + text, encoding='utf-8')
+            replace_lock(layout.requirements(group), HEADER + text)
+
+
+def replace_lock(lock: Path, text: str) -> None:
+    """Whole or not at all, and only over another lock.
+
+    Raises:
+        GremsyError: when something else is in the way.
+    """
+    if lock.exists() and not lock.read_text(encoding='utf-8').startswith(HEADER):
+        raise GremsyError(f'{lock} was not written by ./gremsy setup --relock: move it away, then lock again.')
+    unfinished = lock.with_name(f'.{lock.name}.unfinished')
+    unfinished.write_text(text, encoding='utf-8')
+    unfinished.replace(lock)
 
 
 def _pins(lock: Path) -> list[str]:

@@ -1,8 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from gremsy_tool import environment
 from gremsy_tool.errors import GremsyError
 from gremsy_tool.layout import find_layout
 
@@ -50,3 +54,29 @@ def test_a_ros_without_wheels_is_refused():
         'ROS "noetic" has no wheels locked here: choose one of jazzy, kilted, or source an installed ROS first '
         '(. /opt/ros/noetic/setup.sh).'
     )
+
+
+def test_what_libraries_write_for_themselves_goes_into_the_state_folder(tmp_path):
+    layout = find_layout({'GREMSY_STATE': str(tmp_path)})
+    environment.store(layout, {'folder_lists': {}, 'values': {}})
+    inside = environment.load(layout, {'HOME': '/home/me'})
+    assert inside['ROS_LOG_DIR'] == str(tmp_path / 'log' / 'ros')
+    assert inside['MPLCONFIGDIR'] == str(tmp_path / 'matplotlib')
+    chosen = {'ROS_LOG_DIR': '/var/log/ros', 'MPLCONFIGDIR': '/etc/matplotlib'}
+    assert chosen.items() <= environment.load(layout, chosen).items()
+    assert 'ROS_LOG_DIR' not in environment.load(layout, {'ROS_HOME': '/srv/ros'})
+
+
+def test_ros_and_matplotlib_leave_nothing_in_the_home_folder(tmp_path):
+    pytest.importorskip('rclpy', reason='ROS 2 is not set up: run ./gremsy setup')
+    # The folders of another workspace or of the caller would hide what ours does.
+    ours = {'ROS_LOG_DIR', 'ROS_HOME', 'MPLCONFIGDIR', 'XDG_CACHE_HOME', 'XDG_CONFIG_HOME'}
+    caller = {name: value for name, value in os.environ.items() if name not in ours}
+    workspace = find_layout(caller)
+    if not workspace.environment_file.exists():
+        pytest.skip('the tests run in no workspace of ./gremsy')
+    inside = environment.load(workspace, {**caller, 'HOME': str(tmp_path)})
+    code = 'import rclpy, matplotlib.font_manager; rclpy.init(); rclpy.create_node("x").get_logger().info("x")'
+    subprocess.run([sys.executable, '-c', code], env=inside, check=True, capture_output=True, timeout=100)
+    assert list(tmp_path.iterdir()) == []
+    assert list((workspace.log / 'ros').iterdir())

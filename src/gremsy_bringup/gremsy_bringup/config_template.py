@@ -14,6 +14,7 @@ from importlib import import_module
 from pathlib import Path
 
 from gremsy_bringup.system_description import GIMBAL_DRIVER, LOOP
+from gremsy_common.atomic_file import NotOurs, refuse_others
 from gremsy_common.parameter_docs import DOCUMENTED, yaml_template
 
 _HEAD = """\
@@ -42,6 +43,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     new = template()
     stale = not options.file.exists() or options.file.read_text(encoding='utf-8') != new
     if stale and not options.check:
+        try:
+            refuse_others(options.file, 'template of this tool', lambda there: there.read_text().startswith(_HEAD))
+        except NotOurs as error:
+            sys.exit(str(error))
         options.file.write_text(new, encoding='utf-8')
     if stale:
         print(f'{"Out of date" if options.check else "Rewritten"}: {options.file}')

@@ -61,7 +61,7 @@ class RecorderNode(SuiteNode[RecorderParameters]):
             return
         if film is None:
             return
-        first = film.frames_written == 0
+        first, refused = film.frames_written == 0, film.frames_refused
         started_s = time.monotonic()
         try:
             film.add(frame)
@@ -71,6 +71,14 @@ class RecorderNode(SuiteNode[RecorderParameters]):
             said = str(error) if isinstance(error, SuiteError) else f'{type(error).__name__}: {error}'
             self.report_error(f'The film {film.path} ends here: {said}')
             film.close()
+            return
+        if film.frames_refused > refused:
+            self.report_drop(
+                OVERLAY.name,
+                'another size',
+                f'Pictures on {self._overlay.name} have changed to {frame.width}x{frame.height} px and are left out of '
+                'the film, which has one size: start the recorder again for a film of them.',
+            )
             return
         self.trace.event('encoded', frame.stamp_ns, encode_ms=(time.monotonic() - started_s) * 1e3)
         if first:

@@ -31,6 +31,8 @@ from src.gremsy_bringup.test.hostile_values import LISTS, NODES, NUMBERS, OTHERS
 pytestmark = pytest.mark.integration
 
 ANSWER_S = 60.0
+NAMESPACE = f'/hostile_{os.getpid()}'
+"""Of its own, since other nodes of these names may run on this machine."""
 PROBLEMS = (
     'Traceback',
     'terminate called',
@@ -59,7 +61,7 @@ def parameter_file(folder: Path, values: dict[str, Any]) -> list[str]:
     file = folder / 'parameters.yaml'
     lists = {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
     file.write_text(yaml.safe_dump({'/**': {'ros__parameters': lists}}, allow_unicode=True))
-    return ['--ros-args', '--params-file', str(file)]
+    return ['--ros-args', '--params-file', str(file), '-r', f'__ns:={NAMESPACE}']
 
 
 def specs(name: str) -> tuple[ParameterSpec, ...]:
@@ -144,7 +146,7 @@ def call(client, service: str, kind: Any, request: Any) -> Any:
 @pytest.mark.parametrize('running', NODES, indirect=True)
 def test_no_value_that_is_set_live_ends_a_node(running, capfd):
     node, client, crashes = running
-    service = f'/{node.get_name()}/set_parameters'
+    service = f'{node.get_fully_qualified_name()}/set_parameters'
     messages = [each for each in as_messages() if each.type <= ParameterType.PARAMETER_STRING_ARRAY]
     for spec in specs(node.get_name()):
         request = SetParameters.Request(
@@ -180,7 +182,9 @@ def test_a_name_that_ros_refuses_leaves_the_setpoints_as_they_were(running):
             name='setpoint_source', value=ParameterValue(type=ParameterType.PARAMETER_STRING, string_value=value)
         )
         request = SetParametersAtomically.Request(parameters=[parameter])
-        result = call(client, '/gimbal_driver/set_parameters_atomically', SetParametersAtomically, request).result
+        result = call(
+            client, f'{NAMESPACE}/gimbal_driver/set_parameters_atomically', SetParametersAtomically, request
+        ).result
         return result.successful, result.reason
 
     assert put('eo') == (True, '')
@@ -190,7 +194,7 @@ def test_a_name_that_ros_refuses_leaves_the_setpoints_as_they_were(running):
         'between its parts, none of which begins with a digit, as in robot/eo.',
     )
     assert (node.parameters.setpoint_source, crashes) == ('eo', [])
-    assert client.count_subscribers('/eo/gimbal/setpoint') == 1
+    assert client.count_subscribers(f'{NAMESPACE}/eo/gimbal/setpoint') == 1
 
 
 @pytest.mark.parametrize('running', ['tracker'], indirect=True)
@@ -206,7 +210,7 @@ def test_whatever_a_node_raises_over_a_change_is_refused_and_the_node_goes_on(ru
     name = next(spec.name for spec in specs('tracker') if spec.meta.live and spec.type is float)
     value = ParameterValue(type=ParameterType.PARAMETER_DOUBLE, double_value=getattr(before, name))
     request = SetParameters.Request(parameters=[ParameterMessage(name=name, value=value)])
-    (result,) = call(client, '/tracker/set_parameters', SetParameters, request).results
+    (result,) = call(client, f'{NAMESPACE}/tracker/set_parameters', SetParameters, request).results
     sentence = f'`{name}` cannot be changed to that and stays as it was: ValueError: nobody thought of this.'
     assert (result.successful, result.reason) == (False, sentence)
     assert (node.parameters, crashes, node.host.crash) == (before, [], None)

@@ -101,3 +101,36 @@ def test_the_readmes_argument_table_says_what_the_arguments_say() -> None:
     for spec in specs_of(SuiteArguments):
         default = as_text(spec.default)
         assert f'| `{spec.name}` | {f"`{default}` " if default else ""}| {spec.meta.doc} |' in readme
+
+
+def test_the_file_to_copy_is_taken_by_ros_and_names_only_parameters_that_there_are() -> None:
+    rclpy = pytest.importorskip('rclpy', reason='ROS 2 is not set up: run ./gremsy setup')
+    from importlib import import_module
+
+    from gremsy_bringup.system_description import share_folder
+    from gremsy_common.parameter_declaration import declare
+    from gremsy_common.parameter_docs import DOCUMENTED
+
+    # The installed one, which users copy.
+    path = share_folder() / 'config' / 'my_robot.yaml'
+    file = yaml.safe_load(path.read_text())
+    classes = {name: getattr(import_module(module), class_name) for _, name, module, class_name in DOCUMENTED}
+    assert {'/**/gimbal_driver', '/**/camera'} <= set(file)
+    context = rclpy.Context()
+    rclpy.init(args=['--ros-args', '--params-file', str(path)], context=context)
+    try:
+        for pattern, section in file.items():
+            name = pattern.removeprefix('/**/')
+            node = rclpy.create_node(name, namespace='/robot/eo', context=context)
+            values = declare(node, classes[name])
+            node.destroy_node()
+            given = section['ros__parameters']
+            assert given
+            assert {key: getattr(values, key) for key in given} == given
+    finally:
+        rclpy.shutdown(context=context)
+
+
+def test_the_readme_says_where_the_file_to_copy_is() -> None:
+    readme = (SHARE.parents[1] / 'README.md').read_text()
+    assert 'cp $(ros2 pkg prefix gremsy_bringup --share)/config/my_robot.yaml .' in readme

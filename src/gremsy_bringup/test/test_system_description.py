@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from gremsy_bringup import config_template
 from gremsy_bringup.free_ports import DomainClaim, free_udp_port
 from gremsy_bringup.status_line import StatusLine
 from gremsy_bringup.suite_arguments import ArgumentError, SuiteArguments, argument_help, from_command_line, from_texts
@@ -207,3 +208,14 @@ def test_elsewhere_the_status_is_a_line_every_five_seconds() -> None:
         line.show(f'at {seconds}')
     line.end()
     assert out.text == 'at 100.0\nat 105.0\n'
+
+
+def test_the_template_replaces_a_template_and_nothing_else(tmp_path):
+    own = tmp_path / 'robot.yaml'
+    own.write_text('/**:\n  ros__parameters: {}\n')
+    with pytest.raises(SystemExit) as refused:
+        config_template.main(['--file', str(own)])
+    assert str(refused.value) == (
+        f"'{own}' is in the way, and is no template of this tool: move it away, or name another file."
+    )
+    assert own.read_text() == '/**:\n  ros__parameters: {}\n'

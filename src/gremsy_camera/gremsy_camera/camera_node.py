@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import math
+
 from gremsy_camera.calibration import camera_model
 from gremsy_camera.camera_parameters import CameraParameters
 from gremsy_camera.footage_reader import AtEnd
@@ -34,6 +36,7 @@ class CameraNode(SuiteNode[CameraParameters]):
     def __init__(self, host: NodeHost) -> None:
         super().__init__(host)
         self._zoom_factor = 1.0
+        self._to_compress: LatestSlot[Frame] = LatestSlot()
 
     def configure(self) -> None:
         """Open the source, so that one that cannot work ends the start with its sentence."""
@@ -56,7 +59,7 @@ class CameraNode(SuiteNode[CameraParameters]):
         self._image = self.publisher(topics.IMAGE_RAW)
         self._camera_info = self.publisher(topics.CAMERA_INFO)
         self._compressed = self.publisher(topics.IMAGE_COMPRESSED)
-        self._to_compress: LatestSlot[Frame] = LatestSlot()
+        self._to_compress = LatestSlot()
         self.subscription(topics.GIMBAL_ZOOM, self._zoom_came)
         self.worker('source', self._read)
         self.worker('jpeg', self._compress, niceness=5)
@@ -81,6 +84,7 @@ class CameraNode(SuiteNode[CameraParameters]):
             'ticks missed': str(counts.missed_ticks),
             'times started again': str(counts.loops),
             'times reopened': str(self._feed.reopened),
+            'JPEGs dropped while busy': str(self._to_compress.dropped),
         }
         if info is not None:
             rows['image'] = f'{info.width}x{info.height} at {info.rate_hz:g} Hz'
@@ -88,8 +92,16 @@ class CameraNode(SuiteNode[CameraParameters]):
         return rows
 
     def _zoom_came(self, zoom: ZoomState) -> None:
-        if zoom.factor > 0.0:
+        if math.isfinite(zoom.factor) and zoom.factor > 0.0:
             self._zoom_factor = zoom.factor
+            return
+        name = topics.GIMBAL_ZOOM.name
+        self.report_drop(
+            name,
+            'not positive',
+            f'The magnification on {self.resolve_topic_name(name)} is {zoom.factor:g} and is not used: '
+            'check its publisher.',
+        )
 
     def _read(self) -> None:
         captured = self._feed.read(_READ_TIMEOUT_S)

@@ -17,7 +17,7 @@ import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.qos import qos_profile_sensor_data
-from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image, JointState
 
 from gremsy_common.trace import read_trace
 from gremsy_common.truth_ring import TrueState, TruthRingWriter
@@ -183,6 +183,31 @@ def test_the_simulated_camera_publishes_its_zoom_and_traces_its_true_view(camera
     assert {stamp_ns(info) for info in infos} <= {event['stamp_ns'] for event in events}
     assert (events[0]['azimuth_rad'], events[0]['tilt_rad'], events[0]['zoom']) == pytest.approx((0.1, 0.05, 2.0))
     assert events[0]['footage_frame'] == 0 and events[0]['render_ns'] > 0
+
+
+def test_a_magnification_that_is_none_is_counted_and_said_once(camera, watcher, namespace, make_video):
+    statuses = watcher.collect(DiagnosticArray, '/diagnostics', 10)
+    zoom = watcher.node.create_publisher(JointState, f'{namespace}/gimbal/zoom', 10)
+
+    def rows():
+        found = [each for array in statuses for each in array.status if each.name == f'{namespace}/camera']
+        return {each.key: each.value for each in found[-1].values} if found else {}
+
+    def refused():
+        zoom.publish(JointState(name=['zoom'], position=[-1.0]))
+        return int(rows().get('gimbal/zoom: not positive', '0')) >= 3
+
+    camera.start(source=make_video(20))
+    watcher.until(refused)
+    status, output = camera.stop()
+    assert status == 0, output
+    sentence = (
+        f'A message on {namespace}/gimbal/zoom cannot be used: joint `zoom` is -1.0: '
+        'a positive magnification is needed.'
+    )
+    assert output.count(sentence) == 1
+    assert rows()['last error'] == sentence
+    assert rows()['JPEGs dropped while busy'] == '0'
 
 
 def test_a_file_that_cannot_be_decoded_ends_the_start_with_one_sentence(camera, tmp_path):

@@ -93,7 +93,7 @@ def test_a_payload_that_is_not_there_is_waited_for_and_said_every_five_seconds(o
         assert source.read(0.1) is None
     absent = (
         f"No simulated payload writes its true attitude under '{payload.ring}': "
-        'start `sim_payload` with the same `truth_ring`, or use another source than `sim:`.'
+        f'start `sim_payload --truth-ring {payload.ring}`, or give the camera a video file (-p source:=FILE).'
     )
     assert said.sentences == [absent] * 3
     payload.start()

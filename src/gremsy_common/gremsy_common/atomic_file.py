@@ -1,12 +1,42 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Writes a file so that nobody ever finds half of it."""
+"""Writes a file so that nobody ever finds half of it, and that nothing of the user's is lost under its name."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
+
+from gremsy_common.errors import SuiteError
+
+
+class NotOurs(SuiteError):
+    """Something lies where a file is to be written, and was not made by the suite."""
+
+
+def refuse_others(path: Path, kind: str, is_ours: Callable[[Path], bool]) -> None:
+    """The one rule for every file that a user names: nothing is replaced but a file of the same kind that we made.
+
+    To be called before the work whose result goes there, and again before it is written.
+
+    Args:
+        path: of the file to be written.
+        kind: what it is, for the sentence.
+        is_ours: whether a file that is there is one, by its content; whatever it raises means no.
+
+    Raises:
+        NotOurs: naming the file and the way out.
+    """
+    if not os.path.lexists(path):
+        return
+    ours = False
+    if path.is_file() and not path.is_symlink():
+        with contextlib.suppress(Exception):
+            ours = is_ours(path)
+    if not ours:
+        raise NotOurs(f"'{path}' is in the way, and is no {kind}: move it away, or name another file.")
 
 
 def write_whole(path: Path, *parts: bytes, scratch: Path | None = None) -> None:

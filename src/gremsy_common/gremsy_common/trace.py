@@ -54,7 +54,10 @@ class NoTrace:
 
 
 class FileTrace:
-    """Appends to `<directory>/<name>-<pid>.jsonl`; events wait in memory until `flush`, once a second."""
+    """Writes `<directory>/<name>-<pid>.jsonl`; events wait in memory until `flush`, once a second.
+
+    Where there is such a file, of an earlier process of that number say, another number follows.
+    """
 
     def __init__(self, directory: Path, name: str) -> None:
         self.path = directory / f'{name}-{os.getpid()}.jsonl'
@@ -65,7 +68,13 @@ class FileTrace:
     def open(self) -> None:
         """Make the folder and the file (OSError where that cannot be)."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = self.path.open('a', encoding='utf-8')
+        stem, number = self.path.stem, 1
+        while self._file is None:
+            try:
+                self._file = self.path.open('x', encoding='utf-8')
+            except FileExistsError:
+                number += 1
+                self.path = self.path.with_name(f'{stem}-{number}.jsonl')
 
     def event(self, kind: str, stamp_ns: int, **values: Any) -> None:
         """Keep it; made into text by `flush`, since the frame that it is about is on its way meanwhile."""

@@ -179,7 +179,7 @@ class TruthRingReader:
         except (OSError, ValueError) as error:
             raise TruthUnavailable(
                 f"No simulated payload writes its true attitude under '{self._name}': "
-                'start `sim_payload` with the same `truth_ring`, or use another source than `sim:`.'
+                f'start `sim_payload --truth-ring {self._name}`, or give the camera a video file (-p source:=FILE).'
             ) from error
         self._header = np.frombuffer(self._memory, dtype=_HEADER, count=1)
         self._samples = np.frombuffer(self._memory, dtype=_SAMPLE, offset=_HEADER.itemsize)

@@ -106,7 +106,7 @@ def test_missing_ring_says_what_to_start():
         TruthRingReader('nobody').open()
     assert str(missing.value) == (
         "No simulated payload writes its true attitude under 'nobody': "
-        'start `sim_payload` with the same `truth_ring`, or use another source than `sim:`.'
+        'start `sim_payload --truth-ring nobody`, or give the camera a video file (-p source:=FILE).'
     )
 
 
@@ -121,3 +121,18 @@ def test_diagnostics_show_percentiles_and_the_last_error():
     assert values['dropped frames'] == '3'
     assert values['last error'] == 'Boo.'
     assert diagnostics.recent_error
+
+
+def test_a_trace_is_added_to_no_file_that_is_there(tmp_path):
+    """One of an earlier process with that number, or whatever somebody keeps under that name."""
+    there = FileTrace(tmp_path, 'node').path
+    there.write_text('mine')
+    for number in (2, 3):
+        trace = FileTrace(tmp_path, 'node')
+        trace.open()
+        trace.event('frame', number)
+        trace.close()
+        assert trace.path == there.with_name(f'{there.stem}-{number}.jsonl')
+    assert there.read_text() == 'mine'
+    there.unlink()
+    assert [event['stamp_ns'] for event in read_trace(tmp_path)] == [2, 3]

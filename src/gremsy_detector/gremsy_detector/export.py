@@ -30,7 +30,9 @@ from gremsy_detector.precision.onnx_file import (
     in_short,
     metadata_of,
     read_model,
+    refuse_model_of_others,
     set_metadata,
+    signed,
     write_model,
 )
 
@@ -74,6 +76,8 @@ def export(
     if not weights.is_file():
         # Ultralytics would look for a file of that name on the network.
         raise ModelError(f'Weights file {weights} does not exist: give the .pt file that Ultralytics trained.')
+    # Now, not after minutes of export.
+    refuse_model_of_others(out)
     say(f'Exporting {weights} with Ultralytics {getattr(ultralytics, "__version__", "of unknown version")}.')
     with tempfile.TemporaryDirectory(prefix='gremsy_export_') as scratch:
         # The exporter writes beside the weights, where the user may not.
@@ -85,7 +89,7 @@ def export(
                 f'Weights file {weights} cannot be read ({error.strerror}): check its permissions.'
             ) from error
         exported = _run(ultralytics, copied, weights, list(size_px))
-        model = read_model(exported)
+        model = signed(read_model(exported))
         # Explicit, though it is the default: the file then says how it wants to be fed.
         set_metadata(model, {'resize': 'letterbox', **metadata_of(model)})
         checked = Path(scratch) / 'checked.onnx'
@@ -97,6 +101,7 @@ def export(
                 f'Ultralytics exported {weights}, but the detector cannot use the result: '
                 f'{str(error).replace(str(checked), "the export")}'
             ) from error
+        refuse_model_of_others(out)
         write_model(model, out)
     return _describe(out)
 

@@ -141,17 +141,19 @@ def test_no_file_is_no_success(ultralytics, weights, tmp_path):
     )
 
 
-def test_a_result_that_the_detector_cannot_use_replaces_nothing(ultralytics, weights, write_model, tmp_path):
+def test_a_result_that_the_detector_cannot_use_replaces_nothing(ultralytics, weights, exported, write_model, tmp_path):
+    out = tmp_path / 'out.onnx'
+    ultralytics.result = exported
+    export(weights, out, [640])
+    before = out.read_bytes()
     ultralytics.result = write_model(
         np.zeros((1, 7, 30), np.float32), metadata={'names': "['a', 'b', 'c']", 'task': 'segment'}
     )
-    out = tmp_path / 'out.onnx'
-    out.write_bytes(b'the old one')
     assert refusal(weights, out, [640]) == (
         f"Ultralytics exported {weights}, but the detector cannot use the result: Model file the export is a 'segment' "
         "model: the detector needs one whose task is 'detect', for example yolo11n.onnx instead of yolo11n-seg.onnx."
     )
-    assert out.read_bytes() == b'the old one'
+    assert out.read_bytes() == before
 
 
 def test_the_command_says_the_licence_and_what_it_made(ultralytics, weights, exported, tmp_path, capsys):
@@ -174,3 +176,17 @@ def test_a_size_that_no_network_has_is_refused(size, capsys):
 def test_importing_the_command_imports_neither_ultralytics_nor_torch():
     source = Path(export_module.__file__).read_text(encoding='utf-8')
     assert 'import ultralytics' not in source and 'import torch' not in source
+
+
+def test_an_export_replaces_another_and_nothing_else(ultralytics, weights, exported, tmp_path):
+    ultralytics.result = exported
+    out = tmp_path / 'out.onnx'
+    for _ in range(2):
+        export(weights, out, [64])
+    shutil.copyfile(exported, out)
+    asked = len(ultralytics.asked)
+    assert refusal(weights, out, [64]) == (
+        f"'{out}' is in the way, and is no model that this tool made: move it away, or name another file."
+    )
+    assert out.read_bytes() == exported.read_bytes()
+    assert len(ultralytics.asked) == asked, 'it is said before the minutes that an export takes'

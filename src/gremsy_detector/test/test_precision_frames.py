@@ -91,3 +91,12 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path, make_frame):
     (tmp_path / 'file').write_bytes(b'')
     with pytest.raises(SuiteError, match=r'frame_0000000000000001000\.png cannot be written'):
         FrameStore(tmp_path / 'file', 1, 0.0).offer(make_frame())
+
+
+def test_frames_of_a_recording_that_is_played_again_replace_none(make_frame, tmp_path):
+    for _ in range(3):
+        store = FrameStore(tmp_path, 1, least_change=0.0)
+        store.offer(make_frame())
+    names = sorted(path.name for path in tmp_path.iterdir())
+    assert len(names) == 3
+    assert [name.partition('_')[2].partition('_')[2] for name in names] == ['', '2.png', '3.png']

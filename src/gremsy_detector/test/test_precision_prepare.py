@@ -386,7 +386,7 @@ def test_a_file_of_the_users_own_is_neither_replaced_nor_removed(tmp_path, preci
     with pytest.raises(SuiteError) as refused:
         prepare_model(MODEL, precision, tmp_path / 'out')
     assert str(refused.value) == (
-        f'File {path} is in the way, and was not made by this tool: move it away, or choose another folder.'
+        f"'{path}' is in the way, and is no model that this tool made: move it away, or name another file."
     )
     assert path.read_bytes() == before and path.is_symlink() == (kind == 'link')
 

@@ -23,7 +23,11 @@ from gremsy_common.node_host import NodeHost
 from gremsy_common.suite_node import SuiteNode
 from gremsy_common.transport.endpoints import TopicSubscription
 from gremsy_gimbal_driver.answer import Answer
-from gremsy_gimbal_driver.calibration.calibration_file import CalibratedParameters, write_calibration
+from gremsy_gimbal_driver.calibration.calibration_file import (
+    CalibratedParameters,
+    refuse_file_of_others,
+    write_calibration,
+)
 from gremsy_gimbal_driver.calibration.calibration_result import CalibrationResult
 from gremsy_gimbal_driver.calibration.plant_message import plant_model
 from gremsy_gimbal_driver.command_arbiter import Source
@@ -187,6 +191,9 @@ class GimbalDriverNode(SuiteNode[GimbalDriverParameters]):
     def _tracker_zooms(self, factor: float) -> None:
         if self._zooms.tracker_may(time.monotonic_ns()):
             self._request(requests.ZoomTo(factor))
+        else:
+            # Ordinary: the operator's wish beats the tracker's for `operator_zoom_lease_s`.
+            self.diagnostics.count('zoom setpoints refused while the operator zooms')
 
     def _track(self, place: PointStamped) -> None:
         self._request(requests.TrackPoint(place.point.x, place.point.y))
@@ -217,7 +224,7 @@ class GimbalDriverNode(SuiteNode[GimbalDriverParameters]):
         switched('~/lock', lambda on: self._mode(GimbalMode.LOCK if on else GimbalMode.FOLLOW))
         switched('~/motors', lambda on: self._mode(GimbalMode(self.parameters.mode) if on else GimbalMode.OFF))
         triggered('~/device_home', lambda: self._mode(GimbalMode.HOME))
-        triggered('~/calibrate', lambda: driver.calibrate(self.parameters.calibration_settings()))
+        triggered('~/calibrate', lambda: self._calibrate(driver))
         switched('~/record', lambda on: self._request(requests.Record(on)))
         triggered('~/still', lambda: self._request(requests.Still()))
         triggered('~/autofocus', lambda: self._request(requests.Focus(requests.FocusAction.AUTO)))
@@ -225,6 +232,17 @@ class GimbalDriverNode(SuiteNode[GimbalDriverParameters]):
 
     def _mode(self, mode: GimbalMode) -> Answer:
         return self._operator.set_mode(mode)
+
+    def _calibrate(self, driver: GimbalDriver) -> Answer:
+        try:
+            refuse_file_of_others(self._calibration_path)
+        except SuiteError as error:
+            return Answer(False, f'Not calibrating: {error}')
+        return driver.calibrate(self.parameters.calibration_settings())
+
+    @property
+    def _calibration_path(self) -> Path:
+        return Path(self.parameters.calibration_file).expanduser()
 
     def _cancel(self) -> Answer:
         goal = None if self._driver is None else self._driver.goal_progress()
@@ -288,7 +306,7 @@ class GimbalDriverNode(SuiteNode[GimbalDriverParameters]):
     def _keep_calibration(self, result: CalibrationResult) -> None:
         assert self._driver is not None
         information = self._driver.status().device.information
-        path = Path(self.parameters.calibration_file).expanduser()
+        path = self._calibration_path
         try:
             self._calibrated = write_calibration(
                 path,

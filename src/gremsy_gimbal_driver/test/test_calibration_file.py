@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from gremsy_common.atomic_file import NotOurs
 from gremsy_gimbal_driver.calibration.calibration_file import (
     CalibratedParameters,
     CalibrationFileError,
@@ -206,16 +207,15 @@ def test_values_out_of_the_drivers_ranges_are_not_written(tmp_path: Path) -> Non
 
 
 def test_a_file_that_cannot_be_written_is_said_and_leaves_nothing(tmp_path: Path) -> None:
-    path = tmp_path / 'a folder'
-    path.mkdir()
-    (path / 'inside').touch()
+    path = tmp_path / 'no folder' / 'calibration.yaml'
+    path.parent.touch()
     with pytest.raises(CalibrationFileError) as caught:
         written(path)
     assert str(caught.value) == (
-        f"The calibration could not be written to '{path}' (Is a directory): "
+        f"The calibration could not be written to '{path}' (File exists): "
         'name a file in a folder that the driver may write to.'
     )
-    assert [each.name for each in tmp_path.iterdir()] == ['a folder']
+    assert [each.name for each in tmp_path.iterdir()] == ['no folder']
 
 
 def file_with(path: Path, **changes: object) -> Path:
@@ -315,3 +315,18 @@ def test_the_source_of_the_plant_is_told() -> None:
     model = plant_model(by_hand, default, found)
     assert (model.delay_s, model.lag_s, model.dead_zone_rad_s) == (0.1512, 0.2, 0.03709)
     assert model.source == 'parameters'
+
+
+def test_a_calibration_replaces_another_and_nothing_else(tmp_path):
+    path = tmp_path / 'calibration.yaml'
+    written(path)
+    written(path)
+    edited = path.read_text() + '    max_rate_rad_s: 0.5\n'
+    path.write_text(edited)
+    with pytest.raises(NotOurs) as refused:
+        written(path)
+    assert str(refused.value) == (
+        f"'{path}' is in the way, and is no calibration as it was written: move it away, or name another file."
+    )
+    assert path.read_text() == edited
+    assert list(tmp_path.iterdir()) == [path]

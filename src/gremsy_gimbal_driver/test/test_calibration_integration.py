@@ -23,6 +23,19 @@ def stage(tmp_path):
         yield made
 
 
+def test_a_calibration_does_not_begin_when_something_else_is_where_it_goes(stage, tmp_path):
+    file = tmp_path / 'mine.yaml'
+    file.write_text('my own')
+    stage.start(preset='gremsy', calibration_file=file)
+    stage.user.arm()
+    assert stage.user.trigger('calibrate') == (
+        False,
+        f"Not calibrating: '{file}' is in the way, and is no calibration as it was written: move it away, or name "
+        'another file.',
+    )
+    assert file.read_text() == 'my own'
+
+
 def test_a_calibration_measures_the_gimbal_and_its_file_is_the_next_starts_parameters(stage, tmp_path):
     user, file = stage.user, tmp_path / 'gimbal_calibration.yaml'
     stage.start(preset='gremsy', calibration_file=file, calibration_travel_rad=0.12)

@@ -563,3 +563,36 @@ def typed(text: str, *arguments: str) -> int:
     _, status = os.waitpid(child, 0)
     os.close(terminal)
     return os.waitstatus_to_exitcode(status)
+
+
+# Files of the user.
+
+
+def test_parameters_are_saved_over_another_save_and_over_nothing_else(payload, tmp_path, capsys):
+    saved, notes = tmp_path / 'before.json', tmp_path / 'notes.json'
+    for _ in range(2):
+        assert main(['params', 'save', str(saved), '--link', payload.uri]) == 0
+    notes.write_text('{"my": "notes"}')
+    capsys.readouterr()
+    assert main(['params', 'save', str(notes), '--link', payload.uri]) == 1
+    assert capsys.readouterr() == (
+        '',
+        f"gremsy_gimbal: '{notes}' is in the way, and is no file of `gremsy_gimbal params save`: move it away, or name "
+        'another file.\n',
+    )
+    assert notes.read_text() == '{"my": "notes"}'
+    assert sorted(path.name for path in tmp_path.iterdir()) == ['before.json', 'notes.json']
+
+
+def test_a_calibration_does_not_begin_when_something_else_is_where_it_goes(payload, tmp_path, capsys):
+    own = tmp_path / 'robot.yaml'
+    own.write_text('/**/gimbal_driver:\n  ros__parameters:\n    azimuth_sign: 1\n    link: serial:///dev/ttyUSB0\n')
+    before = own.read_text()
+    assert main(['calibrate', '--yes', '--output', str(own), '--link', payload.uri]) == 1
+    assert capsys.readouterr() == (
+        '',
+        f"gremsy_gimbal: '{own}' is in the way, and is no calibration as it was written: move it away, or name another "
+        'file.\n',
+    )
+    assert own.read_text() == before
+    assert payload.rate_commands == []

@@ -24,7 +24,7 @@ from gremsy_common.atomic_file import write_whole
 from gremsy_common.errors import SuiteError
 from gremsy_model_tools.download import FetchError, Route, download
 from gremsy_model_tools.model_table import ModelRow, model_rows
-from gremsy_model_tools.onnx_metadata import not_a_model, with_metadata
+from gremsy_model_tools.onnx_metadata import metadata_fields, not_a_model, with_metadata
 from gremsy_model_tools.progress import Progress
 
 MIRROR_VARIABLE = 'GREMSY_MODEL_MIRROR'
@@ -148,16 +148,22 @@ def _already_there(
 ) -> Path:
     """What was fetched earlier is enough; anything else is somebody's own."""
     try:
-        found = hashlib.sha256(target.read_bytes()).hexdigest()
+        content = target.read_bytes()
     except OSError as error:
         raise FetchError(
             f'{target} exists and cannot be read ({error.strerror}): move it away, or name another place with --output.'
         ) from error
+    found = hashlib.sha256(content).hexdigest()
     if kept is not None and found == kept.file_sha256:
         if wanted and kept.sha256 != wanted:
             raise FetchError(
                 f'{target} was fetched with the SHA-256 {kept.sha256}, and {who} {wanted}: move it away, with '
                 f'{record_path(target)}, to fetch it again.'
+            )
+        if not content.endswith(metadata_fields(row.metadata)):
+            raise FetchError(
+                f'{target} was fetched by another version of fetch_model, which told the detector other things of it: '
+                f'move it away, with {record_path(target)}, to fetch it again.'
             )
         say(f'{row.title} is there already, as it was fetched (SHA-256 {kept.sha256}).')
         return target

@@ -5,8 +5,8 @@ Nothing here is made up: address, licence, input and hash were read where `sourc
 downloaded yet (`tried`), as there was no internet where this table was written. Where the maker publishes no SHA-256
 the field is empty.
 
-What is not here: the models of RT-DETR, DAMO-YOLO, PP-YOLOE and PicoDet (no ONNX file by their authors that was
-found), and those of RTMDet for COCO (OpenMMLab offers PyTorch files of them).
+What is not here: RTMDet for COCO (OpenMMLab offers PyTorch files only), and RF-DETR, RT-DETR, DAMO-YOLO, PP-YOLOE and
+PicoDet, which have not been looked into.
 """
 
 from __future__ import annotations

@@ -34,7 +34,12 @@ def not_a_model(content: bytes) -> str | None:
 
 def with_metadata(content: bytes, metadata: Mapping[str, str]) -> bytes:
     """The model, with these texts added at its end."""
-    return content + b''.join(
+    return content + metadata_fields(metadata)
+
+
+def metadata_fields(metadata: Mapping[str, str]) -> bytes:
+    """The texts as they are added."""
+    return b''.join(
         _field(_METADATA, _field(_KEY, key.encode()) + _field(_VALUE, value.encode()))
         for key, value in metadata.items()
     )

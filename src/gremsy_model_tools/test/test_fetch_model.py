@@ -464,6 +464,17 @@ def test_another_pin_than_the_one_it_was_fetched_with_is_told(tmp_path):
     )
 
 
+def test_a_file_that_an_older_table_described_is_told(tmp_path):
+    target = tmp_path / 'yolox_nano.onnx'
+    older = replace(ROW, metadata={**ROW.metadata, 'resize': 'letterbox'})
+    with serving({PATH: send(MODEL)}) as server:
+        fetched(target, server.base, older)
+    assert refused(lambda: fetched(target, 'http://127.0.0.1:9')) == (
+        f'{target} was fetched by another version of fetch_model, which told the detector other things of it: move '
+        f'it away, with {record_path(target)}, to fetch it again.'
+    )
+
+
 @pytest.mark.parametrize('content', [b'{"mine": 1}', b'not json', b'[]', b'{"name": 1}', b'\xff'])
 def test_a_strangers_file_in_the_place_of_the_record_is_never_touched(tmp_path, content):
     target = tmp_path / 'm.onnx'
@@ -512,6 +523,8 @@ def test_a_model_is_taken_out_of_its_archive(tmp_path):
             'another place with --mirror.',
         ),
     ],
+    # An archive holds the time: as a name it would be another one in each of the workers.
+    ids=['without it', 'cut'],
 )
 def test_an_archive_without_the_model_is_refused(tmp_path, archive, sentence):
     row = replace(ROW, member='sdk/end2end.onnx')

@@ -7,6 +7,7 @@ import numpy as np
 from geometry_msgs.msg import Quaternion, TwistStamped, Vector3
 from sensor_msgs.msg import Imu, JointState, Range
 
+from gremsy_common.errors import Unusable
 from gremsy_common.gimbal_state import (
     EarthAttitude,
     GimbalAttitude,
@@ -40,7 +41,9 @@ def attitude_from(message: Imu) -> GimbalAttitude:
     rates = np.array([rate.x, rate.y, rate.z])
     norm = float(np.linalg.norm(quaternion))
     if not (np.isfinite(norm) and 0.9 < norm < 1.1 and np.isfinite(rates).all()):
-        raise ValueError(f'the orientation {quaternion.tolist()} with rates {rates.tolist()} is no attitude.')
+        raise Unusable(
+            'no attitude', f'the orientation {quaternion.tolist()} with rates {rates.tolist()} is no attitude.'
+        )
     return GimbalAttitude(stamp_of(message.header.stamp), message.header.frame_id, quaternion / norm, rates)
 
 
@@ -68,7 +71,7 @@ def zoom_from(message: JointState) -> ZoomState:
     positions = dict(zip(message.name, message.position, strict=False))
     factor = float(positions.get(ZOOM_JOINT, np.nan))
     if not (np.isfinite(factor) and factor > 0):
-        raise ValueError(f'joint `{ZOOM_JOINT}` is {factor}: a positive magnification is needed.')
+        raise Unusable('not positive', f'joint `{ZOOM_JOINT}` is {factor}: a positive magnification is needed.')
     return ZoomState(stamp_of(message.header.stamp), factor)
 
 
@@ -104,7 +107,9 @@ def imu_from(message: Imu) -> ImuReading:
     accelerations = np.array([acceleration.x, acceleration.y, acceleration.z])
     rates = np.array([rate.x, rate.y, rate.z])
     if not (np.isfinite(accelerations).all() and np.isfinite(rates).all()):
-        raise ValueError(f'accelerations {accelerations.tolist()} with rates {rates.tolist()} are no IMU reading.')
+        raise Unusable(
+            'not finite', f'accelerations {accelerations.tolist()} with rates {rates.tolist()} are no IMU reading.'
+        )
     return ImuReading(stamp_of(message.header.stamp), message.header.frame_id, accelerations, rates)
 
 
@@ -123,7 +128,7 @@ def range_message(reading: RangeReading) -> Range:
 def range_from(message: Range) -> RangeReading:
     """Raises ValueError for NaN; infinities mean too near and too far."""
     if np.isnan(message.range):
-        raise ValueError('the range is not a number.')
+        raise Unusable('not finite', 'the range is not a number.')
     return RangeReading(
         stamp_of(message.header.stamp),
         message.header.frame_id,

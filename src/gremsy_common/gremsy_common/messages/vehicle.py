@@ -9,6 +9,7 @@ from nav_msgs.msg import Odometry
 from numpy.typing import NDArray
 from sensor_msgs.msg import Imu
 
+from gremsy_common.errors import Unusable
 from gremsy_common.gimbal_state import VehicleAttitude
 from gremsy_common.messages.header import header, stamp_of
 from gremsy_common.rotations import matrix_from_quaternion
@@ -31,9 +32,10 @@ def imu_message(vehicle: VehicleAttitude) -> Imu:
 def vehicle_from_imu(message: Imu) -> VehicleAttitude:
     """Raises ValueError when the IMU gives no orientation, or one that is no rotation."""
     if message.orientation_covariance[0] == _NOT_GIVEN:
-        raise ValueError(
+        raise Unusable(
+            'no orientation',
             'the IMU says that it gives no orientation (orientation_covariance[0] is -1): '
-            'connect one that does, behind an attitude filter.'
+            'connect one that does, behind an attitude filter.',
         )
     rates = message.angular_velocity
     given = message.angular_velocity_covariance[0] != _NOT_GIVEN
@@ -83,7 +85,7 @@ def _rotation(q: Quaternion) -> NDArray[np.float64]:
     quaternion = np.array([q.w, q.x, q.y, q.z])
     norm = float(np.linalg.norm(quaternion))
     if not (np.isfinite(norm) and 0.9 < norm < 1.1):
-        raise ValueError(f'the orientation {quaternion.tolist()} is no rotation.')
+        raise Unusable('no rotation', f'the orientation {quaternion.tolist()} is no rotation.')
     return quaternion / norm
 
 

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import os
+from itertools import chain, count
 from pathlib import Path
 
 import cv2
@@ -58,13 +60,19 @@ class FrameStore:
             changes = np.abs(np.stack(self._thumbnails) - thumbnail).mean(axis=(1, 2))
             if float(changes.min()) < self._least_change:
                 return None
-        path = self._folder / f'frame_{frame.stamp_ns:019d}.png'
+        path = self._free_name(f'frame_{frame.stamp_ns:019d}')
         encoded, content = cv2.imencode('.png', image)
         if not encoded:
             raise FrameError(f"An image from '{frame.frame_id}' cannot be written as PNG: check its publisher.")
         write_atomically(content.tobytes(), path)
         self._thumbnails.append(thumbnail)
         return path
+
+    def _free_name(self, stem: str) -> Path:
+        """A recording that is played again has the same stamps."""
+        endings = chain([''], (f'_{number}' for number in count(2)))
+        paths = (self._folder / f'{stem}{ending}.png' for ending in endings)
+        return next(path for path in paths if not os.path.lexists(path))
 
 
 def _thumbnail(image: NDArray[np.uint8]) -> NDArray[np.float32]:

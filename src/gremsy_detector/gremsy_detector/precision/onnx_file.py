@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from gremsy_common.atomic_file import write_whole
+from gremsy_common.atomic_file import NotOurs, refuse_others, write_whole
 from gremsy_detector.errors import ModelError
 from gremsy_detector.model_description import InputDescription
 from gremsy_detector.onnxruntime_module import load_onnxruntime
@@ -20,6 +20,7 @@ from gremsy_detector.onnxruntime_module import load_onnxruntime
 # Protocol Buffers refuse a message of 2 GiB; its own framing takes some of that.
 _LARGEST_FILE_BYTES = 2**31 - 2**20
 _ERRORS_ONLY = 3
+_PRODUCER = 'gremsy_detector'
 
 
 def import_onnx() -> Any:
@@ -73,6 +74,24 @@ def write_model(model: Any, path: Path) -> None:
             f'Model {path.name} takes {model.ByteSize() / 2**30:.1f} GiB, and an ONNX file holds 2: use a smaller one.'
         )
     write_atomically(model.SerializeToString(), path)
+
+
+def signed(model: Any) -> Any:
+    """With the mark of the suite, by which its files are known and may be replaced."""
+    model.producer_name = _PRODUCER
+    return model
+
+
+def refuse_model_of_others(path: Path) -> None:
+    """Nothing is replaced but a model that carries the mark.
+
+    Raises:
+        ModelError: naming what is in the way.
+    """
+    try:
+        refuse_others(path, 'model that this tool made', lambda there: read_model(there).producer_name == _PRODUCER)
+    except NotOurs as error:
+        raise ModelError(str(error)) from error
 
 
 def write_atomically(content: bytes, path: Path) -> None:

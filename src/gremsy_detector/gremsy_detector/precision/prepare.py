@@ -7,7 +7,6 @@ the robot can be checked on any machine.
 
 from __future__ import annotations
 
-import contextlib
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -35,6 +34,8 @@ from gremsy_detector.precision.half import beyond_half, to_half
 from gremsy_detector.precision.onnx_file import (
     at_opset,
     read_model,
+    refuse_model_of_others,
+    signed,
     simplified,
     with_types,
     write_atomically,
@@ -50,8 +51,6 @@ _LEAST_TO_CALIBRATE = 10
 _SAMPLES = 5
 # From it on, scales may be float16.
 _OPSET_OF_HALF_SCALES = 19
-# `producer_name` of the files made here, by which they are known and may be replaced.
-_PRODUCER = 'gremsy_detector'
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +134,7 @@ class _Preparation:
         attempts = ('int8', 'fp16') if precision == 'int8' else ('fp16',)
         for attempt in attempts:
             # Now, not after minutes of calibration.
-            _refuse_file_of_others(self._path_of(attempt))
+            refuse_model_of_others(self._path_of(attempt))
         for attempt in attempts:
             done, sentence = self._attempt(attempt, plain, description, frames)
             if done is not None:
@@ -151,8 +150,8 @@ class _Preparation:
         if folded == graph:
             return PreparedModel(self._model, own, None, f'{self._model.name} runs in {own}, as it is.')
         path = self._out_dir / f'{self._model.stem}.bgr8.onnx'
-        _refuse_file_of_others(path)
-        write_model(_signed(folded), path)
+        refuse_model_of_others(path)
+        write_model(signed(folded), path)
         return PreparedModel(path, own, None, f'{self._model.name} runs in {own} and takes images as they come.')
 
     def _attempt(
@@ -165,7 +164,7 @@ class _Preparation:
         path = self._path_of(precision)
         with tempfile.TemporaryDirectory(prefix='gremsy_candidate_') as scratch:
             candidate = Path(scratch) / path.name
-            write_model(_signed(changed), candidate)
+            write_model(signed(changed), candidate)
             content = candidate.read_bytes()
             sound = _is_sound(candidate)
             measured: Agreement | None = None
@@ -286,24 +285,6 @@ def _try_out(model: Path) -> InputDescription | None:
     described = detector.open().input
     detector.close()
     return described
-
-
-def _signed(model: Any) -> Any:
-    model.producer_name = _PRODUCER
-    return model
-
-
-def _refuse_file_of_others(path: Path) -> None:
-    """Raises ModelError where a file lies that was not made here: it would be lost."""
-    if not path.exists() and not path.is_symlink():
-        return
-    ours = False
-    with contextlib.suppress(ModelError):
-        ours = not path.is_symlink() and read_model(path).producer_name == _PRODUCER
-    if not ours:
-        raise ModelError(
-            f'File {path} is in the way, and was not made by this tool: move it away, or choose another folder.'
-        )
 
 
 def _refuse_unsound(model: Path) -> None:

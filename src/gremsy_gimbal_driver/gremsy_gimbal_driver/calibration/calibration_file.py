@@ -7,8 +7,6 @@ ros2 run gremsy_gimbal_driver gimbal_driver_node --ros-args --params-file gimbal
 from __future__ import annotations
 
 import math
-import os
-from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime, timezone
 from pathlib import Path
@@ -16,6 +14,7 @@ from typing import Any
 
 import yaml
 
+from gremsy_common.atomic_file import refuse_others, write_whole
 from gremsy_common.errors import SuiteError
 from gremsy_common.parameters import ParameterError, from_values
 from gremsy_gimbal_driver.calibration.calibration_result import CalibrationResult, contradiction
@@ -63,10 +62,19 @@ def calibrated_parameters(result: CalibrationResult) -> CalibratedParameters:
     )
 
 
+def refuse_file_of_others(path: Path) -> None:
+    """Nothing is replaced but a calibration as it was written: one with other parameters in it is a user's own file.
+
+    Raises:
+        NotOurs: naming it.
+    """
+    refuse_others(path, 'calibration as it was written', lambda there: bool(read_calibration(there)))
+
+
 def write_calibration(
     path: Path, result: CalibrationResult, *, written_at: datetime, model: str, firmware: str
 ) -> CalibratedParameters:
-    """Write the file whole or not at all; what was there stays until the new one is complete.
+    """Write the file whole or not at all, and only over another calibration.
 
     Args:
         path: of the file; its folder is made.
@@ -81,6 +89,7 @@ def write_calibration(
     Raises:
         CalibrationFileError: when the calibration contradicts itself or is out of the driver's ranges, or the file
             cannot be written.
+        NotOurs: when something else is in the way.
     """
     fault = contradiction(result)
     if fault:
@@ -93,17 +102,11 @@ def write_calibration(
             f"The calibration is out of the driver's ranges, and '{path}' was not written: {error}"
         ) from error
     text = _text(result, parameters, written_at, model, firmware)
-    unfinished = path.with_name(f'.{path.name}.unfinished')
+    refuse_file_of_others(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with unfinished.open('w', encoding='utf-8') as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.replace(path)
+        write_whole(path, text.encode())
     except OSError as error:
-        with suppress(OSError):
-            unfinished.unlink(missing_ok=True)
         raise CalibrationFileError(
             f"The calibration could not be written to '{path}' ({error.strerror}): "
             'name a file in a folder that the driver may write to.'

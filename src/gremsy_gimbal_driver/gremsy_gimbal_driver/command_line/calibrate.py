@@ -8,7 +8,7 @@ import math
 from datetime import datetime, timezone
 from pathlib import Path
 
-from gremsy_gimbal_driver.calibration.calibration_file import write_calibration
+from gremsy_gimbal_driver.calibration.calibration_file import refuse_file_of_others, write_calibration
 from gremsy_gimbal_driver.calibration.calibration_settings import CalibrationSettings
 from gremsy_gimbal_driver.calibration.report import summary
 from gremsy_gimbal_driver.command_line.confirmation import confirm
@@ -31,6 +31,8 @@ def calibrate(link: Link, given: argparse.Namespace) -> None:
         settings = CalibrationSettings(travel_rad=math.radians(given.travel), zooms=tuple(given.zooms))
     except ValueError as error:
         raise ToolError(str(error), MISUSED) from error
+    path = Path(given.output)
+    refuse_file_of_others(path)
     present = look(link)
     if present.mode is GimbalMode.OFF:
         raise ToolError('Nothing moved: the motors are off; switch them on with `gremsy_gimbal mode follow` first.')
@@ -53,7 +55,6 @@ def calibrate(link: Link, given: argparse.Namespace) -> None:
             raise ToolError(
                 driver.status().failure or said.last or 'The calibration ended without a result: try again.'
             )
-    path = Path(given.output)
     write_calibration(
         path,
         said.calibrations[-1],

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from gremsy_common.atomic_file import refuse_others, write_whole
 from gremsy_common.errors import SuiteError
 
 GIMBAL, CAMERA = 'gimbal', 'camera'
@@ -60,22 +61,31 @@ def differences(file: ParameterSnapshot, device: ParameterSnapshot) -> list[Diff
     return found
 
 
-def write_snapshot(path: Path, snapshot: ParameterSnapshot) -> None:
-    """Whole or not at all.
+def refuse_file_of_others(path: Path) -> None:
+    """Nothing but such a file is replaced.
 
     Raises:
-        ParameterFileError: naming the file.
+        NotOurs: naming it.
     """
+    refuse_others(path, 'file of `gremsy_gimbal params save`', lambda there: bool(read_snapshot(there).values))
+
+
+def write_snapshot(path: Path, snapshot: ParameterSnapshot) -> None:
+    """Whole or not at all, and only over another such file.
+
+    Raises:
+        NotOurs: when something else is in the way.
+        ParameterFileError: when it cannot be written, naming the file.
+    """
+    refuse_file_of_others(path)
     content = {
         'model': snapshot.model,
         'firmware': snapshot.firmware,
         'written_at': snapshot.written_at,
         **{owner: dict(sorted(snapshot.of(owner).items())) for owner in snapshot.values},
     }
-    unfinished = path.with_name(f'.{path.name}.unfinished')
     try:
-        unfinished.write_text(json.dumps(content, indent=2) + '\n', encoding='utf-8')
-        unfinished.replace(path)
+        write_whole(path, (json.dumps(content, indent=2) + '\n').encode())
     except OSError as error:
         raise ParameterFileError(
             f"The parameters cannot be written to '{path}' ({error.strerror}): name a file in a folder that you may "

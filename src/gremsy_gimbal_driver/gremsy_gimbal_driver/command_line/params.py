@@ -22,6 +22,7 @@ from gremsy_gimbal_driver.command_line.parameter_file import (
     Values,
     differences,
     read_snapshot,
+    refuse_file_of_others,
     write_snapshot,
 )
 from gremsy_gimbal_driver.command_line.record import ask, payload_of
@@ -126,6 +127,7 @@ class ParameterTool:
         return self._sentence(name)
 
     def _save(self, path: Path) -> None:
+        refuse_file_of_others(path)
         snapshot = self._snapshot(None)
         write_snapshot(path, snapshot)
         counts = ', '.join(f'{len(snapshot.of(owner))} of the {owner}' for owner in snapshot.values)
