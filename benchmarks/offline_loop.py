@@ -236,7 +236,7 @@ class OfflineOptions:
 
     duration_s: float = 40.0
     preset: str = 'ideal'
-    confidence: float = 0.25
+    selection: Selection = Selection()
     timing: Timing = field(default_factory=Timing)
     tracker: dict[str, Any] = field(default_factory=dict)
     seed: int = 1
@@ -246,13 +246,13 @@ def run_offline(options: OfflineOptions, footage: Path) -> tuple[list[Event], di
     """One run with the real detector on the footage: trace events, and the score against the reference, rounded."""
     camera = SceneCamera(footage)
     model = default_model_path()
-    detector = Detector(choose_backend(model)(model), Selection(confidence=options.confidence))
+    detector = Detector(choose_backend(model)(model), options.selection)
     detector.open()
 
     def detect(shot: Shot) -> Detections:
         picture = camera.picture(shot)
         loop.pointing.offer_frame(picture)
-        return detector.detect(picture).detections
+        return detector.detect(picture).candidates
 
     try:
         loop = OfflineLoop(
@@ -308,7 +308,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument('--inference-ms', type=float, default=170.0)
     parser.add_argument('--take', choices=('newest', 'next'), default='newest')
     parser.add_argument('--preset', choices=sorted(PRESETS), default='ideal')
-    parser.add_argument('--confidence', type=float, default=0.25)
+    parser.add_argument(
+        '--candidate-confidence', type=float, default=Selection().candidate_confidence, help='what the tracker is given'
+    )
     parser.add_argument('--seed', type=int, default=1)
     parser.add_argument('--set', action='append', default=[], metavar='NAME=VALUE', help='a tracker parameter')
     parser.add_argument('--trace', type=Path, metavar='FILE', help='write the events, one JSON object a line')
@@ -317,7 +319,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = OfflineOptions(
         given.duration,
         given.preset,
-        given.confidence,
+        Selection(candidate_confidence=given.candidate_confidence),
         Timing(inference_s=given.inference_ms * 1e-3, take=given.take),
         changes,
         given.seed,

@@ -73,11 +73,11 @@ def test_agreement_counts_what_only_one_side_has(count: int, other: int) -> None
 def test_the_crowd_has_as_many_objects_as_it_says(grey_frame: Frame) -> None:
     output = crowded_output()
     assert output.shape == (1, 4 + CLASSES, ANCHORS)
-    assert (output[0, 4:].max(axis=0) > Selection().confidence).sum() == OBJECTS * 8
+    assert (output[0, 4:].max(axis=0) > Selection().candidate_confidence).sum() == OBJECTS * 8
     made = Detector(AnsweringBackend(output))
     made.open()
     # Objects of one class may lie on top of each other, and an answer may fall beside the others of its object.
-    assert OBJECTS * 0.8 <= len(made.detect(grey_frame).detections) <= OBJECTS * 1.5
+    assert OBJECTS * 0.8 <= len(made.detect(grey_frame).candidates) <= OBJECTS * 1.5
 
 
 def test_both_ways_of_the_node_give_the_same_boxes(vtest_footage: Path) -> None:

@@ -70,6 +70,8 @@ CAMERA_INFO = Topic(
     'camera_info', camera_info.StampedCamera, CameraInfo, camera_info.camera_info_message, camera_info.camera_from_info
 )
 DETECTIONS = Topic('detections', Detections, Detection2DArray, detection.detections_message, detection.detections_from)
+# Down to a lower score, for a tracker that keeps a known target by doubtful boxes.
+CANDIDATES = replace(DETECTIONS, name='detections/candidates')
 LABEL_INFO = Topic(
     'label_info', detection.Labels, LabelInfo, detection.labels_message, detection.labels_from, Quality.LATCHED
 )

@@ -24,6 +24,9 @@ from gremsy_detector.tiling import Boxes, merge
 
 __all__ = ['DetectionResult', 'Detector', 'Selection', 'StageTimes']
 
+# More boxes than any network answers with.
+_ALL = 1_000_000
+
 
 @dataclass(frozen=True, slots=True)
 class StageTimes:
@@ -36,18 +39,32 @@ class StageTimes:
 
 @dataclass(frozen=True, slots=True)
 class DetectionResult:
-    """The detections of one image, and what they cost."""
+    """The detections of one image, and what they cost.
+
+    Attributes:
+        detections: what scores above `confidence`.
+        candidates: what scores above `candidate_confidence`, the detections among them.
+        times: of the stages.
+    """
 
     detections: Detections
+    candidates: Detections
     times: StageTimes
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Settings:
-    """A selection, worked out for the open model: replaced as one, so that no image sees half of a change."""
+    """A selection, worked out for the open model: replaced as one, so that no image sees half of a change.
+
+    Attributes:
+        selection: what was asked for.
+        decode: what the network's answer is read down to: the candidates.
+        sure_above: what a box must score more than to be reported, one for all or (nc,).
+    """
 
     selection: Selection
     decode: DecodeSettings
+    sure_above: float | NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -176,15 +193,12 @@ class Detector:
             boxes, preprocess_ns, inference_ns = self._look(frame, opened, settings.decode, started_ns)
         else:
             boxes, preprocess_ns, inference_ns = self._look_through_windows(frame, opened, settings, started_ns)
-        detections = Detections(
-            stamp_ns=frame.stamp_ns,
-            frame_id=frame.frame_id,
-            boxes_px=boxes.corners_px,
-            scores=boxes.scores.astype(np.float64),
-            labels=opened.labels[boxes.classes],
-        )
+        # Suppression goes by score, so the boxes above a threshold are those that it alone would have left.
+        most = settings.selection.max_detections
+        detections = _named(boxes[boxes.above(settings.sure_above)][:most], frame, opened.labels)
+        candidates = _named(boxes[:most], frame, opened.labels)
         decode_ns = self._clock_ns() - started_ns - preprocess_ns - inference_ns
-        return DetectionResult(detections, StageTimes(preprocess_ns, inference_ns, decode_ns))
+        return DetectionResult(detections, candidates, StageTimes(preprocess_ns, inference_ns, decode_ns))
 
     def _look(self, frame: Frame, opened: _Opened, settings: DecodeSettings, started_ns: int) -> tuple[Boxes, int, int]:
         """One run of the network: boxes in the frame's own pixels, clipped to it; the first two stages' times, ns."""
@@ -220,19 +234,36 @@ class Detector:
             started_ns = self._clock_ns()
         if len(found) == 1:
             return found[0], preprocess_ns, inference_ns
-        merged = merge(found, self._windows, area, iou=selection.iou, max_boxes=selection.max_detections)
+        merged = merge(
+            found,
+            self._windows,
+            area,
+            iou=selection.iou,
+            max_boxes=settings.decode.max_detections,
+            sure_above=settings.sure_above,
+        )
         return merged, preprocess_ns, inference_ns
+
+
+def _named(boxes: Boxes, frame: Frame, labels: NDArray[np.str_]) -> Detections:
+    return Detections(
+        stamp_ns=frame.stamp_ns,
+        frame_id=frame.frame_id,
+        boxes_px=boxes.corners_px,
+        scores=boxes.scores.astype(np.float64),
+        labels=labels[boxes.classes],
+    )
 
 
 def _settings_of(selection: Selection, model: ModelDescription) -> _Settings:
     name = model.path.name
-    return _Settings(
-        selection,
-        DecodeSettings(
-            confidence=selection.confidence,
-            iou=selection.iou,
-            max_detections=selection.max_detections,
-            class_mask=class_mask(selection.classes, model.class_names, name),
-            class_confidence=selection.thresholds(model.class_names, name),
-        ),
+    reported = selection.thresholds(model.class_names, name)
+    decode_settings = DecodeSettings(
+        confidence=selection.least_candidate,
+        iou=selection.iou,
+        # With thresholds of their own, what is reported need not be among the best scored candidates.
+        max_detections=selection.max_detections if reported is None else _ALL,
+        class_mask=class_mask(selection.classes, model.class_names, name),
+        class_confidence=selection.candidate_thresholds(model.class_names, name),
     )
+    return _Settings(selection, decode_settings, selection.confidence if reported is None else reported)

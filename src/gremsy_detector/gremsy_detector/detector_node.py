@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""image_raw -> detections: the wiring around `RestartingDetector`."""
+"""image_raw -> detections, detections/candidates: the wiring around `RestartingDetector`."""
 
 from __future__ import annotations
 
@@ -39,6 +39,7 @@ _GIVE_WAY_S = 0.004
 _WATCH_PERIOD_S = 0.2
 _GPU_PERIOD_S = 0.4
 _IMAGES = topics.IMAGE_RAW.name
+_UNWATCHED = 'nobody subscribes to detections or detections/candidates'
 
 Arrival = tuple[Frame, int]
 """A frame and when it came, ns of the ROS clock."""
@@ -58,6 +59,7 @@ class DetectorNode(SuiteNode[DetectorParameters]):
         self._arrivals: LatestSlot[Arrival] = LatestSlot()
         self._images: TopicSubscription[Frame] | None = None
         self._detections: TopicPublisher[Detections] | None = None
+        self._candidates: TopicPublisher[Detections] | None = None
         self._labels = PublishedLabels()
         self._gpu = GpuStatus(None)
 
@@ -87,6 +89,7 @@ class DetectorNode(SuiteNode[DetectorParameters]):
         self._arrivals = LatestSlot()
         self._enabled = True
         self._detections = self.publisher(topics.DETECTIONS)
+        self._candidates = self.publisher(topics.CANDIDATES)
         self._labels.attach(self.publisher(topics.LABEL_INFO), self.publisher(topics.VISION_INFO))
         self._publish_labels()
         self.service(SetBool, '~/enable', self._enable)
@@ -99,7 +102,7 @@ class DetectorNode(SuiteNode[DetectorParameters]):
     def deactivate(self) -> None:
         """Wake the worker so that it can end."""
         self._arrivals.close()
-        self._images = self._detections = None
+        self._images = self._detections = self._candidates = None
         self._labels.detach()
 
     def cleanup(self) -> None:
@@ -158,10 +161,11 @@ class DetectorNode(SuiteNode[DetectorParameters]):
 
     def _follow_watchers(self) -> None:
         """Take images exactly while somebody wants to know; on the executor's thread only."""
-        detections = self._detections
-        if detections is None:
+        detections, candidates = self._detections, self._candidates
+        if detections is None or candidates is None:
             return
-        wanted = self._enabled and (detections.watched or not self.parameters.only_when_watched)
+        watched = detections.watched or candidates.watched
+        wanted = self._enabled and (watched or not self.parameters.only_when_watched)
         if wanted and self._images is None:
             self._images = self.subscription(topics.IMAGE_RAW_AS_SENT, self._store)
         elif not wanted and self._images is not None:
@@ -171,14 +175,14 @@ class DetectorNode(SuiteNode[DetectorParameters]):
     def _takes_images(self) -> str:
         if self._images is not None:
             return 'yes'
-        return 'no: nobody subscribes to detections' if self._enabled else 'no: disabled'
+        return f'no: {_UNWATCHED}' if self._enabled else 'no: disabled'
 
     def _store(self, frame: Frame) -> None:
         self._arrivals.put((frame, self.now_ns()))
 
     def _detect_one(self) -> None:
-        detector, detections = self._detector, self._detections
-        if detector is None or detections is None:
+        detector, detections, candidates = self._detector, self._detections, self._candidates
+        if detector is None or detections is None or candidates is None:
             return
         if detector.restarting:
             self._restart(detector)
@@ -199,6 +203,7 @@ class DetectorNode(SuiteNode[DetectorParameters]):
         self._trace(result, arrived_ns, taken_ns)
         # Disabled meanwhile: what was asked to be silent says nothing more.
         if self._images is not None:
+            candidates.publish(result.candidates)  # first: a gimbal waits for them
             detections.publish(result.detections)
         self._count(result, taken_ns - arrived_ns)
         if newest:
@@ -245,6 +250,7 @@ class DetectorNode(SuiteNode[DetectorParameters]):
             inference_ns=times.inference_ns,
             decode_ns=times.decode_ns,
             count=len(result.detections),
+            candidates=len(result.candidates),
         )
 
     def _count(self, result: DetectionResult, slot_wait_ns: int) -> None:
@@ -263,7 +269,7 @@ class DetectorNode(SuiteNode[DetectorParameters]):
         response.success = True
         response.message = 'detecting' if request.data else 'not detecting: no images taken, no detections sent'
         if request.data and self._images is None:
-            response.message = 'detecting as soon as somebody subscribes to detections'
+            response.message = 'detecting as soon as somebody subscribes to detections or detections/candidates'
         return response
 
     def _publish_labels(self) -> None:

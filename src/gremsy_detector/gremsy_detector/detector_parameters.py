@@ -13,7 +13,7 @@ from gremsy_detector.backend_options import BackendOptions, say_nothing
 from gremsy_detector.backend_registry import AUTO
 from gremsy_detector.default_model import DEFAULT
 from gremsy_detector.region_of_interest import Region
-from gremsy_detector.selection import Selection, parse_class_confidence
+from gremsy_detector.selection import CANDIDATE_CONFIDENCE, CONFIDENCE, Selection, parse_class_confidence
 from gremsy_detector.tiling import Tiling
 
 
@@ -74,13 +74,25 @@ class DetectorParameters(NodeParameters):
     )
     only_when_watched: bool = param(
         True,
-        doc='While nobody subscribes to `detections`, take no images and do no work; false to go on all the same.',
+        doc='While nobody subscribes to `detections` or `detections/candidates`, take no images and do no work; false '
+        'to go on all the same.',
         live=True,
     )
-    confidence: float = param(0.25, doc='A box must score more than this.', low=0.0, high=1.0, live=True)
+    confidence: float = param(
+        CONFIDENCE, doc='A box must score more than this to be in `detections`.', low=0.0, high=1.0, live=True
+    )
+    candidate_confidence: float = param(
+        CANDIDATE_CONFIDENCE,
+        doc='A box must score more than this to be in `detections/candidates`, with which the tracker keeps a target '
+        'that is half hidden; `confidence` counts where it is lower.',
+        low=0.0,
+        high=1.0,
+        live=True,
+    )
     class_confidence: tuple[str, ...] = param(
         (),
-        doc='Classes whose boxes must score more than a threshold of their own instead: `person:0.4`, one text each.',
+        doc='Classes with a threshold of their own in place of `confidence`: `person:0.4`, one text each. One above '
+        '`confidence` holds for `detections/candidates` too, so that the tracker does not follow what is doubted here.',
         live=True,
     )
     iou: float = param(
@@ -92,7 +104,12 @@ class DetectorParameters(NodeParameters):
     )
     classes: tuple[str, ...] = param((), doc='Names of the classes to report; empty for all.', live=True)
     max_detections: int = param(
-        100, doc='Most boxes per image, the best scored first.', unit='boxes', low=1, high=1000, live=True
+        100,
+        doc='Most boxes per image on either topic, the best scored first.',
+        unit='boxes',
+        low=1,
+        high=1000,
+        live=True,
     )
     region_of_interest: tuple[float, ...] = param(
         (0.0, 0.0, 1.0, 1.0),
@@ -143,6 +160,7 @@ class DetectorParameters(NodeParameters):
         """The part that the detector's core knows."""
         return Selection(
             confidence=self.confidence,
+            candidate_confidence=self.candidate_confidence,
             iou=self.iou,
             max_detections=self.max_detections,
             classes=self.classes,

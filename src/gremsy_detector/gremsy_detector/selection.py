@@ -14,22 +14,31 @@ from gremsy_detector.class_names import check_known, class_mask
 from gremsy_detector.region_of_interest import WHOLE_IMAGE, Region
 from gremsy_detector.tiling import Tiling
 
+# The only place of these two. Of the shipped model's boxes above .5 nine in ten are right (docs/figures.md). A box
+# above .2 may keep a known track; lower ones led the tracker astray, those above .1 too, ByteTrack's for another model.
+CONFIDENCE = 0.5
+CANDIDATE_CONFIDENCE = 0.2
+
 
 @dataclass(frozen=True, slots=True)
 class Selection:
     """Which detections are wanted; may change while the detector runs.
 
     Attributes:
-        confidence: least score, exclusive, 0..1.
+        confidence: least score of what is reported, exclusive, 0..1.
+        candidate_confidence: least score of a candidate; where `confidence` is lower, that.
         iou: overlap above which the worse of two boxes of one class goes, 0..1.
-        max_detections: most boxes per image, best first.
+        max_detections: most boxes per image, best first; of what is reported and of the candidates alike.
         classes: class names, empty for all.
-        class_confidence: class name and its own least score, instead of `confidence`.
+        class_confidence: class name and its own least score, instead of `confidence`. One that is lower than
+            `candidate_confidence`, or higher than `confidence`, is that of the candidates too: what is distrusted must
+            not begin a track either.
         region: what lies outside is not looked at.
         tiling: how the region is cut.
     """
 
-    confidence: float = 0.35
+    confidence: float = CONFIDENCE
+    candidate_confidence: float = CANDIDATE_CONFIDENCE
     iou: float = 0.5
     max_detections: int = 100
     classes: tuple[str, ...] = ()
@@ -42,8 +51,13 @@ class Selection:
         """Whether the network runs once, on the whole image."""
         return self.region.is_whole and self.tiling.is_whole
 
+    @property
+    def least_candidate(self) -> float:
+        """Least score of a candidate whose class has no threshold of its own."""
+        return min(self.candidate_confidence, self.confidence)
+
     def thresholds(self, names: Sequence[str], model: str) -> NDArray[np.float32] | None:
-        """(nc,) least score of every class; None where `confidence` holds for all.
+        """(nc,) least score of every class for being reported; None where `confidence` holds for all.
 
         Args:
             names: the model's class names by index.
@@ -60,6 +74,18 @@ class Selection:
         for name, confidence in self.class_confidence:
             thresholds[by_index == name] = confidence
         return thresholds
+
+    def candidate_thresholds(self, names: Sequence[str], model: str) -> NDArray[np.float32] | None:
+        """(nc,) least score of every class for being a candidate; None where `least_candidate` holds for all.
+
+        Raises:
+            ParameterError: see `thresholds`.
+        """
+        reported = self.thresholds(names, model)
+        if reported is None:
+            return None
+        lowest = np.minimum(reported, np.float32(self.least_candidate))
+        return np.where(reported > np.float32(self.confidence), reported, lowest)
 
     def check(self, names: Sequence[str], model: str) -> None:
         """See that the model knows every class.

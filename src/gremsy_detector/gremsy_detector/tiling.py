@@ -88,14 +88,26 @@ class Boxes:
     scores: NDArray[np.float32]
     classes: NDArray[np.intp]
 
-    def __getitem__(self, which: NDArray[np.intp] | NDArray[np.bool_]) -> Boxes:
+    def __getitem__(self, which: NDArray[np.intp] | NDArray[np.bool_] | slice) -> Boxes:
         return Boxes(self.corners_px[which], self.scores[which], self.classes[which])
 
     def __len__(self) -> int:
         return len(self.scores)
 
+    def above(self, least: float | NDArray[np.float32]) -> NDArray[np.bool_]:
+        """(N,): does it score more than `least`, or than its class's entry of (nc,) thresholds?"""
+        return np.asarray(self.scores > (least[self.classes] if isinstance(least, np.ndarray) else least))
 
-def merge(found: list[Boxes], windows: tuple[Window, ...], area: Window, *, iou: float, max_boxes: int) -> Boxes:
+
+def merge(
+    found: list[Boxes],
+    windows: tuple[Window, ...],
+    area: Window,
+    *,
+    iou: float,
+    max_boxes: int,
+    sure_above: float | NDArray[np.float32] = 0.0,
+) -> Boxes:
     """The boxes of all windows as those of one image, best score first.
 
     Args:
@@ -104,6 +116,8 @@ def merge(found: list[Boxes], windows: tuple[Window, ...], area: Window, *, iou:
         area: that was cut; its own edges cut nothing.
         iou: overlap above which the worse of two boxes of one class goes.
         max_boxes: most that are kept.
+        sure_above: score, or (nc,) scores, above which a box is sure. Of the sure ones the same are left whether or not
+            there are doubtful ones beside them.
     """
     boxes = Boxes(
         np.concatenate([each.corners_px for each in found]),
@@ -111,11 +125,16 @@ def merge(found: list[Boxes], windows: tuple[Window, ...], area: Window, *, iou:
         np.concatenate([each.classes for each in found]),
     )
     cut = np.concatenate([_is_cut(each, window, area) for each, window in zip(found, windows, strict=True)])
+    sure = boxes.above(sure_above)
     # Whole before cut, whatever the scores: half a person may score better than the whole one.
-    rank = boxes.scores + np.where(cut, np.float32(0.0), np.float32(2.0))
+    rank = (
+        boxes.scores
+        + np.where(cut, np.float32(0.0), np.float32(2.0))
+        + np.where(sure, np.float32(4.0), np.float32(0.0))
+    )
     stays = suppress(boxes.corners_px.astype(np.float32), rank, boxes.classes, iou=iou, max_boxes=len(boxes))
-    boxes, cut = boxes[stays], cut[stays]
-    boxes = boxes[~_is_part(boxes, cut)]
+    boxes, cut, sure = boxes[stays], cut[stays], sure[stays]
+    boxes = boxes[~_is_part(boxes, cut, sure)]
     return boxes[np.argsort(-boxes.scores, kind='stable')[:max_boxes]]
 
 
@@ -146,8 +165,11 @@ def _edges_px(window: Window) -> NDArray[np.float64]:
     return np.array([window.x_px, window.y_px, right, bottom], dtype=np.float64)
 
 
-def _is_part(boxes: Boxes, cut: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """(N,): is it a cut box (`cut`, (N,)) that lies, for the most part, in a larger box of its class?"""
+def _is_part(boxes: Boxes, cut: NDArray[np.bool_], sure: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """(N,): is it a cut box (`cut`, (N,)) that lies, for the most part, in a larger box of its class?
+
+    A doubtful box makes no sure one a part of it (`sure`, (N,)).
+    """
     parts = np.flatnonzero(cut)
     is_part = np.zeros(len(boxes), dtype=np.bool_)
     if len(parts) == 0:
@@ -156,7 +178,8 @@ def _is_part(boxes: Boxes, cut: NDArray[np.bool_]) -> NDArray[np.bool_]:
     inside = _intersection(boxes.corners_px[parts], boxes.corners_px) > _PART_INSIDE * area[parts, None]
     larger = area[None, :] > area[parts, None]
     same = boxes.classes[parts][:, None] == boxes.classes[None, :]
-    is_part[parts] = (inside & larger & same).any(axis=1)
+    believed = sure[None, :] | ~sure[parts, None]
+    is_part[parts] = (inside & larger & same & believed).any(axis=1)
     return is_part
 
 

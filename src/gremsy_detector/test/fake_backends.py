@@ -17,6 +17,7 @@ class Machine:
         self.open_errors = {}
         self.run_errors = {}
         self.names = NAMES
+        self.score = 0.9
 
     def backend(self, name, preference=10, *, builds=False, reason=None):
         """A kind of back end of that name that lives on this machine."""
@@ -54,7 +55,7 @@ class Machine:
                 if error is not None and np.ptp(tensor) > 0:
                     raise error
                 answer = np.zeros((1, 7, 30), np.float32)
-                answer[0, :5, 0] = [24, 28, 16, 24, 0.9]
+                answer[0, :5, 0] = [24, 28, 16, 24, machine.score]
                 return [answer]
 
             def close(self):

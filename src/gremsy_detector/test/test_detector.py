@@ -82,9 +82,9 @@ def test_every_image_is_looked_at_anew(open_detector, make_frame):
     slope[0, 4, 0] = 1.0
     metadata = {'names': "{0: 'person', 1: 'car', 2: 'dog'}", 'resize': 'stretch'}
     detector = open_detector(base, slope=slope, metadata=metadata)
-    for grey in (200, 30, 250, 100):
+    for grey in (200, 30, 250, 120):
         found = detector.detect(make_frame(grey=grey)).detections
-        assert len(found) == (grey / 255 > 0.35)
+        assert len(found) == (grey / 255 > Selection().confidence)
         np.testing.assert_allclose(found.scores, [grey / 255] if len(found) else [], atol=1e-4)
 
 
@@ -136,7 +136,7 @@ def test_a_uint8_model_is_fed_uint8(open_detector, make_frame):
 
 
 def test_a_new_selection_holds_from_the_next_image_on(open_detector, make_frame):
-    detector = open_detector(output((16, 16, 32, 40, 0.5, 0), (40, 10, 60, 30, 0.8, 2)))
+    detector = open_detector(output((16, 16, 32, 40, 0.55, 0), (40, 10, 60, 30, 0.8, 2)))
     assert len(detector.detect(make_frame()).detections) == 2
     detector.select(Selection(confidence=0.6))
     assert detector.detect(make_frame()).detections.labels.tolist() == ['dog']
@@ -163,6 +163,79 @@ def test_a_class_may_have_a_threshold_of_its_own(open_detector, make_frame):
         assert detector.detect(make_frame()).detections.labels.tolist() == ['person']
         detector.select(Selection(confidence=0.6, classes=('dog',), class_confidence=(('dog', 0.3), ('person', 0.3))))
         assert detector.detect(make_frame()).detections.labels.tolist() == ['dog']
+
+
+def rows_of(found):
+    """What a result says, as texts that can be compared."""
+    table = zip(found.labels.tolist(), found.scores.tolist(), found.boxes_px.tolist(), strict=True)
+    return [f'{label} {score:.6f} {np.round(box, 4).tolist()}' for label, score, box in table]
+
+
+def crowd(seed, anchors=120):
+    """People, cars and dogs all over the picture with scores of all heights, each answered several times."""
+    random = np.random.default_rng(seed)
+    centres = random.uniform(0, 64, (40, 2))[random.integers(0, 40, anchors)] + random.normal(0, 1.5, (anchors, 2))
+    halves = random.uniform(3, 12, (anchors, 2))
+    corners = np.concatenate([centres - halves, centres + halves], axis=1)
+    scores, classes = random.uniform(0, 1, anchors), random.integers(0, 3, anchors)
+    rows = ((*box, score, index) for box, score, index in zip(corners, scores, classes, strict=True))
+    return output(*rows, anchors=anchors)
+
+
+def test_what_is_doubtful_is_a_candidate_only(open_detector, make_frame):
+    rows = ((16, 16, 32, 40, 0.9, 0), (40, 10, 60, 30, 0.4, 2), (2, 30, 10, 50, 0.15, 0))
+    detector = open_detector(output(*rows), Selection(confidence=0.5, candidate_confidence=0.2))
+    result = detector.detect(make_frame(stamp_ns=9))
+    assert result.detections.labels.tolist() == ['person']
+    assert result.candidates.labels.tolist() == ['person', 'dog']
+    assert result.candidates.scores.tolist() == pytest.approx([0.9, 0.4])
+    assert (result.candidates.stamp_ns, result.candidates.frame_id) == (9, 'eo_optical')
+    # A lower `confidence` alone never makes a detection that is no candidate.
+    detector.select(Selection(confidence=0.1, candidate_confidence=0.2))
+    result = detector.detect(make_frame())
+    assert rows_of(result.detections) == rows_of(result.candidates)
+    assert len(result.detections) == 3
+
+
+@pytest.mark.parametrize('own', [(), (('person', 0.7), ('dog', 0.1))], ids=['one threshold', 'thresholds of classes'])
+@pytest.mark.parametrize('tiling', [Tiling(), Tiling(2, 2, 0.2)], ids=['whole', 'tiles'])
+@pytest.mark.parametrize('most', [1000, 7])
+def test_the_detections_are_those_of_a_detector_that_knows_no_candidates(open_detector, make_frame, own, tiling, most):
+    wanted = {'confidence': 0.5, 'class_confidence': own, 'tiling': tiling, 'max_detections': most}
+    more = 0
+    for seed in range(5):
+        detector = open_detector(crowd(seed), Selection(**wanted, candidate_confidence=0.5))
+        alone = detector.detect(make_frame()).detections
+        assert 0 < len(alone) <= most
+        detector.select(Selection(**wanted, candidate_confidence=0.05))
+        both = detector.detect(make_frame())
+        assert rows_of(both.detections) == rows_of(alone)
+        assert len(both.candidates) <= most
+        if not own or most == 1000:
+            assert set(rows_of(both.candidates)) >= set(rows_of(alone))
+        assert both.candidates.scores.tolist() == sorted(both.candidates.scores.tolist(), reverse=True)
+        more += len(both.candidates) - len(both.detections)
+    assert more > 0 or most == 7
+
+
+def test_the_candidates_are_what_a_detector_with_their_threshold_would_report(open_detector, make_frame):
+    detector = open_detector(crowd(1), Selection(confidence=0.6, candidate_confidence=0.1))
+    candidates = detector.detect(make_frame()).candidates
+    detector.select(Selection(confidence=0.1))
+    assert rows_of(candidates) == rows_of(detector.detect(make_frame()).detections)
+
+
+def test_a_class_that_is_doubted_is_so_for_the_candidates_and_one_that_is_trusted_too(open_detector, make_frame):
+    rows = ((16, 16, 32, 40, 0.4, 0), (40, 10, 60, 30, 0.7, 2), (2, 30, 10, 50, 0.15, 1))
+    # A dog must score more than .8 to be followed; a car is reported at .1, so it is a candidate there too.
+    own = (('dog', 0.8), ('car', 0.1), ('person', 0.3))
+    detector = open_detector(output(*rows), Selection(confidence=0.5, candidate_confidence=0.2, class_confidence=own))
+    result = detector.detect(make_frame())
+    assert result.detections.labels.tolist() == result.candidates.labels.tolist() == ['person', 'car']
+    # .3 for people does not take from the candidates what lies between .2 and .3.
+    low = open_detector(output((16, 16, 32, 40, 0.25, 0)), Selection(0.5, 0.2, class_confidence=own))
+    result = low.detect(make_frame())
+    assert (len(result.detections), len(result.candidates)) == (0, 1)
 
 
 STRETCHED = {'names': "{0: 'person', 1: 'car', 2: 'dog'}", 'resize': 'stretch'}

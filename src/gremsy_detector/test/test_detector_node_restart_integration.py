@@ -63,9 +63,9 @@ class Tracker(SuiteNode[NoParameters]):
         self.subscription(topics.LABEL_INFO, self.labels.append)
         self.subscription(topics.VISION_INFO, self.versions.append)
 
-    def watch(self, wanted):
+    def watch(self, wanted, topic=topics.DETECTIONS):
         if wanted:
-            self.detections = self.subscription(topics.DETECTIONS, self.found.append)
+            self.detections = self.subscription(topic, self.found.append)
         else:
             self.close_subscription(self.detections)
 
@@ -243,14 +243,31 @@ def test_while_nobody_listens_no_image_is_taken_and_no_work_is_done(machine, loo
     loop.answered()
     loop.on_executor(lambda: loop.tracker.watch(False))
     wait_until(lambda: not loop.camera.images.watched)
-    assert loop.rows()['taking images'] == 'no: nobody subscribes to detections'
+    assert loop.rows()['taking images'] == 'no: nobody subscribes to detections or detections/candidates'
     before = loop.detector.diagnostics.stage('inference').percentiles().samples
     for _ in range(20):
         loop.camera.send()
         time.sleep(0.01)
     assert loop.detector.diagnostics.stage('inference').percentiles().samples == before
-    loop.on_executor(lambda: loop.tracker.watch(True))
-    loop.answered()
+    for topic in (topics.CANDIDATES, topics.DETECTIONS):
+        loop.on_executor(lambda topic=topic: loop.tracker.watch(True, topic))
+        loop.answered()
+        loop.on_executor(lambda: loop.tracker.watch(False))
+        wait_until(lambda: not loop.camera.images.watched)
+
+
+def test_both_topics_tell_of_an_image_under_its_stamp_each_with_what_is_above_its_threshold(machine, loop):
+    machine.score = 0.4
+    loop.start('confidence:=0.5', 'candidate_confidence:=0.2')
+    candidates = []
+    loop.on_executor(lambda: loop.tracker.subscription(topics.CANDIDATES, candidates.append))
+    assert loop.answered().labels.tolist() == []
+    wait_until(lambda: bool(candidates), meanwhile=loop.camera.send)
+    assert candidates[-1].labels.tolist() == ['person']
+    assert candidates[-1].stamp_ns in {each.stamp_ns for each in loop.tracker.found}
+    assert loop.tracker.labels[-1].threshold == 0.5
+    machine.score = 0.6
+    wait_until(lambda: len(loop.tracker.found[-1]) == 1, meanwhile=loop.camera.send)
 
 
 def test_a_detector_told_to_work_for_nobody_does(machine, loop):

@@ -128,3 +128,14 @@ def test_what_is_no_grid_is_refused(tiles, sentence):
     with pytest.raises(ParameterError) as refused:
         Tiling.parse(tiles, 0.2, True)
     assert str(refused.value) == sentence
+
+
+def test_a_doubtful_whole_does_not_take_the_place_of_a_sure_half():
+    half, whole = (500, 100, 600, 300, 0.7, 0), (490, 90, 690, 310, 0.3, 0)
+    windows = (LEFT, RIGHT, AREA)
+    found = [boxes(half), boxes(), boxes(whole)]
+    sure = merge(found, windows, AREA, iou=0.5, max_boxes=100, sure_above=0.5)
+    assert sure.scores.tolist() == pytest.approx([0.7, 0.3])
+    # Where both are sure, the whole one is told, whatever it scores.
+    told = merge(found, windows, AREA, iou=0.5, max_boxes=100, sure_above=0.2)
+    assert told.scores.tolist() == pytest.approx([0.3])

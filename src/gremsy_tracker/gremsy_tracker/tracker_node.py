@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""detections, gimbal/attitude -> tracks, target, gimbal/setpoint and zoom, overlay, markers: the wiring."""
+"""detections/candidates, gimbal/attitude -> tracks, target, gimbal/setpoint and zoom, overlay, markers: the wiring."""
 
 from __future__ import annotations
 
@@ -39,6 +39,11 @@ _LOOK_FOR_WATCHERS_S = 0.2
 _DROPS_S = 1.0
 # Beside a camera that comes up; its first image and its first camera_info are not one message.
 _PATIENCE_WITH_CAMERA_S = 3.0
+# How often it is looked whether there is a detector that publishes elsewhere, and after how many such looks it is said.
+_LOOK_FOR_DETECTOR_S = 1.0
+_LOOKS_BEFORE_SAID = 3
+
+_DETECTIONS = (topics.CANDIDATES, topics.DETECTIONS)
 
 
 class TrackerNode(SuiteNode[TrackerParameters]):
@@ -54,6 +59,7 @@ class TrackerNode(SuiteNode[TrackerParameters]):
         self._frames: LatestSlot[Frame] = LatestSlot()
         self._images: TopicSubscription[Frame] | None = None
         self._said_state = self._said_diverged = ''
+        self._unheard_looks = 0
         self._plant: PlantModel | None = None
         self._counts: dict[str, int] = {}
         self._arrived = self._used = 0
@@ -85,7 +91,8 @@ class TrackerNode(SuiteNode[TrackerParameters]):
         self._zoom_setpoint = self.publisher(topics.GIMBAL_ZOOM_SETPOINT)
         self._overlay = self.publisher(topics.OVERLAY)
         self._markers = self.publisher(topics.MARKERS)
-        self.subscription(topics.DETECTIONS, self._arrivals.put)
+        heard = next(each for each in _DETECTIONS if each.name == self.parameters.detections_topic)
+        self._detections = self.subscription(heard, self._arrivals.put)
         self.subscription(topics.CAMERA_INFO, self._camera_came)
         self.subscription(topics.GIMBAL_ATTITUDE, self.pointing.offer_attitude)
         self.subscription(topics.GIMBAL_ZOOM, self.pointing.offer_zoom)
@@ -101,6 +108,7 @@ class TrackerNode(SuiteNode[TrackerParameters]):
         self.every(_LOOK_FOR_WATCHERS_S, self._follow_watchers)
         self.every(_MARKERS_S, self._publish_markers)
         self.every(_DROPS_S, self._say_drops)
+        self.every(_LOOK_FOR_DETECTOR_S, self._look_for_detector)
 
     def deactivate(self) -> None:
         """Stop the gimbal, wake the workers so that they can end."""
@@ -131,6 +139,7 @@ class TrackerNode(SuiteNode[TrackerParameters]):
             'enabled': str(view.enabled),
             'plant': f'{self._filled_in.plant_delay_s:g} s delay, {self._filled_in.plant_lag_s:g} s lag',
             'still because': view.still_because,
+            'detections from': self.parameters.detections_topic,
             'pointing error (deg)': '' if view.error_rad is None else f'{math.degrees(view.error_rad):.2f}',
             'detections dropped while busy': str(self._arrivals.dropped),
             'overlay frames dropped while busy': str(self._frames.dropped),
@@ -217,10 +226,11 @@ class TrackerNode(SuiteNode[TrackerParameters]):
             if reason not in SENTENCES or count <= before.get(reason, 0):
                 continue
             name, text = SENTENCES[reason]
-            sentence = text.format(topic=self.resolve_topic_name(name))
+            of_detections = name == topics.DETECTIONS.name
+            sentence = text.format(topic=self._detections.name if of_detections else self.resolve_topic_name(name))
             if reason not in before:
                 self.say_first_of(reason.replace('_', ' '), sentence)
-            if name == topics.DETECTIONS.name and arrived and not used:
+            if of_detections and arrived and not used:
                 self.diagnostics.note_error(sentence)
         self._warn_of_no_camera(used)
 
@@ -250,6 +260,24 @@ class TrackerNode(SuiteNode[TrackerParameters]):
         elif not wanted and self._images is not None:
             images, self._images = self._images, None
             self.close_subscription(images)
+
+    def _look_for_detector(self) -> None:
+        """Say it when a detector is there and publishes the other topic only: nothing would ever be followed."""
+        other = next(each.name for each in _DETECTIONS if each.name != self.parameters.detections_topic)
+        unheard = not self._detections.received and not self.count_publishers(self._detections.name)
+        if not (unheard and self.count_publishers(self.resolve_topic_name(other))):
+            self._unheard_looks = 0
+            return
+        # Discovery tells of a detector's publishers one after the other.
+        self._unheard_looks += 1
+        if self._unheard_looks >= _LOOKS_BEFORE_SAID:
+            sentence = (
+                f'Nobody publishes {self._detections.name}, but somebody publishes {self.resolve_topic_name(other)}: '
+                f"set parameter `detections_topic` to '{other}'."
+            )
+            self.diagnostics.note_error(sentence)
+            if self._unheard_looks == _LOOKS_BEFORE_SAID:
+                self.get_logger().warning(sentence)
 
     def _image_came(self, frame: Frame) -> None:
         self.pointing.offer_frame(frame)

@@ -19,6 +19,12 @@ class TrackerParameters(NodeParameters):
     """Parameters of `tracker_node`; angles in rad, times in s, box shares relative to the box's own size."""
 
     # Association: which detection is which track.
+    detections_topic: str = param(
+        'detections/candidates',
+        choices=('detections/candidates', 'detections'),
+        doc='Where the boxes come from: `detections/candidates` has the doubtful ones too, which keep a half-hidden '
+        'target; `detections` is for a detector that publishes only that.',
+    )
     high_score: float = param(
         0.45, low=0.0, high=1.0, live=True, doc='Detections at or above this score are matched first.'
     )

@@ -64,9 +64,9 @@ def start_node(*parameters, namespace='/eo'):
 class User:
     """Sends what camera, detector and gimbal would, and keeps what comes back."""
 
-    def __init__(self):
-        self.node = rclpy.create_node('user', namespace='/eo')
-        self.detections = self.node.create_publisher(Detection2DArray, 'detections', 5)
+    def __init__(self, namespace='/eo', topic='detections/candidates'):
+        self.node = rclpy.create_node('user', namespace=namespace)
+        self.detections = self.node.create_publisher(Detection2DArray, topic, 5)
         self.info = self.node.create_publisher(CameraInfo, 'camera_info', 5)
         self.attitude = self.node.create_publisher(Imu, 'gimbal/attitude', 5)
         self.zoom = self.node.create_publisher(JointState, 'gimbal/zoom', 5)
@@ -291,13 +291,45 @@ def test_every_image_leaves_its_outcome_in_the_trace(user, node, trace_folder):
     assert {'state', 'tracks', 'target_id', 'azimuth_rad', 'tilt_rad', 'error_rad', 'box_px'} <= event.keys()
 
 
+def test_a_detector_that_publishes_detections_alone_is_said_and_heard_by_a_parameter(user):
+    foreign = User('/foreign', topic='detections')
+    told = []
+    heard = foreign.node.create_subscription(
+        DiagnosticArray,
+        '/diagnostics',
+        lambda array: told.extend(each for each in array.status if each.name == '/foreign/tracker'),
+        20,
+    )
+    said = []
+    for parameters in ((), ('detections_topic:=detections',)):
+        process = start_node(*parameters, namespace='/foreign')
+        try:
+            if parameters:
+                foreign.wait(lambda: bool(foreign.tracks), meanwhile=lambda: foreign.look(LEFT))
+            else:
+                foreign.wait(lambda: any(each.level == DiagnosticStatus.WARN for each in told))
+                assert foreign.detections.get_subscription_count() == 0
+        finally:
+            process.send_signal(signal.SIGTERM)
+            said.append(process.communicate(timeout=20)[0])
+    sentence = (
+        'Nobody publishes /foreign/detections/candidates, but somebody publishes /foreign/detections: '
+        "set parameter `detections_topic` to 'detections'."
+    )
+    assert {each.message for each in told if each.level == DiagnosticStatus.WARN} == {sentence}
+    assert sentence in said[0]
+    assert 'Nobody publishes' not in said[1]
+    foreign.node.destroy_subscription(heard)
+    foreign.node.destroy_node()
+
+
 @pytest.mark.parametrize(
     ('ahead_ns', 'sentence'),
     [
         (
             3_600_000_000_000,
-            "Detections on /blind/detections are stamped in the future and are not used: see that every machine's "
-            'clock is set (chrony), and that `use_sim_time` is the same everywhere.',
+            'Detections on /blind/detections/candidates are stamped in the future and are not used: see that every '
+            "machine's clock is set (chrony), and that `use_sim_time` is the same everywhere.",
         ),
         (
             0,
@@ -315,7 +347,7 @@ def test_a_tracker_that_cannot_use_what_comes_warns_and_says_it_once(user, ahead
                 levels.append(status.level)
                 messages.append(status.message)
 
-    publisher = user.node.create_publisher(Detection2DArray, '/blind/detections', 5)
+    publisher = user.node.create_publisher(Detection2DArray, '/blind/detections/candidates', 5)
     subscription = user.node.create_subscription(DiagnosticArray, '/diagnostics', keep, 10)
     process = start_node(namespace='/blind')
 
