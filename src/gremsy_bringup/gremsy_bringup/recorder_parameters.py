@@ -4,10 +4,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from gremsy_common.node_parameters import NodeParameters
 from gremsy_common.parameter_forms import TextForm
-from gremsy_common.parameters import param
+from gremsy_common.parameters import ParameterError, param
 
 
 @dataclass(frozen=True)
@@ -20,3 +21,12 @@ class RecorderParameters(NodeParameters):
         form=TextForm.PATH,
     )
     rate_hz: int = param(30, unit='Hz', low=1, high=120, doc="The film's constant frame rate.")
+
+    def check(self) -> None:
+        """A film needs a name.
+
+        Raises:
+            ParameterError: for a path without one.
+        """
+        if Path(self.path).name in ('', '..') or self.path.endswith('/'):
+            raise ParameterError(f"Parameter `path` is '{self.path}', which names no file: write one, as gremsy.mp4.")

@@ -272,6 +272,7 @@ def hold_to_the_promise(status: int, said: str) -> None:
         ('detector', 'model', '<folder>'),
         ('detector', 'class_confidence', ('person:',)),
         ('tracker', 'level_frame', '/'),
+        ('recorder', 'path', '.'),
         ('recorder', 'path', '<file>/film.mp4'),
         ('tracker', 'trace_dir', '<file>'),
     ],
