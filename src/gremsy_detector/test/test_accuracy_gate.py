@@ -19,8 +19,8 @@ from onnx import TensorProto, numpy_helper
 from gremsy_detector.precision.agreement import Agreement, ClassAgreement
 from gremsy_detector.precision.gate import DEFAULT_LIMIT, LEAST_BOXES, judge, verdict_path
 from gremsy_detector.precision.graph_facts import precision_of
-from gremsy_detector.precision.onnx_file import metadata_of, read_model, write_model
-from gremsy_detector.precision.prepare import _signed, prepare_model
+from gremsy_detector.precision.onnx_file import metadata_of, read_model, signed, write_model
+from gremsy_detector.precision.prepare import prepare_model
 
 # 140 people to check on, in a tenth of the time that a user's check takes.
 CALIBRATION_FRAMES = range(0, 500, 40)
@@ -158,7 +158,7 @@ def test_a_spoiled_calibration_fails_and_fp16_is_kept(footage, tmp_path, spoiled
     ]
     out = tmp_path / 'out'
     stale = out / 'nanodet_g_416.int8.bgr8.onnx'
-    write_model(_signed(read_model(default_model_path())), stale)
+    write_model(signed(read_model(default_model_path())), stale)
     prepared = prepare_model(
         default_model_path(), 'int8', out, calibration=folder_of(tmp_path / spoiled, images), check=check
     )
