@@ -25,6 +25,7 @@ _TARGET: Colour = (0, 159, 230)
 _COASTING: Colour = (66, 228, 240)
 _TRACK: Colour = (233, 180, 86)
 _TRACK_INK: Colour = (250, 218, 164)  # lighter: thin strokes look darker than they are
+_DIM: Colour = (150, 145, 140)  # of a class that is not followed
 _ALARM: Colour = (60, 110, 240)
 _INK: Colour = (245, 245, 245)
 _STATE_COLOURS: dict[LockState, Colour] = {
@@ -61,8 +62,12 @@ def draw_overlay(image: NDArray[np.generic], view: PointingView) -> Image:
     target_box = _target_box(view, target_row)
     if target_box is not None and (not pen.shows(target_box) or target_box[3] <= bar[3]):
         target_box = None  # an arrow points to it
-    for row in shown:
-        pen.box(view.boxes_px[row], _TRACK, 1.2)
+    # What is not followed lies below what is.
+    for row in sorted(shown, key=lambda each: _is_followed(view, each)):
+        if _is_followed(view, row):
+            pen.box(view.boxes_px[row], _TRACK, 1.2)
+        else:
+            pen.box(view.boxes_px[row], _DIM, 1.0, edge=False)
     if view.predicted_px is not None:
         _draw_aim(pen, axis, view, bar[3])
     _draw_crosshair(pen, axis)
@@ -103,6 +108,10 @@ def _row_of_target(view: PointingView) -> int | None:
         return None
     rows = np.flatnonzero(view.ids == view.status.target_id)
     return int(rows[0]) if len(rows) else None
+
+
+def _is_followed(view: PointingView, row: int) -> bool:
+    return not view.followed_classes or str(view.labels[row]) in view.followed_classes
 
 
 def _target_box(view: PointingView, target_row: int | None) -> Array | None:
@@ -170,13 +179,16 @@ def _write_tags(
         assert place is not None
         pen.plate(tuple(place.tolist()), colour, 0.94)
         pen.text(name, (place[0] + pad, place[3] - pad), _TARGET_SCALE, SHADE, edge=False)
-    # Always in the same order, so that names do not jump; where they would lie upon each other, the newest go without.
-    for row in sorted(shown, key=lambda each: int(view.ids[each])):
+    # Always in the same order, so that names do not jump; where they would lie upon each other, the newest go without,
+    # and who is not followed before who is.
+    for row in sorted(shown, key=lambda each: (not _is_followed(view, each), int(view.ids[each]))):
         name = pen.fitted(_name(str(view.labels[row]), int(view.ids[row])), _TRACK_SCALE, pen.width / 3)
         size, pad = _tag_size(pen, name, _TRACK_SCALE, 2.5)
         place = placer.place(_outside(pen, view.boxes_px[row]), size)
         if place is not None:
-            pen.text(name, (place[0] + pad, place[3] - pad), _TRACK_SCALE, _TRACK_INK)
+            followed = _is_followed(view, row)
+            ink = _TRACK_INK if followed else _DIM
+            pen.text(name, (place[0] + pad, place[3] - pad), _TRACK_SCALE, ink, edge=followed)
 
 
 def _outside(pen: Pen, box_px: Array) -> Array:

@@ -61,8 +61,8 @@ class Pen:
             for a, b in ends:
                 cv2.line(self.canvas, _fixed(*a), _fixed(*b), ink, width, cv2.LINE_AA, _SHIFT)
 
-    def box(self, box_px: Array, colour: Colour, thickness: float, *, dashed: bool = False) -> None:
-        """A rectangle (4,), dashed for what is not seen."""
+    def box(self, box_px: Array, colour: Colour, thickness: float, *, dashed: bool = False, edge: bool = True) -> None:
+        """A rectangle (4,), dashed for what is not seen; without its dark edge it draws no eye."""
         # Far outside, the edges are out of sight: cut there, a huge box costs no more dashes than the picture has.
         far = 20 * self.unit
         limits = np.array([self.width + far, self.height + far] * 2)
@@ -73,7 +73,8 @@ class Pen:
             self.lines([piece for side in sides for piece in self._dashes(*side)], colour, thickness)
             return
         inked = self._strokes(thickness)
-        for ink, width in ((SHADE, inked + 2 * self._strokes(_EDGE)), (colour, inked)):
+        strokes = ((SHADE, inked + 2 * self._strokes(_EDGE)), (colour, inked))
+        for ink, width in strokes if edge else strokes[1:]:
             cv2.rectangle(self.canvas, _fixed(x0, y0), _fixed(x1, y1), ink, width, cv2.LINE_AA, _SHIFT)
 
     def brackets(self, box_px: Array, colour: Colour, thickness: float) -> None:

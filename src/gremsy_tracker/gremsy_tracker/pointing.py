@@ -290,9 +290,14 @@ class Pointing:
                 camera=camera,
                 level_from_camera=None if attitude is None else attitude.level_from_camera,
                 track_bearings_rad=self._track_bearings,
+                followed_classes=self._followed_classes(),
             )
 
     # Inside; the mutex is held.
+
+    def _followed_classes(self) -> tuple[str, ...]:
+        label = self._lock.status.label
+        return (label,) if label else self._parameters.lock_classes
 
     def _select(self, request: TargetRequest, how: str) -> None:
         self._lock.select(request, how)

@@ -56,6 +56,7 @@ class PointingView:
         camera: the camera model at that time.
         level_from_camera: (3, 3) at that time.
         track_bearings_rad: (N, 2) bearings of the tracks in the newest image, None without telemetry.
+        followed_classes: the target's class, or without a target those that may be taken; empty for any.
     """
 
     stamp_ns: int
@@ -78,6 +79,7 @@ class PointingView:
     camera: CameraModel | None
     level_from_camera: Array | None
     track_bearings_rad: Array | None
+    followed_classes: tuple[str, ...] = ()
 
     @property
     def following(self) -> bool:

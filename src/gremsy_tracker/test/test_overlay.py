@@ -15,8 +15,10 @@ from gremsy_common.camera_model import CameraModel
 from gremsy_tracker.overlay import draw_overlay
 from gremsy_tracker.overlay_pen import Pen
 from gremsy_tracker.overlay_tags import TagPlacer
+from gremsy_tracker.pointing import Pointing
 from gremsy_tracker.pointing_view import PointingView
 from gremsy_tracker.target_lock import LockState, LockStatus
+from gremsy_tracker.tracker_parameters import TrackerParameters
 
 Array = NDArray[np.float64]
 ORANGE, YELLOW, SKY, ALARM = (0, 159, 230), (66, 228, 240), (233, 180, 86), (60, 110, 240)
@@ -260,3 +262,31 @@ def test_labels_in_any_script_and_three_hundred_tracks_are_drawn() -> None:
     boxes = np.concatenate([corner, corner + random.uniform(5, 60, (300, 2))], axis=1)
     labels = np.array(['Fußgänger\n', '人', 'x' * 200] * 100, dtype=np.str_)
     assert draw_overlay(grey(), view(boxes, labels=labels)).shape == (480, 640, 3)
+
+
+def blue(drawn: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    return drawn[..., 0].astype(int) > drawn[..., 2].astype(int) + 40
+
+
+def test_who_is_of_another_class_than_the_target_is_dim_and_lies_below() -> None:
+    crossing = [150.0, 200, 260, 250]
+    labels = np.array(['person', 'person', 'dog'], dtype=np.str_)
+    boxes = np.array([TARGET, OTHER, crossing])
+    drawn = draw_overlay(grey(), view(boxes, labels=labels, followed_classes=('person',)))
+    everybody = draw_overlay(grey(), view(boxes, labels=labels))
+    # The dog's right edge is blue only where any class may be followed.
+    assert blue(everybody)[205:245, 255:265].any()
+    assert not blue(drawn)[205:245, 255:265].any()
+    assert (drawn[205:245, 255:265] != 90).any()
+    # The other person's edge goes through where the dog's box crosses it.
+    assert blue(drawn)[190:260, 155:165].any(axis=1).all()
+
+
+@pytest.mark.parametrize('lock_classes', [(), ('person', 'car')])
+def test_without_a_target_the_classes_that_may_be_taken_are_those_that_are_followed(
+    lock_classes: tuple[str, ...],
+) -> None:
+    pointing = Pointing(TrackerParameters(auto_lock='nearest', lock_classes=lock_classes))
+    assert pointing.view(0).followed_classes == lock_classes
+    pointing.select('class:dog')
+    assert pointing.view(0).followed_classes == ('dog',)
