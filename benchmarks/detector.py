@@ -20,6 +20,7 @@ from benchmarks.detector_int8 import int8_figures
 from benchmarks.detector_peer import UltralyticsPeer, agreement, unavailable, write_yolov8n
 from benchmarks.detector_stages import decode_nms_ms, preprocess_ms
 from benchmarks.detector_timing import medians_ms, over, take_turns
+from benchmarks.detector_truth import default_figures
 from benchmarks.detector_ways import BareRun, FrameWay, MessageWay
 from gremsy_camera.footage import cache_directory, default_footage
 from gremsy_common.frame import Frame
@@ -29,6 +30,8 @@ from gremsy_detector.onnxruntime_module import load_onnxruntime
 
 _ROUNDS = {'nanodet': 200, 'yolov8n': 100, 'int8': 60}
 _STAGE_ROUNDS = 300
+# Every frame of the footage.
+_STRIDE = 1
 BARE, NODE, MESSAGE, PEER = 'bare', 'node', 'message', 'ultralytics'
 
 
@@ -41,6 +44,8 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
         footage = default_footage(cache_directory(os.environ), _say)
         frames = footage_frames(footage)
         figures = {**_stages(frames), **_nanodet(frames), **_yolov8n_or_why(frames)}
+        _say('people in the footage ...')
+        figures |= default_figures(footage, _STRIDE)
         _say('fp16 and int8 ...')
         figures['int8'] = int8_figures(default_model_path(), footage, frames, _ROUNDS['int8'])
     finally:

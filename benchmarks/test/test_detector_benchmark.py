@@ -112,6 +112,7 @@ def test_the_object_has_the_keys_asked_for(monkeypatch: pytest.MonkeyPatch, vtes
     monkeypatch.setattr(detector, '_ROUNDS', {'nanodet': 2, 'yolov8n': 2, 'int8': 2})
     monkeypatch.setattr(detector, 'int8_figures', lambda *_: {'size_mb': {'fp32': 7.28}})
     monkeypatch.setattr(detector, '_STAGE_ROUNDS', 3)
+    monkeypatch.setattr(detector, '_STRIDE', 60)
     monkeypatch.setattr(detector, 'unavailable', lambda: 'not today.')
     figures = json.loads(json.dumps(detector.run(argparse.Namespace())))
     assert {'node_over_model', 'preprocess_ms', 'preprocess_float_ms', 'decode_nms_ms', 'over_ultralytics'} <= set(
@@ -120,6 +121,9 @@ def test_the_object_has_the_keys_asked_for(monkeypatch: pytest.MonkeyPatch, vtes
     assert figures['node_over_model'].keys() == figures['node_over_model_message'].keys() == {'nanodet'}
     assert figures['ultralytics_unavailable'] == 'not today.'
     assert figures['over_ultralytics'] is None
+    assert figures['default_precision'] >= 0.9
+    assert figures['default_recall'] >= 0.85
+    assert figures['default']['frames'] == 14
     assert figures['int8'] == {'size_mb': {'fp32': 7.28}}
     assert all(figures[key] > 0 for key in ('preprocess_ms', 'preprocess_float_ms', 'decode_nms_ms'))
     assert set(figures['nanodet']['ms']) == {'bare', 'node', 'message'}
