@@ -61,7 +61,7 @@ WATCHER = textwrap.dedent("""
     while time.monotonic() < end:
         rclpy.spin_once(node, timeout_sec=0.1)
         if all(len(rows) >= 1 for rows in seen.values()) and len(seen['detections']) >= 10 and any(
-            '/detections ->' in links for _, _, links in seen['diagnostics']
+            '/detections/candidates ->' in links for _, _, links in seen['diagnostics']
         ):
             break
     print(json.dumps(seen), flush=True)
@@ -143,7 +143,7 @@ def test_a_second_process_sees_frames_results_and_latched_labels(grey_video):
     assert len(seen['vision']) == 1
     links = ' '.join(row[2] for row in seen['diagnostics'])
     assert '/it/eo/image_raw -> 1' in links
-    assert '/it/eo/detections -> 1' in links
+    assert '/it/eo/detections/candidates -> 1' in links
     assert segments and left_behind(segments - before) == []
 
 
