@@ -49,10 +49,9 @@ class Network:
         self.weights.append(numpy_helper.from_array(values.astype(np.float32), name))
         return name
 
-    def conv(self, source, channels, result, *, size=1, stride=1, act='silu', group=1, scale=1.0, shift=0.0):
+    def conv(self, source, channels, result, *, size=1, stride=1, act='silu', group=1, scale=1.0, shift=0.0, pads=None):
         fan_in = channels // group * size * size
         kernel = self.weight(result, channels // group, size, size, scale=scale / fan_in**0.5)
-        pads = [size // 2] * 4
         found = self.op(
             'Conv',
             source,
@@ -60,7 +59,7 @@ class Network:
             self.weight(result, scale=0.1, shift=shift),
             kernel_shape=[size, size],
             strides=[stride, stride],
-            pads=pads,
+            pads=[size // 2] * 4 if pads is None else pads,
             group=group,
         )
         if act == 'silu':
@@ -247,8 +246,11 @@ def detr(*, outputs='queries', **form):
     """
     net = Network()
     width = _DETR_CHANNELS
-    levels = [(net.conv(source, channels, width, act='relu'), IMAGE_PX // stride)
-              for (source, channels), stride in zip(_features(net, attention=False), STRIDES, strict=True)]  # fmt: skip
+    levels = []
+    for (source, channels), stride in zip(_features(net, attention=False), STRIDES, strict=True):
+        # As the stem of its backbone does before a convolution of even size.
+        padded = net.op('Pad', source, net.constant([0, 0, 0, 0, 0, 0, 1, 1]), net.reals(0), mode='constant')
+        levels.append((net.conv(padded, channels, width, size=2, act='relu', pads=(0, 0, 0, 0)), IMAGE_PX // stride))
     last, side = levels[-1]
     rows = _encoded(net, _rows_of(net, last, side), side)
     back = net.op('Reshape', net.op('Transpose', rows, perm=[0, 2, 1]), net.constant([1, width, side, side]))
@@ -281,7 +283,8 @@ def detr(*, outputs='queries', **form):
 
 
 def _rows_of(net, source, side):
-    flat = net.op('Reshape', source, net.constant([1, _DETR_CHANNELS, side * side]))
+    kept = net.op('Slice', net.op('Shape', source), net.constant([0]), net.constant([2]), net.constant([0]))
+    flat = net.op('Reshape', source, net.op('Concat', kept, net.constant([side * side]), axis=0))
     return net.op('Transpose', flat, perm=[0, 2, 1])
 
 
@@ -358,11 +361,13 @@ def _deformable(net, query, reference, memory, counts):
                    outputs=len(counts), axis=3)  # fmt: skip
     values = net.op('Split', net.linear(memory, width, width), net.constant(counts), outputs=len(counts), axis=1)
     samples = []
+    queries = net.op('Unsqueeze', net.op('Gather', net.op('Shape', query), net.constant(1), axis=0), net.constant([0]))
     for grid, value, count in zip(grids, values, counts, strict=True):
         side = round(count**0.5)
         picture = net.op('Reshape', net.op('Transpose', value, perm=[0, 2, 1]),
                          net.constant([_HEADS, each, side, side]))  # fmt: skip
-        at = net.op('Reshape', grid, net.constant([_HEADS, _TOP, _POINTS, 2]))
+        shape = net.op('Concat', net.constant([_HEADS]), queries, net.constant([_POINTS, 2]), axis=0)
+        at = net.op('Reshape', grid, shape)
         samples.append(net.op('GridSample', picture, at, mode='bilinear', padding_mode='zeros', align_corners=0))
     sampled = net.op('Mul', net.op('Concat', *samples, axis=-1), weights)
     summed = net.op('ReduceSum', sampled, net.constant([-1]), keepdims=0)

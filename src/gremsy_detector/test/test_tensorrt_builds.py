@@ -370,8 +370,8 @@ EXPORTS = {
 
 
 @pytest.fixture(scope='session')
-def ultralytics_python(tmp_path_factory):
-    """A Python that has Ultralytics, in a folder where it may leave its files."""
+def ultralytics_python():
+    """A Python that has Ultralytics: this one, or one apart that GREMSY_ULTRALYTICS_PYTHON names."""
     python = os.environ.get('GREMSY_ULTRALYTICS_PYTHON', sys.executable)
     asked = subprocess.run([python, '-c', 'import ultralytics'], capture_output=True, text=True, check=False)
     if asked.returncode != 0:
