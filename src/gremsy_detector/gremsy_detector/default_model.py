@@ -8,7 +8,7 @@ from pathlib import Path
 
 DEFAULT = 'default'
 FILE_NAME = 'nanodet_g_416.onnx'
-SHA256 = '14a49c440677bf5aa6abd32939486ffd525e8e61e2f05896d02c3a58db93a250'
+SHA256 = '69110f935d0e90d460034984102108badc4f5e9c7d567cafdc0df84ffc11db5a'
 
 
 def default_model_path() -> Path:

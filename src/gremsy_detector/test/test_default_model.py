@@ -45,7 +45,7 @@ def test_the_file_is_the_one_that_the_notice_names():
 
 def test_it_describes_itself(detector):
     model = detector.model
-    assert (model.layout, model.input.resize) == (Layout.DENSE, ResizeMode.STRETCH)
+    assert (model.layout, model.input.resize) == (Layout.DENSE, ResizeMode.LETTERBOX)
     assert (model.input.width_px, model.input.height_px, model.stride_px, model.box_count) == (416, 416, 32, 3549)
     assert len(model.class_names) == 80
     assert model.class_names[:3] == ('person', 'bicycle', 'car')

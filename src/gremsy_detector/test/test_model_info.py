@@ -14,7 +14,7 @@ def test_it_lists_layout_and_classes_of_the_shipped_model(capsys):
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == f'model    {default_model_path()}'
     assert 'file     images float32 [1, 3, 416, 416] -> output0 float32 [1, 84, 3549]' in lines
-    assert 'input    images: float32 [1, 3, 416, 416], RGB, stretch' in lines
+    assert 'input    images: float32 [1, 3, 416, 416], RGB, letterbox' in lines
     assert 'values   0..1' in lines
     assert 'doubles  suppressed here (NMS)' in lines
     assert f'backend  ONNX Runtime {onnxruntime.__version__} CPU, 1 thread' in lines
