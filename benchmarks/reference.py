@@ -58,7 +58,8 @@ class Looks:
 def person_detector(model: Path) -> Detect:
     """The suite's own detector with the model, asked for people only."""
     selection = Selection(confidence=_LEAST_SCORE, iou=0.5, classes=('person',))
-    detector = Detector(choose_backend(model)(model), selection)
+    # The reference of 2026-11 was made so, before the model's file said how it had been trained.
+    detector = Detector(choose_backend(model)(model), selection, resize='stretch')
     detector.open()
 
     def detect(image: NDArray[np.uint8]) -> tuple[Array, Array]:
