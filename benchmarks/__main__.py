@@ -16,8 +16,9 @@ from typing import Any
 
 from benchmarks.arguments import ALL, names_of, parse
 from gremsy_bringup.report_summary import describe_machine
-from gremsy_common.atomic_file import refuse_others, write_whole
+from gremsy_common.atomic_file import refuse_others, refuse_unwritable, write_whole
 from gremsy_common.errors import SuiteError
+from gremsy_common.parameter_forms import given_path
 
 
 def refuse_file_of_others(path: Path | None) -> None:
@@ -37,9 +38,11 @@ def _has_figures(content: dict[str, Any]) -> bool:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one benchmark, or all of them; the exit status."""
-    options = parse(arguments)
+    options = parse(arguments, given_path)
     try:
         refuse_file_of_others(options.json)
+        if options.json is not None:
+            refuse_unwritable(options.json)
     except SuiteError as error:
         print(error, file=sys.stderr)
         return 1
@@ -53,11 +56,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return 1
         results[name] = {'benchmark': name, **figures, 'machine': before, 'load_after': describe_machine()['load_1min']}
     shown = results if options.name == ALL else results[options.name]
-    line = json.dumps(shown)
-    if options.json is not None:
-        refuse_file_of_others(options.json)
-        write_whole(options.json, (json.dumps(shown, indent=2) + '\n').encode())
-    print(line)
+    # First where nothing can go wrong: they took minutes.
+    print(json.dumps(shown), flush=True)
+    return 0 if options.json is None else _keep(options.json, shown)
+
+
+def _keep(path: Path, shown: dict[str, Any]) -> int:
+    """Write the figures, its folder too; the exit status."""
+    try:
+        refuse_file_of_others(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(path, (json.dumps(shown, indent=2) + '\n').encode())
+    except SuiteError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except OSError as error:
+        print(f"'{path}' cannot be written ({error.strerror}): take the figures from above.", file=sys.stderr)
+        return 1
     return 0
 
 

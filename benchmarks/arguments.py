@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -66,8 +66,8 @@ def groups_of(name: str) -> tuple[str, ...]:
     return (*COMMON_GROUPS, *more)
 
 
-def parser() -> argparse.ArgumentParser:
-    """The command line, with the overview as its help."""
+def parser(path: Callable[[str], Path] = Path) -> argparse.ArgumentParser:
+    """The command line, with the overview as its help; `path` checks a path more closely where that can be done."""
     made = argparse.ArgumentParser(
         prog='gremsy bench',
         usage='./gremsy bench NAME [--json FILE] [--duration S] [--keep DIR]',
@@ -75,15 +75,15 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     made.add_argument('name', choices=(*BENCHMARKS, ALL), metavar='NAME', help='one of the above')
-    made.add_argument('--json', type=Path, metavar='FILE', help='also write the object to this file')
+    made.add_argument('--json', type=path, metavar='FILE', help='also write the object to this file')
     made.add_argument('--duration', type=float, default=75.0, metavar='S', help='seconds of each run (default: 75)')
-    made.add_argument('--keep', type=Path, metavar='DIR', help='keep traces and plots in this folder')
+    made.add_argument('--keep', type=path, metavar='DIR', help='keep traces and plots in this folder')
     return made
 
 
-def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+def parse(arguments: Sequence[str] | None = None, path: Callable[[str], Path] = Path) -> argparse.Namespace:
     """The command line; ends the program where it is wrong."""
-    made = parser()
+    made = parser(path)
     options = made.parse_args(arguments)
     if not 5.0 <= options.duration <= 3600.0:
         made.error(f'--duration is {options.duration:g}: use 5 .. 3600 seconds.')

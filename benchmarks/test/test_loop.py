@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 import json
+import sys
+import types
+
+import pytest
 
 from benchmarks.__main__ import main, refuse_file_of_others
 from benchmarks.loop import longest_queue
@@ -34,3 +38,47 @@ def test_figures_replace_figures_and_nothing_else(tmp_path, capsys):
         f"'{notes}' is in the way, and is no file of a benchmark's figures: move it away, or name another file.\n",
     )
     assert notes.read_text() == '{"my": "notes"}'
+
+
+@pytest.fixture
+def quick_benchmark(monkeypatch):
+    """In the place of the gimbal's, which takes minutes; what it does on the way is up to the test."""
+    done = types.SimpleNamespace(on_the_way=lambda: None)
+
+    def run(_options):
+        done.on_the_way()
+        return {'figure': 1}
+
+    monkeypatch.setitem(sys.modules, 'benchmarks.gimbal', types.SimpleNamespace(run=run))
+    return done
+
+
+def test_the_folder_of_the_figures_is_made(tmp_path, capsys, quick_benchmark):
+    path = tmp_path / 'new' / 'figures.json'
+    assert main(['gimbal', '--json', str(path)]) == 0
+    assert json.loads(path.read_text()) == json.loads(capsys.readouterr().out)
+
+
+def test_figures_that_cannot_be_written_are_refused_before_they_are_measured(tmp_path, capsys, quick_benchmark):
+    quick_benchmark.on_the_way = lambda: pytest.fail('it was measured')
+    (tmp_path / 'file').touch()
+    path = tmp_path / 'file' / 'figures.json'
+    assert main(['gimbal', '--json', str(path)]) == 1
+    assert capsys.readouterr() == (
+        '',
+        f"'{path}' cannot be written, because '{tmp_path}/file' is no folder that you may write to: "
+        'name another file.\n',
+    )
+
+
+def test_figures_are_shown_whatever_came_in_their_way(tmp_path, capsys, quick_benchmark):
+    path = tmp_path / 'figures.json'
+    quick_benchmark.on_the_way = lambda: path.write_text('of others')
+    assert main(['gimbal', '--json', str(path)]) == 1
+    shown, said = capsys.readouterr()
+    assert json.loads(shown)['figure'] == 1
+    assert (
+        said
+        == f"'{path}' is in the way, and is no file of a benchmark's figures: move it away, or name another file.\n"
+    )
+    assert path.read_text() == 'of others'

@@ -16,6 +16,7 @@ from pathlib import Path
 from gremsy_bringup.system_description import GIMBAL_DRIVER, LOOP
 from gremsy_common.atomic_file import NotOurs, refuse_others
 from gremsy_common.parameter_docs import DOCUMENTED, yaml_template
+from gremsy_common.parameter_forms import given_path
 
 _HEAD = """\
 # SPDX-License-Identifier: Apache-2.0
@@ -38,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Rewrite or check the file of a source checkout."""
     parser = argparse.ArgumentParser(description='Writes config/gremsy.yaml from the parameter declarations.')
     parser.add_argument('--check', action='store_true', help='change nothing; exit status 1 if it is out of date')
-    parser.add_argument('--file', type=Path, default=Path('src/gremsy_bringup/config/gremsy.yaml'))
+    parser.add_argument('--file', type=given_path, default=Path('src/gremsy_bringup/config/gremsy.yaml'))
     options = parser.parse_args(arguments)
     new = template()
     stale = not options.file.exists() or options.file.read_text(encoding='utf-8') != new

@@ -21,15 +21,16 @@ from gremsy_bringup.process_spec import CONFIGURATION_ERROR_STATUS
 from gremsy_bringup.report import report_lines, write_report
 from gremsy_bringup.status_line import StatusLine
 from gremsy_common.errors import SuiteError
+from gremsy_common.parameter_forms import given_path
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run, report, exit."""
-    given = parser().parse_args(arguments)
+    given = parser(given_path).parse_args(arguments)
     line = StatusLine(sys.stdout)
     try:
         options = DemoOptions(
-            report=(given.report or Path('gremsy_report') / time.strftime('%Y%m%d-%H%M%S')).expanduser(),
+            report=given.report or Path('gremsy_report') / time.strftime('%Y%m%d-%H%M%S'),
             video=None if given.video is None else video_path(given.video),
             target_class=given.target_class,
             headless=given.headless,

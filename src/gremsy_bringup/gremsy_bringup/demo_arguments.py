@@ -4,18 +4,19 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
 
 PRESETS = ('ideal', 'gremsy', 'realistic')
 
 
-def parser() -> argparse.ArgumentParser:
-    """The command line."""
+def parser(path: Callable[[str], Path] = Path) -> argparse.ArgumentParser:
+    """The command line; `path` checks a path more closely where that can be done."""
     made = argparse.ArgumentParser(prog='gremsy demo', description='Follows a person in real footage, closed loop.')
     made.add_argument('--video', metavar='FILE', help="footage to look at (default: Debian's vtest.avi)")
     made.add_argument('--class', dest='target_class', default='person', metavar='NAME', help='what to follow')
     made.add_argument('--duration', type=_duration, default=60.0, metavar='S', help='seconds; 0 until Ctrl-C')
-    made.add_argument('--report', type=Path, metavar='DIR', help='where the report goes (default: gremsy_report/TIME)')
+    made.add_argument('--report', type=path, metavar='DIR', help='where the report goes (default: gremsy_report/TIME)')
     made.add_argument('--headless', action='store_true', help='no overlay and no film: the bare loop')
     made.add_argument('--preset', choices=PRESETS, default='ideal', help='how the simulated payload behaves')
     return made

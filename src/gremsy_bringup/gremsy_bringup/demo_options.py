@@ -12,6 +12,7 @@ from typing import Any
 from gremsy_camera.footage import cache_directory, default_footage
 from gremsy_camera.footage_reader import FootageReader
 from gremsy_common.errors import SuiteError
+from gremsy_common.parameter_forms import path_complaint
 from gremsy_common.parameters import ParameterError
 
 
@@ -51,7 +52,11 @@ def video_path(text: str) -> Path:
         raise DemoError(
             f"`--video` is '{text}', of which the demo can make no scene: give a video file or file:///PATH."
         )
-    path = Path(rest if colon else text).expanduser().absolute()
+    named = rest if colon else text
+    wrong = path_complaint(named)
+    if wrong:
+        raise DemoError(f"`--video` '{named[:100]}' {wrong}.")
+    path = Path(named).expanduser().absolute()
     if '?' in str(path):
         raise DemoError(f"`--video` is '{text}': rename the file, a `?` in its path begins the options of a source.")
     return path

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gremsy_common.errors import SuiteError
+from gremsy_common.parameter_forms import TextForm
 from gremsy_common.parameters import ParameterError, ParameterSpec, from_values, param, specs_of
 
 # One level of a ROS name (REP-144 and rcl's validate_namespace).
@@ -24,7 +25,9 @@ class SuiteArguments:
     """What a user may say when starting the suite."""
 
     namespace: str = param('robot', doc="The robot's name: its nodes live in /<namespace> and /<namespace>/eo.")
-    params_file: str = param('', doc='Parameter file that wins over the shipped config/gremsy.yaml; empty for none.')
+    params_file: str = param(
+        '', doc='Parameter file that wins over the shipped config/gremsy.yaml; empty for none.', form=TextForm.PATH
+    )
     use_sim_time: bool = param(False, doc='Take the time from /clock.')
     log_level: str = param(
         'info', choices=('debug', 'info', 'warn', 'error', 'fatal'), doc='What the nodes log, at least.'

@@ -44,6 +44,15 @@ def test_a_missing_video_is_named(tmp_path: Path) -> None:
     assert ended.returncode == 2
 
 
+def test_the_home_of_a_user_who_is_not_known_is_named() -> None:
+    why = 'begins with the home folder of a user who is not known here: write the whole path'
+    ended = demo('--video', '~nosuchuser/a.avi')
+    assert (ended.returncode, ended.stderr) == (2, f"`--video` '~nosuchuser/a.avi' {why}.\n")
+    ended = demo('--report', '~nosuchuser/report')
+    assert ended.returncode == 2
+    assert ended.stderr.endswith(f"gremsy demo: error: argument --report: '~nosuchuser/report' {why}\n")
+
+
 def test_a_file_that_is_no_video_is_named(tmp_path: Path) -> None:
     path = tmp_path / 'notes.avi'
     path.write_text('no video at all')

@@ -59,6 +59,11 @@ def test_words_of_the_command_line_become_arguments() -> None:
         ('log_level:=loud', "Argument `log_level` is 'loud': use one of debug, info, warn, error, fatal."),
         ('params_file:=/no/such.yaml', "Argument `params_file` is '/no/such.yaml': there is no such file."),
         (
+            'params_file:=~nosuchuser/my.yaml',
+            "Argument `params_file` is '~nosuchuser/my.yaml', which begins with the home folder of a user who is not "
+            'known here: write the whole path.',
+        ),
+        (
             'namespace:=7up',
             "Argument `namespace` is '7up', which ROS does not accept: use letters, digits and _, not beginning with a "
             'digit.',

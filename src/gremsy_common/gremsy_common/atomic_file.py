@@ -16,6 +16,10 @@ class NotOurs(SuiteError):
     """Something lies where a file is to be written, and was not made by the suite."""
 
 
+class NotWritable(SuiteError):
+    """A file cannot be made where it is to be written."""
+
+
 def refuse_others(path: Path, kind: str, is_ours: Callable[[Path], bool]) -> None:
     """The one rule for every file that a user names: nothing is replaced but a file of the same kind that we made.
 
@@ -37,6 +41,22 @@ def refuse_others(path: Path, kind: str, is_ours: Callable[[Path], bool]) -> Non
             ours = is_ours(path)
     if not ours:
         raise NotOurs(f"'{path}' is in the way, and is no {kind}: move it away, or name another file.")
+
+
+def refuse_unwritable(path: Path) -> None:
+    """Ask before the work whether its result can be kept.
+
+    Args:
+        path: of the file to be written; its folder may have to be made.
+
+    Raises:
+        NotWritable: naming the file and the way out.
+    """
+    folder = next(each for each in path.absolute().parents if os.path.lexists(each))
+    if not (folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)):
+        raise NotWritable(
+            f"'{path}' cannot be written, because '{folder}' is no folder that you may write to: name another file."
+        )
 
 
 def write_whole(path: Path, *parts: bytes, scratch: Path | None = None) -> None:

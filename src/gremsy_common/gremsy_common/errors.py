@@ -4,6 +4,7 @@
 SuiteError
 ├── parameters.ParameterError      a parameter has a value that it may not have
 ├── atomic_file.NotOurs            something of the user lies where a file is to be written
+├── atomic_file.NotWritable        its folder cannot be written to
 ├── truth_ring.TruthUnavailable    no simulated payload writes under that name
 ├── instance_lock.AlreadyRunning   a node of that full name runs on this machine
 └── (packages)                     a model, a video source, a gimbal link that cannot be used

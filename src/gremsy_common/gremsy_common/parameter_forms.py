@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import argparse
+import os
 import re
 import unicodedata
 from enum import Enum
@@ -17,6 +19,7 @@ _LONGEST_NAME = 128
 """Of ROS's 255 characters of a topic's full name; the rest is for the namespace and the topic's own name."""
 _LONGEST_TEXT = 1000
 _LONGEST_PART_BYTES, _LONGEST_PATH_BYTES = 255, 4095  # NAME_MAX and PATH_MAX of Linux, without its end
+_LONGEST_SHOWN = 100
 
 
 class TextForm(Enum):
@@ -38,7 +41,7 @@ def complaint(form: TextForm, text: str) -> str:
     if form is TextForm.FREE:
         return '' if len(text) <= _LONGEST_TEXT else f'is longer than {_LONGEST_TEXT} characters: use a shorter one'
     if form is TextForm.PATH:
-        return _path_complaint(text)
+        return path_complaint(text)
     if len(text) > _LONGEST_NAME:
         return f'is longer than the {_LONGEST_NAME} characters that a name may have here: use a shorter one'
     if form is TextForm.TOPIC:
@@ -52,9 +55,22 @@ def complaint(form: TextForm, text: str) -> str:
     return 'is no frame: use no spaces, and no / at its beginning or end, as in robot/base'
 
 
-def _path_complaint(text: str) -> str:
-    if len(text.encode()) > _LONGEST_PATH_BYTES or any(
-        len(part.encode()) > _LONGEST_PART_BYTES for part in text.split('/')
+def given_path(text: str) -> Path:
+    """A path of a command line, with `~` filled in (no shell does so in `--out=~/models`); a `type` of argparse.
+
+    Raises:
+        argparse.ArgumentTypeError: for what is no path.
+    """
+    wrong = path_complaint(text)
+    if wrong:
+        raise argparse.ArgumentTypeError(f"'{text[:_LONGEST_SHOWN]}' {wrong}")
+    return Path(text).expanduser()
+
+
+def path_complaint(text: str) -> str:
+    """As `complaint`, of a path alone: on a command line its names may have any characters."""
+    if len(os.fsencode(text)) > _LONGEST_PATH_BYTES or any(
+        len(os.fsencode(part)) > _LONGEST_PART_BYTES for part in text.split('/')
     ):
         return f'is longer than a path may be ({_LONGEST_PART_BYTES} bytes a name): use a shorter one'
     try:

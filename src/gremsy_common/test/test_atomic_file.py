@@ -5,10 +5,11 @@ from __future__ import annotations
 
 import os
 import socket
+from pathlib import Path
 
 import pytest
 
-from gremsy_common.atomic_file import NotOurs, refuse_others
+from gremsy_common.atomic_file import NotOurs, NotWritable, refuse_others, refuse_unwritable
 
 
 def is_note(path) -> bool:
@@ -48,3 +49,22 @@ def test_anything_else_is_refused_and_stays(kind, tmp_path):
     assert str(refused.value) == sentence(path)
     assert path.lstat() == before
     listening.close()
+
+
+@pytest.mark.parametrize('name', ['file/it', 'file/new/it', 'dangling/it'])
+def test_a_place_where_no_file_can_be_made_is_refused_before_the_work(name, tmp_path):
+    (tmp_path / 'file').touch()
+    (tmp_path / 'dangling').symlink_to(tmp_path / 'none')
+    path, folder = tmp_path / name, tmp_path / name.partition('/')[0]
+    with pytest.raises(NotWritable) as refused:
+        refuse_unwritable(path)
+    assert str(refused.value) == (
+        f"'{path}' cannot be written, because '{folder}' is no folder that you may write to: name another file."
+    )
+
+
+def test_a_folder_that_can_be_made_is_no_reason_to_refuse(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    refuse_unwritable(tmp_path / 'new' / 'newer' / 'it')
+    refuse_unwritable(Path('new/it'))
+    assert list(tmp_path.iterdir()) == []

@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import random
+from pathlib import Path
 
 import pytest
 
-from gremsy_common.parameter_forms import TextForm, complaint
+from gremsy_common.parameter_forms import TextForm, complaint, given_path
 from gremsy_common.parameters import ParameterError, ParameterMeta, ParameterSpec, coerce
 
 LETTERS = 'ab_Z09/~{} .-é\\'
@@ -134,3 +136,25 @@ def test_no_text_has_a_character_that_cannot_be_seen(form, text):
 )
 def test_numbers_and_texts_without_end_are_refused_in_one_short_sentence(kind, value, sentence):
     assert refusal(TextForm.FREE, value, kind) == sentence
+
+
+def test_a_path_of_a_command_line_may_have_any_name_and_its_home_is_filled_in():
+    assert given_path('~/models/a.onnx') == Path.home() / 'models/a.onnx'
+    for name in ('a\nb', os.fsdecode(b'\xff'), 'x' * 255):
+        assert given_path(name) == Path(name)
+
+
+@pytest.mark.parametrize(
+    ('text', 'wrong'),
+    [
+        (
+            '~nosuchuser/a',
+            "'~nosuchuser/a' begins with the home folder of a user who is not known here: write the whole path",
+        ),
+        ('x' * 256, f"'{'x' * 100}' is longer than a path may be (255 bytes a name): use a shorter one"),
+    ],
+)
+def test_a_path_of_a_command_line_that_is_none_is_refused(text, wrong):
+    with pytest.raises(argparse.ArgumentTypeError) as refused:
+        given_path(text)
+    assert str(refused.value) == wrong

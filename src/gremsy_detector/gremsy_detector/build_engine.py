@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from gremsy_common.parameter_forms import given_path
 from gremsy_detector.backend_registry import AUTO
 from gremsy_detector.default_model import DEFAULT, model_path
 from gremsy_detector.errors import InferenceError, ModelError
@@ -120,14 +121,16 @@ def _parser() -> argparse.ArgumentParser:
         help='of the engine; `model` for the file as it is (%(default)s)',
     )
     parser.add_argument(
-        '--calibration', type=Path, metavar='DIR', help='frames for int8: a folder of images or a video'
+        '--calibration', type=given_path, metavar='DIR', help='frames for int8: a folder of images or a video'
     )
-    parser.add_argument('--check', type=Path, metavar='DIR', help='other frames, to hold the result against the model')
+    parser.add_argument(
+        '--check', type=given_path, metavar='DIR', help='other frames, to hold the result against the model'
+    )
     parser.add_argument(
         '--lean', action='store_true', help='an engine that later TensorRT versions and the lean runtime run too'
     )
     parser.add_argument(
-        '--engine-dir', type=Path, metavar='DIR', help="where engines are kept (the user's cache folder)"
+        '--engine-dir', type=given_path, metavar='DIR', help="where engines are kept (the user's cache folder)"
     )
     parser.add_argument('--device', type=int, default=0, metavar='N', help='number of the GPU (%(default)s)')
     parser.add_argument('--force', action='store_true', help='build it even if there is one')

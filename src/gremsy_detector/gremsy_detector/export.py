@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from gremsy_common.errors import SuiteError
+from gremsy_common.parameter_forms import given_path
 from gremsy_detector.backend_options import say_nothing
 from gremsy_detector.backends.onnxruntime import OnnxRuntimeBackend
 from gremsy_detector.detector import Detector
@@ -31,6 +32,7 @@ from gremsy_detector.precision.onnx_file import (
     metadata_of,
     read_model,
     refuse_model_of_others,
+    refuse_place_of_model,
     set_metadata,
     signed,
     write_model,
@@ -77,7 +79,7 @@ def export(
         # Ultralytics would look for a file of that name on the network.
         raise ModelError(f'Weights file {weights} does not exist: give the .pt file that Ultralytics trained.')
     # Now, not after minutes of export.
-    refuse_model_of_others(out)
+    refuse_place_of_model(out)
     say(f'Exporting {weights} with Ultralytics {getattr(ultralytics, "__version__", "of unknown version")}.')
     with tempfile.TemporaryDirectory(prefix='gremsy_export_') as scratch:
         # The exporter writes beside the weights, where the user may not.
@@ -111,11 +113,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog='export', description=f'Export Ultralytics weights to an ONNX file for the detector. {LICENCE}'
     )
-    parser.add_argument('weights', type=Path, help='the .pt file')
+    parser.add_argument('weights', type=given_path, help='the .pt file')
     parser.add_argument(
         '--imgsz', type=int, nargs='+', default=[640], metavar='PX', help='side, or height and width, of the input'
     )
-    parser.add_argument('--out', type=Path, help='the file to write; WEIGHTS.onnx in the current folder by default')
+    parser.add_argument(
+        '--out', type=given_path, help='the file to write; WEIGHTS.onnx in the current folder by default'
+    )
     options = parser.parse_args(arguments)
     if len(options.imgsz) > 2 or any(not 32 <= side <= 4096 or side % 32 for side in options.imgsz):
         print(
@@ -125,9 +129,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     out = options.out if options.out is not None else Path(f'{options.weights.stem}.onnx')
     try:
-        model = export(
-            options.weights.expanduser(), out, options.imgsz, say=lambda sentence: print(sentence, file=sys.stderr)
-        )
+        model = export(options.weights, out, options.imgsz, say=lambda sentence: print(sentence, file=sys.stderr))
     except SuiteError as error:
         print(error, file=sys.stderr)
         return 1

@@ -55,12 +55,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument('--backend', default=AUTO, choices=backends, help='what runs it')
     parser.add_argument('--provider', default=AUTO, help='of ONNX Runtime: auto, cuda, tensorrt, openvino or cpu')
     options = parser.parse_args(arguments)
-    path = model_path(options.model)
 
     def say(sentence: str) -> None:
         print(sentence, file=sys.stderr)
 
     try:
+        path = model_path(options.model)
         backend = choose_backend(path, options.backend)(path, BackendOptions(provider=options.provider, say=say))
         detector = Detector(backend)
         model = detector.open()

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from gremsy_common.errors import SuiteError
+from gremsy_common.parameter_forms import given_path
 from gremsy_detector.default_model import DEFAULT, model_path
 from gremsy_detector.precision.gate import DEFAULT_LIMIT
 from gremsy_detector.precision.prepare import PRECISIONS, prepare_model
@@ -23,14 +24,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument('model', nargs='?', default=DEFAULT, help='an ONNX file in float32; the shipped one by default')
     parser.add_argument('--precision', choices=PRECISIONS, default='int8', help='default: int8')
-    parser.add_argument('--calibration', type=Path, help='real frames for int8: a folder of images, or a video')
+    parser.add_argument('--calibration', type=given_path, help='real frames for int8: a folder of images, or a video')
     parser.add_argument(
-        '--check', type=Path, help='frames to check on; by default the last quarter of --calibration is held back'
+        '--check', type=given_path, help='frames to check on; by default the last quarter of --calibration is held back'
     )
     parser.add_argument(
         '--limit', type=float, default=DEFAULT_LIMIT, help=f'least mAP .5:.95 against the original ({DEFAULT_LIMIT})'
     )
-    parser.add_argument('--out', type=Path, default=Path(), help='folder to write to; the current one by default')
+    parser.add_argument('--out', type=given_path, default=Path(), help='folder to write to; the current one by default')
     parser.add_argument('--float-input', action='store_true', help='keep the input as it is, instead of uint8 BGR')
     options = parser.parse_args(arguments)
     if not 0.0 <= options.limit <= 1.0:

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What an ONNX file says about itself, read without onnx; held against ONNX Runtime and against damage."""
 
+import os
+
 import numpy as np
 import pytest
 
@@ -118,3 +120,10 @@ def test_no_damage_crashes_it(tmp_path, write_model, seed):
             refused.append(str(error))
     assert refused
     assert all('\n' not in sentence and str(path) in sentence for sentence in refused)
+
+
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / 'pipe.onnx')
+    assert refusal(tmp_path / 'pipe.onnx') == (
+        f'Model file {tmp_path}/pipe.onnx is a pipe: set `model` to a regular file.'
+    )

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Frames to calibrate on: which are read from a folder or a video, and which are stored from a camera."""
 
+import os
+
 import cv2
 import numpy as np
 import pytest
@@ -47,6 +49,13 @@ def test_a_video_cut_off_gives_what_is_left(vtest_footage, tmp_path):
     source = open_source(path)
     found = list(source.read(spread(0, len(source), 10)))
     assert 0 < len(found) <= 10
+
+
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / 'pipe.mp4')
+    with pytest.raises(SuiteError) as refused:
+        open_source(tmp_path / 'pipe.mp4')
+    assert str(refused.value) == (f'{tmp_path}/pipe.mp4 is no regular file: give a folder of images, or a video file.')
 
 
 def test_frames_that_differ_are_kept_until_there_are_enough(tmp_path, make_frame):

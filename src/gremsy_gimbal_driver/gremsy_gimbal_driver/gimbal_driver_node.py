@@ -15,6 +15,7 @@ from std_srvs.srv import SetBool, Trigger
 from tf2_msgs.msg import TFMessage
 
 from gremsy_common import topics
+from gremsy_common.atomic_file import refuse_unwritable
 from gremsy_common.control_state import NOBODY, ControlState
 from gremsy_common.errors import SuiteError
 from gremsy_common.gimbal_state import RateSetpoint, VehicleAttitude
@@ -236,6 +237,7 @@ class GimbalDriverNode(SuiteNode[GimbalDriverParameters]):
     def _calibrate(self, driver: GimbalDriver) -> Answer:
         try:
             refuse_file_of_others(self._calibration_path)
+            refuse_unwritable(self._calibration_path)
         except SuiteError as error:
             return Answer(False, f'Not calibrating: {error}')
         return driver.calibrate(self.parameters.calibration_settings())

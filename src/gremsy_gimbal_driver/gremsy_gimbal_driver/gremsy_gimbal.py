@@ -11,6 +11,7 @@ import sys
 from collections.abc import Sequence
 
 from gremsy_common.errors import SuiteError
+from gremsy_common.parameter_forms import given_path
 from gremsy_gimbal_driver import sim_payload
 from gremsy_gimbal_driver.command_line.calibrate import calibrate
 from gremsy_gimbal_driver.command_line.info import print_info
@@ -98,7 +99,7 @@ def _info(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
 def _moving(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--yes', action='store_true', help='arm without asking')
     parser.add_argument('--max-rate', type=float, metavar='DEG_S', default=30.0, help=f'at most {FASTEST_DEG_S:g}')
-    parser.add_argument('--calibration', metavar='FILE', help='of `calibrate`, for signs and gains')
+    parser.add_argument('--calibration', type=given_path, metavar='FILE', help='of `calibrate`, for signs and gains')
 
 
 def _move(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -130,7 +131,7 @@ def _params(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
     ):
         action = _command(actions, name, text)
         for argument in arguments:
-            action.add_argument(argument)
+            action.add_argument(argument, type=given_path if argument == 'file' else str)
         if name in ('list', 'get', 'set'):
             action.add_argument('--of', choices=OWNERS, help='whose (default: both for list, else the gimbal)')
         if name == 'restore':
@@ -151,7 +152,7 @@ def _record(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
 
 def _calibrate(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser = _command(commands, 'calibrate', 'measure signs, dead zone, lag and gain, and write them to a file')
-    parser.add_argument('--output', metavar='FILE', default='gimbal_calibration.yaml')
+    parser.add_argument('--output', type=given_path, metavar='FILE', default='gimbal_calibration.yaml')
     parser.add_argument('--travel', type=float, metavar='DEG', default=math.degrees(math.radians(12.0)))
     parser.add_argument('--zooms', type=float, nargs='*', default=[], metavar='FACTOR', help='to measure the gain at')
     parser.add_argument('--yes', action='store_true', help='arm without asking')

@@ -584,6 +584,24 @@ def test_parameters_are_saved_over_another_save_and_over_nothing_else(payload, t
     assert sorted(path.name for path in tmp_path.iterdir()) == ['before.json', 'notes.json']
 
 
+@pytest.mark.parametrize('command', [['params', 'save'], ['calibrate', '--yes', '--output']], ids=' '.join)
+def test_nothing_begins_whose_file_could_not_be_written(command, udp_payload, tmp_path, capsys):
+    (tmp_path / 'file').touch()
+    path = tmp_path / 'file' / 'it'
+    assert main([*command, str(path), '--link', udp_payload.uri]) == 1
+    assert capsys.readouterr() == (
+        '',
+        f"gremsy_gimbal: '{path}' cannot be written, because '{tmp_path}/file' is no folder that you may write to: "
+        'name another file.\n',
+    )
+    assert udp_payload.rate_commands == []
+
+
+def test_the_folder_of_a_save_is_made(udp_payload, tmp_path):
+    assert main(['params', 'save', str(tmp_path / 'new' / 'before.json'), '--link', udp_payload.uri]) == 0
+    assert 'gimbal' in json.loads((tmp_path / 'new' / 'before.json').read_text())
+
+
 def test_a_calibration_does_not_begin_when_something_else_is_where_it_goes(payload, tmp_path, capsys):
     own = tmp_path / 'robot.yaml'
     own.write_text('/**/gimbal_driver:\n  ros__parameters:\n    azimuth_sign: 1\n    link: serial:///dev/ttyUSB0\n')

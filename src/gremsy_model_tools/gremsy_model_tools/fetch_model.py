@@ -8,6 +8,7 @@ is added at its end, so its own hash is no longer the maker's: both are kept in 
 from __future__ import annotations
 
 import argparse
+import errno
 import hashlib
 import io
 import json
@@ -18,10 +19,11 @@ import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from gremsy_common.atomic_file import write_whole
 from gremsy_common.errors import SuiteError
+from gremsy_common.parameter_forms import given_path
 from gremsy_model_tools.download import FetchError, Route, download
 from gremsy_model_tools.model_table import ModelRow, model_rows
 from gremsy_model_tools.onnx_metadata import metadata_fields, not_a_model, with_metadata
@@ -116,7 +118,7 @@ def read_record(path: Path) -> Record | None:
         FetchError: when another file has its name.
     """
     try:
-        text = path.read_text(encoding='utf-8')
+        text = _read(path).decode()
         record = Record(**json.loads(text))
         if not all(isinstance(value, str) for value in asdict(record).values()):
             raise ValueError('a value is no text')
@@ -130,6 +132,13 @@ def read_record(path: Path) -> Record | None:
             '--output.'
         ) from error
     return record
+
+
+def _read(path: Path) -> bytes:
+    """The content of a file; what might wait for somebody who writes (a pipe) is refused as unreadable."""
+    if path.exists() and not path.is_file():
+        raise OSError(errno.EINVAL, 'it is no regular file')
+    return path.read_bytes()
 
 
 def _wanted_hash(row: ModelRow, pinned: str, kept: Record | None, target: Path) -> tuple[str, str]:
@@ -148,7 +157,7 @@ def _already_there(
 ) -> Path:
     """What was fetched earlier is enough; anything else is somebody's own."""
     try:
-        content = target.read_bytes()
+        content = _read(target)
     except OSError as error:
         raise FetchError(
             f'{target} exists and cannot be read ({error.strerror}): move it away, or name another place with --output.'
@@ -181,8 +190,8 @@ def _already_there(
 def _address(row: ModelRow, mirror: str, wanted: str) -> str:
     if not mirror:
         return row.address
-    parts = urlsplit(mirror)
-    if parts.scheme not in ('http', 'https') or not parts.hostname or '@' in parts.netloc or parts.query:
+    parts = _parts(mirror)
+    if parts is None:
         raise FetchError(
             f"Mirror '{mirror}' is no base address: write it as https://host/folder, without a name and password."
         )
@@ -192,6 +201,17 @@ def _address(row: ModelRow, mirror: str, wanted: str) -> str:
             'exchange the file, so pin it with --sha256, or use https.'
         )
     return mirror.rstrip('/') + urlsplit(row.address).path
+
+
+def _parts(mirror: str) -> SplitResult | None:
+    """Of a base address to which a path can be added; None for anything else."""
+    try:
+        parts = urlsplit(mirror)
+        _ = parts.port
+    except ValueError:
+        return None
+    whole = parts.scheme in ('http', 'https') and parts.hostname and '@' not in parts.netloc
+    return parts if whole and not {'?', '#'} & set(mirror) else None
 
 
 def _model_in(row: ModelRow, address: str, content: bytes) -> bytes:
@@ -242,7 +262,7 @@ def _write(target: Path, model: bytes, record: Record) -> None:
 
 
 def _target(output: Path | None, name: str) -> Path:
-    target = Path() if output is None else output.expanduser()
+    target = Path() if output is None else output
     if target.is_dir():
         target = target / f'{name}.onnx'
     if target.suffix != '.onnx':
@@ -278,7 +298,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument('name', nargs='?', help='of the model; --list names them all')
     parser.add_argument('--list', action='store_true', help='print the table of models and end')
     parser.add_argument(
-        '--output', type=Path, metavar='PATH', help='file or folder to write to; the current folder by default'
+        '--output', type=given_path, metavar='PATH', help='file or folder to write to; the current folder by default'
     )
     parser.add_argument(
         '--mirror', default=os.environ.get(MIRROR_VARIABLE, ''), metavar='URL',

@@ -392,7 +392,11 @@ def test_the_proxy_of_the_environment_is_used(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    'mirror', ['ftp://host', 'host/folder', 'https://', 'https://me:secret@host', 'https://h/?a=1']
+    'mirror',
+    [
+        *('ftp://host', 'host/folder', 'https://', 'https://me:secret@host', 'https://h/?a=1', 'https://h/#a'),
+        *('https://h/?', 'https://[::1', 'https://h:port', 'https://h:99999'),
+    ],
 )
 def test_a_mirror_that_is_no_base_address_is_refused(tmp_path, mirror):
     assert refused(lambda: fetched(tmp_path / 'm.onnx', mirror)) == (
@@ -452,6 +456,16 @@ def test_a_dangling_link_is_not_replaced(tmp_path):
         '--output.'
     )
     assert target.is_symlink()
+
+
+@pytest.mark.parametrize('path_of', [lambda target: target, record_path], ids=['model', 'record'])
+def test_a_pipe_is_not_waited_for(tmp_path, path_of):
+    target = tmp_path / 'm.onnx'
+    os.mkfifo(path_of(target))
+    said = refused(lambda: fetched(target, 'http://127.0.0.1:9'))
+    assert '(it is no regular file): ' in said
+    assert said.startswith(f'{path_of(target)} ')
+    assert path_of(target).is_fifo()
 
 
 def test_another_pin_than_the_one_it_was_fetched_with_is_told(tmp_path):

@@ -105,6 +105,9 @@ def open_source(path: Path, say: Callable[[str], None] = say_nothing) -> FrameSo
     try:
         if path.is_dir():
             return _open_folder(path, say)
+        # A pipe would wait for a writer.
+        if path.exists() and not path.is_file():
+            raise FrameError(f'{path} is no regular file: give a folder of images, or a video file.')
         with path.open('rb'):
             pass
     except FileNotFoundError as error:

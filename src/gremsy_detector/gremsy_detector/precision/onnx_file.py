@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from gremsy_common.atomic_file import NotOurs, refuse_others, write_whole
+from gremsy_common.atomic_file import NotOurs, NotWritable, refuse_others, refuse_unwritable, write_whole
 from gremsy_detector.errors import ModelError
 from gremsy_detector.model_description import InputDescription
 from gremsy_detector.onnxruntime_module import load_onnxruntime
@@ -91,6 +91,19 @@ def refuse_model_of_others(path: Path) -> None:
     try:
         refuse_others(path, 'model that this tool made', lambda there: read_model(there).producer_name == _PRODUCER)
     except NotOurs as error:
+        raise ModelError(str(error)) from error
+
+
+def refuse_place_of_model(path: Path) -> None:
+    """Before the work: what `refuse_model_of_others` refuses, and a folder that cannot be written to.
+
+    Raises:
+        ModelError: naming what is in the way, or the folder.
+    """
+    refuse_model_of_others(path)
+    try:
+        refuse_unwritable(path)
+    except NotWritable as error:
         raise ModelError(str(error)) from error
 
 

@@ -35,6 +35,7 @@ from gremsy_detector.precision.onnx_file import (
     at_opset,
     read_model,
     refuse_model_of_others,
+    refuse_place_of_model,
     signed,
     simplified,
     with_types,
@@ -134,7 +135,7 @@ class _Preparation:
         attempts = ('int8', 'fp16') if precision == 'int8' else ('fp16',)
         for attempt in attempts:
             # Now, not after minutes of calibration.
-            refuse_model_of_others(self._path_of(attempt))
+            refuse_place_of_model(self._path_of(attempt))
         for attempt in attempts:
             done, sentence = self._attempt(attempt, plain, description, frames)
             if done is not None:

@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from gremsy_detector.errors import ModelError
 from gremsy_detector.model_facts import ModelFacts, TensorFacts
+from gremsy_detector.model_file import read_model_file
 
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 _LONGEST_VARINT = 10
@@ -62,21 +63,8 @@ def operators_of(path: Path) -> frozenset[str]:
 
 
 def _read(path: Path, parse: Callable[[Path, memoryview], _Found]) -> _Found:
-    try:
-        # Read, not mapped: a model that is being copied over would end the process with SIGBUS.
-        content = path.read_bytes()
-    except FileNotFoundError as error:
-        raise ModelError(
-            f"Model file {path} does not exist: set `model` to an existing file, or to 'default' for the one shipped."
-        ) from error
-    except IsADirectoryError as error:
-        raise ModelError(f'Model file {path} is a folder: set `model` to a file in it.') from error
-    except OSError as error:
-        raise ModelError(
-            f'Model file {path} cannot be read ({error.strerror}): check its permissions and its disk.'
-        ) from error
-    if not content:
-        raise ModelError(f'Model file {path} is empty: copy or export it again.')
+    # Read, not mapped: a model that is being copied over would end the process with SIGBUS.
+    content = read_model_file(path)
     try:
         return parse(path, memoryview(content))
     except _Malformed as error:

@@ -8,6 +8,7 @@ import math
 from datetime import datetime, timezone
 from pathlib import Path
 
+from gremsy_common.atomic_file import refuse_unwritable
 from gremsy_gimbal_driver.calibration.calibration_file import refuse_file_of_others, write_calibration
 from gremsy_gimbal_driver.calibration.calibration_settings import CalibrationSettings
 from gremsy_gimbal_driver.calibration.report import summary
@@ -31,8 +32,9 @@ def calibrate(link: Link, given: argparse.Namespace) -> None:
         settings = CalibrationSettings(travel_rad=math.radians(given.travel), zooms=tuple(given.zooms))
     except ValueError as error:
         raise ToolError(str(error), MISUSED) from error
-    path = Path(given.output)
+    path: Path = given.output
     refuse_file_of_others(path)
+    refuse_unwritable(path)
     present = look(link)
     if present.mode is GimbalMode.OFF:
         raise ToolError('Nothing moved: the motors are off; switch them on with `gremsy_gimbal mode follow` first.')

@@ -100,7 +100,7 @@ def look(link: Link) -> Present:
     )
 
 
-def motion_settings(present: Present, max_rate_deg_s: float, calibration: str | None) -> MotionSettings:
+def motion_settings(present: Present, max_rate_deg_s: float, calibration: Path | None) -> MotionSettings:
     """The driver's defaults, the gimbal's own mode, and what was calibrated.
 
     Raises:
@@ -108,7 +108,7 @@ def motion_settings(present: Present, max_rate_deg_s: float, calibration: str | 
     """
     inverse = PlantInverse()
     if calibration is not None:
-        known = read_calibration(Path(calibration))
+        known = read_calibration(calibration)
         gains = tuple(zip(known.rate_gain_zooms, known.rate_gains, strict=True))
         inverse = PlantInverse(known.azimuth_sign, known.tilt_sign, known.dead_zone_rad_s, gains)
     return MotionSettings(mode=present.mode, max_rate_rad_s=math.radians(max_rate_deg_s), plant_inverse=inverse)

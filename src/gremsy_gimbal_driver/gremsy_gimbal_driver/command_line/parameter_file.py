@@ -71,7 +71,7 @@ def refuse_file_of_others(path: Path) -> None:
 
 
 def write_snapshot(path: Path, snapshot: ParameterSnapshot) -> None:
-    """Whole or not at all, and only over another such file.
+    """Whole or not at all, and only over another such file; its folder is made.
 
     Raises:
         NotOurs: when something else is in the way.
@@ -85,6 +85,7 @@ def write_snapshot(path: Path, snapshot: ParameterSnapshot) -> None:
         **{owner: dict(sorted(snapshot.of(owner).items())) for owner in snapshot.values},
     }
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         write_whole(path, (json.dumps(content, indent=2) + '\n').encode())
     except OSError as error:
         raise ParameterFileError(

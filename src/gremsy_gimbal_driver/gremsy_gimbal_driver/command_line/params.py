@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 
+from gremsy_common.atomic_file import refuse_unwritable
 from gremsy_common.errors import SuiteError
 from gremsy_gimbal_driver.command_line.confirmation import confirm
 from gremsy_gimbal_driver.command_line.device_view import DeviceView
@@ -84,11 +85,11 @@ class ParameterTool:
         elif given.action == 'set':
             print(self._set(given.of, given.name, given.value))
         elif given.action == 'save':
-            self._save(Path(given.file))
+            self._save(given.file)
         elif given.action == 'restore':
-            self._restore(read_snapshot(Path(given.file)), given)
+            self._restore(read_snapshot(given.file), given)
         else:
-            return self._print_differences(read_snapshot(Path(given.file)))
+            return self._print_differences(read_snapshot(given.file))
         return 0
 
     # What the device has.
@@ -128,6 +129,7 @@ class ParameterTool:
 
     def _save(self, path: Path) -> None:
         refuse_file_of_others(path)
+        refuse_unwritable(path)
         snapshot = self._snapshot(None)
         write_snapshot(path, snapshot)
         counts = ', '.join(f'{len(snapshot.of(owner))} of the {owner}' for owner in snapshot.values)
