@@ -102,6 +102,22 @@ def check_onnx_file(model: Path) -> int:
     return found.opsets.get('', found.opsets.get('ai.onnx', 0))
 
 
+def files_of_weights(model: Path) -> tuple[Path, ...]:
+    """The files that hold weights of a model, by what it says; without what `check_onnx_file` would refuse.
+
+    Raises:
+        ModelError: when the model cannot be read.
+    """
+    found = _Found()
+    try:
+        _walk(memoryview(read_model_file(model)), found)
+    except ValueError:
+        return ()
+    named = sorted({entry.get('location', '') for entry in found.external})
+    paths = (_beside(model, location) for location in named)
+    return tuple(path for path in paths if path is not None and path.is_file())
+
+
 def _walk(content: memoryview, found: _Found) -> None:
     """Every message that may hold a tensor, without recursion: nesting is the file's to choose."""
     waiting: list[tuple[str, memoryview, int]] = [('model', content, 0)]
@@ -180,13 +196,11 @@ def _note_shape(message: memoryview, found: _Found) -> None:
 def _check_external(model: Path, entry: dict[str, str]) -> None:
     """Weights in a file of their own: beside the model or below its folder, and long enough."""
     location = entry.get('location', '')
-    folder = model.resolve().parent
     allowed = 'weights may lie only beside the model, in its own folder'
-    # ONNX Runtime takes the text `*/_ORT_MEM_ADDR_/*` for an address in its own memory: no such file exists.
-    if not location or '\0' in location or '\\' in location or Path(location).is_absolute():
+    if not _is_relative(location):
         raise ModelError(f'Model file {model} keeps weights in {location[:100]!r}: {allowed}.')
-    target = Path(os.path.realpath(folder / location))
-    if not target.is_relative_to(folder) or '..' in Path(location).parts:
+    target = _beside(model, location)
+    if target is None:
         raise ModelError(f'Model file {model} keeps weights in {location[:100]!r}, outside its folder: {allowed}.')
     try:
         about = target.stat()
@@ -203,6 +217,20 @@ def _check_external(model: Path, entry: dict[str, str]) -> None:
             f'Model file {model} keeps weights in {location[:100]!r}, which has {about.st_size} bytes, fewer than the '
             'model asks for: copy it again, or export the model in one file.'
         )
+
+
+def _is_relative(location: str) -> bool:
+    # ONNX Runtime takes the text `*/_ORT_MEM_ADDR_/*` for an address in its own memory: no such file exists.
+    return bool(location) and '\0' not in location and '\\' not in location and not Path(location).is_absolute()
+
+
+def _beside(model: Path, location: str) -> Path | None:
+    """Where weights lie, in the model's folder or below; None for anywhere else."""
+    folder = model.resolve().parent
+    if not _is_relative(location) or '..' in Path(location).parts:
+        return None
+    target = Path(os.path.realpath(folder / location))
+    return target if target.is_relative_to(folder) else None
 
 
 def _whole(text: str) -> int | None:

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which engine may stand in for which, and what an engine's name says."""
 
+import hashlib
+import os
 from dataclasses import replace
 
 import pytest
@@ -169,3 +171,35 @@ def test_weights_beside_the_model_count_as_its_content(tmp_path):
 def test_a_model_that_is_gone_is_named(tmp_path):
     with pytest.raises(ModelError, match=r'm\.onnx cannot be read \(No such file or directory\): check its'):
         sha256_of_model(tmp_path / 'm.onnx')
+
+
+@pytest.mark.parametrize('name', ['weights.bin', 'weights/all of them'])
+def test_weights_count_whatever_their_file_is_called(tmp_path, name):
+    """Trained again and exported again, the graph is the same to the byte, and its engine is not."""
+    onnx = pytest.importorskip('onnx', reason='the development tools are not installed: run ./gremsy test')
+    model = onnx.helper.make_model(onnx.helper.make_graph([], 'graph', [], []))
+    onnx.external_data_helper.set_external_data(
+        model.graph.initializer.add(name='w', dims=[2], data_type=onnx.TensorProto.UINT8, raw_data=b'ab'), name
+    )
+    path, weights = tmp_path / 'm.onnx', tmp_path / name
+    weights.parent.mkdir(exist_ok=True)
+    path.write_bytes(model.SerializeToString())
+    weights.write_bytes(b'ab')
+    first = sha256_of_model(path)
+    weights.write_bytes(b'cd')
+    assert sha256_of_model(path) != first
+
+
+@pytest.mark.parametrize('location', ['../secret', '/dev/zero', 'pipe', 'none', ''])
+def test_what_is_no_file_of_weights_is_not_read(tmp_path, location):
+    onnx = pytest.importorskip('onnx', reason='the development tools are not installed: run ./gremsy test')
+    folder = tmp_path / 'models'
+    folder.mkdir()
+    os.mkfifo(folder / 'pipe')
+    (tmp_path / 'secret').write_bytes(b'ab')
+    model = onnx.helper.make_model(onnx.helper.make_graph([], 'graph', [], []))
+    onnx.external_data_helper.set_external_data(
+        model.graph.initializer.add(name='w', dims=[2], data_type=onnx.TensorProto.UINT8, raw_data=b'ab'), location
+    )
+    (folder / 'm.onnx').write_bytes(model.SerializeToString())
+    assert sha256_of_model(folder / 'm.onnx') == hashlib.sha256(model.SerializeToString()).hexdigest()

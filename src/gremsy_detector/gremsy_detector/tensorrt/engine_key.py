@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from gremsy_detector.errors import ModelError
+from gremsy_detector.onnx_file_check import files_of_weights
 from gremsy_detector.tensorrt.cuda_probe import Gpu
 from gremsy_detector.tensorrt.kinds import FULL, KINDS, Kind, title_of
 
@@ -142,23 +143,29 @@ class EngineKey:
 
 
 def sha256_of_model(model: Path) -> str:
-    """Of the file and of the external weights beside it.
+    """Of the file and of its weights in other files: those that it names, and those that have a usual name beside it.
 
     Raises:
         ModelError: when it cannot be read.
     """
     digest = hashlib.sha256()
-    beside = [model.with_name(model.name + ending) for ending in _EXTERNAL_ENDINGS]
+    beside = (model.with_name(model.name + ending) for ending in _EXTERNAL_ENDINGS)
+    usual = [path.resolve() for path in beside if path.is_file()]
     try:
-        for path in (model, *(path for path in beside if path.is_file())):
-            with path.open('rb') as file:
-                while chunk := file.read(_CHUNK_BYTES):
-                    digest.update(chunk)
+        _add(digest, model)
+        for path in dict.fromkeys((*usual, *files_of_weights(model))):
+            _add(digest, path)
     except OSError as error:
         raise ModelError(
             f'Model file {model} cannot be read ({error.strerror}): check its permissions and its disk.'
         ) from error
     return digest.hexdigest()
+
+
+def _add(digest: hashlib._Hash, path: Path) -> None:
+    with path.open('rb') as file:
+        while chunk := file.read(_CHUNK_BYTES):
+            digest.update(chunk)
 
 
 def _numbers(version: str) -> tuple[int, ...]:
