@@ -195,8 +195,11 @@ class Detector:
             boxes, preprocess_ns, inference_ns = self._look_through_windows(frame, opened, settings, started_ns)
         # Suppression goes by score, so the boxes above a threshold are those that it alone would have left.
         most = settings.selection.max_detections
-        detections = _named(boxes[boxes.above(settings.sure_above)][:most], frame, opened.labels)
-        candidates = _named(boxes[:most], frame, opened.labels)
+        sure = boxes.above(settings.sure_above)
+        detections = _named(boxes[sure][:most], frame, opened.labels)
+        # Where a class's own threshold is low, others that score better and are not reported do not crowd it out.
+        kept = np.sort(np.argsort(~sure, kind='stable')[:most])
+        candidates = _named(boxes[kept], frame, opened.labels)
         decode_ns = self._clock_ns() - started_ns - preprocess_ns - inference_ns
         return DetectionResult(detections, candidates, StageTimes(preprocess_ns, inference_ns, decode_ns))
 

@@ -183,6 +183,13 @@ def test_a_missing_file_and_a_folder_are_named(tmp_path):
     assert read_header(path) is None and read_header(tmp_path) is None
 
 
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path):
+    path = tmp_path / 'pipe.engine'
+    os.mkfifo(path)
+    assert refusal(path) == f'Engine {path} cannot be read (it is no regular file): check its permissions and its disk.'
+    assert read_header(path) is None
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason='root reads every file')
 def test_a_file_without_permission_is_named(path):
     path.chmod(0)

@@ -8,8 +8,10 @@ Ultralytics': the metadata's length (4 bytes, little-endian), the metadata (JSON
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -87,7 +89,7 @@ def write_engine(path: Path, header: EngineHeader, plan: bytes, scratch: Path | 
 def read_header(path: Path) -> EngineHeader | None:
     """The header alone, for looking through a folder; None when the file is not one of ours or is damaged there."""
     try:
-        with path.open('rb') as file:
+        with _opened(path) as file:
             return _read_header(file) if file.read(len(MAGIC)) == MAGIC else None
     except (OSError, ValueError):
         return None
@@ -100,7 +102,7 @@ def read_engine(path: Path) -> EngineFile:
         ModelError: when it is missing, unreadable, truncated, damaged, or no engine file of a known kind.
     """
     try:
-        with path.open('rb') as file:
+        with _opened(path) as file:
             first = file.read(len(MAGIC))
             if first == MAGIC:
                 return _read_ours(path, file)
@@ -116,6 +118,14 @@ def read_engine(path: Path) -> EngineFile:
         ) from error
     except ValueError as error:
         raise EngineDamaged(path, str(error)) from error
+
+
+def _opened(path: Path) -> BinaryIO:
+    # Asked before it is opened: a pipe waits for a writer.
+    mode = path.stat().st_mode
+    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+        raise OSError(errno.EINVAL, 'it is no regular file')
+    return path.open('rb')
 
 
 def _read_ours(path: Path, file: BinaryIO) -> EngineFile:
