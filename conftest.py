@@ -8,7 +8,7 @@ import pytest
 
 from gremsy_tool.isolation import free_domain, isolated
 
-# As gremsy_detector.onnxruntime_module says it, for the tests that import ONNX Runtime themselves.
+# As gremsy_detector.backends.onnxruntime_module says it, for the tests that import ONNX Runtime themselves.
 os.environ.setdefault('ORT_DISABLE_TELEMETRY', '1')
 
 
@@ -30,7 +30,7 @@ def pytest_xdist_make_scheduler(config, log):
 @pytest.fixture(scope='session')
 def vtest_footage():
     """The demo's real footage, fetched once like the demo does; a machine that cannot have it skips with the reason."""
-    from gremsy_camera.footage import cache_directory, default_footage
+    from gremsy_camera.footage.footage import cache_directory, default_footage
     from gremsy_common.errors import SuiteError
 
     try:

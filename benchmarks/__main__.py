@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.arguments import ALL, names_of, parse
-from gremsy_bringup.report_summary import describe_machine
+from gremsy_bringup.report.report_summary import describe_machine
 from gremsy_common.atomic_file import refuse_others, refuse_unwritable, write_whole
 from gremsy_common.errors import SuiteError
-from gremsy_common.parameter_forms import given_path
+from gremsy_common.parameters.parameter_forms import given_path
 
 
 def refuse_file_of_others(path: Path | None) -> None:

@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from gremsy_common.rotations import multiply_quaternions, quaternion_from_rotation_vector
-from gremsy_gimbal_driver.mavlink_decoder import Decoder
-from gremsy_gimbal_driver.mavlink_dialect import CHECKSUM_EXTRA, dialect
-from gremsy_gimbal_driver.mavlink_events import AttitudeStatus, Event, MountOrientation, Sender
-from gremsy_gimbal_driver.mavlink_framing import Framer
+from gremsy_common.geometry import multiply_quaternions, quaternion_from_rotation_vector
+from gremsy_gimbal_driver.mavlink.mavlink_decoder import Decoder
+from gremsy_gimbal_driver.mavlink.mavlink_dialect import CHECKSUM_EXTRA, dialect
+from gremsy_gimbal_driver.mavlink.mavlink_events import AttitudeStatus, Event, MountOrientation, Sender
+from gremsy_gimbal_driver.mavlink.mavlink_framing import Framer
 
 Bytes = NDArray[np.uint8]
 Key = tuple[object, ...]

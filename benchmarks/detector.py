@@ -22,11 +22,11 @@ from benchmarks.detector_stages import decode_nms_ms, preprocess_ms
 from benchmarks.detector_timing import medians_ms, over, take_turns
 from benchmarks.detector_truth import default_figures
 from benchmarks.detector_ways import BareRun, FrameWay, MessageWay
-from gremsy_camera.footage import cache_directory, default_footage
-from gremsy_common.frame import Frame
-from gremsy_detector.default_model import default_model_path
+from gremsy_camera.footage.footage import cache_directory, default_footage
+from gremsy_common.types.frame import Frame
+from gremsy_detector.backends.onnxruntime_module import load_onnxruntime
 from gremsy_detector.detector import Selection
-from gremsy_detector.onnxruntime_module import load_onnxruntime
+from gremsy_detector.model.default_model import default_model_path
 
 _ROUNDS = {'nanodet': 200, 'yolov8n': 100, 'int8': 60}
 _STAGE_ROUNDS = 300

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from gremsy_common.errors import SuiteError
-from gremsy_common.frame import Frame, lock_read_only
+from gremsy_common.types.frame import Frame, lock_read_only
 
 SIZE_PX = (1920, 1080)
 # Four pictures of 6 MB are more than the caches of the machines here hold of their own.

@@ -18,9 +18,9 @@ import numpy as np
 
 from benchmarks.detector_timing import medians_ms, over, take_turns
 from benchmarks.detector_ways import FrameWay
-from gremsy_common.frame import Frame
-from gremsy_detector.precision.gate import verdict_path
-from gremsy_detector.precision.prepare import PreparedModel, prepare_model
+from gremsy_common.types.frame import Frame
+from gremsy_model_tools.precision.gate import verdict_path
+from gremsy_model_tools.precision.prepare import PreparedModel, prepare_model
 
 _MIB = 1024 * 1024
 _BLACK_FRAMES = 10

@@ -21,12 +21,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.detector_ways import session_options
-from gremsy_common.detections import Detections
-from gremsy_common.frame import Frame
+from gremsy_common.types.detections import Detections
+from gremsy_common.types.frame import Frame
+from gremsy_detector.backends.onnxruntime_module import load_onnxruntime
 from gremsy_detector.detector import Selection
-from gremsy_detector.model_description import InputDescription, ResizeMode
-from gremsy_detector.network_input import NetworkInput
-from gremsy_detector.onnxruntime_module import load_onnxruntime
+from gremsy_detector.image.network_input import NetworkInput
+from gremsy_detector.model.model_description import InputDescription, ResizeMode
 
 _SIDE_PX = 640
 _SEED = 0

@@ -12,11 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.detector_timing import medians_ms, take_turns
-from gremsy_common.frame import Frame
+from gremsy_common.types.frame import Frame
 from gremsy_detector.detector import Detector
-from gremsy_detector.model_description import InputDescription, ResizeMode
-from gremsy_detector.model_facts import ModelFacts, TensorFacts
-from gremsy_detector.network_input import NetworkInput
+from gremsy_detector.image.network_input import NetworkInput
+from gremsy_detector.model.model_description import InputDescription, ResizeMode
+from gremsy_detector.model.model_facts import ModelFacts, TensorFacts
 
 SIDE_PX, CLASSES, ANCHORS = 640, 80, 8400
 _FOLDED = InputDescription('images', SIDE_PX, SIDE_PX, 'uint8', True, True, ResizeMode.LETTERBOX)

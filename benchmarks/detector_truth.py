@@ -18,14 +18,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.reference_tracks import ReferenceTracks, read_reference
-from gremsy_camera.footage_reader import AtEnd, FootageReader
-from gremsy_common.detections import Detections
-from gremsy_common.frame import Frame, lock_read_only
-from gremsy_detector.backend_registry import choose_backend
-from gremsy_detector.default_model import default_model_path
+from gremsy_camera.footage.footage_reader import AtEnd, FootageReader
+from gremsy_common.types.detections import Detections
+from gremsy_common.types.frame import Frame, lock_read_only
+from gremsy_detector.backends.backend_registry import choose_backend
+from gremsy_detector.decode.non_maximum_suppression import intersection_over_union
 from gremsy_detector.detector import DetectionResult, Detector
 from gremsy_detector.detector_parameters import DetectorParameters
-from gremsy_detector.non_maximum_suppression import intersection_over_union
+from gremsy_detector.model.default_model import default_model_path
 
 PERSON = 'person'
 LEAST_OVERLAP = 0.5

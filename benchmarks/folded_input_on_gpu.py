@@ -23,11 +23,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gremsy_common.frame import Frame, lock_read_only
-from gremsy_detector.model_description import InputDescription, ResizeMode
-from gremsy_detector.network_input import NetworkInput
-from gremsy_detector.precision.folded_input import fold_input
-from gremsy_detector.tensorrt.cuda_memory import CudaStream
+from gremsy_common.types.frame import Frame, lock_read_only
+from gremsy_detector.backends.tensorrt.cuda_memory import CudaStream
+from gremsy_detector.image.network_input import NetworkInput
+from gremsy_detector.model.model_description import InputDescription, ResizeMode
+from gremsy_model_tools.precision.folded_input import fold_input
 
 # One rounding of x/255 in float32, and in float16.
 _MOST_OFF = {'float32': 6e-8, 'float16': 5e-4}

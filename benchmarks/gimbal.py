@@ -20,13 +20,13 @@ import numpy as np
 from benchmarks import gimbal_frames, gimbal_parser
 from benchmarks.gimbal_processes import Commander, DriverProcess, ending, isolated_environment
 from gremsy_common.errors import SuiteError
-from gremsy_common.gimbal_state import RateSetpoint
-from gremsy_gimbal_driver.command_arbiter import Source
+from gremsy_common.types.gimbal_state import RateSetpoint
 from gremsy_gimbal_driver.driver import GimbalDriver
 from gremsy_gimbal_driver.driver_settings import DriverListener, DriverSettings, Sight, WrittenCommand
 from gremsy_gimbal_driver.links.link_uri import links_from_uris
-from gremsy_gimbal_driver.motion_settings import MotionSettings
-from gremsy_gimbal_driver.payload_fixture import RunningPayload, running_payload
+from gremsy_gimbal_driver.motion.command_arbiter import Source
+from gremsy_gimbal_driver.motion.motion_settings import MotionSettings
+from gremsy_gimbal_sim.payload_fixture import RunningPayload, running_payload
 
 _COMMANDS, _COMMAND_HZ = 1000, 100.0
 _ROUNDS = 5

@@ -8,15 +8,15 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from gremsy_common.gimbal_state import GimbalAttitude, VehicleAttitude
-from gremsy_common.rotations import matrix_from_quaternion, multiply_quaternions, rotation_vector_between
-from gremsy_gimbal_driver.attitude_reading import YawFrame, reading_from_status
-from gremsy_gimbal_driver.attitude_stamping import MeasuredAttitude
-from gremsy_gimbal_driver.euler import quaternion_from_yaw_roll_pitch, yaw_roll_pitch
-from gremsy_gimbal_driver.joint_chain import JointAngles, joints_from_attitude
-from gremsy_gimbal_driver.level_frame import earth_attitude, level_reference
-from gremsy_gimbal_driver.mavlink_events import AttitudeStatus, Sender
-from gremsy_gimbal_driver.mavlink_frames import (
+from gremsy_common.geometry import matrix_from_quaternion, multiply_quaternions, rotation_vector_between
+from gremsy_common.types.gimbal_state import GimbalAttitude, VehicleAttitude
+from gremsy_gimbal_driver.attitude.attitude_reading import YawFrame, reading_from_status
+from gremsy_gimbal_driver.attitude.attitude_stamping import MeasuredAttitude
+from gremsy_gimbal_driver.attitude.euler import quaternion_from_yaw_roll_pitch, yaw_roll_pitch
+from gremsy_gimbal_driver.attitude.joint_chain import JointAngles, joints_from_attitude
+from gremsy_gimbal_driver.attitude.level_frame import earth_attitude, level_reference
+from gremsy_gimbal_driver.mavlink.mavlink_events import AttitudeStatus, Sender
+from gremsy_gimbal_driver.mavlink.mavlink_frames import (
     enu_from_q_frd_ned,
     q_frd_from_level_camera,
     q_frd_ned_from_enu,

@@ -10,9 +10,9 @@ from statistics import median
 import numpy as np
 
 from benchmarks.damaged_streams import CameraStream, feed_damaged
-from gremsy_gimbal_driver.mavlink_decoder import Decoder
-from gremsy_gimbal_driver.mavlink_dialect import dialect
-from gremsy_gimbal_driver.mavlink_events import Sender
+from gremsy_gimbal_driver.mavlink.mavlink_decoder import Decoder
+from gremsy_gimbal_driver.mavlink.mavlink_dialect import dialect
+from gremsy_gimbal_driver.mavlink.mavlink_events import Sender
 
 _OWN = Sender(1, 191)
 _GIMBAL = Sender(1, 154)

@@ -26,11 +26,11 @@ from typing import Any
 from benchmarks.offline_loop import OfflineLoop, Timing, oracle, tracker_parameters
 from benchmarks.pointing_score import PointingScore, score_pointing
 from benchmarks.reference_tracks import read_reference
-from gremsy_bringup.demo_options import DemoOptions
-from gremsy_bringup.demo_session import DemoSession
-from gremsy_bringup.report_summary import summarise
-from gremsy_bringup.trace_join import STAGES, join
-from gremsy_camera.scene import SceneGeometry
+from gremsy_bringup.demo.demo_options import DemoOptions
+from gremsy_bringup.demo.demo_session import DemoSession
+from gremsy_bringup.report.report_summary import summarise
+from gremsy_bringup.report.trace_join import STAGES, join
+from gremsy_camera.scene.scene import SceneGeometry
 from gremsy_detector.detector_parameters import DetectorParameters
 
 _REPOSITORY = Path(__file__).resolve().parents[1]

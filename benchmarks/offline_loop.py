@@ -27,21 +27,21 @@ from numpy.typing import NDArray
 from benchmarks.offline_payload import OfflinePayload
 from benchmarks.pointing_score import score_pointing
 from benchmarks.reference_tracks import read_reference
-from gremsy_camera.footage import cache_directory, default_footage
-from gremsy_camera.footage_reader import AtEnd, FootageReader
-from gremsy_camera.scene import SceneGeometry, View, simulated_camera
-from gremsy_camera.scene_renderer import SceneRenderer
+from gremsy_camera.footage.footage import cache_directory, default_footage
+from gremsy_camera.footage.footage_reader import AtEnd, FootageReader
+from gremsy_camera.scene.scene import SceneGeometry, View, simulated_camera
+from gremsy_camera.scene.scene_renderer import SceneRenderer
 from gremsy_common.atomic_file import refuse_others, write_whole
-from gremsy_common.detections import Detections
-from gremsy_common.frame import Frame, lock_read_only
-from gremsy_common.gimbal_state import RateSetpoint
-from gremsy_common.parameters import from_values
-from gremsy_detector.backend_registry import choose_backend
-from gremsy_detector.default_model import default_model_path
+from gremsy_common.parameters.parameter_fields import from_values
+from gremsy_common.types.detections import Detections
+from gremsy_common.types.frame import Frame, lock_read_only
+from gremsy_common.types.gimbal_state import RateSetpoint
+from gremsy_detector.backends.backend_registry import choose_backend
 from gremsy_detector.detector import Detector, Selection
-from gremsy_gimbal_driver.simulated_payload.options import PRESETS
-from gremsy_tracker.pointing import Pointing
-from gremsy_tracker.pointing_view import PointingUpdate, trace_values
+from gremsy_detector.model.default_model import default_model_path
+from gremsy_gimbal_sim.options.options import PRESETS
+from gremsy_tracker.display.pointing_view import PointingUpdate, trace_values
+from gremsy_tracker.tracker import Pointing
 from gremsy_tracker.tracker_parameters import TrackerParameters
 
 _MS = 1_000_000

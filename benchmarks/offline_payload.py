@@ -10,21 +10,21 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from gremsy_camera.scene import View
+from gremsy_camera.scene.scene import View
 from gremsy_common.errors import SuiteError
-from gremsy_common.gimbal_state import GimbalAttitude, RateSetpoint
-from gremsy_gimbal_driver.attitude_stamping import AttitudeStamping
-from gremsy_gimbal_driver.command_arbiter import Source
-from gremsy_gimbal_driver.instant import Instant
-from gremsy_gimbal_driver.mavlink_decoder import Decoder
-from gremsy_gimbal_driver.mavlink_encoder import Encoder
-from gremsy_gimbal_driver.mavlink_events import AttitudeStatus, Sender
-from gremsy_gimbal_driver.mavlink_frames import wire_rates
-from gremsy_gimbal_driver.motion_control import MotionControl
-from gremsy_gimbal_driver.motion_settings import MotionSettings
-from gremsy_gimbal_driver.plant_inverse import PlantInverse
-from gremsy_gimbal_driver.simulated_payload.options import PRESETS
-from gremsy_gimbal_driver.simulated_payload.payload import SimulatedPayload
+from gremsy_common.types.gimbal_state import GimbalAttitude, RateSetpoint
+from gremsy_gimbal_driver.attitude.attitude_stamping import AttitudeStamping
+from gremsy_gimbal_driver.mavlink.mavlink_decoder import Decoder
+from gremsy_gimbal_driver.mavlink.mavlink_encoder import Encoder
+from gremsy_gimbal_driver.mavlink.mavlink_events import AttitudeStatus, Sender
+from gremsy_gimbal_driver.mavlink.mavlink_frames import wire_rates
+from gremsy_gimbal_driver.motion.command_arbiter import Source
+from gremsy_gimbal_driver.motion.instant import Instant
+from gremsy_gimbal_driver.motion.motion_control import MotionControl
+from gremsy_gimbal_driver.motion.motion_settings import MotionSettings
+from gremsy_gimbal_driver.motion.plant_inverse import PlantInverse
+from gremsy_gimbal_sim.options.options import PRESETS
+from gremsy_gimbal_sim.payload import SimulatedPayload
 
 _OWN = Sender(1, 191)
 _ATTITUDE_HZ = 50.0  # what the driver asks a gimbal for

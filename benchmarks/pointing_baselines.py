@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from benchmarks.pointing_driver import BatchDriver
 from benchmarks.pointing_scenarios import Scenario
 from benchmarks.pointing_world import Errors, Happening, World
-from gremsy_gimbal_driver.plant import PlantParameters
+from gremsy_gimbal_sim.plant.plant import PlantParameters
 
 Array = NDArray[np.float64]
 

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from benchmarks.pointing_driver import BatchDriver
 from benchmarks.pointing_world import BEARING_NOISE_DEG, Errors, Happening, World
-from gremsy_common.gimbal_state import GimbalAttitude
-from gremsy_common.plant_model import PlantModel
-from gremsy_common.rotations import quaternion_from_bearing, wrap_angle
-from gremsy_tracker import bearings
-from gremsy_tracker.pointing_core import Aim, PointingCore
+from gremsy_common.geometry import quaternion_from_bearing, wrap_angle
+from gremsy_common.types.gimbal_state import GimbalAttitude
+from gremsy_common.types.plant_model import PlantModel
+from gremsy_tracker.pointing import bearings
+from gremsy_tracker.pointing.pointing_core import Aim, PointingCore
 from gremsy_tracker.tracker_parameters import TrackerParameters
 
 Array = NDArray[np.float64]

@@ -12,9 +12,9 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from gremsy_gimbal_driver.motion_settings import MotionSettings
-from gremsy_gimbal_driver.plant import Plant
-from gremsy_gimbal_driver.plant_inverse import PlantInverse
+from gremsy_gimbal_driver.motion.motion_settings import MotionSettings
+from gremsy_gimbal_driver.motion.plant_inverse import PlantInverse
+from gremsy_gimbal_sim.plant.plant import Plant
 
 Array = NDArray[np.float64]
 

@@ -15,8 +15,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from gremsy_camera.scene import SceneGeometry, View
-from gremsy_common.rotations import direction_from_bearing
+from gremsy_camera.scene.scene import SceneGeometry, View
+from gremsy_common.geometry import direction_from_bearing
 
 Array = NDArray[np.float64]
 
@@ -73,7 +73,7 @@ class FrameError:
 def score_pointing(
     events: Sequence[dict[str, Any]], reference: Reference, geometry: SceneGeometry
 ) -> tuple[PointingScore, list[FrameError]]:
-    """Score one run from its trace events (kinds `frame` and `track`; see gremsy_common.trace)."""
+    """Score one run from its trace events (kinds `frame` and `track`; see gremsy_common.timing.trace)."""
     frames = sorted((each for each in events if each['kind'] == 'frame'), key=_stamp)
     tracks = sorted((each for each in events if each['kind'] == 'track'), key=_stamp)
     in_view = locked_in_view = locked = wrong = 0

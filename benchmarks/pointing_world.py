@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.pointing_scenarios import DURATION_S, GRID_S, SETTLE_S, STEP_AT_S, Scenario
-from gremsy_gimbal_driver.plant import ZOOM_RATE_GAIN, Plant, PlantParameters
+from gremsy_gimbal_sim.plant.plant import ZOOM_RATE_GAIN, Plant, PlantParameters
 
 Array = NDArray[np.float64]
 

@@ -28,12 +28,12 @@ from benchmarks.hand_corrections import correct, read_corrections
 from benchmarks.reference_tracks import PeopleInFrame, read_reference, write_reference
 from benchmarks.tiled_detection import Detect, Tiling, look_tiled, merge_boxes
 from benchmarks.track_linking import LinkingRules, SeenBoxes, SmoothTrack, is_certain, link, smooth_track, whole_people
-from gremsy_camera.footage_reader import AtEnd, FootageReader
+from gremsy_camera.footage.footage_reader import AtEnd, FootageReader
 from gremsy_common.atomic_file import refuse_others
-from gremsy_common.frame import Frame, lock_read_only
-from gremsy_detector.backend_registry import choose_backend
-from gremsy_detector.default_model import default_model_path
+from gremsy_common.types.frame import Frame, lock_read_only
+from gremsy_detector.backends.backend_registry import choose_backend
 from gremsy_detector.detector import Detector, Selection
+from gremsy_detector.model.default_model import default_model_path
 
 Array = NDArray[np.float64]
 

@@ -32,26 +32,26 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from gremsy_detector.backend import Backend
-from gremsy_detector.backend_chain import BackendChain
-from gremsy_detector.backend_options import BackendOptions
-from gremsy_detector.backend_registry import backends_for
-from gremsy_detector.backends.onnxruntime import OnnxRuntimeBackend
-from gremsy_detector.backends.tensorrt import TensorRtBackend
-from gremsy_detector.backends.tensorrt_rtx import TensorRtRtxBackend
-from gremsy_detector.default_model import DEFAULT, model_path
+from gremsy_detector.backends.backend import Backend
+from gremsy_detector.backends.backend_chain import BackendChain
+from gremsy_detector.backends.backend_options import BackendOptions
+from gremsy_detector.backends.backend_registry import backends_for
+from gremsy_detector.backends.onnxruntime_backend import OnnxRuntimeBackend
+from gremsy_detector.backends.tensorrt.cuda_memory import CudaStream
+from gremsy_detector.backends.tensorrt.cuda_probe import CudaProbe, Gpu, probe_cuda
+from gremsy_detector.backends.tensorrt.engine_file import EngineHeader, write_engine
+from gremsy_detector.backends.tensorrt.engine_key import EngineKey
+from gremsy_detector.backends.tensorrt.engine_machine import Machine
+from gremsy_detector.backends.tensorrt.engine_runner import EngineRunner
+from gremsy_detector.backends.tensorrt.tensorrt_kinds import RTX
+from gremsy_detector.backends.tensorrt.tensorrt_library import TensorRt, load_library, not_installed, why_not
+from gremsy_detector.backends.tensorrt_backend import TensorRtBackend
+from gremsy_detector.backends.tensorrt_rtx_backend import TensorRtRtxBackend
 from gremsy_detector.detector import Detector
 from gremsy_detector.errors import InferenceError, ModelError
-from gremsy_detector.model_facts import TensorFacts
+from gremsy_detector.model.default_model import DEFAULT, model_path
+from gremsy_detector.model.model_facts import TensorFacts
 from gremsy_detector.selection import Selection
-from gremsy_detector.tensorrt.cuda_memory import CudaStream
-from gremsy_detector.tensorrt.cuda_probe import CudaProbe, Gpu, probe_cuda
-from gremsy_detector.tensorrt.engine_file import EngineHeader, write_engine
-from gremsy_detector.tensorrt.engine_key import EngineKey
-from gremsy_detector.tensorrt.engine_runner import EngineRunner
-from gremsy_detector.tensorrt.kinds import RTX
-from gremsy_detector.tensorrt.library import TensorRt, load_library, not_installed, why_not
-from gremsy_detector.tensorrt.machine import Machine
 
 # What a YOLO of 640x640 takes and gives: 1.2 MB up, 2.8 MB down.
 _INPUT = TensorFacts('images', (1, 640, 640, 3), 'uint8')

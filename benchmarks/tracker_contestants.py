@@ -15,9 +15,9 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from gremsy_common.detections import Detections
-from gremsy_tracker.multi_object_tracker import MultiObjectTracker
+from gremsy_common.types.detections import Detections
 from gremsy_tracker.tracker_parameters import TrackerParameters
+from gremsy_tracker.tracking.multi_object_tracker import MultiObjectTracker
 
 Array = NDArray[np.float64]
 Ids = NDArray[np.int64]

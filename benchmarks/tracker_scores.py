@@ -12,7 +12,7 @@ from trackeval.metrics import CLEAR, HOTA, Identity
 
 from benchmarks.tracker_contestants import Answer, Contestant
 from benchmarks.tracker_sequences import Picture, Sequence
-from gremsy_tracker.association import overlaps
+from gremsy_tracker.tracking.association import overlaps
 
 Scores = dict[str, float]
 _QUIET = {'PRINT_CONFIG': False}

@@ -15,11 +15,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from gremsy_common.camera_model import CameraModel
-from gremsy_common.gimbal_state import GimbalAttitude
-from gremsy_common.rotations import CAMERA_FROM_OPTICAL, matrix_from_quaternion, quaternion_from_bearing
-from gremsy_tracker.attitude_history import AttitudeHistory
-from gremsy_tracker.ego_motion import homography
+from gremsy_common.geometry import CAMERA_FROM_OPTICAL, matrix_from_quaternion, quaternion_from_bearing
+from gremsy_common.types.camera_model import CameraModel
+from gremsy_common.types.gimbal_state import GimbalAttitude
+from gremsy_tracker.tracking.attitude_history import AttitudeHistory
+from gremsy_tracker.tracking.ego_motion import homography
 
 Array = NDArray[np.float64]
 Ids = NDArray[np.int64]

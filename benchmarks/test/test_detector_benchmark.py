@@ -19,11 +19,11 @@ from benchmarks.detector_peer import Agreement, UltralyticsPeer, agreement, unav
 from benchmarks.detector_stages import ANCHORS, CLASSES, OBJECTS, AnsweringBackend, crowded_output
 from benchmarks.detector_timing import WARM_UP, medians_ms, over, take_turns
 from benchmarks.detector_ways import BareRun, FrameWay, MessageWay
-from gremsy_common.detections import Detections
 from gremsy_common.errors import SuiteError
-from gremsy_common.frame import Frame, lock_read_only
-from gremsy_detector.default_model import default_model_path
+from gremsy_common.types.detections import Detections
+from gremsy_common.types.frame import Frame, lock_read_only
 from gremsy_detector.detector import Detector, Selection
+from gremsy_detector.model.default_model import default_model_path
 
 
 def detections(*rows: tuple[list[float], float, str]) -> Detections:

@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks.detector_truth import Tally, right_boxes, tallies
 from benchmarks.reference_tracks import PeopleInFrame, ReferenceTracks
-from gremsy_common.detections import Detections
+from gremsy_common.types.detections import Detections
 from gremsy_detector.detector import DetectionResult, StageTimes
 
 PEOPLE = np.array([[0.0, 0, 10, 20], [40, 0, 50, 20]])

@@ -9,11 +9,11 @@ pytest.importorskip('vision_msgs.msg', reason='the workspace is not built: run .
 from benchmarks.loop import longest_queue
 from benchmarks.pointing_score import score_pointing
 from benchmarks.reference_tracks import read_reference
-from gremsy_bringup.demo_options import DemoOptions
-from gremsy_bringup.demo_session import DemoSession
-from gremsy_bringup.trace_join import join
-from gremsy_camera.scene import SceneGeometry
-from gremsy_common.trace import read_trace
+from gremsy_bringup.demo.demo_options import DemoOptions
+from gremsy_bringup.demo.demo_session import DemoSession
+from gremsy_bringup.report.trace_join import join
+from gremsy_camera.scene.scene import SceneGeometry
+from gremsy_common.timing.trace import read_trace
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from benchmarks.pointing_score import score_pointing
-from gremsy_camera.scene import SceneGeometry, View
+from gremsy_camera.scene.scene import SceneGeometry, View
 
 GEOMETRY = SceneGeometry.of(768, 576)
 PERIOD_NS = 33_333_333

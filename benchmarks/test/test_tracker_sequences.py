@@ -13,8 +13,8 @@ from benchmarks.tracker_sequences import Sequence, synthetic
 from benchmarks.tracker_speed import crowd, update_ms
 from benchmarks.tracker_tud import NAMES, SIZE_PX, tud
 from gremsy_common.errors import SuiteError
-from gremsy_tracker.association import overlaps
-from gremsy_tracker.ego_motion import move_points
+from gremsy_tracker.tracking.association import overlaps
+from gremsy_tracker.tracking.ego_motion import move_points
 
 KINDS = ('still', 'crowd', 'pan', 'pan_zoom')
 

@@ -28,12 +28,12 @@ setup(
         'console_scripts': [
             'container = gremsy_bringup.container:main',
             'run = gremsy_bringup.run:main',
-            'demo = gremsy_bringup.demo:main',
-            'doctor = gremsy_bringup.doctor:main',
-            'recorder_node = gremsy_bringup.recorder_node:main',
+            'demo = gremsy_bringup.demo.demo_command:main',
+            'doctor = gremsy_bringup.doctor.doctor_command:main',
+            'recorder_node = gremsy_bringup.film.recorder_node:main',
         ],
         'gremsy.components': [
-            'recorder = gremsy_bringup.recorder_node:RecorderNode',
+            'recorder = gremsy_bringup.film.recorder_node:RecorderNode',
         ],
     },
 )

@@ -21,11 +21,6 @@ setup(
     entry_points={
         'console_scripts': [
             'detector_node = gremsy_detector.detector_node:main',
-            'build_engine = gremsy_detector.build_engine:main',
-            'capture_frames = gremsy_detector.precision.capture_frames:main',
-            'export = gremsy_detector.export:main',
-            'model_info = gremsy_detector.model_info:main',
-            'quantize = gremsy_detector.quantize:main',
         ],
         'gremsy.components': [
             'detector = gremsy_detector.detector_node:DetectorNode',

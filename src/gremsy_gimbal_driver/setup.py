@@ -16,13 +16,12 @@ setup(
     zip_safe=False,
     maintainer='Gremsy vision suite maintainers',
     maintainer_email='maintainers@gremsy-vision.invalid',
-    description='MAVLink driver for Gremsy gimbals and payloads, and the simulated payload.',
+    description='MAVLink driver for Gremsy gimbals and payloads.',
     license='Apache-2.0',
     entry_points={
         'console_scripts': [
             'gimbal_driver_node = gremsy_gimbal_driver.gimbal_driver_node:main',
-            'gremsy_gimbal = gremsy_gimbal_driver.gremsy_gimbal:main',
-            'sim_payload = gremsy_gimbal_driver.sim_payload:main',
+            'gremsy_gimbal = gremsy_gimbal_driver.cli.gremsy_gimbal:main',
         ],
         'gremsy.components': [
             'gimbal_driver = gremsy_gimbal_driver.gimbal_driver_node:GimbalDriverNode',

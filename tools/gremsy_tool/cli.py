@@ -29,7 +29,7 @@ USAGE = """usage: ./gremsy COMMAND [ARGUMENTS]
   test     lint, types and tests; [--all] [PYTEST ARGUMENTS]
   bench    list the benchmarks, or run one: [NAME|all] [--json FILE]
   doctor   say what this machine can run and what is missing
-  exec     run a command in the workspace's environment: ./gremsy exec python -m gremsy_detector.model_info
+  exec     run a command in the workspace's environment: ./gremsy exec python -m gremsy_model_tools.model_info
   shell    start a shell in the workspace's environment
   help     this text
 
@@ -65,7 +65,7 @@ Says what this machine can run and what is missing, and sets nothing up.
 
 Runs a command in the workspace's environment:
 
-  ./gremsy exec python -m gremsy_detector.model_info         what the default model is and what it costs
+  ./gremsy exec python -m gremsy_model_tools.model_info         what the default model is and what it costs
   ./gremsy exec python -m gremsy_camera.camera_node --help   one node alone
 """,
     'shell': """usage: ./gremsy shell [ARGUMENTS]
@@ -83,7 +83,7 @@ NOTICES = {
 }
 # What the tests build engines with: NVIDIA's, 95 MB to fetch. A machine that cannot get it skips them; CI does not.
 ENGINE_GROUP = 'tensorrt'
-MODULES = {'demo': 'gremsy_bringup.demo', 'run': 'gremsy_bringup.run', 'bench': 'benchmarks'}
+MODULES = {'demo': 'gremsy_bringup.demo.demo_command', 'run': 'gremsy_bringup.run', 'bench': 'benchmarks'}
 
 
 def main(arguments: list[str]) -> int:
@@ -174,8 +174,8 @@ def help_of(name: str) -> str:
         return HELP[name]
     _see_the_sources()
     if name == 'run':
-        return import_module('gremsy_bringup.suite_arguments').usage() + '\n'
-    module = 'benchmarks.arguments' if name == 'bench' else 'gremsy_bringup.demo_arguments'
+        return import_module('gremsy_bringup.describe.suite_arguments').usage() + '\n'
+    module = 'benchmarks.arguments' if name == 'bench' else 'gremsy_bringup.demo.demo_arguments'
     text: str = import_module(module).parser().format_help()
     return text
 
@@ -188,7 +188,7 @@ def _see_the_sources() -> None:
 
 def _starter(name: str) -> Callable[[list[str]], int]:
     def start(arguments: list[str]) -> int:
-        command = ['python', '-m', 'gremsy_bringup.interruptible', MODULES[name], *arguments]
+        command = ['python', '-m', 'gremsy_bringup.supervise.interruptible', MODULES[name], *arguments]
         return _run_inside(command, groups_of(name, arguments))
 
     return start
@@ -203,7 +203,7 @@ def groups_of(name: str, arguments: Sequence[str]) -> tuple[str, ...]:
         return EXTRA_GROUPS.get(name, ())
     _see_the_sources()
     if name == 'demo':
-        import_module('gremsy_bringup.demo_arguments').parser().parse_args(arguments)
+        import_module('gremsy_bringup.demo.demo_arguments').parser().parse_args(arguments)
         return EXTRA_GROUPS[name]
     benchmarks = import_module('benchmarks.arguments')
     groups: tuple[str, ...] = benchmarks.groups_of(benchmarks.parse(arguments).name)
@@ -212,7 +212,7 @@ def groups_of(name: str, arguments: Sequence[str]) -> tuple[str, ...]:
 
 def _exec(arguments: list[str]) -> int:
     if not arguments:
-        raise GremsyError('exec needs a command: ./gremsy exec python -m gremsy_detector.model_info')
+        raise GremsyError('exec needs a command: ./gremsy exec python -m gremsy_model_tools.model_info')
     return _run_inside(arguments, (), stay=True)
 
 

@@ -42,7 +42,7 @@ def examine(arguments: list[str], env: Mapping[str, str]) -> int:
     report.flush()
     try:
         inside = environment.load(layout, env)
-        command = [str(layout.python), '-m', 'gremsy_bringup.doctor', *arguments]
+        command = [str(layout.python), '-m', 'gremsy_bringup.doctor.doctor_command', *arguments]
         status = subprocess.run(command, env=inside, check=False).returncode
     except (GremsyError, OSError) as error:
         report.write(f'  the workspace does not start ({error}): ./gremsy setup --clean makes it anew\n')

@@ -42,7 +42,7 @@ def test_help_lists_every_command(arguments):
             'There is no group "gpu" in requirements/: choose of build, dev, encode, lock, peers, precision, '
             'report, ros-jazzy, ros-kilted, runtime, tensorrt, ultralytics.',
         ),
-        (('exec',), 'exec needs a command: ./gremsy exec python -m gremsy_detector.model_info'),
+        (('exec',), 'exec needs a command: ./gremsy exec python -m gremsy_model_tools.model_info'),
     ],
 )
 def test_a_wrong_command_line_ends_in_a_sentence(arguments, sentence):

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from importlib.metadata import EntryPoint, entry_points
 
 from gremsy_common.errors import SuiteError
-from gremsy_common.hosting import EXIT_MISCONFIGURED, NodeFactory, run_nodes
+from gremsy_common.ros.hosting import EXIT_MISCONFIGURED, NodeFactory, run_nodes
 
 GROUP = 'gremsy.components'
 

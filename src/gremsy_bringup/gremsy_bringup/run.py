@@ -11,10 +11,10 @@ import sys
 from collections.abc import Sequence
 from types import FrameType
 
-from gremsy_bringup.process_spec import CONFIGURATION_ERROR_STATUS, ProcessSpec
-from gremsy_bringup.suite_arguments import from_command_line, usage
-from gremsy_bringup.supervisor import EventKind, ProcessEvent, Supervisor
-from gremsy_bringup.system_description import describe, process_specs
+from gremsy_bringup.describe.suite_arguments import from_command_line, usage
+from gremsy_bringup.describe.system_description import describe, process_specs
+from gremsy_bringup.supervise.process_spec import CONFIGURATION_ERROR_STATUS, ProcessSpec
+from gremsy_bringup.supervise.supervisor import EventKind, ProcessEvent, Supervisor
 from gremsy_common.errors import SuiteError
 
 # A bare wait would not let Python's signal handlers run on every platform.

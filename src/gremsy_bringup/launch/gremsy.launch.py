@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The suite on a robot: ros2 launch gremsy_bringup gremsy.launch.py [name:=value ...] (--show-args lists them)."""
 
-from gremsy_bringup.launch_actions import suite_launch_description
+from gremsy_bringup.describe.launch_actions import suite_launch_description
 from launch import LaunchDescription
 
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The suite around a simulated payload, no hardware: ros2 launch gremsy_bringup sim.launch.py [name:=value ...]."""
 
-from gremsy_bringup.launch_actions import suite_launch_description
+from gremsy_bringup.describe.launch_actions import suite_launch_description
 from launch import LaunchDescription
 
 

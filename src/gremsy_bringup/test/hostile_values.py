@@ -9,12 +9,12 @@ from typing import Any
 
 from rcl_interfaces.msg import ParameterType, ParameterValue
 
-from gremsy_bringup.recorder_node import RecorderNode
+from gremsy_bringup.film.recorder_node import RecorderNode
 from gremsy_camera.camera_node import CameraNode
-from gremsy_common.suite_node import SuiteNode
+from gremsy_common.ros.suite_node import SuiteNode
 from gremsy_detector.detector_node import DetectorNode
-from gremsy_detector.precision.capture_frames import CaptureFramesNode
 from gremsy_gimbal_driver.gimbal_driver_node import GimbalDriverNode
+from gremsy_model_tools.frames.capture_frames import CaptureFramesNode
 from gremsy_tracker.tracker_node import TrackerNode
 
 NODES: dict[str, type[SuiteNode[Any]]] = {

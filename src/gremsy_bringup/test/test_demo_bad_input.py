@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from gremsy_bringup.demo_options import DemoError, video_path
-from gremsy_bringup.report_folder import ReportFolder
+from gremsy_bringup.demo.demo_options import DemoError, video_path
+from gremsy_bringup.report.report_folder import ReportFolder
 
 pytest.importorskip('rclpy', reason='ROS 2 is not set up: run ./gremsy setup')
 
@@ -20,7 +20,7 @@ PATIENCE_S = 60
 
 def demo(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, '-m', 'gremsy_bringup.demo', *arguments],
+        [sys.executable, '-m', 'gremsy_bringup.demo.demo_command', *arguments],
         capture_output=True,
         text=True,
         timeout=PATIENCE_S,

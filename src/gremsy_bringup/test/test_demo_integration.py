@@ -18,7 +18,7 @@ import cv2
 import numpy as np
 import pytest
 
-from gremsy_bringup.system_description import SimulatedPayload
+from gremsy_bringup.describe.system_description import SimulatedPayload
 
 pytest.importorskip('vision_msgs.msg', reason='the workspace is not built: run ./gremsy setup')
 
@@ -72,7 +72,16 @@ def wait_until(condition: Callable[[], bool], patience_s: float = PATIENCE_S) ->
 
 def start(report: Path, footage: Path, *more: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, '-m', 'gremsy_bringup.demo', '--video', str(footage), '--report', str(report), *more],
+        [
+            sys.executable,
+            '-m',
+            'gremsy_bringup.demo.demo_command',
+            '--video',
+            str(footage),
+            '--report',
+            str(report),
+            *more,
+        ],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from gremsy_bringup import doctor_checks
-from gremsy_bringup.doctor import as_json, examine, table, verdict
-from gremsy_bringup.doctor_checks import Check
-from gremsy_bringup.machine import Outcome, ThisMachine
-from gremsy_detector.tensorrt.kinds import KINDS, Kind
+from gremsy_bringup.doctor import doctor_checks
+from gremsy_bringup.doctor.doctor_checks import Check
+from gremsy_bringup.doctor.doctor_command import as_json, examine, table, verdict
+from gremsy_bringup.doctor.robot_machine import Outcome, ThisMachine
+from gremsy_detector.backends.tensorrt.tensorrt_kinds import KINDS, Kind
 
 
 @dataclass

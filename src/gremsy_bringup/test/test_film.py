@@ -11,9 +11,9 @@ import cv2
 import numpy as np
 import pytest
 
-from gremsy_bringup.film import ConstantRate, Film, free_name
-from gremsy_bringup.film_writers import FilmError, open_film
-from gremsy_common.frame import Frame
+from gremsy_bringup.film.film import ConstantRate, Film, free_name
+from gremsy_bringup.film.film_writers import FilmError, open_film
+from gremsy_common.types.frame import Frame
 
 PERIOD_NS = 1_000_000_000 // 30
 

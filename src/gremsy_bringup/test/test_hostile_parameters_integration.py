@@ -23,9 +23,9 @@ from rcl_interfaces.srv import SetParameters, SetParametersAtomically
 from rclpy.signals import SignalHandlerOptions
 
 from gremsy_common.errors import SuiteError
-from gremsy_common.hosting import EXIT_MISCONFIGURED, EXIT_STOPPED, run_nodes
-from gremsy_common.node_host import NodeHost
-from gremsy_common.parameters import ParameterSpec, from_values, specs_of
+from gremsy_common.parameters.parameter_fields import ParameterSpec, from_values, specs_of
+from gremsy_common.ros.hosting import EXIT_MISCONFIGURED, EXIT_STOPPED, run_nodes
+from gremsy_common.ros.node_host import NodeHost
 from src.gremsy_bringup.test.hostile_values import LISTS, NODES, NUMBERS, OTHERS, TEXTS, as_messages, places
 
 pytestmark = pytest.mark.integration

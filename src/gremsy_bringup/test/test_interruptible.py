@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from gremsy_bringup.interruptible import EXIT_INTERRUPTED
+from gremsy_bringup.supervise.interruptible import EXIT_INTERRUPTED
 
 SLOW_IMPORT = """
 import time
@@ -20,7 +20,7 @@ time.sleep(30)
 )
 def test_a_ctrl_c_while_importing_ends_in_one_line_and_other_ends_are_the_modules_own(tmp_path, module, status, said):
     (tmp_path / 'slow.py').write_text(module, encoding='utf-8')
-    command = [sys.executable, '-m', 'gremsy_bringup.interruptible', 'slow']
+    command = [sys.executable, '-m', 'gremsy_bringup.supervise.interruptible', 'slow']
     with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         if process.stdout.readline():
             time.sleep(0.05)

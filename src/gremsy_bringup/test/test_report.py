@@ -12,12 +12,12 @@ import cv2
 import numpy as np
 import pytest
 
-from gremsy_bringup import report_figure
-from gremsy_bringup.process_usage import ProcessUsage, usage_of
-from gremsy_bringup.report_figure import FigureUnavailable, draw
-from gremsy_bringup.report_summary import describe_machine, describe_versions, summarise
-from gremsy_bringup.trace_join import STAGES, join, settled, true_error_rad
-from gremsy_bringup.trace_tail import LiveView, TraceTail
+from gremsy_bringup.report import report_figure
+from gremsy_bringup.report.report_figure import FigureUnavailable, draw
+from gremsy_bringup.report.report_summary import describe_machine, describe_versions, summarise
+from gremsy_bringup.report.trace_join import STAGES, join, settled, true_error_rad
+from gremsy_bringup.report.trace_tail import LiveView, TraceTail
+from gremsy_bringup.supervise.process_usage import ProcessUsage, usage_of
 
 MS = 1_000_000
 START_NS = 1_700_000_000_000_000_000

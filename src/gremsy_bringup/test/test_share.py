@@ -39,7 +39,7 @@ def test_the_demos_dds_has_no_shared_memory() -> None:
 
 def test_the_joints_of_the_description_are_the_drivers() -> None:
     attitude_messages = pytest.importorskip(
-        'gremsy_gimbal_driver.attitude_messages', reason='the message packages are not built'
+        'gremsy_gimbal_driver.ros.attitude_messages', reason='the message packages are not built'
     )
     root = ET.parse(SHARE / 'urdf' / 'gremsy.urdf.xacro').getroot()
     moving = [joint.get('name') for joint in root.iter('joint') if joint.get('type') == 'revolute']
@@ -59,8 +59,8 @@ def test_launch_files_declare_every_argument(name: str) -> None:
     pytest.importorskip('launch_ros', reason='launch_ros is not installed (it is not on PyPI)')
     from launch.launch_description_sources import get_launch_description_from_python_launch_file
 
-    from gremsy_bringup.suite_arguments import SuiteArguments
-    from gremsy_common.parameters import specs_of
+    from gremsy_bringup.describe.suite_arguments import SuiteArguments
+    from gremsy_common.parameters.parameter_fields import specs_of
 
     description = get_launch_description_from_python_launch_file(str(SHARE / 'launch' / name))
     declared = [argument.name for argument in description.get_launch_arguments()]
@@ -80,7 +80,7 @@ def test_launch_starts_what_the_supervisor_starts(composed: str, executables: li
     from launch.launch_context import LaunchContext
     from launch_ros.actions import Node
 
-    from gremsy_bringup.launch_actions import suite_launch_description
+    from gremsy_bringup.describe.launch_actions import suite_launch_description
 
     context = LaunchContext()
     description = suite_launch_description({'sim': 'true', 'composed': composed})
@@ -94,8 +94,8 @@ def test_launch_starts_what_the_supervisor_starts(composed: str, executables: li
 
 
 def test_the_readmes_argument_table_says_what_the_arguments_say() -> None:
-    from gremsy_bringup.suite_arguments import SuiteArguments, as_text
-    from gremsy_common.parameters import specs_of
+    from gremsy_bringup.describe.suite_arguments import SuiteArguments, as_text
+    from gremsy_common.parameters.parameter_fields import specs_of
 
     readme = (SHARE / 'README.md').read_text()
     for spec in specs_of(SuiteArguments):
@@ -107,9 +107,9 @@ def test_the_file_to_copy_is_taken_by_ros_and_names_only_parameters_that_there_a
     rclpy = pytest.importorskip('rclpy', reason='ROS 2 is not set up: run ./gremsy setup')
     from importlib import import_module
 
-    from gremsy_bringup.system_description import share_folder
-    from gremsy_common.parameter_declaration import declare
-    from gremsy_common.parameter_docs import DOCUMENTED
+    from gremsy_bringup.describe.system_description import share_folder
+    from gremsy_common.parameters.parameter_declaration import declare
+    from gremsy_common.parameters.parameter_docs import DOCUMENTED
 
     # The installed one, which users copy.
     path = share_folder() / 'config' / 'my_robot.yaml'

@@ -15,9 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from gremsy_bringup.child_process import LineSplitter
-from gremsy_bringup.process_spec import Backoff, ProcessSpec, RestartPolicy
-from gremsy_bringup.supervisor import EventKind, ProcessEvent, Supervisor
+from gremsy_bringup.supervise.child_process import LineSplitter
+from gremsy_bringup.supervise.process_spec import Backoff, ProcessSpec, RestartPolicy
+from gremsy_bringup.supervise.supervisor import EventKind, ProcessEvent, Supervisor
 
 QUICK = RestartPolicy(first_delay_s=0.05, longest_delay_s=0.1)
 ONCE = RestartPolicy(respawn=False)
@@ -187,8 +187,8 @@ def test_nothing_survives_sigkill_of_the_supervisor_not_even_a_deaf_child(tmp_pa
         f"""
         import time
         from pathlib import Path
-        from gremsy_bringup.process_spec import ProcessSpec
-        from gremsy_bringup.supervisor import Supervisor
+        from gremsy_bringup.supervise.process_spec import ProcessSpec
+        from gremsy_bringup.supervise.supervisor import Supervisor
         specs = [ProcessSpec("a", {SLEEPER!r}, grace_s=0.3), ProcessSpec("b", {DEAF!r}, grace_s=0.3)]
         supervisor = Supervisor(specs, lambda *_: None, lambda *_: None, unlink_paths=[Path({str(shared_memory)!r})])
         supervisor.start()

@@ -10,18 +10,24 @@ from pathlib import Path
 import pytest
 import yaml
 
-from gremsy_bringup import config_template
-from gremsy_bringup.free_ports import DomainClaim, free_udp_port
-from gremsy_bringup.status_line import StatusLine
-from gremsy_bringup.suite_arguments import ArgumentError, SuiteArguments, argument_help, from_command_line, from_texts
-from gremsy_bringup.system_description import (
+from gremsy_bringup.demo.status_line import StatusLine
+from gremsy_bringup.describe import config_template
+from gremsy_bringup.describe.suite_arguments import (
+    ArgumentError,
+    SuiteArguments,
+    argument_help,
+    from_command_line,
+    from_texts,
+)
+from gremsy_bringup.describe.system_description import (
     GIMBAL_TOPICS,
     SimulatedPayload,
     describe,
     process_specs,
     share_folder,
 )
-from gremsy_common.parameters import specs_of
+from gremsy_bringup.supervise.free_ports import DomainClaim, free_udp_port
+from gremsy_common.parameters.parameter_fields import specs_of
 
 
 def test_the_arguments_are_nav2s_and_two_of_our_own() -> None:
@@ -114,7 +120,7 @@ def test_the_cameras_gimbal_topics_are_the_robots() -> None:
 
 
 def test_every_gimbal_topic_of_the_suite_is_remapped() -> None:
-    topics = pytest.importorskip('gremsy_common.topics', reason='the message packages are not built')
+    topics = pytest.importorskip('gremsy_common.ros.topics', reason='the message packages are not built')
     names = {each.name for each in vars(topics).values() if isinstance(each, topics.Topic)}
     named = {name for name in names if name.startswith('gimbal/')}
     assert named <= set(GIMBAL_TOPICS)
@@ -149,16 +155,16 @@ def test_the_shipped_simulation_meets_the_simulated_payload() -> None:
 
 
 def test_the_payloads_arguments_are_understood_by_its_program() -> None:
-    sim_payload = pytest.importorskip('gremsy_gimbal_driver.sim_payload')
+    sim_payload = pytest.importorskip('gremsy_gimbal_sim.sim_payload')
     payload = SimulatedPayload(4567, 'ring-1', 'realistic')
     given = sim_payload._parser().parse_args(payload.program_arguments)
     assert (given.udp, given.truth_ring, given.preset) == ('127.0.0.1:4567', 'ring-1', 'realistic')
 
 
 def test_the_shipped_parameters_are_those_of_the_dataclasses() -> None:
-    config_template = pytest.importorskip('gremsy_bringup.config_template')
+    config_template = pytest.importorskip('gremsy_bringup.describe.config_template')
     written = (share_folder() / 'config' / 'gremsy.yaml').read_text()
-    assert written == config_template.template(), 'run python -m gremsy_bringup.config_template'
+    assert written == config_template.template(), 'run python -m gremsy_bringup.describe.config_template'
 
 
 def test_two_claims_never_have_one_domain() -> None:

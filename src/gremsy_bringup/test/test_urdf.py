@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gremsy_common.rotations import CAMERA_FROM_OPTICAL, matrix_from_quaternion
+from gremsy_common.geometry import CAMERA_FROM_OPTICAL, matrix_from_quaternion
 
 FILE = Path(__file__).resolve().parents[1] / 'urdf' / 'gremsy.urdf.xacro'
 _NAMESPACE = '{http://www.ros.org/wiki/xacro}'
@@ -165,18 +165,18 @@ def test_limits_are_a_gimbals_and_can_be_told() -> None:
 def test_the_described_camera_is_the_drivers_camera(tilted: bool) -> None:
     """`/tf` from the attitude against the description turned by `joint_states`, on level and leaning vehicles."""
     messages = pytest.importorskip(
-        'gremsy_gimbal_driver.attitude_messages', reason='the message packages are not built'
+        'gremsy_gimbal_driver.ros.attitude_messages', reason='the message packages are not built'
     )
     from tf2_msgs.msg import TFMessage
 
-    from gremsy_common.gimbal_state import GimbalAttitude, VehicleAttitude
-    from gremsy_gimbal_driver.attitude_reading import YawFrame
-    from gremsy_gimbal_driver.attitude_stamping import MeasuredAttitude
-    from gremsy_gimbal_driver.euler import quaternion_from_yaw_roll_pitch, yaw_roll_pitch
-    from gremsy_gimbal_driver.frame_messages import frame_transforms
-    from gremsy_gimbal_driver.frame_tree import FrameTree
-    from gremsy_gimbal_driver.joint_chain import joints_from_attitude
-    from gremsy_gimbal_driver.level_frame import level_reference
+    from gremsy_common.types.gimbal_state import GimbalAttitude, VehicleAttitude
+    from gremsy_gimbal_driver.attitude.attitude_reading import YawFrame
+    from gremsy_gimbal_driver.attitude.attitude_stamping import MeasuredAttitude
+    from gremsy_gimbal_driver.attitude.euler import quaternion_from_yaw_roll_pitch, yaw_roll_pitch
+    from gremsy_gimbal_driver.attitude.joint_chain import joints_from_attitude
+    from gremsy_gimbal_driver.attitude.level_frame import level_reference
+    from gremsy_gimbal_driver.goals.frame_tree import FrameTree
+    from gremsy_gimbal_driver.ros.frame_messages import frame_transforms
 
     random = np.random.default_rng(8)
     described = chain(driver_levels='true' if tilted else 'false')

@@ -5,24 +5,24 @@ from __future__ import annotations
 
 import math
 
-from gremsy_camera.calibration import camera_model
 from gremsy_camera.camera_parameters import CameraParameters
-from gremsy_camera.footage_reader import AtEnd
+from gremsy_camera.footage.footage_reader import AtEnd
+from gremsy_camera.footage.pacing import SystemClock
 from gremsy_camera.frame_name import optical_frame_name
-from gremsy_camera.pacing import SystemClock
+from gremsy_camera.lens_calibration import camera_model
 from gremsy_camera.source_feed import SourceFeed
 from gremsy_camera.sources import create_source
 from gremsy_camera.sources.source import Captured, SourceContext
-from gremsy_common import topics
-from gremsy_common.camera_model import CameraModel
-from gremsy_common.frame import Frame
-from gremsy_common.gimbal_state import ZoomState
-from gremsy_common.hosting import run_node
-from gremsy_common.latest_slot import LatestSlot
-from gremsy_common.messages.camera_info import StampedCamera
-from gremsy_common.messages.image import compressed_message
-from gremsy_common.node_host import NodeHost
-from gremsy_common.suite_node import SuiteNode
+from gremsy_common.ros import topics
+from gremsy_common.ros.hosting import run_node
+from gremsy_common.ros.messages.camera_info_messages import StampedCamera
+from gremsy_common.ros.messages.image_messages import compressed_message
+from gremsy_common.ros.node_host import NodeHost
+from gremsy_common.ros.suite_node import SuiteNode
+from gremsy_common.timing.latest_slot import LatestSlot
+from gremsy_common.types.camera_model import CameraModel
+from gremsy_common.types.frame import Frame
+from gremsy_common.types.gimbal_state import ZoomState
 
 _READ_TIMEOUT_S = 0.2
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from gremsy_common.node_parameters import NodeParameters
-from gremsy_common.parameter_forms import TextForm
-from gremsy_common.parameters import ParameterError, param
+from gremsy_common.parameters.node_parameters import NodeParameters
+from gremsy_common.parameters.parameter_fields import ParameterError, param
+from gremsy_common.parameters.parameter_forms import TextForm
 
 
 @dataclass(frozen=True)

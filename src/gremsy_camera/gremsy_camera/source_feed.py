@@ -6,7 +6,7 @@ from __future__ import annotations
 from enum import Enum
 
 from gremsy_camera.errors import SourceEnded, SourceError
-from gremsy_camera.pacing import Clock
+from gremsy_camera.footage.pacing import Clock
 from gremsy_camera.sources.source import Captured, Say, Source, SourceCounts, SourceInfo
 
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 8.0

@@ -12,9 +12,9 @@ import cv2
 import numpy as np
 import pytest
 
-from gremsy_camera.footage_reader import AtEnd
+from gremsy_camera.footage.footage_reader import AtEnd
 from gremsy_camera.sources.source import SourceContext
-from gremsy_common.truth_ring import TrueState, TruthRingWriter
+from gremsy_gimbal_sim.truth_ring import TrueState, TruthRingWriter
 
 ROS_EPOCH_NS = 1_700_000_000_000_000_000
 

@@ -19,8 +19,8 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.qos import qos_profile_sensor_data
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, JointState
 
-from gremsy_common.trace import read_trace
-from gremsy_common.truth_ring import TrueState, TruthRingWriter
+from gremsy_common.timing.trace import read_trace
+from gremsy_gimbal_sim.truth_ring import TrueState, TruthRingWriter
 
 pytestmark = pytest.mark.integration
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-from gremsy_camera.footage_reader import AtEnd
+from gremsy_camera.footage.footage_reader import AtEnd
 from gremsy_camera.sources import create_source
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from gremsy_camera.footage import FootageUnavailable, cache_directory, default_footage, find_footage
+from gremsy_camera.footage.footage import FootageUnavailable, cache_directory, default_footage, find_footage
 
 MEMBER = './usr/share/doc/opencv-doc/examples/data/vtest.avi'
 WITHOUT = 'or name a video of your own (`--video FILE`, or `source:=sim:/path/to/video`).'

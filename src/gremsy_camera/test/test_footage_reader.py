@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from gremsy_camera.errors import SourceEnded, SourceUnusable
-from gremsy_camera.footage_reader import AtEnd, FootageReader
+from gremsy_camera.footage.footage_reader import AtEnd, FootageReader
 
 
 def test_frames_come_in_order_with_their_index(make_video, index_of):

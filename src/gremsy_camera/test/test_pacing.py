@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-from gremsy_camera.pacing import Pacer
+from gremsy_camera.footage.pacing import Pacer
 
 PERIOD_NS = 100_000_000
 

@@ -3,7 +3,7 @@ import cv2
 import numpy as np
 import pytest
 
-from gremsy_camera.scene import SceneGeometry, View, simulated_camera
+from gremsy_camera.scene.scene import SceneGeometry, View, simulated_camera
 from gremsy_camera.sources import create_source
 
 

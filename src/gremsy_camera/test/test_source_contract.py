@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from gremsy_camera.errors import SourceError
-from gremsy_camera.footage_reader import AtEnd
+from gremsy_camera.footage.footage_reader import AtEnd
 from gremsy_camera.sources import available_sources, create_source
 
 EXAMPLES = {

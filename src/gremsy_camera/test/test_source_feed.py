@@ -5,7 +5,7 @@ import pytest
 from gremsy_camera.errors import SourceEnded, SourceError, SourceUnusable
 from gremsy_camera.source_feed import FeedState, SourceFeed
 from gremsy_camera.sources.source import Captured, SourceCounts, SourceInfo
-from gremsy_common.frame import Frame
+from gremsy_common.types.frame import Frame
 
 INFO = SourceInfo(8, 6, 30.0, None, 'made up')
 FRAME = Captured(Frame(np.zeros((6, 8, 3), dtype=np.uint8), 1, 'frame'), None, 0, None)

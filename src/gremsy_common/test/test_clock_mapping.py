@@ -6,7 +6,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gremsy_common.clock_mapping import CounterUnwrapper, MinimumDelayClock
+from gremsy_common.timing.clock_mapping import CounterUnwrapper, MinimumDelayClock
 
 MS = 1_000_000
 S = 1_000_000_000

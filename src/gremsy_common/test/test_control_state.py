@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from gremsy_common.control_state import NOBODY, ControlState, ControlStateError
+from gremsy_common.types.control_state import NOBODY, ControlState, ControlStateError
 
 
 def test_the_round_trip_is_exact() -> None:

@@ -4,11 +4,11 @@ import os
 import numpy as np
 import pytest
 
-from gremsy_common.diagnostics import NodeDiagnostics
-from gremsy_common.frame import Frame, lock_read_only
-from gremsy_common.instance_lock import AlreadyRunning, InstanceLock
-from gremsy_common.trace import FileTrace, read_trace
-from gremsy_common.truth_ring import TrueState, TruthRingReader, TruthRingWriter, TruthUnavailable, ring_path
+from gremsy_common.ros.diagnostics import NodeDiagnostics
+from gremsy_common.ros.instance_lock import AlreadyRunning, InstanceLock
+from gremsy_common.timing.trace import FileTrace, read_trace
+from gremsy_common.types.frame import Frame, lock_read_only
+from gremsy_gimbal_sim.truth_ring import TrueState, TruthRingReader, TruthRingWriter, TruthUnavailable, ring_path
 
 
 def test_locked_frame_cannot_be_written_through_its_base():

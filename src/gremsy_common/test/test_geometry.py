@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gremsy_common.camera_model import CameraModel, lens_of
-from gremsy_common.rotations import (
+from gremsy_common.geometry import (
     CAMERA_FROM_OPTICAL,
     bearing_from_direction,
     direction_from_bearing,
@@ -17,6 +16,7 @@ from gremsy_common.rotations import (
     quaternion_from_rotation_vector,
     wrap_angle,
 )
+from gremsy_common.types.camera_model import CameraModel, lens_of
 
 azimuths = st.floats(-3.1, 3.1)
 tilts = st.floats(-1.5, 1.5)

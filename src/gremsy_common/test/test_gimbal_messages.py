@@ -13,8 +13,10 @@ pytest.importorskip('vision_msgs.msg', reason='the workspace is not built: run .
 from nav_msgs.msg import Odometry
 from sensor_msgs.msg import Imu, Range
 
-from gremsy_common import topics
-from gremsy_common.gimbal_state import (
+from gremsy_common.geometry import quaternion_from_bearing, rotation_vector_between
+from gremsy_common.ros import topics
+from gremsy_common.ros.transport.topic import Quality
+from gremsy_common.types.gimbal_state import (
     EarthAttitude,
     ImuReading,
     JointWish,
@@ -23,8 +25,6 @@ from gremsy_common.gimbal_state import (
     RangeReading,
     VehicleAttitude,
 )
-from gremsy_common.rotations import quaternion_from_bearing, rotation_vector_between
-from gremsy_common.transport.topic import Quality
 
 STAMP = 1_700_000_000_123_456_789
 Q = np.array([0.8, 0.0, 0.6, 0.0])
@@ -146,7 +146,7 @@ def test_everybodys_frames_are_heard_over_dds_even_beside_an_own_publisher():
     ('turn_rad', 'axis'), [(0.0, [1, 0, 0]), (1e-9, [0, 1, 0]), (1.0, [0, 0, 1]), (3.1, [0.6, 0.8, 0.0])]
 )
 def test_the_rotation_between_two_is_found_again(turn_rad, axis):
-    from gremsy_common.rotations import multiply_quaternions, quaternion_from_rotation_vector
+    from gremsy_common.geometry import multiply_quaternions, quaternion_from_rotation_vector
 
     vector = turn_rad * np.array(axis, dtype=float)
     b = multiply_quaternions(Q, quaternion_from_rotation_vector(vector))

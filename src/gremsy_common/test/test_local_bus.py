@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 import pytest
 
-from gremsy_common.transport.local_bus import LocalBus, LocalLink, LocalSubscriber
+from gremsy_common.ros.transport.local_bus import LocalBus, LocalLink, LocalSubscriber
 
 
 def subscriber(into, changes=None):

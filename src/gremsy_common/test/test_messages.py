@@ -8,16 +8,16 @@ pytest.importorskip('vision_msgs.msg', reason='the workspace is not built: run .
 
 from sensor_msgs.msg import CameraInfo, Image, Imu, JointState
 
-from gremsy_common import topics
-from gremsy_common.camera_model import CameraModel
-from gremsy_common.detections import Detections, Target, Tracks
 from gremsy_common.errors import Unusable
-from gremsy_common.frame import Frame
-from gremsy_common.gimbal_state import GimbalAttitude, RateSetpoint, ZoomState
-from gremsy_common.messages.camera_info import StampedCamera
-from gremsy_common.messages.detection import Labels, Pipeline, PixelChoice
-from gremsy_common.messages.image import frame_as_sent, frame_from_image
-from gremsy_common.pixel_layout import PIXEL_LAYOUTS
+from gremsy_common.ros import topics
+from gremsy_common.ros.messages.camera_info_messages import StampedCamera
+from gremsy_common.ros.messages.detection_messages import Labels, Pipeline, PixelChoice
+from gremsy_common.ros.messages.image_messages import frame_as_sent, frame_from_image
+from gremsy_common.types.camera_model import CameraModel
+from gremsy_common.types.detections import Detections, Target, Tracks
+from gremsy_common.types.frame import Frame
+from gremsy_common.types.gimbal_state import GimbalAttitude, RateSetpoint, ZoomState
+from gremsy_common.types.pixel_layout import PIXEL_LAYOUTS
 
 STAMP = 1_700_000_000_123_456_789
 
@@ -252,7 +252,7 @@ def test_labels_pipeline_and_choice_survive():
 def test_compressed_image_decodes_to_the_same_size():
     import cv2
 
-    from gremsy_common.messages.image import compressed_message
+    from gremsy_common.ros.messages.image_messages import compressed_message
 
     message = compressed_message(Frame(np.full((20, 30, 3), 128, np.uint8), STAMP, 'eo'), 90)
     decoded = cv2.imdecode(np.frombuffer(message.data, np.uint8), cv2.IMREAD_COLOR)

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from gremsy_common.parameter_forms import TextForm, complaint, given_path
-from gremsy_common.parameters import ParameterError, ParameterMeta, ParameterSpec, coerce
+from gremsy_common.parameters.parameter_fields import ParameterError, ParameterMeta, ParameterSpec, coerce
+from gremsy_common.parameters.parameter_forms import TextForm, complaint, given_path
 
 LETTERS = 'ab_Z09/~{} .-é\\'
 

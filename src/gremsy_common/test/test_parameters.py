@@ -3,8 +3,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from gremsy_common.parameter_docs import markdown_table, with_table, yaml_template
-from gremsy_common.parameters import ParameterError, from_values, param, specs_of
+from gremsy_common.parameters.parameter_docs import markdown_table, with_table, yaml_template
+from gremsy_common.parameters.parameter_fields import ParameterError, from_values, param, specs_of
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ def test_yaml_template_is_a_parameter_file():
 
 
 def test_table_replaces_only_what_stands_between_its_marks():
-    marks = '<!-- parameters of x: written by gremsy_common.parameter_docs -->', '<!-- end of parameters -->'
+    marks = '<!-- parameters of x: written by gremsy_common.parameters.parameter_docs -->', '<!-- end of parameters -->'
     text = f'before\n{marks[0]}\nold\n{marks[1]}\nafter\n'
     assert with_table(text, 'x', 'new') == f'before\n{marks[0]}\n\nnew\n\n{marks[1]}\nafter\n'
 

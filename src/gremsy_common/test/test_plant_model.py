@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from gremsy_common.plant_model import SOURCES, PlantModel, PlantModelError
+from gremsy_common.types.plant_model import SOURCES, PlantModel, PlantModelError
 
 GOOD = {'delay_s': 0.15, 'lag_s': 0.1, 'dead_zone_rad_s': 0.035, 'source': 'calibrated'}
 

@@ -17,12 +17,12 @@ pytest.importorskip('vision_msgs.msg', reason='the workspace is not built: run .
 import numpy as np
 from rclpy.signals import SignalHandlerOptions
 
-from gremsy_common import topics
-from gremsy_common.detections import Detections
-from gremsy_common.node_host import NodeHost
-from gremsy_common.node_parameters import NodeParameters
-from gremsy_common.parameters import param
-from gremsy_common.suite_node import SuiteNode
+from gremsy_common.parameters.node_parameters import NodeParameters
+from gremsy_common.parameters.parameter_fields import param
+from gremsy_common.ros import topics
+from gremsy_common.ros.node_host import NodeHost
+from gremsy_common.ros.suite_node import SuiteNode
+from gremsy_common.types.detections import Detections
 
 pytestmark = pytest.mark.integration
 
@@ -118,7 +118,7 @@ LISTENER = textwrap.dedent("""
 
 
 def test_second_process_gets_messages_and_leaves_no_count_behind(host):
-    from gremsy_common.messages.detection import Labels
+    from gremsy_common.ros.messages.detection_messages import Labels
 
     nodes = run(host, Talker, Listener)
     talker, listener = nodes

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 import threading
 
-from gremsy_common.worker import Worker
+from gremsy_common.ros.worker import Worker
 
 
 def test_worker_goes_on_after_a_step_that_raises():

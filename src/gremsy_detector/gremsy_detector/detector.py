@@ -10,17 +10,17 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from gremsy_common.detections import Detections
-from gremsy_common.frame import Frame
-from gremsy_detector.backend import Backend
-from gremsy_detector.class_names import class_mask
-from gremsy_detector.decoder import DecodeSettings, decode
+from gremsy_common.types.detections import Detections
+from gremsy_common.types.frame import Frame
+from gremsy_detector.backends.backend import Backend
+from gremsy_detector.decode.decoder import DecodeSettings, decode
 from gremsy_detector.errors import InferenceError, ModelError
-from gremsy_detector.model_description import ModelDescription, describe, describe_input
-from gremsy_detector.network_input import NetworkInput
-from gremsy_detector.region_of_interest import Window
+from gremsy_detector.image.network_input import NetworkInput
+from gremsy_detector.image.region_of_interest import Window
+from gremsy_detector.image.tiling import Boxes, merge
+from gremsy_detector.model.class_names import class_mask
+from gremsy_detector.model.model_description import ModelDescription, describe, describe_input
 from gremsy_detector.selection import Selection
-from gremsy_detector.tiling import Boxes, merge
 
 __all__ = ['DetectionResult', 'Detector', 'Selection', 'StageTimes']
 

@@ -10,23 +10,23 @@ from typing import ClassVar
 
 from std_srvs.srv import SetBool
 
-from gremsy_common import topics
-from gremsy_common.detections import Detections
-from gremsy_common.frame import Frame
-from gremsy_common.hosting import run_node
-from gremsy_common.latest_slot import LatestSlot
-from gremsy_common.node_host import NodeHost
-from gremsy_common.parameters import ParameterError
-from gremsy_common.suite_node import SuiteNode
-from gremsy_common.transport.endpoints import TopicPublisher, TopicSubscription
-from gremsy_detector.backend import Backend
-from gremsy_detector.backend_chain import BackendChain
-from gremsy_detector.backend_registry import BackendOrder, backends_for, builders_of
-from gremsy_detector.default_model import model_path
+from gremsy_common.parameters.parameter_fields import ParameterError
+from gremsy_common.ros import topics
+from gremsy_common.ros.hosting import run_node
+from gremsy_common.ros.node_host import NodeHost
+from gremsy_common.ros.suite_node import SuiteNode
+from gremsy_common.ros.transport.endpoints import TopicPublisher, TopicSubscription
+from gremsy_common.timing.latest_slot import LatestSlot
+from gremsy_common.types.detections import Detections
+from gremsy_common.types.frame import Frame
+from gremsy_detector.backends.backend import Backend
+from gremsy_detector.backends.backend_chain import BackendChain
+from gremsy_detector.backends.backend_registry import BackendOrder, backends_for, builders_of
 from gremsy_detector.detector import DetectionResult, Detector
 from gremsy_detector.detector_parameters import DetectorParameters
 from gremsy_detector.errors import FrameError
 from gremsy_detector.gpu_status import GpuStatus, find_gpu
+from gremsy_detector.model.default_model import model_path
 from gremsy_detector.published_labels import PublishedLabels
 from gremsy_detector.restarting_detector import RestartingDetector
 from gremsy_detector.selection import Selection

@@ -6,15 +6,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from gremsy_common.node_parameters import NodeParameters
-from gremsy_common.parameter_forms import TextForm
-from gremsy_common.parameters import param
-from gremsy_detector.backend_options import BackendOptions, say_nothing
-from gremsy_detector.backend_registry import AUTO
-from gremsy_detector.default_model import DEFAULT
-from gremsy_detector.region_of_interest import Region
+from gremsy_common.parameters.node_parameters import NodeParameters
+from gremsy_common.parameters.parameter_fields import param
+from gremsy_common.parameters.parameter_forms import TextForm
+from gremsy_detector.backends.backend_options import BackendOptions, say_nothing
+from gremsy_detector.backends.backend_registry import AUTO
+from gremsy_detector.image.region_of_interest import Region
+from gremsy_detector.image.tiling import Tiling
+from gremsy_detector.model.default_model import DEFAULT
 from gremsy_detector.selection import CANDIDATE_CONFIDENCE, CONFIDENCE, Selection, parse_class_confidence
-from gremsy_detector.tiling import Tiling
 
 
 @dataclass(frozen=True)

@@ -3,9 +3,9 @@
 
 from __future__ import annotations
 
-from gremsy_common.messages.detection import Labels, Pipeline
-from gremsy_common.transport.endpoints import TopicPublisher
-from gremsy_detector.model_description import ModelDescription
+from gremsy_common.ros.messages.detection_messages import Labels, Pipeline
+from gremsy_common.ros.transport.endpoints import TopicPublisher
+from gremsy_detector.model.model_description import ModelDescription
 
 
 class PublishedLabels:

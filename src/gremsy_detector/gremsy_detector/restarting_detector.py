@@ -8,12 +8,12 @@ import time
 from collections.abc import Callable
 
 from gremsy_common.errors import SuiteError
-from gremsy_common.frame import Frame
-from gremsy_detector.backend_chain import BackendChain
-from gremsy_detector.backend_options import say_nothing
+from gremsy_common.types.frame import Frame
+from gremsy_detector.backends.backend_chain import BackendChain
+from gremsy_detector.backends.backend_options import say_nothing
 from gremsy_detector.detector import DetectionResult, Detector
 from gremsy_detector.errors import BackendLostError, InferenceError
-from gremsy_detector.model_description import ModelDescription
+from gremsy_detector.model.model_description import ModelDescription
 from gremsy_detector.selection import Selection
 
 # A back end that answered so many images was well: its next failure is a new one.

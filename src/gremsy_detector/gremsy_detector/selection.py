@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from gremsy_common.parameters import ParameterError
-from gremsy_detector.class_names import check_known, class_mask
-from gremsy_detector.region_of_interest import WHOLE_IMAGE, Region
-from gremsy_detector.tiling import Tiling
+from gremsy_common.parameters.parameter_fields import ParameterError
+from gremsy_detector.image.region_of_interest import WHOLE_IMAGE, Region
+from gremsy_detector.image.tiling import Tiling
+from gremsy_detector.model.class_names import check_known, class_mask
 
 # The only place of these two. Of the shipped model's boxes above .5 nine in ten are right (docs/figures.md). A box
 # above .2 may keep a known track; lower ones led the tracker astray, those above .1 too, ByteTrack's for another model.

@@ -5,7 +5,7 @@ import cv2
 import numpy as np
 import pytest
 
-from gremsy_common.frame import Frame, lock_read_only
+from gremsy_common.types.frame import Frame, lock_read_only
 
 PEOPLE = {'names': "{0: 'person', 1: 'car', 2: 'dog'}", 'stride': '32', 'task': 'detect', 'imgsz': '[64, 64]'}
 

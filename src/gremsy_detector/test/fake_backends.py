@@ -4,7 +4,7 @@
 import numpy as np
 
 from gremsy_detector.errors import InferenceError, ModelError
-from gremsy_detector.model_facts import ModelFacts, TensorFacts
+from gremsy_detector.model.model_facts import ModelFacts, TensorFacts
 
 NAMES = "{0: 'person', 1: 'car', 2: 'dog'}"
 

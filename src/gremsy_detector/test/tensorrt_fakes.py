@@ -13,13 +13,13 @@ from pathlib import Path
 
 import numpy as np
 
-from gremsy_detector.precision.gate import verdict_path
-from gremsy_detector.tensorrt.cuda_memory import CudaStream
-from gremsy_detector.tensorrt.cuda_probe import CudaProbe, Gpu
-from gremsy_detector.tensorrt.engine_builder import BuiltEngine
-from gremsy_detector.tensorrt.library import TensorRt
-from gremsy_detector.tensorrt.machine import Machine
-from gremsy_detector.tensorrt.onnx_facts import read_onnx_facts
+from gremsy_detector.backends.tensorrt.cuda_memory import CudaStream
+from gremsy_detector.backends.tensorrt.cuda_probe import CudaProbe, Gpu
+from gremsy_detector.backends.tensorrt.engine_builder import BuiltEngine
+from gremsy_detector.backends.tensorrt.engine_machine import Machine
+from gremsy_detector.backends.tensorrt.tensorrt_library import TensorRt
+from gremsy_detector.model.onnx_facts import read_onnx_facts
+from gremsy_model_tools.precision.gate import verdict_path
 
 ORIN = Gpu('Orin', '8.7', 16, 30 << 30)
 LAPTOP = Gpu('NVIDIA GeForce RTX 4060 Laptop GPU', '8.9', 24, 8 << 30)

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from gremsy_common.parameters import ParameterError
-from gremsy_detector.backend_chain import BackendChain
-from gremsy_detector.backend_registry import backends_for, builders_of, find_backends
+from gremsy_common.parameters.parameter_fields import ParameterError
+from gremsy_detector.backends.backend_chain import BackendChain
+from gremsy_detector.backends.backend_registry import backends_for, builders_of, find_backends
 from gremsy_detector.detector import Detector
 from gremsy_detector.errors import ModelError
 from gremsy_detector.selection import Selection

@@ -7,8 +7,8 @@ import sys
 import numpy as np
 import pytest
 
-from gremsy_common.parameters import ParameterError
-from gremsy_detector.backend_registry import choose_backend, find_backends
+from gremsy_common.parameters.parameter_fields import ParameterError
+from gremsy_detector.backends.backend_registry import choose_backend, find_backends
 from gremsy_detector.errors import InferenceError, ModelError
 
 BACKENDS = find_backends()
@@ -50,7 +50,7 @@ def test_a_reason_why_it_is_not_available_is_the_end_of_a_sentence(backend):
 
 def test_finding_the_back_ends_imports_no_library_of_theirs():
     code = (
-        'import sys; from gremsy_detector.backend_registry import find_backends; find_backends(); '
+        'import sys; from gremsy_detector.backends.backend_registry import find_backends; find_backends(); '
         "print(sorted({'onnxruntime', 'tensorrt', 'tensorrt_lean', 'cuda'} & set(sys.modules)))"
     )
     answer = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, check=True)

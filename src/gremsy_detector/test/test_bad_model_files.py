@@ -7,10 +7,10 @@ import socket
 import numpy as np
 import pytest
 
-from gremsy_detector.backends.onnxruntime import BACKEND
-from gremsy_detector.default_model import default_model_path
+from gremsy_detector.backends.onnxruntime_backend import BACKEND
 from gremsy_detector.detector import Detector
 from gremsy_detector.errors import ModelError
+from gremsy_detector.model.default_model import default_model_path
 
 onnxruntime = pytest.importorskip('onnxruntime', reason='ONNX Runtime is not installed: run ./gremsy setup')
 

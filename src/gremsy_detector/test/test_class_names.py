@@ -4,8 +4,8 @@
 import numpy as np
 import pytest
 
-from gremsy_common.parameters import ParameterError
-from gremsy_detector.class_names import class_mask, parse_class_names
+from gremsy_common.parameters.parameter_fields import ParameterError
+from gremsy_detector.model.class_names import class_mask, parse_class_names
 
 NAMES = ('person', 'traffic light', 'Car', 'cart')
 

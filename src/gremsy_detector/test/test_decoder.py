@@ -4,8 +4,8 @@
 import numpy as np
 import pytest
 
-from gremsy_detector.decoder import DecodeSettings, decode
-from gremsy_detector.output_layout import Layout, OutputDescription
+from gremsy_detector.decode.decoder import DecodeSettings, decode
+from gremsy_detector.model.output_layout import Layout, OutputDescription
 
 NC = 3
 ALL = DecodeSettings(confidence=0.25, iou=0.5, max_detections=100)

@@ -6,13 +6,13 @@ import itertools
 import numpy as np
 import pytest
 
-from gremsy_common.parameters import ParameterError
-from gremsy_detector.backend_registry import choose_backend
-from gremsy_detector.default_model import default_model_path, model_path
+from gremsy_common.parameters.parameter_fields import ParameterError
+from gremsy_detector.backends.backend_registry import choose_backend
 from gremsy_detector.detector import Detector, Selection
 from gremsy_detector.errors import FrameError, InferenceError, ModelError
-from gremsy_detector.region_of_interest import Region
-from gremsy_detector.tiling import Tiling
+from gremsy_detector.image.region_of_interest import Region
+from gremsy_detector.image.tiling import Tiling
+from gremsy_detector.model.default_model import default_model_path, model_path
 
 pytest.importorskip('onnxruntime', reason='ONNX Runtime is not installed: run ./gremsy setup')
 

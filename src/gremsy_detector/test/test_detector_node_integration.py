@@ -23,7 +23,7 @@ from std_msgs.msg import Header
 from std_srvs.srv import SetBool
 from vision_msgs.msg import Detection2DArray, LabelInfo, VisionInfo
 
-from gremsy_common.trace import read_trace
+from gremsy_common.timing.trace import read_trace
 
 pytestmark = pytest.mark.integration
 

@@ -13,13 +13,14 @@ pytest.importorskip('vision_msgs.msg', reason='the workspace is not built: run .
 from rclpy.parameter import Parameter
 from rclpy.signals import SignalHandlerOptions
 
-from gremsy_common import topics
-from gremsy_common.frame import Frame, lock_read_only
-from gremsy_common.hosting import EXIT_STOPPED, run_nodes
-from gremsy_common.node_host import NodeHost
-from gremsy_common.node_parameters import NodeParameters
-from gremsy_common.suite_node import SuiteNode
-from gremsy_detector import backend_registry, detector_node
+from gremsy_common.parameters.node_parameters import NodeParameters
+from gremsy_common.ros import topics
+from gremsy_common.ros.hosting import EXIT_STOPPED, run_nodes
+from gremsy_common.ros.node_host import NodeHost
+from gremsy_common.ros.suite_node import SuiteNode
+from gremsy_common.types.frame import Frame, lock_read_only
+from gremsy_detector import detector_node
+from gremsy_detector.backends import backend_registry
 from gremsy_detector.detector_node import DetectorNode
 from gremsy_detector.errors import BackendLostError, ModelError
 from gremsy_detector.gpu_status import GpuReading

@@ -11,11 +11,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from gremsy_detector.backends.tensorrt import engine_cache
+from gremsy_detector.backends.tensorrt.engine_cache import EngineCache, EngineRequest, default_engine_folder
+from gremsy_detector.backends.tensorrt.engine_key import EngineTarget
+from gremsy_detector.backends.tensorrt.tensorrt_kinds import FULL
 from gremsy_detector.errors import ModelError
-from gremsy_detector.tensorrt import engine_cache
-from gremsy_detector.tensorrt.engine_cache import EngineCache, EngineRequest, default_engine_folder
-from gremsy_detector.tensorrt.engine_key import EngineTarget
-from gremsy_detector.tensorrt.kinds import FULL
 from src.gremsy_detector.test.tensorrt_fakes import NANO, ORIN, FakeBuilder, fake_prepare
 
 PEOPLE = "{0: 'person', 1: 'car', 2: 'dog'}"

@@ -8,9 +8,7 @@ import numpy as np
 import pytest
 
 from gremsy_common import atomic_file
-from gremsy_detector.errors import ModelError
-from gremsy_detector.model_facts import TensorFacts
-from gremsy_detector.tensorrt.engine_file import (
+from gremsy_detector.backends.tensorrt.engine_file import (
     MAGIC,
     EngineHeader,
     read_engine,
@@ -18,7 +16,9 @@ from gremsy_detector.tensorrt.engine_file import (
     write_engine,
     write_whole,
 )
-from gremsy_detector.tensorrt.engine_key import EngineKey
+from gremsy_detector.backends.tensorrt.engine_key import EngineKey
+from gremsy_detector.errors import ModelError
+from gremsy_detector.model.model_facts import TensorFacts
 
 KEY = EngineKey('a' * 64, '10.3.0', 'Orin', '8.7', 'fp16', (1, 3, 64, 64))
 HEADER = EngineHeader(

@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import pytest
 
+from gremsy_detector.backends.tensorrt.engine_key import EngineKey, EngineTarget, sha256_of_model
+from gremsy_detector.backends.tensorrt.tensorrt_kinds import FULL, RTX
 from gremsy_detector.errors import ModelError
-from gremsy_detector.tensorrt.engine_key import EngineKey, EngineTarget, sha256_of_model
-from gremsy_detector.tensorrt.kinds import FULL, RTX
 from src.gremsy_detector.test.tensorrt_fakes import DESKTOP, HOPPER, LAPTOP, NANO, ORIN, TURING
 
 

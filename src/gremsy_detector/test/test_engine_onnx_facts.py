@@ -6,10 +6,10 @@ import os
 import numpy as np
 import pytest
 
-from gremsy_detector.backends.onnxruntime import BACKEND
-from gremsy_detector.default_model import default_model_path
+from gremsy_detector.backends.onnxruntime_backend import BACKEND
 from gremsy_detector.errors import ModelError
-from gremsy_detector.tensorrt.onnx_facts import moves_bytes, read_onnx_facts
+from gremsy_detector.model.default_model import default_model_path
+from gremsy_detector.model.onnx_facts import moves_bytes, read_onnx_facts
 
 pytest.importorskip('onnxruntime', reason='ONNX Runtime is not installed: run ./gremsy setup')
 

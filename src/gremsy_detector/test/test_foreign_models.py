@@ -12,12 +12,12 @@ import cv2
 import numpy as np
 import pytest
 
-from gremsy_detector.backends.onnxruntime import OnnxRuntimeBackend
+from gremsy_detector.backends.onnxruntime_backend import OnnxRuntimeBackend
 from gremsy_detector.detector import Detector, Selection
 from gremsy_detector.errors import ModelError
-from gremsy_detector.model_description import Layout, ResizeMode
-from gremsy_detector.model_info import report
-from gremsy_detector.precision.prepare import prepare_model
+from gremsy_detector.model.model_description import Layout, ResizeMode
+from gremsy_model_tools.model_info import report
+from gremsy_model_tools.precision.prepare import prepare_model
 
 onnxruntime = pytest.importorskip('onnxruntime', reason='ONNX Runtime is not installed: run ./gremsy setup')
 pytest.importorskip('onnx', reason='the development tools are not installed: run ./gremsy test')

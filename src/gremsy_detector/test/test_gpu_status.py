@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import pytest
 
+from gremsy_detector.backends.tensorrt import cuda_probe
+from gremsy_detector.backends.tensorrt.cuda_probe import CudaProbe, Gpu
 from gremsy_detector.gpu_status import GpuReading, GpuStatus, JetsonSource, NvmlSource, find_gpu
-from gremsy_detector.tensorrt import cuda_probe
-from gremsy_detector.tensorrt.cuda_probe import CudaProbe, Gpu
 
 FAST = Gpu('NVIDIA RTX A6000', '8.6', 84, 48 << 30, '1f2e3d4c-0000-4000-8000-000000000001', '0000:65:00.0')
 SLOW = Gpu('NVIDIA T400', '7.5', 6, 4 << 30, '9a8b7c6d-0000-4000-8000-000000000002', '0000:17:00.0')

@@ -13,20 +13,20 @@ from builtin_interfaces.msg import Time
 from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 
-from gremsy_common import topics
-from gremsy_common.frame import Frame
-from gremsy_common.messages.image import frame_as_sent
-from gremsy_common.pixel_layout import PIXEL_LAYOUTS
-from gremsy_detector.backend_registry import choose_backend
-from gremsy_detector.default_model import default_model_path
+from gremsy_common.ros import topics
+from gremsy_common.ros.messages.image_messages import frame_as_sent
+from gremsy_common.types.frame import Frame
+from gremsy_common.types.pixel_layout import PIXEL_LAYOUTS
+from gremsy_detector.backends.backend_registry import choose_backend
 from gremsy_detector.detector import Detector
 from gremsy_detector.errors import FrameError
-from gremsy_detector.image_encodings import ENCODINGS, PictureReader
-from gremsy_detector.infrared_stretch import InfraredStretch
-from gremsy_detector.model_description import InputDescription, ResizeMode
-from gremsy_detector.network_input import NetworkInput
+from gremsy_detector.image.image_encodings import ENCODINGS, PictureReader
+from gremsy_detector.image.infrared_stretch import InfraredStretch
+from gremsy_detector.image.network_input import NetworkInput
+from gremsy_detector.image.tiling import Tiling
+from gremsy_detector.model.default_model import default_model_path
+from gremsy_detector.model.model_description import InputDescription, ResizeMode
 from gremsy_detector.selection import Selection
-from gremsy_detector.tiling import Tiling
 
 WIDTH, HEIGHT = 48, 32
 SECOND_NS = 1_000_000_000

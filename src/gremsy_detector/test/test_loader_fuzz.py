@@ -11,7 +11,7 @@ import sys
 import numpy as np
 import pytest
 
-from gremsy_detector.default_model import default_model_path
+from gremsy_detector.model.default_model import default_model_path
 
 pytest.importorskip('onnxruntime', reason='ONNX Runtime is not installed: run ./gremsy setup')
 
@@ -20,7 +20,7 @@ OUTCOMES = ('works', 'refused')
 CHILD = """
 import json, sys
 from pathlib import Path
-from gremsy_detector.backends.onnxruntime import BACKEND
+from gremsy_detector.backends.onnxruntime_backend import BACKEND
 from gremsy_detector.detector import Detector
 from gremsy_detector.errors import ModelError
 for line in sys.stdin:

@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gremsy_common.parameters import ParameterError
+from gremsy_common.parameters.parameter_fields import ParameterError
 from gremsy_detector.errors import ModelError
-from gremsy_detector.model_description import Layout, ResizeMode, describe, describe_input
-from gremsy_detector.model_facts import ModelFacts, TensorFacts
+from gremsy_detector.model.model_description import Layout, ResizeMode, describe, describe_input
+from gremsy_detector.model.model_facts import ModelFacts, TensorFacts
 
 COCO = str({index: f'thing{index}' for index in range(80)})
 TWO = "{0: 'person', 1: 'car'}"

@@ -7,10 +7,10 @@ import cv2
 import numpy as np
 import pytest
 
-from gremsy_common.frame import Frame
+from gremsy_common.types.frame import Frame
 from gremsy_detector.errors import FrameError
-from gremsy_detector.model_description import InputDescription, ResizeMode
-from gremsy_detector.network_input import NetworkInput
+from gremsy_detector.image.network_input import NetworkInput
+from gremsy_detector.model.model_description import InputDescription, ResizeMode
 
 
 def description(dtype='float32', channels_last=False, bgr=False, resize=ResizeMode.LETTERBOX, side=(96, 64)):

@@ -4,7 +4,7 @@
 import numpy as np
 import pytest
 
-from gremsy_detector.non_maximum_suppression import intersection_over_union, suppress
+from gremsy_detector.decode.non_maximum_suppression import intersection_over_union, suppress
 
 
 def overlap(a, b):

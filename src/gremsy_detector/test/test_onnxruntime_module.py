@@ -14,11 +14,11 @@ pytest.importorskip('onnxruntime', reason='ONNX Runtime is not installed: run ./
 REPOSITORY = Path(__file__).resolve().parents[3]
 # Runs where the suite is not installed.
 THROW_AWAY = 'benchmarks/make_ultralytics_cases.py'
-LOADER = 'src/gremsy_detector/gremsy_detector/onnxruntime_module.py'
+LOADER = 'src/gremsy_detector/gremsy_detector/backends/onnxruntime_module.py'
 
 OPEN_THE_DEFAULT_MODEL = (
-    'from gremsy_detector.backend_registry import choose_backend\n'
-    'from gremsy_detector.default_model import default_model_path\n'
+    'from gremsy_detector.backends.backend_registry import choose_backend\n'
+    'from gremsy_detector.model.default_model import default_model_path\n'
     'path = default_model_path()\n'
     "backend = choose_backend(path, 'onnxruntime')(path)\n"
     'backend.open()\n'

@@ -4,11 +4,10 @@
 import numpy as np
 import pytest
 
-from gremsy_common.parameters import ParameterError
-from gremsy_detector.backend_options import BackendOptions
-from gremsy_detector.backends.onnxruntime import BACKEND
-from gremsy_detector.errors import InferenceError, ModelError
-from gremsy_detector.onnxruntime_providers import (
+from gremsy_common.parameters.parameter_fields import ParameterError
+from gremsy_detector.backends.backend_options import BackendOptions
+from gremsy_detector.backends.onnxruntime_backend import BACKEND
+from gremsy_detector.backends.onnxruntime_providers import (
     CPU,
     CUDA,
     OPENVINO,
@@ -17,6 +16,7 @@ from gremsy_detector.onnxruntime_providers import (
     open_session,
     providers_to_try,
 )
+from gremsy_detector.errors import InferenceError, ModelError
 
 EVERY = [provider.name for provider in PROVIDERS]
 ANSWER = np.arange(7 * 20, dtype=np.float32).reshape(1, 7, 20)

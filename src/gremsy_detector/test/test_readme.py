@@ -3,7 +3,7 @@
 
 from pathlib import Path
 
-from gremsy_common.parameter_docs import markdown_table, with_table
+from gremsy_common.parameters.parameter_docs import markdown_table, with_table
 from gremsy_detector.detector_parameters import DetectorParameters
 
 

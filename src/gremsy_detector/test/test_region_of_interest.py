@@ -4,9 +4,9 @@
 import numpy as np
 import pytest
 
-from gremsy_common.frame import Frame, lock_read_only
-from gremsy_common.parameters import ParameterError
-from gremsy_detector.region_of_interest import WHOLE_IMAGE, Region, Window
+from gremsy_common.parameters.parameter_fields import ParameterError
+from gremsy_common.types.frame import Frame, lock_read_only
+from gremsy_detector.image.region_of_interest import WHOLE_IMAGE, Region, Window
 
 
 @pytest.mark.parametrize('size', [(1920, 1080), (641, 479), (1, 1), (7680, 4320), (1, 5000)])

@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gremsy_common.frame import Frame
-from gremsy_detector.letterbox import letterbox
-from gremsy_detector.model_description import InputDescription, ResizeMode
-from gremsy_detector.network_input import NetworkInput
-from gremsy_detector.resize import Placement, resize_into
-from gremsy_detector.stretch import stretch
-from gremsy_detector.top_left import top_left
+from gremsy_common.types.frame import Frame
+from gremsy_detector.image.letterbox import letterbox
+from gremsy_detector.image.network_input import NetworkInput
+from gremsy_detector.image.resize import Placement, resize_into
+from gremsy_detector.image.stretch import stretch
+from gremsy_detector.image.top_left import top_left
+from gremsy_detector.model.model_description import InputDescription, ResizeMode
 
 sides = st.integers(1, 4000)
 MODES = {letterbox: ResizeMode.LETTERBOX, stretch: ResizeMode.STRETCH, top_left: ResizeMode.TOP_LEFT}

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from gremsy_common.errors import SuiteError
-from gremsy_common.parameters import ParameterError
-from gremsy_detector.backend_chain import BackendChain
+from gremsy_common.parameters.parameter_fields import ParameterError
+from gremsy_detector.backends.backend_chain import BackendChain
 from gremsy_detector.detector import Detector
 from gremsy_detector.errors import BackendLostError, FrameError, InferenceError
 from gremsy_detector.restarting_detector import RestartingDetector

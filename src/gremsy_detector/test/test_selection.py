@@ -4,11 +4,11 @@
 import numpy as np
 import pytest
 
-from gremsy_common.parameters import ParameterError, from_values
+from gremsy_common.parameters.parameter_fields import ParameterError, from_values
 from gremsy_detector.detector_parameters import DetectorParameters
-from gremsy_detector.region_of_interest import Region
+from gremsy_detector.image.region_of_interest import Region
+from gremsy_detector.image.tiling import Tiling
 from gremsy_detector.selection import Selection, parse_class_confidence
-from gremsy_detector.tiling import Tiling
 
 NAMES = ('person', 'car', 'traffic light')
 

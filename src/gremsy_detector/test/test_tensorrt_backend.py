@@ -7,12 +7,12 @@ import json
 import numpy as np
 import pytest
 
-from gremsy_detector.backend_options import BackendOptions
-from gremsy_detector.backends.tensorrt import BACKEND
+from gremsy_detector.backends.backend_options import BackendOptions
+from gremsy_detector.backends.tensorrt.engine_file import EngineHeader, write_engine
+from gremsy_detector.backends.tensorrt.engine_key import EngineKey, sha256_of_model
+from gremsy_detector.backends.tensorrt_backend import BACKEND
 from gremsy_detector.detector import Detector
 from gremsy_detector.errors import BackendLostError, InferenceError, ModelError
-from gremsy_detector.tensorrt.engine_file import EngineHeader, write_engine
-from gremsy_detector.tensorrt.engine_key import EngineKey, sha256_of_model
 from src.gremsy_detector.test.tensorrt_fakes import (
     LOST,
     NANO,

@@ -8,10 +8,10 @@ import threading
 import numpy as np
 import pytest
 
+from gremsy_detector.backends.tensorrt.engine_builder import BuildRecipe
+from gremsy_detector.backends.tensorrt.tensorrt_builder import TensorRtBuilder
+from gremsy_detector.backends.tensorrt.tensorrt_library import TensorRt
 from gremsy_detector.errors import ModelError
-from gremsy_detector.tensorrt.engine_builder import BuildRecipe
-from gremsy_detector.tensorrt.library import TensorRt
-from gremsy_detector.tensorrt.tensorrt_builder import TensorRtBuilder
 from src.gremsy_detector.test.tensorrt_fakes import FakeCuda, FakeFullLibrary, FakeRtxLibrary
 
 SHAPE = (1, 3, 64, 64)

@@ -18,23 +18,23 @@ import cv2
 import numpy as np
 import pytest
 
-from gremsy_detector.backends.onnxruntime import OnnxRuntimeBackend
-from gremsy_detector.default_model import default_model_path
+from gremsy_detector.backends.onnxruntime_backend import OnnxRuntimeBackend
+from gremsy_detector.backends.tensorrt.engine_builder import BuildRecipe
+from gremsy_detector.backends.tensorrt.engine_cache import EngineRequest
+from gremsy_detector.backends.tensorrt.engine_key import EngineTarget
+from gremsy_detector.backends.tensorrt.engine_machine import Machine
+from gremsy_detector.backends.tensorrt.tensorrt_builder import TensorRtBuilder
+from gremsy_detector.backends.tensorrt.tensorrt_kinds import FULL, RTX
+from gremsy_detector.backends.tensorrt.tensorrt_library import TensorRt
 from gremsy_detector.errors import ModelError
-from gremsy_detector.model_description import describe_input
-from gremsy_detector.tensorrt.engine_builder import BuildRecipe
-from gremsy_detector.tensorrt.engine_cache import EngineRequest
-from gremsy_detector.tensorrt.engine_key import EngineTarget
-from gremsy_detector.tensorrt.kinds import FULL, RTX
-from gremsy_detector.tensorrt.library import TensorRt
-from gremsy_detector.tensorrt.machine import Machine
-from gremsy_detector.tensorrt.onnx_facts import read_onnx_facts
-from gremsy_detector.tensorrt.tensorrt_builder import TensorRtBuilder
+from gremsy_detector.model.default_model import default_model_path
+from gremsy_detector.model.model_description import describe_input
+from gremsy_detector.model.onnx_facts import read_onnx_facts
 
 onnx = pytest.importorskip('onnx', reason='the development tools are not installed: run ./gremsy test')
 pytest.importorskip('onnxruntime', reason='ONNX Runtime is not installed: run ./gremsy setup')
 
-from gremsy_detector.precision.prepare import prepare_model
+from gremsy_model_tools.precision.prepare import prepare_model
 from src.gremsy_detector.test.real_layouts import IMAGE_PX, LAYOUTS, write_layout
 
 PRECISIONS = ('model', 'fp32', 'fp16', 'int8')
@@ -236,10 +236,10 @@ def test_a_lean_build_with_a_limited_workspace(build, tmp_path):
 INTERRUPTED = """
 import importlib, sys
 from pathlib import Path
-from gremsy_detector.tensorrt.engine_builder import BuildRecipe
-from gremsy_detector.tensorrt.library import TensorRt
-from gremsy_detector.tensorrt.machine import Machine
-from gremsy_detector.tensorrt.tensorrt_builder import TensorRtBuilder
+from gremsy_detector.backends.tensorrt.engine_builder import BuildRecipe
+from gremsy_detector.backends.tensorrt.tensorrt_library import TensorRt
+from gremsy_detector.backends.tensorrt.engine_machine import Machine
+from gremsy_detector.backends.tensorrt.tensorrt_builder import TensorRtBuilder
 
 def say(sentence):
     print(sentence, flush=True)

@@ -7,10 +7,11 @@ import sys
 
 import pytest
 
-from gremsy_detector.tensorrt import cuda_probe, library
-from gremsy_detector.tensorrt.cuda_probe import CudaProbe, ask, look
-from gremsy_detector.tensorrt.kinds import FULL, KINDS, RTX
-from gremsy_detector.tensorrt.library import EngineRefused, TensorRt, load_library, why_not
+from gremsy_detector.backends.tensorrt import cuda_probe
+from gremsy_detector.backends.tensorrt import tensorrt_library as library
+from gremsy_detector.backends.tensorrt.cuda_probe import CudaProbe, ask, look
+from gremsy_detector.backends.tensorrt.tensorrt_kinds import FULL, KINDS, RTX
+from gremsy_detector.backends.tensorrt.tensorrt_library import EngineRefused, TensorRt, load_library, why_not
 from src.gremsy_detector.test.tensorrt_fakes import (
     HOPPER,
     LAPTOP,
@@ -77,7 +78,7 @@ def test_each_kind_is_looked_for_under_its_own_names(monkeypatch):
 
 def test_asking_loads_neither_tensorrt_nor_cuda():
     code = (
-        'import sys; from gremsy_detector.backend_registry import find_backends; '
+        'import sys; from gremsy_detector.backends.backend_registry import find_backends; '
         "[each.unavailable() for each in find_backends() if each.name.startswith('tensorrt')]; "
         "print([name for name in sys.modules if name.startswith(('tensorrt', 'cuda.bindings.runtime'))])"
     )

@@ -8,9 +8,9 @@ from importlib import metadata
 
 import pytest
 
-from gremsy_detector.tensorrt.cuda_memory import CUDA_NAMES
-from gremsy_detector.tensorrt.kinds import RTX
-from gremsy_detector.tensorrt.library import BUILDER_NAMES, RTX_NAMES, RUNTIME_NAMES
+from gremsy_detector.backends.tensorrt.cuda_memory import CUDA_NAMES
+from gremsy_detector.backends.tensorrt.tensorrt_kinds import RTX
+from gremsy_detector.backends.tensorrt.tensorrt_library import BUILDER_NAMES, RTX_NAMES, RUNTIME_NAMES
 from src.gremsy_detector.test.record_tensorrt_names import CLASSES, RECORD, RTX_RECORD, compiler, names_of
 from src.gremsy_detector.test.tensorrt_fakes import FakeCuda, FakeFullLibrary, FakeRtxLibrary
 

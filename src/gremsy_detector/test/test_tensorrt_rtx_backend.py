@@ -6,22 +6,22 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from gremsy_detector import build_engine
-from gremsy_detector.backend_chain import BackendChain
-from gremsy_detector.backend_options import BackendOptions
-from gremsy_detector.backend_registry import backends_for, find_backends
-from gremsy_detector.backends.onnxruntime import OnnxRuntimeBackend
-from gremsy_detector.backends.tensorrt import TensorRtBackend
-from gremsy_detector.backends.tensorrt_rtx import TensorRtRtxBackend
+from gremsy_detector.backends.backend_chain import BackendChain
+from gremsy_detector.backends.backend_options import BackendOptions
+from gremsy_detector.backends.backend_registry import backends_for, find_backends
+from gremsy_detector.backends.onnxruntime_backend import OnnxRuntimeBackend
+from gremsy_detector.backends.tensorrt.cuda_probe import CudaProbe
+from gremsy_detector.backends.tensorrt.engine_file import EngineHeader, read_engine, write_engine
+from gremsy_detector.backends.tensorrt.engine_key import EngineKey
+from gremsy_detector.backends.tensorrt.kernel_file import KernelFile
+from gremsy_detector.backends.tensorrt.tensorrt_kinds import FULL, RTX
+from gremsy_detector.backends.tensorrt.tensorrt_library import why_not
+from gremsy_detector.backends.tensorrt_backend import TensorRtBackend
+from gremsy_detector.backends.tensorrt_rtx_backend import TensorRtRtxBackend
 from gremsy_detector.detector import Detector
 from gremsy_detector.errors import ModelError
 from gremsy_detector.selection import Selection
-from gremsy_detector.tensorrt.cuda_probe import CudaProbe
-from gremsy_detector.tensorrt.engine_file import EngineHeader, read_engine, write_engine
-from gremsy_detector.tensorrt.engine_key import EngineKey
-from gremsy_detector.tensorrt.kernel_file import KernelFile
-from gremsy_detector.tensorrt.kinds import FULL, RTX
-from gremsy_detector.tensorrt.library import why_not
+from gremsy_model_tools import build_engine
 from src.gremsy_detector.test.tensorrt_fakes import (
     DESKTOP,
     HOPPER,

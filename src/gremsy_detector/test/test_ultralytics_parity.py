@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gremsy_detector.decoder import DecodeSettings, decode
-from gremsy_detector.model_description import Layout, ResizeMode, describe
-from gremsy_detector.model_facts import ModelFacts, TensorFacts
+from gremsy_detector.decode.decoder import DecodeSettings, decode
+from gremsy_detector.model.model_description import Layout, ResizeMode, describe
+from gremsy_detector.model.model_facts import ModelFacts, TensorFacts
 
 DATA = Path(__file__).parent / 'data'
 ABOUT = json.loads((DATA / 'ultralytics_cases.json').read_text(encoding='utf-8'))

@@ -14,33 +14,33 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 
-from gremsy_common.control_state import ControlState
-from gremsy_common.gimbal_state import ImuReading, RangeReading, RateSetpoint, VehicleAttitude, ZoomState
-from gremsy_gimbal_driver.answer import Answer
+from gremsy_common.types.control_state import ControlState
+from gremsy_common.types.gimbal_state import ImuReading, RangeReading, RateSetpoint, VehicleAttitude, ZoomState
 from gremsy_gimbal_driver.calibration.calibration_run import CalibrationRun
 from gremsy_gimbal_driver.calibration.calibration_settings import CalibrationSettings
-from gremsy_gimbal_driver.command_arbiter import Source
-from gremsy_gimbal_driver.deadman_briefing import BEATS_PER_TIME_TO_LIVE, DeadmanBriefing
+from gremsy_gimbal_driver.deadman.deadman_briefing import BEATS_PER_TIME_TO_LIVE, DeadmanBriefing
+from gremsy_gimbal_driver.device.gimbal_device import SILENCE_NS, GimbalDevice, StatusMessage, Told
 from gremsy_gimbal_driver.driver_settings import DriverListener, DriverSettings, Sight, WrittenCommand
 from gremsy_gimbal_driver.driver_status import DriverStatus
-from gremsy_gimbal_driver.gimbal_device import SILENCE_NS, GimbalDevice, StatusMessage, Told
-from gremsy_gimbal_driver.gimbal_mode import GimbalMode
-from gremsy_gimbal_driver.goals import AngleGoal, GoalProgress
-from gremsy_gimbal_driver.instant import Clock, Instant, system_clock
+from gremsy_gimbal_driver.goals.goal import AngleGoal, GoalProgress
 from gremsy_gimbal_driver.links.link import Link
 from gremsy_gimbal_driver.links.link_health import complaint
 from gremsy_gimbal_driver.links.link_router import LinkListener, LinkRouter
-from gremsy_gimbal_driver.mavlink_decoder import Decoder
-from gremsy_gimbal_driver.mavlink_encoder import Encoder
-from gremsy_gimbal_driver.mavlink_events import Sender
-from gremsy_gimbal_driver.mode_machine import ModeStatus
-from gremsy_gimbal_driver.motion_control import MotionControl
-from gremsy_gimbal_driver.motion_messages import is_stop, motion_messages
-from gremsy_gimbal_driver.motion_output import MotionOutput
-from gremsy_gimbal_driver.payload_control.requests import Request
-from gremsy_gimbal_driver.payload_control.ticket import Ticket
-from gremsy_gimbal_driver.payload_control.tracking_guard import TrackingGuard
-from gremsy_gimbal_driver.plant_inverse import PlantInverse
+from gremsy_gimbal_driver.mavlink.mavlink_decoder import Decoder
+from gremsy_gimbal_driver.mavlink.mavlink_encoder import Encoder
+from gremsy_gimbal_driver.mavlink.mavlink_events import Sender
+from gremsy_gimbal_driver.mavlink.motion_messages import is_stop, motion_messages
+from gremsy_gimbal_driver.motion.answer import Answer
+from gremsy_gimbal_driver.motion.command_arbiter import Source
+from gremsy_gimbal_driver.motion.gimbal_mode import GimbalMode
+from gremsy_gimbal_driver.motion.instant import Clock, Instant, system_clock
+from gremsy_gimbal_driver.motion.mode_machine import ModeStatus
+from gremsy_gimbal_driver.motion.motion_control import MotionControl
+from gremsy_gimbal_driver.motion.motion_output import MotionOutput
+from gremsy_gimbal_driver.motion.plant_inverse import PlantInverse
+from gremsy_gimbal_driver.payload.payload_requests import Request
+from gremsy_gimbal_driver.payload.ticket import Ticket
+from gremsy_gimbal_driver.payload.tracking_guard import TrackingGuard
 
 _READ_WAIT_S = 0.1
 _REST_PATIENCE_S = 0.5

@@ -6,16 +6,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from gremsy_common.control_state import ControlState
-from gremsy_common.gimbal_state import ImuReading, RangeReading, VehicleAttitude, ZoomState
-from gremsy_gimbal_driver.attitude_stamping import MeasuredAttitude
+from gremsy_common.types.control_state import ControlState
+from gremsy_common.types.gimbal_state import ImuReading, RangeReading, VehicleAttitude, ZoomState
+from gremsy_gimbal_driver.attitude.attitude_stamping import MeasuredAttitude
+from gremsy_gimbal_driver.attitude.joint_chain import EncoderSettings, JointAngles
+from gremsy_gimbal_driver.attitude.level_frame import LevelReference
 from gremsy_gimbal_driver.calibration.calibration_result import CalibrationResult
-from gremsy_gimbal_driver.goals import GoalProgress
-from gremsy_gimbal_driver.joint_chain import EncoderSettings, JointAngles
-from gremsy_gimbal_driver.level_frame import LevelReference
-from gremsy_gimbal_driver.mavlink_events import AttitudeStatus, Sender
-from gremsy_gimbal_driver.motion_settings import MotionSettings
-from gremsy_gimbal_driver.payload_control.payload_control import PayloadSettings
+from gremsy_gimbal_driver.goals.goal import GoalProgress
+from gremsy_gimbal_driver.mavlink.mavlink_events import AttitudeStatus, Sender
+from gremsy_gimbal_driver.motion.motion_settings import MotionSettings
+from gremsy_gimbal_driver.payload.payload_control import PayloadSettings
 
 
 @dataclass(frozen=True, slots=True)

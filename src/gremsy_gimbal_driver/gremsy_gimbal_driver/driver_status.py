@@ -6,13 +6,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from gremsy_common.control_state import ControlState
-from gremsy_gimbal_driver.device_requests import StreamState
-from gremsy_gimbal_driver.device_status import Condition
-from gremsy_gimbal_driver.goals import GoalProgress
+from gremsy_common.types.control_state import ControlState
+from gremsy_gimbal_driver.device.device_requests import StreamState
+from gremsy_gimbal_driver.device.device_status import Condition
+from gremsy_gimbal_driver.goals.goal import GoalProgress
 from gremsy_gimbal_driver.links.link_health import LinkHealth
-from gremsy_gimbal_driver.mavlink_events import DeviceInformation, Sender, SystemStatus
-from gremsy_gimbal_driver.mode_machine import ModeStatus
+from gremsy_gimbal_driver.mavlink.mavlink_events import DeviceInformation, Sender, SystemStatus
+from gremsy_gimbal_driver.motion.mode_machine import ModeStatus
 
 
 @dataclass(frozen=True, slots=True)

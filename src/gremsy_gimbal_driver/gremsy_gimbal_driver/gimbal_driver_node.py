@@ -14,16 +14,15 @@ from geometry_msgs.msg import PointStamped
 from std_srvs.srv import SetBool, Trigger
 from tf2_msgs.msg import TFMessage
 
-from gremsy_common import topics
 from gremsy_common.atomic_file import refuse_unwritable
-from gremsy_common.control_state import NOBODY, ControlState
 from gremsy_common.errors import SuiteError
-from gremsy_common.gimbal_state import RateSetpoint, VehicleAttitude
-from gremsy_common.hosting import run_node
-from gremsy_common.node_host import NodeHost
-from gremsy_common.suite_node import SuiteNode
-from gremsy_common.transport.endpoints import TopicSubscription
-from gremsy_gimbal_driver.answer import Answer
+from gremsy_common.ros import topics
+from gremsy_common.ros.hosting import run_node
+from gremsy_common.ros.node_host import NodeHost
+from gremsy_common.ros.suite_node import SuiteNode
+from gremsy_common.ros.transport.endpoints import TopicSubscription
+from gremsy_common.types.control_state import NOBODY, ControlState
+from gremsy_common.types.gimbal_state import RateSetpoint, VehicleAttitude
 from gremsy_gimbal_driver.calibration.calibration_file import (
     CalibratedParameters,
     refuse_file_of_others,
@@ -31,14 +30,8 @@ from gremsy_gimbal_driver.calibration.calibration_file import (
 )
 from gremsy_gimbal_driver.calibration.calibration_result import CalibrationResult
 from gremsy_gimbal_driver.calibration.plant_message import plant_model
-from gremsy_gimbal_driver.command_arbiter import Source
-from gremsy_gimbal_driver.diagnostic_rows import diagnostic_rows
 from gremsy_gimbal_driver.driver import GimbalDriver
-from gremsy_gimbal_driver.driver_port import DriverPort, PortSettings
 from gremsy_gimbal_driver.driver_settings import DriverListener, Sight, WrittenCommand
-from gremsy_gimbal_driver.facades.facade_set import FacadeSet
-from gremsy_gimbal_driver.frame_messages import frame_transforms
-from gremsy_gimbal_driver.frame_tree import FrameError, FrameTree
 from gremsy_gimbal_driver.gimbal_driver_parameters import (
     BASE_FRAME,
     CAMERA_FRAME,
@@ -46,18 +39,25 @@ from gremsy_gimbal_driver.gimbal_driver_parameters import (
     PAYLOAD_SETTINGS,
     GimbalDriverParameters,
 )
-from gremsy_gimbal_driver.gimbal_mode import GimbalMode
-from gremsy_gimbal_driver.goals import GoalProgress
+from gremsy_gimbal_driver.goals.frame_tree import FrameError, FrameTree
+from gremsy_gimbal_driver.goals.goal import GoalProgress
 from gremsy_gimbal_driver.links.link_uri import links_from_uris
-from gremsy_gimbal_driver.notices import Notices
-from gremsy_gimbal_driver.payload_control import requests
-from gremsy_gimbal_driver.payload_control.camera_steps import first_still_number
-from gremsy_gimbal_driver.payload_control.product_family import ProductFamily
-from gremsy_gimbal_driver.payload_control.settings import find_setting
-from gremsy_gimbal_driver.payload_control.ticket import TicketState
-from gremsy_gimbal_driver.payload_control.ticket_watch import TicketWatch
-from gremsy_gimbal_driver.telemetry_topics import TelemetryFrames, TelemetryTopics
-from gremsy_gimbal_driver.zoom_arbiter import ZoomArbiter
+from gremsy_gimbal_driver.motion.answer import Answer
+from gremsy_gimbal_driver.motion.command_arbiter import Source
+from gremsy_gimbal_driver.motion.gimbal_mode import GimbalMode
+from gremsy_gimbal_driver.motion.notices import Notices
+from gremsy_gimbal_driver.motion.zoom_arbiter import ZoomArbiter
+from gremsy_gimbal_driver.payload import payload_requests as requests
+from gremsy_gimbal_driver.payload.camera_steps import first_still_number
+from gremsy_gimbal_driver.payload.payload_settings import find_setting
+from gremsy_gimbal_driver.payload.product_family import ProductFamily
+from gremsy_gimbal_driver.payload.ticket import TicketState
+from gremsy_gimbal_driver.payload.ticket_watch import TicketWatch
+from gremsy_gimbal_driver.ros.diagnostic_rows import diagnostic_rows
+from gremsy_gimbal_driver.ros.driver_port import DriverPort, PortSettings
+from gremsy_gimbal_driver.ros.facade_port import installed_facades
+from gremsy_gimbal_driver.ros.frame_messages import frame_transforms
+from gremsy_gimbal_driver.ros.telemetry_topics import TelemetryFrames, TelemetryTopics
 
 _LOOK_AT_TICKETS_S = 0.1
 
@@ -98,7 +98,7 @@ class GimbalDriverNode(SuiteNode[GimbalDriverParameters]):
         frames = self._frames()
         self._tree = FrameTree(own=(frames.level, f'{self._prefix}{CAMERA_FRAME}', *frames.optical))
         self._operator, others = self._port(driver, Source.OPERATOR), self._port(driver, Source.OTHER)
-        self._facades = FacadeSet(
+        self._facades = installed_facades(
             self, others, self.report_error, mavros=parameters.mavros_facade, ptz=parameters.ptz_facade
         )
         driver.open()

@@ -7,23 +7,23 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal, cast
 
-from gremsy_common.node_parameters import NodeParameters
-from gremsy_common.parameter_forms import TextForm
-from gremsy_common.parameters import ParameterError, param
+from gremsy_common.parameters.node_parameters import NodeParameters
+from gremsy_common.parameters.parameter_fields import ParameterError, param
+from gremsy_common.parameters.parameter_forms import TextForm
+from gremsy_gimbal_driver.attitude.joint_chain import EncoderSettings, EncoderUnit
 from gremsy_gimbal_driver.calibration.calibration_settings import CalibrationSettings
+from gremsy_gimbal_driver.device.heard_components import GIMBAL_COMPONENTS
+from gremsy_gimbal_driver.device.payload_readings import RANGE_NAME, ZOOM_NAME
+from gremsy_gimbal_driver.device.stream_rates import ENCODERS, IMU, SERIAL_BYTES_PER_S
 from gremsy_gimbal_driver.driver_settings import DriverSettings
-from gremsy_gimbal_driver.gimbal_mode import GimbalMode
-from gremsy_gimbal_driver.gimbal_protocol import PROTOCOL_NAMES
-from gremsy_gimbal_driver.heard_components import GIMBAL_COMPONENTS
-from gremsy_gimbal_driver.joint_chain import EncoderSettings, EncoderUnit
-from gremsy_gimbal_driver.mavlink_events import Sender
-from gremsy_gimbal_driver.motion_settings import MotionSettings
-from gremsy_gimbal_driver.payload_control.payload_control import PayloadSettings
-from gremsy_gimbal_driver.payload_control.product_family import ProductFamily
-from gremsy_gimbal_driver.payload_control.requests import TrackingPath, ZoomPath
-from gremsy_gimbal_driver.payload_readings import RANGE_NAME, ZOOM_NAME
-from gremsy_gimbal_driver.plant_inverse import PlantInverse
-from gremsy_gimbal_driver.stream_rates import ENCODERS, IMU, SERIAL_BYTES_PER_S
+from gremsy_gimbal_driver.mavlink.gimbal_protocol import PROTOCOL_NAMES
+from gremsy_gimbal_driver.mavlink.mavlink_events import Sender
+from gremsy_gimbal_driver.motion.gimbal_mode import GimbalMode
+from gremsy_gimbal_driver.motion.motion_settings import MotionSettings
+from gremsy_gimbal_driver.motion.plant_inverse import PlantInverse
+from gremsy_gimbal_driver.payload.payload_control import PayloadSettings
+from gremsy_gimbal_driver.payload.payload_requests import TrackingPath, ZoomPath
+from gremsy_gimbal_driver.payload.product_family import ProductFamily
 
 LEVEL_FRAME = 'gimbal_level'
 CAMERA_FRAME = 'gimbal_camera'

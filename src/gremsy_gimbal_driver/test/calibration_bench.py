@@ -7,16 +7,16 @@ import math
 from collections.abc import Callable
 from dataclasses import replace
 
-from gremsy_gimbal_driver.attitude_stamping import AttitudeStamping
+from gremsy_gimbal_driver.attitude.attitude_stamping import AttitudeStamping
+from gremsy_gimbal_driver.calibration.calibration_routine import CalibrationRoutine, CalibrationWish
 from gremsy_gimbal_driver.calibration.calibration_settings import CalibrationSettings, Pair
-from gremsy_gimbal_driver.calibration.routine import CalibrationRoutine, CalibrationWish
-from gremsy_gimbal_driver.instant import Instant
-from gremsy_gimbal_driver.mavlink_decoder import Decoder
-from gremsy_gimbal_driver.mavlink_encoder import Encoder
-from gremsy_gimbal_driver.mavlink_events import AttitudeStatus, PayloadTelemetry, Sender
-from gremsy_gimbal_driver.mavlink_frames import wire_rates
-from gremsy_gimbal_driver.simulated_payload.options import PRESETS, PayloadOptions
-from gremsy_gimbal_driver.simulated_payload.payload import SimulatedPayload
+from gremsy_gimbal_driver.mavlink.mavlink_decoder import Decoder
+from gremsy_gimbal_driver.mavlink.mavlink_encoder import Encoder
+from gremsy_gimbal_driver.mavlink.mavlink_events import AttitudeStatus, PayloadTelemetry, Sender
+from gremsy_gimbal_driver.mavlink.mavlink_frames import wire_rates
+from gremsy_gimbal_driver.motion.instant import Instant
+from gremsy_gimbal_sim.options.options import PRESETS, PayloadOptions
+from gremsy_gimbal_sim.payload import SimulatedPayload
 
 MS = 1_000_000
 ROS_START = 1_790_000_000_000_000_000

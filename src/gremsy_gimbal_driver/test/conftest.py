@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from gremsy_gimbal_driver.simulated_payload.options import PayloadOptions
-from gremsy_gimbal_driver.simulated_payload.payload import SimulatedPayload
-from gremsy_gimbal_driver.simulated_payload.ports import PtyPort, UdpPort
+from gremsy_gimbal_sim.options.options import PayloadOptions
+from gremsy_gimbal_sim.payload import SimulatedPayload
+from gremsy_gimbal_sim.wire.ports import PtyPort, UdpPort
 
 
 class LivePayload:

@@ -5,15 +5,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from gremsy_common.gimbal_state import RateSetpoint
-from gremsy_gimbal_driver.command_arbiter import Source
-from gremsy_gimbal_driver.gimbal_mode import GimbalMode
-from gremsy_gimbal_driver.goals import AngleGoal, GoalProgress
-from gremsy_gimbal_driver.instant import Instant
-from gremsy_gimbal_driver.motion_control import Answer, MotionControl
-from gremsy_gimbal_driver.motion_output import MotionOutput
-from gremsy_gimbal_driver.motion_settings import MotionSettings
-from gremsy_gimbal_driver.plant import Plant, PlantParameters
+from gremsy_common.types.gimbal_state import RateSetpoint
+from gremsy_gimbal_driver.goals.goal import AngleGoal, GoalProgress
+from gremsy_gimbal_driver.motion.command_arbiter import Source
+from gremsy_gimbal_driver.motion.gimbal_mode import GimbalMode
+from gremsy_gimbal_driver.motion.instant import Instant
+from gremsy_gimbal_driver.motion.motion_control import Answer, MotionControl
+from gremsy_gimbal_driver.motion.motion_output import MotionOutput
+from gremsy_gimbal_driver.motion.motion_settings import MotionSettings
+from gremsy_gimbal_sim.plant.plant import Plant, PlantParameters
 
 MS = 1_000_000
 ROS_START = 1_790_000_000_000_000_000

@@ -30,8 +30,8 @@ from std_msgs.msg import Float64, String
 from std_srvs.srv import SetBool, Trigger
 from tf2_msgs.msg import TFMessage
 
-from gremsy_common.rotations import quaternion_from_bearing
-from gremsy_common.truth_ring import TruthRingReader, TruthUnavailable
+from gremsy_common.geometry import quaternion_from_bearing
+from gremsy_gimbal_sim.truth_ring import TruthRingReader, TruthUnavailable
 
 LEVEL = 'robot/gimbal_level'
 NODE = '/robot/gimbal_driver'
@@ -113,7 +113,7 @@ class Payload:
             words += ['--set', f'{name}={value}']
         self.process = Process(
             folder / f'payload-{number}.log',
-            *(sys.executable, '-m', 'gremsy_gimbal_driver.sim_payload', *words, '--preset', preset),
+            *(sys.executable, '-m', 'gremsy_gimbal_sim.sim_payload', *words, '--preset', preset),
             *('--seed', str(seed), '--truth-ring', self.ring, '--control', str(self._pipe)),
         )
         self._truth = TruthRingReader(self.ring)

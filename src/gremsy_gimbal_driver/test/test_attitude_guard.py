@@ -7,7 +7,7 @@ import math
 
 import pytest
 
-from gremsy_gimbal_driver.goals import GoalState
+from gremsy_gimbal_driver.goals.goal import GoalState
 from src.gremsy_gimbal_driver.test.motion_bench import ZERO, Bench
 
 JUMPS = (

@@ -10,16 +10,16 @@ pytest.importorskip('tf2_msgs.msg', reason='the workspace is not built: run ./gr
 
 from tf2_msgs.msg import TFMessage
 
-from gremsy_common.gimbal_state import GimbalAttitude, VehicleAttitude
-from gremsy_common.rotations import CAMERA_FROM_OPTICAL, matrix_from_quaternion
-from gremsy_gimbal_driver.attitude_messages import joint_state, joint_state_of, level_transform, transforms
-from gremsy_gimbal_driver.attitude_reading import YawFrame
-from gremsy_gimbal_driver.attitude_stamping import MeasuredAttitude
-from gremsy_gimbal_driver.euler import quaternion_from_yaw_roll_pitch
-from gremsy_gimbal_driver.frame_messages import frame_transforms
-from gremsy_gimbal_driver.frame_tree import FrameTree
-from gremsy_gimbal_driver.joint_chain import JointAngles, JointSource
-from gremsy_gimbal_driver.level_frame import level_reference
+from gremsy_common.geometry import CAMERA_FROM_OPTICAL, matrix_from_quaternion
+from gremsy_common.types.gimbal_state import GimbalAttitude, VehicleAttitude
+from gremsy_gimbal_driver.attitude.attitude_reading import YawFrame
+from gremsy_gimbal_driver.attitude.attitude_stamping import MeasuredAttitude
+from gremsy_gimbal_driver.attitude.euler import quaternion_from_yaw_roll_pitch
+from gremsy_gimbal_driver.attitude.joint_chain import JointAngles, JointSource
+from gremsy_gimbal_driver.attitude.level_frame import level_reference
+from gremsy_gimbal_driver.goals.frame_tree import FrameTree
+from gremsy_gimbal_driver.ros.attitude_messages import joint_state, joint_state_of, level_transform, transforms
+from gremsy_gimbal_driver.ros.frame_messages import frame_transforms
 
 STAMP = 1_700_000_000_123_456_789
 NAN3 = np.full(3, np.nan)

@@ -8,19 +8,19 @@ import math
 import numpy as np
 import pytest
 
-from gremsy_common.rotations import quaternion_from_bearing
-from gremsy_gimbal_driver.attitude_reading import (
+from gremsy_common.geometry import quaternion_from_bearing
+from gremsy_gimbal_driver.attitude.attitude_reading import (
     AttitudeSource,
     YawFrame,
     reading_from_orientation,
     reading_from_status,
 )
-from gremsy_gimbal_driver.attitude_stamping import AttitudeStamping
-from gremsy_gimbal_driver.attitude_telemetry import AttitudeTelemetry
-from gremsy_gimbal_driver.euler import quaternion_from_yaw_roll_pitch, yaw_roll_pitch
-from gremsy_gimbal_driver.instant import Instant
-from gremsy_gimbal_driver.mavlink_events import AttitudeStatus, MountOrientation, Sender
-from gremsy_gimbal_driver.mavlink_frames import q_frd_from_level_camera
+from gremsy_gimbal_driver.attitude.attitude_stamping import AttitudeStamping
+from gremsy_gimbal_driver.attitude.attitude_telemetry import AttitudeTelemetry
+from gremsy_gimbal_driver.attitude.euler import quaternion_from_yaw_roll_pitch, yaw_roll_pitch
+from gremsy_gimbal_driver.mavlink.mavlink_events import AttitudeStatus, MountOrientation, Sender
+from gremsy_gimbal_driver.mavlink.mavlink_frames import q_frd_from_level_camera
+from gremsy_gimbal_driver.motion.instant import Instant
 
 GIMBAL = Sender(1, 154)
 NAN3 = (math.nan,) * 3
@@ -299,8 +299,8 @@ def test_garbage_that_never_agrees_with_itself_is_never_believed():
 
 
 def test_zero_triples_of_a_real_wire_are_counted_by_the_decoder_and_an_identity_285_is_not_one():
-    from gremsy_gimbal_driver.mavlink_decoder import Decoder
-    from gremsy_gimbal_driver.mavlink_dialect import dialect
+    from gremsy_gimbal_driver.mavlink.mavlink_decoder import Decoder
+    from gremsy_gimbal_driver.mavlink.mavlink_dialect import dialect
 
     decoder = Decoder(Sender(1, 191))
     mavlink = dialect.MAVLink(None, 1, 154)

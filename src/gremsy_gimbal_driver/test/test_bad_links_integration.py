@@ -22,7 +22,7 @@ import pytest
 pytest.importorskip('rclpy', reason='the workspace is not built: run ./gremsy setup')
 pytest.importorskip('tf2_msgs.msg', reason='the workspace is not built: run ./gremsy setup')
 
-from gremsy_gimbal_driver.mavlink_dialect import dialect
+from gremsy_gimbal_driver.mavlink.mavlink_dialect import dialect
 from src.gremsy_gimbal_driver.test.ros_bench import free_udp_port, scene
 
 pytestmark = pytest.mark.integration

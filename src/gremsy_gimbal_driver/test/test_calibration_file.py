@@ -19,6 +19,8 @@ from gremsy_gimbal_driver.calibration.calibration_file import (
     read_calibration,
     write_calibration,
 )
+from gremsy_gimbal_driver.calibration.calibration_fit import ResponseFit
+from gremsy_gimbal_driver.calibration.calibration_report import confidence, summary
 from gremsy_gimbal_driver.calibration.calibration_result import (
     AxisCalibration,
     CalibrationResult,
@@ -27,9 +29,7 @@ from gremsy_gimbal_driver.calibration.calibration_result import (
     contradiction,
 )
 from gremsy_gimbal_driver.calibration.calibration_settings import Axis
-from gremsy_gimbal_driver.calibration.fit import ResponseFit
 from gremsy_gimbal_driver.calibration.plant_message import plant_model
-from gremsy_gimbal_driver.calibration.report import confidence, summary
 
 DEGREE = math.radians(1.0)
 RESPONSE = ResponseFit(

@@ -8,8 +8,8 @@ import math
 import numpy as np
 import pytest
 
-from gremsy_gimbal_driver.calibration.fit import FitError, StepRecord, fit_line, fit_response
-from gremsy_gimbal_driver.plant import GREMSY, Plant, PlantParameters
+from gremsy_gimbal_driver.calibration.calibration_fit import FitError, StepRecord, fit_line, fit_response
+from gremsy_gimbal_sim.plant.plant import GREMSY, Plant, PlantParameters
 
 REPEAT_S = 0.04
 DELAY_S, LAG_S, GAIN = 0.15, 0.1, -1.04

@@ -11,7 +11,7 @@ import yaml
 pytest.importorskip('rclpy', reason='the workspace is not built: run ./gremsy setup')
 pytest.importorskip('tf2_msgs.msg', reason='the workspace is not built: run ./gremsy setup')
 
-from gremsy_gimbal_driver.plant import GREMSY
+from gremsy_gimbal_sim.plant.plant import GREMSY
 from src.gremsy_gimbal_driver.test.ros_bench import approx, scene
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.timeout(240)]

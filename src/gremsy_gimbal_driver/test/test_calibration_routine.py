@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 
 from gremsy_gimbal_driver.calibration.calibration_result import CalibrationResult
+from gremsy_gimbal_driver.calibration.calibration_routine import CalibrationRoutine, CalibrationState
 from gremsy_gimbal_driver.calibration.calibration_settings import CalibrationSettings, Pair
-from gremsy_gimbal_driver.calibration.routine import CalibrationRoutine, CalibrationState
-from gremsy_gimbal_driver.instant import Instant
-from gremsy_gimbal_driver.plant import ZOOM_RATE_GAIN, PlantParameters
+from gremsy_gimbal_driver.motion.instant import Instant
+from gremsy_gimbal_sim.plant.plant import ZOOM_RATE_GAIN, PlantParameters
 from src.gremsy_gimbal_driver.test.calibration_bench import CalibrationBench, options_of
 
 ZOOMS = tuple(zoom for zoom, _ in ZOOM_RATE_GAIN)

@@ -7,11 +7,11 @@ import itertools
 
 import pytest
 
-from gremsy_common.gimbal_state import RateSetpoint
-from gremsy_gimbal_driver.command_arbiter import CommandArbiter, HeldCommand, Refusal, Source
-from gremsy_gimbal_driver.goals import AngleGoal
-from gremsy_gimbal_driver.instant import Instant
-from gremsy_gimbal_driver.motion_settings import MotionSettings
+from gremsy_common.types.gimbal_state import RateSetpoint
+from gremsy_gimbal_driver.goals.goal import AngleGoal
+from gremsy_gimbal_driver.motion.command_arbiter import CommandArbiter, HeldCommand, Refusal, Source
+from gremsy_gimbal_driver.motion.instant import Instant
+from gremsy_gimbal_driver.motion.motion_settings import MotionSettings
 
 MS = 1_000_000
 ROS_START = 1_790_000_000_000_000_000

@@ -14,10 +14,10 @@ from collections.abc import Callable
 import pytest
 from pymavlink.dialects.v20 import all as standard
 
-from gremsy_gimbal_driver.camera_commands import CameraMode, CameraReport, OnboardTracking
-from gremsy_gimbal_driver.mavlink_encoder import Encoder, HomeSearch, ImuCalibration, MountInput
-from gremsy_gimbal_driver.mavlink_events import Sender
-from gremsy_gimbal_driver.parameter_messages import ParameterMessages
+from gremsy_gimbal_driver.mavlink.camera_commands import CameraMode, CameraReport, OnboardTracking
+from gremsy_gimbal_driver.mavlink.mavlink_encoder import Encoder, HomeSearch, ImuCalibration, MountInput
+from gremsy_gimbal_driver.mavlink.mavlink_events import Sender
+from gremsy_gimbal_driver.mavlink.parameter_messages import ParameterMessages
 
 TO = Sender(1, 154)
 COMMANDS = standard.enums['MAV_CMD']

@@ -16,14 +16,14 @@ from pathlib import Path
 
 import pytest
 
-from gremsy_gimbal_driver.deadman_guard import DeadmanGuard
+from gremsy_gimbal_driver.deadman.deadman_guard import DeadmanGuard
 from gremsy_gimbal_driver.links.link import LinkError
 from gremsy_gimbal_driver.links.serial_link import SerialLink
 
 DRIVER = """
 import sys, time
-from gremsy_common.gimbal_state import RateSetpoint
-from gremsy_gimbal_driver.command_arbiter import Source
+from gremsy_common.types.gimbal_state import RateSetpoint
+from gremsy_gimbal_driver.motion.command_arbiter import Source
 from gremsy_gimbal_driver.driver import GimbalDriver
 from gremsy_gimbal_driver.links.link_uri import links_from_uris
 
@@ -89,7 +89,7 @@ def test_a_deadman_that_was_killed_is_replaced_and_has_the_link(udp_payload, wai
 
 
 def test_the_deadman_imports_the_standard_library_only():
-    from gremsy_gimbal_driver import deadman
+    from gremsy_gimbal_driver.deadman import deadman
 
     code = (
         f"import sys, runpy; runpy.run_path({deadman.__file__!r}); print(*sorted(m.split('.')[0] for m in sys.modules))"
@@ -102,7 +102,7 @@ def test_the_deadman_imports_the_standard_library_only():
 # until it is killed, or hangs after the first ten beats.
 GUARD = """
 import sys, time
-from gremsy_gimbal_driver.deadman_guard import DeadmanGuard
+from gremsy_gimbal_driver.deadman.deadman_guard import DeadmanGuard
 
 how, *descriptors = sys.argv[1:]
 guard = DeadmanGuard(0.2, 0.005, print)

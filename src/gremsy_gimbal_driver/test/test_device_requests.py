@@ -8,11 +8,12 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from gremsy_gimbal_driver.command_requests import CommandRequests, RequestState
-from gremsy_gimbal_driver.device_requests import DeviceRequests
-from gremsy_gimbal_driver.mavlink_dialect import dialect
-from gremsy_gimbal_driver.mavlink_encoder import Encoder
-from gremsy_gimbal_driver.mavlink_events import (
+from gremsy_gimbal_driver.device.device_requests import DeviceRequests
+from gremsy_gimbal_driver.device.stream_rates import ATTITUDE, FRAME_BYTES, IMU, ORIENTATION, RateMeter, fit_streams
+from gremsy_gimbal_driver.mavlink.command_requests import CommandRequests, RequestState
+from gremsy_gimbal_driver.mavlink.mavlink_dialect import dialect
+from gremsy_gimbal_driver.mavlink.mavlink_encoder import Encoder
+from gremsy_gimbal_driver.mavlink.mavlink_events import (
     AttitudeStatus,
     CommandAck,
     DeviceInformation,
@@ -20,7 +21,6 @@ from gremsy_gimbal_driver.mavlink_events import (
     MountOrientation,
     Sender,
 )
-from gremsy_gimbal_driver.stream_rates import ATTITUDE, FRAME_BYTES, IMU, ORIENTATION, RateMeter, fit_streams
 
 GIMBAL = Sender(1, 154)
 INFORMATION = DeviceInformation(GIMBAL, 'GREMSY', 'AEVO', (7, 8, 9), (-1.0, 1.0), (-1.0, 1.0))

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import pytest
 
-from gremsy_gimbal_driver import device_status
-from gremsy_gimbal_driver.device_status import (
+from gremsy_gimbal_driver.device import device_status
+from gremsy_gimbal_driver.device.device_status import (
     Level,
     failure_condition,
     fault_condition,

@@ -11,16 +11,16 @@ from pathlib import Path
 
 import pytest
 
-from gremsy_common.gimbal_state import RateSetpoint
-from gremsy_gimbal_driver.attitude_stamping import MeasuredAttitude
-from gremsy_gimbal_driver.command_arbiter import Source
+from gremsy_common.types.gimbal_state import RateSetpoint
+from gremsy_gimbal_driver.attitude.attitude_stamping import MeasuredAttitude
+from gremsy_gimbal_driver.device.stream_rates import ATTITUDE
 from gremsy_gimbal_driver.driver import GimbalDriver
 from gremsy_gimbal_driver.driver_settings import DriverListener, DriverSettings, WrittenCommand
-from gremsy_gimbal_driver.goals import GoalState
+from gremsy_gimbal_driver.goals.goal import GoalState
 from gremsy_gimbal_driver.links.link_uri import links_from_uris
-from gremsy_gimbal_driver.mavlink_events import Sender
-from gremsy_gimbal_driver.simulated_payload.options import PayloadOptions
-from gremsy_gimbal_driver.stream_rates import ATTITUDE
+from gremsy_gimbal_driver.mavlink.mavlink_events import Sender
+from gremsy_gimbal_driver.motion.command_arbiter import Source
+from gremsy_gimbal_sim.options.options import PayloadOptions
 
 
 class Heard:

@@ -8,7 +8,7 @@ import math
 import numpy as np
 import pytest
 
-from gremsy_gimbal_driver.frame_tree import FrameError, FrameTransform, FrameTree, Pose
+from gremsy_gimbal_driver.goals.frame_tree import FrameError, FrameTransform, FrameTree, Pose
 
 NS = 1_000_000_000
 NOW = 1_700_000_000 * NS

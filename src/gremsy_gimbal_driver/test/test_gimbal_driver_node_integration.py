@@ -23,8 +23,8 @@ from std_msgs.msg import String
 from std_srvs.srv import SetBool, Trigger
 from tf2_msgs.msg import TFMessage
 
-from gremsy_common.trace import read_trace
-from gremsy_common.truth_ring import TruthRingReader, ring_path
+from gremsy_common.timing.trace import read_trace
+from gremsy_gimbal_sim.truth_ring import TruthRingReader, ring_path
 
 pytestmark = pytest.mark.integration
 
@@ -84,7 +84,7 @@ class Payload:
         self.ring = f'test-{os.getpid()}-{kind}'
         self.pty = str(folder / 'ttyGREMSY')
         plug = ('--udp', '127.0.0.1:0') if kind == 'udp' else ('--pty', self.pty)
-        self.process = start('gremsy_gimbal_driver.sim_payload', *plug, '--truth-ring', self.ring)
+        self.process = start('gremsy_gimbal_sim.sim_payload', *plug, '--truth-ring', self.ring)
         words = self.process.stdout.readline().split()
         while not self.process.stdout.readline().startswith('simulated payload ready'):
             assert self.process.poll() is None

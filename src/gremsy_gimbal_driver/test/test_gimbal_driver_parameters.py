@@ -7,10 +7,10 @@ import dataclasses
 
 import pytest
 
-from gremsy_common.parameters import ParameterError, from_values
+from gremsy_common.parameters.parameter_fields import ParameterError, from_values
 from gremsy_gimbal_driver.driver_settings import DriverSettings
 from gremsy_gimbal_driver.gimbal_driver_parameters import GimbalDriverParameters
-from gremsy_gimbal_driver.mavlink_events import Sender
+from gremsy_gimbal_driver.mavlink.mavlink_events import Sender
 
 
 @pytest.mark.parametrize(

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from gremsy_common.errors import SuiteError
-from gremsy_gimbal_driver.gimbal_parameters import GimbalParameters, ParameterState
-from gremsy_gimbal_driver.mavlink_dialect import dialect
-from gremsy_gimbal_driver.mavlink_encoder import Encoder
-from gremsy_gimbal_driver.mavlink_events import ParameterValue, Sender
-from gremsy_gimbal_driver.parameter_limits import LIMIT_NAMES, ParameterLimits, soft_limits
-from gremsy_gimbal_driver.parameter_names import KNOWN_NAMES, NEWER_NAMES, OLDER_NAMES
+from gremsy_gimbal_driver.device.gimbal_parameters import GimbalParameters, ParameterState
+from gremsy_gimbal_driver.device.parameter_limits import LIMIT_NAMES, ParameterLimits, soft_limits
+from gremsy_gimbal_driver.device.parameter_names import KNOWN_NAMES, NEWER_NAMES, OLDER_NAMES
+from gremsy_gimbal_driver.mavlink.mavlink_dialect import dialect
+from gremsy_gimbal_driver.mavlink.mavlink_encoder import Encoder
+from gremsy_gimbal_driver.mavlink.mavlink_events import ParameterValue, Sender
 
 GIMBAL = Sender(1, 154)
 STEP_NS = 20_000_000

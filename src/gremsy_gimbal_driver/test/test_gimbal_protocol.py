@@ -8,12 +8,11 @@ import math
 import numpy as np
 import pytest
 
-from gremsy_common.rotations import matrix_from_quaternion
-from gremsy_gimbal_driver.gimbal_mode import GimbalMode
-from gremsy_gimbal_driver.gimbal_protocol import PATIENCE_S, ProtocolChoice
-from gremsy_gimbal_driver.mavlink_dialect import dialect
-from gremsy_gimbal_driver.mavlink_encoder import Encoder
-from gremsy_gimbal_driver.mavlink_events import (
+from gremsy_common.geometry import matrix_from_quaternion
+from gremsy_gimbal_driver.mavlink.gimbal_protocol import PATIENCE_S, ProtocolChoice
+from gremsy_gimbal_driver.mavlink.mavlink_dialect import dialect
+from gremsy_gimbal_driver.mavlink.mavlink_encoder import Encoder
+from gremsy_gimbal_driver.mavlink.mavlink_events import (
     AttitudeStatus,
     DeviceInformation,
     Heartbeat,
@@ -21,8 +20,9 @@ from gremsy_gimbal_driver.mavlink_events import (
     MountStatus,
     Sender,
 )
-from gremsy_gimbal_driver.protocol_v1 import ProtocolV1, mode_from_status
-from gremsy_gimbal_driver.protocol_v2 import ProtocolV2, mode_from_flags
+from gremsy_gimbal_driver.mavlink.protocol_v1 import ProtocolV1, mode_from_status
+from gremsy_gimbal_driver.mavlink.protocol_v2 import ProtocolV2, mode_from_flags
+from gremsy_gimbal_driver.motion.gimbal_mode import GimbalMode
 
 GIMBAL = Sender(4, 171)
 ATTITUDE = AttitudeStatus(GIMBAL, 1, 12, (1.0, 0.0, 0.0, 0.0), (0.0, 0.0, 0.0), 0)

@@ -11,18 +11,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gremsy_common.gimbal_state import JointWish, OrientationWish, PointWish, VehicleAttitude
-from gremsy_common.rotations import (
+from gremsy_common.geometry import (
     direction_from_bearing,
     matrix_from_quaternion,
     multiply_quaternions,
     quaternion_from_bearing,
 )
-from gremsy_gimbal_driver.attitude_reading import YawFrame
-from gremsy_gimbal_driver.euler import quaternion_from_yaw_roll_pitch
-from gremsy_gimbal_driver.frame_tree import FrameTransform, FrameTree
-from gremsy_gimbal_driver.goal_geometry import GoalGeometry, GoalRefused, Surroundings
-from gremsy_gimbal_driver.level_frame import level_reference
+from gremsy_common.types.gimbal_state import JointWish, OrientationWish, PointWish, VehicleAttitude
+from gremsy_gimbal_driver.attitude.attitude_reading import YawFrame
+from gremsy_gimbal_driver.attitude.euler import quaternion_from_yaw_roll_pitch
+from gremsy_gimbal_driver.attitude.level_frame import level_reference
+from gremsy_gimbal_driver.goals.frame_tree import FrameTransform, FrameTree
+from gremsy_gimbal_driver.goals.goal_geometry import GoalGeometry, GoalRefused, Surroundings
 
 DEG = math.pi / 180
 NS = 1_000_000_000

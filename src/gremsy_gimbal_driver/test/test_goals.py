@@ -8,11 +8,11 @@ import math
 
 import pytest
 
-from gremsy_gimbal_driver.command_arbiter import Source
-from gremsy_gimbal_driver.gimbal_mode import GimbalMode
-from gremsy_gimbal_driver.goals import GoalPath, GoalState
-from gremsy_gimbal_driver.plant import GREMSY, IDEAL
-from gremsy_gimbal_driver.plant_inverse import PlantInverse
+from gremsy_gimbal_driver.goals.goal import GoalPath, GoalState
+from gremsy_gimbal_driver.motion.command_arbiter import Source
+from gremsy_gimbal_driver.motion.gimbal_mode import GimbalMode
+from gremsy_gimbal_driver.motion.plant_inverse import PlantInverse
+from gremsy_gimbal_sim.plant.plant import GREMSY, IDEAL
 from src.gremsy_gimbal_driver.test.motion_bench import ZERO, Bench, Gimbal, PlantBench
 
 DEG = math.radians(1.0)

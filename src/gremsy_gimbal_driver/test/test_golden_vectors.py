@@ -9,11 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from gremsy_gimbal_driver.gimbal_mode import GimbalMode
-from gremsy_gimbal_driver.gimbal_protocol import ProtocolChoice
-from gremsy_gimbal_driver.mavlink_decoder import Decoder
-from gremsy_gimbal_driver.mavlink_encoder import Encoder, VehicleState
-from gremsy_gimbal_driver.mavlink_events import (
+from gremsy_gimbal_driver.mavlink.gimbal_protocol import ProtocolChoice
+from gremsy_gimbal_driver.mavlink.mavlink_decoder import Decoder
+from gremsy_gimbal_driver.mavlink.mavlink_encoder import Encoder, VehicleState
+from gremsy_gimbal_driver.mavlink.mavlink_events import (
     AttitudeStatus,
     ExtendedParameter,
     Heartbeat,
@@ -22,6 +21,7 @@ from gremsy_gimbal_driver.mavlink_events import (
     RawImu,
     Sender,
 )
+from gremsy_gimbal_driver.motion.gimbal_mode import GimbalMode
 
 GOLDEN = json.loads((Path(__file__).parent / 'data' / 'golden_vectors.json').read_text(encoding='utf-8'))
 VECTORS = {vector['name']: vector for vector in GOLDEN['vectors']}

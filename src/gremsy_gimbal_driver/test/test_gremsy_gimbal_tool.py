@@ -19,12 +19,12 @@ from pathlib import Path
 
 import pytest
 
-from gremsy_gimbal_driver.gimbal_mode import GimbalMode
-from gremsy_gimbal_driver.gremsy_gimbal import main
-from gremsy_gimbal_driver.payload_fixture import RunningPayload, running_payload
-from gremsy_gimbal_driver.simulated_payload.options import PayloadOptions
+from gremsy_gimbal_driver.cli.gremsy_gimbal import main
+from gremsy_gimbal_driver.motion.gimbal_mode import GimbalMode
+from gremsy_gimbal_sim.options.options import PayloadOptions
+from gremsy_gimbal_sim.payload_fixture import RunningPayload, running_payload
 
-TOOL = [sys.executable, '-m', 'gremsy_gimbal_driver.gremsy_gimbal']
+TOOL = [sys.executable, '-m', 'gremsy_gimbal_driver.cli.gremsy_gimbal']
 
 
 @pytest.fixture(params=['udp', 'pty'])
@@ -94,7 +94,8 @@ def test_info_needs_no_ros(udp_payload):
     code = (
         "import sys\nfor name in ('rclpy', 'std_msgs', 'geometry_msgs', 'sensor_msgs', 'builtin_interfaces'):\n"
         '    sys.modules[name] = None\n'
-        f"from gremsy_gimbal_driver.gremsy_gimbal import main\nsys.exit(main(['info', '--link', '{udp_payload.uri}']))"
+        'from gremsy_gimbal_driver.cli.gremsy_gimbal import main\n'
+        f"sys.exit(main(['info', '--link', '{udp_payload.uri}']))"
     )
     done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stderr) == (0, '')

@@ -8,20 +8,20 @@ import math
 import numpy as np
 import pytest
 
-from gremsy_common.gimbal_state import GimbalAttitude, VehicleAttitude
-from gremsy_common.rotations import multiply_quaternions, quaternion_from_bearing
-from gremsy_gimbal_driver.attitude_reading import YawFrame
-from gremsy_gimbal_driver.attitude_stamping import MeasuredAttitude
-from gremsy_gimbal_driver.euler import quaternion_from_yaw_roll_pitch, yaw_roll_pitch
-from gremsy_gimbal_driver.joint_chain import (
+from gremsy_common.geometry import multiply_quaternions, quaternion_from_bearing
+from gremsy_common.types.gimbal_state import GimbalAttitude, VehicleAttitude
+from gremsy_gimbal_driver.attitude.attitude_reading import YawFrame
+from gremsy_gimbal_driver.attitude.attitude_stamping import MeasuredAttitude
+from gremsy_gimbal_driver.attitude.euler import quaternion_from_yaw_roll_pitch, yaw_roll_pitch
+from gremsy_gimbal_driver.attitude.joint_chain import (
     EncoderSettings,
     EncoderUnit,
     JointSource,
     joints_from_attitude,
     joints_from_encoders,
 )
-from gremsy_gimbal_driver.level_frame import level_reference
-from gremsy_gimbal_driver.mavlink_events import MountStatus, Sender
+from gremsy_gimbal_driver.attitude.level_frame import level_reference
+from gremsy_gimbal_driver.mavlink.mavlink_events import MountStatus, Sender
 
 DEG = math.pi / 180
 NAN3 = np.full(3, np.nan)

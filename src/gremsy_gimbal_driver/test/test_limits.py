@@ -8,9 +8,9 @@ import math
 import numpy as np
 import pytest
 
-from gremsy_gimbal_driver.angle_path import AngleProfile
-from gremsy_gimbal_driver.limits import AngleLimits
-from gremsy_gimbal_driver.motion_settings import MotionSettings
+from gremsy_gimbal_driver.motion.angle_path import AngleProfile
+from gremsy_gimbal_driver.motion.limits import AngleLimits
+from gremsy_gimbal_driver.motion.motion_settings import MotionSettings
 from src.gremsy_gimbal_driver.test.motion_bench import Bench
 
 SETTINGS = MotionSettings(azimuth_limits_rad=(-3.0, 3.0), tilt_limits_rad=(-0.8, 1.6))

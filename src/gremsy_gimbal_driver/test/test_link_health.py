@@ -12,10 +12,10 @@ from gremsy_gimbal_driver.links.link import LinkError
 from gremsy_gimbal_driver.links.link_health import LinkHealth, complaint
 from gremsy_gimbal_driver.links.link_keeper import Traffic
 from gremsy_gimbal_driver.links.link_router import LinkRouter
-from gremsy_gimbal_driver.mavlink_dialect import CHECKSUM_EXTRA
-from gremsy_gimbal_driver.mavlink_encoder import Encoder
-from gremsy_gimbal_driver.mavlink_events import Sender
-from gremsy_gimbal_driver.mavlink_framing import Framer
+from gremsy_gimbal_driver.mavlink.mavlink_dialect import CHECKSUM_EXTRA
+from gremsy_gimbal_driver.mavlink.mavlink_encoder import Encoder
+from gremsy_gimbal_driver.mavlink.mavlink_events import Sender
+from gremsy_gimbal_driver.mavlink.mavlink_framing import Framer
 
 SECOND = 1_000_000_000
 WELL = LinkHealth(

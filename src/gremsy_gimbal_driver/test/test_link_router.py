@@ -11,7 +11,7 @@ import pytest
 
 from gremsy_gimbal_driver.links.link import LinkError
 from gremsy_gimbal_driver.links.link_router import LinkListener, LinkRouter
-from gremsy_gimbal_driver.mavlink_events import Sender
+from gremsy_gimbal_driver.mavlink.mavlink_events import Sender
 
 GIMBAL, BOARD, CAMERA = Sender(1, 154), Sender(1, 26), Sender(1, 100)
 MS = 1_000_000

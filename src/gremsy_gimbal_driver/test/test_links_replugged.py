@@ -11,7 +11,7 @@ import tty
 
 from gremsy_gimbal_driver.links.link_router import LinkListener, LinkRouter
 from gremsy_gimbal_driver.links.link_uri import links_from_uris
-from gremsy_gimbal_driver.mavlink_events import Sender
+from gremsy_gimbal_driver.mavlink.mavlink_events import Sender
 
 GIMBAL = Sender(1, 154)
 MS = 1_000_000

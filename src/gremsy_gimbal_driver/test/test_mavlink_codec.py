@@ -8,11 +8,11 @@ import math
 import numpy as np
 import pytest
 
-from gremsy_gimbal_driver.heard_components import kind_of
-from gremsy_gimbal_driver.mavlink_decoder import Decoder
-from gremsy_gimbal_driver.mavlink_dialect import CHECKSUM_EXTRA, dialect
-from gremsy_gimbal_driver.mavlink_encoder import FLAGS_FOLLOW, Encoder
-from gremsy_gimbal_driver.mavlink_events import (
+from gremsy_gimbal_driver.device.heard_components import kind_of
+from gremsy_gimbal_driver.mavlink.mavlink_decoder import Decoder
+from gremsy_gimbal_driver.mavlink.mavlink_dialect import CHECKSUM_EXTRA, dialect
+from gremsy_gimbal_driver.mavlink.mavlink_encoder import FLAGS_FOLLOW, Encoder
+from gremsy_gimbal_driver.mavlink.mavlink_events import (
     AttitudeStatus,
     CommandAck,
     DeviceInformation,
@@ -27,8 +27,8 @@ from gremsy_gimbal_driver.mavlink_events import (
     StatusText,
     SystemStatus,
 )
-from gremsy_gimbal_driver.mavlink_framing import Framer, checksum
-from gremsy_gimbal_driver.telemetry_names import TELEMETRY_NAMES
+from gremsy_gimbal_driver.mavlink.mavlink_framing import Framer, checksum
+from gremsy_gimbal_driver.mavlink.telemetry_names import TELEMETRY_NAMES
 
 OWN = Sender(1, 191)
 GIMBAL = Sender(1, 154)

@@ -7,10 +7,10 @@ import math
 
 import pytest
 
-from gremsy_gimbal_driver.command_arbiter import Source
-from gremsy_gimbal_driver.gimbal_mode import GimbalMode
-from gremsy_gimbal_driver.instant import Instant
-from gremsy_gimbal_driver.plant_inverse import PlantInverse
+from gremsy_gimbal_driver.motion.command_arbiter import Source
+from gremsy_gimbal_driver.motion.gimbal_mode import GimbalMode
+from gremsy_gimbal_driver.motion.instant import Instant
+from gremsy_gimbal_driver.motion.plant_inverse import PlantInverse
 from src.gremsy_gimbal_driver.test.motion_bench import MS, ROS_START, ZERO, Bench
 
 

@@ -8,11 +8,11 @@ import math
 import numpy as np
 import pytest
 
-from gremsy_gimbal_driver.command_arbiter import Source
-from gremsy_gimbal_driver.gimbal_mode import GimbalMode
-from gremsy_gimbal_driver.motion_output import MotionOutput
-from gremsy_gimbal_driver.plant import GREMSY, IDEAL
-from gremsy_gimbal_driver.plant_inverse import PlantInverse
+from gremsy_gimbal_driver.motion.command_arbiter import Source
+from gremsy_gimbal_driver.motion.gimbal_mode import GimbalMode
+from gremsy_gimbal_driver.motion.motion_output import MotionOutput
+from gremsy_gimbal_driver.motion.plant_inverse import PlantInverse
+from gremsy_gimbal_sim.plant.plant import GREMSY, IDEAL
 from src.gremsy_gimbal_driver.test.motion_bench import ZERO, Gimbal, PlantBench
 
 _SLOWER = [Source.OTHER, Source.TRACKER, Source.OPERATOR]

@@ -8,18 +8,14 @@ import re
 import numpy as np
 import pytest
 
-from gremsy_gimbal_driver.mavlink_dialect import dialect
-from gremsy_gimbal_driver.mavlink_encoder import Encoder
-from gremsy_gimbal_driver.mavlink_events import CommandAck, Heartbeat, PayloadTelemetry, Sender
-from gremsy_gimbal_driver.payload_control import requests
-from gremsy_gimbal_driver.payload_control.camera_steps import (
-    LARGEST_STILL_NUMBER,
-    CameraSteps,
-    first_still_number,
-)
-from gremsy_gimbal_driver.payload_control.payload_control import PayloadControl, PayloadSettings
-from gremsy_gimbal_driver.payload_control.requests import FocusAction, TrackingPath, ZoomPath
-from gremsy_gimbal_driver.payload_control.ticket import TicketState
+from gremsy_gimbal_driver.mavlink.mavlink_dialect import dialect
+from gremsy_gimbal_driver.mavlink.mavlink_encoder import Encoder
+from gremsy_gimbal_driver.mavlink.mavlink_events import CommandAck, Heartbeat, PayloadTelemetry, Sender
+from gremsy_gimbal_driver.payload import payload_requests as requests
+from gremsy_gimbal_driver.payload.camera_steps import LARGEST_STILL_NUMBER, CameraSteps, first_still_number
+from gremsy_gimbal_driver.payload.payload_control import PayloadControl, PayloadSettings
+from gremsy_gimbal_driver.payload.payload_requests import FocusAction, TrackingPath, ZoomPath
+from gremsy_gimbal_driver.payload.ticket import TicketState
 
 OWN = Sender(1, 191)
 GIMBAL, CAMERA, BOARD = Sender(1, 154), Sender(1, 101), Sender(1, 26)

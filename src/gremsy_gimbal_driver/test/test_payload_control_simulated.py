@@ -5,15 +5,15 @@ from __future__ import annotations
 
 import pytest
 
-from gremsy_gimbal_driver.mavlink_decoder import Decoder
-from gremsy_gimbal_driver.mavlink_encoder import Encoder
-from gremsy_gimbal_driver.mavlink_events import Sender
-from gremsy_gimbal_driver.payload_control import requests
-from gremsy_gimbal_driver.payload_control.payload_control import PayloadControl, PayloadSettings
-from gremsy_gimbal_driver.payload_control.requests import FocusAction, TrackingPath, ZoomPath
-from gremsy_gimbal_driver.payload_control.ticket import Ticket, TicketState
-from gremsy_gimbal_driver.payload_fixture import InstantPayload
-from gremsy_gimbal_driver.simulated_payload.options import PRESETS, PayloadOptions
+from gremsy_gimbal_driver.mavlink.mavlink_decoder import Decoder
+from gremsy_gimbal_driver.mavlink.mavlink_encoder import Encoder
+from gremsy_gimbal_driver.mavlink.mavlink_events import Sender
+from gremsy_gimbal_driver.payload import payload_requests as requests
+from gremsy_gimbal_driver.payload.payload_control import PayloadControl, PayloadSettings
+from gremsy_gimbal_driver.payload.payload_requests import FocusAction, TrackingPath, ZoomPath
+from gremsy_gimbal_driver.payload.ticket import Ticket, TicketState
+from gremsy_gimbal_sim.options.options import PRESETS, PayloadOptions
+from gremsy_gimbal_sim.payload_fixture import InstantPayload
 
 OWN = Sender(1, 191)
 

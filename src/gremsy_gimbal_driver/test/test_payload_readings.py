@@ -8,8 +8,8 @@ import math
 import numpy as np
 import pytest
 
-from gremsy_gimbal_driver.mavlink_events import PayloadTelemetry, RawImu, Sender
-from gremsy_gimbal_driver.payload_readings import ImuConversion, RangeFinder, zoom_reading
+from gremsy_gimbal_driver.device.payload_readings import ImuConversion, RangeFinder, zoom_reading
+from gremsy_gimbal_driver.mavlink.mavlink_events import PayloadTelemetry, RawImu, Sender
 
 GIMBAL, BOARD = Sender(1, 154), Sender(1, 26)
 ROS_NS = 1_700_000_000_000_000_000

@@ -11,10 +11,10 @@ import pytest
 from gremsy_gimbal_driver.driver import GimbalDriver
 from gremsy_gimbal_driver.driver_settings import DriverSettings
 from gremsy_gimbal_driver.links.link_uri import links_from_uris
-from gremsy_gimbal_driver.payload_control.requests import TrackBox, TrackPoint
-from gremsy_gimbal_driver.payload_control.ticket import TicketState
-from gremsy_gimbal_driver.payload_fixture import RunningPayload, running_payload
-from gremsy_gimbal_driver.simulated_payload.options import PayloadOptions
+from gremsy_gimbal_driver.payload.payload_requests import TrackBox, TrackPoint
+from gremsy_gimbal_driver.payload.ticket import TicketState
+from gremsy_gimbal_sim.options.options import PayloadOptions
+from gremsy_gimbal_sim.payload_fixture import RunningPayload, running_payload
 
 TURN_RAD_S = 0.1
 

@@ -17,20 +17,23 @@ from typing import Any
 import pytest
 import yaml
 
-from gremsy_common import topics
-from gremsy_common.control_state import ControlState
-from gremsy_common.parameter_docs import markdown_table, with_table
-from gremsy_common.plant_model import PlantModel
-from gremsy_common.transport.topic import Topic
-from gremsy_gimbal_driver import gimbal_driver_node, gremsy_gimbal, sim_payload, telemetry_topics
-from gremsy_gimbal_driver.facades.mavros_facade import MavrosFacade, MavrosMessages
-from gremsy_gimbal_driver.facades.ptz_facade import PtzFacade, PtzMessages
+from gremsy_common.parameters.parameter_docs import markdown_table, with_table
+from gremsy_common.ros import topics
+from gremsy_common.ros.transport.topic import Topic
+from gremsy_common.types.control_state import ControlState
+from gremsy_common.types.plant_model import PlantModel
+from gremsy_gimbal_driver import gimbal_driver_node
+from gremsy_gimbal_driver.cli import gremsy_gimbal
 from gremsy_gimbal_driver.gimbal_driver_node import GimbalDriverNode
 from gremsy_gimbal_driver.gimbal_driver_parameters import GimbalDriverParameters
-from gremsy_gimbal_driver.goals import GoalPath, GoalState
-from gremsy_gimbal_driver.mode_machine import ModeState
-from gremsy_gimbal_driver.simulated_payload.options import PRESETS
-from gremsy_gimbal_driver.simulated_payload.serving import PayloadServer
+from gremsy_gimbal_driver.goals.goal import GoalPath, GoalState
+from gremsy_gimbal_driver.motion.mode_machine import ModeState
+from gremsy_gimbal_driver.ros import telemetry_topics
+from gremsy_gimbal_facades.mavros_facade import MavrosFacade, MavrosMessages
+from gremsy_gimbal_facades.ptz_facade import PtzFacade, PtzMessages
+from gremsy_gimbal_sim import sim_payload
+from gremsy_gimbal_sim.options.options import PRESETS
+from gremsy_gimbal_sim.serving import PayloadServer
 
 README = (Path(__file__).parents[1] / 'README.md').read_text(encoding='utf-8')
 NODE = inspect.getsource(gimbal_driver_node)

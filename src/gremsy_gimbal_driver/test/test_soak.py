@@ -14,25 +14,25 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gremsy_common.gimbal_state import RateSetpoint
-from gremsy_gimbal_driver.command_arbiter import Source
+from gremsy_common.types.gimbal_state import RateSetpoint
+from gremsy_gimbal_driver.device.gimbal_device import GimbalDevice
 from gremsy_gimbal_driver.driver import GimbalDriver
 from gremsy_gimbal_driver.driver_settings import DriverListener, DriverSettings
-from gremsy_gimbal_driver.gimbal_device import GimbalDevice
-from gremsy_gimbal_driver.gimbal_mode import GimbalMode
-from gremsy_gimbal_driver.goals import AngleGoal, GoalState
-from gremsy_gimbal_driver.instant import Instant
+from gremsy_gimbal_driver.goals.goal import AngleGoal, GoalState
 from gremsy_gimbal_driver.links.link_uri import links_from_uris
-from gremsy_gimbal_driver.mavlink_decoder import Decoder
-from gremsy_gimbal_driver.mavlink_encoder import Encoder
-from gremsy_gimbal_driver.motion_control import MotionControl
-from gremsy_gimbal_driver.motion_messages import motion_messages
-from gremsy_gimbal_driver.motion_settings import MotionSettings
-from gremsy_gimbal_driver.payload_control.requests import SetSetting, ZoomTo
-from gremsy_gimbal_driver.payload_fixture import running_payload
-from gremsy_gimbal_driver.plant_inverse import PlantInverse
-from gremsy_gimbal_driver.simulated_payload.options import PRESETS
-from gremsy_gimbal_driver.simulated_payload.payload import SimulatedPayload
+from gremsy_gimbal_driver.mavlink.mavlink_decoder import Decoder
+from gremsy_gimbal_driver.mavlink.mavlink_encoder import Encoder
+from gremsy_gimbal_driver.mavlink.motion_messages import motion_messages
+from gremsy_gimbal_driver.motion.command_arbiter import Source
+from gremsy_gimbal_driver.motion.gimbal_mode import GimbalMode
+from gremsy_gimbal_driver.motion.instant import Instant
+from gremsy_gimbal_driver.motion.motion_control import MotionControl
+from gremsy_gimbal_driver.motion.motion_settings import MotionSettings
+from gremsy_gimbal_driver.motion.plant_inverse import PlantInverse
+from gremsy_gimbal_driver.payload.payload_requests import SetSetting, ZoomTo
+from gremsy_gimbal_sim.options.options import PRESETS
+from gremsy_gimbal_sim.payload import SimulatedPayload
+from gremsy_gimbal_sim.payload_fixture import running_payload
 
 pytestmark = pytest.mark.slow
 

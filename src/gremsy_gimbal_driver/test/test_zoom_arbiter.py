@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from gremsy_gimbal_driver.zoom_arbiter import ZoomArbiter
+from gremsy_gimbal_driver.motion.zoom_arbiter import ZoomArbiter
 
 S = 1_000_000_000
 

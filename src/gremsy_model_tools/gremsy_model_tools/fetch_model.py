@@ -23,11 +23,11 @@ from urllib.parse import SplitResult, urlsplit
 
 from gremsy_common.atomic_file import write_whole
 from gremsy_common.errors import SuiteError
-from gremsy_common.parameter_forms import given_path
-from gremsy_model_tools.download import FetchError, Route, download
-from gremsy_model_tools.model_table import ModelRow, model_rows
-from gremsy_model_tools.onnx_metadata import metadata_fields, not_a_model, with_metadata
-from gremsy_model_tools.progress import Progress
+from gremsy_common.parameters.parameter_forms import given_path
+from gremsy_model_tools.fetch.download import FetchError, Route, download
+from gremsy_model_tools.fetch.download_progress import Progress
+from gremsy_model_tools.fetch.model_table import ModelRow, model_rows
+from gremsy_model_tools.fetch.onnx_metadata import metadata_fields, not_a_model, with_metadata
 
 MIRROR_VARIABLE = 'GREMSY_MODEL_MIRROR'
 _INTERRUPTED = 130

@@ -25,9 +25,9 @@ import pytest
 
 from gremsy_common.errors import SuiteError
 from gremsy_model_tools import fetch_model
-from gremsy_model_tools.download import Route, download
+from gremsy_model_tools.fetch.download import Route, download
+from gremsy_model_tools.fetch.model_table import COCO_CLASSES, NOT_TRIED, model_rows
 from gremsy_model_tools.fetch_model import fetch, main, record_path, table
-from gremsy_model_tools.model_table import COCO_CLASSES, NOT_TRIED, model_rows
 
 onnx = pytest.importorskip('onnx', reason='the development tools are not installed: run ./gremsy test')
 
@@ -666,7 +666,7 @@ def test_every_row_says_where_it_was_read(row):
 
 
 def test_the_coco_classes_are_those_of_the_shipped_model():
-    from gremsy_detector.default_model import default_model_path
+    from gremsy_detector.model.default_model import default_model_path
 
     metadata = {entry.key: entry.value for entry in onnx.load(str(default_model_path())).metadata_props}
     assert metadata['names'] == repr(dict(enumerate(COCO_CLASSES)))
@@ -688,7 +688,7 @@ def test_the_readmes_table_is_the_tables():
 def test_what_was_fetched_opens_in_the_detector_as_its_row_says(tmp_path, row):
     """A head of the row's kind, size and classes, random weights, no metadata: as the maker's files come."""
     pytest.importorskip('onnxruntime', reason='ONNX Runtime is not installed: run ./gremsy setup')
-    from gremsy_detector.backends.onnxruntime import OnnxRuntimeBackend
+    from gremsy_detector.backends.onnxruntime_backend import OnnxRuntimeBackend
     from gremsy_detector.detector import Detector
     from src.gremsy_detector.test import model_heads as heads
 

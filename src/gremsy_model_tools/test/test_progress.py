@@ -3,7 +3,7 @@
 
 import io
 
-from gremsy_model_tools.progress import Progress
+from gremsy_model_tools.fetch.download_progress import Progress
 
 
 class Terminal(io.StringIO):

@@ -6,12 +6,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from gremsy_common.camera_model import CameraModel
-from gremsy_common.gimbal_state import ZoomState
-from gremsy_common.rotations import wrap_angle
-from gremsy_tracker.bearing_filter import BearingEstimate
+from gremsy_common.geometry import wrap_angle
+from gremsy_common.types.camera_model import CameraModel
+from gremsy_common.types.gimbal_state import ZoomState
+from gremsy_tracker.pointing.bearing_filter import BearingEstimate
 from gremsy_tracker.tracker_parameters import TrackerParameters
-from gremsy_tracker.zoom_control import ZoomControl, ZoomSight
+from gremsy_tracker.zoom import ZoomControl, ZoomSight
 from gremsy_tracker.zoom_history import ZoomHistory
 
 Array = NDArray[np.float64]

@@ -8,26 +8,26 @@ from typing import ClassVar
 
 from std_srvs.srv import SetBool, Trigger
 
-from gremsy_common import topics
-from gremsy_common.control_state import ControlState
-from gremsy_common.detections import Detections
-from gremsy_common.frame import Frame, lock_read_only
-from gremsy_common.gimbal_state import RateSetpoint
-from gremsy_common.hosting import run_node
-from gremsy_common.latest_slot import LatestSlot
-from gremsy_common.messages.camera_info import StampedCamera
-from gremsy_common.messages.detection import PixelChoice
-from gremsy_common.node_host import NodeHost
-from gremsy_common.plant_model import PlantModel
-from gremsy_common.suite_node import SuiteNode
-from gremsy_common.trace import NoTrace
-from gremsy_common.transport.endpoints import TopicSubscription
+from gremsy_common.ros import topics
+from gremsy_common.ros.hosting import run_node
+from gremsy_common.ros.messages.camera_info_messages import StampedCamera
+from gremsy_common.ros.messages.detection_messages import PixelChoice
+from gremsy_common.ros.node_host import NodeHost
+from gremsy_common.ros.suite_node import SuiteNode
+from gremsy_common.ros.transport.endpoints import TopicSubscription
+from gremsy_common.timing.latest_slot import LatestSlot
+from gremsy_common.timing.trace import NoTrace
+from gremsy_common.types.control_state import ControlState
+from gremsy_common.types.detections import Detections
+from gremsy_common.types.frame import Frame, lock_read_only
+from gremsy_common.types.gimbal_state import RateSetpoint
+from gremsy_common.types.plant_model import PlantModel
+from gremsy_tracker.display.marker_messages import markers_of
+from gremsy_tracker.display.overlay import draw_overlay
+from gremsy_tracker.display.pointing_view import PointingUpdate, trace_values
+from gremsy_tracker.display.state_text import state_text
 from gremsy_tracker.drop_sentences import NO_CAMERA, SENTENCES
-from gremsy_tracker.marker_messages import markers_of
-from gremsy_tracker.overlay import draw_overlay
-from gremsy_tracker.pointing import Pointing
-from gremsy_tracker.pointing_view import PointingUpdate, trace_values
-from gremsy_tracker.state_text import state_text
+from gremsy_tracker.tracker import Pointing
 from gremsy_tracker.tracker_parameters import TrackerParameters
 
 # How long a worker waits for an input before it looks whether it should end.

@@ -5,10 +5,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from gremsy_common.node_parameters import NodeParameters
-from gremsy_common.parameter_forms import TextForm
-from gremsy_common.parameters import ParameterError, param
-from gremsy_common.plant_model import PlantModel
+from gremsy_common.parameters.node_parameters import NodeParameters
+from gremsy_common.parameters.parameter_fields import ParameterError, param
+from gremsy_common.parameters.parameter_forms import TextForm
+from gremsy_common.types.plant_model import PlantModel
 
 # A setpoint holds for 20 ms; feedback faster than 1.5 times that takes back more than it gave.
 _LARGEST_FEEDBACK_PER_S = 75.0

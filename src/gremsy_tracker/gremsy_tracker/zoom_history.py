@@ -6,7 +6,7 @@ from __future__ import annotations
 import math
 from collections import deque
 
-from gremsy_common.gimbal_state import ZoomState
+from gremsy_common.types.gimbal_state import ZoomState
 
 # A lens reports five times a second; the images that are asked about are younger than a second.
 _KEPT = 32

@@ -6,12 +6,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gremsy_common.detections import Tracks
-from gremsy_common.frame import Frame
-from gremsy_tracker.appearance import AppearanceModel, signatures
-from gremsy_tracker.frame_history import FrameHistory
-from gremsy_tracker.target_appearance import TargetAppearance
+from gremsy_common.types.detections import Tracks
+from gremsy_common.types.frame import Frame
+from gremsy_tracker.lock.appearance import AppearanceModel, signatures
+from gremsy_tracker.lock.target_appearance import TargetAppearance
 from gremsy_tracker.tracker_parameters import TrackerParameters
+from gremsy_tracker.tracking.frame_history import FrameHistory
 
 RED, BLUE, GREEN, GREY = (40, 40, 200), (200, 60, 40), (40, 160, 40), (128, 128, 128)
 BOX = np.array([100.0, 100.0, 140.0, 220.0])

@@ -9,8 +9,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gremsy_tracker.association import one_to_one, overlapping, overlaps
-from gremsy_tracker.box_filter import BoxStates
+from gremsy_tracker.tracking.association import one_to_one, overlapping, overlaps
+from gremsy_tracker.tracking.box_filter import BoxStates
 
 
 def test_overlaps_are_intersection_over_union() -> None:

@@ -9,12 +9,12 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from gremsy_common.camera_model import CameraModel
-from gremsy_common.detections import Detections
-from gremsy_common.frame import Frame
-from gremsy_common.gimbal_state import GimbalAttitude, RateSetpoint
-from gremsy_common.rotations import quaternion_from_bearing
-from gremsy_tracker.pointing import Pointing
+from gremsy_common.geometry import quaternion_from_bearing
+from gremsy_common.types.camera_model import CameraModel
+from gremsy_common.types.detections import Detections
+from gremsy_common.types.frame import Frame
+from gremsy_common.types.gimbal_state import GimbalAttitude, RateSetpoint
+from gremsy_tracker.tracker import Pointing
 from gremsy_tracker.tracker_parameters import TrackerParameters
 
 CAMERA = CameraModel.from_horizontal_field(640, 480, math.radians(40.0))

@@ -12,15 +12,15 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from gremsy_common.camera_model import CameraModel
-from gremsy_common.detections import Detections
-from gremsy_common.gimbal_state import GimbalAttitude
-from gremsy_common.rotations import quaternion_from_bearing
-from gremsy_gimbal_driver.plant import GREMSY, IDEAL, Plant, PlantParameters
-from gremsy_gimbal_driver.plant_inverse import PlantInverse
-from gremsy_tracker import bearings
-from gremsy_tracker.pointing import Pointing
-from gremsy_tracker.target_lock import LockState
+from gremsy_common.geometry import quaternion_from_bearing
+from gremsy_common.types.camera_model import CameraModel
+from gremsy_common.types.detections import Detections
+from gremsy_common.types.gimbal_state import GimbalAttitude
+from gremsy_gimbal_driver.motion.plant_inverse import PlantInverse
+from gremsy_gimbal_sim.plant.plant import GREMSY, IDEAL, Plant, PlantParameters
+from gremsy_tracker.lock.target_lock import LockState
+from gremsy_tracker.pointing import bearings
+from gremsy_tracker.tracker import Pointing
 from gremsy_tracker.tracker_parameters import TrackerParameters
 
 Array = NDArray[np.float64]

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from gremsy_tracker.divergence_guard import DivergenceGuard
+from gremsy_tracker.pointing.divergence_guard import DivergenceGuard
 from gremsy_tracker.tracker_parameters import TrackerParameters
 
 Array = NDArray[np.float64]

@@ -22,7 +22,7 @@ _REASON = re.compile(
 def test_no_reason_is_without_a_sentence_or_a_cause_to_have_none() -> None:
     folder = Path(gremsy_tracker.__file__).parent
     text = '\n'.join(
-        path.read_text(encoding='utf-8') for path in folder.glob('*.py') if path.name != 'drop_sentences.py'
+        path.read_text(encoding='utf-8') for path in folder.rglob('*.py') if path.name != 'drop_sentences.py'
     )
     counted = {next(filter(None, found)) for found in _REASON.findall(text)}
     assert counted == {*SENTENCES, *COUNTED_ONLY}

@@ -10,13 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gremsy_common.camera_model import CameraModel
-from gremsy_common.gimbal_state import GimbalAttitude
-from gremsy_common.rotations import matrix_from_quaternion, quaternion_from_bearing
-from gremsy_tracker import bearings, ego_motion
-from gremsy_tracker.attitude_history import AttitudeHistory, slerp
-from gremsy_tracker.box_filter import BoxStates
-from gremsy_tracker.camera_history import CameraHistory
+from gremsy_common.geometry import matrix_from_quaternion, quaternion_from_bearing
+from gremsy_common.types.camera_model import CameraModel
+from gremsy_common.types.gimbal_state import GimbalAttitude
+from gremsy_tracker.pointing import bearings
+from gremsy_tracker.tracking import ego_motion
+from gremsy_tracker.tracking.attitude_history import AttitudeHistory, slerp
+from gremsy_tracker.tracking.box_filter import BoxStates
+from gremsy_tracker.tracking.camera_history import CameraHistory
 
 MS = 1_000_000
 CAMERA = CameraModel.from_horizontal_field(640, 480, math.radians(40.0))

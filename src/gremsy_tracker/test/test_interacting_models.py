@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from gremsy_tracker.interacting_models import Mixture, Models
-from gremsy_tracker.singer_model import process_noise, transition
+from gremsy_tracker.pointing.interacting_models import Mixture, Models
+from gremsy_tracker.pointing.singer_model import process_noise, transition
 
 Array = NDArray[np.float64]
 

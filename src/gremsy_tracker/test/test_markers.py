@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from gremsy_common.camera_model import CameraModel
-from gremsy_common.rotations import direction_from_bearing
-from gremsy_tracker import marker_geometry
-from gremsy_tracker.pointing_view import PointingView
-from gremsy_tracker.target_lock import LockState, LockStatus
+from gremsy_common.geometry import direction_from_bearing
+from gremsy_common.types.camera_model import CameraModel
+from gremsy_tracker.display import marker_geometry
+from gremsy_tracker.display.pointing_view import PointingView
+from gremsy_tracker.lock.target_lock import LockState, LockStatus
 
 Array = NDArray[np.float64]
 AHEAD = np.eye(3)
@@ -108,7 +108,7 @@ class TestMessages:
     @pytest.fixture
     def markers_of(self):
         module = pytest.importorskip(
-            'gremsy_tracker.marker_messages', reason='the workspace is not built: run ./gremsy setup'
+            'gremsy_tracker.display.marker_messages', reason='the workspace is not built: run ./gremsy setup'
         )
         return lambda shown: module.markers_of(shown, 'robot/gimbal_level').markers
 

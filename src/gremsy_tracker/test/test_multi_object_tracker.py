@@ -8,12 +8,12 @@ import math
 import numpy as np
 import pytest
 
-from gremsy_common.camera_model import CameraModel
-from gremsy_common.detections import Detections, Tracks
-from gremsy_common.rotations import matrix_from_quaternion, quaternion_from_bearing
-from gremsy_tracker import ego_motion
-from gremsy_tracker.multi_object_tracker import MultiObjectTracker
+from gremsy_common.geometry import matrix_from_quaternion, quaternion_from_bearing
+from gremsy_common.types.camera_model import CameraModel
+from gremsy_common.types.detections import Detections, Tracks
 from gremsy_tracker.tracker_parameters import TrackerParameters
+from gremsy_tracker.tracking import ego_motion
+from gremsy_tracker.tracking.multi_object_tracker import MultiObjectTracker
 
 MS = 1_000_000
 START = 10**18

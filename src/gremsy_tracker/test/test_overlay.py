@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from gremsy_common.camera_model import CameraModel
-from gremsy_tracker.overlay import draw_overlay
-from gremsy_tracker.overlay_pen import Pen
-from gremsy_tracker.overlay_tags import TagPlacer
-from gremsy_tracker.pointing import Pointing
-from gremsy_tracker.pointing_view import PointingView
-from gremsy_tracker.target_lock import LockState, LockStatus
+from gremsy_common.types.camera_model import CameraModel
+from gremsy_tracker.display.overlay import draw_overlay
+from gremsy_tracker.display.overlay_pen import Pen
+from gremsy_tracker.display.overlay_tags import TagPlacer
+from gremsy_tracker.display.pointing_view import PointingView
+from gremsy_tracker.lock.target_lock import LockState, LockStatus
+from gremsy_tracker.tracker import Pointing
 from gremsy_tracker.tracker_parameters import TrackerParameters
 
 Array = NDArray[np.float64]

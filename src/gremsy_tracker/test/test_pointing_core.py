@@ -10,9 +10,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from gremsy_common.gimbal_state import GimbalAttitude, RateSetpoint
-from gremsy_common.rotations import quaternion_from_bearing
-from gremsy_tracker.pointing_core import Aim, PointingCore
+from gremsy_common.geometry import quaternion_from_bearing
+from gremsy_common.types.gimbal_state import GimbalAttitude, RateSetpoint
+from gremsy_tracker.pointing.pointing_core import Aim, PointingCore
 from gremsy_tracker.tracker_parameters import TrackerParameters
 
 NOISE = np.full(2, 0.001)

@@ -8,10 +8,10 @@ import math
 import numpy as np
 import pytest
 
-from gremsy_gimbal_driver.plant import GREMSY, IDEAL, Plant, PlantParameters
-from gremsy_tracker.bearing_filter import BearingEstimate
-from gremsy_tracker.gimbal_predictor import GimbalPrediction, GimbalPredictor
-from gremsy_tracker.pointing_law import PointingLaw
+from gremsy_gimbal_sim.plant.plant import GREMSY, IDEAL, Plant, PlantParameters
+from gremsy_tracker.pointing.bearing_filter import BearingEstimate
+from gremsy_tracker.pointing.gimbal_predictor import GimbalPrediction, GimbalPredictor
+from gremsy_tracker.pointing.pointing_law import PointingLaw
 from gremsy_tracker.tracker_parameters import TrackerParameters
 
 

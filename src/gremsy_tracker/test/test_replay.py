@@ -13,14 +13,14 @@ from pathlib import Path
 
 import numpy as np
 
-from gremsy_common.camera_model import CameraModel
-from gremsy_common.detections import Detections
-from gremsy_common.gimbal_state import GimbalAttitude
-from gremsy_common.rotations import matrix_from_quaternion, quaternion_from_bearing
-from gremsy_tracker import ego_motion
-from gremsy_tracker.multi_object_tracker import MultiObjectTracker
-from gremsy_tracker.pointing import Pointing
+from gremsy_common.geometry import matrix_from_quaternion, quaternion_from_bearing
+from gremsy_common.types.camera_model import CameraModel
+from gremsy_common.types.detections import Detections
+from gremsy_common.types.gimbal_state import GimbalAttitude
+from gremsy_tracker.tracker import Pointing
 from gremsy_tracker.tracker_parameters import TrackerParameters
+from gremsy_tracker.tracking import ego_motion
+from gremsy_tracker.tracking.multi_object_tracker import MultiObjectTracker
 
 CAMERA = CameraModel.from_horizontal_field(640, 480, math.radians(40.0))
 T0, MS, STEP_MS, IMAGES = 10**18, 1_000_000, 66, 60

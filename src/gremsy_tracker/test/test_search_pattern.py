@@ -8,7 +8,7 @@ import math
 import numpy as np
 import pytest
 
-from gremsy_tracker.search_pattern import SpiralSearch
+from gremsy_tracker.pointing.search_pattern import SpiralSearch
 
 FIELD = math.radians(40.0)
 SEARCH = SpiralSearch(np.array([0.3, 0.1]), rate_rad_s=0.2, radius_rad=1.0, field_rad=FIELD)

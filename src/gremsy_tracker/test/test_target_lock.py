@@ -6,10 +6,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gremsy_common.detections import Tracks
-from gremsy_tracker.lock_evidence import Sighting
-from gremsy_tracker.target_lock import Choice, LockState, TargetLock
-from gremsy_tracker.target_request import TargetRequest
+from gremsy_common.types.detections import Tracks
+from gremsy_tracker.lock.lock_evidence import Sighting
+from gremsy_tracker.lock.target_lock import Choice, LockState, TargetLock
+from gremsy_tracker.lock.target_request import TargetRequest
 from gremsy_tracker.tracker_parameters import TrackerParameters
 
 

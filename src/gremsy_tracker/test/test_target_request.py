@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from gremsy_tracker.target_request import TargetRequest, parse_request
+from gremsy_tracker.lock.target_request import TargetRequest, parse_request
 
 
 @pytest.mark.parametrize(

@@ -26,17 +26,17 @@ from std_srvs.srv import SetBool, Trigger
 from vision_msgs.msg import Detection2D, Detection2DArray
 from visualization_msgs.msg import MarkerArray
 
-from gremsy_common.camera_model import CameraModel
-from gremsy_common.detections import Detections
-from gremsy_common.frame import Frame
-from gremsy_common.gimbal_state import GimbalAttitude, ZoomState
-from gremsy_common.messages.camera_info import StampedCamera, camera_info_message
-from gremsy_common.messages.detection import detections_message
-from gremsy_common.messages.gimbal import attitude_message, zoom_message
-from gremsy_common.messages.header import header, stamp_of
-from gremsy_common.messages.image import image_message
-from gremsy_common.rotations import quaternion_from_bearing
-from gremsy_common.trace import read_trace
+from gremsy_common.geometry import quaternion_from_bearing
+from gremsy_common.ros.messages.camera_info_messages import StampedCamera, camera_info_message
+from gremsy_common.ros.messages.detection_messages import detections_message
+from gremsy_common.ros.messages.gimbal_messages import attitude_message, zoom_message
+from gremsy_common.ros.messages.header_messages import header, stamp_of
+from gremsy_common.ros.messages.image_messages import image_message
+from gremsy_common.timing.trace import read_trace
+from gremsy_common.types.camera_model import CameraModel
+from gremsy_common.types.detections import Detections
+from gremsy_common.types.frame import Frame
+from gremsy_common.types.gimbal_state import GimbalAttitude, ZoomState
 
 pytestmark = pytest.mark.integration
 

@@ -3,8 +3,8 @@
 
 import pytest
 
-from gremsy_common.parameters import ParameterError, from_values
-from gremsy_common.plant_model import PlantModel
+from gremsy_common.parameters.parameter_fields import ParameterError, from_values
+from gremsy_common.types.plant_model import PlantModel
 from gremsy_tracker.tracker_parameters import TrackerParameters
 
 

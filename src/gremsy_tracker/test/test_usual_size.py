@@ -6,7 +6,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gremsy_tracker.usual_size import UsualSize, centre_of_part
+from gremsy_tracker.tracking.usual_size import UsualSize, centre_of_part
 
 FULL = np.array([0.05, 0.15])
 

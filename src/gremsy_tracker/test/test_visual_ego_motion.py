@@ -9,10 +9,10 @@ import cv2
 import numpy as np
 import pytest
 
-from gremsy_common.camera_model import CameraModel
-from gremsy_common.rotations import matrix_from_quaternion, quaternion_from_bearing
-from gremsy_tracker import ego_motion
-from gremsy_tracker.visual_ego_motion import VisualEgoMotion
+from gremsy_common.geometry import matrix_from_quaternion, quaternion_from_bearing
+from gremsy_common.types.camera_model import CameraModel
+from gremsy_tracker.tracking import ego_motion
+from gremsy_tracker.tracking.visual_ego_motion import VisualEgoMotion
 
 T0 = 10**18
 STEP = 66_000_000

@@ -9,10 +9,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from gremsy_common.camera_model import CameraModel
-from gremsy_common.parameters import ParameterError
+from gremsy_common.parameters.parameter_fields import ParameterError
+from gremsy_common.types.camera_model import CameraModel
 from gremsy_tracker.tracker_parameters import TrackerParameters
-from gremsy_tracker.zoom_control import ZoomControl, ZoomSight
+from gremsy_tracker.zoom import ZoomControl, ZoomSight
 
 ON = TrackerParameters(zoom_control=True)
 FIELD_RAD = math.radians(40.0)

@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from gremsy_common.camera_model import CameraModel
-from gremsy_common.detections import Detections
-from gremsy_common.gimbal_state import GimbalAttitude, ZoomState
-from gremsy_common.rotations import quaternion_from_bearing
-from gremsy_gimbal_driver.simulated_payload.zoom import ZoomLens
-from gremsy_tracker.pointing import Pointing
-from gremsy_tracker.target_lock import LockState
+from gremsy_common.geometry import quaternion_from_bearing
+from gremsy_common.types.camera_model import CameraModel
+from gremsy_common.types.detections import Detections
+from gremsy_common.types.gimbal_state import GimbalAttitude, ZoomState
+from gremsy_gimbal_sim.camera.simulated_zoom import ZoomLens
+from gremsy_tracker.lock.target_lock import LockState
+from gremsy_tracker.tracker import Pointing
 from gremsy_tracker.tracker_parameters import TrackerParameters
 from gremsy_tracker.zoom_history import ZoomHistory
 

@@ -6,10 +6,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from gremsy_camera.errors import SourceError, SourceUnusable
-from gremsy_camera.footage_reader import FootageFrame, FootageReader
-from gremsy_camera.pacing import Pacer
+from gremsy_camera.footage.footage_reader import FootageFrame, FootageReader
+from gremsy_camera.footage.pacing import Pacer
 from gremsy_camera.sources.source import Captured, SourceContext, SourceCounts, SourceInfo, SourceUri
-from gremsy_common.frame import Frame, lock_read_only
+from gremsy_common.types.frame import Frame, lock_read_only
 
 SCHEMES = ('file',)
 

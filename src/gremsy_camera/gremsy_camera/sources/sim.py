@@ -11,14 +11,14 @@ import os
 from pathlib import Path
 
 from gremsy_camera.errors import SourceError, SourceUnusable
-from gremsy_camera.footage import cache_directory, default_footage
-from gremsy_camera.footage_reader import FootageReader
-from gremsy_camera.pacing import Pacer, Schedule
-from gremsy_camera.scene import SceneGeometry, View, simulated_camera
-from gremsy_camera.scene_renderer import Pixels, SceneRenderer
+from gremsy_camera.footage.footage import cache_directory, default_footage
+from gremsy_camera.footage.footage_reader import FootageReader
+from gremsy_camera.footage.pacing import Pacer, Schedule
+from gremsy_camera.scene.scene import SceneGeometry, View, simulated_camera
+from gremsy_camera.scene.scene_renderer import Pixels, SceneRenderer
 from gremsy_camera.sources.source import Captured, SourceContext, SourceCounts, SourceInfo, SourceUri
-from gremsy_common.frame import Frame, lock_read_only
-from gremsy_common.truth_ring import TrueState, TruthRingReader, TruthUnavailable, ring_path
+from gremsy_common.types.frame import Frame, lock_read_only
+from gremsy_gimbal_sim.truth_ring import TrueState, TruthRingReader, TruthUnavailable, ring_path
 
 SCHEMES = ('sim',)
 

@@ -10,12 +10,12 @@ from typing import Protocol
 from urllib.parse import parse_qsl
 
 from gremsy_camera.errors import SourceUnusable
-from gremsy_camera.footage_reader import AtEnd
-from gremsy_camera.pacing import Clock
-from gremsy_camera.scene import View
-from gremsy_common.camera_model import CameraModel
-from gremsy_common.frame import Frame
-from gremsy_common.parameter_forms import TextForm, complaint
+from gremsy_camera.footage.footage_reader import AtEnd
+from gremsy_camera.footage.pacing import Clock
+from gremsy_camera.scene.scene import View
+from gremsy_common.parameters.parameter_forms import TextForm, complaint
+from gremsy_common.types.camera_model import CameraModel
+from gremsy_common.types.frame import Frame
 
 Say = Callable[[str], None]
 

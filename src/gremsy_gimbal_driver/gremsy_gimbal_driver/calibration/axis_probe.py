@@ -14,11 +14,11 @@ from typing import TypeVar
 import numpy as np
 
 from gremsy_common.errors import SuiteError
+from gremsy_gimbal_driver.calibration.calibration_fit import Array, Line, ResponseFit, fit_line
 from gremsy_gimbal_driver.calibration.calibration_settings import Axis, CalibrationSettings
-from gremsy_gimbal_driver.calibration.fit import Array, Line, ResponseFit, fit_line
 from gremsy_gimbal_driver.calibration.motion_record import MotionRecord
 from gremsy_gimbal_driver.calibration.motion_watch import MotionWatch
-from gremsy_gimbal_driver.motion_settings import nanoseconds
+from gremsy_gimbal_driver.motion.motion_settings import nanoseconds
 
 # Until the answer is measured, the slowest one: 250 ms (gimbal.md 1.9) and as much again.
 _SLOWEST_ANSWER_S = 0.5

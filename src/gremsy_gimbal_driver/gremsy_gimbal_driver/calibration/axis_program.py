@@ -6,9 +6,9 @@ from __future__ import annotations
 import math
 
 from gremsy_gimbal_driver.calibration.axis_probe import AxisProbe, CalibrationAborted, Program
+from gremsy_gimbal_driver.calibration.calibration_fit import FitError, ResponseFit, fit_response
 from gremsy_gimbal_driver.calibration.calibration_result import AxisCalibration, DeadZone
 from gremsy_gimbal_driver.calibration.calibration_settings import Axis
-from gremsy_gimbal_driver.calibration.fit import FitError, ResponseFit, fit_response
 
 # The first probe asks half the rate for 0.6 s: 2.4 deg at most before its sign is known.
 _PROBES = ((0.5, 0.6), (1.0, 0.6), (1.0, 1.0))

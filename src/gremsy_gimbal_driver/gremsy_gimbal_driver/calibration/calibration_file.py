@@ -16,11 +16,11 @@ import yaml
 
 from gremsy_common.atomic_file import refuse_others, write_whole
 from gremsy_common.errors import SuiteError
-from gremsy_common.parameters import ParameterError, from_values
+from gremsy_common.parameters.parameter_fields import ParameterError, from_values
+from gremsy_gimbal_driver.calibration.calibration_report import confidence, measurements
 from gremsy_gimbal_driver.calibration.calibration_result import CalibrationResult, contradiction
-from gremsy_gimbal_driver.calibration.report import confidence, measurements
 from gremsy_gimbal_driver.gimbal_driver_parameters import GimbalDriverParameters
-from gremsy_gimbal_driver.plant_inverse import PlantInverse
+from gremsy_gimbal_driver.motion.plant_inverse import PlantInverse
 
 _NODE = '/**/gimbal_driver'
 _SECTION = 'ros__parameters'

@@ -7,8 +7,8 @@ import math
 from dataclasses import dataclass
 from itertools import pairwise
 
+from gremsy_gimbal_driver.calibration.calibration_fit import ResponseFit
 from gremsy_gimbal_driver.calibration.calibration_settings import Axis
-from gremsy_gimbal_driver.calibration.fit import ResponseFit
 
 # What two measurements of one thing may differ by before the calibration is refused: a gimbal's axes have one
 # controller, and the driver has one delay, one gain and one dead zone for both.

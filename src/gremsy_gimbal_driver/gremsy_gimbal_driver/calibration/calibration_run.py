@@ -5,18 +5,18 @@ from __future__ import annotations
 
 import math
 
-from gremsy_common.gimbal_state import RateSetpoint, ZoomState
-from gremsy_gimbal_driver.attitude_stamping import MeasuredAttitude
+from gremsy_common.types.gimbal_state import RateSetpoint, ZoomState
+from gremsy_gimbal_driver.attitude.attitude_stamping import MeasuredAttitude
 from gremsy_gimbal_driver.calibration.calibration_result import CalibrationResult
+from gremsy_gimbal_driver.calibration.calibration_routine import CalibrationRoutine, CalibrationState, CalibrationWish
 from gremsy_gimbal_driver.calibration.calibration_settings import CalibrationSettings, Pair
-from gremsy_gimbal_driver.calibration.routine import CalibrationRoutine, CalibrationState, CalibrationWish
-from gremsy_gimbal_driver.command_arbiter import Source
-from gremsy_gimbal_driver.instant import Instant
-from gremsy_gimbal_driver.motion_control import MotionControl
-from gremsy_gimbal_driver.motion_settings import nanoseconds
-from gremsy_gimbal_driver.payload_control.payload_control import PayloadControl
-from gremsy_gimbal_driver.payload_control.requests import ZoomTo
-from gremsy_gimbal_driver.payload_control.ticket import Ticket
+from gremsy_gimbal_driver.motion.command_arbiter import Source
+from gremsy_gimbal_driver.motion.instant import Instant
+from gremsy_gimbal_driver.motion.motion_control import MotionControl
+from gremsy_gimbal_driver.motion.motion_settings import nanoseconds
+from gremsy_gimbal_driver.payload.payload_control import PayloadControl
+from gremsy_gimbal_driver.payload.payload_requests import ZoomTo
+from gremsy_gimbal_driver.payload.ticket import Ticket
 
 
 class CalibrationRun:

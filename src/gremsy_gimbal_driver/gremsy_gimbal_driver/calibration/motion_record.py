@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gremsy_gimbal_driver.calibration.calibration_fit import Array, StepRecord
 from gremsy_gimbal_driver.calibration.calibration_settings import Axis, Pair
-from gremsy_gimbal_driver.calibration.fit import Array, StepRecord
-from gremsy_gimbal_driver.instant import Instant
+from gremsy_gimbal_driver.motion.instant import Instant
 
 
 @dataclass(frozen=True, slots=True)

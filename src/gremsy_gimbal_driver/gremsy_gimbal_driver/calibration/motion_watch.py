@@ -11,7 +11,7 @@ import math
 
 from gremsy_gimbal_driver.calibration.calibration_settings import Axis, CalibrationSettings, Pair
 from gremsy_gimbal_driver.calibration.motion_record import MotionRecord
-from gremsy_gimbal_driver.motion_settings import nanoseconds
+from gremsy_gimbal_driver.motion.motion_settings import nanoseconds
 
 # The slowest gimbal known answers after 250 ms (gimbal.md 1.9); a link that loses half of the commands adds to it.
 _LATEST_ANSWER_NS = nanoseconds(0.8)

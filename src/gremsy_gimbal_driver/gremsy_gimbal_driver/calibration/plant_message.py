@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the driver says on the latched topic `gimbal/plant`, and where it has it from (`gremsy_common.plant_model`)."""
+"""What the driver says on the latched topic `gimbal/plant` (`gremsy_common.types.plant_model`), and its origin."""
 
 from __future__ import annotations
 
 from typing import Protocol
 
-from gremsy_common.plant_model import PlantModel
+from gremsy_common.types.plant_model import PlantModel
 
 
 class PlantValues(Protocol):

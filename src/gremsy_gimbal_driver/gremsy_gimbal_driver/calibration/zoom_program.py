@@ -7,9 +7,9 @@ import math
 from dataclasses import dataclass
 
 from gremsy_gimbal_driver.calibration.axis_probe import Ask, AxisProbe, CalibrationAborted, Program
+from gremsy_gimbal_driver.calibration.calibration_fit import fit_line
 from gremsy_gimbal_driver.calibration.calibration_result import GainPoint, weighted_mean
-from gremsy_gimbal_driver.calibration.fit import fit_line
-from gremsy_gimbal_driver.motion_settings import nanoseconds
+from gremsy_gimbal_driver.motion.motion_settings import nanoseconds
 
 _SAID_AGAIN_S = 0.4
 _ARRIVED = 0.03  # of the factor

@@ -6,8 +6,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gremsy_gimbal_driver.links.link_keeper import Traffic
-from gremsy_gimbal_driver.mavlink_decoder import GIMBAL_COMPONENTS, PAYLOAD_COMPONENT
-from gremsy_gimbal_driver.mavlink_events import Sender
+from gremsy_gimbal_driver.mavlink.mavlink_decoder import GIMBAL_COMPONENTS, PAYLOAD_COMPONENT
+from gremsy_gimbal_driver.mavlink.mavlink_events import Sender
 
 _PATIENCE_S = 3.0
 """A gimbal beats once a second once it hears our beats; three misses are no chance."""

@@ -16,7 +16,7 @@ from gremsy_gimbal_driver.links.link import Link
 from gremsy_gimbal_driver.links.link_health import LinkHealth
 from gremsy_gimbal_driver.links.link_keeper import LinkKeeper
 from gremsy_gimbal_driver.links.link_routes import LinkRoutes, Switch, SwitchReason
-from gremsy_gimbal_driver.mavlink_events import Sender
+from gremsy_gimbal_driver.mavlink.mavlink_events import Sender
 
 _BEAT_NS = 1_000_000_000
 _BEAT_INTO_SILENCE_NS = 250_000_000

@@ -6,8 +6,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from gremsy_gimbal_driver.mavlink_decoder import GIMBAL_COMPONENTS
-from gremsy_gimbal_driver.mavlink_events import Sender
+from gremsy_gimbal_driver.mavlink.mavlink_decoder import GIMBAL_COMPONENTS
+from gremsy_gimbal_driver.mavlink.mavlink_events import Sender
 
 _SECOND_NS = 1_000_000_000
 _FRESH_GIMBAL_NS = 3 * _SECOND_NS // 2

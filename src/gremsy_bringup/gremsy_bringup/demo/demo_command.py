@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`./gremsy demo`: real footage, a simulated payload, and the gimbal following a person in it; no hardware.
+
+Exit status 0: ran its time or was stopped by Ctrl-C, the report is written. 1: it broke while running. 2: it cannot run
+as asked.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
+
+from gremsy_bringup.demo.demo_arguments import parser
+from gremsy_bringup.demo.demo_options import DemoOptions, video_path
+from gremsy_bringup.demo.demo_session import DemoSession
+from gremsy_bringup.demo.status_line import StatusLine
+from gremsy_bringup.report.demo_report import report_lines, write_report
+from gremsy_bringup.supervise.process_spec import CONFIGURATION_ERROR_STATUS
+from gremsy_common.errors import SuiteError
+from gremsy_common.parameters.parameter_forms import given_path
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run, report, exit."""
+    given = parser(given_path).parse_args(arguments)
+    line = StatusLine(sys.stdout)
+    try:
+        options = DemoOptions(
+            report=given.report or Path('gremsy_report') / time.strftime('%Y%m%d-%H%M%S'),
+            video=None if given.video is None else video_path(given.video),
+            target_class=given.target_class,
+            headless=given.headless,
+            preset=given.preset,
+        )
+        sys.exit(_run(DemoSession(options, line.say), given.duration or None, line))
+    except SuiteError as error:
+        line.end()
+        print(error, file=sys.stderr)
+        sys.exit(CONFIGURATION_ERROR_STATUS)
+
+
+def _run(session: DemoSession, duration_s: float | None, line: StatusLine) -> int:
+    """SuiteError from starting goes up: nothing runs then and there is nothing to report."""
+
+    def on_signal(_number: int, _frame: FrameType | None) -> None:
+        session.request_stop()
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, on_signal)
+    failure = ''
+    session.start()
+    try:
+        session.wait(duration_s, lambda status: line.show(status.line()))
+    except SuiteError as error:
+        failure = str(error)
+    finally:
+        line.end()
+        session.stop()
+    for text in report_lines(write_report(session, line.say), session.report_dir):
+        line.say(text)
+    if failure:
+        print(failure, file=sys.stderr)
+    return 1 if failure else 0
+
+
+if __name__ == '__main__':
+    main()

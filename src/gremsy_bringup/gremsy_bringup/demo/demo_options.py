@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What one demo run is to do, and the checks that need nothing running."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from gremsy_camera.footage.footage import cache_directory, default_footage
+from gremsy_camera.footage.footage_reader import FootageReader
+from gremsy_common.errors import SuiteError
+from gremsy_common.parameters.parameter_fields import ParameterError
+from gremsy_common.parameters.parameter_forms import path_complaint
+
+
+class DemoError(SuiteError):
+    """The demo cannot run as asked, or not any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class DemoOptions:
+    """One run.
+
+    Attributes:
+        report: folder for everything that the run leaves.
+        video: the footage; None is the default one, fetched once.
+        target_class: class name of the targets.
+        headless: no overlay and no film, so that the bare loop is measured.
+        preset: of the simulated payload.
+        parameters: by node name, on top of everything else (benchmarks).
+    """
+
+    report: Path
+    video: Path | None = None
+    target_class: str = 'person'
+    headless: bool = False
+    preset: str = 'ideal'
+    parameters: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+
+def video_path(text: str) -> Path:
+    """The file that `--video` means: a path, or `file:///path`.
+
+    Raises:
+        DemoError: for another scheme, or a name that the `sim:` source cannot carry.
+    """
+    scheme, colon, rest = text.partition('://')
+    if colon and scheme.lower() != 'file':
+        raise DemoError(
+            f"`--video` is '{text}', of which the demo can make no scene: give a video file or file:///PATH."
+        )
+    named = rest if colon else text
+    wrong = path_complaint(named)
+    if wrong:
+        raise DemoError(f"`--video` '{named[:100]}' {wrong}.")
+    path = Path(named).expanduser().absolute()
+    if '?' in str(path):
+        raise DemoError(f"`--video` is '{text}': rename the file, a `?` in its path begins the options of a source.")
+    return path
+
+
+def checked_video(video: Path | None, say: Callable[[str], None]) -> Path:
+    """The footage, there and decodable; the default one is fetched if need be.
+
+    Raises:
+        SuiteError: with one sentence that names the file.
+    """
+    if video is None:
+        return default_footage(cache_directory(os.environ), say)
+    if not video.is_file():
+        raise DemoError(f'There is no video file {video}: check the path given to `--video`.')
+    reader = FootageReader(video)
+    try:
+        reader.open()
+    finally:
+        reader.close()
+    return video
+
+
+def check_class(target_class: str, parameters: Mapping[str, Any]) -> None:
+    """Ask the detector itself whether its model knows the class.
+
+    Raises:
+        SuiteError: with the nearest names, or with what is wrong with the model.
+    """
+    # Here, not above: it loads ONNX Runtime, which `--help` and a wrong `--video` need not wait for.
+    from gremsy_detector.backends.backend_registry import choose_backend
+    from gremsy_detector.detector import Detector
+    from gremsy_detector.detector_parameters import DetectorParameters
+    from gremsy_detector.model.default_model import model_path
+
+    wanted = DetectorParameters(
+        model=str(parameters.get('model', DetectorParameters.model)),
+        backend=str(parameters.get('backend', DetectorParameters.backend)),
+        classes=(target_class,),
+    )
+    path = model_path(wanted.model)
+    detector = Detector(choose_backend(path, wanted.backend)(path), wanted.selection)
+    try:
+        detector.open()
+    except ParameterError as error:
+        raise DemoError(str(error).replace('Parameter `classes` has', '`--class` is')) from error
+    finally:
+        detector.close()

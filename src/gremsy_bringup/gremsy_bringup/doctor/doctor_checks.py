@@ -1,0 +1,335 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The questions of `./gremsy doctor`: one function each, from a `Machine` to one row of the table."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from gremsy_bringup.doctor.robot_machine import Machine, Outcome
+
+# Where the simulated payload listens unless told otherwise (gremsy_gimbal_driver's default UDP port).
+GIMBAL_UDP_PORT = 14566
+_NEEDED_DISK_BYTES = 2 * 1024**3
+# One 1080p BGR frame is 6.2 MB; Fast DDS's segments in `config/fastdds_shm.xml` are 32 MB each, one a process.
+_NEEDED_SHARED_MEMORY_BYTES = 128 * 1024**2
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One row: is it there, what was found, and what to do if it is not.
+
+    `needed` things are what the demo cannot do without; the others widen what this machine can run.
+    """
+
+    name: str
+    ok: bool
+    found: str
+    remedy: str = ''
+    needed: bool = False
+
+
+Question = Callable[[Machine], Check]
+
+
+def _answer(outcome: Outcome) -> dict[str, Any] | None:
+    """The JSON object on the child's last line; None when it failed."""
+    lines = outcome.output.strip().splitlines()
+    if outcome.status != 0 or not lines:
+        return None
+    answer: dict[str, Any] = json.loads(lines[-1])
+    return answer
+
+
+def _why(outcome: Outcome) -> str:
+    """The end of a failed child in a few words."""
+    if outcome.status is not None and outcome.status < 0:
+        return f'the probe was ended by signal {-outcome.status}'
+    lines = outcome.errors.strip().splitlines()
+    return lines[-1] if lines else f'the probe ended with status {outcome.status}'
+
+
+def python(machine: Machine) -> Check:
+    """Which interpreter."""
+    outcome = machine.run_python(
+        'import json, sys; print(json.dumps({"version": sys.version.split()[0], "at": sys.executable,'
+        ' "fit": sys.version_info >= (3, 10)}))'
+    )
+    answer = _answer(outcome)
+    if answer is None:
+        return Check('Python', False, _why(outcome), 'Reinstall Python 3.10 or newer.', needed=True)
+    remedy = '' if answer['fit'] else 'Install Python 3.10 or newer and run `./gremsy setup`.'
+    return Check('Python', answer['fit'], f'{answer["version"]} at {answer["at"]}', remedy, needed=True)
+
+
+def ros(machine: Machine) -> Check:
+    """Which ROS 2, and from where."""
+    outcome = machine.run_python('import json, rclpy; print(json.dumps({"at": rclpy.__file__}))')
+    answer = _answer(outcome)
+    if answer is None:
+        return Check('ROS 2', False, _why(outcome), 'Run `./gremsy setup`, or source a ROS 2 first.', needed=True)
+    place = str(answer['at'])
+    origin = f'system ({Path(place).parents[4]})' if place.startswith('/opt/ros/') else 'PyPI wheels'
+    distribution = machine.environment.get('ROS_DISTRO', 'unnamed distribution')
+    return Check('ROS 2', True, f'{distribution}, {origin}', needed=True)
+
+
+def middleware(machine: Machine) -> Check:
+    """Which RMW, and whether it loads."""
+    outcome = machine.run_python(
+        'import json, rclpy; print(json.dumps({"rmw": rclpy.get_rmw_implementation_identifier()}))'
+    )
+    answer = _answer(outcome)
+    if answer is None:
+        remedy = 'Unset RMW_IMPLEMENTATION, or install the middleware that it names.'
+        return Check('Middleware', False, _why(outcome), remedy, needed=True)
+    return Check('Middleware', True, str(answer['rmw']), needed=True)
+
+
+def interfaces(machine: Machine) -> Check:
+    """The message packages."""
+    names = ('sensor_msgs', 'diagnostic_msgs', 'visualization_msgs', 'vision_msgs', 'tf2_msgs')
+    missing = [name for name in names if not machine.has_module(name)]
+    if missing:
+        remedy = 'Run `./gremsy setup` (it builds the underlay), or install them with rosdep.'
+        return Check('Messages', False, f'missing: {", ".join(missing)}', remedy, needed=True)
+    return Check('Messages', True, ', '.join(names), needed=True)
+
+
+def launch(machine: Machine) -> Check:
+    """`ros2 launch`."""
+    if machine.program('ros2') and machine.has_module('launch_ros'):
+        return Check('ros2 launch', True, 'present')
+    return Check('ros2 launch', False, 'not here', 'Use `./gremsy run`: it starts and watches the same processes.')
+
+
+_CUDA_PROBE = """
+import ctypes, json
+cuda = ctypes.CDLL('libcuda.so.1')
+status = cuda.cuInit(0)
+if status != 0:
+    raise SystemExit(f'cuInit failed with error {status}')
+version, count = ctypes.c_int(), ctypes.c_int()
+cuda.cuDriverGetVersion(ctypes.byref(version))
+cuda.cuDeviceGetCount(ctypes.byref(count))
+names = []
+for index in range(count.value):
+    device, name = ctypes.c_int(), ctypes.create_string_buffer(128)
+    cuda.cuDeviceGet(ctypes.byref(device), index)
+    cuda.cuDeviceGetName(name, 128, device)
+    names.append(name.value.decode())
+print(json.dumps({'cuda': f'{version.value // 1000}.{version.value % 1000 // 10}', 'names': names}))
+"""
+
+
+def gpu(machine: Machine) -> Check:
+    """An NVIDIA GPU with its driver; asked in a child, since a broken driver may end the process."""
+    outcome = machine.run_python(_CUDA_PROBE)
+    answer = _answer(outcome)
+    if answer is None:
+        absent = 'libcuda.so.1: cannot open' in outcome.errors
+        found = 'no NVIDIA driver (libcuda.so.1 is not here)' if absent else _why(outcome)
+        return Check('GPU (CUDA)', False, found, 'Optional: detection runs on the CPU without it.')
+    if not answer['names']:
+        return Check('GPU (CUDA)', False, 'driver present, no device', 'Optional: make the GPU visible to this user.')
+    return Check('GPU (CUDA)', True, f'{", ".join(answer["names"])}; driver for CUDA {answer["cuda"]}')
+
+
+# What the detector itself would find and say; loaded only where it would be, since it crashes without a CUDA device.
+_TENSORRT_PROBE = """
+import json
+from gremsy_detector.backends.tensorrt.tensorrt_kinds import KINDS
+from gremsy_detector.backends.tensorrt.tensorrt_library import installed_module, load_library, why_not
+kind = next(each for each in KINDS if each.name == {name!r})
+answer = {{'module': installed_module(kind), 'reason': why_not(kind)}}
+if answer['reason'] is None:
+    library = load_library(kind)
+    answer |= {{'title': library.title, 'builder': library.has_builder}}
+print(json.dumps(answer))
+"""
+
+
+def tensorrt(machine: Machine) -> Check:
+    """The full TensorRT, or its lean or dispatch runtime."""
+    remedy = 'Optional: on a robot with an NVIDIA GPU use the image in docker/ or the JetPack packages.'
+    return _tensorrt(machine, 'TensorRT', 'tensorrt', remedy)
+
+
+def tensorrt_rtx(machine: Machine) -> Check:
+    """TensorRT for RTX."""
+    remedy = 'Optional: on a PC with an RTX card `pip install tensorrt-rtx cuda-python`.'
+    return _tensorrt(machine, 'TensorRT for RTX', 'tensorrt_rtx', remedy)
+
+
+def _tensorrt(machine: Machine, row: str, name: str, how_to_install: str) -> Check:
+    outcome = machine.run_python(_TENSORRT_PROBE.format(name=name))
+    answer = _answer(outcome)
+    if answer is None:
+        return Check(row, False, _why(outcome), 'Reinstall it to match the CUDA driver.')
+    if answer['module'] is None:
+        return Check(row, False, 'not installed', how_to_install)
+    if answer['reason'] is not None:
+        remedy = 'Optional: the detector runs with another back end meanwhile.'
+        return Check(row, False, f'{answer["module"]} {answer["reason"]}', remedy)
+    does = 'builds engines' if answer['builder'] else 'runtime only: runs engines built for this GPU'
+    return Check(row, True, f'{answer["title"]}, {does}')
+
+
+def onnx_runtime(machine: Machine) -> Check:
+    """ONNX Runtime and its providers."""
+    outcome = machine.run_python(
+        'import json; from gremsy_detector.backends.onnxruntime_module import load_onnxruntime; '
+        'o = load_onnxruntime(); '
+        'print(json.dumps({"version": o.__version__, "providers": o.get_available_providers()}))'
+    )
+    answer = _answer(outcome)
+    if answer is None:
+        return Check('ONNX Runtime', False, _why(outcome), 'Run `./gremsy setup`.', needed=True)
+    providers = ', '.join(name.removesuffix('ExecutionProvider') for name in answer['providers'])
+    return Check('ONNX Runtime', True, f'{answer["version"]}, providers: {providers}', needed=True)
+
+
+_MODEL_PROBE = """
+import hashlib, json
+from gremsy_detector.model.default_model import SHA256, default_model_path
+from gremsy_detector.backends.onnxruntime_module import load_onnxruntime
+path = default_model_path()
+digest = hashlib.sha256(path.read_bytes()).hexdigest()
+session = load_onnxruntime().InferenceSession(str(path), providers=['CPUExecutionProvider'])
+shape = session.get_inputs()[0].shape
+print(json.dumps({'name': path.name, 'digest': digest, 'fit': digest == SHA256, 'shape': shape}))
+"""
+
+
+def model(machine: Machine) -> Check:
+    """The shipped model: there, unchanged, and it opens."""
+    outcome = machine.run_python(_MODEL_PROBE)
+    answer = _answer(outcome)
+    if answer is None:
+        return Check(
+            'Model', False, _why(outcome), 'Check out the repository again, then `./gremsy setup`.', needed=True
+        )
+    text = f'{answer["name"]}, sha256 {answer["digest"][:12]}, input {"x".join(map(str, answer["shape"]))}'
+    if not answer['fit']:
+        return Check('Model', False, f'{text}: changed', 'Check out the file again.', needed=True)
+    return Check('Model', True, text, needed=True)
+
+
+_FOOTAGE_PROBE = """
+import json, os
+from gremsy_camera.footage import cache_directory, find_footage
+found = find_footage(cache_directory(os.environ))
+print(json.dumps({'path': str(found) if found else ''}))
+"""
+
+
+def footage(machine: Machine) -> Check:
+    """The demo's default video."""
+    outcome = machine.run_python(_FOOTAGE_PROBE)
+    answer = _answer(outcome)
+    if answer is None:
+        return Check('Demo footage', False, _why(outcome), 'Run `./gremsy setup`.')
+    if not answer['path']:
+        remedy = '`./gremsy demo` fetches it once (96 MB), or takes a video of yours with `--video FILE`.'
+        return Check('Demo footage', False, 'not here yet', remedy)
+    return Check('Demo footage', True, answer['path'])
+
+
+_ENCODER_PROBE = """
+import json, av
+print(json.dumps({'version': av.__version__, 'codecs': sorted(av.codecs_available)}))
+"""
+
+
+def encoder(machine: Machine) -> Check:
+    """What the demo's film and the stream can be encoded with."""
+    hardware = [
+        name for name, pattern in (('NVENC', 'nvidia0'), ('V4L2 M2M', 'v4l2-nvenc')) if machine.devices(pattern)
+    ]
+    aside = f'; hardware: {", ".join(hardware)}' if hardware else ''
+    outcome = machine.run_python(_ENCODER_PROBE)
+    answer = _answer(outcome)
+    if answer is None:
+        remedy = 'Optional: `./gremsy setup --with encode` installs PyAV, whose H.264 plays in browsers too.'
+        return Check('Video encoder', False, f'OpenCV mp4v only{aside}', remedy)
+    known = ('libopenh264', 'libx264', 'h264_nvenc', 'h264_v4l2m2m')
+    present = ', '.join(name for name in known if name in answer['codecs'])
+    remedy = '' if present else 'Optional: install a PyAV that was built with an H.264 encoder.'
+    return Check('Video encoder', bool(present), f'PyAV {answer["version"]}: {present or "no H.264"}{aside}', remedy)
+
+
+def _device_row(machine: Machine, name: str, paths: list[Path], none_found: str) -> Check:
+    if not paths:
+        return Check(name, False, 'none', none_found)
+    closed = [path for path in paths if not machine.may_read_and_write(path)]
+    if closed:
+        group = machine.group_of(closed[0])
+        remedy = f'Run `sudo usermod -aG {group} $USER` and log in again.'
+        return Check(name, False, f'no permission for {", ".join(map(str, closed))} (group {group})', remedy)
+    return Check(name, True, ', '.join(map(str, paths)))
+
+
+def cameras(machine: Machine) -> Check:
+    """V4L2 devices and whether this user may open them."""
+    hint = 'Optional: plug a camera in, or use `source:=rtsp://...` or `source:=sim:`.'
+    return _device_row(machine, 'Cameras', machine.devices('video*'), hint)
+
+
+def serial_ports(machine: Machine) -> Check:
+    """Serial ports and whether this user may open them."""
+    outcome = machine.run_python(
+        'import json; from serial.tools import list_ports; '
+        'print(json.dumps({"ports": [port.device for port in list_ports.comports()]}))'
+    )
+    answer = _answer(outcome)
+    if answer is None:
+        return Check('Serial ports', False, _why(outcome), 'Run `./gremsy setup`.', needed=True)
+    hint = 'Optional: connect the gimbal, or reach it over UDP.'
+    return _device_row(machine, 'Serial ports', sorted(map(Path, answer['ports'])), hint)
+
+
+def udp_port(machine: Machine) -> Check:
+    """The simulated payload's UDP port."""
+    if machine.udp_port_free(GIMBAL_UDP_PORT):
+        return Check('UDP port', True, f'{GIMBAL_UDP_PORT} is free')
+    remedy = f'End the program that has it (`ss -ulpn sport = :{GIMBAL_UDP_PORT}`), or choose another for the gimbal.'
+    return Check('UDP port', False, f'{GIMBAL_UDP_PORT} is in use', remedy)
+
+
+def disk(machine: Machine) -> Check:
+    """Room for the environment and the reports."""
+    free = machine.free_bytes(Path.cwd())
+    remedy = '' if free >= _NEEDED_DISK_BYTES else f'Free {_NEEDED_DISK_BYTES / 1024**3:.0f} GiB.'
+    return Check('Disk', not remedy, f'{free / 1024**3:.1f} GiB free', remedy, needed=True)
+
+
+def shared_memory(machine: Machine) -> Check:
+    """Room in /dev/shm for the truth ring and Fast DDS."""
+    free = machine.free_bytes(Path('/dev/shm'))  # noqa: S108 - asked for its room, nothing is written
+    enough = free >= _NEEDED_SHARED_MEMORY_BYTES
+    remedy = '' if enough else 'In Docker start the container with `--shm-size=256m`.'
+    return Check('Shared memory', enough, f'{free / 1024**2:.0f} MiB free in /dev/shm', remedy, needed=True)
+
+
+QUESTIONS: tuple[Question, ...] = (
+    python,
+    ros,
+    middleware,
+    interfaces,
+    launch,
+    gpu,
+    tensorrt,
+    tensorrt_rtx,
+    onnx_runtime,
+    model,
+    footage,
+    encoder,
+    cameras,
+    serial_ports,
+    udp_port,
+    disk,
+    shared_memory,
+)

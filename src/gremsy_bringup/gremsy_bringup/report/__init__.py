@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a demo leaves behind: traces joined, figures, a plot."""

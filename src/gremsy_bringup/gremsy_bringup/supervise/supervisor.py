@@ -1,0 +1,318 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Starts, watches, respawns and stops a set of processes, and leaves nothing behind however it ends.
+
+One thread does everything (spawning included: see `ChildProcess`). Nothing outlives it: an ordered stop takes each
+child with its whole group, and if the supervisor itself is killed the children get SIGTERM from the kernel
+(`exec_guarded`) and then SIGKILL from the `reaper`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import enum
+import selectors
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+from gremsy_bringup.supervise.child_process import ChildProcess
+from gremsy_bringup.supervise.process_spec import CONFIGURATION_ERROR_STATUS, Backoff, ProcessSpec
+
+_REAPER = Path(__file__).with_name('reaper.py')
+_POLL_S = 0.05
+# What a dead child leaves in its group (the driver's deadman) gets this long for its last bytes.
+_GROUP_GRACE_S = 0.5
+
+
+class EventKind(enum.Enum):
+    """What happened to a process."""
+
+    STARTED = 'started'
+    EXITED = 'exited'
+    RESPAWNING = 'respawning'
+    CONFIGURATION_ERROR = 'configuration error'
+    KILLED = 'killed'
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessEvent:
+    """Something that happened to one process, with a sentence for the log."""
+
+    name: str
+    kind: EventKind
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessState:
+    """A snapshot: `pid` while it runs, the last exit status once it ended, how often it was started again."""
+
+    pid: int | None
+    exit_status: int | None
+    restarts: int
+
+
+def sentence_of(name: str, last_lines: Sequence[str]) -> str:
+    """What a process said last that is not a log line (`[INFO] [stamp] [node]: ...`): its sentence for the user."""
+    said = [line for line in last_lines if not line.startswith('[')] or list(last_lines)
+    return said[-1] if said else f'Process `{name}` cannot start as configured and did not say why.'
+
+
+class _Slot:
+    """The place of one spec: its present child, if any, and when to start the next."""
+
+    def __init__(self, spec: ProcessSpec) -> None:
+        self.spec = spec
+        self.backoff = Backoff(spec.restart)
+        self.child: ChildProcess | None = None
+        self.started_s = 0.0
+        self.restart_at_s: float | None = None
+        self.sweep_group_at_s: float | None = None
+        self.dead: ChildProcess | None = None
+        self.exit_status: int | None = None
+        self.starts = 0
+
+
+class Supervisor:
+    """Runs processes until `stop`, until all have ended, or until one reports a configuration error.
+
+    `on_line(name, line)` and `on_event(event)` are called on the supervisor's thread. `unlink_paths` are files
+    (shared memory) removed once all processes have ended, also when the supervisor is killed.
+    """
+
+    def __init__(
+        self,
+        specs: Sequence[ProcessSpec],
+        on_line: Callable[[str, str], None],
+        on_event: Callable[[ProcessEvent], None],
+        unlink_paths: Sequence[Path] = (),
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        names = [spec.name for spec in specs]
+        if len(set(names)) != len(names):
+            raise ValueError(f'Two processes have one name in {", ".join(names)}: give each its own.')
+        self._slots = [_Slot(spec) for spec in specs]
+        self._on_line = on_line
+        self._on_event = on_event
+        self._unlink_paths = tuple(unlink_paths)
+        self._clock = clock
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._reaper: subprocess.Popen[str] | None = None
+        self._failure: str | None = None
+        self._error: BaseException | None = None
+        self._stopped_on_request = False
+
+    def start(self) -> None:
+        """Start every process, in the order given."""
+        grace = max((slot.spec.grace_s for slot in self._slots), default=0.0)
+        self._reaper = subprocess.Popen(
+            [sys.executable, '-I', '-S', str(_REAPER), str(grace)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            bufsize=1,
+            start_new_session=True,
+        )
+        for path in self._unlink_paths:
+            self._tell_reaper(f'unlink {path}')
+        self._thread = threading.Thread(target=self._run, name='supervisor', daemon=False)
+        self._thread.start()
+
+    def request_stop(self) -> None:
+        """Begin the ordered stop; returns at once (safe in a signal handler)."""
+        if not self._stop.is_set():
+            self._stopped_on_request = self._thread is not None and self._thread.is_alive()
+        self._stop.set()
+
+    def wait(self, timeout_s: float | None = None) -> bool:
+        """True once everything has ended."""
+        if self._thread is None:
+            return True
+        self._thread.join(timeout_s)
+        if self._thread.is_alive():
+            return False
+        if self._error is not None:
+            raise self._error
+        return True
+
+    def stop(self) -> None:
+        """Stop in order and wait for the end; harmless when nothing runs."""
+        self.request_stop()
+        self.wait()
+
+    def __enter__(self) -> Supervisor:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    @property
+    def failure(self) -> str | None:
+        """The sentence of the configuration error that ended everything, if one did."""
+        return self._failure
+
+    @property
+    def stopped_on_request(self) -> bool:
+        """Whether the end came from `stop`, not from the processes."""
+        return self._stopped_on_request
+
+    def states(self) -> dict[str, ProcessState]:
+        """A snapshot per process name."""
+        return {
+            slot.spec.name: ProcessState(
+                slot.child.pid if slot.child else None, slot.exit_status, max(0, slot.starts - 1)
+            )
+            for slot in self._slots
+        }
+
+    def _tell_reaper(self, line: str) -> None:
+        assert self._reaper is not None
+        assert self._reaper.stdin is not None
+        try:
+            self._reaper.stdin.write(line + '\n')
+        except BrokenPipeError:
+            # Somebody killed it: the children still have their parent-death signal.
+            return
+
+    def _event(self, slot: _Slot, kind: EventKind, text: str) -> None:
+        self._on_event(ProcessEvent(slot.spec.name, kind, text))
+
+    def _run(self) -> None:
+        try:
+            with selectors.DefaultSelector() as selector:
+                self._watch(selector)
+        except BaseException as error:  # noqa: BLE001 - it is raised again in the thread that waits
+            self._error = error
+        finally:
+            self._end_reaper()
+
+    def _watch(self, selector: selectors.BaseSelector) -> None:
+        try:
+            for slot in self._slots:
+                self._spawn(slot, selector)
+            while not self._stop.is_set() and any(s.child or s.restart_at_s is not None for s in self._slots):
+                self._step(selector)
+                now = self._clock()
+                for slot in self._slots:
+                    if slot.restart_at_s is not None and now >= slot.restart_at_s:
+                        self._spawn(slot, selector)
+        finally:
+            self._stop_in_order(selector)
+
+    def _spawn(self, slot: _Slot, selector: selectors.BaseSelector) -> None:
+        slot.restart_at_s = None
+        self._sweep(slot)
+        try:
+            child = ChildProcess.spawn(slot.spec)
+        except OSError as error:
+            self._fail(slot, str(error))
+            return
+        self._tell_reaper(f'add {child.pid}')
+        slot.child, slot.started_s, slot.starts = child, self._clock(), slot.starts + 1
+        selector.register(child, selectors.EVENT_READ, slot)
+        self._event(slot, EventKind.STARTED, f'{slot.spec.name} started, pid {child.pid}.')
+
+    def _fail(self, slot: _Slot, sentence: str) -> None:
+        if self._failure is None:
+            self._failure = sentence
+        self._event(slot, EventKind.CONFIGURATION_ERROR, sentence)
+        self._stop.set()
+
+    def _step(self, selector: selectors.BaseSelector) -> None:
+        """Pass output on and notice ends; takes at most one poll interval."""
+        busy = False
+        for key, _ in selector.select(_POLL_S):
+            slot = key.data
+            lines = slot.child.read_lines()
+            busy = busy or bool(lines)
+            self._pass_on(slot, lines)
+        if not busy:
+            # A pipe at its end is always readable: do not spin on it until the process is gone.
+            time.sleep(_POLL_S / 10)
+        for slot in self._slots:
+            if slot.child is not None and (status := slot.child.poll()) is not None:
+                self._ended(slot, slot.child, status, selector)
+            if slot.sweep_group_at_s is not None and self._clock() >= slot.sweep_group_at_s:
+                self._sweep(slot)
+
+    def _pass_on(self, slot: _Slot, lines: list[str]) -> None:
+        for line in lines:
+            self._on_line(slot.spec.name, line)
+
+    def _ended(self, slot: _Slot, child: ChildProcess, status: int, selector: selectors.BaseSelector) -> None:
+        selector.unregister(child)
+        self._pass_on(slot, child.close_output())
+        slot.child, slot.exit_status, slot.dead = None, status, child
+        if child.group_alive():
+            slot.sweep_group_at_s = self._clock() + _GROUP_GRACE_S
+        else:
+            self._sweep(slot)
+        if self._stop.is_set():
+            return
+        if status == CONFIGURATION_ERROR_STATUS:
+            self._fail(slot, sentence_of(slot.spec.name, child.last_lines))
+            return
+        how = f'was ended by signal {-status}' if status < 0 else f'ended with status {status}'
+        if not slot.spec.restart.respawn:
+            self._event(slot, EventKind.EXITED, f'{slot.spec.name} {how}.')
+            return
+        delay_s = slot.backoff.delay_s(self._clock() - slot.started_s)
+        slot.restart_at_s = self._clock() + delay_s
+        self._event(slot, EventKind.RESPAWNING, f'{slot.spec.name} {how}; starting it again in {delay_s:.1f} s.')
+
+    def _sweep(self, slot: _Slot) -> None:
+        """End what a dead child left behind in its group."""
+        if slot.dead is not None:
+            slot.dead.kill_group()
+            self._tell_reaper(f'remove {slot.dead.pid}')
+        slot.dead, slot.sweep_group_at_s = None, None
+
+    def _stop_in_order(self, selector: selectors.BaseSelector) -> None:
+        self._stop.set()
+        for rank in sorted({slot.spec.stop_rank for slot in self._slots}):
+            self._stop_rank([slot for slot in self._slots if slot.spec.stop_rank == rank], selector)
+        deadline = self._clock() + _GROUP_GRACE_S
+        while any(slot.dead for slot in self._slots) and self._clock() < deadline:
+            self._step(selector)
+        for slot in self._slots:
+            self._sweep(slot)
+
+    def _stop_rank(self, slots: list[_Slot], selector: selectors.BaseSelector) -> None:
+        asked_s = self._clock()
+        for slot in slots:
+            slot.restart_at_s = None
+            if slot.child is not None:
+                slot.child.terminate()
+        killed: set[str] = set()
+        while any(slot.child for slot in slots):
+            self._step(selector)
+            for slot in slots:
+                overdue = self._clock() - asked_s > slot.spec.grace_s
+                if slot.child is not None and overdue and slot.spec.name not in killed:
+                    killed.add(slot.spec.name)
+                    slot.child.kill()
+                    self._event(
+                        slot,
+                        EventKind.KILLED,
+                        f'{slot.spec.name} did not end within {slot.spec.grace_s:.1f} s of SIGTERM and was killed.',
+                    )
+
+    def _end_reaper(self) -> None:
+        assert self._reaper is not None
+        assert self._reaper.stdin is not None
+        self._tell_reaper('done')
+        with contextlib.suppress(BrokenPipeError):
+            self._reaper.stdin.close()
+        self._reaper.wait()
+        for path in self._unlink_paths:
+            path.unlink(missing_ok=True)

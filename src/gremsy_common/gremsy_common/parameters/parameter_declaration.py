@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A node's parameter dataclass, declared to ROS: type, description, range, read-only or live."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, TypeVar, get_args, get_origin
+
+from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor, ParameterType
+from rclpy.node import Node
+from rclpy.parameter import Parameter
+
+from gremsy_common.parameters.parameter_fields import ParameterError, ParameterSpec, coerce, from_values, specs_of
+
+P = TypeVar('P')
+
+_SCALAR_TYPES = {
+    bool: ParameterType.PARAMETER_BOOL,
+    int: ParameterType.PARAMETER_INTEGER,
+    float: ParameterType.PARAMETER_DOUBLE,
+    str: ParameterType.PARAMETER_STRING,
+}
+_ARRAY_TYPES = {
+    bool: ParameterType.PARAMETER_BOOL_ARRAY,
+    int: ParameterType.PARAMETER_INTEGER_ARRAY,
+    float: ParameterType.PARAMETER_DOUBLE_ARRAY,
+    str: ParameterType.PARAMETER_STRING_ARRAY,
+}
+
+
+def declare(node: Node, parameters: type[P]) -> P:
+    """Declare every parameter of the dataclass and return it filled with the overrides given at start.
+
+    Raises:
+        ParameterError: for the first override of a wrong type, out of range, or in a forbidden combination.
+    """
+    return from_values(parameters, {spec.name: _declare_one(node, spec) for spec in specs_of(parameters)})
+
+
+def with_changes(current: P, changes: list[Parameter]) -> P:
+    """The dataclass with live parameters changed, all checked together.
+
+    Raises:
+        ParameterError: for a value that is wrong, or a parameter that cannot change while the node runs.
+    """
+    specs = {spec.name: spec for spec in specs_of(type(current))}
+    values = {name: getattr(current, name) for name in specs}
+    for change in changes:
+        spec = specs.get(change.name)
+        if spec is None:
+            continue  # use_sim_time and the like belong to rclpy
+        value = _plain(change.value)
+        if not spec.meta.live and value != values[change.name]:
+            raise ParameterError(
+                f'Parameter `{change.name}` cannot change while the node runs: '
+                'set it in the parameter file and restart.'
+            )
+        values[change.name] = value
+    return from_values(type(current), values)
+
+
+def descriptor(spec: ParameterSpec) -> ParameterDescriptor:
+    """What `ros2 param describe` shows."""
+    meta = spec.meta
+    is_array = get_origin(spec.type) is tuple
+    element = get_args(spec.type)[0] if is_array else spec.type
+    text = f'{meta.doc} [{meta.unit}]' if meta.unit else meta.doc
+    message = ParameterDescriptor(
+        name=spec.name,
+        type=(_ARRAY_TYPES if is_array else _SCALAR_TYPES)[element],
+        description=text,
+        additional_constraints=meta.range_text,
+    )
+    if (meta.low is not None or meta.high is not None) and not is_array:
+        if element is float:
+            low = -math.inf if meta.low is None else float(meta.low)
+            high = math.inf if meta.high is None else float(meta.high)
+            message.floating_point_range = [FloatingPointRange(from_value=low, to_value=high)]
+        else:
+            low_int = -(2**63) if meta.low is None else int(meta.low)
+            high_int = 2**63 - 1 if meta.high is None else int(meta.high)
+            message.integer_range = [IntegerRange(from_value=low_int, to_value=high_int, step=1)]
+    return message
+
+
+def _declare_one(node: Node, spec: ParameterSpec) -> Any:
+    # First without a type, to get at whatever the user wrote: rclpy's own refusals do not say what is allowed, and it
+    # refuses `2` for `2.0`. Then for good, with the checked value.
+    default = list(spec.default) if isinstance(spec.default, tuple) else spec.default
+    given = node.declare_parameter(spec.name, default, ParameterDescriptor(dynamic_typing=True)).value
+    node.undeclare_parameter(spec.name)
+    if given is None and isinstance(spec.default, tuple):
+        given = ()  # what rcl makes of `[]` in a parameter file
+    value = coerce(spec, _plain(given))
+    described = descriptor(spec)
+    kind = Parameter.Type(described.type)
+    if value == ():
+        # An empty list has no type of its own for rclpy.
+        node.declare_parameter(spec.name, kind, described, True)
+        node.set_parameters([Parameter(spec.name, kind, [])])
+    else:
+        node.declare_parameter(spec.name, list(value) if isinstance(value, tuple) else value, described, True)
+    return value
+
+
+def _plain(value: Any) -> Any:
+    """Arrays, which rclpy gives as list or array.array, as the tuples that the dataclasses hold."""
+    if isinstance(value, str | bytes) or not hasattr(value, '__iter__'):
+        return value
+    return tuple(value)

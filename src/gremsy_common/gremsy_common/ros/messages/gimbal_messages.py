@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the gimbal says and is asked (`gimbal_state`) <-> Imu, TwistStamped, JointState and Range."""
+
+from __future__ import annotations
+
+import numpy as np
+from geometry_msgs.msg import Quaternion, TwistStamped, Vector3
+from sensor_msgs.msg import Imu, JointState, Range
+
+from gremsy_common.errors import Unusable
+from gremsy_common.ros.messages.header_messages import header, stamp_of
+from gremsy_common.types.gimbal_state import (
+    EarthAttitude,
+    GimbalAttitude,
+    ImuReading,
+    RangeReading,
+    RateSetpoint,
+    ZoomState,
+)
+
+ZOOM_JOINT = 'zoom'
+
+
+def attitude_message(attitude: GimbalAttitude) -> Imu:
+    """Orientation and angular velocity; the linear acceleration is marked as not given (covariance -1)."""
+    w, x, y, z = attitude.level_from_camera_wxyz.tolist()
+    rate_x, rate_y, rate_z = attitude.rate_rad_s.tolist()
+    message = Imu(
+        header=header(attitude.stamp_ns, attitude.frame_id),
+        orientation=Quaternion(w=w, x=x, y=y, z=z),
+        angular_velocity=Vector3(x=rate_x, y=rate_y, z=rate_z),
+    )
+    message.linear_acceleration_covariance[0] = -1.0
+    return message
+
+
+def attitude_from(message: Imu) -> GimbalAttitude:
+    """Raises ValueError when the orientation is no rotation or a rate is not finite."""
+    q, rate = message.orientation, message.angular_velocity
+    quaternion = np.array([q.w, q.x, q.y, q.z])
+    rates = np.array([rate.x, rate.y, rate.z])
+    norm = float(np.linalg.norm(quaternion))
+    if not (np.isfinite(norm) and 0.9 < norm < 1.1 and np.isfinite(rates).all()):
+        raise Unusable(
+            'no attitude', f'the orientation {quaternion.tolist()} with rates {rates.tolist()} is no attitude.'
+        )
+    return GimbalAttitude(stamp_of(message.header.stamp), message.header.frame_id, quaternion / norm, rates)
+
+
+def setpoint_message(setpoint: RateSetpoint) -> TwistStamped:
+    """Only azimuth (z) and tilt (y) rates are set."""
+    message = TwistStamped(header=header(setpoint.stamp_ns, setpoint.frame_id))
+    message.twist.angular.z = setpoint.azimuth_rate_rad_s
+    message.twist.angular.y = setpoint.tilt_rate_rad_s
+    return message
+
+
+def setpoint_from(message: TwistStamped) -> RateSetpoint:
+    """Whether the numbers are fit to move a gimbal is the driver's to judge, not the conversion's."""
+    angular = message.twist.angular
+    return RateSetpoint(stamp_of(message.header.stamp), message.header.frame_id, float(angular.z), float(angular.y))
+
+
+def zoom_message(zoom: ZoomState) -> JointState:
+    """One joint, `zoom`, whose position is the magnification."""
+    return JointState(header=header(zoom.stamp_ns, ''), name=[ZOOM_JOINT], position=[zoom.factor])
+
+
+def zoom_from(message: JointState) -> ZoomState:
+    """Raises ValueError where there is no positive, finite zoom joint."""
+    positions = dict(zip(message.name, message.position, strict=False))
+    factor = float(positions.get(ZOOM_JOINT, np.nan))
+    if not (np.isfinite(factor) and factor > 0):
+        raise Unusable('not positive', f'joint `{ZOOM_JOINT}` is {factor}: a positive magnification is needed.')
+    return ZoomState(stamp_of(message.header.stamp), factor)
+
+
+def earth_attitude_message(attitude: EarthAttitude) -> Imu:
+    """Like the attitude in the level frame."""
+    return attitude_message(
+        GimbalAttitude(attitude.stamp_ns, attitude.frame_id, attitude.earth_from_camera_wxyz, attitude.rate_rad_s)
+    )
+
+
+def earth_attitude_from(message: Imu) -> EarthAttitude:
+    """Raises ValueError when the orientation is no rotation or a rate is not finite."""
+    same = attitude_from(message)
+    return EarthAttitude(same.stamp_ns, same.frame_id, same.level_from_camera_wxyz, same.rate_rad_s)
+
+
+def imu_message(reading: ImuReading) -> Imu:
+    """Acceleration and angular velocity; the orientation is marked as not given (covariance -1)."""
+    x, y, z = reading.acceleration_m_s2.tolist()
+    rate_x, rate_y, rate_z = reading.rate_rad_s.tolist()
+    message = Imu(
+        header=header(reading.stamp_ns, reading.frame_id),
+        angular_velocity=Vector3(x=rate_x, y=rate_y, z=rate_z),
+        linear_acceleration=Vector3(x=x, y=y, z=z),
+    )
+    message.orientation_covariance[0] = -1.0
+    return message
+
+
+def imu_from(message: Imu) -> ImuReading:
+    """Raises ValueError when a number is not finite."""
+    acceleration, rate = message.linear_acceleration, message.angular_velocity
+    accelerations = np.array([acceleration.x, acceleration.y, acceleration.z])
+    rates = np.array([rate.x, rate.y, rate.z])
+    if not (np.isfinite(accelerations).all() and np.isfinite(rates).all()):
+        raise Unusable(
+            'not finite', f'accelerations {accelerations.tolist()} with rates {rates.tolist()} are no IMU reading.'
+        )
+    return ImuReading(stamp_of(message.header.stamp), message.header.frame_id, accelerations, rates)
+
+
+def range_message(reading: RangeReading) -> Range:
+    """A laser is an infrared device to sensor_msgs."""
+    return Range(
+        header=header(reading.stamp_ns, reading.frame_id),
+        radiation_type=Range.INFRARED,
+        field_of_view=reading.beam_rad,
+        min_range=reading.min_m,
+        max_range=reading.max_m,
+        range=reading.range_m,
+    )
+
+
+def range_from(message: Range) -> RangeReading:
+    """Raises ValueError for NaN; infinities mean too near and too far."""
+    if np.isnan(message.range):
+        raise Unusable('not finite', 'the range is not a number.')
+    return RangeReading(
+        stamp_of(message.header.stamp),
+        message.header.frame_id,
+        float(message.range),
+        float(message.min_range),
+        float(message.max_range),
+        float(message.field_of_view),
+    )

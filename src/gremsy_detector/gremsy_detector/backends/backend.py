@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The seam between the detector and whatever runs the network."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Protocol
+
+from numpy.typing import NDArray
+
+from gremsy_detector.backends.backend_options import BackendOptions
+from gremsy_detector.model.model_facts import ModelFacts
+
+
+class Backend(Protocol):
+    """Runs one model file.
+
+    A back end is one file dropped into `gremsy_detector/backends/` whose module attribute `BACKEND` is a class of this
+    form. Importing that file must not import the library it is made for: only `unavailable` and `open` touch it.
+    One thread at a time calls `infer`.
+    """
+
+    name: ClassVar[str]
+    """What parameter `backend` calls it."""
+    suffixes: ClassVar[tuple[str, ...]]
+    """File name endings that it reads, lower case with the dot."""
+    preference: ClassVar[int]
+    """Of the back ends that read a file and are available, the one with the highest is taken."""
+
+    builds: ClassVar[bool]
+    """Whether `open` builds something from the file that is kept for the next start: what `build_only` asks for."""
+
+    def __init__(self, model: Path, options: BackendOptions = ...) -> None:
+        """Remember the file and how to run it; nothing is read before `open`."""
+
+    @staticmethod
+    def unavailable() -> str | None:
+        """Why it cannot run on this machine, as the end of a sentence with the way out; None when it can."""
+
+    def open(self) -> ModelFacts:
+        """Load the file.
+
+        Raises:
+            ModelError: when it is missing, unreadable, or no model.
+        """
+
+    def new_input(self, shape: tuple[int, ...], dtype: str) -> NDArray[Any]:
+        """A zeroed input array that `infer` takes without a copy of its own (page-locked where there is a GPU).
+
+        Call it once, after `open`; it is of no use after `close`.
+        """
+
+    def infer(self, tensor: NDArray[Any]) -> Sequence[NDArray[Any]]:
+        """Run the network on one input tensor.
+
+        Returns:
+            The outputs in the file's order. Their memory may be used again by the next call: copy what is to last.
+
+        Raises:
+            InferenceError: when this run failed; the next may not.
+            BackendLostError: when no run can succeed until it is opened again.
+        """
+
+    def close(self) -> None:
+        """Let go of the model; harmless when not open."""
+
+    @property
+    def description(self) -> str:
+        """What computes, for diagnostics: library, version and device."""

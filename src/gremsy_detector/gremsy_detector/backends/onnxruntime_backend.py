@@ -1,0 +1,223 @@
+# SPDX-License-Identifier: Apache-2.0
+"""ONNX Runtime on whatever it finds: CUDA, OpenVINO or the CPU, with every buffer made once."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gremsy_detector.backends.backend_options import DEFAULT_OPTIONS, BackendOptions
+from gremsy_detector.backends.onnxruntime_module import load_onnxruntime
+from gremsy_detector.backends.onnxruntime_providers import (
+    CPU,
+    CUDA,
+    OPENVINO,
+    TENSORRT,
+    in_short,
+    open_session,
+    providers_to_try,
+)
+from gremsy_detector.errors import InferenceError, ModelError
+from gremsy_detector.model.model_facts import ModelFacts, TensorFacts
+from gremsy_detector.model.onnx_file_check import check_onnx_file
+from gremsy_detector.model.size_input import without_size_input
+
+_DTYPES = {
+    'tensor(float)': 'float32',
+    'tensor(float16)': 'float16',
+    'tensor(uint8)': 'uint8',
+    'tensor(double)': 'float64',
+    'tensor(int32)': 'int32',
+    'tensor(int64)': 'int64',
+}
+_ERRORS_ONLY = 3
+# One: two became 1.5-3 times slower than one as soon as the other core had the rest of the loop to do.
+_USUAL_THREADS = 1
+
+
+class OnnxRuntimeBackend:
+    """Runs an `.onnx` file with one of ONNX Runtime's execution providers."""
+
+    name: ClassVar[str] = 'onnxruntime'
+    suffixes: ClassVar[tuple[str, ...]] = ('.onnx',)
+    preference: ClassVar[int] = 10
+    builds: ClassVar[bool] = False
+
+    def __init__(self, model: Path, options: BackendOptions = DEFAULT_OPTIONS) -> None:
+        self._model = model
+        self._options = options
+        self._threads = options.threads or _USUAL_THREADS
+        self._provider = CPU
+        self._session: Any = None
+        self._facts: ModelFacts | None = None
+        self._fed_besides: dict[str, NDArray[np.int64]] = {}
+        self._binding: Any = None
+        self._bound_input: NDArray[Any] | None = None
+        self._bound_outputs: list[NDArray[Any]] = []
+        self._version = ''
+
+    @staticmethod
+    def unavailable() -> str | None:
+        """ONNX Runtime is a run-time dependency, but no apt package has it: it may be missing on a robot."""
+        if importlib.util.find_spec('onnxruntime') is None:
+            return 'is not installed (pip install onnxruntime)'
+        return None
+
+    def open(self) -> ModelFacts:
+        """Load the file into a session; see `Backend.open`.
+
+        Raises:
+            ParameterError: when the provider that was asked for by name is not there.
+        """
+        opset = check_onnx_file(self._model)
+        runtime = load_onnxruntime()
+        providers = providers_to_try(self._options.provider, runtime.get_available_providers())
+        settings = self._session_options(runtime)
+
+        def make(names: list[str], provider_options: list[dict[str, Any]]) -> Any:
+            # No fallback of its own: it prints to stdout, and hides on what it goes on.
+            return runtime.InferenceSession(
+                str(self._model), settings, providers=names, provider_options=provider_options, enable_fallback=0
+            )
+
+        try:
+            self._session, self._provider = open_session(make, providers, self._provider_options(), self._options.say)
+        except Exception as error:  # its exceptions share no base class but this
+            raise ModelError(_refusal(self._model, runtime.__version__, opset, error)) from error
+        self._version = runtime.__version__
+        try:
+            facts = ModelFacts(
+                path=self._model,
+                inputs=tuple(_facts_of(tensor) for tensor in self._session.get_inputs()),
+                outputs=tuple(_facts_of(tensor) for tensor in self._session.get_outputs()),
+                metadata=dict(self._session.get_modelmeta().custom_metadata_map),
+            )
+        except UnicodeDecodeError as error:
+            self.close()
+            raise ModelError(
+                f'Model file {self._model} is corrupt (a name or its metadata is not UTF-8): copy or export it again.'
+            ) from error
+        self._facts, self._fed_besides = without_size_input(facts)
+        return self._facts
+
+    def new_input(self, shape: tuple[int, ...], dtype: str) -> NDArray[Any]:
+        """Plain memory; see `Backend.new_input`."""
+        return np.zeros(shape, dtype=dtype)
+
+    def infer(self, tensor: NDArray[Any]) -> Sequence[NDArray[Any]]:
+        """Run once; see `Backend.infer`."""
+        if self._session is None or self._facts is None:
+            raise InferenceError(f'{self.name} has no model open: call open() first.')
+        try:
+            if tensor is not self._bound_input:
+                return self._bind(tensor)
+            if self._binding is None:
+                return list(self._session.run(None, {self._facts.inputs[0].name: tensor, **self._fed_besides}))
+            if self._provider in (CUDA, TENSORRT):
+                # Binding is what copies the input to the GPU: once bound, the run would see the old image for ever.
+                self._binding.bind_cpu_input(self._facts.inputs[0].name, tensor)
+            self._session.run_with_iobinding(self._binding)
+        except Exception as error:  # its exceptions share no base class but this
+            raise InferenceError(f'{self.name} failed on {self._model}: {in_short(error)}.') from error
+        return self._bound_outputs
+
+    def close(self) -> None:
+        """Free the session."""
+        self._session = self._facts = self._binding = self._bound_input = None
+        self._bound_outputs = []
+
+    @property
+    def description(self) -> str:
+        """For diagnostics: version, provider, and where the CPU computes, threads."""
+        on = f'{self._provider.title} (device {self._options.device})'
+        if self._provider in (CPU, OPENVINO):
+            on = f'{self._provider.title}, {self._threads} thread{"s" if self._threads > 1 else ""}'
+        return f'ONNX Runtime {self._version} {on}'.replace('  ', ' ')
+
+    def _session_options(self, runtime: Any) -> Any:
+        options = runtime.SessionOptions()
+        options.intra_op_num_threads = self._threads
+        options.inter_op_num_threads = 1
+        # A waiting worker must not spin away the core that the camera and the tracker need.
+        options.add_session_config_entry('session.intra_op.allow_spinning', '0')
+        options.add_session_config_entry('session.inter_op.allow_spinning', '0')
+        # Its errors come as exceptions with the same text; its warnings on stderr name no file.
+        options.log_severity_level = _ERRORS_ONLY + 1
+        return options
+
+    def _provider_options(self) -> dict[Any, dict[str, Any]]:
+        device = {'device_id': str(self._options.device)}
+        return {CUDA: device, TENSORRT: device, OPENVINO: {'num_of_threads': str(self._threads)}}
+
+    def _bind(self, tensor: NDArray[Any]) -> Sequence[NDArray[Any]]:
+        """The first run on an input array; from the second on, nothing is allocated.
+
+        The outputs' true sizes are only known after a run (axes may be dynamic), and those of a file whose number of
+        boxes is decided by the data may change from run to run: they are left to ONNX Runtime.
+        """
+        assert self._facts is not None
+        fed = {self._facts.inputs[0].name: tensor, **self._fed_besides}
+        outputs = [np.asarray(each) for each in self._session.run(None, fed)]
+        self._binding, self._bound_input, self._bound_outputs = None, tensor, outputs
+        fixed = all(isinstance(size, int) for facts in self._facts.outputs for size in facts.shape)
+        if not fixed or not tensor.flags.c_contiguous:
+            return outputs
+        self._bound_outputs = [np.empty_like(each, order='C') for each in outputs]
+        binding = self._session.io_binding()
+        _bind_each(binding.bind_input, fed)
+        names = [each.name for each in self._facts.outputs]
+        _bind_each(binding.bind_output, dict(zip(names, self._bound_outputs, strict=True)))
+        self._binding = binding
+        return outputs
+
+
+BACKEND = OnnxRuntimeBackend
+
+
+def _bind_each(bind: Any, arrays: Mapping[str, NDArray[Any]]) -> None:
+    for name, array in arrays.items():
+        bind(name, 'cpu', 0, array.dtype.type, array.shape, array.ctypes.data)
+
+
+def _facts_of(tensor: Any) -> TensorFacts:
+    return TensorFacts(tensor.name, tuple(tensor.shape), _DTYPES.get(tensor.type, tensor.type))
+
+
+def _refusal(model: Path, version: str, opset: int, error: Exception) -> str:
+    """Why ONNX Runtime does not load a file, with the way out that fits."""
+    text = str(error)
+    library = f'ONNX Runtime {version}'
+    form = re.search(r'Unsupported model IR version: (\d+), max supported IR version: (\d+)', text)
+    if form:
+        return (
+            f'Model file {model} has ONNX format version {form[1]}, and {library} reads up to {form[2]}: '
+            'export it with an older onnx package, or update ONNX Runtime.'
+        )
+    newest = re.search(r'Opset (\d+) is under development.*?is till opset (\d+)', text, re.DOTALL)
+    if newest:
+        return (
+            f'Model file {model} uses opset {newest[1]}, and {library} knows up to {newest[2]}: '
+            f'export it with opset={newest[2]} or less, or update ONNX Runtime.'
+        )
+    unknown = re.search(r'(\S+?)\(-?\d+\) is not a registered function/op', text)
+    if unknown:
+        return (
+            f"Model file {model} uses the operator '{unknown[1][:60]}', which {library} does not have: "
+            'export it with standard operators only.'
+        )
+    old = re.search(r'Could not find an implementation for (\S+?)\((\d+)\)', text)
+    if old:
+        return (
+            f"Model file {model} uses the operator '{old[1][:60]}' of opset {old[2]} (the file's is {opset}), which "
+            f'{library} does not have: export it again with opset=17.'
+        )
+    return (
+        f'Model file {model} is not a model that {library} can load ({in_short(error)}): '
+        'it is truncated, corrupt or not ONNX, so copy or export it again.'
+    )

@@ -1,0 +1,312 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A folder of engines: finds the one that fits, builds it where there is none, and keeps it whole.
+
+Processes that want the same engine at once build it once: the key's file lock is held while one builds. Of one model
+file, the engines that a new one makes useless go: those of an older content, all else being equal. Engines of other
+models, precisions, shapes, GPUs and TensorRT versions stay, so a folder may be shared between machines and containers.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import glob
+import hashlib
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime, timezone
+from pathlib import Path
+
+from gremsy_common.atomic_file import write_whole
+from gremsy_detector.backends.backend_options import say_nothing
+from gremsy_detector.backends.tensorrt.engine_builder import BuildRecipe, EngineBuilder, PrecisionStep
+from gremsy_detector.backends.tensorrt.engine_file import (
+    EngineFile,
+    EngineHeader,
+    read_engine,
+    read_header,
+    write_engine,
+)
+from gremsy_detector.backends.tensorrt.engine_key import PRECISIONS, EngineKey, EngineTarget, sha256_of_model
+from gremsy_detector.backends.tensorrt.kernel_file import KERNELS_SUFFIX
+from gremsy_detector.errors import ModelError
+from gremsy_detector.model.model_description import describe_input
+from gremsy_detector.model.onnx_facts import moves_bytes, read_onnx_facts
+from gremsy_detector.model.onnx_file_check import check_onnx_file
+
+_LOOK_AGAIN_S = 0.5
+_MOST_WORKSPACE_BYTES = 4 << 30
+
+
+@dataclass(frozen=True, slots=True)
+class EngineRequest:
+    """Which engine is wanted.
+
+    Attributes:
+        model: the ONNX file.
+        precision: one of `PRECISIONS`.
+        lean: see `EngineKey.lean`; an engine that is lean serves a request that does not ask for it, too.
+        calibration: frames for int8, looked at only when it is built.
+        check: frames on which the prepared model is held against the user's, looked at only when it is built.
+    """
+
+    model: Path
+    precision: str = 'model'
+    lean: bool = False
+    calibration: Path | None = None
+    check: Path | None = None
+
+
+class EngineCache:
+    """The engines in one folder, for one TensorRT and what it builds for."""
+
+    def __init__(
+        self,
+        folder: Path,
+        target: EngineTarget,
+        builder: EngineBuilder | None,
+        prepare: PrecisionStep,
+        say: Callable[[str], None] = say_nothing,
+    ) -> None:
+        """Nothing is read or made yet.
+
+        Args:
+            folder: made when the first engine is built.
+            target: what will run the engines.
+            builder: None where there is none: then engines are only found.
+            prepare: makes the ONNX file of a precision other than `model`.
+            say: takes sentences on progress.
+        """
+        self._folder = folder
+        self._target = target
+        self._builder = builder
+        self._prepare = prepare
+        self._say = say
+
+    def key_of(self, request: EngineRequest) -> EngineKey:
+        """What the wanted engine is built from and for.
+
+        Raises:
+            ModelError: when the model cannot be read or takes no image.
+        """
+        if request.precision not in PRECISIONS:
+            raise ModelError(f"Precision '{request.precision}' is unknown: use one of {', '.join(PRECISIONS)}.")
+        if request.lean and self._target.kind.portable:
+            raise ModelError(f'{self._target.kind.title} has no lean engines: build one that is not lean.')
+        facts = read_onnx_facts(request.model)
+        return EngineKey(
+            model_sha256=sha256_of_model(request.model),
+            tensorrt_version=self._target.version,
+            gpu=self._target.gpu,
+            compute_capability=self._target.compute_capability,
+            precision=request.precision,
+            shape=describe_input(facts).shape,
+            lean=request.lean,
+            kind=self._target.kind.name,
+        )
+
+    def obtain(self, request: EngineRequest, *, force: bool = False) -> EngineFile:
+        """The engine, whole and checked; built when there is none, or with `force` in any case.
+
+        Its header says what it computes in: a precision that loses too much is given up for the next finer one.
+
+        Raises:
+            ModelError: when there is none and none can be built; nothing half-written is left.
+        """
+        key = self.key_of(request)
+        found = None if force else self._find(request.model, key)
+        if found is not None:
+            return found
+        if self._builder is None:
+            raise ModelError(
+                f'Model file {request.model} has no engine in {self._folder} for {self._target.title} on '
+                f'{self._target.gpu}, and this machine has no TensorRT builder: install the full TensorRT, or build '
+                'it with `build_engine --lean` on a machine with the same GPU and copy it there.'
+            )
+        with self._locked(key, request.model):
+            # Whoever held the lock before may have built just this.
+            found = None if force else self._find(request.model, key)
+            return found if found is not None else self._build(self._builder, request, key)
+
+    def _find(self, model: Path, key: EngineKey) -> EngineFile | None:
+        """A whole engine that serves the key; damaged ones are skipped, and replaced by the build that follows."""
+        for path in sorted(self._engines()):
+            header = read_header(path)
+            if header is None or not header.key.serves(key):
+                continue
+            try:
+                return read_engine(path)
+            except ModelError as error:
+                self._say(f'{error} It is not used for {model.name}.')
+        return None
+
+    def _build(self, builder: EngineBuilder, request: EngineRequest, key: EngineKey) -> EngineFile:
+        # TensorRT's parser opens whatever file a model points to.
+        check_onnx_file(request.model)
+        path = self._folder / key.file_name(request.model.stem)
+        started_s = time.monotonic()
+        with self._scratch(key) as scratch:
+            onnx, precision = self._prepared(request, scratch)
+            facts = read_onnx_facts(onnx)
+            kept = 'kept' if self._target.kind.portable else 'kept for this GPU'
+            self._say(
+                f'Building {path.name} with {self._target.title}: this takes {self._target.kind.build_takes}, and is '
+                f'{kept}.'
+            )
+            timings = self._folder / f'timing-trt{self._target.version}-sm{self._target.compute_capability}.cache'
+            recipe = BuildRecipe(
+                shape=describe_input(facts).shape,
+                lean=request.lean,
+                compute_capability=key.compute_capability,
+                workspace_bytes=self._workspace_bytes(),
+                timing_cache=_content_or_nothing(timings),
+            )
+            built = builder.build(onnx, recipe, self._say)
+            header = EngineHeader(
+                key=key,
+                precision=precision,
+                model=str(request.model.resolve()),
+                inputs=built.inputs,
+                outputs=built.outputs,
+                metadata=dict(facts.metadata),
+                built_at=datetime.now(timezone.utc).isoformat(timespec='seconds'),
+            )
+            if sha256_of_model(request.model) != key.model_sha256:
+                raise ModelError(
+                    f'Model file {request.model} changed while its engine was being built: start it again.'
+                )
+            with self._disk_errors_named():
+                write_engine(path, header, built.plan, scratch)
+                for verdict in scratch.glob('*.json'):
+                    write_whole(path.with_name(f'{path.stem}.{verdict.name}'), verdict.read_bytes(), scratch=scratch)
+                if built.timing_cache:
+                    write_whole(timings, built.timing_cache, scratch=scratch)
+        self._prune(path, header)
+        self._say(f'Built {path} in {time.monotonic() - started_s:.0f} s, {len(built.plan) / 1e6:.1f} MB.')
+        return replace(read_engine(path), fresh=True)
+
+    def _workspace_bytes(self) -> int:
+        """A Jetson's GPU memory is everybody's: a build that takes all of it gets the node killed."""
+        gpu = self._target.hardware
+        return 0 if gpu is None else min(_MOST_WORKSPACE_BYTES, gpu.memory_bytes // 4)
+
+    def _prepared(self, request: EngineRequest, scratch: Path) -> tuple[Path, str]:
+        """The file to build, and what it computes in."""
+        own = request.precision == 'model'
+        if own and not moves_bytes(request.model):
+            return request.model, request.precision
+        prepared = self._prepare(
+            request.model,
+            request.precision,
+            scratch,
+            calibration=request.calibration,
+            check=request.check,
+            say=self._say,
+        )
+        self._say(prepared.sentence)
+        return prepared.path, request.precision if own else prepared.precision
+
+    def _prune(self, kept: Path, header: EngineHeader) -> None:
+        """Remove what the new engine makes useless; see the module's text for which."""
+        for path in self._engines():
+            old = read_header(path)
+            if path == kept or old is None or old.model != header.model:
+                continue
+            if path.name != old.key.file_name(Path(old.model).stem):
+                # Renamed or copied by somebody who wants to keep it.
+                continue
+            if replace(old.key, model_sha256=header.key.model_sha256) == header.key:
+                with contextlib.suppress(OSError):
+                    path.unlink()
+                    for ending in ('.agreement.json', KERNELS_SUFFIX):
+                        for beside in self._folder.glob(f'{glob.escape(path.stem)}.*{ending}'):
+                            beside.unlink()
+                    self._say(f'Removed {path.name}, which {kept.name} replaces.')
+
+    def _engines(self) -> Iterator[Path]:
+        try:
+            names = sorted(entry.name for entry in os.scandir(self._folder) if entry.name.endswith('.engine'))
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise ModelError(
+                f'Engine folder {self._folder} cannot be read ({error.strerror}): set `engine_dir` to another folder.'
+            ) from error
+        yield from (self._folder / name for name in names if not name.startswith('.'))
+
+    @contextlib.contextmanager
+    def _locked(self, key: EngineKey, model: Path) -> Iterator[None]:
+        """Hold the key's lock; the kernel frees it however the process ends. The file stays (see `InstanceLock`)."""
+        with self._disk_errors_named():
+            self._folder.mkdir(parents=True, exist_ok=True)
+            descriptor = os.open(self._folder / f'.{_short(key)}.lock', os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            waiting = False
+            while not _try_lock(descriptor):
+                if not waiting:
+                    self._say(f'Another process builds the engine of {model.name}: waiting for it.')
+                    waiting = True
+                time.sleep(_LOOK_AGAIN_S)
+            yield
+        finally:
+            os.close(descriptor)
+
+    @contextlib.contextmanager
+    def _scratch(self, key: EngineKey) -> Iterator[Path]:
+        """A folder for what the build needs meanwhile; what a killed build of this key left goes first."""
+        prefix = f'.build-{_short(key)}-'
+        with self._disk_errors_named():
+            for left in self._folder.glob(f'{prefix}*'):
+                shutil.rmtree(left, ignore_errors=True)
+            folder = Path(tempfile.mkdtemp(prefix=prefix, dir=self._folder))
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    @contextlib.contextmanager
+    def _disk_errors_named(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise ModelError(
+                f'Engine folder {self._folder} cannot be written ({error.strerror}): free space there, or set '
+                '`engine_dir` to a folder that can.'
+            ) from error
+
+
+def default_engine_folder() -> Path:
+    """The user's cache folder.
+
+    Raises:
+        ModelError: when the user has no home, as some services.
+    """
+    base = os.environ.get('XDG_CACHE_HOME', '')
+    try:
+        return (Path(base) if base.startswith('/') else Path.home() / '.cache') / 'gremsy' / 'engines'
+    except RuntimeError as error:
+        raise ModelError('There is no home folder to keep engines in: set `engine_dir`.') from error
+
+
+def _short(key: EngineKey) -> str:
+    return hashlib.sha256(key.file_name('').encode()).hexdigest()[:16]
+
+
+def _try_lock(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _content_or_nothing(path: Path) -> bytes:
+    """A timing cache only saves time: one that cannot be read is as good as none."""
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b''

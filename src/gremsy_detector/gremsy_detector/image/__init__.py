@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From a camera's picture to the network's input."""

@@ -1,0 +1,190 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An image into the network's input tensor, through buffers that are made once.
+
+The resize runs on the source's own numbers, before anything becomes float: 1080p to 640 costs a quarter of converting
+first (measured on one core). A network that takes uint8 [1, H, W, 3] BGR gets the resize's output itself. Padding is
+written when the source's size changes, and never again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from gremsy_common.types.frame import Frame
+from gremsy_detector.errors import FrameError
+from gremsy_detector.image.image_encodings import Picture, PictureReader
+from gremsy_detector.image.infrared_stretch import InfraredStretch
+from gremsy_detector.image.letterbox import PADDING_GREY, letterbox
+from gremsy_detector.image.resize import Placement, resize_into
+from gremsy_detector.image.stretch import stretch
+from gremsy_detector.image.top_left import top_left
+from gremsy_detector.model.model_description import InputDescription, ResizeMode
+
+_PLACE = {ResizeMode.LETTERBOX: letterbox, ResizeMode.STRETCH: stretch, ResizeMode.TOP_LEFT: top_left}
+# Tiles and the whole image alternate: their buffers are kept. A source that changes its size for ever must not fill the
+# memory; four buffers an image size at most.
+_MOST_BUFFERS = 32
+
+
+class NetworkInput:
+    """The input tensor of one model, filled image after image."""
+
+    def __init__(self, description: InputDescription, tensor: NDArray[Any] | None = None) -> None:
+        """Allocate; `tensor` has the description's shape and dtype and is the same array for ever.
+
+        Args:
+            description: of the input.
+            tensor: zeroed, from the back end; None makes one.
+        """
+        self._description = description
+        self._scaled = np.dtype(description.dtype) != np.uint8
+        self._mean = np.array(description.mean, np.float32)
+        self._std = np.array(description.std, np.float32)
+        self._centred = bool(self._mean.any())
+        # One number for all channels: a grey picture then fills one of them, and the others are copies.
+        self._channels_alike = len(set(description.mean)) == len(set(description.std)) == 1
+        self._placement: Placement | None = None
+        self._reader = PictureReader()
+        self._infrared = InfraredStretch()
+        self._infrared_whole = InfraredStretch()
+        self._grey_whole: NDArray[np.uint8] = np.empty((0, 0), np.uint8)
+        self._small: dict[tuple[tuple[int, ...], np.dtype[Any]], NDArray[Any]] = {}
+        self.tensor: NDArray[Any] = np.zeros(description.shape, dtype=description.dtype) if tensor is None else tensor
+        self._pad()
+
+    def fill(self, frame: Frame) -> Placement:
+        """Resize one image into `tensor` and say where in it the image lies.
+
+        Raises:
+            FrameError: for an unknown encoding, or an image that is not what it says.
+        """
+        picture = self._reader.read(frame)
+        height, width = picture.pixels.shape[:2]
+        placement = self._placement
+        if placement is None or (placement.source_width_px, placement.source_height_px) != (width, height):
+            placement = self._place(width, height)
+        try:
+            self._write(picture, placement, frame.stamp_ns)
+        except cv2.error as error:
+            raise FrameError(
+                f"An image from '{frame.frame_id}', {frame.encoding} of {width}x{height} px, cannot be resized "
+                f'({error.err}): publish it in another size.'
+            ) from error
+        return placement
+
+    def cuttable(self, frame: Frame) -> Frame:
+        """The same image for whom cuts windows out of it before `fill`.
+
+        A window of a YUV or Bayer image would begin amid shared colours, and one of 4:2:0 would have none; windows of
+        an infrared image would each be stretched in their own way. Those become bgr8 or mono8 here, once; all others
+        are handed back as they are.
+
+        Raises:
+            FrameError: for an unknown encoding, or an image that is not what it says.
+        """
+        picture = self._reader.read(frame)
+        if picture.pixels.dtype != np.uint8:
+            # Not among the small buffers: a window as large as the network's input would be resized onto itself.
+            if self._grey_whole.shape != picture.pixels.shape:
+                self._grey_whole = np.empty(picture.pixels.shape, np.uint8)
+            self._infrared_whole.stretch(picture.pixels, frame.stamp_ns, self._grey_whole)
+            return replace(frame, image=self._grey_whole, encoding='mono8')
+        if picture.converted:
+            return replace(frame, image=picture.pixels, encoding='bgr8')
+        return frame
+
+    def _place(self, width_px: int, height_px: int) -> Placement:
+        """Only a source of another size moves the image: what it does not cover must be padding again."""
+        placement = _PLACE[self._description.resize](
+            width_px, height_px, self._description.width_px, self._description.height_px
+        )
+        self._pad()
+        if len(self._small) > _MOST_BUFFERS:
+            self._small.clear()
+        self._placement = placement
+        return placement
+
+    def _pad(self) -> None:
+        if not self._scaled:
+            self.tensor[...] = PADDING_GREY
+            return
+        # Of float inputs, the channels are always the second axis.
+        self.tensor[...] = ((np.float32(PADDING_GREY) - self._mean) / self._std)[:, None, None]
+
+    def _write(self, picture: Picture, placement: Placement, stamp_ns: int) -> None:
+        rows = slice(placement.y_px, placement.y_px + placement.height_px)
+        columns = slice(placement.x_px, placement.x_px + placement.width_px)
+        wanted = picture.rgb[::-1] if self._description.bgr else picture.rgb
+        if not self._description.channels_last:
+            self._write_planes(picture, self.tensor[0, :, rows, columns], wanted, stamp_ns)
+        elif wanted == (0, 1, 2) and picture.pixels.shape[2] == 3:
+            resize_into(picture.pixels, self.tensor[0, rows, columns])
+        else:
+            self._write_pixels(picture, self.tensor[0, rows, columns], wanted, stamp_ns)
+
+    def _write_pixels(
+        self, picture: Picture, target: NDArray[np.uint8], wanted: tuple[int, int, int], stamp_ns: int
+    ) -> None:
+        """Into (H, W, 3) uint8; `wanted` are the channels of the picture in the order of the target's."""
+        small = self._resized(picture, target.shape[:2], stamp_ns)
+        if small.ndim == 2:
+            cv2.cvtColor(small, cv2.COLOR_GRAY2BGR, dst=target)
+        elif small.shape[2] == 3:
+            cv2.cvtColor(small, cv2.COLOR_BGR2RGB, dst=target)
+        else:
+            # "BGRA to BGR" drops the fourth channel and leaves the order, whatever it is called.
+            cv2.cvtColor(small, cv2.COLOR_BGRA2BGR if wanted == (0, 1, 2) else cv2.COLOR_BGRA2RGB, dst=target)
+
+    def _write_planes(
+        self, picture: Picture, target: NDArray[Any], wanted: tuple[int, int, int], stamp_ns: int
+    ) -> None:
+        """Into (3, H, W) of any dtype."""
+        small = self._resized(picture, target.shape[1:], stamp_ns)
+        if small.ndim == 2:
+            self._write_plane(small, target[0], 0)
+            if self._channels_alike or not self._scaled:
+                target[1:] = target[0]
+                return
+            for channel in (1, 2):
+                self._write_plane(small, target[channel], channel)
+            return
+        planes = self._buffer((small.shape[2], *target.shape[1:]), np.dtype(np.uint8))
+        cv2.split(small, list(planes))
+        for index, channel in enumerate(wanted):
+            self._write_plane(planes[channel], target[index], index)
+
+    def _write_plane(self, plane: NDArray[np.uint8], target: NDArray[Any], channel: int) -> None:
+        if not self._scaled:
+            target[...] = plane
+        elif self._centred:
+            # float16 would round twice.
+            centred = self._buffer(plane.shape, np.dtype(np.float32))
+            np.subtract(plane, self._mean[channel], out=centred, dtype=np.float32)
+            np.divide(centred, self._std[channel], out=target, casting='same_kind')
+        else:
+            # Divided, not multiplied by 1/255: the very float32 that the network was trained on, at the same price.
+            np.divide(plane, self._std[channel], out=target, casting='same_kind')
+
+    def _resized(self, picture: Picture, size: tuple[int, ...], stamp_ns: int) -> NDArray[np.uint8]:
+        """The picture at (height, width) `size`, 8 bits, its channels as they were."""
+        pixels = picture.pixels
+        small = self._buffer((*size, *pixels.shape[2:]), pixels.dtype)
+        resize_into(pixels, small)
+        if pixels.dtype == np.uint8:
+            return small
+        grey: NDArray[np.uint8] = self._buffer(size, np.dtype(np.uint8))
+        self._infrared.stretch(small, stamp_ns, grey)
+        return grey
+
+    def _buffer(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
+        """Kept for the next image of this size and encoding."""
+        key = (shape, dtype)
+        found = self._small.get(key)
+        if found is None:
+            found = self._small[key] = np.empty(shape, dtype)
+        return found

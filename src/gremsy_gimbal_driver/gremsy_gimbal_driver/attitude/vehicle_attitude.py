@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How the vehicle stood when the camera was measured: the newest second of `vehicle/imu` or `vehicle/odometry`.
+
+A vehicle that turns at 60 deg/s is 3 degrees further after the 50 ms that lie between two of its messages, so its
+attitude is interpolated at the stamp of the camera's.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_right
+from collections import Counter, deque
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from gremsy_common.geometry import (
+    matrix_from_quaternion,
+    multiply_quaternions,
+    quaternion_from_rotation_vector,
+    rotation_vector_between,
+)
+from gremsy_common.types.gimbal_state import VehicleAttitude
+from gremsy_gimbal_driver.motion.motion_settings import nanoseconds
+
+Array = NDArray[np.float64]
+
+# A 500 Hz IMU for as long as attitudes are late.
+_KEPT = 512
+# Beyond the newest sample its rate is trusted for so long; a vehicle's turn rate changes within tenths of a second.
+_EXTRAPOLATED_NS = nanoseconds(0.1)
+_FUTURE_LIMIT_NS = nanoseconds(0.1)  # as for commands
+# Heading is where the x axis points on the map: nose up or down by more than this, it points nowhere.
+_STEEPEST_RAD = math.radians(85.0)
+
+
+def heading(earth_from_vehicle_wxyz: ArrayLike) -> float | None:
+    """Azimuth of the vehicle's x axis in the earth frame, left +; None where the x axis stands on end."""
+    forward = matrix_from_quaternion(earth_from_vehicle_wxyz)[:, 0]
+    if abs(float(forward[2])) > math.sin(_STEEPEST_RAD):
+        return None
+    return math.atan2(float(forward[1]), float(forward[0]))
+
+
+@dataclass(frozen=True, slots=True)
+class VehicleRefusal:
+    """Why a sample was not taken: a key to count by and a sentence for the log."""
+
+    kind: str
+    sentence: str
+
+
+class VehicleHistory:
+    """Keeps what came of the vehicle's attitude. For one thread, or under a lock.
+
+    Args:
+        age_limit_s: an attitude older than this is none.
+    """
+
+    def __init__(self, age_limit_s: float = 0.5) -> None:
+        self._age_limit_s = age_limit_s
+        self._samples: deque[VehicleAttitude] = deque(maxlen=_KEPT)
+        self.counts: Counter[str] = Counter()
+
+    def take(self, sample: VehicleAttitude, now_ros_ns: int) -> VehicleRefusal | None:
+        """Keep a sample, or say why not."""
+        refusal = self._refusal(sample, now_ros_ns)
+        if refusal is not None:
+            self.counts[refusal.kind] += 1
+            return refusal
+        newest = self.newest
+        if newest is not None:
+            other = (newest.earth_frame, newest.vehicle_frame) != (sample.earth_frame, sample.vehicle_frame)
+            if other or sample.stamp_ns < newest.stamp_ns - nanoseconds(self._age_limit_s):
+                # Another frame, or the clock went back (a replay began anew): nothing before can be compared.
+                self._samples.clear()
+            elif sample.stamp_ns <= newest.stamp_ns:
+                self.counts['vehicle_not_newer'] += 1
+                return VehicleRefusal('vehicle_not_newer', 'A vehicle attitude was ignored: a newer one came before.')
+        self._samples.append(sample)
+        return None
+
+    @property
+    def newest(self) -> VehicleAttitude | None:
+        """The last sample taken, however old."""
+        return self._samples[-1] if self._samples else None
+
+    def trouble(self, now_ros_ns: int) -> str:
+        """Why there is no vehicle attitude now; empty where there is one."""
+        newest = self.newest
+        if newest is None:
+            return (
+                "The vehicle's attitude is unknown: nothing came on `vehicle/imu` or `vehicle/odometry`; "
+                "remap one of them to the vehicle's own topic."
+            )
+        age_s = (now_ros_ns - newest.stamp_ns) * 1e-9
+        if age_s > self._age_limit_s:
+            return (
+                f"The vehicle's attitude is {age_s:.2f} s old, the limit is {self._age_limit_s:g} s: "
+                'see whether its publisher still runs.'
+            )
+        return ''
+
+    def at(self, stamp_ns: int) -> VehicleAttitude | None:
+        """The attitude at that time: between samples on the shortest way, shortly after the newest by its rate.
+
+        None where the nearest sample before is older than the limit, or all are younger than the stamp.
+        """
+        samples = self._samples
+        if not samples:
+            return None
+        index = bisect_right(samples, stamp_ns, key=lambda each: each.stamp_ns)
+        if index == 0:
+            return None
+        before = samples[index - 1]
+        if stamp_ns - before.stamp_ns > nanoseconds(self._age_limit_s):
+            return None
+        if index < len(samples):
+            return _between(before, samples[index], stamp_ns)
+        return _after(before, stamp_ns)
+
+    def _refusal(self, sample: VehicleAttitude, now_ros_ns: int) -> VehicleRefusal | None:
+        norm = float(np.linalg.norm(sample.earth_from_vehicle_wxyz))
+        if not (math.isfinite(norm) and abs(norm - 1.0) < 0.01):
+            return VehicleRefusal(
+                'vehicle_not_a_rotation',
+                'A vehicle attitude was refused: its orientation is not a unit quaternion of finite numbers.',
+            )
+        age_ns = now_ros_ns - sample.stamp_ns
+        if age_ns > nanoseconds(self._age_limit_s):
+            return VehicleRefusal(
+                'vehicle_too_old',
+                f'A vehicle attitude was refused: its stamp is {age_ns * 1e-9:.2f} s old, the limit is '
+                f'{self._age_limit_s:g} s; synchronise the clocks.',
+            )
+        if age_ns < -_FUTURE_LIMIT_NS:
+            return VehicleRefusal(
+                'vehicle_from_the_future',
+                f'A vehicle attitude was refused: its stamp is {-age_ns * 1e-9:.2f} s ahead of this machine; '
+                'synchronise the clocks.',
+            )
+        return None
+
+
+def _between(before: VehicleAttitude, after: VehicleAttitude, stamp_ns: int) -> VehicleAttitude:
+    share = (stamp_ns - before.stamp_ns) / (after.stamp_ns - before.stamp_ns)
+    turn = rotation_vector_between(before.earth_from_vehicle_wxyz, after.earth_from_vehicle_wxyz)
+    return replace(
+        before,
+        stamp_ns=stamp_ns,
+        earth_from_vehicle_wxyz=_turned(before.earth_from_vehicle_wxyz, share * turn),
+        position_earth_m=before.position_earth_m + share * (after.position_earth_m - before.position_earth_m),
+    )
+
+
+def _after(newest: VehicleAttitude, stamp_ns: int) -> VehicleAttitude:
+    elapsed_s = min(stamp_ns - newest.stamp_ns, _EXTRAPOLATED_NS) * 1e-9
+    rates = np.where(np.isfinite(newest.rate_rad_s), newest.rate_rad_s, 0.0)
+    return replace(
+        newest,
+        stamp_ns=stamp_ns,
+        earth_from_vehicle_wxyz=_turned(newest.earth_from_vehicle_wxyz, rates * elapsed_s),
+    )
+
+
+def _turned(quaternion_wxyz: Array, rotation_rad: Array) -> Array:
+    turned = multiply_quaternions(quaternion_wxyz, quaternion_from_rotation_vector(rotation_rad))
+    return np.asarray(turned / np.linalg.norm(turned))

@@ -1,0 +1,254 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Measures a gimbal by moving it a little: signs, delay, lag, gain, dead zone, and the gain against the zoom.
+
+No thread, no clock, no link. Who runs it:
+
+1. `begin(now, armed)`; a sentence says why it does not begin.
+2. Feeds `attitude` and `zoom` as telemetry comes.
+3. Calls `step(now, armed, taken_by)` with every attitude and at `CalibrationWish.wake_ns` (every 10 ms), and writes
+   the wish AS IT IS: `mavlink_frames.wire_rates(*wish.rates_rad_s)`, without the plant's inverse (as if by a neutral
+   `PlantInverse()`), without the ramp of the rate limiter and without its soft limits, whose side depends on the sign
+   that is being measured; the routine keeps its own, smaller bounds. A wish holds control also where its rate is zero:
+   a changed wish is written at once, an unchanged one again after `repeat_interval_s`, zeros too.
+4. Ends when `state` is DONE or ABORTED: the wish is then zero (write the burst), and `sentence` says how it went.
+
+It runs only while armed, and ends when anybody else asks for motion (`taken_by`, or `cancel`).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from enum import Enum
+
+from gremsy_gimbal_driver.calibration.axis_probe import AxisProbe, CalibrationAborted, Program
+from gremsy_gimbal_driver.calibration.axis_program import measure_axis
+from gremsy_gimbal_driver.calibration.calibration_report import summary
+from gremsy_gimbal_driver.calibration.calibration_result import (
+    AxisCalibration,
+    CalibrationResult,
+    GainPoint,
+    contradiction,
+    weighted_mean,
+)
+from gremsy_gimbal_driver.calibration.calibration_settings import Axis, CalibrationSettings, Pair
+from gremsy_gimbal_driver.calibration.motion_record import MotionRecord
+from gremsy_gimbal_driver.calibration.motion_watch import MotionWatch
+from gremsy_gimbal_driver.calibration.zoom_program import ZoomReports, measure_gain, zoom_to
+from gremsy_gimbal_driver.motion.instant import Instant
+from gremsy_gimbal_driver.motion.motion_settings import nanoseconds
+
+_STEP_NS = nanoseconds(0.010)
+_NOISE_S = 2.0
+_NOISE_TRIES, _NOISE_SAMPLES = 3, 20
+_WIDEST = 1.05
+
+
+class CalibrationState(Enum):
+    """How it stands."""
+
+    IDLE = 'idle'
+    RUNNING = 'running'
+    DONE = 'done'
+    ABORTED = 'aborted'
+
+
+@dataclass(frozen=True, slots=True)
+class CalibrationWish:
+    """What the gimbal is to be told now, raw.
+
+    Attributes:
+        rates_rad_s: azimuth, tilt, before no inverse and no limiter; at most one is not zero.
+        zoom: a magnification to send now; None on most steps. It is said again until the reports show it.
+        wake_ns: when to step again at the latest, monotonic; None when it is over.
+    """
+
+    rates_rad_s: Pair = (0.0, 0.0)
+    zoom: float | None = None
+    wake_ns: int | None = None
+
+
+class CalibrationRoutine:
+    """One calibration. Not for several threads at once."""
+
+    def __init__(self, settings: CalibrationSettings) -> None:
+        self._settings = settings
+        self.state = CalibrationState.IDLE
+        self.sentence = 'The calibration has not begun.'
+        self.phase = ''
+        self.result: CalibrationResult | None = None
+        self._zoom = ZoomReports()
+        self._newest: tuple[int, Pair, int] | None = None  # stamp, angles, arrival on the monotonic clock
+        self._record: MotionRecord | None = None
+        self._watch: MotionWatch | None = None
+        self._program: Program[CalibrationResult] | None = None
+        self._phases_done = 0
+        self._trouble = ''
+
+    @property
+    def running(self) -> bool:
+        """Whether it has control of the gimbal."""
+        return self.state is CalibrationState.RUNNING
+
+    @property
+    def progress(self) -> float:
+        """0 to 1, by phases of about the same length."""
+        if self.state is CalibrationState.DONE:
+            return 1.0
+        return self._phases_done / (3 + len(self._settings.zooms))
+
+    def begin(self, now: Instant, *, armed: bool) -> str:
+        """Start; '' when it runs from now on, else a sentence that says why it does not."""
+        refusal = self._refusal(now, armed)
+        if refusal:
+            return f'Not calibrating: {refusal}.'
+        assert self._newest is not None
+        stamp_ns, angles_rad, _ = self._newest
+        record = MotionRecord(now, stamp_ns, angles_rad)
+        watch = MotionWatch(self._settings, record, angles_rad)
+        probes = [AxisProbe(axis, self._settings, record, watch, angles_rad[axis]) for axis in Axis]
+        self._record, self._watch = record, watch
+        self._program = self._all(probes[0], probes[1])
+        self._phases_done = 0
+        self._trouble = ''
+        self.result = None
+        self.state = CalibrationState.RUNNING
+        self.sentence = 'The calibration runs: keep the vehicle still.'
+        return ''
+
+    def attitude(self, stamp_ns: int, angles_rad: Pair, rates_rad_s: Pair, now: Instant) -> None:
+        """Telemetry: azimuth (continuous over +-pi) and tilt as measured at that ROS time, received now."""
+        if not all(map(math.isfinite, (*angles_rad, *rates_rad_s))):
+            return
+        self._newest = (stamp_ns, angles_rad, now.monotonic_ns)
+        if self._record is None or self._watch is None or not self.running:
+            return
+        self._record.now = now
+        self._record.attitude(stamp_ns, angles_rad, now)
+        # Ended by the next step, so that who steps while it runs writes the zero as well.
+        self._trouble = self._trouble or self._watch.attitude(angles_rad, rates_rad_s)
+
+    def zoom(self, factor: float, now: Instant) -> None:
+        """Telemetry: the magnification."""
+        self._zoom.report(factor, now.monotonic_ns)
+
+    def cancel(self, reason: str) -> None:
+        """End it now, for a reason such as 'the operator asked for motion'; the next step's wish is zero."""
+        if self.running:
+            self._abort(reason)
+
+    def step(self, now: Instant, *, armed: bool, taken_by: str = '') -> CalibrationWish:
+        """What to write now; `taken_by` names another who holds or asks for control."""
+        if not self.running:
+            return CalibrationWish()
+        assert self._record is not None and self._watch is not None and self._program is not None
+        self._record.now = now
+        trouble = self._trouble or self._watch.silence()
+        if not armed:
+            trouble = 'the driver was disarmed'
+        elif taken_by:
+            trouble = f'the {taken_by} took control'
+        if trouble:
+            self._abort(trouble)
+            return CalibrationWish()
+        try:
+            ask = next(self._program)
+        except StopIteration as end:
+            self._finish(end.value)
+            return CalibrationWish()
+        except CalibrationAborted as error:
+            self._abort(str(error))
+            return CalibrationWish()
+        rates = [0.0, 0.0]
+        rates[ask.axis] = ask.rate_rad_s
+        for axis in Axis:
+            self._record.ask(axis, rates[axis])
+        return CalibrationWish((rates[0], rates[1]), ask.zoom, now.monotonic_ns + _STEP_NS)
+
+    def _refusal(self, now: Instant, armed: bool) -> str:
+        settings = self._settings
+        if self.running:
+            return 'it runs already'
+        if not armed:
+            return 'disarmed; call `arm` first'
+        timeout_ns = nanoseconds(settings.attitude_timeout_s)
+        if self._newest is None or now.monotonic_ns - self._newest[2] > timeout_ns:
+            return 'no attitude comes from the gimbal; check its link and power'
+        for axis in Axis:
+            angle = self._newest[1][axis]
+            low, high = settings.limits_rad(axis)
+            if angle - settings.travel_rad < low or angle + settings.travel_rad > high:
+                return (
+                    f'the {axis.word} is at {math.degrees(angle):.0f} deg and needs '
+                    f'{math.degrees(settings.travel_rad):.0f} deg to either side within its limits '
+                    f'({math.degrees(low):.0f} .. {math.degrees(high):.0f} deg); turn it away from them first'
+                )
+        return ''
+
+    def _all(self, azimuth: AxisProbe, tilt: AxisProbe) -> Program[CalibrationResult]:
+        """The whole of it, as one program."""
+        zooms = self._settings.zooms
+        notes: list[str] = []
+        self.phase = 'noise at rest'
+        begin_ns = azimuth.record.now.ros_ns
+        for _ in range(_NOISE_TRIES):
+            yield from azimuth.wait(_NOISE_S)
+            if len(azimuth.record.window(Axis.AZIMUTH, begin_ns)[0]) >= _NOISE_SAMPLES:
+                break
+        for probe in (azimuth, tilt):
+            probe.take_noise(*probe.record.window(probe.axis, begin_ns))
+        before = self._zoom.factor
+        if zooms and before is None:
+            notes.append('The device reports no zoom: the gain was measured at one zoom only.')
+            zooms = ()
+        if zooms:
+            yield from zoom_to(azimuth, self._zoom, zooms[0])
+        self._phases_done = 1
+        self.phase = 'azimuth'
+        first = yield from measure_axis(azimuth)
+        self._phases_done = 2
+        self.phase = 'tilt'
+        second = yield from measure_axis(tilt)
+        self._phases_done = 3
+        gains = [_first_gain(self._zoom.factor, first, second)]
+        if self._zoom.factor is not None and self._zoom.factor > _WIDEST and len(zooms) < 2:
+            notes.append(f'All was measured at zoom {self._zoom.factor:.3g}: at other zooms the gain is another.')
+        for factor in zooms[1:]:
+            self.phase = f'gain at zoom {factor:.3g}'
+            there = yield from zoom_to(azimuth, self._zoom, factor)
+            if there <= gains[-1].zoom * 1.05:
+                notes.append(f'The lens goes no further than {there:.3g}: larger zooms were left out.')
+                break
+            gains.append((yield from measure_gain(azimuth, there)))
+            self._phases_done += 1
+        if zooms and before is not None:
+            self.phase = 'return'
+            yield from zoom_to(azimuth, self._zoom, before)
+        yield from azimuth.settle()
+        yield from azimuth.go_back()
+        return CalibrationResult(first, second, tuple(gains), tuple(notes))
+
+    def _finish(self, result: CalibrationResult) -> None:
+        fault = contradiction(result)
+        self.result = result
+        self.phase = ''
+        if fault:
+            self.state = CalibrationState.ABORTED
+            self.sentence = fault
+        else:
+            self.state = CalibrationState.DONE
+            self.sentence = summary(result)
+
+    def _abort(self, reason: str) -> None:
+        self.state = CalibrationState.ABORTED
+        self.phase = ''
+        self.sentence = f'The calibration was ended and the gimbal stopped: {reason}.'
+        if self._program is not None:
+            self._program.close()
+
+
+def _first_gain(zoom: float | None, azimuth: AxisCalibration, tilt: AxisCalibration) -> GainPoint:
+    """Of both axes, at the zoom of their steps; a device that reports none is taken to be at its widest."""
+    responses = azimuth.response, tilt.response
+    gain, error = weighted_mean([(abs(each.gain), each.gain_error) for each in responses])
+    return GainPoint(1.0 if zoom is None else max(1.0, zoom), gain, error)

@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`gremsy_gimbal calibrate`: runs the driver's bounded calibration and writes its file."""
+
+from __future__ import annotations
+
+import argparse
+import math
+from datetime import datetime, timezone
+from pathlib import Path
+
+from gremsy_common.atomic_file import refuse_unwritable
+from gremsy_gimbal_driver.calibration.calibration_file import refuse_file_of_others, write_calibration
+from gremsy_gimbal_driver.calibration.calibration_report import summary
+from gremsy_gimbal_driver.calibration.calibration_settings import CalibrationSettings
+from gremsy_gimbal_driver.cli.confirmation import confirm
+from gremsy_gimbal_driver.cli.move import FASTEST_DEG_S
+from gremsy_gimbal_driver.cli.moving_gimbal import driving, look, motion_settings, wait_for
+from gremsy_gimbal_driver.cli.tool_error import MISUSED, ToolError
+from gremsy_gimbal_driver.links.link import Link
+from gremsy_gimbal_driver.motion.gimbal_mode import GimbalMode
+
+_TOLD_WAIT_S = 2.0
+
+
+def calibrate(link: Link, given: argparse.Namespace) -> None:
+    """Look, ask, measure, write.
+
+    Raises:
+        SuiteError: when it did not come about.
+    """
+    try:
+        settings = CalibrationSettings(travel_rad=math.radians(given.travel), zooms=tuple(given.zooms))
+    except ValueError as error:
+        raise ToolError(str(error), MISUSED) from error
+    path: Path = given.output
+    refuse_file_of_others(path)
+    refuse_unwritable(path)
+    present = look(link)
+    if present.mode is GimbalMode.OFF:
+        raise ToolError('Nothing moved: the motors are off; switch them on with `gremsy_gimbal mode follow` first.')
+    motion = motion_settings(present, FASTEST_DEG_S, None)
+    confirm(
+        f'{present} Calibrating turns it by up to {given.travel:g} deg either way on each axis, for a minute or more; '
+        'keep the vehicle still.',
+        'calibrate',
+        given.yes,
+    )
+    with driving(link, present, motion) as (driver, said):
+        answer = driver.calibrate(settings)
+        if not answer.done:
+            raise ToolError(answer.text)
+        print(answer.text, flush=True)
+        wait_for(lambda: not driver.status().calibration or bool(driver.status().failure), math.inf)
+        # The driver forgets the calibration a moment before it tells its end.
+        wait_for(lambda: bool(said.calibrations or said.troubles), _TOLD_WAIT_S)
+        if not said.calibrations:
+            raise ToolError(
+                driver.status().failure or said.last or 'The calibration ended without a result: try again.'
+            )
+    write_calibration(
+        path,
+        said.calibrations[-1],
+        written_at=datetime.now(timezone.utc),
+        model=present.model,
+        firmware=present.firmware,
+    )
+    print(f"{summary(said.calibrations[-1])}\nWritten to '{path}'.")

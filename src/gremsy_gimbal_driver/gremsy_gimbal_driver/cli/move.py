@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`gremsy_gimbal move` and `mode`: bounded, confirmed, and stopped on every way out."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import time
+
+from gremsy_common.types.gimbal_state import RateSetpoint
+from gremsy_gimbal_driver.cli.confirmation import confirm
+from gremsy_gimbal_driver.cli.moving_gimbal import POLL_S, Said, driving, follow_goal, look, motion_settings, wait_for
+from gremsy_gimbal_driver.cli.tool_error import MISUSED, ToolError
+from gremsy_gimbal_driver.driver import GimbalDriver
+from gremsy_gimbal_driver.goals.goal import AngleGoal
+from gremsy_gimbal_driver.links.link import Link
+from gremsy_gimbal_driver.motion.command_arbiter import Source
+from gremsy_gimbal_driver.motion.gimbal_mode import GimbalMode
+from gremsy_gimbal_driver.motion.mode_machine import ModeState
+
+LONGEST_S = 60.0
+FASTEST_DEG_S = 60.0
+_MODE_WAIT_S = 8.0  # the vendor's own test allows five seconds (gimbal.md 1.7)
+
+
+def check_move(given: argparse.Namespace) -> None:
+    """What cannot be meant, before a link is opened.
+
+    Raises:
+        ToolError: with one sentence.
+    """
+    angles = given.azimuth is not None or given.tilt is not None
+    if angles == (given.rate is not None):
+        raise ToolError('Nothing moved: give either --azimuth and --tilt, or --rate with --for.', MISUSED)
+    if given.rate is None and given.duration is not None:
+        raise ToolError('Nothing moved: --for belongs to --rate; an angle ends by itself.', MISUSED)
+    numbers = [given.azimuth, given.tilt, given.duration, given.timeout, given.max_rate, *(given.rate or ())]
+    if not all(math.isfinite(number) for number in numbers if number is not None):
+        raise ToolError('Nothing moved: every number must be finite.', MISUSED)
+    if given.rate is not None and given.duration is None:
+        raise ToolError('Nothing moved: --rate needs --for SECONDS, so that it ends.', MISUSED)
+    for name, seconds in (('--for', given.duration), ('--timeout', given.timeout)):
+        if seconds is not None and not 0.0 < seconds <= LONGEST_S:
+            raise ToolError(
+                f'Nothing moved: {name} is {seconds:g} s, use more than 0 and at most {LONGEST_S:g}.', MISUSED
+            )
+    if not 0.0 < given.max_rate <= FASTEST_DEG_S:
+        raise ToolError(
+            f'Nothing moved: --max-rate is {given.max_rate:g} deg/s, use more than 0 and at most {FASTEST_DEG_S:g}.',
+            MISUSED,
+        )
+    if given.rate is not None and any(abs(rate) > given.max_rate for rate in given.rate):
+        raise ToolError(
+            f'Nothing moved: --rate is beyond --max-rate ({given.max_rate:g} deg/s); give a smaller one, or raise that '
+            f'to at most {FASTEST_DEG_S:g}.',
+            MISUSED,
+        )
+
+
+def move(link: Link, given: argparse.Namespace) -> None:
+    """Look, ask, turn, and say where it ended.
+
+    Raises:
+        ToolError: when it did not come about.
+    """
+    check_move(given)
+    present = look(link)
+    if present.mode is GimbalMode.OFF:
+        raise ToolError('Nothing moved: the motors are off; switch them on with `gremsy_gimbal mode follow` first.')
+    motion = motion_settings(present, given.max_rate, given.calibration)
+    confirm(f'{present} Turn it {_wish(given)}?', 'move', given.yes)
+    with driving(link, present, motion) as (driver, said):
+        if given.rate is not None:
+            _by_rate(driver, said, motion.level_frame, given)
+        else:
+            azimuth, tilt = (None if angle is None else math.radians(angle) for angle in (given.azimuth, given.tilt))
+            goal = AngleGoal(azimuth, tilt, given.timeout)
+            follow_goal(driver, said, driver.go_to(Source.OPERATOR, goal), 'The move')
+    after = look(link)
+    print(
+        f'Done: azimuth {math.degrees(after.azimuth_rad):.1f} deg, tilt {math.degrees(after.tilt_rad):.1f} deg; '
+        'stopped and disarmed.'
+    )
+
+
+def set_mode(link: Link, given: argparse.Namespace) -> None:
+    """Look, ask, change the mode, and wait until the gimbal reports it; `home` is a turn to straight ahead.
+
+    Raises:
+        ToolError: when it did not come about.
+    """
+    mode = GimbalMode(given.mode)
+    present = look(link)
+    if mode is GimbalMode.HOME and present.mode is GimbalMode.OFF:
+        raise ToolError('Nothing moved: the motors are off; switch them on with `gremsy_gimbal mode follow` first.')
+    motion = motion_settings(present, given.max_rate, given.calibration)
+    confirm(f'{present} Its mode is {present.mode.value}. {_effect(mode)}', mode.value, given.yes)
+    with driving(link, present, motion) as (driver, said):
+        if mode is GimbalMode.HOME:
+            follow_goal(driver, said, driver.home(), 'Home')
+            print('Done: the camera looks straight ahead; stopped and disarmed.')
+            return
+        answer = driver.set_mode(Source.OPERATOR, mode)
+        if not answer.done:
+            raise ToolError(f'The mode was not changed: {answer.text}')
+        if not wait_for(lambda: _is_in(driver, mode), _MODE_WAIT_S):
+            reason = driver.status().mode.reason or said.last
+            raise ToolError(
+                f'The gimbal is not in mode {mode.value} after {_MODE_WAIT_S:g} s. {reason} '
+                'On a payload, check `gremsy_gimbal params get rc_mode`: it obeys in `standard` only.'
+            )
+    print(f'Done: the gimbal is in mode {mode.value}; disarmed.')
+
+
+def _by_rate(driver: GimbalDriver, said: Said, level_frame: str, given: argparse.Namespace) -> None:
+    azimuth, tilt = map(math.radians, given.rate)
+    end = time.monotonic() + given.duration
+    while time.monotonic() < end:
+        taken = driver.offer(Source.OPERATOR, RateSetpoint(time.time_ns(), level_frame, azimuth, tilt))
+        failure = driver.status().failure
+        if not taken or failure:
+            raise ToolError(f'The move ended: {failure or said.last or "the driver did not take the rate"}')
+        time.sleep(min(POLL_S, max(0.0, end - time.monotonic())))
+
+
+def _is_in(driver: GimbalDriver, mode: GimbalMode) -> bool:
+    status = driver.status().mode
+    return status.wanted is mode and status.state is ModeState.CONFIRMED
+
+
+def _wish(given: argparse.Namespace) -> str:
+    if given.rate is not None:
+        azimuth, tilt = given.rate
+        return f'at {azimuth:g} deg/s of azimuth and {tilt:g} deg/s of tilt for {given.duration:g} s'
+    angles = (('azimuth', given.azimuth), ('tilt', given.tilt))
+    return 'to ' + ', '.join(f'{name} {angle:g} deg' for name, angle in angles if angle is not None)
+
+
+def _effect(mode: GimbalMode) -> str:
+    return {
+        GimbalMode.OFF: 'Switch the motors off (the camera hangs)?',
+        GimbalMode.HOME: 'Turn it straight ahead?',
+        GimbalMode.MAPPING: 'Turn it straight down?',
+        GimbalMode.LOCK: 'Hold its azimuth against the earth (it may turn)?',
+        GimbalMode.FOLLOW: 'Let its azimuth follow the vehicle (it may turn)?',
+    }[mode]

@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The driver as the tool uses it: everything that moves goes through it, so that limits, arm and deadman hold."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from gremsy_gimbal_driver.calibration.calibration_file import read_calibration
+from gremsy_gimbal_driver.calibration.calibration_result import CalibrationResult
+from gremsy_gimbal_driver.cli.device_view import DeviceView
+from gremsy_gimbal_driver.cli.session import session
+from gremsy_gimbal_driver.cli.tool_error import ToolError
+from gremsy_gimbal_driver.driver import GimbalDriver
+from gremsy_gimbal_driver.driver_settings import DriverListener, DriverSettings
+from gremsy_gimbal_driver.goals.goal import GoalProgress, GoalState
+from gremsy_gimbal_driver.links.link import Link
+from gremsy_gimbal_driver.mavlink.mavlink_events import AttitudeStatus, Sender
+from gremsy_gimbal_driver.motion.answer import Answer
+from gremsy_gimbal_driver.motion.gimbal_mode import GimbalMode
+from gremsy_gimbal_driver.motion.motion_settings import MotionSettings
+from gremsy_gimbal_driver.motion.plant_inverse import PlantInverse
+
+POLL_S = 0.05
+_ATTITUDE_WAIT_S = 5.0
+_STATUS_WAIT_S = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Present:
+    """How the gimbal was found, before anything of ours moved it."""
+
+    link: str
+    gimbal: Sender
+    mode: GimbalMode
+    azimuth_rad: float
+    tilt_rad: float
+    model: str
+    firmware: str
+
+    def __str__(self) -> str:
+        where = f'azimuth {math.degrees(self.azimuth_rad):.1f} deg, tilt {math.degrees(self.tilt_rad):.1f} deg'
+        return f'The gimbal {self.gimbal.system}/{self.gimbal.component} on {self.link} is at {where}.'
+
+
+@dataclass(slots=True)
+class Said:
+    """What the driver said while it drove, for the sentence of a failure, and the calibrations that it finished."""
+
+    troubles: list[str] = field(default_factory=list)
+    calibrations: list[CalibrationResult] = field(default_factory=list)
+
+    @property
+    def last(self) -> str:
+        """The newest trouble; empty where there was none."""
+        return self.troubles[-1] if self.troubles else ''
+
+
+def look(link: Link) -> Present:
+    """Find the gimbal and where it looks, without a driver.
+
+    Its mode matters: the driver asserts a mode when it is armed, and going over to LOCK swung a camera to the horizon
+    (gimbal.md 1.9), so it is told to keep the one that is.
+
+    Raises:
+        ToolError: when there is none, or it tells no attitude.
+    """
+    with session(link) as opened:
+        view = DeviceView(opened.encoder)
+        opened.attach(view)
+        gimbal = opened.find_gimbal()
+        if not opened.wait(lambda: view.attitude is not None, _ATTITUDE_WAIT_S):
+            raise ToolError(
+                f'The gimbal {gimbal.system}/{gimbal.component} on {link.name} tells no attitude, so nothing may move '
+                'it: see `gremsy_gimbal info`, and set its stream rate in gTune.'
+            )
+        # Message 265 tells no mode, and may come before the first 285; status bits come once a second.
+        opened.wait(lambda: isinstance(view.attitude, AttitudeStatus), _STATUS_WAIT_S)
+        if not opened.wait(lambda: view.mode is not None, _STATUS_WAIT_S):
+            raise ToolError(
+                f'The gimbal {gimbal.system}/{gimbal.component} on {link.name} does not tell its mode, and a driver '
+                'that asserted another would turn it: use the driver node with the right `mode`.'
+            )
+        # Who it is may stay unanswered; it is only said.
+        opened.wait(lambda: view.information is not None, 0.5)
+    angles, mode, information = view.angles_rad, view.mode, view.information
+    assert angles is not None and mode is not None
+    return Present(
+        link.name,
+        gimbal,
+        # HOME is a pulse that ends in the mode before it, which is not told.
+        GimbalMode.FOLLOW if mode is GimbalMode.HOME else mode,
+        *angles,
+        '' if information is None else information.model,
+        '' if information is None else '.'.join(map(str, information.firmware)),
+    )
+
+
+def motion_settings(present: Present, max_rate_deg_s: float, calibration: Path | None) -> MotionSettings:
+    """The driver's defaults, the gimbal's own mode, and what was calibrated.
+
+    Raises:
+        SuiteError: for a calibration file that cannot be read.
+    """
+    inverse = PlantInverse()
+    if calibration is not None:
+        known = read_calibration(calibration)
+        gains = tuple(zip(known.rate_gain_zooms, known.rate_gains, strict=True))
+        inverse = PlantInverse(known.azimuth_sign, known.tilt_sign, known.dead_zone_rad_s, gains)
+    return MotionSettings(mode=present.mode, max_rate_rad_s=math.radians(max_rate_deg_s), plant_inverse=inverse)
+
+
+@contextmanager
+def driving(link: Link, present: Present, motion: MotionSettings) -> Iterator[tuple[GimbalDriver, Said]]:
+    """A driver that is armed inside; every way out stops the gimbal and disarms.
+
+    Raises:
+        ToolError: when it cannot be armed.
+    """
+    said = Said()
+    listener = DriverListener(say=said.troubles.append, calibrated=said.calibrations.append)
+    driver = GimbalDriver([link], DriverSettings(motion=motion, gimbal=present.gimbal), listener)
+    try:
+        driver.open()
+        wait_for(lambda: driver.sight is not None, _ATTITUDE_WAIT_S)
+        answer = driver.arm(True)
+        if not answer.done:
+            raise ToolError(said.last or answer.text)
+        yield driver, said
+    finally:
+        driver.close()
+
+
+def wait_for(done: Callable[[], bool], timeout_s: float) -> bool:
+    """Whether it came true in time."""
+    end = time.monotonic() + timeout_s
+    while not done():
+        if time.monotonic() >= end:
+            return False
+        time.sleep(POLL_S)
+    return True
+
+
+def follow_goal(driver: GimbalDriver, said: Said, answer: Answer, what: str) -> GoalProgress:
+    """Wait for the goal's end, which its own time-out bounds.
+
+    Raises:
+        ToolError: for every end but the goal's being reached.
+    """
+    if not answer.done or answer.number is None:
+        raise ToolError(f'Nothing moved: {answer.text}')
+    number = answer.number
+    while True:
+        progress = driver.goal_progress(number)
+        status = driver.status()
+        if progress is None or status.failure:
+            raise ToolError(f'{what} ended: {status.failure or said.last or "the driver has forgotten it"}')
+        if progress.ended:
+            break
+        time.sleep(POLL_S)
+    if progress.state is not GoalState.REACHED:
+        raise ToolError(f'{what} ended ({progress.state.value}): {progress.reason}')
+    return progress

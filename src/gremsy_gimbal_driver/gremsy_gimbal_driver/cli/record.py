@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`gremsy_gimbal record start|stop|still`."""
+
+from __future__ import annotations
+
+import time
+
+from gremsy_gimbal_driver.cli.session import Session
+from gremsy_gimbal_driver.cli.tool_error import ToolError
+from gremsy_gimbal_driver.payload.camera_steps import first_still_number
+from gremsy_gimbal_driver.payload.payload_control import PayloadControl, PayloadSettings
+from gremsy_gimbal_driver.payload.payload_requests import Record, Request, Still
+from gremsy_gimbal_driver.payload.ticket import Outcome, TicketState
+
+REQUESTS: dict[str, Request] = {'start': Record(True), 'stop': Record(False), 'still': Still()}
+
+_COMPONENTS_WAIT_S = 3.0
+"""Heartbeats come once a second."""
+_ANSWER_WAIT_S = 30.0
+
+
+def payload_of(session: Session, settings: PayloadSettings | None = None) -> PayloadControl:
+    """Payload control on this session, once the camera was heard or it was given time to be.
+
+    Raises:
+        ToolError: when nothing of a Gremsy is there.
+    """
+    control = PayloadControl(session.encoder, settings, first_still_number(time.time_ns()))
+    session.attach(control)
+    session.find_gimbal()
+    session.wait(lambda: control.camera is not None and control.payload is not None, _COMPONENTS_WAIT_S)
+    return control
+
+
+def ask(session: Session, control: PayloadControl, request: Request) -> Outcome:
+    """Its end.
+
+    Raises:
+        ToolError: for every end but an accepted one.
+    """
+    ticket = control.request(request, session.now_ns())
+    session.wait(lambda: ticket.over, _ANSWER_WAIT_S)
+    if ticket.state is not TicketState.ACCEPTED:
+        raise ToolError(ticket.outcome.sentence)
+    return ticket.outcome
+
+
+def record(session: Session, what: str, vendor_still: bool = False) -> None:
+    """Do it and say so.
+
+    Raises:
+        ToolError: when it did not come about.
+    """
+    print(ask(session, payload_of(session, PayloadSettings(vendor_still=vendor_still)), REQUESTS[what]).sentence)

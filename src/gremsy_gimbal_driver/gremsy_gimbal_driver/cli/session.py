@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A look at a gimbal without a driver: heartbeats out, events in, and whatever the attached parts want to send.
+
+It has no way to move a gimbal: what moves goes through `GimbalDriver`, with its limits and its deadman.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Protocol
+
+from gremsy_gimbal_driver.cli.link_choice import open_link
+from gremsy_gimbal_driver.cli.tool_error import ToolError
+from gremsy_gimbal_driver.links.link import Link, LinkError
+from gremsy_gimbal_driver.mavlink.mavlink_decoder import Decoder
+from gremsy_gimbal_driver.mavlink.mavlink_encoder import Encoder
+from gremsy_gimbal_driver.mavlink.mavlink_events import Event, Sender
+from gremsy_gimbal_driver.motion.motion_settings import nanoseconds
+
+OWN = Sender(1, 191)
+"""What gimbals are known to obey (gimbal.md 1.3)."""
+
+_HEARTBEAT_NS = nanoseconds(1.0)
+_WAIT_S = 0.02
+_FIRST_HEARTBEAT_S = 5.0
+
+
+class Part(Protocol):
+    """Something that asks the device for something."""
+
+    def due(self, now_ns: int) -> Sequence[bytes]:
+        """Messages to send now."""
+
+    def heard(self, event: Event, now_ns: int) -> None:
+        """Every event."""
+
+
+class Session:
+    """One open link, pumped by whoever waits for something."""
+
+    def __init__(self, link: Link, clock: Callable[[], int] = time.monotonic_ns) -> None:
+        self._link = link
+        self._clock = clock
+        self.encoder = Encoder(OWN)
+        self._decoder = Decoder(OWN)
+        self._parts: list[Part] = []
+        self._beat_ns: int | None = None
+        self._bytes = 0
+
+    @property
+    def link_name(self) -> str:
+        """For sentences."""
+        return self._link.name
+
+    @property
+    def gimbal(self) -> Sender | None:
+        """None before its first heartbeat."""
+        return self._decoder.gimbal
+
+    @property
+    def components(self) -> tuple[Sender, ...]:
+        """Every part of a Gremsy that was heard."""
+        return tuple(sorted(self._decoder.last_heard_ns, key=lambda each: (each.system, each.component)))
+
+    def now_ns(self) -> int:
+        """Monotonic."""
+        return self._clock()
+
+    def attach(self, part: Part) -> None:
+        """It is asked for messages and told every event from now on."""
+        self._parts.append(part)
+
+    def wait(self, done: Callable[[], bool], timeout_s: float) -> bool:
+        """Pump until it is so, or the time is over; whether it is so.
+
+        Raises:
+            ToolError: when the link was lost.
+        """
+        end_ns = self._clock() + nanoseconds(timeout_s)
+        while not done():
+            if self._clock() >= end_ns:
+                return False
+            self._pump()
+        return True
+
+    def find_gimbal(self, timeout_s: float = _FIRST_HEARTBEAT_S) -> Sender:
+        """The gimbal, once it is heard.
+
+        Raises:
+            ToolError: saying what was heard instead.
+        """
+        if not self.wait(lambda: self.gimbal is not None, timeout_s):
+            raise ToolError(self._silence(timeout_s))
+        assert self.gimbal is not None
+        return self.gimbal
+
+    def _pump(self) -> None:
+        now_ns = self._clock()
+        try:
+            if self._beat_ns is None or now_ns - self._beat_ns >= _HEARTBEAT_NS:
+                self._beat_ns = now_ns
+                self._link.write(self.encoder.heartbeat())
+            for part in self._parts:
+                for message in part.due(now_ns):
+                    self._link.write(message)
+            data = self._link.read(_WAIT_S)
+        except LinkError as error:
+            raise ToolError(str(error).replace('the parameter `link`', '--link')) from error
+        self._bytes += len(data)
+        arrival_ns = self._clock()
+        for event in self._decoder.feed(data, self._link.is_datagram, arrival_ns):
+            for part in self._parts:
+                part.heard(event, arrival_ns)
+
+    def _silence(self, timeout_s: float) -> str:
+        name = self._link.name
+        frames = self._decoder.framing_counts['frames']
+        if frames:
+            heard = ', '.join(f'{each.system}/{each.component}' for each in self.components) or 'no part of a Gremsy'
+            return (
+                f'No gimbal on {name}: {frames} MAVLink messages came in {timeout_s:g} s ({heard}), but no heartbeat '
+                'of a component 154 or 171 to 175; check which device is wired there.'
+            )
+        if self._bytes:
+            return (
+                f'No gimbal on {name}: {self._bytes} bytes came in {timeout_s:g} s and no MAVLink 2 message among them'
+                '; check the baud rate and which device is wired there.'
+            )
+        return (
+            f'Nothing answers on {name} within {timeout_s:g} s: check the power, the cable (TX to RX) and the address, '
+            'and that no driver elsewhere talks to it.'
+        )
+
+
+@contextmanager
+def session(link: Link) -> Iterator[Session]:
+    """Open and close.
+
+    Raises:
+        ToolError: when the link does not open.
+    """
+    open_link(link)
+    try:
+        yield Session(link)
+    finally:
+        link.close()

@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The driver's end of the deadman: starts it, hands it the links, and beats. `deadman.py` tells the protocol."""
+
+from __future__ import annotations
+
+import os
+import socket
+import struct
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Sequence
+
+from gremsy_gimbal_driver.deadman import deadman
+
+_END_PATIENCE_S = 1.0
+
+
+class DeadmanGuard:
+    """One deadman child; a child that died is started again with the next beat.
+
+    Args:
+        time_to_live_s: the child acts when no beat came for so long while armed.
+        interval_s: between the frames of its burst.
+        say: told when a child had to be replaced.
+    """
+
+    def __init__(self, time_to_live_s: float, interval_s: float, say: Callable[[str], None]) -> None:
+        self._times = struct.pack('<dd', time_to_live_s, interval_s)
+        self._say = say
+        self._lock = threading.Lock()
+        self._child: subprocess.Popen[bytes] | None = None
+        self._control: socket.socket | None = None
+        self._links: dict[int, int] = {}
+        self._known: set[int] = set()
+        self._bursts: dict[int, bytes] = {}
+        self._owes = False
+        self.replaced = 0
+
+    @property
+    def process_id(self) -> int | None:
+        """The child's; None before `open` and after `close`."""
+        return None if self._child is None else self._child.pid
+
+    def open(self) -> None:
+        """Start the child."""
+        with self._lock:
+            self._start()
+
+    def link_opened(self, descriptor: int, link: int = 0) -> None:
+        """Give the child a duplicate of that link's descriptor."""
+        with self._lock:
+            self._drop(link)
+            self._links[link] = os.dup(descriptor)
+            self._known.add(link)
+            self._hand_over(link)
+
+    def link_lost(self, link: int = 0) -> None:
+        """The child lets go of it, so that the port can be opened again."""
+        with self._lock:
+            self._drop(link)
+            self._send(b'X' + bytes([link]))
+
+    def burst(self, frames: Sequence[bytes], link: int | None = None) -> None:
+        """What the child writes to that link, or to every link: zero-rate frames for the gimbal that was found."""
+        packed = b''.join(struct.pack('<H', len(frame)) + frame for frame in frames)
+        index = deadman.EVERY_LINK if link is None else link
+        message = b'Z' + bytes([index]) + self._times + packed
+        if len(message) > deadman.LARGEST_MESSAGE:
+            raise ValueError(f'{len(frames)} frames are more than a deadman takes: {len(message)} bytes.')
+        with self._lock:
+            self._bursts[index] = message
+            self._send(message)
+
+    def beat(self, armed: bool) -> None:
+        """We live; to be called several times within a time to live. Never waits."""
+        with self._lock:
+            if self._owes:
+                self._tell_all()
+            if self._send(b'A' if armed else b'D') or self._control is None:
+                return
+            self.replaced += 1
+            self._end()
+            self._start()
+            self._send(b'A' if armed else b'D')
+        self._say('The deadman process had ended and was started again.')
+
+    def close(self) -> None:
+        """End the child in good order: the driver has stopped the gimbal itself."""
+        with self._lock:
+            self._send(b'Q')
+            self._end()
+            for link in list(self._links):
+                self._drop(link)
+
+    def _start(self) -> None:
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs:
+            # stdin and stdout are not the child's to hold; its errors may be seen. -I -S: no site, so no .pth file
+            # (the ROS wheels' re-executes Python) and nothing imported but the standard library.
+            self._child = subprocess.Popen(
+                [sys.executable, '-I', '-S', deadman.__file__, str(theirs.fileno())],
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+        self._control = ours
+        self._tell_all()
+
+    def _end(self) -> None:
+        if self._control is not None:
+            self._control.close()
+            self._control = None
+        if self._child is not None:
+            child, self._child = self._child, None
+            try:
+                child.wait(_END_PATIENCE_S)
+            except subprocess.TimeoutExpired:
+                child.kill()
+                child.wait()
+
+    def _tell_all(self) -> None:
+        """All that a child must know, to a new one or to one that did not read in time."""
+        self._owes = False
+        for message in self._bursts.values():
+            self._send(message)
+        for link in sorted(self._known):
+            if link in self._links:
+                self._hand_over(link)
+            else:
+                self._send(b'X' + bytes([link]))
+
+    def _hand_over(self, link: int) -> None:
+        if self._control is not None:
+            rights = socket.SOL_SOCKET, socket.SCM_RIGHTS, struct.pack('i', self._links[link])
+            try:
+                # Not socket.send_fds: Python 3.11's drops the flags, and would wait for a child that hangs.
+                self._control.sendmsg([b'L' + bytes([link])], [rights], socket.MSG_DONTWAIT)
+            except BlockingIOError:
+                self._owes = True
+            except OSError:
+                # A dead child: the next beat starts another, which gets the link then.
+                return
+
+    def _drop(self, link: int) -> None:
+        descriptor = self._links.pop(link, None)
+        if descriptor is not None:
+            os.close(descriptor)
+
+    def _send(self, message: bytes) -> bool:
+        if self._control is None:
+            return False
+        try:
+            self._control.send(message, socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            # The child is behind on reading beats; it has unread ones, so it is not going to act. What is no beat is
+            # told again.
+            self._owes = self._owes or message[:1] in (b'X', b'Z')
+            return True
+        except OSError:
+            return False
+        return True

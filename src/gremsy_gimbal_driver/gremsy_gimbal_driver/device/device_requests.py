@@ -1,0 +1,225 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What we ask of a gimbal once it is found: its telemetry at our rates, and who it is. All of it may stay unanswered.
+
+Nothing waits for an answer: a gimbal that answers no request still moves (gimbal.md 1.11). That a rate was granted is
+not believed but measured, and asked for again where it is wrong: some products are silent until it is set (AEVO,
+gimbal.md 1.4), and a restart that nobody noticed sets it back.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from gremsy_gimbal_driver.device.stream_rates import ATTITUDE, RateMeter, fit_streams, stream_of
+from gremsy_gimbal_driver.mavlink.command_requests import CommandRequest, CommandRequests, RequestState
+from gremsy_gimbal_driver.mavlink.mavlink_dialect import dialect
+from gremsy_gimbal_driver.mavlink.mavlink_encoder import Encoder
+from gremsy_gimbal_driver.mavlink.mavlink_events import CommandAck, DeviceInformation, Event, IncomingCommand, Sender
+from gremsy_gimbal_driver.motion.motion_settings import nanoseconds
+
+_AGAIN_NS = nanoseconds(1.0)
+_TRIES = 20  # a link that loses 2 % of its bytes answers one request in four
+_RATE_TRIES = 5
+_INFORMATION = dialect.MAVLINK_MSG_ID_GIMBAL_DEVICE_INFORMATION
+_NEVER_US = -1
+
+# Long enough for 20 messages of a slow stream and to tell 10 Hz from 20.
+_MEASURED_FOR_NS = nanoseconds(2.0)
+# On a link that loses 2 % of its bytes three attitudes in ten arrive, and asking again does not help: so ever more
+# rarely, up to once a minute.
+_FIRST_PATIENCE_NS = nanoseconds(5.0)
+_LONGEST_PATIENCE_NS = nanoseconds(60.0)
+_TOO_SLOW, _TOO_FAST = 0.6, 1.5
+
+
+@dataclass(frozen=True, slots=True)
+class StreamState:
+    """How a stream of telemetry stands.
+
+    Attributes:
+        wanted_hz: asked for; 0 is off.
+        granted: what the device said; None while it has said nothing.
+        measured_hz: what came over the last seconds; None before it was measured.
+        asked_again: how often it was wrong.
+    """
+
+    wanted_hz: float
+    granted: bool | None
+    measured_hz: float | None
+    asked_again: int
+
+
+class _Stream:
+    """One message's rate: asked for, measured, asked for again."""
+
+    def __init__(self, message_id: int, wanted_hz: float) -> None:
+        self.message_id = message_id
+        self.wanted_hz = wanted_hz
+        self.meter = RateMeter()
+        self.request: CommandRequest | None = None
+        self.granted: bool | None = None
+        self.measured_hz: float | None = None
+        self.asked_again = 0
+        self._measuring = False
+        self._patience_ns = _FIRST_PATIENCE_NS
+        self._check_ns = 0
+
+    def ask(self, commands: CommandRequests, gimbal: Sender) -> None:
+        interval_us = round(1e6 / self.wanted_hz) if self.wanted_hz > 0 else _NEVER_US
+        command = dialect.MAV_CMD_SET_MESSAGE_INTERVAL
+        self.request = commands.ask(gimbal, command, float(self.message_id), float(interval_us), tries=_RATE_TRIES)
+
+    def is_wrong(self, now_ns: int, can_measure: bool) -> bool:
+        """Whether it is time to ask again."""
+        if self.request is None:
+            return True
+        if not self.request.over:
+            return False
+        if not self._measuring:
+            self._begin_measuring(self.request.state, now_ns)
+            return False
+        if self.granted is False or now_ns < self._check_ns:
+            return False
+        if can_measure:
+            self.measured_hz = self.meter.rate_hz(now_ns)
+            if self._is_right(self.measured_hz):
+                self._patience_ns = _FIRST_PATIENCE_NS
+                self._restart_meter(now_ns, _MEASURED_FOR_NS)
+                return False
+        elif self.granted:
+            return False
+        self.asked_again += 1
+        self._measuring = False
+        return True
+
+    def _begin_measuring(self, state: RequestState, now_ns: int) -> None:
+        self._measuring = True
+        if state is not RequestState.UNANSWERED:
+            self.granted = state is RequestState.ACCEPTED
+        wait_ns = _MEASURED_FOR_NS
+        if self.asked_again:
+            wait_ns = self._patience_ns
+            self._patience_ns = min(2 * self._patience_ns, _LONGEST_PATIENCE_NS)
+        self._restart_meter(now_ns, wait_ns)
+
+    def _restart_meter(self, now_ns: int, wait_ns: int) -> None:
+        self.meter.restart(now_ns)
+        self._check_ns = now_ns + wait_ns
+
+    def _is_right(self, rate_hz: float) -> bool:
+        return _TOO_SLOW * self.wanted_hz <= rate_hz <= max(_TOO_FAST * self.wanted_hz, 1.0)
+
+
+class DeviceRequests:
+    """Open requests to one gimbal; one command id is never asked twice at a time.
+
+    Args:
+        encoder: packs.
+        attitude_rate_hz: of message 285.
+        other_rates_hz: of other streams by message id (`stream_rates`), the most important first; 0 is off. What is not
+            named stays as the device has it.
+        bytes_per_s: of the link; the rates are cut to what it can carry. None for a network.
+    """
+
+    def __init__(
+        self,
+        encoder: Encoder,
+        attitude_rate_hz: float,
+        other_rates_hz: Mapping[int, float] | None = None,
+        bytes_per_s: float | None = None,
+    ) -> None:
+        self._encoder = encoder
+        self._bytes_per_s = bytes_per_s
+        self._rates_hz = fit_streams({ATTITUDE: attitude_rate_hz, **(other_rates_hz or {})}, bytes_per_s)
+        self.commands = CommandRequests(encoder)
+        """For other commands to the gimbal that are to be acknowledged; `due` sends them."""
+        self._gimbal: Sender | None = None
+        self._streams: dict[int, _Stream] = {}
+        self._asking: CommandRequest | None = None
+        self._tries_left = _TRIES
+        self._next_ns = 0
+        self._can_measure = False
+        self._replies: list[bytes] = []
+        self.information: DeviceInformation | None = None
+        self._begin(None)
+
+    def want(self, message_id: int, rate_hz: float) -> None:
+        """One more stream, as that of a device which turned out to send its attitude by another message."""
+        wishes = {**self._rates_hz, message_id: rate_hz}
+        self._rates_hz = fit_streams(wishes, self._bytes_per_s)
+        if message_id not in self._streams:
+            self._streams[message_id] = _Stream(message_id, self._rates_hz[message_id])
+
+    @property
+    def rate_granted(self) -> bool | None:
+        """Whether the device took our attitude rate; None while it has not answered."""
+        return self._streams[ATTITUDE].granted
+
+    @property
+    def streams(self) -> dict[int, StreamState]:
+        """By message id."""
+        return {
+            number: StreamState(each.wanted_hz, each.granted, each.measured_hz, each.asked_again)
+            for number, each in self._streams.items()
+        }
+
+    @property
+    def counts(self) -> Counter[str]:
+        """Acknowledgements and requests that went astray."""
+        return self.commands.counts
+
+    def due(self, gimbal: Sender | None, now_ns: int) -> list[bytes]:
+        """Messages to send now. A gimbal that is found anew is asked anew."""
+        if gimbal != self._gimbal:
+            self._begin(gimbal)
+        if gimbal is None:
+            return []
+        messages, self._replies = self._replies, []
+        # Twice: requests that have just run out make room for those that come next.
+        messages += self.commands.due(now_ns)
+        self._ask_information(gimbal, now_ns)
+        for stream in self._streams.values():
+            if stream.is_wrong(now_ns, self._can_measure):
+                stream.ask(self.commands, gimbal)
+        return messages + self.commands.due(now_ns)
+
+    def heard(self, event: Event, now_ns: int | None = None) -> None:
+        """Anything the gimbal says. Rates are measured only if all of it comes here, with its time."""
+        if isinstance(event, CommandAck):
+            self.commands.heard(event)
+        elif isinstance(event, DeviceInformation):
+            self.information = event
+        elif isinstance(event, IncomingCommand):
+            # It waits for an answer, and there is nothing that we do for a gimbal (gimbal.md 1.3).
+            unsupported = dialect.MAV_RESULT_UNSUPPORTED
+            self._replies.append(self._encoder.acknowledgement(event.sender, event.command, unsupported))
+        if now_ns is not None:
+            self._can_measure = True
+            stream = self._streams.get(stream_of(event) or 0)
+            if stream is not None:
+                stream.meter.arrived(now_ns)
+
+    def again(self) -> None:
+        """The gimbal restarted and forgot."""
+        self._begin(self._gimbal)
+
+    def _ask_information(self, gimbal: Sender, now_ns: int) -> None:
+        if self.information is not None or self._tries_left == 0 or now_ns < self._next_ns:
+            return
+        if self._asking is not None and not self._asking.over:
+            return
+        self._tries_left -= 1
+        self._next_ns = now_ns + _AGAIN_NS
+        self._asking = self.commands.ask(gimbal, dialect.MAV_CMD_REQUEST_MESSAGE, float(_INFORMATION), tries=1)
+
+    def _begin(self, gimbal: Sender | None) -> None:
+        self._gimbal = gimbal
+        self.commands.forget()
+        self._streams = {number: _Stream(number, rate_hz) for number, rate_hz in self._rates_hz.items()}
+        self._asking = None
+        self._tries_left = _TRIES
+        self._next_ns = 0
+        self._replies = []
+        self.information = None

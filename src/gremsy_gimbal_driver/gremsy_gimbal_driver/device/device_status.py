@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a Gremsy's status, fault and failure bits say in words, and whether the gimbal is well.
+
+The bits are those of gimbal.md 1.5. The vendor's SDK has branches that cannot be reached and overwrites sensor bits, so
+every bit is looked at for itself here, and several may be said at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+
+from gremsy_gimbal_driver.mavlink.mavlink_dialect import dialect
+
+
+class Level(IntEnum):
+    """The levels of diagnostic_msgs/DiagnosticStatus."""
+
+    OK = 0
+    WARN = 1
+    ERROR = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """The worst level of what is said, and all that is said."""
+
+    level: Level
+    words: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return ', '.join(self.words)
+
+
+MOTORS_ON = 0x0010
+FOLLOW = 0x0001
+
+_Row = tuple[int, Level, str]
+
+_STATUS: tuple[_Row, ...] = (
+    (0x0002, Level.WARN, 'a motor missed steps'),
+    (0x0004, Level.ERROR, 'sensor error'),
+    (0x0008, Level.WARN, 'battery low'),
+    (0x0020, Level.WARN, 'initialising motors'),
+    (0x0040, Level.WARN, 'auto-tuning'),
+    (0x0080, Level.OK, 'CAN link'),
+    (0x0100, Level.WARN, 'searching home'),
+    (0x0200, Level.WARN, 'setting home'),
+    (0x0400, Level.WARN, 'calibrating sensors'),
+    (0x0800, Level.WARN, 'starting up'),
+    (0x1000, Level.OK, 'remote control'),
+    (0x2000, Level.OK, 'inverted'),
+    (0x4000, Level.ERROR, 'motor phase error'),
+    (0x8000, Level.ERROR, 'motor angle error'),
+)
+_FAULTS: tuple[_Row, ...] = (
+    (0x0001, Level.ERROR, 'IMU fault'),
+    (0x0002, Level.ERROR, 'tilt motor fault'),
+    (0x0004, Level.ERROR, 'roll motor fault'),
+    (0x0008, Level.ERROR, 'pan motor fault'),
+    (0x0010, Level.ERROR, 'joystick fault'),
+    (0x0020, Level.ERROR, 'inverted-mounting fault'),
+    (0x0040, Level.ERROR, 'pan found no home'),
+    (0x0080, Level.ERROR, 'tilt angle fault'),
+    (0x0100, Level.ERROR, 'roll angle fault'),
+    (0x0200, Level.ERROR, 'pan angle fault'),
+    (0x0400, Level.ERROR, 'tilt does not move'),
+    (0x0800, Level.ERROR, 'roll does not move'),
+    (0x1000, Level.ERROR, 'pan does not move'),
+)
+_FAILURES: tuple[_Row, ...] = (
+    (dialect.GIMBAL_DEVICE_ERROR_FLAGS_AT_ROLL_LIMIT, Level.WARN, 'at the roll limit'),
+    (dialect.GIMBAL_DEVICE_ERROR_FLAGS_AT_PITCH_LIMIT, Level.WARN, 'at the pitch limit'),
+    (dialect.GIMBAL_DEVICE_ERROR_FLAGS_AT_YAW_LIMIT, Level.WARN, 'at the yaw limit'),
+    (dialect.GIMBAL_DEVICE_ERROR_FLAGS_ENCODER_ERROR, Level.ERROR, 'encoder error'),
+    (dialect.GIMBAL_DEVICE_ERROR_FLAGS_POWER_ERROR, Level.ERROR, 'power error'),
+    (dialect.GIMBAL_DEVICE_ERROR_FLAGS_MOTOR_ERROR, Level.ERROR, 'motor error'),
+    (dialect.GIMBAL_DEVICE_ERROR_FLAGS_SOFTWARE_ERROR, Level.ERROR, 'software error'),
+    (dialect.GIMBAL_DEVICE_ERROR_FLAGS_COMMS_ERROR, Level.ERROR, 'communication error'),
+    (dialect.GIMBAL_DEVICE_ERROR_FLAGS_CALIBRATION_RUNNING, Level.WARN, 'calibrating'),
+    (dialect.GIMBAL_DEVICE_ERROR_FLAGS_NO_MANAGER, Level.OK, 'no gimbal manager'),
+)
+
+# Older than this an attitude says nothing about now (ArduPilot and rule R11 of gimbal.md take the same).
+_ATTITUDE_AGE_LIMIT_S = 1.0
+
+
+def status_condition(status_bits: int) -> Condition:
+    """SYS_STATUS errors_count1: what the gimbal does."""
+    motors = 'motors on' if status_bits & MOTORS_ON else 'motors off'
+    mode = 'follow' if status_bits & FOLLOW else 'lock'
+    said = _said(status_bits, _STATUS, MOTORS_ON | FOLLOW)
+    return Condition(said.level, (motors, mode, *said.words))
+
+
+def fault_condition(fault_bits: int) -> Condition:
+    """SYS_STATUS errors_count2: what is broken. The vendor's SDK calls no gimbal running that has any bit set."""
+    return _said(fault_bits, _FAULTS)
+
+
+def failure_condition(failure_flags: int) -> Condition:
+    """285's failure flags."""
+    return _said(failure_flags, _FAILURES)
+
+
+def health(
+    information_known: bool, attitude_age_s: float | None, failure_flags: int, status_bits: int | None, fault_bits: int
+) -> Condition:
+    """R11 of gimbal.md: well is a gimbal that said who it is, whose attitude is fresh, and that reports no fault.
+
+    A gimbal that is not well may still be moved: some never answer who they are. `status_bits` is None before the first
+    SYS_STATUS; `attitude_age_s` before the first attitude.
+    """
+    found: list[Condition] = []
+    if attitude_age_s is None or attitude_age_s >= _ATTITUDE_AGE_LIMIT_S:
+        age = 'no attitude yet' if attitude_age_s is None else f'no attitude for {attitude_age_s:.1f} s'
+        found.append(Condition(Level.ERROR, (age,)))
+    found += [failure_condition(failure_flags), fault_condition(fault_bits)]
+    if status_bits is None:
+        found.append(Condition(Level.WARN, ('no system status yet',)))
+    else:
+        found.append(_said(status_bits, _STATUS, MOTORS_ON | FOLLOW))
+    if not information_known:
+        found.append(Condition(Level.WARN, ('it has not said which model it is',)))
+    return _worst(found)
+
+
+def _said(bits: int, rows: Sequence[_Row], apart: int = 0) -> Condition:
+    """The rows whose bit is set, and what is left over as a number; `apart` is said elsewhere."""
+    found = [Condition(level, (words,)) for bit, level, words in rows if bits & bit]
+    rest = bits & ~apart
+    for bit, _, _ in rows:
+        rest &= ~bit
+    if rest:
+        found.append(Condition(Level.WARN, (f'unknown bits {rest:#x}',)))
+    return _worst(found)
+
+
+def _worst(conditions: Sequence[Condition]) -> Condition:
+    level = max((each.level for each in conditions), default=Level.OK)
+    return Condition(level, tuple(words for each in conditions for words in each.words))

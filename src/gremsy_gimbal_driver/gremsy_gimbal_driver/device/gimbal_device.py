@@ -1,0 +1,373 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The device at the other end as it is known now: events in; what it is to be asked and what others should hear out.
+
+No thread, no clock, no link; the driver holds its lock around it. Motion is `MotionControl`'s, which is told here what
+it must know of the device: attitude, mode, limits, zoom, restarts.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from dataclasses import dataclass
+
+from gremsy_common.types.gimbal_state import ImuReading, RangeReading, VehicleAttitude, ZoomState
+from gremsy_gimbal_driver.attitude.attitude_stamping import AttitudeStamping, MeasuredAttitude
+from gremsy_gimbal_driver.attitude.attitude_telemetry import AttitudeTelemetry
+from gremsy_gimbal_driver.attitude.joint_chain import JointAngles, joints_from_attitude, joints_from_encoders
+from gremsy_gimbal_driver.attitude.level_frame import level_reference
+from gremsy_gimbal_driver.attitude.vehicle_attitude import VehicleHistory, VehicleRefusal
+from gremsy_gimbal_driver.attitude.vehicle_state import VehicleStatePace
+from gremsy_gimbal_driver.device.device_requests import DeviceRequests
+from gremsy_gimbal_driver.device.device_status import health
+from gremsy_gimbal_driver.device.gimbal_parameters import GimbalParameters
+from gremsy_gimbal_driver.device.heard_components import ComponentKind, kind_of
+from gremsy_gimbal_driver.device.parameter_limits import LIMIT_NAMES, soft_limits
+from gremsy_gimbal_driver.device.payload_readings import RANGE_NAME, ZOOM_NAME, ImuConversion, RangeFinder, zoom_reading
+from gremsy_gimbal_driver.device.stream_rates import ORIENTATION
+from gremsy_gimbal_driver.driver_settings import DriverSettings, Sight
+from gremsy_gimbal_driver.driver_status import DeviceSnapshot
+from gremsy_gimbal_driver.mavlink.gimbal_protocol import GimbalProtocol, ProtocolChoice
+from gremsy_gimbal_driver.mavlink.mavlink_dialect import dialect
+from gremsy_gimbal_driver.mavlink.mavlink_encoder import Encoder
+from gremsy_gimbal_driver.mavlink.mavlink_events import (
+    AttitudeStatus,
+    CommandAck,
+    DeviceInformation,
+    Event,
+    MountOrientation,
+    MountStatus,
+    ParameterValue,
+    PayloadTelemetry,
+    RawImu,
+    Sender,
+    StatusText,
+    SystemStatus,
+)
+from gremsy_gimbal_driver.mavlink.mavlink_frames import level_limits
+from gremsy_gimbal_driver.mavlink.protocol_v2 import mode_from_flags
+from gremsy_gimbal_driver.motion.gimbal_mode import GimbalMode
+from gremsy_gimbal_driver.motion.instant import Instant
+from gremsy_gimbal_driver.motion.motion_control import MotionControl
+from gremsy_gimbal_driver.motion.motion_settings import nanoseconds
+from gremsy_gimbal_driver.motion.notices import Notices, Say
+from gremsy_gimbal_driver.payload.payload_control import PayloadControl
+from gremsy_gimbal_driver.payload.payload_requests import SetSetting, TelemetryRate
+from gremsy_gimbal_driver.payload.ticket_watch import TicketWatch
+
+SILENCE_NS = nanoseconds(6.0)
+"""Heartbeats come once a second; after six misses a gimbal counts as gone, as in the vendor's SDK (gimbal.md 1.3)."""
+
+_AT_YAW_LIMIT = dialect.GIMBAL_DEVICE_ERROR_FLAGS_AT_YAW_LIMIT
+_AT_PITCH_LIMIT = dialect.GIMBAL_DEVICE_ERROR_FLAGS_AT_PITCH_LIMIT
+_MODE_COMMAND = dialect.MAV_CMD_USER_2  # 31011, gimbal.md 1.6
+_ACCEPTED = dialect.MAV_RESULT_ACCEPTED
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StatusMessage:
+    """A message 285 whose attitude was used, at its stamp."""
+
+    status: AttitudeStatus
+    stamp_ns: int
+
+
+Told = Sight | StatusMessage | ZoomState | ImuReading | RangeReading
+"""What others want to hear of an event."""
+
+
+class GimbalDevice:
+    """One gimbal and its payload.
+
+    Args:
+        settings: the driver's.
+        encoder: packs for all.
+        motion: told what it must know.
+        say: what is wrong, once.
+        inform: what is well.
+    """
+
+    def __init__(
+        self, settings: DriverSettings, encoder: Encoder, motion: MotionControl, say: Say, inform: Say
+    ) -> None:
+        self._settings = settings
+        self._encoder = encoder
+        self._motion = motion
+        self._inform = inform
+        self._say = say
+        self._notices = Notices(say)
+        least_delay_ns = nanoseconds(settings.least_attitude_delay_s)
+        self._protocols = ProtocolChoice(encoder, settings.protocol, settings.v1_yaw_sign)
+        self._telemetry = AttitudeTelemetry(AttitudeStamping(settings.camera_frame, least_delay_ns), say)
+        self._imu = ImuConversion(settings.camera_frame, least_delay_ns)
+        self._range_finder = RangeFinder()
+        self._vehicle = VehicleHistory(settings.vehicle_age_limit_s)
+        self._pace = VehicleStatePace(settings.vehicle_age_limit_s)
+        self.requests = DeviceRequests(
+            encoder, settings.attitude_rate_hz, settings.other_rates_hz, settings.bytes_per_s
+        )
+        self.parameters = GimbalParameters(encoder)
+        self.payload = PayloadControl(encoder, settings.payload, settings.still_number)
+        self._tickets = TicketWatch(inform, say)
+        self._asked_camera: Sender | None = None
+        self._asked_board: Sender | None = None
+        self._told_protocol = ''
+        self._heard_ns: int | None = None
+        self._attitude_ns: int | None = None
+        self._failure_flags = 0
+        self._encoders: MountStatus | None = None
+        self.gimbal: Sender | None = settings.gimbal
+        """Whom we command; None before it was found."""
+        self._system_status: SystemStatus | None = None
+        self.sight: Sight | None = None
+        """The newest."""
+
+    # How it stands.
+
+    @property
+    def protocol(self) -> GimbalProtocol:
+        """How the gimbal is commanded."""
+        return self._protocols.protocol
+
+    def snapshot(self, now: Instant) -> DeviceSnapshot:
+        """All of it."""
+        status, payload, source = self._system_status, self.payload, self._telemetry.source
+        age_s = None if self._attitude_ns is None else (now.monotonic_ns - self._attitude_ns) * 1e-9
+        return DeviceSnapshot(
+            gimbal=self.gimbal,
+            camera=payload.camera,
+            payload=payload.payload,
+            information=self.requests.information,
+            system_status=status,
+            protocol=self.protocol.name,
+            attitude_source='' if source is None else source.value,
+            attitude_age_s=age_s,
+            streams=self.requests.streams,
+            health=health(
+                self.requests.information is not None,
+                age_s,
+                self._failure_flags,
+                None if status is None else status.status_bits,
+                0 if status is None else status.fault_bits,
+            ),
+            vehicle=self._vehicle.trouble(now.ros_ns),
+            zoom_factor=payload.zoom_factor,
+            payload_tracking=payload.tracking,
+            payload_parameters=payload.parameters,
+        )
+
+    @property
+    def counts(self) -> Counter[str]:
+        """Refused and repeated things, by name."""
+        counts = self._telemetry.counts + self.requests.counts + self._imu.rejects + self._vehicle.counts
+        counts.update(self._notices.counts)
+        counts.update(self.payload.counts)
+        counts['device_restarts'] = self._telemetry.restarts
+        counts['vehicle_states_sent'] = self._pace.sent
+        return counts
+
+    # What comes in.
+
+    def found(self, gimbal: Sender, link: str, now: Instant) -> None:
+        """A link has learned a gimbal; the first one is ours until it falls silent."""
+        if self._heard_ns is None and self.gimbal in (None, gimbal):
+            self.gimbal = gimbal
+            self._heard_ns = now.monotonic_ns
+            self._inform(f'Found the gimbal {gimbal.system}/{gimbal.component} on {link}.')
+            if self._settings.read_limits:
+                self.parameters.read(*LIMIT_NAMES)
+
+    def heard(self, event: Event, now: Instant, is_copy: bool = False) -> list[Told]:
+        """Anything the device says; what others want to hear of it.
+
+        Args:
+            event: what.
+            now: when it arrived.
+            is_copy: it came on another link than the one that leads to its sender, which says the same; it is heeded,
+                so that nothing is missed when that link dies, but does not count as a message of a stream.
+        """
+        self.payload.heard(event, now.monotonic_ns)
+        if kind_of(event.sender.component) is ComponentKind.GIMBAL:
+            return self._heard_gimbal(event, now, is_copy) if event.sender == self.gimbal else []
+        if isinstance(event, PayloadTelemetry):
+            return self._heard_payload(event, now)
+        if isinstance(event, StatusText):
+            self._inform(f'The payload says: {event.text}')
+        return []
+
+    def offer_vehicle(self, vehicle: VehicleAttitude, now: Instant) -> VehicleRefusal | None:
+        """How the vehicle stands; None when it was taken."""
+        refusal = self._vehicle.take(vehicle, now.ros_ns)
+        if refusal is None:
+            self._notices.well(*self._vehicle.counts)
+            self._pace.offer(vehicle)
+        else:
+            self._notices.trouble(refusal.kind, refusal.sentence)
+        return refusal
+
+    # What goes out.
+
+    def due(self, now: Instant) -> list[tuple[Sender, bytes]]:
+        """Messages to send now and to whom; call it at least some ten times a second."""
+        self._forget_if_silent(now)
+        now_ns = now.monotonic_ns
+        # Camera and main board sit behind one port of the payload.
+        board = self.payload.camera or self.payload.payload
+        for_payload = self.payload.due(now_ns)
+        messages = [] if board is None else [(board, message) for message in for_payload]
+        self._tickets.look()
+        self._set_up_payload(now)
+        gimbal = self.gimbal
+        if gimbal is None or self._heard_ns is None:
+            return messages
+        messages += [(gimbal, message) for message in self.requests.due(gimbal, now_ns)]
+        messages += [(gimbal, message) for message in self.parameters.due(gimbal, now_ns)]
+        state = self._pace.due(now)
+        if state is not None:
+            messages.append((gimbal, self._encoder.vehicle_state(gimbal, state)))
+        return messages
+
+    def next_ns(self, now: Instant) -> int | None:
+        """When `due` has something for certain, on the monotonic clock: the vehicle's attitude cannot wait."""
+        return self._pace.next_ns(now)
+
+    # Inside.
+
+    def _heard_gimbal(self, event: Event, now: Instant, is_copy: bool) -> list[Told]:
+        self._heard_ns = now.monotonic_ns
+        self._protocols.heard(event, now.monotonic_ns)
+        self.requests.heard(event, None if is_copy else now.monotonic_ns)
+        self._tell_protocol()
+        match event:
+            case AttitudeStatus() | MountOrientation():
+                return self._heard_attitude(event, now)
+            case MountStatus():
+                self._encoders = event
+            case RawImu():
+                reading = self._imu.reading(event, now.ros_ns)
+                return [] if reading is None else [reading]
+            case SystemStatus():
+                self._system_status = event
+            case DeviceInformation():
+                self._motion.device_limits(
+                    "the gimbal's own limits", _range(event.yaw_limits_rad), _range(event.pitch_limits_rad)
+                )
+            case ParameterValue():
+                self._heard_parameter(event)
+            case CommandAck(command=command, result=result) if command == _MODE_COMMAND:
+                self._motion.mode_acknowledged(result == _ACCEPTED)
+            case StatusText():
+                self._inform(f'The gimbal says: {event.text}')
+        return []
+
+    def _heard_attitude(self, event: AttitudeStatus | MountOrientation, now: Instant) -> list[Told]:
+        restarts = self._telemetry.restarts
+        if isinstance(event, AttitudeStatus):
+            self._failure_flags = event.failure_flags
+            self._motion.device_at_limit(
+                bool(event.failure_flags & _AT_YAW_LIMIT), bool(event.failure_flags & _AT_PITCH_LIMIT)
+            )
+        measured = self._telemetry.take(event, now, locked=self._motion.mode.wanted is GimbalMode.LOCK)
+        if self._telemetry.restarts != restarts:
+            self._restarted()
+        if isinstance(event, AttitudeStatus):
+            # Before its attitude: a change of mode changes the frame that the angles are in.
+            self._motion.mode_reported(mode_from_flags(event.flags), now)
+        if measured is None:
+            return []
+        self._attitude_ns = now.monotonic_ns
+        self._motion.attitude((measured.yaw_rad, measured.pitch_rad), now, measured.speed_rad_s)
+        self.sight = self._sight(measured, now)
+        told: list[Told] = [self.sight]
+        if isinstance(event, AttitudeStatus):
+            told.append(StatusMessage(event, measured.attitude.stamp_ns))
+        return told
+
+    def _sight(self, measured: MeasuredAttitude, now: Instant) -> Sight:
+        vehicle = self._vehicle.at(measured.attitude.stamp_ns)
+        trouble = '' if vehicle is not None else self._vehicle.trouble(now.ros_ns)
+        reference = level_reference(
+            measured.yaw_frame, measured.heading_rad, vehicle, trouble, self._settings.lock_is_north
+        )
+        joints: JointAngles | None = None
+        if self._settings.encoders is not None and self._encoders is not None:
+            joints = joints_from_encoders(self._encoders, self._settings.encoders, measured.yaw_rad)
+        return Sight(measured, joints or joints_from_attitude(measured, reference), reference, vehicle)
+
+    def _heard_parameter(self, event: ParameterValue) -> None:
+        self.parameters.heard(event)
+        if event.name in LIMIT_NAMES:
+            limits = soft_limits(self.parameters)
+            self._motion.device_limits(
+                "the gimbal's RC_LIM parameters",
+                None if limits.yaw_rad is None else level_limits(limits.yaw_rad),
+                None if limits.pitch_rad is None else level_limits(limits.pitch_rad),
+            )
+
+    def _heard_payload(self, event: PayloadTelemetry, now: Instant) -> list[Told]:
+        if event.name == ZOOM_NAME:
+            zoom = zoom_reading(event, now.ros_ns)
+            if zoom is None:
+                return []
+            self._motion.zoom(zoom.factor)
+            return [zoom]
+        if event.name == RANGE_NAME:
+            reading = self._range_finder.reading(event, self._settings.camera_frame, now.ros_ns)
+            return [] if reading is None else [reading]
+        return []
+
+    def _restarted(self) -> None:
+        self._inform('The gimbal restarted: it is asked anew for everything.')
+        self._motion.device_restarted()
+        self.requests.again()
+        self.parameters.forget()
+        self._protocols.again()
+        if self._settings.read_limits:
+            self.parameters.read(*LIMIT_NAMES)
+
+    def _forget_if_silent(self, now: Instant) -> None:
+        if self._heard_ns is None or now.monotonic_ns - self._heard_ns <= SILENCE_NS:
+            return
+        self._heard_ns = None
+        self.gimbal = self._settings.gimbal
+        self._protocols.again()
+        self._told_protocol = ''
+        self._say(
+            f'The gimbal has been silent for {SILENCE_NS * 1e-9:g} s: check its power and its cable; '
+            'it is found again by itself.'
+        )
+
+    def _tell_protocol(self) -> None:
+        name = self.protocol.name if self._protocols.settled else ''
+        if name != self._told_protocol:
+            self._told_protocol = name
+            if name:
+                self._inform(f'The gimbal is commanded by protocol {name}.')
+            if name == 'v1':
+                self.requests.want(ORIENTATION, self._settings.attitude_rate_hz)
+
+    def _set_up_payload(self, now: Instant) -> None:
+        """Once for each payload that is found: what it must be told before MAVLink moves it, and telemetry."""
+        if self.payload.camera != self._asked_camera:
+            self._asked_camera = self.payload.camera
+            if self._asked_camera is not None:
+                claim = {'rc_mode': 'standard'} if self._settings.claim_control else {}
+                for name, choice in {**claim, **self._settings.payload_setup}.items():
+                    self._ask(SetSetting(name, choice), now)
+        if self.payload.payload != self._asked_board:
+            self._asked_board = self.payload.payload
+            if self._asked_board is not None:
+                for name, rate_hz in self._settings.payload_rates_hz.items():
+                    self._ask(TelemetryRate(name, rate_hz), now)
+
+    def _ask(self, request: SetSetting | TelemetryRate, now: Instant) -> None:
+        """A request whose end only matters if it goes wrong."""
+        self._tickets.add(self.payload.request(request, now.monotonic_ns))
+
+
+def _range(limits_ned_rad: tuple[float, float]) -> tuple[float, float] | None:
+    """In the level frame; None for limits that a device does not know and sends as zeros or NaN."""
+    low, high = limits_ned_rad
+    if not (math.isfinite(low) and math.isfinite(high) and low < high):
+        return None
+    return level_limits(limits_ned_rad)

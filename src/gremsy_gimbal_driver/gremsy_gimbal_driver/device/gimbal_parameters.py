@@ -1,0 +1,270 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The gimbal's own parameters, read, listed and written without ever waiting for them.
+
+A gimbal says nothing at all about a parameter that it does not have, so an answer that does not come after five tries
+means that there is none (gimbal.md 1.6). A write is believed once the gimbal reports the value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from types import MappingProxyType
+
+from gremsy_common.errors import SuiteError
+from gremsy_gimbal_driver.device.parameter_names import NEWER_NAMES, OLDER_NAMES
+from gremsy_gimbal_driver.mavlink.mavlink_encoder import Encoder
+from gremsy_gimbal_driver.mavlink.mavlink_events import ParameterValue, Sender
+from gremsy_gimbal_driver.mavlink.parameter_messages import LONGEST_NAME
+from gremsy_gimbal_driver.motion.motion_settings import nanoseconds
+
+_AGAIN_NS = nanoseconds(0.1)
+_TRIES = 5
+# Four requests of 32 bytes every 100 ms and their answers take a ninth of a serial wire.
+_AT_A_TIME = 4
+# A list that pauses this long has lost some of its values.
+_LIST_PAUSE_NS = nanoseconds(1.0)
+_LOWEST, _HIGHEST = -(2**15), 2**15 - 1
+
+
+class ParameterState(Enum):
+    """What is known of a parameter."""
+
+    WANTED = 'wanted'  # asked for
+    READ = 'read'  # the gimbal said its value
+    WRITING = 'writing'  # a new value was sent
+    WRITTEN = 'written'  # the gimbal reports the value that was sent
+    NOT_TAKEN = 'not taken'  # it reports another value
+    UNANSWERED = 'unanswered'  # it answered before, but not now
+    NONEXISTENT = 'nonexistent'  # it never answered
+
+
+_OPEN = frozenset({ParameterState.WANTED, ParameterState.WRITING})
+
+
+@dataclass(frozen=True, slots=True)
+class ParameterResult:
+    """One parameter by today's name.
+
+    Attributes:
+        name: today's.
+        wire_name: what the gimbal calls it, the same or the older name.
+        value: as the gimbal reported it last; None if it never did.
+        state: how the last request ended, or that it has not.
+    """
+
+    name: str
+    wire_name: str
+    value: int | None
+    state: ParameterState
+
+    @property
+    def sentence(self) -> str:
+        """What became of it, and the way out where it went wrong."""
+        if self.state is ParameterState.NONEXISTENT:
+            return (
+                f'The gimbal did not answer for parameter `{self.name}`: its firmware has none of that name, '
+                'or gTune is connected and keeps the answers: disconnect it and try again.'
+            )
+        if self.state is ParameterState.UNANSWERED:
+            return (
+                f'The gimbal did not answer for parameter `{self.name}`, which was {self.value} before: '
+                'check the link and try again.'
+            )
+        if self.state is ParameterState.NOT_TAKEN:
+            return (
+                f'The gimbal kept parameter `{self.name}` at {self.value}: the value is out of its range, '
+                'or only gTune may write it.'
+            )
+        return f'Parameter `{self.name}` is {self.value} ({self.state.value}).'
+
+
+@dataclass(slots=True)
+class _Parameter:
+    name: str
+    wire_name: str
+    state: ParameterState
+    value: int | None = None
+    new_value: int | None = None
+    tries: int = 0
+    next_ns: int = 0
+    answered: bool = False
+
+    def begin(self, state: ParameterState, new_value: int | None = None) -> None:
+        self.state, self.new_value = state, new_value
+        self.tries, self.next_ns, self.answered = 0, 0, False
+
+    @property
+    def result(self) -> ParameterResult:
+        return ParameterResult(self.name, self.wire_name, self.value, self.state)
+
+
+@dataclass(slots=True)
+class _Listing:
+    """A list in the making: how many there are, which came, and which gaps were asked for."""
+
+    heard_ns: int | None = None
+    count: int = 0
+    seen: set[int] = field(default_factory=set)
+    rounds: int = 0
+
+
+class GimbalParameters:
+    """Call `due` often and `heard` for every ParameterValue; look at `results`. Names are today's or older ones."""
+
+    def __init__(self, encoder: Encoder) -> None:
+        self._encoder = encoder
+        self._gimbal: Sender | None = None
+        self._parameters: dict[str, _Parameter] = {}
+        self._listing: _Listing | None = None
+        self._now_ns = 0
+
+    def read(self, *names: str) -> None:
+        """Ask for these; ones that are being asked for or written are left alone."""
+        for name in names:
+            parameter = self._parameter(name)
+            if parameter.state not in _OPEN:
+                parameter.begin(ParameterState.WANTED)
+
+    def read_all(self) -> None:
+        """Ask for the list of all; what comes appears in `results`."""
+        self._listing = _Listing()
+
+    def write(self, name: str, value: int) -> None:
+        """Send a new value until the gimbal reports it; the newest write of a name counts."""
+        if not _LOWEST <= value <= _HIGHEST or value != int(value):
+            raise SuiteError(
+                f'Parameter `{name}` takes a whole number from {_LOWEST} to {_HIGHEST}, which {value} is not: '
+                'correct the value.'
+            )
+        self._parameter(name).begin(ParameterState.WRITING, int(value))
+
+    @property
+    def wanted(self) -> tuple[str, ...]:
+        """What is still being asked for or written, by today's names."""
+        return tuple(name for name, each in self._parameters.items() if each.state in _OPEN)
+
+    @property
+    def listing(self) -> bool:
+        """Whether a list is still coming."""
+        return self._listing is not None
+
+    @property
+    def results(self) -> Mapping[str, ParameterResult]:
+        """Every parameter that was asked for or reported, by today's name."""
+        return MappingProxyType({name: each.result for name, each in self._parameters.items()})
+
+    def value(self, name: str) -> int | None:
+        """As the gimbal reported it last; None if it has not, or has none."""
+        parameter = self._parameters.get(NEWER_NAMES.get(name, name))
+        return None if parameter is None else parameter.value
+
+    def forget(self) -> None:
+        """The gimbal is another one or restarted: what was wanted is asked for anew, the rest is unknown again."""
+        for name in [name for name, each in self._parameters.items() if each.state not in _OPEN]:
+            del self._parameters[name]
+        for parameter in self._parameters.values():
+            parameter.value, parameter.wire_name = None, parameter.name
+            parameter.begin(parameter.state, parameter.new_value)
+        if self._listing is not None:
+            self._listing = _Listing()
+
+    def due(self, gimbal: Sender | None, now_ns: int) -> list[bytes]:
+        """Messages to send now. Another gimbal is asked from the start."""
+        self._now_ns = now_ns
+        if gimbal is not None and gimbal != self._gimbal:
+            if self._gimbal is not None:
+                self.forget()
+            self._gimbal = gimbal
+        if gimbal is None:
+            return []
+        messages = self._list_messages(gimbal, now_ns)
+        under_way = 0
+        for parameter in self._parameters.values():
+            if parameter.state not in _OPEN:
+                continue
+            if now_ns >= parameter.next_ns:
+                if parameter.tries >= _TRIES and not self._other_name(parameter):
+                    continue
+                parameter.tries += 1
+                parameter.next_ns = now_ns + _AGAIN_NS
+                messages += self._messages(gimbal, parameter)
+            under_way += 1
+            if under_way == _AT_A_TIME:
+                break
+        return messages
+
+    def heard(self, event: ParameterValue) -> None:
+        """A value, asked for or not: the firmware's version comes unasked (gimbal.md 1.4)."""
+        if not _LOWEST <= event.value <= _HIGHEST:
+            return
+        value = int(event.value)
+        if self._listing is not None:
+            self._listing.heard_ns = self._now_ns
+            self._listing.count = max(self._listing.count, event.count)
+            self._listing.seen.add(event.index)
+        name = NEWER_NAMES.get(event.name, event.name)
+        parameter = self._parameters.get(name)
+        if parameter is None:
+            parameter = self._parameters[name] = _Parameter(name, event.name, ParameterState.READ)
+        parameter.wire_name, parameter.value, parameter.answered = event.name, value, True
+        if parameter.state is not ParameterState.WRITING:
+            parameter.state = ParameterState.READ if parameter.state in _OPEN else _read_again(parameter, value)
+        elif value == parameter.new_value:
+            parameter.state = ParameterState.WRITTEN
+
+    def _parameter(self, name: str) -> _Parameter:
+        if not 0 < len(name) <= LONGEST_NAME or not name.isascii() or not name.isprintable():
+            raise SuiteError(
+                f'`{name}` cannot be the name of a gimbal parameter: use 1 to {LONGEST_NAME} ASCII characters, '
+                'such as PWR_TILT.'
+            )
+        name = NEWER_NAMES.get(name, name)
+        if name not in self._parameters:
+            self._parameters[name] = _Parameter(name, name, ParameterState.WANTED)
+        return self._parameters[name]
+
+    def _other_name(self, parameter: _Parameter) -> bool:
+        """The tries ran out: go on under the older name, or end it; whether it goes on."""
+        if parameter.value is not None:
+            parameter.state = ParameterState.NOT_TAKEN if parameter.answered else ParameterState.UNANSWERED
+            return False
+        older = OLDER_NAMES.get(parameter.name)
+        if older is None or parameter.wire_name == older:
+            parameter.state = ParameterState.NONEXISTENT
+            # The next request starts with today's name again: another firmware may be flashed by then.
+            parameter.wire_name = parameter.name
+            return False
+        parameter.wire_name = older
+        parameter.begin(parameter.state, parameter.new_value)
+        return True
+
+    def _messages(self, gimbal: Sender, parameter: _Parameter) -> list[bytes]:
+        read = self._encoder.read_parameter(gimbal, parameter.wire_name)
+        if parameter.new_value is None or parameter.state is not ParameterState.WRITING:
+            return [read]
+        # Not every firmware echoes a write, so its value is asked for behind it (as gSDK does).
+        return [self._encoder.set_parameter(gimbal, parameter.wire_name, parameter.new_value), read]
+
+    def _list_messages(self, gimbal: Sender, now_ns: int) -> list[bytes]:
+        listing = self._listing
+        if listing is None or (listing.heard_ns is not None and now_ns - listing.heard_ns < _LIST_PAUSE_NS):
+            return []
+        missing = [index for index in range(listing.count) if index not in listing.seen]
+        if listing.rounds > _TRIES or (listing.count and not missing):
+            self._listing = None
+            return []
+        listing.rounds += 1
+        listing.heard_ns = now_ns
+        if not listing.count:
+            return [self._encoder.list_parameters(gimbal)]
+        # A hundred at once would fill a wire for a third of a second; the next pause brings the others.
+        return [self._encoder.read_parameter_at(gimbal, index) for index in missing[:16]]
+
+
+def _read_again(parameter: _Parameter, value: int) -> ParameterState:
+    """A value that came unasked: a finished write stays finished while the value is the one that was written."""
+    kept = parameter.state is ParameterState.WRITTEN and value == parameter.new_value
+    refused = parameter.state is ParameterState.NOT_TAKEN and value != parameter.new_value
+    return parameter.state if kept or refused else ParameterState.READ

@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The gimbal's IMU and the payload's laser range finder as readings in SI units and REP-103 axes."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from dataclasses import dataclass
+
+import numpy as np
+
+from gremsy_common.timing.clock_mapping import CounterUnwrapper, MinimumDelayClock
+from gremsy_common.types.gimbal_state import ImuReading, RangeReading, ZoomState
+from gremsy_gimbal_driver.mavlink.mavlink_events import PayloadTelemetry, RawImu
+from gremsy_gimbal_driver.mavlink.mavlink_frames import vector_flu
+
+RANGE_NAME = 'LRF_RANGE'
+ZOOM_NAME = 'EO_ZOOM'
+
+_MICROSECOND_NS = 1000
+
+
+class ImuConversion:
+    """RAW_IMU at the time of its measurement. The decoder has made it SI already.
+
+    Args:
+        frame_id: of the camera, on whose stage the sensor sits.
+        least_delay_ns: the smallest time from measurement to arrival, where known.
+    """
+
+    def __init__(self, frame_id: str, least_delay_ns: int = 0) -> None:
+        self._frame_id = frame_id
+        self._counter = CounterUnwrapper(bits=64)
+        self._clock = MinimumDelayClock(resolution_ns=_MICROSECOND_NS, least_delay_ns=least_delay_ns)
+        self._last_ns: int | None = None
+        self._restarts = 0
+        self.rejects: Counter[str] = Counter()
+
+    def reading(self, event: RawImu, arrival_ros_ns: int) -> ImuReading | None:
+        """None for one that is not newer than the last, not finite, or a sensor that measures nothing at all."""
+        acceleration, rates = np.array(event.acceleration_frd_m_s2), np.array(event.rates_frd_rad_s)
+        if not (np.isfinite(acceleration).all() and np.isfinite(rates).all()):
+            self.rejects['imu_not_finite'] += 1
+            return None
+        # Gravity never leaves all three axes at once; exact zeros are a sensor that is not read.
+        if not acceleration.any():
+            self.rejects['imu_without_gravity'] += 1
+            return None
+        stamp_ns = self._stamp(event.time_us, arrival_ros_ns)
+        if self._last_ns is not None and stamp_ns <= self._last_ns:
+            self.rejects['imu_not_newer'] += 1
+            return None
+        self._last_ns = stamp_ns
+        return ImuReading(stamp_ns, self._frame_id, vector_flu(acceleration), vector_flu(rates))
+
+    def _stamp(self, time_us: int, arrival_ros_ns: int) -> int:
+        stamp_ns = self._clock.map(self._counter.unwrap(time_us) * _MICROSECOND_NS, arrival_ros_ns)
+        if self._clock.restarts != self._restarts:
+            self._restarts = self._clock.restarts
+            self._last_ns = None
+        return stamp_ns
+
+
+@dataclass(frozen=True, slots=True)
+class RangeFinder:
+    """What ranges can be believed.
+
+    Attributes:
+        min_m, max_m: 5 and 300 m were used as the gate in the field (gimbal.md 2.4).
+        beam_rad: about 1 mrad is usual for a laser.
+    """
+
+    min_m: float = 5.0
+    max_m: float = 300.0
+    beam_rad: float = 0.001
+
+    def reading(self, event: PayloadTelemetry, frame_id: str, arrival_ros_ns: int) -> RangeReading | None:
+        """None where nothing was measured: a payload says 0 then (PayloadSdk #34).
+
+        Outside the gate the range is -inf or +inf (REP-117: too near, too far), so that nobody takes it for a place.
+        """
+        measured = event.value
+        if not (math.isfinite(measured) and measured > 0.0):
+            return None
+        if measured < self.min_m:
+            measured = -math.inf
+        elif measured > self.max_m:
+            measured = math.inf
+        return RangeReading(arrival_ros_ns, frame_id, measured, self.min_m, self.max_m, self.beam_rad)
+
+
+def zoom_reading(event: PayloadTelemetry, arrival_ros_ns: int) -> ZoomState | None:
+    """The magnification; None for what is none (below 1, not finite)."""
+    if not (math.isfinite(event.value) and event.value >= 1.0):
+        return None
+    return ZoomState(arrival_ros_ns, event.value)

@@ -1,0 +1,182 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One goal on its way: where it really goes, how it stands, and what to command."""
+
+from __future__ import annotations
+
+import math
+
+from gremsy_gimbal_driver.goals.goal import AngleGoal, GoalPath, GoalProgress, GoalState
+from gremsy_gimbal_driver.goals.goal_progress import GoalWatch
+from gremsy_gimbal_driver.motion.angle_path import AngleProfile, AngleTrust
+from gremsy_gimbal_driver.motion.command_arbiter import HeldCommand
+from gremsy_gimbal_driver.motion.limits import AXES, AngleLimits, Bound
+from gremsy_gimbal_driver.motion.motion_output import Pair
+from gremsy_gimbal_driver.motion.motion_settings import MotionSettings, nanoseconds
+
+GOAL = 'the goal'
+HOME = 'home'
+
+# 1/s: the phase margin is still 70 degrees with the slowest known gimbal (250 ms to motion, gimbal.md 1.9).
+_GAIN_S = 1.2
+# Above the largest known dead zone, 2 deg/s, or the camera would stop short; it coasts 0.75 deg in 250 ms from here.
+_LEAST_RATE_RAD_S = math.radians(3.0)
+# Of the largest acceleration, kept for the gimbal's lag while it brakes.
+_BRAKING_SHARE = 0.5
+
+
+class GoalRun:
+    """A goal from its start at `now_ns` to its end.
+
+    Args:
+        held: the command.
+        wanted_rad: the azimuth and tilt it asks for, None for an axis that is kept.
+        kept_rad: where a kept axis stays.
+        name: as it is written in a sentence, GOAL or HOME.
+    """
+
+    def __init__(
+        self,
+        settings: MotionSettings,
+        limits: AngleLimits,
+        trust: AngleTrust,
+        profile: AngleProfile,
+        held: HeldCommand,
+        wanted_rad: tuple[float | None, float | None],
+        kept_rad: Pair,
+        name: str,
+    ) -> None:
+        assert isinstance(held.wish, AngleGoal)
+        self._settings = settings
+        self._limits = limits
+        self._trust = trust
+        self._profile = profile
+        self._goal = held.wish
+        self._wanted = wanted_rad
+        self._kept = kept_rad
+        self.name = name
+        self.number = held.number
+        self.source = held.source
+        self._begun_ns = held.arrived.monotonic_ns
+        self._watch = GoalWatch(settings, self._begun_ns)
+        self._path = GoalPath.ANGLE if trust.uses_angles else GoalPath.RATE
+        self._suspects: list[int] = []
+        self._reached_ns: int | None = None
+        self._remaining: Pair = (0.0, 0.0)
+
+    @property
+    def path(self) -> GoalPath:
+        """How it is driven now."""
+        return self._path
+
+    @property
+    def holding(self) -> bool:
+        """Whether it is reached and held."""
+        return self._reached_ns is not None
+
+    def target_rad(self) -> Pair:
+        """Where it goes, within the limits."""
+        return (self._allowed(0)[0], self._allowed(1)[0])
+
+    def begun(self, measured_rad: Pair) -> GoalProgress:
+        """Before anything was written."""
+        self._remaining = (self._left(0, measured_rad), self._left(1, measured_rad))
+        return self._progress(GoalState.MOVING, False, '')
+
+    def judge(self, now_ns: int, measured_rad: Pair, at_device_limit: tuple[bool, bool]) -> GoalProgress:
+        """How it stands with the camera at these angles."""
+        target = self.target_rad()
+        self._remaining = (self._left(0, measured_rad), self._left(1, measured_rad))
+        left = tuple(0.0 if self._wanted[axis] is None else target[axis] - measured_rad[axis] for axis in (0, 1))
+        self._watch.watch(now_ns, (left[0], left[1]), self._pushed(measured_rad))
+        if any(self._watch.came_nearer(axis) for axis in self._suspects):
+            self._suspects = []
+            self._trust.moved_by_rates_only()
+        if self._reached_ns is not None:
+            return self._held_so_far(now_ns)
+        if self._watch.settled(now_ns):
+            blocking = [(AXES[axis], bound) for axis in (0, 1) if (bound := self._allowed(axis)[1]) is not None]
+            if blocking:
+                return self.end(GoalState.BLOCKED, _blocked(self.name, *blocking[0]))
+            self._reached_ns = now_ns
+            return self._held_so_far(now_ns)
+        stalled = self._watch.stalled(now_ns)
+        if stalled and self._path is GoalPath.ANGLE and self._trust.may_change:
+            # An axis that followed at first and then stopped short is no sign that angles are ignored.
+            self._suspects = [axis for axis in stalled if not self._watch.came_nearer(axis)]
+            self._path = GoalPath.RATE
+            self._profile.reset()
+            self._watch.begin_again(now_ns)
+        elif stalled:
+            axis = stalled[0]
+            if at_device_limit[axis]:
+                reason = f'The gimbal reports that its {AXES[axis]} is at its own limit: {self.name} is not reached.'
+                return self.end(GoalState.BLOCKED, reason)
+            return self.end(GoalState.STALLED, self._stalled_sentence(AXES[axis]))
+        if now_ns - self._begun_ns >= nanoseconds(self._goal.timeout_s):
+            return self.end(GoalState.TIMED_OUT, self._timeout_sentence())
+        return self._progress(GoalState.MOVING, False, '')
+
+    def rates(self, measured_rad: Pair) -> Pair:
+        """True azimuth and tilt rates that lead there; 0 within tolerance and on a kept axis."""
+        target = self.target_rad()
+        return (self._rate(0, target[0] - measured_rad[0]), self._rate(1, target[1] - measured_rad[1]))
+
+    def end(self, state: GoalState, reason: str) -> GoalProgress:
+        """The last word about it."""
+        return self._progress(state, True, reason)
+
+    def _progress(self, state: GoalState, ended: bool, reason: str) -> GoalProgress:
+        return GoalProgress(self.number, self.source.word, state, ended, reason, self._remaining, self._path)
+
+    def _held_so_far(self, now_ns: int) -> GoalProgress:
+        assert self._reached_ns is not None
+        ended = now_ns - self._reached_ns >= nanoseconds(self._goal.hold_s)
+        return self._progress(GoalState.REACHED, ended, _reached(self.name))
+
+    def _allowed(self, axis: int) -> tuple[float, Bound | None]:
+        wanted = self._wanted[axis]
+        return (self._kept[axis], None) if wanted is None else self._limits.clamp(axis, wanted)
+
+    def _left(self, axis: int, measured_rad: Pair) -> float:
+        wanted = self._wanted[axis]
+        return 0.0 if wanted is None else wanted - measured_rad[axis]
+
+    def _pushed(self, measured_rad: Pair) -> tuple[bool, bool]:
+        """Under angles an axis is pushed when the commanded angle is away from it, under rates when the target is."""
+        ahead = self.target_rad() if self._path is GoalPath.RATE else (self._profile.angles_rad or measured_rad)
+        tolerance = self._settings.goal_tolerance_rad
+        azimuth, tilt = (
+            self._wanted[axis] is not None and abs(ahead[axis] - measured_rad[axis]) > tolerance for axis in (0, 1)
+        )
+        return azimuth, tilt
+
+    def _rate(self, axis: int, left_rad: float) -> float:
+        settings = self._settings
+        if self._wanted[axis] is None or abs(left_rad) <= settings.goal_tolerance_rad:
+            return 0.0
+        braking = math.sqrt(2.0 * _BRAKING_SHARE * settings.max_acceleration_rad_s2 * abs(left_rad))
+        rate = max(min(_GAIN_S * abs(left_rad), braking), _LEAST_RATE_RAD_S)
+        return math.copysign(min(rate, settings.max_rate_rad_s), left_rad)
+
+    def _stalled_sentence(self, axis: str) -> str:
+        return (
+            f'The {axis} came no nearer to {self.name} for {self._settings.stall_time_s:g} s although it was '
+            'commanded, and was stopped: check that nothing blocks it and that its rate sign is right.'
+        )
+
+    def _timeout_sentence(self) -> str:
+        return (
+            f'The gimbal did not reach {self.name} within {self._goal.timeout_s:g} s and was stopped: '
+            'give it more time or a higher `max_rate_rad_s`.'
+        )
+
+
+def _reached(name: str) -> str:
+    return 'The gimbal is home.' if name == HOME else f'The gimbal looks at {name}.'
+
+
+def _blocked(name: str, axis: str, bound: Bound) -> str:
+    return (
+        f'The gimbal stopped short of {name}: the {axis} limit of {bound.angle_rad:g} rad, set by {bound.by}, '
+        'lies between.'
+    )

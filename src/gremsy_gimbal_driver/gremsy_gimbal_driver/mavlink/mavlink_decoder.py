@@ -1,0 +1,323 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Checked frames to events, and only what can be believed: a Gremsy that was heard, finite numbers, unit quaternions.
+
+Everything refused is counted by its reason; nothing raises. A checksum of 16 bits lets one damaged frame in 65,536
+pass, so what a number may be is checked as well where a wrong one would do harm.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from gremsy_gimbal_driver.attitude.attitude_jumps import JumpGate
+from gremsy_gimbal_driver.device.heard_components import (
+    GIMBAL_COMPONENTS,
+    PAYLOAD_COMPONENT,
+    ComponentKind,
+    HeardComponents,
+    kind_of,
+)
+from gremsy_gimbal_driver.mavlink.mavlink_dialect import CHECKSUM_EXTRA, MESSAGE_STRUCT, dialect
+from gremsy_gimbal_driver.mavlink.mavlink_events import (
+    AttitudeStatus,
+    CommandAck,
+    DeviceInformation,
+    Event,
+    ExtendedParameter,
+    Heartbeat,
+    IncomingCommand,
+    MountOrientation,
+    MountStatus,
+    ParameterValue,
+    PayloadTelemetry,
+    RawImu,
+    Sender,
+    StatusText,
+    SystemStatus,
+)
+from gremsy_gimbal_driver.mavlink.mavlink_framing import Frame, Framer
+from gremsy_gimbal_driver.mavlink.status_text import StatusTextChunks
+from gremsy_gimbal_driver.mavlink.telemetry_names import TELEMETRY_NAMES
+
+__all__ = ['GIMBAL_COMPONENTS', 'PAYLOAD_COMPONENT', 'Decoder']
+
+# float32 quaternions are unit to 1e-7, 16 bit ones to 1e-4; the rest is room for a device that does not renormalise.
+_NORM_TOLERANCE = 0.002
+# The gyros' range (1000 deg/s, gimbal.md 1.4), a little over it for what a device computes.
+_FASTEST_RAD_S = 20.0
+_LARGEST_DELTA_YAW_RAD = 2 * math.pi
+# Pan ends at 345 degrees (gimbal.md 1.8); room for one that counts on over a turn.
+_LARGEST_ANGLE_DEG = 720.0
+_ACCELERATION_M_S2 = 9.80665 / 8192  # of one count, gimbal.md 1.4
+_RATE_RAD_S = math.radians(1 / 32.8)
+_YAW_FRAME_KNOWN = dialect.GIMBAL_DEVICE_FLAGS_YAW_IN_VEHICLE_FRAME | dialect.GIMBAL_DEVICE_FLAGS_YAW_IN_EARTH_FRAME
+_UNKNOWN_VOLTAGE = 0xFFFF
+# Of MOUNT_ORIENTATION up to the extension `yaw_absolute`.
+_ORIENTATION_WITHOUT_ABSOLUTE_BYTES = 16
+
+# From struct: int, float or bytes by the message's definition, in the wire's order.
+_Fields = tuple[Any, ...]
+_Events = tuple[Event, ...]
+
+
+class Decoder:
+    """Parses what one link receives; two links need two, since each learns who speaks on its own.
+
+    Args:
+        own: our system and component; acknowledgements for others are not ours.
+        pinned: the gimbal to listen to; None learns the first gimbal component whose heartbeat is heard.
+    """
+
+    def __init__(self, own: Sender, pinned: Sender | None = None) -> None:
+        self._own = own
+        self._framer = Framer(CHECKSUM_EXTRA)
+        self._senders: dict[int, Sender] = {}
+        self.rejects: Counter[str] = Counter()
+        self.components = HeardComponents(pinned)
+        """Who speaks on this link, and when last, in the times that `feed` was given."""
+        self._texts = StatusTextChunks(self.rejects)
+        self._jumps = JumpGate()
+        # From the gimbal alone, from a Gremsy's part of any kind, from anybody.
+        self._of_gimbal: dict[int, Callable[[Sender, _Fields, Frame], _Events]] = {
+            dialect.MAVLINK_MSG_ID_SYS_STATUS: _system_status,
+            dialect.MAVLINK_MSG_ID_RAW_IMU: _raw_imu,
+            dialect.MAVLINK_MSG_ID_MOUNT_STATUS: _mount_status,
+            dialect.MAVLINK_MSG_ID_MOUNT_ORIENTATION: self._orientation,
+            dialect.MAVLINK_MSG_ID_GIMBAL_DEVICE_INFORMATION: _information,
+            dialect.MAVLINK_MSG_ID_GIMBAL_DEVICE_ATTITUDE_STATUS: self._attitude,
+            dialect.MAVLINK_MSG_ID_COMMAND_LONG: self._command,
+        }
+        self._of_others: dict[int, Callable[[Sender, _Fields], _Events]] = {
+            dialect.MAVLINK_MSG_ID_HEARTBEAT: _heartbeat,
+            dialect.MAVLINK_MSG_ID_PARAM_VALUE: self._parameter,
+            dialect.MAVLINK_MSG_ID_COMMAND_ACK: self._acknowledgement,
+            dialect.MAVLINK_MSG_ID_STATUSTEXT: self._text,
+            dialect.MAVLINK_MSG_ID_DEBUG: self._debug,
+            dialect.MAVLINK_MSG_ID_PARAM_EXT_VALUE: self._extended_value,
+            dialect.MAVLINK_MSG_ID_PARAM_EXT_ACK: self._extended_acknowledgement,
+        }
+
+    @property
+    def gimbal(self) -> Sender | None:
+        """The gimbal that is listened to; None before its first heartbeat."""
+        return self.components.gimbal
+
+    @property
+    def framing_counts(self) -> Counter[str]:
+        """Frames, and what was thrown away before it was one."""
+        return self._framer.counts
+
+    @property
+    def last_heard_ns(self) -> Mapping[Sender, int]:
+        """Every part of a Gremsy on this link, with the time at which it was last heard."""
+        return self.components.last_heard_ns
+
+    def cut(self) -> None:
+        """The link was opened anew: what was half received will not go on."""
+        self._framer.reset()
+        self._texts.forget()
+        self._jumps.forget()
+
+    def forget(self) -> None:
+        """Learn anew: the gimbal fell silent, and another may speak next."""
+        self.components.forget()
+        self.cut()
+
+    def feed(self, data: bytes, datagram: bool = False, now_ns: int = 0) -> list[Event]:
+        """The believable events in these bytes, in order; `now_ns` only goes into `components`."""
+        events: list[Event] = []
+        for frame in self._framer.feed(data, datagram):
+            events += self._decode(frame, now_ns)
+        return events
+
+    def _decode(self, frame: Frame, now_ns: int) -> _Events:
+        number = frame.message_id
+        of_gimbal = self._of_gimbal.get(number)
+        of_others = self._of_others.get(number) if of_gimbal is None else None
+        sender = self._sender(frame)
+        self.components.heard(sender, number == dialect.MAVLINK_MSG_ID_HEARTBEAT, now_ns)
+        if of_gimbal is not None:
+            if not self._is_gimbal(sender):
+                return ()
+            return of_gimbal(sender, _unpacked(frame), frame)
+        return of_others(sender, _unpacked(frame)) if of_others is not None else ()
+
+    def _sender(self, frame: Frame) -> Sender:
+        key = frame.system << 8 | frame.component
+        sender = self._senders.get(key)
+        if sender is None:
+            sender = self._senders[key] = Sender(frame.system, frame.component)
+        return sender
+
+    def _is_gimbal(self, sender: Sender) -> bool:
+        gimbal = self.components.gimbal
+        if sender is gimbal or sender == gimbal:
+            return True
+        self.rejects['before_a_heartbeat' if gimbal is None else 'from_another_component'] += 1
+        return False
+
+    def _is_payload(self, sender: Sender) -> bool:
+        """Whether it is the board that belongs to the gimbal."""
+        if sender == self.components.payload:
+            return True
+        self.rejects['from_another_component'] += 1
+        return False
+
+    def _refuse(self, reason: str) -> tuple[()]:
+        self.rejects[reason] += 1
+        return ()
+
+    # From the gimbal.
+
+    def _attitude(self, sender: Sender, fields: _Fields, frame: Frame) -> _Events:
+        del frame
+        boot_ms, w, x, y, z, roll_rate, pitch_rate, yaw_rate, failures, flags, _, _, delta_yaw, _, _ = fields
+        norm = math.sqrt(w * w + x * x + y * y + z * z)
+        if not math.isfinite(norm):
+            return self._refuse('attitude_not_finite')
+        if abs(norm - 1.0) > _NORM_TOLERANCE:
+            return self._refuse('attitude_not_unit')
+        rates = (roll_rate, pitch_rate, yaw_rate)
+        # NaN is not larger: the device may not know a rate.
+        if abs(roll_rate) > _FASTEST_RAD_S or abs(pitch_rate) > _FASTEST_RAD_S or abs(yaw_rate) > _FASTEST_RAD_S:
+            return self._refuse('attitude_rate_impossible')
+        # Without either flag the field is to be ignored: old firmware does not send it, and then it reads 0.
+        delta = delta_yaw if flags & _YAW_FRAME_KNOWN else math.nan
+        if abs(delta) > _LARGEST_DELTA_YAW_RAD:
+            return self._refuse('attitude_delta_yaw_impossible')
+        q = (w / norm, x / norm, y / norm, z / norm)
+        if not self._jumps.passes(boot_ms, q):
+            return self._refuse('attitude_jumped')
+        return (AttitudeStatus(sender, boot_ms, flags, q, rates, failures, delta),)
+
+    def _orientation(self, sender: Sender, fields: _Fields, frame: Frame) -> _Events:
+        boot_ms, roll, pitch, yaw, absolute = fields
+        largest = max(abs(roll), abs(pitch), abs(yaw))
+        if not math.isfinite(roll + pitch + yaw):
+            return self._refuse('orientation_not_finite')
+        if largest == 0.0:
+            # 14 % of a VIO's; a resting gimbal never had even one axis at exactly 0 (gimbal.md 1.4).
+            return self._refuse('orientation_zero_triple')
+        if largest > _LARGEST_ANGLE_DEG:
+            return self._refuse('orientation_impossible')
+        if len(frame.payload) <= _ORIENTATION_WITHOUT_ABSOLUTE_BYTES or not abs(absolute) <= _LARGEST_ANGLE_DEG:
+            absolute = math.nan
+        roll, pitch, yaw, absolute = map(math.radians, (roll, pitch, yaw, absolute))
+        return (MountOrientation(sender, boot_ms, roll, pitch, yaw, absolute),)
+
+    def _command(self, sender: Sender, fields: _Fields, frame: Frame) -> _Events:
+        del frame
+        command, system, component = fields[7:10]
+        if Sender(system, component) != self._own:
+            return self._refuse('command_for_another')
+        return (IncomingCommand(sender, command),)
+
+    # From others too.
+
+    def _acknowledgement(self, sender: Sender, fields: _Fields) -> _Events:
+        command, result, progress, _, system, component = fields
+        # Older senders cut the target off: then it is 0, meant for all.
+        if Sender(system, component) not in (self._own, Sender(0, 0)):
+            return self._refuse('acknowledgement_for_another')
+        return (CommandAck(sender, command, result, progress),)
+
+    def _parameter(self, sender: Sender, fields: _Fields) -> _Events:
+        value, count, index, raw_name, _ = fields
+        is_board = sender.component == PAYLOAD_COMPONENT
+        if not (self._is_payload(sender) if is_board else self._is_gimbal(sender)):
+            return ()
+        name = _name(raw_name)
+        if not name or not math.isfinite(value):
+            return self._refuse('parameter_unreadable')
+        if is_board:
+            return self._telemetry(sender, name, value)
+        return (ParameterValue(sender, name, value, index, count),)
+
+    def _debug(self, sender: Sender, fields: _Fields) -> _Events:
+        _, value, index = fields
+        if not self._is_payload(sender):
+            return ()
+        if index >= len(TELEMETRY_NAMES):
+            return self._refuse('telemetry_unknown')
+        return self._telemetry(sender, TELEMETRY_NAMES[index], value)
+
+    def _telemetry(self, sender: Sender, name: str, value: float) -> _Events:
+        if not math.isfinite(value):
+            return self._refuse('telemetry_not_finite')
+        if name == 'EO_ZOOM' and value < 1.0:
+            return self._refuse('zoom_not_a_magnification')
+        return (PayloadTelemetry(sender, name, value),)
+
+    def _text(self, sender: Sender, fields: _Fields) -> _Events:
+        severity, text, text_id, number = fields
+        if kind_of(sender.component) is None:
+            return self._refuse('from_another_component')
+        complete: StatusText | None = self._texts.take(sender, severity, text, text_id, number)
+        return (complete,) if complete is not None else ()
+
+    def _extended_value(self, sender: Sender, fields: _Fields) -> _Events:
+        _, _, raw_name, raw, type_ = fields
+        return self._extended(sender, raw_name, raw, type_, None)
+
+    def _extended_acknowledgement(self, sender: Sender, fields: _Fields) -> _Events:
+        raw_name, raw, type_, result = fields
+        return self._extended(sender, raw_name, raw, type_, result)
+
+    def _extended(self, sender: Sender, raw_name: bytes, raw: bytes, type_: int, result: int | None) -> _Events:
+        if kind_of(sender.component) not in (ComponentKind.CAMERA, ComponentKind.PAYLOAD):
+            return self._refuse('from_another_component')
+        name = _name(raw_name)
+        return (ExtendedParameter(sender, name, raw, type_, result),) if name else self._refuse('parameter_unreadable')
+
+
+def _unpacked(frame: Frame) -> _Fields:
+    layout = MESSAGE_STRUCT[frame.message_id]
+    # MAVLink 2 cuts trailing zeros off, and an older or newer sender knows fewer or more extension fields.
+    return layout.unpack(frame.payload[: layout.size].ljust(layout.size, b'\0'))
+
+
+def _heartbeat(sender: Sender, fields: _Fields) -> _Events:
+    _, type_, autopilot, _, status, _ = fields
+    return (Heartbeat(sender, type_, autopilot, status),)
+
+
+def _system_status(sender: Sender, fields: _Fields, frame: Frame) -> _Events:
+    del frame
+    voltage_mv, status_bits, fault_bits = fields[4], fields[8], fields[9]
+    voltage_v = math.nan if voltage_mv == _UNKNOWN_VOLTAGE else voltage_mv / 1000.0
+    return (SystemStatus(sender, status_bits, fault_bits, voltage_v),)
+
+
+def _raw_imu(sender: Sender, fields: _Fields, frame: Frame) -> _Events:
+    del frame
+    time_us, ax, ay, az, gx, gy, gz = fields[:7]
+    acceleration = (ax * _ACCELERATION_M_S2, ay * _ACCELERATION_M_S2, az * _ACCELERATION_M_S2)
+    return (RawImu(sender, time_us, acceleration, (gx * _RATE_RAD_S, gy * _RATE_RAD_S, gz * _RATE_RAD_S)),)
+
+
+def _mount_status(sender: Sender, fields: _Fields, frame: Frame) -> _Events:
+    del frame
+    tilt, roll, pan = fields[:3]
+    return (MountStatus(sender, tilt, roll, pan),)
+
+
+def _information(sender: Sender, fields: _Fields, frame: Frame) -> _Events:
+    del frame
+    version = fields[2]
+    roll_limits, pitch_limits, yaw_limits = fields[4:6], fields[6:8], fields[8:10]
+    firmware = (version & 0xFF, version >> 8 & 0xFF, version >> 16 & 0xFF)
+    vendor, model = _text_of(fields[12]), _text_of(fields[13])
+    return (DeviceInformation(sender, vendor, model, firmware, pitch_limits, yaw_limits, roll_limits, version >> 24),)
+
+
+def _text_of(field: bytes) -> str:
+    return field.split(b'\0')[0].decode('ascii', 'replace')
+
+
+def _name(field: bytes) -> str:
+    """A parameter's id; empty where it is none."""
+    text = _text_of(field)
+    return text if text.isascii() and text.isprintable() else ''

@@ -1,0 +1,185 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Our messages to the gimbal as MAVLink 2 bytes; angles and rates in the wire's own axes (`mavlink_frames`)."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from enum import IntEnum
+
+from gremsy_gimbal_driver.mavlink.camera_commands import CameraCommands
+from gremsy_gimbal_driver.mavlink.mavlink_dialect import dialect
+from gremsy_gimbal_driver.mavlink.mavlink_events import Sender
+from gremsy_gimbal_driver.mavlink.parameter_messages import ParameterMessages
+
+Triple = tuple[float, float, float]
+Quaternion = tuple[float, float, float, float]
+
+FLAGS_FOLLOW = dialect.GIMBAL_DEVICE_FLAGS_ROLL_LOCK | dialect.GIMBAL_DEVICE_FLAGS_PITCH_LOCK
+"""What the vendor's SDK sends in follow mode: roll and pitch held level, yaw goes with the vehicle (gimbal.md 1.7)."""
+
+FLAGS_LOCK = FLAGS_FOLLOW | dialect.GIMBAL_DEVICE_FLAGS_YAW_LOCK
+
+_NAN4 = [math.nan] * 4
+# What both of the vendor's SDKs call themselves (gimbal.md 1.3).
+_OUR_TYPE = dialect.MAV_TYPE_ONBOARD_CONTROLLER
+_MAVLINK_TARGETING = dialect.MAV_MOUNT_MODE_MAVLINK_TARGETING
+
+
+class MountInput(IntEnum):
+    """What DO_MOUNT_CONTROL's numbers are; left at 0, the command is refused (gSDK issue 15, gimbal.md 1.10)."""
+
+    ANGLE = 1
+    SPEED = 2
+
+
+class ImuCalibration(IntEnum):
+    """Of command 42503."""
+
+    GYRO = 1
+    ACCELEROMETER = 2
+
+
+class HomeSearch(IntEnum):
+    """Of command 179, which here has nothing to do with a vehicle's home."""
+
+    MOTOR_CALIBRATION = 1
+    SEARCH_HOME = 2
+
+
+@dataclass(frozen=True, slots=True)
+class VehicleState:
+    """What AUTOPILOT_STATE_FOR_GIMBAL_DEVICE 286 tells a gimbal; what is not known stays as it is here.
+
+    Attributes:
+        time_boot_us: our clock.
+        q_ned_wxyz: vehicle FRD to NED.
+        q_delay_us: age of that attitude; 0 if unknown.
+        velocity_ned_m_s: NaN where unknown.
+        velocity_delay_us: age of that velocity.
+        commanded_yaw_rate_rad_s: what the vehicle is told to turn with, right +, so that the gimbal can lead; NaN if
+            nothing.
+        yaw_rate_rad_s: what it turns with, NED; 0 if unknown.
+        estimator_status: ESTIMATOR_STATUS_FLAGS of what of the above is valid.
+        landed_state: MAV_LANDED_STATE.
+    """
+
+    time_boot_us: int
+    q_ned_wxyz: Quaternion
+    q_delay_us: int = 0
+    velocity_ned_m_s: Triple = (math.nan, math.nan, math.nan)
+    velocity_delay_us: int = 0
+    commanded_yaw_rate_rad_s: float = math.nan
+    yaw_rate_rad_s: float = 0.0
+    estimator_status: int = dialect.ESTIMATOR_ATTITUDE
+    landed_state: int = dialect.MAV_LANDED_STATE_UNDEFINED
+
+
+class Encoder(ParameterMessages, CameraCommands):
+    """Packs messages of one sender, numbering them in order; may be used from several threads."""
+
+    def heartbeat(self) -> bytes:
+        """HEARTBEAT 0: a gimbal is silent until it hears one."""
+        return self._pack(
+            dialect.MAVLink_heartbeat_message(
+                _OUR_TYPE, dialect.MAV_AUTOPILOT_INVALID, 0, 0, dialect.MAV_STATE_ACTIVE, 3
+            )
+        )
+
+    # Motion, protocol v2.
+
+    def rates(self, gimbal: Sender, rates_frd_rad_s: Triple, flags: int = FLAGS_FOLLOW) -> bytes:
+        """GIMBAL_DEVICE_SET_ATTITUDE 284 as a rate command: roll, pitch, yaw rates; the quaternion is NaN, not used."""
+        return self._pack(
+            dialect.MAVLink_gimbal_device_set_attitude_message(
+                gimbal.system, gimbal.component, flags, _NAN4, *rates_frd_rad_s
+            )
+        )
+
+    def attitude(self, gimbal: Sender, q_frd_wxyz: Quaternion, flags: int = FLAGS_FOLLOW) -> bytes:
+        """GIMBAL_DEVICE_SET_ATTITUDE 284 as an angle command; the rates are NaN, not used."""
+        return self._pack(
+            dialect.MAVLink_gimbal_device_set_attitude_message(
+                gimbal.system, gimbal.component, flags, list(q_frd_wxyz), math.nan, math.nan, math.nan
+            )
+        )
+
+    def vehicle_state(self, gimbal: Sender, state: VehicleState) -> bytes:
+        """AUTOPILOT_STATE_FOR_GIMBAL_DEVICE 286; at most 50 a second, 100 overflow its buffer (gimbal.md 1.6)."""
+        return self._pack(
+            dialect.MAVLink_autopilot_state_for_gimbal_device_message(
+                gimbal.system,
+                gimbal.component,
+                state.time_boot_us,
+                list(state.q_ned_wxyz),
+                state.q_delay_us,
+                *state.velocity_ned_m_s,
+                state.velocity_delay_us,
+                state.commanded_yaw_rate_rad_s,
+                state.estimator_status,
+                state.landed_state,
+                state.yaw_rate_rad_s,
+            )
+        )
+
+    # Motion, protocol v1 (gimbal.md 1.6).
+
+    def mount_control(self, gimbal: Sender, roll_pitch_yaw_deg: Triple, kind: MountInput) -> bytes:
+        """COMMAND_LONG 205 DO_MOUNT_CONTROL: degrees, or degrees per second."""
+        roll, pitch, yaw = roll_pitch_yaw_deg
+        parameters = (pitch, roll, yaw, 0.0, 0.0, float(kind), float(_MAVLINK_TARGETING))
+        return self.command(gimbal, dialect.MAV_CMD_DO_MOUNT_CONTROL, *parameters)
+
+    def mount_mode(self, gimbal: Sender, mode: int, reset: int = 0) -> bytes:
+        """COMMAND_LONG 31011 USER_2: p7 is the mode, p6 what a reset resets (`protocol_v1`)."""
+        return self.command(gimbal, dialect.MAV_CMD_USER_2, 0.0, 0.0, 0.0, 0.0, 0.0, float(reset), float(mode))
+
+    def motors(self, gimbal: Sender, on: bool) -> bytes:
+        """COMMAND_LONG 31010 USER_1."""
+        return self._command_p7(gimbal, dialect.MAV_CMD_USER_1, float(on))
+
+    def remote_control(self, gimbal: Sender) -> bytes:
+        """COMMAND_LONG 204 DO_MOUNT_CONFIGURE: obey the radio's sticks instead of us."""
+        return self.command(gimbal, dialect.MAV_CMD_DO_MOUNT_CONFIGURE, float(dialect.MAV_MOUNT_MODE_RC_TARGETING))
+
+    # Requests.
+
+    def message_interval(self, to: Sender, message_id: int, interval_us: int) -> bytes:
+        """COMMAND_LONG 511: how often to send that message; 0 is the device's default, -1 never."""
+        return self.command(to, dialect.MAV_CMD_SET_MESSAGE_INTERVAL, float(message_id), float(interval_us))
+
+    def request_message(self, to: Sender, message_id: int, parameter: float = 0.0) -> bytes:
+        """COMMAND_LONG 512: send that message once; some messages take a parameter."""
+        return self.command(to, dialect.MAV_CMD_REQUEST_MESSAGE, float(message_id), parameter)
+
+    def acknowledgement(self, to: Sender, command: int, result: int) -> bytes:
+        """COMMAND_ACK 77: a gimbal waits for one to its own commands (gimbal.md 1.3)."""
+        return self._pack(dialect.MAVLink_command_ack_message(command, result, 0, 0, to.system, to.component))
+
+    # Maintenance.
+
+    def calibrate_imu(self, gimbal: Sender, which: ImuCalibration) -> bytes:
+        """COMMAND_LONG 42503; acknowledgements in progress follow until it is done."""
+        return self._command_p7(gimbal, dialect.MAV_CMD_GIMBAL_REQUEST_AXIS_CALIBRATION, float(which))
+
+    def search_home(self, gimbal: Sender, which: HomeSearch) -> bytes:
+        """COMMAND_LONG 179: the motors move."""
+        return self._command_p7(gimbal, dialect.MAV_CMD_DO_SET_HOME, float(which))
+
+    def auto_tune(self, gimbal: Sender, on: bool) -> bytes:
+        """COMMAND_LONG 31012 USER_3: the motors move, and the gimbal restarts when it is through (some 20 s)."""
+        return self._command_p7(gimbal, dialect.MAV_CMD_USER_3, float(on))
+
+    def reboot(self, gimbal: Sender) -> bytes:
+        """COMMAND_LONG 246 as bare gimbals know it; they are back after some 10 s."""
+        return self.command(gimbal, dialect.MAV_CMD_PREFLIGHT_REBOOT_SHUTDOWN, 0.0, 0.0, 0.0, 1.0)
+
+    def reboot_component(self, gimbal: Sender, shut_down: bool = False) -> bytes:
+        """COMMAND_LONG 246 as newer firmware knows it: which component, and whether it stays off."""
+        action = 2.0 if shut_down else 1.0
+        command = dialect.MAV_CMD_PREFLIGHT_REBOOT_SHUTDOWN
+        return self.command(gimbal, command, 0.0, 0.0, action, float(gimbal.component))
+
+    def _command_p7(self, to: Sender, command: int, parameter: float) -> bytes:
+        """Gremsy's habit: the value is the seventh parameter, the others are 0."""
+        return self.command(to, command, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, parameter)

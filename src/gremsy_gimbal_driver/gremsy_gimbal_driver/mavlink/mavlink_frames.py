@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: Apache-2.0
+"""NED/FRD of MAVLink <-> REP-103 of ROS. The only module of the suite in which an axis changes its sign.
+
+MAVLink: x forward, y right, z down in the level frame and in the camera's; so pitch up +, yaw right +, roll right +.
+Suite: x forward, y left, z up in both; azimuth left +, tilt down +. Going over is half a turn about x, for both frames
+alike: y and z change sign, in vectors and in quaternions.
+
+The earth frames differ by more: NED has x north, ENU has x east, so yaw 0 of the one is yaw 90 degrees of the other
+(yaw_enu = 90 degrees - yaw_ned; negating in one mode only is a known bug of peers, gimbal.md 1.7).
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from gremsy_common.geometry import multiply_quaternions
+
+Array = NDArray[np.float64]
+Triple = tuple[float, float, float]
+
+NORTH_IN_EARTH_RAD = math.pi / 2
+"""Azimuth of north in an ENU frame, whose x axis looks east."""
+
+ENCODER_SIGNS: Triple = (-1.0, 1.0, 1.0)
+"""Yaw, roll, pitch: REP-103 angle over encoder angle. Yaw is right + and roll right + as on all of the wire; pitch runs
+opposite to the attitude's pitch, so it is down + already (F4F, gimbal.md 1.7)."""
+
+_HALF_TURN_ABOUT_X: Array = np.array([1.0, -1.0, -1.0])
+_HALF_TURN_ON_BOTH_SIDES: Array = np.array([1.0, 1.0, -1.0, -1.0])
+# Half a turn about the axis between x and y takes ENU to NED and back.
+_NED_FROM_ENU: Array = np.array([0.0, math.sqrt(0.5), math.sqrt(0.5), 0.0])
+_FLU_FROM_FRD: Array = np.array([0.0, 1.0, 0.0, 0.0])
+
+
+def level_from_camera_flu(q_frd_wxyz: ArrayLike) -> Array:
+    """(..., 4) quaternion of message 285 (camera FRD to level NED) as camera FLU to level, w, x, y, z."""
+    return np.asarray(np.asarray(q_frd_wxyz, dtype=np.float64) * _HALF_TURN_ON_BOTH_SIDES)
+
+
+def q_frd_from_level_camera(level_from_camera_wxyz: ArrayLike) -> Array:
+    """The inverse of `level_from_camera_flu`, for message 284 in its angle form; the half turn is its own inverse."""
+    return level_from_camera_flu(level_from_camera_wxyz)
+
+
+def vector_flu(vector_frd: ArrayLike) -> Array:
+    """(..., 3) forward, right, down to forward, left, up; angular velocities too."""
+    return np.asarray(np.asarray(vector_frd, dtype=np.float64) * _HALF_TURN_ABOUT_X)
+
+
+def vector_frd(vector_flu: ArrayLike) -> Array:
+    """(..., 3) forward, left, up to forward, right, down; angular velocities too."""
+    return np.asarray(np.asarray(vector_flu, dtype=np.float64) * _HALF_TURN_ABOUT_X)
+
+
+def wire_rates(azimuth_rate_rad_s: float, tilt_rate_rad_s: float) -> tuple[float, float, float]:
+    """Rates in the level frame as message 284 wants them: roll, pitch (up +), yaw (right +), rad/s."""
+    return 0.0, -tilt_rate_rad_s, -azimuth_rate_rad_s
+
+
+def level_rates(pitch_rate_rad_s: float, yaw_rate_rad_s: float) -> tuple[float, float]:
+    """What a payload makes of the rates of message 284: azimuth rate (left +), tilt rate (down +), rad/s."""
+    return -yaw_rate_rad_s, -pitch_rate_rad_s
+
+
+def ned_degrees(azimuth_rad: float, tilt_rad: float) -> tuple[float, float]:
+    """A bearing as pitch (up +) and yaw (right +) in degrees, for MOUNT_ORIENTATION 265."""
+    return -float(np.degrees(tilt_rad)), -float(np.degrees(azimuth_rad))
+
+
+def level_limits(limits_ned_rad: tuple[float, float]) -> tuple[float, float]:
+    """Limits of pitch (up +) or yaw (right +) as those of tilt (down +) or azimuth (left +): low and high change."""
+    low, high = limits_ned_rad
+    return -high, -low
+
+
+def roll_pitch_yaw_ned(yaw_rad: float, roll_rad: float, pitch_rad: float) -> Triple:
+    """3-1-2 angles of the suite (yaw left +, pitch down +) as the wire's: roll, pitch (up +), yaw (right +).
+
+    Mind the order: the suite names them in the order of the motors, MAVLink as roll, pitch, yaw.
+    """
+    return roll_rad, -pitch_rad, -yaw_rad
+
+
+def yaw_roll_pitch_flu(roll_rad: float, pitch_rad: float, yaw_rad: float) -> Triple:
+    """The inverse of `roll_pitch_yaw_ned`: 265's angles as yaw, roll, pitch of the suite."""
+    return -yaw_rad, roll_rad, -pitch_rad
+
+
+def heading_from_delta_yaw(delta_yaw_rad: float) -> float:
+    """285's delta_yaw (the vehicle's yaw from north, right +) as an azimuth in a level frame whose x looks north."""
+    return -delta_yaw_rad
+
+
+def q_frd_ned_from_enu(earth_from_vehicle_wxyz: ArrayLike) -> Array:
+    """(..., 4) vehicle FLU to ENU as vehicle FRD to NED, which message 286 carries."""
+    return multiply_quaternions(multiply_quaternions(_NED_FROM_ENU, earth_from_vehicle_wxyz), _FLU_FROM_FRD)
+
+
+def enu_from_q_frd_ned(q_frd_ned_wxyz: ArrayLike) -> Array:
+    """The inverse of `q_frd_ned_from_enu`, up to the quaternion's sign; both turns are their own inverses."""
+    return multiply_quaternions(multiply_quaternions(_NED_FROM_ENU, q_frd_ned_wxyz), _FLU_FROM_FRD)
+
+
+def vector_ned(vector_enu: ArrayLike) -> Array:
+    """(..., 3) east, north, up to north, east, down."""
+    vector = np.asarray(vector_enu, dtype=np.float64)
+    return np.stack([vector[..., 1], vector[..., 0], -vector[..., 2]], axis=-1)
+
+
+def vector_enu(vector_ned: ArrayLike) -> Array:
+    """(..., 3) north, east, down to east, north, up; the same exchange."""
+    vector = np.asarray(vector_ned, dtype=np.float64)
+    return np.stack([vector[..., 1], vector[..., 0], -vector[..., 2]], axis=-1)

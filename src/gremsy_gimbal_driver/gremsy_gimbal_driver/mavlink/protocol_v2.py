@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: Apache-2.0
+"""MAVLink's gimbal protocol v2 as a Gremsy speaks it: 284 carries motion and mode at once, 285 answers for both."""
+
+from __future__ import annotations
+
+import math
+from types import MappingProxyType
+
+from gremsy_gimbal_driver.mavlink.mavlink_dialect import dialect
+from gremsy_gimbal_driver.mavlink.mavlink_encoder import FLAGS_FOLLOW, FLAGS_LOCK, Encoder, Quaternion, Triple
+from gremsy_gimbal_driver.mavlink.mavlink_events import Sender
+from gremsy_gimbal_driver.motion.gimbal_mode import GimbalMode
+
+FLAG_MAPPING = 0x4000
+"""Gremsy's own flag, unknown to the standard (gimbal.md 1.7)."""
+
+_YAW_LOCK = dialect.GIMBAL_DEVICE_FLAGS_YAW_LOCK
+_RETRACT = dialect.GIMBAL_DEVICE_FLAGS_RETRACT
+_NEUTRAL = dialect.GIMBAL_DEVICE_FLAGS_NEUTRAL
+
+FLAGS_BY_MODE = MappingProxyType(
+    {
+        GimbalMode.OFF: FLAGS_FOLLOW | _RETRACT,
+        GimbalMode.LOCK: FLAGS_LOCK,
+        GimbalMode.FOLLOW: FLAGS_FOLLOW,
+        GimbalMode.HOME: FLAGS_FOLLOW | _NEUTRAL,
+        GimbalMode.MAPPING: FLAGS_FOLLOW | FLAG_MAPPING,
+    }
+)
+"""What the vendor's SDK sends; none of YAW_IN_*, which it never sends (gimbal.md 1.7)."""
+
+_STILL = (0.0, 0.0, 0.0)
+
+
+def mode_from_flags(flags: int) -> GimbalMode:
+    """The mode that the flags of a 285 report, in the vendor's order of precedence (gimbal.md 1.7)."""
+    if flags & _YAW_LOCK:
+        return GimbalMode.LOCK
+    if flags & _RETRACT:
+        return GimbalMode.OFF
+    if flags & _NEUTRAL:
+        return GimbalMode.HOME
+    return GimbalMode.MAPPING if flags & FLAG_MAPPING else GimbalMode.FOLLOW
+
+
+class ProtocolV2:
+    """All three axes and the mode travel in every message, so that no message changes the mode by accident."""
+
+    name = 'v2'
+
+    def __init__(self, encoder: Encoder) -> None:
+        self._encoder = encoder
+
+    def rates(self, gimbal: Sender, rates_frd_rad_s: Triple, mode: GimbalMode) -> list[bytes]:
+        """284 with rates; not acknowledged."""
+        return [self._encoder.rates(gimbal, rates_frd_rad_s, FLAGS_BY_MODE[mode])]
+
+    def angles(self, gimbal: Sender, roll_pitch_yaw_ned_rad: Triple, mode: GimbalMode) -> list[bytes]:
+        """284 with a quaternion: yaw beyond half a turn cannot be said, and goes the short way (gimbal.md 1.7)."""
+        return [self._encoder.attitude(gimbal, _quaternion(*roll_pitch_yaw_ned_rad), FLAGS_BY_MODE[mode])]
+
+    def mode(self, gimbal: Sender, mode: GimbalMode) -> list[bytes]:
+        """A mode changes only with a 284: one that commands no motion (gimbal.md 1.6)."""
+        return self.rates(gimbal, _STILL, mode)
+
+
+def _quaternion(roll: float, pitch: float, yaw: float) -> Quaternion:
+    """Yaw, then roll, then pitch, the order of the motors, which is not singular straight down (gimbal.md 1.7).
+
+    gSDK builds it in the order yaw, pitch, roll; with roll 0 the two are the same.
+    """
+    cr, sr = math.cos(roll / 2), math.sin(roll / 2)
+    cp, sp = math.cos(pitch / 2), math.sin(pitch / 2)
+    cy, sy = math.cos(yaw / 2), math.sin(yaw / 2)
+    return (
+        cy * cr * cp - sy * sr * sp,
+        cy * sr * cp - sy * cr * sp,
+        cy * cr * sp + sy * sr * cp,
+        cy * sr * sp + sy * cr * cp,
+    )

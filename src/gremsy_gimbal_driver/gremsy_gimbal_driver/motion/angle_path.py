@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The way to a goal by angle commands: a profile within our rate and acceleration limits, and whether it is followed.
+
+A gimbal goes to a new angle at its own speed ("180 deg/s, too fast", gimbal.md 1.8). So it is given only the next few
+degrees of the way at a time; that also makes a turn over +-pi go the right way round.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+from gremsy_gimbal_driver.motion.limits import AngleLimits
+from gremsy_gimbal_driver.motion.motion_output import Pair
+from gremsy_gimbal_driver.motion.motion_settings import MotionSettings
+
+# How far the commanded angle runs ahead of the measured one: behind 250 ms of lag and the gimbal's own loop, the
+# camera follows by half a second. Further ahead, a gimbal that obeys late would make up for it at its own speed.
+_LEAD_S = 0.5
+
+
+class AngleProfile:
+    """The commanded angles: inactive, or on their way."""
+
+    def __init__(self, settings: MotionSettings, limits: AngleLimits) -> None:
+        self._settings = settings
+        self._limits = limits
+        self._angles: Pair | None = None
+        self._rates: Pair = (0.0, 0.0)
+
+    @property
+    def angles_rad(self) -> Pair | None:
+        """As commanded last; None while no angles are commanded."""
+        return self._angles
+
+    @property
+    def rates_rad_s(self) -> Pair:
+        """How fast they go."""
+        return self._rates
+
+    def start(self, angles_rad: Pair, rates_rad_s: Pair) -> None:
+        """Begin where the camera looks, as fast as it was commanded to turn."""
+        self._angles = angles_rad
+        self._rates = rates_rad_s
+
+    def reset(self) -> None:
+        """Angles are commanded no longer."""
+        self._angles = None
+        self._rates = (0.0, 0.0)
+
+    def stopping_angles(self, angles_rad: Pair) -> Pair:
+        """Where each axis comes to rest if it is braked from here on."""
+        return (self._stop(0, angles_rad), self._stop(1, angles_rad))
+
+    def advance(self, target_rad: Pair, measured_rad: Pair, elapsed_s: float) -> Pair:
+        """The angles to command now, `elapsed_s` after the last ones."""
+        if self._angles is None:
+            self.start(measured_rad, (0.0, 0.0))
+        assert self._angles is not None
+        moved = [
+            self._axis(axis, self._angles[axis], self._rates[axis], target_rad[axis], measured_rad[axis], elapsed_s)
+            for axis in (0, 1)
+        ]
+        self._angles = moved[0][0], moved[1][0]
+        self._rates = moved[0][1], moved[1][1]
+        return self._angles
+
+    def _stop(self, axis: int, angles_rad: Pair) -> float:
+        rate = self._rates[axis]
+        start = angles_rad[axis] if self._angles is None else self._angles[axis]
+        return start + rate * abs(rate) / (2.0 * self._settings.max_acceleration_rad_s2)
+
+    def _axis(
+        self, axis: int, angle: float, rate: float, target: float, measured: float, elapsed_s: float
+    ) -> tuple[float, float]:
+        settings = self._settings
+        change = settings.max_acceleration_rad_s2 * elapsed_s
+        left = target - angle
+        # From the fastest rate after which what is left still suffices to brake: v dt + v^2 / 2a = left.
+        brake = -change + math.sqrt(change**2 + 2.0 * settings.max_acceleration_rad_s2 * abs(left))
+        wanted = math.copysign(min(settings.max_rate_rad_s, brake), left)
+        lead = settings.goal_tolerance_rad + settings.max_rate_rad_s * _LEAD_S
+        if (angle - measured) * math.copysign(1.0, wanted) > lead:
+            wanted = 0.0
+        rate = min(max(wanted, rate - change), rate + change)
+        moved = angle + rate * elapsed_s
+        low, high = self._limits.ranges[axis]
+        # Never over a limit, nor further beyond one; that goes before the acceleration.
+        allowed = min(max(moved, min(low, angle)), max(high, angle))
+        return (allowed, rate) if allowed == moved else (allowed, 0.0)
+
+
+class AngleTrust:
+    """Whether goals are driven by angle commands: some firmware ignores them after tracking (gimbal.md 1.10).
+
+    An axis that stands still under angles may be blocked as well. Only if it then moves by rates were the angles to
+    blame, and they are given up until the device restarts, which cures it.
+    """
+
+    def __init__(self, choice: Literal['auto', 'angle', 'rate']) -> None:
+        self._choice = choice
+        self._ignored = False
+
+    @property
+    def uses_angles(self) -> bool:
+        """Whether the next goal begins with angles."""
+        return self._choice == 'angle' or (self._choice == 'auto' and not self._ignored)
+
+    @property
+    def may_change(self) -> bool:
+        """Whether a goal that stalls under angles may go on by rates."""
+        return self._choice == 'auto'
+
+    def moved_by_rates_only(self) -> None:
+        """Angles are given up."""
+        self._ignored = True
+
+    def restarted(self) -> None:
+        """The device began anew."""
+        self._ignored = False

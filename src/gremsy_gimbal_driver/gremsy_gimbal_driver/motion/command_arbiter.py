@@ -1,0 +1,186 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who moves the gimbal: takes or refuses rate setpoints and goals, and says which one holds now.
+
+Newest wins within a source, the higher source wins over the lower. A rate command dies by itself: by its time to live
+since it arrived, and by the age of the image that it rests on. A goal lives until it is finished.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from enum import IntEnum
+
+from gremsy_common.types.gimbal_state import RateSetpoint
+from gremsy_gimbal_driver.goals.goal import AngleGoal
+from gremsy_gimbal_driver.motion.instant import Instant
+from gremsy_gimbal_driver.motion.motion_settings import MotionSettings, nanoseconds
+
+Wish = RateSetpoint | AngleGoal
+
+
+class Source(IntEnum):
+    """Who asks; the greater number beats the smaller."""
+
+    OTHER = 1
+    TRACKER = 2
+    OPERATOR = 3
+    CALIBRATION = 4
+
+    @property
+    def word(self) -> str:
+        """As it is published."""
+        return self.name.lower()
+
+    @property
+    def who(self) -> str:
+        """As it is written in a sentence."""
+        return 'another source' if self is Source.OTHER else f'the {self.word}'
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a command was not taken: a key to count by and a sentence for the log."""
+
+    kind: str
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class HeldCommand:
+    """A command taken: `number` goes up by one with each."""
+
+    number: int
+    source: Source
+    wish: Wish
+    arrived: Instant
+
+
+class CommandArbiter:
+    """Keeps the newest command of each source."""
+
+    def __init__(self, settings: MotionSettings) -> None:
+        self._settings = settings
+        self._lease_ns = {
+            Source.OTHER: nanoseconds(settings.other_lease_s),
+            Source.TRACKER: nanoseconds(settings.tracker_lease_s),
+            Source.OPERATOR: nanoseconds(settings.operator_lease_s),
+            Source.CALIBRATION: nanoseconds(settings.calibration_lease_s),
+        }
+        self._held: dict[Source, HeldCommand] = {}
+        self._number = 0
+
+    def offer(self, source: Source, wish: Wish, now: Instant) -> HeldCommand | Refusal:
+        """Take a command, or say why not. A refused command also ends what its source had asked before.
+
+        A setpoint of a lower source is taken and waits, since another follows soon; a goal of one is refused.
+        """
+        refusal = self._refusal(source, wish, now)
+        if refusal is None and isinstance(wish, AngleGoal):
+            refusal = self.shut_out(source, 'An angle goal', now)
+        if refusal is not None:
+            self._held.pop(source, None)
+            return refusal
+        self._number += 1
+        held = HeldCommand(self._number, source, wish, now)
+        self._held[source] = held
+        return held
+
+    def shut_out(self, source: Source, what: str, now: Instant) -> Refusal | None:
+        """Why this source may not ask for `what` now: a higher one holds control."""
+        holder = self.holder(now)
+        if holder is None or holder <= source:
+            return None
+        return Refusal('shut_out', f'{what} from {source.who} was refused: {holder.who} holds control.')
+
+    def chosen(self, now: Instant) -> HeldCommand | None:
+        """The command that moves the gimbal now; None where nobody's does."""
+        holder = self.holder(now)
+        held = self._held.get(holder) if holder is not None else None
+        return held if held is not None and self._alive(held, now) else None
+
+    def holder(self, now: Instant) -> Source | None:
+        """Who holds control: the highest source with a live command, or within its lease after one."""
+        return max((source for source, held in self._held.items() if self._holds(held, now)), default=None)
+
+    def expires_ns(self, held: HeldCommand, now: Instant) -> int | None:
+        """When a rate command dies, on the monotonic clock; None for a goal."""
+        if isinstance(held.wish, AngleGoal):
+            return None
+        by_arrival = held.arrived.monotonic_ns + nanoseconds(self._settings.time_to_live_s)
+        left_by_age = held.wish.stamp_ns + nanoseconds(self._settings.age_limit_s) - now.ros_ns
+        return min(by_arrival, now.monotonic_ns + left_by_age)
+
+    def finish(self, number: int) -> None:
+        """That command has had its end; its source gives control back."""
+        self._held = {source: held for source, held in self._held.items() if held.number != number}
+
+    def drop(self, source: Source) -> None:
+        """Forget what this source asked."""
+        self._held.pop(source, None)
+
+    def clear(self) -> None:
+        """Nobody asks for anything."""
+        self._held.clear()
+
+    def _holds(self, held: HeldCommand, now: Instant) -> bool:
+        if self._alive(held, now):
+            return True
+        lease_ns = self._lease_ns[held.source]
+        end_ns = held.arrived.monotonic_ns + nanoseconds(self._settings.time_to_live_s) + lease_ns
+        return lease_ns > 0 and now.monotonic_ns < end_ns
+
+    def _alive(self, held: HeldCommand, now: Instant) -> bool:
+        expires_ns = self.expires_ns(held, now)
+        return expires_ns is None or now.monotonic_ns < expires_ns
+
+    def _refusal(self, source: Source, wish: Wish, now: Instant) -> Refusal | None:
+        if isinstance(wish, AngleGoal):
+            return self._goal_refusal(f'An angle goal from {source.who}', wish, now)
+        who = f'A rate command from {source.who}'
+        if not (math.isfinite(wish.azimuth_rate_rad_s) and math.isfinite(wish.tilt_rate_rad_s)):
+            return Refusal('not_finite', f'{who} was refused: its rates are not finite numbers.')
+        return self._frame_refusal(who, wish.frame_id, 'rates') or self._age_refusal(who, wish.stamp_ns, now)
+
+    def _goal_refusal(self, who: str, goal: AngleGoal, now: Instant) -> Refusal | None:
+        angles = [each for each in (goal.azimuth_rad, goal.tilt_rad) if each is not None]
+        if not angles:
+            return Refusal('no_angle', f'{who} was refused: it names neither an azimuth nor a tilt.')
+        if not all(map(math.isfinite, angles)):
+            return Refusal('not_finite', f'{who} was refused: its angles are not finite numbers.')
+        if not (math.isfinite(goal.timeout_s) and goal.timeout_s > 0.0 and goal.hold_s >= 0.0):
+            return Refusal(
+                'bad_timeout',
+                f'{who} was refused: a time-out of {goal.timeout_s:g} s and a hold of {goal.hold_s:g} s make no sense.',
+            )
+        refusal = None if goal.frame_id is None else self._frame_refusal(who, goal.frame_id, 'angles')
+        if refusal is None and goal.stamp_ns is not None:
+            refusal = self._age_refusal(who, goal.stamp_ns, now)
+        return refusal
+
+    def _frame_refusal(self, who: str, frame_id: str, what: str) -> Refusal | None:
+        frame = self._settings.level_frame
+        if frame_id == frame:
+            return None
+        return Refusal(
+            'wrong_frame', f"{who} was refused: it is in the frame '{frame_id}', {what} must be in '{frame}'."
+        )
+
+    def _age_refusal(self, who: str, stamp_ns: int, now: Instant) -> Refusal | None:
+        age_s = (now.ros_ns - stamp_ns) * 1e-9
+        if age_s >= self._settings.age_limit_s:
+            return Refusal(
+                'too_old',
+                f'{who} was refused: its stamp is {_duration(age_s)} old, the limit is '
+                f'{self._settings.age_limit_s:g} s; stamp it with the time of what it rests on.',
+            )
+        if age_s < -self._settings.future_limit_s:
+            return Refusal(
+                'from_the_future',
+                f'{who} was refused: its stamp is {_duration(-age_s)} ahead of this machine; synchronise the clocks.',
+            )
+        return None
+
+
+def _duration(seconds: float) -> str:
+    return f'{seconds:.2f} s' if seconds < 1e6 else 'many days'

@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where the camera may look: our soft limits, the device's own and its RC_LIM parameters together (gimbal.md 1.8)."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from gremsy_gimbal_driver.motion.motion_settings import MotionSettings
+
+AXES = ('azimuth', 'tilt')
+Range = tuple[float, float]
+
+_SOFT = 'the soft limits'
+_TURN = 2.0 * math.pi
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """One end of an axis, and who set it."""
+
+    angle_rad: float
+    by: str
+
+
+class AngleLimits:
+    """The intersection of everybody's limits, level frame, tilt positive down."""
+
+    def __init__(self, settings: MotionSettings) -> None:
+        self._ranges: dict[str, tuple[Range | None, Range | None]] = {
+            _SOFT: (settings.azimuth_limits_rad, settings.tilt_limits_rad)
+        }
+        self._intersect()
+
+    @property
+    def ranges(self) -> tuple[Range, Range]:
+        """Low and high of azimuth and tilt; low above high where nothing is left."""
+        (azimuth_low, azimuth_high), (tilt_low, tilt_high) = self._bounds
+        return (azimuth_low.angle_rad, azimuth_high.angle_rad), (tilt_low.angle_rad, tilt_high.angle_rad)
+
+    def set(self, by: str, azimuth_rad: Range | None, tilt_rad: Range | None) -> str | None:
+        """Take the limits that `by` states, in place of its earlier ones; None leaves an axis free.
+
+        Returns:
+            What is wrong with them; such a range is left out. A device that knows none sends NaN or 0 .. 0.
+        """
+        wrong = []
+        taken: list[Range | None] = []
+        for axis, given in zip(AXES, (azimuth_rad, tilt_rad), strict=True):
+            usable = given is not None and all(map(math.isfinite, given)) and given[0] < given[1]
+            taken.append(given if usable else None)
+            if given is not None and not usable:
+                wrong.append(f'{axis} {given[0]:g} .. {given[1]:g} rad')
+        self._ranges[by] = (taken[0], taken[1])
+        self._intersect()
+        return f'The limits from {by} make no sense and are left out: {", ".join(wrong)}.' if wrong else None
+
+    def empty_axis(self) -> str | None:
+        """The axis on which the limits leave no angle at all."""
+        for axis, (low, high) in zip(AXES, self.ranges, strict=True):
+            if low > high:
+                return axis
+        return None
+
+    def clamp(self, axis: int, angle_rad: float) -> tuple[float, Bound | None]:
+        """The nearest allowed angle of that axis, and the bound that lies between, if one does."""
+        low, high = self._bounds[axis]
+        if angle_rad > high.angle_rad:
+            return high.angle_rad, high
+        return (low.angle_rad, low) if angle_rad < low.angle_rad else (angle_rad, None)
+
+    def nearest_turn(self, azimuth_rad: float, near_rad: float) -> float:
+        """Of all azimuths that look the same way, the allowed one nearest to where the camera is; else as given."""
+        low, high = self.ranges[0]
+        # A pan of +-320 degrees holds two turns of one bearing (gimbal.md 1.8): never more than one away each way.
+        base = azimuth_rad + _TURN * round((near_rad - azimuth_rad) / _TURN)
+        allowed = [each for each in (base - _TURN, base, base + _TURN) if low <= each <= high]
+        return min(allowed, key=lambda each: abs(each - near_rad), default=azimuth_rad)
+
+    def sentence(self, axis: str) -> str:
+        """That motion is cut off there."""
+        low, high = self.ranges[AXES.index(axis)]
+        return f'The {axis} is at its limit ({low:g} .. {high:g} rad): motion beyond it is cut off.'
+
+    def _intersect(self) -> None:
+        def bounds(axis: int) -> tuple[Bound, Bound]:
+            given = [(by, each[axis]) for by, each in self._ranges.items()]
+            lows = [Bound(limits[0], by) for by, limits in given if limits is not None]
+            highs = [Bound(limits[1], by) for by, limits in given if limits is not None]
+            return max(lows, key=lambda each: each.angle_rad), min(highs, key=lambda each: each.angle_rad)
+
+        self._bounds = (bounds(0), bounds(1))

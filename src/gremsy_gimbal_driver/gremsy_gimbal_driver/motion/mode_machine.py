@@ -1,0 +1,272 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The gimbal's mode: which one is wanted, which one it reports, and when it has to be asked again (gimbal.md 1.7).
+
+The mode changes only when a message with its flags is sent, and may be lost or overwritten. So the wanted one is sent
+every 200 ms until message 285 confirms it, and again when the gimbal later reports another. HOME is edge-triggered: a
+pulse of 100 ms, repeated until it is reported; then the mode before it. Never derived from anything of the camera's:
+the vendor's SDK does that, and stows the gimbal when a camera parameter is set to 0 (gimbal.md 1.12).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from gremsy_gimbal_driver.motion.gimbal_mode import GimbalMode
+from gremsy_gimbal_driver.motion.motion_settings import nanoseconds
+from gremsy_gimbal_driver.motion.notices import Notices
+
+# The vendor's own test: again every 200 ms, allow 5 s (gimbal.md 1.7). After that as often as others re-assert (1.10).
+_ASK_AGAIN_NS = nanoseconds(0.2)
+_GIVE_UP_NS = nanoseconds(5.0)
+_SLOWLY_NS = nanoseconds(2.0)
+_PULSE_NS = nanoseconds(0.1)
+# Within a pulse's two halves, so that one lost message is not a lost pulse.
+_PULSE_WRITES_NS = nanoseconds(0.05)
+# A gimbal that reports no mode cannot confirm the pulse either; 12 % of frames lost, all three once in 600 times.
+_BLIND_PULSES = 3
+# Home and back from the furthest pan takes 345 degrees at 30 deg/s (gimbal.md 1.8).
+_TRAVEL_NS = nanoseconds(12.0)
+# Message 285 comes at 10 Hz at least; a gimbal that has said no mode by then does not say it.
+_FIRST_REPORT_NS = nanoseconds(1.0)
+
+
+class ModeState(str, Enum):
+    """Whether the gimbal is in the wanted mode."""
+
+    CONFIRMED = 'confirmed'
+    PENDING = 'pending'
+    UNCONFIRMED = 'unconfirmed'
+
+
+@dataclass(frozen=True, slots=True)
+class ModeStatus:
+    """What is wanted, what the gimbal says (None: nothing), and the reason where it is not confirmed."""
+
+    wanted: GimbalMode
+    reported: GimbalMode | None
+    state: ModeState
+    reason: str
+
+
+class ModeMachine:
+    """Active while armed with telemetry; inactive it asks for nothing. All times are ns of the monotonic clock.
+
+    Args:
+        mode: wanted at first; not HOME.
+        notices: hears of a mode that the gimbal does not take.
+    """
+
+    def __init__(self, mode: GimbalMode, notices: Notices) -> None:
+        if mode is GimbalMode.HOME:
+            raise ValueError('HOME is a pulse, not a mode to begin in: use lock, follow, mapping or off.')
+        self._notices = notices
+        self._wanted = mode
+        self._reported: GimbalMode | None = None
+        self._acknowledged: bool | None = None
+        self._active = False
+        self._since_ns = 0
+        self._changed_ns: int | None = None
+        self._due_ns = 0
+        self._pulse_ns: int | None = None
+        self._pulse_half: int | None = None
+        self._pulse_written_ns = 0
+        self._asserted_half: int | None = None
+        self._travel_until_ns: int | None = None
+        self._end_of_pulse_due = False
+        self._gave_up = False
+
+    @property
+    def wanted(self) -> GimbalMode:
+        """The mode to be in; during HOME's pulse the one after it."""
+        return self._wanted
+
+    @property
+    def homing(self) -> bool:
+        """Whether the gimbal is told to go home, or is on its way by itself."""
+        return self._pulse_ns is not None or self._travel_until_ns is not None
+
+    @property
+    def differs(self) -> bool:
+        """Whether the gimbal says that it is in another mode than is wanted: its angles are then of another frame."""
+        return self._reported is not None and self._reported is not self._wanted
+
+    @property
+    def flags_mode(self) -> GimbalMode:
+        """What the flags of a message say now. While inactive they change nothing: zeros must not move a camera."""
+        if self._active:
+            return GimbalMode.HOME if self._pulse_half is not None and self._pulse_half % 2 == 0 else self._wanted
+        return self._wanted if self._reported is None or self._reported is GimbalMode.HOME else self._reported
+
+    @property
+    def status(self) -> ModeStatus:
+        """For the operator."""
+        state, reason = self._judgement()
+        wanted = GimbalMode.HOME if self._pulse_ns is not None else self._wanted
+        return ModeStatus(wanted, self._reported, state, reason)
+
+    def settling(self, now_ns: int) -> bool:
+        """Whether angles may still be of the mode before."""
+        if self._reported is None:
+            return self._changed_ns is not None and now_ns - self._changed_ns < _FIRST_REPORT_NS
+        return self.differs
+
+    def activate(self, now_ns: int) -> None:
+        """Armed, or telemetry is back: assert the wanted mode."""
+        if self._active:
+            return
+        self._active = True
+        self._ask_from(now_ns)
+        if self._reported is None:
+            self._due_ns = now_ns + _FIRST_REPORT_NS
+
+    def deactivate(self) -> None:
+        """Disarmed, or telemetry is lost."""
+        self._active = False
+        self.end_home()
+
+    def want(self, mode: GimbalMode, now_ns: int) -> None:
+        """Change to that mode; HOME starts its pulse and then stays in the present one."""
+        self.end_home()
+        if mode is GimbalMode.HOME:
+            self._pulse_ns = now_ns
+            self._pulse_half = 0
+            self._asserted_half = None
+            self._pulse_written_ns = now_ns - _PULSE_WRITES_NS
+            self._acknowledged = None
+            return
+        if mode is not self._wanted:
+            self._changed_ns = now_ns
+        self._wanted = mode
+        self._ask_from(now_ns)
+
+    def end_home(self) -> None:
+        """Another command takes over."""
+        self._pulse_ns = self._pulse_half = self._travel_until_ns = None
+
+    def heard(self, mode: GimbalMode, now_ns: int) -> bool:
+        """The flags of message 285; True when they changed, and with them the frame of the angles."""
+        before, self._reported = self._reported, mode
+        if mode is GimbalMode.HOME:
+            if self._pulse_ns is not None:
+                self._travel(now_ns)
+        elif self._travel_until_ns is not None and before is GimbalMode.HOME:
+            self._travel_until_ns = None
+            self._ask_from(now_ns)
+        if mode is self._wanted:
+            self._gave_up = False
+            self._notices.well('mode', 'mode_home')
+        elif before is self._wanted and not self.homing:
+            self._ask_from(now_ns)
+        return before is not None and before is not mode
+
+    def acknowledged(self, accepted: bool) -> None:
+        """The answer to a mode command of protocol v1, which is all that such a device says of its mode."""
+        self._acknowledged = accepted
+
+    def forget(self) -> None:
+        """The gimbal began anew or is another one."""
+        self._reported = None
+        self._acknowledged = None
+
+    def update(self, now_ns: int) -> None:
+        """Let time pass."""
+        if not self._active:
+            return
+        if self._pulse_ns is not None:
+            self._pulse_half = (now_ns - self._pulse_ns) // _PULSE_NS
+            if self._reported is None:
+                if self._pulse_half >= 2 * _BLIND_PULSES or (self._acknowledged and self._pulse_half >= 2):
+                    self._travel(now_ns)
+            elif now_ns - self._pulse_ns >= _GIVE_UP_NS:
+                self.end_home()
+                self._ask_from(now_ns)
+                self._notices.trouble(
+                    'mode_home',
+                    f'The gimbal did not report the mode home within {_GIVE_UP_NS * 1e-9:g} s: '
+                    'call `home`, which turns it there by commands.',
+                )
+        elif self._travel_until_ns is not None:
+            if now_ns >= self._travel_until_ns:
+                self._travel_until_ns = None
+                self._ask_from(now_ns)
+        elif not self._gave_up and not self._confirmed() and now_ns - self._since_ns >= _GIVE_UP_NS:
+            self._gave_up = True
+            if self._reported is not None or self._acknowledged is False:
+                self._notices.trouble('mode', self._give_up_sentence())
+
+    def due_ns(self) -> int | None:
+        """When the mode has to be written next; None when it need not be."""
+        if not self._active:
+            return None
+        if self._pulse_ns is not None:
+            assert self._pulse_half is not None
+            edge_ns = self._pulse_ns + (self._pulse_half + 1) * _PULSE_NS
+            return min(self._pulse_written_ns + _PULSE_WRITES_NS, edge_ns)
+        if self._travel_until_ns is not None:
+            # One message without HOME ends the pulse; more would disturb a gimbal on its way.
+            return self._due_ns if self._end_of_pulse_due else self._travel_until_ns
+        return None if self._confirmed() else self._due_ns
+
+    def asks(self, now_ns: int) -> bool:
+        """Whether a message of this moment has to assert the mode, and not only to carry its flags."""
+        due_ns = self.due_ns()
+        if due_ns is None or now_ns < due_ns:
+            return False
+        # v1's reset is one command a pulse; the half without HOME, and the end of the pulse, are flags of v2.
+        if self._pulse_ns is not None:
+            return self.flags_mode is GimbalMode.HOME and self._pulse_half != self._asserted_half
+        return self._travel_until_ns is None
+
+    def wrote(self, now_ns: int) -> None:
+        """A message with these flags was written."""
+        due_ns = self.due_ns()
+        if due_ns is None or now_ns < due_ns:
+            return
+        if self._pulse_ns is not None:
+            self._pulse_written_ns = now_ns
+            self._asserted_half = self._pulse_half
+        elif self._travel_until_ns is not None:
+            self._end_of_pulse_due = False
+        else:
+            self._due_ns = now_ns + (_SLOWLY_NS if self._gave_up else _ASK_AGAIN_NS)
+
+    def _ask_from(self, now_ns: int) -> None:
+        self._since_ns = self._due_ns = now_ns
+        self._acknowledged = None
+        self._gave_up = False
+
+    def _travel(self, now_ns: int) -> None:
+        self._pulse_ns = self._pulse_half = None
+        self._travel_until_ns = now_ns + _TRAVEL_NS
+        self._due_ns = now_ns
+        self._end_of_pulse_due = True
+
+    def _confirmed(self) -> bool:
+        return self._reported is self._wanted or (self._reported is None and self._acknowledged is True)
+
+    def _judgement(self) -> tuple[ModeState, str]:
+        if self._active and self.homing:
+            return ModeState.PENDING, 'the gimbal is on its way home'
+        if self._confirmed():
+            acknowledged_only = self._reported is None
+            return (
+                ModeState.CONFIRMED,
+                'acknowledged; this gimbal does not report its mode' if acknowledged_only else '',
+            )
+        if not self._active:
+            return ModeState.UNCONFIRMED, 'a mode is asserted while the gimbal is armed and its attitude comes'
+        if not self._gave_up:
+            return ModeState.PENDING, 'asked for'
+        if self._acknowledged is False:
+            return ModeState.UNCONFIRMED, 'the gimbal refused it'
+        if self._reported is None:
+            return ModeState.UNCONFIRMED, 'this gimbal does not report its mode'
+        return ModeState.UNCONFIRMED, f'the gimbal stays in {self._reported.value}'
+
+    def _give_up_sentence(self) -> str:
+        did = 'refuses' if self._reported is None else f'is in mode {self._reported.value} and does not take'
+        return (
+            f'The gimbal {did} the mode {self._wanted.value}, asked for during {_GIVE_UP_NS * 1e-9:g} s: check that '
+            'it is controlled by MAVLink (RC_MODE 1, on MB1 payloads GB_FW_FLAG 1); it is asked on, slowly.'
+        )

@@ -1,0 +1,402 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From wishes to what is written: arm, mode, arbiter, goals, limits and timing in one step function of time.
+
+No thread, no clock, no link: `step(now)` says what to write now and when to come back, so that every safety rule is
+tested with invented times. `driver.py` gives it threads and a link.
+"""
+
+from __future__ import annotations
+
+import math
+
+from gremsy_common.types.control_state import NOBODY, ControlState
+from gremsy_common.types.gimbal_state import RateSetpoint
+from gremsy_gimbal_driver.goals.goal import AngleGoal, GoalProgress
+from gremsy_gimbal_driver.goals.goal_control import GoalControl
+from gremsy_gimbal_driver.motion.answer import Answer
+from gremsy_gimbal_driver.motion.attitude_guard import AttitudeGuard
+from gremsy_gimbal_driver.motion.command_arbiter import CommandArbiter, HeldCommand, Refusal, Source
+from gremsy_gimbal_driver.motion.gimbal_mode import GimbalMode
+from gremsy_gimbal_driver.motion.instant import Instant
+from gremsy_gimbal_driver.motion.limits import AngleLimits, Range
+from gremsy_gimbal_driver.motion.mode_machine import ModeMachine, ModeStatus
+from gremsy_gimbal_driver.motion.motion_output import MotionOutput, Pair
+from gremsy_gimbal_driver.motion.motion_settings import MotionSettings, nanoseconds
+from gremsy_gimbal_driver.motion.motion_writer import Motion, MotionWriter
+from gremsy_gimbal_driver.motion.notices import Notices, Say
+from gremsy_gimbal_driver.motion.plant_inverse import PlantInverse
+
+__all__ = ['Answer', 'ControlState', 'MotionControl']
+
+# Zeros can be lost on a bad link, and a gimbal may hold its last rate for ever: while the telemetry says that it still
+# turns, the burst is written again. The rate is the largest known dead zone; the time, ten times the slowest lag.
+_AT_REST_RAD_S = math.radians(2.0)
+_WATCH_AFTER_STOP_S = 3.0
+
+
+class MotionControl:
+    """All rules of motion. Not for several threads at once: the driver holds a lock around it.
+
+    Args:
+        settings: limits and times.
+        say: what is wrong, once.
+        inform: what is well.
+    """
+
+    def __init__(self, settings: MotionSettings, say: Say, inform: Say) -> None:
+        self._settings = settings
+        self._notices = Notices(say)
+        self._arbiter = CommandArbiter(settings)
+        self._limits = AngleLimits(settings)
+        self._attitude = AttitudeGuard(settings, self._notices.counts)
+        self._modes = ModeMachine(settings.mode, self._notices)
+        self._mode_source = Source.OTHER
+        self._writer = MotionWriter(settings, self._limits, self._modes, self._notices)
+        self._goals = GoalControl(settings, self._limits, self._writer.profile, self._notices, inform)
+        self._armed = False
+        self._watch_until_ns: int | None = None
+        self._breaks_off_home = False
+        self._control = ControlState(False, NOBODY)
+
+    # How it stands.
+
+    @property
+    def armed(self) -> bool:
+        """Whether anything may move."""
+        return self._armed
+
+    @property
+    def control(self) -> ControlState:
+        """As of the last step."""
+        return self._control
+
+    @property
+    def mode(self) -> ModeStatus:
+        """The mode wanted and reported."""
+        return self._modes.status
+
+    @property
+    def zero(self) -> MotionOutput:
+        """Stand still, without a change of mode: for a stop of last resort."""
+        return self._writer.zero
+
+    @property
+    def stopping(self) -> bool:
+        """Whether zeros of a burst are still to be written."""
+        return self._writer.stopping
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Refused commands, clamped limits and other troubles, by reason."""
+        return dict(self._notices.counts)
+
+    def goal_progress(self, number: int | None = None) -> GoalProgress | None:
+        """Of that goal, or of the newest; the ends of the last ones are remembered."""
+        return self._goals.progress(number)
+
+    def settled(self, now: Instant) -> bool:
+        """Whether the zeros are out and, as far as telemetry tells, the camera rests."""
+        return not self._writer.stopping and not self._turns(now)
+
+    # What the gimbal says.
+
+    def attitude(self, angles_rad: Pair, now: Instant, speed_rad_s: float = 0.0) -> None:
+        """Telemetry received now: azimuth (continuous over +-pi) and tilt, and how fast the camera turns."""
+        self._attitude.take(angles_rad, speed_rad_s, now)
+
+    def zoom(self, factor: float) -> None:
+        """Telemetry: the magnification, for the plant's inverse."""
+        self._writer.zoom = factor
+
+    def mode_reported(self, mode: GimbalMode, now: Instant) -> None:
+        """The flags of message 285; tell this before the attitude of the same message."""
+        if self._modes.heard(mode, now.monotonic_ns):
+            # The angles are of another frame from here on: nothing that rests on the old ones may go on.
+            self._attitude.expect_a_jump()
+            self._cancel_goal(f'the gimbal, which went to mode {mode.value}')
+
+    def mode_acknowledged(self, accepted: bool) -> None:
+        """The answer to a mode command of protocol v1."""
+        self._modes.acknowledged(accepted)
+
+    def device_limits(self, by: str, azimuth_rad: Range | None, tilt_rad: Range | None) -> None:
+        """Angle limits that the device states (`by` names where), level frame; they narrow the soft limits."""
+        wrong = self._limits.set(by, azimuth_rad, tilt_rad)
+        if wrong is not None:
+            self._notices.trouble(f'limits {by}', wrong)
+
+    def device_at_limit(self, azimuth: bool, tilt: bool) -> None:
+        """The limit bits of message 285's failure flags."""
+        self._goals.at_device_limit = (azimuth, tilt)
+
+    def device_restarted(self) -> None:
+        """The gimbal began anew: its frame, its mode and its faults are not what they were."""
+        self._modes.forget()
+        self._attitude.expect_a_jump()
+        self._goals.restarted()
+        self._cancel_goal('a restart of the gimbal')
+
+    def use_plant_inverse(self, inverse: PlantInverse) -> None:
+        """What a calibration has measured, from the next command on."""
+        self._writer.use_plant_inverse(inverse)
+
+    # What is asked.
+
+    def arm(self, on: bool, now: Instant) -> Answer:
+        """Allow motion and assert the mode, or forbid it and stop. Without telemetry the soft limits are blind."""
+        if not on:
+            self._halt('disarming')
+            return Answer(True, 'Disarmed: nothing moves.')
+        if not self._attitude.sees(now):
+            return Answer(False, 'Not armed: no attitude comes from the gimbal; check its link and power.')
+        self._armed = True
+        self._clear('arming')
+        return Answer(True, 'Armed.')
+
+    def stop(self) -> Answer:
+        """Stop and disarm: a stop that the tracker's next setpoint undoes would be none."""
+        self._halt('stop')
+        return Answer(True, 'Stopped and disarmed: arm again to move.')
+
+    def home(self, now: Instant, source: Source = Source.OPERATOR) -> Answer:
+        """Begin to turn to azimuth 0, tilt 0."""
+        return self._begin_goal(source, AngleGoal(0.0, 0.0, self._settings.home_timeout_s), now, True)
+
+    def go_to(self, source: Source, goal: AngleGoal, now: Instant) -> Answer:
+        """Begin to turn to a goal; the answer's number asks for its progress."""
+        return self._begin_goal(source, goal, now, False)
+
+    def cancel_goal(self, number: int, by: str) -> Answer:
+        """End that goal, if it still runs."""
+        run = self._goals.run
+        if run is None or run.number != number:
+            return Answer(False, f'Goal {number} does not run any more.')
+        self._cancel_goal(by)
+        return Answer(True, f'Goal {number} is cancelled.')
+
+    def offer(self, source: Source, setpoint: RateSetpoint, now: Instant) -> bool:
+        """A rate command; False when it was refused (said once, counted).
+
+        The calibration's are written as they are, since ramp and inverse are what it measures.
+        """
+        if not self._armed:
+            # Counted only: a tracker that follows while the driver is disarmed is in good order.
+            self._notices.counts['disarmed'] += 1
+            return False
+        taken = self._motors_off(f'A rate command from {source.who}') or self._arbiter.offer(source, setpoint, now)
+        if isinstance(taken, Refusal):
+            self._refuse(source, taken)
+            return False
+        self._accepted(source)
+        return True
+
+    def set_mode(self, source: Source, mode: GimbalMode, now: Instant) -> Answer:
+        """Change the mode, which moves the camera: it needs the arm and telemetry, and ends a running goal."""
+        failure = self._not_ready(f'Not changing to mode {mode.value}', now)
+        if failure is not None:
+            return failure
+        refusal = self._homing_by_higher(source) or self._arbiter.shut_out(source, f'The mode {mode.value}', now)
+        if refusal is not None:
+            return Answer(False, self._refuse(source, refusal))
+        self._cancel_goal(f'a change to mode {mode.value}')
+        if mode in (GimbalMode.OFF, GimbalMode.HOME):
+            self._arbiter.clear()
+        self._mode_source = source
+        self._modes.want(mode, now.monotonic_ns)
+        return Answer(True, f'Changing to mode {mode.value}.')
+
+    def prefer_mode(self, mode: GimbalMode, now: Instant) -> Answer:
+        """Take the mode when it is armed the next time; disarmed nothing is written."""
+        if self._armed:
+            return Answer(False, f'Not preferring mode {mode.value}: armed, so it can be changed at once.')
+        self._modes.want(mode, now.monotonic_ns)
+        return Answer(True, f'Mode {mode.value} is taken when the gimbal is armed.')
+
+    # What is done.
+
+    def step(self, now: Instant) -> tuple[MotionOutput | None, int | None]:
+        """What to write now, and when to step again at the latest (monotonic ns; None: when something new happens)."""
+        self._check_telemetry(now)
+        self._modes.update(now.monotonic_ns)
+        motion = self._motion(now)
+        self._control = self._control_state(now)
+        self._watch_rest(now, motion)
+        output, wakes = self._writer.step(now.monotonic_ns, motion, self._attitude.angles_rad)
+        return output, min(wakes, default=None)
+
+    def _check_telemetry(self, now: Instant) -> None:
+        """Without telemetry that can be believed nothing moves, and the mode is left alone."""
+        if not self._armed:
+            self._modes.deactivate()
+            return
+        jumps = self._attitude.jumps(now)
+        if self._attitude.sees(now) and not jumps:
+            self._modes.activate(now.monotonic_ns)
+            self._notices.well('no_attitude', 'attitude_jumps')
+            return
+        if self._writer.moving or self._goals.run is not None or self._arbiter.chosen(now) is not None:
+            if jumps:
+                self._notices.trouble(
+                    'attitude_jumps',
+                    'The attitude jumps further than any gimbal turns: motion is stopped until it is steady; '
+                    'check that only one gimbal talks on this link.',
+                )
+            else:
+                self._notices.trouble(
+                    'no_attitude',
+                    'No attitude has come from the gimbal for '
+                    f'{self._settings.attitude_timeout_s:g} s: motion is stopped until it comes again.',
+                )
+        self._modes.deactivate()
+        self._clear('jumps of the attitude' if jumps else 'loss of the attitude')
+
+    def _motion(self, now: Instant) -> Motion | None:
+        """What is to be done now; None for nothing."""
+        angles = self._attitude.angles_rad
+        if not self._armed or self._modes.homing or angles is None:
+            return None
+        held = self._arbiter.chosen(now)
+        run = self._goals.run
+        if run is not None and (held is None or held.number != run.number):
+            self._cancel_goal(_by(held, run.source))
+        elif run is not None and not self._goals.judge(now, angles):
+            # Ended just now: a lower source that has waited comes into its own at once.
+            self._arbiter.finish(run.number)
+            held = self._arbiter.chosen(now)
+        if held is None:
+            return None
+        lost_ns = self._attitude.lost_ns
+        if isinstance(held.wish, AngleGoal):
+            return self._goals.motion(angles, self._attitude.taken, lost_ns)
+        expires_ns = self._arbiter.expires_ns(held, now)
+        wish = held.wish
+        return Motion(
+            ('rate', held.number),
+            (wish.azimuth_rate_rad_s, wish.tilt_rate_rad_s),
+            None,
+            lost_ns if expires_ns is None else min(expires_ns, lost_ns),
+            wish.stamp_ns,
+            raw=held.source is Source.CALIBRATION,
+        )
+
+    def _watch_rest(self, now: Instant, motion: Motion | None) -> None:
+        if motion is not None:
+            self._watch_until_ns = now.monotonic_ns + nanoseconds(_WATCH_AFTER_STOP_S)
+            self._breaks_off_home = False
+        elif self._modes.homing:
+            self._watch_until_ns = None
+            self._breaks_off_home = False
+        elif self._breaks_off_home and self._watch_until_ns is None:
+            self._watch_until_ns = now.monotonic_ns + nanoseconds(_WATCH_AFTER_STOP_S)
+        elif self._watch_until_ns is not None and not self._writer.moving and not self._writer.stopping:
+            if now.monotonic_ns >= self._watch_until_ns:
+                self._watch_until_ns = None
+                self._breaks_off_home = False
+            elif self._turns(now):
+                self._writer.stop(nudged=self._breaks_off_home)
+
+    # Rules that several requests share.
+
+    def _begin_goal(self, source: Source, goal: AngleGoal, now: Instant, home: bool) -> Answer:
+        failure = self._not_ready('Not moving home' if home else 'Not moving', now)
+        if failure is not None:
+            return failure
+        angles = self._attitude.angles_rad
+        assert angles is not None
+        who = f'An angle goal from {source.who}'
+        taken = (
+            self._motors_off(who)
+            or self._mode_unsettled(who, now)
+            or self._homing_by_higher(source)
+            or self._arbiter.offer(source, goal, now)
+        )
+        if isinstance(taken, HeldCommand):
+            taken = self._goals.refusal(source, goal, angles) or taken
+        if isinstance(taken, Refusal):
+            return Answer(False, self._refuse(source, taken))
+        self._accepted(source)
+        self._goals.begin(taken, angles, home)
+        return Answer(True, 'Moving home.' if home else 'Moving.', taken.number)
+
+    def _not_ready(self, what: str, now: Instant) -> Answer | None:
+        if not self._armed:
+            self._notices.counts['disarmed'] += 1
+            return Answer(False, f'{what}: disarmed; call `arm` first.')
+        if not self._attitude.sees(now) or self._attitude.jumps(now):
+            return Answer(False, f'{what}: no attitude comes from the gimbal; check its link and power.')
+        return None
+
+    def _motors_off(self, what: str) -> Refusal | None:
+        if self._modes.wanted is not GimbalMode.OFF:
+            return None
+        return Refusal('motors_off', f'{what} was refused: the mode is off, the motors with it; change the mode first.')
+
+    def _mode_unsettled(self, what: str, now: Instant) -> Refusal | None:
+        """Angles of one mode's frame must never be used in the other's: 3 degrees became 202 (gimbal.md 1.9)."""
+        if not self._modes.settling(now.monotonic_ns):
+            return None
+        reported, wanted = self._modes.status.reported, self._modes.wanted
+        where = 'has just been sent to' if reported is None else f'is in mode {reported.value} and not yet in'
+        return Refusal(
+            'mode_unsettled', f'{what} was refused: the gimbal {where} mode {wanted.value}; ask again when it is.'
+        )
+
+    def _homing_by_higher(self, source: Source) -> Refusal | None:
+        if not self._modes.homing or source >= self._mode_source:
+            return None
+        return Refusal(
+            'shut_out', f'A command from {source.who} was refused: {self._mode_source.who} has sent the gimbal home.'
+        )
+
+    def _refuse(self, source: Source, refusal: Refusal) -> str:
+        """A refused command ends what its source asked before."""
+        self._notices.trouble(refusal.kind, refusal.sentence)
+        if self._goals.run is not None and self._goals.run.source is source:
+            self._goals.cancel(f'a refused command of {source.who}')
+        self._arbiter.drop(source)
+        return refusal.sentence
+
+    def _accepted(self, source: Source) -> None:
+        self._notices.well('not_finite', 'wrong_frame', 'too_old', 'from_the_future', 'motors_off', 'jump', 'shut_out')
+        if self._modes.homing and source >= self._mode_source:
+            self._modes.end_home()
+
+    def _cancel_goal(self, by: str) -> None:
+        run = self._goals.run
+        if run is not None:
+            self._goals.cancel(by)
+            self._arbiter.finish(run.number)
+
+    def _clear(self, by: str) -> None:
+        self._goals.cancel(by)
+        self._arbiter.clear()
+
+    def _halt(self, by: str) -> None:
+        self._clear(by)
+        self._armed = False
+        self._breaks_off_home |= self._modes.homing
+        self._modes.deactivate()
+        self._writer.stop(nudged=self._breaks_off_home)
+
+    def _turns(self, now: Instant) -> bool:
+        return self._attitude.sees(now) and self._attitude.speed_rad_s > _AT_REST_RAD_S
+
+    def _control_state(self, now: Instant) -> ControlState:
+        holder = self._arbiter.holder(now) if self._armed else None
+        if self._modes.homing:
+            holder = max(self._mode_source, holder or self._mode_source)
+        mode, goal = self._modes.status, self._goals.progress()
+        return ControlState(
+            self._armed,
+            NOBODY if holder is None else holder.word,
+            mode.wanted.value,
+            mode.state.value,
+            '' if goal is None else goal.state.value,
+        )
+
+
+def _by(held: HeldCommand | None, source: Source) -> str:
+    """Who ends a goal of that source by holding control instead."""
+    if held is None:
+        return NOBODY
+    return f'a newer command of {source.who}' if held.source is source else held.source.who

@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What motion control wants on the wire, in the suite's own axes; the protocols turn it into messages."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gremsy_gimbal_driver.motion.gimbal_mode import GimbalMode
+
+Pair = tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class MotionOutput:
+    """What to write now; exactly one of rates and angles is given.
+
+    Attributes:
+        mode: what the flags of a 284 say; HOME only during its pulse.
+        assert_mode: v1 must send its mode command as well; v2 says it in the flags of this very message.
+        rates_rad_s: azimuth and tilt, level frame, after the plant's inverse.
+        angles_rad: azimuth and tilt, level frame; the azimuth goes on over +-pi like the telemetry's.
+        rests_on_ns: stamp of the image that a command rests on, in its repeats too; None for zeros and goals.
+    """
+
+    mode: GimbalMode
+    assert_mode: bool = False
+    rates_rad_s: Pair | None = None
+    angles_rad: Pair | None = None
+    rests_on_ns: int | None = None

@@ -1,0 +1,210 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The camera's parameters over PARAM_EXT: set, acknowledged and read back, since only the read-back proves it.
+
+Gremsy's own tests write, then ask every 500 ms for up to 5 s until the value is there (gimbal.md 2.3); so does this.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+from gremsy_gimbal_driver.mavlink.mavlink_dialect import dialect
+from gremsy_gimbal_driver.mavlink.mavlink_encoder import Encoder
+from gremsy_gimbal_driver.mavlink.mavlink_events import ExtendedParameter, Sender
+from gremsy_gimbal_driver.motion.motion_settings import nanoseconds
+from gremsy_gimbal_driver.payload.extended_value import extended_value
+from gremsy_gimbal_driver.payload.ticket import Ticket, TicketState
+
+_AGAIN_NS = nanoseconds(0.5)
+_PATIENCE_S = 5.0
+# A list has no last item that could not be lost, so it ends when no new name has come for three intervals.
+_LIST_QUIET_NS = nanoseconds(1.5)
+
+_REFUSALS = {
+    dialect.PARAM_ACK_VALUE_UNSUPPORTED: 'this product does not know that value; choose another',
+    dialect.PARAM_ACK_FAILED: 'it could not be set; check the mode it depends on, then try again',
+}
+
+
+@dataclass(slots=True)
+class _Pending:
+    """A parameter on its way; `wanted` is None for one that is only read."""
+
+    ticket: Ticket
+    camera: Sender
+    wanted: int | None
+    deadline_ns: int
+    next_ns: int
+    sent: bool = False
+    took: bool = False  # it was acknowledged at least once
+    acknowledged: bool = False  # and nothing that was read since says otherwise, so it need not be sent again
+    in_progress: bool = False
+    reported: float | None = None
+    # Answers that an earlier request for the same name may still bring: the acknowledgement names no request.
+    stale_refusals: int = 0
+
+
+class ExtendedParameters:
+    """At most one pending request a name; the newest wins."""
+
+    def __init__(self, encoder: Encoder) -> None:
+        self._encoder = encoder
+        self._pending: dict[str, _Pending] = {}
+        self._list: _Pending | None = None
+        self.values: dict[str, float] = {}
+        """What the camera last reported, by name; an acknowledgement alone is no report."""
+        self.counts: Counter[str] = Counter()
+
+    def set_value(self, ticket: Ticket, camera: Sender, name: str, value: int, now_ns: int) -> None:
+        """Begin to set."""
+        self._begin(name, _Pending(ticket, camera, value, now_ns + nanoseconds(_PATIENCE_S), now_ns))
+
+    def read_value(self, ticket: Ticket, camera: Sender, name: str, now_ns: int) -> None:
+        """Begin to read; a value that is being set is read when that is over, so the setting goes on."""
+        pending = self._pending.get(name)
+        if pending is not None and pending.wanted is not None:
+            ticket.report(TicketState.FAILED, f'{name} is being set: read it when that is over.')
+            return
+        self._begin(name, _Pending(ticket, camera, None, now_ns + nanoseconds(_PATIENCE_S), now_ns))
+
+    def list_all(self, ticket: Ticket, camera: Sender, now_ns: int) -> None:
+        """Begin to read all; the ticket's value will be how many, `values` holds them."""
+        if self._list is not None:
+            self._list.ticket.report(TicketState.REPLACED, 'A newer request for the list came first.')
+        self.values.clear()
+        self._list = _Pending(ticket, camera, None, now_ns + nanoseconds(_PATIENCE_S), now_ns)
+
+    def cancel(self, camera: Sender, sentence: str) -> None:
+        """That camera is gone."""
+        gone = [name for name, pending in self._pending.items() if pending.camera == camera]
+        for name in gone:
+            self._pending.pop(name).ticket.report(TicketState.UNCONFIRMED, sentence)
+        if self._list is not None and self._list.camera == camera:
+            self._list.ticket.report(TicketState.UNCONFIRMED, sentence)
+            self._list = None
+
+    def due(self, now_ns: int) -> list[bytes]:
+        """Messages to send now."""
+        messages: list[bytes] = []
+        for name, pending in list(self._pending.items()):
+            if now_ns >= pending.deadline_ns:
+                self._give_up(name, pending)
+            elif now_ns >= pending.next_ns:
+                messages += self._messages(name, pending)
+                pending.next_ns = now_ns + _AGAIN_NS
+        return messages + self._list_messages(now_ns)
+
+    def heard(self, event: ExtendedParameter, now_ns: int) -> None:
+        """A value or an acknowledgement, of whatever was asked by whomever."""
+        value = extended_value(event.raw, event.type)
+        if event.result is None:
+            self.values[event.name] = value
+            if self._list is not None and self._list.camera == event.sender:
+                self._list.acknowledged = True
+                self._list.deadline_ns = now_ns + _LIST_QUIET_NS
+        pending = self._pending.get(event.name)
+        if pending is None or pending.camera != event.sender:
+            return
+        if event.result is None:
+            self._read(event.name, pending, value)
+        elif pending.wanted is not None:
+            self._acknowledged(event.name, pending, event.result, now_ns)
+
+    def _begin(self, name: str, pending: _Pending) -> None:
+        before = self._pending.get(name)
+        if before is not None:
+            before.ticket.report(TicketState.REPLACED, f'A newer request for {name} came first.')
+            self.counts['parameters_replaced'] += 1
+            unanswered = before.wanted is not None and before.sent and not before.took
+            pending.stale_refusals = before.stale_refusals + (1 if unanswered else 0)
+        self._pending[name] = pending
+
+    def _messages(self, name: str, pending: _Pending) -> list[bytes]:
+        read = self._encoder.read_extended_parameter(pending.camera, name)
+        if pending.wanted is None or pending.acknowledged:
+            return [read]
+        pending.sent = True
+        # The read-back goes along from the first: where the acknowledgement is lost, it is the only answer.
+        return [self._encoder.set_extended_parameter(pending.camera, name, pending.wanted), read]
+
+    def _list_messages(self, now_ns: int) -> list[bytes]:
+        pending = self._list
+        if pending is None:
+            return []
+        if now_ns >= pending.deadline_ns:
+            self._list = None
+            if pending.acknowledged:
+                count = len(self.values)
+                pending.ticket.report(TicketState.ACCEPTED, f'The camera listed {count} parameters.', float(count))
+            else:
+                sentence = f'The camera {_name(pending.camera)} sent no list of parameters within {_PATIENCE_S:g} s.'
+                pending.ticket.report(TicketState.UNCONFIRMED, sentence)
+            return []
+        if pending.acknowledged or now_ns < pending.next_ns:
+            return []
+        pending.next_ns = now_ns + _AGAIN_NS
+        return [self._encoder.list_extended_parameters(pending.camera)]
+
+    def _read(self, name: str, pending: _Pending, value: float) -> None:
+        pending.reported = value
+        if pending.wanted is None:
+            self._end(name, TicketState.ACCEPTED, f'{name} is {value:g}.', value)
+        elif value == pending.wanted:
+            if pending.in_progress:
+                # It may still fail; the final acknowledgement decides, or the read-back when that does not come.
+                return
+            self._end(name, TicketState.ACCEPTED, f'Done: {pending.ticket.what}; {name} reads {value:g}.', value)
+        elif not pending.in_progress:
+            # Another value after the acknowledgement: it was an older request's, or something set it back.
+            pending.acknowledged = False
+
+    def _acknowledged(self, name: str, pending: _Pending, result: int, now_ns: int) -> None:
+        if result == dialect.PARAM_ACK_ACCEPTED:
+            pending.took = pending.acknowledged = True
+            pending.in_progress = False
+            pending.next_ns = min(pending.next_ns, now_ns)
+        elif result == dialect.PARAM_ACK_IN_PROGRESS:
+            pending.took = pending.acknowledged = pending.in_progress = True
+            pending.deadline_ns = now_ns + nanoseconds(_PATIENCE_S)
+            pending.ticket.report(TicketState.IN_PROGRESS, f'The camera works on {pending.ticket.what}.')
+        elif pending.stale_refusals:
+            pending.stale_refusals -= 1
+        else:
+            reason = _REFUSALS.get(result, f'result {result}')
+            sentence = f'The camera refused {pending.ticket.what} ({name} = {pending.wanted}): {reason}.'
+            self._end(name, TicketState.FAILED, sentence)
+
+    def _end(self, name: str, state: TicketState, sentence: str, value: float | None = None) -> None:
+        self._pending.pop(name).ticket.report(state, sentence, value)
+
+    def _give_up(self, name: str, pending: _Pending) -> None:
+        if pending.wanted is not None and pending.reported == pending.wanted:
+            sentence = f'Done: {pending.ticket.what}; {name} reads {pending.wanted}, though its last word never came.'
+            self._end(name, TicketState.ACCEPTED, sentence, pending.reported)
+        else:
+            self._end(name, TicketState.UNCONFIRMED, self._doubt(name, pending), pending.reported)
+
+    def _doubt(self, name: str, pending: _Pending) -> str:
+        what, camera = pending.ticket.what, _name(pending.camera)
+        if pending.wanted is None:
+            return f'The camera {camera} did not report {name} within {_PATIENCE_S:g} s: this product may not have it.'
+        if pending.reported is not None:
+            took = 'acknowledged' if pending.took else 'did not acknowledge'
+            return (
+                f'The camera {camera} {took} {what} but {name} still reads {pending.reported:g} instead of '
+                f'{pending.wanted} after {_PATIENCE_S:g} s: something else may set it, or this product ignores it.'
+            )
+        if pending.took:
+            return (
+                f'The camera {camera} acknowledged {what} but did not report {name} within {_PATIENCE_S:g} s: '
+                'read it again to be sure.'
+            )
+        return (
+            f'The camera {camera} did not answer {what} within {_PATIENCE_S:g} s: check the link, and whether this '
+            f'product has {name}.'
+        )
+
+
+def _name(camera: Sender) -> str:
+    return f'{camera.system}/{camera.component}'

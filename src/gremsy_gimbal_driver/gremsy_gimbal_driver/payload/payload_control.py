@@ -1,0 +1,244 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The payload's camera as one state machine of time: requests in, bytes out, answers into tickets.
+
+Nothing waits and nothing is sent that was not asked for. The gimbal's mode is none of its business, and it never
+writes the camera parameter that sets it (gimbal.md 1.12 bug 1).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+from gremsy_gimbal_driver.device.heard_components import HeardComponents
+from gremsy_gimbal_driver.mavlink.mavlink_encoder import Encoder
+from gremsy_gimbal_driver.mavlink.mavlink_events import (
+    CommandAck,
+    Event,
+    ExtendedParameter,
+    Heartbeat,
+    PayloadTelemetry,
+    Sender,
+)
+from gremsy_gimbal_driver.motion.motion_settings import nanoseconds
+from gremsy_gimbal_driver.payload import payload_requests as requests
+from gremsy_gimbal_driver.payload.acknowledged_commands import AcknowledgedCommands, Step
+from gremsy_gimbal_driver.payload.camera_steps import CameraSteps
+from gremsy_gimbal_driver.payload.extended_parameters import ExtendedParameters
+from gremsy_gimbal_driver.payload.payload_requests import Request, TrackingPath, ZoomPath
+from gremsy_gimbal_driver.payload.payload_settings import SettingError, find_setting
+from gremsy_gimbal_driver.payload.payload_zoom import ZoomControl
+from gremsy_gimbal_driver.payload.product_family import ProductFamily
+from gremsy_gimbal_driver.payload.request_checks import refusal
+from gremsy_gimbal_driver.payload.ticket import Ticket, TicketState
+
+# Heartbeats come once a second; six misses, as for the gimbal itself.
+_SILENCE_NS = nanoseconds(6.0)
+_NO_CAMERA = 'no component from 100 to 105 sends heartbeats'
+_NO_BOARD = 'nothing comes from component 26'
+
+TRACKED = 'tracked'
+"""What `tracking` is while the payload turns the gimbal after something by itself."""
+
+_TRACKING_WORDS = {0: 'idle', 1: TRACKED, 2: 'lost'}  # the low byte of TRK_STATUS (gimbal.md 2.2)
+
+
+@dataclass(frozen=True, slots=True)
+class PayloadSettings:
+    """What is known of the product.
+
+    Attributes:
+        family: which parameters its camera has.
+        zoom_path: the command that zooms this product.
+        zoom_range_inverted: 0 % of the range command is the narrowest view (seen on a VIO, gimbal.md 2.1).
+        zoom_largest: magnification at the narrow end of the range command.
+        focus_inverted: -1 of the focus command focuses farther.
+        tracking_path: the command that starts the tracking on board.
+        vendor_still: pictures are asked for as the vendor's SDK does, for firmware that takes none otherwise.
+    """
+
+    family: ProductFamily = ProductFamily.VIO
+    zoom_path: ZoomPath = ZoomPath.RANGE
+    zoom_range_inverted: bool = False
+    zoom_largest: float = 20.0
+    focus_inverted: bool = False
+    tracking_path: TrackingPath = TrackingPath.VENDOR
+    vendor_still: bool = False
+
+
+class _Refused(Exception):
+    """A request that is not sent, with the sentence that says why."""
+
+
+class PayloadControl:
+    """Not for several threads at once: the driver holds a lock around it. Tickets may be read by any."""
+
+    def __init__(self, encoder: Encoder, settings: PayloadSettings | None = None, still_number: int = 1) -> None:
+        self.settings = settings or PayloadSettings()
+        self._components = HeardComponents()
+        self._parameters = ExtendedParameters(encoder)
+        self._commands = AcknowledgedCommands()
+        self._zoom = ZoomControl(encoder, self._commands, self.settings.zoom_range_inverted, self.settings.zoom_largest)
+        self._steps = CameraSteps(encoder, still_number)
+        self._recording = False
+        self._record: tuple[Ticket, bool] | None = None
+        self._open: list[Ticket] = []
+        self._counts: Counter[str] = Counter()
+        self.telemetry: dict[str, float] = {}
+        """The payload board's own values by name, newest."""
+
+    @property
+    def camera(self) -> Sender | None:
+        """None where there is none, or it fell silent."""
+        return self._components.camera
+
+    @property
+    def payload(self) -> Sender | None:
+        """The main board; None where there is none, or it fell silent."""
+        return self._components.payload
+
+    @property
+    def parameters(self) -> dict[str, float]:
+        """The camera's parameters as it reported them, by name."""
+        return dict(self._parameters.values)
+
+    @property
+    def zoom_factor(self) -> float | None:
+        """As the payload reported it last."""
+        return self._zoom.factor
+
+    @property
+    def tracking(self) -> str:
+        """What the board says of its own tracking: idle, tracked, lost; empty where it says nothing."""
+        status = self.telemetry.get('TRK_STATUS')
+        return '' if status is None else _TRACKING_WORDS.get(int(status) & 0xFF, f'{status:g}')
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How requests ended."""
+        return dict(self._counts)
+
+    def request(self, request: Request, now_ns: int) -> Ticket:
+        """Begin; what cannot be sent comes back failed, with its sentence."""
+        ticket = Ticket(str(request))
+        sentence = refusal(request, self.settings.zoom_largest)
+        try:
+            if sentence:
+                raise _Refused(sentence)
+            self._begin(ticket, request, now_ns)
+        except (_Refused, SettingError) as error:
+            ticket.report(TicketState.FAILED, str(error))
+        self._open.append(ticket)
+        return ticket
+
+    def stop_tracking_messages(self) -> tuple[bytes, ...]:
+        """What ends the tracking on board, for whoever must send it without us; empty without a payload."""
+        try:
+            steps = self._tracking_steps(Ticket('stopping the tracking'), requests.StopTracking())
+        except _Refused:
+            return ()
+        return tuple(step.pack() for step in steps)
+
+    def due(self, now_ns: int) -> list[bytes]:
+        """Messages to send now; call it at least some ten times a second."""
+        for gone in self._components.forget_silent(now_ns - _SILENCE_NS):
+            sentence = f'The component {gone.system}/{gone.component} fell silent before it answered: check its power.'
+            self._parameters.cancel(gone, sentence)
+            self._commands.cancel(gone, sentence)
+        messages = self._parameters.due(now_ns) + self._commands.due(now_ns)
+        self._zoom.step(now_ns)
+        if self._record is not None and self._record[0].state is TicketState.ACCEPTED:
+            self._recording, self._record = self._record[1], None
+        for ticket in [each for each in self._open if each.over]:
+            self._open.remove(ticket)
+            self._counts[f'payload_requests_{ticket.state.value}'] += 1
+        return messages
+
+    def heard(self, event: Event, now_ns: int) -> None:
+        """Everything the device says; what is not about the payload is left."""
+        self._components.heard(event.sender, isinstance(event, Heartbeat), now_ns)
+        if isinstance(event, ExtendedParameter):
+            self._parameters.heard(event, now_ns)
+        elif isinstance(event, CommandAck):
+            self._commands.heard(event, now_ns)
+        elif isinstance(event, PayloadTelemetry):
+            self.telemetry[event.name] = event.value
+            if event.name == 'EO_ZOOM':
+                self._zoom.heard(event.value, now_ns)
+
+    def _begin(self, ticket: Ticket, request: Request, now_ns: int) -> None:
+        match request:
+            case requests.ZoomTo() | requests.ZoomPercent() | requests.ZoomDrive():
+                self._begin_zoom(ticket, request, now_ns)
+            case requests.Focus() | requests.Record() | requests.Still() | requests.TelemetryRate():
+                self._begin_command(ticket, request, now_ns)
+            case requests.TrackPoint() | requests.TrackBox() | requests.StopTracking():
+                self._commands.request(ticket, 'tracking', self._tracking_steps(ticket, request), now_ns)
+            case _:
+                self._begin_parameter(ticket, request, now_ns)
+
+    def _begin_parameter(self, ticket: Ticket, request: requests.ParameterRequest, now_ns: int) -> None:
+        camera, family = self._camera_for(ticket), self.settings.family
+        match request:
+            case requests.SetSetting(name, choice):
+                setting = find_setting(family, name)
+                self._parameters.set_value(ticket, camera, setting.parameter, setting.value(choice), now_ns)
+            case requests.ReadSetting(name):
+                self._parameters.read_value(ticket, camera, find_setting(family, name).parameter, now_ns)
+            case requests.SetParameter(name, value):
+                self._parameters.set_value(ticket, camera, name, value, now_ns)
+            case requests.ReadParameter(name):
+                self._parameters.read_value(ticket, camera, name, now_ns)
+            case requests.ListParameters():
+                self._parameters.list_all(ticket, camera, now_ns)
+
+    def _begin_zoom(self, ticket: Ticket, request: requests.ZoomRequest, now_ns: int) -> None:
+        match request:
+            case requests.ZoomTo(factor) if self.settings.zoom_path is ZoomPath.ABSOLUTE:
+                self._zoom.absolute(ticket, self._board_for(ticket), factor, now_ns)
+            case requests.ZoomTo(factor):
+                self._zoom.by_factor(ticket, self._camera_for(ticket), factor, now_ns)
+            case requests.ZoomPercent(percent):
+                self._zoom.by_range(ticket, self._camera_for(ticket), percent, now_ns, None)
+            case requests.ZoomDrive(direction):
+                self._zoom.drive(ticket, self._camera_for(ticket), direction, now_ns)
+
+    def _begin_command(self, ticket: Ticket, request: requests.CommandRequest, now_ns: int) -> None:
+        match request:
+            case requests.Focus(action):
+                steps = self._steps.focus(self._camera_for(ticket), action, self.settings.focus_inverted)
+                self._commands.request(ticket, 'focus', steps, now_ns)
+            case requests.Record(on):
+                steps = self._steps.record(self._camera_for(ticket), on)
+                self._commands.request(ticket, 'record', steps, now_ns)
+                self._record = (ticket, on)
+            case requests.Still():
+                steps = self._steps.still(self._camera_for(ticket), self._recording, self.settings.vendor_still)
+                # Each picture is wanted: none replaces another.
+                self._commands.request(ticket, f'still {id(ticket)}', steps, now_ns)
+            case requests.TelemetryRate(name, rate_hz):
+                steps = self._steps.telemetry_rate(self._board_for(ticket), name, rate_hz)
+                self._commands.request(ticket, f'rate of {name}', steps, now_ns)
+
+    def _tracking_steps(self, ticket: Ticket, request: requests.TrackingRequest) -> list[Step]:
+        if self.settings.tracking_path is TrackingPath.VENDOR:
+            board = self._board_for(ticket)
+            if isinstance(request, requests.StopTracking):
+                return self._steps.stop_tracking_by_vendor(board)
+            return self._steps.track_by_vendor(board, request)
+        camera = self._camera_for(ticket)
+        if isinstance(request, requests.StopTracking):
+            return self._steps.stop_tracking_by_standard(camera)
+        return self._steps.track_by_standard(camera, request)
+
+    def _camera_for(self, ticket: Ticket) -> Sender:
+        camera = self.camera
+        if camera is None:
+            raise _Refused(f'This device has no camera ({_NO_CAMERA}), so {ticket.what} was not sent.')
+        return camera
+
+    def _board_for(self, ticket: Ticket) -> Sender:
+        payload = self.payload
+        if payload is None:
+            raise _Refused(f'This device has no payload board ({_NO_BOARD}), so {ticket.what} was not sent.')
+        return payload

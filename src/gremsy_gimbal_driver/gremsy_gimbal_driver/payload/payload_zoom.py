@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Zoom commands whose ticket is over when the lens is there, not when the payload says yes."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import partial
+
+from gremsy_gimbal_driver.mavlink.mavlink_dialect import dialect
+from gremsy_gimbal_driver.mavlink.mavlink_encoder import Encoder
+from gremsy_gimbal_driver.mavlink.mavlink_events import Sender
+from gremsy_gimbal_driver.payload.acknowledged_commands import AcknowledgedCommands, Step
+from gremsy_gimbal_driver.payload.camera_steps import VENDOR_COMMAND
+from gremsy_gimbal_driver.payload.ticket import Ticket, TicketState
+from gremsy_gimbal_driver.payload.zoom_watch import ZoomVerdict, ZoomWatch
+
+_KIND = 'zoom'
+
+
+@dataclass(slots=True)
+class _Zoom:
+    """`answer` is the command's own ticket; `watch` judges the lens, from the moment that the command was sent."""
+
+    ticket: Ticket
+    answer: Ticket
+    watch: ZoomWatch
+
+
+class ZoomControl:
+    """One lens, one zoom at a time, the newest.
+
+    Args:
+        encoder, commands: pack, send and send again.
+        inverted: of the range command: on such a payload 0 % is the narrowest view; a calibrated fact of the product.
+        largest: magnification at the narrow end.
+    """
+
+    def __init__(self, encoder: Encoder, commands: AcknowledgedCommands, inverted: bool, largest: float) -> None:
+        self._encoder = encoder
+        self._commands = commands
+        self._inverted = inverted
+        self._largest = largest
+        self._zoom: _Zoom | None = None
+        self.factor: float | None = None
+        """As the payload reported it last."""
+
+    def by_range(self, ticket: Ticket, camera: Sender, percent: float, now_ns: int, wanted: float | None) -> None:
+        """COMMAND_LONG 531 of type range."""
+        sent = 100.0 - percent if self._inverted else percent
+        # Only the ends are sure: what magnification a share of the range is, no document says.
+        direction = 1 if percent >= 100.0 else -1 if percent <= 0.0 else 0
+        step = Step(camera, dialect.MAV_CMD_SET_CAMERA_ZOOM, partial(self._encoder.zoom_range, camera, sent))
+        self._begin(ticket, step, ZoomWatch(wanted, direction, self.factor, now_ns), now_ns)
+
+    def by_factor(self, ticket: Ticket, camera: Sender, factor: float, now_ns: int) -> None:
+        """By the range command, taken to be geometric, as the lens's own steps are; the watch tells where it is not."""
+        percent = 100.0 * math.log(factor) / math.log(self._largest)
+        self.by_range(ticket, camera, percent, now_ns, factor)
+
+    def absolute(self, ticket: Ticket, payload: Sender, factor: float, now_ns: int) -> None:
+        """COMMAND_LONG 31013: the magnification itself."""
+        step = Step(payload, VENDOR_COMMAND, partial(self._encoder.zoom_factor, payload, factor))
+        self._begin(ticket, step, ZoomWatch(factor, 0, self.factor, now_ns), now_ns)
+
+    def drive(self, ticket: Ticket, camera: Sender, direction: int, now_ns: int) -> None:
+        """COMMAND_LONG 531 of type continuous; a stop is over when it is acknowledged."""
+        pack = partial(self._encoder.zoom_continuous, camera, direction)
+        step = Step(camera, dialect.MAV_CMD_SET_CAMERA_ZOOM, pack)
+        if direction == 0:
+            self._replace('The zoom was stopped.')
+            self._commands.request(ticket, _KIND, [step], now_ns)
+            return
+        self._begin(ticket, step, ZoomWatch(None, direction, self.factor, now_ns), now_ns)
+
+    def heard(self, factor: float, now_ns: int) -> None:
+        """EO_ZOOM."""
+        if math.isfinite(factor) and factor >= 1.0:
+            self.factor = factor
+            if self._zoom is not None:
+                self._zoom.watch.heard(factor, now_ns)
+
+    def step(self, now_ns: int) -> None:
+        """Fill the ticket in."""
+        zoom = self._zoom
+        if zoom is None:
+            return
+        if zoom.answer.state is TicketState.FAILED:
+            self._end(zoom, TicketState.FAILED, zoom.answer.outcome.sentence)
+            return
+        verdict = zoom.watch.verdict(now_ns)
+        if verdict is ZoomVerdict.MOVING:
+            zoom.ticket.report(TicketState.IN_PROGRESS, f'The lens moves: {zoom.watch.factor:g}x.', zoom.watch.factor)
+        elif verdict is ZoomVerdict.REACHED:
+            self._end(
+                zoom, TicketState.ACCEPTED, f'Done: {zoom.ticket.what}; EO_ZOOM reports {zoom.watch.factor:.3g}x.'
+            )
+        elif verdict is ZoomVerdict.WRONG_DIRECTION:
+            self._end(zoom, TicketState.FAILED, self._wrong_way(zoom))
+        elif verdict is not ZoomVerdict.WAITING and zoom.answer.over:
+            self._end(zoom, TicketState.UNCONFIRMED, self._doubt(zoom, verdict))
+
+    def _begin(self, ticket: Ticket, step: Step, watch: ZoomWatch, now_ns: int) -> None:
+        self._replace('A newer zoom came first.')
+        answer = Ticket(ticket.what)
+        self._zoom = _Zoom(ticket, answer, watch)
+        self._commands.request(answer, _KIND, [step], now_ns)
+
+    def _replace(self, sentence: str) -> None:
+        if self._zoom is not None:
+            self._end(self._zoom, TicketState.REPLACED, sentence)
+
+    def _end(self, zoom: _Zoom, state: TicketState, sentence: str) -> None:
+        self._zoom = None
+        zoom.ticket.report(state, sentence, zoom.watch.factor)
+
+    def _wrong_way(self, zoom: _Zoom) -> str:
+        value = 'false' if self._inverted else 'true'
+        return (
+            f'The lens went the wrong way at {zoom.ticket.what}, from {zoom.watch.start:.3g}x to '
+            f'{zoom.watch.factor:.3g}x: set `zoom_range_inverted` to {value}.'
+        )
+
+    def _doubt(self, zoom: _Zoom, verdict: ZoomVerdict) -> str:
+        what, watch = zoom.ticket.what, zoom.watch
+        answered = zoom.answer.state is TicketState.ACCEPTED
+        if verdict is ZoomVerdict.STOPPED_SHORT:
+            return f'The lens stopped at {watch.factor:.3g}x at {what}: the product may not zoom further that way.'
+        if verdict is ZoomVerdict.STOPPED_BEYOND:
+            return (
+                f'The lens went past what was asked at {what}, to {watch.factor:.3g}x: `zoom_range_inverted` or '
+                '`zoom_largest` does not fit this product.'
+            )
+        if not answered:
+            return zoom.answer.outcome.sentence
+        if verdict is ZoomVerdict.NOT_MOVING:
+            return (
+                f'The payload acknowledged {what} but the lens rests at {watch.factor:.3g}x: it is at that end '
+                'already, or this product zooms by the other `zoom_path` only.'
+            )
+        return (
+            f'The payload acknowledged {what} but does not report EO_ZOOM, so it is not known whether the lens moved.'
+        )

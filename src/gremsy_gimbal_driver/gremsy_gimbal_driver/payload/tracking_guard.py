@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The payload's own tracking turns the camera past the driver's limits: it needs the arm, and every stop ends it."""
+
+from __future__ import annotations
+
+from gremsy_gimbal_driver.payload.payload_control import TRACKED, PayloadControl
+from gremsy_gimbal_driver.payload.payload_requests import Request, StopTracking, TrackBox, TrackPoint
+from gremsy_gimbal_driver.payload.ticket import Ticket, TicketState
+
+
+class TrackingGuard:
+    """For use under the driver's lock."""
+
+    def __init__(self, payload: PayloadControl) -> None:
+        self._payload = payload
+        self._end: Ticket | None = None
+        self.may_turn = False
+        """Whether tracking that we have asked for may still turn the camera."""
+
+    @property
+    def end_messages(self) -> tuple[bytes, ...]:
+        """For the deadman: what ends it; empty where there is nothing to end."""
+        return self._payload.stop_tracking_messages() if self.may_turn else ()
+
+    def request(self, request: Request, armed: bool, now_ns: int) -> Ticket:
+        """Pass a request on, unless it would turn the camera while disarmed."""
+        if isinstance(request, TrackPoint | TrackBox):
+            if not armed:
+                ticket = Ticket(str(request))
+                ticket.report(TicketState.FAILED, 'Not tracking: disarmed; call `arm` first.')
+                return ticket
+            self.may_turn = True
+        return self._payload.request(request, now_ns)
+
+    def end(self, now_ns: int) -> None:
+        """With every stop, also for tracking that only its own report tells of."""
+        if self.may_turn or self._payload.tracking == TRACKED:
+            self._end = self._payload.request(StopTracking(), now_ns)
+
+    def look(self) -> None:
+        """After the payload was heard: has it ended?"""
+        if self._end is not None and self._end.over:
+            self.may_turn = self._end.state is not TicketState.ACCEPTED
+            self._end = None

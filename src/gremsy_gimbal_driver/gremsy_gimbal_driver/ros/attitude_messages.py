@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A measured attitude as joint_states and /tf.
+
+Whose frames are whose (a frame has one parent, so no frame is published twice):
+* The driver: `<robot>/gimbal_level` -> `<robot>/gimbal_camera` -> the cameras' optical frames, as measured and with the
+  measurement's stamp. This is a tree of its own, complete without any description of the robot.
+* robot_state_publisher, from the URDF and `joint_states`: `base_link` -> `<robot>/gimbal_base` -> yaw, roll and pitch
+  link -> `<robot>/camera_link` -> `<robot>/camera_optical_link`. camera_link coincides with gimbal_camera.
+* The one edge between them, `<robot>/gimbal_base` -> `<robot>/gimbal_level`, belongs to one of the two: by default the
+  URDF has it as a fixed joint (a vehicle that stays level, in follow); where the vehicle's attitude is fed, the driver
+  can publish it as it truly is (`level_transform`), and the URDF is told to leave it out (`driver_levels:=true`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from geometry_msgs.msg import Quaternion, Transform, TransformStamped
+from numpy.typing import NDArray
+from sensor_msgs.msg import JointState
+from tf2_msgs.msg import TFMessage
+
+from gremsy_common.ros.messages.header_messages import header
+from gremsy_gimbal_driver.attitude.attitude_stamping import MeasuredAttitude
+from gremsy_gimbal_driver.attitude.joint_chain import JOINTS, JointAngles
+from gremsy_gimbal_driver.attitude.level_frame import LevelReference
+
+__all__ = ['JOINTS', 'joint_state', 'joint_state_of', 'level_transform', 'transforms']
+
+# gremsy_common.geometry.CAMERA_FROM_OPTICAL (z forward to x forward) as a quaternion.
+_CAMERA_FROM_OPTICAL = Quaternion(w=0.5, x=-0.5, y=0.5, z=-0.5)
+
+
+def joint_state(measured: MeasuredAttitude) -> JointState:
+    """The attitude's own 3-1-2 angles: those of the joints on a level vehicle."""
+    return _joints(measured.attitude.stamp_ns, measured.yaw_rad, measured.roll_rad, measured.pitch_rad)
+
+
+def joint_state_of(angles: JointAngles, stamp_ns: int) -> JointState:
+    """Yaw about up, roll about forward, pitch about left: the gimbal's own order."""
+    return _joints(stamp_ns, angles.yaw_rad, angles.roll_rad, angles.pitch_rad)
+
+
+def transforms(measured: MeasuredAttitude, level_frame: str, optical_frames: Sequence[str]) -> TFMessage:
+    """Level frame to camera, and camera to each optical frame, all with the attitude's stamp."""
+    attitude = measured.attitude
+    level = _rotation(attitude.stamp_ns, level_frame, attitude.frame_id, attitude.level_from_camera_wxyz)
+    optical = [
+        TransformStamped(
+            header=header(attitude.stamp_ns, attitude.frame_id),
+            child_frame_id=frame,
+            transform=Transform(rotation=_CAMERA_FROM_OPTICAL),
+        )
+        for frame in optical_frames
+    ]
+    return TFMessage(transforms=[level, *optical])
+
+
+def level_transform(
+    reference: LevelReference, base_frame: str, level_frame: str, stamp_ns: int
+) -> TransformStamped | None:
+    """Base to level frame, the one edge that joins the driver's frames to the robot's; None where it is unknown."""
+    if reference.level_from_base_wxyz is None:
+        return None
+    base_from_level = reference.level_from_base_wxyz * [1.0, -1.0, -1.0, -1.0]
+    return _rotation(stamp_ns, base_frame, level_frame, base_from_level)
+
+
+def _joints(stamp_ns: int, yaw_rad: float, roll_rad: float, pitch_rad: float) -> JointState:
+    return JointState(header=header(stamp_ns, ''), name=list(JOINTS), position=[yaw_rad, roll_rad, pitch_rad])
+
+
+def _rotation(stamp_ns: int, parent: str, child: str, parent_from_child_wxyz: NDArray[np.float64]) -> TransformStamped:
+    w, x, y, z = parent_from_child_wxyz.tolist()
+    return TransformStamped(
+        header=header(stamp_ns, parent),
+        child_frame_id=child,
+        transform=Transform(rotation=Quaternion(w=w, x=x, y=y, z=z)),
+    )

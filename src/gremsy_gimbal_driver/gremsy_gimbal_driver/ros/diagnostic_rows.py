@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The driver's status as rows for /diagnostics: words where there are words, numbers with their unit in the name."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+from gremsy_gimbal_driver.device.device_status import status_condition
+from gremsy_gimbal_driver.device.stream_rates import ATTITUDE, ENCODERS, IMU, ORIENTATION
+from gremsy_gimbal_driver.driver_status import DeviceSnapshot, DriverStatus
+from gremsy_gimbal_driver.links.link_health import LinkHealth
+from gremsy_gimbal_driver.mavlink.mavlink_events import Sender
+
+_STREAMS = {ATTITUDE: 'attitude', ORIENTATION: 'orientation', ENCODERS: 'encoders', IMU: 'IMU'}
+
+
+def diagnostic_rows(status: DriverStatus) -> dict[str, str]:
+    """In the order in which somebody who looks for a fault wants them."""
+    rows = {
+        'armed': str(status.control.armed),
+        'holder': status.control.holder,
+        'failure': status.failure,
+        'mode': status.mode.wanted.value,
+        'mode state': ' '.join(part for part in (status.mode.state.value, status.mode.reason) if part),
+        'calibration': status.calibration,
+    }
+    goal = status.goal
+    if goal is not None:
+        azimuth, tilt = (f'{math.degrees(each):.2f}' for each in goal.remaining_rad)
+        rows['goal'] = f'{goal.number} of {goal.source}: {goal.state.value}, {azimuth} and {tilt} deg left'
+        rows['goal reason'] = goal.reason
+    for number, (link, complaint) in enumerate(zip(status.links, status.complaints, strict=True), start=1):
+        rows.update(_link_rows(f'link {number}' if len(status.links) > 1 else 'link', link, complaint))
+    rows.update(_device_rows(status.device))
+    rows.update(_counts(status.counts))
+    return rows
+
+
+def _link_rows(name: str, link: LinkHealth, complaint: str) -> dict[str, str]:
+    silent = '' if link.silent_s is None else f'{link.silent_s:.2f}'
+    return {
+        name: link.name,
+        f'{name} open': str(link.is_open),
+        f'{name} trouble': complaint,
+        f'{name} heard': ', '.join(map(_who, link.heard)),
+        f'{name} silent for (s)': silent,
+        f'{name} carries motion': str(link.carries_motion),
+        f'{name} bytes in, out': f'{link.traffic.bytes_in}, {link.traffic.bytes_out}',
+        f'{name} refused writes': str(link.traffic.refused_writes),
+        f'{name} openings': str(link.traffic.openings),
+    }
+
+
+def _device_rows(device: DeviceSnapshot) -> dict[str, str]:
+    information, system = device.information, device.system_status
+    rows = {
+        'gimbal': '' if device.gimbal is None else _who(device.gimbal),
+        'model': '' if information is None else f'{information.vendor} {information.model}',
+        'firmware': '' if information is None else '.'.join(map(str, information.firmware)),
+        'protocol': device.protocol,
+        'health': str(device.health) or 'well',
+        'status': '' if system is None else str(status_condition(system.status_bits)),
+        'voltage (V)': '' if system is None or math.isnan(system.voltage_v) else f'{system.voltage_v:.1f}',
+        'attitude from': device.attitude_source,
+        'attitude age (s)': '' if device.attitude_age_s is None else f'{device.attitude_age_s:.3f}',
+        'vehicle attitude': device.vehicle or 'fresh',
+        'camera': '' if device.camera is None else _who(device.camera),
+        'payload': '' if device.payload is None else _who(device.payload),
+        'zoom': '' if device.zoom_factor is None else f'{device.zoom_factor:.2f}',
+        'payload tracking': device.payload_tracking,
+    }
+    for message_id, stream in device.streams.items():
+        name = _STREAMS.get(message_id, f'message {message_id}')
+        measured = '' if stream.measured_hz is None else f'{stream.measured_hz:.1f}'
+        rows[f'{name} rate wanted, measured (Hz)'] = f'{stream.wanted_hz:g}, {measured}'
+    return rows
+
+
+def _counts(counts: Mapping[str, int]) -> dict[str, str]:
+    return {name.replace('_', ' '): str(count) for name, count in sorted(counts.items())}
+
+
+def _who(sender: Sender) -> str:
+    return f'{sender.system}/{sender.component}'

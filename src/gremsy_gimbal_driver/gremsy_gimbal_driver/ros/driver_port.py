@@ -1,0 +1,177 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Wishes in any form and frame, to what the driver takes: the operator's topics and the facades all come this way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gremsy_common.types.control_state import NOBODY
+from gremsy_common.types.gimbal_state import GimbalAttitude, JointWish, OrientationWish, PointWish, RateSetpoint
+from gremsy_gimbal_driver.driver import GimbalDriver
+from gremsy_gimbal_driver.goals.frame_tree import FrameError, FrameTransform, FrameTree
+from gremsy_gimbal_driver.goals.goal import AngleGoal, GoalProgress, GoalState
+from gremsy_gimbal_driver.goals.goal_geometry import GoalAngles, GoalGeometry, GoalRefused, Surroundings
+from gremsy_gimbal_driver.motion.answer import Answer
+from gremsy_gimbal_driver.motion.command_arbiter import Source
+from gremsy_gimbal_driver.motion.gimbal_mode import GimbalMode
+from gremsy_gimbal_driver.motion.notices import Notices
+from gremsy_gimbal_driver.payload.payload_requests import ZoomTo
+from gremsy_gimbal_driver.payload.ticket import TicketState
+from gremsy_gimbal_driver.ros.facade_port import GoalWish, Pointing
+
+Array = NDArray[np.float64]
+
+# gremsy_common.geometry.CAMERA_FROM_OPTICAL as a quaternion.
+CAMERA_FROM_OPTICAL_WXYZ: Array = np.array([0.5, -0.5, 0.5, -0.5])
+
+
+@dataclass(frozen=True, slots=True)
+class PortSettings:
+    """What the port needs of the parameters.
+
+    Attributes:
+        level_frame, camera_frame, base_frame, optical_frames: with the robot's prefix.
+        goal_timeout_s: a goal gives up after this.
+        goal_hold_s: and keeps control for so long once reached.
+    """
+
+    level_frame: str
+    camera_frame: str
+    base_frame: str
+    optical_frames: Sequence[str] = ()
+    goal_timeout_s: float = 10.0
+    goal_hold_s: float = 0.0
+
+
+class DriverPort:
+    """One source's way to the driver. For the executor's thread only.
+
+    Args:
+        driver: open.
+        source: whose wishes these are.
+        tree: what was heard on /tf; shared by all ports of the node.
+        settings: frames and times.
+        now_ns: the ROS clock.
+        notices: says once why a wish was not followed.
+    """
+
+    def __init__(
+        self,
+        driver: GimbalDriver,
+        source: Source,
+        tree: FrameTree,
+        settings: PortSettings,
+        now_ns: Callable[[], int],
+        notices: Notices,
+    ) -> None:
+        self._driver = driver
+        self._source = source
+        self._tree = tree
+        self._settings = settings
+        self._geometry = GoalGeometry(tree, settings.level_frame, settings.base_frame)
+        self._notices = notices
+        self._refused: set[str] = set()
+        self.now_ns = now_ns
+        self.level_frame = settings.level_frame
+
+    # Motion.
+
+    def offer_rate(self, setpoint: RateSetpoint) -> bool:
+        """Whether it was taken; the driver says why not, once."""
+        return self._driver.offer(self._source, setpoint)
+
+    def offer_goal(self, wish: GoalWish | JointWish) -> Answer:
+        """Begin to turn there; a wish in another frame is worked out from where everything is now."""
+        try:
+            goal = wish if isinstance(wish, AngleGoal) else self._goal(wish)
+        except GoalRefused as refused:
+            self._refused.add(refused.kind)
+            self._notices.trouble(refused.kind, str(refused))
+            return Answer(False, str(refused))
+        self._notices.well(*self._refused)
+        self._refused.clear()
+        answer = self._driver.go_to(self._source, goal)
+        if answer.done:
+            self._notices.well('goal_not_begun')
+        else:
+            self._notices.trouble('goal_not_begun', answer.text)
+        return answer
+
+    def goal_progress(self, number: int) -> GoalProgress | None:
+        """None for a goal that is forgotten."""
+        return self._driver.goal_progress(number)
+
+    def cancel_goal(self, number: int, by: str) -> Answer:
+        """End it where it still runs."""
+        return self._driver.cancel_goal(number, by)
+
+    def set_mode(self, mode: GimbalMode) -> Answer:
+        """Begin to change the mode."""
+        return self._driver.set_mode(self._source, mode)
+
+    def zoom_to(self, factor: float) -> Answer:
+        """Begin to zoom."""
+        ticket = self._driver.request(ZoomTo(factor))
+        return Answer(ticket.state is not TicketState.FAILED, ticket.outcome.sentence)
+
+    # How it stands.
+
+    def pointing(self) -> Pointing | None:
+        """None while no attitude comes."""
+        sight = self._driver.sight
+        if sight is None:
+            return None
+        control, status = self._driver.control(), self._driver.goal_progress()
+        by_goal = status is not None and not status.ended and status.state is GoalState.MOVING
+        by_rate = not by_goal and control.holder not in ('', NOBODY)
+        measured = sight.measured
+        return Pointing(measured.yaw_rad, measured.pitch_rad, self._driver.zoom_factor, by_goal, by_rate)
+
+    def mode(self) -> GimbalMode | None:
+        """As the gimbal reports it; None while it is not known."""
+        return self._driver.mode().reported
+
+    # Inside.
+
+    def _goal(self, wish: OrientationWish | PointWish | JointWish) -> AngleGoal:
+        """Raises GoalRefused."""
+        sight = self._driver.sight
+        if sight is None:
+            raise GoalRefused('no_attitude', 'A goal was refused: no attitude has come from the gimbal yet.')
+        measured = sight.measured.attitude
+        self._place(self._settings.level_frame, self._settings.camera_frame, measured.level_from_camera_wxyz, measured)
+        for optical in self._settings.optical_frames:
+            self._place(self._settings.camera_frame, optical, CAMERA_FROM_OPTICAL_WXYZ, measured)
+        around = Surroundings(self.now_ns(), sight.reference, sight.vehicle)
+        any_turn = True
+        match wish:
+            case OrientationWish():
+                angles = self._geometry.orientation(wish, around)
+            case PointWish():
+                angles = self._geometry.look_at(wish, around)
+            case JointWish():
+                angles, any_turn = self._geometry.joints(wish, around), False
+        return self._angle_goal(angles, wish.stamp_ns, any_turn)
+
+    def _place(self, parent: str, child: str, parent_from_child_wxyz: Array, measured: GimbalAttitude) -> None:
+        """One of our own edges of the tree; raises GoalRefused."""
+        try:
+            self._tree.take_own(FrameTransform(parent, child, np.zeros(3), parent_from_child_wxyz, measured.stamp_ns))
+        except FrameError as error:
+            raise GoalRefused(error.kind, f'A goal was refused. {error}') from error
+
+    def _angle_goal(self, angles: GoalAngles, stamp_ns: int, any_turn: bool) -> AngleGoal:
+        settings = self._settings
+        return AngleGoal(
+            angles.azimuth_rad,
+            angles.tilt_rad,
+            settings.goal_timeout_s,
+            hold_s=settings.goal_hold_s,
+            any_turn=any_turn,
+            # A stamp of 0 says that there is none (`ros2 topic pub` without one).
+            stamp_ns=stamp_ns or None,
+        )

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Other people's gimbal interfaces on top of the driver: MAVROS and PTZ."""

@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The facades whose messages are installed here, made and closed together."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gremsy_common.ros.messages.header_messages import header
+from gremsy_gimbal_driver.mavlink.mavlink_events import AttitudeStatus
+from gremsy_gimbal_driver.motion.notices import Say
+from gremsy_gimbal_driver.ros.facade_port import GimbalPort
+from gremsy_gimbal_facades.mavros_facade import MavrosFacade, mavros_messages
+from gremsy_gimbal_facades.ptz_facade import PtzFacade, ptz_messages
+
+
+class FacadeSet:
+    """Make and close it on the executor's thread.
+
+    Args:
+        node: any rclpy node.
+        port: the driver.
+        say: what is wrong, once a kind.
+        mavros, ptz: which are wanted; one whose messages are not installed is left out.
+    """
+
+    def __init__(self, node: Any, port: GimbalPort, say: Say, *, mavros: bool, ptz: bool) -> None:
+        for_mavros = mavros_messages() if mavros else None
+        for_ptz = ptz_messages() if ptz else None
+        self._mavros = None if for_mavros is None else MavrosFacade(node, port, for_mavros, header, say)
+        self._ptz = None if for_ptz is None else PtzFacade(node, port, for_ptz)
+
+    @property
+    def names(self) -> str:
+        """Those that are served."""
+        served = [name for name, facade in (('MAVROS', self._mavros), ('PTZ', self._ptz)) if facade is not None]
+        return ', '.join(served)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """What was refused."""
+        return {} if self._mavros is None else self._mavros.counts
+
+    def attitude(self, status: AttitudeStatus, stamp_ns: int) -> None:
+        """Message 285 came."""
+        if self._mavros is not None:
+            self._mavros.attitude(status, stamp_ns)
+
+    def close(self) -> None:
+        """Idempotent."""
+        for facade in (self._mavros, self._ptz):
+            if facade is not None:
+                facade.close()

@@ -1,0 +1,197 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Clearpath's PTZ actions and `ptz_state`, so that what was written for its cameras drives this gimbal unchanged.
+
+A goal stays accepted, with feedback, until its result is known, and is executed only then. A coroutine that awaits the
+end would be the usual way, but the EventsExecutor of Jazzy never takes one up again (tried: 5 s after its future was
+done it still waited), and a thread per goal would block every other callback of an executor with one.
+"""
+
+from __future__ import annotations
+
+import importlib
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from gremsy_gimbal_driver.ros.facade_port import GimbalPort
+from gremsy_gimbal_facades.ptz_goals import (
+    PtzRefused,
+    PtzTarget,
+    absolute_target,
+    fill_state,
+    frame_target,
+    relative_target,
+    relative_to_frame_target,
+)
+from gremsy_gimbal_facades.ptz_run import PtzFeedback, PtzResult, PtzRun
+
+PREFIX = 'move_ptz'
+PERIOD_S = 0.1
+"""Ten times a second, as the vendor's; feedback and state are owed once a second."""
+
+_DEPTH = 10
+_OF_PTZ = 'a newer PTZ goal'
+
+
+@dataclass(frozen=True, slots=True)
+class PtzMessages:
+    """The three actions, the state, and rclpy's server and its answer to a cancellation."""
+
+    move: Any
+    rel_to: Any
+    frame: Any
+    state: Any
+    action_server: Any
+    accept_cancel: Any
+
+
+def ptz_messages() -> PtzMessages | None:
+    """None where ptz_action_server_msgs is not installed."""
+    try:
+        actions = importlib.import_module('ptz_action_server_msgs.action')
+        messages = importlib.import_module('ptz_action_server_msgs.msg')
+        rclpy_action = importlib.import_module('rclpy.action')
+        return PtzMessages(
+            actions.PtzMove,
+            actions.PtzRelTo,
+            actions.PtzFrame,
+            messages.PtzState,
+            rclpy_action.ActionServer,
+            rclpy_action.CancelResponse.ACCEPT,
+        )
+    except (ImportError, AttributeError):
+        return None
+
+
+@dataclass(slots=True)
+class _Running:
+    handle: Any
+    action: Any
+    run: PtzRun
+
+
+class PtzFacade:
+    """Serves until closed; one goal at a time, the newest. Make, step and close it on the executor's thread.
+
+    Args:
+        node: any rclpy node.
+        port: the driver.
+        messages: from `ptz_messages`.
+        prefix: of the actions.
+        clock: monotonic, ns.
+    """
+
+    def __init__(
+        self,
+        node: Any,
+        port: GimbalPort,
+        messages: PtzMessages,
+        prefix: str = PREFIX,
+        clock: Callable[[], int] = time.monotonic_ns,
+    ) -> None:
+        self._node = node
+        self._port = port
+        self._messages = messages
+        self._clock = clock
+        self._running: _Running | None = None
+        self._state = node.create_publisher(messages.state, 'ptz_state', _DEPTH)
+        self._servers = [
+            self._serve(messages.move, f'{prefix}/position_abs', absolute_target),
+            self._serve(messages.move, f'{prefix}/position_rel', lambda goal: relative_target(goal, port.pointing())),
+            self._serve(
+                messages.rel_to,
+                f'{prefix}/position_abs_tf',
+                lambda goal: relative_to_frame_target(goal, port.now_ns()),
+            ),
+            self._serve(messages.frame, f'{prefix}/frame', lambda goal: frame_target(goal, port.now_ns())),
+        ]
+        self._timer = node.create_timer(PERIOD_S, self.step)
+
+    def step(self) -> None:
+        """Look how the goal stands, and say so."""
+        running = self._running
+        if running is not None:
+            if running.handle.is_cancel_requested:
+                running.run.cancel('its client')
+            result = running.run.step(self._clock())
+            if result is None:
+                running.handle.publish_feedback(_feedback(running.action, running.run.feedback))
+            else:
+                self._finish(running, result)
+        now = self._port.pointing()
+        if now is not None:
+            message = self._messages.state()
+            fill_state(message, now)
+            self._state.publish(message)
+
+    def close(self) -> None:
+        """End the goal and take all back; idempotent."""
+        if self._state is None:
+            return
+        self._node.destroy_timer(self._timer)
+        if self._running is not None:
+            self._running.run.cancel('the end of the driver')
+            self._running = None
+        for server in self._servers:
+            server.destroy()
+        self._node.destroy_publisher(self._state)
+        self._state = None
+
+    def _serve(self, action: Any, name: str, target_of: Callable[[Any], PtzTarget]) -> Any:
+        return self._messages.action_server(
+            self._node,
+            action,
+            name,
+            execute_callback=partial(_say_result, action, PtzResult(False, 'The driver ended.')),
+            handle_accepted_callback=partial(self._accepted, action, target_of),
+            cancel_callback=lambda _: self._messages.accept_cancel,
+        )
+
+    def _accepted(self, action: Any, target_of: Callable[[Any], PtzTarget], handle: Any) -> None:
+        before = self._running
+        if before is not None:
+            before.run.cancel(_OF_PTZ)
+            assert before.run.result is not None
+            self._finish(before, before.run.result)
+        try:
+            target = target_of(handle.request)
+        except PtzRefused as refusal:
+            self._execute(handle, action, PtzResult(False, str(refusal)))
+            return
+        run = PtzRun(self._port, target, self._clock())
+        if run.result is not None:
+            self._execute(handle, action, run.result)
+        else:
+            self._running = _Running(handle, action, run)
+
+    def _finish(self, running: _Running, result: PtzResult) -> None:
+        self._running = None
+        self._execute(running.handle, running.action, result)
+
+    def _execute(self, handle: Any, action: Any, result: PtzResult) -> None:
+        handle.execute(partial(_say_result, action, result))
+
+
+def _say_result(action: Any, result: PtzResult, handle: Any) -> Any:
+    """On the executor: the goal's end and its result."""
+    if handle.is_cancel_requested:
+        handle.canceled()
+    elif result.success:
+        handle.succeed()
+    else:
+        handle.abort()
+    message = action.Result()
+    message.success, message.message = result.success, result.message
+    return message
+
+
+def _feedback(action: Any, left: PtzFeedback) -> Any:
+    message = action.Feedback()
+    holder = getattr(message, 'ptz_remaining', None)
+    if holder is not None:
+        holder.pan, holder.tilt, holder.zoom = left.pan_rad, left.tilt_rad, left.zoom
+    else:
+        message.pan_remaining, message.tilt_remaining, message.zoom_remaining = left.pan_rad, left.tilt_rad, left.zoom
+    return message

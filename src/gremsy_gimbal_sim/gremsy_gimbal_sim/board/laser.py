@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The laser range finder, and the place that it hits."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Callable
+
+import numpy as np
+
+from gremsy_gimbal_sim.camera.optics import Sight
+from gremsy_gimbal_sim.options.options_camera import BoardOptions
+
+OFF = 3
+_RATES_HZ = {0: 1.0, 1: 4.0, 2: 10.0}
+_EARTH_RADIUS_M = 6_371_000.0
+_RELAYED_EVERY_S = 1.0
+
+Place = tuple[float, float, float]
+
+
+class Laser:
+    """Measures as often as LRF_MODE says: to the ground where the camera looks down, else to what stands ahead."""
+
+    def __init__(
+        self, options: BoardOptions, sight: Callable[[], Sight], random: np.random.Generator, start_s: float
+    ) -> None:
+        self._options = options
+        self._sight = sight
+        self._random = random
+        self._next_s = start_s
+        self.mode = options.laser_mode
+        self.range_m = 0.0
+        """0 while it is off, or says nothing."""
+
+    def set_mode(self, mode: int, now_s: float) -> None:
+        """LRF_MODE: 3 off, 0 1 Hz, 1 4 Hz, 2 10 Hz."""
+        self.mode, self._next_s = mode, now_s
+        if mode == OFF:
+            self.range_m = 0.0
+
+    def advance(self, now_s: float) -> None:
+        """Measure when it is time."""
+        rate_hz = _RATES_HZ.get(self.mode)
+        if rate_hz is None or now_s < self._next_s:
+            return
+        self._next_s = max(self._next_s + 1.0 / rate_hz, now_s + 0.5 / rate_hz)
+        options = self._options
+        measured = options.laser_range_m
+        down = math.sin(self._sight().tilt_rad)
+        if down > 0:
+            measured = min(measured, options.laser_height_m / down)
+        if options.laser_noise_m:
+            measured += float(self._random.normal(0.0, options.laser_noise_m))
+        self.range_m = 0.0 if options.laser_says_zero else max(measured, 0.0)
+
+
+class Position:
+    """Where the vehicle is, as an autopilot said (GLOBAL_POSITION_INT) and the board passes on, late and once a second.
+
+    (0, 0) is no fix.
+    """
+
+    def __init__(self, options: BoardOptions) -> None:
+        self._options = options
+        here = (options.longitude_deg, options.latitude_deg, options.altitude_m)
+        self._heard: deque[tuple[float, Place]] = deque([(-math.inf, here)])
+        self._relayed = here
+        self._relayed_at_s = -math.inf
+
+    def hear(self, place: Place, now_s: float) -> None:
+        """Longitude and latitude in deg, altitude in m."""
+        self._heard.append((now_s, place))
+        self._forget(now_s)
+
+    def lon_lat_alt(self, now_s: float) -> Place:
+        """What PAY_* say."""
+        if not self._options.position_fix:
+            return 0.0, 0.0, 0.0
+        if now_s >= self._relayed_at_s + _RELAYED_EVERY_S:
+            self._relayed_at_s = now_s
+            self._forget(now_s)
+            self._relayed = self._heard[0][1]
+        return self._relayed
+
+    def _forget(self, now_s: float) -> None:
+        """All but the newest that is old enough to be passed on, and what came after it."""
+        known_s = now_s - self._options.position_age_s
+        while len(self._heard) > 1 and self._heard[1][0] <= known_s:
+            self._heard.popleft()
+
+    def target(self, sight: Sight, range_m: float, now_s: float) -> Place:
+        """What TARGET_* say: that far along the look, azimuth from north; zeros where nothing is measured."""
+        longitude, latitude, altitude = self.lon_lat_alt(now_s)
+        if range_m <= 0 or not self._options.position_fix:
+            return 0.0, 0.0, 0.0
+        level_m = range_m * math.cos(sight.tilt_rad)
+        north_m, west_m = level_m * math.cos(sight.azimuth_rad), level_m * math.sin(sight.azimuth_rad)
+        return (
+            longitude - math.degrees(west_m / (_EARTH_RADIUS_M * math.cos(math.radians(latitude)))),
+            latitude + math.degrees(north_m / _EARTH_RADIUS_M),
+            altitude - range_m * math.sin(sight.tilt_rad),
+        )

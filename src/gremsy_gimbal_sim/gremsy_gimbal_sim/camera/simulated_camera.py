@@ -1,0 +1,281 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The camera, component 100 to 105: standard commands and extended parameters (gimbal.md 2.1, 2.3)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+
+from gremsy_gimbal_driver.mavlink.mavlink_dialect import dialect
+from gremsy_gimbal_driver.mavlink.mavlink_framing import Frame
+from gremsy_gimbal_sim.board.power import Power
+from gremsy_gimbal_sim.camera.camera_messages import CameraMessages
+from gremsy_gimbal_sim.camera.camera_settings import COMBINED_ZOOM, SUPER_RESOLUTION_ZOOM, ExtendedParameters
+from gremsy_gimbal_sim.camera.focus import Focus
+from gremsy_gimbal_sim.camera.on_board_tracker import OnBoardTracker, TrackMode
+from gremsy_gimbal_sim.camera.optics import HEIGHT_PX, WIDTH_PX, Sight, hfov_at
+from gremsy_gimbal_sim.camera.recorder import Recorder
+from gremsy_gimbal_sim.camera.simulated_zoom import ZoomLens
+from gremsy_gimbal_sim.gimbal.simulated_gimbal import Gimbal
+from gremsy_gimbal_sim.gimbal.simulated_modes import GB_MODES
+from gremsy_gimbal_sim.options.options import PayloadOptions
+from gremsy_gimbal_sim.wire.acknowledgement import Acknowledger
+from gremsy_gimbal_sim.wire.numbers import whole
+from gremsy_gimbal_sim.wire.outbox import Component, Outbox
+from gremsy_gimbal_sim.wire.schedule import Schedule
+
+ACCEPTED = int(dialect.MAV_RESULT_ACCEPTED)
+DENIED = int(dialect.MAV_RESULT_DENIED)
+FAILED = int(dialect.MAV_RESULT_FAILED)
+UNSUPPORTED = int(dialect.MAV_RESULT_UNSUPPORTED)
+
+_STEP, _CONTINUOUS, _RANGE = 0, 1, 2
+_FOCUS_AUTO = 4
+_COMMAND_LONG = dialect.MAVLINK_MSG_ID_COMMAND_LONG
+_EXTENDED = (
+    dialect.MAVLINK_MSG_ID_PARAM_EXT_REQUEST_READ,
+    dialect.MAVLINK_MSG_ID_PARAM_EXT_REQUEST_LIST,
+    dialect.MAVLINK_MSG_ID_PARAM_EXT_SET,
+)
+# Where target system and component stand in each, in the order of the wire.
+_TARGET_AT = {_EXTENDED[0]: 1, _EXTENDED[1]: 0, _EXTENDED[2]: 0}
+# Old commands that ask for one message each (gimbal.md 2.1), and which parameter must be 1 for it (common.xml).
+_REQUESTS = {
+    dialect.MAV_CMD_REQUEST_CAMERA_INFORMATION: (dialect.MAVLINK_MSG_ID_CAMERA_INFORMATION, 0),
+    dialect.MAV_CMD_REQUEST_CAMERA_SETTINGS: (dialect.MAVLINK_MSG_ID_CAMERA_SETTINGS, 0),
+    dialect.MAV_CMD_REQUEST_STORAGE_INFORMATION: (dialect.MAVLINK_MSG_ID_STORAGE_INFORMATION, 1),
+    dialect.MAV_CMD_REQUEST_CAMERA_CAPTURE_STATUS: (dialect.MAVLINK_MSG_ID_CAMERA_CAPTURE_STATUS, 0),
+    dialect.MAV_CMD_REQUEST_VIDEO_STREAM_INFORMATION: (dialect.MAVLINK_MSG_ID_VIDEO_STREAM_INFORMATION, None),
+}
+_TRACKED_SIZE_PX = 128.0  # the vendor's default (gimbal.md 2.2)
+
+
+class Camera:
+    """Everything that answers for the camera's component.
+
+    Args:
+        options: all of them.
+        gimbal: what carries it, and what GB_MODE and RC_MODE steer.
+        power, outbox, acknowledger: shared with the other components.
+        random: of its faults.
+        start_s: the first time.
+    """
+
+    def __init__(
+        self,
+        options: PayloadOptions,
+        gimbal: Gimbal,
+        power: Power,
+        outbox: Outbox,
+        acknowledger: Acknowledger,
+        random: np.random.Generator,
+        start_s: float,
+    ) -> None:
+        self._options = options
+        self._gimbal = gimbal
+        self._outbox = outbox
+        self._acknowledger = acknowledger
+        self.component = Component(options.system, options.camera_component)
+        self.lens = ZoomLens(options.zoom_max, options.zoom_doublings_per_s, start_s)
+        self.infrared_zoom = 1.0
+        self.focus = Focus(start_s)
+        self.recorder = Recorder(options, start_s)
+        self.tracker = OnBoardTracker(options, gimbal.motion, self.sight, start_s)
+        self.laser_mode_set: Callable[[int, float], None] | None = None
+        self.parameters = ExtendedParameters(options, self.component, outbox, random, self._parameter_changed)
+        self._messages = CameraMessages(options, self.lens, self.focus, self.recorder, self.sight, power.boot_ms)
+        self._schedule = Schedule({'heartbeat': 1.0}, start_s)
+        self._handlers: dict[int, Callable[[list[float], float], int]] = {
+            dialect.MAV_CMD_REQUEST_MESSAGE: self._send_once,
+            dialect.MAV_CMD_SET_CAMERA_ZOOM: self._set_zoom,
+            dialect.MAV_CMD_SET_CAMERA_FOCUS: self._set_focus,
+            dialect.MAV_CMD_SET_CAMERA_MODE: self._set_mode,
+            dialect.MAV_CMD_IMAGE_START_CAPTURE: self._capture,
+            dialect.MAV_CMD_IMAGE_STOP_CAPTURE: self._end_capture,
+            dialect.MAV_CMD_VIDEO_START_CAPTURE: self._record,
+            dialect.MAV_CMD_VIDEO_STOP_CAPTURE: self._end_record,
+            dialect.MAV_CMD_STORAGE_FORMAT: self._format,
+            dialect.MAV_CMD_CAMERA_TRACK_POINT: self._track_point,
+            dialect.MAV_CMD_CAMERA_TRACK_RECTANGLE: self._track_rectangle,
+            dialect.MAV_CMD_CAMERA_STOP_TRACKING: self._end_track,
+        }
+
+    def sight(self) -> Sight:
+        """Where it truly looks now."""
+        azimuth, tilt = self._gimbal.body.world_rad
+        return Sight(azimuth, tilt, hfov_at(math.radians(self._options.hfov_deg), self.lens.factor))
+
+    def take(self, frame: Frame, fields: tuple[object, ...], now_s: float) -> None:
+        """A message that may be for it."""
+        if frame.message_id == _COMMAND_LONG:
+            numbers = [float(each) for each in fields if isinstance(each, int | float)]
+            if self.component.is_named(int(numbers[8]), int(numbers[9])):
+                self._command(int(numbers[7]), numbers[:7], frame, now_s)
+        elif frame.message_id in _EXTENDED:
+            at = _TARGET_AT[frame.message_id]
+            system, component = fields[at], fields[at + 1]
+            if isinstance(system, int) and isinstance(component, int) and self.component.is_named(system, component):
+                self.parameters.take(frame, fields, now_s)
+
+    def advance(self, now_s: float) -> None:
+        """Move on."""
+        self.lens.advance(now_s)
+        self.focus.advance(now_s)
+        self.recorder.advance(now_s)
+        self.tracker.advance(now_s)
+
+    def send_due(self, now_s: float) -> None:
+        """Its heartbeat, and a word about each picture."""
+        for index in self.recorder.take_new_images():
+            self._outbox.send(self.component, self._messages.image_captured(index, now_s), now_s)
+        if self._schedule.due(now_s):
+            self._outbox.send(self.component, self._messages.heartbeat(), now_s)
+
+    def restart(self, now_s: float) -> None:
+        """Somebody listens from now on."""
+        self._schedule.restart(now_s)
+
+    def power_up(self) -> None:
+        """As after switching on; lens, card and parameters are as they were left."""
+        self.tracker.power_up()
+        self.recorder.power_up()
+
+    def _command(self, command: int, parameters: list[float], frame: Frame, now_s: float) -> None:
+        handler = self._handlers.get(command)
+        if command in _REQUESTS:
+            message_id, asks_at = _REQUESTS[command]
+            asks = 1.0 if asks_at is None else parameters[asks_at]
+            result = self._send(message_id, now_s) if asks == 1.0 else ACCEPTED if asks == 0.0 else DENIED
+        else:
+            result = UNSUPPORTED if handler is None else handler(parameters, now_s)
+        self._acknowledger.send(self.component, command, result, frame, now_s)
+
+    def _send_once(self, parameters: list[float], now_s: float) -> int:
+        return self._send(whole(parameters[0]), now_s)
+
+    def _send(self, message_id: int, now_s: float) -> int:
+        message = self._messages.build(message_id, now_s)
+        if message is None:
+            return UNSUPPORTED
+        self._outbox.send(self.component, message, now_s)
+        return ACCEPTED
+
+    # Lens.
+
+    def _set_zoom(self, parameters: list[float], _now_s: float) -> int:
+        kind, value = whole(parameters[0]), parameters[1]
+        if not math.isfinite(value):
+            return FAILED
+        if kind == _RANGE:
+            self.lens.go_to_percent(100.0 - value if self._options.zoom_range_inverted else value)
+        elif kind not in (_STEP, _CONTINUOUS):
+            return UNSUPPORTED
+        elif not self._options.zoom_only_by_range:
+            if kind == _STEP:
+                self.lens.step(value)
+            else:
+                self.lens.drive(value)
+        return ACCEPTED
+
+    def zoom_to(self, factor: float) -> None:
+        """By a vendor's command or parameter, which on one payload did not move the lens (gimbal.md 2.1)."""
+        if not self._options.zoom_only_by_range:
+            self.lens.go_to(factor)
+
+    def zoom_drive(self, direction: float) -> None:
+        """By a vendor's command: -1 wider, 1 nearer, 0 stop."""
+        if not self._options.zoom_only_by_range:
+            self.lens.drive(direction)
+
+    def _set_focus(self, parameters: list[float], _now_s: float) -> int:
+        kind, value = whole(parameters[0]), parameters[1]
+        if kind == _FOCUS_AUTO:
+            self.focus.auto()
+        elif kind == _CONTINUOUS and math.isfinite(value):
+            self.focus.drive(value)
+        else:
+            return UNSUPPORTED
+        return ACCEPTED
+
+    # Recorder.
+
+    def _set_mode(self, parameters: list[float], _now_s: float) -> int:
+        mode = whole(parameters[1])
+        if mode not in (0, 1):
+            return UNSUPPORTED
+        self.recorder.mode = mode
+        return ACCEPTED
+
+    def _capture(self, parameters: list[float], now_s: float) -> int:
+        interval_s, count, number = parameters[1], whole(parameters[2]), whole(parameters[3])
+        if not math.isfinite(interval_s) or interval_s < 0.0 or count < 0 or number < 0:
+            return DENIED
+        return ACCEPTED if self.recorder.capture(interval_s, count, number, now_s) else FAILED
+
+    def _end_capture(self, _parameters: list[float], _now_s: float) -> int:
+        self.recorder.end_capture()
+        return ACCEPTED
+
+    def _record(self, _parameters: list[float], now_s: float) -> int:
+        return ACCEPTED if self.recorder.start(now_s) else FAILED
+
+    def _end_record(self, _parameters: list[float], _now_s: float) -> int:
+        self.recorder.stop()
+        return ACCEPTED
+
+    def _format(self, parameters: list[float], _now_s: float) -> int:
+        if parameters[1] != 1.0:
+            return ACCEPTED if parameters[1] == 0.0 else DENIED
+        return ACCEPTED if self.recorder.format() else FAILED
+
+    # On-board tracking: 0 to 1 over the picture.
+
+    def _track_point(self, parameters: list[float], now_s: float) -> int:
+        size = _TRACKED_SIZE_PX
+        return self._track(parameters[0] * WIDTH_PX, parameters[1] * HEIGHT_PX, size, size, now_s)
+
+    def _track_rectangle(self, parameters: list[float], now_s: float) -> int:
+        left, top, right, bottom = parameters[:4]
+        width, height = (right - left) * WIDTH_PX, (bottom - top) * HEIGHT_PX
+        return self._track((left + right) / 2.0 * WIDTH_PX, (top + bottom) / 2.0 * HEIGHT_PX, width, height, now_s)
+
+    def _track(self, x_px: float, y_px: float, width_px: float, height_px: float, now_s: float) -> int:
+        if not (0 <= x_px < WIDTH_PX and 0 <= y_px < HEIGHT_PX and width_px > 0 and height_px > 0):
+            return FAILED
+        self.tracker.set_mode(TrackMode.ACTIVE, now_s)
+        self.tracker.trigger(x_px, y_px, width_px, height_px, now_s)
+        return ACCEPTED
+
+    def _end_track(self, _parameters: list[float], now_s: float) -> int:
+        self.tracker.set_mode(TrackMode.STOP, now_s)
+        return ACCEPTED
+
+    # Parameters that do something.
+
+    def _parameter_changed(self, name: str, value: int, now_s: float) -> None:
+        motion, modes = self._gimbal.motion, self._gimbal.modes
+        if name == 'C_V_ZM_CB_LV':
+            self.zoom_to(float(COMBINED_ZOOM[value]))
+        elif name == 'C_V_ZM_SR_LV':
+            self.zoom_to(SUPER_RESOLUTION_ZOOM[value])
+        elif name == 'C_T_ZOOM':
+            self.infrared_zoom = float(value + 1)
+        elif name == 'C_V_Z_SPD':
+            self.lens.speed_share = (value + 1) / 8.0
+        elif name == 'C_V_F_SPD':
+            self.focus.speed_share = (value + 1) / 8.0
+        elif name == 'C_V_FV':
+            self.focus.go_to(float(value))
+        elif name == 'C_V_FM' and value == 1:
+            self.focus.auto()
+        elif name == 'GB_MODE':
+            modes.board_mode = GB_MODES[value]
+            motion.set_mode(GB_MODES[value], now_s)
+        elif name == 'RC_MODE':
+            motion.rc_mode = value
+        elif name == 'GB_FW_FLAG':
+            modes.forwards_flags = value == 1
+        elif name == 'LRF_MODE' and self.laser_mode_set is not None:
+            self.laser_mode_set(value, now_s)

@@ -1,0 +1,178 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the gimbal says about itself, message by message (gimbal.md 1.4, 1.5)."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from gremsy_common.geometry import quaternion_from_bearing
+from gremsy_gimbal_driver.mavlink.mavlink_dialect import dialect
+from gremsy_gimbal_driver.mavlink.mavlink_frames import level_rates, ned_degrees, q_frd_from_level_camera, vector_frd
+from gremsy_gimbal_driver.motion.gimbal_mode import GimbalMode
+from gremsy_gimbal_sim.board.power import Power
+from gremsy_gimbal_sim.gimbal.simulated_modes import ModeMachine
+from gremsy_gimbal_sim.options.options import PayloadOptions
+from gremsy_gimbal_sim.plant.body import GimbalBody
+from gremsy_gimbal_sim.wire.outbox import Message
+
+STATUS_FOLLOW = 0x0001
+STATUS_MOTORS = 0x0010
+STATUS_AUTOTUNE = 0x0040
+STATUS_SEARCH_HOME = 0x0100
+STATUS_CALIBRATION = 0x0400
+STATUS_REMOTE = 0x1000
+
+_COUNTS_PER_RAD = 2**16 / (2.0 * math.pi)
+_CDEG_PER_RAD = 100.0 * 180.0 / math.pi
+_GRAVITY_M_S2 = 9.80665
+_ACCELERATION_LSB = 8192.0 / _GRAVITY_M_S2
+_RATE_LSB = 32.8 * 180.0 / math.pi
+# A real one at rest never shows an exact zero on an axis (143 samples, gimbal.md 1.4).
+_REST_ROLL_DEG = 0.012
+
+
+class GimbalTelemetry:
+    """Builds messages from the gimbal's state.
+
+    Args:
+        options: the streams' and the plant's.
+        body, modes, power: what is told about.
+        random: of the noise.
+    """
+
+    def __init__(
+        self, options: PayloadOptions, body: GimbalBody, modes: ModeMachine, power: Power, random: np.random.Generator
+    ) -> None:
+        self._options = options
+        self._body = body
+        self._modes = modes
+        self._power = power
+        self._random = random
+        self.encoder_counts = options.encoder_counts
+        """MAV_TS_ENCNT: 158 in counts, else in cdeg."""
+        self.busy_bits = 0
+        """Of status1, while a calibration or an auto-tune runs."""
+
+    def heartbeat(self) -> Message:
+        """HEARTBEAT 0."""
+        active = dialect.MAV_STATE_ACTIVE
+        return dialect.MAVLink_heartbeat_message(
+            dialect.MAV_TYPE_GIMBAL, dialect.MAV_AUTOPILOT_INVALID, 0, 0, active, 3
+        )
+
+    def system_status(self) -> Message:
+        """SYS_STATUS 1 with status1 and status2."""
+        options, modes = self._options, self._modes
+        status = options.extra_status_bits | self.busy_bits
+        if modes.mode is GimbalMode.FOLLOW:
+            status |= STATUS_FOLLOW
+        if modes.motors_on:
+            status |= STATUS_MOTORS
+        millivolt = round(options.battery_v * 1000.0)
+        return dialect.MAVLink_sys_status_message(
+            0, 0, 0, 200, millivolt, -1, -1, 0, 0, status, options.fault_bits, 0, 0
+        )
+
+    def attitude(self, now_s: float) -> Message:
+        """GIMBAL_DEVICE_ATTITUDE_STATUS 285, addressed to all: yaw from the heading, or in LOCK from the earth."""
+        body, options = self._body, self._options
+        in_earth = body.holds_earth
+        azimuth, tilt = self._noisy(*(body.earth_rad if in_earth else body.angles_rad))
+        rates = body.world_rates_rad_s if in_earth else body.joint_rates_rad_s
+        flags = self._modes.flags(now_s)
+        if options.yaw_frame_flags:
+            flags |= (
+                dialect.GIMBAL_DEVICE_FLAGS_YAW_IN_EARTH_FRAME
+                if in_earth
+                else dialect.GIMBAL_DEVICE_FLAGS_YAW_IN_VEHICLE_FRAME
+            )
+        extensions = level_rates(body.heading_rate_rad_s, body.heading_rad) if options.attitude_extensions else (0, 0)
+        return dialect.MAVLink_gimbal_device_attitude_status_message(
+            0,
+            0,
+            self._boot_ms(),
+            flags,
+            q_frd_from_level_camera(quaternion_from_bearing(azimuth, tilt)).tolist(),
+            *_camera_rates_frd(tilt, *rates),
+            body.limit_flags() | options.failure_flags,
+            *extensions,
+        )
+
+    def orientation(self) -> Message:
+        """MOUNT_ORIENTATION 265; some are all zeros."""
+        azimuth, tilt = self._noisy(*self._body.angles_rad)
+        pitch_deg, yaw_deg = ned_degrees(azimuth, tilt)
+        _, absolute_deg = ned_degrees(self._body.heading_rad + azimuth, tilt)
+        roll_deg = _REST_ROLL_DEG
+        if self._options.zero_triple_share and self._random.random() < self._options.zero_triple_share:
+            roll_deg = pitch_deg = yaw_deg = absolute_deg = 0.0
+        absolute_deg = math.remainder(absolute_deg, 360.0)
+        return dialect.MAVLink_mount_orientation_message(self._boot_ms(), roll_deg, pitch_deg, yaw_deg, absolute_deg)
+
+    def foreign_orientation(self) -> Message:
+        """265 as another component sends it: nothing but zeros."""
+        return dialect.MAVLink_mount_orientation_message(self._boot_ms(), 0.0, 0.0, 0.0, 0.0)
+
+    def encoders(self) -> Message:
+        """MOUNT_STATUS 158: tilt, roll and pan joints, in the wire's signs."""
+        options = self._options
+        pan, roll, tilt = self._body.joints_rad()
+        scale = _COUNTS_PER_RAD if self.encoder_counts else _CDEG_PER_RAD
+        right, up = level_rates(tilt, pan)
+        tilt_count = round((-up if options.encoder_tilt_inverted else up) * scale)
+        if self.encoder_counts:
+            tilt_count += options.encoder_tilt_offset_counts
+        return dialect.MAVLink_mount_status_message(0, 0, tilt_count, round(roll * scale), round(right * scale), 0)
+
+    def imu(self) -> Message:
+        """RAW_IMU 27: gravity and rates in the camera's axes, forward, right, down."""
+        options, body = self._options, self._body
+        _, tilt = body.angles_rad
+        specific_force = vector_frd(body.up_in_camera()) * _GRAVITY_M_S2
+        rates = np.array(_camera_rates_frd(tilt, *body.world_rates_rad_s))
+        if options.imu_acceleration_noise_m_s2:
+            specific_force += self._random.normal(0.0, options.imu_acceleration_noise_m_s2, 3)
+        if options.imu_rate_noise_rad_s:
+            rates += self._random.normal(0.0, options.imu_rate_noise_rad_s, 3)
+        accelerations = [_int16(each * _ACCELERATION_LSB) for each in specific_force.tolist()]
+        turns = [_int16(each * _RATE_LSB) for each in rates.tolist()]
+        time_us = self._power.boot_us(self._body.plant.time_s)
+        return dialect.MAVLink_raw_imu_message(time_us, *accelerations, *turns, 0, 0, 0)
+
+    def information(self) -> Message:
+        """GIMBAL_DEVICE_INFORMATION 283: pitch up +, yaw right +, mechanical limits."""
+        options = self._options
+        (up, down), side = options.plant.tilt_limits_rad, options.plant.azimuth_limit_rad
+        roll = math.radians(options.roll_limit_deg)
+        major, minor, patch = options.firmware
+        firmware = major | minor << 8 | patch << 16 | options.firmware_type << 24
+        limits = (-roll, roll, -down, -up, -side, side)
+        model = options.model.encode('ascii', 'replace')[:32]
+        return dialect.MAVLink_gimbal_device_information_message(
+            self._boot_ms(), b'GREMSY', model, b'', firmware, 0, 0, 0, 0, *limits
+        )
+
+    def _noisy(self, azimuth_rad: float, tilt_rad: float) -> tuple[float, float]:
+        options = self._options
+        if options.attitude_noise_rad:
+            azimuth_noise, tilt_noise = self._random.normal(0.0, options.attitude_noise_rad, 2).tolist()
+            azimuth_rad, tilt_rad = azimuth_rad + azimuth_noise, tilt_rad + tilt_noise
+        if options.yaw_dither_rad:
+            azimuth_rad += float(self._random.uniform(-options.yaw_dither_rad, options.yaw_dither_rad))
+        return azimuth_rad, tilt_rad
+
+    def _boot_ms(self) -> int:
+        """The device's clock at the plant's newest step."""
+        return self._power.boot_ms(self._body.plant.time_s)
+
+
+def _camera_rates_frd(tilt_rad: float, azimuth_rate: float, tilt_rate: float) -> tuple[float, float, float]:
+    """About the camera's own axes: the azimuth turns about the level frame's up, which leans with the tilt."""
+    x, y, z = vector_frd([-math.sin(tilt_rad) * azimuth_rate, tilt_rate, math.cos(tilt_rad) * azimuth_rate]).tolist()
+    return x, y, z
+
+
+def _int16(value: float) -> int:
+    return max(-32768, min(32767, round(value)))

@@ -1,0 +1,194 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`ros2 run gremsy_gimbal_driver sim_payload`: the simulated payload in real time, on UDP and on a pseudo-terminal."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from types import FrameType
+
+from gremsy_common.errors import SuiteError
+from gremsy_gimbal_driver.links.link_uri import DEFAULT_UDP_PORT
+from gremsy_gimbal_sim.control_pipe import ControlPipe
+from gremsy_gimbal_sim.options.option import OptionError, option_lines, with_texts
+from gremsy_gimbal_sim.options.options import OPTION_GROUPS, PRESETS, PayloadOptions
+from gremsy_gimbal_sim.payload import SimulatedPayload
+from gremsy_gimbal_sim.serving import PayloadServer
+from gremsy_gimbal_sim.truth_ring import TruthRingWriter
+from gremsy_gimbal_sim.wire.ports import Port, PortUnavailable, PtyPort, UdpPort
+
+_WAKE_S = 0.005
+"""The truth is written this often; a command that arrives in between is taken when it arrives."""
+
+
+CANNOT_START = 2
+"""As `hosting.EXIT_MISCONFIGURED`: a supervisor need not start it again. Not imported, since that would load ROS."""
+
+
+class Stop(Exception):
+    """The process was asked to end."""
+
+
+def run(
+    server: PayloadServer, ring: TruthRingWriter | None, duration_s: float, control: ControlPipe | None = None
+) -> None:
+    """Serve in real time until the duration is over (0: until interrupted)."""
+    clock = time.monotonic
+    start = wake = clock()
+    while duration_s <= 0 or wake - start < duration_s:
+        server.send()
+        if ring is not None:
+            ring.write(server.payload.true_state(_ros_minus_monotonic_ns()))
+        wake = max(wake + _WAKE_S, clock() - _WAKE_S)
+        listens = control is not None and control.fileno() >= 0
+        server.receive_until(wake, {control.fileno(): control.read} if control is not None and listens else None)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The exit status: 0 when ended by a signal or its duration, 2 with one sentence when it cannot start as told."""
+    options = _parser().parse_args(_without_ros(sys.argv[1:] if arguments is None else arguments))
+    if options.list_options:
+        print('\n'.join(option_lines(PayloadOptions(), OPTION_GROUPS)))
+        return 0
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _raise_stop)
+    try:
+        with ExitStack() as stack:
+            ports = _ports(options)
+            payload = SimulatedPayload(
+                _payload_options(options), options.seed, start_s=time.monotonic(), plugs=tuple(ports)
+            )
+            server = PayloadServer(payload, ports)
+            server.open()
+            stack.callback(server.close)
+            for port in ports.values():
+                _announce(port)
+            control = _control(options.control, server, stack)
+            ring = stack.enter_context(TruthRingWriter(options.truth_ring)) if options.truth_ring else None
+            if ring is not None:
+                ring.write(payload.true_state(_ros_minus_monotonic_ns()))
+            print(f'simulated payload ready, preset {options.preset}, seed {options.seed}', flush=True)
+            run(server, ring, options.duration, control)
+    except Stop:
+        return 0
+    except (SuiteError, ValueError) as error:
+        print(f'sim_payload: {error}', file=sys.stderr)
+        return CANNOT_START
+    return 0
+
+
+def _ros_minus_monotonic_ns() -> int:
+    return time.time_ns() - time.monotonic_ns()
+
+
+def _raise_stop(number: int, _frame: FrameType | None) -> None:
+    # One signal ends it; a second must not interrupt the clean-up.
+    signal.signal(number, signal.SIG_IGN)
+    raise Stop
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog='sim_payload', description='A simulated Gremsy payload that speaks MAVLink 2.'
+    )
+    parser.add_argument('--udp', metavar='HOST:PORT', help=f'serve UDP there (default 127.0.0.1:{DEFAULT_UDP_PORT})')
+    parser.add_argument('--pty', metavar='PATH', nargs='?', const='', help='serve a pseudo-terminal, linked as PATH')
+    parser.add_argument('--preset', choices=sorted(PRESETS), default='ideal', help='plant and faults')
+    parser.add_argument(
+        '--set', metavar='NAME=VALUE', action='append', default=[], help='an option of --list-options; may be repeated'
+    )
+    parser.add_argument('--list-options', action='store_true', help='say every option, and end')
+    parser.add_argument('--truth-ring', metavar='NAME', default='', help='write the true attitude under this name')
+    parser.add_argument('--seed', type=int, default=0, help='of every random fault')
+    parser.add_argument('--duration', type=float, default=0.0, metavar='S', help='end by itself; 0 never')
+    parser.add_argument(
+        '--control',
+        metavar='PATH',
+        default='',
+        help='take lines like `unplug udp` or `reboot` from a pipe, - for stdin',
+    )
+    parser.add_argument('--attitude-rate', metavar='HZ', help='of message 285 until told otherwise')
+    parser.add_argument('--rate-expiry', metavar='S', help='a rate command ends after this; 0 latches it')
+    parser.add_argument('--byte-loss', metavar='SHARE', help='of the bytes in either direction, 0 to 1')
+    parser.add_argument('--component', metavar='ID', help="the gimbal's MAVLink component, 154 or 171 to 175")
+    parser.add_argument('--system', metavar='ID', help='the MAVLink system, 1 to 255')
+    return parser
+
+
+def _without_ros(arguments: Sequence[str]) -> list[str]:
+    """`ros2 run` and launch files may append `--ros-args ...`, up to a `--` or the end; it means nothing here."""
+    kept: list[str] = []
+    inside = False
+    for argument in arguments:
+        if argument == '--ros-args':
+            inside = True
+        elif inside and argument == '--':
+            inside = False
+        elif not inside:
+            kept.append(argument)
+    return kept
+
+
+def _payload_options(given: argparse.Namespace) -> PayloadOptions:
+    """The preset, then the shortcuts, then --set."""
+    shortcuts = {
+        'attitude_rate': 'attitude_rate_hz',
+        'rate_expiry': 'rate_expiry_s',
+        'byte_loss': 'lost_byte_share',
+        'component': 'gimbal_component',
+        'system': 'system',
+    }
+    texts = {option: getattr(given, name) for name, option in shortcuts.items() if getattr(given, name) is not None}
+    for assignment in given.set:
+        name, equals, value = assignment.partition('=')
+        if not equals:
+            raise OptionError(f"--set '{assignment}' sets nothing: write NAME=VALUE, for example attitude_rate_hz=10.")
+        texts[name] = value
+    return with_texts(PRESETS[given.preset], texts)
+
+
+def _ports(given: argparse.Namespace) -> dict[str, Port]:
+    """By the names of the plugs, `udp` and `pty`."""
+    ports: dict[str, Port] = {}
+    if given.udp is not None or given.pty is None:
+        host, _, port = (given.udp or f'127.0.0.1:{DEFAULT_UDP_PORT}').rpartition(':')
+        if not host or not port.isdecimal() or int(port) > 65535:
+            raise PortUnavailable(f"--udp '{given.udp}' is no address: write HOST:PORT, for example 127.0.0.1:14566.")
+        ports['udp'] = UdpPort(host, int(port))
+    if given.pty is not None:
+        ports['pty'] = PtyPort(given.pty)
+    return ports
+
+
+def _announce(port: Port) -> None:
+    if isinstance(port, PtyPort):
+        print(f'pty {port.path}', flush=True)
+    elif isinstance(port, UdpPort):
+        print(f'udp port {port.port}', flush=True)
+
+
+def _control(path: str, server: PayloadServer, stack: ExitStack) -> ControlPipe | None:
+    """Opened; a line that cannot be done is said and changes nothing."""
+    if not path:
+        return None
+
+    def line(text: str) -> None:
+        try:
+            server.control(text)
+        except SuiteError as error:
+            print(f'sim_payload: {error}', file=sys.stderr, flush=True)
+        else:
+            print(f'done: {text.strip()}', flush=True)
+
+    control = ControlPipe(path, line)
+    control.open()
+    stack.callback(control.close)
+    return control
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Options of the simulated payload: each has one name, a reason, a range and a sentence for what it cannot be."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import replace
+
+import pytest
+
+from gremsy_gimbal_sim.options.option import OptionError, meta_of, option_lines, with_texts
+from gremsy_gimbal_sim.options.options import OPTION_GROUPS, PRESETS, PayloadOptions
+from gremsy_gimbal_sim.plant.plant import IDEAL
+
+
+def test_every_option_is_in_exactly_one_group_and_says_what_it_is():
+    names = [field.name for group in OPTION_GROUPS for field in dataclasses.fields(group)]
+    assert len(names) == len(set(names))
+    assert set(names) == {field.name for field in dataclasses.fields(PayloadOptions)}
+    assert all(meta_of(field).doc for group in OPTION_GROUPS for field in dataclasses.fields(group))
+
+
+def test_the_list_names_every_option_with_its_default():
+    lines = option_lines(PayloadOptions(), OPTION_GROUPS)
+    names = [line.strip().partition('=')[0].partition(':')[0] for line in lines if line.startswith('  ')]
+    assert names == [field.name for group in OPTION_GROUPS for field in dataclasses.fields(group)]
+    assert '  lost_byte_share=0.0  bytes that get lost [0 .. 1]' in lines
+    assert '  soft_tilt_limits_deg=-90,120  RC_LIM_*_TILT: up -, down + [deg]' in lines
+
+
+@pytest.mark.parametrize(
+    ('texts', 'changes'),
+    [
+        ({'lost_byte_share': '0.1'}, {'lost_byte_share': 0.1}),
+        ({'gimbal_component': '0xAC'}, {'gimbal_component': 172}),
+        ({'yaw_frame_flags': 'true', 'has_payload': 'no'}, {'yaw_frame_flags': True, 'has_payload': False}),
+        ({'protocol': 'v1'}, {'protocol': 'v1'}),
+        ({'firmware': '7,8,4'}, {'firmware': (7, 8, 4)}),
+        ({'soft_pan_limits_deg': '-90,90'}, {'soft_pan_limits_deg': (-90.0, 90.0)}),
+        ({'plant.delay_s': '0.3'}, {'plant': replace(IDEAL, delay_s=0.3)}),
+        (
+            {'plant.rate_gain_by_zoom': '1:1.04,3.12:0.148', 'plant.lag_s': '0.2'},
+            {'plant': replace(IDEAL, rate_gain_by_zoom=((1.0, 1.04), (3.12, 0.148)), lag_s=0.2)},
+        ),
+    ],
+)
+def test_texts_become_values_of_their_type(texts, changes):
+    assert with_texts(PRESETS['ideal'], texts) == replace(PayloadOptions(), **changes)
+
+
+@pytest.mark.parametrize(
+    ('name', 'text', 'sentence'),
+    [
+        ('lost_byte_shar', '1', 'There is no payload option lost_byte_shar: did you mean lost_byte_share?'),
+        ('xyz', '1', 'There is no payload option xyz: --list-options names them all.'),
+        ('system.id', '1', 'There is no payload option system.id: did you mean system?'),
+        ('plant.delay', '1', 'There is no payload option plant.delay: did you mean plant.delay_s?'),
+        ('lost_byte_share', 'a', "The payload option lost_byte_share cannot be 'a': give a number."),
+        ('system', '1.5', "The payload option system cannot be '1.5': give a whole number."),
+        ('has_payload', 'maybe', "The payload option has_payload cannot be 'maybe': give true or false."),
+        ('firmware', '7,9', "The payload option firmware cannot be '7,9': give 3 numbers with commas between."),
+        (
+            'plant',
+            'x',
+            "The payload option plant cannot be 'x': "
+            'give its fields one by one, for example with --set plant.delay_s=0.1.',
+        ),
+        ('lost_byte_share', 'nan', 'The payload option lost_byte_share is nan: use 0 .. 1.'),
+        ('rest_tilt_rad', 'inf', 'The payload option rest_tilt_rad is inf: use a finite number.'),
+        ('protocol', 'v3', "The payload option protocol is 'v3': use one of both, v1."),
+        ('boot_ms', '4294967296', 'The payload option boot_ms is 4294967296: use 0 .. 4294967295.'),
+        ('firmware', '7,9,300', 'The payload option firmware is 300: use 0 .. 255.'),
+        ('track_lost_after_s', '-1', 'The payload option track_lost_after_s is -1: use 0 or more.'),
+        ('plant.lag_s', '0', 'The payload option plant.lag_s is 0: use 0.001 .. 10.'),
+        (
+            'plant.rate_gain_by_zoom',
+            '1:2:3',
+            "The payload option plant.rate_gain_by_zoom cannot be '1:2:3': give pairs like 1:1.04,3.12:0.148.",
+        ),
+    ],
+)
+def test_what_an_option_cannot_be_is_one_sentence(name, text, sentence):
+    with pytest.raises(OptionError) as refused:
+        with_texts(PayloadOptions(), {name: text})
+    assert str(refused.value) == sentence

@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`ros2 run gremsy_detector build_engine MODEL`: the TensorRT engine of a model, built now instead of at start-up.
+
+TensorRT for RTX builds without a GPU, for every GPU that it runs on: its engines can be copied to where they will run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from gremsy_common.parameters.parameter_forms import given_path
+from gremsy_detector.backends.backend_registry import AUTO
+from gremsy_detector.backends.tensorrt.engine_cache import EngineCache, EngineRequest
+from gremsy_detector.backends.tensorrt.engine_file import EngineFile
+from gremsy_detector.backends.tensorrt.engine_key import PRECISIONS
+from gremsy_detector.backends.tensorrt.engine_machine import Machine
+from gremsy_detector.backends.tensorrt.tensorrt_kinds import KINDS
+from gremsy_detector.errors import InferenceError, ModelError
+from gremsy_detector.model.default_model import DEFAULT, model_path
+
+_INTERRUPTED = 130
+
+
+def main(arguments: Sequence[str] | None = None, machine: Machine | None = None) -> int:
+    """Build, or find what is built already.
+
+    Returns:
+        0 with the engine's path as the last line; 1 when it cannot be built, 130 when interrupted, each with one
+        sentence on stderr; wrong arguments end the program with 2.
+    """
+    options = _parser().parse_args(arguments)
+    try:
+        path = _obtain(options, machine if machine is not None else Machine())
+    except ModelError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print('Interrupted: nothing half-written is left.', file=sys.stderr)
+        return _INTERRUPTED
+    print(path)
+    return 0
+
+
+def _obtain(options: argparse.Namespace, machine: Machine) -> Path:
+    model = model_path(options.model)
+    if model.suffix.lower() != '.onnx':
+        raise ModelError(
+            f"Model file {model} ends in '{model.suffix}' and engines are built from .onnx files: "
+            'export it first (ros2 run gremsy_detector export WEIGHTS.pt).'
+        )
+    machine = _of_kind(options.backend, machine)
+    library = machine.library(to_build_only=True)
+    target = machine.target_to_build_for(library, options.device)
+    cache = machine.cache(library, target, options.engine_dir, _say)
+    request = EngineRequest(
+        model, options.precision, lean=options.lean, calibration=options.calibration, check=options.check
+    )
+    if target.kind.portable:
+        file = cache.obtain(request, force=options.force)
+        reason = machine.unavailable(target.kind)
+        if reason is not None:
+            _say(f'It is for another machine, because {target.kind.title} here {reason}.')
+    else:
+        file = _obtain_on_gpu(cache, request, options, machine)
+    if file.header is not None and file.header.precision != options.precision:
+        _say(f'It computes in {file.header.precision}: {options.precision} lost too much when it was built.')
+    return file.path
+
+
+def _of_kind(wanted: str, machine: Machine) -> Machine:
+    """The machine with the TensorRT that is asked for, or the first that runs here."""
+    if wanted != AUTO:
+        return replace(machine, kind=next(kind for kind in KINDS if kind.name == wanted))
+    reasons = []
+    for kind in KINDS:
+        reason = machine.unavailable(kind)
+        if reason is None:
+            return replace(machine, kind=kind)
+        elsewhere = kind.portable and machine.not_installed(kind) is None
+        hint = f' (`--backend {kind.name}` builds for another machine)' if elsewhere else ''
+        reasons.append(f'{kind.title} {reason}{hint}')
+    raise ModelError('; '.join(reasons) + '.')
+
+
+def _obtain_on_gpu(
+    cache: EngineCache, request: EngineRequest, options: argparse.Namespace, machine: Machine
+) -> EngineFile:
+    # TensorRT builds for the GPU that is current.
+    stream = machine.new_stream(options.device)
+    try:
+        stream.open()
+        return cache.obtain(request, force=options.force)
+    except InferenceError as error:
+        raise ModelError(str(error)) from error
+    finally:
+        stream.close()
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog='build_engine',
+        description='Build the TensorRT engine of an ONNX model for the GPU of this machine, or find the one built '
+        'before. Prints its path.',
+    )
+    parser.add_argument(
+        '--backend',
+        default=AUTO,
+        choices=(AUTO, *(kind.name for kind in KINDS)),
+        help='which TensorRT builds it: the first that runs here (%(default)s), or one by name; tensorrt_rtx builds '
+        'without a GPU, for all RTX cards from the 30 series on',
+    )
+    parser.add_argument('model', nargs='?', default=DEFAULT, help='an .onnx file; the shipped model by default')
+    parser.add_argument(
+        '--precision',
+        default='fp16',
+        choices=PRECISIONS,
+        help='of the engine; `model` for the file as it is (%(default)s)',
+    )
+    parser.add_argument(
+        '--calibration', type=given_path, metavar='DIR', help='frames for int8: a folder of images or a video'
+    )
+    parser.add_argument(
+        '--check', type=given_path, metavar='DIR', help='other frames, to hold the result against the model'
+    )
+    parser.add_argument(
+        '--lean', action='store_true', help='an engine that later TensorRT versions and the lean runtime run too'
+    )
+    parser.add_argument(
+        '--engine-dir', type=given_path, metavar='DIR', help="where engines are kept (the user's cache folder)"
+    )
+    parser.add_argument('--device', type=int, default=0, metavar='N', help='number of the GPU (%(default)s)')
+    parser.add_argument('--force', action='store_true', help='build it even if there is one')
+    return parser
+
+
+def _say(sentence: str) -> None:
+    # Unbuffered: a build that says nothing for minutes looks dead behind a pipe.
+    print(sentence, flush=True)
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command that lists a model's classes."""
+
+import pytest
+
+from gremsy_detector.model.default_model import default_model_path
+from gremsy_model_tools.model_info import main
+
+onnxruntime = pytest.importorskip('onnxruntime', reason='ONNX Runtime is not installed: run ./gremsy setup')
+
+
+def test_it_lists_layout_and_classes_of_the_shipped_model(capsys):
+    assert main(['--provider', 'cpu']) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == f'model    {default_model_path()}'
+    assert 'file     images float32 [1, 3, 416, 416] -> output0 float32 [1, 84, 3549]' in lines
+    assert 'input    images: float32 [1, 3, 416, 416], RGB, letterbox' in lines
+    assert 'values   0..1' in lines
+    assert 'doubles  suppressed here (NMS)' in lines
+    assert f'backend  ONNX Runtime {onnxruntime.__version__} CPU, 1 thread' in lines
+    assert 'output   [1, 4+nc, N], N = 3549, stride 32 px' in lines
+    assert '     0 person' in lines
+    assert lines[-1] == '    79 toothbrush'
+
+
+def test_a_missing_file_is_one_sentence_and_status_1(capsys):
+    assert main(['/nowhere/m.onnx']) == 1
+    assert capsys.readouterr().err == (
+        'Model file /nowhere/m.onnx does not exist: set `model` to an existing file, '
+        "or to 'default' for the one shipped.\n"
+    )
+
+
+def test_a_provider_that_is_not_there_is_one_sentence_and_status_1(capsys):
+    assert main(['--provider', 'npu']) == 1
+    assert capsys.readouterr().err.startswith("Parameter `provider` is 'npu': use one of auto, ")

@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What pointing hands out: the outcome of one image, and a picture of its state for overlay, markers and reports."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gremsy_common.types.camera_model import CameraModel
+from gremsy_common.types.detections import Target, Tracks
+from gremsy_common.types.gimbal_state import RateSetpoint
+from gremsy_tracker.lock.target_lock import LockState, LockStatus
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PointingUpdate:
+    """What one image's detections led to.
+
+    Attributes:
+        tracks: confirmed tracks in this image.
+        target: the locked one in (or coasted to) this image, None without a lock or where it cannot be placed.
+        status: the lock's state after this image.
+        setpoint: the rate to ask for now, at once; None when the gimbal is not to be moved by the tracker.
+        zoom_setpoint: the magnification to ask for; None to leave the zoom alone.
+    """
+
+    tracks: Tracks
+    target: Target | None
+    status: LockStatus
+    setpoint: RateSetpoint | None
+    zoom_setpoint: float | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PointingView:
+    """The state at one time, as plain numbers.
+
+    Attributes:
+        stamp_ns: the time it is shown for (a frame's stamp).
+        boxes_px, ids, labels, scores: the newest tracks, moved by the camera's own motion to that time.
+        status: the lock.
+        enabled: whether a lock yields setpoints.
+        still_because: why no rate is asked for, empty while one is.
+        predicted_px: (2,) where the target is predicted at that time, None without an estimate.
+        target_size_px: (2,) of its box when it was last seen, None without a target that is followed.
+        target_bearing_rad, target_rate_rad_s, target_std_rad: (2,) estimate at that time, None without a lock.
+        gimbal_bearing_rad: (2,) the optical axis at that time, None without telemetry.
+        error_rad: angle between the two, None without either.
+        latency_s: from capture to the outcome, of the newest image; None before the first.
+        zoom: magnification against the widest view.
+        camera: the camera model at that time.
+        level_from_camera: (3, 3) at that time.
+        track_bearings_rad: (N, 2) bearings of the tracks in the newest image, None without telemetry.
+        followed_classes: the target's class, or without a target those that may be taken; empty for any.
+    """
+
+    stamp_ns: int
+    boxes_px: Array
+    ids: NDArray[np.int64]
+    labels: NDArray[np.str_]
+    scores: Array
+    status: LockStatus
+    enabled: bool
+    still_because: str
+    predicted_px: Array | None
+    target_size_px: Array | None
+    target_bearing_rad: Array | None
+    target_rate_rad_s: Array | None
+    target_std_rad: Array | None
+    gimbal_bearing_rad: Array | None
+    error_rad: float | None
+    latency_s: float | None
+    zoom: float
+    camera: CameraModel | None
+    level_from_camera: Array | None
+    track_bearings_rad: Array | None
+    followed_classes: tuple[str, ...] = ()
+
+    @property
+    def following(self) -> bool:
+        """Whether there is a target to show a bearing of."""
+        return self.status.state in (LockState.TRACKING, LockState.COASTING)
+
+
+def trace_values(update: PointingUpdate, view: PointingView) -> dict[str, Any]:
+    """Of one image, for the trace (event `track`, see gremsy_common.timing.trace); `view` is of its stamp."""
+    bearing, gimbal, target = view.target_bearing_rad, view.gimbal_bearing_rad, update.target
+    return {
+        'state': update.status.state.value,
+        'reason': update.status.reason,
+        'tracks': len(update.tracks),
+        'target_id': update.status.target_id if view.following else None,
+        'azimuth_rad': None if bearing is None else float(bearing[0]),
+        'tilt_rad': None if bearing is None else float(bearing[1]),
+        'gimbal_azimuth_rad': None if gimbal is None else float(gimbal[0]),
+        'gimbal_tilt_rad': None if gimbal is None else float(gimbal[1]),
+        'error_rad': view.error_rad,
+        'box_px': None if target is None else target.box_px.tolist(),
+    }

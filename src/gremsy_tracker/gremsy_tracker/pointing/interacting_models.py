@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Several Singer models of the same axes at once, each believed as far as it explains what is seen.
+
+One model has to choose: smooth for a target that walks on, or quick for one that turns. The interacting multiple model
+(Blom & Bar-Shalom, IEEE TAC 33, 1988) runs a calm one and a manoeuvring one and weighs them by what they see.
+
+Arrays are (model, axis, ...); the axes do not act on each other, and each has its own weights.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gremsy_tracker.pointing.singer_model import process_noise, transition
+
+Array = NDArray[np.float64]
+
+# A model that explains nothing is kept this likely, so that it can come back.
+_LEAST_WEIGHT = 1e-6
+
+
+@dataclass(frozen=True, slots=True)
+class Models:
+    """What the models are.
+
+    Attributes:
+        accelerations_rad_s2: standing deviation sigma of each, calm first.
+        stays_s: how long a target keeps to each, on average.
+        tau_s: how long an acceleration lasts; one for all, so that the mean goes on by one transition.
+    """
+
+    accelerations_rad_s2: tuple[float, ...]
+    stays_s: tuple[float, ...]
+    tau_s: float
+
+
+@dataclass(slots=True, eq=False)
+class Mixture:
+    """`weights` (M, A), `means` (M, A, 3), `covariances` (M, A, 3, 3)."""
+
+    weights: Array
+    means: Array
+    covariances: Array
+
+    @classmethod
+    def start(cls, models: Models, bearing_rad: Array, noise_rad: Array, rate_std_rad_s: float) -> Mixture:
+        """A target seen there (A,), at rest as far as is known, and as likely of any model."""
+        count, axes = len(models.accelerations_rad_s2), len(bearing_rad)
+        means = np.zeros((count, axes, 3))
+        means[..., 0] = bearing_rad
+        covariances = np.zeros((count, axes, 3, 3))
+        covariances[..., 0, 0] = noise_rad**2
+        covariances[..., 1, 1] = rate_std_rad_s**2
+        covariances[..., 2, 2] = np.square(models.accelerations_rad_s2)[:, None]
+        return cls(np.full((count, axes), 1.0 / count), means, covariances)
+
+    def mean(self) -> Array:
+        """(A, 3) of all models together."""
+        return np.asarray((self.weights[..., None] * self.means).sum(axis=0))
+
+    def carried_on(self, dt_s: float, models: Models) -> Mixture:
+        """Each model by itself to `dt_s` later (earlier, if negative: then the noise grows backwards)."""
+        step = transition(dt_s, models.tau_s)
+        noise = process_noise(abs(dt_s), models.tau_s)
+        sigmas = np.square(models.accelerations_rad_s2)[:, None, None, None]
+        return Mixture(self.weights, self.means @ step.T, step @ self.covariances @ step.T + sigmas * noise)
+
+    def mixed(self, dt_s: float, models: Models) -> Mixture:
+        """Before the next sighting, `dt_s` later: each model takes up those targets that may have changed to it."""
+        count = len(self.weights)
+        if count == 1:
+            return self
+        stay = np.exp(-dt_s / np.array(models.stays_s))
+        change = np.repeat(((1.0 - stay) / (count - 1))[:, None], count, axis=1)
+        np.fill_diagonal(change, stay)
+        joint = change[:, :, None] * self.weights[:, None, :]  # (from, to, axis)
+        weights = joint.sum(axis=0)
+        share = joint / weights
+        means = (share[..., None] * self.means[:, None]).sum(axis=0)
+        off = self.means[:, None] - means[None]
+        spread = self.covariances[:, None] + off[..., :, None] * off[..., None, :]
+        return Mixture(weights, means, (share[..., None, None] * spread).sum(axis=0))
+
+    def corrected(self, innovation_of: Array, noise_rad: Array) -> Mixture:
+        """With innovations (M, A) of each model's bearing, whose measurement has the noise (A,)."""
+        variance = self.covariances[..., 0, 0] + noise_rad**2
+        gain = self.covariances[..., 0] / variance[..., None]
+        means = self.means + gain * innovation_of[..., None]
+        covariances = self.covariances - gain[..., :, None] * self.covariances[..., 0, None, :]
+        # In logarithms, from the likeliest: five sigma of the calm model alone would be 4e-6.
+        log_likelihood = -0.5 * (innovation_of**2 / variance + np.log(variance))
+        weights = self.weights * np.exp(log_likelihood - log_likelihood.max(axis=0))
+        weights = np.maximum(weights / weights.sum(axis=0), _LEAST_WEIGHT)
+        return Mixture(weights / weights.sum(axis=0), means, covariances)
+
+    def mean_at(self, dt_s: float, models: Models) -> Array:
+        """(A, 3) of all models together, `dt_s` later or earlier."""
+        return np.asarray(self.mean() @ transition(dt_s, models.tau_s).T)
+
+    def bearing_variance_at(self, dt_s: float, models: Models) -> Array:
+        """(A,) of all models together, `dt_s` later or earlier."""
+        row = transition(dt_s, models.tau_s)[0]
+        bearings = self.means @ row
+        noise = process_noise(abs(dt_s), models.tau_s)[0, 0] * np.square(models.accelerations_rad_s2)[:, None]
+        variances = self.covariances @ row @ row + noise
+        off = bearings - (self.weights * bearings).sum(axis=0)
+        return np.asarray((self.weights * (variances + off**2)).sum(axis=0))

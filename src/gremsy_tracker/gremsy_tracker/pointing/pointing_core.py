@@ -1,0 +1,326 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From stamped bearings and telemetry to rate setpoints: everything of pointing that does not know what a picture is.
+
+A bearing of the target at an image's stamp -> `BearingFilter` -> predicted to the time at which a rate asked for now
+begins to act -> `PointingLaw` against `GimbalPredictor` -> setpoint. The node and `benchmarks.pointing` run this class.
+Not for several threads at once; time comes in as an argument.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from enum import Enum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gremsy_common.geometry import matrix_from_quaternion, wrap_angle
+from gremsy_common.types.gimbal_state import GimbalAttitude, RateSetpoint
+from gremsy_tracker.pointing import bearings
+from gremsy_tracker.pointing.bearing_filter import BearingEstimate, BearingFilter
+from gremsy_tracker.pointing.divergence_guard import DivergenceGuard
+from gremsy_tracker.pointing.gimbal_predictor import GimbalPrediction, GimbalPredictor
+from gremsy_tracker.pointing.pointing_law import PointingLaw
+from gremsy_tracker.pointing.search_pattern import SpiralSearch
+from gremsy_tracker.tracker_parameters import TrackerParameters
+from gremsy_tracker.tracking.attitude_history import AttitudeAt, AttitudeHistory
+from gremsy_tracker.tracking.stamp_limits import CLOCK_JUMP_NS, FUTURE_NS
+
+Array = NDArray[np.float64]
+
+# Zero rates are sent this long after the last motion: ten messages at 50 Hz, so that one lost does not matter.
+_STOP_BURST_NS = 200_000_000
+# After a jump of the attitude, telemetry must be of one piece for so long before anything moves again.
+_STEADY_NS = 300_000_000
+# Until a camera model says it: the field of a common wide lens.
+_FIELD_RAD = math.radians(60.0)
+
+
+class Aim(Enum):
+    """What the gimbal is to do."""
+
+    TARGET = 'target'  # follow the target whose bearings are offered
+    HOME = 'home'  # return slowly to bearing (0, 0)
+    SEARCH = 'search'  # look for a lost target around where it should be, then return home
+
+
+class PointingCore:
+    """One target's estimate, one gimbal's, and the law between them.
+
+    Attributes:
+        dropped: counts by reason of inputs that were not used (the attitudes' own are in `counts`).
+        still_because: why no rate was asked for at last, empty when one was.
+        field_rad: width of the field of view, zoom included.
+    """
+
+    def __init__(self, parameters: TrackerParameters) -> None:
+        self._parameters = parameters
+        self._attitudes = AttitudeHistory()
+        self._target = BearingFilter(parameters)
+        self._predictor = GimbalPredictor()
+        self._law = PointingLaw(parameters)
+        self.dropped: Counter[str] = Counter()
+        self._guard = DivergenceGuard(parameters)
+        self._enabled, self._diverged = parameters.enabled, ''
+        self._obeyed = True
+        self.field_rad = _FIELD_RAD
+        self.still_because = 'no detections yet'
+        self._image_ns: int | None = None
+        self._arrived_ns = self._asked_ns = 0
+        self._stop_until_ns = 0
+        self._followed_rad: Array | None = None  # where the target that was followed last should have been
+        self._search: SpiralSearch | None = None
+        self._search_since_ns = 0
+
+    def reconfigure(self, parameters: TrackerParameters) -> None:
+        """Use other parameters from now on."""
+        self._parameters = parameters
+        self._target.parameters = self._law.parameters = self._guard.parameters = parameters
+
+    @property
+    def enabled(self) -> bool:
+        """Whether there are setpoints at all; a divergence ends it, and enabling again forgets the divergence."""
+        return self._enabled
+
+    @enabled.setter
+    def enabled(self, enabled: bool) -> None:
+        self._enabled, self._diverged = enabled, ''
+        self._guard.clear()
+
+    @property
+    def diverged(self) -> str:
+        """What the divergence guard has ended the setpoints for, until they are enabled again; empty otherwise."""
+        return self._diverged
+
+    @property
+    def obeyed(self) -> bool:
+        """Whether the driver moves the gimbal as it is asked to: armed, and no operator in control.
+
+        Setpoints go on meanwhile, for the moment in which it is armed; they move nothing, so nothing is predicted or
+        concluded from them.
+        """
+        return self._obeyed
+
+    @obeyed.setter
+    def obeyed(self, obeyed: bool) -> None:
+        if obeyed != self._obeyed:
+            self._obeyed = obeyed
+            self._predictor.clear()
+            self._law.rest()
+            self._guard.clear()
+
+    # Inputs.
+
+    def offer_attitude(self, attitude: GimbalAttitude) -> None:
+        """Telemetry of where the camera looked."""
+        jumps = self._attitudes.dropped['attitude_jumps']
+        taken = self._attitudes.offer(attitude)
+        if self._attitudes.dropped['attitude_jumps'] != jumps:
+            self.forget_target()  # its bearing is of the frame that was before
+        elif taken and self._watching and self._target.stamp_ns is not None:
+            asked = self._predictor.asked_at(attitude.stamp_ns - round(self._parameters.plant_delay_s * 1e9))
+            rates = bearings.optical_axis_rates(
+                matrix_from_quaternion(attitude.level_from_camera_wxyz), attitude.rate_rad_s
+            )
+            self._disable_if(self._guard.turning(attitude.stamp_ns, rates, asked, self.field_rad))
+
+    def offer_image(self, stamp_ns: int, now_ns: int) -> bool:
+        """An image of that stamp was searched for the target, whether it is there or not; False: refused, counted."""
+        if stamp_ns > now_ns + FUTURE_NS:
+            self.dropped['images_from_the_future'] += 1
+            return False
+        if self._image_ns is not None and stamp_ns <= self._image_ns:
+            if self._image_ns - stamp_ns <= CLOCK_JUMP_NS:
+                self.dropped['images_unsorted'] += 1
+                return False
+            self.dropped['image_clock_jumps'] += 1
+            self.restart_time()
+        self._image_ns, self._arrived_ns = stamp_ns, now_ns
+        return True
+
+    def offer_bearing(self, stamp_ns: int, bearing_rad: Array, noise_rad: Array) -> bool:
+        """The target was seen in the image offered last, which has that stamp; False: refused, counted.
+
+        Args:
+            stamp_ns: of the image.
+            bearing_rad: (2,) azimuth and tilt in the level frame.
+            noise_rad: (2,) their standard deviations.
+        """
+        if stamp_ns != self._image_ns:
+            self.dropped['bearings_of_another_image'] += 1
+            return False
+        if not (np.isfinite(bearing_rad).all() and np.isfinite(noise_rad).all() and (noise_rad > 0.0).all()):
+            self.dropped['bearings_not_finite'] += 1
+            return False
+        if self._target.stamp_ns is not None and stamp_ns <= self._target.stamp_ns:
+            self.dropped['bearings_unsorted'] += 1
+            return False
+        used = self._target.update(stamp_ns, bearing_rad, noise_rad)
+        attitude = self.attitude_at(stamp_ns)
+        if self._watching and attitude is not None:
+            self._watch(stamp_ns, wrap_angle(bearing_rad - bearings.optical_axis(attitude.level_from_camera)))
+        return used
+
+    def forget_target(self) -> None:
+        """There is no target, or another one from now on."""
+        self._target.clear()
+        self._guard.clear()
+
+    def restart_time(self) -> None:
+        """The clock was set: nothing that was known has a place in the new time."""
+        self._attitudes.clear()
+        self._predictor.clear()
+        self._law.rest()
+        self.forget_target()
+        self._image_ns = self._followed_rad = self._search = None
+        self._stop_until_ns = 0
+
+    # Outputs.
+
+    def attitude_at(self, stamp_ns: int) -> AttitudeAt | None:
+        """Where the camera looked at that time, None where no telemetry is near enough."""
+        return self._attitudes.at(stamp_ns, self._parameters.max_attitude_age_s)
+
+    def estimate_at(self, stamp_ns: int) -> BearingEstimate | None:
+        """The target at that time, None when there is none."""
+        return self._target.at(stamp_ns)
+
+    def consistent(self, stamp_ns: int, bearings_rad: Array, noises_rad: Array) -> NDArray[np.bool_]:
+        """(N,) whether bearings (N, 2) seen at that time could be the target's."""
+        return self._target.consistent(stamp_ns, bearings_rad, noises_rad)
+
+    def counts(self) -> Counter[str]:
+        """Everything that was dropped or refused, by reason."""
+        total = self.dropped + self._attitudes.dropped
+        if self._target.rejected:
+            total['bearings_rejected'] = self._target.rejected
+        return total
+
+    def setpoint(self, now_ns: int, aim: Aim | str) -> RateSetpoint | None:
+        """The rate to ask for now; zeros for 0.2 s after motion ends, then None.
+
+        Args:
+            now_ns: ask at 50 Hz, and when an image has come.
+            aim: what to do, or a sentence on why there is nothing to be done.
+        """
+        if aim is not Aim.SEARCH:
+            self._search = None
+        if 0 < self._asked_ns - now_ns <= CLOCK_JUMP_NS:
+            # Asked by two threads, in the other order than they looked at the clock: time has not gone back, and what
+            # was asked for before must not be forgotten.
+            now_ns = self._asked_ns
+        self._asked_ns = now_ns
+        wished = self._wished_rate(now_ns, aim)
+        if isinstance(wished, str):
+            self.still_because = wished
+            self._law.rest()
+            if now_ns >= self._stop_until_ns:
+                return None
+            # Zero rests on no image: stamped with an old one, the driver would refuse it as stale and say so.
+            rate, stamp_ns = np.zeros(2), now_ns
+        else:
+            self.still_because = ''
+            rate, stamp_ns = wished
+            self._stop_until_ns = now_ns + _STOP_BURST_NS
+        if self._obeyed:
+            self._predictor.commanded(now_ns, rate)
+        return RateSetpoint(stamp_ns, self._parameters.level_frame, float(rate[0]), float(rate[1]))
+
+    # Inside.
+
+    def _wished_rate(self, now_ns: int, aim: Aim | str) -> tuple[Array, int] | str:
+        """A rate (2,) with the stamp of the image that it rests on, or why the gimbal is not to be moved."""
+        parameters = self._parameters
+        if not self._enabled:
+            return self._diverged or 'pointing is not enabled'
+        if self._image_ns is None:
+            return 'no detections yet'
+        if not 0 <= now_ns - self._arrived_ns <= parameters.silence_s * 1e9:
+            return f'no detections for {parameters.silence_s:g} s'
+        if now_ns - self._image_ns > parameters.max_image_age_s * 1e9:
+            return f'the newest image is older than {parameters.max_image_age_s:g} s'
+        gimbal = self._gimbal(now_ns)
+        if gimbal is None:
+            return f'no gimbal attitude for {parameters.max_attitude_age_s:g} s'
+        jumped_ns = self._attitudes.jumped_ns
+        if jumped_ns is not None and now_ns - jumped_ns < _STEADY_NS:
+            return 'the gimbal attitude has just jumped further than any gimbal turns'
+        if isinstance(aim, str):
+            return aim
+        if aim is Aim.HOME:
+            return self._law.home(now_ns, gimbal), self._image_ns
+        if aim is Aim.SEARCH:
+            return self._searching_rate(now_ns, gimbal), self._image_ns
+        return self._following_rate(now_ns, self._image_ns, gimbal)
+
+    def _following_rate(self, now_ns: int, image_ns: int, gimbal: GimbalPrediction) -> tuple[Array, int] | str:
+        parameters, seen_ns = self._parameters, self._target.stamp_ns
+        if seen_ns is None:
+            return "the target's bearing is not known: no `camera_info`, or no gimbal attitude at its image's time"
+        if now_ns - seen_ns > parameters.max_image_age_s * 1e9:
+            return f'the target was not seen for {parameters.max_image_age_s:g} s'
+        unseen_s = (image_ns - seen_ns) * 1e-9
+        acting = self._target.at(now_ns + int(parameters.plant_delay_s * 1e9))
+        assert acting is not None
+        if unseen_s > parameters.coast_s:
+            return f'the target was not seen for {parameters.coast_s:g} s'
+        if unseen_s > 0.0 and self._coasted_rad(image_ns, unseen_s) > parameters.coast_angle_rad:
+            return f'the target has coasted more than {parameters.coast_angle_rad:g} rad'
+        self._followed_rad = acting.bearing_rad
+        return self._law.follow(now_ns, acting, gimbal, self.field_rad), seen_ns
+
+    def _searching_rate(self, now_ns: int, gimbal: GimbalPrediction) -> Array:
+        parameters = self._parameters
+        if self._search is None:
+            centre = gimbal.bearing_rad if self._followed_rad is None else self._followed_rad
+            self._search_since_ns = now_ns
+            self._search = SpiralSearch(
+                centre, parameters.search_rate_rad_s, parameters.search_radius_rad, self.field_rad
+            )
+        acting_ns = now_ns + int(parameters.plant_delay_s * 1e9)
+        place = self._search.at((acting_ns - self._search_since_ns) * 1e-9)
+        if place is None:
+            return self._law.home(now_ns, gimbal)
+        bearing, rate = place
+        return self._law.follow(
+            now_ns, BearingEstimate(acting_ns, bearing, rate, np.zeros(2), np.zeros(2)), gimbal, self.field_rad
+        )
+
+    def _coasted_rad(self, image_ns: int, unseen_s: float) -> float:
+        newest = self._target.at(image_ns)
+        assert newest is not None
+        return float(np.abs(newest.rate_rad_s).max()) * unseen_s
+
+    @property
+    def _watching(self) -> bool:
+        return self._enabled and self._obeyed
+
+    def _watch(self, stamp_ns: int, error_rad: Array) -> None:
+        parameters = self._parameters
+        before_ns = round((parameters.plant_delay_s + parameters.plant_lag_s) * 1e9)
+        acting = self._predictor.asked_at(stamp_ns - before_ns)
+        self._disable_if(self._guard.sighting(stamp_ns, error_rad, acting, self.field_rad))
+
+    def _disable_if(self, diverged: str) -> None:
+        if diverged:
+            self.enabled = False
+            self._diverged = diverged
+            self.dropped['divergences'] += 1
+
+    def _gimbal(self, now_ns: int) -> GimbalPrediction | None:
+        newest = self._attitudes.newest
+        if newest is None or not abs(now_ns - newest.stamp_ns) <= self._parameters.max_attitude_age_s * 1e9:
+            return None
+        level_from_camera = matrix_from_quaternion(newest.level_from_camera_wxyz)
+        measured = GimbalPrediction(
+            newest.stamp_ns,
+            bearings.optical_axis(level_from_camera),
+            bearings.optical_axis_rates(level_from_camera, newest.rate_rad_s),
+        )
+        return self._predictor.predict(
+            measured,
+            now_ns + int(self._parameters.plant_delay_s * 1e9),
+            plant_delay_s=self._parameters.plant_delay_s,
+            plant_lag_s=self._parameters.plant_lag_s,
+        )

@@ -1,0 +1,461 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The whole tracker without ROS: detections and telemetry in, tracks, target and rate setpoints out.
+
+One image's way: `MultiObjectTracker` (moved by `ego_motion`) -> `bearings` at the image's stamp -> `TargetLock` ->
+`PointingCore` -> setpoint.
+Every method may be called from any thread; time comes in as an argument.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gremsy_common.geometry import wrap_angle
+from gremsy_common.types.camera_model import CameraModel
+from gremsy_common.types.control_state import ControlState
+from gremsy_common.types.detections import Detections, Target, Tracks
+from gremsy_common.types.frame import Frame
+from gremsy_common.types.gimbal_state import GimbalAttitude, RateSetpoint, ZoomState
+from gremsy_tracker.display.pointing_view import PointingUpdate, PointingView
+from gremsy_tracker.lock.click import REACH_PX, row_at_pixel
+from gremsy_tracker.lock.lock_evidence import Sighting
+from gremsy_tracker.lock.target_appearance import TargetAppearance
+from gremsy_tracker.lock.target_lock import LockState, LockStatus, TargetLock
+from gremsy_tracker.lock.target_request import TargetRequest, parse_request
+from gremsy_tracker.pointing import bearings
+from gremsy_tracker.pointing.pointing_core import Aim, PointingCore
+from gremsy_tracker.target_zoom import TargetZoom
+from gremsy_tracker.tracker_parameters import TrackerParameters
+from gremsy_tracker.tracking import ego_motion
+from gremsy_tracker.tracking.attitude_history import AttitudeAt
+from gremsy_tracker.tracking.camera_motion import CameraMotion
+from gremsy_tracker.tracking.multi_object_tracker import MultiObjectTracker
+from gremsy_tracker.tracking.stamp_limits import FUTURE_NS
+from gremsy_tracker.tracking.track_history import TrackHistory
+from gremsy_tracker.tracking.usual_size import UsualSize, centre_of_part
+
+Array = NDArray[np.float64]
+
+# Whoever comes closer to the target than so many hand-over angles may take its id: looks are compared.
+_CONTESTED_ANGLES = 4.0
+
+
+class Pointing:
+    """Tracks, lock and pointing of one camera on one gimbal.
+
+    Attributes:
+        dropped: counts by reason of inputs that were not used (the parts' own counts are in `counts`).
+    """
+
+    def __init__(self, parameters: TrackerParameters) -> None:
+        self._mutex = threading.RLock()
+        self._parameters = parameters
+        self._tracker = MultiObjectTracker(parameters)
+        self._lock = TargetLock(parameters)
+        self._core = PointingCore(parameters)
+        self._camera = CameraMotion(parameters, self._core.attitude_at)
+        self._appearance = TargetAppearance(parameters)
+        self._usual_size = UsualSize()
+        self.dropped: Counter[str] = Counter()
+        self._history = TrackHistory()
+        self._target_row: int | None = None  # in the newest tracks
+        self._zoom = TargetZoom(parameters)
+        self._track_bearings: Array | None = None
+        self._target_size_px = np.zeros(2)
+        self._latency_s: float | None = None
+
+    # Inputs.
+
+    def reconfigure(self, parameters: TrackerParameters) -> None:
+        """Use other parameters from now on; a changed `auto_lock` begins to search, or ends a search."""
+        with self._mutex:
+            policy_changed = parameters.auto_lock != self._parameters.auto_lock
+            self._parameters = parameters
+            self._tracker.parameters = self._appearance.parameters = self._camera.parameters = parameters
+            self._lock.reconfigure(parameters)
+            self._core.reconfigure(parameters)
+            if not parameters.appearance_cue:
+                self._appearance.forget_target()
+                self._appearance.forget_pictures()
+            self._zoom.reconfigure(parameters)
+            if policy_changed and self._lock.status.state in (LockState.IDLE, LockState.SEARCHING):
+                self._lock.search('`auto_lock` was changed')
+
+    def offer_attitude(self, attitude: GimbalAttitude) -> None:
+        """Telemetry of where the camera looked."""
+        with self._mutex:
+            self._core.offer_attitude(attitude)
+
+    def offer_camera_model(self, stamp_ns: int, model: CameraModel) -> None:
+        """Intrinsics (zoom included) of the image of that stamp."""
+        with self._mutex:
+            self._camera.offer_model(stamp_ns, model)
+
+    def offer_zoom(self, zoom: ZoomState) -> None:
+        """Magnification, for zoom control and for show: the intrinsics already contain it."""
+        with self._mutex:
+            self._zoom.offer(zoom)
+
+    def offer_detections(self, detections: Detections, now_ns: int) -> PointingUpdate | None:
+        """One image's detections, an empty set included; None where the stamp is refused (counted)."""
+        with self._mutex:
+            if detections.stamp_ns > now_ns + FUTURE_NS:
+                self.dropped['stamps_from_the_future'] += 1
+                return None
+            resets, previous_ns = self._tracker.resets, self._tracker.stamp_ns
+            if not self._tracker.accepts(detections.stamp_ns):
+                return None
+            if self._tracker.resets != resets:
+                previous_ns = None
+                self._restart_time()
+            camera, attitude = self._camera.camera_at(detections.stamp_ns), self._core.attitude_at(detections.stamp_ns)
+            motion = self._motion_since(previous_ns, detections.stamp_ns, camera, attitude)
+            if camera is not None:
+                self._core.field_rad = camera.horizontal_field_rad
+            tracks = self._tracker.update(
+                self._within_lens(detections, camera),
+                after_from_before=motion,
+                image_size_px=None if camera is None else (camera.width, camera.height),
+            )
+            if tracks is None:
+                return None
+            self._history.offer(tracks)
+            self._core.offer_image(tracks.stamp_ns, now_ns)
+            self._latency_s = (now_ns - tracks.stamp_ns) * 1e-9
+            self._track_bearings = self._bearings_of(tracks, camera, attitude)
+            self._follow_lock(tracks, camera, attitude)
+            setpoint = self._setpoint(now_ns)
+            zoom_setpoint = self._zoom_setpoint(tracks.stamp_ns, now_ns, camera, attitude)
+            target = self._target(camera, attitude)
+            return PointingUpdate(tracks, target, self._lock.status, setpoint, zoom_setpoint)
+
+    def select_pixel(self, x_px: float, y_px: float, stamp_ns: int = 0) -> str:
+        """Lock on the track under (else close to) a pixel; the answer says what came of it.
+
+        Args:
+            x_px: in source-image pixels.
+            y_px: likewise.
+            stamp_ns: of the image that was clicked on; 0 means the newest.
+        """
+        with self._mutex:
+            tracks = self._history.at(stamp_ns)
+            row = None if tracks is None else row_at_pixel(tracks.boxes_px, x_px, y_px)
+            if tracks is None or row is None:
+                where = f'({x_px:.0f}, {y_px:.0f})'
+                return f'No track is at pixel {where}: click on a box, or within {REACH_PX:.0f} px of one.'
+            self._select(TargetRequest(track_id=int(tracks.ids[row])), 'by click')
+            return f'Track {int(tracks.ids[row])} ({tracks.labels[row]}) is chosen.'
+
+    def select(self, text: str) -> str:
+        """Lock on what a word asks for (`target_request`), now or when it appears; the answer says what came of it."""
+        with self._mutex:
+            try:
+                request = parse_request(text)
+            except ValueError as error:
+                return str(error)
+            self._select(request, 'by request')
+            return f'{str(request)[0].upper()}{str(request)[1:]} is chosen.'
+
+    def release(self) -> None:
+        """Forget the target and do not choose another until asked."""
+        with self._mutex:
+            self._lock.release('released by request')
+            self._forget_target()
+
+    def search(self) -> None:
+        """Forget the target and let `auto_lock` choose one."""
+        with self._mutex:
+            self._lock.search('asked to search')
+            self._forget_target()
+
+    def offer_frame(self, frame: Frame) -> None:
+        """A picture, before its detections; offer them while `wants_frames`."""
+        self._camera.offer_frame(frame)
+        with self._mutex:
+            camera = self._camera.camera_at(frame.stamp_ns)
+            if camera is not None and (camera.width, camera.height) != (frame.width, frame.height):
+                self.dropped['images_of_another_size'] += 1
+            if self._compares_looks:
+                self._appearance.offer_frame(frame)
+
+    @property
+    def wants_frames(self) -> bool:
+        """Whether pictures are of use: for the target's looks, or for the camera's motion."""
+        with self._mutex:
+            return self._parameters.visual_ego_motion or self._compares_looks
+
+    @property
+    def _compares_looks(self) -> bool:
+        return self._parameters.appearance_cue and self._lock.had_target
+
+    def learn_appearance(self) -> None:
+        """Look at the target in the newest image; call after `offer_detections`, when its setpoint is on its way."""
+        with self._mutex:
+            tracks = self._history.newest
+            if tracks is None or self._target_row is None or not self._compares_looks:
+                return
+            camera = self._camera.camera_at(tracks.stamp_ns)
+            size = None if camera is None else (camera.width, camera.height)
+            self._appearance.learn(tracks, self._target_row, size)
+
+    def enable(self, enabled: bool) -> None:
+        """Whether the lock yields setpoints."""
+        with self._mutex:
+            self._core.enabled = enabled
+
+    def heed_control(self, control: ControlState) -> None:
+        """Who may move the gimbal and who does."""
+        with self._mutex:
+            self._core.obeyed = control.obeys_tracker
+
+    # Outputs.
+
+    def tick(self, now_ns: int) -> RateSetpoint | None:
+        """The rate to ask for now; call at 50 Hz. Zeros for 0.2 s after motion ends, then None."""
+        with self._mutex:
+            return self._setpoint(now_ns)
+
+    @property
+    def status(self) -> LockStatus:
+        """The lock's state."""
+        with self._mutex:
+            return self._lock.status
+
+    def state(self) -> tuple[LockStatus, bool, str]:
+        """The lock's state, whether it yields setpoints, and why no rate is asked for (empty while one is)."""
+        with self._mutex:
+            return self._lock.status, self._core.enabled, self._core.still_because
+
+    @property
+    def knows_camera(self) -> bool:
+        """Whether intrinsics came: without them nothing has a bearing."""
+        with self._mutex:
+            return self._camera.camera_at(self._tracker.stamp_ns or 0) is not None
+
+    @property
+    def diverged(self) -> str:
+        """What the divergence guard has switched pointing off for; empty while it has not."""
+        with self._mutex:
+            return self._core.diverged
+
+    def counts(self) -> dict[str, int]:
+        """Everything that was dropped or refused, by reason."""
+        with self._mutex:
+            total = self.dropped + self._tracker.dropped + self._core.counts() + self._camera.counts
+            total += self._appearance.counts
+            if self._tracker.resets:
+                total['clock_jumps'] = self._tracker.resets
+            return dict(total)
+
+    def view(self, stamp_ns: int) -> PointingView:
+        """The state shown for a frame of that stamp."""
+        with self._mutex:
+            camera, attitude = self._camera.camera_at(stamp_ns), self._core.attitude_at(stamp_ns)
+            tracks = self._history.newest or Tracks.empty(stamp_ns, '')
+            boxes = tracks.boxes_px
+            motion = self._camera.told(tracks.stamp_ns, camera, attitude)
+            if motion is not None and len(boxes):
+                boxes = ego_motion.move_boxes(boxes, motion)
+            following = self._lock.status.state in (LockState.TRACKING, LockState.COASTING)
+            estimate = self._core.estimate_at(stamp_ns) if following else None
+            gimbal = None if attitude is None else bearings.optical_axis(attitude.level_from_camera)
+            predicted_px = error_rad = None
+            if estimate is not None and gimbal is not None:
+                error_rad = bearings.angle_between(estimate.bearing_rad, gimbal)
+            if estimate is not None and attitude is not None and camera is not None:
+                bearing = estimate.bearing_rad[None]
+                predicted_px = bearings.pixels_of_bearings(bearing, camera, attitude.level_from_camera)[0]
+                predicted_px = predicted_px if np.isfinite(predicted_px).all() else None
+            return PointingView(
+                stamp_ns=stamp_ns,
+                boxes_px=boxes,
+                ids=tracks.ids,
+                labels=tracks.labels,
+                scores=tracks.scores,
+                status=self._lock.status,
+                enabled=self._core.enabled,
+                still_because=self._core.still_because,
+                predicted_px=predicted_px,
+                target_size_px=self._target_size_px if following else None,
+                target_bearing_rad=None if estimate is None else estimate.bearing_rad,
+                target_rate_rad_s=None if estimate is None else estimate.rate_rad_s,
+                target_std_rad=None if estimate is None else estimate.std_rad,
+                gimbal_bearing_rad=gimbal,
+                error_rad=error_rad,
+                latency_s=self._latency_s,
+                zoom=self._zoom.factor,
+                camera=camera,
+                level_from_camera=None if attitude is None else attitude.level_from_camera,
+                track_bearings_rad=self._track_bearings,
+                followed_classes=self._followed_classes(),
+            )
+
+    # Inside; the mutex is held.
+
+    def _followed_classes(self) -> tuple[str, ...]:
+        label = self._lock.status.label
+        return (label,) if label else self._parameters.lock_classes
+
+    def _select(self, request: TargetRequest, how: str) -> None:
+        self._lock.select(request, how)
+        self._forget_target()
+
+    def _forget_target(self) -> None:
+        self._target_row = None
+        self._core.forget_target()
+        self._appearance.forget_target()
+
+    def _restart_time(self) -> None:
+        self._core.restart_time()
+        self._camera.clear()
+        self._history.clear()
+        self._forget_target()
+        self._appearance.forget_pictures()
+        self._zoom.restart_time()
+        self._track_bearings = None
+        if self._lock.status.state is not LockState.IDLE:
+            self._lock.search('the clock jumped back')
+
+    def _within_lens(self, detections: Detections, camera: CameraModel | None) -> Detections:
+        """Without the boxes whose middle has no bearing: beyond what the lens's calibration holds for."""
+        if camera is None or not camera.distorted or not len(detections):
+            return detections
+        centres = bearings.centres(detections.boxes_px)
+        # What is not finite before is another fault, and the screening's to count.
+        finite = np.isfinite(centres).all(axis=1)
+        keep = np.ones(len(centres), dtype=np.bool_)
+        keep[finite] = np.isfinite(camera.rays(centres[finite])).all(axis=1)
+        if keep.all():
+            return detections
+        self.dropped['boxes_beyond_the_lens'] += int((~keep).sum())
+        return Detections(
+            detections.stamp_ns,
+            detections.frame_id,
+            detections.boxes_px[keep],
+            detections.scores[keep],
+            detections.labels[keep],
+        )
+
+    def _motion_since(
+        self, before_ns: int | None, after_ns: int, camera: CameraModel | None, attitude: AttitudeAt | None
+    ) -> Array | None:
+        """(3, 3) how the camera moved the image; None for a first image, or where nothing tells."""
+        if before_ns is None:
+            return None
+        told = self._camera.told(before_ns, camera, attitude)
+        if told is not None:
+            return told
+        before = self._history.newest
+        return self._camera.seen(before_ns, after_ns, None if before is None else before.boxes_px)
+
+    @staticmethod
+    def _bearings_of(tracks: Tracks, camera: CameraModel | None, attitude: AttitudeAt | None) -> Array | None:
+        if camera is None or attitude is None:
+            return None
+        return bearings.bearings_of_pixels(bearings.centres(tracks.boxes_px), camera, attitude.level_from_camera)
+
+    def _follow_lock(self, tracks: Tracks, camera: CameraModel | None, attitude: AttitudeAt | None) -> None:
+        middle = np.zeros(2) if camera is None else np.array([camera.width, camera.height]) / 2
+        offsets = np.linalg.norm(bearings.centres(tracks.boxes_px) - middle, axis=1)
+        seen, noise = self._track_bearings, None
+        estimate = self._core.estimate_at(tracks.stamp_ns)
+        off_target = fits = None
+        if seen is not None and camera is not None:
+            noise = bearings.bearing_noise(
+                tracks.boxes_px,
+                seen[:, 1],
+                camera,
+                floor_rad=self._parameters.bearing_noise_rad,
+                box_share=self._parameters.box_noise_share,
+            )
+            if estimate is not None:
+                difference = wrap_angle(seen - estimate.bearing_rad)
+                off_target = np.hypot(difference[:, 0] * np.cos(estimate.bearing_rad[1]), difference[:, 1])
+                fits = self._core.consistent(tracks.stamp_ns, seen, noise)
+        looks = self._looks(tracks, off_target, offsets)
+        choice = self._lock.update(Sighting(tracks, offsets, off_target, fits, looks, self._tracker.newest_id))
+        if choice.is_new or self._lock.status.target_id is None:
+            self._core.forget_target()
+        if choice.is_other:
+            self._appearance.forget_target()
+            self._usual_size.clear()
+        self._target_row = choice.index
+        if choice.index is None:
+            return
+        box = tracks.boxes_px[choice.index]
+        self._target_size_px = box[2:] - box[:2]
+        if seen is None or noise is None or camera is None or attitude is None:
+            return
+        bearing, bearing_noise = seen[choice.index], noise[choice.index]
+        focal_px = np.array([camera.focal_x_px, camera.focal_y_px])
+        size_rad = self._target_size_px / focal_px
+        missing_rad = self._usual_size.missing(size_rad)
+        if estimate is not None and not choice.is_new and missing_rad.any():
+            predicted = bearings.pixels_of_bearings(estimate.bearing_rad[None], camera, attitude.level_from_camera)[0]
+            if np.isfinite(predicted).all():
+                centre, std_px = centre_of_part(box, missing_rad * focal_px, predicted)
+                bearing = bearings.bearings_of_pixels(centre[None], camera, attitude.level_from_camera)[0]
+                bearing_noise = np.hypot(bearing_noise, std_px / focal_px)
+        self._usual_size.learn(tracks.stamp_ns, size_rad)
+        self._core.offer_bearing(tracks.stamp_ns, bearing, bearing_noise)
+
+    def _looks(self, tracks: Tracks, off_target_rad: Array | None, centre_offsets_px: Array) -> Array | None:
+        """(N,) how unlike the target each track looks, None where it is not known or not needed."""
+        status = self._lock.status
+        if not self._compares_looks or not len(tracks):
+            return None
+        of_class = tracks.labels == status.label if status.label else np.ones(len(tracks), dtype=np.bool_)
+        if status.state not in (LockState.TRACKING, LockState.COASTING) or off_target_rad is None:
+            return self._appearance.looks(tracks, of_class, centre_offsets_px)
+        reach = _CONTESTED_ANGLES * self._parameters.handover_angle_rad
+        rivals = of_class & (off_target_rad <= reach)
+        own = tracks.ids == status.target_id
+        if status.state is LockState.TRACKING and (own & rivals).any() and rivals.sum() == 1:
+            return None  # it alone is where it should be
+        return self._appearance.looks(tracks, rivals | own, off_target_rad)
+
+    def _target(self, camera: CameraModel | None, attitude: AttitudeAt | None) -> Target | None:
+        tracks, status, row = self._history.newest, self._lock.status, self._target_row
+        if tracks is None or status.target_id is None:
+            return None
+        if row is not None:
+            score, box = float(tracks.scores[row]), tracks.boxes_px[row]
+        else:
+            estimate = self._core.estimate_at(tracks.stamp_ns)
+            if status.state is not LockState.COASTING or estimate is None or camera is None or attitude is None:
+                return None
+            place = bearings.pixels_of_bearings(estimate.bearing_rad[None], camera, attitude.level_from_camera)[0]
+            if not np.isfinite(place).all():
+                return None
+            score, half = 0.0, self._target_size_px / 2
+            box = np.concatenate([place - half, place + half])
+        return Target(tracks.stamp_ns, tracks.frame_id, status.target_id, status.label, score, box)
+
+    def _setpoint(self, now_ns: int) -> RateSetpoint | None:
+        status = self._lock.status
+        aim: Aim | str = f'the lock is {status.state.value}: {status.reason}'
+        if status.state in (LockState.TRACKING, LockState.COASTING):
+            aim = Aim.TARGET
+        elif self._parameters.lost_policy != 'hold' and self._lock.had_target:
+            aim = Aim(self._parameters.lost_policy)
+        return self._core.setpoint(now_ns, aim)
+
+    def _zoom_setpoint(
+        self, stamp_ns: int, now_ns: int, camera: CameraModel | None, attitude: AttitudeAt | None
+    ) -> float | None:
+        state, age_ns = self._lock.status.state, now_ns - stamp_ns
+        wanted = self._parameters.zoom_control and self._core.enabled
+        if wanted and camera is not None and age_ns <= self._parameters.max_image_age_s * 1e9:
+            if state in (LockState.LOST, LockState.SEARCHING) and self._lock.had_target:
+                return self._zoom.widen(stamp_ns, camera)
+            estimate = self._core.estimate_at(stamp_ns)
+            if state in (LockState.TRACKING, LockState.COASTING) and estimate is not None and attitude is not None:
+                axis = bearings.optical_axis(attitude.level_from_camera)
+                size = self._target_size_px if state is LockState.TRACKING else None
+                return self._zoom.follow(stamp_ns, camera, axis, estimate, size)
+        self._zoom.rest()
+        return None

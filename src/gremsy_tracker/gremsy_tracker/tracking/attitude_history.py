@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where the camera looked at the moment a picture was taken, from telemetry that comes at its own times."""
+
+from __future__ import annotations
+
+import bisect
+import math
+from collections import Counter
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gremsy_common.geometry import matrix_from_quaternion, multiply_quaternions, quaternion_from_rotation_vector
+from gremsy_common.types.gimbal_state import GimbalAttitude
+from gremsy_tracker.tracking.stamp_limits import CLOCK_JUMP_NS
+
+Array = NDArray[np.float64]
+
+# Longer than the oldest image that may still be pointed with (0.8 s), with room for a late one.
+_KEEP_NS = 3_000_000_000
+# What no gimbal does (and no hand): three times a Gremsy's fastest slew, as in the driver's JumpGate.
+_FASTEST_RAD_S = 10.0
+_ALWAYS_RAD = 0.2
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AttitudeAt:
+    """The camera's orientation at one time.
+
+    Attributes:
+        stamp_ns: that time.
+        level_from_camera: (3, 3) rotation, camera frame (x forward, y left, z up) to the level frame.
+        rate_rad_s: (3,) angular velocity about the camera's own axes.
+    """
+
+    stamp_ns: int
+    level_from_camera: Array
+    rate_rad_s: Array
+
+
+class AttitudeHistory:
+    """The last seconds of telemetry, asked by time.
+
+    Attributes:
+        dropped: counts by reason of samples that were not used, and of jumps.
+        jumped_ns: stamp of the newest sample that no gimbal can have come to from the one before; None for none.
+    """
+
+    def __init__(self) -> None:
+        self.dropped: Counter[str] = Counter()
+        self.jumped_ns: int | None = None
+        self._stamps_ns: list[int] = []
+        self._samples: list[GimbalAttitude] = []
+        self._answered: tuple[tuple[int, float, int], AttitudeAt | None] | None = None
+
+    def offer(self, sample: GimbalAttitude) -> bool:
+        """Store a sample; False (and counted) if it is not finite, not a rotation, or not newer than the newest."""
+        quaternion, rate = sample.level_from_camera_wxyz, sample.rate_rad_s
+        norm = float(np.linalg.norm(quaternion))
+        if not (np.isfinite(norm) and bool(np.isfinite(rate).all())) or abs(norm - 1.0) > 0.1:
+            self.dropped['attitudes_not_finite'] += 1
+            return False
+        if self._stamps_ns and sample.stamp_ns <= self._stamps_ns[-1]:
+            if self._stamps_ns[-1] - sample.stamp_ns <= CLOCK_JUMP_NS:
+                self.dropped['attitudes_unsorted'] += 1
+                return False
+            self.clear()
+        if self._samples and _jumps(self._samples[-1], sample):
+            # What came before is of another frame, or this is damaged: nothing is interpolated between the two.
+            self.dropped['attitude_jumps'] += 1
+            self.clear()
+            self.jumped_ns = sample.stamp_ns
+        self._stamps_ns.append(sample.stamp_ns)
+        self._samples.append(sample)
+        old = bisect.bisect_left(self._stamps_ns, sample.stamp_ns - _KEEP_NS)
+        if old > 64:  # in lumps: deleting from the front of a list moves the rest
+            del self._stamps_ns[:old], self._samples[:old]
+        return True
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._stamps_ns.clear()
+        self._samples.clear()
+        self._answered = None
+        self.jumped_ns = None
+
+    @property
+    def newest(self) -> GimbalAttitude | None:
+        """The newest sample."""
+        return self._samples[-1] if self._samples else None
+
+    def at(self, stamp_ns: int, reach_s: float) -> AttitudeAt | None:
+        """The attitude at a time, None where the nearest sample is more than `reach_s` away.
+
+        Between two samples the rotation is interpolated at constant rate (slerp); beside one alone it is carried on,
+        or back, at that sample's own rate.
+        """
+        if not self._samples:
+            return None
+        # One image's stamp is asked for by everybody in turn.
+        question = (stamp_ns, reach_s, self._samples[-1].stamp_ns)
+        if self._answered is None or self._answered[0] != question:
+            self._answered = question, self._found(stamp_ns, int(reach_s * 1e9))
+        return self._answered[1]
+
+    def _found(self, stamp_ns: int, reach_ns: int) -> AttitudeAt | None:
+        after = bisect.bisect_left(self._stamps_ns, stamp_ns)
+        if after == len(self._samples):
+            return self._carried(self._samples[-1], stamp_ns, reach_ns)
+        if after == 0 or self._stamps_ns[after] == stamp_ns:
+            return self._carried(self._samples[after], stamp_ns, reach_ns)
+        earlier, later = self._samples[after - 1], self._samples[after]
+        gap_ns = later.stamp_ns - earlier.stamp_ns
+        if gap_ns > 2 * reach_ns:
+            nearer = earlier if stamp_ns - earlier.stamp_ns < later.stamp_ns - stamp_ns else later
+            return self._carried(nearer, stamp_ns, reach_ns)
+        share = (stamp_ns - earlier.stamp_ns) / gap_ns
+        quaternion = slerp(earlier.level_from_camera_wxyz, later.level_from_camera_wxyz, share)
+        rate = (1.0 - share) * earlier.rate_rad_s + share * later.rate_rad_s
+        return AttitudeAt(stamp_ns, matrix_from_quaternion(quaternion), rate)
+
+    @staticmethod
+    def _carried(sample: GimbalAttitude, stamp_ns: int, reach_ns: int) -> AttitudeAt | None:
+        offset_ns = stamp_ns - sample.stamp_ns
+        if abs(offset_ns) > reach_ns:
+            return None
+        turn = quaternion_from_rotation_vector(sample.rate_rad_s * (offset_ns * 1e-9))
+        quaternion = multiply_quaternions(sample.level_from_camera_wxyz, turn)
+        return AttitudeAt(stamp_ns, matrix_from_quaternion(quaternion), np.asarray(sample.rate_rad_s, dtype=np.float64))
+
+
+def _jumps(before: GimbalAttitude, after: GimbalAttitude) -> bool:
+    cosine = abs(float(before.level_from_camera_wxyz @ after.level_from_camera_wxyz))
+    turned_rad = 2 * math.acos(min(1.0, cosine))
+    return turned_rad > _ALWAYS_RAD + _FASTEST_RAD_S * (after.stamp_ns - before.stamp_ns) * 1e-9
+
+
+def slerp(a_wxyz: Array, b_wxyz: Array, share: float) -> Array:
+    """Unit quaternion `share` (0..1) of the shortest way from a to b (Shoemake, SIGGRAPH 1985)."""
+    cosine = float(a_wxyz @ b_wxyz)
+    b_wxyz, cosine = (b_wxyz, cosine) if cosine >= 0 else (-b_wxyz, -cosine)
+    if cosine > 0.999999:  # less than 0.2 degrees apart: sin(angle) is too small to divide by
+        mixed = (1.0 - share) * a_wxyz + share * b_wxyz
+    else:
+        angle = np.arccos(cosine)
+        mixed = np.sin((1.0 - share) * angle) * a_wxyz + np.sin(share * angle) * b_wxyz
+    return np.asarray(mixed / np.linalg.norm(mixed))

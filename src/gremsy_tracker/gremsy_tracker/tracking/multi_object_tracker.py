@@ -1,0 +1,261 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Detections of one image after the other in, the same with identity out.
+
+Association in two stages by confidence (Zhang et al., "ByteTrack", ECCV 2022): confident detections are matched first,
+then the doubtful ones may keep a known track alive but never begin one. Unlike there: time is in seconds, classes
+never mix, an empty image ages the tracks, and ids belong to this instance.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gremsy_common.types.detections import Detections, Tracks
+from gremsy_tracker.tracker_parameters import TrackerParameters
+from gremsy_tracker.tracking.association import Pairs, one_to_one, overlapping
+from gremsy_tracker.tracking.box_filter import BoxStates
+from gremsy_tracker.tracking.detection_screening import screen
+from gremsy_tracker.tracking.ego_motion import move_states
+from gremsy_tracker.tracking.stamp_limits import CLOCK_JUMP_NS
+
+Array = NDArray[np.float64]
+Index = NDArray[np.intp]
+
+# Least overlap of a pair, by stage (the values of ByteTrack's authors; their costs are 1 - overlap); the first is the
+# smallest.
+_LEAST_OVERLAP_CONFIDENT = 0.2
+_LEAST_OVERLAP_DOUBTFUL = 0.5
+_LEAST_OVERLAP_NEW = 0.3
+# A detection farther (in standard deviations) from where a track is expected is somebody else, however much the boxes
+# overlap. Who was missed may come back half hidden, so one edge is enough, but it is then that ids jump to neighbours.
+_FARTHEST_CENTRE_IF_SEEN, _FARTHEST_EDGE_IF_MISSED = 3.5, 2.5
+# Who overlaps by more is never that far: twice the least standard deviation, 0.12 of the size, leaves less.
+_SURELY_NEAR_OVERLAP = 0.8
+# A leftover detection that overlaps a better one by more is the same object seen twice.
+_DUPLICATE_OVERLAP = 0.6
+# An unconfirmed track that is not seen for this long was a false alarm.
+_NEW_TRACK_LOST_AFTER_S = 0.3
+
+
+class MultiObjectTracker:
+    """Keeps the identities; deterministic, no clock of its own.
+
+    Attributes:
+        dropped: counts by reason of what was not used.
+        resets: how often the clock jumped back.
+    """
+
+    def __init__(self, parameters: TrackerParameters) -> None:
+        self.parameters = parameters
+        self.dropped: Counter[str] = Counter()
+        self.resets = 0
+        self._next_id = 1
+        self._stamp_ns: int | None = None
+        self._class_names: NDArray[np.str_] = np.zeros(0, dtype=np.str_)  # sorted, with `_class_codes` beside it
+        self._class_codes = np.zeros(0, dtype=np.int64)
+        self._forget_all()
+
+    @property
+    def stamp_ns(self) -> int | None:
+        """Stamp of the newest image, None before the first."""
+        return self._stamp_ns
+
+    @property
+    def newest_id(self) -> int:
+        """The highest id given so far, to an unconfirmed track perhaps; 0 before the first."""
+        return self._next_id - 1
+
+    def accepts(self, stamp_ns: int) -> bool:
+        """Whether an image of that stamp may come next; False (and counted) for a late or repeated one.
+
+        A jump back of more than half a second forgets the tracks and is accepted.
+        """
+        if self._stamp_ns is None or stamp_ns > self._stamp_ns:
+            return True
+        if self._stamp_ns - stamp_ns > CLOCK_JUMP_NS:
+            self.resets += 1
+            self._forget_all()
+            return True
+        self.dropped['stamps_repeated' if stamp_ns == self._stamp_ns else 'stamps_unsorted'] += 1
+        return False
+
+    def update(
+        self,
+        detections: Detections,
+        *,
+        after_from_before: Array | None = None,
+        image_size_px: tuple[int, int] | None = None,
+    ) -> Tracks | None:
+        """Take one image's detections.
+
+        Args:
+            detections: of the next image; none is an image too, and ages the tracks.
+            after_from_before: (3, 3) homography by which the camera's motion since the previous image moved what
+                stands still (`ego_motion`), or None for a camera that stood still or is not known.
+            image_size_px: (width, height) where known.
+
+        Returns:
+            The confirmed tracks seen in this image, with the boxes as detected; None for a refused stamp.
+        """
+        if not self.accepts(detections.stamp_ns):
+            return None
+        seen = screen(
+            detections,
+            low_score=self.parameters.low_score,
+            max_detections=self.parameters.max_detections,
+            image_size_px=image_size_px,
+            dropped=self.dropped,
+        )
+        dt_s = 0.0 if self._stamp_ns is None else (detections.stamp_ns - self._stamp_ns) * 1e-9
+        self._stamp_ns = detections.stamp_ns
+        self._predict(dt_s, after_from_before)
+        codes = self._codes(seen.labels)
+        track_index, detection_index = self._match(seen, codes)
+        self._correct(track_index, detection_index, seen)
+        if len(track_index) < len(self._states):
+            self._end_old()
+        self._begin(seen, codes, detection_index)
+        return self._confirmed(seen)
+
+    def _forget_all(self) -> None:
+        self._stamp_ns = None
+        self._states = BoxStates.empty()
+        self._ids = np.zeros(0, dtype=np.int64)
+        self._classes = np.zeros(0, dtype=np.int64)
+        self._hits = np.zeros(0, dtype=np.int64)
+        self._unseen_s = np.zeros(0)
+        self._confirmed_mask = np.zeros(0, dtype=bool)
+        self._detection = np.zeros(0, dtype=np.intp)  # the detection that each track is in this image, or -1
+
+    def _codes(self, labels: NDArray[np.str_]) -> NDArray[np.int64]:
+        """(N,) a number for each class name; a name's number never changes."""
+        if not len(labels):
+            return np.zeros(0, dtype=np.int64)
+        if len(self._class_names) == 1 and labels.tolist().count(self._class_names[0]) == len(labels):
+            return np.zeros(len(labels), dtype=np.int64)  # one class is the usual case
+        if len(self._class_names) > 1:
+            # Sorting the labels of every image (np.unique) costs three times as much.
+            place = np.minimum(np.searchsorted(self._class_names, labels), len(self._class_names) - 1)
+            if (self._class_names[place] == labels).all():
+                return self._class_codes[place]
+        known = dict(zip(self._class_names.tolist(), self._class_codes.tolist(), strict=True))
+        for name in np.unique(labels).tolist():
+            known.setdefault(name, len(known))
+        names = sorted(known)
+        self._class_names = np.array(names)
+        self._class_codes = np.array([known[name] for name in names], dtype=np.int64)
+        return self._class_codes[np.searchsorted(self._class_names, labels)]
+
+    def _predict(self, dt_s: float, after_from_before: Array | None) -> None:
+        if after_from_before is not None:
+            move_states(self._states, after_from_before)
+        self._states.predict(dt_s)
+        self._unseen_s += dt_s
+
+    def _match(self, seen: Detections, codes: NDArray[np.int64]) -> tuple[Index, Index]:
+        """Rows of tracks and, beside them, the detections that they are; no index twice."""
+        pairs = overlapping(self._states.boxes_px, seen.boxes_px, _LEAST_OVERLAP_CONFIDENT)
+        if len(self._class_names) > 1:
+            pairs = pairs.where(self._classes[pairs.rows] == codes[pairs.columns])
+        pairs = self._near(pairs, seen)
+        confident = (seen.scores >= self.parameters.high_score)[pairs.columns]
+        known = self._confirmed_mask[pairs.rows]
+        sure = known & confident
+        only_sure = bool(sure.all())
+        tracks, detections = one_to_one(pairs if only_sure else pairs.where(sure))
+        if only_sure or len(detections) == len(seen):
+            return tracks, detections
+        # Doubtful detections of known tracks, and confident ones of new tracks, have no box in common: one choice.
+        free_tracks, free_detections = np.ones(len(self._states), dtype=bool), np.ones(len(seen), dtype=bool)
+        free_tracks[tracks] = False
+        free_detections[detections] = False
+        may = np.where(known, (self._detection >= 0)[pairs.rows] & ~confident, confident)
+        least = np.where(known, _LEAST_OVERLAP_DOUBTFUL, _LEAST_OVERLAP_NEW)
+        may &= (pairs.overlap >= least) & free_tracks[pairs.rows] & free_detections[pairs.columns]
+        more_tracks, more_detections = one_to_one(pairs.where(may))
+        return np.concatenate([tracks, more_tracks]), np.concatenate([detections, more_detections])
+
+    def _near(self, pairs: Pairs, seen: Detections) -> Pairs:
+        """Without those whose boxes overlap while the motion says that it is somebody else's box."""
+        doubtful = (pairs.overlap < _SURELY_NEAR_OVERLAP).nonzero()[0]
+        if not len(doubtful):
+            return pairs
+        rows = pairs.rows[doubtful]
+        missed = self._detection[rows] < 0
+        distances = self._states.distances(rows, seen.boxes_px[pairs.columns[doubtful]], missed)
+        far = doubtful[distances > np.where(missed, _FARTHEST_EDGE_IF_MISSED, _FARTHEST_CENTRE_IF_SEEN)]
+        if not len(far):
+            return pairs
+        near = np.ones(len(pairs.rows), dtype=bool)
+        near[far] = False
+        return pairs.where(near)
+
+    def _correct(self, track_index: Index, detection_index: Index, seen: Detections) -> None:
+        self._states.update(track_index, seen.boxes_px[detection_index])
+        self._detection.fill(-1)
+        self._detection[track_index] = detection_index
+        self._unseen_s[track_index] = 0.0
+        self._hits[track_index] += 1
+        # Once confirmed it stays so, also when more is asked of new tracks from now on.
+        self._confirmed_mask |= self._hits >= self.parameters.confirm_hits
+
+    def _end_old(self) -> None:
+        shortest_s = min(_NEW_TRACK_LOST_AFTER_S, self.parameters.track_lost_after_s)
+        if self._unseen_s.max() <= shortest_s:
+            return
+        limit = np.where(self._confirmed_mask, self.parameters.track_lost_after_s, _NEW_TRACK_LOST_AFTER_S)
+        keep = self._unseen_s <= limit
+        if keep.all():
+            return
+        self._states = self._states.take(keep)
+        self._ids, self._classes, self._hits = self._ids[keep], self._classes[keep], self._hits[keep]
+        self._unseen_s, self._confirmed_mask = self._unseen_s[keep], self._confirmed_mask[keep]
+        self._detection = self._detection[keep]
+
+    def _begin(self, seen: Detections, codes: NDArray[np.int64], used: Index) -> None:
+        if len(used) == len(seen):
+            return
+        free = seen.scores >= self.parameters.new_track_score
+        free[used] = False
+        born = free.nonzero()[0]
+        if not len(born):
+            return
+        born = born[~self._seen_twice(seen, codes, born, used)]
+        count = len(born)
+        self._states = self._states.join(BoxStates.begin(seen.boxes_px[born]))
+        self._ids = np.concatenate([self._ids, np.arange(self._next_id, self._next_id + count, dtype=np.int64)])
+        self._next_id += count
+        self._classes = np.concatenate([self._classes, codes[born]])
+        self._hits = np.concatenate([self._hits, np.ones(count, dtype=np.int64)])
+        self._unseen_s = np.concatenate([self._unseen_s, np.zeros(count)])
+        at_once = np.full(count, self.parameters.confirm_hits <= 1)
+        self._confirmed_mask = np.concatenate([self._confirmed_mask, at_once])
+        self._detection = np.concatenate([self._detection, born])
+
+    @staticmethod
+    def _seen_twice(seen: Detections, codes: NDArray[np.int64], born: Index, used: Index) -> NDArray[np.bool_]:
+        """(N,) whether a detection that would begin a track is one already, or a better one, seen once more."""
+        rivals = np.concatenate([used, born])
+        pairs = overlapping(seen.boxes_px[born], seen.boxes_px[rivals])
+        this, other = born[pairs.rows], rivals[pairs.columns]
+        better = seen.scores[other] > seen.scores[this]
+        better |= (seen.scores[other] == seen.scores[this]) & (other < this)  # of equal ones the first
+        better |= pairs.columns < len(used)
+        twice = np.zeros(len(born), dtype=bool)
+        twice[pairs.rows[better & (pairs.overlap > _DUPLICATE_OVERLAP) & (codes[this] == codes[other])]] = True
+        return twice
+
+    def _confirmed(self, seen: Detections) -> Tracks:
+        shown = (self._confirmed_mask & (self._detection >= 0)).nonzero()[0]
+        index = self._detection[shown]
+        return Tracks(
+            seen.stamp_ns,
+            seen.frame_id,
+            seen.boxes_px[index],
+            seen.scores[index],
+            seen.labels[index],
+            self._ids[shown],
+        )

@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How far to zoom: so that the target fills a wanted share of the frame, and never so far that it may leave it.
+
+Zoom changes the gain of the loop, the blur and what the detector sees, so it is left alone while the share is near the
+wanted one (hysteresis), and changed no faster than a detector gets used to. It goes out, whatever the share, while the
+target's place is uncertain or near the frame's edge: a target that is lost zoomed in is not found again.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gremsy_common.types.camera_model import CameraModel
+from gremsy_tracker.tracker_parameters import TrackerParameters
+
+Array = NDArray[np.float64]
+
+# Three standard deviations of the target's place must fit into this share of the half frame; so that going in for the
+# size and out for the room do not take turns, it goes in only up to 0.7 of that.
+_ROOM_SHARE = 0.5
+_ROOM_TO_GO_IN = 0.7
+# A lens is asked five times a second at most, and not for a change that nobody sees.
+_INTERVAL_S = 0.2
+_LEAST_CHANGE = 1.02
+# After a longer pause the last wish is forgotten: somebody else may have zoomed.
+_LONGEST_STEP_S = 1.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ZoomSight:
+    """What zoom control looks at.
+
+    Attributes:
+        stamp_ns: of the image.
+        zoom: magnification that the image was taken with.
+        camera: its intrinsics, zoom included.
+        size_px: (2,) of the target's box, None when it is not seen.
+        offset_rad: (2,) of the target from the optical axis.
+        std_rad: (2,) standard deviations of the target's bearing.
+    """
+
+    stamp_ns: int
+    zoom: float
+    camera: CameraModel
+    size_px: Array | None
+    offset_rad: Array
+    std_rad: Array
+
+
+class ZoomControl:
+    """Remembers what it asked for and whether it is still on its way to a size."""
+
+    def __init__(self, parameters: TrackerParameters) -> None:
+        self.parameters = parameters
+        self._seeking = False
+        self._asked_ns: int | None = None
+        self._asked = 1.0
+
+    def rest(self) -> None:
+        """Nothing is followed: the zoom stays as it is."""
+        self._seeking = False
+        self._asked_ns = None
+
+    def update(self, sight: ZoomSight) -> float | None:
+        """The zoom factor to ask for, None to leave it."""
+        parameters = self.parameters
+        values = (sight.zoom, *sight.offset_rad.tolist(), *sight.std_rad.tolist())
+        if not parameters.zoom_control or not all(map(math.isfinite, values)) or sight.zoom <= 0.0:
+            return None
+        if not sight.camera.usable:
+            return None
+        since_s = math.inf if self._asked_ns is None else (sight.stamp_ns - self._asked_ns) * 1e-9
+        if not 0.0 <= since_s <= _LONGEST_STEP_S:
+            since_s, self._asked = _INTERVAL_S, sight.zoom
+        if since_s < _INTERVAL_S - 1e-6:
+            return None
+        wished = self._wished(sight)
+        if wished is None:
+            return None
+        most = math.exp(parameters.zoom_rate_per_s * since_s)
+        # From what was asked last: a slow lens is not asked for less than it was on its way to.
+        wished = min(max(wished, self._asked / most), self._asked * most)
+        wished = min(max(wished, parameters.zoom_min), parameters.zoom_max)
+        if max(wished / self._asked, self._asked / wished) < _LEAST_CHANGE:
+            return None
+        self._asked, self._asked_ns = wished, sight.stamp_ns
+        return wished
+
+    def _wished(self, sight: ZoomSight) -> float | None:
+        size, room = self._for_size(sight), self._for_room(sight)
+        if room < sight.zoom:
+            return room if size is None else min(size, room)
+        return None if size is None else min(size, max(sight.zoom, _ROOM_TO_GO_IN * room))
+
+    def _for_size(self, sight: ZoomSight) -> float | None:
+        """That with which the target has its share, once out of the band until well inside; else None."""
+        parameters = self.parameters
+        if sight.size_px is None or not bool(np.isfinite(sight.size_px).all()) or float(sight.size_px.max()) <= 0.0:
+            return None
+        share = float((sight.size_px / np.array([sight.camera.width, sight.camera.height])).max())
+        ratio = parameters.zoom_target_share / share
+        off = max(ratio, 1.0 / ratio)
+        if off > parameters.zoom_hysteresis:
+            self._seeking = True
+        elif off < math.sqrt(parameters.zoom_hysteresis):
+            self._seeking = False
+        return sight.zoom * ratio if self._seeking else None
+
+    def _for_room(self, sight: ZoomSight) -> float:
+        """The largest zoom at which the target, as uncertain as it is, stays inside the frame."""
+        camera = sight.camera
+        half_px = np.array([camera.width, camera.height]) / 2
+        half_rad = np.arctan2(half_px, np.array([camera.focal_x_px, camera.focal_y_px]))
+        used = float(((np.abs(sight.offset_rad) + 3.0 * sight.std_rad) / (_ROOM_SHARE * half_rad)).max())
+        return sight.zoom / used if used > 0.0 else math.inf
