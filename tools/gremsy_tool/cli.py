@@ -237,6 +237,12 @@ def _run_inside(command: list[str], groups: tuple[str, ...], *, stay: bool = Fal
         raise GremsyError(
             f'"{command[0]}" is not a program that can be started: check its name and its x bit.'
         ) from error
+    except (OSError, ValueError) as error:
+        # A script without #!, a link in a circle, an empty name, more arguments than Linux takes.
+        why = getattr(error, 'strerror', None) or error
+        raise GremsyError(
+            f'"{command[0][:100]}" cannot be started ({why}): check its name and its first line.'
+        ) from error
 
 
 def announce(layout: Layout, groups: Sequence[str]) -> None:

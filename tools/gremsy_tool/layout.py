@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -94,7 +95,7 @@ def find_layout(env: Mapping[str, str], distro: str | None = None, repository: P
     if INSIDE in env and env.get(INSIDE_REPOSITORY) != str(repository):
         # Started from the shell of another checkout: what that one set is not ours.
         env = {name: value for name, value in env.items() if name not in (STATE, DISTRO)}
-    root = Path(env.get(STATE) or repository / '.gremsy').absolute()
+    root = _usable(env.get(STATE) or str(repository / '.gremsy'))
     sourced = env.get('ROS_DISTRO')
     if distro is None and sourced and env.get('AMENT_PREFIX_PATH') and env.get(INSIDE) != 'wheels':
         return Layout(repository, root, root / f'system-{sourced}', sourced, system_ros=True)
@@ -106,3 +107,29 @@ def find_layout(env: Mapping[str, str], distro: str | None = None, repository: P
         )
     # The default lies at the top, so that .gremsy/venv is where everyone looks for it.
     return Layout(repository, root, root if wanted == DEFAULT_DISTRO else root / wanted, wanted, system_ros=False)
+
+
+def _usable(text: str) -> Path:
+    """The state folder, with `~` filled in, as no shell does in an environment file.
+
+    Raises:
+        GremsyError: No folder can be there, or none whose programs can be found.
+    """
+    why = ''
+    # It becomes part of PATH and PYTHONPATH.
+    if os.pathsep in text or not text.isprintable():
+        why = 'a colon or a character in it that cannot be seen'
+    root = Path(text)
+    try:
+        root = root.expanduser().absolute()
+        root.stat()
+    except RuntimeError:
+        why = 'the home folder of a user who is not known here'
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
+        # To be made, or to be refused when it is.
+        pass
+    except OSError as error:
+        why = str(error.strerror)
+    if why:
+        raise GremsyError(f'{STATE} is {text[:100]!r}, which can be no workspace ({why}): set it to another folder.')
+    return root

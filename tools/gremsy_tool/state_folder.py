@@ -32,7 +32,7 @@ def claim(layout: Layout) -> None:
         if root.resolve() in (Path('/'), Path.home().resolve()):
             raise GremsyError(f'{STATE} is {root}, which is no place for a workspace: set it to a new folder.')
         root.mkdir(parents=True, exist_ok=True)
-        if mark.is_file() and mark.read_text(encoding='utf-8') == _MARK:
+        if mark.is_file() and mark.read_bytes() == _MARK.encode():
             return
         if not _may_be_marked(layout):
             raise GremsyError(

@@ -3,6 +3,7 @@ import os
 import re
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 
@@ -62,6 +63,23 @@ def test_a_missing_compiler_ends_with_status_2_and_no_traceback(tmp_path):
     assert result.returncode == 2
     assert 'gremsy: No C++ compiler is on the PATH (looked for c++ and g++): apt-get install g++\n' in result.stderr
     assert 'Traceback' not in result.stderr
+
+
+@pytest.mark.parametrize(
+    ('name', 'why'),
+    [('script', 'Exec format error'), ('loop', 'Too many levels of symbolic links'), ('script/x', 'Not a directory')],
+)
+def test_what_cannot_be_started_is_a_sentence(name, why, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(cli, 'Provision', lambda *_: SimpleNamespace(ensure=lambda _: False))
+    monkeypatch.setattr(cli.environment, 'load', lambda *_: dict(os.environ))
+    (tmp_path / 'script').write_text('echo no first line with #!')
+    (tmp_path / 'script').chmod(0o755)
+    (tmp_path / 'loop').symlink_to(tmp_path / 'loop')
+    program = str(tmp_path / name)
+    assert cli.main(['exec', program]) == 2
+    assert capsys.readouterr().err == (
+        f'gremsy: "{program[:100]}" cannot be started ({why}): check its name and its first line.\n'
+    )
 
 
 def test_an_interrupt_is_no_traceback(monkeypatch, capsys):

@@ -42,6 +42,31 @@ def test_the_state_can_lie_elsewhere():
     assert layout({'GREMSY_STATE': '/big/disk'}).venv == Path('/big/disk/venv')
 
 
+def test_the_home_folder_is_filled_in(monkeypatch):
+    monkeypatch.setenv('HOME', '/home/me')
+    assert layout({'GREMSY_STATE': '~/gremsy'}).root == Path('/home/me/gremsy')
+
+
+@pytest.mark.parametrize(
+    ('text', 'why'),
+    [
+        ('~nosuchuser/x', 'the home folder of a user who is not known here'),
+        ('/disk/a:b', 'a colon or a character in it that cannot be seen'),
+        ('/disk/a\nb', 'a colon or a character in it that cannot be seen'),
+        ('/' + 'x' * 99 + 'y' * 300, 'File name too long'),
+        ('loop', 'Too many levels of symbolic links'),
+    ],
+)
+def test_what_can_be_no_workspace_is_refused(text, why, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path('loop').symlink_to('loop')
+    with pytest.raises(GremsyError) as caught:
+        layout({'GREMSY_STATE': text})
+    assert str(caught.value) == (
+        f'GREMSY_STATE is {text[:100]!r}, which can be no workspace ({why}): set it to another folder.'
+    )
+
+
 def test_the_shell_of_another_checkout_does_not_lend_its_state():
     other = {'GREMSY_ENVIRONMENT': 'wheels', 'GREMSY_REPOSITORY': '/other', 'GREMSY_STATE': '/other/.gremsy'}
     assert layout(other).root == REPOSITORY / '.gremsy'

@@ -51,7 +51,7 @@ def test_an_empty_disk_will_do(tmp_path):
 
 def test_a_mark_that_is_not_ours_marks_nothing(tmp_path):
     (tmp_path / 'state' / 'build').mkdir(parents=True)
-    (tmp_path / 'state' / MARK_NAME).touch()
+    (tmp_path / 'state' / MARK_NAME).write_bytes(b'\xff\xfe')
     assert 'which holds files that ./gremsy did not make' in refusal_of(tmp_path / 'state')
 
 
