@@ -40,8 +40,8 @@ from gremsy_detector.backends.backend_registry import choose_backend
 from gremsy_detector.detector import Detector, Selection
 from gremsy_detector.model.default_model import default_model_path
 from gremsy_gimbal_sim.options.options import PRESETS
-from gremsy_tracker.display.pointing_view import PointingUpdate, trace_values
-from gremsy_tracker.tracker import Pointing
+from gremsy_tracker.display.tracker_view import TrackerUpdate, trace_values
+from gremsy_tracker.tracker import Tracker
 from gremsy_tracker.tracker_parameters import TrackerParameters
 
 _MS = 1_000_000
@@ -141,8 +141,8 @@ class OfflineLoop:
         self._footage_frames = footage_frames
         self._random = np.random.default_rng(seed)
         self.payload = OfflinePayload(preset, _START_NS, _LEVEL_FRAME, seed)
-        self.pointing = Pointing(tracker)
-        self.pointing.offer_camera_model(0, simulated_camera())
+        self.tracker = Tracker(tracker)
+        self.tracker.offer_camera_model(0, simulated_camera())
         self._waiting: Shot | None = None
         self._busy_until_ns = 0
         self._number = 0
@@ -157,7 +157,7 @@ class OfflineLoop:
         end_ns = _START_NS + round(duration_s * 1e9)
         for now_ns in range(_START_NS, end_ns, _MS):
             for attitude in self.payload.advance(now_ns):
-                self.pointing.offer_attitude(attitude)
+                self.tracker.offer_attitude(attitude)
             if now_ns >= next_shot_ns:
                 self._take_shot(now_ns)
                 next_shot_ns += camera_ns
@@ -165,7 +165,7 @@ class OfflineLoop:
                 heapq.heappop(self._later)[2](now_ns)
             if now_ns >= next_tick_ns:
                 next_tick_ns += _TICK_NS
-                self._send(self.pointing.tick(now_ns), now_ns, fresh=False)
+                self._send(self.tracker.tick(now_ns), now_ns, fresh=False)
         return self._events
 
     def _after(self, now_ns: int, delay_s: float, act: Callable[[int], None]) -> None:
@@ -206,12 +206,12 @@ class OfflineLoop:
             self._begin(self._waiting, now_ns)
 
     def _track(self, detections: Detections, now_ns: int) -> None:
-        update: PointingUpdate | None = self.pointing.offer_detections(detections, now_ns)
+        update: TrackerUpdate | None = self.tracker.offer_detections(detections, now_ns)
         if update is None:
             return
         self._send(update.setpoint, now_ns, fresh=True)
-        self._note('track', detections.stamp_ns, **trace_values(update, self.pointing.view(detections.stamp_ns)))
-        self.pointing.learn_appearance()
+        self._note('track', detections.stamp_ns, **trace_values(update, self.tracker.view(detections.stamp_ns)))
+        self.tracker.learn_appearance()
 
     def _send(self, setpoint: RateSetpoint | None, now_ns: int, *, fresh: bool) -> None:
         if setpoint is None:
@@ -251,7 +251,7 @@ def run_offline(options: OfflineOptions, footage: Path) -> tuple[list[Event], di
 
     def detect(shot: Shot) -> Detections:
         picture = camera.picture(shot)
-        loop.pointing.offer_frame(picture)
+        loop.tracker.offer_frame(picture)
         return detector.detect(picture).candidates
 
     try:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What to say of the first input of each kind that was not used: what was wrong, and the way out.
 
-Keys are the reasons of `Pointing.counts`; `{topic}` is where such input comes in, by its resolved name.
+Keys are the reasons of `Tracker.counts`; `{topic}` is where such input comes in, by its resolved name.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ from gremsy_common.types.control_state import ControlState
 from gremsy_common.types.detections import Detections, Target, Tracks
 from gremsy_common.types.frame import Frame
 from gremsy_common.types.gimbal_state import GimbalAttitude, RateSetpoint, ZoomState
-from gremsy_tracker.display.pointing_view import PointingUpdate, PointingView
+from gremsy_tracker.display.tracker_view import TrackerUpdate, TrackerView
 from gremsy_tracker.lock.click import REACH_PX, row_at_pixel
 from gremsy_tracker.lock.lock_evidence import Sighting
 from gremsy_tracker.lock.target_appearance import TargetAppearance
@@ -44,7 +44,7 @@ Array = NDArray[np.float64]
 _CONTESTED_ANGLES = 4.0
 
 
-class Pointing:
+class Tracker:
     """Tracks, lock and pointing of one camera on one gimbal.
 
     Attributes:
@@ -54,7 +54,7 @@ class Pointing:
     def __init__(self, parameters: TrackerParameters) -> None:
         self._mutex = threading.RLock()
         self._parameters = parameters
-        self._tracker = MultiObjectTracker(parameters)
+        self._multi_object_tracker = MultiObjectTracker(parameters)
         self._lock = TargetLock(parameters)
         self._core = PointingCore(parameters)
         self._camera = CameraMotion(parameters, self._core.attitude_at)
@@ -75,7 +75,7 @@ class Pointing:
         with self._mutex:
             policy_changed = parameters.auto_lock != self._parameters.auto_lock
             self._parameters = parameters
-            self._tracker.parameters = self._appearance.parameters = self._camera.parameters = parameters
+            self._multi_object_tracker.parameters = self._appearance.parameters = self._camera.parameters = parameters
             self._lock.reconfigure(parameters)
             self._core.reconfigure(parameters)
             if not parameters.appearance_cue:
@@ -100,23 +100,23 @@ class Pointing:
         with self._mutex:
             self._zoom.offer(zoom)
 
-    def offer_detections(self, detections: Detections, now_ns: int) -> PointingUpdate | None:
+    def offer_detections(self, detections: Detections, now_ns: int) -> TrackerUpdate | None:
         """One image's detections, an empty set included; None where the stamp is refused (counted)."""
         with self._mutex:
             if detections.stamp_ns > now_ns + FUTURE_NS:
                 self.dropped['stamps_from_the_future'] += 1
                 return None
-            resets, previous_ns = self._tracker.resets, self._tracker.stamp_ns
-            if not self._tracker.accepts(detections.stamp_ns):
+            resets, previous_ns = self._multi_object_tracker.resets, self._multi_object_tracker.stamp_ns
+            if not self._multi_object_tracker.accepts(detections.stamp_ns):
                 return None
-            if self._tracker.resets != resets:
+            if self._multi_object_tracker.resets != resets:
                 previous_ns = None
                 self._restart_time()
             camera, attitude = self._camera.camera_at(detections.stamp_ns), self._core.attitude_at(detections.stamp_ns)
             motion = self._motion_since(previous_ns, detections.stamp_ns, camera, attitude)
             if camera is not None:
                 self._core.field_rad = camera.horizontal_field_rad
-            tracks = self._tracker.update(
+            tracks = self._multi_object_tracker.update(
                 self._within_lens(detections, camera),
                 after_from_before=motion,
                 image_size_px=None if camera is None else (camera.width, camera.height),
@@ -131,7 +131,7 @@ class Pointing:
             setpoint = self._setpoint(now_ns)
             zoom_setpoint = self._zoom_setpoint(tracks.stamp_ns, now_ns, camera, attitude)
             target = self._target(camera, attitude)
-            return PointingUpdate(tracks, target, self._lock.status, setpoint, zoom_setpoint)
+            return TrackerUpdate(tracks, target, self._lock.status, setpoint, zoom_setpoint)
 
     def select_pixel(self, x_px: float, y_px: float, stamp_ns: int = 0) -> str:
         """Lock on the track under (else close to) a pixel; the answer says what came of it.
@@ -234,7 +234,7 @@ class Pointing:
     def knows_camera(self) -> bool:
         """Whether intrinsics came: without them nothing has a bearing."""
         with self._mutex:
-            return self._camera.camera_at(self._tracker.stamp_ns or 0) is not None
+            return self._camera.camera_at(self._multi_object_tracker.stamp_ns or 0) is not None
 
     @property
     def diverged(self) -> str:
@@ -245,13 +245,13 @@ class Pointing:
     def counts(self) -> dict[str, int]:
         """Everything that was dropped or refused, by reason."""
         with self._mutex:
-            total = self.dropped + self._tracker.dropped + self._core.counts() + self._camera.counts
+            total = self.dropped + self._multi_object_tracker.dropped + self._core.counts() + self._camera.counts
             total += self._appearance.counts
-            if self._tracker.resets:
-                total['clock_jumps'] = self._tracker.resets
+            if self._multi_object_tracker.resets:
+                total['clock_jumps'] = self._multi_object_tracker.resets
             return dict(total)
 
-    def view(self, stamp_ns: int) -> PointingView:
+    def view(self, stamp_ns: int) -> TrackerView:
         """The state shown for a frame of that stamp."""
         with self._mutex:
             camera, attitude = self._camera.camera_at(stamp_ns), self._core.attitude_at(stamp_ns)
@@ -270,7 +270,7 @@ class Pointing:
                 bearing = estimate.bearing_rad[None]
                 predicted_px = bearings.pixels_of_bearings(bearing, camera, attitude.level_from_camera)[0]
                 predicted_px = predicted_px if np.isfinite(predicted_px).all() else None
-            return PointingView(
+            return TrackerView(
                 stamp_ns=stamp_ns,
                 boxes_px=boxes,
                 ids=tracks.ids,
@@ -377,7 +377,9 @@ class Pointing:
                 off_target = np.hypot(difference[:, 0] * np.cos(estimate.bearing_rad[1]), difference[:, 1])
                 fits = self._core.consistent(tracks.stamp_ns, seen, noise)
         looks = self._looks(tracks, off_target, offsets)
-        choice = self._lock.update(Sighting(tracks, offsets, off_target, fits, looks, self._tracker.newest_id))
+        choice = self._lock.update(
+            Sighting(tracks, offsets, off_target, fits, looks, self._multi_object_tracker.newest_id)
+        )
         if choice.is_new or self._lock.status.target_id is None:
             self._core.forget_target()
         if choice.is_other:

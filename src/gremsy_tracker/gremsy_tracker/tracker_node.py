@@ -24,10 +24,10 @@ from gremsy_common.types.gimbal_state import RateSetpoint
 from gremsy_common.types.plant_model import PlantModel
 from gremsy_tracker.display.marker_messages import markers_of
 from gremsy_tracker.display.overlay import draw_overlay
-from gremsy_tracker.display.pointing_view import PointingUpdate, trace_values
 from gremsy_tracker.display.state_text import state_text
+from gremsy_tracker.display.tracker_view import TrackerUpdate, trace_values
 from gremsy_tracker.drop_sentences import NO_CAMERA, SENTENCES
-from gremsy_tracker.tracker import Pointing
+from gremsy_tracker.tracker import Tracker
 from gremsy_tracker.tracker_parameters import TrackerParameters
 
 # How long a worker waits for an input before it looks whether it should end.
@@ -54,7 +54,7 @@ class TrackerNode(SuiteNode[TrackerParameters]):
 
     def __init__(self, host: NodeHost) -> None:
         super().__init__(host)
-        self._pointing: Pointing | None = None
+        self._tracker: Tracker | None = None
         self._arrivals: LatestSlot[Detections] = LatestSlot()
         self._frames: LatestSlot[Frame] = LatestSlot()
         self._images: TopicSubscription[Frame] | None = None
@@ -66,10 +66,10 @@ class TrackerNode(SuiteNode[TrackerParameters]):
         self._blind_s = 0.0
 
     @property
-    def pointing(self) -> Pointing:
+    def tracker(self) -> Tracker:
         """The core; there is one from `configure` to `cleanup`."""
-        assert self._pointing is not None
-        return self._pointing
+        assert self._tracker is not None
+        return self._tracker
 
     @property
     def _filled_in(self) -> TrackerParameters:
@@ -77,13 +77,13 @@ class TrackerNode(SuiteNode[TrackerParameters]):
 
     def configure(self) -> None:
         """Build the core."""
-        self._pointing = Pointing(self._filled_in)
+        self._tracker = Tracker(self._filled_in)
 
     def activate(self) -> None:
         """Topics, services, timers, workers."""
         self._arrivals, self._frames = LatestSlot(), LatestSlot()
         self._images, self._said_state, self._blind_s = None, '', 0.0
-        self.pointing.enable(self.parameters.enabled)
+        self.tracker.enable(self.parameters.enabled)
         self._tracks = self.publisher(topics.TRACKS)
         self._target = self.publisher(topics.TARGET)
         self._state = self.publisher(topics.TARGET_STATE)
@@ -94,8 +94,8 @@ class TrackerNode(SuiteNode[TrackerParameters]):
         heard = next(each for each in _DETECTIONS if each.name == self.parameters.detections_topic)
         self._detections = self.subscription(heard, self._arrivals.put)
         self.subscription(topics.CAMERA_INFO, self._camera_came)
-        self.subscription(topics.GIMBAL_ATTITUDE, self.pointing.offer_attitude)
-        self.subscription(topics.GIMBAL_ZOOM, self.pointing.offer_zoom)
+        self.subscription(topics.GIMBAL_ATTITUDE, self.tracker.offer_attitude)
+        self.subscription(topics.GIMBAL_ZOOM, self.tracker.offer_zoom)
         self.subscription(topics.GIMBAL_PLANT, self._plant_told)
         self.subscription(topics.GIMBAL_CONTROL, self._control_told)
         self.subscription(topics.TARGET_SELECT, self._pixel_chosen)
@@ -112,26 +112,26 @@ class TrackerNode(SuiteNode[TrackerParameters]):
 
     def deactivate(self) -> None:
         """Stop the gimbal, wake the workers so that they can end."""
-        self.pointing.enable(False)
-        self._send(self.pointing.tick(self.now_ns()), fresh=False)
+        self.tracker.enable(False)
+        self._send(self.tracker.tick(self.now_ns()), fresh=False)
         self._arrivals.close()
         self._frames.close()
         self._images = None
 
     def cleanup(self) -> None:
         """Forget everything that was seen."""
-        self._pointing = None
+        self._tracker = None
 
     def parameters_changed(self) -> None:
         """All together, from the next input on."""
-        if self._pointing is not None:
-            self._pointing.reconfigure(self._filled_in)
+        if self._tracker is not None:
+            self._tracker.reconfigure(self._filled_in)
 
     def diagnostic_values(self) -> dict[str, str]:
         """The lock, the error, and what was dropped."""
-        if self._pointing is None:
+        if self._tracker is None:
             return {}
-        view = self._pointing.view(self.now_ns())
+        view = self._tracker.view(self.now_ns())
         rows = {
             'lock': view.status.state.value,
             'lock reason': view.status.reason,
@@ -144,25 +144,25 @@ class TrackerNode(SuiteNode[TrackerParameters]):
             'detections dropped while busy': str(self._arrivals.dropped),
             'overlay frames dropped while busy': str(self._frames.dropped),
         }
-        return rows | {name.replace('_', ' '): str(count) for name, count in self._pointing.counts().items()}
+        return rows | {name.replace('_', ' '): str(count) for name, count in self._tracker.counts().items()}
 
     def _camera_came(self, camera: StampedCamera) -> None:
-        self.pointing.offer_camera_model(camera.stamp_ns, camera.model)
+        self.tracker.offer_camera_model(camera.stamp_ns, camera.model)
 
     def _plant_told(self, text: str) -> None:
         """A text that is none raises, and the subscription says it."""
         self._plant = PlantModel.from_json(text)
-        self.pointing.reconfigure(self._filled_in)
+        self.tracker.reconfigure(self._filled_in)
 
     def _control_told(self, text: str) -> None:
         """A text that is none raises, and the subscription says it."""
-        self.pointing.heed_control(ControlState.from_json(text))
+        self.tracker.heed_control(ControlState.from_json(text))
 
     def _pixel_chosen(self, choice: PixelChoice) -> None:
-        self.get_logger().info(self.pointing.select_pixel(choice.x_px, choice.y_px, choice.stamp_ns))
+        self.get_logger().info(self.tracker.select_pixel(choice.x_px, choice.y_px, choice.stamp_ns))
 
     def _id_chosen(self, text: str) -> None:
-        self.get_logger().info(self.pointing.select(text))
+        self.get_logger().info(self.tracker.select(text))
 
     def _track_one(self) -> None:
         detections = self._arrivals.take(_WAIT_S)
@@ -170,7 +170,7 @@ class TrackerNode(SuiteNode[TrackerParameters]):
             return
         started_ns = self.now_ns()
         self._arrived += 1
-        update = self.pointing.offer_detections(detections, started_ns)
+        update = self.tracker.offer_detections(detections, started_ns)
         if update is None:
             return
         self._used += 1
@@ -184,12 +184,12 @@ class TrackerNode(SuiteNode[TrackerParameters]):
             self._target.publish(update.target)
         self._say_state(always=True)
         self._note(update, started_ns)
-        self.pointing.learn_appearance()
+        self.tracker.learn_appearance()
         self.diagnostics.stage('update').record(decided_ns - started_ns)
         self.diagnostics.stage('pointing').record(decided_ns - detections.stamp_ns)
 
     def _tick(self) -> None:
-        self._send(self.pointing.tick(self.now_ns()), fresh=False)
+        self._send(self.tracker.tick(self.now_ns()), fresh=False)
         self._say_state(always=False)
 
     def _send(self, setpoint: RateSetpoint | None, *, fresh: bool) -> None:
@@ -205,7 +205,7 @@ class TrackerNode(SuiteNode[TrackerParameters]):
         )
 
     def _say_state(self, *, always: bool) -> None:
-        status, enabled, still_because = self.pointing.state()
+        status, enabled, still_because = self.tracker.state()
         self._say_divergence()
         text = state_text(status, enabled=enabled, still_because=still_because)
         if always or text != self._said_state:
@@ -213,14 +213,14 @@ class TrackerNode(SuiteNode[TrackerParameters]):
             self._state.publish(text)
 
     def _say_divergence(self) -> None:
-        diverged = self.pointing.diverged
+        diverged = self.tracker.diverged
         if diverged and not self._said_diverged:
             self.report_error(f'Pointing is off: {diverged}.')
         self._said_diverged = diverged
 
     def _say_drops(self) -> None:
         """The first of each kind that was dropped, and a warning while detections come and none is used."""
-        before, self._counts = self._counts, self.pointing.counts()
+        before, self._counts = self._counts, self.tracker.counts()
         arrived, used, self._arrived, self._used = self._arrived, self._used, 0, 0
         for reason, count in self._counts.items():
             if reason not in SENTENCES or count <= before.get(reason, 0):
@@ -235,7 +235,7 @@ class TrackerNode(SuiteNode[TrackerParameters]):
         self._warn_of_no_camera(used)
 
     def _warn_of_no_camera(self, used: int) -> None:
-        if not self.parameters.enabled or self.pointing.knows_camera:
+        if not self.parameters.enabled or self.tracker.knows_camera:
             self._blind_s = 0.0
             return
         self._blind_s += _DROPS_S if used else 0.0
@@ -245,16 +245,16 @@ class TrackerNode(SuiteNode[TrackerParameters]):
             if self._blind_s < _PATIENCE_WITH_CAMERA_S + _DROPS_S:
                 self.get_logger().warning(sentence)
 
-    def _note(self, update: PointingUpdate, arrived_ns: int) -> None:
+    def _note(self, update: TrackerUpdate, arrived_ns: int) -> None:
         if isinstance(self.trace, NoTrace):
             return
         stamp_ns = update.tracks.stamp_ns
-        values = trace_values(update, self.pointing.view(stamp_ns))
+        values = trace_values(update, self.tracker.view(stamp_ns))
         self.trace.event('track', stamp_ns, arrived_ns=arrived_ns, **values)
 
     def _follow_watchers(self) -> None:
         """Take images while somebody watches the overlay or the lock compares looks; on the executor's thread."""
-        wanted = self._overlay.watched or self.pointing.wants_frames
+        wanted = self._overlay.watched or self.tracker.wants_frames
         if wanted and self._images is None:
             self._images = self.subscription(topics.IMAGE_RAW, self._image_came)
         elif not wanted and self._images is not None:
@@ -280,7 +280,7 @@ class TrackerNode(SuiteNode[TrackerParameters]):
                 self.get_logger().warning(sentence)
 
     def _image_came(self, frame: Frame) -> None:
-        self.pointing.offer_frame(frame)
+        self.tracker.offer_frame(frame)
         if self._overlay.watched:
             self._frames.put(frame)
 
@@ -289,22 +289,22 @@ class TrackerNode(SuiteNode[TrackerParameters]):
         if frame is None:
             return
         started_ns = self.now_ns()
-        drawn = lock_read_only(draw_overlay(frame.image, self.pointing.view(frame.stamp_ns)))
+        drawn = lock_read_only(draw_overlay(frame.image, self.tracker.view(frame.stamp_ns)))
         self._overlay.publish(Frame(drawn, frame.stamp_ns, frame.frame_id))
         self.diagnostics.stage('overlay').record(self.now_ns() - started_ns)
 
     def _publish_markers(self) -> None:
         if self._markers.watched:
-            self._markers.publish(markers_of(self.pointing.view(self.now_ns()), self._filled_in.level_frame))
+            self._markers.publish(markers_of(self.tracker.view(self.now_ns()), self._filled_in.level_frame))
 
     def _enable(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
-        self.pointing.enable(request.data)
+        self.tracker.enable(request.data)
         response.success = True
         response.message = 'the lock yields setpoints' if request.data else 'the lock yields no setpoints'
         return response
 
     def _release(self, _request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
-        self.pointing.release()
+        self.tracker.release()
         response.success = True
         response.message = 'released: nothing is followed until a target is chosen'
         return response

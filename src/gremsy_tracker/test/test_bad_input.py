@@ -14,7 +14,7 @@ from gremsy_common.types.camera_model import CameraModel
 from gremsy_common.types.detections import Detections
 from gremsy_common.types.frame import Frame
 from gremsy_common.types.gimbal_state import GimbalAttitude, RateSetpoint
-from gremsy_tracker.tracker import Pointing
+from gremsy_tracker.tracker import Tracker
 from gremsy_tracker.tracker_parameters import TrackerParameters
 
 CAMERA = CameraModel.from_horizontal_field(640, 480, math.radians(40.0))
@@ -29,15 +29,15 @@ class Feed:
     """A still gimbal; one image each 60 ms, 100 ms late."""
 
     def __init__(self, auto_lock: str = 'nearest', camera: CameraModel | None = CAMERA) -> None:
-        self.pointing = Pointing(TrackerParameters(auto_lock=auto_lock, level_frame='gimbal_level'))
+        self.tracker = Tracker(TrackerParameters(auto_lock=auto_lock, level_frame='gimbal_level'))
         self.sent: Setpoints = []
         self.ms = 0
         if camera is not None:
-            self.pointing.offer_camera_model(T0, camera)
+            self.tracker.offer_camera_model(T0, camera)
 
     def attitude(self, at_ms: float, azimuth: float = 0.0, rate: float = 0.0) -> None:
         sample = quaternion_from_bearing(azimuth, 0.0)
-        self.pointing.offer_attitude(
+        self.tracker.offer_attitude(
             GimbalAttitude(T0 + round(at_ms * MS), 'camera', sample, np.array([0.0, 0.0, rate]))
         )
 
@@ -45,12 +45,12 @@ class Feed:
         self.ms += 60
         self.attitude(self.ms + 80)
         self.raw_image(self.ms, boxes, scores)
-        self.sent.append(self.pointing.tick(self.now(20)))
+        self.sent.append(self.tracker.tick(self.now(20)))
 
     def raw_image(self, stamp_ms: int, boxes: np.ndarray, scores: np.ndarray | None = None) -> None:
         scores = np.full(len(boxes), 0.8) if scores is None else scores
         seen = Detections(T0 + stamp_ms * MS, 'optical', boxes, scores, np.full(len(boxes), 'person'))
-        update = self.pointing.offer_detections(seen, self.now())
+        update = self.tracker.offer_detections(seen, self.now())
         self.sent.append(None if update is None else update.setpoint)
 
     def now(self, later_ms: int = 0) -> int:
@@ -92,7 +92,7 @@ def test_boxes_that_are_none_move_nothing_and_are_counted(reason: str) -> None:
     for _ in range(30):
         feed.image(bad)
     assert not any_motion(feed.sent)
-    assert feed.pointing.counts() == {reason: 30 * len(bad)}
+    assert feed.tracker.counts() == {reason: 30 * len(bad)}
 
 
 @pytest.mark.parametrize('reason', sorted(BAD_BOXES))
@@ -100,19 +100,19 @@ def test_boxes_that_are_none_beside_a_good_one_change_no_setpoint(reason: str) -
     bad = np.array(BAD_BOXES[reason], dtype=float)
     feed = run(lambda _: None, np.concatenate([bad[:2], PERSON, bad[2:]]))
     assert feed.sent == undisturbed()
-    assert feed.pointing.counts() == {reason: 12 * len(bad)}
+    assert feed.tracker.counts() == {reason: 12 * len(bad)}
 
 
 def test_scores_that_are_not_finite_are_counted_and_change_no_setpoint() -> None:
     feed = run(lambda _: None, np.concatenate([PERSON + 200, PERSON, PERSON - 100]), np.array([NAN, 0.8, INF]))
     assert feed.sent == undisturbed()
-    assert feed.pointing.counts() == {'boxes_not_finite': 24}
+    assert feed.tracker.counts() == {'boxes_not_finite': 24}
 
 
 def test_the_same_box_many_times_is_one_track_and_changes_no_setpoint() -> None:
     feed = run(lambda _: None, np.repeat(PERSON, 20, axis=0))
     assert feed.sent == undisturbed()
-    assert feed.pointing.view(feed.now()).ids.tolist() == [1]
+    assert feed.tracker.view(feed.now()).ids.tolist() == [1]
 
 
 def test_five_thousand_boxes_move_nothing_that_nobody_chose_and_the_rest_is_counted() -> None:
@@ -122,7 +122,7 @@ def test_five_thousand_boxes_move_nothing_that_nobody_chose_and_the_rest_is_coun
         low = random.uniform(0, [600, 440], (5000, 2))
         feed.image(np.concatenate([low, low + random.uniform(2, 60, (5000, 2))], axis=1), random.uniform(0.2, 1, 5000))
     assert not any_motion(feed.sent)
-    assert feed.pointing.counts()['boxes_beyond_limit'] == 4 * 4700
+    assert feed.tracker.counts()['boxes_beyond_limit'] == 4 * 4700
 
 
 def elsewhere(stamp_ms: Callable[[Feed], int]) -> Callable[[Feed], None]:
@@ -135,7 +135,7 @@ def elsewhere(stamp_ms: Callable[[Feed], int]) -> Callable[[Feed], None]:
         (elsewhere(lambda feed: feed.ms), 'stamps_repeated'),
         (elsewhere(lambda feed: feed.ms - 30), 'stamps_unsorted'),
         (elsewhere(lambda feed: feed.ms + 5000), 'stamps_from_the_future'),
-        (lambda feed: feed.pointing.offer_camera_model(T0 + feed.ms * MS, NO_FOCAL_LENGTH), 'camera_models_unusable'),
+        (lambda feed: feed.tracker.offer_camera_model(T0 + feed.ms * MS, NO_FOCAL_LENGTH), 'camera_models_unusable'),
         (lambda feed: feed.attitude(feed.ms + 70, azimuth=1.0), 'attitudes_unsorted'),
         (lambda feed: feed.attitude(feed.ms + 90, azimuth=NAN), 'attitudes_not_finite'),
         (lambda feed: feed.attitude(feed.ms + 90, rate=INF), 'attitudes_not_finite'),
@@ -144,7 +144,7 @@ def elsewhere(stamp_ms: Callable[[Feed], int]) -> Callable[[Feed], None]:
 def test_what_cannot_be_true_changes_no_setpoint_and_is_counted(between: Callable[[Feed], None], reason: str) -> None:
     feed = run(between)
     assert feed.sent == undisturbed()
-    assert feed.pointing.counts() == {reason: 12}
+    assert feed.tracker.counts() == {reason: 12}
 
 
 def test_a_camera_without_focal_length_moves_nothing() -> None:
@@ -152,7 +152,7 @@ def test_a_camera_without_focal_length_moves_nothing() -> None:
     for _ in range(20):
         feed.image(PERSON)
     assert not any_motion(feed.sent)
-    assert feed.pointing.counts() == {'camera_models_unusable': 1}
+    assert feed.tracker.counts() == {'camera_models_unusable': 1}
 
 
 def test_a_clock_that_jumps_back_moves_nothing_until_there_is_a_target_again() -> None:
@@ -162,7 +162,7 @@ def test_a_clock_that_jumps_back_moves_nothing_until_there_is_a_target_again() -
     feed.image(PERSON)
     feed.image(PERSON)
     assert not any_motion(feed.sent[sent:])
-    assert feed.pointing.counts() == {'clock_jumps': 1}
+    assert feed.tracker.counts() == {'clock_jumps': 1}
 
 
 def test_an_attitude_that_stops_stops_the_motion() -> None:
@@ -193,7 +193,7 @@ def test_a_box_beyond_what_the_lens_sees_is_left_out_and_counted() -> None:
     for _ in range(12):
         feed.image(np.concatenate([PERSON, beyond]))
     assert any_motion(feed.sent)
-    assert feed.pointing.counts() == {'boxes_beyond_the_lens': 12}
+    assert feed.tracker.counts() == {'boxes_beyond_the_lens': 12}
 
 
 def test_a_fisheyes_target_is_where_its_lens_says() -> None:
@@ -202,14 +202,14 @@ def test_a_fisheyes_target_is_where_its_lens_says() -> None:
     left_of_the_axis = np.array([[170.0, 165, 230, 315]])
     for _ in range(12):
         feed.image(left_of_the_axis)
-    bearing = feed.pointing.view(T0 + feed.ms * MS).target_bearing_rad
+    bearing = feed.tracker.view(T0 + feed.ms * MS).target_bearing_rad
     assert bearing is not None
     assert bearing == pytest.approx([0.4, 0.0], abs=1e-3)
-    assert feed.pointing.counts() == {}
+    assert feed.tracker.counts() == {}
 
 
 def test_pictures_of_another_size_than_camera_info_says_are_counted() -> None:
     feed = Feed()
     for size in ((480, 640), (240, 320)):
-        feed.pointing.offer_frame(Frame(np.zeros((*size, 3), np.uint8), T0, 'optical'))
-    assert feed.pointing.counts() == {'images_of_another_size': 1}
+        feed.tracker.offer_frame(Frame(np.zeros((*size, 3), np.uint8), T0, 'optical'))
+    assert feed.tracker.counts() == {'images_of_another_size': 1}

@@ -20,7 +20,7 @@ from gremsy_gimbal_driver.motion.plant_inverse import PlantInverse
 from gremsy_gimbal_sim.plant.plant import GREMSY, IDEAL, Plant, PlantParameters
 from gremsy_tracker.lock.target_lock import LockState
 from gremsy_tracker.pointing import bearings
-from gremsy_tracker.tracker import Pointing
+from gremsy_tracker.tracker import Tracker
 from gremsy_tracker.tracker_parameters import TrackerParameters
 
 Array = NDArray[np.float64]
@@ -65,7 +65,7 @@ def walker(seed: int, seconds: float) -> Callable[[float], Array]:
     return lambda t: path[min(count - 1, max(0, int(t / step)))]
 
 
-def run(pointing: Pointing, target: Callable[[float], Array | None], world: World, seconds: float, seed: int) -> Array:
+def run(tracker: Tracker, target: Callable[[float], Array | None], world: World, seconds: float, seed: int) -> Array:
     """(N, 2): time in s and true pointing error in degrees at each camera frame; error NaN where nothing is shown."""
     random = np.random.default_rng(seed)
     plant = Plant(world.plant, start_s=START_S)
@@ -92,7 +92,7 @@ def run(pointing: Pointing, target: Callable[[float], Array | None], world: Worl
             sample = GimbalAttitude(now_ns, 'camera', quaternion_from_bearing(*noisy), body)
             telemetry.append((now_s + world.telemetry_age_s, sample))
         while telemetry and telemetry[0][0] <= now_s:
-            pointing.offer_attitude(telemetry.popleft()[1])
+            tracker.offer_attitude(telemetry.popleft()[1])
         if now_s >= next_frame:
             next_frame += 1.0 / world.camera_hz
             if int(now_s * world.footage_hz) != shown_index:
@@ -107,11 +107,11 @@ def run(pointing: Pointing, target: Callable[[float], Array | None], world: Worl
                 seen = _detect(shown, axis, jitter, now_ns, random, world)
                 in_detector.append((now_s + random.uniform(*world.latency_s), seen))
         while in_detector and in_detector[0][0] <= now_s:
-            update = pointing.offer_detections(in_detector.popleft()[1], now_ns)
+            update = tracker.offer_detections(in_detector.popleft()[1], now_ns)
             ask(now_s, None if update is None else update.setpoint)
         if now_s >= next_tick:
             next_tick += 0.02
-            ask(now_s, pointing.tick(now_ns))
+            ask(now_s, tracker.tick(now_ns))
     return np.array(errors)
 
 
@@ -132,10 +132,10 @@ def _detect(
     return Detections(now_ns, 'optical', box[None], np.array([0.8]), np.array(['person']))
 
 
-def pointing_with(**changes: object) -> Pointing:
-    pointing = Pointing(TrackerParameters(auto_lock='nearest', **changes))
-    pointing.offer_camera_model(0, CAMERA)
-    return pointing
+def tracker_with(**changes: object) -> Tracker:
+    tracker = Tracker(TrackerParameters(auto_lock='nearest', **changes))
+    tracker.offer_camera_model(0, CAMERA)
+    return tracker
 
 
 def rms(errors: Array, after_s: float) -> float:
@@ -145,56 +145,56 @@ def rms(errors: Array, after_s: float) -> float:
 
 @pytest.mark.parametrize('seed', [1, 2])
 def test_a_walker_is_kept_within_six_tenths_of_a_degree_on_the_ideal_plant(seed: int) -> None:
-    errors = run(pointing_with(), walker(seed, 12.0), World(), 12.0, seed)
+    errors = run(tracker_with(), walker(seed, 12.0), World(), 12.0, seed)
     assert rms(errors, after_s=2.5) < 0.6
 
 
 def test_a_walker_is_kept_within_eight_tenths_of_a_degree_on_the_gremsy_plant_with_its_dead_zone() -> None:
     inverse = PlantInverse(dead_zone_rad_s=GREMSY.dead_zone_rad_s)
     world = World(plant=GREMSY, command_filter=lambda rates: np.array(inverse.command(*rates)))
-    pointing = pointing_with(plant_delay_s=GREMSY.delay_s, plant_lag_s=GREMSY.lag_s)
-    errors = run(pointing, walker(2, 12.0), world, 12.0, 2)
+    tracker = tracker_with(plant_delay_s=GREMSY.delay_s, plant_lag_s=GREMSY.lag_s)
+    errors = run(tracker, walker(2, 12.0), world, 12.0, 2)
     assert rms(errors, after_s=2.5) < 0.8
 
 
 def test_a_steady_walk_is_followed_without_a_standing_error() -> None:
     quiet = World(footage_hz=200.0, centre_noise_deg=0.0, missed=0.0, telemetry_noise_deg=0.0)
-    errors = run(pointing_with(), lambda t: np.array([0.05 * t, 0.1]), quiet, 8.0, 1)
+    errors = run(tracker_with(), lambda t: np.array([0.05 * t, 0.1]), quiet, 8.0, 1)
     assert rms(errors, after_s=4.0) < 0.06
 
 
 def test_a_step_is_taken_without_overshoot() -> None:
     quiet = World(footage_hz=200.0, centre_noise_deg=0.0, missed=0.0, telemetry_noise_deg=0.0)
-    pointing = pointing_with()
+    tracker = tracker_with()
     target = np.array([8 * DEG, 0.0])
-    errors = run(pointing, lambda t: target, quiet, 4.0, 1)
+    errors = run(tracker, lambda t: target, quiet, 4.0, 1)
     assert errors[errors[:, 0] > 1.8, 1].max() < 0.3
 
 
 def test_a_target_that_leaves_does_not_make_the_gimbal_run_away() -> None:
-    pointing = pointing_with()
+    tracker = tracker_with()
 
     def leaving(t: float) -> Array | None:
         return np.array([0.1 * t, 0.1]) if t < 4.0 else None
 
-    run(pointing, leaving, World(missed=0.0), 8.0, 1)
-    assert pointing.status.state is LockState.SEARCHING
-    gimbal = pointing.view(round((START_S + 8.0) * 1e9)).gimbal_bearing_rad
+    run(tracker, leaving, World(missed=0.0), 8.0, 1)
+    assert tracker.status.state is LockState.SEARCHING
+    gimbal = tracker.view(round((START_S + 8.0) * 1e9)).gimbal_bearing_rad
     assert gimbal is not None
     # Seen last at 0.4 rad; it may have been followed unseen for 0.7 s of 0.1 rad/s, and one stopping distance.
     assert 0.35 < gimbal[0] < 0.40 + 0.07 + 0.02
 
 
 def test_with_the_home_policy_the_gimbal_returns_slowly_and_takes_the_next_walker() -> None:
-    pointing = pointing_with(lost_policy='home')
+    tracker = tracker_with(lost_policy='home')
 
     def two_walkers(t: float) -> Array | None:
         if t < 4.0:
             return np.array([0.1 * t, 0.1])
         return None if t < 8.0 else np.array([0.02 * (t - 8.0), 0.1])
 
-    errors = run(pointing, two_walkers, World(missed=0.0), 11.0, 1)
-    assert pointing.status.state is LockState.TRACKING
+    errors = run(tracker, two_walkers, World(missed=0.0), 11.0, 1)
+    assert tracker.status.state is LockState.TRACKING
     assert rms(errors, after_s=9.8) < 0.6
 
 
@@ -203,11 +203,11 @@ def test_with_the_home_policy_the_gimbal_returns_slowly_and_takes_the_next_walke
 def test_a_gimbal_that_turns_the_wrong_way_is_let_go_within_two_seconds(
     axis: str, signs: list[float], plant: PlantParameters
 ) -> None:
-    pointing = pointing_with(plant_delay_s=plant.delay_s, plant_lag_s=plant.lag_s)
+    tracker = tracker_with(plant_delay_s=plant.delay_s, plant_lag_s=plant.lag_s)
     wrong = World(plant, missed=0.0, command_filter=lambda rates: rates * np.array(signs))
     still = np.array([6.0, 6.0]) * DEG
-    errors = run(pointing, lambda t: still, wrong, 2.5, seed=1)
-    _, enabled, why = pointing.state()
+    errors = run(tracker, lambda t: still, wrong, 2.5, seed=1)
+    _, enabled, why = tracker.state()
     assert not enabled
     assert f'{axis}_sign' in why
     assert errors[-1, 1] < 30.0, 'and it stands'
@@ -225,10 +225,10 @@ def reappearing(t: float) -> Array | None:
 def test_a_target_that_comes_back_out_of_view_is_found_by_searching_and_not_by_staying(
     policy: str, found: bool
 ) -> None:
-    errors = run(pointing_with(lost_policy=policy), reappearing, World(missed=0.0), 22.0, seed=1)
+    errors = run(tracker_with(lost_policy=policy), reappearing, World(missed=0.0), 22.0, seed=1)
     assert bool(errors[errors[:, 0] > 21.0, 1].max() < 1.5) is found
 
 
 def test_the_same_input_gives_the_same_motion_bit_for_bit() -> None:
-    first, second = (run(pointing_with(), walker(4, 3.0), World(), 3.0, 4) for _ in range(2))
+    first, second = (run(tracker_with(), walker(4, 3.0), World(), 3.0, 4) for _ in range(2))
     assert np.array_equal(first, second, equal_nan=True)

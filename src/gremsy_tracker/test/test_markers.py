@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from gremsy_common.geometry import direction_from_bearing
 from gremsy_common.types.camera_model import CameraModel
 from gremsy_tracker.display import marker_geometry
-from gremsy_tracker.display.pointing_view import PointingView
+from gremsy_tracker.display.tracker_view import TrackerView
 from gremsy_tracker.lock.target_lock import LockState, LockStatus
 
 Array = NDArray[np.float64]
@@ -75,9 +75,9 @@ def test_a_cone_without_width_is_a_line_and_a_huge_one_stays_finite() -> None:
     assert np.isfinite(marker_geometry.uncertainty_cone(np.zeros(2), np.full(2, 1e9), 1.0)).all()
 
 
-def view(state: LockState = LockState.TRACKING, **changes: object) -> PointingView:
+def view(state: LockState = LockState.TRACKING, **changes: object) -> TrackerView:
     """Two people; the second is the target."""
-    made = PointingView(
+    made = TrackerView(
         stamp_ns=12_345_678_901,
         boxes_px=np.zeros((2, 4)),
         ids=np.array([3, 2**31 + 5]),
@@ -178,7 +178,7 @@ class TestMessages:
         sent, views = [], []
         node = SimpleNamespace(
             _markers=SimpleNamespace(watched=watched, publish=sent.append),
-            pointing=SimpleNamespace(view=lambda stamp_ns: views.append(stamp_ns) or view()),
+            tracker=SimpleNamespace(view=lambda stamp_ns: views.append(stamp_ns) or view()),
             now_ns=lambda: 5,
             _filled_in=SimpleNamespace(level_frame='gimbal_level'),
         )

@@ -15,9 +15,9 @@ from gremsy_common.types.camera_model import CameraModel
 from gremsy_tracker.display.overlay import draw_overlay
 from gremsy_tracker.display.overlay_pen import Pen
 from gremsy_tracker.display.overlay_tags import TagPlacer
-from gremsy_tracker.display.pointing_view import PointingView
+from gremsy_tracker.display.tracker_view import TrackerView
 from gremsy_tracker.lock.target_lock import LockState, LockStatus
-from gremsy_tracker.tracker import Pointing
+from gremsy_tracker.tracker import Tracker
 from gremsy_tracker.tracker_parameters import TrackerParameters
 
 Array = NDArray[np.float64]
@@ -27,9 +27,9 @@ BAR_PX = 40  # at 480 rows
 SIZES = [(480, 640), (1080, 1920), (2160, 3840)]
 
 
-def view(boxes: Array, state: LockState = LockState.TRACKING, **changes: object) -> PointingView:
+def view(boxes: Array, state: LockState = LockState.TRACKING, **changes: object) -> TrackerView:
     count = len(boxes)
-    made = PointingView(
+    made = TrackerView(
         stamp_ns=0,
         boxes_px=boxes,
         ids=np.arange(1, count + 1),
@@ -183,7 +183,7 @@ def test_words_that_do_not_fit_are_cut_and_say_so() -> None:
     assert pen.fitted(long, 0.4, 1.0) == ''
 
 
-def bar_of(shown: PointingView, monkeypatch: pytest.MonkeyPatch, width: int = 640) -> str:
+def bar_of(shown: TrackerView, monkeypatch: pytest.MonkeyPatch, width: int = 640) -> str:
     """Everything that is written into a picture."""
     written = []
     put = cv2.putText
@@ -286,7 +286,7 @@ def test_who_is_of_another_class_than_the_target_is_dim_and_lies_below() -> None
 def test_without_a_target_the_classes_that_may_be_taken_are_those_that_are_followed(
     lock_classes: tuple[str, ...],
 ) -> None:
-    pointing = Pointing(TrackerParameters(auto_lock='nearest', lock_classes=lock_classes))
-    assert pointing.view(0).followed_classes == lock_classes
-    pointing.select('class:dog')
-    assert pointing.view(0).followed_classes == ('dog',)
+    tracker = Tracker(TrackerParameters(auto_lock='nearest', lock_classes=lock_classes))
+    assert tracker.view(0).followed_classes == lock_classes
+    tracker.select('class:dog')
+    assert tracker.view(0).followed_classes == ('dog',)

@@ -17,7 +17,7 @@ from gremsy_common.geometry import matrix_from_quaternion, quaternion_from_beari
 from gremsy_common.types.camera_model import CameraModel
 from gremsy_common.types.detections import Detections
 from gremsy_common.types.gimbal_state import GimbalAttitude
-from gremsy_tracker.tracker import Pointing
+from gremsy_tracker.tracker import Tracker
 from gremsy_tracker.tracker_parameters import TrackerParameters
 from gremsy_tracker.tracking import ego_motion
 from gremsy_tracker.tracking.multi_object_tracker import MultiObjectTracker
@@ -64,19 +64,19 @@ def tracker_digest() -> str:
 
 
 def pointing_digest() -> str:
-    pointing, digest, moved = Pointing(TrackerParameters(auto_lock='nearest')), hashlib.sha256(), 0
-    pointing.offer_camera_model(T0, CAMERA)
+    tracker, digest, moved = Tracker(TrackerParameters(auto_lock='nearest')), hashlib.sha256(), 0
+    tracker.offer_camera_model(T0, CAMERA)
     for seen in images(2):
         now_ms = (seen.stamp_ns - T0) // MS + 100
         for at_ms in (now_ms - 60, now_ms - 10):
             quaternion = quaternion_from_bearing(*aim(at_ms))
-            pointing.offer_attitude(GimbalAttitude(T0 + at_ms * MS, 'camera', quaternion, np.zeros(3)))
-        update = pointing.offer_detections(seen, T0 + now_ms * MS)
+            tracker.offer_attitude(GimbalAttitude(T0 + at_ms * MS, 'camera', quaternion, np.zeros(3)))
+        update = tracker.offer_detections(seen, T0 + now_ms * MS)
         assert update is not None
-        setpoints = [update.setpoint, *(pointing.tick(T0 + (now_ms + later) * MS) for later in (20, 40, 60))]
+        setpoints = [update.setpoint, *(tracker.tick(T0 + (now_ms + later) * MS) for later in (20, 40, 60))]
         moved += sum(each is not None and each.azimuth_rate_rad_s != 0.0 for each in setpoints)
         # A float's repr is exact.
-        digest.update(repr((setpoints, update.status, pointing.state(), sorted(pointing.counts().items()))).encode())
+        digest.update(repr((setpoints, update.status, tracker.state(), sorted(tracker.counts().items()))).encode())
         digest.update(update.tracks.boxes_px.tobytes() + update.tracks.ids.tobytes())
         digest.update(b'' if update.target is None else update.target.box_px.tobytes())
     assert moved > 50

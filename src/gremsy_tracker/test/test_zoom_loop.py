@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Zoom control through `Pointing`, closed over the simulated payload's lens: reports 5 times a second, 60 ms old."""
+"""Zoom control through `Tracker`, closed over the simulated payload's lens: reports 5 times a second, 60 ms old."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from gremsy_common.types.detections import Detections
 from gremsy_common.types.gimbal_state import GimbalAttitude, ZoomState
 from gremsy_gimbal_sim.camera.simulated_zoom import ZoomLens
 from gremsy_tracker.lock.target_lock import LockState
-from gremsy_tracker.tracker import Pointing
+from gremsy_tracker.tracker import Tracker
 from gremsy_tracker.tracker_parameters import TrackerParameters
 from gremsy_tracker.zoom_history import ZoomHistory
 
@@ -32,7 +32,7 @@ class Loop:
 
     def __init__(self, **changes: object) -> None:
         self.parameters = TrackerParameters(auto_lock='nearest', **changes)
-        self.pointing = Pointing(self.parameters)
+        self.tracker = Tracker(self.parameters)
         self.lens = ZoomLens(20.0, 1.0, START_NS * 1e-9)
         self.asked: list[float] = []
         self.shares: list[float] = []
@@ -50,18 +50,18 @@ class Loop:
             self.now_ns += FRAME_NS
 
     def _frame(self, height_at_1: float | None, reports: bool) -> None:
-        now_ns, pointing = self.now_ns, self.pointing
+        now_ns, tracker = self.now_ns, self.tracker
         self.lens.advance(now_ns * 1e-9)
         zoom = self.lens.factor
-        pointing.offer_camera_model(now_ns, WIDE.zoomed(zoom))
-        pointing.offer_attitude(GimbalAttitude(now_ns, 'camera', quaternion_from_bearing(0.0, 0.0), np.zeros(3)))
+        tracker.offer_camera_model(now_ns, WIDE.zoomed(zoom))
+        tracker.offer_attitude(GimbalAttitude(now_ns, 'camera', quaternion_from_bearing(0.0, 0.0), np.zeros(3)))
         if reports and now_ns % REPORT_NS < FRAME_NS:
             self._reports.append(ZoomState(now_ns, zoom))
         while self._reports and self._reports[0].stamp_ns + REPORT_AGE_NS <= now_ns:
-            pointing.offer_zoom(self._reports.popleft())
+            tracker.offer_zoom(self._reports.popleft())
         self._seen.append(self._detect(height_at_1, zoom))
         while self._seen and self._seen[0].stamp_ns + LATENCY_NS <= now_ns:
-            update = pointing.offer_detections(self._seen.popleft(), now_ns)
+            update = tracker.offer_detections(self._seen.popleft(), now_ns)
             if update is not None and update.zoom_setpoint is not None:
                 self.asked.append(update.zoom_setpoint)
                 self.lens.go_to(update.zoom_setpoint)
@@ -117,7 +117,7 @@ def test_a_hidden_person_zooms_out_and_is_zoomed_in_upon_when_seen_again() -> No
     near = loop.lens.factor
     assert near > 2.5
     loop.run(8.0, lambda _: None)
-    assert loop.pointing.status.state in (LockState.SEARCHING, LockState.LOST)
+    assert loop.tracker.status.state in (LockState.SEARCHING, LockState.LOST)
     assert loop.lens.factor == pytest.approx(1.0, rel=0.03)
     loop.run(8.0, lambda _: 0.1)
     assert loop.lens.factor == pytest.approx(near, rel=0.2)
@@ -136,12 +136,12 @@ def test_a_person_hidden_for_a_moment_leaves_the_zoom_alone() -> None:
 def test_nothing_is_asked_for(why: str) -> None:
     loop = Loop(zoom_control=why != 'off')
     if why == 'disabled':
-        loop.pointing.enable(False)
+        loop.tracker.enable(False)
     if why == 'released':
         loop.run(8.0, lambda _: 0.1)
         assert loop.asked
         loop.asked.clear()
-        loop.pointing.release()
+        loop.tracker.release()
     loop.run(4.0, lambda _: None if why == 'never had a target' else 0.1, reports=why != 'no reports')
     assert loop.asked == []
 

@@ -12,7 +12,7 @@ from visualization_msgs.msg import Marker, MarkerArray
 
 from gremsy_common.ros.messages.header_messages import header
 from gremsy_tracker.display.marker_geometry import bearing_points, bearing_rays, field_of_view, uncertainty_cone
-from gremsy_tracker.display.pointing_view import PointingView
+from gremsy_tracker.display.tracker_view import TrackerView
 from gremsy_tracker.lock.target_lock import LockState
 
 Array = NDArray[np.float64]
@@ -33,7 +33,7 @@ _ORANGE = (0.90, 0.62, 0.0)
 _YELLOW = (0.94, 0.89, 0.26)
 
 
-def markers_of(view: PointingView, level_frame: str) -> MarkerArray:
+def markers_of(view: TrackerView, level_frame: str) -> MarkerArray:
     """Everything anew: the first marker deletes what was there, each other has its namespace and id for good.
 
     `field_of_view`, `boresight`, `target` and `target_uncertainty` have id 0; `tracks` and `names` have the track's.
@@ -53,7 +53,7 @@ def markers_of(view: PointingView, level_frame: str) -> MarkerArray:
     return MarkerArray(markers=markers)
 
 
-def _tracks(frame: object, view: PointingView, track_bearings_rad: Array) -> list[Marker]:
+def _tracks(frame: object, view: TrackerView, track_bearings_rad: Array) -> list[Marker]:
     """All but the target, which has its own."""
     others = np.isfinite(track_bearings_rad).all(axis=1)
     if view.target_bearing_rad is not None and view.status.state is LockState.TRACKING:
@@ -67,7 +67,7 @@ def _tracks(frame: object, view: PointingView, track_bearings_rad: Array) -> lis
     return found
 
 
-def _target(frame: object, view: PointingView, bearing_rad: Array) -> list[Marker]:
+def _target(frame: object, view: TrackerView, bearing_rad: Array) -> list[Marker]:
     seen = view.status.state is LockState.TRACKING
     colour, track_id = _ORANGE if seen else _YELLOW, view.status.target_id or 0
     name = f'{view.status.label} {track_id}' + ('' if seen else ' (not seen)')

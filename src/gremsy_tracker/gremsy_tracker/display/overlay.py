@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from gremsy_tracker.display.overlay_pen import SHADE, Colour, Image, Pen, Place
 from gremsy_tracker.display.overlay_tags import TagPlacer
-from gremsy_tracker.display.pointing_view import PointingView
+from gremsy_tracker.display.tracker_view import TrackerView
 from gremsy_tracker.lock.target_lock import LockState
 
 Array = NDArray[np.float64]
@@ -42,7 +42,7 @@ _STATE_SCALE, _FIGURE_SCALE, _REASON_SCALE, _TARGET_SCALE, _TRACK_SCALE = 0.48, 
 _LEAST_WRITTEN_PX = 64
 
 
-def draw_overlay(image: NDArray[np.generic], view: PointingView) -> Image:
+def draw_overlay(image: NDArray[np.generic], view: TrackerView) -> Image:
     """A new (height, width, 3) BGR uint8 image with the overlay.
 
     Args:
@@ -96,25 +96,25 @@ def _canvas(image: NDArray[np.generic]) -> Image:
     return np.asarray(cv2.cvtColor(np.asarray(pixels, np.uint8), conversion), np.uint8)
 
 
-def _optical_axis(pen: Pen, view: PointingView) -> Place:
+def _optical_axis(pen: Pen, view: TrackerView) -> Place:
     camera = view.camera
     if camera is None or (camera.width, camera.height) != (pen.width, pen.height):
         return pen.width / 2, pen.height / 2
     return camera.centre_x_px, camera.centre_y_px
 
 
-def _row_of_target(view: PointingView) -> int | None:
+def _row_of_target(view: TrackerView) -> int | None:
     if view.status.state is not LockState.TRACKING:
         return None
     rows = np.flatnonzero(view.ids == view.status.target_id)
     return int(rows[0]) if len(rows) else None
 
 
-def _is_followed(view: PointingView, row: int) -> bool:
+def _is_followed(view: TrackerView, row: int) -> bool:
     return not view.followed_classes or str(view.labels[row]) in view.followed_classes
 
 
-def _target_box(view: PointingView, target_row: int | None) -> Array | None:
+def _target_box(view: TrackerView, target_row: int | None) -> Array | None:
     """(4,) where it was seen, else where it should be by now."""
     if target_row is not None:
         box: Array = view.boxes_px[target_row]
@@ -135,7 +135,7 @@ def _draw_crosshair(pen: Pen, axis: Place) -> None:
 _FOUR_WAYS = ((1, 0), (-1, 0), (0, 1), (0, -1))
 
 
-def _draw_aim(pen: Pen, axis: Place, view: PointingView, top: float) -> None:
+def _draw_aim(pen: Pen, axis: Place, view: TrackerView, top: float) -> None:
     """Where the target is predicted, joined to the crosshair: the pointing error. Out of sight, an arrow towards it."""
     assert view.predicted_px is not None
     x, y = (float(each) for each in view.predicted_px)
@@ -165,7 +165,7 @@ def _draw_aim(pen: Pen, axis: Place, view: PointingView, top: float) -> None:
 
 
 def _write_tags(
-    pen: Pen, view: PointingView, shown: list[int], target_row: int | None, target_box: Array | None, bar: Array
+    pen: Pen, view: TrackerView, shown: list[int], target_row: int | None, target_box: Array | None, bar: Array
 ) -> None:
     placer = TagPlacer(pen.width, pen.height, bar)
     if target_box is not None:
@@ -203,7 +203,7 @@ def _tag_size(pen: Pen, name: str, scale: float, pad: float) -> tuple[tuple[floa
     return (width + 2 * pad * pen.unit, height + 2 * pad * pen.unit), pad * pen.unit
 
 
-def _write_bar(pen: Pen, view: PointingView, bar: tuple[float, float, float, float]) -> None:
+def _write_bar(pen: Pen, view: TrackerView, bar: tuple[float, float, float, float]) -> None:
     """Along the upper edge: state and target, figures at the right; below, whether it moves, and why so."""
     unit, pad = pen.unit, _PAD * pen.unit
     pen.plate(bar, SHADE, 0.74)
@@ -226,7 +226,7 @@ def _write_bar(pen: Pen, view: PointingView, bar: tuple[float, float, float, flo
     pen.text(motion, (left, 33 * unit), _REASON_SCALE, _INK if view.enabled else _COASTING, edge=False)
 
 
-def _figures(view: PointingView) -> list[str]:
+def _figures(view: TrackerView) -> list[str]:
     """The least important first: they go where there is no room."""
     figures = [f'zoom {view.zoom:.1f}x']
     if view.latency_s is not None:
@@ -236,7 +236,7 @@ def _figures(view: PointingView) -> list[str]:
     return figures
 
 
-def _motion(view: PointingView) -> str:
+def _motion(view: TrackerView) -> str:
     """Whether the gimbal is asked to move, why not, and why the lock is as it is."""
     reason, why = view.status.reason, view.still_because
     if not view.enabled:

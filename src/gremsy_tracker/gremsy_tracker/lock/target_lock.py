@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which of the tracks is the target: chosen by an operator or a policy, kept through changes of id, lost after a time.
 
-Locking is apart from moving: a lock says what is followed; whether the gimbal follows is `Pointing.enable`, and whether
+Locking is apart from moving: a lock says what is followed; whether the gimbal follows is `Tracker.enable`, and whether
 anything moves at all is the driver's arm.
 """
 

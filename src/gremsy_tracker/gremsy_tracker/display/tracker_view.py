@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What pointing hands out: the outcome of one image, and a picture of its state for overlay, markers and reports."""
+"""What the tracker hands out: the outcome of one image, and a picture of its state for overlay, markers and reports."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class PointingUpdate:
+class TrackerUpdate:
     """What one image's detections led to.
 
     Attributes:
@@ -37,7 +37,7 @@ class PointingUpdate:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class PointingView:
+class TrackerView:
     """The state at one time, as plain numbers.
 
     Attributes:
@@ -87,7 +87,7 @@ class PointingView:
         return self.status.state in (LockState.TRACKING, LockState.COASTING)
 
 
-def trace_values(update: PointingUpdate, view: PointingView) -> dict[str, Any]:
+def trace_values(update: TrackerUpdate, view: TrackerView) -> dict[str, Any]:
     """Of one image, for the trace (event `track`, see gremsy_common.timing.trace); `view` is of its stamp."""
     bearing, gimbal, target = view.target_bearing_rad, view.gimbal_bearing_rad, update.target
     return {

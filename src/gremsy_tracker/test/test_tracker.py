@@ -14,7 +14,7 @@ from gremsy_common.types.detections import Detections
 from gremsy_common.types.frame import Frame
 from gremsy_common.types.gimbal_state import GimbalAttitude, RateSetpoint, ZoomState
 from gremsy_tracker.lock.target_lock import LockState
-from gremsy_tracker.tracker import Pointing
+from gremsy_tracker.tracker import Tracker
 from gremsy_tracker.tracker_parameters import TrackerParameters
 
 CAMERA = CameraModel.from_horizontal_field(640, 480, math.radians(40.0))
@@ -26,14 +26,12 @@ class Bench:
     """A still gimbal, a person at a pixel, one image each 60 ms that arrives 100 ms later."""
 
     def __init__(self, **changes: object) -> None:
-        self.pointing = Pointing(
-            TrackerParameters(**{'auto_lock': 'nearest', 'level_frame': 'gimbal_level', **changes})
-        )
-        self.pointing.offer_camera_model(T0, CAMERA)
+        self.tracker = Tracker(TrackerParameters(**{'auto_lock': 'nearest', 'level_frame': 'gimbal_level', **changes}))
+        self.tracker.offer_camera_model(T0, CAMERA)
         self.ms = 0
 
     def attitude(self, at_ms: int, azimuth: float = 0.0) -> None:
-        self.pointing.offer_attitude(
+        self.tracker.offer_attitude(
             GimbalAttitude(T0 + at_ms * MS, 'camera', quaternion_from_bearing(azimuth, 0.0), np.zeros(3))
         )
 
@@ -44,14 +42,14 @@ class Bench:
         boxes = np.array([[x - 30, y - 75, x + 30, y + 75] for x, y in centres], dtype=float).reshape(-1, 4)
         count = len(boxes)
         seen = Detections(T0 + self.ms * MS, 'optical', boxes, np.full(count, 0.8), np.array(['person'] * count))
-        update = self.pointing.offer_detections(seen, self.now())
+        update = self.tracker.offer_detections(seen, self.now())
         return None if update is None else update.setpoint
 
     def now(self, later_ms: float = 0.0) -> int:
         return T0 + round((self.ms + 100 + later_ms) * MS)
 
     def tick(self, later_ms: float) -> RateSetpoint | None:
-        return self.pointing.tick(self.now(later_ms))
+        return self.tracker.tick(self.now(later_ms))
 
 
 def following(**changes: object) -> Bench:
@@ -76,7 +74,7 @@ def test_a_fresh_image_yields_a_setpoint_at_once_towards_the_target_stamped_with
 
 
 def test_before_anything_came_there_is_no_setpoint() -> None:
-    assert Pointing(TrackerParameters(auto_lock='nearest')).tick(T0) is None
+    assert Tracker(TrackerParameters(auto_lock='nearest')).tick(T0) is None
 
 
 @pytest.mark.parametrize(('later_ms', 'moves'), [(299, True), (301, False)])
@@ -90,7 +88,7 @@ def test_silence_of_the_detector_stops_motion(later_ms: int, moves: bool) -> Non
 
 def test_after_motion_ends_zeros_are_sent_for_a_fifth_of_a_second_then_nothing() -> None:
     bench = following()
-    bench.pointing.enable(False)
+    bench.tracker.enable(False)
     sent = [bench.tick(20 * i) for i in range(1, 15)]
     zeros = [each for each in sent if each is not None]
     assert 8 <= len(zeros) <= 10
@@ -110,14 +108,14 @@ def test_empty_images_let_it_coast_for_a_while_then_hold() -> None:
     bench = following(coast_s=0.5)
     moved = [moving(bench.image()) for _ in range(12)]
     assert moved == [True] * 8 + [False] * 4
-    assert bench.pointing.status.state is LockState.COASTING
+    assert bench.tracker.status.state is LockState.COASTING
 
 
 def test_a_target_is_shown_coasting_where_it_is_predicted() -> None:
     bench = following()
     bench.ms += 60
     bench.attitude(bench.ms + 80)
-    update = bench.pointing.offer_detections(Detections.empty(T0 + bench.ms * MS, 'optical'), bench.now())
+    update = bench.tracker.offer_detections(Detections.empty(T0 + bench.ms * MS, 'optical'), bench.now())
     assert update is not None
     assert update.target is not None
     assert update.target.score == 0.0
@@ -129,8 +127,8 @@ def test_without_a_camera_model_or_telemetry_there_is_a_lock_but_no_motion() -> 
     for _ in range(6):
         setpoint = blind.image((200.0, 300.0), attitude=False)
     assert setpoint is None
-    assert blind.pointing.status.state is LockState.TRACKING
-    assert blind.pointing.view(blind.now()).still_because == 'no gimbal attitude for 0.3 s'
+    assert blind.tracker.status.state is LockState.TRACKING
+    assert blind.tracker.view(blind.now()).still_because == 'no gimbal attitude for 0.3 s'
 
 
 def test_an_old_image_moves_nothing() -> None:
@@ -139,23 +137,23 @@ def test_an_old_image_moves_nothing() -> None:
         T0 + (bench.ms + 60) * MS, 'optical', np.array([[170.0, 225, 230, 375]]), np.array([0.8]), np.array(['person'])
     )
     bench.attitude(bench.ms + 900)
-    update = bench.pointing.offer_detections(seen, T0 + (bench.ms + 920) * MS)
+    update = bench.tracker.offer_detections(seen, T0 + (bench.ms + 920) * MS)
     assert update is not None
     assert not moving(update.setpoint)
 
 
 def test_an_image_from_the_future_is_refused_and_counted() -> None:
     bench = following()
-    assert bench.pointing.offer_detections(Detections.empty(bench.now(500), 'o'), bench.now()) is None
-    assert bench.pointing.counts() == {'stamps_from_the_future': 1}
+    assert bench.tracker.offer_detections(Detections.empty(bench.now(500), 'o'), bench.now()) is None
+    assert bench.tracker.counts() == {'stamps_from_the_future': 1}
 
 
 def test_a_clock_that_jumps_back_ends_the_motion_and_the_lock_begins_anew() -> None:
     bench = following()
     bench.ms = -100_000
     assert not moving(bench.image((200.0, 300.0)))
-    assert bench.pointing.counts()['clock_jumps'] == 1
-    assert bench.pointing.status.reason == 'the clock jumped back'
+    assert bench.tracker.counts()['clock_jumps'] == 1
+    assert bench.tracker.status.reason == 'the clock jumped back'
     for _ in range(4):
         setpoint = bench.image((200.0, 300.0))
     assert moving(setpoint)
@@ -165,11 +163,11 @@ def test_a_click_locks_the_box_under_it_and_a_miss_says_so() -> None:
     bench = Bench(auto_lock='none')
     for _ in range(4):
         bench.image((200.0, 300.0), (400.0, 200.0))
-    assert bench.pointing.select_pixel(405, 210) == 'Track 2 (person) is chosen.'
+    assert bench.tracker.select_pixel(405, 210) == 'Track 2 (person) is chosen.'
     assert moving(bench.image((200.0, 300.0), (400.0, 200.0)))
-    assert bench.pointing.status.target_id == 2
-    assert bench.pointing.select_pixel(5, 5) == ('No track is at pixel (5, 5): click on a box, or within 40 px of one.')
-    assert bench.pointing.status.target_id == 2
+    assert bench.tracker.status.target_id == 2
+    assert bench.tracker.select_pixel(5, 5) == ('No track is at pixel (5, 5): click on a box, or within 40 px of one.')
+    assert bench.tracker.status.target_id == 2
 
 
 def test_a_click_on_an_older_picture_means_who_was_there_then() -> None:
@@ -177,33 +175,33 @@ def test_a_click_on_an_older_picture_means_who_was_there_then() -> None:
     for step in range(6):
         bench.image((200.0 + 8 * step, 300.0), (400.0 - 8 * step, 200.0))
     then = T0 + (bench.ms - 2 * 60) * MS
-    assert bench.pointing.select_pixel(400 - 8 * 3, 200, then) == 'Track 2 (person) is chosen.'
+    assert bench.tracker.select_pixel(400 - 8 * 3, 200, then) == 'Track 2 (person) is chosen.'
     # Between two images it is the one before; before all there is nothing.
-    assert bench.pointing.select_pixel(200 + 8 * 3, 300, then + 30 * MS) == 'Track 1 (person) is chosen.'
-    assert bench.pointing.select_pixel(400, 200, T0 - 1).startswith('No track is at pixel (400, 200)')
+    assert bench.tracker.select_pixel(200 + 8 * 3, 300, then + 30 * MS) == 'Track 1 (person) is chosen.'
+    assert bench.tracker.select_pixel(400, 200, T0 - 1).startswith('No track is at pixel (400, 200)')
 
 
 def test_a_target_is_chosen_by_id_class_or_policy_and_anything_else_is_answered() -> None:
-    pointing = Pointing(TrackerParameters())
-    assert pointing.select('left one').startswith("'left one' names no target: send a track's id")
-    assert pointing.status.state is LockState.IDLE
-    assert pointing.select('2') == 'Track 2 is chosen.'
-    assert pointing.select('class:person') == 'The person nearest to the centre is chosen.'
-    assert pointing.select('largest') == 'The largest track is chosen.'
-    assert pointing.status.reason == 'the largest track was chosen by request, waiting to see it'
+    tracker = Tracker(TrackerParameters())
+    assert tracker.select('left one').startswith("'left one' names no target: send a track's id")
+    assert tracker.status.state is LockState.IDLE
+    assert tracker.select('2') == 'Track 2 is chosen.'
+    assert tracker.select('class:person') == 'The person nearest to the centre is chosen.'
+    assert tracker.select('largest') == 'The largest track is chosen.'
+    assert tracker.status.reason == 'the largest track was chosen by request, waiting to see it'
 
 
 def test_release_stops_the_motion() -> None:
     bench = following()
-    bench.pointing.release()
+    bench.tracker.release()
     assert not moving(bench.image((200.0, 300.0)))
-    assert bench.pointing.status.state is LockState.IDLE
+    assert bench.tracker.status.state is LockState.IDLE
 
 
 def test_the_view_shows_boxes_moved_with_the_camera_and_the_prediction() -> None:
     bench = following()
     bench.attitude(bench.ms + 130, azimuth=0.02)
-    view = bench.pointing.view(T0 + (bench.ms + 130) * MS)
+    view = bench.tracker.view(T0 + (bench.ms + 130) * MS)
     shift = CAMERA.focal_x_px * math.tan(0.02)
     assert view.boxes_px[0, 0] == pytest.approx(170 + shift, abs=1.0)
     assert view.predicted_px is not None
@@ -223,18 +221,18 @@ def test_with_stale_telemetry_the_images_tell_the_cameras_motion_if_asked(visual
         bench.ms += 60
         stamp_ns = T0 + bench.ms * MS
         left = 70 * (step // 2)
-        bench.pointing.offer_frame(Frame(np.ascontiguousarray(ground[:480, left : left + 640]), stamp_ns, 'o', 'mono8'))
+        bench.tracker.offer_frame(Frame(np.ascontiguousarray(ground[:480, left : left + 640]), stamp_ns, 'o', 'mono8'))
         seen = Detections(
             stamp_ns, 'o', np.array([[x - 20, 200.0, x + 20, 320.0]]), np.array([0.9]), np.array(['person'])
         )
-        update = bench.pointing.offer_detections(seen, bench.now())
+        update = bench.tracker.offer_detections(seen, bench.now())
         assert update is not None
         ids += update.tracks.ids.tolist()
     assert (set(ids) == {1}) is same
-    assert ('camera_motions_from_images' in bench.pointing.counts()) is visual
+    assert ('camera_motions_from_images' in bench.tracker.counts()) is visual
 
 
 def test_a_zoom_that_is_not_a_number_is_not_shown() -> None:
-    pointing = Pointing(TrackerParameters())
-    pointing.offer_zoom(ZoomState(T0, math.nan))
-    assert pointing.view(T0).zoom == 1.0
+    tracker = Tracker(TrackerParameters())
+    tracker.offer_zoom(ZoomState(T0, math.nan))
+    assert tracker.view(T0).zoom == 1.0
