@@ -21,22 +21,21 @@ from gremsy_common.types.detections import Detections, Target, Tracks
 from gremsy_common.types.frame import Frame
 from gremsy_common.types.gimbal_state import GimbalAttitude, RateSetpoint, ZoomState
 from gremsy_tracker.display.tracker_view import TrackerUpdate, TrackerView
-from gremsy_tracker.lock.click import REACH_PX, row_at_pixel
+from gremsy_tracker.lock.click import REACH_PX, TrackHistory, row_at_pixel
 from gremsy_tracker.lock.lock_evidence import Sighting
 from gremsy_tracker.lock.target_appearance import TargetAppearance
 from gremsy_tracker.lock.target_lock import LockState, LockStatus, TargetLock
 from gremsy_tracker.lock.target_request import TargetRequest, parse_request
 from gremsy_tracker.pointing import bearings
 from gremsy_tracker.pointing.pointing_core import Aim, PointingCore
-from gremsy_tracker.target_zoom import TargetZoom
 from gremsy_tracker.tracker_parameters import TrackerParameters
 from gremsy_tracker.tracking import ego_motion
 from gremsy_tracker.tracking.attitude_history import AttitudeAt
 from gremsy_tracker.tracking.camera_motion import CameraMotion
 from gremsy_tracker.tracking.multi_object_tracker import MultiObjectTracker
 from gremsy_tracker.tracking.stamp_limits import FUTURE_NS
-from gremsy_tracker.tracking.track_history import TrackHistory
 from gremsy_tracker.tracking.usual_size import UsualSize, centre_of_part
+from gremsy_tracker.zoom import TargetZoom
 
 Array = NDArray[np.float64]
 

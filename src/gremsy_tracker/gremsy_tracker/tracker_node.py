@@ -24,8 +24,7 @@ from gremsy_common.types.gimbal_state import RateSetpoint
 from gremsy_common.types.plant_model import PlantModel
 from gremsy_tracker.display.marker_messages import markers_of
 from gremsy_tracker.display.overlay import draw_overlay
-from gremsy_tracker.display.state_text import state_text
-from gremsy_tracker.display.tracker_view import TrackerUpdate, trace_values
+from gremsy_tracker.display.tracker_view import TrackerUpdate, state_text, trace_values
 from gremsy_tracker.drop_sentences import NO_CAMERA, SENTENCES
 from gremsy_tracker.tracker import Tracker
 from gremsy_tracker.tracker_parameters import TrackerParameters

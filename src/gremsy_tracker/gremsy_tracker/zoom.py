@@ -9,12 +9,16 @@ target's place is uncertain or near the frame's edge: a target that is lost zoom
 from __future__ import annotations
 
 import math
+from collections import deque
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from gremsy_common.geometry import wrap_angle
 from gremsy_common.types.camera_model import CameraModel
+from gremsy_common.types.gimbal_state import ZoomState
+from gremsy_tracker.pointing.bearing_filter import BearingEstimate
 from gremsy_tracker.tracker_parameters import TrackerParameters
 
 Array = NDArray[np.float64]
@@ -28,6 +32,12 @@ _INTERVAL_S = 0.2
 _LEAST_CHANGE = 1.02
 # After a longer pause the last wish is forgotten: somebody else may have zoomed.
 _LONGEST_STEP_S = 1.0
+# A lens reports five times a second; the images that are asked about are younger than a second.
+_REPORTS_KEPT = 32
+# Older than this, a report says nothing: somebody else may have zoomed since.
+_BELIEVED_NS = 2_000_000_000
+# A target that is lost may be in any direction.
+_ANYWHERE_RAD = np.pi
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -117,3 +127,108 @@ class ZoomControl:
         half_rad = np.arctan2(half_px, np.array([camera.focal_x_px, camera.focal_y_px]))
         used = float(((np.abs(sight.offset_rad) + 3.0 * sight.std_rad) / (_ROOM_SHARE * half_rad)).max())
         return sight.zoom / used if used > 0.0 else math.inf
+
+
+class ZoomHistory:
+    """With which magnification an image was taken: the payload's newest reports, in order of time.
+
+    Not for several threads at once.
+    """
+
+    def __init__(self) -> None:
+        self._states: deque[ZoomState] = deque(maxlen=_REPORTS_KEPT)
+
+    @property
+    def newest(self) -> float | None:
+        """The last factor reported, however old; None before the first."""
+        return self._states[-1].factor if self._states else None
+
+    def offer(self, state: ZoomState) -> None:
+        """One report; nonsense and a repeated one are left out, an earlier time than the last begins anew."""
+        if not math.isfinite(state.factor) or state.factor <= 0.0:
+            return
+        if self._states and state.stamp_ns < self._states[-1].stamp_ns:
+            self._states.clear()
+        if not self._states or state.stamp_ns > self._states[-1].stamp_ns:
+            self._states.append(state)
+
+    def clear(self) -> None:
+        """Forget every report."""
+        self._states.clear()
+
+    def at(self, stamp_ns: int) -> float | None:
+        """The factor at that time, None where no report is near enough.
+
+        A lens takes equal times for equal factors, so between two reports the logarithm is interpolated; before the
+        oldest and after the newest it is that one's.
+        """
+        if not self._states or abs(stamp_ns - self._nearest_ns(stamp_ns)) > _BELIEVED_NS:
+            return None
+        later = next((each for each in self._states if each.stamp_ns >= stamp_ns), self._states[-1])
+        earlier = next((each for each in reversed(self._states) if each.stamp_ns <= stamp_ns), self._states[0])
+        if later.stamp_ns <= earlier.stamp_ns:
+            return later.factor if stamp_ns <= later.stamp_ns else earlier.factor
+        share = (stamp_ns - earlier.stamp_ns) / (later.stamp_ns - earlier.stamp_ns)
+        return earlier.factor * (later.factor / earlier.factor) ** share
+
+    def _nearest_ns(self, stamp_ns: int) -> int:
+        return min((each.stamp_ns for each in self._states), key=lambda each: abs(each - stamp_ns))
+
+
+class TargetZoom:
+    """`ZoomControl` with the magnification that each image was taken with; call one of the three with each image."""
+
+    def __init__(self, parameters: TrackerParameters) -> None:
+        self._history = ZoomHistory()
+        self._control = ZoomControl(parameters)
+
+    @property
+    def factor(self) -> float:
+        """The newest magnification reported, 1 before the first."""
+        return self._history.newest or 1.0
+
+    def reconfigure(self, parameters: TrackerParameters) -> None:
+        """Use other parameters from now on."""
+        self._control.parameters = parameters
+
+    def offer(self, zoom: ZoomState) -> None:
+        """The payload's report."""
+        self._history.offer(zoom)
+
+    def restart_time(self) -> None:
+        """The clock was set."""
+        self._history.clear()
+        self._control.rest()
+
+    def follow(
+        self, stamp_ns: int, camera: CameraModel, axis_rad: Array, target: BearingEstimate, size_px: Array | None
+    ) -> float | None:
+        """For a target that is followed.
+
+        Args:
+            stamp_ns: of the image.
+            camera: its intrinsics.
+            axis_rad: (2,) bearing of the optical axis at that time.
+            target: at that time.
+            size_px: (2,) of its box, None when it is not in the image.
+        """
+        narrowing = np.array([np.cos(target.bearing_rad[1]), 1.0])  # of azimuth towards the pole
+        offset = wrap_angle(target.bearing_rad - axis_rad) * narrowing
+        return self._ask(stamp_ns, camera, size_px, offset, target.std_rad * narrowing)
+
+    def widen(self, stamp_ns: int, camera: CameraModel) -> float | None:
+        """For a target that was lost: zoomed in, it would not be found again."""
+        return self._ask(stamp_ns, camera, None, np.zeros(2), np.full(2, _ANYWHERE_RAD))
+
+    def rest(self) -> None:
+        """For no target: the zoom stays as it is."""
+        self._control.rest()
+
+    def _ask(
+        self, stamp_ns: int, camera: CameraModel, size_px: Array | None, offset_rad: Array, std_rad: Array
+    ) -> float | None:
+        zoom = self._history.at(stamp_ns)
+        if zoom is None:
+            self._control.rest()
+            return None
+        return self._control.update(ZoomSight(stamp_ns, zoom, camera, size_px, offset_rad, std_rad))

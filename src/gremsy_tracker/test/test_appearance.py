@@ -9,9 +9,8 @@ import pytest
 from gremsy_common.types.detections import Tracks
 from gremsy_common.types.frame import Frame
 from gremsy_tracker.lock.appearance import AppearanceModel, signatures
-from gremsy_tracker.lock.target_appearance import TargetAppearance
+from gremsy_tracker.lock.target_appearance import FrameHistory, TargetAppearance
 from gremsy_tracker.tracker_parameters import TrackerParameters
-from gremsy_tracker.tracking.frame_history import FrameHistory
 
 RED, BLUE, GREEN, GREY = (40, 40, 200), (200, 60, 40), (40, 160, 40), (128, 128, 128)
 BOX = np.array([100.0, 100.0, 140.0, 220.0])

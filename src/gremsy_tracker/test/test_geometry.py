@@ -17,7 +17,7 @@ from gremsy_tracker.pointing import bearings
 from gremsy_tracker.tracking import ego_motion
 from gremsy_tracker.tracking.attitude_history import AttitudeHistory, slerp
 from gremsy_tracker.tracking.box_filter import BoxStates
-from gremsy_tracker.tracking.camera_history import CameraHistory
+from gremsy_tracker.tracking.camera_motion import CameraHistory
 
 MS = 1_000_000
 CAMERA = CameraModel.from_horizontal_field(640, 480, math.radians(40.0))

@@ -19,7 +19,7 @@ from gremsy_gimbal_sim.camera.simulated_zoom import ZoomLens
 from gremsy_tracker.lock.target_lock import LockState
 from gremsy_tracker.tracker import Tracker
 from gremsy_tracker.tracker_parameters import TrackerParameters
-from gremsy_tracker.zoom_history import ZoomHistory
+from gremsy_tracker.zoom import ZoomHistory
 
 Array = NDArray[np.float64]
 WIDE = CameraModel.from_horizontal_field(640, 480, math.radians(40.0))

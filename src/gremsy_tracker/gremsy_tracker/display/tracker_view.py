@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -102,3 +103,20 @@ def trace_values(update: TrackerUpdate, view: TrackerView) -> dict[str, Any]:
         'error_rad': view.error_rad,
         'box_px': None if target is None else target.box_px.tolist(),
     }
+
+
+def state_text(status: LockStatus, *, enabled: bool, still_because: str) -> str:
+    """What `target/state` carries, one line of JSON for eyes and programs alike.
+
+    State and reason of the lock, who is locked (null: nobody), and why no rate is asked for (empty: one is).
+    """
+    return json.dumps(
+        {
+            'state': status.state.value,
+            'reason': status.reason,
+            'id': status.target_id,
+            'label': status.label,
+            'enabled': enabled,
+            'still_because': still_because,
+        }
+    )

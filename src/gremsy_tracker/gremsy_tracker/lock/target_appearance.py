@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, OrderedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,6 @@ from gremsy_common.types.frame import Frame
 from gremsy_tracker.lock.appearance import AppearanceModel, signatures
 from gremsy_tracker.tracker_parameters import TrackerParameters
 from gremsy_tracker.tracking.association import overlaps
-from gremsy_tracker.tracking.frame_history import FrameHistory
 
 Array = NDArray[np.float64]
 
@@ -23,6 +22,42 @@ _MOST_COMPARED = 16
 _CLEAR_OVERLAP = 0.05
 # What it looks like is known after so many clear sightings.
 _SIGHTINGS_TO_KNOW = 5
+# Larger pictures are kept as every second, third ... pixel: colours are sampled, not read.
+_WIDEST_PX = 800
+_PICTURES_KEPT = 24
+
+
+class FrameHistory:
+    """The last pictures, small, by stamp; the newest 24 (0.8 s at 30 per second).
+
+    A picture's detections come some frames after the picture.
+    A picture that is small enough is kept by reference, which the transport allows: nobody changes a frame.
+    """
+
+    def __init__(self) -> None:
+        self._images: OrderedDict[int, tuple[NDArray[np.uint8], int]] = OrderedDict()
+
+    def offer(self, stamp_ns: int, image: NDArray[np.uint8]) -> None:
+        """One more picture."""
+        step = -(-max(image.shape[:2]) // _WIDEST_PX)
+        if step > 1:
+            image = np.ascontiguousarray(image[::step, ::step])
+        self._images[stamp_ns] = (image, step)
+        if len(self._images) > _PICTURES_KEPT:
+            self._images.popitem(last=False)
+
+    def at(self, stamp_ns: int) -> tuple[NDArray[np.uint8], int] | None:
+        """The picture of that stamp, and of how many pixels one was kept, by row and by column; None if it is gone."""
+        return self._images.get(stamp_ns)
+
+    def forget_before(self, stamp_ns: int) -> None:
+        """Pictures older than that are needed no more."""
+        while self._images and next(iter(self._images)) < stamp_ns:
+            self._images.popitem(last=False)
+
+    def clear(self) -> None:
+        """Keep nothing."""
+        self._images.clear()
 
 
 class TargetAppearance:
