@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """`./gremsy bench NAME [--json FILE]`: runs a benchmark and prints one JSON object on its last line.
 
-A benchmark is a module of this folder with a function `run(options) -> dict`; `arguments.BENCHMARKS` lists them. Every
-object carries the machine and its load, so that figures of different days can be told apart.
+A benchmark is a room of this folder, whose `NAME_benchmark.py` has a function `run(options) -> dict`;
+`arguments.BENCHMARKS` lists them. Every object carries the machine and its load, so that figures of different days can
+be told apart.
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for name in names_of(options.name):
         before = describe_machine()
         try:
-            figures = import_module(f'benchmarks.{name}').run(options)
+            figures = import_module(f'benchmarks.{name}.{name}_benchmark').run(options)
         except SuiteError as error:
             print(error, file=sys.stderr)
             return 1

@@ -6,7 +6,8 @@ before a network are run one by one with torch on the GPU, on bytes that the sui
 there; their last output must be the tensor that `NetworkInput` writes on the CPU for the same image. Stand-alone;
 torch is this script's alone:
 
-    PYTHONPATH=src/gremsy_detector:src/gremsy_common python3 benchmarks/folded_input_on_gpu.py
+    export PYTHONPATH=src/gremsy_detector:src/gremsy_common:src/gremsy_model_tools
+    python3 benchmarks/folded_input_on_gpu.py
 
 Prints one JSON object; `failed` lists what did not hold, and makes the exit status 1.
 """

@@ -24,9 +24,9 @@ import numpy as np
 import yaml
 from numpy.typing import NDArray
 
-from benchmarks.offline_payload import OfflinePayload
-from benchmarks.pointing_score import score_pointing
-from benchmarks.reference_tracks import read_reference
+from benchmarks.loop.offline_payload import OfflinePayload
+from benchmarks.loop.pointing_score import score_pointing
+from benchmarks.reference.reference_tracks import read_reference
 from gremsy_camera.footage.footage import cache_directory, default_footage
 from gremsy_camera.footage.footage_reader import AtEnd, FootageReader
 from gremsy_camera.scene.scene import SceneGeometry, View, simulated_camera

@@ -12,13 +12,13 @@ import cv2
 import numpy as np
 import pytest
 
-from benchmarks import detector
-from benchmarks.detector_frames import SIZE_PX, footage_frames
-from benchmarks.detector_int8 import int8_figures
-from benchmarks.detector_peer import Agreement, UltralyticsPeer, agreement, unavailable, write_yolov8n
-from benchmarks.detector_stages import ANCHORS, CLASSES, OBJECTS, AnsweringBackend, crowded_output
-from benchmarks.detector_timing import WARM_UP, medians_ms, over, take_turns
-from benchmarks.detector_ways import BareRun, FrameWay, MessageWay
+from benchmarks.detector import detector_benchmark
+from benchmarks.detector.detector_frames import SIZE_PX, footage_frames
+from benchmarks.detector.detector_int8 import int8_figures
+from benchmarks.detector.detector_peer import Agreement, UltralyticsPeer, agreement, unavailable, write_yolov8n
+from benchmarks.detector.detector_stages import ANCHORS, CLASSES, OBJECTS, AnsweringBackend, crowded_output
+from benchmarks.detector.detector_timing import WARM_UP, medians_ms, over, take_turns
+from benchmarks.detector.detector_ways import BareRun, FrameWay, MessageWay
 from gremsy_common.errors import SuiteError
 from gremsy_common.types.detections import Detections
 from gremsy_common.types.frame import Frame, lock_read_only
@@ -109,12 +109,12 @@ def test_without_ultralytics_the_object_says_why(monkeypatch: pytest.MonkeyPatch
 def test_the_object_has_the_keys_asked_for(monkeypatch: pytest.MonkeyPatch, vtest_footage: Path) -> None:
     del vtest_footage  # skips where there is none
     threads = cv2.getNumThreads()
-    monkeypatch.setattr(detector, '_ROUNDS', {'nanodet': 2, 'yolov8n': 2, 'int8': 2})
-    monkeypatch.setattr(detector, 'int8_figures', lambda *_: {'size_mb': {'fp32': 7.28}})
-    monkeypatch.setattr(detector, '_STAGE_ROUNDS', 3)
-    monkeypatch.setattr(detector, '_STRIDE', 60)
-    monkeypatch.setattr(detector, 'unavailable', lambda: 'not today.')
-    figures = json.loads(json.dumps(detector.run(argparse.Namespace())))
+    monkeypatch.setattr(detector_benchmark, '_ROUNDS', {'nanodet': 2, 'yolov8n': 2, 'int8': 2})
+    monkeypatch.setattr(detector_benchmark, 'int8_figures', lambda *_: {'size_mb': {'fp32': 7.28}})
+    monkeypatch.setattr(detector_benchmark, '_STAGE_ROUNDS', 3)
+    monkeypatch.setattr(detector_benchmark, '_STRIDE', 60)
+    monkeypatch.setattr(detector_benchmark, 'unavailable', lambda: 'not today.')
+    figures = json.loads(json.dumps(detector_benchmark.run(argparse.Namespace())))
     assert {'node_over_model', 'preprocess_ms', 'preprocess_float_ms', 'decode_nms_ms', 'over_ultralytics'} <= set(
         figures
     )

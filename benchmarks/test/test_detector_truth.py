@@ -6,8 +6,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from benchmarks.detector_truth import Tally, right_boxes, tallies
-from benchmarks.reference_tracks import PeopleInFrame, ReferenceTracks
+from benchmarks.detector.detector_truth import Tally, right_boxes, tallies
+from benchmarks.reference.reference_tracks import PeopleInFrame, ReferenceTracks
 from gremsy_common.types.detections import Detections
 from gremsy_detector.detector import DetectionResult, StageTimes
 

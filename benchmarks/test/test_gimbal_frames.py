@@ -4,8 +4,8 @@
 import numpy as np
 import pytest
 
-from benchmarks import gimbal_frames
-from benchmarks.gimbal_frames import frame_roundtrip_error_rad
+from benchmarks.gimbal import gimbal_frames
+from benchmarks.gimbal.gimbal_frames import frame_roundtrip_error_rad
 
 
 @pytest.mark.parametrize('seed', [1, 2])

@@ -6,7 +6,7 @@ import types
 import pytest
 
 from benchmarks.__main__ import main, refuse_file_of_others
-from benchmarks.loop import longest_queue
+from benchmarks.loop.loop_benchmark import longest_queue
 
 
 def detection(arrived_ns, taken_ns):

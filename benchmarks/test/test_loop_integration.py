@@ -6,9 +6,9 @@ import pytest
 
 pytest.importorskip('vision_msgs.msg', reason='the workspace is not built: run ./gremsy setup')
 
-from benchmarks.loop import longest_queue
-from benchmarks.pointing_score import score_pointing
-from benchmarks.reference_tracks import read_reference
+from benchmarks.loop.loop_benchmark import longest_queue
+from benchmarks.loop.pointing_score import score_pointing
+from benchmarks.reference.reference_tracks import read_reference
 from gremsy_bringup.demo.demo_options import DemoOptions
 from gremsy_bringup.demo.demo_session import DemoSession
 from gremsy_bringup.report.trace_join import join

@@ -6,12 +6,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from benchmarks import pointing, pointing_baselines
-from benchmarks.pointing_baselines import run_move_and_wait, run_pid, tune
-from benchmarks.pointing_closed_loop import run_core
-from benchmarks.pointing_driver import BatchDriver
-from benchmarks.pointing_scenarios import SCENARIOS, scenario, singer, walking
-from benchmarks.pointing_world import Errors, World
+from benchmarks.pointing import pointing_baselines, pointing_benchmark
+from benchmarks.pointing.pointing_baselines import run_move_and_wait, run_pid, tune
+from benchmarks.pointing.pointing_closed_loop import run_core
+from benchmarks.pointing.pointing_driver import BatchDriver
+from benchmarks.pointing.pointing_scenarios import SCENARIOS, scenario, singer, walking
+from benchmarks.pointing.pointing_world import Errors, World
 from gremsy_gimbal_driver.motion.dead_zone_dither import DeadZoneDither
 from gremsy_gimbal_driver.motion.plant_inverse import PlantInverse
 from gremsy_gimbal_sim.plant.plant import GREMSY, IDEAL, ZOOM_RATE_GAIN, Plant, PlantParameters
@@ -109,10 +109,10 @@ def test_the_grid_search_finds_the_best_of_its_grid(monkeypatch: pytest.MonkeyPa
 
 def test_the_figures_are_those_of_the_rows() -> None:
     rows = []
-    for bench in pointing.BENCHES:
+    for bench in pointing_benchmark.BENCHES:
         for number, each in enumerate(SCENARIOS):
             base = {'plant': bench.plant, 'name': each.name, 'settle_s': 0.5, 'overshoot_deg': 0.1}
-            rows.append(base | {'law': pointing.OURS, 'rms_deg': 0.1 * (number + 1)})
+            rows.append(base | {'law': pointing_benchmark.OURS, 'rms_deg': 0.1 * (number + 1)})
             rows.append(base | {'law': 'p', 'rms_deg': 2.0})
             rows.append(base | {'law': 'pid', 'rms_deg': 0.9})
     swept = [
@@ -120,7 +120,7 @@ def test_the_figures_are_those_of_the_rows() -> None:
         for plant in ('ideal', 'gremsy')
         for latency, worst in ((20, 1.0), (400, 5.0), (500, 25.0))
     ]
-    figures = pointing.figures(rows, swept)
+    figures = pointing_benchmark.figures(rows, swept)
     assert figures['ideal_mean_rms_deg'] == pytest.approx((0.1 + 0.2 + 0.6) / 3, abs=1e-4)
     assert figures['gremsy_constant_rms_deg'] == pytest.approx(0.4)
     assert figures['min_ratio_to_best_baseline'] == pytest.approx(0.9 / 0.6)
@@ -175,5 +175,5 @@ def test_the_core_takes_a_step_in_six_tenths_of_a_second() -> None:
 def test_the_error_is_bounded_from_20_to_400_ms_of_delay(plant: PlantParameters, latency_s: float) -> None:
     for name in ('sine', 'singer', 'step'):
         run = run_core(World(scenario(name), plant, latency_s, 21))
-        assert run.angle_deg.max() < pointing.BOUNDED_DEG
+        assert run.angle_deg.max() < pointing_benchmark.BOUNDED_DEG
         assert run.angle_deg[-200:].max() < 8.0

@@ -4,7 +4,7 @@ import math
 import numpy as np
 import pytest
 
-from benchmarks.pointing_score import score_pointing
+from benchmarks.loop.pointing_score import score_pointing
 from gremsy_camera.scene.scene import SceneGeometry, View
 
 GEOMETRY = SceneGeometry.of(768, 576)

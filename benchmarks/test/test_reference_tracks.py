@@ -2,7 +2,7 @@
 import numpy as np
 import pytest
 
-from benchmarks.reference_tracks import PeopleInFrame, read_reference, write_reference
+from benchmarks.reference.reference_tracks import PeopleInFrame, read_reference, write_reference
 
 
 def test_what_is_written_is_read_again(tmp_path):

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 import numpy as np
 
-from benchmarks.rts_smoother import MotionModel, smooth
+from benchmarks.reference.rts_smoother import MotionModel, smooth
 
 RNG = np.random.default_rng(5)
 

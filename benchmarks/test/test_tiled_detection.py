@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 import numpy as np
 
-from benchmarks.tiled_detection import Tiling, look_tiled, merge_boxes, tile_windows
+from benchmarks.reference.tiled_detection import Tiling, look_tiled, merge_boxes, tile_windows
 
 WHOLE = (40.0, 90.0)
 

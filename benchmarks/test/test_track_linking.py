@@ -2,8 +2,8 @@
 import numpy as np
 import pytest
 
-from benchmarks.hand_corrections import Correction, Point, correct
-from benchmarks.track_linking import (
+from benchmarks.reference.hand_corrections import Correction, Point, correct
+from benchmarks.reference.track_linking import (
     LinkingRules,
     SeenBoxes,
     centre_and_size,

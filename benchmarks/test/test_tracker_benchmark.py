@@ -10,10 +10,10 @@ pytest.importorskip('trackeval', reason='./gremsy setup --extra peers installs i
 pytest.importorskip('trackers', reason='./gremsy setup --extra peers installs it')
 pytest.importorskip('norfair', reason='./gremsy setup --extra peers installs it')
 
-from benchmarks import tracker
-from benchmarks.tracker_contestants import OURS, contestants, versions
-from benchmarks.tracker_scores import follow, score
-from benchmarks.tracker_sequences import Picture, Sequence
+from benchmarks.tracker import tracker_benchmark
+from benchmarks.tracker.tracker_contestants import OURS, contestants, versions
+from benchmarks.tracker.tracker_scores import follow, score
+from benchmarks.tracker.tracker_sequences import Picture, Sequence
 
 BOX = np.array([[100.0, 100, 140, 200]])
 T0 = 10**18
@@ -92,12 +92,13 @@ def test_every_contestant_answers_a_picture_without_boxes(name: str) -> None:
 
 def test_the_figures_of_the_issue_are_under_its_keys(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        'benchmarks.tracker.contestants', lambda: {k: contestants()[k] for k in (OURS, 'trackers_sort')}
+        'benchmarks.tracker.tracker_benchmark.contestants',
+        lambda: {k: contestants()[k] for k in (OURS, 'trackers_sort')},
     )
-    monkeypatch.setattr('benchmarks.tracker.SEEDS', (1,))
-    monkeypatch.setattr('benchmarks.tracker_speed.PICTURES_OF_SIZE', {1: 3, 50: 3})
-    monkeypatch.setattr('benchmarks.tracker.synthetic', lambda kind, seed: two_people(20 + seed))
-    figures = tracker.run(None)  # type: ignore[arg-type]
+    monkeypatch.setattr('benchmarks.tracker.tracker_benchmark.SEEDS', (1,))
+    monkeypatch.setattr('benchmarks.tracker.tracker_speed.PICTURES_OF_SIZE', {1: 3, 50: 3})
+    monkeypatch.setattr('benchmarks.tracker.tracker_benchmark.synthetic', lambda kind, seed: two_people(20 + seed))
+    figures = tracker_benchmark.run(None)  # type: ignore[arg-type]
     assert set(figures['update_ms']) == {'1', '50'}
     assert all(set(row) == {OURS, 'trackers_sort'} for row in figures['update_ms'].values())
     assert set(figures['accuracy']) == {'still', 'crowd', 'pan', 'pan_zoom', 'TUD-Campus', 'TUD-Stadtmitte'}

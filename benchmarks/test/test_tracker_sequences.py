@@ -9,9 +9,9 @@ from importlib.util import find_spec
 import numpy as np
 import pytest
 
-from benchmarks.tracker_sequences import Sequence, synthetic
-from benchmarks.tracker_speed import crowd, update_ms
-from benchmarks.tracker_tud import NAMES, SIZE_PX, tud
+from benchmarks.tracker.tracker_sequences import Sequence, synthetic
+from benchmarks.tracker.tracker_speed import crowd, update_ms
+from benchmarks.tracker.tracker_tud import NAMES, SIZE_PX, tud
 from gremsy_common.errors import SuiteError
 from gremsy_tracker.tracking.association import overlaps
 from gremsy_tracker.tracking.ego_motion import move_points
@@ -125,7 +125,7 @@ def test_the_sequences_of_tud_are_boxes_without_identity(name: str) -> None:
 
 def test_without_motmetrics_the_way_to_it_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     if find_spec('motmetrics') is not None:
-        monkeypatch.setattr('benchmarks.tracker_tud.find_spec', lambda _: None)
+        monkeypatch.setattr('benchmarks.tracker.tracker_tud.find_spec', lambda _: None)
     with pytest.raises(SuiteError) as caught:
         tud('TUD-Campus')
     assert str(caught.value) == ('The sequences of TUD come with motmetrics: ./gremsy setup --extra peers installs it.')

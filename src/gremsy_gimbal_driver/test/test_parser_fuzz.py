@@ -13,8 +13,8 @@ import math
 import numpy as np
 import pytest
 
-from benchmarks.damaged_streams import DAMAGE, CameraStream, feed_damaged
-from benchmarks.gimbal_parser import fuzz
+from benchmarks.gimbal.damaged_streams import DAMAGE, CameraStream, feed_damaged
+from benchmarks.gimbal.gimbal_parser import fuzz
 from gremsy_gimbal_driver.mavlink.mavlink_decoder import Decoder
 from gremsy_gimbal_driver.mavlink.mavlink_dialect import CHECKSUM_EXTRA
 from gremsy_gimbal_driver.mavlink.mavlink_events import Sender

@@ -2,8 +2,8 @@
 """From stamped bearings and telemetry to rate setpoints: everything of pointing that does not know what a picture is.
 
 A bearing of the target at an image's stamp -> `BearingFilter` -> predicted to the time at which a rate asked for now
-begins to act -> `PointingLaw` against `GimbalPredictor` -> setpoint. The node and `benchmarks.pointing` run this class.
-Not for several threads at once; time comes in as an argument.
+begins to act -> `PointingLaw` against `GimbalPredictor` -> setpoint. The node and `./gremsy bench pointing` run this
+class. Not for several threads at once; time comes in as an argument.
 """
 
 from __future__ import annotations

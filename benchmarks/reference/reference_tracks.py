@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The reference tracks that `benchmarks.reference` made: who is where in every frame of the footage.
+"""The reference tracks that `python -m benchmarks.reference` made: who is where in every frame of the footage.
 
 A CSV with `#` lines of provenance, then `frame,id,x0,y0,x1,y1,detected`, boxes in footage pixels with (0, 0) the
 top-left corner, one line per person and frame, ordered by frame. Boxes are not interpolated between frames: the footage
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
-VTEST = Path(__file__).parent / 'data' / 'vtest_reference.csv'
+VTEST = Path(__file__).parents[1] / 'data' / 'vtest_reference.csv'
 _COLUMNS = ['frame', 'id', 'x0', 'y0', 'x1', 'y1', 'detected']
 
 

@@ -23,9 +23,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks.loop.pointing_score import PointingScore, score_pointing
 from benchmarks.offline_loop import OfflineLoop, Timing, oracle, tracker_parameters
-from benchmarks.pointing_score import PointingScore, score_pointing
-from benchmarks.reference_tracks import read_reference
+from benchmarks.reference.reference_tracks import read_reference
 from gremsy_bringup.demo.demo_options import DemoOptions
 from gremsy_bringup.demo.demo_session import DemoSession
 from gremsy_bringup.report.report_summary import summarise
@@ -33,7 +33,7 @@ from gremsy_bringup.report.trace_join import STAGES, join
 from gremsy_camera.scene.scene import SceneGeometry
 from gremsy_detector.detector_parameters import DetectorParameters
 
-_REPOSITORY = Path(__file__).resolve().parents[1]
+_REPOSITORY = Path(__file__).resolve().parents[2]
 _FOOTAGE_SIZE_PX = (768, 576)
 _TAKES = ('newest', 'next')
 

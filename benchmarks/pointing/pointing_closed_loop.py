@@ -8,8 +8,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.pointing_driver import BatchDriver
-from benchmarks.pointing_world import BEARING_NOISE_DEG, Errors, Happening, World
+from benchmarks.pointing.pointing_driver import BatchDriver
+from benchmarks.pointing.pointing_world import BEARING_NOISE_DEG, Errors, Happening, World
 from gremsy_common.geometry import quaternion_from_bearing, wrap_angle
 from gremsy_common.types.gimbal_state import GimbalAttitude
 from gremsy_common.types.plant_model import PlantModel

@@ -9,7 +9,7 @@ from statistics import median
 
 import numpy as np
 
-from benchmarks.damaged_streams import CameraStream, feed_damaged
+from benchmarks.gimbal.damaged_streams import CameraStream, feed_damaged
 from gremsy_gimbal_driver.mavlink.mavlink_decoder import Decoder
 from gremsy_gimbal_driver.mavlink.mavlink_dialect import dialect
 from gremsy_gimbal_driver.mavlink.mavlink_events import Sender

@@ -15,7 +15,7 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.pointing_scenarios import DURATION_S, GRID_S, SETTLE_S, STEP_AT_S, Scenario
+from benchmarks.pointing.pointing_scenarios import DURATION_S, GRID_S, SETTLE_S, STEP_AT_S, Scenario
 from gremsy_gimbal_sim.plant.plant import ZOOM_RATE_GAIN, Plant, PlantParameters
 
 Array = NDArray[np.float64]

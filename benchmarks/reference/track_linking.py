@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-from benchmarks.rts_smoother import FilterState, MotionModel, first_state, predict, smooth, update
+from benchmarks.reference.rts_smoother import FilterState, MotionModel, first_state, predict, smooth, update
 
 Array = NDArray[np.float64]
 

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.pointing_driver import BatchDriver
-from benchmarks.pointing_scenarios import Scenario
-from benchmarks.pointing_world import Errors, Happening, World
+from benchmarks.pointing.pointing_driver import BatchDriver
+from benchmarks.pointing.pointing_scenarios import Scenario
+from benchmarks.pointing.pointing_world import Errors, Happening, World
 from gremsy_gimbal_sim.plant.plant import PlantParameters
 
 Array = NDArray[np.float64]

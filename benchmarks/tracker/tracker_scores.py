@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from trackeval.metrics import CLEAR, HOTA, Identity
 
-from benchmarks.tracker_contestants import Answer, Contestant
-from benchmarks.tracker_sequences import Picture, Sequence
+from benchmarks.tracker.tracker_contestants import Answer, Contestant
+from benchmarks.tracker.tracker_sequences import Picture, Sequence
 from gremsy_tracker.tracking.association import overlaps
 
 Scores = dict[str, float]

@@ -10,12 +10,12 @@ import argparse
 import sys
 from typing import Any
 
-from benchmarks import tracker_speed
-from benchmarks.tracker_contestants import OURS, contestants, versions
-from benchmarks.tracker_scores import Scores, follow, score
-from benchmarks.tracker_sequences import Sequence, synthetic
-from benchmarks.tracker_tud import NAMES as TUD_NAMES
-from benchmarks.tracker_tud import tud
+from benchmarks.tracker import tracker_speed
+from benchmarks.tracker.tracker_contestants import OURS, contestants, versions
+from benchmarks.tracker.tracker_scores import Scores, follow, score
+from benchmarks.tracker.tracker_sequences import Sequence, synthetic
+from benchmarks.tracker.tracker_tud import NAMES as TUD_NAMES
+from benchmarks.tracker.tracker_tud import tud
 
 SEEDS = (1, 2, 3)
 STILL, MOVING = ('still', 'crowd'), ('pan', 'pan_zoom')

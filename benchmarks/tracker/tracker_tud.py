@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.tracker_sequences import Picture, Sequence
+from benchmarks.tracker.tracker_sequences import Picture, Sequence
 from gremsy_common.errors import SuiteError
 
 NAMES = ('TUD-Campus', 'TUD-Stadtmitte')

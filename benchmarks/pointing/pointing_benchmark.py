@@ -22,10 +22,10 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.pointing_baselines import tune
-from benchmarks.pointing_closed_loop import run_core
-from benchmarks.pointing_scenarios import SCENARIOS, SETTLE_S, Scenario, scenario
-from benchmarks.pointing_world import Errors, World
+from benchmarks.pointing.pointing_baselines import tune
+from benchmarks.pointing.pointing_closed_loop import run_core
+from benchmarks.pointing.pointing_scenarios import SCENARIOS, SETTLE_S, Scenario, scenario
+from benchmarks.pointing.pointing_world import Errors, World
 from gremsy_gimbal_sim.plant.plant import GREMSY, IDEAL, PlantParameters
 
 SEEDS = (1, 2, 3)

@@ -23,11 +23,19 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.clothing_colours import colours_of
-from benchmarks.hand_corrections import correct, read_corrections
-from benchmarks.reference_tracks import PeopleInFrame, read_reference, write_reference
-from benchmarks.tiled_detection import Detect, Tiling, look_tiled, merge_boxes
-from benchmarks.track_linking import LinkingRules, SeenBoxes, SmoothTrack, is_certain, link, smooth_track, whole_people
+from benchmarks.reference.clothing_colours import colours_of
+from benchmarks.reference.hand_corrections import correct, read_corrections
+from benchmarks.reference.reference_tracks import PeopleInFrame, read_reference, write_reference
+from benchmarks.reference.tiled_detection import Detect, Tiling, look_tiled, merge_boxes
+from benchmarks.reference.track_linking import (
+    LinkingRules,
+    SeenBoxes,
+    SmoothTrack,
+    is_certain,
+    link,
+    smooth_track,
+    whole_people,
+)
 from gremsy_camera.footage.footage_reader import AtEnd, FootageReader
 from gremsy_common.atomic_file import refuse_others
 from gremsy_common.types.frame import Frame, lock_read_only
@@ -157,7 +165,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     people = people_by_frame(tracks, looks.frames)
     provenance = {
         'SPDX-License-Identifier': 'Apache-2.0',
-        'what': 'reference tracks of people, made by benchmarks/reference.py',
+        'what': 'reference tracks of people, made by python -m benchmarks.reference',
         'footage': f'{options.video.name} sha256 {sha256_of(options.video)}',
         'model': f'{options.model.name} sha256 {sha256_of(options.model)}',
         'method': _METHOD,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the targets of `benchmarks.pointing` do: azimuth and tilt on a grid of 1 ms, seeded."""
+"""What the targets of `./gremsy bench pointing` do: azimuth and tilt on a grid of 1 ms, seeded."""
 
 from __future__ import annotations
 

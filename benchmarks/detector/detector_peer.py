@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.detector_ways import session_options
+from benchmarks.detector.detector_ways import session_options
 from gremsy_common.types.detections import Detections
 from gremsy_common.types.frame import Frame
 from gremsy_detector.backends.onnxruntime_module import load_onnxruntime

@@ -11,7 +11,7 @@ from statistics import median
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.tracker_contestants import Contestant
+from benchmarks.tracker.tracker_contestants import Contestant
 
 Array = NDArray[np.float64]
 

@@ -16,8 +16,8 @@ from typing import Any
 import cv2
 import numpy as np
 
-from benchmarks.detector_timing import medians_ms, over, take_turns
-from benchmarks.detector_ways import FrameWay
+from benchmarks.detector.detector_timing import medians_ms, over, take_turns
+from benchmarks.detector.detector_ways import FrameWay
 from gremsy_common.types.frame import Frame
 from gremsy_model_tools.precision.gate import verdict_path
 from gremsy_model_tools.precision.prepare import PreparedModel, prepare_model

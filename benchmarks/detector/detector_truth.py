@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.reference_tracks import ReferenceTracks, read_reference
+from benchmarks.reference.reference_tracks import ReferenceTracks, read_reference
 from gremsy_camera.footage.footage_reader import AtEnd, FootageReader
 from gremsy_common.types.detections import Detections
 from gremsy_common.types.frame import Frame, lock_read_only

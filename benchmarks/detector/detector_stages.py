@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.detector_timing import medians_ms, take_turns
+from benchmarks.detector.detector_timing import medians_ms, take_turns
 from gremsy_common.types.frame import Frame
 from gremsy_detector.detector import Detector
 from gremsy_detector.image.network_input import NetworkInput

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import compress
 from pathlib import Path
 
-from benchmarks.track_linking import LinkedTrack
+from benchmarks.reference.track_linking import LinkedTrack
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,13 +15,13 @@ from typing import Any
 
 import cv2
 
-from benchmarks.detector_frames import footage_frames
-from benchmarks.detector_int8 import int8_figures
-from benchmarks.detector_peer import UltralyticsPeer, agreement, unavailable, write_yolov8n
-from benchmarks.detector_stages import decode_nms_ms, preprocess_ms
-from benchmarks.detector_timing import medians_ms, over, take_turns
-from benchmarks.detector_truth import default_figures
-from benchmarks.detector_ways import BareRun, FrameWay, MessageWay
+from benchmarks.detector.detector_frames import footage_frames
+from benchmarks.detector.detector_int8 import int8_figures
+from benchmarks.detector.detector_peer import UltralyticsPeer, agreement, unavailable, write_yolov8n
+from benchmarks.detector.detector_stages import decode_nms_ms, preprocess_ms
+from benchmarks.detector.detector_timing import medians_ms, over, take_turns
+from benchmarks.detector.detector_truth import default_figures
+from benchmarks.detector.detector_ways import BareRun, FrameWay, MessageWay
 from gremsy_camera.footage.footage import cache_directory, default_footage
 from gremsy_common.types.frame import Frame
 from gremsy_detector.backends.onnxruntime_module import load_onnxruntime

@@ -17,8 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import gimbal_frames, gimbal_parser
-from benchmarks.gimbal_processes import Commander, DriverProcess, ending, isolated_environment
+from benchmarks.gimbal import gimbal_frames, gimbal_parser
+from benchmarks.gimbal.gimbal_processes import Commander, DriverProcess, ending, isolated_environment
 from gremsy_common.errors import SuiteError
 from gremsy_common.types.gimbal_state import RateSetpoint
 from gremsy_gimbal_driver.driver import GimbalDriver
