@@ -17,7 +17,7 @@ from gremsy_bringup.report.report_figure import FigureUnavailable, draw
 from gremsy_bringup.report.report_summary import describe_machine, describe_versions, summarise
 from gremsy_bringup.report.trace_join import STAGES, join, settled, true_error_rad
 from gremsy_bringup.report.trace_tail import LiveView, TraceTail
-from gremsy_bringup.supervise.process_usage import ProcessUsage, usage_of
+from gremsy_bringup.supervise.child_process import ProcessUsage, usage_of
 
 MS = 1_000_000
 START_NS = 1_700_000_000_000_000_000

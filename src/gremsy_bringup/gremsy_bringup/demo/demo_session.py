@@ -33,8 +33,8 @@ from gremsy_bringup.describe.system_description import (
 )
 from gremsy_bringup.report.report_folder import ReportFolder
 from gremsy_bringup.report.trace_tail import LiveStatus, LiveView, TraceTail
+from gremsy_bringup.supervise.child_process import ProcessUsage, usage_of
 from gremsy_bringup.supervise.free_ports import DomainClaim, free_udp_port
-from gremsy_bringup.supervise.process_usage import ProcessUsage, usage_of
 from gremsy_bringup.supervise.supervisor import EventKind, ProcessEvent, Supervisor
 from gremsy_common.timing.trace import read_trace
 from gremsy_gimbal_sim.options.options import PRESETS, PayloadOptions

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gremsy_bringup.report.trace_join import Run, settled, true_error_rad
-from gremsy_bringup.supervise.process_usage import ProcessUsage
+from gremsy_bringup.supervise.child_process import ProcessUsage
 
 Array = NDArray[np.float64]
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One child of the supervisor: its process group, its lines of output, its end."""
+"""One child of the supervisor: its process group, its lines of output, what it uses, its end."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 from collections import deque
+from dataclasses import dataclass
 from pathlib import Path
 
 from gremsy_bringup.supervise.process_spec import ProcessSpec
@@ -136,3 +137,25 @@ class ChildProcess:
             os.killpg(self.pid, signal.SIGKILL)
         except ProcessLookupError:
             return
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessUsage:
+    """What a process has used: peak resident memory, processor time (user and system, ended children not counted)."""
+
+    peak_rss_mb: float
+    cpu_s: float
+
+
+def usage_of(pid: int) -> ProcessUsage | None:
+    """From /proc; None when the process is gone."""
+    folder = Path('/proc') / str(pid)
+    try:
+        status = (folder / 'status').read_text(encoding='utf-8')
+        # The name (field 2) may hold spaces and parentheses; fields 14 and 15 are utime and stime (proc(5)).
+        fields = (folder / 'stat').read_text(encoding='utf-8').rpartition(')')[2].split()
+    except OSError:
+        return None
+    peak_kb = next((int(line.split()[1]) for line in status.splitlines() if line.startswith('VmHWM:')), 0)
+    ticks = int(fields[11]) + int(fields[12])
+    return ProcessUsage(peak_kb / 1024, ticks / os.sysconf('SC_CLK_TCK'))
