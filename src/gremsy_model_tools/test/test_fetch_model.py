@@ -225,6 +225,26 @@ WEB_PAGE = b'<!DOCTYPE html><html><body>Sign in</body></html>'
             'and give its place with --mirror, or try again later.',
         ),
         (
+            send(MODEL[:10], code=206),
+            '{at} answers 206 Partial Content: the file has moved or wants a login, so look for it with a browser and '
+            'give its place with --mirror, or try again later.',
+        ),
+        (
+            send(b'', code=304),
+            '{at} answers 304 Not Modified: the file has moved or wants a login, so look for it with a browser and '
+            'give its place with --mirror, or try again later.',
+        ),
+        (
+            lambda handler: handler.wfile.write(b'HTTP/1.1 503 \x1b[2Jcleared\r\n\r\n'),
+            '{at} answers 503 ?[2Jcleared: the file has moved or wants a login, so look for it with a browser and give '
+            'its place with --mirror, or try again later.',
+        ),
+        (
+            lambda handler: handler.wfile.write(b'\x1b[2Jcleared\r\n\r\n'),
+            '{at} cannot be reached (?[2Jcleared): check the network, and name a proxy with --proxy or HTTPS_PROXY, or '
+            'a mirror with --mirror.',
+        ),
+        (
             send(MODEL[:-10], length=len(MODEL)),
             f'{{at}} broke off after {len(MODEL) - 10} of {len(MODEL)} bytes: nothing was written, so try again.',
         ),
@@ -271,6 +291,10 @@ WEB_PAGE = b'<!DOCTYPE html><html><body>Sign in</body></html>'
     ids=[
         '404',
         '503',
+        '206',
+        '304',
+        'steers_the_terminal',
+        'no_http',
         'broken_off',
         'web_page',
         'cut_short',

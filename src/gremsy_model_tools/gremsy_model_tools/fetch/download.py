@@ -7,6 +7,7 @@ known beforehand (`fetch_model` sees to that).
 
 from __future__ import annotations
 
+import http
 import http.client
 import ssl
 import urllib.error
@@ -21,7 +22,8 @@ from gremsy_common.errors import SuiteError
 # The largest of the table has 125 MB. What is larger is not a detector for a robot, or has no end.
 LARGEST_BYTES = 512 * 2**20
 _CHUNK_BYTES = 256 * 2**10
-_REDIRECTS = range(300, 400)
+_REDIRECTS = (300, 301, 302, 303, 307, 308)
+_LONGEST_SHOWN = 200
 
 
 class FetchError(SuiteError):
@@ -61,6 +63,9 @@ def download(address: str, route: Route, progress: Callable[[int, int | None], N
     )
     try:
         with _opener(route).open(request, timeout=route.timeout_s) as answer:
+            if answer.status != http.HTTPStatus.OK:
+                # 206 is a part that nobody asked for.
+                raise _refused(address, answer.status, answer.reason)
             return _content(address, answer, route.largest_bytes, progress)
     except urllib.error.HTTPError as error:
         if error.code in _REDIRECTS:
@@ -68,10 +73,7 @@ def download(address: str, route: Route, progress: Callable[[int, int | None], N
                 f'{address} leads in a circle, or to what is no https address: nothing was fetched, so take another '
                 'place with --mirror.'
             ) from error
-        raise FetchError(
-            f'{address} answers {error.code} {error.reason}: the file has moved or wants a login, so look for it with '
-            'a browser and give its place with --mirror, or try again later.'
-        ) from error
+        raise _refused(address, error.code, error.reason) from error
     except urllib.error.URLError as error:
         raise _unreachable(address, error.reason, route) from error
     except http.client.IncompleteRead as error:
@@ -125,14 +127,27 @@ class _Redirect(urllib.request.HTTPRedirectHandler):
         scheme = urlsplit(newurl).scheme
         if scheme != 'https' and not (scheme == 'http' and req.type == 'http'):
             raise FetchError(
-                f'{req.full_url} leads to {newurl}, which is not https: nothing was fetched, so take another place '
-                'with --mirror.'
+                f'{req.full_url} leads to {_in_words(newurl)}, which is not https: nothing was fetched, so take another '
+                'place with --mirror.'
             )
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
+def _in_words(told: object) -> str:
+    """What a server said, in one line without characters that steer a terminal."""
+    text = ' '.join(str(told).split())[:_LONGEST_SHOWN]
+    return ''.join(each if each.isprintable() else '?' for each in text)
+
+
+def _refused(address: str, code: int, reason: object) -> FetchError:
+    return FetchError(
+        f'{address} answers {code} {_in_words(reason)}: the file has moved or wants a login, so look for it with '
+        'a browser and give its place with --mirror, or try again later.'
+    )
+
+
 def _unreachable(address: str, reason: object, route: Route) -> FetchError:
-    why = f'nothing came for {route.timeout_s:g} s' if isinstance(reason, TimeoutError) else str(reason)
+    why = f'nothing came for {route.timeout_s:g} s' if isinstance(reason, TimeoutError) else _in_words(reason)
     return FetchError(
         f'{address} cannot be reached ({why}): check the network, and name a proxy with --proxy or HTTPS_PROXY, or a '
         'mirror with --mirror.'
