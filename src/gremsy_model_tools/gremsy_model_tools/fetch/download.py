@@ -127,8 +127,8 @@ class _Redirect(urllib.request.HTTPRedirectHandler):
         scheme = urlsplit(newurl).scheme
         if scheme != 'https' and not (scheme == 'http' and req.type == 'http'):
             raise FetchError(
-                f'{req.full_url} leads to {_in_words(newurl)}, which is not https: nothing was fetched, so take another '
-                'place with --mirror.'
+                f'{req.full_url} leads to {_in_words(newurl)}, which is not https: nothing was fetched, so take '
+                'another place with --mirror.'
             )
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
