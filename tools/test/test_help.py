@@ -61,7 +61,8 @@ def test_bench_alone_says_what_there_is_and_what_each_installs(tmp_path):
         '            installs torch and Ultralytics (AGPL-3.0), 2.8 GB to download\n'
     ) in result.stdout
     named = [line.split()[0] for line in result.stdout.splitlines() if line.startswith('  ') and line[2] != ' ']
-    files = {path.stem for path in (REPOSITORY / 'benchmarks').glob('*.py') if '\ndef run(' in path.read_text()}
+    ways_in = [REPOSITORY / 'benchmarks' / name / f'{name}_benchmark.py' for name in named]
+    files = {path.parent.name for path in ways_in if path.is_file() and '\ndef run(' in path.read_text()}
     assert {'detector', 'gimbal', 'loop', 'pointing', 'tracker', 'all'} <= set(named)
     assert {name for name in named if not name.startswith(('-', 'all', 'NAME'))} <= files
     assert list(tmp_path.iterdir()) == []
