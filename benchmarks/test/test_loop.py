@@ -49,7 +49,7 @@ def quick_benchmark(monkeypatch):
         done.on_the_way()
         return {'figure': 1}
 
-    monkeypatch.setitem(sys.modules, 'benchmarks.gimbal', types.SimpleNamespace(run=run))
+    monkeypatch.setitem(sys.modules, 'benchmarks.gimbal.gimbal_benchmark', types.SimpleNamespace(run=run))
     return done
 
 
