@@ -12,8 +12,7 @@ from benchmarks.pointing.pointing_closed_loop import run_core
 from benchmarks.pointing.pointing_driver import BatchDriver
 from benchmarks.pointing.pointing_scenarios import SCENARIOS, scenario, singer, walking
 from benchmarks.pointing.pointing_world import Errors, World
-from gremsy_gimbal_driver.motion.dead_zone_dither import DeadZoneDither
-from gremsy_gimbal_driver.motion.plant_inverse import PlantInverse
+from gremsy_gimbal_driver.motion.plant_inverse import DeadZoneDither, PlantInverse
 from gremsy_gimbal_sim.plant.plant import GREMSY, IDEAL, ZOOM_RATE_GAIN, Plant, PlantParameters
 
 IDEAL_S, GREMSY_S = 0.120, 0.250

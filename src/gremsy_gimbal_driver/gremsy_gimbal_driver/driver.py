@@ -30,13 +30,11 @@ from gremsy_gimbal_driver.mavlink.mavlink_decoder import Decoder
 from gremsy_gimbal_driver.mavlink.mavlink_encoder import Encoder
 from gremsy_gimbal_driver.mavlink.mavlink_events import Sender
 from gremsy_gimbal_driver.mavlink.motion_messages import is_stop, motion_messages
-from gremsy_gimbal_driver.motion.answer import Answer
-from gremsy_gimbal_driver.motion.command_arbiter import Source
-from gremsy_gimbal_driver.motion.gimbal_mode import GimbalMode
+from gremsy_gimbal_driver.motion.command_arbiter import Answer, Source
 from gremsy_gimbal_driver.motion.instant import Clock, Instant, system_clock
 from gremsy_gimbal_driver.motion.mode_machine import ModeStatus
 from gremsy_gimbal_driver.motion.motion_control import MotionControl
-from gremsy_gimbal_driver.motion.motion_output import MotionOutput
+from gremsy_gimbal_driver.motion.motion_output import GimbalMode, MotionOutput
 from gremsy_gimbal_driver.motion.plant_inverse import PlantInverse
 from gremsy_gimbal_driver.payload.payload_requests import Request
 from gremsy_gimbal_driver.payload.ticket import Ticket

@@ -42,11 +42,9 @@ from gremsy_gimbal_driver.gimbal_driver_parameters import (
 from gremsy_gimbal_driver.goals.frame_tree import FrameError, FrameTree
 from gremsy_gimbal_driver.goals.goal import GoalProgress
 from gremsy_gimbal_driver.links.link_uri import links_from_uris
-from gremsy_gimbal_driver.motion.answer import Answer
-from gremsy_gimbal_driver.motion.command_arbiter import Source
-from gremsy_gimbal_driver.motion.gimbal_mode import GimbalMode
+from gremsy_gimbal_driver.motion.command_arbiter import Answer, Source, ZoomArbiter
+from gremsy_gimbal_driver.motion.motion_output import GimbalMode
 from gremsy_gimbal_driver.motion.notices import Notices
-from gremsy_gimbal_driver.motion.zoom_arbiter import ZoomArbiter
 from gremsy_gimbal_driver.payload import payload_requests as requests
 from gremsy_gimbal_driver.payload.camera_steps import first_still_number
 from gremsy_gimbal_driver.payload.payload_settings import find_setting

@@ -18,7 +18,7 @@ from gremsy_gimbal_driver.device.stream_rates import ENCODERS, IMU, SERIAL_BYTES
 from gremsy_gimbal_driver.driver_settings import DriverSettings
 from gremsy_gimbal_driver.mavlink.gimbal_protocol import PROTOCOL_NAMES
 from gremsy_gimbal_driver.mavlink.mavlink_events import Sender
-from gremsy_gimbal_driver.motion.gimbal_mode import GimbalMode
+from gremsy_gimbal_driver.motion.motion_output import GimbalMode
 from gremsy_gimbal_driver.motion.motion_settings import MotionSettings
 from gremsy_gimbal_driver.motion.plant_inverse import PlantInverse
 from gremsy_gimbal_driver.payload.payload_control import PayloadSettings

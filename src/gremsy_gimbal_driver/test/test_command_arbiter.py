@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who holds control, by source, lease and time to live."""
+"""Who holds control, by source, lease and time to live; an operator's zoom stays, whatever a tracker wishes."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ import pytest
 
 from gremsy_common.types.gimbal_state import RateSetpoint
 from gremsy_gimbal_driver.goals.goal import AngleGoal
-from gremsy_gimbal_driver.motion.command_arbiter import CommandArbiter, HeldCommand, Refusal, Source
+from gremsy_gimbal_driver.motion.command_arbiter import CommandArbiter, HeldCommand, Refusal, Source, ZoomArbiter
 from gremsy_gimbal_driver.motion.instant import Instant
 from gremsy_gimbal_driver.motion.motion_settings import MotionSettings
 
 MS = 1_000_000
+S = 1000 * MS
 ROS_START = 1_790_000_000_000_000_000
 
 
@@ -93,3 +94,22 @@ def test_a_goal_of_a_lower_source_is_refused_within_the_lease_of_a_higher():
     assert isinstance(refusal, Refusal)
     assert refusal.sentence == 'An angle goal from another source was refused: the operator holds control.'
     assert isinstance(arbiter.offer(Source.OTHER, goal, at(700)), HeldCommand)
+
+
+def test_before_any_operator_the_tracker_may_zoom() -> None:
+    assert ZoomArbiter(5.0).tracker_may(0)
+
+
+def test_an_operator_keeps_the_tracker_out_for_the_lease_from_the_last_command_on() -> None:
+    arbiter = ZoomArbiter(5.0)
+    arbiter.operator_zooms(10 * S)
+    arbiter.operator_zooms(12 * S)
+    assert not arbiter.tracker_may(17 * S - 1)
+    assert arbiter.tracker_may(17 * S)
+    assert arbiter.refused == 1
+
+
+def test_without_a_lease_the_newest_wins() -> None:
+    arbiter = ZoomArbiter(0.0)
+    arbiter.operator_zooms(10 * S)
+    assert arbiter.tracker_may(10 * S)

@@ -22,7 +22,7 @@ from gremsy_gimbal_driver.mavlink.mavlink_events import (
 )
 from gremsy_gimbal_driver.mavlink.protocol_v1 import ProtocolV1, mode_from_status
 from gremsy_gimbal_driver.mavlink.protocol_v2 import ProtocolV2, mode_from_flags
-from gremsy_gimbal_driver.motion.gimbal_mode import GimbalMode
+from gremsy_gimbal_driver.motion.motion_output import GimbalMode
 
 GIMBAL = Sender(4, 171)
 ATTITUDE = AttitudeStatus(GIMBAL, 1, 12, (1.0, 0.0, 0.0, 0.0), (0.0, 0.0, 0.0), 0)

@@ -21,7 +21,7 @@ from gremsy_gimbal_driver.mavlink.mavlink_events import (
     RawImu,
     Sender,
 )
-from gremsy_gimbal_driver.motion.gimbal_mode import GimbalMode
+from gremsy_gimbal_driver.motion.motion_output import GimbalMode
 
 GOLDEN = json.loads((Path(__file__).parent / 'data' / 'golden_vectors.json').read_text(encoding='utf-8'))
 VECTORS = {vector['name']: vector for vector in GOLDEN['vectors']}

@@ -20,7 +20,7 @@ from pathlib import Path
 import pytest
 
 from gremsy_gimbal_driver.cli.gremsy_gimbal import main
-from gremsy_gimbal_driver.motion.gimbal_mode import GimbalMode
+from gremsy_gimbal_driver.motion.motion_output import GimbalMode
 from gremsy_gimbal_sim.options.options import PayloadOptions
 from gremsy_gimbal_sim.payload_fixture import RunningPayload, running_payload
 

@@ -10,8 +10,8 @@ import pytest
 
 from gremsy_gimbal_driver.goals.goal import GoalState
 from gremsy_gimbal_driver.motion.command_arbiter import Source
-from gremsy_gimbal_driver.motion.gimbal_mode import GimbalMode
 from gremsy_gimbal_driver.motion.mode_machine import ModeMachine, ModeState
+from gremsy_gimbal_driver.motion.motion_output import GimbalMode
 from gremsy_gimbal_driver.motion.notices import Notices
 from gremsy_gimbal_sim.plant.plant import GREMSY, IDEAL
 from src.gremsy_gimbal_driver.test.motion_bench import ZERO, Bench, Gimbal, PlantBench

@@ -8,8 +8,8 @@ import math
 import pytest
 
 from gremsy_gimbal_driver.motion.command_arbiter import Source
-from gremsy_gimbal_driver.motion.gimbal_mode import GimbalMode
 from gremsy_gimbal_driver.motion.instant import Instant
+from gremsy_gimbal_driver.motion.motion_output import GimbalMode
 from gremsy_gimbal_driver.motion.plant_inverse import PlantInverse
 from src.gremsy_gimbal_driver.test.motion_bench import MS, ROS_START, ZERO, Bench
 

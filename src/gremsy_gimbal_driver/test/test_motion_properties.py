@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 
 from gremsy_gimbal_driver.motion.command_arbiter import Source
-from gremsy_gimbal_driver.motion.gimbal_mode import GimbalMode
-from gremsy_gimbal_driver.motion.motion_output import MotionOutput
+from gremsy_gimbal_driver.motion.motion_output import GimbalMode, MotionOutput
 from gremsy_gimbal_driver.motion.plant_inverse import PlantInverse
 from gremsy_gimbal_sim.plant.plant import GREMSY, IDEAL
 from src.gremsy_gimbal_driver.test.motion_bench import ZERO, Gimbal, PlantBench

@@ -24,9 +24,9 @@ from gremsy_gimbal_driver.mavlink.mavlink_decoder import Decoder
 from gremsy_gimbal_driver.mavlink.mavlink_encoder import Encoder
 from gremsy_gimbal_driver.mavlink.motion_messages import motion_messages
 from gremsy_gimbal_driver.motion.command_arbiter import Source
-from gremsy_gimbal_driver.motion.gimbal_mode import GimbalMode
 from gremsy_gimbal_driver.motion.instant import Instant
 from gremsy_gimbal_driver.motion.motion_control import MotionControl
+from gremsy_gimbal_driver.motion.motion_output import GimbalMode
 from gremsy_gimbal_driver.motion.motion_settings import MotionSettings
 from gremsy_gimbal_driver.motion.plant_inverse import PlantInverse
 from gremsy_gimbal_driver.payload.payload_requests import SetSetting, ZoomTo

@@ -10,8 +10,8 @@ from typing import Any
 
 from gremsy_common.types.gimbal_state import RateSetpoint
 from gremsy_gimbal_driver.mavlink.mavlink_events import AttitudeStatus
-from gremsy_gimbal_driver.motion.answer import Answer
-from gremsy_gimbal_driver.motion.gimbal_mode import GimbalMode
+from gremsy_gimbal_driver.motion.command_arbiter import Answer
+from gremsy_gimbal_driver.motion.motion_output import GimbalMode
 from gremsy_gimbal_driver.motion.notices import Notices, Say
 from gremsy_gimbal_driver.ros.facade_port import GimbalPort
 from gremsy_gimbal_facades.mavros_wishes import (

@@ -20,7 +20,7 @@ from gremsy_gimbal_driver.goals.goal import AngleGoal
 from gremsy_gimbal_driver.mavlink.mavlink_dialect import dialect
 from gremsy_gimbal_driver.mavlink.mavlink_events import AttitudeStatus
 from gremsy_gimbal_driver.mavlink.mavlink_frames import level_from_camera_flu, level_rates, yaw_roll_pitch_flu
-from gremsy_gimbal_driver.motion.gimbal_mode import GimbalMode
+from gremsy_gimbal_driver.motion.motion_output import GimbalMode
 
 # The manager's flags of the low five bits are the device's.
 _RETRACT = dialect.GIMBAL_DEVICE_FLAGS_RETRACT

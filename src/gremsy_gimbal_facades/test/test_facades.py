@@ -17,8 +17,8 @@ from gremsy_common.geometry import direction_from_bearing, matrix_from_quaternio
 from gremsy_common.types.gimbal_state import OrientationWish, PointWish, RateSetpoint
 from gremsy_gimbal_driver.goals.goal import AngleGoal, GoalPath, GoalProgress, GoalState
 from gremsy_gimbal_driver.mavlink.mavlink_events import AttitudeStatus, Sender
-from gremsy_gimbal_driver.motion.answer import Answer
-from gremsy_gimbal_driver.motion.gimbal_mode import GimbalMode
+from gremsy_gimbal_driver.motion.command_arbiter import Answer
+from gremsy_gimbal_driver.motion.motion_output import GimbalMode
 from gremsy_gimbal_driver.ros.facade_port import Pointing
 from gremsy_gimbal_facades import mavros_facade, mavros_wishes, ptz_facade, ptz_goals
 from gremsy_gimbal_facades.mavros_facade import MavrosFacade, MavrosMessages

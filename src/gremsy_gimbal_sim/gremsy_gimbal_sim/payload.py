@@ -11,7 +11,7 @@ import numpy as np
 from gremsy_common.errors import SuiteError
 from gremsy_gimbal_driver.mavlink.mavlink_dialect import MESSAGE_STRUCT, dialect
 from gremsy_gimbal_driver.mavlink.mavlink_framing import Frame
-from gremsy_gimbal_driver.motion.gimbal_mode import GimbalMode
+from gremsy_gimbal_driver.motion.motion_output import GimbalMode
 from gremsy_gimbal_sim.board.board import Board
 from gremsy_gimbal_sim.board.power import Power, PowerChange
 from gremsy_gimbal_sim.camera.simulated_camera import Camera

@@ -8,7 +8,7 @@ import math
 import pytest
 
 from gremsy_gimbal_driver.mavlink.mavlink_dialect import dialect
-from gremsy_gimbal_driver.motion.gimbal_mode import GimbalMode
+from gremsy_gimbal_driver.motion.motion_output import GimbalMode
 from gremsy_gimbal_sim.gimbal.simulated_modes import LEVEL, MAPPING, NEUTRAL, RETRACT, YAW_LOCK, mode_of
 from gremsy_gimbal_sim.options.options import PayloadOptions
 from gremsy_gimbal_sim.payload_fixture import InstantPayload

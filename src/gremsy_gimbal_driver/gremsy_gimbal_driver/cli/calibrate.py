@@ -17,7 +17,7 @@ from gremsy_gimbal_driver.cli.move import FASTEST_DEG_S
 from gremsy_gimbal_driver.cli.moving_gimbal import driving, look, motion_settings, wait_for
 from gremsy_gimbal_driver.cli.tool_error import MISUSED, ToolError
 from gremsy_gimbal_driver.links.link import Link
-from gremsy_gimbal_driver.motion.gimbal_mode import GimbalMode
+from gremsy_gimbal_driver.motion.motion_output import GimbalMode
 
 _TOLD_WAIT_S = 2.0
 

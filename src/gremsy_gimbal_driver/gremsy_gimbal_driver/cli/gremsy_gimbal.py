@@ -23,7 +23,7 @@ from gremsy_gimbal_driver.cli.params import ParameterTool
 from gremsy_gimbal_driver.cli.record import REQUESTS, record
 from gremsy_gimbal_driver.cli.session import session
 from gremsy_gimbal_driver.cli.tool_error import FAILED, ToolError
-from gremsy_gimbal_driver.motion.gimbal_mode import GimbalMode
+from gremsy_gimbal_driver.motion.motion_output import GimbalMode
 from gremsy_gimbal_driver.payload.product_family import ProductFamily
 
 _SIGNAL_STATUS = 128

@@ -15,8 +15,8 @@ from gremsy_gimbal_driver.driver import GimbalDriver
 from gremsy_gimbal_driver.goals.goal import AngleGoal
 from gremsy_gimbal_driver.links.link import Link
 from gremsy_gimbal_driver.motion.command_arbiter import Source
-from gremsy_gimbal_driver.motion.gimbal_mode import GimbalMode
 from gremsy_gimbal_driver.motion.mode_machine import ModeState
+from gremsy_gimbal_driver.motion.motion_output import GimbalMode
 
 LONGEST_S = 60.0
 FASTEST_DEG_S = 60.0

@@ -20,8 +20,8 @@ from gremsy_gimbal_driver.driver_settings import DriverListener, DriverSettings
 from gremsy_gimbal_driver.goals.goal import GoalProgress, GoalState
 from gremsy_gimbal_driver.links.link import Link
 from gremsy_gimbal_driver.mavlink.mavlink_events import AttitudeStatus, Sender
-from gremsy_gimbal_driver.motion.answer import Answer
-from gremsy_gimbal_driver.motion.gimbal_mode import GimbalMode
+from gremsy_gimbal_driver.motion.command_arbiter import Answer
+from gremsy_gimbal_driver.motion.motion_output import GimbalMode
 from gremsy_gimbal_driver.motion.motion_settings import MotionSettings
 from gremsy_gimbal_driver.motion.plant_inverse import PlantInverse
 

@@ -9,8 +9,7 @@ from gremsy_gimbal_driver.deadman.deadman_guard import DeadmanGuard
 from gremsy_gimbal_driver.mavlink.gimbal_protocol import GimbalProtocol
 from gremsy_gimbal_driver.mavlink.mavlink_events import Sender
 from gremsy_gimbal_driver.mavlink.motion_messages import motion_messages
-from gremsy_gimbal_driver.motion.gimbal_mode import GimbalMode
-from gremsy_gimbal_driver.motion.motion_output import MotionOutput
+from gremsy_gimbal_driver.motion.motion_output import GimbalMode, MotionOutput
 from gremsy_gimbal_driver.motion.motion_settings import MotionSettings, nanoseconds
 from gremsy_gimbal_driver.motion.notices import Say
 

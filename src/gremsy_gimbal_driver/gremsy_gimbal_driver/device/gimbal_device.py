@@ -46,9 +46,9 @@ from gremsy_gimbal_driver.mavlink.mavlink_events import (
 )
 from gremsy_gimbal_driver.mavlink.mavlink_frames import level_limits
 from gremsy_gimbal_driver.mavlink.protocol_v2 import mode_from_flags
-from gremsy_gimbal_driver.motion.gimbal_mode import GimbalMode
 from gremsy_gimbal_driver.motion.instant import Instant
 from gremsy_gimbal_driver.motion.motion_control import MotionControl
+from gremsy_gimbal_driver.motion.motion_output import GimbalMode
 from gremsy_gimbal_driver.motion.motion_settings import nanoseconds
 from gremsy_gimbal_driver.motion.notices import Notices, Say
 from gremsy_gimbal_driver.payload.payload_control import PayloadControl

@@ -16,7 +16,7 @@ from gremsy_gimbal_driver.mavlink.mavlink_events import (
 )
 from gremsy_gimbal_driver.mavlink.protocol_v1 import ProtocolV1
 from gremsy_gimbal_driver.mavlink.protocol_v2 import ProtocolV2
-from gremsy_gimbal_driver.motion.gimbal_mode import GimbalMode
+from gremsy_gimbal_driver.motion.motion_output import GimbalMode
 from gremsy_gimbal_driver.motion.motion_settings import nanoseconds
 
 # Both kinds of telemetry come ten times a second unasked; three seconds are thirty chances for a 285, and at 2 % lost

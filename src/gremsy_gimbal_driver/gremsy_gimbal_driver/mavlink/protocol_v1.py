@@ -7,7 +7,7 @@ import math
 
 from gremsy_gimbal_driver.mavlink.mavlink_encoder import Encoder, MountInput, Triple
 from gremsy_gimbal_driver.mavlink.mavlink_events import Sender
-from gremsy_gimbal_driver.motion.gimbal_mode import GimbalMode
+from gremsy_gimbal_driver.motion.motion_output import GimbalMode
 
 _OFF, _LOCK, _FOLLOW, _RESET = 0, 1, 2, 4
 _RESET_TO_HOME, _RESET_TO_MAPPING = 3, 13

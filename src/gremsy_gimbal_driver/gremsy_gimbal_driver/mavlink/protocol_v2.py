@@ -9,7 +9,7 @@ from types import MappingProxyType
 from gremsy_gimbal_driver.mavlink.mavlink_dialect import dialect
 from gremsy_gimbal_driver.mavlink.mavlink_encoder import FLAGS_FOLLOW, FLAGS_LOCK, Encoder, Quaternion, Triple
 from gremsy_gimbal_driver.mavlink.mavlink_events import Sender
-from gremsy_gimbal_driver.motion.gimbal_mode import GimbalMode
+from gremsy_gimbal_driver.motion.motion_output import GimbalMode
 
 FLAG_MAPPING = 0x4000
 """Gremsy's own flag, unknown to the standard (gimbal.md 1.7)."""

@@ -2,7 +2,8 @@
 """Who moves the gimbal: takes or refuses rate setpoints and goals, and says which one holds now.
 
 Newest wins within a source, the higher source wins over the lower. A rate command dies by itself: by its time to live
-since it arrived, and by the age of the image that it rests on. A goal lives until it is finished.
+since it arrived, and by the age of the image that it rests on. A goal lives until it is finished. An operator may zoom
+at any time, the tracker only a while after an operator did.
 """
 
 from __future__ import annotations
@@ -44,6 +45,15 @@ class Refusal:
 
     kind: str
     sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What became of a request; `number` is that of an accepted goal."""
+
+    done: bool
+    text: str
+    number: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +190,32 @@ class CommandArbiter:
                 f'{who} was refused: its stamp is {_duration(-age_s)} ahead of this machine; synchronise the clocks.',
             )
         return None
+
+
+class ZoomArbiter:
+    """Remembers the operator's last zoom; time comes in as an argument (any monotonic clock, ns).
+
+    Zoom is no motion: it needs no arm and has no time to live, so the lease is one of its own, and longer.
+
+    Attributes:
+        refused: how many of the tracker's wishes an operator's lease kept out.
+    """
+
+    def __init__(self, lease_s: float) -> None:
+        self._lease_ns = round(lease_s * 1e9)
+        self._operator_ns: int | None = None
+        self.refused = 0
+
+    def operator_zooms(self, now_ns: int) -> None:
+        """An operator set the zoom."""
+        self._operator_ns = now_ns
+
+    def tracker_may(self, now_ns: int) -> bool:
+        """Whether a tracker's wish is to be passed on."""
+        if self._operator_ns is None or now_ns - self._operator_ns >= self._lease_ns:
+            return True
+        self.refused += 1
+        return False
 
 
 def _duration(seconds: float) -> str:

@@ -13,14 +13,12 @@ from gremsy_common.types.control_state import NOBODY, ControlState
 from gremsy_common.types.gimbal_state import RateSetpoint
 from gremsy_gimbal_driver.goals.goal import AngleGoal, GoalProgress
 from gremsy_gimbal_driver.goals.goal_control import GoalControl
-from gremsy_gimbal_driver.motion.answer import Answer
 from gremsy_gimbal_driver.motion.attitude_guard import AttitudeGuard
-from gremsy_gimbal_driver.motion.command_arbiter import CommandArbiter, HeldCommand, Refusal, Source
-from gremsy_gimbal_driver.motion.gimbal_mode import GimbalMode
+from gremsy_gimbal_driver.motion.command_arbiter import Answer, CommandArbiter, HeldCommand, Refusal, Source
 from gremsy_gimbal_driver.motion.instant import Instant
 from gremsy_gimbal_driver.motion.limits import AngleLimits, Range
 from gremsy_gimbal_driver.motion.mode_machine import ModeMachine, ModeStatus
-from gremsy_gimbal_driver.motion.motion_output import MotionOutput, Pair
+from gremsy_gimbal_driver.motion.motion_output import GimbalMode, MotionOutput, Pair
 from gremsy_gimbal_driver.motion.motion_settings import MotionSettings, nanoseconds
 from gremsy_gimbal_driver.motion.motion_writer import Motion, MotionWriter
 from gremsy_gimbal_driver.motion.notices import Notices, Say

@@ -1,13 +1,25 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What motion control wants on the wire, in the suite's own axes; the protocols turn it into messages."""
+"""What motion control wants on the wire: a mode of the gimbal's, and rates or angles in the suite's own axes.
+
+The protocols turn it into messages. The modes are those of the firmware (gimbal.md 1.7).
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-
-from gremsy_gimbal_driver.motion.gimbal_mode import GimbalMode
+from enum import Enum
 
 Pair = tuple[float, float]
+
+
+class GimbalMode(str, Enum):
+    """What a Gremsy holds its camera against; `HOME` is a pulse that ends in the mode before it."""
+
+    OFF = 'off'  # motors off: the camera hangs
+    LOCK = 'lock'  # azimuth is held against the earth
+    FOLLOW = 'follow'  # azimuth goes with the vehicle
+    HOME = 'home'  # to azimuth 0, tilt 0 by the gimbal itself
+    MAPPING = 'mapping'  # straight down
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,14 +8,12 @@ from collections import deque
 from dataclasses import dataclass
 
 from gremsy_gimbal_driver.motion.angle_path import AngleProfile
-from gremsy_gimbal_driver.motion.dead_zone_dither import DeadZoneDither
-from gremsy_gimbal_driver.motion.limits import AXES, AngleLimits
+from gremsy_gimbal_driver.motion.limits import AXES, AngleLimits, RateLimiter
 from gremsy_gimbal_driver.motion.mode_machine import ModeMachine
 from gremsy_gimbal_driver.motion.motion_output import MotionOutput, Pair
 from gremsy_gimbal_driver.motion.motion_settings import MotionSettings
 from gremsy_gimbal_driver.motion.notices import Notices
-from gremsy_gimbal_driver.motion.plant_inverse import PlantInverse
-from gremsy_gimbal_driver.motion.rate_limiter import RateLimiter
+from gremsy_gimbal_driver.motion.plant_inverse import DeadZoneDither, PlantInverse
 from gremsy_gimbal_driver.motion.setpoint_streamer import SetpointStreamer, Write
 
 # Just above the largest known dead zone, 2 deg/s, and over after 20 ms: 0.06 degrees.

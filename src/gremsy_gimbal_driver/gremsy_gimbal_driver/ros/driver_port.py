@@ -15,9 +15,8 @@ from gremsy_gimbal_driver.driver import GimbalDriver
 from gremsy_gimbal_driver.goals.frame_tree import FrameError, FrameTransform, FrameTree
 from gremsy_gimbal_driver.goals.goal import AngleGoal, GoalProgress, GoalState
 from gremsy_gimbal_driver.goals.goal_geometry import GoalAngles, GoalGeometry, GoalRefused, Surroundings
-from gremsy_gimbal_driver.motion.answer import Answer
-from gremsy_gimbal_driver.motion.command_arbiter import Source
-from gremsy_gimbal_driver.motion.gimbal_mode import GimbalMode
+from gremsy_gimbal_driver.motion.command_arbiter import Answer, Source
+from gremsy_gimbal_driver.motion.motion_output import GimbalMode
 from gremsy_gimbal_driver.motion.notices import Notices
 from gremsy_gimbal_driver.payload.payload_requests import ZoomTo
 from gremsy_gimbal_driver.payload.ticket import TicketState

@@ -14,8 +14,8 @@ from typing import Any, Protocol
 from gremsy_common.types.gimbal_state import OrientationWish, PointWish, RateSetpoint
 from gremsy_gimbal_driver.goals.goal import AngleGoal, GoalProgress
 from gremsy_gimbal_driver.mavlink.mavlink_events import AttitudeStatus
-from gremsy_gimbal_driver.motion.answer import Answer
-from gremsy_gimbal_driver.motion.gimbal_mode import GimbalMode
+from gremsy_gimbal_driver.motion.command_arbiter import Answer
+from gremsy_gimbal_driver.motion.motion_output import GimbalMode
 from gremsy_gimbal_driver.motion.notices import Say
 
 FACADES = 'gremsy_gimbal_driver.facades'

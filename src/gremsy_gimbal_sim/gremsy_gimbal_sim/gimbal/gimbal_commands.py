@@ -9,7 +9,7 @@ from collections.abc import Callable
 from gremsy_gimbal_driver.mavlink.mavlink_dialect import dialect
 from gremsy_gimbal_driver.mavlink.mavlink_frames import level_rates
 from gremsy_gimbal_driver.mavlink.mavlink_framing import Frame
-from gremsy_gimbal_driver.motion.gimbal_mode import GimbalMode
+from gremsy_gimbal_driver.motion.motion_output import GimbalMode
 from gremsy_gimbal_sim.board.power import Power
 from gremsy_gimbal_sim.gimbal import gimbal_telemetry as telemetry
 from gremsy_gimbal_sim.gimbal.gimbal_streams import GimbalStreams

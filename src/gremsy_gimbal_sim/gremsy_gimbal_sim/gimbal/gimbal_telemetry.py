@@ -10,7 +10,7 @@ import numpy as np
 from gremsy_common.geometry import quaternion_from_bearing
 from gremsy_gimbal_driver.mavlink.mavlink_dialect import dialect
 from gremsy_gimbal_driver.mavlink.mavlink_frames import level_rates, ned_degrees, q_frd_from_level_camera, vector_frd
-from gremsy_gimbal_driver.motion.gimbal_mode import GimbalMode
+from gremsy_gimbal_driver.motion.motion_output import GimbalMode
 from gremsy_gimbal_sim.board.power import Power
 from gremsy_gimbal_sim.gimbal.simulated_modes import ModeMachine
 from gremsy_gimbal_sim.options.options import PayloadOptions

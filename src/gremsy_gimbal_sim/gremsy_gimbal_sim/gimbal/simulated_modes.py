@@ -6,7 +6,7 @@ from __future__ import annotations
 import math
 
 from gremsy_gimbal_driver.mavlink.mavlink_dialect import dialect
-from gremsy_gimbal_driver.motion.gimbal_mode import GimbalMode
+from gremsy_gimbal_driver.motion.motion_output import GimbalMode
 from gremsy_gimbal_sim.options.options_gimbal import ModeOptions
 
 RETRACT = dialect.GIMBAL_DEVICE_FLAGS_RETRACT

@@ -8,7 +8,7 @@ from collections import deque
 
 import numpy as np
 
-from gremsy_gimbal_driver.motion.gimbal_mode import GimbalMode
+from gremsy_gimbal_driver.motion.motion_output import GimbalMode
 from gremsy_gimbal_sim.gimbal.simulated_modes import ModeMachine
 from gremsy_gimbal_sim.options.options import PayloadOptions
 from gremsy_gimbal_sim.plant.body import GimbalBody

@@ -25,7 +25,7 @@ Array = NDArray[np.float64]
 
 # Limits of a setpoint are kept against the previous one; after a longer pause the gimbal is at rest again.
 _PAUSE_S = 0.5
-# In the dead zone the driver pulses for 40 ms at a time (`dead_zone_dither`). A target slower than a twentieth of the
+# In the dead zone the driver pulses for 40 ms at a time (`DeadZoneDither`). A target slower than a twentieth of the
 # dead zone (0.1 deg/s of 2) cannot be told from one at rest.
 _PULSE_S = 0.04
 _RESTING_SHARE = 0.05

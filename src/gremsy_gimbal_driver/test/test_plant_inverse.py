@@ -9,8 +9,7 @@ import math
 import numpy as np
 import pytest
 
-from gremsy_gimbal_driver.motion.dead_zone_dither import DeadZoneDither
-from gremsy_gimbal_driver.motion.plant_inverse import PlantInverse
+from gremsy_gimbal_driver.motion.plant_inverse import DeadZoneDither, PlantInverse
 from gremsy_gimbal_sim.plant.plant import GREMSY, ZOOM_RATE_GAIN, Plant, PlantParameters
 from src.gremsy_gimbal_driver.test.motion_bench import ZERO, Gimbal, PlantBench
 
