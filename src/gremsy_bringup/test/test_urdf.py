@@ -176,7 +176,7 @@ def test_the_described_camera_is_the_drivers_camera(tilted: bool) -> None:
     from gremsy_gimbal_driver.attitude.joint_chain import joints_from_attitude
     from gremsy_gimbal_driver.attitude.level_frame import level_reference
     from gremsy_gimbal_driver.goals.frame_tree import FrameTree
-    from gremsy_gimbal_driver.ros.frame_messages import frame_transforms
+    from gremsy_gimbal_driver.ros.attitude_messages import frame_transforms
 
     random = np.random.default_rng(8)
     described = chain(driver_levels='true' if tilted else 'false')

@@ -26,10 +26,10 @@ from gremsy_gimbal_driver.goals.goal import AngleGoal, GoalProgress
 from gremsy_gimbal_driver.links.link import Link
 from gremsy_gimbal_driver.links.link_health import complaint
 from gremsy_gimbal_driver.links.link_router import LinkListener, LinkRouter
+from gremsy_gimbal_driver.mavlink.gimbal_protocol import is_stop, motion_messages
 from gremsy_gimbal_driver.mavlink.mavlink_decoder import Decoder
 from gremsy_gimbal_driver.mavlink.mavlink_encoder import Encoder
 from gremsy_gimbal_driver.mavlink.mavlink_events import Sender
-from gremsy_gimbal_driver.mavlink.motion_messages import is_stop, motion_messages
 from gremsy_gimbal_driver.motion.command_arbiter import Answer, Source
 from gremsy_gimbal_driver.motion.instant import Clock, Instant, system_clock
 from gremsy_gimbal_driver.motion.mode_machine import ModeStatus

@@ -25,11 +25,11 @@ from gremsy_common.types.control_state import NOBODY, ControlState
 from gremsy_common.types.gimbal_state import RateSetpoint, VehicleAttitude
 from gremsy_gimbal_driver.calibration.calibration_file import (
     CalibratedParameters,
+    plant_model,
     refuse_file_of_others,
     write_calibration,
 )
 from gremsy_gimbal_driver.calibration.calibration_result import CalibrationResult
-from gremsy_gimbal_driver.calibration.plant_message import plant_model
 from gremsy_gimbal_driver.driver import GimbalDriver
 from gremsy_gimbal_driver.driver_settings import DriverListener, Sight, WrittenCommand
 from gremsy_gimbal_driver.gimbal_driver_parameters import (
@@ -47,14 +47,12 @@ from gremsy_gimbal_driver.motion.motion_output import GimbalMode
 from gremsy_gimbal_driver.motion.notices import Notices
 from gremsy_gimbal_driver.payload import payload_requests as requests
 from gremsy_gimbal_driver.payload.camera_steps import first_still_number
-from gremsy_gimbal_driver.payload.payload_settings import find_setting
-from gremsy_gimbal_driver.payload.product_family import ProductFamily
-from gremsy_gimbal_driver.payload.ticket import TicketState
-from gremsy_gimbal_driver.payload.ticket_watch import TicketWatch
+from gremsy_gimbal_driver.payload.payload_settings import ProductFamily, find_setting
+from gremsy_gimbal_driver.payload.ticket import TicketState, TicketWatch
+from gremsy_gimbal_driver.ros.attitude_messages import frame_transforms
 from gremsy_gimbal_driver.ros.diagnostic_rows import diagnostic_rows
 from gremsy_gimbal_driver.ros.driver_port import DriverPort, PortSettings
 from gremsy_gimbal_driver.ros.facade_port import installed_facades
-from gremsy_gimbal_driver.ros.frame_messages import frame_transforms
 from gremsy_gimbal_driver.ros.telemetry_topics import TelemetryFrames, TelemetryTopics
 
 _LOOK_AT_TICKETS_S = 0.1

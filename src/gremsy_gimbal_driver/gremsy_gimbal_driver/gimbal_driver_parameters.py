@@ -23,7 +23,7 @@ from gremsy_gimbal_driver.motion.motion_settings import MotionSettings
 from gremsy_gimbal_driver.motion.plant_inverse import PlantInverse
 from gremsy_gimbal_driver.payload.payload_control import PayloadSettings
 from gremsy_gimbal_driver.payload.payload_requests import TrackingPath, ZoomPath
-from gremsy_gimbal_driver.payload.product_family import ProductFamily
+from gremsy_gimbal_driver.payload.payload_settings import ProductFamily
 
 LEVEL_FRAME = 'gimbal_level'
 CAMERA_FRAME = 'gimbal_camera'

@@ -18,8 +18,13 @@ from gremsy_gimbal_driver.attitude.euler import quaternion_from_yaw_roll_pitch
 from gremsy_gimbal_driver.attitude.joint_chain import JointAngles, JointSource
 from gremsy_gimbal_driver.attitude.level_frame import level_reference
 from gremsy_gimbal_driver.goals.frame_tree import FrameTree
-from gremsy_gimbal_driver.ros.attitude_messages import joint_state, joint_state_of, level_transform, transforms
-from gremsy_gimbal_driver.ros.frame_messages import frame_transforms
+from gremsy_gimbal_driver.ros.attitude_messages import (
+    frame_transforms,
+    joint_state,
+    joint_state_of,
+    level_transform,
+    transforms,
+)
 
 STAMP = 1_700_000_000_123_456_789
 NAN3 = np.full(3, np.nan)

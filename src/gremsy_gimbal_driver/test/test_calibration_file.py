@@ -16,6 +16,7 @@ from gremsy_gimbal_driver.calibration.calibration_file import (
     CalibratedParameters,
     CalibrationFileError,
     calibrated_parameters,
+    plant_model,
     read_calibration,
     write_calibration,
 )
@@ -29,7 +30,6 @@ from gremsy_gimbal_driver.calibration.calibration_result import (
     contradiction,
 )
 from gremsy_gimbal_driver.calibration.calibration_settings import Axis
-from gremsy_gimbal_driver.calibration.plant_message import plant_model
 
 DEGREE = math.radians(1.0)
 RESPONSE = ResponseFit(

@@ -11,8 +11,7 @@ import pytest
 from gremsy_gimbal_driver.mavlink.mavlink_dialect import dialect
 from gremsy_gimbal_driver.mavlink.mavlink_encoder import Encoder
 from gremsy_gimbal_driver.mavlink.mavlink_events import ExtendedParameter, Sender
-from gremsy_gimbal_driver.payload.extended_parameters import ExtendedParameters
-from gremsy_gimbal_driver.payload.extended_value import extended_value
+from gremsy_gimbal_driver.payload.extended_parameters import ExtendedParameters, extended_value
 from gremsy_gimbal_driver.payload.ticket import Ticket, TicketState
 
 OWN, CAMERA = Sender(1, 191), Sender(1, 100)

@@ -13,6 +13,7 @@ from gremsy_gimbal_driver.mavlink.mavlink_decoder import Decoder
 from gremsy_gimbal_driver.mavlink.mavlink_dialect import CHECKSUM_EXTRA, dialect
 from gremsy_gimbal_driver.mavlink.mavlink_encoder import FLAGS_FOLLOW, Encoder
 from gremsy_gimbal_driver.mavlink.mavlink_events import (
+    TELEMETRY_NAMES,
     AttitudeStatus,
     CommandAck,
     DeviceInformation,
@@ -28,7 +29,6 @@ from gremsy_gimbal_driver.mavlink.mavlink_events import (
     SystemStatus,
 )
 from gremsy_gimbal_driver.mavlink.mavlink_framing import Framer, checksum
-from gremsy_gimbal_driver.mavlink.telemetry_names import TELEMETRY_NAMES
 
 OWN = Sender(1, 191)
 GIMBAL = Sender(1, 154)

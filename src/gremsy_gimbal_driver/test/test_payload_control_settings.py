@@ -5,8 +5,14 @@ from __future__ import annotations
 
 import pytest
 
-from gremsy_gimbal_driver.payload.payload_settings import GIMBAL_MODE_PARAMETER, SettingError, find_setting, settings_of
-from gremsy_gimbal_driver.payload.product_family import ProductFamily, family_of_model
+from gremsy_gimbal_driver.payload.payload_settings import (
+    GIMBAL_MODE_PARAMETER,
+    ProductFamily,
+    SettingError,
+    family_of_model,
+    find_setting,
+    settings_of,
+)
 
 VIO, ZIO, ORUS_L, MB1 = ProductFamily.VIO, ProductFamily.ZIO, ProductFamily.ORUS_L, ProductFamily.MB1
 

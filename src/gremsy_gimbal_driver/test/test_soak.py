@@ -20,9 +20,9 @@ from gremsy_gimbal_driver.driver import GimbalDriver
 from gremsy_gimbal_driver.driver_settings import DriverListener, DriverSettings
 from gremsy_gimbal_driver.goals.goal import AngleGoal, GoalState
 from gremsy_gimbal_driver.links.link_uri import links_from_uris
+from gremsy_gimbal_driver.mavlink.gimbal_protocol import motion_messages
 from gremsy_gimbal_driver.mavlink.mavlink_decoder import Decoder
 from gremsy_gimbal_driver.mavlink.mavlink_encoder import Encoder
-from gremsy_gimbal_driver.mavlink.motion_messages import motion_messages
 from gremsy_gimbal_driver.motion.command_arbiter import Source
 from gremsy_gimbal_driver.motion.instant import Instant
 from gremsy_gimbal_driver.motion.motion_control import MotionControl

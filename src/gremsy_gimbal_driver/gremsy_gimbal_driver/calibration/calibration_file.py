@@ -10,13 +10,14 @@ import math
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import yaml
 
 from gremsy_common.atomic_file import refuse_others, write_whole
 from gremsy_common.errors import SuiteError
 from gremsy_common.parameters.parameter_fields import ParameterError, from_values
+from gremsy_common.types.plant_model import PlantModel
 from gremsy_gimbal_driver.calibration.calibration_report import confidence, measurements
 from gremsy_gimbal_driver.calibration.calibration_result import CalibrationResult, contradiction
 from gremsy_gimbal_driver.gimbal_driver_parameters import GimbalDriverParameters
@@ -187,3 +188,39 @@ def _one_line(said: str) -> str:
     """What a device says of itself, fit for a comment: a line break in it would become YAML."""
     printable = ''.join(each if each.isprintable() else ' ' for each in said)
     return ' '.join(printable.split()) or 'unknown'
+
+
+class PlantValues(Protocol):
+    """The three parameters of `gimbal/plant`, as `GimbalDriverParameters` and `CalibratedParameters` have them."""
+
+    @property
+    def plant_delay_s(self) -> float:
+        """Delay."""
+
+    @property
+    def plant_lag_s(self) -> float:
+        """Lag."""
+
+    @property
+    def dead_zone_rad_s(self) -> float:
+        """Dead zone."""
+
+
+def plant_model(in_force: PlantValues, defaults: PlantValues, calibrated: PlantValues | None) -> PlantModel:
+    """What `gimbal/plant` says: the values in force, and their source.
+
+    Args:
+        in_force: what the driver works with.
+        defaults: what it would have if nobody set anything.
+        calibrated: what the newest calibration says, where there is one; values that differ from it were set by hand.
+    """
+    values = _values(in_force)
+    if calibrated is not None and values == _values(calibrated):
+        source = 'calibrated'
+    else:
+        source = 'default' if values == _values(defaults) else 'parameters'
+    return PlantModel(*values, source)
+
+
+def _values(of: PlantValues) -> tuple[float, float, float]:
+    return of.plant_delay_s, of.plant_lag_s, of.dead_zone_rad_s

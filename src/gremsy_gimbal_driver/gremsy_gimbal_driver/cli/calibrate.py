@@ -12,10 +12,9 @@ from gremsy_common.atomic_file import refuse_unwritable
 from gremsy_gimbal_driver.calibration.calibration_file import refuse_file_of_others, write_calibration
 from gremsy_gimbal_driver.calibration.calibration_report import summary
 from gremsy_gimbal_driver.calibration.calibration_settings import CalibrationSettings
-from gremsy_gimbal_driver.cli.confirmation import confirm
+from gremsy_gimbal_driver.cli.ending import MISUSED, ToolError, confirm
 from gremsy_gimbal_driver.cli.move import FASTEST_DEG_S
 from gremsy_gimbal_driver.cli.moving_gimbal import driving, look, motion_settings, wait_for
-from gremsy_gimbal_driver.cli.tool_error import MISUSED, ToolError
 from gremsy_gimbal_driver.links.link import Link
 from gremsy_gimbal_driver.motion.motion_output import GimbalMode
 

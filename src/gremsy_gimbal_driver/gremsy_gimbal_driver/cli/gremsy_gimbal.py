@@ -14,17 +14,16 @@ from importlib.metadata import entry_points
 from gremsy_common.errors import SuiteError
 from gremsy_common.parameters.parameter_forms import given_path
 from gremsy_gimbal_driver.cli.calibrate import calibrate
+from gremsy_gimbal_driver.cli.ending import FAILED, Interrupted, ToolError, interruptible
 from gremsy_gimbal_driver.cli.info import print_info
-from gremsy_gimbal_driver.cli.interruption import Interrupted, interruptible
 from gremsy_gimbal_driver.cli.link_choice import VARIABLE, choose_link
 from gremsy_gimbal_driver.cli.move import FASTEST_DEG_S, move, set_mode
 from gremsy_gimbal_driver.cli.parameter_file import OWNERS
 from gremsy_gimbal_driver.cli.params import ParameterTool
 from gremsy_gimbal_driver.cli.record import REQUESTS, record
 from gremsy_gimbal_driver.cli.session import session
-from gremsy_gimbal_driver.cli.tool_error import FAILED, ToolError
 from gremsy_gimbal_driver.motion.motion_output import GimbalMode
-from gremsy_gimbal_driver.payload.product_family import ProductFamily
+from gremsy_gimbal_driver.payload.payload_settings import ProductFamily
 
 _SIGNAL_STATUS = 128
 # Entry points of packages that bring a command of their own.

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from gremsy_gimbal_driver.cli.tool_error import MISUSED, ToolError
+from gremsy_gimbal_driver.cli.ending import MISUSED, ToolError
 from gremsy_gimbal_driver.links.link import Link, LinkError
 from gremsy_gimbal_driver.links.link_uri import DEFAULT_UDP_PORT, link_from_uri
 

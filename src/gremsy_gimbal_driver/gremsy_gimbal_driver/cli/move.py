@@ -8,9 +8,8 @@ import math
 import time
 
 from gremsy_common.types.gimbal_state import RateSetpoint
-from gremsy_gimbal_driver.cli.confirmation import confirm
+from gremsy_gimbal_driver.cli.ending import MISUSED, ToolError, confirm
 from gremsy_gimbal_driver.cli.moving_gimbal import POLL_S, Said, driving, follow_goal, look, motion_settings, wait_for
-from gremsy_gimbal_driver.cli.tool_error import MISUSED, ToolError
 from gremsy_gimbal_driver.driver import GimbalDriver
 from gremsy_gimbal_driver.goals.goal import AngleGoal
 from gremsy_gimbal_driver.links.link import Link

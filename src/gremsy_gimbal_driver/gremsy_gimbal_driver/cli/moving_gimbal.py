@@ -13,8 +13,8 @@ from pathlib import Path
 from gremsy_gimbal_driver.calibration.calibration_file import read_calibration
 from gremsy_gimbal_driver.calibration.calibration_result import CalibrationResult
 from gremsy_gimbal_driver.cli.device_view import DeviceView
+from gremsy_gimbal_driver.cli.ending import ToolError
 from gremsy_gimbal_driver.cli.session import session
-from gremsy_gimbal_driver.cli.tool_error import ToolError
 from gremsy_gimbal_driver.driver import GimbalDriver
 from gremsy_gimbal_driver.driver_settings import DriverListener, DriverSettings
 from gremsy_gimbal_driver.goals.goal import GoalProgress, GoalState

@@ -14,8 +14,8 @@ from pathlib import Path
 
 from gremsy_common.atomic_file import refuse_unwritable
 from gremsy_common.errors import SuiteError
-from gremsy_gimbal_driver.cli.confirmation import confirm
 from gremsy_gimbal_driver.cli.device_view import DeviceView
+from gremsy_gimbal_driver.cli.ending import MISUSED, ToolError, confirm
 from gremsy_gimbal_driver.cli.parameter_file import (
     CAMERA,
     GIMBAL,
@@ -28,13 +28,11 @@ from gremsy_gimbal_driver.cli.parameter_file import (
 )
 from gremsy_gimbal_driver.cli.record import ask, payload_of
 from gremsy_gimbal_driver.cli.session import Session
-from gremsy_gimbal_driver.cli.tool_error import MISUSED, ToolError
 from gremsy_gimbal_driver.device.gimbal_parameters import GimbalParameters, ParameterState
 from gremsy_gimbal_driver.mavlink.mavlink_events import Event, ParameterValue, Sender
 from gremsy_gimbal_driver.payload.payload_control import PayloadControl, PayloadSettings
 from gremsy_gimbal_driver.payload.payload_requests import ListParameters, ReadParameter, SetParameter, SetSetting
-from gremsy_gimbal_driver.payload.payload_settings import GIMBAL_MODE_PARAMETER, find_setting
-from gremsy_gimbal_driver.payload.product_family import ProductFamily
+from gremsy_gimbal_driver.payload.payload_settings import GIMBAL_MODE_PARAMETER, ProductFamily, find_setting
 
 _LIST_WAIT_S = 30.0
 _WRITE_WAIT_S = 10.0

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import time
 
+from gremsy_gimbal_driver.cli.ending import ToolError
 from gremsy_gimbal_driver.cli.session import Session
-from gremsy_gimbal_driver.cli.tool_error import ToolError
 from gremsy_gimbal_driver.payload.camera_steps import first_still_number
 from gremsy_gimbal_driver.payload.payload_control import PayloadControl, PayloadSettings
 from gremsy_gimbal_driver.payload.payload_requests import Record, Request, Still

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Protocol
 
+from gremsy_gimbal_driver.cli.ending import ToolError
 from gremsy_gimbal_driver.cli.link_choice import open_link
-from gremsy_gimbal_driver.cli.tool_error import ToolError
 from gremsy_gimbal_driver.links.link import Link, LinkError
 from gremsy_gimbal_driver.mavlink.mavlink_decoder import Decoder
 from gremsy_gimbal_driver.mavlink.mavlink_encoder import Encoder

@@ -6,9 +6,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gremsy_gimbal_driver.deadman.deadman_guard import DeadmanGuard
-from gremsy_gimbal_driver.mavlink.gimbal_protocol import GimbalProtocol
+from gremsy_gimbal_driver.mavlink.gimbal_protocol import GimbalProtocol, motion_messages
 from gremsy_gimbal_driver.mavlink.mavlink_events import Sender
-from gremsy_gimbal_driver.mavlink.motion_messages import motion_messages
 from gremsy_gimbal_driver.motion.motion_output import GimbalMode, MotionOutput
 from gremsy_gimbal_driver.motion.motion_settings import MotionSettings, nanoseconds
 from gremsy_gimbal_driver.motion.notices import Say

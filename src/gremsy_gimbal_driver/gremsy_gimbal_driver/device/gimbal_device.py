@@ -53,7 +53,7 @@ from gremsy_gimbal_driver.motion.motion_settings import nanoseconds
 from gremsy_gimbal_driver.motion.notices import Notices, Say
 from gremsy_gimbal_driver.payload.payload_control import PayloadControl
 from gremsy_gimbal_driver.payload.payload_requests import SetSetting, TelemetryRate
-from gremsy_gimbal_driver.payload.ticket_watch import TicketWatch
+from gremsy_gimbal_driver.payload.ticket import TicketWatch
 
 SILENCE_NS = nanoseconds(6.0)
 """Heartbeats come once a second; after six misses a gimbal counts as gone, as in the vendor's SDK (gimbal.md 1.3)."""

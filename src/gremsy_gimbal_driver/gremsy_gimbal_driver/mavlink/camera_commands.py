@@ -9,9 +9,8 @@ from __future__ import annotations
 
 from enum import IntEnum
 
-from gremsy_gimbal_driver.mavlink.mavlink_dialect import dialect
+from gremsy_gimbal_driver.mavlink.mavlink_dialect import MessagePacker, dialect
 from gremsy_gimbal_driver.mavlink.mavlink_events import Sender
-from gremsy_gimbal_driver.mavlink.message_packer import MessagePacker
 
 _STEP, _CONTINUOUS, _RANGE_PERCENT = 0.0, 1.0, 2.0
 _FOCUS_CONTINUOUS, _FOCUS_AUTO = 1.0, 4.0
@@ -157,6 +156,6 @@ class CameraCommands(MessagePacker):
         return self.vendor(board, _SYSTEM, _STANDBY, 0.0, float(on))
 
     def telemetry_interval(self, board: Sender, index: int, interval_us: int) -> bytes:
-        """511 with p7 = 1: how often the board sends that telemetry (`telemetry_names`), by index, not message id."""
+        """511 with p7 = 1: how often the board sends that telemetry (`TELEMETRY_NAMES`), by index, not message id."""
         command = dialect.MAV_CMD_SET_MESSAGE_INTERVAL
         return self.command(board, command, float(index), float(interval_us), 0.0, 0.0, 0.0, 0.0, 1.0)

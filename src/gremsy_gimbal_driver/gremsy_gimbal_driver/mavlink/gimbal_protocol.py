@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The two ways to command a Gremsy behind one interface, and which one this device takes."""
+"""The two ways to command a Gremsy behind one interface, which one this device takes, and motion in its bytes."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from gremsy_gimbal_driver.mavlink.mavlink_events import (
     MountStatus,
     Sender,
 )
+from gremsy_gimbal_driver.mavlink.mavlink_frames import roll_pitch_yaw_ned, wire_rates
 from gremsy_gimbal_driver.mavlink.protocol_v1 import ProtocolV1
 from gremsy_gimbal_driver.mavlink.protocol_v2 import ProtocolV2
-from gremsy_gimbal_driver.motion.motion_output import GimbalMode
+from gremsy_gimbal_driver.motion.motion_output import GimbalMode, MotionOutput
 from gremsy_gimbal_driver.motion.motion_settings import nanoseconds
 
 # Both kinds of telemetry come ten times a second unasked; three seconds are thirty chances for a 285, and at 2 % lost
@@ -24,6 +25,8 @@ from gremsy_gimbal_driver.motion.motion_settings import nanoseconds
 PATIENCE_S = 3.0
 
 PROTOCOL_NAMES = ('auto', 'v2', 'v1')
+
+_STILL = (0.0, 0.0)
 
 
 class GimbalProtocol(Protocol):
@@ -90,3 +93,19 @@ class ProtocolChoice:
         self._old_telemetry_ns = None
         if not self._overridden:
             self._chosen = None
+
+
+def motion_messages(output: MotionOutput, protocol: GimbalProtocol, gimbal: Sender) -> list[bytes]:
+    """What motion control wants as the bytes of that protocol, in the order in which they are to be written."""
+    # v2 says the mode in the flags of the motion itself.
+    mode = protocol.mode(gimbal, output.mode) if output.assert_mode and protocol.name == 'v1' else []
+    if output.angles_rad is not None:
+        azimuth, tilt = output.angles_rad
+        return mode + protocol.angles(gimbal, roll_pitch_yaw_ned(azimuth, 0.0, tilt), output.mode)
+    assert output.rates_rad_s is not None
+    return mode + protocol.rates(gimbal, wire_rates(*output.rates_rad_s), output.mode)
+
+
+def is_stop(output: MotionOutput) -> bool:
+    """Whether it asks the gimbal to stand still and rests on nobody's command."""
+    return output.rates_rad_s == _STILL and output.rests_on_ns is None

@@ -22,6 +22,7 @@ from gremsy_gimbal_driver.device.heard_components import (
 )
 from gremsy_gimbal_driver.mavlink.mavlink_dialect import CHECKSUM_EXTRA, MESSAGE_STRUCT, dialect
 from gremsy_gimbal_driver.mavlink.mavlink_events import (
+    TELEMETRY_NAMES,
     AttitudeStatus,
     CommandAck,
     DeviceInformation,
@@ -40,7 +41,6 @@ from gremsy_gimbal_driver.mavlink.mavlink_events import (
 )
 from gremsy_gimbal_driver.mavlink.mavlink_framing import Frame, Framer
 from gremsy_gimbal_driver.mavlink.status_text import StatusTextChunks
-from gremsy_gimbal_driver.mavlink.telemetry_names import TELEMETRY_NAMES
 
 __all__ = ['GIMBAL_COMPONENTS', 'PAYLOAD_COMPONENT', 'Decoder']
 

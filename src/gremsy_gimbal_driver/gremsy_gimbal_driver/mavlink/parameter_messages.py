@@ -5,9 +5,8 @@ from __future__ import annotations
 
 import struct
 
-from gremsy_gimbal_driver.mavlink.mavlink_dialect import dialect
+from gremsy_gimbal_driver.mavlink.mavlink_dialect import MessagePacker, dialect
 from gremsy_gimbal_driver.mavlink.mavlink_events import Sender
-from gremsy_gimbal_driver.mavlink.message_packer import MessagePacker
 
 LONGEST_NAME = 16
 

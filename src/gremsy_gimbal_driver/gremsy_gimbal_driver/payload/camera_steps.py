@@ -8,8 +8,7 @@ from functools import partial
 from gremsy_gimbal_driver.mavlink.camera_commands import CameraMode, OnboardTracking
 from gremsy_gimbal_driver.mavlink.mavlink_dialect import dialect
 from gremsy_gimbal_driver.mavlink.mavlink_encoder import Encoder
-from gremsy_gimbal_driver.mavlink.mavlink_events import Sender
-from gremsy_gimbal_driver.mavlink.telemetry_names import TELEMETRY_NAMES
+from gremsy_gimbal_driver.mavlink.mavlink_events import TELEMETRY_NAMES, Sender
 from gremsy_gimbal_driver.payload.acknowledged_commands import Step
 from gremsy_gimbal_driver.payload.payload_requests import FocusAction, TrackBox, TrackPoint
 

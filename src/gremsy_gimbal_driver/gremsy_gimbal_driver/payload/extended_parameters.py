@@ -6,6 +6,7 @@ Gremsy's own tests write, then ask every 500 ms for up to 5 s until the value is
 
 from __future__ import annotations
 
+import struct
 from collections import Counter
 from dataclasses import dataclass
 
@@ -13,8 +14,20 @@ from gremsy_gimbal_driver.mavlink.mavlink_dialect import dialect
 from gremsy_gimbal_driver.mavlink.mavlink_encoder import Encoder
 from gremsy_gimbal_driver.mavlink.mavlink_events import ExtendedParameter, Sender
 from gremsy_gimbal_driver.motion.motion_settings import nanoseconds
-from gremsy_gimbal_driver.payload.extended_value import extended_value
 from gremsy_gimbal_driver.payload.ticket import Ticket, TicketState
+
+LARGEST_VALUE = 0xFFFFFFFF
+"""Whatever the type says, the vendor's SDKs write a u32 (gimbal.md 1.13)."""
+
+_FORMATS = {
+    dialect.MAV_PARAM_EXT_TYPE_UINT8: '<B',
+    dialect.MAV_PARAM_EXT_TYPE_INT8: '<b',
+    dialect.MAV_PARAM_EXT_TYPE_UINT16: '<H',
+    dialect.MAV_PARAM_EXT_TYPE_INT16: '<h',
+    dialect.MAV_PARAM_EXT_TYPE_UINT32: '<I',
+    dialect.MAV_PARAM_EXT_TYPE_INT32: '<i',
+    dialect.MAV_PARAM_EXT_TYPE_REAL32: '<f',
+}
 
 _AGAIN_NS = nanoseconds(0.5)
 _PATIENCE_S = 5.0
@@ -25,6 +38,17 @@ _REFUSALS = {
     dialect.PARAM_ACK_VALUE_UNSUPPORTED: 'this product does not know that value; choose another',
     dialect.PARAM_ACK_FAILED: 'it could not be set; check the mode it depends on, then try again',
 }
+
+
+def extended_value(raw: bytes, kind: int) -> float:
+    """The number in the field of PARAM_EXT_VALUE or PARAM_EXT_ACK, by its type; an unknown type is read as u32.
+
+    Trailing zeros of the field may be cut off.
+    """
+    layout = _FORMATS.get(kind, '<I')
+    size = struct.calcsize(layout)
+    value: int | float = struct.unpack(layout, raw[:size].ljust(size, b'\0'))[0]
+    return value
 
 
 @dataclass(slots=True)

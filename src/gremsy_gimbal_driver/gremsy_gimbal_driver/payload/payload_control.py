@@ -26,9 +26,8 @@ from gremsy_gimbal_driver.payload.acknowledged_commands import AcknowledgedComma
 from gremsy_gimbal_driver.payload.camera_steps import CameraSteps
 from gremsy_gimbal_driver.payload.extended_parameters import ExtendedParameters
 from gremsy_gimbal_driver.payload.payload_requests import Request, TrackingPath, ZoomPath
-from gremsy_gimbal_driver.payload.payload_settings import SettingError, find_setting
+from gremsy_gimbal_driver.payload.payload_settings import ProductFamily, SettingError, find_setting
 from gremsy_gimbal_driver.payload.payload_zoom import ZoomControl
-from gremsy_gimbal_driver.payload.product_family import ProductFamily
 from gremsy_gimbal_driver.payload.request_checks import refusal
 from gremsy_gimbal_driver.payload.ticket import Ticket, TicketState
 

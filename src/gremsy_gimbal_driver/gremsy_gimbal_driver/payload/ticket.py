@@ -3,8 +3,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
+
+Say = Callable[[str], None]
 
 
 class TicketState(str, Enum):
@@ -60,3 +63,31 @@ class Ticket:
         """Progress; a final outcome stays as it is."""
         if not self.over:
             self._outcome = Outcome(state, sentence, value)
+
+
+class TicketWatch:
+    """Says how requests ended, which services and parameters cannot wait for. Call `look` some ten times a second.
+
+    Args:
+        inform: told of what went well.
+        say: told of what did not.
+    """
+
+    def __init__(self, inform: Say, say: Say) -> None:
+        self._inform = inform
+        self._say = say
+        self._open: list[Ticket] = []
+
+    def add(self, ticket: Ticket) -> None:
+        """One more whose end is to be said."""
+        self._open.append(ticket)
+
+    def look(self) -> None:
+        """Say the ends."""
+        ended = [ticket for ticket in self._open if ticket.over]
+        self._open = [ticket for ticket in self._open if not ticket.over]
+        for ticket in ended:
+            if ticket.state is TicketState.ACCEPTED:
+                self._inform(ticket.outcome.sentence)
+            elif ticket.state is not TicketState.REPLACED:
+                self._say(ticket.outcome.sentence)

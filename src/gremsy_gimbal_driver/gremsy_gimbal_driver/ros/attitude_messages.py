@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A measured attitude as joint_states and /tf.
+"""A measured attitude as joint_states and /tf, and others' /tf as what `FrameTree` takes.
 
 Whose frames are whose (a frame has one parent, so no frame is published twice):
 * The driver: `<robot>/gimbal_level` -> `<robot>/gimbal_camera` -> the cameras' optical frames, as measured and with the
@@ -21,12 +21,13 @@ from numpy.typing import NDArray
 from sensor_msgs.msg import JointState
 from tf2_msgs.msg import TFMessage
 
-from gremsy_common.ros.messages.header_messages import header
+from gremsy_common.ros.messages.header_messages import header, stamp_of
 from gremsy_gimbal_driver.attitude.attitude_stamping import MeasuredAttitude
 from gremsy_gimbal_driver.attitude.joint_chain import JOINTS, JointAngles
 from gremsy_gimbal_driver.attitude.level_frame import LevelReference
+from gremsy_gimbal_driver.goals.frame_tree import FrameTransform
 
-__all__ = ['JOINTS', 'joint_state', 'joint_state_of', 'level_transform', 'transforms']
+__all__ = ['JOINTS', 'frame_transforms', 'joint_state', 'joint_state_of', 'level_transform', 'transforms']
 
 # gremsy_common.geometry.CAMERA_FROM_OPTICAL (z forward to x forward) as a quaternion.
 _CAMERA_FROM_OPTICAL = Quaternion(w=0.5, x=-0.5, y=0.5, z=-0.5)
@@ -65,6 +66,24 @@ def level_transform(
         return None
     base_from_level = reference.level_from_base_wxyz * [1.0, -1.0, -1.0, -1.0]
     return _rotation(stamp_ns, base_frame, level_frame, base_from_level)
+
+
+def frame_transforms(message: TFMessage, is_static: bool) -> list[FrameTransform]:
+    """Those of others, as they came; the tree judges them."""
+    heard = []
+    for each in message.transforms:
+        t, q = each.transform.translation, each.transform.rotation
+        heard.append(
+            FrameTransform(
+                each.header.frame_id,
+                each.child_frame_id,
+                np.array([t.x, t.y, t.z]),
+                np.array([q.w, q.x, q.y, q.z]),
+                stamp_of(each.header.stamp),
+                is_static,
+            )
+        )
+    return heard
 
 
 def _joints(stamp_ns: int, yaw_rad: float, roll_rad: float, pitch_rad: float) -> JointState:
