@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`ros2 run gremsy_gimbal_driver sim_payload`: the simulated payload in real time, on UDP and on a pseudo-terminal."""
+"""`ros2 run gremsy_gimbal_sim sim_payload`: the simulated payload in real time, on UDP and on a pseudo-terminal."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from gremsy_common.geometry import quaternion_from_bearing
 from gremsy_common.types.camera_model import CameraModel
 from gremsy_common.types.detections import Detections
 from gremsy_common.types.gimbal_state import GimbalAttitude, ZoomState
-from gremsy_gimbal_sim.camera.simulated_zoom import ZoomLens
+from gremsy_gimbal_sim.camera.lens import ZoomLens
 from gremsy_tracker.lock.target_lock import LockState
 from gremsy_tracker.tracker import Tracker
 from gremsy_tracker.tracker_parameters import TrackerParameters

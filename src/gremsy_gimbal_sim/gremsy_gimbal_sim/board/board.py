@@ -18,8 +18,7 @@ from gremsy_gimbal_sim.camera.on_board_tracker import TrackMode
 from gremsy_gimbal_sim.camera.simulated_camera import ACCEPTED, UNSUPPORTED, Camera
 from gremsy_gimbal_sim.gimbal.simulated_gimbal import Gimbal
 from gremsy_gimbal_sim.options.options import PayloadOptions
-from gremsy_gimbal_sim.wire.acknowledgement import Acknowledger
-from gremsy_gimbal_sim.wire.numbers import whole
+from gremsy_gimbal_sim.wire.acknowledgement import Acknowledger, whole
 from gremsy_gimbal_sim.wire.outbox import Component, Outbox
 from gremsy_gimbal_sim.wire.schedule import Schedule
 

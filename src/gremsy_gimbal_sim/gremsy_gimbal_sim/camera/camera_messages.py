@@ -9,10 +9,9 @@ from collections.abc import Callable
 from gremsy_common.geometry import quaternion_from_bearing
 from gremsy_gimbal_driver.mavlink.mavlink_dialect import dialect
 from gremsy_gimbal_driver.mavlink.mavlink_frames import q_frd_from_level_camera
-from gremsy_gimbal_sim.camera.focus import Focus
+from gremsy_gimbal_sim.camera.lens import Focus, ZoomLens
 from gremsy_gimbal_sim.camera.optics import HEIGHT_PX, WIDTH_PX, Sight
 from gremsy_gimbal_sim.camera.recorder import Recorder
-from gremsy_gimbal_sim.camera.simulated_zoom import ZoomLens
 from gremsy_gimbal_sim.options.options import PayloadOptions
 from gremsy_gimbal_sim.wire.outbox import Message
 

@@ -13,16 +13,14 @@ from gremsy_gimbal_driver.mavlink.mavlink_framing import Frame
 from gremsy_gimbal_sim.board.power import Power
 from gremsy_gimbal_sim.camera.camera_messages import CameraMessages
 from gremsy_gimbal_sim.camera.camera_settings import COMBINED_ZOOM, SUPER_RESOLUTION_ZOOM, ExtendedParameters
-from gremsy_gimbal_sim.camera.focus import Focus
+from gremsy_gimbal_sim.camera.lens import Focus, ZoomLens
 from gremsy_gimbal_sim.camera.on_board_tracker import OnBoardTracker, TrackMode
 from gremsy_gimbal_sim.camera.optics import HEIGHT_PX, WIDTH_PX, Sight, hfov_at
 from gremsy_gimbal_sim.camera.recorder import Recorder
-from gremsy_gimbal_sim.camera.simulated_zoom import ZoomLens
 from gremsy_gimbal_sim.gimbal.simulated_gimbal import Gimbal
 from gremsy_gimbal_sim.gimbal.simulated_modes import GB_MODES
 from gremsy_gimbal_sim.options.options import PayloadOptions
-from gremsy_gimbal_sim.wire.acknowledgement import Acknowledger
-from gremsy_gimbal_sim.wire.numbers import whole
+from gremsy_gimbal_sim.wire.acknowledgement import Acknowledger, whole
 from gremsy_gimbal_sim.wire.outbox import Component, Outbox
 from gremsy_gimbal_sim.wire.schedule import Schedule
 

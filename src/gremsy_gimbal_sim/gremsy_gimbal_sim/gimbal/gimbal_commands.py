@@ -16,8 +16,7 @@ from gremsy_gimbal_sim.gimbal.gimbal_streams import GimbalStreams
 from gremsy_gimbal_sim.options.options import PayloadOptions
 from gremsy_gimbal_sim.plant.body import GimbalBody
 from gremsy_gimbal_sim.plant.simulated_motion import Motion
-from gremsy_gimbal_sim.wire.acknowledgement import Acknowledger
-from gremsy_gimbal_sim.wire.numbers import whole
+from gremsy_gimbal_sim.wire.acknowledgement import Acknowledger, whole
 from gremsy_gimbal_sim.wire.outbox import Component
 
 ACCEPTED = int(dialect.MAV_RESULT_ACCEPTED)

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""COMMAND_ACK 77, which may be lost, late, doubled, or for somebody else."""
+"""COMMAND_LONG's floats as whole numbers, and COMMAND_ACK 77: it may be lost, late, doubled, or for somebody else."""
 
 from __future__ import annotations
+
+import math
 
 import numpy as np
 
@@ -10,8 +12,16 @@ from gremsy_gimbal_driver.mavlink.mavlink_framing import Frame
 from gremsy_gimbal_sim.options.options_gimbal import CommandOptions
 from gremsy_gimbal_sim.wire.outbox import Component, Outbox
 
+NO_NUMBER = -(2**31)
+"""Means nothing in any command."""
+
 # MISSIONPLANNER: some other program on the same link.
 _SOMEBODY_ELSE = dialect.MAV_COMP_ID_MISSIONPLANNER
+
+
+def whole(value: float) -> int:
+    """A parameter of COMMAND_LONG cut to a whole number; `NO_NUMBER` for NaN, infinity and what is too large."""
+    return int(value) if math.isfinite(value) and abs(value) < 2**31 else NO_NUMBER
 
 
 class Acknowledger:
