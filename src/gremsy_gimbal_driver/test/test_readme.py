@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The README names what there is: parameters, topics, services, facades, JSON fields, command lines that are taken."""
+"""The README names what there is: parameters, topics, services, JSON fields, command lines that are taken."""
 
 from __future__ import annotations
 
@@ -29,11 +29,7 @@ from gremsy_gimbal_driver.gimbal_driver_parameters import GimbalDriverParameters
 from gremsy_gimbal_driver.goals.goal import GoalPath, GoalState
 from gremsy_gimbal_driver.motion.mode_machine import ModeState
 from gremsy_gimbal_driver.ros import telemetry_topics
-from gremsy_gimbal_facades.mavros_facade import MavrosFacade, MavrosMessages
-from gremsy_gimbal_facades.ptz_facade import PtzFacade, PtzMessages
 from gremsy_gimbal_sim import sim_payload
-from gremsy_gimbal_sim.options.options import PRESETS
-from gremsy_gimbal_sim.serving import PayloadServer
 
 README = (Path(__file__).parents[1] / 'README.md').read_text(encoding='utf-8')
 NODE = inspect.getsource(gimbal_driver_node)
@@ -86,40 +82,6 @@ def test_services_are_those_of_the_source_with_their_types() -> None:
     assert table('Services') == served
 
 
-class FakeNode:
-    """Takes down what is made."""
-
-    def __init__(self) -> None:
-        self.made: dict[str, str] = {}
-
-    def create_publisher(self, kind: str, name: str, _depth: int) -> None:
-        self.made[name] = kind
-
-    def create_subscription(self, kind: str, name: str, _take: object, _depth: int) -> None:
-        self.made[name] = kind
-
-    def create_timer(self, _period_s: float, _step: object) -> None:
-        """None."""
-
-    def action_server(self, _node: object, kind: str, name: str, **_: object) -> None:
-        self.made[name] = kind
-
-
-def test_facades_are_those_of_the_source_with_their_types() -> None:
-    node: Any = FakeNode()
-    mavros = [
-        'GimbalManagerSetPitchyaw',
-        'GimbalManagerSetAttitude',
-        'GimbalDeviceSetAttitude',
-        'GimbalDeviceAttitudeStatus',
-    ]
-    port: Any = None
-    MavrosFacade(node, port, MavrosMessages(*(f'mavros_msgs/{each}' for each in mavros)), lambda *_: None, print)
-    move, rel_to, frame, state = (f'ptz_action_server_msgs/Ptz{each}' for each in ('Move', 'RelTo', 'Frame', 'State'))
-    PtzFacade(node, port, PtzMessages(move, rel_to, frame, state, node.action_server, None))
-    assert table('Facades') == node.made
-
-
 def test_the_json_texts_have_the_fields_of_the_source() -> None:
     (block,) = re.findall(r'```json\n(.*?)```', README, re.DOTALL)
     examples = [json.loads(each) for each in re.findall(r'\{.*?\}', block, re.DOTALL)]
@@ -136,7 +98,6 @@ def test_the_json_texts_have_the_fields_of_the_source() -> None:
 
 
 TOOL_LINES = [line for line in CODE_LINES if line.startswith('gremsy_gimbal ')]
-PAYLOAD_LINES = [line for line in CODE_LINES if ' sim_payload ' in line]
 
 
 @pytest.mark.parametrize('line', TOOL_LINES)
@@ -153,23 +114,6 @@ def test_every_command_of_the_tool_has_an_example() -> None:
     assert actions is not None
     (commands,) = [each.choices for each in actions._group_actions]
     assert {shlex.split(line)[1] for line in TOOL_LINES} == set(commands or ())
-
-
-@pytest.mark.parametrize('line', PAYLOAD_LINES)
-def test_the_simulated_payload_takes_the_command_line(line: str) -> None:
-    arguments = shlex.split(line.partition(' sim_payload ')[2])
-    sim_payload._payload_options(sim_payload._parser().parse_args(arguments))
-
-
-def test_presets_are_those_of_the_source() -> None:
-    assert set(table('The simulated payload')) == set(PRESETS)
-
-
-def test_control_lines_are_taken() -> None:
-    lines = re.search(r'Lines for `--control` \(.*?\): (.*?)\. In tests', section('The simulated payload'), re.DOTALL)
-    assert lines is not None
-    shown = {each.split()[0] for each in re.findall(r'`([^`]+)`', lines[1])}
-    assert shown == set(re.findall(r"case \['(\w+)'", inspect.getsource(PayloadServer.control)))
 
 
 def test_topics_and_services_in_command_lines_exist() -> None:

@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The README names the topics and actions that are made."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from gremsy_gimbal_facades.mavros_facade import MavrosFacade, MavrosMessages
+from gremsy_gimbal_facades.ptz_facade import PtzFacade, PtzMessages
+
+README = (Path(__file__).parents[1] / 'README.md').read_text(encoding='utf-8')
+
+
+def section(title: str) -> str:
+    """Its text, up to the next one."""
+    return README.partition(f'\n## {title}\n')[2].partition('\n## ')[0]
+
+
+def table(title: str) -> dict[str, str]:
+    """Second column by each name in the first; the first table of that section."""
+    rows = [line.strip('|').split('|') for line in section(title).splitlines() if line.startswith('| ')]
+    return {name: row[1].strip() for row in rows[1:] for name in re.findall(r'`([^`]+)`', row[0])}
+
+
+class FakeNode:
+    """Takes down what is made."""
+
+    def __init__(self) -> None:
+        self.made: dict[str, str] = {}
+
+    def create_publisher(self, kind: str, name: str, _depth: int) -> None:
+        self.made[name] = kind
+
+    def create_subscription(self, kind: str, name: str, _take: object, _depth: int) -> None:
+        self.made[name] = kind
+
+    def create_timer(self, _period_s: float, _step: object) -> None:
+        """None."""
+
+    def action_server(self, _node: object, kind: str, name: str, **_: object) -> None:
+        self.made[name] = kind
+
+
+def test_facades_are_those_of_the_source_with_their_types() -> None:
+    node: Any = FakeNode()
+    mavros = [
+        'GimbalManagerSetPitchyaw',
+        'GimbalManagerSetAttitude',
+        'GimbalDeviceSetAttitude',
+        'GimbalDeviceAttitudeStatus',
+    ]
+    port: Any = None
+    MavrosFacade(node, port, MavrosMessages(*(f'mavros_msgs/{each}' for each in mavros)), lambda *_: None, print)
+    move, rel_to, frame, state = (f'ptz_action_server_msgs/Ptz{each}' for each in ('Move', 'RelTo', 'Frame', 'State'))
+    PtzFacade(node, port, PtzMessages(move, rel_to, frame, state, node.action_server, None))
+    assert table('Facades') == node.made
