@@ -8,11 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gremsy_common.types.frame import Frame
-from gremsy_detector.image.letterbox import letterbox
 from gremsy_detector.image.network_input import NetworkInput
-from gremsy_detector.image.resize import Placement, resize_into
-from gremsy_detector.image.stretch import stretch
-from gremsy_detector.image.top_left import top_left
+from gremsy_detector.image.resize import Placement, letterbox, resize_into, stretch, top_left
 from gremsy_detector.model.model_description import InputDescription, ResizeMode
 
 sides = st.integers(1, 4000)

@@ -19,10 +19,7 @@ from gremsy_common.types.frame import Frame
 from gremsy_detector.errors import FrameError
 from gremsy_detector.image.image_encodings import Picture, PictureReader
 from gremsy_detector.image.infrared_stretch import InfraredStretch
-from gremsy_detector.image.letterbox import PADDING_GREY, letterbox
-from gremsy_detector.image.resize import Placement, resize_into
-from gremsy_detector.image.stretch import stretch
-from gremsy_detector.image.top_left import top_left
+from gremsy_detector.image.resize import PADDING_GREY, Placement, letterbox, resize_into, stretch, top_left
 from gremsy_detector.model.model_description import InputDescription, ResizeMode
 
 _PLACE = {ResizeMode.LETTERBOX: letterbox, ResizeMode.STRETCH: stretch, ResizeMode.TOP_LEFT: top_left}

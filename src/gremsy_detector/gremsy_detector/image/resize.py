@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where a source image lies in the network's input, and the exact way back for boxes.
+"""How an image is brought to the network's size, where it then lies, and the exact way back for boxes.
 
 Both images are measured from the top-left corner of their top-left pixel. cv2.resize aligns the images' areas (edge to
 edge), so in these coordinates a resize is a plain scale with no half-pixel term.
@@ -14,6 +14,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+# The grey that Ultralytics pads with in training.
+PADDING_GREY = 114
 # Those that a camera and a network can have between them; 1 / (1 / factor) is the factor itself for each.
 _ODD_FACTORS = (3, 5, 7, 9)
 
@@ -51,6 +53,44 @@ class Placement:
         """(N, 4) corners kept inside the source image."""
         width, height = self.source_width_px, self.source_height_px
         return np.clip(boxes_source_px, 0.0, np.array([width, height, width, height], dtype=np.float64))
+
+
+def letterbox(source_width_px: int, source_height_px: int, width_px: int, height_px: int) -> Placement:
+    """As large as it fits, in the middle of the `width_px` x `height_px` input; the rest is grey.
+
+    Rounding follows Ultralytics' LetterBox (size rounded to whole pixels, odd padding to the right and bottom), so a
+    network sees the pixels it was trained on. The way back uses the rounded size, not the nominal gain: at 1920x1080 to
+    640 they agree, at 768x577 to 416 the gain alone is 0.8 source pixels off at the far edge.
+    """
+    gain = min(width_px / source_width_px, height_px / source_height_px)
+    placed_width_px = max(1, round(source_width_px * gain))
+    placed_height_px = max(1, round(source_height_px * gain))
+    return Placement(
+        source_width_px,
+        source_height_px,
+        (width_px - placed_width_px) // 2,
+        (height_px - placed_height_px) // 2,
+        placed_width_px,
+        placed_height_px,
+    )
+
+
+def stretch(source_width_px: int, source_height_px: int, width_px: int, height_px: int) -> Placement:
+    """Over the whole `width_px` x `height_px` input; the aspect ratio is lost."""
+    return Placement(source_width_px, source_height_px, 0, 0, width_px, height_px)
+
+
+def top_left(source_width_px: int, source_height_px: int, width_px: int, height_px: int) -> Placement:
+    """As large as it fits, in the top left corner of the `width_px` x `height_px` input; the rest is grey.
+
+    What YOLOX and OpenMMLab's detectors are fed. Rounding follows YOLOX's `preproc` (yolox/data/data_augment.py): both
+    sides are cut off to whole pixels. OpenMMLab rounds them, which can give its networks one row or column of pixels
+    more; the way back is exact for either.
+    """
+    gain = min(height_px / source_height_px, width_px / source_width_px)
+    placed_width_px = max(1, int(source_width_px * gain))
+    placed_height_px = max(1, int(source_height_px * gain))
+    return Placement(source_width_px, source_height_px, 0, 0, placed_width_px, placed_height_px)
 
 
 def resize_into(source: NDArray[Any], target: NDArray[Any]) -> None:
