@@ -32,9 +32,8 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from gremsy_detector.backends.backend import Backend
+from gremsy_detector.backends.backend import Backend, BackendOptions
 from gremsy_detector.backends.backend_chain import BackendChain
-from gremsy_detector.backends.backend_options import BackendOptions
 from gremsy_detector.backends.backend_registry import backends_for
 from gremsy_detector.backends.onnxruntime_backend import OnnxRuntimeBackend
 from gremsy_detector.backends.tensorrt.cuda_memory import CudaStream

@@ -9,7 +9,7 @@ from pathlib import Path
 from gremsy_common.parameters.node_parameters import NodeParameters
 from gremsy_common.parameters.parameter_fields import param
 from gremsy_common.parameters.parameter_forms import TextForm
-from gremsy_detector.backends.backend_options import BackendOptions, say_nothing
+from gremsy_detector.backends.backend import BackendOptions, say_nothing
 from gremsy_detector.backends.backend_registry import AUTO
 from gremsy_detector.image.region_of_interest import Region
 from gremsy_detector.image.tiling import Tiling

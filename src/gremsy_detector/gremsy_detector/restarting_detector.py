@@ -9,8 +9,8 @@ from collections.abc import Callable
 
 from gremsy_common.errors import SuiteError
 from gremsy_common.types.frame import Frame
+from gremsy_detector.backends.backend import say_nothing
 from gremsy_detector.backends.backend_chain import BackendChain
-from gremsy_detector.backends.backend_options import say_nothing
 from gremsy_detector.detector import DetectionResult, Detector
 from gremsy_detector.errors import BackendLostError, InferenceError
 from gremsy_detector.model.model_description import ModelDescription

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from gremsy_common.parameters.parameter_fields import ParameterError
-from gremsy_detector.backends.backend_options import BackendOptions
+from gremsy_detector.backends.backend import BackendOptions
 from gremsy_detector.backends.onnxruntime_backend import BACKEND
 from gremsy_detector.backends.onnxruntime_providers import (
     CPU,

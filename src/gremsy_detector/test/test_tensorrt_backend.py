@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from gremsy_detector.backends.backend_options import BackendOptions
+from gremsy_detector.backends.backend import BackendOptions
 from gremsy_detector.backends.tensorrt.engine_file import EngineHeader, write_engine
 from gremsy_detector.backends.tensorrt.engine_key import EngineKey, sha256_of_model
 from gremsy_detector.backends.tensorrt_backend import BACKEND

@@ -6,8 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from gremsy_detector.backends.backend import BackendOptions
 from gremsy_detector.backends.backend_chain import BackendChain
-from gremsy_detector.backends.backend_options import BackendOptions
 from gremsy_detector.backends.backend_registry import backends_for, find_backends
 from gremsy_detector.backends.onnxruntime_backend import OnnxRuntimeBackend
 from gremsy_detector.backends.tensorrt.cuda_probe import CudaProbe

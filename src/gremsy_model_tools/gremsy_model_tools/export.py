@@ -19,7 +19,7 @@ from typing import Any
 
 from gremsy_common.errors import SuiteError
 from gremsy_common.parameters.parameter_forms import given_path
-from gremsy_detector.backends.backend_options import say_nothing
+from gremsy_detector.backends.backend import say_nothing
 from gremsy_detector.backends.onnxruntime_backend import OnnxRuntimeBackend
 from gremsy_detector.detector import Detector
 from gremsy_detector.errors import ModelError

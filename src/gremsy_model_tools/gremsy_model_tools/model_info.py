@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from gremsy_common.parameters.parameter_fields import ParameterError
-from gremsy_detector.backends.backend_options import BackendOptions
+from gremsy_detector.backends.backend import BackendOptions
 from gremsy_detector.backends.backend_registry import AUTO, choose_backend, find_backends
 from gremsy_detector.detector import Detector
 from gremsy_detector.errors import ModelError

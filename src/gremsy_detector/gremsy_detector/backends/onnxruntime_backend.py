@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from gremsy_detector.backends.backend_options import DEFAULT_OPTIONS, BackendOptions
+from gremsy_detector.backends.backend import DEFAULT_OPTIONS, BackendOptions
 from gremsy_detector.backends.onnxruntime_module import load_onnxruntime
 from gremsy_detector.backends.onnxruntime_providers import (
     CPU,

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 
 from numpy.typing import NDArray
 
-from gremsy_detector.backends.backend_options import DEFAULT_OPTIONS, BackendOptions
+from gremsy_detector.backends.backend import DEFAULT_OPTIONS, BackendOptions
 from gremsy_detector.backends.tensorrt.cuda_memory import CudaStream
 from gremsy_detector.backends.tensorrt.engine_cache import EngineCache, EngineRequest
 from gremsy_detector.backends.tensorrt.engine_file import (

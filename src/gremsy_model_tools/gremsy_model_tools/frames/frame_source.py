@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 
 from gremsy_common.types.frame import Frame, lock_read_only
-from gremsy_detector.backends.backend_options import say_nothing
+from gremsy_detector.backends.backend import say_nothing
 from gremsy_detector.errors import FrameError
 
 IMAGE_SUFFIXES = ('.bmp', '.jpeg', '.jpg', '.png', '.tif', '.tiff', '.webp')

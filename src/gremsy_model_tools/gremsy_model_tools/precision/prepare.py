@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from gremsy_common.parameters.parameter_fields import ParameterError
 from gremsy_common.types.frame import Frame, lock_read_only
-from gremsy_detector.backends.backend_options import say_nothing
+from gremsy_detector.backends.backend import say_nothing
 from gremsy_detector.backends.onnxruntime_backend import OnnxRuntimeBackend
 from gremsy_detector.detector import Detector
 from gremsy_detector.errors import FrameError, ModelError

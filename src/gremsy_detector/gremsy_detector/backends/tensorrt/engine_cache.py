@@ -22,7 +22,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from gremsy_common.atomic_file import write_whole
-from gremsy_detector.backends.backend_options import say_nothing
+from gremsy_detector.backends.backend import say_nothing
 from gremsy_detector.backends.tensorrt.engine_builder import BuildRecipe, EngineBuilder, PrecisionStep
 from gremsy_detector.backends.tensorrt.engine_file import (
     EngineFile,
