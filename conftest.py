@@ -8,7 +8,7 @@ import pytest
 
 from gremsy_tool.isolation import free_domain, isolated
 
-# As gremsy_detector.backends.onnxruntime_module says it, for the tests that import ONNX Runtime themselves.
+# As gremsy_detector.backends.onnxruntime_providers says it, for the tests that import ONNX Runtime themselves.
 os.environ.setdefault('ORT_DISABLE_TELEMETRY', '1')
 
 

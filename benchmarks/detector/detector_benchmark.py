@@ -24,7 +24,7 @@ from benchmarks.detector.detector_truth import default_figures
 from benchmarks.detector.detector_ways import BareRun, FrameWay, MessageWay
 from gremsy_camera.footage.footage import cache_directory, default_footage
 from gremsy_common.types.frame import Frame
-from gremsy_detector.backends.onnxruntime_module import load_onnxruntime
+from gremsy_detector.backends.onnxruntime_providers import load_onnxruntime
 from gremsy_detector.detector import Selection
 from gremsy_detector.model.default_model import default_model_path
 

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from benchmarks.detector.detector_ways import session_options
 from gremsy_common.types.detections import Detections
 from gremsy_common.types.frame import Frame
-from gremsy_detector.backends.onnxruntime_module import load_onnxruntime
+from gremsy_detector.backends.onnxruntime_providers import load_onnxruntime
 from gremsy_detector.detector import Selection
 from gremsy_detector.image.network_input import NetworkInput
 from gremsy_detector.model.model_description import InputDescription, ResizeMode

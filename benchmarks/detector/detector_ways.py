@@ -18,7 +18,7 @@ from gremsy_common.types.detections import Detections
 from gremsy_common.types.frame import Frame
 from gremsy_detector.backends.backend import BackendOptions
 from gremsy_detector.backends.backend_registry import choose_backend
-from gremsy_detector.backends.onnxruntime_module import load_onnxruntime
+from gremsy_detector.backends.onnxruntime_providers import load_onnxruntime
 from gremsy_detector.detector import DetectionResult, Detector, Selection
 
 

@@ -181,7 +181,7 @@ def _tensorrt(machine: Machine, row: str, name: str, how_to_install: str) -> Che
 def onnx_runtime(machine: Machine) -> Check:
     """ONNX Runtime and its providers."""
     outcome = machine.run_python(
-        'import json; from gremsy_detector.backends.onnxruntime_module import load_onnxruntime; '
+        'import json; from gremsy_detector.backends.onnxruntime_providers import load_onnxruntime; '
         'o = load_onnxruntime(); '
         'print(json.dumps({"version": o.__version__, "providers": o.get_available_providers()}))'
     )
@@ -195,7 +195,7 @@ def onnx_runtime(machine: Machine) -> Check:
 _MODEL_PROBE = """
 import hashlib, json
 from gremsy_detector.model.default_model import SHA256, default_model_path
-from gremsy_detector.backends.onnxruntime_module import load_onnxruntime
+from gremsy_detector.backends.onnxruntime_providers import load_onnxruntime
 path = default_model_path()
 digest = hashlib.sha256(path.read_bytes()).hexdigest()
 session = load_onnxruntime().InferenceSession(str(path), providers=['CPUExecutionProvider'])

@@ -13,13 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gremsy_detector.backends.backend import DEFAULT_OPTIONS, BackendOptions
-from gremsy_detector.backends.onnxruntime_module import load_onnxruntime
 from gremsy_detector.backends.onnxruntime_providers import (
     CPU,
     CUDA,
     OPENVINO,
     TENSORRT,
     in_short,
+    load_onnxruntime,
     open_session,
     providers_to_try,
 )

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which of ONNX Runtime's execution providers runs a model: the best that is there and really works.
+"""Where ONNX Runtime is imported, and which of its execution providers runs a model: the best that really works.
+
+Nothing else imports it, because what it reports home must be off before it is imported.
 
 A provider may be listed and yet not load (a CUDA library of another version), and ONNX Runtime then goes on with the
 CPU without a word: what a session really runs on is asked of the session.
@@ -7,7 +9,9 @@ CPU without a word: what a session really runs on is asked of the session.
 
 from __future__ import annotations
 
+import importlib
 import itertools
+import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -36,6 +40,16 @@ PROVIDERS = (CUDA, TENSORRT, OPENVINO, CPU)
 _PREFERRED = (CUDA, OPENVINO, CPU)
 
 MakeSession = Callable[[list[str], list[dict[str, Any]]], Any]
+
+
+def load_onnxruntime() -> Any:
+    """The module `onnxruntime`, with its telemetry off.
+
+    By its mere import it otherwise writes an id of this device and a queue of events for its maker into
+    ~/.cache/Microsoft (seen with 1.32). Who has set ORT_DISABLE_TELEMETRY, has decided.
+    """
+    os.environ.setdefault('ORT_DISABLE_TELEMETRY', '1')
+    return importlib.import_module('onnxruntime')
 
 
 def providers_to_try(wanted: str, available: Sequence[str]) -> tuple[Provider, ...]:

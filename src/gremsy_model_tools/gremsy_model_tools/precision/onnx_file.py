@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from gremsy_common.atomic_file import NotOurs, NotWritable, refuse_others, refuse_unwritable, write_whole
-from gremsy_detector.backends.onnxruntime_module import load_onnxruntime
+from gremsy_detector.backends.onnxruntime_providers import load_onnxruntime
 from gremsy_detector.errors import ModelError
 from gremsy_detector.model.model_description import InputDescription
 

@@ -14,7 +14,7 @@ pytest.importorskip('onnxruntime', reason='ONNX Runtime is not installed: run ./
 REPOSITORY = Path(__file__).resolve().parents[3]
 # Runs where the suite is not installed.
 THROW_AWAY = 'benchmarks/make_ultralytics_cases.py'
-LOADER = 'src/gremsy_detector/gremsy_detector/backends/onnxruntime_module.py'
+LOADER = 'src/gremsy_detector/gremsy_detector/backends/onnxruntime_providers.py'
 
 OPEN_THE_DEFAULT_MODEL = (
     'from gremsy_detector.backends.backend_registry import choose_backend\n'
