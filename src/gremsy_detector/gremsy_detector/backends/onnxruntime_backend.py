@@ -6,6 +6,7 @@ from __future__ import annotations
 import importlib.util
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -25,8 +26,8 @@ from gremsy_detector.backends.onnxruntime_providers import (
 )
 from gremsy_detector.errors import InferenceError, ModelError
 from gremsy_detector.model.model_facts import ModelFacts, TensorFacts
+from gremsy_detector.model.model_metadata import image_size_px
 from gremsy_detector.model.onnx_file_check import check_onnx_file
-from gremsy_detector.model.size_input import without_size_input
 
 _DTYPES = {
     'tensor(float)': 'float32',
@@ -36,6 +37,10 @@ _DTYPES = {
     'tensor(int32)': 'int32',
     'tensor(int64)': 'int64',
 }
+# The second input that D-FINE's and RT-DETR's authors export: width and height of the image, by which the network
+# scales its boxes. Told the size of its own input, it answers in pixels of that input, as every other network here
+# does; so it is a constant, which is fed along.
+_SIZE_INPUT = 'orig_target_sizes'
 _ERRORS_ONLY = 3
 # One: two became 1.5-3 times slower than one as soon as the other core had the rest of the loop to do.
 _USUAL_THREADS = 1
@@ -103,7 +108,7 @@ class OnnxRuntimeBackend:
             raise ModelError(
                 f'Model file {self._model} is corrupt (a name or its metadata is not UTF-8): copy or export it again.'
             ) from error
-        self._facts, self._fed_besides = without_size_input(facts)
+        self._facts, self._fed_besides = _without_size_input(facts)
         return self._facts
 
     def new_input(self, shape: tuple[int, ...], dtype: str) -> NDArray[Any]:
@@ -187,6 +192,25 @@ def _bind_each(bind: Any, arrays: Mapping[str, NDArray[Any]]) -> None:
 
 def _facts_of(tensor: Any) -> TensorFacts:
     return TensorFacts(tensor.name, tuple(tensor.shape), _DTYPES.get(tensor.type, tensor.type))
+
+
+def _without_size_input(facts: ModelFacts) -> tuple[ModelFacts, dict[str, NDArray[np.int64]]]:
+    """The facts with the image as the only input, and what to feed besides: nothing, for most models.
+
+    Raises:
+        ModelError: when the image's size is left to metadata that cannot be read.
+    """
+    if len(facts.inputs) != 2:
+        return facts, {}
+    image, sizes = facts.inputs
+    known = (sizes.name, sizes.dtype, len(sizes.shape)) == (_SIZE_INPUT, 'int64', 2) and sizes.shape[1] == 2
+    if not known or len(image.shape) != 4:
+        return facts, {}
+    stated_height, stated_width = image_size_px(facts)
+    height, width = image.shape[2:]
+    height_px = height if isinstance(height, int) and height > 0 else stated_height
+    width_px = width if isinstance(width, int) and width > 0 else stated_width
+    return replace(facts, inputs=(image,)), {_SIZE_INPUT: np.array([[width_px, height_px]], np.int64)}
 
 
 def _refusal(model: Path, version: str, opset: int, error: Exception) -> str:
