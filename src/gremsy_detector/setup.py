@@ -7,7 +7,7 @@ setup(
     name=package_name,
     version='0.1.0',
     packages=find_packages(exclude=['test']),
-    package_data={'': ['py.typed'], 'gremsy_detector.models': ['*.onnx', 'NOTICE']},
+    package_data={'': ['py.typed'], 'gremsy_detector.model': ['shipped/*.onnx', 'shipped/NOTICE']},
     data_files=[
         ('share/ament_index/resource_index/packages', ['resource/' + package_name]),
         ('share/' + package_name, ['package.xml']),

@@ -15,8 +15,8 @@ SHA256 = '69110f935d0e90d460034984102108badc4f5e9c7d567cafdc0df84ffc11db5a'
 
 
 def default_model_path() -> Path:
-    """The shipped NanoDet-g, COCO classes, 416x416 (its licence: `models/NOTICE`)."""
-    return Path(str(resources.files('gremsy_detector.models').joinpath(FILE_NAME)))
+    """The shipped NanoDet-g, COCO classes, 416x416 (its licence: `shipped/NOTICE`)."""
+    return Path(str(resources.files('gremsy_detector.model').joinpath('shipped', FILE_NAME)))
 
 
 def model_path(model: str) -> Path:
