@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from gremsy_common.parameters.parameter_fields import ParameterError
 from gremsy_detector.errors import ModelError
+from gremsy_detector.model.box_layout import DETR, YOLO, ResizeMode, Triple, UsualInput
 from gremsy_detector.model.model_facts import ModelFacts, TensorFacts
 from gremsy_detector.model.model_metadata import (
     class_names_of,
@@ -28,7 +29,6 @@ from gremsy_detector.model.model_metadata import (
     three_numbers,
 )
 from gremsy_detector.model.output_layout import KNOWN_OUTPUTS, Layout, OutputDescription, describe_output, stated_layout
-from gremsy_detector.model.usual_input import DETR, YOLO, ResizeMode, Triple, UsualInput
 
 __all__ = [
     'KNOWN_OUTPUTS',

@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
+from gremsy_detector.model.box_layout import Triple
 from gremsy_detector.model.model_description import InputDescription
-from gremsy_detector.model.usual_input import Triple
 from gremsy_model_tools.precision.onnx_file import (
     image_inputs,
     import_onnx,
