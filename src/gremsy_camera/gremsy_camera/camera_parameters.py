@@ -5,8 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from gremsy_common.parameters.node_parameters import NodeParameters
-from gremsy_common.parameters.parameter_fields import ParameterError, param
+from gremsy_common.parameters.parameter_fields import NodeParameters, ParameterError, param
 from gremsy_common.parameters.parameter_forms import TextForm
 
 

@@ -17,8 +17,7 @@ pytest.importorskip('vision_msgs.msg', reason='the workspace is not built: run .
 import numpy as np
 from rclpy.signals import SignalHandlerOptions
 
-from gremsy_common.parameters.node_parameters import NodeParameters
-from gremsy_common.parameters.parameter_fields import param
+from gremsy_common.parameters.parameter_fields import NodeParameters, param
 from gremsy_common.ros import topics
 from gremsy_common.ros.node_host import NodeHost
 from gremsy_common.ros.suite_node import SuiteNode

@@ -6,8 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from gremsy_common.parameters.node_parameters import NodeParameters
-from gremsy_common.parameters.parameter_fields import param
+from gremsy_common.parameters.parameter_fields import NodeParameters, param
 from gremsy_common.parameters.parameter_forms import TextForm
 from gremsy_detector.backends.backend import BackendOptions, say_nothing
 from gremsy_detector.backends.backend_registry import AUTO

@@ -13,7 +13,7 @@ pytest.importorskip('vision_msgs.msg', reason='the workspace is not built: run .
 from rclpy.parameter import Parameter
 from rclpy.signals import SignalHandlerOptions
 
-from gremsy_common.parameters.node_parameters import NodeParameters
+from gremsy_common.parameters.parameter_fields import NodeParameters
 from gremsy_common.ros import topics
 from gremsy_common.ros.hosting import EXIT_STOPPED, run_nodes
 from gremsy_common.ros.node_host import NodeHost

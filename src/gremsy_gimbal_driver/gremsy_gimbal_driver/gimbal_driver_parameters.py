@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal, cast
 
-from gremsy_common.parameters.node_parameters import NodeParameters
-from gremsy_common.parameters.parameter_fields import ParameterError, param
+from gremsy_common.parameters.parameter_fields import NodeParameters, ParameterError, param
 from gremsy_common.parameters.parameter_forms import TextForm
 from gremsy_gimbal_driver.attitude.joint_chain import EncoderSettings, EncoderUnit
 from gremsy_gimbal_driver.calibration.calibration_settings import CalibrationSettings

@@ -68,6 +68,18 @@ def param(
     return dataclasses.field(default=default, metadata={_KEY: meta})
 
 
+@dataclass(frozen=True)
+class NodeParameters:
+    """The parameters that every node of the suite has; a node's own dataclass inherits from this one."""
+
+    autostart: bool = param(True, doc='Configure and activate at start; false leaves both to a lifecycle manager.')
+    trace_dir: str = param(
+        '',
+        doc="Folder for a trace of every frame's way through this node (one JSON object a line); empty for none.",
+        form=TextForm.PATH,
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class ParameterSpec:
     """One parameter; `type` is bool, int, float, str, tuple[str, ...] or tuple[float, ...]."""

@@ -16,9 +16,8 @@ from rclpy.parameter import Parameter
 from rclpy.qos import QoSProfile
 
 from gremsy_common.errors import SuiteError, one_line
-from gremsy_common.parameters.node_parameters import NodeParameters
 from gremsy_common.parameters.parameter_declaration import declare, with_changes
-from gremsy_common.parameters.parameter_fields import ParameterError
+from gremsy_common.parameters.parameter_fields import NodeParameters, ParameterError
 from gremsy_common.ros.diagnostics import NodeDiagnostics
 from gremsy_common.ros.instance_lock import InstanceLock
 from gremsy_common.ros.node_host import NodeHost

@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from gremsy_common.parameters.node_parameters import NodeParameters
-from gremsy_common.parameters.parameter_fields import param
+from gremsy_common.parameters.parameter_fields import NodeParameters, param
 from gremsy_common.parameters.parameter_forms import TextForm
 from gremsy_common.ros import topics
 from gremsy_common.ros.hosting import run_node
