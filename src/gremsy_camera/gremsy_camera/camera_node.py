@@ -5,10 +5,9 @@ from __future__ import annotations
 
 import math
 
-from gremsy_camera.camera_parameters import CameraParameters
+from gremsy_camera.camera_parameters import CameraParameters, optical_frame_name
 from gremsy_camera.footage.footage_reader import AtEnd
 from gremsy_camera.footage.pacing import SystemClock
-from gremsy_camera.frame_name import optical_frame_name
 from gremsy_camera.lens_calibration import camera_model
 from gremsy_camera.source_feed import SourceFeed
 from gremsy_camera.sources import create_source

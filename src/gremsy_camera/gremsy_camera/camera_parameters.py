@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The camera node's parameters."""
+"""The camera node's parameters, and the name of its optical frame where none is set."""
 
 from __future__ import annotations
 
@@ -57,3 +57,8 @@ class CameraParameters(NodeParameters):
             raise ParameterError(
                 'Parameters `calibration_file` and `horizontal_field_deg` both describe the camera: set one of them.'
             )
+
+
+def optical_frame_name(namespace: str) -> str:
+    """From the node's namespace: `/robot/eo` -> `robot/eo_optical_frame`; `/` -> `camera_optical_frame`."""
+    return f'{namespace.strip("/") or "camera"}_optical_frame'

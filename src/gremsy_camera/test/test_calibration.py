@@ -3,8 +3,7 @@ import math
 
 import pytest
 
-from gremsy_camera.camera_parameters import CameraParameters
-from gremsy_camera.frame_name import optical_frame_name
+from gremsy_camera.camera_parameters import CameraParameters, optical_frame_name
 from gremsy_camera.lens_calibration import camera_model
 from gremsy_common.parameters.parameter_fields import ParameterError, from_values
 
