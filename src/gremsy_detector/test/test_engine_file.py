@@ -31,7 +31,7 @@ HEADER = EngineHeader(
     '2026-01-01T00:00:00+00:00',
 )
 PLAN = np.random.default_rng(3).bytes(5000)
-AGAIN = 'build it again with `ros2 run gremsy_detector build_engine MODEL.onnx`'
+AGAIN = 'build it again with `ros2 run gremsy_model_tools build_engine MODEL.onnx`'
 
 
 @pytest.fixture

@@ -28,7 +28,7 @@ from src.gremsy_detector.test.tensorrt_fakes import (
 )
 
 ANSWER = np.arange(140, dtype=np.float32).reshape(1, 7, 20)
-AGAIN = 'build it again with `ros2 run gremsy_detector build_engine MODEL.onnx`'
+AGAIN = 'build it again with `ros2 run gremsy_model_tools build_engine MODEL.onnx`'
 
 
 @pytest.fixture

@@ -256,7 +256,7 @@ def test_its_engine_is_never_offered_to_the_full_one(pc, tmp_path):
         TensorRtBackend(path, BackendOptions(engine_dir=pc.folder), fake_machine(pc.cuda, library)).open()
     assert str(refused.value) == (
         f'Engine {path} is one of TensorRT for RTX, which TensorRT does not run: set `backend` to `tensorrt_rtx`, or '
-        'build it again with `ros2 run gremsy_detector build_engine MODEL.onnx`.'
+        'build it again with `ros2 run gremsy_model_tools build_engine MODEL.onnx`.'
     )
     assert pc.open(engine_of(path, RTX, '1.7.1.116', fake_plan('1.7.1.116'))).description.endswith(', fp16')
 
@@ -273,7 +273,7 @@ def test_no_engine_of_the_full_one_is_offered_to_it(pc, tmp_path):
             pc.open(engine)
         assert str(refused.value) == (
             f'Engine {engine} is one of TensorRT, which TensorRT for RTX does not run: set `backend` to `tensorrt`, or '
-            'build it again with `ros2 run gremsy_detector build_engine MODEL.onnx`.'
+            'build it again with `ros2 run gremsy_model_tools build_engine MODEL.onnx`.'
         )
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`ros2 run gremsy_detector build_engine MODEL`: the TensorRT engine of a model, built now instead of at start-up.
+"""`ros2 run gremsy_model_tools build_engine MODEL`: the TensorRT engine of a model, built now instead of at start-up.
 
 TensorRT for RTX builds without a GPU, for every GPU that it runs on: its engines can be copied to where they will run.
 """
@@ -50,7 +50,7 @@ def _obtain(options: argparse.Namespace, machine: Machine) -> Path:
     if model.suffix.lower() != '.onnx':
         raise ModelError(
             f"Model file {model} ends in '{model.suffix}' and engines are built from .onnx files: "
-            'export it first (ros2 run gremsy_detector export WEIGHTS.pt).'
+            'export it first (ros2 run gremsy_model_tools export WEIGHTS.pt).'
         )
     machine = _of_kind(options.backend, machine)
     library = machine.library(to_build_only=True)

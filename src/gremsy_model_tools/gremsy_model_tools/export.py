@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`ros2 run gremsy_detector export WEIGHTS.pt`: a user's own Ultralytics weights as an ONNX file for this detector.
+"""`ros2 run gremsy_model_tools export WEIGHTS.pt`: a user's own Ultralytics weights as an ONNX file for this detector.
 
 Ultralytics and torch are used here and nowhere else, and only where the user has installed them: Ultralytics is
 AGPL-3.0, and so is a model trained or exported with it, unless one holds its enterprise licence.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`ros2 run gremsy_detector model_info [MODEL]`: what a model file is, and the classes that `classes` may name."""
+"""`ros2 run gremsy_model_tools model_info [MODEL]`: what a model file is, and the classes that `classes` may name."""
 
 from __future__ import annotations
 

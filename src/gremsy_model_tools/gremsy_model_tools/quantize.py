@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`ros2 run gremsy_detector quantize MODEL`: an fp16 or int8 file of a model, checked against the original."""
+"""`ros2 run gremsy_model_tools quantize MODEL`: an fp16 or int8 file of a model, checked against the original."""
 
 from __future__ import annotations
 

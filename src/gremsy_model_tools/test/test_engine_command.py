@@ -69,7 +69,7 @@ def test_weights_are_to_be_exported_first(run, tmp_path):
         1,
         [],
         f"Model file {tmp_path / 'yolo11n.pt'} ends in '.pt' and engines are built from .onnx files: export it first "
-        '(ros2 run gremsy_detector export WEIGHTS.pt).\n',
+        '(ros2 run gremsy_model_tools export WEIGHTS.pt).\n',
     )
 
 

@@ -103,7 +103,7 @@ def test_an_unknown_precision_is_refused_with_those_there_are(tmp_path):
 def test_int8_without_frames_says_where_they_come_from(tmp_path):
     assert refusal(MODEL, 'int8', tmp_path / 'out', ParameterError) == (
         'Precision int8 takes real frames to calibrate on: give --calibration a folder of images or a video, '
-        'for example what `ros2 run gremsy_detector capture_frames` stored.'
+        'for example what `ros2 run gremsy_model_tools capture_frames` stored.'
     )
 
 

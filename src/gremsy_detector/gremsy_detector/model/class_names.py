@@ -81,7 +81,7 @@ def check_known(parameter: str, wanted: Sequence[str], names: Sequence[str], mod
         hint = f'did you mean {_or(near)}? ' if near else 'no name comes near. '
         raise ParameterError(
             f"Parameter `{parameter}` has '{name}', which is not a class of {model}: {hint}"
-            f'`ros2 run gremsy_detector model_info` lists all {len(names)}.'
+            f'`ros2 run gremsy_model_tools model_info` lists all {len(names)}.'
         )
 
 

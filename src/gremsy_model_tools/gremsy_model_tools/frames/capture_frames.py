@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`ros2 run gremsy_detector capture_frames`: store frames of a running camera to calibrate a model on."""
+"""`ros2 run gremsy_model_tools capture_frames`: store frames of a running camera to calibrate a model on."""
 
 from __future__ import annotations
 

@@ -249,7 +249,7 @@ def _open_frames(
     if calibration is None:
         raise ParameterError(
             'Precision int8 takes real frames to calibrate on: give --calibration a folder of images or a video, '
-            'for example what `ros2 run gremsy_detector capture_frames` stored.'
+            'for example what `ros2 run gremsy_model_tools capture_frames` stored.'
         )
     calibrating = open_source(calibration, say)
     count = len(calibrating)

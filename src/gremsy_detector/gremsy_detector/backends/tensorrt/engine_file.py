@@ -26,7 +26,7 @@ MAGIC = b'GREMSY-ENGINE-1\n'
 _LENGTH_BYTES = 4
 # Class names of the largest vocabularies take about 200 kB.
 _LONGEST_HEADER_BYTES = 4 * 1024 * 1024
-BUILD_AGAIN = 'build it again with `ros2 run gremsy_detector build_engine MODEL.onnx`'
+BUILD_AGAIN = 'build it again with `ros2 run gremsy_model_tools build_engine MODEL.onnx`'
 
 
 class EngineDamaged(ModelError):
