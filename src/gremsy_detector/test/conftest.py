@@ -6,6 +6,9 @@ import numpy as np
 import pytest
 
 from gremsy_common.types.frame import Frame, lock_read_only
+from src.gremsy_detector.test.real_builds import build, library
+
+__all__ = ['build', 'footage_image', 'library', 'make_frame', 'write_model']
 
 PEOPLE = {'names': "{0: 'person', 1: 'car', 2: 'dog'}", 'stride': '32', 'task': 'detect', 'imgsz': '[64, 64]'}
 

@@ -19,7 +19,6 @@ from gremsy_detector.backends.tensorrt.engine_builder import BuiltEngine
 from gremsy_detector.backends.tensorrt.engine_machine import Machine
 from gremsy_detector.backends.tensorrt.tensorrt_library import TensorRt
 from gremsy_detector.model.onnx_facts import read_onnx_facts
-from gremsy_model_tools.precision.gate import verdict_path
 
 ORIN = Gpu('Orin', '8.7', 16, 30 << 30)
 LAPTOP = Gpu('NVIDIA GeForce RTX 4060 Laptop GPU', '8.9', 24, 8 << 30)
@@ -544,7 +543,7 @@ def fake_prepare(model, precision, out_dir, *, calibration, check, say):
     out.write_bytes(model.read_bytes())
     spoiled = check is not None and check.name == 'spoiled'
     if check is not None:
-        verdict_path(out).write_text(json.dumps({'passed': not spoiled}))
+        out.with_name(f'{out.name}.agreement.json').write_text(json.dumps({'passed': not spoiled}))
     kept = 'fp16' if spoiled else precision
     return types.SimpleNamespace(path=out, precision=kept, sentence=f'{model.name} runs in {kept}.')
 

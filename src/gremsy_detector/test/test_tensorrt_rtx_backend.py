@@ -21,7 +21,6 @@ from gremsy_detector.backends.tensorrt_rtx_backend import TensorRtRtxBackend
 from gremsy_detector.detector import Detector
 from gremsy_detector.errors import ModelError
 from gremsy_detector.selection import Selection
-from gremsy_model_tools import build_engine
 from src.gremsy_detector.test.tensorrt_fakes import (
     DESKTOP,
     HOPPER,
@@ -308,15 +307,6 @@ def test_what_the_full_one_cannot_build_is_left_to_it(pc):
     chain.open(Selection()).close()
     assert chain.states == 'tensorrt failed, tensorrt_rtx opened'
     assert 'this machine has no TensorRT builder' in said[0]
-
-
-def test_what_was_built_without_a_gpu_runs_where_one_is(pc, capsys):
-    elsewhere = fake_machine(pc.cuda, pc.library, gpu=HOPPER)
-    arguments = [str(pc.model), '--backend', 'tensorrt_rtx', '--precision', 'model', '--engine-dir', str(pc.folder)]
-    assert build_engine.main(arguments, elsewhere) == 0
-    built = capsys.readouterr().out.splitlines()[-1]
-    pc.start()
-    assert pc.built == 0 and [str(path) for path in pc.files('.engine')] == [built]
 
 
 def test_the_full_one_is_preferred_and_both_come_before_onnx_runtime():

@@ -25,6 +25,7 @@ from src.gremsy_detector.test.tensorrt_fakes import (
     FakeRuntimeLibrary,
     fake_machine,
 )
+from src.gremsy_detector.test.test_tensorrt_rtx_backend import Pc
 
 
 @pytest.fixture
@@ -190,3 +191,13 @@ def test_the_real_machine_answers_too(capsys):
     code = build_engine.main(['/nowhere/m.onnx'])
     errors = capsys.readouterr().err
     assert code == 1 and len(errors.splitlines()) == 1
+
+
+def test_what_was_built_without_a_gpu_runs_where_one_is(write_model, capsys):
+    pc = Pc(write_model(np.zeros((1, 7, 20))))
+    elsewhere = fake_machine(pc.cuda, pc.library, gpu=HOPPER)
+    arguments = [str(pc.model), '--backend', 'tensorrt_rtx', '--precision', 'model', '--engine-dir', str(pc.folder)]
+    assert build_engine.main(arguments, elsewhere) == 0
+    built = capsys.readouterr().out.splitlines()[-1]
+    pc.start()
+    assert pc.built == 0 and [str(path) for path in pc.files('.engine')] == [built]

@@ -12,6 +12,7 @@ from gremsy_common.errors import SuiteError
 from gremsy_common.parameters.parameter_fields import ParameterError
 from gremsy_detector.backends.onnxruntime_backend import BACKEND
 from gremsy_detector.detector import Detector
+from gremsy_detector.errors import ModelError
 from gremsy_detector.model.default_model import default_model_path
 from gremsy_model_tools import quantize
 
@@ -26,6 +27,8 @@ from gremsy_model_tools.precision.graph_facts import precision_of
 from gremsy_model_tools.precision.onnx_file import read_model
 from gremsy_model_tools.precision.prepare import prepare_model
 from gremsy_model_tools.precision.quantization import quantize as quantize_graph
+from src.gremsy_detector.test import model_heads as heads
+from src.gremsy_detector.test.test_foreign_models import detect, photo
 
 MODEL = default_model_path()
 
@@ -394,3 +397,27 @@ def test_a_file_of_the_users_own_is_neither_replaced_nor_removed(tmp_path, preci
 def test_a_file_that_was_made_here_is_replaced(tmp_path):
     first = prepare_model(MODEL, 'fp16', tmp_path / 'out').path
     assert prepare_model(MODEL, 'fp16', tmp_path / 'out').path == first
+
+
+@pytest.mark.parametrize('write', [heads.write_yolox, heads.write_nanodet_plus])
+def test_a_head_told_by_its_values_is_prepared_as_it_is_fed(tmp_path, make_frame, write):
+    """What is folded into the graph is what the node would have done, though the file says nothing of it."""
+    path = write(tmp_path / 'm.onnx')
+    image = photo(640, 480)
+    plain, before = detect(path, image, make_frame, 0.4, iou=0.5)
+    folded = prepare_model(path, 'model', tmp_path / 'out', fold_input=True).path
+    model, after = detect(folded, image, make_frame, 0.4, iou=0.5)
+    assert (model.input.dtype, model.layout) == ('uint8', plain.layout)
+    assert len(before.scores) > 5
+    np.testing.assert_allclose(after.boxes_px, before.boxes_px, atol=1e-3)
+    np.testing.assert_allclose(after.scores, before.scores, atol=1e-5)
+
+
+def test_a_model_with_a_second_input_is_not_prepared_but_told(tmp_path):
+    path = heads.write_dfine(tmp_path / 'dfine.onnx')
+    with pytest.raises(ModelError) as refused:
+        prepare_model(path, 'fp16', tmp_path / 'out')
+    assert str(refused.value) == (
+        f'Model file {path} has the inputs images float32 [1, 3, 256, 320]; orig_target_sizes int64 [N, 2]: known '
+        'is one input, [1, 3, height, width] float32, float16 or uint8, or [1, height, width, 3] uint8.'
+    )

@@ -72,7 +72,7 @@ class Prepared(Protocol):
 
 
 class PrecisionStep(Protocol):
-    """Brings a model to a precision; `gremsy_model_tools.precision` has the real one."""
+    """Brings a model to a precision; who has one offers it by entry point (`engine_machine.PRECISION_STEP`)."""
 
     def __call__(
         self,

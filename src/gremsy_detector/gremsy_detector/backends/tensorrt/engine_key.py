@@ -16,7 +16,7 @@ from gremsy_detector.errors import ModelError
 from gremsy_detector.model.onnx_file_check import files_of_weights
 
 PRECISIONS = ('model', 'fp32', 'fp16', 'int8')
-"""`model` builds the file as it is; the others prepare it first (`gremsy_model_tools.precision`)."""
+"""`model` builds the file as it is; the others prepare it first (`PrecisionStep`)."""
 
 # Where exporters put weights that do not fit into the ONNX file: torch, onnx and onnxruntime, in this order.
 _EXTERNAL_ENDINGS = ('.data', '_data', '.external')

@@ -27,7 +27,7 @@ from gremsy_detector.backends.tensorrt.tensorrt_library import (
 from gremsy_detector.errors import FrameError, ModelError
 
 PRECISION_STEP = 'gremsy_detector.precision_step'
-"""Entry point of what makes the ONNX file of a precision other than `model`."""
+"""Entry point of a `PrecisionStep`, which makes the ONNX file of a precision other than `model`."""
 
 
 def prepare_model(
@@ -39,19 +39,19 @@ def prepare_model(
     check: Path | None,
     say: Callable[[str], None],
 ) -> Prepared:
-    """The `PrecisionStep` of package `gremsy_model_tools`, loaded when used: running an engine does not need it."""
+    """The `PrecisionStep` of a package that is installed, looked for when used: running an engine needs none."""
+    # What is asked for as the file has it is prepared only where TensorRT does not take the file so.
+    way_out = 'install it' if precision == 'model' else "install it, or build with precision 'model'"
     steps = entry_points(group=PRECISION_STEP)
     if not steps:
         raise ModelError(
-            f'Model file {model} cannot be prepared because package gremsy_model_tools is not installed: install it, '
-            "or build with precision 'model'."
+            f'Model file {model} cannot be prepared because package gremsy_model_tools is not installed: {way_out}.'
         )
     try:
         step: PrecisionStep = next(iter(steps)).load()
     except ImportError as error:
         raise ModelError(
-            f'Model file {model} cannot be prepared because Python package {error.name} is missing: install it, or '
-            "build with precision 'model'."
+            f'Model file {model} cannot be prepared because Python package {error.name} is missing: {way_out}.'
         ) from error
     try:
         return step(model, precision, out_dir, calibration=calibration, check=check, say=say)
