@@ -41,7 +41,7 @@ class TruthUnavailable(SuiteError):
 
 @dataclass(frozen=True, slots=True)
 class TrueState:
-    """True optical axis and zoom at one time; angles as in `rotations` (azimuth left +, tilt down +)."""
+    """True optical axis and zoom at one time; angles as in `geometry` (azimuth left +, tilt down +)."""
 
     stamp_ns: int
     azimuth_rad: float
