@@ -47,34 +47,39 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except SuiteError as error:
         print(error, file=sys.stderr)
         return 1
-    results = {}
+    results, failed = {}, False
     for name in names_of(options.name):
         before = describe_machine()
         try:
             figures = import_module(f'benchmarks.{name}.{name}_benchmark').run(options)
         except SuiteError as error:
-            print(error, file=sys.stderr)
-            return 1
+            # Those of the others took minutes: they are kept.
+            print(f'{name}: {error}' if options.name == ALL else error, file=sys.stderr)
+            failed = True
+            continue
         results[name] = {'benchmark': name, **figures, 'machine': before, 'load_after': describe_machine()['load_1min']}
+    if not results:
+        return 1
     shown = results if options.name == ALL else results[options.name]
     # First where nothing can go wrong: they took minutes.
     print(json.dumps(shown), flush=True)
-    return 0 if options.json is None else _keep(options.json, shown)
+    kept = options.json is None or _keep(options.json, shown)
+    return 1 if failed or not kept else 0
 
 
-def _keep(path: Path, shown: dict[str, Any]) -> int:
-    """Write the figures, its folder too; the exit status."""
+def _keep(path: Path, shown: dict[str, Any]) -> bool:
+    """Write the figures, their folder too; whether that was done."""
     try:
         refuse_file_of_others(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         write_whole(path, (json.dumps(shown, indent=2) + '\n').encode())
     except SuiteError as error:
         print(error, file=sys.stderr)
-        return 1
+        return False
     except OSError as error:
         print(f"'{path}' cannot be written ({error.strerror}): take the figures from above.", file=sys.stderr)
-        return 1
-    return 0
+        return False
+    return True
 
 
 if __name__ == '__main__':

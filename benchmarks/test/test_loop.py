@@ -6,7 +6,10 @@ import types
 import pytest
 
 from benchmarks.__main__ import main, refuse_file_of_others
+from benchmarks.arguments import BENCHMARKS, parse
+from benchmarks.loop import loop_benchmark
 from benchmarks.loop.loop_benchmark import longest_queue
+from gremsy_common.errors import SuiteError
 
 
 def detection(arrived_ns, taken_ns):
@@ -82,3 +85,30 @@ def test_figures_are_shown_whatever_came_in_their_way(tmp_path, capsys, quick_be
         == f"'{path}' is in the way, and is no file of a benchmark's figures: move it away, or name another file.\n"
     )
     assert path.read_text() == 'of others'
+
+
+def test_of_all_benchmarks_those_that_ran_are_kept(tmp_path, capsys, monkeypatch, quick_benchmark):
+    def refuse():
+        raise SuiteError('There is no GPU: plug one in.')
+
+    quick_benchmark.on_the_way = refuse
+    quick = types.SimpleNamespace(run=lambda _options: {'figure': 2})
+    for name in set(BENCHMARKS) - {'gimbal'}:
+        monkeypatch.setitem(sys.modules, f'benchmarks.{name}.{name}_benchmark', quick)
+    path = tmp_path / 'figures.json'
+    assert main(['all', '--json', str(path)]) == 1
+    shown, said = capsys.readouterr()
+    assert said == 'gimbal: There is no GPU: plug one in.\n'
+    assert {name: figures['figure'] for name, figures in json.loads(shown).items()} == dict.fromkeys(
+        set(BENCHMARKS) - {'gimbal'}, 2
+    )
+    assert json.loads(path.read_text()) == json.loads(shown)
+
+
+def test_a_folder_of_others_is_refused_before_anything_is_measured(tmp_path, monkeypatch):
+    monkeypatch.setattr(loop_benchmark, '_measure', lambda *_: pytest.fail('it was measured'))
+    (tmp_path / 'realistic').mkdir()
+    (tmp_path / 'realistic' / 'mine.txt').touch()
+    with pytest.raises(SuiteError, match='holds files that are no report of the demo'):
+        loop_benchmark.run(parse(['loop', '--keep', str(tmp_path)]))
+    assert (tmp_path / 'realistic' / 'mine.txt').exists()
