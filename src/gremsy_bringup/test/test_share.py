@@ -129,6 +129,8 @@ def test_the_file_to_copy_is_taken_by_ros_and_names_only_parameters_that_there_a
             assert {key: getattr(values, key) for key in given} == given
     finally:
         rclpy.shutdown(context=context)
+    # A file's camera is unknown: without one of these nothing has a bearing, and nothing is pointed at.
+    assert {'horizontal_field_deg', 'calibration_file'} & set(file['/**/camera']['ros__parameters'])
 
 
 def test_the_readme_says_where_the_file_to_copy_is() -> None:

@@ -105,6 +105,7 @@ COUNTED_ONLY = frozenset(
 """What is ordinary, or said in another way."""
 
 NO_CAMERA = (
-    'Nothing can be pointed at, since no usable camera_info came on {topic}: let the camera publish it beside its '
-    'images, in the same namespace.'
+    'Nothing can be pointed at, since no camera_info came on {topic}: let the camera publish it beside its images, in '
+    'the same namespace.'
 )
+"""Where none came at all; of one that came and is of no use, a sentence above or the conversion's own is said."""

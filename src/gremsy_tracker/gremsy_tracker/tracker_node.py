@@ -239,10 +239,20 @@ class TrackerNode(SuiteNode[TrackerParameters]):
             return
         self._blind_s += _DROPS_S if used else 0.0
         if self._blind_s >= _PATIENCE_WITH_CAMERA_S:
-            sentence = NO_CAMERA.format(topic=self.resolve_topic_name(topics.CAMERA_INFO.name))
-            self.diagnostics.note_error(sentence)
-            if self._blind_s < _PATIENCE_WITH_CAMERA_S + _DROPS_S:
-                self.get_logger().warning(sentence)
+            self._say_no_camera()
+
+    def _say_no_camera(self) -> None:
+        topic = topics.CAMERA_INFO.name
+        uncalibrated = self._counts.get('camera_models_unusable', 0)
+        if not uncalibrated and any(kind.startswith(f'{topic}: ') for kind in self.diagnostics.counters):
+            # What comes there is not understood, and each such message says why.
+            return
+        text = SENTENCES['camera_models_unusable'][1] if uncalibrated else NO_CAMERA
+        sentence = text.format(topic=self.resolve_topic_name(topic))
+        self.diagnostics.note_error(sentence)
+        # The first uncalibrated one was said when it came.
+        if not uncalibrated and self._blind_s < _PATIENCE_WITH_CAMERA_S + _DROPS_S:
+            self.get_logger().warning(sentence)
 
     def _note(self, update: TrackerUpdate, arrived_ns: int) -> None:
         if isinstance(self.trace, NoTrace):

@@ -333,8 +333,8 @@ def test_a_detector_that_publishes_detections_alone_is_said_and_heard_by_a_param
         ),
         (
             0,
-            'Nothing can be pointed at, since no usable camera_info came on /blind/camera_info: let the camera publish '
-            'it beside its images, in the same namespace.',
+            'Nothing can be pointed at, since no camera_info came on /blind/camera_info: let the camera publish it '
+            'beside its images, in the same namespace.',
         ),
     ],
 )
@@ -367,6 +367,55 @@ def test_a_tracker_that_cannot_use_what_comes_warns_and_says_it_once(user, ahead
         user.node.destroy_subscription(subscription)
         user.node.destroy_publisher(publisher)
     assert said.count(sentence) == 1, said
+
+
+@pytest.mark.parametrize(
+    ('info', 'sentence'),
+    [
+        (
+            # As the camera node sends it for a file whose field of view is not given.
+            camera_info_message(StampedCamera(0, 'optical', CameraModel(640, 480, 0.0, 0.0, 320.0, 240.0))),
+            'The messages on /uncalibrated/camera_info have no focal length, so nothing can be pointed at: calibrate '
+            'the camera, or give its field of view (`calibration_file`, `horizontal_field_deg` of our camera node).',
+        ),
+        (
+            CameraInfo(),
+            'A message on /uncalibrated/camera_info cannot be used: it is of an image of 0x0 px: set its width and '
+            'height.',
+        ),
+    ],
+)
+def test_a_camera_info_that_came_is_not_asked_for(user, info, sentence):
+    """The remedy for none at all would send the reader looking at namespaces."""
+    told = []
+
+    def keep(array):
+        told.extend(each.message for each in array.status if each.name == '/uncalibrated/tracker')
+
+    infos = user.node.create_publisher(CameraInfo, '/uncalibrated/camera_info', 5)
+    detections = user.node.create_publisher(Detection2DArray, '/uncalibrated/detections/candidates', 5)
+    subscription = user.node.create_subscription(DiagnosticArray, '/diagnostics', keep, 10)
+    process = start_node(namespace='/uncalibrated')
+
+    def send():
+        infos.publish(info)
+        detections.publish(detections_message(Detections.empty(time.time_ns(), 'optical')))
+        user.spin(0.05)
+
+    try:
+        user.wait(lambda: sentence in told, meanwhile=send)
+        told.clear()
+        # Longer than a camera that comes up is waited for.
+        user.wait(lambda: len(told) > 6, meanwhile=send)
+    finally:
+        process.send_signal(signal.SIGTERM)
+        said, _ = process.communicate(timeout=20)
+        user.node.destroy_subscription(subscription)
+        for publisher in (infos, detections):
+            user.node.destroy_publisher(publisher)
+    assert set(told) == {sentence}
+    assert said.count(sentence) == 1, said
+    assert 'let the camera publish it' not in said
 
 
 @pytest.mark.parametrize(
