@@ -69,7 +69,7 @@ def test_an_unknown_class_is_named_with_its_neighbours(tmp_path: Path, footage: 
     ended = demo('--class', 'persn', '--video', str(footage), '--report', str(tmp_path / 'report'))
     assert ended.stderr == (
         "`--class` is 'persn', which is not a class of nanodet_g_416.onnx: did you mean 'person'? "
-        '`ros2 run gremsy_model_tools model_info` lists all 80.\n'
+        '`ros2 run gremsy_model_tools model_info` lists its 80 classes.\n'
     )
     assert ended.returncode == 2
 

@@ -53,7 +53,7 @@ def test_an_unknown_class_is_named_with_its_nearest_neighbours():
         class_mask(('person', 'car'), NAMES, 'm.onnx')
     assert str(refused.value) == (
         "Parameter `classes` has 'car', which is not a class of m.onnx: did you mean 'Car' or 'cart'? "
-        '`ros2 run gremsy_model_tools model_info` lists all 4.'
+        '`ros2 run gremsy_model_tools model_info` lists its 4 classes.'
     )
 
 
@@ -61,6 +61,6 @@ def test_an_unknown_class_that_resembles_nothing_says_so():
     with pytest.raises(ParameterError) as refused:
         class_mask(('zzz',), NAMES, 'm.onnx')
     assert str(refused.value) == (
-        "Parameter `classes` has 'zzz', which is not a class of m.onnx: no name comes near. "
-        '`ros2 run gremsy_model_tools model_info` lists all 4.'
+        "Parameter `classes` has 'zzz', which is not a class of m.onnx: "
+        '`ros2 run gremsy_model_tools model_info` lists its 4 classes.'
     )

@@ -356,7 +356,7 @@ def test_an_unknown_class_refuses_the_start(write_model):
         Detector(choose_backend(path)(path), Selection(classes=('persom',))).open()
     assert str(refused.value) == (
         "Parameter `classes` has 'persom', which is not a class of tiny.onnx: did you mean 'person'? "
-        '`ros2 run gremsy_model_tools model_info` lists all 3.'
+        '`ros2 run gremsy_model_tools model_info` lists its 3 classes.'
     )
 
 

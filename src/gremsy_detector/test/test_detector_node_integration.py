@@ -293,7 +293,7 @@ def test_parameters_that_are_set_together_hold_together_or_not_at_all(user, node
         False,
         (
             "Parameter `class_confidence` has 'persom', which is not a class of nanodet_g_416.onnx: did you mean "
-            "'person'? `ros2 run gremsy_model_tools model_info` lists all 80."
+            "'person'? `ros2 run gremsy_model_tools model_info` lists its 80 classes."
         ),
     )
     assert user.detections_of(GREY).detections == []
@@ -304,7 +304,7 @@ def test_an_unknown_class_is_refused_while_running_and_detection_goes_on(user, n
     assert not refused.successful
     assert refused.reason == (
         "Parameter `classes` has 'persom', which is not a class of nanodet_g_416.onnx: did you mean 'person'? "
-        '`ros2 run gremsy_model_tools model_info` lists all 80.'
+        '`ros2 run gremsy_model_tools model_info` lists its 80 classes.'
     )
     user.detections_of(GREY)
 
@@ -429,7 +429,7 @@ def test_every_answer_leaves_its_stages_in_the_trace(user, node, trace_folder):
             "classes:=['zebr']",
             (
                 "Parameter `classes` has 'zebr', which is not a class of nanodet_g_416.onnx: did you mean 'zebra'? "
-                '`ros2 run gremsy_model_tools model_info` lists all 80.'
+                '`ros2 run gremsy_model_tools model_info` lists its 80 classes.'
             ),
         ),
         ('confidence:=1.5', 'Parameter `confidence` is 1.5, out of its range: use 0 .. 1.'),
@@ -437,7 +437,7 @@ def test_every_answer_leaves_its_stages_in_the_trace(user, node, trace_folder):
             "class_confidence:=['zebr:0.4']",
             (
                 "Parameter `class_confidence` has 'zebr', which is not a class of nanodet_g_416.onnx: "
-                "did you mean 'zebra'? `ros2 run gremsy_model_tools model_info` lists all 80."
+                "did you mean 'zebra'? `ros2 run gremsy_model_tools model_info` lists its 80 classes."
             ),
         ),
         (

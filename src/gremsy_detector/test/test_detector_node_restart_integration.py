@@ -299,7 +299,7 @@ def test_a_set_of_parameters_with_one_that_is_wrong_changes_none(machine, loop):
             {'class_confidence': ['parson:0.3']},
             (
                 "Parameter `class_confidence` has 'parson', which is not a class of nanodet_g_416.onnx: "
-                "did you mean 'person'? `ros2 run gremsy_model_tools model_info` lists all 3."
+                "did you mean 'person'? `ros2 run gremsy_model_tools model_info` lists its 3 classes."
             ),
         ),
         (

@@ -32,7 +32,7 @@ def test_an_unknown_class_is_named_with_its_neighbours():
         Selection(class_confidence=(('persom', 0.4),)).check(NAMES, 'm.onnx')
     assert str(refused.value) == (
         "Parameter `class_confidence` has 'persom', which is not a class of m.onnx: did you mean 'person'? "
-        '`ros2 run gremsy_model_tools model_info` lists all 3.'
+        '`ros2 run gremsy_model_tools model_info` lists its 3 classes.'
     )
 
 

@@ -40,12 +40,14 @@ def test_the_most_able_library_is_taken(monkeypatch):
     assert library.installed_module() is None
 
 
-def test_each_missing_part_is_named_with_the_way_out_and_the_gpu_is_asked_for_last():
+def test_each_missing_part_is_named_with_the_way_out_and_the_gpu_is_asked_for_last(monkeypatch):
+    monkeypatch.delenv('GREMSY_ENVIRONMENT', raising=False)
     assert why_not(FULL, lambda kind: None, never, never) == (
-        'is not installed (apt install python3-libnvinfer on a Jetson, pip install tensorrt elsewhere)'
+        'is not installed (apt install python3-libnvinfer on a Jetson, python -m pip install tensorrt cuda-python '
+        'elsewhere)'
     )
     assert why_not(FULL, lambda kind: 'tensorrt', never, lambda: False) == (
-        'lacks cuda-python, which handles its memory (pip install cuda-python)'
+        'lacks cuda-python, which handles its memory (python -m pip install cuda-python)'
     )
     nothing = CudaProbe((), '', 'the NVIDIA driver is not installed (libcuda.so.1 is not found)')
     assert why_not(FULL, lambda kind: 'tensorrt', lambda: nothing, lambda: True) == (
@@ -54,7 +56,9 @@ def test_each_missing_part_is_named_with_the_way_out_and_the_gpu_is_asked_for_la
     assert why_not(FULL, lambda kind: 'tensorrt', lambda: FOUND, lambda: True) is None
 
 
-def test_that_for_rtx_is_asked_which_gpus_it_runs_on_before_anything_is_built():
+def test_that_for_rtx_is_asked_which_gpus_it_runs_on_before_anything_is_built(monkeypatch):
+    monkeypatch.setenv('GREMSY_ENVIRONMENT', 'wheels')
+
     def why(*gpus):
         return why_not(RTX, lambda kind: kind.name, lambda: CudaProbe(gpus, '13.0', ''), lambda: True)
 
@@ -64,7 +68,9 @@ def test_that_for_rtx_is_asked_which_gpus_it_runs_on_before_anything_is_built():
     )
     assert why(HOPPER, LAPTOP) is None, 'parameter `device` says which'
     assert why_not(FULL, lambda kind: kind.name, lambda: CudaProbe((HOPPER,), '13.0', ''), lambda: True) is None
-    assert why_not(RTX, lambda kind: None, never, never) == 'is not installed (pip install tensorrt-rtx)'
+    assert why_not(RTX, lambda kind: None, never, never) == (
+        'is not installed (./gremsy exec python -m pip install tensorrt-rtx cuda-python)'
+    )
 
 
 def test_each_kind_is_looked_for_under_its_own_names(monkeypatch):

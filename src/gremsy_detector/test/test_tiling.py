@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tiles cover the image, and what is seen in several of them is told once, whole."""
+"""Tiles cover the image, and what is seen in several of them is reported once, whole."""
 
 import numpy as np
 import pytest

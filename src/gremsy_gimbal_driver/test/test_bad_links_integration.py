@@ -229,9 +229,11 @@ def test_an_address_where_nobody_listens_is_said_once_and_found_when_somebody_do
     uri = f'udp://127.0.0.1:{port}'
     stage.add_node(uri)
     user = stage.user
-    user.wait_until(lambda: 'Nobody listens' in user.diagnostics.get('link trouble', ''), why=lambda: user.diagnostics)
+    user.wait_until(
+        lambda: 'Nothing is listening' in user.diagnostics.get('link trouble', ''), why=lambda: user.diagnostics
+    )
     sentence = user.diagnostics['link trouble']
-    assert sentence.startswith(f'Nobody listens on the gimbal link {uri}: wait for the payload to start, ')
+    assert sentence.startswith(f'Nothing is listening on the gimbal link {uri}: wait for the payload to start, ')
     assert user.switch('arm', True) == (False, NOT_ARMED)
     user.spin(2.0)
     assert stage.end().count(sentence) == 1

@@ -183,8 +183,8 @@ def test_silence_is_said_with_what_to_check(capsys):
         uri = f'udp://127.0.0.1:{silent.getsockname()[1]}'
         assert main(['record', 'stop', '--link', uri]) == 1
     assert capsys.readouterr().err == (
-        f'gremsy_gimbal: Nothing answers on {uri} within 5 s: check the power, the cable (TX to RX) and the address, '
-        'and that no driver elsewhere talks to it.\n'
+        f'gremsy_gimbal: Nothing answers on {uri} within 5 s: check the power and the address, and that no driver '
+        'elsewhere talks to it.\n'
     )
 
 

@@ -53,7 +53,7 @@ OTHERS = (Sender(1, 1), Sender(255, 190))
         (WELL, ''),
         (replace(WELL, is_open=False, open_s=None, trouble='The plug is out.'), 'The plug is out.'),
         (replace(WELL, is_open=False, open_s=None), ''),
-        (replace(WELL, trouble='Nobody listens.'), 'Nobody listens.'),
+        (replace(WELL, trouble='Nothing is listening.'), 'Nothing is listening.'),
         (
             replace(WELL, clogged=True),
             'The gimbal link serial:///dev/ttyUSB0 takes nothing more: '
@@ -67,6 +67,11 @@ OTHERS = (Sender(1, 1), Sender(255, 190))
             replace(WELL, name='udp://payload:14566', frameless_s=None, frameless_bytes=812),
             'Something else talks on udp://payload:14566: 812 bytes, no MAVLink frame: '
             "check that this is the gimbal's port.",
+        ),
+        (
+            replace(WELL, name='udp://payload:14566', silent_s=None, frameless_s=None),
+            "Nothing comes in on the gimbal link udp://payload:14566: check the gimbal's power, its network cable and "
+            'its address.',
         ),
         (replace(WELL, silent_s=2.9), ''),
         (replace(WELL, silent_s=3.0), SILENT),

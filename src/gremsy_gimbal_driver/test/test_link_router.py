@@ -251,11 +251,11 @@ def test_a_loss_is_not_said_again_before_bytes_came_but_always_told_to_the_liste
 
 
 def test_what_is_wrong_with_an_open_link_is_said_once_and_is_its_trouble(bench):
-    bench.links[0].trouble = 'Nobody listens.'
+    bench.links[0].trouble = 'Nothing is listening.'
     for _ in range(3):
         bench.read()
-    assert bench.told == ['Nobody listens.']
-    assert [health.trouble for health in bench.router.health(0)] == ['Nobody listens.', '']
+    assert bench.told == ['Nothing is listening.']
+    assert [health.trouble for health in bench.router.health(0)] == ['Nothing is listening.', '']
 
 
 def test_a_link_that_waits_for_its_name_server_keeps_nobody_from_the_other():

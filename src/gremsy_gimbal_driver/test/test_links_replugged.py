@@ -126,7 +126,7 @@ def test_a_payload_that_restarts_on_udp_hears_a_beat_within_a_quarter_second_of_
     for at in range(0, 10_000, 50):  # 10 s of silence, refused by the machine
         router.step(lambda: b'beat', at * MS)
         router.read(0, 0.0)
-    assert router.health(10 * SECOND)[0].trouble.startswith('Nobody listens on the gimbal link')
+    assert router.health(10 * SECOND)[0].trouble.startswith('Nothing is listening on the gimbal link')
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as second:
         second.bind(address)
         second.settimeout(5.0)

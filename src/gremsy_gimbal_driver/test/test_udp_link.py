@@ -48,6 +48,19 @@ def test_an_address_that_cannot_be_resolved_is_named():
     )
 
 
+def test_a_name_that_there_is_not_is_said_in_words(monkeypatch):
+    def unknown(*_arguments, **_options):
+        raise socket.gaierror(socket.EAI_NONAME, 'Name or service not known')
+
+    monkeypatch.setattr(socket, 'getaddrinfo', unknown)
+    with pytest.raises(LinkError) as refused:
+        UdpLink('gremsi.local', 14566).open()
+    assert str(refused.value) == (
+        'The address of the gimbal link udp://gremsi.local:14566 cannot be resolved (the host name was not found): '
+        'check the host in the parameter `link` and the network.'
+    )
+
+
 def test_only_the_payload_is_heard():
     with _udp_server() as payload, _udp_server() as stranger:
         link = UdpLink(*payload.getsockname())
@@ -70,7 +83,7 @@ def test_nobody_listening_is_a_trouble_until_the_payload_speaks():
     link.write(b'anybody there?')
     link.read(0.1)
     assert link.trouble == (
-        f'Nobody listens on the gimbal link udp://127.0.0.1:{address[1]}: wait for the payload to start, '
+        f'Nothing is listening on the gimbal link udp://127.0.0.1:{address[1]}: wait for the payload to start, '
         'or correct the port in the parameter `link` (payloads use 14566).'
     )
     with _udp_server(address[1]) as payload:

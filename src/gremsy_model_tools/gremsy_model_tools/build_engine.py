@@ -21,6 +21,7 @@ from gremsy_detector.backends.tensorrt.engine_machine import Machine
 from gremsy_detector.backends.tensorrt.tensorrt_kinds import KINDS
 from gremsy_detector.errors import InferenceError, ModelError
 from gremsy_detector.model.default_model import DEFAULT, model_path
+from gremsy_detector.model.model_file import read_model_file
 
 _INTERRUPTED = 130
 
@@ -52,6 +53,9 @@ def _obtain(options: argparse.Namespace, machine: Machine) -> Path:
             f"Model file {model} ends in '{model.suffix}' and engines are built from .onnx files: "
             'export it first (ros2 run gremsy_model_tools export WEIGHTS.pt).'
         )
+    # Before anything is said of TensorRT: the name that was typed is the nearer mistake.
+    if not model.is_file():
+        read_model_file(model)
     machine = _of_kind(options.backend, machine)
     library = machine.library(to_build_only=True)
     target = machine.target_to_build_for(library, options.device)

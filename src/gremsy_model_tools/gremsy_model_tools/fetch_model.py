@@ -244,6 +244,7 @@ def _write(target: Path, model: bytes, record: Record) -> None:
     beside = record_path(target)
     known = beside.read_bytes() if beside.exists() else None
     try:
+        target.parent.mkdir(exist_ok=True)
         write_whole(beside, text.encode())
         try:
             if os.path.lexists(target):
@@ -263,13 +264,13 @@ def _write(target: Path, model: bytes, record: Record) -> None:
 
 def _target(output: Path | None, name: str) -> Path:
     target = Path() if output is None else output
-    if target.is_dir():
-        target = target / f'{name}.onnx'
-    if target.suffix != '.onnx':
-        raise FetchError(f'Option --output is {target}: give an existing folder, or a file that ends in .onnx.')
-    if not target.parent.is_dir():
+    is_folder = target.is_dir() or (not target.suffix and not os.path.lexists(target))
+    if not is_folder and target.suffix != '.onnx':
+        raise FetchError(f'Option --output is {target}: give a folder, or a file that ends in .onnx.')
+    # A folder is made when there is something to put there (`_write`), but only one: more of them is a misspelt path.
+    if not target.is_dir() and not target.parent.is_dir():
         raise FetchError(f'Option --output is {target}: folder {target.parent} does not exist, so make it first.')
-    return target.absolute()
+    return (target / f'{name}.onnx' if is_folder else target).absolute()
 
 
 def table(rows: Mapping[str, ModelRow]) -> str:
@@ -298,7 +299,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument('name', nargs='?', help='of the model; --list names them all')
     parser.add_argument('--list', action='store_true', help='print the table of models and end')
     parser.add_argument(
-        '--output', type=given_path, metavar='PATH', help='file or folder to write to; the current folder by default'
+        '--output',
+        type=given_path,
+        metavar='PATH',
+        help='file or folder to write to; the current folder by default, and a new one is made',
     )
     parser.add_argument(
         '--mirror', default=os.environ.get(MIRROR_VARIABLE, ''), metavar='URL',
@@ -306,7 +310,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )  # fmt: skip
     parser.add_argument('--proxy', metavar='URL', help='proxy to use; HTTPS_PROXY and NO_PROXY by default')
     parser.add_argument('--sha256', type=_sha256, metavar='HEX', help='the hash that the download must have')
-    parser.add_argument('--timeout', type=_seconds, default=30.0, metavar='S', help='of silence, 30 s by default')
+    parser.add_argument(
+        '--timeout', type=_seconds, default=30.0, metavar='S', help='give up after S seconds without data (default 30)'
+    )
     options = parser.parse_args(arguments)
     if options.list:
         print(table(rows))

@@ -21,7 +21,9 @@ def report(model: ModelDescription, backend: str) -> str:
     fed, read = model.input, model.output
     form = f'{fed.dtype} {list(fed.shape)}, {"BGR" if fed.bgr else "RGB"}, {fed.resize.value}'
     strides = f', grids of stride {", ".join(map(str, read.strides_px))} px' if read.strides_px else ''
-    duplicates = 'suppressed here (NMS)' if read.layout.has_duplicates else 'none, the network leaves one box an object'
+    duplicates = (
+        'duplicates removed here (NMS)' if read.layout.has_duplicates else 'none, the network leaves one box per object'
+    )
     logits = ', scores are logits' if read.logits else ''
     lines = [
         f'model    {model.path}',
@@ -30,7 +32,7 @@ def report(model: ModelDescription, backend: str) -> str:
         f'input    {fed.name}: {form}',
         f'values   {_values(fed)}',
         f'output   {read.layout.value}, N = {read.box_count}, stride {model.stride_px} px{logits}{strides}',
-        f'doubles  {duplicates}',
+        f'overlaps {duplicates}',
         f'backend  {backend}',
         f'classes  {len(model.class_names)}',
     ]

@@ -74,10 +74,22 @@ def test_weights_are_to_be_exported_first(run, tmp_path):
     )
 
 
-def test_without_tensorrt_it_says_what_is_missing_and_how_to_get_it(run):
+def test_a_file_that_is_not_there_is_named_before_what_this_machine_lacks(run, tmp_path):
+    machine = fake_machine(FakeCuda(), FakeFullLibrary(FakeCuda()), reason='is not installed (apt install x)')
+    assert run(of=tmp_path / 'mine.onnx', machine=machine) == (
+        1,
+        [],
+        f"Model file {tmp_path / 'mine.onnx'} does not exist: set `model` to an existing file, or to 'default' for the "
+        'one shipped.\n',
+    )
+
+
+def test_without_tensorrt_it_says_what_is_missing_and_how_to_get_it(run, monkeypatch):
+    monkeypatch.delenv('GREMSY_ENVIRONMENT', raising=False)
     machine = fake_machine(FakeCuda(), FakeFullLibrary(FakeCuda()), reason='is not installed (apt install x)')
     sentence = (
-        'TensorRT is not installed (apt install x); TensorRT for RTX is not installed (pip install tensorrt-rtx).\n'
+        'TensorRT is not installed (apt install x); TensorRT for RTX is not installed (python -m pip install '
+        'tensorrt-rtx cuda-python).\n'
     )
     assert run(machine=machine) == (1, [], sentence)
     assert run('--backend', 'tensorrt', machine=machine) == (1, [], 'TensorRT is not installed (apt install x).\n')
@@ -91,7 +103,8 @@ def test_where_only_that_for_rtx_is_it_is_taken(run, tmp_path):
     assert not any('for another machine' in line for line in lines)
 
 
-def test_that_for_rtx_builds_where_it_cannot_run_when_it_is_named(run):
+def test_that_for_rtx_builds_where_it_cannot_run_when_it_is_named(run, monkeypatch):
+    monkeypatch.delenv('GREMSY_ENVIRONMENT', raising=False)
     reason = why_not(RTX, lambda kind: 'there', lambda: CudaProbe((HOPPER,), '13.0', ''), lambda: True)
     machine = fake_machine(FakeCuda(), FakeRtxLibrary(FakeCuda()), gpu=HOPPER, reason=reason)
     refusal = (
@@ -101,7 +114,8 @@ def test_that_for_rtx_builds_where_it_cannot_run_when_it_is_named(run):
     assert run(machine=machine) == (
         1,
         [],
-        'TensorRT is not installed (apt install python3-libnvinfer on a Jetson, pip install tensorrt elsewhere); '
+        'TensorRT is not installed (apt install python3-libnvinfer on a Jetson, python -m pip install tensorrt '
+        'cuda-python elsewhere); '
         f'{refusal} (`--backend tensorrt_rtx` builds for another machine).\n',
     )
     code, lines, errors = run('--backend', 'tensorrt_rtx', machine=machine)

@@ -628,6 +628,18 @@ def test_the_command_prints_the_path_and_how_far_it_is(tmp_path, capsys):
     ]
 
 
+def test_a_folder_that_does_not_exist_is_made_for_what_came(tmp_path, capsys):
+    folder = tmp_path / 'models'
+    asked = ['yolox_nano', '--sha256', SHA256, '--output', str(folder)]
+    with serving({}) as server:
+        assert main([*asked, '--mirror', server.base]) == 1
+    assert files(tmp_path) == [], 'nothing came'
+    with serving({PATH: send(MODEL)}) as server:
+        assert main([*asked, '--mirror', server.base]) == 0
+    assert capsys.readouterr().out == f'{folder}/yolox_nano.onnx\n'
+    assert files(folder) == ['yolox_nano.onnx', 'yolox_nano.onnx.fetched.json']
+
+
 def test_the_mirror_may_come_from_the_environment(tmp_path, monkeypatch):
     with serving({f'/models{PATH}': send(MODEL)}) as server:
         monkeypatch.setenv('GREMSY_MODEL_MIRROR', f'{server.base}/models')
@@ -642,11 +654,15 @@ def test_the_mirror_may_come_from_the_environment(tmp_path, monkeypatch):
         ([], f'Which model? Name one of {", ".join(model_rows())}, or read about them with --list.'),
         (
             ['yolox_s', '--output', 'weights.pt'],
-            'Option --output is weights.pt: give an existing folder, or a file that ends in .onnx.',
+            'Option --output is weights.pt: give a folder, or a file that ends in .onnx.',
         ),
         (
             ['yolox_s', '--output', 'nowhere/m.onnx'],
             'Option --output is nowhere/m.onnx: folder nowhere does not exist, so make it first.',
+        ),
+        (
+            ['yolox_s', '--output', 'nowhere/models'],
+            'Option --output is nowhere/models: folder nowhere does not exist, so make it first.',
         ),
     ],
 )

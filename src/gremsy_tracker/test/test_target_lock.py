@@ -64,7 +64,7 @@ def test_nearest_takes_the_one_nearest_to_the_image_centre_of_the_classes_allowe
     assert target.status.state is LockState.SEARCHING
     choice = target.update(sighting(1.0, [4, 5, 6], x=[310, 100, 350], labels=['dog', 'person', 'person']))
     assert choice == Choice(2, is_new=True, is_other=True)
-    assert target.status.reason == 'chosen by `auto_lock` nearest'
+    assert target.status.reason == 'chosen automatically: nearest'
     assert (target.status.target_id, target.status.label) == (6, 'person')
 
 

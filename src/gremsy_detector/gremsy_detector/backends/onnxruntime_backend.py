@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from gremsy_common.installing import pip_install
 from gremsy_detector.backends.backend import DEFAULT_OPTIONS, BackendOptions
 from gremsy_detector.backends.onnxruntime_providers import (
     CPU,
@@ -71,7 +72,7 @@ class OnnxRuntimeBackend:
     def unavailable() -> str | None:
         """ONNX Runtime is a run-time dependency, but no apt package has it: it may be missing on a robot."""
         if importlib.util.find_spec('onnxruntime') is None:
-            return 'is not installed (pip install onnxruntime)'
+            return f'is not installed ({pip_install("onnxruntime")})'
         return None
 
     def open(self) -> ModelFacts:

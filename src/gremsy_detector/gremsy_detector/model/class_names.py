@@ -78,10 +78,10 @@ def check_known(parameter: str, wanted: Sequence[str], names: Sequence[str], mod
         if name in names:
             continue
         near = [by_folded[each] for each in difflib.get_close_matches(name.casefold(), by_folded, n=3, cutoff=0.6)]
-        hint = f'did you mean {_or(near)}? ' if near else 'no name comes near. '
+        hint = f'did you mean {_or(near)}? ' if near else ''
         raise ParameterError(
             f"Parameter `{parameter}` has '{name}', which is not a class of {model}: {hint}"
-            f'`ros2 run gremsy_model_tools model_info` lists all {len(names)}.'
+            f'`ros2 run gremsy_model_tools model_info` lists its {len(names)} classes.'
         )
 
 

@@ -48,6 +48,8 @@ _LARGEST_SIDE_PX = 4096
 _MOST_OUTPUT_NUMBERS = 2**28
 _KNOWN_INPUTS = '[1, 3, height, width] float32, float16 or uint8, or [1, height, width, 3] uint8'
 _AUTO = 'auto'
+# On a line of its own, and in vision_info.
+_LONGEST_TITLE = 200
 
 
 RESIZE_CHOICES = (_AUTO, *(mode.value for mode in ResizeMode))
@@ -176,7 +178,7 @@ def describe(facts: ModelFacts, outputs: Sequence[NDArray[Any]], resize: str = _
         # Ultralytics names classes `class0`, ... where nobody did.
         class_names=names if names is not None else tuple(f'class{index}' for index in range(output.class_count)),
         stride_px=stride_px(facts),
-        title=in_short(facts.metadata.get('description', '')) or facts.path.name,
+        title=in_short(facts.metadata.get('description', ''), _LONGEST_TITLE) or facts.path.name,
         inputs=facts.inputs,
         outputs=facts.outputs,
     )

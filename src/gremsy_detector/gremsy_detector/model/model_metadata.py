@@ -106,7 +106,7 @@ def literal(text: str) -> object:
         return None
 
 
-def in_short(text: str) -> str:
+def in_short(text: str, most: int = 60) -> str:
     """What a hostile file says may be a megabyte long, or hold line ends: a sentence takes 60 characters of it."""
     line = ' '.join(text.split())
-    return line if len(line) <= 60 else f'{line[:60]}...'
+    return line if len(line) <= most else f'{line[:most]}...'

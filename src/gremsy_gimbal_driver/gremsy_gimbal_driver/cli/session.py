@@ -128,9 +128,10 @@ class Session:
                 f'No gimbal on {name}: {self._bytes} bytes came in {timeout_s:g} s and no MAVLink 2 message among them'
                 '; check the baud rate and which device is wired there.'
             )
+        wire = 'the address' if self._link.is_datagram else 'the cable (TX to RX)'
         return (
-            f'Nothing answers on {name} within {timeout_s:g} s: check the power, the cable (TX to RX) and the address, '
-            'and that no driver elsewhere talks to it.'
+            f'Nothing answers on {name} within {timeout_s:g} s: check the power and {wire}, and that no driver '
+            'elsewhere talks to it.'
         )
 
 

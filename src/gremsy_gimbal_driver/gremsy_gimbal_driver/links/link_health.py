@@ -62,9 +62,10 @@ def complaint(health: LinkHealth, gimbal_elsewhere: bool = False) -> str:
     if health.open_s < _PATIENCE_S:
         return ''
     if health.silent_s is None or health.silent_s >= _PATIENCE_S:
+        wire = 'its network cable and its address' if _is_network(health.name) else None
         return (
             f'Nothing comes in on the gimbal link {health.name}: '
-            "check the gimbal's power, its cable, and that RX and TX are crossed."
+            f"check the gimbal's power, {wire or 'its cable, and that RX and TX are crossed'}."
         )
     if health.frameless_s is None or health.frameless_s >= _PATIENCE_S:
         return (
@@ -82,6 +83,10 @@ def complaint(health: LinkHealth, gimbal_elsewhere: bool = False) -> str:
 
 def _is_of_a_gimbal(sender: Sender) -> bool:
     return sender.component in GIMBAL_COMPONENTS | _CAMERAS or sender.component == PAYLOAD_COMPONENT
+
+
+def _is_network(name: str) -> bool:
+    return name.startswith('udp:')
 
 
 def _baud_hint(name: str) -> str:

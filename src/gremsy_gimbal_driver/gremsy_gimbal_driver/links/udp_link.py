@@ -127,7 +127,7 @@ class UdpLink:
         try:
             found = socket.getaddrinfo(*self._address, type=socket.SOCK_DGRAM)
         except (OSError, UnicodeError) as error:
-            reason = getattr(error, 'strerror', None) or str(error)
+            reason = _why_unresolved(error)
             raise LinkError(
                 f'The address of the gimbal link {self.name} cannot be resolved ({reason}): '
                 'check the host in the parameter `link` and the network.'
@@ -177,7 +177,7 @@ class UdpLink:
     def _note_refusal(self) -> None:
         self.refused += 1
         self.trouble = (
-            f'Nobody listens on the gimbal link {self.name}: wait for the payload to start, '
+            f'Nothing is listening on the gimbal link {self.name}: wait for the payload to start, '
             'or correct the port in the parameter `link` (payloads use 14566).'
         )
 
@@ -191,6 +191,12 @@ class UdpLink:
         if self._socket is None:
             raise LinkError(f'The gimbal link {self.name} is not open.')
         return self._socket
+
+
+def _why_unresolved(error: OSError | UnicodeError) -> str:
+    if isinstance(error, socket.gaierror) and error.errno == socket.EAI_NONAME:
+        return 'the host name was not found'
+    return getattr(error, 'strerror', None) or str(error)
 
 
 def _is_literal(host: str) -> bool:

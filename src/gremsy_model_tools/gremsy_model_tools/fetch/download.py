@@ -36,7 +36,7 @@ class Route:
 
     Attributes:
         proxy: address of a proxy for everything; None for what HTTPS_PROXY and NO_PROXY say.
-        timeout_s: of silence, after which one gives up.
+        timeout_s: without data, after which one gives up.
         largest_bytes: what is larger is refused.
         tls: which certificates are trusted; None for the system's.
     """

@@ -156,7 +156,7 @@ class TargetLock:
         else:
             worth = np.prod(tracks.boxes_px[:, 2:] - tracks.boxes_px[:, :2], axis=1)
         index = int(np.argmax(np.where(allowed, worth, -np.inf)))
-        reason = f'chosen by `auto_lock` {policy}' if request is None else f'chosen by request: {request}'
+        reason = f'chosen automatically: {policy}' if request is None else f'chosen by request: {request}'
         return self._lock_on(sighting, index, reason, is_other=True)
 
     def _follow(self, sighting: Sighting) -> Choice:

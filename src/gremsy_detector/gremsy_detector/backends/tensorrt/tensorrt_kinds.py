@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from gremsy_common.installing import pip_install
 from gremsy_detector.backends.tensorrt.cuda_probe import Gpu
 
 
@@ -21,7 +22,8 @@ class Kind:
         title: for people.
         abbreviation: in the file names of its engines.
         modules: where it is looked for, the most able first.
-        how_to_install: the way out where it is missing.
+        packages: of PyPI, with what it needs beside it.
+        on_jetson: where it comes from there; empty where it is for other machines.
         build_takes: roughly, for people.
         portable_to: compute capabilities that one of its engines serves by default, the last one with all after it;
             empty where an engine is for one model of GPU, whichever that is.
@@ -32,10 +34,17 @@ class Kind:
     title: str
     abbreviation: str
     modules: tuple[str, ...]
-    how_to_install: str
+    packages: tuple[str, ...]
     build_takes: str
     portable_to: tuple[str, ...] = ()
     built_for: tuple[str, ...] = ()
+    on_jetson: str = ''
+
+    @property
+    def how_to_install(self) -> str:
+        """The way out where it is missing."""
+        command = pip_install(*self.packages)
+        return f'{self.on_jetson} on a Jetson, {command} elsewhere' if self.on_jetson else command
 
     @property
     def portable(self) -> bool:
@@ -72,7 +81,8 @@ FULL = Kind(
     abbreviation='trt',
     # The last is NVIDIA's lean wheel on PyPI.
     modules=('tensorrt', 'tensorrt_lean', 'tensorrt_dispatch', 'tensorrt_lean_bindings'),
-    how_to_install='apt install python3-libnvinfer on a Jetson, pip install tensorrt elsewhere',
+    packages=('tensorrt', 'cuda-python'),
+    on_jetson='apt install python3-libnvinfer',
     build_takes='minutes',
 )
 RTX = Kind(
@@ -81,7 +91,7 @@ RTX = Kind(
     abbreviation='rtx',
     # The first is that of `tensorrt-rtx`, which does nothing but import the second.
     modules=('tensorrt_rtx', 'tensorrt_rtx_bindings'),
-    how_to_install='pip install tensorrt-rtx',
+    packages=('tensorrt-rtx', 'cuda-python'),
     build_takes='seconds',
     # NVIDIA, "CPU-Only AOT and TensorRT-RTX Engines": 8.0, 8.6, 8.9, 12.0 and later by default, 7.5 when told.
     portable_to=('8.0', '8.6', '8.9', '12.0'),

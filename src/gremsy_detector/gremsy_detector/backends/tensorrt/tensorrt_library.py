@@ -17,6 +17,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
+from gremsy_common.installing import pip_install
 from gremsy_detector.backends.tensorrt.cuda_probe import CudaProbe, probe_cuda
 from gremsy_detector.backends.tensorrt.tensorrt_kinds import FULL, KINDS, Kind
 from gremsy_detector.model.model_facts import TensorFacts
@@ -280,7 +281,7 @@ def why_not(
     if missing is not None:
         return missing
     if not has_cuda_python():
-        return 'lacks cuda-python, which handles its memory (pip install cuda-python)'
+        return f'lacks cuda-python, which handles its memory ({pip_install("cuda-python")})'
     found = cuda()
     if found.reason:
         return f'has no GPU to run on: {found.reason}'
