@@ -69,7 +69,7 @@ def groups_of(name: str) -> tuple[str, ...]:
 def parser(path: Callable[[str], Path] = Path) -> argparse.ArgumentParser:
     """The command line, with the overview as its help; `path` checks a path more closely where that can be done."""
     made = argparse.ArgumentParser(
-        prog='gremsy bench',
+        prog='./gremsy bench',
         usage='./gremsy bench NAME [--json FILE] [--duration S] [--keep DIR]',
         description=overview(),
         formatter_class=argparse.RawDescriptionHelpFormatter,

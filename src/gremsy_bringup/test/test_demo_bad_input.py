@@ -68,8 +68,8 @@ def test_an_unknown_class_is_named_with_its_neighbours(tmp_path: Path, footage: 
     pytest.importorskip('onnxruntime')
     ended = demo('--class', 'persn', '--video', str(footage), '--report', str(tmp_path / 'report'))
     assert ended.stderr == (
-        "`--class` is 'persn', which is not a class of nanodet_g_416.onnx: did you mean 'person'? "
-        '`ros2 run gremsy_model_tools model_info` lists its 80 classes.\n'
+        "nanodet_g_416.onnx has no class 'persn': did you mean 'person'? "
+        '`./gremsy exec ros2 run gremsy_model_tools model_info` lists its 80 classes.\n'
     )
     assert ended.returncode == 2
 
@@ -190,7 +190,9 @@ def test_the_root_and_the_home_folder_are_refused_even_when_empty(
 ) -> None:
     monkeypatch.setenv('HOME', str(tmp_path))
     path = Path(place).expanduser()
-    assert refusal_of(path) == f'The report folder {path} is no place for a report: name a new one with `--report`.'
+    assert (
+        refusal_of(path) == f'The report folder {path} cannot hold a report: give `--report` a new or an empty folder.'
+    )
     assert names_in(tmp_path) == set()
 
 
@@ -230,7 +232,7 @@ def test_a_folder_that_cannot_be_written_to_is_named(tmp_path: Path, monkeypatch
 def test_a_duration_that_is_none_is_refused() -> None:
     ended = demo('--duration', 'long')
     assert ended.stderr.splitlines()[-1] == (
-        "gremsy demo: error: argument --duration: 'long' is no duration: give seconds, 0 for no end."
+        "./gremsy demo: error: argument --duration: must be 0 (no limit) or a positive number of seconds, not 'long'"
     )
     assert ended.returncode == 2
 

@@ -19,6 +19,7 @@ import numpy as np
 import pytest
 
 from gremsy_bringup.describe.system_description import SimulatedPayload
+from gremsy_common.timing.trace import read_trace
 
 pytest.importorskip('vision_msgs.msg', reason='the workspace is not built: run ./gremsy setup')
 
@@ -115,6 +116,12 @@ def test_the_demo_runs_its_time_and_leaves_a_report(tmp_path: Path, footage: Pat
     read, image = cv2.VideoCapture(str(report / 'demo.mp4')).read()
     assert read
     assert image.shape == (480, 640, 3)
+    # Filmed as long as the driver moved the gimbal or could have: not the stop, with its alarms.
+    filmed, moved = (
+        max(event['stamp_ns'] for event in read_trace(report / 'trace') if event['kind'] in kinds)
+        for kinds in (('encoded',), ('track',))
+    )
+    assert moved - filmed > 100_000_000
     assert ' fps ' in output
     assert f'report in {report}' in output
     assert 'terminate called' not in log

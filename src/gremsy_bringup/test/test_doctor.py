@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +16,7 @@ from gremsy_bringup.doctor import doctor_checks
 from gremsy_bringup.doctor.doctor_checks import Check
 from gremsy_bringup.doctor.doctor_command import as_json, examine, table, verdict
 from gremsy_bringup.doctor.robot_machine import Outcome, ThisMachine
+from gremsy_common.installing import pip_install
 from gremsy_detector.backends.tensorrt.tensorrt_kinds import KINDS, Kind
 
 
@@ -123,22 +125,24 @@ def test_every_tensorrt_that_the_detector_would_take_is_found_and_not_loaded_whe
 
     check = getattr(doctor_checks, kind.name)(Without())
     assert (check.ok, check.needed, check.name) == (False, False, kind.title)
-    assert check.found == f'{name} lacks cuda-python, which handles its memory (pip install cuda-python)'
+    assert check.found == f'{name} lacks cuda-python, which handles its memory ({pip_install("cuda-python")})'
 
 
-def test_each_tensorrt_that_is_not_there_has_its_way_out() -> None:
+def test_each_tensorrt_that_is_not_there_has_its_way_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv('GREMSY_ENVIRONMENT', 'wheels')
     machine = FakeMachine(answers={'tensorrt': says(module=None, reason='is not installed (pip install x)')})
     assert doctor_checks.tensorrt(machine) == Check(
         'TensorRT',
         False,
         'not installed',
-        'Optional: on a robot with an NVIDIA GPU use the image in docker/ or the JetPack packages.',
+        'Optional, on a robot with an NVIDIA GPU: apt install python3-libnvinfer on a Jetson, ./gremsy exec python -m '
+        'pip install tensorrt cuda-python elsewhere.',
     )
     assert doctor_checks.tensorrt_rtx(machine) == Check(
         'TensorRT for RTX',
         False,
         'not installed',
-        'Optional: on a PC with an RTX card `pip install tensorrt-rtx cuda-python`.',
+        'Optional, on a PC with an RTX card: ./gremsy exec python -m pip install tensorrt-rtx cuda-python.',
     )
 
 
@@ -171,11 +175,13 @@ def test_a_camera_without_permission_names_the_group() -> None:
     check = doctor_checks.cameras(machine)
     assert check.found == 'no permission for /dev/video0, /dev/video1 (group video)'
     assert check.remedy == 'Run `sudo usermod -aG video $USER` and log in again.'
+    assert table([check], 200).startswith('denied   Cameras  no permission')
 
 
 def test_a_port_in_use_names_the_command_that_finds_its_holder() -> None:
     check = doctor_checks.udp_port(FakeMachine(port_free=False))
-    assert check.found == '14566 is in use'
+    assert check.found == '14566, by another program'
+    assert table([check], 200).startswith('in use   UDP port  14566, by another program\n')
     assert check.remedy == (
         'End the program that has it (`ss -ulpn sport = :14566`), or choose another for the gimbal.'
     )
@@ -198,10 +204,24 @@ def test_the_table_wraps_and_marks_what_is_needed() -> None:
 def test_json_is_one_object_with_the_verdict() -> None:
     document = json.loads(as_json([Check('ROS 2', True, 'jazzy', needed=True), Check('GPU', False, 'none')]))
     assert document['demo_can_run'] is True
-    assert document['checks'][1] == {'name': 'GPU', 'ok': False, 'found': 'none', 'remedy': '', 'needed': False}
+    assert document['checks'][1] == {
+        'name': 'GPU',
+        'ok': False,
+        'found': 'none',
+        'remedy': '',
+        'needed': False,
+        'lack': 'missing',
+    }
 
 
 def test_this_machine_is_examined_without_an_exception() -> None:
     checks = examine(ThisMachine(), [doctor_checks.python, doctor_checks.disk, doctor_checks.udp_port])
     assert not any('could not look' in check.found for check in checks)
     assert checks[0].ok
+
+
+def test_every_remedy_names_options_that_there_are() -> None:
+    checks = examine(FakeMachine(free=0, port_free=False))
+    text = ' '.join(check.remedy for check in checks)
+    assert set(re.findall(r'`./gremsy ([^`]*)`', text)) == {'setup', 'setup --extra encode', 'run'}
+    assert not re.search(r'docker/|rtsp', text)

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from gremsy_bringup.report import report_figure
+from gremsy_bringup.report.demo_report import report_lines
 from gremsy_bringup.report.report_figure import FigureUnavailable, draw
 from gremsy_bringup.report.report_summary import describe_machine, describe_versions, summarise
 from gremsy_bringup.report.trace_join import STAGES, join, settled, true_error_rad
@@ -131,12 +132,43 @@ def test_the_picture_is_a_png_of_readable_size(events: list[dict[str, Any]], tmp
     assert min(image.shape[:2]) > 1000
 
 
+def test_an_error_beyond_the_scale_has_an_arrow_and_its_size_in_words() -> None:
+    figure = pytest.importorskip('matplotlib.figure', reason='matplotlib is an optional extra')
+    events = made_run()
+    far = next(each for each in events if each['kind'] == 'track' and each['target_id'] is not None)
+    far['azimuth_rad'] += math.radians(30)  # beside the 0.57 that it is off
+    for changed, arrows in ((events, [(2.0, '31')]), (made_run(), [])):
+        axis = figure.Figure().subplots()
+        report_figure._draw_error(axis, join(changed), START_NS)
+        marks = [line for line in axis.get_lines() if line.get_marker() == '^']
+        drawn = [
+            (round(x, 1), str(line.get_label()).split(' up to ')[1][:2]) for line in marks for x in line.get_xdata()
+        ]
+        assert drawn == arrows
+
+
+def test_the_closing_lines_say_in_words_that_nothing_was_followed(tmp_path: Path) -> None:
+    nothing = {'frames': 176, 'lock_count': 0, 'fps': 29.9} | dict.fromkeys(
+        ('pointing_error_rms_deg', 'latency_ms_p50', 'latency_ms_p99')
+    )
+    assert report_lines(nothing, tmp_path)[:3] == [
+        '176 frames at 29.9 fps, 0 locks',
+        'pointing error: not measured, no target was followed for longer than 1.5 s',
+        'latency: not measured, no target was followed',
+    ]
+    followed = nothing | {'lock_count': 2, 'pointing_error_rms_deg': 0.41, 'latency_ms_p50': 66, 'latency_ms_p99': 90.5}
+    assert report_lines(followed, tmp_path)[1:3] == [
+        'pointing error, RMS from 1.5 s after each lock: 0.41 deg',
+        'latency capture to wire: median 66 ms, p99 90.5 ms',
+    ]
+
+
 def test_without_matplotlib_the_way_to_the_picture_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setitem(report_figure.__dict__['__builtins__'], '__import__', _no_matplotlib)
     with pytest.raises(FigureUnavailable) as caught:
         draw(join([]), tmp_path / 'pointing.png', '')
     assert str(caught.value) == (
-        'The picture of the run needs matplotlib, which is not installed: run `./gremsy setup --with report`.'
+        'The picture of the run needs matplotlib, which is not installed: run `./gremsy setup --extra report`.'
     )
 
 

@@ -12,13 +12,19 @@ PRESETS = ('ideal', 'gremsy', 'realistic')
 
 def parser(path: Callable[[str], Path] = Path) -> argparse.ArgumentParser:
     """The command line; `path` checks a path more closely where that can be done."""
-    made = argparse.ArgumentParser(prog='gremsy demo', description='Follows a person in real footage, closed loop.')
+    made = argparse.ArgumentParser(prog='./gremsy demo', description='Follows a person in real footage, closed loop.')
     made.add_argument('--video', metavar='FILE', help="footage to look at (default: Debian's vtest.avi)")
-    made.add_argument('--class', dest='target_class', default='person', metavar='NAME', help='what to follow')
-    made.add_argument('--duration', type=_duration, default=60.0, metavar='S', help='seconds; 0 until Ctrl-C')
+    made.add_argument(
+        '--class', dest='target_class', default='person', metavar='NAME', help='what to follow (default: person)'
+    )
+    made.add_argument(
+        '--duration', type=_duration, default=60.0, metavar='S', help='seconds; 0 until Ctrl-C (default: 60)'
+    )
     made.add_argument('--report', type=path, metavar='DIR', help='where the report goes (default: gremsy_report/TIME)')
     made.add_argument('--headless', action='store_true', help='no overlay and no film: the bare loop')
-    made.add_argument('--preset', choices=PRESETS, default='ideal', help='how the simulated payload behaves')
+    made.add_argument(
+        '--preset', choices=PRESETS, default='ideal', help='how the simulated payload behaves (default: ideal)'
+    )
     return made
 
 
@@ -28,5 +34,5 @@ def _duration(text: str) -> float:
     except ValueError:
         seconds = -1.0
     if not 0.0 <= seconds < 1e7:
-        raise argparse.ArgumentTypeError(f"'{text}' is no duration: give seconds, 0 for no end.")
+        raise argparse.ArgumentTypeError(f"must be 0 (no limit) or a positive number of seconds, not '{text}'")
     return seconds

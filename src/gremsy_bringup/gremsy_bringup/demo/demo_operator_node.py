@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Node `demo_operator`: what an operator does at the start, arm the gimbal and let the lock move it."""
+"""Node `demo_operator`: what an operator does: arm the gimbal, let the lock move it, and at the end stop filming."""
 
 from __future__ import annotations
 
 import threading
 import time
 from collections.abc import Callable
+from typing import Any
 
 import rclpy
+from lifecycle_msgs.msg import Transition
+from lifecycle_msgs.srv import ChangeState
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 from std_srvs.srv import SetBool
@@ -28,6 +31,7 @@ class DemoOperator:
 
     def __init__(self, robot: str, camera: str, domain_id: int) -> None:
         self._switches = {'arm': f'/{robot}/gimbal_driver/arm', 'enable': f'/{robot}/{camera}/tracker/enable'}
+        self._recorder = f'/{robot}/{camera}/recorder/change_state'
         self._domain_id = domain_id
         self._host: NodeHost | None = None
         self._node: Node | None = None
@@ -37,6 +41,7 @@ class DemoOperator:
         rclpy.init(args=[], domain_id=self._domain_id, signal_handler_options=SignalHandlerOptions.NO)
         self._node = Node('demo_operator')
         self._clients = {name: self._node.create_client(SetBool, path) for name, path in self._switches.items()}
+        self._film = self._node.create_client(ChangeState, self._recorder)
         self._host = NodeHost()
         self._host.start([self._node], on_crash=lambda: None)
 
@@ -56,6 +61,14 @@ class DemoOperator:
         """
         self._switch('enable', 'The tracker', timeout_s, give_up)
 
+    def stop_filming(self) -> bool:
+        """Let the recorder take no more pictures; False where there is none, or it does not answer."""
+        if self._host is None or not self._film.service_is_ready():
+            return False
+        request = ChangeState.Request(transition=Transition(id=Transition.TRANSITION_DEACTIVATE))
+        answer = self._ask(self._film, request)
+        return answer is not None and bool(answer.success)
+
     def close(self) -> None:
         """Leave the domain."""
         if self._host is None or self._node is None:
@@ -73,7 +86,7 @@ class DemoOperator:
             if not self._clients[name].service_is_ready():
                 time.sleep(_POLL_S)
                 continue
-            answer = self._call(name)
+            answer = self._ask(self._clients[name], SetBool.Request(data=True))
             if answer is not None and answer.success:
                 return
             reason = 'it does not answer' if answer is None else answer.message
@@ -81,11 +94,12 @@ class DemoOperator:
         if not give_up():
             raise OperatorError(f'{who} did not take `{name}` within {timeout_s:.0f} s: {reason}')
 
-    def _call(self, name: str) -> SetBool.Response | None:
+    def _ask(self, client: Any, request: Any) -> Any:
+        """The response, None where none comes in time."""
         answered = threading.Event()
-        future = self._clients[name].call_async(SetBool.Request(data=True))
+        future = client.call_async(request)
         future.add_done_callback(lambda _: answered.set())
         if not answered.wait(_ANSWER_S):
-            self._clients[name].remove_pending_request(future)
+            client.remove_pending_request(future)
             return None
         return future.result()

@@ -102,6 +102,9 @@ def check_class(target_class: str, parameters: Mapping[str, Any]) -> None:
     try:
         detector.open()
     except ParameterError as error:
-        raise DemoError(str(error).replace('Parameter `classes` has', '`--class` is')) from error
+        # The detector speaks of its parameter, to somebody with a ROS.
+        parameter = f"Parameter `classes` has '{target_class}', which is not a class of {path.name}:"
+        said = str(error).replace(parameter, f"{path.name} has no class '{target_class}':")
+        raise DemoError(said.replace('`ros2 run', '`./gremsy exec ros2 run')) from error
     finally:
         detector.close()

@@ -43,6 +43,7 @@ from gremsy_gimbal_sim.truth_ring import ring_path
 Say = Callable[[str], None]
 
 ROBOT = 'robot'
+FAULTY_PRESET = 'realistic'
 _START_TIMEOUT_S = 60.0
 _POLL_S = 0.1
 # The traces are flushed once a second.
@@ -154,6 +155,9 @@ class DemoSession:
         if self._supervisor is not None:
             self.stopped_ns = time.time_ns()
         if self._operator is not None:
+            # First: a film that goes on while the driver is stopped ends on an alarm that there was not.
+            if not self.options.headless and not self._operator.stop_filming():
+                self._note('The recorder did not stop when it was told to: the film may go on past the run.')
             self._operator.close()
             self._operator = None
         if self._supervisor is not None:
@@ -224,6 +228,11 @@ class DemoSession:
     def _wait_until_running(self) -> None:
         self._operator = DemoOperator(ROBOT, CAMERA_NAME, self._domain.domain_id)
         self._operator.open()
+        if self.options.preset == FAULTY_PRESET:
+            self._say(
+                f'Preset {FAULTY_PRESET} is a simulated payload with the faults of real ones: [ERROR] lines about lost '
+                'or wrong telemetry below are those faults, found out.'
+            )
         self._say(f'Starting the payload, the gimbal driver and the loop in ROS domain {self._domain.domain_id} ...')
         self._operate()
         deadline = time.monotonic() + _START_TIMEOUT_S

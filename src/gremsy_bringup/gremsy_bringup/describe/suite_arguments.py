@@ -105,7 +105,7 @@ def argument_help() -> str:
 
 def usage() -> str:
     """What `./gremsy run --help` prints."""
-    return f'usage: gremsy run [name:=value ...]\n\n{argument_help()}'
+    return f'usage: ./gremsy run [name:=value ...]\n\n{argument_help()}'
 
 
 def _value(spec: ParameterSpec, text: str) -> object:

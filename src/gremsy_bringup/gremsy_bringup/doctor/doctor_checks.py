@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from gremsy_bringup.doctor.robot_machine import Machine, Outcome
+from gremsy_detector.backends.tensorrt.tensorrt_kinds import FULL, RTX, Kind
 
 # Where the simulated payload listens unless told otherwise (gremsy_gimbal_driver's default UDP port).
 GIMBAL_UDP_PORT = 14566
@@ -22,7 +23,8 @@ _NEEDED_SHARED_MEMORY_BYTES = 128 * 1024**2
 class Check:
     """One row: is it there, what was found, and what to do if it is not.
 
-    `needed` things are what the demo cannot do without; the others widen what this machine can run.
+    `needed` things are what the demo cannot do without; the others widen what this machine can run. `lack` is the word
+    for a thing that is not ok.
     """
 
     name: str
@@ -30,6 +32,7 @@ class Check:
     found: str
     remedy: str = ''
     needed: bool = False
+    lack: str = 'missing'
 
 
 Question = Callable[[Machine], Check]
@@ -154,23 +157,22 @@ print(json.dumps(answer))
 
 def tensorrt(machine: Machine) -> Check:
     """The full TensorRT, or its lean or dispatch runtime."""
-    remedy = 'Optional: on a robot with an NVIDIA GPU use the image in docker/ or the JetPack packages.'
-    return _tensorrt(machine, 'TensorRT', 'tensorrt', remedy)
+    return _tensorrt(machine, FULL, 'on a robot with an NVIDIA GPU')
 
 
 def tensorrt_rtx(machine: Machine) -> Check:
     """TensorRT for RTX."""
-    remedy = 'Optional: on a PC with an RTX card `pip install tensorrt-rtx cuda-python`.'
-    return _tensorrt(machine, 'TensorRT for RTX', 'tensorrt_rtx', remedy)
+    return _tensorrt(machine, RTX, 'on a PC with an RTX card')
 
 
-def _tensorrt(machine: Machine, row: str, name: str, how_to_install: str) -> Check:
-    outcome = machine.run_python(_TENSORRT_PROBE.format(name=name))
+def _tensorrt(machine: Machine, kind: Kind, where: str) -> Check:
+    row = kind.title
+    outcome = machine.run_python(_TENSORRT_PROBE.format(name=kind.name))
     answer = _answer(outcome)
     if answer is None:
         return Check(row, False, _why(outcome), 'Reinstall it to match the CUDA driver.')
     if answer['module'] is None:
-        return Check(row, False, 'not installed', how_to_install)
+        return Check(row, False, 'not installed', f'Optional, {where}: {kind.how_to_install}.')
     if answer['reason'] is not None:
         remedy = 'Optional: the detector runs with another back end meanwhile.'
         return Check(row, False, f'{answer["module"]} {answer["reason"]}', remedy)
@@ -253,7 +255,7 @@ def encoder(machine: Machine) -> Check:
     outcome = machine.run_python(_ENCODER_PROBE)
     answer = _answer(outcome)
     if answer is None:
-        remedy = 'Optional: `./gremsy setup --with encode` installs PyAV, whose H.264 plays in browsers too.'
+        remedy = 'Optional: `./gremsy setup --extra encode` installs PyAV, whose H.264 plays in browsers too.'
         return Check('Video encoder', False, f'OpenCV mp4v only{aside}', remedy)
     known = ('libopenh264', 'libx264', 'h264_nvenc', 'h264_v4l2m2m')
     present = ', '.join(name for name in known if name in answer['codecs'])
@@ -268,13 +270,15 @@ def _device_row(machine: Machine, name: str, paths: list[Path], none_found: str)
     if closed:
         group = machine.group_of(closed[0])
         remedy = f'Run `sudo usermod -aG {group} $USER` and log in again.'
-        return Check(name, False, f'no permission for {", ".join(map(str, closed))} (group {group})', remedy)
+        return Check(
+            name, False, f'no permission for {", ".join(map(str, closed))} (group {group})', remedy, lack='denied'
+        )
     return Check(name, True, ', '.join(map(str, paths)))
 
 
 def cameras(machine: Machine) -> Check:
     """V4L2 devices and whether this user may open them."""
-    hint = 'Optional: plug a camera in, or use `source:=rtsp://...` or `source:=sim:`.'
+    hint = "Optional: the camera's `source` may be a video file, or `sim:`."
     return _device_row(machine, 'Cameras', machine.devices('video*'), hint)
 
 
@@ -296,7 +300,7 @@ def udp_port(machine: Machine) -> Check:
     if machine.udp_port_free(GIMBAL_UDP_PORT):
         return Check('UDP port', True, f'{GIMBAL_UDP_PORT} is free')
     remedy = f'End the program that has it (`ss -ulpn sport = :{GIMBAL_UDP_PORT}`), or choose another for the gimbal.'
-    return Check('UDP port', False, f'{GIMBAL_UDP_PORT} is in use', remedy)
+    return Check('UDP port', False, f'{GIMBAL_UDP_PORT}, by another program', remedy, lack='in use')
 
 
 def disk(machine: Machine) -> Check:

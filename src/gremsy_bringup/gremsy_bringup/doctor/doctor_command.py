@@ -42,7 +42,7 @@ def table(checks: Sequence[Check], width: int) -> str:
     indent = name_width + 11
     lines: list[str] = []
     for check in checks:
-        mark = 'ok' if check.ok else ('MISSING' if check.needed else 'missing')
+        mark = 'ok' if check.ok else (check.lack.upper() if check.needed else check.lack)
         head = f'{mark:<8} {check.name:<{name_width}}  '
         for text in filter(None, (check.found, f'-> {check.remedy}' if check.remedy else '')):
             wrapped = textwrap.wrap(text, max(30, width - indent), break_on_hyphens=False) or ['']
@@ -76,7 +76,7 @@ def as_json(checks: Sequence[Check]) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Print the table or, with --json, one JSON object."""
-    parser = argparse.ArgumentParser(prog='gremsy doctor', description='Says what this machine can run.')
+    parser = argparse.ArgumentParser(prog='./gremsy doctor', description='Says what this machine can run.')
     parser.add_argument('--json', action='store_true', help='print one JSON object instead of the table')
     options = parser.parse_args(arguments)
     checks = examine(ThisMachine())

@@ -42,15 +42,17 @@ def write_report(session: DemoSession, say: Callable[[str], None]) -> dict[str, 
 
 def report_lines(summary: dict[str, Any], report_dir: Path) -> list[str]:
     """The run in a few lines."""
-
-    def figure(key: str, unit: str) -> str:
-        return 'nothing to measure' if summary[key] is None else f'{summary[key]:g} {unit}'
-
+    fps, error, median = (summary[key] for key in ('fps', 'pointing_error_rms_deg', 'latency_ms_p50'))
+    rate = '' if fps is None else f' at {fps:g} fps'
     files = ', '.join(sorted(path.name for path in report_dir.iterdir() if path.suffix in ('.json', '.png', '.mp4')))
     return [
-        f'{summary["frames"]} frames at {figure("fps", "fps")}, {summary["lock_count"]} locks',
-        f'pointing error, RMS from 1.5 s after each lock: {figure("pointing_error_rms_deg", "deg")}',
-        f'latency capture to wire: median {figure("latency_ms_p50", "ms")}, p99 {figure("latency_ms_p99", "ms")}',
+        f'{summary["frames"]} frames{rate}, {summary["lock_count"]} locks',
+        'pointing error: not measured, no target was followed for longer than 1.5 s'
+        if error is None
+        else f'pointing error, RMS from 1.5 s after each lock: {error:g} deg',
+        'latency: not measured, no target was followed'
+        if median is None
+        else f'latency capture to wire: median {median:g} ms, p99 {summary["latency_ms_p99"]:g} ms',
         f'report in {report_dir}: {files}',
     ]
 

@@ -36,7 +36,7 @@ def draw(run: Run, path: Path, title: str) -> None:
         from matplotlib.figure import Figure
     except ImportError as error:
         raise FigureUnavailable(
-            'The picture of the run needs matplotlib, which is not installed: run `./gremsy setup --with report`.'
+            'The picture of the run needs matplotlib, which is not installed: run `./gremsy setup --extra report`.'
         ) from error
     figure = Figure(figsize=(11, 11), dpi=110, layout='constrained')
     FigureCanvasAgg(figure)
@@ -81,6 +81,7 @@ def _draw_error(axis: Any, run: Run, start_ns: int) -> None:
         axis.axhline(rms, color=_ORANGE, linewidth=1.2, linestyle='--', label=label)
         # The way to a new target is far out; what matters is what happens after it.
         axis.set_ylim(0.0, max(2.0, 1.4 * float(np.percentile(good, 99.5))))
+        _mark_cut(axis, seconds, _gaps(error_deg, target.following))
     for lock in run.locks:
         if lock.end_ns - lock.begin_ns > 1_000_000_000:
             place = (lock.begin_ns - start_ns) * 1e-9
@@ -96,6 +97,24 @@ def _draw_error(axis: Any, run: Run, start_ns: int) -> None:
             )
     axis.set_ylabel('pointing error [deg]')
     axis.legend(loc='upper right', fontsize=8, framealpha=0.9)
+
+
+def _mark_cut(axis: Any, seconds: Array, error_deg: Array) -> None:
+    """An arrow at the upper edge where the line goes on above it, and in words how far."""
+    top = axis.get_ylim()[1]
+    beyond = np.nan_to_num(error_deg) > top
+    begins = np.flatnonzero(beyond & ~np.concatenate([[False], beyond[:-1]]))
+    if len(begins) == 0:
+        return
+    axis.plot(
+        seconds[begins],
+        np.full(len(begins), 0.97 * top),
+        linestyle='none',
+        marker='^',
+        markersize=6,
+        color=_BLUE,
+        label=f'goes on above, up to {float(np.nanmax(error_deg)):.0f} deg (on the way to a target)',
+    )
 
 
 def _draw_angle(axis: Any, run: Run, start_ns: int, name: str, sign: float, label: str) -> None:

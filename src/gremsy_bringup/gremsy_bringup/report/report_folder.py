@@ -83,7 +83,9 @@ class ReportFolder:
             )
         # Also while they are empty: what is put there later is not ours, whatever its name.
         if self.path.resolve() in (Path('/'), Path.home().resolve()):
-            raise DemoError(f'The report folder {self.path} is no place for a report: name a new one with `--report`.')
+            raise DemoError(
+                f'The report folder {self.path} cannot hold a report: give `--report` a new or an empty folder.'
+            )
 
     def _mark(self) -> None:
         """See that the folder is ours, or make it so while it is empty."""
