@@ -14,6 +14,7 @@ from gremsy_tool import environment
 from gremsy_tool.errors import GremsyError
 from gremsy_tool.layout import REPOSITORY, find_layout
 from gremsy_tool.provision import Provision
+from gremsy_tool.ros2_run import understood
 from gremsy_tool.venv import Venv
 
 if TYPE_CHECKING:
@@ -29,12 +30,12 @@ USAGE = """usage: ./gremsy COMMAND [ARGUMENTS]
   test     lint, types and tests; [--all] [PYTEST ARGUMENTS]
   bench    list the benchmarks, or run one: [NAME|all] [--json FILE]
   doctor   say what this machine can run and what is missing
-  exec     run a command in the workspace's environment: ./gremsy exec python -m gremsy_model_tools.model_info
+  exec     run a command in the workspace's environment: ./gremsy exec ros2 run gremsy_model_tools model_info
   shell    start a shell in the workspace's environment
   help     this text
 
 ./gremsy COMMAND --help says more. Help sets nothing up; every other command first sets up what it needs, and nothing
-twice. All that is made lies in .gremsy/ (or GREMSY_STATE).
+twice. What set-up makes lies in .gremsy/ (or GREMSY_STATE), the demo's reports in gremsy_report/ where it was started.
 """
 
 # `demo`, `run` and `bench` have their own text beside their code.
@@ -63,10 +64,11 @@ Says what this machine can run and what is missing, and sets nothing up.
 """,
     'exec': """usage: ./gremsy exec COMMAND [ARGUMENTS]
 
-Runs a command in the workspace's environment:
+Runs a command in the workspace's environment; `ros2 run PACKAGE EXECUTABLE` also where there is no ros2 program:
 
-  ./gremsy exec python -m gremsy_model_tools.model_info         what the default model is and what it costs
-  ./gremsy exec python -m gremsy_camera.camera_node --help   one node alone
+  ./gremsy exec ros2 run gremsy_model_tools model_info      what the default model is, and which classes it knows
+  ./gremsy exec ros2 run gremsy_camera camera_node --help   one node alone
+  ./gremsy exec python -m pip install tensorrt-rtx cuda-python
 """,
     'shell': """usage: ./gremsy shell [ARGUMENTS]
 
@@ -96,8 +98,8 @@ def main(arguments: list[str]) -> int:
         **{name: _starter(name) for name in MODULES},
     }
     if arguments and arguments[0] == 'help':
-        # `help bench` is `bench --help`.
-        arguments = [*arguments[1:2], '--help']
+        # `help bench` is `bench --help`; help on help is help.
+        arguments = [*(name for name in arguments[1:2] if name != 'help'), '--help']
     if not arguments or arguments[0] in ('-h', '--help'):
         sys.stdout.write(USAGE)
         return 0
@@ -146,7 +148,7 @@ def _setup(arguments: list[str]) -> int:
     for group in groups:
         if not layout.requirements(group).exists():
             known = ', '.join(sorted(path.stem for path in layout.requirements(group).parent.glob('*.txt')))
-            raise GremsyError(f'There is no group "{group}" in requirements/: choose of {known}.')
+            raise GremsyError(f'There is no group "{group}" in requirements/: choose from {known}.')
     announce(layout, groups)
     began = time.monotonic()
     if relock:
@@ -212,7 +214,7 @@ def groups_of(name: str, arguments: Sequence[str]) -> tuple[str, ...]:
 
 def _exec(arguments: list[str]) -> int:
     if not arguments:
-        raise GremsyError('exec needs a command: ./gremsy exec python -m gremsy_model_tools.model_info')
+        raise GremsyError('exec needs a command: ./gremsy exec ros2 run gremsy_model_tools model_info')
     return _run_inside(arguments, (), stay=True)
 
 
@@ -229,6 +231,7 @@ def _run_inside(command: list[str], groups: tuple[str, ...], *, stay: bool = Fal
     if not stay:
         # `python -m benchmarks` finds the repository's folder; file arguments stay relative to where the caller is.
         env['PYTHONPATH'] = os.pathsep.join(part for part in (str(layout.repository), env.get('PYTHONPATH')) if part)
+    command = understood(command, env)
     try:
         os.execvpe(command[0], command, env)  # noqa: S606 -- becoming the program is the point
     except FileNotFoundError as error:

@@ -3,9 +3,12 @@
 
 from __future__ import annotations
 
+import json
+import os
+import platform
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from gremsy_tool import environment
 from gremsy_tool.errors import GremsyError
@@ -16,14 +19,23 @@ from gremsy_tool.provision import Provision
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from gremsy_tool.layout import Layout
+
 
 def examine(arguments: list[str], env: Mapping[str, str]) -> int:
-    """Prints what set-up needs and has, then lets the workspace's own doctor speak; sets nothing up."""
+    """Prints what set-up needs and has, then what the workspace's own doctor says; sets nothing up.
+
+    With --json, standard output is one JSON object whatever is missing.
+    """
+    unknown = [each for each in arguments if each != '--json']
+    if unknown:
+        raise GremsyError(f'doctor has no option "{unknown[0]}": it takes --json.')
     layout = find_layout(env)
     provision = Provision(layout, env)
     machine = probe(layout.state, env)
     missing = provision.missing_tools()
-    report = sys.stderr if '--json' in arguments else sys.stdout
+    as_json = '--json' in arguments
+    report = sys.stderr if as_json else sys.stdout
     python = '.'.join(str(part) for part in machine.python)
     report.write(
         f'Set-up: ROS 2 {layout.distro} {"of this system" if layout.system_ros else "from wheels"} in {layout.state}\n'
@@ -32,19 +44,57 @@ def examine(arguments: list[str], env: Mapping[str, str]) -> int:
         f'  Python {python}, C++ compiler {machine.cxx or "none"}, {machine.free_bytes / 1e9:.0f} GB free\n'
         + ''.join(f'  missing: {sentence}\n' for sentence in missing)
     )
+    lacks = [_lack('missing', *sentence.split(': ', 1)) for sentence in missing]
     if provision.is_done():
         report.write('  the workspace is set up\n')
     elif layout.environment_file.exists():
         report.write('  the workspace is out of date: ./gremsy setup brings it up to date\n')
     else:
         report.write('  the workspace is not set up: ./gremsy setup does that\n')
+        if as_json:
+            _print_json([*lacks, _lack('missing', 'not set up', 'Run `./gremsy setup`.')])
         return 1
     report.flush()
     try:
-        inside = environment.load(layout, env)
-        command = [str(layout.python), '-m', 'gremsy_bringup.doctor.doctor_command', *arguments]
-        status = subprocess.run(command, env=inside, check=False).returncode
+        return _ask_inside(layout, env, lacks, as_json=as_json)
     except (GremsyError, OSError) as error:
         report.write(f'  the workspace does not start ({error}): ./gremsy setup --clean makes it anew\n')
+        if as_json:
+            said = ' '.join(str(error).split())
+            _print_json([*lacks, _lack('broken', f'does not start ({said})', 'Run `./gremsy setup --clean`.')])
         return 1
-    return status or (1 if missing else 0)
+
+
+def _ask_inside(layout: Layout, env: Mapping[str, str], lacks: list[dict[str, Any]], *, as_json: bool) -> int:
+    """Lets the workspace's own doctor speak; its JSON is taken up into ours.
+
+    Raises:
+        GremsyError: it did not print its JSON object.
+    """
+    command = [str(layout.python), '-m', 'gremsy_bringup.doctor.doctor_command', *(['--json'] if as_json else [])]
+    inside = environment.load(layout, env)
+    ended = subprocess.run(command, env=inside, check=False, stdout=subprocess.PIPE if as_json else None, text=True)
+    if not as_json:
+        return ended.returncode or (1 if lacks else 0)
+    try:
+        checks = json.loads(ended.stdout)['checks']
+    except (ValueError, TypeError, KeyError) as error:
+        raise GremsyError(f'its doctor ended with status {ended.returncode} and said nothing') from error
+    _print_json([*lacks, *checks])
+    return ended.returncode or (1 if lacks else 0)
+
+
+def _lack(word: str, found: str, remedy: str = '') -> dict[str, Any]:
+    """A row of the workspace's doctor (`doctor_checks.Check`) about the set-up."""
+    return {'name': 'Set-up', 'ok': False, 'found': found, 'remedy': remedy, 'needed': True, 'lack': word}
+
+
+def _print_json(checks: list[dict[str, Any]]) -> None:
+    document = {
+        'machine': platform.machine(),
+        'system': platform.platform(),
+        'cpus': os.cpu_count(),
+        'demo_can_run': all(check['ok'] for check in checks if check['needed']),
+        'checks': checks,
+    }
+    sys.stdout.write(json.dumps(document) + '\n')

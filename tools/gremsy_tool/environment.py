@@ -123,6 +123,7 @@ def _keep_at_home(env: dict[str, str], layout: Layout) -> None:
     if not env.get('ROS_HOME'):
         env.setdefault('ROS_LOG_DIR', str(layout.log / 'ros'))
     env.setdefault('MPLCONFIGDIR', str(layout.state / 'matplotlib'))
+    env.setdefault('HYPOTHESIS_STORAGE_DIRECTORY', str(layout.state / 'hypothesis'))
 
 
 def _prepend(env: dict[str, str], variable: str, folders: list[str]) -> None:

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+import json
 import os
 import re
 import subprocess
@@ -20,7 +21,7 @@ def gremsy(*arguments, **env):
     return subprocess.run(command, capture_output=True, text=True, env={'PATH': '/usr/bin:/bin', **env}, check=False)
 
 
-@pytest.mark.parametrize('arguments', [(), ('help',), ('--help',)])
+@pytest.mark.parametrize('arguments', [(), ('help',), ('--help',), ('help', 'help'), ('help', '--help')])
 def test_help_lists_every_command(arguments):
     result = gremsy(*arguments)
     assert result.returncode == 0
@@ -37,13 +38,14 @@ def test_help_lists_every_command(arguments):
             ('setup', '--fast'),
             'setup has no option "--fast": it takes --extra GROUP,..., --clean, --distro NAME and --relock.',
         ),
+        (('doctor', '--jason'), 'doctor has no option "--jason": it takes --json.'),
         (('setup', '--extra'), '--extra needs a value: ./gremsy help shows it.'),
         (
             ('setup', '--extra', 'gpu'),
-            'There is no group "gpu" in requirements/: choose of build, dev, encode, lock, peers, precision, '
+            'There is no group "gpu" in requirements/: choose from build, dev, encode, lock, peers, precision, '
             'report, ros-jazzy, ros-kilted, runtime, tensorrt, ultralytics.',
         ),
-        (('exec',), 'exec needs a command: ./gremsy exec python -m gremsy_model_tools.model_info'),
+        (('exec',), 'exec needs a command: ./gremsy exec ros2 run gremsy_model_tools model_info'),
     ],
 )
 def test_a_wrong_command_line_ends_in_a_sentence(arguments, sentence):
@@ -56,6 +58,51 @@ def test_doctor_sets_nothing_up(tmp_path):
     assert result.returncode == 1
     assert 'the workspace is not set up: ./gremsy setup does that' in result.stdout
     assert not (tmp_path / 'state').exists()
+
+
+JSON_KEYS = ['machine', 'system', 'cpus', 'demo_can_run', 'checks']
+
+
+def test_doctor_says_in_json_that_nothing_is_set_up(tmp_path):
+    result = gremsy('doctor', '--json', GREMSY_STATE=str(tmp_path / 'state'))
+    assert result.returncode == 1
+    document = json.loads(result.stdout)
+    assert list(document) == JSON_KEYS
+    assert document['demo_can_run'] is False
+    assert document['checks'][-1] == {
+        'name': 'Set-up', 'ok': False, 'found': 'not set up', 'remedy': 'Run `./gremsy setup`.', 'needed': True,
+        'lack': 'missing',
+    }  # fmt: skip
+    assert not (tmp_path / 'state').exists()
+
+
+@pytest.mark.parametrize(
+    ('program', 'reason'),
+    [
+        ('exit 1', 'its doctor ended with status 1 and said nothing'),
+        ('echo Killed; exit 9', 'its doctor ended with status 9 and said nothing'),
+        (None, "[Errno 2] No such file or directory: '{python}'"),
+    ],
+)
+def test_doctor_says_in_json_that_the_workspace_does_not_start(tmp_path, program, reason):
+    python = tmp_path / 'venv' / 'bin' / 'python'
+    python.parent.mkdir(parents=True)
+    if program is not None:
+        python.write_text(f'#!/bin/sh\n{program}\n')
+        python.chmod(0o755)
+    (tmp_path / 'environment.json').write_text('{"folder_lists": {}, "values": {"X": "y"}}')
+    result = gremsy('doctor', '--json', GREMSY_STATE=str(tmp_path))
+    assert result.returncode == 1
+    document = json.loads(result.stdout)
+    assert list(document) == JSON_KEYS
+    assert document['checks'][-1]['found'] == f'does not start ({reason.format(python=python)})'
+
+
+def test_what_set_up_lacks_is_in_the_json_too(tmp_path):
+    result = gremsy('doctor', '--json', GREMSY_STATE=str(tmp_path / 'state'), PATH=str(tmp_path))
+    checks = json.loads(result.stdout)['checks']
+    found = [check['found'] for check in checks if check['remedy'] == 'apt-get install g++']
+    assert found == ['No C++ compiler is on the PATH (looked for c++ and g++)']
 
 
 def test_a_missing_compiler_ends_with_status_2_and_no_traceback(tmp_path):

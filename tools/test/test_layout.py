@@ -95,7 +95,14 @@ def test_what_libraries_write_for_themselves_goes_into_the_state_folder(tmp_path
 def test_ros_and_matplotlib_leave_nothing_in_the_home_folder(tmp_path):
     pytest.importorskip('rclpy', reason='ROS 2 is not set up: run ./gremsy setup')
     # The folders of another workspace or of the caller would hide what ours does.
-    ours = {'ROS_LOG_DIR', 'ROS_HOME', 'MPLCONFIGDIR', 'XDG_CACHE_HOME', 'XDG_CONFIG_HOME'}
+    ours = {
+        'ROS_LOG_DIR',
+        'ROS_HOME',
+        'MPLCONFIGDIR',
+        'HYPOTHESIS_STORAGE_DIRECTORY',
+        'XDG_CACHE_HOME',
+        'XDG_CONFIG_HOME',
+    }
     caller = {name: value for name, value in os.environ.items() if name not in ours}
     workspace = find_layout(caller)
     if not workspace.environment_file.exists():

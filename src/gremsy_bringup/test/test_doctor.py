@@ -170,6 +170,11 @@ def test_footage_that_is_not_here_is_no_obstacle() -> None:
     assert (check.ok, check.needed, check.found) == (False, False, 'not here yet')
 
 
+def test_this_machine_is_asked_for_the_footage_by_the_name_that_the_module_has() -> None:
+    check = doctor_checks.footage(ThisMachine())
+    assert check.ok or check.found == 'not here yet'
+
+
 def test_a_camera_without_permission_names_the_group() -> None:
     machine = FakeMachine(device_files={'video*': [Path('/dev/video0'), Path('/dev/video1')]}, allowed=False)
     check = doctor_checks.cameras(machine)

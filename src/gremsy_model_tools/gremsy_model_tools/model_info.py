@@ -22,7 +22,9 @@ def report(model: ModelDescription, backend: str) -> str:
     form = f'{fed.dtype} {list(fed.shape)}, {"BGR" if fed.bgr else "RGB"}, {fed.resize.value}'
     strides = f', grids of stride {", ".join(map(str, read.strides_px))} px' if read.strides_px else ''
     duplicates = (
-        'duplicates removed here (NMS)' if read.layout.has_duplicates else 'none, the network leaves one box per object'
+        'duplicates removed here (NMS)'
+        if read.layout.has_duplicates
+        else 'one per object, the network leaves no duplicates'
     )
     logits = ', scores are logits' if read.logits else ''
     lines = [
@@ -32,7 +34,7 @@ def report(model: ModelDescription, backend: str) -> str:
         f'input    {fed.name}: {form}',
         f'values   {_values(fed)}',
         f'output   {read.layout.value}, N = {read.box_count}, stride {model.stride_px} px{logits}{strides}',
-        f'overlaps {duplicates}',
+        f'boxes    {duplicates}',
         f'backend  {backend}',
         f'classes  {len(model.class_names)}',
     ]

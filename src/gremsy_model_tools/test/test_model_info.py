@@ -21,7 +21,7 @@ def test_it_lists_layout_and_classes_of_the_shipped_model(capsys):
     assert 'file     images float32 [1, 3, 416, 416] -> output0 float32 [1, 84, 3549]' in lines
     assert 'input    images: float32 [1, 3, 416, 416], RGB, letterbox' in lines
     assert 'values   0..1' in lines
-    assert 'overlaps duplicates removed here (NMS)' in lines
+    assert 'boxes    duplicates removed here (NMS)' in lines
     # Whole: a line of its own is as long as it is.
     assert 'title    NanoDet-g 416 COCO (Apache-2.0, RangiLyu/nanodet), YOLOv8 output layout' in lines
     assert f'backend  ONNX Runtime {onnxruntime.__version__} CPU, 1 thread' in lines

@@ -222,7 +222,7 @@ def model(machine: Machine) -> Check:
 
 _FOOTAGE_PROBE = """
 import json, os
-from gremsy_camera.footage import cache_directory, find_footage
+from gremsy_camera.footage.footage import cache_directory, find_footage
 found = find_footage(cache_directory(os.environ))
 print(json.dumps({'path': str(found) if found else ''}))
 """
