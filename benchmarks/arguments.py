@@ -26,7 +26,7 @@ class Benchmark:
 BENCHMARKS = {
     'detector': Benchmark(
         "what the detector adds to its model's bare run, beside Ultralytics' own predict",
-        '3 min',
+        '4 min',
         ('ultralytics',),
         'torch and Ultralytics (AGPL-3.0), 2.8 GB to download',
     ),

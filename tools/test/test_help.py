@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Asking how a command is used, and getting its arguments wrong, sets up nothing and starts nothing."""
 
+import re
 import subprocess
 import sys
 
@@ -57,7 +58,7 @@ def test_bench_alone_says_what_there_is_and_what_each_installs(tmp_path):
     result = gremsy(tmp_path, 'bench')
     assert (result.returncode, result.stderr) == (0, '')
     assert (
-        "\n  detector  what the detector adds to its model's bare run, beside Ultralytics' own predict (3 min)\n"
+        "\n  detector  what the detector adds to its model's bare run, beside Ultralytics' own predict (4 min)\n"
         '            installs torch and Ultralytics (AGPL-3.0), 2.8 GB to download\n'
     ) in result.stdout
     named = [line.split()[0] for line in result.stdout.splitlines() if line.startswith('  ') and line[2] != ' ']
@@ -104,3 +105,11 @@ def test_agpl_code_and_its_size_are_named_before_they_are_downloaded(tmp_path, c
     # Nor only by the benchmark that compares with it, and once.
     for command, arguments in (('demo', []), ('test', []), ('run', []), ('exec', ['x']), ('bench', ['tracker'])):
         assert 'ultralytics' not in cli.groups_of(command, arguments)
+
+
+def test_the_benchmarks_readme_has_every_benchmark_and_says_what_the_help_says(tmp_path):
+    readme = (REPOSITORY / 'benchmarks' / 'README.md').read_text()
+    rows = dict(re.findall(r'^\| `(\w+)` \| .* \| ([\d.]+ min) \|$', readme, re.MULTILINE))
+    helped = dict(re.findall(r'^  (\w+) .*\(([\d.]+ min)\)$', gremsy(tmp_path, 'bench').stdout, re.MULTILINE))
+    assert rows == helped
+    assert re.findall(r'[\d.]+ GB', readme) == ['2.8 GB']
