@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-# Groups of requirements/ that every benchmark takes, for videos and plots.
+# Groups of pyproject.toml that every benchmark takes, for videos and plots.
 COMMON_GROUPS = ('encode', 'report')
 ALL = 'all'
 

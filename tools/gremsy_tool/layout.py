@@ -80,8 +80,13 @@ class Layout:
     def lock_file(self) -> Path:
         return self.state / 'lock'
 
-    def requirements(self, group: str) -> Path:
-        return self.repository / 'requirements' / f'{group}.txt'
+    @property
+    def uv_lock(self) -> Path:
+        return self.repository / 'uv.lock'
+
+    @property
+    def uv_pin(self) -> Path:
+        return self.repository / 'tools' / 'uv.txt'
 
 
 def find_layout(env: Mapping[str, str], distro: str | None = None, repository: Path = REPOSITORY) -> Layout:

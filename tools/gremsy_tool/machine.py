@@ -6,6 +6,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import platform
+import re
 import shutil
 import sys
 import sysconfig
@@ -16,11 +17,14 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-# A full set-up with every group takes 1.9 GB, and pip unpacks beside it.
+# A full set-up with every group takes 1.9 GB, and uv's cache lies beside it.
 NEEDED_BYTES = 3 * 10**9
 # The wheels of ROS exist for these; the newest is checked by the lock's markers too.
 OLDEST_PYTHON = (3, 10)
 NEWEST_PYTHON = (3, 14)
+# Tried one by one in the state folder's path: CMake, colcon or a generated shell script fails at a space, an umlaut and
+# $ ; : , ' ( & [ { \ and does not at what is listed here. The repository's own path fails at ; alone of what was tried.
+_FAILS_IN_PATHS = re.compile(r'[^\w./#%+@=~!*-]', re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -81,6 +85,14 @@ def problems_of(machine: Machine, *, system_ros: bool, fresh: bool) -> list[Prob
     def add(key: str, sentence: str) -> None:
         found.append(Problem(key, sentence))
 
+    odd = sorted(set(_FAILS_IN_PATHS.findall(str(machine.state))))
+    if odd:
+        listed = ', '.join('a space' if character == ' ' else f'"{character}"' for character in odd)
+        add(
+            'path',
+            f'Building fails in a path with {listed} ({machine.state}): set GREMSY_STATE to a folder whose path has '
+            'none, for example GREMSY_STATE=/var/tmp/gremsy.',
+        )
     if not system_ros:
         if machine.system != 'Linux' or machine.architecture != 'x86_64':
             add(

@@ -4,16 +4,18 @@
 from __future__ import annotations
 
 import errno
+import os
 import platform
 import shutil
 import time
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gremsy_tool import environment
 from gremsy_tool.build import build, forget
-from gremsy_tool.errors import GremsyError, disk_full
-from gremsy_tool.locking import exclusive
+from gremsy_tool.children import exclusive
+from gremsy_tool.errors import GremsyError, disk_full, not_writable
 from gremsy_tool.machine import probe, problems_of
 from gremsy_tool.packages import Package, find_packages, with_dependants
 from gremsy_tool.progress import Progress
@@ -22,7 +24,7 @@ from gremsy_tool.state_folder import claim
 from gremsy_tool.venv import Venv
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from gremsy_tool.layout import Layout
     from gremsy_tool.machine import Machine
@@ -67,22 +69,38 @@ class Provision:
         wanted = list(groups)
         if not clean and self.is_done(wanted):
             return False
+        with self._working() as progress:
+            if clean:
+                self._remove()
+            # Another set-up may have done it all while this one waited.
+            elif self.is_done(wanted):
+                return False
+            self._set_up(wanted, progress)
+        return True
+
+    def relock(self) -> None:
+        """Writes uv.lock anew from pyproject.toml."""
+        with self._working() as progress, progress.step('lock', 'uv.lock'):
+            self._venv.lock(progress.note)
+
+    @contextmanager
+    def _working(self) -> Iterator[Progress]:
+        """Holds the state folder for this process alone, with files that everybody may read."""
         self._check_machine()
-        claim(self._layout)
-        progress = self._progress or Progress(total=4)
+        mask = os.umask(0o022)
         try:
+            claim(self._layout)
+            progress = self._progress or Progress(total=4)
             with exclusive(self._layout.lock_file, progress.say):
-                if clean:
-                    self._remove()
-                # Another set-up may have done it all while this one waited.
-                elif self.is_done(wanted):
-                    return False
-                self._set_up(wanted, progress)
+                yield progress
+        except PermissionError as error:
+            raise not_writable(error.filename or self._layout.state) from error
         except OSError as error:
             if error.errno == errno.ENOSPC:
                 raise disk_full(self._layout.state) from error
             raise
-        return True
+        finally:
+            os.umask(mask)
 
     def missing_tools(self) -> list[str]:
         """The sentences about this machine, for `doctor` too."""
@@ -102,7 +120,7 @@ class Provision:
         with progress.step('venv', 'virtual environment'):
             if fresh:
                 self._remove()
-                self._venv.make()
+                self._venv.make(progress.note)
         with progress.step('packages', 'Python packages'):
             missing = self._venv.missing([*self._base_groups(), *wanted])
             if missing:

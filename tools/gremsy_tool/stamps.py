@@ -31,6 +31,8 @@ def write_json(path: Path, content: dict[str, Any]) -> None:
         with os.fdopen(handle, 'w', encoding='utf-8') as stream:
             json.dump(content, stream, indent=1, sort_keys=True)
             stream.write('\n')
+            # mkstemp's files are its maker's alone; a workspace may be used by others than who made it.
+            os.fchmod(stream.fileno(), 0o644)
         os.replace(temporary, path)  # noqa: PTH105 -- one spelling for both
     except BaseException:
         os.unlink(temporary)  # noqa: PTH108

@@ -4,21 +4,18 @@
 from __future__ import annotations
 
 import json
-import platform
-import shutil
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
 
 from gremsy_tool.environment import base_environment, site_packages
-from gremsy_tool.errors import GremsyError, disk_full
-from gremsy_tool.requirements import install, merge_locks, read_lock
-from gremsy_tool.stamps import digest_of, read_json, write_json
+from gremsy_tool.errors import GremsyError
+from gremsy_tool.stamps import digest_of_files, read_json, write_json
+from gremsy_tool.uv import Uv, names_in
 from gremsy_tool.wheels import point_cmake_files_here
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
-    from pathlib import Path
 
     from gremsy_tool.layout import Layout
 
@@ -44,10 +41,23 @@ def present(name):
         return False
 print(json.dumps([name for name in sys.argv[1:] if present(name)]))
 """
-# pip builds the few source packages with these, so they come first.
-_BOOTSTRAP = ('setuptools', 'wheel')
-# pip settings of the user that would put packages elsewhere than into the venv.
-_MISLEADING = ('PIP_TARGET', 'PIP_PREFIX', 'PIP_ROOT', 'PIP_USER', 'PIP_NO_DEPS', 'PIP_ONLY_BINARY', 'PIP_NO_BINARY')
+# Says each package's name before it imports its modules, so that a crash has a name too.
+_IMPORT = """
+import importlib, importlib.metadata, os, re, sys
+said = os.fdopen(os.dup(1), 'w', buffering=1)
+sys.stdout = sys.stderr
+for module, owners in sorted(importlib.metadata.packages_distributions().items()):
+    for owner in {re.sub('[-_.]+', '-', name).lower() for name in owners}.intersection(sys.argv[1:]):
+        print('importing', owner, file=said)
+        try:
+            importlib.import_module(module)
+        except BaseException as error:
+            print('failed', owner, *f'{type(error).__name__}: {error}'.split(), file=said)
+print('done', file=said)
+os._exit(0)
+"""
+# Is there for its names only, its library is not installed.
+_NOT_IMPORTED = {'tensorrt-cu13-bindings'}
 
 
 class Venv:
@@ -55,82 +65,87 @@ class Venv:
 
     def __init__(self, layout: Layout, env: Mapping[str, str]) -> None:
         self._layout = layout
-        self._env = {name: value for name, value in env.items() if name not in _MISLEADING}
+        self._env = env
+        self._uv = Uv(layout, env)
 
     def is_usable(self) -> bool:
-        record = read_json(self._layout.groups_file)
-        # `filling` stays behind when pip was interrupted; pip cannot mend a package of which it wrote only a part.
-        return (
-            record.get('path') == str(self._layout.venv) and not record.get('filling') and self._layout.python.exists()
-        )
+        return self._recorded().get('path') == str(self._layout.venv) and self._layout.python.exists()
 
     def has(self, groups: Iterable[str]) -> bool:
         return self.is_usable() and not self.missing(groups)
 
     def missing(self, groups: Iterable[str]) -> list[str]:
-        installed = read_json(self._layout.groups_file).get('groups', {})
-        return [group for group in groups if installed.get(group) != self._digest(group)]
+        installed = self._installed()
+        return [group for group in groups if group not in installed]
 
-    def make(self) -> None:
-        layout = self._layout
-        shutil.rmtree(layout.venv, ignore_errors=True)
-        command = [sys.executable, '-m', 'venv', str(layout.venv)]
-        if layout.system_ros:
-            command.insert(3, '--system-site-packages')
-        result = subprocess.run(command, capture_output=True, text=True, check=False)
-        if result.returncode != 0:
-            shutil.rmtree(layout.venv, ignore_errors=True)
-            said = (result.stdout + result.stderr).strip()
-            if 'ensurepip' in said:
-                version = '.'.join(platform.python_version_tuple()[:2])
-                raise GremsyError(
-                    f'Python {version} lacks its venv module: apt-get install python3-venv (or python{version}-venv).'
-                )
-            if 'No space left' in said:
-                raise disk_full(layout.venv)
-            raise GremsyError(f'{sys.executable} could not make the virtual environment {layout.venv}: {said[-300:]}')
-        self._record({'path': str(layout.venv), 'python': platform.python_version(), 'groups': {}})
+    def make(self, note: Callable[[str], None]) -> None:
+        self._uv.make_venv(note)
+        self._record([], [])
 
     def fill(self, groups: Collection[str], note: Callable[[str], None]) -> None:
         """Installs the groups that are missing."""
-        layout = self._layout
-        record = read_json(layout.groups_file)
-        locks = [layout.requirements(group) for group in groups]
-        pins = merge_locks(locks, skip=self._brought_by_the_system(locks))
-        self._record({**record, 'filling': sorted(groups)})
-        log = layout.state / 'pip.log'
-        env = base_environment(layout, self._env)
-        install(layout.python, [pin for pin in pins if pin.name in _BOOTSTRAP], env, note, log)
-        install(layout.python, [pin for pin in pins if pin.name not in _BOOTSTRAP], env, note, log)
-        if not layout.system_ros and any(group.startswith('ros-') for group in groups):
-            include = json.loads(
-                self._ask('import json, sysconfig; print(json.dumps(sysconfig.get_paths()["include"]))')
+        installed, interrupted = self._installed(), self._recorded().get('filling', [])
+        locked = self._uv.locked(groups, self._brought_by_the_system())
+        # What an interrupted set-up was writing may look whole and not be; what other groups have it left alone.
+        anew = names_in(self._uv.locked(interrupted)) & names_in(locked) if interrupted else set()
+        anew -= names_in(self._uv.locked(installed)) if installed and anew else set()
+        self._record(installed, sorted({*interrupted, *groups}))
+        written = self._uv.install(locked, anew, note)
+        if any(name.startswith('ros-') for name in written):
+            include = self._ask('import sysconfig; print(sysconfig.get_paths()["include"])').strip()
+            point_cmake_files_here(self._layout.venv / 'share', include, site_packages(self._layout))
+        note('importing')
+        broken = self._broken(written)
+        if broken:
+            self._uv.install(locked, broken, note)
+            broken = self._broken(broken)
+        for name, error in broken.items():
+            raise GremsyError(
+                f'The package "{name}" is installed, but cannot be imported here ({error}): mend what it names and run '
+                './gremsy setup again, or make the workspace anew with ./gremsy setup --clean.'
             )
-            point_cmake_files_here(layout.venv / 'share', include, site_packages(layout))
-        installed = {**record.get('groups', {}), **{group: self._digest(group) for group in groups}}
-        self._record({**record, 'groups': installed})
+        self._record(sorted({*installed, *groups}), [group for group in interrupted if group not in groups])
 
-    def _brought_by_the_system(self, locks: Iterable[Path]) -> list[str]:
+    def lock(self, note: Callable[[str], None]) -> None:
+        self._uv.lock(note)
+
+    def _installed(self) -> list[str]:
+        record = self._recorded()
+        return record['groups'] if record.get('lock') == self._lock_digest() else []
+
+    def _broken(self, names: Iterable[str]) -> dict[str, str]:
+        """Which of these packages cannot be imported, and why."""
+        wanted = sorted(set(names) - _NOT_IMPORTED)
+        broken: dict[str, str] = {}
+        last = ''
+        for line in self._ask(_IMPORT, *wanted).splitlines():
+            word, *rest = line.split()
+            if word == 'failed':
+                broken[rest[0]] = ' '.join(rest[1:])[:200]
+            last = '' if word == 'done' else rest[0]
+        return {**broken, last: 'Python crashed'} if last else broken
+
+    def _brought_by_the_system(self) -> list[str]:
         if not self._layout.system_ros:
             return []
         # ROS's compiled parts are built against the system's NumPy; a newer one in the venv would break them.
-        known = {_MODULES[pin.name]: pin.name for lock in locks for pin in read_lock(lock) if pin.name in _MODULES}
+        names = {module: name for name, module in _MODULES.items()}
         result = subprocess.run(
-            [sys.executable, '-c', _ASK_FOR_MODULES, *known], env=self._env, capture_output=True, text=True, check=True
+            [sys.executable, '-c', _ASK_FOR_MODULES, *names], env=self._env, capture_output=True, text=True, check=True
         )
-        return [known[module] for module in json.loads(result.stdout)]
+        return [names[module] for module in json.loads(result.stdout)]
 
-    def _ask(self, question: str) -> str:
+    def _ask(self, question: str, *arguments: str) -> str:
         env = base_environment(self._layout, self._env)
-        return subprocess.run(
-            [str(self._layout.python), '-c', question], env=env, capture_output=True, text=True, check=True
-        ).stdout
+        command = [str(self._layout.python), '-W', 'ignore', '-c', question, *arguments]
+        return subprocess.run(command, env=env, capture_output=True, text=True, check=False).stdout
 
-    def _digest(self, group: str) -> str:
-        path = self._layout.requirements(group)
-        # Only what pip reads: a changed comment is no reason to ask it again.
-        lines = [line for line in path.read_bytes().splitlines(keepends=True) if not line.startswith(b'#')]
-        return digest_of([path.name.encode(), b''.join(lines)])
+    def _lock_digest(self) -> str:
+        return digest_of_files([self._layout.uv_lock])
 
-    def _record(self, content: dict[str, Any]) -> None:
+    def _recorded(self) -> dict[str, Any]:
+        return read_json(self._layout.groups_file)
+
+    def _record(self, groups: list[str], filling: list[str]) -> None:
+        content = {'path': str(self._layout.venv), 'lock': self._lock_digest(), 'groups': groups, 'filling': filling}
         write_json(self._layout.groups_file, content)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Makes the ROS 2 wheels fit this machine after pip unpacked them."""
+"""Makes the ROS 2 wheels fit this machine after they were installed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _BUILDER_INCLUDE = re.compile(r'/opt/python/cp\d+-cp\d+t?/include/python[\d.]+t?
 _BUILDER_PACKAGES = re.compile(r'/opt/python/cp\d+-cp\d+t?/lib/python[\d.]+t?/site-packages')
 
 
-def point_cmake_files_here(share: Path, include: Path, site_packages: Path) -> int:
+def point_cmake_files_here(share: Path, include: Path | str, site_packages: Path) -> int:
     """Rewrites the builder's Python and NumPy folders to ours; returns how many files had them.
 
     Args:
@@ -28,6 +28,8 @@ def point_cmake_files_here(share: Path, include: Path, site_packages: Path) -> i
         fitted = _BUILDER_INCLUDE.sub(lambda _: str(include), text)
         fitted = _BUILDER_PACKAGES.sub(lambda _: str(site_packages), fitted)
         if fitted != text:
+            # Anew, because uv links its cache's files into the venv.
+            path.unlink()
             path.write_text(fitted, encoding='utf-8')
             changed += 1
     return changed

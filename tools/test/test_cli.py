@@ -42,8 +42,8 @@ def test_help_lists_every_command(arguments):
         (('setup', '--extra'), '--extra needs a value: ./gremsy help shows it.'),
         (
             ('setup', '--extra', 'gpu'),
-            'There is no group "gpu" in requirements/: choose from build, dev, encode, lock, peers, precision, '
-            'report, ros-jazzy, ros-kilted, runtime, tensorrt, ultralytics.',
+            'There is no group "gpu" in pyproject.toml: choose from build, dev, encode, peers, precision, report, '
+            'runtime, tensorrt, ultralytics, uv.',
         ),
         (('exec',), 'exec needs a command: ./gremsy exec ros2 run gremsy_model_tools model_info'),
     ],

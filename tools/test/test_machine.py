@@ -31,6 +31,11 @@ def test_a_machine_with_everything_has_no_problem():
 @pytest.mark.parametrize(
     ('changes', 'sentence'),
     [
+        (
+            {'state': Path('/home/jürgen/my robot/.gremsy')},
+            'Building fails in a path with a space, "ü" (/home/jürgen/my robot/.gremsy): set GREMSY_STATE to a folder '
+            'whose path has none, for example GREMSY_STATE=/var/tmp/gremsy.',
+        ),
         ({'cxx': None}, 'No C++ compiler is on the PATH (looked for c++ and g++): apt-get install g++'),
         (
             {'has_python_header': False},
@@ -69,6 +74,11 @@ def test_a_machine_with_everything_has_no_problem():
 )
 def test_what_is_missing_is_named_with_the_way_out(changes, sentence):
     assert sentences(**changes) == [sentence]
+
+
+def test_a_path_that_fails_is_refused_before_anything_else_and_one_that_works_is_not():
+    assert sentences(state=Path('/home/ü'), cxx=None)[0].startswith('Building fails in a path with "ü"')
+    assert sentences(state=Path('/srv/a+b@c=e/50%#1_x-2.0~')) == []
 
 
 def test_everything_missing_is_said_at_once():

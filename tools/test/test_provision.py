@@ -1,17 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Set-up with the slow parts (pip, colcon, the shell) replaced; what is left is what is done when."""
+"""Set-up with the slow parts (uv, colcon, the shell) replaced; what is left is what is done when."""
 
+import errno
 import fcntl
 import io
+import os
 import threading
+import time
 from dataclasses import replace
 
 import pytest
 
 from gremsy_tool import provision
+from gremsy_tool.children import exclusive
 from gremsy_tool.errors import GremsyError
 from gremsy_tool.layout import find_layout
-from gremsy_tool.locking import exclusive
 from gremsy_tool.progress import Progress
 from gremsy_tool.stamps import read_json, write_json
 
@@ -34,7 +37,7 @@ class FakeVenv:
     def missing(self, groups):
         return [group for group in groups if group not in self.filled]
 
-    def make(self):
+    def make(self, note):
         self.calls.append('make')
         self.layout.venv.mkdir(parents=True)
 
@@ -177,6 +180,40 @@ def test_steps_are_plain_lines_where_nobody_watches(workspace):
     assert lines[0] == '[1/4] virtual environment ...'
     assert lines[-1].startswith('[4/4] environment: done, ')
     assert '\x1b' not in workspace.output.getvalue()
+
+
+def test_a_long_step_says_how_long_it_has_run_also_where_nobody_watches():
+    output = io.StringIO()
+    progress = Progress(1, output, tick_s=0.01)
+    with progress.step('build', 'ROS packages'):
+        progress.note('0/2 vision_msgs')
+        deadline = time.monotonic() + 20
+        while 'so far' not in output.getvalue() and time.monotonic() < deadline:
+            time.sleep(0.01)
+    assert '[1/1] ROS packages 0/2 vision_msgs (0 s so far)' in output.getvalue().splitlines()
+
+
+def test_others_may_read_what_root_made_with_a_strict_umask(workspace):
+    before = os.umask(0o077)
+    try:
+        workspace.ensure()
+    finally:
+        assert os.umask(before) == 0o077
+    for path in (workspace.layout.root, *workspace.layout.root.rglob('*')):
+        assert path.stat().st_mode & 0o044 == 0o044, path
+
+
+def test_what_cannot_be_written_is_named(workspace, monkeypatch):
+    def refused(*_):
+        raise PermissionError(errno.EACCES, 'Permission denied', '/robot/.gremsy/venv/x')
+
+    monkeypatch.setattr(provision, 'build', refused)
+    with pytest.raises(GremsyError) as caught:
+        workspace.ensure()
+    assert str(caught.value) == (
+        '/robot/.gremsy/venv/x cannot be written: make it yours (chown), or set GREMSY_STATE to a folder that is, for '
+        'example GREMSY_STATE=$HOME/.cache/gremsy.'
+    )
 
 
 def test_a_second_set_up_waits_for_the_first_and_says_so(tmp_path):
