@@ -18,7 +18,8 @@ from gremsy_common.types.control_state import ControlState
 from gremsy_common.types.gimbal_state import ImuReading, RangeReading, RateSetpoint, VehicleAttitude, ZoomState
 from gremsy_gimbal_driver.calibration.calibration_run import CalibrationRun
 from gremsy_gimbal_driver.calibration.calibration_settings import CalibrationSettings
-from gremsy_gimbal_driver.deadman.deadman_briefing import BEATS_PER_TIME_TO_LIVE, DeadmanBriefing
+from gremsy_gimbal_driver.deadman.deadman_briefing import DeadmanBriefing
+from gremsy_gimbal_driver.deadman.deadman_guard import BEATS_PER_TIME_TO_LIVE
 from gremsy_gimbal_driver.device.gimbal_device import SILENCE_NS, GimbalDevice, StatusMessage, Told
 from gremsy_gimbal_driver.driver_settings import DriverListener, DriverSettings, Sight, WrittenCommand
 from gremsy_gimbal_driver.driver_status import DriverStatus

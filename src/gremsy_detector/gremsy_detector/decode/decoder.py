@@ -17,7 +17,7 @@ from gremsy_detector.decode.candidates import Candidates, DecodeSettings, best_c
 from gremsy_detector.decode.detr_decoder import known_rows, queries, top_queries, two_outputs
 from gremsy_detector.decode.grid_decoder import nanodet_plus, yolox, yolox_decoded
 from gremsy_detector.decode.non_maximum_suppression import suppress
-from gremsy_detector.model.box_layout import Layout, OutputDescription
+from gremsy_detector.model.known_layouts import Layout, OutputDescription
 
 __all__ = ['DecodeSettings', 'DecodedBoxes', 'decode']
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gremsy_detector.decode.candidates import Candidates, DecodeSettings, best_class, corners, passing
-from gremsy_detector.model.box_layout import OutputDescription
+from gremsy_detector.model.known_layouts import OutputDescription
 
 
 def queries(outputs: Sequence[NDArray[np.floating]], output: OutputDescription, settings: DecodeSettings) -> Candidates:

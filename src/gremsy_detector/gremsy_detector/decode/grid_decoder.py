@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from gremsy_detector.decode.candidates import Candidates, DecodeSettings, best_class, best_class_of, passing
 from gremsy_detector.model.anchor_grid import cells
-from gremsy_detector.model.box_layout import OutputDescription
+from gremsy_detector.model.known_layouts import OutputDescription
 
 
 def yolox(outputs: Sequence[NDArray[np.floating]], output: OutputDescription, settings: DecodeSettings) -> Candidates:

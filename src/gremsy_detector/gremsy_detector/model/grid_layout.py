@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from gremsy_detector.errors import ModelError
 from gremsy_detector.model.anchor_grid import cells, strides_of
-from gremsy_detector.model.box_layout import Layout, OutputDescription
+from gremsy_detector.model.known_layouts import Layout, OutputDescription
 from gremsy_detector.model.model_facts import ModelFacts
 from gremsy_detector.model.model_metadata import says_detr, says_end_to_end
 

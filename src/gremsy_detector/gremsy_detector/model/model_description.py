@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from gremsy_common.parameters.parameter_fields import ParameterError
 from gremsy_detector.errors import ModelError
-from gremsy_detector.model.box_layout import DETR, YOLO, ResizeMode, Triple, UsualInput
+from gremsy_detector.model.known_layouts import DETR, YOLO, ResizeMode, Triple, UsualInput
 from gremsy_detector.model.model_facts import ModelFacts, TensorFacts
 from gremsy_detector.model.model_metadata import (
     class_names_of,

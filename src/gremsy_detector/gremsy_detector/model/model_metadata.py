@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from gremsy_detector.errors import ModelError
-from gremsy_detector.model.box_layout import Triple
 from gremsy_detector.model.class_names import parse_class_names
+from gremsy_detector.model.known_layouts import Triple
 from gremsy_detector.model.model_facts import ModelFacts
 
 # A dynamic input without `imgsz` gets the size that Ultralytics exports by default.

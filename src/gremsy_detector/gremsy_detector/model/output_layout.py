@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gremsy_detector.errors import ModelError
-from gremsy_detector.model.box_layout import KNOWN_OUTPUTS, Layout, OutputDescription
 from gremsy_detector.model.grid_layout import describe_on_grid
+from gremsy_detector.model.known_layouts import KNOWN_OUTPUTS, Layout, OutputDescription
 from gremsy_detector.model.model_facts import ModelFacts
 from gremsy_detector.model.model_metadata import one_of, says_detr, says_end_to_end
 

@@ -5,15 +5,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from gremsy_gimbal_driver.deadman.deadman_guard import DeadmanGuard
+from gremsy_gimbal_driver.deadman.deadman_guard import BEATS_PER_TIME_TO_LIVE, DeadmanGuard
 from gremsy_gimbal_driver.mavlink.gimbal_protocol import GimbalProtocol, motion_messages
 from gremsy_gimbal_driver.mavlink.mavlink_events import Sender
 from gremsy_gimbal_driver.motion.motion_output import GimbalMode, MotionOutput
 from gremsy_gimbal_driver.motion.motion_settings import MotionSettings, nanoseconds
 from gremsy_gimbal_driver.motion.notices import Say
-
-BEATS_PER_TIME_TO_LIVE = 4
-"""So often at least the driver's writer comes by."""
 
 # The deadman cannot see whether the gimbal rests, so it writes more zeros: at 2 % lost bytes six frames in ten are
 # lost, and all fifteen once in two thousand times.

@@ -13,6 +13,9 @@ from collections.abc import Callable, Sequence
 
 from gremsy_gimbal_driver.deadman import deadman
 
+BEATS_PER_TIME_TO_LIVE = 4
+"""So often at least the driver's writer comes by, and the child is told that it lives."""
+
 _END_PATIENCE_S = 1.0
 
 

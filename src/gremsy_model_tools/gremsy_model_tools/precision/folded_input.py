@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from gremsy_detector.model.box_layout import Triple
+from gremsy_detector.model.known_layouts import Triple
 from gremsy_detector.model.model_description import InputDescription
 from gremsy_model_tools.precision.onnx_file import (
     image_inputs,
