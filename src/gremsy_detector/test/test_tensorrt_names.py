@@ -101,7 +101,7 @@ def test_the_real_bindings_have_every_name(package, module, names, tmp_path):
 def test_the_real_tensorrt_for_rtx_has_every_name_and_knows_the_same_gpus():
     """The module and its library as they are: they load without a GPU, and only `Runtime` would end the process."""
     module = pytest.importorskip(
-        'tensorrt_rtx_bindings', reason='TensorRT for RTX is not installed (pip install tensorrt-rtx)'
+        'tensorrt_rtx_bindings', reason='TensorRT for RTX is not installed (./gremsy setup --extra tensorrt)'
     )
     fake = FakeRtxLibrary(FakeCuda())
     for name in (*RUNTIME_NAMES, *BUILDER_NAMES, *RTX_NAMES):

@@ -169,7 +169,7 @@ def test_wrong_arguments_end_with_2(run, arguments):
 
 
 @pytest.mark.skipif(
-    installed_module(RTX) is None, reason='TensorRT for RTX is not installed (pip install tensorrt-rtx)'
+    installed_module(RTX) is None, reason='TensorRT for RTX is not installed (./gremsy setup --extra tensorrt)'
 )
 @pytest.mark.parametrize(
     ('precision', 'taken'), [('model', 'images float32 [1, 3, 64, 64]'), ('fp16', 'images_bgr8 uint8 [1, 64, 64, 3]')]
@@ -187,7 +187,7 @@ def test_the_real_tensorrt_for_rtx_builds_a_portable_engine_with_or_without_a_gp
 
 
 @pytest.mark.skipif(
-    installed_module(RTX) is None, reason='TensorRT for RTX is not installed (pip install tensorrt-rtx)'
+    installed_module(RTX) is None, reason='TensorRT for RTX is not installed (./gremsy setup --extra tensorrt)'
 )
 def test_the_real_tensorrt_for_rtx_builds_for_a_turing_card_when_told(run):
     found = CudaProbe((TURING,), '13.0', '')

@@ -140,7 +140,7 @@ def ultralytics_python():
     python = os.environ.get('GREMSY_ULTRALYTICS_PYTHON', sys.executable)
     asked = subprocess.run([python, '-c', 'import ultralytics'], capture_output=True, text=True, check=False)
     if asked.returncode != 0:
-        pytest.skip('Ultralytics is not installed: ./gremsy setup --extra ultralytics (AGPL-3.0, 3 GB with torch)')
+        pytest.skip('Ultralytics is not installed: ./gremsy setup --extra ultralytics (AGPL-3.0, 2.8 GB with torch)')
     return python
 
 

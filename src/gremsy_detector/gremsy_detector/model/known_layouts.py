@@ -80,7 +80,7 @@ class Layout(Enum):
 
     @property
     def has_duplicates(self) -> bool:
-        """Does an object get several boxes, so that they must be suppressed here?"""
+        """Does an object get several boxes, so that duplicates must be removed here?"""
         return self in (Layout.DENSE, Layout.TRANSPOSED, Layout.YOLOX, Layout.YOLOX_DECODED, Layout.NANODET_PLUS)
 
     @property
