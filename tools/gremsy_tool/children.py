@@ -43,3 +43,17 @@ def follow(command: Sequence[str], env: Mapping[str, str], heard: Callable[[str]
         for line in process.stdout:
             heard(line)
     return process.returncode
+
+
+@contextmanager
+def beside(command: Sequence[str], env: Mapping[str, str], cwd: Path) -> Iterator[None]:
+    """Runs a program meanwhile, and waits for its end; how it ends does not matter."""
+    quiet = subprocess.DEVNULL
+    with subprocess.Popen(
+        command, cwd=cwd, env=dict(env), stdin=quiet, stdout=quiet, stderr=quiet, close_fds=False
+    ) as process:
+        try:
+            yield
+        except BaseException:
+            process.terminate()
+            raise

@@ -8,7 +8,7 @@ import os
 import platform
 import shutil
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -125,7 +125,8 @@ class Provision:
             missing = self._venv.missing([*self._base_groups(), *wanted])
             if missing:
                 self._venv.fill(missing, progress.note)
-        with progress.step('build', 'ROS packages'):
+        # colcon leaves a third of two cores idle.
+        with progress.step('build', 'ROS packages'), self._venv.compiling() if missing else nullcontext():
             packages = self._packages()
             self._build(packages, progress.note)
         with progress.step('environment', 'environment'):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Set-up with the slow parts (uv, colcon, the shell) replaced; what is left is what is done when."""
 
+import contextlib
 import errno
 import fcntl
 import io
@@ -44,6 +45,10 @@ class FakeVenv:
     def fill(self, groups, note):
         self.calls.append(f'fill {" ".join(groups)}')
         self.filled |= set(groups)
+
+    @contextlib.contextmanager
+    def compiling(self):
+        yield
 
 
 @pytest.fixture

@@ -150,3 +150,20 @@ def test_what_the_system_brings_is_not_installed_beside_it(machine, tmp_path):
     exported = next(arguments for arguments, _ in machine.calls('export') if 'runtime' in arguments)
     left_out = {name for option, name in pairwise(exported) if option == '--no-emit-package'}
     assert {'numpy', 'opencv-python-headless'} <= left_out
+
+
+def test_what_is_installed_is_compiled_while_something_else_runs(machine):
+    env = {**machine.env, 'PYTHONDONTWRITEBYTECODE': '1'}
+    venv = Venv(machine.layout, env)
+    venv.make(print)
+    folder = next(machine.layout.venv.glob('lib/python3.*/site-packages'))
+    dialects = folder / 'pymavlink' / 'dialects' / 'v20'
+    for path in (dialects / 'ardupilotmega.py', dialects / 'paparazzi.py', folder / 'numpy' / 'tests' / 'test_it.py'):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text('A = 1\n')
+    (folder / 'broken.py').write_text('A = = 1\n')
+    with venv.compiling():
+        pass
+    compiled = {path.name.split('.')[0] for path in folder.rglob('*.pyc')}
+    assert 'ardupilotmega' in compiled
+    assert not {'paparazzi', 'test_it', 'broken'} & compiled
