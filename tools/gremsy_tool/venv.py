@@ -61,8 +61,8 @@ os._exit(0)
 # Is there for its names only, its library is not installed.
 _NOT_IMPORTED = {'tensorrt-cu13-bindings'}
 # What is not compiled now, every process compiles again where it may not write: in a workspace that root made, or with
-# PYTHONDONTWRITEBYTECODE. The driver's start took 120 MB and a second more, and its end 7 ms. Left out is what nobody
-# here imports; pymavlink's other dialects alone are 100 MB of text.
+# PYTHONDONTWRITEBYTECODE. The driver took 120 MB more for it, and was gone 7 ms later when it was killed. Left out is
+# what nobody here imports; pymavlink's other dialects alone are 40 MB of text.
 _COMPILE = """
 import compileall, os, re, sys
 os.nice(19)
