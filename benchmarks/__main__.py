@@ -20,6 +20,7 @@ from gremsy_bringup.report.report_summary import describe_machine
 from gremsy_common.atomic_file import refuse_others, refuse_unwritable, write_whole
 from gremsy_common.errors import SuiteError
 from gremsy_common.parameters.parameter_forms import given_path
+from gremsy_common.status_line import StatusLine
 
 
 def refuse_file_of_others(path: Path | None) -> None:
@@ -51,7 +52,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for name in names_of(options.name):
         before = describe_machine()
         try:
-            figures = import_module(f'benchmarks.{name}.{name}_benchmark').run(options)
+            # Benchmarks write lines of their own.
+            with StatusLine(sys.stderr, in_place=False).working(f'bench {name}'):
+                figures = import_module(f'benchmarks.{name}.{name}_benchmark').run(options)
         except SuiteError as error:
             # Those of the others took minutes: they are kept.
             print(f'{name}: {error}' if options.name == ALL else error, file=sys.stderr)

@@ -24,20 +24,35 @@ class Benchmark:
 
 
 BENCHMARKS = {
+    'camera': Benchmark('network cameras: true stamps, quick returns, what a stream costs beside OpenCV', '13 min'),
     'detector': Benchmark(
         "what the detector adds to its model's bare run, beside Ultralytics' own predict",
         '4 min',
         ('ultralytics',),
         'torch and Ultralytics (AGPL-3.0), 2.8 GB to download',
     ),
+    'faults': Benchmark(
+        'every fault for real: how soon the gimbal rests, what goes on, how soon all is well again',
+        '20 min',
+        ('precision', 'record', 'web'),
+        'onnx and what the page needs, 40 MB to download',
+    ),
     'gimbal': Benchmark('the gimbal driver: command to wire, ends of motion, parsing, reconnecting', '1.5 min'),
     'loop': Benchmark('the composed demo: a frame to the wire, pointing at real people, what it costs', '5 min'),
+    'network': Benchmark('what a base station gets of two robots over a network that loses packets; root', '5 min'),
     'pointing': Benchmark('the pointing core beside tuned P, PI, PID and move-and-wait laws', '2 min'),
     'tracker': Benchmark(
         'the tracker beside other Python trackers: what an update costs, identities kept',
         '4 min',
         ('peers',),
         'trackers, norfair, trackeval and motmetrics, 20 MB to download',
+    ),
+    'transport': Benchmark('images from node to node, in one process and between two', '3 min'),
+    'video': Benchmark(
+        "the operator's page in Chromium: how old its picture is, whose boxes are on it, what it costs; its API",
+        '10 min',
+        ('page', 'web'),
+        "Playwright and what serves the page, 60 MB to download; Chromium is the machine's",
     ),
 }
 
@@ -63,14 +78,14 @@ def names_of(name: str) -> tuple[str, ...]:
 def groups_of(name: str) -> tuple[str, ...]:
     """The groups of packages that it takes."""
     more = (group for each in names_of(name) for group in BENCHMARKS[each].groups)
-    return (*COMMON_GROUPS, *more)
+    return tuple(dict.fromkeys((*COMMON_GROUPS, *more)))
 
 
 def parser(path: Callable[[str], Path] = Path) -> argparse.ArgumentParser:
     """The command line, with the overview as its help; `path` checks a path more closely where that can be done."""
     made = argparse.ArgumentParser(
         prog='./gremsy bench',
-        usage='./gremsy bench NAME [--json FILE] [--duration S] [--keep DIR]',
+        usage='./gremsy bench NAME [--json FILE] [--duration S] [--keep DIR] [--only FAULT] [--soak | --fuzz]',
         description=overview(),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -78,6 +93,14 @@ def parser(path: Callable[[str], Path] = Path) -> argparse.ArgumentParser:
     made.add_argument('--json', type=path, metavar='FILE', help='also write the object to this file')
     made.add_argument('--duration', type=float, default=75.0, metavar='S', help='seconds of each run (default: 75)')
     made.add_argument('--keep', type=path, metavar='DIR', help='keep traces and plots in this folder')
+    made.add_argument(
+        '--only', action='append', default=[], metavar='FAULT', help='of `faults`: this one; may be repeated'
+    )
+    made.add_argument(
+        '--soak', action='store_true', help='of `faults`: none, for --minutes, and what every process uses'
+    )
+    made.add_argument('--minutes', type=float, default=30.0, metavar='MIN', help='of the soak (default: 30)')
+    made.add_argument('--fuzz', action='store_true', help='of `faults`: damaged input of every kind, for --duration')
     return made
 
 
@@ -87,4 +110,6 @@ def parse(arguments: Sequence[str] | None = None, path: Callable[[str], Path] = 
     options = made.parse_args(arguments)
     if not 5.0 <= options.duration <= 3600.0:
         made.error(f'--duration is {options.duration:g}: use 5 .. 3600 seconds.')
+    if not 0.2 <= options.minutes <= 1440.0:
+        made.error(f'--minutes is {options.minutes:g}: use 0.2 .. 1440 minutes.')
     return options

@@ -15,7 +15,7 @@ import heapq
 import json
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -124,6 +124,8 @@ class OfflineLoop:
         preset: of the payload.
         footage_frames: after so many the footage begins anew.
         seed: of inference times and the payload's faults.
+        payload: changes of the preset's options.
+        fed_s: for so long the driver is fed the vehicle's attitude.
     """
 
     def __init__(
@@ -135,12 +137,14 @@ class OfflineLoop:
         preset: str = 'ideal',
         footage_frames: int = 795,
         seed: int = 1,
+        payload: Mapping[str, Any] | None = None,
+        fed_s: float = 0.0,
     ) -> None:
         self._detect = detect
         self._timing = timing or Timing()
         self._footage_frames = footage_frames
         self._random = np.random.default_rng(seed)
-        self.payload = OfflinePayload(preset, _START_NS, _LEVEL_FRAME, seed)
+        self.payload = OfflinePayload(preset, _START_NS, _LEVEL_FRAME, seed, payload, fed_s=fed_s)
         self.tracker = Tracker(tracker)
         self.tracker.offer_camera_model(0, simulated_camera())
         self._waiting: Shot | None = None
@@ -158,6 +162,8 @@ class OfflineLoop:
         for now_ns in range(_START_NS, end_ns, _MS):
             for attitude in self.payload.advance(now_ns):
                 self.tracker.offer_attitude(attitude)
+            for heading in self.payload.headings:
+                self.tracker.offer_heading(heading)
             if now_ns >= next_shot_ns:
                 self._take_shot(now_ns)
                 next_shot_ns += camera_ns
@@ -232,7 +238,10 @@ class OfflineLoop:
 
 @dataclass(frozen=True, slots=True)
 class OfflineOptions:
-    """What a run is made of; `tracker` overrides parameters of the demo's tracker by name."""
+    """What a run is made of.
+
+    `tracker` overrides parameters of the demo's tracker by name; for `fed_s` the driver is fed the vehicle's attitude.
+    """
 
     duration_s: float = 40.0
     preset: str = 'ideal'
@@ -240,6 +249,7 @@ class OfflineOptions:
     timing: Timing = field(default_factory=Timing)
     tracker: dict[str, Any] = field(default_factory=dict)
     seed: int = 1
+    fed_s: float = 0.0
 
 
 def run_offline(options: OfflineOptions, footage: Path) -> tuple[list[Event], dict[str, Any]]:
@@ -262,6 +272,7 @@ def run_offline(options: OfflineOptions, footage: Path) -> tuple[list[Event], di
             preset=options.preset,
             footage_frames=camera.frames,
             seed=options.seed,
+            fed_s=options.fed_s,
         )
         events = loop.run(options.duration_s)
     finally:
@@ -312,6 +323,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         '--candidate-confidence', type=float, default=Selection().candidate_confidence, help='what the tracker is given'
     )
     parser.add_argument('--seed', type=int, default=1)
+    parser.add_argument('--fed', action='store_true', help="feed the driver the vehicle's attitude")
     parser.add_argument('--set', action='append', default=[], metavar='NAME=VALUE', help='a tracker parameter')
     parser.add_argument('--trace', type=Path, metavar='FILE', help='write the events, one JSON object a line')
     given = parser.parse_args(arguments)
@@ -323,6 +335,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         Timing(inference_s=given.inference_ms * 1e-3, take=given.take),
         changes,
         given.seed,
+        given.duration if given.fed else 0.0,
     )
     events, score = run_offline(options, default_footage(cache_directory(os.environ), print))
     if given.trace is not None:

@@ -36,6 +36,7 @@ from gremsy_detector.backends.backend import Backend, BackendOptions
 from gremsy_detector.backends.backend_chain import BackendChain
 from gremsy_detector.backends.backend_registry import backends_for
 from gremsy_detector.backends.onnxruntime_backend import OnnxRuntimeBackend
+from gremsy_detector.backends.sharing.shared_model import Member, SharedModel
 from gremsy_detector.backends.tensorrt.cuda_memory import CudaStream
 from gremsy_detector.backends.tensorrt.cuda_probe import CudaProbe, Gpu, probe_cuda
 from gremsy_detector.backends.tensorrt.engine_file import EngineHeader, write_engine
@@ -64,23 +65,38 @@ _MOST_ERROR = 3e-3
 
 
 class CopyEngine:
-    """Stands in for an engine: its run copies the input's first bytes to the output, on the GPU and on its stream."""
+    """Stands in for an engine: its run copies the input's first bytes to the output, on the GPU and on its stream.
 
-    def __init__(self, runtime: Any) -> None:
-        self.inputs: tuple[TensorFacts, ...] = (_INPUT,)
-        self.outputs: tuple[TensorFacts, ...] = (_OUTPUT,)
+    With `most_images` above one it takes several at a time, and copies each image to its own answer.
+    """
+
+    def __init__(self, runtime: Any, most_images: int = 1) -> None:
+        open_batch = most_images > 1
+        self.inputs: tuple[TensorFacts, ...] = (_with_batch(_INPUT, None) if open_batch else _INPUT,)
+        self.outputs: tuple[TensorFacts, ...] = (_with_batch(_OUTPUT, None) if open_batch else _OUTPUT,)
         self._cuda = runtime
+        self._most_images = most_images
+        self._images = 1
         self._address: dict[str, int] = {}
         self.enqueued = 0
 
-    def set_input_shape(self, _name: str, _shape: tuple[int, ...]) -> bool:
+    def beside(self) -> CopyEngine:
+        return CopyEngine(self._cuda, self._most_images)
+
+    def kernels(self) -> bytes:
+        return b''
+
+    def set_input_shape(self, _name: str, shape: tuple[int, ...]) -> bool:
+        self._images = shape[0]
         return True
 
     def input_range(self, _name: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        return cast('tuple[int, ...]', _INPUT.shape), cast('tuple[int, ...]', _INPUT.shape)
+        _, *size = cast('tuple[int, ...]', _INPUT.shape)
+        return (1, *size), (self._most_images, *size)
 
     def shape(self, _name: str) -> tuple[int, ...]:
-        return cast('tuple[int, ...]', _OUTPUT.shape)
+        _, *size = cast('tuple[int, ...]', _OUTPUT.shape)
+        return (self._images, *size)
 
     def set_address(self, name: str, address: int) -> bool:
         self._address[name] = address
@@ -90,17 +106,27 @@ class CopyEngine:
         self.enqueued += 1
         cuda = self._cuda
         source, target = self._address['images'], self._address['output0']
-        size = int(np.prod(cast('tuple[int, ...]', _INPUT.shape)))
-        cleared = cuda.cudaMemsetAsync(target, 0, 4 * 84 * 8400, stream)
-        copied = cuda.cudaMemcpyAsync(target, source, size, cuda.cudaMemcpyKind.cudaMemcpyDeviceToDevice, stream)
+        size, answer = int(np.prod(cast('tuple[int, ...]', _INPUT.shape))), 4 * 84 * 8400
         success = cuda.cudaError_t.cudaSuccess
-        return bool(cleared[0] == success and copied[0] == success)
+        cleared = cuda.cudaMemsetAsync(target, 0, self._images * answer, stream)
+        if cleared[0] != success:
+            return False
+        for image in range(self._images):
+            places = target + image * answer, source + image * size
+            copied = cuda.cudaMemcpyAsync(*places, size, cuda.cudaMemcpyKind.cudaMemcpyDeviceToDevice, stream)
+            if copied[0] != success:
+                return False
+        return True
 
     def said(self) -> str:
         return 'a copy failed'
 
     def close(self) -> None:
         self._address.clear()
+
+
+def _with_batch(facts: TensorFacts, batch: int | None) -> TensorFacts:
+    return replace(facts, shape=(batch, *facts.shape[1:]))
 
 
 class Findings:
@@ -467,6 +493,84 @@ def ways(findings: Findings) -> dict[str, Any]:
     }
 
 
+def two_cameras(iterations: int) -> Callable[[Findings], dict[str, Any]]:
+    """Two detectors' threads on one back end: inputs, contexts and graphs of their own on one stream, and batches."""
+
+    def part(findings: Findings) -> dict[str, Any]:
+        return {
+            'in_turn': _shared(findings, iterations, most_images=1, batch='never'),
+            'together': _shared(findings, iterations, most_images=2, batch='always'),
+        }
+
+    return part
+
+
+def _shared(findings: Findings, iterations: int, *, most_images: int, batch: str) -> dict[str, Any]:
+    runtime = importlib.import_module('cuda.bindings.runtime')
+    engine = CopyEngine(runtime, most_images)
+    with tempfile.TemporaryDirectory() as name:
+        path = Path(name) / 'copy.engine'
+        _write_ours(path, load_library().version, probe_cuda().gpus[0], b'stand-in')
+        model = SharedModel(TensorRtBackend(path, BackendOptions(), _machine(engine)), batch=batch)
+        model.open()
+    members = [Member(str(number), lambda: True) for number in range(2)]
+    for member in members:
+        model.join(member)
+    tensors = [model.new_input(each, cast('tuple[int, ...]', _INPUT.shape), 'uint8') for each in members]
+    # Each camera's pictures have values of their own, so that an answer that went to the other shows.
+    expected = [_expected(value) for value in range(8)]
+    wrong, times = [0, 0], [np.empty(iterations), np.empty(iterations)]
+
+    def camera(number: int, images: int) -> None:
+        for index in range(images):
+            value = 2 * (index % 4) + number
+            tensors[number][...] = value
+            started = time.perf_counter()
+            result = model.infer(members[number], tensors[number])[0]
+            times[number][index] = time.perf_counter() - started
+            edges = result[0, (0, 0, -1), (0, -1, -1)] == expected[value][0, (0, 0, -1), (0, -1, -1)]
+            wrong[number] += int(
+                result.shape != expected[value].shape
+                or not edges.all()
+                or (index % 50 == 0 and not np.array_equal(result, expected[value]))
+            )
+
+    def both(images: int) -> None:
+        threads = [threading.Thread(target=camera, args=(number, images)) for number in range(2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    for number in range(2):
+        # Alone, as at a detector's start: what that takes is not taken in mid-run.
+        camera(number, 10)
+    both(200)
+    gc.collect()
+    device, host = free_device_bytes(runtime), resident_bytes()
+    several = model.runs_of_several
+    both(iterations)
+    gc.collect()
+    grown = {'device': device - free_device_bytes(runtime), 'host': resident_bytes() - host}
+    several, images_per_run = model.runs_of_several - several, model.images_per_run
+    for member in members:
+        model.leave(member)
+    how = 'together' if batch == 'always' else 'in turn'
+    findings.hold(f'{how}, every image is right and goes to whom it is of', true=wrong == [0, 0])
+    findings.hold(f'{how}, no growth of GPU memory', true=grown['device'] <= _GROWTH_DEVICE_BYTES)
+    findings.hold(f'{how}, no growth of host memory', true=grown['host'] <= _GROWTH_HOST_BYTES)
+    findings.hold(f'{how}, images go in one run exactly where they may', true=(several > 0) == (batch == 'always'))
+    return {
+        'images': 2 * iterations,
+        'wrong': sum(wrong),
+        'runs_of_two': several,
+        'device_growth_bytes': grown['device'],
+        'host_growth_bytes': grown['host'],
+        'infer_ms_p50': round(float(np.percentile(np.concatenate(times), 50)) * 1e3, 4),
+        'images_per_run': images_per_run,
+    }
+
+
 def reopening(findings: Findings) -> dict[str, Any]:
     """Opened, run and closed over and over, as a node that restarts its back end."""
     runtime = importlib.import_module('cuda.bindings.runtime')
@@ -557,6 +661,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             'refused_capture': refused_capture,
             'replays': replays(options.iterations),
             'ways': ways,
+            'two_cameras': two_cameras(options.iterations),
             'reopening': reopening,
         }
         for name, part in parts.items():

@@ -18,6 +18,7 @@ import cv2
 from benchmarks.detector.detector_frames import footage_frames
 from benchmarks.detector.detector_int8 import int8_figures
 from benchmarks.detector.detector_peer import UltralyticsPeer, agreement, unavailable, write_yolov8n
+from benchmarks.detector.detector_sharing import sharing_figures
 from benchmarks.detector.detector_stages import decode_nms_ms, preprocess_ms
 from benchmarks.detector.detector_timing import medians_ms, over, take_turns
 from benchmarks.detector.detector_truth import default_figures
@@ -46,6 +47,8 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
         figures = {**_stages(frames), **_nanodet(frames), **_yolov8n_or_why(frames)}
         _say('people in the footage ...')
         figures |= default_figures(footage, _STRIDE)
+        _say('two cameras on one model ...')
+        figures['two_cameras'] = sharing_figures()
         _say('fp16 and int8 ...')
         figures['int8'] = int8_figures(default_model_path(), footage, frames, _ROUNDS['int8'])
     finally:

@@ -14,11 +14,13 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,9 +35,12 @@ from gremsy_bringup.report.report_summary import summarise
 from gremsy_bringup.report.trace_join import STAGES, join
 from gremsy_camera.scene.scene import SceneGeometry
 from gremsy_detector.detector_parameters import DetectorParameters
+from gremsy_gimbal_sim.options.options import PRESETS
 
 _REPOSITORY = Path(__file__).resolve().parents[2]
 _FOOTAGE_SIZE_PX = (768, 576)
+# Of the preset `moving`: the vehicle, and the window in which it does not carry the camera.
+_SWAYING = ('vehicle_yaw_rad', 'vehicle_period_s', 'follow_window_rad')
 _TAKES = ('newest', 'next')
 
 
@@ -66,6 +71,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
         **_figures(main, options.duration),
         **_comparison(other, realistic, other_take),
         **_takes_without_mistakes(main.summary['inference_ms_p50'], options.duration),
+        **_on_a_moving_vehicle(),
         **_setup_times(),
     }
 
@@ -150,6 +156,35 @@ def _takes_without_mistakes(inference_ms: float | None, duration_s: float) -> di
         if score.rms_deg is not None:
             errors[take] = score.rms_deg
     return {f'pointing_rms_deg_oracle_{take}': _rounded(error) for take, error in errors.items()}
+
+
+def _on_a_moving_vehicle() -> dict[str, Any]:
+    """People of the footage from a vehicle that sways, the reference's boxes in the detector's place, in invented time.
+
+    On *ideal* (the preset `moving`) and *gremsy*, at rest, with the attitude fed to the driver, and without.
+    """
+    swaying = {name: getattr(PRESETS['moving'], name) for name in _SWAYING}
+    worst_wrong: dict[str, float] = {}
+    figures: dict[str, Any] = {}
+    for plant in ('ideal', 'gremsy'):
+        for case, payload, fed_s in (('at_rest', {}, 0.0), ('fed', swaying, math.inf), ('not_fed', swaying, 0.0)):
+            _say(f'A vehicle that sways under {plant}, {case} ...')
+            score = score_on_vehicle(plant, payload, fed_s)
+            figures[f'vehicle_people_{plant}_{case}_rms_deg'] = _rounded(score.rms_deg)
+            worst_wrong[case] = max(worst_wrong.get(case, 0.0), score.wrong_target_fraction or 0.0)
+    figures['vehicle_people_wrong_fraction'] = _rounded(worst_wrong['fed'])
+    return figures | {f'vehicle_people_wrong_fraction_{case}': _rounded(wrong) for case, wrong in worst_wrong.items()}
+
+
+def score_on_vehicle(plant: str, payload: Mapping[str, Any], fed_s: float, duration_s: float = 40.0) -> PointingScore:
+    """One run of the off-line loop with true boxes, which take 60 ms to be found."""
+    reference, geometry = read_reference(), SceneGeometry.of(*_FOOTAGE_SIZE_PX)
+    detect = oracle(geometry, lambda frame: reference.at(frame)[1])
+    loop = OfflineLoop(
+        detect, tracker_parameters(plant, {}), Timing(inference_s=0.06), preset=plant, payload=payload, fed_s=fed_s
+    )
+    score, _ = score_pointing(loop.run(duration_s), reference, geometry)
+    return score
 
 
 def _setup_times() -> dict[str, Any]:

@@ -8,15 +8,27 @@ link are left out, so that a run in invented time gives the same motion bit for 
 from __future__ import annotations
 
 import math
+from collections import deque
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
+
+import numpy as np
 
 from gremsy_camera.scene.scene import View
 from gremsy_common.errors import SuiteError
-from gremsy_common.types.gimbal_state import GimbalAttitude, RateSetpoint
+from gremsy_common.geometry import (
+    multiply_quaternions,
+    quaternion_from_bearing,
+    quaternion_from_rotation_vector,
+)
+from gremsy_common.types.gimbal_state import GimbalAttitude, LevelHeading, RateSetpoint, VehicleAttitude
 from gremsy_gimbal_driver.attitude.attitude_stamping import AttitudeStamping
+from gremsy_gimbal_driver.attitude.level_heading import LevelHeadings
+from gremsy_gimbal_driver.device.payload_readings import ImuConversion
 from gremsy_gimbal_driver.mavlink.mavlink_decoder import Decoder
 from gremsy_gimbal_driver.mavlink.mavlink_encoder import Encoder
-from gremsy_gimbal_driver.mavlink.mavlink_events import AttitudeStatus, Sender
+from gremsy_gimbal_driver.mavlink.mavlink_events import AttitudeStatus, RawImu, Sender
 from gremsy_gimbal_driver.mavlink.mavlink_frames import wire_rates
 from gremsy_gimbal_driver.motion.command_arbiter import Source
 from gremsy_gimbal_driver.motion.instant import Instant
@@ -27,6 +39,8 @@ from gremsy_gimbal_sim.options.options import PRESETS
 from gremsy_gimbal_sim.payload import SimulatedPayload
 
 _OWN = Sender(1, 191)
+_VEHICLE_PERIOD_NS = 20_000_000
+_VEHICLE_AGE_NS = 20_000_000
 _ATTITUDE_HZ = 50.0  # what the driver asks a gimbal for
 
 
@@ -38,10 +52,21 @@ class OfflinePayload:
         start_ns: the first time.
         level_frame: of the setpoints.
         seed: of the payload's random faults.
+        changes: of the preset's options.
+        fed_s: for so long the driver is fed the vehicle's attitude, 50 times a second and 20 ms old.
     """
 
-    def __init__(self, preset: str, start_ns: int, level_frame: str, seed: int) -> None:
-        options = replace(PRESETS[preset], attitude_rate_hz=_ATTITUDE_HZ)
+    def __init__(
+        self,
+        preset: str,
+        start_ns: int,
+        level_frame: str,
+        seed: int,
+        changes: Mapping[str, Any] | None = None,
+        *,
+        fed_s: float = 0.0,
+    ) -> None:
+        options = replace(PRESETS[preset], attitude_rate_hz=_ATTITUDE_HZ, **(changes or {}))
         self.plant = options.plant
         self.refused: list[str] = []
         self._payload = SimulatedPayload(options, seed, start_ns * 1e-9, speaks_first=True)
@@ -57,6 +82,13 @@ class OfflinePayload:
         self._decoder = Decoder(_OWN, self._gimbal)
         self._stamping = AttitudeStamping('camera', round(options.attitude_age_s * 1e9))
         self._wake_ns: int | None = 0
+        self._imu = ImuConversion('camera')
+        self._level_headings = LevelHeadings(level_frame)
+        self._fed_until_ns = start_ns + fed_s * 1e9
+        self._vehicles: deque[VehicleAttitude] = deque()
+        self._next_vehicle_ns = start_ns
+        self.headings: list[LevelHeading] = []
+        """What `gimbal/heading` carried since the last `advance`."""
 
     def offer(self, setpoint: RateSetpoint, now_ns: int) -> None:
         """What `gimbal/setpoint` would carry."""
@@ -67,13 +99,18 @@ class OfflinePayload:
         """Move on to this time; the attitudes that arrived."""
         now = Instant(now_ns, now_ns)
         attitudes = []
+        self.headings = []
+        self._feed(now_ns)
         for message in self._payload.advance(now_ns * 1e-9):
             for event in self._decoder.feed(message, True):
+                if isinstance(event, RawImu) and (reading := self._imu.reading(event, now_ns)) is not None:
+                    self._level_headings.imu(reading)
                 measured = self._stamping.measured(event, now_ns) if isinstance(event, AttitudeStatus) else None
                 if measured is not None:
                     speed = math.hypot(*measured.attitude.rate_rad_s.tolist())
                     self._motion.attitude((measured.yaw_rad, measured.pitch_rad), now, speed)
                     attitudes.append(measured.attitude)
+                    self._told(self._level_headings.attitude(measured))
         if attitudes and not self._motion.armed:
             self._arm(now)
         if attitudes or (self._wake_ns is not None and now_ns >= self._wake_ns):
@@ -88,6 +125,25 @@ class OfflinePayload:
         """Where the camera looks at the newest time."""
         state = self._payload.true_state(0)
         return View(state.azimuth_rad, state.tilt_rad, state.zoom)
+
+    def _feed(self, now_ns: int) -> None:
+        """The vehicle's attitude: measured now, and what was measured 20 ms ago arrives."""
+        while self._vehicles and self._vehicles[0].stamp_ns <= now_ns - _VEHICLE_AGE_NS:
+            self._told(self._level_headings.vehicle(self._vehicles.popleft()))
+        if self._next_vehicle_ns <= now_ns < self._fed_until_ns:
+            self._next_vehicle_ns += _VEHICLE_PERIOD_NS
+            body = self._payload.gimbal.body
+            heading, pitch, roll = body.vehicle.attitude(now_ns * 1e-9)
+            attitude = multiply_quaternions(
+                quaternion_from_bearing(heading, pitch), quaternion_from_rotation_vector([roll, 0.0, 0.0])
+            )
+            unknown = np.full(3, math.nan)
+            rate = np.array([0.0, 0.0, body.heading_rate_rad_s]) if pitch == roll == 0.0 else unknown
+            self._vehicles.append(VehicleAttitude(now_ns, 'vehicle', 'earth', attitude, rate, unknown, unknown))
+
+    def _told(self, heading: LevelHeading | None) -> None:
+        if heading is not None:
+            self.headings.append(heading)
 
     def _arm(self, now: Instant) -> None:
         answer = self._motion.arm(True, now)

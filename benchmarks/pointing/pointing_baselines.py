@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from benchmarks.pointing.pointing_driver import BatchDriver
 from benchmarks.pointing.pointing_scenarios import Scenario
+from benchmarks.pointing.pointing_vehicle import Vehicle
 from benchmarks.pointing.pointing_world import Errors, Happening, World
 from gremsy_gimbal_sim.plant.plant import PlantParameters
 
@@ -44,10 +45,16 @@ class Tuned:
     errors: tuple[Errors, ...]
 
 
-def tune(scenario: Scenario, plant: PlantParameters, latency_s: float, seeds: tuple[int, ...]) -> list[Tuned]:
+def tune(
+    scenario: Scenario,
+    plant: PlantParameters,
+    latency_s: float,
+    seeds: tuple[int, ...],
+    vehicle: Vehicle | None = None,
+) -> list[Tuned]:
     """Every law at its best: the smallest mean of the seeds' RMS on these very seeds."""
     gains = np.array(list(itertools.product(_PROPORTIONAL, _INTEGRAL, _DERIVATIVE)))
-    runs = [run_pid(World(scenario, plant, latency_s, seed, (len(gains),)), gains) for seed in seeds]
+    runs = [run_pid(World(scenario, plant, latency_s, seed, (len(gains),), vehicle), gains) for seed in seeds]
     mean = np.mean([each.rms_deg for each in runs], axis=0)
     tuned = []
     for law, allowed in (
@@ -59,7 +66,9 @@ def tune(scenario: Scenario, plant: PlantParameters, latency_s: float, seeds: tu
         named = dict(zip(('kp_per_s', 'ki_per_s2', 'kd'), gains[best].tolist(), strict=True))
         tuned.append(Tuned(law, named, tuple(_one(each, best) for each in runs)))
     choices = np.array(list(itertools.product(_DEADBANDS_DEG, _LOOKS, _PATIENCES)))
-    runs = [run_move_and_wait(World(scenario, plant, latency_s, seed, (len(choices),)), choices) for seed in seeds]
+    runs = [
+        run_move_and_wait(World(scenario, plant, latency_s, seed, (len(choices),), vehicle), choices) for seed in seeds
+    ]
     best = int(np.argmin(np.mean([each.rms_deg for each in runs], axis=0)))
     named = dict(zip(('deadband_deg', 'looks', 'patience'), choices[best].tolist(), strict=True))
     return [*tuned, Tuned('move_and_wait', named, tuple(_one(each, best) for each in runs))]

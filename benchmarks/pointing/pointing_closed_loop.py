@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from benchmarks.pointing.pointing_driver import BatchDriver
 from benchmarks.pointing.pointing_world import BEARING_NOISE_DEG, Errors, Happening, World
 from gremsy_common.geometry import quaternion_from_bearing, wrap_angle
-from gremsy_common.types.gimbal_state import GimbalAttitude
+from gremsy_common.types.gimbal_state import GimbalAttitude, LevelHeading
 from gremsy_common.types.plant_model import PlantModel
 from gremsy_tracker.pointing import bearings
 from gremsy_tracker.pointing.pointing_core import Aim, PointingCore
@@ -37,6 +37,9 @@ def run_core(world: World, parameters: TrackerParameters | None = None) -> Error
         if kind is Happening.TELEMETRY:
             measured_ms, angles, rates = world.telemetry(number)
             core.offer_attitude(attitude_of(_ns(measured_ms), angles, rates))
+        elif kind is Happening.HEADING:
+            measured_ms, heading_rad, rate_rad_s = world.heading(number)
+            core.offer_heading(LevelHeading(_ns(measured_ms), parameters.level_frame, heading_rad, rate_rad_s))
         elif kind is Happening.IMAGE:
             shutter_ms, offset = world.image(number)
             core.offer_image(_ns(shutter_ms), now_ns)

@@ -117,6 +117,12 @@ def _singer_paths(random: np.random.Generator, count: int) -> Array:
     return np.asarray(angles.T)
 
 
+def rest(seed: int) -> Array:
+    """Nothing moves, and nothing is at 0."""
+    del seed
+    return np.tile([5.0, 3.0], (_COUNT, 1))
+
+
 def step(seed: int) -> Array:
     """8 deg of azimuth at once."""
     del seed

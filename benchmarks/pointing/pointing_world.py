@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.pointing.pointing_scenarios import DURATION_S, GRID_S, SETTLE_S, STEP_AT_S, Scenario
+from benchmarks.pointing.pointing_vehicle import HeadingFeed, Vehicle
 from gremsy_gimbal_sim.plant.plant import ZOOM_RATE_GAIN, Plant, PlantParameters
 
 Array = NDArray[np.float64]
@@ -39,10 +40,11 @@ class Happening(IntEnum):
 
     MEASURED = 0  # telemetry measures
     SHUTTER = 1  # an image is taken
-    TELEMETRY = 2  # telemetry arrives
-    IMAGE = 3  # an image arrives
-    COMMAND = 4  # a rate is asked for
-    SAMPLE = 5  # the error is noted
+    HEADING = 2  # the level frame's heading arrives
+    TELEMETRY = 3  # telemetry arrives
+    IMAGE = 4  # an image arrives
+    COMMAND = 5  # a rate is asked for
+    SAMPLE = 6  # the error is noted
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -87,10 +89,17 @@ class World:
         latency_s: mean time from the shutter to the arrival of what was seen.
         seed: of the target and all errors.
         shape: of the batch.
+        vehicle: what carries the gimbal; None for one that stands still.
     """
 
     def __init__(
-        self, scenario: Scenario, plant: PlantParameters, latency_s: float, seed: int, shape: tuple[int, ...] = ()
+        self,
+        scenario: Scenario,
+        plant: PlantParameters,
+        latency_s: float,
+        seed: int,
+        shape: tuple[int, ...] = (),
+        vehicle: Vehicle | None = None,
     ) -> None:
         self.scenario, self.latency_s, self.seed = scenario, latency_s, seed
         if scenario.zoom != 1.0:
@@ -116,6 +125,12 @@ class World:
         self._offsets: dict[int, Array] = {}
         self._telemetry: dict[int, tuple[Array, Array]] = {}
         self._errors: list[Array] = []
+        self._carried, self._level = np.zeros(len(self._path)), np.zeros(len(self._path))
+        self._headings_ms = self._heading_arrivals_ms = np.zeros(0, dtype=np.int64)
+        if vehicle is not None:
+            self._carried, self._level = np.radians(vehicle.carried_deg()), np.radians(vehicle.level_deg())
+            if vehicle.feed is not None:
+                self._feed(vehicle.feed, np.random.default_rng([4, seed]))
         self._samples_ms = np.arange(0, round(DURATION_S * 1e3), _SAMPLE_MS)
 
     def happenings(self) -> Iterator[tuple[int, Happening, int]]:
@@ -125,6 +140,7 @@ class World:
         kinds = (
             (Happening.MEASURED, self._measured_ms),
             (Happening.SHUTTER, self._shutters_ms),
+            (Happening.HEADING, self._heading_arrivals_ms),
             (Happening.TELEMETRY, telemetry_ms),
             (Happening.IMAGE, self._arrivals_ms),
             (Happening.COMMAND, commands_ms),
@@ -140,12 +156,16 @@ class World:
         ):
             self.plant.advance(at_ms * 1e-3)
             if kind == Happening.SAMPLE:
-                self._errors.append(self._target(at_ms) - self.plant.angles_rad)
+                self._errors.append(self._target(at_ms) - self._axis(at_ms))
             elif kind == Happening.SHUTTER:
-                self._offsets[number] = self._target(at_ms) - self.plant.angles_rad + self._image_errors[number]
+                self._offsets[number] = self._target(at_ms) - self._axis(at_ms) + self._image_errors[number]
             elif kind == Happening.MEASURED:
-                angles = self.plant.angles_rad + self._angle_errors[number]
-                self._telemetry[number] = (angles, self.plant.rates_rad_s + self._rate_errors[number])
+                angles = self._axis(at_ms) + self._angle_errors[number]
+                angles[..., 0] -= self._level[at_ms]
+                rates = self.plant.rates_rad_s + self._rate_errors[number]
+                # The reported azimuth's own, as the simulated payload's: the rates of the joint.
+                rates[..., 0] += _slope(self._carried, at_ms) - _slope(self._level, at_ms)
+                self._telemetry[number] = angles, rates
             else:
                 yield at_ms, Happening(kind), number
 
@@ -158,6 +178,10 @@ class World:
         """Of telemetry that arrived: when it was measured, ms, angles and rates, (..., 2)."""
         return int(self._measured_ms[number]), *self._telemetry.pop(number)
 
+    def heading(self, number: int) -> tuple[int, float, float]:
+        """Of a heading that arrived: when it is said to be measured, ms, rad and rad/s."""
+        return int(self._headings_ms[number]), *self._headings[number].tolist()
+
     def errors(self) -> Errors:
         """After the run."""
         errors = np.moveaxis(np.array(self._errors), 0, -2)  # (..., N, 2)
@@ -169,6 +193,26 @@ class World:
         times = np.asarray(self._samples_ms * 1e-3, dtype=np.float64)
         return Errors(times, np.degrees(angles), np.degrees(errors[..., 0]))
 
+    def _axis(self, at_ms: int) -> Array:
+        """(..., 2) where the camera looks in the world: by its own motion, and carried along by the vehicle."""
+        axis = self.plant.angles_rad
+        axis[..., 0] += self._carried[at_ms]
+        return axis
+
+    def _feed(self, feed: HeadingFeed, random: np.random.Generator) -> None:
+        measured_ms = self._grid(feed.rate_hz, random)
+        heading = self._level[measured_ms] + np.radians(feed.drift_deg_s) * measured_ms * 1e-3
+        for at_s, jump_deg in feed.jumps:
+            heading = heading + np.where(measured_ms >= at_s * 1e3, np.radians(jump_deg), 0.0)
+        heading += np.radians(random.normal(0.0, feed.noise_deg, len(measured_ms)))
+        rates = np.array([_slope(self._level, each) for each in measured_ms.tolist()])
+        rates += np.radians(random.normal(0.0, feed.rate_noise_deg_s, len(measured_ms)))
+        if not feed.has_rates:
+            rates[:] = np.nan
+        self._headings = np.stack([heading, rates], axis=1)
+        self._headings_ms = measured_ms + round(feed.stamped_wrong_s * 1e3)
+        self._heading_arrivals_ms = measured_ms + round(feed.age_s * 1e3)
+
     def _target(self, at_ms: int) -> Array:
         return np.asarray(np.radians(self._path[round(at_ms * 1e-3 / GRID_S)]))
 
@@ -177,3 +221,9 @@ class World:
         phase = random.uniform(0.0, 1.0 / rate_hz)
         count = math.floor((DURATION_S - phase) * rate_hz)
         return np.asarray(np.round((phase + np.arange(count) / rate_hz) * 1e3), dtype=np.int64)
+
+
+def _slope(values: Array, at_ms: int) -> float:
+    """Of what is on the grid of 1 ms, per second."""
+    before, after = max(at_ms - 1, 0), min(at_ms + 1, len(values) - 1)
+    return float(values[after] - values[before]) / ((after - before) * GRID_S)

@@ -16,6 +16,7 @@ from benchmarks.detector import detector_benchmark
 from benchmarks.detector.detector_frames import SIZE_PX, footage_frames
 from benchmarks.detector.detector_int8 import int8_figures
 from benchmarks.detector.detector_peer import Agreement, UltralyticsPeer, agreement, unavailable, write_yolov8n
+from benchmarks.detector.detector_sharing import two_cameras, with_open_batch
 from benchmarks.detector.detector_stages import ANCHORS, CLASSES, OBJECTS, AnsweringBackend, crowded_output
 from benchmarks.detector.detector_timing import WARM_UP, medians_ms, over, take_turns
 from benchmarks.detector.detector_ways import BareRun, FrameWay, MessageWay
@@ -111,6 +112,7 @@ def test_the_object_has_the_keys_asked_for(monkeypatch: pytest.MonkeyPatch, vtes
     threads = cv2.getNumThreads()
     monkeypatch.setattr(detector_benchmark, '_ROUNDS', {'nanodet': 2, 'yolov8n': 2, 'int8': 2})
     monkeypatch.setattr(detector_benchmark, 'int8_figures', lambda *_: {'size_mb': {'fp32': 7.28}})
+    monkeypatch.setattr(detector_benchmark, 'sharing_figures', lambda: {'shared_over_own': 1.0})
     monkeypatch.setattr(detector_benchmark, '_STAGE_ROUNDS', 3)
     monkeypatch.setattr(detector_benchmark, '_STRIDE', 60)
     monkeypatch.setattr(detector_benchmark, 'unavailable', lambda: 'not today.')
@@ -125,9 +127,19 @@ def test_the_object_has_the_keys_asked_for(monkeypatch: pytest.MonkeyPatch, vtes
     assert figures['default_recall'] >= 0.85
     assert figures['default']['frames'] == 14
     assert figures['int8'] == {'size_mb': {'fp32': 7.28}}
+    assert figures['two_cameras'] == {'shared_over_own': 1.0}
     assert all(figures[key] > 0 for key in ('preprocess_ms', 'preprocess_float_ms', 'decode_nms_ms'))
     assert set(figures['nanodet']['ms']) == {'bare', 'node', 'message'}
     assert cv2.getNumThreads() == threads
+
+
+@pytest.mark.parametrize('case', ['own', 'shared', 'in_turn', 'together'])
+def test_two_cameras_detect_in_every_case(case: str, vtest_footage: Path, tmp_path: Path) -> None:
+    frames = footage_frames(vtest_footage, (30, 230))
+    model = with_open_batch(default_model_path(), tmp_path / 'batched.onnx')
+    figures = two_cameras(case, model, frames, 3)
+    assert figures['images_per_s'] > 0
+    assert figures['ms_p50'] > 0
 
 
 @pytest.mark.slow

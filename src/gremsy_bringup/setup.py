@@ -15,7 +15,7 @@ setup(
         ('share/' + package_name, ['package.xml']),
         *(
             ('share/' + package_name + '/' + folder, sorted(str(path) for path in Path(folder).glob('*.*')))
-            for folder in ('config', 'launch', 'rviz', 'urdf')
+            for folder in ('config', 'launch', 'urdf')
         ),
     ],
     install_requires=['setuptools'],
@@ -28,11 +28,16 @@ setup(
         'console_scripts': [
             'container = gremsy_bringup.container:main',
             'run = gremsy_bringup.run:main',
+            'init = gremsy_bringup.init.init_command:main',
+            'ask = gremsy_bringup.ask.ask_node:main',
             'demo = gremsy_bringup.demo.demo_command:main',
+            'discovery_server = gremsy_bringup.deployment.discovery_server:main',
             'doctor = gremsy_bringup.doctor.doctor_command:main',
+            'foreign_logs_node = gremsy_bringup.logs.foreign_logs_node:main',
             'recorder_node = gremsy_bringup.film.recorder_node:main',
         ],
         'gremsy.components': [
+            'foreign_logs = gremsy_bringup.logs.foreign_logs_node:ForeignLogsNode',
             'recorder = gremsy_bringup.film.recorder_node:RecorderNode',
         ],
     },

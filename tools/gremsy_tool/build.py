@@ -41,7 +41,9 @@ def build(
     command = [
         str(layout.python), '-c', _COLCON, '--log-base', str(layout.log),
         'build', '--symlink-install', '--build-base', str(layout.build), '--install-base', str(layout.install),
-        '--base-paths', str(layout.repository / 'underlay'), str(layout.repository / 'src'),
+        # underlay/ is COLCON_IGNOREd for those who have these packages of their ROS, so each folder in it is named.
+        '--base-paths', *(str(path.parent) for path in sorted((layout.repository / 'underlay').glob('*/package.xml'))),
+        str(layout.repository / 'src'),
         '--packages-select', *sorted(package.name for package in packages),
         '--executor', 'parallel', '--parallel-workers', workers,
         '--cmake-args', '-G', 'Ninja', '-DCMAKE_BUILD_TYPE=Release', '-DBUILD_TESTING=OFF',

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
+import subprocess
 import sys
 import time
 from importlib import import_module
@@ -14,12 +16,13 @@ from gremsy_tool import environment
 from gremsy_tool.errors import GremsyError
 from gremsy_tool.layout import REPOSITORY, find_layout
 from gremsy_tool.provision import Provision
-from gremsy_tool.ros2_run import understood
+from gremsy_tool.ros2_run import ASK_MODULE, understood
 from gremsy_tool.uv import known_groups
 from gremsy_tool.venv import Venv
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
+    from pathlib import Path
 
     from gremsy_tool.layout import Layout
 
@@ -27,14 +30,25 @@ USAGE = """usage: ./gremsy COMMAND [ARGUMENTS]
 
   setup    set up the workspace; [--extra GROUP,...] [--clean] [--distro jazzy|kilted] [--relock]
   demo     follow a person in real footage, closed loop, no hardware (./gremsy demo --help)
+  init     ask which gimbal, camera and model this robot has, try them, write its parameter file
   run      start, watch and respawn the suite's processes (./gremsy run --help)
+  topics   list the topics, or --services, of what runs
+  echo     print the messages of a topic: ./gremsy echo /robot/eo/target
+  rate     say how often messages come on a topic
+  publish  publish a message: ./gremsy publish /robot/eo/target/select "{point: {x: 320, y: 240}}"
+  call     call a service: ./gremsy call /robot/gimbal_driver/arm "{data: true}"
+  param    show or change the parameters of a node: ./gremsy param list /robot/gimbal_driver
+  log-level show or change what a node logs while it runs: ./gremsy log-level /robot/eo/tracker debug
   test     lint, types and tests; [--all] [PYTEST ARGUMENTS]
   bench    list the benchmarks, or run one: [NAME|all] [--json FILE]
-  doctor   say what this machine can run and what is missing
+  docs     build the documentation, or show it: [--serve]
+  doctor   say what this machine can run and what is missing; --robot: whether it can be a robot
   exec     run a command in the workspace's environment: ./gremsy exec ros2 run gremsy_model_tools model_info
   shell    start a shell in the workspace's environment
+  clean    list what the suite left on this machine; --yes removes it
   help     this text
 
+./gremsy --version says which suite this is, `eval "$(./gremsy completion bash)"` completes all this (zsh too).
 ./gremsy COMMAND --help says more. Help sets nothing up; every other command first sets up what it needs, and nothing
 twice. What set-up makes lies in .gremsy/ (or GREMSY_STATE), the demo's reports in gremsy_report/ where it was started.
 """
@@ -58,10 +72,18 @@ Runs lint, types and tests.
   PYTEST ARGUMENTS   for the tests: -k NAME, a file, -x, -s ... (./gremsy exec python -m pytest --help lists them)
 """,
     'doctor': """usage: ./gremsy doctor [--json]
+       ./gremsy doctor --robot [--bundle [FILE]] [--params-file FILE] [--env-file FILE] [--json]
 
 Says what this machine can run and what is missing, and sets nothing up.
 
   --json             print one JSON object instead of the table
+  --robot            look whether this machine can be a robot: system, GPU, clock, disk, gimbal, cameras, DDS, ports,
+                     secrets, containers; each lack with the command that mends it. Nothing moves, nothing is changed.
+                     Status 1 where something needed is missing
+  --bundle           with --robot: also write an archive for whoever is to help: checks, versions, settings, ten seconds
+                     of telemetry, logs, no secrets. FILE is gremsy_doctor_TIME.tar.gz here unless it is said
+  --params-file      with --robot: the robot's parameter file; my_robot.yaml here unless it is said
+  --env-file         with --robot: the containers' .env; docker/.env, or ~/gremsy/shared/.env, unless it is said
 """,
     'exec': """usage: ./gremsy exec COMMAND [ARGUMENTS]
 
@@ -71,6 +93,22 @@ Runs a command in the workspace's environment; `ros2 run PACKAGE EXECUTABLE` als
   ./gremsy exec ros2 run gremsy_camera camera_node --help   one node alone
   ./gremsy exec python -m pip install tensorrt-rtx cuda-python
 """,
+    'clean': """usage: ./gremsy clean [--yes [--cache]]
+
+Lists what the suite left on this machine, with its size, and removes nothing.
+
+  --yes              remove the workspace in .gremsy/ and compiled Python in the checkout
+  --cache            with --yes: also the demo's footage and the engines that were built
+
+Your reports, models, recordings and parameter files stay, unless you put them into .gremsy/ itself.
+""",
+    'completion': """usage: ./gremsy completion bash|zsh
+
+Prints what lets the Tab key complete ./gremsy's commands and options:
+
+  eval "$(./gremsy completion bash)"      in ~/.bashrc, with the path of ./gremsy
+  eval "$(./gremsy completion zsh)"       in ~/.zshrc, after compinit
+""",
     'shell': """usage: ./gremsy shell [ARGUMENTS]
 
 Starts your shell (SHELL) in the workspace's environment; the arguments are the shell's.
@@ -78,7 +116,15 @@ Starts your shell (SHELL) in the workspace's environment; the arguments are the 
 }
 
 # Groups that a command needs beyond those that every command has; what each benchmark needs is said beside it.
-EXTRA_GROUPS = {'demo': ('encode', 'report'), 'test': ('dev', 'encode', 'report')}
+EXTRA_GROUPS = {
+    'demo': ('encode', 'report', 'web'),
+    # The API's page is written from what the server says of itself.
+    'docs': ('docs', 'web'),
+    'run': ('web',),
+    # What reads network cameras best.
+    'init': ('record',),
+    'test': ('dev', 'encode', 'record', 'report', 'web'),
+}
 # What is said before a group is downloaded.
 NOTICES = {
     'peers': "other people's trackers (Apache-2.0, MIT, BSD-3), 20 MB",
@@ -86,7 +132,22 @@ NOTICES = {
 }
 # What the tests build engines with: NVIDIA's, 95 MB to fetch. A machine that cannot get it skips them; CI does not.
 ENGINE_GROUP = 'tensorrt'
-MODULES = {'demo': 'gremsy_bringup.demo.demo_command', 'run': 'gremsy_bringup.run', 'bench': 'benchmarks'}
+ASK = ('topics', 'echo', 'rate', 'publish', 'call', 'param', 'log-level')
+MODULES = {
+    'demo': 'gremsy_bringup.demo.demo_command',
+    'init': 'gremsy_bringup.init.init_command',
+    'run': 'gremsy_bringup.run',
+    'bench': 'benchmarks',
+    'docs': 'gremsy_docs',
+}
+
+# Their command lines, which are read without anything being set up.
+ARGUMENTS = {
+    'demo': 'gremsy_bringup.demo.demo_arguments',
+    'init': 'gremsy_bringup.init.init_arguments',
+    'bench': 'benchmarks.arguments',
+    'docs': 'gremsy_docs.docs_arguments',
+}
 
 
 def main(arguments: list[str]) -> int:
@@ -96,13 +157,19 @@ def main(arguments: list[str]) -> int:
         'doctor': _doctor,
         'exec': _exec,
         'shell': _shell,
-        **{name: _starter(name) for name in MODULES},
+        'clean': _clean,
+        'completion': lambda rest: _complete(rest, commands),
+        **{name: _starter(name, MODULES[name]) for name in MODULES},
+        **{name: _starter(name, ASK_MODULE, name) for name in ASK},
     }
     if arguments and arguments[0] == 'help':
         # `help bench` is `bench --help`; help on help is help.
         arguments = [*(name for name in arguments[1:2] if name != 'help'), '--help']
     if not arguments or arguments[0] in ('-h', '--help'):
         sys.stdout.write(USAGE)
+        return 0
+    if arguments[0] == '--version':
+        sys.stdout.write(version_text(REPOSITORY))
         return 0
     name, *rest = arguments
     try:
@@ -164,7 +231,7 @@ def _setup(arguments: list[str]) -> int:
 
 def wants_help(name: str, arguments: Sequence[str]) -> bool:
     """Whether this command line asks for words only; what follows `exec COMMAND` and `shell` is for another program."""
-    if name in ('exec', 'shell'):
+    if name in ('exec', 'shell', 'completion'):
         arguments = arguments[:1]
     asked = {'-h', '--help'} & set(arguments) or (name == 'run' and '--show-args' in arguments)
     return bool(asked) or (name == 'bench' and not arguments)
@@ -177,8 +244,10 @@ def help_of(name: str) -> str:
     _see_the_sources()
     if name == 'run':
         return import_module('gremsy_bringup.describe.suite_arguments').usage() + '\n'
-    module = 'benchmarks.arguments' if name == 'bench' else 'gremsy_bringup.demo.demo_arguments'
-    text: str = import_module(module).parser().format_help()
+    if name in ASK:
+        asked: str = import_module('gremsy_bringup.ask.ask_arguments').parser(name).format_help()
+        return asked
+    text: str = import_module(ARGUMENTS[name]).parser().format_help()
     return text
 
 
@@ -188,9 +257,9 @@ def _see_the_sources() -> None:
     sys.path += [str(folder) for folder in own if str(folder) not in sys.path]
 
 
-def _starter(name: str) -> Callable[[list[str]], int]:
+def _starter(name: str, module: str, *first: str) -> Callable[[list[str]], int]:
     def start(arguments: list[str]) -> int:
-        command = ['python', '-m', 'gremsy_bringup.supervise.interruptible', MODULES[name], *arguments]
+        command = ['python', '-m', 'gremsy_bringup.supervise.interruptible', module, *first, *arguments]
         return _run_inside(command, groups_of(name, arguments))
 
     return start
@@ -201,11 +270,11 @@ def groups_of(name: str, arguments: Sequence[str]) -> tuple[str, ...]:
 
     Arguments that the command would refuse end the program here, before anything is installed for them.
     """
-    if name not in ('bench', 'demo'):
+    if name not in ARGUMENTS:
         return EXTRA_GROUPS.get(name, ())
     _see_the_sources()
-    if name == 'demo':
-        import_module('gremsy_bringup.demo.demo_arguments').parser().parse_args(arguments)
+    if name != 'bench':
+        import_module(ARGUMENTS[name]).parser().parse_args(arguments)
         return EXTRA_GROUPS[name]
     benchmarks = import_module('benchmarks.arguments')
     groups: tuple[str, ...] = benchmarks.groups_of(benchmarks.parse(arguments).name)
@@ -229,8 +298,9 @@ def _run_inside(command: list[str], groups: tuple[str, ...], *, stay: bool = Fal
     Provision(layout, os.environ).ensure(groups)
     env = environment.load(layout, os.environ)
     if not stay:
-        # `python -m benchmarks` finds the repository's folder; file arguments stay relative to where the caller is.
-        env['PYTHONPATH'] = os.pathsep.join(part for part in (str(layout.repository), env.get('PYTHONPATH')) if part)
+        # For `python -m benchmarks` and `gremsy_docs`; file arguments stay relative to where the caller is.
+        own = [str(layout.repository), str(layout.repository / 'tools')]
+        env['PYTHONPATH'] = os.pathsep.join(part for part in (*own, env.get('PYTHONPATH')) if part)
     command = understood(command, env)
     try:
         os.execvpe(command[0], command, env)  # noqa: S606 -- becoming the program is the point
@@ -270,6 +340,40 @@ def _test(arguments: list[str]) -> int:
         sys.stderr.write(f'gremsy: the tests that build TensorRT engines will be skipped: {error}\n')
     everything = '--all' in arguments
     return run_tests(layout, os.environ, [item for item in arguments if item != '--all'], everything=everything)
+
+
+def _clean(arguments: list[str]) -> int:
+    from gremsy_tool.clean import clean
+
+    return clean(arguments, find_layout(os.environ), os.environ)
+
+
+def _complete(arguments: list[str], commands: Iterable[str]) -> int:
+    from gremsy_tool.completion import script, words_after
+
+    if arguments[:1] == ['words']:
+        offered = words_after(arguments[1:], [*commands, 'help'], help_of)
+        sys.stdout.write(''.join(f'{word}\n' for word in offered))
+    else:
+        sys.stdout.write(script(arguments))
+    return 0
+
+
+def version_text(repository: Path) -> str:
+    """The suite's version, and the commit of a checkout where git is there to say it."""
+    manifest = (repository / 'src' / 'gremsy_bringup' / 'package.xml').read_text(encoding='utf-8')
+    found = re.search(r'<version>(.+?)</version>', manifest)
+    try:
+        asked = subprocess.run(
+            ['git', '-C', str(repository), 'describe', '--always', '--dirty'],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        commit = asked.stdout.strip()
+    except OSError:
+        commit = ''
+    return f'Gremsy vision suite {found[1] if found else "of no version"}{f" ({commit})" * bool(commit)}\n'
 
 
 def _doctor(arguments: list[str]) -> int:

@@ -8,6 +8,7 @@ import os
 import platform
 import subprocess
 import sys
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from gremsy_tool import environment
@@ -18,6 +19,7 @@ from gremsy_tool.provision import Provision
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from gremsy_tool.layout import Layout
 
@@ -27,9 +29,11 @@ def examine(arguments: list[str], env: Mapping[str, str]) -> int:
 
     With --json, standard output is one JSON object whatever is missing.
     """
+    if '--robot' in arguments:
+        return _examine_robot(arguments, env)
     unknown = [each for each in arguments if each != '--json']
     if unknown:
-        raise GremsyError(f'doctor has no option "{unknown[0]}": it takes --json.')
+        raise GremsyError(f'doctor has no option "{unknown[0]}": it takes --json, and --robot with what is its own.')
     layout = find_layout(env)
     provision = Provision(layout, env)
     machine = probe(layout.state, env)
@@ -63,6 +67,24 @@ def examine(arguments: list[str], env: Mapping[str, str]) -> int:
             said = ' '.join(str(error).split())
             _print_json([*lacks, _lack('broken', f'does not start ({said})', 'Run `./gremsy setup --clean`.')])
         return 1
+
+
+def see_robot_doctor(repository: Path) -> None:
+    """Lets the robot's doctor be imported where nothing is set up: it and what it takes need no other package."""
+    own = [repository / 'src' / f'gremsy_{name}' for name in ('bringup', 'common', 'camera', 'gimbal_driver')]
+    sys.path += [str(folder) for folder in own if str(folder) not in sys.path]
+
+
+def _examine_robot(arguments: list[str], env: Mapping[str, str]) -> int:
+    """The robot's doctor looks at this machine, and asks the workspace where that is set up."""
+    layout = find_layout(env)
+    see_robot_doctor(layout.repository)
+    command = import_module('gremsy_bringup.robot_doctor.robot_doctor_command')
+    here = [str(layout.repository / 'gremsy'), 'exec', 'python'] if Provision(layout, env).is_done() else None
+    status: int = command.main(
+        arguments, here=here, docker_folder=layout.repository / 'docker', logs=[layout.log / 'ros']
+    )
+    return status
 
 
 def _ask_inside(layout: Layout, env: Mapping[str, str], lacks: list[dict[str, Any]], *, as_json: bool) -> int:

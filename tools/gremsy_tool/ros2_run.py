@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`ros2 run PACKAGE EXECUTABLE` where there is no ros2 program: PyPI has ROS without its command line."""
+"""`ros2 run`, `ros2 topic echo` and more where there is no ros2 program: PyPI has ROS without its command line."""
 
 from __future__ import annotations
 
@@ -14,8 +14,23 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
+ASK_MODULE = 'gremsy_bringup.ask.ask_node'
+# What looks into the graph, and the words of ./gremsy for it.
+_ASKED = {
+    'topic list': 'topics',
+    'topic echo': 'echo',
+    'topic hz': 'rate',
+    'topic pub': 'publish',
+    'service list': 'topics --services',
+    'service call': 'call',
+    'param list': 'param list',
+    'param get': 'param get',
+    'param set': 'param set',
+}
+
+
 def understood(command: list[str], env: Mapping[str, str]) -> list[str]:
-    """The command itself, or the program that its `ros2 run` means.
+    """The command itself, or the program that its `ros2 ...` means.
 
     Args:
         command: what `./gremsy exec` is to run.
@@ -26,10 +41,14 @@ def understood(command: list[str], env: Mapping[str, str]) -> list[str]:
     """
     if command[0] != 'ros2' or shutil.which('ros2', path=env.get('PATH')):
         return command
+    asked = _ASKED.get(' '.join(command[1:3]))
+    if asked is not None:
+        return ['python', '-m', ASK_MODULE, *asked.split(), *command[3:]]
     if command[1:2] != ['run'] or len(command) < 4 or command[2].startswith('-'):
         raise GremsyError(
             "ROS's command line (ros2) is not here, as PyPI does not have it: ./gremsy exec understands only "
-            'ros2 run PACKAGE EXECUTABLE [ARGUMENTS], and ./gremsy run starts what ros2 launch would.'
+            f'ros2 run PACKAGE EXECUTABLE [ARGUMENTS] and ros2 {", ".join(_ASKED)}; ./gremsy run starts what ros2 '
+            'launch would.'
         )
     package, name, *arguments = command[2:]
     found = _executables(package, env)

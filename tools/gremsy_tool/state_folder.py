@@ -32,7 +32,7 @@ def claim(layout: Layout) -> None:
         if root.resolve() in (Path('/'), Path.home().resolve()):
             raise GremsyError(f'{STATE} is {root}, which is no place for a workspace: set it to a new folder.')
         root.mkdir(parents=True, exist_ok=True)
-        if mark.is_file() and mark.read_bytes() == _MARK.encode():
+        if is_marked(layout):
             return
         if not _may_be_marked(layout):
             raise GremsyError(
@@ -46,6 +46,12 @@ def claim(layout: Layout) -> None:
         raise GremsyError(
             f'The folder {root} cannot be written to ({error.strerror}): set {STATE} to one that can.'
         ) from error
+
+
+def is_marked(layout: Layout) -> bool:
+    """Whether set-up has marked the state folder as its own."""
+    mark = layout.root / MARK_NAME
+    return mark.is_file() and mark.read_bytes() == _MARK.encode()
 
 
 def _may_be_marked(layout: Layout) -> bool:

@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 
     from gremsy_tool.layout import Layout
 
-# The integration tests run one at a time, so that more workers would wait for them.
-_MOST_WORKERS = 8
+# Three queues of integration tests wait for cameras, gimbals and browsers most of their time (scheduling.py): on two
+# cores a third worker lets the other tests run meanwhile. Past eight they all wait for the queues.
+_FEWEST_WORKERS, _MOST_WORKERS = 3, 8
 # What shows tests at work (a debugger, their output), lists them or picks a few is quicker and plainer in one process.
 _ONE_PROCESS = re.compile(
     r'-[vqxlh]*[skn].*|-h|--(numprocesses|dist|tx|pdb|trace|capture|collect-only|co|last-failed|lf|failed-first|ff|'
@@ -42,7 +43,7 @@ def stages_of(layout: Layout, arguments: list[str], *, everything: bool) -> list
     python = ['python', '-m']
     sources = [
         folder
-        for folder in ('gremsy', 'conftest.py', 'tools', 'src', 'underlay', 'benchmarks')
+        for folder in ('gremsy', 'conftest.py', 'tools', 'src', 'underlay', 'benchmarks', 'docker', 'docker/deploy')
         if (layout.repository / folder).exists()
     ]
     chosen = [] if everything else ['-m', 'not slow']
@@ -61,9 +62,10 @@ def stages_of(layout: Layout, arguments: list[str], *, everything: bool) -> list
 
 def workers_of(arguments: Sequence[str]) -> list[str]:
     """Options of pytest that let the cores share the tests, where `arguments` leave enough of them to share."""
-    if len(os.sched_getaffinity(0)) < 2 or any(_ONE_PROCESS.fullmatch(argument) for argument in arguments):
+    cores = len(os.sched_getaffinity(0))
+    if cores < 2 or any(_ONE_PROCESS.fullmatch(argument) for argument in arguments):
         return []
-    return ['-n', 'auto', '--maxprocesses', str(_MOST_WORKERS), '--dist', 'loadfile']
+    return ['-n', str(min(max(cores, _FEWEST_WORKERS), _MOST_WORKERS)), '--dist', 'loadfile']
 
 
 def typed_packages(repository: Path) -> list[str]:
@@ -71,6 +73,8 @@ def typed_packages(repository: Path) -> list[str]:
     candidates = [
         *sorted((repository / 'src').glob('gremsy_*/gremsy_*')),
         repository / 'tools' / 'gremsy_tool',
+        repository / 'tools' / 'gremsy_docs',
+        repository / 'docker' / 'gremsy_deploy',
         repository / 'underlay' / 'cv_bridge' / 'cv_bridge',
         repository / 'benchmarks',
     ]

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from gremsy_tool import cli, testing
+from gremsy_tool.doctor import see_robot_doctor
 from gremsy_tool.errors import GremsyError
 from gremsy_tool.isolation import free_domain, isolated
 from gremsy_tool.layout import REPOSITORY, find_layout
@@ -38,12 +39,12 @@ def test_help_lists_every_command(arguments):
             ('setup', '--fast'),
             'setup has no option "--fast": it takes --extra GROUP,..., --clean, --distro NAME and --relock.',
         ),
-        (('doctor', '--jason'), 'doctor has no option "--jason": it takes --json.'),
+        (('doctor', '--jason'), 'doctor has no option "--jason": it takes --json, and --robot with what is its own.'),
         (('setup', '--extra'), '--extra needs a value: ./gremsy help shows it.'),
         (
             ('setup', '--extra', 'gpu'),
-            'There is no group "gpu" in pyproject.toml: choose from build, dev, encode, peers, precision, report, '
-            'runtime, tensorrt, ultralytics, uv.',
+            'There is no group "gpu" in pyproject.toml: choose from build, dev, docs, encode, page, peers, '
+            'precision, record, report, runtime, tensorrt, test, ultralytics, uv, web.',
         ),
         (('exec',), 'exec needs a command: ./gremsy exec ros2 run gremsy_model_tools model_info'),
     ],
@@ -96,6 +97,26 @@ def test_doctor_says_in_json_that_the_workspace_does_not_start(tmp_path, program
     document = json.loads(result.stdout)
     assert list(document) == JSON_KEYS
     assert document['checks'][-1]['found'] == f'does not start ({reason.format(python=python)})'
+
+
+def test_the_robots_doctor_looks_where_nothing_is_set_up_and_sets_nothing_up(tmp_path):
+    result = gremsy('doctor', '--robot', '--json', GREMSY_STATE=str(tmp_path / 'state'), HOME=str(tmp_path))
+    assert result.returncode == 1, result.stderr
+    document = json.loads(result.stdout)
+    assert list(document) == ['machine', 'system', 'cpus', 'robot_is_ready', 'asked', 'checks']
+    rows = {check['name']: check for check in document['checks']}
+    assert rows['Suite, inside']['remedy'].startswith('Run `./gremsy setup`, then this again')
+    assert {'System', 'Clock', 'Ports'} <= rows.keys()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_help_of_doctor_has_the_options_of_the_robots_doctor():
+    see_robot_doctor(REPOSITORY)
+    from gremsy_bringup.robot_doctor.robot_doctor_command import parser
+
+    options = set(re.findall(r'--[a-z-]+', parser().format_help())) - {'--help'}
+    assert options <= set(re.findall(r'^  (--[a-z-]+)', cli.HELP['doctor'], re.MULTILINE))
+    assert {'--bundle', '--params-file', '--env-file', '--json'} <= options
 
 
 def test_what_set_up_lacks_is_in_the_json_too(tmp_path):
@@ -158,7 +179,9 @@ def test_long_tests_run_only_when_asked_for():
 )
 def test_the_cores_share_the_tests(monkeypatch, arguments):
     monkeypatch.setattr(testing.os, 'sched_getaffinity', lambda _: {0, 1})
-    assert workers_of(arguments) == ['-n', 'auto', '--maxprocesses', '8', '--dist', 'loadfile']
+    assert workers_of(arguments) == ['-n', '3', '--dist', 'loadfile']
+    monkeypatch.setattr(testing.os, 'sched_getaffinity', lambda _: set(range(64)))
+    assert workers_of(arguments) == ['-n', '8', '--dist', 'loadfile']
     monkeypatch.setattr(testing.os, 'sched_getaffinity', lambda _: {0})
     assert workers_of(arguments) == []
 
@@ -177,7 +200,7 @@ def test_a_few_tests_or_a_look_at_them_take_one_process(monkeypatch, arguments):
 
 
 def test_tests_marked_integration_are_in_files_that_run_one_at_a_time():
-    marked = re.compile(r'^(@|pytestmark = .*)pytest\.mark\.integration\b', re.MULTILINE)
+    marked = re.compile(r'^(@|pytestmark = (\[[^\]]*|.*))pytest\.mark\.integration\b', re.MULTILINE)
     folders = ('src', 'tools', 'benchmarks', 'underlay')
     files = [path for folder in folders for path in (REPOSITORY / folder).rglob('test_*.py')]
     found = {path.name for path in files if marked.search(path.read_text(encoding='utf-8'))}
@@ -224,13 +247,17 @@ def test_the_wheels_cmake_files_are_pointed_at_this_python(tmp_path):
 @pytest.mark.parametrize(
     ('command', 'arguments', 'groups'),
     [
-        ('demo', ['--duration', '5'], ('encode', 'report')),
-        ('run', [], ()),
+        ('demo', ['--duration', '5'], ('encode', 'report', 'web')),
+        ('run', [], ('web',)),
         ('bench', ['loop', '--json', 'f'], ('encode', 'report')),
         ('bench', ['tracker'], ('encode', 'report', 'peers')),
         ('bench', ['detector', '--json', 'f'], ('encode', 'report', 'ultralytics')),
         ('bench', ['--json', 'f', 'loop'], ('encode', 'report')),
-        ('bench', ['all'], ('encode', 'report', 'ultralytics', 'peers')),
+        (
+            'bench',
+            ['all'],
+            ('encode', 'report', 'ultralytics', 'precision', 'record', 'web', 'peers', 'page'),
+        ),
     ],
 )
 def test_only_a_benchmark_that_compares_with_others_installs_them(command, arguments, groups):
@@ -270,3 +297,20 @@ def test_ci_does_not_go_without_the_engine_builder(fetching_fails, monkeypatch, 
     assert cli.main(['test']) == 2
     assert fetching_fails == []
     assert capsys.readouterr().err == 'gremsy: No network: pip cannot reach its package index.\n'
+
+
+@pytest.mark.parametrize(
+    ('test', 'scope'),
+    [
+        ('src/gremsy_camera/test/test_scene.py::test_a[1]', 'src/gremsy_camera/test/test_scene.py'),
+        ('src/gremsy_gimbal_driver/test/test_bad_links_integration.py::test_a', '_integration.py'),
+        ('src/gremsy_bringup/test/test_demo_integration.py::test_b', '_integration.py'),
+        ('src/gremsy_camera/test/test_rtsp_source_integration.py::test_c', 'video_integration.py'),
+        ('src/gremsy_web/test/test_web_integration.py::test_d', 'video_integration.py'),
+        ('src/gremsy_web/test/test_page_api_integration.py::test_e', 'page_integration.py'),
+        ('src/gremsy_web/test/test_page_build.py::test_f', 'src/gremsy_web/test/test_page_build.py'),
+    ],
+)
+def test_what_runs_against_the_clock_is_three_queues(test: str, scope: str) -> None:
+    scheduling = pytest.importorskip('gremsy_tool.scheduling')
+    assert scheduling.FileScheduling._split_scope(None, test) == scope

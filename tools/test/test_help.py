@@ -10,7 +10,26 @@ import pytest
 from gremsy_tool import cli
 from gremsy_tool.layout import REPOSITORY, find_layout
 
-COMMANDS = ('setup', 'demo', 'run', 'test', 'bench', 'doctor', 'exec', 'shell')
+COMMANDS = (
+    'setup',
+    'init',
+    'demo',
+    'run',
+    'test',
+    'bench',
+    'docs',
+    'doctor',
+    'exec',
+    'shell',
+    'clean',
+    'topics',
+    'echo',
+    'rate',
+    'publish',
+    'call',
+    'param',
+    'log-level',
+)
 
 # Runs ./gremsy where a child process, a folder, a file or a connection is an error.
 GUARDED = """
@@ -64,7 +83,7 @@ def test_bench_alone_says_what_there_is_and_what_each_installs(tmp_path):
     named = [line.split()[0] for line in result.stdout.splitlines() if line.startswith('  ') and line[2] != ' ']
     ways_in = [REPOSITORY / 'benchmarks' / name / f'{name}_benchmark.py' for name in named]
     files = {path.parent.name for path in ways_in if path.is_file() and '\ndef run(' in path.read_text()}
-    assert {'detector', 'gimbal', 'loop', 'pointing', 'tracker', 'all'} <= set(named)
+    assert {'camera', 'detector', 'gimbal', 'loop', 'pointing', 'tracker', 'transport', 'all'} <= set(named)
     assert {name for name in named if not name.startswith(('-', 'all', 'NAME'))} <= files
     assert list(tmp_path.iterdir()) == []
 

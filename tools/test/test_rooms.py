@@ -23,7 +23,9 @@ ROS = re.compile(
 ROS_ROOMS = (
     'gremsy_common.ros',
     'gremsy_common.parameters.parameter_declaration',
+    'gremsy_camera.ros',
     'gremsy_gimbal_driver.ros',
+    'gremsy_web.ros',
     'gremsy_gimbal_facades',
     'gremsy_bringup.describe.launch_actions',
 )
@@ -39,7 +41,10 @@ def modules() -> dict[str, Path]:
     for package in PACKAGES:
         root = REPOSITORY / 'src' / package
         found |= {module_name(path, root): path for path in sorted((root / package).rglob('*.py'))}
-    found |= {module_name(path, REPOSITORY / 'tools'): path for path in (REPOSITORY / 'tools/gremsy_tool').glob('*.py')}
+    for folder in ('gremsy_tool', 'gremsy_docs'):
+        found |= {
+            module_name(path, REPOSITORY / 'tools'): path for path in (REPOSITORY / 'tools' / folder).glob('*.py')
+        }
     return found | {
         module_name(path, REPOSITORY): path
         for path in (REPOSITORY / 'benchmarks').rglob('*.py')
@@ -187,7 +192,7 @@ def test_the_readme_begins_with_the_rooms(package: str) -> None:
 
 DOCUMENTS = sorted(
     str(path.relative_to(REPOSITORY))
-    for pattern in ('*.md', 'docs/*.md', 'benchmarks/*.md', 'src/*/README.md')
+    for pattern in ('*.md', 'docs/**/*.md', 'benchmarks/*.md', 'src/*/README.md')
     for path in REPOSITORY.glob(pattern)
     if path.name != 'CHANGELOG.md'
 )

@@ -38,7 +38,8 @@ def test_any_other_program_and_a_real_ros2_are_left_alone(env: dict[str, str], t
 
 _NOT_HERE = (
     "ROS's command line (ros2) is not here, as PyPI does not have it: ./gremsy exec understands only ros2 run PACKAGE "
-    'EXECUTABLE [ARGUMENTS], and ./gremsy run starts what ros2 launch would.'
+    'EXECUTABLE [ARGUMENTS] and ros2 topic list, topic echo, topic hz, topic pub, service list, service call, '
+    'param list, param get, param set; ./gremsy run starts what ros2 launch would.'
 )
 
 
@@ -51,7 +52,7 @@ _NOT_HERE = (
         ('run ../tools fetch', 'Package ../tools has no executable "fetch": check the name of the package.'),
         ('run tools', _NOT_HERE),
         ('run --prefix gdb tools fetch', _NOT_HERE),
-        ('topic list', _NOT_HERE),
+        ('topic bw /robot/eo/image_raw', _NOT_HERE),
         ('', _NOT_HERE),
     ],
 )
@@ -59,3 +60,23 @@ def test_what_cannot_be_run_is_a_sentence(env: dict[str, str], words: str, sente
     with pytest.raises(GremsyError) as refused:
         understood(['ros2', *words.split()], env)
     assert str(refused.value) == sentence
+
+
+def test_questions_to_the_graph_are_answered_by_our_own_program(env: dict[str, str]) -> None:
+    """The words of https://docs.ros.org/en/jazzy/Tutorials/Beginner-CLI-Tools.html."""
+    ask = ['python', '-m', 'gremsy_bringup.ask.ask_node']
+    assert understood(['ros2', 'topic', 'list'], env) == [*ask, 'topics']
+    assert understood(['ros2', 'topic', 'echo', '/turtle1/cmd_vel'], env) == [*ask, 'echo', '/turtle1/cmd_vel']
+    assert understood(['ros2', 'service', 'call', '/clear', 'std_srvs/srv/Empty'], env) == [
+        *ask,
+        'call',
+        '/clear',
+        'std_srvs/srv/Empty',
+    ]
+    assert understood(['ros2', 'param', 'get', '/turtlesim', 'background_g'], env) == [
+        *ask,
+        'param',
+        'get',
+        '/turtlesim',
+        'background_g',
+    ]

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from packaging.markers import Marker, default_environment
 from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 
 from gremsy_tool.errors import GremsyError
 from gremsy_tool.layout import REPOSITORY, find_layout
@@ -42,7 +43,7 @@ def test_the_lock_has_what_the_groups_ask_for():
     own = next(package for package in LOCK['package'] if package['source'] == {'virtual': '.'})
     for group, wanted in PROJECT['dependency-groups'].items():
         locked = own['metadata']['requires-dev'][group]
-        assert {(item['name'], item.get('specifier', '')) for item in locked} == {
+        assert {(item['name'], str(SpecifierSet(item.get('specifier', '')))) for item in locked} == {
             (line.name.lower(), str(line.specifier)) for line in map(Requirement, wanted)
         }
 

@@ -36,7 +36,9 @@ def machine(tmp_path):
 
 
 def start(machine, *groups):
-    env = {**machine.env, 'PYTHONPATH': str(REPOSITORY / 'tools')}
+    # The progress clock is gremsy_common's.
+    path = os.pathsep.join(str(REPOSITORY / part) for part in ('tools', 'src/gremsy_common'))
+    env = {**machine.env, 'PYTHONPATH': path}
     command = [sys.executable, '-c', SET_UP, str(machine.repository), *groups]
     return subprocess.Popen(command, env=env, stderr=subprocess.PIPE, text=True)
 

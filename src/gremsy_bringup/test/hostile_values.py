@@ -11,15 +11,26 @@ from rcl_interfaces.msg import ParameterType, ParameterValue
 
 from gremsy_bringup.film.recorder_node import RecorderNode
 from gremsy_camera.camera_node import CameraNode
+from gremsy_camera.stream_node import StreamNode
 from gremsy_common.ros.suite_node import SuiteNode
 from gremsy_detector.detector_node import DetectorNode
 from gremsy_gimbal_driver.gimbal_driver_node import GimbalDriverNode
 from gremsy_model_tools.frames.capture_frames import CaptureFramesNode
 from gremsy_tracker.tracker_node import TrackerNode
+from gremsy_web.web_node import WebNode
 
 NODES: dict[str, type[SuiteNode[Any]]] = {
     each.node_name: each
-    for each in (CameraNode, DetectorNode, TrackerNode, GimbalDriverNode, RecorderNode, CaptureFramesNode)
+    for each in (
+        CameraNode,
+        StreamNode,
+        WebNode,
+        DetectorNode,
+        TrackerNode,
+        GimbalDriverNode,
+        RecorderNode,
+        CaptureFramesNode,
+    )
 }
 """Every node of the suite that has parameters."""
 

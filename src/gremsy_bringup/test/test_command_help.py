@@ -31,7 +31,7 @@ def test_the_list_is_not_empty() -> None:
     assert {'camera_node', 'gremsy_gimbal', 'demo', 'capture_frames', 'recorder_node'} <= {
         each.name for each in COMMANDS
     }
-    assert len(NODES) == 6
+    assert len(NODES) == 9
 
 
 @pytest.mark.parametrize('command', COMMANDS, ids=lambda command: command.name)

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import time
 from pathlib import Path
 
 import cv2
@@ -142,9 +143,17 @@ def test_a_second_process_sees_frames_results_and_latched_labels(grey_video):
     assert len(seen['labels'][0]) == 80
     assert len(seen['vision']) == 1
     links = ' '.join(row[2] for row in seen['diagnostics'])
-    assert '/it/eo/image_raw -> 1' in links
     assert '/it/eo/detections/candidates -> 1' in links
     assert segments and left_behind(segments - before) == []
+
+
+def test_a_container_that_is_told_to_stop_again_and_again_ends_in_order(grey_video):
+    process = start('-p', f'source:={grey_video}', components=['eo/camera', 'ir/camera'])
+    assert wait_for_lock(process)
+    while process.poll() is None:
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.003)
+    assert process.returncode == 0, process.communicate()[0]
 
 
 def test_a_second_container_on_the_same_names_ends_with_one_sentence(grey_video):
@@ -188,13 +197,33 @@ def wait_for_lock(process):
         (
             ['camera', 'teapot'],
             [],
-            "There is no component 'teapot': installed are camera, detector, gimbal_driver, recorder, tracker.",
+            "There is no component 'teapot': installed are camera, detector, foreign_logs, gimbal_driver, recorder, "
+            'stream, tracker, web.',
         ),
         (['camera', 'camera'], [], "Component 'camera' is named twice: name each once."),
+        (['eo/camera', 'eo/camera'], [], "Component 'eo/camera' is named twice: name each once."),
+        (
+            ['eo/teapot'],
+            [],
+            "There is no component 'teapot': installed are camera, detector, foreign_logs, gimbal_driver, recorder, "
+            'stream, tracker, web.',
+        ),
+        (
+            ['/eo/camera'],
+            [],
+            "Component '/eo/camera' is in no namespace of this process: write it as eo/camera, with letters, digits "
+            'and _.',
+        ),
+        (
+            ['2nd/camera'],
+            [],
+            "Component '2nd/camera' is in no namespace of this process: write it as eo/camera, with letters, digits "
+            'and _.',
+        ),
         (
             ['detector'],
             ['-p', 'confidence:=1.5'],
-            'Parameter `confidence` is 1.5, out of its range: use 0 .. 1.',
+            '/it/eo/detector: Parameter `confidence` is 1.5, out of its range: use 0 .. 1.',
         ),
     ],
 )
@@ -203,3 +232,13 @@ def test_what_cannot_start_is_one_sentence_and_status_two(components, arguments,
     said = process.communicate(timeout=30)[0]
     assert process.returncode == 2
     assert said.strip() == sentence
+
+
+def test_a_camera_without_a_source_ends_the_process_and_names_the_camera():
+    process = start(components=['ir/camera'])
+    said = process.communicate(timeout=30)[0]
+    assert process.returncode == 2
+    assert said.strip() == (
+        'Parameter `source` of /it/eo/ir/camera is empty: say where its video comes from in the parameter file '
+        '(params_file), or start with sim:=true for the simulated payload.'
+    )

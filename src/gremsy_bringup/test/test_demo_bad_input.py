@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from gremsy_bringup.demo.demo_options import DemoError, video_path
+from gremsy_bringup.demo.demo_options import DemoError, DemoOptions, asked_target, video_path
 from gremsy_bringup.report.report_folder import ReportFolder
+from gremsy_bringup.supervise.supervisor import EventKind, ProcessEvent
 
 pytest.importorskip('rclpy', reason='ROS 2 is not set up: run ./gremsy setup')
 
@@ -36,6 +37,27 @@ def footage(tmp_path: Path) -> Path:
     path = tmp_path / 'still.png'
     cv2.imwrite(str(path), np.full((576, 768, 3), 90, np.uint8))
     return path
+
+
+@pytest.mark.parametrize(
+    ('name', 'kind', 'arms', 'ends'),
+    [
+        ('gimbal', EventKind.RESPAWNING, True, False),
+        ('loop', EventKind.RESPAWNING, True, False),
+        ('loop', EventKind.REFUSED, False, True),
+        ('video', EventKind.RESPAWNING, False, False),
+        ('web', EventKind.REFUSED, False, False),
+        ('gimbal', EventKind.STARTED, False, False),
+    ],
+)
+def test_a_gimbal_is_not_armed_again_because_the_video_server_broke(tmp_path, name, kind, arms, ends):
+    from gremsy_bringup.demo.demo_session import DemoSession
+
+    said = []
+    session = DemoSession(DemoOptions(report=tmp_path / 'report'), said.append)
+    session._on_event(ProcessEvent(name, kind, f'{name} broke'))
+    assert (session._arm_again.is_set(), bool(session._refused)) == (arms, ends)
+    assert said == ([] if ends or kind is EventKind.STARTED else [f'{name} broke'])
 
 
 def test_a_missing_video_is_named(tmp_path: Path) -> None:
@@ -72,6 +94,43 @@ def test_an_unknown_class_is_named_with_its_neighbours(tmp_path: Path, footage: 
         '`./gremsy exec ros2 run gremsy_model_tools model_info` lists its 80 classes.\n'
     )
     assert ended.returncode == 2
+
+
+@pytest.mark.parametrize(
+    ('word', 'target_class', 'asked', 'said'),
+    [
+        (None, None, 'nearest:person', 'the person nearest to the centre'),
+        (None, 'dog', 'nearest:dog', 'the dog nearest to the centre'),
+        ('largest', None, 'largest:person', 'the largest person'),
+        ('largest', 'dog', 'largest:dog', 'the largest dog'),
+        ('class:dog', None, 'nearest:dog', 'the dog nearest to the centre'),
+        ('largest:car', 'car', 'largest:car', 'the largest car'),
+        ('7', None, '7', 'track 7'),
+    ],
+)
+def test_what_is_asked_for_is_one_target(word: str | None, target_class: str | None, asked: str, said: str) -> None:
+    target = asked_target(word, target_class)
+    assert (target.word, str(target)) == (asked, said)
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'sentence'),
+    [
+        (
+            ('--target', 'person'),
+            "`--target`: 'person' names no target: give a track's id as `tracks` carries it ('7'), a class "
+            "('class:person'), 'nearest' or 'largest', or both ('largest:car').",
+        ),
+        (('--target', '7', '--class', 'dog'), '`--target 7` is one track, whatever its class: leave `--class` out.'),
+        (
+            ('--target', 'largest:car', '--class', 'dog'),
+            '`--target largest:car` and `--class dog` name two classes: leave one of them out.',
+        ),
+    ],
+)
+def test_a_target_that_is_none_is_said_in_one_sentence(arguments: tuple[str, ...], sentence: str) -> None:
+    ended = demo(*arguments)
+    assert (ended.returncode, ended.stderr) == (2, f'{sentence}\n')
 
 
 def test_an_unknown_scheme_is_named() -> None:

@@ -3,9 +3,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -15,8 +17,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import cv2
+import httpx
 import numpy as np
 import pytest
+from aiortc import MediaStreamTrack, RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 
 from gremsy_bringup.describe.system_description import SimulatedPayload
 from gremsy_common.timing.trace import read_trace
@@ -89,9 +93,22 @@ def start(report: Path, footage: Path, *more: str) -> subprocess.Popen[str]:
     )
 
 
+def parent(stat: Path) -> int:
+    try:
+        return int(stat.read_text().rpartition(')')[2].split()[1])  # proc(5), field 4
+    except OSError:
+        return 0
+
+
+SERVER = ('ROS_DISCOVERY_SERVER', '127.0.0.1:11899')
+
+
 @pytest.fixture
-def started(tmp_path: Path, footage: Path) -> Iterator[tuple[subprocess.Popen[str], Path]]:
-    """A demo without an end, in full swing."""
+def started(
+    tmp_path: Path, footage: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[tuple[subprocess.Popen[str], Path]]:
+    """A demo without an end, in full swing, of somebody whose robots meet at a server that is away."""
+    monkeypatch.setenv(*SERVER)
     report = tmp_path / 'report'
     process = start(report, footage, '--duration', '0', '--headless')
     try:
@@ -111,7 +128,7 @@ def test_the_demo_runs_its_time_and_leaves_a_report(tmp_path: Path, footage: Pat
     summary = json.loads((report / 'summary.json').read_text())
     assert summary['frames'] > 30
     assert summary['detections_per_s'] > 0
-    assert summary['restarts'] == {'payload': 0, 'loop': 0, 'gimbal': 0}
+    assert summary['restarts'] == dict.fromkeys(('payload', 'video', 'loop', 'gimbal', 'web'), 0)
     assert [film['file'] for film in summary['films']] == ['demo.mp4']
     read, image = cv2.VideoCapture(str(report / 'demo.mp4')).read()
     assert read
@@ -130,6 +147,63 @@ def test_the_demo_runs_its_time_and_leaves_a_report(tmp_path: Path, footage: Pat
     assert truth_rings(report) == []
 
 
+def test_a_track_that_is_asked_for_by_its_number_is_the_only_one_that_may_be_followed(
+    tmp_path: Path, footage: Path
+) -> None:
+    report = tmp_path / 'report'
+    process = start(report, footage, '--duration', '4', '--headless', '--target', '7')
+    output, _ = process.communicate(timeout=PATIENCE_S)
+    assert process.returncode == 0, output
+    # The tracker itself tells what it was asked for.
+    assert ' s  asked for 7, searching -  ' in output
+    assert '\nasked for 7, followed nobody\n' in output
+    assert '\x1b' not in output
+    assert 'Next:' not in output
+    reasons = {each['reason'] for each in read_trace(report / 'trace') if each['kind'] == 'track' and each['asked']}
+    # The lock may be on before the target's number has come.
+    assert reasons - {'no target was chosen'} == {'track 7 was chosen by request, waiting to see it'}
+
+
+def test_the_demo_is_seen_in_a_browser(tmp_path: Path, footage: Path) -> None:
+    report = tmp_path / 'report'
+    process = start(report, footage, '--duration', '0')
+    try:
+        for line in process.stdout:
+            address = re.search(r'Watch and steer it in a browser: (http://127\.0\.0\.1:\d+)/', line)
+            if address:
+                break
+        assert address, (report / 'processes.log').read_text()
+        assert asyncio.run(pictures_seen(f'{address[1]}/video/eo/whep', 20)) == (640, 480)
+        process.send_signal(signal.SIGINT)
+        output, _ = process.communicate(timeout=PATIENCE_S)
+        assert process.returncode == 0, output
+    finally:
+        process.kill()
+        process.communicate()
+    assert 'Traceback' not in (report / 'processes.log').read_text()
+    assert processes_of(report) == []
+
+
+async def pictures_seen(url: str, count: int) -> tuple[int, int]:
+    """Width and height, once a viewer (aiortc in a browser's place) has decoded so many pictures."""
+    connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+    tracks: asyncio.Queue[MediaStreamTrack] = asyncio.Queue()
+    connection.on('track', tracks.put_nowait)
+    connection.addTransceiver('video', 'recvonly')
+    await connection.setLocalDescription(await connection.createOffer())
+    headers = {'Content-Type': 'application/sdp', 'X-Gremsy': '1'}
+    async with httpx.AsyncClient(timeout=PATIENCE_S) as client:
+        answer = await client.post(url, content=connection.localDescription.sdp, headers=headers)
+    assert answer.status_code == 201, answer.text
+    assert answer.headers['Location'].startswith('/video/eo/whep/')
+    await connection.setRemoteDescription(RTCSessionDescription(answer.text, 'answer'))
+    track = await asyncio.wait_for(tracks.get(), PATIENCE_S)
+    for _ in range(count):
+        frame = await asyncio.wait_for(track.recv(), PATIENCE_S)
+    await connection.close()
+    return frame.width, frame.height
+
+
 def test_ctrl_c_stops_it_and_the_report_is_written(started: tuple[subprocess.Popen[str], Path]) -> None:
     process, report = started
     process.send_signal(signal.SIGINT)
@@ -138,6 +212,18 @@ def test_ctrl_c_stops_it_and_the_report_is_written(started: tuple[subprocess.Pop
     assert (report / 'summary.json').is_file()
     assert processes_of(report) == []
     assert truth_rings(report) == []
+
+
+def test_it_has_a_network_of_its_own(started: tuple[subprocess.Popen[str], Path]) -> None:
+    process, _ = started
+    everybodys = [
+        each.with_name('environ') for each in Path('/proc').glob('[0-9]*/stat') if parent(each) == process.pid
+    ]
+    assert len(everybodys) >= 3
+    for path in everybodys:
+        variables = path.read_bytes().split(b'\0')
+        assert not any(each.startswith(SERVER[0].encode()) for each in variables)
+        assert any(each.endswith(b'/fastdds_loopback.xml') for each in variables)
 
 
 def test_sigkill_of_the_demo_leaves_no_process_and_no_shared_memory(
@@ -174,19 +260,27 @@ def test_a_loop_that_is_killed_comes_back_and_is_armed_again(started: tuple[subp
     assert json.loads((report / 'summary.json').read_text())['restarts']['gimbal'] == 1
 
 
-def test_a_payload_port_in_use_ends_run_with_its_sentence() -> None:
+def test_a_payload_whose_port_is_in_use_takes_the_next_that_is_free() -> None:
     port = SimulatedPayload().udp_port
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
         # Where another run on this machine has it already, it is in use all the same.
         with contextlib.suppress(OSError):
             taken.bind(('127.0.0.1', port))
-        ended = subprocess.run(
-            [sys.executable, '-m', 'gremsy_bringup.run', 'sim:=true', 'namespace:=port_in_use'],
-            capture_output=True,
+        run = subprocess.Popen(
+            [sys.executable, '-m', 'gremsy_bringup.run', 'sim:=true', 'namespace:=port_in_use', 'cameras:='],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
             text=True,
-            timeout=PATIENCE_S,
-            check=False,
         )
-    assert ended.returncode == 2
-    assert f'{port}' in ended.stderr.splitlines()[-1]
-    assert 'Traceback' not in ended.stdout + ended.stderr
+        assert run.stdout is not None
+        said = []
+        for line in run.stdout:
+            said.append(line)
+            if 'Found the gimbal' in line:
+                break
+        run.send_signal(signal.SIGINT)
+        said += run.communicate(timeout=PATIENCE_S)[0].splitlines(keepends=True)
+    assert run.returncode == 0, said
+    (bound,) = (int(line.split()[-1]) for line in said if 'udp port' in line)
+    assert bound > port
+    assert any(f'on udp://127.0.0.1:{bound}.' in line for line in said), said

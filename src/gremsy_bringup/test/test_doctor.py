@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from gremsy_bringup.doctor import doctor_checks
-from gremsy_bringup.doctor.doctor_checks import Check
-from gremsy_bringup.doctor.doctor_command import as_json, examine, table, verdict
+from gremsy_bringup.doctor import camera_checks, doctor_checks
+from gremsy_bringup.doctor.doctor_command import as_json, examine, verdict
+from gremsy_bringup.doctor.doctor_table import Check, table
 from gremsy_bringup.doctor.robot_machine import Outcome, ThisMachine
 from gremsy_common.installing import pip_install
 from gremsy_detector.backends.tensorrt.tensorrt_kinds import KINDS, Kind
@@ -70,7 +70,7 @@ GPU = says(names=['NVIDIA Orin'], cuda='13.0')
 
 def test_a_bare_machine_gives_a_row_for_every_question_and_no_exception() -> None:
     checks = examine(FakeMachine(free=0, port_free=False))
-    assert len(checks) == len(doctor_checks.QUESTIONS)
+    assert len(checks) == len(doctor_checks.QUESTIONS) + len(camera_checks.CAMERA_QUESTIONS)
     assert not any(check.ok for check in checks)
     assert all(check.remedy for check in checks)
     assert verdict(checks).startswith('The demo cannot run here yet: see Python, ROS 2, Middleware, Messages,')
@@ -175,12 +175,112 @@ def test_this_machine_is_asked_for_the_footage_by_the_name_that_the_module_has()
     assert check.ok or check.found == 'not here yet'
 
 
+def camera(path: str, **values: Any) -> dict[str, Any]:
+    empty = {'path': path, 'name': '', 'source': path, 'formats': [], 'denied_to': '', 'trouble': ''}
+    return empty | values
+
+
 def test_a_camera_without_permission_names_the_group() -> None:
-    machine = FakeMachine(device_files={'video*': [Path('/dev/video0'), Path('/dev/video1')]}, allowed=False)
-    check = doctor_checks.cameras(machine)
-    assert check.found == 'no permission for /dev/video0, /dev/video1 (group video)'
+    found = [camera('/dev/video0', name='HD Webcam', denied_to='video'), camera('/dev/video2', denied_to='video')]
+    check = camera_checks.cameras(FakeMachine(answers={'found_cameras': says(cameras=found)}))
+    assert check.found == (
+        '/dev/video0 (HD Webcam): no permission (group video); /dev/video2: no permission (group video)'
+    )
     assert check.remedy == 'Run `sudo usermod -aG video $USER` and log in again.'
-    assert table([check], 200).startswith('denied   Cameras  no permission')
+    assert table([check], 200).startswith('denied   Cameras  /dev/video0 (HD Webcam): no permission')
+
+
+def test_cameras_are_listed_with_what_they_offer() -> None:
+    link = '/dev/v4l/by-id/usb-HD-video-index0'
+    formats = ['YUYV to 1280x720 at 10 Hz', 'MJPG to 1920x1080 at 30 Hz']
+    found = [
+        camera('/dev/video0', name='HD Webcam', source=link, formats=formats),
+        camera('/dev/video2', trouble='Input/output error'),
+        camera('/dev/video4', name='Depth'),
+    ]
+    check = camera_checks.cameras(FakeMachine(answers={'found_cameras': says(cameras=found)}))
+    assert check == Check(
+        'Cameras',
+        True,
+        f'{link} (HD Webcam): YUYV to 1280x720 at 10 Hz, MJPG to 1920x1080 at 30 Hz; /dev/video2: Input/output error; '
+        '/dev/video4 (Depth): no format that is decoded here',
+    )
+
+
+@pytest.mark.parametrize(
+    ('answer', 'expected'),
+    [
+        (
+            {'pyav': None, 'gstreamer': 'No gi: apt.', 'opencv': None},
+            Check('Network cameras', True, 'read by pyav, opencv. Not by gstreamer: No gi: apt.'),
+        ),
+        (
+            {'pyav': None, 'gstreamer': None, 'opencv': None},
+            Check('Network cameras', True, 'read by pyav, gstreamer, opencv'),
+        ),
+        (
+            {'pyav': 'No PyAV: pip.', 'gstreamer': 'No gi: apt.', 'opencv': None},
+            Check(
+                'Network cameras',
+                False,
+                'read by opencv, which tells no capture time',
+                'Optional: pyav: No PyAV: pip. gstreamer: No gi: apt.',
+            ),
+        ),
+        (
+            {'pyav': 'No PyAV: pip.', 'gstreamer': 'No gi: apt.', 'opencv': 'No FFmpeg: pip.'},
+            Check(
+                'Network cameras',
+                False,
+                'nothing here reads them',
+                'Optional: pyav: No PyAV: pip. gstreamer: No gi: apt. opencv: No FFmpeg: pip.',
+            ),
+        ),
+    ],
+)
+def test_what_reads_network_cameras_is_said_with_what_others_lack(answer: dict[str, Any], expected: Check) -> None:
+    assert camera_checks.network_cameras(FakeMachine(answers={'why_not': says(**answer)})) == expected
+
+
+@pytest.mark.parametrize(
+    ('answer', 'expected'),
+    [
+        (
+            {'encoder': 'x264 (PyAV)', 'others': 'nvenc: does not open'},
+            Check('Video out', True, 'encoded by x264 (PyAV). Not by nvenc: does not open'),
+        ),
+        (
+            {'encoder': "the Jetson's encoder", 'others': ''},
+            Check('Video out', True, "encoded by the Jetson's encoder"),
+        ),
+        (
+            {'problem': 'No encoder for H.264 works here (x264: is not in this PyAV): install one.'},
+            Check(
+                'Video out',
+                False,
+                'nothing here encodes H.264',
+                'Optional: No encoder for H.264 works here (x264: is not in this PyAV): install one.',
+            ),
+        ),
+    ],
+)
+def test_what_encodes_video_is_said_with_what_does_not(answer, expected):
+    assert camera_checks.video_out(FakeMachine(answers={'choose_encoder': says(**answer)})) == expected
+
+
+def test_this_machines_encoder_is_found_or_its_lack_explained():
+    check = camera_checks.video_out(ThisMachine())
+    assert check.found.startswith('encoded by ') if check.ok else 'No encoder for H.264 works here' in check.remedy
+
+
+def test_this_machine_is_asked_for_its_readers_by_the_names_that_the_modules_have() -> None:
+    check = camera_checks.network_cameras(ThisMachine())
+    assert 'opencv' in check.found
+
+
+def test_this_machine_is_asked_for_its_cameras_by_the_names_that_the_module_has() -> None:
+    check = camera_checks.cameras(ThisMachine())
+    assert check.ok or check.found == 'none' or check.lack == 'denied'
 
 
 def test_a_port_in_use_names_the_command_that_finds_its_holder() -> None:
@@ -230,3 +330,15 @@ def test_every_remedy_names_options_that_there_are() -> None:
     text = ' '.join(check.remedy for check in checks)
     assert set(re.findall(r'`./gremsy ([^`]*)`', text)) == {'setup', 'setup --extra encode', 'run'}
     assert not re.search(r'docker/|rtsp', text)
+
+
+def test_images_by_dds_are_lossy_until_the_profile_is_set() -> None:
+    lossy = doctor_checks.image_memory(FakeMachine())
+    assert (lossy.ok, lossy.lack) == (False, 'lossy')
+    assert lossy.remedy == (
+        "Set FASTRTPS_DEFAULT_PROFILES_FILE and FASTDDS_DEFAULT_PROFILES_FILE to gremsy_bringup's "
+        "config/fastdds_shm.xml in the shell that starts the camera's node."
+    )
+    profile = Path(__file__).parents[1] / 'config' / 'fastdds_shm.xml'
+    kept = doctor_checks.image_memory(FakeMachine(environment={'FASTRTPS_DEFAULT_PROFILES_FILE': str(profile)}))
+    assert (kept.ok, kept.remedy) == (True, '')

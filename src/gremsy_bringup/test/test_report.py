@@ -12,13 +12,15 @@ import cv2
 import numpy as np
 import pytest
 
+from gremsy_bringup.demo.demo_options import DemoOptions
 from gremsy_bringup.report import report_figure
-from gremsy_bringup.report.demo_report import report_lines
+from gremsy_bringup.report.demo_report import next_steps, report_lines
 from gremsy_bringup.report.report_figure import FigureUnavailable, draw
 from gremsy_bringup.report.report_summary import describe_machine, describe_versions, summarise
 from gremsy_bringup.report.trace_join import STAGES, join, settled, true_error_rad
 from gremsy_bringup.report.trace_tail import LiveView, TraceTail
 from gremsy_bringup.supervise.child_process import ProcessUsage, usage_of
+from gremsy_tracker.lock.target_request import TargetRequest
 
 MS = 1_000_000
 START_NS = 1_700_000_000_000_000_000
@@ -55,10 +57,19 @@ def made_run(duration_s: float = 20.0, offset_rad: float = 0.01) -> list[dict[st
             }
         )
         following = 2 <= seconds < 8 or seconds >= 10
-        target = {'target_id': None, 'azimuth_rad': None, 'tilt_rad': None, 'error_rad': None, 'box_px': None}
+        target = {
+            'target_id': None,
+            'label': '',
+            'asked': 'nearest:person',
+            'azimuth_rad': None,
+            'tilt_rad': None,
+            'error_rad': None,
+            'box_px': None,
+        }
         if following:
             place = {'azimuth_rad': azimuth(seconds) + offset_rad / math.cos(-0.05), 'tilt_rad': -0.05}
-            target = {'target_id': 4 if seconds < 9 else 9, **place, 'error_rad': offset_rad, 'box_px': [0, 0, 9, 9]}
+            named = {'target_id': 4 if seconds < 9 else 9, 'label': 'person', 'asked': target['asked']}
+            target = {**named, **place, 'error_rad': offset_rad, 'box_px': [0, 0, 9, 9]}
         state = 'tracking' if following else 'searching'
         events.append({'kind': 'track', 'stamp_ns': stamp, 'at_ns': seen + MS, 'state': state, 'tracks': 3, **target})
         if following:
@@ -148,18 +159,42 @@ def test_an_error_beyond_the_scale_has_an_arrow_and_its_size_in_words() -> None:
 
 
 def test_the_closing_lines_say_in_words_that_nothing_was_followed(tmp_path: Path) -> None:
-    nothing = {'frames': 176, 'lock_count': 0, 'fps': 29.9} | dict.fromkeys(
+    nothing = {'frames': 176, 'lock_count': 0, 'fps': 29.9, 'target': '7', 'locks': []} | dict.fromkeys(
         ('pointing_error_rms_deg', 'latency_ms_p50', 'latency_ms_p99')
     )
-    assert report_lines(nothing, tmp_path)[:3] == [
+    assert report_lines(nothing, tmp_path)[:4] == [
         '176 frames at 29.9 fps, 0 locks',
+        'asked for 7, followed nobody',
         'pointing error: not measured, no target was followed for longer than 1.5 s',
         'latency: not measured, no target was followed',
     ]
     followed = nothing | {'lock_count': 2, 'pointing_error_rms_deg': 0.41, 'latency_ms_p50': 66, 'latency_ms_p99': 90.5}
-    assert report_lines(followed, tmp_path)[1:3] == [
+    assert report_lines(followed, tmp_path)[2:4] == [
         'pointing error, RMS from 1.5 s after each lock: 0.41 deg',
         'latency capture to wire: median 66 ms, p99 90.5 ms',
+    ]
+
+
+def test_the_closing_lines_say_who_was_followed_and_who_had_been_asked_for(tmp_path: Path) -> None:
+    summary = summarise(join(made_run(20.0)), {}, {}) | {'target': 'nearest:person'}
+    assert report_lines(summary, tmp_path)[1] == 'asked for nearest:person, followed person 4 (6 s), person 9 (10 s)'
+    clicked = summary['locks'][0] | {'asked': '4'}
+    summary['locks'] = [clicked, *summary['locks'][1:] * 5]
+    assert report_lines(summary, tmp_path)[1] == (
+        'asked for nearest:person, followed person 4 (6 s, asked for 4), person 9 (10 s), person 9 (10 s), '
+        'person 9 (10 s), and 2 more'
+    )
+
+
+def test_what_to_try_next_is_not_what_was_just_done() -> None:
+    commands = ['--duration 0', '--target largest', '--preset realistic', '--video FILE']
+    first = '\n'.join(next_steps(DemoOptions(Path('report'))))
+    assert all(f'./gremsy demo {each}  ' in first for each in commands)
+    tried = DemoOptions(Path('report'), Path('a.avi'), TargetRequest(track_id=7), headless=True, preset='realistic')
+    assert next_steps(tried) == [
+        'Next:',
+        '  ./gremsy init  for a gimbal and a camera of your own',
+        'README.md and docs/ tell the rest.',
     ]
 
 
@@ -206,13 +241,12 @@ def test_the_status_tells_of_the_last_seconds_only() -> None:
 
 def test_the_status_line_has_every_figure_in_its_place() -> None:
     view = LiveView()
-    assert view.status().line() == (
-        ' 0.0 fps   0.0 detections/s  starting   target    -  error     - deg  latency   - ms'
-    )
+    assert view.status().line() == ('starting  -          error     - deg  latency   - ms   0.0 fps   0.0 detections/s')
     for event in made_run(4.0, offset_rad=math.radians(0.5)):
         view.add(event)
     line = view.status().line()
-    assert line.startswith('30.0 fps  15.0 detections/s  tracking   target    4  error  0.50 deg  latency')
+    assert line.startswith('asked for nearest:person, tracking  person 4   error  0.50 deg  latency ')
+    assert line.endswith(' ms  30.0 fps  15.0 detections/s')
 
 
 def test_usage_of_this_process_is_known_and_of_a_dead_one_is_none() -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from gremsy_bringup.supervise.child_process import LineSplitter
+from gremsy_bringup.logs.log_record import LogRecord
 from gremsy_bringup.supervise.process_spec import Backoff, ProcessSpec, RestartPolicy
 from gremsy_bringup.supervise.supervisor import EventKind, ProcessEvent, Supervisor
 
@@ -42,9 +42,9 @@ class Recorder:
         self.events: list[ProcessEvent] = []
         self._changed = threading.Condition()
 
-    def on_line(self, name: str, line: str) -> None:
+    def on_record(self, record: LogRecord) -> None:
         with self._changed:
-            self.lines.append((name, line))
+            self.lines.append((record.process, record.text))
             self._changed.notify_all()
 
     def on_event(self, event: ProcessEvent) -> None:
@@ -66,7 +66,7 @@ def recorder() -> Recorder:
 
 
 def supervise(recorder: Recorder, *specs: ProcessSpec, **more: object) -> Supervisor:
-    return Supervisor(specs, recorder.on_line, recorder.on_event, **more)  # type: ignore[arg-type]
+    return Supervisor(specs, recorder.on_record, recorder.on_event, **more)  # type: ignore[arg-type]
 
 
 def gone(pid: int) -> bool:
@@ -91,12 +91,24 @@ def test_output_of_a_child_arrives_line_by_line_with_its_name(recorder: Recorder
     assert recorder.lines == [('talker', 'one'), ('talker', 'two')]
 
 
-def test_lines_split_inside_a_character_are_put_together() -> None:
-    splitter = LineSplitter()
-    encoded = '12° left\nrest'.encode()
-    assert splitter.feed(encoded[:3]) == []
-    assert splitter.feed(encoded[3:]) == ['12° left']
-    assert splitter.flush() == ['rest']
+def test_a_child_that_logs_without_end_takes_nobody_else_s_turn(recorder: Recorder) -> None:
+    mad = python("while True: print('y' * 60)")
+    with supervise(recorder, ProcessSpec('mad', mad), ProcessSpec('calm', SLEEPER)) as supervisor:
+        recorder.wait_for(lambda: ('calm', 'up') in recorder.lines)
+        recorder.wait_for(lambda: sum(name == 'mad' for name, _ in recorder.lines) > 3000)
+        supervisor.request_stop()
+        assert supervisor.wait(PATIENCE_S)
+
+
+def test_what_a_grandchild_writes_without_end_does_not_keep_the_end_of_its_parent(recorder: Recorder) -> None:
+    parent = python(f"""
+        import subprocess, time
+        subprocess.Popen({list(python("while True: print('y' * 60)"))})
+        time.sleep(0.3)
+    """)
+    with supervise(recorder, ProcessSpec('parent', parent, restart=ONCE)) as supervisor:
+        assert supervisor.wait(PATIENCE_S)
+    assert recorder.kinds('parent') == [EventKind.STARTED, EventKind.EXITED]
 
 
 def test_a_child_that_crashes_is_started_again_with_growing_delay(recorder: Recorder) -> None:
@@ -120,6 +132,17 @@ def test_a_child_killed_from_outside_is_started_again(recorder: Recorder) -> Non
         assert supervisor.states()['loop'].pid not in (None, first)
 
 
+def test_a_child_that_is_started_again_is_told_why(recorder: Recorder) -> None:
+    says = python("import os, time; print(os.environ.get('GREMSY_STARTED_AGAIN', 'first'), flush=True); time.sleep(60)")
+    with supervise(recorder, ProcessSpec('loop', says, restart=QUICK)) as supervisor:
+        recorder.wait_for(lambda: ('loop', 'first') in recorder.lines)
+        first = supervisor.states()['loop'].pid
+        assert first is not None
+        os.kill(first, signal.SIGKILL)
+        told = ('loop', 'The process loop was ended by signal 9 and was started again.')
+        recorder.wait_for(lambda: told in recorder.lines)
+
+
 @pytest.mark.parametrize(
     ('lived_s', 'expected'),
     [(9.999, [0.5, 1.0, 2.0, 4.0, 8.0, 10.0, 10.0]), (10.0, [0.5] * 7)],
@@ -139,6 +162,47 @@ def test_a_configuration_error_ends_everything_and_its_sentence_is_kept(recorder
     assert supervisor.failure == 'No file `x`: give one.'
     assert recorder.kinds('camera') == [EventKind.STARTED, EventKind.CONFIGURATION_ERROR]
     assert supervisor.states()['payload'].pid is None
+
+
+def test_one_that_ran_and_then_refuses_its_configuration_is_tried_again_and_the_others_go_on(
+    recorder: Recorder, tmp_path: Path
+) -> None:
+    ran = tmp_path / 'ran'
+    fragile = python(
+        f"""
+        import pathlib, sys
+        ran = pathlib.Path({str(ran)!r})
+        starts = len(ran.read_text()) if ran.exists() else 0
+        ran.write_text('x' * (starts + 1))
+        if starts == 0:
+            sys.exit(1)
+        if starts < 3:
+            print('No file `x`: give one.')
+            sys.exit(2)
+        import os, time
+        print(os.environ['GREMSY_STARTED_AGAIN'], flush=True)
+        time.sleep(60)
+        """
+    )
+    with supervise(
+        recorder, ProcessSpec('loop_eo', SLEEPER), ProcessSpec('loop_ir', fragile, restart=QUICK)
+    ) as supervisor:
+        told = 'The process loop_ir could not start (No file `x`: give one) and was started again.'
+        recorder.wait_for(lambda: ('loop_ir', told) in recorder.lines)
+        assert supervisor.failure is None
+        assert supervisor.states()['loop_eo'].pid is not None
+    assert recorder.kinds('loop_ir') == [
+        EventKind.STARTED,
+        EventKind.RESPAWNING,
+        EventKind.STARTED,
+        EventKind.REFUSED,
+        EventKind.STARTED,
+        EventKind.REFUSED,
+        EventKind.STARTED,
+    ]
+    assert [event.text for event in recorder.events if event.kind is EventKind.REFUSED] == [
+        'loop_ir cannot run now and is tried again in 0.1 s, the others go on: No file `x`: give one.'
+    ] * 2
 
 
 def test_a_program_that_does_not_exist_is_named(recorder: Recorder) -> None:
@@ -211,4 +275,4 @@ def test_nothing_survives_sigkill_of_the_supervisor_not_even_a_deaf_child(tmp_pa
 
 def test_two_processes_of_one_name_are_refused() -> None:
     with pytest.raises(ValueError, match=r'^Two processes have one name in a, a: give each its own\.$'):
-        Supervisor([ProcessSpec('a', ('x',)), ProcessSpec('a', ('y',))], lambda *_: None, lambda *_: None)
+        Supervisor([ProcessSpec('a', ('x',)), ProcessSpec('a', ('y',))], lambda _: None, lambda _: None)

@@ -24,7 +24,7 @@ _DEFAULT = re.compile(r"(\w+)(?::=('[^']*'|\S+))?")
 
 
 class Xacro:
-    """Arguments, one level of macros with defaults, if and unless, and `$(arg x)` and `${x}` in attributes."""
+    """Arguments, one level of macros with defaults, properties, if and unless, and `$(arg x)` and `${...}`."""
 
     def __init__(self, path: Path, **mappings: str) -> None:
         self._arguments = dict(mappings)
@@ -41,6 +41,8 @@ class Xacro:
                 self._expand(child, names, made)
             elif tag == 'arg':
                 self._arguments.setdefault(values['name'], values['default'])
+            elif tag == 'property':
+                names[values['name']] = values['value']
             elif tag == 'macro':
                 self._macros[values['name']] = copy.deepcopy(child)
             elif tag in ('if', 'unless'):
@@ -56,7 +58,8 @@ class Xacro:
 
     def _substituted(self, text: str, names: dict[str, str]) -> str:
         text = re.sub(r'\$\(arg (\w+)\)', lambda found: self._arguments[found.group(1)], text)
-        return re.sub(r'\$\{(\w+)\}', lambda found: names[found.group(1)], text)
+        # Only what the file itself has in them.
+        return re.sub(r'\$\{([^}]+)\}', lambda found: str(eval(found.group(1), {}, names)), text)
 
 
 class Chain:
@@ -207,13 +210,41 @@ def test_the_described_camera_is_the_drivers_camera(tilted: bool) -> None:
             np.testing.assert_allclose(by_urdf[:3, 3], by_tf.translation_m, atol=1e-9)
 
 
+def test_two_gimbals_of_one_robot_have_no_name_in_common() -> None:
+    front = chain(name='robot/front', joint_prefix='front_')
+    rear = chain(name='robot/rear', joint_prefix='rear_')
+    assert set(front.links) & set(rear.links) == {'base_link'}
+    assert not set(front.joints) & set(rear.joints)
+    assert {'front_gimbal_yaw_joint', 'front_gimbal_roll_joint', 'front_gimbal_pitch_joint'} < set(front.joints)
+
+
+def test_the_joints_are_those_of_a_driver_with_the_same_prefix() -> None:
+    joint_chain = pytest.importorskip('gremsy_gimbal_driver.attitude.joint_chain')
+    joints = [name for name, joint in chain(joint_prefix='rear_').joints.items() if joint.get('type') == 'revolute']
+    assert joints == list(joint_chain.joint_names('rear_'))
+
+
+def test_without_a_name_frames_have_no_prefix_as_those_of_a_driver_in_no_namespace() -> None:
+    links = chain(name='').links
+    assert 'gimbal_level' in links
+    assert not any(link.startswith('/') for link in links)
+
+
 def test_with_all_joints_at_zero_the_optical_frame_is_rep_103s() -> None:
     zeros = {'gimbal_yaw_joint': 0.0, 'gimbal_roll_joint': 0.0, 'gimbal_pitch_joint': 0.0}
     pose = chain().pose('robot/gimbal_base', 'robot/camera_optical_link', **zeros)
     np.testing.assert_allclose(pose[:3, :3], CAMERA_FROM_OPTICAL, atol=1e-12)
 
 
-@pytest.mark.parametrize('mappings', [{}, {'name': 'bird', 'driver_levels': 'true', 'mount_xyz': '1 2 3'}])
+@pytest.mark.parametrize(
+    'mappings',
+    [
+        {},
+        {'name': 'bird', 'driver_levels': 'true', 'mount_xyz': '1 2 3'},
+        {'name': '', 'joint_prefix': 'rear_'},
+        {'name': 'fleet/robot'},
+    ],
+)
 def test_xacro_itself_expands_it_to_the_same(mappings: dict[str, str]) -> None:
     xacro = pytest.importorskip('xacro', reason='xacro is not installed (it comes with ROS)')
     by_xacro = ET.fromstring(xacro.process_file(str(FILE), mappings=mappings).toxml())

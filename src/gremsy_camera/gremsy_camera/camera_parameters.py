@@ -3,10 +3,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, fields
 
+from gremsy_camera.lens.camera_lens import LensOptions
+from gremsy_camera.lens.zoom_table import ZoomTable
+from gremsy_camera.live.live_options import LiveOptions
 from gremsy_common.parameters.parameter_fields import NodeParameters, ParameterError, param
 from gremsy_common.parameters.parameter_forms import TextForm
+
+_LIVE = LiveOptions()
+_NAME_FIELDS = re.compile(r'\{(robot|camera|time)\}')
+# The longest name that a file may have is 255 bytes, and robot, camera, time and number are to fit in too.
+_NAME = re.compile(r'(?!\.)[\w \-.+]{0,100}')
 
 
 @dataclass(frozen=True)
@@ -14,9 +23,13 @@ class CameraParameters(NodeParameters):
     """Of `camera_node`."""
 
     source: str = param(
-        'sim:',
-        doc='Where the video comes from: the path of a file, `file:///path`, `sim:` (simulated payload, default '
-        'footage) or `sim:/path/to/video?ring=NAME`.',
+        '',
+        doc='Where the video comes from: `rtsp://${USER}:${PASSWORD}@10.1.2.3/eo`, `http://10.1.2.3/video.mjpg`, '
+        '`/dev/video0` (or with options, as `/dev/video0?size=1280x720&rate=30`), `gst: PIPELINE`, the path of a file '
+        "or of a folder of pictures, `external` (another driver's `image_raw`) or `external:/usb_cam/image_raw`, "
+        '`sim:` (simulated payload, default footage) or `sim:/path/to/video?ring=NAME`. It must be said; `sim:=true` '
+        'of the launch files says `sim:`.',
+        example='/dev/video0',
     )
     rate_hz: float = param(
         0.0,
@@ -47,16 +60,186 @@ class CameraParameters(NodeParameters):
         doc='YAML of camera_calibration, at zoom 1, of a source that does not know its camera; empty for none.',
         form=TextForm.PATH,
     )
+    calibration_region: tuple[float, ...] = param(
+        (),
+        unit='px',
+        low=0.0,
+        doc='x, y, width and height of the part of the calibrated images that the video shows; empty for the whole, or '
+        'its middle where the video has another aspect (which is said).',
+    )
+    zoom_table: tuple[str, ...] = param(
+        (),
+        doc="What the zoom does to the focal length, one text each, as `'4: 3.87'`: at zoom 4 it is 3.87 times that of "
+        "the calibration; with coefficients of distortion behind, as `'4: 3.87 -0.02 0.1 0 0 0'`, also to that. Empty "
+        'for in proportion.',
+    )
+    compressed_format: str = param(
+        'jpeg',
+        choices=('jpeg', 'png'),
+        live=True,
+        doc='Of `image_raw/compressed`; `png` loses nothing and keeps the 16 bits of infrared, which `jpeg` shows '
+        'through a gain, and takes several times as long.',
+    )
     jpeg_quality: int = param(
         80, low=1, high=100, live=True, doc='Of `image_raw/compressed`, which is made only while somebody listens.'
     )
 
+    reader: str = param(
+        _LIVE.reader,
+        choices=('auto', 'pyav', 'gstreamer', 'opencv'),
+        doc='What reads a network camera; `auto` takes the first of the others that this machine has.',
+    )
+    decoder: str = param(
+        _LIVE.decoder,
+        choices=('auto', 'hardware', 'software'),
+        doc='What decodes its video; `auto` takes hardware where there is some that works.',
+    )
+    transport: str = param(
+        _LIVE.transport,
+        choices=('auto', 'tcp', 'udp'),
+        doc='How its RTP packets travel; `auto` takes TCP, which loses none, and UDP where the camera refuses it.',
+    )
+    via: str = param(
+        _LIVE.via,
+        choices=('auto', 'camera', 'server'),
+        doc='Where its stream is read from; `auto` takes the server of `server_url`, or the camera while that is away.',
+    )
+    server_url: str = param(
+        _LIVE.server_url,
+        doc="The camera's stream at a media server, as `rtsp://127.0.0.1:8554/eo`; empty for no server.",
+    )
+    max_delay_ms: float = param(
+        _LIVE.max_delay_ms,
+        unit='ms',
+        low=0.0,
+        high=2000.0,
+        doc='Longest time that packets of RTP over UDP wait for one that is missing.',
+    )
+    stamps: str = param(
+        _LIVE.stamps,
+        choices=('auto', 'camera', 'arrival', 'sei'),
+        doc='Where capture times come from: `auto` takes the best that the camera tells, `camera` likewise and its '
+        "clock for this machine's however far off, `arrival` nothing of it, `sei` the time code in its video.",
+    )
+    transport_delay_ms: float = param(
+        _LIVE.transport_delay_ms,
+        unit='ms',
+        low=0.0,
+        high=5000.0,
+        doc='Shortest time from capture to arrival: taken from the arrival where the camera tells no capture time, and '
+        "where its clock is not this machine's.",
+    )
+    stamp_offset_ms: float = param(
+        _LIVE.stamp_offset_ms,
+        unit='ms',
+        low=-5000.0,
+        high=5000.0,
+        doc='Added to capture times that the camera tells; `camera_check` measures it.',
+    )
+    stall_after_s: float = param(
+        _LIVE.stall_after_s,
+        unit='s',
+        low=0.1,
+        high=60.0,
+        doc='A camera that sends no picture for so long, and for three periods of its rate, is opened again.',
+    )
+    frozen_after_s: float = param(
+        _LIVE.frozen_after_s,
+        unit='s',
+        low=0.0,
+        high=600.0,
+        doc='A camera that sends the same picture for so long is taken for frozen; 0 for never.',
+    )
+    secrets_file: str = param(
+        _LIVE.secrets_file,
+        doc='Lines of NAME=VALUE for `${NAME}` in `source` and `server_url`, beside the environment; empty for none.',
+        form=TextForm.PATH,
+    )
+
+    @property
+    def lens(self) -> LensOptions:
+        """Those that concern the lens."""
+        return LensOptions(
+            self.calibration_file,
+            self.horizontal_field_deg,
+            self.calibration_region,
+            ZoomTable.parse(self.zoom_table),
+        )
+
+    record_dir: str = param(
+        '~/gremsy_recordings',
+        live=True,
+        doc='Folder for recordings and snapshots; it is made where only its last part is missing.',
+        form=TextForm.PATH,
+    )
+    record_name: str = param(
+        '{robot}_{camera}_{time}',
+        live=True,
+        doc="What files are called: `{robot}` and `{camera}` are of the camera's namespace, `{time}` is the UTC time.",
+    )
+    record_format: str = param(
+        'auto',
+        choices=('auto', 'mp4', 'mcap', 'both'),
+        live=True,
+        doc='`mp4` for a film, `mcap` for a bag of topics, `both`, or `auto` for what the installed packages write.',
+    )
+    record_images: str = param(
+        'auto',
+        choices=('auto', 'jpeg', 'none'),
+        live=True,
+        doc='Pictures in the bag: `jpeg` (16-bit infrared as PNG), `none`, or `auto`: 16-bit infrared, and all where '
+        'there is no film.',
+    )
+    record_segment_s: float = param(
+        600.0, unit='s', low=0.0, high=86400.0, live=True, doc='A new file after so long; 0 for one file.'
+    )
+    record_limit_gb: float = param(
+        0.0, unit='GB', low=0.0, live=True, doc='What all recordings in the folder may take together; 0 for no limit.'
+    )
+    record_keep_free_gb: float = param(
+        1.0, unit='GB', low=0.0, live=True, doc='What recordings leave free of the disk; they end before.'
+    )
+    record_delete_oldest: bool = param(
+        False,
+        live=True,
+        doc='Whether the oldest recordings are deleted where there is no more room, and never anything else; otherwise '
+        'recording ends.',
+    )
+    record_at_start: bool = param(False, doc='Record from the start of the node on, without being asked.')
+    snapshot_format: str = param(
+        'png', choices=('png', 'jpeg'), live=True, doc='Of `~/snapshot`; 16-bit infrared is PNG in any case.'
+    )
+
+    @property
+    def live(self) -> LiveOptions:
+        """Those that concern cameras that run by themselves."""
+        return LiveOptions(**{field.name: getattr(self, field.name) for field in fields(LiveOptions)})
+
     def check(self) -> None:
-        """Only one place may say what the camera is."""
+        """Only one place may say what the camera is.
+
+        Raises:
+            ParameterError: for the first that cannot be, alone or with another.
+        """
         if self.calibration_file and self.horizontal_field_deg > 0.0:
             raise ParameterError(
                 'Parameters `calibration_file` and `horizontal_field_deg` both describe the camera: set one of them.'
             )
+        if self.calibration_region and not self.calibration_file:
+            raise ParameterError(
+                'Parameter `calibration_region` is part of no calibration: set `calibration_file` too.'
+            )
+        if self.calibration_region and (len(self.calibration_region) != 4 or not all(self.calibration_region[2:])):
+            raise ParameterError(
+                f'Parameter `calibration_region` is {list(self.calibration_region)}: give x, y, width and height, px.'
+            )
+        if not self.record_name or not _NAME.fullmatch(_NAME_FIELDS.sub('', self.record_name)):
+            raise ParameterError(
+                f"Parameter `record_name` is '{self.record_name}', which names no file: use letters, digits, spaces "
+                'and -_.+ with {robot}, {camera} and {time}, and no dot at its beginning.'
+            )
+        # What cannot be read as a table is refused by its own sentence.
+        _ = self.lens
 
 
 def optical_frame_name(namespace: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -15,10 +16,13 @@ import pytest
 pytest.importorskip('rclpy', reason='ROS 2 is not sourced: run ./gremsy test')
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
+from lifecycle_msgs.msg import Transition
+from lifecycle_msgs.srv import ChangeState, GetState
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.qos import qos_profile_sensor_data
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, JointState
 
+from gremsy_camera.sources import available_sources
 from gremsy_common.timing.trace import read_trace
 from gremsy_gimbal_sim.truth_ring import TrueState, TruthRingWriter
 
@@ -207,26 +211,105 @@ def test_a_magnification_that_is_none_is_counted_and_said_once(camera, watcher, 
     )
     assert output.count(sentence) == 1
     assert rows()['last error'] == sentence
-    assert rows()['JPEGs dropped while busy'] == '0'
+    assert rows()['pictures to show dropped while busy'] == '0'
 
 
-def test_a_file_that_cannot_be_decoded_ends_the_start_with_one_sentence(camera, tmp_path):
+def test_a_file_that_cannot_be_decoded_ends_the_start_with_one_sentence(camera, tmp_path, namespace):
     path = tmp_path / 'bad.mp4'
     path.write_bytes(b'no video at all' * 1000)
     camera.start(source=path)
     status, output = camera.wait()
     assert status == 2
     assert output.strip().splitlines()[-1] == (
-        f'The file {path} has no video that can be decoded: '
+        f'{namespace}/camera: The file {path} has no video that can be decoded: '
         'check that it is complete and that `ffmpeg` plays it, or use another.'
     )
     assert 'Traceback' not in output
 
 
-def test_an_unknown_scheme_ends_the_start_with_what_there_is(camera):
-    camera.start(source='rtsp://10.1.2.3/eo')
+def test_an_unknown_scheme_ends_the_start_with_what_there_is(camera, namespace):
+    camera.start(source='ftp://10.1.2.3/eo')
     status, output = camera.wait()
     assert status == 2
-    assert output.strip().splitlines()[-1] == (
-        'There is no video source for `source` rtsp://10.1.2.3/eo: use one of file:, sim: or the path of a video file.'
+    offer = ', '.join(f'{scheme}:' for scheme in available_sources())
+    assert output.strip().splitlines() == [
+        f'{namespace}/camera: There is no video source for `source` ftp://10.1.2.3/eo: use one of {offer}, /dev/videoN '
+        'or the path of a video file.'
+    ]
+
+
+def test_a_parameter_that_the_camera_does_not_have_is_said_with_the_one_that_was_meant(camera, watcher, namespace):
+    statuses = watcher.collect(DiagnosticArray, '/diagnostics', 10)
+    camera.start(source='/dev/video99', horizontal_field_degs=60.0)
+    watcher.until(lambda: any(status.name == f'{namespace}/camera' for each in statuses for status in each.status))
+    said = camera.stop()[1]
+    sentence = (
+        f'{namespace}/camera has no parameter `horizontal_field_degs`, and what was given for it is not used: did you '
+        'mean `horizontal_field_deg`?'
     )
+    assert said.count('has no parameter') == said.count(sentence) == 1
+
+
+def test_a_camera_that_is_not_there_is_waited_for_with_its_sentence(camera, watcher):
+    statuses = watcher.collect(DiagnosticArray, '/diagnostics', 10)
+    camera.start(source='/dev/video99?size=1280x720')
+    watcher.until(lambda: any('/dev/video99' in status.message for array in statuses for status in array.status))
+    assert 'There is no camera /dev/video99: this machine has' in camera.stop()[1]
+
+
+@pytest.fixture
+def dead_camera():
+    """Takes connections and never answers, which is waited for for 5 s."""
+    with socket.socket() as server:
+        server.bind(('127.0.0.1', 0))
+        server.listen(4)
+        yield server
+
+
+def test_a_camera_that_does_not_answer_holds_nobody_up(camera, watcher, namespace, dead_camera):
+    """The executor of its node answers while the first try still waits for the camera's answer."""
+    kinds = {'change_state': ChangeState, 'get_state': GetState}
+    clients = {name: watcher.node.create_client(kind, f'{namespace}/camera/{name}') for name, kind in kinds.items()}
+
+    def call(name, **request):
+        answer = clients[name].call_async(kinds[name].Request(**request))
+        watcher.until(answer.done)
+        return answer.result()
+
+    camera.start(source=f'rtsp://127.0.0.1:{dead_camera.getsockname()[1]}/eo', autostart='false')
+    watcher.until(lambda: all(client.service_is_ready() for client in clients.values()))
+    assert call('change_state', transition=Transition(id=Transition.TRANSITION_CONFIGURE)).success
+    assert call('get_state').current_state.label == 'inactive'
+    dead_camera.settimeout(STARTS_WITHIN_S)
+    connection, _ = dead_camera.accept()
+    # The try is still going on: it asked, and has not hung up.
+    connection.settimeout(STARTS_WITHIN_S)
+    assert connection.recv(4096)
+    connection.setblocking(False)
+    with pytest.raises(BlockingIOError):
+        connection.recv(4096)
+    for number, state in ((Transition.TRANSITION_ACTIVATE, 'active'), (Transition.TRANSITION_DEACTIVATE, 'inactive')):
+        assert call('change_state', transition=Transition(id=number)).success
+        assert call('get_state').current_state.label == state
+    connection.close()
+    assert 'did not end in time' not in camera.stop()[1]
+
+
+def test_a_camera_that_sends_no_video_ends_the_start_however_long_it_takes_to_say_so(camera, namespace, dead_camera):
+    camera.start(source=f'rtsp://127.0.0.1:{dead_camera.getsockname()[1]}/eo', reader='pyav')
+    dead_camera.settimeout(STARTS_WITHIN_S)
+    connection, _ = dead_camera.accept()
+    connection.settimeout(STARTS_WITHIN_S)
+    # Longer than the start waits for an answer.
+    time.sleep(1.0)
+    session = 'v=0\r\no=- 0 0 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\nm=audio 0 RTP/AVP 0\r\n'
+    while request := connection.recv(4096).decode():
+        head = f'RTSP/1.0 200 OK\r\nCSeq: {request.split("CSeq: ")[1].split()[0]}\r\n'
+        body = session if request.startswith('DESCRIBE') else ''
+        kind = 'Content-Type: application/sdp\r\n' if body else ''
+        connection.sendall(f'{head}{kind}Content-Length: {len(body)}\r\n\r\n{body}'.encode())
+    connection.close()
+    status, output = camera.wait()
+    assert status == 2, output
+    last = output.strip().splitlines()[-1]
+    assert last.startswith(f'{namespace}/camera: The camera rtsp://127.0.0.1:') and 'sends no video but audio' in last

@@ -14,13 +14,14 @@ def test_a_file_plays_every_frame_at_its_own_rate(context, make_video, index_of)
     source.close()
 
 
-def test_the_end_of_a_looped_file_is_said_once_a_round(context, make_video, said):
+def test_the_end_of_a_looped_file_is_said_once_and_counted_every_time(context, make_video, said):
     video = make_video(2)
     source = create_source(str(video), context())
     source.open()
     for _ in range(5):
         source.read(1.0)
-    assert said.sentences == [f'The video {video} ended and starts again.'] * 2
+    assert said.sentences == [f'The video {video} ended and starts again.']
+    assert source.counts().loops == 2
     source.close()
 
 

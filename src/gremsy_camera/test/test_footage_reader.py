@@ -70,7 +70,7 @@ def test_a_still_image_is_one_frame_that_never_ends(tmp_path):
 def test_a_missing_file_is_one_sentence(tmp_path):
     with pytest.raises(SourceUnusable) as raised:
         FootageReader(tmp_path / 'none.avi').open()
-    assert str(raised.value) == f'There is no video file {tmp_path}/none.avi: check the path of `source`.'
+    assert str(raised.value) == f'There is no file or folder {tmp_path}/none.avi: check the path of `source`.'
 
 
 @pytest.mark.parametrize('content', [b'', b'this is no video' * 100, b'RIFF\x00\x10\x00\x00AVI LIST'])

@@ -134,3 +134,19 @@ def test_work_is_the_time_since_the_shutter(open_sim, payload, marked_still, clo
     payload.write()
     captured = source.read(0.1)
     assert captured.work_ns == clock.ros_ns() - captured.frame.stamp_ns
+
+
+def test_the_environment_names_the_payload_where_the_source_does_not(context, payload, marked_still, said, monkeypatch):
+    """As the launch files do it, so that the cameras of a second simulated robot see through its own payload."""
+    payload.start()
+    payload.write()
+    monkeypatch.setenv('GREMSY_TRUTH_RING', payload.ring)
+    source = create_source(f'sim:{marked_still}', context())
+    source.open()
+    assert source.read(0.1) is not None
+    source.close()
+    other = create_source(f'sim:{marked_still}?ring=another-{payload.ring}', context())
+    other.open()
+    assert other.read(0.1) is None
+    assert f"under 'another-{payload.ring}'" in said.sentences[-1]
+    other.close()

@@ -4,12 +4,15 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from gremsy_common.errors import SuiteError
+
+Part = bytes | memoryview
 
 
 class NotOurs(SuiteError):
@@ -59,7 +62,7 @@ def refuse_unwritable(path: Path) -> None:
         )
 
 
-def write_whole(path: Path, *parts: bytes, scratch: Path | None = None) -> None:
+def write_whole(path: Path, *parts: Part, scratch: Path | None = None) -> None:
     """Write another file, flush it to the disk, and put it in the place of `path`.
 
     Whoever opens `path` finds the old content or the new, also after a power cut.
@@ -72,7 +75,34 @@ def write_whole(path: Path, *parts: bytes, scratch: Path | None = None) -> None:
     Raises:
         OSError: when the disk refuses; nothing is left behind.
     """
-    descriptor, name = tempfile.mkstemp(prefix=f'.{path.name[:100]}.', dir=scratch or path.parent)
+    with _scratch_file(path, parts, scratch or path.parent) as made:
+        made.replace(path)
+    _flush_folder(path.parent)
+
+
+def write_new(path: Path, *parts: Part) -> None:
+    """As `write_whole`, but never over anything.
+
+    Raises:
+        FileExistsError: when something has that name.
+        OSError: when the disk refuses; nothing is left behind.
+    """
+    with _scratch_file(path, parts, path.parent) as made:
+        try:
+            # Unlike a renaming, it fails where the name is taken.
+            os.link(made, path)
+        except PermissionError:
+            # File systems of memory cards know no second name.
+            if os.path.lexists(path):
+                raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path)) from None
+            made.replace(path)
+    _flush_folder(path.parent)
+
+
+@contextlib.contextmanager
+def _scratch_file(path: Path, parts: tuple[Part, ...], folder: Path) -> Iterator[Path]:
+    """A file of that content, on the disk, which is gone afterwards unless it was renamed."""
+    descriptor, name = tempfile.mkstemp(prefix=f'.{path.name[:100]}.', dir=folder)
     try:
         with os.fdopen(descriptor, 'wb') as file:
             for part in parts:
@@ -81,12 +111,10 @@ def write_whole(path: Path, *parts: bytes, scratch: Path | None = None) -> None:
             os.fsync(file.fileno())
         # mkstemp makes it private; what is written here may be read by whoever may read the folder.
         Path(name).chmod(0o644)
-        Path(name).replace(path)
-    except BaseException:
+        yield Path(name)
+    finally:
         with contextlib.suppress(FileNotFoundError):
             Path(name).unlink()
-        raise
-    _flush_folder(path.parent)
 
 
 def _flush_folder(folder: Path) -> None:

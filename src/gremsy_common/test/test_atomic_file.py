@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from gremsy_common.atomic_file import NotOurs, NotWritable, refuse_others, refuse_unwritable
+from gremsy_common.atomic_file import NotOurs, NotWritable, refuse_others, refuse_unwritable, write_new
 
 
 def is_note(path) -> bool:
@@ -68,3 +68,25 @@ def test_a_folder_that_can_be_made_is_no_reason_to_refuse(tmp_path, monkeypatch)
     refuse_unwritable(tmp_path / 'new' / 'newer' / 'it')
     refuse_unwritable(Path('new/it'))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_new_file_is_written_whole_and_over_nothing(tmp_path):
+    write_new(tmp_path / 'it', b'one ', b'two')
+    assert (tmp_path / 'it').read_bytes() == b'one two'
+    (tmp_path / 'link').symlink_to(tmp_path / 'none')
+    for name in ('it', 'link'):
+        with pytest.raises(FileExistsError):
+            write_new(tmp_path / name, b'three')
+    assert (tmp_path / 'it').read_bytes() == b'one two'
+    assert sorted(path.name for path in tmp_path.iterdir()) == ['it', 'link']
+
+
+def test_a_new_file_on_a_file_system_without_hard_links(tmp_path, monkeypatch):
+    def refuse(*_) -> None:
+        raise PermissionError(1, 'Operation not permitted')  # what vfat answers
+
+    monkeypatch.setattr(os, 'link', refuse)
+    write_new(tmp_path / 'it', b'one')
+    with pytest.raises(FileExistsError):
+        write_new(tmp_path / 'it', b'two')
+    assert [path.name for path in tmp_path.iterdir()] == ['it'] and (tmp_path / 'it').read_bytes() == b'one'

@@ -35,7 +35,32 @@ def test_what_a_newer_driver_says_beside_it_is_left_out() -> None:
 def test_the_tracker_is_obeyed_where_it_is_armed_and_nobody_greater_has_it(
     armed: bool, holder: str, obeys: bool
 ) -> None:
-    assert ControlState(armed, holder).obeys_tracker is obeys
+    # A driver of another make, or an older one, does not say from where it takes setpoints.
+    assert ControlState(armed, holder).obeys_tracker('/robot/eo/gimbal/setpoint') is obeys
+    assert ControlState(armed, holder, setpoint_topic='/a/setpoint').obeys_tracker('/a/setpoint') is obeys
+
+
+@pytest.mark.parametrize('holder', [NOBODY, 'tracker', 'other'])
+def test_a_tracker_that_is_not_the_source_is_not_obeyed(holder: str) -> None:
+    state = ControlState(True, holder, setpoint_topic='/robot/ir/gimbal/setpoint')
+    assert not state.obeys_tracker('/robot/eo/gimbal/setpoint')
+
+
+@pytest.mark.parametrize(
+    ('state', 'why'),
+    [
+        (ControlState(True, 'tracker'), ''),
+        (ControlState(True, 'operator'), 'the operator holds control'),
+        (ControlState(True, 'hand_over'), 'the gimbal is being handed over'),
+        (ControlState(False, NOBODY), 'the gimbal driver is disarmed'),
+        (
+            ControlState(False, NOBODY, setpoint_topic='/robot/ir/gimbal/setpoint'),
+            'the gimbal driver takes those on /robot/ir/gimbal/setpoint',
+        ),
+    ],
+)
+def test_why_a_setpoint_moves_nothing_is_said(state: ControlState, why: str) -> None:
+    assert state.unused_because('/robot/eo/gimbal/setpoint') == why
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 import os
+import resource
 
 import numpy as np
 import pytest
@@ -121,6 +122,10 @@ def test_diagnostics_show_percentiles_and_the_last_error():
     assert values['dropped frames'] == '3'
     assert values['last error'] == 'Boo.'
     assert diagnostics.recent_error
+    diagnostics.settle_error('Another.')
+    assert diagnostics.recent_error
+    diagnostics.settle_error('Boo.')
+    assert not diagnostics.recent_error and diagnostics.last_error == 'Boo.'
 
 
 def test_a_trace_is_added_to_no_file_that_is_there(tmp_path):
@@ -136,3 +141,26 @@ def test_a_trace_is_added_to_no_file_that_is_there(tmp_path):
     assert there.read_text() == 'mine'
     there.unlink()
     assert [event['stamp_ns'] for event in read_trace(tmp_path)] == [2, 3]
+
+
+def test_a_trace_on_a_full_disk_loses_events_counts_them_and_goes_on_with_whole_lines(tmp_path):
+    trace = FileTrace(tmp_path, 'node')
+    trace.open()
+    trace.event('frame', 1)
+    trace.flush()
+    # No file of this process may grow beyond half a line more: the kernel's own limit, which fails as a full disk does.
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (trace.path.stat().st_size + 20, before[1]))
+    try:
+        for stamp in (2, 3):
+            trace.event('frame', stamp)
+        trace.flush()
+        trace.event('frame', 4)
+        trace.flush()
+        assert (trace.lost, trace.trouble) == (3, 'File too large')
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    trace.event('frame', 5)
+    trace.close()
+    assert (trace.lost, trace.trouble) == (3, '')
+    assert [event['stamp_ns'] for event in read_trace(tmp_path)] == [1, 5]

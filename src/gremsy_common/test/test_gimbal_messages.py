@@ -13,13 +13,14 @@ pytest.importorskip('vision_msgs.msg', reason='the workspace is not built: run .
 from nav_msgs.msg import Odometry
 from sensor_msgs.msg import Imu, Range
 
-from gremsy_common.geometry import quaternion_from_bearing, rotation_vector_between
+from gremsy_common.geometry import matrix_from_quaternion, quaternion_from_bearing, rotation_vector_between
 from gremsy_common.ros import topics
-from gremsy_common.ros.transport.topic import Quality
+from gremsy_common.ros.transport.quality import Quality
 from gremsy_common.types.gimbal_state import (
     EarthAttitude,
     ImuReading,
     JointWish,
+    LevelHeading,
     OrientationWish,
     PointWish,
     RangeReading,
@@ -40,6 +41,29 @@ def test_attitude_against_the_earth_is_an_imu_message():
     assert (back.stamp_ns, back.frame_id) == (STAMP, 'camera')
     assert back.earth_from_camera_wxyz == pytest.approx(Q)
     assert back.rate_rad_s.tolist() == [0.1, 0.2, 0.3]
+
+
+@pytest.mark.parametrize('rate_rad_s', [-0.3, 0.0, math.nan], ids=['turning', 'still', 'of no rate'])
+def test_a_heading_is_an_imu_message_that_turns_about_up_alone(rate_rad_s):
+    heading = LevelHeading(STAMP, 'robot/gimbal_level', -2.5, rate_rad_s)
+    message = topics.GIMBAL_HEADING.to_message(heading)
+    # REP-145: an element 0 of -1 marks what is not given.
+    assert message.linear_acceleration_covariance[0] == -1.0
+    assert message.angular_velocity_covariance[0] == (-1.0 if math.isnan(rate_rad_s) else 0.0)
+    assert matrix_from_quaternion(
+        [message.orientation.w, message.orientation.x, message.orientation.y, message.orientation.z]
+    )[:, 0] == pytest.approx([math.cos(-2.5), math.sin(-2.5), 0.0])
+    back = topics.GIMBAL_HEADING.from_message(message)
+    assert (back.stamp_ns, back.frame_id) == (STAMP, 'robot/gimbal_level')
+    assert math.remainder(back.heading_rad, 2 * math.pi) == pytest.approx(-2.5)
+    assert back.rate_rad_s == pytest.approx(rate_rad_s, nan_ok=True)
+
+
+def test_a_heading_that_leans_is_none():
+    message = topics.GIMBAL_HEADING.to_message(LevelHeading(STAMP, 'level', 0.0, 0.0))
+    message.orientation.y = 0.2
+    with pytest.raises(ValueError, match=r'the orientation \[1.0, 0.0, 0.2, 0.0\] is no turn about up.'):
+        topics.GIMBAL_HEADING.from_message(message)
 
 
 def test_the_gimbals_imu_says_that_it_gives_no_orientation():

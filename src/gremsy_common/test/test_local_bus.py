@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 import pytest
 
-from gremsy_common.ros.transport.local_bus import LocalBus, LocalLink, LocalSubscriber
+from gremsy_common.ros.transport.local_bus import LocalBus, LocalSubscriber
 
 
 def subscriber(into, changes=None):
@@ -46,13 +46,15 @@ def test_subscribers_are_told_when_publishers_come_and_go():
     assert (len(changes), bus.publisher_count('/a')) == (2, 0)
 
 
-def test_links_list_only_topics_with_both_ends_here():
+def test_a_bridge_is_a_publisher_here_and_none_on_dds():
     bus = LocalBus()
-    bus.add_publisher('/a', int)
-    bus.add_subscriber('/b', int, subscriber([]))
-    assert bus.links() == ()
-    bus.add_subscriber('/a', int, subscriber([]))
-    assert bus.links() == (LocalLink('/a', 1, 1),)
+    bus.add_publisher('/a', int, '/camera')
+    bus.add_publisher('/a', int, '/bridge', local_only=True)
+    assert (bus.publisher_count('/a'), bus.dds_publishers('/a'), bus.is_bridged('/a')) == (2, ('/camera',), True)
+    bus.remove_publisher('/a', '/bridge', local_only=True)
+    assert (bus.publisher_count('/a'), bus.dds_publishers('/a'), bus.is_bridged('/a')) == (1, ('/camera',), False)
+    bus.remove_publisher('/a', '/camera')
+    assert (bus.publisher_count('/a'), bus.dds_publishers('/a')) == (0, ())
 
 
 def test_another_type_on_a_taken_name_is_refused():

@@ -1,29 +1,52 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every conversion there and back; needs the built workspace (sensor_msgs, vision_msgs)."""
 
+import cv2
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 pytest.importorskip('vision_msgs.msg', reason='the workspace is not built: run ./gremsy setup')
 
-from sensor_msgs.msg import CameraInfo, Image, Imu, JointState
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image, Imu, JointState
 
 from gremsy_common.errors import Unusable
 from gremsy_common.ros import topics
 from gremsy_common.ros.messages.camera_info_messages import StampedCamera
 from gremsy_common.ros.messages.detection_messages import Labels, Pipeline, PixelChoice
-from gremsy_common.ros.messages.image_messages import frame_as_sent, frame_from_image
+from gremsy_common.ros.messages.image_messages import (
+    compressed_message,
+    frame_as_sent,
+    frame_from_compressed,
+    frame_from_image,
+)
 from gremsy_common.types.camera_model import CameraModel
 from gremsy_common.types.detections import Detections, Target, Tracks
 from gremsy_common.types.frame import Frame
 from gremsy_common.types.gimbal_state import GimbalAttitude, RateSetpoint, ZoomState
 from gremsy_common.types.pixel_layout import PIXEL_LAYOUTS
+from gremsy_common.types.video_time import VideoTime
 
 STAMP = 1_700_000_000_123_456_789
 
 
 def there_and_back(topic, item):
     return topic.from_message(topic.to_message(item))
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_every_rtp_time_comes_back(rtp):
+    assert there_and_back(topics.VIDEO_TIME, VideoTime(STAMP, rtp)) == VideoTime(STAMP, rtp)
+
+
+def test_a_time_of_something_else_is_no_rtp_time():
+    message = topics.VIDEO_TIME.to_message(VideoTime(STAMP, 90_000))
+    # One second of a clock of 90 kHz.
+    assert (message.time_ref.sec, message.time_ref.nanosec, message.source) == (1, 0, 'rtp')
+    message.source = 'gps'
+    with pytest.raises(Unusable, match="its source is 'gps': only 'rtp' is used here"):
+        topics.VIDEO_TIME.from_message(message)
 
 
 def test_image_keeps_every_pixel_and_its_stamp():
@@ -210,6 +233,46 @@ def test_a_camera_info_that_cannot_be_used_says_why(change, reason, text):
     assert (refused.value.reason, str(refused.value)) == (reason, text)
 
 
+# usb_cam's config/camera_info.yaml.
+CALIBRATED = {
+    'width': 640,
+    'height': 480,
+    'distortion_model': 'plumb_bob',
+    'd': [-0.361976, 0.110510, 0.001014, 0.000505, 0.0],
+    'k': [438.783367, 0.0, 305.593336, 0.0, 437.302876, 243.738352, 0.0, 0.0, 1.0],
+    'r': [0.999978, 0.002789, -0.006046, -0.002816, 0.999986, -0.004401, 0.006034, 0.004417, 0.999972],
+    'p': [393.6538, 0.0, 322.797939, -47.2, 0.0, 393.6538, 241.090902, 0.0, 0.0, 0.0, 1.0, 0.0],
+}
+
+
+def test_a_foreign_calibration_keeps_rectification_and_projection():
+    back = topics.CAMERA_INFO.to_message(topics.CAMERA_INFO.from_message(CameraInfo(**CALIBRATED)))
+    assert (back.distortion_model, list(back.d)) == ('plumb_bob', CALIBRATED['d'])
+    for name in ('k', 'r', 'p'):
+        assert list(getattr(back, name)) == pytest.approx(CALIBRATED[name])
+
+
+def test_a_region_that_was_binned_is_as_image_geometry_has_it():
+    """PinholeCameraModel: focal / binning, (centre - offset) / binning, of K and of P. It counts a bin's first pixel
+    as its middle; the true middle of two pixels is a quarter of a pixel (of the binned picture) further back."""
+    info = CameraInfo(**CALIBRATED, binning_x=2, binning_y=2)
+    info.roi.x_offset, info.roi.y_offset, info.roi.width, info.roi.height = 100, 60, 400, 300
+    back = topics.CAMERA_INFO.to_message(topics.CAMERA_INFO.from_message(info))
+    assert (back.width, back.height) == (200, 150)
+    assert (back.k[0], back.k[4]) == pytest.approx((438.783367 / 2, 437.302876 / 2))
+    assert (back.k[2], back.k[5]) == pytest.approx(((305.593336 - 100) / 2 - 0.25, (243.738352 - 60) / 2 - 0.25))
+    assert (back.p[0], back.p[3], back.p[5]) == pytest.approx((393.6538 / 2, -47.2 / 2, 393.6538 / 2))
+    assert (back.p[2], back.p[6]) == pytest.approx(((322.797939 - 100) / 2 - 0.25, (241.090902 - 60) / 2 - 0.25))
+
+
+@pytest.mark.parametrize('change', [{'p': [0.0] * 12}, {'p': [float('nan')] * 12}, {'r': [0.0] * 9}])
+def test_a_projection_that_is_none_is_left_out(change):
+    camera = topics.CAMERA_INFO.from_message(CameraInfo(**{**CALIBRATED, **change})).model
+    assert camera.usable
+    assert (camera.projection == ()) == ('p' in change)
+    assert (camera.rectification == ()) == ('r' in change)
+
+
 def test_uncalibrated_camera_comes_through_unusable():
     assert not topics.CAMERA_INFO.from_message(CameraInfo(width=640, height=480)).model.usable
 
@@ -249,12 +312,98 @@ def test_labels_pipeline_and_choice_survive():
     assert there_and_back(topics.TARGET_SELECT, choice) == choice
 
 
-def test_compressed_image_decodes_to_the_same_size():
-    import cv2
+SCENE = np.dstack([np.tile(np.linspace(20, 230, 32), (24, 1)), np.full((24, 32), 60), np.full((24, 32), 180)]).astype(
+    np.uint8
+)
+GREY = SCENE[..., 0]
+INFRARED = (GREY.astype(np.uint16) * 7 + 7000).astype(np.uint16)
 
-    from gremsy_common.ros.messages.image_messages import compressed_message
 
-    message = compressed_message(Frame(np.full((20, 30, 3), 128, np.uint8), STAMP, 'eo'), 90)
-    decoded = cv2.imdecode(np.frombuffer(message.data, np.uint8), cv2.IMREAD_COLOR)
-    assert decoded.shape == (20, 30, 3)
-    assert message.format == 'bgr8; jpeg compressed bgr8'
+@pytest.mark.parametrize(
+    ('image', 'encoding', 'lossless', 'written'),
+    [
+        (SCENE, 'bgr8', False, 'bgr8; jpeg compressed bgr8'),
+        (GREY, 'mono8', False, 'mono8; jpeg compressed mono8'),
+        (SCENE, 'bgr8', True, 'bgr8; png compressed bgr8'),
+        (GREY, 'mono8', True, 'mono8; png compressed '),
+        (INFRARED, 'mono16', True, 'mono16; png compressed '),
+        (INFRARED.astype('>u2'), 'mono16', True, 'mono16; png compressed '),
+    ],
+    ids=['jpeg', 'grey jpeg', 'png', 'grey png', 'infrared png', 'big-endian infrared png'],
+)
+def test_a_compressed_image_is_read_back_and_named_as_compressed_image_transport_does(
+    image, encoding, lossless, written
+):
+    """The names are those of its compressed_publisher.cpp."""
+    message = compressed_message(Frame(image, STAMP, 'eo', encoding), 95, lossless=lossless)
+    assert message.format == written
+    frame = frame_from_compressed(message)
+    assert (frame.stamp_ns, frame.frame_id, frame.encoding) == (STAMP, 'eo', encoding)
+    np.testing.assert_allclose(frame.image.astype(int), image.astype(int), atol=0 if lossless else 8)
+    assert not frame.image.flags.writeable
+
+
+def compressed(text, image, extension='.png'):
+    message = CompressedImage(format=text)
+    message.data.frombytes(cv2.imencode(extension, image)[1].tobytes())
+    return message
+
+
+RED_FIRST = np.ascontiguousarray(SCENE[..., ::-1])
+
+
+@pytest.mark.parametrize(
+    ('message', 'encoding', 'image'),
+    [
+        (compressed('jpeg', SCENE), 'bgr8', SCENE),
+        (compressed('', GREY), 'mono8', GREY),
+        (compressed('png', INFRARED), 'mono16', INFRARED),
+        (compressed('rgb8; jpeg compressed bgr8', SCENE), 'bgr8', SCENE),
+        (compressed('bgr8; jpeg compressed ', RED_FIRST), 'bgr8', SCENE),
+        (compressed('yuv422_yuy2; jpeg compressed bgr8', SCENE), 'bgr8', SCENE),
+        (compressed('bgra8; png compressed bgr8', np.dstack([SCENE, GREY])), 'bgr8', SCENE),
+        (compressed('mono16; jpeg compressed mono8', GREY), 'mono16', GREY.astype(np.uint16) * 256),
+        (compressed('rgb16; png compressed bgr16', SCENE.astype(np.uint16) * 256), 'bgr8', SCENE),
+    ],
+    ids=['plain name', 'no name', '16 bits', 'rgb', 'red first', 'yuv', 'alpha', '16 bits as jpeg', 'deep colour'],
+)
+def test_a_compressed_image_of_others_is_read_as_compressed_image_transport_reads_it(message, encoding, image):
+    """Its compressed_subscriber.cpp; PNG for every one here, so that the numbers are exact."""
+    frame = frame_from_compressed(message)
+    assert frame.encoding == encoding
+    np.testing.assert_array_equal(frame.image, image)
+
+
+@pytest.mark.parametrize(
+    ('message', 'text'),
+    [
+        (
+            CompressedImage(format='h264', data=[0, 0, 0, 1, 103]),
+            "its 5 bytes of format 'h264' are no JPEG, PNG or TIFF: check its publisher.",
+        ),
+        (CompressedImage(format='jpeg'), "its 0 bytes of format 'jpeg' are no JPEG, PNG or TIFF: check its publisher."),
+        (
+            compressed('32FC1; tiff compressed ', GREY.astype(np.float32), '.tiff'),
+            'its pixels are float32: publish it as JPEG, or as PNG of 8 or 16 bits.',
+        ),
+    ],
+    ids=['video', 'nothing', 'numbers'],
+)
+def test_a_compressed_image_that_is_none_says_so(message, text):
+    with pytest.raises(Unusable) as refused:
+        frame_from_compressed(message)
+    assert (refused.value.reason, str(refused.value)) == ('not decoded', text)
+
+
+@pytest.mark.parametrize(('order', 'big'), [('<', False), ('>', True)])
+def test_sixteen_bits_keep_the_byte_order_they_have(order, big):
+    sent = topics.IMAGE_RAW.to_message(Frame(INFRARED.astype(f'{order}u2'), STAMP, 'ir', 'mono16'))
+    assert bool(sent.is_bigendian) is big
+    np.testing.assert_array_equal(frame_as_sent(sent).image, INFRARED)
+
+
+def test_a_picture_with_rows_of_colour_keeps_its_height():
+    frame = Frame(np.zeros((36, 32), np.uint8), STAMP, 'eo', 'nv12')
+    message = topics.IMAGE_RAW.to_message(frame)
+    assert (message.width, message.height, message.step, len(message.data)) == (32, 24, 32, 36 * 32)
+    assert frame_as_sent(message).height == 24

@@ -11,7 +11,7 @@ from gremsy_common.parameters.parameter_fields import ParameterError, from_value
 class Example:
     gain: float = param(1.5, doc='Proportional gain.', unit='1/s', low=0.0, high=5.0, live=True)
     count: int = param(3, doc='How many.', low=1)
-    take: str = param('newest', doc='Which.', choices=('newest', 'next'))
+    take: str = param('newest', example='newest', doc='Which.', choices=('newest', 'next'))
     names: tuple[str, ...] = param((), doc='Names.')
     enabled: bool = param(True, doc='Whether.')
 
@@ -50,6 +50,8 @@ def test_the_ends_of_a_range_belong_to_it(gain):
         ({'count': 2.5}, 'Parameter `count` is 2.5: use a value of type int.'),
         ({'count': True}, 'Parameter `count` is True: use a value of type int.'),
         ({'enabled': 1}, 'Parameter `enabled` is 1: use a value of type bool.'),
+        ({'names': 3}, 'Parameter `names` is 3: use a list of str.'),
+        ({'take': 3}, 'Parameter `take` is 3: use a value of type str, as newest.'),
         ({'take': 'all'}, "Parameter `take` is 'all': use one of newest, next."),
         ({'names': 'person'}, "Parameter `names` is 'person': use a list of str."),
         ({'gian': 1.0}, 'There is no parameter `gian`: the parameters are gain, count, take, names, enabled.'),

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from gremsy_common.types.detections import Detections
 from gremsy_common.types.frame import Frame
-from gremsy_detector.backends.backend import Backend
+from gremsy_detector.backends.backend import Interruptible, ModelRunner
 from gremsy_detector.decode.decoder import DecodeSettings, decode
 from gremsy_detector.errors import InferenceError, ModelError
 from gremsy_detector.image.network_input import NetworkInput
@@ -84,7 +84,7 @@ class Detector:
 
     def __init__(
         self,
-        backend: Backend,
+        backend: ModelRunner,
         selection: Selection | None = None,
         clock_ns: Callable[[], int] = time.perf_counter_ns,
         *,
@@ -94,7 +94,7 @@ class Detector:
         """Remember; nothing is read before `open`.
 
         Args:
-            backend: runs the model.
+            backend: runs the model, alone or for others too.
             selection: what to report.
             clock_ns: for the stages' times.
             resize: `letterbox` or `stretch` whatever the file says, or `auto` for what it says.
@@ -149,6 +149,11 @@ class Detector:
         """Let go of the model; harmless when not open."""
         self._opened = self._settings = None
         self._backend.close()
+
+    def interrupt(self) -> None:
+        """From another thread: let `detect` end with an InferenceError, where the back end can."""
+        if isinstance(self._backend, Interruptible):
+            self._backend.interrupt()
 
     @property
     def model(self) -> ModelDescription | None:

@@ -12,6 +12,7 @@ from std_srvs.srv import SetBool
 
 from gremsy_common.parameters.parameter_fields import ParameterError
 from gremsy_common.ros import topics
+from gremsy_common.ros.diagnostics import Health, Level
 from gremsy_common.ros.hosting import run_node
 from gremsy_common.ros.node_host import NodeHost
 from gremsy_common.ros.suite_node import SuiteNode
@@ -19,9 +20,10 @@ from gremsy_common.ros.transport.endpoints import TopicPublisher, TopicSubscript
 from gremsy_common.timing.latest_slot import LatestSlot
 from gremsy_common.types.detections import Detections
 from gremsy_common.types.frame import Frame
-from gremsy_detector.backends.backend import Backend
+from gremsy_detector.backends.backend import Backend, BackendOptions, ModelRunner
 from gremsy_detector.backends.backend_chain import BackendChain
 from gremsy_detector.backends.backend_registry import BackendOrder, backends_for, builders_of
+from gremsy_detector.backends.sharing.model_pool import NOBODY, ModelPool, SharedBackend
 from gremsy_detector.detector import DetectionResult, Detector
 from gremsy_detector.detector_parameters import DetectorParameters
 from gremsy_detector.errors import FrameError
@@ -29,6 +31,7 @@ from gremsy_detector.gpu_status import GpuStatus, find_gpu
 from gremsy_detector.model.default_model import model_path
 from gremsy_detector.published_labels import PublishedLabels
 from gremsy_detector.restarting_detector import RestartingDetector
+from gremsy_detector.run_watch import RunWatch
 from gremsy_detector.selection import Selection
 
 # How long a worker waits for an image before it looks whether it should end.
@@ -38,6 +41,9 @@ _GIVE_WAY_S = 0.004
 # How often it is asked who listens (2 us): with what DDS takes to tell, images are back 0.5 s after a subscriber came.
 _WATCH_PERIOD_S = 0.2
 _GPU_PERIOD_S = 0.4
+_HANG_PERIOD_S = 0.2
+# A run that its library was told to end, and has not ended so long after, does not end.
+_LAST_WAY_OUT_S = 1.0
 _IMAGES = topics.IMAGE_RAW.name
 _UNWATCHED = 'nobody subscribes to detections or detections/candidates'
 
@@ -55,6 +61,9 @@ class DetectorNode(SuiteNode[DetectorParameters]):
         super().__init__(host)
         self._detector: RestartingDetector | None = None
         self._order: BackendOrder | None = None
+        self._models = host.shared(ModelPool)
+        self._shared: SharedBackend | None = None
+        self._at_work = False
         self._enabled = True
         self._arrivals: LatestSlot[Arrival] = LatestSlot()
         self._images: TopicSubscription[Frame] | None = None
@@ -62,6 +71,8 @@ class DetectorNode(SuiteNode[DetectorParameters]):
         self._candidates: TopicPublisher[Detections] | None = None
         self._labels = PublishedLabels()
         self._gpu = GpuStatus(None)
+        self._watch = RunWatch(0.0)
+        self._hang = ''
 
     def configure(self) -> None:
         """Open the first back end that runs the model."""
@@ -79,6 +90,8 @@ class DetectorNode(SuiteNode[DetectorParameters]):
             self.finished = True
             return
         self.get_logger().info(f'Model {path} runs on {detector.description}.')
+        if self._shared is not None and self._shared.shared_with != NOBODY:
+            self._say(f'The model is shared with {self._shared.shared_with}.')
         self._detector, self._order = detector, order
         self._gpu = GpuStatus(find_gpu(self.parameters.device))
 
@@ -88,6 +101,7 @@ class DetectorNode(SuiteNode[DetectorParameters]):
             raise ParameterError('Parameter `build_only` is true, so there is nothing to activate: set it to false.')
         self._arrivals = LatestSlot()
         self._enabled = True
+        self._watch, self._hang = RunWatch(self.parameters.hangs_after_s), ''
         self._detections = self.publisher(topics.DETECTIONS)
         self._candidates = self.publisher(topics.CANDIDATES)
         self._labels.attach(self.publisher(topics.LABEL_INFO), self.publisher(topics.VISION_INFO))
@@ -95,6 +109,7 @@ class DetectorNode(SuiteNode[DetectorParameters]):
         self.service(SetBool, '~/enable', self._enable)
         self._follow_watchers()
         self.every(_WATCH_PERIOD_S, self._follow_watchers)
+        self.every(_HANG_PERIOD_S, self._look_for_a_hang)
         self.worker('detect', self._detect_one, niceness=5)
         if self._gpu.there:
             self.worker('gpu status', self._watch_gpu, niceness=5)
@@ -109,7 +124,7 @@ class DetectorNode(SuiteNode[DetectorParameters]):
         """Let go of the model."""
         if self._detector is not None:
             self._detector.close()
-            self._detector = None
+            self._detector = self._shared = None
 
     def parameters_changed(self) -> None:
         """All of them hold from the next image on; what does not fit the model refuses the change."""
@@ -134,6 +149,7 @@ class DetectorNode(SuiteNode[DetectorParameters]):
             'provider asked for': parameters.provider,
             'precision asked for': parameters.precision,
             'enabled': str(self._enabled),
+            **self._sharing(),
             'taking images': self._takes_images(),
             'images dropped while busy': str(self._arrivals.dropped),
             'images waiting': str(self._arrivals.waiting),
@@ -145,9 +161,8 @@ class DetectorNode(SuiteNode[DetectorParameters]):
         options = replace(parameters.options, say=self._say)
 
         def make(kind: type[Backend], selection: Selection) -> Detector:
-            return Detector(
-                kind(path, options), selection, resize=parameters.resize, warm_up_runs=parameters.warm_up_runs
-            )
+            backend = self._backend_of(kind, path, options)
+            return Detector(backend, selection, resize=parameters.resize, warm_up_runs=parameters.warm_up_runs)
 
         return RestartingDetector(
             BackendChain(path, order.candidates, make, self.report_error),
@@ -155,6 +170,30 @@ class DetectorNode(SuiteNode[DetectorParameters]):
             failures_before_restart=parameters.failures_before_restart,
             say=self.report_error,
         )
+
+    def _backend_of(self, kind: type[Backend], path: Path, options: BackendOptions) -> ModelRunner:
+        parameters = self.parameters
+        # What is only built is let go at once: nobody else need wait for it.
+        if not parameters.share_model or parameters.build_only:
+            self._shared = None
+            return kind(path, options)
+        name = self.get_fully_qualified_name()
+        self._shared = self._models.backend(kind, path, options, name=name, due=self._due, batch=parameters.batch)
+        return self._shared
+
+    def _due(self) -> bool:
+        """Whether the worker has an image or finds one at once; asked on the threads of those who share the model."""
+        return self._at_work or self._arrivals.waiting > 0
+
+    def _sharing(self) -> dict[str, str]:
+        shared = self._shared
+        if shared is None:
+            return {'model shared with': 'nobody: `share_model` is false'}
+        return {
+            'model shared with': shared.shared_with,
+            'images per run': shared.images_per_run,
+            'runs with images of several cameras': str(shared.runs_of_several),
+        }
 
     def _say(self, sentence: str) -> None:
         self.get_logger().info(sentence)
@@ -194,12 +233,19 @@ class DetectorNode(SuiteNode[DetectorParameters]):
         frame, arrived_ns = arrival
         taken_ns = self.now_ns()
         self._look_at_header(frame)
+        self._at_work = True
+        answered = False
+        self._watch.begin(time.monotonic())
         try:
             result = detector.detect(frame)
+            answered = True
         except FrameError as error:
             self.diagnostics.count('detect errors')
-            self.report_drop(_IMAGES, error.reason, str(error))
+            self.report_drop(_IMAGES, error.reason, str(error), stamp_ns=frame.stamp_ns)
             return
+        finally:
+            self._watch.end(time.monotonic(), answered=answered)
+            self._at_work = False
         self._trace(result, arrived_ns, taken_ns)
         # Disabled meanwhile: what was asked to be silent says nothing more.
         if self._images is not None:
@@ -209,6 +255,30 @@ class DetectorNode(SuiteNode[DetectorParameters]):
         if newest:
             # With an image waiting, this thread would go on at once and fight the tracker for the interpreter.
             time.sleep(_GIVE_WAY_S)
+
+    def _look_for_a_hang(self) -> None:
+        """End the run that does not end, and when it goes on all the same, the process."""
+        hangs_for_s = self._watch.hangs_for_s(time.monotonic())
+        if hangs_for_s is None or self._detector is None:
+            self._hang = ''
+            return
+        if not self._hang:
+            self._hang = f'The network has not answered an image for {hangs_for_s:.1f} s (`hangs_after_s`)'
+            self.diagnostics.count('runs given up')
+            self.report_error(f'{self._hang}: its run is ended.')
+            self._detector.interrupt()
+        elif hangs_for_s > self._watch.limit_s + _LAST_WAY_OUT_S:
+            self.host.abandon(
+                self, f'{self._hang} and cannot be ended: the process of {self.get_fully_qualified_name()} ends.'
+            )
+
+    def health(self) -> Health:
+        """OK only while images are answered."""
+        if self._hang:
+            return Health(Level.ERROR, f'{self._hang}: its run is ended.')
+        if self._detector is not None and self._detector.restarting:
+            return Health(Level.ERROR, self.diagnostics.last_error or 'The back end is being opened again.')
+        return Health()
 
     def _look_at_header(self, frame: Frame) -> None:
         """Such images are looked at, for whoever only wants to see; a gimbal cannot be pointed by them."""
@@ -229,6 +299,7 @@ class DetectorNode(SuiteNode[DetectorParameters]):
 
     def _restart(self, detector: RestartingDetector) -> None:
         if detector.recover():
+            self._watch.forget()
             self.get_logger().info(f'The model runs again, on {detector.description}.')
             self.host.call_soon(self._publish_labels)
         # The images of meanwhile are not kept: the first one after the restart is to be fresh.

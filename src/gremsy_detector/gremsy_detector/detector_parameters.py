@@ -10,10 +10,14 @@ from gremsy_common.parameters.parameter_fields import NodeParameters, param
 from gremsy_common.parameters.parameter_forms import TextForm
 from gremsy_detector.backends.backend import BackendOptions, say_nothing
 from gremsy_detector.backends.backend_registry import AUTO
+from gremsy_detector.backends.sharing.shared_model import BATCH_CHOICES
 from gremsy_detector.image.region_of_interest import Region
 from gremsy_detector.image.tiling import Tiling
 from gremsy_detector.model.default_model import DEFAULT
 from gremsy_detector.selection import CANDIDATE_CONFIDENCE, CONFIDENCE, Selection, parse_class_confidence
+
+# On one robot; an engine for more images than ever come together is slower for those that do.
+_MOST_CAMERAS = 4
 
 
 @dataclass(frozen=True)
@@ -49,6 +53,19 @@ class DetectorParameters(NodeParameters):
         doc="Folder for built engines; empty for the user's cache folder.",
         form=TextForm.PATH,
     )
+    share_model: bool = param(
+        True,
+        doc='Detectors in one process that are told the same of `model`, `backend`, `provider`, `threads`, `device`, '
+        '`precision` and `engine_dir` run one model, which is in memory once; thresholds, `resize` and all else stay '
+        'their own. Set it to false for a model of its own.',
+    )
+    batch: str = param(
+        'auto',
+        doc='Of a shared model that takes several images at a time: whether images of two cameras that are due go in '
+        'one run: `auto` where that was measured to save time (tried when the second detector opens), `always` (an '
+        'engine that is built here is then one for up to four images), `never`.',
+        choices=BATCH_CHOICES,
+    )
     build_only: bool = param(False, doc='Build the engine, say so, and end with status 0.')
     resize: str = param(
         'auto',
@@ -70,6 +87,15 @@ class DetectorParameters(NodeParameters):
         unit='images',
         low=1,
         high=1000,
+    )
+    hangs_after_s: float = param(
+        2.0,
+        doc='An image that the network is at for longer than this, and ten times as long as for the slowest before it, '
+        'is given up: ONNX Runtime ends the run; another back end, or a run that does not end, ends its process, which '
+        'is then started again. 0 waits for ever.',
+        unit='s',
+        low=0.0,
+        high=600.0,
     )
     only_when_watched: bool = param(
         True,
@@ -176,6 +202,7 @@ class DetectorParameters(NodeParameters):
             device=self.device,
             provider=self.provider,
             precision=self.precision,
+            images=_MOST_CAMERAS if self.share_model and self.batch == 'always' else 1,
             engine_dir=Path(self.engine_dir).expanduser() if self.engine_dir else None,
             say=say_nothing,
         )

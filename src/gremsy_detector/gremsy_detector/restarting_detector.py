@@ -140,6 +140,12 @@ class RestartingDetector:
         if detector is not None:
             detector.close()
 
+    def interrupt(self) -> None:
+        """From another thread: let `detect` end with an InferenceError, where the back end can."""
+        detector = self._detector
+        if detector is not None:
+            detector.interrupt()
+
     @property
     def restarting(self) -> bool:
         """Whether there is no back end just now."""

@@ -89,6 +89,22 @@ def test_every_run_sees_the_present_content_of_the_same_tensor(backend, model):
 
 
 @each_backend
+def test_each_input_has_outputs_of_its_own(backend, model):
+    """One detector decodes its answer while another that shares the model runs."""
+    made = backend(model)
+    made.open()
+    inputs = [made.new_input((1, 3, 64, 64), 'float32') for _ in range(3)]
+    for _ in range(3):
+        for number, tensor in enumerate(inputs):
+            tensor[...] = number / 4
+        answers = [made.infer(tensor)[0] for tensor in inputs]
+        for number, answer in enumerate(answers):
+            np.testing.assert_array_equal(answer, ANSWER + np.float32(number / 4))
+    assert made.most_images == 1
+    made.close()
+
+
+@each_backend
 def test_it_opens_again_after_closing_and_closes_twice(backend, model):
     made = backend(model)
     for _ in range(2):

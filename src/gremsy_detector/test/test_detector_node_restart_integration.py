@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The node in this process, on back ends whose failures the test decides, beside nodes that feed and watch it."""
 
+import re
+import threading
 import time
 from dataclasses import dataclass
 
@@ -15,6 +17,7 @@ from rclpy.signals import SignalHandlerOptions
 
 from gremsy_common.parameters.parameter_fields import NodeParameters
 from gremsy_common.ros import topics
+from gremsy_common.ros.diagnostics import Level
 from gremsy_common.ros.hosting import EXIT_STOPPED, run_nodes
 from gremsy_common.ros.node_host import NodeHost
 from gremsy_common.ros.suite_node import SuiteNode
@@ -390,3 +393,26 @@ def test_a_build_that_fails_is_not_made_up_for_by_another_back_end(monkeypatch, 
     monkeypatch.setattr(backend_registry, 'find_backends', lambda: kinds)
     assert run_alone('build_only:=true') == 2
     assert 'The builder is broken: mend it.' in capfd.readouterr().err
+
+
+def test_an_image_that_hangs_is_said_and_where_nothing_ends_it_the_process_is_given_up(machine, loop):
+    loop.start('hangs_after_s:=0.2')
+    loop.answered()
+    ended = threading.Event()
+    # As a run on a GPU that has gone: nothing but the end of the process ends it.
+    machine.run_blocks['fast'] = ended
+    try:
+        wait_until(lambda: loop.host.stuck is not None, meanwhile=loop.camera.send)
+        assert loop.detector.health().level is Level.ERROR
+    finally:
+        ended.set()
+    node, sentence = loop.host.stuck
+    assert node is loop.detector
+    assert re.fullmatch(
+        r'The network has not answered an image for \d\.\d s \(`hangs_after_s`\) and cannot be ended: the process of '
+        r'/loop/detector ends\.',
+        sentence,
+    )
+    machine.run_blocks.clear()
+    loop.answered()
+    wait_until(lambda: loop.detector.health().level is Level.OK)

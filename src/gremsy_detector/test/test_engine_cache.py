@@ -64,6 +64,25 @@ def bench(tmp_path, write_model):
     return Bench(tmp_path / 'engines', write_model)
 
 
+@pytest.mark.parametrize(
+    ('batch', 'images', 'shape'),
+    [
+        ('images', 1, (1, 3, 64, 64)),
+        ('images', 4, (4, 3, 64, 64)),
+        (1, 4, (1, 3, 64, 64)),
+    ],
+)
+def test_an_engine_is_for_as_many_images_as_are_asked_for_and_the_file_takes(bench, batch, images, shape):
+    model = bench.write_model(np.zeros((1, 7, 20)), input_shape=(batch, 3, 64, 64))
+    built = bench.obtain(model=model, images=images)
+    assert built.header.key.shape == shape
+    assert bench.builder.built[-1][1].shape == shape
+    # One for fewer images does not stand in for it, nor is it made useless by it.
+    bench.obtain(model=model)
+    assert bench.builds == (2 if shape[0] > 1 else 1)
+    assert bench.obtain(model=model, images=images).path == built.path
+
+
 def test_the_first_start_builds_and_the_second_finds(bench):
     first = bench.obtain()
     again = bench.obtain()

@@ -4,7 +4,6 @@
 import re
 import tracemalloc
 from dataclasses import replace
-from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -21,7 +20,6 @@ from gremsy_detector.backends.backend_registry import choose_backend
 from gremsy_detector.detector import Detector
 from gremsy_detector.errors import FrameError
 from gremsy_detector.image.image_encodings import ENCODINGS, PictureReader
-from gremsy_detector.image.infrared_stretch import InfraredStretch
 from gremsy_detector.image.network_input import NetworkInput
 from gremsy_detector.image.tiling import Tiling
 from gremsy_detector.model.default_model import default_model_path
@@ -392,52 +390,3 @@ def test_a_message_that_does_not_fit_together_is_refused(change, sentence):
     with pytest.raises(ValueError, match=re.escape(sentence)) as refused:
         frame_as_sent(message)
     assert str(refused.value).startswith(sentence)
-
-
-def stretched(stretch, picture, stamp_ns=0):
-    out = np.zeros(picture.shape, np.uint8)
-    stretch.stretch(picture, stamp_ns, out)
-    return out
-
-
-def test_a_few_dead_or_glowing_pixels_decide_nothing():
-    picture = thermal()
-    spoiled = picture.copy()
-    spoiled[0, :3], spoiled[1, :3] = 0, 65535
-    clean, seen = stretched(InfraredStretch(), picture), stretched(InfraredStretch(), spoiled)
-    np.testing.assert_array_equal(seen[2:], clean[2:])
-    assert (seen[0, :3] == 0).all()
-    assert (seen[1, :3] == 255).all()
-
-
-def test_limits_follow_slowly_and_arrive():
-    stretch = InfraredStretch()
-    cold, hot = thermal(offset=7000), thermal(offset=7400)
-    settled = stretched(stretch, cold).astype(int)
-    # One frame later, everything 400 counts warmer: a stretch frame by frame would show no change at all.
-    after = stretched(stretch, hot, SECOND_NS // 30).astype(int)
-    assert (after - settled).mean() > 30
-    flicker = [stretched(stretch, hot, SECOND_NS * number // 30).astype(int) for number in range(2, 92)]
-    assert max(np.abs(b - a).max() for a, b in pairwise(flicker)) <= 20
-    np.testing.assert_allclose(flicker[-1], settled, atol=2)
-
-
-@pytest.mark.parametrize('stamp_ns', [-SECOND_NS, 10 * SECOND_NS])
-def test_a_restarted_source_begins_anew(stamp_ns):
-    stretch = InfraredStretch()
-    stretched(stretch, thermal(offset=0))
-    seen = stretched(stretch, thermal(offset=30_000), stamp_ns)
-    np.testing.assert_array_equal(seen, stretched(InfraredStretch(), thermal(offset=30_000)))
-
-
-def test_noise_on_a_flat_wall_stays_noise():
-    picture = (8000 + np.random.default_rng(1).integers(0, 4, (HEIGHT, WIDTH))).astype(np.uint16)
-    seen = stretched(InfraredStretch(), picture)
-    assert np.ptp(seen) < 20
-    assert 100 < seen.mean() < 155
-
-
-@pytest.mark.parametrize('value', [0, 65535])
-def test_the_ends_of_the_range_are_values_too(value):
-    seen = stretched(InfraredStretch(), np.full((HEIGHT, WIDTH), value, np.uint16))
-    assert np.ptp(seen) == 0

@@ -146,6 +146,49 @@ def test_another_array_than_the_input_is_taken_too(cuda, library, tmp_path):
     np.testing.assert_array_equal(backend.infer(other)[0], ANSWER + np.float32(0.75))
 
 
+def test_each_input_has_outputs_and_a_graph_of_its_own_on_one_engine(cuda, library, tmp_path):
+    backend, _ = opened(cuda, library, ours(tmp_path / 'm.engine'))
+    first, second = (backend.new_input((1, 3, 64, 64), 'float32') for _ in range(2))
+    for value in (0.25, 0.5, 0.75):
+        first[...], second[...] = value, value + 1
+        one, other = backend.infer(first)[0], backend.infer(second)[0]
+        np.testing.assert_array_equal(one, ANSWER + np.float32(value))
+        np.testing.assert_array_equal(other, ANSWER + np.float32(value + 1))
+    assert cuda.calls.count('cudaGraphLaunch') == 4
+    backend.close()
+    del first, second, one, other
+    gc.collect()
+    assert cuda._live == 0
+
+
+def test_a_gpu_without_memory_for_another_input_says_so_and_the_first_goes_on(cuda, library, tmp_path):
+    backend, _ = opened(cuda, library, ours(tmp_path / 'm.engine'))
+    first = backend.new_input((1, 3, 64, 64), 'float32')
+    library._fail.add('create_execution_context')
+    with pytest.raises(InferenceError) as refused:
+        backend.new_input((1, 3, 64, 64), 'float32')
+    assert str(refused.value) == (
+        'TensorRT 10.3.0 lean, Orin, fp16 cannot take one more input '
+        '(Error Code 2: OutOfMemory (Requested size was 400 bytes.)).'
+    )
+    np.testing.assert_array_equal(backend.infer(first)[0], ANSWER)
+
+
+@pytest.mark.parametrize(
+    ('plan', 'images'),
+    [
+        ({}, 1),
+        ({'input_shape': (-1, 3, 64, 64), 'largest': [4, 3, 64, 64]}, 4),
+        ({'input_shape': (1, 3, -1, -1), 'outputs': ((1, 7, -1),), 'largest': [1, 3, 128, 128]}, 1),
+    ],
+)
+def test_it_takes_as_many_images_at_a_time_as_the_engine_was_built_for(cuda, library, tmp_path, plan, images):
+    backend, _ = opened(cuda, library, ultralytics(tmp_path / 'y.engine', fake_plan(**plan)))
+    assert (backend.most_images, backend.concurrent) == (images, False)
+    backend.close()
+    assert backend.most_images == 1
+
+
 def test_a_tensor_of_another_shape_or_type_fails_and_the_next_run_works(cuda, library, tmp_path):
     backend, _ = opened(cuda, library, ours(tmp_path / 'm.engine'))
     good = np.zeros((1, 3, 64, 64), np.float32)

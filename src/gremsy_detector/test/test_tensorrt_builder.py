@@ -69,6 +69,12 @@ def test_a_dynamic_file_gets_a_profile_of_the_one_size_that_is_used(module, writ
     assert module._log[1:] == [('profile', 'images', SHAPE, SHAPE, SHAPE), ('add', 'IOptimizationProfile')]
 
 
+def test_a_file_that_takes_several_images_is_built_for_one_to_the_most_and_two_best(module, write_model):
+    model = write_model(np.zeros((1, 7, 20)), input_shape=('batch', 3, 'h', 'w'))
+    build(module, model, BuildRecipe((4, *SHAPE[1:])))
+    assert module._log[1] == ('profile', 'images', SHAPE, (2, *SHAPE[1:]), (4, *SHAPE[1:]))
+
+
 def test_what_the_parser_refuses_is_one_sentence_with_the_node(module, model):
     module._fail.add('parse')
     with pytest.raises(ModelError) as refused:

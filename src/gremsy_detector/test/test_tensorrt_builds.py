@@ -18,10 +18,12 @@ from gremsy_detector.backends.tensorrt.tensorrt_builder import TensorRtBuilder
 from gremsy_detector.backends.tensorrt.tensorrt_kinds import FULL
 from gremsy_detector.backends.tensorrt.tensorrt_library import TensorRt
 from gremsy_detector.errors import ModelError
+from gremsy_detector.model.default_model import default_model_path
 
 onnx = pytest.importorskip('onnx', reason='the development tools are not installed: run ./gremsy test')
 pytest.importorskip('onnxruntime', reason='ONNX Runtime is not installed: run ./gremsy setup')
 
+from benchmarks.detector.detector_sharing import with_open_batch
 from src.gremsy_detector.test.real_builds import ON_RTX_REFUSED, answered_shapes, engine_cache, shapes
 from src.gremsy_detector.test.real_layouts import IMAGE_PX, LAYOUTS, write_layout
 
@@ -101,6 +103,16 @@ def test_the_timing_cache_of_a_library_that_measures_is_taken_and_given_back(lib
     for given in (first, b'garbage'):
         built = TensorRtBuilder(measuring).build(path, BuildRecipe(SHAPE, timing_cache=given), print)
         assert built.timing_cache == first
+
+
+def test_a_model_that_leaves_the_number_of_images_open_is_built_for_several(library, tmp_path):
+    path = with_open_batch(default_model_path(), tmp_path / 'batched.onnx')
+    cache = engine_cache(library, tmp_path / 'engines')
+    for images in (1, 4):
+        built = cache.obtain(EngineRequest(path, images=images))
+        assert built.header.key.shape == (images, 3, 416, 416)
+        assert [str(each) for each in built.header.inputs] == ['images float32 [?, 3, 416, 416]']
+    assert len(list((tmp_path / 'engines').glob('*.engine'))) == 2
 
 
 def test_a_lean_build_with_a_limited_workspace(build, tmp_path):

@@ -43,11 +43,11 @@ def test_the_most_able_library_is_taken(monkeypatch):
 def test_each_missing_part_is_named_with_the_way_out_and_the_gpu_is_asked_for_last(monkeypatch):
     monkeypatch.delenv('GREMSY_ENVIRONMENT', raising=False)
     assert why_not(FULL, lambda kind: None, never, never) == (
-        'is not installed (apt install python3-libnvinfer on a Jetson, python -m pip install tensorrt cuda-python '
+        'is not installed (apt install python3-libnvinfer on a Jetson, python3 -m pip install tensorrt cuda-python '
         'elsewhere)'
     )
     assert why_not(FULL, lambda kind: 'tensorrt', never, lambda: False) == (
-        'lacks cuda-python, which handles its memory (python -m pip install cuda-python)'
+        'lacks cuda-python, which handles its memory (python3 -m pip install cuda-python)'
     )
     nothing = CudaProbe((), '', 'the NVIDIA driver is not installed (libcuda.so.1 is not found)')
     assert why_not(FULL, lambda kind: 'tensorrt', lambda: nothing, lambda: True) == (

@@ -15,7 +15,14 @@ from contextlib import contextmanager
 from functools import partial
 
 from gremsy_common.types.control_state import ControlState
-from gremsy_common.types.gimbal_state import ImuReading, RangeReading, RateSetpoint, VehicleAttitude, ZoomState
+from gremsy_common.types.gimbal_state import (
+    ImuReading,
+    LevelHeading,
+    RangeReading,
+    RateSetpoint,
+    VehicleAttitude,
+    ZoomState,
+)
 from gremsy_gimbal_driver.calibration.calibration_run import CalibrationRun
 from gremsy_gimbal_driver.calibration.calibration_settings import CalibrationSettings
 from gremsy_gimbal_driver.deadman.deadman_briefing import DeadmanBriefing
@@ -34,6 +41,7 @@ from gremsy_gimbal_driver.mavlink.mavlink_events import Sender
 from gremsy_gimbal_driver.motion.command_arbiter import Answer, Source
 from gremsy_gimbal_driver.motion.instant import Clock, Instant, system_clock
 from gremsy_gimbal_driver.motion.mode_machine import ModeStatus
+from gremsy_gimbal_driver.motion.mode_while_following import ModeWhileFollowing
 from gremsy_gimbal_driver.motion.motion_control import MotionControl
 from gremsy_gimbal_driver.motion.motion_output import GimbalMode, MotionOutput
 from gremsy_gimbal_driver.motion.plant_inverse import PlantInverse
@@ -79,6 +87,7 @@ class GimbalDriver:
             self._settings, self._encoder, self._motion, self._listener.say, self._listener.inform
         )
         self._tracking = TrackingGuard(self._device.payload)
+        self._mode_while_following = ModeWhileFollowing(self._settings.mode_while_following)
         self._calibration: CalibrationRun | None = None
         self._deadman = DeadmanBriefing(motion, self._listener.say, self._settings.deadman)
         self._condition = threading.Condition()
@@ -131,6 +140,11 @@ class GimbalDriver:
                 self._end_payload_tracking()
             return self._motion.arm(on, self._clock())
 
+    def watch_rest(self) -> None:
+        """A driver before this one died: the gimbal rests once it is seen to turn, armed or not."""
+        with self._changing():
+            self._motion.watch_rest(self._clock())
+
     def stop(self) -> Answer:
         """Stop and disarm."""
         with self._changing():
@@ -159,6 +173,11 @@ class GimbalDriver:
         """End that goal, if it still runs."""
         with self._changing():
             return self._motion.cancel_goal(number, by)
+
+    def hand_over(self, source: Source) -> None:
+        """Somebody else speaks for that source from now on: what it had asked ends in a burst of zeros."""
+        with self._changing():
+            self._motion.hand_over(source, self._clock())
 
     def set_mode(self, source: Source, mode: GimbalMode) -> Answer:
         """Change the mode; needs the arm, since it moves the camera."""
@@ -205,7 +224,9 @@ class GimbalDriver:
     def offer_vehicle(self, vehicle: VehicleAttitude) -> None:
         """How the vehicle stands: for the earth frame here, and for the gimbal (message 286)."""
         with self._changing():
-            self._device.offer_vehicle(vehicle, self._clock())
+            told = self._device.offer_vehicle(vehicle, self._clock())
+        for each in told:
+            self._pass_on(each)
 
     # How it stands; from any thread.
 
@@ -316,6 +337,8 @@ class GimbalDriver:
                 listener.imu(told)
             case RangeReading():
                 listener.range_finder(told)
+            case LevelHeading():
+                listener.heading(told)
 
     def _write_once(self) -> None:
         now = self._clock()
@@ -391,9 +414,19 @@ class GimbalDriver:
                 return
             messages = self._device.due(now)
             self._tracking.look()
+            self._choose_mode(now)
             self._housekeeping_ns = now.monotonic_ns + int(_HOUSEKEEPING_S * 1e9)
         for to, message in messages:
             self._router.write(to, [message], now.monotonic_ns)
+
+    def _choose_mode(self, now: Instant) -> None:
+        choice, motion = self._mode_while_following, self._motion
+        known = self._device.knows_turning(now)
+        mode = choice.change(motion.control, motion.mode.wanted, turning_known=known, now_ns=now.monotonic_ns)
+        if choice.sentence:
+            self._listener.inform(choice.sentence)
+        if mode is not None:
+            motion.set_mode(Source.TRACKER, mode, now)
 
     def _write_motion(self, output: MotionOutput) -> None:
         gimbal = self._device.gimbal

@@ -7,13 +7,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from gremsy_common.types.control_state import ControlState
-from gremsy_common.types.gimbal_state import ImuReading, RangeReading, VehicleAttitude, ZoomState
+from gremsy_common.types.gimbal_state import ImuReading, LevelHeading, RangeReading, VehicleAttitude, ZoomState
 from gremsy_gimbal_driver.attitude.attitude_stamping import MeasuredAttitude
 from gremsy_gimbal_driver.attitude.joint_chain import EncoderSettings, JointAngles
 from gremsy_gimbal_driver.attitude.level_frame import LevelReference
 from gremsy_gimbal_driver.calibration.calibration_result import CalibrationResult
 from gremsy_gimbal_driver.goals.goal import GoalProgress
 from gremsy_gimbal_driver.mavlink.mavlink_events import AttitudeStatus, Sender
+from gremsy_gimbal_driver.motion.motion_output import GimbalMode
 from gremsy_gimbal_driver.motion.motion_settings import MotionSettings
 from gremsy_gimbal_driver.payload.payload_control import PayloadSettings
 
@@ -42,6 +43,7 @@ class DriverSettings:
         payload_setup: settings of the payload's camera, by name, to make when it is found.
         claim_control: set a payload's RC_MODE to standard when it is found; without it ignores MAVLink motion.
         read_limits: ask for the gimbal's own RC_LIM_* limits.
+        mode_while_following: the mode while a tracker follows and nothing tells how the vehicle turns; None leaves it.
         deadman: whether a child process guards the links.
     """
 
@@ -64,6 +66,7 @@ class DriverSettings:
     payload_setup: Mapping[str, str] = field(default_factory=dict)
     claim_control: bool = False
     read_limits: bool = True
+    mode_while_following: GimbalMode | None = None
     deadman: bool = True
 
 
@@ -110,6 +113,7 @@ class DriverListener:
     Attributes:
         sight: an attitude came.
         status: the message 285 that it came in, and its stamp.
+        heading: how the level frame has turned.
         zoom, imu, range_finder: other telemetry.
         control: the arm, the holder, the mode or the goal's state changed.
         goal: the newest goal's progress changed.
@@ -121,6 +125,7 @@ class DriverListener:
 
     sight: Callable[[Sight], None] = _ignore
     status: Callable[[AttitudeStatus, int], None] = _ignore
+    heading: Callable[[LevelHeading], None] = _ignore
     zoom: Callable[[ZoomState], None] = _ignore
     imu: Callable[[ImuReading], None] = _ignore
     range_finder: Callable[[RangeReading], None] = _ignore

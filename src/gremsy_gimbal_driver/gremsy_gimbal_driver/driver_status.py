@@ -29,6 +29,7 @@ class DeviceSnapshot:
         streams: rates by message id.
         health: whether the gimbal is well.
         vehicle: why there is no attitude of the vehicle; empty where there is one.
+        heading_source: what tells how the level frame turns with the vehicle; empty where nothing does.
         zoom_factor: as reported; None where it is not.
         payload_tracking: what the payload says of its own tracking; empty where it says nothing.
         payload_parameters: the camera's parameters as it reported them, by name.
@@ -45,6 +46,7 @@ class DeviceSnapshot:
     streams: Mapping[int, StreamState]
     health: Condition
     vehicle: str
+    heading_source: str
     zoom_factor: float | None
     payload_tracking: str
     payload_parameters: Mapping[str, float]

@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import json
+import os
+import threading
 import time
 from dataclasses import replace
 from datetime import datetime, timezone
@@ -17,12 +19,13 @@ from tf2_msgs.msg import TFMessage
 from gremsy_common.atomic_file import refuse_unwritable
 from gremsy_common.errors import SuiteError
 from gremsy_common.ros import topics
-from gremsy_common.ros.hosting import run_node
+from gremsy_common.ros.diagnostics import Health, Level
+from gremsy_common.ros.hosting import STARTED_AGAIN_VARIABLE, run_node
 from gremsy_common.ros.node_host import NodeHost
 from gremsy_common.ros.suite_node import SuiteNode
-from gremsy_common.ros.transport.endpoints import TopicSubscription
 from gremsy_common.types.control_state import NOBODY, ControlState
 from gremsy_common.types.gimbal_state import RateSetpoint, VehicleAttitude
+from gremsy_gimbal_driver.attitude.joint_chain import joint_names
 from gremsy_gimbal_driver.calibration.calibration_file import (
     CalibratedParameters,
     plant_model,
@@ -50,7 +53,7 @@ from gremsy_gimbal_driver.payload.camera_steps import first_still_number
 from gremsy_gimbal_driver.payload.payload_settings import ProductFamily, find_setting
 from gremsy_gimbal_driver.payload.ticket import TicketState, TicketWatch
 from gremsy_gimbal_driver.ros.attitude_messages import frame_transforms
-from gremsy_gimbal_driver.ros.diagnostic_rows import diagnostic_rows
+from gremsy_gimbal_driver.ros.diagnostic_rows import diagnostic_rows, driver_health, no_setpoints
 from gremsy_gimbal_driver.ros.driver_port import DriverPort, PortSettings
 from gremsy_gimbal_driver.ros.facade_port import installed_facades
 from gremsy_gimbal_driver.ros.telemetry_topics import TelemetryFrames, TelemetryTopics
@@ -67,7 +70,10 @@ class GimbalDriverNode(SuiteNode[GimbalDriverParameters]):
     def __init__(self, host: NodeHost) -> None:
         super().__init__(host)
         self._driver: GimbalDriver | None = None
-        self._setpoints: TopicSubscription[RateSetpoint] | None = None
+        self._source = ''
+        self._sources: dict[str, str] = {}
+        self._control_lock = threading.Lock()
+        self._handing_over = threading.Lock()
         self._calibrated: CalibratedParameters | None = None
         self._notices = Notices(self.report_error)
         self._used = self.parameters
@@ -82,6 +88,8 @@ class GimbalDriverNode(SuiteNode[GimbalDriverParameters]):
         """Topics out, the driver, then what may move it."""
         self._used = parameters = self.parameters
         self._telemetry = TelemetryTopics(self, self._frames())
+        self._source = parameters.setpoint_source
+        self._hear(self._source)
         self._control = self.publisher(topics.GIMBAL_CONTROL)
         self._goal = self.publisher(topics.GIMBAL_GOAL)
         self._plant = self.publisher(topics.GIMBAL_PLANT)
@@ -98,6 +106,9 @@ class GimbalDriverNode(SuiteNode[GimbalDriverParameters]):
             self, others, self.report_error, mavros=parameters.mavros_facade, ptz=parameters.ptz_facade
         )
         driver.open()
+        if os.environ.get(STARTED_AGAIN_VARIABLE):
+            # The one before is dead, and its last zeros need not have arrived: a gimbal may hold its rate for ever.
+            driver.watch_rest()
         self._listen()
         self._serve(driver)
         self.every(_LOOK_AT_TICKETS_S, self._tickets.look)
@@ -107,7 +118,8 @@ class GimbalDriverNode(SuiteNode[GimbalDriverParameters]):
         if self._driver is not None:
             self._driver.close()
             self._facades.close()
-            self._driver = self._setpoints = None
+            self._driver = None
+            self._sources.clear()
 
     def parameters_changed(self) -> None:
         """Settings of the payload's camera and the mode take effect; a word that the product knows not is refused."""
@@ -119,23 +131,27 @@ class GimbalDriverNode(SuiteNode[GimbalDriverParameters]):
         if self._driver is None:
             return
         # First what may be refused, so that a refused change leaves all as it was.
-        setpoints = None
-        if parameters.setpoint_source != before.setpoint_source:
-            setpoints = self._setpoint_subscription()
+        self._hear(parameters.setpoint_source)
         if parameters.mode != before.mode:
             answer = self._driver.prefer_mode(GimbalMode(parameters.mode))
             if not answer.done:
-                if setpoints is not None:
-                    self.close_subscription(setpoints)
                 raise SuiteError(answer.text)
-        if setpoints is not None:
-            assert self._setpoints is not None
-            self.close_subscription(self._setpoints)
-            self._setpoints = setpoints
+        if parameters.setpoint_source != before.setpoint_source:
+            self._hand_over(self._driver, parameters.setpoint_source)
         for name in changed:
             if getattr(parameters, name):
                 self._request(requests.SetSetting(name, getattr(parameters, name)))
         self._used = parameters
+
+    def health(self) -> Health:
+        """OK only while the gimbal is there and well, and the tracker that was named too."""
+        if self._driver is None:
+            return Health()
+        health = driver_health(self._driver.status())
+        topic = self._sources[self._source]
+        if health.level is not Level.OK or not self._source or self.count_publishers(topic):
+            return health
+        return Health(Level.WARN, no_setpoints(topic, self._source))
 
     def diagnostic_values(self) -> dict[str, str]:
         """The links, the gimbal, who holds it, and what was refused or thrown away."""
@@ -144,6 +160,7 @@ class GimbalDriverNode(SuiteNode[GimbalDriverParameters]):
         rows = diagnostic_rows(self._driver.status())
         return rows | {
             'joint states from': self._telemetry.joint_source,
+            'setpoints from': self._setpoints_from(),
             'facades': self._facades.names,
             "tracker zooms refused after an operator's": str(self._zooms.refused),
             **{
@@ -152,17 +169,19 @@ class GimbalDriverNode(SuiteNode[GimbalDriverParameters]):
             },
         }
 
+    def _setpoints_from(self) -> str:
+        topic = self._sources[self._source]
+        return topic if self.count_publishers(topic) else f'{topic}, where nobody publishes'
+
     # What comes in.
 
     def _listen(self) -> None:
         parameters = self.parameters
-        self._setpoints = self._setpoint_subscription()
         self.subscription(topics.COMMAND_RATE, lambda wish: self._offer(Source.OPERATOR, wish))
         self.subscription(topics.COMMAND_ATTITUDE, self._operator.offer_goal)
         self.subscription(topics.COMMAND_JOINT, self._operator.offer_goal)
         self.subscription(topics.COMMAND_LOOK_AT, self._operator.offer_goal)
         self.subscription(topics.COMMAND_ZOOM, self._operator_zooms)
-        self.subscription(topics.GIMBAL_ZOOM_SETPOINT, self._tracker_zooms)
         self.subscription(topics.COMMAND_TRACK, self._track)
         if parameters.goal_frames:
             self.subscription(topics.TF_HEARD, lambda message: self._hear_frames(message, is_static=False))
@@ -171,11 +190,44 @@ class GimbalDriverNode(SuiteNode[GimbalDriverParameters]):
             topic = topics.VEHICLE_IMU if parameters.vehicle_attitude == 'imu' else topics.VEHICLE_ODOMETRY
             self.subscription(topic, self._hear_vehicle)
 
-    def _setpoint_subscription(self) -> TopicSubscription[RateSetpoint]:
-        source, topic = self.parameters.setpoint_source, topics.GIMBAL_SETPOINT
-        if source:
-            topic = replace(topic, name=f'{source}/{topic.name}')
-        return self.subscription(topic, lambda wish: self._offer(Source.TRACKER, wish))
+    def _hear(self, source: str) -> None:
+        """That camera's tracker; those before it are heard too, so that what is refused is counted."""
+        if source in self._sources:
+            return
+        within = f'{source}/' if source else ''
+        rates = replace(topics.GIMBAL_SETPOINT, name=f'{within}{topics.GIMBAL_SETPOINT.name}')
+        zooms = replace(topics.GIMBAL_ZOOM_SETPOINT, name=f'{within}{topics.GIMBAL_ZOOM_SETPOINT.name}')
+        self._sources[source] = self.subscription(rates, lambda wish: self._tracker_moves(source, wish)).name
+        self.subscription(zooms, lambda factor: self._tracker_zooms(source, factor))
+
+    def _hand_over(self, driver: GimbalDriver, source: str) -> None:
+        """First the source, so that what the one before still sends is refused; then the zeros."""
+        with self._handing_over:
+            self._source = source
+            driver.hand_over(Source.TRACKER)
+        self._publish_control(driver.control())
+        topic = self._sources[source]
+        self.get_logger().info(f'Setpoints are taken on {topic} from now on.')
+        if source and not self.count_publishers(topic):
+            self.get_logger().warning(no_setpoints(topic, source))
+
+    def _refuses(self, source: str, what: str) -> bool:
+        """Counted; no warning, since a tracker that goes on following while another has the gimbal is in good order."""
+        if source == self._source:
+            return False
+        topic = self._sources.get(source, source)
+        if self.diagnostics.count(f'{what} refused, not of `setpoint_source`: {topic}') == 1:
+            self.get_logger().info(
+                f"The {what} on {topic} are refused while `setpoint_source` is '{self._source}', and counted in "
+                '/diagnostics.'
+            )
+        return True
+
+    def _tracker_moves(self, source: str, wish: RateSetpoint) -> None:
+        # In one process with the driver, a tracker's thread could else put its setpoint behind the hand-over's zeros.
+        with self._handing_over:
+            if not self._refuses(source, 'setpoints'):
+                self._offer(Source.TRACKER, wish)
 
     def _offer(self, source: Source, wish: RateSetpoint) -> None:
         if self._driver is not None and self._driver.offer(source, wish):
@@ -185,7 +237,9 @@ class GimbalDriverNode(SuiteNode[GimbalDriverParameters]):
         self._zooms.operator_zooms(time.monotonic_ns())
         self._request(requests.ZoomTo(factor))
 
-    def _tracker_zooms(self, factor: float) -> None:
+    def _tracker_zooms(self, source: str, factor: float) -> None:
+        if self._refuses(source, 'zoom setpoints'):
+            return
         if self._zooms.tracker_may(time.monotonic_ns()):
             self._request(requests.ZoomTo(factor))
         else:
@@ -261,6 +315,7 @@ class GimbalDriverNode(SuiteNode[GimbalDriverParameters]):
         return DriverListener(
             sight=self._publish_sight,
             status=lambda status, stamp_ns: self._facades.attitude(status, stamp_ns),
+            heading=self._telemetry.heading.publish,
             zoom=self._telemetry.zoom.publish,
             imu=self._telemetry.imu.publish,
             range_finder=self._telemetry.range_finder.publish,
@@ -277,7 +332,9 @@ class GimbalDriverNode(SuiteNode[GimbalDriverParameters]):
         self.diagnostics.stage('attitude').record(self.now_ns() - sight.measured.attitude.stamp_ns)
 
     def _publish_control(self, control: ControlState) -> None:
-        self._control.publish(control.to_json())
+        # Out of two threads; the one that is latched last must name the present source.
+        with self._control_lock:
+            self._control.publish(replace(control, setpoint_topic=self._sources[self._source]).to_json())
 
     def _publish_goal(self, goal: GoalProgress) -> None:
         azimuth, tilt = goal.remaining_rad
@@ -341,6 +398,7 @@ class GimbalDriverNode(SuiteNode[GimbalDriverParameters]):
             f'{self._prefix}{BASE_FRAME}' if self.parameters.publish_level_frame else None,
             [f'{self._prefix}{frame}' for frame in self.parameters.optical_frames],
             heard_here=int(self.parameters.goal_frames),
+            joints=joint_names(self.parameters.joint_prefix),
         )
 
     def _port(self, driver: GimbalDriver, source: Source) -> DriverPort:
@@ -351,6 +409,7 @@ class GimbalDriverNode(SuiteNode[GimbalDriverParameters]):
             self._frames().optical,
             self.parameters.goal_timeout_s,
             self.parameters.goal_hold_s,
+            joint_names(self.parameters.joint_prefix),
         )
         return DriverPort(driver, source, self._tree, settings, self.now_ns, self._notices)
 

@@ -73,6 +73,11 @@ class GimbalDriverParameters(NodeParameters):
         doc='Optical frames of the cameras on this gimbal, without the prefix.',
         form=TextForm.FRAME,
     )
+    joint_prefix: str = param(
+        '',
+        doc="Put before the joints' names, as `rear_` of a second gimbal in one robot's description.",
+        form=TextForm.TOPIC,
+    )
     goal_frames: bool = param(
         True, doc="Listen to /tf, so that goals may be given in any frame; off, in the gimbal's own frames only."
     )
@@ -116,10 +121,17 @@ class GimbalDriverParameters(NodeParameters):
         live=True,
         doc='Against what the azimuth is held: the vehicle, the earth, or the camera straight down. Taken when armed.',
     )
+    mode_while_following: str = param(
+        '',
+        choices=('', 'lock'),
+        doc='The mode to go over to while a tracker follows in mode follow and nothing tells how the vehicle turns; '
+        'empty leaves it.',
+    )
     setpoint_source: str = param(
         '',
         live=True,
-        doc='The camera (`eo`, `ir`) whose tracker may move the gimbal; empty takes `gimbal/setpoint` from whomever.',
+        doc='The camera (`eo`, `ir`) whose tracker may move and zoom, by `eo/gimbal/setpoint`; empty takes '
+        '`gimbal/setpoint` from whomever. The launch files name the first camera that has a tracker.',
         form=TextForm.TOPIC,
     )
     time_to_live_s: float = param(
@@ -306,6 +318,7 @@ class GimbalDriverParameters(NodeParameters):
             least_attitude_delay_s=self.least_attitude_delay_s,
             encoders=encoders,
             vehicle_age_limit_s=self.vehicle_age_limit_s,
+            mode_while_following=GimbalMode(self.mode_while_following) if self.mode_while_following else None,
             lock_is_north=self.lock_reference == 'north',
             payload=PayloadSettings(
                 ProductFamily(self.product),

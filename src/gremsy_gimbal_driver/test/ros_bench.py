@@ -171,6 +171,7 @@ class User:
         self.node = rclpy.create_node('user', namespace='/robot')
         self.attitudes: list[Imu] = []
         self.earth: list[Imu] = []
+        self.headings: list[Imu] = []
         self.imu: list[Imu] = []
         self.ranges: list[Range] = []
         self.zooms: list[JointState] = []
@@ -179,10 +180,12 @@ class User:
         self.goals: list[dict] = []
         self.plants: list[dict] = []
         self.diagnostics: dict[str, str] = {}
+        self.health = (-1, '')
         self.diagnosed = 0
         for kind, name, kept in (
             (Imu, 'gimbal/attitude', self.attitudes),
             (Imu, 'gimbal/attitude_earth', self.earth),
+            (Imu, 'gimbal/heading', self.headings),
             (Imu, 'gimbal/imu', self.imu),
             (Range, 'gimbal/range', self.ranges),
             (JointState, 'gimbal/zoom', self.zooms),
@@ -212,6 +215,7 @@ class User:
         for status in array.status:
             if status.name == NODE:
                 self.diagnostics = {each.key: each.value for each in status.values}
+                self.health = (ord(status.level), status.message)
                 self.diagnosed += 1
 
     # Time.

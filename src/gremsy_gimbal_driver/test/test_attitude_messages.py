@@ -15,7 +15,7 @@ from gremsy_common.types.gimbal_state import GimbalAttitude, VehicleAttitude
 from gremsy_gimbal_driver.attitude.attitude_reading import YawFrame
 from gremsy_gimbal_driver.attitude.attitude_stamping import MeasuredAttitude
 from gremsy_gimbal_driver.attitude.euler import quaternion_from_yaw_roll_pitch
-from gremsy_gimbal_driver.attitude.joint_chain import JointAngles, JointSource
+from gremsy_gimbal_driver.attitude.joint_chain import JointAngles, JointSource, joint_names
 from gremsy_gimbal_driver.attitude.level_frame import level_reference
 from gremsy_gimbal_driver.goals.frame_tree import FrameTree
 from gremsy_gimbal_driver.ros.attitude_messages import (
@@ -38,6 +38,8 @@ def test_joints_are_named_in_the_order_of_the_chain():
     assert list(message.position) == [0.3, 0.05, 1.2]
     assert (message.header.stamp.sec, message.header.stamp.nanosec) == (1_700_000_000, 123_456_789)
     assert joint_state_of(JointAngles(0.3, 0.05, 1.2, JointSource.ENCODERS), STAMP) == message
+    named = joint_state_of(JointAngles(0.3, 0.05, 1.2, JointSource.ENCODERS), STAMP, joint_names('rear_'))
+    assert list(named.name) == ['rear_gimbal_yaw_joint', 'rear_gimbal_roll_joint', 'rear_gimbal_pitch_joint']
 
 
 def test_tf_heard_again_is_the_attitude_and_the_optical_frame():

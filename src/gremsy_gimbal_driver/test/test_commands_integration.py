@@ -14,6 +14,7 @@ import pytest
 pytest.importorskip('rclpy', reason='the workspace is not built: run ./gremsy setup')
 pytest.importorskip('tf2_msgs.msg', reason='the workspace is not built: run ./gremsy setup')
 
+from diagnostic_msgs.msg import DiagnosticStatus
 from geometry_msgs.msg import PointStamped, QuaternionStamped, TwistStamped
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Float64, String
@@ -265,11 +266,62 @@ def test_the_tracker_of_the_named_camera_is_obeyed_and_no_other(stage):
     stage.nothing_moves(lambda: user.rate(user.setpoints, 0.4, 0.0))
     user.send_until(lambda: stage.payload.angles[0] > 0.1, lambda: user.rate(eo, 0.4, 0.0))
     assert user.set_parameter('setpoint_source', '') == (True, '')
-    user.wait_until(user.setpoints.get_subscription_count)
     stage.rest()
     before = stage.payload.angles[0]
     user.send_until(lambda: stage.payload.angles[0] > before + 0.1, lambda: user.rate(user.setpoints, 0.4, 0.0))
     user.node.destroy_publisher(eo)
+
+
+def test_the_gimbal_is_handed_from_one_camera_to_another_while_both_go_on_asking(stage):
+    user = stage.user
+    make = user.node.create_publisher
+    eo, ir = (make(TwistStamped, f'{camera}/gimbal/setpoint', 10) for camera in ('eo', 'ir'))
+    zooms = make(Float64, 'eo/gimbal/zoom_setpoint', 10)
+    assert user.set_parameter('setpoint_source', 'eo') == (True, '')
+    user.wait_until(lambda: user.controls[-1]['setpoint_topic'] == '/robot/eo/gimbal/setpoint')
+    user.wait_until(lambda: eo.get_subscription_count() and zooms.get_subscription_count())
+
+    def both_ask():
+        user.rate(eo, 0.4, 0.0)
+        user.rate(ir, -0.4, 0.0)
+
+    user.send_until(lambda: stage.payload.angles[0] > 0.15, both_ask)
+    assert user.set_parameter('setpoint_source', 'ir') == (True, '')
+    user.send_until(lambda: stage.payload.angles[0] < -0.15, both_ask)
+    assert user.controls[-1]['setpoint_topic'] == '/robot/ir/gimbal/setpoint'
+    assert user.controls[-1]['armed']
+    named = [each for each in user.controls if each['setpoint_topic'] == '/robot/ir/gimbal/setpoint']
+    assert list(dict.fromkeys(each['holder'] for each in named))[:2] == ['hand_over', 'tracker']
+    says(stage, 'Setpoints are taken on /robot/ir/gimbal/setpoint from now on.')
+    says(
+        stage,
+        "The setpoints on /robot/eo/gimbal/setpoint are refused while `setpoint_source` is 'ir', and counted in "
+        '/diagnostics.',
+    )
+    rows = user.fresh_diagnostics()
+    assert rows['setpoints from'] == '/robot/ir/gimbal/setpoint'
+    refused = 'setpoints refused, not of `setpoint_source`: /robot/eo/gimbal/setpoint'
+    assert int(rows[refused]) > 5
+    # Nor does the one that is not the source zoom.
+    zooms.publish(Float64(data=3.0))
+    user.wait_for_row('zoom setpoints refused, not of `setpoint_source`: /robot/eo/gimbal/setpoint', '1')
+    assert stage.payload.state.zoom == pytest.approx(1.0)
+    # Back at the first, which had never stopped asking.
+    assert user.set_parameter('setpoint_source', 'eo') == (True, '')
+    user.send_until(lambda: stage.payload.angles[0] > 0.1, both_ask)
+    assert user.set_parameter('setpoint_source', 'nobody') == (True, '')
+    user.wait_for_row('setpoints from', '/robot/nobody/gimbal/setpoint, where nobody publishes')
+    sentence = (
+        "Nobody publishes setpoints on /robot/nobody/gimbal/setpoint, which `setpoint_source` 'nobody' names: start "
+        "that camera's tracker, or name another camera."
+    )
+    says(stage, sentence)
+    user.wait_until(lambda: user.health == (ord(DiagnosticStatus.WARN), sentence), why=lambda: user.health)
+    stage.rest()
+    assert user.set_parameter('setpoint_source', '') == (True, '')
+    user.wait_until(lambda: user.controls[-1]['setpoint_topic'] == '/robot/gimbal/setpoint')
+    for publisher in (eo, ir, zooms):
+        user.node.destroy_publisher(publisher)
 
 
 @pytest.mark.slow
@@ -327,6 +379,27 @@ def test_attitude_imu_range_zoom_and_joints_say_what_is_true(stage):
         stamps = [each.header.stamp.sec + each.header.stamp.nanosec * 1e-9 for each in kept]
         assert stamps == sorted(set(stamps))
         assert (len(stamps) - 1) / (stamps[-1] - stamps[0]) > least_hz
+
+
+def test_a_fed_vehicle_that_turns_is_told_as_the_level_frames_heading(stage):
+    user = stage.user
+
+    def turned_rad():
+        first, newest = (
+            math.atan2(each.orientation.z, each.orientation.w) for each in (user.headings[0], user.headings[-1])
+        )
+        return math.remainder(2 * (newest - first), 2 * math.pi)
+
+    user.headings.clear()
+    user.send_until(lambda: len(user.headings) > 5, lambda: user.feed_vehicle(0.2))
+    user.send_until(lambda: turned_rad() == pytest.approx(0.1, abs=0.001), lambda: user.feed_vehicle(0.3))
+    assert {each.header.frame_id for each in user.headings} == {'robot/gimbal_level'}
+    stamps = [each.header.stamp.sec * 10**9 + each.header.stamp.nanosec for each in user.headings]
+    assert stamps == sorted(set(stamps))
+    user.send_until(
+        lambda: user.diagnostics.get("vehicle's turning told by") == "the vehicle's attitude",
+        lambda: user.feed_vehicle(0.3),
+    )
 
 
 def test_a_fed_vehicle_gives_the_camera_against_the_earth_and_goals_in_its_frame(stage):

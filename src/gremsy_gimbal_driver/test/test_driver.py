@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -18,8 +19,10 @@ from gremsy_gimbal_driver.driver import GimbalDriver
 from gremsy_gimbal_driver.driver_settings import DriverListener, DriverSettings, WrittenCommand
 from gremsy_gimbal_driver.goals.goal import GoalState
 from gremsy_gimbal_driver.links.link_uri import links_from_uris
+from gremsy_gimbal_driver.mavlink.mavlink_encoder import Encoder
 from gremsy_gimbal_driver.mavlink.mavlink_events import Sender
 from gremsy_gimbal_driver.motion.command_arbiter import Source
+from gremsy_gimbal_driver.motion.motion_output import GimbalMode
 from gremsy_gimbal_sim.options.options import PayloadOptions
 
 
@@ -151,6 +154,22 @@ def test_an_exception_in_a_thread_stops_the_gimbal_and_is_said(udp_payload, wait
     driver.close()
 
 
+def test_a_gimbal_that_was_left_turning_rests_before_its_heartbeat_comes(start_payload, wait_until):
+    payload = start_payload(udp=0, options=PayloadOptions(heartbeats_end_after_s=1e-6))
+    encoder = Encoder(Sender(1, 191))
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as dead_driver:
+        dead_driver.connect(('127.0.0.1', payload.port.port))
+        dead_driver.send(encoder.heartbeat())
+        dead_driver.send(encoder.rates(Sender(1, 154), (0.0, 0.0, 0.3)))
+        wait_until(lambda: payload.rate_commands)
+    driver = GimbalDriver(links_from_uris([payload.uri]))
+    driver.watch_rest()
+    driver.open()
+    wait_until(lambda: payload.rate_commands[-1][1:] == (0.0, 0.0))
+    assert not driver.control().armed
+    driver.close()
+
+
 def test_home_brings_the_camera_back_to_level(driver, payload, heard, wait_until):
     driver.arm(True)
     while payload.angles_rad[0] < 0.15:
@@ -240,3 +259,28 @@ def _parent(process: Path) -> int:
         return int((process / 'stat').read_text().rpartition(')')[2].split()[1])
     except OSError:
         return -1
+
+
+def test_while_a_tracker_follows_and_nothing_tells_how_the_vehicle_turns_it_locks_where_that_is_allowed(
+    payload, heard, wait_until
+):
+    settings = DriverSettings(mode_while_following=GimbalMode.LOCK)
+    made = GimbalDriver(links_from_uris([payload.uri]), settings, heard.listener)
+    made.open()
+    try:
+        wait_until(lambda: heard.attitudes)
+        made.arm(True)
+        wait_until(lambda: made.mode().reported is GimbalMode.FOLLOW)
+
+        def follow_until_locked() -> bool:
+            made.offer(Source.TRACKER, setpoint(0.05))
+            time.sleep(0.02)
+            return made.mode().reported is GimbalMode.LOCK
+
+        wait_until(follow_until_locked)
+        assert made.status().device.heading_source == 'the mode: in lock it does not turn'
+        # It has ended: three seconds later it is as it was.
+        wait_until(lambda: made.mode().reported is GimbalMode.FOLLOW)
+    finally:
+        made.close()
+    assert 'Nothing tells how the vehicle turns: mode lock while a tracker follows.' in heard.informed

@@ -20,6 +20,7 @@ from gremsy_common.geometry import (
 from gremsy_common.types.gimbal_state import JointWish, OrientationWish, PointWish, VehicleAttitude
 from gremsy_gimbal_driver.attitude.attitude_reading import YawFrame
 from gremsy_gimbal_driver.attitude.euler import quaternion_from_yaw_roll_pitch
+from gremsy_gimbal_driver.attitude.joint_chain import joint_names
 from gremsy_gimbal_driver.attitude.level_frame import level_reference
 from gremsy_gimbal_driver.goals.frame_tree import FrameTransform, FrameTree
 from gremsy_gimbal_driver.goals.goal_geometry import GoalGeometry, GoalRefused, Surroundings
@@ -320,6 +321,23 @@ def test_in_lock_joints_are_turned_by_the_heading_or_refused():
     unknown = Surroundings(NOW, level_reference(YawFrame.EARTH, None, None, ''))
     assert refused(lambda: geometry().joints(joints(yaw=1.0), unknown))[0] == 'base_unknown'
     assert degrees(geometry().joints(joints(pitch=1.0), unknown)) == pytest.approx((None, 1.0))
+
+
+def test_joints_with_a_prefix_are_those_of_that_gimbal_and_no_other() -> None:
+    rear = GoalGeometry(FrameTree(own=(LEVEL, CAMERA)), LEVEL, BASE, joints=joint_names('rear_'))
+    level = on(vehicle(0.0))
+    wish = JointWish(NOW, ('rear_gimbal_yaw_joint', 'rear_gimbal_pitch_joint'), (0.5, 0.2))
+    goal = rear.joints(wish, level)
+    assert (goal.azimuth_rad, goal.tilt_rad) == pytest.approx((0.5, 0.2))
+    for name in (YAW, f'front_{YAW}'):
+        kind, sentence = refused(lambda name=name: rear.joints(JointWish(NOW, (name,), (0.5,)), level))
+        assert kind == 'unknown_joint'
+        assert sentence == (
+            f'A joint goal was refused: it names {name}; name each of rear_gimbal_yaw_joint, rear_gimbal_roll_joint, '
+            'rear_gimbal_pitch_joint once at most.'
+        )
+    rolled = JointWish(NOW, ('rear_gimbal_roll_joint', 'rear_gimbal_pitch_joint'), (0.5, 0.2))
+    assert refused(lambda: rear.joints(rolled, level))[0] == 'goal_with_roll'
 
 
 ALL_JOINTS = f'{YAW}, {ROLL}, {PITCH}'

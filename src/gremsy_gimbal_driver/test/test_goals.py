@@ -319,7 +319,7 @@ def test_from_a_rate_to_a_goal_the_profile_begins_as_fast_as_the_camera_was_told
             0.1,
             0.0,
             {'stamp_ns': 0},
-            'its stamp is many days old, the limit is 0.8 s; stamp it with the time of what it rests on.',
+            'its stamp is many days old, the limit is 0.8 s; stamp it with the time of the image it was computed from.',
         ),
     ],
 )

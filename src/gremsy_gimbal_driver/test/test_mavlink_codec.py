@@ -386,10 +386,14 @@ def test_what_cannot_be_believed_is_counted_and_dropped(data, reason):
     assert dict(made.rejects) == {reason: 1}
 
 
-def test_attitude_before_any_heartbeat_is_refused():
+def test_a_gimbal_is_known_by_its_first_heartbeat_or_attitude_and_by_nothing_else():
     made = Decoder(OWN)
-    assert made.feed(attitude()) == []
-    assert dict(made.rejects) == {'before_a_heartbeat': 1}
+    assert made.feed(orientation(1.0, 2.0, 3.0) + attitude(component=100)) == []
+    assert (made.gimbal, dict(made.rejects)) == (None, {'before_a_heartbeat': 2})
+    assert [type(event) for event in made.feed(attitude())] == [AttitudeStatus]
+    assert made.gimbal == GIMBAL
+    assert made.feed(heartbeat(system=2) + attitude(system=2))[1:] == []
+    assert made.gimbal == GIMBAL
 
 
 def test_rates_that_the_device_does_not_know_stay_nan():

@@ -74,7 +74,7 @@ def test_a_command_older_than_the_age_limit_is_refused(age_ms, taken):
         assert bench.said == [
             (
                 'A rate command from the tracker was refused: its stamp is 0.80 s old, the limit is 0.8 s; '
-                'stamp it with the time of what it rests on.'
+                'stamp it with the time of the image it was computed from.'
             )
         ]
 
@@ -107,7 +107,7 @@ def test_time_to_live_counts_from_arrival_on_the_monotonic_clock_not_from_the_st
         (
             {'stamp_ns': 0},
             'too_old',
-            'its stamp is many days old, the limit is 0.8 s; stamp it with the time of what it rests on.',
+            'its stamp is many days old, the limit is 0.8 s; stamp it with the time of the image it was computed from.',
         ),
         (
             {'stamp_ns': ROS_START + 500 * MS},
@@ -182,6 +182,42 @@ def test_zeros_go_on_while_telemetry_says_that_the_camera_still_turns():
     assert len(bench.written) == before
 
 
+def test_zeros_are_written_again_to_a_gimbal_that_still_turns_when_a_cut_link_is_back():
+    bench = Bench().armed()
+    bench.offer(0.5)
+    bench.run(100)
+    bench.attitude_alive = False
+    bench.run(10_000)
+    # It never heard a zero, and goes on as it was told last.
+    back_ms = bench.now_ms
+    bench.motion.attitude((0.1, 0.0), bench.now, speed_rad_s=0.5)
+    bench.run(back_ms + 200)
+    assert len(bench.zeros_after(back_ms)) >= 5
+    bench.motion.attitude((0.1, 0.0), bench.now, speed_rad_s=0.0)
+    bench.run(back_ms + 10_000)
+    assert not bench.zeros_after(back_ms + 600)
+
+
+def test_a_gimbal_that_a_dead_driver_left_turning_rests_when_it_is_armed_or_its_next_driver_was_told():
+    armed = Bench().armed()
+    armed.attitude_alive = False
+    armed.motion.attitude(ZERO, armed.now, speed_rad_s=0.5)
+    armed.run(200)
+    assert len(armed.zeros_after(0)) >= 5
+    told = Bench()
+    told.motion.watch_rest(told.now)
+    told.attitude_alive = False
+    told.run(20_000)  # its link comes up late
+    told.motion.attitude(ZERO, told.now, speed_rad_s=0.5)
+    told.run(20_200)
+    assert len(told.zeros_after(20_000)) >= 5 and not told.motion.armed
+    untold = Bench()
+    untold.attitude_alive = False
+    untold.motion.attitude(ZERO, untold.now, speed_rad_s=0.5)
+    untold.run(1000)
+    assert untold.written == []
+
+
 def test_a_camera_that_the_vehicle_turns_is_not_answered_with_zeros_for_ever():
     bench = Bench().armed()
     bench.offer(0.5)
@@ -191,6 +227,82 @@ def test_a_camera_that_the_vehicle_turns_is_not_answered_with_zeros_for_ever():
         bench.attitude_alive = False
         bench.run(bench.now_ms + 100)
     assert bench.written[-1][0] < 3500
+
+
+def test_a_hand_over_rests_the_camera_before_the_next_tracker_moves_it():
+    bench = Bench().armed()
+    bench.offer(0.2)
+    bench.run(49)
+    assert bench.motion.control.holder == 'tracker'
+    bench.motion.hand_over(Source.TRACKER, bench.now)
+    holders = {bench.now_ms: bench.motion.control.holder}
+    # The next one asks at once, and every 20 ms from then on.
+    while bench.now_ms <= 200:
+        if bench.now_ms % 20 == 10:
+            bench.offer(-0.1)
+        bench.run(bench.now_ms)
+        holders[bench.now_ms] = bench.motion.control.holder
+    after = [(ms, rates) for ms, rates in bench.written if ms >= 50]
+    assert after[:5] == [(ms, ZERO) for ms in (50, 70, 90, 110, 130)]
+    # It begins at rest, within the acceleration that is allowed.
+    assert after[5][0] <= 150 and -0.1 < after[5][1][0] < 0.0
+    assert {rates for _, rates in after[6:]} == {(-0.1, 0.0)}
+    # Neither tracker is told that its commands move the camera while they do not.
+    told = [holder for _, holder in sorted(holders.items())]
+    assert told == ['hand_over'] * told.count('hand_over') + ['tracker'] * told.count('tracker')
+    first_told = min(ms for ms, holder in holders.items() if holder == 'tracker')
+    assert first_told - after[5][0] <= 2
+
+
+def test_after_a_hand_over_a_stop_of_the_trackers_own_holds_nobody_up():
+    bench = Bench().armed()
+    bench.offer(0.2)
+    bench.run(49)
+    bench.motion.hand_over(Source.TRACKER, bench.now)
+    bench.run(300)
+    bench.offer(0.2)
+    # It dies after 200 ms and is followed by zeros, in whose midst the next one comes.
+    bench.run(530)
+    assert bench.written[-1][1] == ZERO
+    bench.offer(0.2)
+    bench.run(bench.now_ms + 20)
+    assert bench.written[-1][1] != ZERO
+    assert bench.motion.control.holder == 'tracker'
+
+
+def test_a_hand_over_leaves_an_operators_motion_alone():
+    bench = Bench().armed()
+    bench.offer(0.2)
+    bench.offer(0.1, source=Source.OPERATOR)
+    bench.run(49)
+    bench.motion.hand_over(Source.TRACKER, bench.now)
+    bench.run(150)
+    assert {rates for _, rates in bench.written} == {(0.1, 0.0)}
+
+
+def test_an_operator_need_not_wait_for_a_hand_over():
+    bench = Bench().armed()
+    bench.offer(0.2)
+    bench.run(49)
+    bench.motion.hand_over(Source.TRACKER, bench.now)
+    bench.run(60)
+    bench.offer(0.1, source=Source.OPERATOR)
+    bench.run(80)
+    first, *others = [rates for ms, rates in bench.written if ms >= 50]
+    assert first == ZERO
+    assert all(azimuth > 0.0 for azimuth, _ in others)
+    assert others[-1] == (0.1, 0.0)
+
+
+def test_a_hand_over_at_rest_writes_nothing():
+    bench = Bench().armed()
+    bench.motion.hand_over(Source.TRACKER, bench.now)
+    assert bench.motion.control.holder == 'nobody'
+    bench.run(100)
+    assert bench.written == []
+    bench.offer(0.2)
+    bench.run(bench.now_ms)
+    assert bench.written[0][1] == (0.2, 0.0)
 
 
 def test_stop_writes_zeros_even_when_disarmed():

@@ -12,6 +12,7 @@ from contextlib import ExitStack
 from types import FrameType
 
 from gremsy_common.errors import SuiteError
+from gremsy_common.parameters.words_without_ros import words_without_ros
 from gremsy_gimbal_driver.links.link_uri import DEFAULT_UDP_PORT
 from gremsy_gimbal_sim.control_pipe import ControlPipe
 from gremsy_gimbal_sim.options.option import OptionError, option_lines, with_texts
@@ -50,7 +51,7 @@ def run(
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The exit status: 0 when ended by a signal or its duration, 2 with one sentence when it cannot start as told."""
-    options = _parser().parse_args(_without_ros(sys.argv[1:] if arguments is None else arguments))
+    options = _parser().parse_args(words_without_ros(sys.argv[1:] if arguments is None else arguments))
     if options.list_options:
         print('\n'.join(option_lines(PayloadOptions(), OPTION_GROUPS)))
         return 0
@@ -117,20 +118,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument('--component', metavar='ID', help="the gimbal's MAVLink component, 154 or 171 to 175")
     parser.add_argument('--system', metavar='ID', help='the MAVLink system, 1 to 255')
     return parser
-
-
-def _without_ros(arguments: Sequence[str]) -> list[str]:
-    """`ros2 run` and launch files may append `--ros-args ...`, up to a `--` or the end; it means nothing here."""
-    kept: list[str] = []
-    inside = False
-    for argument in arguments:
-        if argument == '--ros-args':
-            inside = True
-        elif inside and argument == '--':
-            inside = False
-        elif not inside:
-            kept.append(argument)
-    return kept
 
 
 def _payload_options(given: argparse.Namespace) -> PayloadOptions:

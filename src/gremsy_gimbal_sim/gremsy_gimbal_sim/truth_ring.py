@@ -34,6 +34,10 @@ _SAMPLE = np.dtype(
 _HEADER = np.dtype([('magic', '<i8'), ('capacity', '<i8'), ('written', '<i8')])
 _DIRECTORY = Path('/dev/shm')  # noqa: S108 shared memory, not a temporary file
 
+DEFAULT_RING = 'payload'
+# In the environment of a process whose cameras see the payload of another ring, where `source` names none.
+RING_VARIABLE = 'GREMSY_TRUTH_RING'
+
 
 class TruthUnavailable(SuiteError):
     """There is no simulated payload writing under that name."""

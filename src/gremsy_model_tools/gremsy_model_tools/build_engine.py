@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from gremsy_common.parameters.parameter_forms import given_path
+from gremsy_common.status_line import StatusLine
 from gremsy_detector.backends.backend_registry import AUTO
 from gremsy_detector.backends.tensorrt.engine_cache import EngineCache, EngineRequest
 from gremsy_detector.backends.tensorrt.engine_file import EngineFile
@@ -34,8 +35,11 @@ def main(arguments: Sequence[str] | None = None, machine: Machine | None = None)
         sentence on stderr; wrong arguments end the program with 2.
     """
     options = _parser().parse_args(arguments)
+    line = StatusLine(sys.stdout)
     try:
-        path = _obtain(options, machine if machine is not None else Machine())
+        # TensorRT may be busy with one step for minutes.
+        with line.working('Building the engine'):
+            path = _obtain(options, machine if machine is not None else Machine(), line.say)
     except ModelError as error:
         print(error, file=sys.stderr)
         return 1
@@ -46,7 +50,7 @@ def main(arguments: Sequence[str] | None = None, machine: Machine | None = None)
     return 0
 
 
-def _obtain(options: argparse.Namespace, machine: Machine) -> Path:
+def _obtain(options: argparse.Namespace, machine: Machine, say: Callable[[str], None]) -> Path:
     model = model_path(options.model)
     if model.suffix.lower() != '.onnx':
         raise ModelError(
@@ -59,7 +63,7 @@ def _obtain(options: argparse.Namespace, machine: Machine) -> Path:
     machine = _of_kind(options.backend, machine)
     library = machine.library(to_build_only=True)
     target = machine.target_to_build_for(library, options.device)
-    cache = machine.cache(library, target, options.engine_dir, _say)
+    cache = machine.cache(library, target, options.engine_dir, say)
     request = EngineRequest(
         model, options.precision, lean=options.lean, calibration=options.calibration, check=options.check
     )
@@ -67,11 +71,11 @@ def _obtain(options: argparse.Namespace, machine: Machine) -> Path:
         file = cache.obtain(request, force=options.force)
         reason = machine.unavailable(target.kind)
         if reason is not None:
-            _say(f'It is for another machine, because {target.kind.title} here {reason}.')
+            say(f'It is for another machine, because {target.kind.title} here {reason}.')
     else:
         file = _obtain_on_gpu(cache, request, options, machine)
     if file.header is not None and file.header.precision != options.precision:
-        _say(f'It computes in {file.header.precision}: {options.precision} lost too much when it was built.')
+        say(f'It computes in {file.header.precision}: {options.precision} lost too much when it was built.')
     return file.path
 
 
@@ -139,11 +143,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument('--device', type=int, default=0, metavar='N', help='number of the GPU (%(default)s)')
     parser.add_argument('--force', action='store_true', help='build it even if there is one')
     return parser
-
-
-def _say(sentence: str) -> None:
-    # Unbuffered: a build that says nothing for minutes looks dead behind a pipe.
-    print(sentence, flush=True)
 
 
 if __name__ == '__main__':

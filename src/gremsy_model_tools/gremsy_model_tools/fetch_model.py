@@ -24,13 +24,14 @@ from urllib.parse import SplitResult, urlsplit
 from gremsy_common.atomic_file import write_whole
 from gremsy_common.errors import SuiteError
 from gremsy_common.parameters.parameter_forms import given_path
+from gremsy_common.status_line import StatusLine
 from gremsy_model_tools.fetch.download import FetchError, Route, download
-from gremsy_model_tools.fetch.download_progress import Progress
 from gremsy_model_tools.fetch.model_table import ModelRow, model_rows
 from gremsy_model_tools.fetch.onnx_metadata import metadata_fields, not_a_model, with_metadata
 
 MIRROR_VARIABLE = 'GREMSY_MODEL_MIRROR'
 _INTERRUPTED = 130
+_MEGABYTE = 1e6
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,6 +263,11 @@ def _write(target: Path, model: bytes, record: Record) -> None:
         ) from error
 
 
+def _so_far(got: int, total: int | None) -> str:
+    """Of a download; servers need not say how much will come."""
+    return f'{got / _MEGABYTE:.1f} MB' if total is None else f'{got / _MEGABYTE:.1f} of {total / _MEGABYTE:.1f} MB'
+
+
 def _target(output: Path | None, name: str) -> Path:
     target = Path() if output is None else output
     is_folder = target.is_dir() or (not target.suffix and not os.path.lexists(target))
@@ -328,23 +334,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
             else f'Which model? Name one of {", ".join(rows)}, or read about them with --list.'
         )
         return 1
-    progress = Progress(sys.stderr)
+    line = StatusLine(sys.stderr)
     try:
-        target = fetch(
-            rows[options.name],
-            _target(options.output, options.name),
-            mirror=options.mirror,
-            sha256=options.sha256 or '',
-            route=replace(Route(), proxy=options.proxy, timeout_s=options.timeout),
-            say=say,
-            progress=progress.show,
-        )
+        with line.working(f'Fetching {options.name}') as note:
+            target = fetch(
+                rows[options.name],
+                _target(options.output, options.name),
+                mirror=options.mirror,
+                sha256=options.sha256 or '',
+                route=replace(Route(), proxy=options.proxy, timeout_s=options.timeout),
+                say=line.say,
+                progress=lambda got, total: note(_so_far(got, total)),
+            )
     except SuiteError as error:
-        progress.end()
         say(str(error))
         return 1
     except KeyboardInterrupt:
-        progress.end()
         say('Stopped: nothing was written.')
         return _INTERRUPTED
     print(target)

@@ -88,7 +88,7 @@ def test_without_tensorrt_it_says_what_is_missing_and_how_to_get_it(run, monkeyp
     monkeypatch.delenv('GREMSY_ENVIRONMENT', raising=False)
     machine = fake_machine(FakeCuda(), FakeFullLibrary(FakeCuda()), reason='is not installed (apt install x)')
     sentence = (
-        'TensorRT is not installed (apt install x); TensorRT for RTX is not installed (python -m pip install '
+        'TensorRT is not installed (apt install x); TensorRT for RTX is not installed (python3 -m pip install '
         'tensorrt-rtx cuda-python).\n'
     )
     assert run(machine=machine) == (1, [], sentence)
@@ -114,7 +114,7 @@ def test_that_for_rtx_builds_where_it_cannot_run_when_it_is_named(run, monkeypat
     assert run(machine=machine) == (
         1,
         [],
-        'TensorRT is not installed (apt install python3-libnvinfer on a Jetson, python -m pip install tensorrt '
+        'TensorRT is not installed (apt install python3-libnvinfer on a Jetson, python3 -m pip install tensorrt '
         'cuda-python elsewhere); '
         f'{refusal} (`--backend tensorrt_rtx` builds for another machine).\n',
     )

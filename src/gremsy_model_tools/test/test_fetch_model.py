@@ -616,16 +616,24 @@ def test_a_full_disk_leaves_nothing(tmp_path):
     assert (running.returncode, files(tmp_path)) == (1, [])
 
 
-def test_the_command_prints_the_path_and_how_far_it_is(tmp_path, capsys):
+def test_the_command_prints_the_path(tmp_path, capsys):
     with serving({PATH: send(MODEL)}) as server:
         assert main(['yolox_nano', '--mirror', server.base, '--sha256', SHA256.upper(), '--output', str(tmp_path)]) == 0
     printed = capsys.readouterr()
     assert printed.out == f'{tmp_path}/yolox_nano.onnx\n'
     assert printed.err.splitlines() == [
         f'Fetching YOLOX-Nano (Apache-2.0) from {server.base}{PATH}.',
-        '0.0 of 0.0 MB',
         f'SHA-256 {SHA256}, as --sha256 pins it.',
     ]
+
+
+def test_on_a_terminal_it_shows_how_far_it_is(tmp_path, monkeypatch):
+    terminal = io.StringIO()
+    terminal.isatty = lambda: True
+    monkeypatch.setattr('sys.stderr', terminal)
+    with serving({PATH: send(MODEL)}) as server:
+        assert main(['yolox_nano', '--mirror', server.base, '--sha256', SHA256, '--output', str(tmp_path)]) == 0
+    assert '\r\x1b[KFetching yolox_nano 0.0 of 0.0 MB  0 s' in terminal.getvalue()
 
 
 def test_a_folder_that_does_not_exist_is_made_for_what_came(tmp_path, capsys):

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 DETECTIONS, CAMERA_INFO, ATTITUDE, IMAGES = 'detections', 'camera_info', 'gimbal/attitude', 'image_raw'
+HEADING = 'gimbal/heading'
 _CLOCK = "see that every machine's clock is set (chrony), and that `use_sim_time` is the same everywhere"
 
 SENTENCES: Mapping[str, tuple[str, str]] = {
@@ -31,21 +32,6 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
             'A box on {topic} lies beyond what the lens of camera_info sees and is left out: calibrate the camera up '
             "to its picture's edge."
         ),
-    ),
-    'stamps_from_the_future': (
-        DETECTIONS,
-        f'Detections on {{topic}} are stamped in the future and are not used: {_CLOCK}.',
-    ),
-    'stamps_repeated': (
-        DETECTIONS,
-        (
-            'Detections on {topic} have the stamp of those before and are not used: let the camera stamp each image '
-            'when it was captured, and see that nobody else publishes there.'
-        ),
-    ),
-    'stamps_unsorted': (
-        DETECTIONS,
-        'Detections on {topic} are older than those before and are not used: see that nobody else publishes there.',
     ),
     'clock_jumps': (DETECTIONS, f'The stamps on {{topic}} jumped back, and everything is begun anew: {_CLOCK}.'),
     'camera_models_unusable': (
@@ -79,8 +65,22 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         ATTITUDE,
         f'The attitudes on {{topic}} jumped further than a gimbal turns, and pointing waits: check it, and {_CLOCK}.',
     ),
+    'headings_not_finite': (HEADING, 'A heading on {topic} is no angle and is not used: check its publisher.'),
+    'headings_unsorted': (
+        HEADING,
+        'Headings on {topic} are older than those before and are not used: see that nobody else publishes there.',
+    ),
+    'heading_jumps': (
+        HEADING,
+        'The heading on {topic} jumped further than a vehicle turns, and is counted on from there: check the compass.',
+    ),
 }
 """What a person can mend."""
+
+OF_STAMPS = frozenset(
+    {'stamps_zero', 'stamps_from_the_future', 'stamps_far_behind', 'stamps_repeated', 'stamps_unsorted'}
+)
+"""What the stamps of the images are counted under; `Tracker.stamp_fault` has the sentence, with the number."""
 
 COUNTED_ONLY = frozenset(
     {

@@ -15,11 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gremsy_common.geometry import wrap_angle
+from gremsy_common.timing.stamp_check import StampCheck, StampFault, StampKind
 from gremsy_common.types.camera_model import CameraModel
 from gremsy_common.types.control_state import ControlState
 from gremsy_common.types.detections import Detections, Target, Tracks
 from gremsy_common.types.frame import Frame
-from gremsy_common.types.gimbal_state import GimbalAttitude, RateSetpoint, ZoomState
+from gremsy_common.types.gimbal_state import GimbalAttitude, LevelHeading, RateSetpoint, ZoomState
 from gremsy_tracker.display.tracker_view import TrackerUpdate, TrackerView
 from gremsy_tracker.lock.click import REACH_PX, TrackHistory, row_at_pixel
 from gremsy_tracker.lock.lock_evidence import Sighting
@@ -32,13 +33,23 @@ from gremsy_tracker.tracker_parameters import TrackerParameters
 from gremsy_tracker.tracking import ego_motion
 from gremsy_tracker.tracking.attitude_history import AttitudeAt
 from gremsy_tracker.tracking.camera_motion import CameraMotion
+from gremsy_tracker.tracking.frozen_sight import FrozenSight
 from gremsy_tracker.tracking.multi_object_tracker import MultiObjectTracker
-from gremsy_tracker.tracking.stamp_limits import FUTURE_NS
 from gremsy_tracker.tracking.usual_size import UsualSize, centre_of_part
 from gremsy_tracker.zoom import TargetZoom
 
 Array = NDArray[np.float64]
 
+# As the counts name them. The last two are counted where the order is held, in the multi-object tracker.
+_STAMP_REASONS = {
+    StampKind.ZERO: 'stamps_zero',
+    StampKind.AHEAD: 'stamps_from_the_future',
+    StampKind.BEHIND: 'stamps_far_behind',
+    StampKind.FROZEN: 'stamps_repeated',
+    StampKind.BACKWARDS: 'stamps_unsorted',
+}
+# A heading of the level frame that is older tells nothing of now.
+_HEADING_FRESH_NS = 500_000_000
 # Whoever comes closer to the target than so many hand-over angles may take its id: looks are compared.
 _CONTESTED_ANGLES = 4.0
 
@@ -60,12 +71,16 @@ class Tracker:
         self._appearance = TargetAppearance(parameters)
         self._usual_size = UsualSize()
         self.dropped: Counter[str] = Counter()
+        self._stamps = StampCheck()
+        self._stamp_faults: dict[str, StampFault] = {}
         self._history = TrackHistory()
         self._target_row: int | None = None  # in the newest tracks
         self._zoom = TargetZoom(parameters)
         self._track_bearings: Array | None = None
         self._target_size_px = np.zeros(2)
         self._latency_s: float | None = None
+        self._unused_because = ''
+        self._frozen = FrozenSight()
 
     # Inputs.
 
@@ -89,6 +104,11 @@ class Tracker:
         with self._mutex:
             self._core.offer_attitude(attitude)
 
+    def offer_heading(self, heading: LevelHeading) -> None:
+        """How far the gimbal's level frame has turned with the vehicle; without it, it is taken not to turn."""
+        with self._mutex:
+            self._core.offer_heading(heading)
+
     def offer_camera_model(self, stamp_ns: int, model: CameraModel) -> None:
         """Intrinsics (zoom included) of the image of that stamp."""
         with self._mutex:
@@ -102,8 +122,7 @@ class Tracker:
     def offer_detections(self, detections: Detections, now_ns: int) -> TrackerUpdate | None:
         """One image's detections, an empty set included; None where the stamp is refused (counted)."""
         with self._mutex:
-            if detections.stamp_ns > now_ns + FUTURE_NS:
-                self.dropped['stamps_from_the_future'] += 1
+            if not self._stamp_is_of_use(detections.stamp_ns, now_ns):
                 return None
             resets, previous_ns = self._multi_object_tracker.resets, self._multi_object_tracker.stamp_ns
             if not self._multi_object_tracker.accepts(detections.stamp_ns):
@@ -123,6 +142,7 @@ class Tracker:
             if tracks is None:
                 return None
             self._history.offer(tracks)
+            self._core.pictures_frozen = self._is_frozen(detections, camera, attitude)
             self._core.offer_image(tracks.stamp_ns, now_ns)
             self._latency_s = (now_ns - tracks.stamp_ns) * 1e-9
             self._track_bearings = self._bearings_of(tracks, camera, attitude)
@@ -180,6 +200,7 @@ class Tracker:
                 self.dropped['images_of_another_size'] += 1
             if self._compares_looks:
                 self._appearance.offer_frame(frame)
+            self._frozen.see(frame.image, frame.stamp_ns)
 
     @property
     def wants_frames(self) -> bool:
@@ -206,10 +227,11 @@ class Tracker:
         with self._mutex:
             self._core.enabled = enabled
 
-    def heed_control(self, control: ControlState) -> None:
-        """Who may move the gimbal and who does."""
+    def heed_control(self, control: ControlState, setpoint_topic: str) -> None:
+        """Who may move the gimbal and who does; `setpoint_topic` is this tracker's."""
         with self._mutex:
-            self._core.obeyed = control.obeys_tracker
+            self._unused_because = control.unused_because(setpoint_topic)
+            self._core.obeyed = not self._unused_because
 
     # Outputs.
 
@@ -235,11 +257,28 @@ class Tracker:
         with self._mutex:
             return self._camera.camera_at(self._multi_object_tracker.stamp_ns or 0) is not None
 
+    def stamp_fault(self, reason: str) -> StampFault | None:
+        """The newest image whose stamp was counted under that reason of `counts`; None where none was."""
+        with self._mutex:
+            return self._stamp_faults.get(reason)
+
     @property
     def diverged(self) -> str:
         """What the divergence guard has switched pointing off for; empty while it has not."""
         with self._mutex:
             return self._core.diverged
+
+    @property
+    def pictures_frozen(self) -> bool:
+        """Whether the picture does not change while the camera turns: nothing is followed in it."""
+        with self._mutex:
+            return self._core.pictures_frozen
+
+    def vehicle_turning(self, now_ns: int) -> tuple[bool, float]:
+        """Whether it is known now how the vehicle turns, and the share of it that turns the camera along."""
+        with self._mutex:
+            heading_ns = self._core.heading_ns
+            return heading_ns is not None and now_ns - heading_ns <= _HEADING_FRESH_NS, self._core.carried
 
     def counts(self) -> dict[str, int]:
         """Everything that was dropped or refused, by reason."""
@@ -291,9 +330,31 @@ class Tracker:
                 level_from_camera=None if attitude is None else attitude.level_from_camera,
                 track_bearings_rad=self._track_bearings,
                 followed_classes=self._followed_classes(),
+                unused_because=self._unused_because,
+                asked=self._lock.asked,
+                heading_rad=self._core.heading_at(stamp_ns),
             )
 
     # Inside; the mutex is held.
+
+    def _stamp_is_of_use(self, stamp_ns: int, now_ns: int) -> bool:
+        """False (and counted) for a stamp that says nothing of when; the multi-object tracker looks at their order."""
+        fault = self._stamps.look(stamp_ns, now_ns)
+        self._core.blame_stamps('' if fault is None else fault.text, now_ns)
+        if fault is None:
+            return True
+        reason = _STAMP_REASONS[fault.kind]
+        self._stamp_faults[reason] = fault
+        if fault.kind in (StampKind.ZERO, StampKind.AHEAD, StampKind.BEHIND):
+            self.dropped[reason] += 1
+        # What is far behind is still tracked and shown: whoever plays a recording wants to see it.
+        return fault.kind not in (StampKind.ZERO, StampKind.AHEAD)
+
+    def _is_frozen(self, detections: Detections, camera: CameraModel | None, attitude: AttitudeAt | None) -> bool:
+        def motion_since(before_ns: int) -> ego_motion.ImageMotion | None:
+            return None if attitude is None else self._camera.told(before_ns, camera, attitude)
+
+        return self._frozen.judge(detections.stamp_ns, detections.boxes_px, motion_since)
 
     def _followed_classes(self) -> tuple[str, ...]:
         label = self._lock.status.label
@@ -310,6 +371,7 @@ class Tracker:
 
     def _restart_time(self) -> None:
         self._core.restart_time()
+        self._frozen.clear()
         self._camera.clear()
         self._history.clear()
         self._forget_target()
@@ -341,8 +403,8 @@ class Tracker:
 
     def _motion_since(
         self, before_ns: int | None, after_ns: int, camera: CameraModel | None, attitude: AttitudeAt | None
-    ) -> Array | None:
-        """(3, 3) how the camera moved the image; None for a first image, or where nothing tells."""
+    ) -> ego_motion.ImageMotion | None:
+        """How the camera moved the image; None for a first image, or where nothing tells."""
         if before_ns is None:
             return None
         told = self._camera.told(before_ns, camera, attitude)

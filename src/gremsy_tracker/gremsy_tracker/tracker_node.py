@@ -8,7 +8,11 @@ from typing import ClassVar
 
 from std_srvs.srv import SetBool, Trigger
 
+from gremsy_common.errors import Unusable
+from gremsy_common.log_lines import with_fields
+from gremsy_common.picture.viewable_pictures import ViewablePictures
 from gremsy_common.ros import topics
+from gremsy_common.ros.diagnostics import Health, Level
 from gremsy_common.ros.hosting import run_node
 from gremsy_common.ros.messages.camera_info_messages import StampedCamera
 from gremsy_common.ros.messages.detection_messages import PixelChoice
@@ -16,7 +20,6 @@ from gremsy_common.ros.node_host import NodeHost
 from gremsy_common.ros.suite_node import SuiteNode
 from gremsy_common.ros.transport.endpoints import TopicSubscription
 from gremsy_common.timing.latest_slot import LatestSlot
-from gremsy_common.timing.trace import NoTrace
 from gremsy_common.types.control_state import ControlState
 from gremsy_common.types.detections import Detections
 from gremsy_common.types.frame import Frame, lock_read_only
@@ -42,6 +45,11 @@ _PATIENCE_WITH_CAMERA_S = 3.0
 _LOOK_FOR_DETECTOR_S = 1.0
 _LOOKS_BEFORE_SAID = 3
 
+_FROZEN_PICTURE = (
+    'The picture does not change while the gimbal turns, so nothing is followed: the camera, or what encodes its '
+    'video, sends one picture again and again; look at it, and start it again.'
+)
+_NO_HEADING = 'not known: nothing comes on {topic}, and the vehicle is taken not to turn'
 _DETECTIONS = (topics.CANDIDATES, topics.DETECTIONS)
 
 
@@ -57,9 +65,12 @@ class TrackerNode(SuiteNode[TrackerParameters]):
         self._arrivals: LatestSlot[Detections] = LatestSlot()
         self._frames: LatestSlot[Frame] = LatestSlot()
         self._images: TopicSubscription[Frame] | None = None
+        self._pictures = ViewablePictures()
         self._said_state = self._said_diverged = ''
+        self._said_frozen = False
         self._unheard_looks = 0
         self._plant: PlantModel | None = None
+        self._control: ControlState | None = None
         self._counts: dict[str, int] = {}
         self._arrived = self._used = 0
         self._blind_s = 0.0
@@ -94,6 +105,7 @@ class TrackerNode(SuiteNode[TrackerParameters]):
         self._detections = self.subscription(heard, self._arrivals.put)
         self.subscription(topics.CAMERA_INFO, self._camera_came)
         self.subscription(topics.GIMBAL_ATTITUDE, self.tracker.offer_attitude)
+        self.subscription(topics.GIMBAL_HEADING, self.tracker.offer_heading)
         self.subscription(topics.GIMBAL_ZOOM, self.tracker.offer_zoom)
         self.subscription(topics.GIMBAL_PLANT, self._plant_told)
         self.subscription(topics.GIMBAL_CONTROL, self._control_told)
@@ -126,6 +138,16 @@ class TrackerNode(SuiteNode[TrackerParameters]):
         if self._tracker is not None:
             self._tracker.reconfigure(self._filled_in)
 
+    def health(self) -> Health:
+        """ERROR while something must be mended before anything can be followed."""
+        if self._tracker is None:
+            return Health()
+        if self._tracker.diverged:
+            return Health(Level.ERROR, f'Pointing is off: {self._tracker.diverged}.')
+        if self._tracker.pictures_frozen:
+            return Health(Level.ERROR, _FROZEN_PICTURE)
+        return Health()
+
     def diagnostic_values(self) -> dict[str, str]:
         """The lock, the error, and what was dropped."""
         if self._tracker is None:
@@ -138,12 +160,28 @@ class TrackerNode(SuiteNode[TrackerParameters]):
             'enabled': str(view.enabled),
             'plant': f'{self._filled_in.plant_delay_s:g} s delay, {self._filled_in.plant_lag_s:g} s lag',
             'still because': view.still_because,
+            'setpoints are used': self._used_setpoints(),
+            "vehicle's turning": self._vehicle_turning(),
             'detections from': self.parameters.detections_topic,
             'pointing error (deg)': '' if view.error_rad is None else f'{math.degrees(view.error_rad):.2f}',
             'detections dropped while busy': str(self._arrivals.dropped),
             'overlay frames dropped while busy': str(self._frames.dropped),
         }
         return rows | {name.replace('_', ' '): str(count) for name, count in self._tracker.counts().items()}
+
+    def _vehicle_turning(self) -> str:
+        known, carried = self.tracker.vehicle_turning(self.now_ns())
+        if not known:
+            return _NO_HEADING.format(topic=self.resolve_topic_name(topics.GIMBAL_HEADING.name))
+        return f'known; the camera takes part in {100.0 * carried:.0f} % of it'
+
+    def _used_setpoints(self) -> str:
+        if self._control is None:
+            return 'not known: the gimbal driver has not been heard'
+        return f'no: {self._unused_because()}' if self._unused_because() else 'yes'
+
+    def _unused_because(self) -> str:
+        return '' if self._control is None else self._control.unused_because(self._setpoint.name)
 
     def _camera_came(self, camera: StampedCamera) -> None:
         self.tracker.offer_camera_model(camera.stamp_ns, camera.model)
@@ -155,10 +193,12 @@ class TrackerNode(SuiteNode[TrackerParameters]):
 
     def _control_told(self, text: str) -> None:
         """A text that is none raises, and the subscription says it."""
-        self.tracker.heed_control(ControlState.from_json(text))
+        self._control = ControlState.from_json(text)
+        self.tracker.heed_control(self._control, self._setpoint.name)
 
     def _pixel_chosen(self, choice: PixelChoice) -> None:
-        self.get_logger().info(self.tracker.select_pixel(choice.x_px, choice.y_px, choice.stamp_ns))
+        answer = self.tracker.select_pixel(choice.x_px, choice.y_px, choice.stamp_ns)
+        self.get_logger().info(with_fields(answer, stamp_ns=choice.stamp_ns))
 
     def _id_chosen(self, text: str) -> None:
         self.get_logger().info(self.tracker.select(text))
@@ -206,7 +246,8 @@ class TrackerNode(SuiteNode[TrackerParameters]):
     def _say_state(self, *, always: bool) -> None:
         status, enabled, still_because = self.tracker.state()
         self._say_divergence()
-        text = state_text(status, enabled=enabled, still_because=still_because)
+        self._say_frozen()
+        text = state_text(status, enabled=enabled, still_because=still_because, unused_because=self._unused_because())
         if always or text != self._said_state:
             self._said_state = text
             self._state.publish(text)
@@ -217,19 +258,28 @@ class TrackerNode(SuiteNode[TrackerParameters]):
             self.report_error(f'Pointing is off: {diverged}.')
         self._said_diverged = diverged
 
+    def _say_frozen(self) -> None:
+        frozen = self.tracker.pictures_frozen
+        if frozen and not self._said_frozen:
+            self.diagnostics.count('pictures found frozen')
+            self.report_error(_FROZEN_PICTURE)
+        self._said_frozen = frozen
+
     def _say_drops(self) -> None:
         """The first of each kind that was dropped, and a warning while detections come and none is used."""
         before, self._counts = self._counts, self.tracker.counts()
         arrived, used, self._arrived, self._used = self._arrived, self._used, 0, 0
         for reason, count in self._counts.items():
-            if reason not in SENTENCES or count <= before.get(reason, 0):
+            fault = self.tracker.stamp_fault(reason)
+            if (fault is None and reason not in SENTENCES) or count <= before.get(reason, 0):
                 continue
-            name, text = SENTENCES[reason]
+            name, text = SENTENCES.get(reason, (topics.DETECTIONS.name, ''))
             of_detections = name == topics.DETECTIONS.name
-            sentence = text.format(topic=self._detections.name if of_detections else self.resolve_topic_name(name))
+            topic = self._detections.name if of_detections else self.resolve_topic_name(name)
+            sentence = text.format(topic=topic) if fault is None else fault.sentence(topic)
             if reason not in before:
                 self.say_first_of(reason.replace('_', ' '), sentence)
-            if of_detections and arrived and not used:
+            if of_detections and arrived and (not used or reason == 'stamps_far_behind'):
                 self.diagnostics.note_error(sentence)
         self._warn_of_no_camera(used)
 
@@ -255,7 +305,7 @@ class TrackerNode(SuiteNode[TrackerParameters]):
             self.get_logger().warning(sentence)
 
     def _note(self, update: TrackerUpdate, arrived_ns: int) -> None:
-        if isinstance(self.trace, NoTrace):
+        if not self.trace.taken:
             return
         stamp_ns = update.tracks.stamp_ns
         values = trace_values(update, self.tracker.view(stamp_ns))
@@ -265,7 +315,7 @@ class TrackerNode(SuiteNode[TrackerParameters]):
         """Take images while somebody watches the overlay or the lock compares looks; on the executor's thread."""
         wanted = self._overlay.watched or self.tracker.wants_frames
         if wanted and self._images is None:
-            self._images = self.subscription(topics.IMAGE_RAW, self._image_came)
+            self._images = self.subscription(topics.IMAGE_RAW_AS_SENT, self._image_came)
         elif not wanted and self._images is not None:
             images, self._images = self._images, None
             self.close_subscription(images)
@@ -288,7 +338,14 @@ class TrackerNode(SuiteNode[TrackerParameters]):
             if self._unheard_looks == _LOOKS_BEFORE_SAID:
                 self.get_logger().warning(sentence)
 
-    def _image_came(self, frame: Frame) -> None:
+    def _image_came(self, sent: Frame) -> None:
+        try:
+            frame = self._pictures.of(sent)
+        except Unusable as error:
+            name = topics.IMAGE_RAW.name
+            sentence = f'A message on {self.resolve_topic_name(name)} cannot be used: {error}'
+            self.report_drop(name, error.reason, sentence, stamp_ns=sent.stamp_ns)
+            return
         self.tracker.offer_frame(frame)
         if self._overlay.watched:
             self._frames.put(frame)

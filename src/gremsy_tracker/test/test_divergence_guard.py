@@ -60,9 +60,17 @@ def test_a_wrong_sign_is_said_before_a_tenth_of_the_field_is_turned() -> None:
     assert turned < 0.1 * FIELD_RAD
 
 
-def sight(guard: DivergenceGuard, errors_deg: list[float], rate_rad_s: float, period_ms: int = 33) -> list[str]:
+def sight(
+    guard: DivergenceGuard,
+    errors_deg: list[float],
+    rate_rad_s: float,
+    period_ms: int = 33,
+    turns_rad_s: float | None = None,
+) -> list[str]:
+    """The camera turns as it is asked to, or as fast as `turns_rad_s`."""
+    turned = axis(period_ms * 1e-3 * (rate_rad_s if turns_rad_s is None else turns_rad_s), 0)
     said = [
-        guard.sighting(i * period_ms * MS, axis(math.radians(error), 0), axis(rate_rad_s, 0), FIELD_RAD)
+        guard.sighting(i * period_ms * MS, axis(math.radians(error), 0), i * turned, axis(rate_rad_s, 0), FIELD_RAD)
         for i, error in enumerate(errors_deg)
     ]
     return [each for each in said if each]
@@ -95,14 +103,31 @@ def test_a_gap_and_another_target_begin_anew() -> None:
     guard = DivergenceGuard(TrackerParameters())
     sight(guard, [1.0, 1.5, 3.5, 6.0, 8.5], 0.7)
     guard.clear()
-    assert guard.sighting(165 * MS, axis(0.2, 0), axis(0.7, 0), FIELD_RAD) == ''
+    assert guard.sighting(165 * MS, axis(0.2, 0), axis(0.12, 0), axis(0.7, 0), FIELD_RAD) == ''
 
 
 def test_zoomed_in_it_speaks_sooner() -> None:
     guard = DivergenceGuard(TrackerParameters())
     errors = [0.2, 0.5, 0.9, 1.3, 1.7, 2.1]
     said = [
-        guard.sighting(i * 33 * MS, axis(math.radians(error), 0), axis(0.2, 0), FIELD_RAD / 6)
+        guard.sighting(i * 33 * MS, axis(math.radians(error), 0), axis(i * 0.0066, 0), axis(0.2, 0), FIELD_RAD / 6)
         for i, error in enumerate(errors)
     ]
     assert said[-1]
+
+
+@pytest.mark.parametrize('turns_rad_s', [0.0, -0.3, 0.1], ids=['at a limit', 'carried away', 'against its vehicle'])
+def test_a_camera_that_is_asked_to_turn_and_does_not_is_no_mirrored_image(turns_rad_s: float) -> None:
+    errors_deg = [1.0, 1.5, 3.5, 6.0, 8.5, 11.0, 14.0, 17.0]
+    assert sight(DivergenceGuard(TrackerParameters()), errors_deg, 0.7, turns_rad_s=turns_rad_s) == []
+
+
+def test_a_loop_that_swings_with_its_answer_half_a_swing_late_is_no_wrong_sign() -> None:
+    """As on a machine that holds the setpoints up: asked 30 deg/s to and fro at 2 Hz, answered 250 ms later."""
+    guard = DivergenceGuard(TrackerParameters())
+    said = []
+    for i in range(200):
+        asked = 0.5 * math.sin(4 * math.pi * i / 20)
+        late = 0.4 * math.sin(4 * math.pi * max(0.0, i / 20 - 0.29))
+        said.append(guard.turning(i * 50 * MS, axis(late, 1), axis(asked, 1), FIELD_RAD))
+    assert not any(said)

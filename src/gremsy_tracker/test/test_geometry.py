@@ -195,3 +195,46 @@ def test_the_camera_model_is_the_one_valid_at_the_image() -> None:
 
 def test_angles_between_bearings_are_exact_when_small() -> None:
     assert bearings.angle_between([0.3, 0.0], [0.3 + 1e-9, 0.0]) == pytest.approx(1e-9, rel=1e-3)
+
+
+FISHEYE = CameraModel(1280, 960, 400.0, 400.0, 640.0, 480.0, (-0.02, 0.004, 0.0, 0.0), fisheye=True)
+BARREL = CameraModel(1280, 960, 700.0, 690.0, 630.0, 490.0, (-0.3, 0.09, 0.001, -0.0005, 0.0))
+
+
+@pytest.mark.parametrize('camera', [FISHEYE, BARREL], ids=['fisheye', 'barrel'])
+@pytest.mark.parametrize('zoom', [1.0, 1.3])
+def test_still_things_move_through_a_lens_as_their_bearings_say(camera: CameraModel, zoom: float) -> None:
+    before, after = look(0.05, -0.1), look(0.12, -0.02)
+    things = np.array([[0.3, 0.1], [0.0, -0.1], [-0.4, -0.3], [0.45, 0.2]])
+    seen = bearings.pixels_of_bearings(things, camera, before)
+    motion = ego_motion.motion_between(camera, before, camera.zoomed(zoom), after)
+    moved, jacobian = ego_motion.move_points(seen, motion)
+    assert np.allclose(moved, bearings.pixels_of_bearings(things, camera.zoomed(zoom), after), atol=1e-3)
+    step = np.array([2.0, -1.0])
+    beside = ego_motion.move_points(seen + step, motion)[0]
+    assert np.allclose(beside, moved + jacobian @ step, atol=0.02)
+
+
+def test_a_pinhole_in_place_of_a_fisheye_would_take_a_still_thing_for_a_moving_one() -> None:
+    """200 px off the axis at 400 px of focal length: a pinhole's picture moves by 1 + 0.5^2 of the turn, this by 1."""
+    equidistant = CameraModel(1280, 960, 400.0, 400.0, 640.0, 480.0, (0.0,) * 4, fisheye=True)
+    thing = np.array([[640.0 + 400.0 * 0.5, 480.0]])
+    turn = look(0.0, 0.0), look(0.002, 0.0)
+    by_lens = ego_motion.move_points(thing, ego_motion.motion_between(equidistant, turn[0], equidistant, turn[1]))[0]
+    by_pinhole = ego_motion.move_points(thing, ego_motion.homography(equidistant, turn[0], equidistant, turn[1]))[0]
+    assert by_lens[0, 0] - thing[0, 0] == pytest.approx(400.0 * 0.002, abs=1e-4)
+    assert by_pinhole[0, 0] - thing[0, 0] == pytest.approx(400.0 * 0.002 * 1.25, abs=2e-3)
+
+
+def test_an_undistorted_camera_keeps_its_homography() -> None:
+    motion = ego_motion.motion_between(CAMERA, look(0.0, 0.0), CAMERA, look(0.1, 0.0))
+    assert isinstance(motion, np.ndarray)
+    assert np.array_equal(motion, ego_motion.homography(CAMERA, look(0.0, 0.0), CAMERA, look(0.1, 0.0)))
+
+
+def test_a_box_that_leaves_what_the_lens_sees_stays_where_it_was() -> None:
+    motion = ego_motion.motion_between(FISHEYE, look(0.0, 0.0), FISHEYE, look(3.0, 0.0))
+    assert np.isnan(ego_motion.move_boxes(np.array([[600.0, 440, 680, 520]]), motion)).all()
+    states = BoxStates.begin(np.array([[600.0, 440, 680, 520]]))
+    ego_motion.move_states(states, motion)
+    assert np.allclose(states.boxes_px, [[600.0, 440, 680, 520]])

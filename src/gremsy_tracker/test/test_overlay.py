@@ -200,6 +200,8 @@ def test_the_bar_says_state_target_figures_and_why_it_is_still(monkeypatch: pyte
         assert words in moving
     still = bar_of(view(boxes, still_because='no gimbal attitude for 0.3 s'), monkeypatch)
     assert 'still: no gimbal attitude for 0.3 s  (chosen by click)' in still
+    unused = bar_of(view(boxes, unused_because='the gimbal driver is disarmed'), monkeypatch)
+    assert 'not moved: the gimbal driver is disarmed  (chosen by click)' in unused
     off = bar_of(view(boxes, enabled=False, still_because='pointing is not enabled'), monkeypatch)
     assert 'pointing is OFF  (chosen by click)' in off
     status = LockStatus(LockState.IDLE, 'no target was chosen')

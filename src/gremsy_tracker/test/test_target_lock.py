@@ -53,6 +53,21 @@ def tracking(**changes: object) -> TargetLock:
     return target
 
 
+def test_it_says_by_which_word_the_target_is_chosen() -> None:
+    assert lock().asked == ''
+    target = lock(auto_lock='nearest', lock_classes=('person',))
+    assert target.asked == 'nearest:person'
+    target.select(TargetRequest(track_id=2), 'by click')
+    assert target.asked == '2'
+    target.update(sighting(1.0, [1, 2]))
+    assert target.asked == '2'
+    target.update(sighting(9.0, []))
+    target.update(sighting(9.1, []))
+    assert target.asked == 'nearest:person'  # that one is lost, and the next one may be anybody
+    target.release()
+    assert target.asked == ''
+
+
 def test_without_a_policy_nothing_is_locked() -> None:
     target = lock()
     assert target.update(sighting(1.0, [1])) == Choice(None)

@@ -24,6 +24,7 @@ from gremsy_tracker.lock.target_request import TargetRequest, parse_request
 def test_requests(text: str, request_: TargetRequest, said: str) -> None:
     assert parse_request(text) == request_
     assert str(request_) == said
+    assert parse_request(request_.word) == request_
 
 
 @pytest.mark.parametrize(
@@ -33,7 +34,7 @@ def test_anything_else_is_refused_in_one_sentence_that_says_what_is_known(text: 
     with pytest.raises(ValueError, match='names no target') as error:
         parse_request(text)
     assert str(error.value) == (
-        f"'{text}' names no target: send a track's id as `tracks` carries it ('7'), a class ('class:person'), "
+        f"'{text}' names no target: give a track's id as `tracks` carries it ('7'), a class ('class:person'), "
         "'nearest' or 'largest', or both ('largest:car')."
     )
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 
 import math
 
+import cv2
 import numpy as np
 import pytest
 
 from gremsy_common.geometry import quaternion_from_bearing
 from gremsy_common.types.camera_model import CameraModel
+from gremsy_common.types.control_state import ControlState
 from gremsy_common.types.detections import Detections
-from gremsy_common.types.frame import Frame
+from gremsy_common.types.frame import Frame, lock_read_only
 from gremsy_common.types.gimbal_state import GimbalAttitude, RateSetpoint, ZoomState
 from gremsy_tracker.lock.target_lock import LockState
 from gremsy_tracker.tracker import Tracker
@@ -183,7 +185,7 @@ def test_a_click_on_an_older_picture_means_who_was_there_then() -> None:
 
 def test_a_target_is_chosen_by_id_class_or_policy_and_anything_else_is_answered() -> None:
     tracker = Tracker(TrackerParameters())
-    assert tracker.select('left one').startswith("'left one' names no target: send a track's id")
+    assert tracker.select('left one').startswith("'left one' names no target: give a track's id")
     assert tracker.status.state is LockState.IDLE
     assert tracker.select('2') == 'Track 2 is chosen.'
     assert tracker.select('class:person') == 'The person nearest to the centre is chosen.'
@@ -232,7 +234,88 @@ def test_with_stale_telemetry_the_images_tell_the_cameras_motion_if_asked(visual
     assert ('camera_motions_from_images' in bench.tracker.counts()) is visual
 
 
+@pytest.mark.parametrize('telemetry', [True, False], ids=['a gimbal', 'no gimbal'])
+def test_a_stream_that_changes_its_size_keeps_its_tracks_and_its_target(telemetry: bool) -> None:
+    bench = Bench()
+    for _ in range(5):
+        bench.image((200.0, 300.0), attitude=telemetry)
+    followed = bench.tracker.status.target_id
+    assert bench.tracker.status.state is LockState.TRACKING
+    for scale in (0.5, 2.0, 1.0):
+        width, height = round(640 * scale), round(480 * scale)
+        bench.ms += 60
+        if telemetry:
+            bench.attitude(bench.ms + 80)
+        stamp_ns = T0 + bench.ms * MS
+        bench.tracker.offer_camera_model(stamp_ns, CAMERA.cut(0.0, 0.0, 640.0, 480.0, width, height))
+        box = scale * np.array([[170.0, 225.0, 230.0, 375.0]])
+        update = bench.tracker.offer_detections(
+            Detections(stamp_ns, 'optical', box, np.array([0.8]), np.array(['person'])), bench.now()
+        )
+        assert update is not None
+        assert update.tracks.ids.tolist() == [followed]
+        np.testing.assert_allclose(update.tracks.boxes_px, box, atol=2.0 * scale)
+        assert bench.tracker.status.state is LockState.TRACKING
+        assert (update.setpoint is not None) is telemetry
+
+
 def test_a_zoom_that_is_not_a_number_is_not_shown() -> None:
     tracker = Tracker(TrackerParameters())
     tracker.offer_zoom(ZoomState(T0, math.nan))
     assert tracker.view(T0).zoom == 1.0
+
+
+@pytest.mark.parametrize(
+    ('source', 'enabled'), [('/robot/eo/gimbal/setpoint', False), ('/robot/ir/gimbal/setpoint', True)]
+)
+def test_a_tracker_that_is_not_the_source_draws_no_conclusion_from_what_the_gimbal_does(
+    source: str, enabled: bool
+) -> None:
+    """The camera turns to a target that runs from it, as in a mirrored image, or for another camera's tracker."""
+    bench = following()
+    bench.tracker.heed_control(ControlState(True, 'tracker', setpoint_topic=source), '/robot/eo/gimbal/setpoint')
+    for count in range(40):
+        # By 4 px an image, as far as its box stays in the picture.
+        bench.attitude(bench.ms + 140, azimuth=min(4.0 * count, 160.0) / CAMERA.focal_x_px)
+        bench.image((max(200.0 - 4.0 * count, 40.0), 300.0), attitude=False)
+        for later_ms in (20, 40):
+            bench.tick(later_ms)
+    assert bench.tracker.state()[1] is enabled
+
+
+def test_nothing_is_followed_in_a_picture_that_does_not_change_while_the_camera_turns() -> None:
+    bench = Bench()
+    # 0.2 rad/s to the left are 11 px a picture of 60 ms; a panorama that goes by from left to right.
+    noise = np.random.default_rng(1).normal(0.0, 1.0, (480, 640 + 400))
+    panorama = (128 + 400 * cv2.GaussianBlur(noise, (0, 0), 6.0)).clip(0, 255).astype(np.uint8)
+
+    def image(number: int) -> bool:
+        # Telemetry of a camera that turns, whatever becomes of it.
+        for step in range(3):
+            at_ms = bench.ms + 40 + 20 * step
+            bench.attitude(at_ms, azimuth=0.0002 * at_ms)
+        left = 400 - round(0.0002 * 60 * number * CAMERA.focal_x_px)
+        frame = Frame(
+            lock_read_only(panorama[:, left : left + 640].copy()), T0 + (bench.ms + 60) * MS, 'optical', 'mono8'
+        )
+        bench.tracker.offer_frame(frame)
+        return moving(bench.image((200.0 + 4.0 * number, 300.0), attitude=False))
+
+    living = [image(number) for number in range(14)]
+    assert living[5:] == [True] * 9
+    frozen = [image(13) for _ in range(8)]
+    assert frozen[:2] == [True] * 2 and frozen[-2:] == [False] * 2
+    assert bench.tracker.pictures_frozen
+    assert bench.tracker.state()[2] == 'the picture does not change while the camera turns: it is frozen'
+    assert image(22)
+    assert not bench.tracker.pictures_frozen
+
+
+def test_a_still_picture_of_a_camera_at_rest_is_followed_in() -> None:
+    bench = Bench()
+    picture = lock_read_only(np.full((480, 640, 3), 90, np.uint8))
+    for _ in range(20):
+        bench.tracker.offer_frame(Frame(picture, T0 + (bench.ms + 60) * MS, 'optical'))
+        setpoint = bench.image((200.0, 300.0))
+    assert moving(setpoint)
+    assert not bench.tracker.pictures_frozen

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The operator page and its HTTP and WebSocket API; holds their place until their step."""
+"""The operator page and its HTTP and WebSocket API."""

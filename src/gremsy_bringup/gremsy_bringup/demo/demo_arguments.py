@@ -7,7 +7,7 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
-PRESETS = ('ideal', 'gremsy', 'realistic')
+PRESETS = ('ideal', 'gremsy', 'realistic', 'moving')
 
 
 def parser(path: Callable[[str], Path] = Path) -> argparse.ArgumentParser:
@@ -15,13 +15,17 @@ def parser(path: Callable[[str], Path] = Path) -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(prog='./gremsy demo', description='Follows a person in real footage, closed loop.')
     made.add_argument('--video', metavar='FILE', help="footage to look at (default: Debian's vtest.avi)")
     made.add_argument(
-        '--class', dest='target_class', default='person', metavar='NAME', help='what to follow (default: person)'
+        '--target',
+        metavar='WHICH',
+        help="whom to follow: nearest (to the picture's centre), largest, class:NAME, largest:NAME, or a track by its "
+        'number, as 7 (default: nearest)',
     )
+    made.add_argument('--class', dest='target_class', metavar='NAME', help='what to follow (default: person)')
     made.add_argument(
         '--duration', type=_duration, default=60.0, metavar='S', help='seconds; 0 until Ctrl-C (default: 60)'
     )
     made.add_argument('--report', type=path, metavar='DIR', help='where the report goes (default: gremsy_report/TIME)')
-    made.add_argument('--headless', action='store_true', help='no overlay and no film: the bare loop')
+    made.add_argument('--headless', action='store_true', help='no page, no overlay and no film: the bare loop')
     made.add_argument(
         '--preset', choices=PRESETS, default='ideal', help='how the simulated payload behaves (default: ideal)'
     )

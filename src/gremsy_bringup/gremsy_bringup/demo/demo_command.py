@@ -15,13 +15,13 @@ from pathlib import Path
 from types import FrameType
 
 from gremsy_bringup.demo.demo_arguments import parser
-from gremsy_bringup.demo.demo_options import DemoOptions, video_path
+from gremsy_bringup.demo.demo_options import DemoOptions, asked_target, video_path
 from gremsy_bringup.demo.demo_session import DemoSession
-from gremsy_bringup.demo.status_line import StatusLine
-from gremsy_bringup.report.demo_report import report_lines, write_report
+from gremsy_bringup.report.demo_report import next_steps, report_lines, write_report
 from gremsy_bringup.supervise.process_spec import CONFIGURATION_ERROR_STATUS
 from gremsy_common.errors import SuiteError
 from gremsy_common.parameters.parameter_forms import given_path
+from gremsy_common.status_line import StatusLine
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -32,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         options = DemoOptions(
             report=given.report or Path('gremsy_report') / time.strftime('%Y%m%d-%H%M%S'),
             video=None if given.video is None else video_path(given.video),
-            target_class=given.target_class,
+            target=asked_target(given.target, given.target_class),
             headless=given.headless,
             preset=given.preset,
         )
@@ -52,16 +52,25 @@ def _run(session: DemoSession, duration_s: float | None, line: StatusLine) -> in
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, on_signal)
     failure = ''
-    session.start()
+    with line.working('Starting the demo'):
+        session.start()
+    begin_s = time.monotonic()
+    of = '' if duration_s is None else f' of {duration_s:g}'
     try:
-        session.wait(duration_s, lambda status: line.show(status.line()))
+        session.wait(duration_s, lambda status: line.show(f'{time.monotonic() - begin_s:3.0f}{of} s  {status.line()}'))
     except SuiteError as error:
         failure = str(error)
     finally:
         line.end()
-        session.stop()
-    for text in report_lines(write_report(session, line.say), session.report_dir):
+        with line.working('Stopping, the gimbal first'):
+            session.stop()
+    with line.working('Writing the report'):
+        summary = write_report(session, line.say)
+    for text in report_lines(summary, session.report_dir):
         line.say(text)
+    if sys.stdout.isatty() and not failure:
+        # For a person; a log is read for what happened.
+        line.say('\n'.join(['', *next_steps(session.options)]))
     if failure:
         print(failure, file=sys.stderr)
     return 1 if failure else 0

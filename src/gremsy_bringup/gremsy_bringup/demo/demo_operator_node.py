@@ -11,11 +11,14 @@ from typing import Any
 import rclpy
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState
+from rclpy.duration import Duration
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
+from std_msgs.msg import String
 from std_srvs.srv import SetBool
 
 from gremsy_common.errors import SuiteError
+from gremsy_common.ros import topics
 from gremsy_common.ros.node_host import NodeHost
 
 _POLL_S = 0.05
@@ -31,6 +34,7 @@ class DemoOperator:
 
     def __init__(self, robot: str, camera: str, domain_id: int) -> None:
         self._switches = {'arm': f'/{robot}/gimbal_driver/arm', 'enable': f'/{robot}/{camera}/tracker/enable'}
+        self._select = f'/{robot}/{camera}/{topics.TARGET_SELECT_ID.name}'
         self._recorder = f'/{robot}/{camera}/recorder/change_state'
         self._domain_id = domain_id
         self._host: NodeHost | None = None
@@ -60,6 +64,26 @@ class DemoOperator:
             OperatorError: with the tracker's last reason, after the timeout.
         """
         self._switch('enable', 'The tracker', timeout_s, give_up)
+
+    def choose(self, word: str, timeout_s: float, give_up: Callable[[], bool]) -> None:
+        """Say to the tracker who is the target.
+
+        Raises:
+            OperatorError: when nobody listens, after the timeout.
+        """
+        assert self._node is not None
+        deadline = time.monotonic() + timeout_s
+        # Not for longer than that: who speaks there for good stands in the way of the page, which says so.
+        words = self._node.create_publisher(String, self._select, topics.TARGET_SELECT_ID.quality.offered())
+        try:
+            while not words.get_subscription_count() and not give_up():
+                if time.monotonic() > deadline:
+                    raise OperatorError(f'The tracker does not listen on {self._select}: it was told of no target.')
+                time.sleep(_POLL_S)
+            words.publish(String(data=word))
+            words.wait_for_all_acked(Duration(seconds=_ANSWER_S))
+        finally:
+            self._node.destroy_publisher(words)
 
     def stop_filming(self) -> bool:
         """Let the recorder take no more pictures; False where there is none, or it does not answer."""

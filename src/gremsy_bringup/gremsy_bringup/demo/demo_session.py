@@ -20,21 +20,22 @@ from typing import Any, TextIO
 import yaml
 
 from gremsy_bringup.demo.demo_operator_node import DemoOperator
-from gremsy_bringup.demo.demo_options import DemoError, DemoOptions, check_class, checked_video
+from gremsy_bringup.demo.demo_options import DemoError, DemoOptions, check_target, checked_video
+from gremsy_bringup.describe.camera_choice import LOOP_NODES, RECORDER, STREAM
+from gremsy_bringup.describe.ros_network import RosNetwork, join_network
 from gremsy_bringup.describe.suite_arguments import SuiteArguments
 from gremsy_bringup.describe.system_description import (
-    CAMERA_NAME,
-    LOOP,
-    RECORDER,
     SimulatedPayload,
     describe,
     process_specs,
     share_folder,
 )
+from gremsy_bringup.describe.video_server_choice import free_video_server, missing_for_the_page
+from gremsy_bringup.logs.log_record import LogRecord
 from gremsy_bringup.report.report_folder import ReportFolder
 from gremsy_bringup.report.trace_tail import LiveStatus, LiveView, TraceTail
 from gremsy_bringup.supervise.child_process import ProcessUsage, usage_of
-from gremsy_bringup.supervise.free_ports import DomainClaim, free_udp_port
+from gremsy_bringup.supervise.free_ports import DomainClaim, free_tcp_port, free_udp_port
 from gremsy_bringup.supervise.supervisor import EventKind, ProcessEvent, Supervisor
 from gremsy_common.timing.trace import read_trace
 from gremsy_gimbal_sim.options.options import PRESETS, PayloadOptions
@@ -43,9 +44,13 @@ from gremsy_gimbal_sim.truth_ring import ring_path
 Say = Callable[[str], None]
 
 ROBOT = 'robot'
+CAMERA_NAME = 'eo'
 FAULTY_PRESET = 'realistic'
 _START_TIMEOUT_S = 60.0
 _POLL_S = 0.1
+_PAGE_PORT = 6783
+# Processes that only show what happens.
+_FOR_VIEWERS = ('video', 'web')
 # The traces are flushed once a second.
 _STATUS_PERIOD_S = 0.5
 
@@ -97,7 +102,10 @@ class DemoSession:
         self._tail = TraceTail(self.trace_dir)
         self._stop_asked = threading.Event()
         self._arm_again = threading.Event()
+        self._refused = ''
         self._environment: dict[str, str | None] = {}
+        self._shows_page = not options.headless and missing_for_the_page() is None
+        self.page_port = 0
 
     def start(self) -> None:
         """Check the options, start everything, wait until the loop runs and the gimbal is armed.
@@ -108,7 +116,7 @@ class DemoSession:
         self._folder.open()
         try:
             self.video = checked_video(self.options.video, self._say)
-            check_class(self.options.target_class, self.options.parameters.get('detector', {}))
+            check_target(self.options.target, self.options.parameters.get('detector', {}))
             self._folder.clear()
             self._start_processes()
             self._wait_until_running()
@@ -146,6 +154,12 @@ class DemoSession:
             self._view.add(event)
         return self._view.status()
 
+    def usage_now(self) -> dict[str, ProcessUsage]:
+        """What each process has used so far; empty while nothing runs."""
+        states = {} if self._supervisor is None else self._supervisor.states()
+        used = {name: usage_of(state.pid) for name, state in states.items() if state.pid is not None}
+        return {name: each for name, each in used.items() if each is not None}
+
     def events(self) -> Iterator[dict[str, Any]]:
         """The trace of a stopped session, from when the gimbal could be pointed until the stop was asked for."""
         return (each for each in read_trace(self.trace_dir) if self.started_ns <= each['stamp_ns'] < self.stopped_ns)
@@ -161,11 +175,8 @@ class DemoSession:
             self._operator.close()
             self._operator = None
         if self._supervisor is not None:
+            self.usage = self.usage_now()
             supervisor, self._supervisor = self._supervisor, None
-            for name, state in supervisor.states().items():
-                used = usage_of(state.pid) if state.pid is not None else None
-                if used is not None:
-                    self.usage[name] = used
             supervisor.stop()
             self.restarts = {name: state.restarts for name, state in supervisor.states().items()}
         self._restore_environment()
@@ -186,41 +197,48 @@ class DemoSession:
 
     def _start_processes(self) -> None:
         self._domain.open()
-        payload = SimulatedPayload(free_udp_port(), f'{os.getpid()}-{secrets.token_hex(4)}', self.options.preset)
+        if self._shows_page:
+            self.page_port = free_tcp_port(_PAGE_PORT)
+        payload = self.options.payload or SimulatedPayload(
+            free_udp_port(), f'{os.getpid()}-{secrets.token_hex(4)}', self.options.preset
+        )
         self.parameters_path.write_text(yaml.safe_dump(self._parameters(payload), sort_keys=False), encoding='utf-8')
-        loop = LOOP if self.options.headless else (*LOOP, RECORDER)
-        arguments = SuiteArguments(namespace=ROBOT, sim=True)
-        description = describe(arguments, loop, (self.parameters_path,), payload)
-        profile = str(share_folder() / 'config' / 'fastdds_loopback.xml')
-        environment = {
-            'ROS_DOMAIN_ID': str(self._domain.domain_id),
-            # This machine only, and no shared memory that could be left behind: the profile says why in this form.
-            'ROS_AUTOMATIC_DISCOVERY_RANGE': 'SYSTEM_DEFAULT',
-            'FASTRTPS_DEFAULT_PROFILES_FILE': profile,
-            'FASTDDS_DEFAULT_PROFILES_FILE': profile,
-            'ROS_LOG_DIR': str(self.report_dir / 'log'),
-        }
-        self._set_environment(environment)
+        arguments = SuiteArguments(namespace=ROBOT, cameras=self._camera(), sim=True, web=self._shows_page)
+        video_server = free_video_server() if self._shows_page else None
+        description = describe(arguments, (self.parameters_path,), payload, video_server=video_server)
+        # This machine only, whatever the environment says; and no shared memory that could be left behind.
+        network = RosNetwork(shared_memory=False).variables(share_folder() / 'config', robot=True)
+        own = {'ROS_DOMAIN_ID': str(self._domain.domain_id), 'ROS_LOG_DIR': str(self.report_dir / 'log')}
+        self._set_environment({**network, **own})
         self._log = self.log_path.open('w', encoding='utf-8', buffering=1)
-        specs = process_specs(description, environment)
-        self._supervisor = Supervisor(specs, self._on_line, self._on_event, [ring_path(payload.truth_ring)])
+        specs = process_specs(description, self.report_dir)
+        self._supervisor = Supervisor(specs, self._on_record, self._on_event, [ring_path(payload.truth_ring)])
         self._supervisor.start()
+
+    def _camera(self) -> str:
+        nodes = LOOP_NODES if self.options.headless else (*LOOP_NODES, RECORDER)
+        if self._shows_page:
+            nodes = (*nodes, STREAM)
+        return f'{CAMERA_NAME}:{"+".join(nodes)}'
 
     def _parameters(self, payload: SimulatedPayload) -> dict[str, Any]:
         """By full node name: this run's own settings, then those of the options."""
+        target = self.options.target
         own: dict[str, dict[str, Any]] = {
             'camera': {'source': f'sim:{self.video}?ring={payload.truth_ring}'},
             'detector': {},
-            'tracker': {'auto_lock': 'nearest', 'lock_classes': [self.options.target_class]},
+            'tracker': {'auto_lock': target.policy, 'lock_classes': [target.label]} if target.label else {},
             'gimbal_driver': {
-                'link': f'udp://127.0.0.1:{payload.udp_port}',
+                'link': payload.link,
                 **_calibration(PRESETS[self.options.preset]),
             },
             'recorder': {'path': str(self.film_path)},
         }
+        if self._shows_page:
+            own |= {'stream': {}, 'web': {'port': self.page_port}}
         sections = {}
         for node, values in own.items():
-            namespace = f'/{ROBOT}' if node == 'gimbal_driver' else f'/{ROBOT}/{CAMERA_NAME}'
+            namespace = f'/{ROBOT}' if node in ('gimbal_driver', 'web') else f'/{ROBOT}/{CAMERA_NAME}'
             asked = self.options.parameters.get(node, {})
             sections[f'{namespace}/{node}'] = {'ros__parameters': {**values, 'trace_dir': str(self.trace_dir), **asked}}
         return sections
@@ -247,6 +265,16 @@ class DemoSession:
                     'processes said.'
                 )
         self.started_ns = time.time_ns()
+        if self._shows_page:
+            self._say(
+                f'Watch and steer it in a browser: http://127.0.0.1:{self.page_port}/ (Take control, then click on '
+                'whom to follow)'
+            )
+        elif not self.options.headless:
+            self._say(
+                f'No page to watch it in: the Python package {missing_for_the_page()} is not installed '
+                '(./gremsy setup --extra web).'
+            )
 
     def _operate(self) -> None:
         """Arm and enable; a process that cannot run at all says more than the operator's waiting for it."""
@@ -254,6 +282,8 @@ class DemoSession:
         try:
             self._operator.arm(_START_TIMEOUT_S, self._over)
             self._operator.enable_tracking(_START_TIMEOUT_S, self._over)
+            if self.options.target.track_id is not None:
+                self._operator.choose(self.options.target.word, _START_TIMEOUT_S, self._over)
             self._note('The gimbal is armed, the tracker enabled.')
         finally:
             self._check_processes()
@@ -265,32 +295,41 @@ class DemoSession:
     def _check_processes(self) -> None:
         if self._supervisor is not None and self._supervisor.wait(0):
             raise DemoError(self._supervisor.failure or f'Every process has ended: see {self.log_path}.')
+        if self._refused:
+            raise DemoError(self._refused)
 
-    def _on_line(self, name: str, line: str) -> None:
-        self._note(line, name)
-        if line.startswith(('[ERROR]', '[FATAL]')):
-            self._say(f'[{name}] {line}')
+    def _on_record(self, record: LogRecord) -> None:
+        for line in record.lines():
+            self._write_log(line)
+            if record.logger and record.level in ('ERROR', 'FATAL'):
+                self._say(line)
 
     def _on_event(self, event: ProcessEvent) -> None:
         self._note(event.text)
-        if event.kind in (EventKind.RESPAWNING, EventKind.KILLED):
+        if event.kind not in (EventKind.REFUSED, EventKind.RESPAWNING, EventKind.KILLED):
+            return
+        if event.name in _FOR_VIEWERS:
+            # The loop goes on without. Whoever disarmed the gimbal meanwhile must not find it armed again.
+            self._say(event.text)
+        elif event.kind is EventKind.REFUSED:
+            self._refused = event.text
+        else:
             self._say(event.text)
             # A driver starts disarmed; whoever was followed must be followed again.
             self._arm_again.set()
 
-    def _note(self, text: str, name: str = 'gremsy') -> None:
-        if self._log is not None:
-            self._log.write(f'[{name}] {text}\n')
+    def _note(self, text: str) -> None:
+        self._write_log(f'[gremsy] {text}')
 
-    def _set_environment(self, environment: dict[str, str]) -> None:
-        """For the operator, which is in this process: rmw reads the environment when it joins."""
+    def _write_log(self, line: str) -> None:
+        if self._log is not None:
+            self._log.write(f'{line}\n')
+
+    def _set_environment(self, environment: dict[str, str | None]) -> None:
+        """For the processes, and for the operator, which is in this one: rmw reads the environment when it joins."""
         self._environment = {name: os.environ.get(name) for name in environment}
-        os.environ.update(environment)
+        join_network(os.environ, environment)
 
     def _restore_environment(self) -> None:
-        for name, value in self._environment.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
+        join_network(os.environ, self._environment)
         self._environment = {}

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 
-from gremsy_bringup.describe.system_description import GIMBAL_DRIVER, LOOP
+from gremsy_bringup.describe.system_description import GIMBAL_DRIVER, LOOP, STREAM, WEB
 from gremsy_common.atomic_file import NotOurs, refuse_others
 from gremsy_common.parameters.parameter_docs import DOCUMENTED, yaml_template
 from gremsy_common.parameters.parameter_forms import given_path
@@ -30,7 +30,7 @@ def template() -> str:
     """The whole file, node by node in the order of a frame's way."""
     places = {node_name: (module, name) for _, node_name, module, name in DOCUMENTED}
     sections = []
-    for node in (*LOOP, GIMBAL_DRIVER):
+    for node in (*LOOP, STREAM, GIMBAL_DRIVER, WEB):
         module, name = places[node.name]
         sections.append(yaml_template(node.name, getattr(import_module(module), name)))
     return '\n'.join([_HEAD.rstrip('\n'), *sections])

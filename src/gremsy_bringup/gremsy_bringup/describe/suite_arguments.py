@@ -8,12 +8,16 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from gremsy_bringup.describe.camera_choice import TRACKER, CameraChoice, cameras_from
 from gremsy_common.errors import SuiteError
 from gremsy_common.parameters.parameter_fields import ParameterError, ParameterSpec, from_values, param, specs_of
 from gremsy_common.parameters.parameter_forms import TextForm
 
 # One level of a ROS name (REP-144 and rcl's validate_namespace).
 _ROS_NAME = re.compile(r'[A-Za-z][A-Za-z0-9_]*(/[A-Za-z][A-Za-z0-9_]*)*')
+
+
+_QUOTED_NOTHING = ("''", '""')
 
 
 class ArgumentError(SuiteError):
@@ -24,7 +28,22 @@ class ArgumentError(SuiteError):
 class SuiteArguments:
     """What a user may say when starting the suite."""
 
-    namespace: str = param('robot', doc="The robot's name: its nodes live in /<namespace> and /<namespace>/eo.")
+    namespace: str = param(
+        'robot',
+        doc="The robot's: its driver is in it, each camera in <namespace>/<camera>. It is within a namespace that is "
+        'pushed, unless it begins with /; / is none at all.',
+    )
+    cameras: str = param(
+        'eo',
+        doc='The cameras, apart by spaces or commas, each with its whole loop or, after a colon, the nodes it has, as '
+        "'eo ir:camera'; none for none.",
+    )
+    setpoint_source: str = param(
+        '',
+        doc="The camera whose tracker moves the gimbal at first; empty takes params_file's, else the first that has a "
+        'tracker.',
+    )
+    gimbal: bool = param(True, doc='The gimbal driver; false for cameras that hang on no gimbal.')
     params_file: str = param(
         '', doc='Parameter file that wins over the shipped config/gremsy.yaml; empty for none.', form=TextForm.PATH
     )
@@ -32,11 +51,27 @@ class SuiteArguments:
     log_level: str = param(
         'info', choices=('debug', 'info', 'warn', 'error', 'fatal'), doc='What the nodes log, at least.'
     )
-    use_respawn: bool = param(True, doc='Start a process again when it dies.')
-    composed: bool = param(
-        True, doc='Camera, detector and tracker in one process, frames by reference; false: one process each.'
+    log_format: str = param(
+        'auto',
+        choices=('auto', 'text', 'json'),
+        doc='Lines for people, or one JSON object a line, those of other nodes (/rosout) too; `auto` is what '
+        'GREMSY_LOG_FORMAT says in the environment, and text without it.',
     )
-    sim: bool = param(False, doc='Simulated payload and camera in place of hardware.')
+    use_respawn: bool = param(True, doc='Start a process again when it dies.')
+    composed: bool = param(True, doc="A camera's nodes in one process, frames by reference; false: a process a node.")
+    one_loop: bool = param(
+        False, doc='All cameras in one process, which lets their detectors share a model; false: a process a camera.'
+    )
+    sim: bool = param(False, doc='Simulated payload and cameras in place of hardware.')
+    video: str = param(
+        'auto',
+        choices=('auto', 'builtin', 'mediamtx', 'none'),
+        doc="A camera's whole loop has the node that sends its video to a video server while somebody watches: to a "
+        'MediaMTX, which is started by other means, or to the built-in server. `auto` starts the latter with `web`, '
+        'unless MediaMTX is on PATH or its ports are taken; `none` leaves the node out too.',
+    )
+    web: bool = param(False, doc="The operator's page and its API, at port 6783 of this machine.")
+    rviz: bool = param(False, doc='RViz with a view made for these cameras.')
 
     def check(self) -> None:
         """Names and files.
@@ -44,18 +79,43 @@ class SuiteArguments:
         Raises:
             ParameterError: naming the argument and the way out.
         """
-        if not _ROS_NAME.fullmatch(self.namespace.strip('/')):
+        if self.robot and not _ROS_NAME.fullmatch(self.robot):
             raise ParameterError(
                 f"Parameter `namespace` is '{self.namespace}', which ROS does not accept: "
                 'use letters, digits and _, not beginning with a digit.'
             )
         if self.params_file and not Path(self.params_file).expanduser().is_file():
             raise ParameterError(f"Parameter `params_file` is '{self.params_file}': there is no such file.")
+        self._check_cameras()
 
     @property
     def robot(self) -> str:
-        """The robot's name without slashes at its ends."""
+        """The namespace without slashes at its ends; empty for the root."""
         return self.namespace.strip('/')
+
+    @property
+    def camera_choices(self) -> tuple[CameraChoice, ...]:
+        """What `cameras` says."""
+        return cameras_from(self.cameras, video=self.video != 'none')
+
+    def _check_cameras(self) -> None:
+        chosen = self.camera_choices
+        tracking = [each.name for each in chosen if TRACKER in each.nodes]
+        if self.setpoint_source and self.setpoint_source not in tracking:
+            way_out = f'use one of {", ".join(tracking)}' if tracking else 'none here has one, so leave it out'
+            raise ParameterError(
+                f"Parameter `setpoint_source` is '{self.setpoint_source}', which is no camera with a tracker: "
+                f'{way_out}.'
+            )
+        if self.one_loop and not self.composed:
+            raise ParameterError(
+                'Parameters `one_loop` and `composed` contradict each other: leave `composed` true for all cameras in '
+                'one process.'
+            )
+        if not chosen and not self.gimbal:
+            raise ParameterError(
+                'Parameter `cameras` names none and `gimbal` is false, so nothing would start: name a camera.'
+            )
 
 
 def as_text(value: object) -> str:
@@ -74,7 +134,7 @@ def from_texts(texts: Mapping[str, str]) -> SuiteArguments:
     try:
         return from_values(SuiteArguments, values)
     except ParameterError as error:
-        raise ArgumentError(str(error).replace('Parameter `', 'Argument `').replace('parameter', 'argument')) from error
+        raise ArgumentError(str(error).replace('Parameter', 'Argument').replace('parameter', 'argument')) from error
 
 
 def from_command_line(words: Iterable[str]) -> SuiteArguments:
@@ -110,7 +170,8 @@ def usage() -> str:
 
 def _value(spec: ParameterSpec, text: str) -> object:
     if spec.type is not bool:
-        return text
+        # `ros2 launch` takes no `name:=` without a value, and quotes inside quotes are what people write instead.
+        return '' if text in _QUOTED_NOTHING else text
     truth = {'true': True, '1': True, 'yes': True, 'false': False, '0': False, 'no': False}
     if text.strip().lower() not in truth:
         raise ArgumentError(f"Argument `{spec.name}` is '{text}': use true or false.")

@@ -11,24 +11,35 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from gremsy_bringup.describe import camera_choice
+from gremsy_bringup.describe.camera_choice import CameraChoice
+from gremsy_bringup.describe.parameter_layers import Layer, Sections, given, section_file, written
+from gremsy_bringup.describe.ros_network import RosNetwork
 from gremsy_bringup.describe.suite_arguments import SuiteArguments
+from gremsy_bringup.describe.video_server_choice import VideoServerPlan
+from gremsy_bringup.logs.log_writer import JSON, TEXT
 from gremsy_bringup.supervise.process_spec import ProcessSpec, RestartPolicy
+from gremsy_gimbal_sim.truth_ring import DEFAULT_RING, RING_VARIABLE
 
-CAMERA_NAME = 'eo'
-# What the nodes of a camera call by a relative name and the one gimbal of the robot answers to.
+# What the nodes of a camera call by a relative name and the one gimbal of the robot answers to. Not the setpoints:
+# each tracker's stay in its camera's namespace, and the driver takes those of `setpoint_source`.
 GIMBAL_TOPICS = (
     'gimbal/attitude',
     'gimbal/attitude_earth',
+    'gimbal/heading',
     'gimbal/imu',
     'gimbal/range',
     'gimbal/zoom',
     'gimbal/control',
     'gimbal/goal',
     'gimbal/plant',
-    'gimbal/setpoint',
-    'gimbal/zoom_setpoint',
 )
+# The robot's too: one page, and one video server, for all its cameras.
+ROBOT_TOPICS = (*GIMBAL_TOPICS, 'stream/watch')
 RESPAWN_DELAY_S = 0.5
+_SIMULATED = 'sim:'
+_DISCOVERY_SERVER = 'gremsy_bringup.deployment.discovery_server'
+_VIDEO_SERVER = 'gremsy_web.video_server.video_server_command'
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,39 +56,67 @@ class NodePlan:
         return self.component
 
 
-CAMERA = NodePlan('camera', 'gremsy_camera', 'camera_node')
-DETECTOR = NodePlan('detector', 'gremsy_detector', 'detector_node')
-TRACKER = NodePlan('tracker', 'gremsy_tracker', 'tracker_node')
-RECORDER = NodePlan('recorder', 'gremsy_bringup', 'recorder_node')
+CAMERA = NodePlan(camera_choice.CAMERA, 'gremsy_camera', 'camera_node')
+DETECTOR = NodePlan(camera_choice.DETECTOR, 'gremsy_detector', 'detector_node')
+TRACKER = NodePlan(camera_choice.TRACKER, 'gremsy_tracker', 'tracker_node')
+STREAM = NodePlan(camera_choice.STREAM, 'gremsy_camera', 'stream_node')
+RECORDER = NodePlan(camera_choice.RECORDER, 'gremsy_bringup', 'recorder_node')
 GIMBAL_DRIVER = NodePlan('gimbal_driver', 'gremsy_gimbal_driver', 'gimbal_driver_node')
+WEB = NodePlan('web', 'gremsy_web', 'web_node')
+FOREIGN_LOGS = NodePlan('foreign_logs', 'gremsy_bringup', 'foreign_logs_node')
 LOOP = (CAMERA, DETECTOR, TRACKER)
+_OF_A_CAMERA = {each.name: each for each in (*LOOP, STREAM, RECORDER)}
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedNode:
+    """A node of a process; `within` is its namespace inside the process's, empty where that is the process's own."""
+
+    plan: NodePlan
+    within: str = ''
+
+    @property
+    def word(self) -> str:
+        """As `container --components` takes it."""
+        return f'{self.within}/{self.plan.component}' if self.within else self.plan.component
 
 
 @dataclass(frozen=True, slots=True)
 class ProcessPlan:
-    """One process of nodes that share a namespace and remappings.
+    """One process of nodes that share remappings.
 
     Attributes:
+        namespace: absolute.
         stop_rank: the driver first, so that the gimbal stands still before anything else goes; the payload last.
         grace_s: from SIGTERM to SIGKILL.
     """
 
     name: str
     namespace: str
-    nodes: tuple[NodePlan, ...]
+    nodes: tuple[PlacedNode, ...]
     remappings: tuple[tuple[str, str], ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
     stop_rank: int = 0
     grace_s: float = 5.0
 
+    @property
+    def node_names(self) -> tuple[str, ...]:
+        """Full names."""
+        return tuple(joined(self.namespace, node.word) for node in self.nodes)
+
 
 @dataclass(frozen=True, slots=True)
 class SimulatedPayload:
-    """How the simulated payload is started; the defaults agree with `config/sim.yaml`."""
+    """How the simulated payload is started, and where driver and cameras find it.
+
+    Attributes:
+        by_way_of: a port that the driver is sent to instead, where somebody listens to the wire; 0 for none.
+    """
 
     udp_port: int = 14566
-    truth_ring: str = 'payload'
+    truth_ring: str = DEFAULT_RING
     preset: str = 'ideal'
+    by_way_of: int = 0
 
     @property
     def program_arguments(self) -> tuple[str, ...]:
@@ -91,19 +130,30 @@ class SimulatedPayload:
             self.preset,
         )
 
+    @property
+    def link(self) -> str:
+        """For the driver."""
+        return f'udp://127.0.0.1:{self.by_way_of or self.udp_port}'
+
 
 @dataclass(frozen=True, slots=True)
 class SystemDescription:
     """Everything that is started, in the order of starting.
 
-    Parameters come from the shipped files, then from the user's files: later ones win.
+    Attributes:
+        namespace: of the robot, absolute.
+        parameters: from the weakest to the strongest: later ones win.
+        network: what is said of it in the suite's own terms; None where ROS's variables say it.
     """
 
     arguments: SuiteArguments
+    namespace: str
     processes: tuple[ProcessPlan, ...]
-    shipped_files: tuple[Path, ...]
-    user_files: tuple[Path, ...]
+    parameters: tuple[Layer, ...]
     payload: SimulatedPayload | None
+    video_server: VideoServerPlan | None = None
+    network: RosNetwork | None = None
+    log_format: str = TEXT
 
 
 def share_folder() -> Path:
@@ -118,76 +168,212 @@ def share_folder() -> Path:
         return Path(__file__).resolve().parents[2]
 
 
+def joined(*names: str) -> str:
+    """An absolute name of those parts; no part, or none but slashes, is the root."""
+    return '/' + '/'.join(part for name in names for part in name.split('/') if part)
+
+
 def describe(
     arguments: SuiteArguments,
-    loop: Sequence[NodePlan] = LOOP,
     extra_parameter_files: Sequence[Path] = (),
     payload: SimulatedPayload | None = None,
+    pushed_namespace: str = '',
+    video_server: VideoServerPlan | None = None,
+    network: RosNetwork | None = None,
+    log_format: str = TEXT,
 ) -> SystemDescription:
-    """The processes that these arguments ask for; `payload` says how the simulated one is started."""
-    config = share_folder() / 'config'
-    shipped = (config / 'gremsy.yaml', *((config / 'sim.yaml',) if arguments.sim else ()))
-    own = (Path(arguments.params_file).expanduser().resolve(),) if arguments.params_file else ()
+    """The processes that these arguments ask for.
+
+    Args:
+        arguments: what the user said.
+        extra_parameter_files: win over `params_file`.
+        payload: how the simulated one is started.
+        pushed_namespace: around the robot's, unless that is absolute (`PushRosNamespace`).
+        video_server: how the built-in one is started; None for none.
+        network: see `SystemDescription`.
+        log_format: in which everything is said; with `json` a process more hears what other nodes say.
+    """
+    absolute = arguments.namespace.startswith('/')
+    robot = joined(arguments.namespace) if absolute else joined(pushed_namespace, arguments.namespace)
+    simulated = (payload or SimulatedPayload()) if arguments.sim else None
+    processes = _camera_processes(arguments, robot, simulated, network)
     return SystemDescription(
         arguments=arguments,
-        processes=(*_loop_processes(arguments, tuple(loop), config), _gimbal_process(arguments)),
-        shipped_files=shipped,
-        user_files=(*own, *extra_parameter_files),
-        payload=(payload or SimulatedPayload()) if arguments.sim else None,
+        namespace=robot,
+        processes=(
+            *processes,
+            *((_gimbal_process(robot),) if arguments.gimbal else ()),
+            *((_web_process(robot),) if arguments.web else ()),
+            *((_foreign_logs_process(robot),) if log_format == JSON else ()),
+        ),
+        parameters=_layers(arguments, robot, tuple(extra_parameter_files), simulated, video_server),
+        payload=simulated,
+        video_server=video_server,
+        network=network,
+        log_format=log_format,
     )
 
 
-def _loop_processes(arguments: SuiteArguments, loop: tuple[NodePlan, ...], config: Path) -> tuple[ProcessPlan, ...]:
-    robot = arguments.robot
-    namespace = f'/{robot}/{CAMERA_NAME}'
-    remappings = tuple((topic, f'/{robot}/{topic}') for topic in GIMBAL_TOPICS)
-    if arguments.composed:
-        return (ProcessPlan('loop', namespace, loop, remappings, stop_rank=1),)
-    # Frames cross process borders here: by shared memory, or most of them would not arrive (design.md section 5).
-    profile = str(config / 'fastdds_shm.xml')
-    environment = {'FASTRTPS_DEFAULT_PROFILES_FILE': profile, 'FASTDDS_DEFAULT_PROFILES_FILE': profile}
-    return tuple(ProcessPlan(node.name, namespace, (node,), remappings, environment, stop_rank=1) for node in loop)
-
-
-def _gimbal_process(arguments: SuiteArguments) -> ProcessPlan:
-    return ProcessPlan('gimbal', f'/{arguments.robot}', (GIMBAL_DRIVER,), stop_rank=0)
-
-
-def ros_arguments(description: SystemDescription, process: ProcessPlan) -> tuple[str, ...]:
+def ros_arguments(
+    description: SystemDescription, process: ProcessPlan, parameter_files: Sequence[Path]
+) -> tuple[str, ...]:
     """What follows `--ros-args` for one process."""
     arguments = description.arguments
     words = ['-r', f'__ns:={process.namespace}']
     for source, target in process.remappings:
         words += ['-r', f'{source}:={target}']
-    for path in description.shipped_files:
-        words += ['--params-file', str(path)]
-    for path in description.user_files:
+    for path in parameter_files:
         words += ['--params-file', str(path)]
     words += ['-p', f'use_sim_time:={str(arguments.use_sim_time).lower()}', '--log-level', arguments.log_level]
     return tuple(words)
 
 
 def process_specs(
-    description: SystemDescription, environment: Mapping[str, str] | None = None
+    description: SystemDescription, folder: Path, environment: Mapping[str, str] | None = None
 ) -> tuple[ProcessSpec, ...]:
-    """The same for the supervisor, payload first; `environment` is added to every process."""
+    """The same for the supervisor, payload first.
+
+    Args:
+        description: what to start.
+        folder: where the parameters that come of the arguments are written; must outlive the processes.
+        environment: added to every process.
+    """
     common = dict(environment or {})
     restart = RestartPolicy(respawn=description.arguments.use_respawn, first_delay_s=RESPAWN_DELAY_S)
+    files = written(description.parameters, folder)
     specs = []
+    if description.network is not None and description.network.own_server_arguments:
+        argv = (sys.executable, '-m', _DISCOVERY_SERVER, *description.network.own_server_arguments)
+        specs.append(ProcessSpec('discovery', argv, common, restart, stop_rank=2))
     if description.payload is not None:
         argv = (sys.executable, '-m', 'gremsy_gimbal_sim.sim_payload', *description.payload.program_arguments)
         specs.append(ProcessSpec('payload', argv, common, restart, stop_rank=2))
+    if description.video_server is not None:
+        argv = (sys.executable, '-m', _VIDEO_SERVER, *description.video_server.program_arguments)
+        # After who publishes, which would call the server's end a fault.
+        specs.append(ProcessSpec('video', argv, common, restart, stop_rank=2))
     for process in description.processes:
-        components = tuple(node.component for node in process.nodes)
         argv = (
             sys.executable,
             '-m',
             'gremsy_bringup.container',
             '--components',
-            *components,
+            *(node.word for node in process.nodes),
             '--ros-args',
-            *ros_arguments(description, process),
+            *ros_arguments(description, process, files),
         )
         env = {**common, **process.environment}
         specs.append(ProcessSpec(process.name, argv, env, restart, process.stop_rank, process.grace_s))
     return tuple(specs)
+
+
+def _camera_processes(
+    arguments: SuiteArguments, robot: str, payload: SimulatedPayload | None, network: RosNetwork | None
+) -> tuple[ProcessPlan, ...]:
+    cameras = arguments.camera_choices
+    remappings = tuple((topic, joined(robot, topic)) for topic in ROBOT_TOPICS)
+    environment = {} if payload is None else {RING_VARIABLE: payload.truth_ring}
+    if arguments.one_loop and cameras:
+        nodes = tuple(PlacedNode(_OF_A_CAMERA[node], camera.name) for camera in cameras for node in camera.nodes)
+        return (ProcessPlan('loop', robot, nodes, remappings, environment, stop_rank=1),)
+    processes: list[ProcessPlan] = []
+    for camera in cameras:
+        namespace = joined(robot, camera.name)
+        nodes = tuple(PlacedNode(_OF_A_CAMERA[node]) for node in camera.nodes)
+        # Of several cameras each process says whose it is.
+        suffix = f'_{camera.name}' if len(cameras) > 1 else ''
+        if arguments.composed:
+            processes.append(ProcessPlan(f'loop{suffix}', namespace, nodes, remappings, environment, stop_rank=1))
+            continue
+        # Of a network in the suite's own terms every process has it, unless it is off.
+        apart = {**environment, **_shared_memory()} if network is None else environment
+        processes += (
+            ProcessPlan(f'{node.plan.name}{suffix}', namespace, (node,), remappings, apart, stop_rank=1)
+            for node in nodes
+        )
+    return tuple(processes)
+
+
+def _shared_memory() -> dict[str, str]:
+    """Frames cross process borders: by shared memory, or most of them would not arrive (design.md section 5)."""
+    profile = str(share_folder() / 'config' / 'fastdds_shm.xml')
+    return {'FASTRTPS_DEFAULT_PROFILES_FILE': profile, 'FASTDDS_DEFAULT_PROFILES_FILE': profile}
+
+
+def _gimbal_process(robot: str) -> ProcessPlan:
+    return ProcessPlan('gimbal', robot, (PlacedNode(GIMBAL_DRIVER),), stop_rank=0)
+
+
+def _web_process(robot: str) -> ProcessPlan:
+    """Apart from the loop, which its clients must not slow down."""
+    return ProcessPlan('web', robot, (PlacedNode(WEB),), stop_rank=1)
+
+
+def _foreign_logs_process(robot: str) -> ProcessPlan:
+    """Apart from everything: whoever logs too much on /rosout is to slow down nothing."""
+    return ProcessPlan('foreign_logs', robot, (PlacedNode(FOREIGN_LOGS),), stop_rank=2)
+
+
+def _layers(
+    arguments: SuiteArguments,
+    robot: str,
+    extra_files: tuple[Path, ...],
+    payload: SimulatedPayload | None,
+    video_server: VideoServerPlan | None,
+) -> tuple[Layer, ...]:
+    config = share_folder() / 'config'
+    own = (Path(arguments.params_file).expanduser().resolve(),) if arguments.params_file else ()
+    return (
+        config / 'gremsy.yaml',
+        *((config / 'sim.yaml',) if payload else ()),
+        *section_file('parameters_cameras', _of_the_cameras(arguments.camera_choices)),
+        *own,
+        *extra_files,
+        *section_file(
+            'parameters_arguments',
+            {
+                **_of_the_arguments(arguments, robot, payload, (*own, *extra_files)),
+                **_of_the_video_server(arguments, robot, video_server),
+            },
+        ),
+    )
+
+
+def _of_the_cameras(cameras: Sequence[CameraChoice]) -> Sections:
+    """What driver and page are told of the cameras, unless the user's own files say something else."""
+    if not cameras:
+        return {}
+    tracking = [each.name for each in cameras if camera_choice.TRACKER in each.nodes]
+    values = {'optical_frames': [each.optical_frame for each in cameras], 'setpoint_source': ''.join(tracking[:1])}
+    return {f'/**/{GIMBAL_DRIVER.name}': values, f'/**/{WEB.name}': {'cameras': [each.name for each in cameras]}}
+
+
+def _of_the_arguments(
+    arguments: SuiteArguments, robot: str, payload: SimulatedPayload | None, files: Sequence[Path]
+) -> Sections:
+    """What holds whatever the files say; by the full name, which wins over every pattern."""
+    driver: dict[str, object] = {}
+    if arguments.setpoint_source:
+        driver['setpoint_source'] = arguments.setpoint_source
+    if payload is not None:
+        driver.update(link=payload.link, second_link='')
+    sections = {joined(robot, GIMBAL_DRIVER.name): driver} if driver else {}
+    if payload is not None:
+        cameras = [joined(robot, each.name, CAMERA.name) for each in arguments.camera_choices]
+        sections.update(
+            {name: {'source': _SIMULATED} for name in cameras if _is_hardware(given(files, name, 'source'))}
+        )
+    return sections
+
+
+def _of_the_video_server(arguments: SuiteArguments, robot: str, plan: VideoServerPlan | None) -> Sections:
+    """Where it is, unless that is where everybody looks anyway."""
+    if plan is None or plan == VideoServerPlan():
+        return {}
+    streams = [joined(robot, each.name, STREAM.name) for each in arguments.camera_choices if STREAM.name in each.nodes]
+    return {**dict.fromkeys(streams, plan.stream_values), joined(robot, WEB.name): plan.web_values}
+
+
+def _is_hardware(source: object | None) -> bool:
+    """Of a robot's own file, with which a simulation is tried: other footage may be named there, a camera not."""
+    return source is not None and not str(source).startswith(_SIMULATED)

@@ -5,11 +5,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from gremsy_bringup.doctor.doctor_table import Check
 from gremsy_bringup.doctor.robot_machine import Machine, Outcome
+from gremsy_common.dds_settings import memory_for_images
 from gremsy_detector.backends.tensorrt.tensorrt_kinds import FULL, RTX, Kind
 
 # Where the simulated payload listens unless told otherwise (gremsy_gimbal_driver's default UDP port).
@@ -19,26 +20,10 @@ _NEEDED_DISK_BYTES = 2 * 1024**3
 _NEEDED_SHARED_MEMORY_BYTES = 128 * 1024**2
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One row: is it there, what was found, and what to do if it is not.
-
-    `needed` things are what the demo cannot do without; the others widen what this machine can run. `lack` is the word
-    for a thing that is not ok.
-    """
-
-    name: str
-    ok: bool
-    found: str
-    remedy: str = ''
-    needed: bool = False
-    lack: str = 'missing'
-
-
 Question = Callable[[Machine], Check]
 
 
-def _answer(outcome: Outcome) -> dict[str, Any] | None:
+def answer_of(outcome: Outcome) -> dict[str, Any] | None:
     """The JSON object on the child's last line; None when it failed."""
     lines = outcome.output.strip().splitlines()
     if outcome.status != 0 or not lines:
@@ -47,7 +32,7 @@ def _answer(outcome: Outcome) -> dict[str, Any] | None:
     return answer
 
 
-def _why(outcome: Outcome) -> str:
+def why(outcome: Outcome) -> str:
     """The end of a failed child in a few words."""
     if outcome.status is not None and outcome.status < 0:
         return f'the probe was ended by signal {-outcome.status}'
@@ -61,9 +46,9 @@ def python(machine: Machine) -> Check:
         'import json, sys; print(json.dumps({"version": sys.version.split()[0], "at": sys.executable,'
         ' "fit": sys.version_info >= (3, 10)}))'
     )
-    answer = _answer(outcome)
+    answer = answer_of(outcome)
     if answer is None:
-        return Check('Python', False, _why(outcome), 'Reinstall Python 3.10 or newer.', needed=True)
+        return Check('Python', False, why(outcome), 'Reinstall Python 3.10 or newer.', needed=True)
     remedy = '' if answer['fit'] else 'Install Python 3.10 or newer and run `./gremsy setup`.'
     return Check('Python', answer['fit'], f'{answer["version"]} at {answer["at"]}', remedy, needed=True)
 
@@ -71,9 +56,9 @@ def python(machine: Machine) -> Check:
 def ros(machine: Machine) -> Check:
     """Which ROS 2, and from where."""
     outcome = machine.run_python('import json, rclpy; print(json.dumps({"at": rclpy.__file__}))')
-    answer = _answer(outcome)
+    answer = answer_of(outcome)
     if answer is None:
-        return Check('ROS 2', False, _why(outcome), 'Run `./gremsy setup`, or source a ROS 2 first.', needed=True)
+        return Check('ROS 2', False, why(outcome), 'Run `./gremsy setup`, or source a ROS 2 first.', needed=True)
     place = str(answer['at'])
     origin = f'system ({Path(place).parents[4]})' if place.startswith('/opt/ros/') else 'PyPI wheels'
     distribution = machine.environment.get('ROS_DISTRO', 'unnamed distribution')
@@ -85,10 +70,10 @@ def middleware(machine: Machine) -> Check:
     outcome = machine.run_python(
         'import json, rclpy; print(json.dumps({"rmw": rclpy.get_rmw_implementation_identifier()}))'
     )
-    answer = _answer(outcome)
+    answer = answer_of(outcome)
     if answer is None:
         remedy = 'Unset RMW_IMPLEMENTATION, or install the middleware that it names.'
-        return Check('Middleware', False, _why(outcome), remedy, needed=True)
+        return Check('Middleware', False, why(outcome), remedy, needed=True)
     return Check('Middleware', True, str(answer['rmw']), needed=True)
 
 
@@ -131,10 +116,10 @@ print(json.dumps({'cuda': f'{version.value // 1000}.{version.value % 1000 // 10}
 def gpu(machine: Machine) -> Check:
     """An NVIDIA GPU with its driver; asked in a child, since a broken driver may end the process."""
     outcome = machine.run_python(_CUDA_PROBE)
-    answer = _answer(outcome)
+    answer = answer_of(outcome)
     if answer is None:
         absent = 'libcuda.so.1: cannot open' in outcome.errors
-        found = 'no NVIDIA driver (libcuda.so.1 is not here)' if absent else _why(outcome)
+        found = 'no NVIDIA driver (libcuda.so.1 is not here)' if absent else why(outcome)
         return Check('GPU (CUDA)', False, found, 'Optional: detection runs on the CPU without it.')
     if not answer['names']:
         return Check('GPU (CUDA)', False, 'driver present, no device', 'Optional: make the GPU visible to this user.')
@@ -168,9 +153,9 @@ def tensorrt_rtx(machine: Machine) -> Check:
 def _tensorrt(machine: Machine, kind: Kind, where: str) -> Check:
     row = kind.title
     outcome = machine.run_python(_TENSORRT_PROBE.format(name=kind.name))
-    answer = _answer(outcome)
+    answer = answer_of(outcome)
     if answer is None:
-        return Check(row, False, _why(outcome), 'Reinstall it to match the CUDA driver.')
+        return Check(row, False, why(outcome), 'Reinstall it to match the CUDA driver.')
     if answer['module'] is None:
         return Check(row, False, 'not installed', f'Optional, {where}: {kind.how_to_install}.')
     if answer['reason'] is not None:
@@ -187,9 +172,9 @@ def onnx_runtime(machine: Machine) -> Check:
         'o = load_onnxruntime(); '
         'print(json.dumps({"version": o.__version__, "providers": o.get_available_providers()}))'
     )
-    answer = _answer(outcome)
+    answer = answer_of(outcome)
     if answer is None:
-        return Check('ONNX Runtime', False, _why(outcome), 'Run `./gremsy setup`.', needed=True)
+        return Check('ONNX Runtime', False, why(outcome), 'Run `./gremsy setup`.', needed=True)
     providers = ', '.join(name.removesuffix('ExecutionProvider') for name in answer['providers'])
     return Check('ONNX Runtime', True, f'{answer["version"]}, providers: {providers}', needed=True)
 
@@ -209,10 +194,10 @@ print(json.dumps({'name': path.name, 'digest': digest, 'fit': digest == SHA256, 
 def model(machine: Machine) -> Check:
     """The shipped model: there, unchanged, and it opens."""
     outcome = machine.run_python(_MODEL_PROBE)
-    answer = _answer(outcome)
+    answer = answer_of(outcome)
     if answer is None:
         return Check(
-            'Model', False, _why(outcome), 'Check out the repository again, then `./gremsy setup`.', needed=True
+            'Model', False, why(outcome), 'Check out the repository again, then `./gremsy setup`.', needed=True
         )
     text = f'{answer["name"]}, sha256 {answer["digest"][:12]}, input {"x".join(map(str, answer["shape"]))}'
     if not answer['fit']:
@@ -231,9 +216,9 @@ print(json.dumps({'path': str(found) if found else ''}))
 def footage(machine: Machine) -> Check:
     """The demo's default video."""
     outcome = machine.run_python(_FOOTAGE_PROBE)
-    answer = _answer(outcome)
+    answer = answer_of(outcome)
     if answer is None:
-        return Check('Demo footage', False, _why(outcome), 'Run `./gremsy setup`.')
+        return Check('Demo footage', False, why(outcome), 'Run `./gremsy setup`.')
     if not answer['path']:
         remedy = '`./gremsy demo` fetches it once (96 MB), or takes a video of yours with `--video FILE`.'
         return Check('Demo footage', False, 'not here yet', remedy)
@@ -253,7 +238,7 @@ def encoder(machine: Machine) -> Check:
     ]
     aside = f'; hardware: {", ".join(hardware)}' if hardware else ''
     outcome = machine.run_python(_ENCODER_PROBE)
-    answer = _answer(outcome)
+    answer = answer_of(outcome)
     if answer is None:
         remedy = 'Optional: `./gremsy setup --extra encode` installs PyAV, whose H.264 plays in browsers too.'
         return Check('Video encoder', False, f'OpenCV mp4v only{aside}', remedy)
@@ -276,21 +261,15 @@ def _device_row(machine: Machine, name: str, paths: list[Path], none_found: str)
     return Check(name, True, ', '.join(map(str, paths)))
 
 
-def cameras(machine: Machine) -> Check:
-    """V4L2 devices and whether this user may open them."""
-    hint = "Optional: the camera's `source` may be a video file, or `sim:`."
-    return _device_row(machine, 'Cameras', machine.devices('video*'), hint)
-
-
 def serial_ports(machine: Machine) -> Check:
     """Serial ports and whether this user may open them."""
     outcome = machine.run_python(
         'import json; from serial.tools import list_ports; '
         'print(json.dumps({"ports": [port.device for port in list_ports.comports()]}))'
     )
-    answer = _answer(outcome)
+    answer = answer_of(outcome)
     if answer is None:
-        return Check('Serial ports', False, _why(outcome), 'Run `./gremsy setup`.', needed=True)
+        return Check('Serial ports', False, why(outcome), 'Run `./gremsy setup`.', needed=True)
     hint = 'Optional: connect the gimbal, or reach it over UDP.'
     return _device_row(machine, 'Serial ports', sorted(map(Path, answer['ports'])), hint)
 
@@ -318,6 +297,13 @@ def shared_memory(machine: Machine) -> Check:
     return Check('Shared memory', enough, f'{free / 1024**2:.0f} MiB free in /dev/shm', remedy, needed=True)
 
 
+def image_memory(machine: Machine) -> Check:
+    """Whether images get from a node that is started alone to other processes."""
+    memory = memory_for_images(machine.environment)
+    remedy = f'{memory.remedy[:1].upper()}{memory.remedy[1:]}.' if memory.remedy else ''
+    return Check('Images by DDS', memory.enough, memory.found, remedy, lack='lossy')
+
+
 QUESTIONS: tuple[Question, ...] = (
     python,
     ros,
@@ -331,9 +317,9 @@ QUESTIONS: tuple[Question, ...] = (
     model,
     footage,
     encoder,
-    cameras,
     serial_ports,
     udp_port,
     disk,
     shared_memory,
+    image_memory,
 )

@@ -13,43 +13,18 @@ import os
 import platform
 import shutil
 import sys
-import textwrap
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 
-from gremsy_bringup.doctor.doctor_checks import QUESTIONS, Check, Question
+from gremsy_bringup.doctor.camera_checks import CAMERA_QUESTIONS
+from gremsy_bringup.doctor.doctor_checks import QUESTIONS, Question
+from gremsy_bringup.doctor.doctor_table import Check, ask_all, table
 from gremsy_bringup.doctor.robot_machine import Machine, ThisMachine
+from gremsy_bringup.robot_doctor import robot_doctor_command
 
 
-def examine(machine: Machine, questions: Sequence[Question] = QUESTIONS) -> list[Check]:
+def examine(machine: Machine, questions: Sequence[Question] = (*QUESTIONS, *CAMERA_QUESTIONS)) -> list[Check]:
     """Ask every question; one that fails becomes a row that says so."""
-
-    def ask(question: Question) -> Check:
-        try:
-            return question(machine)
-        except Exception as error:  # noqa: BLE001 - a doctor that breaks on a sick machine is of no use
-            name = question.__name__.replace('_', ' ')
-            return Check(name, False, f'could not look: {type(error).__name__}: {error}', 'Report this as an issue.')
-
-    # Most of the time goes into waiting for child processes.
-    with ThreadPoolExecutor(max_workers=4) as pool:
-        return list(pool.map(ask, questions))
-
-
-def table(checks: Sequence[Check], width: int) -> str:
-    """The rows as text, wrapped to the terminal: mark, name, what was found, what to do."""
-    name_width = max((len(check.name) for check in checks), default=0)
-    indent = name_width + 11
-    lines: list[str] = []
-    for check in checks:
-        mark = 'ok' if check.ok else (check.lack.upper() if check.needed else check.lack)
-        head = f'{mark:<8} {check.name:<{name_width}}  '
-        for text in filter(None, (check.found, f'-> {check.remedy}' if check.remedy else '')):
-            wrapped = textwrap.wrap(text, max(30, width - indent), break_on_hyphens=False) or ['']
-            for part in wrapped:
-                lines.append(f'{head}{part}')
-                head = ' ' * indent
-    return '\n'.join(lines)
+    return ask_all(machine, questions)
 
 
 def verdict(checks: Sequence[Check]) -> str:
@@ -75,10 +50,14 @@ def as_json(checks: Sequence[Check]) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Print the table or, with --json, one JSON object."""
+    """Print the table or, with --json, one JSON object; with --robot the other doctor does."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if '--robot' in words:
+        sys.exit(robot_doctor_command.main(words, here=[sys.executable]))
     parser = argparse.ArgumentParser(prog='./gremsy doctor', description='Says what this machine can run.')
     parser.add_argument('--json', action='store_true', help='print one JSON object instead of the table')
-    options = parser.parse_args(arguments)
+    parser.add_argument('--robot', action='store_true', help='the first-boot check of a robot (--robot --help)')
+    options = parser.parse_args(words)
     checks = examine(ThisMachine())
     if options.json:
         print(as_json(checks))

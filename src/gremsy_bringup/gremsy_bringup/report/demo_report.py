@@ -10,10 +10,14 @@ from typing import Any
 
 import cv2
 
+from gremsy_bringup.demo.demo_options import DemoOptions
 from gremsy_bringup.demo.demo_session import DemoSession
 from gremsy_bringup.report.report_figure import FigureUnavailable, draw
 from gremsy_bringup.report.report_summary import describe_machine, describe_versions, summarise
 from gremsy_bringup.report.trace_join import join
+
+# The rest is in summary.json.
+_MOST_LOCKS = 4
 
 
 def write_report(session: DemoSession, say: Callable[[str], None]) -> dict[str, Any]:
@@ -22,7 +26,7 @@ def write_report(session: DemoSession, say: Callable[[str], None]) -> dict[str, 
     run = join(session.events())
     summary = {
         'video': str(session.video),
-        'target_class': options.target_class,
+        'target': options.target.word,
         'preset': options.preset,
         'headless': options.headless,
         **summarise(run, session.usage, session.restarts),
@@ -32,7 +36,7 @@ def write_report(session: DemoSession, say: Callable[[str], None]) -> dict[str, 
     }
     (session.report_dir / 'summary.json').write_text(json.dumps(summary, indent=2) + '\n', encoding='utf-8')
     name = session.video.name if session.video is not None else 'the footage'
-    title = f'Following a {options.target_class} in {name}, simulated payload "{options.preset}"'
+    title = f'Following {options.target} in {name}, simulated payload "{options.preset}"'
     try:
         draw(run, session.report_dir / 'pointing.png', title)
     except FigureUnavailable as error:
@@ -47,6 +51,7 @@ def report_lines(summary: dict[str, Any], report_dir: Path) -> list[str]:
     files = ', '.join(sorted(path.name for path in report_dir.iterdir() if path.suffix in ('.json', '.png', '.mp4')))
     return [
         f'{summary["frames"]} frames{rate}, {summary["lock_count"]} locks',
+        f'asked for {summary["target"]}, followed {_followed(summary)}',
         'pointing error: not measured, no target was followed for longer than 1.5 s'
         if error is None
         else f'pointing error, RMS from 1.5 s after each lock: {error:g} deg',
@@ -55,6 +60,40 @@ def report_lines(summary: dict[str, Any], report_dir: Path) -> list[str]:
         else f'latency capture to wire: median {median:g} ms, p99 {summary["latency_ms_p99"]:g} ms',
         f'report in {report_dir}: {files}',
     ]
+
+
+def next_steps(options: DemoOptions) -> list[str]:
+    """What to try after this run, for a person at a terminal; nothing that was just done."""
+    default = DemoOptions(options.report)
+    steps = [
+        (
+            './gremsy demo --duration 0',
+            'as long as you like: click in the browser on whom to follow',
+            not options.headless,
+        ),
+        ('./gremsy demo --target largest', 'whom to follow: --help has the words', options.target == default.target),
+        (
+            './gremsy demo --preset realistic',
+            'a payload with the faults of real ones',
+            options.preset == default.preset,
+        ),
+        ('./gremsy demo --video FILE', 'in footage of your own', options.video is None),
+        ('./gremsy init', 'for a gimbal and a camera of your own', True),
+    ]
+    left = [(command, what) for command, what, is_new in steps if is_new]
+    width = max(len(command) for command, _ in left)
+    return ['Next:', *(f'  {command:<{width}}  {what}' for command, what in left), 'README.md and docs/ tell the rest.']
+
+
+def _followed(summary: dict[str, Any]) -> str:
+    """Who, in their order; a click in the page may have asked for others than the command line."""
+    texts = []
+    for lock in summary['locks'][:_MOST_LOCKS]:
+        who = f'{lock["label"]} {lock["target_id"]}'.strip()
+        asked = '' if lock['asked'] == summary['target'] else f', asked for {lock["asked"]}'
+        texts.append(f'{who} ({lock["end_s"] - lock["begin_s"]:.0f} s{asked})')
+    left = len(summary['locks']) - len(texts)
+    return ', '.join([*texts, f'and {left} more'] if left else texts) or 'nobody'
 
 
 def _film(path: Path) -> dict[str, Any]:

@@ -17,7 +17,9 @@ from gremsy_bringup.demo.demo_options import DemoError
 
 MARK_NAME = '.gremsy_report'
 _MARK = 'A report of `./gremsy demo`. The next one that is written here replaces its files; others stay.\n'
-_FILES = re.compile(r'demo(-\d+)?\.mp4|summary\.json|pointing\.png|processes\.log|parameters\.yaml')
+_FILES = re.compile(
+    r'demo(-\d+)?\.mp4|summary\.json|pointing\.png|processes\.log|parameters(_cameras|_arguments)?\.yaml'
+)
 # What `FileTrace` writes, <name>-<pid>.jsonl, and rcutils: <program>_<pid>_<ms>.log.
 _FILES_IN_FOLDERS = {'trace': re.compile(r'.+-\d+\.jsonl'), 'log': re.compile(r'.+_\d+_\d+\.log')}
 

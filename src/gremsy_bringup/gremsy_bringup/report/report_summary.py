@@ -43,6 +43,8 @@ def summarise(run: Run, usage: Mapping[str, ProcessUsage], restarts: Mapping[str
         'locks': [
             {
                 'target_id': lock.target_id,
+                'label': lock.label,
+                'asked': lock.asked,
                 'begin_s': _rounded((lock.begin_ns - first_ns) * 1e-9),
                 'end_s': _rounded((lock.end_ns - first_ns) * 1e-9),
             }

@@ -38,6 +38,8 @@ class TargetHistory:
     stamps_ns: Stamps
     state: NDArray[np.str_]
     target_id: NDArray[np.int64]
+    label: NDArray[np.str_]
+    asked: NDArray[np.str_]
     azimuth_rad: Array
     tilt_rad: Array
     error_rad: Array
@@ -50,9 +52,17 @@ class TargetHistory:
 
 @dataclass(frozen=True, slots=True)
 class Lock:
-    """One target from taking to losing it; stamps of the first and the last image."""
+    """One target from taking to losing it.
+
+    Attributes:
+        target_id, label: the track and its class.
+        asked: the word that it was chosen by.
+        begin_ns, end_ns: stamps of the first and the last image.
+    """
 
     target_id: int
+    label: str
+    asked: str
     begin_ns: int
     end_ns: int
 
@@ -148,6 +158,8 @@ def _target_history(tracks: Sequence[dict[str, Any]]) -> TargetHistory:
         stamps_ns=_stamps(tracks),
         state=np.array([track['state'] for track in tracks], dtype=np.str_),
         target_id=np.array(ids, dtype=np.int64),
+        label=np.array([track.get('label', '') for track in tracks], dtype=np.str_),
+        asked=np.array([track.get('asked', '') for track in tracks], dtype=np.str_),
         azimuth_rad=_numbers(tracks, 'azimuth_rad'),
         tilt_rad=_numbers(tracks, 'tilt_rad'),
         error_rad=_numbers(tracks, 'error_rad'),
@@ -164,7 +176,13 @@ def _locks(target: TargetHistory) -> tuple[Lock, ...]:
     starts = np.flatnonzero(change)
     ends = np.append(starts[1:], len(following)) - 1
     return tuple(
-        Lock(int(target.target_id[start]), int(target.stamps_ns[start]), int(target.stamps_ns[end]))
+        Lock(
+            int(target.target_id[start]),
+            str(target.label[start]),
+            str(target.asked[start]),
+            int(target.stamps_ns[start]),
+            int(target.stamps_ns[end]),
+        )
         for start, end in zip(starts, ends, strict=True)
         if following[start]
     )

@@ -43,17 +43,20 @@ class LiveStatus:
     detections_per_s: float
     state: str
     target_id: int | None
+    label: str
+    asked: str
     error_deg: float | None
     latency_ms: float | None
 
     def line(self) -> str:
-        """One line for the operator."""
-        target = '-' if self.target_id is None else str(self.target_id)
+        """One line for the operator; first what a narrow terminal must not cut off."""
+        asked = f'asked for {self.asked}, ' if self.asked else ''
+        target = '-' if self.target_id is None else f'{self.label} {self.target_id}'.strip()
         error = '    -' if self.error_deg is None else f'{self.error_deg:5.2f}'
         latency = '  -' if self.latency_ms is None else f'{self.latency_ms:3.0f}'
         return (
-            f'{self.fps:4.1f} fps  {self.detections_per_s:4.1f} detections/s  {self.state:<9}  '
-            f'target {target:>4}  error {error} deg  latency {latency} ms'
+            f'{asked}{self.state:<9} {target:<9}  error {error} deg  latency {latency} ms  '
+            f'{self.fps:4.1f} fps  {self.detections_per_s:4.1f} detections/s'
         )
 
 
@@ -101,6 +104,8 @@ class LiveView:
             detections_per_s=_rate(self._detections),
             state=_NO_STATE if track is None else str(track['state']),
             target_id=None if track is None else track['target_id'],
+            label='' if track is None else str(track.get('label', '')),
+            asked='' if track is None else str(track.get('asked', '')),
             error_deg=None if error is None else math.degrees(error),
             latency_ms=latencies[len(latencies) // 2] if latencies else None,
         )

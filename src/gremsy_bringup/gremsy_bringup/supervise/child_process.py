@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One child of the supervisor: its process group, its lines of output, what it uses, its end."""
+"""One child of the supervisor: its process group, what it says and uses, its end."""
 
 from __future__ import annotations
 
-import codecs
 import os
 import shutil
 import signal
@@ -13,28 +12,15 @@ from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
 
+from gremsy_bringup.logs.log_reader import LogReader, Marks
+from gremsy_bringup.logs.log_record import LogRecord
 from gremsy_bringup.supervise.process_spec import ProcessSpec
 
 _GUARD = Path(__file__).with_name('exec_guarded.py')
-_KEPT_LINES = 40
-
-
-class LineSplitter:
-    """Bytes as they come to whole lines of text; undecodable bytes become replacement characters."""
-
-    def __init__(self) -> None:
-        self._decode = codecs.getincrementaldecoder('utf-8')('replace').decode
-        self._rest = ''
-
-    def feed(self, data: bytes) -> list[str]:
-        """The lines completed by `data`."""
-        *lines, self._rest = (self._rest + self._decode(data)).split('\n')
-        return [line.rstrip('\r') for line in lines]
-
-    def flush(self) -> list[str]:
-        """The last line, if it had no newline."""
-        rest, self._rest = self._rest, ''
-        return [rest] if rest else []
+_KEPT_RECORDS = 40
+_PIECE = 1 << 16
+# pipe(7); Linux's own is 64 KiB, and one may ask for more.
+_LARGEST_PIPE = 1 << 20
 
 
 class ChildProcess:
@@ -44,11 +30,11 @@ class ChildProcess:
     the spawning *thread* ends (prctl(2)).
     """
 
-    def __init__(self, spec: ProcessSpec, popen: subprocess.Popen[bytes]) -> None:
+    def __init__(self, spec: ProcessSpec, popen: subprocess.Popen[bytes], marks: Marks) -> None:
         self.spec = spec
-        self.last_lines: deque[str] = deque(maxlen=_KEPT_LINES)
+        self.last_records: deque[LogRecord] = deque(maxlen=_KEPT_RECORDS)
         self._popen = popen
-        self._splitter = LineSplitter()
+        self._reader = LogReader(spec.name, marks, popen.pid)
         assert popen.stdout is not None
         self._stdout = popen.stdout
         os.set_blocking(self._stdout.fileno(), False)
@@ -60,7 +46,9 @@ class ChildProcess:
         Raises:
             FileNotFoundError: when there is no such program; the text is a sentence for the user.
         """
-        environment = {**os.environ, 'PYTHONUNBUFFERED': '1', **spec.env}
+        marks = Marks.fresh()
+        asked = {**os.environ, **spec.env}
+        environment = {**asked, 'PYTHONUNBUFFERED': '1', **marks.environment_beside(asked)}
         if shutil.which(spec.argv[0], path=environment.get('PATH')) is None:
             raise FileNotFoundError(
                 f'Process `{spec.name}` cannot start: there is no program `{spec.argv[0]}`; '
@@ -76,7 +64,7 @@ class ChildProcess:
             # A Ctrl-C in the terminal must reach the supervisor alone, which then stops the children in order.
             start_new_session=True,
         )
-        return cls(spec, popen)
+        return cls(spec, popen, marks)
 
     @property
     def pid(self) -> int:
@@ -87,27 +75,33 @@ class ChildProcess:
         """Where its output arrives (for a selector)."""
         return self._stdout.fileno()
 
-    def read_lines(self) -> list[str]:
-        """The lines that have arrived; never blocks."""
-        lines: list[str] = []
-        while True:
-            try:
-                data = os.read(self._stdout.fileno(), 65536)
-            except BlockingIOError:
-                break
-            if not data:
-                break
-            lines += self._splitter.feed(data)
-        self.last_lines.extend(line for line in lines if line.strip())
-        return lines
+    def read_records(self) -> list[LogRecord]:
+        """What has arrived, a piece of it; never blocks.
 
-    def close_output(self) -> list[str]:
-        """Read what is left and close the pipe (a grandchild may still hold the other end)."""
-        lines = self.read_lines()
-        rest = self._splitter.flush()
-        self.last_lines.extend(line for line in rest if line.strip())
+        A piece, since a process that writes faster than its records are made would have us read for ever.
+        """
+        records = self._reader.feed(self._piece())
+        self.last_records.extend(records)
+        return records
+
+    def close_output(self) -> list[LogRecord]:
+        """Read what is left, as much as a pipe holds (a grandchild may write on), and close it."""
+        records: list[LogRecord] = []
+        for _ in range(0, _LARGEST_PIPE, _PIECE):
+            piece = self._piece()
+            if not piece:
+                break
+            records += self._reader.feed(piece)
+        records += self._reader.flush()
+        self.last_records.extend(records)
         self._stdout.close()
-        return lines + rest
+        return records
+
+    def _piece(self) -> bytes:
+        try:
+            return os.read(self._stdout.fileno(), _PIECE)
+        except BlockingIOError:
+            return b''
 
     def poll(self) -> int | None:
         """The exit status (negative: minus the signal's number), None while it runs."""

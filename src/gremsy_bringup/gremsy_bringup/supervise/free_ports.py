@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A ROS domain and a UDP port that nobody uses, so that demos and tests on one machine do not hear each other."""
+"""ROS domains and UDP ports that nobody uses, so that what runs beside each other on one machine does not meet."""
 
 from __future__ import annotations
 
@@ -18,6 +18,10 @@ _FIRST_UNICAST_OFFSET = 10
 
 class NoFreeDomain(SuiteError):
     """Every ROS domain of this machine is in use."""
+
+
+class NoFreePort(SuiteError):
+    """Every UDP port that was looked at is in use."""
 
 
 class DomainClaim:
@@ -68,8 +72,71 @@ def _discovery_port_free(domain_id: int) -> bool:
     return True
 
 
+class UdpPortClaim:
+    """The first UDP port of a row that is free here and that no other claim on this machine has, until closed.
+
+    A free port alone would be taken twice by two that start at once. Held as a `DomainClaim` is.
+    """
+
+    def __init__(self, ports: range) -> None:
+        self._ports = ports
+        self._socket: socket.socket | None = None
+        self.port = 0
+
+    def open(self) -> None:
+        """Choose one and hold it.
+
+        Raises:
+            NoFreePort: when there is none.
+        """
+        for port in self._ports:
+            claim = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+            try:
+                claim.bind(f'\0gremsy-udp-port-{port}')
+            except OSError:
+                claim.close()
+                continue
+            if _udp_port_free(port):
+                self._socket, self.port = claim, port
+                return
+            claim.close()
+        raise NoFreePort(
+            f'All UDP ports from {self._ports[0]} to {self._ports[-1]} are in use on this machine: end other simulated '
+            'payloads.'
+        )
+
+    def close(self) -> None:
+        """Let go of it."""
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+
+
+def _udp_port_free(port: int) -> bool:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.bind(('127.0.0.1', port))
+        except OSError:
+            return False
+    return True
+
+
 def free_udp_port() -> int:
     """A UDP port that is free on this machine now."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         probe.bind(('127.0.0.1', 0))
         return int(probe.getsockname()[1])
+
+
+def free_tcp_port(first: int) -> int:
+    """That TCP port of 127.0.0.1 if it is free now, else any that is."""
+    for port in (first, 0):
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+            # As servers set it: connections of an earlier one that wait for their end do not count.
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(('127.0.0.1', port))
+            except OSError:
+                continue
+            return int(probe.getsockname()[1])
+    raise NoFreePort('All TCP ports of this machine are in use: end other programs.')

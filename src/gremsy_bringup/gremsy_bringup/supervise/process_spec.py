@@ -9,6 +9,9 @@ from dataclasses import dataclass, field
 # The exit status with which a suite process says "my configuration is wrong, starting me again will not help".
 # It is also what argparse uses for a wrong command line, which is the same case.
 CONFIGURATION_ERROR_STATUS = 2
+# In the environment of a process that is started again: a sentence that says why. As `hosting.STARTED_AGAIN_VARIABLE`;
+# not imported, since that would load ROS.
+STARTED_AGAIN_VARIABLE = 'GREMSY_STARTED_AGAIN'
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,12 +16,18 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 
+from gremsy_bringup.logs.log_record import LogRecord
 from gremsy_bringup.supervise.child_process import ChildProcess
-from gremsy_bringup.supervise.process_spec import CONFIGURATION_ERROR_STATUS, Backoff, ProcessSpec
+from gremsy_bringup.supervise.process_spec import (
+    CONFIGURATION_ERROR_STATUS,
+    STARTED_AGAIN_VARIABLE,
+    Backoff,
+    ProcessSpec,
+)
 
 _REAPER = Path(__file__).with_name('reaper.py')
 _POLL_S = 0.05
@@ -36,6 +42,7 @@ class EventKind(enum.Enum):
     EXITED = 'exited'
     RESPAWNING = 'respawning'
     CONFIGURATION_ERROR = 'configuration error'
+    REFUSED = 'refused'
     KILLED = 'killed'
 
 
@@ -57,10 +64,18 @@ class ProcessState:
     restarts: int
 
 
-def sentence_of(name: str, last_lines: Sequence[str]) -> str:
-    """What a process said last that is not a log line (`[INFO] [stamp] [node]: ...`): its sentence for the user."""
-    said = [line for line in last_lines if not line.startswith('[')] or list(last_lines)
-    return said[-1] if said else f'Process `{name}` cannot start as configured and did not say why.'
+def sentence_of(name: str, last_records: Sequence[LogRecord]) -> str:
+    """What a process said last that no node logged: its sentence for the user."""
+    said = [record for record in last_records if not record.logger] or list(last_records)
+    return said[-1].message if said else f'Process `{name}` cannot start as configured and did not say why.'
+
+
+def _told_why(slot: _Slot) -> ProcessSpec:
+    """The spec with, in its environment, why the process is started again: its nodes say so in their diagnostics."""
+    if not slot.how_it_ended:
+        return slot.spec
+    sentence = f'The process {slot.spec.name} {slot.how_it_ended} and was started again.'
+    return replace(slot.spec, env={**slot.spec.env, STARTED_AGAIN_VARIABLE: sentence})
 
 
 class _Slot:
@@ -76,19 +91,23 @@ class _Slot:
         self.dead: ChildProcess | None = None
         self.exit_status: int | None = None
         self.starts = 0
+        self.how_it_ended = ''
 
 
 class Supervisor:
-    """Runs processes until `stop`, until all have ended, or until one reports a configuration error.
+    """Runs processes until `stop`, until all have ended, or until one reports a configuration error as it is started.
 
-    `on_line(name, line)` and `on_event(event)` are called on the supervisor's thread. `unlink_paths` are files
+    One that has been started before and then reports one (a file that it needs is gone) is tried again, ever more
+    seldom, and the others go on: what is gone may come back, and nobody on a robot would start it again.
+
+    `on_record(record)` and `on_event(event)` are called on the supervisor's thread. `unlink_paths` are files
     (shared memory) removed once all processes have ended, also when the supervisor is killed.
     """
 
     def __init__(
         self,
         specs: Sequence[ProcessSpec],
-        on_line: Callable[[str, str], None],
+        on_record: Callable[[LogRecord], None],
         on_event: Callable[[ProcessEvent], None],
         unlink_paths: Sequence[Path] = (),
         clock: Callable[[], float] = time.monotonic,
@@ -97,7 +116,7 @@ class Supervisor:
         if len(set(names)) != len(names):
             raise ValueError(f'Two processes have one name in {", ".join(names)}: give each its own.')
         self._slots = [_Slot(spec) for spec in specs]
-        self._on_line = on_line
+        self._on_record = on_record
         self._on_event = on_event
         self._unlink_paths = tuple(unlink_paths)
         self._clock = clock
@@ -213,7 +232,7 @@ class Supervisor:
         slot.restart_at_s = None
         self._sweep(slot)
         try:
-            child = ChildProcess.spawn(slot.spec)
+            child = ChildProcess.spawn(_told_why(slot))
         except OSError as error:
             self._fail(slot, str(error))
             return
@@ -233,9 +252,9 @@ class Supervisor:
         busy = False
         for key, _ in selector.select(_POLL_S):
             slot = key.data
-            lines = slot.child.read_lines()
-            busy = busy or bool(lines)
-            self._pass_on(slot, lines)
+            records = slot.child.read_records()
+            busy = busy or bool(records)
+            self._pass_on(records)
         if not busy:
             # A pipe at its end is always readable: do not spin on it until the process is gone.
             time.sleep(_POLL_S / 10)
@@ -245,13 +264,13 @@ class Supervisor:
             if slot.sweep_group_at_s is not None and self._clock() >= slot.sweep_group_at_s:
                 self._sweep(slot)
 
-    def _pass_on(self, slot: _Slot, lines: list[str]) -> None:
-        for line in lines:
-            self._on_line(slot.spec.name, line)
+    def _pass_on(self, records: Sequence[LogRecord]) -> None:
+        for record in records:
+            self._on_record(record)
 
     def _ended(self, slot: _Slot, child: ChildProcess, status: int, selector: selectors.BaseSelector) -> None:
         selector.unregister(child)
-        self._pass_on(slot, child.close_output())
+        self._pass_on(child.close_output())
         slot.child, slot.exit_status, slot.dead = None, status, child
         if child.group_alive():
             slot.sweep_group_at_s = self._clock() + _GROUP_GRACE_S
@@ -260,15 +279,25 @@ class Supervisor:
         if self._stop.is_set():
             return
         if status == CONFIGURATION_ERROR_STATUS:
-            self._fail(slot, sentence_of(slot.spec.name, child.last_lines))
+            self._refuse(slot, sentence_of(slot.spec.name, child.last_records))
             return
-        how = f'was ended by signal {-status}' if status < 0 else f'ended with status {status}'
+        how = slot.how_it_ended = f'was ended by signal {-status}' if status < 0 else f'ended with status {status}'
         if not slot.spec.restart.respawn:
             self._event(slot, EventKind.EXITED, f'{slot.spec.name} {how}.')
             return
         delay_s = slot.backoff.delay_s(self._clock() - slot.started_s)
         slot.restart_at_s = self._clock() + delay_s
         self._event(slot, EventKind.RESPAWNING, f'{slot.spec.name} {how}; starting it again in {delay_s:.1f} s.')
+
+    def _refuse(self, slot: _Slot, sentence: str) -> None:
+        if slot.starts == 1:
+            self._fail(slot, sentence)
+            return
+        delay_s = slot.backoff.delay_s(0.0)
+        slot.restart_at_s = self._clock() + delay_s
+        slot.how_it_ended = f'could not start ({sentence.rstrip(".")})'
+        text = f'{slot.spec.name} cannot run now and is tried again in {delay_s:.1f} s, the others go on: {sentence}'
+        self._event(slot, EventKind.REFUSED, text)
 
     def _sweep(self, slot: _Slot) -> None:
         """End what a dead child left behind in its group."""

@@ -8,6 +8,7 @@ import os
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -15,7 +16,8 @@ from numpy.typing import NDArray
 
 from gremsy_camera.errors import SourceEnded, SourceError, SourceUnusable
 
-_STILL_SUFFIXES = frozenset({'.png', '.jpg', '.jpeg', '.bmp', '.webp', '.tif', '.tiff'})
+# Of pictures that OpenCV decodes.
+STILL_SUFFIXES = frozenset({'.png', '.jpg', '.jpeg', '.bmp', '.webp', '.tif', '.tiff'})
 # A read that fails before the declared end may be one bad frame or the true end of a file cut short: this many in a
 # row are the end.
 _FAILURES_AT_END = 25
@@ -47,20 +49,39 @@ class FootageInfo:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FootageFrame:
-    """One decoded frame: (height, width, 3) uint8 BGR, counted from 0 at the start of the file."""
+    """One decoded frame, counted from 0 at the start: (H, W, 3) uint8 BGR, or (H, W) uint16 of infrared."""
 
     index: int
-    image: NDArray[np.uint8]
+    image: NDArray[Any]
+
+
+def read_picture(path: Path) -> NDArray[Any] | None:
+    """A picture file as FootageFrame has it; None for one that cannot be decoded."""
+    try:
+        image = cv2.imread(str(path), cv2.IMREAD_ANYDEPTH | cv2.IMREAD_ANYCOLOR)
+    except cv2.error:
+        return None
+    if image is None:
+        return None
+    if image.dtype == np.uint16 and image.ndim == 2:
+        return np.asarray(image)
+    if image.dtype == np.uint16:
+        image = np.right_shift(np.asarray(image, np.uint16), 8).astype(np.uint8)
+    if image.dtype != np.uint8:
+        return None
+    return np.asarray(image if image.ndim == 3 else cv2.cvtColor(image, cv2.COLOR_GRAY2BGR))
 
 
 class FootageReader:
     """Reads a video or a still image from its first frame on; the same file always gives the same indices."""
 
-    def __init__(self, path: Path, at_end: AtEnd = AtEnd.LOOP) -> None:
+    def __init__(self, path: Path, at_end: AtEnd = AtEnd.LOOP, *, keep_infrared: bool = False) -> None:
+        """Touch nothing yet; a picture of 16-bit grey is given as it is with `keep_infrared`, else as BGR."""
         self._path = path
         self._at_end = at_end
+        self._keep_infrared = keep_infrared
         self._capture: cv2.VideoCapture | None = None
-        self._pending: NDArray[np.uint8] | None = None
+        self._pending: NDArray[Any] | None = None
         self._info = FootageInfo(0, 0, 0.0, 0)
         self._next_index = 0
         self._failed_this_round = 0
@@ -79,11 +100,13 @@ class FootageReader:
         Raises:
             SourceUnusable: when there is no such file, or it has no frame that can be decoded.
         """
+        if self._path.is_dir():
+            raise SourceUnusable(f'{self._path} is a folder: name a video in it.')
         if not self._path.is_file():
-            raise SourceUnusable(f'There is no video file {self._path}: check the path of `source`.')
+            raise SourceUnusable(f'There is no file or folder {self._path}: check the path of `source`.')
         if not os.access(self._path, os.R_OK):
             raise SourceUnusable(f'The video file {self._path} may not be read: give this user the right to read it.')
-        if self._path.suffix.lower() in _STILL_SUFFIXES:
+        if self._path.suffix.lower() in STILL_SUFFIXES:
             return self._open_still()
         self._start()
         return self._info
@@ -116,13 +139,13 @@ class FootageReader:
         self._pending = None
 
     def _open_still(self) -> FootageInfo:
-        image = cv2.imread(str(self._path), cv2.IMREAD_COLOR)
+        image = read_picture(self._path) if self._keep_infrared else cv2.imread(str(self._path), cv2.IMREAD_COLOR)
         if image is None:
             raise SourceUnusable(
                 f'The image file {self._path} cannot be decoded: check that it is complete, or use another.'
             )
-        self._pending = np.asarray(image, dtype=np.uint8)
-        self._info = FootageInfo(self._pending.shape[1], self._pending.shape[0], 0.0, 1)
+        self._pending = np.asarray(image)
+        self._info = FootageInfo(image.shape[1], image.shape[0], 0.0, 1)
         return self._info
 
     def _start(self) -> None:

@@ -1,26 +1,31 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`file:///path/to/video.mp4` or a bare path: a video or image file, played at its own rate or a given one."""
+"""`file:///path/to/video.mp4` or a bare path: a video, a picture or a folder of them, at its rate or a given one."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+
 from gremsy_camera.errors import SourceError, SourceUnusable
 from gremsy_camera.footage.footage_reader import FootageFrame, FootageReader
 from gremsy_camera.footage.pacing import Pacer
+from gremsy_camera.footage.picture_folder import PictureFolder
 from gremsy_camera.sources.source import Captured, SourceContext, SourceCounts, SourceInfo, SourceUri
 from gremsy_common.types.frame import Frame, lock_read_only
 
 SCHEMES = ('file',)
 
-# For a file that does not say its rate (a still image, a raw stream).
+# For what does not say its rate (a picture, a folder of them, a raw stream).
 _RATE_WHEN_UNKNOWN_HZ = 10.0
 
 
 def create(uri: SourceUri, context: SourceContext) -> FileSource:
     """See `sources`."""
     if not uri.path:
-        raise SourceUnusable(f'`source` {uri.text} names no file: write the path of a video after it.')
+        raise SourceUnusable(
+            f'`source` {uri.text} names no file: write the path of a video or of a folder of pictures after it.'
+        )
     return FileSource(uri.file, context)
 
 
@@ -30,18 +35,23 @@ class FileSource:
     def __init__(self, path: Path, context: SourceContext) -> None:
         self._path = path
         self._context = context
-        self._reader = FootageReader(path, context.at_end)
+        self._reader: FootageReader | PictureFolder = FootageReader(path, context.at_end, keep_infrared=True)
+        self._what = f'The video {path}'
         self._pacer: Pacer | None = None
         self._shown: FootageFrame | None = None
         self._decoded = False
-        self._said_loops = 0
+        self._said_loops = False
         self._said_ended = False
 
     def open(self) -> SourceInfo:
         """See Source."""
         self.close()
-        self._reader = FootageReader(self._path, self._context.at_end)
-        self._said_loops, self._said_ended = 0, False
+        if self._path.is_dir():
+            self._reader = PictureFolder(self._path, self._context.at_end)
+            self._what = f'The folder {self._path}'
+        else:
+            self._reader = FootageReader(self._path, self._context.at_end, keep_infrared=True)
+        self._said_loops = self._said_ended = False
         info = self._reader.open()
         rate_hz = self._context.rate_hz or info.rate_hz or _RATE_WHEN_UNKNOWN_HZ
         self._pacer = Pacer(rate_hz, self._context.clock)
@@ -57,7 +67,9 @@ class FileSource:
         if tick is None or self._shown is None:
             return None
         self._decoded = False
-        frame = Frame(self._shown.image, tick.stamp_ns, self._context.frame_id)
+        image = self._shown.image
+        encoding = 'mono16' if image.dtype == np.uint16 else 'bgr8'
+        frame = Frame(image, tick.stamp_ns, self._context.frame_id, encoding)
         return Captured(frame, None, self._context.clock.monotonic_ns() - tick.monotonic_ns, self._shown.index)
 
     def counts(self) -> SourceCounts:
@@ -78,9 +90,10 @@ class FileSource:
             lock_read_only(frame.image)
             self._shown = frame
         self._decoded = True
-        if self._reader.loops > self._said_loops:
-            self._said_loops = self._reader.loops
-            self._context.say(f'The video {self._path} ended and starts again.')
+        # Once: a folder of few pictures would fill the log; the diagnostics count them all.
+        if self._reader.loops and not self._said_loops:
+            self._said_loops = True
+            self._context.say(f'{self._what} ended and starts again.')
         if self._reader.ended and not self._said_ended:
             self._said_ended = True
-            self._context.say(f'The video {self._path} has no more frames: its last one is held.')
+            self._context.say(f'{self._what} has no more frames: its last one is held.')

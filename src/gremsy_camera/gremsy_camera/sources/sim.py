@@ -18,11 +18,17 @@ from gremsy_camera.scene.scene import SceneGeometry, View, simulated_camera
 from gremsy_camera.scene.scene_renderer import Pixels, SceneRenderer
 from gremsy_camera.sources.source import Captured, SourceContext, SourceCounts, SourceInfo, SourceUri
 from gremsy_common.types.frame import Frame, lock_read_only
-from gremsy_gimbal_sim.truth_ring import TrueState, TruthRingReader, TruthUnavailable, ring_path
+from gremsy_gimbal_sim.truth_ring import (
+    DEFAULT_RING,
+    RING_VARIABLE,
+    TrueState,
+    TruthRingReader,
+    TruthUnavailable,
+    ring_path,
+)
 
 SCHEMES = ('sim',)
 
-DEFAULT_RING = 'payload'
 _RATE_HZ = 30.0
 _FOOTAGE_RATE_WHEN_UNKNOWN_HZ = 10.0
 _NS_PER_S = 1_000_000_000
@@ -36,7 +42,7 @@ _FOOTAGE_STALL_NS = _NS_PER_S
 def create(uri: SourceUri, context: SourceContext) -> SimSource:
     """See `sources`."""
     uri.allow_options('ring')
-    ring = uri.option('ring', DEFAULT_RING)
+    ring = uri.option('ring', os.environ.get(RING_VARIABLE, DEFAULT_RING))
     try:
         ring_path(ring)
     except ValueError as error:

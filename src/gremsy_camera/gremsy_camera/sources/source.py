@@ -3,15 +3,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import parse_qsl
 
 from gremsy_camera.errors import SourceUnusable
+from gremsy_camera.external.foreign_frames import ForeignFrames
 from gremsy_camera.footage.footage_reader import AtEnd
 from gremsy_camera.footage.pacing import Clock
+from gremsy_camera.live.encoded_video import NO_TAP, EncodedTap
+from gremsy_camera.live.live_options import LiveOptions
 from gremsy_camera.scene.scene import View
 from gremsy_common.parameters.parameter_forms import TextForm, complaint
 from gremsy_common.types.camera_model import CameraModel
@@ -22,12 +26,18 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class SourceUri:
-    """`scheme:path?option=value&...`; a bare path has the scheme `file`."""
+    """`scheme:path?option=value&...`; a bare path has the scheme `file`.
+
+    Attributes:
+        text: as it may be shown: without user names and passwords.
+        rest: all that follows the scheme, as it was written.
+    """
 
     text: str
     scheme: str
-    path: str
-    options: tuple[tuple[str, str], ...] = ()
+    path: str = field(repr=False)
+    options: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    rest: str = field(default='', repr=False)
 
     @property
     def file(self) -> Path:
@@ -60,7 +70,7 @@ class SourceUri:
     def with_options(cls, text: str, scheme: str, rest: str) -> SourceUri:
         """Split the options off what follows the scheme."""
         path, _, query = rest.partition('?')
-        return cls(text, scheme, path, tuple(parse_qsl(query, keep_blank_values=True)))
+        return cls(text, scheme, path, tuple(parse_qsl(query, keep_blank_values=True)), rest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +83,9 @@ class SourceContext:
         at_end: what a source with an end does there.
         clock: to stamp and to wait with.
         say: takes one sentence for the log.
+        live: what the parameters want of a camera.
+        tap: takes the video as it came, where the source has it encoded.
+        foreign: what another driver sent; None where nobody listens for it.
     """
 
     frame_id: str
@@ -80,6 +93,9 @@ class SourceContext:
     at_end: AtEnd
     clock: Clock
     say: Say
+    live: LiveOptions = LiveOptions()
+    tap: EncodedTap = NO_TAP
+    foreign: ForeignFrames | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +107,7 @@ class SourceInfo:
         rate_hz: at which frames come.
         camera: the intrinsics at zoom 1 where the source knows them.
         stamp_source: in a few words, what the stamps are.
+        details: what else is worth knowing, row by row, for diagnostics and `camera_check`: reader, codec, decoder.
     """
 
     width: int
@@ -98,6 +115,7 @@ class SourceInfo:
     rate_hz: float
     camera: CameraModel | None
     stamp_source: str
+    details: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -110,6 +128,8 @@ class Captured:
         work_ns: what the source itself took between the stamp and now (drawing, decoding).
         footage_index: which frame of the file is shown, counted from 0; None for a live source.
         true_view: where a simulated camera truly looked; None for any other. For the trace only.
+        info: what the source says of itself, where that changed with this frame (size, rate, codec, origin of stamps).
+        rtp: the RTP time that browsers get with it from the media server that it was read from; None elsewhere.
     """
 
     frame: Frame
@@ -117,15 +137,22 @@ class Captured:
     work_ns: int
     footage_index: int | None
     true_view: View | None = None
+    info: SourceInfo | None = None
+    rtp: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class SourceCounts:
-    """Since the source was opened; none while it is closed."""
+    """Since the source was opened; none while it is closed.
+
+    Attributes:
+        others: whatever else was lost or went wrong, by a reason of few words ('packets lost', 'stamps that jumped').
+    """
 
     decode_failures: int = 0
     missed_ticks: int = 0
     loops: int = 0
+    others: Mapping[str, int] = field(default_factory=dict)
 
     def plus(self, other: SourceCounts) -> SourceCounts:
         """Both together."""
@@ -133,6 +160,7 @@ class SourceCounts:
             self.decode_failures + other.decode_failures,
             self.missed_ticks + other.missed_ticks,
             self.loops + other.loops,
+            dict(Counter(self.others) + Counter(other.others)),
         )
 
 

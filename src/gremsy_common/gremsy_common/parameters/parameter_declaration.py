@@ -10,10 +10,13 @@ from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescri
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
+from gremsy_common.parameters.parameter_docs import yaml_value
 from gremsy_common.parameters.parameter_fields import ParameterError, ParameterSpec, coerce, from_values, specs_of
 
 P = TypeVar('P')
 
+DEFAULT_WORDS = 'default: '
+AT_START_WORDS = 'set at start only'
 _SCALAR_TYPES = {
     bool: ParameterType.PARAMETER_BOOL,
     int: ParameterType.PARAMETER_INTEGER,
@@ -60,8 +63,9 @@ def with_changes(current: P, changes: list[Parameter]) -> P:
 
 
 def descriptor(spec: ParameterSpec) -> ParameterDescriptor:
-    """What `ros2 param describe` shows."""
+    """What `ros2 param describe` shows; ROS has no field for the default, nor for a range of words."""
     meta = spec.meta
+    lines = (meta.range_text, f'{DEFAULT_WORDS}{yaml_value(spec.default)}', '' if meta.live else AT_START_WORDS)
     is_array = get_origin(spec.type) is tuple
     element = get_args(spec.type)[0] if is_array else spec.type
     text = f'{meta.doc} [{meta.unit}]' if meta.unit else meta.doc
@@ -69,7 +73,7 @@ def descriptor(spec: ParameterSpec) -> ParameterDescriptor:
         name=spec.name,
         type=(_ARRAY_TYPES if is_array else _SCALAR_TYPES)[element],
         description=text,
-        additional_constraints=meta.range_text,
+        additional_constraints='\n'.join(line for line in lines if line),
     )
     if (meta.low is not None or meta.high is not None) and not is_array:
         if element is float:

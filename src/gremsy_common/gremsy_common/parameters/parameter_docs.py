@@ -24,6 +24,7 @@ _END = '<!-- end of parameters -->'
 # README, node name, module and class of the parameters.
 DOCUMENTED = (
     ('gremsy_camera', 'camera', 'gremsy_camera.camera_parameters', 'CameraParameters'),
+    ('gremsy_camera', 'stream', 'gremsy_camera.stream_parameters', 'StreamParameters'),
     ('gremsy_detector', 'detector', 'gremsy_detector.detector_parameters', 'DetectorParameters'),
     ('gremsy_tracker', 'tracker', 'gremsy_tracker.tracker_parameters', 'TrackerParameters'),
     (
@@ -32,6 +33,8 @@ DOCUMENTED = (
         'gremsy_gimbal_driver.gimbal_driver_parameters',
         'GimbalDriverParameters',
     ),
+    ('gremsy_web', 'web', 'gremsy_web.web_parameters', 'WebParameters'),
+    ('gremsy_bringup', 'foreign_logs', 'gremsy_bringup.logs.foreign_logs_parameters', 'ForeignLogsParameters'),
     ('gremsy_bringup', 'recorder', 'gremsy_bringup.film.recorder_parameters', 'RecorderParameters'),
 )
 

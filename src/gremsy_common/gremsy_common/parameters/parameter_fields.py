@@ -37,6 +37,7 @@ class ParameterMeta:
     choices: tuple[str, ...] = ()
     live: bool = False
     form: TextForm = TextForm.FREE
+    example: str = ''
 
     @property
     def range_text(self) -> str:
@@ -62,9 +63,13 @@ def param(
     choices: tuple[str, ...] = (),
     live: bool = False,
     form: TextForm = TextForm.FREE,
+    example: str = '',
 ) -> Any:
-    """A dataclass field that is a node parameter; `live` ones may be changed while the node runs."""
-    meta = ParameterMeta(doc, unit, low, high, choices, live, form)
+    """A dataclass field that is a node parameter; `live` ones may be changed while the node runs.
+
+    `example` is shown to those who give a value of another type.
+    """
+    meta = ParameterMeta(doc, unit, low, high, choices, live, form, example)
     return dataclasses.field(default=default, metadata={_KEY: meta})
 
 
@@ -73,6 +78,12 @@ class NodeParameters:
     """The parameters that every node of the suite has; a node's own dataclass inherits from this one."""
 
     autostart: bool = param(True, doc='Configure and activate at start; false leaves both to a lifecycle manager.')
+    log_level: str = param(
+        'default',
+        choices=('default', 'debug', 'info', 'warn', 'error', 'fatal'),
+        live=True,
+        doc="What this node logs, at least; `default` is its process's. At debug it says what it does with each image.",
+    )
     trace_dir: str = param(
         '',
         doc="Folder for a trace of every frame's way through this node (one JSON object a line); empty for none.",
@@ -179,7 +190,8 @@ def _of_type(spec: ParameterSpec, value: Any) -> Any:
     if wanted is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value) if abs(value) < 2**63 else math.inf if value > 0 else -math.inf
     if not isinstance(value, wanted) or (wanted is not bool and isinstance(value, bool)):
+        example = f', as {spec.meta.example}' if spec.meta.example else ''
         raise ParameterError(
-            f'Parameter `{spec.name}` is {_shown(repr(value))}: use a value of type {wanted.__name__}.'
+            f'Parameter `{spec.name}` is {_shown(repr(value))}: use a value of type {wanted.__name__}{example}.'
         )
     return value

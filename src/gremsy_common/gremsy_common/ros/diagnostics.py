@@ -8,6 +8,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import Enum
 
 import numpy as np
 
@@ -59,6 +60,27 @@ class StageStatistics:
         return rate
 
 
+class Level(Enum):
+    """How well something works, as diagnostic levels have it."""
+
+    OK = 0
+    WARN = 1
+    ERROR = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """How far a node does its work now.
+
+    Attributes:
+        level: OK only while it does all of it; ERROR while it does none.
+        message: one sentence that names the reason and the way out; empty with OK.
+    """
+
+    level: Level = Level.OK
+    message: str = ''
+
+
 class NodeDiagnostics:
     """Everything one node says of itself."""
 
@@ -91,6 +113,12 @@ class NodeDiagnostics:
         with self._lock:
             self._last_error = sentence
             self._last_error_at_s = time.monotonic()
+
+    def settle_error(self, sentence: str) -> None:
+        """What it says is over: if it is the last error, the node is not shown as warning for it any longer."""
+        with self._lock:
+            if self._last_error == sentence:
+                self._last_error_at_s = float('-inf')
 
     @property
     def last_error(self) -> str:

@@ -1,15 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the nodes of one process share: the local bus and the one thread on which ROS entities may come and go."""
+"""What the nodes of one process share: the local bus, the thread on which ROS entities come and go, and more."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, TypeVar
 
 from rclpy.task import Future
 
 from gremsy_common.ros.transport.local_bus import LocalBus
+
+S = TypeVar('S')
 
 
 def make_executor() -> Any:
@@ -29,15 +32,51 @@ def make_executor() -> Any:
 class NodeHost:
     """Owns the executor and its thread; nodes are added before `start`."""
 
-    def __init__(self) -> None:
+    def __init__(self, arguments: Sequence[str] = (), *, alone: bool = False) -> None:
+        """Start nothing yet.
+
+        Args:
+            arguments: of the process, as rcl gets them.
+            alone: whether one node is all that runs here.
+        """
+        self.arguments = tuple(arguments)
+        self.alone = alone
         self.bus = LocalBus()
+        self._shared: dict[type[Any], Any] = {}
         self._executor: Any = None
         self._thread: threading.Thread | None = None
         self._end: Future | None = None
+        self._on_end: Callable[[], None] = lambda: None
         self.crash: Exception | None = None
+        self.refusal: Exception | None = None
+        self.stuck: tuple[Any, str] | None = None
+        self.node_arguments: tuple[str, ...] = ()
+
+    @contextmanager
+    def placing(self, node_arguments: Sequence[str]) -> Iterator[None]:
+        """Nodes made inside take these rcl arguments (`--ros-args -r __ns:=/robot`), which win over the process's."""
+        before, self.node_arguments = self.node_arguments, tuple(node_arguments)
+        try:
+            yield
+        finally:
+            self.node_arguments = before
+
+    def shared(self, kind: type[S]) -> S:
+        """The one object of that type that the nodes of this process have together, made when first asked for.
+
+        For what is neither a topic nor ROS's, as the models that several detectors run; nodes ask while they are made.
+        """
+        if kind not in self._shared:
+            self._shared[kind] = kind()
+        made: S = self._shared[kind]
+        return made
 
     def start(self, nodes: list[Any], on_crash: Callable[[], None]) -> None:
-        """Spin the nodes on a thread of their own; `on_crash` is called if the executor ever ends by itself."""
+        """Spin the nodes on a thread of their own; `on_crash` is called if the executor ever ends by itself.
+
+        Also when a node gives up.
+        """
+        self._on_end = on_crash
         self._executor = make_executor()
         for node in nodes:
             self._executor.add_node(node)
@@ -54,6 +93,17 @@ class NodeHost:
 
         self._thread = threading.Thread(target=spin, name='executor', daemon=True)
         self._thread.start()
+
+    def give_up(self, error: Exception) -> None:
+        """End the process as one that could not start: what was found only now could as well have been at the start."""
+        self.refusal = self.refusal or error
+        self._on_end()
+
+    def abandon(self, node: Any, sentence: str) -> None:
+        """End the process, since that node is stuck in what cannot be ended otherwise; who watches starts it again."""
+        if self.stuck is None:
+            self.stuck = (node, sentence)
+            self._on_end()
 
     def call_soon(self, work: Callable[[], None]) -> None:
         """Run on the executor's thread: at once when this is it or nothing spins, else as a task."""

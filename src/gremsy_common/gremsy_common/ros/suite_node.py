@@ -3,34 +3,54 @@
 
 from __future__ import annotations
 
+import errno
+import inspect
+import os
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from rcl_interfaces.msg import SetParametersResult
+from rclpy.clock import Clock, ClockType  # type: ignore[attr-defined]  # Humble has it here alone
+from rclpy.impl.implementation_singleton import rclpy_implementation
+from rclpy.impl.logging_severity import LoggingSeverity
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.node import Node
 from rclpy.parameter import Parameter
 from rclpy.qos import QoSProfile
 
 from gremsy_common.errors import SuiteError, one_line
+from gremsy_common.log_lines import with_fields
 from gremsy_common.parameters.parameter_declaration import declare, with_changes
-from gremsy_common.parameters.parameter_fields import NodeParameters, ParameterError
-from gremsy_common.ros.diagnostics import NodeDiagnostics
+from gremsy_common.parameters.parameter_fields import NodeParameters, ParameterError, specs_of
+from gremsy_common.parameters.parameter_sections import named_for
+from gremsy_common.parameters.unknown_parameters import unknown_sentences
+from gremsy_common.ros.diagnostics import Health, Level, NodeDiagnostics
 from gremsy_common.ros.instance_lock import InstanceLock
+from gremsy_common.ros.late_answer import allow_late_answers
 from gremsy_common.ros.node_host import NodeHost
 from gremsy_common.ros.transport.endpoints import TopicPublisher, TopicSubscription
+from gremsy_common.ros.transport.link_report import LinkReporter
 from gremsy_common.ros.transport.topic import Topic
 from gremsy_common.ros.worker import Worker
-from gremsy_common.timing.trace import FileTrace, NoTrace, Trace
+from gremsy_common.timing.trace import FileTrace, NodeTrace
 
 P = TypeVar('P', bound=NodeParameters)
 T = TypeVar('T')
 
 _DIAGNOSTICS_PERIOD_S = 1.0
+# How soon it is told that the node fails, or works again; the rest can wait for the second.
+_HEALTH_PERIOD_S = 0.2
+_LEVELS = {Level.OK: DiagnosticStatus.OK, Level.WARN: DiagnosticStatus.WARN, Level.ERROR: DiagnosticStatus.ERROR}
 _REPEATED_ERROR_EVERY_S = 5.0
+_SAID_AGAIN_AFTER_S = 30.0
+# Services get_logger_levels and set_logger_levels, which Humble has not: the parameter `log_level` is everywhere.
+_LOGGER_SERVICE = 'enable_logger_service'
+_LOGGER_OPTIONS = {_LOGGER_SERVICE: True} if _LOGGER_SERVICE in inspect.signature(Node.__init__).parameters else {}
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
 
 class SuiteNode(LifecycleNode, Generic[P]):
@@ -46,29 +66,53 @@ class SuiteNode(LifecycleNode, Generic[P]):
     parameters_type: ClassVar[type[Any]]
 
     def __init__(self, host: NodeHost) -> None:
-        super().__init__(self.node_name)
+        super().__init__(self.node_name, cli_args=list(host.node_arguments), **_LOGGER_OPTIONS)
         self.host = host
         self.diagnostics = NodeDiagnostics()
-        self.trace: Trace = NoTrace()
+        self.trace = NodeTrace(self._log_event)
         self._instance = InstanceLock(self.get_fully_qualified_name(), self.context.get_domain_id())
         self._instance.acquire()
         try:
             self.parameters: P = declare(self, self.parameters_type)
+        except ParameterError as error:
+            self._instance.release()
+            raise ParameterError(f'{self.get_fully_qualified_name()}: {error}') from error
         except Exception:
             self._instance.release()
             raise
+        if self.parameters.log_level != 'default':
+            self._set_log_level()
+        self._warn_of_unknown_parameters()
         self.failure: SuiteError | None = None
         self.finished = False
         self._state_name = 'unconfigured'
+        self._starting = self._started_by_itself = False
         self._publishers_made: list[TopicPublisher[Any]] = []
         self._subscriptions_made: list[TopicSubscription[Any]] = []
         self._workers: list[Worker] = []
         self._timers_made: list[Any] = []
         self._services_made: list[Any] = []
         self._said: dict[str, tuple[float, int]] = {}
+        self._links = LinkReporter(os.environ)
+        self._link_warnings_before: set[str] = set()
+        self._link_warnings_said: dict[str, float] = {}
         self._diagnostics_publisher = self.create_publisher(DiagnosticArray, '/diagnostics', QoSProfile(depth=10))
         self._diagnostics_timer = self.create_timer(_DIAGNOSTICS_PERIOD_S, self._publish_diagnostics)
+        self._fails = False
+        self._health_timer = self.create_timer(_HEALTH_PERIOD_S, self._look_at_health)
         self.add_on_set_parameters_callback(self._parameters_set)
+
+    def _warn_of_unknown_parameters(self) -> None:
+        # Of rclpy's own, since Eloquent; no public call tells what was given and not declared.
+        given = getattr(self, '_parameter_overrides', {})
+        unknown = [name for name in given if not self.has_parameter(name)]
+        if not unknown:
+            return
+        node = self.get_fully_qualified_name()
+        own = named_for(node, (*self.host.arguments, *self.host.node_arguments), alone=self.host.alone)
+        known = [spec.name for spec in specs_of(self.parameters_type)]
+        for sentence in unknown_sentences(node, unknown, own, known):
+            self.get_logger().warning(sentence)
 
     # What a subclass fills in.
 
@@ -87,6 +131,10 @@ class SuiteNode(LifecycleNode, Generic[P]):
     def parameters_changed(self) -> None:
         """`self.parameters` was replaced because a live parameter changed; a SuiteError refuses the change."""
 
+    def health(self) -> Health:
+        """How far the node does its work while it is active; asked once a second on the executor's thread."""
+        return Health()
+
     def diagnostic_values(self) -> dict[str, str]:
         """Rows of the node's own for /diagnostics."""
         return {}
@@ -97,16 +145,33 @@ class SuiteNode(LifecycleNode, Generic[P]):
         """The ROS clock."""
         return int(self.get_clock().now().nanoseconds)
 
-    def publisher(self, topic: Topic[T]) -> TopicPublisher[T]:
-        """A publisher that lives until deactivation."""
-        made = TopicPublisher(self, self.host.bus, topic, self.report_error)
+    def publisher(self, topic: Topic[T], *, local_only: bool = False) -> TopicPublisher[T]:
+        """A publisher that lives until deactivation; with `local_only` it reaches the nodes of this process alone."""
+        made = TopicPublisher(self, self.host.bus, topic, self.report_error, local_only=local_only)
         self._publishers_made.append(made)
         return made
 
-    def subscription(self, topic: Topic[T], callback: Callable[[T], object]) -> TopicSubscription[T]:
-        """A subscription that lives until deactivation or `close_subscription`; the callback must only store."""
+    def close_publisher(self, publisher: TopicPublisher[Any]) -> None:
+        """End a publisher early; only on the executor's thread (a timer, a service, `host.call_soon`)."""
+        self._publishers_made.remove(publisher)
+        publisher.close()
+
+    def subscription(
+        self, topic: Topic[T], callback: Callable[[T], object], *, outside_only: bool = False
+    ) -> TopicSubscription[T]:
+        """A subscription that lives until deactivation or `close_subscription`; the callback must only store.
+
+        With `outside_only` it stays on DDS although a node of this process publishes under the name.
+        """
         made = TopicSubscription(
-            self, self.host.bus, topic, callback, self.host.call_soon, self.report_error, self.report_drop
+            self,
+            self.host.bus,
+            topic,
+            callback,
+            self.host.call_soon,
+            self.report_error,
+            self.report_drop,
+            outside_only=outside_only,
         )
         self._subscriptions_made.append(made)
         return made
@@ -138,8 +203,30 @@ class SuiteNode(LifecycleNode, Generic[P]):
         self._timers_made.append(self.create_timer(period_s, self._guarded(callback)))
 
     def service(self, service_type: type[Any], name: str, callback: Callable[[Any, Any], Any]) -> None:
-        """A service that lives until deactivation."""
-        self._services_made.append(self.create_service(service_type, name, callback))
+        """A service that lives until deactivation; its callback returns the response, or a `LateAnswer`."""
+        made = self.create_service(service_type, name, callback)
+        allow_late_answers(made, lambda: self.diagnostics.count('answers after the end of their service'))
+        self._services_made.append(made)
+
+    def create_timer(
+        self,
+        timer_period_sec: float,
+        callback: Any,
+        callback_group: Any = None,
+        clock: Any = None,
+        *rest: Any,
+        **more: Any,
+    ) -> Any:
+        """Also rclpy's own: by the monotonic clock, unless time is simulated.
+
+        rclpy's timers go by the system time, and when that is set back by an hour, none fires for an hour.
+        """
+        if clock is None and not self._time_is_simulated():
+            clock = Clock(clock_type=ClockType.STEADY_TIME)
+        return super().create_timer(timer_period_sec, callback, callback_group, clock, *rest, **more)
+
+    def _time_is_simulated(self) -> bool:
+        return self.has_parameter('use_sim_time') and bool(self.get_parameter('use_sim_time').value)
 
     def create_service(self, srv_type: Any, srv_name: str, callback: Any, **options: Any) -> Any:
         """Also rclpy's own, for parameters; as out of a timer, an exception would end the executor."""
@@ -159,8 +246,25 @@ class SuiteNode(LifecycleNode, Generic[P]):
 
         return super().create_service(srv_type, srv_name, answer, **options)
 
-    def report_error(self, sentence: str) -> None:
-        """Log, keep as the last error, count; a sentence said again is logged every five seconds with a count."""
+    def give_up(self, error: SuiteError) -> None:
+        """What could only be found after `configure`: it cannot work as it is configured. From any thread.
+
+        A node that started by itself ends its process as if it had been found in time; one that is configured by its
+        services goes on, and says in its health what it waits for.
+        """
+        if self._started_by_itself:
+            self.host.give_up(self.named(error))
+
+    def named(self, error: SuiteError) -> SuiteError:
+        """The same with the node's name, for who sees the last words of a process with several."""
+        name = self.get_fully_qualified_name()
+        return error if name in str(error) else SuiteError(f'{name}: {error}')
+
+    def report_error(self, sentence: str, **fields: Any) -> None:
+        """Log, keep as the last error, count; a sentence said again is logged every five seconds with a count.
+
+        The fields, as the stamp of the image that it is about, are in the log alone.
+        """
         self.diagnostics.note_error(sentence)
         self.diagnostics.count('errors')
         now = time.monotonic()
@@ -171,9 +275,10 @@ class SuiteNode(LifecycleNode, Generic[P]):
         if len(self._said) > 100:  # sentences with numbers in them must not pile up
             self._said.clear()
         self._said[sentence] = (now, 0)
-        self.get_logger().error(f'{sentence} (and {unsaid} times before)' if unsaid else sentence)
+        said = f'{sentence} (and {unsaid} times before)' if unsaid else sentence
+        self.get_logger().error(with_fields(said, **fields))
 
-    def report_drop(self, what: str, reason: str, sentence: str) -> None:
+    def report_drop(self, what: str, reason: str, sentence: str, **fields: Any) -> None:
         """Something that came was not used, or not for all that it is for: count it by reason, and say the first.
 
         The node is shown as warning while it goes on, with the sentence.
@@ -182,18 +287,35 @@ class SuiteNode(LifecycleNode, Generic[P]):
             what: came, as `image_raw`.
             reason: a few words, the same for all of the kind.
             sentence: what was wrong with this one, and the way out.
+            fields: of the log record, as the stamp of the image that it is about.
         """
         kind = f'{what}: {reason}'
         self.diagnostics.note_error(sentence)
         self.diagnostics.count('errors')
         if self.diagnostics.count(kind) == 1:
-            self.say_first_of(kind, sentence)
+            self.say_first_of(kind, sentence, **fields)
 
-    def say_first_of(self, kind: str, sentence: str) -> None:
+    def say_first_of(self, kind: str, sentence: str, **fields: Any) -> None:
         """Log the first of a kind that is counted in /diagnostics under that name."""
-        self.get_logger().warning(f"{sentence} More of the kind are only counted: '{kind}' in /diagnostics.")
+        said = f"{sentence} More of the kind are only counted: '{kind}' in /diagnostics."
+        self.get_logger().warning(with_fields(said, **fields))
 
     # Lifecycle, called by rclpy.
+
+    def _LifecycleNodeMixin__on_change_state(  # noqa: N802 rclpy's own name for the service's callback
+        self, request: Any, response: Any
+    ) -> Any:
+        """Refuse a transition that there is none of now: rclpy raises, which ends the executor and all nodes on it."""
+        try:
+            return getattr(super(), '_LifecycleNodeMixin__on_change_state')(request, response)  # noqa: B009 no mangling
+        except rclpy_implementation.RCLError:
+            wanted = request.transition.label or request.transition.id
+            self.report_error(
+                f"The transition '{wanted}' was asked of {self.get_fully_qualified_name()}, which has none of the kind "
+                f'while it is {self._state_name}: ask it for its available transitions first.'
+            )
+            response.success = False
+            return response
 
     def on_configure(self, _state: LifecycleState) -> TransitionCallbackReturn:
         """Build the core."""
@@ -223,15 +345,19 @@ class SuiteNode(LifecycleNode, Generic[P]):
         """Configure and activate, if `autostart`; a node that `configure` left `finished` has nothing to activate for.
 
         Raises:
-            SuiteError: with the sentence of what could not be done.
+            SuiteError: with the sentence of what could not be done, for the caller to say.
         """
         if not self.parameters.autostart:
             return
-        for trigger in (self.trigger_configure, self.trigger_activate):
-            if trigger() != TransitionCallbackReturn.SUCCESS or self.failure is not None:
-                raise self.failure or SuiteError(f'{self.get_fully_qualified_name()} could not start.')
-            if self.finished:
-                return
+        self._starting = True
+        try:
+            for trigger in (self.trigger_configure, self.trigger_activate):
+                if trigger() != TransitionCallbackReturn.SUCCESS or self.failure is not None:
+                    raise self.failure or SuiteError(f'{self.get_fully_qualified_name()} could not start.')
+                if self.finished:
+                    return
+        finally:
+            self._starting = False
 
     def close(self) -> None:
         """Stop, let go and destroy; with the executor stopped or on its thread."""
@@ -252,7 +378,10 @@ class SuiteNode(LifecycleNode, Generic[P]):
                     f'{self.get_fully_qualified_name()} does not start with its parameters: {one_line(error)}.'
                 )
             )
-            self.report_error(str(self.failure))
+            if self._starting:
+                self.diagnostics.note_error(str(self.failure))
+            else:
+                self.report_error(str(self.failure))
             if not isinstance(error, SuiteError):
                 self._log_traceback(error)
             return TransitionCallbackReturn.FAILURE
@@ -261,6 +390,7 @@ class SuiteNode(LifecycleNode, Generic[P]):
         return TransitionCallbackReturn.SUCCESS
 
     def _configure(self) -> None:
+        self._started_by_itself = self._starting
         if self.parameters.trace_dir:
             trace = FileTrace(
                 Path(self.parameters.trace_dir), self.get_fully_qualified_name().strip('/').replace('/', '.')
@@ -268,11 +398,16 @@ class SuiteNode(LifecycleNode, Generic[P]):
             try:
                 trace.open()
             except OSError as error:
+                if error.errno in _NO_ROOM:
+                    # Nothing that only looks on may keep a robot from starting again.
+                    self.report_error(f'There is no trace, since {trace.path} cannot be made ({error.strerror}).')
+                    self.configure()
+                    return
                 raise ParameterError(
                     f"Parameter `trace_dir` is '{self.parameters.trace_dir}', which cannot be written to "
                     f'({error.strerror}): name a folder that can.'
                 ) from error
-            self.trace = trace
+            self.trace.file = trace
         self.configure()
 
     def _activate(self) -> None:
@@ -291,7 +426,6 @@ class SuiteNode(LifecycleNode, Generic[P]):
     def _cleanup(self) -> None:
         self.cleanup()
         self.trace.close()
-        self.trace = NoTrace()
 
     def _shut_down(self) -> None:
         if self._state_name == 'active':
@@ -330,9 +464,13 @@ class SuiteNode(LifecycleNode, Generic[P]):
 
     def _parameters_set(self, changes: list[Parameter]) -> SetParametersResult:
         before = self.parameters
+        if not {change.name for change in changes} & {spec.name for spec in specs_of(self.parameters_type)}:
+            return SetParametersResult(successful=True)  # rclpy's own, and the qos_overrides that a topic declares
         try:
             self.parameters = with_changes(before, changes)
             self.parameters_changed()
+            if any(change.name == 'log_level' for change in changes):
+                self._set_log_level()
         except Exception as error:  # noqa: BLE001 out of here it would end the executor and every node with it
             self.parameters = before
             return SetParametersResult(successful=False, reason=self._refusal(changes, error))
@@ -351,16 +489,23 @@ class SuiteNode(LifecycleNode, Generic[P]):
         """For developers, with `--log-level debug`; users get the sentence."""
         self.get_logger().debug(''.join(traceback.format_exception(error)))
 
+    def _flush_trace(self) -> dict[str, str]:
+        """Rows of what was lost of it."""
+        trace = self.trace.file
+        if trace is None:
+            return {}
+        trace.flush()
+        if trace.trouble:
+            self.report_error(f'The trace {trace.path} cannot be written ({trace.trouble}): its events are lost.')
+        return {'trace events lost': str(trace.lost)} if trace.lost else {}
+
     def _publish_diagnostics(self) -> None:
-        self.trace.flush()
-        values = self.diagnostics.values()
-        incompatible = sum(each.incompatible_qos for each in self._subscriptions_made)
-        rivals = [each.name for each in self._publishers_made if each.rivals and each.name != '/tf']
+        lost = self._flush_trace()
+        values = self.diagnostics.values() | lost
         values['state'] = self._state_name
-        values['incompatible QoS offers'] = str(incompatible)
-        links = {each.name: each for each in self.host.bus.links()}
-        mine = [links[each.name] for each in self._publishers_made if each.name in links]
-        values['local links'] = ', '.join(f'{each.name} -> {each.subscribers}' for each in mine)
+        links = self._links.report(self._publishers_made, self._subscriptions_made)
+        values.update(links.rows)
+        self._say_link_warnings(links.warnings)
         values.update(self._guarded_values())
         status = DiagnosticStatus(
             name=self.get_fully_qualified_name(),
@@ -371,15 +516,57 @@ class SuiteNode(LifecycleNode, Generic[P]):
         )
         if self._state_name != 'active':
             status.level = DiagnosticStatus.STALE if self.failure is None else DiagnosticStatus.ERROR
-        elif rivals:
-            status.level = DiagnosticStatus.WARN
-            status.message = f'another node also publishes {", ".join(rivals)}: stop it or use another namespace.'
-        elif self.diagnostics.recent_error:
-            status.level = DiagnosticStatus.WARN
-            status.message = self.diagnostics.last_error
+        else:
+            health = self._whole_health(links.warnings)
+            status.level = _LEVELS[health.level]
+            status.message = health.message or self._state_name
         array = DiagnosticArray(status=[status])
         array.header.stamp = self.get_clock().now().to_msg()
         self._diagnostics_publisher.publish(array)
+
+    def _set_log_level(self) -> None:
+        level = self.parameters.log_level
+        self.get_logger().set_level(LoggingSeverity['UNSET' if level == 'default' else level.upper()])
+
+    def _log_event(self, text: str) -> None:
+        self.get_logger().debug(text)
+
+    def _look_at_health(self) -> None:
+        """Tell at once that the node fails, or that it works again."""
+        # Not asked for every event: rcutils takes 40 us to say.
+        self.trace.logged = self.get_logger().is_enabled_for(LoggingSeverity.DEBUG)
+        if self._state_name == 'active' and (self._own_health().level is Level.ERROR) is not self._fails:
+            self._publish_diagnostics()
+
+    def _own_health(self) -> Health:
+        try:
+            return self.health()
+        except Exception as error:  # noqa: BLE001 diagnostics must not end the executor
+            return Health(Level.ERROR, f'The health of {self.get_name()} cannot be told: {one_line(error)}.')
+
+    def _whole_health(self, link_warnings: Mapping[str, str]) -> Health:
+        """The worst of what the node knows of itself and what is known of every node."""
+        own = self._own_health()
+        self._fails = own.level is Level.ERROR
+        if own.level is Level.ERROR:
+            return own
+        if link_warnings:
+            return Health(Level.WARN, ' '.join(link_warnings.values()))
+        if own.level is Level.WARN:
+            return own
+        return Health(Level.WARN, self.diagnostics.last_error) if self.diagnostics.recent_error else own
+
+    def _say_link_warnings(self, warnings: Mapping[str, str]) -> None:
+        """Each once, when it is still there after a second, and again when it was over for a while in between.
+
+        A node that is started anew may be there twice for a moment, and the name of one that just came is not known.
+        """
+        now = time.monotonic()
+        for kind in warnings.keys() & self._link_warnings_before:
+            if now - self._link_warnings_said.get(kind, float('-inf')) > _SAID_AGAIN_AFTER_S:
+                self.get_logger().warning(warnings[kind])
+            self._link_warnings_said[kind] = now
+        self._link_warnings_before = set(warnings)
 
     def _guarded_values(self) -> dict[str, str]:
         try:

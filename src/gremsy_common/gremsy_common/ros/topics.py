@@ -5,9 +5,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 from geometry_msgs.msg import PointStamped, QuaternionStamped, TwistStamped
 from nav_msgs.msg import Odometry
-from sensor_msgs.msg import CameraInfo, CompressedImage, Image, Imu, JointState, Range
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image, Imu, JointState, Range, TimeReference
 from std_msgs.msg import Float64, String
 from tf2_msgs.msg import TFMessage
 from vision_msgs.msg import Detection2D, Detection2DArray, LabelInfo, VisionInfo
@@ -26,19 +27,28 @@ from gremsy_common.ros.messages import (
     image_messages as image,
 )
 from gremsy_common.ros.messages import (
+    image_wire_messages as image_wire,
+)
+from gremsy_common.ros.messages import (
     vehicle_messages as vehicle,
+)
+from gremsy_common.ros.messages import (
+    video_time_messages as video_time,
 )
 from gremsy_common.ros.messages import (
     wish_messages as wishes,
 )
-from gremsy_common.ros.transport.topic import Quality, Topic
+from gremsy_common.ros.transport.quality import Quality
+from gremsy_common.ros.transport.topic import Topic
+from gremsy_common.ros.transport.wire_form import WireForm
 from gremsy_common.types.detections import Detections, Target, Tracks
-from gremsy_common.types.frame import Frame
+from gremsy_common.types.frame import Frame, lock_read_only
 from gremsy_common.types.gimbal_state import (
     EarthAttitude,
     GimbalAttitude,
     ImuReading,
     JointWish,
+    LevelHeading,
     OrientationWish,
     PointWish,
     RangeReading,
@@ -46,6 +56,7 @@ from gremsy_common.types.gimbal_state import (
     VehicleAttitude,
     ZoomState,
 )
+from gremsy_common.types.video_time import VideoTime
 
 
 def _same(message: object) -> object:
@@ -67,12 +78,25 @@ def _number(name: str) -> Topic[float]:
 
 
 def _image(name: str) -> Topic[Frame]:
-    return Topic(name, Frame, Image, image.image_message, image.frame_from_image, Quality.IMAGE, heavy=True)
+    example = Frame(lock_read_only(np.arange(12, dtype=np.uint8).reshape(2, 2, 3)), 1_234_567_890_123, 'optical')
+    return Topic(
+        name,
+        Frame,
+        Image,
+        image.image_message,
+        image.frame_from_image,
+        Quality.IMAGE,
+        heavy=True,
+        wire=WireForm(image_wire.image_wire, image_wire.image_from_wire, example),
+    )
 
 
-IMAGE_RAW = _image('image_raw')
+_TWO_CAMERAS = "stop or remap one of them, or let the suite's camera hand on the other's images (`source: external`)"
+IMAGE_RAW = replace(_image('image_raw'), when_doubled=_TWO_CAMERAS)
 # The same topic for a consumer that reads every encoding itself, so that nothing is converted at full size.
 IMAGE_RAW_AS_SENT = replace(IMAGE_RAW, from_message=image.frame_as_sent)
+# 16-bit infrared as 8 bits, made by the camera only while somebody listens.
+IMAGE_MONO8 = _image('image_mono8')
 OVERLAY = _image('overlay')
 # The JPEG is made by the camera only while somebody listens, so the item is the message itself.
 IMAGE_COMPRESSED: Topic[CompressedImage] = Topic(
@@ -82,9 +106,25 @@ IMAGE_COMPRESSED: Topic[CompressedImage] = Topic(
     _same,
     _same,
     Quality.IMAGE,
+    when_doubled=_TWO_CAMERAS,
 )
 CAMERA_INFO = Topic(
-    'camera_info', camera_info.StampedCamera, CameraInfo, camera_info.camera_info_message, camera_info.camera_from_info
+    'camera_info',
+    camera_info.StampedCamera,
+    CameraInfo,
+    camera_info.camera_info_message,
+    camera_info.camera_from_info,
+    Quality.SENSOR,
+    when_doubled=_TWO_CAMERAS,
+)
+# Of a camera that is read from the media server that browsers read too; of any other the RTP time is made of the stamp.
+VIDEO_TIME = Topic(
+    'video_time',
+    VideoTime,
+    TimeReference,
+    video_time.video_time_message,
+    video_time.video_time_from,
+    Quality.SENSOR,
 )
 DETECTIONS = Topic('detections', Detections, Detection2DArray, detection.detections_message, detection.detections_from)
 # Down to a lower score, for a tracker that keeps a known target by doubtful boxes.
@@ -101,6 +141,8 @@ TARGET_STATE = _text('target/state')
 TARGET_SELECT = Topic(
     'target/select', detection.PixelChoice, PointStamped, detection.choice_message, detection.choice_from
 )
+# `PATH` once a second while somebody watches that path of video, `PATH key` when somebody has just come.
+STREAM_WATCH = _text('stream/watch')
 TARGET_SELECT_ID = _text('target/select_id')
 GIMBAL_SETPOINT = Topic('gimbal/setpoint', RateSetpoint, TwistStamped, gimbal.setpoint_message, gimbal.setpoint_from)
 GIMBAL_ZOOM_SETPOINT = _number('gimbal/zoom_setpoint')
@@ -110,6 +152,7 @@ GIMBAL_CONTROL = _text('gimbal/control', Quality.LATCHED)
 GIMBAL_ATTITUDE_EARTH = Topic(
     'gimbal/attitude_earth', EarthAttitude, Imu, gimbal.earth_attitude_message, gimbal.earth_attitude_from
 )
+GIMBAL_HEADING = Topic('gimbal/heading', LevelHeading, Imu, gimbal.heading_message, gimbal.heading_from)
 GIMBAL_IMU = Topic('gimbal/imu', ImuReading, Imu, gimbal.imu_message, gimbal.imu_from)
 GIMBAL_RANGE = Topic('gimbal/range', RangeReading, Range, gimbal.range_message, gimbal.range_from)
 GIMBAL_GOAL = _text('gimbal/goal', Quality.EVENTS)
@@ -128,8 +171,10 @@ VEHICLE_ODOMETRY = Topic(
     'vehicle/odometry', VehicleAttitude, Odometry, vehicle.odometry_message, vehicle.vehicle_from_odometry
 )
 JOINT_STATES: Topic[JointState] = Topic('joint_states', JointState, JointState, _same, _same)
-TF: Topic[TFMessage] = Topic('/tf', TFMessage, TFMessage, _same, _same)
+TF: Topic[TFMessage] = Topic('/tf', TFMessage, TFMessage, _same, _same, shared=True)
 # For listening to everybody's frames: always over DDS, whoever publishes in this process too.
-TF_HEARD: Topic[TFMessage] = Topic('/tf', TFMessage, TFMessage, _same, _same, Quality.FRAMES)
-TF_STATIC_HEARD: Topic[TFMessage] = Topic('/tf_static', TFMessage, TFMessage, _same, _same, Quality.STATIC_FRAMES)
+TF_HEARD: Topic[TFMessage] = Topic('/tf', TFMessage, TFMessage, _same, _same, Quality.FRAMES, shared=True)
+TF_STATIC_HEARD: Topic[TFMessage] = Topic(
+    '/tf_static', TFMessage, TFMessage, _same, _same, Quality.STATIC_FRAMES, shared=True
+)
 MARKERS: Topic[MarkerArray] = Topic('markers', MarkerArray, MarkerArray, _same, _same)

@@ -11,6 +11,15 @@ from collections.abc import Callable
 _PAUSE_AFTER_ERROR_S = 0.05
 
 
+def yield_to_others(niceness: int) -> None:
+    """Give this thread at least that niceness; a process that was started with more (`nice`) keeps its own.
+
+    On Linux the priority is the thread's own; lowering it takes no privilege, raising it does.
+    """
+    thread = threading.get_native_id()
+    os.setpriority(os.PRIO_PROCESS, thread, max(niceness, os.getpriority(os.PRIO_PROCESS, thread)))
+
+
 class Worker:
     """Runs `step()` over and over; `step` must return within about half a second (take with a timeout).
 
@@ -46,8 +55,7 @@ class Worker:
 
     def _run(self) -> None:
         if self._niceness > 0:
-            # On Linux the priority is the thread's own; lowering it takes no privilege.
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), self._niceness)
+            yield_to_others(self._niceness)
         while not self._stop.is_set():
             try:
                 self._step()

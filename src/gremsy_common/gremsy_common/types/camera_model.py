@@ -25,6 +25,11 @@ _SAME_PIXEL_PX = 0.1
 _FISHEYES = ('equidistant', 'fisheye')
 _PINHOLES = ('plumb_bob', 'rational_polynomial', 'thin_prism', '')
 _PINHOLE_COEFFICIENTS = (4, 5, 8, 12, 14)
+# As camera_calibration tells the two apart.
+_PLUMB_BOBS = 5
+# CameraInfo, calibration files and OpenCV count the centre of the first pixel as (0, 0); the suite counts its corner.
+_HALF_PIXEL = 0.5
+_CORNERS = np.array([[1.0, 0.0, _HALF_PIXEL], [0.0, 1.0, _HALF_PIXEL], [0.0, 0.0, 1.0]])
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +38,9 @@ class CameraModel:
 
     Pixels have (0, 0) at the corner of the top-left pixel, as design.md section 4 says; `focal_*_px`, `centre_*_px` are
     in the same pixels. `distortion` is OpenCV's k1, k2, p1, p2[, k3 ...], empty for none; of a `fisheye`, k1 to k4.
+
+    `rectification` (R, 9 numbers, row by row) and `projection` (P, 12, in the same pixels) are those of the rectified
+    picture that others make of this one (image_proc, stereo); nothing here uses them. Empty are the identity and K.
     """
 
     width: int
@@ -43,6 +51,8 @@ class CameraModel:
     centre_y_px: float
     distortion: tuple[float, ...] = ()
     fisheye: bool = False
+    rectification: tuple[float, ...] = ()
+    projection: tuple[float, ...] = ()
 
     @classmethod
     def from_horizontal_field(cls, width: int, height: int, horizontal_field_rad: float) -> CameraModel:
@@ -54,6 +64,72 @@ class CameraModel:
             )
         focal = width / 2 / math.tan(horizontal_field_rad / 2)
         return cls(width, height, focal, focal, width / 2, height / 2)
+
+    @classmethod
+    def calibrated(
+        cls,
+        width: int,
+        height: int,
+        distortion_model: str,
+        coefficients: Sequence[float],
+        k: ArrayLike,
+        r: ArrayLike = (),
+        p: ArrayLike = (),
+    ) -> CameraModel:
+        """From what CameraInfo, camera_calibration and OpenCV write, whose (0, 0) is the first pixel's centre.
+
+        Args:
+            width: of the calibrated picture, px.
+            height: likewise.
+            distortion_model: as sensor_msgs names it.
+            coefficients: of it.
+            k: 9 numbers, row by row.
+            r: 9 numbers; what is none (empty, of zeros, not finite) is left out.
+            p: 12 numbers; likewise.
+
+        Raises:
+            ValueError: for a lens that is none, or another number of numbers in K; the text is the end of a sentence.
+        """
+        distortion, fisheye = lens_of(distortion_model, coefficients)
+        matrix = np.asarray(k, dtype=np.float64).ravel()
+        if matrix.size != 9:
+            raise ValueError(f'has {matrix.size} numbers for a camera matrix, which has 9')
+        model = cls(
+            width,
+            height,
+            float(matrix[0]),
+            float(matrix[4]),
+            float(matrix[2]) + _HALF_PIXEL,
+            float(matrix[5]) + _HALF_PIXEL,
+            distortion,
+            fisheye,
+        )
+        rectification, projection = (np.asarray(each, dtype=np.float64).ravel() for each in (r, p))
+        if rectification.size == 9 and _tells(rectification) and not np.array_equal(rectification, np.eye(3).ravel()):
+            model = replace(model, rectification=tuple(rectification.tolist()))
+        if projection.size == 12 and _tells(projection):
+            rows = projection.reshape(3, 4)
+            if rows[:, 3].any() or not np.array_equal(rows[:, :3].ravel(), matrix):
+                model = replace(model, projection=tuple((_CORNERS @ rows).ravel().tolist()))
+        return model
+
+    @property
+    def matrices(self) -> tuple[Array, Array, Array]:
+        """K (3, 3), R (3, 3) and P (3, 4) as `calibrated` takes them."""
+        k = self.matrix - [[0.0, 0.0, _HALF_PIXEL], [0.0, 0.0, _HALF_PIXEL], [0.0, 0.0, 0.0]]
+        r = np.array(self.rectification).reshape(3, 3) if self.rectification else np.eye(3)
+        if not self.projection:
+            return k, r, np.hstack([k, np.zeros((3, 1))])
+        p = np.array(self.projection).reshape(3, 4)
+        p[:2] -= _HALF_PIXEL * p[2]
+        return k, r, p
+
+    @property
+    def distortion_model(self) -> str:
+        """What sensor_msgs calls this lens's."""
+        if self.fisheye:
+            return _FISHEYES[0]
+        return 'rational_polynomial' if len(self.distortion) > _PLUMB_BOBS else 'plumb_bob'
 
     @property
     def matrix(self) -> Array:
@@ -76,7 +152,46 @@ class CameraModel:
 
     def zoomed(self, factor: float) -> CameraModel:
         """The same camera with its focal lengths multiplied by the zoom factor (> 0)."""
-        return replace(self, focal_x_px=self.focal_x_px * factor, focal_y_px=self.focal_y_px * factor)
+        if factor == 1.0:
+            return self
+        projection = self.projection
+        if projection:
+            # Focal lengths, and what a baseline is multiplied by them; the middle stays.
+            scaled = [each * factor for each in projection]
+            projection = (*scaled[:2], projection[2], *scaled[3:6], projection[6], scaled[7], *projection[8:])
+        return replace(
+            self, focal_x_px=self.focal_x_px * factor, focal_y_px=self.focal_y_px * factor, projection=projection
+        )
+
+    def cut(self, x_px: float, y_px: float, width_px: float, height_px: float, width: int, height: int) -> CameraModel:
+        """The camera of a picture that shows a part of this one's, perhaps in another size.
+
+        Args:
+            x_px: where in this picture the part begins.
+            y_px: likewise.
+            width_px: its size there.
+            height_px: likewise.
+            width: of the picture that it became, px.
+            height: likewise.
+        """
+        across, down = width / width_px, height / height_px
+        projection = self.projection
+        if projection:
+            rows = np.array(projection).reshape(3, 4)
+            rows[0] -= x_px * rows[2]
+            rows[1] -= y_px * rows[2]
+            rows *= [[across], [down], [1.0]]
+            projection = tuple(rows.ravel().tolist())
+        return replace(
+            self,
+            width=width,
+            height=height,
+            focal_x_px=self.focal_x_px * across,
+            focal_y_px=self.focal_y_px * down,
+            centre_x_px=(self.centre_x_px - x_px) * across,
+            centre_y_px=(self.centre_y_px - y_px) * down,
+            projection=projection,
+        )
 
     @property
     def distorted(self) -> bool:
@@ -146,6 +261,10 @@ class CameraModel:
 
     def _coefficients(self) -> Array:
         return np.array(self.distortion or (0.0,) * 4)
+
+
+def _tells(numbers: Array) -> bool:
+    return bool(np.isfinite(numbers).all() and numbers.any())
 
 
 def lens_of(distortion_model: str, coefficients: Sequence[float]) -> tuple[tuple[float, ...], bool]:

@@ -10,6 +10,7 @@ from typing import Any
 from gremsy_common.errors import SuiteError
 
 NOBODY = 'nobody'
+HAND_OVER = 'hand_over'
 # Who holds the gimbal without keeping the tracker from it (gremsy_gimbal_driver.motion.command_arbiter.Source).
 _NOT_ABOVE_TRACKER = (NOBODY, 'other', 'tracker')
 
@@ -24,9 +25,10 @@ class ControlState:
 
     Attributes:
         armed: whether anything may move.
-        holder: the source in control, or `nobody`.
+        holder: the source in control, or `nobody`; `hand_over` while the gimbal comes to rest between two trackers.
         mode, mode_state: the mode wanted, and whether it is confirmed, pending or unconfirmed.
         goal: state of the newest goal, empty before the first.
+        setpoint_topic: full name of the one from which the driver takes a tracker's setpoints; empty if not told.
     """
 
     armed: bool
@@ -34,11 +36,21 @@ class ControlState:
     mode: str = ''
     mode_state: str = ''
     goal: str = ''
+    setpoint_topic: str = ''
 
-    @property
-    def obeys_tracker(self) -> bool:
-        """Whether a setpoint of the tracker moves the gimbal; where no greater source has it, the next one does."""
-        return self.armed and self.holder in _NOT_ABOVE_TRACKER
+    def obeys_tracker(self, setpoint_topic: str) -> bool:
+        """Whether a setpoint on that topic moves the gimbal; where no greater source has it, the next one does."""
+        return not self.unused_because(setpoint_topic)
+
+    def unused_because(self, setpoint_topic: str) -> str:
+        """Why a tracker's setpoint on that topic moves nothing; empty where it does."""
+        if self.setpoint_topic not in ('', setpoint_topic):
+            return f'the gimbal driver takes those on {self.setpoint_topic}'
+        if not self.armed:
+            return 'the gimbal driver is disarmed'
+        if self.holder == HAND_OVER:
+            return 'the gimbal is being handed over'
+        return '' if self.holder in _NOT_ABOVE_TRACKER else f'the {self.holder} holds control'
 
     def to_json(self) -> str:
         """For the latched topic."""
@@ -63,4 +75,6 @@ class ControlState:
                 'The control state must say `armed` (true or false) and `holder` (a word): '
                 'run the driver and the tracker from the same version of the suite.'
             )
-        return cls(armed, holder, *(str(content.get(name, '')) for name in ('mode', 'mode_state', 'goal')))
+        return cls(
+            armed, holder, *(str(content.get(name, '')) for name in ('mode', 'mode_state', 'goal', 'setpoint_topic'))
+        )

@@ -90,6 +90,25 @@ class VehicleAttitude:
     position_earth_m: NDArray[np.float64]
 
 
+@dataclass(frozen=True, slots=True)
+class LevelHeading:
+    """How far the gimbal's level frame has turned about up, against a frame that does not turn (`gimbal/heading`).
+
+    Its zero is arbitrary, and stays where it is when another source goes on in the place of one that fell silent.
+
+    Attributes:
+        stamp_ns: when it was measured, ns of the ROS clock.
+        frame_id: the level frame.
+        heading_rad: azimuth of the level frame's x axis, left +.
+        rate_rad_s: of that; NaN where the source does not say.
+    """
+
+    stamp_ns: int
+    frame_id: str
+    heading_rad: float
+    rate_rad_s: float
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class ImuReading:
     """The gimbal's own IMU (`gimbal/imu`): specific force (+g about up at rest) and rates about the camera's axes."""

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from numpy.typing import NDArray
 
@@ -26,6 +26,7 @@ class BackendOptions:
         device: number of the GPU.
         provider: of ONNX Runtime: `auto`, or one by its short name.
         precision: of an engine that is built from an ONNX file: `fp32`, `fp16`, `int8`, or `model` for the file's own.
+        images: how many images in one run an engine is built for, where the model leaves the number open.
         engine_dir: where built engines are kept; None for the user's cache folder.
         say: takes sentences on progress (a build takes minutes), on any thread.
     """
@@ -34,6 +35,7 @@ class BackendOptions:
     device: int = 0
     provider: str = 'auto'
     precision: str = 'model'
+    images: int = 1
     engine_dir: Path | None = None
     say: Callable[[str], None] = say_nothing
 
@@ -41,12 +43,56 @@ class BackendOptions:
 DEFAULT_OPTIONS = BackendOptions()
 
 
-class Backend(Protocol):
-    """Runs one model file.
+class ModelRunner(Protocol):
+    """Runs one model file: what the detector needs of a back end, its own or one that it shares."""
+
+    def open(self) -> ModelFacts:
+        """Load the file.
+
+        Raises:
+            ModelError: when it is missing, unreadable, or no model.
+        """
+
+    def new_input(self, shape: tuple[int, ...], dtype: str) -> NDArray[Any]:
+        """A zeroed input array that `infer` takes without a copy of its own (page-locked where there is a GPU).
+
+        Call it after `open`; it is of no use after `close`. Each such array has outputs of its own.
+        """
+
+    def infer(self, tensor: NDArray[Any]) -> Sequence[NDArray[Any]]:
+        """Run the network on one input tensor.
+
+        Returns:
+            The outputs in the file's order. Their memory may be used again by the next call with the same array: copy
+            what is to last.
+
+        Raises:
+            InferenceError: when this run failed; the next may not.
+            BackendLostError: when no run can succeed until it is opened again.
+        """
+
+    def close(self) -> None:
+        """Let go of the model; harmless when not open."""
+
+    @property
+    def description(self) -> str:
+        """What computes, for diagnostics: library, version and device."""
+
+
+@runtime_checkable
+class Interruptible(Protocol):
+    """A back end whose library can end a run that goes on; one without this can only be ended with its process."""
+
+    def interrupt(self) -> None:
+        """From another thread: let `infer` end soon with an InferenceError, where it is at work."""
+
+
+class Backend(ModelRunner, Protocol):
+    """A kind of back end.
 
     A back end is one file dropped into `gremsy_detector/backends/` whose module attribute `BACKEND` is a class of this
     form. Importing that file must not import the library it is made for: only `unavailable` and `open` touch it.
-    One thread at a time calls `infer`.
+    One thread at a time calls `infer`, unless it is `concurrent`.
     """
 
     name: ClassVar[str]
@@ -66,33 +112,10 @@ class Backend(Protocol):
     def unavailable() -> str | None:
         """Why it cannot run on this machine, as the end of a sentence with the way out; None when it can."""
 
-    def open(self) -> ModelFacts:
-        """Load the file.
-
-        Raises:
-            ModelError: when it is missing, unreadable, or no model.
-        """
-
-    def new_input(self, shape: tuple[int, ...], dtype: str) -> NDArray[Any]:
-        """A zeroed input array that `infer` takes without a copy of its own (page-locked where there is a GPU).
-
-        Call it once, after `open`; it is of no use after `close`.
-        """
-
-    def infer(self, tensor: NDArray[Any]) -> Sequence[NDArray[Any]]:
-        """Run the network on one input tensor.
-
-        Returns:
-            The outputs in the file's order. Their memory may be used again by the next call: copy what is to last.
-
-        Raises:
-            InferenceError: when this run failed; the next may not.
-            BackendLostError: when no run can succeed until it is opened again.
-        """
-
-    def close(self) -> None:
-        """Let go of the model; harmless when not open."""
+    @property
+    def most_images(self) -> int:
+        """How many images an input array may hold, known once open; 1 where the file fixes it to that."""
 
     @property
-    def description(self) -> str:
-        """What computes, for diagnostics: library, version and device."""
+    def concurrent(self) -> bool:
+        """Whether several threads may call `infer` at once, each with an array of its own; known once open."""

@@ -50,6 +50,8 @@ class TensorRtBackend:
         self._stream: CudaStream | None = None
         self._engine: LoadedEngine | None = None
         self._runner: EngineRunner | None = None
+        self._beside: list[tuple[NDArray[Any], EngineRunner, LoadedEngine]] = []
+        self._gave_input = False
         self._kernels_to_keep: _Kernels | None = None
         self._title = self.kind.title
 
@@ -80,13 +82,43 @@ class TensorRtBackend:
         self._title = f'{library.title}, {gpu.name}{precision}'
         return ModelFacts(self._model, self._engine.inputs, self._engine.outputs, file.metadata)
 
+    @property
+    def most_images(self) -> int:
+        """As many as the engine was built for."""
+        if self._engine is None or not self._engine.inputs:
+            return 1
+        facts = self._engine.inputs[0]
+        if not facts.shape or isinstance(facts.shape[0], int):
+            return 1
+        return max(1, self._engine.input_range(facts.name)[1][0])
+
+    @property
+    def concurrent(self) -> bool:
+        """Never: there is one stream."""
+        return False
+
     def new_input(self, shape: tuple[int, ...], dtype: str) -> NDArray[Any]:
         """Page-locked memory that the GPU reads by itself; see `Backend.new_input`."""
-        return self._running().new_input(shape, dtype)
+        runner = self._running()
+        if not self._gave_input:
+            self._gave_input = True
+            return runner.new_input(shape, dtype)
+        assert self._engine is not None
+        assert self._stream is not None
+        # A context of its own, with its own outputs and CUDA graph; the weights are the engine's.
+        try:
+            engine = self._engine.beside()
+        except EngineRefused as error:
+            raise InferenceError(f'{self._title} cannot take one more input ({error}).') from error
+        runner = EngineRunner(engine, self._stream)
+        tensor = runner.new_input(shape, dtype)
+        self._beside.append((tensor, runner, engine))
+        return tensor
 
     def infer(self, tensor: NDArray[Any]) -> Sequence[NDArray[Any]]:
         """Run once; see `Backend.infer`."""
-        outputs = self._running().run(tensor)
+        own = next((runner for given, runner, _ in self._beside if given is tensor), None)
+        outputs = (self._running() if own is None else own).run(tensor)
         if self._kernels_to_keep is not None:
             self._keep_kernels(self._kernels_to_keep)
         return outputs
@@ -95,7 +127,11 @@ class TensorRtBackend:
         """Free the engine, then the GPU's memory; arrays handed out stay valid until they are let go."""
         engine, self._engine = self._engine, None
         stream, self._stream = self._stream, None
+        beside, self._beside = self._beside, []
         self._runner = self._kernels_to_keep = None
+        self._gave_input = False
+        for _, _, context in beside:
+            context.close()
         if engine is not None:
             engine.close()
         if stream is not None:
@@ -121,7 +157,7 @@ class TensorRtBackend:
         except InferenceError as error:
             raise ModelError(str(error)) from error
         from_onnx = self._model.suffix.lower() == '.onnx'
-        request = EngineRequest(self._model, self._options.precision)
+        request = EngineRequest(self._model, self._options.precision, images=self._options.images)
         file = cache.obtain(request) if from_onnx else self._given_engine(library, target, cache)
         try:
             self._start(library, target, file)
@@ -213,7 +249,8 @@ class TensorRtBackend:
         if onnx is None or self._machine.builder_of(library) is None:
             raise ModelError(f'Engine {self._model} cannot be used, because {why}: {BUILD_AGAIN}.')
         self._options.say(f'Engine {self._model} cannot be used, because {why}: taking one made from {onnx}.')
-        return cache.obtain(EngineRequest(onnx, header.key.precision, header.key.lean))
+        images = header.key.shape[0] if header.key.shape else 1
+        return cache.obtain(EngineRequest(onnx, header.key.precision, header.key.lean, images))
 
     def _refuse_another_kind(self, kind: str) -> None:
         """Before the runtime sees the engine, and without building another in its place: there is a back end for it.

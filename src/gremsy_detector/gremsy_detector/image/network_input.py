@@ -15,10 +15,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from gremsy_common.picture.infrared_stretch import InfraredStretch
 from gremsy_common.types.frame import Frame
 from gremsy_detector.errors import FrameError
 from gremsy_detector.image.image_encodings import Picture, PictureReader
-from gremsy_detector.image.infrared_stretch import InfraredStretch
 from gremsy_detector.image.resize import PADDING_GREY, Placement, letterbox, resize_into, stretch, top_left
 from gremsy_detector.model.model_description import InputDescription, ResizeMode
 

@@ -27,6 +27,11 @@ JOINTS = ('gimbal_yaw_joint', 'gimbal_roll_joint', 'gimbal_pitch_joint')
 _CONJUGATE = np.array([1.0, -1.0, -1.0, -1.0])
 
 
+def joint_names(prefix: str) -> tuple[str, ...]:
+    """`JOINTS` of one gimbal among several in a description."""
+    return tuple(f'{prefix}{joint}' for joint in JOINTS)
+
+
 class JointSource(str, Enum):
     """Where joint angles come from, in words for diagnostics."""
 

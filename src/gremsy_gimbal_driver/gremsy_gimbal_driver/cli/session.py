@@ -56,7 +56,7 @@ class Session:
 
     @property
     def gimbal(self) -> Sender | None:
-        """None before its first heartbeat."""
+        """None before it was heard."""
         return self._decoder.gimbal
 
     @property

@@ -11,12 +11,13 @@ import math
 from collections import Counter
 from dataclasses import dataclass
 
-from gremsy_common.types.gimbal_state import ImuReading, RangeReading, VehicleAttitude, ZoomState
+from gremsy_common.types.gimbal_state import ImuReading, LevelHeading, RangeReading, VehicleAttitude, ZoomState
 from gremsy_gimbal_driver.attitude.attitude_stamping import AttitudeStamping, MeasuredAttitude
 from gremsy_gimbal_driver.attitude.attitude_telemetry import AttitudeTelemetry
 from gremsy_gimbal_driver.attitude.joint_chain import JointAngles, joints_from_attitude, joints_from_encoders
 from gremsy_gimbal_driver.attitude.level_frame import level_reference
-from gremsy_gimbal_driver.attitude.vehicle_attitude import VehicleHistory, VehicleRefusal
+from gremsy_gimbal_driver.attitude.level_heading import LevelHeadings
+from gremsy_gimbal_driver.attitude.vehicle_attitude import VehicleHistory
 from gremsy_gimbal_driver.attitude.vehicle_state import VehicleStatePace
 from gremsy_gimbal_driver.device.device_requests import DeviceRequests
 from gremsy_gimbal_driver.device.device_status import health
@@ -72,7 +73,7 @@ class StatusMessage:
     stamp_ns: int
 
 
-Told = Sight | StatusMessage | ZoomState | ImuReading | RangeReading
+Told = Sight | StatusMessage | ZoomState | ImuReading | RangeReading | LevelHeading
 """What others want to hear of an event."""
 
 
@@ -103,6 +104,7 @@ class GimbalDevice:
         self._range_finder = RangeFinder()
         self._vehicle = VehicleHistory(settings.vehicle_age_limit_s)
         self._pace = VehicleStatePace(settings.vehicle_age_limit_s)
+        self._headings = LevelHeadings(settings.motion.level_frame)
         self.requests = DeviceRequests(
             encoder, settings.attitude_rate_hz, settings.other_rates_hz, settings.bytes_per_s
         )
@@ -151,10 +153,15 @@ class GimbalDevice:
                 0 if status is None else status.fault_bits,
             ),
             vehicle=self._vehicle.trouble(now.ros_ns),
+            heading_source='' if (told_by := self._headings.source(now.ros_ns)) is None else told_by.value,
             zoom_factor=payload.zoom_factor,
             payload_tracking=payload.tracking,
             payload_parameters=payload.parameters,
         )
+
+    def knows_turning(self, now: Instant) -> bool:
+        """Whether something tells how the level frame turns with the vehicle."""
+        return self._headings.source(now.ros_ns) is not None
 
     @property
     def counts(self) -> Counter[str]:
@@ -195,15 +202,16 @@ class GimbalDevice:
             self._inform(f'The payload says: {event.text}')
         return []
 
-    def offer_vehicle(self, vehicle: VehicleAttitude, now: Instant) -> VehicleRefusal | None:
-        """How the vehicle stands; None when it was taken."""
+    def offer_vehicle(self, vehicle: VehicleAttitude, now: Instant) -> list[Told]:
+        """How the vehicle stands; what others want to hear of it."""
         refusal = self._vehicle.take(vehicle, now.ros_ns)
         if refusal is None:
             self._notices.well(*self._vehicle.counts)
             self._pace.offer(vehicle)
-        else:
-            self._notices.trouble(refusal.kind, refusal.sentence)
-        return refusal
+            heading = self._headings.vehicle(vehicle)
+            return [] if heading is None else [heading]
+        self._notices.trouble(refusal.kind, refusal.sentence)
+        return []
 
     # What goes out.
 
@@ -245,7 +253,10 @@ class GimbalDevice:
                 self._encoders = event
             case RawImu():
                 reading = self._imu.reading(event, now.ros_ns)
-                return [] if reading is None else [reading]
+                if reading is None:
+                    return []
+                self._headings.imu(reading)
+                return [reading]
             case SystemStatus():
                 self._system_status = event
             case DeviceInformation():
@@ -279,6 +290,9 @@ class GimbalDevice:
         self._motion.attitude((measured.yaw_rad, measured.pitch_rad), now, measured.speed_rad_s)
         self.sight = self._sight(measured, now)
         told: list[Told] = [self.sight]
+        heading = self._headings.attitude(measured)
+        if heading is not None:
+            told.append(heading)
         if isinstance(event, AttitudeStatus):
             told.append(StatusMessage(event, measured.attitude.stamp_ns))
         return told

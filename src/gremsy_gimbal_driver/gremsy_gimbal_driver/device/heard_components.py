@@ -39,8 +39,9 @@ def kind_of(component: int) -> ComponentKind | None:
 class HeardComponents:
     """Who was heard, and when last; the gimbal is the first one heard until it is forgotten.
 
-    The gimbal and the camera are learned by a heartbeat. The board is learned by anything it says: nobody documents
-    that it has a heartbeat.
+    The camera is learned by a heartbeat, the gimbal by that or by an attitude as only a gimbal sends it, whichever is
+    first: heartbeats are a second apart, in which a gimbal that nobody has found yet may turn. The board is learned by
+    anything it says: nobody documents that it has a heartbeat.
 
     Args:
         pinned: the gimbal to listen to; None learns it.
@@ -50,7 +51,7 @@ class HeardComponents:
         self._pinned = pinned
         self._heard_ns: dict[Sender, int] = {}
         self.gimbal = pinned
-        """The gimbal that is listened to; None before its first heartbeat."""
+        """The gimbal that is listened to; None before it was heard."""
 
     @property
     def last_heard_ns(self) -> Mapping[Sender, int]:
@@ -67,13 +68,13 @@ class HeardComponents:
         """Where vendor commands go, and whose telemetry is believed."""
         return self._preferred(ComponentKind.PAYLOAD)
 
-    def heard(self, sender: Sender, heartbeat: bool, now_ns: int) -> None:
-        """A checked frame arrived."""
+    def heard(self, sender: Sender, introduces: bool, now_ns: int) -> None:
+        """A checked frame arrived; `introduces`: it is one by which such a part is learned."""
         if sender in self._heard_ns:
             self._heard_ns[sender] = now_ns
             return
         kind = kind_of(sender.component)
-        if kind is None or not (heartbeat or kind is ComponentKind.PAYLOAD):
+        if kind is None or not (introduces or kind is ComponentKind.PAYLOAD):
             return
         self._heard_ns[sender] = now_ns
         if kind is ComponentKind.GIMBAL and self.gimbal is None:

@@ -8,6 +8,7 @@ looks straight down because its orientation says so does have an azimuth, which 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -75,13 +76,22 @@ class GoalGeometry:
         level_frame: whose origin is where the camera is (a gimbal turns it about its own centre).
         base_frame: what the gimbal hangs from, `gimbal_base` of the URDF.
         age_limit_s: of a transform that moves.
+        joints: names of the yaw, the roll and the pitch joint.
     """
 
-    def __init__(self, tree: FrameTree, level_frame: str, base_frame: str, age_limit_s: float = 0.5) -> None:
+    def __init__(
+        self,
+        tree: FrameTree,
+        level_frame: str,
+        base_frame: str,
+        age_limit_s: float = 0.5,
+        joints: Sequence[str] = JOINTS,
+    ) -> None:
         self._tree = tree
         self._level = frame_name(level_frame)
         self._base = frame_name(base_frame)
         self._age_limit_s = age_limit_s
+        self._joints = tuple(joints)
 
     def orientation(self, wish: OrientationWish, around: Surroundings) -> GoalAngles:
         """The camera's orientation; its roll is dropped, where its x axis looks is kept.
@@ -128,12 +138,12 @@ class GoalGeometry:
         Raises:
             GoalRefused: with one sentence.
         """
-        angles = _named(wish)
-        yaw, pitch = angles.get(JOINTS[0]), angles.get(JOINTS[2])
-        if abs(angles.get(JOINTS[1], 0.0)) > _NO_ROLL_RAD:
+        angles = _named(wish, self._joints)
+        yaw, roll, pitch = (angles.get(joint) for joint in self._joints)
+        if roll is not None and abs(roll) > _NO_ROLL_RAD:
             raise GoalRefused(
                 'goal_with_roll',
-                f"A joint goal was refused: '{JOINTS[1]}' is {math.degrees(angles[JOINTS[1]]):.1f} degrees, but the "
+                f"A joint goal was refused: '{self._joints[1]}' is {math.degrees(roll):.1f} degrees, but the "
                 'horizon is held level; leave it out.',
             )
         if yaw is None:
@@ -215,7 +225,7 @@ def _angles_of(level_from_camera_wxyz: Array, what: str) -> GoalAngles:
     return GoalAngles(azimuth, tilt)
 
 
-def _named(wish: JointWish) -> dict[str, float]:
+def _named(wish: JointWish, joints: Sequence[str]) -> dict[str, float]:
     """By joint.
 
     Raises:
@@ -227,12 +237,12 @@ def _named(wish: JointWish) -> dict[str, float]:
             f'A joint goal was refused: it has {len(wish.names)} names and {len(wish.positions_rad)} positions.',
         )
     angles = dict(zip(wish.names, wish.positions_rad, strict=True))
-    unknown = sorted(set(angles).difference(JOINTS))
+    unknown = sorted(set(angles).difference(joints))
     if unknown or not angles or len(angles) != len(wish.names):
         listed = ', '.join(wish.names) or 'nothing'
         raise GoalRefused(
             'unknown_joint',
-            f'A joint goal was refused: it names {listed}; name each of {", ".join(JOINTS)} once at most.',
+            f'A joint goal was refused: it names {listed}; name each of {", ".join(joints)} once at most.',
         )
     if not all(map(math.isfinite, angles.values())):
         raise GoalRefused('joints_not_finite', 'A joint goal was refused: its positions are not finite numbers.')

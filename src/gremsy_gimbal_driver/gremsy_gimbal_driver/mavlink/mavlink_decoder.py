@@ -68,7 +68,8 @@ class Decoder:
 
     Args:
         own: our system and component; acknowledgements for others are not ours.
-        pinned: the gimbal to listen to; None learns the first gimbal component whose heartbeat is heard.
+        pinned: the gimbal to listen to; None learns the first gimbal component whose heartbeat or
+            attitude (285) is heard.
     """
 
     def __init__(self, own: Sender, pinned: Sender | None = None) -> None:
@@ -102,7 +103,7 @@ class Decoder:
 
     @property
     def gimbal(self) -> Sender | None:
-        """The gimbal that is listened to; None before its first heartbeat."""
+        """The gimbal that is listened to; None before it was heard."""
         return self.components.gimbal
 
     @property
@@ -138,7 +139,7 @@ class Decoder:
         of_gimbal = self._of_gimbal.get(number)
         of_others = self._of_others.get(number) if of_gimbal is None else None
         sender = self._sender(frame)
-        self.components.heard(sender, number == dialect.MAVLINK_MSG_ID_HEARTBEAT, now_ns)
+        self.components.heard(sender, _introduces(number, sender), now_ns)
         if of_gimbal is not None:
             if not self._is_gimbal(sender):
                 return ()
@@ -271,6 +272,13 @@ class Decoder:
             return self._refuse('from_another_component')
         name = _name(raw_name)
         return (ExtendedParameter(sender, name, raw, type_, result),) if name else self._refuse('parameter_unreadable')
+
+
+def _introduces(number: int, sender: Sender) -> bool:
+    """Whether that message tells what its sender is; 285 is "broadcast by a gimbal device component" (common.xml)."""
+    if number == dialect.MAVLINK_MSG_ID_GIMBAL_DEVICE_ATTITUDE_STATUS:
+        return kind_of(sender.component) is ComponentKind.GIMBAL
+    return number == dialect.MAVLINK_MSG_ID_HEARTBEAT
 
 
 def _unpacked(frame: Frame) -> _Fields:

@@ -182,7 +182,7 @@ class CommandArbiter:
             return Refusal(
                 'too_old',
                 f'{who} was refused: its stamp is {_duration(age_s)} old, the limit is '
-                f'{self._settings.age_limit_s:g} s; stamp it with the time of what it rests on.',
+                f'{self._settings.age_limit_s:g} s; stamp it with the time of the image it was computed from.',
             )
         if age_s < -self._settings.future_limit_s:
             return Refusal(

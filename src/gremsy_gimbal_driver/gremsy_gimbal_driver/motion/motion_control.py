@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 
-from gremsy_common.types.control_state import NOBODY, ControlState
+from gremsy_common.types.control_state import HAND_OVER, NOBODY, ControlState
 from gremsy_common.types.gimbal_state import RateSetpoint
 from gremsy_gimbal_driver.goals.goal import AngleGoal, GoalProgress
 from gremsy_gimbal_driver.goals.goal_control import GoalControl
@@ -52,6 +52,7 @@ class MotionControl:
         self._writer = MotionWriter(settings, self._limits, self._modes, self._notices)
         self._goals = GoalControl(settings, self._limits, self._writer.profile, self._notices, inform)
         self._armed = False
+        self._rests_for: Source | None = None
         self._watch_until_ns: int | None = None
         self._breaks_off_home = False
         self._control = ControlState(False, NOBODY)
@@ -149,7 +150,13 @@ class MotionControl:
             return Answer(False, 'Not armed: no attitude comes from the gimbal; check its link and power.')
         self._armed = True
         self._clear('arming')
+        self.watch_rest(now)
         return Answer(True, 'Armed.')
+
+    def watch_rest(self, now: Instant) -> None:
+        """Whoever was here before may have left it turning: tell it to rest if telemetry says that it does turn."""
+        if self._watch_until_ns is None:
+            self._watch_until_ns = now.monotonic_ns + nanoseconds(_WATCH_AFTER_STOP_S)
 
     def stop(self) -> Answer:
         """Stop and disarm: a stop that the tracker's next setpoint undoes would be none."""
@@ -188,6 +195,22 @@ class MotionControl:
         self._accepted(source)
         return True
 
+    def hand_over(self, source: Source, now: Instant) -> None:
+        """Somebody else speaks for that source from now on: what it had asked ends in zeros.
+
+        Only after the burst does the next of its commands move anything, so that the camera rests in between.
+        """
+        held = self._arbiter.chosen(now)
+        if held is not None and held.source is source:
+            self._writer.stop()
+            self._rests_for = source
+        run = self._goals.run
+        if run is not None and run.source is source:
+            self._cancel_goal('a hand-over')
+        self._arbiter.drop(source)
+        # At once, so that nobody is told that the next one's commands move the camera already.
+        self._control = self._control_state(now)
+
     def set_mode(self, source: Source, mode: GimbalMode, now: Instant) -> Answer:
         """Change the mode, which moves the camera: it needs the arm and telemetry, and ends a running goal."""
         failure = self._not_ready(f'Not changing to mode {mode.value}', now)
@@ -216,6 +239,8 @@ class MotionControl:
         """What to write now, and when to step again at the latest (monotonic ns; None: when something new happens)."""
         self._check_telemetry(now)
         self._modes.update(now.monotonic_ns)
+        if not self._writer.stopping:
+            self._rests_for = None
         motion = self._motion(now)
         self._control = self._control_state(now)
         self._watch_rest(now, motion)
@@ -263,6 +288,8 @@ class MotionControl:
             held = self._arbiter.chosen(now)
         if held is None:
             return None
+        if self._handing_over and held.source is self._rests_for:
+            return None
         lost_ns = self._attitude.lost_ns
         if isinstance(held.wish, AngleGoal):
             return self._goals.motion(angles, self._attitude.taken, lost_ns)
@@ -287,7 +314,11 @@ class MotionControl:
         elif self._breaks_off_home and self._watch_until_ns is None:
             self._watch_until_ns = now.monotonic_ns + nanoseconds(_WATCH_AFTER_STOP_S)
         elif self._watch_until_ns is not None and not self._writer.moving and not self._writer.stopping:
-            if now.monotonic_ns >= self._watch_until_ns:
+            if not self._attitude.sees(now):
+                # Nobody knows whether the zeros arrived: on a link that is cut they did not, and it is watched for as
+                # long when the gimbal is seen again.
+                self._watch_until_ns = now.monotonic_ns + nanoseconds(_WATCH_AFTER_STOP_S)
+            elif now.monotonic_ns >= self._watch_until_ns:
                 self._watch_until_ns = None
                 self._breaks_off_home = False
             elif self._turns(now):
@@ -369,8 +400,14 @@ class MotionControl:
         self._goals.cancel(by)
         self._arbiter.clear()
 
+    @property
+    def _handing_over(self) -> bool:
+        """Whether zeros of a hand-over are still to be written."""
+        return self._rests_for is not None and self._writer.stopping
+
     def _halt(self, by: str) -> None:
         self._clear(by)
+        self._rests_for = None
         self._armed = False
         self._breaks_off_home |= self._modes.homing
         self._modes.deactivate()
@@ -383,10 +420,13 @@ class MotionControl:
         holder = self._arbiter.holder(now) if self._armed else None
         if self._modes.homing:
             holder = max(self._mode_source, holder or self._mode_source)
+        word = NOBODY if holder is None else holder.word
+        if self._handing_over and holder in (None, self._rests_for):
+            word = HAND_OVER
         mode, goal = self._modes.status, self._goals.progress()
         return ControlState(
             self._armed,
-            NOBODY if holder is None else holder.word,
+            word,
             mode.wanted.value,
             mode.state.value,
             '' if goal is None else goal.state.value,

@@ -35,12 +35,12 @@ _CAMERA_FROM_OPTICAL = Quaternion(w=0.5, x=-0.5, y=0.5, z=-0.5)
 
 def joint_state(measured: MeasuredAttitude) -> JointState:
     """The attitude's own 3-1-2 angles: those of the joints on a level vehicle."""
-    return _joints(measured.attitude.stamp_ns, measured.yaw_rad, measured.roll_rad, measured.pitch_rad)
+    return _joints(measured.attitude.stamp_ns, JOINTS, measured.yaw_rad, measured.roll_rad, measured.pitch_rad)
 
 
-def joint_state_of(angles: JointAngles, stamp_ns: int) -> JointState:
+def joint_state_of(angles: JointAngles, stamp_ns: int, names: Sequence[str] = JOINTS) -> JointState:
     """Yaw about up, roll about forward, pitch about left: the gimbal's own order."""
-    return _joints(stamp_ns, angles.yaw_rad, angles.roll_rad, angles.pitch_rad)
+    return _joints(stamp_ns, names, angles.yaw_rad, angles.roll_rad, angles.pitch_rad)
 
 
 def transforms(measured: MeasuredAttitude, level_frame: str, optical_frames: Sequence[str]) -> TFMessage:
@@ -86,8 +86,8 @@ def frame_transforms(message: TFMessage, is_static: bool) -> list[FrameTransform
     return heard
 
 
-def _joints(stamp_ns: int, yaw_rad: float, roll_rad: float, pitch_rad: float) -> JointState:
-    return JointState(header=header(stamp_ns, ''), name=list(JOINTS), position=[yaw_rad, roll_rad, pitch_rad])
+def _joints(stamp_ns: int, names: Sequence[str], yaw_rad: float, roll_rad: float, pitch_rad: float) -> JointState:
+    return JointState(header=header(stamp_ns, ''), name=list(names), position=[yaw_rad, roll_rad, pitch_rad])
 
 
 def _rotation(stamp_ns: int, parent: str, child: str, parent_from_child_wxyz: NDArray[np.float64]) -> TransformStamped:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
+from gremsy_common.ros.diagnostics import Health, Level
 from gremsy_gimbal_driver.device.device_status import status_condition
 from gremsy_gimbal_driver.device.stream_rates import ATTITUDE, ENCODERS, IMU, ORIENTATION
 from gremsy_gimbal_driver.driver_status import DeviceSnapshot, DriverStatus
@@ -13,6 +14,28 @@ from gremsy_gimbal_driver.links.link_health import LinkHealth
 from gremsy_gimbal_driver.mavlink.mavlink_events import Sender
 
 _STREAMS = {ATTITUDE: 'attitude', ORIENTATION: 'orientation', ENCODERS: 'encoders', IMU: 'IMU'}
+
+
+def driver_health(status: DriverStatus) -> Health:
+    """ERROR while no attitude comes or something is broken, WARN while a link or the gimbal is not well."""
+    if status.failure:
+        return Health(Level.ERROR, f'{status.failure} Restart the driver.')
+    level = Level(int(status.device.health.level))
+    complaint = next(filter(None, status.complaints), '')
+    if complaint:
+        # Of two links one may do: the gimbal's own state says whether it does.
+        return Health(Level.ERROR if level is Level.ERROR else Level.WARN, complaint)
+    if level is Level.OK:
+        return Health()
+    return Health(level, f'The gimbal is not well: {status.device.health}.')
+
+
+def no_setpoints(topic: str, source: str) -> str:
+    """That nobody publishes what `setpoint_source` names."""
+    return (
+        f"Nobody publishes setpoints on {topic}, which `setpoint_source` '{source}' names: start that camera's "
+        'tracker, or name another camera.'
+    )
 
 
 def diagnostic_rows(status: DriverStatus) -> dict[str, str]:
@@ -65,6 +88,7 @@ def _device_rows(device: DeviceSnapshot) -> dict[str, str]:
         'attitude from': device.attitude_source,
         'attitude age (s)': '' if device.attitude_age_s is None else f'{device.attitude_age_s:.3f}',
         'vehicle attitude': device.vehicle or 'fresh',
+        "vehicle's turning told by": device.heading_source or 'nothing: a tracker takes it not to turn',
         'camera': '' if device.camera is None else _who(device.camera),
         'payload': '' if device.payload is None else _who(device.payload),
         'zoom': '' if device.zoom_factor is None else f'{device.zoom_factor:.2f}',

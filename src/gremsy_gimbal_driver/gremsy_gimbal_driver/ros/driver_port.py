@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from gremsy_common.types.control_state import NOBODY
 from gremsy_common.types.gimbal_state import GimbalAttitude, JointWish, OrientationWish, PointWish, RateSetpoint
+from gremsy_gimbal_driver.attitude.joint_chain import JOINTS
 from gremsy_gimbal_driver.driver import GimbalDriver
 from gremsy_gimbal_driver.goals.frame_tree import FrameError, FrameTransform, FrameTree
 from gremsy_gimbal_driver.goals.goal import AngleGoal, GoalProgress, GoalState
@@ -35,6 +36,7 @@ class PortSettings:
     Attributes:
         level_frame, camera_frame, base_frame, optical_frames: with the robot's prefix.
         goal_timeout_s: a goal gives up after this.
+        joints: names of the yaw, the roll and the pitch joint.
         goal_hold_s: and keeps control for so long once reached.
     """
 
@@ -44,6 +46,7 @@ class PortSettings:
     optical_frames: Sequence[str] = ()
     goal_timeout_s: float = 10.0
     goal_hold_s: float = 0.0
+    joints: Sequence[str] = JOINTS
 
 
 class DriverPort:
@@ -71,7 +74,7 @@ class DriverPort:
         self._source = source
         self._tree = tree
         self._settings = settings
-        self._geometry = GoalGeometry(tree, settings.level_frame, settings.base_frame)
+        self._geometry = GoalGeometry(tree, settings.level_frame, settings.base_frame, joints=settings.joints)
         self._notices = notices
         self._refused: set[str] = set()
         self.now_ns = now_ns

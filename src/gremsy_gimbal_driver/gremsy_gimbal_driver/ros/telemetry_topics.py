@@ -11,6 +11,7 @@ from tf2_msgs.msg import TFMessage
 
 from gremsy_common.ros import topics
 from gremsy_common.ros.transport.topic import Topic
+from gremsy_gimbal_driver.attitude.joint_chain import JOINTS
 from gremsy_gimbal_driver.attitude.level_frame import earth_attitude
 from gremsy_gimbal_driver.driver_settings import Sight
 from gremsy_gimbal_driver.ros.attitude_messages import joint_state_of, level_transform, transforms
@@ -32,12 +33,14 @@ class TelemetryFrames:
         base: None where robot_state_publisher has the edge from the base.
         optical: of the cameras.
         heard_here: how many subscriptions of our own hear /tf; they alone are no reason to publish it.
+        joints: names of the yaw, the roll and the pitch joint.
     """
 
     level: str
     base: str | None
     optical: Sequence[str]
     heard_here: int = 0
+    joints: Sequence[str] = JOINTS
 
 
 class TelemetryTopics:
@@ -47,6 +50,7 @@ class TelemetryTopics:
         self._frames = frames
         self._attitude = node.publisher(topics.GIMBAL_ATTITUDE)
         self._earth = node.publisher(topics.GIMBAL_ATTITUDE_EARTH)
+        self.heading = node.publisher(topics.GIMBAL_HEADING)
         self._joints = node.publisher(topics.JOINT_STATES)
         self._tf = node.publisher(topics.TF)
         self.zoom = node.publisher(topics.GIMBAL_ZOOM)
@@ -66,7 +70,7 @@ class TelemetryTopics:
             if earth is not None:
                 self._earth.publish(earth)
         if self._joints.watched:
-            self._joints.publish(joint_state_of(sight.joints, stamp_ns))
+            self._joints.publish(joint_state_of(sight.joints, stamp_ns, self._frames.joints))
         if self._tf.outside_subscribers > self._frames.heard_here:
             self._tf.publish(self._transforms(sight))
 

@@ -66,5 +66,13 @@ PRESETS = {
         zero_triple_share=0.14,
         lost_byte_share=0.02,
     ),
+    'moving': PayloadOptions(
+        vehicle_yaw_rad=math.radians(5.0),
+        vehicle_period_s=2.0,
+        follow_window_rad=math.radians(10.0),
+        attitude_extensions=True,
+        yaw_frame_flags=True,
+    ),
 }
-"""`realistic` is the plant *gremsy* plus the link's and the telemetry's faults (design.md section 7)."""
+"""`realistic` is the plant *gremsy* plus the link's and the telemetry's faults (design.md section 7);
+`moving` is *ideal* on a vehicle that sways, within its follow window, with firmware from 7.8.7."""

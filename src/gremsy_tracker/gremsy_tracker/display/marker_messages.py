@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from builtin_interfaces.msg import Duration
 from geometry_msgs.msg import Point
@@ -14,6 +16,7 @@ from gremsy_common.ros.messages.header_messages import header
 from gremsy_tracker.display.marker_geometry import bearing_points, bearing_rays, field_of_view, uncertainty_cone
 from gremsy_tracker.display.tracker_view import TrackerView
 from gremsy_tracker.lock.target_lock import LockState
+from gremsy_tracker.pointing.bearings import turned_about_up
 
 Array = NDArray[np.float64]
 
@@ -39,6 +42,7 @@ def markers_of(view: TrackerView, level_frame: str) -> MarkerArray:
     `field_of_view`, `boresight`, `target` and `target_uncertainty` have id 0; `tracks` and `names` have the track's.
     """
     frame = header(view.stamp_ns, level_frame)
+    view = _in_level_frame(view)
     markers = [Marker(header=frame, ns='', action=Marker.DELETEALL)]
     if view.camera is not None and view.level_from_camera is not None:
         field = field_of_view(view.camera, view.level_from_camera, _FIELD_M)
@@ -51,6 +55,24 @@ def markers_of(view: TrackerView, level_frame: str) -> MarkerArray:
     if view.target_bearing_rad is not None:
         markers += _target(frame, view, view.target_bearing_rad)
     return MarkerArray(markers=markers)
+
+
+def _in_level_frame(view: TrackerView) -> TrackerView:
+    """The level frame turns with the vehicle, the still frame that the view is of does not."""
+    if view.heading_rad == 0.0:
+        return view
+
+    def turned(bearings_rad: Array | None) -> Array | None:
+        return None if bearings_rad is None else bearings_rad - np.array([view.heading_rad, 0.0])
+
+    orientation = view.level_from_camera
+    return replace(
+        view,
+        level_from_camera=None if orientation is None else turned_about_up(orientation, -view.heading_rad),
+        gimbal_bearing_rad=turned(view.gimbal_bearing_rad),
+        track_bearings_rad=turned(view.track_bearings_rad),
+        target_bearing_rad=turned(view.target_bearing_rad),
+    )
 
 
 def _tracks(frame: object, view: TrackerView, track_bearings_rad: Array) -> list[Marker]:

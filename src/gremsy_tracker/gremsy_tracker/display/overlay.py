@@ -242,7 +242,7 @@ def _motion(view: TrackerView) -> str:
     if not view.enabled:
         return f'pointing is OFF  ({reason})'
     if not why:
-        return f'moving  ({reason})'
+        return f'not moved: {view.unused_because}  ({reason})' if view.unused_because else f'moving  ({reason})'
     return f'still: {reason}' if reason and reason in why else f'still: {why}  ({reason})'
 
 

@@ -39,7 +39,7 @@ class TrackerUpdate:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TrackerView:
-    """The state at one time, as plain numbers.
+    """The state at one time, as plain numbers. Bearings are of the still frame, which does not turn with the vehicle.
 
     Attributes:
         stamp_ns: the time it is shown for (a frame's stamp).
@@ -55,9 +55,12 @@ class TrackerView:
         latency_s: from capture to the outcome, of the newest image; None before the first.
         zoom: magnification against the widest view.
         camera: the camera model at that time.
-        level_from_camera: (3, 3) at that time.
+        level_from_camera: (3, 3) at that time, of the still frame too.
         track_bearings_rad: (N, 2) bearings of the tracks in the newest image, None without telemetry.
         followed_classes: the target's class, or without a target those that may be taken; empty for any.
+        unused_because: why the driver moves nothing by this tracker's rates; empty where it does, as far as is known.
+        asked: the word that the target is chosen by; empty where none is to be chosen.
+        heading_rad: azimuth of the gimbal's level frame in the still frame at that time.
     """
 
     stamp_ns: int
@@ -81,6 +84,9 @@ class TrackerView:
     level_from_camera: Array | None
     track_bearings_rad: Array | None
     followed_classes: tuple[str, ...] = ()
+    unused_because: str = ''
+    asked: str = ''
+    heading_rad: float = 0.0
 
     @property
     def following(self) -> bool:
@@ -94,8 +100,10 @@ def trace_values(update: TrackerUpdate, view: TrackerView) -> dict[str, Any]:
     return {
         'state': update.status.state.value,
         'reason': update.status.reason,
+        'asked': view.asked,
         'tracks': len(update.tracks),
         'target_id': update.status.target_id if view.following else None,
+        'label': update.status.label if view.following else '',
         'azimuth_rad': None if bearing is None else float(bearing[0]),
         'tilt_rad': None if bearing is None else float(bearing[1]),
         'gimbal_azimuth_rad': None if gimbal is None else float(gimbal[0]),
@@ -105,10 +113,11 @@ def trace_values(update: TrackerUpdate, view: TrackerView) -> dict[str, Any]:
     }
 
 
-def state_text(status: LockStatus, *, enabled: bool, still_because: str) -> str:
+def state_text(status: LockStatus, *, enabled: bool, still_because: str, unused_because: str = '') -> str:
     """What `target/state` carries, one line of JSON for eyes and programs alike.
 
-    State and reason of the lock, who is locked (null: nobody), and why no rate is asked for (empty: one is).
+    State and reason of the lock, who is locked (null: nobody), why no rate is asked for (empty: one is), and why what
+    is asked for moves nothing (empty: it does).
     """
     return json.dumps(
         {
@@ -118,5 +127,6 @@ def state_text(status: LockStatus, *, enabled: bool, still_because: str) -> str:
             'label': status.label,
             'enabled': enabled,
             'still_because': still_because,
+            'unused_because': unused_because,
         }
     )

@@ -78,6 +78,16 @@ class TargetLock:
         """Whether there was a target since the last release or choice."""
         return self._had_target
 
+    @property
+    def asked(self) -> str:
+        """By which word of `target_request` the target is chosen; empty where nobody and no policy chooses one."""
+        if self._request is not None:
+            return self._request.word
+        policy = self.parameters.auto_lock
+        if policy == 'none' or self._status.state is LockState.IDLE:
+            return ''
+        return TargetRequest(policy=policy, label=','.join(self.parameters.lock_classes)).word
+
     def reconfigure(self, parameters: TrackerParameters) -> None:
         """Use other parameters from now on."""
         self.parameters = self._evidence.parameters = parameters

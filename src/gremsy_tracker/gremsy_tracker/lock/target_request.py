@@ -30,6 +30,11 @@ class TargetRequest:
         what = self.label or 'track'
         return f'the largest {what}' if self.policy == 'largest' else f'the {what} nearest to the centre'
 
+    @property
+    def word(self) -> str:
+        """What `parse_request` reads as this request."""
+        return str(self.track_id) if self.track_id is not None else ':'.join(filter(None, (self.policy, self.label)))
+
 
 def parse_request(text: str) -> TargetRequest:
     """The request in `7`, `nearest`, `largest`, `class:person` (the nearest of it), `nearest:person`, `largest:person`.
@@ -47,6 +52,6 @@ def parse_request(text: str) -> TargetRequest:
         return TargetRequest(label=label)
     shown = text if len(text) <= _LONGEST_SHOWN else text[:_LONGEST_SHOWN] + '...'
     raise ValueError(
-        f"'{shown}' names no target: send a track's id as `tracks` carries it ('7'), a class ('class:person'), "
+        f"'{shown}' names no target: give a track's id as `tracks` carries it ('7'), a class ('class:person'), "
         "'nearest' or 'largest', or both ('largest:car')."
     )

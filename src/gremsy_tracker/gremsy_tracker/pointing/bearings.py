@@ -62,6 +62,12 @@ def optical_axis_rates(level_from_camera: Array, rate_rad_s: Array) -> Array:
     return np.array([(x * dy - y * dx) / level**2, -dz / level])
 
 
+def turned_about_up(level_from_camera: Array, azimuth_rad: float) -> Array:
+    """(3, 3) the same orientation in a level frame whose x axis looks that much further to the right."""
+    cos, sin = math.cos(azimuth_rad), math.sin(azimuth_rad)
+    return np.array([[cos, -sin, 0.0], [sin, cos, 0.0], [0.0, 0.0, 1.0]]) @ level_from_camera
+
+
 def bearing_noise(
     boxes_px: Array, tilts_rad: Array, camera: CameraModel, *, floor_rad: float, box_share: float
 ) -> Array:

@@ -20,6 +20,8 @@ Array = NDArray[np.float64]
 
 # Longest delay (1 s) plus the oldest telemetry (2 s) that the parameters allow.
 _KEEP_NS = 3_000_000_000
+# The driver's time to live: a rate that is not asked for again ends by itself.
+_HOLDS_NS = 200_000_000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,12 +52,12 @@ class GimbalPredictor:
         self._commands.clear()
 
     def asked_at(self, time_ns: int) -> Array | None:
-        """The rate (2,) that held at that time; None when none had been asked for."""
+        """The rate (2,) that held at that time; None when none had been asked for, or only too long before to hold."""
         newest = None
         for asked_ns, command in self._acting_after(time_ns):
             if asked_ns > time_ns:
                 break
-            newest = command
+            newest = command if time_ns - asked_ns <= _HOLDS_NS else None
         return newest
 
     def predict(

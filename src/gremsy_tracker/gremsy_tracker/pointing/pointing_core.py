@@ -4,28 +4,37 @@
 A bearing of the target at an image's stamp -> `BearingFilter` -> predicted to the time at which a rate asked for now
 begins to act -> `PointingLaw` against `GimbalPredictor` -> setpoint. The node and `./gremsy bench pointing` run this
 class. Not for several threads at once; time comes in as an argument.
+
+Three frames, all level. The *level frame* is the gimbal's, in which its azimuth is reported: with a gimbal that follows
+it turns with the vehicle. The *still frame* does not turn: there are the targets, the ego-motion and the search. Where
+the camera is carried along by the vehicle, wholly or in part, rates are asked for on top of that: law, predictor and
+limits work in the *carried frame*, which turns by that share of the heading, and the target is handed to them less it.
 """
 
 from __future__ import annotations
 
 import math
-from collections import Counter
+from collections import Counter, deque
+from dataclasses import replace
 from enum import Enum
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gremsy_common.geometry import matrix_from_quaternion, wrap_angle
-from gremsy_common.types.gimbal_state import GimbalAttitude, RateSetpoint
+from gremsy_common.timing.stamp_check import AHEAD_NS, JUMP_NS
+from gremsy_common.types.gimbal_state import GimbalAttitude, LevelHeading, RateSetpoint
 from gremsy_tracker.pointing import bearings
 from gremsy_tracker.pointing.bearing_filter import BearingEstimate, BearingFilter
+from gremsy_tracker.pointing.carried_share import CarriedShare
 from gremsy_tracker.pointing.divergence_guard import DivergenceGuard
 from gremsy_tracker.pointing.gimbal_predictor import GimbalPrediction, GimbalPredictor
 from gremsy_tracker.pointing.pointing_law import PointingLaw
 from gremsy_tracker.pointing.search_pattern import SpiralSearch
 from gremsy_tracker.tracker_parameters import TrackerParameters
 from gremsy_tracker.tracking.attitude_history import AttitudeAt, AttitudeHistory
-from gremsy_tracker.tracking.stamp_limits import CLOCK_JUMP_NS, FUTURE_NS
+from gremsy_tracker.tracking.heading_forecast import HeadingAt
+from gremsy_tracker.tracking.heading_history import HeadingHistory
 
 Array = NDArray[np.float64]
 
@@ -35,6 +44,12 @@ _STOP_BURST_NS = 200_000_000
 _STEADY_NS = 300_000_000
 # Until a camera model says it: the field of a common wide lens.
 _FIELD_RAD = math.radians(60.0)
+
+
+# Attitudes that wait for the heading of their time: a second of them at 50 Hz.
+_UNWEIGHED = 50
+
+FROZEN = 'the picture does not change while the camera turns: it is frozen'
 
 
 class Aim(Enum):
@@ -52,11 +67,15 @@ class PointingCore:
         dropped: counts by reason of inputs that were not used (the attitudes' own are in `counts`).
         still_because: why no rate was asked for at last, empty when one was.
         field_rad: width of the field of view, zoom included.
+        pictures_frozen: the newest image is not of now, whatever its stamp says: nothing may be followed in it.
     """
 
     def __init__(self, parameters: TrackerParameters) -> None:
         self._parameters = parameters
         self._attitudes = AttitudeHistory()
+        self._headings = HeadingHistory()
+        self._share = CarriedShare()
+        self._unweighed: deque[GimbalAttitude] = deque(maxlen=_UNWEIGHED)
         self._target = BearingFilter(parameters)
         self._predictor = GimbalPredictor()
         self._law = PointingLaw(parameters)
@@ -65,9 +84,11 @@ class PointingCore:
         self._enabled, self._diverged = parameters.enabled, ''
         self._obeyed = True
         self.field_rad = _FIELD_RAD
+        self.pictures_frozen = False
         self.still_because = 'no detections yet'
         self._image_ns: int | None = None
         self._arrived_ns = self._asked_ns = 0
+        self._stamp_fault, self._stamp_fault_ns = '', 0
         self._stop_until_ns = 0
         self._followed_rad: Array | None = None  # where the target that was followed last should have been
         self._search: SpiralSearch | None = None
@@ -109,8 +130,14 @@ class PointingCore:
             self._predictor.clear()
             self._law.rest()
             self._guard.clear()
+            self._share.clear()
 
     # Inputs.
+
+    def offer_heading(self, heading: LevelHeading) -> None:
+        """How far the gimbal's level frame has turned, with the vehicle that carries it."""
+        if self._headings.offer(heading):
+            self._weigh()
 
     def offer_attitude(self, attitude: GimbalAttitude) -> None:
         """Telemetry of where the camera looked."""
@@ -118,20 +145,23 @@ class PointingCore:
         taken = self._attitudes.offer(attitude)
         if self._attitudes.dropped['attitude_jumps'] != jumps:
             self.forget_target()  # its bearing is of the frame that was before
-        elif taken and self._watching and self._target.stamp_ns is not None:
-            asked = self._predictor.asked_at(attitude.stamp_ns - round(self._parameters.plant_delay_s * 1e9))
-            rates = bearings.optical_axis_rates(
-                matrix_from_quaternion(attitude.level_from_camera_wxyz), attitude.rate_rad_s
-            )
-            self._disable_if(self._guard.turning(attitude.stamp_ns, rates, asked, self.field_rad))
+            self._unweighed.clear()
+            self._share.clear()
+        elif taken:
+            self._unweighed.append(attitude)
+            self._weigh()
+            if self._watching and self._target.stamp_ns is not None:
+                asked = self._predictor.asked_at(attitude.stamp_ns - round(self._parameters.plant_delay_s * 1e9))
+                rates = self._measured(attitude).rate_rad_s
+                self._disable_if(self._guard.turning(attitude.stamp_ns, rates, asked, self.field_rad))
 
     def offer_image(self, stamp_ns: int, now_ns: int) -> bool:
         """An image of that stamp was searched for the target, whether it is there or not; False: refused, counted."""
-        if stamp_ns > now_ns + FUTURE_NS:
+        if stamp_ns > now_ns + AHEAD_NS:
             self.dropped['images_from_the_future'] += 1
             return False
         if self._image_ns is not None and stamp_ns <= self._image_ns:
-            if self._image_ns - stamp_ns <= CLOCK_JUMP_NS:
+            if self._image_ns - stamp_ns <= JUMP_NS:
                 self.dropped['images_unsorted'] += 1
                 return False
             self.dropped['image_clock_jumps'] += 1
@@ -139,12 +169,19 @@ class PointingCore:
         self._image_ns, self._arrived_ns = stamp_ns, now_ns
         return True
 
+    def blame_stamps(self, text: str, now_ns: int) -> None:
+        """What is wrong with the stamp of the image that came now, empty for nothing.
+
+        It is the reason given where images then count as none, or as too old.
+        """
+        self._stamp_fault, self._stamp_fault_ns = text, now_ns
+
     def offer_bearing(self, stamp_ns: int, bearing_rad: Array, noise_rad: Array) -> bool:
         """The target was seen in the image offered last, which has that stamp; False: refused, counted.
 
         Args:
             stamp_ns: of the image.
-            bearing_rad: (2,) azimuth and tilt in the level frame.
+            bearing_rad: (2,) azimuth and tilt in the still frame.
             noise_rad: (2,) their standard deviations.
         """
         if stamp_ns != self._image_ns:
@@ -159,7 +196,7 @@ class PointingCore:
         used = self._target.update(stamp_ns, bearing_rad, noise_rad)
         attitude = self.attitude_at(stamp_ns)
         if self._watching and attitude is not None:
-            self._watch(stamp_ns, wrap_angle(bearing_rad - bearings.optical_axis(attitude.level_from_camera)))
+            self._watch(stamp_ns, bearing_rad, bearings.optical_axis(attitude.level_from_camera))
         return used
 
     def forget_target(self) -> None:
@@ -170,6 +207,9 @@ class PointingCore:
     def restart_time(self) -> None:
         """The clock was set: nothing that was known has a place in the new time."""
         self._attitudes.clear()
+        self._headings.clear()
+        self._unweighed.clear()
+        self._share.clear()
         self._predictor.clear()
         self._law.rest()
         self.forget_target()
@@ -179,8 +219,28 @@ class PointingCore:
     # Outputs.
 
     def attitude_at(self, stamp_ns: int) -> AttitudeAt | None:
-        """Where the camera looked at that time, None where no telemetry is near enough."""
-        return self._attitudes.at(stamp_ns, self._parameters.max_attitude_age_s)
+        """Where the camera looked at that time, in the still frame; None where no telemetry is near enough."""
+        attitude = self._attitudes.at(stamp_ns, self._parameters.max_attitude_age_s)
+        heading = self._headings.at(stamp_ns)
+        if attitude is None or heading.heading_rad == 0.0:
+            return attitude
+        return replace(
+            attitude, level_from_camera=bearings.turned_about_up(attitude.level_from_camera, heading.heading_rad)
+        )
+
+    def heading_at(self, stamp_ns: int) -> float:
+        """Azimuth of the gimbal's level frame in the still frame at that time, rad."""
+        return self._headings.at(stamp_ns).heading_rad
+
+    @property
+    def heading_ns(self) -> int | None:
+        """Stamp of the newest heading of the level frame; None where nothing tells of the vehicle's turning."""
+        return self._headings.newest_ns
+
+    @property
+    def carried(self) -> float:
+        """Share of the vehicle's turning, 0 to 1, that turns the camera along, as far as it was seen."""
+        return self._share.carried
 
     def estimate_at(self, stamp_ns: int) -> BearingEstimate | None:
         """The target at that time, None when there is none."""
@@ -192,7 +252,7 @@ class PointingCore:
 
     def counts(self) -> Counter[str]:
         """Everything that was dropped or refused, by reason."""
-        total = self.dropped + self._attitudes.dropped
+        total = self.dropped + self._attitudes.dropped + self._headings.dropped
         if self._target.rejected:
             total['bearings_rejected'] = self._target.rejected
         return total
@@ -206,7 +266,7 @@ class PointingCore:
         """
         if aim is not Aim.SEARCH:
             self._search = None
-        if 0 < self._asked_ns - now_ns <= CLOCK_JUMP_NS:
+        if 0 < self._asked_ns - now_ns <= JUMP_NS:
             # Asked by two threads, in the other order than they looked at the clock: time has not gone back, and what
             # was asked for before must not be forgotten.
             now_ns = self._asked_ns
@@ -234,12 +294,15 @@ class PointingCore:
         parameters = self._parameters
         if not self._enabled:
             return self._diverged or 'pointing is not enabled'
+        stamp_fault = self._stamp_fault if now_ns - self._stamp_fault_ns <= parameters.silence_s * 1e9 else ''
         if self._image_ns is None:
-            return 'no detections yet'
+            return stamp_fault or 'no detections yet'
         if not 0 <= now_ns - self._arrived_ns <= parameters.silence_s * 1e9:
-            return f'no detections for {parameters.silence_s:g} s'
+            return stamp_fault or f'no detections for {parameters.silence_s:g} s'
         if now_ns - self._image_ns > parameters.max_image_age_s * 1e9:
-            return f'the newest image is older than {parameters.max_image_age_s:g} s'
+            return stamp_fault or f'the newest image is older than {parameters.max_image_age_s:g} s'
+        if self.pictures_frozen:
+            return FROZEN
         gimbal = self._gimbal(now_ns)
         if gimbal is None:
             return f'no gimbal attitude for {parameters.max_attitude_age_s:g} s'
@@ -249,7 +312,7 @@ class PointingCore:
         if isinstance(aim, str):
             return aim
         if aim is Aim.HOME:
-            return self._law.home(now_ns, gimbal), self._image_ns
+            return self._homing_rate(now_ns, gimbal), self._image_ns
         if aim is Aim.SEARCH:
             return self._searching_rate(now_ns, gimbal), self._image_ns
         return self._following_rate(now_ns, self._image_ns, gimbal)
@@ -268,12 +331,33 @@ class PointingCore:
         if unseen_s > 0.0 and self._coasted_rad(image_ns, unseen_s) > parameters.coast_angle_rad:
             return f'the target has coasted more than {parameters.coast_angle_rad:g} rad'
         self._followed_rad = acting.bearing_rad
-        return self._law.follow(now_ns, acting, gimbal, self.field_rad), seen_ns
+        return self._law.follow(now_ns, self._as_carried(acting), gimbal, self.field_rad), seen_ns
+
+    def _homing_rate(self, now_ns: int, gimbal: GimbalPrediction) -> Array:
+        # Home is in the level frame, from which the carried frame turns away by what is not carried along.
+        away_rad = (1.0 - self._share.carried) * self._headings.at(gimbal.stamp_ns).heading_rad
+        return self._law.home(now_ns, replace(gimbal, bearing_rad=gimbal.bearing_rad - np.array([away_rad, 0.0])))
+
+    def _as_carried(self, still: BearingEstimate) -> BearingEstimate:
+        """In the carried frame."""
+        share = self._share.carried
+        if share == 0.0:
+            return still
+        heading = self._headings.at(still.stamp_ns)
+        return replace(
+            still,
+            bearing_rad=still.bearing_rad - np.array([share * heading.heading_rad, 0.0]),
+            rate_rad_s=still.rate_rad_s - np.array([share * heading.rate_rad_s, 0.0]),
+            acceleration_rad_s2=still.acceleration_rad_s2 - np.array([share * heading.acceleration_rad_s2, 0.0]),
+        )
 
     def _searching_rate(self, now_ns: int, gimbal: GimbalPrediction) -> Array:
         parameters = self._parameters
         if self._search is None:
-            centre = gimbal.bearing_rad if self._followed_rad is None else self._followed_rad
+            centre = self._followed_rad
+            if centre is None:
+                carried_rad = self._share.carried * self._headings.at(gimbal.stamp_ns).heading_rad
+                centre = gimbal.bearing_rad + np.array([carried_rad, 0.0])
             self._search_since_ns = now_ns
             self._search = SpiralSearch(
                 centre, parameters.search_rate_rad_s, parameters.search_radius_rad, self.field_rad
@@ -281,11 +365,10 @@ class PointingCore:
         acting_ns = now_ns + int(parameters.plant_delay_s * 1e9)
         place = self._search.at((acting_ns - self._search_since_ns) * 1e-9)
         if place is None:
-            return self._law.home(now_ns, gimbal)
+            return self._homing_rate(now_ns, gimbal)
         bearing, rate = place
-        return self._law.follow(
-            now_ns, BearingEstimate(acting_ns, bearing, rate, np.zeros(2), np.zeros(2)), gimbal, self.field_rad
-        )
+        wanted = BearingEstimate(acting_ns, bearing, rate, np.zeros(2), np.zeros(2))
+        return self._law.follow(now_ns, self._as_carried(wanted), gimbal, self.field_rad)
 
     def _coasted_rad(self, image_ns: int, unseen_s: float) -> float:
         newest = self._target.at(image_ns)
@@ -296,11 +379,42 @@ class PointingCore:
     def _watching(self) -> bool:
         return self._enabled and self._obeyed
 
-    def _watch(self, stamp_ns: int, error_rad: Array) -> None:
+    def _watch(self, stamp_ns: int, bearing_rad: Array, axis_rad: Array) -> None:
         parameters = self._parameters
         before_ns = round((parameters.plant_delay_s + parameters.plant_lag_s) * 1e9)
         acting = self._predictor.asked_at(stamp_ns - before_ns)
-        self._disable_if(self._guard.sighting(stamp_ns, error_rad, acting, self.field_rad))
+        error = wrap_angle(bearing_rad - axis_rad)
+        self._disable_if(self._guard.sighting(stamp_ns, error, axis_rad, acting, self.field_rad))
+
+    def _weigh(self) -> None:
+        """Attitudes whose time the heading has come to tell how far the vehicle carries the camera along."""
+        newest_ns = self._headings.newest_ns
+        while newest_ns is not None and self._unweighed and self._unweighed[0].stamp_ns <= newest_ns:
+            attitude = self._unweighed.popleft()
+            level_from_camera = matrix_from_quaternion(attitude.level_from_camera_wxyz)
+            asked = self._predictor.asked_at(attitude.stamp_ns - round(self._parameters.plant_delay_s * 1e9))
+            if not self._obeyed:
+                self._share.clear()  # whoever moves it, it is not known how
+                continue
+            self._share.take(
+                attitude.stamp_ns,
+                float(bearings.optical_axis(level_from_camera)[0]),
+                float(bearings.optical_axis_rates(level_from_camera, attitude.rate_rad_s)[0]),
+                self._headings.at(attitude.stamp_ns).heading_rad,
+                0.0 if asked is None else float(asked[0]),
+                self._parameters.plant_lag_s,
+            )
+
+    def _measured(self, attitude: GimbalAttitude) -> GimbalPrediction:
+        """Where the optical axis was and how it turned, in the carried frame: by itself, not with the vehicle."""
+        level_from_camera = matrix_from_quaternion(attitude.level_from_camera_wxyz)
+        bearing = bearings.optical_axis(level_from_camera)
+        rate = bearings.optical_axis_rates(level_from_camera, attitude.rate_rad_s)
+        heading: HeadingAt = self._headings.at(attitude.stamp_ns)
+        share = self._share.carried
+        bearing[0] += (1.0 - share) * heading.heading_rad
+        rate[0] += (1.0 - self._share.inertial_rates - share) * heading.rate_rad_s
+        return GimbalPrediction(attitude.stamp_ns, bearing, rate)
 
     def _disable_if(self, diverged: str) -> None:
         if diverged:
@@ -312,14 +426,8 @@ class PointingCore:
         newest = self._attitudes.newest
         if newest is None or not abs(now_ns - newest.stamp_ns) <= self._parameters.max_attitude_age_s * 1e9:
             return None
-        level_from_camera = matrix_from_quaternion(newest.level_from_camera_wxyz)
-        measured = GimbalPrediction(
-            newest.stamp_ns,
-            bearings.optical_axis(level_from_camera),
-            bearings.optical_axis_rates(level_from_camera, newest.rate_rad_s),
-        )
         return self._predictor.predict(
-            measured,
+            self._measured(newest),
             now_ns + int(self._parameters.plant_delay_s * 1e9),
             plant_delay_s=self._parameters.plant_delay_s,
             plant_lag_s=self._parameters.plant_lag_s,

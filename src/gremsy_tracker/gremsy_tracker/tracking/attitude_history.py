@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gremsy_common.geometry import matrix_from_quaternion, multiply_quaternions, quaternion_from_rotation_vector
+from gremsy_common.timing.stamp_check import JUMP_NS
 from gremsy_common.types.gimbal_state import GimbalAttitude
-from gremsy_tracker.tracking.stamp_limits import CLOCK_JUMP_NS
 
 Array = NDArray[np.float64]
 
@@ -62,7 +62,7 @@ class AttitudeHistory:
             self.dropped['attitudes_not_finite'] += 1
             return False
         if self._stamps_ns and sample.stamp_ns <= self._stamps_ns[-1]:
-            if self._stamps_ns[-1] - sample.stamp_ns <= CLOCK_JUMP_NS:
+            if self._stamps_ns[-1] - sample.stamp_ns <= JUMP_NS:
                 self.dropped['attitudes_unsorted'] += 1
                 return False
             self.clear()

@@ -16,7 +16,7 @@ from gremsy_common.types.camera_model import CameraModel
 from gremsy_common.types.frame import Frame
 from gremsy_tracker.tracker_parameters import TrackerParameters
 from gremsy_tracker.tracking.attitude_history import AttitudeAt
-from gremsy_tracker.tracking.ego_motion import homography
+from gremsy_tracker.tracking.ego_motion import ImageMotion, motion_between
 from gremsy_tracker.tracking.visual_ego_motion import VisualEgoMotion
 
 Array = NDArray[np.float64]
@@ -101,18 +101,21 @@ class CameraMotion:
         """The model of the image of that stamp, None before the first."""
         return self._cameras.at(stamp_ns)
 
-    def told(self, before_ns: int, camera: CameraModel | None, attitude: AttitudeAt | None) -> Array | None:
-        """(3, 3) from the image of that stamp to the one taken with this camera at this attitude; None if unknown."""
-        if camera is None or attitude is None or not self.parameters.ego_motion:
+    def told(self, before_ns: int, camera: CameraModel | None, attitude: AttitudeAt | None) -> ImageMotion | None:
+        """From the image of that stamp to the one taken with this camera at this attitude; None if unknown."""
+        camera_before = self._cameras.at(before_ns)
+        if camera is None or camera_before is None or not self.parameters.ego_motion:
             return None
         # Looked up again for the earlier image: telemetry that came since makes it interpolated, not extrapolated.
-        camera_before, attitude_before = self._cameras.at(before_ns), self._attitude_at(before_ns)
-        if camera_before is None or attitude_before is None:
-            return None
-        return homography(camera_before, attitude_before.level_from_camera, camera, attitude.level_from_camera)
+        attitude_before = self._attitude_at(before_ns)
+        if attitude is None or attitude_before is None:
+            # Nothing tells how the camera turned, but a stream that changed its size has moved every box.
+            resized = (camera.width, camera.height) != (camera_before.width, camera_before.height)
+            return motion_between(camera_before, np.eye(3), camera, np.eye(3)) if resized else None
+        return motion_between(camera_before, attitude_before.level_from_camera, camera, attitude.level_from_camera)
 
     def seen(self, before_ns: int, after_ns: int, moving_boxes_px: Array | None) -> Array | None:
-        """The same from the images, where that is asked for: without it a turn of the camera loses the tracks.
+        """The same, (3, 3), from the images, where that is asked for: without it a turn of the camera loses the tracks.
 
         Args:
             before_ns: stamp of the earlier image.

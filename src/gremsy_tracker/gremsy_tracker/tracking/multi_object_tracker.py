@@ -13,13 +13,13 @@ from collections import Counter
 import numpy as np
 from numpy.typing import NDArray
 
+from gremsy_common.timing.stamp_check import JUMP_NS
 from gremsy_common.types.detections import Detections, Tracks
 from gremsy_tracker.tracker_parameters import TrackerParameters
 from gremsy_tracker.tracking.association import Pairs, one_to_one, overlapping
 from gremsy_tracker.tracking.box_filter import BoxStates
 from gremsy_tracker.tracking.detection_screening import screen
-from gremsy_tracker.tracking.ego_motion import move_states
-from gremsy_tracker.tracking.stamp_limits import CLOCK_JUMP_NS
+from gremsy_tracker.tracking.ego_motion import ImageMotion, move_states
 
 Array = NDArray[np.float64]
 Index = NDArray[np.intp]
@@ -75,7 +75,7 @@ class MultiObjectTracker:
         """
         if self._stamp_ns is None or stamp_ns > self._stamp_ns:
             return True
-        if self._stamp_ns - stamp_ns > CLOCK_JUMP_NS:
+        if self._stamp_ns - stamp_ns > JUMP_NS:
             self.resets += 1
             self._forget_all()
             return True
@@ -86,14 +86,14 @@ class MultiObjectTracker:
         self,
         detections: Detections,
         *,
-        after_from_before: Array | None = None,
+        after_from_before: ImageMotion | None = None,
         image_size_px: tuple[int, int] | None = None,
     ) -> Tracks | None:
         """Take one image's detections.
 
         Args:
             detections: of the next image; none is an image too, and ages the tracks.
-            after_from_before: (3, 3) homography by which the camera's motion since the previous image moved what
+            after_from_before: by which the camera's motion since the previous image moved what
                 stands still (`ego_motion`), or None for a camera that stood still or is not known.
             image_size_px: (width, height) where known.
 
@@ -149,7 +149,7 @@ class MultiObjectTracker:
         self._class_codes = np.array([known[name] for name in names], dtype=np.int64)
         return self._class_codes[np.searchsorted(self._class_names, labels)]
 
-    def _predict(self, dt_s: float, after_from_before: Array | None) -> None:
+    def _predict(self, dt_s: float, after_from_before: ImageMotion | None) -> None:
         if after_from_before is not None:
             move_states(self._states, after_from_before)
         self._states.predict(dt_s)

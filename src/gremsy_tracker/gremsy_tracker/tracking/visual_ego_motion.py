@@ -18,7 +18,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from gremsy_tracker.tracking.stamp_limits import CLOCK_JUMP_NS
+from gremsy_common.timing.stamp_check import JUMP_NS
 
 Array = NDArray[np.float64]
 Points = NDArray[np.float32]
@@ -81,7 +81,7 @@ class VisualEgoMotion:
         small = _made_small(stamp_ns, image)
         with self._mutex:
             if self._images and stamp_ns <= self._images[-1].stamp_ns:
-                if self._images[-1].stamp_ns - stamp_ns <= CLOCK_JUMP_NS:
+                if self._images[-1].stamp_ns - stamp_ns <= JUMP_NS:
                     self.dropped['images_unsorted'] += 1
                     return False
                 self._images.clear()

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from geometry_msgs.msg import Quaternion, TwistStamped, Vector3
 from sensor_msgs.msg import Imu, JointState, Range
@@ -13,6 +15,7 @@ from gremsy_common.types.gimbal_state import (
     EarthAttitude,
     GimbalAttitude,
     ImuReading,
+    LevelHeading,
     RangeReading,
     RateSetpoint,
     ZoomState,
@@ -86,6 +89,36 @@ def earth_attitude_from(message: Imu) -> EarthAttitude:
     """Raises ValueError when the orientation is no rotation or a rate is not finite."""
     same = attitude_from(message)
     return EarthAttitude(same.stamp_ns, same.frame_id, same.level_from_camera_wxyz, same.rate_rad_s)
+
+
+def heading_message(heading: LevelHeading) -> Imu:
+    """Orientation of the level frame, which turns about up alone; a rate that is not known has covariance -1."""
+    known = math.isfinite(heading.rate_rad_s)
+    half = heading.heading_rad / 2
+    message = Imu(
+        header=header(heading.stamp_ns, heading.frame_id),
+        orientation=Quaternion(w=math.cos(half), z=math.sin(half)),
+        angular_velocity=Vector3(z=heading.rate_rad_s if known else 0.0),
+    )
+    message.linear_acceleration_covariance[0] = -1.0
+    if not known:
+        message.angular_velocity_covariance[0] = -1.0
+    return message
+
+
+def heading_from(message: Imu) -> LevelHeading:
+    """Raises ValueError when the orientation is no turn about up."""
+    w, x, y, z = message.orientation.w, message.orientation.x, message.orientation.y, message.orientation.z
+    norm = math.hypot(w, z)
+    if not (0.9 < norm < 1.1 and math.hypot(x, y) < 0.01):
+        raise Unusable('no heading', f'the orientation {[w, x, y, z]} is no turn about up.')
+    known = message.angular_velocity_covariance[0] != -1.0 and math.isfinite(message.angular_velocity.z)
+    return LevelHeading(
+        stamp_of(message.header.stamp),
+        message.header.frame_id,
+        2 * math.atan2(z, w),
+        float(message.angular_velocity.z) if known else math.nan,
+    )
 
 
 def imu_message(reading: ImuReading) -> Imu:

@@ -12,15 +12,6 @@ Deliver = Callable[[Any], None]
 Changed = Callable[[], None]
 
 
-@dataclass(frozen=True, slots=True)
-class LocalLink:
-    """A topic that has a publisher in this process, and how many of the process's own subscribers it feeds."""
-
-    name: str
-    publishers: int
-    subscribers: int
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class LocalSubscriber:
     """One subscriber: where items go, and what to call when the number of local publishers has changed."""
@@ -32,11 +23,12 @@ class LocalSubscriber:
 class _Channel:
     """One topic name. `subscribers` is replaced, never changed, so that publishing needs no lock."""
 
-    __slots__ = ('item_type', 'publishers', 'subscribers')
+    __slots__ = ('bridges', 'item_type', 'publishers', 'subscribers')
 
     def __init__(self, item_type: type[Any]) -> None:
         self.item_type = item_type
-        self.publishers = 0
+        self.publishers: tuple[str, ...] = ()
+        self.bridges = 0
         self.subscribers: tuple[LocalSubscriber, ...] = ()
 
 
@@ -50,23 +42,31 @@ class LocalBus:
         self._lock = threading.Lock()
         self._channels: dict[str, _Channel] = {}
 
-    def add_publisher(self, name: str, item_type: type[Any]) -> None:
-        """Announce a publisher; subscribers of the name are told.
+    def add_publisher(self, name: str, item_type: type[Any], node: str = '', *, local_only: bool = False) -> None:
+        """Announce a publisher of that node; subscribers of the name are told. One that is `local_only` is not on DDS.
 
         Raises:
             TypeError: when the name already carries items of another type.
         """
         with self._lock:
             channel = self._channel(name, item_type)
-            channel.publishers += 1
+            if local_only:
+                channel.bridges += 1
+            else:
+                channel.publishers += (node,)
             subscribers = channel.subscribers
         _tell(subscribers)
 
-    def remove_publisher(self, name: str) -> None:
+    def remove_publisher(self, name: str, node: str = '', *, local_only: bool = False) -> None:
         """Take back one announcement; subscribers of the name are told."""
         with self._lock:
             channel = self._channels[name]
-            channel.publishers -= 1
+            if local_only:
+                channel.bridges -= 1
+            else:
+                left = list(channel.publishers)
+                left.remove(node)
+                channel.publishers = tuple(left)
             subscribers = channel.subscribers
         _tell(subscribers)
 
@@ -100,16 +100,17 @@ class LocalBus:
     def publisher_count(self, name: str) -> int:
         """Local publishers of that name."""
         channel = self._channels.get(name)
-        return channel.publishers if channel else 0
+        return len(channel.publishers) + channel.bridges if channel else 0
 
-    def links(self) -> tuple[LocalLink, ...]:
-        """The topics that are handed over inside this process; `ros2 topic info` cannot show them."""
-        with self._lock:
-            return tuple(
-                LocalLink(name, channel.publishers, len(channel.subscribers))
-                for name, channel in sorted(self._channels.items())
-                if channel.publishers and channel.subscribers
-            )
+    def dds_publishers(self, name: str) -> tuple[str, ...]:
+        """The nodes of the local publishers of that name that publish over DDS too."""
+        channel = self._channels.get(name)
+        return channel.publishers if channel else ()
+
+    def is_bridged(self, name: str) -> bool:
+        """Whether a publisher of that name is local only: it hands on what comes from outside."""
+        channel = self._channels.get(name)
+        return channel is not None and channel.bridges > 0
 
     def _channel(self, name: str, item_type: type[Any]) -> _Channel:
         channel = self._channels.setdefault(name, _Channel(item_type))

@@ -16,7 +16,7 @@ class BuildRecipe:
     """How to build.
 
     Attributes:
-        shape: of the input, which may be dynamic in the file.
+        shape: of the input, which may be dynamic in the file; the largest, where its number of images is.
         lean: make it run under later TensorRT versions too, without the lean runtime inside.
         compute_capability: `EngineKey.compute_capability`.
         workspace_bytes: most GPU memory for trying tactics; 0 for the library's own limit.

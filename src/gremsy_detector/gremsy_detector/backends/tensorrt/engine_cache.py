@@ -35,6 +35,7 @@ from gremsy_detector.backends.tensorrt.engine_key import PRECISIONS, EngineKey, 
 from gremsy_detector.backends.tensorrt.kernel_file import KERNELS_SUFFIX
 from gremsy_detector.errors import ModelError
 from gremsy_detector.model.model_description import describe_input
+from gremsy_detector.model.model_facts import ModelFacts
 from gremsy_detector.model.onnx_facts import moves_bytes, read_onnx_facts
 from gremsy_detector.model.onnx_file_check import check_onnx_file
 
@@ -50,6 +51,7 @@ class EngineRequest:
         model: the ONNX file.
         precision: one of `PRECISIONS`.
         lean: see `EngineKey.lean`; an engine that is lean serves a request that does not ask for it, too.
+        images: how many images a run may have, where the file leaves the number open.
         calibration: frames for int8, looked at only when it is built.
         check: frames on which the prepared model is held against the user's, looked at only when it is built.
     """
@@ -57,6 +59,7 @@ class EngineRequest:
     model: Path
     precision: str = 'model'
     lean: bool = False
+    images: int = 1
     calibration: Path | None = None
     check: Path | None = None
 
@@ -104,7 +107,7 @@ class EngineCache:
             gpu=self._target.gpu,
             compute_capability=self._target.compute_capability,
             precision=request.precision,
-            shape=describe_input(facts).shape,
+            shape=_shape_of(facts, request.images),
             lean=request.lean,
             kind=self._target.kind.name,
         )
@@ -159,7 +162,7 @@ class EngineCache:
             )
             timings = self._folder / f'timing-trt{self._target.version}-sm{self._target.compute_capability}.cache'
             recipe = BuildRecipe(
-                shape=describe_input(facts).shape,
+                shape=_shape_of(facts, request.images),
                 lean=request.lean,
                 compute_capability=key.compute_capability,
                 workspace_bytes=self._workspace_bytes(),
@@ -302,6 +305,12 @@ def _try_lock(descriptor: int) -> bool:
     except BlockingIOError:
         return False
     return True
+
+
+def _shape_of(facts: ModelFacts, images: int) -> tuple[int, ...]:
+    """Of the largest input of the engine: the file's own number of images where it has one."""
+    shape = describe_input(facts).shape
+    return shape if isinstance(facts.inputs[0].shape[0], int) else (images, *shape[1:])
 
 
 def _content_or_nothing(path: Path) -> bytes:

@@ -63,7 +63,7 @@ class EngineKey:
         gpu: `Gpu.identity`; empty for every GPU of the compute capability.
         compute_capability: like `8.7`; `8.0+` is what TensorRT for RTX builds for by default.
         precision: one of `PRECISIONS`.
-        shape: of the model's input.
+        shape: of the model's input, the largest where the number of images is left open.
         lean: version-compatible: any TensorRT of the same major version that is not older runs it.
         kind: `Kind.name` of the TensorRT that built it.
     """

@@ -99,12 +99,16 @@ def _interrupts_to(progress: Any) -> Iterator[None]:
 
 
 def _set_shape(builder: Any, network: Any, config: Any, shape: tuple[int, ...]) -> None:
-    """Dynamic axes are built for the one size that will be used: the fastest engine, and no surprise at run time."""
+    """Dynamic axes are built for the one size that will be used: the fastest engine, and no surprise at run time.
+
+    Where several images may go in one run, for each number of them from one on, and for two best.
+    """
     tensor = network.get_input(0)
     if all(int(size) >= 0 for size in tensor.shape):
         return
     profile = builder.create_optimization_profile()
-    profile.set_shape(tensor.name, shape, shape, shape)
+    images, *size = shape
+    profile.set_shape(tensor.name, (1, *size), (min(images, 2), *size), shape)
     config.add_optimization_profile(profile)
 
 

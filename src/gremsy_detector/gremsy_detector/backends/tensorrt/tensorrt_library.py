@@ -166,10 +166,8 @@ class TensorRt:
         engine = runtime.deserialize_cuda_engine(plan)
         if engine is None:
             raise EngineRefused(self.said('it does not say why'))
-        cache, context = self._context_of(engine, kernels)
-        if context is None:
-            raise EngineRefused(self.said('not enough GPU memory to run it'))
-        return LoadedEngine(self, runtime, engine, context, cache)
+        cache, new_context = self._contexts_of(engine, kernels)
+        return LoadedEngine(self, runtime, engine, new_context, cache)
 
     def said(self, otherwise: str) -> str:
         """The last error that TensorRT logged since the last question, in one line without a full stop."""
@@ -181,10 +179,10 @@ class TensorRt:
         """Whether a tensor's mode says so."""
         return bool(mode == self.module.TensorIOMode.INPUT)
 
-    def _context_of(self, engine: Any, kernels: bytes) -> tuple[Any, Any]:
-        """What keeps the compiled kernels, None where there is nothing to keep, and what runs the engine."""
+    def _contexts_of(self, engine: Any, kernels: bytes) -> tuple[Any, Callable[[], Any]]:
+        """What keeps the compiled kernels, None where there is nothing to keep, and what makes a context."""
         if not self.kind.portable:
-            return None, engine.create_execution_context()
+            return None, engine.create_execution_context
         config = engine.create_runtime_config()
         cache = config.create_runtime_cache()
         if kernels:
@@ -195,20 +193,38 @@ class TensorRt:
         config.dynamic_shapes_kernel_specialization_strategy = (
             self.module.DynamicShapesKernelSpecializationStrategy.EAGER
         )
-        return cache, engine.create_execution_context(runtime_config=config)
+        return cache, lambda: engine.create_execution_context(runtime_config=config)
 
 
 class LoadedEngine:
-    """An engine with the context that runs it; freed when let go."""
+    """An engine with a context that runs it; freed when let go."""
 
-    def __init__(self, library: TensorRt, runtime: Any, engine: Any, context: Any, cache: Any = None) -> None:
+    def __init__(
+        self, library: TensorRt, runtime: Any, engine: Any, new_context: Callable[[], Any], cache: Any = None
+    ) -> None:
+        """Make its context.
+
+        Raises:
+            EngineRefused: when it lacks memory.
+        """
         # A runtime must outlive its engines, an engine its contexts, and so must the kernels' cache.
-        self._library, self._runtime, self._engine, self._context = library, runtime, engine, context
+        self._library, self._runtime, self._engine, self._new_context = library, runtime, engine, new_context
         self._cache = cache
+        self._context = new_context()
+        if self._context is None:
+            raise EngineRefused(library.said('not enough GPU memory to run it'))
         names = [engine.get_tensor_name(index) for index in range(engine.num_io_tensors)]
         taken = [library.is_input(engine.get_tensor_mode(name)) for name in names]
         self.inputs = tuple(self._facts(name) for name, is_input in zip(names, taken, strict=True) if is_input)
         self.outputs = tuple(self._facts(name) for name, is_input in zip(names, taken, strict=True) if not is_input)
+
+    def beside(self) -> LoadedEngine:
+        """The same engine with another context: what is set and captured on one leaves the other as it is.
+
+        Raises:
+            EngineRefused: when it lacks memory.
+        """
+        return LoadedEngine(self._library, self._runtime, self._engine, self._new_context, self._cache)
 
     def set_input_shape(self, name: str, shape: tuple[int, ...]) -> bool:
         """Whether the engine takes that shape."""
@@ -244,6 +260,8 @@ class LoadedEngine:
         """Free the context, then the engine, then the runtime."""
         self._context = None
         self._cache = None
+        # It holds the engine and its configuration.
+        self._new_context = lambda: None
         self._engine = None
         self._runtime = None
 

@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The core on a vehicle that turns, with seeded bounds; the simulated payload's rule in the benchmark's vehicle."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from benchmarks.loop.loop_benchmark import score_on_vehicle
+from benchmarks.offline_loop import OfflineLoop, Timing, oracle, tracker_parameters
+from benchmarks.pointing.pointing_closed_loop import run_core
+from benchmarks.pointing.pointing_scenarios import Scenario, rest, scenario
+from benchmarks.pointing.pointing_vehicle import HELD_DEG, MID, HeadingFeed, Vehicle, quarter_turns, sway
+from benchmarks.pointing.pointing_world import World
+from benchmarks.reference.reference_tracks import read_reference
+from gremsy_camera.scene.scene import SceneGeometry
+from gremsy_gimbal_sim.options.options_gimbal import DynamicsOptions
+from gremsy_gimbal_sim.plant.body import GimbalBody
+from gremsy_gimbal_sim.plant.plant import GREMSY, IDEAL
+
+PLANTS = {'ideal': (IDEAL, 0.120), 'mid': (MID, 0.120), 'gremsy': (GREMSY, 0.250)}
+AT_REST = Scenario('rest', rest)
+SWAY = sway(5.0, 0.5)
+ISSUE = [
+    ('ideal', AT_REST, Vehicle('lock', SWAY, None), 0.10),
+    ('ideal', AT_REST, Vehicle('window', SWAY, 10.0), 0.10),
+    ('ideal', AT_REST, Vehicle('rigid', SWAY, 0.0), 0.10),
+    ('mid', AT_REST, Vehicle('rigid', SWAY, 0.0), 0.10),
+    ('gremsy', AT_REST, Vehicle('window', SWAY, 10.0), 0.15),
+    ('gremsy', AT_REST, Vehicle('rigid', SWAY, 0.0), 0.25),
+    ('mid', scenario('walking'), Vehicle('held', SWAY, HELD_DEG), 0.30),
+    ('mid', scenario('walking'), Vehicle('turn', quarter_turns, HELD_DEG), 0.30),
+    ('gremsy', scenario('walking'), Vehicle('held', SWAY, HELD_DEG), 0.60),
+    ('gremsy', scenario('walking'), Vehicle('rigid', SWAY, 0.0), 0.60),
+    ('gremsy', scenario('walking'), Vehicle('turn', quarter_turns, HELD_DEG), 0.60),
+    ('gremsy', AT_REST, Vehicle('quick', sway(1.0, 2.0), 0.0), 0.25),
+    ('ideal', AT_REST, Vehicle('drift', SWAY, 0.0, HeadingFeed(drift_deg_s=5.0 / 60.0)), 0.10),
+    ('mid', AT_REST, Vehicle('jumps', SWAY, 0.0, HeadingFeed(jumps=((10.0, 15.0), (15.0, -8.0)))), 0.15),
+    ('mid', AT_REST, Vehicle('late', SWAY, 0.0, HeadingFeed(age_s=0.1)), 0.20),
+]
+FAST = {('ideal', 'rigid'), ('gremsy', 'rigid'), ('mid', 'turn')}
+
+
+def rms_deg(plant: str, target: Scenario, vehicle: Vehicle, seed: int) -> float:
+    parameters, latency_s = PLANTS[plant]
+    return float(run_core(World(target, parameters, latency_s, seed, vehicle=vehicle)).rms_deg)
+
+
+@pytest.mark.parametrize(
+    ('plant', 'target', 'vehicle', 'bound_deg'),
+    [
+        pytest.param(
+            *each,
+            id=f'{each[0]}, {each[1].name}, {each[2].name}',
+            marks=() if (each[0], each[2].name) in FAST and each[1] is not scenario('walking') else pytest.mark.slow,
+        )
+        for each in ISSUE
+    ],
+)
+def test_a_turning_vehicle_moves_the_camera_off_its_target_by_no_more_than_that(
+    plant: str, target: Scenario, vehicle: Vehicle, bound_deg: float
+) -> None:
+    assert rms_deg(plant, target, vehicle, 21) < bound_deg
+
+
+def test_without_a_heading_a_swaying_vehicle_costs_ten_times_as_much() -> None:
+    """What the heading is worth: the same run as `ideal, rest, rigid` without it."""
+    assert rms_deg('ideal', AT_REST, Vehicle('rigid', SWAY, 0.0, None), 21) > 0.6
+
+
+def test_the_same_vehicle_gives_the_core_the_same_motion_bit_for_bit() -> None:
+    vehicle = Vehicle('rigid', SWAY, 0.0)
+    first, second = (run_core(World(AT_REST, IDEAL, 0.12, 4, vehicle=vehicle)).angle_deg for _ in range(2))
+    assert np.array_equal(first, second)
+
+
+SWAYS = {'vehicle_yaw_rad': math.radians(5.0), 'vehicle_period_s': 2.0}
+DELTA_YAW = {'attitude_extensions': True, 'yaw_frame_flags': True}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ('payload', 'fed_s'),
+    [
+        (SWAYS, math.inf),
+        (SWAYS | DELTA_YAW, 0.0),
+        (SWAYS | {'imu_rate_hz': 50.0}, 0.0),
+        (SWAYS | {'vehicle_pitch_rad': 0.1, 'vehicle_roll_rad': 0.1}, math.inf),
+        (SWAYS | DELTA_YAW | {'imu_rate_hz': 50.0}, 5.0),
+        (SWAYS | {'imu_rate_hz': 50.0}, 5.0),
+    ],
+    ids=['fed', 'delta_yaw', 'gyro', 'fed, pitching and rolling', 'fed, then delta_yaw', 'fed, then gyro'],
+)
+def test_people_are_followed_from_a_swaying_vehicle(payload: dict[str, object], fed_s: float) -> None:
+    """By each source alone, and by one after another in the middle of a lock; carried rigidly, over the true wire."""
+    score = score_on_vehicle('ideal', payload, fed_s, 12.0)
+    assert score.wrong_target_fraction is not None
+    assert score.rms_deg is not None
+    assert score.wrong_target_fraction <= 0.01
+    # 0.24 to 0.32 at rest.
+    assert score.rms_deg < 0.45
+
+
+@pytest.mark.slow
+def test_a_turn_that_takes_the_gimbal_to_its_limit_is_no_mirrored_image() -> None:
+    """20 deg/s, against which a camera that is carried along turns back until the driver's limit of 3 rad, at 8.6 s."""
+    reference, geometry = read_reference(), SceneGeometry.of(768, 576)
+    loop = OfflineLoop(
+        oracle(geometry, lambda frame: reference.at(frame)[1]),
+        tracker_parameters('ideal', {}),
+        Timing(inference_s=0.06),
+        payload={'vehicle_turn_rad_s': math.radians(20.0)},
+        fed_s=math.inf,
+    )
+    frames = [each for each in loop.run(12.0) if each['kind'] == 'frame']
+    held, carried = frames[200]['azimuth_rad'], frames[-1]['azimuth_rad']
+    assert abs(held) < math.radians(20.0)
+    assert carried - held > math.radians(30.0)
+    assert loop.tracker.diverged == ''
+
+
+@pytest.mark.parametrize('window_deg', [None, 0.0, 2.0, 10.0], ids=['lock', 'rigid', 'window of 2', 'window of 10'])
+def test_the_camera_is_carried_as_by_the_simulated_payload(window_deg: float | None) -> None:
+    options = DynamicsOptions(
+        vehicle_yaw_rad=math.radians(5.0), vehicle_period_s=2.0, follow_window_rad=math.radians(window_deg or 0.0)
+    )
+    body = GimbalBody(options, 0.0)
+    body.holds_earth = window_deg is None
+    carried = Vehicle('any', SWAY, window_deg).carried_deg()
+    for at_ms in range(0, 4000, 10):
+        body.advance(at_ms * 1e-3)
+        # The payload moves in steps of 10 ms, in which its vehicle turns by 0.16 degrees at most.
+        assert math.degrees(body.world_rad[0]) == pytest.approx(carried[at_ms], abs=0.02)

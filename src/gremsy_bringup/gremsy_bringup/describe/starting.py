@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What one start of the suite takes from this machine: a folder for parameters, ports for payload and video server.
+
+And what its environment says of ROS's network.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from types import TracebackType
+
+from gremsy_bringup.describe.ros_network import RosNetwork, network_of
+from gremsy_bringup.describe.suite_arguments import SuiteArguments
+from gremsy_bringup.describe.system_description import (
+    SimulatedPayload,
+    SystemDescription,
+    describe,
+    share_folder,
+)
+from gremsy_bringup.describe.video_server_choice import VideoServerPlan, chosen_video_server, why_no_video
+from gremsy_bringup.logs.log_writer import TEXT, chosen_format
+from gremsy_bringup.supervise.free_ports import UdpPortClaim
+
+_PAYLOAD = SimulatedPayload()
+_PAYLOADS_AT_ONCE = 100
+
+
+class Starting:
+    """Held from `open` to `close`, which must be after the processes have read their parameters."""
+
+    def __init__(self, arguments: SuiteArguments) -> None:
+        self._arguments = arguments
+        self._port = UdpPortClaim(range(_PAYLOAD.udp_port, _PAYLOAD.udp_port + _PAYLOADS_AT_ONCE))
+        self._folder: Path | None = None
+        self._video_server: VideoServerPlan | None = None
+        self._network: RosNetwork | None = None
+        self._log_format = TEXT
+        self.notices: tuple[str, ...] = ()
+        """What the user should hear of this start, a sentence each."""
+
+    @property
+    def folder(self) -> Path:
+        """For what the processes read."""
+        assert self._folder is not None
+        return self._folder
+
+    def open(self) -> None:
+        """Take them.
+
+        Raises:
+            NetworkError: for a variable of the network that cannot be used.
+            NoFreePort: for a hundred simulated payloads on this machine.
+            LogFormatError: for a word in GREMSY_LOG_FORMAT that is none.
+        """
+        self._network = network_of(os.environ)
+        self._log_format = chosen_format(self._arguments.log_format, os.environ)
+        if self._arguments.sim:
+            self._port.open()
+        # Before one of ours takes the ports.
+        opens = '' if self._network is None else self._network.opens
+        self.notices = tuple(text for text in (opens, why_no_video(self._arguments)) if text)
+        self._video_server = chosen_video_server(self._arguments)
+        self._folder = Path(tempfile.mkdtemp(prefix='gremsy_'))
+
+    def description(self, pushed_namespace: str = '') -> SystemDescription:
+        """As `describe`, with the ports that were taken."""
+        return describe(
+            self._arguments,
+            payload=self._payload(),
+            pushed_namespace=pushed_namespace,
+            video_server=self._video_server,
+            network=self._network,
+            log_format=self._log_format,
+        )
+
+    @property
+    def variables(self) -> dict[str, str | None]:
+        """What the environment of every process is to have, None for what it must not have."""
+        return {} if self._network is None else self._network.variables(share_folder() / 'config', robot=True)
+
+    def close(self) -> None:
+        """Give them back."""
+        self._port.close()
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+            self._folder = None
+
+    def __enter__(self) -> Starting:
+        self.open()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _payload(self) -> SimulatedPayload | None:
+        if not self._arguments.sim:
+            return None
+        first = self._port.port == _PAYLOAD.udp_port
+        ring = _PAYLOAD.truth_ring if first else f'{_PAYLOAD.truth_ring}-{self._port.port}'
+        return SimulatedPayload(self._port.port, ring)

@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The questions of `./gremsy doctor` about cameras: which there are, what reads a network's, and what encodes video."""
+
+from __future__ import annotations
+
+from gremsy_bringup.doctor.doctor_checks import Question, answer_of, why
+from gremsy_bringup.doctor.doctor_table import Check
+from gremsy_bringup.doctor.robot_machine import Machine
+
+_CAMERAS_PROBE = """
+import dataclasses, json
+from gremsy_camera.v4l2.camera_list import found_cameras
+print(json.dumps({'cameras': [dataclasses.asdict(found) for found in found_cameras()]}))
+"""
+
+
+def cameras(machine: Machine) -> Check:
+    """The kernel's cameras: what each offers, and whether this user may open it."""
+    outcome = machine.run_python(_CAMERAS_PROBE)
+    answer = answer_of(outcome)
+    if answer is None:
+        return Check('Cameras', False, why(outcome), 'Run `./gremsy setup`.')
+    found = answer['cameras']
+    if not found:
+        hint = "Optional: the camera's `source` may be a stream (`rtsp://`), a video file, or `sim:`."
+        return Check('Cameras', False, 'none', hint)
+    rows = '; '.join(_row(camera) for camera in found)
+    denied = next((camera for camera in found if camera['denied_to']), None)
+    if denied is not None:
+        remedy = f'Run `sudo usermod -aG {denied["denied_to"]} $USER` and log in again.'
+        return Check('Cameras', False, rows, remedy, lack='denied')
+    return Check('Cameras', True, rows)
+
+
+def _row(camera: dict[str, object]) -> str:
+    formats, name = camera['formats'], camera['name']
+    assert isinstance(formats, list)
+    what = ', '.join(formats) or 'no format that is decoded here'
+    if camera['denied_to']:
+        what = f'no permission (group {camera["denied_to"]})'
+    elif camera['trouble']:
+        what = str(camera['trouble'])
+    return f'{camera["source"]} ({name}): {what}' if name else f'{camera["source"]}: {what}'
+
+
+# The first that can be used is taken; each tells itself what it lacks.
+_READERS = ('pyav', 'gstreamer', 'opencv')
+_READERS_PROBE = """
+import importlib, json
+from gremsy_camera.live.live_options import LiveOptions
+answer = {{}}
+for name in {names!r}:
+    module = importlib.import_module(f'gremsy_camera.streams.{{name}}_reader')
+    answer[name] = module.why_not(LiveOptions())
+print(json.dumps(answer))
+"""
+
+
+def network_cameras(machine: Machine) -> Check:
+    """What reads `rtsp://`, and whether it tells when pictures were taken."""
+    outcome = machine.run_python(_READERS_PROBE.format(names=_READERS))
+    answer = answer_of(outcome)
+    if answer is None:
+        return Check('Network cameras', False, why(outcome), 'Run `./gremsy setup`.')
+    usable = [name for name in _READERS if answer[name] is None]
+    lacking = ' '.join(f'{name}: {answer[name]}' for name in _READERS if answer[name] is not None)
+    found = f'read by {", ".join(usable)}' if usable else 'nothing here reads them'
+    if not usable or usable == ['opencv']:
+        if usable:
+            found += ', which tells no capture time'
+        return Check('Network cameras', False, found, f'Optional: {lacking}')
+    return Check('Network cameras', True, f'{found}. Not by {lacking}' if lacking else found)
+
+
+_ENCODER_PROBE = """
+import json
+from gremsy_camera.streaming.encoder_choice import choose_encoder, make_encoder
+from gremsy_camera.streaming.video_encoder import EncoderError, EncoderSettings
+settings = EncoderSettings(640, 480, 30.0, 1000, 30)
+try:
+    choice = choose_encoder('auto', settings)
+    print(json.dumps({'encoder': make_encoder(choice.encoder, settings).name, 'others': choice.why_not_another}))
+except EncoderError as error:
+    print(json.dumps({'problem': str(error)}))
+"""
+
+
+def video_out(machine: Machine) -> Check:
+    """What encodes the video that an operator sees."""
+    outcome = machine.run_python(_ENCODER_PROBE)
+    answer = answer_of(outcome)
+    if answer is None:
+        return Check('Video out', False, why(outcome), 'Run `./gremsy setup`.')
+    if 'problem' in answer:
+        return Check('Video out', False, 'nothing here encodes H.264', f'Optional: {answer["problem"]}')
+    others = f'. Not by {answer["others"]}' if answer['others'] else ''
+    return Check('Video out', True, f'encoded by {answer["encoder"]}{others}')
+
+
+CAMERA_QUESTIONS: tuple[Question, ...] = (cameras, network_cameras, video_out)

@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The parameters of the node that repeats what other nodes log."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gremsy_common.parameters.parameter_fields import NodeParameters, ParameterError, param
+
+
+@dataclass(frozen=True)
+class ForeignLogsParameters(NodeParameters):
+    """Whose logs are repeated."""
+
+    left_out: tuple[str, ...] = param(
+        (),
+        live=True,
+        doc='Namespaces or nodes whose logs are not repeated, as `/robot2` for another robot of the same domain, which '
+        'has a log of its own.',
+        example="['/robot2']",
+    )
+
+    def check(self) -> None:
+        """Full names.
+
+        Raises:
+            ParameterError: for one that does not begin with a slash.
+        """
+        for name in self.left_out:
+            if not name.strip('/') or not name.startswith('/'):
+                raise ParameterError(f"Parameter `left_out` has '{name}': write full names, as /robot2.")
+
+    def leaves_out(self, logger: str) -> bool:
+        """Whether a logger (`robot2.eo.camera`) is of one of them."""
+        names = (name.strip('/').replace('/', '.') for name in self.left_out)
+        return any(logger == name or logger.startswith(f'{name}.') for name in names)

@@ -1,0 +1,285 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is known of another driver's camera: who publishes, and how fast and how regularly its images come."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+import numpy as np
+
+from gremsy_camera.external.external_topics import Transport
+from gremsy_camera.external.foreign_frames import ForeignFrames, same_aspect
+from gremsy_common.types.camera_model import CameraModel
+
+_NS_PER_S = 1_000_000_000
+# Longer than a driver takes to start, shorter than a pilot waits.
+SILENT_AFTER_S = 2.0
+# Discovery tells of a driver's publishers one after the other: who has both images shall not be taken for one without.
+_SETTLED_AFTER_S = 1.0
+_WINDOW_S = 5.0
+_WINDOW_IMAGES = 1500  # 300 Hz
+_LEAST_STEPS, _PAIRED_SHARE = 10, 0.8
+_GAP = 1.5
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """A publisher elsewhere: its node's full name, its type, and its quality in words."""
+
+    node: str
+    type_name: str
+    quality: str
+
+
+@dataclass(frozen=True, slots=True)
+class Senders:
+    """Who publishes raw images, compressed ones and the intrinsics."""
+
+    raw: tuple[Sender, ...] = ()
+    compressed: tuple[Sender, ...] = ()
+    info: tuple[Sender, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """The topics, resolved."""
+
+    image: str
+    compressed: str
+    info: str
+
+
+class ForeignState(Enum):
+    """Where another driver's camera stands, in words for the diagnostics."""
+
+    WAITING = 'waiting for the first image'
+    PLAYING = 'playing'
+    SILENT = 'silent'
+    IDLE = 'idle: nobody takes its images from here'
+
+
+@dataclass(frozen=True, slots=True)
+class _Came:
+    arrived_ns: int
+    stamp_ns: int
+
+
+class ForeignWatch:
+    """Told of everything on one thread; times are monotonic ns where nothing else is said.
+
+    Attributes:
+        names, wanted, configured: as they were given.
+        transport: which of the two images is taken.
+        taking: whether it is subscribed to.
+        size: of the images that come, px.
+        loss_is_told: whether the middleware itself counts images that were lost on the way.
+        elsewhere: other topics that somebody publishes images on, while nobody does on these.
+    """
+
+    def __init__(self, names: Names, wanted: Transport, frames: ForeignFrames, configured: bool, now_ns: int) -> None:
+        """Nothing seen yet.
+
+        Args:
+            names: the driver's topics.
+            wanted: which of the two images to take.
+            frames: where its intrinsics are.
+            configured: whether parameters describe the camera where its driver does not.
+            now_ns: the time.
+        """
+        self.names, self.wanted, self.configured, self._frames = names, wanted, configured, frames
+        self._senders = Senders()
+        self._images: deque[_Came] = deque(maxlen=_WINDOW_IMAGES)
+        self._infos: deque[_Came] = deque(maxlen=_WINDOW_IMAGES)
+        self.size = (0, 0)
+        self._began_ns = self._since_ns = self._sender_since_ns = now_ns
+        self._only_compressed_since_ns: int | None = None
+        self._info_missing_since_ns: int | None = None
+        self.taking = False
+        self._ever = False
+        self.transport = Transport.COMPRESSED if wanted is Transport.COMPRESSED else Transport.RAW
+        self.loss_is_told = False
+        self.elsewhere: tuple[str, ...] = ()
+
+    @property
+    def senders(self) -> Senders:
+        """As seen last."""
+        return self._senders
+
+    @property
+    def topic(self) -> str:
+        """That images are taken from."""
+        return self.names.compressed if self.transport is Transport.COMPRESSED else self.names.image
+
+    @property
+    def image_senders(self) -> tuple[Sender, ...]:
+        """Of the images that are taken."""
+        return self._senders.compressed if self.transport is Transport.COMPRESSED else self._senders.raw
+
+    def look(self, senders: Senders, now_ns: int) -> None:
+        """Who publishes now; `transport` follows."""
+        if not senders.info and self._senders.info:
+            # A driver that comes back may be another camera.
+            self._frames.forget_models()
+        somebody = bool(self.image_senders)
+        self._senders = senders
+        if self.image_senders and not somebody:
+            self._sender_since_ns = now_ns
+        if senders.info or not (senders.raw or senders.compressed):
+            self._info_missing_since_ns = None
+        elif self._info_missing_since_ns is None:
+            self._info_missing_since_ns = now_ns
+        if self.wanted is not Transport.AUTO:
+            return
+        if senders.raw or not senders.compressed:
+            self._only_compressed_since_ns = None
+            if senders.raw:
+                self.transport = Transport.RAW
+            return
+        if self._only_compressed_since_ns is None:
+            self._only_compressed_since_ns = now_ns
+        if now_ns - self._only_compressed_since_ns >= _SETTLED_AFTER_S * _NS_PER_S:
+            self.transport = Transport.COMPRESSED
+
+    def take(self, taking: bool, now_ns: int) -> None:
+        """Whether images are subscribed to."""
+        if taking and not self.taking:
+            self._since_ns = now_ns
+            self._images.clear()
+        self.taking = taking
+
+    def image_came(self, stamp_ns: int, arrived_ns: int) -> None:
+        """One image, usable or not."""
+        self._images.append(_Came(arrived_ns, stamp_ns))
+        self._ever = True
+
+    def size_is(self, width: int, height: int) -> None:
+        """Of the images that come."""
+        self.size = (width, height)
+
+    def info_came(self, stamp_ns: int, arrived_ns: int) -> None:
+        """One set of intrinsics."""
+        self._infos.append(_Came(arrived_ns, stamp_ns))
+
+    def info_missing(self, now_ns: int) -> bool:
+        """Whether images are published and, for a while now, no intrinsics beside them."""
+        since_ns = self._info_missing_since_ns
+        return since_ns is not None and now_ns - since_ns >= SILENT_AFTER_S * _NS_PER_S
+
+    def silent_s(self, now_ns: int) -> float:
+        """Since the last image, or since any could have come."""
+        last_ns = self._images[-1].arrived_ns if self._images else 0
+        return (now_ns - max(last_ns, self._since_ns, self._sender_since_ns)) / _NS_PER_S
+
+    def quiet_s(self, now_ns: int) -> float:
+        """Since the last image, or since it was begun to look."""
+        last_ns = self._images[-1].arrived_ns if self._images else 0
+        return (now_ns - max(last_ns, self._began_ns)) / _NS_PER_S
+
+    def infos(self, now_ns: int) -> int:
+        """How many sets of intrinsics came in the last seconds."""
+        return len(self._recent(self._infos, now_ns))
+
+    @property
+    def came(self) -> bool:
+        """Whether an image has come since they are taken."""
+        return bool(self._images)
+
+    @property
+    def model(self) -> CameraModel | None:
+        """The intrinsics as they came last, usable or not."""
+        return self._frames.newest_model
+
+    def state(self, now_ns: int) -> ForeignState:
+        """In a word."""
+        if not self.taking:
+            return ForeignState.IDLE
+        if self._images and self.silent_s(now_ns) <= SILENT_AFTER_S:
+            return ForeignState.PLAYING
+        return ForeignState.SILENT if self._ever else ForeignState.WAITING
+
+    def rows(self, now_ns: int) -> dict[str, str]:
+        """For the diagnostics."""
+        images = self._recent(self._images, now_ns)
+        rows = {
+            'image topic': self.topic,
+            'transport': self.transport.value,
+            'images from': names_of(self.image_senders) or 'nobody',
+            'camera_info from': names_of(self._senders.info) or 'nobody',
+            'images a second': f'{_rate(images):.1f}',
+            'images missing by their stamps': str(_missing(images)),
+            'camera_info without an image': str(self.lost(now_ns)),
+        }
+        if len(images) > 1:
+            arrivals = np.array([each.arrived_ns for each in images])
+            rows['longest pause between images (ms)'] = f'{np.diff(arrivals).max() * 1e-6:.0f}'
+        apart = self._apart_ms(now_ns)
+        if apart is not None:
+            rows['camera_info is stamped'] = 'as its image' if apart == 0.0 else f'{apart:.1f} ms from its image'
+        return rows
+
+    def lens_origin(self, own: str) -> str:
+        """Whose intrinsics are used, in words for the diagnostics; `own` are those where the driver has none."""
+        model = self._frames.newest_model
+        width, height = self.size
+        if model is None:
+            return own
+        if not model.usable:
+            return f"{own} (the driver's camera_info has no calibration)"
+        if not (width and height) or (model.width, model.height) == (width, height):
+            return "the driver's"
+        if same_aspect(model, width, height):
+            return f"the driver's, of {model.width}x{model.height} px carried to {width}x{height}"
+        return f"{own} (the driver's camera_info is of {model.width}x{model.height} px)"
+
+    def lost(self, now_ns: int) -> int:
+        """How many camera_info of the last seconds had no image, where they are stamped as their images at all.
+
+        The newest of either may still wait for the other.
+        """
+        infos, images = self._recent(self._infos, now_ns), self._recent(self._images, now_ns)
+        if not infos or not images:
+            return 0
+        told, seen = {each.stamp_ns for each in infos}, {each.stamp_ns for each in images}
+        known = [each.stamp_ns for each in images if each.arrived_ns >= infos[0].arrived_ns]
+        if not known or sum(stamp in told for stamp in known) < _PAIRED_SHARE * len(known):
+            return 0
+        first, last = images[0].stamp_ns, images[-1].stamp_ns
+        return sum(first <= stamp <= last and stamp not in seen for stamp in told)
+
+    def _apart_ms(self, now_ns: int) -> float | None:
+        """Of the last image, from the camera_info that is stamped nearest to it."""
+        infos, images = self._recent(self._infos, now_ns), self._recent(self._images, now_ns)
+        if not infos or len(images) < 2:
+            return None
+        # Not the newest: its camera_info may be on its way.
+        stamp_ns = images[-2].stamp_ns
+        return min(abs(each.stamp_ns - stamp_ns) for each in infos) * 1e-6
+
+    @staticmethod
+    def _recent(came: Sequence[_Came], now_ns: int) -> list[_Came]:
+        return [each for each in came if now_ns - each.arrived_ns <= _WINDOW_S * _NS_PER_S]
+
+
+def names_of(senders: Sequence[Sender], *, with_quality: bool = True) -> str:
+    """The nodes, with what each offers."""
+    return ', '.join(f'{each.node} ({each.quality})' if with_quality else each.node for each in senders)
+
+
+def _rate(images: Sequence[_Came]) -> float:
+    if len(images) < 2:
+        return 0.0
+    return (len(images) - 1) / max(1e-9, (images[-1].arrived_ns - images[0].arrived_ns) / _NS_PER_S)
+
+
+def _missing(images: Sequence[_Came]) -> int:
+    """How many images the stamps of the last seconds leave room for that did not come."""
+    steps = np.diff([each.stamp_ns for each in images])
+    steps = steps[steps > 0]
+    if len(steps) < _LEAST_STEPS:
+        return 0
+    # Of a stream that loses two of three, the shorter steps are the camera's own.
+    period = float(np.percentile(steps, 10))
+    return int(np.sum(np.where(steps > _GAP * period, np.rint(steps / period) - 1, 0)))

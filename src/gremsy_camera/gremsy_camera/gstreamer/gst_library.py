@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: Apache-2.0
+"""GStreamer by the system's `gi`, which PyPI has no wheel of: loaded where the running Python has it."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import importlib
+import sys
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from gremsy_camera.errors import SourceUnusable
+
+# Debian's and Ubuntu's packages; python3-gst-1.0 has the overrides that hand a buffer's bytes over without a copy.
+_BINDINGS = 'python3-gi python3-gst-1.0 gir1.2-gstreamer-1.0 gir1.2-gst-plugins-base-1.0'
+_PLUGINS_BASE = 'gstreamer1.0-plugins-base'
+_PLUGINS_GOOD = 'gstreamer1.0-plugins-good'
+_PLUGINS_BAD = 'gstreamer1.0-plugins-bad'
+_PLUGINS_LIBAV = 'gstreamer1.0-libav'
+_PACKAGES = {
+    'videoconvert': _PLUGINS_BASE,
+    'appsink': _PLUGINS_BASE,
+    'rtspsrc': _PLUGINS_GOOD,
+    'rtph264depay': _PLUGINS_GOOD,
+    'rtph265depay': _PLUGINS_GOOD,
+    'rtpjpegdepay': _PLUGINS_GOOD,
+    'v4l2src': _PLUGINS_GOOD,
+    'jpegdec': _PLUGINS_GOOD,
+    'h264parse': _PLUGINS_BAD,
+    'h265parse': _PLUGINS_BAD,
+    'openh264dec': _PLUGINS_BAD,
+    'libde265dec': _PLUGINS_BAD,
+    'avdec_h264': _PLUGINS_LIBAV,
+    'avdec_h265': _PLUGINS_LIBAV,
+    'x264enc': 'gstreamer1.0-plugins-ugly',
+    'nvarguscamerasrc': 'nvidia-l4t-gstreamer',
+    'nvv4l2decoder': 'nvidia-l4t-gstreamer',
+    'nvvidconv': 'nvidia-l4t-gstreamer',
+}
+APT_LINE = f'sudo apt-get install {_BINDINGS} {_PLUGINS_BASE} {_PLUGINS_GOOD} {_PLUGINS_BAD} {_PLUGINS_LIBAV}'
+
+
+class GStreamerMissing(SourceUnusable):
+    """This Python has no GStreamer."""
+
+
+@dataclass(frozen=True, slots=True)
+class GStreamer:
+    """The modules of the bindings, initialised: `gst.Pipeline`, `video.VideoInfo`."""
+
+    gst: Any
+    video: Any
+
+    @property
+    def version(self) -> str:
+        """As `1.22.0`."""
+        return '.'.join(str(part) for part in self.gst.version()[:3])
+
+    def has(self, element: str) -> bool:
+        """Whether an element of that name is installed."""
+        return self.gst.ElementFactory.find(element) is not None
+
+    def make(self, element: str, name: str | None = None, **properties: object) -> Any:
+        """A new element with its properties set; those of a value that is a string are read as gst-launch does.
+
+        Raises:
+            SourceUnusable: it is not installed; with the package that has it.
+        """
+        made = self.gst.ElementFactory.make(element, name)
+        if made is None:
+            raise SourceUnusable(f'GStreamer has no element {element}: {how_to_get(element)}.')
+        for each, value in properties.items():
+            if isinstance(value, str):
+                self.gst.util_set_object_arg(made, each.replace('_', '-'), value)
+            else:
+                made.set_property(each.replace('_', '-'), value)
+        return made
+
+
+def how_to_get(element: str) -> str:
+    """In a few words, which package has an element."""
+    package = _PACKAGES.get(element)
+    if package is None:
+        return f'look with `apt-file search {element}` or at gstreamer.freedesktop.org for the plugin that has it'
+    return f'sudo apt-get install {package}'
+
+
+@cache
+def load_gstreamer() -> GStreamer:
+    """GStreamer, loaded and initialised once in a process (10 to 100 ms; seconds where it looks for plugins anew).
+
+    Raises:
+        GStreamerMissing: with what is missing and the line that installs it.
+    """
+    try:
+        gi = importlib.import_module('gi')
+    except ImportError as error:
+        raise GStreamerMissing(
+            f'{sys.executable} has no GStreamer (no module `gi`): {APT_LINE}, and run the nodes with the Python of '
+            'the system, or in a virtual environment made with --system-site-packages.'
+        ) from error
+    _keep_unwinder()
+    try:
+        for module in ('Gst', 'GstApp', 'GstVideo'):
+            gi.require_version(module, '1.0')
+        # GstApp gives the sink its methods.
+        gst, _, video = (importlib.import_module(f'gi.repository.{name}') for name in ('Gst', 'GstApp', 'GstVideo'))
+    except (ImportError, ValueError) as error:
+        raise GStreamerMissing(f'GStreamer lacks a part for Python ({error}): {APT_LINE}.') from error
+    # What it returns differs between the versions of the bindings, and once somebody else has called it.
+    gst.init_check(None)
+    if not gst.is_initialized():
+        raise GStreamerMissing(f'GStreamer does not start: see what `gst-inspect-1.0` says, or {APT_LINE}.')
+    return GStreamer(gst, video)
+
+
+def _keep_unwinder() -> None:
+    """Put GCC's unwinder before the one that comes with GStreamer.
+
+    `gi` loads GStreamer's libraries for all to see, and libunwind, which they need, has functions of the same names. A
+    C++ library that is loaded afterwards takes those, and the first exception in it ends the process: with ONNX Runtime
+    loaded after GStreamer any exception inside rclpy did.
+    """
+    with contextlib.suppress(OSError):  # no GCC, no clash
+        ctypes.CDLL('libgcc_s.so.1', mode=ctypes.RTLD_GLOBAL)
+
+
+def why_no_gstreamer() -> str | None:
+    """In one sentence with the way out why there is none; None where there is."""
+    try:
+        load_gstreamer()
+    except GStreamerMissing as error:
+        return str(error)
+    return None

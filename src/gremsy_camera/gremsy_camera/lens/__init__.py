@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The intrinsics of a source that does not know its own."""

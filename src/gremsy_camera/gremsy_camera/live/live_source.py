@@ -1,0 +1,285 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Makes a `Source` of anything that reads a camera: a thread of its own reads every picture, and the newest wins.
+
+Each is stamped as it comes; the image of one that is overtaken is never made. What holds a camera up is
+noticed here, whatever the reader waits for: no picture for `stall_after_s`, or the same one for `frozen_after_s`.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from dataclasses import dataclass
+
+from gremsy_camera.errors import PictureDamaged, SourceError
+from gremsy_camera.live.capture_clock import CaptureClock, Stamp
+from gremsy_camera.live.frozen_picture import FrozenPicture
+from gremsy_camera.live.live_reader import DECODE_FAILURES, LiveReader, Picture, StreamInfo
+from gremsy_camera.sources.source import Captured, SourceContext, SourceCounts, SourceInfo
+from gremsy_common.types.frame import Frame, lock_read_only
+
+_NS_PER_S = 1_000_000_000
+_POLL_S = 0.1
+# A stream is joined at a key frame, which some cameras send every ten seconds only.
+_FIRST_PICTURE_S = 10.0
+_LEAST_PERIODS = 3
+_JOIN_S = 3.0
+_MEASURE_RATE_NS = 2 * _NS_PER_S
+_RATE_CHANGED = 0.1
+# A camera is never as even as a schedule: a picture that comes a fifth of a period early is the one that is due.
+_EARLY_PERIODS = 0.2
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Taken:
+    """A picture with what was known when it came."""
+
+    picture: Picture
+    stamp: Stamp
+    stream: StreamInfo
+    rate_hz: float
+
+
+class LiveSource:
+    """See Source. `name` begins the sentences on it: 'The camera rtsp://10.1.2.3/eo'."""
+
+    def __init__(self, reader: LiveReader, context: SourceContext, name: str) -> None:
+        self._reader = reader
+        self._context = context
+        self._name = name
+        self._thread: threading.Thread | None = None
+        self._reading: _Reading | None = None
+        self._frozen = FrozenPicture(context.live.frozen_after_s)
+        self._info: SourceInfo | None = None
+        self._counts: Counter[str] = Counter()
+        self._said_damaged = False
+
+    def open(self) -> SourceInfo:
+        """See Source. The reader is opened by the thread that reads."""
+        self.close()
+        thread = self._thread
+        if thread is not None and thread.is_alive():
+            raise SourceError(f'{self._name} does not let go of its last connection: it is waited for.')
+        self._counts = Counter()
+        self._reading = reading = _Reading(self._reader, self._context, self._name)
+        self._thread = threading.Thread(target=reading.run, name='camera', daemon=True)
+        self._thread.start()
+        stream = reading.wait_until_open()
+        self._info = SourceInfo(stream.width, stream.height, stream.rate_hz, None, reading.stamp_origin, stream.details)
+        return self._info
+
+    def read(self, timeout_s: float) -> Captured | None:
+        """See Source."""
+        if self._reading is None:
+            raise SourceError(f'{self._name} is not open: call `open` first.')
+        taken = self._reading.take(timeout_s)
+        if taken is None:
+            return None
+        try:
+            image = lock_read_only(taken.picture.pixels())
+        except PictureDamaged as error:
+            if not self._said_damaged:
+                self._said_damaged = True
+                self._context.say(f'{error} Others like it are counted.')
+            return None
+        was_frozen = self._frozen.frozen
+        now_ns = self._context.clock.monotonic_ns()
+        if self._frozen.see(image, now_ns):
+            self._counts['pictures of a frozen camera'] += 1
+            if was_frozen:
+                return None
+            raise SourceError(
+                f'{self._name} has sent the same picture for {self._context.live.frozen_after_s:g} s: it is opened '
+                'again, and its pictures are used when they change; `frozen_after_s` 0 takes them as they are.'
+            )
+        if was_frozen:
+            self._context.say(f'{self._name} shows another picture again.')
+        frame = Frame(image, taken.stamp.ros_ns, self._context.frame_id, taken.picture.encoding)
+        picture = taken.picture
+        return Captured(frame, None, now_ns - picture.arrived_ns, None, info=self._new_info(taken), rtp=picture.rtp)
+
+    def counts(self) -> SourceCounts:
+        """See Source."""
+        reading = self._reading
+        if reading is None:
+            return SourceCounts()
+        counted = reading.counts() + Counter(dict(self._counts))
+        return SourceCounts(decode_failures=counted.pop(DECODE_FAILURES, 0), others=dict(counted))
+
+    def close(self) -> None:
+        """See Source. A reader that hangs is left to its thread."""
+        reading, self._reading = self._reading, None
+        if reading is not None:
+            reading.stop()
+        # Out of two threads at once where a node is told to end while the other opens a camera that is not there.
+        thread = self._thread
+        if thread is not None and thread is not threading.current_thread():
+            thread.join(_JOIN_S)
+            if not thread.is_alive() and self._thread is thread:
+                self._thread = None
+
+    def _new_info(self, taken: _Taken) -> SourceInfo | None:
+        """What the source says of itself, where this picture changed it."""
+        picture, stream = taken.picture, taken.stream
+        info = SourceInfo(picture.width, picture.height, taken.rate_hz, None, taken.stamp.origin, stream.details)
+        if info == self._info:
+            return None
+        self._info = info
+        return info
+
+
+class _Reading:
+    """One opening of the reader: what its thread does and hands over."""
+
+    def __init__(self, reader: LiveReader, context: SourceContext, name: str) -> None:
+        self._reader = reader
+        self._context = context
+        self._name = name
+        self._captures = CaptureClock(context.clock, context.live, context.say)
+        self._condition = threading.Condition()
+        self._stopped = False
+        self._left: dict[str, int] | None = None
+        self._stream: StreamInfo | None = None
+        self._error: SourceError | None = None
+        self._newest: _Taken | None = None
+        self._any = False
+        self._last_ns = 0
+        self._rate_hz = 0.0
+        self._rate_since_ns = 0
+        self._rate_pictures = 0
+        self._due_ns = 0
+        self._counts: Counter[str] = Counter()
+        self.stamp_origin = 'not known before the first picture'
+
+    def run(self) -> None:
+        """Read until stopped or broken."""
+        try:
+            stream = self._reader.open()
+            with self._condition:
+                self._stream, self._rate_hz = stream, stream.rate_hz
+                self._last_ns = self._rate_since_ns = self._context.clock.monotonic_ns()
+                self._condition.notify_all()
+            while not self._stopped:
+                picture = self._reader.read(_POLL_S)
+                if picture is not None:
+                    self._take(picture)
+        except SourceError as error:
+            self._break(error)
+        except Exception as error:  # noqa: BLE001 whatever a camera sends must end in a new try, not in a dead thread
+            self._break(SourceError(f'{self._name} cannot be read ({type(error).__name__}: {error}).'))
+        finally:
+            # What was lost until it broke is asked for after that.
+            with self._condition:
+                self._left = dict(self._reader.counts())
+            self._reader.close()
+
+    def wait_until_open(self) -> StreamInfo:
+        """What the reader says of the stream.
+
+        Raises:
+            SourceError: the reader's own.
+        """
+        with self._condition:
+            self._condition.wait_for(lambda: self._stream is not None or self._error is not None)
+            if self._stream is None:
+                assert self._error is not None
+                raise self._error
+            return self._stream
+
+    def take(self, timeout_s: float) -> _Taken | None:
+        """The newest picture, each once.
+
+        Raises:
+            SourceError: it broke, or stalled.
+        """
+        with self._condition:
+            until_stall_s = (self._last_ns - self._context.clock.monotonic_ns()) / _NS_PER_S + self._patience_s()
+            self._condition.wait_for(
+                lambda: self._newest is not None or self._error is not None,
+                max(0.0, min(timeout_s, until_stall_s)),
+            )
+            taken, self._newest = self._newest, None
+            if taken is not None:
+                return taken
+            if self._error is not None:
+                raise self._error
+            silent_s = (self._context.clock.monotonic_ns() - self._last_ns) / _NS_PER_S
+            if silent_s >= self._patience_s():
+                raise SourceError(self._stall_sentence(silent_s))
+            return None
+
+    def stop(self) -> None:
+        """Have the thread end after the read that it is in."""
+        with self._condition:
+            self._stopped = True
+            self._newest = None
+
+    def counts(self) -> Counter[str]:
+        """What was lost, by reason."""
+        with self._condition:
+            of_reader = self._reader.counts() if self._left is None else self._left
+            return Counter(self._counts) + Counter(self._captures.counts()) + Counter(of_reader)
+
+    def _take(self, picture: Picture) -> None:
+        stamp = self._captures.stamp(picture)
+        if picture.position_ns is not None and self._context.tap.wanted:
+            self._context.tap.stamped(picture.position_ns, stamp.ros_ns)
+        self._measure_rate(picture.arrived_ns)
+        if not self._is_due(picture.arrived_ns):
+            with self._condition:
+                self._any, self._last_ns = True, picture.arrived_ns
+                self._counts['pictures left out for `rate_hz`'] += 1
+            return
+        taken = _Taken(picture, stamp, self._reader.info, self._rate_hz)
+        with self._condition:
+            self._any, self._last_ns = True, picture.arrived_ns
+            self._counts['pictures skipped for a newer one'] += self._newest is not None
+            self._newest = taken if not self._stopped else None
+            self._condition.notify_all()
+
+    def _break(self, error: SourceError) -> None:
+        with self._condition:
+            self._error = error
+            self._condition.notify_all()
+
+    def _patience_s(self) -> float:
+        if not self._any:
+            return max(_FIRST_PICTURE_S, self._context.live.stall_after_s)
+        periods_s = _LEAST_PERIODS / self._rate_hz if self._rate_hz else 0.0
+        return max(self._context.live.stall_after_s, periods_s)
+
+    def _stall_sentence(self, silent_s: float) -> str:
+        if not self._any:
+            return (
+                f'{self._name} has sent nothing that can be shown for {silent_s:.1f} s since it was opened: check '
+                'that it sends key frames, and how often.'
+            )
+        return (
+            f'{self._name} has sent no picture for {silent_s:.1f} s: it is opened again; check its power and the '
+            'network, or raise `stall_after_s` for a camera that is that slow.'
+        )
+
+    def _measure_rate(self, arrived_ns: int) -> None:
+        """What comes counts, not what was announced."""
+        if not self._any:
+            self._rate_since_ns = arrived_ns
+            return
+        self._rate_pictures += 1
+        elapsed_ns = arrived_ns - self._rate_since_ns
+        if elapsed_ns < _MEASURE_RATE_NS:
+            return
+        measured_hz = self._rate_pictures * _NS_PER_S / elapsed_ns
+        if not self._rate_hz or abs(measured_hz / self._rate_hz - 1) > _RATE_CHANGED:
+            self._rate_hz = round(measured_hz, 1)
+        self._rate_since_ns, self._rate_pictures = arrived_ns, 0
+
+    def _is_due(self, arrived_ns: int) -> bool:
+        """Whether it is wanted at the rate that is asked for; every one is where none is."""
+        wanted_hz = self._context.rate_hz
+        if not wanted_hz:
+            return True
+        period_ns = round(_NS_PER_S / wanted_hz)
+        if arrived_ns < self._due_ns - round(_EARLY_PERIODS * period_ns):
+            return False
+        self._due_ns = max(self._due_ns + period_ns, arrived_ns + period_ns // 2)
+        return True

@@ -1,0 +1,249 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Starts and ends recordings for whoever asks; what goes wrong while writing ends the recording, and nothing else."""
+
+from __future__ import annotations
+
+import importlib.util
+import threading
+from collections import Counter
+from collections.abc import Callable
+
+from gremsy_camera.errors import RecordingError
+from gremsy_camera.footage.pacing import Clock
+from gremsy_camera.live.encoded_video import EncodedFormat, EncodedPacket
+from gremsy_camera.recording.bag_file import BagChannel, import_mcap
+from gremsy_camera.recording.mp4_file import import_pyav
+from gremsy_camera.recording.recording_session import CameraChannels, RecordingOptions, RecordingSession
+from gremsy_camera.recording.recordings_folder import RecordingsFolder
+from gremsy_common.installing import pip_install
+from gremsy_common.types.frame import Frame
+
+_NS_PER_S = 1_000_000_000
+_MB = 1_000_000
+Say = Callable[[str], None]
+SayDrop = Callable[[str, str, str], None]
+"""Told of what is not in a recording: 'recording', the reason in few words, a sentence for the first of the kind."""
+MakeChannels = Callable[[], CameraChannels]
+
+
+class CameraRecorder:
+    """One camera's recordings, one at a time: an `EncodedTap`, and a place for frames and messages.
+
+    `start`, `stop`, `put`, `frame`, `message` and `rows` may be called from any thread, and only store; `step` is the
+    thread that writes.
+    """
+
+    def __init__(
+        self, clock: Clock, say: Say, say_error: Say, say_drop: SayDrop, ended: Callable[[], None] = lambda: None
+    ) -> None:
+        """Touch nothing yet; `ended` is called by the thread that writes when a recording is closed."""
+        self._clock = clock
+        self._ended = ended
+        self._say = say
+        self._say_error = say_error
+        self._say_drop = say_drop
+        self._lock = threading.Lock()
+        self._wake = threading.Event()
+        self._idle = threading.Event()
+        self._idle.set()
+        self._session: RecordingSession | None = None
+        self._stopping = False
+        self._begun_ns = 0
+        self._said: Counter[str] = Counter()
+        self._last = 'none'
+
+    def start(self, options: RecordingOptions, make_channels: MakeChannels) -> str:
+        """Begin a recording; the sentence says where it goes.
+
+        Args:
+            options: what is wanted.
+            make_channels: makes the camera's own topics of a bag; called only where one is written.
+
+        Raises:
+            RecordingError: when it cannot be; nothing has been touched then.
+        """
+        with self._lock:
+            if self._session is not None:
+                if self._stopping:
+                    raise RecordingError('The last recording is still being closed: ask again.')
+                return f'Already recording to {self._where(self._session)}.'
+            film, bag, note = _formats(options.format)
+            folder = RecordingsFolder(options.folder)
+            folder.check(options.limits)
+            stem = folder.free_stem(options.stem_at(self._clock.ros_ns()))
+            images = options.images == 'jpeg' or (options.images == 'auto' and not film)
+            session = RecordingSession(
+                options,
+                folder,
+                stem,
+                make_channels() if bag else None,
+                film=film,
+                pictures_in_bag=bag and images,
+                say=self._say,
+            )
+            self._stopping = False
+            self._said.clear()
+            self._begun_ns = self._clock.monotonic_ns()
+            self._session = session
+            self._idle.clear()
+            self._wake.set()
+        return f'Recording to {self._where(session)}{note}.'
+
+    def stop(self) -> str:
+        """End the recording: what has come is written still; the sentence says where it is."""
+        with self._lock:
+            session = self._session
+            if session is None:
+                return 'Nothing is being recorded.'
+            self._stopping = True
+            session.queue.close()
+        return f'Recorded {self._length_s():.1f} s to {self._where(session)}.'
+
+    @property
+    def recording(self) -> bool:
+        """Whether one is going on."""
+        return self._session is not None and not self._stopping
+
+    @property
+    def writes_bag(self) -> bool:
+        """Whether messages are of use."""
+        session = self._session
+        return session is not None and session.bag is not None
+
+    @property
+    def wanted(self) -> bool:
+        """See EncodedTap."""
+        session = self._session
+        return session is not None and not self._stopping and session.wants_pictures
+
+    def put(self, video: EncodedFormat, packet: EncodedPacket) -> None:
+        """See EncodedTap."""
+        session = self._session
+        if session is not None and session.wants_pictures:
+            session.queue.put_packet(video, packet, self._clock.ros_ns())
+
+    def stamped(self, pts_ns: int, stamp_ns: int) -> None:
+        """See EncodedTap."""
+        session = self._session
+        if session is not None and session.wants_pictures:
+            session.queue.put_stamp(pts_ns, stamp_ns)
+
+    def frame(self, frame: Frame) -> None:
+        """A decoded picture, read-only."""
+        session = self._session
+        if session is not None and session.wants_pictures:
+            session.queue.put_frame(frame, self._clock.ros_ns())
+
+    def message(self, channel: BagChannel, item: object) -> None:
+        """An item of a topic, never changed again."""
+        session = self._session
+        if session is not None and session.bag is not None:
+            session.queue.put_message(channel, item, self._clock.ros_ns())
+
+    def step(self, timeout_s: float) -> None:
+        """Write what comes next, over and over on one thread; raises nothing that comes from a recording."""
+        session = self._session
+        if session is None:
+            self._wake.wait(timeout_s)
+            self._wake.clear()
+            return
+        try:
+            goes_on = session.work(timeout_s, self._clock.monotonic_ns())
+        except Exception as error:  # noqa: BLE001 whatever it is, the loop goes on, and the sentence says it
+            self._end(session, session.why(error))
+            return
+        self._say_losses(session)
+        if not goes_on:
+            self._end(session, '')
+
+    def finish(self, timeout_s: float) -> bool:
+        """Stop, and wait until the files are closed; False when they were not in time."""
+        self.stop()
+        return self._idle.wait(timeout_s)
+
+    def close(self) -> None:
+        """Stop, and write the rest on this thread; the one that calls `step` has ended."""
+        self.stop()
+        while self._session is not None:
+            self.step(0.0)
+
+    def rows(self) -> dict[str, str]:
+        """For diagnostics."""
+        session = self._session
+        if session is None:
+            return {'recording': self._last}
+        files = session.files()
+        rows = {
+            'recording': 'being closed' if self._stopping else 'going on',
+            'recording to': ', '.join(str(file.path) for file in files) or self._where(session),
+            'recording length (s)': f'{self._length_s():.1f}',
+            'recording size (MB)': f'{sum(file.size for file in files) / _MB:.1f}',
+            'recording film': session.how,
+        }
+        losses = self._losses(session)
+        rows['recording losses'] = ', '.join(f'{count} {what}' for what, count in losses.items()) or 'none'
+        return rows
+
+    def _end(self, session: RecordingSession, why: str) -> None:
+        try:
+            session.close()
+        except Exception as error:  # noqa: BLE001 as in `step`
+            why = why or session.why(error)
+        written = [*(session.video.paths if session.video else ()), *(session.bag.paths if session.bag else ())]
+        self._last = f'none; last: {", ".join(written) or "nothing was written"}'
+        if why:
+            self._last = f'none; {session.stem} ended by itself: {why}'
+            self._say_error(f'The recording {session.stem} ends here: {why}')
+        else:
+            names = ', '.join(written) or 'nothing, as nothing came that could be'
+            self._say(f"Recorded to '{session.folder}': {names}.")
+        with self._lock:
+            session.queue.close()
+            self._session = None
+            self._idle.set()
+        self._ended()
+
+    def _losses(self, session: RecordingSession) -> Counter[str]:
+        return session.queue.dropped + session.lost + (session.video.lost if session.video else Counter())
+
+    def _say_losses(self, session: RecordingSession) -> None:
+        if sum(session.queue.dropped.values()) == sum(self._said.values()):
+            return
+        for reason, count in session.queue.dropped.items():
+            if self._said[reason] == 0:
+                self._say_drop(
+                    'recording',
+                    reason,
+                    f'The recording {session.stem} misses {reason}: name a faster disk in `record_dir`, or record less '
+                    '(`record_format`, `record_images`).',
+                )
+            self._said[reason] = count
+
+    def _where(self, session: RecordingSession) -> str:
+        kinds = [kind for kind, there in (('.mp4', session.video), ('.mcap', session.bag)) if there is not None]
+        return ' and '.join(f"'{session.folder / session.stem}_001{kind}'" for kind in kinds)
+
+    def _length_s(self) -> float:
+        return (self._clock.monotonic_ns() - self._begun_ns) / _NS_PER_S
+
+
+def _formats(wanted: str) -> tuple[bool, bool, str]:
+    """Whether a film and a bag are written, and what to say of it."""
+    can_film, can_bag = _installed('av'), _installed('mcap')
+    if wanted != 'auto':
+        if wanted != 'mcap' and not can_film:
+            import_pyav()
+        if wanted != 'mp4' and not can_bag:
+            import_mcap()
+        return wanted in ('mp4', 'both'), wanted in ('mcap', 'both'), ''
+    if not (can_film or can_bag):
+        raise RecordingError(
+            'MP4 is written with PyAV and MCAP with the package mcap, and neither is installed here: run '
+            f'`{pip_install("av", "mcap", extra="record")}`.'
+        )
+    missing = '' if can_film and can_bag else ' (no MCAP: the package mcap is not installed here)'
+    return can_film, can_bag, missing if can_film else ' (no MP4: PyAV is not installed here)'
+
+
+def _installed(name: str) -> bool:
+    return importlib.util.find_spec(name) is not None

@@ -1,0 +1,22 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`gst: v4l2src ! video/x-raw,width=1280`: whatever pipeline GStreamer can make, read from its end."""
+
+from __future__ import annotations
+
+from gremsy_camera.errors import SourceUnusable
+from gremsy_camera.gstreamer.pipeline_reader import PipelineReader
+from gremsy_camera.live.live_source import LiveSource
+from gremsy_camera.sources.source import Source, SourceContext, SourceUri
+from gremsy_camera.streams.credentials import known_secrets
+
+SCHEMES = ('gst',)
+
+
+def create(uri: SourceUri, context: SourceContext) -> Source:
+    """See `sources`. The pipeline is all that follows the scheme: a question mark in it begins no options."""
+    description = uri.rest.strip()
+    if not description:
+        raise SourceUnusable(f'`source` {uri.text} names no pipeline: write one after it, as `gst: v4l2src`.')
+    secrets = known_secrets(context.live.secrets_file, context.say)
+    reader = PipelineReader(description, context.clock, context.at_end, secrets)
+    return LiveSource(reader, context, reader.name)

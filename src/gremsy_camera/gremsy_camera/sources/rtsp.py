@@ -1,0 +1,16 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`rtsp://host/path` and `rtsps://…`: a network camera, or the media server that has its stream."""
+
+from __future__ import annotations
+
+from gremsy_camera.live.live_source import LiveSource
+from gremsy_camera.sources.source import Source, SourceContext, SourceUri
+from gremsy_camera.streams.stream_choice import StreamReader
+
+SCHEMES = ('rtsp', 'rtsps')
+
+
+def create(uri: SourceUri, context: SourceContext) -> Source:
+    """See `sources`."""
+    reader = StreamReader(f'{uri.scheme}:{uri.rest}', context)
+    return LiveSource(reader, context, f'The camera {uri.text}')

@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The stream node's parameters, and what they mean together."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from gremsy_camera.streaming.encoder_choice import WAYS
+from gremsy_camera.streaming.video_out import VideoOptions
+from gremsy_camera.streams.credentials import fill_in, redacted
+from gremsy_camera.streams.stream_address import StreamAddress
+from gremsy_common.parameters.parameter_fields import NodeParameters, ParameterError, param
+from gremsy_common.parameters.parameter_forms import TextForm
+
+_OUT = VideoOptions()
+# As MediaMTX takes them, and without what an address would need encoded.
+_PATH = re.compile(r'[A-Za-z0-9_.~\-]+(/[A-Za-z0-9_.~\-]+)*')
+
+
+@dataclass(frozen=True)
+class StreamParameters(NodeParameters):
+    """Of `stream_node`."""
+
+    server: str = param(
+        'rtsp://127.0.0.1:8554',
+        doc='The video server that the video is given to: MediaMTX, or the built-in one, as '
+        '`rtsp://${USER}:${PASSWORD}@127.0.0.1:8554`; empty for none.',
+    )
+    server_api: str = param(
+        'http://127.0.0.1:9997',
+        doc="The server's API, which is asked who reads, at `/v3/paths/get/PATH`; empty for none.",
+    )
+    picture: str = param(
+        'both',
+        choices=('both', 'clean', 'overlay'),
+        doc='What can be watched: `image_raw`, `overlay`, or each under its own path.',
+    )
+    path: str = param('', doc="Of the clean video at the server; empty takes the camera's name, as `eo`.")
+    overlay_path: str = param('', doc='Of the video with the overlay; empty takes `eo_overlay`.')
+    when: str = param(
+        'watched',
+        choices=('watched', 'always'),
+        live=True,
+        doc='`watched` encodes while somebody watches only; `always` is for a server that records.',
+    )
+    encoder: str = param(
+        _OUT.encoder,
+        choices=WAYS,
+        doc='`auto` takes hardware where some works, else software; or one by its name: `x264` and `openh264` are '
+        "PyAV's, `x264enc` and `openh264enc` GStreamer's.",
+    )
+    rate_hz: float = param(
+        _OUT.rate_hz, unit='Hz', low=1.0, high=120.0, live=True, doc='Frames that come faster are left out.'
+    )
+    bitrate_kbps: int = param(
+        _OUT.kbps,
+        unit='kbit/s',
+        low=100,
+        high=50_000,
+        live=True,
+        doc='Of each path, at most; no picture takes more than its share, so that none waits for another.',
+    )
+    gop: int = param(
+        _OUT.gop,
+        low=1,
+        high=600,
+        live=True,
+        doc='Frames from one key frame to the next; whoever comes gets one at once.',
+    )
+    widest_px: int = param(
+        _OUT.widest_px,
+        unit='px',
+        low=0,
+        high=16_384,
+        live=True,
+        doc='Pictures that are wider are sent smaller: one of 3840x2160 takes four times as long to encode as one of '
+        '1920x1080. 0 sends all as they are.',
+    )
+    secrets_file: str = param(
+        '',
+        doc='Lines of NAME=VALUE for `${NAME}` in `server`, beside the environment; empty for none.',
+        form=TextForm.PATH,
+    )
+
+    @property
+    def video(self) -> VideoOptions:
+        """How it is encoded."""
+        return VideoOptions(self.encoder, self.rate_hz, self.bitrate_kbps, self.gop, self.widest_px)
+
+    def paths(self, camera: str) -> Mapping[str, str]:
+        """What is published, 'clean' and 'overlay', and under which path; nothing where there is no server."""
+        clean = self.path or camera
+        both = {'clean': clean, 'overlay': self.overlay_path or f'{clean}_overlay'}
+        return {kind: path for kind, path in both.items() if self.server and self.picture in ('both', kind)}
+
+    def address(self, path: str, secrets: Mapping[str, str]) -> StreamAddress:
+        """The server's with a path behind it.
+
+        Args:
+            path: as the server knows it.
+            secrets: what `${NAME}` stands for.
+
+        Raises:
+            SourceUnusable: for an address that is none, or a name that has no value.
+            ParameterError: for one of another kind.
+        """
+        address = StreamAddress.of(f'{fill_in(self.server, "server", secrets).rstrip("/")}/{path}', 'server')
+        if address.scheme not in ('rtsp', 'rtsps'):
+            raise ParameterError(
+                f"Parameter `server` is '{redacted(self.server)}': video is published by rtsp:// or rtsps://."
+            )
+        return address
+
+    def check(self) -> None:
+        """Paths and the API's address.
+
+        Raises:
+            ParameterError: for the first that cannot be.
+        """
+        for name, path in (('path', self.path), ('overlay_path', self.overlay_path)):
+            if path and not _PATH.fullmatch(path):
+                raise ParameterError(
+                    f"Parameter `{name}` is '{path}', which names no path of a video server: use letters, digits and "
+                    '_.-~, with single / between its parts, as in eo.'
+                )
+        if self.path and self.path == self.overlay_path:
+            raise ParameterError(
+                f"Parameters `path` and `overlay_path` are both '{self.path}': give each a name of its own."
+            )
+        if self.server_api and not _is_web_address(self.server_api):
+            raise ParameterError(
+                f"Parameter `server_api` is '{redacted(self.server_api)}', which is no address: write it as "
+                'http://127.0.0.1:9997, or leave it empty.'
+            )
+
+
+def _is_web_address(text: str) -> bool:
+    try:
+        address = urlsplit(text)
+        return address.scheme in ('http', 'https') and bool(address.hostname) and address.port != 0
+    except ValueError:
+        return False

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Network streams: readers of RTSP by several libraries, and what they share."""

@@ -1,0 +1,420 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The part of the kernel's linux/videodev2.h that a camera needs, for 64-bit Linux (x86-64, aarch64).
+
+Names are the kernel's without V4L2_ and VIDIOC_. `test/test_kernel_video.py` holds sizes, offsets and numbers against
+the kernel's own header.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from typing import ClassVar
+
+U8, U16, U32, S32, S64, U64 = (
+    ctypes.c_uint8,
+    ctypes.c_uint16,
+    ctypes.c_uint32,
+    ctypes.c_int32,
+    ctypes.c_int64,
+    ctypes.c_uint64,
+)
+
+MAX_PLANES = 8
+
+# enum v4l2_buf_type, v4l2_memory, v4l2_field.
+BUF_TYPE_VIDEO_CAPTURE, BUF_TYPE_VIDEO_CAPTURE_MPLANE = 1, 9
+MEMORY_MMAP = 1
+FIELD_ANY, FIELD_NONE = 0, 1
+
+CAP_VIDEO_CAPTURE = 0x00000001
+CAP_VIDEO_CAPTURE_MPLANE = 0x00001000
+CAP_META_CAPTURE = 0x00800000
+CAP_STREAMING = 0x04000000
+CAP_DEVICE_CAPS = 0x80000000
+# Of struct v4l2_captureparm: the driver takes a rate.
+CAP_TIMEPERFRAME = 0x1000
+
+# enum v4l2_frmsizetypes and v4l2_frmivaltypes have the same numbers.
+FRM_DISCRETE, FRM_CONTINUOUS, FRM_STEPWISE = 1, 2, 3
+
+BUF_FLAG_ERROR = 0x00000040
+BUF_FLAG_TIMESTAMP_MASK = 0x0000E000
+BUF_FLAG_TIMESTAMP_UNKNOWN = 0x00000000
+BUF_FLAG_TIMESTAMP_MONOTONIC = 0x00002000
+BUF_FLAG_TIMESTAMP_COPY = 0x00004000
+BUF_FLAG_TSTAMP_SRC_MASK = 0x00070000
+BUF_FLAG_TSTAMP_SRC_EOF = 0x00000000
+BUF_FLAG_TSTAMP_SRC_SOE = 0x00010000
+
+CTRL_TYPE_INTEGER, CTRL_TYPE_BOOLEAN, CTRL_TYPE_MENU, CTRL_TYPE_BUTTON, CTRL_TYPE_INTEGER64 = 1, 2, 3, 4, 5
+CTRL_TYPE_CTRL_CLASS, CTRL_TYPE_STRING, CTRL_TYPE_BITMASK, CTRL_TYPE_INTEGER_MENU = 6, 7, 8, 9
+CTRL_FLAG_DISABLED = 0x0001
+CTRL_FLAG_READ_ONLY = 0x0004
+CTRL_FLAG_INACTIVE = 0x0010
+CTRL_FLAG_NEXT_CTRL = 0x80000000
+
+
+class Capability(ctypes.Structure):
+    """struct v4l2_capability."""
+
+    _fields_: ClassVar = [
+        ('driver', ctypes.c_char * 16),
+        ('card', ctypes.c_char * 32),
+        ('bus_info', ctypes.c_char * 32),
+        ('version', U32),
+        ('capabilities', U32),
+        ('device_caps', U32),
+        ('reserved', U32 * 3),
+    ]
+
+
+class FormatDescription(ctypes.Structure):
+    """struct v4l2_fmtdesc."""
+
+    _fields_: ClassVar = [
+        ('index', U32),
+        ('type', U32),
+        ('flags', U32),
+        ('description', ctypes.c_char * 32),
+        ('pixelformat', U32),
+        ('mbus_code', U32),
+        ('reserved', U32 * 3),
+    ]
+
+
+class DiscreteSize(ctypes.Structure):
+    """struct v4l2_frmsize_discrete."""
+
+    _fields_: ClassVar = [('width', U32), ('height', U32)]
+
+
+class StepwiseSize(ctypes.Structure):
+    """struct v4l2_frmsize_stepwise."""
+
+    _fields_: ClassVar = [
+        ('min_width', U32),
+        ('max_width', U32),
+        ('step_width', U32),
+        ('min_height', U32),
+        ('max_height', U32),
+        ('step_height', U32),
+    ]
+
+
+class _SizeUnion(ctypes.Union):
+    _fields_: ClassVar = [('discrete', DiscreteSize), ('stepwise', StepwiseSize)]
+
+
+class FrameSize(ctypes.Structure):
+    """struct v4l2_frmsizeenum."""
+
+    _anonymous_: ClassVar = ['size']
+    _fields_: ClassVar = [
+        ('index', U32),
+        ('pixel_format', U32),
+        ('type', U32),
+        ('size', _SizeUnion),
+        ('reserved', U32 * 2),
+    ]
+
+
+class Fract(ctypes.Structure):
+    """struct v4l2_fract."""
+
+    _fields_: ClassVar = [('numerator', U32), ('denominator', U32)]
+
+
+class StepwiseInterval(ctypes.Structure):
+    """struct v4l2_frmival_stepwise."""
+
+    _fields_: ClassVar = [('min', Fract), ('max', Fract), ('step', Fract)]
+
+
+class _IntervalUnion(ctypes.Union):
+    _fields_: ClassVar = [('discrete', Fract), ('stepwise', StepwiseInterval)]
+
+
+class FrameInterval(ctypes.Structure):
+    """struct v4l2_frmivalenum."""
+
+    _anonymous_: ClassVar = ['interval']
+    _fields_: ClassVar = [
+        ('index', U32),
+        ('pixel_format', U32),
+        ('width', U32),
+        ('height', U32),
+        ('type', U32),
+        ('interval', _IntervalUnion),
+        ('reserved', U32 * 2),
+    ]
+
+
+class PixelFormat(ctypes.Structure):
+    """struct v4l2_pix_format."""
+
+    _fields_: ClassVar = [
+        ('width', U32),
+        ('height', U32),
+        ('pixelformat', U32),
+        ('field', U32),
+        ('bytesperline', U32),
+        ('sizeimage', U32),
+        ('colorspace', U32),
+        ('priv', U32),
+        ('flags', U32),
+        ('ycbcr_enc', U32),
+        ('quantization', U32),
+        ('xfer_func', U32),
+    ]
+
+
+class PlaneFormat(ctypes.Structure):
+    """struct v4l2_plane_pix_format."""
+
+    _fields_: ClassVar = [('sizeimage', U32), ('bytesperline', U32), ('reserved', U16 * 6)]
+
+
+class MultiPlaneFormat(ctypes.Structure):
+    """struct v4l2_pix_format_mplane."""
+
+    _fields_: ClassVar = [
+        ('width', U32),
+        ('height', U32),
+        ('pixelformat', U32),
+        ('field', U32),
+        ('colorspace', U32),
+        ('plane_fmt', PlaneFormat * MAX_PLANES),
+        ('num_planes', U8),
+        ('flags', U8),
+        ('ycbcr_enc', U8),
+        ('quantization', U8),
+        ('xfer_func', U8),
+        ('reserved', U8 * 7),
+    ]
+
+
+class _FormatUnion(ctypes.Union):
+    # The kernel's union has pointers in it (overlays), which is why it begins at 8.
+    _fields_: ClassVar = [
+        ('pix', PixelFormat),
+        ('pix_mp', MultiPlaneFormat),
+        ('raw_data', U8 * 200),
+        ('pointer', ctypes.c_void_p),
+    ]
+
+
+class Format(ctypes.Structure):
+    """struct v4l2_format."""
+
+    _fields_: ClassVar = [('type', U32), ('fmt', _FormatUnion)]
+
+
+class CaptureParameters(ctypes.Structure):
+    """struct v4l2_captureparm."""
+
+    _fields_: ClassVar = [
+        ('capability', U32),
+        ('capturemode', U32),
+        ('timeperframe', Fract),
+        ('extendedmode', U32),
+        ('readbuffers', U32),
+        ('reserved', U32 * 4),
+    ]
+
+
+class _ParametersUnion(ctypes.Union):
+    _fields_: ClassVar = [('capture', CaptureParameters), ('raw_data', U8 * 200)]
+
+
+class StreamParameters(ctypes.Structure):
+    """struct v4l2_streamparm."""
+
+    _fields_: ClassVar = [('type', U32), ('parm', _ParametersUnion)]
+
+
+class RequestBuffers(ctypes.Structure):
+    """struct v4l2_requestbuffers."""
+
+    _fields_: ClassVar = [
+        ('count', U32),
+        ('type', U32),
+        ('memory', U32),
+        ('capabilities', U32),
+        ('flags', U8),
+        ('reserved', U8 * 3),
+    ]
+
+
+class TimeValue(ctypes.Structure):
+    """struct timeval."""
+
+    _fields_: ClassVar = [('tv_sec', ctypes.c_long), ('tv_usec', ctypes.c_long)]
+
+
+class TimeCode(ctypes.Structure):
+    """struct v4l2_timecode."""
+
+    _fields_: ClassVar = [
+        ('type', U32),
+        ('flags', U32),
+        ('frames', U8),
+        ('seconds', U8),
+        ('minutes', U8),
+        ('hours', U8),
+        ('userbits', U8 * 4),
+    ]
+
+
+class _PlaneUnion(ctypes.Union):
+    _fields_: ClassVar = [('mem_offset', U32), ('userptr', ctypes.c_ulong), ('fd', S32)]
+
+
+class Plane(ctypes.Structure):
+    """struct v4l2_plane."""
+
+    _fields_: ClassVar = [
+        ('bytesused', U32),
+        ('length', U32),
+        ('m', _PlaneUnion),
+        ('data_offset', U32),
+        ('reserved', U32 * 11),
+    ]
+
+
+class _BufferUnion(ctypes.Union):
+    _fields_: ClassVar = [
+        ('offset', U32),
+        ('userptr', ctypes.c_ulong),
+        ('planes', ctypes.POINTER(Plane)),
+        ('fd', S32),
+    ]
+
+
+class Buffer(ctypes.Structure):
+    """struct v4l2_buffer."""
+
+    _fields_: ClassVar = [
+        ('index', U32),
+        ('type', U32),
+        ('bytesused', U32),
+        ('flags', U32),
+        ('field', U32),
+        ('timestamp', TimeValue),
+        ('timecode', TimeCode),
+        ('sequence', U32),
+        ('memory', U32),
+        ('m', _BufferUnion),
+        ('length', U32),
+        ('reserved2', U32),
+        ('request_fd', S32),
+    ]
+
+
+class BufferType(ctypes.Structure):
+    """The int that STREAMON and STREAMOFF take."""
+
+    _fields_: ClassVar = [('type', ctypes.c_int)]
+
+
+class QueryControl(ctypes.Structure):
+    """struct v4l2_query_ext_ctrl."""
+
+    _fields_: ClassVar = [
+        ('id', U32),
+        ('type', U32),
+        ('name', ctypes.c_char * 32),
+        ('minimum', S64),
+        ('maximum', S64),
+        ('step', U64),
+        ('default_value', S64),
+        ('flags', U32),
+        ('elem_size', U32),
+        ('elems', U32),
+        ('nr_of_dims', U32),
+        ('dims', U32 * 4),
+        ('reserved', U32 * 32),
+    ]
+
+
+# Those that the kernel packs; from Python 3.14 on, who sets `_pack_` is to say that the layout is that of `ms`.
+class _MenuUnion(ctypes.Union):
+    _layout_ = 'ms'
+    _pack_ = 1
+    _fields_: ClassVar = [('name', ctypes.c_char * 32), ('value', S64)]
+
+
+class QueryMenu(ctypes.Structure):
+    """struct v4l2_querymenu."""
+
+    _layout_ = 'ms'
+    _pack_ = 1
+    _anonymous_: ClassVar = ['item']
+    _fields_: ClassVar = [('id', U32), ('index', U32), ('item', _MenuUnion), ('reserved', U32)]
+
+
+class _ControlUnion(ctypes.Union):
+    _layout_ = 'ms'
+    _pack_ = 1
+    _fields_: ClassVar = [('value', S32), ('value64', S64), ('pointer', ctypes.c_void_p)]
+
+
+class Control(ctypes.Structure):
+    """struct v4l2_ext_control."""
+
+    _layout_ = 'ms'
+    _pack_ = 1
+    _anonymous_: ClassVar = ['content']
+    _fields_: ClassVar = [('id', U32), ('size', U32), ('reserved2', U32 * 1), ('content', _ControlUnion)]
+
+
+class Controls(ctypes.Structure):
+    """struct v4l2_ext_controls."""
+
+    _fields_: ClassVar = [
+        ('which', U32),
+        ('count', U32),
+        ('error_idx', U32),
+        ('request_fd', S32),
+        ('reserved', U32 * 1),
+        ('controls', ctypes.POINTER(Control)),
+    ]
+
+
+_READ, _WRITE = 2, 1
+
+
+def _request(direction: int, number: int, argument: type[ctypes.Structure]) -> int:
+    return direction << 30 | ctypes.sizeof(argument) << 16 | ord('V') << 8 | number
+
+
+QUERYCAP = _request(_READ, 0, Capability)
+ENUM_FMT = _request(_READ | _WRITE, 2, FormatDescription)
+G_FMT = _request(_READ | _WRITE, 4, Format)
+S_FMT = _request(_READ | _WRITE, 5, Format)
+REQBUFS = _request(_READ | _WRITE, 8, RequestBuffers)
+QUERYBUF = _request(_READ | _WRITE, 9, Buffer)
+QBUF = _request(_READ | _WRITE, 15, Buffer)
+DQBUF = _request(_READ | _WRITE, 17, Buffer)
+STREAMON = _request(_WRITE, 18, BufferType)
+STREAMOFF = _request(_WRITE, 19, BufferType)
+G_PARM = _request(_READ | _WRITE, 21, StreamParameters)
+S_PARM = _request(_READ | _WRITE, 22, StreamParameters)
+QUERYMENU = _request(_READ | _WRITE, 37, QueryMenu)
+G_EXT_CTRLS = _request(_READ | _WRITE, 71, Controls)
+S_EXT_CTRLS = _request(_READ | _WRITE, 72, Controls)
+ENUM_FRAMESIZES = _request(_READ | _WRITE, 74, FrameSize)
+ENUM_FRAMEINTERVALS = _request(_READ | _WRITE, 75, FrameInterval)
+QUERY_EXT_CTRL = _request(_READ | _WRITE, 103, QueryControl)
+
+
+def fourcc(text: str) -> int:
+    """A format's number from its four letters; `-BE` after them sets the bit that says big-endian."""
+    letters = text.removesuffix('-BE').ljust(4)
+    number = sum(ord(letter) << 8 * place for place, letter in enumerate(letters))
+    return number | (1 << 31 if text.endswith('-BE') else 0)
+
+
+def fourcc_text(number: int) -> str:
+    """The letters of a format's number, without trailing spaces: 'YUYV', 'Y16', 'Y16-BE'."""
+    letters = ''.join(chr(number >> 8 * place & 0x7F) for place in range(4)).rstrip()
+    return letters + ('-BE' if number >> 31 else '')

@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A service's answer that is known only when its work is done, while the executor goes on with other things.
+
+rclpy's own way, a callback that is a coroutine, is nothing for EventsExecutor (Jazzy): it takes the coroutine for the
+answer, and ends.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from rclpy.impl.implementation_singleton import rclpy_implementation
+
+Send = Callable[[Any], None]
+
+
+class LateAnswer:
+    """What a callback of `SuiteNode.service` returns in place of the response."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._response: Any = None
+        self._send: Send | None = None
+        self._given = False
+
+    def give(self, response: Any) -> None:
+        """Answer, once, from any thread; where the service has ended meanwhile, it is lost."""
+        with self._lock:
+            if self._given:
+                raise ValueError('this request was answered already')
+            self._response, self._given = response, True
+            send = self._send
+        if send is not None:
+            send(response)
+
+    def send_by(self, send: Send) -> None:
+        """How it reaches who asked: now, if it was given already."""
+        with self._lock:
+            self._send = send
+            given = self._given
+        if given:
+            send(self._response)
+
+
+def allow_late_answers(service: Any, lost: Callable[[], object]) -> None:
+    """Let callbacks of a service of rclpy return a `LateAnswer`; `lost` is told of one after the service's end."""
+    send_response = service.send_response
+
+    def send_now_or_later(response: Any, header: Any) -> None:
+        def send(late: Any) -> None:
+            try:
+                send_response(late, header)
+            except rclpy_implementation.InvalidHandle:
+                lost()
+
+        if isinstance(response, LateAnswer):
+            response.send_by(send)
+        else:
+            send_response(response, header)
+
+    service.send_response = send_now_or_later

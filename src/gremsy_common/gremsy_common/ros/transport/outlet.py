@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How a heavy topic leaves the process: on a thread of its own, newest item only, not felt by who publishes."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+from gremsy_common.ros.worker import yield_to_others
+from gremsy_common.timing.latest_slot import LatestSlot
+
+T = TypeVar('T')
+
+# Of the thread, where the process has work of its own with the items: the loop's threads go first when the cores are
+# short. In a process that does nothing but publish them, waiting would only make them old.
+_NICENESS = 5
+
+
+class Outlet(Generic[T]):
+    """Takes items and sends them one after another; an item that waits when the next comes is dropped and counted."""
+
+    def __init__(
+        self, name: str, send: Callable[[T], None], on_error: Callable[[str], None], *, wanted_here: Callable[[], bool]
+    ) -> None:
+        self._name = name
+        self._send = send
+        self._on_error = on_error
+        self._wanted_here = wanted_here
+        self._closed = False
+        self._slot: LatestSlot[T] = LatestSlot()
+        self._thread = threading.Thread(target=self._run, name=f'publish {name}', daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def offer(self, item: T) -> None:
+        """Never blocks."""
+        self._slot.put(item)
+
+    @property
+    def dropped(self) -> int:
+        """Items that a newer one replaced before they were sent."""
+        return self._slot.dropped
+
+    def close(self) -> bool:
+        """End after the item in hand; False when that takes longer than two seconds."""
+        self._closed = True
+        self._slot.close()
+        self._thread.join(timeout=2.0)
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        yielding = False
+        while not self._closed:
+            item = self._slot.take(timeout_s=0.5)
+            if item is None:
+                continue
+            if not yielding and self._wanted_here():
+                yield_to_others(_NICENESS)
+                yielding = True
+            try:
+                self._send(item)
+            except Exception as error:  # noqa: BLE001 whatever a conversion raises must not end the outlet
+                self._on_error(f'Could not publish {self._name}: {error}')

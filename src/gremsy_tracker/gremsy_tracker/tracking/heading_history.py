@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How far the level frame had turned with the vehicle at any time: in the past by its samples, ahead by a forecast.
+
+A gimbal that follows reports its azimuth against the vehicle's heading. Added to the heading of the same moment, that
+is an azimuth in a frame that does not turn, in which a target at rest is at rest.
+"""
+
+from __future__ import annotations
+
+import bisect
+import math
+from collections import Counter
+
+from gremsy_common.timing.stamp_check import JUMP_NS
+from gremsy_common.types.gimbal_state import LevelHeading
+from gremsy_tracker.tracking.heading_forecast import HeadingAt, HeadingForecast, HeadingSample, between
+
+# Attitudes are asked for three seconds back.
+_KEEP_NS = 3_000_000_000
+# Beyond the newest sample for so long: the longest delay of a plant that is known, and a sample that is late.
+_AHEAD_NS = 500_000_000
+# What a heading may differ from where its own rate leads: 3 degrees, and 20 more for each second between two samples. A
+# disturbed magnetometer, or an estimator that finds north, jumps by more; a vehicle does not.
+_JUMP_RAD = math.radians(3.0)
+_JUMP_RAD_S = math.radians(20.0)
+
+
+class HeadingHistory:
+    """The last seconds of the level frame's heading, asked by time.
+
+    The first sample's heading is 0, so that the frame that does not turn is then the level frame. Where nothing is
+    known, before the first sample and long after the last, the level frame is taken not to turn; what comes after a
+    pause, or after a jump that the rates know nothing of, goes on from there.
+
+    Attributes:
+        dropped: counts by reason of samples that were not used, and of jumps.
+    """
+
+    def __init__(self) -> None:
+        self.dropped: Counter[str] = Counter()
+        self._zero_rad = 0.0  # of the source, in the frame that does not turn
+        self._stamps_ns: list[int] = []
+        self._samples: list[HeadingSample] = []
+        self._forecast = HeadingForecast()
+
+    def offer(self, sample: LevelHeading) -> bool:
+        """Store a sample; False (and counted) if it is not finite, or not newer than the newest."""
+        if not math.isfinite(sample.heading_rad):
+            self.dropped['headings_not_finite'] += 1
+            return False
+        if self._samples and sample.stamp_ns <= self._stamps_ns[-1]:
+            if self._stamps_ns[-1] - sample.stamp_ns <= JUMP_NS:
+                self.dropped['headings_unsorted'] += 1
+                return False
+            self.clear()
+        if not self._samples or sample.stamp_ns - self._stamps_ns[-1] > _AHEAD_NS:
+            here = self.at(sample.stamp_ns)
+            self._samples.clear()
+            self._stamps_ns.clear()
+            self._forecast = HeadingForecast()
+            self._zero_rad = here.heading_rad - sample.heading_rad
+            self._store(HeadingSample(sample.stamp_ns, here.heading_rad, _finite(sample.rate_rad_s, 0.0)))
+            return True
+        newest = self._samples[-1]
+        gap_s = (sample.stamp_ns - newest.stamp_ns) * 1e-9
+        rates = newest.rate_rad_s, _finite(sample.rate_rad_s, newest.rate_rad_s)
+        expected = newest.heading_rad + gap_s * sum(rates) / 2.0
+        off = math.remainder(sample.heading_rad + self._zero_rad - expected, 2 * math.pi)
+        if abs(off) > _JUMP_RAD + _JUMP_RAD_S * gap_s:
+            self.dropped['heading_jumps'] += 1
+            self._zero_rad -= off
+            off = 0.0
+        heading = expected + off
+        rate = _finite(sample.rate_rad_s, self._rate_at_end((heading - newest.heading_rad) / gap_s))
+        self._store(HeadingSample(sample.stamp_ns, heading, rate))
+        return True
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._stamps_ns.clear()
+        self._samples.clear()
+        self._forecast = HeadingForecast()
+        self._zero_rad = 0.0
+
+    @property
+    def newest_ns(self) -> int | None:
+        """Stamp of the newest sample."""
+        return self._stamps_ns[-1] if self._stamps_ns else None
+
+    def at(self, stamp_ns: int) -> HeadingAt:
+        """The heading at that time: between samples by Hermite's cubic, beyond the newest by the forecast."""
+        if not self._samples:
+            return HeadingAt(0.0, 0.0, 0.0)
+        after = bisect.bisect_left(self._stamps_ns, stamp_ns)
+        if after == len(self._samples):
+            late = stamp_ns - self._stamps_ns[-1] > _AHEAD_NS
+            here = self._forecast.at(self._stamps_ns[-1] + _AHEAD_NS if late else stamp_ns)
+            return HeadingAt(here.heading_rad, 0.0, 0.0) if late else here
+        if self._stamps_ns[after] == stamp_ns:
+            return HeadingAt(self._samples[after].heading_rad, self._samples[after].rate_rad_s, 0.0)
+        if after == 0:
+            return HeadingAt(self._samples[0].heading_rad, 0.0, 0.0)
+        return between(self._samples[after - 1], self._samples[after], stamp_ns)
+
+    def _rate_at_end(self, mean_rad_s: float) -> float:
+        """Of a source that tells none: the mean of the last interval, carried on from its middle to its end."""
+        if len(self._samples) < 2:
+            return mean_rad_s
+        earlier, later = self._samples[-2:]
+        before_rad_s = (later.heading_rad - earlier.heading_rad) / ((later.stamp_ns - earlier.stamp_ns) * 1e-9)
+        return 1.5 * mean_rad_s - 0.5 * before_rad_s
+
+    def _store(self, sample: HeadingSample) -> None:
+        self._stamps_ns.append(sample.stamp_ns)
+        self._samples.append(sample)
+        self._forecast.learn(sample)
+        old = bisect.bisect_left(self._stamps_ns, sample.stamp_ns - _KEEP_NS)
+        if old > 64:  # in lumps: deleting from the front of a list moves the rest
+            del self._stamps_ns[:old], self._samples[:old]
+
+
+def _finite(value: float, otherwise: float) -> float:
+    return value if math.isfinite(value) else otherwise

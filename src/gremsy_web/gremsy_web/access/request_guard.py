@@ -1,0 +1,259 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What every request passes before it reaches a route: host, origin, rate, key, role, forgery, size, time."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import time
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from dataclasses import dataclass
+from http.cookies import CookieError, SimpleCookie
+from typing import Any
+from urllib.parse import urlsplit
+
+from gremsy_web.access.access_keys import AccessKeys, Caller, Role
+from gremsy_web.access.rate_limit import RateLimit
+from gremsy_web.http.api_errors import ApiError, error_body
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+COOKIE = 'gremsy_session'
+FORGERY_HEADER = 'x-gremsy'
+WRONG_KEY = 'The key is missing or wrong: send it as `Authorization: Bearer KEY`, or sign in on the page.'
+_TOO_OFTEN = 'Too many requests come from this address: wait a second.'
+_READING = ('GET', 'HEAD', 'OPTIONS')
+# What needs a key; the rest is the page itself, which holds nothing of the robot's, and /health.
+KEPT = ('/api/', '/video/', '/metrics', '/docs', '/openapi.json')
+_WITHOUT_KEY = ('/api/session', '/api/video/auth')
+# What who may only look on may do: to stop is nobody's privilege, and video is negotiated by POST.
+_STOP = '/api/gimbal/stop'
+_VIEWERS_MAY_POST = (_STOP, '/api/session')
+# Nothing inline and nothing from elsewhere.
+_POLICY = b"default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+_HEADERS = (
+    (b'x-content-type-options', b'nosniff'),
+    (b'referrer-policy', b'no-referrer'),
+    (b'cross-origin-resource-policy', b'same-origin'),
+    (b'cross-origin-opener-policy', b'same-origin'),
+    (b'content-security-policy', _POLICY),
+)
+# What only some may see is in no cache, unless the route says otherwise.
+_NOT_KEPT = (b'cache-control', b'no-store')
+
+
+@dataclass(frozen=True, slots=True)
+class GuardSettings:
+    """Limits of every request.
+
+    Attributes:
+        largest_body: bytes.
+        body_within_s: a body that is not whole after this is given up.
+    """
+
+    largest_body: int = 64 * 1024
+    body_within_s: float = 10.0
+
+
+class RequestGuard:
+    """An ASGI application around another one.
+
+    Args:
+        inner: what is guarded.
+        keys: of those who may come in.
+        requests: how often an address may ask.
+        failures: how often it may be wrong about a key.
+        settings: sizes and times.
+    """
+
+    def __init__(
+        self, inner: App, keys: AccessKeys, requests: RateLimit, failures: RateLimit, settings: GuardSettings
+    ) -> None:
+        self._inner = inner
+        self._keys = keys
+        self._requests = requests
+        self._failures = failures
+        self._settings = settings
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let the request in, or answer it here."""
+        if scope['type'] not in ('http', 'websocket'):
+            await self._inner(scope, receive, send)
+            return
+        headers = {name.decode('latin-1').lower(): value.decode('latin-1') for name, value in scope['headers']}
+        scope.setdefault('state', {})
+        try:
+            self._judge(scope, headers)
+        except ApiError as error:
+            await _refuse(scope, send, error)
+            return
+        if scope['type'] == 'websocket':
+            await self._inner(scope, receive, send)
+        else:
+            await self._pass_on(scope, headers, receive, send)
+
+    def _judge(self, scope: Scope, headers: dict[str, str]) -> None:
+        """Leave the caller in the scope's state; raises ApiError."""
+        address, now_s = address_of(scope), time.monotonic()
+        # Nobody's stop waits because somebody else of the same address (a proxy's, say) asks too often.
+        if not self._requests.allows(address, now_s) and scope['path'] != _STOP:
+            raise ApiError(429, _TOO_OFTEN)
+        self._judge_origin(scope, headers)
+        path, method = scope['path'], scope.get('method', 'GET')
+        if scope['type'] == 'websocket':
+            # A browser's cookie; others send the key as their first message.
+            scope['state']['caller'] = self._caller(headers)
+            return
+        caller = self._caller(headers)
+        scope['state']['caller'] = caller
+        if not path.startswith(KEPT) or path in _WITHOUT_KEY:
+            return
+        if caller is None or caller.role is Role.PUBLISH:
+            tried = bool(headers.get('authorization') or headers.get('cookie'))
+            if tried and not self._failures.allows(address, now_s):
+                raise ApiError(429, _TOO_OFTEN)
+            raise ApiError(401, WRONG_KEY)
+        if method in _READING:
+            return
+        if caller.by_cookie and headers.get(FORGERY_HEADER) != '1':
+            raise ApiError(403, 'A request with a cookie needs the header `X-Gremsy: 1`, which only our page sends.')
+        if caller.role is not Role.CONTROL and not (path in _VIEWERS_MAY_POST or path.startswith('/video/')):
+            raise ApiError(403, 'This key may only look on: use one of the role `control`.')
+
+    def _caller(self, headers: dict[str, str]) -> Caller | None:
+        if self._keys.is_open:
+            return Caller(Role.CONTROL)
+        kind, _, secret = headers.get('authorization', '').partition(' ')
+        if kind:
+            role = self._keys.role_of(secret.strip(), time.time()) if kind.lower() == 'bearer' else None
+            return None if role is None else Caller(role)
+        role = self._keys.role_of(_cookie(headers.get('cookie', '')), time.time())
+        return None if role is None else Caller(role, by_cookie=True)
+
+    def _judge_origin(self, scope: Scope, headers: dict[str, str]) -> None:
+        host = headers.get('host', '')
+        if self._keys.is_open and not _is_loopback_name(host):
+            # A foreign page whose name was made to lead here (DNS rebinding) comes with its own name.
+            raise ApiError(403, 'Without a key this server answers to localhost only: open it as http://127.0.0.1.')
+        origin = headers.get('origin')
+        asks = scope['type'] == 'websocket' or scope.get('method') not in ('GET', 'HEAD')
+        if origin is not None and asks and _netloc(origin) != host:
+            raise ApiError(403, 'The request comes from the page of another site: open the page of this server.')
+
+    async def _pass_on(self, scope: Scope, headers: dict[str, str], receive: Receive, send: Send) -> None:
+        largest = self._settings.largest_body
+        if headers.get('content-length', '').isdigit() and int(headers['content-length']) > largest:
+            await _refuse(scope, send, _too_large(largest))
+            return
+        body = _LimitedBody(receive, largest, self._settings.body_within_s)
+        refused = False
+
+        async def guarded_send(message: Message) -> None:
+            nonlocal refused
+            if body.fault is not None and message['type'] == 'http.response.start':
+                # The framework makes of a fault while it reads "an error parsing the body".
+                refused = True
+                await _refuse(scope, send, body.fault)
+            if refused:
+                return
+            if message['type'] == 'http.response.start':
+                message['headers'] = _with_ours(message.get('headers', ()), scope['path'])
+            await send(message)
+
+        await self._inner(scope, body.receive, guarded_send)
+
+
+class _LimitedBody:
+    """The receiving end of a request, up to a size and a time."""
+
+    def __init__(self, receive: Receive, largest: int, within_s: float) -> None:
+        self._receive = receive
+        self._largest = largest
+        self._deadline_s = time.monotonic() + within_s
+        self._size = 0
+        self._whole = False
+        self.fault: ApiError | None = None
+
+    async def receive(self) -> Message:
+        """Raises ApiError, and keeps it as `fault`."""
+        if self._whole:
+            return await self._receive()
+        try:
+            message = await asyncio.wait_for(self._receive(), max(0.0, self._deadline_s - time.monotonic()))
+        except asyncio.TimeoutError as error:
+            self.fault = ApiError(408, 'The body of the request did not come in time: send it again.')
+            raise self.fault from error
+        self._size += len(message.get('body', b''))
+        if self._size > self._largest:
+            self.fault = _too_large(self._largest)
+            raise self.fault
+        self._whole = not message.get('more_body', False)
+        return message
+
+
+def _with_ours(headers: Iterable[tuple[bytes, bytes]], path: str) -> list[tuple[bytes, bytes]]:
+    """An answer's headers and those of every answer, of which the answer may have its own."""
+    own = [(name.lower(), value) for name, value in headers]
+    names = {name for name, _ in own}
+    ours = (*_HEADERS, _NOT_KEPT) if path.startswith(KEPT) else _HEADERS
+    return own + [(name, value) for name, value in ours if name not in names]
+
+
+def _too_large(largest: int) -> ApiError:
+    return ApiError(413, f'The body is larger than {largest} bytes, which is the most.')
+
+
+def address_of(scope: Scope) -> str:
+    """Of the client, as the socket says it."""
+    client = scope.get('client')
+    return str(client[0]) if client else 'unknown'
+
+
+def is_loopback(address: str) -> bool:
+    """Whether that address is this machine's own."""
+    try:
+        return ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        return False
+
+
+def _is_loopback_name(host: str) -> bool:
+    try:
+        name = urlsplit(f'//{host}').hostname or ''
+    except ValueError:
+        # A bracket that is not closed, say.
+        return False
+    return name == 'localhost' or is_loopback(name)
+
+
+def _netloc(url: str) -> str | None:
+    try:
+        return urlsplit(url).netloc
+    except ValueError:
+        return None
+
+
+def _cookie(text: str) -> str:
+    try:
+        morsel = SimpleCookie(text).get(COOKIE)
+    except CookieError:
+        return ''
+    return '' if morsel is None else morsel.value
+
+
+async def _refuse(scope: Scope, send: Send, error: ApiError) -> None:
+    if scope['type'] == 'websocket':
+        # Before it was accepted, this is answered with 403.
+        await send({'type': 'websocket.close', 'code': 4403, 'reason': error.sentence})
+        return
+    headers = [(b'content-type', b'application/json'), *_HEADERS]
+    if error.status == 429:
+        headers.append((b'retry-after', b'1'))
+    if error.status in (408, 413):
+        headers.append((b'connection', b'close'))
+    await send({'type': 'http.response.start', 'status': error.status, 'headers': headers})
+    await send({'type': 'http.response.body', 'body': error_body(error.sentence, error.field)})

@@ -1,0 +1,218 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What moves, chooses, records: each command checked, leased where it can move something, answered in words."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from fastapi import APIRouter, Request
+
+from gremsy_web.access.request_guard import address_of
+from gremsy_web.http import answer_bodies as answers
+from gremsy_web.http import request_bodies as bodies
+from gremsy_web.http.api_errors import ApiError
+from gremsy_web.http.web_services import WebServices
+from gremsy_web.live.live_socket import holder_name
+from gremsy_web.robot import frame_pixels
+from gremsy_web.robot.robot_commands import Request as Asked
+from gremsy_web.robot.robot_commands import RobotAnswer
+
+_NONE_OF_FOUR = 'Send exactly one of `pixel`, `id`, `class` and `nearest`.'
+_DISARMED = 'The gimbal is disarmed: arm it first (POST /api/arm).'
+
+
+class Commands:
+    """Asks the robot, and turns its answer into ours."""
+
+    def __init__(self, services: WebServices) -> None:
+        self._services = services
+
+    async def ask(self, request: Asked, camera: str = '', *, on: bool = True) -> dict[str, Any]:
+        """Raises ApiError for a refusal."""
+        return done(await self._services.commands.ask(request, camera, on=on))
+
+    def moving(self, lease: str) -> None:
+        """Whether that lease may move the gimbal now; raises."""
+        self._services.desk.use(lease)
+        picture = self._services.picture
+        if picture.control_known and not picture.control.armed:
+            raise ApiError(409, _DISARMED)
+
+
+def done(answer: RobotAnswer) -> dict[str, Any]:
+    """Raises ApiError where the robot refused."""
+    if not answer.done:
+        raise ApiError(409, answer.text or 'The robot refused this and said no reason.')
+    return {'done': True, 'text': answer.text}
+
+
+def control_routes(services: WebServices) -> APIRouter:
+    """Who holds the controls."""
+    router = APIRouter(tags=['control'])
+
+    @router.post('/api/control/take', **answers.told(answers.Taken))
+    async def take(request: Request, body: bodies.TakeBody) -> dict[str, Any]:
+        """Hold the controls: from somebody else only with `take_over`."""
+        if body.live:
+            client = services.hub.clients.get(body.live)
+            if client is None:
+                raise ApiError(404, 'There is no live socket of that number: open /api/live first.', 'live')
+        holder = holder_name(body.name, f'an operator at {address_of(request.scope)}')
+        hold = services.desk.take(holder, body.live, take_over=body.take_over, lease=body.lease)
+        ttl_s = None if hold.live else services.settings.lease_ttl_s
+        return {'lease': hold.lease, 'holder': hold.holder, 'ttl_s': ttl_s}
+
+    @router.post('/api/control/give', **answers.told(answers.Done))
+    async def give(body: bodies.Leased) -> dict[str, Any]:
+        """Give the controls back; what moves by hand ends."""
+        services.desk.use(body.lease, ends=True)
+        services.desk.give(body.lease)
+        return {'done': True, 'text': 'Nobody holds the controls now.'}
+
+    @router.post('/api/arm', **answers.told(answers.Done))
+    async def arm(body: bodies.ArmBody) -> dict[str, Any]:
+        """Let the gimbal move, which takes the lease; or let it not, which anybody with control may."""
+        if body.armed:
+            services.desk.use(body.lease)
+        return await Commands(services).ask(Asked.ARM, on=body.armed)
+
+    return router
+
+
+def target_routes(services: WebServices) -> APIRouter:
+    """Whom the tracker follows."""
+    router = APIRouter(tags=['target'])
+    commands = Commands(services)
+
+    @router.post('/api/target', **answers.told(answers.Chosen))
+    async def target(body: bodies.TargetBody) -> dict[str, Any]:
+        """Follow the track under a pixel of the frame that was seen, or of an id, or the nearest (of a class)."""
+        services.desk.use(body.lease)
+        seen = services.camera(body.camera)
+        ways = [body.pixel is not None, body.id is not None, body.class_ is not None, body.nearest is not None]
+        if sum(ways) != 1:
+            raise ApiError(422, _NONE_OF_FOUR, 'pixel')
+        number: int | None = None
+        if body.pixel is not None:
+            pixel = (body.pixel[0], body.pixel[1])
+            frame_pixels.check_pixel(seen, pixel, body.stamp_ns)
+            number = frame_pixels.track_at(frame_pixels.tracks_at(seen, body.stamp_ns), pixel)
+        elif body.id is not None:
+            tracks = seen.tracks.newest
+            if tracks is None or body.id not in tracks.ids.tolist():
+                raise ApiError(404, f'No track of camera {seen.name} has the id {body.id} now.', 'id')
+            number = body.id
+        label = 'nearest' if body.class_ is None else f'class:{body.class_}'
+        word = label if number is None else str(number)
+        services.commands.select(seen.name, word)
+        return {'done': True, 'text': f'Chosen: {word}.', 'camera': seen.name, 'id': number}
+
+    @router.post('/api/target/release', **answers.told(answers.Done))
+    async def release(body: bodies.ReleaseBody) -> dict[str, Any]:
+        """Follow nobody."""
+        services.desk.use(body.lease, ends=True)
+        return await commands.ask(Asked.RELEASE, services.camera(body.camera).name)
+
+    return router
+
+
+def setting_routes(services: WebServices) -> APIRouter:
+    """The nodes' own parameters."""
+    router = APIRouter(prefix='/api/settings', tags=['settings'])
+
+    def known(node: str) -> str:
+        names = [each.name for each in services.picture.nodes()]
+        if node not in names:
+            raise ApiError(404, f"There is no node '{node[:60]}': there are {', '.join(names) or 'none'}.", 'node')
+        return node
+
+    @router.get('', **answers.told(list[answers.Setting]))
+    async def settings(node: str) -> list[dict[str, Any]]:
+        """All parameters of a node as it describes them: value, type, limits, meaning, whether it can be changed."""
+        return [asdict(each) for each in await services.commands.settings(known(node))]
+
+    @router.post('', **answers.told(answers.Done))
+    async def change(body: bodies.SettingBody) -> dict[str, Any]:
+        """Change one; the node says what is wrong with a value that it refuses."""
+        services.desk.use(body.lease)
+        node, value = known(body.node), body.value
+        before = next((each for each in await services.commands.settings(node) if each.name == body.name), None)
+        if before is None:
+            raise ApiError(404, f"The node {node} has no parameter '{body.name[:60]}'.", 'name')
+        if before.type == 'float' and isinstance(value, int) and not isinstance(value, bool):
+            # JavaScript writes 2.0 as 2.
+            value = float(value)
+        if before.type == 'float list' and isinstance(value, list):
+            value = [float(each) for each in value if isinstance(each, (int, float))]
+        return done(await services.commands.set_parameter(node, body.name, value))
+
+    return router
+
+
+def gimbal_routes(services: WebServices) -> APIRouter:
+    """Where the gimbal looks."""
+    router = APIRouter(prefix='/api/gimbal', tags=['gimbal'])
+    commands = Commands(services)
+
+    @router.post('/stop', **answers.told(answers.Done))
+    async def stop() -> dict[str, Any]:
+        """Everything that moves, at once, and disarm: for everybody who may look, with or without the lease."""
+        return done(await services.desk.stop())
+
+    @router.post('/rate', **answers.told(answers.Done))
+    async def rate(body: bodies.RateBody) -> dict[str, Any]:
+        """Turn so until `ttl_s` is over; send it again to go on."""
+        commands.moving(body.lease)
+        services.desk.rate(body.lease, body.azimuth_rad_s, body.tilt_rad_s, body.ttl_s)
+        return {'done': True, 'text': f'Turning for {body.ttl_s:g} s.'}
+
+    @router.post('/attitude', **answers.told(answers.Done))
+    async def attitude(body: bodies.AttitudeBody) -> dict[str, Any]:
+        """Turn to a bearing in the gimbal's level frame; ends by itself where it cannot be reached."""
+        commands.moving(body.lease)
+        services.desk.end_motion()
+        services.commands.point(body.azimuth_rad, body.tilt_rad)
+        return {'done': True, 'text': 'Turning there.'}
+
+    @router.post('/look_at', **answers.told(answers.Looking))
+    async def look_at(body: bodies.LookBody) -> dict[str, Any]:
+        """Look to where that pixel was, with the gimbal's pose of that frame."""
+        commands.moving(body.lease)
+        seen = services.camera(body.camera)
+        pixel = (body.pixel[0], body.pixel[1])
+        of_size = None if body.size is None else (body.size[0], body.size[1])
+        frame_pixels.check_pixel(seen, pixel, body.stamp_ns, of_size)
+        azimuth, tilt = frame_pixels.bearing_at(seen, services.picture.attitudes, body.stamp_ns, pixel)
+        services.desk.end_motion()
+        services.commands.look(azimuth, tilt)
+        return {'done': True, 'text': 'Turning there.', 'azimuth_rad': azimuth, 'tilt_rad': tilt}
+
+    @router.post('/home', **answers.told(answers.Done))
+    async def home(body: bodies.Leased) -> dict[str, Any]:
+        """Look ahead."""
+        services.desk.use(body.lease)
+        return await commands.ask(Asked.HOME)
+
+    @router.post('/mode', **answers.told(answers.Done))
+    async def mode(body: bodies.ModeBody) -> dict[str, Any]:
+        """Follow the carrier, keep the direction, or let the motors go."""
+        services.desk.use(body.lease)
+        if body.mode == 'off':
+            return await commands.ask(Asked.MOTORS, on=False)
+        return await commands.ask(Asked.LOCK, on=body.mode == 'lock')
+
+    @router.post('/zoom', **answers.told(answers.Done))
+    async def zoom(body: bodies.ZoomBody) -> dict[str, Any]:
+        """Against the widest view."""
+        services.desk.use(body.lease)
+        services.commands.zoom(body.factor)
+        return {'done': True, 'text': f'Zooming to {body.factor:g}.'}
+
+    @router.post('/focus', **answers.told(answers.Done))
+    async def focus(body: bodies.FocusBody) -> dict[str, Any]:
+        """Focus by itself, once."""
+        services.desk.use(body.lease)
+        return await commands.ask(Asked.AUTOFOCUS)
+
+    return router

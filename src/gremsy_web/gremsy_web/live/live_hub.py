@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: Apache-2.0
+"""News for everybody who listens: of each kind only the newest wait, so a slow client holds nobody up."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from itertools import chain
+
+_MOST_EVENTS = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Painted:
+    """What a viewer measured of the video on its screen, by the names that the page gives it."""
+
+    camera: str
+    stats: Mapping[str, float]
+
+
+class LiveClient:
+    """One socket's waiting news; on the server's loop only."""
+
+    def __init__(self, number: str, role: str) -> None:
+        self.number = number
+        self.role = role
+        self._newest: dict[str, deque[str]] = {}
+        self._events: deque[str] = deque(maxlen=_MOST_EVENTS)
+        self._wake = asyncio.Event()
+        self.dropped = 0
+        self.sent = 0
+        self.painted: Painted | None = None
+        """What it told last of the video that it shows."""
+
+    def offer(self, kind: str, text: str, keep: int = 1) -> None:
+        """In place of the oldest that waits of that kind, where `keep` wait already."""
+        waiting = self._newest.setdefault(kind, deque())
+        waiting.append(text)
+        while len(waiting) > keep:
+            waiting.popleft()
+            self.dropped += 1
+        self._wake.set()
+
+    def tell(self, text: str) -> None:
+        """An answer or event, which nothing takes the place of; of too many the oldest are lost."""
+        self.dropped += len(self._events) == _MOST_EVENTS
+        self._events.append(text)
+        self._wake.set()
+
+    async def take(self) -> list[str]:
+        """Wait for something; everything that waits."""
+        await self._wake.wait()
+        self._wake.clear()
+        texts = [*self._events, *chain.from_iterable(self._newest.values())]
+        self._events.clear()
+        self._newest.clear()
+        self.sent += len(texts)
+        return texts
+
+
+class LiveHub:
+    """Hands news from ROS's threads to the clients on the server's loop.
+
+    Args:
+        most: clients at a time.
+    """
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self.clients: dict[str, LiveClient] = {}
+        self.dropped_by_leavers = 0
+        self.too_slow = 0
+        self.unsayable = 0
+        """News that could not be made into a message."""
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._lock = threading.Lock()
+        self._waiting: dict[str, deque[Callable[[], str]]] = {}
+        self._events: list[str] = []
+        self._scheduled = False
+
+    def open(self, loop: asyncio.AbstractEventLoop) -> None:
+        """On the loop, before the first client."""
+        self._loop = loop
+
+    def close(self) -> None:
+        """Nothing goes out any more."""
+        with self._lock:
+            self._loop = None
+
+    @property
+    def dropped(self) -> int:
+        """News that a newer one of its kind took the place of before they were sent."""
+        return self.dropped_by_leavers + sum(each.dropped for each in list(self.clients.values()))
+
+    def publish(self, kind: str, text: Callable[[], str], keep: int = 1) -> None:
+        """From any thread; `text` is called on the loop, and only where somebody listens.
+
+        Args:
+            kind: what a newer one takes the place of.
+            text: makes the message.
+            keep: how many of the kind may wait; of tracks every one belongs to a frame of its own.
+        """
+        with self._lock:
+            if self._loop is None or not self.clients:
+                return
+            # Bounded too: a loop that is held up must find no more than a client would keep.
+            self._waiting[kind] = deque([*self._waiting.get(kind, ()), text], maxlen=keep)
+            self._schedule(self._loop)
+
+    def event(self, text: str) -> None:
+        """From any thread: to everybody who is there now."""
+        with self._lock:
+            if self._loop is None or not self.clients:
+                return
+            self._events = [*self._events[-_MOST_EVENTS:], text]
+            self._schedule(self._loop)
+
+    def _schedule(self, loop: asyncio.AbstractEventLoop) -> None:
+        if not self._scheduled:
+            self._scheduled = True
+            loop.call_soon_threadsafe(self._hand_out)
+
+    def _hand_out(self) -> None:
+        with self._lock:
+            waiting, self._waiting = self._waiting, {}
+            events, self._events = self._events, []
+            self._scheduled = False
+        texts = [
+            (kind, text, makes.maxlen or 1)
+            for kind, makes in waiting.items()
+            for make in makes
+            if (text := self._made(make)) is not None
+        ]
+        for client in self.clients.values():
+            for kind, text, keep in texts:
+                client.offer(kind, text, keep)
+            for text in events:
+                client.tell(text)
+
+    def _made(self, make: Callable[[], str]) -> str | None:
+        """One that cannot be said, a NaN in it, say, must not take the others with it, nor the events."""
+        try:
+            return make()
+        except ValueError:
+            self.unsayable += 1
+            return None
+
+    def join(self, client: LiveClient) -> bool:
+        """False where there are too many already."""
+        if len(self.clients) >= self.most:
+            return False
+        self.clients[client.number] = client
+        return True
+
+    def leave(self, client: LiveClient) -> None:
+        """It is gone."""
+        if self.clients.pop(client.number, None) is not None:
+            self.dropped_by_leavers += client.dropped

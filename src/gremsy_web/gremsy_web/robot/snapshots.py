@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Frames that somebody kept, each with what was seen in it, for a while."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import Any
+
+from gremsy_web.robot.robot_commands import Still
+from gremsy_web.robot.robot_picture import CameraPicture, detections_content
+
+_ENDINGS = {'image/jpeg': 'jpg', 'image/png': 'png'}
+_NOT_SEEN = 'No detections came for this frame: look at the detector and its tracker.'
+
+
+class Snapshots:
+    """On the server's loop only.
+
+    Args:
+        most: kept at a time; a picture of 12 megapixels takes about 4 MB.
+    """
+
+    def __init__(self, most: int = 8) -> None:
+        self._most = most
+        self._kept: OrderedDict[tuple[str, str], Still] = OrderedDict()
+
+    def keep(self, seen: CameraPicture, still: Still) -> dict[str, Any]:
+        """What is told of it: its stamp, size and detections, and the name under which `find` has its picture."""
+        name = f'{still.stamp_ns}.{_ENDINGS[still.media_type]}'
+        self._kept[seen.name, name] = still
+        while len(self._kept) > self._most:
+            self._kept.popitem(last=False)
+        tracks = seen.tracks.at(still.stamp_ns)
+        model = seen.models.nearest(still.stamp_ns)
+        return {
+            'stamp_ns': str(still.stamp_ns),
+            'width': None if model is None else model.model.width,
+            'height': None if model is None else model.model.height,
+            'detections': None if tracks is None else detections_content(tracks),
+            'not_seen_because': _NOT_SEEN if tracks is None else '',
+            'name': name,
+        }
+
+    def find(self, camera: str, name: str) -> Still | None:
+        """None for one that is not kept (any more)."""
+        return self._kept.get((camera, name))

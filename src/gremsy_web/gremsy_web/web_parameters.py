@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every number and name a user may set on the operator's page and its API."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gremsy_common.parameters.parameter_fields import NodeParameters, ParameterError, param
+from gremsy_common.parameters.parameter_forms import TextForm
+
+
+@dataclass(frozen=True)
+class WebParameters(NodeParameters):
+    """Parameters of `web_node`."""
+
+    host: str = param(
+        '127.0.0.1',
+        doc='The address that the page is served at; 0.0.0.0 or :: for every one of this machine, which takes a key: '
+        'without one it is 127.0.0.1 all the same.',
+    )
+    port: int = param(6783, low=0, high=65535, doc='Its port; 0 takes a free one.')
+    certificate: str = param('', doc='PEM file with which it is served by TLS; empty for none.', form=TextForm.PATH)
+    certificate_key: str = param('', doc="The certificate's private key, a PEM file.", form=TextForm.PATH)
+    keys_file: str = param(
+        '',
+        doc='File of the keys, readable by its owner only, with lines `control: KEY`, `view: KEY`, `publish: KEY`; the '
+        'environment may have them too (GREMSY_WEB_KEY, GREMSY_WEB_VIEW_KEY, GREMSY_WEB_PUBLISH_KEY).',
+        form=TextForm.PATH,
+    )
+    cameras: tuple[str, ...] = param(
+        ('eo',),
+        doc="The cameras' namespaces within the robot's; the first is the one that is shown first.",
+        form=TextForm.TOPIC,
+    )
+    level_frame: str = param(
+        '',
+        doc="The gimbal's level frame, in which rates and bearings are sent; empty for <robot>/gimbal_level.",
+        form=TextForm.FRAME,
+    )
+    video_url: str = param('http://127.0.0.1:8889', doc='Where the video server answers WHEP.')
+    video_api_url: str = param('http://127.0.0.1:9997', doc="Where the video server's control API is.")
+    session_hours: float = param(
+        12.0, unit='h', low=0.01, high=8760.0, doc='How long somebody stays signed in on the page.'
+    )
+    lease_s: float = param(
+        10.0,
+        unit='s',
+        low=1.0,
+        high=3600.0,
+        doc='A holder of the controls without a live socket loses them after doing nothing for this long.',
+    )
+    rate_time_to_live_s: float = param(
+        0.2,
+        unit='s',
+        low=0.05,
+        high=1.0,
+        doc='How long a rate from the live socket moves the gimbal, unless it is sent again.',
+    )
+    stale_after_s: float = param(
+        0.5, unit='s', low=0.1, high=10.0, doc='A picture that is older is greyed on the page and locks its controls.'
+    )
+    requests_per_s: float = param(
+        300.0, unit='1/s', low=1.0, high=100000.0, doc='Most requests a second from one address, on average.'
+    )
+    live_clients: int = param(600, low=1, high=10000, doc='Most live sockets at a time.')
+
+    def check(self) -> None:
+        """What one parameter cannot tell alone."""
+        if not self.cameras:
+            raise ParameterError('Parameter `cameras` names none: name at least one camera.')
+        if len(set(self.cameras)) < len(self.cameras):
+            raise ParameterError('Parameter `cameras` names one twice: name each camera once.')
+        if bool(self.certificate) != bool(self.certificate_key):
+            raise ParameterError('Parameters `certificate` and `certificate_key` go together: set both or none.')
+        for name in ('video_url', 'video_api_url'):
+            if not getattr(self, name).startswith(('http://', 'https://')):
+                raise ParameterError(
+                    f"Parameter `{name}` is '{getattr(self, name)}': write it as http://127.0.0.1:8889."
+                )
