@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -164,31 +165,34 @@ def unread(pipe: Any) -> int:
 
 
 @pytest.mark.parametrize('reader', ['gone', 'slow'])
-def test_a_run_goes_on_and_ends_in_order_whoever_reads_it(reader: str) -> None:
+def test_a_run_goes_on_and_ends_in_order_whoever_reads_it(reader: str, tmp_path: Path) -> None:
     words = [f'namespace:=/{reader}', 'sim:=true', 'cameras:=none', 'log_format:=json', 'log_level:=debug']
-    ended = subprocess.Popen(
-        [sys.executable, '-m', 'gremsy_bringup.run', *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0
-    )
-    assert ended.stdout is not None
-    assert ended.stderr is not None
-    children = [pids(ended.stdout.readline()) for _ in range(2)]
-    if reader == 'gone':
-        ended.stdout.close()
-        time.sleep(3.0)
-    else:
-        fcntl.fcntl(ended.stdout, fcntl.F_SETPIPE_SZ, 4096)
-        deadline = time.monotonic() + PATIENCE_S
-        while unread(ended.stdout) < 4096 - 1000:
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
-        time.sleep(3.0)
-    assert ended.poll() is None
-    ended.send_signal(signal.SIGINT)
-    status = ended.wait(PATIENCE_S)
-    assert (status, ended.stderr.read()) == (0, b'')
+    reading, writing = os.pipe()
+    # Before anything is in it: a pipe that holds more than a page is not made smaller.
+    fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, 4096)
+    errors = tmp_path / 'errors'
+    with errors.open('w') as err, open(reading, 'rb', buffering=0) as output:  # noqa: PTH123 (a descriptor)
+        run = subprocess.Popen([sys.executable, '-m', 'gremsy_bringup.run', *words], stdout=writing, stderr=err)
+        os.close(writing)
+        try:
+            children = [pids(output.readline()) for _ in range(2)]
+            if reader == 'gone':
+                output.close()
+            else:
+                deadline = time.monotonic() + PATIENCE_S
+                while unread(output) < 4096 - 1000:
+                    assert time.monotonic() < deadline
+                    time.sleep(0.1)
+            time.sleep(3.0)
+            assert run.poll() is None, errors.read_text()
+            run.send_signal(signal.SIGINT)
+            status = run.wait(PATIENCE_S)
+        finally:
+            if run.poll() is None:
+                run.terminate()
+                run.wait(PATIENCE_S)
+    assert (status, errors.read_text()) == (0, '')
     assert not [pid for pid in children if Path(f'/proc/{pid}').exists()]
-    ended.stderr.close()
-    ended.stdout.close()
 
 
 def test_what_cannot_run_says_so_in_json_too(tmp_path: Path) -> None:

@@ -261,7 +261,7 @@ def test_the_gimbal_follows_the_first_cameras_tracker_and_the_other_knows_that_i
     watcher.wait(
         lambda: watcher.used(pair, 'ir') == 'no: the gimbal driver takes those on /fleet/pair/eo/gimbal/setpoint'
     )
-    assert watcher.control['holder'] == 'tracker'
+    watcher.wait(lambda: watcher.control['holder'] == 'tracker')
     watcher.wait(
         lambda: (
             watcher.states['/fleet/pair/ir']['unused_because']
