@@ -150,7 +150,21 @@ ARGUMENTS = {
 }
 
 
+def open_standard_streams() -> None:
+    """Put the null device where a shell closed a stream (`>&-`): else the next socket takes its number."""
+    for number, name, mode in ((0, 'stdin', 'r'), (1, 'stdout', 'w'), (2, 'stderr', 'w')):
+        if getattr(sys, name) is None:
+            null = os.open(os.devnull, os.O_RDWR)
+            if null == number:
+                os.set_inheritable(null, True)
+            else:
+                os.dup2(null, number)
+                os.close(null)
+            setattr(sys, name, os.fdopen(number, mode))
+
+
 def main(arguments: list[str]) -> int:
+    open_standard_streams()
     commands: dict[str, Callable[[list[str]], int]] = {
         'setup': _setup,
         'test': _test,

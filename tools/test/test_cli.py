@@ -22,6 +22,38 @@ def gremsy(*arguments, **env):
     return subprocess.run(command, capture_output=True, text=True, env={'PATH': '/usr/bin:/bin', **env}, check=False)
 
 
+@pytest.mark.parametrize('closed', ['>&-', '2>&-', '<&-', '<&- >&- 2>&-'])
+def test_what_a_shell_closed_is_the_null_device_here_and_in_what_is_started(closed, tmp_path):
+    shown = tmp_path / 'shown'
+    child = tmp_path / 'child.py'
+    child.write_text(
+        'import os, sys\n'
+        f'with open({str(shown)!r}, "w") as file:\n'
+        '    file.write(" ".join(os.readlink(f"/proc/self/fd/{number}") for number in (0, 1, 2)))\n'
+    )
+    parent = tmp_path / 'parent.py'
+    parent.write_text(
+        'import subprocess, sys\n'
+        'from gremsy_tool.cli import open_standard_streams\n'
+        'open_standard_streams()\n'
+        'print("said", flush=True)\n'
+        f'sys.exit(subprocess.run([sys.executable, {str(child)!r}]).returncode)\n'
+    )
+    words = f'exec "$@" {closed}'
+    env = {**os.environ, 'PYTHONPATH': f'{REPOSITORY}/tools:{REPOSITORY}/src/gremsy_common'}
+    ended = subprocess.run(
+        ['sh', '-c', words, 'sh', sys.executable, str(parent)],
+        stdin=subprocess.PIPE,
+        capture_output=True,
+        env=env,
+        check=False,
+    )
+    assert (ended.returncode, ended.stderr) == (0, b'')
+    streams = shown.read_text().split()
+    for number, word in ((0, '<&-'), (1, ' >&-'), (2, '2>&-')):
+        assert (streams[number] == os.devnull) == (word in f' {closed}'), streams
+
+
 @pytest.mark.parametrize('arguments', [(), ('help',), ('--help',), ('help', 'help'), ('help', '--help')])
 def test_help_lists_every_command(arguments):
     result = gremsy(*arguments)

@@ -154,8 +154,8 @@ def test_a_track_that_is_asked_for_by_its_number_is_the_only_one_that_may_be_fol
     process = start(report, footage, '--duration', '4', '--headless', '--target', '7')
     output, _ = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 0, output
-    # The tracker itself tells what it was asked for; a log has a line of it every two seconds at most, and where the loop
-    # is slow to start the only one comes before the target's number.
+    # The tracker itself tells what it was asked for; a log has a line of it every five seconds, and where the loop is
+    # slow to start the only one comes before the target's number.
     assert re.search(r' s  asked for (7|nearest:person), searching -  ', output), output
     assert '\nasked for 7, followed nobody\n' in output
     assert '\x1b' not in output

@@ -86,6 +86,13 @@ def test_a_robot_asks_the_servers_in_order_and_its_own_last() -> None:
             {'ROS_NETWORK': 'server', 'ROS_SERVER': '10.0.0.5:0'},
             "ROS_SERVER has '10.0.0.5:0': write HOST or HOST:PORT, several apart by commas.",
         ),
+        *(
+            (
+                {'ROS_NETWORK': 'server', 'ROS_SERVER': host},
+                f"ROS_SERVER has '{host}': write HOST or HOST:PORT, several apart by commas.",
+            )
+            for host in ('10.0.0.999', '10.0.5', 'a..b', 'base-', '10.0.0.5.')
+        ),
         (
             {'ROS_NETWORK': 'server', 'ROS_SERVER': 'udp://10.0.0.5'},
             "ROS_SERVER has 'udp://10.0.0.5': write HOST or HOST:PORT, several apart by commas.",

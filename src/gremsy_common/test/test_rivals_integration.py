@@ -103,6 +103,18 @@ def test_two_foreign_cameras_on_one_name_are_said_by_who_hears_both(host, foreig
     until(lambda: listener.said.get('/viewer') == (DiagnosticStatus.WARN, sentence))
 
 
+def test_one_that_was_killed_and_started_again_is_not_said_as_two_names(host, foreign, until):
+    viewer, listener = host.run(Viewer, Listener)
+    foreign(FOREIGN_CAMERA, name='their_camera')
+    foreign(FOREIGN_CAMERA, name='their_camera')
+    sentence = (
+        'Images of 2 nodes named /their_camera (one that was killed stays listed for 20 s) come in turns on '
+        '/image_raw: stop or remap all but one of them.'
+    )
+    until(lambda: listener.said.get('/viewer') == (DiagnosticStatus.WARN, sentence))
+    assert viewer.images.mingled == 1
+
+
 def test_our_own_camera_in_another_process_of_the_same_name_is_a_rival_too(host, foreign, until):
     """Two launches of the same system, as on two machines of one network."""
     (camera,) = host.run(Camera)

@@ -9,6 +9,7 @@ ROS's own variables counts only where ROS_NETWORK is not set.
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass
@@ -41,7 +42,8 @@ _PROFILES = {
     (SERVER, True): 'fastdds_shm.xml',
     (SERVER, False): 'fastdds_udp.xml',
 }
-_ADDRESS = re.compile(r'(?P<host>[A-Za-z0-9][A-Za-z0-9.-]*)(:(?P<port>\d{1,5}))?')
+_LABEL = r'[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?'
+_ADDRESS = re.compile(rf'(?P<host>{_LABEL}(\.{_LABEL})*)(:(?P<port>\d{{1,5}}))?')
 
 
 class NetworkError(SuiteError):
@@ -153,9 +155,20 @@ def _servers(said: Mapping[str, str]) -> tuple[str, ...]:
 def _address(word: str) -> str:
     match = _ADDRESS.fullmatch(word)
     port = int(match['port'] or SERVER_PORT) if match else 0
-    if match is None or not 1 <= port <= 65535:
+    if match is None or not 1 <= port <= 65535 or not _may_be(match['host']):
         raise NetworkError(f"ROS_SERVER has '{word[:60]}': write HOST or HOST:PORT, several apart by commas.")
     return f'{match["host"]}:{port}'
+
+
+def _may_be(host: str) -> bool:
+    """Whether it is a name, or four numbers that are an address."""
+    if not host.replace('.', '').isdigit():
+        return True
+    try:
+        ipaddress.IPv4Address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def _shared_memory(said: Mapping[str, str]) -> bool:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,8 @@ from gremsy_common.ros.transport.endpoints import TopicPublisher, TopicSubscript
 # One lost image now and then is what best effort means; one in ten is a link that is too small for them.
 _LOST_SHARE = 0.1
 _LEAST_LOST = 3
+# Fast DDS's lease; while it lasts, the killed one and the one started in its place are both listed.
+_JUST_KILLED = 'one that was killed stays listed for 20 s'
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,5 +130,6 @@ def _in(subscription: TopicSubscription[Any]) -> str:
 
 def _names(nodes: Sequence[str]) -> str:
     """`/a and /b`; a publisher whose node is not known yet is `another node`."""
-    known = [node for node in nodes if 'UNKNOWN' not in node]
-    return ' and '.join(known) or 'another node'
+    known = Counter(node for node in nodes if 'UNKNOWN' not in node)
+    words = (node if count == 1 else f'{count} nodes named {node} ({_JUST_KILLED})' for node, count in known.items())
+    return ' and '.join(words) or 'another node'
