@@ -212,12 +212,12 @@ class OfflineLoop:
             self._begin(self._waiting, now_ns)
 
     def _track(self, detections: Detections, now_ns: int) -> None:
-        update: TrackerUpdate | None = self.tracker.offer_detections(detections, now_ns)
-        if update is None:
-            return
-        self._send(update.setpoint, now_ns, fresh=True)
-        self._note('track', detections.stamp_ns, **trace_values(update, self.tracker.view(detections.stamp_ns)))
-        self.tracker.learn_appearance()
+        def send(setpoint: RateSetpoint | None) -> None:
+            self._send(setpoint, now_ns, fresh=True)
+
+        update: TrackerUpdate | None = self.tracker.offer_detections(detections, now_ns, send)
+        if update is not None:
+            self._note('track', detections.stamp_ns, **trace_values(update, self.tracker.view(detections.stamp_ns)))
 
     def _send(self, setpoint: RateSetpoint | None, now_ns: int, *, fresh: bool) -> None:
         if setpoint is None:

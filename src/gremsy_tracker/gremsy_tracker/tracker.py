@@ -2,7 +2,8 @@
 """The whole tracker without ROS: detections and telemetry in, tracks, target and rate setpoints out.
 
 One image's way: `MultiObjectTracker` (moved by `ego_motion`) -> `bearings` at the image's stamp -> `TargetLock` ->
-`PointingCore` -> setpoint.
+`PointingCore` -> setpoint. What the setpoint does not need comes after it has left: the looks that the next image is
+judged by, whether the picture is frozen, zoom, the target's box.
 Every method may be called from any thread; time comes in as an argument.
 """
 
@@ -10,6 +11,8 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,6 +55,27 @@ _STAMP_REASONS = {
 _HEADING_FRESH_NS = 500_000_000
 # Whoever comes closer to the target than so many hand-over angles may take its id: looks are compared.
 _CONTESTED_ANGLES = 4.0
+
+
+def _nobody_waits(_setpoint: RateSetpoint | None) -> None:
+    """For whoever takes the setpoint with the rest."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _SeenImage:
+    """One image's tracks, and how it was taken.
+
+    Attributes:
+        tracks: confirmed, seen in it.
+        camera: intrinsics, zoom included; None before the first.
+        attitude: of the camera at its stamp, None where no telemetry is near enough.
+        bearings_rad: (N, 2) of the tracks' centres in the still frame, None without either.
+    """
+
+    tracks: Tracks
+    camera: CameraModel | None
+    attitude: AttitudeAt | None
+    bearings_rad: Array | None
 
 
 class Tracker:
@@ -119,38 +143,29 @@ class Tracker:
         with self._mutex:
             self._zoom.offer(zoom)
 
-    def offer_detections(self, detections: Detections, now_ns: int) -> TrackerUpdate | None:
-        """One image's detections, an empty set included; None where the stamp is refused (counted)."""
+    def offer_detections(
+        self, detections: Detections, now_ns: int, send: Callable[[RateSetpoint | None], None] = _nobody_waits
+    ) -> TrackerUpdate | None:
+        """One image's detections, an empty set included; None where the stamp is refused (counted).
+
+        Args:
+            detections: of the image.
+            now_ns: the time.
+            send: given the setpoint as soon as it is decided, while nothing is held: what the setpoint does not need
+                (looks, frozen pictures, zoom, the target's box) is worked out after it has left.
+        """
         with self._mutex:
-            if not self._stamp_is_of_use(detections.stamp_ns, now_ns):
+            seen = self._seen(detections, now_ns)
+            if seen is None:
                 return None
-            resets, previous_ns = self._multi_object_tracker.resets, self._multi_object_tracker.stamp_ns
-            if not self._multi_object_tracker.accepts(detections.stamp_ns):
-                return None
-            if self._multi_object_tracker.resets != resets:
-                previous_ns = None
-                self._restart_time()
-            camera, attitude = self._camera.camera_at(detections.stamp_ns), self._core.attitude_at(detections.stamp_ns)
-            motion = self._motion_since(previous_ns, detections.stamp_ns, camera, attitude)
-            if camera is not None:
-                self._core.field_rad = camera.horizontal_field_rad
-            tracks = self._multi_object_tracker.update(
-                self._within_lens(detections, camera),
-                after_from_before=motion,
-                image_size_px=None if camera is None else (camera.width, camera.height),
-            )
-            if tracks is None:
-                return None
-            self._history.offer(tracks)
-            self._core.pictures_frozen = self._is_frozen(detections, camera, attitude)
-            self._core.offer_image(tracks.stamp_ns, now_ns)
-            self._latency_s = (now_ns - tracks.stamp_ns) * 1e-9
-            self._track_bearings = self._bearings_of(tracks, camera, attitude)
-            self._follow_lock(tracks, camera, attitude)
+            sighting = self._follow_lock(seen)
             setpoint = self._setpoint(now_ns)
-            zoom_setpoint = self._zoom_setpoint(tracks.stamp_ns, now_ns, camera, attitude)
-            target = self._target(camera, attitude)
-            return TrackerUpdate(tracks, target, self._lock.status, setpoint, zoom_setpoint)
+        send(setpoint)
+        with self._mutex:
+            self._learn(seen, sighting)
+            self._core.pictures_frozen = self._is_frozen(detections, seen)
+            zoom_setpoint = self._zoom_setpoint(now_ns, seen)
+            return TrackerUpdate(seen.tracks, self._target(seen), self._lock.status, setpoint, zoom_setpoint)
 
     def select_pixel(self, x_px: float, y_px: float, stamp_ns: int = 0) -> str:
         """Lock on the track under (else close to) a pixel; the answer says what came of it.
@@ -211,16 +226,6 @@ class Tracker:
     @property
     def _compares_looks(self) -> bool:
         return self._parameters.appearance_cue and self._lock.had_target
-
-    def learn_appearance(self) -> None:
-        """Look at the target in the newest image; call after `offer_detections`, when its setpoint is on its way."""
-        with self._mutex:
-            tracks = self._history.newest
-            if tracks is None or self._target_row is None or not self._compares_looks:
-                return
-            camera = self._camera.camera_at(tracks.stamp_ns)
-            size = None if camera is None else (camera.width, camera.height)
-            self._appearance.learn(tracks, self._target_row, size)
 
     def enable(self, enabled: bool) -> None:
         """Whether the lock yields setpoints."""
@@ -350,9 +355,36 @@ class Tracker:
         # What is far behind is still tracked and shown: whoever plays a recording wants to see it.
         return fault.kind not in (StampKind.ZERO, StampKind.AHEAD)
 
-    def _is_frozen(self, detections: Detections, camera: CameraModel | None, attitude: AttitudeAt | None) -> bool:
+    def _seen(self, detections: Detections, now_ns: int) -> _SeenImage | None:
+        """The next image's tracks; None for a stamp that is refused (counted)."""
+        stamp_ns, tracking = detections.stamp_ns, self._multi_object_tracker
+        if not self._stamp_is_of_use(stamp_ns, now_ns):
+            return None
+        resets, previous_ns = tracking.resets, tracking.stamp_ns
+        if not tracking.accepts(stamp_ns):
+            return None
+        if tracking.resets != resets:
+            previous_ns = None
+            self._restart_time()
+        camera, attitude = self._camera.camera_at(stamp_ns), self._core.attitude_at(stamp_ns)
+        tracks = tracking.update(
+            self._within_lens(detections, camera),
+            after_from_before=self._motion_since(previous_ns, stamp_ns, camera, attitude),
+            image_size_px=None if camera is None else (camera.width, camera.height),
+        )
+        if tracks is None:
+            return None
+        if camera is not None:
+            self._core.field_rad = camera.horizontal_field_rad
+        self._core.offer_image(stamp_ns, now_ns)
+        self._latency_s = (now_ns - stamp_ns) * 1e-9
+        self._history.offer(tracks)
+        self._track_bearings = self._bearings_of(tracks, camera, attitude)
+        return _SeenImage(tracks, camera, attitude, self._track_bearings)
+
+    def _is_frozen(self, detections: Detections, seen: _SeenImage) -> bool:
         def motion_since(before_ns: int) -> ego_motion.ImageMotion | None:
-            return None if attitude is None else self._camera.told(before_ns, camera, attitude)
+            return None if seen.attitude is None else self._camera.told(before_ns, seen.camera, seen.attitude)
 
         return self._frozen.judge(detections.stamp_ns, detections.boxes_px, motion_since)
 
@@ -419,28 +451,27 @@ class Tracker:
             return None
         return bearings.bearings_of_pixels(bearings.centres(tracks.boxes_px), camera, attitude.level_from_camera)
 
-    def _follow_lock(self, tracks: Tracks, camera: CameraModel | None, attitude: AttitudeAt | None) -> None:
+    def _follow_lock(self, seen: _SeenImage) -> Sighting:
+        tracks, camera, attitude = seen.tracks, seen.camera, seen.attitude
         middle = np.zeros(2) if camera is None else np.array([camera.width, camera.height]) / 2
         offsets = np.linalg.norm(bearings.centres(tracks.boxes_px) - middle, axis=1)
-        seen, noise = self._track_bearings, None
         estimate = self._core.estimate_at(tracks.stamp_ns)
-        off_target = fits = None
-        if seen is not None and camera is not None:
+        noise = off_target = fits = None
+        if seen.bearings_rad is not None and camera is not None:
             noise = bearings.bearing_noise(
                 tracks.boxes_px,
-                seen[:, 1],
+                seen.bearings_rad[:, 1],
                 camera,
                 floor_rad=self._parameters.bearing_noise_rad,
                 box_share=self._parameters.box_noise_share,
             )
             if estimate is not None:
-                difference = wrap_angle(seen - estimate.bearing_rad)
+                difference = wrap_angle(seen.bearings_rad - estimate.bearing_rad)
                 off_target = np.hypot(difference[:, 0] * np.cos(estimate.bearing_rad[1]), difference[:, 1])
-                fits = self._core.consistent(tracks.stamp_ns, seen, noise)
-        looks = self._looks(tracks, off_target, offsets)
-        choice = self._lock.update(
-            Sighting(tracks, offsets, off_target, fits, looks, self._multi_object_tracker.newest_id)
-        )
+                fits = self._core.consistent(tracks.stamp_ns, seen.bearings_rad, noise)
+        sighting = Sighting(tracks, offsets, off_target, fits, newest_id=self._multi_object_tracker.newest_id)
+        sighting = replace(sighting, looks=self._looks_in_time(sighting))
+        choice = self._lock.update(sighting)
         if choice.is_new or self._lock.status.target_id is None:
             self._core.forget_target()
         if choice.is_other:
@@ -448,32 +479,45 @@ class Tracker:
             self._usual_size.clear()
         self._target_row = choice.index
         if choice.index is None:
-            return
+            return sighting
         box = tracks.boxes_px[choice.index]
         self._target_size_px = box[2:] - box[:2]
-        if seen is None or noise is None or camera is None or attitude is None:
-            return
-        bearing, bearing_noise = seen[choice.index], noise[choice.index]
+        if seen.bearings_rad is None or noise is None or camera is None or attitude is None:
+            return sighting
+        bearing, bearing_noise = seen.bearings_rad[choice.index], noise[choice.index]
         focal_px = np.array([camera.focal_x_px, camera.focal_y_px])
-        size_rad = self._target_size_px / focal_px
-        missing_rad = self._usual_size.missing(size_rad)
+        missing_rad = self._usual_size.missing(self._target_size_px / focal_px)
         if estimate is not None and not choice.is_new and missing_rad.any():
             predicted = bearings.pixels_of_bearings(estimate.bearing_rad[None], camera, attitude.level_from_camera)[0]
             if np.isfinite(predicted).all():
                 centre, std_px = centre_of_part(box, missing_rad * focal_px, predicted)
                 bearing = bearings.bearings_of_pixels(centre[None], camera, attitude.level_from_camera)[0]
                 bearing_noise = np.hypot(bearing_noise, std_px / focal_px)
-        self._usual_size.learn(tracks.stamp_ns, size_rad)
         self._core.offer_bearing(tracks.stamp_ns, bearing, bearing_noise)
+        return sighting
 
-    def _looks(self, tracks: Tracks, off_target_rad: Array | None, centre_offsets_px: Array) -> Array | None:
-        """(N,) how unlike the target each track looks, None where it is not known or not needed."""
-        status = self._lock.status
+    def _looks_in_time(self, sighting: Sighting) -> Array | None:
+        """(N,) how unlike the target each track looks, as far as the lock has to know before the setpoint leaves.
+
+        While the target goes on as it went, looks speak for another only by several images in a row. The setpoint
+        need not wait for this one's: those of the image before are given.
+        """
+        tracks, status = sighting.tracks, self._lock.status
         if not self._compares_looks or not len(tracks):
             return None
+        fits = sighting.fits_target
+        if status.state is LockState.TRACKING and fits is not None and bool(fits[tracks.ids == status.target_id].any()):
+            return self._appearance.looks_before(tracks)
+        looks = self._looks(sighting)
+        self._appearance.keep_looks(tracks, looks)
+        return looks
+
+    def _looks(self, sighting: Sighting) -> Array | None:
+        """The same by this image itself, None where it is not known or not needed."""
+        tracks, off_target_rad, status = sighting.tracks, sighting.off_target_rad, self._lock.status
         of_class = tracks.labels == status.label if status.label else np.ones(len(tracks), dtype=np.bool_)
         if status.state not in (LockState.TRACKING, LockState.COASTING) or off_target_rad is None:
-            return self._appearance.looks(tracks, of_class, centre_offsets_px)
+            return self._appearance.looks(tracks, of_class, sighting.centre_offsets_px)
         reach = _CONTESTED_ANGLES * self._parameters.handover_angle_rad
         rivals = of_class & (off_target_rad <= reach)
         own = tracks.ids == status.target_id
@@ -481,9 +525,24 @@ class Tracker:
             return None  # it alone is where it should be
         return self._appearance.looks(tracks, rivals | own, off_target_rad)
 
-    def _target(self, camera: CameraModel | None, attitude: AttitudeAt | None) -> Target | None:
-        tracks, status, row = self._history.newest, self._lock.status, self._target_row
-        if tracks is None or status.target_id is None:
+    def _learn(self, seen: _SeenImage, sighting: Sighting) -> None:
+        """What an image tells for the next: who looks like the target, and what that looks like and how large it is."""
+        tracks, camera, row = seen.tracks, seen.camera, self._target_row
+        if self._compares_looks and not self._appearance.looked_at(tracks.stamp_ns):
+            self._appearance.keep_looks(tracks, self._looks(sighting) if len(tracks) else None)
+        if row is None:
+            return
+        if self._compares_looks:
+            size_px = None if camera is None else (camera.width, camera.height)
+            self._appearance.learn(tracks, row, size_px)
+        if camera is not None and seen.bearings_rad is not None:
+            size_rad = self._target_size_px / np.array([camera.focal_x_px, camera.focal_y_px])
+            self._usual_size.learn(tracks.stamp_ns, size_rad)
+
+    def _target(self, seen: _SeenImage) -> Target | None:
+        tracks, camera, attitude = seen.tracks, seen.camera, seen.attitude
+        status, row = self._lock.status, self._target_row
+        if status.target_id is None:
             return None
         if row is not None:
             score, box = float(tracks.scores[row]), tracks.boxes_px[row]
@@ -507,9 +566,8 @@ class Tracker:
             aim = Aim(self._parameters.lost_policy)
         return self._core.setpoint(now_ns, aim)
 
-    def _zoom_setpoint(
-        self, stamp_ns: int, now_ns: int, camera: CameraModel | None, attitude: AttitudeAt | None
-    ) -> float | None:
+    def _zoom_setpoint(self, now_ns: int, seen: _SeenImage) -> float | None:
+        stamp_ns, camera, attitude = seen.tracks.stamp_ns, seen.camera, seen.attitude
         state, age_ns = self._lock.status.state, now_ns - stamp_ns
         wanted = self._parameters.zoom_control and self._core.enabled
         if wanted and camera is not None and age_ns <= self._parameters.max_image_age_s * 1e9:

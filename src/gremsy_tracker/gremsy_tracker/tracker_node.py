@@ -209,23 +209,25 @@ class TrackerNode(SuiteNode[TrackerParameters]):
             return
         started_ns = self.now_ns()
         self._arrived += 1
-        update = self.tracker.offer_detections(detections, started_ns)
+
+        def send(setpoint: RateSetpoint | None) -> None:
+            self._send(setpoint, fresh=True)
+            sent_ns = self.now_ns()
+            self.diagnostics.stage('update').record(sent_ns - started_ns)
+            self.diagnostics.stage('pointing').record(sent_ns - detections.stamp_ns)
+
+        # The setpoint leaves in the middle of it: nothing else that is published here is in a hurry.
+        update = self.tracker.offer_detections(detections, started_ns, send)
         if update is None:
             return
         self._used += 1
-        # The setpoint first: nothing else that is published here is in a hurry.
-        self._send(update.setpoint, fresh=True)
         if update.zoom_setpoint is not None:
             self._zoom_setpoint.publish(update.zoom_setpoint)
-        decided_ns = self.now_ns()
         self._tracks.publish(update.tracks)
         if update.target is not None:
             self._target.publish(update.target)
         self._say_state(always=True)
         self._note(update, started_ns)
-        self.tracker.learn_appearance()
-        self.diagnostics.stage('update').record(decided_ns - started_ns)
-        self.diagnostics.stage('pointing').record(decided_ns - detections.stamp_ns)
 
     def _tick(self) -> None:
         self._send(self.tracker.tick(self.now_ns()), fresh=False)

@@ -136,6 +136,22 @@ def test_without_its_picture_nothing_is_known_and_that_is_counted() -> None:
     assert target.counts == {'looks_without_picture': 1}
 
 
+def test_looks_are_kept_for_the_next_image_by_track_until_the_target_is_another() -> None:
+    appearance = TargetAppearance(TrackerParameters())
+    seen = tracks(1, 100.0, 200.0)
+    assert appearance.looks_before(seen) is None
+    appearance.keep_looks(seen, np.array([0.1, np.nan]))
+    assert appearance.looked_at(1) and not appearance.looked_at(2)
+    later = Tracks(2, 'o', seen.boxes_px, seen.scores, seen.labels, np.array([7, 1], dtype=np.int64))
+    assert appearance.looks_before(later) == pytest.approx(np.array([np.nan, 0.1]), nan_ok=True)
+    appearance.keep_looks(later, None)
+    assert appearance.looks_before(later) is None, 'nobody was compared in the image before'
+    appearance.keep_looks(seen, np.array([0.1, 0.2]))
+    appearance.forget_target()
+    assert appearance.looks_before(later) is None
+    assert not appearance.looked_at(1)
+
+
 def test_of_a_crowd_the_sixteen_nearest_are_compared() -> None:
     target = learned(scene((100, RED, BLUE)), tracks(0, 100))
     target.offer_frame(Frame(scene((100, RED, BLUE)), 9, 'o'))

@@ -29,7 +29,9 @@ class Feed:
     """A still gimbal; one image each 60 ms, 100 ms late."""
 
     def __init__(self, auto_lock: str = 'nearest', camera: CameraModel | None = CAMERA) -> None:
-        self.tracker = Tracker(TrackerParameters(auto_lock=auto_lock, level_frame='gimbal_level'))
+        # No pictures come, which the looks would count.
+        parameters = TrackerParameters(auto_lock=auto_lock, level_frame='gimbal_level', appearance_cue=False)
+        self.tracker = Tracker(parameters)
         self.sent: Setpoints = []
         self.ms = 0
         if camera is not None:

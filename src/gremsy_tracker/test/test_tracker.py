@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import math
+import threading
 
 import cv2
 import numpy as np
@@ -145,7 +146,7 @@ def test_an_old_image_moves_nothing() -> None:
 
 
 def test_an_image_from_the_future_is_refused_and_counted() -> None:
-    bench = following()
+    bench = following(appearance_cue=False)
     assert bench.tracker.offer_detections(Detections.empty(bench.now(500), 'o'), bench.now()) is None
     assert bench.tracker.counts() == {'stamps_from_the_future': 1}
 
@@ -307,8 +308,9 @@ def test_nothing_is_followed_in_a_picture_that_does_not_change_while_the_camera_
     assert frozen[:2] == [True] * 2 and frozen[-2:] == [False] * 2
     assert bench.tracker.pictures_frozen
     assert bench.tracker.state()[2] == 'the picture does not change while the camera turns: it is frozen'
-    assert image(22)
+    image(22)
     assert not bench.tracker.pictures_frozen
+    assert moving(bench.tick(20)), 'it is judged when the setpoint has left, so from the next one on'
 
 
 def test_a_still_picture_of_a_camera_at_rest_is_followed_in() -> None:
@@ -319,3 +321,33 @@ def test_a_still_picture_of_a_camera_at_rest_is_followed_in() -> None:
         setpoint = bench.image((200.0, 300.0))
     assert moving(setpoint)
     assert not bench.tracker.pictures_frozen
+
+
+def test_the_setpoint_leaves_before_what_it_does_not_need_and_holds_nobody_up() -> None:
+    bench = following(zoom_control=True)
+    bench.ms += 60
+    bench.attitude(bench.ms + 80)
+    box = np.array([[170.0, 225.0, 230.0, 375.0]])
+    seen = Detections(T0 + bench.ms * MS, 'optical', box, np.array([0.8]), np.array(['person']))
+    sent: list[tuple[RateSetpoint | None, int]] = []
+
+    def send(setpoint: RateSetpoint | None) -> None:
+        # Somebody else asks meanwhile, as a driver does that publishes its telemetry in the same process.
+        others = threading.Thread(target=bench.attitude, args=(bench.ms + 90,))
+        others.start()
+        others.join(5.0)
+        assert not others.is_alive()
+        sent.append((setpoint, bench.tracker.counts()['looks_without_picture']))
+
+    looked = bench.tracker.counts()['looks_without_picture']
+    update = bench.tracker.offer_detections(seen, bench.now(), send)
+    assert update is not None and moving(update.setpoint)
+    assert sent == [(update.setpoint, looked)]
+    assert bench.tracker.counts()['looks_without_picture'] == looked + 1
+
+
+def test_a_refused_image_sends_nothing() -> None:
+    bench = following()
+    sent: list[object] = []
+    assert bench.tracker.offer_detections(Detections.empty(bench.now(500), 'o'), bench.now(), sent.append) is None
+    assert not sent

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter, OrderedDict
 
 import numpy as np
@@ -72,6 +73,8 @@ class TargetAppearance:
         self.counts: Counter[str] = Counter()
         self._frames = FrameHistory()
         self._model = AppearanceModel()
+        self._looks_before: dict[int, float] = {}  # by track
+        self._looked_ns: int | None = None
 
     @property
     def known(self) -> bool:
@@ -81,6 +84,8 @@ class TargetAppearance:
     def forget_target(self) -> None:
         """It is another one from now on."""
         self._model.clear()
+        self._looks_before.clear()
+        self._looked_ns = None
 
     def forget_pictures(self) -> None:
         """Stamps mean nothing any more, or no target is looked for."""
@@ -113,6 +118,21 @@ class TargetAppearance:
         looks = np.full(len(tracks), np.nan)
         looks[rows] = distances
         return looks
+
+    def keep_looks(self, tracks: Tracks, looks: Array | None) -> None:
+        """What `looks` found in an image, for the next; None for nothing."""
+        self._looked_ns = tracks.stamp_ns
+        self._looks_before = {} if looks is None else dict(zip(tracks.ids.tolist(), looks.tolist(), strict=True))
+
+    def looked_at(self, stamp_ns: int) -> bool:
+        """Whether the looks that were kept last are of that image."""
+        return self._looked_ns == stamp_ns
+
+    def looks_before(self, tracks: Tracks) -> Array | None:
+        """(N,) the distances that were kept of these tracks, NaN for one that was not there; None for none."""
+        if not self._looks_before:
+            return None
+        return np.array([self._looks_before.get(each, math.nan) for each in tracks.ids.tolist()])
 
     def learn(self, tracks: Tracks, row: int, image_size_px: tuple[int, int] | None) -> None:
         """That row is the target: remember what it looks like, if its box shows nobody else and all of it."""
