@@ -263,11 +263,11 @@ def test_the_driver_stops_first_and_the_payload_last(tmp_path: Path) -> None:
     assert specs[0].name == 'payload'
 
 
-def test_every_gimbal_topic_of_the_suite_is_the_robots_but_the_setpoints() -> None:
+def test_every_gimbal_topic_of_the_suite_is_the_robots_but_what_its_trackers_say() -> None:
     topics = pytest.importorskip('gremsy_common.ros.topics', reason='the message packages are not built')
     names = {each.name for each in vars(topics).values() if isinstance(each, topics.Topic)}
     named = {name for name in names if name.startswith('gimbal/')}
-    assert named - set(GIMBAL_TOPICS) == {'gimbal/setpoint', 'gimbal/zoom_setpoint'}
+    assert named - set(GIMBAL_TOPICS) == {'gimbal/setpoint', 'gimbal/zoom_setpoint', 'gimbal/attitude_age'}
 
 
 def test_parameter_files_come_from_the_general_to_the_users_own(tmp_path: Path) -> None:

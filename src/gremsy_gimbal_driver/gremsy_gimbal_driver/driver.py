@@ -212,6 +212,17 @@ class GimbalDriver:
         with self._changing():
             self._motion.use_plant_inverse(inverse)
 
+    def use_attitude_delay(self, least_delay_s: float) -> None:
+        """The smallest time from a measurement to its arrival is known to be another, from the next attitude on."""
+        with self._changing():
+            self._device.use_attitude_delay(least_delay_s)
+
+    @property
+    def calibrating(self) -> bool:
+        """Whether a calibration moves the gimbal."""
+        with self._condition:
+            return self._calibration is not None and self._calibration.running
+
     def request(self, request: Request) -> Ticket:
         """Something of the payload's camera; the ticket tells what becomes of it.
 

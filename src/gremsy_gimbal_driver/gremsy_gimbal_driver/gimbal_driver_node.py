@@ -23,8 +23,10 @@ from gremsy_common.ros.diagnostics import Health, Level
 from gremsy_common.ros.hosting import STARTED_AGAIN_VARIABLE, run_node
 from gremsy_common.ros.node_host import NodeHost
 from gremsy_common.ros.suite_node import SuiteNode
+from gremsy_common.types.attitude_age import AttitudeAge
 from gremsy_common.types.control_state import NOBODY, ControlState
 from gremsy_common.types.gimbal_state import RateSetpoint, VehicleAttitude
+from gremsy_gimbal_driver.attitude.attitude_age_watch import AttitudeAgeWatch
 from gremsy_gimbal_driver.attitude.joint_chain import joint_names
 from gremsy_gimbal_driver.calibration.calibration_file import (
     CalibratedParameters,
@@ -94,6 +96,7 @@ class GimbalDriverNode(SuiteNode[GimbalDriverParameters]):
         self._goal = self.publisher(topics.GIMBAL_GOAL)
         self._plant = self.publisher(topics.GIMBAL_PLANT)
         settings = replace(parameters.driver_settings(self._prefix), still_number=first_still_number(time.time_ns()))
+        self._ages = AttitudeAgeWatch(parameters.least_attitude_delay_s, parameters.attitude_delay_correction_s)
         self._driver = driver = GimbalDriver(links_from_uris(parameters.links), settings, self._listener())
         self._zooms = ZoomArbiter(parameters.operator_zoom_lease_s)
         self._tickets = TicketWatch(self.get_logger().info, self.report_error)
@@ -161,6 +164,7 @@ class GimbalDriverNode(SuiteNode[GimbalDriverParameters]):
         return rows | {
             'joint states from': self._telemetry.joint_source,
             'setpoints from': self._setpoints_from(),
+            'attitude age': self._ages.row(),
             'facades': self._facades.names,
             "tracker zooms refused after an operator's": str(self._zooms.refused),
             **{
@@ -199,6 +203,8 @@ class GimbalDriverNode(SuiteNode[GimbalDriverParameters]):
         zooms = replace(topics.GIMBAL_ZOOM_SETPOINT, name=f'{within}{topics.GIMBAL_ZOOM_SETPOINT.name}')
         self._sources[source] = self.subscription(rates, lambda wish: self._tracker_moves(source, wish)).name
         self.subscription(zooms, lambda factor: self._tracker_zooms(source, factor))
+        ages = replace(topics.GIMBAL_ATTITUDE_AGE, name=f'{within}{topics.GIMBAL_ATTITUDE_AGE.name}')
+        self.subscription(ages, lambda text: self._pictures_tell(source, text))
 
     def _hand_over(self, driver: GimbalDriver, source: str) -> None:
         """First the source, so that what the one before still sends is refused; then the zeros."""
@@ -228,6 +234,18 @@ class GimbalDriverNode(SuiteNode[GimbalDriverParameters]):
         with self._handing_over:
             if not self._refuses(source, 'setpoints'):
                 self._offer(Source.TRACKER, wish)
+
+    def _pictures_tell(self, source: str, text: str) -> None:
+        """How old the attitudes are, by that camera; a text that is none raises, and the subscription says it."""
+        age = AttitudeAge.from_json(text)
+        if self._driver is None or source != self._source:
+            return
+        delay_s = self._ages.take(age, self.now_ns(), calibrating=self._driver.calibrating)
+        if delay_s is not None:
+            self._driver.use_attitude_delay(delay_s)
+            self.get_logger().info(self._ages.sentence)
+        elif self._ages.sentence:
+            self.get_logger().warning(self._ages.sentence)
 
     def _offer(self, source: Source, wish: RateSetpoint) -> None:
         if self._driver is not None and self._driver.offer(source, wish):
@@ -290,7 +308,10 @@ class GimbalDriverNode(SuiteNode[GimbalDriverParameters]):
             refuse_unwritable(self._calibration_path)
         except SuiteError as error:
             return Answer(False, f'Not calibrating: {error}')
-        return driver.calibrate(self.parameters.calibration_settings())
+        answer = driver.calibrate(self.parameters.calibration_settings())
+        if answer.done:
+            self._ages.calibration_begins(self.now_ns())
+        return answer
 
     @property
     def _calibration_path(self) -> Path:
@@ -360,6 +381,9 @@ class GimbalDriverNode(SuiteNode[GimbalDriverParameters]):
 
     def _keep_calibration(self, result: CalibrationResult) -> None:
         assert self._driver is not None
+        age = self._ages.calibrated()
+        if age is not None:
+            result = result.less_attitude_age(self._ages.delay_s, age)
         information = self._driver.status().device.information
         path = self._calibration_path
         try:
@@ -374,7 +398,11 @@ class GimbalDriverNode(SuiteNode[GimbalDriverParameters]):
             self.report_error(str(error))
             return
         self._driver.use_plant_inverse(self._calibrated.plant_inverse())
+        if result.attitude_delay_s is not None:
+            self._driver.use_attitude_delay(result.attitude_delay_s)
+            self._ages.use(result.attitude_delay_s, self.now_ns())
         self._publish_plant()
+        self.get_logger().info(_attitude_age_words(result))
         self.get_logger().info(
             f'The calibration is in use and in {path.absolute()}: give it as a parameters file at the next start.'
         )
@@ -412,6 +440,18 @@ class GimbalDriverNode(SuiteNode[GimbalDriverParameters]):
             joint_names(self.parameters.joint_prefix),
         )
         return DriverPort(driver, source, self._tree, settings, self.now_ns, self._notices)
+
+
+def _attitude_age_words(result: CalibrationResult) -> str:
+    if result.attitude_delay_s is None:
+        return (
+            'No pictures told how old the telemetry is, so what `least_attitude_delay_s` does not name of it counts '
+            'as delay: calibrate while camera, detector and tracker run, before a scene with texture.'
+        )
+    return (
+        f'By the pictures telemetry is {result.attitude_delay_s * 1e3:.0f} ms old on arrival '
+        f'(`least_attitude_delay_s`), and the delay of the gimbal itself {result.delay_s:.3f} s.'
+    )
 
 
 def _answer(answer: Answer, response: Any) -> Any:

@@ -9,6 +9,7 @@ from typing import Literal, cast
 
 from gremsy_common.parameters.parameter_fields import NodeParameters, ParameterError, param
 from gremsy_common.parameters.parameter_forms import TextForm
+from gremsy_gimbal_driver.attitude.attitude_age_watch import LONGEST_DELAY_S
 from gremsy_gimbal_driver.attitude.joint_chain import EncoderSettings, EncoderUnit
 from gremsy_gimbal_driver.calibration.calibration_settings import CalibrationSettings
 from gremsy_gimbal_driver.device.heard_components import GIMBAL_COMPONENTS
@@ -58,7 +59,19 @@ class GimbalDriverParameters(NodeParameters):
     attitude_rate_hz: float = param(50.0, unit='Hz', low=1.0, high=100.0, doc='Attitudes asked of the gimbal.')
     imu_rate_hz: float = param(0.0, unit='Hz', low=0.0, high=50.0, doc='Of `gimbal/imu`; 0 leaves it as it is.')
     least_attitude_delay_s: float = param(
-        0.0, unit='s', low=0.0, high=0.5, doc='Smallest time from a measurement to its arrival, where it is known.'
+        0.0,
+        unit='s',
+        low=0.0,
+        high=LONGEST_DELAY_S,
+        doc='Smallest time from a measurement to its arrival, where known; a calibration beside a camera finds it.',
+    )
+    attitude_delay_correction_s: float = param(
+        0.0,
+        unit='s',
+        low=0.0,
+        high=LONGEST_DELAY_S,
+        doc="How far from `least_attitude_delay_s` the driver may go by itself, as the tracker's pictures say "
+        '(`gimbal/attitude_age`); 0 leaves it, and says when it is 10 ms wrong.',
     )
     use_gimbal_limits: bool = param(True, doc="Read the gimbal's own RC_LIM limits and keep them too.")
 

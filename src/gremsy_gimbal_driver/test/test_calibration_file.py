@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from gremsy_common.atomic_file import NotOurs
+from gremsy_common.types.attitude_age import AttitudeAge
 from gremsy_gimbal_driver.calibration.calibration_file import (
     CalibratedParameters,
     CalibrationFileError,
@@ -93,6 +94,26 @@ def test_it_reads_back_as_it_was_written(tmp_path: Path) -> None:
     path = tmp_path / 'not there yet' / 'gimbal.yaml'
     assert written(path) == read_calibration(path) == calibrated_parameters(GOOD)
     assert [each.name for each in path.parent.iterdir()] == ['gimbal.yaml']
+
+
+def test_the_telemetrys_age_that_pictures_told_is_taken_off_the_delay_and_written(tmp_path: Path) -> None:
+    path = tmp_path / 'gimbal.yaml'
+    result = GOOD.less_attitude_age(0.005, AttitudeAge(0.0214, 0.001, 40, 1))
+    parameters = written(path, result)
+    assert parameters.plant_delay_s == 0.1298
+    assert parameters.least_attitude_delay_s == 0.0264
+    text = path.read_text(encoding='utf-8')
+    assert '    least_attitude_delay_s: 0.0264\n' in text
+    assert (
+        '# telemetry is 26 ms old on arrival: stamped 21.4 +- 1.0 ms late by 40 pairs of pictures, which was taken off '
+        'the delays\n'
+    ) in text
+    assert read_calibration(path) == parameters
+
+
+def test_pictures_that_are_stamped_late_make_no_age_below_0() -> None:
+    result = GOOD.less_attitude_age(0.005, AttitudeAge(-0.03, 0.001, 40, 1))
+    assert (result.attitude_delay_s, result.delay_s) == (0.0, pytest.approx(0.1562))
 
 
 def test_every_number_of_a_list_is_a_float_for_ros(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from gremsy_common.geometry import wrap_angle
 from gremsy_common.timing.stamp_check import StampCheck, StampFault, StampKind
+from gremsy_common.types.attitude_age import AttitudeAge
 from gremsy_common.types.camera_model import CameraModel
 from gremsy_common.types.control_state import ControlState
 from gremsy_common.types.detections import Detections, Target, Tracks
@@ -34,6 +35,7 @@ from gremsy_tracker.pointing import bearings
 from gremsy_tracker.pointing.pointing_core import Aim, PointingCore
 from gremsy_tracker.tracker_parameters import TrackerParameters
 from gremsy_tracker.tracking import ego_motion
+from gremsy_tracker.tracking.attitude_age_learner import AttitudeAgeLearner
 from gremsy_tracker.tracking.attitude_history import AttitudeAt
 from gremsy_tracker.tracking.camera_motion import CameraMotion
 from gremsy_tracker.tracking.frozen_sight import FrozenSight
@@ -53,6 +55,8 @@ _STAMP_REASONS = {
 }
 # A heading of the level frame that is older tells nothing of now.
 _HEADING_FRESH_NS = 500_000_000
+# Who holds the gimbal while it is calibrated (gremsy_gimbal_driver.motion.command_arbiter.Source).
+_CALIBRATION = 'calibration'
 # Whoever comes closer to the target than so many hand-over angles may take its id: looks are compared.
 _CONTESTED_ANGLES = 4.0
 
@@ -105,6 +109,8 @@ class Tracker:
         self._latency_s: float | None = None
         self._unused_because = ''
         self._frozen = FrozenSight()
+        self._age = AttitudeAgeLearner()
+        self._attitude_age: AttitudeAge | None = None
 
     # Inputs.
 
@@ -127,6 +133,7 @@ class Tracker:
         """Telemetry of where the camera looked."""
         with self._mutex:
             self._core.offer_attitude(attitude)
+            self._age.turns(attitude.stamp_ns, float(np.linalg.norm(attitude.rate_rad_s)))
 
     def offer_heading(self, heading: LevelHeading) -> None:
         """How far the gimbal's level frame has turned with the vehicle; without it, it is taken not to turn."""
@@ -216,16 +223,45 @@ class Tracker:
             if self._compares_looks:
                 self._appearance.offer_frame(frame)
             self._frozen.see(frame.image, frame.stamp_ns)
+        if self._learns_age:
+            self._age.offer_frame(frame)
 
     @property
     def wants_frames(self) -> bool:
-        """Whether pictures are of use: for the target's looks, or for the camera's motion."""
+        """Whether pictures are of use: for the target's looks, for the camera's motion or the telemetry's age."""
         with self._mutex:
-            return self._parameters.visual_ego_motion or self._compares_looks
+            return self._parameters.visual_ego_motion or self._compares_looks or self._learns_age
+
+    @property
+    def _learns_age(self) -> bool:
+        return self._parameters.learn_attitude_age and self._age.wants_pictures
 
     @property
     def _compares_looks(self) -> bool:
         return self._parameters.appearance_cue and self._lock.had_target
+
+    def learn_attitude_age(self) -> AttitudeAge | None:
+        """Look in the pictures how old the telemetry is, some 8 ms at most; the estimate when there is a new one.
+
+        Call it after `offer_detections`, on a thread that nobody waits for.
+        """
+        if not self._learns_age:
+            return None
+        with self._mutex:
+            tracks = self._history.newest
+        age = self._age.learn(
+            self._told_at, self._told_heading_at, self._camera.camera_at, None if tracks is None else tracks.boxes_px
+        )
+        if age is not None:
+            with self._mutex:
+                self._attitude_age = age
+        return age
+
+    @property
+    def attitude_age(self) -> AttitudeAge | None:
+        """How old the telemetry is beside its stamps, as the pictures said last; None where they have not yet."""
+        with self._mutex:
+            return self._attitude_age
 
     def enable(self, enabled: bool) -> None:
         """Whether the lock yields setpoints."""
@@ -237,6 +273,7 @@ class Tracker:
         with self._mutex:
             self._unused_because = control.unused_because(setpoint_topic)
             self._core.obeyed = not self._unused_because
+            self._age.keeps_on = control.holder == _CALIBRATION
 
     # Outputs.
 
@@ -355,6 +392,15 @@ class Tracker:
         # What is far behind is still tracked and shown: whoever plays a recording wants to see it.
         return fault.kind not in (StampKind.ZERO, StampKind.AHEAD)
 
+    def _told_at(self, stamp_ns: int) -> Array | None:
+        with self._mutex:
+            told = self._core.told_at(stamp_ns)
+        return None if told is None else told.level_from_camera
+
+    def _told_heading_at(self, stamp_ns: int) -> float:
+        with self._mutex:
+            return self._core.heading_at(stamp_ns)
+
     def _seen(self, detections: Detections, now_ns: int) -> _SeenImage | None:
         """The next image's tracks; None for a stamp that is refused (counted)."""
         stamp_ns, tracking = detections.stamp_ns, self._multi_object_tracker
@@ -405,6 +451,7 @@ class Tracker:
         self._core.restart_time()
         self._frozen.clear()
         self._camera.clear()
+        self._age.clear()
         self._history.clear()
         self._forget_target()
         self._appearance.forget_pictures()

@@ -64,6 +64,7 @@ class TrackerNode(SuiteNode[TrackerParameters]):
         self._tracker: Tracker | None = None
         self._arrivals: LatestSlot[Detections] = LatestSlot()
         self._frames: LatestSlot[Frame] = LatestSlot()
+        self._looked: LatestSlot[int] = LatestSlot()
         self._images: TopicSubscription[Frame] | None = None
         self._pictures = ViewablePictures()
         self._said_state = self._said_diverged = ''
@@ -91,7 +92,7 @@ class TrackerNode(SuiteNode[TrackerParameters]):
 
     def activate(self) -> None:
         """Topics, services, timers, workers."""
-        self._arrivals, self._frames = LatestSlot(), LatestSlot()
+        self._arrivals, self._frames, self._looked = LatestSlot(), LatestSlot(), LatestSlot()
         self._images, self._said_state, self._blind_s = None, '', 0.0
         self.tracker.enable(self.parameters.enabled)
         self._tracks = self.publisher(topics.TRACKS)
@@ -99,6 +100,7 @@ class TrackerNode(SuiteNode[TrackerParameters]):
         self._state = self.publisher(topics.TARGET_STATE)
         self._setpoint = self.publisher(topics.GIMBAL_SETPOINT)
         self._zoom_setpoint = self.publisher(topics.GIMBAL_ZOOM_SETPOINT)
+        self._attitude_age = self.publisher(topics.GIMBAL_ATTITUDE_AGE)
         self._overlay = self.publisher(topics.OVERLAY)
         self._markers = self.publisher(topics.MARKERS)
         heard = next(each for each in _DETECTIONS if each.name == self.parameters.detections_topic)
@@ -115,6 +117,7 @@ class TrackerNode(SuiteNode[TrackerParameters]):
         self.service(Trigger, '~/release', self._release)
         self.worker('track', self._track_one)
         self.worker('overlay', self._draw_one, niceness=5)
+        self.worker('attitude age', self._learn_age, niceness=5)
         self.every(_TICK_S, self._tick)
         self.every(_LOOK_FOR_WATCHERS_S, self._follow_watchers)
         self.every(_MARKERS_S, self._publish_markers)
@@ -127,6 +130,7 @@ class TrackerNode(SuiteNode[TrackerParameters]):
         self._send(self.tracker.tick(self.now_ns()), fresh=False)
         self._arrivals.close()
         self._frames.close()
+        self._looked.close()
         self._images = None
 
     def cleanup(self) -> None:
@@ -162,6 +166,7 @@ class TrackerNode(SuiteNode[TrackerParameters]):
             'still because': view.still_because,
             'setpoints are used': self._used_setpoints(),
             "vehicle's turning": self._vehicle_turning(),
+            'attitude age': self._age_words(),
             'detections from': self.parameters.detections_topic,
             'pointing error (deg)': '' if view.error_rad is None else f'{math.degrees(view.error_rad):.2f}',
             'detections dropped while busy': str(self._arrivals.dropped),
@@ -174,6 +179,15 @@ class TrackerNode(SuiteNode[TrackerParameters]):
         if not known:
             return _NO_HEADING.format(topic=self.resolve_topic_name(topics.GIMBAL_HEADING.name))
         return f'known; the camera takes part in {100.0 * carried:.0f} % of it'
+
+    def _age_words(self) -> str:
+        age = self.tracker.attitude_age
+        if age is None:
+            return 'not known: the pictures have not told yet'
+        return (
+            f'stamped {age.late_s * 1e3:+.0f} +- {age.std_s * 1e3:.0f} ms late, by {age.pictures} pairs of pictures '
+            f'{(self.now_ns() - age.since_ns) * 1e-9:.0f} s ago'
+        )
 
     def _used_setpoints(self) -> str:
         if self._control is None:
@@ -228,6 +242,15 @@ class TrackerNode(SuiteNode[TrackerParameters]):
             self._target.publish(update.target)
         self._say_state(always=True)
         self._note(update, started_ns)
+        self._looked.put(detections.stamp_ns)
+
+    def _learn_age(self) -> None:
+        """Once an image; it is seldom that there is something to be learnt."""
+        if self._looked.take(_WAIT_S) is None:
+            return
+        age = self.tracker.learn_attitude_age()
+        if age is not None:
+            self._attitude_age.publish(age.to_json())
 
     def _tick(self) -> None:
         self._send(self.tracker.tick(self.now_ns()), fresh=False)

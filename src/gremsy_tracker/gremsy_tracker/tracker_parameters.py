@@ -52,6 +52,12 @@ class TrackerParameters(NodeParameters):
         live=True,
         doc="While telemetry is stale, find the camera's motion in the images, at 10 ms an image.",
     )
+    learn_attitude_age: bool = param(
+        True,
+        live=True,
+        doc="See in the pictures how old the gimbal's telemetry is beside its stamps (`gimbal/attitude_age`). Takes "
+        '`image_raw` for some seconds each minute while the gimbal moves, and while it is calibrated.',
+    )
 
     # Lock: which track is the target.
     auto_lock: str = param(

@@ -21,8 +21,9 @@ from gremsy_bringup.logs.log_writer import JSON, TEXT
 from gremsy_bringup.supervise.process_spec import ProcessSpec, RestartPolicy
 from gremsy_gimbal_sim.truth_ring import DEFAULT_RING, RING_VARIABLE
 
-# What the nodes of a camera call by a relative name and the one gimbal of the robot answers to. Not the setpoints:
-# each tracker's stay in its camera's namespace, and the driver takes those of `setpoint_source`.
+# What the nodes of a camera call by a relative name and the one gimbal of the robot answers to. Not the setpoints,
+# and what its pictures say of the telemetry's age: each tracker's stay in its camera's namespace, and the driver takes
+# those of `setpoint_source`.
 GIMBAL_TOPICS = (
     'gimbal/attitude',
     'gimbal/attitude_earth',

@@ -61,7 +61,7 @@ class MinimumDelayClock:
         restart_ns: a device time that goes back by more than this, or an offset that jumps by more, is a restart of
             the device or a step of our clock, and the mapping begins anew.
         resolution_ns: the device cuts its time to this; half of it is given back.
-        least_delay_ns: the transport's smallest delay, where known.
+        least_delay_ns: the transport's smallest delay, where known; it may be set while it runs.
     """
 
     def __init__(
@@ -73,7 +73,8 @@ class MinimumDelayClock:
     ) -> None:
         self._window_ns = window_ns
         self._restart_ns = restart_ns
-        self._correction_ns = resolution_ns // 2 - least_delay_ns
+        self._resolution_ns = resolution_ns
+        self.least_delay_ns = least_delay_ns
         self._restarts = 0
         self._line: _Line | None = None
         self._last_device_ns: int | None = None
@@ -101,7 +102,7 @@ class MinimumDelayClock:
             # Lower than thought possible: the envelope goes down with this point at once, not when the bucket ends.
             line = _Line(device_ns, float(offset), line.slope)
         self._line = self._collect(device_ns, offset) or line
-        mapped = device_ns + round(self._line(device_ns)) + self._correction_ns
+        mapped = device_ns + round(self._line(device_ns)) + self._resolution_ns // 2 - self.least_delay_ns
         return min(mapped, arrival_ns)
 
     def _begin(self) -> None:

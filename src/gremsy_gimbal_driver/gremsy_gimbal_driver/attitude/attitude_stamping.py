@@ -66,6 +66,10 @@ class AttitudeStamping:
         """How often the device's clock began anew (a reboot)."""
         return self._clock.restarts
 
+    def use_least_delay(self, least_delay_ns: int) -> None:
+        """From the next reading on; none comes until they are newer again than those before."""
+        self._clock.least_delay_ns = least_delay_ns
+
     def measured(self, status: AttitudeStatus, arrival_ns: int) -> MeasuredAttitude | None:
         """The attitude of a 285; None for one that is not newer than the last."""
         return self.stamped(reading_from_status(status), arrival_ns)

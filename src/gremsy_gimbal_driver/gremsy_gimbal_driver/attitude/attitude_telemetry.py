@@ -56,6 +56,10 @@ class AttitudeTelemetry:
         """What was refused, by reason, and `attitude_source_changes`."""
         return self._counts + self._stamping.rejects
 
+    def use_least_delay(self, least_delay_ns: int) -> None:
+        """The smallest time from measurement to arrival is known to be another."""
+        self._stamping.use_least_delay(least_delay_ns)
+
     def take(
         self, event: AttitudeStatus | MountOrientation, arrival: Instant, locked: bool = False
     ) -> MeasuredAttitude | None:

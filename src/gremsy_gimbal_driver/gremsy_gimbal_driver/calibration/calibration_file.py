@@ -25,6 +25,8 @@ from gremsy_gimbal_driver.motion.plant_inverse import PlantInverse
 
 _NODE = '/**/gimbal_driver'
 _SECTION = 'ros__parameters'
+# Only where a camera looked along.
+_NOT_ALWAYS = ('least_attitude_delay_s',)
 
 
 class CalibrationFileError(SuiteError):
@@ -33,7 +35,7 @@ class CalibrationFileError(SuiteError):
 
 @dataclass(frozen=True, slots=True)
 class CalibratedParameters:
-    """The driver's parameters that a calibration sets, by their names."""
+    """The driver's parameters that a calibration sets, by their names; None for what it did not find."""
 
     azimuth_sign: int
     tilt_sign: int
@@ -42,6 +44,11 @@ class CalibratedParameters:
     rate_gains: tuple[float, ...]
     plant_delay_s: float
     plant_lag_s: float
+    least_attitude_delay_s: float | None = None
+
+    def values(self) -> dict[str, Any]:
+        """By name, without what was not found."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
 
     def plant_inverse(self) -> PlantInverse:
         """For the driver."""
@@ -60,6 +67,7 @@ def calibrated_parameters(result: CalibrationResult) -> CalibratedParameters:
         rate_gains=tuple(round(point.gain, 5) for point in result.gains),
         plant_delay_s=round(result.delay_s, 4),
         plant_lag_s=round(result.lag_s, 4),
+        least_attitude_delay_s=result.attitude_delay_s,
     )
 
 
@@ -97,7 +105,7 @@ def write_calibration(
         raise CalibrationFileError(f"{fault} '{path}' was not written.")
     parameters = calibrated_parameters(result)
     try:
-        from_values(GimbalDriverParameters, asdict(parameters))
+        from_values(GimbalDriverParameters, parameters.values())
     except ParameterError as error:
         raise CalibrationFileError(
             f"The calibration is out of the driver's ranges, and '{path}' was not written: {error}"
@@ -131,7 +139,7 @@ def read_calibration(path: Path) -> CalibratedParameters:
         raise _not_one(path, 'it is not YAML') from error
     values = _section(path, content)
     names = [each.name for each in fields(CalibratedParameters)]
-    missing = [name for name in names if name not in values]
+    missing = [name for name in names if name not in values and name not in _NOT_ALWAYS]
     unknown = [str(name) for name in values if name not in names]
     if missing:
         raise _not_one(path, f'`{missing[0]}` is missing')
@@ -141,7 +149,7 @@ def read_calibration(path: Path) -> CalibratedParameters:
         checked = from_values(GimbalDriverParameters, values)
     except ParameterError as error:
         raise _not_one(path, str(error).removesuffix('.')) from error
-    return CalibratedParameters(**{name: getattr(checked, name) for name in names})
+    return CalibratedParameters(**{name: getattr(checked, name) for name in names if name in values})
 
 
 def _section(path: Path, content: Any) -> dict[str, Any]:
@@ -167,7 +175,7 @@ def _text(
         f'Confidence: {confidence(result)}.',
         *measurements(result),
     ]
-    values = asdict(parameters)
+    values = parameters.values()
     lines = [f'# {comment}' for comment in comments]
     lines += [f'{_NODE}:', f'  {_SECTION}:']
     lines += [f'    {name}: {_yaml(value)}' for name, value in values.items()]

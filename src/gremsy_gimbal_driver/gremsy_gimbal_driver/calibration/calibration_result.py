@@ -4,9 +4,10 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
+from gremsy_common.types.attitude_age import AttitudeAge
 from gremsy_gimbal_driver.calibration.calibration_fit import ResponseFit
 from gremsy_gimbal_driver.calibration.calibration_settings import Axis
 
@@ -64,17 +65,38 @@ class GainPoint:
 
 @dataclass(frozen=True, slots=True)
 class CalibrationResult:
-    """Both axes, the gain against the zoom (ascending), and what the user should know."""
+    """Both axes, the gain against the zoom (ascending), and what the user should know.
+
+    `attitude_delay_s` is the smallest time from an attitude's measurement to its arrival, where pictures told it.
+    """
 
     azimuth: AxisCalibration
     tilt: AxisCalibration
     gains: tuple[GainPoint, ...]
     notes: tuple[str, ...] = ()
+    attitude_delay_s: float | None = None
 
     @property
     def axes(self) -> tuple[AxisCalibration, AxisCalibration]:
         """Azimuth, tilt."""
         return self.azimuth, self.tilt
+
+    def less_attitude_age(self, stamped_with_s: float, age: AttitudeAge) -> CalibrationResult:
+        """The same where the attitudes that it was measured by were stamped too late by that: so is each delay.
+
+        Args:
+            stamped_with_s: `least_attitude_delay_s` of the measurement.
+            age: by the pictures that were taken meanwhile.
+        """
+        late_s = max(age.late_s, -stamped_with_s)
+        azimuth, tilt = (
+            replace(axis, response=replace(axis.response, delay_s=axis.response.delay_s - late_s)) for axis in self.axes
+        )
+        note = (
+            f'telemetry is {(stamped_with_s + late_s) * 1e3:.0f} ms old on arrival: stamped {late_s * 1e3:.1f} +- '
+            f'{age.std_s * 1e3:.1f} ms late by {age.pictures} pairs of pictures, which was taken off the delays'
+        )
+        return CalibrationResult(azimuth, tilt, self.gains, (*self.notes, note), round(stamped_with_s + late_s, 4))
 
     @property
     def dead_zone_rad_s(self) -> float:

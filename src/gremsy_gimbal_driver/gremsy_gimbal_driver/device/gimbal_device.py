@@ -124,6 +124,11 @@ class GimbalDevice:
         self.sight: Sight | None = None
         """The newest."""
 
+    def use_attitude_delay(self, least_delay_s: float) -> None:
+        """The smallest time from a measurement to its arrival is known to be another."""
+        self._telemetry.use_least_delay(nanoseconds(least_delay_s))
+        self._imu.use_least_delay(nanoseconds(least_delay_s))
+
     # How it stands.
 
     @property

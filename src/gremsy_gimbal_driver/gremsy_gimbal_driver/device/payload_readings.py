@@ -36,6 +36,10 @@ class ImuConversion:
         self._restarts = 0
         self.rejects: Counter[str] = Counter()
 
+    def use_least_delay(self, least_delay_ns: int) -> None:
+        """The smallest time from measurement to arrival is known to be another."""
+        self._clock.least_delay_ns = least_delay_ns
+
     def reading(self, event: RawImu, arrival_ros_ns: int) -> ImuReading | None:
         """None for one that is not newer than the last, not finite, or a sensor that measures nothing at all."""
         acceleration, rates = np.array(event.acceleration_frd_m_s2), np.array(event.rates_frd_rad_s)

@@ -228,6 +228,10 @@ class PointingCore:
             attitude, level_from_camera=bearings.turned_about_up(attitude.level_from_camera, heading.heading_rad)
         )
 
+    def told_at(self, stamp_ns: int) -> AttitudeAt | None:
+        """Where the camera looked at that time, in the level frame: as telemetry says."""
+        return self._attitudes.at(stamp_ns, self._parameters.max_attitude_age_s)
+
     def heading_at(self, stamp_ns: int) -> float:
         """Azimuth of the gimbal's level frame in the still frame at that time, rad."""
         return self._headings.at(stamp_ns).heading_rad

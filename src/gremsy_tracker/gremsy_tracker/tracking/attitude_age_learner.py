@@ -1,0 +1,201 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Learns from the pictures, while the gimbal moves, how old its telemetry is (`attitude_age_fit`).
+
+Only pairs of pictures that can tell are looked at: those between which the camera's rate changed. At 8 ms a pair, four
+a second at most, that is 3 % of a core while there is something to learn, and nothing while the camera rests.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gremsy_common.types.attitude_age import AttitudeAge
+from gremsy_common.types.camera_model import CameraModel
+from gremsy_common.types.frame import Frame
+from gremsy_tracker.tracking.attitude_age_fit import LEAST_PAIRS, SHIFTS_S, SeenTurn, fit_age
+from gremsy_tracker.tracking.visual_ego_motion import VisualEgoMotion
+
+Array = NDArray[np.float64]
+LevelFromCamera = Callable[[int], Array | None]
+"""The camera's orientation (3, 3) as telemetry of that stamp says; None where it does not reach."""
+
+# Pictures closer together are not kept, and 32 of them are: 1.4 s.
+_LEAST_APART_NS = 45_000_000
+# Of a pair: far enough apart to turn by more than a corner's error, near enough to see the same things.
+_SHORTEST_NS, _LONGEST_NS = 80_000_000, 260_000_000
+_PAIR_EVERY_NS = 250_000_000
+# How differently it must be told at some two shifts, in focal lengths: a quarter of a degree.
+_LEAST_TOLD = 0.0044
+_AHEAD_NS = round(SHIFTS_S[-1] * 1e9)
+# Looked at before the whole grid.
+_COARSE = SHIFTS_S[::11]
+# Known well enough to be told, or given up.
+_KNOWN_STD_S = 0.002
+_MOST_PAIRS = 80
+# What was learnt is learnt again after so long: nothing of a gimbal's link changes sooner.
+_PAUSE_NS = 60_000_000_000
+# A camera whose telemetry turned so little lately moves for nobody.
+_MOVED_RAD_S = 0.02
+_MOVED_LATELY_NS = 2_000_000_000
+_FIT_EVERY = 4
+
+
+class AttitudeAgeLearner:
+    """Offer pictures while `wants_pictures`, call `learn` now and then; safe to use from several threads."""
+
+    def __init__(self) -> None:
+        self._mutex = threading.Lock()
+        self._visual = VisualEgoMotion()
+        self._stamps: deque[int] = deque(maxlen=32)
+        self._turns: list[SeenTurn] = []
+        self._since_ns: int | None = None
+        self._looked_ns = 0  # the later stamp of the newest pair
+        self._newest_ns = 0  # stamp of the newest telemetry
+        self._moved_ns: int | None = None
+        self._paused_until_ns = 0
+        self._keeps_on = False
+
+    def clear(self) -> None:
+        """Time began anew."""
+        with self._mutex:
+            self._visual.clear()
+            self._stamps.clear()
+            self._forget()
+            self._moved_ns, self._newest_ns, self._looked_ns, self._paused_until_ns = None, 0, 0, 0
+
+    @property
+    def keeps_on(self) -> bool:
+        """Whether it goes on without a pause: while a calibration moves the gimbal."""
+        return self._keeps_on
+
+    @keeps_on.setter
+    def keeps_on(self, keeps_on: bool) -> None:
+        with self._mutex:
+            if keeps_on and not self._keeps_on:
+                self._forget()  # what comes is of the calibration's own time
+                self._paused_until_ns = 0
+            self._keeps_on = keeps_on
+
+    def turns(self, stamp_ns: int, rate_rad_s: float) -> None:
+        """Telemetry: how fast the camera turns."""
+        self._newest_ns = stamp_ns
+        if rate_rad_s >= _MOVED_RAD_S:
+            self._moved_ns = stamp_ns
+
+    @property
+    def wants_pictures(self) -> bool:
+        """Whether something can be learnt now."""
+        if self._newest_ns < self._paused_until_ns:
+            return False
+        return self._keeps_on or (self._moved_ns is not None and self._newest_ns - self._moved_ns <= _MOVED_LATELY_NS)
+
+    def offer_frame(self, frame: Frame) -> None:
+        """A picture."""
+        with self._mutex:
+            if self._stamps and 0 <= frame.stamp_ns - self._stamps[-1] < _LEAST_APART_NS:
+                return
+            if self._stamps and frame.stamp_ns < self._stamps[-1]:
+                self._stamps.clear()
+            if self._visual.offer(frame.stamp_ns, frame.image):
+                self._stamps.append(frame.stamp_ns)
+
+    def learn(
+        self,
+        level_from_camera: LevelFromCamera,
+        heading_at: Callable[[int], float],
+        camera_at: Callable[[int], CameraModel | None],
+        moving_boxes_px: Array | None,
+    ) -> AttitudeAge | None:
+        """Look at one more pair, if there is one; an estimate when there is a new one.
+
+        Args:
+            level_from_camera: by telemetry.
+            heading_at: of the level frame at that time, rad.
+            camera_at: the camera of the picture of that stamp.
+            moving_boxes_px: (N, 4) of what may move by itself, lately.
+        """
+        pair = self._next_pair()
+        if pair is None:
+            return None
+        before_ns, after_ns = pair
+        camera = camera_at(after_ns)
+        if camera is None or camera != camera_at(before_ns):
+            return None
+        # What turns the frame that the angles are told in has another age than they have.
+        if abs(heading_at(after_ns + _AHEAD_NS) - heading_at(before_ns)) > _LEAST_TOLD:
+            return None
+        coarse = _told(before_ns, after_ns, level_from_camera, _COARSE)
+        if coarse is None or np.ptp(coarse, axis=0).max() < _LEAST_TOLD:
+            return None
+        told = _told(before_ns, after_ns, level_from_camera, SHIFTS_S)
+        motion = self._visual.motion(before_ns, after_ns, moving_boxes_px)
+        if told is None or motion is None:
+            return None
+        return self._add(before_ns, after_ns, SeenTurn(_middle_went(motion, camera), told))
+
+    # Inside.
+
+    def _forget(self) -> None:
+        self._turns.clear()
+        self._since_ns = None
+
+    def _next_pair(self) -> tuple[int, int] | None:
+        """The newest pair that telemetry reaches beyond, not sooner than a quarter of a second after the last."""
+        with self._mutex:
+            stamps = [stamp for stamp in self._stamps if stamp <= self._newest_ns - _AHEAD_NS]
+            if not stamps or stamps[-1] - self._looked_ns < _PAIR_EVERY_NS or stamps[-1] < self._paused_until_ns:
+                return None
+            after_ns = stamps[-1]
+            near = [stamp for stamp in stamps if _SHORTEST_NS <= after_ns - stamp <= _LONGEST_NS]
+            if not near:
+                return None
+            self._looked_ns = after_ns
+            return near[0], after_ns
+
+    def _add(self, before_ns: int, after_ns: int, turn: SeenTurn) -> AttitudeAge | None:
+        with self._mutex:
+            if self._since_ns is None:
+                self._since_ns = before_ns
+            self._turns.append(turn)
+            count = len(self._turns)
+            if count < LEAST_PAIRS or count % _FIT_EVERY:
+                return None
+            fit = fit_age(self._turns)
+            known = fit is not None and fit.std_s <= _KNOWN_STD_S
+            if not known and count < _MOST_PAIRS:
+                return None
+            since_ns = self._since_ns
+            self._forget()
+            if fit is None or not known:
+                return None
+            if not self._keeps_on:
+                self._paused_until_ns = after_ns + _PAUSE_NS
+            return AttitudeAge(round(fit.late_s, 5), round(fit.std_s, 5), fit.pairs, since_ns)
+
+
+def _told(before_ns: int, after_ns: int, level_from_camera: LevelFromCamera, shifts_s: Array) -> Array | None:
+    """(s, 2) where the middle of the earlier picture went, in focal lengths, at each shift."""
+    told = np.empty((len(shifts_s), 2))
+    for row, shift_s in enumerate(shifts_s.tolist()):
+        shift_ns = round(shift_s * 1e9)
+        before, after = level_from_camera(before_ns + shift_ns), level_from_camera(after_ns + shift_ns)
+        if before is None or after is None:
+            return None
+        # The axis ahead of the earlier camera, in the later one's frame: x ahead, y left, z up.
+        x, y, z = (after.T @ before[:, 0]).tolist()
+        if x <= 0.1:
+            return None
+        told[row] = -y / x, -z / x
+    return told
+
+
+def _middle_went(motion: Array, camera: CameraModel) -> Array:
+    """(2,) where the optical axis went by the picture, in focal lengths, x right and y down."""
+    axis_px = camera.matrix[:, 2]
+    x, y, w = (camera.inverse_matrix @ motion @ axis_px).tolist()
+    return np.array([x / w, y / w])
