@@ -30,7 +30,11 @@ def shown(**arguments: object) -> tuple[dict[str, tuple[str, str]], str]:
 
 def test_of_the_default_robot_it_shows_the_overlay_and_the_bearings() -> None:
     assert shown() == (
-        {'eo': ('/robot/eo/overlay', 'Best Effort'), 'eo bearings': ('/robot/eo/markers', 'Reliable')},
+        {
+            'eo': ('/robot/eo/overlay', 'Best Effort'),
+            'eo bearings': ('/robot/eo/markers', 'Reliable'),
+            'eo target': ('/robot/eo/target/position', 'Reliable'),
+        },
         'robot/gimbal_level',
     )
 
@@ -42,6 +46,7 @@ def test_a_camera_without_a_tracker_shows_its_own_picture() -> None:
         'ir': ('/robot/ir/image_raw', 'Best Effort'),
         'aux': ('/robot/aux/image_raw', 'Best Effort'),
         'eo bearings': ('/robot/eo/markers', 'Reliable'),
+        'eo target': ('/robot/eo/target/position', 'Reliable'),
     }
 
 

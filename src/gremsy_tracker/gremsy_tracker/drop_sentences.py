@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 DETECTIONS, CAMERA_INFO, ATTITUDE, IMAGES = 'detections', 'camera_info', 'gimbal/attitude', 'image_raw'
-HEADING = 'gimbal/heading'
+HEADING, RANGE = 'gimbal/heading', 'gimbal/range'
 _CLOCK = "see that every machine's clock is set (chrony), and that `use_sim_time` is the same everywhere"
 
 SENTENCES: Mapping[str, tuple[str, str]] = {
@@ -74,6 +74,22 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         HEADING,
         'The heading on {topic} jumped further than a vehicle turns, and is counted on from there: check the compass.',
     ),
+    'ranges_unusable': (RANGE, 'A range on {topic} is 0 or less and is not used: check its publisher.'),
+    'ranges_stale': (
+        RANGE,
+        f'A range on {{topic}} is older than `range_max_age_s`, or ahead of the clock, and is not used: {_CLOCK}.',
+    ),
+    'ranges_unsorted': (
+        RANGE,
+        'Ranges on {topic} are older than those before and are not used: see that nobody else publishes there.',
+    ),
+    'ranges_contradicted': (
+        RANGE,
+        (
+            'A range on {topic} is far from what `object_heights_m` or `camera_height_m` tells, and is not used: check '
+            'those two; or the beam went past the target.'
+        ),
+    ),
 }
 """What a person can mend."""
 
@@ -100,9 +116,18 @@ COUNTED_ONLY = frozenset(
         'motion_not_agreed_on',
         'motion_from_one_side_only',
         'motion_implausible',
+        # The beam was on something else, or there was nothing within its reach.
+        'ranges_beside_the_target',
+        'ranges_out_of_reach',
     }
 )
 """What is ordinary, or said in another way."""
+
+NO_RANGE = (
+    'Nothing tells how far away the target is, so nothing comes on {topic}: let a range finder publish on {range}, or '
+    'say how tall targets are (`object_heights_m`) or how high the camera is above their ground (`camera_height_m`).'
+)
+"""Where a position is waited for."""
 
 NO_CAMERA = (
     'Nothing can be pointed at, since no camera_info came on {topic}: let the camera publish it beside its images, in '

@@ -24,13 +24,16 @@ from gremsy_common.types.camera_model import CameraModel
 from gremsy_common.types.control_state import ControlState
 from gremsy_common.types.detections import Detections, Target, Tracks
 from gremsy_common.types.frame import Frame
-from gremsy_common.types.gimbal_state import GimbalAttitude, LevelHeading, RateSetpoint, ZoomState
+from gremsy_common.types.gimbal_state import GimbalAttitude, LevelHeading, RangeReading, RateSetpoint, ZoomState
 from gremsy_tracker.display.tracker_view import TrackerUpdate, TrackerView
 from gremsy_tracker.lock.click import REACH_PX, TrackHistory, row_at_pixel
 from gremsy_tracker.lock.lock_evidence import Sighting
 from gremsy_tracker.lock.target_appearance import TargetAppearance
 from gremsy_tracker.lock.target_lock import LockState, LockStatus, TargetLock
 from gremsy_tracker.lock.target_request import TargetRequest, parse_request
+from gremsy_tracker.place.bearing_and_position import bearing_of, position_of
+from gremsy_tracker.place.box_ranges import upright_box
+from gremsy_tracker.place.target_range import RangedSight, TargetRanges
 from gremsy_tracker.pointing import bearings
 from gremsy_tracker.pointing.pointing_core import Aim, PointingCore
 from gremsy_tracker.tracker_parameters import TrackerParameters
@@ -111,6 +114,7 @@ class Tracker:
         self._frozen = FrozenSight()
         self._age = AttitudeAgeLearner()
         self._attitude_age: AttitudeAge | None = None
+        self._ranges = TargetRanges(parameters)
 
     # Inputs.
 
@@ -122,6 +126,7 @@ class Tracker:
             self._multi_object_tracker.parameters = self._appearance.parameters = self._camera.parameters = parameters
             self._lock.reconfigure(parameters)
             self._core.reconfigure(parameters)
+            self._ranges.reconfigure(parameters)
             if not parameters.appearance_cue:
                 self._appearance.forget_target()
                 self._appearance.forget_pictures()
@@ -150,6 +155,11 @@ class Tracker:
         with self._mutex:
             self._zoom.offer(zoom)
 
+    def offer_range(self, reading: RangeReading, now_ns: int) -> None:
+        """How far away it is along the optical axis."""
+        with self._mutex:
+            self._ranges.offer(reading, now_ns)
+
     def offer_detections(
         self, detections: Detections, now_ns: int, send: Callable[[RateSetpoint | None], None] = _nobody_waits
     ) -> TrackerUpdate | None:
@@ -169,10 +179,14 @@ class Tracker:
             setpoint = self._setpoint(now_ns)
         send(setpoint)
         with self._mutex:
-            self._learn(seen, sighting)
             self._core.pictures_frozen = self._is_frozen(detections, seen)
-            zoom_setpoint = self._zoom_setpoint(now_ns, seen)
-            return TrackerUpdate(seen.tracks, self._target(seen), self._lock.status, setpoint, zoom_setpoint)
+            self._look_for_range(seen)
+            self._learn(seen, sighting)
+            return self._placed(
+                TrackerUpdate(
+                    seen.tracks, self._target(seen), self._lock.status, setpoint, self._zoom_setpoint(now_ns, seen)
+                )
+            )
 
     def select_pixel(self, x_px: float, y_px: float, stamp_ns: int = 0) -> str:
         """Lock on the track under (else close to) a pixel; the answer says what came of it.
@@ -322,11 +336,16 @@ class Tracker:
             heading_ns = self._core.heading_ns
             return heading_ns is not None and now_ns - heading_ns <= _HEADING_FRESH_NS, self._core.carried
 
+    def heading_at(self, stamp_ns: int) -> float:
+        """Azimuth of the gimbal's level frame in the still frame at that time, rad."""
+        with self._mutex:
+            return self._core.heading_at(stamp_ns)
+
     def counts(self) -> dict[str, int]:
         """Everything that was dropped or refused, by reason."""
         with self._mutex:
             total = self.dropped + self._multi_object_tracker.dropped + self._core.counts() + self._camera.counts
-            total += self._appearance.counts
+            total += self._appearance.counts + self._ranges.counts
             if self._multi_object_tracker.resets:
                 total['clock_jumps'] = self._multi_object_tracker.resets
             return dict(total)
@@ -446,8 +465,10 @@ class Tracker:
         self._target_row = None
         self._core.forget_target()
         self._appearance.forget_target()
+        self._ranges.forget_target()
 
     def _restart_time(self) -> None:
+        self._ranges.restart_time()
         self._core.restart_time()
         self._frozen.clear()
         self._camera.clear()
@@ -524,6 +545,7 @@ class Tracker:
         if choice.is_other:
             self._appearance.forget_target()
             self._usual_size.clear()
+            self._ranges.forget_target()
         self._target_row = choice.index
         if choice.index is None:
             return sighting
@@ -603,6 +625,47 @@ class Tracker:
             score, half = 0.0, self._target_size_px / 2
             box = np.concatenate([place - half, place + half])
         return Target(tracks.stamp_ns, tracks.frame_id, status.target_id, status.label, score, box)
+
+    def _look_for_range(self, seen: _SeenImage) -> None:
+        """What the image, and the range finder since the one before, tell of how far away the target is."""
+        tracks, camera, attitude, row = seen.tracks, seen.camera, seen.attitude, self._target_row
+        estimate = self._core.estimate_at(tracks.stamp_ns)
+        if row is None or estimate is None or camera is None or attitude is None:
+            return
+        box_px = tracks.boxes_px[row]
+        size_rad = (box_px[2:] - box_px[:2]) / np.array([camera.focal_x_px, camera.focal_y_px])
+        upright = None
+        if not self._usual_size.missing(size_rad).any():
+            upright = upright_box(
+                box_px,
+                camera,
+                attitude.level_from_camera,
+                middle_rad=float(estimate.bearing_rad[1]),
+                level_std_rad=self._parameters.attitude_std_rad,
+            )
+
+        def off_axis_at(stamp_ns: int) -> Array | None:
+            then, target = self._core.attitude_at(stamp_ns), self._core.estimate_at(stamp_ns)
+            if then is None or target is None:
+                return None
+            off = wrap_angle(target.bearing_rad - bearings.optical_axis(then.level_from_camera))
+            return off * np.array([np.cos(target.bearing_rad[1]), 1.0])
+
+        label = str(tracks.labels[row])
+        self._ranges.seen(RangedSight(tracks.stamp_ns, label, upright, size_rad, off_axis_at))
+
+    def _placed(self, update: TrackerUpdate) -> TrackerUpdate:
+        """With the target's bearing and, where its range is known, its position."""
+        stamp_ns, following = update.tracks.stamp_ns, update.status.state in (LockState.TRACKING, LockState.COASTING)
+        estimate = self._core.estimate_at(stamp_ns) if following and not self._core.pictures_frozen else None
+        if estimate is None:
+            return update
+        frame, std_rad = self._parameters.still_frame, self._parameters.attitude_std_rad
+        bearing = bearing_of(estimate, self._core.target_rate_std_rad_s, frame, std_rad)
+        distance = self._ranges.at(stamp_ns)
+        if distance is None:
+            return replace(update, bearing=bearing)
+        return replace(update, bearing=bearing, position=position_of(bearing, distance), range_source=distance.source)
 
     def _setpoint(self, now_ns: int) -> RateSetpoint | None:
         status = self._lock.status

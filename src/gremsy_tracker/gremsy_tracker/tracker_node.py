@@ -23,12 +23,13 @@ from gremsy_common.timing.latest_slot import LatestSlot
 from gremsy_common.types.control_state import ControlState
 from gremsy_common.types.detections import Detections
 from gremsy_common.types.frame import Frame, lock_read_only
-from gremsy_common.types.gimbal_state import RateSetpoint
+from gremsy_common.types.gimbal_state import RangeReading, RateSetpoint
 from gremsy_common.types.plant_model import PlantModel
+from gremsy_tracker.display.frame_messages import still_transform
 from gremsy_tracker.display.marker_messages import markers_of
 from gremsy_tracker.display.overlay import draw_overlay
-from gremsy_tracker.display.tracker_view import TrackerUpdate, state_text, trace_values
-from gremsy_tracker.drop_sentences import NO_CAMERA, SENTENCES
+from gremsy_tracker.display.tracker_view import TrackerUpdate, place_rows, state_text, trace_values
+from gremsy_tracker.drop_sentences import NO_CAMERA, NO_RANGE, SENTENCES
 from gremsy_tracker.tracker import Tracker
 from gremsy_tracker.tracker_parameters import TrackerParameters
 
@@ -44,6 +45,8 @@ _PATIENCE_WITH_CAMERA_S = 3.0
 # How often it is looked whether there is a detector that publishes elsewhere, and after how many such looks it is said.
 _LOOK_FOR_DETECTOR_S = 1.0
 _LOOKS_BEFORE_SAID = 3
+# A range finder measures once a second, and a target that comes into the picture is first cut off by its edge.
+_PATIENCE_WITH_RANGE_S = 3.0
 
 _FROZEN_PICTURE = (
     'The picture does not change while the gimbal turns, so nothing is followed: the camera, or what encodes its '
@@ -75,6 +78,9 @@ class TrackerNode(SuiteNode[TrackerParameters]):
         self._counts: dict[str, int] = {}
         self._arrived = self._used = 0
         self._blind_s = 0.0
+        self._newest: TrackerUpdate | None = None
+        self._rangeless_s = 0.0
+        self._said_no_range = False
 
     @property
     def tracker(self) -> Tracker:
@@ -94,9 +100,13 @@ class TrackerNode(SuiteNode[TrackerParameters]):
         """Topics, services, timers, workers."""
         self._arrivals, self._frames, self._looked = LatestSlot(), LatestSlot(), LatestSlot()
         self._images, self._said_state, self._blind_s = None, '', 0.0
+        self._newest, self._rangeless_s, self._said_no_range = None, 0.0, False
         self.tracker.enable(self.parameters.enabled)
         self._tracks = self.publisher(topics.TRACKS)
         self._target = self.publisher(topics.TARGET)
+        self._bearing = self.publisher(topics.TARGET_BEARING)
+        self._position = self.publisher(topics.TARGET_POSITION)
+        self._tf = self.publisher(topics.TF)
         self._state = self.publisher(topics.TARGET_STATE)
         self._setpoint = self.publisher(topics.GIMBAL_SETPOINT)
         self._zoom_setpoint = self.publisher(topics.GIMBAL_ZOOM_SETPOINT)
@@ -108,6 +118,7 @@ class TrackerNode(SuiteNode[TrackerParameters]):
         self.subscription(topics.CAMERA_INFO, self._camera_came)
         self.subscription(topics.GIMBAL_ATTITUDE, self.tracker.offer_attitude)
         self.subscription(topics.GIMBAL_HEADING, self.tracker.offer_heading)
+        self.subscription(topics.GIMBAL_RANGE, self._range_came)
         self.subscription(topics.GIMBAL_ZOOM, self.tracker.offer_zoom)
         self.subscription(topics.GIMBAL_PLANT, self._plant_told)
         self.subscription(topics.GIMBAL_CONTROL, self._control_told)
@@ -168,6 +179,7 @@ class TrackerNode(SuiteNode[TrackerParameters]):
             "vehicle's turning": self._vehicle_turning(),
             'attitude age': self._age_words(),
             'detections from': self.parameters.detections_topic,
+            **place_rows(self._newest),
             'pointing error (deg)': '' if view.error_rad is None else f'{math.degrees(view.error_rad):.2f}',
             'detections dropped while busy': str(self._arrivals.dropped),
             'overlay frames dropped while busy': str(self._frames.dropped),
@@ -199,6 +211,9 @@ class TrackerNode(SuiteNode[TrackerParameters]):
 
     def _camera_came(self, camera: StampedCamera) -> None:
         self.tracker.offer_camera_model(camera.stamp_ns, camera.model)
+
+    def _range_came(self, reading: RangeReading) -> None:
+        self.tracker.offer_range(reading, self.now_ns())
 
     def _plant_told(self, text: str) -> None:
         """A text that is none raises, and the subscription says it."""
@@ -240,6 +255,7 @@ class TrackerNode(SuiteNode[TrackerParameters]):
         self._tracks.publish(update.tracks)
         if update.target is not None:
             self._target.publish(update.target)
+        self._publish_place(update)
         self._say_state(always=True)
         self._note(update, started_ns)
         self._looked.put(detections.stamp_ns)
@@ -251,6 +267,18 @@ class TrackerNode(SuiteNode[TrackerParameters]):
         age = self.tracker.learn_attitude_age()
         if age is not None:
             self._attitude_age.publish(age.to_json())
+
+    def _publish_place(self, update: TrackerUpdate) -> None:
+        self._newest = update
+        if update.bearing is None:
+            return
+        if self._bearing.watched or self._position.watched:
+            frames, stamp_ns = self._filled_in, update.bearing.stamp_ns
+            heading_rad = self.tracker.heading_at(stamp_ns)
+            self._tf.publish(still_transform(stamp_ns, frames.level_frame, frames.still_frame, heading_rad))
+        self._bearing.publish(update.bearing)
+        if update.position is not None:
+            self._position.publish(update.position)
 
     def _tick(self) -> None:
         self._send(self.tracker.tick(self.now_ns()), fresh=False)
@@ -307,6 +335,7 @@ class TrackerNode(SuiteNode[TrackerParameters]):
             if of_detections and arrived and (not used or reason == 'stamps_far_behind'):
                 self.diagnostics.note_error(sentence)
         self._warn_of_no_camera(used)
+        self._warn_of_no_range(used)
 
     def _warn_of_no_camera(self, used: int) -> None:
         if not self.parameters.enabled or self.tracker.knows_camera:
@@ -327,6 +356,23 @@ class TrackerNode(SuiteNode[TrackerParameters]):
         self.diagnostics.note_error(sentence)
         # The first uncalibrated one was said when it came.
         if not uncalibrated and self._blind_s < _PATIENCE_WITH_CAMERA_S + _DROPS_S:
+            self.get_logger().warning(sentence)
+
+    def _warn_of_no_range(self, used: int) -> None:
+        """Once, to whoever waits for a position that does not come."""
+        newest = self._newest
+        if newest is None or newest.bearing is None or not used or not self._position.watched:
+            return
+        if newest.position is not None:
+            self._rangeless_s, self._said_no_range = 0.0, False
+            return
+        self._rangeless_s += _DROPS_S
+        if self._rangeless_s >= _PATIENCE_WITH_RANGE_S and not self._said_no_range:
+            self._said_no_range = True
+            sentence = NO_RANGE.format(
+                topic=self._position.name, range=self.resolve_topic_name(topics.GIMBAL_RANGE.name)
+            )
+            self.diagnostics.note_error(sentence)
             self.get_logger().warning(sentence)
 
     def _note(self, update: TrackerUpdate, arrived_ns: int) -> None:

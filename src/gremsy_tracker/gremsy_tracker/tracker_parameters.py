@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 from gremsy_common.parameters.parameter_fields import NodeParameters, ParameterError, param
@@ -225,6 +226,49 @@ class TrackerParameters(NodeParameters):
         "wrong; a quarter of it is turned before telemetry tells of the gimbal's.",
     )
 
+    # Position: what tells how far away the target is.
+    object_heights_m: tuple[str, ...] = param(
+        (),
+        live=True,
+        doc='How tall things are: class, height and its standard deviation in m, as `person 1.7 0.1`. A target of such '
+        'a class gets a range by how large it is seen.',
+        example="['person 1.7 0.1', 'car 1.5 0.15']",
+    )
+    camera_height_m: float = param(
+        0.0,
+        unit='m',
+        low=0.0,
+        high=10_000.0,
+        live=True,
+        doc='The camera above level ground that the targets stand on; they get a range by where their feet are. 0 for '
+        'not known.',
+    )
+    camera_height_std_m: float = param(
+        0.1, unit='m', low=0.0, high=1000.0, live=True, doc='Standard deviation of that, the uneven ground included.'
+    )
+    range_finder_std_m: float = param(
+        1.0, unit='m', low=0.001, high=100.0, live=True, doc='Standard deviation of what `gimbal/range` says.'
+    )
+    range_speed_m_s: float = param(
+        2.0,
+        unit='m/s',
+        low=0.0,
+        high=100.0,
+        live=True,
+        doc='How fast target and camera may come nearer or go apart: for so much a range is known worse each second.',
+    )
+    range_max_age_s: float = param(
+        1.0, unit='s', low=0.05, high=10.0, live=True, doc='An older range is none, and there is no position by it.'
+    )
+    attitude_std_rad: float = param(
+        0.003,
+        unit='rad',
+        low=0.0,
+        high=0.5,
+        live=True,
+        doc="Standard deviation of the gimbal's telemetry and of the horizon, each axis.",
+    )
+
     # Zoom: how much of the frame the target fills.
     zoom_control: bool = param(False, live=True, doc='Zoom so that the target fills `zoom_target_share` of the frame.')
     zoom_target_share: float = param(
@@ -255,13 +299,44 @@ class TrackerParameters(NodeParameters):
         'in `/robot/eo`.',
         form=TextForm.FRAME,
     )
+    still_frame: str = param(
+        '',
+        doc='frame_id of `target/bearing` and `target/position`, a level frame that does not turn with the vehicle; '
+        "empty takes the camera's, as `robot/eo_still` in `/robot/eo`.",
+        form=TextForm.FRAME,
+    )
 
     def in_namespace(self, namespace: str) -> TrackerParameters:
-        """The same with `level_frame` filled in: the driver's, in the camera's namespace without its last part."""
-        if self.level_frame:
-            return self
-        robot = '/'.join(namespace.strip('/').split('/')[:-1])
-        return replace(self, level_frame=f'{robot}/gimbal_level' if robot else 'gimbal_level')
+        """The same with the frames filled in: the driver's level frame is of the namespace without its last part."""
+        own = namespace.strip('/')
+        robot = '/'.join(own.split('/')[:-1])
+        return replace(
+            self,
+            level_frame=self.level_frame or (f'{robot}/gimbal_level' if robot else 'gimbal_level'),
+            still_frame=self.still_frame or (f'{own}_still' if own else 'still'),
+        )
+
+    def heights_m(self) -> dict[str, tuple[float, float]]:
+        """Height and its standard deviation by class.
+
+        Raises:
+            ParameterError: naming the entry of `object_heights_m` that is none.
+        """
+        found = {}
+        for entry in self.object_heights_m:
+            # A class's name may have spaces in it.
+            words = entry.rsplit(maxsplit=2)
+            try:
+                name, height_m, std_m = words[0], float(words[1]), float(words[2])
+            except (IndexError, ValueError):
+                name, height_m, std_m = '', 0.0, 0.0
+            if not (0.0 < height_m < math.inf and 0.0 < std_m < height_m):
+                raise ParameterError(
+                    f"Parameter `object_heights_m` has '{entry}': give a class, its height and a smaller standard "
+                    "deviation in m, as 'person 1.7 0.1'."
+                )
+            found[name] = height_m, std_m
+        return found
 
     def with_plant(self, plant: PlantModel | None) -> TrackerParameters:
         """The same for the plant that the driver has told, unless nobody ever set it there."""
@@ -280,6 +355,7 @@ class TrackerParameters(NodeParameters):
         Raises:
             ParameterError: naming the two parameters that contradict each other.
         """
+        self.heights_m()
         if self.low_score > self.high_score:
             raise ParameterError(
                 f'Parameter `low_score` is {self.low_score:g}, above `high_score` {self.high_score:g}: '

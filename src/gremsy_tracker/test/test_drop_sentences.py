@@ -11,9 +11,10 @@ import pytest
 import gremsy_tracker
 from gremsy_tracker.drop_sentences import COUNTED_ONLY, OF_STAMPS, SENTENCES
 
-# As they are written: dropped['x'] += 1, counts['x'], _drop('x'), ('boxes_x', mask), 'motion_x', 'stamps_x'.
+# As they are written: dropped['x'] += 1, counts['x'], _drop('x'), ('boxes_x', mask), 'motion_x' (and the like).
 _REASON = re.compile(
     r"(?:dropped|counts|total|told)\['(\w+)'|_drop\('(\w+)'|^ +\('(boxes_\w+)', |'(motion_\w+)'|'(stamps_\w+)'"
+    r"|'(ranges_\w+)'"
     r"|Counter\(\{'(\w+)'",
     re.MULTILINE,
 )

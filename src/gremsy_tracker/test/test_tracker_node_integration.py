@@ -16,13 +16,14 @@ rclpy = pytest.importorskip('rclpy', reason='the workspace is not built: run ./g
 pytest.importorskip('vision_msgs.msg', reason='the workspace is not built: run ./gremsy setup')
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
-from geometry_msgs.msg import PointStamped, TwistStamped
+from geometry_msgs.msg import PointStamped, PoseWithCovarianceStamped, TwistStamped, Vector3Stamped
 from rcl_interfaces.msg import Parameter, ParameterType, ParameterValue
 from rcl_interfaces.srv import SetParameters
 from rclpy.qos import qos_profile_sensor_data
 from sensor_msgs.msg import CameraInfo, Image, Imu, JointState
 from std_msgs.msg import Float64, String
 from std_srvs.srv import SetBool, Trigger
+from tf2_msgs.msg import TFMessage
 from vision_msgs.msg import Detection2D, Detection2DArray
 from visualization_msgs.msg import MarkerArray
 
@@ -171,6 +172,54 @@ def test_people_get_ids_and_a_click_makes_one_the_target_and_the_gimbal_turn_to_
     assert all(each.twist.angular.z > 0.0 for each in turned)  # to the left
     # A camera's picture comes every 60 ms here; between them the 50 Hz tick goes on.
     assert len(user.setpoints) > 2 * len(sent_ns)
+
+
+def test_others_get_the_targets_bearing_and_where_its_height_is_known_its_position(user, node):
+    bearings, positions, frames, said = [], [], [], []
+    watching = [
+        user.node.create_subscription(Vector3Stamped, 'target/bearing', bearings.append, 20),
+        user.node.create_subscription(PoseWithCovarianceStamped, 'target/position', positions.append, 20),
+        user.node.create_subscription(TFMessage, '/tf', frames.append, 20),
+        user.node.create_subscription(
+            DiagnosticArray, '/diagnostics', lambda m: said.extend(each.values for each in m.status), 20
+        ),
+    ]
+
+    def say_heights(*heights):
+        value = ParameterValue(type=ParameterType.PARAMETER_STRING_ARRAY, string_array_value=heights)
+        wish = SetParameters.Request(parameters=[Parameter(name='object_heights_m', value=value)])
+        (answer,) = user.call(user.parameters, wish).results
+        assert answer.successful, answer.reason
+
+    def said_without_range():
+        rows = [{each.key: each.value for each in values} for values in said]
+        return any(
+            each.get('last error', '').startswith(
+                'Nothing tells how far away the target is, so nothing comes on /eo/target/position: '
+            )
+            for each in rows
+        )
+
+    user.wait(lambda: bool(bearings), meanwhile=lambda: user.look(LEFT, RIGHT))
+    bearing = bearings[-1]
+    assert bearing.header.frame_id == 'eo_still'
+    # 120 px left of the middle, by a camera that looks ahead.
+    right_px = np.array([bearing.vector.y, -bearing.vector.z]) / bearing.vector.x * CAMERA.focal_x_px
+    assert right_px == pytest.approx([120.0, 0.0], abs=1.0)
+    user.wait(lambda: bool(frames), meanwhile=lambda: user.look(LEFT, RIGHT))
+    (transform,) = frames[-1].transforms
+    assert (transform.header.frame_id, transform.child_frame_id) == ('gimbal_level', 'eo_still')
+    user.wait(said_without_range, meanwhile=lambda: user.look(LEFT, RIGHT))
+    assert positions == []
+    say_heights('person 1.7 0.1')
+    user.wait(lambda: bool(positions), meanwhile=lambda: user.look(LEFT, RIGHT))
+    pose = positions[-1].pose.pose.position
+    # 150 px of 879 px of focal length are 1.7 m.
+    assert pose.x == pytest.approx(1.7 / 150.0 * CAMERA.focal_x_px, rel=0.02)
+    assert pose.y == pytest.approx(pose.x * 120.0 / CAMERA.focal_x_px, rel=0.02)
+    say_heights()
+    for each in watching:
+        user.node.destroy_subscription(each)
 
 
 def test_silence_of_the_detector_stops_the_gimbal(user, node):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What RViz shows of a system (`rviz:=true`): of each camera the picture and the bearings, and the frames."""
+"""What RViz shows of a system (`rviz:=true`): of each camera the picture, the bearings, the target; the frames."""
 
 from __future__ import annotations
 
@@ -19,7 +19,9 @@ def rviz_view(description: SystemDescription) -> dict[str, Any]:
     """The content of a view's file."""
     cameras = description.arguments.camera_choices
     images = [_image(description.namespace, camera) for camera in cameras]
-    bearings = [_bearings(description.namespace, camera) for camera in cameras if TRACKER in camera.nodes]
+    trackers = [camera for camera in cameras if TRACKER in camera.nodes]
+    bearings = [_bearings(description.namespace, camera) for camera in trackers]
+    targets = [_target(description.namespace, camera) for camera in trackers]
     return {
         'Panels': [
             {'Class': 'rviz_common/Displays', 'Name': 'Displays'},
@@ -32,7 +34,7 @@ def rviz_view(description: SystemDescription) -> dict[str, Any]:
                 'Fixed Frame': fixed_frame(description),
                 'Frame Rate': 30,
             },
-            'Displays': [_GRID, *images, _FRAMES, *bearings],
+            'Displays': [_GRID, *images, _FRAMES, *bearings, *targets],
             'Tools': [{'Class': 'rviz_default_plugins/MoveCamera'}, {'Class': 'rviz_default_plugins/Select'}],
             'Views': {'Current': _VIEW},
         },
@@ -75,6 +77,18 @@ def _bearings(robot: str, camera: CameraChoice) -> dict[str, Any]:
         'Name': f'{camera.name} bearings',
         'Enabled': True,
         'Topic': _topic((robot, camera.name, 'markers'), 'Reliable', depth=5),
+    }
+
+
+def _target(robot: str, camera: CameraChoice) -> dict[str, Any]:
+    """Off: who watches for a position and gets none, because nothing tells a range, is told so."""
+    return {
+        'Class': 'rviz_default_plugins/PoseWithCovariance',
+        'Name': f'{camera.name} target',
+        'Enabled': False,
+        'Shape': 'Axes',
+        'Covariance': {'Value': True, 'Position': {'Value': True}, 'Orientation': {'Value': False}},
+        'Topic': _topic((robot, camera.name, 'target/position'), 'Reliable', depth=5),
     }
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from geometry_msgs.msg import PointStamped, QuaternionStamped, TwistStamped
+from geometry_msgs.msg import PointStamped, PoseWithCovarianceStamped, QuaternionStamped, TwistStamped, Vector3Stamped
 from nav_msgs.msg import Odometry
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, Imu, JointState, Range, TimeReference
 from std_msgs.msg import Float64, String
@@ -28,6 +28,9 @@ from gremsy_common.ros.messages import (
 )
 from gremsy_common.ros.messages import (
     image_wire_messages as image_wire,
+)
+from gremsy_common.ros.messages import (
+    target_messages as place,
 )
 from gremsy_common.ros.messages import (
     vehicle_messages as vehicle,
@@ -56,6 +59,7 @@ from gremsy_common.types.gimbal_state import (
     VehicleAttitude,
     ZoomState,
 )
+from gremsy_common.types.target_place import TargetBearing, TargetPosition
 from gremsy_common.types.video_time import VideoTime
 
 
@@ -138,6 +142,10 @@ VISION_INFO = Topic(
 TRACKS = Topic('tracks', Tracks, Detection2DArray, detection.tracks_message, detection.tracks_from)
 TARGET = Topic('target', Target, Detection2D, detection.target_message, detection.target_from)
 TARGET_STATE = _text('target/state')
+TARGET_BEARING = Topic('target/bearing', TargetBearing, Vector3Stamped, place.bearing_message, place.bearing_from)
+TARGET_POSITION = Topic(
+    'target/position', TargetPosition, PoseWithCovarianceStamped, place.position_message, place.position_from
+)
 TARGET_SELECT = Topic(
     'target/select', detection.PixelChoice, PointStamped, detection.choice_message, detection.choice_from
 )

@@ -10,10 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gremsy_common.geometry import bearing_from_direction
 from gremsy_common.types.camera_model import CameraModel
 from gremsy_common.types.detections import Target, Tracks
 from gremsy_common.types.gimbal_state import RateSetpoint
+from gremsy_common.types.target_place import TargetBearing, TargetPosition
 from gremsy_tracker.lock.target_lock import LockState, LockStatus
+from gremsy_tracker.place.target_range import RangeSource
 
 Array = NDArray[np.float64]
 
@@ -28,6 +31,9 @@ class TrackerUpdate:
         status: the lock's state after this image.
         setpoint: the rate to ask for now, at once; None when the gimbal is not to be moved by the tracker.
         zoom_setpoint: the magnification to ask for; None to leave the zoom alone.
+        bearing: of the target that is followed or coasted, at this image's stamp; None without.
+        position: the same with a range; None where nothing tells one.
+        range_source: what told it.
     """
 
     tracks: Tracks
@@ -35,6 +41,9 @@ class TrackerUpdate:
     status: LockStatus
     setpoint: RateSetpoint | None
     zoom_setpoint: float | None = None
+    bearing: TargetBearing | None = None
+    position: TargetPosition | None = None
+    range_source: RangeSource | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -111,6 +120,28 @@ def trace_values(update: TrackerUpdate, view: TrackerView) -> dict[str, Any]:
         'error_rad': view.error_rad,
         'box_px': None if target is None else target.box_px.tolist(),
     }
+
+
+def place_rows(update: TrackerUpdate | None) -> dict[str, str]:
+    """Of the newest image's target, for /diagnostics: bearing, rate and range, each with its standard deviation."""
+    rows = {"target's azimuth, tilt (deg)": '', "target's rates (deg/s)": '', "target's range (m)": ''}
+    if update is None or update.bearing is None:
+        return rows
+    bearing, position = update.bearing, update.position
+    azimuth, tilt = np.degrees(bearing_from_direction(bearing.direction))
+    rows["target's azimuth, tilt (deg)"] = _with_std((azimuth, tilt), np.degrees(bearing.std_rad))
+    rows["target's rates (deg/s)"] = _with_std(np.degrees(bearing.rate_rad_s), np.degrees(bearing.rate_std_rad_s))
+    if position is None or update.range_source is None:
+        rows["target's range (m)"] = 'not known: nothing tells it'
+        return rows
+    along = bearing.direction @ position.covariance_m2 @ bearing.direction
+    distance = float(np.linalg.norm(position.position_m))
+    rows["target's range (m)"] = f'{distance:.1f} +- {np.sqrt(along):.1f}, told by {update.range_source.value}'
+    return rows
+
+
+def _with_std(values: Any, stds: Any) -> str:
+    return ', '.join(f'{value:.2f} +- {std:.2f}' for value, std in zip(values, stds, strict=True))
 
 
 def state_text(status: LockStatus, *, enabled: bool, still_because: str, unused_because: str = '') -> str:

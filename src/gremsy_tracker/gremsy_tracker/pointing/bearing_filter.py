@@ -78,6 +78,11 @@ class BearingFilter:
         return self._stamp_ns
 
     @property
+    def rate_std_rad_s(self) -> Array:
+        """(2,) standard deviation of the rates after the newest measurement."""
+        return np.sqrt(self._mixture.rate_variance())
+
+    @property
     def model_weights(self) -> Array:
         """(2, 2) how far the calm and the manoeuvring model (rows) are believed, by axis."""
         return self._mixture.weights.copy()

@@ -100,6 +100,11 @@ class Mixture:
         """(A, 3) of all models together, `dt_s` later or earlier."""
         return np.asarray(self.mean() @ transition(dt_s, models.tau_s).T)
 
+    def rate_variance(self) -> Array:
+        """(A,) of all models together."""
+        off = self.means[..., 1] - (self.weights * self.means[..., 1]).sum(axis=0)
+        return np.asarray((self.weights * (self.covariances[..., 1, 1] + off**2)).sum(axis=0))
+
     def bearing_variance_at(self, dt_s: float, models: Models) -> Array:
         """(A,) of all models together, `dt_s` later or earlier."""
         row = transition(dt_s, models.tau_s)[0]

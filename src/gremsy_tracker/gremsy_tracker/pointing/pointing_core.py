@@ -250,6 +250,11 @@ class PointingCore:
         """The target at that time, None when there is none."""
         return self._target.at(stamp_ns)
 
+    @property
+    def target_rate_std_rad_s(self) -> Array:
+        """(2,) how well the target's rates are known; of no meaning while there is no target."""
+        return self._target.rate_std_rad_s
+
     def consistent(self, stamp_ns: int, bearings_rad: Array, noises_rad: Array) -> NDArray[np.bool_]:
         """(N,) whether bearings (N, 2) seen at that time could be the target's."""
         return self._target.consistent(stamp_ns, bearings_rad, noises_rad)

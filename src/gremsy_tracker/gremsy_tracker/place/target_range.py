@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How far away the target is, by the best of what tells: the range finder, its known height, or the ground.
+
+Each tells at its own times, and what it told is worth less the longer ago: by `range_speed_m_s`, at which target and
+camera may have come nearer or gone apart meanwhile. The one with the smallest standard deviation is believed.
+
+The range finder says how far it is along the optical axis, whatever is there. It is the target's range while the axis
+is well within the target's box; beside a leg it is the range of the wall behind. So a range that the others contradict
+is not believed either.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from enum import Enum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gremsy_common.timing.stamp_check import AHEAD_NS
+from gremsy_common.types.gimbal_state import RangeReading
+from gremsy_tracker.place.box_ranges import UprightBox, by_ground, by_height
+from gremsy_tracker.tracker_parameters import TrackerParameters
+
+Array = NDArray[np.float64]
+
+# Of the box, from its middle to an edge: between a walker's legs, and beside his neck, the beam goes past him.
+_HIT_SHARE = 0.6
+# Two ranges farther apart, in standard deviations of their difference, are of two things.
+_CONTRADICTION_SIGMA = 4.0
+
+
+class RangeSource(str, Enum):
+    """What tells the range."""
+
+    FINDER = 'the range finder'
+    HEIGHT = 'the known height of its class'
+    GROUND = 'the ground that it stands on'
+
+
+@dataclass(frozen=True, slots=True)
+class TargetRange:
+    """From the camera to the target's middle, by that source, at that time."""
+
+    stamp_ns: int
+    range_m: float
+    std_m: float
+    source: RangeSource
+
+
+@dataclass(frozen=True, slots=True)
+class RangedSight:
+    """The target in one image.
+
+    Attributes:
+        stamp_ns: of the image.
+        label: its class.
+        upright: its box's edges; None where the box does not show the whole of it.
+        size_rad: (2,) angular width and height of the box.
+        off_axis_at: (2,) from the optical axis to the target at a time, azimuth (on the sphere) and tilt, rad; None
+            where it is not known.
+    """
+
+    stamp_ns: int
+    label: str
+    upright: UprightBox | None
+    size_rad: Array
+    off_axis_at: Callable[[int], Array | None]
+
+
+class TargetRanges:
+    """One target's ranges.
+
+    Attributes:
+        counts: by reason, what of the range finder was not used.
+    """
+
+    def __init__(self, parameters: TrackerParameters) -> None:
+        self.counts: Counter[str] = Counter()
+        self._reading: RangeReading | None = None
+        self._heard_ns: int | None = None
+        self._told: dict[RangeSource, TargetRange] = {}
+        self.reconfigure(parameters)
+
+    def reconfigure(self, parameters: TrackerParameters) -> None:
+        """Use other parameters from now on."""
+        self.parameters = parameters
+        self._heights_m = parameters.heights_m()
+
+    def forget_target(self) -> None:
+        """Another target from now on."""
+        self._told.clear()
+
+    def restart_time(self) -> None:
+        """The clock was set."""
+        self.forget_target()
+        self._reading = self._heard_ns = None
+
+    def offer(self, reading: RangeReading, now_ns: int) -> bool:
+        """A reading of the range finder; False: not used, counted."""
+        reason = self._fault(reading, now_ns)
+        if reason:
+            self.counts[reason] += 1
+            return False
+        self._reading, self._heard_ns = reading, reading.stamp_ns
+        return True
+
+    def seen(self, sight: RangedSight) -> None:
+        """The target was in that image."""
+        parameters = self.parameters
+        if sight.upright is not None:
+            height = self._heights_m.get(sight.label)
+            if height is not None:
+                self._tell(sight.stamp_ns, by_height(sight.upright, *height), RangeSource.HEIGHT)
+            if parameters.camera_height_m > 0.0:
+                ground = by_ground(sight.upright, parameters.camera_height_m, parameters.camera_height_std_m)
+                self._tell(sight.stamp_ns, ground, RangeSource.GROUND)
+        reading, self._reading = self._reading, None
+        if reading is None or abs(reading.stamp_ns - sight.stamp_ns) > parameters.range_max_age_s * 1e9:
+            return
+        off = sight.off_axis_at(reading.stamp_ns)
+        if off is None or (np.abs(off) > _HIT_SHARE * sight.size_rad / 2.0).any():
+            self.counts['ranges_beside_the_target'] += 1
+            return
+        found = TargetRange(reading.stamp_ns, reading.range_m, parameters.range_finder_std_m, RangeSource.FINDER)
+        if self._contradicted(found):
+            self.counts['ranges_contradicted'] += 1
+            return
+        self._told[RangeSource.FINDER] = found
+
+    def at(self, stamp_ns: int) -> TargetRange | None:
+        """The best known for that time; None where nothing tells, or only what was told too long ago."""
+        carried = [each for each in (self._carried(told, stamp_ns) for told in self._told.values()) if each]
+        return min(carried, key=lambda each: each.std_m, default=None)
+
+    def _fault(self, reading: RangeReading, now_ns: int) -> str:
+        if not (math.isfinite(reading.range_m) and reading.range_m > 0.0):
+            # -inf and inf say, by REP 117, that something is nearer or farther than can be measured.
+            return 'ranges_out_of_reach' if math.isinf(reading.range_m) else 'ranges_unusable'
+        if not reading.min_m <= reading.range_m <= max(reading.max_m, reading.min_m):
+            return 'ranges_out_of_reach'
+        if not -AHEAD_NS <= now_ns - reading.stamp_ns <= self.parameters.range_max_age_s * 1e9:
+            return 'ranges_stale'
+        if self._heard_ns is not None and reading.stamp_ns <= self._heard_ns:
+            return 'ranges_unsorted'
+        return ''
+
+    def _tell(self, stamp_ns: int, found: tuple[float, float] | None, source: RangeSource) -> None:
+        if found is not None:
+            self._told[source] = TargetRange(stamp_ns, *found, source)
+
+    def _carried(self, told: TargetRange, stamp_ns: int) -> TargetRange | None:
+        age_s = abs(stamp_ns - told.stamp_ns) * 1e-9
+        if age_s > self.parameters.range_max_age_s:
+            return None
+        return replace(told, stamp_ns=stamp_ns, std_m=math.hypot(told.std_m, self.parameters.range_speed_m_s * age_s))
+
+    def _contradicted(self, found: TargetRange) -> bool:
+        others = (told for source, told in self._told.items() if source is not found.source)
+        for other in (self._carried(told, found.stamp_ns) for told in others):
+            if other is not None:
+                apart = abs(other.range_m - found.range_m)
+                if apart > _CONTRADICTION_SIGMA * math.hypot(other.std_m, found.std_m):
+                    return True
+        return False
