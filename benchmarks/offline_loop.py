@@ -48,6 +48,7 @@ _MS = 1_000_000
 # Any time that is not 0: a stamp of 0 would mean "none" in ROS.
 _START_NS = 1_000_000_000_000
 _TICK_NS = 20 * _MS
+_LOOKED_S = 0.04
 _LEVEL_FRAME = 'gimbal_level'
 
 Event = dict[str, Any]
@@ -126,6 +127,7 @@ class OfflineLoop:
         seed: of inference times and the payload's faults.
         payload: changes of the preset's options.
         fed_s: for so long the driver is fed the vehicle's attitude.
+        picture: draws a shot: the tracker is then shown each picture that the camera takes.
     """
 
     def __init__(
@@ -139,8 +141,9 @@ class OfflineLoop:
         seed: int = 1,
         payload: Mapping[str, Any] | None = None,
         fed_s: float = 0.0,
+        picture: Callable[[Shot], Frame] | None = None,
     ) -> None:
-        self._detect = detect
+        self._detect, self._picture = detect, picture
         self._timing = timing or Timing()
         self._footage_frames = footage_frames
         self._random = np.random.default_rng(seed)
@@ -192,6 +195,10 @@ class OfflineLoop:
         self._after(now_ns, self._timing.arrival_s, lambda at_ns: self._arrive(shot, at_ns))
 
     def _arrive(self, shot: Shot, now_ns: int) -> None:
+        if self._picture is not None:
+            self.tracker.offer_frame(self._picture(shot))
+            # Telemetry of its time is there when the next one is, and 8 ms later it has been looked at.
+            self._after(now_ns, _LOOKED_S, lambda _: self.tracker.look_for_turning())
         if now_ns >= self._busy_until_ns:
             self._begin(shot, now_ns)
         elif self._timing.take == 'newest':

@@ -26,13 +26,14 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.loop.pointing_score import PointingScore, score_pointing
-from benchmarks.offline_loop import OfflineLoop, Timing, oracle, tracker_parameters
+from benchmarks.offline_loop import OfflineLoop, SceneCamera, Timing, oracle, tracker_parameters
 from benchmarks.reference.reference_tracks import read_reference
 from gremsy_bringup.demo.demo_options import DemoOptions
 from gremsy_bringup.demo.demo_session import DemoSession
 from gremsy_bringup.report.report_folder import ReportFolder
 from gremsy_bringup.report.report_summary import summarise
 from gremsy_bringup.report.trace_join import STAGES, join
+from gremsy_camera.footage.footage import cache_directory, default_footage
 from gremsy_camera.scene.scene import SceneGeometry
 from gremsy_detector.detector_parameters import DetectorParameters
 from gremsy_gimbal_sim.options.options import PRESETS
@@ -161,29 +162,57 @@ def _takes_without_mistakes(inference_ms: float | None, duration_s: float) -> di
 def _on_a_moving_vehicle() -> dict[str, Any]:
     """People of the footage from a vehicle that sways, the reference's boxes in the detector's place, in invented time.
 
-    On *ideal* (the preset `moving`) and *gremsy*, at rest, with the attitude fed to the driver, and without.
+    On *ideal* (the preset `moving`) and *gremsy*, at rest, with the attitude fed to the driver, with the pictures
+    alone, and with nothing that tells.
     """
+    footage = default_footage(cache_directory(os.environ), _say)
     swaying = {name: getattr(PRESETS['moving'], name) for name in _SWAYING}
     worst_wrong: dict[str, float] = {}
     figures: dict[str, Any] = {}
     for plant in ('ideal', 'gremsy'):
-        for case, payload, fed_s in (('at_rest', {}, 0.0), ('fed', swaying, math.inf), ('not_fed', swaying, 0.0)):
+        for case, payload, fed_s, shown in (
+            ('at_rest', {}, 0.0, None),
+            ('fed', swaying, math.inf, None),
+            ('pictures', swaying, 0.0, footage),
+            ('not_fed', swaying, 0.0, None),
+        ):
             _say(f'A vehicle that sways under {plant}, {case} ...')
-            score = score_on_vehicle(plant, payload, fed_s)
+            score = score_on_vehicle(plant, payload, fed_s, footage=shown)
             figures[f'vehicle_people_{plant}_{case}_rms_deg'] = _rounded(score.rms_deg)
             worst_wrong[case] = max(worst_wrong.get(case, 0.0), score.wrong_target_fraction or 0.0)
     figures['vehicle_people_wrong_fraction'] = _rounded(worst_wrong['fed'])
     return figures | {f'vehicle_people_wrong_fraction_{case}': _rounded(wrong) for case, wrong in worst_wrong.items()}
 
 
-def score_on_vehicle(plant: str, payload: Mapping[str, Any], fed_s: float, duration_s: float = 40.0) -> PointingScore:
-    """One run of the off-line loop with true boxes, which take 60 ms to be found."""
+def score_on_vehicle(
+    plant: str, payload: Mapping[str, Any], fed_s: float, duration_s: float = 40.0, footage: Path | None = None
+) -> PointingScore:
+    """One run of the off-line loop with true boxes, which take 60 ms to be found.
+
+    Args:
+        plant: the payload's preset.
+        payload: changes of it.
+        fed_s: for so long the driver is fed the vehicle's attitude.
+        duration_s: of the run.
+        footage: where the tracker is to see the pictures too; they are drawn then.
+    """
     reference, geometry = read_reference(), SceneGeometry.of(*_FOOTAGE_SIZE_PX)
     detect = oracle(geometry, lambda frame: reference.at(frame)[1])
+    camera = None if footage is None else SceneCamera(footage)
     loop = OfflineLoop(
-        detect, tracker_parameters(plant, {}), Timing(inference_s=0.06), preset=plant, payload=payload, fed_s=fed_s
+        detect,
+        tracker_parameters(plant, {}),
+        Timing(inference_s=0.06),
+        preset=plant,
+        payload=payload,
+        fed_s=fed_s,
+        picture=None if camera is None else camera.picture,
     )
-    score, _ = score_pointing(loop.run(duration_s), reference, geometry)
+    try:
+        score, _ = score_pointing(loop.run(duration_s), reference, geometry)
+    finally:
+        if camera is not None:
+            camera.close()
     return score
 
 

@@ -42,6 +42,7 @@ from gremsy_tracker.tracking.attitude_age_learner import AttitudeAgeLearner
 from gremsy_tracker.tracking.attitude_history import AttitudeAt
 from gremsy_tracker.tracking.camera_motion import CameraMotion
 from gremsy_tracker.tracking.frozen_sight import FrozenSight
+from gremsy_tracker.tracking.heading_from_pictures import HeadingFromPictures
 from gremsy_tracker.tracking.multi_object_tracker import MultiObjectTracker
 from gremsy_tracker.tracking.usual_size import UsualSize, centre_of_part
 from gremsy_tracker.zoom import TargetZoom
@@ -58,6 +59,8 @@ _STAMP_REASONS = {
 }
 # A heading of the level frame that is older tells nothing of now.
 _HEADING_FRESH_NS = 500_000_000
+# So long without a heading that is told, and the pictures are asked: one at 10 Hz may miss twice.
+_UNTOLD_NS = 250_000_000
 # Who holds the gimbal while it is calibrated (gremsy_gimbal_driver.motion.command_arbiter.Source).
 _CALIBRATION = 'calibration'
 # Whoever comes closer to the target than so many hand-over angles may take its id: looks are compared.
@@ -115,6 +118,9 @@ class Tracker:
         self._age = AttitudeAgeLearner()
         self._attitude_age: AttitudeAge | None = None
         self._ranges = TargetRanges(parameters)
+        self._turning = HeadingFromPictures()
+        self._told_heading_ns: int | None = None  # the newest that came
+        self._by_pictures = False
 
     # Inputs.
 
@@ -143,7 +149,11 @@ class Tracker:
     def offer_heading(self, heading: LevelHeading) -> None:
         """How far the gimbal's level frame has turned with the vehicle; without it, it is taken not to turn."""
         with self._mutex:
-            self._core.offer_heading(heading)
+            self._told_heading_ns = heading.stamp_ns
+            self._core.offer_heading(heading, of_another=self._by_pictures)
+            if self._by_pictures:
+                self._by_pictures = False
+                self._turning.clear()
 
     def offer_camera_model(self, stamp_ns: int, model: CameraModel) -> None:
         """Intrinsics (zoom included) of the image of that stamp."""
@@ -239,12 +249,44 @@ class Tracker:
             self._frozen.see(frame.image, frame.stamp_ns)
         if self._learns_age:
             self._age.offer_frame(frame)
+        if self._looks_for_turning:
+            self._turning.offer_frame(frame)
 
     @property
     def wants_frames(self) -> bool:
-        """Whether pictures are of use: for the target's looks, for the camera's motion or the telemetry's age."""
+        """Whether pictures are of use: for the target's looks, the camera's and vehicle's motion, telemetry's age."""
         with self._mutex:
-            return self._parameters.visual_ego_motion or self._compares_looks or self._learns_age
+            needed = self._parameters.visual_ego_motion or self._compares_looks
+            return needed or self._learns_age or self._looks_for_turning
+
+    @property
+    def _looks_for_turning(self) -> bool:
+        """While there is a target, and nobody has told for a while how the vehicle turns."""
+        if not self._parameters.heading_from_pictures or not self._lock.had_target:
+            return False
+        told_ns, newest = self._told_heading_ns, self._core.newest_attitude_ns
+        return told_ns is None or (newest is not None and newest - told_ns > _UNTOLD_NS)
+
+    def look_for_turning(self) -> None:
+        """Where nothing else tells how the vehicle turns, see it in the newest picture, some 8 ms; else nothing.
+
+        Call it for each picture, on a thread that nobody waits for.
+        """
+        with self._mutex:
+            newest_ns, tracks = self._core.newest_attitude_ns, self._history.newest
+            if not self._looks_for_turning or newest_ns is None:
+                return
+        heading = self._turning.look(
+            newest_ns,
+            self._told_at,
+            self._told_heading_at,
+            self._camera.camera_at,
+            None if tracks is None else tracks.boxes_px,
+        )
+        with self._mutex:
+            if heading is not None and self._looks_for_turning:
+                self._core.offer_heading(heading, of_another=not self._by_pictures)
+                self._by_pictures = True
 
     @property
     def _learns_age(self) -> bool:
@@ -329,6 +371,12 @@ class Tracker:
         """Whether the picture does not change while the camera turns: nothing is followed in it."""
         with self._mutex:
             return self._core.pictures_frozen
+
+    @property
+    def turning_by_pictures(self) -> bool:
+        """Whether it is the pictures that tell of the vehicle's turning."""
+        with self._mutex:
+            return self._by_pictures
 
     def vehicle_turning(self, now_ns: int) -> tuple[bool, float]:
         """Whether it is known now how the vehicle turns, and the share of it that turns the camera along."""
@@ -473,6 +521,8 @@ class Tracker:
         self._frozen.clear()
         self._camera.clear()
         self._age.clear()
+        self._turning.clear()
+        self._told_heading_ns, self._by_pictures = None, False
         self._history.clear()
         self._forget_target()
         self._appearance.forget_pictures()

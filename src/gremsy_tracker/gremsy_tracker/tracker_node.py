@@ -68,6 +68,7 @@ class TrackerNode(SuiteNode[TrackerParameters]):
         self._arrivals: LatestSlot[Detections] = LatestSlot()
         self._frames: LatestSlot[Frame] = LatestSlot()
         self._looked: LatestSlot[int] = LatestSlot()
+        self._pictured: LatestSlot[int] = LatestSlot()
         self._images: TopicSubscription[Frame] | None = None
         self._pictures = ViewablePictures()
         self._said_state = self._said_diverged = ''
@@ -98,7 +99,8 @@ class TrackerNode(SuiteNode[TrackerParameters]):
 
     def activate(self) -> None:
         """Topics, services, timers, workers."""
-        self._arrivals, self._frames, self._looked = LatestSlot(), LatestSlot(), LatestSlot()
+        self._arrivals, self._frames = LatestSlot(), LatestSlot()
+        self._looked, self._pictured = LatestSlot(), LatestSlot()
         self._images, self._said_state, self._blind_s = None, '', 0.0
         self._newest, self._rangeless_s, self._said_no_range = None, 0.0, False
         self.tracker.enable(self.parameters.enabled)
@@ -129,6 +131,7 @@ class TrackerNode(SuiteNode[TrackerParameters]):
         self.worker('track', self._track_one)
         self.worker('overlay', self._draw_one, niceness=5)
         self.worker('attitude age', self._learn_age, niceness=5)
+        self.worker("vehicle's turning", self._look_for_turning)
         self.every(_TICK_S, self._tick)
         self.every(_LOOK_FOR_WATCHERS_S, self._follow_watchers)
         self.every(_MARKERS_S, self._publish_markers)
@@ -142,6 +145,7 @@ class TrackerNode(SuiteNode[TrackerParameters]):
         self._arrivals.close()
         self._frames.close()
         self._looked.close()
+        self._pictured.close()
         self._images = None
 
     def cleanup(self) -> None:
@@ -190,7 +194,10 @@ class TrackerNode(SuiteNode[TrackerParameters]):
         known, carried = self.tracker.vehicle_turning(self.now_ns())
         if not known:
             return _NO_HEADING.format(topic=self.resolve_topic_name(topics.GIMBAL_HEADING.name))
-        return f'known; the camera takes part in {100.0 * carried:.0f} % of it'
+        source = (
+            'the pictures' if self.tracker.turning_by_pictures else self.resolve_topic_name(topics.GIMBAL_HEADING.name)
+        )
+        return f'known by {source}; the camera takes part in {100.0 * carried:.0f} % of it'
 
     def _age_words(self) -> str:
         age = self.tracker.attitude_age
@@ -279,6 +286,11 @@ class TrackerNode(SuiteNode[TrackerParameters]):
         self._bearing.publish(update.bearing)
         if update.position is not None:
             self._position.publish(update.position)
+
+    def _look_for_turning(self) -> None:
+        """Once a picture, where nothing else tells how the vehicle turns."""
+        if self._pictured.take(_WAIT_S) is not None:
+            self.tracker.look_for_turning()
 
     def _tick(self) -> None:
         self._send(self.tracker.tick(self.now_ns()), fresh=False)
@@ -418,6 +430,7 @@ class TrackerNode(SuiteNode[TrackerParameters]):
             self.report_drop(name, error.reason, sentence, stamp_ns=sent.stamp_ns)
             return
         self.tracker.offer_frame(frame)
+        self._pictured.put(frame.stamp_ns)
         if self._overlay.watched:
             self._frames.put(frame)
 

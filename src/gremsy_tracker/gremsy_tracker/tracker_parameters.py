@@ -53,6 +53,12 @@ class TrackerParameters(NodeParameters):
         live=True,
         doc="While telemetry is stale, find the camera's motion in the images, at 10 ms an image.",
     )
+    heading_from_pictures: bool = param(
+        True,
+        live=True,
+        doc='While there is a target and nothing on `gimbal/heading` tells how the vehicle turns, see it in pictures, '
+        'at 8 ms a picture. Takes `image_raw` meanwhile.',
+    )
     learn_attitude_age: bool = param(
         True,
         live=True,

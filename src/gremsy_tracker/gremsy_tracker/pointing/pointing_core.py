@@ -134,8 +134,15 @@ class PointingCore:
 
     # Inputs.
 
-    def offer_heading(self, heading: LevelHeading) -> None:
-        """How far the gimbal's level frame has turned, with the vehicle that carries it."""
+    def offer_heading(self, heading: LevelHeading, *, of_another: bool = False) -> None:
+        """How far the gimbal's level frame has turned, with the vehicle that carries it.
+
+        Args:
+            heading: by whoever tells.
+            of_another: whether somebody else has told until now.
+        """
+        if of_another:
+            self._headings.goes_on_by_another()
         if self._headings.offer(heading):
             self._weigh()
 
@@ -235,6 +242,12 @@ class PointingCore:
     def heading_at(self, stamp_ns: int) -> float:
         """Azimuth of the gimbal's level frame in the still frame at that time, rad."""
         return self._headings.at(stamp_ns).heading_rad
+
+    @property
+    def newest_attitude_ns(self) -> int | None:
+        """Stamp of the newest telemetry."""
+        newest = self._attitudes.newest
+        return None if newest is None else newest.stamp_ns
 
     @property
     def heading_ns(self) -> int | None:

@@ -35,8 +35,8 @@ _AHEAD_NS = round(SHIFTS_S[-1] * 1e9)
 # Looked at before the whole grid.
 _COARSE = SHIFTS_S[::11]
 # Known well enough to be told, or given up.
-_KNOWN_STD_S = 0.002
-_MOST_PAIRS = 80
+_KNOWN_STD_S = 0.003
+_MOST_PAIRS = 100
 # What was learnt is learnt again after so long: nothing of a gimbal's link changes sooner.
 _PAUSE_NS = 60_000_000_000
 # A camera whose telemetry turned so little lately moves for nobody.

@@ -42,6 +42,11 @@ class HeadingHistory:
         self._stamps_ns: list[int] = []
         self._samples: list[HeadingSample] = []
         self._forecast = HeadingForecast()
+        self._another = False
+
+    def goes_on_by_another(self) -> None:
+        """The next sample is of another source, whose zero is its own: it goes on from where this one has come to."""
+        self._another = True
 
     def offer(self, sample: LevelHeading) -> bool:
         """Store a sample; False (and counted) if it is not finite, or not newer than the newest."""
@@ -58,7 +63,7 @@ class HeadingHistory:
             self._samples.clear()
             self._stamps_ns.clear()
             self._forecast = HeadingForecast()
-            self._zero_rad = here.heading_rad - sample.heading_rad
+            self._zero_rad, self._another = here.heading_rad - sample.heading_rad, False
             self._store(HeadingSample(sample.stamp_ns, here.heading_rad, _finite(sample.rate_rad_s, 0.0)))
             return True
         newest = self._samples[-1]
@@ -66,10 +71,14 @@ class HeadingHistory:
         rates = newest.rate_rad_s, _finite(sample.rate_rad_s, newest.rate_rad_s)
         expected = newest.heading_rad + gap_s * sum(rates) / 2.0
         off = math.remainder(sample.heading_rad + self._zero_rad - expected, 2 * math.pi)
-        if abs(off) > _JUMP_RAD + _JUMP_RAD_S * gap_s:
+        if self._another:
+            self._zero_rad -= off
+            off = 0.0
+        elif abs(off) > _JUMP_RAD + _JUMP_RAD_S * gap_s:
             self.dropped['heading_jumps'] += 1
             self._zero_rad -= off
             off = 0.0
+        self._another = False
         heading = expected + off
         rate = _finite(sample.rate_rad_s, self._rate_at_end((heading - newest.heading_rad) / gap_s))
         self._store(HeadingSample(sample.stamp_ns, heading, rate))

@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How the level frame turns with the vehicle, by the pictures: the last that is asked, when nothing else tells.
+
+Things that stand still show how the camera turned in the world, telemetry how it turned against the vehicle; the rest
+is the vehicle's. Each picture is compared with one of up to a second ago, so that what a corner is found wrong by adds
+up once a second and not with each picture. It costs 8 ms a picture and needs texture that does not move.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gremsy_common.geometry import CAMERA_FROM_OPTICAL
+from gremsy_common.types.camera_model import CameraModel
+from gremsy_common.types.frame import Frame
+from gremsy_common.types.gimbal_state import LevelHeading
+from gremsy_tracker.pointing.bearings import turned_about_up
+from gremsy_tracker.tracking.visual_ego_motion import VisualEgoMotion
+
+Array = NDArray[np.float64]
+
+# Of a camera that sends more: 30 a second are enough for any vehicle.
+_LEAST_APART_NS = 30_000_000
+# A picture is compared with one that is no older, and turned away from it by no more than this share of the field.
+_OLDEST_NS = 800_000_000
+_LARGEST_TURN = 0.3
+# The rate is the slope at the end of a parabola through the samples of so long.
+_FITTED_NS = 320_000_000
+_LEAST_FITTED = 4
+# What was told longer ago is not gone on from.
+_LONGEST_GAP_NS = 400_000_000
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Known:
+    """A picture whose heading is known, and how the camera looked in it against what does not turn."""
+
+    stamp_ns: int
+    heading_rad: float
+    still_from_camera: Array
+
+
+class HeadingFromPictures:
+    """Offer pictures, then `look`; the two may be called from different threads."""
+
+    def __init__(self) -> None:
+        self._mutex = threading.Lock()
+        self._visual = VisualEgoMotion()
+        self._stamps: deque[int] = deque(maxlen=32)
+        self._key: _Known | None = None
+        self._last: _Known | None = None
+        self._told: deque[tuple[int, float]] = deque(maxlen=16)
+
+    def clear(self) -> None:
+        """Time began anew, or another tells now: what it goes on from is not this any more."""
+        with self._mutex:
+            self._visual.clear()
+            self._stamps.clear()
+            self._key = self._last = None
+            self._told.clear()
+
+    def offer_frame(self, frame: Frame) -> None:
+        """A picture."""
+        with self._mutex:
+            if self._stamps and 0 <= frame.stamp_ns - self._stamps[-1] < _LEAST_APART_NS:
+                return
+            if self._stamps and frame.stamp_ns < self._stamps[-1]:
+                self._stamps.clear()
+            if self._visual.offer(frame.stamp_ns, frame.image):
+                self._stamps.append(frame.stamp_ns)
+
+    def look(
+        self,
+        told_until_ns: int,
+        level_from_camera: Callable[[int], Array | None],
+        heading_at: Callable[[int], float],
+        camera_at: Callable[[int], CameraModel | None],
+        moving_boxes_px: Array | None,
+    ) -> LevelHeading | None:
+        """The heading at the newest picture that telemetry reaches; None where it is not seen.
+
+        Args:
+            told_until_ns: stamp of the newest telemetry.
+            level_from_camera: (3, 3) by telemetry at a time; None where it does not reach.
+            heading_at: as far as it is known, from where this goes on.
+            camera_at: the camera of the picture of that stamp.
+            moving_boxes_px: (N, 4) of what may move by itself, lately.
+        """
+        with self._mutex:
+            stamp_ns = max((stamp for stamp in self._stamps if stamp <= told_until_ns), default=None)
+        if stamp_ns is None or (self._last is not None and stamp_ns <= self._last.stamp_ns):
+            return None
+        camera, attitude = camera_at(stamp_ns), level_from_camera(stamp_ns)
+        if camera is None or attitude is None:
+            return None
+        if self._last is None or stamp_ns - self._last.stamp_ns > _LONGEST_GAP_NS:
+            heading_rad = heading_at(stamp_ns)
+            self._told.clear()
+        else:
+            found = self._seen(stamp_ns, camera, attitude, camera_at, moving_boxes_px)
+            if found is None:
+                return None
+            heading_rad = found
+        self._last = _Known(stamp_ns, heading_rad, turned_about_up(attitude, heading_rad))
+        if self._key is None or not self._told:
+            self._key = self._last
+        self._told.append((stamp_ns, heading_rad))
+        return LevelHeading(stamp_ns, '', heading_rad, self._rate())
+
+    # Inside.
+
+    def _seen(
+        self,
+        stamp_ns: int,
+        camera: CameraModel,
+        attitude: Array,
+        camera_at: Callable[[int], CameraModel | None],
+        moving_boxes_px: Array | None,
+    ) -> float | None:
+        """From the picture of a while ago, else from the last."""
+        assert self._last is not None
+        for known in (self._key, self._last):
+            if known is None or stamp_ns - known.stamp_ns > _OLDEST_NS or camera_at(known.stamp_ns) != camera:
+                continue
+            turned = math.acos(min(1.0, float(known.still_from_camera[:, 0] @ self._last.still_from_camera[:, 0])))
+            if turned > _LARGEST_TURN * camera.horizontal_field_rad:
+                continue
+            motion = self._visual.motion(known.stamp_ns, stamp_ns, moving_boxes_px)
+            if motion is None:
+                continue
+            if known is not self._key:
+                self._key = known
+            still_from_camera = known.still_from_camera @ _camera_turn(motion, camera).T
+            # What turns the one attitude into the other, as near as a turn about up can.
+            turn = still_from_camera @ attitude.T
+            heading_rad = math.atan2(turn[1, 0] - turn[0, 1], turn[0, 0] + turn[1, 1])
+            return self._last.heading_rad + math.remainder(heading_rad - self._last.heading_rad, 2 * math.pi)
+        return None
+
+    def _rate(self) -> float:
+        """Of the newest samples; not a number while they are too few."""
+        newest_ns = self._told[-1][0]
+        near = [(at_ns, heading) for at_ns, heading in self._told if newest_ns - at_ns <= _FITTED_NS]
+        if len(near) < _LEAST_FITTED:
+            return math.nan
+        times_s = np.array([(at_ns - newest_ns) * 1e-9 for at_ns, _ in near])
+        return float(np.polynomial.polynomial.polyfit(times_s, [heading for _, heading in near], 2)[1])
+
+
+def _camera_turn(motion: Array, camera: CameraModel) -> Array:
+    """(3, 3) from the earlier camera frame to the later: the rotation nearest to the homography's."""
+    turn = camera.inverse_matrix @ motion @ camera.matrix
+    left, _, right = np.linalg.svd(turn / np.cbrt(np.linalg.det(turn)))
+    return np.asarray(CAMERA_FROM_OPTICAL @ left @ right @ CAMERA_FROM_OPTICAL.T)

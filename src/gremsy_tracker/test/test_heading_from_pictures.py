@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The vehicle's turning out of pictures: as it was, going on from another source and back, nothing without texture."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+import pytest
+
+from gremsy_common.geometry import matrix_from_quaternion, quaternion_from_bearing
+from gremsy_common.types.camera_model import CameraModel
+from gremsy_common.types.detections import Detections
+from gremsy_common.types.frame import Frame
+from gremsy_common.types.gimbal_state import GimbalAttitude, LevelHeading
+from gremsy_tracker.tracker import Tracker
+from gremsy_tracker.tracker_parameters import TrackerParameters
+from gremsy_tracker.tracking import ego_motion
+
+MS = 1_000_000
+T0 = 10_000 * MS
+CAMERA = CameraModel.from_horizontal_field(320, 240, math.radians(40.0))
+BOX = np.array([[150.0, 60.0, 190.0, 180.0]])
+Motion = Callable[[float], float]
+
+
+def sway(at_s: float) -> float:
+    """A vehicle that sways by 3 degrees in 2 s, rad."""
+    return math.radians(3.0) * math.sin(math.pi * at_s)
+
+
+def looks_round(at_s: float) -> float:
+    """A gimbal that turns on it meanwhile, by 4 degrees in 5 s."""
+    return math.radians(4.0) * math.sin(0.4 * math.pi * at_s)
+
+
+class Vehicle:
+    """Carries a gimbal, whose azimuth is against it, past a wall of patches; a person is always in the middle."""
+
+    def __init__(
+        self, heading: Motion = sway, *, plain: bool = False, parameters: TrackerParameters | None = None
+    ) -> None:
+        random = np.random.default_rng(3)
+        self.wall = np.full((240, 320), 120, dtype=np.uint8)
+        for _ in range(0 if plain else 250):
+            x, y = (int(each) for each in random.integers(0, [320, 240]))
+            width, height = (int(each) for each in random.integers(6, 40, 2))
+            cv2.rectangle(self.wall, (x, y), (x + width, y + height), int(random.integers(256)), -1)
+        self.heading = heading
+        self.tracker = Tracker(parameters or TrackerParameters(auto_lock='nearest'))
+        self.tracker.offer_camera_model(0, CAMERA)
+        self.seen = 0
+
+    def picture(self, at_s: float) -> np.ndarray:
+        rest, there = (
+            matrix_from_quaternion(quaternion_from_bearing(azimuth, 0.0))
+            for azimuth in (0.0, self.heading(at_s) + looks_round(at_s))
+        )
+        half = np.array([[1.0, 0, 0.5], [0, 1, 0.5], [0, 0, 1]])
+        moved = np.linalg.inv(half) @ ego_motion.homography(CAMERA, rest, CAMERA, there) @ half
+        picture = cv2.warpPerspective(self.wall, moved, (320, 240), borderMode=cv2.BORDER_REFLECT)
+        picture[60:180, 150:190] = 40 + 100 * (np.arange(120)[:, None] // 8 % 2)  # moves with the camera
+        return picture
+
+    def drive(self, from_s: float, until_s: float, told: Motion | None = None) -> list[float]:
+        """Errors of the heading that the tracker works with, degrees, from picture to picture.
+
+        Args:
+            from_s, until_s: when.
+            told: what `gimbal/heading` says; None for nothing.
+        """
+        errors = []
+        for tick in range(round(from_s * 100), round(until_s * 100)):
+            at_s, now_ns = tick / 100, T0 + tick * 10 * MS
+            if tick % 2 == 0:
+                quaternion = quaternion_from_bearing(looks_round(at_s), 0.0)
+                self.tracker.offer_attitude(GimbalAttitude(now_ns, 'camera', quaternion, np.zeros(3)))
+                if told is not None:
+                    self.tracker.offer_heading(LevelHeading(now_ns, 'level', told(at_s), math.nan))
+            if tick % 4 == 0:
+                if self.tracker.wants_frames:
+                    self.tracker.offer_frame(Frame(self.picture(at_s), now_ns, 'optical'))
+                labels = np.array(['person'])
+                self.tracker.offer_detections(Detections(now_ns, 'optical', BOX, np.array([0.9]), labels), now_ns)
+                self.tracker.look_for_turning()
+                self.seen += self.tracker.turning_by_pictures
+                errors.append(math.degrees(self.tracker.view(now_ns).heading_rad - self.heading(at_s)))
+        return errors
+
+
+def test_the_pictures_tell_how_the_vehicle_turns() -> None:
+    vehicle = Vehicle()
+    vehicle.drive(0.0, 1.0)
+    errors = np.array(vehicle.drive(1.0, 6.0))
+    assert vehicle.seen > 120
+    # Where it began is its zero.
+    assert np.std(errors) < 0.05
+    assert vehicle.tracker.vehicle_turning(T0 + 6_000 * MS)[0]
+
+
+def test_without_them_it_is_taken_not_to_turn() -> None:
+    unwanted = Vehicle(parameters=TrackerParameters(auto_lock='nearest', heading_from_pictures=False))
+    errors = unwanted.drive(0.0, 3.0)
+    assert not unwanted.seen
+    assert np.std(errors) > 1.5
+
+
+def test_no_texture_is_no_source() -> None:
+    plain = Vehicle(plain=True)
+    plain.drive(0.0, 2.0)
+    assert plain.tracker.view(T0 + 2_000 * MS).heading_rad == 0.0
+
+
+def test_it_goes_on_where_another_source_falls_silent_and_gives_it_back() -> None:
+    vehicle = Vehicle()
+    assert np.abs(vehicle.drive(0.0, 2.0, sway)).max() < 0.05
+    assert not vehicle.seen
+    silent = np.abs(vehicle.drive(2.0, 5.0))
+    assert vehicle.seen
+    assert silent.max() < 0.5  # for a quarter of a second the forecast
+    assert silent[20:].max() - silent[20:].min() < 0.15
+    # One that comes back has another zero: nothing jumps.
+    again = np.array(vehicle.drive(5.0, 7.0, lambda at_s: sway(at_s) + math.radians(2.5)))
+    assert not vehicle.tracker.turning_by_pictures
+    assert np.abs(np.diff(again)).max() < 0.1
+    assert np.abs(again).max() < 0.6
+
+
+@pytest.mark.parametrize('told', [sway, lambda at_s: 0.0])
+def test_while_another_tells_no_picture_is_looked_at(told: Motion) -> None:
+    vehicle = Vehicle(parameters=TrackerParameters(auto_lock='nearest', appearance_cue=False, learn_attitude_age=False))
+    vehicle.drive(0.0, 1.0, told)
+    assert not vehicle.seen
+    assert not vehicle.tracker.wants_frames
