@@ -11,6 +11,8 @@ from pathlib import Path
 # Groups of pyproject.toml that every benchmark takes, for videos and plots.
 COMMON_GROUPS = ('encode', 'report')
 ALL = 'all'
+# Of the simulated payload, those that `loop` reports.
+LOOP_PRESETS = ('ideal', 'realistic', 'moving')
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,8 @@ def parser(path: Callable[[str], Path] = Path) -> argparse.ArgumentParser:
     """The command line, with the overview as its help; `path` checks a path more closely where that can be done."""
     made = argparse.ArgumentParser(
         prog='./gremsy bench',
-        usage='./gremsy bench NAME [--json FILE] [--duration S] [--keep DIR] [--only FAULT] [--soak | --fuzz]',
+        usage='./gremsy bench NAME [--json FILE] [--duration S] [--keep DIR] [--only FAULT] [--soak | --fuzz] '
+        '[--offline] [--starts N] [--preset PRESET]',
         description=overview(),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -96,6 +99,11 @@ def parser(path: Callable[[str], Path] = Path) -> argparse.ArgumentParser:
     made.add_argument(
         '--only', action='append', default=[], metavar='FAULT', help='of `faults`: this one; may be repeated'
     )
+    made.add_argument(
+        '--offline', action='store_true', help='of `loop`: in invented time with the real detector, from ten places'
+    )
+    made.add_argument('--starts', type=int, default=10, metavar='N', help='with --offline: so many (default: 10)')
+    made.add_argument('--preset', choices=LOOP_PRESETS, help='of `loop`: on this payload alone')
     made.add_argument(
         '--soak', action='store_true', help='of `faults`: none, for --minutes, and what every process uses'
     )
@@ -112,4 +120,6 @@ def parse(arguments: Sequence[str] | None = None, path: Callable[[str], Path] = 
         made.error(f'--duration is {options.duration:g}: use 5 .. 3600 seconds.')
     if not 0.2 <= options.minutes <= 1440.0:
         made.error(f'--minutes is {options.minutes:g}: use 0.2 .. 1440 minutes.')
+    if not 1 <= options.starts <= 100:
+        made.error(f'--starts is {options.starts}: use 1 .. 100.')
     return options

@@ -105,8 +105,9 @@ class SceneCamera:
         while self._hanging != shot.footage_frame:
             frame = self._reader.next()
             assert frame is not None
-            self._renderer.hang(self._canvas, frame.image)
             self._hanging = frame.index
+            if frame.index == shot.footage_frame:
+                self._renderer.hang(self._canvas, frame.image)
         image = lock_read_only(self._renderer.render(self._canvas, shot.view))
         return Frame(image, shot.stamp_ns, 'optical')
 
@@ -124,6 +125,7 @@ class OfflineLoop:
         timing: see there.
         preset: of the payload.
         footage_frames: after so many the footage begins anew.
+        first_frame: of the footage, with which the run begins.
         seed: of inference times and the payload's faults.
         payload: changes of the preset's options.
         fed_s: for so long the driver is fed the vehicle's attitude.
@@ -138,6 +140,7 @@ class OfflineLoop:
         *,
         preset: str = 'ideal',
         footage_frames: int = 795,
+        first_frame: int = 0,
         seed: int = 1,
         payload: Mapping[str, Any] | None = None,
         fed_s: float = 0.0,
@@ -145,7 +148,7 @@ class OfflineLoop:
     ) -> None:
         self._detect, self._picture = detect, picture
         self._timing = timing or Timing()
-        self._footage_frames = footage_frames
+        self._footage_frames, self._first_frame = footage_frames, first_frame
         self._random = np.random.default_rng(seed)
         self.payload = OfflinePayload(preset, _START_NS, _LEVEL_FRAME, seed, payload, fed_s=fed_s)
         self.tracker = Tracker(tracker)
@@ -158,7 +161,7 @@ class OfflineLoop:
         self._events: list[Event] = []
 
     def run(self, duration_s: float) -> list[Event]:
-        """Run for so long from the footage's first frame."""
+        """Run for so long."""
         camera_ns = round(1e9 / self._timing.camera_hz)
         next_shot_ns = next_tick_ns = _START_NS
         end_ns = _START_NS + round(duration_s * 1e9)
@@ -182,7 +185,8 @@ class OfflineLoop:
         heapq.heappush(self._later, (now_ns + round(delay_s * 1e9), self._number, act))
 
     def _take_shot(self, now_ns: int) -> None:
-        index = int((now_ns - _START_NS) * 1e-9 * self._timing.footage_hz + 1e-6) % self._footage_frames
+        shown = int((now_ns - _START_NS) * 1e-9 * self._timing.footage_hz + 1e-6)
+        index = (self._first_frame + shown) % self._footage_frames
         shot = Shot(now_ns, self.payload.true_view(), index)
         self._note(
             'frame',
@@ -248,6 +252,7 @@ class OfflineOptions:
     """What a run is made of.
 
     `tracker` overrides parameters of the demo's tracker by name; for `fed_s` the driver is fed the vehicle's attitude.
+    The footage begins with its `first_frame`.
     """
 
     duration_s: float = 40.0
@@ -257,6 +262,7 @@ class OfflineOptions:
     tracker: dict[str, Any] = field(default_factory=dict)
     seed: int = 1
     fed_s: float = 0.0
+    first_frame: int = 0
 
 
 def run_offline(options: OfflineOptions, footage: Path) -> tuple[list[Event], dict[str, Any]]:
@@ -278,6 +284,7 @@ def run_offline(options: OfflineOptions, footage: Path) -> tuple[list[Event], di
             options.timing,
             preset=options.preset,
             footage_frames=camera.frames,
+            first_frame=options.first_frame,
             seed=options.seed,
             fed_s=options.fed_s,
         )
@@ -330,6 +337,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         '--candidate-confidence', type=float, default=Selection().candidate_confidence, help='what the tracker is given'
     )
     parser.add_argument('--seed', type=int, default=1)
+    parser.add_argument('--first-frame', type=int, default=0, help='of the footage')
     parser.add_argument('--fed', action='store_true', help="feed the driver the vehicle's attitude")
     parser.add_argument('--set', action='append', default=[], metavar='NAME=VALUE', help='a tracker parameter')
     parser.add_argument('--trace', type=Path, metavar='FILE', help='write the events, one JSON object a line')
@@ -343,6 +351,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         changes,
         given.seed,
         given.duration if given.fed else 0.0,
+        given.first_frame,
     )
     events, score = run_offline(options, default_footage(cache_directory(os.environ), print))
     if given.trace is not None:

@@ -2,7 +2,8 @@
 """The composed demo, measured: how long a frame takes to the wire, how well it points, and what it costs.
 
 Three runs of the same footage from its beginning: the default, the same with the detector's other way to take frames,
-and the default on the realistic payload. Headless: no overlay, no film.
+and the default on the realistic payload. Headless: no overlay, no film. `--preset` makes one run on that payload alone;
+`--offline` none, but in invented time from ten places of the footage (`offline_starts`).
 
 Whom the lock goes over to where two people meet moves the error of a single run by more than the way to take frames
 does. So the two ways are also compared in invented time, at the inference time just measured, with the reference's own
@@ -25,6 +26,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks.loop.offline_starts import PRESETS as PRESETS_OFFLINE
+from benchmarks.loop.offline_starts import offline_figures
 from benchmarks.loop.pointing_score import PointingScore, score_pointing
 from benchmarks.offline_loop import OfflineLoop, SceneCamera, Timing, oracle, tracker_parameters
 from benchmarks.reference.reference_tracks import read_reference
@@ -56,6 +59,11 @@ class LoopRun:
 
 def run(options: argparse.Namespace) -> dict[str, Any]:
     """All figures of the issue, flat; None where a run had nothing to measure."""
+    if options.offline:
+        presets = PRESETS_OFFLINE if options.preset is None else (options.preset,)
+        return offline_figures(presets, options.starts, _say)
+    if options.preset is not None:
+        return _live_on(options.preset, options)
     default_take = DetectorParameters.take
     other_take = next(each for each in _TAKES if each != default_take)
     with tempfile.TemporaryDirectory(prefix='gremsy-bench-') as scratch:
@@ -75,6 +83,14 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
         **_on_a_moving_vehicle(),
         **_setup_times(),
     }
+
+
+def _live_on(preset: str, options: argparse.Namespace) -> dict[str, Any]:
+    """One live run on that payload."""
+    with tempfile.TemporaryDirectory(prefix='gremsy-bench-') as scratch:
+        folder = options.keep if options.keep is not None else Path(scratch)
+        only = _measure(preset, DetectorParameters.take, options.duration, folder / preset)
+    return {'preset': preset, **_figures(only, options.duration)}
 
 
 def _measure(preset: str, take: str, duration_s: float, folder: Path) -> LoopRun:

@@ -47,6 +47,7 @@ class PointingScore:
             nobody) is what the tracker's box is on.
         locks: how many times a target was taken.
         people_followed: how many different reference persons were locked on.
+        coasting_share: of the squared errors in `rms_deg`, what came while the target was not seen; None without any.
     """
 
     rms_deg: float | None
@@ -57,6 +58,7 @@ class PointingScore:
     locks: int
     people_followed: int
     frames_scored: int
+    coasting_share: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,7 @@ class FrameError:
     person: int
     settled: bool
     on_another: bool
+    coasting: bool
 
 
 def score_pointing(
@@ -110,8 +113,10 @@ def score_pointing(
             settled = frame['stamp_ns'] - lock.since_ns >= SETTLE_S * 1e9
             on_another = lock.last_on is not None and lock.last_on != lock.person
             error_deg = _angle_deg(geometry, view, centre)
-            errors.append(FrameError(frame['stamp_ns'], error_deg, lock.person, bool(settled), on_another))
-    settled_errors = np.array([each.error_deg for each in errors if each.settled and not each.on_another])
+            coasting = track['state'] == 'coasting'
+            errors.append(FrameError(frame['stamp_ns'], error_deg, lock.person, bool(settled), on_another, coasting))
+    scored = [each for each in errors if each.settled and not each.on_another]
+    settled_errors = np.array([each.error_deg for each in scored])
     score = PointingScore(
         rms_deg=_root_mean_square(settled_errors),
         rms_first_person_deg=_root_mean_square(np.array([each.error_deg for each in errors if each.settled])),
@@ -121,6 +126,7 @@ def score_pointing(
         locks=locks,
         people_followed=len(people),
         frames_scored=len(settled_errors),
+        coasting_share=_share_of_squares(settled_errors, np.array([each.coasting for each in scored], dtype=bool)),
     )
     return score, errors
 
@@ -134,6 +140,11 @@ class _Lock:
 
 def _root_mean_square(values: Array) -> float | None:
     return float(np.sqrt(np.mean(values**2))) if len(values) else None
+
+
+def _share_of_squares(errors: Array, which: NDArray[np.bool_]) -> float | None:
+    total = float((errors**2).sum())
+    return float((errors[which] ** 2).sum()) / total if total > 0.0 else None
 
 
 def _stamp(event: dict[str, Any]) -> int:

@@ -3,13 +3,17 @@ import json
 import sys
 import types
 
+import numpy as np
 import pytest
 
 from benchmarks.__main__ import main, refuse_file_of_others
-from benchmarks.arguments import BENCHMARKS, parse
+from benchmarks.arguments import BENCHMARKS, LOOP_PRESETS, parse
 from benchmarks.loop import loop_benchmark
 from benchmarks.loop.loop_benchmark import longest_queue
+from benchmarks.loop.offline_starts import first_frame, summary
+from benchmarks.offline_loop import OfflineLoop, tracker_parameters
 from gremsy_common.errors import SuiteError
+from gremsy_common.types.detections import Detections
 
 
 def detection(arrived_ns, taken_ns):
@@ -112,3 +116,61 @@ def test_a_folder_of_others_is_refused_before_anything_is_measured(tmp_path, mon
     with pytest.raises(SuiteError, match='holds files that are no report of the demo'):
         loop_benchmark.run(parse(['loop', '--keep', str(tmp_path)]))
     assert (tmp_path / 'realistic' / 'mine.txt').exists()
+
+
+def started(rms_deg, wrong=0.0):
+    return {
+        'first_frame': 0,
+        'rms_deg': rms_deg,
+        'rms_first_person_deg': rms_deg,
+        'wrong_target_fraction': wrong,
+        'coasting_share': 0.25,
+        'locked_fraction': 0.99,
+        'people_followed': 2,
+    }
+
+
+def test_of_the_offline_starts_median_and_worst_are_told_beside_the_reference_boxes():
+    runs = [started(0.4), started(0.9, 0.1), started(0.5), started(None)]
+    figures = summary('ideal', runs, [0.3, 0.5, None, 0.4])
+    assert figures['offline_ideal_rms_deg_median'] == 0.5
+    assert figures['offline_ideal_rms_deg_max'] == 0.9
+    assert figures['offline_ideal_wrong_target_fraction_max'] == 0.1
+    assert figures['offline_ideal_coasting_share_median'] == 0.25
+    assert (figures['offline_ideal_oracle_rms_deg_median'], figures['offline_ideal_oracle_rms_deg_max']) == (0.4, 0.5)
+    assert figures['offline_ideal_by_start'][1]['oracle_rms_deg'] == 0.5
+    assert len(figures['offline_ideal_by_start']) == 4
+
+
+def test_offline_starts_are_spread_over_the_footage():
+    assert [first_frame(start, 10) for start in (0, 1, 9)] == [0, 79, 711]
+    assert first_frame(0, 1) == 0
+
+
+def test_offline_and_preset_make_their_own_runs_alone(monkeypatch):
+    asked = []
+    monkeypatch.setattr(
+        loop_benchmark, 'offline_figures', lambda presets, starts, _say: asked.append((presets, starts))
+    )
+    monkeypatch.setattr(loop_benchmark, '_live_on', lambda preset, _options: asked.append(preset))
+    loop_benchmark.run(parse(['loop', '--offline']))
+    loop_benchmark.run(parse(['loop', '--offline', '--starts', '3', '--preset', 'realistic']))
+    loop_benchmark.run(parse(['loop', '--preset', 'moving']))
+    assert asked == [(LOOP_PRESETS, 10), (('realistic',), 3), 'moving']
+
+
+def test_no_start_is_refused(capsys):
+    with pytest.raises(SystemExit):
+        parse(['loop', '--offline', '--starts', '0'])
+    assert '--starts is 0: use 1 .. 100.' in capsys.readouterr().err
+
+
+def test_the_loop_offline_begins_at_the_frame_asked_for():
+    loop = OfflineLoop(
+        lambda shot: Detections(shot.stamp_ns, 'optical', np.zeros((0, 4)), np.zeros(0), np.zeros(0, dtype=np.str_)),
+        tracker_parameters('ideal', {}),
+        footage_frames=795,
+        first_frame=793,
+    )
+    shown = [event['footage_frame'] for event in loop.run(0.35) if event['kind'] == 'frame']
+    assert list(dict.fromkeys(shown)) == [793, 794, 0, 1]

@@ -83,3 +83,18 @@ def test_nothing_is_scored_once_the_person_left():
 def test_an_empty_run_has_no_figures():
     score, _ = score_pointing([], TwoPeople(), GEOMETRY)
     assert (score.rms_deg, score.locked_fraction, score.wrong_target_fraction) == (None, None, None)
+
+
+def test_the_share_of_the_squared_error_while_coasting_is_told():
+    events = [frame_event(step, math.radians(0.5 if step < 75 else 1.0)) for step in range(90)]
+    events += [
+        track_event(step, 'tracking' if step < 75 else 'coasting', azimuth_rad=math.radians(0.5)) for step in range(90)
+    ]
+    score, errors = score_pointing(events, TwoPeople(), GEOMETRY)
+    assert sum(each.coasting for each in errors) == 15
+    # 45 settled frames, of which 15 at twice the error.
+    assert score.coasting_share == pytest.approx(15 * 4 / (15 * 4 + 30), abs=0.01)
+
+
+def test_of_nothing_scored_no_share_is_told():
+    assert score_pointing([frame_event(0)], TwoPeople(), GEOMETRY)[0].coasting_share is None

@@ -26,6 +26,7 @@ from gremsy_common.types.detections import Detections, Target, Tracks
 from gremsy_common.types.frame import Frame
 from gremsy_common.types.gimbal_state import GimbalAttitude, LevelHeading, RangeReading, RateSetpoint, ZoomState
 from gremsy_tracker.display.tracker_view import TrackerUpdate, TrackerView
+from gremsy_tracker.lock.aim_point import AimPoint
 from gremsy_tracker.lock.click import REACH_PX, TrackHistory, row_at_pixel
 from gremsy_tracker.lock.lock_evidence import Sighting
 from gremsy_tracker.lock.target_appearance import TargetAppearance
@@ -44,7 +45,6 @@ from gremsy_tracker.tracking.camera_motion import CameraMotion
 from gremsy_tracker.tracking.frozen_sight import FrozenSight
 from gremsy_tracker.tracking.heading_from_pictures import HeadingFromPictures
 from gremsy_tracker.tracking.multi_object_tracker import MultiObjectTracker
-from gremsy_tracker.tracking.usual_size import UsualSize, centre_of_part
 from gremsy_tracker.zoom import TargetZoom
 
 Array = NDArray[np.float64]
@@ -103,7 +103,7 @@ class Tracker:
         self._core = PointingCore(parameters)
         self._camera = CameraMotion(parameters, self._core.attitude_at)
         self._appearance = TargetAppearance(parameters)
-        self._usual_size = UsualSize()
+        self._aim_point = AimPoint()
         self.dropped: Counter[str] = Counter()
         self._stamps = StampCheck()
         self._stamp_faults: dict[str, StampFault] = {}
@@ -578,6 +578,7 @@ class Tracker:
         if seen.bearings_rad is not None and camera is not None:
             noise = bearings.bearing_noise(
                 tracks.boxes_px,
+                tracks.scores,
                 seen.bearings_rad[:, 1],
                 camera,
                 floor_rad=self._parameters.bearing_noise_rad,
@@ -594,7 +595,7 @@ class Tracker:
             self._core.forget_target()
         if choice.is_other:
             self._appearance.forget_target()
-            self._usual_size.clear()
+            self._aim_point.clear()
             self._ranges.forget_target()
         self._target_row = choice.index
         if choice.index is None:
@@ -605,13 +606,16 @@ class Tracker:
             return sighting
         bearing, bearing_noise = seen.bearings_rad[choice.index], noise[choice.index]
         focal_px = np.array([camera.focal_x_px, camera.focal_y_px])
-        missing_rad = self._usual_size.missing(self._target_size_px / focal_px)
-        if estimate is not None and not choice.is_new and missing_rad.any():
+        predicted = None
+        if estimate is not None and not choice.is_new:
             predicted = bearings.pixels_of_bearings(estimate.bearing_rad[None], camera, attitude.level_from_camera)[0]
-            if np.isfinite(predicted).all():
-                centre, std_px = centre_of_part(box, missing_rad * focal_px, predicted)
-                bearing = bearings.bearings_of_pixels(centre[None], camera, attitude.level_from_camera)[0]
-                bearing_noise = np.hypot(bearing_noise, std_px / focal_px)
+            predicted = predicted if np.isfinite(predicted).all() else None
+        image_px = np.array([camera.width, camera.height], dtype=np.float64)
+        aimed = self._aim_point.aimed(tracks.stamp_ns, box, image_px, focal_px, predicted)
+        if aimed.is_first_whole:
+            self._core.forget_target()
+        bearing = bearings.bearings_of_pixels(aimed.centre_px[None], camera, attitude.level_from_camera)[0]
+        bearing_noise = np.hypot(bearing_noise * aimed.noise_factor, aimed.unknown_px / focal_px)
         self._core.offer_bearing(tracks.stamp_ns, bearing, bearing_noise)
         return sighting
 
@@ -645,7 +649,7 @@ class Tracker:
         return self._appearance.looks(tracks, rivals | own, off_target_rad)
 
     def _learn(self, seen: _SeenImage, sighting: Sighting) -> None:
-        """What an image tells for the next: who looks like the target, and what that looks like and how large it is."""
+        """What an image tells for the next: who looks like the target, and what that looks like."""
         tracks, camera, row = seen.tracks, seen.camera, self._target_row
         if self._compares_looks and not self._appearance.looked_at(tracks.stamp_ns):
             self._appearance.keep_looks(tracks, self._looks(sighting) if len(tracks) else None)
@@ -654,9 +658,6 @@ class Tracker:
         if self._compares_looks:
             size_px = None if camera is None else (camera.width, camera.height)
             self._appearance.learn(tracks, row, size_px)
-        if camera is not None and seen.bearings_rad is not None:
-            size_rad = self._target_size_px / np.array([camera.focal_x_px, camera.focal_y_px])
-            self._usual_size.learn(tracks.stamp_ns, size_rad)
 
     def _target(self, seen: _SeenImage) -> Target | None:
         tracks, camera, attitude = seen.tracks, seen.camera, seen.attitude
@@ -685,7 +686,7 @@ class Tracker:
         box_px = tracks.boxes_px[row]
         size_rad = (box_px[2:] - box_px[:2]) / np.array([camera.focal_x_px, camera.focal_y_px])
         upright = None
-        if not self._usual_size.missing(size_rad).any():
+        if self._aim_point.is_whole:
             upright = upright_box(
                 box_px,
                 camera,

@@ -135,7 +135,11 @@ class TrackerParameters(NodeParameters):
         0.0005, unit='rad', low=1e-5, high=0.1, live=True, doc='Noise of a bearing that does not grow with the box.'
     )
     box_noise_share: float = param(
-        0.07, low=0.0, high=0.5, live=True, doc="Noise of a box's centre as a share of the box's own size."
+        0.1,
+        low=0.0,
+        high=0.5,
+        live=True,
+        doc='Noise of the centre of a box of high score, as a share of its width; of its height, a third of that.',
     )
     calm_acceleration_rad_s2: float = param(
         0.0015,

@@ -110,9 +110,19 @@ def test_axis_rates_are_the_derivative_of_the_axis() -> None:
 
 def test_a_box_cut_off_by_the_edge_is_believed_less_along_that_axis_only() -> None:
     settings = {'floor_rad': 0.0005, 'box_share': 0.05}
-    whole = bearings.bearing_noise(np.array([[10.0, 100, 70, 250]]), np.zeros(1), CAMERA, **settings)
-    cut = bearings.bearing_noise(np.array([[0.0, 100, 60, 250]]), np.zeros(1), CAMERA, **settings)
+    sure = np.array([0.8])
+    whole = bearings.bearing_noise(np.array([[10.0, 100, 70, 250]]), sure, np.zeros(1), CAMERA, **settings)
+    cut = bearings.bearing_noise(np.array([[0.0, 100, 60, 250]]), sure, np.zeros(1), CAMERA, **settings)
     assert np.allclose(cut / whole, [[4.0, 1.0]])
+
+
+def test_a_box_is_believed_less_the_lower_its_score() -> None:
+    scores = np.array([0.95, 0.75, 0.55, 0.25])
+    boxes = np.tile([100.0, 100, 160, 250], (4, 1))
+    noise = bearings.bearing_noise(boxes, scores, np.zeros(4), CAMERA, floor_rad=1e-9, box_share=0.1)
+    assert np.allclose(noise[0], [0.1 * 60 / CAMERA.focal_x_px, 0.036 * 150 / CAMERA.focal_y_px])
+    assert np.allclose(noise[:, 0] / noise[0, 0], [1.0, 1.0, 2.04, 5.96], rtol=0.01)
+    assert np.allclose(noise[:, 1] / noise[0, 1], noise[:, 0] / noise[0, 0])
 
 
 def test_still_things_move_by_the_homography_as_the_bearings_say() -> None:
