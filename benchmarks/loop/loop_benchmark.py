@@ -26,6 +26,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks.loop import target_outputs
 from benchmarks.loop.offline_starts import PRESETS as PRESETS_OFFLINE
 from benchmarks.loop.offline_starts import offline_figures
 from benchmarks.loop.pointing_score import PointingScore, score_pointing
@@ -81,6 +82,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
         **_comparison(other, realistic, other_take),
         **_takes_without_mistakes(main.summary['inference_ms_p50'], options.duration),
         **_on_a_moving_vehicle(),
+        **_what_others_get(),
         **_setup_times(),
     }
 
@@ -198,6 +200,11 @@ def _on_a_moving_vehicle() -> dict[str, Any]:
             worst_wrong[case] = max(worst_wrong.get(case, 0.0), score.wrong_target_fraction or 0.0)
     figures['vehicle_people_wrong_fraction'] = _rounded(worst_wrong['fed'])
     return figures | {f'vehicle_people_wrong_fraction_{case}': _rounded(wrong) for case, wrong in worst_wrong.items()}
+
+
+def _what_others_get() -> dict[str, Any]:
+    _say('Where the tracker tells others that the target is ...')
+    return target_outputs.figures()
 
 
 def score_on_vehicle(

@@ -249,12 +249,13 @@ class DetectorNode(SuiteNode[DetectorParameters]):
         self._trace(result, arrived_ns, taken_ns)
         # Disabled meanwhile: what was asked to be silent says nothing more.
         if self._images is not None:
-            candidates.publish(result.candidates)  # first: a gimbal waits for them
-            detections.publish(result.detections)
+            # First those that a gimbal waits for.
+            for publisher, found in ((candidates, result.candidates), (detections, result.detections)):
+                publisher.publish(found)
+                if newest and publisher.local_subscribers:
+                    # Going on at once, this thread would fight the tracker of this process for the interpreter.
+                    time.sleep(_GIVE_WAY_S)
         self._count(result, taken_ns - arrived_ns)
-        if newest:
-            # With an image waiting, this thread would go on at once and fight the tracker for the interpreter.
-            time.sleep(_GIVE_WAY_S)
 
     def _look_for_a_hang(self) -> None:
         """End the run that does not end, and when it goes on all the same, the process."""
