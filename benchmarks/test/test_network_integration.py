@@ -70,6 +70,7 @@ def test_lan_is_heard_by_whoever_shares_network_and_domain(lan):
     assert not elsewhere.said('heard', _IN_VAIN_S)
 
 
+@pytest.mark.slow
 def test_lan_without_multicast_finds_whom_it_names(lan):
     lan['alpha'].refuse_multicast()
     robot_of(lan['alpha'], {**LAN, 'ROS_STATIC_PEERS': lan['base'].address})
@@ -78,6 +79,7 @@ def test_lan_without_multicast_finds_whom_it_names(lan):
     assert not unnamed.said('heard', _IN_VAIN_S)
 
 
+@pytest.mark.slow
 def test_server_brings_two_robots_to_the_base_station_where_one_packet_of_a_hundred_is_lost(lan):
     for host in lan.values():
         host.lose(0.01)
@@ -101,6 +103,7 @@ def test_server_brings_two_robots_to_the_base_station_where_one_packet_of_a_hund
         assert len(arrived) >= 0.8 * len(since)
 
 
+@pytest.mark.slow
 def test_a_robot_goes_on_while_the_server_is_away(lan):
     meeting = base_station(lan['base'])
     robot_of(lan['alpha'], meeting)
@@ -120,6 +123,7 @@ def test_a_robot_goes_on_while_the_server_is_away(lan):
     assert len(heard(inside)) > 20
 
 
+@pytest.mark.slow
 def test_another_user_of_the_machine_hears_by_udp_alone(lan):
     robot_of(lan['alpha'], LOCAL)
     robot_of(lan['bravo'], {**LOCAL, 'ROS_SHARED_MEMORY': 'off'}, 'bravo')

@@ -9,6 +9,8 @@ INTEGRATION = '_integration.py'
 # Their integration tests wait for cameras and video servers most of the time: in one queue with those of the gimbal and
 # the loop, the whole took 20 minutes on two cores.
 _WAITING = ('src/gremsy_camera/', 'src/gremsy_web/')
+# They start no robot, or one in a network of its own.
+_ALONE = ('tools/', 'benchmarks/test/test_network_')
 # One browser at a time, beside either.
 _BROWSERS = ('src/gremsy_web/test/test_page_', 'src/gremsy_web/test/test_video_browser_')
 
@@ -18,7 +20,7 @@ class FileScheduling(LoadScopeScheduling):
 
     def _split_scope(self, nodeid: str) -> str:
         path = nodeid.split('::', 1)[0]
-        if not path.endswith(INTEGRATION):
+        if not path.endswith(INTEGRATION) or path.startswith(_ALONE):
             return path
         if path.startswith(_BROWSERS):
             return f'page{INTEGRATION}'

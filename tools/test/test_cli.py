@@ -341,6 +341,7 @@ def test_ci_does_not_go_without_the_engine_builder(fetching_fails, monkeypatch, 
         ('src/gremsy_web/test/test_web_integration.py::test_d', 'video_integration.py'),
         ('src/gremsy_web/test/test_page_api_integration.py::test_e', 'page_integration.py'),
         ('src/gremsy_web/test/test_page_build.py::test_f', 'src/gremsy_web/test/test_page_build.py'),
+        ('tools/test/test_docs_integration.py::test_g', 'tools/test/test_docs_integration.py'),
     ],
 )
 def test_what_runs_against_the_clock_is_three_queues(test: str, scope: str) -> None:

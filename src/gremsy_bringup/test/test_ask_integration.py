@@ -172,7 +172,11 @@ def test_a_level_of_the_log_is_changed_where_the_node_has_a_way(talker, ask):
         ),
         (['param', 'get', '/there/talker'], 'param get needs the name of a parameter.'),
         (['param', 'set', '/there/talker', 'gain'], 'param set needs the name of a parameter and a value.'),
-        (['param', 'list', 'nobody'], 'Node /nobody does not answer: there are /there/talker.'),
+        pytest.param(
+            ['param', 'list', 'nobody'],
+            'Node /nobody does not answer: there are /there/talker.',
+            marks=pytest.mark.slow,
+        ),
         (
             ['param', 'get', '/there/talker', 'gai'],
             'Node /there/talker has no parameter "gai", or it is not set: `./gremsy param list /there/talker`.',

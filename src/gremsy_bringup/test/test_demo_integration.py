@@ -147,6 +147,7 @@ def test_the_demo_runs_its_time_and_leaves_a_report(tmp_path: Path, footage: Pat
     assert truth_rings(report) == []
 
 
+@pytest.mark.slow
 def test_a_track_that_is_asked_for_by_its_number_is_the_only_one_that_may_be_followed(
     tmp_path: Path, footage: Path
 ) -> None:
@@ -165,6 +166,7 @@ def test_a_track_that_is_asked_for_by_its_number_is_the_only_one_that_may_be_fol
     assert reasons - {'no target was chosen'} == {'track 7 was chosen by request, waiting to see it'}
 
 
+@pytest.mark.slow
 def test_the_demo_is_seen_in_a_browser(tmp_path: Path, footage: Path) -> None:
     report = tmp_path / 'report'
     process = start(report, footage, '--duration', '0')

@@ -171,6 +171,7 @@ def test_another_drivers_camera_is_detected_in_by_reference(robot, driver, heard
     assert level.message == 'active'
 
 
+@pytest.mark.slow
 def test_a_driver_that_dies_and_comes_back_is_said_and_goes_on(robot, driver, heard):
     status = robot.status()
     robot.start(DetectorNode, TrackerNode, source='external')

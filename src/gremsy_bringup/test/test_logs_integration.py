@@ -179,10 +179,12 @@ def test_a_run_goes_on_and_ends_in_order_whoever_reads_it(reader: str, tmp_path:
             if reader == 'gone':
                 output.close()
             else:
-                deadline = time.monotonic() + PATIENCE_S
-                while unread(output) < 4096 - 1000:
+                # Full: a line that finds no room in the page waits, so that no more comes.
+                deadline, before = time.monotonic() + PATIENCE_S, -1
+                while not 0 < before == unread(output):
                     assert time.monotonic() < deadline
-                    time.sleep(0.1)
+                    before = unread(output)
+                    time.sleep(1.0)
             time.sleep(3.0)
             assert run.poll() is None, errors.read_text()
             run.send_signal(signal.SIGINT)

@@ -216,8 +216,9 @@ def test_a_program_that_does_not_exist_is_named(recorder: Recorder) -> None:
 def test_ranks_stop_one_after_the_other(recorder: Recorder) -> None:
     slow = python(
         """
-        import signal, sys, time
-        signal.signal(signal.SIGTERM, lambda *_: (time.sleep(0.3), print('stopped', flush=True), sys.exit(0)))
+        import os, signal, sys, time
+        # Not by print, which may be at work when the signal comes.
+        signal.signal(signal.SIGTERM, lambda *_: (time.sleep(0.3), os.write(1, b'stopped\\n'), sys.exit(0)))
         print('up', flush=True)
         time.sleep(60)
         """

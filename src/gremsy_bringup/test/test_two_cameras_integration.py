@@ -55,6 +55,7 @@ LATCHED = QoSProfile(depth=1, durability=QoSDurabilityPolicy.TRANSIENT_LOCAL)
 SHOWN_TYPES = {
     'rviz_default_plugins/Image': 'sensor_msgs/msg/Image',
     'rviz_default_plugins/MarkerArray': 'visualization_msgs/msg/MarkerArray',
+    'rviz_default_plugins/PoseWithCovariance': 'geometry_msgs/msg/PoseWithCovarianceStamped',
 }
 
 
@@ -288,7 +289,7 @@ def test_the_gimbal_is_handed_over_and_back_while_both_trackers_go_on(pair: Robo
 
 def test_every_topic_of_the_view_for_rviz_is_there_in_its_type(pair: Robot, watcher: Watcher) -> None:
     displays = [each for each in rviz_view(pair.description)['Visualization Manager']['Displays'] if 'Topic' in each]
-    assert [each['Name'] for each in displays] == ['eo', 'ir', 'eo bearings', 'ir bearings']
+    assert [each['Name'] for each in displays] == ['eo', 'ir', 'eo bearings', 'ir bearings', 'eo target', 'ir target']
     for display in displays:
         topic, kind = display['Topic']['Value'], SHOWN_TYPES[display['Class']]
         watcher.wait(lambda topic=topic: watcher.node.count_publishers(topic))

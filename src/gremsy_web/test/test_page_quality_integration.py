@@ -214,7 +214,15 @@ PANELS: tuple[tuple[str, Callable[[Visit], None], Callable[[Visit], None] | None
 
 @pytest.mark.parametrize(
     ('screen', 'scheme'),
-    [('desk', 'light'), ('desk', 'dark'), ('phone', 'light'), ('phone', 'dark'), ('lying', 'light')],
+    [
+        ('desk', 'dark'),
+        ('phone', 'light'),
+        # Half a minute each; the two above have both sizes and both schemes.
+        *(
+            pytest.param(*each, marks=pytest.mark.slow)
+            for each in (('desk', 'light'), ('phone', 'dark'), ('lying', 'light'))
+        ),
+    ],
 )
 def test_every_panel_can_be_read_pressed_and_heard(visit: Callable[..., Visit], screen: str, scheme: str) -> None:
     found: dict[str, Any] = {}
