@@ -65,6 +65,10 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         ATTITUDE,
         f'The attitudes on {{topic}} jumped further than a gimbal turns, and pointing waits: check it, and {_CLOCK}.',
     ),
+    'azimuths_counted_anew': (
+        ATTITUDE,
+        'The azimuth on {topic} counts from elsewhere than before, as after a change of mode: the target is kept.',
+    ),
     'headings_not_finite': (HEADING, 'A heading on {topic} is no angle and is not used: check its publisher.'),
     'headings_unsorted': (
         HEADING,

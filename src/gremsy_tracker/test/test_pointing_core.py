@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from gremsy_common.geometry import quaternion_from_bearing
-from gremsy_common.types.gimbal_state import GimbalAttitude, RateSetpoint
+from gremsy_common.types.gimbal_state import GimbalAttitude, LevelHeading, RateSetpoint
+from gremsy_tracker.pointing import bearings
 from gremsy_tracker.pointing.pointing_core import Aim, PointingCore
 from gremsy_tracker.tracker_parameters import TrackerParameters
 
@@ -135,16 +136,66 @@ def test_an_attitude_that_stops_ends_motion(wait: float, why: str) -> None:
 
 def test_an_attitude_that_jumps_ends_motion_for_a_while_and_forgets_the_bearings_of_the_frame_before() -> None:
     core, at = following()
-    core.offer_attitude(attitude(at + 0.03, azimuth=2.0))
+    core.offer_attitude(attitude(at + 0.03, azimuth=2.0, tilt=0.5))
     assert core.counts()['attitude_jumps'] == 1
     assert core.estimate_at(ns(at)) is None
     now = at
     for i in range(1, 20):
         now = at + 0.03 + i / 30
-        core.offer_attitude(attitude(now, azimuth=2.0))
+        core.offer_attitude(attitude(now, azimuth=2.0, tilt=0.5))
         see(core, now, azimuth=2.1)
         moved = moves(core.setpoint(ns(now + 0.05), Aim.TARGET))
         assert moved is (i / 30 + 0.05 >= 0.3)
+
+
+@pytest.mark.parametrize('jump_deg', [-178.0, -30.0, -10.0, 10.0, 30.0, 180.0])
+def test_an_azimuth_that_counts_from_elsewhere_in_another_mode_leaves_the_target_where_it_is(jump_deg: float) -> None:
+    """Follow to lock and back: the azimuth jumps by the heading, the camera stays, and so does everything it sees."""
+    core, at = following()
+    before = core.estimate_at(ns(at))
+    jump = math.radians(jump_deg)
+    for i in range(1, 20):
+        now = at + i / 30
+        core.offer_attitude(attitude(now, azimuth=jump))
+        seen = core.attitude_at(ns(now - 0.05))  # of a picture from before the change too
+        assert seen is not None
+        assert math.hypot(*bearings.optical_axis(seen.level_from_camera)) < 1e-6
+        see(core, now)
+        moved = moves(core.setpoint(ns(now + 0.05), Aim.TARGET))
+        assert moved is (i / 30 + 0.05 >= 1 / 30 + 0.3)
+    assert core.counts() == {'azimuths_counted_anew': 1}
+    after = core.estimate_at(ns(now))
+    assert before is not None and after is not None
+    assert after.bearing_rad == pytest.approx(before.bearing_rad, abs=1e-4)
+    assert abs(math.remainder(core.heading_at(ns(now)) + jump, 2 * math.pi)) < 1e-9
+    # And back: home is where it was.
+    core.offer_attitude(attitude(now + 0.02))
+    assert math.remainder(core.heading_at(ns(now + 0.02)), 2 * math.pi) == pytest.approx(0.0, abs=1e-9)
+
+
+def test_a_heading_that_is_told_goes_on_through_a_change_of_mode() -> None:
+    """In follow the vehicle had turned by 20 degrees; in lock the azimuth counts from north, 50 degrees away."""
+    core, at = following()
+    for i in range(60):
+        now = at + (i + 1) / 50
+        locked = i >= 30
+        core.offer_heading(LevelHeading(ns(now), 'level', math.radians(20.0), 0.0))
+        core.offer_attitude(attitude(now, azimuth=math.radians(50.0) if locked else 0.0))
+        assert core.heading_at(ns(now)) == pytest.approx(math.radians(-50.0) if locked else 0.0, abs=1e-9)
+        axis = core.attitude_at(ns(now))
+        assert axis is not None
+        assert bearings.optical_axis(axis.level_from_camera) == pytest.approx(np.zeros(2), abs=1e-9)
+
+
+@pytest.mark.parametrize('gap_s', [0.02, 0.1, 0.2])
+def test_a_gimbal_that_starts_as_fast_as_any_does_not_count_from_elsewhere(gap_s: float) -> None:
+    core = PointingCore(TrackerParameters())
+    core.offer_attitude(attitude(0.0))
+    # 400 deg/s^2 up to 60 deg/s, on a link that loses what comes between.
+    core.offer_attitude(
+        attitude(gap_s, azimuth=math.radians(min(200.0 * gap_s**2, 4.5 + 60.0 * max(gap_s - 0.15, 0.0))))
+    )
+    assert not core.counts()
 
 
 def test_an_attitude_that_jumps_all_the_time_never_moves_anything() -> None:
@@ -154,7 +205,7 @@ def test_an_attitude_that_jumps_all_the_time_never_moves_anything() -> None:
         core.offer_attitude(attitude(at, azimuth=2.0 * (-1) ** i))
         see(core, at)
         assert i == 0 or not moves(core.setpoint(ns(at + 0.05), Aim.TARGET))
-    assert core.counts()['attitude_jumps'] == 59
+    assert core.counts()['azimuths_counted_anew'] == 59
 
 
 def test_repeated_and_unsorted_attitudes_are_counted() -> None:

@@ -150,7 +150,12 @@ class PointingCore:
         """Telemetry of where the camera looked."""
         jumps = self._attitudes.dropped['attitude_jumps']
         taken = self._attitudes.offer(attitude)
-        if self._attitudes.dropped['attitude_jumps'] != jumps:
+        if taken and self._attitudes.recounted is not None:
+            # The mode has changed: azimuth counts from elsewhere, and in the still frame nothing moved.
+            self._headings.recount(*self._attitudes.recounted)
+            self._unweighed.clear()
+            self._share.clear()
+        elif self._attitudes.dropped['attitude_jumps'] != jumps:
             self.forget_target()  # its bearing is of the frame that was before
             self._unweighed.clear()
             self._share.clear()

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import bisect
 import math
-from collections import Counter
+from collections import Counter, deque
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,9 +19,16 @@ Array = NDArray[np.float64]
 
 # Longer than the oldest image that may still be pointed with (0.8 s), with room for a late one.
 _KEEP_NS = 3_000_000_000
+_BREAKS = 8
 # What no gimbal does (and no hand): three times a Gremsy's fastest slew, as in the driver's JumpGate.
 _FASTEST_RAD_S = 10.0
 _ALWAYS_RAD = 0.2
+# An azimuth that is elsewhere than its own rate leads, by more than 2 degrees and what the fastest slew explains (180
+# deg/s, in case the rates are not told), while nothing else is, counts from elsewhere: the mode has changed, or the
+# device began anew. The camera did not turn.
+_RECOUNTED_RAD, _RECOUNTED_RAD_S, _RECOUNTED_RAD_S2 = math.radians(2.0), math.radians(180.0), math.radians(200.0)
+_UPRIGHT_RAD = math.radians(2.0)
+_LONGEST_GAP_S = 0.5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,11 +52,15 @@ class AttitudeHistory:
     Attributes:
         dropped: counts by reason of samples that were not used, and of jumps.
         jumped_ns: stamp of the newest sample that no gimbal can have come to from the one before; None for none.
+        recounted: stamp of the newest sample and by how much its azimuth counts from elsewhere than that of the one
+            before, rad; None where it does not.
     """
 
     def __init__(self) -> None:
         self.dropped: Counter[str] = Counter()
         self.jumped_ns: int | None = None
+        self.recounted: tuple[int, float] | None = None
+        self._breaks_ns: deque[int] = deque(maxlen=_BREAKS)  # of the first samples that count from elsewhere
         self._stamps_ns: list[int] = []
         self._samples: list[GimbalAttitude] = []
         self._answered: tuple[tuple[int, float, int], AttitudeAt | None] | None = None
@@ -66,7 +77,14 @@ class AttitudeHistory:
                 self.dropped['attitudes_unsorted'] += 1
                 return False
             self.clear()
-        if self._samples and _jumps(self._samples[-1], sample):
+        self.recounted = None
+        turned_rad = _recounted(self._samples[-1], sample) if self._samples else 0.0
+        if turned_rad:
+            self.dropped['azimuths_counted_anew'] += 1
+            self.recounted = sample.stamp_ns, turned_rad
+            self.jumped_ns = sample.stamp_ns
+            self._breaks_ns.append(sample.stamp_ns)
+        elif self._samples and _jumps(self._samples[-1], sample):
             # What came before is of another frame, or this is damaged: nothing is interpolated between the two.
             self.dropped['attitude_jumps'] += 1
             self.clear()
@@ -83,7 +101,8 @@ class AttitudeHistory:
         self._stamps_ns.clear()
         self._samples.clear()
         self._answered = None
-        self.jumped_ns = None
+        self.jumped_ns = self.recounted = None
+        self._breaks_ns.clear()
 
     @property
     def newest(self) -> GimbalAttitude | None:
@@ -112,7 +131,7 @@ class AttitudeHistory:
             return self._carried(self._samples[after], stamp_ns, reach_ns)
         earlier, later = self._samples[after - 1], self._samples[after]
         gap_ns = later.stamp_ns - earlier.stamp_ns
-        if gap_ns > 2 * reach_ns:
+        if gap_ns > 2 * reach_ns or self._stamps_ns[after] in self._breaks_ns:
             nearer = earlier if stamp_ns - earlier.stamp_ns < later.stamp_ns - stamp_ns else later
             return self._carried(nearer, stamp_ns, reach_ns)
         share = (stamp_ns - earlier.stamp_ns) / gap_ns
@@ -128,6 +147,27 @@ class AttitudeHistory:
         turn = quaternion_from_rotation_vector(sample.rate_rad_s * (offset_ns * 1e-9))
         quaternion = multiply_quaternions(sample.level_from_camera_wxyz, turn)
         return AttitudeAt(stamp_ns, matrix_from_quaternion(quaternion), np.asarray(sample.rate_rad_s, dtype=np.float64))
+
+
+def _recounted(before: GimbalAttitude, after: GimbalAttitude) -> float:
+    """By how much more azimuth counts, rad, where nothing but that explains the later sample; else 0."""
+    gap_s = (after.stamp_ns - before.stamp_ns) * 1e-9
+    if gap_s > _LONGEST_GAP_S:
+        return 0.0
+    turn = quaternion_from_rotation_vector(before.rate_rad_s * gap_s)
+    w, x, y, z = multiply_quaternions(
+        after.level_from_camera_wxyz, _inverse(multiply_quaternions(before.level_from_camera_wxyz, turn))
+    ).tolist()
+    about_up_rad = math.remainder(2.0 * math.atan2(z, w), 2 * math.pi)
+    allowed_rad = gap_s * (_RECOUNTED_RAD_S + gap_s * _RECOUNTED_RAD_S2)
+    if abs(about_up_rad) <= _RECOUNTED_RAD + allowed_rad:
+        return 0.0
+    # Swing and twist: what is left beside the turn about up.
+    return about_up_rad if 2.0 * math.asin(min(1.0, math.hypot(x, y))) <= _UPRIGHT_RAD + allowed_rad else 0.0
+
+
+def _inverse(unit_wxyz: Array) -> Array:
+    return np.asarray(unit_wxyz * np.array([1.0, -1.0, -1.0, -1.0]))
 
 
 def _jumps(before: GimbalAttitude, after: GimbalAttitude) -> bool:

@@ -43,6 +43,18 @@ class HeadingHistory:
         self._samples: list[HeadingSample] = []
         self._forecast = HeadingForecast()
         self._another = False
+        # (from when, by how much) azimuth counts from elsewhere, while headings are kept; before those, in all.
+        self._recounts: list[tuple[int, float]] = []
+        self._recounted_rad = 0.0
+
+    def recount(self, stamp_ns: int, by_rad: float) -> None:
+        """From that time on azimuths are more by so much, although the camera did not turn: the frame turned back.
+
+        What tells the heading knows nothing of it, before or after.
+        """
+        self._recounts.append((stamp_ns, by_rad))
+        while self._recounts[0][0] < stamp_ns - _KEEP_NS:
+            self._recounted_rad += self._recounts.pop(0)[1]
 
     def goes_on_by_another(self) -> None:
         """The next sample is of another source, whose zero is its own: it goes on from where this one has come to."""
@@ -59,7 +71,7 @@ class HeadingHistory:
                 return False
             self.clear()
         if not self._samples or sample.stamp_ns - self._stamps_ns[-1] > _AHEAD_NS:
-            here = self.at(sample.stamp_ns)
+            here = self._told_at(sample.stamp_ns)
             self._samples.clear()
             self._stamps_ns.clear()
             self._forecast = HeadingForecast()
@@ -90,6 +102,8 @@ class HeadingHistory:
         self._samples.clear()
         self._forecast = HeadingForecast()
         self._zero_rad = 0.0
+        self._recounts.clear()
+        self._recounted_rad = 0.0
 
     @property
     def newest_ns(self) -> int | None:
@@ -98,6 +112,13 @@ class HeadingHistory:
 
     def at(self, stamp_ns: int) -> HeadingAt:
         """The heading at that time: between samples by Hermite's cubic, beyond the newest by the forecast."""
+        told = self._told_at(stamp_ns)
+        if not self._recounts:
+            return told
+        counted_rad = self._recounted_rad + sum(by_rad for since_ns, by_rad in self._recounts if since_ns <= stamp_ns)
+        return HeadingAt(told.heading_rad - counted_rad, told.rate_rad_s, told.acceleration_rad_s2)
+
+    def _told_at(self, stamp_ns: int) -> HeadingAt:
         if not self._samples:
             return HeadingAt(0.0, 0.0, 0.0)
         after = bisect.bisect_left(self._stamps_ns, stamp_ns)
