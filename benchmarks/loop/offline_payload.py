@@ -27,7 +27,7 @@ from gremsy_gimbal_driver.attitude.attitude_stamping import AttitudeStamping
 from gremsy_gimbal_driver.attitude.level_heading import LevelHeadings
 from gremsy_gimbal_driver.device.payload_readings import ImuConversion
 from gremsy_gimbal_driver.mavlink.mavlink_decoder import Decoder
-from gremsy_gimbal_driver.mavlink.mavlink_encoder import Encoder
+from gremsy_gimbal_driver.mavlink.mavlink_encoder import FLAGS_FOLLOW, Encoder
 from gremsy_gimbal_driver.mavlink.mavlink_events import AttitudeStatus, RawImu, Sender
 from gremsy_gimbal_driver.mavlink.mavlink_frames import wire_rates
 from gremsy_gimbal_driver.motion.command_arbiter import Source
@@ -87,6 +87,8 @@ class OfflinePayload:
         self._fed_until_ns = start_ns + fed_s * 1e9
         self._vehicles: deque[VehicleAttitude] = deque()
         self._next_vehicle_ns = start_ns
+        self.mode_flags = FLAGS_FOLLOW
+        """Of the mode that goes with each command."""
         self.headings: list[LevelHeading] = []
         """What `gimbal/heading` carried since the last `advance`."""
 
@@ -118,7 +120,7 @@ class OfflinePayload:
             # Rates only: the bench asks for no goal.
             if output is not None and output.rates_rad_s is not None:
                 rates = wire_rates(*output.rates_rad_s)
-                self._payload.receive(self._encoder.rates(self._gimbal, rates), now_ns * 1e-9, True)
+                self._payload.receive(self._encoder.rates(self._gimbal, rates, self.mode_flags), now_ns * 1e-9, True)
         return attitudes
 
     def true_view(self) -> View:

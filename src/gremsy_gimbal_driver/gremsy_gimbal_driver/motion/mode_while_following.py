@@ -3,7 +3,7 @@
 
 In follow everything that stands still turns with the vehicle in the gimbal's azimuth, and a tracker that is not told of
 it takes that for the targets' motion. In lock nothing turns, whatever the vehicle does. It costs: the azimuth counts
-from elsewhere (the target's bearing begins anew), the pan stop is not seen in it, and home is another direction; so the
+from elsewhere (pointing waits for a moment), the pan stop is not seen in it, and home is another direction; so the
 operator must allow it, and the mode before comes back when the tracker has ended.
 """
 
