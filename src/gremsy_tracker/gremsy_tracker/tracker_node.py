@@ -131,7 +131,8 @@ class TrackerNode(SuiteNode[TrackerParameters]):
         self.worker('track', self._track_one)
         self.worker('overlay', self._draw_one, niceness=5)
         self.worker('attitude age', self._learn_age, niceness=5)
-        self.worker("vehicle's turning", self._look_for_turning)
+        # Of each picture 8 ms, which the setpoint must not wait for.
+        self.worker("vehicle's turning", self._look_for_turning, niceness=5)
         self.every(_TICK_S, self._tick)
         self.every(_LOOK_FOR_WATCHERS_S, self._follow_watchers)
         self.every(_MARKERS_S, self._publish_markers)
