@@ -27,6 +27,8 @@ _FOCAL_PX = 320.0 / math.tan(math.radians(20.0))
 _FURTHEST_RAD = math.radians(80.0)
 _LARGEST_RATE_RAD_S = math.radians(60.0)
 _DERIVATIVE_KEPT = 0.6
+# Of a target that has left the view, as the tracker does (`coast_s`): a PID that went on would never meet it again.
+_GIVES_UP_MS = 700
 
 _PROPORTIONAL = (0.2, 0.35, 0.5, 0.7, 1.0, 1.4, 2.0, 2.8, 3.5, 4.5, 6.0, 8.0)
 _INTEGRAL = (0.0, 0.1, 0.2, 0.4, 0.8, 1.5, 3.0, 5.0, 8.0, 12.0, 18.0, 27.0, 40.0)
@@ -100,6 +102,9 @@ def run_pid(world: World, gains: Array) -> Errors:
         elif kind is Happening.TELEMETRY:
             world.telemetry(number)
         elif kind is Happening.COMMAND:
+            if world.scenario.in_view_only and before is not None and at_ms - before[0] > _GIVES_UP_MS:
+                asked, integral, slope = (np.zeros((len(gains), 2)) for _ in range(3))
+                before = None
             driver.ask(at_ms * 1e-3, asked)
     return world.errors()
 
@@ -152,4 +157,4 @@ def _pixels(offset_rad: Array, focal_px: float) -> Array:
 
 
 def _one(errors: Errors, index: int) -> Errors:
-    return Errors(errors.times_s, errors.angle_deg[index], errors.azimuth_deg[index])
+    return Errors(errors.times_s, errors.angle_deg[index], errors.azimuth_deg[index], errors.hidden)

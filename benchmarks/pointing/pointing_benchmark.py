@@ -4,6 +4,7 @@
 Image delay 120 ms on *ideal* and 250 ms on *gremsy*, each time up to 10 % more or less; 30 images a second, 0.05 deg of
 noise, 5 % missed; telemetry at 20 Hz, 20 ms old, 0.02 deg; rates at 50 Hz through the driver's rules. Two axes; an
 error is the angle between target and optical axis. RMS and 99th percentile are from 5 s on, the mean of three seeds.
+Scenarios that end in `hz` have images or telemetry that often instead, `walking_overshoot` a servo that overshoots.
 The group `vehicle` has the gimbal on a vehicle that turns (`pointing_vehicle_cases`).
 `PointingCore` runs with the tracker's default parameters throughout, the others each with the best gains for the very
 scenario and seeds.
@@ -24,6 +25,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.pointing.pointing_baselines import tune
+from benchmarks.pointing.pointing_bound import singer_bound_deg
 from benchmarks.pointing.pointing_closed_loop import run_core
 from benchmarks.pointing.pointing_scenarios import SCENARIOS, SETTLE_S, Scenario, scenario
 from benchmarks.pointing.pointing_vehicle_cases import CASES, run_case
@@ -38,6 +40,8 @@ LATENCIES_MS = (20, 60, 120, 180, 250, 320, 400, 500)
 BOUNDED_DEG = 20.0
 _BOUNDED_IN = ('sine', 'singer', 'step')
 _RATIO_IN = ('sine', 'singer')
+# Scenarios in which a PID once was ahead.
+_AHEAD_IN = ('reversal', 'reversal_15hz', 'reversal_7hz', 'walking_10hz', 'walking_overshoot', 'reentry')
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +66,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
         tables = [pool.submit(_case, *case) for case in cases]
         carried = [pool.submit(run_case, case) for case in CASES]
         sweeps = [pool.submit(_delayed, *case) for case in delays]
+        bounds = [pool.submit(_bound, bench) for bench in BENCHES]
         rows = []
         for (bench, each), table in zip(cases, tables, strict=True):
             rows += table.result()
@@ -69,7 +74,8 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
         vehicle = [each.result() for each in carried]
         _say('The vehicle that turns is done.')
         swept = [each.result() for each in sweeps]
-    told = figures(rows, swept) | vehicle_figures(vehicle)
+        bound = {bench.plant: each.result() for bench, each in zip(BENCHES, bounds, strict=True)}
+    told = figures(rows, swept, bound) | vehicle_figures(vehicle)
     return {'scenarios': rows, 'latency_sweep': swept, 'vehicle': vehicle, **told}
 
 
@@ -90,6 +96,11 @@ def core_errors(bench: Bench, each: Scenario, latency_s: float | None = None) ->
     return tuple(run_core(World(each, bench.parameters, latency_s, seed)) for seed in SEEDS)
 
 
+def _bound(bench: Bench) -> float:
+    """What no law can leave less than of `singer`."""
+    return float(np.mean([singer_bound_deg(bench.parameters, bench.latency_s, seed) for seed in SEEDS]))
+
+
 def _delayed(bench: Bench, latency_ms: int) -> dict[str, Any]:
     """The same core with images earlier or later than the scenarios'; it is told by their stamps only."""
     runs = {name: core_errors(bench, scenario(name), latency_ms * 1e-3) for name in _BOUNDED_IN}
@@ -98,8 +109,10 @@ def _delayed(bench: Bench, latency_ms: int) -> dict[str, Any]:
     return {'plant': bench.plant, 'latency_ms': latency_ms, 'worst_deg': _rounded(worst), **rms}
 
 
-def figures(rows: Sequence[dict[str, Any]], swept: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """The issue's figures from the scenarios and the sweep."""
+def figures(
+    rows: Sequence[dict[str, Any]], swept: Sequence[dict[str, Any]], bound_deg: dict[str, float]
+) -> dict[str, Any]:
+    """The issues' figures from the scenarios, the sweep, and what bounds the error in `singer`, by plant."""
     found = {(each['plant'], each['name'], each['law']): each for each in rows}
 
     def ours(plant: str, name: str, key: str = 'rms_deg') -> float:
@@ -109,7 +122,23 @@ def figures(rows: Sequence[dict[str, Any]], swept: Sequence[dict[str, Any]]) -> 
         laws = [law for each_plant, each_name, law in found if (each_plant, each_name) == (plant, name)]
         return min(float(found[plant, name, law]['rms_deg']) for law in laws if law != OURS)
 
+    def pid(plant: str, name: str, key: str = 'rms_deg') -> float:
+        return float(found[plant, name, 'pid'][key])
+
     ratios = [best_baseline(bench.plant, name) / ours(bench.plant, name) for bench in BENCHES for name in _RATIO_IN]
+    reachable = [best_baseline(bench.plant, 'singer') / bound_deg[bench.plant] for bench in BENCHES]
+    ahead = {
+        f'{bench.plant}_{name}_{ending}': of(bench.plant, name)
+        for bench in BENCHES
+        for name in _AHEAD_IN
+        for ending, of in (('rms_deg', ours), ('pid_rms_deg', pid))
+    }
+    swings = {
+        f'{bench.plant}_reentry_{ending}': of(bench.plant, 'reentry', 'swing_deg')
+        for bench in BENCHES
+        for ending, of in (('swing_deg', ours), ('pid_swing_deg', pid))
+    }
+    shares = [ours(bench.plant, name) / pid(bench.plant, name) for bench in BENCHES for name in _AHEAD_IN]
     return {
         'ideal_mean_rms_deg': _mean([ours('ideal', name) for name in ('sine', 'ramp', 'singer')]),
         'ideal_step_settle_s': ours('ideal', 'step', 'settle_s'),
@@ -117,8 +146,14 @@ def figures(rows: Sequence[dict[str, Any]], swept: Sequence[dict[str, Any]]) -> 
         'gremsy_constant_rms_deg': max(ours('gremsy', name) for name in ('constant_1', 'constant_3')),
         'gremsy_walking_rms_deg': ours('gremsy', 'walking'),
         'gremsy_singer_rms_deg': ours('gremsy', 'singer'),
+        'ideal_singer_bound_deg': _rounded(bound_deg['ideal']),
+        'gremsy_singer_bound_deg': _rounded(bound_deg['gremsy']),
         'ramp_rms_deg': max(ours(bench.plant, 'ramp') for bench in BENCHES),
         'min_ratio_to_best_baseline': _rounded(min(ratios)),
+        'min_ratio_reachable': _rounded(min(reachable)),
+        'ahead_share_of_pid_max': _rounded(max(shares)),
+        **ahead,
+        **swings,
         'stable_latency_ms_max': stable_latency_ms(swept),
     }
 
@@ -144,6 +179,7 @@ def _row(bench: Bench, each: Scenario, law: str, errors: Sequence[Errors]) -> di
         'p99_deg': _mean([run.p99_deg for run in errors]),
         'settle_s': _mean([run.settle_s for run in errors]) if is_step else None,
         'overshoot_deg': _mean([run.overshoot_deg for run in errors]) if is_step else None,
+        'swing_deg': _mean([run.swing_deg for run in errors]) if each.in_view_only else None,
     }
 
 

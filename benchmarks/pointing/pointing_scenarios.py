@@ -18,6 +18,9 @@ SETTLE_S = 5.0
 """The error counts from here on."""
 STEP_AT_S = 6.0
 STEP_DEG = 8.0
+SINGER_ACCELERATION_DEG_S2 = 8.0
+SINGER_LASTS_S = 1.0
+SINGER_DAMPING_PER_S = 0.3
 _SINGER_STEP_S = 10 * GRID_S
 _COUNT = round(DURATION_S / GRID_S) + 1
 # A tilt near straight up or down has no azimuth to speak of; a path that goes there is drawn again.
@@ -32,14 +35,22 @@ class Scenario:
     Attributes:
         name: as in the report.
         path_deg: azimuth and tilt, (N, 2) on the grid, for a seed.
-        occluded_s: from when to when the target cannot be seen; empty when it always can.
+        hidden_s: from when to when the target cannot be seen, as often as that happens.
         zoom: magnification; the noise of a bearing is divided by it.
+        camera_hz, telemetry_hz: how often images and telemetry come.
+        overshoot: share by which the gimbal's own servo overshoots; 0 for one that does not.
+        in_view_only: the error counts, and a law asks for anything, only while the target is in view: what it does
+            meanwhile nobody could know.
     """
 
     name: str
     path_deg: Callable[[int], Array]
-    occluded_s: tuple[float, float] = (0.0, 0.0)
+    hidden_s: tuple[tuple[float, float], ...] = ()
     zoom: float = 1.0
+    camera_hz: float = 30.0
+    telemetry_hz: float = 20.0
+    overshoot: float = 0.0
+    in_view_only: bool = False
 
 
 def _times() -> Array:
@@ -85,9 +96,7 @@ def _walk(random: np.random.Generator) -> Array:
             sign = -sign
         rates[begin : begin + held] = sign * random.uniform(1.0, 3.0)
         begin += held
-    smoothing = round(0.5 / GRID_S)
-    sums = np.cumsum(np.concatenate([np.full(smoothing, rates[0]), rates]))
-    return np.cumsum((sums[smoothing:] - sums[:-smoothing]) / smoothing) * GRID_S
+    return _smoothed(rates, 0.5)
 
 
 def singer(seed: int) -> Array:
@@ -106,13 +115,14 @@ def _singer_paths(random: np.random.Generator, count: int) -> Array:
     """(count, M) at the coarse times."""
     step_s = _SINGER_STEP_S
     steps = round(DURATION_S / step_s) + 1
-    acceleration, rate, angle = 8.0 * random.normal(size=count), np.zeros(count), np.zeros(count)
-    decay = np.exp(-step_s)
+    sigma = SINGER_ACCELERATION_DEG_S2
+    acceleration, rate, angle = sigma * random.normal(size=count), np.zeros(count), np.zeros(count)
+    decay = np.exp(-step_s / SINGER_LASTS_S)
     angles = np.zeros((steps, count))
     for at in range(1, steps):
         angle = angle + rate * step_s + 0.5 * acceleration * step_s**2
-        rate = rate + (acceleration - 0.3 * rate) * step_s
-        acceleration = decay * acceleration + 8.0 * np.sqrt(1.0 - decay**2) * random.normal(size=count)
+        rate = rate + (acceleration - SINGER_DAMPING_PER_S * rate) * step_s
+        acceleration = decay * acceleration + sigma * np.sqrt(1.0 - decay**2) * random.normal(size=count)
         angles[at] = angle
     return np.asarray(angles.T)
 
@@ -129,6 +139,41 @@ def step(seed: int) -> Array:
     return np.stack([np.where(_times() < STEP_AT_S, 0.0, STEP_DEG), np.zeros(_COUNT)], axis=1)
 
 
+def reversal(seed: int) -> Array:
+    """20 deg/s of azimuth, as a drone that patrols: each 3 to 5 s it turns round, evenly within half a second."""
+    random = np.random.default_rng([5, seed])
+    rates, begin, sign = np.zeros(_COUNT), 0, random.choice([-1.0, 1.0])
+    while begin < _COUNT:
+        held = round(random.uniform(3.0, 5.0) / GRID_S)
+        rates[begin : begin + held] = sign * 20.0
+        begin, sign = begin + held, -sign
+    return np.stack([_smoothed(rates, 0.5), np.full(_COUNT, 5.0)], axis=1)
+
+
+REENTRIES_S = ((6.0, 7.2), (10.0, 11.5), (14.5, 16.7), (20.0, 23.0))
+"""When the target of `reentry` is out of view: shorter and longer than a lock lives (1.5 s)."""
+_TURNING_S = 0.5
+
+
+def reentry(seed: int) -> Array:
+    """3 to 15 deg/s of azimuth; out of view it comes back up to 25 degrees away, at another rate, either way."""
+    random = np.random.default_rng([6, seed])
+    rates, begin = np.zeros(_COUNT), 0
+    for left_s, back_s in (*REENTRIES_S, (DURATION_S + 1.0, DURATION_S + 2.0)):
+        left, back = (round(each / GRID_S) for each in (left_s, back_s - _TURNING_S))
+        rates[begin:left] = random.choice([-1.0, 1.0]) * random.uniform(3.0, 15.0)
+        rates[left:back] = random.uniform(-25.0, 25.0) / (back_s - left_s)
+        begin = back
+    return np.stack([_smoothed(rates, _TURNING_S), np.full(_COUNT, 5.0)], axis=1)
+
+
+def _smoothed(rates: Array, over_s: float) -> Array:
+    """Where rates on the grid lead to, with each change of them spread evenly over that time."""
+    smoothing = round(over_s / GRID_S)
+    sums = np.cumsum(np.concatenate([np.full(smoothing, rates[0]), rates]))
+    return np.asarray(np.cumsum((sums[smoothing:] - sums[:-smoothing]) / smoothing) * GRID_S)
+
+
 def _reachable(path: Array) -> bool:
     most = np.abs(path).max(axis=0)
     return bool(most[0] < _MOST_AZIMUTH_DEG and most[1] < _MOST_TILT_DEG)
@@ -142,8 +187,14 @@ SCENARIOS = (
     Scenario('walking', walking),
     Scenario('singer', singer),
     Scenario('step', step),
-    Scenario('occlusion', partial(constant, 3.0), occluded_s=(10.0, 11.0)),
+    Scenario('occlusion', partial(constant, 3.0), hidden_s=((10.0, 11.0),)),
     Scenario('zoomed', walking, zoom=6.0),
+    Scenario('reversal', reversal),
+    Scenario('reversal_15hz', reversal, camera_hz=15.0),
+    Scenario('reversal_7hz', reversal, camera_hz=7.0),
+    Scenario('walking_10hz', walking, telemetry_hz=10.0),
+    Scenario('walking_overshoot', walking, overshoot=0.2),
+    Scenario('reentry', reentry, hidden_s=REENTRIES_S, in_view_only=True),
 )
 
 

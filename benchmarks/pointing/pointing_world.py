@@ -21,8 +21,6 @@ from gremsy_gimbal_sim.plant.plant import ZOOM_RATE_GAIN, Plant, PlantParameters
 
 Array = NDArray[np.float64]
 
-_CAMERA_HZ = 30.0
-_TELEMETRY_HZ = 20.0
 _TELEMETRY_AGE_S = 0.02
 _COMMAND_HZ = 50.0
 _JITTER = 0.10
@@ -33,6 +31,8 @@ _TELEMETRY_NOISE_DEG = 0.02
 _RATE_NOISE_DEG_S = 0.1
 _SAMPLE_MS = 5
 _SETTLED_DEG = 0.5
+_SWING_S = 3.0
+_CATCHING_S = 1.0
 
 
 class Happening(IntEnum):
@@ -49,21 +49,42 @@ class Happening(IntEnum):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Errors:
-    """Of one law in one scenario: times (N,) s and errors (..., N) deg, and the azimuth's with its sign, (..., N)."""
+    """Of one law in one scenario.
+
+    Attributes:
+        times_s: (N,).
+        angle_deg: (..., N), of the target against the optical axis.
+        azimuth_deg: (..., N), the azimuth's alone with its sign.
+        hidden: (N,) when the target is out of view and nothing counts; nor does it in the second after that, in which
+            the camera has a way to go that tells of the scenario and not of the law.
+    """
 
     times_s: Array
     angle_deg: Array
     azimuth_deg: Array
+    hidden: NDArray[np.bool_]
+
+    @property
+    def _counts(self) -> NDArray[np.bool_]:
+        counts = (self.times_s >= SETTLE_S) & ~self.hidden
+        for back_s in self._back_s:
+            counts &= (self.times_s < back_s) | (self.times_s >= back_s + _CATCHING_S)
+        return counts
+
+    @property
+    def _back_s(self) -> list[float]:
+        """When the target came back into view."""
+        return [float(each) for each in self.times_s[1:][self.hidden[:-1] & ~self.hidden[1:]]]
 
     @property
     def rms_deg(self) -> Array:
         """(...) from 5 s on."""
-        return np.asarray(np.sqrt((self.angle_deg[..., self.times_s >= SETTLE_S] ** 2).mean(axis=-1)))
+        return np.asarray(np.sqrt((self.angle_deg[..., self._counts] ** 2).mean(axis=-1)))
 
     @property
     def p99_deg(self) -> Array:
         """(...) from 5 s on."""
-        return np.asarray(np.percentile(self.angle_deg[..., self.times_s >= SETTLE_S], 99, axis=-1))
+        return np.asarray(np.percentile(self.angle_deg[..., self._counts], 99, axis=-1))
 
     @property
     def settle_s(self) -> Array:
@@ -78,6 +99,16 @@ class Errors:
     def overshoot_deg(self) -> Array:
         """(...) how far the azimuth went beyond the step."""
         return np.asarray(np.maximum(-self.azimuth_deg[..., self.times_s >= STEP_AT_S].min(axis=-1), 0.0))
+
+    @property
+    def swing_deg(self) -> Array:
+        """(...) how far at most the azimuth went past a target that had come back into view, within 3 s."""
+        furthest = np.zeros(self.azimuth_deg.shape[:-1])
+        for back_s in self._back_s:
+            after = (self.times_s >= back_s) & (self.times_s < back_s + _SWING_S) & ~self.hidden
+            azimuth = self.azimuth_deg[..., after]
+            furthest = np.maximum(furthest, (-np.sign(azimuth[..., :1]) * azimuth).max(axis=-1))
+        return np.asarray(furthest)
 
 
 class World:
@@ -104,21 +135,21 @@ class World:
         self.scenario, self.latency_s, self.seed = scenario, latency_s, seed
         if scenario.zoom != 1.0:
             plant = replace(plant, rate_gain_by_zoom=ZOOM_RATE_GAIN)
+        if scenario.overshoot > 0.0:
+            plant = replace(plant, overshoot=scenario.overshoot)
         self._path = scenario.path_deg(seed)
         self.plant = Plant(plant, shape=shape, angles_rad=np.radians(self._path[0]))
         self.plant.set_zoom(scenario.zoom)
         random = np.random.default_rng([3, seed])
-        self._shutters_ms = self._grid(_CAMERA_HZ, random)
+        self._shutters_ms = self._grid(scenario.camera_hz, random)
         count = len(self._shutters_ms)
         lateness = latency_s * (1.0 + _JITTER * random.uniform(-1.0, 1.0, count))
         # Results come in the images' order: a slow one holds up those behind it.
         self._arrivals_ms = np.maximum.accumulate(self._shutters_ms + np.round(lateness * 1e3).astype(int))
-        begin, end = (round(each * 1e3) for each in scenario.occluded_s)
-        hidden = (self._shutters_ms >= begin) & (self._shutters_ms < end)
-        self._seen = (random.random(count) >= _MISSED) & ~hidden
+        self._seen = (random.random(count) >= _MISSED) & ~_inside(self._shutters_ms, scenario)
         noise_deg = BEARING_NOISE_DEG / scenario.zoom
         self._image_errors = np.radians(random.normal(0.0, noise_deg, (count, 2)))
-        self._measured_ms = self._grid(_TELEMETRY_HZ, random)
+        self._measured_ms = self._grid(scenario.telemetry_hz, random)
         count = len(self._measured_ms)
         self._angle_errors = np.radians(random.normal(0.0, _TELEMETRY_NOISE_DEG, (count, 2)))
         self._rate_errors = np.radians(random.normal(0.0, _RATE_NOISE_DEG_S, (count, 2)))
@@ -156,9 +187,9 @@ class World:
         ):
             self.plant.advance(at_ms * 1e-3)
             if kind == Happening.SAMPLE:
-                self._errors.append(self._target(at_ms) - self._axis(at_ms))
+                self._errors.append(self.target_rad(at_ms) - self._axis(at_ms))
             elif kind == Happening.SHUTTER:
-                self._offsets[number] = self._target(at_ms) - self._axis(at_ms) + self._image_errors[number]
+                self._offsets[number] = self.target_rad(at_ms) - self._axis(at_ms) + self._image_errors[number]
             elif kind == Happening.MEASURED:
                 angles = self._axis(at_ms) + self._angle_errors[number]
                 angles[..., 0] -= self._level[at_ms]
@@ -191,7 +222,8 @@ class World:
         havers += np.cos(tilt) * np.cos(tilt - errors[..., 1]) * np.sin(errors[..., 0] / 2) ** 2
         angles = 2 * np.arcsin(np.sqrt(np.minimum(havers, 1.0)))
         times = np.asarray(self._samples_ms * 1e-3, dtype=np.float64)
-        return Errors(times, np.degrees(angles), np.degrees(errors[..., 0]))
+        hidden = _inside(self._samples_ms, self.scenario) & self.scenario.in_view_only
+        return Errors(times, np.degrees(angles), np.degrees(errors[..., 0]), hidden)
 
     def _axis(self, at_ms: int) -> Array:
         """(..., 2) where the camera looks in the world: by its own motion, and carried along by the vehicle."""
@@ -213,7 +245,13 @@ class World:
         self._headings_ms = measured_ms + round(feed.stamped_wrong_s * 1e3)
         self._heading_arrivals_ms = measured_ms + round(feed.age_s * 1e3)
 
-    def _target(self, at_ms: int) -> Array:
+    @property
+    def end_ms(self) -> int:
+        """The last time on the grid."""
+        return len(self._path) - 1
+
+    def target_rad(self, at_ms: int) -> Array:
+        """(2,) where the target is at that time."""
         return np.asarray(np.radians(self._path[round(at_ms * 1e-3 / GRID_S)]))
 
     @staticmethod
@@ -221,6 +259,14 @@ class World:
         phase = random.uniform(0.0, 1.0 / rate_hz)
         count = math.floor((DURATION_S - phase) * rate_hz)
         return np.asarray(np.round((phase + np.arange(count) / rate_hz) * 1e3), dtype=np.int64)
+
+
+def _inside(times_ms: NDArray[np.int64], scenario: Scenario) -> NDArray[np.bool_]:
+    """(N,) whether the target is hidden at those times."""
+    hidden = np.zeros(len(times_ms), dtype=np.bool_)
+    for begin_s, end_s in scenario.hidden_s:
+        hidden |= (times_ms >= round(begin_s * 1e3)) & (times_ms < round(end_s * 1e3))
+    return hidden
 
 
 def _slope(values: Array, at_ms: int) -> float:

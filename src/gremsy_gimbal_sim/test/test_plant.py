@@ -34,6 +34,35 @@ def test_nothing_moves_before_the_delay_and_the_lag_is_a_time_constant(parameter
     assert rates[-1] == pytest.approx(math.radians(5.0), rel=1e-4)
 
 
+@pytest.mark.parametrize('overshoot', [0.05, 0.2, 0.4])
+def test_a_servo_of_second_order_overshoots_by_as_much_as_it_says_and_lags_as_the_first_order(overshoot):
+    parameters = PlantParameters(0.02, 0.06, overshoot=overshoot)
+    times, rates = step_response(parameters, math.radians(5.0), 3.0)
+    assert np.degrees(rates.max()) == pytest.approx(5.0 * (1.0 + overshoot), rel=0.01)
+    assert np.degrees(rates[-1]) == pytest.approx(5.0, rel=1e-3)
+    # The area between step and response is the lag, of either order.
+    behind = np.trapezoid(math.radians(5.0) - rates[times > 0.02], dx=0.001) / math.radians(5.0)
+    assert behind == pytest.approx(0.06, rel=0.03)
+
+
+def test_a_batch_of_servos_that_overshoot_moves_like_its_members_into_a_stop_and_back():
+    random = np.random.default_rng(8)
+    parameters = PlantParameters(0.02, 0.06, overshoot=0.2)
+    batch, single = Plant(parameters, shape=(3,)), Plant(parameters)
+    for number in range(80):
+        rates, angles = random.normal(0, 0.8, (2, 3, 2))
+        for plant, pick in ((batch, slice(None)), (single, 1)):
+            plant.set_stops((-0.2, -0.2), (0.2, 0.2))
+            if number % 4:
+                plant.command(0.05 * number, rates[pick])
+            else:
+                plant.command_angles(0.05 * number, angles[pick])
+            plant.advance(0.05 * (number + 1))
+    assert (batch.angles_rad[1] == single.angles_rad).all()
+    assert (batch.rates_rad_s[1] == single.rates_rad_s).all()
+    assert np.abs(batch.angles_rad).max() <= 0.2
+
+
 def test_rate_is_limited_to_60_and_acceleration_to_400_degrees():
     _, rates = step_response(IDEAL, math.radians(500.0), 2.0)
     assert np.degrees(rates.max()) == pytest.approx(60.0, rel=1e-6)

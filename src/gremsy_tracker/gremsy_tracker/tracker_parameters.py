@@ -150,7 +150,7 @@ class TrackerParameters(NodeParameters):
         doc='Acceleration of a target that goes on as it goes (standard deviation): low is smooth.',
     )
     target_acceleration_rad_s2: float = param(
-        0.15,
+        0.13,
         unit='rad/s^2',
         low=0.001,
         high=10.0,
@@ -158,13 +158,13 @@ class TrackerParameters(NodeParameters):
         doc='Acceleration of a target that manoeuvres (standard deviation): high is nimble.',
     )
     manoeuvre_time_s: float = param(
-        0.6, unit='s', low=0.1, high=20.0, live=True, doc='How long an acceleration lasts, and is carried on.'
+        0.5, unit='s', low=0.1, high=20.0, live=True, doc='How long an acceleration lasts, and is carried on.'
     )
     calm_stay_s: float = param(
-        8.0, unit='s', low=0.1, high=100.0, live=True, doc='A target goes on as it goes for so long, on average.'
+        12.0, unit='s', low=0.1, high=100.0, live=True, doc='A target goes on as it goes for so long, on average.'
     )
     manoeuvre_stay_s: float = param(
-        3.0, unit='s', low=0.1, high=100.0, live=True, doc='A target manoeuvres for so long, on average.'
+        4.0, unit='s', low=0.1, high=100.0, live=True, doc='A target manoeuvres for so long, on average.'
     )
     jump_sightings: int = param(
         3, low=1, high=30, live=True, doc='Sightings in a row, far from where the target can be, to begin anew there.'

@@ -13,9 +13,9 @@ from gremsy_tracker.pointing.singer_model import process_noise, transition
 Array = NDArray[np.float64]
 
 NOISE = np.array([0.001, 0.002])
-ONE = Models((0.15,), (1.0,), 0.6)
-EQUAL = Models((0.15, 0.15, 0.15), (5.0, 1.0, 2.0), 0.6)
-TWO = Models((0.0015, 0.15), (8.0, 3.0), 0.6)
+ONE = Models((0.15,), (1.0,), (0.6,))
+EQUAL = Models((0.15, 0.15, 0.15), (5.0, 1.0, 2.0), (0.6,) * 3)
+TWO = Models((0.0015, 0.15), (8.0, 3.0), (0.6, 0.6))
 
 
 def follow(models: Models, seen: Array, times_s: Array) -> Mixture:
@@ -67,6 +67,19 @@ def test_its_variance_settles_where_the_riccati_equation_says() -> None:
         gain = ahead[:, 0] / (ahead[0, 0] + NOISE[0] ** 2)
         covariance = ahead - np.outer(gain, ahead[0])
     assert np.allclose(mixture.covariances[0, 0], covariance, rtol=1e-6)
+
+
+def test_each_model_goes_on_in_its_own_time_and_begins_as_likely_as_it_says() -> None:
+    models = Models((0.1, 0.1, 0.1), (1.0, 2.0, 4.0), (0.3, 0.6, 5.0), (1.0, 0.2, 0.05))
+    mixture = Mixture(np.full((3, 2), 1 / 3), np.tile([0.0, 0.0, 0.3], (3, 2, 1)), np.zeros((3, 2, 3, 3)))
+    ahead = mixture.carried_on(0.5, models)
+    for number, tau_s in enumerate(models.taus_s):
+        assert np.allclose(ahead.means[number, 0], transition(0.5, tau_s) @ [0.0, 0.0, 0.3])
+    assert np.allclose(mixture.mean_at(0.5, models), ahead.mean())
+    changes = models.changes(0.1)
+    assert np.allclose(changes.sum(axis=1), 1.0)
+    assert np.allclose(np.diag(changes), np.exp(-0.1 / np.array(models.stays_s)))
+    assert changes[0, 1] / changes[0, 2] == pytest.approx(4.0)
 
 
 def test_a_known_acceleration_is_carried_on_as_it_dies_down() -> None:

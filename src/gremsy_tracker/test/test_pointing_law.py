@@ -12,6 +12,7 @@ from gremsy_gimbal_sim.plant.plant import GREMSY, IDEAL, Plant, PlantParameters
 from gremsy_tracker.pointing.bearing_filter import BearingEstimate
 from gremsy_tracker.pointing.gimbal_predictor import GimbalPrediction, GimbalPredictor
 from gremsy_tracker.pointing.pointing_law import PointingLaw
+from gremsy_tracker.pointing.servo_response import Servo
 from gremsy_tracker.tracker_parameters import TrackerParameters
 
 
@@ -35,7 +36,7 @@ def test_the_gimbal_is_predicted_as_the_plant_moves(plant_parameters: PlantParam
         plant.command(at, command)
     plant.advance(2.0)
     predicted = predictor.predict(
-        measured, ns(2.0), plant_delay_s=plant_parameters.delay_s, plant_lag_s=plant_parameters.lag_s
+        measured, ns(2.0), plant_delay_s=plant_parameters.delay_s, servo=Servo(plant_parameters.lag_s)
     )
     # A quarter of a radian per second for half a second: 0.1 rad of motion predicted to 0.4 mrad.
     assert np.allclose(predicted.bearing_rad, plant.angles_rad, atol=4e-4)
@@ -44,7 +45,7 @@ def test_the_gimbal_is_predicted_as_the_plant_moves(plant_parameters: PlantParam
 
 def test_with_nothing_asked_the_gimbal_goes_on_as_it_goes() -> None:
     measured = GimbalPrediction(ns(1.0), np.array([0.1, 0.0]), np.array([0.3, 0.0]))
-    predicted = GimbalPredictor().predict(measured, ns(1.1), plant_delay_s=0.02, plant_lag_s=0.06)
+    predicted = GimbalPredictor().predict(measured, ns(1.1), plant_delay_s=0.02, servo=Servo(0.06))
     assert np.allclose(predicted.bearing_rad, [0.13, 0.0])
 
 

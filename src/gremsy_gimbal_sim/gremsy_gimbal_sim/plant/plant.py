@@ -6,6 +6,8 @@ One class for the simulated payload and for every benchmark, so that what is tun
     rate command -> pure delay -> gain (falls with zoom) -> dead zone -> rate limit -> first-order lag -> angle
                                                                        (its slope limited: acceleration)
 
+A servo that overshoots has a second order in place of the lag.
+
 Axes are the last dimension, (azimuth, tilt) as in `gremsy_common.geometry`: azimuth left +, tilt down +. Any shape
 may stand before it, so that a benchmark runs many seeds and gains at once.
 """
@@ -37,6 +39,7 @@ class PlantParameters:
         rate_gain_by_zoom: (zoom factor, achieved rate / commanded rate) pairs, zoom ascending; empty for 1 throughout.
         tilt_limits_rad: mechanical stops, up and down (tilt is positive down).
         azimuth_limit_rad: mechanical stop on either side.
+        overshoot: share by which the rate overshoots a step, of a servo of second order; 0 for a first-order lag.
     """
 
     delay_s: float
@@ -47,6 +50,7 @@ class PlantParameters:
     rate_gain_by_zoom: tuple[tuple[float, float], ...] = ()
     tilt_limits_rad: tuple[float, float] = (math.radians(-90.0), math.radians(120.0))
     azimuth_limit_rad: float = math.radians(320.0)
+    overshoot: float = 0.0
 
     def rate_gain(self, zoom: float) -> float:
         """Achieved over commanded rate at this zoom factor, interpolated in the logarithms of both."""
@@ -77,7 +81,9 @@ class Plant:
     ) -> None:
         self.parameters = parameters
         self._shape = (*shape, 2)
-        constants = AxisConstants.of(parameters.lag_s, parameters.max_rate_rad_s, parameters.max_acceleration_rad_s2)
+        constants = AxisConstants.of(
+            parameters.lag_s, parameters.max_rate_rad_s, parameters.max_acceleration_rad_s2, parameters.overshoot
+        )
         start = self._full(angles_rad)
         self._axes: Axes = BatchAxes(constants, start) if shape else ScalarAxes(constants, start)
         azimuth, (up, down) = parameters.azimuth_limit_rad, parameters.tilt_limits_rad

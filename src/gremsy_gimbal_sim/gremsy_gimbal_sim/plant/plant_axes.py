@@ -28,21 +28,39 @@ class AxisConstants:
         max_change_rad_s: of the rate in one step.
         max_rate_rad_s: of either axis.
         angle_gain_s: of the angle loop, 1/s.
+        spring, damping: of a servo of second order, what one step adds to the rate's change for each rad/s that the
+            rate is short of its target, and takes from it; None and 0 for the first-order lag.
     """
 
     share: float
     max_change_rad_s: float
     max_rate_rad_s: float
     angle_gain_s: float
+    spring: float | None = None
+    damping: float = 0.0
 
     @classmethod
-    def of(cls, lag_s: float, max_rate_rad_s: float, max_acceleration_rad_s2: float) -> AxisConstants:
-        """1 / (4 lag) is the fastest gain of an angle loop that does not overshoot behind a first-order lag."""
+    def of(
+        cls, lag_s: float, max_rate_rad_s: float, max_acceleration_rad_s2: float, overshoot: float = 0.0
+    ) -> AxisConstants:
+        """1 / (4 lag) is the fastest gain of an angle loop that does not overshoot behind a first-order lag.
+
+        An overshoot p has the damping z = -ln p / sqrt(pi^2 + ln^2 p), and the natural frequency is 2 z / lag: behind
+        a ramp of commands the rate then stays back by the lag, whatever the order.
+        """
+        spring, damping = None, 0.0
+        if overshoot > 0.0:
+            logarithm = math.log(overshoot)
+            ratio = -logarithm / math.hypot(math.pi, logarithm)
+            natural = 2.0 * ratio / lag_s
+            spring, damping = (natural * STEP_S) ** 2, 2.0 * ratio * natural * STEP_S
         return cls(
             share=1.0 - math.exp(-STEP_S / lag_s),
             max_change_rad_s=max_acceleration_rad_s2 * STEP_S,
             max_rate_rad_s=max_rate_rad_s,
             angle_gain_s=1.0 / (4.0 * lag_s),
+            spring=spring,
+            damping=damping,
         )
 
 
@@ -72,6 +90,7 @@ class ScalarAxes:
         self._constants = constants
         self._integral: list[float] = angles_rad.tolist()
         self._rates = [0.0, 0.0]
+        self._changes = [0.0, 0.0]
         self._low, self._high = [-math.inf] * 2, [math.inf] * 2
 
     def run(self, steps: int, target_rad_s: Array, goal_rad: Array | None) -> None:
@@ -106,11 +125,16 @@ class ScalarAxes:
     def _run_to_rate(self, axis: int, steps: int, target: float) -> None:
         rate, integral = self._rates[axis], self._integral[axis]
         low, high = self._low[axis], self._high[axis]
-        if rate == 0.0 and target == 0.0 and low <= integral <= high:
+        change = self._changes[axis]
+        if rate == 0.0 and target == 0.0 and change == 0.0 and low <= integral <= high:
             return
-        share, most = self._constants.share, self._constants.max_change_rad_s
+        constants = self._constants
+        share, most, spring, damping = constants.share, constants.max_change_rad_s, constants.spring, constants.damping
         for _ in range(steps):
-            change = (target - rate) * share
+            if spring is None:
+                change = (target - rate) * share
+            else:
+                change += (target - rate) * spring - change * damping
             if change > most:
                 change = most
             elif change < -most:
@@ -119,14 +143,16 @@ class ScalarAxes:
             integral += rate * STEP_S
             if not low <= integral <= high:
                 integral = low if integral < low else high
-                rate = 0.0
+                rate = change = 0.0
         self._rates[axis], self._integral[axis] = rate, integral
+        self._changes[axis] = 0.0 if spring is None else change
 
     def _run_to_angle(self, axis: int, steps: int, goal: float) -> None:
         rate, integral = self._rates[axis], self._integral[axis]
         low, high = self._low[axis], self._high[axis]
         constants, half = self._constants, 0.5 * STEP_S
         share, most, gain = constants.share, constants.max_change_rad_s, constants.angle_gain_s
+        spring, damping, change = constants.spring, constants.damping, self._changes[axis]
         limit = constants.max_rate_rad_s
         for _ in range(steps):
             target = (goal - (integral - half * rate)) * gain
@@ -134,7 +160,10 @@ class ScalarAxes:
                 target = limit
             elif target < -limit:
                 target = -limit
-            change = (target - rate) * share
+            if spring is None:
+                change = (target - rate) * share
+            else:
+                change += (target - rate) * spring - change * damping
             if change > most:
                 change = most
             elif change < -most:
@@ -143,8 +172,9 @@ class ScalarAxes:
             integral += rate * STEP_S
             if not low <= integral <= high:
                 integral = low if integral < low else high
-                rate = 0.0
+                rate = change = 0.0
         self._rates[axis], self._integral[axis] = rate, integral
+        self._changes[axis] = 0.0 if spring is None else change
 
 
 class BatchAxes:
@@ -155,7 +185,7 @@ class BatchAxes:
         self._constants = constants
         self._integral = angles_rad.copy()
         self._rates = np.zeros(shape)
-        self._change = np.zeros(shape)
+        self._change, self._damped, self._moved = np.zeros(shape), np.zeros(shape), np.zeros(shape)
         self._share = np.full(shape, constants.share)
         self._max_change = np.full(shape, constants.max_change_rad_s)
         self._min_change = -self._max_change
@@ -192,14 +222,18 @@ class BatchAxes:
         self._free_steps = 0
 
     def _one_step(self, target: Array) -> None:
-        change = self._change
-        np.subtract(target, self._rates, out=change)
-        np.multiply(change, self._share, out=change)
+        change, constants = self._change, self._constants
+        if constants.spring is None:
+            np.subtract(target, self._rates, out=change)
+            np.multiply(change, self._share, out=change)
+        else:
+            np.multiply(change, constants.damping, out=self._damped)
+            change += (target - self._rates) * constants.spring - self._damped
         np.minimum(change, self._max_change, out=change)
         np.maximum(change, self._min_change, out=change)
         np.add(self._rates, change, out=self._rates)
-        np.multiply(self._rates, self._step_s, out=change)
-        np.add(self._integral, change, out=self._integral)
+        np.multiply(self._rates, self._step_s, out=self._moved)
+        np.add(self._integral, self._moved, out=self._integral)
         self._free_steps -= 1
         if self._free_steps <= 0:
             self._meet_stops()
@@ -209,6 +243,7 @@ class BatchAxes:
         low, high = self._low, self._high
         outside = (self._integral < low) | (self._integral > high)
         np.clip(self._integral, low, high, out=self._integral)
-        self._rates[outside] = 0.0
+        self._rates[outside] = self._change[outside] = 0.0
         distance = float(np.minimum(self._integral - low, high - self._integral).min())
-        self._free_steps = int(distance / (self._constants.max_rate_rad_s * STEP_S))
+        fastest_rad_s = self._constants.max_rate_rad_s * (1.0 if self._constants.spring is None else 2.0)
+        self._free_steps = int(distance / (fastest_rad_s * STEP_S))

@@ -2,19 +2,19 @@
 """Where the gimbal will point when a rate asked for now begins to act.
 
 Telemetry is some tens of milliseconds old and rates asked for in the meantime are still on their way, so the newest
-attitude is carried on through them with the plant's own model: a pure delay, then a first-order lag.
+attitude is carried on through them with the plant's own model: a pure delay, then its servo.
 """
 
 from __future__ import annotations
 
-import math
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gremsy_common.geometry import wrap_angle
+from gremsy_tracker.pointing.servo_response import Servo, ServoState
 
 Array = NDArray[np.float64]
 
@@ -26,11 +26,16 @@ _HOLDS_NS = 200_000_000
 
 @dataclass(frozen=True, slots=True, eq=False)
 class GimbalPrediction:
-    """The optical axis (2,) azimuth, tilt in rad, and its rates in rad/s, at one time."""
+    """The optical axis (2,) azimuth, tilt in rad, its rates in rad/s and their slopes in rad/s^2, at one time.
+
+    The servo is the one with which it was predicted; None of what was measured.
+    """
 
     stamp_ns: int
     bearing_rad: Array
     rate_rad_s: Array
+    acceleration_rad_s2: Array = field(default_factory=lambda: np.zeros(2))
+    servo: Servo | None = None
 
 
 class GimbalPredictor:
@@ -61,34 +66,44 @@ class GimbalPredictor:
         return newest
 
     def predict(
-        self, measured: GimbalPrediction, until_ns: int, *, plant_delay_s: float, plant_lag_s: float
+        self, measured: GimbalPrediction, until_ns: int, *, plant_delay_s: float, servo: Servo
     ) -> GimbalPrediction:
         """Carry a measured bearing and rate on to a later time.
-
-        In a stretch dt with command u the rate w goes to u + (w - u) e^(-dt/T), and the angle turns by
-        u dt + (w - u) T (1 - e^(-dt/T)).
 
         Args:
             measured: newest telemetry.
             until_ns: usually now plus the plant's delay; an earlier time than the telemetry's returns it as it is.
             plant_delay_s: from asking to the first motion.
-            plant_lag_s: time constant T.
+            servo: what the gimbal does then.
         """
-        bearing, rate = measured.bearing_rad.copy(), measured.rate_rad_s.copy()
+        state = ServoState(measured.bearing_rad, measured.rate_rad_s, measured.acceleration_rad_s2)
+        for dt_s, asked in self.acting(measured.stamp_ns, until_ns, plant_delay_s):
+            state = servo.advance(state, asked, dt_s)
+        return GimbalPrediction(
+            max(until_ns, measured.stamp_ns),
+            wrap_angle(state.bearing_rad),
+            state.rate_rad_s,
+            state.acceleration_rad_s2,
+            servo,
+        )
+
+    def acting(self, from_ns: int, until_ns: int, plant_delay_s: float) -> list[tuple[float, Array | None]]:
+        """(for so long, s; the rate (2,) that acted) from one time to another, in order; None where none ever did."""
         delay_ns = int(plant_delay_s * 1e9)
-        time_ns = measured.stamp_ns
-        acting: Array | None = None
-        for asked_ns, command in self._acting_after(time_ns - delay_ns):
+        time_ns = from_ns
+        stretches: list[tuple[float, Array | None]] = []
+        rate: Array | None = None
+        for asked_ns, command in self._acting_after(from_ns - delay_ns):
             begins_ns = min(asked_ns + delay_ns, until_ns)
             if begins_ns > time_ns:
-                bearing, rate = _advance(bearing, rate, acting, (begins_ns - time_ns) * 1e-9, plant_lag_s)
+                stretches.append(((begins_ns - time_ns) * 1e-9, rate))
                 time_ns = begins_ns
             if asked_ns + delay_ns >= until_ns:
                 break
-            acting = command
+            rate = command
         if until_ns > time_ns:
-            bearing, rate = _advance(bearing, rate, acting, (until_ns - time_ns) * 1e-9, plant_lag_s)
-        return GimbalPrediction(max(until_ns, measured.stamp_ns), wrap_angle(bearing), rate)
+            stretches.append(((until_ns - time_ns) * 1e-9, rate))
+        return stretches
 
     def _acting_after(self, asked_ns: int) -> list[tuple[int, Array]]:
         """The rates asked for since that time, and the one before, in order; most of the three seconds is older."""
@@ -99,13 +114,3 @@ class GimbalPredictor:
                 break
         recent.reverse()
         return recent
-
-
-def _advance(bearing: Array, rate: Array, command: Array | None, dt_s: float, lag_s: float) -> tuple[Array, Array]:
-    if command is None:  # nothing was ever asked of it: it goes on as it goes (an operator may be moving it)
-        return bearing + rate * dt_s, rate
-    left = math.exp(-dt_s / lag_s) if lag_s > 0.0 else 0.0
-    return (
-        bearing + command * dt_s + (rate - command) * lag_s * (1.0 - left),
-        command + (rate - command) * left,
-    )

@@ -29,12 +29,35 @@ class Models:
     Attributes:
         accelerations_rad_s2: standing deviation sigma of each, calm first.
         stays_s: how long a target keeps to each, on average.
-        tau_s: how long an acceleration lasts; one for all, so that the mean goes on by one transition.
+        taus_s: how long an acceleration lasts in each.
+        starts: how likely a target that changes changes to each, beside the others; empty for all alike.
     """
 
     accelerations_rad_s2: tuple[float, ...]
     stays_s: tuple[float, ...]
-    tau_s: float
+    taus_s: tuple[float, ...]
+    starts: tuple[float, ...] = ()
+
+    def transitions(self, dt_s: float) -> Array:
+        """(M, 3, 3) of each from now to `dt_s` later (earlier, if negative)."""
+        return np.array([transition(dt_s, tau_s) for tau_s in self.taus_s])
+
+    def noises(self, dt_s: float) -> Array:
+        """(M, 3, 3) covariance that each adds in a step of `dt_s`, forwards or backwards."""
+        return np.array(
+            [
+                sigma**2 * process_noise(abs(dt_s), tau_s)
+                for sigma, tau_s in zip(self.accelerations_rad_s2, self.taus_s, strict=True)
+            ]
+        )
+
+    def changes(self, dt_s: float) -> Array:
+        """(M, M) how likely a target of one (row) is of another (column) `dt_s` later."""
+        count = len(self.stays_s)
+        starts = np.array(self.starts) if self.starts else np.ones(count)
+        others = np.where(np.eye(count, dtype=np.bool_), 0.0, starts)
+        stay = np.exp(-dt_s / np.array(self.stays_s))
+        return np.asarray(np.diag(stay) + (1.0 - stay)[:, None] * others / others.sum(axis=1, keepdims=True))
 
 
 @dataclass(slots=True, eq=False)
@@ -63,20 +86,17 @@ class Mixture:
 
     def carried_on(self, dt_s: float, models: Models) -> Mixture:
         """Each model by itself to `dt_s` later (earlier, if negative: then the noise grows backwards)."""
-        step = transition(dt_s, models.tau_s)
-        noise = process_noise(abs(dt_s), models.tau_s)
-        sigmas = np.square(models.accelerations_rad_s2)[:, None, None, None]
-        return Mixture(self.weights, self.means @ step.T, step @ self.covariances @ step.T + sigmas * noise)
+        step = models.transitions(dt_s)
+        turned = step.transpose(0, 2, 1)
+        covariances = step[:, None] @ self.covariances @ turned[:, None] + models.noises(dt_s)[:, None]
+        return Mixture(self.weights, self.means @ turned, covariances)
 
     def mixed(self, dt_s: float, models: Models) -> Mixture:
         """Before the next sighting, `dt_s` later: each model takes up those targets that may have changed to it."""
         count = len(self.weights)
         if count == 1:
             return self
-        stay = np.exp(-dt_s / np.array(models.stays_s))
-        change = np.repeat(((1.0 - stay) / (count - 1))[:, None], count, axis=1)
-        np.fill_diagonal(change, stay)
-        joint = change[:, :, None] * self.weights[:, None, :]  # (from, to, axis)
+        joint = models.changes(dt_s)[:, :, None] * self.weights[:, None, :]  # (from, to, axis)
         weights = joint.sum(axis=0)
         share = joint / weights
         means = (share[..., None] * self.means[:, None]).sum(axis=0)
@@ -98,7 +118,8 @@ class Mixture:
 
     def mean_at(self, dt_s: float, models: Models) -> Array:
         """(A, 3) of all models together, `dt_s` later or earlier."""
-        return np.asarray(self.mean() @ transition(dt_s, models.tau_s).T)
+        ahead = self.means @ models.transitions(dt_s).transpose(0, 2, 1)
+        return np.asarray((self.weights[..., None] * ahead).sum(axis=0))
 
     def rate_variance(self) -> Array:
         """(A,) of all models together."""
@@ -107,9 +128,9 @@ class Mixture:
 
     def bearing_variance_at(self, dt_s: float, models: Models) -> Array:
         """(A,) of all models together, `dt_s` later or earlier."""
-        row = transition(dt_s, models.tau_s)[0]
-        bearings = self.means @ row
-        noise = process_noise(abs(dt_s), models.tau_s)[0, 0] * np.square(models.accelerations_rad_s2)[:, None]
-        variances = self.covariances @ row @ row + noise
+        rows = models.transitions(dt_s)[:, None, 0, :]  # (M, 1, 3)
+        bearings = (self.means * rows).sum(axis=-1)
+        noises = models.noises(dt_s)[:, None, 0, 0]
+        variances = ((self.covariances @ rows[..., None])[..., 0] * rows).sum(axis=-1) + noises
         off = bearings - (self.weights * bearings).sum(axis=0)
         return np.asarray((self.weights * (variances + off**2)).sum(axis=0))

@@ -31,6 +31,7 @@ from gremsy_tracker.pointing.divergence_guard import DivergenceGuard
 from gremsy_tracker.pointing.gimbal_predictor import GimbalPrediction, GimbalPredictor
 from gremsy_tracker.pointing.pointing_law import PointingLaw
 from gremsy_tracker.pointing.search_pattern import SpiralSearch
+from gremsy_tracker.pointing.servo_response import Servo, ServoResponse
 from gremsy_tracker.tracker_parameters import TrackerParameters
 from gremsy_tracker.tracking.attitude_history import AttitudeAt, AttitudeHistory
 from gremsy_tracker.tracking.heading_forecast import HeadingAt
@@ -78,6 +79,7 @@ class PointingCore:
         self._unweighed: deque[GimbalAttitude] = deque(maxlen=_UNWEIGHED)
         self._target = BearingFilter(parameters)
         self._predictor = GimbalPredictor()
+        self._response = ServoResponse()
         self._law = PointingLaw(parameters)
         self.dropped: Counter[str] = Counter()
         self._guard = DivergenceGuard(parameters)
@@ -131,6 +133,7 @@ class PointingCore:
             self._law.rest()
             self._guard.clear()
             self._share.clear()
+            self._response.clear()
 
     # Inputs.
 
@@ -159,12 +162,15 @@ class PointingCore:
             self.forget_target()  # its bearing is of the frame that was before
             self._unweighed.clear()
             self._share.clear()
+            self._response.clear()
         elif taken:
             self._unweighed.append(attitude)
             self._weigh()
+            rates = self._measured(attitude).rate_rad_s
+            if self._obeyed:
+                self._learn_response(attitude.stamp_ns, rates)
             if self._watching and self._target.stamp_ns is not None:
                 asked = self._predictor.asked_at(attitude.stamp_ns - round(self._parameters.plant_delay_s * 1e9))
-                rates = self._measured(attitude).rate_rad_s
                 self._disable_if(self._guard.turning(attitude.stamp_ns, rates, asked, self.field_rad))
 
     def offer_image(self, stamp_ns: int, now_ns: int) -> bool:
@@ -222,6 +228,7 @@ class PointingCore:
         self._headings.clear()
         self._unweighed.clear()
         self._share.clear()
+        self._response.clear()
         self._predictor.clear()
         self._law.rest()
         self.forget_target()
@@ -432,6 +439,11 @@ class PointingCore:
                 self._parameters.plant_lag_s,
             )
 
+    def _learn_response(self, stamp_ns: int, rate_rad_s: Array) -> None:
+        delay_s, before_ns = self._parameters.plant_delay_s, self._response.newest_ns
+        acting = [] if before_ns is None else self._predictor.acting(before_ns, stamp_ns, delay_s)
+        self._response.take(stamp_ns, rate_rad_s, acting, self._parameters.plant_lag_s)
+
     def _measured(self, attitude: GimbalAttitude) -> GimbalPrediction:
         """Where the optical axis was and how it turned, in the carried frame: by itself, not with the vehicle."""
         level_from_camera = matrix_from_quaternion(attitude.level_from_camera_wxyz)
@@ -453,9 +465,12 @@ class PointingCore:
         newest = self._attitudes.newest
         if newest is None or not abs(now_ns - newest.stamp_ns) <= self._parameters.max_attitude_age_s * 1e9:
             return None
+        measured = self._measured(newest)
+        if self._response.overshoot > 0.0:
+            measured = replace(measured, acceleration_rad_s2=self._response.acceleration_rad_s2())
         return self._predictor.predict(
-            self._measured(newest),
+            measured,
             now_ns + int(self._parameters.plant_delay_s * 1e9),
             plant_delay_s=self._parameters.plant_delay_s,
-            plant_lag_s=self._parameters.plant_lag_s,
+            servo=Servo(self._parameters.plant_lag_s, self._response.overshoot),
         )

@@ -9,6 +9,11 @@ to that rate r times as fast as by itself: T w' = T w*' + r (w* - w), which is a
 
 Where f(e) = k e this gives (s + k)(T s + r) e = 0: no overshoot at any gain k, and no error behind an acceleration. Far
 from the target, k e is more than can be braked in time: there f(e) is the rate that a steady braking brings to k e.
+
+A servo of second order, w'' = n^2 (u - w - T w'), whose rate overshoots, is asked for what gives the rate that it is
+short of, d = v + f(e) - w, the equation d'' + 2 z p d' + p^2 d = 0, with p somewhat above its natural frequency n:
+
+    u = w + T w' + (f'(e) (a - w') + 2 z p (a + f'(e) (v - w) - w') + p^2 d) / n^2.
 """
 
 from __future__ import annotations
@@ -19,6 +24,7 @@ from numpy.typing import NDArray
 from gremsy_common.geometry import wrap_angle
 from gremsy_tracker.pointing.bearing_filter import BearingEstimate
 from gremsy_tracker.pointing.gimbal_predictor import GimbalPrediction
+from gremsy_tracker.pointing.servo_response import Servo
 from gremsy_tracker.tracker_parameters import TrackerParameters
 
 Array = NDArray[np.float64]
@@ -33,6 +39,11 @@ _RESTING_SHARE = 0.05
 _BRAKING_SHARE = 0.45
 # Gain times the gimbal's delay and lag, at most: see the README on what a wrongly known delay does.
 _GAIN_TIMES_PLANT = 4.0
+# Behind a servo that overshoots, the rate is made to follow with so many times its natural frequency and this damping,
+# and the gain is at most this many times that frequency.
+_SECOND_ORDER_LEAD = 1.3
+_SECOND_ORDER_DAMPING = 1.0
+_SECOND_ORDER_GAIN = 0.7
 
 
 class PointingLaw:
@@ -64,12 +75,16 @@ class PointingLaw:
         beyond = error
         if parameters.deadband_field_share > 0.0:
             beyond = np.sign(error) * np.maximum(np.abs(error) - parameters.deadband_field_share * field_rad, 0.0)
-        approach, slope = self._approach(beyond)
-        wished = (
-            gimbal.rate_rad_s
-            + lag_s * (target.acceleration_rad_s2 + slope * closing)
-            + parameters.lag_lead * (closing + approach)
-        )
+        overshoots = gimbal.servo is not None and gimbal.servo.overshoot > 0.0
+        approach, slope = self._approach(beyond, self._gain(gimbal.servo))
+        if gimbal.servo is not None and overshoots:
+            wished = self._asked_of_second_order(target, gimbal, gimbal.servo, approach, slope)
+        else:
+            wished = (
+                gimbal.rate_rad_s
+                + lag_s * (target.acceleration_rad_s2 + slope * closing)
+                + parameters.lag_lead * (closing + approach)
+            )
         if parameters.plant_dead_zone_rad_s > 0.0:
             wished = np.where(self._at_rest(target.rate_rad_s, error + closing * lag_s), 0.0, wished)
         return self._limited(
@@ -79,7 +94,7 @@ class PointingLaw:
     def home(self, now_ns: int, gimbal: GimbalPrediction) -> Array:
         """(2,) rate that returns to bearing (0, 0) at no more than the home rate, both axes arriving together."""
         at_rest = gimbal.bearing_rad + gimbal.rate_rad_s * self.parameters.plant_lag_s
-        wished = -self._gain() * wrap_angle(at_rest)
+        wished = -self._gain(gimbal.servo) * wrap_angle(at_rest)
         fastest = float(np.abs(wished).max())
         slow_down = min(1.0, self.parameters.home_rate_rad_s / fastest) if fastest > 0.0 else 1.0
         return self._limited(now_ns, wished * slow_down, self.parameters.max_rate_rad_s)
@@ -90,9 +105,27 @@ class PointingLaw:
         slow = np.abs(rate_rad_s) < _RESTING_SHARE * dead_zone
         return np.asarray(slow & (np.abs(error_rad) < dead_zone * _PULSE_S))
 
-    def _approach(self, error_rad: Array) -> tuple[Array, Array]:
+    @staticmethod
+    def _asked_of_second_order(
+        target: BearingEstimate, gimbal: GimbalPrediction, servo: Servo, approach: Array, slope: Array
+    ) -> Array:
+        """(2,) rate to ask for of a servo that overshoots."""
+        natural = servo.natural_rad_s
+        placed = _SECOND_ORDER_LEAD * natural
+        missing = target.rate_rad_s + approach - gimbal.rate_rad_s
+        growing = (
+            target.acceleration_rad_s2 + slope * (target.rate_rad_s - gimbal.rate_rad_s) - gimbal.acceleration_rad_s2
+        )
+        jerk = (
+            slope * (target.acceleration_rad_s2 - gimbal.acceleration_rad_s2)
+            + 2.0 * _SECOND_ORDER_DAMPING * placed * growing
+            + placed**2 * missing
+        )
+        return np.asarray(gimbal.rate_rad_s + servo.lag_s * gimbal.acceleration_rad_s2 + jerk / natural**2)
+
+    def _approach(self, error_rad: Array, gain: float) -> tuple[Array, Array]:
         """The rate f(e) and its slope: the gain times a small error; of a larger one, an even braking into that."""
-        gain, braking = self._gain(), _BRAKING_SHARE * self.parameters.max_acceleration_rad_s2
+        braking = _BRAKING_SHARE * self.parameters.max_acceleration_rad_s2
         linear = braking / gain**2
         size = np.abs(error_rad)
         if float(size.max()) <= linear:
@@ -102,10 +135,13 @@ class PointingLaw:
         rate = np.where(near, gain * size, root)
         return np.asarray(np.sign(error_rad) * rate), np.where(near, gain, braking / root)
 
-    def _gain(self) -> float:
+    def _gain(self, servo: Servo | None) -> float:
         """The gain, held back for a slow gimbal: a fast loop needs to know delay and lag better than anyone does."""
         plant_s = self.parameters.plant_delay_s + self.parameters.plant_lag_s
-        return min(self.parameters.gain_per_s, _GAIN_TIMES_PLANT / max(plant_s, 1e-3))
+        gain = min(self.parameters.gain_per_s, _GAIN_TIMES_PLANT / max(plant_s, 1e-3))
+        if servo is not None and servo.overshoot > 0.0:
+            gain = min(gain, _SECOND_ORDER_GAIN * servo.natural_rad_s)
+        return gain
 
     def _limited(self, now_ns: int, wished: Array, max_rate: float) -> Array:
         wished = np.clip(wished, -max_rate, max_rate)

@@ -21,7 +21,7 @@ Array = NDArray[np.float64]
 _POINTS, _WEIGHTS = ((each + shift) / 2 for each, shift in zip(np.polynomial.legendre.leggauss(5), (1, 0), strict=True))
 
 
-@lru_cache(maxsize=16)  # one image asks several times for the same step
+@lru_cache(maxsize=64)  # one image asks several times for the same step, of three time constants
 def transition(dt_s: float, tau_s: float) -> Array:
     """(3, 3) from now to `dt_s` later; a negative time goes back."""
     ratio = dt_s / tau_s
@@ -31,7 +31,7 @@ def transition(dt_s: float, tau_s: float) -> Array:
     )
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=64)
 def process_noise(dt_s: float, tau_s: float) -> Array:
     """(3, 3) covariance that the unit white noise (sigma 1) adds in `dt_s`; times sigma^2 for another sigma."""
     s = dt_s * _POINTS

@@ -112,8 +112,10 @@ class AttitudeHistory:
     def at(self, stamp_ns: int, reach_s: float) -> AttitudeAt | None:
         """The attitude at a time, None where the nearest sample is more than `reach_s` away.
 
-        Between two samples the rotation is interpolated at constant rate (slerp); beside one alone it is carried on,
-        or back, at that sample's own rate.
+        Between two samples the rotation is interpolated (slerp), its rate changing evenly from the one's to the
+        other's: at 10 Hz a straight line would be 0.1 degrees off where the gimbal takes up 80 deg/s^2, and the loop
+        swings on that. What both rates have too much, as those of a gyro on a turning vehicle, cancels. Beside one
+        sample alone it is carried on, or back, at that sample's own rate.
         """
         if not self._samples:
             return None
@@ -137,6 +139,8 @@ class AttitudeHistory:
         share = (stamp_ns - earlier.stamp_ns) / gap_ns
         quaternion = slerp(earlier.level_from_camera_wxyz, later.level_from_camera_wxyz, share)
         rate = (1.0 - share) * earlier.rate_rad_s + share * later.rate_rad_s
+        bent = 0.5 * share * (1.0 - share) * gap_ns * 1e-9 * (earlier.rate_rad_s - later.rate_rad_s)
+        quaternion = multiply_quaternions(quaternion, quaternion_from_rotation_vector(bent))
         return AttitudeAt(stamp_ns, matrix_from_quaternion(quaternion), rate)
 
     @staticmethod
