@@ -70,7 +70,7 @@ class Mixture:
 
     @classmethod
     def start(cls, models: Models, bearing_rad: Array, noise_rad: Array, rate_std_rad_s: float) -> Mixture:
-        """A target seen there (A,), at rest as far as is known, and as likely of any model."""
+        """A target seen there (A,), at rest as far as is known, and as likely of each model as targets begin it."""
         count, axes = len(models.accelerations_rad_s2), len(bearing_rad)
         means = np.zeros((count, axes, 3))
         means[..., 0] = bearing_rad
@@ -78,7 +78,8 @@ class Mixture:
         covariances[..., 0, 0] = noise_rad**2
         covariances[..., 1, 1] = rate_std_rad_s**2
         covariances[..., 2, 2] = np.square(models.accelerations_rad_s2)[:, None]
-        return cls(np.full((count, axes), 1.0 / count), means, covariances)
+        starts = np.array(models.starts) if models.starts else np.ones(count)
+        return cls(np.repeat((starts / starts.sum())[:, None], axes, axis=1), means, covariances)
 
     def mean(self) -> Array:
         """(A, 3) of all models together."""
