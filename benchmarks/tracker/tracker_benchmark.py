@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The multi-object tracker beside other Python trackers: what an update costs, and how well identities are kept.
 
-Every peer is at its defaults, ours has one set of parameters (its defaults) for all; all get the same boxes.
+Every peer is at its defaults, ours has one set of parameters (its defaults) for all but the real detections, where what
+was fitted is fitted without the sequence that is judged (`tracker_left_out`); all get the same boxes.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Any
 
 from benchmarks.tracker import tracker_speed
 from benchmarks.tracker.tracker_contestants import OURS, contestants, versions
+from benchmarks.tracker.tracker_left_out import mot15_left_out
 from benchmarks.tracker.tracker_scores import Scores, follow, score
 from benchmarks.tracker.tracker_sequences import Sequence, synthetic
 from benchmarks.tracker.tracker_tud import NAMES as TUD_NAMES
@@ -31,12 +33,15 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
         accuracy[kind] = _accuracy([synthetic(kind, seed) for seed in SEEDS])
     for name in TUD_NAMES:
         accuracy[name] = _accuracy([tud(name)])
+    _say('real detections, each sequence left out in turn ...')
+    left_out = mot15_left_out(contestants())
     return {
         'update_ms': update_ms,
         'update_ms_at_50': update_ms['50'][OURS],
         'times_faster_than_fastest_peer': {size: _times_faster(row) for size, row in update_ms.items()},
         'accuracy': accuracy,
         'ahead_of_best_peer': {name: _ahead(table) for name, table in accuracy.items()},
+        **left_out,
         'tud_detections': "another tracker's output without its ids (the motmetrics wheel holds no detections)",
         'versions': dict(versions()),
     }

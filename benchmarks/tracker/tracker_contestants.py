@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from gremsy_common.types.detections import Detections
 from gremsy_tracker.tracker_parameters import TrackerParameters
+from gremsy_tracker.tracking.box_noise import BoxNoise
 from gremsy_tracker.tracking.multi_object_tracker import MultiObjectTracker
 
 Array = NDArray[np.float64]
@@ -41,10 +42,10 @@ class Contestant(Protocol):
 
 
 class Ours:
-    """`MultiObjectTracker` as the node runs it."""
+    """`MultiObjectTracker` as the node runs it, unless told otherwise."""
 
-    def __init__(self) -> None:
-        self._tracker = MultiObjectTracker(TrackerParameters())
+    def __init__(self, parameters: TrackerParameters | None = None, noise: BoxNoise | None = None) -> None:
+        self._tracker = MultiObjectTracker(parameters or TrackerParameters(), noise)
         self._labels = np.full(4096, 'person')  # a detector of one class makes them once, too
 
     def __call__(self, stamp_ns: int, boxes_px: Array, scores: Array, after_from_before: Array | None) -> Answer:

@@ -76,13 +76,15 @@ class _SeenImage:
     """One image's tracks, and how it was taken.
 
     Attributes:
-        tracks: confirmed, seen in it.
+        tracks: confirmed, seen in it, with the boxes as detected: the bearing filter smooths on its own.
+        published: the same tracks as everybody else gets them.
         camera: intrinsics, zoom included; None before the first.
         attitude: of the camera at its stamp, None where no telemetry is near enough.
         bearings_rad: (N, 2) of the tracks' centres in the still frame, None without either.
     """
 
     tracks: Tracks
+    published: Tracks
     camera: CameraModel | None
     attitude: AttitudeAt | None
     bearings_rad: Array | None
@@ -194,7 +196,7 @@ class Tracker:
             self._learn(seen, sighting)
             return self._placed(
                 TrackerUpdate(
-                    seen.tracks, self._target(seen), self._lock.status, setpoint, self._zoom_setpoint(now_ns, seen)
+                    seen.published, self._target(seen), self._lock.status, setpoint, self._zoom_setpoint(now_ns, seen)
                 )
             )
 
@@ -480,20 +482,21 @@ class Tracker:
             previous_ns = None
             self._restart_time()
         camera, attitude = self._camera.camera_at(stamp_ns), self._core.attitude_at(stamp_ns)
-        tracks = tracking.update(
+        published = tracking.update(
             self._within_lens(detections, camera),
             after_from_before=self._motion_since(previous_ns, stamp_ns, camera, attitude),
             image_size_px=None if camera is None else (camera.width, camera.height),
         )
-        if tracks is None:
+        if published is None:
             return None
         if camera is not None:
             self._core.field_rad = camera.horizontal_field_rad
         self._core.offer_image(stamp_ns, now_ns)
         self._latency_s = (now_ns - stamp_ns) * 1e-9
-        self._history.offer(tracks)
+        self._history.offer(published)
+        tracks = published.as_detected()
         self._track_bearings = self._bearings_of(tracks, camera, attitude)
-        return _SeenImage(tracks, camera, attitude, self._track_bearings)
+        return _SeenImage(tracks, published, camera, attitude, self._track_bearings)
 
     def _is_frozen(self, detections: Detections, seen: _SeenImage) -> bool:
         def motion_since(before_ns: int) -> ego_motion.ImageMotion | None:
@@ -660,7 +663,7 @@ class Tracker:
             self._appearance.learn(tracks, row, size_px)
 
     def _target(self, seen: _SeenImage) -> Target | None:
-        tracks, camera, attitude = seen.tracks, seen.camera, seen.attitude
+        tracks, camera, attitude = seen.published, seen.camera, seen.attitude
         status, row = self._lock.status, self._target_row
         if status.target_id is None:
             return None

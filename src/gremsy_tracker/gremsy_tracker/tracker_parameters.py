@@ -38,7 +38,21 @@ class TrackerParameters(NodeParameters):
     new_track_score: float = param(
         0.5, low=0.0, high=1.0, live=True, doc='A detection must have this score to begin a track.'
     )
-    confirm_hits: int = param(3, low=1, high=30, live=True, doc='Detections a new track needs before it is published.')
+    confirm_evidence_s: float = param(
+        0.05,
+        unit='s',
+        low=0.0,
+        high=5.0,
+        live=True,
+        doc='Evidence that a new track needs before it is published: the time since the picture before for each '
+        'detection, less for one that scores below what is usual, and less again for each miss.',
+    )
+    smooth_boxes: bool = param(
+        True,
+        live=True,
+        doc="Publish each track's box smoothed over time; off, as detected. The gimbal follows the boxes as detected "
+        'either way.',
+    )
     track_lost_after_s: float = param(
         1.5, unit='s', low=0.05, high=30.0, live=True, doc='A confirmed track not seen for this long is forgotten.'
     )

@@ -107,19 +107,27 @@ def best_of_all(worth: np.ndarray) -> float:
     return max(sum(worth[i, p[i]] for i in range(rows)) for p in itertools.permutations(range(columns), rows))
 
 
+# Of a box of 60 x 150 px: the squares of 3.6 and 9 px, of half as much again of the size.
+VARIANCE = np.array([[12.96, 81.0, 29.16, 182.25]])
+
+
+def begun(boxes: list[list[float]]) -> BoxStates:
+    return BoxStates.begin(np.array(boxes), np.repeat(VARIANCE, len(boxes), axis=0))
+
+
 def test_a_box_filter_learns_the_velocity_in_pixels_per_second_whatever_the_steps() -> None:
     random = np.random.default_rng(5)
-    states = BoxStates.begin(np.array([[0.0, 0, 60, 150]]))
+    states = begun([[0.0, 0, 60, 150]])
     at = 0.0
     for step in random.uniform(0.02, 0.15, 60):
         at += step
         states.predict(step)
-        states.update(np.array([0]), np.array([[80 * at, 0, 80 * at + 60, 150]]))
+        states.update(np.array([0]), np.array([[80 * at, 0, 80 * at + 60, 150]]), VARIANCE)
     assert np.allclose(states.velocity[0], [80, 0, 0, 0], atol=1.0)
 
 
 def test_predicting_in_two_steps_is_predicting_in_one() -> None:
-    one, two = (BoxStates.begin(np.array([[0.0, 0, 60, 150]])) for _ in range(2))
+    one, two = (begun([[0.0, 0, 60, 150]]) for _ in range(2))
     one.predict(0.3)
     two.predict(0.1)
     two.predict(0.2)
@@ -129,48 +137,35 @@ def test_predicting_in_two_steps_is_predicting_in_one() -> None:
 
 def test_a_box_filter_corrects_as_the_textbook_filter_does() -> None:
     """Each quantity against the general matrix form (Bar-Shalom, Li & Kirubarajan, 2001, section 5.2.6)."""
-    box, seen = np.array([[100.0, 50, 160, 200]]), np.array([[112.0, 40, 168, 196]])
-    states = BoxStates.begin(box)
+    seen = np.array([[112.0, 40, 168, 196]])
+    states = begun([[100.0, 50, 160, 200]])
     states.predict(0.1)
+    states.noise_ratio[:] = 0.7
     kept = states.kept.copy()
-    states.update(np.array([0]), seen)
+    states.update(np.array([0]), seen, VARIANCE)
     centre_and_size = [140.0, 118.0, 56.0, 156.0]
     for axis, measured in enumerate(centre_and_size):
         mean, before = kept[:2, 0, axis], kept[[[2, 3], [3, 4]], 0, axis]
-        noise = 0.25 + (0.06 * centre_and_size[2 + axis % 2]) ** 2
+        noise = 0.7 * VARIANCE[0, axis]
         gain = before[:, 0] / (before[0, 0] + noise)
         assert np.allclose(states.kept[:2, 0, axis], mean + gain * (measured - mean[0]))
         after = (np.eye(2) - np.outer(gain, [1.0, 0.0])) @ before
-        assert np.allclose(states.kept[2:, 0, axis], [after[0, 0], after[0, 1], after[1, 1]])
+        assert np.allclose(states.kept[2:5, 0, axis], [after[0, 0], after[0, 1], after[1, 1]])
 
 
 def test_distances_are_innovations_over_their_standard_deviation_and_shrink_while_nothing_is_seen() -> None:
-    states = BoxStates.begin(np.array([[0.0, 0, 60, 150], [300, 0, 360, 150]]))
+    states = begun([[0.0, 0, 60, 150], [300, 0, 360, 150]])
+    variance = np.repeat(VARIANCE, 2, axis=0)
     moved = np.array([[320.0, 0, 380, 150], [20, 0, 80, 150]])
-    sigma = np.sqrt(2 * (0.06 * 60) ** 2 + 0.5)
+    sigma = np.sqrt(2 * VARIANCE[0, 0])
     for by_edge in (np.array([True, False]), np.array([False, True])):
-        assert np.allclose(states.distances(np.array([1, 0]), moved, by_edge), 20 / sigma)
+        assert np.allclose(states.distances(np.array([1, 0]), moved, variance, by_edge), 20 / sigma)
     states.predict(0.2)
-    assert (states.distances(np.array([1, 0]), moved, by_edge) < 0.6 * 20 / sigma).all()
+    assert (states.distances(np.array([1, 0]), moved, variance, by_edge) < 0.6 * 20 / sigma).all()
 
 
 def test_a_box_that_is_cut_off_on_one_side_is_not_far_by_its_edge() -> None:
-    states = BoxStates.begin(np.array([[0.0, 0, 60, 150]]))
-    cut = np.array([[0.0, 0, 60, 70], [0, 80, 60, 150], [0, 0, 25, 150]])
-    assert np.allclose(states.distances(np.zeros(3, dtype=np.intp), cut, np.ones(3, dtype=bool)), 0.0)
-    assert (states.distances(np.zeros(3, dtype=np.intp), cut, np.zeros(3, dtype=bool)) > 3.0).all()
-
-
-@given(st.integers(0, 10**6))
-def test_boxes_that_overlap_by_four_fifths_are_never_far(seed: int) -> None:
-    """The tracker does not ask how far those are."""
-    random = np.random.default_rng(seed)
-    boxes = random_boxes(random, 60, 100.0) * 4
-    others = boxes + random.normal(0.0, 0.1, boxes.shape) * np.tile(boxes[:, 2:] - boxes[:, :2], 2)
-    pairs = overlapping(boxes, others, 0.8)
-    states = BoxStates.begin(boxes)
-    states.position_variance[:] = 0.0
-    assert len(pairs.rows) > 0
-    for by_edge in (False, True):
-        mask = np.full(len(pairs.rows), by_edge)
-        assert (states.distances(pairs.rows, others[pairs.columns], mask) <= 2.5).all()
+    states = begun([[0.0, 0, 60, 150]])
+    cut, variance = np.array([[0.0, 0, 60, 70], [0, 80, 60, 150], [0, 0, 25, 150]]), np.repeat(VARIANCE, 3, axis=0)
+    assert np.allclose(states.distances(np.zeros(3, dtype=np.intp), cut, variance, np.ones(3, dtype=bool)), 0.0)
+    assert (states.distances(np.zeros(3, dtype=np.intp), cut, variance, np.zeros(3, dtype=bool)) > 3.0).all()

@@ -172,7 +172,7 @@ def test_box_filters_move_as_boxes_do_and_back(after: tuple[float, float, float]
     low = random.uniform(0, [580, 380], (10, 2))
     boxes = np.concatenate([low, low + random.uniform(5, [40, 90], (10, 2))], axis=1)
     motion = ego_motion.homography(CAMERA, look(0.0, 0.0), CAMERA.zoomed(after[2]), look(*after[:2]))
-    states = BoxStates.begin(boxes)
+    states = BoxStates.begin(boxes, np.full((10, 4), 9.0))
     states.velocity[:] = random.normal(0, 50.0, (10, 4))
     before = states.kept.copy()
     ego_motion.move_states(states, motion)
@@ -245,6 +245,6 @@ def test_an_undistorted_camera_keeps_its_homography() -> None:
 def test_a_box_that_leaves_what_the_lens_sees_stays_where_it_was() -> None:
     motion = ego_motion.motion_between(FISHEYE, look(0.0, 0.0), FISHEYE, look(3.0, 0.0))
     assert np.isnan(ego_motion.move_boxes(np.array([[600.0, 440, 680, 520]]), motion)).all()
-    states = BoxStates.begin(np.array([[600.0, 440, 680, 520]]))
+    states = BoxStates.begin(np.array([[600.0, 440, 680, 520]]), np.full((1, 4), 9.0))
     ego_motion.move_states(states, motion)
     assert np.allclose(states.boxes_px, [[600.0, 440, 680, 520]])

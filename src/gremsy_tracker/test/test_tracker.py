@@ -214,7 +214,7 @@ def test_the_view_shows_boxes_moved_with_the_camera_and_the_prediction() -> None
 
 @pytest.mark.parametrize(('visual', 'same'), [(False, False), (True, True)])
 def test_with_stale_telemetry_the_images_tell_the_cameras_motion_if_asked(visual: bool, same: bool) -> None:
-    bench = Bench(auto_lock='none', visual_ego_motion=visual, confirm_hits=1)
+    bench = Bench(auto_lock='none', visual_ego_motion=visual, confirm_evidence_s=0.0)
     random = np.random.default_rng(1)
     coarse, fine = random.integers(0, 200, (12, 24)), random.integers(0, 56, (120, 240))
     ground = (np.kron(coarse, np.ones((80, 80))) + np.kron(fine, np.ones((8, 8)))).astype(np.uint8)

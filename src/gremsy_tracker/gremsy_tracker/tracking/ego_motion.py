@@ -134,4 +134,4 @@ def move_states(states: BoxStates, after_from_before: ImageMotion) -> None:
     states.position[:, 2:] *= scale
     states.velocity[:, :2] = velocity
     states.velocity[:, 2:] *= scale
-    states.kept[2:] *= np.concatenate([scale, scale], axis=1) ** 2
+    states.kept[2:5] *= np.concatenate([scale, scale], axis=1) ** 2
