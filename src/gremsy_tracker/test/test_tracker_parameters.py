@@ -47,7 +47,7 @@ def test_the_plant_that_the_driver_tells_is_compensated_unless_it_is_not_wanted(
         ),
         (
             {'calm_acceleration_rad_s2': 0.5},
-            'Parameter `calm_acceleration_rad_s2` is 0.5 rad/s^2, above `target_acceleration_rad_s2` 0.15 rad/s^2: '
+            'Parameter `calm_acceleration_rad_s2` is 0.5 rad/s^2, above `target_acceleration_rad_s2` 0.13 rad/s^2: '
             'lower it or raise that.',
         ),
         (
