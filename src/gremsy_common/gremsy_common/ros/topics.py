@@ -165,7 +165,7 @@ GIMBAL_IMU = Topic('gimbal/imu', ImuReading, Imu, gimbal.imu_message, gimbal.imu
 GIMBAL_RANGE = Topic('gimbal/range', RangeReading, Range, gimbal.range_message, gimbal.range_from)
 GIMBAL_GOAL = _text('gimbal/goal', Quality.EVENTS)
 GIMBAL_PLANT = _text('gimbal/plant', Quality.LATCHED)
-GIMBAL_ATTITUDE_AGE = _text('gimbal/attitude_age', Quality.EVENTS)
+GIMBAL_ATTITUDE_AGE = _text('gimbal/attitude_age')
 COMMAND_RATE = Topic('~/cmd/rate', RateSetpoint, TwistStamped, gimbal.setpoint_message, gimbal.setpoint_from)
 COMMAND_ATTITUDE = Topic(
     '~/cmd/attitude', OrientationWish, QuaternionStamped, wishes.orientation_message, wishes.orientation_from
