@@ -114,6 +114,27 @@ def test_near_things_that_a_driving_vehicle_passes_are_not_its_turning() -> None
     assert np.std(errors) < 0.15
 
 
+def test_a_vehicle_at_rest_is_looked_at_seldom_until_it_turns() -> None:
+    vehicle = Vehicle(lambda at_s: 0.0 if at_s < 6.0 else math.radians(4.0) * (at_s - 6.0))
+    told: list[LevelHeading] = []
+    offer = vehicle.tracker._core.offer_heading
+
+    def counted(heading: LevelHeading, *, of_another: bool = False) -> None:
+        told.append(heading)
+        offer(heading, of_another=of_another)
+
+    vehicle.tracker._core.offer_heading = counted  # type: ignore[method-assign]
+    vehicle.drive(0.0, 5.0)
+    told.clear()
+    vehicle.drive(5.0, 6.0)
+    assert 4 <= len(told) <= 6
+    assert all(each.rate_rad_s == 0.0 for each in told)
+    told.clear()
+    errors = np.array(vehicle.drive(6.0, 8.0))
+    assert len(told) > 40
+    assert np.abs(errors[20:]).max() < 0.3
+
+
 def test_without_them_it_is_taken_not_to_turn() -> None:
     unwanted = Vehicle(parameters=TrackerParameters(auto_lock='nearest', heading_from_pictures=False))
     errors = unwanted.drive(0.0, 3.0)
