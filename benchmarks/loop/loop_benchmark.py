@@ -224,7 +224,8 @@ def score_on_vehicle(
     camera = None if footage is None else SceneCamera(footage)
     loop = OfflineLoop(
         detect,
-        tracker_parameters(plant, {}),
+        # Nobody is known by his looks, as where no picture is shown: what differs is what tells of the turning.
+        tracker_parameters(plant, {} if footage is None else {'appearance_cue': False}),
         Timing(inference_s=0.06),
         preset=plant,
         payload=payload,
