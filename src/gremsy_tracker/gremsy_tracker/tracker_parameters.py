@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 
 from gremsy_common.parameters.parameter_fields import NodeParameters, ParameterError, param
@@ -12,6 +11,8 @@ from gremsy_common.types.plant_model import PlantModel
 
 # A setpoint holds for 20 ms; feedback faster than 1.5 times that takes back more than it gave.
 _LARGEST_FEEDBACK_PER_S = 75.0
+# The tallest thing that stands anywhere is 828 m; more is a height in another unit.
+_TALLEST_M = 1000.0
 
 
 @dataclass(frozen=True)
@@ -331,14 +332,21 @@ class TrackerParameters(NodeParameters):
     )
 
     def in_namespace(self, namespace: str) -> TrackerParameters:
-        """The same with the frames filled in: the driver's level frame is of the namespace without its last part."""
+        """The same with the frames filled in: the driver's level frame is of the namespace without its last part.
+
+        Raises:
+            ParameterError: where both are the same then.
+        """
         own = namespace.strip('/')
         robot = '/'.join(own.split('/')[:-1])
-        return replace(
-            self,
-            level_frame=self.level_frame or (f'{robot}/gimbal_level' if robot else 'gimbal_level'),
-            still_frame=self.still_frame or (f'{own}_still' if own else 'still'),
-        )
+        level_frame = self.level_frame or (f'{robot}/gimbal_level' if robot else 'gimbal_level')
+        still_frame = self.still_frame or (f'{own}_still' if own else 'still')
+        if still_frame == level_frame:
+            raise ParameterError(
+                f"Parameters `still_frame` and `level_frame` are both '{still_frame}': give one of them another name, "
+                'since the level frame turns with the vehicle.'
+            )
+        return replace(self, level_frame=level_frame, still_frame=still_frame)
 
     def heights_m(self) -> dict[str, tuple[float, float]]:
         """Height and its standard deviation by class.
@@ -349,16 +357,18 @@ class TrackerParameters(NodeParameters):
         found = {}
         for entry in self.object_heights_m:
             # A class's name may have spaces in it.
-            words = entry.rsplit(maxsplit=2)
+            words = entry.strip().rsplit(maxsplit=2)
             try:
                 name, height_m, std_m = words[0], float(words[1]), float(words[2])
             except (IndexError, ValueError):
                 name, height_m, std_m = '', 0.0, 0.0
-            if not (0.0 < height_m < math.inf and 0.0 < std_m < height_m):
+            if not 0.0 < std_m < height_m <= _TALLEST_M:
                 raise ParameterError(
                     f"Parameter `object_heights_m` has '{entry}': give a class, its height and a smaller standard "
                     "deviation in m, as 'person 1.7 0.1'."
                 )
+            if name in found:
+                raise ParameterError(f"Parameter `object_heights_m` has '{name}' twice: leave one out.")
             found[name] = height_m, std_m
         return found
 

@@ -163,7 +163,20 @@ def test_the_ground_tells_where_its_camera_is_high() -> None:
 
 
 @pytest.mark.parametrize(
-    'entry', ['person', 'person tall 0.1', 'person 1.7', 'person 1.7 1.8', 'person 0 0', '1.7 0.1']
+    'entry',
+    [
+        '',
+        'person',
+        'person tall 0.1',
+        'person 1.7',
+        'person 1.7 1.8',
+        'person 0 0',
+        '1.7 0.1',
+        'person nan 0.1',
+        'person inf 0.1',
+        'person -1.7 0.1',
+        'person 1700 100',
+    ],
 )
 def test_an_entry_that_is_no_height_is_refused_in_a_sentence(entry: str) -> None:
     with pytest.raises(ParameterError) as refused:
@@ -172,3 +185,22 @@ def test_an_entry_that_is_no_height_is_refused_in_a_sentence(entry: str) -> None
         f"Parameter `object_heights_m` has '{entry}': give a class, its height and a smaller standard deviation in m, "
         "as 'person 1.7 0.1'."
     )
+
+
+def test_a_class_that_is_given_twice_is_refused_in_a_sentence() -> None:
+    with pytest.raises(ParameterError) as refused:
+        from_values(TrackerParameters, {'object_heights_m': ['person 1.7 0.1', ' person 1.2 0.1']})
+    assert str(refused.value) == "Parameter `object_heights_m` has 'person' twice: leave one out."
+
+
+def test_a_class_may_have_spaces_in_it_and_around_it() -> None:
+    parameters = from_values(TrackerParameters, {'object_heights_m': ['  traffic light 0.9 0.1 ', 'Fußgänger 1.7 0.1']})
+    assert parameters.heights_m() == {'traffic light': (0.9, 0.1), 'Fußgänger': (1.7, 0.1)}
+
+
+@pytest.mark.parametrize('limits_m', [(0.0, 0.0), (math.nan, math.nan), (0.0, math.nan)])
+def test_limits_that_nobody_filled_in_are_none(limits_m: tuple[float, float]) -> None:
+    told = ranges()
+    assert told.offer(RangeReading(T0, 'camera', 41.0, *limits_m, 0.001), now(0))
+    told.seen(sight())
+    assert told.at(now(0)) is not None

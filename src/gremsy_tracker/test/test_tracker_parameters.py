@@ -20,6 +20,17 @@ def test_a_level_frame_that_was_given_is_kept() -> None:
     assert TrackerParameters(level_frame='earth').in_namespace('/robot/eo').level_frame == 'earth'
 
 
+@pytest.mark.parametrize('level_frame', ['', 'robot/gimbal_level'], ids=['filled in', 'given'])
+def test_a_still_frame_that_is_the_level_frame_is_refused_in_a_sentence(level_frame: str) -> None:
+    parameters = TrackerParameters(still_frame='robot/gimbal_level', level_frame=level_frame)
+    with pytest.raises(ParameterError) as refused:
+        parameters.in_namespace('/robot/eo')
+    assert str(refused.value) == (
+        "Parameters `still_frame` and `level_frame` are both 'robot/gimbal_level': give one of them another name, since "
+        'the level frame turns with the vehicle.'
+    )
+
+
 def test_the_plant_that_the_driver_tells_is_compensated_unless_it_is_not_wanted() -> None:
     plant = PlantModel(0.15, 0.1, 0.035, 'calibrated')
     taken = TrackerParameters().with_plant(plant)

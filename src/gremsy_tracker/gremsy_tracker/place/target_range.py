@@ -140,7 +140,8 @@ class TargetRanges:
         if not (math.isfinite(reading.range_m) and reading.range_m > 0.0):
             # -inf and inf say, by REP 117, that something is nearer or farther than can be measured.
             return 'ranges_out_of_reach' if math.isinf(reading.range_m) else 'ranges_unusable'
-        if not reading.min_m <= reading.range_m <= max(reading.max_m, reading.min_m):
+        # Limits that nobody filled in, both 0 or no numbers, are none.
+        if reading.min_m < reading.max_m and not reading.min_m <= reading.range_m <= reading.max_m:
             return 'ranges_out_of_reach'
         if not -AHEAD_NS <= now_ns - reading.stamp_ns <= self.parameters.range_max_age_s * 1e9:
             return 'ranges_stale'
