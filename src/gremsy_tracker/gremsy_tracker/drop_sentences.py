@@ -70,6 +70,10 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         'The azimuth on {topic} counts from elsewhere than before, as after a change of mode: the target is kept.',
     ),
     'headings_not_finite': (HEADING, 'A heading on {topic} is no angle and is not used: check its publisher.'),
+    'headings_stale': (
+        HEADING,
+        f'The headings on {{topic}} are half a second older than the attitudes, or more, and are not used: {_CLOCK}.',
+    ),
     'headings_unsorted': (
         HEADING,
         'Headings on {topic} are older than those before and are not used: see that nobody else publishes there.',

@@ -9,6 +9,7 @@ Every method may be called from any thread; time comes in as an argument.
 
 from __future__ import annotations
 
+import math
 import threading
 from collections import Counter
 from collections.abc import Callable
@@ -121,7 +122,7 @@ class Tracker:
         self._attitude_age: AttitudeAge | None = None
         self._ranges = TargetRanges(parameters)
         self._turning = HeadingFromPictures()
-        self._told_heading_ns: int | None = None  # the newest that came
+        self._told_heading_ns: int | None = None  # of the telemetry, when a heading came last
         self._by_pictures = False
 
     # Inputs.
@@ -145,14 +146,29 @@ class Tracker:
     def offer_attitude(self, attitude: GimbalAttitude) -> None:
         """Telemetry of where the camera looked."""
         with self._mutex:
+            jumped_ns = self._core.attitude_jumped_ns
             self._core.offer_attitude(attitude)
+            if self._core.attitude_jumped_ns not in (jumped_ns, None):
+                # To the pictures that would be a turn of the vehicle.
+                self._turning.clear(self._core.attitude_jumped_ns)
+                self._by_pictures = False
             self._age.turns(attitude.stamp_ns, float(np.linalg.norm(attitude.rate_rad_s)))
 
     def offer_heading(self, heading: LevelHeading) -> None:
         """How far the gimbal's level frame has turned with the vehicle; without it, it is taken not to turn."""
         with self._mutex:
-            self._told_heading_ns = heading.stamp_ns
-            self._core.offer_heading(heading, of_another=self._by_pictures)
+            newest_ns, told_ns = self._core.newest_attitude_ns, self._core.heading_ns
+            if newest_ns is not None and newest_ns - heading.stamp_ns > _HEADING_FRESH_NS:
+                self.dropped['headings_stale'] += 1
+                return
+            is_known = told_ns is not None and heading.stamp_ns <= told_ns
+            if self._by_pictures and is_known and math.isfinite(heading.heading_rad):
+                # The pictures have told of that time; they stop now, and the next that is newer is used.
+                self._told_heading_ns = newest_ns
+                return
+            if not self._core.offer_heading(heading, of_another=self._by_pictures):
+                return
+            self._told_heading_ns = heading.stamp_ns if newest_ns is None else newest_ns
             if self._by_pictures:
                 self._by_pictures = False
                 self._turning.clear()
@@ -286,8 +302,10 @@ class Tracker:
             None if tracks is None else tracks.boxes_px,
         )
         with self._mutex:
-            if heading is not None and self._looks_for_turning:
-                self._core.offer_heading(heading, of_another=not self._by_pictures)
+            told_ns = self._core.heading_ns
+            if heading is None or not self._looks_for_turning or (told_ns is not None and heading.stamp_ns <= told_ns):
+                return
+            if self._core.offer_heading(heading, of_another=not self._by_pictures):
                 self._by_pictures = True
 
     @property
@@ -525,7 +543,7 @@ class Tracker:
         self._camera.clear()
         self._age.clear()
         self._turning.clear()
-        self._told_heading_ns, self._by_pictures = None, False
+        self._told_heading_ns, self._by_pictures, self._attitude_age = None, False, None
         self._history.clear()
         self._forget_target()
         self._appearance.forget_pictures()

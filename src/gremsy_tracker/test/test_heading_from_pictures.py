@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
-from gremsy_common.geometry import matrix_from_quaternion, quaternion_from_bearing
+from gremsy_common.geometry import matrix_from_quaternion, multiply_quaternions, quaternion_from_bearing
 from gremsy_common.types.camera_model import CameraModel
 from gremsy_common.types.detections import Detections
 from gremsy_common.types.frame import Frame
@@ -18,6 +18,7 @@ from gremsy_common.types.gimbal_state import GimbalAttitude, LevelHeading
 from gremsy_tracker.tracker import Tracker
 from gremsy_tracker.tracker_parameters import TrackerParameters
 from gremsy_tracker.tracking import ego_motion
+from gremsy_tracker.tracking.heading_from_pictures import HeadingFromPictures
 
 MS = 1_000_000
 T0 = 10_000 * MS
@@ -119,9 +120,9 @@ def test_a_vehicle_at_rest_is_looked_at_seldom_until_it_turns() -> None:
     told: list[LevelHeading] = []
     offer = vehicle.tracker._core.offer_heading
 
-    def counted(heading: LevelHeading, *, of_another: bool = False) -> None:
+    def counted(heading: LevelHeading, *, of_another: bool = False) -> bool:
         told.append(heading)
-        offer(heading, of_another=of_another)
+        return offer(heading, of_another=of_another)
 
     vehicle.tracker._core.offer_heading = counted  # type: ignore[method-assign]
     vehicle.drive(0.0, 5.0)
@@ -169,3 +170,84 @@ def test_while_another_tells_no_picture_is_looked_at(told: Motion) -> None:
     vehicle.drive(0.0, 1.0, told)
     assert not vehicle.seen
     assert not vehicle.tracker.wants_frames
+
+
+class Late(Vehicle):
+    """Its headings are stamped otherwise than its attitudes."""
+
+    def __init__(self, by_ms: float) -> None:
+        super().__init__()
+        offer = self.tracker.offer_heading
+
+        def stamped(heading: LevelHeading) -> None:
+            offer(LevelHeading(heading.stamp_ns + round(by_ms * MS), 'level', heading.heading_rad, math.nan))
+
+        self.tracker.offer_heading = stamped
+
+
+@pytest.mark.parametrize('by_ms', [-600.0, -3_600_000.0])
+def test_headings_that_are_too_old_are_counted_and_do_not_silence_the_pictures(by_ms: float) -> None:
+    """They took the heading to and fro, by 50 degrees."""
+    vehicle = Late(by_ms)
+    vehicle.drive(0.0, 0.5, sway)
+    errors = np.array(vehicle.drive(0.5, 2.0, sway))
+    assert vehicle.tracker.turning_by_pictures
+    assert np.std(errors) < 0.05
+    assert vehicle.tracker.counts()['headings_stale'] > 80
+
+
+def test_headings_that_are_a_little_late_take_over_from_the_pictures_and_keep_it() -> None:
+    vehicle = Late(-300.0)
+    vehicle.drive(0.0, 0.6)
+    assert vehicle.tracker.turning_by_pictures
+    vehicle.drive(0.6, 1.1, sway)
+    seen = vehicle.seen
+    vehicle.drive(1.1, 2.0, sway)
+    assert vehicle.seen == seen and not vehicle.tracker.turning_by_pictures
+    assert not [reason for reason in vehicle.tracker.counts() if reason.startswith('heading')]
+
+
+def test_headings_that_are_no_numbers_do_not_silence_the_pictures() -> None:
+    vehicle = Vehicle()
+    vehicle.drive(0.0, 0.5)
+    errors = np.array(vehicle.drive(0.5, 2.0, lambda at_s: math.nan))
+    assert vehicle.tracker.turning_by_pictures
+    assert np.std(errors) < 0.05
+
+
+@pytest.mark.parametrize('by_deg', [7.0, -120.0])
+def test_a_change_of_the_mode_is_no_turn_of_the_vehicle(by_deg: float) -> None:
+    """Azimuth counts from elsewhere, which the pictures took for a turn: the target was lost."""
+    vehicle = Vehicle()
+    vehicle.drive(0.0, 0.5)
+    before = np.mean(vehicle.drive(0.5, 1.0))
+    offer, recounted = vehicle.tracker.offer_attitude, quaternion_from_bearing(math.radians(by_deg), 0.0)
+
+    def elsewhere(sample: GimbalAttitude) -> None:
+        turned = multiply_quaternions(recounted, sample.level_from_camera_wxyz)
+        offer(GimbalAttitude(sample.stamp_ns, sample.frame_id, turned, sample.rate_rad_s))
+
+    vehicle.tracker.offer_attitude = elsewhere
+    after = np.array(vehicle.drive(1.0, 2.0)) + by_deg
+    assert vehicle.tracker.turning_by_pictures
+    assert np.abs(after - before).max() < 0.3
+    assert vehicle.tracker.status.target_id == 1
+    assert 'heading_jumps' not in vehicle.tracker.counts()
+
+
+def test_a_look_that_time_began_anew_under_tells_nothing_and_the_next_ones_do() -> None:
+    vehicle = Vehicle()
+    turning = HeadingFromPictures()
+
+    def look(at_s: float, camera_at: Callable[[int], CameraModel]) -> LevelHeading | None:
+        stamp_ns = T0 + round(at_s * 1000) * MS
+        turning.offer_frame(Frame(vehicle.picture(at_s), stamp_ns, 'optical'))
+        return turning.look(stamp_ns, lambda _: np.eye(3), lambda _: 0.0, camera_at, None)
+
+    def clears(_: int) -> CameraModel:
+        turning.clear()
+        return CAMERA
+
+    assert look(100.0, lambda _: CAMERA) is not None
+    assert look(100.04, clears) is None
+    assert [look(at_s, lambda _: CAMERA) is not None for at_s in (1.0, 1.04, 1.08)] == [True] * 3

@@ -26,8 +26,8 @@ def test_a_still_frame_that_is_the_level_frame_is_refused_in_a_sentence(level_fr
     with pytest.raises(ParameterError) as refused:
         parameters.in_namespace('/robot/eo')
     assert str(refused.value) == (
-        "Parameters `still_frame` and `level_frame` are both 'robot/gimbal_level': give one of them another name, since "
-        'the level frame turns with the vehicle.'
+        "Parameters `still_frame` and `level_frame` are both 'robot/gimbal_level': give one of them another name, "
+        'since the level frame turns with the vehicle.'
     )
 
 

@@ -137,17 +137,17 @@ class PointingCore:
 
     # Inputs.
 
-    def offer_heading(self, heading: LevelHeading, *, of_another: bool = False) -> None:
-        """How far the gimbal's level frame has turned, with the vehicle that carries it.
+    def offer_heading(self, heading: LevelHeading, *, of_another: bool = False) -> bool:
+        """How far the gimbal's level frame has turned, with the vehicle that carries it; False: refused, counted.
 
         Args:
             heading: by whoever tells.
             of_another: whether somebody else has told until now.
         """
-        if of_another:
-            self._headings.goes_on_by_another()
-        if self._headings.offer(heading):
+        taken = self._headings.offer(heading, of_another=of_another)
+        if taken:
             self._weigh()
+        return taken
 
     def offer_attitude(self, attitude: GimbalAttitude) -> None:
         """Telemetry of where the camera looked."""
@@ -260,6 +260,11 @@ class PointingCore:
         """Stamp of the newest telemetry."""
         newest = self._attitudes.newest
         return None if newest is None else newest.stamp_ns
+
+    @property
+    def attitude_jumped_ns(self) -> int | None:
+        """From when on azimuth counts from elsewhere, or telemetry is of another frame, than before; None for never."""
+        return self._attitudes.jumped_ns
 
     @property
     def heading_ns(self) -> int | None:

@@ -61,10 +61,19 @@ class HeadingFromPictures:
         self._last: _Known | None = None
         self._told: deque[tuple[int, float]] = deque(maxlen=16)
         self._moved: tuple[int, float] | None = None  # when it had last turned by so much, and where to
+        self._since_ns: int | None = None
+        self._begun = 0  # how often; what was looked at before is not gone on from
 
-    def clear(self) -> None:
-        """Time began anew, or another tells now: what it goes on from is not this any more."""
+    def clear(self, since_ns: int | None = None) -> None:
+        """Time began anew, or another tells now: what it goes on from is not this any more.
+
+        Args:
+            since_ns: from when on telemetry counts as it does now; older pictures, of which some are still to come,
+                are not used. None for always.
+        """
         with self._mutex:
+            self._begun += 1
+            self._since_ns = since_ns
             self._visual.clear()
             self._stamps.clear()
             self._key = self._last = None
@@ -74,6 +83,8 @@ class HeadingFromPictures:
     def offer_frame(self, frame: Frame) -> None:
         """A picture."""
         with self._mutex:
+            if self._since_ns is not None and frame.stamp_ns < self._since_ns:
+                return
             if self._stamps and 0 <= frame.stamp_ns - self._stamps[-1] < _LEAST_APART_NS:
                 return
             if self._stamps and frame.stamp_ns < self._stamps[-1]:
@@ -100,58 +111,63 @@ class HeadingFromPictures:
         """
         with self._mutex:
             stamp_ns = max((stamp for stamp in self._stamps if stamp <= told_until_ns), default=None)
-        if stamp_ns is None or (self._last is not None and stamp_ns <= self._last.stamp_ns):
+            begun, last, key, moved = self._begun, self._last, self._key, self._moved
+        if stamp_ns is None or (last is not None and stamp_ns <= last.stamp_ns):
             return None
-        calm = self._moved is not None and stamp_ns - self._moved[0] > _CALM_NS
-        if calm and self._last is not None and stamp_ns - self._last.stamp_ns < _CALM_EVERY_NS:
+        calm = moved is not None and stamp_ns - moved[0] > _CALM_NS
+        if calm and last is not None and stamp_ns - last.stamp_ns < _CALM_EVERY_NS:
             return None
         camera, attitude = camera_at(stamp_ns), level_from_camera(stamp_ns)
         if camera is None or attitude is None:
             return None
-        if self._last is None or stamp_ns - self._last.stamp_ns > _LONGEST_GAP_NS:
+        base: _Known | None = None
+        if last is None or stamp_ns - last.stamp_ns > _LONGEST_GAP_NS:
             heading_rad = heading_at(stamp_ns)
-            self._told.clear()
         else:
-            found = self._seen(stamp_ns, camera, attitude, camera_at, moving_boxes_px)
+            found = self._seen(last, key, stamp_ns, camera, attitude, camera_at, moving_boxes_px)
             if found is None:
                 return None
-            heading_rad = found
-        self._last = _Known(stamp_ns, heading_rad, turned_about_up(attitude, heading_rad))
-        if self._key is None or not self._told:
-            self._key = self._last
-        self._told.append((stamp_ns, heading_rad))
-        if self._moved is None or abs(heading_rad - self._moved[1]) > _CALM_RAD:
-            self._moved, calm = (stamp_ns, heading_rad), False
-        return LevelHeading(stamp_ns, '', heading_rad, 0.0 if calm else self._rate())
+            heading_rad, base = found
+        now = _Known(stamp_ns, heading_rad, turned_about_up(attitude, heading_rad))
+        with self._mutex:
+            if begun != self._begun:
+                return None  # cleared meanwhile, by another thread
+            if base is None:
+                self._told.clear()
+            self._last, self._key = now, base or now
+            self._told.append((stamp_ns, heading_rad))
+            if moved is None or abs(heading_rad - moved[1]) > _CALM_RAD:
+                self._moved, calm = (stamp_ns, heading_rad), False
+            return LevelHeading(stamp_ns, '', heading_rad, 0.0 if calm else self._rate())
 
     # Inside.
 
     def _seen(
         self,
+        last: _Known,
+        key: _Known | None,
         stamp_ns: int,
         camera: CameraModel,
         attitude: Array,
         camera_at: Callable[[int], CameraModel | None],
         moving_boxes_px: Array | None,
-    ) -> float | None:
-        """From the picture of a while ago, else from the last."""
-        assert self._last is not None
-        for known in (self._key, self._last):
+    ) -> tuple[float, _Known] | None:
+        """From the picture of a while ago, else from the last: the heading, and which of them it is from."""
+        for known in (key, last):
             if known is None or stamp_ns - known.stamp_ns > _OLDEST_NS or camera_at(known.stamp_ns) != camera:
                 continue
-            turned = math.acos(min(1.0, float(known.still_from_camera[:, 0] @ self._last.still_from_camera[:, 0])))
+            cosine = float(known.still_from_camera[:, 0] @ last.still_from_camera[:, 0])
+            turned = math.acos(max(-1.0, min(1.0, cosine)))
             if turned > _LARGEST_TURN * camera.horizontal_field_rad:
                 continue
             motion = self._visual.motion(known.stamp_ns, stamp_ns, moving_boxes_px)
             if motion is None:
                 continue
-            if known is not self._key:
-                self._key = known
             still_from_camera = known.still_from_camera @ _camera_turn(motion, camera).T
             # What turns the one attitude into the other, as near as a turn about up can.
             turn = still_from_camera @ attitude.T
             heading_rad = math.atan2(turn[1, 0] - turn[0, 1], turn[0, 0] + turn[1, 1])
-            return self._last.heading_rad + math.remainder(heading_rad - self._last.heading_rad, 2 * math.pi)
+            return last.heading_rad + math.remainder(heading_rad - last.heading_rad, 2 * math.pi), known
         return None
 
     def _rate(self) -> float:

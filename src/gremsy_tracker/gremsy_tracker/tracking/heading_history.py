@@ -42,7 +42,6 @@ class HeadingHistory:
         self._stamps_ns: list[int] = []
         self._samples: list[HeadingSample] = []
         self._forecast = HeadingForecast()
-        self._another = False
         # (from when, by how much) azimuth counts from elsewhere, while headings are kept; before those, in all.
         self._recounts: list[tuple[int, float]] = []
         self._recounted_rad = 0.0
@@ -56,12 +55,14 @@ class HeadingHistory:
         while self._recounts[0][0] < stamp_ns - _KEEP_NS:
             self._recounted_rad += self._recounts.pop(0)[1]
 
-    def goes_on_by_another(self) -> None:
-        """The next sample is of another source, whose zero is its own: it goes on from where this one has come to."""
-        self._another = True
+    def offer(self, sample: LevelHeading, *, of_another: bool = False) -> bool:
+        """Store a sample; False (and counted) if it is not finite, or not newer than the newest.
 
-    def offer(self, sample: LevelHeading) -> bool:
-        """Store a sample; False (and counted) if it is not finite, or not newer than the newest."""
+        Args:
+            sample: the heading at its time.
+            of_another: it is of another source than those before, whose zero is its own: it goes on from where they
+                have come to.
+        """
         if not math.isfinite(sample.heading_rad):
             self.dropped['headings_not_finite'] += 1
             return False
@@ -75,7 +76,7 @@ class HeadingHistory:
             self._samples.clear()
             self._stamps_ns.clear()
             self._forecast = HeadingForecast()
-            self._zero_rad, self._another = here.heading_rad - sample.heading_rad, False
+            self._zero_rad = here.heading_rad - sample.heading_rad
             self._store(HeadingSample(sample.stamp_ns, here.heading_rad, _finite(sample.rate_rad_s, 0.0)))
             return True
         newest = self._samples[-1]
@@ -83,14 +84,13 @@ class HeadingHistory:
         rates = newest.rate_rad_s, _finite(sample.rate_rad_s, newest.rate_rad_s)
         expected = newest.heading_rad + gap_s * sum(rates) / 2.0
         off = math.remainder(sample.heading_rad + self._zero_rad - expected, 2 * math.pi)
-        if self._another:
+        if of_another:
             self._zero_rad -= off
             off = 0.0
         elif abs(off) > _JUMP_RAD + _JUMP_RAD_S * gap_s:
             self.dropped['heading_jumps'] += 1
             self._zero_rad -= off
             off = 0.0
-        self._another = False
         heading = expected + off
         rate = _finite(sample.rate_rad_s, self._rate_at_end((heading - newest.heading_rad) / gap_s))
         self._store(HeadingSample(sample.stamp_ns, heading, rate))
