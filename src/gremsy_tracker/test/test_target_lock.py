@@ -291,18 +291,6 @@ def test_who_is_suspected_and_stays_alike_while_the_id_hides_is_the_target() -> 
     assert alone.update(sighting(1.14, [5], off=[0.04], looks=[0.05])).index is None
 
 
-@pytest.mark.parametrize(('looks', 'followed'), [(0.04, True), (0.07, False)])
-def test_where_two_met_one_seen_beside_the_target_is_it_only_if_it_looks_it_to_a_hair(
-    looks: float, followed: bool
-) -> None:
-    target = tracking()
-    target.update(sighting(1.02, [1, 5], x=[320, 500], off=[0.0, 0.3]))
-    at_s = np.arange(1.07, 1.5, 0.05)
-    rows = [target.update(sighting(at, [5], off=[0.04], looks=[looks])).index for at in at_s]
-    assert rows[:3] == [None] * 3  # 0.2 s of it
-    assert (rows[-1] == 0) == followed
-
-
 def test_a_suspicion_begins_anew_when_the_looks_change_their_mind() -> None:
     target = tracking()
     looks = [(0.35, 0.04), (0.04, 0.35), (0.35, 0.04), (0.04, 0.35), (0.35, 0.04)]

@@ -26,8 +26,6 @@ _HEIR_REACH = 2.0
 _LEAST_DIFFERENCE = 0.05
 _ENOUGH_S = 0.02
 _LEAST_IMAGES = 2
-# Of `alike_distance`: half of a person's own sightings are closer, two of a hundred of other people's.
-_TO_A_HAIR = 0.5
 _LONGEST_STEP_S = 0.2
 _FORGOTTEN_AFTER_NS = 500_000_000
 # Ids of others that are remembered at most; older ones have long left the image.
@@ -139,10 +137,8 @@ class LockEvidence:
             others[own] = False
         candidates = others & (off <= _LOOKS_REACH * self.parameters.handover_angle_rad) & (looks <= alike)
         if own is None:
-            # It hides while the one suspected is in view, looking like the target: that speaks for it as well. So does
-            # one that looks it to a hair, though it was seen beside it: where two meet, one id may end and one swap.
-            suspected = tracks.ids == (0 if self._suspicion is None else self._suspicion.rival)
-            candidates &= suspected | (looks <= _TO_A_HAIR * alike)
+            # It hides while the one suspected is in view, looking like the target: that speaks for it as well.
+            candidates &= tracks.ids == (0 if self._suspicion is None else self._suspicion.rival)
             return self._suspect(tracks, looks, candidates, own_looks=alike + looks)
         if not fits[own]:
             # The id went elsewhere than anything can move: another one that is where it should be has swapped with it.
