@@ -133,3 +133,27 @@ def test_what_is_of_no_use_is_counted() -> None:
     assert not history.offer(LevelHeading(T0 + 1_100 * MS, 'level', math.nan, 0.0))
     assert not history.offer(LevelHeading(T0 + 900 * MS, 'level', 0.0, 0.0))
     assert history.dropped == {'headings_not_finite': 1, 'headings_unsorted': 1}
+
+
+@pytest.mark.parametrize(('heading_rad', 'rate_rad_s'), [(1e300, 0.0), (-1e12, 0.0), (0.0, 1e9), (0.0, -math.inf)])
+def test_one_absurd_heading_spoils_none_of_those_after_it(heading_rad: float, rate_rad_s: float) -> None:
+    """After 1e300 as the first, each that followed was a jump."""
+    history, path = HeadingHistory(), sway(5.0, 0.5)
+    history.offer(LevelHeading(T0 - 20 * MS, 'level', heading_rad, rate_rad_s))
+    for number in range(50):
+        feed_one(history, path, number / 50)
+    assert history.dropped['heading_jumps'] <= 1
+    seen = [history.at(T0 + number * 20 * MS).heading_rad for number in (10, 40)]
+    assert math.degrees(seen[1] - seen[0]) == pytest.approx(path(0.8)[0] - path(0.2)[0], abs=0.01)
+
+
+def test_two_headings_that_arrive_one_upon_the_other_do_not_set_it_spinning() -> None:
+    """Stamped on arrival and without rates: the slope between them led to a jump, and each jump to the next."""
+    history = HeadingHistory()
+    for number in range(100):
+        at_ns = T0 + number * 20 * MS
+        late_ns = 20 * MS - 1000 if number == 50 else 0  # its arrival is 1 us before the next one's
+        history.offer(LevelHeading(at_ns + late_ns, 'level', math.radians(0.2 * number), math.nan))
+    assert history.dropped['heading_jumps'] <= 2
+    seen_deg = [math.degrees(history.at(T0 + number * 20 * MS).heading_rad) for number in (60, 99)]
+    assert seen_deg[1] - seen_deg[0] == pytest.approx(0.2 * 39, abs=0.1)

@@ -23,6 +23,8 @@ _AHEAD_NS = 500_000_000
 # disturbed magnetometer, or an estimator that finds north, jumps by more; a vehicle does not.
 _JUMP_RAD = math.radians(3.0)
 _JUMP_RAD_S = math.radians(20.0)
+# No vehicle turns faster, twice round in a second: such a rate is as good as none.
+_FASTEST_RAD_S = 4.0 * math.pi
 
 
 class HeadingHistory:
@@ -76,23 +78,29 @@ class HeadingHistory:
             self._samples.clear()
             self._stamps_ns.clear()
             self._forecast = HeadingForecast()
-            self._zero_rad = here.heading_rad - sample.heading_rad
-            self._store(HeadingSample(sample.stamp_ns, here.heading_rad, _finite(sample.rate_rad_s, 0.0)))
+            # Turns in full tell nothing, and thousands of them would take the digits from what follows.
+            self._zero_rad = here.heading_rad - math.remainder(sample.heading_rad, 2 * math.pi)
+            self._store(HeadingSample(sample.stamp_ns, here.heading_rad, _believed(sample.rate_rad_s, 0.0)))
             return True
         newest = self._samples[-1]
         gap_s = (sample.stamp_ns - newest.stamp_ns) * 1e-9
-        rates = newest.rate_rad_s, _finite(sample.rate_rad_s, newest.rate_rad_s)
+        rates = newest.rate_rad_s, _believed(sample.rate_rad_s, newest.rate_rad_s)
         expected = newest.heading_rad + gap_s * sum(rates) / 2.0
-        off = math.remainder(sample.heading_rad + self._zero_rad - expected, 2 * math.pi)
+        heading_rad = math.remainder(sample.heading_rad, 2 * math.pi)
+        off = math.remainder(heading_rad + self._zero_rad - expected, 2 * math.pi)
+        jumped = not of_another and abs(off) > _JUMP_RAD + _JUMP_RAD_S * gap_s
         if of_another:
             self._zero_rad -= off
             off = 0.0
-        elif abs(off) > _JUMP_RAD + _JUMP_RAD_S * gap_s:
+        elif jumped:
             self.dropped['heading_jumps'] += 1
             self._zero_rad -= off
             off = 0.0
         heading = expected + off
-        rate = _finite(sample.rate_rad_s, self._rate_at_end((heading - newest.heading_rad) / gap_s))
+        # Of two that were stamped on arrival, one upon the other, the slope is none; and one that led to a jump would,
+        # carried on, lead to the next.
+        slope = 0.0 if jumped else self._rate_at_end((heading - newest.heading_rad) / gap_s)
+        rate = _believed(sample.rate_rad_s, _believed(slope, 0.0))
         self._store(HeadingSample(sample.stamp_ns, heading, rate))
         return True
 
@@ -149,5 +157,5 @@ class HeadingHistory:
             del self._stamps_ns[:old], self._samples[:old]
 
 
-def _finite(value: float, otherwise: float) -> float:
-    return value if math.isfinite(value) else otherwise
+def _believed(rate_rad_s: float, otherwise_rad_s: float) -> float:
+    return rate_rad_s if abs(rate_rad_s) <= _FASTEST_RAD_S else otherwise_rad_s
