@@ -6,9 +6,9 @@ from __future__ import annotations
 from xdist.scheduler import LoadScopeScheduling
 
 INTEGRATION = '_integration.py'
-# Their integration tests wait for cameras and video servers most of the time: in one queue with those of the gimbal and
-# the loop, the whole took 20 minutes on two cores.
-_WAITING = ('src/gremsy_camera/', 'src/gremsy_web/')
+# Their integration tests wait for cameras, video servers and networks, and turn no gimbal: in one queue with those of
+# the gimbal and the loop, the whole took 20 minutes on two cores.
+_WAITING = ('src/gremsy_camera/', 'src/gremsy_common/', 'src/gremsy_detector/', 'src/gremsy_web/')
 # They start no robot, or one in a network of its own.
 _ALONE = ('tools/', 'benchmarks/test/test_network_')
 # One browser at a time, beside either.

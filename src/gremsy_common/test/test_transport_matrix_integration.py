@@ -229,7 +229,13 @@ def test_foreign_subscribers_come_and_go_and_leave_nothing_behind(host, foreign,
     assert 'publish /image_raw' not in [each.name for each in threading.enumerate()]
 
 
-@pytest.mark.parametrize('end', [signal.SIGKILL, signal.SIGSTOP], ids=['killed', 'frozen'])
+@pytest.mark.parametrize(
+    'end',
+    [
+        pytest.param(signal.SIGKILL, id='killed'),
+        pytest.param(signal.SIGSTOP, id='frozen', marks=pytest.mark.slow),
+    ],
+)
 def test_a_foreign_subscriber_that_dies_or_freezes_is_not_felt(host, foreign, until, end):
     camera, viewer = host.run(FullHdCamera, Viewer)
     assert 'memory for images' not in camera._links.report(camera._publishers_made, ()).rows
