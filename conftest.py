@@ -24,7 +24,7 @@ def pytest_configure(config):
 
 
 def pytest_collection_modifyitems(config, items):
-    """Try an integration test that failed twice more where workers share the cores; the summary names it (RERUN).
+    """Try an integration test that failed up to twice more where workers share the cores; the summary names it.
 
     Of 700 that start processes and run against the clock, about one in a whole run of two cores meets a moment in which
     nothing moved for seconds. Alone, as a person runs it to look closer, a test has one try.

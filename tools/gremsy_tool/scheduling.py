@@ -6,7 +6,7 @@ from __future__ import annotations
 from xdist.scheduler import LoadScopeScheduling
 
 INTEGRATION = '_integration.py'
-# Their integration tests wait for cameras, video servers and networks, and turn no gimbal: in one queue with those of
+# Their integration tests wait for cameras, video servers and other nodes most of the time: in one queue with those of
 # the gimbal and the loop, the whole took 20 minutes on two cores.
 _WAITING = ('src/gremsy_camera/', 'src/gremsy_common/', 'src/gremsy_detector/', 'src/gremsy_web/')
 # They start no robot, or one in a network of its own.
@@ -16,7 +16,7 @@ _BROWSERS = ('src/gremsy_web/test/test_page_', 'src/gremsy_web/test/test_video_b
 
 
 class FileScheduling(LoadScopeScheduling):
-    """A file goes to one worker, for the sake of its module's fixtures; integration tests are three scopes."""
+    """A file goes to one worker, for the sake of its module's fixtures; most integration tests are three scopes."""
 
     def _split_scope(self, nodeid: str) -> str:
         path = nodeid.split('::', 1)[0]

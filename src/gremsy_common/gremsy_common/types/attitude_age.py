@@ -6,9 +6,9 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import asdict, dataclass, fields
-from typing import Any
 
 from gremsy_common.errors import SuiteError
+from gremsy_common.types.json_fields import json_fields
 
 # Nobody looks for more (`attitude_age_fit`).
 _LONGEST_S = 1.0
@@ -59,20 +59,9 @@ class AttitudeAge:
         Raises:
             AttitudeAgeError: with a sentence on what is wrong.
         """
-        try:
-            content: Any = json.loads(text)
-        except (ValueError, RecursionError) as error:
-            raise AttitudeAgeError(
-                f'The attitude age is not JSON ({error}): `gimbal/attitude_age` must come from the tracker.'
-            ) from error
         names = [each.name for each in fields(cls)]
-        if not isinstance(content, dict) or sorted(content) != sorted(names):
-            has = ', '.join(sorted(content)) if isinstance(content, dict) else type(content).__name__
-            raise AttitudeAgeError(
-                f'The attitude age must have the fields {", ".join(names)}, but has {has or "none"}: '
-                'run the driver and the tracker from the same version of the suite.'
-            )
-        return cls(**content)
+        origin = '`gimbal/attitude_age` must come from the tracker'
+        return cls(**json_fields(text, names, AttitudeAgeError, 'The attitude age', origin))
 
 
 def together(ages: list[AttitudeAge]) -> AttitudeAge:

@@ -10,9 +10,9 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import asdict, dataclass, fields
-from typing import Any
 
 from gremsy_common.errors import SuiteError
+from gremsy_common.types.json_fields import json_fields
 
 SOURCES = ('default', 'parameters', 'calibrated')
 """Where the values come from: nobody said anything, somebody set them, the calibration measured them."""
@@ -63,17 +63,6 @@ class PlantModel:
         Raises:
             PlantModelError: with a sentence on what is wrong.
         """
-        try:
-            content: Any = json.loads(text)
-        except (ValueError, RecursionError) as error:
-            raise PlantModelError(
-                f'The plant model is not JSON ({error}): `gimbal/plant` must come from the gimbal driver.'
-            ) from error
         names = [each.name for each in fields(cls)]
-        if not isinstance(content, dict) or sorted(content) != sorted(names):
-            has = ', '.join(sorted(content)) if isinstance(content, dict) else type(content).__name__
-            raise PlantModelError(
-                f'The plant model must have the fields {", ".join(names)}, but has {has or "none"}: '
-                'run the driver and the tracker from the same version of the suite.'
-            )
-        return cls(**content)
+        origin = '`gimbal/plant` must come from the gimbal driver'
+        return cls(**json_fields(text, names, PlantModelError, 'The plant model', origin))
