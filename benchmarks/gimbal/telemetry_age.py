@@ -164,14 +164,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _figures(runs: list[CalibratedAge], delay_s: float, age_s: float) -> dict[str, Any]:
     single = [(age.late_s - age_s) * 1e3 for run in runs for age in run.ages]
-    whole = [together(list(run.ages)).late_s for run in runs if run.ages]
+    told = [run for run in runs if run.ages]
+    whole = [together(list(run.ages)).late_s for run in told]
     return {
         'error_ms': [round((late - age_s) * 1e3, 2) for late in whole],
         'single_error_ms_max': round(max(map(abs, single), default=float('nan')), 2),
         'estimates': [len(run.ages) for run in runs],
         'delay_error_ms_before': [round((run.result.delay_s - delay_s) * 1e3, 1) for run in runs],
         'delay_error_ms': [
-            round((run.result.delay_s - delay_s - late) * 1e3, 1) for run, late in zip(runs, whole, strict=False)
+            round((run.result.delay_s - delay_s - late) * 1e3, 1) for run, late in zip(told, whole, strict=True)
         ],
     }
 

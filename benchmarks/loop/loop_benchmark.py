@@ -26,8 +26,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks.arguments import LOOP_PRESETS
 from benchmarks.loop import target_outputs
-from benchmarks.loop.offline_starts import PRESETS as PRESETS_OFFLINE
 from benchmarks.loop.offline_starts import offline_figures
 from benchmarks.loop.pointing_score import PointingScore, score_pointing
 from benchmarks.offline_loop import OfflineLoop, SceneCamera, Timing, oracle, tracker_parameters
@@ -61,7 +61,7 @@ class LoopRun:
 def run(options: argparse.Namespace) -> dict[str, Any]:
     """All figures of the issue, flat; None where a run had nothing to measure."""
     if options.offline:
-        presets = PRESETS_OFFLINE if options.preset is None else (options.preset,)
+        presets = LOOP_PRESETS if options.preset is None else (options.preset,)
         return offline_figures(presets, options.starts, _say)
     if options.preset is not None:
         return _live_on(options.preset, options)

@@ -16,15 +16,12 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.arguments import LOOP_PRESETS
 from benchmarks.loop.pointing_score import score_pointing
 from benchmarks.offline_loop import OfflineLoop, OfflineOptions, Timing, oracle, run_offline, tracker_parameters
 from benchmarks.reference.reference_tracks import read_reference
 from gremsy_camera.footage.footage import cache_directory, default_footage
 from gremsy_camera.scene.scene import SceneGeometry
 
-PRESETS = LOOP_PRESETS
-STARTS = 10
 # Long enough for two or three people, short enough for ten starts to be other people's.
 _DURATION_S = 20.0
 _FOOTAGE_FRAMES = 795
