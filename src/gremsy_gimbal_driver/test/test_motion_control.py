@@ -41,14 +41,27 @@ def test_a_command_is_written_at_once_and_repeated_at_25_hz():
     assert all(rates == (0.2, 0.0) for _, rates in bench.written)
 
 
-def test_a_burst_of_commands_is_written_10_ms_apart_and_the_newest_wins():
+def test_of_a_burst_of_commands_100_a_second_are_written_and_the_newest_wins():
     bench = Bench().armed()
     for number in range(50):
         bench.offer(0.001 * (number + 1))
         bench.run(bench.now_ms)
     times = [ms for ms, _ in bench.written]
-    assert times == [0, 10, 20, 30, 40]
-    assert [round(rates[0], 4) for _, rates in bench.written] == [0.001, 0.011, 0.021, 0.031, 0.041]
+    assert times == [0, 5, 10, 20, 30, 40], 'the second a step ahead of the grid, then 10 ms apart'
+    assert [round(rates[0], 4) for _, rates in bench.written] == [0.001, 0.006, 0.011, 0.021, 0.031, 0.041]
+
+
+def test_what_a_new_image_asks_waits_no_longer_than_half_a_step_of_the_grid():
+    """It comes at any time between what the tracker asks 50 times a second."""
+    bench = Bench().armed()
+    images_ms = range(21, 1000, 61)  # from 1 to 19 ms after the one before
+    asked = {ms: 0.2 + 1e-5 * ms for ms in sorted([*range(0, 1000, 20), *images_ms])}
+    for ms, rate in asked.items():
+        bench.run(ms - 1)
+        bench.offer(rate)
+    bench.run(1000)
+    first_ms = {rates[0]: ms for ms, rates in reversed(bench.written)}
+    assert [first_ms[asked[ms]] - ms for ms in images_ms] == [max(0, 5 - ms % 20) for ms in images_ms]
 
 
 @pytest.mark.parametrize(('ms', 'still_moving'), [(199, True), (200, False)])

@@ -30,7 +30,8 @@ class MotionSettings:
             a camera by 202 degrees (gimbal.md 1.9).
         device_rate_rad_s: no gimbal turns faster than this.
         limit_gain_s: near a soft limit the rate towards it is at most distance times this.
-        min_write_interval_s: a new command is written at once, but no more than one in this time.
+        min_write_interval_s: a new command is written at once, but on average no more than one in this time, and two
+            never closer than half of it.
         repeat_interval_s: the active command is written again after this.
         burst_count, burst_interval_s: how often zero rate is written when motion ends.
         home_timeout_s: `home` gives up after this.
