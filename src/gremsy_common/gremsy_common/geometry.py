@@ -10,6 +10,7 @@ are the angles whose rates `gimbal/setpoint` carries, and `Rz(azimuth) @ Ry(tilt
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -45,17 +46,23 @@ def multiply_quaternions(a: ArrayLike, b: ArrayLike) -> Array:
     first, second = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
     aw, ax, ay, az = _components(first)
     bw, bx, by, bz = _components(second)
-    product = np.empty(np.broadcast_shapes(first.shape, second.shape))
-    product[..., 0] = aw * bw - ax * bx - ay * by - az * bz
-    product[..., 1] = aw * bx + ax * bw + ay * bz - az * by
-    product[..., 2] = aw * by - ax * bz + ay * bw + az * bx
-    product[..., 3] = aw * bz + ax * by - ay * bx + az * bw
-    return product
+    product = (
+        aw * bw - ax * bx - ay * by - az * bz,
+        aw * bx + ax * bw + ay * bz - az * by,
+        aw * by - ax * bz + ay * bw + az * bx,
+        aw * bz + ax * by - ay * bx + az * bw,
+    )
+    return np.array(product) if first.ndim == second.ndim == 1 else np.stack(product, axis=-1)
 
 
 def quaternion_from_rotation_vector(rotation_rad: ArrayLike) -> Array:
     """(..., 3) rotation vectors (axis times angle, rad) to (..., 4) unit quaternions."""
     vector = np.asarray(rotation_rad, dtype=np.float64)
+    if vector.ndim == 1:  # a single one takes 15 us with arrays
+        x, y, z = vector.tolist()
+        angle = math.sqrt(x * x + y * y + z * z)
+        scale = math.sin(angle / 2) / angle if angle > 0.0 else 0.5
+        return np.array([math.cos(angle / 2), scale * x, scale * y, scale * z])
     angle = np.sqrt((vector * vector).sum(axis=-1))
     # sin(angle / 2) / angle, finite at 0: numpy's sinc is sin(pi x) / (pi x).
     quaternion = np.empty((*vector.shape[:-1], 4))
@@ -87,10 +94,14 @@ def quaternion_from_bearing(azimuth_rad: ArrayLike, tilt_rad: ArrayLike) -> Arra
 
 def direction_from_bearing(azimuth_rad: ArrayLike, tilt_rad: ArrayLike) -> Array:
     """Unit vectors (..., 3) along bearings."""
-    azimuth, tilt = np.broadcast_arrays(
-        np.asarray(azimuth_rad, dtype=np.float64), np.asarray(tilt_rad, dtype=np.float64)
-    )
-    return np.stack([np.cos(tilt) * np.cos(azimuth), np.cos(tilt) * np.sin(azimuth), -np.sin(tilt)], axis=-1)
+    azimuth, tilt = np.asarray(azimuth_rad, dtype=np.float64), np.asarray(tilt_rad, dtype=np.float64)
+    level = np.cos(tilt)
+    forward = level * np.cos(azimuth)
+    direction = np.empty((*np.shape(forward), 3))
+    direction[..., 0] = forward
+    direction[..., 1] = level * np.sin(azimuth)
+    direction[..., 2] = -np.sin(tilt)
+    return direction
 
 
 def bearing_from_direction(direction: ArrayLike) -> Array:

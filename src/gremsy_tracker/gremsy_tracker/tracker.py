@@ -78,14 +78,12 @@ class _SeenImage:
 
     Attributes:
         tracks: confirmed, seen in it, with the boxes as detected: the bearing filter smooths on its own.
-        published: the same tracks as everybody else gets them.
         camera: intrinsics, zoom included; None before the first.
         attitude: of the camera at its stamp, None where no telemetry is near enough.
         bearings_rad: (N, 2) of the tracks' centres in the still frame, None without either.
     """
 
     tracks: Tracks
-    published: Tracks
     camera: CameraModel | None
     attitude: AttitudeAt | None
     bearings_rad: Array | None
@@ -100,6 +98,7 @@ class Tracker:
 
     def __init__(self, parameters: TrackerParameters) -> None:
         self._mutex = threading.RLock()
+        self._one_image = threading.Lock()  # at a time, the part after its setpoint included
         self._parameters = parameters
         self._multi_object_tracker = MultiObjectTracker(parameters)
         self._lock = TargetLock(parameters)
@@ -197,24 +196,25 @@ class Tracker:
             detections: of the image.
             now_ns: the time.
             send: given the setpoint as soon as it is decided, while nothing is held: what the setpoint does not need
-                (looks, frozen pictures, zoom, the target's box) is worked out after it has left.
+                (the boxes' filters, looks, frozen pictures, zoom, the target's box) is worked out after it has left.
         """
-        with self._mutex:
-            seen = self._seen(detections, now_ns)
-            if seen is None:
-                return None
-            sighting = self._follow_lock(seen)
-            setpoint = self._setpoint(now_ns)
-        send(setpoint)
-        with self._mutex:
-            self._core.pictures_frozen = self._is_frozen(detections, seen)
-            self._look_for_range(seen)
-            self._learn(seen, sighting)
-            return self._placed(
-                TrackerUpdate(
-                    seen.published, self._target(seen), self._lock.status, setpoint, self._zoom_setpoint(now_ns, seen)
-                )
-            )
+        with self._one_image:
+            with self._mutex:
+                seen = self._seen(detections, now_ns)
+                if seen is None:
+                    return None
+                sighting = self._follow_lock(seen)
+                setpoint = self._setpoint(now_ns)
+            send(setpoint)
+            with self._mutex:
+                published = self._multi_object_tracker.correct(seen.tracks)
+                self._history.offer(published)
+                self._track_bearings = seen.bearings_rad
+                self._core.pictures_frozen = self._is_frozen(detections, seen)
+                self._look_for_range(seen)
+                self._learn(seen, sighting)
+                target, zoom = self._target(seen, published), self._zoom_setpoint(now_ns, seen)
+                return self._placed(TrackerUpdate(published, target, self._lock.status, setpoint, zoom))
 
     def select_pixel(self, x_px: float, y_px: float, stamp_ns: int = 0) -> str:
         """Lock on the track under (else close to) a pixel; the answer says what came of it.
@@ -500,21 +500,18 @@ class Tracker:
             previous_ns = None
             self._restart_time()
         camera, attitude = self._camera.camera_at(stamp_ns), self._core.attitude_at(stamp_ns)
-        published = tracking.update(
+        tracks = tracking.associate(
             self._within_lens(detections, camera),
             after_from_before=self._motion_since(previous_ns, stamp_ns, camera, attitude),
             image_size_px=None if camera is None else (camera.width, camera.height),
         )
-        if published is None:
+        if tracks is None:
             return None
         if camera is not None:
             self._core.field_rad = camera.horizontal_field_rad
         self._core.offer_image(stamp_ns, now_ns)
         self._latency_s = (now_ns - stamp_ns) * 1e-9
-        self._history.offer(published)
-        tracks = published.as_detected()
-        self._track_bearings = self._bearings_of(tracks, camera, attitude)
-        return _SeenImage(tracks, published, camera, attitude, self._track_bearings)
+        return _SeenImage(tracks, camera, attitude, self._bearings_of(tracks, camera, attitude))
 
     def _is_frozen(self, detections: Detections, seen: _SeenImage) -> bool:
         def motion_since(before_ns: int) -> ego_motion.ImageMotion | None:
@@ -592,7 +589,7 @@ class Tracker:
 
     def _follow_lock(self, seen: _SeenImage) -> Sighting:
         tracks, camera, attitude = seen.tracks, seen.camera, seen.attitude
-        middle = np.zeros(2) if camera is None else np.array([camera.width, camera.height]) / 2
+        middle = np.zeros(2) if camera is None else camera.size_px / 2
         offsets = np.linalg.norm(bearings.centres(tracks.boxes_px) - middle, axis=1)
         estimate = self._core.estimate_at(tracks.stamp_ns)
         noise = off_target = fits = None
@@ -625,18 +622,15 @@ class Tracker:
         self._target_size_px = box[2:] - box[:2]
         if seen.bearings_rad is None or noise is None or camera is None or attitude is None:
             return sighting
-        bearing, bearing_noise = seen.bearings_rad[choice.index], noise[choice.index]
-        focal_px = np.array([camera.focal_x_px, camera.focal_y_px])
         predicted = None
         if estimate is not None and not choice.is_new:
             predicted = bearings.pixels_of_bearings(estimate.bearing_rad[None], camera, attitude.level_from_camera)[0]
             predicted = predicted if np.isfinite(predicted).all() else None
-        image_px = np.array([camera.width, camera.height], dtype=np.float64)
-        aimed = self._aim_point.aimed(tracks.stamp_ns, box, image_px, focal_px, predicted)
+        aimed = self._aim_point.aimed(tracks.stamp_ns, box, camera.size_px, camera.focal_px, predicted)
         if aimed.is_first_whole:
             self._core.forget_target()
         bearing = bearings.bearings_of_pixels(aimed.centre_px[None], camera, attitude.level_from_camera)[0]
-        bearing_noise = np.hypot(bearing_noise * aimed.noise_factor, aimed.unknown_px / focal_px)
+        bearing_noise = np.hypot(noise[choice.index] * aimed.noise_factor, aimed.unknown_px / camera.focal_px)
         self._core.offer_bearing(tracks.stamp_ns, bearing, bearing_noise)
         return sighting
 
@@ -680,8 +674,8 @@ class Tracker:
             size_px = None if camera is None else (camera.width, camera.height)
             self._appearance.learn(tracks, row, size_px)
 
-    def _target(self, seen: _SeenImage) -> Target | None:
-        tracks, camera, attitude = seen.published, seen.camera, seen.attitude
+    def _target(self, seen: _SeenImage, published: Tracks) -> Target | None:
+        tracks, camera, attitude = published, seen.camera, seen.attitude
         status, row = self._lock.status, self._target_row
         if status.target_id is None:
             return None
@@ -705,7 +699,7 @@ class Tracker:
         if row is None or estimate is None or camera is None or attitude is None:
             return
         box_px = tracks.boxes_px[row]
-        size_rad = (box_px[2:] - box_px[:2]) / np.array([camera.focal_x_px, camera.focal_y_px])
+        size_rad = (box_px[2:] - box_px[:2]) / camera.focal_px
         upright = None
         if self._aim_point.is_whole:
             upright = upright_box(

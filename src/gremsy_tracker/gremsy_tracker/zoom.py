@@ -123,8 +123,8 @@ class ZoomControl:
     def _for_room(self, sight: ZoomSight) -> float:
         """The largest zoom at which the target, as uncertain as it is, stays inside the frame."""
         camera = sight.camera
-        half_px = np.array([camera.width, camera.height]) / 2
-        half_rad = np.arctan2(half_px, np.array([camera.focal_x_px, camera.focal_y_px]))
+        half_px = camera.size_px / 2
+        half_rad = np.arctan2(half_px, camera.focal_px)
         used = float(((np.abs(sight.offset_rad) + 3.0 * sight.std_rad) / (_ROOM_SHARE * half_rad)).max())
         return sight.zoom / used if used > 0.0 else math.inf
 

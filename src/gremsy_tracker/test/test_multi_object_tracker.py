@@ -85,11 +85,13 @@ def test_boxes_are_published_smoothed_or_as_detected_and_handed_on_as_detected_i
     rough, smooth = tracker(smooth_boxes=False), tracker()
     left = []
     for i, place in enumerate(places):
-        as_detected, smoothed = feed(rough, seen(33 * i, place)), feed(smooth, seen(33 * i, place))
+        as_detected, handed_on = feed(rough, seen(33 * i, place)), smooth.associate(seen(33 * i, place))
+        assert handed_on is not None
+        smoothed = smooth.correct(handed_on)
         assert as_detected.ids.tolist() == smoothed.ids.tolist()
         if i >= 30:
             assert np.array_equal(as_detected.boxes_px, seen(0, place).boxes_px)
-            assert np.array_equal(smoothed.as_detected().boxes_px, as_detected.boxes_px)
+            assert np.array_equal(handed_on.boxes_px, as_detected.boxes_px)
             left.append((as_detected.boxes_px[0, 0], smoothed.boxes_px[0, 0], 70.0 + 3.0 * i))
     detected_px, smoothed_px, true_px = np.array(left).T
     assert np.std(smoothed_px - true_px) < 0.6 * np.std(detected_px - true_px)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import cv2
 import numpy as np
@@ -32,9 +33,9 @@ _HALF_PIXEL = 0.5
 _CORNERS = np.array([[1.0, 0.0, _HALF_PIXEL], [0.0, 1.0, _HALF_PIXEL], [0.0, 0.0, 1.0]])
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class CameraModel:
-    """Intrinsics at the present zoom.
+    """Intrinsics at the present zoom. What follows from them is worked out once: every image asks for it.
 
     Pixels have (0, 0) at the corner of the top-left pixel, as design.md section 4 says; `focal_*_px`, `centre_*_px` are
     in the same pixels. `distortion` is OpenCV's k1, k2, p1, p2[, k3 ...], empty for none; of a `fisheye`, k1 to k4.
@@ -131,18 +132,33 @@ class CameraModel:
             return _FISHEYES[0]
         return 'rational_polynomial' if len(self.distortion) > _PLUMB_BOBS else 'plumb_bob'
 
-    @property
+    @cached_property
+    def size_px(self) -> Array:
+        """(2,) width and height."""
+        return _fixed([self.width, self.height])
+
+    @cached_property
+    def focal_px(self) -> Array:
+        """(2,) both focal lengths."""
+        return _fixed([self.focal_x_px, self.focal_y_px])
+
+    @cached_property
+    def centre_px(self) -> Array:
+        """(2,) the principal point."""
+        return _fixed([self.centre_x_px, self.centre_y_px])
+
+    @cached_property
     def matrix(self) -> Array:
         """K, (3, 3)."""
-        return np.array(
+        return _fixed(
             [[self.focal_x_px, 0.0, self.centre_x_px], [0.0, self.focal_y_px, self.centre_y_px], [0.0, 0.0, 1.0]]
         )
 
-    @property
+    @cached_property
     def inverse_matrix(self) -> Array:
-        """K^-1, (3, 3), in closed form: a general inverse takes ten times as long."""
+        """K^-1, (3, 3), in closed form."""
         x, y = 1.0 / self.focal_x_px, 1.0 / self.focal_y_px
-        return np.array([[x, 0.0, -self.centre_x_px * x], [0.0, y, -self.centre_y_px * y], [0.0, 0.0, 1.0]])
+        return _fixed([[x, 0.0, -self.centre_x_px * x], [0.0, y, -self.centre_y_px * y], [0.0, 0.0, 1.0]])
 
     @property
     def usable(self) -> bool:
@@ -198,7 +214,7 @@ class CameraModel:
         """Whether some pixels may have no ray."""
         return self.fisheye or bool(self.distortion)
 
-    @property
+    @cached_property
     def horizontal_field_rad(self) -> float:
         """Angle that the image's width spans, through its principal point."""
         edges = self.rays([[0.0, self.centre_y_px], [self.width, self.centre_y_px]])
@@ -217,22 +233,22 @@ class CameraModel:
         if self.distorted and len(points):
             normalised = self._undistorted(points)
         else:
-            centre = np.array([self.centre_x_px, self.centre_y_px])
-            normalised = (points - centre) / np.array([self.focal_x_px, self.focal_y_px])
-        rays = np.concatenate([normalised, np.ones((len(points), 1))], axis=1)
-        return np.asarray(rays / np.linalg.norm(rays, axis=1, keepdims=True))
+            normalised = (points - self.centre_px) / self.focal_px
+        rays = np.ones((len(points), 3))
+        rays[:, :2] = normalised
+        return np.asarray(rays / np.sqrt((rays * rays).sum(axis=1, keepdims=True)))
 
     def pixels(self, rays: ArrayLike) -> Array:
         """Pixels (N, 2) of rays (N, 3) in the optical frame; NaN for a ray that does not point forward."""
         directions = np.asarray(rays, dtype=np.float64).reshape(-1, 3)
         forward = directions[:, 2] > 1e-9
-        safe = np.where(forward[:, None], directions, [0.0, 0.0, 1.0])
+        is_seen = bool(forward.all())
+        safe = directions if is_seen else np.where(forward[:, None], directions, [0.0, 0.0, 1.0])
         if self.distorted and len(safe):
             points = self._distorted(safe)
         else:
-            points = safe[:, :2] / safe[:, 2:] * [self.focal_x_px, self.focal_y_px]
-            points = points + np.array([self.centre_x_px, self.centre_y_px])
-        return np.asarray(np.where(forward[:, None], points, np.nan))
+            points = safe[:, :2] / safe[:, 2:] * self.focal_px + self.centre_px
+        return np.asarray(points if is_seen else np.where(forward[:, None], points, np.nan))
 
     def _distorted(self, directions: Array) -> Array:
         """Pixels (N, 2) of directions (N, 3) that point forward."""
@@ -261,6 +277,12 @@ class CameraModel:
 
     def _coefficients(self) -> Array:
         return np.array(self.distortion or (0.0,) * 4)
+
+
+def _fixed(numbers: ArrayLike) -> Array:
+    array = np.array(numbers, dtype=np.float64)
+    array.flags.writeable = False
+    return array
 
 
 def _tells(numbers: Array) -> bool:

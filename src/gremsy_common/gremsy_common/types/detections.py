@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,7 +44,6 @@ class Tracks:
         stamp_ns, frame_id, scores, labels: as of the detections.
         boxes_px: (N, 4) by their corners: as detected, or smoothed over time.
         ids: (N,) int64, the same for the same object from image to image.
-        detected_px: (N, 4) the boxes as detected where `boxes_px` are smoothed, else None.
     """
 
     stamp_ns: int
@@ -53,14 +52,9 @@ class Tracks:
     scores: NDArray[np.float64]
     labels: NDArray[np.str_]
     ids: NDArray[np.int64]
-    detected_px: NDArray[np.float64] | None = None
 
     def __len__(self) -> int:
         return len(self.boxes_px)
-
-    def as_detected(self) -> Tracks:
-        """The same tracks with the boxes as detected: for whoever has a filter of his own."""
-        return self if self.detected_px is None else replace(self, boxes_px=self.detected_px, detected_px=None)
 
     @classmethod
     def empty(cls, stamp_ns: int, frame_id: str) -> Tracks:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,16 +23,18 @@ Array = NDArray[np.float64]
 _TIME_CONSTANT_S = 1.5
 # Who stays small is small: so slowly is the usual size believed to have been wrong.
 _DOUBTED_TIME_CONSTANT_S = 4.0
-# A walker's legs change his width by a third: nothing of him is hidden then.
-_NORMAL_SHARE = np.array([0.35, 0.0])
+# A walker's legs change his width by a third: nothing of him is hidden then. By axis.
+_NORMAL_SHARES = (0.35, 0.0)
 # Of the usual size, how far an edge is off by itself: a walker's legs, the detector (twice its noise).
-_EDGE_SHARE = np.array([0.15, 0.07])
+_EDGE_SHARES = (0.15, 0.07)
 # Edges that are believed by less than this share of the other are not the target's own.
 _HIDDEN_BELOW = 0.5
 # Of whom nobody knows how large he is, the image cuts off anything from nothing to the same again: the centre is off by
 # half of that, and evenly distributed.
 _CUT_OFF_SHARE = 1.0 / math.sqrt(12.0)
 _EDGE_PX = 2.0
+# An edge that the image cuts off is believed so little beside the other.
+_CUT_OFF_WEIGHT = 1e-3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,6 +54,80 @@ class Aimed:
     is_first_whole: bool = False
 
 
+class _Aimed(NamedTuple):
+    """The same of one axis; `is_whole`: its side is seen whole, as far as is known."""
+
+    centre_px: float
+    noise_factor: float
+    unknown_px: float
+    is_first_whole: bool
+    is_whole: bool
+
+
+class _Side:
+    """A target's size along one axis: plain numbers, since arrays of two take six times as long (43 us)."""
+
+    def __init__(self, normal_share: float, edge_share: float) -> None:
+        self._normal_share, self._edge_share = normal_share, edge_share
+        self._usual_rad = 0.0
+        self._was_whole = False  # whether it was seen uncut
+
+    def begin(self) -> None:
+        self._usual_rad, self._was_whole = 0.0, False
+
+    def aimed(
+        self,
+        low_px: float,
+        high_px: float,
+        limit_px: float,
+        focal_px: float,
+        predicted_px: float | None,
+        since_s: float,
+    ) -> _Aimed:
+        """Where its middle is, by its edges in an image of that size, the prediction, and the time since the last."""
+        size_px = high_px - low_px
+        is_low_cut, is_high_cut = low_px < _EDGE_PX, high_px > limit_px - _EDGE_PX
+        is_cut = is_low_cut or is_high_cut
+        is_unknown = is_cut and not self._was_whole
+        unknown_px = _CUT_OFF_SHARE * size_px if is_unknown else 0.0
+        if not self._usual_rad:
+            self._usual_rad, self._was_whole = size_px / focal_px, not is_cut
+            return _Aimed((low_px + high_px) / 2, 1.0, unknown_px, False, not is_cut)
+        is_first_whole = not (is_cut or self._was_whole)
+        usual_px = self._usual_rad * focal_px
+        half_px = max(size_px, usual_px * (1.0 if is_cut else 1.0 - self._normal_share)) / 2
+        if is_unknown:
+            half_px = size_px / 2
+        by_low, by_high = low_px + half_px, high_px - half_px
+        low_weight = high_weight = 1.0
+        if predicted_px is not None:
+            edge_px = self._edge_share * usual_px
+            low_weight = 1.0 / (1.0 + ((by_low - predicted_px) / edge_px) ** 2)
+            high_weight = 1.0 / (1.0 + ((by_high - predicted_px) / edge_px) ** 2)
+        if is_low_cut is not is_high_cut:
+            low_weight *= _CUT_OFF_WEIGHT if is_low_cut else 1.0
+            high_weight *= _CUT_OFF_WEIGHT if is_high_cut else 1.0
+        is_hidden = min(low_weight, high_weight) < _HIDDEN_BELOW * max(low_weight, high_weight)
+        self._learn(size_px / focal_px, since_s, is_hidden=is_hidden, is_cut=is_cut)
+        both = low_weight + high_weight
+        # Of one edge alone the noise is that of two, times the root of two.
+        less_certain = math.sqrt(2.0 * (low_weight**2 + high_weight**2)) / both
+        centre_px = (low_weight * by_low + high_weight * by_high) / both
+        return _Aimed(centre_px, less_certain, unknown_px, is_first_whole, not (is_hidden or is_cut))
+
+    def _learn(self, size_rad: float, since_s: float, *, is_hidden: bool, is_cut: bool) -> None:
+        if is_cut:
+            # He is no smaller than what is seen of him; what is cut off tells nothing else.
+            self._usual_rad = max(self._usual_rad, size_rad)
+            return
+        # The first whole sight of somebody who was cut off says at once how large he is.
+        share = 1.0
+        if self._was_whole:
+            share = -math.expm1(-since_s / (_DOUBTED_TIME_CONSTANT_S if is_hidden else _TIME_CONSTANT_S))
+        self._usual_rad += share * (size_rad - self._usual_rad)
+        self._was_whole = True
+
+
 class AimPoint:
     """The usual angular size of one target, older ones fading, and with it the target's centre in each box.
 
@@ -60,14 +137,13 @@ class AimPoint:
 
     def __init__(self) -> None:
         self.is_whole = False
-        self._usual_rad: Array | None = None
-        self._whole = np.zeros(2, dtype=np.bool_)  # of each side, whether it was seen uncut
+        self._sides = [_Side(*shares) for shares in zip(_NORMAL_SHARES, _EDGE_SHARES, strict=True)]
         self._stamp_ns = 0
 
     def clear(self) -> None:
         """Another target from now on."""
-        self._usual_rad = None
-        self._whole[:] = False
+        for side in self._sides:
+            side.begin()
 
     def aimed(self, stamp_ns: int, box_px: Array, size_px: Array, focal_px: Array, predicted_px: Array | None) -> Aimed:
         """The centre of the target of which an image has that box.
@@ -79,44 +155,18 @@ class AimPoint:
             focal_px: (2,) of the image.
             predicted_px: (2,) where the centre was predicted; None for a first sighting.
         """
-        low, high = box_px[:2], box_px[2:]
-        cut = np.array([low < _EDGE_PX, high > size_px - _EDGE_PX])  # (edge, axis)
-        is_cut: NDArray[np.bool_] = cut[0] | cut[1]
-        size_rad = (high - low) / focal_px
-        if self._usual_rad is None:
-            self._begin(stamp_ns, size_rad, ~is_cut)
-            self.is_whole = not is_cut.any()
-            return Aimed((low + high) / 2, np.ones(2), np.where(is_cut, _CUT_OFF_SHARE * (high - low), 0.0))
-        is_first_whole = bool((~is_cut & ~self._whole).any())
-        usual_px = self._usual_rad * focal_px
-        half_px = np.maximum(high - low, np.where(is_cut, 1.0, 1.0 - _NORMAL_SHARE) * usual_px) / 2
-        half_px = np.where(is_cut & ~self._whole, (high - low) / 2, half_px)
-        centres = np.array([low + half_px, high - half_px])
-        weights = np.ones((2, 2))
-        if predicted_px is not None:
-            weights = 1.0 / (1.0 + ((centres - predicted_px) / (_EDGE_SHARE * usual_px)) ** 2)
-        weights = np.where(cut & ~(cut[0] & cut[1]), 1e-3 * weights, weights)
-        is_hidden = weights.min(axis=0) < _HIDDEN_BELOW * weights.max(axis=0)
-        self.is_whole = not (is_hidden | is_cut).any()
-        self._learn(stamp_ns, size_rad, is_hidden, is_cut)
-        both = weights.sum(axis=0)
-        # Of one edge alone the noise is that of two, times the root of two.
-        less_certain = np.sqrt(2.0 * (weights**2).sum(axis=0)) / both
-        unknown_px = np.where(is_cut & ~self._whole, _CUT_OFF_SHARE * (high - low), 0.0)
-        return Aimed((weights * centres).sum(axis=0) / both, less_certain, unknown_px, is_first_whole)
-
-    def _begin(self, stamp_ns: int, size_rad: Array, whole: NDArray[np.bool_]) -> None:
-        self._usual_rad, self._whole, self._stamp_ns = np.array(size_rad, dtype=np.float64), whole, stamp_ns
-
-    def _learn(self, stamp_ns: int, size_rad: Array, is_hidden: NDArray[np.bool_], is_cut: NDArray[np.bool_]) -> None:
-        assert self._usual_rad is not None
         since_s = max(0, stamp_ns - self._stamp_ns) * 1e-9
-        time_constant_s = np.where(is_hidden, _DOUBTED_TIME_CONSTANT_S, _TIME_CONSTANT_S)
-        share = -np.expm1(-since_s / time_constant_s)
-        # The first whole sight of somebody who was cut off says at once how large he is; he is no smaller than what is
-        # seen of him before; and what is cut off later tells nothing.
-        share = np.where(~is_cut & ~self._whole, 1.0, np.where(is_cut, 0.0, share))
-        self._usual_rad += share * (size_rad - self._usual_rad)
-        self._usual_rad = np.maximum(self._usual_rad, np.where(is_cut, size_rad, 0.0))
-        self._whole |= ~is_cut
         self._stamp_ns = stamp_ns
+        corners, limits, focals = box_px.tolist(), size_px.tolist(), focal_px.tolist()
+        predicted = [None, None] if predicted_px is None else predicted_px.tolist()
+        by_axis = [
+            side.aimed(corners[axis], corners[axis + 2], limits[axis], focals[axis], predicted[axis], since_s)
+            for axis, side in enumerate(self._sides)
+        ]
+        self.is_whole = all(each.is_whole for each in by_axis)
+        return Aimed(
+            np.array([each.centre_px for each in by_axis]),
+            np.array([each.noise_factor for each in by_axis]),
+            np.array([each.unknown_px for each in by_axis]),
+            any(each.is_first_whole for each in by_axis),
+        )

@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from gremsy_common.types.detections import Tracks
 from gremsy_tracker.tracker_parameters import TrackerParameters
-from gremsy_tracker.tracking.association import overlaps
 
 Array = NDArray[np.float64]
 
@@ -95,7 +94,8 @@ class LockEvidence:
         if len(tracks) == 1:
             return
         # One object seen twice at once overlaps itself; who stands apart is somebody else.
-        apart = overlaps(tracks.boxes_px[index, None], tracks.boxes_px)[0] == 0.0
+        low, high = tracks.boxes_px[:, :2], tracks.boxes_px[:, 2:]
+        apart = ((low >= high[index]) | (high <= low[index])).any(axis=1)
         for other in tracks.ids[apart].tolist():
             self._others.pop(other, None)
             self._others[other] = None

@@ -222,8 +222,8 @@ class TargetLock:
 
 
 def _row_of(tracks: Tracks, track_id: int) -> int | None:
-    rows = np.flatnonzero(tracks.ids == track_id)
-    return int(rows[0]) if len(rows) else None
+    ids = tracks.ids.tolist()
+    return ids.index(track_id) if track_id in ids else None
 
 
 def _found_again(lost: LockStatus) -> str:

@@ -58,7 +58,7 @@ def upright_box(
         middle_rad: tilt of the place whose range is wanted.
         level_std_rad: of the horizon.
     """
-    limits_px = np.array([camera.width, camera.height]) - _WHOLE_MARGIN_PX
+    limits_px = camera.size_px - _WHOLE_MARGIN_PX
     if not ((box_px[:2] >= _WHOLE_MARGIN_PX).all() and (box_px[2:] <= limits_px).all()):
         return None
     middle_px = (box_px[0] + box_px[2]) / 2.0

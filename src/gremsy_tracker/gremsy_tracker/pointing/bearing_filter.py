@@ -36,19 +36,24 @@ _RATE_FORGOTTEN_S = 0.5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class BearingEstimate:
+class BearingMotion:
     """A target at one time: (2,) azimuth and tilt each.
 
     Attributes:
         stamp_ns: that time.
         bearing_rad, rate_rad_s, acceleration_rad_s2: the estimate.
-        std_rad: of the bearing.
     """
 
     stamp_ns: int
     bearing_rad: Array
     rate_rad_s: Array
     acceleration_rad_s2: Array
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BearingEstimate(BearingMotion):
+    """The same with the standard deviations (2,) of the bearing."""
+
     std_rad: Array
 
 
@@ -84,6 +89,7 @@ class BearingFilter:
             (lasts_s, lasts_s, _SWING_LASTS_S, _TURN_LASTS_S),
             _STARTS,
         )
+        self._expected: tuple[Mixture, float, Array, Array] | None = None
 
     @property
     def stamp_ns(self) -> int | None:
@@ -130,30 +136,43 @@ class BearingFilter:
             self._come_back(stamp_ns, unseen_s, bearing_rad, noise_rad)
             return True
         ahead = self._mixture.mixed(unseen_s, self._models).carried_on(unseen_s, self._models)
-        if not self._possible(ahead, bearing_rad, noise_rad):
+        innovation_of = wrap_angle(bearing_rad - ahead.means[..., 0])
+        if not self._possible(ahead, innovation_of, noise_rad):
             self.rejected += 1
             return self._jumped(stamp_ns, bearing_rad, noise_rad)
         self._elsewhere.clear()
-        self._take(stamp_ns, ahead, bearing_rad, noise_rad)
+        self._take(stamp_ns, ahead, innovation_of, noise_rad)
         return True
 
     def consistent(self, stamp_ns: int, bearings_rad: Array, noises_rad: Array) -> NDArray[np.bool_]:
         """(...) whether measurements (..., 2) could be this target's: both axes within five standard deviations."""
         if self._stamp_ns is None:
             return np.ones(bearings_rad.shape[:-1], dtype=np.bool_)
-        dt_s = max(0.0, (stamp_ns - self._stamp_ns) * 1e-9)
-        innovation = wrap_angle(bearings_rad - self._mixture.mean_at(dt_s, self._models)[:, 0])
-        variance = self._mixture.bearing_variance_at(dt_s, self._models) + noises_rad**2
-        return np.asarray((innovation**2 <= _GATE_SIGMA**2 * variance).all(axis=-1))
+        mean, variance = self._expectation(max(0.0, (stamp_ns - self._stamp_ns) * 1e-9))
+        innovation = wrap_angle(bearings_rad - mean[:, 0])
+        return np.asarray((innovation**2 <= _GATE_SIGMA**2 * (variance + noises_rad**2)).all(axis=-1))
 
     def at(self, stamp_ns: int) -> BearingEstimate | None:
         """The estimate carried on (or back) to a time; None when there is no target."""
         if self._stamp_ns is None:
             return None
-        dt_s = (stamp_ns - self._stamp_ns) * 1e-9
-        bearing, rate, acceleration = self._mixture.mean_at(dt_s, self._models).T
-        std = np.sqrt(self._mixture.bearing_variance_at(dt_s, self._models))
-        return BearingEstimate(stamp_ns, wrap_angle(bearing), rate, acceleration, std)
+        mean, variance = self._expectation((stamp_ns - self._stamp_ns) * 1e-9)
+        return BearingEstimate(stamp_ns, wrap_angle(mean[:, 0]), mean[:, 1], mean[:, 2], np.sqrt(variance))
+
+    def motion_at(self, stamp_ns: int) -> BearingMotion | None:
+        """The same for who need not know how certain it is, in a third of the time."""
+        if self._stamp_ns is None:
+            return None
+        mean = self._mixture.mean_at((stamp_ns - self._stamp_ns) * 1e-9, self._models)
+        return BearingMotion(stamp_ns, wrap_angle(mean[:, 0]), mean[:, 1], mean[:, 2])
+
+    def _expectation(self, dt_s: float) -> tuple[Array, Array]:
+        """(2, 3) mean and (2,) variance of the bearing; an image's own time is asked for by everybody in turn."""
+        if self._expected is None or self._expected[0] is not self._mixture or self._expected[1] != dt_s:
+            mean = self._mixture.mean_at(dt_s, self._models)
+            variance = self._mixture.bearing_variance_at(dt_s, self._models)
+            self._expected = self._mixture, dt_s, mean, variance
+        return self._expected[2], self._expected[3]
 
     def _come_back(self, stamp_ns: int, unseen_s: float, bearing_rad: Array, noise_rad: Array) -> None:
         """A target that was out of view for longer than it is followed unseen.
@@ -165,16 +184,15 @@ class BearingFilter:
         self.start(stamp_ns, bearing_rad, noise_rad, rate * math.exp(-forgotten_s / _RATE_FORGOTTEN_S))
 
     @staticmethod
-    def _possible(ahead: Mixture, bearing_rad: Array, noise_rad: Array) -> bool:
+    def _possible(ahead: Mixture, innovation_of: Array, noise_rad: Array) -> bool:
         """Whether any model can explain it: one that turns round leaves the gate of all models together."""
-        innovation = wrap_angle(bearing_rad - ahead.means[..., 0])
         variance = ahead.covariances[..., 0, 0] + noise_rad**2
-        return bool((innovation**2 <= _GATE_SIGMA**2 * variance).any(axis=0).all())
+        return bool((innovation_of**2 <= _GATE_SIGMA**2 * variance).any(axis=0).all())
 
-    def _take(self, stamp_ns: int, ahead: Mixture, bearing_rad: Array, noise_rad: Array) -> None:
-        self._mixture = ahead.corrected(wrap_angle(bearing_rad - ahead.means[..., 0]), noise_rad)
+    def _take(self, stamp_ns: int, ahead: Mixture, innovation_of: Array, noise_rad: Array) -> None:
+        self._mixture = ahead.corrected(innovation_of, noise_rad)
         limit = self._parameters.max_target_rate_rad_s
-        np.clip(self._mixture.means[..., 1], -limit, limit, out=self._mixture.means[..., 1])
+        self._mixture.means[..., 1].clip(-limit, limit, out=self._mixture.means[..., 1])
         self._stamp_ns = stamp_ns
 
     def _jumped(self, stamp_ns: int, bearing_rad: Array, noise_rad: Array) -> bool:
@@ -194,5 +212,5 @@ class BearingFilter:
         for (before_ns, _, _), (at_ns, bearing, noise) in pairwise(sightings):
             dt_s = (at_ns - before_ns) * 1e-9
             ahead = self._mixture.mixed(dt_s, self._models).carried_on(dt_s, self._models)
-            self._take(at_ns, ahead, bearing, noise)
+            self._take(at_ns, ahead, wrap_angle(bearing - ahead.means[..., 0]), noise)
         return True

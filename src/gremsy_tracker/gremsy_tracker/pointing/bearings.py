@@ -59,11 +59,11 @@ def optical_axis_rates(level_from_camera: Array, rate_rad_s: Array) -> Array:
     With the axis d and the angular velocity w in the level frame: d' = w x d,
     azimuth' = (dx dy' - dy dx') / (dx^2 + dy^2), tilt' = -dz' / sqrt(dx^2 + dy^2).
     """
-    x, y, z = level_from_camera[:, 0]
-    turning = level_from_camera @ rate_rad_s
-    dx = turning[1] * z - turning[2] * y
-    dy = turning[2] * x - turning[0] * z
-    dz = turning[0] * y - turning[1] * x
+    x, y, z = level_from_camera[:, 0].tolist()
+    wx, wy, wz = (level_from_camera @ rate_rad_s).tolist()
+    dx = wy * z - wz * y
+    dy = wz * x - wx * z
+    dz = wx * y - wy * x
     level = max(math.hypot(x, y), _LEAST_COS_TILT)
     return np.array([(x * dy - y * dx) / level**2, -dz / level])
 
@@ -84,12 +84,11 @@ def bearing_noise(
     box is another's, or hidden. Cut off by the image's edge, a box's
     centre is not its object's, and is believed less along that axis.
     """
-    size_rad = (boxes_px[:, 2:] - boxes_px[:, :2]) / np.array([camera.focal_x_px, camera.focal_y_px])
+    size_rad = (boxes_px[:, 2:] - boxes_px[:, :2]) / camera.focal_px
     doubt = np.exp(np.maximum(_SURE_SCORE - scores, 0.0) / _SCORE_FALL)
     share = box_share * doubt[:, None] * _SHARE_OF_SIDES
     noise = np.hypot(floor_rad, share * size_rad)
-    limits = np.array([camera.width, camera.height], dtype=np.float64)
-    cut_off = (boxes_px[:, :2] < _EDGE_PX) | (boxes_px[:, 2:] > limits - _EDGE_PX)
+    cut_off = (boxes_px[:, :2] < _EDGE_PX) | (boxes_px[:, 2:] > camera.size_px - _EDGE_PX)
     noise = np.where(cut_off, noise * _CUT_OFF_FACTOR, noise)
     noise[:, 0] /= np.maximum(np.cos(tilts_rad), _LEAST_COS_TILT)
     return np.asarray(noise)

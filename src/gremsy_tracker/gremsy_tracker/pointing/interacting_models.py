@@ -10,6 +10,7 @@ Arrays are (model, axis, ...); the axes do not act on each other, and each has i
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +23,7 @@ Array = NDArray[np.float64]
 _LEAST_WEIGHT = 1e-6
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Models:
     """What the models are.
 
@@ -40,24 +41,39 @@ class Models:
 
     def transitions(self, dt_s: float) -> Array:
         """(M, 3, 3) of each from now to `dt_s` later (earlier, if negative)."""
-        return np.array([transition(dt_s, tau_s) for tau_s in self.taus_s])
+        return transition(dt_s, self.taus_s)
 
     def noises(self, dt_s: float) -> Array:
         """(M, 3, 3) covariance that each adds in a step of `dt_s`, forwards or backwards."""
-        return np.array(
-            [
-                sigma**2 * process_noise(abs(dt_s), tau_s)
-                for sigma, tau_s in zip(self.accelerations_rad_s2, self.taus_s, strict=True)
-            ]
-        )
+        return self.variances[:, None, None] * process_noise(abs(dt_s), self.taus_s)
 
     def changes(self, dt_s: float) -> Array:
         """(M, M) how likely a target of one (row) is of another (column) `dt_s` later."""
-        count = len(self.stays_s)
-        starts = np.array(self.starts) if self.starts else np.ones(count)
-        others = np.where(np.eye(count, dtype=np.bool_), 0.0, starts)
-        stay = np.exp(-dt_s / np.array(self.stays_s))
-        return np.asarray(np.diag(stay) + (1.0 - stay)[:, None] * others / others.sum(axis=1, keepdims=True))
+        stay = np.exp(self._leaving_per_s * dt_s)
+        changes = (1.0 - stay)[:, None] * self._changed
+        np.fill_diagonal(changes, stay)
+        return changes
+
+    @cached_property
+    def variances(self) -> Array:
+        """(M,) of the accelerations."""
+        return np.square(self.accelerations_rad_s2)
+
+    @cached_property
+    def likely_starts(self) -> Array:
+        """(M,) how likely a target begins as one of each, all together 1."""
+        starts = np.array(self.starts) if self.starts else np.ones(len(self.stays_s))
+        return np.asarray(starts / starts.sum())
+
+    @cached_property
+    def _changed(self) -> Array:
+        """(M, M) how likely one that changes from one (row) changes to another (column)."""
+        others = np.where(np.eye(len(self.stays_s), dtype=np.bool_), 0.0, self.likely_starts)
+        return np.asarray(others / others.sum(axis=1, keepdims=True))
+
+    @cached_property
+    def _leaving_per_s(self) -> Array:
+        return -1.0 / np.array(self.stays_s)
 
 
 @dataclass(slots=True, eq=False)
@@ -77,9 +93,8 @@ class Mixture:
         covariances = np.zeros((count, axes, 3, 3))
         covariances[..., 0, 0] = noise_rad**2
         covariances[..., 1, 1] = rate_std_rad_s**2
-        covariances[..., 2, 2] = np.square(models.accelerations_rad_s2)[:, None]
-        starts = np.array(models.starts) if models.starts else np.ones(count)
-        return cls(np.repeat((starts / starts.sum())[:, None], axes, axis=1), means, covariances)
+        covariances[..., 2, 2] = models.variances[:, None]
+        return cls(np.repeat(models.likely_starts[:, None], axes, axis=1), means, covariances)
 
     def mean(self) -> Array:
         """(A, 3) of all models together."""

@@ -25,7 +25,7 @@ from gremsy_common.geometry import matrix_from_quaternion, wrap_angle
 from gremsy_common.timing.stamp_check import AHEAD_NS, JUMP_NS
 from gremsy_common.types.gimbal_state import GimbalAttitude, LevelHeading, RateSetpoint
 from gremsy_tracker.pointing import bearings
-from gremsy_tracker.pointing.bearing_filter import BearingEstimate, BearingFilter
+from gremsy_tracker.pointing.bearing_filter import BearingEstimate, BearingFilter, BearingMotion
 from gremsy_tracker.pointing.carried_share import CarriedShare
 from gremsy_tracker.pointing.divergence_guard import DivergenceGuard
 from gremsy_tracker.pointing.gimbal_predictor import GimbalPrediction, GimbalPredictor
@@ -243,9 +243,8 @@ class PointingCore:
         heading = self._headings.at(stamp_ns)
         if attitude is None or heading.heading_rad == 0.0:
             return attitude
-        return replace(
-            attitude, level_from_camera=bearings.turned_about_up(attitude.level_from_camera, heading.heading_rad)
-        )
+        turned = bearings.turned_about_up(attitude.level_from_camera, heading.heading_rad)
+        return AttitudeAt(stamp_ns, turned, attitude.rate_rad_s)
 
     def told_at(self, stamp_ns: int) -> AttitudeAt | None:
         """Where the camera looked at that time, in the level frame: as telemetry says."""
@@ -363,7 +362,7 @@ class PointingCore:
         if now_ns - seen_ns > parameters.max_image_age_s * 1e9:
             return f'the target was not seen for {parameters.max_image_age_s:g} s'
         unseen_s = (image_ns - seen_ns) * 1e-9
-        acting = self._target.at(now_ns + int(parameters.plant_delay_s * 1e9))
+        acting = self._target.motion_at(now_ns + int(parameters.plant_delay_s * 1e9))
         assert acting is not None
         if unseen_s > parameters.coast_s:
             return f'the target was not seen for {parameters.coast_s:g} s'
@@ -377,7 +376,7 @@ class PointingCore:
         away_rad = (1.0 - self._share.carried) * self._headings.at(gimbal.stamp_ns).heading_rad
         return self._law.home(now_ns, replace(gimbal, bearing_rad=gimbal.bearing_rad - np.array([away_rad, 0.0])))
 
-    def _as_carried(self, still: BearingEstimate) -> BearingEstimate:
+    def _as_carried(self, still: BearingMotion) -> BearingMotion:
         """In the carried frame."""
         share = self._share.carried
         if share == 0.0:
@@ -406,11 +405,11 @@ class PointingCore:
         if place is None:
             return self._homing_rate(now_ns, gimbal)
         bearing, rate = place
-        wanted = BearingEstimate(acting_ns, bearing, rate, np.zeros(2), np.zeros(2))
+        wanted = BearingMotion(acting_ns, bearing, rate, np.zeros(2))
         return self._law.follow(now_ns, self._as_carried(wanted), gimbal, self.field_rad)
 
     def _coasted_rad(self, image_ns: int, unseen_s: float) -> float:
-        newest = self._target.at(image_ns)
+        newest = self._target.motion_at(image_ns)
         assert newest is not None
         return float(np.abs(newest.rate_rad_s).max()) * unseen_s
 

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gremsy_common.geometry import wrap_angle
-from gremsy_tracker.pointing.bearing_filter import BearingEstimate
+from gremsy_tracker.pointing.bearing_filter import BearingMotion
 from gremsy_tracker.pointing.gimbal_predictor import GimbalPrediction
 from gremsy_tracker.pointing.servo_response import Servo
 from gremsy_tracker.tracker_parameters import TrackerParameters
@@ -59,7 +59,7 @@ class PointingLaw:
         self._previous = np.zeros(2)
         self._previous_ns = None
 
-    def follow(self, now_ns: int, target: BearingEstimate, gimbal: GimbalPrediction, field_rad: float) -> Array:
+    def follow(self, now_ns: int, target: BearingMotion, gimbal: GimbalPrediction, field_rad: float) -> Array:
         """(2,) azimuth and tilt rate to ask for now.
 
         Args:
@@ -107,7 +107,7 @@ class PointingLaw:
 
     @staticmethod
     def _asked_of_second_order(
-        target: BearingEstimate, gimbal: GimbalPrediction, servo: Servo, approach: Array, slope: Array
+        target: BearingMotion, gimbal: GimbalPrediction, servo: Servo, approach: Array, slope: Array
     ) -> Array:
         """(2,) rate to ask for of a servo that overshoots."""
         natural = servo.natural_rad_s
@@ -144,12 +144,12 @@ class PointingLaw:
         return gain
 
     def _limited(self, now_ns: int, wished: Array, max_rate: float) -> Array:
-        wished = np.clip(wished, -max_rate, max_rate)
+        wished = wished.clip(-max_rate, max_rate)
         since_s = _PAUSE_S if self._previous_ns is None else (now_ns - self._previous_ns) * 1e-9
         if not 0.0 <= since_s < _PAUSE_S:
             self._previous = np.zeros(2)
         # The first setpoint may step as far as one 50 Hz tick allows.
         step = self.parameters.max_acceleration_rad_s2 * (since_s if 0.0 <= since_s < _PAUSE_S else 0.02)
-        limited = np.clip(wished, self._previous - step, self._previous + step)
+        limited = wished.clip(self._previous - step, self._previous + step)
         self._previous, self._previous_ns = limited, now_ns
-        return np.asarray(limited)
+        return limited

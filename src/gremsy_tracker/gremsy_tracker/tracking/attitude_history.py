@@ -20,6 +20,7 @@ Array = NDArray[np.float64]
 # Longer than the oldest image that may still be pointed with (0.8 s), with room for a late one.
 _KEEP_NS = 3_000_000_000
 _BREAKS = 8
+_KEPT_ANSWERS = 8
 # What no gimbal does (and no hand): three times a Gremsy's fastest slew, as in the driver's JumpGate.
 _FASTEST_RAD_S = 10.0
 _ALWAYS_RAD = 0.2
@@ -63,7 +64,7 @@ class AttitudeHistory:
         self._breaks_ns: deque[int] = deque(maxlen=_BREAKS)  # of the first samples that count from elsewhere
         self._stamps_ns: list[int] = []
         self._samples: list[GimbalAttitude] = []
-        self._answered: tuple[tuple[int, float, int], AttitudeAt | None] | None = None
+        self._answers: dict[tuple[int, float], AttitudeAt | None] = {}  # since the newest sample
 
     def offer(self, sample: GimbalAttitude) -> bool:
         """Store a sample; False (and counted) if it is not finite, not a rotation, or not newer than the newest."""
@@ -91,6 +92,7 @@ class AttitudeHistory:
             self.jumped_ns = sample.stamp_ns
         self._stamps_ns.append(sample.stamp_ns)
         self._samples.append(sample)
+        self._answers.clear()
         old = bisect.bisect_left(self._stamps_ns, sample.stamp_ns - _KEEP_NS)
         if old > 64:  # in lumps: deleting from the front of a list moves the rest
             del self._stamps_ns[:old], self._samples[:old]
@@ -100,7 +102,7 @@ class AttitudeHistory:
         """Forget everything."""
         self._stamps_ns.clear()
         self._samples.clear()
-        self._answered = None
+        self._answers.clear()
         self.jumped_ns = self.recounted = None
         self._breaks_ns.clear()
 
@@ -119,11 +121,13 @@ class AttitudeHistory:
         """
         if not self._samples:
             return None
-        # One image's stamp is asked for by everybody in turn.
-        question = (stamp_ns, reach_s, self._samples[-1].stamp_ns)
-        if self._answered is None or self._answered[0] != question:
-            self._answered = question, self._found(stamp_ns, int(reach_s * 1e9))
-        return self._answered[1]
+        # The stamps of an image and of the one before are asked for by everybody in turn.
+        question = (stamp_ns, reach_s)
+        if question not in self._answers:
+            if len(self._answers) >= _KEPT_ANSWERS:
+                self._answers.clear()
+            self._answers[question] = self._found(stamp_ns, int(reach_s * 1e9))
+        return self._answers[question]
 
     def _found(self, stamp_ns: int, reach_ns: int) -> AttitudeAt | None:
         after = bisect.bisect_left(self._stamps_ns, stamp_ns)

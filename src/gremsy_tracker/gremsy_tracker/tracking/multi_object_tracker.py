@@ -10,6 +10,7 @@ never mix, an empty image ages the tracks, ids belong to this instance, and a ne
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,8 +63,7 @@ class MultiObjectTracker:
         self.resets = 0
         self._next_id = 1
         self._stamp_ns: int | None = None
-        self._class_names: NDArray[np.str_] = np.zeros(0, dtype=np.str_)  # sorted, with `_class_codes` beside it
-        self._class_codes = np.zeros(0, dtype=np.int64)
+        self._class_codes: dict[str, int] = {}
         self._forget_all()
 
     @property
@@ -97,7 +97,18 @@ class MultiObjectTracker:
         after_from_before: ImageMotion | None = None,
         image_size_px: tuple[int, int] | None = None,
     ) -> Tracks | None:
-        """Take one image's detections.
+        """Take one image's detections: `associate` and `correct` in one."""
+        tracks = self.associate(detections, after_from_before=after_from_before, image_size_px=image_size_px)
+        return None if tracks is None else self.correct(tracks)
+
+    def associate(
+        self,
+        detections: Detections,
+        *,
+        after_from_before: ImageMotion | None = None,
+        image_size_px: tuple[int, int] | None = None,
+    ) -> Tracks | None:
+        """Find the tracks among one image's detections; `correct` must follow before the next image.
 
         Args:
             detections: of the next image; none is an image too, and ages the tracks.
@@ -106,7 +117,7 @@ class MultiObjectTracker:
             image_size_px: (width, height) where known.
 
         Returns:
-            The confirmed tracks seen in this image; None for a refused stamp.
+            The confirmed tracks seen in this image, with the boxes as detected; None for a refused stamp.
         """
         if not self.accepts(detections.stamp_ns):
             return None
@@ -123,12 +134,22 @@ class MultiObjectTracker:
         codes = self._codes(seen.labels)
         variance = self._noise.variance(seen.boxes_px, seen.scores)
         track_index, detection_index = self._match(seen, codes, variance)
-        self._correct(track_index, detection_index, seen, variance)
+        self._detection.fill(-1)
+        self._detection[track_index] = detection_index
+        self._unseen_s[track_index] = 0.0
         self._weigh(track_index, detection_index, seen, dt_s)
-        if len(track_index) < len(self._states):
-            self._end_old()
+        self._measured = track_index, seen.boxes_px[detection_index], variance[detection_index]
         self._begin(seen, codes, detection_index, variance)
         return self._confirmed(seen)
+
+    def correct(self, associated: Tracks) -> Tracks:
+        """What the filters learn of the image that was associated last, and its tracks for others: smoothed boxes."""
+        self._states.update(*self._measured)
+        if len(self._measured[0]) < len(self._states):
+            self._end_old()
+        if not self.parameters.smooth_boxes:
+            return associated
+        return replace(associated, boxes_px=self._states.boxes_px[self._shown()])
 
     def _forget_all(self) -> None:
         self._stamp_ns = None
@@ -143,22 +164,8 @@ class MultiObjectTracker:
 
     def _codes(self, labels: NDArray[np.str_]) -> NDArray[np.int64]:
         """(N,) a number for each class name; a name's number never changes."""
-        if not len(labels):
-            return np.zeros(0, dtype=np.int64)
-        if len(self._class_names) == 1 and labels.tolist().count(self._class_names[0]) == len(labels):
-            return np.zeros(len(labels), dtype=np.int64)  # one class is the usual case
-        if len(self._class_names) > 1:
-            # Sorting the labels of every image (np.unique) costs three times as much.
-            place = np.minimum(np.searchsorted(self._class_names, labels), len(self._class_names) - 1)
-            if (self._class_names[place] == labels).all():
-                return self._class_codes[place]
-        known = dict(zip(self._class_names.tolist(), self._class_codes.tolist(), strict=True))
-        for name in np.unique(labels).tolist():
-            known.setdefault(name, len(known))
-        names = sorted(known)
-        self._class_names = np.array(names)
-        self._class_codes = np.array([known[name] for name in names], dtype=np.int64)
-        return self._class_codes[np.searchsorted(self._class_names, labels)]
+        codes = self._class_codes
+        return np.array([codes.setdefault(name, len(codes)) for name in labels.tolist()], dtype=np.int64)
 
     def _predict(self, dt_s: float, after_from_before: ImageMotion | None) -> None:
         if after_from_before is not None:
@@ -169,7 +176,7 @@ class MultiObjectTracker:
     def _match(self, seen: Detections, codes: NDArray[np.int64], variance: Array) -> tuple[Index, Index]:
         """Rows of tracks and, beside them, the detections that they are; no index twice."""
         pairs = overlapping(self._states.boxes_px, seen.boxes_px, _LEAST_OVERLAP_CONFIDENT)
-        if len(self._class_names) > 1:
+        if len(self._class_codes) > 1:
             pairs = pairs.where(self._classes[pairs.rows] == codes[pairs.columns])
         pairs = self._near(pairs, seen, variance)
         confident = (seen.scores >= self.parameters.high_score)[pairs.columns]
@@ -203,12 +210,6 @@ class MultiObjectTracker:
         near = np.ones(len(pairs.rows), dtype=bool)
         near[far] = False
         return pairs.where(near)
-
-    def _correct(self, track_index: Index, detection_index: Index, seen: Detections, variance: Array) -> None:
-        self._states.update(track_index, seen.boxes_px[detection_index], variance[detection_index])
-        self._detection.fill(-1)
-        self._detection[track_index] = detection_index
-        self._unseen_s[track_index] = 0.0
 
     def _weigh(self, track_index: Index, detection_index: Index, seen: Detections, dt_s: float) -> None:
         """Evidence for each track, and who is confirmed by it."""
@@ -270,17 +271,12 @@ class MultiObjectTracker:
         twice[pairs.rows[better & (pairs.overlap > _DUPLICATE_OVERLAP) & (codes[this] == codes[other])]] = True
         return twice
 
+    def _shown(self) -> Index:
+        return (self._confirmed_mask & (self._detection >= 0)).nonzero()[0]
+
     def _confirmed(self, seen: Detections) -> Tracks:
-        shown = (self._confirmed_mask & (self._detection >= 0)).nonzero()[0]
+        shown = self._shown()
         index = self._detection[shown]
-        detected = seen.boxes_px[index]
-        smooth = self.parameters.smooth_boxes
         return Tracks(
-            seen.stamp_ns,
-            seen.frame_id,
-            self._states.boxes_px[shown] if smooth else detected,
-            seen.scores[index],
-            seen.labels[index],
-            self._ids[shown],
-            detected if smooth else None,
+            seen.stamp_ns, seen.frame_id, seen.boxes_px[index], seen.scores[index], seen.labels[index], self._ids[shown]
         )
