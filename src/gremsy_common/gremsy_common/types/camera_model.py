@@ -225,7 +225,12 @@ class CameraModel:
         return min(2 * spread, math.pi) if self.fisheye else 2 * math.atan(spread)
 
     def rays(self, points_px: ArrayLike) -> Array:
-        """Undistorted unit rays (N, 3) in the optical frame (z forward) of pixels (N, 2).
+        """Undistorted unit rays (N, 3), as `directions`."""
+        rays = self.directions(points_px)
+        return np.asarray(rays / np.sqrt((rays * rays).sum(axis=1, keepdims=True)))
+
+    def directions(self, points_px: ArrayLike) -> Array:
+        """(N, 3) undistorted, with z = 1, in the optical frame (z forward), of pixels (N, 2).
 
         NaN for a pixel of a distorted camera that no ray less than 90 degrees from the axis meets.
         """
@@ -234,9 +239,9 @@ class CameraModel:
             normalised = self._undistorted(points)
         else:
             normalised = (points - self.centre_px) / self.focal_px
-        rays = np.ones((len(points), 3))
-        rays[:, :2] = normalised
-        return np.asarray(rays / np.sqrt((rays * rays).sum(axis=1, keepdims=True)))
+        directions = np.ones((len(points), 3))
+        directions[:, :2] = normalised
+        return directions
 
     def pixels(self, rays: ArrayLike) -> Array:
         """Pixels (N, 2) of rays (N, 3) in the optical frame; NaN for a ray that does not point forward."""

@@ -38,7 +38,7 @@ def centres(boxes_px: Array) -> Array:
 def bearings_of_pixels(points_px: Array, camera: CameraModel, level_from_camera: Array) -> Array:
     """(N, 2) azimuth, tilt in rad of pixels (N, 2) seen at orientation `level_from_camera` (3, 3)."""
     level_from_optical = level_from_camera @ CAMERA_FROM_OPTICAL
-    return bearing_from_direction(camera.rays(points_px) @ level_from_optical.T)
+    return bearing_from_direction(camera.directions(points_px) @ level_from_optical.T)
 
 
 def pixels_of_bearings(bearings_rad: Array, camera: CameraModel, level_from_camera: Array) -> Array:
