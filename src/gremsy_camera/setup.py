@@ -20,10 +20,10 @@ setup(
     license='Apache-2.0',
     entry_points={
         'console_scripts': [
-            'camera_check = gremsy_camera.check.camera_check:main',
-            'camera_node = gremsy_camera.camera_node:main',
-            'recover_bag = gremsy_camera.recording.recover_bag:main',
-            'stream_node = gremsy_camera.stream_node:main',
+            'camera_check = gremsy_common.programs:tool.gremsy_camera.check.camera_check.main',
+            'camera_node = gremsy_common.programs:node.gremsy_camera.camera_node.main',
+            'recover_bag = gremsy_common.programs:tool.gremsy_camera.recording.recover_bag.main',
+            'stream_node = gremsy_common.programs:node.gremsy_camera.stream_node.main',
         ],
         'gremsy.components': [
             'camera = gremsy_camera.camera_node:CameraNode',

@@ -20,7 +20,7 @@ setup(
     license='Apache-2.0',
     entry_points={
         'console_scripts': [
-            'detector_node = gremsy_detector.detector_node:main',
+            'detector_node = gremsy_common.programs:node.gremsy_detector.detector_node.main',
         ],
         'gremsy.components': [
             'detector = gremsy_detector.detector_node:DetectorNode',

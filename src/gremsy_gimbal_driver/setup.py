@@ -20,8 +20,8 @@ setup(
     license='Apache-2.0',
     entry_points={
         'console_scripts': [
-            'gimbal_driver_node = gremsy_gimbal_driver.gimbal_driver_node:main',
-            'gremsy_gimbal = gremsy_gimbal_driver.cli.gremsy_gimbal:main',
+            'gimbal_driver_node = gremsy_common.programs:node.gremsy_gimbal_driver.gimbal_driver_node.main',
+            'gremsy_gimbal = gremsy_common.programs:tool.gremsy_gimbal_driver.cli.gremsy_gimbal.main',
         ],
         'gremsy.components': [
             'gimbal_driver = gremsy_gimbal_driver.gimbal_driver_node:GimbalDriverNode',

@@ -19,7 +19,7 @@ setup(
     description='A simulated Gremsy payload on the real wire protocol, with its pytest fixture.',
     license='Apache-2.0',
     entry_points={
-        'console_scripts': ['sim_payload = gremsy_gimbal_sim.sim_payload:main'],
+        'console_scripts': ['sim_payload = gremsy_common.programs:node.gremsy_gimbal_sim.sim_payload.main'],
         'gremsy_gimbal.commands': ['sim = gremsy_gimbal_sim.sim_payload:main'],
     },
 )

@@ -20,12 +20,12 @@ setup(
     license='Apache-2.0',
     entry_points={
         'console_scripts': [
-            'build_engine = gremsy_model_tools.build_engine:main',
-            'capture_frames = gremsy_model_tools.frames.capture_frames:main',
-            'export = gremsy_model_tools.export:main',
-            'fetch_model = gremsy_model_tools.fetch_model:main',
-            'model_info = gremsy_model_tools.model_info:main',
-            'quantize = gremsy_model_tools.quantize:main',
+            'build_engine = gremsy_common.programs:tool.gremsy_model_tools.build_engine.main',
+            'capture_frames = gremsy_common.programs:tool.gremsy_model_tools.frames.capture_frames.main',
+            'export = gremsy_common.programs:tool.gremsy_model_tools.export.main',
+            'fetch_model = gremsy_common.programs:tool.gremsy_model_tools.fetch_model.main',
+            'model_info = gremsy_common.programs:tool.gremsy_model_tools.model_info.main',
+            'quantize = gremsy_common.programs:tool.gremsy_model_tools.quantize.main',
         ],
         # Engines of another precision than the file's: the detector finds this where the package is installed.
         'gremsy_detector.precision_step': ['prepare = gremsy_model_tools.precision.prepare:prepare_model'],

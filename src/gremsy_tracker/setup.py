@@ -20,7 +20,7 @@ setup(
     license='Apache-2.0',
     entry_points={
         'console_scripts': [
-            'tracker_node = gremsy_tracker.tracker_node:main',
+            'tracker_node = gremsy_common.programs:node.gremsy_tracker.tracker_node.main',
         ],
         'gremsy.components': [
             'tracker = gremsy_tracker.tracker_node:TrackerNode',

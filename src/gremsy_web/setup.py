@@ -20,9 +20,9 @@ setup(
     license='Apache-2.0',
     entry_points={
         'console_scripts': [
-            'video_server = gremsy_web.video_server.video_server_command:main',
-            'web_node = gremsy_web.web_node:main',
-            'port_forward = gremsy_web.http.port_forward:main',
+            'video_server = gremsy_common.programs:node.gremsy_web.video_server.video_server_command.main',
+            'web_node = gremsy_common.programs:node.gremsy_web.web_node.main',
+            'port_forward = gremsy_common.programs:node.gremsy_web.http.port_forward.main',
         ],
         'gremsy.components': [
             'web = gremsy_web.web_node:WebNode',

@@ -138,7 +138,7 @@ def tools():
 @cache
 def programs(package):
     text = (REPOSITORY / 'src' / package / 'setup.py').read_text(encoding='utf-8')
-    return dict(re.findall(r"'(\w+) = ([\w.]+):main'", text))
+    return dict(re.findall(r"'(\w+) = gremsy_common\.programs:\w+\.([\w.]+)\.main'", text))
 
 
 def test_every_tool_is_installed_by_its_package():

@@ -23,7 +23,8 @@ NODES = [each for each in COMMANDS if each.name.endswith('_node') or each.name =
 def run(command: EntryPoint, tmp_path: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     # A context of rclpy writes its log file there as soon as it is made.
     env = {**os.environ, 'ROS_LOG_DIR': str(tmp_path / 'log')}
-    words = [sys.executable, '-m', command.module, *arguments]
+    code = f'import sys; from {command.module} import node, tool; sys.argv[0] = {command.name!r}; {command.attr}()'
+    words = [sys.executable, '-c', code, *arguments]
     return subprocess.run(words, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=60, check=False)
 
 

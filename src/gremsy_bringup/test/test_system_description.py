@@ -41,6 +41,7 @@ def test_the_arguments_are_nav2s_and_our_own() -> None:
         'setpoint_source',
         'gimbal',
         'params_file',
+        'allow_unknown_parameters',
         'use_sim_time',
         'log_level',
         'log_format',
@@ -66,12 +67,14 @@ def test_words_of_the_command_line_become_arguments() -> None:
         (
             'sim',
             "'sim' is not an argument: write name:=value with one of namespace, cameras, setpoint_source, gimbal, "
-            'params_file, use_sim_time, log_level, log_format, use_respawn, composed, one_loop, sim, video, web, rviz.',
+            'params_file, allow_unknown_parameters, use_sim_time, log_level, log_format, use_respawn, composed, '
+            'one_loop, sim, video, web, rviz.',
         ),
         (
             'robot:=a',
             'There is no argument `robot`: the arguments are namespace, cameras, setpoint_source, gimbal, params_file, '
-            'use_sim_time, log_level, log_format, use_respawn, composed, one_loop, sim, video, web, rviz.',
+            'allow_unknown_parameters, use_sim_time, log_level, log_format, use_respawn, composed, one_loop, sim, '
+            'video, web, rviz.',
         ),
         ('sim:=maybe', "Argument `sim` is 'maybe': use true or false."),
         ('log_level:=loud', "Argument `log_level` is 'loud': use one of debug, info, warn, error, fatal."),

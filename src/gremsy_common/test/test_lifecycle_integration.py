@@ -7,7 +7,9 @@ import pytest
 
 pytest.importorskip('rclpy', reason='the workspace is not built: run ./gremsy setup')
 
-from gremsy_common.parameters.parameter_fields import NodeParameters
+from rclpy.parameter import Parameter
+
+from gremsy_common.parameters.parameter_fields import NodeParameters, param
 from gremsy_common.ros.suite_node import SuiteNode
 
 pytestmark = pytest.mark.integration
@@ -63,3 +65,73 @@ def test_timers_go_by_simulated_time_where_there_is_one(host_with):
     host = host_with(['--ros-args', '-p', 'use_sim_time:=true'])
     host.run(Resting)
     assert {timer.clock.clock_type.name for timer in host.nodes[0].timers} == {'ROS_TIME'}
+
+
+@dataclass(frozen=True)
+class SomeParameters(NodeParameters):
+    size_m: float = param(1.0, doc='How large it is.', unit='m', low=0.5)
+    names: tuple[str, ...] = param(('a',), doc='Of what.')
+    weights: tuple[float, ...] = param((1.0,), doc='Of what.', live=True)
+
+
+class Some(SuiteNode[SomeParameters]):
+    node_name = 'some'
+    parameters_type = SomeParameters
+
+
+def set_to(node, name, value, kind=None):
+    """As a service call does; the refusal's sentence, empty for none."""
+    result = node.set_parameters_atomically([Parameter(name, kind, value)])
+    return '' if result.successful else result.reason
+
+
+def test_what_is_read_at_the_start_can_be_set_until_then_and_is_read_only_afterwards(host):
+    host.nodes.append(node := Some(host))
+    assert not node.describe_parameter('size_m').read_only
+    assert set_to(node, 'size_m', 2) == ''
+    assert (node.parameters.size_m, node.get_parameter('size_m').value) == (2.0, 2.0)
+
+    node.trigger_configure()
+    assert node.describe_parameter('size_m').read_only
+    assert not node.describe_parameter('weights').read_only
+    assert set_to(node, 'size_m', 3.0) == (
+        'Parameter `size_m` cannot change while the node runs: set it in the parameter file and restart.'
+    )
+    # A dump of all parameters that is loaded again.
+    assert set_to(node, 'size_m', 2.0) == ''
+    node.trigger_cleanup()
+    assert set_to(node, 'size_m', 3.0) == ''
+    assert node.parameters.size_m == 3.0
+
+
+@pytest.mark.parametrize(
+    ('value', 'kind'),
+    [
+        # What `ros2 param set` makes of `[]`; `['']` is how ROS's users empty a list in a parameter file.
+        ([], Parameter.Type.BOOL_ARRAY),
+        ([''], Parameter.Type.STRING_ARRAY),
+    ],
+)
+@pytest.mark.parametrize('name', ['names', 'weights'])
+def test_a_list_can_be_emptied_and_filled_again(name, value, kind, host):
+    host.nodes.append(node := Some(host))
+    before = list(getattr(node.parameters, name))
+    assert set_to(node, name, value, kind) == ''
+    assert (getattr(node.parameters, name), list(node.get_parameter(name).value)) == ((), [])
+    assert set_to(node, name, before) == ''
+    assert list(getattr(node.parameters, name)) == list(node.get_parameter(name).value) == before
+
+
+@pytest.mark.parametrize(
+    ('name', 'value', 'sentence'),
+    [
+        ('size_m', 0.1, 'Parameter `size_m` is 0.1, out of its range: use 0.5 or more m.'),
+        ('size_m', 'large', "Parameter `size_m` is 'large': use a value of type float."),
+        ('weights', ['heavy'], "Parameter `weights` is 'heavy': use a value of type float."),
+    ],
+)
+def test_a_value_that_is_refused_is_refused_in_one_sentence(name, value, sentence, host):
+    host.nodes.append(node := Some(host))
+    before = node.parameters
+    assert set_to(node, name, value) == sentence
+    assert node.parameters == before

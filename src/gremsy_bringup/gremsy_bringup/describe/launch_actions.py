@@ -71,7 +71,11 @@ def _start(context: LaunchContext) -> list[Any]:
     texts = {spec.name: LaunchConfiguration(spec.name).perform(context) for spec in specs_of(SuiteArguments)}
     starting = Starting(from_texts(texts))
     starting.open()
-    description = starting.description(context.launch_configurations.get(_PUSHED_NAMESPACE, ''))
+    try:
+        description = starting.description(context.launch_configurations.get(_PUSHED_NAMESPACE, ''))
+    except SuiteError:
+        starting.close()
+        raise
     files = written(description.parameters, starting.folder)
     marks = Marks.fresh()
     common = _common(description, marks)

@@ -12,6 +12,7 @@ import tempfile
 from pathlib import Path
 from types import TracebackType
 
+from gremsy_bringup.describe.parameter_check import refuse_wrong
 from gremsy_bringup.describe.ros_network import RosNetwork, network_of
 from gremsy_bringup.describe.suite_arguments import SuiteArguments
 from gremsy_bringup.describe.system_description import (
@@ -66,8 +67,12 @@ class Starting:
         self._folder = Path(tempfile.mkdtemp(prefix='gremsy_'))
 
     def description(self, pushed_namespace: str = '') -> SystemDescription:
-        """As `describe`, with the ports that were taken."""
-        return describe(
+        """As `describe`, with the ports that were taken.
+
+        Raises:
+            ParameterError: for a parameter file that cannot be used.
+        """
+        description = describe(
             self._arguments,
             payload=self._payload(),
             pushed_namespace=pushed_namespace,
@@ -75,6 +80,8 @@ class Starting:
             network=self._network,
             log_format=self._log_format,
         )
+        self.notices += refuse_wrong(description)
+        return description
 
     @property
     def variables(self) -> dict[str, str | None]:

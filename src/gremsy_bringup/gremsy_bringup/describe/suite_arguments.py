@@ -47,6 +47,11 @@ class SuiteArguments:
     params_file: str = param(
         '', doc='Parameter file that wins over the shipped config/gremsy.yaml; empty for none.', form=TextForm.PATH
     )
+    allow_unknown_parameters: bool = param(
+        False,
+        doc='Start although params_file names a node or a parameter that there is not here; it is said and not used. '
+        'false refuses such a file.',
+    )
     use_sim_time: bool = param(False, doc='Take the time from /clock.')
     log_level: str = param(
         'info', choices=('debug', 'info', 'warn', 'error', 'fatal'), doc='What the nodes log, at least.'
@@ -134,7 +139,9 @@ def from_texts(texts: Mapping[str, str]) -> SuiteArguments:
     try:
         return from_values(SuiteArguments, values)
     except ParameterError as error:
-        raise ArgumentError(str(error).replace('Parameter', 'Argument').replace('parameter', 'argument')) from error
+        # Not the names of the arguments themselves.
+        text = re.sub(r'\bParameter(s?)\b', r'Argument\1', str(error))
+        raise ArgumentError(re.sub(r'\bparameter(s?)\b', r'argument\1', text)) from error
 
 
 def from_command_line(words: Iterable[str]) -> SuiteArguments:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any, TypeVar, get_args, get_origin
 
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor, ParameterType
@@ -40,8 +41,8 @@ def declare(node: Node, parameters: type[P]) -> P:
     return from_values(parameters, {spec.name: _declare_one(node, spec) for spec in specs_of(parameters)})
 
 
-def with_changes(current: P, changes: list[Parameter]) -> P:
-    """The dataclass with live parameters changed, all checked together.
+def with_changes(current: P, changes: Sequence[Parameter], *, running: bool = True) -> P:
+    """The dataclass with parameters changed, all checked together; of a running node live ones alone.
 
     Raises:
         ParameterError: for a value that is wrong, or a parameter that cannot change while the node runs.
@@ -52,14 +53,28 @@ def with_changes(current: P, changes: list[Parameter]) -> P:
         spec = specs.get(change.name)
         if spec is None:
             continue  # use_sim_time and the like belong to rclpy
-        value = _plain(change.value)
-        if not spec.meta.live and value != values[change.name]:
+        value = coerce(spec, _plain(change.value))
+        if running and not spec.meta.live and value != values[change.name]:
             raise ParameterError(
                 f'Parameter `{change.name}` cannot change while the node runs: '
                 'set it in the parameter file and restart.'
             )
         values[change.name] = value
     return from_values(type(current), values)
+
+
+def to_set(changes: Sequence[Parameter], changed: object) -> list[Parameter]:
+    """What rclpy is to set, in the types that were declared: an empty list says nothing of its type, `2` is no `2.0`.
+
+    Args:
+        changes: as they came.
+        changed: the dataclass with them.
+    """
+    specs = {spec.name: spec for spec in specs_of(type(changed))}
+    return [
+        _typed(specs[change.name], getattr(changed, change.name)) if change.name in specs else change
+        for change in changes
+    ]
 
 
 def descriptor(spec: ParameterSpec) -> ParameterDescriptor:
@@ -96,15 +111,19 @@ def _declare_one(node: Node, spec: ParameterSpec) -> Any:
     if given is None and isinstance(spec.default, tuple):
         given = ()  # what rcl makes of `[]` in a parameter file
     value = coerce(spec, _plain(given))
-    described = descriptor(spec)
-    kind = Parameter.Type(described.type)
+    setting = _typed(spec, value)
     if value == ():
         # An empty list has no type of its own for rclpy.
-        node.declare_parameter(spec.name, kind, described, True)
-        node.set_parameters([Parameter(spec.name, kind, [])])
+        node.declare_parameter(spec.name, setting.type_, descriptor(spec), True)
+        node.set_parameters([setting])
     else:
-        node.declare_parameter(spec.name, list(value) if isinstance(value, tuple) else value, described, True)
+        node.declare_parameter(spec.name, setting.value, descriptor(spec), True)
     return value
+
+
+def _typed(spec: ParameterSpec, value: Any) -> Parameter:
+    kind = Parameter.Type(descriptor(spec).type)
+    return Parameter(spec.name, kind, list(value) if isinstance(value, tuple) else value)
 
 
 def _plain(value: Any) -> Any:

@@ -185,6 +185,8 @@ def _of_type(spec: ParameterSpec, value: Any) -> Any:
         element = get_args(wanted)[0]
         if isinstance(value, str) or not hasattr(value, '__iter__'):
             raise ParameterError(f'Parameter `{spec.name}` is {_shown(repr(value))}: use a list of {element.__name__}.')
+        if list(value) == ['']:
+            return ()  # how ROS's users empty a list, since `[]` has no type
         item = dataclasses.replace(spec, type=element)
         return tuple(_of_type(item, each) for each in value)
     if wanted is float and isinstance(value, int) and not isinstance(value, bool):

@@ -4,16 +4,27 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from difflib import get_close_matches
+from typing import Any
 
 from gremsy_common.parameters.parameter_docs import DOCUMENTED
 from gremsy_common.parameters.parameter_fields import specs_of
 
 _NEAR = 0.75
-# rclpy declares these with the topics.
 _OF_TOPICS = 'qos_overrides.'
+_OF_RCLPY = ('use_sim_time', 'start_type_description_service')
+
+
+def near_to(name: str, known: Collection[str]) -> str | None:
+    """Which of those may have been meant."""
+    return next(iter(get_close_matches(name, known, 1, _NEAR)), None)
+
+
+def is_of_rclpy(name: str) -> bool:
+    """Whether rclpy declares it, for every node or with its topics."""
+    return name in _OF_RCLPY or name.startswith(_OF_TOPICS)
 
 
 def unknown_sentences(node: str, given: Collection[str], own: Collection[str], known: Collection[str]) -> Iterator[str]:
@@ -29,17 +40,21 @@ def unknown_sentences(node: str, given: Collection[str], own: Collection[str], k
         known: those that it has.
     """
     for name in sorted(set(given) - set(known)):
-        near = next(iter(get_close_matches(name, known, 1, _NEAR)), None)
-        if name.startswith(_OF_TOPICS) or not (name in own or (near and name not in _of_the_suite())):
+        near = near_to(name, known)
+        if is_of_rclpy(name) or not (name in own or (near and name not in _of_the_suite())):
             continue
         way_out = f'did you mean `{near}`?' if near else f'`ros2 param list {node}` names those that it has.'
         yield f'{node} has no parameter `{name}`, and what was given for it is not used: {way_out}'
 
 
-def _of_the_suite() -> frozenset[str]:
-    """Of all its nodes whose packages are installed."""
-    names: set[str] = set()
-    for _, _, module, kind in DOCUMENTED:
+def suite_nodes() -> Mapping[str, type[Any]]:
+    """The parameters of each of its nodes, by the node's name, whose package is installed."""
+    found: dict[str, type[Any]] = {}
+    for _, node, module, kind in DOCUMENTED:
         with suppress(ImportError):
-            names.update(spec.name for spec in specs_of(getattr(importlib.import_module(module), kind)))
-    return frozenset(names)
+            found[node] = getattr(importlib.import_module(module), kind)
+    return found
+
+
+def _of_the_suite() -> frozenset[str]:
+    return frozenset(spec.name for kind in suite_nodes().values() for spec in specs_of(kind))

@@ -25,7 +25,8 @@ from rclpy.utilities import remove_ros_args
 
 from gremsy_common.errors import SuiteError, one_line
 from gremsy_common.parameters.parameter_docs import yaml_value
-from gremsy_common.parameters.parameter_fields import specs_of
+from gremsy_common.parameters.parameter_fields import ParameterError, specs_of
+from gremsy_common.parameters.parameter_sections import refuse_unreadable
 from gremsy_common.ros.node_host import NodeHost
 from gremsy_common.ros.suite_node import SuiteNode
 
@@ -55,13 +56,15 @@ def run_nodes(factories: Sequence[NodeFactory], arguments: Sequence[str] | None 
     # rclpy's own handlers invalidate the context before anybody could send a last zero-rate burst.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, on_signal)
+    given = sys.argv if arguments is None else arguments
     try:
-        rclpy.init(
-            args=list(arguments) if arguments is not None else None, signal_handler_options=SignalHandlerOptions.NO
-        )
+        refuse_unreadable(given)
+        rclpy.init(args=list(given), signal_handler_options=SignalHandlerOptions.NO)
+    except ParameterError as error:
+        return _say(EXIT_MISCONFIGURED, str(error))
     except Exception as error:  # noqa: BLE001 rcl raises several unrelated types for arguments it cannot read
         return _say(EXIT_MISCONFIGURED, f'ROS 2 does not accept these arguments: {_first_line(error)}')
-    host = NodeHost(sys.argv if arguments is None else arguments, alone=len(factories) == 1)
+    host = NodeHost(given, alone=len(factories) == 1)
     nodes: list[SuiteNode[Any]] = []
     status = EXIT_STOPPED
     try:

@@ -24,7 +24,7 @@ from rclpy.qos import QoSProfile
 
 from gremsy_common.errors import SuiteError, one_line
 from gremsy_common.log_lines import with_fields
-from gremsy_common.parameters.parameter_declaration import declare, with_changes
+from gremsy_common.parameters.parameter_declaration import declare, to_set, with_changes
 from gremsy_common.parameters.parameter_fields import NodeParameters, ParameterError, specs_of
 from gremsy_common.parameters.parameter_sections import named_for
 from gremsy_common.parameters.unknown_parameters import unknown_sentences
@@ -387,6 +387,7 @@ class SuiteNode(LifecycleNode, Generic[P]):
             return TransitionCallbackReturn.FAILURE
         self.failure = None
         self._state_name = goal
+        self._lock_parameters()
         return TransitionCallbackReturn.SUCCESS
 
     def _configure(self) -> None:
@@ -462,12 +463,34 @@ class SuiteNode(LifecycleNode, Generic[P]):
 
         return run
 
+    def set_parameters_atomically(self, parameter_list: list[Parameter]) -> SetParametersResult:
+        """Also rclpy's own, for its services, whose refusals say neither what is allowed nor what to do instead."""
+        try:
+            changed = with_changes(self.parameters, parameter_list, running=self._runs)
+        except ParameterError as error:
+            return SetParametersResult(successful=False, reason=str(error))
+        wanted = [each for each in to_set(parameter_list, changed) if not self._is_locked(each.name)]
+        # What cannot change and is asked to stay: a whole dump that is loaded again.
+        return super().set_parameters_atomically(wanted) if wanted else SetParametersResult(successful=True)
+
+    @property
+    def _runs(self) -> bool:
+        return self._state_name != 'unconfigured'
+
+    def _is_locked(self, name: str) -> bool:
+        return self.has_parameter(name) and bool(self.describe_parameter(name).read_only)
+
+    def _lock_parameters(self) -> None:
+        """Those that are read while the node is configured cannot be changed until it is cleaned up."""
+        for spec in specs_of(self.parameters_type):
+            self.describe_parameter(spec.name).read_only = self._runs and not spec.meta.live
+
     def _parameters_set(self, changes: list[Parameter]) -> SetParametersResult:
         before = self.parameters
         if not {change.name for change in changes} & {spec.name for spec in specs_of(self.parameters_type)}:
             return SetParametersResult(successful=True)  # rclpy's own, and the qos_overrides that a topic declares
         try:
-            self.parameters = with_changes(before, changes)
+            self.parameters = with_changes(before, changes, running=self._runs)
             self.parameters_changed()
             if any(change.name == 'log_level' for change in changes):
                 self._set_log_level()

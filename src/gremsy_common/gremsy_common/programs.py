@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Programs that a Ctrl-C ends in one line while Python still reads what they import, which takes a second or two.
+
+In a setup.py, `NAME = gremsy_common.programs:node.MODULE.main` is one that runs until it is stopped, and `tool.` one
+that does a job.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from importlib import import_module
+from typing import NoReturn
+
+_INTERRUPTED = 130
+"""What a shell says of a program that SIGINT ended; of a node, that it was stopped is no failure."""
+
+
+class Program:
+    """The function that its attributes name, imported when it is called."""
+
+    def __init__(self, status: int, path: str = '') -> None:
+        self._status = status
+        self._path = path
+
+    def __getattr__(self, name: str) -> Program:
+        return Program(self._status, f'{self._path}.{name}'.lstrip('.'))
+
+    def __call__(self) -> object:
+        """Import and run it."""
+        module, _, function = self._path.rpartition('.')
+        # Where a shell had it ignored (`nohup`, `&` in a script) it stays so.
+        interruptible = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        if interruptible:
+            # An exception could end up in whatever is imported, and be taken for that module's fault.
+            signal.signal(signal.SIGINT, lambda *_: self._end())
+        main = getattr(import_module(module), function)
+        if interruptible:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+        try:
+            return main()
+        except KeyboardInterrupt:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+            sys.exit(self._said())
+
+    def _end(self) -> NoReturn:
+        # `ros2 launch` sends a second one, which would come while Python ends.
+        os._exit(self._said())
+
+    def _said(self) -> int:
+        os.write(2, b'Interrupted.\n')
+        return self._status
+
+
+node = Program(0)
+tool = Program(_INTERRUPTED)

@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A Ctrl-C while a program is still being imported, and in the midst of a job: one line, and a status."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+# Both wait for the signal; the second as a tool that answers it by nothing of its own.
+_SLOW_TO_IMPORT = "print('here', flush=True)\nimport time\ntime.sleep(60)\n"
+_SLOW_TO_WORK = "import time\ndef main():\n    print('here', flush=True)\n    time.sleep(60)\n"
+
+
+@pytest.mark.parametrize('text', [_SLOW_TO_IMPORT, _SLOW_TO_WORK], ids=['importing', 'working'])
+@pytest.mark.parametrize(('kind', 'status'), [('node', 0), ('tool', 130)])
+def test_an_interrupt_ends_in_one_line(text: str, kind: str, status: int, tmp_path: Path) -> None:
+    (tmp_path / 'slow.py').write_text(text)
+    code = f'from gremsy_common.programs import {kind}; {kind}.slow.main()'
+    paths = os.pathsep.join([str(tmp_path), os.environ.get('PYTHONPATH', '')])
+    with subprocess.Popen(
+        [sys.executable, '-c', code],
+        env={**os.environ, 'PYTHONPATH': paths},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # Whoever started the tests may have it ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    ) as program:
+        assert program.stdout is not None
+        assert program.stdout.readline() == 'here\n'
+        program.send_signal(signal.SIGINT)
+        assert program.communicate(timeout=20) == ('', 'Interrupted.\n')
+        assert program.returncode == status
+
+
+def test_what_a_program_returns_is_passed_on(tmp_path: Path) -> None:
+    (tmp_path / 'quick.py').write_text("def main():\n    return 'done'\n")
+    code = 'from gremsy_common.programs import tool; print(tool.quick.main())'
+    environment = {**os.environ, 'PYTHONPATH': os.pathsep.join([str(tmp_path), os.environ.get('PYTHONPATH', '')])}
+    ended = subprocess.run([sys.executable, '-c', code], env=environment, capture_output=True, text=True, check=True)
+    assert ended.stdout == 'done\n'
