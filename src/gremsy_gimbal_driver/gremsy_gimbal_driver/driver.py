@@ -23,6 +23,7 @@ from gremsy_common.types.gimbal_state import (
     VehicleAttitude,
     ZoomState,
 )
+from gremsy_gimbal_driver.calibration.calibration_report import summary
 from gremsy_gimbal_driver.calibration.calibration_run import CalibrationRun
 from gremsy_gimbal_driver.calibration.calibration_settings import CalibrationSettings
 from gremsy_gimbal_driver.deadman.deadman_briefing import DeadmanBriefing
@@ -196,7 +197,8 @@ class GimbalDriver:
         """Begin to measure the plant; returns at once, the listener hears the end."""
         with self._changing():
             now, sight = self._clock(), self._device.sight
-            run = CalibrationRun(settings, self._motion, self._device.payload, self._settings.motion.level_frame)
+            device, level_frame = self._device, self._settings.motion.level_frame
+            run = CalibrationRun(settings, self._motion, device.payload, level_frame, device.imu_axes)
             if self._calibration is not None and self._calibration.running:
                 return Answer(False, 'Not calibrating: it runs already.')
             if sight is not None:
@@ -216,6 +218,11 @@ class GimbalDriver:
         """The smallest time from a measurement to its arrival is known to be another, from the next attitude on."""
         with self._changing():
             self._device.use_attitude_delay(least_delay_s)
+
+    def use_imu_axes(self, axes: Sequence[str]) -> None:
+        """The gimbal's IMU is known to sit otherwise, from the next reading on."""
+        with self._changing():
+            self._device.use_imu_axes(axes)
 
     @property
     def calibrating(self) -> bool:
@@ -410,7 +417,7 @@ class GimbalDriver:
         if result is None:
             self._listener.say(calibration.routine.sentence)
         else:
-            self._listener.inform(calibration.routine.sentence)
+            self._listener.inform(summary(result))
             self._listener.calibrated(result)
 
     def _housekeep(self) -> None:
@@ -504,3 +511,5 @@ def _feed(calibration: CalibrationRun, told: Sequence[Told], now: Instant) -> No
             calibration.attitude(each.measured, now)
         elif isinstance(each, ZoomState):
             calibration.zoom(each, now)
+        elif isinstance(each, ImuReading):
+            calibration.imu(each)

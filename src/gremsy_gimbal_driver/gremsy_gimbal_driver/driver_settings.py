@@ -14,6 +14,7 @@ from gremsy_gimbal_driver.attitude.level_frame import LevelReference
 from gremsy_gimbal_driver.calibration.calibration_result import CalibrationResult
 from gremsy_gimbal_driver.goals.goal import GoalProgress
 from gremsy_gimbal_driver.mavlink.mavlink_events import AttitudeStatus, Sender
+from gremsy_gimbal_driver.mavlink.mavlink_frames import IMU_AXES
 from gremsy_gimbal_driver.motion.motion_output import GimbalMode
 from gremsy_gimbal_driver.motion.motion_settings import MotionSettings
 from gremsy_gimbal_driver.payload.payload_control import PayloadSettings
@@ -34,6 +35,7 @@ class DriverSettings:
         other_rates_hz: of other streams by message id; 0 switches one off, what is not named is left as it is.
         bytes_per_s: of the slowest link, None for a network: the rates are cut to what it carries.
         least_attitude_delay_s: smallest time from a measurement to its arrival here, where known.
+        imu_axes: where x, y and z of the gimbal's IMU point, seen by the camera.
         encoders: how the encoders read; None where joints are worked out from the attitude.
         vehicle_age_limit_s: an older attitude of the vehicle is none.
         lock_is_north: lock's azimuth counts from north, as with a gimbal that is fed the vehicle's attitude.
@@ -57,6 +59,7 @@ class DriverSettings:
     other_rates_hz: Mapping[int, float] = field(default_factory=dict)
     bytes_per_s: float | None = None
     least_attitude_delay_s: float = 0.0
+    imu_axes: tuple[str, ...] = IMU_AXES
     encoders: EncoderSettings | None = None
     vehicle_age_limit_s: float = 0.5
     lock_is_north: bool = False

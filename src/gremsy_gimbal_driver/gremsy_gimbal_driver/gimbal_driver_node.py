@@ -401,6 +401,8 @@ class GimbalDriverNode(SuiteNode[GimbalDriverParameters]):
         if result.attitude_delay_s is not None:
             self._driver.use_attitude_delay(result.attitude_delay_s)
             self._ages.use(result.attitude_delay_s, self.now_ns())
+        if result.imu_axes is not None:
+            self._driver.use_imu_axes(result.imu_axes)
         self._publish_plant()
         self.get_logger().info(_attitude_age_words(result))
         self.get_logger().info(

@@ -18,6 +18,7 @@ from gremsy_gimbal_driver.device.stream_rates import ENCODERS, IMU, SERIAL_BYTES
 from gremsy_gimbal_driver.driver_settings import DriverSettings
 from gremsy_gimbal_driver.mavlink.gimbal_protocol import PROTOCOL_NAMES
 from gremsy_gimbal_driver.mavlink.mavlink_events import Sender
+from gremsy_gimbal_driver.mavlink.mavlink_frames import IMU_AXES, camera_from_imu
 from gremsy_gimbal_driver.motion.motion_output import GimbalMode
 from gremsy_gimbal_driver.motion.motion_settings import MotionSettings
 from gremsy_gimbal_driver.motion.plant_inverse import PlantInverse
@@ -72,6 +73,11 @@ class GimbalDriverParameters(NodeParameters):
         high=LONGEST_DELAY_S,
         doc="How far from `least_attitude_delay_s` the driver may go by itself, as the tracker's pictures say "
         '(`gimbal/attitude_age`); 0 leaves it, and says when it is 10 ms wrong.',
+    )
+    imu_axes: tuple[str, ...] = param(
+        IMU_AXES,
+        doc="Where x, y and z of the gimbal's IMU point, seen by the camera: `forward`, `back`, `left`, `right`, `up`, "
+        '`down`; a calibration finds it by gravity.',
     )
     use_gimbal_limits: bool = param(True, doc="Read the gimbal's own RC_LIM limits and keep them too.")
 
@@ -282,6 +288,10 @@ class GimbalDriverParameters(NodeParameters):
             raise ParameterError(
                 f'Parameter `encoder_signs` is {list(self.encoder_signs)}: use 1 or -1 for each of yaw, roll, pitch.'
             )
+        try:
+            camera_from_imu(self.imu_axes)
+        except ValueError as error:
+            raise ParameterError(f'Parameter `imu_axes` is {list(self.imu_axes)}: {error}.') from error
         if (self.gimbal_system_id == 0) != (self.gimbal_component_id == 0):
             raise ParameterError(
                 f'Parameters `gimbal_system_id` ({self.gimbal_system_id}) and `gimbal_component_id` '
@@ -329,6 +339,7 @@ class GimbalDriverParameters(NodeParameters):
             other_rates_hz=other_rates_hz,
             bytes_per_s=SERIAL_BYTES_PER_S if has_serial else None,
             least_attitude_delay_s=self.least_attitude_delay_s,
+            imu_axes=self.imu_axes,
             encoders=encoders,
             vehicle_age_limit_s=self.vehicle_age_limit_s,
             mode_while_following=GimbalMode(self.mode_while_following) if self.mode_while_following else None,

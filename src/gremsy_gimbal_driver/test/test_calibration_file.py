@@ -111,6 +111,14 @@ def test_the_telemetrys_age_that_pictures_told_is_taken_off_the_delay_and_writte
     assert read_calibration(path) == parameters
 
 
+def test_how_the_imu_sits_is_written_where_gravity_told_it(tmp_path: Path) -> None:
+    path = tmp_path / 'gimbal.yaml'
+    parameters = written(path, replace(GOOD, imu_axes=('forward', 'right', 'down')))
+    assert '    imu_axes: [forward, right, down]\n' in path.read_text(encoding='utf-8')
+    assert read_calibration(path) == parameters
+    assert parameters.imu_axes == ('forward', 'right', 'down')
+
+
 def test_pictures_that_are_stamped_late_make_no_age_below_0() -> None:
     result = GOOD.less_attitude_age(0.005, AttitudeAge(-0.03, 0.001, 40, 1))
     assert (result.attitude_delay_s, result.delay_s) == (0.0, pytest.approx(0.1562))

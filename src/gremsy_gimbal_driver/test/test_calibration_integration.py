@@ -42,7 +42,14 @@ def test_a_calibration_does_not_begin_when_something_else_is_where_it_goes(stage
 
 def test_a_calibration_measures_the_gimbal_and_its_file_is_the_next_starts_parameters(stage, tmp_path):
     user, file = stage.user, tmp_path / 'gimbal_calibration.yaml'
-    stage.start(preset='gremsy', calibration_file=file, calibration_travel_rad=0.12)
+    axes = ('forward', 'right', 'down')
+    stage.start(
+        preset='gremsy',
+        calibration_file=file,
+        calibration_travel_rad=0.12,
+        options={'imu_axes': '_'.join(axes)},
+        imu_rate_hz=20.0,
+    )
     assert user.plants[-1]['source'] == 'default'
     user.arm()
     assert user.trigger('calibrate') == (True, 'The calibration runs: keep the vehicle still.')
@@ -61,6 +68,11 @@ def test_a_calibration_measures_the_gimbal_and_its_file_is_the_next_starts_param
     assert math.degrees(plant['dead_zone_rad_s']) == pytest.approx(2.0, abs=0.3)
     in_use = f'The calibration is in use and in {file}: give it as a parameters file at the next start.'
     user.wait_until(lambda: in_use in stage.node.said)
+    assert 'not right, forward, up: `imu_axes` is put right.' in stage.node.said
+    assert yaml.safe_load(file.read_text())['/**/gimbal_driver']['ros__parameters']['imu_axes'] == list(axes)
+    user.imu.clear()
+    user.wait_until(lambda: user.imu)
+    assert user.imu[-1].linear_acceleration.z == pytest.approx(9.8, abs=0.1)
     stage.rest()
     assert stage.payload.angles == approx((0.0, 0.0), 0.02)
     # In use at once: a rate in the dead zone turns the camera.
@@ -70,7 +82,6 @@ def test_a_calibration_measures_the_gimbal_and_its_file_is_the_next_starts_param
     assert math.degrees(stage.payload.angles[0] - begin) == pytest.approx(2.4, abs=0.7)
     stage.end()
 
-    assert yaml.safe_load(file.read_text())
     user.plants.clear()
     stage.add_node(stage.payload.uris['udp'], parameter_file=file)
     user.wait_until(lambda: user.plants, why=lambda: stage.node.said)

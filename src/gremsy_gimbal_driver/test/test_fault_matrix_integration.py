@@ -90,15 +90,15 @@ FAULTS = (
     Fault('all of it at once', preset='realistic', parameters=GREMSY_INVERSE, within_rad=0.05),
     # Who talks.
     Fault(
-        'system 4, component 171, camera 101, 285 with its extensions',
+        'system 4, component 171, camera 100, 285 with its extensions',
         {
             'system': 4,
             'gimbal_component': 171,
-            'camera_component': 101,
+            'camera_component': 100,
             'attitude_extensions': True,
             'yaw_frame_flags': True,
         },
-        rows={'gimbal': '4/171', 'camera': '4/101', 'payload': '4/26'},
+        rows={'gimbal': '4/171', 'camera': '4/100', 'payload': '4/26'},
     ),
     Fault(
         'a bare gimbal at 10 Hz',
@@ -481,10 +481,10 @@ def test_more_vehicle_attitudes_than_a_gimbal_can_take_do_not_drown_its_commands
 
 
 @SLOW
-def test_joint_states_come_from_encoders_that_run_the_other_way_from_an_offset(stage):
+def test_joint_states_come_from_encoders_that_begin_at_an_offset(stage):
     user = stage.user
     stage.start(
-        options={'encoder_tilt_inverted': True, 'encoder_tilt_offset_counts': 4000},
+        options={'encoder_tilt_offset_counts': 4000},
         encoders='counts',
         encoder_zeros='[0.0, 0.0, 4000.0]',
     )

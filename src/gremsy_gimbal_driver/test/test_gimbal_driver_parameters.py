@@ -39,6 +39,15 @@ from gremsy_gimbal_driver.mavlink.mavlink_events import Sender
             "Parameter `mode` is 'free': use one of follow, lock, mapping.",
         ),
         (
+            {'imu_axes': ['forward', 'left']},
+            "Parameter `imu_axes` is ['forward', 'left']: use three of forward, back, left, right, up, down.",
+        ),
+        (
+            {'imu_axes': ['forward', 'right', 'up']},
+            "Parameter `imu_axes` is ['forward', 'right', 'up']: no sensor has such axes: use three at right angles, "
+            'of which z is up where x is forward and y left.',
+        ),
+        (
             {'encoder_zeros': [0.0]},
             'Parameter `encoder_zeros` has 1 values: give yaw, roll, pitch.',
         ),

@@ -19,7 +19,9 @@ from pathlib import Path
 
 import pytest
 
+from gremsy_gimbal_driver.calibration.calibration_file import read_calibration
 from gremsy_gimbal_driver.cli.gremsy_gimbal import main
+from gremsy_gimbal_driver.mavlink.mavlink_frames import IMU_AXES
 from gremsy_gimbal_driver.motion.motion_output import GimbalMode
 from gremsy_gimbal_sim.options.options import PayloadOptions
 from gremsy_gimbal_sim.payload_fixture import RunningPayload, running_payload
@@ -51,7 +53,7 @@ def test_info_tells_who_is_there_and_how_it_is(payload, capsys):
     assert main(['info', '--link', payload.uri, '--json']) == 0
     rows = json.loads(capsys.readouterr().out)
     assert rows['gimbal'] == '1/154'
-    assert rows['components'] == '1/26 payload, 1/100 camera, 1/154 gimbal'
+    assert rows['components'] == '1/26 payload, 1/101 camera, 1/154 gimbal'
     assert (rows['model'], rows['firmware'], rows['protocol'], rows['mode']) == (
         'GREMSY SIMULATED',
         '7.9.0',
@@ -525,6 +527,7 @@ def test_calibrate_refuses_bounds_that_it_cannot_keep(capsys):
 def test_calibrate_measures_and_writes_its_file(udp_payload, tmp_path, capsys):
     file = tmp_path / 'gimbal.yaml'
     assert main(['calibrate', '--link', udp_payload.uri, '--output', str(file), '--yes']) == 0
+    assert read_calibration(file).imu_axes == IMU_AXES
     assert capsys.readouterr().out.endswith(f"Written to '{file}'.\n")
     assert main(['move', '--link', udp_payload.uri, '--azimuth', '5', '--calibration', str(file), '--yes']) == 0
     assert angles_deg(udp_payload)[0] == pytest.approx(5.0, abs=1.5)

@@ -175,7 +175,7 @@ def test_a_stop_goes_out_on_every_link_though_the_one_that_carried_the_motion_is
     stage.add_node(payload.uris['udp'], second_link=payload.uris['pty'])
     payload.wait_ready()
     user.wait_until(lambda: user.attitudes)
-    user.wait_for_row('link 2 heard', '1/26, 1/100, 1/154')
+    user.wait_for_row('link 2 heard', '1/26, 1/101, 1/154')
     user.arm()
     slew(stage)
     payload.tell('unplug udp')

@@ -85,7 +85,7 @@ def test_a_setting_that_is_acknowledged_and_not_done_is_found_out():
     ticket = bench.ask(requests.SetSetting('view_source', 'ir'))
     assert ticket.state is TicketState.UNCONFIRMED
     assert ticket.outcome.sentence == (
-        'The camera 1/100 acknowledged the setting view_source = ir but C_SOURCE still reads 0 instead of 2 after 5 s: '
+        'The camera 1/101 acknowledged the setting view_source = ir but C_SOURCE still reads 0 instead of 2 after 5 s: '
         'something else may set it, or this product ignores it.'
     )
 
@@ -166,7 +166,7 @@ def test_a_full_card_is_said():
     bench = Bench(PayloadOptions(storage_used_mib=32000.0))
     ticket = bench.ask(requests.Record(True))
     assert ticket.state is TicketState.FAILED
-    assert ticket.outcome.sentence.startswith('The component 1/100 was asked for starting the recording and ')
+    assert ticket.outcome.sentence.startswith('The component 1/101 was asked for starting the recording and ')
 
 
 def test_a_bare_gimbal_has_no_camera():

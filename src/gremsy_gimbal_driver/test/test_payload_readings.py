@@ -13,18 +13,23 @@ from gremsy_gimbal_driver.mavlink.mavlink_events import PayloadTelemetry, RawImu
 
 GIMBAL, BOARD = Sender(1, 154), Sender(1, 26)
 ROS_NS = 1_700_000_000_000_000_000
-GRAVITY_FRD = (0.0, 0.0, -9.8)  # what an accelerometer at rest says about down: it is pushed up
+GRAVITY = (0.0, 0.0, 9.8)  # at rest z is pushed up
 
 
-def imu(time_us=0, acceleration=GRAVITY_FRD, rates=(0.1, 0.2, 0.3)):
+def imu(time_us=0, acceleration=GRAVITY, rates=(0.1, 0.2, 0.3)):
     return RawImu(GIMBAL, time_us, acceleration, rates)
 
 
-def test_at_rest_gravity_is_felt_upwards_and_the_axes_are_turned():
-    reading = ImuConversion('camera').reading(imu(), ROS_NS)
-    assert reading.acceleration_m_s2 == pytest.approx([0.0, 0.0, 9.8])
-    assert reading.rate_rad_s == pytest.approx([0.1, -0.2, -0.3])
+def test_the_sensors_axes_are_turned_into_the_cameras():
+    conversion = ImuConversion('camera')
+    reading = conversion.reading(imu(acceleration=(1.0, 2.0, 9.8)), ROS_NS)
+    assert reading.acceleration_m_s2 == pytest.approx([2.0, -1.0, 9.8])
+    assert reading.rate_rad_s == pytest.approx([0.2, -0.1, 0.3])
     assert reading.frame_id == 'camera'
+    conversion.use_axes(('forward', 'right', 'down'))
+    reading = conversion.reading(imu(1000, acceleration=(1.0, 2.0, -9.8)), ROS_NS + 1_000_000)
+    assert reading.acceleration_m_s2 == pytest.approx([1.0, -2.0, 9.8])
+    assert reading.rate_rad_s == pytest.approx([0.1, -0.2, -0.3])
 
 
 def test_it_is_stamped_when_it_was_measured():

@@ -28,7 +28,7 @@ from gremsy_gimbal_sim.plant.plant import IDEAL, Plant
 
 OWN = Sender(1, 191)
 GIMBAL = Sender(1, 154)
-CAMERA = Sender(1, 100)
+CAMERA = Sender(1, 101)
 
 
 class Bench:

@@ -40,7 +40,7 @@ def newest(bench: InstantPayload, name: str) -> float:
 
 def put(bench: InstantPayload, name: str, value: int) -> None:
     raw = value.to_bytes(4, 'little').ljust(128, b'\0')
-    bench.tell(dialect.MAVLink_param_ext_set_message(1, 100, name.encode(), raw, 5))
+    bench.tell(dialect.MAVLink_param_ext_set_message(1, 101, name.encode(), raw, 5))
 
 
 def results(bench: InstantPayload) -> list[int]:
@@ -248,17 +248,17 @@ def test_an_active_track_brings_its_target_to_the_middle_and_keeps_it_there():
 
 def test_the_box_grows_with_the_zoom():
     bench = bench_of(*TRACK)
-    bench.command(100, TRACK_POINT, 0.5, 0.5)
+    bench.command(101, TRACK_POINT, 0.5, 0.5)
     bench.run(1.0)
     assert newest(bench, 'TRK_POS_W') == pytest.approx(128.0, abs=0.1)
-    bench.command(100, 531, 2, 100 * math.log(3.0) / math.log(20.0))
+    bench.command(101, 531, 2, 100 * math.log(3.0) / math.log(20.0))
     bench.run(4.0)
     assert newest(bench, 'TRK_POS_W') == pytest.approx(384.0, abs=1.0)
 
 
 def test_a_track_is_lost_when_its_target_leaves_the_picture():
     bench = bench_of(*TRACK, track_turns_gimbal=False, target_turn_rad_s=0.2)
-    bench.command(100, TRACK_RECTANGLE, 0.45, 0.45, 0.55, 0.55)
+    bench.command(101, TRACK_RECTANGLE, 0.45, 0.45, 0.55, 0.55)
     bench.run(1.5)
     assert newest(bench, 'TRK_STATUS') == TRACKED
     bench.run(4.0)
@@ -268,7 +268,7 @@ def test_a_track_is_lost_when_its_target_leaves_the_picture():
 
 def test_a_track_is_lost_after_its_time_where_told():
     bench = bench_of(*TRACK, track_lost_after_s=3.0)
-    bench.command(100, TRACK_POINT, 0.6, 0.5)
+    bench.command(101, TRACK_POINT, 0.6, 0.5)
     bench.run(2.9)
     assert newest(bench, 'TRK_STATUS') == TRACKED
     bench.run(3.6)
@@ -288,7 +288,7 @@ def test_a_trigger_without_a_mode_only_looks_there():
 @pytest.mark.parametrize('parameters', [(1.5, 0.5), (0.5, -0.1), (math.nan, 0.5)])
 def test_a_point_outside_the_picture_is_not_tracked(parameters):
     bench = bench_of()
-    bench.command(100, TRACK_POINT, *parameters)
+    bench.command(101, TRACK_POINT, *parameters)
     bench.run(0.5)
     assert results(bench) == [FAILED]
 
@@ -300,9 +300,9 @@ def test_after_tracking_angles_are_dead_until_a_reboot_where_told(end):
     bench.point(-0.2, 0.1)
     bench.run(4.0)
     assert bench.payload.true_state(0).tilt_rad == pytest.approx(0.2, abs=1e-3)
-    bench.command(100, TRACK_POINT, 0.5, 0.5)
+    bench.command(101, TRACK_POINT, 0.5, 0.5)
     bench.run(7.0)
-    bench.command(100, STOP_TRACKING)
+    bench.command(101, STOP_TRACKING)
     bench.run(8.0)
     before = bench.payload.true_state(0)
     bench.point(0.3, 0.5)
@@ -320,7 +320,7 @@ def test_after_tracking_angles_are_dead_until_a_reboot_where_told(end):
 
 def test_a_reboot_ends_a_track_and_the_camera_stands():
     bench = bench_of('TRK_STATUS', target_turn_rad_s=0.3)
-    bench.command(100, TRACK_POINT, 0.5, 0.5)
+    bench.command(101, TRACK_POINT, 0.5, 0.5)
     bench.run(2.0)
     assert bench.payload.true_state(0).azimuth_rate_rad_s > 0.1
     bench.payload.reboot(2.0)

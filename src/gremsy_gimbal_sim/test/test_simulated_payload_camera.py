@@ -31,11 +31,11 @@ def bench_of(**options) -> InstantPayload:
 
 def put(bench: InstantPayload, name: str, value: int, kind: int = UINT32) -> None:
     raw = value.to_bytes(4, 'little').ljust(128, b'\0')
-    bench.tell(dialect.MAVLink_param_ext_set_message(1, 100, name.encode(), raw, kind))
+    bench.tell(dialect.MAVLink_param_ext_set_message(1, 101, name.encode(), raw, kind))
 
 
 def ask(bench: InstantPayload, name: str = '', index: int = -1) -> None:
-    bench.tell(dialect.MAVLink_param_ext_request_read_message(1, 100, name.encode(), index))
+    bench.tell(dialect.MAVLink_param_ext_request_read_message(1, 101, name.encode(), index))
 
 
 def number(message) -> int:
@@ -59,7 +59,7 @@ def zoom(bench: InstantPayload) -> float:
 
 
 def shown(bench: InstantPayload, message_id: int):
-    bench.command(100, REQUEST, message_id)
+    bench.command(101, REQUEST, message_id)
     bench.run(bench.now_s + 0.1)
     return bench.heard(message_id)[-1][1]
 
@@ -78,7 +78,7 @@ def test_a_parameter_is_set_acknowledged_and_read_back():
 
 def test_the_list_has_every_parameter_once_and_each_can_be_asked_for_by_number():
     bench = bench_of()
-    bench.tell(dialect.MAVLink_param_ext_request_list_message(1, 100))
+    bench.tell(dialect.MAVLink_param_ext_request_list_message(1, 101))
     bench.run(2.0)
     messages = [message for _, message in bench.heard(EXT_VALUE)]
     assert [message.param_index for message in messages] == list(range(messages[0].param_count))
@@ -143,30 +143,30 @@ def test_parameters_may_be_taken_from_one_component_only(component, taken):
 def test_range_goes_to_a_share_of_the_zoom_or_the_other_way_round():
     for inverted, factor in ((False, 16.0**0.25), (True, 16.0**0.75)):
         bench = bench_of(zoom_max=16.0, zoom_range_inverted=inverted)
-        bench.command(100, ZOOM, 2, 25.0)
+        bench.command(101, ZOOM, 2, 25.0)
         bench.run(8.0)
         assert zoom(bench) == pytest.approx(factor)
 
 
 def test_continuous_drives_until_told_to_stop():
     bench = bench_of(zoom_max=16.0)
-    bench.command(100, ZOOM, 1, 1)
+    bench.command(101, ZOOM, 1, 1)
     bench.run(1.1)
-    bench.command(100, ZOOM, 1, 0)
+    bench.command(101, ZOOM, 1, 0)
     bench.run(3.0)
     assert zoom(bench) == pytest.approx(2.0, rel=0.01)
-    bench.command(100, ZOOM, 1, -1)
+    bench.command(101, ZOOM, 1, -1)
     bench.run(6.0)
     assert zoom(bench) == 1.0
 
 
 def test_steps_go_a_quarter_nearer_or_wider():
     bench = bench_of()
-    bench.command(100, ZOOM, 0, 1)
-    bench.command(100, ZOOM, 0, 1)
+    bench.command(101, ZOOM, 0, 1)
+    bench.command(101, ZOOM, 0, 1)
     bench.run(3.0)
     assert zoom(bench) == pytest.approx(1.25**2)
-    bench.command(100, ZOOM, 0, -1)
+    bench.command(101, ZOOM, 0, -1)
     bench.run(5.0)
     assert zoom(bench) == pytest.approx(1.25)
 
@@ -198,20 +198,20 @@ def test_zoom_levels_are_those_of_a_vio_and_speed_is_a_parameter():
     bench.run(bench.now_s + 3.0)
     assert zoom(bench) == pytest.approx(30.0)
     put(bench, 'C_V_Z_SPD', 0)
-    bench.command(100, ZOOM, 2, 100.0)
+    bench.command(101, ZOOM, 2, 100.0)
     bench.run(bench.now_s + 2.0)
     assert zoom(bench) == pytest.approx(60.0, rel=0.02)
 
 
 def test_one_payload_moves_its_lens_by_range_only():
     bench = bench_of(zoom_only_by_range=True)
-    bench.command(100, ZOOM, 1, 1)
+    bench.command(101, ZOOM, 1, 1)
     bench.command(26, USER_4, 2, 0, 4, 7.5)
     put(bench, 'C_V_ZM_CB_LV', 5)
     bench.run(4.0)
     assert zoom(bench) == 1.0
     assert results(bench) == [ACCEPTED] * 2
-    bench.command(100, ZOOM, 2, 100.0)
+    bench.command(101, ZOOM, 2, 100.0)
     bench.run(10.0)
     assert zoom(bench) == 20.0
 
@@ -219,7 +219,7 @@ def test_one_payload_moves_its_lens_by_range_only():
 def test_the_field_of_view_is_that_of_the_zoom():
     bench = bench_of()
     assert shown(bench, FIELD).hfov == pytest.approx(40.0)
-    bench.command(100, ZOOM, 2, 100.0)
+    bench.command(101, ZOOM, 2, 100.0)
     bench.run(8.0)
     field = shown(bench, FIELD)
     tangent = math.tan(math.radians(20.0)) / 20.0
@@ -230,18 +230,18 @@ def test_the_field_of_view_is_that_of_the_zoom():
 
 def test_focus_drives_stops_and_finds_itself():
     bench = bench_of()
-    bench.command(100, FOCUS, 1, -1)
+    bench.command(101, FOCUS, 1, -1)
     bench.run(1.1)
-    bench.command(100, FOCUS, 1, 0)
+    bench.command(101, FOCUS, 1, 0)
     bench.run(2.0)
     assert shown(bench, SETTINGS).focusLevel == pytest.approx(100 * (40960 - 20480) / 61440, abs=0.5)
     put(bench, 'C_V_FV', 61440)
     bench.run(6.0)
     assert shown(bench, SETTINGS).focusLevel == pytest.approx(100.0)
-    bench.command(100, FOCUS, 4, 0)
+    bench.command(101, FOCUS, 4, 0)
     bench.run(9.0)
     assert shown(bench, SETTINGS).focusLevel == pytest.approx(100 * 40960 / 61440)
-    bench.command(100, FOCUS, 2, 0)
+    bench.command(101, FOCUS, 2, 0)
     bench.run(9.2)
     assert results(bench)[-1] == UNSUPPORTED
 
@@ -251,12 +251,12 @@ def test_focus_drives_stops_and_finds_itself():
 
 def test_a_recording_counts_its_time_and_fills_the_card():
     bench = bench_of(storage_mib=100.0, storage_used_mib=10.0, recording_mib_per_s=4.0)
-    bench.command(100, RECORD)
+    bench.command(101, RECORD)
     bench.run(5.1)
     status = shown(bench, CAPTURE_STATUS)
     assert (status.video_status, status.recording_time_ms) == (1, pytest.approx(5000, abs=10))
     assert status.available_capacity == pytest.approx(70.0, abs=0.1)
-    bench.command(100, END_RECORD)
+    bench.command(101, END_RECORD)
     bench.run(8.0)
     status = shown(bench, CAPTURE_STATUS)
     assert (status.video_status, status.recording_time_ms) == (0, 0)
@@ -267,39 +267,39 @@ def test_a_recording_counts_its_time_and_fills_the_card():
 
 def test_a_full_card_ends_a_recording_and_refuses_the_next():
     bench = bench_of(storage_mib=10.0, recording_mib_per_s=4.0)
-    bench.command(100, RECORD)
+    bench.command(101, RECORD)
     bench.run(5.0)
     assert shown(bench, CAPTURE_STATUS).video_status == 0
-    bench.command(100, RECORD)
-    bench.command(100, STILL, 0, 0, 1)
+    bench.command(101, RECORD)
+    bench.command(101, STILL, 0, 0, 1)
     bench.run(6.0)
     assert results(bench)[-2:] == [FAILED, FAILED]
-    bench.command(100, FORMAT, 1, 1)
+    bench.command(101, FORMAT, 1, 1)
     bench.run(7.0)
     assert shown(bench, STORAGE).used_capacity == 0.0
 
 
 def test_a_card_is_not_formatted_while_it_is_written_to():
     bench = bench_of()
-    bench.command(100, RECORD)
-    bench.command(100, FORMAT, 1, 1)
+    bench.command(101, RECORD)
+    bench.command(101, FORMAT, 1, 1)
     bench.run(1.0)
     assert results(bench) == [ACCEPTED, FAILED]
 
 
 def test_stills_are_counted_one_by_one_and_in_series():
     bench = bench_of()
-    bench.command(100, CAMERA_MODE, 0, 0)
-    bench.command(100, STILL, 0, 0, 1)
+    bench.command(101, CAMERA_MODE, 0, 0)
+    bench.command(101, STILL, 0, 0, 1)
     bench.run(1.0)
     assert (shown(bench, CAPTURE_STATUS).image_count, shown(bench, SETTINGS).mode_id) == (1, 0)
-    bench.command(100, STILL, 0, 0.5, 3)
+    bench.command(101, STILL, 0, 0.5, 3)
     bench.run(5.0)
     assert shown(bench, CAPTURE_STATUS).image_count == 4
-    bench.command(100, STILL, 0, 1.0, 0)
+    bench.command(101, STILL, 0, 1.0, 0)
     bench.run(8.0)
     assert shown(bench, CAPTURE_STATUS).image_status == 2
-    bench.command(100, END_STILLS)
+    bench.command(101, END_STILLS)
     bench.run(12.0)
     status = shown(bench, CAPTURE_STATUS)
     assert (status.image_count, status.image_status) == (4 + 4, 0)  # at 5.1, 6.1, 7.1 and 8.1 s
@@ -308,7 +308,7 @@ def test_stills_are_counted_one_by_one_and_in_series():
 def test_the_old_requests_ask_only_where_the_standard_says_that_they_do():
     bench = bench_of()
     for command, parameters in ((521, (0,)), (525, (1, 0)), (522, (2,)), (FORMAT, (1, 0)), (FORMAT, (1, 3))):
-        bench.command(100, command, *parameters)
+        bench.command(101, command, *parameters)
     bench.run(0.5)
     assert results(bench) == [ACCEPTED, ACCEPTED, DENIED, ACCEPTED, DENIED]
     assert bench.heard(INFORMATION) + bench.heard(SETTINGS) + bench.heard(STORAGE) == []
@@ -317,12 +317,12 @@ def test_the_old_requests_ask_only_where_the_standard_says_that_they_do():
 def test_a_count_of_0_takes_pictures_until_told_to_stop():
     """common.xml, MAV_CMD_IMAGE_START_CAPTURE: '0 to capture forever/until MAV_CMD_IMAGE_STOP_CAPTURE'."""
     bench = bench_of()
-    bench.command(100, STILL)
+    bench.command(101, STILL)
     bench.run(5.0)
     status = shown(bench, CAPTURE_STATUS)
     assert status.image_count >= 10
     assert (status.image_status, status.image_interval) == (2, pytest.approx(0.1))
-    bench.command(100, END_STILLS)
+    bench.command(101, END_STILLS)
     bench.run(6.0)
     count = shown(bench, CAPTURE_STATUS).image_count
     bench.run(9.0)
@@ -334,7 +334,7 @@ def test_a_picture_of_the_same_number_is_not_taken_twice():
     """common.xml: 'Increment the capture ID for each capture command to prevent double captures'."""
     bench = bench_of()
     for number_ in (5, 5, 6, 5, 5):
-        bench.command(100, STILL, 0, 0, 1, number_)
+        bench.command(101, STILL, 0, 0, 1, number_)
         bench.run(bench.now_s + 0.2)
     assert results(bench) == [ACCEPTED] * 5
     assert shown(bench, CAPTURE_STATUS).image_count == 3
@@ -343,8 +343,8 @@ def test_a_picture_of_the_same_number_is_not_taken_twice():
 def test_every_picture_is_reported_with_its_index():
     """common.xml, CAMERA_IMAGE_CAPTURED: counted from 0, the newest is CAMERA_CAPTURE_STATUS.image_count - 1."""
     bench = bench_of()
-    bench.command(100, STILL, 0, 0, 1, 1)
-    bench.command(100, STILL, 0, 0.5, 3)
+    bench.command(101, STILL, 0, 0, 1, 1)
+    bench.command(101, STILL, 0, 0.5, 3)
     bench.run(4.0)
     reports = [message for _, message in bench.heard(IMAGE_CAPTURED)]
     assert [(each.image_index, each.capture_result) for each in reports] == [(index, 1) for index in range(4)]
@@ -354,7 +354,7 @@ def test_every_picture_is_reported_with_its_index():
 @pytest.mark.parametrize('parameters', [(0, -1.0, 1), (0, math.nan, 1), (0, 0, -1), (0, 0, math.nan), (0, 0, 1, -2)])
 def test_a_capture_that_means_nothing_is_denied(parameters):
     bench = bench_of()
-    bench.command(100, STILL, *parameters)
+    bench.command(101, STILL, *parameters)
     bench.run(1.0)
     assert results(bench) == [DENIED]
     assert shown(bench, CAPTURE_STATUS).image_count == 0
@@ -363,14 +363,14 @@ def test_a_capture_that_means_nothing_is_denied(parameters):
 @pytest.mark.parametrize(('vendor', 'pictures'), [(False, 29), (True, 1)])
 def test_the_vendors_way_of_asking_for_a_picture_is_one_only_for_its_own_firmware(vendor, pictures):
     bench = bench_of(vendor_still=vendor)
-    bench.write(Encoder(Sender(1, 191)).take_image_as_the_vendor(Sender(1, 100)))
+    bench.write(Encoder(Sender(1, 191)).take_image_as_the_vendor(Sender(1, 101)))
     bench.run(3.0)
     assert shown(bench, CAPTURE_STATUS).image_count == pytest.approx(pictures, abs=1 if not vendor else 0)
 
 
 def test_the_recording_state_comes_as_text_in_chunks_where_told():
     bench = bench_of(recording_status_text=True)
-    bench.command(100, RECORD)
+    bench.command(101, RECORD)
     bench.run(3.5)
     chunks = [message for _, message in bench.heard(STATUS_TEXT)]
     newest = [chunk for chunk in chunks if chunk.id == chunks[-1].id]
@@ -390,7 +390,7 @@ def test_the_recording_state_comes_as_text_in_chunks_where_told():
 )
 def test_old_requests_bring_their_messages(command, message_id):
     bench = bench_of()
-    bench.command(100, command, 1, *[1] * (command == 525))  # of the storage the first says which
+    bench.command(101, command, 1, *[1] * (command == 525))  # of the storage the first says which
     bench.run(0.5)
     assert len(bench.heard(message_id)) == 1
     assert results(bench) == [ACCEPTED]
@@ -407,6 +407,6 @@ def test_the_stream_says_where_it_is():
 )
 def test_what_it_cannot_do_is_unsupported(command, parameters):
     bench = bench_of()
-    bench.command(100, command, *parameters)
+    bench.command(101, command, *parameters)
     bench.run(0.5)
     assert results(bench) == [UNSUPPORTED]

@@ -97,7 +97,7 @@ def test_a_quaternion_beats_the_rates_beside_it():
 
 
 @pytest.mark.parametrize(
-    ('system', 'component', 'moves'), [(0, 0, True), (1, 0, True), (2, 154, False), (1, 100, False)]
+    ('system', 'component', 'moves'), [(0, 0, True), (1, 0, True), (2, 154, False), (1, 101, False)]
 )
 def test_284_counts_for_its_target_only(system, component, moves):
     bench = bench_of()

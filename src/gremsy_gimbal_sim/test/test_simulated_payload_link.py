@@ -178,10 +178,10 @@ def test_the_devices_clock_wraps_at_32_bits():
 
 
 def test_ids_are_those_of_the_options():
-    bench = InstantPayload(PayloadOptions(system=4, gimbal_component=172, camera_component=101), heartbeats=True)
+    bench = InstantPayload(PayloadOptions(system=4, gimbal_component=172, camera_component=103), heartbeats=True)
     bench.run(2.0)
     senders = {(message.get_srcSystem(), message.get_srcComponent()) for _, message in bench.heard(0)}
-    assert senders == {(4, 172), (4, 101), (4, 26)}
+    assert senders == {(4, 172), (4, 103), (4, 26)}
     assert {message.get_srcComponent() for _, message in bench.heard(ATTITUDE)} == {172}
 
 
@@ -191,14 +191,14 @@ def test_each_component_counts_its_own_messages_without_a_gap():
     counts: dict[int, list[int]] = {}
     for frame in frames(bench):
         counts.setdefault(frame.component, []).append(frame.sequence)
-    assert set(counts) == {154, 100, 26}
+    assert set(counts) == {154, 101, 26}
     for sequence in counts.values():
         assert sequence == [number % 256 for number in range(len(sequence))]
 
 
 def test_a_bare_gimbal_has_no_camera_and_no_board():
     bench = InstantPayload(PayloadOptions(has_payload=False), heartbeats=True)
-    bench.command(100, dialect.MAV_CMD_SET_CAMERA_ZOOM, 2, 50)
+    bench.command(101, dialect.MAV_CMD_SET_CAMERA_ZOOM, 2, 50)
     bench.run(3.0)
     assert {frame.component for frame in frames(bench)} == {154}
 

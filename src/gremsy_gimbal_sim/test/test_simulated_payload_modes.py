@@ -28,7 +28,7 @@ def flags(bench: InstantPayload) -> int:
 
 
 def set_parameter(bench: InstantPayload, name: str, value: int) -> None:
-    bench.tell(EXT_SET(1, 100, name.encode(), value.to_bytes(4, 'little').ljust(128, b'\0'), 5))
+    bench.tell(EXT_SET(1, 101, name.encode(), value.to_bytes(4, 'little').ljust(128, b'\0'), 5))
 
 
 @pytest.mark.parametrize(

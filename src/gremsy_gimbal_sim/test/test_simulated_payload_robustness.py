@@ -49,7 +49,7 @@ def test_any_payload_of_any_message_is_taken_or_left(seed):
             targets = {76: 30, 284: 30, 20: 2, 21: 0, 23: 4, 320: 2, 321: 0, 323: 0}
             if message_id in targets:
                 at = targets[message_id]
-                payload[at : at + 2] = bytes((1, int(random.choice((0, 154, 100, 26)))))
+                payload[at : at + 2] = bytes((1, int(random.choice((0, 154, 101, 26)))))
         bench.write(frame(message_id, bytes(payload)))
         bench.run(bench.now_s + 0.01)
         assert_is_a_payload(bench)
@@ -61,7 +61,7 @@ def test_every_command_takes_any_numbers(seed):
     bench = InstantPayload(PayloadOptions(boot_s=0.5, autotune_s=0.5, calibration_s=0.2), seed, heartbeats=True)
     for _ in range(2000):
         parameters = [float(random.choice(ODD)) for _ in range(7)]
-        component = int(random.choice((154, 100, 26)))
+        component = int(random.choice((154, 101, 26)))
         bench.command(component, int(random.choice(COMMANDS)), *parameters)
         bench.run(bench.now_s + 0.01)
         assert_is_a_payload(bench)
@@ -92,7 +92,7 @@ def test_parameters_of_any_bytes_change_nothing_but_parameters():
     for _ in range(500):
         name = str(random.choice(names)).encode()
         raw = struct.pack('<I', int(random.integers(0, 70_000))).ljust(128, b'\0')
-        bench.tell(dialect.MAVLink_param_ext_set_message(1, 100, name, raw, int(random.integers(1, 12))))
+        bench.tell(dialect.MAVLink_param_ext_set_message(1, 101, name, raw, int(random.integers(1, 12))))
         bench.run(bench.now_s + 0.02)
         assert_is_a_payload(bench)
 
@@ -156,9 +156,9 @@ def session(seed: int) -> bytes:
         if number % 10 == 0:
             bench.command(154, 511, 285, 20_000)
             bench.tell(dialect.MAVLink_param_request_list_message(1, 154))
-            bench.tell(dialect.MAVLink_param_ext_request_list_message(1, 100))
+            bench.tell(dialect.MAVLink_param_ext_request_list_message(1, 101))
         if number == 150:
-            bench.command(100, 2004, 0.5, 0.5)
+            bench.command(101, 2004, 0.5, 0.5)
         assert_is_a_payload(bench)
     return b''.join(data for _, data in bench.said)
 

@@ -157,19 +157,20 @@ def test_another_component_may_send_zeros_too():
 
 def test_encoders_count_65536_a_turn_or_hundredths_of_a_degree():
     counts = newest(at(-20.0, 30.0), ENCODERS)
+    # The tilt's runs opposite to the attitude (gSDK's README, 6.16).
     assert (counts.pointing_a, counts.pointing_b, counts.pointing_c) == (
-        pytest.approx(-20 / 360 * 65536, abs=2),
+        pytest.approx(20 / 360 * 65536, abs=2),
         0,
         pytest.approx(30 / 360 * 65536, abs=2),
     )
     cdeg = newest(at(-20.0, 30.0, PayloadOptions(encoder_counts=False)), ENCODERS)
-    assert (cdeg.pointing_a, cdeg.pointing_c) == (pytest.approx(-2000, abs=1), pytest.approx(3000, abs=1))
+    assert (cdeg.pointing_a, cdeg.pointing_c) == (pytest.approx(2000, abs=1), pytest.approx(3000, abs=1))
 
 
-def test_the_tilt_encoder_may_be_offset_and_inverted():
-    options = PayloadOptions(encoder_tilt_offset_counts=-23336, encoder_tilt_inverted=True)
+def test_the_tilt_encoder_may_be_offset_and_run_as_the_attitude_does():
+    options = PayloadOptions(encoder_tilt_offset_counts=-23336, encoder_tilt_inverted=False)
     counts = newest(at(-20.0, 0.0, options), ENCODERS)
-    assert counts.pointing_a == pytest.approx(20 / 360 * 65536 - 23336, abs=2)
+    assert counts.pointing_a == pytest.approx(-20 / 360 * 65536 - 23336, abs=2)
 
 
 def test_encoders_show_what_the_joints_do_about_a_leaning_vehicle():
@@ -178,27 +179,27 @@ def test_encoders_show_what_the_joints_do_about_a_leaning_vehicle():
     bench.run(1.0)
     counts = newest(bench, ENCODERS)
     # The vehicle's nose is down and its right side too: the camera is held up and to the left against it.
-    assert counts.pointing_a == pytest.approx(10 / 360 * 65536, rel=0.02)
+    assert counts.pointing_a == pytest.approx(-10 / 360 * 65536, rel=0.02)
     assert counts.pointing_b == pytest.approx(-5 / 360 * 65536, rel=0.03)
 
 
 @pytest.mark.parametrize('pitch_deg', [0.0, -40.0, -90.0, 60.0])
-def test_the_imu_feels_gravity_in_the_cameras_axes(pitch_deg):
-    imu = newest(at(pitch_deg, 10.0), IMU)
+@pytest.mark.parametrize('axes', ['right_forward_up', 'forward_right_down'])
+def test_the_imu_feels_gravity_in_the_sensors_axes(pitch_deg, axes):
+    imu = newest(at(pitch_deg, 10.0, PayloadOptions(imu_axes=axes)), IMU)
     pitch = math.radians(pitch_deg)
-    # At rest an accelerometer shows up: against down (z), and with the nose up along forward (x).
-    assert (imu.xacc, imu.yacc, imu.zacc) == (
-        pytest.approx(8192 * math.sin(pitch), abs=15),
-        pytest.approx(0, abs=1),
-        pytest.approx(-8192 * math.cos(pitch), abs=15),
-    )
+    # At rest an accelerometer shows up: with the nose up along forward.
+    forward, up = 8192 * math.sin(pitch), 8192 * math.cos(pitch)
+    expected = (0, forward, up) if axes == 'right_forward_up' else (forward, 0, -up)
+    assert (imu.xacc, imu.yacc, imu.zacc) == pytest.approx(expected, abs=15)
 
 
 def test_the_imu_feels_the_turn_and_the_noise():
     bench = InstantPayload(heartbeats=True)
     bench.turn(0.0, math.radians(20.0))
     bench.run(2.0)
-    assert newest(bench, IMU).zgyro == pytest.approx(20 * 32.8, abs=1)
+    # To the right, and the sensor's z is up.
+    assert newest(bench, IMU).zgyro == pytest.approx(-20 * 32.8, abs=1)
     noisy = InstantPayload(PayloadOptions(imu_rate_noise_rad_s=math.radians(1.0)), heartbeats=True)
     noisy.run(30.0)
     assert np.std([message.xgyro for _, message in noisy.heard(IMU)]) == pytest.approx(32.8, rel=0.15)

@@ -25,8 +25,8 @@ from gremsy_gimbal_driver.motion.plant_inverse import PlantInverse
 
 _NODE = '/**/gimbal_driver'
 _SECTION = 'ros__parameters'
-# Only where a camera looked along.
-_NOT_ALWAYS = ('least_attitude_delay_s',)
+# Only where a camera looked along; where an IMU felt gravity.
+_NOT_ALWAYS = ('least_attitude_delay_s', 'imu_axes')
 
 
 class CalibrationFileError(SuiteError):
@@ -45,6 +45,7 @@ class CalibratedParameters:
     plant_delay_s: float
     plant_lag_s: float
     least_attitude_delay_s: float | None = None
+    imu_axes: tuple[str, ...] | None = None
 
     def values(self) -> dict[str, Any]:
         """By name, without what was not found."""
@@ -68,6 +69,7 @@ def calibrated_parameters(result: CalibrationResult) -> CalibratedParameters:
         plant_delay_s=round(result.delay_s, 4),
         plant_lag_s=round(result.lag_s, 4),
         least_attitude_delay_s=result.attitude_delay_s,
+        imu_axes=result.imu_axes,
     )
 
 
@@ -182,11 +184,11 @@ def _text(
     return '\n'.join(lines) + '\n'
 
 
-def _yaml(value: float | tuple[float, ...]) -> str:
+def _yaml(value: float | str | tuple[float | str, ...]) -> str:
     """ROS wants every number of a list to be of one type, and 1e-05 is a text to YAML 1.1."""
     if isinstance(value, tuple):
         return f'[{", ".join(_yaml(each) for each in value)}]'
-    if isinstance(value, int):
+    if isinstance(value, int | str):
         return str(value)
     digits = f'{value:.6f}'.rstrip('0')
     return f'{digits}0' if digits.endswith('.') else digits

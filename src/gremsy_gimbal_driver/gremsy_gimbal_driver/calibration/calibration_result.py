@@ -67,7 +67,8 @@ class GainPoint:
 class CalibrationResult:
     """Both axes, the gain against the zoom (ascending), and what the user should know.
 
-    `attitude_delay_s` is the smallest time from an attitude's measurement to its arrival, where pictures told it.
+    `attitude_delay_s` is the smallest time from an attitude's measurement to its arrival, where pictures told it, and
+    `imu_axes` where x, y and z of the IMU point, where gravity did.
     """
 
     azimuth: AxisCalibration
@@ -75,6 +76,7 @@ class CalibrationResult:
     gains: tuple[GainPoint, ...]
     notes: tuple[str, ...] = ()
     attitude_delay_s: float | None = None
+    imu_axes: tuple[str, ...] | None = None
 
     @property
     def axes(self) -> tuple[AxisCalibration, AxisCalibration]:
@@ -96,7 +98,8 @@ class CalibrationResult:
             f'telemetry is {(stamped_with_s + late_s) * 1e3:.0f} ms old on arrival: stamped {late_s * 1e3:.1f} +- '
             f'{age.std_s * 1e3:.1f} ms late by {age.pictures} pairs of pictures, which was taken off the delays'
         )
-        return CalibrationResult(azimuth, tilt, self.gains, (*self.notes, note), round(stamped_with_s + late_s, 4))
+        delay_s = round(stamped_with_s + late_s, 4)
+        return replace(self, azimuth=azimuth, tilt=tilt, notes=(*self.notes, note), attitude_delay_s=delay_s)
 
     @property
     def dead_zone_rad_s(self) -> float:

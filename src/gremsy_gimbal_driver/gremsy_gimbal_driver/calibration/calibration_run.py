@@ -4,12 +4,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from dataclasses import replace
 
-from gremsy_common.types.gimbal_state import RateSetpoint, ZoomState
+from gremsy_common.types.gimbal_state import ImuReading, RateSetpoint, ZoomState
 from gremsy_gimbal_driver.attitude.attitude_stamping import MeasuredAttitude
 from gremsy_gimbal_driver.calibration.calibration_result import CalibrationResult
 from gremsy_gimbal_driver.calibration.calibration_routine import CalibrationRoutine, CalibrationState, CalibrationWish
 from gremsy_gimbal_driver.calibration.calibration_settings import CalibrationSettings, Pair
+from gremsy_gimbal_driver.calibration.imu_mounting import ImuMounting
 from gremsy_gimbal_driver.motion.command_arbiter import Source
 from gremsy_gimbal_driver.motion.instant import Instant
 from gremsy_gimbal_driver.motion.motion_control import MotionControl
@@ -27,15 +30,22 @@ class CalibrationRun:
         motion: moves the gimbal; commands of the calibration are written as they are.
         payload: zooms.
         level_frame: of the commands.
+        imu_axes: by which its readings are turned.
     """
 
     def __init__(
-        self, settings: CalibrationSettings, motion: MotionControl, payload: PayloadControl, level_frame: str
+        self,
+        settings: CalibrationSettings,
+        motion: MotionControl,
+        payload: PayloadControl,
+        level_frame: str,
+        imu_axes: Sequence[str],
     ) -> None:
         self.routine = CalibrationRoutine(settings)
         self._motion = motion
         self._payload = payload
         self._level_frame = level_frame
+        self._mounting = ImuMounting(imu_axes)
         self._repeat_ns = nanoseconds(settings.repeat_interval_s)
         self._offered: Pair | None = None
         self._offered_ns = 0
@@ -50,7 +60,11 @@ class CalibrationRun:
     @property
     def result(self) -> CalibrationResult | None:
         """What was measured; None unless it ended well."""
-        return self.routine.result if self.routine.state is CalibrationState.DONE else None
+        result = self.routine.result
+        if result is None or self.routine.state is not CalibrationState.DONE:
+            return None
+        axes, note = self._mounting.found()
+        return replace(result, imu_axes=axes, notes=(*result.notes, note) if note else result.notes)
 
     def attitude(self, measured: MeasuredAttitude, now: Instant) -> None:
         """Telemetry: where the camera looks and how fast it turns, about whatever axes."""
@@ -58,6 +72,11 @@ class CalibrationRun:
         rates = (math.hypot(x, z), y)
         angles = (measured.yaw_rad, measured.pitch_rad)
         self.routine.attitude(measured.attitude.stamp_ns, angles, rates, now)
+        self._mounting.attitude(measured.attitude.level_from_camera_wxyz)
+
+    def imu(self, reading: ImuReading) -> None:
+        """Telemetry: what the camera's IMU feels."""
+        self._mounting.imu(reading.acceleration_m_s2)
 
     def zoom(self, zoom: ZoomState, now: Instant) -> None:
         """Telemetry: the magnification."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gremsy_common.types.gimbal_state import ImuReading, LevelHeading, RangeReading, VehicleAttitude, ZoomState
@@ -100,7 +101,7 @@ class GimbalDevice:
         least_delay_ns = nanoseconds(settings.least_attitude_delay_s)
         self._protocols = ProtocolChoice(encoder, settings.protocol, settings.v1_yaw_sign)
         self._telemetry = AttitudeTelemetry(AttitudeStamping(settings.camera_frame, least_delay_ns), say)
-        self._imu = ImuConversion(settings.camera_frame, least_delay_ns)
+        self._imu = ImuConversion(settings.camera_frame, least_delay_ns, settings.imu_axes)
         self._range_finder = RangeFinder()
         self._vehicle = VehicleHistory(settings.vehicle_age_limit_s)
         self._pace = VehicleStatePace(settings.vehicle_age_limit_s)
@@ -128,6 +129,15 @@ class GimbalDevice:
         """The smallest time from a measurement to its arrival is known to be another."""
         self._telemetry.use_least_delay(nanoseconds(least_delay_s))
         self._imu.use_least_delay(nanoseconds(least_delay_s))
+
+    @property
+    def imu_axes(self) -> Sequence[str]:
+        """How the IMU is taken to sit."""
+        return self._imu.axes
+
+    def use_imu_axes(self, axes: Sequence[str]) -> None:
+        """The IMU is known to sit otherwise."""
+        self._imu.use_axes(axes)
 
     # How it stands.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +13,7 @@ import numpy as np
 from gremsy_common.timing.clock_mapping import CounterUnwrapper, MinimumDelayClock
 from gremsy_common.types.gimbal_state import ImuReading, RangeReading, ZoomState
 from gremsy_gimbal_driver.mavlink.mavlink_events import PayloadTelemetry, RawImu
-from gremsy_gimbal_driver.mavlink.mavlink_frames import vector_flu
+from gremsy_gimbal_driver.mavlink.mavlink_frames import IMU_AXES, camera_from_imu
 
 RANGE_NAME = 'LRF_RANGE'
 ZOOM_NAME = 'EO_ZOOM'
@@ -26,10 +27,12 @@ class ImuConversion:
     Args:
         frame_id: of the camera, on whose stage the sensor sits.
         least_delay_ns: the smallest time from measurement to arrival, where known.
+        axes: where the sensor's x, y and z point, seen by the camera.
     """
 
-    def __init__(self, frame_id: str, least_delay_ns: int = 0) -> None:
+    def __init__(self, frame_id: str, least_delay_ns: int = 0, axes: Sequence[str] = IMU_AXES) -> None:
         self._frame_id = frame_id
+        self.use_axes(axes)
         self._counter = CounterUnwrapper(bits=64)
         self._clock = MinimumDelayClock(resolution_ns=_MICROSECOND_NS, least_delay_ns=least_delay_ns)
         self._last_ns: int | None = None
@@ -40,9 +43,13 @@ class ImuConversion:
         """The smallest time from measurement to arrival is known to be another."""
         self._clock.least_delay_ns = least_delay_ns
 
+    def use_axes(self, axes: Sequence[str]) -> None:
+        """The sensor is known to sit otherwise."""
+        self.axes, self._camera_from_imu = axes, camera_from_imu(axes)
+
     def reading(self, event: RawImu, arrival_ros_ns: int) -> ImuReading | None:
         """None for one that is not newer than the last, not finite, or a sensor that measures nothing at all."""
-        acceleration, rates = np.array(event.acceleration_frd_m_s2), np.array(event.rates_frd_rad_s)
+        acceleration, rates = np.array(event.acceleration_m_s2), np.array(event.rates_rad_s)
         if not (np.isfinite(acceleration).all() and np.isfinite(rates).all()):
             self.rejects['imu_not_finite'] += 1
             return None
@@ -55,7 +62,8 @@ class ImuConversion:
             self.rejects['imu_not_newer'] += 1
             return None
         self._last_ns = stamp_ns
-        return ImuReading(stamp_ns, self._frame_id, vector_flu(acceleration), vector_flu(rates))
+        turned = self._camera_from_imu @ np.stack([acceleration, rates], axis=1)
+        return ImuReading(stamp_ns, self._frame_id, turned[:, 0], turned[:, 1])
 
     def _stamp(self, time_us: int, arrival_ros_ns: int) -> int:
         stamp_ns = self._clock.map(self._counter.unwrap(time_us) * _MICROSECOND_NS, arrival_ros_ns)

@@ -156,12 +156,12 @@ class MountStatus:
 
 @dataclass(frozen=True, slots=True)
 class RawImu:
-    """RAW_IMU 27 in SI units, about the wire's own axes (forward, right, down)."""
+    """RAW_IMU 27 in SI units, about the sensor's own axes, which are not the camera's (`imu_axes`)."""
 
     sender: Sender
     time_us: int
-    acceleration_frd_m_s2: tuple[float, float, float]
-    rates_frd_rad_s: tuple[float, float, float]
+    acceleration_m_s2: tuple[float, float, float]
+    rates_rad_s: tuple[float, float, float]
 
 
 @dataclass(frozen=True, slots=True)

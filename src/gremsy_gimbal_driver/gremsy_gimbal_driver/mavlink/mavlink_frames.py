@@ -12,6 +12,8 @@ The earth frames differ by more: NED has x north, ENU has x east, so yaw 0 of th
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from itertools import permutations
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -27,6 +29,19 @@ NORTH_IN_EARTH_RAD = math.pi / 2
 ENCODER_SIGNS: Triple = (-1.0, 1.0, 1.0)
 """Yaw, roll, pitch: REP-103 angle over encoder angle. Yaw is right + and roll right + as on all of the wire; pitch runs
 opposite to the attitude's pitch, so it is down + already (F4F, gimbal.md 1.7)."""
+
+IMU_AXES = ('right', 'forward', 'up')
+"""Where x, y and z of the IMU point in RAW_IMU 27, unlike all else on the wire. In the vendor's log (gSDK's README,
+6.16) z is +1 g at rest, x falls by g sin(roll), and the y gyro is positive while the roll (right side down +) grows."""
+
+_DIRECTIONS = {
+    'forward': (1.0, 0.0, 0.0),
+    'back': (-1.0, 0.0, 0.0),
+    'left': (0.0, 1.0, 0.0),
+    'right': (0.0, -1.0, 0.0),
+    'up': (0.0, 0.0, 1.0),
+    'down': (0.0, 0.0, -1.0),
+}
 
 _HALF_TURN_ABOUT_X: Array = np.array([1.0, -1.0, -1.0])
 _HALF_TURN_ON_BOTH_SIDES: Array = np.array([1.0, 1.0, -1.0, -1.0])
@@ -53,6 +68,28 @@ def vector_flu(vector_frd: ArrayLike) -> Array:
 def vector_frd(vector_flu: ArrayLike) -> Array:
     """(..., 3) forward, left, up to forward, right, down; angular velocities too."""
     return np.asarray(np.asarray(vector_flu, dtype=np.float64) * _HALF_TURN_ABOUT_X)
+
+
+def camera_from_imu(axes: Sequence[str]) -> Array:
+    """(3, 3) from the IMU's own axes to forward, left, up, by where its x, y and z point.
+
+    Raises:
+        ValueError: what those axes are instead of three of a sensor.
+    """
+    if len(axes) != 3 or not set(axes) <= _DIRECTIONS.keys():
+        raise ValueError(f'use three of {", ".join(_DIRECTIONS)}')
+    matrix = np.array([_DIRECTIONS[axis] for axis in axes]).T
+    if np.linalg.det(matrix) < 0.5:
+        raise ValueError(
+            'no sensor has such axes: use three at right angles, of which z is up where x is forward and y left'
+        )
+    return matrix
+
+
+def imu_mountings() -> list[tuple[tuple[str, str, str], Array]]:
+    """Every way in which an IMU can sit square to the camera, 24, as `camera_from_imu` takes and gives them."""
+    named = [(axes, np.array([_DIRECTIONS[axis] for axis in axes]).T) for axes in permutations(_DIRECTIONS, 3)]
+    return [(axes, matrix) for axes, matrix in named if np.linalg.det(matrix) > 0.5]
 
 
 def wire_rates(azimuth_rate_rad_s: float, tilt_rate_rad_s: float) -> tuple[float, float, float]:

@@ -9,7 +9,13 @@ import numpy as np
 
 from gremsy_common.geometry import quaternion_from_bearing
 from gremsy_gimbal_driver.mavlink.mavlink_dialect import dialect
-from gremsy_gimbal_driver.mavlink.mavlink_frames import level_rates, ned_degrees, q_frd_from_level_camera, vector_frd
+from gremsy_gimbal_driver.mavlink.mavlink_frames import (
+    camera_from_imu,
+    level_rates,
+    ned_degrees,
+    q_frd_from_level_camera,
+    vector_frd,
+)
 from gremsy_gimbal_driver.motion.motion_output import GimbalMode
 from gremsy_gimbal_sim.board.power import Power
 from gremsy_gimbal_sim.gimbal.simulated_modes import ModeMachine
@@ -95,7 +101,7 @@ class GimbalTelemetry:
             self._boot_ms(),
             flags,
             q_frd_from_level_camera(quaternion_from_bearing(azimuth, tilt)).tolist(),
-            *_camera_rates_frd(tilt, *rates),
+            *vector_frd(_camera_rates(tilt, *rates)).tolist(),
             body.limit_flags() | options.failure_flags,
             *extensions,
         )
@@ -127,11 +133,12 @@ class GimbalTelemetry:
         return dialect.MAVLink_mount_status_message(0, 0, tilt_count, round(roll * scale), round(right * scale), 0)
 
     def imu(self) -> Message:
-        """RAW_IMU 27: gravity and rates in the camera's axes, forward, right, down."""
+        """RAW_IMU 27: gravity and rates in the sensor's axes."""
         options, body = self._options, self._body
         _, tilt = body.angles_rad
-        specific_force = vector_frd(body.up_in_camera()) * _GRAVITY_M_S2
-        rates = np.array(_camera_rates_frd(tilt, *body.world_rates_rad_s))
+        imu_from_camera = camera_from_imu(options.imu_axes.split('_')).T
+        specific_force = imu_from_camera @ body.up_in_camera() * _GRAVITY_M_S2
+        rates = imu_from_camera @ _camera_rates(tilt, *body.world_rates_rad_s)
         if options.imu_acceleration_noise_m_s2:
             specific_force += self._random.normal(0.0, options.imu_acceleration_noise_m_s2, 3)
         if options.imu_rate_noise_rad_s:
@@ -168,10 +175,9 @@ class GimbalTelemetry:
         return self._power.boot_ms(self._body.plant.time_s)
 
 
-def _camera_rates_frd(tilt_rad: float, azimuth_rate: float, tilt_rate: float) -> tuple[float, float, float]:
+def _camera_rates(tilt_rad: float, azimuth_rate: float, tilt_rate: float) -> tuple[float, float, float]:
     """About the camera's own axes: the azimuth turns about the level frame's up, which leans with the tilt."""
-    x, y, z = vector_frd([-math.sin(tilt_rad) * azimuth_rate, tilt_rate, math.cos(tilt_rad) * azimuth_rate]).tolist()
-    return x, y, z
+    return -math.sin(tilt_rad) * azimuth_rate, tilt_rate, math.cos(tilt_rad) * azimuth_rate
 
 
 def _int16(value: float) -> int:

@@ -37,7 +37,12 @@ class StreamOptions:
     foreign_component: int = option(175, 'which one that is', low=1, high=255)
     encoder_counts: bool = option(True, '158 in counts of 2^16 a turn, else in cdeg; parameter MAV_TS_ENCNT')
     encoder_tilt_offset_counts: int = option(0, 'home offset of the tilt encoder', low=-32768, high=32767)
-    encoder_tilt_inverted: bool = option(False, 'the tilt encoder runs opposite to the attitude')
+    encoder_tilt_inverted: bool = option(True, "the tilt encoder runs opposite to the attitude, as in the vendor's log")
+    imu_axes: str = option(
+        'right_forward_up',
+        "where x, y and z of 27 point; the vendor's log says so, MAVLink's other vectors are forward, right, down",
+        choices=('right_forward_up', 'forward_right_down'),
+    )
     imu_acceleration_noise_m_s2: float = option(0.0, 'standard deviation', unit='m/s2', low=0.0, high=100.0)
     imu_rate_noise_rad_s: float = option(0.0, 'standard deviation', unit='rad/s', low=0.0, high=10.0)
     version_every_s: float = option(0.0, 'VERSION_X is sent unasked so often, 0 never', unit='s', low=0.0, high=3600.0)

@@ -14,7 +14,9 @@ class LinkOptions:
 
     system: int = option(1, 'MAVLink system of all three components; a PixyWE said 4', low=1, high=255)
     gimbal_component: int = option(154, "the gimbal's component, 154 or 171 to 175", low=1, high=255)
-    camera_component: int = option(100, "the camera's component, 100 to 105", low=1, high=255)
+    camera_component: int = option(
+        101, "the camera's component, 100 to 105: 101 in the vendor's SDK, 100 in its Python one", low=1, high=255
+    )
     lost_byte_share: float = option(0.0, 'bytes that get lost', low=0.0, high=1.0)
     corrupted_byte_share: float = option(0.0, 'bytes that arrive as another byte', low=0.0, high=1.0)
     duplicated_message_share: float = option(0.0, 'messages that arrive twice', low=0.0, high=1.0)
