@@ -52,7 +52,7 @@ class OfflinePayload:
         start_ns: the first time.
         level_frame: of the setpoints.
         seed: of the payload's random faults.
-        changes: of the preset's options.
+        changes: of the preset's options. But for `moving`, its 285 is that of before 7.8.7, which tells of no vehicle.
         fed_s: for so long the driver is fed the vehicle's attitude, 50 times a second and 20 ms old.
     """
 
@@ -66,7 +66,8 @@ class OfflinePayload:
         *,
         fed_s: float = 0.0,
     ) -> None:
-        options = replace(PRESETS[preset], attitude_rate_hz=_ATTITUDE_HZ, **(changes or {}))
+        says_nothing = {} if preset == 'moving' else {'attitude_extensions': False, 'yaw_frame_flags': False}
+        options = replace(PRESETS[preset], attitude_rate_hz=_ATTITUDE_HZ, **{**says_nothing, **(changes or {})})
         self.plant = options.plant
         self.refused: list[str] = []
         self._payload = SimulatedPayload(options, seed, start_ns * 1e-9, speaks_first=True)

@@ -156,7 +156,9 @@ class GimbalDriver:
         """Turn to azimuth 0, tilt 0; returns at once, the listener hears the end."""
         with self._changing():
             self._end_calibration(source)
-            return self._motion.home(self._clock(), source)
+            sight = self._device.sight
+            ahead_rad = 0.0 if sight is None else sight.measured.ahead_rad
+            return self._motion.home(self._clock(), source, ahead_rad)
 
     def offer(self, source: Source, setpoint: RateSetpoint) -> bool:
         """A rate command; False when it was refused."""

@@ -23,7 +23,7 @@ from gremsy_gimbal_driver.mavlink.mavlink_encoder import Encoder
 from gremsy_gimbal_driver.mavlink.mavlink_events import Sender
 from gremsy_gimbal_driver.motion.command_arbiter import Source
 from gremsy_gimbal_driver.motion.motion_output import GimbalMode
-from gremsy_gimbal_sim.options.options import PayloadOptions
+from gremsy_gimbal_sim.options.options import PRESETS, PayloadOptions
 
 
 class Heard:
@@ -262,8 +262,9 @@ def _parent(process: Path) -> int:
 
 
 def test_while_a_tracker_follows_and_nothing_tells_how_the_vehicle_turns_it_locks_where_that_is_allowed(
-    payload, heard, wait_until
+    start_payload, heard, wait_until
 ):
+    payload = start_payload(udp=0, options=PRESETS['old_firmware'])
     settings = DriverSettings(mode_while_following=GimbalMode.LOCK)
     made = GimbalDriver(links_from_uris([payload.uri]), settings, heard.listener)
     made.open()

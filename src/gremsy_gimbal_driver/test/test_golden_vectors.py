@@ -75,7 +75,9 @@ SENT = {
 HALF = math.radians(0.5)
 HEARD = {
     'heartbeat_of_gimbal': Heartbeat(GIMBAL, 26, 8, 4),
-    'attitude_status_full': AttitudeStatus(GIMBAL, 345678, 0x2C, (0.5, 0.5, -0.5, 0.5), (0.25, -0.5, 0.125), 8, 0.75),
+    'attitude_status_full': AttitudeStatus(
+        GIMBAL, 345678, 0x2C, (0.5, 0.5, -0.5, 0.5), (0.25, -0.5, 0.125), 8, 0.75, 0.0625
+    ),
     'attitude_status_old': AttitudeStatus(GIMBAL, 345698, 0x0C, (1.0, 0.0, 0.0, 0.0), (0.0, 0.0, 0.0), 0, math.nan),
     'mount_orientation': MountOrientation(GIMBAL, 345700, HALF, math.radians(-30), math.radians(45), math.radians(120)),
     'mount_orientation_without_absolute': MountOrientation(

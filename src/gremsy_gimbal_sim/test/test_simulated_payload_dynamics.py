@@ -25,6 +25,10 @@ def bench_of(**options) -> InstantPayload:
     return bench
 
 
+OLD = {'firmware': (7, 8, 4), 'own_heading_rad': 0.0}
+"""Its 285 has the earth's yaw in lock, and its own zero is the heading at power-up."""
+
+
 def degrees(bench: InstantPayload) -> tuple[float, float]:
     """True pitch up + and yaw right +, in the world."""
     state = bench.payload.true_state(0)
@@ -160,7 +164,7 @@ def test_the_shortest_turn_never_leads_into_a_stop():
 
 def test_follow_turns_with_the_vehicle_and_lock_holds_the_earth():
     for flags, world_deg, joint_deg in ((LEVEL, -60.0, 0.0), (LOCK, 0.0, 60.0)):
-        bench = bench_of(vehicle_turn_rad_s=math.radians(20.0))
+        bench = bench_of(vehicle_turn_rad_s=math.radians(20.0), **OLD)
         bench.turn(0.0, 0.0, flags)
         begun = degrees(bench)[1]
         bench.run(3.5)
@@ -181,11 +185,12 @@ def test_lock_holds_the_earth_against_a_swaying_vehicle_but_for_the_stops():
 
 
 def test_an_angle_in_lock_is_an_earth_angle_while_the_vehicle_turns():
-    bench = bench_of(vehicle_turn_rad_s=0.1)
+    bench = bench_of(vehicle_turn_rad_s=0.1, firmware=(7, 8, 4))
     bench.point(0.0, math.radians(30.0), LOCK)
     bench.run(6.0)
     assert shown_yaw_deg(bench) == pytest.approx(30.0, abs=0.05)
-    assert degrees(bench)[1] == pytest.approx(30.0, abs=0.05)
+    # The vehicle began at 0 in the world, and at 0.35 rad to the left by the gimbal's own zero.
+    assert degrees(bench)[1] == pytest.approx(30.0 + math.degrees(0.35), abs=0.05)
 
 
 def test_lock_ends_at_the_pan_stop():
@@ -235,7 +240,7 @@ def test_the_truth_does_not_depend_on_how_often_time_advances():
 
 
 def test_the_gyros_earth_drifts_and_lock_drifts_with_it():
-    bench = bench_of(drift_rad_s=math.radians(0.5))
+    bench = bench_of(drift_rad_s=math.radians(0.5), **OLD)
     bench.turn(0.0, 0.0, LOCK)
     begun = degrees(bench)[1]
     bench.run(20.5)
@@ -244,7 +249,7 @@ def test_the_gyros_earth_drifts_and_lock_drifts_with_it():
 
 
 def test_a_fed_heading_ends_the_drift_and_sets_north():
-    bench = bench_of(drift_rad_s=math.radians(0.5))
+    bench = bench_of(drift_rad_s=math.radians(0.5), **OLD)
     bench.turn(0.0, 0.0, LOCK)
     for _ in range(200):
         feed(bench, 40.0)
@@ -257,7 +262,7 @@ def test_a_fed_heading_ends_the_drift_and_sets_north():
 
 
 def test_a_heading_is_not_used_unless_the_parameter_says_so():
-    bench = bench_of(combines_vehicle_attitude=False)
+    bench = bench_of(combines_vehicle_attitude=False, **OLD)
     bench.turn(0.0, 0.0, LOCK)
     feed(bench, 40.0)
     bench.run(1.0)
@@ -268,14 +273,16 @@ def test_a_heading_is_not_used_unless_the_parameter_says_so():
     assert shown_yaw_deg(bench) == pytest.approx(40.0, abs=0.01)
 
 
-def test_earth_yaw_is_zero_at_power_up_whatever_the_heading():
-    bench = InstantPayload(PayloadOptions(vehicle_turn_rad_s=0.2, boot_s=1.0), heartbeats=True)
+@pytest.mark.parametrize('own_heading_rad', [0.0, 0.35])
+def test_earth_yaw_begins_at_the_gimbals_own_zero_whatever_the_heading(own_heading_rad):
+    options = PayloadOptions(vehicle_turn_rad_s=0.2, boot_s=1.0, firmware=(7, 8, 4), own_heading_rad=own_heading_rad)
+    bench = InstantPayload(options, heartbeats=True)
     bench.run(5.0)
     bench.payload.reboot(5.0)
     bench.run(7.5)
     bench.turn(0.0, 0.0, LOCK)
     bench.run(8.0)
-    assert shown_yaw_deg(bench) == pytest.approx(-math.degrees(0.2 * 1.5), abs=0.5)
+    assert shown_yaw_deg(bench) == pytest.approx(-math.degrees(own_heading_rad + 0.2 * 1.5), abs=0.5)
 
 
 # What stops and what does not.

@@ -24,7 +24,9 @@ def degrees(bench: InstantPayload) -> tuple[float, float]:
 
 
 def flags(bench: InstantPayload) -> int:
-    return bench.heard(ATTITUDE, since_s=bench.now_s - 1.0)[-1][1].flags
+    """Without what they say of the yaw's frame."""
+    shown = bench.heard(ATTITUDE, since_s=bench.now_s - 1.0)[-1][1].flags
+    return shown & ~dialect.GIMBAL_DEVICE_FLAGS_YAW_IN_VEHICLE_FRAME
 
 
 def set_parameter(bench: InstantPayload, name: str, value: int) -> None:

@@ -17,6 +17,8 @@ from gremsy_gimbal_sim.payload_fixture import InstantPayload
 HEARTBEAT, STATUS, IMU, PARAM_VALUE, ACK = 0, 1, 27, 22, 77
 ENCODERS, ORIENTATION, INFORMATION, ATTITUDE = 158, 265, 283, 285
 SET_INTERVAL, REQUEST = 511, 512
+IN_VEHICLE = dialect.GIMBAL_DEVICE_FLAGS_YAW_IN_VEHICLE_FRAME
+IN_EARTH = dialect.GIMBAL_DEVICE_FLAGS_YAW_IN_EARTH_FRAME
 
 
 def at(pitch_deg: float, yaw_deg: float, options: PayloadOptions | None = None) -> InstantPayload:
@@ -97,33 +99,38 @@ def test_the_attitude_says_where_it_points():
     cp, sp, cy, sy = math.cos(expected[0]), math.sin(expected[0]), math.cos(expected[1]), math.sin(expected[1])
     assert q == pytest.approx([cy * cp, -sy * sp, cy * sp, sy * cp], abs=1e-4)
     orientation = newest(bench, ORIENTATION)
-    assert (orientation.pitch, orientation.yaw, orientation.yaw_absolute) == pytest.approx((-20, 30, 30), abs=0.01)
+    absolute = 30 - math.degrees(0.35)  # the vehicle is 0.35 rad to the left, by the gimbal's own zero
+    assert (orientation.pitch, orientation.yaw, orientation.yaw_absolute) == pytest.approx(
+        (-20, 30, absolute), abs=0.01
+    )
 
 
 @pytest.mark.parametrize(
-    ('flags', 'frame'),
+    ('options', 'follow', 'lock'),
     [
-        (LEVEL, dialect.GIMBAL_DEVICE_FLAGS_YAW_IN_VEHICLE_FRAME),
-        (LEVEL | YAW_LOCK, dialect.GIMBAL_DEVICE_FLAGS_YAW_IN_EARTH_FRAME),
+        (PayloadOptions(firmware=(7, 8, 6)), 0, 0),
+        (PayloadOptions(firmware=(7, 8, 7)), IN_VEHICLE, IN_VEHICLE),
+        (PayloadOptions(yaw_frame_by_mode=True), IN_VEHICLE, IN_EARTH),
+        (PayloadOptions(yaw_frame_flags=False), 0, 0),
     ],
 )
-@pytest.mark.parametrize('told', [False, True])
-def test_the_frame_of_the_yaw_is_said_where_told(flags, frame, told):
-    bench = InstantPayload(PayloadOptions(yaw_frame_flags=told), heartbeats=True)
-    bench.turn(0.0, 0.0, flags)
-    bench.run(1.0)
-    assert newest(bench, ATTITUDE).flags == flags | (frame if told else 0)
+def test_the_frame_of_the_yaw_is_said_as_the_firmware_does(options, follow, lock):
+    bench = InstantPayload(options, heartbeats=True)
+    for flags, frame in ((LEVEL, follow), (LEVEL | YAW_LOCK, lock)):
+        bench.turn(0.0, 0.0, flags)
+        bench.run(bench.now_s + 1.0)
+        assert newest(bench, ATTITUDE).flags == flags | frame
 
 
-@pytest.mark.parametrize('extensions', [False, True])
+@pytest.mark.parametrize('extensions', [False, True, None])
 def test_delta_yaw_leads_from_the_vehicle_to_the_earth(extensions):
     options = PayloadOptions(attitude_extensions=extensions, vehicle_turn_rad_s=0.2)
     bench = InstantPayload(options, heartbeats=True)
     bench.run(2.0)
     message = newest(bench, ATTITUDE)
-    if extensions:
+    if extensions is not False:
         # The vehicle has turned left since power-up; yaw is right +.
-        assert message.delta_yaw == pytest.approx(-0.2 * (message.time_boot_ms / 1e3 - 12.0), abs=1e-3)
+        assert message.delta_yaw == pytest.approx(-0.35 - 0.2 * (message.time_boot_ms / 1e3 - 12.0), abs=1e-3)
         assert message.delta_yaw_velocity == pytest.approx(-0.2, abs=1e-3)
     else:
         assert (message.delta_yaw, message.delta_yaw_velocity) == (0.0, 0.0)

@@ -16,7 +16,7 @@ from enum import Enum
 import numpy as np
 from numpy.typing import NDArray
 
-from gremsy_common.geometry import multiply_quaternions, quaternion_from_bearing
+from gremsy_common.geometry import matrix_from_quaternion, multiply_quaternions, quaternion_from_bearing
 from gremsy_gimbal_driver.attitude.euler import quaternion_from_yaw_roll_pitch
 from gremsy_gimbal_driver.mavlink.mavlink_dialect import dialect
 from gremsy_gimbal_driver.mavlink.mavlink_events import AttitudeStatus, MountOrientation
@@ -70,14 +70,20 @@ class AttitudeReading:
 
 
 def reading_from_status(status: AttitudeStatus) -> AttitudeReading:
-    """285, turned into the frame of the mode's angle commands where it reports the other one and their difference."""
+    """285, turned into the frame of the mode's angle commands where it reports the other one and their difference.
+
+    From firmware 7.8.7 on a Gremsy reports the vehicle's frame in lock, too (QGC #14865).
+    """
     quaternion = level_from_camera_flu(status.q_frd_wxyz)
+    rates = vector_flu(status.rates_frd_rad_s)
     reported, heading = _reported_frame(status)
     wanted = YawFrame.EARTH if status.flags & _YAW_LOCK else YawFrame.VEHICLE
     if reported is not wanted and heading is not None:
-        quaternion = _turned(quaternion, heading if wanted is YawFrame.EARTH else -heading)
+        sign = 1.0 if wanted is YawFrame.EARTH else -1.0
+        quaternion = _turned(quaternion, sign * heading)
+        up_in_camera = matrix_from_quaternion(quaternion)[2]
+        rates = rates + sign * heading_from_delta_yaw(status.delta_yaw_rate_rad_s) * up_in_camera
         reported = wanted
-    rates = vector_flu(status.rates_frd_rad_s)
     known = bool(np.isfinite(rates).all())
     return AttitudeReading(
         status.time_boot_ms, AttitudeSource.STATUS, quaternion, rates if known else None, reported, heading

@@ -41,6 +41,11 @@ class MeasuredAttitude:
     source: AttitudeSource = AttitudeSource.STATUS
 
     @property
+    def ahead_rad(self) -> float:
+        """Azimuth of the vehicle's heading, where that is known; else 0."""
+        return 0.0 if self.yaw_frame is YawFrame.VEHICLE else math.remainder(self.heading_rad or 0.0, 2 * math.pi)
+
+    @property
     def speed_rad_s(self) -> float:
         """How fast the camera turns, about whatever axis; tells whether a stop was obeyed."""
         return math.hypot(*self.attitude.rate_rad_s.tolist())

@@ -175,7 +175,7 @@ class Decoder:
 
     def _attitude(self, sender: Sender, fields: _Fields, frame: Frame) -> _Events:
         del frame
-        boot_ms, w, x, y, z, roll_rate, pitch_rate, yaw_rate, failures, flags, _, _, delta_yaw, _, _ = fields
+        boot_ms, w, x, y, z, roll_rate, pitch_rate, yaw_rate, failures, flags, _, _, delta_yaw, delta_rate, _ = fields
         norm = math.sqrt(w * w + x * x + y * y + z * z)
         if not math.isfinite(norm):
             return self._refuse('attitude_not_finite')
@@ -192,7 +192,8 @@ class Decoder:
         q = (w / norm, x / norm, y / norm, z / norm)
         if not self._jumps.passes(boot_ms, q):
             return self._refuse('attitude_jumped')
-        return (AttitudeStatus(sender, boot_ms, flags, q, rates, failures, delta),)
+        delta_rate = delta_rate if math.isfinite(delta) and abs(delta_rate) <= _FASTEST_RAD_S else math.nan
+        return (AttitudeStatus(sender, boot_ms, flags, q, rates, failures, delta, delta_rate),)
 
     def _orientation(self, sender: Sender, fields: _Fields, frame: Frame) -> _Events:
         boot_ms, roll, pitch, yaw, absolute = fields

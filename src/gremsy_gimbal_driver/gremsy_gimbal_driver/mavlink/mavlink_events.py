@@ -79,8 +79,8 @@ class AttitudeStatus:
     """GIMBAL_DEVICE_ATTITUDE_STATUS 285.
 
     `q_frd_wxyz` is a unit quaternion, camera FRD to level NED; `rates_frd_rad_s` are about the camera's axes, each NaN
-    where the device does not know it. `delta_yaw_rad` is the vehicle's yaw in the earth frame; it means something only
-    with one of the YAW_IN_* flags (`attitude_reading`).
+    where the device does not know it. `delta_yaw_rad` is the vehicle's yaw in the earth frame, with its rate; both mean
+    something only with one of the YAW_IN_* flags (`attitude_reading`).
     """
 
     sender: Sender
@@ -90,6 +90,7 @@ class AttitudeStatus:
     rates_frd_rad_s: tuple[float, float, float]
     failure_flags: int
     delta_yaw_rad: float = math.nan
+    delta_yaw_rate_rad_s: float = math.nan
 
 
 @dataclass(frozen=True, slots=True)

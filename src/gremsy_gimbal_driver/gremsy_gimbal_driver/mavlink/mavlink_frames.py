@@ -127,7 +127,10 @@ def yaw_roll_pitch_flu(roll_rad: float, pitch_rad: float, yaw_rad: float) -> Tri
 
 
 def heading_from_delta_yaw(delta_yaw_rad: float) -> float:
-    """285's delta_yaw (the vehicle's yaw from north, right +) as an azimuth in a level frame whose x looks north."""
+    """285's delta_yaw (the vehicle's yaw from north, right +) as an azimuth in a level frame whose x looks north.
+
+    Its rate likewise.
+    """
     return -delta_yaw_rad
 
 

@@ -163,9 +163,9 @@ class MotionControl:
         self._halt('stop')
         return Answer(True, 'Stopped and disarmed: arm again to move.')
 
-    def home(self, now: Instant, source: Source = Source.OPERATOR) -> Answer:
-        """Begin to turn to azimuth 0, tilt 0."""
-        return self._begin_goal(source, AngleGoal(0.0, 0.0, self._settings.home_timeout_s), now, True)
+    def home(self, now: Instant, source: Source = Source.OPERATOR, azimuth_rad: float = 0.0) -> Answer:
+        """Begin to turn straight ahead, which has that azimuth, and level."""
+        return self._begin_goal(source, AngleGoal(azimuth_rad, 0.0, self._settings.home_timeout_s), now, True)
 
     def go_to(self, source: Source, goal: AngleGoal, now: Instant) -> Answer:
         """Begin to turn to a goal; the answer's number asks for its progress."""

@@ -82,19 +82,22 @@ class GimbalTelemetry:
         )
 
     def attitude(self, now_s: float) -> Message:
-        """GIMBAL_DEVICE_ATTITUDE_STATUS 285, addressed to all: yaw from the heading, or in LOCK from the earth."""
+        """GIMBAL_DEVICE_ATTITUDE_STATUS 285, addressed to all, in the form of the firmware's version.
+
+        An old one's yaw is from the heading, or in LOCK from the earth, and nothing says so.
+        """
         body, options = self._body, self._options
-        in_earth = body.holds_earth
+        in_earth = body.holds_earth and (options.yaw_frame_by_mode or not options.tells_yaw_frame)
         azimuth, tilt = self._noisy(*(body.earth_rad if in_earth else body.angles_rad))
         rates = body.world_rates_rad_s if in_earth else body.joint_rates_rad_s
         flags = self._modes.flags(now_s)
-        if options.yaw_frame_flags:
+        if options.tells_yaw_frame:
             flags |= (
                 dialect.GIMBAL_DEVICE_FLAGS_YAW_IN_EARTH_FRAME
                 if in_earth
                 else dialect.GIMBAL_DEVICE_FLAGS_YAW_IN_VEHICLE_FRAME
             )
-        extensions = level_rates(body.heading_rate_rad_s, body.heading_rad) if options.attitude_extensions else (0, 0)
+        extensions = level_rates(body.heading_rate_rad_s, body.heading_rad) if options.sends_delta_yaw else (0, 0)
         return dialect.MAVLink_gimbal_device_attitude_status_message(
             0,
             0,

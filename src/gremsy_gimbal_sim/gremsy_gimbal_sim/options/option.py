@@ -110,7 +110,9 @@ def with_texts(options: T, texts: Mapping[str, str], prefix: str = '') -> T:
 def value_of(name: str, kind: Any, text: str) -> Any:
     """The text as a value of that type. Raises OptionError."""
     try:
-        if kind is bool:
+        if kind == bool | None and text.lower() == 'none':
+            return None
+        if kind in (bool, bool | None):
             return {'true': True, 'yes': True, '1': True, 'false': False, 'no': False, '0': False}[text.lower()]
         if kind is int:
             return int(text, 0)
@@ -133,7 +135,7 @@ def value_of(name: str, kind: Any, text: str) -> Any:
 
 
 def _kind_text(kind: Any) -> str:
-    plain = {bool: 'true or false', int: 'a whole number', float: 'a number'}
+    plain = {bool: 'true or false', bool | None: 'true, false or none', int: 'a whole number', float: 'a number'}
     if kind in plain:
         return plain[kind]
     if kind == _PAIRS:

@@ -70,9 +70,9 @@ PRESETS = {
         vehicle_yaw_rad=math.radians(5.0),
         vehicle_period_s=2.0,
         follow_window_rad=math.radians(10.0),
-        attitude_extensions=True,
-        yaw_frame_flags=True,
     ),
+    'old_firmware': PayloadOptions(firmware=(7, 8, 4), own_heading_rad=0.0),
 }
 """`realistic` is the plant *gremsy* plus the link's and the telemetry's faults (design.md section 7);
-`moving` is *ideal* on a vehicle that sways, within its follow window, with firmware from 7.8.7."""
+`moving` is *ideal* on a vehicle that sways, within its follow window; `old_firmware` is *ideal* with the 285 of before
+7.8.7, which has neither delta_yaw nor the yaw's frame, and whose own heading is 0 at power-up (gimbal.md 1.7)."""

@@ -13,6 +13,8 @@ from gremsy_gimbal_sim.plant.plant import IDEAL, PlantParameters
 _RATE: dict[str, Any] = {'unit': 'Hz', 'low': 0.1, 'high': 200.0}
 _SHARE: dict[str, Any] = {'low': 0.0, 'high': 1.0}
 _QUARTER_TURN = math.radians(90.0)
+# From here on 285 carries delta_yaw, and YAW_IN_VEHICLE_FRAME in every mode (a Pixy LR, ArduPilot #33870, QGC #14865).
+_NEW_ATTITUDE = (7, 8, 7)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,8 +32,11 @@ class StreamOptions:
     attitude_age_s: float = option(0.0, 'from a measurement to the sending of its 285', unit='s', low=0.0, high=10.0)
     attitude_noise_rad: float = option(0.0, 'standard deviation per angle', unit='rad', low=0.0, high=1.0)
     yaw_dither_rad: float = option(0.0, 'yaw is off by up to this, evenly', unit='rad', low=0.0, high=1.0)
-    attitude_extensions: bool = option(False, '285 with delta_yaw and its rate; old firmware sends none')
-    yaw_frame_flags: bool = option(False, '285 says with YAW_IN_*_FRAME what its yaw is measured against')
+    attitude_extensions: bool | None = option(None, '285 with delta_yaw and its rate; by itself from firmware 7.8.7 on')
+    yaw_frame_flags: bool | None = option(None, '285 says what its yaw counts from; by itself from firmware 7.8.7 on')
+    yaw_frame_by_mode: bool = option(
+        False, 'where 285 says it: YAW_IN_EARTH_FRAME in LOCK; a Pixy LR has YAW_IN_VEHICLE_FRAME there, too'
+    )
     zero_triple_share: float = option(0.0, 'of the 265 that are exact zeros; 14 % on a VIO', **_SHARE)
     foreign_orientation_hz: float = option(0.0, '265 with zeros from another component', unit='Hz', low=0.0, high=200.0)
     foreign_component: int = option(175, 'which one that is', low=1, high=255)
@@ -52,8 +57,18 @@ class StreamOptions:
     failure_flags: int = option(0, 'of 285, beside the limits', low=0, high=0xFFFF)
     battery_v: float = option(12.0, 'of SYS_STATUS', unit='V', low=0.0, high=60.0)
     model: str = option('SIMULATED', 'of message 283; AEVO models need their intervals set')
-    firmware: tuple[int, int, int] = option((7, 9, 0), 'of message 283', low=0, high=255)
+    firmware: tuple[int, int, int] = option((7, 9, 0), 'of message 283; the form of 285 follows it', low=0, high=255)
     firmware_type: int = option(0, '0 official, 64 alpha, 128 beta, 192 candidate', low=0, high=255)
+
+    @property
+    def sends_delta_yaw(self) -> bool:
+        """Whether 285 has its extensions."""
+        return self.firmware >= _NEW_ATTITUDE if self.attitude_extensions is None else self.attitude_extensions
+
+    @property
+    def tells_yaw_frame(self) -> bool:
+        """Whether 285 has one of the YAW_IN_* flags."""
+        return self.firmware >= _NEW_ATTITUDE if self.yaw_frame_flags is None else self.yaw_frame_flags
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,6 +100,13 @@ class DynamicsOptions:
     smoothing: float = option(0.0, 'time constant of RC_LPF_* at 100', unit='s', low=0.0, high=10.0)
     stalled_axis: str = option('none', 'a motor that does not turn', choices=('none', 'azimuth', 'tilt'))
     stalls_after_s: float = option(0.0, 'when it stops turning', unit='s', low=0.0, high=1e6)
+    own_heading_rad: float = option(
+        0.35,
+        "of the vehicle at power-up, left +, by the gimbal's own zero, unless 286 is fed",
+        unit='rad',
+        low=-math.pi,
+        high=math.pi,
+    )
     drift_rad_s: float = option(0.0, "of the gyro's own heading, unless 286 is fed", unit='rad/s', low=-1.0, high=1.0)
     vehicle_turn_rad_s: float = option(0.0, 'the vehicle turns left for ever', unit='rad/s', low=-10.0, high=10.0)
     vehicle_yaw_rad: float = option(0.0, 'amplitude of its sway', unit='rad', low=0.0, high=math.pi)

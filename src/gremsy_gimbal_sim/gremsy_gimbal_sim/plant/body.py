@@ -50,7 +50,7 @@ class GimbalBody:
         self.smoothing_s = (0.0, 0.0)
         """Time constants of the filter on rate commands, azimuth and tilt (RC_LPF)."""
         heading, _, _ = self.vehicle.attitude(start_s)
-        self.earth = EarthReference(options.drift_rad_s, heading)
+        self.earth = EarthReference(options, heading)
         self._heading = heading
         self._heading_rate = self._carried_rate = 0.0
         self._behind = 0.0  # how far FOLLOW's joint lags, rad
@@ -177,8 +177,8 @@ class GimbalBody:
         self._set_stops()
 
     def power_up(self, now_s: float) -> None:
-        """The gyro's heading begins at zero."""
-        self.earth = EarthReference(self._options.drift_rad_s, self._heading)
+        """The gyro's heading begins anew."""
+        self.earth = EarthReference(self._options, self._heading)
         self._wanted, self._smoothed = None, [0.0, 0.0]
         self.plant.command(now_s, (0.0, 0.0))
 

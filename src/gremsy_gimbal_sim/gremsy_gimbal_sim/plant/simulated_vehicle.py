@@ -47,16 +47,16 @@ class Vehicle:
 
 
 class EarthReference:
-    """The gimbal's own idea of the vehicle's heading: its gyro's, zero at power-up, or an autopilot's (gimbal.md 1.7).
+    """The gimbal's own idea of the vehicle's heading: its gyro's, or an autopilot's (gimbal.md 1.7).
 
     Args:
-        drift_rad_s: of the gyro's.
+        options: what it is at power-up, and how it drifts.
         heading_rad: the true one at power-up.
     """
 
-    def __init__(self, drift_rad_s: float, heading_rad: float) -> None:
-        self._drift = drift_rad_s
-        self._error = heading_rad
+    def __init__(self, options: DynamicsOptions, heading_rad: float) -> None:
+        self._drift = options.drift_rad_s
+        self._error = heading_rad - options.own_heading_rad
         self._fed_at_s = -math.inf
 
     @property
