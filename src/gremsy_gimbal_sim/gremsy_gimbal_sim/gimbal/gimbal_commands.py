@@ -106,7 +106,7 @@ class GimbalCommands:
 
     def _mount_control(self, parameters: list[float], _frame: Frame, now_s: float) -> int:
         """205: pitch up +, roll, yaw right +, deg or deg/s; as an angle it may go beyond half a turn."""
-        pitch, _, yaw, _, _, input_mode, targeting = parameters
+        pitch, roll, yaw, _, _, input_mode, targeting = parameters
         if whole(targeting) != _MAVLINK_TARGETING or not (math.isfinite(pitch) and math.isfinite(yaw)):
             return DENIED
         kind = whole(input_mode)
@@ -116,9 +116,9 @@ class GimbalCommands:
             yaw = -yaw
         azimuth, tilt = level_rates(math.radians(pitch), math.radians(yaw))
         if kind == _ANGLE_INPUT:
-            self._motion.angles(now_s, azimuth, tilt, exactly=True)
+            self._motion.angles(now_s, azimuth, tilt, math.radians(roll), exactly=True)
         elif kind == _RATE_INPUT:
-            self._motion.rates(now_s, azimuth, tilt)
+            self._motion.rates(now_s, azimuth, tilt, math.radians(roll))
         else:
             return DENIED
         return ACCEPTED

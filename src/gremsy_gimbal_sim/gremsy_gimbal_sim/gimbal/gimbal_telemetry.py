@@ -7,7 +7,6 @@ import math
 
 import numpy as np
 
-from gremsy_common.geometry import quaternion_from_bearing
 from gremsy_gimbal_driver.mavlink.mavlink_dialect import dialect
 from gremsy_gimbal_driver.mavlink.mavlink_frames import (
     camera_from_imu,
@@ -103,8 +102,8 @@ class GimbalTelemetry:
             0,
             self._boot_ms(),
             flags,
-            q_frd_from_level_camera(quaternion_from_bearing(azimuth, tilt)).tolist(),
-            *vector_frd(_camera_rates(tilt, *rates)).tolist(),
+            q_frd_from_level_camera(body.level_from_camera(azimuth, tilt)).tolist(),
+            *vector_frd(body.camera_rates(*rates)).tolist(),
             body.limit_flags() | options.failure_flags,
             *extensions,
         )
@@ -114,7 +113,7 @@ class GimbalTelemetry:
         azimuth, tilt = self._noisy(*self._body.angles_rad)
         pitch_deg, yaw_deg = ned_degrees(azimuth, tilt)
         _, absolute_deg = ned_degrees(self._body.heading_rad + azimuth, tilt)
-        roll_deg = _REST_ROLL_DEG
+        roll_deg = _REST_ROLL_DEG + math.degrees(self._body.roll_rad)
         if self._options.zero_triple_share and self._random.random() < self._options.zero_triple_share:
             roll_deg = pitch_deg = yaw_deg = absolute_deg = 0.0
         absolute_deg = math.remainder(absolute_deg, 360.0)
@@ -138,10 +137,9 @@ class GimbalTelemetry:
     def imu(self) -> Message:
         """RAW_IMU 27: gravity and rates in the sensor's axes."""
         options, body = self._options, self._body
-        _, tilt = body.angles_rad
         imu_from_camera = camera_from_imu(options.imu_axes.split('_')).T
         specific_force = imu_from_camera @ body.up_in_camera() * _GRAVITY_M_S2
-        rates = imu_from_camera @ _camera_rates(tilt, *body.world_rates_rad_s)
+        rates = imu_from_camera @ body.camera_rates(*body.world_rates_rad_s)
         if options.imu_acceleration_noise_m_s2:
             specific_force += self._random.normal(0.0, options.imu_acceleration_noise_m_s2, 3)
         if options.imu_rate_noise_rad_s:
@@ -176,11 +174,6 @@ class GimbalTelemetry:
     def _boot_ms(self) -> int:
         """The device's clock at the plant's newest step."""
         return self._power.boot_ms(self._body.plant.time_s)
-
-
-def _camera_rates(tilt_rad: float, azimuth_rate: float, tilt_rate: float) -> tuple[float, float, float]:
-    """About the camera's own axes: the azimuth turns about the level frame's up, which leans with the tilt."""
-    return -math.sin(tilt_rad) * azimuth_rate, tilt_rate, math.cos(tilt_rad) * azimuth_rate
 
 
 def _int16(value: float) -> int:

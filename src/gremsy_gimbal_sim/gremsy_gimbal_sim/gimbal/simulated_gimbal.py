@@ -8,7 +8,9 @@ from collections import deque
 from collections.abc import Callable
 
 import numpy as np
+from numpy.typing import NDArray
 
+from gremsy_common.geometry import matrix_from_quaternion
 from gremsy_gimbal_driver.attitude.euler import yaw_roll_pitch
 from gremsy_gimbal_driver.mavlink.mavlink_dialect import dialect
 from gremsy_gimbal_driver.mavlink.mavlink_frames import level_from_camera_flu, level_rates
@@ -25,6 +27,8 @@ from gremsy_gimbal_sim.plant.simulated_motion import Motion
 from gremsy_gimbal_sim.wire.acknowledgement import Acknowledger
 from gremsy_gimbal_sim.wire.outbox import Component, Outbox
 
+# Sine of the angle between where it looks and straight down, below which the quaternion's float32 say no azimuth.
+_STRAIGHT_DOWN = 1e-4
 _AUTOPILOT_STATE = dialect.MAVLINK_MSG_ID_AUTOPILOT_STATE_FOR_GIMBAL_DEVICE
 
 Fields = tuple[object, ...]
@@ -116,10 +120,9 @@ class Gimbal:
         q, rates = numbers[:4], numbers[4:7]
         self.motion.take_flags(int(numbers[7]), now_s)
         if all(map(math.isfinite, q)) and math.hypot(*q) > 0:
-            yaw, _, pitch = yaw_roll_pitch(level_from_camera_flu(q)).tolist()
-            self.motion.angles(now_s, yaw, pitch)
-        elif math.isfinite(rates[1]) or math.isfinite(rates[2]):
-            self.motion.rates(now_s, *level_rates(rates[1], rates[2]))
+            self.motion.angles(now_s, *_bearing_and_roll(level_from_camera_flu(q)))
+        elif any(map(math.isfinite, rates)):
+            self.motion.rates(now_s, *level_rates(rates[1], rates[2]), rates[0])
 
     def _command(self, frame: Frame, _fields: Fields, numbers: list[float], now_s: float) -> None:
         self._commands.take(int(numbers[7]), numbers[:7], frame, now_s)
@@ -164,10 +167,13 @@ class Gimbal:
     def _take_parameters(self) -> None:
         """Those that do something."""
         body, values = self.body, self.parameters
-        tilt, pan = ((values[f'RC_LIM_MIN_{axis}'], values[f'RC_LIM_MAX_{axis}']) for axis in ('TILT', 'PAN'))
+        tilt, pan, roll = (
+            (math.radians(values[f'RC_LIM_MIN_{axis}']), math.radians(values[f'RC_LIM_MAX_{axis}']))
+            for axis in ('TILT', 'PAN', 'ROLL')
+        )
         # Tilt limits are down +, pan limits right + (gimbal.md 1.7).
-        right, left = level_rates(0.0, math.radians(pan[1]))[0], level_rates(0.0, math.radians(pan[0]))[0]
-        body.set_soft_limits((right, left), (math.radians(tilt[0]), math.radians(tilt[1])))
+        right, left = level_rates(0.0, pan[1])[0], level_rates(0.0, pan[0])[0]
+        body.set_soft_limits((right, left), tilt, roll)
         reverse = values['RC_REVERSE_AXIS']
         body.reversed = (-1.0 if reverse & 2 else 1.0, -1.0 if reverse & 1 else 1.0)
         body.shortest = values['CTRL_ANGLE_MODE'] == 0
@@ -175,6 +181,26 @@ class Gimbal:
         full_s = self._options.smoothing / 100.0
         body.smoothing_s = (values['RC_LPF_PAN'] * full_s, values['RC_LPF_TILT'] * full_s)
         self._telemetry.encoder_counts = values['MAV_TS_ENCNT'] == 1
+
+
+def _bearing_and_roll(level_from_camera_wxyz: NDArray[np.float64]) -> tuple[float, float, float]:
+    """Azimuth and tilt of where the camera is to look, and its roll about that, as MAVLink's Euler angles are (3-2-1).
+
+    Of the two ways to say it the one that is not overhead; straight down the roll is 0.
+    """
+    matrix = matrix_from_quaternion(level_from_camera_wxyz)
+    level = math.hypot(matrix[0, 0], matrix[1, 0])
+    if level < _STRAIGHT_DOWN:
+        return float(yaw_roll_pitch(level_from_camera_wxyz)[0]), math.atan2(-matrix[2, 0], level), 0.0
+    azimuth, tilt = math.atan2(matrix[1, 0], matrix[0, 0]), math.atan2(-matrix[2, 0], level)
+    roll = math.atan2(matrix[2, 1], matrix[2, 2])
+    if abs(roll) > math.pi / 2:
+        return (
+            azimuth + math.pi,
+            math.remainder(math.pi - tilt, 2 * math.pi),
+            math.remainder(roll + math.pi, 2 * math.pi),
+        )
+    return azimuth, tilt, roll
 
 
 def _heading(q_ned_wxyz: list[float]) -> float:

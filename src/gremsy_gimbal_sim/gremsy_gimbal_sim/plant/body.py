@@ -1,14 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """The gimbal as a body: the plant between its limits, carried by a vehicle, held against the earth or against that.
 
-The plant's azimuth is the pan joint, from the vehicle's heading; its tilt is from the horizon. While the vehicle turns,
-LOCK turns the pan joint back by as much, at once: what a real gimbal's inner loop does in milliseconds. FOLLOW leaves
-the joint alone, or lets it lag within its window.
+The plant's azimuth is the pan joint, from the vehicle's heading; its tilt is from the horizon. A roll that is asked for
+turns the camera about where it looks, on a plant of its own. While the vehicle turns, LOCK turns the pan joint back by
+as much, at once: what a real gimbal's inner loop does in milliseconds. FOLLOW leaves the joint alone, or lets it lag
+within its window.
 """
 
 from __future__ import annotations
 
 import math
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
 
 from gremsy_common.geometry import multiply_quaternions, quaternion_from_bearing, quaternion_from_rotation_vector
 from gremsy_gimbal_driver.attitude.euler import yaw_roll_pitch
@@ -64,6 +69,9 @@ class GimbalBody:
         )
         self._soft = self._hard
         self._outside = False
+        side = math.radians(options.roll_limit_deg)
+        self._roll_limits = (-side, side)
+        self._roll: Plant | None = None  # of its first axis; none before a roll is asked for, which few do
 
     # State.
 
@@ -77,6 +85,30 @@ class GimbalBody:
         """Pan joint and tilt from the horizon."""
         azimuth, tilt = self.plant.angles_rad.tolist()
         return azimuth, tilt
+
+    @property
+    def roll_rad(self) -> float:
+        """About where the camera looks, right side down +."""
+        return 0.0 if self._roll is None else float(self._roll.angles_rad[_AZIMUTH])
+
+    @property
+    def roll_rate_rad_s(self) -> float:
+        """Of the same."""
+        return 0.0 if self._roll is None else float(self._roll.rates_rad_s[_AZIMUTH])
+
+    def level_from_camera(self, azimuth_rad: float, tilt_rad: float) -> NDArray[np.float64]:
+        """(4,) of a camera that looks there."""
+        looks = quaternion_from_bearing(azimuth_rad, tilt_rad)
+        roll = self.roll_rad
+        return multiply_quaternions(looks, quaternion_from_rotation_vector([roll, 0.0, 0.0])) if roll else looks
+
+    def camera_rates(self, azimuth_rate_rad_s: float, tilt_rate_rad_s: float) -> tuple[float, float, float]:
+        """About the camera's own axes: the azimuth turns about the level frame's up, which leans with the tilt."""
+        _, tilt = self.angles_rad
+        left, up = tilt_rate_rad_s, math.cos(tilt) * azimuth_rate_rad_s
+        cosine, sine = math.cos(self.roll_rad), math.sin(self.roll_rad)
+        forward = -math.sin(tilt) * azimuth_rate_rad_s + self.roll_rate_rad_s
+        return forward, cosine * left + sine * up, cosine * up - sine * left
 
     @property
     def world_rad(self) -> Pair:
@@ -116,18 +148,18 @@ class GimbalBody:
         """Pan, roll and tilt joints, mechanical order, REP-103 signs; they differ from the angles where it leans."""
         azimuth, tilt = self.angles_rad
         _, pitch, roll = self.vehicle.attitude(self.plant.time_s)
-        if pitch == 0.0 and roll == 0.0:
+        if pitch == 0.0 and roll == 0.0 and self.roll_rad == 0.0:
             return azimuth, 0.0, tilt
         pitched, rolled = quaternion_from_rotation_vector([[0.0, pitch, 0.0], [roll, 0.0, 0.0]])
         vehicle = multiply_quaternions(pitched, rolled)
-        camera = multiply_quaternions(vehicle * [1.0, -1.0, -1.0, -1.0], quaternion_from_bearing(azimuth, tilt))
+        camera = multiply_quaternions(vehicle * [1.0, -1.0, -1.0, -1.0], self.level_from_camera(azimuth, tilt))
         pan, roll_joint, tilt_joint = yaw_roll_pitch(camera).tolist()
         return nearest_turn(pan, azimuth), roll_joint, tilt_joint
 
     def up_in_camera(self) -> tuple[float, float, float]:
         """Unit vector up in the camera's axes, forward, left, up."""
         _, tilt = self.angles_rad
-        return -math.sin(tilt), 0.0, math.cos(tilt)
+        return -math.sin(tilt), math.cos(tilt) * math.sin(self.roll_rad), math.cos(tilt) * math.cos(self.roll_rad)
 
     def limit_flags(self) -> int:
         """GIMBAL_DEVICE_ERROR_FLAGS_AT_*_LIMIT."""
@@ -136,8 +168,8 @@ class GimbalBody:
         for angle, (low, high), flag in zip(self.angles_rad, self._soft, names, strict=True):
             if angle <= low + _AT_LIMIT_RAD or angle >= high - _AT_LIMIT_RAD:
                 flags |= flag
-        _, roll, _ = self.joints_rad()
-        if abs(roll) >= math.radians(self._options.roll_limit_deg) - _AT_LIMIT_RAD:
+        low, high = self._roll_limits
+        if any(not low + _AT_LIMIT_RAD < each < high - _AT_LIMIT_RAD for each in (self.roll_rad, self.joints_rad()[1])):
             flags |= dialect.GIMBAL_DEVICE_ERROR_FLAGS_AT_ROLL_LIMIT
         return flags
 
@@ -158,12 +190,32 @@ class GimbalBody:
         (left, right), (up, down) = self._soft
         self.plant.command_angles(now_s, (min(max(pan, left), right), min(max(tilt_rad, up), down)))
 
+    def command_roll(self, now_s: float, roll_rad: float = math.nan, rate_rad_s: float = math.nan) -> None:
+        """Roll to there, or so fast; NaN for both leaves the roll alone."""
+        to_angle = math.isfinite(roll_rad)
+        wanted = roll_rad if to_angle else rate_rad_s
+        if not math.isfinite(wanted) or (self._roll is None and wanted == 0.0):
+            return
+        if self._roll is None:
+            side = math.radians(self._options.roll_limit_deg)
+            plant = replace(self._options.plant, azimuth_limit_rad=side, rate_gain_by_zoom=())
+            self._roll = Plant(plant, start_s=self.plant.time_s)
+            self._set_roll_stops()
+        if to_angle:
+            low, high = self._roll_limits
+            self._roll.command_angles(now_s, (min(max(wanted, low), high), 0.0))
+        else:
+            self._roll.command(now_s, (wanted, 0.0))
+
     def command_earth_angles(self, now_s: float, azimuth_rad: float, tilt_rad: float) -> None:
         """Go to an azimuth against the gimbal's own earth."""
         self.command_angles(now_s, azimuth_rad - self.heading_rad, tilt_rad)
 
-    def set_soft_limits(self, pan_rad: Pair, tilt_rad: Pair) -> None:
+    def set_soft_limits(self, pan_rad: Pair, tilt_rad: Pair, roll_rad: Pair) -> None:
         """Within the mechanical ones; where it is beyond, it may only move back."""
+        side = math.radians(self._options.roll_limit_deg)
+        self._roll_limits = (max(roll_rad[0], -side), min(roll_rad[1], side))
+        self._set_roll_stops()
         wanted = (pan_rad, tilt_rad)
         self._soft = (
             (max(self._hard[0][0], wanted[0][0]), min(self._hard[0][1], wanted[0][1])),
@@ -181,6 +233,7 @@ class GimbalBody:
         self.earth = EarthReference(self._options, self._heading)
         self._wanted, self._smoothed = None, [0.0, 0.0]
         self.plant.command(now_s, (0.0, 0.0))
+        self.command_roll(now_s, rate_rad_s=0.0)
 
     # Time.
 
@@ -189,6 +242,8 @@ class GimbalBody:
         options = self._options
         if options.stalled_axis != 'none' and self._stalled is None and to_s >= self._start_s + options.stalls_after_s:
             self.stall(options.stalled_axis)
+        if self._roll is not None:
+            self._roll.advance(to_s)
         if not (self.vehicle.moves or self.earth.drifts or self._behind or any(self.smoothing_s)):
             before = self.plant.time_s
             self.plant.advance(to_s)
@@ -251,6 +306,11 @@ class GimbalBody:
         here = self.pan_rad
         reachable = [turn for turn in (named - _FULL_TURN, named, named + _FULL_TURN) if low <= turn <= high]
         return min(reachable, key=lambda turn: abs(turn - here), default=named)
+
+    def _set_roll_stops(self) -> None:
+        if self._roll is not None:
+            low, high = self._roll_limits
+            self._roll.set_stops((min(low, self.roll_rad), 0.0), (max(high, self.roll_rad), 0.0))
 
     def _set_stops(self) -> None:
         angles = self.angles_rad

@@ -93,7 +93,7 @@ class Motion:
 
     # Commands.
 
-    def rates(self, now_s: float, azimuth_rad_s: float, tilt_rad_s: float) -> None:
+    def rates(self, now_s: float, azimuth_rad_s: float, tilt_rad_s: float, roll_rad_s: float = 0.0) -> None:
         """Turn so fast, by MAVLink; NaN leaves an axis as it was told before."""
         wanted = (
             azimuth_rad_s if math.isfinite(azimuth_rad_s) else self._rates[0],
@@ -108,6 +108,7 @@ class Motion:
                 return
             self._modes.end_home()
         self._rates = wanted
+        self._body.command_roll(now_s, rate_rad_s=roll_rad_s)
         expiry_s = self._options.rate_expiry_s
         self._ends_s = now_s + expiry_s if expiry_s else math.inf
         if self._modes.mode is GimbalMode.MAPPING:
@@ -115,7 +116,9 @@ class Motion:
         else:
             self._body.command_rates(now_s, *wanted)
 
-    def angles(self, now_s: float, azimuth_rad: float, tilt_rad: float, exactly: bool = False) -> None:
+    def angles(
+        self, now_s: float, azimuth_rad: float, tilt_rad: float, roll_rad: float = 0.0, exactly: bool = False
+    ) -> None:
         """Go there, by MAVLink: azimuth from the vehicle, or in LOCK from the earth."""
         if not self.is_heard or self.tracking or self.angles_dead:
             return
@@ -126,7 +129,8 @@ class Motion:
             self._decays_s, self._at_rest = now_s + self._options.off_decay_s, False
         self._rates, self._ends_s, self._mapping_rate = (0.0, 0.0), math.inf, 0.0
         if self._modes.mode is GimbalMode.MAPPING:
-            tilt_rad = _DOWN_RAD
+            tilt_rad, roll_rad = _DOWN_RAD, 0.0
+        self._body.command_roll(now_s, roll_rad)
         if self._body.holds_earth:
             self._body.command_earth_angles(now_s, azimuth_rad, tilt_rad)
         else:
@@ -155,6 +159,7 @@ class Motion:
         """What ends by itself before this time; then the body may advance."""
         if now_s >= self._ends_s:
             ended_s, self._ends_s, self._rates = self._ends_s, math.inf, (0.0, 0.0)
+            self._body.command_roll(ended_s, rate_rad_s=0.0)
             if self._mapping_rate:
                 self._map(ended_s, 0.0)
             else:
@@ -182,11 +187,13 @@ class Motion:
             self._look_down(now_s)
 
     def _look_down(self, now_s: float) -> None:
+        self._body.command_roll(now_s, 0.0)
         self._body.command_angles(now_s, self._body.pan_rad, _DOWN_RAD, exactly=True)
 
     def _go_home(self, now_s: float, home_rad: Pair) -> None:
         self._home = home_rad
         self._rates, self._ends_s, self._mapping_rate = (0.0, 0.0), math.inf, 0.0
+        self._body.command_roll(now_s, 0.0)
         self._body.command_angles(now_s, *home_rad, exactly=True)
 
     def _enter(self, now_s: float) -> None:
