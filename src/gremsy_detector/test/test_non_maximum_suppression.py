@@ -54,6 +54,14 @@ def test_boxes_of_different_classes_stay_together():
     assert kept.tolist() == [1, 2]
 
 
+def test_classes_stay_apart_where_boxes_begin_left_of_the_image():
+    """Each class is laid beside the one before: a box at -600 must not come to lie upon one of that class."""
+    boxes = np.array([[0, 0, 10, 10], [590, 0, 600, 10], [-600, 0, -590, 10], [-10, 0, 0, 10]], dtype=np.float32)
+    for shift in (0.0, -5000.0, 5000.0):
+        kept = suppress(boxes + np.float32(shift), np.linspace(0.9, 0.6, 4), np.arange(4), iou=0.01, max_boxes=9)
+        assert kept.tolist() == [0, 1, 2, 3]
+
+
 @pytest.mark.parametrize(('iou', 'kept'), [(0.32, [0]), (1 / 3, [0, 1])], ids=['just_above', 'just_at'])
 def test_an_overlap_at_the_limit_is_let_stay(iou, kept):
     boxes = np.array([[0, 0, 10, 10], [5, 0, 15, 10]], dtype=np.float64)  # 50 of 150

@@ -1,21 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Greedy, class-aware non-maximum suppression: of boxes of one class that overlap, the best scored stays.
-
-The greedy rule is sequential, but its outcome is the fixed point of "a box stays if no staying better box suppresses
-it", and iterating that on the whole overlap matrix reaches it in as many rounds as the longest chain of suppressions
-(2-4 in practice; cluster NMS, Zheng et al. 2020, arXiv:2005.03572). Boxes go through in blocks, best first, and what a
-block's survivors suppress is dropped from the rest at once: a thousand candidates do not make a matrix of a million.
-"""
+"""Greedy, class-aware non-maximum suppression: of boxes of one class that overlap, the best scored stays."""
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-# Best of 32 to 512 for 400 boxes about 40 objects: 0.8 ms, against 3.3 ms for one matrix of all.
-_BLOCK = 64
-# Of a block, best first: is the row's box better than the column's?
-_BETTER = np.triu(np.ones((_BLOCK, _BLOCK), dtype=np.bool_), k=1)
+# OpenCV compares every box with every better one that stays. In blocks, best first, of a network gone wrong it is done
+# when so many stay as are wanted: 8000 boxes take 40 ms instead of 240.
+_BLOCK = 256
 
 
 def intersection_over_union(boxes_a: NDArray[np.floating], boxes_b: NDArray[np.floating]) -> NDArray[np.floating]:
@@ -34,8 +28,8 @@ def intersection_over_union(boxes_a: NDArray[np.floating], boxes_b: NDArray[np.f
 
 
 def suppress(
-    boxes: NDArray[np.float32],
-    scores: NDArray[np.float32],
+    boxes: NDArray[np.floating],
+    scores: NDArray[np.floating],
     classes: NDArray[np.intp],
     *,
     iou: float,
@@ -51,55 +45,23 @@ def suppress(
         max_boxes: stop when so many stay.
     """
     order = np.argsort(-scores, kind='stable')
-    # x_min, y_min, x_max, y_max and area as rows: side by side in memory, where the arithmetic is 3 times as fast.
-    sides = np.empty((5, len(order)), np.float32)
-    sides[:4] = boxes[order].T
-    np.multiply(np.maximum(sides[2] - sides[0], 0), np.maximum(sides[3] - sides[1], 0), out=sides[4])
-    labels = classes[order]
-    remaining = np.arange(len(order))
-    kept = remaining[:0]
-    while len(remaining) and len(kept) < max_boxes:
-        block, remaining = remaining[:_BLOCK], remaining[_BLOCK:]
-        by_better = _suppressed_by(sides, labels, block, block, iou)
-        by_better &= _BETTER[: len(block), : len(block)]
-        stays = block[_fixed_point(by_better)]
-        kept = np.concatenate([kept, stays])
-        # Most of what is left goes here, so that few more blocks follow.
-        if len(remaining):
-            remaining = remaining[~_suppressed_by(sides, labels, stays, remaining, iou).any(axis=0)]
-    return order[kept[:max_boxes]]
-
-
-def _suppressed_by(
-    sides: NDArray[np.float32], labels: NDArray[np.intp], better: NDArray[np.intp], worse: NDArray[np.intp], iou: float
-) -> NDArray[np.bool_]:
-    """(better, worse): would the row's box suppress the column's, if it stays itself?"""
-    a, b = sides[:, better, None], sides[:, None, worse]
-    overlap = np.minimum(a[2], b[2])
-    overlap -= np.maximum(a[0], b[0])
-    height = np.minimum(a[3], b[3])
-    height -= np.maximum(a[1], b[1])
-    np.maximum(overlap, 0, out=overlap)
-    overlap *= np.maximum(height, 0, out=height)
-    # overlap / (area + area - overlap) > iou, without the division by what may be 0.
-    union = np.add(a[4], b[4], out=height)
-    union -= overlap
-    union *= np.float32(iou)
-    suppressed: NDArray[np.bool_] = overlap > union
-    suppressed &= labels[better, None] == labels[None, worse]
-    return suppressed
-
-
-def _fixed_point(suppresses: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Which boxes stay, given the strictly upper triangular matrix of who would suppress whom."""
-    stays: NDArray[np.bool_] = ~np.any(suppresses, axis=0)
-    # Round k settles the first k boxes at least, so there are never more rounds than boxes.
-    for _ in range(len(suppresses)):
-        after: NDArray[np.bool_] = ~np.any(suppresses[stays], axis=0)
-        if np.array_equal(after, stays):
+    if not len(order):
+        return order
+    rectangles = np.empty((len(order), 4))  # x, y, width, height
+    rectangles[:, :2] = boxes[order, :2]
+    rectangles[:, 2:] = boxes[order, 2:] - rectangles[:, :2]
+    # Each class beside the one before, where none of its boxes reaches. (OpenCV's own way, NMSBoxesBatched, came with
+    # 4.7 and takes boxes that begin left of the image for another class's.)
+    first_px = rectangles[:, :2].min()
+    rectangles[:, :2] += (classes[order] * (boxes.max() - first_px + 1.0) - first_px)[:, None]
+    ranks = np.arange(len(order), 0, -1, dtype=np.float32)  # a score of 0 would go
+    kept = order[:0]
+    for begin in range(0, len(order), _BLOCK):
+        tried = np.concatenate([kept, np.arange(begin, min(begin + _BLOCK, len(order)))])
+        kept = tried[cv2.dnn.NMSBoxes(rectangles[tried], ranks[tried], 0.0, iou)]
+        if len(kept) >= max_boxes:
             break
-        stays = after
-    return stays
+    return order[kept[:max_boxes]]
 
 
 def _area(boxes: NDArray[np.floating]) -> NDArray[np.floating]:
