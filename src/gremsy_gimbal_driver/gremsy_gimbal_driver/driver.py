@@ -31,7 +31,7 @@ from gremsy_gimbal_driver.deadman.deadman_guard import BEATS_PER_TIME_TO_LIVE
 from gremsy_gimbal_driver.device.gimbal_device import SILENCE_NS, GimbalDevice, StatusMessage, Told
 from gremsy_gimbal_driver.driver_settings import DriverListener, DriverSettings, Sight, WrittenCommand
 from gremsy_gimbal_driver.driver_status import DriverStatus
-from gremsy_gimbal_driver.goals.goal import AngleGoal, GoalProgress
+from gremsy_gimbal_driver.goals.goal import AngleGoal, GoalPath, GoalProgress, GoalState
 from gremsy_gimbal_driver.links.link import Link
 from gremsy_gimbal_driver.links.link_health import complaint
 from gremsy_gimbal_driver.links.link_router import LinkListener, LinkRouter
@@ -56,6 +56,7 @@ _REST_PATIENCE_S = 0.5
 _JOIN_PATIENCE_S = 2.0
 # Requests to the device are looked at so often; none of them is in a hurry.
 _HOUSEKEEPING_S = 0.05
+_REFUSED_AGAIN_NS = 500_000_000
 
 
 class GimbalDriver:
@@ -99,6 +100,8 @@ class GimbalDriver:
         self._housekeeping_ns = 0
         self._control: ControlState | None = None
         self._goal: GoalProgress | None = None
+        self._refused: list[GoalProgress] = []
+        self._refused_at: dict[Source, tuple[int, str]] = {}
         self._failure = ''
         self._written = 0
         self._unwritten = 0
@@ -158,7 +161,7 @@ class GimbalDriver:
             self._end_calibration(source)
             sight = self._device.sight
             ahead_rad = 0.0 if sight is None else sight.measured.ahead_rad
-            return self._motion.home(self._clock(), source, ahead_rad)
+            return self._answered(source, self._motion.home(self._clock(), source, ahead_rad))
 
     def offer(self, source: Source, setpoint: RateSetpoint) -> bool:
         """A rate command; False when it was refused."""
@@ -170,7 +173,12 @@ class GimbalDriver:
         """Turn to a goal; returns at once, the answer's number asks for its progress."""
         with self._changing():
             self._end_calibration(source)
-            return self._motion.go_to(source, goal, self._clock())
+            return self._answered(source, self._motion.go_to(source, goal, self._clock()))
+
+    def refuse_goal(self, source: Source, why: str) -> Answer:
+        """A goal that could not even be asked for, since nobody knows where it is."""
+        with self._changing():
+            return self._answered(source, Answer(False, why))
 
     def cancel_goal(self, number: int, by: str) -> Answer:
         """End that goal, if it still runs."""
@@ -286,8 +294,9 @@ class GimbalDriver:
             mode, control, goal = motion.mode, motion.control, motion.goal_progress()
             calibration = '' if self._calibration is None else self._calibration.routine.sentence
         for decoder in self._decoders:
-            counts.update(decoder.framing_counts)
-            counts.update(decoder.rejects)
+            # Copies, which are made in one go: a reader adds names to these while it reads.
+            counts.update(dict(decoder.framing_counts))
+            counts.update(dict(decoder.rejects))
         counts.update(
             motion_messages_written=self._written,
             motion_messages_unwritten=self._unwritten,
@@ -300,6 +309,17 @@ class GimbalDriver:
             for index, link in enumerate(links)
         )
         return DriverStatus(links, complaints, device, mode, control, goal, calibration, self._failure, dict(counts))
+
+    def _answered(self, source: Source, answer: Answer) -> Answer:
+        """Whoever asked by a topic hears of a refusal as a goal's end; one who streams goals, of two in a second."""
+        now_ns = self._clock().monotonic_ns
+        said_ns, said = self._refused_at.get(source, (-_REFUSED_AGAIN_NS, ''))
+        if not answer.done and (answer.text != said or now_ns - said_ns >= _REFUSED_AGAIN_NS):
+            self._refused_at[source] = (now_ns, answer.text)
+            self._refused.append(
+                GoalProgress(0, source.word, GoalState.REFUSED, True, answer.text, (0.0, 0.0), GoalPath.ANGLE)
+            )
+        return answer
 
     @contextmanager
     def _changing(self) -> Iterator[None]:
@@ -391,9 +411,9 @@ class GimbalDriver:
     def _goals_to_tell(self) -> list[GoalProgress]:
         """The newest goal where it changed, behind the end of the one before it: who waits for that must hear it."""
         newest, told = self._motion.goal_progress(), self._goal
+        goals, self._refused = self._refused, []
         if newest is None:
-            return []
-        goals = []
+            return goals
         if told is not None and told.number != newest.number and not told.ended:
             end = self._motion.goal_progress(told.number)
             goals += [] if end is None else [end]
@@ -406,7 +426,8 @@ class GimbalDriver:
             self._control = control
             self._listener.control(control)
         for goal in goals:
-            self._goal = goal
+            if goal.state is not GoalState.REFUSED:
+                self._goal = goal
             self._listener.goal(goal)
         if calibration is not None and not calibration.running:
             self._calibration_ended(calibration)

@@ -23,6 +23,7 @@ from gremsy_common.ros.diagnostics import Health, Level
 from gremsy_common.ros.hosting import STARTED_AGAIN_VARIABLE, run_node
 from gremsy_common.ros.node_host import NodeHost
 from gremsy_common.ros.suite_node import SuiteNode
+from gremsy_common.ros.transport.topic import Topic
 from gremsy_common.types.attitude_age import AttitudeAge
 from gremsy_common.types.control_state import NOBODY, ControlState
 from gremsy_common.types.gimbal_state import RateSetpoint, VehicleAttitude
@@ -127,23 +128,30 @@ class GimbalDriverNode(SuiteNode[GimbalDriverParameters]):
     def parameters_changed(self) -> None:
         """Settings of the payload's camera and the mode take effect; a word that the product knows not is refused."""
         parameters, before = self.parameters, self._used
-        changed = [name for name in PAYLOAD_SETTINGS if getattr(parameters, name) != getattr(before, name)]
-        for name in changed:
-            if getattr(parameters, name):
-                find_setting(ProductFamily(parameters.product), name).value(getattr(parameters, name))
-        if self._driver is None:
+        changed = {name: getattr(parameters, name) for name in PAYLOAD_SETTINGS}
+        changed = {name: word for name, word in changed.items() if word and word != getattr(before, name)}
+        for name, word in changed.items():
+            find_setting(ProductFamily(parameters.product), name).value(word)
+        driver = self._driver
+        if driver is None:
             return
-        # First what may be refused, so that a refused change leaves all as it was.
-        self._hear(parameters.setpoint_source)
+        # First all that may be refused, so that a refused change leaves everything as it was; the mode last, since that
+        # is changed where it is not.
+        self.resolve_topic_name(_of_source(parameters.setpoint_source, topics.GIMBAL_SETPOINT).name)
+        if changed and driver.status().device.camera is None:
+            names = ', '.join(f'`{name}`' for name in changed)
+            raise SuiteError(
+                f'There is no payload camera to set {names} on: see that it is switched on, and set it again.'
+            )
         if parameters.mode != before.mode:
-            answer = self._driver.prefer_mode(GimbalMode(parameters.mode))
+            answer = driver.prefer_mode(GimbalMode(parameters.mode))
             if not answer.done:
                 raise SuiteError(answer.text)
         if parameters.setpoint_source != before.setpoint_source:
-            self._hand_over(self._driver, parameters.setpoint_source)
-        for name in changed:
-            if getattr(parameters, name):
-                self._request(requests.SetSetting(name, getattr(parameters, name)))
+            self._hear(parameters.setpoint_source)
+            self._hand_over(driver, parameters.setpoint_source)
+        for name, word in changed.items():
+            self._request(requests.SetSetting(name, word))
         self._used = parameters
 
     def health(self) -> Health:
@@ -198,12 +206,10 @@ class GimbalDriverNode(SuiteNode[GimbalDriverParameters]):
         """That camera's tracker; those before it are heard too, so that what is refused is counted."""
         if source in self._sources:
             return
-        within = f'{source}/' if source else ''
-        rates = replace(topics.GIMBAL_SETPOINT, name=f'{within}{topics.GIMBAL_SETPOINT.name}')
-        zooms = replace(topics.GIMBAL_ZOOM_SETPOINT, name=f'{within}{topics.GIMBAL_ZOOM_SETPOINT.name}')
+        rates, zooms = (_of_source(source, each) for each in (topics.GIMBAL_SETPOINT, topics.GIMBAL_ZOOM_SETPOINT))
         self._sources[source] = self.subscription(rates, lambda wish: self._tracker_moves(source, wish)).name
         self.subscription(zooms, lambda factor: self._tracker_zooms(source, factor))
-        ages = replace(topics.GIMBAL_ATTITUDE_AGE, name=f'{within}{topics.GIMBAL_ATTITUDE_AGE.name}')
+        ages = _of_source(source, topics.GIMBAL_ATTITUDE_AGE)
         self.subscription(ages, lambda text: self._pictures_tell(source, text))
 
     def _hand_over(self, driver: GimbalDriver, source: str) -> None:
@@ -392,7 +398,7 @@ class GimbalDriverNode(SuiteNode[GimbalDriverParameters]):
                 result,
                 written_at=datetime.now(timezone.utc),
                 model='' if information is None else information.model,
-                firmware='' if information is None else '.'.join(map(str, information.firmware)),
+                firmware='' if information is None else information.version,
             )
         except SuiteError as error:
             self.report_error(str(error))
@@ -442,6 +448,11 @@ class GimbalDriverNode(SuiteNode[GimbalDriverParameters]):
             joint_names(self.parameters.joint_prefix),
         )
         return DriverPort(driver, source, self._tree, settings, self.now_ns, self._notices)
+
+
+def _of_source(source: str, topic: Topic[Any]) -> Topic[Any]:
+    """As that camera's tracker names it."""
+    return replace(topic, name=f'{source}/{topic.name}') if source else topic
 
 
 def _attitude_age_words(result: CalibrationResult) -> str:

@@ -238,7 +238,8 @@ class GimbalDriverParameters(NodeParameters):
         doc='Which product, since their cameras have different settings; a bare gimbal has none.',
     )
     claim_control: bool = param(
-        True, doc="Set a payload's RC_MODE to standard when it is found: in any other mode it ignores MAVLink motion."
+        True,
+        doc="Set a Gremsy payload's RC_MODE to standard when it is found: in any other mode it ignores MAVLink motion.",
     )
     zoom_path: str = param(
         'range', choices=tuple(each.value for each in ZoomPath), doc='Which of its two commands zooms this product.'

@@ -46,7 +46,8 @@ class Bench:
 
     def __init__(self) -> None:
         self.said: list[str] = []
-        self.telemetry = AttitudeTelemetry(AttitudeStamping('camera'), self.said.append)
+        self.informed: list[str] = []
+        self.telemetry = AttitudeTelemetry(AttitudeStamping('camera'), self.said.append, self.informed.append)
 
     def take(self, event, arrival_s=None, locked=False):
         arrival_s = event.time_boot_ms * 1e-3 + 0.01 if arrival_s is None else arrival_s
@@ -180,8 +181,17 @@ def test_sources_change_once_each_way_and_it_is_said_and_counted():
         sources.append(bench.telemetry.source)
     assert sources.count(AttitudeSource.ORIENTATION) == 11  # 4.9 s (two after the last 285) to 6 s
     assert bench.counts == {'attitude_source_changes': 2}
-    assert bench.said[-1] == "The gimbal's attitude comes from GIMBAL_DEVICE_ATTITUDE_STATUS 285 again."
-    assert len(bench.said) == 2
+    assert bench.informed == ["The gimbal's attitude comes from GIMBAL_DEVICE_ATTITUDE_STATUS 285 again."]
+    assert len(bench.said) == 1
+
+
+def test_a_gimbal_that_is_back_after_a_silence_is_given_time_for_its_first_285():
+    bench = Bench()
+    for ms in (*range(0, 3000, 50), *range(15_000, 18_000, 50)):
+        bench.take(orientation(5.0, -10.0, boot_ms=ms))
+        if ms % 1000 == 900:
+            bench.take(status(-5.0, 10.0, boot_ms=ms + 10))
+    assert (bench.said, bench.informed, bench.telemetry.source) == ([], [], AttitudeSource.STATUS)
 
 
 # Garbage.

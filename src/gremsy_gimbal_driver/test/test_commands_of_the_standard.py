@@ -50,6 +50,7 @@ CALLS: dict[str, list[tuple[object, ...]]] = {
     'stop_images': [()],
     'stop_tracking': [()],
     'stream_setting': [(True, 1, 2.0), (False, 0, 4e6)],
+    'take_control': [(154,), (0,)],
     'take_image': [(1,), (2,), (2**24,)],
     'take_image_as_the_vendor': [()],
     'telemetry_interval': [(0, 100_000), (9, -1)],
@@ -121,7 +122,7 @@ def test_every_command_that_can_be_sent_is_in_the_table():
     encoder = Encoder(Sender(1, 191))
     names = {name for name, _ in inspect.getmembers(encoder, inspect.ismethod) if not name.startswith('_')}
     parameter_messages = {name for name, _ in inspect.getmembers(ParameterMessages, inspect.isfunction)}
-    others = {'command', 'heartbeat', 'rates', 'attitude', 'vehicle_state', 'acknowledgement'}
+    others = {'command', 'heartbeat', 'rates', 'attitude', 'vehicle_state', 'acknowledgement', 'manager_attitude'}
     assert names - others - parameter_messages == set(CALLS)
     for name in CALLS:
         assert {message.get_type() for message in commands_of(name)} == {'COMMAND_LONG'}, name

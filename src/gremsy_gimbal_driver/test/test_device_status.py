@@ -7,12 +7,14 @@ import pytest
 
 from gremsy_gimbal_driver.device import device_status
 from gremsy_gimbal_driver.device.device_status import (
+    Condition,
     Level,
     failure_condition,
     fault_condition,
     health,
     status_condition,
 )
+from gremsy_gimbal_driver.mavlink.mavlink_events import DeviceInformation, Sender
 
 
 @pytest.mark.parametrize(
@@ -119,5 +121,12 @@ def test_no_bit_is_listed_twice():
     ],
 )  # fmt: skip
 def test_health_is_information_fresh_attitude_and_no_fault(information, age_s, failure, status, fault, level, words):
-    condition = health(information, age_s, failure, status, fault)
+    known = DeviceInformation(Sender(1, 154), 'GREMSY', 'MIO', (7, 9, 0), (-1.0, 1.0), (-1.0, 1.0))
+    condition = health(known if information else None, age_s, failure, status, fault)
     assert (condition.level, str(condition)) == (level, words)
+
+
+def test_what_only_a_gremsy_puts_into_its_status_is_not_read_into_anothers():
+    other = DeviceInformation(Sender(1, 154), 'PX4', 'Gazebo Gimbal', (1, 0, 0), (-1.0, 1.0), (-1.0, 1.0))
+    assert health(other, 0.05, 0, 0x15, 0x10) == health(other, 0.05, 0, None, 0) == Condition(Level.OK, ())
+    assert health(other, 0.05, 32, None, 0) == Condition(Level.ERROR, ('motor error',))

@@ -17,7 +17,7 @@ from gremsy_gimbal_driver.attitude.attitude_stamping import MeasuredAttitude
 from gremsy_gimbal_driver.device.stream_rates import ATTITUDE
 from gremsy_gimbal_driver.driver import GimbalDriver
 from gremsy_gimbal_driver.driver_settings import DriverListener, DriverSettings, WrittenCommand
-from gremsy_gimbal_driver.goals.goal import GoalState
+from gremsy_gimbal_driver.goals.goal import AngleGoal, GoalProgress, GoalState
 from gremsy_gimbal_driver.links.link_uri import links_from_uris
 from gremsy_gimbal_driver.mavlink.mavlink_encoder import Encoder
 from gremsy_gimbal_driver.mavlink.mavlink_events import Sender
@@ -34,11 +34,13 @@ class Heard:
         self.said: list[str] = []
         self.informed: list[str] = []
         self.written: list[WrittenCommand] = []
+        self.goals: list[GoalProgress] = []
         self.listener = DriverListener(
             sight=lambda sight: self.attitudes.append(sight.measured),
             say=self.said.append,
             inform=self.informed.append,
             command_written=self.written.append,
+            goal=self.goals.append,
         )
 
 
@@ -285,3 +287,44 @@ def test_while_a_tracker_follows_and_nothing_tells_how_the_vehicle_turns_it_lock
     finally:
         made.close()
     assert 'Nothing tells how the vehicle turns: mode lock while a tracker follows.' in heard.informed
+
+
+def test_a_goal_that_is_refused_is_answered_as_one(driver, heard, wait_until):
+    """Whoever asks by a topic has no other answer; one who streams goals gets two answers a second."""
+    for _ in range(20):
+        assert not driver.go_to(Source.OTHER, AngleGoal(0.1, 0.0, 1.0)).done
+    driver.refuse_goal(Source.OPERATOR, 'Nobody knows where that is.')
+    wait_until(lambda: len(heard.goals) == 2)
+    assert [(each.number, each.source, each.state, each.ended, each.reason) for each in heard.goals] == [
+        (0, 'other', GoalState.REFUSED, True, 'Not moving: disarmed; call `arm` first.'),
+        (0, 'operator', GoalState.REFUSED, True, 'Nobody knows where that is.'),
+    ]
+    driver.arm(True)
+    number = driver.go_to(Source.OPERATOR, AngleGoal(0.1, 0.0, 5.0)).number
+    driver.go_to(Source.TRACKER, AngleGoal(0.2, 0.0, 5.0))
+    wait_until(lambda: heard.goals[-1].ended and heard.goals[-1].number == number)
+    told = [(each.source, each.state) for each in heard.goals[2:]]
+    assert told[-1] == ('operator', GoalState.REACHED)
+    assert ('tracker', GoalState.REFUSED) in told
+
+
+def test_status_may_be_asked_while_readers_count_what_they_never_counted_before():
+    driver = GimbalDriver(links_from_uris(['udp://127.0.0.1:9']))
+    end = threading.Event()
+
+    def count() -> None:
+        number = 0
+        while not end.is_set():
+            number += 1
+            driver._decoders[0].rejects[f'reason {number % 5000}'] += 1
+            if number % 5000 == 0:
+                driver._decoders[0].rejects.clear()
+
+    reader = threading.Thread(target=count)
+    reader.start()
+    try:
+        for _ in range(300):
+            driver.status()
+    finally:
+        end.set()
+        reader.join()

@@ -34,6 +34,8 @@ class Camera:
         self.heard: list[tuple[str, str]] = []
         self._random = random.Random(seed)
         self._lost_share = lost_share
+        self.counts = False
+        self.never: set[str] = set()
 
     def take(self, data: bytes) -> list[ExtendedParameter]:
         answers = []
@@ -51,12 +53,13 @@ class Camera:
         kind = message.get_type()
         if kind == 'PARAM_EXT_REQUEST_LIST':
             self.heard.append(('list', ''))
-            return [self._value(name) for name in self.values] if self.report else []
+            return [self._value(name) for name in self.values if name not in self.never] if self.report else []
         name = message.param_id
         if kind == 'PARAM_EXT_REQUEST_READ':
             self.heard.append(('read', name))
-            assert message.param_index == -1
-            return [self._value(name)] if self.report and name in self.values else []
+            if message.param_index >= 0:
+                name = list(self.values)[message.param_index]
+            return [self._value(name)] if self.report and name in self.values.keys() - self.never else []
         assert kind == 'PARAM_EXT_SET'
         self.heard.append(('set', name))
         assert message.param_type == UINT32
@@ -68,7 +71,8 @@ class Camera:
         return [ExtendedParameter(CAMERA, name, field(int(value)), UINT32, self.result)]
 
     def _value(self, name: str) -> ExtendedParameter:
-        return ExtendedParameter(CAMERA, name, field(self.values[name]), UINT32, None)
+        place = (list(self.values).index(name), len(self.values)) if self.counts else ()
+        return ExtendedParameter(CAMERA, name, field(self.values[name]), UINT32, None, *place)
 
 
 class Bench:
@@ -290,6 +294,29 @@ def test_the_list_ends_when_no_more_comes(bench):
     bench.parameters.list_all(silent, CAMERA, bench.now_ns)
     bench.run(6.0)
     assert silent.outcome.sentence == 'The camera 1/100 sent no list of parameters within 5 s.'
+
+
+def test_a_list_of_so_many_is_over_when_they_came_and_asks_for_those_that_did_not():
+    bench = Bench(Camera(seed=3, lost_share=0.6))
+    bench.camera.counts = True
+    bench.camera.values = {f'C_{number}': number for number in range(24)}
+    ticket = Ticket('listing')
+    bench.parameters.list_all(ticket, CAMERA, bench.now_ns)
+    bench.run_until_over(ticket)
+    assert ticket.outcome.sentence == 'The camera listed 24 parameters.'
+    assert bench.parameters.values == bench.camera.values
+
+
+def test_a_list_with_a_gap_that_nothing_fills_says_how_many_came(bench):
+    bench.camera.counts = True
+    bench.camera.never = {'OSD_MODE'}
+    ticket = Ticket('listing')
+    bench.parameters.list_all(ticket, CAMERA, bench.now_ns)
+    bench.run_until_over(ticket)
+    assert (ticket.state, ticket.outcome.sentence) == (
+        TicketState.UNCONFIRMED,
+        'The camera 1/100 sent 2 of 3 parameters: check the link, which loses messages, and try again.',
+    )
 
 
 def test_another_cameras_answer_is_not_ours(bench):

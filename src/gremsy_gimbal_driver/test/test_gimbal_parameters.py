@@ -32,6 +32,7 @@ class Device:
         self.clamp_to: int | None = None
         self.lost_share = 0.0
         self.silent = False
+        self.never: set[str] = set()
         self.busiest_step = 0
         self._random = np.random.default_rng(5)
 
@@ -62,7 +63,7 @@ class Device:
         self._say(name)
 
     def _say(self, name: str) -> None:
-        if self.silent or self._random.random() < self.lost_share:
+        if self.silent or name in self.never or self._random.random() < self.lost_share:
             return
         index = list(self.values).index(name)
         self.parameters.heard(ParameterValue(GIMBAL, name, float(self.values[name]), index, len(self.values)))
@@ -227,7 +228,7 @@ def test_a_name_that_cannot_be_one_is_refused(name):
 # The list, and what comes unasked.
 
 
-@pytest.mark.parametrize('lost_share', [0.0, 0.4])
+@pytest.mark.parametrize('lost_share', [0.0, 0.4, 0.75])
 def test_a_list_is_completed_by_asking_for_its_gaps(lost_share):
     values = {f'P{number}': number for number in range(30)}
     device = Device(values)
@@ -237,6 +238,15 @@ def test_a_list_is_completed_by_asking_for_its_gaps(lost_share):
     assert {name: result.value for name, result in device.parameters.results.items()} == values
     assert not device.parameters.listing
     assert [kind for _, kind, _ in device.sent].count('PARAM_REQUEST_LIST') == 1
+    assert device.parameters.listed == (30, 30)
+
+
+def test_a_list_with_a_gap_that_nothing_fills_ends_and_says_how_many_came():
+    device = Device({f'P{number}': number for number in range(30)})
+    device.never = {'P3', 'P29'}
+    device.parameters.read_all()
+    device.run(10.0)
+    assert (device.parameters.listing, device.parameters.listed) == (False, (28, 30))
 
 
 def test_a_list_that_never_comes_ends():

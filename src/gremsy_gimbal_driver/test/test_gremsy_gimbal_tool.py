@@ -20,7 +20,10 @@ from pathlib import Path
 import pytest
 
 from gremsy_gimbal_driver.calibration.calibration_file import read_calibration
+from gremsy_gimbal_driver.cli import moving_gimbal, params
 from gremsy_gimbal_driver.cli.gremsy_gimbal import main
+from gremsy_gimbal_driver.mavlink.mavlink_encoder import FLAGS_FOLLOW, Encoder
+from gremsy_gimbal_driver.mavlink.mavlink_events import Sender
 from gremsy_gimbal_driver.mavlink.mavlink_frames import IMU_AXES
 from gremsy_gimbal_driver.motion.motion_output import GimbalMode
 from gremsy_gimbal_sim.options.options import PayloadOptions
@@ -46,24 +49,33 @@ def angles_deg(payload: RunningPayload) -> tuple[float, float]:
     return math.degrees(azimuth), math.degrees(tilt)
 
 
+def sit_in_neutral(payload: RunningPayload) -> None:
+    """As after a client that died in the middle of a home: NEUTRAL holds until somebody asks for another mode."""
+    encoder, gimbal = Encoder(Sender(1, 191)), Sender(1, 154)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+        client.connect(('127.0.0.1', int(payload.uri.rpartition(':')[2])))
+        client.send(encoder.heartbeat())
+        for _ in range(3):
+            client.send(encoder.rates(gimbal, (0.0, 0.0, 0.0), FLAGS_FOLLOW | 2))
+            time.sleep(0.05)
+
+
 # info
 
 
 def test_info_tells_who_is_there_and_how_it_is(payload, capsys):
     assert main(['info', '--link', payload.uri, '--json']) == 0
-    rows = json.loads(capsys.readouterr().out)
-    assert rows['gimbal'] == '1/154'
-    assert rows['components'] == '1/26 payload, 1/101 camera, 1/154 gimbal'
-    assert (rows['model'], rows['firmware'], rows['protocol'], rows['mode']) == (
-        'GREMSY SIMULATED',
-        '7.9.0',
-        'v2',
-        'follow',
-    )
-    assert (rows['azimuth limits'], rows['tilt limits']) == ('-320 .. 320 deg', '-90 .. 120 deg')
-    assert rows['status'] == 'motors on, follow (0x0011)'
-    assert (rows['faults'], rows['voltage'], rows['health']) == ('none (0x0000)', '12.0 V', 'ok')
-    assert float(rows['stream 285 attitude'].removesuffix(' Hz')) == pytest.approx(20.0, rel=0.3)
+    facts = json.loads(capsys.readouterr().out)
+    assert facts['gimbal'] == '1/154'
+    assert sorted(facts['components'].values()) == ['camera', 'gimbal', 'payload']
+    assert (facts['vendor'], facts['model'], facts['firmware']) == ('GREMSY', 'SIMULATED', '7.9.0')
+    assert (facts['protocol'], facts['mode']) == ('v2', 'follow')
+    assert (facts['azimuth_deg'], facts['tilt_deg']) == (0.0, 0.0)
+    assert (facts['azimuth_limits_deg'], facts['tilt_limits_deg']) == ([-320.0, 320.0], [-90.0, 120.0])
+    assert (facts['status'], facts['status_bits']) == (['motors on', 'follow'], 0x11)
+    assert (facts['faults'], facts['fault_bits'], facts['voltage_v']) == ([], 0, 12.0)
+    assert (facts['health'], facts['health_reasons']) == ('ok', [])
+    assert facts['streams_hz']['285 attitude'] == pytest.approx(20.0, rel=0.3)
     assert payload.rate_commands == []
 
 
@@ -83,13 +95,14 @@ def test_info_of_a_gimbal_in_trouble_that_looks_somewhere_else(capsys):
 def test_a_gimbal_of_the_old_protocol_is_seen_too(capsys):
     with running_payload(PayloadOptions(protocol='v1')) as running:
         assert main(['info', '--link', running.uri, '--json']) == 0
-    rows = json.loads(capsys.readouterr().out)
-    assert (rows['model'], rows['mode'], rows['health']) == (
-        'unknown',
+    facts = json.loads(capsys.readouterr().out)
+    assert (facts['model'], facts['mode'], facts['health'], facts['health_reasons']) == (
+        None,
         'follow',
-        'warn: it has not said which model it is',
+        'warn',
+        ['it has not said which model it is'],
     )
-    assert 'stream 265 orientation' in rows
+    assert '265 orientation' in facts['streams_hz']
 
 
 def test_info_needs_no_ros(udp_payload):
@@ -235,6 +248,35 @@ def test_move_by_rates_lasts_as_long_as_was_asked(udp_payload, capsys):
     assert moved[-1] - moved[0] == pytest.approx(1.0, abs=0.4)
 
 
+def test_a_rate_that_moves_nothing_is_not_done(capsys):
+    with running_payload(PayloadOptions(stalled_axis='azimuth')) as running:
+        assert main(['move', '--link', running.uri, '--rate', '10', '5', '--for', '0.5', '--yes']) == 1
+    assert capsys.readouterr().err == (
+        'gremsy_gimbal: The azimuth did not move, although the gimbal was told to turn at 10 deg/s of azimuth and '
+        '5 deg/s of tilt for 0.5 s: such a rate may be within its dead zone (2 deg/s on some: try a faster one), it '
+        'may be at its limit, or something holds it.\n'
+    )
+
+
+@pytest.mark.parametrize('way', [['move', '--azimuth', '10'], ['move', '--rate', '10', '0', '--for', '1']])
+def test_a_gimbal_that_sits_in_neutral_is_brought_out_of_it_and_moves(way, udp_payload):
+    sit_in_neutral(udp_payload)
+    assert main([*way, '--link', udp_payload.uri, '--yes']) == 0
+    assert angles_deg(udp_payload)[0] == pytest.approx(10.0, abs=2.0)
+
+
+def test_a_gimbal_that_stays_in_neutral_is_said_with_what_helps(udp_payload, capsys, monkeypatch):
+    monkeypatch.setattr(moving_gimbal, '_MODE_WAIT_S', 1.0)
+    sit_in_neutral(udp_payload)
+    udp_payload.payload.gimbal.modes.forwards_flags = False  # an MB1 board with a mode of its own, NEUTRAL
+    udp_payload.payload.gimbal.modes.board_mode = GimbalMode.HOME
+    assert main(['move', '--azimuth', '10', '--link', udp_payload.uri, '--yes']) == 1
+    assert capsys.readouterr().err == (
+        'gremsy_gimbal: Nothing moved: the gimbal stays in home, where follow was asked for during 1 s: let no other '
+        'program command it; on a payload, check `gremsy_gimbal params get rc_mode`: it obeys in `standard` only.\n'
+    )
+
+
 def test_a_move_keeps_the_mode_that_the_gimbal_is_in():
     with running_payload(PayloadOptions(start_mode='lock')) as running:
         assert main(['move', '--link', running.uri, '--azimuth', '5', '--yes']) == 0
@@ -361,9 +403,10 @@ def test_home_looks_straight_ahead_in_whatever_mode(capsys):
 def test_a_gimbal_that_does_not_take_the_mode_is_said(capsys):
     with running_payload(PayloadOptions(rc_mode=0)) as running:
         assert main(['mode', 'lock', '--link', running.uri, '--yes']) == 1
-    said = capsys.readouterr().err
-    assert said.startswith('gremsy_gimbal: The gimbal is not in mode lock after 8 s. ')
-    assert said.endswith('On a payload, check `gremsy_gimbal params get rc_mode`: it obeys in `standard` only.\n')
+    assert capsys.readouterr().err == (
+        'gremsy_gimbal: The gimbal is not in mode lock after 8 s (the gimbal stays in follow): let no other program '
+        'command it; on a payload, check `gremsy_gimbal params get rc_mode`: it obeys in `standard` only.\n'
+    )
 
 
 # params
@@ -466,6 +509,18 @@ def test_a_restore_that_is_not_confirmed_writes_nothing(udp_payload, tmp_path, c
     out = capsys.readouterr().out
     # What the firmware is cannot be restored, and a name that only the device has is left alone.
     assert out.endswith('Restored 1 parameter.\n')
+
+
+def test_what_did_not_come_whole_is_not_saved(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(params, '_LIST_WAIT_S', 0.5)
+    file = tmp_path / 'saved.json'
+    with running_payload(PayloadOptions(parameter_lost_share=0.5)) as running:
+        assert main(['params', 'save', str(file), '--link', running.uri]) == 1
+    assert re.fullmatch(
+        r'gremsy_gimbal: The gimbal sent \d+ of 38 parameters: check the link, which loses messages, and try again\.\n',
+        capsys.readouterr().err,
+    )
+    assert not file.exists()
 
 
 def test_a_bare_gimbal_has_only_its_own_parameters(tmp_path, capsys):

@@ -109,14 +109,6 @@ def test_where_nothing_tells_there_is_nothing_to_tell() -> None:
     assert (robot.told, robot.headings.source(T0 + 1000 * MS)) == ([], None)
 
 
-def test_a_field_that_nothing_fills_in_tells_nothing() -> None:
-    """MAVSDK's gimbal sets YAW_IN_VEHICLE_FRAME and leaves delta_yaw at 0."""
-    robot = Robot()
-    for at_ms in range(10, 1000, 20):
-        robot.tell(robot.headings.attitude(robot.measured(at_ms, 0.0, False)))
-    assert robot.told == []
-
-
 def test_a_gyro_at_ten_hertz_is_too_slow_to_be_integrated() -> None:
     robot = Robot()
     robot.run(0, 2000, HeadingSource.GYRO, gyro_ms=100)

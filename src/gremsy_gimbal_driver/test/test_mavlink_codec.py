@@ -175,6 +175,15 @@ def test_what_a_device_does_not_know_is_nan_and_not_a_number_that_looks_known():
     assert with_delta.delta_yaw_rad == 1.5
 
 
+def test_a_delta_yaw_that_was_never_anything_but_zero_is_none():
+    """MAVSDK's gimbal sets YAW_IN_VEHICLE_FRAME, PX4's YAW_IN_EARTH_FRAME; neither fills it in (foreign_gimbal.py)."""
+    device = decoder()
+    never = device.feed(attitude(flags=0x2C) + attitude(flags=0x40, boot_ms=1300))
+    assert [math.isnan(each.delta_yaw_rad) for each in never] == [True, True]
+    filled = device.feed(attitude(flags=0x2C, boot_ms=1400, delta_yaw=0.5) + attitude(flags=0x2C, boot_ms=1500))
+    assert [each.delta_yaw_rad for each in filled] == [0.5, 0.0]
+
+
 def test_one_axis_at_exactly_zero_is_an_orientation_and_three_are_none():
     assert len(decoder().feed(orientation(0.0, 0.0, 1e-6))) == 1
     assert decoder().feed(orientation(-0.0, 0.0, 0.0)) == []
@@ -197,7 +206,9 @@ def test_the_boards_telemetry_has_its_name_by_index_and_by_name():
 def test_an_extended_parameter_keeps_every_byte(value, result):
     raw = value.to_bytes(4, 'little')
     (event,) = decoder().feed(extended(b'C_SOURCE', raw, result, component=100))
-    assert event == ExtendedParameter(Sender(1, 100), 'C_SOURCE', raw.ljust(128, b'\0'), 5, result)
+    # An acknowledgement has no place in the list.
+    place = (3, 40) if result is None else ()
+    assert event == ExtendedParameter(Sender(1, 100), 'C_SOURCE', raw.ljust(128, b'\0'), 5, result, *place)
     assert event.uint32 == value
 
 

@@ -204,7 +204,9 @@ class CameraRecorder:
         self._ended()
 
     def _losses(self, session: RecordingSession) -> Counter[str]:
-        return session.queue.dropped + session.lost + (session.video.lost if session.video else Counter())
+        # Copied whole first: the recording's threads go on to count.
+        lost = [session.queue.dropped, session.lost, *((session.video.lost,) if session.video else ())]
+        return sum((Counter(dict(each)) for each in lost), Counter())
 
     def _say_losses(self, session: RecordingSession) -> None:
         if sum(session.queue.dropped.values()) == sum(self._said.values()):

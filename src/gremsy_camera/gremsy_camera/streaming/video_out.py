@@ -212,7 +212,7 @@ class VideoOut:
         recent = [size for at_s, size in tuple(self._sent_at_s) if now_s - at_s < 1.0]
         rows['sent'] = f'{len(recent)} pictures/s, {sum(recent) * 8 / 1000:.0f} kbit/s'
         rows['frames left out while busy'] = str(self._frames.dropped)
-        return rows | {name: str(count) for name, count in sorted(self._counts.items())}
+        return rows | {name: str(count) for name, count in sorted(dict(self._counts).items())}
 
     def _prepare(self) -> None:
         """Find the encoder before anybody waits for it: its library and those before it take a quarter of a second."""

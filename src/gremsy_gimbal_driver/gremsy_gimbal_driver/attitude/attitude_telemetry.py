@@ -32,16 +32,20 @@ class AttitudeTelemetry:
 
     Args:
         stamping: maps the device's time to ours; it is used for both messages, which carry the same clock.
-        say: told when the source changes.
+        say: told when 285 does not come.
+        inform: told when it comes again.
         settings: what counts as a jump.
     """
 
-    def __init__(self, stamping: AttitudeStamping, say: Say, settings: ScreeningSettings | None = None) -> None:
+    def __init__(
+        self, stamping: AttitudeStamping, say: Say, inform: Say, settings: ScreeningSettings | None = None
+    ) -> None:
         self._stamping = stamping
         self._say = say
+        self._inform = inform
         self._screen = AttitudeScreen(settings)
-        self._waiting_since_ns: int | None = None
-        self._status_ns: int | None = None
+        self._waiting_since_ns = 0
+        self._heard_ns: int | None = None
         self._counts: Counter[str] = Counter()
         self.source: AttitudeSource | None = None
         """The message that is used now."""
@@ -67,18 +71,18 @@ class AttitudeTelemetry:
         if isinstance(event, AttitudeStatus):
             # One that is screened out counts too: after a reboot they are, for a moment, and a 265 in between, with the
             # same jump of the clock, would only prolong it.
-            self._status_ns = arrival.monotonic_ns
+            self._waiting_since_ns = self._heard_ns = arrival.monotonic_ns
             return self._use(reading_from_status(event), arrival)
         if not self._is_needed(arrival.monotonic_ns):
             return None
         return self._use(reading_from_orientation(event, locked), arrival)
 
     def _is_needed(self, now_ns: int) -> bool:
-        """Whether 265 must do: no 285 for the patience, counted at first from the first 265."""
-        if self._waiting_since_ns is None:
+        """Whether 265 must do: no 285 for the patience, counted from the first 265 at first, and after a silence."""
+        if self._heard_ns is None or now_ns - self._heard_ns >= _PATIENCE_NS:
             self._waiting_since_ns = now_ns
-        since_ns = self._waiting_since_ns if self._status_ns is None else self._status_ns
-        return now_ns - since_ns >= _PATIENCE_NS
+        self._heard_ns = now_ns
+        return now_ns - self._waiting_since_ns >= _PATIENCE_NS
 
     def _use(self, reading: AttitudeReading, arrival: Instant) -> MeasuredAttitude | None:
         judgement = self._screen.judge(reading, arrival.monotonic_ns)
@@ -104,4 +108,4 @@ class AttitudeTelemetry:
                 f'{source.value}, which has neither flags nor rates; update its firmware if it is older than 7.5.6.'
             )
         elif before is not None:
-            self._say(f"The gimbal's attitude comes from {source.value} again.")
+            self._inform(f"The gimbal's attitude comes from {source.value} again.")

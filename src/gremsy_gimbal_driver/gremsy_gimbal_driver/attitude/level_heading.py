@@ -66,7 +66,6 @@ class LevelHeadings:
         self._gyro_rad = 0.0  # its integral up to then
         self._gyro_whole = False
         self._level_from_camera = np.eye(3)
-        self._has_delta_yaw = False
 
     def source(self, now_ns: int) -> HeadingSource | None:
         """What tells now, by the ROS clock; None where nothing does."""
@@ -88,12 +87,9 @@ class LevelHeadings:
         if self._locked:
             return self._tell(HeadingSource.LOCK, stamp_ns, 0.0, 0.0)
         if measured.heading_rad is not None:
-            # Where nothing fills the field in, it is 0 for ever.
-            self._has_delta_yaw = self._has_delta_yaw or measured.heading_rad != 0.0
-            if self._has_delta_yaw:
-                told = self._tell(HeadingSource.GIMBAL, stamp_ns, measured.heading_rad, math.nan)
-                if told is not None:
-                    return told
+            told = self._tell(HeadingSource.GIMBAL, stamp_ns, measured.heading_rad, math.nan)
+            if told is not None:
+                return told
         if self._gyro is None or not self._gyro_whole or not 0 <= stamp_ns - self._gyro[0] <= _GYRO_REACH_NS:
             return None
         at_ns, rate = self._gyro

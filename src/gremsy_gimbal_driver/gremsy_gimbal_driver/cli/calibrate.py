@@ -14,7 +14,7 @@ from gremsy_gimbal_driver.calibration.calibration_report import summary
 from gremsy_gimbal_driver.calibration.calibration_settings import CalibrationSettings
 from gremsy_gimbal_driver.cli.ending import MISUSED, ToolError, confirm
 from gremsy_gimbal_driver.cli.move import FASTEST_DEG_S
-from gremsy_gimbal_driver.cli.moving_gimbal import driving, look, motion_settings, wait_for
+from gremsy_gimbal_driver.cli.moving_gimbal import driving, look, motion_settings, settle_mode, wait_for
 from gremsy_gimbal_driver.links.link import Link
 from gremsy_gimbal_driver.motion.motion_output import GimbalMode
 
@@ -45,6 +45,7 @@ def calibrate(link: Link, given: argparse.Namespace) -> None:
         given.yes,
     )
     with driving(link, present, motion) as (driver, said):
+        settle_mode(driver)
         answer = driver.calibrate(settings)
         if not answer.done:
             raise ToolError(answer.text)

@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-import math
-
 from gremsy_gimbal_driver.attitude.attitude_reading import reading_from_orientation, reading_from_status
 from gremsy_gimbal_driver.attitude.euler import yaw_roll_pitch
 from gremsy_gimbal_driver.device.device_status import FOLLOW, MOTORS_ON
@@ -17,6 +15,7 @@ from gremsy_gimbal_driver.mavlink.mavlink_events import (
     AttitudeStatus,
     DeviceInformation,
     Event,
+    GimbalManager,
     Heartbeat,
     MountOrientation,
     PayloadTelemetry,
@@ -28,7 +27,7 @@ from gremsy_gimbal_driver.motion.motion_output import GimbalMode
 from gremsy_gimbal_driver.motion.motion_settings import nanoseconds
 
 _INFORMATION = dialect.MAVLINK_MSG_ID_GIMBAL_DEVICE_INFORMATION
-_AGAIN_NS = nanoseconds(1.0)
+_AGAIN_NS = nanoseconds(0.5)
 _STATUS = dialect.MAVLINK_MSG_ID_SYS_STATUS
 
 
@@ -79,7 +78,7 @@ class DeviceView:
         return {number: meter.rate_hz(now_ns) for number, meter in self._meters.items() if meter.since_s(now_ns) > 0.5}
 
     def due(self, now_ns: int) -> list[bytes]:
-        """Who are you; again each second until it says."""
+        """Who are you; again each half second until it says."""
         if self._gimbal is None or self.information is not None or now_ns < self._next_ns:
             return []
         self._next_ns = now_ns + _AGAIN_NS
@@ -87,9 +86,10 @@ class DeviceView:
 
     def heard(self, event: Event, now_ns: int) -> None:
         """All that the gimbal says, and the payload's own values."""
-        self._choice.heard(event, now_ns)
+        if not isinstance(event, GimbalManager) or event.commands(self._gimbal):
+            self._choice.heard(event, now_ns)
         number = _STATUS if isinstance(event, SystemStatus) else stream_of(event)
-        if isinstance(event, Heartbeat) and kind_of(event.sender.component) is ComponentKind.GIMBAL:
+        if isinstance(event, Heartbeat | AttitudeStatus) and kind_of(event.sender.component) is ComponentKind.GIMBAL:
             self._gimbal = self._gimbal or event.sender
         if number is not None:
             if number not in self._meters:
@@ -107,8 +107,3 @@ class DeviceView:
                 self.attitude = event
         elif isinstance(event, PayloadTelemetry):
             self.telemetry[event.name] = event.value
-
-
-def degrees(angle_rad: float) -> str:
-    """For people."""
-    return f'{math.degrees(angle_rad):.1f} deg'

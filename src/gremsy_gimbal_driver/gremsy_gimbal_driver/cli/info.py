@@ -5,10 +5,12 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
+from typing import Any
 
-from gremsy_gimbal_driver.cli.device_view import DeviceView, degrees
+from gremsy_gimbal_driver.cli.device_view import DeviceView
 from gremsy_gimbal_driver.cli.session import Session
-from gremsy_gimbal_driver.device.device_status import fault_condition, health, status_condition
+from gremsy_gimbal_driver.device.device_status import Condition, fault_condition, health, status_condition
 from gremsy_gimbal_driver.device.heard_components import kind_of
 from gremsy_gimbal_driver.mavlink.mavlink_dialect import dialect
 from gremsy_gimbal_driver.mavlink.mavlink_events import AttitudeStatus, DeviceInformation
@@ -46,74 +48,111 @@ def print_info(session: Session, as_json: bool) -> None:
     Raises:
         ToolError: when there is no gimbal.
     """
-    rows = rows_of(observe(session), session)
+    facts = facts_of(observe(session), session)
     if as_json:
-        print(json.dumps(rows, indent=2))
+        print(json.dumps(facts, indent=2))
         return
+    rows = rows_of(facts)
     width = max(map(len, rows))
     for name, text in rows.items():
         print(f'{name:{width}}  {text}')
 
 
-def rows_of(view: DeviceView, session: Session) -> dict[str, str]:
-    """By name; what the device did not say is said to be unknown."""
+def facts_of(view: DeviceView, session: Session) -> dict[str, Any]:
+    """By name, with the unit in it, for programs; what the device did not say is None."""
     gimbal = session.gimbal
-    information, status, angles = view.information, view.status, view.angles_rad
-    rows = {
+    information, angles = view.information, view.angles_rad
+    # What Gremsy puts into SYS_STATUS, another make does not.
+    status = view.status if information is None or information.is_gremsy else None
+    azimuth_limits, tilt_limits = (None, None) if information is None else _limits(information)
+    condition = _health(view)
+    return {
         'link': session.link_name,
-        'gimbal': '' if gimbal is None else f'{gimbal.system}/{gimbal.component}',
-        'components': ', '.join(
-            f'{each.system}/{each.component} {kind.value}'
+        'gimbal': None if gimbal is None else f'{gimbal.system}/{gimbal.component}',
+        'components': {
+            f'{each.system}/{each.component}': kind.value
             for each in session.components
             if (kind := kind_of(each.component)) is not None
-        ),
-        'model': 'unknown' if information is None else f'{information.vendor} {information.model}'.strip(),
-        'firmware': 'unknown' if information is None else _firmware(information),
+        },
+        'vendor': None if information is None else information.vendor,
+        'model': None if information is None else information.model,
+        'firmware': None if information is None else _firmware(information),
         'protocol': view.protocol,
-        'mode': 'unknown' if view.mode is None else view.mode.value,
-        'azimuth': 'unknown' if angles is None else f'{degrees(angles[0])} (left is positive)',
-        'tilt': 'unknown' if angles is None else f'{degrees(angles[1])} (down is positive)',
-        **_limits(information),
+        'mode': None if view.mode is None else view.mode.value,
+        'azimuth_deg': None if angles is None else _degrees(angles[0]),
+        'tilt_deg': None if angles is None else _degrees(angles[1]),
+        'azimuth_limits_deg': azimuth_limits,
+        'tilt_limits_deg': tilt_limits,
+        'status': None if status is None else list(status_condition(status.status_bits).words),
+        'status_bits': None if status is None else status.status_bits,
+        'faults': None if status is None else list(fault_condition(status.fault_bits).words),
+        'fault_bits': None if status is None else status.fault_bits,
+        'voltage_v': None if status is None or math.isnan(status.voltage_v) else status.voltage_v,
+        'health': condition.level.name.lower(),
+        'health_reasons': list(condition.words),
+        'streams_hz': {
+            _STREAMS[number]: round(rate_hz, 1) for number, rate_hz in sorted(view.rates_hz(session.now_ns()).items())
+        },
+        'payload': dict(sorted(view.telemetry.items())),
     }
-    if status is None:
+
+
+def rows_of(facts: Mapping[str, Any]) -> dict[str, str]:
+    """The same for people."""
+    reasons = ', '.join(facts['health_reasons'])
+    rows = {
+        'link': facts['link'],
+        'gimbal': facts['gimbal'] or '',
+        'components': ', '.join(f'{who} {kind}' for who, kind in facts['components'].items()),
+        'model': _or_unknown(facts['model'] and f'{facts["vendor"]} {facts["model"]}'.strip()),
+        'firmware': _or_unknown(facts['firmware']),
+        'protocol': facts['protocol'],
+        'mode': _or_unknown(facts['mode']),
+        'azimuth': _or_unknown(facts['azimuth_deg'], ' deg (left is positive)'),
+        'tilt': _or_unknown(facts['tilt_deg'], ' deg (down is positive)'),
+        'azimuth limits': _range(facts['azimuth_limits_deg']),
+        'tilt limits': _range(facts['tilt_limits_deg']),
+    }
+    if facts['status'] is None:
         rows['status'] = 'unknown'
     else:
-        rows['status'] = f'{status_condition(status.status_bits)} ({status.status_bits:#06x})'
-        rows['faults'] = f'{str(fault_condition(status.fault_bits)) or "none"} ({status.fault_bits:#06x})'
-        rows['voltage'] = 'unknown' if math.isnan(status.voltage_v) else f'{status.voltage_v:.1f} V'
-    rows['health'] = _health(view)
-    for number, rate_hz in sorted(view.rates_hz(session.now_ns()).items()):
-        rows[f'stream {_STREAMS[number]}'] = f'{rate_hz:.1f} Hz'
-    for name, value in sorted(view.telemetry.items()):
-        rows[f'payload {name}'] = f'{value:g}'
+        rows['status'] = f'{", ".join(facts["status"])} ({facts["status_bits"]:#06x})'
+        rows['faults'] = f'{", ".join(facts["faults"]) or "none"} ({facts["fault_bits"]:#06x})'
+        rows['voltage'] = _or_unknown(facts['voltage_v'], ' V')
+    rows['health'] = f'{facts["health"]}{": " if reasons else ""}{reasons}'
+    rows.update({f'stream {name}': f'{rate_hz:.1f} Hz' for name, rate_hz in facts['streams_hz'].items()})
+    rows.update({f'payload {name}': f'{value:g}' for name, value in facts['payload'].items()})
     return rows
+
+
+def _or_unknown(value: object, unit: str = '') -> str:
+    return 'unknown' if value is None else f'{value}{unit}'
 
 
 def _firmware(information: DeviceInformation) -> str:
     kind = _FIRMWARE_TYPES.get(information.firmware_type, '') if information.firmware >= (7, 8, 9) else ''
-    return '.'.join(map(str, information.firmware)) + kind
+    return information.version + kind
 
 
-def _limits(information: DeviceInformation | None) -> dict[str, str]:
-    if information is None:
-        return {'limits': 'unknown'}
+def _limits(information: DeviceInformation) -> tuple[list[float] | None, list[float] | None]:
+    """Of azimuth and tilt, the lower first; None for those that it does not know."""
     (down, up), (left, right) = information.pitch_limits_rad, information.yaw_limits_rad
     ends = [yaw_roll_pitch_flu(0.0, pitch, yaw) for pitch, yaw in ((down, left), (up, right))]
-    return {
-        'azimuth limits': _range(sorted(yaw for yaw, _, _ in ends)),
-        'tilt limits': _range(sorted(pitch for _, _, pitch in ends)),
-    }
+    azimuth, tilt = (sorted(_degrees(end[axis]) for end in ends) for axis in (0, 2))
+    return (None if any(map(math.isnan, azimuth)) else azimuth), (None if any(map(math.isnan, tilt)) else tilt)
 
 
-def _range(ends: list[float]) -> str:
-    if any(map(math.isnan, ends)):
-        return 'unknown'
-    return f'{math.degrees(ends[0]):.0f} .. {math.degrees(ends[1]):.0f} deg'
+def _degrees(angle_rad: float) -> float:
+    """To a tenth; adding 0.0 makes a negated zero a plain one."""
+    return round(math.degrees(angle_rad), 1) + 0.0
 
 
-def _health(view: DeviceView) -> str:
+def _range(ends: list[float] | None) -> str:
+    return 'unknown' if ends is None else f'{ends[0]:.0f} .. {ends[1]:.0f} deg'
+
+
+def _health(view: DeviceView) -> Condition:
     failures = view.attitude.failure_flags if isinstance(view.attitude, AttitudeStatus) else 0
     age_s = None if view.attitude is None else 0.0
     bits, faults = (None, 0) if view.status is None else (view.status.status_bits, view.status.fault_bits)
-    condition = health(view.information is not None, age_s, failures, bits, faults)
-    return f'{condition.level.name.lower()}{": " if condition.words else ""}{condition}'
+    return health(view.information, age_s, failures, bits, faults)

@@ -6,20 +6,38 @@ from __future__ import annotations
 import argparse
 import math
 import time
+from collections.abc import Sequence
 
 from gremsy_common.types.gimbal_state import RateSetpoint
 from gremsy_gimbal_driver.cli.ending import MISUSED, ToolError, confirm
-from gremsy_gimbal_driver.cli.moving_gimbal import POLL_S, Said, driving, follow_goal, look, motion_settings, wait_for
+from gremsy_gimbal_driver.cli.moving_gimbal import (
+    MODE_WAY_OUT,
+    POLL_S,
+    Said,
+    driving,
+    follow_goal,
+    look,
+    motion_settings,
+    settle_mode,
+    wait_for,
+)
 from gremsy_gimbal_driver.driver import GimbalDriver
 from gremsy_gimbal_driver.goals.goal import AngleGoal
 from gremsy_gimbal_driver.links.link import Link
+from gremsy_gimbal_driver.mavlink.protocol_v2 import lacking_modes
 from gremsy_gimbal_driver.motion.command_arbiter import Source
+from gremsy_gimbal_driver.motion.limits import AXES
 from gremsy_gimbal_driver.motion.mode_machine import ModeState
-from gremsy_gimbal_driver.motion.motion_output import GimbalMode
+from gremsy_gimbal_driver.motion.motion_output import GimbalMode, no_such_mode
 
 LONGEST_S = 60.0
 FASTEST_DEG_S = 60.0
 _MODE_WAIT_S = 8.0  # the vendor's own test allows five seconds (gimbal.md 1.7)
+# An axis that was asked to turn has not turned when it went less than this share of the way, or than this; a way that
+# is shorter than twice the latter tells nothing. Attitudes are good to 0.02 degrees (gimbal.md 6).
+_MOVED_SHARE, _MOVED_RAD = 0.1, math.radians(0.1)
+# The slowest gimbal answers after 250 ms (gimbal.md 1.9).
+_ANSWER_WAIT_S = 0.8
 
 
 def check_move(given: argparse.Namespace) -> None:
@@ -69,6 +87,7 @@ def move(link: Link, given: argparse.Namespace) -> None:
     motion = motion_settings(present, given.max_rate, given.calibration)
     confirm(f'{present} Turn it {_wish(given)}?', 'move', given.yes)
     with driving(link, present, motion) as (driver, said):
+        settle_mode(driver)
         if given.rate is not None:
             _by_rate(driver, said, motion.level_frame, given)
         else:
@@ -90,12 +109,16 @@ def set_mode(link: Link, given: argparse.Namespace) -> None:
     """
     mode = GimbalMode(given.mode)
     present = look(link)
+    lacks = no_such_mode(mode, lacking_modes(present.information) - {GimbalMode.HOME})
+    if lacks:
+        raise ToolError(f'The mode was not changed: {lacks}')
     if mode is GimbalMode.HOME and present.mode is GimbalMode.OFF:
         raise ToolError('Nothing moved: the motors are off; switch them on with `gremsy_gimbal mode follow` first.')
     motion = motion_settings(present, given.max_rate, given.calibration)
     confirm(f'{present} Its mode is {present.mode.value}. {_effect(mode)}', mode.value, given.yes)
     with driving(link, present, motion) as (driver, said):
         if mode is GimbalMode.HOME:
+            settle_mode(driver)
             follow_goal(driver, said, driver.home(), 'Home')
             print('Done: the camera looks straight ahead; stopped and disarmed.')
             return
@@ -103,23 +126,60 @@ def set_mode(link: Link, given: argparse.Namespace) -> None:
         if not answer.done:
             raise ToolError(f'The mode was not changed: {answer.text}')
         if not wait_for(lambda: _is_in(driver, mode), _MODE_WAIT_S):
-            reason = driver.status().mode.reason or said.last
+            reason = driver.status().mode.reason
             raise ToolError(
-                f'The gimbal is not in mode {mode.value} after {_MODE_WAIT_S:g} s. {reason} '
-                'On a payload, check `gremsy_gimbal params get rc_mode`: it obeys in `standard` only.'
+                f'The gimbal is not in mode {mode.value} after {_MODE_WAIT_S:g} s'
+                f'{f" ({reason})" if reason else ""}: {MODE_WAY_OUT}.'
             )
     print(f'Done: the gimbal is in mode {mode.value}; disarmed.')
 
 
 def _by_rate(driver: GimbalDriver, said: Said, level_frame: str, given: argparse.Namespace) -> None:
     azimuth, tilt = map(math.radians, given.rate)
+    way = [0.0, 0.0]
+    start = _angles(driver)
+
+    def look_how_far() -> bool:
+        now = _angles(driver)
+        way[:] = (max(far, abs(there - here)) for far, there, here in zip(way, now, start, strict=True))
+        return not _unmoved(given, way)
+
     end = time.monotonic() + given.duration
     while time.monotonic() < end:
         taken = driver.offer(Source.OPERATOR, RateSetpoint(time.time_ns(), level_frame, azimuth, tilt))
         failure = driver.status().failure
         if not taken or failure:
             raise ToolError(f'The move ended: {failure or said.last or "the driver did not take the rate"}')
+        look_how_far()
         time.sleep(min(POLL_S, max(0.0, end - time.monotonic())))
+    if not wait_for(look_how_far, _ANSWER_WAIT_S):
+        axes = ' and the '.join(_unmoved(given, way))
+        raise ToolError(
+            f'The {axes} did not move, although the gimbal was told to turn {_wish(given)}: '
+            f'{said.last or _UNMOVED_REASONS}'
+        )
+
+
+_UNMOVED_REASONS = (
+    'such a rate may be within its dead zone (2 deg/s on some: try a faster one), it may be at its limit, or something '
+    'holds it.'
+)
+
+
+def _angles(driver: GimbalDriver) -> tuple[float, float]:
+    sight = driver.sight
+    assert sight is not None  # nothing is armed without an attitude
+    return sight.measured.yaw_rad, sight.measured.pitch_rad
+
+
+def _unmoved(given: argparse.Namespace, way_rad: Sequence[float]) -> list[str]:
+    """The axes that should have turned and did not."""
+    wanted = [abs(math.radians(rate)) * given.duration for rate in given.rate]
+    return [
+        axis
+        for axis, far, should in zip(AXES, way_rad, wanted, strict=True)
+        if should >= 2 * _MOVED_RAD and far < max(_MOVED_SHARE * should, _MOVED_RAD)
+    ]
 
 
 def _is_in(driver: GimbalDriver, mode: GimbalMode) -> bool:

@@ -19,7 +19,7 @@ from gremsy_gimbal_driver.driver import GimbalDriver
 from gremsy_gimbal_driver.driver_settings import DriverListener, DriverSettings
 from gremsy_gimbal_driver.goals.goal import GoalProgress, GoalState
 from gremsy_gimbal_driver.links.link import Link
-from gremsy_gimbal_driver.mavlink.mavlink_events import AttitudeStatus, Sender
+from gremsy_gimbal_driver.mavlink.mavlink_events import AttitudeStatus, DeviceInformation, Sender
 from gremsy_gimbal_driver.motion.command_arbiter import Answer
 from gremsy_gimbal_driver.motion.motion_output import GimbalMode
 from gremsy_gimbal_driver.motion.motion_settings import MotionSettings
@@ -28,6 +28,13 @@ from gremsy_gimbal_driver.motion.plant_inverse import PlantInverse
 POLL_S = 0.05
 _ATTITUDE_WAIT_S = 5.0
 _STATUS_WAIT_S = 2.0
+_INFORMATION_WAIT_S = 1.2
+# The vendor's own test allows five seconds (gimbal.md 1.7); by six the driver has given up and says why.
+_MODE_WAIT_S = 6.0
+MODE_WAY_OUT = (
+    'let no other program command it; on a payload, check `gremsy_gimbal params get rc_mode`: it obeys in `standard` '
+    'only'
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +46,17 @@ class Present:
     mode: GimbalMode
     azimuth_rad: float
     tilt_rad: float
-    model: str
-    firmware: str
+    information: DeviceInformation | None
+
+    @property
+    def model(self) -> str:
+        """Empty where it does not say."""
+        return '' if self.information is None else self.information.model
+
+    @property
+    def firmware(self) -> str:
+        """Empty where it does not say."""
+        return '' if self.information is None else self.information.version
 
     def __str__(self) -> str:
         where = f'azimuth {math.degrees(self.azimuth_rad):.1f} deg, tilt {math.degrees(self.tilt_rad):.1f} deg'
@@ -85,9 +101,9 @@ def look(link: Link) -> Present:
                 f'The gimbal {gimbal.system}/{gimbal.component} on {link.name} does not tell its mode, and a driver '
                 'that asserted another would turn it: use the driver node with the right `mode`.'
             )
-        # Who it is may stay unanswered; it is only said.
-        opened.wait(lambda: view.information is not None, 0.5)
-    angles, mode, information = view.angles_rad, view.mode, view.information
+        # Who it is and what it can do may stay unanswered.
+        opened.wait(lambda: view.information is not None, _INFORMATION_WAIT_S)
+    angles, mode = view.angles_rad, view.mode
     assert angles is not None and mode is not None
     return Present(
         link.name,
@@ -95,8 +111,7 @@ def look(link: Link) -> Present:
         # HOME is a pulse that ends in the mode before it, which is not told.
         GimbalMode.FOLLOW if mode is GimbalMode.HOME else mode,
         *angles,
-        '' if information is None else information.model,
-        '' if information is None else '.'.join(map(str, information.firmware)),
+        view.information,
     )
 
 
@@ -133,6 +148,20 @@ def driving(link: Link, present: Present, motion: MotionSettings) -> Iterator[tu
         yield driver, said
     finally:
         driver.close()
+
+
+def settle_mode(driver: GimbalDriver) -> None:
+    """Wait until the gimbal is in the mode that arming asserts: in another, or on its way home, it goes elsewhere.
+
+    Raises:
+        ToolError: when it does not get there.
+    """
+    if not wait_for(lambda: driver.mode().reported in (None, driver.mode().wanted), _MODE_WAIT_S):
+        mode = driver.mode()
+        raise ToolError(
+            f'Nothing moved: {mode.reason or f"the gimbal does not take the mode {mode.wanted.value}"}, where '
+            f'{mode.wanted.value} was asked for during {_MODE_WAIT_S:g} s: {MODE_WAY_OUT}.'
+        )
 
 
 def wait_for(done: Callable[[], bool], timeout_s: float) -> bool:

@@ -188,10 +188,11 @@ class ParameterTool:
 
     def _sentence(self, name: str) -> str:
         results = self._gimbal.parameters.results.values()
-        return next(
-            (each.sentence for each in results if name in (each.name, each.wire_name)),
-            f'The gimbal has no parameter {name}.',
-        )
+        result = next((each for each in results if name in (each.name, each.wire_name)), None)
+        if result is None:
+            return f'The gimbal has no parameter {name}.'
+        silent = result.state is ParameterState.NONEXISTENT
+        return (self._foreign(f'did not answer for parameter `{name}`') if silent else '') or result.sentence
 
     def _snapshot_for(self, file: ParameterSnapshot) -> ParameterSnapshot:
         """Of the owners that the file is about."""
@@ -209,7 +210,7 @@ class ParameterTool:
         information = self._view.information
         return ParameterSnapshot(
             '' if information is None else information.model,
-            '' if information is None else '.'.join(map(str, information.firmware)),
+            '' if information is None else information.version,
             datetime.now(timezone.utc).isoformat(timespec='seconds'),
             values,
         )
@@ -219,12 +220,28 @@ class ParameterTool:
         self._session.find_gimbal()
         parameters.read_all()
         self._session.wait(lambda: not parameters.listing, _LIST_WAIT_S)
+        came, count = parameters.listed
+        if count and came < count:
+            raise ToolError(
+                f'The gimbal sent {came} of {count} parameters: check the link, which loses messages, and try again.'
+            )
         values = {name: each.value for name, each in parameters.results.items() if each.value is not None}
         if not values:
             raise ToolError(
-                'The gimbal sent no list of parameters: disconnect gTune, which keeps the answers, and try again.'
+                self._foreign('sent no list of parameters')
+                or 'The gimbal sent no list of parameters: disconnect gTune, which keeps the answers, and try again.'
             )
         return values
+
+    def _foreign(self, what: str) -> str:
+        """What is to be said where the gimbal is not Gremsy's, and nobody else is to blame; empty where it is."""
+        information = self._view.information
+        if information is None or information.is_gremsy:
+            return ''
+        return (
+            f"The gimbal, a {information.vendor} {information.model}, {what}: it is not of Gremsy's make and need not "
+            'have any; use its own tool.'
+        )
 
 
 def _count(number: int) -> str:

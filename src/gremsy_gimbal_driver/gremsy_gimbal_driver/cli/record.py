@@ -9,7 +9,7 @@ from gremsy_gimbal_driver.cli.ending import ToolError
 from gremsy_gimbal_driver.cli.session import Session
 from gremsy_gimbal_driver.payload.camera_steps import first_still_number
 from gremsy_gimbal_driver.payload.payload_control import PayloadControl, PayloadSettings
-from gremsy_gimbal_driver.payload.payload_requests import Record, Request, Still
+from gremsy_gimbal_driver.payload.payload_requests import ListParameters, Record, Request, Still
 from gremsy_gimbal_driver.payload.ticket import Outcome, TicketState
 
 REQUESTS: dict[str, Request] = {'start': Record(True), 'stop': Record(False), 'still': Still()}
@@ -17,6 +17,7 @@ REQUESTS: dict[str, Request] = {'start': Record(True), 'stop': Record(False), 's
 _COMPONENTS_WAIT_S = 3.0
 """Heartbeats come once a second."""
 _ANSWER_WAIT_S = 30.0
+_LIST_WAIT_S = 120.0
 
 
 def payload_of(session: Session, settings: PayloadSettings | None = None) -> PayloadControl:
@@ -39,7 +40,7 @@ def ask(session: Session, control: PayloadControl, request: Request) -> Outcome:
         ToolError: for every end but an accepted one.
     """
     ticket = control.request(request, session.now_ns())
-    session.wait(lambda: ticket.over, _ANSWER_WAIT_S)
+    session.wait(lambda: ticket.over, _LIST_WAIT_S if isinstance(request, ListParameters) else _ANSWER_WAIT_S)
     if ticket.state is not TicketState.ACCEPTED:
         raise ToolError(ticket.outcome.sentence)
     return ticket.outcome

@@ -50,6 +50,12 @@ class StreamState:
     measured_hz: float | None
     asked_again: int
 
+    @property
+    def short_hz(self) -> float | None:
+        """What comes, where it is much less than was asked for."""
+        measured = self.measured_hz
+        return measured if measured and measured < _TOO_SLOW * self.wanted_hz else None
+
 
 class _Stream:
     """One message's rate: asked for, measured, asked for again."""
@@ -80,15 +86,15 @@ class _Stream:
         if not self._measuring:
             self._begin_measuring(self.request.state, now_ns)
             return False
-        if self.granted is False or now_ns < self._check_ns:
+        if now_ns < self._check_ns:
             return False
         if can_measure:
             self.measured_hz = self.meter.rate_hz(now_ns)
-            if self._is_right(self.measured_hz):
+            if self.granted is False or self._is_right(self.measured_hz):
                 self._patience_ns = _FIRST_PATIENCE_NS
                 self._restart_meter(now_ns, _MEASURED_FOR_NS)
                 return False
-        elif self.granted:
+        elif self.granted is not None:
             return False
         self.asked_again += 1
         self._measuring = False

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from gremsy_gimbal_driver.mavlink.mavlink_dialect import dialect
+from gremsy_gimbal_driver.mavlink.mavlink_events import DeviceInformation
 
 
 class Level(IntEnum):
@@ -105,23 +106,29 @@ def failure_condition(failure_flags: int) -> Condition:
 
 
 def health(
-    information_known: bool, attitude_age_s: float | None, failure_flags: int, status_bits: int | None, fault_bits: int
+    information: DeviceInformation | None,
+    attitude_age_s: float | None,
+    failure_flags: int,
+    status_bits: int | None,
+    fault_bits: int,
 ) -> Condition:
     """R11 of gimbal.md: well is a gimbal that said who it is, whose attitude is fresh, and that reports no fault.
 
     A gimbal that is not well may still be moved: some never answer who they are. `status_bits` is None before the first
-    SYS_STATUS; `attitude_age_s` before the first attitude.
+    SYS_STATUS, in which only a Gremsy's bits mean this; `attitude_age_s` before the first attitude.
     """
     found: list[Condition] = []
     if attitude_age_s is None or attitude_age_s >= _ATTITUDE_AGE_LIMIT_S:
         age = 'no attitude yet' if attitude_age_s is None else f'no attitude for {attitude_age_s:.1f} s'
         found.append(Condition(Level.ERROR, (age,)))
-    found += [failure_condition(failure_flags), fault_condition(fault_bits)]
-    if status_bits is None:
-        found.append(Condition(Level.WARN, ('no system status yet',)))
-    else:
-        found.append(_said(status_bits, _STATUS, MOTORS_ON | FOLLOW))
-    if not information_known:
+    found.append(failure_condition(failure_flags))
+    if information is None or information.is_gremsy:
+        found.append(fault_condition(fault_bits))
+        if status_bits is None:
+            found.append(Condition(Level.WARN, ('no system status yet',)))
+        else:
+            found.append(_said(status_bits, _STATUS, MOTORS_ON | FOLLOW))
+    if information is None:
         found.append(Condition(Level.WARN, ('it has not said which model it is',)))
     return _worst(found)
 

@@ -26,7 +26,7 @@ from gremsy_gimbal_driver.device.gimbal_parameters import GimbalParameters
 from gremsy_gimbal_driver.device.heard_components import ComponentKind, kind_of
 from gremsy_gimbal_driver.device.parameter_limits import LIMIT_NAMES, soft_limits
 from gremsy_gimbal_driver.device.payload_readings import RANGE_NAME, ZOOM_NAME, ImuConversion, RangeFinder, zoom_reading
-from gremsy_gimbal_driver.device.stream_rates import ORIENTATION
+from gremsy_gimbal_driver.device.stream_rates import ATTITUDE, ORIENTATION
 from gremsy_gimbal_driver.driver_settings import DriverSettings, Sight
 from gremsy_gimbal_driver.driver_status import DeviceSnapshot
 from gremsy_gimbal_driver.mavlink.gimbal_protocol import GimbalProtocol, ProtocolChoice
@@ -37,6 +37,7 @@ from gremsy_gimbal_driver.mavlink.mavlink_events import (
     CommandAck,
     DeviceInformation,
     Event,
+    GimbalManager,
     MountOrientation,
     MountStatus,
     ParameterValue,
@@ -47,7 +48,7 @@ from gremsy_gimbal_driver.mavlink.mavlink_events import (
     SystemStatus,
 )
 from gremsy_gimbal_driver.mavlink.mavlink_frames import level_limits
-from gremsy_gimbal_driver.mavlink.protocol_v2 import mode_from_flags
+from gremsy_gimbal_driver.mavlink.protocol_v2 import lacking_modes, mode_from_flags
 from gremsy_gimbal_driver.motion.instant import Instant
 from gremsy_gimbal_driver.motion.motion_control import MotionControl
 from gremsy_gimbal_driver.motion.motion_output import GimbalMode
@@ -62,6 +63,8 @@ SILENCE_NS = nanoseconds(6.0)
 
 _AT_YAW_LIMIT = dialect.GIMBAL_DEVICE_ERROR_FLAGS_AT_YAW_LIMIT
 _AT_PITCH_LIMIT = dialect.GIMBAL_DEVICE_ERROR_FLAGS_AT_PITCH_LIMIT
+# `bench pointing` follows at 10 Hz; the rest is for measuring.
+_FEW_HZ = 12.0
 _MODE_COMMAND = dialect.MAV_CMD_USER_2  # 31011, gimbal.md 1.6
 _ACCEPTED = dialect.MAV_RESULT_ACCEPTED
 
@@ -100,7 +103,7 @@ class GimbalDevice:
         self._notices = Notices(say)
         least_delay_ns = nanoseconds(settings.least_attitude_delay_s)
         self._protocols = ProtocolChoice(encoder, settings.protocol, settings.v1_yaw_sign)
-        self._telemetry = AttitudeTelemetry(AttitudeStamping(settings.camera_frame, least_delay_ns), say)
+        self._telemetry = AttitudeTelemetry(AttitudeStamping(settings.camera_frame, least_delay_ns), say, inform)
         self._imu = ImuConversion(settings.camera_frame, least_delay_ns, settings.imu_axes)
         self._range_finder = RangeFinder()
         self._vehicle = VehicleHistory(settings.vehicle_age_limit_s)
@@ -113,8 +116,10 @@ class GimbalDevice:
         self.payload = PayloadControl(encoder, settings.payload, settings.still_number)
         self._tickets = TicketWatch(inform, say)
         self._asked_camera: Sender | None = None
+        self._claimed: Sender | None = None
         self._asked_board: Sender | None = None
         self._told_protocol = ''
+        self._told_few = False
         self._heard_ns: int | None = None
         self._attitude_ns: int | None = None
         self._failure_flags = 0
@@ -161,7 +166,7 @@ class GimbalDevice:
             attitude_age_s=age_s,
             streams=self.requests.streams,
             health=health(
-                self.requests.information is not None,
+                self.requests.information,
                 age_s,
                 self._failure_flags,
                 None if status is None else status.status_bits,
@@ -170,6 +175,7 @@ class GimbalDevice:
             vehicle=self._vehicle.trouble(now.ros_ns),
             heading_source='' if (told_by := self._headings.source(now.ros_ns)) is None else told_by.value,
             zoom_factor=payload.zoom_factor,
+            payload_gone=tuple(payload.gone),
             payload_tracking=payload.tracking,
             payload_parameters=payload.parameters,
         )
@@ -209,8 +215,11 @@ class GimbalDevice:
                 so that nothing is missed when that link dies, but does not count as a message of a stream.
         """
         self.payload.heard(event, now.monotonic_ns)
-        if kind_of(event.sender.component) is ComponentKind.GIMBAL:
+        if kind_of(event.sender.component) is ComponentKind.GIMBAL and not isinstance(event, GimbalManager):
             return self._heard_gimbal(event, now, is_copy) if event.sender == self.gimbal else []
+        if isinstance(event, GimbalManager) and event.commands(self.gimbal):
+            self._protocols.heard(event, now.monotonic_ns)
+            self._tell_protocol()
         if isinstance(event, PayloadTelemetry):
             return self._heard_payload(event, now)
         if isinstance(event, StatusText):
@@ -240,6 +249,7 @@ class GimbalDevice:
         messages = [] if board is None else [(board, message) for message in for_payload]
         self._tickets.look()
         self._set_up_payload(now)
+        self._tell_rate()
         gimbal = self.gimbal
         if gimbal is None or self._heard_ns is None:
             return messages
@@ -275,6 +285,7 @@ class GimbalDevice:
             case SystemStatus():
                 self._system_status = event
             case DeviceInformation():
+                self._motion.device_lacks(lacking_modes(event))
                 self._motion.device_limits(
                     "the gimbal's own limits", _range(event.yaw_limits_rad), _range(event.pitch_limits_rad)
                 )
@@ -370,24 +381,55 @@ class GimbalDevice:
         name = self.protocol.name if self._protocols.settled else ''
         if name != self._told_protocol:
             self._told_protocol = name
-            if name:
+            manager = self._protocols.by_manager
+            if name and manager is not None:
+                by = manager.manager.sender
+                self._inform(
+                    f'The gimbal is commanded through the gimbal manager {by.system}/{by.component}, which such a '
+                    'gimbal obeys alone: from the first command on that obeys us.'
+                )
+            elif name:
                 self._inform(f'The gimbal is commanded by protocol {name}.')
             if name == 'v1':
                 self.requests.want(ORIENTATION, self._settings.attitude_rate_hz)
+
+    def _tell_rate(self) -> None:
+        """What works with few attitudes, before somebody finds out."""
+        attitudes = self.requests.streams[ATTITUDE]
+        short_hz = attitudes.short_hz
+        few = short_hz is not None and short_hz < _FEW_HZ
+        if few and not self._told_few:
+            self._inform(
+                f'The gimbal sends its attitude {short_hz:.0f} times a second where '
+                f'{attitudes.wanted_hz:g} were asked for: moves, goals and calibration work from 5 on; following is '
+                'less close than at 50, and stops where an attitude is older than `max_attitude_age_s` of the tracker.'
+            )
+        self._told_few = few
 
     def _set_up_payload(self, now: Instant) -> None:
         """Once for each payload that is found: what it must be told before MAVLink moves it, and telemetry."""
         if self.payload.camera != self._asked_camera:
             self._asked_camera = self.payload.camera
             if self._asked_camera is not None:
-                claim = {'rc_mode': 'standard'} if self._settings.claim_control else {}
-                for name, choice in {**claim, **self._settings.payload_setup}.items():
+                for name, choice in self._settings.payload_setup.items():
                     self._ask(SetSetting(name, choice), now)
+        # Another make's camera knows no RC_MODE, and this is nothing that anybody has asked for.
+        claimed = self.payload.camera if self._is_gremsy else None
+        if claimed != self._claimed:
+            self._claimed = claimed
+            if claimed is not None and self._settings.claim_control:
+                self._ask(SetSetting('rc_mode', 'standard'), now)
         if self.payload.payload != self._asked_board:
             self._asked_board = self.payload.payload
             if self._asked_board is not None:
                 for name, rate_hz in self._settings.payload_rates_hz.items():
                     self._ask(TelemetryRate(name, rate_hz), now)
+
+    @property
+    def _is_gremsy(self) -> bool:
+        """By its board, or by what the gimbal says of itself."""
+        information = self.requests.information
+        return self.payload.payload is not None or (information is not None and information.is_gremsy)
 
     def _ask(self, request: SetSetting | TelemetryRate, now: Instant) -> None:
         """A request whose end only matters if it goes wrong."""

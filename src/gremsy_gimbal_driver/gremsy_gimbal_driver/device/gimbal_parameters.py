@@ -23,8 +23,12 @@ _AGAIN_NS = nanoseconds(0.1)
 _TRIES = 5
 # Four requests of 32 bytes every 100 ms and their answers take a ninth of a serial wire.
 _AT_A_TIME = 4
-# A list that pauses this long has lost some of its values.
+# A list that pauses this long has lost some of its values, ...
 _LIST_PAUSE_NS = nanoseconds(1.0)
+# ... which are asked for one by one, sixteen at a time: they and their answers take 0.1 s of a serial wire.
+_GAPS_AT_A_TIME, _GAPS_AGAIN_NS = 16, nanoseconds(0.25)
+# Where 2 % of the bytes are lost, a request and its answer arrive one time in four, so all rounds fail one time in 300.
+_FRUITLESS_ROUNDS = 20
 _LOWEST, _HIGHEST = -(2**15), 2**15 - 1
 
 
@@ -102,12 +106,18 @@ class _Parameter:
 
 @dataclass(slots=True)
 class _Listing:
-    """A list in the making: how many there are, which came, and which gaps were asked for."""
+    """A list in the making or at its end: how many there are, which came, and how often it was asked in vain."""
 
     heard_ns: int | None = None
     count: int = 0
     seen: set[int] = field(default_factory=set)
     rounds: int = 0
+    by_gaps: bool = False
+    over: bool = False
+
+    @property
+    def missing(self) -> list[int]:
+        return [index for index in range(self.count) if index not in self.seen]
 
 
 class GimbalParameters:
@@ -148,7 +158,13 @@ class GimbalParameters:
     @property
     def listing(self) -> bool:
         """Whether a list is still coming."""
-        return self._listing is not None
+        return self._listing is not None and not self._listing.over
+
+    @property
+    def listed(self) -> tuple[int, int]:
+        """How many of the list came, and of how many; (0, 0) where none came."""
+        count = 0 if self._listing is None else self._listing.count
+        return (0, 0) if self._listing is None else (count - len(self._listing.missing), count)
 
     @property
     def results(self) -> Mapping[str, ParameterResult]:
@@ -167,7 +183,7 @@ class GimbalParameters:
         for parameter in self._parameters.values():
             parameter.value, parameter.wire_name = None, parameter.name
             parameter.begin(parameter.state, parameter.new_value)
-        if self._listing is not None:
+        if self.listing:
             self._listing = _Listing()
 
     def due(self, gimbal: Sender | None, now_ns: int) -> list[bytes]:
@@ -203,7 +219,9 @@ class GimbalParameters:
         if self._listing is not None:
             self._listing.heard_ns = self._now_ns
             self._listing.count = max(self._listing.count, event.count)
-            self._listing.seen.add(event.index)
+            if event.index not in self._listing.seen:
+                self._listing.seen.add(event.index)
+                self._listing.rounds = 0
         name = NEWER_NAMES.get(event.name, event.name)
         parameter = self._parameters.get(name)
         if parameter is None:
@@ -249,18 +267,21 @@ class GimbalParameters:
 
     def _list_messages(self, gimbal: Sender, now_ns: int) -> list[bytes]:
         listing = self._listing
-        if listing is None or (listing.heard_ns is not None and now_ns - listing.heard_ns < _LIST_PAUSE_NS):
+        if listing is None or listing.over:
             return []
-        missing = [index for index in range(listing.count) if index not in listing.seen]
-        if listing.rounds > _TRIES or (listing.count and not missing):
-            self._listing = None
+        pause_ns = _GAPS_AGAIN_NS if listing.by_gaps else _LIST_PAUSE_NS
+        if listing.heard_ns is not None and now_ns - listing.heard_ns < pause_ns:
+            return []
+        missing = listing.missing
+        if listing.rounds > (_FRUITLESS_ROUNDS if listing.count else _TRIES) or (listing.count and not missing):
+            listing.over = True
             return []
         listing.rounds += 1
         listing.heard_ns = now_ns
         if not listing.count:
             return [self._encoder.list_parameters(gimbal)]
-        # A hundred at once would fill a wire for a third of a second; the next pause brings the others.
-        return [self._encoder.read_parameter_at(gimbal, index) for index in missing[:16]]
+        listing.by_gaps = True
+        return [self._encoder.read_parameter_at(gimbal, index) for index in missing[:_GAPS_AT_A_TIME]]
 
 
 def _read_again(parameter: _Parameter, value: int) -> ParameterState:

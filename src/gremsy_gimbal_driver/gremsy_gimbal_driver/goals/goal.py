@@ -40,6 +40,7 @@ class GoalState(str, Enum):
     STALLED = 'stalled'
     TIMED_OUT = 'timed_out'
     CANCELLED = 'cancelled'
+    REFUSED = 'refused'
 
 
 class GoalPath(str, Enum):
@@ -54,7 +55,7 @@ class GoalProgress:
     """How one goal stands.
 
     Attributes:
-        number: of the goal, from the answer to it.
+        number: of the goal, from the answer to it; 0 for one that was refused.
         source: who asked, as it is published.
         state: how it stands.
         ended: nothing more happens to it.

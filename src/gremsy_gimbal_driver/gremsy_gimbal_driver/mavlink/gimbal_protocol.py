@@ -10,13 +10,14 @@ from gremsy_gimbal_driver.mavlink.mavlink_events import (
     AttitudeStatus,
     DeviceInformation,
     Event,
+    GimbalManager,
     MountOrientation,
     MountStatus,
     Sender,
 )
 from gremsy_gimbal_driver.mavlink.mavlink_frames import roll_pitch_yaw_ned, wire_rates
 from gremsy_gimbal_driver.mavlink.protocol_v1 import ProtocolV1
-from gremsy_gimbal_driver.mavlink.protocol_v2 import ProtocolV2
+from gremsy_gimbal_driver.mavlink.protocol_v2 import ProtocolManager, ProtocolV2
 from gremsy_gimbal_driver.motion.motion_output import GimbalMode, MotionOutput
 from gremsy_gimbal_driver.motion.motion_settings import nanoseconds
 
@@ -49,6 +50,7 @@ class ProtocolChoice:
 
     285 or 283 make it v2 at once and for good. A device that has sent 265 or 158 for three seconds and neither of those
     is v1. Until then, and for a device that sends none of all these, v2 is assumed: a v1 device ignores its messages.
+    Behind a gimbal manager (281) a gimbal obeys that alone; a Gremsy obeys everybody, whatever manager is near.
 
     Args:
         encoder: packs for either.
@@ -59,25 +61,40 @@ class ProtocolChoice:
     def __init__(self, encoder: Encoder, name: str = 'auto', v1_yaw_sign: int = 1) -> None:
         if name not in PROTOCOL_NAMES:
             raise ValueError(f'No gimbal protocol `{name}`: use one of {", ".join(PROTOCOL_NAMES)}.')
+        self._encoder = encoder
         self._v2 = ProtocolV2(encoder)
         self._v1 = ProtocolV1(encoder, v1_yaw_sign)
         self._overridden = name != 'auto'
         by_name: dict[str, GimbalProtocol] = {'v2': self._v2, 'v1': self._v1}
         self._chosen = by_name.get(name)
+        self._by_manager: ProtocolManager | None = None
+        self._is_gremsy = False
         self._old_telemetry_ns: int | None = None
 
     @property
     def protocol(self) -> GimbalProtocol:
         """What to command with now."""
-        return self._chosen or self._v2
+        return self.by_manager or self._chosen or self._v2
+
+    @property
+    def by_manager(self) -> ProtocolManager | None:
+        """The protocol where a manager commands the gimbal."""
+        return None if self._overridden or self._is_gremsy else self._by_manager
 
     @property
     def settled(self) -> bool:
         """Whether the device has shown it, or the choice was overridden."""
-        return self._chosen is not None
+        return self._chosen is not None or self.by_manager is not None
 
     def heard(self, event: Event, now_ns: int) -> None:
-        """Any event of the gimbal."""
+        """Any event of the gimbal or of its manager."""
+        if isinstance(event, GimbalManager):
+            if self._by_manager is None:
+                self._by_manager = ProtocolManager(self._encoder, event)
+            self._by_manager.manager = event
+            return
+        if isinstance(event, DeviceInformation):
+            self._is_gremsy = event.is_gremsy
         if self._overridden or self._chosen is self._v2:
             return
         if isinstance(event, AttitudeStatus | DeviceInformation):
@@ -90,7 +107,8 @@ class ProtocolChoice:
 
     def again(self) -> None:
         """Another device may have come, or this one with other settings."""
-        self._old_telemetry_ns = None
+        self._old_telemetry_ns = self._by_manager = None
+        self._is_gremsy = False
         if not self._overridden:
             self._chosen = None
 

@@ -28,6 +28,7 @@ from gremsy_gimbal_driver.mavlink.mavlink_events import (
     DeviceInformation,
     Event,
     ExtendedParameter,
+    GimbalManager,
     Heartbeat,
     IncomingCommand,
     MountOrientation,
@@ -81,6 +82,7 @@ class Decoder:
         """Who speaks on this link, and when last, in the times that `feed` was given."""
         self._texts = StatusTextChunks(self.rejects)
         self._jumps = JumpGate()
+        self._fills_delta_yaw = False
         # From the gimbal alone, from a Gremsy's part of any kind, from anybody.
         self._of_gimbal: dict[int, Callable[[Sender, _Fields, Frame], _Events]] = {
             dialect.MAVLINK_MSG_ID_SYS_STATUS: _system_status,
@@ -93,6 +95,7 @@ class Decoder:
         }
         self._of_others: dict[int, Callable[[Sender, _Fields], _Events]] = {
             dialect.MAVLINK_MSG_ID_HEARTBEAT: _heartbeat,
+            dialect.MAVLINK_MSG_ID_GIMBAL_MANAGER_STATUS: _manager,
             dialect.MAVLINK_MSG_ID_PARAM_VALUE: self._parameter,
             dialect.MAVLINK_MSG_ID_COMMAND_ACK: self._acknowledgement,
             dialect.MAVLINK_MSG_ID_STATUSTEXT: self._text,
@@ -125,6 +128,7 @@ class Decoder:
     def forget(self) -> None:
         """Learn anew: the gimbal fell silent, and another may speak next."""
         self.components.forget()
+        self._fills_delta_yaw = False
         self.cut()
 
     def feed(self, data: bytes, datagram: bool = False, now_ns: int = 0) -> list[Event]:
@@ -176,6 +180,7 @@ class Decoder:
     def _attitude(self, sender: Sender, fields: _Fields, frame: Frame) -> _Events:
         del frame
         boot_ms, w, x, y, z, roll_rate, pitch_rate, yaw_rate, failures, flags, _, _, delta_yaw, delta_rate, _ = fields
+        self._fills_delta_yaw |= delta_yaw != 0.0
         norm = math.sqrt(w * w + x * x + y * y + z * z)
         if not math.isfinite(norm):
             return self._refuse('attitude_not_finite')
@@ -185,8 +190,9 @@ class Decoder:
         # NaN is not larger: the device may not know a rate.
         if abs(roll_rate) > _FASTEST_RAD_S or abs(pitch_rate) > _FASTEST_RAD_S or abs(yaw_rate) > _FASTEST_RAD_S:
             return self._refuse('attitude_rate_impossible')
-        # Without either flag the field is to be ignored: old firmware does not send it, and then it reads 0.
-        delta = delta_yaw if flags & _YAW_FRAME_KNOWN else math.nan
+        # Without either flag the field is to be ignored: old firmware does not send it, and then it reads 0. With one
+        # a device that has never filled it in does not know it either: MAVSDK's (gimbal.md 9) and PX4's Gazebo gimbal.
+        delta = delta_yaw if flags & _YAW_FRAME_KNOWN and self._fills_delta_yaw else math.nan
         if abs(delta) > _LARGEST_DELTA_YAW_RAD:
             return self._refuse('attitude_delta_yaw_impossible')
         q = (w / norm, x / norm, y / norm, z / norm)
@@ -261,18 +267,29 @@ class Decoder:
         return (complete,) if complete is not None else ()
 
     def _extended_value(self, sender: Sender, fields: _Fields) -> _Events:
-        _, _, raw_name, raw, type_ = fields
-        return self._extended(sender, raw_name, raw, type_, None)
+        count, index, raw_name, raw, type_ = fields
+        return self._extended(sender, raw_name, raw, type_, None, index, count)
 
     def _extended_acknowledgement(self, sender: Sender, fields: _Fields) -> _Events:
         raw_name, raw, type_, result = fields
         return self._extended(sender, raw_name, raw, type_, result)
 
-    def _extended(self, sender: Sender, raw_name: bytes, raw: bytes, type_: int, result: int | None) -> _Events:
+    def _extended(
+        self,
+        sender: Sender,
+        raw_name: bytes,
+        raw: bytes,
+        type_: int,
+        result: int | None,
+        index: int = 0,
+        count: int = 0,
+    ) -> _Events:
         if kind_of(sender.component) not in (ComponentKind.CAMERA, ComponentKind.PAYLOAD):
             return self._refuse('from_another_component')
         name = _name(raw_name)
-        return (ExtendedParameter(sender, name, raw, type_, result),) if name else self._refuse('parameter_unreadable')
+        if not name:
+            return self._refuse('parameter_unreadable')
+        return (ExtendedParameter(sender, name, raw, type_, result, index, count),)
 
 
 def _introduces(number: int, sender: Sender) -> bool:
@@ -291,6 +308,11 @@ def _unpacked(frame: Frame) -> _Fields:
 def _heartbeat(sender: Sender, fields: _Fields) -> _Events:
     _, type_, autopilot, _, status, _ = fields
     return (Heartbeat(sender, type_, autopilot, status),)
+
+
+def _manager(sender: Sender, fields: _Fields) -> _Events:
+    device_id, system, component = fields[2:5]
+    return (GimbalManager(sender, device_id, Sender(system, component)),)
 
 
 def _system_status(sender: Sender, fields: _Fields, frame: Frame) -> _Events:
@@ -319,7 +341,10 @@ def _information(sender: Sender, fields: _Fields, frame: Frame) -> _Events:
     roll_limits, pitch_limits, yaw_limits = fields[4:6], fields[6:8], fields[8:10]
     firmware = (version & 0xFF, version >> 8 & 0xFF, version >> 16 & 0xFF)
     vendor, model = _text_of(fields[12]), _text_of(fields[13])
-    return (DeviceInformation(sender, vendor, model, firmware, pitch_limits, yaw_limits, roll_limits, version >> 24),)
+    kind, capabilities = version >> 24, fields[10]
+    return (
+        DeviceInformation(sender, vendor, model, firmware, pitch_limits, yaw_limits, roll_limits, kind, capabilities),
+    )
 
 
 def _text_of(field: bytes) -> str:

@@ -31,6 +31,7 @@ class MessagePacker:
     """
 
     def __init__(self, own: Sender) -> None:
+        self.own = own
         self._mavlink = dialect.MAVLink(None, srcSystem=own.system, srcComponent=own.component)
         self._lock = threading.Lock()
 

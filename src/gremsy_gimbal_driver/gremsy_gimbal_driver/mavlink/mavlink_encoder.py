@@ -122,6 +122,27 @@ class Encoder(ParameterMessages, CameraCommands):
             )
         )
 
+    # Motion through a gimbal manager.
+
+    def manager_attitude(
+        self, manager: Sender, device_id: int, q_frd_wxyz: Quaternion | None, rates_frd_rad_s: Triple | None, flags: int
+    ) -> bytes:
+        """GIMBAL_MANAGER_SET_ATTITUDE 282: to the manager what 284 is to the gimbal; what is None is not used."""
+        q = _NAN4 if q_frd_wxyz is None else list(q_frd_wxyz)
+        rates = (math.nan, math.nan, math.nan) if rates_frd_rad_s is None else rates_frd_rad_s
+        return self._pack(
+            dialect.MAVLink_gimbal_manager_set_attitude_message(
+                manager.system, manager.component, flags, device_id, q, *rates
+            )
+        )
+
+    def take_control(self, manager: Sender, device_id: int) -> bytes:
+        """COMMAND_LONG 1001 DO_GIMBAL_MANAGER_CONFIGURE: we are whom it obeys; who comes second stays as it is."""
+        command = dialect.MAV_CMD_DO_GIMBAL_MANAGER_CONFIGURE
+        own = self.own
+        parameters = (float(own.system), float(own.component), -1.0, -1.0, 0.0, 0.0, float(device_id))
+        return self.command(manager, command, *parameters)
+
     # Motion, protocol v1 (gimbal.md 1.6).
 
     def mount_control(self, gimbal: Sender, roll_pitch_yaw_deg: Triple, kind: MountInput) -> bytes:

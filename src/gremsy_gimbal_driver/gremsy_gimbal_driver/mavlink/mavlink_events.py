@@ -116,7 +116,7 @@ class DeviceInformation:
     """GIMBAL_DEVICE_INFORMATION 283; limits are in NED: pitch up +, yaw right +, roll right +, rad.
 
     A limit that the device does not know is NaN. `firmware_type` is 0 official, 64 alpha, 128 beta, 192 candidate; it
-    says something from firmware 7.8.9 on (gimbal.md 1.4).
+    says something from firmware 7.8.9 on (gimbal.md 1.4). `cap_flags` are GIMBAL_DEVICE_CAP_FLAGS.
     """
 
     sender: Sender
@@ -127,6 +127,35 @@ class DeviceInformation:
     yaw_limits_rad: tuple[float, float]
     roll_limits_rad: tuple[float, float] = (math.nan, math.nan)
     firmware_type: int = 0
+    cap_flags: int = 0
+
+    @property
+    def version(self) -> str:
+        """Of the firmware, as it is written."""
+        return '.'.join(map(str, self.firmware))
+
+    @property
+    def is_gremsy(self) -> bool:
+        """Whether what Gremsy alone means holds: its modes, its parameters, its camera's settings."""
+        return self.vendor.strip().upper() == 'GREMSY'
+
+
+@dataclass(frozen=True, slots=True)
+class GimbalManager:
+    """GIMBAL_MANAGER_STATUS 281: the sender commands the gimbals of its system, or the one of that id, for others.
+
+    `device_id` is the gimbal's component, or 1 to 6 where the manager itself is one; `primary` is whom it obeys.
+    """
+
+    sender: Sender
+    device_id: int
+    primary: Sender
+
+    def commands(self, gimbal: Sender | None) -> bool:
+        """Whether that gimbal is one of its own."""
+        if gimbal is None or self.sender.system != gimbal.system:
+            return False
+        return self.device_id in (0, gimbal.component) or self.sender == gimbal
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +209,7 @@ class ParameterValue:
 class ExtendedParameter:
     """PARAM_EXT_VALUE 322 or PARAM_EXT_ACK 324; `result` is None for the former, PARAM_ACK_* for the latter.
 
-    `raw` is the whole field of 128 bytes.
+    `raw` is the whole field of 128 bytes; `index` of `count` is what a value says of its place in the list.
     """
 
     sender: Sender
@@ -188,6 +217,8 @@ class ExtendedParameter:
     raw: bytes
     type: int
     result: int | None
+    index: int = 0
+    count: int = 0
 
     @property
     def uint32(self) -> int:
@@ -223,6 +254,7 @@ Event = (
     | CommandAck
     | IncomingCommand
     | DeviceInformation
+    | GimbalManager
     | ParameterValue
     | ExtendedParameter
     | PayloadTelemetry

@@ -44,6 +44,10 @@ class ParameterMessages(MessagePacker):
             dialect.MAVLink_param_ext_request_read_message(to.system, to.component, name.encode('ascii'), _BY_NAME)
         )
 
+    def read_extended_parameter_at(self, to: Sender, index: int) -> bytes:
+        """PARAM_EXT_REQUEST_READ 320 by index, for the gaps of a list."""
+        return self._pack(dialect.MAVLink_param_ext_request_read_message(to.system, to.component, b'', index))
+
     def list_extended_parameters(self, to: Sender) -> bytes:
         """PARAM_EXT_REQUEST_LIST 321."""
         return self._pack(dialect.MAVLink_param_ext_request_list_message(to.system, to.component))

@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 from gremsy_gimbal_driver.mavlink.mavlink_dialect import dialect
 from gremsy_gimbal_driver.mavlink.mavlink_encoder import FLAGS_FOLLOW, FLAGS_LOCK, Encoder, Quaternion, Triple
-from gremsy_gimbal_driver.mavlink.mavlink_events import Sender
+from gremsy_gimbal_driver.mavlink.mavlink_events import DeviceInformation, GimbalManager, Sender
 from gremsy_gimbal_driver.motion.motion_output import GimbalMode
 
 FLAG_MAPPING = 0x4000
@@ -30,6 +30,26 @@ FLAGS_BY_MODE = MappingProxyType(
 """What the vendor's SDK sends; none of YAW_IN_*, which it never sends (gimbal.md 1.7)."""
 
 _STILL = (0.0, 0.0, 0.0)
+
+_CAPABILITIES = MappingProxyType(
+    {
+        GimbalMode.OFF: dialect.GIMBAL_DEVICE_CAP_FLAGS_HAS_RETRACT,
+        GimbalMode.LOCK: dialect.GIMBAL_DEVICE_CAP_FLAGS_HAS_YAW_LOCK,
+        GimbalMode.FOLLOW: dialect.GIMBAL_DEVICE_CAP_FLAGS_HAS_YAW_FOLLOW,
+        GimbalMode.HOME: dialect.GIMBAL_DEVICE_CAP_FLAGS_HAS_NEUTRAL,
+    }
+)
+
+
+def lacking_modes(information: DeviceInformation | None) -> frozenset[GimbalMode]:
+    """The modes that a gimbal says (283) it has not.
+
+    A Gremsy has all of them: the vendor's SDKs never look at its flags, and nobody has published what they say. No flag
+    at all is no answer.
+    """
+    if information is None or information.is_gremsy or not information.cap_flags:
+        return frozenset()
+    return frozenset(mode for mode in GimbalMode if not information.cap_flags & _CAPABILITIES.get(mode, 0))
 
 
 def mode_from_flags(flags: int) -> GimbalMode:
@@ -62,6 +82,44 @@ class ProtocolV2:
     def mode(self, gimbal: Sender, mode: GimbalMode) -> list[bytes]:
         """A mode changes only with a 284: one that commands no motion (gimbal.md 1.6)."""
         return self.rates(gimbal, _STILL, mode)
+
+
+class ProtocolManager:
+    """v2 through a gimbal manager, which alone such a gimbal obeys: 282 with what would be in 284.
+
+    A manager obeys one program; 1001 makes us that, before each message until its 281 says that we are.
+
+    Args:
+        encoder: packs.
+        manager: its newest 281.
+    """
+
+    name = 'manager'
+
+    def __init__(self, encoder: Encoder, manager: GimbalManager) -> None:
+        self._encoder = encoder
+        self.manager = manager
+
+    def rates(self, gimbal: Sender, rates_frd_rad_s: Triple, mode: GimbalMode) -> list[bytes]:
+        """282 with rates."""
+        return self._messages(gimbal, None, rates_frd_rad_s, mode)
+
+    def angles(self, gimbal: Sender, roll_pitch_yaw_ned_rad: Triple, mode: GimbalMode) -> list[bytes]:
+        """282 with a quaternion."""
+        return self._messages(gimbal, _quaternion(*roll_pitch_yaw_ned_rad), None, mode)
+
+    def mode(self, gimbal: Sender, mode: GimbalMode) -> list[bytes]:
+        """282 with the flags and no motion."""
+        return self.rates(gimbal, _STILL, mode)
+
+    def _messages(
+        self, gimbal: Sender, q_frd_wxyz: Quaternion | None, rates_frd_rad_s: Triple | None, mode: GimbalMode
+    ) -> list[bytes]:
+        encoder, manager = self._encoder, self.manager
+        device = manager.device_id or gimbal.component
+        taken = manager.primary == encoder.own
+        motion = encoder.manager_attitude(manager.sender, device, q_frd_wxyz, rates_frd_rad_s, FLAGS_BY_MODE[mode])
+        return [motion] if taken else [encoder.take_control(manager.sender, device), motion]
 
 
 def _quaternion(roll: float, pitch: float, yaw: float) -> Quaternion:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from gremsy_gimbal_driver.motion.motion_output import GimbalMode
+from gremsy_gimbal_driver.motion.motion_output import GimbalMode, no_such_mode
 from gremsy_gimbal_driver.motion.motion_settings import nanoseconds
 from gremsy_gimbal_driver.motion.notices import Notices
 
@@ -75,6 +75,8 @@ class ModeMachine:
         self._travel_until_ns: int | None = None
         self._end_of_pulse_due = False
         self._gave_up = False
+        self.lacking: frozenset[GimbalMode] = frozenset()
+        """The modes that the gimbal says it has not; they are not asked for."""
 
     @property
     def wanted(self) -> GimbalMode:
@@ -190,6 +192,9 @@ class ModeMachine:
             if now_ns >= self._travel_until_ns:
                 self._travel_until_ns = None
                 self._ask_from(now_ns)
+        elif self._wanted in self.lacking and not self._gave_up:
+            self._gave_up = True
+            self._notices.trouble('mode', f'The mode is not asked for: {no_such_mode(self._wanted, self.lacking)}')
         elif not self._gave_up and not self._confirmed() and now_ns - self._since_ns >= _GIVE_UP_NS:
             self._gave_up = True
             if self._reported is not None or self._acknowledged is False:
@@ -206,7 +211,7 @@ class ModeMachine:
         if self._travel_until_ns is not None:
             # One message without HOME ends the pulse; more would disturb a gimbal on its way.
             return self._due_ns if self._end_of_pulse_due else self._travel_until_ns
-        return None if self._confirmed() else self._due_ns
+        return None if self._confirmed() or self._wanted in self.lacking else self._due_ns
 
     def asks(self, now_ns: int) -> bool:
         """Whether a message of this moment has to assert the mode, and not only to carry its flags."""
@@ -254,6 +259,8 @@ class ModeMachine:
                 ModeState.CONFIRMED,
                 'acknowledged; this gimbal does not report its mode' if acknowledged_only else '',
             )
+        if self._wanted in self.lacking:
+            return ModeState.UNCONFIRMED, no_such_mode(self._wanted, self.lacking).removesuffix('.')
         if not self._active:
             return ModeState.UNCONFIRMED, 'a mode is asserted while the gimbal is armed and its attitude comes'
         if not self._gave_up:

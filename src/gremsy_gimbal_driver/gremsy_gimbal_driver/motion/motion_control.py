@@ -18,7 +18,7 @@ from gremsy_gimbal_driver.motion.command_arbiter import Answer, CommandArbiter, 
 from gremsy_gimbal_driver.motion.instant import Instant
 from gremsy_gimbal_driver.motion.limits import AngleLimits, Range
 from gremsy_gimbal_driver.motion.mode_machine import ModeMachine, ModeStatus
-from gremsy_gimbal_driver.motion.motion_output import GimbalMode, MotionOutput, Pair
+from gremsy_gimbal_driver.motion.motion_output import GimbalMode, MotionOutput, Pair, no_such_mode
 from gremsy_gimbal_driver.motion.motion_settings import MotionSettings, nanoseconds
 from gremsy_gimbal_driver.motion.motion_writer import Motion, MotionWriter
 from gremsy_gimbal_driver.motion.notices import Notices, Say
@@ -118,6 +118,10 @@ class MotionControl:
         """The answer to a mode command of protocol v1."""
         self._modes.acknowledged(accepted)
 
+    def device_lacks(self, modes: frozenset[GimbalMode]) -> None:
+        """The modes that the device says it has not."""
+        self._modes.lacking = modes
+
     def device_limits(self, by: str, azimuth_rad: Range | None, tilt_rad: Range | None) -> None:
         """Angle limits that the device states (`by` names where), level frame; they narrow the soft limits."""
         wrong = self._limits.set(by, azimuth_rad, tilt_rad)
@@ -216,6 +220,9 @@ class MotionControl:
         failure = self._not_ready(f'Not changing to mode {mode.value}', now)
         if failure is not None:
             return failure
+        lacks = no_such_mode(mode, self._modes.lacking)
+        if lacks:
+            return Answer(False, f'Not changing the mode: {lacks}')
         refusal = self._homing_by_higher(source) or self._arbiter.shut_out(source, f'The mode {mode.value}', now)
         if refusal is not None:
             return Answer(False, self._refuse(source, refusal))
@@ -230,6 +237,9 @@ class MotionControl:
         """Take the mode when it is armed the next time; disarmed nothing is written."""
         if self._armed:
             return Answer(False, f'Not preferring mode {mode.value}: armed, so it can be changed at once.')
+        lacks = no_such_mode(mode, self._modes.lacking)
+        if lacks:
+            return Answer(False, f'Not preferring the mode: {lacks}')
         self._modes.want(mode, now.monotonic_ns)
         return Answer(True, f'Mode {mode.value} is taken when the gimbal is armed.')
 

@@ -6,6 +6,7 @@ The protocols turn it into messages. The modes are those of the firmware (gimbal
 
 from __future__ import annotations
 
+from collections.abc import Set
 from dataclasses import dataclass
 from enum import Enum
 
@@ -20,6 +21,14 @@ class GimbalMode(str, Enum):
     FOLLOW = 'follow'  # azimuth goes with the vehicle
     HOME = 'home'  # to azimuth 0, tilt 0 by the gimbal itself
     MAPPING = 'mapping'  # straight down
+
+
+def no_such_mode(mode: GimbalMode, lacking: Set[GimbalMode]) -> str:
+    """What is to be said of a mode that the gimbal has not; empty for one that it has."""
+    if mode not in lacking:
+        return ''
+    others = ', '.join(each.value for each in GimbalMode if each not in lacking)
+    return f'the gimbal says of itself (message 283) that it has no mode {mode.value}; it has {others or "none"}.'
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-from gremsy_gimbal_driver.device.heard_components import HeardComponents
+from gremsy_gimbal_driver.device.heard_components import ComponentKind, HeardComponents, kind_of
 from gremsy_gimbal_driver.mavlink.mavlink_encoder import Encoder
 from gremsy_gimbal_driver.mavlink.mavlink_events import (
     CommandAck,
@@ -83,6 +83,8 @@ class PayloadControl:
         self._record: tuple[Ticket, bool] | None = None
         self._open: list[Ticket] = []
         self._counts: Counter[str] = Counter()
+        self.gone: set[Sender] = set()
+        """Camera and board that were there and have fallen silent."""
         self.telemetry: dict[str, float] = {}
         """The payload board's own values by name, newest."""
 
@@ -141,6 +143,8 @@ class PayloadControl:
     def due(self, now_ns: int) -> list[bytes]:
         """Messages to send now; call it at least some ten times a second."""
         for gone in self._components.forget_silent(now_ns - _SILENCE_NS):
+            if kind_of(gone.component) is not ComponentKind.GIMBAL:
+                self.gone.add(gone)
             sentence = f'The component {gone.system}/{gone.component} fell silent before it answered: check its power.'
             self._parameters.cancel(gone, sentence)
             self._commands.cancel(gone, sentence)
@@ -156,6 +160,7 @@ class PayloadControl:
     def heard(self, event: Event, now_ns: int) -> None:
         """Everything the device says; what is not about the payload is left."""
         self._components.heard(event.sender, isinstance(event, Heartbeat), now_ns)
+        self.gone.discard(event.sender)
         if isinstance(event, ExtendedParameter):
             self._parameters.heard(event, now_ns)
         elif isinstance(event, CommandAck):

@@ -25,9 +25,14 @@ def driver_health(status: DriverStatus) -> Health:
     if complaint:
         # Of two links one may do: the gimbal's own state says whether it does.
         return Health(Level.ERROR if level is Level.ERROR else Level.WARN, complaint)
-    if level is Level.OK:
-        return Health()
-    return Health(level, f'The gimbal is not well: {status.device.health}.')
+    if level is not Level.OK:
+        return Health(level, f'The gimbal is not well: {status.device.health}.')
+    if status.device.payload_gone:
+        gone = ' and '.join(map(_who, status.device.payload_gone))
+        return Health(
+            Level.WARN, f'The payload has fallen silent ({gone}), so it neither zooms nor records: check its power.'
+        )
+    return Health()
 
 
 def no_setpoints(topic: str, source: str) -> str:
@@ -80,7 +85,7 @@ def _device_rows(device: DeviceSnapshot) -> dict[str, str]:
     rows = {
         'gimbal': '' if device.gimbal is None else _who(device.gimbal),
         'model': '' if information is None else f'{information.vendor} {information.model}',
-        'firmware': '' if information is None else '.'.join(map(str, information.firmware)),
+        'firmware': '' if information is None else information.version,
         'protocol': device.protocol,
         'health': str(device.health) or 'well',
         'status': '' if system is None else str(status_condition(system.status_bits)),

@@ -93,7 +93,7 @@ class DriverPort:
         except GoalRefused as refused:
             self._refused.add(refused.kind)
             self._notices.trouble(refused.kind, str(refused))
-            return Answer(False, str(refused))
+            return self._driver.refuse_goal(self._source, str(refused))
         self._notices.well(*self._refused)
         self._refused.clear()
         answer = self._driver.go_to(self._source, goal)
