@@ -341,6 +341,7 @@ def test_a_calibration_ends_where_the_operator_moves_the_gimbal(stage):
 
 
 def test_the_plant_is_latched_and_says_where_it_is_from(running):
+    running.user.wait_until(lambda: running.user.plants)
     assert running.user.plants[-1] == {
         'delay_s': 0.02,
         'lag_s': 0.06,

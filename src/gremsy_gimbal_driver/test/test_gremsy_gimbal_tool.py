@@ -272,8 +272,9 @@ def test_a_gimbal_that_stays_in_neutral_is_said_with_what_helps(udp_payload, cap
     udp_payload.payload.gimbal.modes.board_mode = GimbalMode.HOME
     assert main(['move', '--azimuth', '10', '--link', udp_payload.uri, '--yes']) == 1
     assert capsys.readouterr().err == (
-        'gremsy_gimbal: Nothing moved: the gimbal stays in home, where follow was asked for during 1 s: let no other '
-        'program command it; on a payload, check `gremsy_gimbal params get rc_mode`: it obeys in `standard` only.\n'
+        'gremsy_gimbal: Nothing moved: the gimbal stays in mode home, where follow was asked for during 1 s: let no '
+        'other program command it; on a payload, check `gremsy_gimbal params get rc_mode`: it obeys in `standard` '
+        'only.\n'
     )
 
 

@@ -158,9 +158,10 @@ def settle_mode(driver: GimbalDriver) -> None:
     """
     if not wait_for(lambda: driver.mode().reported in (None, driver.mode().wanted), _MODE_WAIT_S):
         mode = driver.mode()
+        reported = 'none' if mode.reported is None else mode.reported.value
         raise ToolError(
-            f'Nothing moved: {mode.reason or f"the gimbal does not take the mode {mode.wanted.value}"}, where '
-            f'{mode.wanted.value} was asked for during {_MODE_WAIT_S:g} s: {MODE_WAY_OUT}.'
+            f'Nothing moved: the gimbal stays in mode {reported}, where {mode.wanted.value} was asked for during '
+            f'{_MODE_WAIT_S:g} s: {MODE_WAY_OUT}.'
         )
 
 
