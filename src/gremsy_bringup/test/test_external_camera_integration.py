@@ -175,7 +175,8 @@ def test_another_drivers_camera_is_detected_in_by_reference(robot, driver, heard
 def test_a_driver_that_dies_and_comes_back_is_said_and_goes_on(robot, driver, heard):
     status = robot.status()
     robot.start(DetectorNode, TrackerNode, source='external')
-    robot.until(lambda: (status()[0] and status()[0].level) == DiagnosticStatus.WARN)
+    robot.until(lambda: status()[0] and status()[0].message.startswith('Nobody'))
+    assert status()[0].level == DiagnosticStatus.STALE
     nobody = (
         f'Nobody publishes {robot.namespace}/image_raw or {robot.namespace}/image_raw/compressed: start the driver of '
         'the camera with this topic, or name its own in `source`: external:/usb_cam/image_raw.'
@@ -186,7 +187,7 @@ def test_a_driver_that_dies_and_comes_back_is_said_and_goes_on(robot, driver, he
     robot.until(lambda: len(heard.detector) > 5)
     robot.until(lambda: status()[0].level == DiagnosticStatus.OK)
     end(first)
-    robot.until(lambda: status()[0].level == DiagnosticStatus.WARN)
+    robot.until(lambda: status()[0].level == DiagnosticStatus.STALE)
     robot.until(lambda: status()[1]['source state'] == 'silent')
     robot.until(lambda: status()[0].message == nobody)
     heard.detector.clear()

@@ -158,7 +158,7 @@ class CameraNode(SuiteNode[CameraParameters]):
         rate_hz = feed.info.rate_hz if feed.info is not None else 0.0
         if silent_s > max(_SILENT_AFTER_S, _SILENT_PERIODS / rate_hz if rate_hz > 0.0 else 0.0):
             return Health(
-                Level.WARN,
+                Level.ERROR,
                 f'No image has come from `source` for {silent_s:.0f} s: see what the log says of it.',
             )
         return Health()

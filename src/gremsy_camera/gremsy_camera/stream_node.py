@@ -149,7 +149,7 @@ class StreamNode(SuiteNode[StreamParameters]):
             if each.out.starved_s > _SAID_AFTER_S:
                 topic = self.resolve_topic_name(each.topic.name)
                 return Health(
-                    Level.WARN,
+                    Level.STALE,
                     f'No image has come on {topic} for {each.out.starved_s:.0f} s, so whoever watches {name} sees '
                     'nothing: see what its publisher says.',
                 )

@@ -31,7 +31,7 @@ from gremsy_detector.gpu_status import GpuStatus, find_gpu
 from gremsy_detector.model.default_model import model_path
 from gremsy_detector.published_labels import PublishedLabels
 from gremsy_detector.restarting_detector import RestartingDetector
-from gremsy_detector.run_watch import RunWatch
+from gremsy_detector.run_watch import RunWatch, too_slow
 from gremsy_detector.selection import Selection
 
 # How long a worker waits for an image before it looks whether it should end.
@@ -44,6 +44,7 @@ _GPU_PERIOD_S = 0.4
 _HANG_PERIOD_S = 0.2
 # A run that its library was told to end, and has not ended so long after, does not end.
 _LAST_WAY_OUT_S = 1.0
+_LOOKS_OVER_S = 5.0
 _IMAGES = topics.IMAGE_RAW.name
 _UNWATCHED = 'nobody subscribes to detections or detections/candidates'
 
@@ -73,6 +74,8 @@ class DetectorNode(SuiteNode[DetectorParameters]):
         self._gpu = GpuStatus(None)
         self._watch = RunWatch(0.0)
         self._hang = ''
+        self._looks = self._dropped_before = 0
+        self._too_slow = ''
 
     def configure(self) -> None:
         """Open the first back end that runs the model."""
@@ -102,6 +105,7 @@ class DetectorNode(SuiteNode[DetectorParameters]):
         self._arrivals = LatestSlot()
         self._enabled = True
         self._watch, self._hang = RunWatch(self.parameters.hangs_after_s), ''
+        self._looks, self._dropped_before, self._too_slow = 0, 0, ''
         self._detections = self.publisher(topics.DETECTIONS)
         self._candidates = self.publisher(topics.CANDIDATES)
         self._labels.attach(self.publisher(topics.LABEL_INFO), self.publisher(topics.VISION_INFO))
@@ -110,6 +114,7 @@ class DetectorNode(SuiteNode[DetectorParameters]):
         self._follow_watchers()
         self.every(_WATCH_PERIOD_S, self._follow_watchers)
         self.every(_HANG_PERIOD_S, self._look_for_a_hang)
+        self.every(_LOOKS_OVER_S, self._look_at_speed)
         self.worker('detect', self._detect_one, niceness=5)
         if self._gpu.there:
             self.worker('gpu status', self._watch_gpu, niceness=5)
@@ -207,9 +212,11 @@ class DetectorNode(SuiteNode[DetectorParameters]):
         wanted = self._enabled and (watched or not self.parameters.only_when_watched)
         if wanted and self._images is None:
             self._images = self.subscription(topics.IMAGE_RAW_AS_SENT, self._store)
+            self.intake.begin(_IMAGES, self._images.name)
         elif not wanted and self._images is not None:
             images, self._images = self._images, None
             self.close_subscription(images)
+            self.intake.end()
 
     def _takes_images(self) -> str:
         if self._images is not None:
@@ -217,6 +224,7 @@ class DetectorNode(SuiteNode[DetectorParameters]):
         return f'no: {_UNWATCHED}' if self._enabled else 'no: disabled'
 
     def _store(self, frame: Frame) -> None:
+        self.intake.came()
         self._arrivals.put((frame, self.now_ns()))
 
     def _detect_one(self) -> None:
@@ -246,6 +254,8 @@ class DetectorNode(SuiteNode[DetectorParameters]):
         finally:
             self._watch.end(time.monotonic(), answered=answered)
             self._at_work = False
+        self.intake.used()
+        self._looks += 1
         self._trace(result, arrived_ns, taken_ns)
         # Disabled meanwhile: what was asked to be silent says nothing more.
         if self._images is not None:
@@ -256,6 +266,17 @@ class DetectorNode(SuiteNode[DetectorParameters]):
                     # Going on at once, this thread would fight the tracker of this process for the interpreter.
                     time.sleep(_GIVE_WAY_S)
         self._count(result, taken_ns - arrived_ns)
+
+    def _look_at_speed(self) -> None:
+        """Say it when a tracker gets too few looks."""
+        looks, self._looks = self._looks, 0
+        before, self._dropped_before = self._dropped_before, self._arrivals.dropped
+        awaited = self._images is not None and self._candidates is not None and self._candidates.watched
+        said, self._too_slow = self._too_slow, ''
+        if awaited:
+            self._too_slow = too_slow(looks, self._dropped_before - before, _LOOKS_OVER_S)
+        if self._too_slow and not said:
+            self.get_logger().warning(self._too_slow)
 
     def _look_for_a_hang(self) -> None:
         """End the run that does not end, and when it goes on all the same, the process."""
@@ -279,7 +300,8 @@ class DetectorNode(SuiteNode[DetectorParameters]):
             return Health(Level.ERROR, f'{self._hang}: its run is ended.')
         if self._detector is not None and self._detector.restarting:
             return Health(Level.ERROR, self.diagnostics.last_error or 'The back end is being opened again.')
-        return Health()
+        health = self.intake.health()
+        return Health(Level.WARN, self._too_slow) if health.level is Level.OK and self._too_slow else health
 
     def _look_at_header(self, frame: Frame) -> None:
         """Such images are looked at, for whoever only wants to see; a gimbal cannot be pointed by them."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whether the network has stopped answering: told by how long an image takes against those before it."""
+"""Whether the network has stopped answering, by how long an image takes against those before it, or is too slow."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import threading
 _TIMES_THE_SLOWEST = 10.0
 # Before the first answer nobody knows how slow the model is: a large one on one slow core takes seconds.
 _BEFORE_THE_FIRST_S = 30.0
+# Pointing is measured down to 7 looks a second (docs/figures.md); by fewer, who turns round is lost.
+_LOOKS_NEEDED_HZ = 8.0
 
 
 class RunWatch:
@@ -58,3 +60,21 @@ class RunWatch:
         if begun_s is None or self._hangs_after_s <= 0.0 or now_s - begun_s <= self.limit_s:
             return None
         return now_s - begun_s
+
+
+def too_slow(looks: int, images_dropped: int, over_s: float) -> str:
+    """The sentence for whoever is to follow something by so few looks, where there were more images; empty if enough.
+
+    Args:
+        looks: images that were answered.
+        images_dropped: while the network was busy.
+        over_s: in how many seconds.
+    """
+    rate_hz = looks / over_s
+    if not (looks and images_dropped and rate_hz < _LOOKS_NEEDED_HZ):
+        return ''
+    return (
+        f'This machine is too slow for the model: {rate_hz:.0f} looks a second, {_LOOKS_NEEDED_HZ:.0f} are needed to '
+        'follow what moves: take a smaller `model`, look at a part (`region_of_interest`), or let a GPU run it '
+        '(`backend`).'
+    )

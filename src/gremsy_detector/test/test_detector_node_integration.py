@@ -67,7 +67,7 @@ class User:
         self.node = rclpy.create_node('user', namespace='/eo')
         self.images = self.node.create_publisher(Image, 'image_raw', qos_profile_sensor_data)
         self.found = []
-        self.diagnostics, self.levels = {}, {}
+        self.diagnostics, self.levels, self.messages = {}, {}, {}
         self.watch()
         self.node.create_subscription(DiagnosticArray, '/diagnostics', self.keep_diagnostics, 10)
         self.enable = self.node.create_client(SetBool, 'detector/enable')
@@ -81,6 +81,7 @@ class User:
     def keep_diagnostics(self, array):
         for status in array.status:
             self.levels[status.name] = status.level
+            self.messages[status.name] = status.message
             self.diagnostics[status.name] = {each.key: each.value for each in status.values}
 
     def spin(self, duration_s):
@@ -377,6 +378,18 @@ def test_an_image_that_is_not_used_is_counted_by_its_reason_and_shown(user, node
     )
     assert user.levels['/eo/detector'] == DiagnosticStatus.WARN
     user.detections_of(GREY)
+
+
+def test_a_detector_that_uses_no_image_does_no_work_and_one_without_images_waits(user, node):
+    message, name = image_message(encoding='32FC1'), '/eo/detector'
+    user.wait(lambda: user.levels.get(name) == DiagnosticStatus.ERROR, meanwhile=lambda: user.images.publish(message))
+    assert user.messages[name].startswith('A message on /eo/image_raw cannot be used: ')
+    assert "the encoding '32FC1' is unknown" in user.messages[name]
+    user.wait(lambda: user.levels[name] == DiagnosticStatus.STALE)
+    said = r'Nothing has come on /eo/image_raw for \d+ s: see what its publisher says\.'
+    assert re.fullmatch(said, user.messages[name])
+    user.detections_of(GREY)
+    user.wait(lambda: user.levels[name] not in (DiagnosticStatus.STALE, DiagnosticStatus.ERROR))
 
 
 def test_images_without_stamp_and_frame_are_detected_in_and_said(user, node):

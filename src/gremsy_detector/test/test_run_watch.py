@@ -12,7 +12,7 @@ from gremsy_detector.backends.onnxruntime_backend import OnnxRuntimeBackend
 from gremsy_detector.backends.sharing.model_pool import ModelPool
 from gremsy_detector.detector import Detector
 from gremsy_detector.errors import InferenceError
-from gremsy_detector.run_watch import RunWatch
+from gremsy_detector.run_watch import RunWatch, too_slow
 
 
 def answered(watch, begun_s, took_s):
@@ -142,3 +142,22 @@ def test_to_interrupt_what_does_not_run_is_harmless(endless_model):
     detector.open()
     detector.interrupt()
     detector.close()
+
+
+@pytest.mark.parametrize(
+    ('looks', 'dropped', 'said'),
+    [
+        pytest.param(15, 90, '3 looks a second, 8 are needed', id='a slow machine'),
+        pytest.param(40, 90, '', id='just enough'),
+        pytest.param(15, 0, '', id='a slow camera'),
+        pytest.param(0, 90, '', id='none: said otherwise'),
+    ],
+)
+def test_a_machine_that_is_too_slow_is_told_so(looks: int, dropped: int, said: str) -> None:
+    sentence = too_slow(looks, dropped, 5.0)
+    assert sentence == (
+        f'This machine is too slow for the model: {said} to follow what moves: take a smaller `model`, look at a part '
+        '(`region_of_interest`), or let a GPU run it (`backend`).'
+        if said
+        else ''
+    )

@@ -137,6 +137,12 @@ NO_RANGE = (
 )
 """Where a position is waited for."""
 
+NO_ATTITUDE = (
+    'Nothing can be pointed at, since no attitude of now comes on {topic}: see what the gimbal driver says; where '
+    'there is no gimbal, set `enabled` to false.'
+)
+"""Where none came for a while, or those that come are of another time."""
+
 NO_CAMERA = (
     'Nothing can be pointed at, since no camera_info came on {topic}: let the camera publish it beside its images, in '
     'the same namespace.'

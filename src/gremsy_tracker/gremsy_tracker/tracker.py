@@ -375,6 +375,11 @@ class Tracker:
         with self._mutex:
             return self._camera.camera_at(self._multi_object_tracker.stamp_ns or 0) is not None
 
+    def knows_gimbal(self, now_ns: int) -> bool:
+        """Whether its attitude is known now, without which nothing is pointed."""
+        with self._mutex:
+            return self._core.knows_gimbal(now_ns)
+
     def stamp_fault(self, reason: str) -> StampFault | None:
         """The newest image whose stamp was counted under that reason of `counts`; None where none was."""
         with self._mutex:

@@ -29,7 +29,7 @@ from gremsy_tracker.display.frame_messages import still_transform
 from gremsy_tracker.display.marker_messages import markers_of
 from gremsy_tracker.display.overlay import draw_overlay
 from gremsy_tracker.display.tracker_view import TrackerUpdate, place_rows, state_text, trace_values
-from gremsy_tracker.drop_sentences import NO_CAMERA, NO_RANGE, SENTENCES
+from gremsy_tracker.drop_sentences import NO_ATTITUDE, NO_CAMERA, NO_RANGE, SENTENCES
 from gremsy_tracker.tracker import Tracker
 from gremsy_tracker.tracker_parameters import TrackerParameters
 
@@ -82,6 +82,8 @@ class TrackerNode(SuiteNode[TrackerParameters]):
         self._newest: TrackerUpdate | None = None
         self._rangeless_s = 0.0
         self._said_no_range = False
+        self._elsewhere = ''
+        self._unled_s = 0.0
 
     @property
     def tracker(self) -> Tracker:
@@ -101,7 +103,7 @@ class TrackerNode(SuiteNode[TrackerParameters]):
         """Topics, services, timers, workers."""
         self._arrivals, self._frames = LatestSlot(), LatestSlot()
         self._looked, self._pictured = LatestSlot(), LatestSlot()
-        self._images, self._said_state, self._blind_s = None, '', 0.0
+        self._images, self._said_state, self._blind_s, self._unled_s = None, '', 0.0, 0.0
         self._newest, self._rangeless_s, self._said_no_range = None, 0.0, False
         self.tracker.enable(self.parameters.enabled)
         self._tracks = self.publisher(topics.TRACKS)
@@ -117,6 +119,7 @@ class TrackerNode(SuiteNode[TrackerParameters]):
         self._markers = self.publisher(topics.MARKERS)
         heard = next(each for each in _DETECTIONS if each.name == self.parameters.detections_topic)
         self._detections = self.subscription(heard, self._arrivals.put)
+        self.intake.begin(heard.name, self._detections.name)
         self.subscription(topics.CAMERA_INFO, self._camera_came)
         self.subscription(topics.GIMBAL_ATTITUDE, self.tracker.offer_attitude)
         self.subscription(topics.GIMBAL_HEADING, self.tracker.offer_heading)
@@ -166,7 +169,8 @@ class TrackerNode(SuiteNode[TrackerParameters]):
             return Health(Level.ERROR, f'Pointing is off: {self._tracker.diverged}.')
         if self._tracker.pictures_frozen:
             return Health(Level.ERROR, _FROZEN_PICTURE)
-        return Health()
+        health = self.intake.health()
+        return Health(Level.STALE, self._elsewhere) if health.level is Level.STALE and self._elsewhere else health
 
     def diagnostic_values(self) -> dict[str, str]:
         """The lock, the error, and what was dropped."""
@@ -246,6 +250,7 @@ class TrackerNode(SuiteNode[TrackerParameters]):
             return
         started_ns = self.now_ns()
         self._arrived += 1
+        self.intake.came()
 
         def send(setpoint: RateSetpoint | None) -> None:
             self._send(setpoint, fresh=True)
@@ -258,6 +263,7 @@ class TrackerNode(SuiteNode[TrackerParameters]):
         if update is None:
             return
         self._used += 1
+        self.intake.used()
         if update.zoom_setpoint is not None:
             self._zoom_setpoint.publish(update.zoom_setpoint)
         self._tracks.publish(update.tracks)
@@ -333,6 +339,7 @@ class TrackerNode(SuiteNode[TrackerParameters]):
 
     def _say_drops(self) -> None:
         """The first of each kind that was dropped, and a warning while detections come and none is used."""
+        self._warn_of_no_attitude()
         before, self._counts = self._counts, self.tracker.counts()
         arrived, used, self._arrived, self._used = self._arrived, self._used, 0, 0
         for reason, count in self._counts.items():
@@ -347,8 +354,20 @@ class TrackerNode(SuiteNode[TrackerParameters]):
                 self.say_first_of(reason.replace('_', ' '), sentence)
             if of_detections and arrived and (not used or reason == 'stamps_far_behind'):
                 self.diagnostics.note_error(sentence)
+                self.intake.refused(self._detections.topic.name, sentence)
         self._warn_of_no_camera(used)
         self._warn_of_no_range(used)
+
+    def _warn_of_no_attitude(self) -> None:
+        if not self.parameters.enabled or self.tracker.knows_gimbal(self.now_ns()):
+            self._unled_s = 0.0
+            return
+        self._unled_s += _DROPS_S
+        if self._unled_s >= _PATIENCE_WITH_CAMERA_S:
+            sentence = NO_ATTITUDE.format(topic=self.resolve_topic_name(topics.GIMBAL_ATTITUDE.name))
+            self.diagnostics.note_error(sentence)
+            if self._unled_s < _PATIENCE_WITH_CAMERA_S + _DROPS_S:
+                self.get_logger().warning(sentence)
 
     def _warn_of_no_camera(self, used: int) -> None:
         if not self.parameters.enabled or self.tracker.knows_camera:
@@ -409,12 +428,12 @@ class TrackerNode(SuiteNode[TrackerParameters]):
         other = next(each.name for each in _DETECTIONS if each.name != self.parameters.detections_topic)
         unheard = not self._detections.received and not self.count_publishers(self._detections.name)
         if not (unheard and self.count_publishers(self.resolve_topic_name(other))):
-            self._unheard_looks = 0
+            self._unheard_looks, self._elsewhere = 0, ''
             return
         # Discovery tells of a detector's publishers one after the other.
         self._unheard_looks += 1
         if self._unheard_looks >= _LOOKS_BEFORE_SAID:
-            sentence = (
+            self._elsewhere = sentence = (
                 f'Nobody publishes {self._detections.name}, but somebody publishes {self.resolve_topic_name(other)}: '
                 f"set parameter `detections_topic` to '{other}'."
             )

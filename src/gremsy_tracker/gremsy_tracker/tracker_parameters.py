@@ -312,8 +312,9 @@ class TrackerParameters(NodeParameters):
     silence_s: float = param(
         0.3, unit='s', low=0.05, high=2.0, live=True, doc='No detections message for this long stops motion.'
     )
+    # Less than the driver's 0.8 s by the way there, so that it is the tracker that stops, and says why.
     max_image_age_s: float = param(
-        0.8, unit='s', low=0.05, high=2.0, live=True, doc='No motion on an image older than this.'
+        0.75, unit='s', low=0.05, high=2.0, live=True, doc='No motion on an image older than this.'
     )
     max_attitude_age_s: float = param(
         0.3, unit='s', low=0.02, high=2.0, live=True, doc='No motion on gimbal telemetry older than this.'

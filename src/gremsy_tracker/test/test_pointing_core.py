@@ -216,7 +216,7 @@ def test_repeated_and_unsorted_attitudes_are_counted() -> None:
 
 
 @pytest.mark.parametrize(
-    ('late', 'why'), [(0.79, ''), (0.81, 'the newest image is older than 0.8 s')], ids=['just young', 'just old']
+    ('late', 'why'), [(0.74, ''), (0.76, 'the newest image is older than 0.75 s')], ids=['just young', 'just old']
 )
 def test_nothing_moves_on_an_old_image(late: float, why: str) -> None:
     core = PointingCore(TrackerParameters())

@@ -165,7 +165,6 @@ def test_the_ground_tells_where_its_camera_is_high() -> None:
 @pytest.mark.parametrize(
     'entry',
     [
-        '',
         'person',
         'person tall 0.1',
         'person 1.7',

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import time
 from typing import ClassVar
 
 from gremsy_common.errors import SuiteError
@@ -29,6 +30,8 @@ else:
 
 _LOOPBACK = '127.0.0.1'
 _LOOK_AFTER_S = 1.0
+# What starts beside it is heard by then.
+_PATIENCE_S = 5.0
 
 
 class WebNode(SuiteNode[WebParameters]):
@@ -42,6 +45,7 @@ class WebNode(SuiteNode[WebParameters]):
         self._keys = AccessKeys()
         self._web: WebServices | None = None
         self._server: WebServer | None = None
+        self._opened_s = 0.0
 
     def configure(self) -> None:
         """What is wrong with the keys, or not installed, ends the start."""
@@ -68,7 +72,7 @@ class WebNode(SuiteNode[WebParameters]):
         except SuiteError:
             self._let_go()
             raise
-        self._server = server
+        self._server, self._opened_s = server, time.monotonic()
         self.get_logger().info(address.in_words(server.port))
 
     def deactivate(self) -> None:
@@ -84,7 +88,23 @@ class WebNode(SuiteNode[WebParameters]):
             return Health(Level.WARN, self._open_sentence())
         if self._web is not None and self._web.picture.video_server:
             return Health(Level.WARN, f'The video server cannot be used: {self._web.picture.video_server}.')
+        if self._web is not None and self._hears_nothing(self._web.picture):
+            cameras = ', '.join(self.parameters.cameras) or 'none'
+            return Health(
+                Level.STALE,
+                f'Nothing comes of the robot {self.get_namespace()}, neither images (cameras: {cameras}) nor '
+                'attitudes: see that it runs in this ROS domain, and that `cameras` and the namespace are its own.',
+            )
         return Health()
+
+    def _hears_nothing(self, picture: RobotPicture) -> bool:
+        now_s = time.monotonic()
+        ages_s = [
+            picture.attitude_arrivals.age_s(now_s),
+            *(camera.frames.age_s(now_s) for camera in picture.cameras.values()),
+        ]
+        waited = now_s - self._opened_s > _PATIENCE_S
+        return waited and all(age_s is None or age_s > _PATIENCE_S for age_s in ages_s)
 
     def diagnostic_values(self) -> dict[str, str]:
         """Who listens, who was refused, what was dropped."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from gremsy_bringup.film.film import Film, free_name
 from gremsy_bringup.film.recorder_parameters import RecorderParameters
 from gremsy_common.errors import SuiteError
+from gremsy_common.ros.diagnostics import Health, Level
 from gremsy_common.ros.hosting import run_node
 from gremsy_common.ros.suite_node import SuiteNode
 from gremsy_common.ros.topics import OVERLAY
@@ -28,10 +29,12 @@ class RecorderNode(SuiteNode[RecorderParameters]):
         """Choose the file; it is made with the first frame."""
         self._film: Film | None = Film(free_name(Path(self.parameters.path).expanduser()), self.parameters.rate_hz)
         self._slot: LatestSlot[Frame] = LatestSlot()
+        self._ended = ''
 
     def activate(self) -> None:
         """Overlay -> slot -> film."""
-        self._overlay = self.subscription(OVERLAY, self._slot.put)
+        self._overlay = self.subscription(OVERLAY, self._came)
+        self.intake.begin(OVERLAY.name, self._overlay.name)
         self.worker('encode', self._encode, niceness=5)
 
     def cleanup(self) -> None:
@@ -54,6 +57,14 @@ class RecorderNode(SuiteNode[RecorderParameters]):
             'dropped': str(self._slot.dropped),
         }
 
+    def health(self) -> Health:
+        """OK only while pictures are filmed."""
+        return Health(Level.ERROR, self._ended) if self._ended else self.intake.health()
+
+    def _came(self, frame: Frame) -> None:
+        self.intake.came()
+        self._slot.put(frame)
+
     def _encode(self) -> None:
         frame = self._slot.take(_TAKE_TIMEOUT_S)
         film = self._film
@@ -69,7 +80,8 @@ class RecorderNode(SuiteNode[RecorderParameters]):
             self._film = None
             self.host.call_soon(lambda: self.close_subscription(self._overlay))
             said = str(error) if isinstance(error, SuiteError) else f'{type(error).__name__}: {error}'
-            self.report_error(f'The film {film.path} ends here: {said}')
+            self._ended = f'The film {film.path} ends here: {said}'
+            self.report_error(self._ended)
             film.close()
             return
         if film.frames_refused > refused:
@@ -80,6 +92,7 @@ class RecorderNode(SuiteNode[RecorderParameters]):
                 'the film, which has one size: start the recorder again for a film of them.',
             )
             return
+        self.intake.used()
         self.trace.event('encoded', frame.stamp_ns, encode_ms=(time.monotonic() - started_s) * 1e3)
         if first:
             self.get_logger().info(f'Recording to {film.path}, {film.codec}.')

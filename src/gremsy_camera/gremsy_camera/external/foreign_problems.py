@@ -30,10 +30,12 @@ class Problem:
     Attributes:
         kind: the same for as long as it lasts, while numbers in the text go on.
         text: one sentence, with the way out.
+        no_image: none comes at all.
     """
 
     kind: str
     text: str
+    no_image: bool = False
 
 
 def worst_problem(watch: ForeignWatch, now_ns: int) -> Problem | None:
@@ -58,7 +60,7 @@ def image_topics(types: Mapping[str, Sequence[str]]) -> list[str]:
 def _absence(watch: ForeignWatch, now_ns: int) -> Problem | None:
     senders, topic = watch.image_senders, watch.topic
     if not senders:
-        return Problem('nobody', _nobody(watch)) if watch.quiet_s(now_ns) > SILENT_AFTER_S else None
+        return Problem('nobody', _nobody(watch), no_image=True) if watch.quiet_s(now_ns) > SILENT_AFTER_S else None
     needed = _TYPES[watch.transport]
     wrong = [each for each in senders if each.type_name != needed]
     if len(wrong) == len(senders):
@@ -66,6 +68,7 @@ def _absence(watch: ForeignWatch, now_ns: int) -> Problem | None:
             'type',
             f'{wrong[0].node} publishes {topic} as {wrong[0].type_name}, and {needed} is needed: name another topic in '
             '`source`.',
+            no_image=True,
         )
     silent_s = watch.silent_s(now_ns)
     if not watch.taking or silent_s <= SILENT_AFTER_S:
@@ -76,11 +79,13 @@ def _absence(watch: ForeignWatch, now_ns: int) -> Problem | None:
             'lost',
             f'{who} publishes {topic}, and none of its images has come for {silent_s:.0f} s while its camera_info has, '
             f'so they are lost on the way: {_WAYS_OUT[watch.transport]}.',
+            no_image=True,
         )
     return Problem(
         'silent',
         f'{who} publishes {topic}, and nothing has come for {silent_s:.0f} s: see what its own log says, and whether '
         f'`ros2 topic hz {topic}` shows any.',
+        no_image=True,
     )
 
 

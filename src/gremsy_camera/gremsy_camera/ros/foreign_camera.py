@@ -100,7 +100,9 @@ class ForeignCamera:
     def health(self) -> Health:
         """OK only while images come, or nobody here takes any."""
         problem = worst_problem(self._watch, time.monotonic_ns())
-        return Health(Level.WARN, problem.text) if problem is not None else Health()
+        if problem is None:
+            return Health()
+        return Health(Level.STALE if problem.no_image else Level.WARN, problem.text)
 
     def rows(self, own_lens: str) -> dict[str, str]:
         """For the diagnostics, `source state` among them; `own_lens` is where parameters have the intrinsics from."""

@@ -66,6 +66,7 @@ class Level(Enum):
     OK = 0
     WARN = 1
     ERROR = 2
+    STALE = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,7 @@ class Health:
     """How far a node does its work now.
 
     Attributes:
-        level: OK only while it does all of it; ERROR while it does none.
+        level: OK only while it does all of it; ERROR while it does none, STALE while what it works on does not come.
         message: one sentence that names the reason and the way out; empty with OK.
     """
 

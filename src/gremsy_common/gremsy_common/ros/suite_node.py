@@ -30,6 +30,7 @@ from gremsy_common.parameters.parameter_sections import named_for
 from gremsy_common.parameters.unknown_parameters import unknown_sentences
 from gremsy_common.ros.diagnostics import Health, Level, NodeDiagnostics
 from gremsy_common.ros.instance_lock import InstanceLock
+from gremsy_common.ros.intake import Intake
 from gremsy_common.ros.late_answer import allow_late_answers
 from gremsy_common.ros.node_host import NodeHost
 from gremsy_common.ros.transport.endpoints import TopicPublisher, TopicSubscription
@@ -44,7 +45,13 @@ T = TypeVar('T')
 _DIAGNOSTICS_PERIOD_S = 1.0
 # How soon it is told that the node fails, or works again; the rest can wait for the second.
 _HEALTH_PERIOD_S = 0.2
-_LEVELS = {Level.OK: DiagnosticStatus.OK, Level.WARN: DiagnosticStatus.WARN, Level.ERROR: DiagnosticStatus.ERROR}
+_LEVELS = {
+    Level.OK: DiagnosticStatus.OK,
+    Level.WARN: DiagnosticStatus.WARN,
+    Level.ERROR: DiagnosticStatus.ERROR,
+    Level.STALE: DiagnosticStatus.STALE,
+}
+_FAILS = (Level.ERROR, Level.STALE)
 _REPEATED_ERROR_EVERY_S = 5.0
 _SAID_AGAIN_AFTER_S = 30.0
 # Services get_logger_levels and set_logger_levels, which Humble has not: the parameter `log_level` is everywhere.
@@ -69,6 +76,7 @@ class SuiteNode(LifecycleNode, Generic[P]):
         super().__init__(self.node_name, cli_args=list(host.node_arguments), **_LOGGER_OPTIONS)
         self.host = host
         self.diagnostics = NodeDiagnostics()
+        self.intake = Intake()
         self.trace = NodeTrace(self._log_event)
         self._instance = InstanceLock(self.get_fully_qualified_name(), self.context.get_domain_id())
         self._instance.acquire()
@@ -133,7 +141,7 @@ class SuiteNode(LifecycleNode, Generic[P]):
 
     def health(self) -> Health:
         """How far the node does its work while it is active; asked once a second on the executor's thread."""
-        return Health()
+        return self.intake.health()
 
     def diagnostic_values(self) -> dict[str, str]:
         """Rows of the node's own for /diagnostics."""
@@ -290,6 +298,7 @@ class SuiteNode(LifecycleNode, Generic[P]):
             fields: of the log record, as the stamp of the image that it is about.
         """
         kind = f'{what}: {reason}'
+        self.intake.refused(what, sentence)
         self.diagnostics.note_error(sentence)
         self.diagnostics.count('errors')
         if self.diagnostics.count(kind) == 1:
@@ -558,7 +567,7 @@ class SuiteNode(LifecycleNode, Generic[P]):
         """Tell at once that the node fails, or that it works again."""
         # Not asked for every event: rcutils takes 40 us to say.
         self.trace.logged = self.get_logger().is_enabled_for(LoggingSeverity.DEBUG)
-        if self._state_name == 'active' and (self._own_health().level is Level.ERROR) is not self._fails:
+        if self._state_name == 'active' and (self._own_health().level in _FAILS) is not self._fails:
             self._publish_diagnostics()
 
     def _own_health(self) -> Health:
@@ -570,9 +579,11 @@ class SuiteNode(LifecycleNode, Generic[P]):
     def _whole_health(self, link_warnings: Mapping[str, str]) -> Health:
         """The worst of what the node knows of itself and what is known of every node."""
         own = self._own_health()
-        self._fails = own.level is Level.ERROR
-        if own.level is Level.ERROR:
-            return own
+        self._fails = own.level in _FAILS
+        if self._fails:
+            # Why nothing comes may be a link's fault.
+            reasons = [own.message, *(link_warnings.values() if own.level is Level.STALE else ())]
+            return Health(own.level, ' '.join(reasons))
         if link_warnings:
             return Health(Level.WARN, ' '.join(link_warnings.values()))
         if own.level is Level.WARN:

@@ -465,9 +465,14 @@ class PointingCore:
             self._diverged = diverged
             self.dropped['divergences'] += 1
 
+    def knows_gimbal(self, now_ns: int) -> bool:
+        """Whether its newest attitude is of now."""
+        newest = self._attitudes.newest
+        return newest is not None and abs(now_ns - newest.stamp_ns) <= self._parameters.max_attitude_age_s * 1e9
+
     def _gimbal(self, now_ns: int) -> GimbalPrediction | None:
         newest = self._attitudes.newest
-        if newest is None or not abs(now_ns - newest.stamp_ns) <= self._parameters.max_attitude_age_s * 1e9:
+        if newest is None or not self.knows_gimbal(now_ns):
             return None
         measured = self._measured(newest)
         if self._response.overshoot > 0.0:
