@@ -195,8 +195,9 @@ class Tracker:
         Args:
             detections: of the image.
             now_ns: the time.
-            send: given the setpoint as soon as it is decided, while nothing is held: what the setpoint does not need
-                (the boxes' filters, looks, frozen pictures, zoom, the target's box) is worked out after it has left.
+            send: given the setpoint as soon as it is decided, while nothing is held but the next image: what the
+                setpoint does not need (the boxes' filters, looks, frozen pictures, zoom, the target's box) is worked
+                out after it has left.
         """
         with self._one_image:
             with self._mutex:

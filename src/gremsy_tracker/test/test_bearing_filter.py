@@ -55,6 +55,30 @@ def test_its_errors_are_as_large_as_it_says_of_a_target_as_it_expects() -> None:
     assert np.std(ratios) == pytest.approx(1.0, abs=0.15)
 
 
+def test_what_is_kept_of_an_answer_is_of_that_time_that_measurement_and_those_parameters() -> None:
+    target, calmer = BearingFilter(TrackerParameters()), TrackerParameters(target_acceleration_rad_s2=0.05)
+
+    def told(target: BearingFilter) -> list[float]:
+        estimate = target.at(ns(0.5))
+        assert estimate is not None
+        return [*estimate.bearing_rad, *estimate.rate_rad_s, *estimate.std_rad]
+
+    answers = []
+    for i in range(3):
+        target.update(ns(0.1 * i), np.array([0.02 * i, 0.0]), NOISE)
+        answers.append(told(target))
+        assert target.at(ns(0.4)) is not None
+        assert told(target) == answers[-1]
+    target.parameters = calmer
+    answers.append(told(target))
+    assert len({tuple(each) for each in answers}) == 4
+    fresh = BearingFilter(TrackerParameters())
+    for i in range(3):
+        fresh.update(ns(0.1 * i), np.array([0.02 * i, 0.0]), NOISE)
+    fresh.parameters = calmer
+    assert told(fresh) == answers[-1]
+
+
 def test_coasting_grows_the_uncertainty() -> None:
     target = BearingFilter(TrackerParameters())
     for i in range(30):

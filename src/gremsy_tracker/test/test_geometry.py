@@ -46,6 +46,15 @@ def test_between_two_samples_the_attitude_is_interpolated() -> None:
     assert azimuth_at(history, 1050) == pytest.approx(0.20, abs=1e-9)
 
 
+def test_what_was_carried_on_is_interpolated_once_the_next_sample_has_come() -> None:
+    history = AttitudeHistory()
+    history.offer(sample(1000, 0.10))
+    assert [azimuth_at(history, at_ms) for at_ms in (1020, 1040, 1020)] == [pytest.approx(0.10, abs=1e-9)] * 3
+    history.offer(sample(1050, 0.20))
+    assert azimuth_at(history, 1020) == pytest.approx(0.14, abs=1e-9)
+    assert azimuth_at(history, 1040) == pytest.approx(0.18, abs=1e-9)
+
+
 @pytest.mark.parametrize(
     ('at_ms', 'expected'), [(1299, 0.1 + 0.5 * 0.299), (1301, None), (701, 0.1 - 0.5 * 0.299), (699, None)]
 )

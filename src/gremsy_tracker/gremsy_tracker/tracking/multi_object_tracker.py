@@ -64,6 +64,8 @@ class MultiObjectTracker:
         self._next_id = 1
         self._stamp_ns: int | None = None
         self._class_codes: dict[str, int] = {}
+        # Of the image associated last, for the filters: which, with what boxes, of what variance.
+        self._measured = np.zeros(0, dtype=np.intp), np.zeros((0, 4)), np.zeros((0, 4))
         self._forget_all()
 
     @property
