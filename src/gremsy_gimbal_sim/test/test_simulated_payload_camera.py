@@ -306,7 +306,7 @@ def test_stills_are_counted_one_by_one_and_in_series():
 
 
 def test_the_old_requests_ask_only_where_the_standard_says_that_they_do():
-    bench = bench_of()
+    bench = bench_of(vendor_requests=False)
     for command, parameters in ((521, (0,)), (525, (1, 0)), (522, (2,)), (FORMAT, (1, 0)), (FORMAT, (1, 3))):
         bench.command(101, command, *parameters)
     bench.run(0.5)
@@ -316,7 +316,7 @@ def test_the_old_requests_ask_only_where_the_standard_says_that_they_do():
 
 def test_a_count_of_0_takes_pictures_until_told_to_stop():
     """common.xml, MAV_CMD_IMAGE_START_CAPTURE: '0 to capture forever/until MAV_CMD_IMAGE_STOP_CAPTURE'."""
-    bench = bench_of()
+    bench = bench_of(vendor_still=False)
     bench.command(101, STILL)
     bench.run(5.0)
     status = shown(bench, CAPTURE_STATUS)
@@ -358,6 +358,17 @@ def test_a_capture_that_means_nothing_is_denied(parameters):
     bench.run(1.0)
     assert results(bench) == [DENIED]
     assert shown(bench, CAPTURE_STATUS).image_count == 0
+
+
+@pytest.mark.parametrize('obeys', [True, False])
+@pytest.mark.parametrize(('request_id', 'message_id'), [(521, 259), (522, 260), (525, 261), (527, 262)])
+def test_the_vendors_way_of_asking_for_a_message_is_answered(obeys, request_id, message_id):
+    """All zeros, of which one is common.xml's 'no action' (github.com/Gremsy/PayloadSdk, payloadSdkInterface.cpp)."""
+    bench = bench_of(vendor_requests=obeys)
+    bench.command(101, request_id)
+    bench.run(1.0)
+    assert results(bench) == [ACCEPTED]
+    assert bool(bench.heard(message_id)) == obeys
 
 
 @pytest.mark.parametrize(('vendor', 'pictures'), [(False, 29), (True, 1)])

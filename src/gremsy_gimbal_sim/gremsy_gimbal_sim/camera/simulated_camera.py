@@ -145,6 +145,8 @@ class Camera:
         if command in _REQUESTS:
             message_id, asks_at = _REQUESTS[command]
             asks = 1.0 if asks_at is None else parameters[asks_at]
+            if asks == 0.0 and self._options.vendor_requests:
+                asks = 1.0
             result = self._send(message_id, now_s) if asks == 1.0 else ACCEPTED if asks == 0.0 else DENIED
         else:
             result = UNSUPPORTED if handler is None else handler(parameters, now_s)

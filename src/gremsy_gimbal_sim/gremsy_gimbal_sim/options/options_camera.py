@@ -26,7 +26,10 @@ class CameraOptions:
     recording_mib_per_s: float = option(2.0, 'what a recording takes', unit='MiB/s', low=0.0, high=1e4)
     still_mib: float = option(8.0, 'what a picture takes', unit='MiB', low=0.0, high=1e4)
     vendor_still: bool = option(
-        False, "a count of 0 without an interval is one picture, as the vendor's SDK means it, not 'until stopped'"
+        True, "a count of 0 without an interval is one picture, as the vendor's SDK means it, not 'until stopped'"
+    )
+    vendor_requests: bool = option(
+        True, "521, 522, 525 and 527 are answered though they say 0 (no action), as the vendor's SDK asks"
     )
     recording_status_text: bool = option(False, 'the recording state as JSON in chunked STATUSTEXT, 1 Hz')
     stream_uri: str = option('rtsp://192.168.55.1:8554/payload', 'in VIDEO_STREAM_INFORMATION')
