@@ -117,7 +117,8 @@ def test_the_attitude_says_where_it_points():
 def test_the_frame_of_the_yaw_is_said_as_the_firmware_does(options, follow, lock):
     bench = InstantPayload(options, heartbeats=True)
     for flags, frame in ((LEVEL, follow), (LEVEL | YAW_LOCK, lock)):
-        bench.turn(0.0, 0.0, flags)
+        # A client's flags of a frame are its command's alone.
+        bench.turn(0.0, 0.0, flags | IN_EARTH)
         bench.run(bench.now_s + 1.0)
         assert newest(bench, ATTITUDE).flags == flags | frame
 

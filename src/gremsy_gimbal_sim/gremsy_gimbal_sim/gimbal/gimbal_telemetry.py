@@ -29,6 +29,8 @@ STATUS_SEARCH_HOME = 0x0100
 STATUS_CALIBRATION = 0x0400
 STATUS_REMOTE = 0x1000
 
+_IN_EARTH = dialect.GIMBAL_DEVICE_FLAGS_YAW_IN_EARTH_FRAME
+_IN_VEHICLE = dialect.GIMBAL_DEVICE_FLAGS_YAW_IN_VEHICLE_FRAME
 _COUNTS_PER_RAD = 2**16 / (2.0 * math.pi)
 _CDEG_PER_RAD = 100.0 * 180.0 / math.pi
 _GRAVITY_M_S2 = 9.80665
@@ -89,13 +91,10 @@ class GimbalTelemetry:
         in_earth = body.holds_earth and (options.yaw_frame_by_mode or not options.tells_yaw_frame)
         azimuth, tilt = self._noisy(*(body.earth_rad if in_earth else body.angles_rad))
         rates = body.world_rates_rad_s if in_earth else body.joint_rates_rad_s
-        flags = self._modes.flags(now_s)
+        # A command's frame is its own; both flags at once are not allowed (common.xml).
+        flags = self._modes.flags(now_s) & ~(_IN_EARTH | _IN_VEHICLE)
         if options.tells_yaw_frame:
-            flags |= (
-                dialect.GIMBAL_DEVICE_FLAGS_YAW_IN_EARTH_FRAME
-                if in_earth
-                else dialect.GIMBAL_DEVICE_FLAGS_YAW_IN_VEHICLE_FRAME
-            )
+            flags |= _IN_EARTH if in_earth else _IN_VEHICLE
         extensions = level_rates(body.heading_rate_rad_s, body.heading_rad) if options.sends_delta_yaw else (0, 0)
         return dialect.MAVLink_gimbal_device_attitude_status_message(
             0,
