@@ -119,7 +119,7 @@ class CalibratedPayload:
     def _hear(self, now: Instant) -> None:
         for message in self._payload.advance(now.monotonic_ns * 1e-9):
             for event in self._decoder.feed(message, True):
-                measured = self._stamping.measured(event, now.ros_ns) if isinstance(event, AttitudeStatus) else None
+                measured = self._stamping.measured(event, now) if isinstance(event, AttitudeStatus) else None
                 if measured is not None:
                     rate_x, rate_y, rate_z = measured.attitude.rate_rad_s.tolist()
                     angles = (measured.yaw_rad, measured.pitch_rad)

@@ -106,9 +106,9 @@ class OfflinePayload:
         self._feed(now_ns)
         for message in self._payload.advance(now_ns * 1e-9):
             for event in self._decoder.feed(message, True):
-                if isinstance(event, RawImu) and (reading := self._imu.reading(event, now_ns)) is not None:
+                if isinstance(event, RawImu) and (reading := self._imu.reading(event, now)) is not None:
                     self._level_headings.imu(reading)
-                measured = self._stamping.measured(event, now_ns) if isinstance(event, AttitudeStatus) else None
+                measured = self._stamping.measured(event, now) if isinstance(event, AttitudeStatus) else None
                 if measured is not None:
                     speed = math.hypot(*measured.attitude.rate_rad_s.tolist())
                     self._motion.attitude((measured.yaw_rad, measured.pitch_rad), now, speed)

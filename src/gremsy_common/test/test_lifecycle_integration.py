@@ -32,6 +32,18 @@ while spin_some():
 """
 
 
+LISTENING = """
+from diagnostic_msgs.msg import DiagnosticArray
+def told(array):
+    for status in array.status:
+        if status.name == '/resting' and status.level == b'\\x01':
+            print('WARN', status.message, flush=True)
+listener = node.create_subscription(DiagnosticArray, '/diagnostics', told, 10)
+while spin_some():
+    pass
+"""
+
+
 @dataclass(frozen=True)
 class NoParameters(NodeParameters):
     pass
@@ -64,7 +76,20 @@ def test_timers_go_by_the_monotonic_clock_so_that_a_clock_that_is_set_back_stops
 def test_timers_go_by_simulated_time_where_there_is_one(host_with):
     host = host_with(['--ros-args', '-p', 'use_sim_time:=true'])
     host.run(Resting)
-    assert {timer.clock.clock_type.name for timer in host.nodes[0].timers} == {'ROS_TIME'}
+    node = host.nodes[0]
+    own = set(node.timers)
+    node.every(0.1, lambda: None)
+    assert {timer.clock.clock_type.name for timer in set(node.timers) - own} == {'ROS_TIME'}
+
+
+def test_a_simulated_clock_that_nobody_sends_is_said_in_diagnostics_that_come_all_the_same(host_with, foreign):
+    host = host_with(['--ros-args', '-p', 'use_sim_time:=true'])
+    host.run(Resting)
+    listening = foreign(LISTENING)
+    assert listening.line() == (
+        'WARN `use_sim_time` is set and nothing comes on /clock, so no stamp can be compared with now: start what '
+        'publishes it (`ros2 bag play --clock 100`, a simulator), or set `use_sim_time` to false.'
+    )
 
 
 @dataclass(frozen=True)

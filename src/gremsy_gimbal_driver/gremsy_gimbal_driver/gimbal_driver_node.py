@@ -49,6 +49,7 @@ from gremsy_gimbal_driver.goals.frame_tree import FrameError, FrameTree
 from gremsy_gimbal_driver.goals.goal import GoalProgress
 from gremsy_gimbal_driver.links.link_uri import links_from_uris
 from gremsy_gimbal_driver.motion.command_arbiter import Answer, Source, ZoomArbiter
+from gremsy_gimbal_driver.motion.instant import Instant
 from gremsy_gimbal_driver.motion.motion_output import GimbalMode
 from gremsy_gimbal_driver.motion.notices import Notices
 from gremsy_gimbal_driver.payload import payload_requests as requests
@@ -98,7 +99,12 @@ class GimbalDriverNode(SuiteNode[GimbalDriverParameters]):
         self._plant = self.publisher(topics.GIMBAL_PLANT)
         settings = replace(parameters.driver_settings(self._prefix), still_number=first_still_number(time.time_ns()))
         self._ages = AttitudeAgeWatch(parameters.least_attitude_delay_s, parameters.attitude_delay_correction_s)
-        self._driver = driver = GimbalDriver(links_from_uris(parameters.links), settings, self._listener())
+        self._driver = driver = GimbalDriver(
+            links_from_uris(parameters.links),
+            settings,
+            self._listener(),
+            lambda: Instant(time.monotonic_ns(), self.now_ns()),
+        )
         self._zooms = ZoomArbiter(parameters.operator_zoom_lease_s)
         self._tickets = TicketWatch(self.get_logger().info, self.report_error)
         self._publish_control(ControlState(False, NOBODY))

@@ -118,7 +118,7 @@ class CalibrationBench:
         for message in self.payload.advance(self.now_ms * 1e-3):
             for event in self.decoder.feed(message, True) if self.hears else ():
                 if isinstance(event, AttitudeStatus):
-                    measured = self.stamping.measured(event, self.now.ros_ns)
+                    measured = self.stamping.measured(event, self.now)
                     if measured is not None:
                         rate_x, rate_y, rate_z = measured.attitude.rate_rad_s.tolist()
                         rates = (math.hypot(rate_x, rate_z), rate_y)

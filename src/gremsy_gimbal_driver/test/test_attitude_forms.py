@@ -19,6 +19,7 @@ from gremsy_gimbal_driver.attitude.euler import yaw_roll_pitch
 from gremsy_gimbal_driver.mavlink.mavlink_decoder import Decoder
 from gremsy_gimbal_driver.mavlink.mavlink_dialect import dialect
 from gremsy_gimbal_driver.mavlink.mavlink_events import AttitudeStatus, Sender
+from gremsy_gimbal_driver.motion.instant import Instant
 from gremsy_gimbal_sim.gimbal.simulated_modes import LEVEL, YAW_LOCK
 from gremsy_gimbal_sim.options.options import PRESETS, PayloadOptions
 from gremsy_gimbal_sim.payload_fixture import InstantPayload
@@ -49,7 +50,7 @@ def heard(options: PayloadOptions, flags: int) -> tuple[InstantPayload, list[Att
 
 def measured(events: list[AttitudeStatus]) -> list[MeasuredAttitude]:
     stamping = AttitudeStamping('camera')
-    taken = [stamping.measured(event, event.time_boot_ms * 1_000_000) for event in events]
+    taken = [stamping.measured(event, Instant(*[event.time_boot_ms * 1_000_000] * 2)) for event in events]
     assert None not in taken
     return taken
 

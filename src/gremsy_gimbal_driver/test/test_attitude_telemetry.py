@@ -322,3 +322,29 @@ def test_zero_triples_of_a_real_wire_are_counted_by_the_decoder_and_an_identity_
     assert [type(event) for event in attitudes] == [AttitudeStatus]
     assert Bench().take(attitudes[0], 0.2) is not None
     assert decoder.rejects['orientation_zero_triple'] == 1
+
+
+@pytest.mark.parametrize('speed', [0.1, 0.5, 2.0, 10.0])
+def test_a_simulated_clock_at_any_speed_is_no_restart_of_the_device(speed):
+    """A bag that is played slower or faster; the gimbal's own clock goes on as it does."""
+    bench = Bench()
+    stamps = []
+    for ms in range(0, 20_000, 20):
+        ns = ms * 1_000_000 + 10_000_000
+        ros_ns = ROS_NS + round(speed * ns)
+        measured = bench.telemetry.take(status(5.0, boot_ms=ms), Instant(ns, ros_ns))
+        assert -20e6 < measured.attitude.stamp_ns - ros_ns <= 0
+        stamps.append(measured.attitude.stamp_ns)
+    assert (stamps, bench.telemetry.restarts) == (sorted(set(stamps)), 0)
+
+
+@pytest.mark.parametrize('step_s', [-3600.0, -1.0, 3600.0])
+def test_our_clock_that_is_set_is_no_restart_of_the_device_and_keeps_nothing_out(step_s):
+    bench = Bench()
+    for ms in range(0, 4000, 20):
+        ns = ms * 1_000_000
+        ros_ns = ROS_NS + ns + (round(step_s * 1e9) if ms >= 2000 else 0)
+        measured = bench.telemetry.take(status(170.0 + 0.01 * ms, boot_ms=ms), Instant(ns, ros_ns))
+        assert -20e6 < measured.attitude.stamp_ns - ros_ns <= 0
+    assert (bench.counts, bench.telemetry.restarts) == ({}, 0)
+    assert math.degrees(measured.yaw_rad) == pytest.approx(170.0 + 39.8)

@@ -18,6 +18,8 @@ pytest.importorskip('tf2_msgs.msg', reason='the workspace is not built: run ./gr
 from diagnostic_msgs.msg import DiagnosticArray
 from geometry_msgs.msg import TwistStamped
 from rclpy.qos import QoSDurabilityPolicy, QoSProfile
+from rclpy.time import Time
+from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import Imu, JointState
 from std_msgs.msg import String
 from std_srvs.srv import SetBool, Trigger
@@ -141,9 +143,9 @@ class User:
         self.wait_until(future.done)
         return future.result()
 
-    def send(self, publisher, azimuth, tilt, frame='robot/gimbal_level'):
+    def send(self, publisher, azimuth, tilt, frame='robot/gimbal_level', stamp=None):
         message = TwistStamped()
-        message.header.stamp = self.node.get_clock().now().to_msg()
+        message.header.stamp = stamp or self.node.get_clock().now().to_msg()
         message.header.frame_id = frame
         message.twist.angular.z, message.twist.angular.y = azimuth, tilt
         publisher.publish(message)
@@ -306,3 +308,26 @@ def test_a_setpoint_in_another_frame_does_not_move_it_and_is_said_once(udp_paylo
     assert udp_payload.state.azimuth_rad == 0.0
     said = end(node)
     assert said.count("it is in the frame 'map', rates must be in 'robot/gimbal_level'.") == 1
+
+
+def test_with_simulated_time_all_that_is_compared_with_stamps_is_that_time(udp_payload, user):
+    """As beside a bag that is played: everything is stamped in its time, a thousand seconds after 1970."""
+    begun = time.monotonic()
+    clock = user.node.create_publisher(Clock, '/clock', 10)
+
+    def now():
+        return Time(nanoseconds=round((1000.0 + time.monotonic() - begun) * 1e9)).to_msg()
+
+    user.node.create_timer(0.01, lambda: clock.publish(Clock(clock=now())))
+    node = start_node(udp_payload.uri, 'use_sim_time:=true')
+    user.wait_until(lambda: user.attitudes and user.attitudes[-1].header.stamp.sec >= 1000)
+    age_s = (Time.from_msg(now()) - Time.from_msg(user.attitudes[-1].header.stamp)).nanoseconds * 1e-9
+    assert -0.05 < age_s < 0.5
+    assert user.call(user.arm, SetBool.Request(data=True)).success
+    deadline = time.monotonic() + 10.0
+    while udp_payload.state.azimuth_rad < 0.1:
+        assert time.monotonic() < deadline, user.diagnostics
+        user.send(user.setpoints, 0.5, 0.0, stamp=now())
+        rclpy.spin_once(user.node, timeout_sec=0.02)
+    said = end(node)
+    assert 'refused' not in said

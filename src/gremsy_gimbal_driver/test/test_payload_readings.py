@@ -10,6 +10,7 @@ import pytest
 
 from gremsy_gimbal_driver.device.payload_readings import ImuConversion, RangeFinder, zoom_reading
 from gremsy_gimbal_driver.mavlink.mavlink_events import PayloadTelemetry, RawImu, Sender
+from gremsy_gimbal_driver.motion.instant import Instant
 
 GIMBAL, BOARD = Sender(1, 154), Sender(1, 26)
 ROS_NS = 1_700_000_000_000_000_000
@@ -20,14 +21,18 @@ def imu(time_us=0, acceleration=GRAVITY, rates=(0.1, 0.2, 0.3)):
     return RawImu(GIMBAL, time_us, acceleration, rates)
 
 
+def at(ros_ns):
+    return Instant(ros_ns - ROS_NS, ros_ns)
+
+
 def test_the_sensors_axes_are_turned_into_the_cameras():
     conversion = ImuConversion('camera')
-    reading = conversion.reading(imu(acceleration=(1.0, 2.0, 9.8)), ROS_NS)
+    reading = conversion.reading(imu(acceleration=(1.0, 2.0, 9.8)), at(ROS_NS))
     assert reading.acceleration_m_s2 == pytest.approx([2.0, -1.0, 9.8])
     assert reading.rate_rad_s == pytest.approx([0.2, -0.1, 0.3])
     assert reading.frame_id == 'camera'
     conversion.use_axes(('forward', 'right', 'down'))
-    reading = conversion.reading(imu(1000, acceleration=(1.0, 2.0, -9.8)), ROS_NS + 1_000_000)
+    reading = conversion.reading(imu(1000, acceleration=(1.0, 2.0, -9.8)), at(ROS_NS + 1_000_000))
     assert reading.acceleration_m_s2 == pytest.approx([1.0, -2.0, 9.8])
     assert reading.rate_rad_s == pytest.approx([0.1, -0.2, -0.3])
 
@@ -35,7 +40,7 @@ def test_the_sensors_axes_are_turned_into_the_cameras():
 def test_it_is_stamped_when_it_was_measured():
     conversion = ImuConversion('camera')
     stamps = [
-        conversion.reading(imu(time_us), ROS_NS + time_us * 1000 + late_ns).stamp_ns
+        conversion.reading(imu(time_us), at(ROS_NS + time_us * 1000 + late_ns)).stamp_ns
         for time_us, late_ns in ((0, 0), (100_000, 30_000_000), (200_000, 0))
     ]
     assert np.diff(stamps) == pytest.approx([100e6, 100e6], abs=2e3)
@@ -43,8 +48,8 @@ def test_it_is_stamped_when_it_was_measured():
 
 def test_a_restart_of_the_device_does_not_shut_it_out():
     conversion = ImuConversion('camera')
-    conversion.reading(imu(60_000_000), ROS_NS)
-    assert conversion.reading(imu(1000), ROS_NS + 10_000_000_000) is not None
+    conversion.reading(imu(60_000_000), at(ROS_NS))
+    assert conversion.reading(imu(1000), at(ROS_NS + 10_000_000_000)) is not None
 
 
 @pytest.mark.parametrize(
@@ -58,8 +63,8 @@ def test_a_restart_of_the_device_does_not_shut_it_out():
 )
 def test_what_is_no_reading_is_counted(event, reason):
     conversion = ImuConversion('camera')
-    conversion.reading(imu(time_us=0), ROS_NS)
-    assert conversion.reading(event, ROS_NS) is None
+    conversion.reading(imu(time_us=0), at(ROS_NS))
+    assert conversion.reading(event, at(ROS_NS)) is None
     assert conversion.rejects == {reason: 1}
 
 

@@ -22,6 +22,7 @@ from gremsy_gimbal_driver.mavlink.mavlink_events import (
     Sender,
 )
 from gremsy_gimbal_driver.mavlink.mavlink_frames import q_frd_from_level_camera, wire_rates
+from gremsy_gimbal_driver.motion.instant import Instant
 from gremsy_gimbal_sim.options.options import PRESETS, PayloadOptions
 from gremsy_gimbal_sim.payload import SimulatedPayload
 from gremsy_gimbal_sim.plant.plant import IDEAL, Plant
@@ -125,7 +126,7 @@ def test_its_telemetry_read_by_the_driver_is_its_true_state():
     bench.run(2.0)
     for at_s, event in bench.events:
         if isinstance(event, AttitudeStatus):
-            measured = stamping.measured(event, int(at_s * 1e9))
+            measured = stamping.measured(event, Instant(int(at_s * 1e9), int(at_s * 1e9)))
             plant.advance(at_s)
             azimuth, tilt = plant.angles_rad
             wrong_angle.append(max(abs(measured.yaw_rad - azimuth), abs(measured.pitch_rad - tilt)))
@@ -183,7 +184,7 @@ def test_realistic_preset_has_the_faults_it_names():
     stamping = AttitudeStamping('camera')
     for at_s, event in bench.events:
         if isinstance(event, AttitudeStatus):
-            angles.append(stamping.measured(event, int(at_s * 1e9)).yaw_rad)
+            angles.append(stamping.measured(event, Instant(int(at_s * 1e9), int(at_s * 1e9))).yaw_rad)
             # 12 s is what the device's clock shows at the start; each is sent 20 ms after it was measured.
             assert (at_s - (event.time_boot_ms / 1e3 - 12.0)) == pytest.approx(0.020, abs=0.006)
     assert np.degrees(np.std(angles)) == pytest.approx(0.02, rel=0.15)

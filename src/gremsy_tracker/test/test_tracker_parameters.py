@@ -5,6 +5,7 @@ import pytest
 
 from gremsy_common.parameters.parameter_fields import ParameterError, from_values
 from gremsy_common.types.plant_model import PlantModel
+from gremsy_gimbal_driver.gimbal_driver_parameters import GimbalDriverParameters
 from gremsy_tracker.tracker_parameters import TrackerParameters
 
 
@@ -92,3 +93,10 @@ def test_parameters_that_contradict_each_other_are_refused_in_one_sentence(
     with pytest.raises(ParameterError) as refused:
         from_values(TrackerParameters, values)
     assert str(refused.value) == sentence
+
+
+def test_the_tracker_stops_before_the_driver_would_refuse() -> None:
+    """With one limit for both, an image that the tracker still used was too old where its setpoint arrived."""
+    way_s = 0.05
+    assert GimbalDriverParameters().age_limit_s == 0.8
+    assert TrackerParameters().max_image_age_s == pytest.approx(GimbalDriverParameters().age_limit_s - way_s)

@@ -37,6 +37,7 @@ from gremsy_common.ros.transport.endpoints import TopicPublisher, TopicSubscript
 from gremsy_common.ros.transport.link_report import LinkReporter
 from gremsy_common.ros.transport.topic import Topic
 from gremsy_common.ros.worker import Worker
+from gremsy_common.timing.clock_watch import ClockWatch
 from gremsy_common.timing.trace import FileTrace, NodeTrace
 
 P = TypeVar('P', bound=NodeParameters)
@@ -105,9 +106,13 @@ class SuiteNode(LifecycleNode, Generic[P]):
         self._link_warnings_before: set[str] = set()
         self._link_warnings_said: dict[str, float] = {}
         self._diagnostics_publisher = self.create_publisher(DiagnosticArray, '/diagnostics', QoSProfile(depth=10))
-        self._diagnostics_timer = self.create_timer(_DIAGNOSTICS_PERIOD_S, self._publish_diagnostics)
+        # By the monotonic clock even where time is simulated: that nothing comes on /clock is to be said.
+        steady = Clock(clock_type=ClockType.STEADY_TIME)
+        self._clock_watch = ClockWatch()
+        self._clock_trouble = ''
+        self._diagnostics_timer = self.create_timer(_DIAGNOSTICS_PERIOD_S, self._publish_diagnostics, clock=steady)
         self._fails = False
-        self._health_timer = self.create_timer(_HEALTH_PERIOD_S, self._look_at_health)
+        self._health_timer = self.create_timer(_HEALTH_PERIOD_S, self._look_at_health, clock=steady)
         self.add_on_set_parameters_callback(self._parameters_set)
 
     def _warn_of_unknown_parameters(self) -> None:
@@ -567,12 +572,18 @@ class SuiteNode(LifecycleNode, Generic[P]):
         """Tell at once that the node fails, or that it works again."""
         # Not asked for every event: rcutils takes 40 us to say.
         self.trace.logged = self.get_logger().is_enabled_for(LoggingSeverity.DEBUG)
+        if self._time_is_simulated():
+            before = self._clock_trouble
+            self._clock_trouble = self._clock_watch.trouble(self.now_ns(), time.monotonic_ns())
+            if self._clock_trouble and not before:
+                self.get_logger().warning(self._clock_trouble)
         if self._state_name == 'active' and (self._own_health().level in _FAILS) is not self._fails:
             self._publish_diagnostics()
 
     def _own_health(self) -> Health:
         try:
-            return self.health()
+            own = self.health()
+            return own if own.message or not self._clock_trouble else Health(Level.WARN, self._clock_trouble)
         except Exception as error:  # noqa: BLE001 diagnostics must not end the executor
             return Health(Level.ERROR, f'The health of {self.get_name()} cannot be told: {one_line(error)}.')
 

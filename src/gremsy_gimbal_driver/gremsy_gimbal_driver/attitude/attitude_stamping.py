@@ -11,6 +11,7 @@ import numpy as np
 
 from gremsy_common.geometry import rotation_vector_between
 from gremsy_common.timing.clock_mapping import CounterUnwrapper, MinimumDelayClock
+from gremsy_common.timing.stamp_check import JUMP_NS
 from gremsy_common.types.gimbal_state import GimbalAttitude
 from gremsy_gimbal_driver.attitude.attitude_reading import (
     AttitudeReading,
@@ -20,6 +21,7 @@ from gremsy_gimbal_driver.attitude.attitude_reading import (
 )
 from gremsy_gimbal_driver.attitude.euler import yaw_roll_pitch
 from gremsy_gimbal_driver.mavlink.mavlink_events import AttitudeStatus
+from gremsy_gimbal_driver.motion.instant import Instant
 
 _MILLISECOND_NS = 1_000_000
 
@@ -75,18 +77,18 @@ class AttitudeStamping:
         """From the next reading on; none comes until they are newer again than those before."""
         self._clock.least_delay_ns = least_delay_ns
 
-    def measured(self, status: AttitudeStatus, arrival_ns: int) -> MeasuredAttitude | None:
+    def measured(self, status: AttitudeStatus, arrival: Instant) -> MeasuredAttitude | None:
         """The attitude of a 285; None for one that is not newer than the last."""
-        return self.stamped(reading_from_status(status), arrival_ns)
+        return self.stamped(reading_from_status(status), arrival)
 
-    def stamped(self, reading: AttitudeReading, arrival_ns: int) -> MeasuredAttitude | None:
-        """The attitude at its time; None for one that is not newer than the last."""
+    def stamped(self, reading: AttitudeReading, arrival: Instant) -> MeasuredAttitude | None:
+        """The attitude at its time; None for one that is not newer than the last, unless the ROS clock was set back."""
         restarts = self._clock.restarts
         device_ns = self._counter.unwrap(reading.time_boot_ms) * _MILLISECOND_NS
-        stamp_ns = self._clock.map(device_ns, arrival_ns)
+        stamp_ns = arrival.ros_at(self._clock.map(device_ns, arrival.monotonic_ns))
         if self._clock.restarts != restarts:
             self._last = None
-        if self._last is not None and stamp_ns <= self._last.attitude.stamp_ns:
+        if self._last is not None and 0 <= self._last.attitude.stamp_ns - stamp_ns <= JUMP_NS:
             self.rejects['attitude_not_newer'] += 1
             return None
         quaternion = reading.level_from_camera_wxyz
@@ -106,5 +108,7 @@ class AttitudeStamping:
         if self._last is None or self._last.yaw_frame is not reading.yaw_frame:
             return np.zeros(3)
         before = self._last.attitude
+        if stamp_ns <= before.stamp_ns:
+            return np.zeros(3)
         turn = rotation_vector_between(before.level_from_camera_wxyz, reading.level_from_camera_wxyz)
         return np.asarray(turn / ((stamp_ns - before.stamp_ns) * 1e-9))

@@ -91,7 +91,7 @@ class AttitudeTelemetry:
         elif judgement is not Judgement.GOOD:
             self._counts[judgement.value] += 1
             return None
-        measured = self._stamping.stamped(reading, arrival.ros_ns)
+        measured = self._stamping.stamped(reading, arrival)
         if measured is None:
             return None
         if reading.source is not self.source:

@@ -277,7 +277,7 @@ class GimbalDevice:
             case MountStatus():
                 self._encoders = event
             case RawImu():
-                reading = self._imu.reading(event, now.ros_ns)
+                reading = self._imu.reading(event, now)
                 if reading is None:
                     return []
                 self._headings.imu(reading)

@@ -11,9 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from gremsy_common.timing.clock_mapping import CounterUnwrapper, MinimumDelayClock
+from gremsy_common.timing.stamp_check import JUMP_NS
 from gremsy_common.types.gimbal_state import ImuReading, RangeReading, ZoomState
 from gremsy_gimbal_driver.mavlink.mavlink_events import PayloadTelemetry, RawImu
 from gremsy_gimbal_driver.mavlink.mavlink_frames import IMU_AXES, camera_from_imu
+from gremsy_gimbal_driver.motion.instant import Instant
 
 RANGE_NAME = 'LRF_RANGE'
 ZOOM_NAME = 'EO_ZOOM'
@@ -47,7 +49,7 @@ class ImuConversion:
         """The sensor is known to sit otherwise."""
         self.axes, self._camera_from_imu = axes, camera_from_imu(axes)
 
-    def reading(self, event: RawImu, arrival_ros_ns: int) -> ImuReading | None:
+    def reading(self, event: RawImu, arrival: Instant) -> ImuReading | None:
         """None for one that is not newer than the last, not finite, or a sensor that measures nothing at all."""
         acceleration, rates = np.array(event.acceleration_m_s2), np.array(event.rates_rad_s)
         if not (np.isfinite(acceleration).all() and np.isfinite(rates).all()):
@@ -57,20 +59,20 @@ class ImuConversion:
         if not acceleration.any():
             self.rejects['imu_without_gravity'] += 1
             return None
-        stamp_ns = self._stamp(event.time_us, arrival_ros_ns)
-        if self._last_ns is not None and stamp_ns <= self._last_ns:
+        stamp_ns = self._stamp(event.time_us, arrival)
+        if self._last_ns is not None and 0 <= self._last_ns - stamp_ns <= JUMP_NS:
             self.rejects['imu_not_newer'] += 1
             return None
         self._last_ns = stamp_ns
         turned = self._camera_from_imu @ np.stack([acceleration, rates], axis=1)
         return ImuReading(stamp_ns, self._frame_id, turned[:, 0], turned[:, 1])
 
-    def _stamp(self, time_us: int, arrival_ros_ns: int) -> int:
-        stamp_ns = self._clock.map(self._counter.unwrap(time_us) * _MICROSECOND_NS, arrival_ros_ns)
+    def _stamp(self, time_us: int, arrival: Instant) -> int:
+        at_ns = self._clock.map(self._counter.unwrap(time_us) * _MICROSECOND_NS, arrival.monotonic_ns)
         if self._clock.restarts != self._restarts:
             self._restarts = self._clock.restarts
             self._last_ns = None
-        return stamp_ns
+        return arrival.ros_at(at_ns)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,14 @@ class Instant:
     monotonic_ns: int
     ros_ns: int
 
+    def ros_at(self, monotonic_ns: int) -> int:
+        """The ROS time when the monotonic clock showed that, shortly ago.
+
+        A device's clock goes with the monotonic one; the ROS clock may be set, and a simulated one stands, or goes at
+        any rate.
+        """
+        return self.ros_ns - (self.monotonic_ns - monotonic_ns)
+
 
 Clock = Callable[[], Instant]
 
