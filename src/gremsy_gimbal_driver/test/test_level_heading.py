@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,6 +14,10 @@ from gremsy_common.types.gimbal_state import GimbalAttitude, ImuReading, LevelHe
 from gremsy_gimbal_driver.attitude.attitude_reading import YawFrame
 from gremsy_gimbal_driver.attitude.attitude_stamping import MeasuredAttitude
 from gremsy_gimbal_driver.attitude.level_heading import HeadingSource, LevelHeadings
+from gremsy_gimbal_driver.device.payload_readings import ImuConversion
+from gremsy_gimbal_driver.mavlink.mavlink_decoder import Decoder
+from gremsy_gimbal_driver.mavlink.mavlink_dialect import dialect
+from gremsy_gimbal_driver.mavlink.mavlink_events import Sender
 
 MS = 1_000_000
 T0 = 50_000 * MS
@@ -120,3 +125,23 @@ def test_a_silent_source_is_named_no_longer() -> None:
     robot.run(0, 1000, HeadingSource.VEHICLE)
     robot.run(1000, 2000)
     assert robot.headings.source(T0 + 2000 * MS) is None
+
+
+def test_a_gyro_that_sits_as_the_vendors_log_has_it_tells_the_turn_of_a_tilted_camera():
+    """x right, y forward, z up (gSDK's README, 6.16), on a camera that looks 0.5 rad down, carried to the left."""
+    tilt, up = 0.5, math.degrees(TURN_RAD_S) * 32.8
+    mavlink, headings = dialect.MAVLink(None, 1, 154), LevelHeadings('gimbal_level')
+    decoder, conversion = Decoder(Sender(1, 191), Sender(1, 154)), ImuConversion('camera')
+    attitude = GimbalAttitude(0, 'camera', quaternion_from_bearing(0.0, tilt), np.zeros(3))
+    told = []
+    for at_ms in range(0, 2000, 20):
+        counts = 0, round(-math.sin(tilt) * up), round(math.cos(tilt) * up)
+        message = dialect.MAVLink_raw_imu_message(at_ms * 1000, 0, 0, 8192, *counts, 0, 0, 0)
+        (event,) = decoder.feed(bytes(message.pack(mavlink)), True)
+        headings.imu(conversion.reading(event, T0 + at_ms * MS))
+        seen = replace(attitude, stamp_ns=T0 + at_ms * MS + MS)
+        told.append(headings.attitude(MeasuredAttitude(seen, 0.0, 0.0, tilt)))
+    (first, *_, last) = [each for each in told if each is not None]
+    assert headings.source(last.stamp_ns) is HeadingSource.GYRO
+    turned_rad = TURN_RAD_S * (last.stamp_ns - first.stamp_ns) * 1e-9
+    assert last.heading_rad - first.heading_rad == pytest.approx(turned_rad, rel=0.01)

@@ -18,7 +18,7 @@ from gremsy_gimbal_sim.options.options import PayloadOptions
 from gremsy_gimbal_sim.payload_fixture import InstantPayload
 
 NAN3, NAN4 = [math.nan] * 3, [math.nan] * 4
-IMU, ENCODERS, ORIENTATION, ATTITUDE = 27, 158, 265, 285
+IMU, ENCODERS, ORIENTATION, FIELD_OF_VIEW, ATTITUDE = 27, 158, 265, 271, 285
 AT_ROLL_LIMIT = dialect.GIMBAL_DEVICE_ERROR_FLAGS_AT_ROLL_LIMIT
 
 
@@ -69,6 +69,9 @@ def test_a_roll_is_taken_within_its_limits_and_the_axis_kept(asked, got):
     state = bench.payload.true_state(0)
     assert (-math.degrees(state.tilt_rad), -math.degrees(state.azimuth_rad)) == pytest.approx(got[1:], abs=0.1)
     assert bool(newest(bench, ATTITUDE).failure_flags & AT_ROLL_LIMIT) == (asked[0] > 40.0)
+    bench.command(101, dialect.MAV_CMD_REQUEST_MESSAGE, FIELD_OF_VIEW)
+    bench.run(6.5)
+    assert abs(np.dot(newest(bench, FIELD_OF_VIEW).q, quaternion(*got))) == pytest.approx(1.0, abs=1e-5)
 
 
 @pytest.mark.parametrize(('roll_deg', 'xacc', 'within'), [(6.29, -851, 200), (18.23, -2342, 40), (23.68, -3069, 40)])

@@ -6,7 +6,9 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from gremsy_common.geometry import quaternion_from_bearing
+import numpy as np
+from numpy.typing import NDArray
+
 from gremsy_gimbal_driver.mavlink.mavlink_dialect import dialect
 from gremsy_gimbal_driver.mavlink.mavlink_frames import q_frd_from_level_camera
 from gremsy_gimbal_sim.camera.lens import Focus, ZoomLens
@@ -38,6 +40,7 @@ class CameraMessages:
         options: the camera's.
         lens, focus, recorder: what is told about.
         sight: the camera's look now.
+        level_from_camera: (4,) of a camera that looks so.
         boot_ms: the device's clock at a time.
     """
 
@@ -48,6 +51,7 @@ class CameraMessages:
         focus: Focus,
         recorder: Recorder,
         sight: Callable[[], Sight],
+        level_from_camera: Callable[[float, float], NDArray[np.float64]],
         boot_ms: Callable[[float], int],
     ) -> None:
         self._options = options
@@ -55,6 +59,7 @@ class CameraMessages:
         self._focus = focus
         self._recorder = recorder
         self._sight = sight
+        self._level_from_camera = level_from_camera
         self._boot_ms = boot_ms
         self._builders: dict[int, Callable[[float], Message]] = {
             dialect.MAVLINK_MSG_ID_CAMERA_INFORMATION: self._information,
@@ -74,7 +79,7 @@ class CameraMessages:
     def image_captured(self, index: int, now_s: float) -> Message:
         """CAMERA_IMAGE_CAPTURED 263: that picture, counted from 0, was taken."""
         sight, options = self._sight(), self._options
-        q = q_frd_from_level_camera(quaternion_from_bearing(sight.azimuth_rad, sight.tilt_rad)).tolist()
+        q = q_frd_from_level_camera(self._level_from_camera(sight.azimuth_rad, sight.tilt_rad)).tolist()
         altitude_mm = round(options.altitude_m * 1e3)
         return dialect.MAVLink_camera_image_captured_message(
             self._boot_ms(now_s),
@@ -161,7 +166,7 @@ class CameraMessages:
 
     def _field_of_view(self, now_s: float) -> Message:
         sight = self._sight()
-        q = q_frd_from_level_camera(quaternion_from_bearing(sight.azimuth_rad, sight.tilt_rad)).tolist()
+        q = q_frd_from_level_camera(self._level_from_camera(sight.azimuth_rad, sight.tilt_rad)).tolist()
         unknown = 2**31 - 1
         return dialect.MAVLink_camera_fov_status_message(
             self._boot_ms(now_s),

@@ -83,7 +83,9 @@ class Camera:
         self.tracker = OnBoardTracker(options, gimbal.motion, self.sight, start_s)
         self.laser_mode_set: Callable[[int, float], None] | None = None
         self.parameters = ExtendedParameters(options, self.component, outbox, random, self._parameter_changed)
-        self._messages = CameraMessages(options, self.lens, self.focus, self.recorder, self.sight, power.boot_ms)
+        self._messages = CameraMessages(
+            options, self.lens, self.focus, self.recorder, self.sight, gimbal.body.level_from_camera, power.boot_ms
+        )
         self._schedule = Schedule({'heartbeat': 1.0}, start_s)
         self._handlers: dict[int, Callable[[list[float], float], int]] = {
             dialect.MAV_CMD_REQUEST_MESSAGE: self._send_once,

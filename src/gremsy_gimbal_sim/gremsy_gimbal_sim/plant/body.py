@@ -97,10 +97,9 @@ class GimbalBody:
         return 0.0 if self._roll is None else float(self._roll.rates_rad_s[_AZIMUTH])
 
     def level_from_camera(self, azimuth_rad: float, tilt_rad: float) -> NDArray[np.float64]:
-        """(4,) of a camera that looks there."""
+        """(4,) of a camera that looks there and is rolled as it is."""
         looks = quaternion_from_bearing(azimuth_rad, tilt_rad)
-        roll = self.roll_rad
-        return multiply_quaternions(looks, quaternion_from_rotation_vector([roll, 0.0, 0.0])) if roll else looks
+        return multiply_quaternions(looks, quaternion_from_rotation_vector([self.roll_rad, 0.0, 0.0]))
 
     def camera_rates(self, azimuth_rate_rad_s: float, tilt_rate_rad_s: float) -> tuple[float, float, float]:
         """About the camera's own axes: the azimuth turns about the level frame's up, which leans with the tilt."""
