@@ -407,9 +407,8 @@ class SuiteNode(LifecycleNode, Generic[P]):
     def _configure(self) -> None:
         self._started_by_itself = self._starting
         if self.parameters.trace_dir:
-            trace = FileTrace(
-                Path(self.parameters.trace_dir), self.get_fully_qualified_name().strip('/').replace('/', '.')
-            )
+            name = self.get_fully_qualified_name().strip('/').replace('/', '.')
+            trace = FileTrace(Path(self.parameters.trace_dir), name, self.now_ns)
             try:
                 trace.open()
             except OSError as error:

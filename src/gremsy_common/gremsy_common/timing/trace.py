@@ -45,12 +45,17 @@ class FileTrace:
     Where there is such a file, of an earlier process of that number say, another number follows. Events that cannot be
     written (a full disk) are lost and counted; the file ends with whole lines, and goes on when there is room again.
 
+    Args:
+        directory, name: of the file.
+        now_ns: the clock of the stamps, which a report compares the events' times with.
+
     Attributes:
         lost: events that were not written.
         trouble: why not, the system's own words; empty while all is well.
     """
 
-    def __init__(self, directory: Path, name: str) -> None:
+    def __init__(self, directory: Path, name: str, now_ns: Callable[[], int] = time.time_ns) -> None:
+        self._now_ns = now_ns
         self.path = directory / f'{name}-{os.getpid()}.jsonl'
         self.lost = 0
         self.trouble = ''
@@ -72,7 +77,7 @@ class FileTrace:
 
     def event(self, kind: str, stamp_ns: int, **values: Any) -> None:
         """Keep it; made into text by `flush`, since the frame that it is about is on its way meanwhile."""
-        self._events.append({'kind': kind, 'stamp_ns': stamp_ns, 'at_ns': time.time_ns(), **values})
+        self._events.append({'kind': kind, 'stamp_ns': stamp_ns, 'at_ns': self._now_ns(), **values})
 
     def flush(self) -> None:
         """Write the events kept so far, a line each."""
