@@ -168,10 +168,16 @@ def test_the_closing_lines_say_in_words_that_nothing_was_followed(tmp_path: Path
         'pointing error: not measured, no target was followed for longer than 1.5 s',
         'latency: not measured, no target was followed',
     ]
-    followed = nothing | {'lock_count': 2, 'pointing_error_rms_deg': 0.41, 'latency_ms_p50': 66, 'latency_ms_p99': 90.5}
+    assert report_lines(nothing | {'frames': 1, 'fps': None, 'lock_count': 1}, tmp_path)[0] == '1 frame, 1 lock'
+    followed = nothing | {
+        'lock_count': 2,
+        'pointing_error_rms_deg': 0.4123,
+        'latency_ms_p50': 66,
+        'latency_ms_p99': 90.5,
+    }
     assert report_lines(followed, tmp_path)[2:4] == [
         'pointing error, RMS from 1.5 s after each lock: 0.41 deg',
-        'latency capture to wire: median 66 ms, p99 90.5 ms',
+        'latency capture to wire: median 66 ms, p99 90 ms',
     ]
 
 
@@ -237,6 +243,16 @@ def test_the_status_tells_of_the_last_seconds_only() -> None:
     assert status.detections_per_s == pytest.approx(15, abs=0.1)
     assert (status.state, status.target_id, status.error_deg) == ('searching', None, None)
     assert status.latency_ms == pytest.approx(66, abs=5)
+
+
+def test_stops_which_rest_on_no_image_are_no_latency() -> None:
+    view = LiveView()
+    for event in made_run(9.5):
+        view.add(event)
+        if event['kind'] == 'frame':
+            stop_ns = event['stamp_ns'] + 5 * MS
+            view.add({'kind': 'command', 'stamp_ns': stop_ns, 'wire_ns': stop_ns + MS})
+    assert view.status().latency_ms == pytest.approx(66, abs=5)
 
 
 def test_the_status_line_has_every_figure_in_its_place() -> None:

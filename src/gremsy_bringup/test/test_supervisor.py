@@ -112,12 +112,14 @@ def test_what_a_grandchild_writes_without_end_does_not_keep_the_end_of_its_paren
 
 
 def test_a_child_that_crashes_is_started_again_with_growing_delay(recorder: Recorder) -> None:
-    spec = ProcessSpec('crasher', python('raise SystemExit(1)'), restart=QUICK)
+    spec = ProcessSpec('crasher', python("raise OSError('no such bus')"), restart=QUICK)
     with supervise(recorder, spec) as supervisor:
         recorder.wait_for(lambda: recorder.kinds('crasher').count(EventKind.STARTED) >= 3)
     assert supervisor.states()['crasher'].restarts >= 2
     texts = [event.text for event in recorder.events if event.kind is EventKind.RESPAWNING]
     assert texts[0] == 'crasher ended with status 1; starting it again in 0.1 s.'
+    # Nobody has read what scrolled by: from the second time on its last line is said with it.
+    assert texts[1].startswith('crasher ended with status 1 (OSError: no such bus); starting it again in ')
     assert supervisor.failure is None
 
 

@@ -3,6 +3,7 @@
 
 import io
 import os
+import shutil
 import tarfile
 from pathlib import Path
 
@@ -147,6 +148,17 @@ def test_footage_that_does_not_play_never_reaches_the_cache(debian, fetch, cache
         f'The fetched demo footage cannot be played: see that this OpenCV decodes MPEG-4 in AVI, {WITHOUT}'
     )
     assert list(cache.iterdir()) == []
+
+
+def test_a_cache_without_room_is_said_before_the_download(debian, fetch, cache, monkeypatch):
+    usage = shutil.disk_usage('/')._replace(free=1_000_000)
+    monkeypatch.setattr(shutil, 'disk_usage', lambda _: usage)
+    with pytest.raises(FootageUnavailable) as raised:
+        fetch()
+    assert str(raised.value) == (
+        f'The demo footage cannot be stored in {cache} (1 MB are free): set GREMSY_CACHE to a folder with 110 MB free, '
+        f'{WITHOUT}'
+    )
 
 
 def test_a_cache_that_cannot_be_written_is_said(said, tmp_path):

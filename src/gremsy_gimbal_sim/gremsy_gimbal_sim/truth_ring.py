@@ -108,25 +108,38 @@ class TruthRingWriter:
         """Create the shared memory, replacing what a killed writer left behind.
 
         Raises:
-            TruthUnavailable: when something under that name is no ring.
+            TruthUnavailable: when something under that name is no ring, or shared memory has no room for it.
         """
         size = _HEADER.itemsize + self._capacity * _SAMPLE.itemsize
         if not _is_ring_or_nothing(self._path):
             raise TruthUnavailable(
                 f'{self._path} is no truth ring of a simulated payload: move it away, or name another `truth_ring`.'
             )
+        try:
+            self._memory = memory = self._mapped(size)
+        except OSError as error:
+            if self._inode:
+                self._path.unlink(missing_ok=True)
+            raise TruthUnavailable(
+                f'Shared memory for the simulated payload cannot be made in {_DIRECTORY} ({error.strerror}): '
+                f'{size / 1024:.0f} kB are needed; mount it writable and larger (`sudo mount -o remount,rw,size=512m '
+                f'{_DIRECTORY}`; in Docker `--shm-size=256m`).'
+            ) from error
+        self._header = np.frombuffer(memory, dtype=_HEADER, count=1)
+        self._samples = np.frombuffer(memory, dtype=_SAMPLE, offset=_HEADER.itemsize)
+        self._header['capacity'] = self._capacity
+        self._header['magic'] = _MAGIC
+
+    def _mapped(self, size: int) -> mmap.mmap:
         self._path.unlink(missing_ok=True)
         descriptor = os.open(self._path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600)
         try:
             self._inode = os.fstat(descriptor).st_ino
-            os.ftruncate(descriptor, size)
-            self._memory = mmap.mmap(descriptor, size)
+            # Takes the room now: where there is none, a later write would end the process by SIGBUS.
+            os.posix_fallocate(descriptor, 0, size)
+            return mmap.mmap(descriptor, size)
         finally:
             os.close(descriptor)
-        self._header = np.frombuffer(self._memory, dtype=_HEADER, count=1)
-        self._samples = np.frombuffer(self._memory, dtype=_SAMPLE, offset=_HEADER.itemsize)
-        self._header['capacity'] = self._capacity
-        self._header['magic'] = _MAGIC
 
     def write(self, state: TrueState) -> None:
         """Append one sample; stamps must not go back."""

@@ -15,7 +15,7 @@ from pathlib import Path
 from types import FrameType
 
 from gremsy_bringup.demo.demo_arguments import parser
-from gremsy_bringup.demo.demo_options import DemoOptions, asked_target, video_path
+from gremsy_bringup.demo.demo_options import DemoError, DemoOptions, asked_target, video_path
 from gremsy_bringup.demo.demo_session import DemoSession
 from gremsy_bringup.report.demo_report import next_steps, report_lines, write_report
 from gremsy_bringup.supervise.process_spec import CONFIGURATION_ERROR_STATUS
@@ -64,8 +64,12 @@ def _run(session: DemoSession, duration_s: float | None, line: StatusLine) -> in
         line.end()
         with line.working('Stopping, the gimbal first'):
             session.stop()
-    with line.working('Writing the report'):
-        summary = write_report(session, line.say)
+    try:
+        with line.working('Writing the report'):
+            summary = write_report(session, line.say)
+    except DemoError as error:
+        print(error, file=sys.stderr)
+        return 1
     for text in report_lines(summary, session.report_dir):
         line.say(text)
     if sys.stdout.isatty() and not failure:

@@ -8,14 +8,16 @@ run = join(read_trace(session.trace_dir))
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import threading
 import time
 from collections.abc import Callable, Iterator
+from io import FileIO
 from pathlib import Path
 from types import TracebackType
-from typing import Any, TextIO
+from typing import Any
 
 import yaml
 
@@ -37,6 +39,7 @@ from gremsy_bringup.report.trace_tail import LiveStatus, LiveView, TraceTail
 from gremsy_bringup.supervise.child_process import ProcessUsage, usage_of
 from gremsy_bringup.supervise.free_ports import DomainClaim, free_tcp_port, free_udp_port
 from gremsy_bringup.supervise.supervisor import EventKind, ProcessEvent, Supervisor
+from gremsy_bringup.supervise.this_machine import refuse_no_loopback
 from gremsy_common.timing.trace import read_trace
 from gremsy_gimbal_sim.options.options import PRESETS, PayloadOptions
 from gremsy_gimbal_sim.truth_ring import ring_path
@@ -97,7 +100,7 @@ class DemoSession:
         self._domain = DomainClaim()
         self._supervisor: Supervisor | None = None
         self._operator: DemoOperator | None = None
-        self._log: TextIO | None = None
+        self._log: FileIO | None = None
         self._view = LiveView()
         self._tail = TraceTail(self.trace_dir)
         self._stop_asked = threading.Event()
@@ -113,6 +116,7 @@ class DemoSession:
         Raises:
             SuiteError: with one sentence; nothing is left running then.
         """
+        refuse_no_loopback()
         self._folder.open()
         try:
             self.video = checked_video(self.options.video, self._say)
@@ -120,8 +124,13 @@ class DemoSession:
             self._folder.clear()
             self._start_processes()
             self._wait_until_running()
-        except BaseException:
+        except BaseException as error:
             self.stop()
+            if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise DemoError(
+                    f'The report folder {self.report_dir} has no room ({error.strerror}): make some, or name another '
+                    'with `--report`.'
+                ) from error
             raise
 
     def wait(self, duration_s: float | None, on_status: Callable[[LiveStatus], None] = lambda _: None) -> bool:
@@ -210,7 +219,8 @@ class DemoSession:
         network = RosNetwork(shared_memory=False).variables(share_folder() / 'config', robot=True)
         own = {'ROS_DOMAIN_ID': str(self._domain.domain_id), 'ROS_LOG_DIR': str(self.report_dir / 'log')}
         self._set_environment({**network, **own})
-        self._log = self.log_path.open('w', encoding='utf-8', buffering=1)
+        # Unbuffered: what has no room is then lost, and does not come up again at the end.
+        self._log = self.log_path.open('wb', buffering=0)
         specs = process_specs(description, self.report_dir)
         self._supervisor = Supervisor(specs, self._on_record, self._on_event, [ring_path(payload.truth_ring)])
         self._supervisor.start()
@@ -322,8 +332,15 @@ class DemoSession:
         self._write_log(f'[gremsy] {text}')
 
     def _write_log(self, line: str) -> None:
-        if self._log is not None:
-            self._log.write(f'{line}\n')
+        if self._log is None:
+            return
+        try:
+            self._log.write(f'{line}\n'.encode())
+        except OSError as error:
+            # The run goes on; a log only looks on.
+            self._log.close()
+            self._log = None
+            self._say(f'{self.log_path} goes no further ({error.strerror}).')
 
     def _set_environment(self, environment: dict[str, str | None]) -> None:
         """For the processes, and for the operator, which is in this one: rmw reads the environment when it joins."""

@@ -24,9 +24,26 @@ from gremsy_bringup.describe.system_description import (
 from gremsy_bringup.describe.video_server_choice import VideoServerPlan, chosen_video_server, why_no_video
 from gremsy_bringup.logs.log_writer import TEXT, chosen_format
 from gremsy_bringup.supervise.free_ports import UdpPortClaim
+from gremsy_bringup.supervise.this_machine import SHARED_MEMORY, lack_of_shared_memory, refuse_no_loopback
 
 _PAYLOAD = SimulatedPayload()
 _PAYLOADS_AT_ONCE = 100
+# Of each process, in config/fastdds_shm.xml and fastdds_local.xml.
+_SEGMENT_BYTES = 33_554_432
+
+
+def _no_room_for_images(description: SystemDescription) -> tuple[str, ...]:
+    """Said at the start: Fast DDS says of it that shared memory is not supported, and then images are lost."""
+    network = description.network
+    if not (network.shared_memory if network is not None else not description.arguments.composed):
+        return ()
+    wanted = len(description.processes) * _SEGMENT_BYTES
+    lack = lack_of_shared_memory(wanted)
+    if not lack:
+        return ()
+    way_out = f'`sudo mount -o remount,rw,size=512m {SHARED_MEMORY}` (in Docker `--shm-size=512m`)'
+    said = f'{lack}, and the processes want {wanted / 1e6:.0f} MB to hand images over, most of which are lost without'
+    return (f'{said}: {way_out}, or ROS_SHARED_MEMORY=off.',)
 
 
 class Starting:
@@ -52,10 +69,12 @@ class Starting:
         """Take them.
 
         Raises:
+            NoLoopback: where this machine does not reach itself.
             NetworkError: for a variable of the network that cannot be used.
             NoFreePort: for a hundred simulated payloads on this machine.
             LogFormatError: for a word in GREMSY_LOG_FORMAT that is none.
         """
+        refuse_no_loopback()
         self._network = network_of(os.environ)
         self._log_format = chosen_format(self._arguments.log_format, os.environ)
         if self._arguments.sim:
@@ -80,7 +99,7 @@ class Starting:
             network=self._network,
             log_format=self._log_format,
         )
-        self.notices += refuse_wrong(description)
+        self.notices += (*refuse_wrong(description), *_no_room_for_images(description))
         return description
 
     @property

@@ -42,7 +42,7 @@ class RecorderNode(SuiteNode[RecorderParameters]):
         film, self._film = self._film, None
         if film is not None:
             film.close()
-            self.get_logger().info(f'{film.frames_written} frames written to {film.path}.')
+            self.get_logger().info(f'Frames written to {film.path}: {film.frames_written}.')
 
     def diagnostic_values(self) -> dict[str, str]:
         """What is written, and how much did not fit."""

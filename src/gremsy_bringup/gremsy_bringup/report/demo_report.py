@@ -10,18 +10,22 @@ from typing import Any
 
 import cv2
 
-from gremsy_bringup.demo.demo_options import DemoOptions
+from gremsy_bringup.demo.demo_options import DemoError, DemoOptions
 from gremsy_bringup.demo.demo_session import DemoSession
 from gremsy_bringup.report.report_figure import FigureUnavailable, draw
 from gremsy_bringup.report.report_summary import describe_machine, describe_versions, summarise
-from gremsy_bringup.report.trace_join import join
+from gremsy_bringup.report.trace_join import Run, join
 
 # The rest is in summary.json.
 _MOST_LOCKS = 4
 
 
 def write_report(session: DemoSession, say: Callable[[str], None]) -> dict[str, Any]:
-    """Read the traces of a stopped session, write summary and picture into its report folder; the summary."""
+    """Read the traces of a stopped session, write summary and picture into its report folder; the summary.
+
+    Raises:
+        DemoError: where there is no room for it.
+    """
     options = session.options
     run = join(session.events())
     summary = {
@@ -34,32 +38,46 @@ def write_report(session: DemoSession, say: Callable[[str], None]) -> dict[str, 
         'machine': describe_machine(),
         'versions': describe_versions(),
     }
-    (session.report_dir / 'summary.json').write_text(json.dumps(summary, indent=2) + '\n', encoding='utf-8')
+    try:
+        (session.report_dir / 'summary.json').write_text(json.dumps(summary, indent=2) + '\n', encoding='utf-8')
+        _draw(session, run, say)
+    except OSError as error:
+        raise DemoError(
+            f'The report cannot be written to {session.report_dir} ({error.strerror}): make room there, or name '
+            'another folder with `--report`.'
+        ) from error
+    return summary
+
+
+def _draw(session: DemoSession, run: Run, say: Callable[[str], None]) -> None:
     name = session.video.name if session.video is not None else 'the footage'
-    title = f'Following {options.target} in {name}, simulated payload "{options.preset}"'
+    title = f'Following {session.options.target} in {name}, simulated payload "{session.options.preset}"'
     try:
         draw(run, session.report_dir / 'pointing.png', title)
     except FigureUnavailable as error:
         say(str(error))
-    return summary
 
 
 def report_lines(summary: dict[str, Any], report_dir: Path) -> list[str]:
     """The run in a few lines."""
     fps, error, median = (summary[key] for key in ('fps', 'pointing_error_rms_deg', 'latency_ms_p50'))
-    rate = '' if fps is None else f' at {fps:g} fps'
+    rate = '' if fps is None else f' at {fps:.1f} fps'
     files = ', '.join(sorted(path.name for path in report_dir.iterdir() if path.suffix in ('.json', '.png', '.mp4')))
     return [
-        f'{summary["frames"]} frames{rate}, {summary["lock_count"]} locks',
+        f'{_counted(summary["frames"], "frame")}{rate}, {_counted(summary["lock_count"], "lock")}',
         f'asked for {summary["target"]}, followed {_followed(summary)}',
         'pointing error: not measured, no target was followed for longer than 1.5 s'
         if error is None
-        else f'pointing error, RMS from 1.5 s after each lock: {error:g} deg',
+        else f'pointing error, RMS from 1.5 s after each lock: {error:.2f} deg',
         'latency: not measured, no target was followed'
         if median is None
-        else f'latency capture to wire: median {median:g} ms, p99 {summary["latency_ms_p99"]:g} ms',
+        else f'latency capture to wire: median {median:.0f} ms, p99 {summary["latency_ms_p99"]:.0f} ms',
         f'report in {report_dir}: {files}',
     ]
+
+
+def _counted(number: int, of: str) -> str:
+    return f'{number} {of}{"" if number == 1 else "s"}'
 
 
 def next_steps(options: DemoOptions) -> list[str]:

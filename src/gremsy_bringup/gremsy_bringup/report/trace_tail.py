@@ -96,9 +96,11 @@ class LiveView:
                 stamps.popleft()
         while self._latencies_ms and self._latencies_ms[0][0] <= oldest_ns:
             self._commanded.discard(self._latencies_ms.popleft()[0])
+        # A stop rests on no frame: its stamp is when it was asked for.
+        frames = set(self._frames)
+        latencies = sorted(latency for stamp_ns, latency in self._latencies_ms if stamp_ns in frames)
         track = self._newest_track
         error = None if track is None else track.get('error_rad')
-        latencies = sorted(latency for _, latency in self._latencies_ms)
         return LiveStatus(
             fps=_rate(self._frames),
             detections_per_s=_rate(self._detections),

@@ -282,6 +282,10 @@ class Supervisor:
             self._refuse(slot, sentence_of(slot.spec.name, child.last_records))
             return
         how = slot.how_it_ended = f'was ended by signal {-status}' if status < 0 else f'ended with status {status}'
+        lines = [line.strip() for record in child.last_records for line in record.message.splitlines() if line.strip()]
+        if status > 0 and slot.starts > 1 and lines:
+            # Again: nobody has read what scrolled by.
+            how = slot.how_it_ended = f'{how} ({lines[-1].rstrip(".")})'
         if not slot.spec.restart.respawn:
             self._event(slot, EventKind.EXITED, f'{slot.spec.name} {how}.')
             return
@@ -344,4 +348,6 @@ class Supervisor:
             self._reaper.stdin.close()
         self._reaper.wait()
         for path in self._unlink_paths:
-            path.unlink(missing_ok=True)
+            # Of what is not there, a file system that is mounted read-only says that it is read-only.
+            if path.exists():
+                path.unlink(missing_ok=True)

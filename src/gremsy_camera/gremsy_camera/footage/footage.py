@@ -7,6 +7,7 @@ Looked for where the package puts it and in the cache; else fetched once, withou
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import subprocess
@@ -25,6 +26,8 @@ _NAME = 'vtest.avi'
 _PACKAGE = 'opencv-doc'
 _MEMBER = f'usr/share/doc/{_PACKAGE}/examples/data/{_NAME}'
 INSTALLED = Path('/') / _MEMBER
+# The package, what is taken out of it, and apt's own log.
+_ROOM_BYTES = 110_000_000
 _SAY_PROGRESS_EVERY_S = 5.0
 # Any sentence about footage that cannot be had ends with the way to do without it.
 _WITHOUT = 'or name a video of your own (`--video FILE`, or `source:=sim:/path/to/video`)'
@@ -58,6 +61,9 @@ def default_footage(cache: Path, say: Say, installed: Path = INSTALLED) -> Path:
         return found
     try:
         cache.mkdir(parents=True, exist_ok=True)
+        free_bytes = shutil.disk_usage(cache).free
+        if free_bytes < _ROOM_BYTES:
+            raise OSError(errno.ENOSPC, f'{free_bytes / 1e6:.0f} MB are free')
         # Within the cache, so that the finished file is moved there in one step.
         with tempfile.TemporaryDirectory(prefix='fetch-', dir=cache) as folder:
             package = _download_package(Path(folder), say)
@@ -69,7 +75,7 @@ def default_footage(cache: Path, say: Say, installed: Path = INSTALLED) -> Path:
     except OSError as error:
         raise FootageUnavailable(
             f'The demo footage cannot be stored in {cache} ({error.strerror or error}): '
-            f'set GREMSY_CACHE to a folder with 110 MB free, {_WITHOUT}.'
+            f'set GREMSY_CACHE to a folder with {_ROOM_BYTES / 1e6:.0f} MB free, {_WITHOUT}.'
         ) from error
     say(f'The demo footage is in {cache / _NAME}.')
     return cache / _NAME
