@@ -122,6 +122,9 @@ class GimbalDriver:
         if (self._written or self._tracking.may_turn) and self._threads:
             self.stop()
             self._wait_for_rest()
+            gimbal = self._device.gimbal
+            if gimbal is not None:
+                self._router.write(gimbal, self._device.farewell(), self._clock().monotonic_ns)
         with self._condition:
             self._closing = True
             self._something_new = True

@@ -200,7 +200,10 @@ class ForeignGimbal:
         if self._is(message, style.manager):
             result = _UNSUPPORTED
             if message.command == dialect.MAV_CMD_DO_GIMBAL_MANAGER_CONFIGURE:
-                self.controlled_by = Sender(int(message.param1), int(message.param2))
+                if message.param1 == message.param2 == -3.0:  # remove whoever asks, if it is in control
+                    self.controlled_by = None if self.controlled_by == sender else self.controlled_by
+                else:
+                    self.controlled_by = Sender(int(message.param1), int(message.param2))
                 result = _ACCEPTED
             self._acknowledge(style.manager, sender, message.command, result)
         elif self._is(message, style.gimbal):

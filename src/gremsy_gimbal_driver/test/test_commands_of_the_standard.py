@@ -30,6 +30,7 @@ CALLS: dict[str, list[tuple[object, ...]]] = {
     'focus_auto': [()],
     'focus_continuous': [(-1,), (0,), (1,)],
     'format_storage': [()],
+    'give_up_control': [(154,)],
     'infrared_shutter_mode': [(True,), (False,)],
     'infrared_shutter_now': [()],
     'message_interval': [(285, 20_000), (285, 0), (285, -1)],

@@ -140,10 +140,12 @@ def test_a_manager_that_gave_control_is_not_asked_for_it_again(start, drive):
     assert (asked > 0, gimbal.controlled_by) == (True, Sender(1, 191))
     driven.turned_by(8.0)
     assert (gimbal.heard[76, CONFIGURE], gimbal.angles_deg[0]) == (asked, pytest.approx(8.0, abs=1.0))
+    driven.driver.close()
+    driven.until(lambda: gimbal.controlled_by is None)
 
 
 def test_a_gremsy_near_a_manager_is_commanded_directly(start, drive):
-    gimbal = start(replace(BEHIND_A_MANAGER, vendor=b'GREMSY', cap_flags=0))
+    gimbal = start(replace(BEHIND_A_MANAGER, vendor=b'Gremsy Co', cap_flags=0))
     driven = drive(gimbal)
     driven.armed()
     driven.until(lambda: 'The gimbal is commanded by protocol v2.' in driven.informed)

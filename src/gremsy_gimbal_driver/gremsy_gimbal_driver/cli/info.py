@@ -63,7 +63,7 @@ def facts_of(view: DeviceView, session: Session) -> dict[str, Any]:
     gimbal = session.gimbal
     information, angles = view.information, view.angles_rad
     # What Gremsy puts into SYS_STATUS, another make does not.
-    status = view.status if information is None or information.is_gremsy else None
+    status = None if information is not None and information.is_foreign else view.status
     azimuth_limits, tilt_limits = (None, None) if information is None else _limits(information)
     condition = _health(view)
     return {

@@ -236,7 +236,7 @@ class ParameterTool:
     def _foreign(self, what: str) -> str:
         """What is to be said where the gimbal is not Gremsy's, and nobody else is to blame; empty where it is."""
         information = self._view.information
-        if information is None or information.is_gremsy:
+        if information is None or not information.is_foreign:
             return ''
         return (
             f"The gimbal, a {information.vendor} {information.model}, {what}: it is not of Gremsy's make and need not "

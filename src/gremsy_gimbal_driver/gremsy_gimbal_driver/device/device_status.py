@@ -122,7 +122,7 @@ def health(
         age = 'no attitude yet' if attitude_age_s is None else f'no attitude for {attitude_age_s:.1f} s'
         found.append(Condition(Level.ERROR, (age,)))
     found.append(failure_condition(failure_flags))
-    if information is None or information.is_gremsy:
+    if information is None or not information.is_foreign:
         found.append(fault_condition(fault_bits))
         if status_bits is None:
             found.append(Condition(Level.WARN, ('no system status yet',)))

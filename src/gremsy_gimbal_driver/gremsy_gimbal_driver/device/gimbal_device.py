@@ -264,6 +264,11 @@ class GimbalDevice:
         """When `due` has something for certain, on the monotonic clock: the vehicle's attitude cannot wait."""
         return self._pace.next_ns(now)
 
+    def farewell(self) -> list[bytes]:
+        """The last messages to the gimbal, once it rests."""
+        by_manager = self._protocols.by_manager
+        return [] if by_manager is None or self.gimbal is None else by_manager.farewell(self.gimbal)
+
     # Inside.
 
     def _heard_gimbal(self, event: Event, now: Instant, is_copy: bool) -> list[Told]:

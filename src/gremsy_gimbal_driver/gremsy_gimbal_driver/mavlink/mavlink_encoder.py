@@ -21,6 +21,8 @@ FLAGS_FOLLOW = dialect.GIMBAL_DEVICE_FLAGS_ROLL_LOCK | dialect.GIMBAL_DEVICE_FLA
 FLAGS_LOCK = FLAGS_FOLLOW | dialect.GIMBAL_DEVICE_FLAGS_YAW_LOCK
 
 _NAN4 = [math.nan] * 4
+# Of DO_GIMBAL_MANAGER_CONFIGURE's ids (common.xml).
+_UNCHANGED, _REMOVE_IF_IN_CONTROL = -1.0, -3.0
 # What both of the vendor's SDKs call themselves (gimbal.md 1.3).
 _OUR_TYPE = dialect.MAV_TYPE_ONBOARD_CONTROLLER
 _MAVLINK_TARGETING = dialect.MAV_MOUNT_MODE_MAVLINK_TARGETING
@@ -138,9 +140,15 @@ class Encoder(ParameterMessages, CameraCommands):
 
     def take_control(self, manager: Sender, device_id: int) -> bytes:
         """COMMAND_LONG 1001 DO_GIMBAL_MANAGER_CONFIGURE: we are whom it obeys; who comes second stays as it is."""
+        return self._configure_manager(manager, device_id, float(self.own.system), float(self.own.component))
+
+    def give_up_control(self, manager: Sender, device_id: int) -> bytes:
+        """COMMAND_LONG 1001: nobody is, if we were."""
+        return self._configure_manager(manager, device_id, _REMOVE_IF_IN_CONTROL, _REMOVE_IF_IN_CONTROL)
+
+    def _configure_manager(self, manager: Sender, device_id: int, system: float, component: float) -> bytes:
         command = dialect.MAV_CMD_DO_GIMBAL_MANAGER_CONFIGURE
-        own = self.own
-        parameters = (float(own.system), float(own.component), -1.0, -1.0, 0.0, 0.0, float(device_id))
+        parameters = (system, component, _UNCHANGED, _UNCHANGED, 0.0, 0.0, float(device_id))
         return self.command(manager, command, *parameters)
 
     # Motion, protocol v1 (gimbal.md 1.6).

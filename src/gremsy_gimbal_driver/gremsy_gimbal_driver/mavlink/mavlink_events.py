@@ -136,8 +136,13 @@ class DeviceInformation:
 
     @property
     def is_gremsy(self) -> bool:
-        """Whether what Gremsy alone means holds: its modes, its parameters, its camera's settings."""
-        return self.vendor.strip().upper() == 'GREMSY'
+        """Whether it says so: then what Gremsy alone means holds, as its modes and its camera's settings."""
+        return 'GREMSY' in self.vendor.upper()
+
+    @property
+    def is_foreign(self) -> bool:
+        """Whether it names another maker; one that names nobody may be an old Gremsy."""
+        return bool(self.vendor.strip()) and not self.is_gremsy
 
 
 @dataclass(frozen=True, slots=True)

@@ -112,14 +112,25 @@ class ProtocolManager:
         """282 with the flags and no motion."""
         return self.rates(gimbal, _STILL, mode)
 
+    def farewell(self, gimbal: Sender) -> list[bytes]:
+        """What gives the gimbal back to others, where we have it."""
+        if not self._in_control:
+            return []
+        return [self._encoder.give_up_control(self.manager.sender, self._device(gimbal))]
+
+    @property
+    def _in_control(self) -> bool:
+        return self.manager.primary == self._encoder.own
+
+    def _device(self, gimbal: Sender) -> int:
+        return self.manager.device_id or gimbal.component
+
     def _messages(
         self, gimbal: Sender, q_frd_wxyz: Quaternion | None, rates_frd_rad_s: Triple | None, mode: GimbalMode
     ) -> list[bytes]:
-        encoder, manager = self._encoder, self.manager
-        device = manager.device_id or gimbal.component
-        taken = manager.primary == encoder.own
-        motion = encoder.manager_attitude(manager.sender, device, q_frd_wxyz, rates_frd_rad_s, FLAGS_BY_MODE[mode])
-        return [motion] if taken else [encoder.take_control(manager.sender, device), motion]
+        encoder, to, device = self._encoder, self.manager.sender, self._device(gimbal)
+        motion = encoder.manager_attitude(to, device, q_frd_wxyz, rates_frd_rad_s, FLAGS_BY_MODE[mode])
+        return [motion] if self._in_control else [encoder.take_control(to, device), motion]
 
 
 def _quaternion(roll: float, pitch: float, yaw: float) -> Quaternion:
