@@ -31,7 +31,7 @@ class DeviceSnapshot:
         vehicle: why there is no attitude of the vehicle; empty where there is one.
         heading_source: what tells how the level frame turns with the vehicle; empty where nothing does.
         zoom_factor: as reported; None where it is not.
-        payload_gone: its camera and board, where they were there and have fallen silent.
+        cameras_gone: those whose heartbeats have ended.
         payload_tracking: what the payload says of its own tracking; empty where it says nothing.
         payload_parameters: the camera's parameters as it reported them, by name.
     """
@@ -49,7 +49,7 @@ class DeviceSnapshot:
     vehicle: str
     heading_source: str
     zoom_factor: float | None
-    payload_gone: tuple[Sender, ...]
+    cameras_gone: tuple[Sender, ...]
     payload_tracking: str
     payload_parameters: Mapping[str, float]
 

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import time
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -11,8 +13,12 @@ pytest.importorskip('rclpy', reason='the workspace is not built: run ./gremsy se
 
 from gremsy_common.ros.diagnostics import Health, Level
 from gremsy_gimbal_driver.device import device_status
+from gremsy_gimbal_driver.driver import GimbalDriver
+from gremsy_gimbal_driver.driver_settings import DriverSettings
+from gremsy_gimbal_driver.links.link_uri import links_from_uris
 from gremsy_gimbal_driver.mavlink.mavlink_events import DeviceInformation, Sender
 from gremsy_gimbal_driver.ros.diagnostic_rows import driver_health
+from src.gremsy_gimbal_driver.test.foreign_gimbal import MAVSDK, foreign_gimbal
 
 LOST = 'Nothing comes in on the gimbal link serial:///dev/ttyUSB0.'
 
@@ -23,7 +29,7 @@ def status(attitude_age_s=0.02, status_bits=0x11, fault_bits=0, complaints=('',)
     )
     health = device_status.health(information, attitude_age_s, 0, status_bits, fault_bits)
     return SimpleNamespace(
-        device=SimpleNamespace(health=health, payload_gone=gone), complaints=complaints, failure=failure
+        device=SimpleNamespace(health=health, cameras_gone=gone), complaints=complaints, failure=failure
     )
 
 
@@ -40,10 +46,41 @@ def status(attitude_age_s=0.02, status_bits=0x11, fault_bits=0, complaints=('',)
         (
             {'gone': (Sender(1, 100),)},
             Level.WARN,
-            'The payload has fallen silent (1/100), so it neither zooms nor records: check its power.',
+            "The payload's camera 1/100 has fallen silent, so it neither zooms nor records: check its power.",
         ),
         ({'failure': 'A thread ended.'}, Level.ERROR, 'A thread ended. Restart the driver.'),
     ],
 )
 def test_it_is_as_bad_as_the_gimbal_and_its_links(values, level, message):
     assert driver_health(status(**values)) == Health(level, message)
+
+
+def test_a_payload_that_is_gone_is_an_error_until_it_is_back():
+    def said() -> Health:
+        return driver_health(driver.status())
+
+    def until(level: Level, words: str) -> None:
+        end = time.monotonic() + 12.0
+        while said().level is not level or words not in said().message:
+            assert time.monotonic() < end, said()
+            time.sleep(0.05)
+
+    with foreign_gimbal(replace(MAVSDK, camera=None)) as gimbal:
+        driver = GimbalDriver(links_from_uris([gimbal.uri]), DriverSettings(deadman=False))
+        driver.open()
+        try:
+            until(Level.OK, '')
+            gimbal.silent = True
+            until(Level.ERROR, 'The gimbal is not well: no attitude for 1.')
+            until(Level.ERROR, f"Nothing comes in on the gimbal link {gimbal.uri}: check the gimbal's power, ")
+            gimbal.silent = False
+            until(Level.OK, '')
+        finally:
+            driver.close()
+
+
+def test_where_nothing_answers_it_is_an_error_from_the_first():
+    driver = GimbalDriver(links_from_uris(['udp://127.0.0.1:9']), DriverSettings(deadman=False))
+    assert driver_health(driver.status()) == Health(
+        Level.ERROR, 'The gimbal is not well: no attitude yet, no system status yet, it has not said which model it is.'
+    )

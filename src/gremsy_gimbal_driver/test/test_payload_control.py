@@ -145,11 +145,16 @@ def test_a_camera_that_falls_silent_ends_what_waits_for_it(bench):
     bench.payload.talks = False
     bench.run(7.0)
     assert bench.control.camera is None
+    # A board owes no heartbeat: that it says nothing is no sign.
+    assert bench.control.gone == {CAMERA}
     assert ticket.state is TicketState.UNCONFIRMED
     count = len(bench.sent)
     assert bench.ask(requests.Still()).state is TicketState.FAILED
     bench.run(5.0)
     assert len(bench.sent) == count
+    bench.payload.talks = True
+    bench.run(2.0)
+    assert bench.control.gone == set()
 
 
 # Commands.

@@ -175,7 +175,7 @@ class GimbalDevice:
             vehicle=self._vehicle.trouble(now.ros_ns),
             heading_source='' if (told_by := self._headings.source(now.ros_ns)) is None else told_by.value,
             zoom_factor=payload.zoom_factor,
-            payload_gone=tuple(payload.gone),
+            cameras_gone=tuple(payload.gone),
             payload_tracking=payload.tracking,
             payload_parameters=payload.parameters,
         )

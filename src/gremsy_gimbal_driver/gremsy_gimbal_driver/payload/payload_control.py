@@ -84,7 +84,7 @@ class PayloadControl:
         self._open: list[Ticket] = []
         self._counts: Counter[str] = Counter()
         self.gone: set[Sender] = set()
-        """Camera and board that were there and have fallen silent."""
+        """Cameras whose heartbeats have ended; a board owes none."""
         self.telemetry: dict[str, float] = {}
         """The payload board's own values by name, newest."""
 
@@ -143,7 +143,7 @@ class PayloadControl:
     def due(self, now_ns: int) -> list[bytes]:
         """Messages to send now; call it at least some ten times a second."""
         for gone in self._components.forget_silent(now_ns - _SILENCE_NS):
-            if kind_of(gone.component) is not ComponentKind.GIMBAL:
+            if kind_of(gone.component) is ComponentKind.CAMERA:
                 self.gone.add(gone)
             sentence = f'The component {gone.system}/{gone.component} fell silent before it answered: check its power.'
             self._parameters.cancel(gone, sentence)

@@ -27,10 +27,11 @@ def driver_health(status: DriverStatus) -> Health:
         return Health(Level.ERROR if level is Level.ERROR else Level.WARN, complaint)
     if level is not Level.OK:
         return Health(level, f'The gimbal is not well: {status.device.health}.')
-    if status.device.payload_gone:
-        gone = ' and '.join(map(_who, status.device.payload_gone))
+    if status.device.cameras_gone:
+        gone = ' and '.join(map(_who, status.device.cameras_gone))
         return Health(
-            Level.WARN, f'The payload has fallen silent ({gone}), so it neither zooms nor records: check its power.'
+            Level.WARN,
+            f"The payload's camera {gone} has fallen silent, so it neither zooms nor records: check its power.",
         )
     return Health()
 
