@@ -95,12 +95,12 @@ def test_either_name_finds_a_parameter_under_either_name(asked, owned):
     assert device.parameters.value('PITCH_P') == device.parameters.value('STIFF_TILT') == -7
 
 
-def test_a_parameter_that_does_not_exist_ends_after_five_tries_a_tenth_of_a_second_apart():
+def test_a_parameter_that_does_not_exist_ends_after_fifteen_tries_a_tenth_of_a_second_apart():
     device = Device({})
     device.parameters.read('ENABLE_ADRC')
     device.run(3.0)
     times = device.requests_of('ENABLE_ADRC')
-    assert np.diff(times) == pytest.approx([0.1] * 4)
+    assert np.diff(times) == pytest.approx([0.1] * 14)
     assert device.state('ENABLE_ADRC') is ParameterState.NONEXISTENT
     assert device.parameters.results['ENABLE_ADRC'].sentence == (
         'The gimbal did not answer for parameter `ENABLE_ADRC`: its firmware has none of that name, '
@@ -111,8 +111,8 @@ def test_a_parameter_that_does_not_exist_ends_after_five_tries_a_tenth_of_a_seco
 def test_the_older_name_is_tried_before_a_parameter_is_given_up():
     device = Device({})
     device.parameters.read('STIFF_TILT')
-    device.run(3.0)
-    assert (len(device.requests_of('STIFF_TILT')), len(device.requests_of('PITCH_P'))) == (5, 5)
+    device.run(3.2)
+    assert (len(device.requests_of('STIFF_TILT')), len(device.requests_of('PITCH_P'))) == (15, 15)
     assert device.state('STIFF_TILT') is ParameterState.NONEXISTENT
     device.values['STIFF_TILT'] = 1  # other firmware
     device.parameters.read('STIFF_TILT')
@@ -123,7 +123,7 @@ def test_the_older_name_is_tried_before_a_parameter_is_given_up():
 def test_all_known_parameters_of_a_silent_gimbal_cost_little_and_end():
     device = Device({})
     device.parameters.read(*KNOWN_NAMES)
-    device.run(15.0)
+    device.run(30.0)
     assert device.parameters.wanted == ()
     assert device.busiest_step <= 4
     count = len(device.sent)
@@ -133,12 +133,12 @@ def test_all_known_parameters_of_a_silent_gimbal_cost_little_and_end():
 
 def test_lost_answers_are_asked_for_again():
     device = Device({name: number for number, name in enumerate(KNOWN_NAMES)})
-    device.lost_share = 0.4
+    device.lost_share = 0.75  # of requests and answers together, as where 2 % of the bytes are lost
     device.parameters.read(*KNOWN_NAMES)
-    device.run(15.0)
-    found = [name for name in KNOWN_NAMES if device.parameters.value(name) is not None]
-    assert len(found) >= 30
-    assert all(device.parameters.value(name) == device.values[name] for name in found)
+    device.run(30.0)
+    lost = [name for name in KNOWN_NAMES if device.parameters.value(name) is None]
+    assert len(lost) <= 1
+    assert all(device.parameters.value(name) == device.values[name] for name in set(KNOWN_NAMES) - set(lost))
 
 
 # Writing.

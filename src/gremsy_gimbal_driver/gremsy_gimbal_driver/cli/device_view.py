@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import math
+
 from gremsy_gimbal_driver.attitude.attitude_reading import reading_from_orientation, reading_from_status
 from gremsy_gimbal_driver.attitude.euler import yaw_roll_pitch
 from gremsy_gimbal_driver.device.device_status import FOLLOW, MOTORS_ON
@@ -107,3 +109,8 @@ class DeviceView:
                 self.attitude = event
         elif isinstance(event, PayloadTelemetry):
             self.telemetry[event.name] = event.value
+
+
+def degrees(angle_rad: float) -> float:
+    """To a tenth; adding 0.0 makes a negated zero a plain one."""
+    return round(math.degrees(angle_rad), 1) + 0.0

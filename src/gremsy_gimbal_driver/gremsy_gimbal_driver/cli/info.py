@@ -8,7 +8,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from gremsy_gimbal_driver.cli.device_view import DeviceView
+from gremsy_gimbal_driver.cli.device_view import DeviceView, degrees
 from gremsy_gimbal_driver.cli.session import Session
 from gremsy_gimbal_driver.device.device_status import Condition, fault_condition, health, status_condition
 from gremsy_gimbal_driver.device.heard_components import kind_of
@@ -79,8 +79,8 @@ def facts_of(view: DeviceView, session: Session) -> dict[str, Any]:
         'firmware': None if information is None else _firmware(information),
         'protocol': view.protocol,
         'mode': None if view.mode is None else view.mode.value,
-        'azimuth_deg': None if angles is None else _degrees(angles[0]),
-        'tilt_deg': None if angles is None else _degrees(angles[1]),
+        'azimuth_deg': None if angles is None else degrees(angles[0]),
+        'tilt_deg': None if angles is None else degrees(angles[1]),
         'azimuth_limits_deg': azimuth_limits,
         'tilt_limits_deg': tilt_limits,
         'status': None if status is None else list(status_condition(status.status_bits).words),
@@ -138,13 +138,8 @@ def _limits(information: DeviceInformation) -> tuple[list[float] | None, list[fl
     """Of azimuth and tilt, the lower first; None for those that it does not know."""
     (down, up), (left, right) = information.pitch_limits_rad, information.yaw_limits_rad
     ends = [yaw_roll_pitch_flu(0.0, pitch, yaw) for pitch, yaw in ((down, left), (up, right))]
-    azimuth, tilt = (sorted(_degrees(end[axis]) for end in ends) for axis in (0, 2))
+    azimuth, tilt = (sorted(degrees(end[axis]) for end in ends) for axis in (0, 2))
     return (None if any(map(math.isnan, azimuth)) else azimuth), (None if any(map(math.isnan, tilt)) else tilt)
-
-
-def _degrees(angle_rad: float) -> float:
-    """To a tenth; adding 0.0 makes a negated zero a plain one."""
-    return round(math.degrees(angle_rad), 1) + 0.0
 
 
 def _range(ends: list[float] | None) -> str:

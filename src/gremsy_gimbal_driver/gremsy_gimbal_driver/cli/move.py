@@ -94,11 +94,7 @@ def move(link: Link, given: argparse.Namespace) -> None:
             azimuth, tilt = (None if angle is None else math.radians(angle) for angle in (given.azimuth, given.tilt))
             goal = AngleGoal(azimuth, tilt, given.timeout)
             follow_goal(driver, said, driver.go_to(Source.OPERATOR, goal), 'The move')
-    after = look(link)
-    print(
-        f'Done: azimuth {math.degrees(after.azimuth_rad):.1f} deg, tilt {math.degrees(after.tilt_rad):.1f} deg; '
-        'stopped and disarmed.'
-    )
+    print(f'Done: {look(link).where}; stopped and disarmed.')
 
 
 def set_mode(link: Link, given: argparse.Namespace) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from gremsy_gimbal_driver.calibration.calibration_file import read_calibration
 from gremsy_gimbal_driver.calibration.calibration_result import CalibrationResult
-from gremsy_gimbal_driver.cli.device_view import DeviceView
+from gremsy_gimbal_driver.cli.device_view import DeviceView, degrees
 from gremsy_gimbal_driver.cli.ending import ToolError
 from gremsy_gimbal_driver.cli.session import session
 from gremsy_gimbal_driver.driver import GimbalDriver
@@ -58,9 +58,13 @@ class Present:
         """Empty where it does not say."""
         return '' if self.information is None else self.information.version
 
+    @property
+    def where(self) -> str:
+        """It looks."""
+        return f'azimuth {degrees(self.azimuth_rad)} deg, tilt {degrees(self.tilt_rad)} deg'
+
     def __str__(self) -> str:
-        where = f'azimuth {math.degrees(self.azimuth_rad):.1f} deg, tilt {math.degrees(self.tilt_rad):.1f} deg'
-        return f'The gimbal {self.gimbal.system}/{self.gimbal.component} on {self.link} is at {where}.'
+        return f'The gimbal {self.gimbal.system}/{self.gimbal.component} on {self.link} is at {self.where}.'
 
 
 @dataclass(slots=True)

@@ -20,14 +20,17 @@ from gremsy_gimbal_driver.mavlink.parameter_messages import LONGEST_NAME
 from gremsy_gimbal_driver.motion.motion_settings import nanoseconds
 
 _AGAIN_NS = nanoseconds(0.1)
-_TRIES = 5
+# Where 2 % of the bytes are lost, a request and its answer arrive one time in four, and all of these fail one time in
+# 75: with five of them, one in four of what was only lost was said not to exist.
+_TRIES = 15
+_LIST_TRIES = 6
 # Four requests of 32 bytes every 100 ms and their answers take a ninth of a serial wire.
 _AT_A_TIME = 4
 # A list that pauses this long has lost some of its values, ...
 _LIST_PAUSE_NS = nanoseconds(1.0)
 # ... which are asked for one by one, sixteen at a time: they and their answers take 0.1 s of a serial wire.
 _GAPS_AT_A_TIME, _GAPS_AGAIN_NS = 16, nanoseconds(0.25)
-# Where 2 % of the bytes are lost, a request and its answer arrive one time in four, so all rounds fail one time in 300.
+# On such a wire all rounds fail one time in 300.
 _FRUITLESS_ROUNDS = 20
 _LOWEST, _HIGHEST = -(2**15), 2**15 - 1
 
@@ -273,7 +276,7 @@ class GimbalParameters:
         if listing.heard_ns is not None and now_ns - listing.heard_ns < pause_ns:
             return []
         missing = listing.missing
-        if listing.rounds > (_FRUITLESS_ROUNDS if listing.count else _TRIES) or (listing.count and not missing):
+        if listing.rounds >= (_FRUITLESS_ROUNDS if listing.count else _LIST_TRIES) or (listing.count and not missing):
             listing.over = True
             return []
         listing.rounds += 1
