@@ -79,6 +79,19 @@ def test_an_attitude_goal_is_reached_and_told_from_its_begin_to_its_end(stage):
     user.node.destroy_subscription(late_subscription)
 
 
+def test_a_goal_that_is_refused_is_answered_where_goals_are(stage):
+    user = stage.user
+    user.trigger('stop')
+    user.look(0.2, 0.0)
+    user.wait_until(lambda: user.goals and user.goals[-1]['state'] == 'refused')
+    disarmed = user.goals[-1]
+    assert (disarmed['number'], disarmed['source'], disarmed['ended']) == (0, 'operator', True)
+    assert disarmed['reason'] == 'Not moving: disarmed; call `arm` first.'
+    user.look(0.2, 0.0, 'nowhere')
+    user.wait_until(lambda: user.goals[-1]['reason'].startswith("An attitude goal was refused. The frame 'nowhere' "))
+    assert user.goals[-1]['state'] == 'refused'
+
+
 def test_a_goal_straight_down_keeps_its_azimuth(stage):
     goal = stage.user.goal_after(lambda: stage.user.look(0.4, math.radians(90)))
     assert goal['state'] == 'reached'
