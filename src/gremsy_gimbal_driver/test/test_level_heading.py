@@ -18,6 +18,7 @@ from gremsy_gimbal_driver.device.payload_readings import ImuConversion
 from gremsy_gimbal_driver.mavlink.mavlink_decoder import Decoder
 from gremsy_gimbal_driver.mavlink.mavlink_dialect import dialect
 from gremsy_gimbal_driver.mavlink.mavlink_events import Sender
+from gremsy_gimbal_driver.motion.instant import Instant
 
 MS = 1_000_000
 T0 = 50_000 * MS
@@ -138,7 +139,7 @@ def test_a_gyro_that_sits_as_the_vendors_log_has_it_tells_the_turn_of_a_tilted_c
         counts = 0, round(-math.sin(tilt) * up), round(math.cos(tilt) * up)
         message = dialect.MAVLink_raw_imu_message(at_ms * 1000, 0, 0, 8192, *counts, 0, 0, 0)
         (event,) = decoder.feed(bytes(message.pack(mavlink)), True)
-        headings.imu(conversion.reading(event, T0 + at_ms * MS))
+        headings.imu(conversion.reading(event, Instant(at_ms * MS, T0 + at_ms * MS)))
         seen = replace(attitude, stamp_ns=T0 + at_ms * MS + MS)
         told.append(headings.attitude(MeasuredAttitude(seen, 0.0, 0.0, tilt)))
     (first, *_, last) = [each for each in told if each is not None]
