@@ -35,7 +35,11 @@ _AXES = sum(getattr(dialect, f'GIMBAL_DEVICE_CAP_FLAGS_HAS_{axis}_AXIS') for axi
 _FOLLOWS = sum(getattr(dialect, f'GIMBAL_DEVICE_CAP_FLAGS_HAS_{axis}_FOLLOW') for axis in ('ROLL', 'PITCH', 'YAW'))
 _LOCKS = sum(getattr(dialect, f'GIMBAL_DEVICE_CAP_FLAGS_HAS_{axis}_LOCK') for axis in ('ROLL', 'PITCH', 'YAW'))
 _NEUTRAL = dialect.GIMBAL_DEVICE_CAP_FLAGS_HAS_NEUTRAL
-_ACCEPTED, _UNSUPPORTED = dialect.MAV_RESULT_ACCEPTED, dialect.MAV_RESULT_UNSUPPORTED
+_ACCEPTED, _DENIED, _UNSUPPORTED = (
+    dialect.MAV_RESULT_ACCEPTED,
+    dialect.MAV_RESULT_DENIED,
+    dialect.MAV_RESULT_UNSUPPORTED,
+)
 _LAG_S = 0.06
 
 
@@ -48,6 +52,7 @@ class Style:
         delta_yaw_rad: of 285; None where it is not filled in.
         camera: the camera beside it.
         manager: who commands the gimbal, and nobody else may; None where anybody may.
+        keeps_control: whom the manager obeys, whoever asks; None where it gives control away.
     """
 
     gimbal: Sender = Sender(1, 154)
@@ -62,6 +67,7 @@ class Style:
     delta_yaw_rad: float | None = None
     camera: Sender | None = None
     manager: Sender | None = None
+    keeps_control: Sender | None = None
 
 
 PX4 = Style(
@@ -95,7 +101,7 @@ class ForeignGimbal:
         self.style = style
         self.heard: Counter[int | tuple[int, int]] = Counter()
         self.yaw_rad = self.pitch_rad = 0.0  # right and up +
-        self.controlled_by: Sender | None = None
+        self.controlled_by: Sender | None = style.keeps_control
         self.flags_seen = 0
         self.silent = False
         self._flags = _ROLL_PITCH_LOCK
@@ -199,7 +205,9 @@ class ForeignGimbal:
         style = self.style
         if self._is(message, style.manager):
             result = _UNSUPPORTED
-            if message.command == dialect.MAV_CMD_DO_GIMBAL_MANAGER_CONFIGURE:
+            if style.keeps_control is not None:
+                result = _DENIED
+            elif message.command == dialect.MAV_CMD_DO_GIMBAL_MANAGER_CONFIGURE:
                 if message.param1 == message.param2 == -3.0:  # remove whoever asks, if it is in control
                     self.controlled_by = None if self.controlled_by == sender else self.controlled_by
                 else:

@@ -144,6 +144,17 @@ def test_a_manager_that_gave_control_is_not_asked_for_it_again(start, drive):
     driven.until(lambda: gimbal.controlled_by is None)
 
 
+def test_a_manager_that_keeps_control_for_another_is_said(start, capsys):
+    gimbal = start(replace(BEHIND_A_MANAGER, keeps_control=Sender(255, 190)))
+    assert tool(gimbal, 'move', '--azimuth', '5', '--yes') == 1
+    assert capsys.readouterr().err == (
+        'gremsy_gimbal: The move ended (stalled): The azimuth came no nearer to the goal for 1.5 s although it was '
+        'commanded, and was stopped: check that nothing blocks it and that its rate sign is right. The gimbal manager '
+        '4/1 does not obey us (it obeys 255/190), so nothing moves: give the gimbal up there.\n'
+    )
+    assert gimbal.heard[76, CONFIGURE] < 30
+
+
 def test_a_gremsy_near_a_manager_is_commanded_directly(start, drive):
     gimbal = start(replace(BEHIND_A_MANAGER, vendor=b'Gremsy Co', cap_flags=0))
     driven = drive(gimbal)

@@ -197,5 +197,6 @@ def follow_goal(driver: GimbalDriver, said: Said, answer: Answer, what: str) -> 
             break
         time.sleep(POLL_S)
     if progress.state is not GoalState.REACHED:
-        raise ToolError(f'{what} ended ({progress.state.value}): {progress.reason}')
+        others = [each for each in said.troubles if each != progress.reason]
+        raise ToolError(f'{what} ended ({progress.state.value}): {" ".join([progress.reason, *others[-1:]])}')
     return progress

@@ -66,6 +66,7 @@ _AT_PITCH_LIMIT = dialect.GIMBAL_DEVICE_ERROR_FLAGS_AT_PITCH_LIMIT
 # `bench pointing` follows at 10 Hz; the rest is for measuring.
 _FEW_HZ = 12.0
 _MODE_COMMAND = dialect.MAV_CMD_USER_2  # 31011, gimbal.md 1.6
+_TAKE_CONTROL = dialect.MAV_CMD_DO_GIMBAL_MANAGER_CONFIGURE
 _ACCEPTED = dialect.MAV_RESULT_ACCEPTED
 
 
@@ -220,6 +221,8 @@ class GimbalDevice:
         if isinstance(event, GimbalManager) and event.commands(self.gimbal):
             self._protocols.heard(event, now.monotonic_ns)
             self._tell_protocol()
+        if isinstance(event, CommandAck) and event.command == _TAKE_CONTROL:
+            self._heard_of_control(event)
         if isinstance(event, PayloadTelemetry):
             return self._heard_payload(event, now)
         if isinstance(event, StatusText):
@@ -410,6 +413,20 @@ class GimbalDevice:
                 'less close than at 50, and stops where an attitude is older than `max_attitude_age_s` of the tracker.'
             )
         self._told_few = few
+
+    def _heard_of_control(self, answer: CommandAck) -> None:
+        by_manager = self._protocols.by_manager
+        if by_manager is None or answer.sender != by_manager.manager.sender:
+            return
+        if answer.result == _ACCEPTED:
+            self._notices.well('manager_keeps_control')
+            return
+        manager, holder = answer.sender, by_manager.manager.primary
+        self._notices.trouble(
+            'manager_keeps_control',
+            f'The gimbal manager {manager.system}/{manager.component} does not obey us (it obeys '
+            f'{holder.system}/{holder.component}), so nothing moves: give the gimbal up there.',
+        )
 
     def _set_up_payload(self, now: Instant) -> None:
         """Once for each payload that is found: what it must be told before MAVLink moves it, and telemetry."""

@@ -87,7 +87,8 @@ class ProtocolV2:
 class ProtocolManager:
     """v2 through a gimbal manager, which alone such a gimbal obeys: 282 with what would be in 284.
 
-    A manager obeys one program; 1001 makes us that, before each message until its 281 says that we are.
+    A manager obeys one program; 1001 makes us that, before the first message and every fifth (as often as 281 comes)
+    until its 281 says that we are.
 
     Args:
         encoder: packs.
@@ -98,6 +99,7 @@ class ProtocolManager:
 
     def __init__(self, encoder: Encoder, manager: GimbalManager) -> None:
         self._encoder = encoder
+        self._not_obeyed = 0
         self.manager = manager
 
     def rates(self, gimbal: Sender, rates_frd_rad_s: Triple, mode: GimbalMode) -> list[bytes]:
@@ -130,7 +132,11 @@ class ProtocolManager:
     ) -> list[bytes]:
         encoder, to, device = self._encoder, self.manager.sender, self._device(gimbal)
         motion = encoder.manager_attitude(to, device, q_frd_wxyz, rates_frd_rad_s, FLAGS_BY_MODE[mode])
-        return [motion] if self._in_control else [encoder.take_control(to, device), motion]
+        if self._in_control:
+            self._not_obeyed = 0
+            return [motion]
+        self._not_obeyed += 1
+        return [encoder.take_control(to, device), motion] if self._not_obeyed % 5 == 1 else [motion]
 
 
 def _quaternion(roll: float, pitch: float, yaw: float) -> Quaternion:
