@@ -8,13 +8,14 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from gremsy_common.types.gimbal_state import RateSetpoint
 from gremsy_gimbal_driver.attitude.attitude_stamping import MeasuredAttitude
-from gremsy_gimbal_driver.device.stream_rates import ATTITUDE
+from gremsy_gimbal_driver.device.stream_rates import ATTITUDE, IMU
 from gremsy_gimbal_driver.driver import GimbalDriver
 from gremsy_gimbal_driver.driver_settings import DriverListener, DriverSettings, WrittenCommand
 from gremsy_gimbal_driver.goals.goal import AngleGoal, GoalProgress, GoalState
@@ -328,3 +329,25 @@ def test_status_may_be_asked_while_readers_count_what_they_never_counted_before(
     finally:
         end.set()
         reader.join()
+
+
+@pytest.mark.parametrize('axes', ['right_forward_up', 'forward_right_down'])
+def test_a_gyro_tells_the_turning_only_where_gravity_agrees_with_its_axes(start_payload, heard, wait_until, axes):
+    options = replace(PRESETS['old_firmware'], imu_axes=axes)
+    settings = DriverSettings(other_rates_hz={IMU: 50.0})
+    made = GimbalDriver(links_from_uris([start_payload(udp=0, options=options).uri]), settings, heard.listener)
+    askew = (
+        'The IMU does not feel gravity upwards with the axes right, forward, up, so that its gyro tells nothing of the '
+        "vehicle's turning: calibrate, which finds `imu_axes`."
+    )
+    made.open()
+    try:
+        if axes == 'forward_right_down':
+            wait_until(lambda: made.status().counts.get('imu_askew', 0) > 20)
+            assert heard.said == [askew]
+            assert made.status().device.heading_source == ''
+            made.use_imu_axes(axes.split('_'))
+        wait_until(lambda: made.status().device.heading_source == "the camera's gyro less the joint's turning")
+        assert heard.said == ([askew] if axes == 'forward_right_down' else [])
+    finally:
+        made.close()

@@ -25,7 +25,14 @@ from gremsy_gimbal_driver.device.device_status import health
 from gremsy_gimbal_driver.device.gimbal_parameters import GimbalParameters
 from gremsy_gimbal_driver.device.heard_components import ComponentKind, kind_of
 from gremsy_gimbal_driver.device.parameter_limits import LIMIT_NAMES, soft_limits
-from gremsy_gimbal_driver.device.payload_readings import RANGE_NAME, ZOOM_NAME, ImuConversion, RangeFinder, zoom_reading
+from gremsy_gimbal_driver.device.payload_readings import (
+    RANGE_NAME,
+    ZOOM_NAME,
+    GravityWatch,
+    ImuConversion,
+    RangeFinder,
+    zoom_reading,
+)
 from gremsy_gimbal_driver.device.stream_rates import ATTITUDE, ORIENTATION
 from gremsy_gimbal_driver.driver_settings import DriverSettings, Sight
 from gremsy_gimbal_driver.driver_status import DeviceSnapshot
@@ -106,6 +113,7 @@ class GimbalDevice:
         self._protocols = ProtocolChoice(encoder, settings.protocol, settings.v1_yaw_sign)
         self._telemetry = AttitudeTelemetry(AttitudeStamping(settings.camera_frame, least_delay_ns), say, inform)
         self._imu = ImuConversion(settings.camera_frame, least_delay_ns, settings.imu_axes)
+        self._gravity = GravityWatch()
         self._range_finder = RangeFinder()
         self._vehicle = VehicleHistory(settings.vehicle_age_limit_s)
         self._pace = VehicleStatePace(settings.vehicle_age_limit_s)
@@ -288,7 +296,7 @@ class GimbalDevice:
                 reading = self._imu.reading(event, now)
                 if reading is None:
                     return []
-                self._headings.imu(reading)
+                self._heed_turning(reading)
                 return [reading]
             case SystemStatus():
                 self._system_status = event
@@ -304,6 +312,21 @@ class GimbalDevice:
             case StatusText():
                 self._inform(f'The gimbal says: {event.text}')
         return []
+
+    def _heed_turning(self, reading: ImuReading) -> None:
+        """The gyro tells how the camera turns where gravity says that the sensor's axes are known."""
+        sight = self.sight
+        if sight is None:
+            return
+        if self._gravity.agrees(reading, sight.measured.attitude.level_from_camera_wxyz):
+            self._notices.well('imu_askew')
+            self._headings.imu(reading)
+            return
+        self._notices.trouble(
+            'imu_askew',
+            f'The IMU does not feel gravity upwards with the axes {", ".join(self.imu_axes)}, so that its gyro tells '
+            "nothing of the vehicle's turning: calibrate, which finds `imu_axes`.",
+        )
 
     def _heard_attitude(self, event: AttitudeStatus | MountOrientation, now: Instant) -> list[Told]:
         restarts = self._telemetry.restarts

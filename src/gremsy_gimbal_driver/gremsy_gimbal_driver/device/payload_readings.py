@@ -9,7 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
+from gremsy_common.geometry import matrix_from_quaternion
 from gremsy_common.timing.clock_mapping import CounterUnwrapper, MinimumDelayClock
 from gremsy_common.timing.stamp_check import JUMP_NS
 from gremsy_common.types.gimbal_state import ImuReading, RangeReading, ZoomState
@@ -73,6 +75,23 @@ class ImuConversion:
             self._restarts = self._clock.restarts
             self._last_ns = None
         return arrival.ros_at(at_ns)
+
+
+class GravityWatch:
+    """Whether what the IMU feels is up is where the attitude has up, taken over some twenty readings.
+
+    A vehicle would have to speed up at 1 g all the while to lead it astray; a sensor that sits otherwise is off by 90
+    degrees or more.
+    """
+
+    def __init__(self) -> None:
+        self._felt = np.zeros(3)
+
+    def agrees(self, reading: ImuReading, level_from_camera_wxyz: NDArray[np.float64]) -> bool:
+        """Of the newest reading, and of how the camera stands."""
+        self._felt = 0.95 * self._felt + 0.05 * reading.acceleration_m_s2
+        up = matrix_from_quaternion(level_from_camera_wxyz)[2]
+        return float(self._felt @ up) >= math.cos(math.radians(45.0)) * float(np.linalg.norm(self._felt))
 
 
 @dataclass(frozen=True, slots=True)
