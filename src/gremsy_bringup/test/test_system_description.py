@@ -76,6 +76,7 @@ def test_words_of_the_command_line_become_arguments() -> None:
             'allow_unknown_parameters, use_sim_time, log_level, log_format, use_respawn, composed, one_loop, sim, '
             'video, web, rviz.',
         ),
+        ('params_fiel:=a', 'There is no argument `params_fiel`: did you mean `params_file`?'),
         ('sim:=maybe', "Argument `sim` is 'maybe': use true or false."),
         ('log_level:=loud', "Argument `log_level` is 'loud': use one of debug, info, warn, error, fatal."),
         ('params_file:=/no/such.yaml', "Argument `params_file` is '/no/such.yaml': there is no such file."),

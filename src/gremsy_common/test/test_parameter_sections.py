@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from gremsy_common.parameters.parameter_fields import ParameterError
-from gremsy_common.parameters.parameter_sections import read_sections
+from gremsy_common.parameters.parameter_sections import read_sections, refuse_unreadable
 
 HEAD = '/**/node:\n  ros__parameters:\n'
 
@@ -129,3 +129,31 @@ def test_values_are_those_that_the_nodes_get(written: str, value: object, tmp_pa
     (section,) = read_sections(path)
     got = section.parameters['a'].value
     assert (got, type(got)) == (value, type(value))
+
+
+@pytest.mark.parametrize(
+    ('given', 'sentence'),
+    [
+        ('a=1', "'-p a=1' sets no parameter: write -p NAME:=VALUE."),
+        ('a:=', "'-p a:=' has no value: write \"''\" for an empty text."),
+        (
+            'a:=[1',
+            "'-p a:=[1', line 1, column 3: this is no YAML: while parsing a flow sequence, expected ',' or ']', but "
+            "got '<stream end>'.",
+        ),
+        ('a:=b: 2', "'-p a:=b: 2' gives a name with a value for a value: put it into quotes."),
+        (
+            'a:=[1, 2.5]',
+            "'-p a:=[1, 2.5]': `a` mixes whole numbers with others, which ROS does not take: write 1.0 for 1.",
+        ),
+    ],
+)
+def test_a_value_of_the_command_line_that_cannot_be_read(given: str, sentence: str) -> None:
+    with pytest.raises(ParameterError) as caught:
+        refuse_unreadable(['node', '--ros-args', '-p', given])
+    assert str(caught.value) == sentence
+
+
+def test_values_of_the_command_line_that_can_be_read() -> None:
+    words = ['a:=1', "b:='x: y'", 'node:c:=[1.0, 2.0]', 'd:=sim:/videos/street.mp4', "e:=''", 'f:=rtsp://h/p?a=1&b=2']
+    refuse_unreadable(['node', '--ros-args', *(part for word in words for part in ('-p', word))])

@@ -54,7 +54,7 @@ def test_the_ends_of_a_range_belong_to_it(gain):
         ({'take': 3}, 'Parameter `take` is 3: use a value of type str, as newest.'),
         ({'take': 'all'}, "Parameter `take` is 'all': use one of newest, next."),
         ({'names': 'person'}, "Parameter `names` is 'person': use a list of str."),
-        ({'gian': 1.0}, 'There is no parameter `gian`: the parameters are gain, count, take, names, enabled.'),
+        ({'gian': 1.0}, 'There is no parameter `gian`: did you mean `gain`?'),
         ({'gain': 4.5, 'count': 5}, 'Parameters `gain` and `count` are both large: lower one.'),
     ],
 )

@@ -12,6 +12,7 @@ import functools
 import math
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Any, TypeVar, cast, get_args, get_origin, get_type_hints
 
 from gremsy_common.errors import SuiteError
@@ -145,7 +146,9 @@ def from_values(parameters: type[P], values: Mapping[str, Any]) -> P:
     specs = {spec.name: spec for spec in specs_of(parameters)}
     unknown = sorted(set(values) - set(specs))
     if unknown:
-        raise ParameterError(f'There is no parameter `{unknown[0]}`: the parameters are {", ".join(specs)}.')
+        near = get_close_matches(unknown[0], specs, 1)
+        way_out = f'did you mean `{near[0]}`?' if near else f'the parameters are {", ".join(specs)}.'
+        raise ParameterError(f'There is no parameter `{unknown[0]}`: {way_out}')
     built = parameters(**{name: coerce(specs[name], value) for name, value in values.items()})
     check = getattr(built, 'check', None)
     if check is not None:

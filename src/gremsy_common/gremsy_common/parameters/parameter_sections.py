@@ -77,10 +77,12 @@ def read_sections(path: Path) -> tuple[Section, ...]:
 
 
 def refuse_unreadable(words: Sequence[str]) -> None:
-    """Raise the ParameterError of the first parameter file of a command line that rcl would not read, or misread."""
+    """Raise the ParameterError of what rcl would not read of a command line, or misread: a file, or a `-p`."""
     for word, value in itertools.pairwise(words):
         if word == _FILE_WORD:
             read_sections(Path(value))
+        elif word in _VALUE_WORDS:
+            _refuse_unreadable_value(value)
 
 
 def sections_of(path: Path) -> Iterator[tuple[str, Mapping[str, object]]]:
@@ -126,6 +128,25 @@ def named_for(node: str, words: Sequence[str], *, alone: bool) -> frozenset[str]
             if whose == node.rpartition('/')[2] if colon else alone:
                 found.add(name)
     return frozenset(found)
+
+
+def _refuse_unreadable_value(given: str) -> None:
+    name, found, text = given.partition(':=')
+    if not found or not name:
+        raise ParameterError(f"'-p {given}' sets no parameter: write -p NAME:=VALUE.")
+    try:
+        node = _composed(text)
+        if node is None:
+            raise ParameterError(f"'-p {given}' has no value: write \"''\" for an empty text.")
+        if isinstance(node, yaml.MappingNode):
+            raise ParameterError(f"'-p {given}' gives a name with a value for a value: put it into quotes.")
+        _value(name, node)
+    except yaml.MarkedYAMLError as error:
+        raise ParameterError(f"'-p {given}', {_why_no_yaml(error)}") from error
+    except yaml.reader.ReaderError as error:
+        raise ParameterError(f"'-p {name}:=...' has a character that YAML does not allow: leave it out.") from error
+    except _Wrong as error:
+        raise ParameterError(f"'-p {given}': {error}") from error
 
 
 class _Wrong(Exception):
