@@ -29,7 +29,7 @@ from gremsy_bringup.describe.suite_arguments import SuiteArguments
 from gremsy_bringup.logs.log_reader import Marks
 from gremsy_bringup.logs.log_writer import LogWriter
 from gremsy_common.log_lines import FORM_VARIABLE, console_line
-from gremsy_common.parameters.parameter_fields import specs_of
+from gremsy_common.parameters.parameter_fields import ParameterError, specs_of
 from launch import LaunchDescription, LaunchService
 
 SHARE = Path(__file__).resolve().parents[1]
@@ -150,6 +150,19 @@ def test_the_driver_reads_what_follows_from_the_cameras(tmp_path: Path) -> None:
         'optical_frames': ['ir_optical_frame', 'eo_optical_frame'],
         'setpoint_source': 'eo',
     }
+
+
+def test_a_parameter_file_that_is_wrong_ends_the_launch_and_leaves_nothing(tmp_path: Path) -> None:
+    own = tmp_path / 'own.yaml'
+    own.write_text('/fleet/robot/eo/trakker:\n  ros__parameters: {autostart: true}\n')
+    with pytest.raises(ParameterError) as refused:
+        Started('fleet', sim='true', params_file=str(own))
+    assert str(refused.value) == (
+        f'{own}, line 1: no node of this start is `/fleet/robot/eo/trakker`: did you mean `/fleet/robot/eo/tracker`? '
+        'allow_unknown_parameters:=true starts without it.'
+    )
+    assert list(tmp_path.iterdir()) == [own]
+    assert Started('fleet', sim='true', params_file=str(own), allow_unknown_parameters='true').nodes
 
 
 def ended(status: int, name: str = 'loop_ir-2', pid: int = 1) -> ProcessExited:

@@ -152,6 +152,8 @@ def test_a_list_can_be_emptied_and_filled_again(name, value, kind, host):
     [
         ('size_m', 0.1, 'Parameter `size_m` is 0.1, out of its range: use 0.5 or more m.'),
         ('size_m', 'large', "Parameter `size_m` is 'large': use a value of type float."),
+        ('size', 1.0, '/some has no parameter `size`: did you mean `size_m`?'),
+        ('colour', 1.0, '/some has no parameter `colour`: `ros2 param list /some` names those that it has.'),
         ('weights', ['heavy'], "Parameter `weights` is 'heavy': use a value of type float."),
     ],
 )

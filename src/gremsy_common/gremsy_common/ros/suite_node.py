@@ -27,7 +27,7 @@ from gremsy_common.log_lines import with_fields
 from gremsy_common.parameters.parameter_declaration import declare, to_set, with_changes
 from gremsy_common.parameters.parameter_fields import NodeParameters, ParameterError, specs_of
 from gremsy_common.parameters.parameter_sections import named_for
-from gremsy_common.parameters.unknown_parameters import unknown_sentences
+from gremsy_common.parameters.unknown_parameters import near_to, unknown_sentences
 from gremsy_common.ros.diagnostics import Health, Level, NodeDiagnostics
 from gremsy_common.ros.instance_lock import InstanceLock
 from gremsy_common.ros.intake import Intake
@@ -478,6 +478,10 @@ class SuiteNode(LifecycleNode, Generic[P]):
 
     def set_parameters_atomically(self, parameter_list: list[Parameter]) -> SetParametersResult:
         """Also rclpy's own, for its services, whose refusals say neither what is allowed nor what to do instead."""
+        nobodys = next((each.name for each in parameter_list if not self.has_parameter(each.name)), None)
+        if nobodys is not None:
+            reason = self._no_such_parameter(nobodys)
+            return SetParametersResult(successful=False, reason=reason)
         try:
             changed = with_changes(self.parameters, parameter_list, running=self._runs)
         except ParameterError as error:
@@ -485,6 +489,12 @@ class SuiteNode(LifecycleNode, Generic[P]):
         wanted = [each for each in to_set(parameter_list, changed) if not self._is_locked(each.name)]
         # What cannot change and is asked to stay: a whole dump that is loaded again.
         return super().set_parameters_atomically(wanted) if wanted else SetParametersResult(successful=True)
+
+    def _no_such_parameter(self, name: str) -> str:
+        near = near_to(name, [spec.name for spec in specs_of(self.parameters_type)])
+        node = self.get_fully_qualified_name()
+        way_out = f'did you mean `{near}`?' if near else f'`ros2 param list {node}` names those that it has.'
+        return f'{node} has no parameter `{name}`: {way_out}'
 
     @property
     def _runs(self) -> bool:
