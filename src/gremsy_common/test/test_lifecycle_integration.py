@@ -82,6 +82,16 @@ def test_timers_go_by_simulated_time_where_there_is_one(host_with):
     assert {timer.clock.clock_type.name for timer in set(node.timers) - own} == {'ROS_TIME'}
 
 
+def test_now_is_the_clock_that_rclpy_has_simulated_or_not(host_with):
+    host = host_with(['--ros-args', '-p', 'use_sim_time:=true'])
+    host.run(Resting)
+    node = host.nodes[0]
+    assert node.now_ns() == node.get_clock().now().nanoseconds == 0  # nobody sends a /clock
+    node.set_parameters([Parameter('use_sim_time', value=False)])
+    before_ns = node.get_clock().now().nanoseconds
+    assert before_ns <= node.now_ns() <= node.get_clock().now().nanoseconds
+
+
 def test_a_simulated_clock_that_nobody_sends_is_said_in_diagnostics_that_come_all_the_same(host_with, foreign):
     host = host_with(['--ros-args', '-p', 'use_sim_time:=true'])
     host.run(Resting)

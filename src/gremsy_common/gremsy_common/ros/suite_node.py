@@ -155,8 +155,10 @@ class SuiteNode(LifecycleNode, Generic[P]):
     # What a subclass uses.
 
     def now_ns(self) -> int:
-        """The ROS clock."""
-        return int(self.get_clock().now().nanoseconds)
+        """The ROS clock; from any thread."""
+        clock: Any = self.get_clock()  # a ROSClock
+        # Without simulated time that is the system's, which costs 0.1 us to ask and 13 us through rclpy.
+        return int(clock.now().nanoseconds) if clock.ros_time_is_active else time.time_ns()
 
     def publisher(self, topic: Topic[T], *, local_only: bool = False) -> TopicPublisher[T]:
         """A publisher that lives until deactivation; with `local_only` it reaches the nodes of this process alone."""
