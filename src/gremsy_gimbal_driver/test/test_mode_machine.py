@@ -379,9 +379,11 @@ def test_the_wake_time_is_never_later_than_an_assertion():
     assert times == [0, 200, 400, 600, 800]
 
 
-def test_two_messages_are_never_closer_than_10_ms_where_one_only_asserts_the_mode():
+def test_two_messages_are_never_closer_than_5_ms_where_one_only_asserts_the_mode():
     bench = Bench(mode=LOCK).armed()
     bench.run(204)
     bench.offer(0.05)
     bench.run(230)
-    assert [ms for ms, _ in bench.outputs] == [0, 200, 210]
+    assert [ms for ms, _ in bench.outputs] == [0, 200, 205, 220], (
+        'a new command half a step behind, the ramp on the grid'
+    )
