@@ -133,6 +133,8 @@ def test_a_change_of_mode_in_the_middle_of_a_lock_keeps_the_target(plant: str, b
             'vehicle_yaw_rad': math.radians(20.0),
             'vehicle_period_s': 8.0,
             'follow_window_rad': math.radians(40.0),
+            # Else the vehicle's heading is 0 by the gimbal's own zero just when the mode changes, and nothing jumps.
+            'own_heading_rad': 0.0,
             **DELTA_YAW,
         },
         fed_s=math.inf,
