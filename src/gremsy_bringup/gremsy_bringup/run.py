@@ -14,7 +14,6 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
-from types import FrameType
 
 from gremsy_bringup.describe.ros_network import join_network
 from gremsy_bringup.describe.rviz_view import write_view
@@ -28,6 +27,7 @@ from gremsy_bringup.supervise.process_spec import CONFIGURATION_ERROR_STATUS, Pr
 from gremsy_bringup.supervise.supervisor import Supervisor
 from gremsy_common.errors import SuiteError
 from gremsy_common.log_lines import FORM_VARIABLE
+from gremsy_common.programs import stop_by_signals
 
 _RVIZ = 'rviz2'
 # A bare wait would not let Python's signal handlers run on every platform.
@@ -52,11 +52,7 @@ def run_until_signal(specs: Sequence[ProcessSpec], writer: LogWriter) -> int:
     printer = OutputPrinter(writer.write)
     supervisor = Supervisor(specs, printer.record, printer.event)
 
-    def on_signal(_number: int, _frame: FrameType | None) -> None:
-        supervisor.request_stop()
-
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, on_signal)
+    stop_by_signals(supervisor.request_stop, signal.SIGHUP)
     with supervisor:
         while not supervisor.wait(_WAIT_S):
             printer.look()

@@ -10,7 +10,9 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from collections.abc import Callable
 from importlib import import_module
+from types import FrameType
 from typing import NoReturn
 
 _INTERRUPTED = 130
@@ -51,6 +53,23 @@ class Program:
     def _said(self) -> int:
         os.write(2, b'Interrupted.\n')
         return self._status
+
+
+def stop_by_signals(stop: Callable[[], object], *more: signal.Signals) -> None:
+    """Call it at the first SIGINT or SIGTERM, or one of those; the next ones are not heard.
+
+    They would interrupt it inside a lock that it holds (`Event.set`), which a handler can wait for in vain.
+    """
+
+    def answer(handler: Callable[[int, FrameType | None], object]) -> None:
+        for number in (signal.SIGINT, signal.SIGTERM, *more):
+            signal.signal(number, handler)
+
+    def first(_number: int, _frame: FrameType | None) -> None:
+        answer(lambda *_: None)
+        stop()
+
+    answer(first)
 
 
 node = Program(0)

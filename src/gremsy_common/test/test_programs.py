@@ -38,6 +38,26 @@ def test_an_interrupt_ends_in_one_line(text: str, kind: str, status: int, tmp_pa
         assert program.returncode == status
 
 
+# Signals come while the stop that the first asked for is in the midst of its work.
+_STOPPING = """
+import os, signal
+from gremsy_common.programs import stop_by_signals
+calls = []
+def stop():
+    calls.append(len(calls))
+    os.kill(os.getpid(), signal.SIGINT)
+    os.kill(os.getpid(), signal.SIGTERM)
+stop_by_signals(stop)
+os.kill(os.getpid(), signal.SIGINT)
+print(calls)
+"""
+
+
+def test_only_the_first_signal_is_heard() -> None:
+    ended = subprocess.run([sys.executable, '-c', _STOPPING], capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, '[0]\n', '')
+
+
 def test_what_a_program_returns_is_passed_on(tmp_path: Path) -> None:
     (tmp_path / 'quick.py').write_text("def main():\n    return 'done'\n")
     code = 'from gremsy_common.programs import tool; print(tool.quick.main())'

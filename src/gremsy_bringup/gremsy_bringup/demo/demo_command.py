@@ -12,7 +12,6 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from types import FrameType
 
 from gremsy_bringup.demo.demo_arguments import parser
 from gremsy_bringup.demo.demo_options import DemoError, DemoOptions, asked_target, video_path
@@ -21,6 +20,7 @@ from gremsy_bringup.report.demo_report import next_steps, report_lines, write_re
 from gremsy_bringup.supervise.process_spec import CONFIGURATION_ERROR_STATUS
 from gremsy_common.errors import SuiteError
 from gremsy_common.parameters.parameter_forms import given_path
+from gremsy_common.programs import stop_by_signals
 from gremsy_common.status_line import StatusLine
 
 
@@ -45,12 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _run(session: DemoSession, duration_s: float | None, line: StatusLine) -> int:
     """SuiteError from starting goes up: nothing runs then and there is nothing to report."""
-
-    def on_signal(_number: int, _frame: FrameType | None) -> None:
-        session.request_stop()
-
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, on_signal)
+    stop_by_signals(session.request_stop, signal.SIGHUP)
     failure = ''
     with line.working('Starting the demo'):
         session.start()

@@ -15,7 +15,6 @@ import textwrap
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from types import FrameType
 from typing import Any, NoReturn
 
 import cv2
@@ -27,6 +26,7 @@ from gremsy_common.errors import SuiteError, one_line
 from gremsy_common.parameters.parameter_docs import yaml_value
 from gremsy_common.parameters.parameter_fields import ParameterError, specs_of
 from gremsy_common.parameters.parameter_sections import refuse_unreadable
+from gremsy_common.programs import stop_by_signals
 from gremsy_common.ros.node_host import NodeHost
 from gremsy_common.ros.suite_node import SuiteNode
 
@@ -49,13 +49,8 @@ def run_nodes(factories: Sequence[NodeFactory], arguments: Sequence[str] | None 
     """Run the nodes in this process until SIGINT or SIGTERM; the exit status."""
     stop = threading.Event()
     prepare_process()
-
-    def on_signal(_number: int, _frame: FrameType | None) -> None:
-        stop.set()
-
     # rclpy's own handlers invalidate the context before anybody could send a last zero-rate burst.
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, on_signal)
+    stop_by_signals(stop.set)
     given = sys.argv if arguments is None else arguments
     try:
         refuse_unreadable(given)
