@@ -192,7 +192,7 @@ class MultiObjectTracker:
         free_tracks, free_detections = np.ones(len(self._states), dtype=bool), np.ones(len(seen), dtype=bool)
         free_tracks[tracks] = False
         free_detections[detections] = False
-        may = np.where(known, (self._detection >= 0)[pairs.rows] & ~confident, confident)
+        may = np.where(known, ~confident, confident)
         least = np.where(known, _LEAST_OVERLAP_DOUBTFUL, _LEAST_OVERLAP_NEW)
         may &= (pairs.overlap >= least) & free_tracks[pairs.rows] & free_detections[pairs.columns]
         more_tracks, more_detections = one_to_one(pairs.where(may))
