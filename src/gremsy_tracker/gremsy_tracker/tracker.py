@@ -676,7 +676,7 @@ class Tracker:
             self._appearance.keep_looks(tracks, self._looks(sighting) if len(tracks) else None)
         if row is None:
             return
-        if self._compares_looks:
+        if self._compares_looks and not self._lock.on_probation(tracks.stamp_ns):
             size_px = None if camera is None else (camera.width, camera.height)
             self._appearance.learn(tracks, row, size_px)
 

@@ -120,6 +120,12 @@ def test_a_doubtful_detection_keeps_a_track_but_begins_none() -> None:
     assert tracks.ids.tolist() == [1]
 
 
+def test_a_doubtful_detection_brings_back_who_was_missed() -> None:
+    target = tracker()
+    feed(target, *(seen(60 * i, (100, 200)) for i in range(3)), seen(180), seen(240))
+    assert feed(target, seen(300, (102, 200), score=0.3)).ids.tolist() == [1]
+
+
 def test_classes_never_mix() -> None:
     target = tracker()
     feed(target, *(seen(60 * i, (100, 200)) for i in range(3)))

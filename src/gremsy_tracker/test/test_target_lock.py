@@ -268,6 +268,44 @@ def test_a_track_that_comes_back_is_not_believed_while_another_looks_more_like_t
     assert target.update(crossing(1.3, 0.15, 0.03)).index == 1
 
 
+def came_back(beside: list[int]) -> TargetLock:
+    """A target whose id was away from 1.05 to 1.15 s, and those who were seen `beside` it before."""
+    target = tracking()
+    target.update(sighting(1.05, [1, *beside], x=[320] + [500] * len(beside), off=[0.0] + [0.3] * len(beside)))
+    target.update(sighting(1.1, []))
+    target.update(sighting(1.15, [1], off=[0.0], looks=[0.09]))
+    assert target.status.reason == 'seen again'
+    return target
+
+
+@pytest.mark.parametrize(
+    ('beside', 'off_rad', 'wait_s', 'own', 'followed'),
+    [
+        ([], 0.06, 0.05, 0.09, 5),  # both look like the target, and the newcomer more
+        ([], 0.115, 0.05, 0.09, 5),  # farther off than two who cross: they have parted since the target hid
+        ([5], 0.06, 0.05, 0.09, 1),  # he was there before
+        ([], 0.06, 2.0, 0.09, 1),  # the id has been believed for long
+        ([], 0.06, 0.05, 0.05, 1),  # he does not look like the target any more than the one followed
+    ],
+)
+def test_a_newcomer_who_looks_like_the_target_takes_the_lock_from_who_came_back_for_it(
+    beside: list[int], off_rad: float, wait_s: float, own: float, followed: int
+) -> None:
+    target = came_back(beside)
+    for number in range(5):
+        at_s = 1.15 + wait_s + 0.1 * number
+        choice = target.update(sighting(at_s, [1, 5], x=[320, 400], off=[0.0, off_rad], looks=[own, 0.04]))
+        if choice.index:
+            break
+    assert target.status.target_id == followed
+
+
+def test_a_target_is_on_probation_for_a_while_after_it_came_back() -> None:
+    target = came_back([])
+    assert [target.on_probation(round(at_s * 1e9)) for at_s in (1.2, 2.6, 2.7)] == [True, True, False]
+    assert not tracking().on_probation(round(1.0 * 1e9))
+
+
 def test_the_less_looks_differ_the_longer_they_must() -> None:
     target = tracking()
     assert [target.update(crossing(1.05 + 0.05 * n, 0.16, 0.05)).index for n in range(5)] == [0, 0, 0, 0, 1]

@@ -27,6 +27,10 @@ _ENOUGH_S = 0.02
 _LEAST_IMAGES = 2
 _LONGEST_STEP_S = 0.2
 _FORGOTTEN_AFTER_NS = 500_000_000
+# Who comes back may be somebody else who came out where the target went in. For so long it is on probation: its looks
+# are not learnt, and against a newcomer, whom nobody saw before the target hid, it counts less that it has the id.
+_PROBATION_NS = 1_500_000_000
+_NEWCOMER_DIFFERENCE, _ENOUGH_OF_NEWCOMER_S = 0.02, 0.01
 # Ids of others that are remembered at most; older ones have long left the image.
 _REMEMBERED_IDS = 500
 
@@ -75,6 +79,10 @@ class LockEvidence:
         self._newest_id = 0
         self._seen_ns = 0
         self._suspicion: _Suspicion | None = None
+        self._back_ns: int | None = (
+            None  # when the target came back last; before that it was seen and the highest id was
+        )
+        self._hid_ns = self._known_id = 0
         self._looked_ns: int | None = None  # the image before this one
         self._now_ns: int | None = None
 
@@ -82,11 +90,19 @@ class LockEvidence:
         """There is no target."""
         self._others.clear()
         self._newest_id = 0
-        self._suspicion = None
+        self._back_ns = self._suspicion = None
 
-    def seen(self, sighting: Sighting, index: int) -> None:
-        """That row is the target."""
+    def on_probation(self, stamp_ns: int) -> bool:
+        """Whether it is not yet certain that who came back is the target."""
+        return self._back_ns is not None and stamp_ns - self._back_ns <= _PROBATION_NS
+
+    def seen(self, sighting: Sighting, index: int, *, returning: bool = False) -> None:
+        """That row is the target; `returning`: after it was not."""
         tracks = sighting.tracks
+        if returning:
+            if not self.on_probation(tracks.stamp_ns):
+                self._hid_ns, self._known_id = self._seen_ns, self._newest_id
+            self._back_ns = tracks.stamp_ns
         self._seen_ns = tracks.stamp_ns
         if self._suspicion is not None and self._suspicion.rival == int(tracks.ids[index]):
             self._suspicion = None  # it was right
@@ -135,7 +151,11 @@ class LockEvidence:
         others = tracks.labels == label
         if own is not None:
             others[own] = False
-        candidates = others & (off <= _LOOKS_REACH * self.parameters.handover_angle_rad) & (looks <= alike)
+        newcomers = self._newcomers(tracks)
+        # Since the target hid it and who came back for it have parted.
+        parted_s = np.where(newcomers, (tracks.stamp_ns - self._hid_ns) * 1e-9, 0.0)
+        reach = _LOOKS_REACH * self.parameters.handover_angle_rad * (1.0 + parted_s)
+        candidates = others & (off <= reach) & (looks <= alike)
         if own is None:
             # It hides while the one suspected is in view, looking like the target: that speaks for it as well.
             candidates &= tracks.ids == (0 if self._suspicion is None else self._suspicion.rival)
@@ -147,9 +167,11 @@ class LockEvidence:
             if there.any():
                 return _least(off, there)
         if looks[own] <= alike:
-            self._suspicion = None  # it looks like itself
-            return None
-        candidates &= looks <= looks[own] - _LEAST_DIFFERENCE
+            candidates &= newcomers
+            if not candidates.any():
+                self._suspicion = None  # it looks like itself
+                return None
+        candidates &= looks <= looks[own] - np.where(newcomers, _NEWCOMER_DIFFERENCE, _LEAST_DIFFERENCE)
         return self._suspect(tracks, looks, candidates, own_looks=np.full(len(tracks), looks[own]))
 
     def _suspect(self, tracks: Tracks, looks: Array, candidates: NDArray[np.bool_], *, own_looks: Array) -> int | None:
@@ -171,7 +193,8 @@ class LockEvidence:
         if before is not None and before.rival == rival and now_ns - before.stamp_ns <= _FORGOTTEN_AFTER_NS:
             images, weight_s = before.images + 1, before.weight_s + weight_s
         self._suspicion = _Suspicion(rival, now_ns, images, weight_s)
-        return row if images >= _LEAST_IMAGES and weight_s >= _ENOUGH_S else None
+        enough_s = _ENOUGH_OF_NEWCOMER_S if self._newcomers(tracks)[row] else _ENOUGH_S
+        return row if images >= _LEAST_IMAGES and weight_s >= enough_s else None
 
     def heir(self, sighting: Sighting, label: str) -> int | None:
         """The row of a new track that goes on where the target's ended; None where there is none."""
@@ -207,6 +230,10 @@ class LockEvidence:
         unseen_s = max(0.0, (sighting.tracks.stamp_ns - self._seen_ns) * 1e-9)
         reach = _HEIR_REACH * self.parameters.handover_angle_rad * (1.0 + unseen_s)
         return np.asarray(looks + (sighting.off_target_rad / reach) ** 2)
+
+    def _newcomers(self, tracks: Tracks) -> NDArray[np.bool_]:
+        """(N,) who began after the target hid; nobody but while it is on probation."""
+        return np.asarray((tracks.ids > self._known_id) & self.on_probation(tracks.stamp_ns))
 
     def _strangers(self, tracks: Tracks, label: str) -> NDArray[np.bool_]:
         """(N,) of the target's class and never seen beside it."""

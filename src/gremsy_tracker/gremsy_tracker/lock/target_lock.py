@@ -88,6 +88,10 @@ class TargetLock:
             return ''
         return TargetRequest(policy=policy, label=','.join(self.parameters.lock_classes)).word
 
+    def on_probation(self, stamp_ns: int) -> bool:
+        """Whether the target was out of sight a moment ago, and it is not yet certain that this is it."""
+        return self._evidence.on_probation(stamp_ns)
+
     def reconfigure(self, parameters: TrackerParameters) -> None:
         """Use other parameters from now on."""
         self.parameters = self._evidence.parameters = parameters
@@ -216,7 +220,7 @@ class TargetLock:
         self._had_target, self._lost = True, None
         if is_other:
             self._evidence.clear()
-        self._evidence.seen(sighting, index)
+        self._evidence.seen(sighting, index, returning=not is_other and self._status.state is not LockState.TRACKING)
         self._status = LockStatus(LockState.TRACKING, reason, int(tracks.ids[index]), str(tracks.labels[index]))
         return Choice(index, is_new or is_other, is_other)
 
