@@ -523,7 +523,10 @@ class Tracker:
         def motion_since(before_ns: int) -> ego_motion.ImageMotion | None:
             return None if seen.attitude is None else self._camera.told(before_ns, seen.camera, seen.attitude)
 
-        return self._frozen.judge(detections.stamp_ns, detections.boxes_px, motion_since)
+        def silence_ns_since(before_ns: int) -> int:
+            return self._core.longest_silence_ns(before_ns, detections.stamp_ns)
+
+        return self._frozen.judge(detections.stamp_ns, detections.boxes_px, motion_since, silence_ns_since)
 
     def _followed_classes(self) -> tuple[str, ...]:
         label = self._lock.status.label

@@ -21,7 +21,7 @@ class Camera:
         self.random = np.random.default_rng(1)
         self.panorama, self.speed, self.noise = panorama, px_per_picture, noise
         self.number = 0
-        self.held: np.ndarray | None = None
+        self.silence_ms = 20
 
     def view(self) -> np.ndarray:
         left = 100 + self.speed * self.number
@@ -36,7 +36,7 @@ class Camera:
             pictures = self.number - before_ns / (50 * MS)
             return np.array([[1.0, 0.0, -self.speed * pictures], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]])
 
-        return self.sight.judge(self.number * 50 * MS, boxes, motion_since)
+        return self.sight.judge(self.number * 50 * MS, boxes, motion_since, lambda _: self.silence_ms * MS)
 
 
 def textured(contrast: float = 60.0) -> np.ndarray:
@@ -67,6 +67,14 @@ def test_the_encoders_noise_on_one_frozen_picture_does_not_hide_it() -> None:
     frozen = camera.view().astype(float)
     found = [camera.picture((frozen + camera.random.normal(0.0, 1.0, frozen.shape)).clip(0, 255)) for _ in range(20)]
     assert found.index(True) <= 5 and all(found[6:])
+
+
+def test_it_stays_the_same_for_longer_than_telemetry_was_silent_before_it_is_called_frozen() -> None:
+    camera = Camera(textured())
+    camera.silence_ms = 400
+    frozen = camera.view()
+    # Judged from 150 ms on, in pictures of 50 ms each.
+    assert [camera.picture(frozen) for _ in range(15)].index(True) == 12
 
 
 def test_a_camera_at_rest_sees_a_still_scene() -> None:
@@ -108,4 +116,4 @@ def test_another_size_begins_anew() -> None:
         pass
     assert not camera.picture(frozen[:180])
     # An image that was not seen says nothing new.
-    assert not camera.sight.judge(12345, NO_BOXES, lambda _: None)
+    assert not camera.sight.judge(12345, NO_BOXES, lambda _: None, lambda _: 0)

@@ -65,6 +65,18 @@ def test_beside_the_samples_it_is_carried_on_at_its_rate_up_to_the_reach(at_ms: 
     assert found == (None if expected is None else pytest.approx(expected, abs=1e-6))
 
 
+@pytest.mark.parametrize(
+    ('since_ms', 'until_ms', 'expected_ms'), [(1010, 1040, 50), (1060, 1100, 350), (900, 1000, 100), (1400, 1700, 300)]
+)
+def test_the_longest_silence_counts_whole_gaps_and_what_has_not_come_yet(
+    since_ms: int, until_ms: int, expected_ms: int
+) -> None:
+    history = AttitudeHistory()
+    for at_ms in (1000, 1050, 1400):
+        history.offer(sample(at_ms, 0.1))
+    assert history.longest_silence_ns(since_ms * MS, until_ms * MS) == expected_ms * MS
+
+
 def test_an_outage_is_not_interpolated_across() -> None:
     history = AttitudeHistory()
     history.offer(sample(1000, 0.0, rate=0.0))

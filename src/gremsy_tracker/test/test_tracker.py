@@ -313,6 +313,30 @@ def test_nothing_is_followed_in_a_picture_that_does_not_change_while_the_camera_
     assert moving(bench.tick(20)), 'it is judged when the setpoint has left, so from the next one on'
 
 
+def test_a_gimbal_that_began_to_turn_while_telemetry_was_silent_has_no_frozen_picture() -> None:
+    # A machine under load: nothing came for 0.45 s, and the gimbal stood still for all but the last of it. Between the
+    # two samples it is taken to have turned throughout, and the pictures of that time do not show it.
+    bench = Bench()
+    noise = np.random.default_rng(1).normal(0.0, 1.0, (480, 640))
+    panorama = (128 + 400 * cv2.GaussianBlur(noise, (0, 0), 6.0)).clip(0, 255).astype(np.uint8)
+
+    def offer_picture(at_ms: int) -> None:
+        bench.tracker.offer_frame(Frame(lock_read_only(panorama.copy()), T0 + at_ms * MS, 'optical', 'mono8'))
+
+    for _ in range(10):
+        offer_picture(bench.ms + 60)
+        bench.image((200.0, 300.0))
+    silent_ms = bench.ms + 80
+    for step in range(1, 5):
+        bench.attitude(silent_ms + 400 + 20 * step, azimuth=0.03 * step)
+    found = []
+    for _ in range(7):
+        offer_picture(bench.ms + 60)
+        bench.image((200.0, 300.0), attitude=False)
+        found.append(bench.tracker.pictures_frozen)
+    assert found == [False] * 7
+
+
 def test_a_still_picture_of_a_camera_at_rest_is_followed_in() -> None:
     bench = Bench()
     picture = lock_read_only(np.full((480, 640, 3), 90, np.uint8))

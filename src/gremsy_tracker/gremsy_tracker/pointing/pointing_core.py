@@ -250,6 +250,10 @@ class PointingCore:
         """Where the camera looked at that time, in the level frame: as telemetry says."""
         return self._attitudes.at(stamp_ns, self._parameters.max_attitude_age_s)
 
+    def longest_silence_ns(self, since_ns: int, until_ns: int) -> int:
+        """The longest time between two samples of telemetry from one stamp to a later one."""
+        return self._attitudes.longest_silence_ns(since_ns, until_ns)
+
     def heading_at(self, stamp_ns: int) -> float:
         """Azimuth of the gimbal's level frame in the still frame at that time, rad."""
         return self._headings.at(stamp_ns).heading_rad

@@ -7,6 +7,7 @@ import bisect
 import math
 from collections import Counter, deque
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -110,6 +111,15 @@ class AttitudeHistory:
     def newest(self) -> GimbalAttitude | None:
         """The newest sample."""
         return self._samples[-1] if self._samples else None
+
+    def longest_silence_ns(self, since_ns: int, until_ns: int) -> int:
+        """The longest time without a sample between two stamps; a gap that reaches beyond them counts whole."""
+        first = max(0, bisect.bisect_right(self._stamps_ns, since_ns) - 1)
+        last = bisect.bisect_left(self._stamps_ns, until_ns) + 1
+        stamps_ns = self._stamps_ns[first:last]
+        if not stamps_ns or stamps_ns[-1] < until_ns:
+            stamps_ns.append(until_ns)
+        return max((after - before for before, after in pairwise([min(since_ns, stamps_ns[0]), *stamps_ns])), default=0)
 
     def at(self, stamp_ns: int, reach_s: float) -> AttitudeAt | None:
         """The attitude at a time, None where the nearest sample is more than `reach_s` away.

@@ -35,7 +35,6 @@ _CLEAR_LEVELS, _CLEAR_RATIO = 1.5, 0.5
 _LEAST_STILL = 5
 # ... and one of so many that moved as it should says that it is none.
 _MOST_MOVED_SHARE = 0.1
-_IN_A_ROW = 2
 # A picture that has thawed is another than the frozen one; where it is not, it is tried again after a while.
 _THAWED_LEVELS, _THAWED_SHARE = 3.0, 0.25
 _TRIED_AGAIN_NS = 3_000_000_000
@@ -46,14 +45,13 @@ class FrozenSight:
 
     def __init__(self) -> None:
         self._pictures: deque[tuple[int, int, NDArray[Any]]] = deque(maxlen=_REMEMBERED)
-        self._in_a_row = 0
+        self._still_since_ns: int | None = None
         self._frozen: tuple[int, NDArray[Any]] | None = None
 
     def clear(self) -> None:
         """What was seen before says nothing about what comes."""
         self._pictures.clear()
-        self._in_a_row = 0
-        self._frozen = None
+        self._still_since_ns = self._frozen = None
 
     def see(self, image: NDArray[Any], stamp_ns: int) -> None:
         """Take the next picture: (H, W) or (H, W, C)."""
@@ -64,13 +62,23 @@ class FrozenSight:
             self.clear()
         self._pictures.append((stamp_ns, step, grey.astype(np.float32)))
 
-    def judge(self, stamp_ns: int, boxes_px: Array, motion_since: Callable[[int], ImageMotion | None]) -> bool:
+    def judge(
+        self,
+        stamp_ns: int,
+        boxes_px: Array,
+        motion_since: Callable[[int], ImageMotion | None],
+        silence_ns_since: Callable[[int], int],
+    ) -> bool:
         """Whether the picture of that stamp is frozen.
+
+        What is said of the motion inside a gap of the telemetry is a guess: a gimbal that starts at the gap's end is
+        taken to have turned throughout. So the picture has to stay the same for longer than the longest of these gaps.
 
         Args:
             stamp_ns: of a picture that was seen.
             boxes_px: (N, 4) of what may move by itself, in source pixels.
             motion_since: from the picture of an earlier stamp to this one; None where nothing tells.
+            silence_ns_since: the longest time without telemetry from an earlier stamp to this one.
         """
         now = next((each for each in reversed(self._pictures) if each[0] == stamp_ns), None)
         if now is None:
@@ -80,11 +88,12 @@ class FrozenSight:
             self._look_for_a_thaw(stamp_ns, picture)
         still, moved = self._votes(stamp_ns, step, picture, boxes_px, motion_since)
         if still >= _LEAST_STILL and moved <= _MOST_MOVED_SHARE * still:
-            self._in_a_row += 1
-            if self._in_a_row >= _IN_A_ROW:
+            if self._still_since_ns is None:
+                self._still_since_ns = stamp_ns
+            elif stamp_ns - self._still_since_ns > silence_ns_since(self._still_since_ns - _LONGEST_NS):
                 self._frozen = stamp_ns, picture
         elif still + moved:
-            self._in_a_row = 0
+            self._still_since_ns = None
         return self._frozen is not None
 
     def _look_for_a_thaw(self, stamp_ns: int, picture: NDArray[Any]) -> None:
@@ -92,7 +101,7 @@ class FrozenSight:
         since_ns, before = self._frozen
         other = [np.abs(picture[tile] - before[tile]).mean() > _THAWED_LEVELS for tile, _ in _tiles(picture.shape)]
         if np.mean(other) >= _THAWED_SHARE or not 0 <= stamp_ns - since_ns < _TRIED_AGAIN_NS:
-            self._frozen, self._in_a_row = None, 0
+            self._still_since_ns = self._frozen = None
 
     def _votes(
         self,
