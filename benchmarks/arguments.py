@@ -88,7 +88,7 @@ def parser(path: Callable[[str], Path] = Path) -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(
         prog='./gremsy bench',
         usage='./gremsy bench NAME [--json FILE] [--duration S] [--keep DIR] [--only FAULT] [--soak | --fuzz] '
-        '[--offline] [--starts N] [--preset PRESET]',
+        '[--offline] [--starts N] [--preset PRESET] [--gpu]',
         description=overview(),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -103,6 +103,7 @@ def parser(path: Callable[[str], Path] = Path) -> argparse.ArgumentParser:
         '--offline', action='store_true', help='of `loop`: in invented time with the real detector, from ten places'
     )
     made.add_argument('--starts', type=int, default=10, metavar='N', help='with --offline: so many (default: 10)')
+    made.add_argument('--gpu', action='store_true', help='of `detector`: on an NVIDIA GPU, by ONNX Runtime with CUDA')
     made.add_argument('--preset', choices=LOOP_PRESETS, help='of `loop`: on this payload alone')
     made.add_argument(
         '--soak', action='store_true', help='of `faults`: none, for --minutes, and what every process uses'

@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gremsy_common.types.frame import Frame, lock_read_only
-from gremsy_detector.backends.tensorrt.cuda_memory import CudaStream
+from gremsy_detector.backends.gpu.cuda_memory import CudaStream
 from gremsy_detector.image.network_input import NetworkInput
 from gremsy_detector.model.model_description import InputDescription, ResizeMode
 from gremsy_model_tools.precision.folded_input import fold_input

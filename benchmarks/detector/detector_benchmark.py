@@ -16,8 +16,9 @@ from typing import Any
 import cv2
 
 from benchmarks.detector.detector_frames import footage_frames
+from benchmarks.detector.detector_gpu import gpu_figures
 from benchmarks.detector.detector_int8 import int8_figures
-from benchmarks.detector.detector_peer import UltralyticsPeer, agreement, unavailable, write_yolov8n
+from benchmarks.detector.detector_peer import UltralyticsPeer, agreement, unavailable, write_yolo
 from benchmarks.detector.detector_sharing import sharing_figures
 from benchmarks.detector.detector_stages import decode_nms_ms, preprocess_ms
 from benchmarks.detector.detector_timing import medians_ms, over, take_turns
@@ -38,7 +39,8 @@ BARE, NODE, MESSAGE, PEER = 'bare', 'node', 'message', 'ultralytics'
 
 def run(options: argparse.Namespace) -> dict[str, Any]:
     """All figures of the issue; None where what they need is not installed, and why."""
-    del options
+    if options.gpu:
+        return gpu_figures(default_footage(cache_directory(os.environ), _say))
     threads, cv2_threads = 1, cv2.getNumThreads()
     cv2.setNumThreads(threads)
     try:
@@ -76,7 +78,7 @@ def _yolov8n_or_why(frames: list[Frame]) -> dict[str, Any]:
         return {'yolov8n': None, 'ultralytics': None, 'ultralytics_unavailable': why}
     _say('yolov8n, and Ultralytics ...')
     with tempfile.TemporaryDirectory(prefix='gremsy-bench-') as folder:
-        model = write_yolov8n(Path(folder), frames)
+        model = write_yolo('yolov8n', Path(folder), frames)
         peer = UltralyticsPeer(model, Selection())
         figures = compare(model, frames, _ROUNDS['yolov8n'], peer)
         with FrameWay(model) as ours:

@@ -20,7 +20,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.detector.detector_ways import session_options
 from gremsy_common.types.detections import Detections
 from gremsy_common.types.frame import Frame
 from gremsy_detector.backends.onnxruntime_providers import load_onnxruntime
@@ -53,18 +52,37 @@ def unavailable() -> str | None:
     return None
 
 
-def write_yolov8n(folder: Path, frames: Sequence[Frame]) -> Path:
-    """YOLOv8n, 640x640, as Ultralytics exports it; its weights are random, and its scores as spread as real ones'."""
+def session_options() -> Any:
+    """Those of the detector's back end on one thread, for everybody who is compared."""
+    options = load_onnxruntime().SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.add_session_config_entry('session.intra_op.allow_spinning', '0')
+    return options
+
+
+def write_yolo(name: str, folder: Path, frames: Sequence[Frame]) -> Path:
+    """YOLOv8, 640x640, as Ultralytics exports it, with its weights as `.pt` beside it.
+
+    They are random, and the scores as spread as real ones'.
+
+    Args:
+        name: `yolov8n` and the like.
+        folder: where to write.
+        frames: on which the scores are spread.
+    """
     os.environ['YOLO_CONFIG_DIR'] = str(folder)
     torch, yolo = import_module('torch'), import_module('ultralytics').YOLO
     torch.set_num_threads(1)
     torch.manual_seed(_SEED)
-    made = yolo('yolov8n.yaml', verbose=False)
+    made = yolo(f'{name}.yaml', verbose=False)
     images = torch.from_numpy(np.concatenate([_tensor(frame) for frame in frames]))
     with torch.no_grad():
         _settle(made.model, images)
         _spread_scores(made.model, images)
-    made.model.pt_path = str(folder / 'yolov8n.pt')  # the export is written beside it
+    weights = folder / f'{name}.pt'
+    made.model.pt_path = str(weights)  # the export is written beside it
+    # Ultralytics' own `save` rounds them to float16.
+    torch.save({'model': made.model, 'train_args': {}}, weights)
     return Path(made.export(format='onnx', imgsz=_SIDE_PX, opset=17, simplify=False, verbose=False))
 
 
@@ -117,10 +135,16 @@ class Agreement:
     score: float
 
 
-def agreement(ours: Detections, theirs: Detections) -> Agreement:
-    """Each of theirs beside the nearest of ours of its class that has no partner yet, the best matches first."""
+def agreement(ours: Detections, theirs: Detections, most_px: float = np.inf) -> Agreement:
+    """Each of theirs beside the nearest of ours of its class that has no partner yet, the best matches first.
+
+    Args:
+        ours: of a picture.
+        theirs: of the same.
+        most_px: what is further apart at an edge has no partner.
+    """
     distance = np.abs(theirs.boxes_px[:, None] - ours.boxes_px[None]).max(axis=2, initial=0.0)
-    distance[theirs.labels[:, None] != ours.labels[None]] = np.inf
+    distance[(theirs.labels[:, None] != ours.labels[None]) | (distance > most_px)] = np.inf
     box_px = score = 0.0
     pairs = 0
     while distance.size and np.isfinite(nearest := distance.min()):
@@ -136,7 +160,7 @@ def agreement(ours: Detections, theirs: Detections) -> Agreement:
 class UltralyticsPeer:
     """`YOLO(model).predict`, at our thresholds and with our session options."""
 
-    def __init__(self, model: Path, selection: Selection) -> None:
+    def __init__(self, model: Path, selection: Selection, *, device: str = 'cpu', half: bool = False) -> None:
         backend = import_module('ultralytics.nn.autobackend').AutoBackend
         self._torchvision = _torchvision_loads()
         if not self._torchvision:
@@ -149,11 +173,16 @@ class UltralyticsPeer:
             'iou': selection.iou,
             'max_det': selection.max_detections,
             'imgsz': _SIDE_PX,
-            'device': 'cpu',
+            'device': device,
+            'half': half,
+            # The whole input, as ours; else a picture of 16:9 is 640x384 to a .pt.
+            'rect': False,
             'verbose': False,
         }
         self._speeds: list[dict[str, float]] = []
         self._yolo.predict(np.zeros((_SIDE_PX, _SIDE_PX, 3), np.uint8), **self._arguments)
+        if device != 'cpu' or model.suffix != '.onnx':
+            return
         self._yolo.predictor.model.backend.session = load_onnxruntime().InferenceSession(
             str(model), session_options(), providers=['CPUExecutionProvider']
         )
@@ -166,9 +195,9 @@ class UltralyticsPeer:
         return Detections(
             stamp_ns=frame.stamp_ns,
             frame_id=frame.frame_id,
-            boxes_px=boxes.xyxy.numpy().astype(np.float64),
-            scores=boxes.conf.numpy().astype(np.float64),
-            labels=np.array([names[int(number)] for number in boxes.cls], dtype=np.str_),
+            boxes_px=boxes.xyxy.cpu().numpy().astype(np.float64),
+            scores=boxes.conf.cpu().numpy().astype(np.float64),
+            labels=np.array([names[int(number)] for number in boxes.cls.cpu()], dtype=np.str_),
         )
 
     def describe(self, agreed: Sequence[Agreement]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.detector.detector_peer import session_options
 from gremsy_common.ros.messages.detection_messages import detections_message
 from gremsy_common.ros.messages.image_messages import frame_as_sent, image_message
 from gremsy_common.types.detections import Detections
@@ -20,14 +21,6 @@ from gremsy_detector.backends.backend import BackendOptions
 from gremsy_detector.backends.backend_registry import choose_backend
 from gremsy_detector.backends.onnxruntime_providers import load_onnxruntime
 from gremsy_detector.detector import DetectionResult, Detector, Selection
-
-
-def session_options() -> Any:
-    """Those of the detector's back end on one thread, for everybody who is compared."""
-    options = load_onnxruntime().SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.add_session_config_entry('session.intra_op.allow_spinning', '0')
-    return options
 
 
 class BareRun:

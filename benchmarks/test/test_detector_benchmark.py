@@ -15,7 +15,7 @@ import pytest
 from benchmarks.detector import detector_benchmark
 from benchmarks.detector.detector_frames import SIZE_PX, footage_frames
 from benchmarks.detector.detector_int8 import int8_figures
-from benchmarks.detector.detector_peer import Agreement, UltralyticsPeer, agreement, unavailable, write_yolov8n
+from benchmarks.detector.detector_peer import Agreement, UltralyticsPeer, agreement, unavailable, write_yolo
 from benchmarks.detector.detector_sharing import two_cameras, with_open_batch
 from benchmarks.detector.detector_stages import ANCHORS, CLASSES, OBJECTS, AnsweringBackend, crowded_output
 from benchmarks.detector.detector_timing import WARM_UP, medians_ms, over, take_turns
@@ -116,7 +116,7 @@ def test_the_object_has_the_keys_asked_for(monkeypatch: pytest.MonkeyPatch, vtes
     monkeypatch.setattr(detector_benchmark, '_STAGE_ROUNDS', 3)
     monkeypatch.setattr(detector_benchmark, '_STRIDE', 60)
     monkeypatch.setattr(detector_benchmark, 'unavailable', lambda: 'not today.')
-    figures = json.loads(json.dumps(detector_benchmark.run(argparse.Namespace())))
+    figures = json.loads(json.dumps(detector_benchmark.run(argparse.Namespace(gpu=False))))
     assert {'node_over_model', 'preprocess_ms', 'preprocess_float_ms', 'decode_nms_ms', 'over_ultralytics'} <= set(
         figures
     )
@@ -155,7 +155,7 @@ def test_int8_is_half_the_size_and_the_gate_tells_good_frames_from_black_ones(vt
 @pytest.mark.skipif(unavailable() is not None, reason='./gremsy setup --extra ultralytics installs it')
 def test_ultralytics_finds_the_same_boxes(tmp_path: Path, vtest_footage: Path) -> None:
     frames = footage_frames(vtest_footage, (30, 430))
-    model = write_yolov8n(tmp_path, frames)
+    model = write_yolo('yolov8n', tmp_path, frames)
     peer = UltralyticsPeer(model, Selection())
     with FrameWay(model) as ours:
         agreed = [agreement(ours(frame), peer(frame)) for frame in frames]

@@ -29,5 +29,7 @@ setup(
         ],
         # Engines of another precision than the file's: the detector finds this where the package is installed.
         'gremsy_detector.precision_step': ['prepare = gremsy_model_tools.precision.prepare:prepare_model'],
+        # What a GPU does in the CPU's stead.
+        'gremsy_detector.gpu_graphs': ['graphs = gremsy_model_tools.gpu.gpu_graphs'],
     },
 )

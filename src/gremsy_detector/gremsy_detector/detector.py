@@ -6,20 +6,21 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gremsy_common.types.detections import Detections
 from gremsy_common.types.frame import Frame
-from gremsy_detector.backends.backend import Interruptible, ModelRunner
+from gremsy_detector.backends.backend import Interruptible, ModelRunner, TakesPictures
 from gremsy_detector.decode.decoder import DecodeSettings, decode
 from gremsy_detector.errors import InferenceError, ModelError
 from gremsy_detector.image.network_input import NetworkInput
 from gremsy_detector.image.region_of_interest import Window
 from gremsy_detector.image.tiling import Boxes, merge
 from gremsy_detector.model.class_names import class_mask
-from gremsy_detector.model.model_description import ModelDescription, describe, describe_input
+from gremsy_detector.model.model_description import InputDescription, ModelDescription, describe, describe_input
 from gremsy_detector.selection import Selection
 
 __all__ = ['DetectionResult', 'Detector', 'Selection', 'StageTimes']
@@ -123,20 +124,19 @@ class Detector:
         try:
             facts = self._backend.open()
             described = describe_input(facts, self._resize)
-            network_input = NetworkInput(described, self._backend.new_input(described.shape, described.dtype))
+            tensor = NetworkInput(described, self._backend.new_input(described.shape, described.dtype)).tensor
             try:
                 for _ in range(self._warm_up_runs):
-                    outputs = self._backend.infer(network_input.tensor)
+                    outputs = self._backend.infer(tensor)
             except InferenceError as error:
                 raise ModelError(
                     f'Model file {facts.path} loads but does not run on an input of '
-                    f'{list(network_input.tensor.shape)} ({str(error).rstrip(".")}): '
+                    f'{list(tensor.shape)} ({str(error).rstrip(".")}): '
                     'export it again, or free memory if that is what it lacks.'
                 ) from error
             model = describe(facts, outputs, self._resize)
-            if model.input != described:
-                # That it is a DETR, fed stretched, may show in its answer only.
-                network_input = NetworkInput(model.input, network_input.tensor)
+            # That it is a DETR, fed stretched, may show in its answer only.
+            network_input = self._new_network_input(model.input, tensor)
             settings = _settings_of(self._selection, model)
         except BaseException:
             self._backend.close()
@@ -207,6 +207,12 @@ class Detector:
         candidates = _named(boxes[kept], frame, opened.labels)
         decode_ns = self._clock_ns() - started_ns - preprocess_ns - inference_ns
         return DetectionResult(detections, candidates, StageTimes(preprocess_ns, inference_ns, decode_ns))
+
+    def _new_network_input(self, described: InputDescription, tensor: NDArray[Any]) -> NetworkInput:
+        backend = self._backend
+        if not isinstance(backend, TakesPictures):
+            return NetworkInput(described, tensor)
+        return NetworkInput(described, tensor, lambda form: backend.picture(tensor, form, described))
 
     def _look(self, frame: Frame, opened: _Opened, settings: DecodeSettings, started_ns: int) -> tuple[Boxes, int, int]:
         """One run of the network: boxes in the frame's own pixels, clipped to it; the first two stages' times, ns."""

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gremsy_detector.backends.tensorrt.cuda_memory import CudaStream
+from gremsy_detector.backends.gpu.cuda_memory import CudaStream
 from gremsy_detector.backends.tensorrt.cuda_probe import CudaProbe, Gpu
 from gremsy_detector.backends.tensorrt.engine_builder import BuiltEngine
 from gremsy_detector.backends.tensorrt.engine_machine import Machine
@@ -26,7 +26,7 @@ DESKTOP = Gpu('NVIDIA GeForce RTX 5080', '12.0', 84, 16 << 30)
 TURING = Gpu('NVIDIA GeForce RTX 2070', '7.5', 36, 8 << 30)
 HOPPER = Gpu('NVIDIA H200', '9.0', 132, 140 << 30)
 NANO = Gpu('Orin', '8.7', 8, 7 << 30)
-SUCCESS, OUT_OF_MEMORY, LOST, NOT_CAPTURED = 0, 2, 700, 900
+SUCCESS, OUT_OF_MEMORY, NOT_READY, LOST, NOT_CAPTURED = 0, 2, 600, 700, 900
 ERROR_NAMES = {
     2: b'cudaErrorMemoryAllocation',
     700: b'cudaErrorIllegalAddress',
@@ -37,11 +37,11 @@ ERROR_NAMES = {
 class FakeCuda:
     """`cuda.bindings.runtime`; `failing` maps a function's name to the status that it answers with."""
 
-    cudaError_t = types.SimpleNamespace(cudaSuccess=SUCCESS, cudaErrorMemoryAllocation=OUT_OF_MEMORY)
+    cudaError_t = types.SimpleNamespace(
+        cudaSuccess=SUCCESS, cudaErrorMemoryAllocation=OUT_OF_MEMORY, cudaErrorNotReady=NOT_READY
+    )
     cudaMemcpyKind = types.SimpleNamespace(cudaMemcpyHostToDevice=1, cudaMemcpyDeviceToHost=2)
     cudaStreamCaptureMode = types.SimpleNamespace(cudaStreamCaptureModeThreadLocal=1)
-    cudaEventBlockingSync = 1
-    cudaEventDisableTiming = 2
     cudaStreamNonBlocking = 1
     cudaHostAllocDefault = 0
 
@@ -53,6 +53,7 @@ class FakeCuda:
         self._next = 1000
         self._captured = None
         self._pending = SUCCESS
+        self._looks = 0
 
     # What tests look at.
 
@@ -111,18 +112,6 @@ class FakeCuda:
     def cudaStreamDestroy(self, stream):
         return self._drop('cudaStreamDestroy', stream)
 
-    def cudaEventCreateWithFlags(self, flags):
-        return self._new_handle('cudaEventCreateWithFlags', 'event')
-
-    def cudaEventDestroy(self, event):
-        return self._drop('cudaEventDestroy', event)
-
-    def cudaEventRecord(self, event, stream):
-        return (self._status('cudaEventRecord'),)
-
-    def cudaEventSynchronize(self, event):
-        return (self._status('cudaEventSynchronize'),)
-
     def cudaHostAlloc(self, size, flags):
         return self._allocate('cudaHostAlloc', size)
 
@@ -143,6 +132,12 @@ class FakeCuda:
 
     def cudaMemGetInfo(self):
         return SUCCESS, 3 << 20, 8 << 30
+
+    def cudaStreamQuery(self, stream):
+        # Not at the first look.
+        self._looks += 1
+        status = self._status('cudaStreamQuery')
+        return (NOT_READY if status == SUCCESS and self._looks % 2 else status,)
 
     def cudaStreamBeginCapture(self, stream, mode):
         status = self._status('cudaStreamBeginCapture')

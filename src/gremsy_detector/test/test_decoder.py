@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from gremsy_detector.decode.decoder import DecodeSettings, decode
-from gremsy_detector.model.output_layout import Layout, OutputDescription
+from gremsy_detector.model.known_layouts import MANY_BOXES, Layout, OutputDescription
 
 NC = 3
 ALL = DecodeSettings(confidence=0.25, iou=0.5, max_detections=100)
@@ -21,10 +21,10 @@ BOXES = np.array(
     dtype=np.float32,
 )
 LAYOUTS = list(Layout)
-ENDED = [Layout.END_TO_END, Layout.TOP_QUERIES, Layout.DETS_LABELS, Layout.BOXES_SCORES_LABELS]
+ENDED = [Layout.END_TO_END, Layout.TOP_QUERIES, Layout.DETS_LABELS, Layout.BOXES_SCORES_LABELS, Layout.BEST_BOXES]
 ON_GRID = [Layout.YOLOX, Layout.NANODET_PLUS]
 IN_FRACTIONS = [Layout.QUERIES, Layout.TOP_QUERIES, Layout.TWO_OUTPUTS]
-WITH_SUPPRESSION = [Layout.DENSE, Layout.TRANSPOSED, Layout.YOLOX, Layout.YOLOX_DECODED, Layout.NANODET_PLUS]
+WITH_SUPPRESSION = [*MANY_BOXES, Layout.BEST_BOXES]
 WITHOUT_SUPPRESSION = [layout for layout in Layout if layout not in WITH_SUPPRESSION]
 WIDTH, HEIGHT = 640, 512
 STRIDES = (8, 16, 32, 64)

@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which provider runs a model: the best that really works, and whoever does not get his choice is told."""
 
+import sys
+import types
+
 import numpy as np
 import pytest
 
@@ -13,6 +16,7 @@ from gremsy_detector.backends.onnxruntime_providers import (
     OPENVINO,
     PROVIDERS,
     TENSORRT,
+    load_onnxruntime,
     open_session,
     providers_to_try,
 )
@@ -194,3 +198,13 @@ def test_a_gpu_that_is_lost_is_an_inference_error(write_model, monkeypatch):
     with pytest.raises(InferenceError) as failed:
         backend.infer(np.zeros((1, 3, 64, 64), np.float32))
     assert str(failed.value) == f'onnxruntime failed on {path}: CUDA failure 999: unknown error ; GPU=0.'
+
+
+def test_what_is_logged_outside_a_session_is_heard_from_errors_on(monkeypatch):
+    # ONNX Runtime 1.31 warned at every start: "No registered plugin EP device found for 'CUDAExecutionProvider'".
+    runtime = types.SimpleNamespace(severities=[])
+    runtime.set_default_logger_severity = runtime.severities.append
+    monkeypatch.setitem(sys.modules, 'onnxruntime', runtime)
+    assert load_onnxruntime() is runtime
+    # 0 verbose, 1 info, 2 warning, 3 error, 4 fatal: onnxruntime.set_default_logger_severity.
+    assert runtime.severities == [3]

@@ -8,7 +8,7 @@ from importlib import metadata
 
 import pytest
 
-from gremsy_detector.backends.tensorrt.cuda_memory import CUDA_NAMES
+from gremsy_detector.backends.gpu.cuda_memory import CUDA_NAMES
 from gremsy_detector.backends.tensorrt.tensorrt_kinds import RTX
 from gremsy_detector.backends.tensorrt.tensorrt_library import BUILDER_NAMES, RTX_NAMES, RUNTIME_NAMES
 from src.gremsy_detector.test.record_tensorrt_names import CLASSES, RECORD, RTX_RECORD, compiler, names_of

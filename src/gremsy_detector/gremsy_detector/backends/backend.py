@@ -8,8 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
+import numpy as np
 from numpy.typing import NDArray
 
+from gremsy_detector.image.picture_form import PictureForm
+from gremsy_detector.model.model_description import InputDescription
 from gremsy_detector.model.model_facts import ModelFacts
 
 
@@ -85,6 +88,27 @@ class Interruptible(Protocol):
 
     def interrupt(self) -> None:
         """From another thread: let `infer` end soon with an InferenceError, where it is at work."""
+
+
+@runtime_checkable
+class TakesPictures(Protocol):
+    """A runner that may bring pictures to the network's input by itself, on its GPU."""
+
+    def picture(
+        self, tensor: NDArray[Any], form: PictureForm, description: InputDescription
+    ) -> NDArray[np.uint8] | None:
+        """The array for pictures of a form (`PictureForm.copy`), which `infer` takes in place of `tensor`.
+
+        Asked for before every picture, since those of other forms may be forgotten.
+
+        Args:
+            tensor: from `new_input`.
+            form: of the pictures.
+            description: how the network is fed.
+
+        Returns:
+            None where pictures of that form are to be brought into `tensor` itself.
+        """
 
 
 class Backend(ModelRunner, Protocol):

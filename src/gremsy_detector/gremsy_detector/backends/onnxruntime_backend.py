@@ -1,12 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""ONNX Runtime on whatever it finds: CUDA, OpenVINO or the CPU, with every buffer made once."""
+"""ONNX Runtime on whatever it finds: CUDA, OpenVINO or the CPU, with every buffer made once.
+
+On CUDA it computes for the runner of `backends/gpu`: page-locked memory, one stream, CUDA graphs, and what can be put
+into the graph is done on the GPU. Where that is not to be had it copies arrays by itself, and its description says why.
+"""
 
 from __future__ import annotations
 
 import importlib.util
 import re
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -17,34 +21,32 @@ from numpy.typing import NDArray
 
 from gremsy_common.installing import pip_install
 from gremsy_detector.backends.backend import DEFAULT_OPTIONS, BackendOptions
+from gremsy_detector.backends.gpu.cuda_memory import CudaStream
+from gremsy_detector.backends.gpu.graph_maker import GpuGraphs, installed_graphs
+from gremsy_detector.backends.gpu.onnxruntime_gpu import OnnxRuntimeGpu
 from gremsy_detector.backends.onnxruntime_providers import (
     CPU,
     CUDA,
+    ERRORS_ONLY,
     OPENVINO,
     TENSORRT,
+    facts_of,
     in_short,
     load_onnxruntime,
     open_session,
     providers_to_try,
 )
 from gremsy_detector.errors import InferenceError, ModelError
-from gremsy_detector.model.model_facts import ModelFacts, TensorFacts
+from gremsy_detector.image.picture_form import PictureForm
+from gremsy_detector.model.model_description import InputDescription
+from gremsy_detector.model.model_facts import ModelFacts
 from gremsy_detector.model.model_metadata import image_size_px
 from gremsy_detector.model.onnx_file_check import check_onnx_file
 
-_DTYPES = {
-    'tensor(float)': 'float32',
-    'tensor(float16)': 'float16',
-    'tensor(uint8)': 'uint8',
-    'tensor(double)': 'float64',
-    'tensor(int32)': 'int32',
-    'tensor(int64)': 'int64',
-}
 # The second input that D-FINE's and RT-DETR's authors export: width and height of the image, by which the network
 # scales its boxes. Told the size of its own input, it answers in pixels of that input, as every other network here
 # does; so it is a constant, which is fed along.
 _SIZE_INPUT = 'orig_target_sizes'
-_ERRORS_ONLY = 3
 # As many cameras as one machine has.
 _MOST_IMAGES = 8
 # One: two became 1.5-3 times slower than one as soon as the other core had the rest of the loop to do.
@@ -59,9 +61,19 @@ class OnnxRuntimeBackend:
     preference: ClassVar[int] = 10
     builds: ClassVar[bool] = False
 
-    def __init__(self, model: Path, options: BackendOptions = DEFAULT_OPTIONS) -> None:
+    def __init__(
+        self,
+        model: Path,
+        options: BackendOptions = DEFAULT_OPTIONS,
+        *,
+        new_stream: Callable[[int], CudaStream] = CudaStream,
+        graphs: Callable[[], GpuGraphs] = installed_graphs,
+    ) -> None:
         self._model = model
         self._options = options
+        self._gpu_parts = (new_stream, graphs)
+        self._gpu: OnnxRuntimeGpu | None = None
+        self._gpu_remark = ''
         self._threads = options.threads or _USUAL_THREADS
         self._provider = CPU
         self._session: Any = None
@@ -92,7 +104,11 @@ class OnnxRuntimeBackend:
         providers = providers_to_try(self._options.provider, runtime.get_available_providers())
         settings = self._session_options(runtime)
 
+        gpu = self._plan_gpu(runtime) if CUDA in providers else None
+
         def make(names: list[str], provider_options: list[dict[str, Any]]) -> Any:
+            if gpu is not None and names[0] == CUDA.name:
+                return gpu.new_session(settings)
             # No fallback of its own: it prints to stdout, and hides on what it goes on.
             return runtime.InferenceSession(
                 str(self._model), settings, providers=names, provider_options=provider_options, enable_fallback=0
@@ -101,14 +117,20 @@ class OnnxRuntimeBackend:
         try:
             self._session, self._provider = open_session(make, providers, self._provider_options(), self._options.say)
         except Exception as error:  # its exceptions share no base class but this
+            if gpu is not None:
+                gpu.close()
             raise ModelError(_refusal(self._model, runtime.__version__, opset, error)) from error
+        if gpu is not None and self._provider is not CUDA:
+            gpu.close()
+            gpu = None
+        self._gpu = gpu
         self._version = runtime.__version__
         self._new_run = runtime.RunOptions
         try:
             facts = ModelFacts(
                 path=self._model,
-                inputs=tuple(_facts_of(tensor) for tensor in self._session.get_inputs()),
-                outputs=tuple(_facts_of(tensor) for tensor in self._session.get_outputs()),
+                inputs=tuple(facts_of(tensor) for tensor in self._session.get_inputs()),
+                outputs=tuple(facts_of(tensor) for tensor in self._session.get_outputs()),
                 metadata=dict(self._session.get_modelmeta().custom_metadata_map),
             )
         except UnicodeDecodeError as error:
@@ -117,6 +139,8 @@ class OnnxRuntimeBackend:
                 f'Model file {self._model} is corrupt (a name or its metadata is not UTF-8): copy or export it again.'
             ) from error
         self._facts, self._fed_besides = _without_size_input(facts)
+        if gpu is not None:
+            gpu.start(self._session, self._facts, self._fed_besides, self._run)
         return self._facts
 
     @property
@@ -133,13 +157,23 @@ class OnnxRuntimeBackend:
         return self._provider is CPU
 
     def new_input(self, shape: tuple[int, ...], dtype: str) -> NDArray[Any]:
-        """Plain memory; see `Backend.new_input`."""
+        """Plain memory, or page-locked on CUDA; see `Backend.new_input`."""
+        if self._gpu is not None:
+            return self._gpu.runs.new_input(shape, dtype)
         tensor = np.zeros(shape, dtype=dtype)
         self._bound[id(tensor)] = _Bound(tensor)
         return tensor
 
+    def picture(
+        self, tensor: NDArray[Any], form: PictureForm, description: InputDescription
+    ) -> NDArray[np.uint8] | None:
+        """On CUDA; see `TakesPictures`."""
+        return None if self._gpu is None else self._gpu.picture(tensor, form, description)
+
     def infer(self, tensor: NDArray[Any]) -> Sequence[NDArray[Any]]:
         """Run once; see `Backend.infer`."""
+        if self._gpu is not None:
+            return self._gpu.runs.run(tensor)
         if self._session is None or self._facts is None:
             raise InferenceError(f'{self.name} has no model open: call open() first.')
         bound = self._bound.get(id(tensor), self._foreign)
@@ -171,7 +205,7 @@ class OnnxRuntimeBackend:
     def _run(self) -> Iterator[Any]:
         """The options of one run, by which it can be ended."""
         options = self._new_run()
-        options.log_severity_level = _ERRORS_ONLY + 1
+        options.log_severity_level = ERRORS_ONLY + 1
         with self._runs_lock:
             self._runs.add(options)
         try:
@@ -181,9 +215,12 @@ class OnnxRuntimeBackend:
                 self._runs.discard(options)
 
     def close(self) -> None:
-        """Free the session."""
+        """Free the session, then the GPU's memory."""
+        gpu, self._gpu = self._gpu, None
         self._session = self._facts = self._foreign = None
         self._bound = {}
+        if gpu is not None:
+            gpu.close()
 
     @property
     def description(self) -> str:
@@ -191,6 +228,9 @@ class OnnxRuntimeBackend:
         on = f'{self._provider.title} (device {self._options.device})'
         if self._provider in (CPU, OPENVINO):
             on = f'{self._provider.title}, {self._threads} thread{"s" if self._threads > 1 else ""}'
+        remark = self._gpu_remark if self._gpu is None else self._gpu.remark
+        if self._provider is CUDA and remark:
+            on = f'{on}, {remark}'
         return f'ONNX Runtime {self._version} {on}'.replace('  ', ' ')
 
     def _session_options(self, runtime: Any) -> Any:
@@ -201,12 +241,25 @@ class OnnxRuntimeBackend:
         options.add_session_config_entry('session.intra_op.allow_spinning', '0')
         options.add_session_config_entry('session.inter_op.allow_spinning', '0')
         # Its errors come as exceptions with the same text; its warnings on stderr name no file.
-        options.log_severity_level = _ERRORS_ONLY + 1
+        options.log_severity_level = ERRORS_ONLY + 1
         return options
 
     def _provider_options(self) -> dict[Any, dict[str, Any]]:
         device = {'device_id': str(self._options.device)}
         return {CUDA: device, TENSORRT: device, OPENVINO: {'num_of_threads': str(self._threads)}}
+
+    def _plan_gpu(self, runtime: Any) -> OnnxRuntimeGpu | None:
+        """What CUDA is to run; None, and a remark, where arrays are copied instead."""
+        new_stream, graphs = self._gpu_parts
+        gpu = OnnxRuntimeGpu(self._model, self._options, runtime, new_stream(self._options.device), graphs)
+        try:
+            gpu.open()
+        except (ImportError, InferenceError, ModelError) as error:
+            gpu.close()
+            missing = 'cuda-python is not installed' if isinstance(error, ImportError) else str(error).rstrip('. ')
+            self._gpu_remark = f'images copied to it one by one ({missing})'
+            return None
+        return gpu
 
     def _bind(self, bound: _Bound, options: Any) -> Sequence[NDArray[Any]]:
         """The first run on an input array; from the second on, nothing is allocated.
@@ -247,10 +300,6 @@ BACKEND = OnnxRuntimeBackend
 def _bind_each(bind: Any, arrays: Mapping[str, NDArray[Any]]) -> None:
     for name, array in arrays.items():
         bind(name, 'cpu', 0, array.dtype.type, array.shape, array.ctypes.data)
-
-
-def _facts_of(tensor: Any) -> TensorFacts:
-    return TensorFacts(tensor.name, tuple(tensor.shape), _DTYPES.get(tensor.type, tensor.type))
 
 
 def _without_size_input(facts: ModelFacts) -> tuple[ModelFacts, dict[str, NDArray[np.int64]]]:

@@ -18,8 +18,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from gremsy_common.parameters.parameter_fields import ParameterError
+from gremsy_detector.model.model_facts import TensorFacts
 
 AUTO = 'auto'
+ERRORS_ONLY = 3
+"""Of ONNX Runtime's logging severities."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,17 +42,31 @@ PROVIDERS = (CUDA, TENSORRT, OPENVINO, CPU)
 # Not TensorRT: it builds its engine at every start, minutes long, unless somebody asked for it.
 _PREFERRED = (CUDA, OPENVINO, CPU)
 
+_DTYPES = {
+    'tensor(float)': 'float32',
+    'tensor(float16)': 'float16',
+    'tensor(uint8)': 'uint8',
+    'tensor(double)': 'float64',
+    'tensor(int32)': 'int32',
+    'tensor(int64)': 'int64',
+}
+
 MakeSession = Callable[[list[str], list[dict[str, Any]]], Any]
 
 
 def load_onnxruntime() -> Any:
-    """The module `onnxruntime`, with its telemetry off.
+    """The module `onnxruntime`, with its telemetry and its warnings off.
 
     By its mere import it otherwise writes an id of this device and a queue of events for its maker into
     ~/.cache/Microsoft (seen with 1.32). Who has set ORT_DISABLE_TELEMETRY, has decided.
+
+    What is logged outside a session does not heed the session's severity: at every start on CUDA, 1.31 warns that it
+    found "no registered plugin EP device", and uses CUDA all the same.
     """
     os.environ.setdefault('ORT_DISABLE_TELEMETRY', '1')
-    return importlib.import_module('onnxruntime')
+    runtime = importlib.import_module('onnxruntime')
+    runtime.set_default_logger_severity(ERRORS_ONLY)
+    return runtime
 
 
 def providers_to_try(wanted: str, available: Sequence[str]) -> tuple[Provider, ...]:
@@ -112,6 +129,11 @@ def open_session(
         say(f'ONNX Runtime cannot use {provider.title} ({reason}): trying {following.title}.')
     last = providers[-1]
     return make([last.name], [options.get(last, {})]), last
+
+
+def facts_of(tensor: Any) -> TensorFacts:
+    """A session's word for a tensor in ours."""
+    return TensorFacts(tensor.name, tuple(tensor.shape), _DTYPES.get(tensor.type, tensor.type))
 
 
 def in_short(error: Exception) -> str:

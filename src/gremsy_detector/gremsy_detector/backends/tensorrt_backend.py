@@ -14,7 +14,8 @@ from typing import Any, ClassVar
 from numpy.typing import NDArray
 
 from gremsy_detector.backends.backend import DEFAULT_OPTIONS, BackendOptions
-from gremsy_detector.backends.tensorrt.cuda_memory import CudaStream
+from gremsy_detector.backends.gpu.cuda_memory import CudaStream
+from gremsy_detector.backends.gpu.engine_runner import EngineRuns
 from gremsy_detector.backends.tensorrt.engine_cache import EngineCache, EngineRequest
 from gremsy_detector.backends.tensorrt.engine_file import (
     BUILD_AGAIN,
@@ -26,7 +27,6 @@ from gremsy_detector.backends.tensorrt.engine_file import (
 )
 from gremsy_detector.backends.tensorrt.engine_key import EngineTarget, sha256_of_model
 from gremsy_detector.backends.tensorrt.engine_machine import Machine
-from gremsy_detector.backends.tensorrt.engine_runner import EngineRunner
 from gremsy_detector.backends.tensorrt.kernel_file import KernelFile
 from gremsy_detector.backends.tensorrt.tensorrt_kinds import FULL, Kind, title_of
 from gremsy_detector.backends.tensorrt.tensorrt_library import EngineRefused, LoadedEngine, TensorRt, why_not
@@ -49,9 +49,7 @@ class TensorRtBackend:
         self._machine = machine if machine is not None else Machine(kind=self.kind)
         self._stream: CudaStream | None = None
         self._engine: LoadedEngine | None = None
-        self._runner: EngineRunner | None = None
-        self._beside: list[tuple[NDArray[Any], EngineRunner, LoadedEngine]] = []
-        self._gave_input = False
+        self._runs: EngineRuns | None = None
         self._kernels_to_keep: _Kernels | None = None
         self._title = self.kind.title
 
@@ -99,40 +97,27 @@ class TensorRtBackend:
 
     def new_input(self, shape: tuple[int, ...], dtype: str) -> NDArray[Any]:
         """Page-locked memory that the GPU reads by itself; see `Backend.new_input`."""
-        runner = self._running()
-        if not self._gave_input:
-            self._gave_input = True
-            return runner.new_input(shape, dtype)
-        assert self._engine is not None
-        assert self._stream is not None
-        # A context of its own, with its own outputs and CUDA graph; the weights are the engine's.
         try:
-            engine = self._engine.beside()
+            return self._running().new_input(shape, dtype)
         except EngineRefused as error:
             raise InferenceError(f'{self._title} cannot take one more input ({error}).') from error
-        runner = EngineRunner(engine, self._stream)
-        tensor = runner.new_input(shape, dtype)
-        self._beside.append((tensor, runner, engine))
-        return tensor
 
     def infer(self, tensor: NDArray[Any]) -> Sequence[NDArray[Any]]:
         """Run once; see `Backend.infer`."""
-        own = next((runner for given, runner, _ in self._beside if given is tensor), None)
-        outputs = (self._running() if own is None else own).run(tensor)
+        outputs = self._running().run(tensor)
         if self._kernels_to_keep is not None:
             self._keep_kernels(self._kernels_to_keep)
         return outputs
 
     def close(self) -> None:
         """Free the engine, then the GPU's memory; arrays handed out stay valid until they are let go."""
-        engine, self._engine = self._engine, None
+        runs, self._runs = self._runs, None
         stream, self._stream = self._stream, None
-        beside, self._beside = self._beside, []
-        self._runner = self._kernels_to_keep = None
-        self._gave_input = False
-        for _, _, context in beside:
-            context.close()
-        if engine is not None:
+        engine, self._engine = self._engine, None
+        self._kernels_to_keep = None
+        if runs is not None:
+            runs.close()
+        elif engine is not None:
             engine.close()
         if stream is not None:
             stream.close()
@@ -140,13 +125,13 @@ class TensorRtBackend:
     @property
     def description(self) -> str:
         """For diagnostics."""
-        replays = ', CUDA graph' if self._runner is not None and self._runner.replays else ''
+        replays = ', CUDA graph' if self._runs is not None and self._runs.replays else ''
         return self._title + replays
 
-    def _running(self) -> EngineRunner:
-        if self._runner is None:
+    def _running(self) -> EngineRuns:
+        if self._runs is None:
             raise InferenceError(f'{self.name} has no model open: call open() first.')
-        return self._runner
+        return self._runs
 
     def _load(self, library: TensorRt, target: EngineTarget, cache: EngineCache) -> EngineFile:
         """The engine's file, once the engine in it is ready to run."""
@@ -193,7 +178,7 @@ class TensorRtBackend:
         if len(self._engine.inputs) != 1:
             names = '; '.join(map(str, self._engine.inputs)) or 'none'
             raise ModelError(f'Engine {file.path} has the inputs {names}: the detector needs one, an image.')
-        self._runner = EngineRunner(self._engine, self._stream)
+        self._runs = EngineRuns(self._engine, self._stream)
         self._kernels_to_keep = kernels
 
     def _kernels_of(self, target: EngineTarget, file: EngineFile) -> _Kernels | None:

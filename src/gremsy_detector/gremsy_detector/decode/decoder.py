@@ -109,6 +109,7 @@ _CANDIDATES: dict[Layout, Callable[[Sequence[NDArray[np.floating]], OutputDescri
     Layout.DENSE: _dense,
     Layout.TRANSPOSED: _transposed,
     Layout.END_TO_END: _end_to_end,
+    Layout.BEST_BOXES: _end_to_end,
     Layout.QUERIES: queries,
     Layout.TOP_QUERIES: top_queries,
     Layout.TWO_OUTPUTS: two_outputs,

@@ -8,6 +8,7 @@ written when the source's size changes, and never again.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -19,6 +20,7 @@ from gremsy_common.picture.infrared_stretch import InfraredStretch
 from gremsy_common.types.frame import Frame
 from gremsy_detector.errors import FrameError
 from gremsy_detector.image.image_encodings import Picture, PictureReader
+from gremsy_detector.image.picture_form import PictureForm
 from gremsy_detector.image.resize import PADDING_GREY, Placement, letterbox, resize_into, stretch, top_left
 from gremsy_detector.model.model_description import InputDescription, ResizeMode
 
@@ -28,15 +30,26 @@ _PLACE = {ResizeMode.LETTERBOX: letterbox, ResizeMode.STRETCH: stretch, ResizeMo
 _MOST_BUFFERS = 32
 
 
+def no_pictures(_form: PictureForm) -> NDArray[np.uint8] | None:
+    """Of a back end that takes the network's input only."""
+    return None
+
+
 class NetworkInput:
     """The input tensor of one model, filled image after image."""
 
-    def __init__(self, description: InputDescription, tensor: NDArray[Any] | None = None) -> None:
-        """Allocate; `tensor` has the description's shape and dtype and is the same array for ever.
+    def __init__(
+        self,
+        description: InputDescription,
+        tensor: NDArray[Any] | None = None,
+        pictures: Callable[[PictureForm], NDArray[np.uint8] | None] = no_pictures,
+    ) -> None:
+        """Allocate.
 
         Args:
             description: of the input.
-            tensor: zeroed, from the back end; None makes one.
+            tensor: zeroed, of the description's shape and dtype, from the back end; None makes one.
+            pictures: the array for pictures of a form that the back end resizes itself; None where it does not.
         """
         self._description = description
         self._scaled = np.dtype(description.dtype) != np.uint8
@@ -51,11 +64,15 @@ class NetworkInput:
         self._infrared_whole = InfraredStretch()
         self._grey_whole: NDArray[np.uint8] = np.empty((0, 0), np.uint8)
         self._small: dict[tuple[tuple[int, ...], np.dtype[Any]], NDArray[Any]] = {}
-        self.tensor: NDArray[Any] = np.zeros(description.shape, dtype=description.dtype) if tensor is None else tensor
+        self._pictures = pictures
+        self._own: NDArray[Any] = np.zeros(description.shape, dtype=description.dtype) if tensor is None else tensor
+        self.tensor = self._own
+        """What was filled last: the network's input, or a picture that the back end makes it of."""
+        self._padded_for: Placement | None = None
         self._pad()
 
     def fill(self, frame: Frame) -> Placement:
-        """Resize one image into `tensor` and say where in it the image lies.
+        """Resize one image into `tensor`, or leave that to the back end, and say where in the input the image lies.
 
         Raises:
             FrameError: for an unknown encoding, or an image that is not what it says.
@@ -66,7 +83,8 @@ class NetworkInput:
         if placement is None or (placement.source_width_px, placement.source_height_px) != (width, height):
             placement = self._place(width, height)
         try:
-            self._write(picture, placement, frame.stamp_ns)
+            if not self._leave_to_back_end(picture, placement, frame.stamp_ns):
+                self._write(picture, placement, frame.stamp_ns)
         except cv2.error as error:
             raise FrameError(
                 f"An image from '{frame.frame_id}', {frame.encoding} of {width}x{height} px, cannot be resized "
@@ -96,11 +114,9 @@ class NetworkInput:
         return frame
 
     def _place(self, width_px: int, height_px: int) -> Placement:
-        """Only a source of another size moves the image: what it does not cover must be padding again."""
         placement = _PLACE[self._description.resize](
             width_px, height_px, self._description.width_px, self._description.height_px
         )
-        self._pad()
         if len(self._small) > _MOST_BUFFERS:
             self._small.clear()
         self._placement = placement
@@ -108,12 +124,32 @@ class NetworkInput:
 
     def _pad(self) -> None:
         if not self._scaled:
-            self.tensor[...] = PADDING_GREY
+            self._own[...] = PADDING_GREY
             return
         # Of float inputs, the channels are always the second axis.
-        self.tensor[...] = ((np.float32(PADDING_GREY) - self._mean) / self._std)[:, None, None]
+        self._own[...] = ((np.float32(PADDING_GREY) - self._mean) / self._std)[:, None, None]
+
+    def _leave_to_back_end(self, picture: Picture, placement: Placement, stamp_ns: int) -> bool:
+        """Hand the picture over as it is, where the back end takes it."""
+        size = (placement.height_px, placement.width_px)
+        infrared = picture.pixels.dtype != np.uint8
+        # How infrared is stretched goes by the whole picture: it is made small and 8-bit here.
+        shown = replace(placement, source_height_px=size[0], source_width_px=size[1]) if infrared else placement
+        channels = 1 if picture.pixels.ndim == 2 else picture.pixels.shape[2]
+        form = PictureForm(shown, channels, picture.rgb)
+        taken = self._pictures(form)
+        if taken is None:
+            return False
+        form.copy(self._resized(picture, size, stamp_ns) if infrared else picture.pixels, taken)
+        self.tensor = taken
+        return True
 
     def _write(self, picture: Picture, placement: Placement, stamp_ns: int) -> None:
+        self.tensor = self._own
+        if self._padded_for != placement:
+            # Only a source of another size moves the image: what it does not cover must be padding again.
+            self._pad()
+            self._padded_for = placement
         rows = slice(placement.y_px, placement.y_px + placement.height_px)
         columns = slice(placement.x_px, placement.x_px + placement.width_px)
         wanted = picture.rgb[::-1] if self._description.bgr else picture.rgb

@@ -7,6 +7,7 @@ edge), so in these coordinates a resize is a plain scale with no half-pixel term
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +19,8 @@ from numpy.typing import NDArray
 PADDING_GREY = 114
 # Those that a camera and a network can have between them; 1 / (1 / factor) is the factor itself for each.
 _ODD_FACTORS = (3, 5, 7, 9)
+# INTER_RESIZE_COEF_SCALE of OpenCV's resize.cpp.
+_SHARES = 2048
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +94,35 @@ def top_left(source_width_px: int, source_height_px: int, width_px: int, height_
     placed_width_px = max(1, int(source_width_px * gain))
     placed_height_px = max(1, int(source_height_px * gain))
     return Placement(source_width_px, source_height_px, 0, 0, placed_width_px, placed_height_px)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Taps:
+    """What each line of a picture that is resized is made of: of line `near`, and a `share` (0..1) of line `far`.
+
+    Attributes:
+        read: the lines that are looked at at all, in order.
+        evenly: the same, where they are evenly apart.
+    """
+
+    near: NDArray[np.intp]
+    far: NDArray[np.intp]
+    share: NDArray[np.float32]
+    read: NDArray[np.intp]
+    evenly: slice | None
+
+
+@functools.lru_cache(maxsize=64)
+def taps(source_px: int, target_px: int) -> Taps:
+    """Along one side, those of `resize_into`: OpenCV's INTER_LINEAR of bytes, whose shares are whole 1/2048."""
+    centres = (np.arange(target_px) + 0.5) * (source_px / target_px) - 0.5
+    near = np.clip(np.floor(centres), 0, source_px - 1).astype(np.intp)
+    share = np.round(np.clip(centres - near, 0.0, 1.0) * _SHARES) / _SHARES
+    far = np.minimum(near + 1, source_px - 1)
+    read = np.union1d(near, far[share > 0])
+    steps = set(np.diff(read).tolist()) or {1}
+    evenly = slice(int(read[0]), int(read[-1]) + 1, steps.pop()) if len(steps) == 1 else None
+    return Taps(near, far, share.astype(np.float32), read, evenly)
 
 
 def resize_into(source: NDArray[Any], target: NDArray[Any]) -> None:

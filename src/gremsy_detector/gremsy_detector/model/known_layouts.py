@@ -78,16 +78,23 @@ class Layout(Enum):
     BOXES_SCORES_LABELS = '[1, N, 4], [1, N] and [1, N]'
     """x_min, y_min, x_max, y_max in input pixels; scores; class indices (D-FINE and RT-DETR by their authors)."""
 
+    BEST_BOXES = '[1, K, 6] with duplicates'
+    """x_min, y_min, x_max, y_max in input pixels, score, class index: the best scored boxes of one of those above, each
+    with its best class, chosen in the graph (`gremsy_model_tools`); duplicates are not suppressed."""
+
     @property
     def has_duplicates(self) -> bool:
         """Does an object get several boxes, so that duplicates must be removed here?"""
-        return self in (Layout.DENSE, Layout.TRANSPOSED, Layout.YOLOX, Layout.YOLOX_DECODED, Layout.NANODET_PLUS)
+        return self in (*MANY_BOXES, Layout.BEST_BOXES)
 
     @property
     def usual_input(self) -> UsualInput:
         """How networks that answer so are fed where their file does not say it."""
         return _USUAL_INPUTS.get(self, YOLO)
 
+
+MANY_BOXES = (Layout.DENSE, Layout.TRANSPOSED, Layout.YOLOX, Layout.YOLOX_DECODED, Layout.NANODET_PLUS)
+"""A box per anchor, thousands of them."""
 
 _USUAL_INPUTS = {
     Layout.QUERIES: DETR,

@@ -40,6 +40,7 @@ _STATED = {
     'yolox_decoded': Layout.YOLOX_DECODED,
     'nanodet_plus': Layout.NANODET_PLUS,
     'dets_labels': Layout.DETS_LABELS,
+    'best_boxes': Layout.BEST_BOXES,
 }
 
 
@@ -97,6 +98,8 @@ def _of_one(
     input_size_px: tuple[int, int],
     stated: Layout | None,
 ) -> OutputDescription:
+    if stated is Layout.BEST_BOXES and names is not None and answer.shape[1] == 6:
+        return OutputDescription(stated, len(answer), len(names), *input_size_px)
     on_grid = describe_on_grid(facts, answer, None if names is None else len(names), input_size_px, stated)
     if on_grid is not None:
         return on_grid

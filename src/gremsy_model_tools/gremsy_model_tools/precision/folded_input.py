@@ -148,10 +148,14 @@ def _only_moves(node: Any, bytes_kind: int) -> bool:
 
 def _steps(description: InputDescription) -> list[tuple[str, Any, dict[str, Any]]]:
     """Operators from the camera's bytes to what the network read before: name, constant input, attributes."""
+    cast = ('Cast', None, {'to': import_onnx().TensorProto.FLOAT})
+    return [*([cast] if description.dtype != 'uint8' else []), *steps_to_network(description)]
+
+
+def steps_to_network(description: InputDescription) -> list[tuple[str, Any, dict[str, Any]]]:
+    """The same from [1, H, W, 3] BGR that is float32 already."""
     kinds = import_onnx().TensorProto
     steps: list[tuple[str, Any, dict[str, Any]]] = []
-    if description.dtype != 'uint8':
-        steps.append(('Cast', None, {'to': kinds.FLOAT}))
     if not description.channels_last:
         steps.append(('Transpose', None, {'perm': [0, 3, 1, 2]}))
     if not description.bgr:

@@ -15,11 +15,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
-from gremsy_detector.backends.backend import Backend, Interruptible, say_nothing
+from gremsy_detector.backends.backend import Backend, Interruptible, TakesPictures, say_nothing
 from gremsy_detector.backends.sharing.image_batch import ImageBatch, Trial, try_two
 from gremsy_detector.errors import BackendLostError, InferenceError
+from gremsy_detector.image.picture_form import PictureForm
+from gremsy_detector.model.model_description import InputDescription
 from gremsy_detector.model.model_facts import ModelFacts
 
 BATCH_CHOICES = ('auto', 'always', 'never')
@@ -177,6 +180,15 @@ class SharedModel:
                 if self._tried.batch is not None:
                     self._batches[2] = self._tried.batch
             return array
+
+    def picture(
+        self, tensor: NDArray[Any], form: PictureForm, description: InputDescription
+    ) -> NDArray[np.uint8] | None:
+        """See `TakesPictures`; images of several members go in one run as the network's input only."""
+        if not isinstance(self._backend, TakesPictures) or self._may_batch:
+            return None
+        with self._alone():
+            return self._backend.picture(tensor, form, description)
 
     def infer(self, member: Member, tensor: NDArray[Any]) -> Sequence[NDArray[Any]]:
         """See `Backend.infer`: the outputs last until the member's next call.

@@ -199,6 +199,9 @@ class TensorRt:
 class LoadedEngine:
     """An engine with a context that runs it; freed when let go."""
 
+    title = 'TensorRT'
+    recordable = True
+
     def __init__(
         self, library: TensorRt, runtime: Any, engine: Any, new_context: Callable[[], Any], cache: Any = None
     ) -> None:

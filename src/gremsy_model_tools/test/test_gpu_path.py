@@ -1,0 +1,295 @@
+# SPDX-License-Identifier: Apache-2.0
+"""ONNX Runtime on CUDA, on a fake GPU: the same detections as on the CPU, what goes up and down, and what is left."""
+
+import gc
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pytest
+
+pytest.importorskip('onnx', reason='the development tools are not installed: run ./gremsy test')
+
+from gremsy_common.types.frame import Frame, lock_read_only
+from gremsy_detector.backends import onnxruntime_backend
+from gremsy_detector.backends.backend import BackendOptions
+from gremsy_detector.backends.onnxruntime_backend import OnnxRuntimeBackend
+from gremsy_detector.backends.sharing.model_pool import ModelPool
+from gremsy_detector.detector import Detector
+from gremsy_detector.errors import InferenceError, ModelError
+from gremsy_detector.image.image_encodings import ENCODINGS
+from gremsy_detector.image.region_of_interest import Region
+from gremsy_detector.image.tiling import Tiling
+from gremsy_detector.model.default_model import default_model_path
+from gremsy_detector.selection import Selection
+from gremsy_model_tools.gpu import gpu_graphs
+from gremsy_model_tools.precision.prepare import prepare_model
+from src.gremsy_detector.test.onnxruntime_fakes import FakeGpuRuntime
+from src.gremsy_model_tools.test.test_gpu_graphs import dense, frame_of
+
+# A few bytes of a picture differ by one count (test_gpu_graphs).
+PX, SCORE = 0.1, 0.005
+LOW = Selection(confidence=0.4, candidate_confidence=0.3)
+# The boxes follow the picture, the scores do not.
+MOVES = np.repeat([[8.0], [0.0]], [2, 5], axis=0)[None] * np.ones(2000)
+
+
+@pytest.fixture
+def runtime(monkeypatch):
+    fake = FakeGpuRuntime()
+    monkeypatch.setattr(onnxruntime_backend, 'load_onnxruntime', lambda: fake)
+    return fake
+
+
+def missing():
+    raise ModelError('gremsy_model_tools is not installed')
+
+
+def on_gpu(runtime, path, folder, graphs=lambda: gpu_graphs, **options):
+    options = BackendOptions(provider='auto', engine_dir=folder, **options)
+    return OnnxRuntimeBackend(path, options, new_stream=runtime.new_stream, graphs=graphs)
+
+
+def alike(found, wanted):
+    assert len(wanted) > 0
+    assert found.labels.tolist() == wanted.labels.tolist()
+    np.testing.assert_allclose(found.boxes_px, wanted.boxes_px, atol=PX)
+    np.testing.assert_allclose(found.scores, wanted.scores, atol=SCORE)
+
+
+@pytest.fixture(scope='module')
+def kept(tmp_path_factory):
+    """One folder for the graph of the shipped model, which is made once."""
+    return tmp_path_factory.mktemp('engines')
+
+
+def test_the_shipped_model_sees_what_it_sees_on_the_cpu(runtime, kept, footage_image):
+    image = footage_image(100)
+    frames = [Frame(lock_read_only(image), 1, 'eo', 'bgr8'), Frame(lock_read_only(image[:400, :600]), 2, 'eo', 'bgr8')]
+    cpu = Detector(OnnxRuntimeBackend(default_model_path(), BackendOptions(provider='cpu')), LOW)
+    gpu = Detector(on_gpu(runtime, default_model_path(), kept), LOW)
+    cpu.open()
+    gpu.open()
+    # The source changes its size in mid-stream, and back.
+    for frame in (*frames, frames[0]):
+        alike(gpu.detect(frame).detections, cpu.detect(frame).detections)
+    assert gpu.description.endswith('CUDA (device 0), pictures resized and best boxes chosen on it, CUDA graph')
+    # The network once, and what is in front of it once for each size.
+    assert len(runtime.sessions) == 3
+    gpu.close()
+    cpu.close()
+    del gpu
+    gc.collect()
+    assert runtime.cuda._live == 0, 'something of the GPU is still held'
+
+
+@pytest.mark.parametrize('encoding', sorted(ENCODINGS))
+def test_every_encoding_goes_up_as_a_picture(runtime, write_model, tmp_path, encoding):
+    path = dense(lambda base: write_model(base, slope=MOVES), False)
+    cpu = Detector(OnnxRuntimeBackend(path, BackendOptions(provider='cpu')), LOW)
+    gpu = Detector(on_gpu(runtime, path, tmp_path), LOW)
+    cpu.open()
+    gpu.open()
+    frame = frame_of(encoding)
+    alike(gpu.detect(frame).detections, cpu.detect(frame).detections)
+    assert len(runtime.sessions) == 2
+    gpu.close()
+    cpu.close()
+
+
+def test_tiles_are_pictures_too(runtime, write_model, tmp_path):
+    path = dense(lambda base: write_model(base), False)
+    selection = replace(LOW, region=Region(0.1, 0.1, 0.9, 0.9), tiling=Tiling(2, 2))
+    cpu = Detector(OnnxRuntimeBackend(path, BackendOptions(provider='cpu')), selection)
+    gpu = Detector(on_gpu(runtime, path, tmp_path), selection)
+    cpu.open()
+    gpu.open()
+    for _ in range(2):
+        frame = frame_of('bgr8', 320, 240)
+        alike(gpu.detect(frame).detections, cpu.detect(frame).detections)
+    gpu.close()
+    cpu.close()
+
+
+def test_each_input_of_a_session_has_a_cuda_graph_of_its_own(runtime, write_model, tmp_path):
+    backend = on_gpu(runtime, dense(write_model, False), tmp_path)
+    backend.open()
+    tensors = [backend.new_input((1, 3, 64, 64), 'float32') for _ in range(2)]
+    for tensor in tensors:
+        backend.infer(tensor)
+    assert [each['gpu_graph_id'] for each in runtime.runs] == ['1', '2']
+    assert {each['disable_synchronize_execution_providers'] for each in runtime.runs} == {'1'}
+    assert 'cudaStreamBeginCapture' not in runtime.cuda.calls
+    backend.close()
+
+
+def test_a_few_boxes_are_written_where_the_cpu_reads_them(runtime, write_model, tmp_path):
+    detector = Detector(on_gpu(runtime, dense(write_model, False), tmp_path))
+    detector.open()
+    runtime.cuda.calls.clear()
+    detector.detect(frame_of('bgr8'))
+    # The picture up; nothing down.
+    assert runtime.cuda.calls.count('cudaMemcpyAsync') == 1
+    detector.close()
+
+
+def test_nothing_is_allocated_from_the_second_picture_on(runtime, write_model, tmp_path):
+    detector = Detector(on_gpu(runtime, dense(write_model, False), tmp_path))
+    detector.open()
+    detector.detect(frame_of('bgr8'))
+    live, sessions = runtime.cuda._live, len(runtime.sessions)
+    for seed in range(5):
+        detector.detect(frame_of('bgr8', seed=seed))
+    assert (runtime.cuda._live, len(runtime.sessions)) == (live, sessions)
+    detector.close()
+
+
+def test_sources_of_ever_new_sizes_do_not_fill_the_gpu(runtime, write_model, tmp_path):
+    detector = Detector(on_gpu(runtime, dense(write_model, False), tmp_path))
+    detector.open()
+    held = []
+    for width in range(66, 66 + 2 * 30, 2):
+        detector.detect(frame_of('bgr8', width))
+        held.append(runtime.cuda._live)
+    assert held[-1] == held[20]
+    detector.close()
+
+
+class Refusing:
+    """Graphs of which the network's cannot be made."""
+
+    def __init__(self, sentence):
+        self.sentence = sentence
+
+    def gpu_model(self, *_):
+        raise ModelError(self.sentence)
+
+    def picture_front(self, form, description):
+        return gpu_graphs.picture_front(form, description)
+
+
+OTHERWISE = 'The graph made of it answers otherwise than the file'
+
+
+@pytest.mark.parametrize(
+    ('graphs', 'why'),
+    [(missing, 'gremsy_model_tools is not installed'), (lambda: Refusing(f'{OTHERWISE}.'), OTHERWISE)],
+    ids=['no package', 'refused'],
+)
+def test_a_graph_that_cannot_be_rewritten_runs_as_it_is_and_says_so(runtime, write_model, tmp_path, graphs, why):
+    path, said = dense(write_model, False), []
+    backend = on_gpu(runtime, path, tmp_path, graphs, say=said.append)
+    detector, cpu = Detector(backend, LOW), Detector(OnnxRuntimeBackend(path, BackendOptions(provider='cpu')), LOW)
+    detector.open()
+    cpu.open()
+    frame = frame_of('bgr8')
+    alike(detector.detect(frame).detections, cpu.detect(frame).detections)
+    assert f'the file as it is ({why})' in detector.description
+    assert said == [f'tiny.onnx runs on the GPU as it is: {why}{"" if graphs is missing else "."}']
+    detector.close()
+    cpu.close()
+
+
+def test_without_the_package_pictures_are_resized_on_the_cpu(runtime, write_model, tmp_path):
+    detector = Detector(on_gpu(runtime, dense(write_model, False), tmp_path, missing))
+    detector.open()
+    detector.detect(frame_of('bgr8'))
+    assert len(runtime.sessions) == 1
+    assert 'pictures resized on the CPU' in detector.description
+    detector.close()
+
+
+def test_a_picture_graph_that_fails_leaves_the_resize_to_the_cpu(runtime, write_model, tmp_path, monkeypatch):
+    path, said = dense(write_model, False), []
+    monkeypatch.setattr(gpu_graphs, 'picture_front', lambda *_: b'no graph')
+    detector = Detector(on_gpu(runtime, path, tmp_path, say=said.append), LOW)
+    cpu = Detector(OnnxRuntimeBackend(path, BackendOptions(provider='cpu')), LOW)
+    detector.open()
+    cpu.open()
+    for _ in range(2):
+        frame = frame_of('bgr8')
+        alike(detector.detect(frame).detections, cpu.detect(frame).detections)
+    assert sum('resized on the CPU' in each for each in said) == 1
+    detector.close()
+    cpu.close()
+
+
+def test_a_session_that_cannot_be_captured_runs_without_a_cuda_graph(monkeypatch, write_model, tmp_path):
+    runtime = FakeGpuRuntime(fails='This session cannot use the graph capture feature as requested by the user.')
+    monkeypatch.setattr(onnxruntime_backend, 'load_onnxruntime', lambda: runtime)
+    backend = on_gpu(runtime, dense(write_model, False), tmp_path)
+    backend.open()
+    assert [each['enable_cuda_graph'] for each in runtime.sessions] == ['1', '0']
+    assert 'no CUDA graph (This session cannot use' in backend.description
+    backend.close()
+
+
+def test_a_gpu_that_does_not_open_leaves_cuda_to_onnx_runtime_alone(runtime, write_model, tmp_path):
+    runtime.cuda.failing['cudaStreamCreateWithFlags'] = 700
+    said = []
+    path = dense(write_model, False)
+    backend = on_gpu(runtime, path, tmp_path, say=said.append)
+    backend.open()
+    assert said[-1].startswith('ONNX Runtime cannot use CUDA')
+    assert list(tmp_path.glob('*.gpu.onnx')) == []
+    backend.close()
+
+
+def test_a_run_that_fails_says_what_onnx_runtime_says(runtime, write_model, tmp_path):
+    backend = on_gpu(runtime, dense(write_model, False), tmp_path)
+    backend.open()
+    tensor = backend.new_input((1, 3, 64, 64), 'float32')
+    runtime.run_fails = True
+    with pytest.raises(InferenceError) as failed:
+        backend.infer(tensor)
+    assert str(failed.value) == 'ONNX Runtime did not start the run: CUDNN failure 4.'
+    runtime.run_fails = False
+    assert len(backend.infer(tensor)) == 1
+    backend.close()
+
+
+def test_float32_is_computed_as_such_where_it_is_asked_for(runtime, kept):
+    fast = []
+    for precision in ('model', 'fp32'):
+        backend = on_gpu(runtime, default_model_path(), kept, precision=precision)
+        backend.open()
+        fast.append((runtime.sessions[-1]['use_tf32'], runtime.sessions[-1]['prefer_nhwc']))
+        backend.close()
+    assert fast == [('1', '1'), ('0', '0')]
+
+
+def test_weights_that_are_computed_keep_their_layout(runtime, kept, tmp_path, footage_image):
+    # ONNX Runtime 1.31 fails on int8 with the channels last: "Input channels C is not equal to kernel channels".
+    for number in range(12):
+        cv2.imwrite(str(tmp_path / f'{number}.png'), footage_image(20 * number))
+    int8 = prepare_model(default_model_path(), 'int8', kept, calibration=tmp_path, fold_input=False, limit=0.0)
+    assert int8.precision == 'int8'
+    backend = on_gpu(runtime, int8.path, kept)
+    backend.open()
+    assert runtime.sessions[-1]['prefer_nhwc'] == '0'
+    backend.close()
+
+
+def test_two_detectors_share_the_model_and_have_pictures_of_their_own(runtime, write_model, tmp_path, monkeypatch):
+    path = dense(write_model, False)
+    pool = ModelPool()
+
+    class OnFakeGpu(OnnxRuntimeBackend):
+        def __init__(self, model, options):
+            super().__init__(model, options, new_stream=runtime.new_stream, graphs=lambda: gpu_graphs)
+
+    options = BackendOptions(engine_dir=tmp_path)
+    detectors = [Detector(pool.backend(OnFakeGpu, path, options, name=name), LOW) for name in ('eo', 'ir')]
+    cpu = Detector(OnnxRuntimeBackend(path, BackendOptions(provider='cpu')), LOW)
+    for each in (*detectors, cpu):
+        each.open()
+    for frame in (frame_of('bgr8'), frame_of('mono16', 64, 48)):
+        for each in detectors:
+            alike(each.detect(frame).detections, cpu.detect(frame).detections)
+    # The network once; each member's two kinds of pictures.
+    assert len(runtime.sessions) == 1 + 4
+    for each in (*detectors, cpu):
+        each.close()
+    del detectors, each
+    gc.collect()
+    assert runtime.cuda._live == 0
