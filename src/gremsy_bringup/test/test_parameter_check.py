@@ -82,6 +82,14 @@ WRONG = {
         CAMERA + 'source: off\n',
         "FILE, line 3: Parameter `source` is off, which YAML takes for false: put it into quotes, as 'off'.",
     ),
+    "YAML's own no in a list": (
+        TRACKER + 'lock_classes: [off, no]\n',
+        "FILE, line 3: Parameter `lock_classes` has off, which YAML takes for false: put it into quotes, as 'off'.",
+    ),
+    "a text for rclpy's own": (
+        "/**:\n  ros__parameters:\n    use_sim_time: 'true'\n",
+        "FILE, line 3: Parameter `use_sim_time` is 'true': use a value of type bool.",
+    ),
     'a type': (
         TRACKER + "max_rate_rad_s: 'fast'\n",
         "FILE, line 3: Parameter `max_rate_rad_s` is 'fast': use a value of type float.",
@@ -197,6 +205,8 @@ def test_the_program_says_all_and_its_status(tmp_path: Path, capsys: pytest.Capt
     [
         ([], 'check needs a parameter file first: usage: check FILE [name:=value ...]'),
         (['sim:=true'], 'check needs a parameter file first: usage: check FILE [name:=value ...]'),
+        (['/'], "Argument `params_file` is '/': that is a folder, name a file."),
+        ([''], 'check needs a parameter file first: usage: check FILE [name:=value ...]'),
         (['/no/such.yaml'], "Argument `params_file` is '/no/such.yaml': there is no such file."),
     ],
 )

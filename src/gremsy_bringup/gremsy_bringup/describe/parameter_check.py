@@ -37,7 +37,7 @@ from gremsy_common.parameters.parameter_sections import (
     read_sections,
     sections_of,
 )
-from gremsy_common.parameters.unknown_parameters import is_of_rclpy, near_to, suite_nodes
+from gremsy_common.parameters.unknown_parameters import is_of_rclpy, is_truth_of_rclpy, near_to, suite_nodes
 from gremsy_common.parameters.words_without_ros import words_without_ros
 
 _USAGE = 'usage: check FILE [name:=value ...]'
@@ -151,6 +151,8 @@ def _of_parameter(
     """`kinds` are those of the nodes that it is for, by name."""
     at = f'{path}, line {given.line}'
     specs = [spec for kind in dict.fromkeys(kinds.values()) for spec in specs_of(kind) if spec.name == name]
+    if is_truth_of_rclpy(name) and not isinstance(given.value, bool):
+        yield Finding(f'{at}: Parameter `{name}` is {given.value!r}: use a value of type bool.')
     if not specs and not is_of_rclpy(name):
         yield Finding(f'{at}: {_unknown(pattern, name, kinds)}', unknown=True)
     for spec in specs:
@@ -158,10 +160,11 @@ def _of_parameter(
             coerce(spec, given.value)
         except ParameterError as error:
             sentence = str(error)
-            if isinstance(given.value, bool) and given.as_written.lower() not in ('true', 'false'):
+            if given.truth_word:
+                has, first = ('has', given.value[0]) if isinstance(given.value, list) else ('is', given.value)
                 sentence = (
-                    f'Parameter `{name}` is {given.as_written}, which YAML takes for {str(given.value).lower()}: '
-                    f"put it into quotes, as '{given.as_written}'."
+                    f'Parameter `{name}` {has} {given.truth_word}, which YAML takes for {str(first).lower()}: '
+                    f"put it into quotes, as '{given.truth_word}'."
                 )
             yield Finding(f'{at}: {sentence}')
             return
@@ -215,7 +218,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if {'-h', '--help'} & set(words):
         print(f'{_USAGE}\n\n{__doc__}', end='')
         sys.exit(0)
-    if not words or ':=' in words[0] or words[0].startswith('-'):
+    if not words or not words[0] or ':=' in words[0] or words[0].startswith('-'):
         print(f'check needs a parameter file first: {_USAGE}', file=sys.stderr)
         sys.exit(CONFIGURATION_ERROR_STATUS)
     try:

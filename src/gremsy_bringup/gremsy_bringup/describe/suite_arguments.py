@@ -89,8 +89,9 @@ class SuiteArguments:
                 f"Parameter `namespace` is '{self.namespace}', which ROS does not accept: "
                 'use letters, digits and _, not beginning with a digit.'
             )
-        if self.params_file and not Path(self.params_file).expanduser().is_file():
-            raise ParameterError(f"Parameter `params_file` is '{self.params_file}': there is no such file.")
+        if self.params_file and not (path := Path(self.params_file).expanduser()).is_file():
+            what = 'that is a folder, name a file' if path.is_dir() else 'there is no such file'
+            raise ParameterError(f"Parameter `params_file` is '{self.params_file}': {what}.")
         self._check_cameras()
 
     @property

@@ -29,11 +29,16 @@ _VALUE_WORDS = ('-p', '--param')
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """A value that a file gives, and where."""
+    """A value that a file gives, and where.
+
+    Attributes:
+        truth_word: what stands there, or first in the list there, that YAML takes for true or false and many people do
+            not, as `off`; empty for none.
+    """
 
     value: object
     line: int
-    as_written: str
+    truth_word: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,8 +226,11 @@ def _parameters(prefix: str, node: yaml.MappingNode) -> Iterator[tuple[str, Give
         if isinstance(inner, yaml.MappingNode):
             yield from _parameters(f'{name}.', inner)
             continue
-        written = inner.value if isinstance(inner, yaml.ScalarNode) else ''
-        yield name, Given(_value(name, inner), key.start_mark.line + 1, written)
+        value = _value(name, inner)
+        scalars = [inner] if isinstance(inner, yaml.ScalarNode) else inner.value
+        words = (each.value for each in scalars if isinstance(_scalar(each), bool))
+        truth_word = next((word for word in words if word.lower() not in ('true', 'false')), '')
+        yield name, Given(value, key.start_mark.line + 1, truth_word)
 
 
 def _value(name: str, node: yaml.Node) -> object:

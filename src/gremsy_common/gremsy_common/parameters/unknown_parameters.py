@@ -14,7 +14,7 @@ from gremsy_common.parameters.parameter_fields import specs_of
 
 _NEAR = 0.75
 _OF_TOPICS = 'qos_overrides.'
-_OF_RCLPY = ('use_sim_time', 'start_type_description_service')
+_TRUTHS_OF_RCLPY = ('use_sim_time', 'start_type_description_service')
 
 
 def near_to(name: str, known: Collection[str]) -> str | None:
@@ -24,7 +24,12 @@ def near_to(name: str, known: Collection[str]) -> str | None:
 
 def is_of_rclpy(name: str) -> bool:
     """Whether rclpy declares it, for every node or with its topics."""
-    return name in _OF_RCLPY or name.startswith(_OF_TOPICS)
+    return is_truth_of_rclpy(name) or name.startswith(_OF_TOPICS)
+
+
+def is_truth_of_rclpy(name: str) -> bool:
+    """Whether it is one of those that are true or false."""
+    return name in _TRUTHS_OF_RCLPY
 
 
 def unknown_sentences(node: str, given: Collection[str], own: Collection[str], known: Collection[str]) -> Iterator[str]:
