@@ -3,6 +3,7 @@
 
 One run says little: whom the lock takes first, and who hides whom, moves its error by a factor of three. The starts are
 spread evenly over the footage, each with a seed of its own for the times that inference takes and the payload's faults.
+No run goes past the footage's end: there everybody is somebody else from one picture to the next.
 The network runs on every picture, which the view decides; the time that it takes is given.
 """
 
@@ -24,7 +25,7 @@ from gremsy_camera.scene.scene import SceneGeometry
 
 # Long enough for two or three people, short enough for ten starts to be other people's.
 _DURATION_S = 20.0
-_FOOTAGE_FRAMES = 795
+_FOOTAGE_FRAMES, _FOOTAGE_HZ = 795, 10.0
 _FOOTAGE_SIZE_PX = (768, 576)
 # What the default detector takes beside the rest of the loop on the machine of docs/figures.md.
 _INFERENCE_S = 0.06
@@ -80,7 +81,8 @@ def one_start(preset: str, start: int, starts: int, footage: Path, duration_s: f
 
 def first_frame(start: int, starts: int) -> int:
     """The footage's frame with which that one of so many starts begins."""
-    return start * (_FOOTAGE_FRAMES // starts)
+    last = _FOOTAGE_FRAMES - round(_DURATION_S * _FOOTAGE_HZ)
+    return round(last * start / max(1, starts - 1))
 
 
 def _with_true_boxes(preset: str, start: int, starts: int) -> float | None:

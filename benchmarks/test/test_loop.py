@@ -142,8 +142,8 @@ def test_of_the_offline_starts_median_and_worst_are_told_beside_the_reference_bo
     assert len(figures['offline_ideal_by_start']) == 4
 
 
-def test_offline_starts_are_spread_over_the_footage():
-    assert [first_frame(start, 10) for start in (0, 1, 9)] == [0, 79, 711]
+def test_offline_starts_are_spread_over_the_footage_and_end_with_it():
+    assert [first_frame(start, 10) for start in (0, 1, 9)] == [0, 66, 595], '795 pictures at 10 Hz, 200 of them a run'
     assert first_frame(0, 1) == 0
 
 

@@ -155,7 +155,7 @@ def test_live_parameter_changes_and_a_fixed_one_is_refused(host):
     (talker,) = nodes
     assert talker.set_parameters([Parameter('gain', value=1.5)])[0].successful
     assert talker.parameters.gain == 1.5
-    fixed = talker.set_parameters([Parameter('fixed', value=4)])[0]
+    fixed = talker.set_parameters_atomically([Parameter('fixed', value=4)])  # as rclpy's services ask
     assert fixed.reason == (
         'Parameter `fixed` cannot change while the node runs: set it in the parameter file and restart.'
     )
