@@ -248,6 +248,27 @@ def test_move_by_rates_lasts_as_long_as_was_asked(udp_payload, capsys):
     assert moved[-1] - moved[0] == pytest.approx(1.0, abs=0.4)
 
 
+def test_a_move_by_rates_ends_when_the_gimbal_falls_silent(capsys):
+    with running_payload() as running:
+        plug = next(iter(running.uris))
+        unplugged = threading.Thread(
+            target=lambda: (wait_until_turning(running), running.unplug(plug)), name='unplugged'
+        )
+        unplugged.start()
+        began_s = time.monotonic()
+        assert main(['move', '--link', running.uri, '--rate', '10', '0', '--for', '20', '--yes']) == 1
+        assert time.monotonic() - began_s < 15
+        unplugged.join()
+    assert capsys.readouterr().err == (
+        'gremsy_gimbal: The move ended: no attitude came from the gimbal for 1 s; check its link and power.\n'
+    )
+
+
+def wait_until_turning(running: RunningPayload) -> None:
+    while running.rates_rad_s[0] < 0.1:
+        time.sleep(0.02)
+
+
 def test_a_rate_that_moves_nothing_is_not_done(capsys):
     with running_payload(PayloadOptions(stalled_axis='azimuth')) as running:
         assert main(['move', '--link', running.uri, '--rate', '10', '5', '--for', '0.5', '--yes']) == 1

@@ -29,6 +29,7 @@ from gremsy_gimbal_driver.motion.command_arbiter import Source
 from gremsy_gimbal_driver.motion.limits import AXES
 from gremsy_gimbal_driver.motion.mode_machine import ModeState
 from gremsy_gimbal_driver.motion.motion_output import GimbalMode, no_such_mode
+from gremsy_gimbal_driver.motion.motion_settings import MotionSettings
 
 LONGEST_S = 60.0
 FASTEST_DEG_S = 60.0
@@ -89,7 +90,7 @@ def move(link: Link, given: argparse.Namespace) -> None:
     with driving(link, present, motion) as (driver, said):
         settle_mode(driver)
         if given.rate is not None:
-            _by_rate(driver, said, motion.level_frame, given)
+            _by_rate(driver, said, motion, given)
         else:
             azimuth, tilt = (None if angle is None else math.radians(angle) for angle in (given.azimuth, given.tilt))
             goal = AngleGoal(azimuth, tilt, given.timeout)
@@ -130,7 +131,7 @@ def set_mode(link: Link, given: argparse.Namespace) -> None:
     print(f'Done: the gimbal is in mode {mode.value}; disarmed.')
 
 
-def _by_rate(driver: GimbalDriver, said: Said, level_frame: str, given: argparse.Namespace) -> None:
+def _by_rate(driver: GimbalDriver, said: Said, motion: MotionSettings, given: argparse.Namespace) -> None:
     azimuth, tilt = map(math.radians, given.rate)
     way = [0.0, 0.0]
     start = _angles(driver)
@@ -140,9 +141,18 @@ def _by_rate(driver: GimbalDriver, said: Said, level_frame: str, given: argparse
         way[:] = (max(far, abs(there - here)) for far, there, here in zip(way, now, start, strict=True))
         return not _unmoved(given, way)
 
-    end = time.monotonic() + given.duration
+    seen, seen_s = driver.sight, time.monotonic()
+    end = seen_s + given.duration
     while time.monotonic() < end:
-        taken = driver.offer(Source.OPERATOR, RateSetpoint(time.time_ns(), level_frame, azimuth, tilt))
+        if driver.sight is not seen:
+            seen, seen_s = driver.sight, time.monotonic()
+        elif time.monotonic() - seen_s > motion.attitude_timeout_s:
+            # The driver has stopped, and would go on when it comes back: nobody who watches waits for that.
+            raise ToolError(
+                f'The move ended: no attitude came from the gimbal for {motion.attitude_timeout_s:g} s; check its link '
+                'and power.'
+            )
+        taken = driver.offer(Source.OPERATOR, RateSetpoint(time.time_ns(), motion.level_frame, azimuth, tilt))
         failure = driver.status().failure
         if not taken or failure:
             raise ToolError(f'The move ended: {failure or said.last or "the driver did not take the rate"}')
