@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What anybody may ask of a node's lifecycle, by the services that ROS gives to every one of them."""
 
+import time
 from dataclasses import dataclass
 
 import pytest
@@ -10,6 +11,7 @@ pytest.importorskip('rclpy', reason='the workspace is not built: run ./gremsy se
 from rclpy.parameter import Parameter
 
 from gremsy_common.parameters.parameter_fields import NodeParameters, param
+from gremsy_common.ros.diagnostics import Health, Level
 from gremsy_common.ros.suite_node import SuiteNode
 
 pytestmark = pytest.mark.integration
@@ -100,6 +102,30 @@ def test_a_simulated_clock_that_nobody_sends_is_said_in_diagnostics_that_come_al
         'WARN `use_sim_time` is set and nothing comes on /clock, so no stamp can be compared with now: start what '
         'publishes it (`ros2 bag play --clock 100`, a simulator), or set `use_sim_time` to false.'
     )
+
+
+class Ailing(Resting):
+    told = Health()
+
+    def health(self) -> Health:
+        return self.told
+
+
+def test_an_error_of_a_time_that_is_over_is_not_shown_as_of_now(host):
+    host.run(Ailing)
+    node = host.nodes[0]
+    node.told = Health(Level.STALE, 'Nothing comes.')
+    time.sleep(0.5)
+    node.report_error('The wire is cut.')
+    node.told = Health()
+    end_s = time.monotonic() + 5.0
+    while node.diagnostics.recent_error and time.monotonic() < end_s:
+        time.sleep(0.05)
+    assert not node.diagnostics.recent_error and node.diagnostics.last_error == 'The wire is cut.'
+    # One of a node that does its work is shown for a while.
+    node.report_error('A page was lost.')
+    time.sleep(0.5)
+    assert node.diagnostics.recent_error
 
 
 @dataclass(frozen=True)

@@ -359,12 +359,13 @@ class TrackerNode(SuiteNode[TrackerParameters]):
         self._warn_of_no_range(used)
 
     def _warn_of_no_attitude(self) -> None:
+        sentence = NO_ATTITUDE.format(topic=self.resolve_topic_name(topics.GIMBAL_ATTITUDE.name))
         if not self.parameters.enabled or self.tracker.knows_gimbal(self.now_ns()):
             self._unled_s = 0.0
+            self.diagnostics.settle_error(sentence)
             return
         self._unled_s += _DROPS_S
         if self._unled_s >= _PATIENCE_WITH_CAMERA_S:
-            sentence = NO_ATTITUDE.format(topic=self.resolve_topic_name(topics.GIMBAL_ATTITUDE.name))
             self.diagnostics.note_error(sentence)
             if self._unled_s < _PATIENCE_WITH_CAMERA_S + _DROPS_S:
                 self.get_logger().warning(sentence)

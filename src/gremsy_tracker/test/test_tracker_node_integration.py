@@ -429,6 +429,49 @@ def test_a_tracker_that_cannot_use_what_comes_shows_it_and_says_it_once(user, st
     assert said.count(sentence) == 1, said
 
 
+def test_an_attitude_that_came_again_is_not_missed_any_longer(user):
+    told = []
+
+    def keep(array):
+        told.extend((each.level, each.message) for each in array.status if each.name == '/led/tracker')
+
+    attitude = user.node.create_publisher(Imu, '/led/gimbal/attitude', 5)
+    info = user.node.create_publisher(CameraInfo, '/led/camera_info', 5)
+    detections = user.node.create_publisher(Detection2DArray, '/led/detections/candidates', 5)
+    subscription = user.node.create_subscription(DiagnosticArray, '/diagnostics', keep, 10)
+    process = start_node(namespace='/led')
+
+    def look():
+        stamp_ns = time.time_ns()
+        info.publish(camera_info_message(StampedCamera(stamp_ns, 'optical', CAMERA)))
+        detections.publish(detections_message(Detections.empty(stamp_ns, 'optical')))
+        user.spin(0.05)
+
+    def turn():
+        ahead = quaternion_from_bearing(0.0, 0.0)
+        attitude.publish(attitude_message(GimbalAttitude(time.time_ns(), 'camera', ahead, np.zeros(3))))
+        look()
+
+    missed = (
+        DiagnosticStatus.WARN,
+        'Nothing can be pointed at, since no attitude of now comes on /led/gimbal/attitude: see what the gimbal driver '
+        'says; where there is no gimbal, set `enabled` to false.',
+    )
+    try:
+        user.wait(lambda: missed in told, meanwhile=look)
+        for _ in range(80):
+            turn()
+        told.clear()
+        user.wait(lambda: told, meanwhile=turn)
+        assert told == [(DiagnosticStatus.OK, 'active')]
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=20)
+        user.node.destroy_subscription(subscription)
+        for publisher in (attitude, info, detections):
+            user.node.destroy_publisher(publisher)
+
+
 @pytest.mark.parametrize(
     ('info', 'sentence'),
     [

@@ -112,6 +112,7 @@ class SuiteNode(LifecycleNode, Generic[P]):
         self._clock_trouble = ''
         self._diagnostics_timer = self.create_timer(_DIAGNOSTICS_PERIOD_S, self._publish_diagnostics, clock=steady)
         self._fails = False
+        self._well = True
         self._health_timer = self.create_timer(_HEALTH_PERIOD_S, self._look_at_health, clock=steady)
         self.add_on_set_parameters_callback(self._parameters_set)
 
@@ -588,7 +589,14 @@ class SuiteNode(LifecycleNode, Generic[P]):
             self._clock_trouble = self._clock_watch.trouble(self.now_ns(), time.monotonic_ns())
             if self._clock_trouble and not before:
                 self.get_logger().warning(self._clock_trouble)
-        if self._state_name == 'active' and (self._own_health().level in _FAILS) is not self._fails:
+        if self._state_name != 'active':
+            return
+        own = self._own_health()
+        if own.level is Level.OK and not self._well:
+            # What went wrong meanwhile was of that, and would be shown as of now.
+            self.diagnostics.settle_error(self.diagnostics.last_error)
+        self._well = own.level is Level.OK
+        if (own.level in _FAILS) is not self._fails:
             self._publish_diagnostics()
 
     def _own_health(self) -> Health:
