@@ -205,7 +205,7 @@ def test_a_mode_wanted_from_the_start_that_it_has_not_is_said_and_not_asked_for(
 def test_parameters_that_it_has_not_are_nobody_elses_fault(arguments, sentence, start, capsys):
     assert tool(start(PX4), 'params', *arguments) == 1
     assert capsys.readouterr().err == (
-        f"gremsy_gimbal: The gimbal, a PX4 Gazebo Gimbal, {sentence}: it is not of Gremsy's make and need not have "
+        f"gremsy_gimbal: The gimbal (PX4 Gazebo Gimbal) {sentence}: it is not of Gremsy's make and need not have "
         'any; use its own tool.\n'
     )
 

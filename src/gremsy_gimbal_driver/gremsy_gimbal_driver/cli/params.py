@@ -239,7 +239,7 @@ class ParameterTool:
         if information is None or not information.is_foreign:
             return ''
         return (
-            f"The gimbal, a {information.vendor} {information.model}, {what}: it is not of Gremsy's make and need not "
+            f"The gimbal ({information.vendor} {information.model}) {what}: it is not of Gremsy's make and need not "
             'have any; use its own tool.'
         )
 
