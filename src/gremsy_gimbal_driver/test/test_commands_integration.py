@@ -87,8 +87,8 @@ def test_a_goal_that_is_refused_is_answered_where_goals_are(stage):
     disarmed = user.goals[-1]
     assert (disarmed['number'], disarmed['source'], disarmed['ended']) == (0, 'operator', True)
     assert disarmed['reason'] == 'Not moving: disarmed; call `arm` first.'
-    user.look(0.2, 0.0, 'nowhere')
-    user.wait_until(lambda: user.goals[-1]['reason'].startswith("An attitude goal was refused. The frame 'nowhere' "))
+    user.look(0.2, 0.0, 'elsewhere')
+    user.wait_until(lambda: user.goals[-1]['reason'].startswith("An attitude goal was refused. The frame 'elsewhere' "))
     assert user.goals[-1]['state'] == 'refused'
 
 
