@@ -1,16 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """What anybody may ask of a node's lifecycle, by the services that ROS gives to every one of them."""
 
+import gc
 import time
 from dataclasses import dataclass
 
 import pytest
 
-pytest.importorskip('rclpy', reason='the workspace is not built: run ./gremsy setup')
+rclpy = pytest.importorskip('rclpy', reason='the workspace is not built: run ./gremsy setup')
 
 from rclpy.parameter import Parameter
 
-from gremsy_common.parameters.parameter_fields import NodeParameters, param
+from gremsy_common.parameters.parameter_fields import NodeParameters, ParameterError, param
 from gremsy_common.ros.diagnostics import Health, Level
 from gremsy_common.ros.suite_node import SuiteNode
 
@@ -144,6 +145,34 @@ def set_to(node, name, value, kind=None):
     """As a service call does; the refusal's sentence, empty for none."""
     result = node.set_parameters_atomically([Parameter(name, kind, value)])
     return '' if result.successful else result.reason
+
+
+@pytest.fixture
+def no_garbage_collection():
+    """What lives until then is not gone."""
+    gc.disable()
+    yield
+    gc.enable()
+
+
+def test_a_node_that_was_closed_is_seen_no_more(host, no_garbage_collection):
+    witness = rclpy.create_node('witness')
+    node = Some(host)
+    node.start()
+    assert 'some' in witness.get_node_names()
+    node.close()
+    assert 'some' not in witness.get_node_names()
+    witness.destroy_node()
+
+
+def test_a_node_that_its_parameters_do_not_let_start_is_not_seen(host_with, no_garbage_collection):
+    host = host_with(['--ros-args', '-p', 'size_m:=0.1'])
+    witness = rclpy.create_node('witness')
+    with pytest.raises(ParameterError) as refused:
+        Some(host)
+    assert str(refused.value) == '/some: Parameter `size_m` is 0.1, out of its range: use 0.5 or more m.'
+    assert 'some' not in witness.get_node_names()
+    witness.destroy_node()
 
 
 def test_what_is_read_at_the_start_can_be_set_until_then_and_is_read_only_afterwards(host):

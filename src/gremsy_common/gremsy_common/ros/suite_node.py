@@ -80,14 +80,15 @@ class SuiteNode(LifecycleNode, Generic[P]):
         self.intake = Intake()
         self.trace = NodeTrace(self._log_event)
         self._instance = InstanceLock(self.get_fully_qualified_name(), self.context.get_domain_id())
-        self._instance.acquire()
         try:
+            self._instance.acquire()
             self.parameters: P = declare(self, self.parameters_type)
-        except ParameterError as error:
+        except Exception as error:
+            name = self.get_fully_qualified_name()
             self._instance.release()
-            raise ParameterError(f'{self.get_fully_qualified_name()}: {error}') from error
-        except Exception:
-            self._instance.release()
+            self.destroy_node()
+            if isinstance(error, ParameterError):
+                raise ParameterError(f'{name}: {error}') from error
             raise
         if self.parameters.log_level != 'default':
             self._set_log_level()
@@ -383,6 +384,11 @@ class SuiteNode(LifecycleNode, Generic[P]):
         self.trace.close()
         self._instance.release()
         self.destroy_node()
+
+    def destroy_node(self) -> None:
+        """Also what rclpy's lifecycle nodes keep, by which others saw the node until Python collected its garbage."""
+        super().destroy_node()
+        self._state_machine.destroy_when_not_in_use()
 
     def _transition(self, goal: str, work: Callable[[], None]) -> TransitionCallbackReturn:
         try:
