@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -215,6 +216,17 @@ def test_a_wrong_command_line(words: list[str], sentence: str, capsys: pytest.Ca
         main(words)
     assert ended.value.code == 2
     assert capsys.readouterr().err == f'{sentence}\n'
+
+
+def test_a_pipe_is_no_parameter_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """As the shell makes of `<(sed ... gremsy.yaml)`."""
+    os.mkfifo(pipe := tmp_path / 'pipe')
+    with pytest.raises(SystemExit) as ended:
+        main([str(pipe)])
+    assert ended.value.code == 2
+    assert capsys.readouterr().err == (
+        f"Argument `params_file` is '{pipe}': that is a pipe, which only one process could read, name a file.\n"
+    )
 
 
 def test_the_shipped_files_are_right() -> None:

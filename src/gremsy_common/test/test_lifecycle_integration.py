@@ -9,6 +9,7 @@ import pytest
 
 rclpy = pytest.importorskip('rclpy', reason='the workspace is not built: run ./gremsy setup')
 
+from rcl_interfaces.msg import ParameterDescriptor
 from rclpy.parameter import Parameter
 
 from gremsy_common.parameters.parameter_fields import NodeParameters, ParameterError, param
@@ -220,10 +221,23 @@ def test_a_list_can_be_emptied_and_filled_again(name, value, kind, host):
         ('size', 1.0, '/some has no parameter `size`: did you mean `size_m`?'),
         ('colour', 1.0, '/some has no parameter `colour`: `ros2 param list /some` names those that it has.'),
         ('weights', ['heavy'], "Parameter `weights` is 'heavy': use a value of type float."),
+        # `ros2 param delete`.
+        ('size_m', None, 'Parameter `size_m` cannot be removed: set it to another value.'),
+        # rclpy's own, of which it says "Wrong parameter type, expected 'Type.BOOL' got 'Type.STRING'".
+        ('use_sim_time', 'yes', "Parameter `use_sim_time` is 'yes': use a value of type bool."),
+        # It was said to be done.
+        (
+            'qos_overrides./some.depth',
+            2,
+            'Parameter `qos_overrides./some.depth` cannot change while the node runs: set it in the parameter file and '
+            'restart.',
+        ),
     ],
 )
 def test_a_value_that_is_refused_is_refused_in_one_sentence(name, value, sentence, host):
     host.nodes.append(node := Some(host))
+    node.declare_parameter('qos_overrides./some.depth', 1, ParameterDescriptor(read_only=True))
     before = node.parameters
+    assert set_to(node, 'qos_overrides./some.depth', 1) == ''
     assert set_to(node, name, value) == sentence
     assert node.parameters == before

@@ -91,6 +91,8 @@ class SuiteArguments:
             )
         if self.params_file and not (path := Path(self.params_file).expanduser()).is_file():
             what = 'that is a folder, name a file' if path.is_dir() else 'there is no such file'
+            if path.is_fifo():
+                what = 'that is a pipe, which only one process could read, name a file'
             raise ParameterError(f"Parameter `params_file` is '{self.params_file}': {what}.")
         self._check_cameras()
 

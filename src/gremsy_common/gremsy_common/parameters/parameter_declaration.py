@@ -18,6 +18,7 @@ P = TypeVar('P')
 
 DEFAULT_WORDS = 'default: '
 AT_START_WORDS = 'set at start only'
+AT_REST_ONLY = 'Parameter `{}` cannot change while the node runs: set it in the parameter file and restart.'
 _SCALAR_TYPES = {
     bool: ParameterType.PARAMETER_BOOL,
     int: ParameterType.PARAMETER_INTEGER,
@@ -55,10 +56,7 @@ def with_changes(current: P, changes: Sequence[Parameter], *, running: bool = Tr
             continue  # use_sim_time and the like belong to rclpy
         value = coerce(spec, _plain(change.value))
         if running and not spec.meta.live and value != values[change.name]:
-            raise ParameterError(
-                f'Parameter `{change.name}` cannot change while the node runs: '
-                'set it in the parameter file and restart.'
-            )
+            raise ParameterError(AT_REST_ONLY.format(change.name))
         values[change.name] = value
     return from_values(type(current), values)
 

@@ -24,7 +24,7 @@ from rclpy.qos import QoSProfile
 
 from gremsy_common.errors import SuiteError, one_line
 from gremsy_common.log_lines import with_fields
-from gremsy_common.parameters.parameter_declaration import declare, to_set, with_changes
+from gremsy_common.parameters.parameter_declaration import AT_REST_ONLY, declare, to_set, with_changes
 from gremsy_common.parameters.parameter_fields import NodeParameters, ParameterError, specs_of
 from gremsy_common.parameters.parameter_sections import named_for
 from gremsy_common.parameters.unknown_parameters import near_to, unknown_sentences
@@ -487,10 +487,9 @@ class SuiteNode(LifecycleNode, Generic[P]):
 
     def set_parameters_atomically(self, parameter_list: list[Parameter]) -> SetParametersResult:
         """Also rclpy's own, for its services, whose refusals say neither what is allowed nor what to do instead."""
-        nobodys = next((each.name for each in parameter_list if not self.has_parameter(each.name)), None)
-        if nobodys is not None:
-            reason = self._no_such_parameter(nobodys)
-            return SetParametersResult(successful=False, reason=reason)
+        for each in parameter_list:
+            if reason := self._why_not(each):
+                return SetParametersResult(successful=False, reason=reason)
         try:
             changed = with_changes(self.parameters, parameter_list, running=self._runs)
         except ParameterError as error:
@@ -498,6 +497,20 @@ class SuiteNode(LifecycleNode, Generic[P]):
         wanted = [each for each in to_set(parameter_list, changed) if not self._is_locked(each.name)]
         # What cannot change and is asked to stay: a whole dump that is loaded again.
         return super().set_parameters_atomically(wanted) if wanted else SetParametersResult(successful=True)
+
+    def _why_not(self, asked: Parameter) -> str:
+        name = asked.name
+        if not self.has_parameter(name):
+            return self._no_such_parameter(name)
+        held = self.get_parameter(name)
+        if asked.type_ is Parameter.Type.NOT_SET:
+            return f'Parameter `{name}` cannot be removed: set it to another value.'
+        if hasattr(self.parameters, name) or asked.value == held.value:
+            return ''
+        # Of rclpy itself: use_sim_time, and the qos_overrides that a topic declares.
+        if asked.type_ is not held.type_:
+            return f'Parameter `{name}` is {asked.value!r}: use a value of type {type(held.value).__name__}.'
+        return AT_REST_ONLY.format(name) if self._is_locked(name) else ''
 
     def _no_such_parameter(self, name: str) -> str:
         near = near_to(name, [spec.name for spec in specs_of(self.parameters_type)])
