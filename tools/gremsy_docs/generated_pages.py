@@ -50,7 +50,7 @@ def topics_text() -> str:
         '| topic | message | QoS | published by | taken by | what |',
         '|---|---|---|---|---|---|',
     ]
-    used = _uses()
+    used = topic_uses()
     for name, topic in sorted(_by_name().items()):
         published, taken = sorted(used[name, PUBLISHES]), sorted(used[name, TAKES])
         message = f'{topic.message_type.__module__.split(".")[0]}/{topic.message_type.__name__}'
@@ -97,7 +97,7 @@ def _meanings(package: str) -> dict[str, str]:
     }
 
 
-def _uses() -> dict[tuple[str, str], set[str]]:
+def topic_uses() -> dict[tuple[str, str], set[str]]:
     """Packages by topic's name and what they do with it."""
     found: dict[tuple[str, str], set[str]] = defaultdict(set)
     for package, tree in _modules_with('topics.'):

@@ -89,7 +89,7 @@ WRONG = {
     ),
     "a text for rclpy's own": (
         "/**:\n  ros__parameters:\n    use_sim_time: 'true'\n",
-        "FILE, line 3: Parameter `use_sim_time` is 'true': use a value of type bool.",
+        "FILE, line 3: `use_sim_time` is 'true': use true or false.",
     ),
     'a type': (
         TRACKER + "max_rate_rad_s: 'fast'\n",

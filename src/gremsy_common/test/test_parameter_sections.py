@@ -146,6 +146,8 @@ def test_values_are_those_that_the_nodes_get(written: str, value: object, tmp_pa
             'a:=[1, 2.5]',
             "'-p a:=[1, 2.5]': `a` mixes whole numbers with others, which ROS does not take: write 1.0 for 1.",
         ),
+        ('use_sim_time:=maybe', "'-p use_sim_time:=maybe': `use_sim_time` is 'maybe': use true or false."),
+        ('node:use_sim_time:=1', "'-p node:use_sim_time:=1': `node:use_sim_time` is 1: use true or false."),
     ],
 )
 def test_a_value_of_the_command_line_that_cannot_be_read(given: str, sentence: str) -> None:

@@ -1,12 +1,62 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The README's parameter table is the declaration's."""
+"""The README's tables say what there is: parameters, encodings, what a model's file may say."""
 
 from pathlib import Path
 
 from gremsy_common.parameters.parameter_docs import markdown_table, with_table
+from gremsy_common.parameters.parameter_fields import specs_of
+from gremsy_common.picture.viewable_pictures import DEEP_GREY
 from gremsy_detector.detector_parameters import DetectorParameters
+from gremsy_detector.image.image_encodings import ENCODINGS
+from gremsy_detector.model import known_layouts, output_layout
+from gremsy_detector.model.known_layouts import ResizeMode
+from tools.test.document_tables import by_name, names, rows
+
+DOCUMENT = 'src/gremsy_detector/README.md'
 
 
 def test_the_parameter_table_is_up_to_date():
     readme = (Path(__file__).parents[1] / 'README.md').read_text(encoding='utf-8')
     assert with_table(readme, 'detector', markdown_table(DetectorParameters)) == readme
+
+
+def test_the_encodings_are_those_that_are_read_each_in_its_way():
+    # `_bggr8` goes on from `bayer_rggb8`, and `(yuyv)` is another name of the same.
+    told = []
+    for cell, _ in rows(DOCUMENT, '## Image encodings'):
+        words = cell.replace('(infrared)', '').replace('(', ' ').replace(')', ' ').replace(',', ' ').split()
+        told.append({f'bayer{word}' if word.startswith('_') else word for word in words})
+    converted = {name for name, each in ENCODINGS.items() if each.to_bgr is not None}
+    assert told == [set(ENCODINGS) - converted - set(DEEP_GREY), set(DEEP_GREY), converted]
+
+
+def test_what_a_models_file_may_say_is_what_is_read():
+    told = by_name(DOCUMENT, '## Models', 1)
+    assert [*told] == ['layout', 'resize', 'channel_order', 'mean', 'std']
+    assert [name for name in names(told['layout']) if name.isidentifier() and 'gremsy' not in name] == [
+        *output_layout._STATED
+    ]
+    assert names(told['resize']) == [mode.value for mode in ResizeMode]
+    assert names(told['channel_order']) == ['rgb', 'bgr']
+
+
+def test_the_outputs_are_those_that_are_offered_where_a_model_has_others():
+    shapes = [name for row in rows(DOCUMENT, '## Models') for name in names(row[0]) if name.startswith('[')]
+    assert [shape for shape in shapes if shape not in known_layouts.KNOWN_OUTPUTS] == []
+
+
+def test_what_it_says_when_something_is_wrong_names_what_there_is():
+    told = [
+        name
+        for row in rows(DOCUMENT, '## What it says when something is wrong')
+        for cell in row
+        for name in names(cell)
+    ]
+    parameters = {spec.name for spec in specs_of(DetectorParameters)}
+    sources = [
+        path.read_text(encoding='utf-8') for path in (Path(__file__).parents[1] / 'gremsy_detector').rglob('*.py')
+    ]
+    said = {name for name in told if any(f"'{name.rpartition(': ')[2]}" in text for text in sources)}
+    assert [
+        name for name in told if name not in parameters | said | {'/diagnostics', '/health/ready', 'frame_id'}
+    ] == []

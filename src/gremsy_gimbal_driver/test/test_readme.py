@@ -18,20 +18,30 @@ import pytest
 import yaml
 
 from gremsy_common.parameters.parameter_docs import markdown_table, with_table
+from gremsy_common.parameters.parameter_fields import specs_of
 from gremsy_common.ros import topics
 from gremsy_common.ros.transport.topic import Topic
 from gremsy_common.types.control_state import ControlState
 from gremsy_common.types.plant_model import PlantModel
 from gremsy_gimbal_driver import gimbal_driver_node
 from gremsy_gimbal_driver.cli import gremsy_gimbal
+from gremsy_gimbal_driver.device.gimbal_device import SILENCE_NS
 from gremsy_gimbal_driver.gimbal_driver_node import GimbalDriverNode
-from gremsy_gimbal_driver.gimbal_driver_parameters import GimbalDriverParameters
+from gremsy_gimbal_driver.gimbal_driver_parameters import BASE_FRAME, CAMERA_FRAME, LEVEL_FRAME, GimbalDriverParameters
 from gremsy_gimbal_driver.goals.goal import GoalPath, GoalState
+from gremsy_gimbal_driver.links import link_keeper
+from gremsy_gimbal_driver.mavlink import gimbal_protocol
+from gremsy_gimbal_driver.motion import mode_machine
 from gremsy_gimbal_driver.motion.mode_machine import ModeState
+from gremsy_gimbal_driver.motion.motion_output import GimbalMode
 from gremsy_gimbal_driver.ros import telemetry_topics
+from gremsy_gimbal_driver.ros.attitude_messages import JOINTS
 from gremsy_gimbal_sim import sim_payload
+from tools.test.document_tables import by_name, names, rows
 
+DOCUMENT = 'src/gremsy_gimbal_driver/README.md'
 README = (Path(__file__).parents[1] / 'README.md').read_text(encoding='utf-8')
+URDF = (Path(__file__).parents[2] / 'gremsy_bringup' / 'urdf' / 'gremsy.urdf.xacro').read_text(encoding='utf-8')
 NODE = inspect.getsource(gimbal_driver_node)
 CODE_LINES = [
     line.partition(' #')[0]
@@ -43,12 +53,6 @@ CODE_LINES = [
 def section(title: str) -> str:
     """Its text, up to the next one."""
     return README.partition(f'\n## {title}\n')[2].partition('\n## ')[0]
-
-
-def table(title: str) -> dict[str, str]:
-    """Second column by each name in the first; the first table of that section."""
-    rows = [line.strip('|').split('|') for line in section(title).splitlines() if line.startswith('| ')]
-    return {name: row[1].strip() for row in rows[1:] for name in re.findall(r'`([^`]+)`', row[0])}
 
 
 def message_name(kind: type[Any]) -> str:
@@ -72,14 +76,14 @@ def test_the_parameter_table_is_up_to_date() -> None:
 def test_topics_are_those_of_the_source_with_their_types() -> None:
     names = set(re.findall(r'topics\.([A-Z_]+)', NODE + inspect.getsource(telemetry_topics)))
     used: list[Topic[Any]] = [getattr(topics, name) for name in names]
-    assert table('Topics') == {topic.name: message_name(topic.message_type) for topic in used}
+    assert by_name(DOCUMENT, '## Topics') == {topic.name: message_name(topic.message_type) for topic in used}
 
 
 def test_services_are_those_of_the_source_with_their_types() -> None:
     served = dict.fromkeys(re.findall(r"triggered\('([^']+)'", NODE), 'std_srvs/Trigger')
     served |= dict.fromkeys(re.findall(r"switched\('([^']+)'", NODE), 'std_srvs/SetBool')
     assert len(served) == NODE.count('triggered(') + NODE.count('switched(') - 2
-    assert table('Services') == served
+    assert by_name(DOCUMENT, '## Services') == served
 
 
 def test_the_json_texts_have_the_fields_of_the_source() -> None:
@@ -121,8 +125,49 @@ def test_topics_and_services_in_command_lines_exist() -> None:
         words = shlex.split(line)
         if words[:3] == ['ros2', 'service', 'call']:
             name = words[3].replace('/robot/gimbal_driver/', '~/')
-            assert table('Services')[name] == words[4].replace('/srv/', '/')
+            assert by_name(DOCUMENT, '## Services')[name] == words[4].replace('/srv/', '/')
         elif words[:3] == ['ros2', 'topic', 'pub']:
             name = words[4].replace('/robot/gimbal_driver/', '~/')
-            assert table('Topics')[name] == words[5].replace('/msg/', '/')
+            assert by_name(DOCUMENT, '## Topics')[name] == words[5].replace('/msg/', '/')
             assert isinstance(yaml.safe_load(words[6]), dict)
+
+
+def test_the_modes_are_those_of_the_parameter_and_off() -> None:
+    told = {row[0].strip('`'): row[2] for row in rows(DOCUMENT, '## Modes')}
+    (mode,) = (spec for spec in specs_of(GimbalDriverParameters) if spec.name == 'mode')
+    assert [*told] == [*mode.meta.choices, GimbalMode.OFF]
+    assert [name for name, way in told.items() if way == 'default'] == [mode.default]
+    assert [(told[name], f"switched('{told[name].strip('`')}'" in NODE) for name in ('lock', 'off')] == [
+        ('`~/lock`', True),
+        ('`~/motors`', True),
+    ]
+
+
+def test_the_frames_are_those_of_the_driver_and_of_the_urdf() -> None:
+    (own, own_by, _), (urdf, *_), (joining, joining_by, _) = rows(DOCUMENT, '## Frames')
+    assert names(own) == [f'<robot>/{LEVEL_FRAME}', f'<robot>/{CAMERA_FRAME}', 'optical_frames']
+    assert names(joining) == [f'<robot>/{BASE_FRAME}', f'<robot>/{LEVEL_FRAME}']
+    links = re.findall(r'<link name="(?:\$\{frame\})?(\w+)"', URDF)
+    base, *tips = names(urdf)
+    assert base == f'<robot>/{BASE_FRAME}'
+    chain = [BASE_FRAME, *(f'gimbal_{kind}_link' for kind in ('yaw', 'roll', 'pitch')), *tips]
+    assert [each for each in links if each not in (LEVEL_FRAME, 'base_link')] == chain
+    kinds = re.findall('yaw|roll|pitch', urdf)
+    assert [f'gimbal_{kind}_joint' for kind in kinds] == [*JOINTS]
+    assert '`joint_states`' in rows(DOCUMENT, '## Frames')[1][1] and '/tf' in own_by
+    parameter, argument = names(joining_by)
+    assert hasattr(GimbalDriverParameters(), parameter)
+    assert f'arg name="{argument.partition(":=")[0]}"' in URDF
+
+
+def test_the_times_of_what_it_says_when_something_is_wrong_are_those_of_the_source() -> None:
+    told = dict(rows(DOCUMENT, '## What it says when something is wrong'))
+    times = {
+        'no such port': f'tried again every {link_keeper._LONGEST_WAIT_S:g} s at most',
+        'something else talks there': f'after {gimbal_protocol.PATIENCE_S:g} s',
+        'the mode is not taken': f'asked on every {mode_machine._SLOWLY_NS / 1e9:g} s',
+    }
+    for beginning, time in times.items():
+        assert [what for when, what in told.items() if when.startswith(beginning) and time in what], (beginning, time)
+    assert f'the mode is not taken within {mode_machine._GIVE_UP_NS / 1e9:g} s' in told
+    assert any(f'is silent for {SILENCE_NS / 1e9:g} s' in when for when in told)

@@ -3,25 +3,11 @@
 
 from __future__ import annotations
 
-import re
-from pathlib import Path
 from typing import Any
 
 from gremsy_gimbal_facades.mavros_facade import MavrosFacade, MavrosMessages
 from gremsy_gimbal_facades.ptz_facade import PtzFacade, PtzMessages
-
-README = (Path(__file__).parents[1] / 'README.md').read_text(encoding='utf-8')
-
-
-def section(title: str) -> str:
-    """Its text, up to the next one."""
-    return README.partition(f'\n## {title}\n')[2].partition('\n## ')[0]
-
-
-def table(title: str) -> dict[str, str]:
-    """Second column by each name in the first; the first table of that section."""
-    rows = [line.strip('|').split('|') for line in section(title).splitlines() if line.startswith('| ')]
-    return {name: row[1].strip() for row in rows[1:] for name in re.findall(r'`([^`]+)`', row[0])}
+from tools.test.document_tables import by_name
 
 
 class FakeNode:
@@ -55,4 +41,4 @@ def test_facades_are_those_of_the_source_with_their_types() -> None:
     MavrosFacade(node, port, MavrosMessages(*(f'mavros_msgs/{each}' for each in mavros)), lambda *_: None, print)
     move, rel_to, frame, state = (f'ptz_action_server_msgs/Ptz{each}' for each in ('Move', 'RelTo', 'Frame', 'State'))
     PtzFacade(node, port, PtzMessages(move, rel_to, frame, state, node.action_server, None))
-    assert table('Facades') == node.made
+    assert by_name('src/gremsy_gimbal_facades/README.md', '## Facades') == node.made

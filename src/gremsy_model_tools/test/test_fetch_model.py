@@ -5,9 +5,11 @@ import ast
 import contextlib
 import hashlib
 import http.server
+import inspect
 import io
 import json
 import os
+import re
 import resource
 import shutil
 import signal
@@ -18,7 +20,6 @@ import threading
 import time
 import zipfile
 from dataclasses import replace
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
@@ -28,9 +29,11 @@ from gremsy_model_tools import fetch_model
 from gremsy_model_tools.fetch.download import Route, download
 from gremsy_model_tools.fetch.model_table import COCO_CLASSES, NOT_TRIED, model_rows
 from gremsy_model_tools.fetch_model import fetch, main, record_path, table
+from tools.test.document_tables import by_name, rows
 
 onnx = pytest.importorskip('onnx', reason='the development tools are not installed: run ./gremsy test')
 
+DOCUMENT = 'src/gremsy_model_tools/README.md'
 ROW = model_rows()['yolox_nano']
 PATH = '/Megvii-BaseDetection/YOLOX/releases/download/0.1.1rc0/yolox_nano.onnx'
 
@@ -721,15 +724,24 @@ def test_the_coco_classes_are_those_of_the_shipped_model():
 
 
 def test_the_readmes_table_is_the_tables():
-    readme = (Path(__file__).parents[1] / 'README.md').read_text(encoding='utf-8')
-    listed = [line.split('|') for line in readme.splitlines() if line.startswith('| `') and 'tried' in line]
-    told = [(cells[1].strip(' `'), cells[2].strip(), cells[4].strip(), cells[6].strip()) for cells in listed]
-    rows = model_rows().values()
-    side = [row.metadata['imgsz'].strip('[]').replace(', ', 'x') for row in rows]
-    assert told == [(row.name, each, row.licence, row.tried) for row, each in zip(rows, side, strict=True)]
-    precisions = ['people only' if row.average_precision is None else f'{row.average_precision:g}' for row in rows]
-    assert [cells[3].strip() for cells in listed] == precisions
-    assert [cells[5].strip() != 'no' for cells in listed] == [bool(row.sha256) for row in rows]
+    listed = [[cell.strip('`') for cell in row] for row in rows(DOCUMENT, '## fetch_model')]
+    told = []
+    for row in model_rows().values():
+        side = row.metadata['imgsz'].strip('[]').replace(', ', 'x')
+        precision = 'people only' if row.average_precision is None else f'{row.average_precision:g}'
+        told.append([row.name, side, precision, row.licence, bool(row.sha256), row.tried])
+    assert [[*cells[:4], cells[4] != 'no', cells[5]] for cells in listed] == told
+
+
+def test_the_readmes_options_are_those_of_the_tool(capsys):
+    with pytest.raises(SystemExit):
+        main(['--help'])
+    shown = set(re.findall(r'^  (--\w+ [A-Z]+)', capsys.readouterr().out, re.MULTILINE))
+    told = by_name(DOCUMENT, '## fetch_model', 1)
+    assert set(told) == shown
+    assert f'`{fetch_model.MIRROR_VARIABLE}`' in told['--mirror URL']
+    timeout_s = re.findall(r"'--timeout', type=_seconds, default=([\d.]+)", inspect.getsource(fetch_model))
+    assert told['--timeout S'].endswith(f'(default {float(timeout_s[0]):g})')
 
 
 @pytest.mark.parametrize('row', model_rows().values(), ids=lambda row: row.name)

@@ -37,7 +37,7 @@ from gremsy_common.parameters.parameter_sections import (
     read_sections,
     sections_of,
 )
-from gremsy_common.parameters.unknown_parameters import is_of_rclpy, is_truth_of_rclpy, near_to, suite_nodes
+from gremsy_common.parameters.unknown_parameters import is_of_rclpy, near_to, suite_nodes
 from gremsy_common.parameters.words_without_ros import words_without_ros
 
 _USAGE = 'usage: check FILE [name:=value ...]'
@@ -151,8 +151,6 @@ def _of_parameter(
     """`kinds` are those of the nodes that it is for, by name."""
     at = f'{path}, line {given.line}'
     specs = [spec for kind in dict.fromkeys(kinds.values()) for spec in specs_of(kind) if spec.name == name]
-    if is_truth_of_rclpy(name) and not isinstance(given.value, bool):
-        yield Finding(f'{at}: Parameter `{name}` is {given.value!r}: use a value of type bool.')
     if not specs and not is_of_rclpy(name):
         yield Finding(f'{at}: {_unknown(pattern, name, kinds)}', unknown=True)
     for spec in specs:

@@ -13,6 +13,7 @@ from pathlib import Path
 import yaml
 
 from gremsy_common.parameters.parameter_fields import ParameterError
+from gremsy_common.parameters.unknown_parameters import is_truth_of_rclpy
 
 # What a file's scalars become: rcl_yaml_param_parser's `get_value`, which is neither YAML 1.1 nor 1.2.
 _TRUE = ('Y', 'y', 'yes', 'Yes', 'YES', 'true', 'True', 'TRUE', 'on', 'On', 'ON')
@@ -234,6 +235,14 @@ def _parameters(prefix: str, node: yaml.MappingNode) -> Iterator[tuple[str, Give
 
 
 def _value(name: str, node: yaml.Node) -> object:
+    value = _untyped(name, node)
+    # rclpy's own words for it are an exception's name and its arguments, before any node is there to say it.
+    if is_truth_of_rclpy(name.rpartition(':')[2]) and not isinstance(value, bool):
+        raise _Wrong(node, f'`{name}` is {value!r}: use true or false.')
+    return value
+
+
+def _untyped(name: str, node: yaml.Node) -> object:
     if isinstance(node, yaml.ScalarNode):
         if not node.value and not node.style:
             raise _Wrong(node, f"`{name}` has no value: write '' for an empty text, or leave the line out.")
