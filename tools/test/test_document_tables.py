@@ -32,8 +32,14 @@ from .document_tables import REPOSITORY, by_name, names, rows, tables
 WAYS = {'in': TAKES, 'subscribed': TAKES, 'out': PUBLISHES, 'published': PUBLISHES}
 # Not made by way of the suite's table of topics.
 OF_ROS = {'/tf', '/tf_static', '/diagnostics'}
-# Of a package's other nodes.
-ELSEWHERE = {'gremsy_camera': {topic.name for topic in HEARD} | {'overlay', 'stream/watch', 'target/state'}}
+# Services with a table, or words, of their own.
+APART = {'gremsy_gimbal_driver', 'gremsy_camera'}
+# Of a package's other nodes; heard for a bag; in place of another topic.
+SHOWN = {'gimbal/attitude', 'gimbal/zoom', 'tracks'}
+ELSEWHERE = {
+    'gremsy_tracker': {'detections'},
+    'gremsy_camera': {topic.name for topic in HEARD} - SHOWN | {'overlay', 'stream/watch'},
+}
 TOPIC_TABLES = [
     ('src/gremsy_gimbal_driver/README.md', '## Topics'),
     ('src/gremsy_tracker/README.md', '## Topics'),
@@ -60,8 +66,10 @@ def test_a_table_of_topics_has_those_of_the_package_with_type_and_way(document: 
             # The camera's own images are taken by its other nodes.
             assert name in OF_ROS or ways <= {way for used_name, way in used if used_name == name}, name
             assert ways or name in OF_ROS or name.startswith('~/'), name
-    mentioned = {name for row in table for cell in row for name in names(cell)}
-    assert sorted({name for name, _ in used} - mentioned - ELSEWHERE.get(package, set())) == []
+    listed = {name for row in table for name in names(row[0])}
+    of_nodes = {name for of, name, _ in services() if of == package and package not in APART}
+    assert sorted({name for name, _ in used} - listed - ELSEWHERE.get(package, set())) == []
+    assert sorted(of_nodes - listed) == []
 
 
 def test_the_processes_of_the_architecture_are_those_of_the_suite(tmp_path) -> None:

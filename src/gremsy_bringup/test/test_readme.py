@@ -141,8 +141,10 @@ def test_what_the_robot_doctor_asks_is_asked() -> None:
     told = rows(DOCUMENT, '### On a robot')
     code = ''.join(path.read_text(encoding='utf-8') for path in Path(robot_doctor.__path__[0]).glob('*.py'))
     titles = {title.lower() for title in re.findall(r"Check\(\s*'([^']+)'", code)}
-    asked = [each for first, _ in told for each in first.lower().split(', ') if not first.startswith('inside')]
-    assert [each for each in asked if each not in titles and each.removesuffix('s') not in titles] == []
+    asked = [each for first, _ in told for each in first.removeprefix('inside: ').lower().split(', ')]
+    outside = [each for first, _ in told for each in first.lower().split(', ') if not first.startswith('inside')]
+    assert [each for each in outside if not {each, each.removesuffix('s')} & titles] == []
+    assert sorted(titles - {*asked, *(each.removesuffix('s') for each in asked), 'suite, inside'}) == []
     settings = {'COMPOSE_PROFILES': 'monitoring'}
     installation = SimpleNamespace(
         page_port=6783, in_containers=True, setting=lambda name, other='': settings.get(name, other)

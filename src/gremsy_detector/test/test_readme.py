@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The README's tables say what there is: parameters, encodings, what a model's file may say."""
 
+import re
 from pathlib import Path
 
 from gremsy_common.parameters.parameter_docs import markdown_table, with_table
@@ -9,7 +10,7 @@ from gremsy_common.picture.viewable_pictures import DEEP_GREY
 from gremsy_detector.detector_parameters import DetectorParameters
 from gremsy_detector.image.image_encodings import ENCODINGS
 from gremsy_detector.model import known_layouts, output_layout
-from gremsy_detector.model.known_layouts import ResizeMode
+from gremsy_detector.model.known_layouts import Layout, ResizeMode
 from tools.test.document_tables import by_name, names, rows
 
 DOCUMENT = 'src/gremsy_detector/README.md'
@@ -40,9 +41,28 @@ def test_what_a_models_file_may_say_is_what_is_read():
     assert names(told['channel_order']) == ['rgb', 'bgr']
 
 
-def test_the_outputs_are_those_that_are_offered_where_a_model_has_others():
-    shapes = [name for row in rows(DOCUMENT, '## Models') for name in names(row[0]) if name.startswith('[')]
-    assert [shape for shape in shapes if shape not in known_layouts.KNOWN_OUTPUTS] == []
+def fed(layout):
+    """In the README's words."""
+    usual = layout.usual_input
+    scale = {(255.0,) * 3: '0..1', (1.0,) * 3: '0..255'}.get(usual.std, "less ImageNet's mean")
+    way = {ResizeMode.LETTERBOX: 'letterbox', ResizeMode.STRETCH: 'stretched', ResizeMode.TOP_LEFT: 'top left'}
+    return f'{"BGR" if usual.bgr else "RGB"} {scale}, {way[usual.resize]}'
+
+
+def test_the_outputs_are_those_that_are_offered_where_a_model_has_others_and_are_fed_so():
+    told = rows(DOCUMENT, '## Models')
+    shapes = {name for row in told for name in names(row[0])}
+    assert shapes == set(re.findall(r'\[1[^\]]*\]', known_layouts.KNOWN_OUTPUTS))
+    in_rows = (
+        (Layout.DENSE, Layout.TRANSPOSED, Layout.END_TO_END),
+        (Layout.QUERIES, Layout.TOP_QUERIES, Layout.TWO_OUTPUTS),
+        (Layout.BOXES_SCORES_LABELS,),
+        (Layout.YOLOX,),
+        (Layout.NANODET_PLUS,),
+    )
+    for row, layouts in zip(told, in_rows, strict=False):
+        assert {fed(layout) for layout in layouts} == {row[2]}
+    assert [row[2] for row in told[len(in_rows) :]] == ['the file must say it']
 
 
 def test_what_it_says_when_something_is_wrong_names_what_there_is():
