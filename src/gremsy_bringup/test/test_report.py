@@ -166,7 +166,7 @@ def test_the_closing_lines_say_in_words_that_nothing_was_followed(tmp_path: Path
         '176 frames at 29.9 fps, 0 locks',
         'asked for 7, followed nobody',
         'pointing error: not measured, no target was followed for longer than 1.5 s',
-        'latency: not measured, no target was followed',
+        'latency: not measured, no command rests on an image',
     ]
     assert report_lines(nothing | {'frames': 1, 'fps': None, 'lock_count': 1}, tmp_path)[0] == '1 frame, 1 lock'
     followed = nothing | {

@@ -70,20 +70,16 @@ def test_a_transition_that_there_is_none_of_now_is_refused_and_ends_nothing(host
     )
 
 
-def test_timers_go_by_the_monotonic_clock_so_that_a_clock_that_is_set_back_stops_none(host):
+@pytest.mark.parametrize('arguments', [[], ['--ros-args', '-p', 'use_sim_time:=true']])
+def test_timers_go_whatever_becomes_of_the_clock(host_with, until, arguments):
+    """One that is set back, simulated and sent by nobody, or standing still."""
+    host = host_with(arguments)
     host.run(Resting)
     node = host.nodes[0]
-    node.every(0.1, lambda: None)
+    fired = []
+    host.on_executor(lambda: node.every(0.1, lambda: fired.append(1)))
     assert {timer.clock.clock_type.name for timer in node.timers} == {'STEADY_TIME'}
-
-
-def test_timers_go_by_simulated_time_where_there_is_one(host_with):
-    host = host_with(['--ros-args', '-p', 'use_sim_time:=true'])
-    host.run(Resting)
-    node = host.nodes[0]
-    own = set(node.timers)
-    node.every(0.1, lambda: None)
-    assert {timer.clock.clock_type.name for timer in set(node.timers) - own} == {'ROS_TIME'}
+    until(lambda: len(fired) > 1)
 
 
 def test_now_is_the_clock_that_rclpy_has_simulated_or_not(host_with):
@@ -111,6 +107,18 @@ class Ailing(Resting):
 
     def health(self) -> Health:
         return self.told
+
+
+def test_a_clock_that_does_not_come_is_said_and_not_what_may_come_of_it(host_with, until):
+    host = host_with(['--ros-args', '-p', 'use_sim_time:=true'])
+    (node,) = host.run(Ailing)
+    node.told = Health(Level.STALE, 'Nothing comes.')
+    until(lambda: node._own_health().message != 'Nothing comes.')
+    assert node._own_health() == Health(
+        Level.STALE,
+        '`use_sim_time` is set and nothing comes on /clock, so no stamp can be compared with now: start what publishes '
+        'it (`ros2 bag play --clock 100`, a simulator), or set `use_sim_time` to false.',
+    )
 
 
 def test_an_error_of_a_time_that_is_over_is_not_shown_as_of_now(host):

@@ -69,7 +69,7 @@ def report_lines(summary: dict[str, Any], report_dir: Path) -> list[str]:
         'pointing error: not measured, no target was followed for longer than 1.5 s'
         if error is None
         else f'pointing error, RMS from 1.5 s after each lock: {error:.2f} deg',
-        'latency: not measured, no target was followed'
+        'latency: not measured, no command rests on an image'
         if median is None
         else f'latency capture to wire: median {median:.0f} ms, p99 {summary["latency_ms_p99"]:.0f} ms',
         f'report in {report_dir}: {files}',

@@ -107,14 +107,12 @@ class SuiteNode(LifecycleNode, Generic[P]):
         self._link_warnings_before: set[str] = set()
         self._link_warnings_said: dict[str, float] = {}
         self._diagnostics_publisher = self.create_publisher(DiagnosticArray, '/diagnostics', QoSProfile(depth=10))
-        # By the monotonic clock even where time is simulated: that nothing comes on /clock is to be said.
-        steady = Clock(clock_type=ClockType.STEADY_TIME)
         self._clock_watch = ClockWatch()
         self._clock_trouble = ''
-        self._diagnostics_timer = self.create_timer(_DIAGNOSTICS_PERIOD_S, self._publish_diagnostics, clock=steady)
+        self._diagnostics_timer = self.create_timer(_DIAGNOSTICS_PERIOD_S, self._publish_diagnostics)
         self._fails = False
         self._well = True
-        self._health_timer = self.create_timer(_HEALTH_PERIOD_S, self._look_at_health, clock=steady)
+        self._health_timer = self.create_timer(_HEALTH_PERIOD_S, self._look_at_health)
         self.add_on_set_parameters_callback(self._parameters_set)
 
     def _warn_of_unknown_parameters(self) -> None:
@@ -234,13 +232,13 @@ class SuiteNode(LifecycleNode, Generic[P]):
         *rest: Any,
         **more: Any,
     ) -> Any:
-        """Also rclpy's own: by the monotonic clock, unless time is simulated.
+        """Also rclpy's own: by the monotonic clock, simulated time or not, since timers look after what hangs or stops.
 
-        rclpy's timers go by the system time, and when that is set back by an hour, none fires for an hour.
+        rclpy's go by the system time, and when that is set back by an hour, none fires for an hour; by a simulated one
+        none did that was not sent or stood still.
         """
-        if clock is None and not self._time_is_simulated():
-            clock = Clock(clock_type=ClockType.STEADY_TIME)
-        return super().create_timer(timer_period_sec, callback, callback_group, clock, *rest, **more)
+        steady = Clock(clock_type=ClockType.STEADY_TIME)
+        return super().create_timer(timer_period_sec, callback, callback_group, clock or steady, *rest, **more)
 
     def _time_is_simulated(self) -> bool:
         return self.has_parameter('use_sim_time') and bool(self.get_parameter('use_sim_time').value)
@@ -621,7 +619,10 @@ class SuiteNode(LifecycleNode, Generic[P]):
     def _own_health(self) -> Health:
         try:
             own = self.health()
-            return own if own.message or not self._clock_trouble else Health(Level.WARN, self._clock_trouble)
+            if not self._clock_trouble:
+                return own
+            # Not what comes of it, as stamps of 0, in whose words somebody else is to blame.
+            return Health(Level.WARN if own.level is Level.OK else own.level, self._clock_trouble)
         except Exception as error:  # noqa: BLE001 diagnostics must not end the executor
             return Health(Level.ERROR, f'The health of {self.get_name()} cannot be told: {one_line(error)}.')
 
