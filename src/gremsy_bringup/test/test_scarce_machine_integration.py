@@ -40,8 +40,9 @@ def module(name: str, *words: str) -> list[str]:
     [
         module('gremsy_bringup.run', 'sim:=true'),
         module('gremsy_bringup.demo.demo_command', '--headless', '--report', '/nowhere/report'),
+        module('gremsy_bringup.ask.ask_node', 'topics'),
     ],
-    ids=['run', 'demo'],
+    ids=['run', 'demo', 'topics'],
 )
 def test_a_machine_that_does_not_reach_itself_is_told_so(words: list[str]) -> None:
     assert apart(words, network=True) == (

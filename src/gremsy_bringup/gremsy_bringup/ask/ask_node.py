@@ -29,6 +29,7 @@ from gremsy_bringup.ask.field_messages import FieldError, fill, plain
 from gremsy_bringup.describe.ros_network import VARIABLE as NETWORK_VARIABLE
 from gremsy_bringup.describe.ros_network import join_network, network_of
 from gremsy_bringup.describe.system_description import share_folder
+from gremsy_bringup.supervise.this_machine import refuse_no_loopback
 from gremsy_common.errors import SuiteError, one_line
 
 _SHOWN_ITEMS = 32
@@ -418,6 +419,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(0 if asked else 2)
     options = parser(name).parse_args(words)
     try:
+        refuse_no_loopback()
         _join_robots()
         with _asker(options.timeout) as asker:
             status = answer(name, options, asker)
