@@ -298,7 +298,8 @@ def test_dfine_is_told_the_size_of_its_input_and_read_as_its_authors_define(tmp_
     [
         (
             {'layout': 'ssd'},
-            "Model file {path} has metadata `layout` = 'ssd': use yolox, yolox_decoded, nanodet_plus, dets_labels or best_boxes.",
+            "Model file {path} has metadata `layout` = 'ssd': use yolox, yolox_decoded, nanodet_plus, dets_labels or "
+            'best_boxes.',
         ),
         (
             {'layout': 'nanodet_plus', 'names': heads.NAMES},
