@@ -31,15 +31,15 @@ class Intake:
         self._name = self._topic = ''
 
     def came(self) -> None:
-        """Something did."""
+        """Something came."""
         self._came_s = self._clock()
 
     def used(self) -> None:
-        """And was of use."""
+        """It was used."""
         self._used_s, self._refused = self._clock(), ''
 
     def refused(self, name: str, sentence: str) -> None:
-        """Or was not, for that reason."""
+        """It was refused, for that reason; `name` is the node's own for what it takes."""
         if name == self._name:
             self._came_s, self._refused = self._clock(), sentence
 

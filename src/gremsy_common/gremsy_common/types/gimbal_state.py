@@ -8,6 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+STANDARD_GRAVITY_M_S2 = 9.80665
+"""What an IMU at rest feels upwards."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class GimbalAttitude:

@@ -13,16 +13,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gremsy_common.geometry import matrix_from_quaternion
+from gremsy_common.types.gimbal_state import STANDARD_GRAVITY_M_S2
 from gremsy_gimbal_driver.mavlink.mavlink_frames import camera_from_imu, imu_mountings
 
-_GRAVITY_M_S2 = 9.80665
 _LEAST_SAMPLES = 20
 # Of the samples, those at the lowest and as many at the highest tilt.
 _OUTERMOST_SHARE = 0.1
 # A bias of 0.03 g is in the vendor's log (gSDK's README, 6.16); the next mounting is off by 1.4 g.
-_LARGEST_ERROR_M_S2 = 0.3 * _GRAVITY_M_S2
+_LARGEST_ERROR_M_S2 = 0.3 * STANDARD_GRAVITY_M_S2
 # What 3 degrees of tilt change.
-_LEAST_CHANGE_M_S2 = 0.05 * _GRAVITY_M_S2
+_LEAST_CHANGE_M_S2 = 0.05 * STANDARD_GRAVITY_M_S2
 
 
 class ImuMounting:
@@ -44,7 +44,7 @@ class ImuMounting:
     def imu(self, acceleration_m_s2: NDArray[np.float64]) -> None:
         """What was felt, in the camera's axes."""
         if self._up is not None:
-            self._samples.append(np.stack([acceleration_m_s2, self._up * _GRAVITY_M_S2]))
+            self._samples.append(np.stack([acceleration_m_s2, self._up * STANDARD_GRAVITY_M_S2]))
 
     def found(self) -> tuple[tuple[str, ...] | None, str]:
         """The axes that agree with gravity, None for none, and what is to be said about it."""

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from gremsy_common.types.gimbal_state import STANDARD_GRAVITY_M_S2
 from gremsy_gimbal_driver.attitude.attitude_jumps import JumpGate
 from gremsy_gimbal_driver.device.heard_components import (
     GIMBAL_COMPONENTS,
@@ -52,7 +53,7 @@ _FASTEST_RAD_S = 20.0
 _LARGEST_DELTA_YAW_RAD = 2 * math.pi
 # Pan ends at 345 degrees (gimbal.md 1.8); room for one that counts on over a turn.
 _LARGEST_ANGLE_DEG = 720.0
-_ACCELERATION_M_S2 = 9.80665 / 8192  # of one count, gimbal.md 1.4
+_ACCELERATION_M_S2 = STANDARD_GRAVITY_M_S2 / 8192  # of one count, gimbal.md 1.4
 _RATE_RAD_S = math.radians(1 / 32.8)
 _YAW_FRAME_KNOWN = dialect.GIMBAL_DEVICE_FLAGS_YAW_IN_VEHICLE_FRAME | dialect.GIMBAL_DEVICE_FLAGS_YAW_IN_EARTH_FRAME
 _UNKNOWN_VOLTAGE = 0xFFFF

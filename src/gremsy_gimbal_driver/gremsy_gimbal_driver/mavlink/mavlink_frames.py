@@ -78,8 +78,8 @@ def camera_from_imu(axes: Sequence[str]) -> Array:
     """
     if len(axes) != 3 or not set(axes) <= _DIRECTIONS.keys():
         raise ValueError(f'use three of {", ".join(_DIRECTIONS)}')
-    matrix = np.array([_DIRECTIONS[axis] for axis in axes]).T
-    if np.linalg.det(matrix) < 0.5:
+    matrix = _columns(axes)
+    if not _is_rotation(matrix):
         raise ValueError(
             'no sensor has such axes: use three at right angles, of which z is up where x is forward and y left'
         )
@@ -88,8 +88,17 @@ def camera_from_imu(axes: Sequence[str]) -> Array:
 
 def imu_mountings() -> list[tuple[tuple[str, str, str], Array]]:
     """Every way in which an IMU can sit square to the camera, 24, as `camera_from_imu` takes and gives them."""
-    named = [(axes, np.array([_DIRECTIONS[axis] for axis in axes]).T) for axes in permutations(_DIRECTIONS, 3)]
-    return [(axes, matrix) for axes, matrix in named if np.linalg.det(matrix) > 0.5]
+    named = [(axes, _columns(axes)) for axes in permutations(_DIRECTIONS, 3)]
+    return [(axes, matrix) for axes, matrix in named if _is_rotation(matrix)]
+
+
+def _columns(axes: Sequence[str]) -> Array:
+    return np.array([_DIRECTIONS[axis] for axis in axes]).T
+
+
+def _is_rotation(columns: Array) -> bool:
+    """Of three of the directions: whether they are at right angles and right-handed."""
+    return bool(np.linalg.det(columns) > 0.5)
 
 
 def wire_rates(azimuth_rate_rad_s: float, tilt_rate_rad_s: float) -> tuple[float, float, float]:

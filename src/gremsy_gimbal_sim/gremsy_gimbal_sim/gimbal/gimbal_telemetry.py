@@ -7,6 +7,7 @@ import math
 
 import numpy as np
 
+from gremsy_common.types.gimbal_state import STANDARD_GRAVITY_M_S2
 from gremsy_gimbal_driver.mavlink.mavlink_dialect import dialect
 from gremsy_gimbal_driver.mavlink.mavlink_frames import (
     camera_from_imu,
@@ -33,8 +34,7 @@ _IN_EARTH = dialect.GIMBAL_DEVICE_FLAGS_YAW_IN_EARTH_FRAME
 _IN_VEHICLE = dialect.GIMBAL_DEVICE_FLAGS_YAW_IN_VEHICLE_FRAME
 _COUNTS_PER_RAD = 2**16 / (2.0 * math.pi)
 _CDEG_PER_RAD = 100.0 * 180.0 / math.pi
-_GRAVITY_M_S2 = 9.80665
-_ACCELERATION_LSB = 8192.0 / _GRAVITY_M_S2
+_ACCELERATION_LSB = 8192.0 / STANDARD_GRAVITY_M_S2
 _RATE_LSB = 32.8 * 180.0 / math.pi
 # A real one at rest never shows an exact zero on an axis (143 samples, gimbal.md 1.4).
 _REST_ROLL_DEG = 0.012
@@ -137,7 +137,7 @@ class GimbalTelemetry:
         """RAW_IMU 27: gravity and rates in the sensor's axes."""
         options, body = self._options, self._body
         imu_from_camera = camera_from_imu(options.imu_axes.split('_')).T
-        specific_force = imu_from_camera @ body.up_in_camera() * _GRAVITY_M_S2
+        specific_force = imu_from_camera @ body.up_in_camera() * STANDARD_GRAVITY_M_S2
         rates = imu_from_camera @ body.camera_rates(*body.world_rates_rad_s)
         if options.imu_acceleration_noise_m_s2:
             specific_force += self._random.normal(0.0, options.imu_acceleration_noise_m_s2, 3)

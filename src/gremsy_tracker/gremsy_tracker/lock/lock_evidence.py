@@ -79,9 +79,8 @@ class LockEvidence:
         self._newest_id = 0
         self._seen_ns = 0
         self._suspicion: _Suspicion | None = None
-        self._back_ns: int | None = (
-            None  # when the target came back last; before that it was seen and the highest id was
-        )
+        # When the target came back last, and as it hid: when it was last seen, and the highest id until then.
+        self._back_ns: int | None = None
         self._hid_ns = self._known_id = 0
         self._looked_ns: int | None = None  # the image before this one
         self._now_ns: int | None = None
