@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""./gremsy test: format, lint, types, tests; every stage runs, one line of result each."""
+"""./gremsy test: format, lint, unused code, types, tests; every stage runs, one line of result each."""
 
 from __future__ import annotations
 
@@ -50,6 +50,8 @@ def stages_of(layout: Layout, arguments: list[str], *, everything: bool) -> list
     return [
         Stage('format', [*python, 'ruff', 'format', '--check', *sources], './gremsy exec ruff format .'),
         Stage('lint', [*python, 'ruff', 'check', *sources], './gremsy exec ruff check --fix .'),
+        # What it looks at is said in pyproject.toml.
+        Stage('unused', [*python, 'vulture'], 'remove what it names'),
         Stage('types', [*python, 'mypy', *typed_packages(layout.repository)], './gremsy exec mypy ...'),
         # Last, so that a reader of the log finds pytest's own closing line at its end.
         Stage(

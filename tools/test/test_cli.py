@@ -201,9 +201,21 @@ def test_the_entry_script_parses_on_an_old_python():
 def test_long_tests_run_only_when_asked_for():
     layout = find_layout({})
     short = stages_of(layout, ['-k', 'x'], everything=False)
-    assert [stage.name for stage in short] == ['format', 'lint', 'types', 'tests']
+    assert [stage.name for stage in short] == ['format', 'lint', 'unused', 'types', 'tests']
     assert short[-1].command[-4:] == ['-m', 'not slow', '-k', 'x']
     assert 'not slow' not in stages_of(layout, [], everything=True)[-1].command
+
+
+def test_unused_code_fails_the_stage_that_looks_for_it(tmp_path):
+    stage = next(stage for stage in stages_of(find_layout({}), [], everything=False) if stage.name == 'unused')
+    unused = tmp_path / 'unused.py'
+    unused.write_text('def speed(unit):\n    return 3\n    return 4\n')
+    found = subprocess.run([*stage.command, str(unused)], cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    assert found.stdout.splitlines() == [
+        f"{unused}:1: unused variable 'unit' (100% confidence)",
+        f"{unused}:3: unreachable code after 'return' (100% confidence)",
+    ]
+    assert found.returncode == 3
 
 
 @pytest.mark.parametrize(
