@@ -8,11 +8,16 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from gremsy_common.geometry import matrix_from_quaternion, multiply_quaternions, rotation_vector_between
+from gremsy_common.geometry import (
+    matrix_from_quaternion,
+    multiply_quaternions,
+    quaternion_from_yaw_roll_pitch,
+    rotation_vector_between,
+    yaw_roll_pitch,
+)
 from gremsy_common.types.gimbal_state import GimbalAttitude, VehicleAttitude
 from gremsy_gimbal_driver.attitude.attitude_reading import YawFrame, reading_from_status
 from gremsy_gimbal_driver.attitude.attitude_stamping import MeasuredAttitude
-from gremsy_gimbal_driver.attitude.euler import quaternion_from_yaw_roll_pitch, yaw_roll_pitch
 from gremsy_gimbal_driver.attitude.joint_chain import JointAngles, joints_from_attitude
 from gremsy_gimbal_driver.attitude.level_frame import earth_attitude, level_reference
 from gremsy_gimbal_driver.mavlink.mavlink_events import AttitudeStatus, Sender

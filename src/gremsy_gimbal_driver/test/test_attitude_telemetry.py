@@ -8,7 +8,7 @@ import math
 import numpy as np
 import pytest
 
-from gremsy_common.geometry import quaternion_from_bearing
+from gremsy_common.geometry import quaternion_from_bearing, quaternion_from_yaw_roll_pitch, yaw_roll_pitch
 from gremsy_gimbal_driver.attitude.attitude_reading import (
     AttitudeSource,
     YawFrame,
@@ -17,7 +17,6 @@ from gremsy_gimbal_driver.attitude.attitude_reading import (
 )
 from gremsy_gimbal_driver.attitude.attitude_stamping import AttitudeStamping
 from gremsy_gimbal_driver.attitude.attitude_telemetry import AttitudeTelemetry
-from gremsy_gimbal_driver.attitude.euler import quaternion_from_yaw_roll_pitch, yaw_roll_pitch
 from gremsy_gimbal_driver.mavlink.mavlink_events import AttitudeStatus, MountOrientation, Sender
 from gremsy_gimbal_driver.mavlink.mavlink_frames import q_frd_from_level_camera
 from gremsy_gimbal_driver.motion.instant import Instant

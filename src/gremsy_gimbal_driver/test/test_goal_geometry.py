@@ -16,10 +16,10 @@ from gremsy_common.geometry import (
     matrix_from_quaternion,
     multiply_quaternions,
     quaternion_from_bearing,
+    quaternion_from_yaw_roll_pitch,
 )
 from gremsy_common.types.gimbal_state import JointWish, OrientationWish, PointWish, VehicleAttitude
 from gremsy_gimbal_driver.attitude.attitude_reading import YawFrame
-from gremsy_gimbal_driver.attitude.euler import quaternion_from_yaw_roll_pitch
 from gremsy_gimbal_driver.attitude.joint_chain import joint_names
 from gremsy_gimbal_driver.attitude.level_frame import level_reference
 from gremsy_gimbal_driver.goals.frame_tree import FrameTransform, FrameTree

@@ -8,11 +8,15 @@ import math
 import numpy as np
 import pytest
 
-from gremsy_common.geometry import multiply_quaternions, quaternion_from_bearing
+from gremsy_common.geometry import (
+    multiply_quaternions,
+    quaternion_from_bearing,
+    quaternion_from_yaw_roll_pitch,
+    yaw_roll_pitch,
+)
 from gremsy_common.types.gimbal_state import GimbalAttitude, VehicleAttitude
 from gremsy_gimbal_driver.attitude.attitude_reading import YawFrame
 from gremsy_gimbal_driver.attitude.attitude_stamping import MeasuredAttitude
-from gremsy_gimbal_driver.attitude.euler import quaternion_from_yaw_roll_pitch, yaw_roll_pitch
 from gremsy_gimbal_driver.attitude.joint_chain import (
     EncoderSettings,
     EncoderUnit,

@@ -10,8 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gremsy_common.geometry import matrix_from_quaternion, quaternion_from_bearing, quaternion_from_rotation_vector
-from gremsy_gimbal_driver.attitude.euler import quaternion_from_yaw_roll_pitch, yaw_roll_pitch
+from gremsy_common.geometry import (
+    matrix_from_quaternion,
+    quaternion_from_bearing,
+    quaternion_from_rotation_vector,
+    quaternion_from_yaw_roll_pitch,
+    yaw_roll_pitch,
+)
 from gremsy_gimbal_driver.mavlink.mavlink_frames import (
     enu_from_q_frd_ned,
     level_from_camera_flu,

@@ -9,11 +9,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from gremsy_common.geometry import matrix_from_quaternion, multiply_quaternions, quaternion_from_bearing
+from gremsy_common.geometry import (
+    matrix_from_quaternion,
+    multiply_quaternions,
+    quaternion_from_bearing,
+    quaternion_from_yaw_roll_pitch,
+    yaw_roll_pitch,
+)
 from gremsy_common.types.gimbal_state import GimbalAttitude, VehicleAttitude
 from gremsy_gimbal_driver.attitude.attitude_reading import YawFrame
 from gremsy_gimbal_driver.attitude.attitude_stamping import MeasuredAttitude
-from gremsy_gimbal_driver.attitude.euler import quaternion_from_yaw_roll_pitch, yaw_roll_pitch
 from gremsy_gimbal_driver.attitude.level_frame import earth_attitude, level_reference
 from gremsy_gimbal_driver.attitude.vehicle_attitude import VehicleHistory, heading
 from gremsy_gimbal_driver.attitude.vehicle_state import VehicleStatePace, vehicle_state

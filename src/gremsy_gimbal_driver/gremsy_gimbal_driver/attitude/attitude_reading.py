@@ -16,8 +16,12 @@ from enum import Enum
 import numpy as np
 from numpy.typing import NDArray
 
-from gremsy_common.geometry import matrix_from_quaternion, multiply_quaternions, quaternion_from_bearing
-from gremsy_gimbal_driver.attitude.euler import quaternion_from_yaw_roll_pitch
+from gremsy_common.geometry import (
+    matrix_from_quaternion,
+    multiply_quaternions,
+    quaternion_from_bearing,
+    quaternion_from_yaw_roll_pitch,
+)
 from gremsy_gimbal_driver.mavlink.mavlink_dialect import dialect
 from gremsy_gimbal_driver.mavlink.mavlink_events import AttitudeStatus, MountOrientation
 from gremsy_gimbal_driver.mavlink.mavlink_frames import (

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gremsy_common.geometry import rotation_vector_between
+from gremsy_common.geometry import rotation_vector_between, yaw_roll_pitch
 from gremsy_common.timing.clock_mapping import CounterUnwrapper, MinimumDelayClock
 from gremsy_common.timing.stamp_check import JUMP_NS
 from gremsy_common.types.gimbal_state import GimbalAttitude
@@ -19,7 +19,6 @@ from gremsy_gimbal_driver.attitude.attitude_reading import (
     YawFrame,
     reading_from_status,
 )
-from gremsy_gimbal_driver.attitude.euler import yaw_roll_pitch
 from gremsy_gimbal_driver.mavlink.mavlink_events import AttitudeStatus
 from gremsy_gimbal_driver.motion.instant import Instant
 

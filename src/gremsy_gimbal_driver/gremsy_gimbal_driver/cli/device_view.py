@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import math
 
+from gremsy_common.geometry import yaw_roll_pitch
 from gremsy_gimbal_driver.attitude.attitude_reading import reading_from_orientation, reading_from_status
-from gremsy_gimbal_driver.attitude.euler import yaw_roll_pitch
 from gremsy_gimbal_driver.device.device_status import FOLLOW, MOTORS_ON
 from gremsy_gimbal_driver.device.heard_components import ComponentKind, kind_of
 from gremsy_gimbal_driver.device.stream_rates import RateMeter, stream_of

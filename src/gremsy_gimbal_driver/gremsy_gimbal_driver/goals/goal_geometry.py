@@ -2,7 +2,7 @@
 """Wishes in any frame (an orientation, a point, joints) to azimuth and tilt in the gimbal's level frame.
 
 An azimuth that cannot be told stays as it is (None): the camera looks straight down at a point below it. A camera that
-looks straight down because its orientation says so does have an azimuth, which 3-1-2 angles keep (`euler`).
+looks straight down because its orientation says so does have an azimuth, which 3-1-2 angles keep (`yaw_roll_pitch`).
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from gremsy_common.geometry import (
     matrix_from_quaternion,
     multiply_quaternions,
     quaternion_from_bearing,
+    yaw_roll_pitch,
 )
 from gremsy_common.types.gimbal_state import JointWish, OrientationWish, PointWish, VehicleAttitude
-from gremsy_gimbal_driver.attitude.euler import yaw_roll_pitch
 from gremsy_gimbal_driver.attitude.joint_chain import JOINTS
 from gremsy_gimbal_driver.attitude.level_frame import LevelReference
 from gremsy_gimbal_driver.goals.frame_tree import IDENTITY, FrameError, FrameTree, Pose, frame_name

@@ -10,8 +10,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from gremsy_common.geometry import matrix_from_quaternion
-from gremsy_gimbal_driver.attitude.euler import yaw_roll_pitch
+from gremsy_common.geometry import matrix_from_quaternion, yaw_roll_pitch
 from gremsy_gimbal_driver.mavlink.mavlink_dialect import dialect
 from gremsy_gimbal_driver.mavlink.mavlink_frames import level_from_camera_flu, level_rates
 from gremsy_gimbal_driver.mavlink.mavlink_framing import Frame

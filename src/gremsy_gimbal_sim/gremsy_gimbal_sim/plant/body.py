@@ -15,8 +15,12 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from gremsy_common.geometry import multiply_quaternions, quaternion_from_bearing, quaternion_from_rotation_vector
-from gremsy_gimbal_driver.attitude.euler import yaw_roll_pitch
+from gremsy_common.geometry import (
+    multiply_quaternions,
+    quaternion_from_bearing,
+    quaternion_from_rotation_vector,
+    yaw_roll_pitch,
+)
 from gremsy_gimbal_driver.mavlink.mavlink_dialect import dialect
 from gremsy_gimbal_sim.options.options_gimbal import DynamicsOptions
 from gremsy_gimbal_sim.plant.plant import Plant
