@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gremsy_common.geometry import multiply_quaternions, quaternion_from_rotation_vector
-from gremsy_gimbal_driver.mavlink.mavlink_decoder import Decoder
+from gremsy_gimbal_driver.mavlink.mavlink_decoder import MavlinkDecoder
 from gremsy_gimbal_driver.mavlink.mavlink_dialect import CHECKSUM_EXTRA, dialect
 from gremsy_gimbal_driver.mavlink.mavlink_events import AttitudeStatus, Event, MountOrientation, Sender
 from gremsy_gimbal_driver.mavlink.mavlink_framing import Framer
@@ -229,7 +229,7 @@ DAMAGE: tuple[Callable[[list[bytes], np.random.Generator], bytes], ...] = (
 def feed_damaged(size: int, seed: int) -> FuzzResult:
     """Feed that many bytes, of all kinds of damage in turn, to one decoder."""
     random = np.random.default_rng([seed, 285])
-    decoder, framer = Decoder(_OWN, _GIMBAL), Framer(CHECKSUM_EXTRA)
+    decoder, framer = MavlinkDecoder(_OWN, _GIMBAL), Framer(CHECKSUM_EXTRA)
     camera = CameraStream(random)
     result = FuzzResult()
     contents: set[bytes] = set()
@@ -249,7 +249,7 @@ def feed_damaged(size: int, seed: int) -> FuzzResult:
 
 
 def _feed(
-    decoder: Decoder, framer: Framer, chunk: bytes, contents: set[bytes], keys: set[Key], result: FuzzResult
+    decoder: MavlinkDecoder, framer: Framer, chunk: bytes, contents: set[bytes], keys: set[Key], result: FuzzResult
 ) -> None:
     try:
         events = decoder.feed(chunk)

@@ -10,7 +10,7 @@ from statistics import median
 import numpy as np
 
 from benchmarks.gimbal.damaged_streams import CameraStream, feed_damaged
-from gremsy_gimbal_driver.mavlink.mavlink_decoder import Decoder
+from gremsy_gimbal_driver.mavlink.mavlink_decoder import MavlinkDecoder
 from gremsy_gimbal_driver.mavlink.mavlink_dialect import dialect
 from gremsy_gimbal_driver.mavlink.mavlink_events import Sender
 
@@ -30,7 +30,7 @@ def measure(messages: int = 4000, rounds: int = 9) -> dict[str, float]:
     chunks = [stream[at : at + _CHUNK_BYTES] for at in range(0, len(stream), _CHUNK_BYTES)]
 
     def ours() -> int:
-        decoder = Decoder(_OWN, _GIMBAL)
+        decoder = MavlinkDecoder(_OWN, _GIMBAL)
         return sum(len(decoder.feed(chunk)) for chunk in chunks)
 
     def pymavlinks() -> int:

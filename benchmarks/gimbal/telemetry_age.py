@@ -32,8 +32,8 @@ from gremsy_gimbal_driver.attitude.attitude_stamping import AttitudeStamping
 from gremsy_gimbal_driver.calibration.calibration_result import CalibrationResult
 from gremsy_gimbal_driver.calibration.calibration_routine import CalibrationRoutine
 from gremsy_gimbal_driver.calibration.calibration_settings import CalibrationSettings, Pair
-from gremsy_gimbal_driver.mavlink.mavlink_decoder import Decoder
-from gremsy_gimbal_driver.mavlink.mavlink_encoder import Encoder
+from gremsy_gimbal_driver.mavlink.mavlink_decoder import MavlinkDecoder
+from gremsy_gimbal_driver.mavlink.mavlink_encoder import MavlinkEncoder
 from gremsy_gimbal_driver.mavlink.mavlink_events import AttitudeStatus, Sender
 from gremsy_gimbal_driver.mavlink.mavlink_frames import wire_rates
 from gremsy_gimbal_driver.motion.instant import Instant
@@ -84,8 +84,8 @@ class CalibratedPayload:
     def __init__(self, preset: str, age_s: float, seed: int) -> None:
         options = replace(PRESETS[preset], attitude_rate_hz=50.0, orientation_rate_hz=0.5, attitude_age_s=age_s)
         self._payload = SimulatedPayload(options, seed, speaks_first=True)
-        self._encoder, self._gimbal = Encoder(_OWN), Sender(options.system, options.gimbal_component)
-        self._decoder, self._stamping = Decoder(_OWN, self._gimbal), AttitudeStamping('camera')
+        self._encoder, self._gimbal = MavlinkEncoder(_OWN), Sender(options.system, options.gimbal_component)
+        self._decoder, self._stamping = MavlinkDecoder(_OWN, self._gimbal), AttitudeStamping('camera')
         self._routine = CalibrationRoutine(CalibrationSettings())
         self._tracker = Tracker(TrackerParameters())
         self._tracker.offer_camera_model(0, simulated_camera())
@@ -138,7 +138,7 @@ class CalibratedPayload:
     def _write(self, now_ms: int, wish: Pair) -> None:
         if wish != self._written or now_ms - self._written_ms >= _REPEAT_MS:
             self._written, self._written_ms = wish, now_ms
-            self._payload.receive(self._encoder.rates(self._gimbal, wire_rates(*wish)), now_ms * 1e-3, True)
+            self._payload.receive(self._encoder.motion(self._gimbal, wire_rates(*wish)), now_ms * 1e-3, True)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -26,8 +26,8 @@ from gremsy_common.types.gimbal_state import GimbalAttitude, LevelHeading, RateS
 from gremsy_gimbal_driver.attitude.attitude_stamping import AttitudeStamping
 from gremsy_gimbal_driver.attitude.level_heading import LevelHeadings
 from gremsy_gimbal_driver.device.payload_readings import ImuConversion
-from gremsy_gimbal_driver.mavlink.mavlink_decoder import Decoder
-from gremsy_gimbal_driver.mavlink.mavlink_encoder import FLAGS_FOLLOW, Encoder
+from gremsy_gimbal_driver.mavlink.mavlink_decoder import MavlinkDecoder
+from gremsy_gimbal_driver.mavlink.mavlink_encoder import FLAGS_FOLLOW, MavlinkEncoder
 from gremsy_gimbal_driver.mavlink.mavlink_events import AttitudeStatus, RawImu, Sender
 from gremsy_gimbal_driver.mavlink.mavlink_frames import wire_rates
 from gremsy_gimbal_driver.motion.command_arbiter import Source
@@ -78,9 +78,9 @@ class OfflinePayload:
         self._motion = MotionControl(
             MotionSettings(level_frame=level_frame, plant_inverse=inverse), self.refused.append, lambda _: None
         )
-        self._encoder = Encoder(_OWN)
+        self._encoder = MavlinkEncoder(_OWN)
         self._gimbal = Sender(options.system, options.gimbal_component)
-        self._decoder = Decoder(_OWN, self._gimbal)
+        self._decoder = MavlinkDecoder(_OWN, self._gimbal)
         self._stamping = AttitudeStamping('camera', round(options.attitude_age_s * 1e9))
         self._wake_ns: int | None = 0
         self._imu = ImuConversion('camera')
@@ -121,7 +121,9 @@ class OfflinePayload:
             # Rates only: the bench asks for no goal.
             if output is not None and output.rates_rad_s is not None:
                 rates = wire_rates(*output.rates_rad_s)
-                self._payload.receive(self._encoder.rates(self._gimbal, rates, self.mode_flags), now_ns * 1e-9, True)
+                self._payload.receive(
+                    self._encoder.motion(self._gimbal, rates, flags=self.mode_flags), now_ns * 1e-9, True
+                )
         return attitudes
 
     def true_view(self) -> View:

@@ -36,8 +36,8 @@ from gremsy_gimbal_driver.links.link import Link
 from gremsy_gimbal_driver.links.link_health import complaint
 from gremsy_gimbal_driver.links.link_router import LinkListener, LinkRouter
 from gremsy_gimbal_driver.mavlink.gimbal_protocol import is_stop, motion_messages
-from gremsy_gimbal_driver.mavlink.mavlink_decoder import Decoder
-from gremsy_gimbal_driver.mavlink.mavlink_encoder import Encoder
+from gremsy_gimbal_driver.mavlink.mavlink_decoder import MavlinkDecoder
+from gremsy_gimbal_driver.mavlink.mavlink_encoder import MavlinkEncoder
 from gremsy_gimbal_driver.mavlink.mavlink_events import Sender
 from gremsy_gimbal_driver.motion.command_arbiter import Answer, Source
 from gremsy_gimbal_driver.motion.instant import Clock, Instant, system_clock
@@ -82,8 +82,8 @@ class GimbalDriver:
         motion = self._settings.motion
         link_listener = LinkListener(self._link_opened, self._link_lost, self._listener.say, self._listener.inform)
         self._router = LinkRouter(links, link_listener)
-        self._decoders = [Decoder(self._settings.own, self._settings.gimbal) for _ in links]
-        self._encoder = Encoder(self._settings.own)
+        self._decoders = [MavlinkDecoder(self._settings.own, self._settings.gimbal) for _ in links]
+        self._encoder = MavlinkEncoder(self._settings.own)
         self._motion = MotionControl(motion, self._listener.say, self._listener.inform)
         self._device = GimbalDevice(
             self._settings, self._encoder, self._motion, self._listener.say, self._listener.inform

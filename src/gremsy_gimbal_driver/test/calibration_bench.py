@@ -10,8 +10,8 @@ from dataclasses import replace
 from gremsy_gimbal_driver.attitude.attitude_stamping import AttitudeStamping
 from gremsy_gimbal_driver.calibration.calibration_routine import CalibrationRoutine, CalibrationWish
 from gremsy_gimbal_driver.calibration.calibration_settings import CalibrationSettings, Pair
-from gremsy_gimbal_driver.mavlink.mavlink_decoder import Decoder
-from gremsy_gimbal_driver.mavlink.mavlink_encoder import Encoder
+from gremsy_gimbal_driver.mavlink.mavlink_decoder import MavlinkDecoder
+from gremsy_gimbal_driver.mavlink.mavlink_encoder import MavlinkEncoder
 from gremsy_gimbal_driver.mavlink.mavlink_events import AttitudeStatus, PayloadTelemetry, Sender
 from gremsy_gimbal_driver.mavlink.mavlink_frames import wire_rates
 from gremsy_gimbal_driver.motion.instant import Instant
@@ -51,10 +51,10 @@ class CalibrationBench:
         self.options, self.signs = options, signs
         self.routine = CalibrationRoutine(settings or CalibrationSettings())
         self.payload = SimulatedPayload(options, seed, speaks_first=True)
-        self.encoder = Encoder(OWN)
+        self.encoder = MavlinkEncoder(OWN)
         self.gimbal = Sender(options.system, options.gimbal_component)
         self.camera = Sender(options.system, options.camera_component)
-        self.decoder = Decoder(OWN, self.gimbal)
+        self.decoder = MavlinkDecoder(OWN, self.gimbal)
         self.stamping = AttitudeStamping('camera', round(options.attitude_age_s * 1e9))
         self.now_ms = 0
         self._step_ms = step_ms
@@ -131,7 +131,7 @@ class CalibrationBench:
         """A changed wish at once, an unchanged one every 40 ms."""
         if wish.rates_rad_s != self._written or self.now_ms - self._written_ms >= REPEAT_MS:
             azimuth, tilt = self.taken((self.signs[0] * wish.rates_rad_s[0], self.signs[1] * wish.rates_rad_s[1]))
-            self._send(self.encoder.rates(self.gimbal, wire_rates(azimuth, tilt)))
+            self._send(self.encoder.motion(self.gimbal, wire_rates(azimuth, tilt)))
             self._written, self._written_ms = wish.rates_rad_s, self.now_ms
         if wish.zoom is not None and self.zooms:
             percent = 100.0 * math.log(wish.zoom) / math.log(self.options.zoom_max)

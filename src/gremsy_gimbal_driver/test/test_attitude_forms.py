@@ -16,7 +16,7 @@ import pytest
 from gremsy_common.geometry import yaw_roll_pitch
 from gremsy_gimbal_driver.attitude.attitude_reading import YawFrame, reading_from_status
 from gremsy_gimbal_driver.attitude.attitude_stamping import AttitudeStamping, MeasuredAttitude
-from gremsy_gimbal_driver.mavlink.mavlink_decoder import Decoder
+from gremsy_gimbal_driver.mavlink.mavlink_decoder import MavlinkDecoder
 from gremsy_gimbal_driver.mavlink.mavlink_dialect import dialect
 from gremsy_gimbal_driver.mavlink.mavlink_events import AttitudeStatus, Sender
 from gremsy_gimbal_driver.motion.instant import Instant
@@ -43,7 +43,7 @@ def heard(options: PayloadOptions, flags: int) -> tuple[InstantPayload, list[Att
     bench.turn(0.0, 0.0, flags)
     bench.run(4.0)
     mavlink = dialect.MAVLink(None, 1, 154)
-    decoder = Decoder(Sender(1, 191), Sender(1, 154))
+    decoder = MavlinkDecoder(Sender(1, 191), Sender(1, 154))
     packed = [message.pack(mavlink) for _, message in bench.heard(285, since_s=2.0)]
     return bench, [event for each in packed for event in decoder.feed(bytes(each), True)]
 

@@ -308,10 +308,10 @@ def test_garbage_that_never_agrees_with_itself_is_never_believed():
 
 
 def test_zero_triples_of_a_real_wire_are_counted_by_the_decoder_and_an_identity_285_is_not_one():
-    from gremsy_gimbal_driver.mavlink.mavlink_decoder import Decoder
+    from gremsy_gimbal_driver.mavlink.mavlink_decoder import MavlinkDecoder
     from gremsy_gimbal_driver.mavlink.mavlink_dialect import dialect
 
-    decoder = Decoder(Sender(1, 191))
+    decoder = MavlinkDecoder(Sender(1, 191))
     mavlink = dialect.MAVLink(None, 1, 154)
     heartbeat = dialect.MAVLink_heartbeat_message(dialect.MAV_TYPE_GIMBAL, 8, 0, 0, 4, 3)
     zeros = dialect.MAVLink_mount_orientation_message(0, 0.0, 0.0, 0.0)

@@ -12,7 +12,7 @@ from gremsy_gimbal_driver.device.device_requests import DeviceRequests
 from gremsy_gimbal_driver.device.stream_rates import ATTITUDE, FRAME_BYTES, IMU, ORIENTATION, RateMeter, fit_streams
 from gremsy_gimbal_driver.mavlink.command_requests import CommandRequests, RequestState
 from gremsy_gimbal_driver.mavlink.mavlink_dialect import dialect
-from gremsy_gimbal_driver.mavlink.mavlink_encoder import Encoder
+from gremsy_gimbal_driver.mavlink.mavlink_encoder import MavlinkEncoder
 from gremsy_gimbal_driver.mavlink.mavlink_events import (
     AttitudeStatus,
     CommandAck,
@@ -81,7 +81,7 @@ class Device:
 
 
 def device(rate_hz: float = 50.0, **settings) -> Device:
-    return Device(DeviceRequests(Encoder(Sender(1, 191)), rate_hz, **settings))
+    return Device(DeviceRequests(MavlinkEncoder(Sender(1, 191)), rate_hz, **settings))
 
 
 # Information.
@@ -198,7 +198,7 @@ def test_rates_are_set_one_after_the_other_and_a_stream_can_be_switched_off():
 
 
 def test_without_times_nothing_is_measured_and_a_granted_rate_is_believed():
-    requests = DeviceRequests(Encoder(Sender(1, 191)), 50.0)
+    requests = DeviceRequests(MavlinkEncoder(Sender(1, 191)), 50.0)
     sent = 0
     for step in range(6000):
         for message in parsed(requests.due(GIMBAL, step * 10 * MILLISECOND_NS)):
@@ -241,7 +241,7 @@ def test_a_command_of_the_gimbals_own_is_answered_since_it_waits_for_that():
 
 
 def commands() -> CommandRequests:
-    return CommandRequests(Encoder(Sender(1, 191)))
+    return CommandRequests(MavlinkEncoder(Sender(1, 191)))
 
 
 def test_a_command_is_sent_until_it_is_acknowledged():

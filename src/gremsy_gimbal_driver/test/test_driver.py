@@ -20,7 +20,7 @@ from gremsy_gimbal_driver.driver import GimbalDriver
 from gremsy_gimbal_driver.driver_settings import DriverListener, DriverSettings, WrittenCommand
 from gremsy_gimbal_driver.goals.goal import AngleGoal, GoalProgress, GoalState
 from gremsy_gimbal_driver.links.link_uri import links_from_uris
-from gremsy_gimbal_driver.mavlink.mavlink_encoder import Encoder
+from gremsy_gimbal_driver.mavlink.mavlink_encoder import MavlinkEncoder
 from gremsy_gimbal_driver.mavlink.mavlink_events import Sender
 from gremsy_gimbal_driver.motion.command_arbiter import Source
 from gremsy_gimbal_driver.motion.motion_output import GimbalMode
@@ -159,11 +159,11 @@ def test_an_exception_in_a_thread_stops_the_gimbal_and_is_said(udp_payload, wait
 
 def test_a_gimbal_that_was_left_turning_rests_before_its_heartbeat_comes(start_payload, wait_until):
     payload = start_payload(udp=0, options=PayloadOptions(heartbeats_end_after_s=1e-6))
-    encoder = Encoder(Sender(1, 191))
+    encoder = MavlinkEncoder(Sender(1, 191))
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as dead_driver:
         dead_driver.connect(('127.0.0.1', payload.port.port))
         dead_driver.send(encoder.heartbeat())
-        dead_driver.send(encoder.rates(Sender(1, 154), (0.0, 0.0, 0.3)))
+        dead_driver.send(encoder.motion(Sender(1, 154), (0.0, 0.0, 0.3)))
         wait_until(lambda: payload.rate_commands)
     driver = GimbalDriver(links_from_uris([payload.uri]))
     driver.watch_rest()

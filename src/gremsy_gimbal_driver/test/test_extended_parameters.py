@@ -9,7 +9,7 @@ import struct
 import pytest
 
 from gremsy_gimbal_driver.mavlink.mavlink_dialect import dialect
-from gremsy_gimbal_driver.mavlink.mavlink_encoder import Encoder
+from gremsy_gimbal_driver.mavlink.mavlink_encoder import MavlinkEncoder
 from gremsy_gimbal_driver.mavlink.mavlink_events import ExtendedParameter, Sender
 from gremsy_gimbal_driver.payload.extended_parameters import ExtendedParameters, extended_value
 from gremsy_gimbal_driver.payload.ticket import Ticket, TicketState
@@ -80,7 +80,7 @@ class Bench:
 
     def __init__(self, camera: Camera | None = None) -> None:
         self.camera = camera or Camera()
-        self.parameters = ExtendedParameters(Encoder(OWN))
+        self.parameters = ExtendedParameters(MavlinkEncoder(OWN))
         self.now_ns = 0
 
     def set(self, name: str, value: int) -> Ticket:
@@ -124,7 +124,7 @@ def test_every_u32_arrives_whole_also_with_zero_low_bytes(bench, value):
 
 
 def test_the_bytes_of_a_set_are_the_vendors_field():
-    message = Encoder(OWN).set_extended_parameter(CAMERA, 'C_SOURCE', 256)
+    message = MavlinkEncoder(OWN).set_extended_parameter(CAMERA, 'C_SOURCE', 256)
     payload = message[10:-2]
     assert message[0] == 0xFD
     assert int.from_bytes(message[7:10], 'little') == 323

@@ -13,7 +13,7 @@ from gremsy_gimbal_driver.device.gimbal_parameters import GimbalParameters, Para
 from gremsy_gimbal_driver.device.parameter_limits import LIMIT_NAMES, ParameterLimits, soft_limits
 from gremsy_gimbal_driver.device.parameter_names import KNOWN_NAMES, NEWER_NAMES, OLDER_NAMES
 from gremsy_gimbal_driver.mavlink.mavlink_dialect import dialect
-from gremsy_gimbal_driver.mavlink.mavlink_encoder import Encoder
+from gremsy_gimbal_driver.mavlink.mavlink_encoder import MavlinkEncoder
 from gremsy_gimbal_driver.mavlink.mavlink_events import ParameterValue, Sender
 
 GIMBAL = Sender(1, 154)
@@ -25,7 +25,7 @@ class Device:
 
     def __init__(self, values: dict[str, int]) -> None:
         self.values = dict(values)
-        self.parameters = GimbalParameters(Encoder(Sender(1, 191)))
+        self.parameters = GimbalParameters(MavlinkEncoder(Sender(1, 191)))
         self.now_ns = 0
         self.sent: list[tuple[float, str, str]] = []
         self.read_only: set[str] = set()

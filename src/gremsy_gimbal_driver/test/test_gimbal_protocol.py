@@ -11,7 +11,7 @@ import pytest
 from gremsy_common.geometry import matrix_from_quaternion
 from gremsy_gimbal_driver.mavlink.gimbal_protocol import PATIENCE_S, ProtocolChoice
 from gremsy_gimbal_driver.mavlink.mavlink_dialect import dialect
-from gremsy_gimbal_driver.mavlink.mavlink_encoder import Encoder
+from gremsy_gimbal_driver.mavlink.mavlink_encoder import MavlinkEncoder
 from gremsy_gimbal_driver.mavlink.mavlink_events import (
     AttitudeStatus,
     DeviceInformation,
@@ -20,7 +20,7 @@ from gremsy_gimbal_driver.mavlink.mavlink_events import (
     MountStatus,
     Sender,
 )
-from gremsy_gimbal_driver.mavlink.protocol_v1 import ProtocolV1, mode_from_status
+from gremsy_gimbal_driver.mavlink.protocol_v1 import ProtocolV1
 from gremsy_gimbal_driver.mavlink.protocol_v2 import ProtocolV2, mode_from_flags
 from gremsy_gimbal_driver.motion.motion_output import GimbalMode
 
@@ -32,8 +32,8 @@ ENCODERS = MountStatus(GIMBAL, 1, 2, 3)
 SECOND_NS = 1_000_000_000
 
 
-def encoder() -> Encoder:
-    return Encoder(Sender(1, 191))
+def encoder() -> MavlinkEncoder:
+    return MavlinkEncoder(Sender(1, 191))
 
 
 def messages(packed: list[bytes]):
@@ -161,14 +161,6 @@ def test_v1_modes_are_commands_of_their_own(mode, motors, p6, p7):
     first, second = messages(ProtocolV1(encoder()).mode(GIMBAL, mode))
     assert (first.command, parameters(first)) == (31010, [0, 0, 0, 0, 0, 0, motors])
     assert (second.command, parameters(second)) == (31011, [0, 0, 0, 0, 0, p6, p7])
-
-
-@pytest.mark.parametrize(
-    ('bits', 'mode'),
-    [(0x10, GimbalMode.LOCK), (0x11, GimbalMode.FOLLOW), (0x01, GimbalMode.OFF), (0x00, GimbalMode.OFF)],
-)
-def test_v1_mode_is_read_back_from_the_status_bits(bits, mode):
-    assert mode_from_status(bits) is mode
 
 
 # The choice.

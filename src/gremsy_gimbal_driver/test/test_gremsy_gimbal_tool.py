@@ -22,7 +22,7 @@ import pytest
 from gremsy_gimbal_driver.calibration.calibration_file import read_calibration
 from gremsy_gimbal_driver.cli import moving_gimbal, params
 from gremsy_gimbal_driver.cli.gremsy_gimbal import main
-from gremsy_gimbal_driver.mavlink.mavlink_encoder import FLAGS_FOLLOW, Encoder
+from gremsy_gimbal_driver.mavlink.mavlink_encoder import FLAGS_FOLLOW, MavlinkEncoder
 from gremsy_gimbal_driver.mavlink.mavlink_events import Sender
 from gremsy_gimbal_driver.mavlink.mavlink_frames import IMU_AXES
 from gremsy_gimbal_driver.motion.motion_output import GimbalMode
@@ -51,12 +51,12 @@ def angles_deg(payload: RunningPayload) -> tuple[float, float]:
 
 def sit_in_neutral(payload: RunningPayload) -> None:
     """As after a client that died in the middle of a home: NEUTRAL holds until somebody asks for another mode."""
-    encoder, gimbal = Encoder(Sender(1, 191)), Sender(1, 154)
+    encoder, gimbal = MavlinkEncoder(Sender(1, 191)), Sender(1, 154)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
         client.connect(('127.0.0.1', int(payload.uri.rpartition(':')[2])))
         client.send(encoder.heartbeat())
         for _ in range(3):
-            client.send(encoder.rates(gimbal, (0.0, 0.0, 0.0), FLAGS_FOLLOW | 2))
+            client.send(encoder.motion(gimbal, (0.0, 0.0, 0.0), flags=FLAGS_FOLLOW | 2))
             time.sleep(0.05)
 
 

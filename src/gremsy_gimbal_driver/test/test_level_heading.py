@@ -15,7 +15,7 @@ from gremsy_gimbal_driver.attitude.attitude_reading import YawFrame
 from gremsy_gimbal_driver.attitude.attitude_stamping import MeasuredAttitude
 from gremsy_gimbal_driver.attitude.level_heading import HeadingSource, LevelHeadings
 from gremsy_gimbal_driver.device.payload_readings import ImuConversion
-from gremsy_gimbal_driver.mavlink.mavlink_decoder import Decoder
+from gremsy_gimbal_driver.mavlink.mavlink_decoder import MavlinkDecoder
 from gremsy_gimbal_driver.mavlink.mavlink_dialect import dialect
 from gremsy_gimbal_driver.mavlink.mavlink_events import Sender
 from gremsy_gimbal_driver.motion.instant import Instant
@@ -132,7 +132,7 @@ def test_a_gyro_that_sits_as_the_vendors_log_has_it_tells_the_turn_of_a_tilted_c
     """x right, y forward, z up (gSDK's README, 6.16), on a camera that looks 0.5 rad down, carried to the left."""
     tilt, up = 0.5, math.degrees(TURN_RAD_S) * 32.8
     mavlink, headings = dialect.MAVLink(None, 1, 154), LevelHeadings('gimbal_level')
-    decoder, conversion = Decoder(Sender(1, 191), Sender(1, 154)), ImuConversion('camera')
+    decoder, conversion = MavlinkDecoder(Sender(1, 191), Sender(1, 154)), ImuConversion('camera')
     attitude = GimbalAttitude(0, 'camera', quaternion_from_bearing(0.0, tilt), np.zeros(3))
     told = []
     for at_ms in range(0, 2000, 20):

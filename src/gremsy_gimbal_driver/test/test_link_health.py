@@ -13,7 +13,7 @@ from gremsy_gimbal_driver.links.link_health import LinkHealth, complaint
 from gremsy_gimbal_driver.links.link_keeper import Traffic
 from gremsy_gimbal_driver.links.link_router import LinkRouter
 from gremsy_gimbal_driver.mavlink.mavlink_dialect import CHECKSUM_EXTRA
-from gremsy_gimbal_driver.mavlink.mavlink_encoder import Encoder
+from gremsy_gimbal_driver.mavlink.mavlink_encoder import MavlinkEncoder
 from gremsy_gimbal_driver.mavlink.mavlink_events import Sender
 from gremsy_gimbal_driver.mavlink.mavlink_framing import Framer
 
@@ -146,7 +146,7 @@ class Session:
 
 def test_a_gimbal_that_speaks_is_well_and_its_facts_are_counted():
     session = Session()
-    gimbal = Encoder(Sender(1, 154))
+    gimbal = MavlinkEncoder(Sender(1, 154))
     health = session.give(b'', 0)
     assert (health.open_s, health.silent_s, health.frameless_s) == (0.0, None, None)
     size = 0
@@ -176,12 +176,12 @@ def test_noise_at_a_wrong_baud_is_told_with_its_bytes(seed):
         health = session.give(noise, tenth * SECOND // 10)
     assert complaint(health) == NOT_MAVLINK.replace('812', str(size))
     # One right frame ends it.
-    assert complaint(session.give(Encoder(Sender(1, 154)).heartbeat(), 4 * SECOND)) == ''
+    assert complaint(session.give(MavlinkEncoder(Sender(1, 154)).heartbeat(), 4 * SECOND)) == ''
 
 
 def test_an_autopilot_on_the_port_is_told_by_its_ids():
     session = Session()
-    autopilot, station = Encoder(OTHERS[0]), Encoder(OTHERS[1])
+    autopilot, station = MavlinkEncoder(OTHERS[0]), MavlinkEncoder(OTHERS[1])
     for second in range(5):
         health = session.give(autopilot.heartbeat() + station.heartbeat(), second * SECOND)
     assert complaint(health) == NO_GIMBAL

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from gremsy_gimbal_driver.device.heard_components import kind_of
-from gremsy_gimbal_driver.mavlink.mavlink_decoder import Decoder
+from gremsy_gimbal_driver.mavlink.mavlink_decoder import MavlinkDecoder
 from gremsy_gimbal_driver.mavlink.mavlink_dialect import CHECKSUM_EXTRA, dialect
-from gremsy_gimbal_driver.mavlink.mavlink_encoder import FLAGS_FOLLOW, Encoder
+from gremsy_gimbal_driver.mavlink.mavlink_encoder import FLAGS_FOLLOW, MavlinkEncoder
 from gremsy_gimbal_driver.mavlink.mavlink_events import (
     TELEMETRY_NAMES,
     AttitudeStatus,
@@ -70,8 +70,8 @@ def text(chunk: bytes, text_id: int = 0, number: int = 0, **sender: int) -> byte
     return packed(dialect.MAVLink_statustext_message(6, chunk, text_id, number), **sender)
 
 
-def decoder() -> Decoder:
-    made = Decoder(OWN)
+def decoder() -> MavlinkDecoder:
+    made = MavlinkDecoder(OWN)
     made.feed(heartbeat())
     return made
 
@@ -85,7 +85,7 @@ def test_checksum_has_the_published_check_value():
 
 
 def test_rate_command_is_284_with_nan_quaternion_and_the_rates():
-    message = parsed_by_pymavlink(Encoder(OWN).rates(GIMBAL, (0.0, 0.2, -0.3)))
+    message = parsed_by_pymavlink(MavlinkEncoder(OWN).motion(GIMBAL, (0.0, 0.2, -0.3)))
     assert message.get_type() == 'GIMBAL_DEVICE_SET_ATTITUDE'
     assert (message.get_srcSystem(), message.get_srcComponent()) == (1, 191)
     assert (message.target_system, message.target_component, message.flags) == (1, 154, FLAGS_FOLLOW)
@@ -100,26 +100,26 @@ def test_rate_command_has_these_very_bytes():
     payload = np.array([np.nan] * 4 + [0.0, 0.25, -0.5], dtype='<f4').tobytes() + bytes([12, 0, 1, 154])
     head = bytes([0xFD, 32, 0, 0, 0, 1, 191, 0x1C, 0x01, 0x00])
     value = checksum(bytes([99]), checksum(head[1:] + payload))
-    assert Encoder(OWN).rates(GIMBAL, (0.0, 0.25, -0.5)) == head + payload + value.to_bytes(2, 'little')
+    assert MavlinkEncoder(OWN).motion(GIMBAL, (0.0, 0.25, -0.5)) == head + payload + value.to_bytes(2, 'little')
 
 
 def test_angle_command_is_284_with_the_quaternion_and_nan_rates():
-    message = parsed_by_pymavlink(Encoder(OWN).attitude(GIMBAL, (1.0, 0.0, 0.0, 0.0)))
+    message = parsed_by_pymavlink(MavlinkEncoder(OWN).motion(GIMBAL, q_frd_wxyz=(1.0, 0.0, 0.0, 0.0)))
     assert list(message.q) == [1.0, 0.0, 0.0, 0.0]
     assert math.isnan(message.angular_velocity_x)
     assert math.isnan(message.angular_velocity_z)
 
 
 def test_messages_are_numbered_in_order_and_are_version_2():
-    encoder = Encoder(OWN)
+    encoder = MavlinkEncoder(OWN)
     frames = [encoder.heartbeat() for _ in range(300)]
     assert {frame[0] for frame in frames} == {0xFD}
     assert [frame[4] for frame in frames] == [number % 256 for number in range(300)]
 
 
 def test_requests_are_command_longs_to_the_gimbal():
-    encoder = Encoder(OWN)
-    interval = parsed_by_pymavlink(encoder.message_interval(GIMBAL, 285, 20000))
+    encoder = MavlinkEncoder(OWN)
+    interval = parsed_by_pymavlink(encoder.command(GIMBAL, 511, 285.0, 20000.0))
     assert (interval.command, interval.param1, interval.param2) == (511, 285.0, 20000.0)
     once = parsed_by_pymavlink(encoder.request_message(GIMBAL, 283))
     assert (once.command, once.param1, once.target_component) == (512, 283.0, 154)
@@ -248,7 +248,7 @@ def test_an_unfinished_text_gives_way_to_the_next_and_never_grows_without_end():
 
 
 def test_gimbal_camera_and_board_are_learned_with_the_time_they_were_last_heard():
-    made = Decoder(OWN)
+    made = MavlinkDecoder(OWN)
     made.feed(heartbeat(system=4, component=171), now_ns=10)
     made.feed(heartbeat(system=4, component=101), now_ns=20)
     made.feed(packed(dialect.MAVLink_debug_message(5, 0, 2.0), system=4, component=26), now_ns=30)
@@ -260,7 +260,7 @@ def test_gimbal_camera_and_board_are_learned_with_the_time_they_were_last_heard(
 
 
 def test_the_gimbals_own_camera_is_preferred_to_one_heard_earlier():
-    made = Decoder(OWN)
+    made = MavlinkDecoder(OWN)
     made.feed(heartbeat(system=7, component=100))
     assert made.components.camera == Sender(7, 100)
     made.feed(heartbeat(system=1, component=154) + heartbeat(system=1, component=102))
@@ -276,7 +276,7 @@ def test_telemetry_of_another_systems_board_is_refused():
 
 def test_a_silent_part_is_forgotten_and_a_pinned_gimbal_stays():
     for pinned, left in ((None, None), (GIMBAL, GIMBAL)):
-        made = Decoder(OWN, pinned)
+        made = MavlinkDecoder(OWN, pinned)
         made.feed(heartbeat(), now_ns=100)
         made.feed(heartbeat(component=100), now_ns=200)
         assert made.components.forget_silent(150) == [GIMBAL]
@@ -342,7 +342,7 @@ def test_a_signed_frame_is_counted():
 
 @pytest.mark.parametrize('component', [154, 171, 175])
 def test_the_first_gimbal_heard_is_learned_with_any_system_id(component):
-    made = Decoder(OWN)
+    made = MavlinkDecoder(OWN)
     assert made.gimbal is None
     assert made.feed(heartbeat(system=4, component=component)) == [Heartbeat(Sender(4, component), 26, 8, 4)]
     assert made.gimbal == Sender(4, component)
@@ -352,7 +352,7 @@ def test_the_first_gimbal_heard_is_learned_with_any_system_id(component):
 
 @pytest.mark.parametrize('component', [1, 26, 100, 153, 155, 170, 176, 191])
 def test_no_other_component_is_taken_for_a_gimbal(component):
-    made = Decoder(OWN)
+    made = MavlinkDecoder(OWN)
     made.feed(heartbeat(component=component))
     assert made.gimbal is None
 
@@ -398,7 +398,7 @@ def test_what_cannot_be_believed_is_counted_and_dropped(data, reason):
 
 
 def test_a_gimbal_is_known_by_its_first_heartbeat_or_attitude_and_by_nothing_else():
-    made = Decoder(OWN)
+    made = MavlinkDecoder(OWN)
     assert made.feed(orientation(1.0, 2.0, 3.0) + attitude(component=100)) == []
     assert (made.gimbal, dict(made.rejects)) == (None, {'before_a_heartbeat': 2})
     assert [type(event) for event in made.feed(attitude())] == [AttitudeStatus]

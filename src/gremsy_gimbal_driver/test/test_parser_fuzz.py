@@ -15,7 +15,7 @@ import pytest
 
 from benchmarks.gimbal.damaged_streams import DAMAGE, CameraStream, feed_damaged
 from benchmarks.gimbal.gimbal_parser import fuzz
-from gremsy_gimbal_driver.mavlink.mavlink_decoder import Decoder
+from gremsy_gimbal_driver.mavlink.mavlink_decoder import MavlinkDecoder
 from gremsy_gimbal_driver.mavlink.mavlink_dialect import CHECKSUM_EXTRA
 from gremsy_gimbal_driver.mavlink.mavlink_events import Sender
 from gremsy_gimbal_driver.mavlink.mavlink_framing import checksum
@@ -65,7 +65,7 @@ def test_damage_that_the_checksum_misses_seldom_brings_an_attitude_that_is_far_o
 def share_far_off(bits: int) -> float:
     """Of 1000 attitudes damaged under a fitting checksum, those believed and 20 degrees or a second off."""
     random = np.random.default_rng(bits)
-    decoder = Decoder(Sender(1, 191), Sender(1, 154))
+    decoder = MavlinkDecoder(Sender(1, 191), Sender(1, 154))
     frames = [frame.data for frame in CameraStream(random).attitudes(4000)]
     far_off = 0
     for first in range(0, len(frames), 4):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from gremsy_gimbal_driver.mavlink.mavlink_dialect import dialect
-from gremsy_gimbal_driver.mavlink.mavlink_encoder import Encoder
+from gremsy_gimbal_driver.mavlink.mavlink_encoder import MavlinkEncoder
 from gremsy_gimbal_driver.mavlink.mavlink_events import CommandAck, Heartbeat, PayloadTelemetry, Sender
 from gremsy_gimbal_driver.payload import payload_requests as requests
 from gremsy_gimbal_driver.payload.camera_steps import LARGEST_STILL_NUMBER, CameraSteps, first_still_number
@@ -70,7 +70,7 @@ class Payload:
 class Bench:
     def __init__(self, settings: PayloadSettings | None = None, components=(GIMBAL, CAMERA, BOARD)) -> None:
         self.payload = Payload()
-        self.control = PayloadControl(Encoder(OWN), settings)
+        self.control = PayloadControl(MavlinkEncoder(OWN), settings)
         self.components = list(components)
         self.now_ns = 0
         self.run(1.1)
@@ -286,7 +286,7 @@ def test_firmware_that_wants_it_is_asked_for_a_picture_as_by_the_vendors_sdk():
 
 
 def test_a_picture_keeps_its_number_however_often_it_is_sent():
-    steps = CameraSteps(Encoder(OWN), still_number=7)
+    steps = CameraSteps(MavlinkEncoder(OWN), still_number=7)
     first, second = (steps.still(CAMERA, recording=True, by_vendor=False)[0] for _ in range(2))
     sent = [dialect.MAVLink(None).parse_buffer(each.pack())[0] for each in (first, first, second, first)]
     assert [message.param4 for message in sent] == [7, 7, 8, 7]
@@ -299,7 +299,7 @@ def test_numbers_of_pictures_rise_over_processes_and_stay_exact_in_a_32_bit_floa
     assert first_still_number((wrap - 1) * second) == wrap
     assert int(np.float32(wrap)) == wrap
     assert int(np.float32(wrap - 1)) == wrap - 1
-    steps = CameraSteps(Encoder(OWN), still_number=wrap)
+    steps = CameraSteps(MavlinkEncoder(OWN), still_number=wrap)
     sent = [dialect.MAVLink(None).parse_buffer(steps.still(CAMERA, True, False)[0].pack())[0] for _ in range(2)]
     assert [message.param4 for message in sent] == [wrap, 1]
 

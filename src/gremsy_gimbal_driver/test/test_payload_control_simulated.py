@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import pytest
 
-from gremsy_gimbal_driver.mavlink.mavlink_decoder import Decoder
-from gremsy_gimbal_driver.mavlink.mavlink_encoder import Encoder
+from gremsy_gimbal_driver.mavlink.mavlink_decoder import MavlinkDecoder
+from gremsy_gimbal_driver.mavlink.mavlink_encoder import MavlinkEncoder
 from gremsy_gimbal_driver.mavlink.mavlink_events import Sender
 from gremsy_gimbal_driver.payload import payload_requests as requests
 from gremsy_gimbal_driver.payload.payload_control import PayloadControl, PayloadSettings
@@ -24,10 +24,10 @@ class Bench:
     def __init__(
         self, options: PayloadOptions | None = None, settings: PayloadSettings | None = None, seed: int = 0
     ) -> None:
-        encoder = Encoder(OWN)
+        encoder = MavlinkEncoder(OWN)
         self.device = InstantPayload(options, seed=seed, heartbeats=True)
         self.control = PayloadControl(encoder, settings)
-        self._decoder = Decoder(OWN)
+        self._decoder = MavlinkDecoder(OWN)
         self.run(1.5)
 
     @property

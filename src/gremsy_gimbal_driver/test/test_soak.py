@@ -21,8 +21,8 @@ from gremsy_gimbal_driver.driver_settings import DriverListener, DriverSettings
 from gremsy_gimbal_driver.goals.goal import AngleGoal, GoalState
 from gremsy_gimbal_driver.links.link_uri import links_from_uris
 from gremsy_gimbal_driver.mavlink.gimbal_protocol import motion_messages
-from gremsy_gimbal_driver.mavlink.mavlink_decoder import Decoder
-from gremsy_gimbal_driver.mavlink.mavlink_encoder import Encoder
+from gremsy_gimbal_driver.mavlink.mavlink_decoder import MavlinkDecoder
+from gremsy_gimbal_driver.mavlink.mavlink_encoder import MavlinkEncoder
 from gremsy_gimbal_driver.motion.command_arbiter import Source
 from gremsy_gimbal_driver.motion.instant import Instant
 from gremsy_gimbal_driver.motion.motion_control import MotionControl
@@ -58,8 +58,8 @@ class OneHour:
             payload_rates_hz={'EO_ZOOM': 5.0, 'LRF_RANGE': 4.0},
         )
         self.payload = SimulatedPayload(options, seed, 0.0)
-        self.encoder = Encoder(self.settings.own)
-        self.decoder = Decoder(self.settings.own)
+        self.encoder = MavlinkEncoder(self.settings.own)
+        self.decoder = MavlinkDecoder(self.settings.own)
         self.motion = MotionControl(self.settings.motion, self._say, self._say)
         self.device = GimbalDevice(self.settings, self.encoder, self.motion, self._say, self._say)
         self.random = np.random.default_rng(seed)

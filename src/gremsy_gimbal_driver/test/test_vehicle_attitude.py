@@ -22,7 +22,7 @@ from gremsy_gimbal_driver.attitude.attitude_stamping import MeasuredAttitude
 from gremsy_gimbal_driver.attitude.level_frame import earth_attitude, level_reference
 from gremsy_gimbal_driver.attitude.vehicle_attitude import VehicleHistory, heading
 from gremsy_gimbal_driver.attitude.vehicle_state import VehicleStatePace, vehicle_state
-from gremsy_gimbal_driver.mavlink.mavlink_encoder import Encoder
+from gremsy_gimbal_driver.mavlink.mavlink_encoder import MavlinkEncoder
 from gremsy_gimbal_driver.mavlink.mavlink_events import Sender
 from gremsy_gimbal_driver.motion.instant import Instant
 
@@ -181,7 +181,10 @@ def test_a_vehicle_that_is_measured_not_to_turn_is_told_apart_from_an_unknown_ra
 
 
 def test_286_goes_into_bytes():
-    assert len(Encoder(Sender(1, 191)).vehicle_state(Sender(1, 154), vehicle_state(standing(), Instant(0, T0)))) <= 69
+    assert (
+        len(MavlinkEncoder(Sender(1, 191)).vehicle_state(Sender(1, 154), vehicle_state(standing(), Instant(0, T0))))
+        <= 69
+    )
 
 
 @pytest.mark.parametrize('offered_hz', [10, 49, 50, 51, 100, 200, 997])

@@ -14,7 +14,7 @@ import pytest
 
 from gremsy_gimbal_driver.attitude.joint_chain import EncoderSettings, joints_from_encoders
 from gremsy_gimbal_driver.device.payload_readings import ImuConversion
-from gremsy_gimbal_driver.mavlink.mavlink_decoder import Decoder
+from gremsy_gimbal_driver.mavlink.mavlink_decoder import MavlinkDecoder
 from gremsy_gimbal_driver.mavlink.mavlink_dialect import dialect
 from gremsy_gimbal_driver.mavlink.mavlink_events import MountStatus, Sender
 from gremsy_gimbal_driver.motion.instant import Instant
@@ -41,7 +41,7 @@ SAMPLES = (
 
 def reading(sample: Sample):
     message = dialect.MAVLink_raw_imu_message(1_000_000, *sample.imu, 0, 0, 0)
-    (event,) = Decoder(Sender(1, 191), GIMBAL).feed(bytes(message.pack(dialect.MAVLink(None, 1, 154))), True)
+    (event,) = MavlinkDecoder(Sender(1, 191), GIMBAL).feed(bytes(message.pack(dialect.MAVLink(None, 1, 154))), True)
     return ImuConversion('camera').reading(event, Instant(0, 0))
 
 

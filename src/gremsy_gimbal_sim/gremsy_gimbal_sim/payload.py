@@ -10,7 +10,7 @@ import numpy as np
 
 from gremsy_common.errors import SuiteError
 from gremsy_gimbal_driver.mavlink.mavlink_dialect import MESSAGE_STRUCT, dialect
-from gremsy_gimbal_driver.mavlink.mavlink_framing import Frame
+from gremsy_gimbal_driver.mavlink.mavlink_framing import MavlinkFrame
 from gremsy_gimbal_driver.motion.motion_output import GimbalMode
 from gremsy_gimbal_sim.board.board import Board
 from gremsy_gimbal_sim.board.power import Power, PowerChange
@@ -155,7 +155,7 @@ class SimulatedPayload:
             if self._power.running:
                 self._take(frame, plug, at_s)
 
-    def _take(self, frame: Frame, plug: Plug, now_s: float) -> None:
+    def _take(self, frame: MavlinkFrame, plug: Plug, now_s: float) -> None:
         self.heard[frame.message_id] += 1
         if frame.message_id == dialect.MAVLINK_MSG_ID_HEARTBEAT:
             if not plug.talking:

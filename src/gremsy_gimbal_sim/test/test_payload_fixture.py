@@ -13,14 +13,14 @@ from pathlib import Path
 import pytest
 
 from gremsy_gimbal_driver.links.link_uri import link_from_uri
-from gremsy_gimbal_driver.mavlink.mavlink_encoder import Encoder
+from gremsy_gimbal_driver.mavlink.mavlink_encoder import MavlinkEncoder
 from gremsy_gimbal_driver.mavlink.mavlink_events import Sender
 from gremsy_gimbal_sim.options.options import PayloadOptions
 from gremsy_gimbal_sim.payload import UnknownPlug
 from gremsy_gimbal_sim.payload_fixture import InstantPayload, running_payload
 from gremsy_gimbal_sim.serving import ControlRefused
 
-ENCODER = Encoder(Sender(1, 191))
+ENCODER = MavlinkEncoder(Sender(1, 191))
 
 
 class Talk:
@@ -44,7 +44,7 @@ def test_it_talks_on_its_port_and_moves(transport, wait_until):
     with running_payload(transport=transport) as payload:
         talk = Talk(payload.uri)
         assert talk.hears()
-        talk.link.write(ENCODER.rates(Sender(1, 154), (0.0, 0.0, -0.5)))
+        talk.link.write(ENCODER.motion(Sender(1, 154), (0.0, 0.0, -0.5)))
         wait_until(lambda: payload.angles_rad[0] > 0.02)
         assert payload.rates_rad_s[0] > 0.0
         ((at_s, azimuth, _),) = payload.rate_commands

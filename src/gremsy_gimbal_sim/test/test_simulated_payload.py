@@ -11,9 +11,9 @@ import pytest
 
 from gremsy_common.geometry import quaternion_from_bearing
 from gremsy_gimbal_driver.attitude.attitude_stamping import AttitudeStamping
-from gremsy_gimbal_driver.mavlink.mavlink_decoder import Decoder
+from gremsy_gimbal_driver.mavlink.mavlink_decoder import MavlinkDecoder
 from gremsy_gimbal_driver.mavlink.mavlink_dialect import dialect
-from gremsy_gimbal_driver.mavlink.mavlink_encoder import Encoder
+from gremsy_gimbal_driver.mavlink.mavlink_encoder import MavlinkEncoder
 from gremsy_gimbal_driver.mavlink.mavlink_events import (
     AttitudeStatus,
     CommandAck,
@@ -37,8 +37,8 @@ class Bench:
 
     def __init__(self, options: PayloadOptions | None = None, seed: int = 0, heartbeat: bool = True) -> None:
         self.payload = SimulatedPayload(options, seed)
-        self.encoder = Encoder(OWN)
-        self.decoder = Decoder(OWN)
+        self.encoder = MavlinkEncoder(OWN)
+        self.decoder = MavlinkDecoder(OWN)
         self.now_s = 0.0
         self.messages: list[tuple[float, bytes]] = []
         self.events: list[tuple[float, object]] = []
@@ -70,7 +70,7 @@ class Bench:
 def test_it_is_silent_until_it_hears_a_heartbeat():
     bench = Bench(heartbeat=False).run(3.0)
     assert bench.messages == []
-    bench.send(bench.encoder.rates(GIMBAL, wire_rates(0.1, 0.0))).run(4.0)
+    bench.send(bench.encoder.motion(GIMBAL, wire_rates(0.1, 0.0))).run(4.0)
     assert bench.messages == []
     bench.send(bench.encoder.heartbeat()).run(4.1)
     assert bench.messages
@@ -88,7 +88,7 @@ def test_default_rates_are_those_of_a_payload():
 @pytest.mark.parametrize(('interval_us', 'expected_hz'), [(20000, 50), (0, 20), (-1, 0)])
 def test_message_interval_is_honoured_and_acknowledged(interval_us, expected_hz):
     bench = Bench().run(1.0)
-    bench.send(bench.encoder.message_interval(GIMBAL, 285, interval_us)).run(1.1)
+    bench.send(bench.encoder.command(GIMBAL, 511, 285.0, float(interval_us))).run(1.1)
     before = bench.count(285)
     bench.run(3.1)
     assert (bench.count(285) - before) / 2 == pytest.approx(expected_hz, abs=1)
@@ -106,7 +106,7 @@ def test_information_comes_on_request_and_an_unknown_command_is_refused():
 
 def test_a_rate_command_moves_it_exactly_like_the_plant():
     bench = Bench().run(1.0)
-    bench.send(bench.encoder.rates(GIMBAL, wire_rates(0.25, -0.125))).run(2.0)
+    bench.send(bench.encoder.motion(GIMBAL, wire_rates(0.25, -0.125))).run(2.0)
     plant = Plant(IDEAL)
     plant.command(1.0, (0.25, -0.125))
     plant.advance(2.0)
@@ -118,7 +118,7 @@ def test_a_rate_command_moves_it_exactly_like_the_plant():
 
 def test_its_telemetry_read_by_the_driver_is_its_true_state():
     bench = Bench().run(0.5)
-    bench.send(bench.encoder.rates(GIMBAL, wire_rates(0.4, 0.3)))
+    bench.send(bench.encoder.motion(GIMBAL, wire_rates(0.4, 0.3)))
     stamping = AttitudeStamping('camera')
     wrong_angle, wrong_rate = [], []
     plant = Plant(IDEAL)
@@ -140,7 +140,7 @@ def test_its_telemetry_read_by_the_driver_is_its_true_state():
 def test_an_angle_command_goes_to_that_bearing():
     bench = Bench().run(0.1)
     q = q_frd_from_level_camera(quaternion_from_bearing(0.4, -0.2)).tolist()
-    bench.send(bench.encoder.attitude(GIMBAL, tuple(q))).run(5.0)
+    bench.send(bench.encoder.motion(GIMBAL, q_frd_wxyz=tuple(q))).run(5.0)
     state = bench.payload.true_state(0)
     assert (state.azimuth_rad, state.tilt_rad) == pytest.approx((0.4, -0.2), abs=1e-3)
 
@@ -148,14 +148,14 @@ def test_an_angle_command_goes_to_that_bearing():
 @pytest.mark.parametrize('to', [Sender(1, 171), Sender(2, 154)])
 def test_commands_to_another_target_do_not_move_it(to):
     bench = Bench().run(0.1)
-    bench.send(bench.encoder.rates(to, wire_rates(0.4, 0.0))).run(1.0)
+    bench.send(bench.encoder.motion(to, wire_rates(0.4, 0.0))).run(1.0)
     assert bench.payload.true_state(0).azimuth_rad == 0.0
 
 
 @pytest.mark.parametrize(('expiry_s', 'moves'), [(0.0, True), (0.3, False)])
 def test_a_rate_command_latches_or_expires_as_told(expiry_s, moves):
     bench = Bench(PayloadOptions(rate_expiry_s=expiry_s)).run(0.1)
-    bench.send(bench.encoder.rates(GIMBAL, wire_rates(0.2, 0.0))).run(2.0)
+    bench.send(bench.encoder.motion(GIMBAL, wire_rates(0.2, 0.0))).run(2.0)
     assert (bench.payload.true_state(0).azimuth_rate_rad_s > 0.1) == moves
 
 
@@ -196,7 +196,7 @@ def test_realistic_preset_has_the_faults_it_names():
 def test_same_seed_same_bytes(preset):
     def bytes_of(seed: int) -> bytes:
         bench = Bench(PRESETS[preset], seed).run(2.0)
-        bench.send(bench.encoder.rates(GIMBAL, wire_rates(0.2, 0.1))).run(5.0)
+        bench.send(bench.encoder.motion(GIMBAL, wire_rates(0.2, 0.1))).run(5.0)
         return b''.join(message for _, message in bench.messages)
 
     assert bytes_of(3) == bytes_of(3)

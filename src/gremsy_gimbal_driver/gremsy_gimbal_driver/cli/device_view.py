@@ -12,7 +12,7 @@ from gremsy_gimbal_driver.device.heard_components import ComponentKind, kind_of
 from gremsy_gimbal_driver.device.stream_rates import RateMeter, stream_of
 from gremsy_gimbal_driver.mavlink.gimbal_protocol import ProtocolChoice
 from gremsy_gimbal_driver.mavlink.mavlink_dialect import dialect
-from gremsy_gimbal_driver.mavlink.mavlink_encoder import Encoder
+from gremsy_gimbal_driver.mavlink.mavlink_encoder import MavlinkEncoder
 from gremsy_gimbal_driver.mavlink.mavlink_events import (
     AttitudeStatus,
     DeviceInformation,
@@ -36,7 +36,7 @@ _STATUS = dialect.MAVLINK_MSG_ID_SYS_STATUS
 class DeviceView:
     """A part of a session. It asks who the gimbal is and changes nothing, not even a stream's rate."""
 
-    def __init__(self, encoder: Encoder) -> None:
+    def __init__(self, encoder: MavlinkEncoder) -> None:
         self._encoder = encoder
         self._choice = ProtocolChoice(encoder)
         self._meters: dict[int, RateMeter] = {}

@@ -14,8 +14,8 @@ from typing import Protocol
 from gremsy_gimbal_driver.cli.ending import ToolError
 from gremsy_gimbal_driver.cli.link_choice import open_link
 from gremsy_gimbal_driver.links.link import Link, LinkError
-from gremsy_gimbal_driver.mavlink.mavlink_decoder import Decoder
-from gremsy_gimbal_driver.mavlink.mavlink_encoder import Encoder
+from gremsy_gimbal_driver.mavlink.mavlink_decoder import MavlinkDecoder
+from gremsy_gimbal_driver.mavlink.mavlink_encoder import MavlinkEncoder
 from gremsy_gimbal_driver.mavlink.mavlink_events import Event, Sender
 from gremsy_gimbal_driver.motion.motion_settings import nanoseconds
 
@@ -43,8 +43,8 @@ class Session:
     def __init__(self, link: Link, clock: Callable[[], int] = time.monotonic_ns) -> None:
         self._link = link
         self._clock = clock
-        self.encoder = Encoder(OWN)
-        self._decoder = Decoder(OWN)
+        self.encoder = MavlinkEncoder(OWN)
+        self._decoder = MavlinkDecoder(OWN)
         self._parts: list[Part] = []
         self._beat_ns: int | None = None
         self._bytes = 0

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from gremsy_gimbal_driver.device.stream_rates import ATTITUDE, RateMeter, fit_streams, stream_of
 from gremsy_gimbal_driver.mavlink.command_requests import CommandRequest, CommandRequests, RequestState
 from gremsy_gimbal_driver.mavlink.mavlink_dialect import dialect
-from gremsy_gimbal_driver.mavlink.mavlink_encoder import Encoder
+from gremsy_gimbal_driver.mavlink.mavlink_encoder import MavlinkEncoder
 from gremsy_gimbal_driver.mavlink.mavlink_events import CommandAck, DeviceInformation, Event, IncomingCommand, Sender
 from gremsy_gimbal_driver.motion.motion_settings import nanoseconds
 
@@ -131,7 +131,7 @@ class DeviceRequests:
 
     def __init__(
         self,
-        encoder: Encoder,
+        encoder: MavlinkEncoder,
         attitude_rate_hz: float,
         other_rates_hz: Mapping[int, float] | None = None,
         bytes_per_s: float | None = None,

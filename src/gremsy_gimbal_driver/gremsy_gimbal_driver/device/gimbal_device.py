@@ -38,7 +38,7 @@ from gremsy_gimbal_driver.driver_settings import DriverSettings, Sight
 from gremsy_gimbal_driver.driver_status import DeviceSnapshot
 from gremsy_gimbal_driver.mavlink.gimbal_protocol import GimbalProtocol, ProtocolChoice
 from gremsy_gimbal_driver.mavlink.mavlink_dialect import dialect
-from gremsy_gimbal_driver.mavlink.mavlink_encoder import Encoder
+from gremsy_gimbal_driver.mavlink.mavlink_encoder import MavlinkEncoder
 from gremsy_gimbal_driver.mavlink.mavlink_events import (
     AttitudeStatus,
     CommandAck,
@@ -101,7 +101,7 @@ class GimbalDevice:
     """
 
     def __init__(
-        self, settings: DriverSettings, encoder: Encoder, motion: MotionControl, say: Say, inform: Say
+        self, settings: DriverSettings, encoder: MavlinkEncoder, motion: MotionControl, say: Say, inform: Say
     ) -> None:
         self._settings = settings
         self._encoder = encoder

@@ -14,9 +14,8 @@ from types import MappingProxyType
 
 from gremsy_common.errors import SuiteError
 from gremsy_gimbal_driver.device.parameter_names import NEWER_NAMES, OLDER_NAMES
-from gremsy_gimbal_driver.mavlink.mavlink_encoder import Encoder
+from gremsy_gimbal_driver.mavlink.mavlink_encoder import LONGEST_NAME, MavlinkEncoder
 from gremsy_gimbal_driver.mavlink.mavlink_events import ParameterValue, Sender
-from gremsy_gimbal_driver.mavlink.parameter_messages import LONGEST_NAME
 from gremsy_gimbal_driver.motion.motion_settings import nanoseconds
 
 _AGAIN_NS = nanoseconds(0.1)
@@ -126,7 +125,7 @@ class _Listing:
 class GimbalParameters:
     """Call `due` often and `heard` for every ParameterValue; look at `results`. Names are today's or older ones."""
 
-    def __init__(self, encoder: Encoder) -> None:
+    def __init__(self, encoder: MavlinkEncoder) -> None:
         self._encoder = encoder
         self._gimbal: Sender | None = None
         self._parameters: dict[str, _Parameter] = {}

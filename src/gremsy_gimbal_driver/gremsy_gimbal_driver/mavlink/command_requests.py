@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from gremsy_gimbal_driver.mavlink.mavlink_dialect import dialect
-from gremsy_gimbal_driver.mavlink.mavlink_encoder import Encoder
+from gremsy_gimbal_driver.mavlink.mavlink_encoder import MavlinkEncoder
 from gremsy_gimbal_driver.mavlink.mavlink_events import CommandAck, Sender
 from gremsy_gimbal_driver.motion.motion_settings import nanoseconds
 
@@ -67,7 +67,7 @@ class CommandRequest:
 class CommandRequests:
     """Several ids at a time, first come first served within one id."""
 
-    def __init__(self, encoder: Encoder) -> None:
+    def __init__(self, encoder: MavlinkEncoder) -> None:
         self._encoder = encoder
         self._waiting: list[CommandRequest] = []
         self._free_ns: dict[int, int] = {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from gremsy_gimbal_driver.mavlink.mavlink_encoder import Encoder, Triple
+from gremsy_gimbal_driver.mavlink.mavlink_encoder import MavlinkEncoder, Triple
 from gremsy_gimbal_driver.mavlink.mavlink_events import (
     AttitudeStatus,
     DeviceInformation,
@@ -58,7 +58,7 @@ class ProtocolChoice:
         v1_yaw_sign: as in `ProtocolV1`.
     """
 
-    def __init__(self, encoder: Encoder, name: str = 'auto', v1_yaw_sign: int = 1) -> None:
+    def __init__(self, encoder: MavlinkEncoder, name: str = 'auto', v1_yaw_sign: int = 1) -> None:
         if name not in PROTOCOL_NAMES:
             raise ValueError(f'No gimbal protocol `{name}`: use one of {", ".join(PROTOCOL_NAMES)}.')
         self._encoder = encoder

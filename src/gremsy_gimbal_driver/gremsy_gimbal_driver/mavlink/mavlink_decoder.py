@@ -41,10 +41,10 @@ from gremsy_gimbal_driver.mavlink.mavlink_events import (
     StatusText,
     SystemStatus,
 )
-from gremsy_gimbal_driver.mavlink.mavlink_framing import Frame, Framer
+from gremsy_gimbal_driver.mavlink.mavlink_framing import Framer, MavlinkFrame
 from gremsy_gimbal_driver.mavlink.status_text import StatusTextChunks
 
-__all__ = ['GIMBAL_COMPONENTS', 'PAYLOAD_COMPONENT', 'Decoder']
+__all__ = ['GIMBAL_COMPONENTS', 'PAYLOAD_COMPONENT', 'MavlinkDecoder']
 
 # float32 quaternions are unit to 1e-7, 16 bit ones to 1e-4; the rest is room for a device that does not renormalise.
 _NORM_TOLERANCE = 0.002
@@ -65,7 +65,7 @@ _Fields = tuple[Any, ...]
 _Events = tuple[Event, ...]
 
 
-class Decoder:
+class MavlinkDecoder:
     """Parses what one link receives; two links need two, since each learns who speaks on its own.
 
     Args:
@@ -85,7 +85,7 @@ class Decoder:
         self._jumps = JumpGate()
         self._fills_delta_yaw = False
         # From the gimbal alone, from a Gremsy's part of any kind, from anybody.
-        self._of_gimbal: dict[int, Callable[[Sender, _Fields, Frame], _Events]] = {
+        self._of_gimbal: dict[int, Callable[[Sender, _Fields, MavlinkFrame], _Events]] = {
             dialect.MAVLINK_MSG_ID_SYS_STATUS: _system_status,
             dialect.MAVLINK_MSG_ID_RAW_IMU: _raw_imu,
             dialect.MAVLINK_MSG_ID_MOUNT_STATUS: _mount_status,
@@ -139,7 +139,7 @@ class Decoder:
             events += self._decode(frame, now_ns)
         return events
 
-    def _decode(self, frame: Frame, now_ns: int) -> _Events:
+    def _decode(self, frame: MavlinkFrame, now_ns: int) -> _Events:
         number = frame.message_id
         of_gimbal = self._of_gimbal.get(number)
         of_others = self._of_others.get(number) if of_gimbal is None else None
@@ -151,7 +151,7 @@ class Decoder:
             return of_gimbal(sender, _unpacked(frame), frame)
         return of_others(sender, _unpacked(frame)) if of_others is not None else ()
 
-    def _sender(self, frame: Frame) -> Sender:
+    def _sender(self, frame: MavlinkFrame) -> Sender:
         key = frame.system << 8 | frame.component
         sender = self._senders.get(key)
         if sender is None:
@@ -178,7 +178,7 @@ class Decoder:
 
     # From the gimbal.
 
-    def _attitude(self, sender: Sender, fields: _Fields, frame: Frame) -> _Events:
+    def _attitude(self, sender: Sender, fields: _Fields, frame: MavlinkFrame) -> _Events:
         del frame
         boot_ms, w, x, y, z, roll_rate, pitch_rate, yaw_rate, failures, flags, _, _, delta_yaw, delta_rate, _ = fields
         self._fills_delta_yaw |= delta_yaw != 0.0
@@ -202,7 +202,7 @@ class Decoder:
         delta_rate = delta_rate if math.isfinite(delta) and abs(delta_rate) <= _FASTEST_RAD_S else math.nan
         return (AttitudeStatus(sender, boot_ms, flags, q, rates, failures, delta, delta_rate),)
 
-    def _orientation(self, sender: Sender, fields: _Fields, frame: Frame) -> _Events:
+    def _orientation(self, sender: Sender, fields: _Fields, frame: MavlinkFrame) -> _Events:
         boot_ms, roll, pitch, yaw, absolute = fields
         largest = max(abs(roll), abs(pitch), abs(yaw))
         if not math.isfinite(roll + pitch + yaw):
@@ -217,7 +217,7 @@ class Decoder:
         roll, pitch, yaw, absolute = map(math.radians, (roll, pitch, yaw, absolute))
         return (MountOrientation(sender, boot_ms, roll, pitch, yaw, absolute),)
 
-    def _command(self, sender: Sender, fields: _Fields, frame: Frame) -> _Events:
+    def _command(self, sender: Sender, fields: _Fields, frame: MavlinkFrame) -> _Events:
         del frame
         command, system, component = fields[7:10]
         if Sender(system, component) != self._own:
@@ -300,7 +300,7 @@ def _introduces(number: int, sender: Sender) -> bool:
     return number == dialect.MAVLINK_MSG_ID_HEARTBEAT
 
 
-def _unpacked(frame: Frame) -> _Fields:
+def _unpacked(frame: MavlinkFrame) -> _Fields:
     layout = MESSAGE_STRUCT[frame.message_id]
     # MAVLink 2 cuts trailing zeros off, and an older or newer sender knows fewer or more extension fields.
     return layout.unpack(frame.payload[: layout.size].ljust(layout.size, b'\0'))
@@ -316,27 +316,27 @@ def _manager(sender: Sender, fields: _Fields) -> _Events:
     return (GimbalManager(sender, device_id, Sender(system, component)),)
 
 
-def _system_status(sender: Sender, fields: _Fields, frame: Frame) -> _Events:
+def _system_status(sender: Sender, fields: _Fields, frame: MavlinkFrame) -> _Events:
     del frame
     voltage_mv, status_bits, fault_bits = fields[4], fields[8], fields[9]
     voltage_v = math.nan if voltage_mv == _UNKNOWN_VOLTAGE else voltage_mv / 1000.0
     return (SystemStatus(sender, status_bits, fault_bits, voltage_v),)
 
 
-def _raw_imu(sender: Sender, fields: _Fields, frame: Frame) -> _Events:
+def _raw_imu(sender: Sender, fields: _Fields, frame: MavlinkFrame) -> _Events:
     del frame
     time_us, ax, ay, az, gx, gy, gz = fields[:7]
     acceleration = (ax * _ACCELERATION_M_S2, ay * _ACCELERATION_M_S2, az * _ACCELERATION_M_S2)
     return (RawImu(sender, time_us, acceleration, (gx * _RATE_RAD_S, gy * _RATE_RAD_S, gz * _RATE_RAD_S)),)
 
 
-def _mount_status(sender: Sender, fields: _Fields, frame: Frame) -> _Events:
+def _mount_status(sender: Sender, fields: _Fields, frame: MavlinkFrame) -> _Events:
     del frame
     tilt, roll, pan = fields[:3]
     return (MountStatus(sender, tilt, roll, pan),)
 
 
-def _information(sender: Sender, fields: _Fields, frame: Frame) -> _Events:
+def _information(sender: Sender, fields: _Fields, frame: MavlinkFrame) -> _Events:
     del frame
     version = fields[2]
     roll_limits, pitch_limits, yaw_limits = fields[4:6], fields[6:8], fields[8:10]

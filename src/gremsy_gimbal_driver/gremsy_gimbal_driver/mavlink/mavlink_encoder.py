@@ -4,23 +4,28 @@
 from __future__ import annotations
 
 import math
+import struct
 from dataclasses import dataclass
 from enum import IntEnum
 
 from gremsy_gimbal_driver.mavlink.camera_commands import CameraCommands
 from gremsy_gimbal_driver.mavlink.mavlink_dialect import dialect
 from gremsy_gimbal_driver.mavlink.mavlink_events import Sender
-from gremsy_gimbal_driver.mavlink.parameter_messages import ParameterMessages
 
 Triple = tuple[float, float, float]
 Quaternion = tuple[float, float, float, float]
+
+LONGEST_NAME = 16
+"""Of a parameter, in ASCII characters."""
 
 FLAGS_FOLLOW = dialect.GIMBAL_DEVICE_FLAGS_ROLL_LOCK | dialect.GIMBAL_DEVICE_FLAGS_PITCH_LOCK
 """What the vendor's SDK sends in follow mode: roll and pitch held level, yaw goes with the vehicle (gimbal.md 1.7)."""
 
 FLAGS_LOCK = FLAGS_FOLLOW | dialect.GIMBAL_DEVICE_FLAGS_YAW_LOCK
 
-_NAN4 = [math.nan] * 4
+_EXTENDED_BYTES = 128
+_BY_NAME = -1
+_NAN3, _NAN4 = (math.nan,) * 3, (math.nan,) * 4
 # Of DO_GIMBAL_MANAGER_CONFIGURE's ids (common.xml).
 _UNCHANGED, _REMOVE_IF_IN_CONTROL = -1.0, -3.0
 # What both of the vendor's SDKs call themselves (gimbal.md 1.3).
@@ -33,20 +38,6 @@ class MountInput(IntEnum):
 
     ANGLE = 1
     SPEED = 2
-
-
-class ImuCalibration(IntEnum):
-    """Of command 42503."""
-
-    GYRO = 1
-    ACCELEROMETER = 2
-
-
-class HomeSearch(IntEnum):
-    """Of command 179, which here has nothing to do with a vehicle's home."""
-
-    MOTOR_CALIBRATION = 1
-    SEARCH_HOME = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +68,7 @@ class VehicleState:
     landed_state: int = dialect.MAV_LANDED_STATE_UNDEFINED
 
 
-class Encoder(ParameterMessages, CameraCommands):
+class MavlinkEncoder(CameraCommands):
     """Packs messages of one sender, numbering them in order; may be used from several threads."""
 
     def heartbeat(self) -> bytes:
@@ -90,19 +81,17 @@ class Encoder(ParameterMessages, CameraCommands):
 
     # Motion, protocol v2.
 
-    def rates(self, gimbal: Sender, rates_frd_rad_s: Triple, flags: int = FLAGS_FOLLOW) -> bytes:
-        """GIMBAL_DEVICE_SET_ATTITUDE 284 as a rate command: roll, pitch, yaw rates; the quaternion is NaN, not used."""
+    def motion(
+        self,
+        gimbal: Sender,
+        rates_frd_rad_s: Triple | None = None,
+        q_frd_wxyz: Quaternion | None = None,
+        flags: int = FLAGS_FOLLOW,
+    ) -> bytes:
+        """GIMBAL_DEVICE_SET_ATTITUDE 284: roll, pitch and yaw rates, or an attitude; what is None is NaN, not used."""
         return self._pack(
             dialect.MAVLink_gimbal_device_set_attitude_message(
-                gimbal.system, gimbal.component, flags, _NAN4, *rates_frd_rad_s
-            )
-        )
-
-    def attitude(self, gimbal: Sender, q_frd_wxyz: Quaternion, flags: int = FLAGS_FOLLOW) -> bytes:
-        """GIMBAL_DEVICE_SET_ATTITUDE 284 as an angle command; the rates are NaN, not used."""
-        return self._pack(
-            dialect.MAVLink_gimbal_device_set_attitude_message(
-                gimbal.system, gimbal.component, flags, list(q_frd_wxyz), math.nan, math.nan, math.nan
+                gimbal.system, gimbal.component, flags, q_frd_wxyz or _NAN4, *(rates_frd_rad_s or _NAN3)
             )
         )
 
@@ -126,15 +115,18 @@ class Encoder(ParameterMessages, CameraCommands):
 
     # Motion through a gimbal manager.
 
-    def manager_attitude(
-        self, manager: Sender, device_id: int, q_frd_wxyz: Quaternion | None, rates_frd_rad_s: Triple | None, flags: int
+    def manager_motion(
+        self, manager: Sender, device_id: int, rates_frd_rad_s: Triple | None, q_frd_wxyz: Quaternion | None, flags: int
     ) -> bytes:
-        """GIMBAL_MANAGER_SET_ATTITUDE 282: to the manager what 284 is to the gimbal; what is None is not used."""
-        q = _NAN4 if q_frd_wxyz is None else list(q_frd_wxyz)
-        rates = (math.nan, math.nan, math.nan) if rates_frd_rad_s is None else rates_frd_rad_s
+        """GIMBAL_MANAGER_SET_ATTITUDE 282: to the manager what 284 is to the gimbal."""
         return self._pack(
             dialect.MAVLink_gimbal_manager_set_attitude_message(
-                manager.system, manager.component, flags, device_id, q, *rates
+                manager.system,
+                manager.component,
+                flags,
+                device_id,
+                q_frd_wxyz or _NAN4,
+                *(rates_frd_rad_s or _NAN3),
             )
         )
 
@@ -165,17 +157,9 @@ class Encoder(ParameterMessages, CameraCommands):
 
     def motors(self, gimbal: Sender, on: bool) -> bytes:
         """COMMAND_LONG 31010 USER_1."""
-        return self._command_p7(gimbal, dialect.MAV_CMD_USER_1, float(on))
-
-    def remote_control(self, gimbal: Sender) -> bytes:
-        """COMMAND_LONG 204 DO_MOUNT_CONFIGURE: obey the radio's sticks instead of us."""
-        return self.command(gimbal, dialect.MAV_CMD_DO_MOUNT_CONFIGURE, float(dialect.MAV_MOUNT_MODE_RC_TARGETING))
+        return self.command(gimbal, dialect.MAV_CMD_USER_1, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, float(on))
 
     # Requests.
-
-    def message_interval(self, to: Sender, message_id: int, interval_us: int) -> bytes:
-        """COMMAND_LONG 511: how often to send that message; 0 is the device's default, -1 never."""
-        return self.command(to, dialect.MAV_CMD_SET_MESSAGE_INTERVAL, float(message_id), float(interval_us))
 
     def request_message(self, to: Sender, message_id: int, parameter: float = 0.0) -> bytes:
         """COMMAND_LONG 512: send that message once; some messages take a parameter."""
@@ -185,30 +169,50 @@ class Encoder(ParameterMessages, CameraCommands):
         """COMMAND_ACK 77: a gimbal waits for one to its own commands (gimbal.md 1.3)."""
         return self._pack(dialect.MAVLink_command_ack_message(command, result, 0, 0, to.system, to.component))
 
-    # Maintenance.
+    # Parameters: the gimbal's own (PARAM) and the camera's (PARAM_EXT).
 
-    def calibrate_imu(self, gimbal: Sender, which: ImuCalibration) -> bytes:
-        """COMMAND_LONG 42503; acknowledgements in progress follow until it is done."""
-        return self._command_p7(gimbal, dialect.MAV_CMD_GIMBAL_REQUEST_AXIS_CALIBRATION, float(which))
+    def read_parameter(self, gimbal: Sender, name: str) -> bytes:
+        """PARAM_REQUEST_READ 20 by name."""
+        return self._pack(
+            dialect.MAVLink_param_request_read_message(gimbal.system, gimbal.component, name.encode('ascii'), _BY_NAME)
+        )
 
-    def search_home(self, gimbal: Sender, which: HomeSearch) -> bytes:
-        """COMMAND_LONG 179: the motors move."""
-        return self._command_p7(gimbal, dialect.MAV_CMD_DO_SET_HOME, float(which))
+    def read_parameter_at(self, gimbal: Sender, index: int) -> bytes:
+        """PARAM_REQUEST_READ 20 by index, for the gaps of a list."""
+        return self._pack(dialect.MAVLink_param_request_read_message(gimbal.system, gimbal.component, b'', index))
 
-    def auto_tune(self, gimbal: Sender, on: bool) -> bytes:
-        """COMMAND_LONG 31012 USER_3: the motors move, and the gimbal restarts when it is through (some 20 s)."""
-        return self._command_p7(gimbal, dialect.MAV_CMD_USER_3, float(on))
+    def list_parameters(self, gimbal: Sender) -> bytes:
+        """PARAM_REQUEST_LIST 21."""
+        return self._pack(dialect.MAVLink_param_request_list_message(gimbal.system, gimbal.component))
 
-    def reboot(self, gimbal: Sender) -> bytes:
-        """COMMAND_LONG 246 as bare gimbals know it; they are back after some 10 s."""
-        return self.command(gimbal, dialect.MAV_CMD_PREFLIGHT_REBOOT_SHUTDOWN, 0.0, 0.0, 0.0, 1.0)
+    def set_parameter(self, gimbal: Sender, name: str, value: int) -> bytes:
+        """PARAM_SET 23: the whole number cast to float as C casts it, not its bytes (gimbal.md 1.4)."""
+        kind = dialect.MAV_PARAM_TYPE_INT16
+        return self._pack(
+            dialect.MAVLink_param_set_message(gimbal.system, gimbal.component, name.encode('ascii'), float(value), kind)
+        )
 
-    def reboot_component(self, gimbal: Sender, shut_down: bool = False) -> bytes:
-        """COMMAND_LONG 246 as newer firmware knows it: which component, and whether it stays off."""
-        action = 2.0 if shut_down else 1.0
-        command = dialect.MAV_CMD_PREFLIGHT_REBOOT_SHUTDOWN
-        return self.command(gimbal, command, 0.0, 0.0, action, float(gimbal.component))
+    def read_extended_parameter(self, to: Sender, name: str) -> bytes:
+        """PARAM_EXT_REQUEST_READ 320 by name."""
+        return self._pack(
+            dialect.MAVLink_param_ext_request_read_message(to.system, to.component, name.encode('ascii'), _BY_NAME)
+        )
 
-    def _command_p7(self, to: Sender, command: int, parameter: float) -> bytes:
-        """Gremsy's habit: the value is the seventh parameter, the others are 0."""
-        return self.command(to, command, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, parameter)
+    def read_extended_parameter_at(self, to: Sender, index: int) -> bytes:
+        """PARAM_EXT_REQUEST_READ 320 by index, for the gaps of a list."""
+        return self._pack(dialect.MAVLink_param_ext_request_read_message(to.system, to.component, b'', index))
+
+    def list_extended_parameters(self, to: Sender) -> bytes:
+        """PARAM_EXT_REQUEST_LIST 321."""
+        return self._pack(dialect.MAVLink_param_ext_request_list_message(to.system, to.component))
+
+    def set_extended_parameter(self, to: Sender, name: str, value: int) -> bytes:
+        """PARAM_EXT_SET 323 as UINT32: four bytes, low first, then zeros.
+
+        The vendor's own SDK fills the field with `strcpy`, so that 256 arrives as 0 (gimbal.md 1.12 bug 2).
+        """
+        raw = struct.pack('<I', value).ljust(_EXTENDED_BYTES, b'\0')
+        kind = dialect.MAV_PARAM_EXT_TYPE_UINT32
+        return self._pack(
+            dialect.MAVLink_param_ext_set_message(to.system, to.component, name.encode('ascii'), raw, kind)
+        )

@@ -43,7 +43,7 @@ def _mirrored(value: int) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Frame:
+class MavlinkFrame:
     """One MAVLink 2 frame; `payload` has its trailing zeros cut off, as on the wire."""
 
     message_id: int
@@ -75,10 +75,10 @@ class Framer:
         self._rest = b''
         self._sequences.clear()
 
-    def feed(self, received: bytes, datagram: bool = False) -> list[Frame]:
+    def feed(self, received: bytes, datagram: bool = False) -> list[MavlinkFrame]:
         """The frames that these bytes complete. No frame goes over the edge of a datagram."""
         data = self._rest + received
-        frames: list[Frame] = []
+        frames: list[MavlinkFrame] = []
         noise = position = 0
         while True:
             found = data.find(_MAGIC, position)
@@ -122,7 +122,7 @@ class Framer:
             return 0
         return _HEADER_BYTES + data[at + 1] + _CHECKSUM_BYTES + (_SIGNATURE_BYTES if incompatible else 0)
 
-    def _check(self, data: bytes, at: int) -> Frame | None:
+    def _check(self, data: bytes, at: int) -> MavlinkFrame | None:
         end = at + _HEADER_BYTES + data[at + 1]
         message_id = data[at + 7] | data[at + 8] << 8 | data[at + 9] << 16
         # All in the mirrored domain, the received checksum too: low byte first becomes high byte first.
@@ -139,4 +139,4 @@ class Framer:
             if gap < _LARGEST_GAP:
                 self.counts['missed_frames'] += gap
         self._sequences[sender] = (sequence + 1) & 0xFF
-        return Frame(message_id, system, component, sequence, data[at + _HEADER_BYTES : end])
+        return MavlinkFrame(message_id, system, component, sequence, data[at + _HEADER_BYTES : end])

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import math
 
-from gremsy_gimbal_driver.mavlink.mavlink_encoder import Encoder, MountInput, Triple
+from gremsy_gimbal_driver.mavlink.mavlink_encoder import MavlinkEncoder, MountInput, Triple
 from gremsy_gimbal_driver.mavlink.mavlink_events import Sender
 from gremsy_gimbal_driver.motion.motion_output import GimbalMode
 
@@ -19,15 +19,6 @@ _BY_MODE = {
     GimbalMode.HOME: (_RESET, _RESET_TO_HOME),
     GimbalMode.MAPPING: (_RESET, _RESET_TO_MAPPING),
 }
-_STATUS_FOLLOWS = 0x0001
-_STATUS_MOTORS_ON = 0x0010
-
-
-def mode_from_status(status_bits: int) -> GimbalMode:
-    """The mode that SYS_STATUS reports (gimbal.md 1.5): a v1 gimbal has no flags, and home and mapping do not show."""
-    if not status_bits & _STATUS_MOTORS_ON:
-        return GimbalMode.OFF
-    return GimbalMode.FOLLOW if status_bits & _STATUS_FOLLOWS else GimbalMode.LOCK
 
 
 class ProtocolV1:
@@ -41,7 +32,7 @@ class ProtocolV1:
 
     name = 'v1'
 
-    def __init__(self, encoder: Encoder, yaw_sign: int = 1) -> None:
+    def __init__(self, encoder: MavlinkEncoder, yaw_sign: int = 1) -> None:
         if yaw_sign not in (1, -1):
             raise ValueError(f'The sign of yaw is 1 or -1, not {yaw_sign}.')
         self._encoder = encoder

@@ -7,7 +7,7 @@ import math
 from types import MappingProxyType
 
 from gremsy_gimbal_driver.mavlink.mavlink_dialect import dialect
-from gremsy_gimbal_driver.mavlink.mavlink_encoder import FLAGS_FOLLOW, FLAGS_LOCK, Encoder, Quaternion, Triple
+from gremsy_gimbal_driver.mavlink.mavlink_encoder import FLAGS_FOLLOW, FLAGS_LOCK, MavlinkEncoder, Quaternion, Triple
 from gremsy_gimbal_driver.mavlink.mavlink_events import DeviceInformation, GimbalManager, Sender
 from gremsy_gimbal_driver.motion.motion_output import GimbalMode
 
@@ -68,23 +68,28 @@ class ProtocolV2:
 
     name = 'v2'
 
-    def __init__(self, encoder: Encoder) -> None:
+    def __init__(self, encoder: MavlinkEncoder) -> None:
         self._encoder = encoder
 
     def rates(self, gimbal: Sender, rates_frd_rad_s: Triple, mode: GimbalMode) -> list[bytes]:
-        """284 with rates; not acknowledged."""
-        return [self._encoder.rates(gimbal, rates_frd_rad_s, FLAGS_BY_MODE[mode])]
+        """Not acknowledged."""
+        return self._motion(gimbal, rates_frd_rad_s, None, mode)
 
     def angles(self, gimbal: Sender, roll_pitch_yaw_ned_rad: Triple, mode: GimbalMode) -> list[bytes]:
-        """284 with a quaternion: yaw beyond half a turn cannot be said, and goes the short way (gimbal.md 1.7)."""
-        return [self._encoder.attitude(gimbal, _quaternion(*roll_pitch_yaw_ned_rad), FLAGS_BY_MODE[mode])]
+        """As a quaternion: yaw beyond half a turn cannot be expressed, and goes the short way (gimbal.md 1.7)."""
+        return self._motion(gimbal, None, _quaternion(*roll_pitch_yaw_ned_rad), mode)
 
     def mode(self, gimbal: Sender, mode: GimbalMode) -> list[bytes]:
-        """A mode changes only with a 284: one that commands no motion (gimbal.md 1.6)."""
+        """A mode changes only with a motion message: one that commands no motion (gimbal.md 1.6)."""
         return self.rates(gimbal, _STILL, mode)
 
+    def _motion(
+        self, gimbal: Sender, rates_frd_rad_s: Triple | None, q_frd_wxyz: Quaternion | None, mode: GimbalMode
+    ) -> list[bytes]:
+        return [self._encoder.motion(gimbal, rates_frd_rad_s, q_frd_wxyz, FLAGS_BY_MODE[mode])]
 
-class ProtocolManager:
+
+class ProtocolManager(ProtocolV2):
     """v2 through a gimbal manager, which alone such a gimbal obeys: 282 with what would be in 284.
 
     A manager obeys one program; 1001 makes us that, before the first message and every fifth (as often as 281 comes)
@@ -97,22 +102,10 @@ class ProtocolManager:
 
     name = 'manager'
 
-    def __init__(self, encoder: Encoder, manager: GimbalManager) -> None:
-        self._encoder = encoder
+    def __init__(self, encoder: MavlinkEncoder, manager: GimbalManager) -> None:
+        super().__init__(encoder)
         self._not_obeyed = 0
         self.manager = manager
-
-    def rates(self, gimbal: Sender, rates_frd_rad_s: Triple, mode: GimbalMode) -> list[bytes]:
-        """282 with rates."""
-        return self._messages(gimbal, None, rates_frd_rad_s, mode)
-
-    def angles(self, gimbal: Sender, roll_pitch_yaw_ned_rad: Triple, mode: GimbalMode) -> list[bytes]:
-        """282 with a quaternion."""
-        return self._messages(gimbal, _quaternion(*roll_pitch_yaw_ned_rad), None, mode)
-
-    def mode(self, gimbal: Sender, mode: GimbalMode) -> list[bytes]:
-        """282 with the flags and no motion."""
-        return self.rates(gimbal, _STILL, mode)
 
     def farewell(self, gimbal: Sender) -> list[bytes]:
         """What gives the gimbal back to others, where we have it."""
@@ -127,11 +120,11 @@ class ProtocolManager:
     def _device(self, gimbal: Sender) -> int:
         return self.manager.device_id or gimbal.component
 
-    def _messages(
-        self, gimbal: Sender, q_frd_wxyz: Quaternion | None, rates_frd_rad_s: Triple | None, mode: GimbalMode
+    def _motion(
+        self, gimbal: Sender, rates_frd_rad_s: Triple | None, q_frd_wxyz: Quaternion | None, mode: GimbalMode
     ) -> list[bytes]:
         encoder, to, device = self._encoder, self.manager.sender, self._device(gimbal)
-        motion = encoder.manager_attitude(to, device, q_frd_wxyz, rates_frd_rad_s, FLAGS_BY_MODE[mode])
+        motion = encoder.manager_motion(to, device, rates_frd_rad_s, q_frd_wxyz, FLAGS_BY_MODE[mode])
         if self._in_control:
             self._not_obeyed = 0
             return [motion]

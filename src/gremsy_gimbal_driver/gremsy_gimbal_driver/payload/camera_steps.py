@@ -7,7 +7,7 @@ from functools import partial
 
 from gremsy_gimbal_driver.mavlink.camera_commands import CameraMode, OnboardTracking
 from gremsy_gimbal_driver.mavlink.mavlink_dialect import dialect
-from gremsy_gimbal_driver.mavlink.mavlink_encoder import Encoder
+from gremsy_gimbal_driver.mavlink.mavlink_encoder import MavlinkEncoder
 from gremsy_gimbal_driver.mavlink.mavlink_events import TELEMETRY_NAMES, Sender
 from gremsy_gimbal_driver.payload.acknowledged_commands import Step
 from gremsy_gimbal_driver.payload.payload_requests import FocusAction, TrackBox, TrackPoint
@@ -36,7 +36,7 @@ class CameraSteps:
         still_number: of the first picture; each further one has the next.
     """
 
-    def __init__(self, encoder: Encoder, still_number: int) -> None:
+    def __init__(self, encoder: MavlinkEncoder, still_number: int) -> None:
         self._encoder = encoder
         self._still_number = still_number
 

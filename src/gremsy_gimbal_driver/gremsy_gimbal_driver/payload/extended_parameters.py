@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from itertools import cycle, islice
 
 from gremsy_gimbal_driver.mavlink.mavlink_dialect import dialect
-from gremsy_gimbal_driver.mavlink.mavlink_encoder import Encoder
+from gremsy_gimbal_driver.mavlink.mavlink_encoder import MavlinkEncoder
 from gremsy_gimbal_driver.mavlink.mavlink_events import ExtendedParameter, Sender
 from gremsy_gimbal_driver.motion.motion_settings import nanoseconds
 from gremsy_gimbal_driver.payload.ticket import Ticket, TicketState
@@ -94,7 +94,7 @@ class _List:
 class ExtendedParameters:
     """At most one pending request a name; the newest wins."""
 
-    def __init__(self, encoder: Encoder) -> None:
+    def __init__(self, encoder: MavlinkEncoder) -> None:
         self._encoder = encoder
         self._pending: dict[str, _Pending] = {}
         self._list: _List | None = None

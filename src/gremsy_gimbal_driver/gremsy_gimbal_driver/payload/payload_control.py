@@ -11,7 +11,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 from gremsy_gimbal_driver.device.heard_components import ComponentKind, HeardComponents, kind_of
-from gremsy_gimbal_driver.mavlink.mavlink_encoder import Encoder
+from gremsy_gimbal_driver.mavlink.mavlink_encoder import MavlinkEncoder
 from gremsy_gimbal_driver.mavlink.mavlink_events import (
     CommandAck,
     Event,
@@ -72,7 +72,7 @@ class _Refused(Exception):
 class PayloadControl:
     """Not for several threads at once: the driver holds a lock around it. Tickets may be read by any."""
 
-    def __init__(self, encoder: Encoder, settings: PayloadSettings | None = None, still_number: int = 1) -> None:
+    def __init__(self, encoder: MavlinkEncoder, settings: PayloadSettings | None = None, still_number: int = 1) -> None:
         self.settings = settings or PayloadSettings()
         self._components = HeardComponents()
         self._parameters = ExtendedParameters(encoder)

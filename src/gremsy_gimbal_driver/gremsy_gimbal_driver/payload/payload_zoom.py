@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from gremsy_gimbal_driver.mavlink.mavlink_dialect import dialect
-from gremsy_gimbal_driver.mavlink.mavlink_encoder import Encoder
+from gremsy_gimbal_driver.mavlink.mavlink_encoder import MavlinkEncoder
 from gremsy_gimbal_driver.mavlink.mavlink_events import Sender
 from gremsy_gimbal_driver.payload.acknowledged_commands import AcknowledgedCommands, Step
 from gremsy_gimbal_driver.payload.camera_steps import VENDOR_COMMAND
@@ -36,7 +36,7 @@ class ZoomControl:
         largest: magnification at the narrow end.
     """
 
-    def __init__(self, encoder: Encoder, commands: AcknowledgedCommands, inverted: bool, largest: float) -> None:
+    def __init__(self, encoder: MavlinkEncoder, commands: AcknowledgedCommands, inverted: bool, largest: float) -> None:
         self._encoder = encoder
         self._commands = commands
         self._inverted = inverted

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import math
 
+from gremsy_gimbal_driver.mavlink.mavlink_encoder import LONGEST_NAME
 from gremsy_gimbal_driver.mavlink.mavlink_events import TELEMETRY_NAMES
-from gremsy_gimbal_driver.mavlink.parameter_messages import LONGEST_NAME
 from gremsy_gimbal_driver.payload import payload_requests as requests
 from gremsy_gimbal_driver.payload.extended_parameters import LARGEST_VALUE
 from gremsy_gimbal_driver.payload.payload_requests import Request

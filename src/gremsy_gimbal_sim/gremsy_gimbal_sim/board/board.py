@@ -9,7 +9,7 @@ from collections.abc import Callable
 import numpy as np
 
 from gremsy_gimbal_driver.mavlink.mavlink_dialect import dialect
-from gremsy_gimbal_driver.mavlink.mavlink_framing import Frame
+from gremsy_gimbal_driver.mavlink.mavlink_framing import MavlinkFrame
 from gremsy_gimbal_sim.board.board_telemetry import NAMES, BoardTelemetry
 from gremsy_gimbal_sim.board.component_information import MESSAGE_ID, ComponentInformation
 from gremsy_gimbal_sim.board.laser import Laser, Position
@@ -82,7 +82,7 @@ class Board:
         """Somebody listens from now on."""
         self._schedule.restart(now_s)
 
-    def take(self, frame: Frame, fields: tuple[object, ...], now_s: float) -> None:
+    def take(self, frame: MavlinkFrame, fields: tuple[object, ...], now_s: float) -> None:
         """A message that may be for it."""
         numbers = [float(each) for each in fields if isinstance(each, int | float)]
         if frame.message_id == _COMMAND_LONG:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gremsy_gimbal_driver.mavlink.mavlink_dialect import dialect
-from gremsy_gimbal_driver.mavlink.mavlink_framing import Frame
+from gremsy_gimbal_driver.mavlink.mavlink_framing import MavlinkFrame
 from gremsy_gimbal_sim.options.options import PayloadOptions
 from gremsy_gimbal_sim.wire.outbox import Component, Outbox
 
@@ -91,7 +91,7 @@ class ExtendedParameters:
         """Its value."""
         return self._table[name].value
 
-    def take(self, frame: Frame, fields: tuple[object, ...], now_s: float) -> None:
+    def take(self, frame: MavlinkFrame, fields: tuple[object, ...], now_s: float) -> None:
         """One of the three messages, for this component."""
         wanted = self._options.ext_component
         if wanted and frame.component != wanted:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import numpy as np
 
 from gremsy_gimbal_driver.mavlink.mavlink_dialect import dialect
-from gremsy_gimbal_driver.mavlink.mavlink_framing import Frame
+from gremsy_gimbal_driver.mavlink.mavlink_framing import MavlinkFrame
 from gremsy_gimbal_sim.board.power import Power
 from gremsy_gimbal_sim.camera.camera_messages import CameraMessages
 from gremsy_gimbal_sim.camera.camera_settings import COMBINED_ZOOM, SUPER_RESOLUTION_ZOOM, ExtendedParameters
@@ -107,7 +107,7 @@ class Camera:
         azimuth, tilt = self._gimbal.body.world_rad
         return Sight(azimuth, tilt, hfov_at(math.radians(self._options.hfov_deg), self.lens.factor))
 
-    def take(self, frame: Frame, fields: tuple[object, ...], now_s: float) -> None:
+    def take(self, frame: MavlinkFrame, fields: tuple[object, ...], now_s: float) -> None:
         """A message that may be for it."""
         if frame.message_id == _COMMAND_LONG:
             numbers = [float(each) for each in fields if isinstance(each, int | float)]
@@ -142,7 +142,7 @@ class Camera:
         self.tracker.power_up()
         self.recorder.power_up()
 
-    def _command(self, command: int, parameters: list[float], frame: Frame, now_s: float) -> None:
+    def _command(self, command: int, parameters: list[float], frame: MavlinkFrame, now_s: float) -> None:
         handler = self._handlers.get(command)
         if command in _REQUESTS:
             message_id, asks_at = _REQUESTS[command]

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from gremsy_gimbal_driver.mavlink.mavlink_dialect import dialect
 from gremsy_gimbal_driver.mavlink.mavlink_frames import level_rates
-from gremsy_gimbal_driver.mavlink.mavlink_framing import Frame
+from gremsy_gimbal_driver.mavlink.mavlink_framing import MavlinkFrame
 from gremsy_gimbal_driver.motion.motion_output import GimbalMode
 from gremsy_gimbal_sim.board.power import Power
 from gremsy_gimbal_sim.gimbal import gimbal_telemetry as telemetry
@@ -66,7 +66,7 @@ class GimbalCommands:
         self._status = status
         self._axis_input = 0
         self._busy_until_s = -math.inf
-        self._handlers: dict[int, Callable[[list[float], Frame, float], int]] = {
+        self._handlers: dict[int, Callable[[list[float], MavlinkFrame, float], int]] = {
             dialect.MAV_CMD_SET_MESSAGE_INTERVAL: self._set_interval,
             dialect.MAV_CMD_REQUEST_MESSAGE: self._send_once,
             dialect.MAV_CMD_DO_MOUNT_CONTROL: self._mount_control,
@@ -79,7 +79,7 @@ class GimbalCommands:
             dialect.MAV_CMD_PREFLIGHT_REBOOT_SHUTDOWN: self._reboot,
         }
 
-    def take(self, command: int, parameters: list[float], frame: Frame, now_s: float) -> None:
+    def take(self, command: int, parameters: list[float], frame: MavlinkFrame, now_s: float) -> None:
         """Do it, and say how it went."""
         handler = self._handlers.get(command)
         result = UNSUPPORTED if handler is None else handler(parameters, frame, now_s)
@@ -98,13 +98,13 @@ class GimbalCommands:
         self._status.busy_bits = 0
         self._busy_until_s = math.inf
 
-    def _set_interval(self, parameters: list[float], _frame: Frame, now_s: float) -> int:
+    def _set_interval(self, parameters: list[float], _frame: MavlinkFrame, now_s: float) -> int:
         return self._streams.set_interval(whole(parameters[0]), parameters[1], now_s)
 
-    def _send_once(self, parameters: list[float], _frame: Frame, now_s: float) -> int:
+    def _send_once(self, parameters: list[float], _frame: MavlinkFrame, now_s: float) -> int:
         return ACCEPTED if self._streams.send_once(whole(parameters[0]), now_s) else UNSUPPORTED
 
-    def _mount_control(self, parameters: list[float], _frame: Frame, now_s: float) -> int:
+    def _mount_control(self, parameters: list[float], _frame: MavlinkFrame, now_s: float) -> int:
         """205: pitch up +, roll, yaw right +, deg or deg/s; as an angle it may go beyond half a turn."""
         pitch, roll, yaw, _, _, input_mode, targeting = parameters
         if whole(targeting) != _MAVLINK_TARGETING or not (math.isfinite(pitch) and math.isfinite(yaw)):
@@ -123,7 +123,7 @@ class GimbalCommands:
             return DENIED
         return ACCEPTED
 
-    def _mount_configure(self, parameters: list[float], _frame: Frame, _now_s: float) -> int:
+    def _mount_configure(self, parameters: list[float], _frame: MavlinkFrame, _now_s: float) -> int:
         """204: who steers; the last three say per axis what 205 without an input mode means (before 2022)."""
         kind = whole(parameters[0])
         if kind not in (_MAVLINK_TARGETING, _RC_TARGETING):
@@ -132,11 +132,11 @@ class GimbalCommands:
         self._axis_input = whole(parameters[6])
         return ACCEPTED
 
-    def _motors(self, parameters: list[float], _frame: Frame, now_s: float) -> int:
+    def _motors(self, parameters: list[float], _frame: MavlinkFrame, now_s: float) -> int:
         self._motion.set_mode(GimbalMode.FOLLOW if whole(parameters[6]) else GimbalMode.OFF, now_s)
         return ACCEPTED
 
-    def _mode(self, parameters: list[float], _frame: Frame, now_s: float) -> int:
+    def _mode(self, parameters: list[float], _frame: MavlinkFrame, now_s: float) -> int:
         """31011: p7 the mode; where that is reset, p6 says to where."""
         mode, reset = whole(parameters[6]), whole(parameters[5])
         if mode in _MODES_V1:
@@ -154,7 +154,7 @@ class GimbalCommands:
             return UNSUPPORTED
         return ACCEPTED
 
-    def _autotune(self, parameters: list[float], _frame: Frame, now_s: float) -> int:
+    def _autotune(self, parameters: list[float], _frame: MavlinkFrame, now_s: float) -> int:
         """31012: it runs, and ends in a reboot."""
         if whole(parameters[6]) == 1:
             self._begin(telemetry.STATUS_AUTOTUNE, now_s, _AUTOTUNE_RUNS_S)
@@ -163,15 +163,15 @@ class GimbalCommands:
             self._power.plan(now_s + _LAST_WORDS_S, self._options.autotune_s)
         return ACCEPTED
 
-    def _set_home(self, parameters: list[float], frame: Frame, now_s: float) -> int:
+    def _set_home(self, parameters: list[float], frame: MavlinkFrame, now_s: float) -> int:
         bits = {1: telemetry.STATUS_CALIBRATION, 2: telemetry.STATUS_SEARCH_HOME}.get(whole(parameters[6]))
         return self._run(dialect.MAV_CMD_DO_SET_HOME, bits, frame, now_s)
 
-    def _calibrate(self, parameters: list[float], frame: Frame, now_s: float) -> int:
+    def _calibrate(self, parameters: list[float], frame: MavlinkFrame, now_s: float) -> int:
         bits = telemetry.STATUS_CALIBRATION if whole(parameters[6]) in (1, 2) else None
         return self._run(dialect.MAV_CMD_GIMBAL_REQUEST_AXIS_CALIBRATION, bits, frame, now_s)
 
-    def _run(self, command: int, bits: int | None, frame: Frame, now_s: float) -> int:
+    def _run(self, command: int, bits: int | None, frame: MavlinkFrame, now_s: float) -> int:
         """Something that takes its time, with its progress acknowledged every second."""
         if bits is None:
             return UNSUPPORTED
@@ -189,7 +189,7 @@ class GimbalCommands:
         self._status.busy_bits = bits
         self._busy_until_s = now_s + lasts_s
 
-    def _reboot(self, parameters: list[float], _frame: Frame, now_s: float) -> int:
+    def _reboot(self, parameters: list[float], _frame: MavlinkFrame, now_s: float) -> int:
         """246: p4 1 of bare gimbals, or p3 1 reboot, 2 shutdown with the component in p4."""
         third, fourth = whole(parameters[2]), whole(parameters[3])
         if fourth == self._gimbal.component and third in (1, 2):

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from gremsy_common.geometry import matrix_from_quaternion, yaw_roll_pitch
 from gremsy_gimbal_driver.mavlink.mavlink_dialect import dialect
 from gremsy_gimbal_driver.mavlink.mavlink_frames import level_from_camera_flu, level_rates
-from gremsy_gimbal_driver.mavlink.mavlink_framing import Frame
+from gremsy_gimbal_driver.mavlink.mavlink_framing import MavlinkFrame
 from gremsy_gimbal_sim.board.power import Power
 from gremsy_gimbal_sim.gimbal.gimbal_commands import GimbalCommands
 from gremsy_gimbal_sim.gimbal.gimbal_streams import GimbalStreams
@@ -31,7 +31,7 @@ _STRAIGHT_DOWN = 1e-4
 _AUTOPILOT_STATE = dialect.MAVLINK_MSG_ID_AUTOPILOT_STATE_FOR_GIMBAL_DEVICE
 
 Fields = tuple[object, ...]
-Handler = Callable[[Frame, Fields, list[float], float], None]
+Handler = Callable[[MavlinkFrame, Fields, list[float], float], None]
 
 
 class Gimbal:
@@ -94,7 +94,7 @@ class Gimbal:
         self._commands.power_up()
         self._fed.clear()
 
-    def take(self, frame: Frame, fields: Fields, now_s: float) -> None:
+    def take(self, frame: MavlinkFrame, fields: Fields, now_s: float) -> None:
         """A message that may be for it."""
         if self._drowns(frame.message_id, now_s):
             return
@@ -112,7 +112,7 @@ class Gimbal:
         self.motion.after()
         self._commands.advance(now_s)
 
-    def _set_attitude(self, _frame: Frame, _fields: Fields, numbers: list[float], now_s: float) -> None:
+    def _set_attitude(self, _frame: MavlinkFrame, _fields: Fields, numbers: list[float], now_s: float) -> None:
         """284: its flags, then the quaternion if it is given, else the rates."""
         if self._options.protocol == 'v1':
             return
@@ -123,23 +123,23 @@ class Gimbal:
         elif any(map(math.isfinite, rates)):
             self.motion.rates(now_s, *level_rates(rates[1], rates[2]), rates[0])
 
-    def _command(self, frame: Frame, _fields: Fields, numbers: list[float], now_s: float) -> None:
+    def _command(self, frame: MavlinkFrame, _fields: Fields, numbers: list[float], now_s: float) -> None:
         self._commands.take(int(numbers[7]), numbers[:7], frame, now_s)
 
-    def _autopilot_state(self, _frame: Frame, _fields: Fields, numbers: list[float], now_s: float) -> None:
+    def _autopilot_state(self, _frame: MavlinkFrame, _fields: Fields, numbers: list[float], now_s: float) -> None:
         self._feed(_heading(numbers[1:5]), now_s)
 
-    def _vehicle_attitude(self, _frame: Frame, _fields: Fields, numbers: list[float], now_s: float) -> None:
+    def _vehicle_attitude(self, _frame: MavlinkFrame, _fields: Fields, numbers: list[float], now_s: float) -> None:
         """30, as older firmware takes it: yaw right +."""
         self._feed(level_rates(0.0, numbers[3])[0], now_s)
 
-    def _read(self, _frame: Frame, fields: Fields, numbers: list[float], now_s: float) -> None:
+    def _read(self, _frame: MavlinkFrame, fields: Fields, numbers: list[float], now_s: float) -> None:
         self.parameters.read(int(numbers[0]), _bytes(fields[3]), now_s)
 
-    def _list(self, _frame: Frame, _fields: Fields, _numbers: list[float], now_s: float) -> None:
+    def _list(self, _frame: MavlinkFrame, _fields: Fields, _numbers: list[float], now_s: float) -> None:
         self.parameters.send_all(now_s)
 
-    def _set(self, _frame: Frame, fields: Fields, numbers: list[float], now_s: float) -> None:
+    def _set(self, _frame: MavlinkFrame, fields: Fields, numbers: list[float], now_s: float) -> None:
         self.parameters.set(_bytes(fields[3]), numbers[0], now_s)
 
     def _feed(self, heading_rad: float, now_s: float) -> None:

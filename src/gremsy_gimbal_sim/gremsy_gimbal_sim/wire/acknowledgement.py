@@ -8,7 +8,7 @@ import math
 import numpy as np
 
 from gremsy_gimbal_driver.mavlink.mavlink_dialect import dialect
-from gremsy_gimbal_driver.mavlink.mavlink_framing import Frame
+from gremsy_gimbal_driver.mavlink.mavlink_framing import MavlinkFrame
 from gremsy_gimbal_sim.options.options_gimbal import CommandOptions
 from gremsy_gimbal_sim.wire.outbox import Component, Outbox
 
@@ -38,7 +38,9 @@ class Acknowledger:
         self._outbox = outbox
         self._random = random
 
-    def send(self, sender: Component, command: int, result: int, asked: Frame, now_s: float, progress: int = 0) -> None:
+    def send(
+        self, sender: Component, command: int, result: int, asked: MavlinkFrame, now_s: float, progress: int = 0
+    ) -> None:
         """Tell whoever sent that frame."""
         options = self._options
         if self._happens(options.ack_lost_share):

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from gremsy_gimbal_driver.mavlink.mavlink_dialect import CHECKSUM_EXTRA
-from gremsy_gimbal_driver.mavlink.mavlink_framing import Frame, Framer
+from gremsy_gimbal_driver.mavlink.mavlink_framing import Framer, MavlinkFrame
 from gremsy_gimbal_sim.options.options_link import LinkOptions
 from gremsy_gimbal_sim.wire.wire import Wire
 
@@ -34,7 +34,7 @@ class Plug:
         if self.plugged:
             self.incoming.put(data, now_s, datagram)
 
-    def frames(self, now_s: float) -> list[tuple[float, Frame]]:
+    def frames(self, now_s: float) -> list[tuple[float, MavlinkFrame]]:
         """Whole frames that have arrived, each with its time."""
         arrived = self.incoming.take(now_s)
         if not arrived:
