@@ -9,7 +9,7 @@ fall, misses, and false alarms, some of which stay for a few images.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -255,9 +255,3 @@ class _SeededDetector:
         boxes = boxes + random.normal(0.0, 2.0, boxes.shape)
         self._false = [(box, left - 1) for box, left in self._false if left > 1]
         return boxes, random.uniform(0.12, 0.7, len(boxes))
-
-
-def pictures_of_all(sequences: list[Sequence]) -> Iterator[Picture]:
-    """Every picture of several sequences."""
-    for sequence in sequences:
-        yield from sequence.pictures

@@ -33,7 +33,6 @@ class DeviceSnapshot:
         zoom_factor: as reported; None where it is not.
         cameras_gone: those whose heartbeats have ended.
         payload_tracking: what the payload says of its own tracking; empty where it says nothing.
-        payload_parameters: the camera's parameters as it reported them, by name.
     """
 
     gimbal: Sender | None
@@ -51,7 +50,6 @@ class DeviceSnapshot:
     zoom_factor: float | None
     cameras_gone: tuple[Sender, ...]
     payload_tracking: str
-    payload_parameters: Mapping[str, float]
 
 
 @dataclass(frozen=True, slots=True)

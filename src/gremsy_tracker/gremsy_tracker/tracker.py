@@ -455,7 +455,6 @@ class Tracker:
                 predicted_px=predicted_px,
                 target_size_px=self._target_size_px if following else None,
                 target_bearing_rad=None if estimate is None else estimate.bearing_rad,
-                target_rate_rad_s=None if estimate is None else estimate.rate_rad_s,
                 target_std_rad=None if estimate is None else estimate.std_rad,
                 gimbal_bearing_rad=gimbal,
                 error_rad=error_rad,

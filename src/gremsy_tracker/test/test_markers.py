@@ -89,7 +89,6 @@ def view(state: LockState = LockState.TRACKING, **changes: object) -> TrackerVie
         predicted_px=None,
         target_size_px=None,
         target_bearing_rad=np.array([0.2, 0.1]),
-        target_rate_rad_s=np.zeros(2),
         target_std_rad=np.array([0.001, 0.001]),
         gimbal_bearing_rad=np.zeros(2),
         error_rad=None,

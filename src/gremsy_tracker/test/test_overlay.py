@@ -41,7 +41,6 @@ def view(boxes: Array, state: LockState = LockState.TRACKING, **changes: object)
         predicted_px=np.array([420.0, 200.0]),
         target_size_px=np.array([60.0, 150.0]),
         target_bearing_rad=None,
-        target_rate_rad_s=None,
         target_std_rad=None,
         gimbal_bearing_rad=None,
         error_rad=math.radians(0.3),

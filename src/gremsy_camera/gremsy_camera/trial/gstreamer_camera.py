@@ -4,7 +4,7 @@
     PYTHONPATH=… /usr/bin/python3 -m gremsy_camera.trial.gstreamer_camera '{"port": 8554, …}'
 
 prints `ready` once it listens and takes commands on its standard input, one a line: `stall`, `go_on`, `freeze`, `thaw`,
-`loss PERCENT`, `corrupt PERCENT`, `size WIDTH HEIGHT`, `clock SECONDS` (step of the camera's clock).
+`loss PERCENT`, `corrupt PERCENT` and `size WIDTH HEIGHT`.
 """
 
 from __future__ import annotations
@@ -69,13 +69,11 @@ class Camera:
         self._loss_percent = float(options['loss_percent'])
         self._corrupt_percent = 0.0
         self._clock = Gst.SystemClock(clock_type=Gst.ClockType.REALTIME)
-        self._offset_s = 0.0
         self._set_clock(float(options['clock_offset_s']))
         self._re_entered = threading.local()
 
     def _set_clock(self, offset_s: float) -> None:
         """Camera's time = ours + offset, and gains drift_ppm from now on; in NTP's epoch."""
-        self._offset_s = offset_s
         now_ns = self._clock.get_internal_time()
         ahead_ns = round((_NTP_EPOCH_S + offset_s) * _NS_PER_S)
         rate = round(1_000_000_000 * (1 + self._options['clock_drift_ppm'] * 1e-6))
@@ -288,8 +286,6 @@ class Camera:
             elif command == 'size':
                 with self._lock:
                     self._size = (int(values[0]), int(values[1]))
-            elif command == 'clock':
-                self._set_clock(self._offset_s + float(values[0]))
             sys.stdout.write('done\n')
             sys.stdout.flush()
         loop.quit()

@@ -222,10 +222,6 @@ class TrialCamera:
         self.options = replace(self.options, width=width, height=height)
         self._command(f'size {width} {height}')
 
-    def step_clock(self, seconds: float) -> None:
-        """Set the camera's clock by so much."""
-        self._command(f'clock {seconds}')
-
     def _command(self, line: str) -> None:
         pipe = self._running().stdin
         assert pipe is not None

@@ -186,7 +186,6 @@ class GimbalDevice:
             zoom_factor=payload.zoom_factor,
             cameras_gone=tuple(payload.gone),
             payload_tracking=payload.tracking,
-            payload_parameters=payload.parameters,
         )
 
     def knows_turning(self, now: Instant) -> bool:

@@ -63,7 +63,6 @@ class BoardTelemetry:
         self._as_parameters = options.telemetry_as_parameters
         self._gimbal = gimbal
         self._camera = camera
-        self._laser = laser
         self._position = position
         self.infrared_correction = 1
         """FFC_MODE: 0 by hand, 1 by itself."""

@@ -25,7 +25,7 @@ class Power:
         self._zero_s = start_s - options.boot_ms * 1e-3
         self._down_at_s, self._silence_s = math.inf, 0.0
         self._up_at_s = -math.inf
-        self._held = self._bootloader = False
+        self._held = False
         self.running = True
         self.boots = 1
 
@@ -48,14 +48,8 @@ class Power:
         if dtr and not self._held:
             self.plan(now_s, math.inf)
         elif self._held and not dtr:
-            self._bootloader = rts
             self.plan(now_s, math.inf if rts else self._options.boot_s)
         self._held = dtr
-
-    @property
-    def in_bootloader(self) -> bool:
-        """It waits for firmware at 460800 baud 8E1 and hears nothing else."""
-        return self._bootloader and not self.running
 
     def step(self, now_s: float) -> PowerChange:
         """Each change once, when its time has come."""

@@ -58,7 +58,7 @@ class TrackerView:
         still_because: why no rate is asked for, empty while one is.
         predicted_px: (2,) where the target is predicted at that time, None without an estimate.
         target_size_px: (2,) of its box when it was last seen, None without a target that is followed.
-        target_bearing_rad, target_rate_rad_s, target_std_rad: (2,) estimate at that time, None without a lock.
+        target_bearing_rad, target_std_rad: (2,) estimate at that time, None without a lock.
         gimbal_bearing_rad: (2,) the optical axis at that time, None without telemetry.
         error_rad: angle between the two, None without either.
         latency_s: from capture to the outcome, of the newest image; None before the first.
@@ -83,7 +83,6 @@ class TrackerView:
     predicted_px: Array | None
     target_size_px: Array | None
     target_bearing_rad: Array | None
-    target_rate_rad_s: Array | None
     target_std_rad: Array | None
     gimbal_bearing_rad: Array | None
     error_rad: float | None
