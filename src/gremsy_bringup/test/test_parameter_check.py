@@ -93,7 +93,7 @@ WRONG = {
     ),
     'a type': (
         TRACKER + "max_rate_rad_s: 'fast'\n",
-        "FILE, line 3: Parameter `max_rate_rad_s` is 'fast': use a value of type float.",
+        "FILE, line 3: Parameter `max_rate_rad_s` is 'fast': use a number.",
     ),
     'a range': (
         TRACKER + 'max_rate_rad_s: 77\n',

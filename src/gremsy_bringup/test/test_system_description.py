@@ -16,11 +16,9 @@ from gremsy_bringup.describe import config_template
 from gremsy_bringup.describe.parameter_layers import given
 from gremsy_bringup.describe.starting import Starting
 from gremsy_bringup.describe.suite_arguments import (
-    ArgumentError,
     SuiteArguments,
     argument_help,
     from_command_line,
-    from_texts,
 )
 from gremsy_bringup.describe.system_description import (
     GIMBAL_TOPICS,
@@ -31,7 +29,8 @@ from gremsy_bringup.describe.system_description import (
     share_folder,
 )
 from gremsy_bringup.supervise.free_ports import DomainClaim, NoFreePort, UdpPortClaim, free_udp_port
-from gremsy_common.parameters.parameter_fields import specs_of
+from gremsy_common.parameters.parameter_fields import ParameterError, specs_of
+from gremsy_common.parameters.parameter_texts import with_texts
 
 
 def test_the_arguments_are_nav2s_and_our_own() -> None:
@@ -120,7 +119,7 @@ def test_words_of_the_command_line_become_arguments() -> None:
     ],
 )
 def test_a_wrong_argument_is_named_with_the_way_out(word: str, sentence: str) -> None:
-    with pytest.raises(ArgumentError) as caught:
+    with pytest.raises(ParameterError) as caught:
         from_command_line([word])
     assert str(caught.value) == sentence
 
@@ -145,7 +144,7 @@ def test_a_wrong_argument_is_named_with_the_way_out(word: str, sentence: str) ->
     ],
 )
 def test_arguments_that_do_not_go_together_are_named(words: list[str], sentence: str) -> None:
-    with pytest.raises(ArgumentError) as caught:
+    with pytest.raises(ParameterError) as caught:
         from_command_line(words)
     assert str(caught.value) == sentence
 
@@ -215,9 +214,9 @@ def test_one_loop_has_all_cameras_each_in_its_namespace() -> None:
 @pytest.mark.parametrize('text', ['', 'none', "''", '""', ' '])
 def test_no_camera_can_be_said_where_ros2_launch_takes_no_empty_value(text: str) -> None:
     """Its parse_launch_arguments calls `cameras:=` malformed (ros2launch 0.26)."""
-    assert from_texts({'cameras': text}).camera_choices == ()
-    assert describe(from_texts({'namespace': '/'})).namespace == '/'
-    assert describe(from_texts({'namespace': "''"})).namespace == '/'
+    assert with_texts(SuiteArguments(), {'cameras': text}).camera_choices == ()
+    assert describe(with_texts(SuiteArguments(), {'namespace': '/'})).namespace == '/'
+    assert describe(with_texts(SuiteArguments(), {'namespace': "''"})).namespace == '/'
 
 
 def test_without_cameras_there_is_the_driver_and_without_the_gimbal_there_are_the_cameras() -> None:
@@ -397,7 +396,7 @@ def test_a_file_that_is_no_parameter_file_is_left_to_the_nodes_to_name(tmp_path:
 
 
 def test_respawn_can_be_turned_off(tmp_path: Path) -> None:
-    description = describe(from_texts({'use_respawn': 'false'}))
+    description = describe(with_texts(SuiteArguments(), {'use_respawn': 'false'}))
     assert not any(spec.restart.respawn for spec in process_specs(description, tmp_path))
 
 

@@ -12,6 +12,12 @@ SuiteError
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+# A letter too many or too few; `difflib`'s own 0.6 takes words that only share their ending.
+_NEAR = 0.75
+
 
 class Unusable(ValueError):
     """A message that cannot be used; the text is the end of the sentence `A message on /topic cannot be used: ...`.
@@ -27,6 +33,17 @@ class Unusable(ValueError):
 
 class SuiteError(Exception):
     """One clear sentence for the user: it names the thing and the way out, so it is shown without a traceback."""
+
+
+def near_to(name: str, known: Iterable[str]) -> str | None:
+    """Which of the known names may have been meant."""
+    return next(iter(get_close_matches(name, list(known), 1, _NEAR)), None)
+
+
+def did_you_mean(name: str, known: Iterable[str], otherwise: str) -> str:
+    """The way out for a name that is unknown: the nearest of those that are known, or what else can be done."""
+    near = near_to(name, known)
+    return f'did you mean `{near}`?' if near else otherwise
 
 
 def one_line(error: BaseException) -> str:

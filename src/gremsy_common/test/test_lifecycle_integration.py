@@ -225,14 +225,14 @@ def test_a_list_can_be_emptied_and_filled_again(name, value, kind, host):
     ('name', 'value', 'sentence'),
     [
         ('size_m', 0.1, 'Parameter `size_m` is 0.1, out of its range: use 0.5 or more m.'),
-        ('size_m', 'large', "Parameter `size_m` is 'large': use a value of type float."),
+        ('size_m', 'large', "Parameter `size_m` is 'large': use a number."),
         ('size', 1.0, '/some has no parameter `size`: did you mean `size_m`?'),
         ('colour', 1.0, '/some has no parameter `colour`: `ros2 param list /some` names those that it has.'),
-        ('weights', ['heavy'], "Parameter `weights` is 'heavy': use a value of type float."),
+        ('weights', ['heavy'], "Parameter `weights` is 'heavy': use a number."),
         # `ros2 param delete`.
         ('size_m', None, 'Parameter `size_m` cannot be removed: set it to another value.'),
         # rclpy's own, of which it says "Wrong parameter type, expected 'Type.BOOL' got 'Type.STRING'".
-        ('use_sim_time', 'yes', "Parameter `use_sim_time` is 'yes': use a value of type bool."),
+        ('use_sim_time', 'yes', "Parameter `use_sim_time` is 'yes': use true or false."),
         # It was said to be done.
         (
             'qos_overrides./some.depth',

@@ -131,7 +131,7 @@ def test_no_text_has_a_character_that_cannot_be_seen(form, text):
         (int, 10**400, f'Parameter `it` is 1{"0" * 99} ..., out of its range: use a finite number.'),
         (float, 10**400, 'Parameter `it` is inf, out of its range: use a finite number.'),
         (float, -(10**400), 'Parameter `it` is -inf, out of its range: use a finite number.'),
-        (int, 'x' * 200, f"Parameter `it` is '{'x' * 99} ...: use a value of type int."),
+        (int, 'x' * 200, f"Parameter `it` is '{'x' * 99} ...: use a whole number."),
     ],
 )
 def test_numbers_and_texts_without_end_are_refused_in_one_short_sentence(kind, value, sentence):

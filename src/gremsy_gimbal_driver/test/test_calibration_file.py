@@ -259,10 +259,10 @@ def file_with(path: Path, **changes: object) -> Path:
     ('changes', 'why'),
     [
         ({'azimuth_sign': 0}, 'Parameter `azimuth_sign` is 0: use 1 or -1'),
-        ({'tilt_sign': 1.0}, 'Parameter `tilt_sign` is 1.0: use a value of type int'),
+        ({'tilt_sign': 1.0}, 'Parameter `tilt_sign` is 1.0: use a whole number'),
         ({'dead_zone_rad_s': 2.0}, 'Parameter `dead_zone_rad_s` is 2, out of its range: use 0 .. 0.5 rad/s'),
         ({'plant_delay_s': math.inf}, 'Parameter `plant_delay_s` is inf, out of its range: use 0 .. 2 s'),
-        ({'plant_lag_s': 'slow'}, "Parameter `plant_lag_s` is 'slow': use a value of type float"),
+        ({'plant_lag_s': 'slow'}, "Parameter `plant_lag_s` is 'slow': use a number"),
         (
             {'rate_gains': [1.0]},
             'Parameter `rate_gains` has 1 values and `rate_gain_zooms` 3: give one gain for each zoom',

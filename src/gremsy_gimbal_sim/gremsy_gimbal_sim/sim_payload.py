@@ -12,11 +12,12 @@ from contextlib import ExitStack
 from types import FrameType
 
 from gremsy_common.errors import SuiteError
+from gremsy_common.parameters.parameter_fields import ParameterError
+from gremsy_common.parameters.parameter_texts import with_texts
 from gremsy_common.parameters.words_without_ros import words_without_ros
 from gremsy_gimbal_driver.links.link_uri import DEFAULT_UDP_PORT
 from gremsy_gimbal_sim.control_pipe import ControlPipe
-from gremsy_gimbal_sim.options.option import OptionError, option_lines, with_texts
-from gremsy_gimbal_sim.options.options import OPTION_GROUPS, PRESETS, PayloadOptions
+from gremsy_gimbal_sim.options.options import OPTION_GROUPS, PRESETS, PayloadOptions, option_lines
 from gremsy_gimbal_sim.payload import SimulatedPayload
 from gremsy_gimbal_sim.serving import PayloadServer
 from gremsy_gimbal_sim.truth_ring import TruthRingWriter
@@ -133,7 +134,9 @@ def _payload_options(given: argparse.Namespace) -> PayloadOptions:
     for assignment in given.set:
         name, equals, value = assignment.partition('=')
         if not equals:
-            raise OptionError(f"--set '{assignment}' sets nothing: write NAME=VALUE, for example attitude_rate_hz=10.")
+            raise ParameterError(
+                f"--set '{assignment}' sets nothing: write NAME=VALUE, for example attitude_rate_hz=10."
+            )
         texts[name] = value
     return with_texts(PRESETS[given.preset], texts)
 

@@ -81,19 +81,19 @@ def test_a_port_in_use_is_one_sentence_and_status_1(capsys):
         ),
         (
             ['--udp', '127.0.0.1:0', '--attitude-rate', '0'],
-            'sim_payload: The payload option attitude_rate_hz is 0: use 0.1 .. 200.\n',
+            'sim_payload: Payload option `attitude_rate_hz` is 0, out of its range: use 0.1 .. 200 Hz.\n',
         ),
         (
             ['--udp', '127.0.0.1:0', '--byte-loss', '1.5'],
-            'sim_payload: The payload option lost_byte_share is 1.5: use 0 .. 1.\n',
+            'sim_payload: Payload option `lost_byte_share` is 1.5, out of its range: use 0 .. 1.\n',
         ),
         (
             ['--udp', '127.0.0.1:0', '--component', '300'],
-            'sim_payload: The payload option gimbal_component is 300: use 1 .. 255.\n',
+            'sim_payload: Payload option `gimbal_component` is 300, out of its range: use 1 .. 255.\n',
         ),
         (
             ['--udp', '127.0.0.1:0', '--attitude-rate', 'fast'],
-            "sim_payload: The payload option attitude_rate_hz cannot be 'fast': give a number.\n",
+            "sim_payload: Payload option `attitude_rate_hz` is 'fast': use a number.\n",
         ),
         (
             ['--udp', '127.0.0.1:0', '--set', 'zoom_max'],
@@ -101,7 +101,7 @@ def test_a_port_in_use_is_one_sentence_and_status_1(capsys):
         ),
         (
             ['--udp', '127.0.0.1:0', '--set', 'zoom_mx=3'],
-            'sim_payload: There is no payload option zoom_mx: did you mean zoom_max?\n',
+            'sim_payload: There is no payload option `zoom_mx`: did you mean `zoom_max`?\n',
         ),
         (
             ['--udp', '127.0.0.1:0', '--control', '/no/such/folder/pipe'],

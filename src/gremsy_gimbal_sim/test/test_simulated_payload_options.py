@@ -8,8 +8,9 @@ from dataclasses import replace
 
 import pytest
 
-from gremsy_gimbal_sim.options.option import OptionError, meta_of, option_lines, with_texts
-from gremsy_gimbal_sim.options.options import OPTION_GROUPS, PRESETS, PayloadOptions
+from gremsy_common.parameters.parameter_fields import ParameterError, specs_of
+from gremsy_common.parameters.parameter_texts import with_texts
+from gremsy_gimbal_sim.options.options import OPTION_GROUPS, PRESETS, PayloadOptions, option_lines
 from gremsy_gimbal_sim.plant.plant import IDEAL
 
 
@@ -17,7 +18,7 @@ def test_every_option_is_in_exactly_one_group_and_says_what_it_is():
     names = [field.name for group in OPTION_GROUPS for field in dataclasses.fields(group)]
     assert len(names) == len(set(names))
     assert set(names) == {field.name for field in dataclasses.fields(PayloadOptions)}
-    assert all(meta_of(field).doc for group in OPTION_GROUPS for field in dataclasses.fields(group))
+    assert all(spec.meta.doc for group in OPTION_GROUPS for spec in specs_of(group))
 
 
 def test_the_list_names_every_option_with_its_default():
@@ -51,35 +52,30 @@ def test_texts_become_values_of_their_type(texts, changes):
 @pytest.mark.parametrize(
     ('name', 'text', 'sentence'),
     [
-        ('lost_byte_shar', '1', 'There is no payload option lost_byte_shar: did you mean lost_byte_share?'),
-        ('xyz', '1', 'There is no payload option xyz: --list-options names them all.'),
-        ('system.id', '1', 'There is no payload option system.id: did you mean system?'),
-        ('plant.delay', '1', 'There is no payload option plant.delay: did you mean plant.delay_s?'),
-        ('lost_byte_share', 'a', "The payload option lost_byte_share cannot be 'a': give a number."),
-        ('system', '1.5', "The payload option system cannot be '1.5': give a whole number."),
-        ('has_payload', 'maybe', "The payload option has_payload cannot be 'maybe': give true or false."),
-        ('firmware', '7,9', "The payload option firmware cannot be '7,9': give 3 numbers with commas between."),
-        (
-            'plant',
-            'x',
-            "The payload option plant cannot be 'x': "
-            'give its fields one by one, for example with --set plant.delay_s=0.1.',
-        ),
-        ('lost_byte_share', 'nan', 'The payload option lost_byte_share is nan: use 0 .. 1.'),
-        ('rest_tilt_rad', 'inf', 'The payload option rest_tilt_rad is inf: use a finite number.'),
-        ('protocol', 'v3', "The payload option protocol is 'v3': use one of both, v1."),
-        ('boot_ms', '4294967296', 'The payload option boot_ms is 4294967296: use 0 .. 4294967295.'),
-        ('firmware', '7,9,300', 'The payload option firmware is 300: use 0 .. 255.'),
-        ('track_lost_after_s', '-1', 'The payload option track_lost_after_s is -1: use 0 or more.'),
-        ('plant.lag_s', '0', 'The payload option plant.lag_s is 0: use 0.001 .. 10.'),
+        ('lost_byte_shar', '1', 'There is no payload option `lost_byte_shar`: did you mean `lost_byte_share`?'),
+        ('xyz', '1', 'There is no payload option `xyz`: --list-options names them all.'),
+        ('system.id', '1', 'There is no payload option `system.id`: did you mean `system`?'),
+        ('plant.delay', '1', 'There is no payload option `plant.delay`: did you mean `plant.delay_s`?'),
+        ('lost_byte_share', 'a', "Payload option `lost_byte_share` is 'a': use a number."),
+        ('system', '1.5', "Payload option `system` is '1.5': use a whole number."),
+        ('has_payload', 'maybe', "Payload option `has_payload` is 'maybe': use true or false."),
+        ('firmware', '7,9', "Payload option `firmware` is '7,9': use 3 numbers with commas between."),
+        ('plant', 'x', "Payload option `plant` is 'x': use its fields one by one, as plant.delay_s."),
+        ('lost_byte_share', 'nan', 'Payload option `lost_byte_share` is nan, out of its range: use 0 .. 1.'),
+        ('rest_tilt_rad', 'inf', 'Payload option `rest_tilt_rad` is inf, out of its range: use a finite number rad.'),
+        ('protocol', 'v3', "Payload option `protocol` is 'v3': use one of both, v1."),
+        ('boot_ms', '4294967296', 'Payload option `boot_ms` is 4294967296, out of its range: use 0 .. 4294967295 ms.'),
+        ('firmware', '7,9,300', 'Payload option `firmware` is 300, out of its range: use 0 .. 255.'),
+        ('track_lost_after_s', '-1', 'Payload option `track_lost_after_s` is -1, out of its range: use 0 or more s.'),
+        ('plant.lag_s', '0', 'Payload option `plant.lag_s` is 0, out of its range: use 0.001 .. 10 s.'),
         (
             'plant.rate_gain_by_zoom',
             '1:2:3',
-            "The payload option plant.rate_gain_by_zoom cannot be '1:2:3': give pairs like 1:1.04,3.12:0.148.",
+            "Payload option `plant.rate_gain_by_zoom` is '1:2:3': use pairs like 1:1.04,3.12:0.148.",
         ),
     ],
 )
 def test_what_an_option_cannot_be_is_one_sentence(name, text, sentence):
-    with pytest.raises(OptionError) as refused:
+    with pytest.raises(ParameterError) as refused:
         with_texts(PayloadOptions(), {name: text})
     assert str(refused.value) == sentence

@@ -55,7 +55,7 @@ def cameras_from(text: str, *, video: bool = False) -> tuple[CameraChoice, ...]:
     names = [each.name for each in cameras]
     for name in names:
         if names.count(name) > 1:
-            raise ParameterError(f"Parameter `cameras` has '{name}' twice: name each camera once.")
+            raise ParameterError(f"Argument `cameras` has '{name}' twice: name each camera once.")
     return cameras
 
 
@@ -63,20 +63,20 @@ def _camera(word: str, whole_loop: tuple[str, ...]) -> CameraChoice:
     name, colon, listed = word.partition(':')
     if not _NAME.fullmatch(name):
         raise ParameterError(
-            f"Parameter `cameras` has '{word}', which is no camera: write a name of letters, digits and _, not "
+            f"Argument `cameras` has '{word}', which is no camera: write a name of letters, digits and _, not "
             'beginning with a digit, as in eo or ir:camera.'
         )
     if name in _TAKEN:
-        raise ParameterError(f"Parameter `cameras` has '{name}', a name of the gimbal driver's own: use another.")
+        raise ParameterError(f"Argument `cameras` has '{name}', a name of the gimbal driver's own: use another.")
     if name == _NONE:
-        raise ParameterError(f"Parameter `cameras` has '{word}' beside others or with nodes: write it alone for none.")
+        raise ParameterError(f"Argument `cameras` has '{word}' beside others or with nodes: write it alone for none.")
     if not colon:
         return CameraChoice(name, whole_loop)
     nodes = listed.split('+')
     for node in nodes:
         if node not in CHOOSABLE_NODES:
             raise ParameterError(
-                f"Parameter `cameras` has '{word}', where '{node}' is no node of a camera: after the colon use one or "
+                f"Argument `cameras` has '{word}', where '{node}' is no node of a camera: after the colon use one or "
                 f'more of {", ".join(CHOOSABLE_NODES)}, joined by +.'
             )
     return CameraChoice(name, tuple(each for each in CHOOSABLE_NODES if each in nodes))

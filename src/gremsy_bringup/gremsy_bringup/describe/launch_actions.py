@@ -27,7 +27,7 @@ from launch_ros.actions import LifecycleNode, Node
 from gremsy_bringup.describe.parameter_layers import written
 from gremsy_bringup.describe.rviz_view import write_view
 from gremsy_bringup.describe.starting import Starting
-from gremsy_bringup.describe.suite_arguments import SuiteArguments, as_text, from_texts
+from gremsy_bringup.describe.suite_arguments import SuiteArguments
 from gremsy_bringup.describe.system_description import (
     RESPAWN_DELAY_S,
     ProcessPlan,
@@ -42,6 +42,7 @@ from gremsy_bringup.logs.log_writer import JSON, LogWriter, OnceOnly
 from gremsy_bringup.supervise.process_spec import CONFIGURATION_ERROR_STATUS
 from gremsy_common.errors import SuiteError
 from gremsy_common.parameters.parameter_fields import specs_of
+from gremsy_common.parameters.parameter_texts import as_text, with_texts
 
 # Of all robots that one launch starts, which hear each other on /rosout.
 _SAID = OnceOnly()
@@ -69,7 +70,7 @@ def suite_launch_description(defaults: Mapping[str, str]) -> LaunchDescription:
 
 def _start(context: LaunchContext) -> list[Any]:
     texts = {spec.name: LaunchConfiguration(spec.name).perform(context) for spec in specs_of(SuiteArguments)}
-    starting = Starting(from_texts(texts))
+    starting = Starting(with_texts(SuiteArguments(), texts))
     starting.open()
     try:
         description = starting.description(context.launch_configurations.get(_PUSHED_NAMESPACE, ''))

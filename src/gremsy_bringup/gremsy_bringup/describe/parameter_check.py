@@ -27,7 +27,7 @@ from gremsy_bringup.describe.system_description import (
     joined,
 )
 from gremsy_bringup.supervise.process_spec import CONFIGURATION_ERROR_STATUS
-from gremsy_common.errors import SuiteError
+from gremsy_common.errors import SuiteError, did_you_mean, near_to
 from gremsy_common.parameters.parameter_fields import ParameterError, coerce, from_values, specs_of
 from gremsy_common.parameters.parameter_sections import (
     Given,
@@ -37,7 +37,7 @@ from gremsy_common.parameters.parameter_sections import (
     read_sections,
     sections_of,
 )
-from gremsy_common.parameters.unknown_parameters import is_of_rclpy, near_to, suite_nodes
+from gremsy_common.parameters.unknown_parameters import is_of_rclpy, suite_nodes
 from gremsy_common.parameters.words_without_ros import words_without_ros
 
 _USAGE = 'usage: check FILE [name:=value ...]'
@@ -121,7 +121,7 @@ def _of_section(
         cameras = description.arguments.cameras
         yield Finding(f'{at}: `{section.pattern}` is of no camera of this start (cameras:={cameras}).', harmless=True)
         return
-    node = last if last in suite_nodes() else next(iter(get_close_matches(last, suite_nodes(), 1)), None)
+    node = last if last in suite_nodes() else near_to(last, suite_nodes())
     fitting = [name for name in nodes if name.rpartition('/')[2] == node]
     if '*' in namespace and node is not None and node != last:
         fitting = [f'{namespace}/{node}']
@@ -171,14 +171,10 @@ def _of_parameter(
 def _unknown(pattern: str, name: str, kinds: Mapping[str, type[Any]]) -> str:
     known = sorted({spec.name for kind in kinds.values() for spec in specs_of(kind)})
     owner = next((node for node, kind in suite_nodes().items() for spec in specs_of(kind) if spec.name == name), None)
-    near = near_to(name, known)
-    if near is not None:
-        way_out = f'did you mean `{near}`?'
-    elif owner is not None:
-        way_out = f'it is one of `/**/{owner}`.'
-    else:
-        way_out = 'take the line out, config/gremsy.yaml has all that there are.'
-    return f'`{pattern}` has no parameter `{name}`: {way_out}'
+    otherwise = 'take the line out, config/gremsy.yaml has all that there are.'
+    if owner is not None:
+        otherwise = f'it is one of `/**/{owner}`.'
+    return f'`{pattern}` has no parameter `{name}`: {did_you_mean(name, known, otherwise)}'
 
 
 def _of_combinations(path: Path, description: SystemDescription) -> Iterator[Finding]:

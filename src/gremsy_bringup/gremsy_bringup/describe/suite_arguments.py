@@ -4,29 +4,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from gremsy_bringup.describe.camera_choice import TRACKER, CameraChoice, cameras_from
-from gremsy_common.errors import SuiteError
-from gremsy_common.parameters.parameter_fields import ParameterError, ParameterSpec, from_values, param, specs_of
+from gremsy_common.parameters.parameter_fields import ParameterError, param, specs_of
 from gremsy_common.parameters.parameter_forms import TextForm
+from gremsy_common.parameters.parameter_texts import as_text, with_texts
 
 # One level of a ROS name (REP-144 and rcl's validate_namespace).
 _ROS_NAME = re.compile(r'[A-Za-z][A-Za-z0-9_]*(/[A-Za-z][A-Za-z0-9_]*)*')
 
 
-_QUOTED_NOTHING = ("''", '""')
-
-
-class ArgumentError(SuiteError):
-    """A launch argument that cannot be used; the text names it."""
-
-
 @dataclass(frozen=True)
 class SuiteArguments:
     """What a user may say when starting the suite."""
+
+    DECLARES: ClassVar[str] = 'Argument'
 
     namespace: str = param(
         'robot',
@@ -86,14 +82,14 @@ class SuiteArguments:
         """
         if self.robot and not _ROS_NAME.fullmatch(self.robot):
             raise ParameterError(
-                f"Parameter `namespace` is '{self.namespace}', which ROS does not accept: "
+                f"Argument `namespace` is '{self.namespace}', which ROS does not accept: "
                 'use letters, digits and _, not beginning with a digit.'
             )
         if self.params_file and not (path := Path(self.params_file).expanduser()).is_file():
             what = 'that is a folder, name a file' if path.is_dir() else 'there is no such file'
             if path.is_fifo():
                 what = 'that is a pipe, which only one process could read, name a file'
-            raise ParameterError(f"Parameter `params_file` is '{self.params_file}': {what}.")
+            raise ParameterError(f"Argument `params_file` is '{self.params_file}': {what}.")
         self._check_cameras()
 
     @property
@@ -112,55 +108,33 @@ class SuiteArguments:
         if self.setpoint_source and self.setpoint_source not in tracking:
             way_out = f'use one of {", ".join(tracking)}' if tracking else 'none here has one, so leave it out'
             raise ParameterError(
-                f"Parameter `setpoint_source` is '{self.setpoint_source}', which is no camera with a tracker: "
-                f'{way_out}.'
+                f"Argument `setpoint_source` is '{self.setpoint_source}', which is no camera with a tracker: {way_out}."
             )
         if self.one_loop and not self.composed:
             raise ParameterError(
-                'Parameters `one_loop` and `composed` contradict each other: leave `composed` true for all cameras in '
+                'Arguments `one_loop` and `composed` contradict each other: leave `composed` true for all cameras in '
                 'one process.'
             )
         if not chosen and not self.gimbal:
             raise ParameterError(
-                'Parameter `cameras` names none and `gimbal` is false, so nothing would start: name a camera.'
+                'Argument `cameras` names none and `gimbal` is false, so nothing would start: name a camera.'
             )
-
-
-def as_text(value: object) -> str:
-    """A default as launch files and command lines write it."""
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def from_texts(texts: Mapping[str, str]) -> SuiteArguments:
-    """The arguments from what a launch file or a command line gives.
-
-    Raises:
-        ArgumentError: naming the first argument that is wrong.
-    """
-    specs = {spec.name: spec for spec in specs_of(SuiteArguments)}
-    values = {name: _value(specs[name], text) if name in specs else text for name, text in texts.items()}
-    try:
-        return from_values(SuiteArguments, values)
-    except ParameterError as error:
-        # Not the names of the arguments themselves.
-        text = re.sub(r'\bParameter(s?)\b', r'Argument\1', str(error))
-        raise ArgumentError(re.sub(r'\bparameter(s?)\b', r'argument\1', text)) from error
 
 
 def from_command_line(words: Iterable[str]) -> SuiteArguments:
     """The arguments from words of the form `name:=value`, as `ros2 launch` takes them.
 
     Raises:
-        ArgumentError: for a word of another form, and as `from_texts`.
+        ParameterError: for a word of another form, and naming the first argument that is wrong.
     """
     texts = {}
     for word in words:
         name, found, text = word.partition(':=')
         if not found:
             names = ', '.join(spec.name for spec in specs_of(SuiteArguments))
-            raise ArgumentError(f"'{word}' is not an argument: write name:=value with one of {names}.")
+            raise ParameterError(f"'{word}' is not an argument: write name:=value with one of {names}.")
         texts[name] = text
-    return from_texts(texts)
+    return with_texts(SuiteArguments(), texts)
 
 
 def argument_help() -> str:
@@ -176,13 +150,3 @@ def argument_help() -> str:
 def usage() -> str:
     """What `./gremsy run --help` prints."""
     return f'usage: ./gremsy run [name:=value ...]\n\n{argument_help()}'
-
-
-def _value(spec: ParameterSpec, text: str) -> object:
-    if spec.type is not bool:
-        # `ros2 launch` takes no `name:=` without a value, and quotes inside quotes are what people write instead.
-        return '' if text in _QUOTED_NOTHING else text
-    truth = {'true': True, '1': True, 'yes': True, 'false': False, '0': False, 'no': False}
-    if text.strip().lower() not in truth:
-        raise ArgumentError(f"Argument `{spec.name}` is '{text}': use true or false.")
-    return truth[text.strip().lower()]

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Parameters declared once, in one frozen dataclass per node.
+"""Parameters declared once, in one frozen dataclass per node; launch arguments and the simulator's options, too.
 
 A field made with `param` carries its description, unit and range; the ROS declaration (`parameter_declaration`), the
-YAML template and the README table (`parameter_docs`) all come from it.
+YAML template and the README table (`parameter_docs`) all come from it, and what a command line gives is read by it
+(`parameter_texts`). A dataclass that declares something else than parameters says so by `DECLARES`, and by `ALL_NAMES`
+where its names are to be found.
 """
 
 from __future__ import annotations
@@ -10,17 +12,18 @@ from __future__ import annotations
 import dataclasses
 import functools
 import math
-from collections.abc import Hashable, Mapping
-from dataclasses import dataclass
-from difflib import get_close_matches
+from collections.abc import Collection, Hashable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar, cast, get_args, get_origin, get_type_hints
 
-from gremsy_common.errors import SuiteError
+from gremsy_common.errors import SuiteError, did_you_mean
 from gremsy_common.parameters.parameter_forms import TextForm, complaint
 
 P = TypeVar('P')
 _KEY = 'gremsy.parameter'
+_PARAMETER = 'Parameter'
 _LONGEST_SHOWN = 100
+_KIND_TEXTS = {bool: 'true or false', int: 'a whole number', float: 'a number', str: 'a text'}
 
 
 class ParameterError(SuiteError, ValueError):
@@ -45,19 +48,17 @@ class ParameterMeta:
         """`0.0 .. 1.0`, `one of a, b`, or empty."""
         if self.choices:
             return 'one of ' + ', '.join(self.choices)
-        if self.low is None and self.high is None:
-            return ''
-        if self.high is None:
-            return f'{self.low:g} or more'
+        # A whole number whole: 4294967295, not 4.29497e+09.
+        low, high = (str(end) if isinstance(end, int) else f'{end or 0.0:g}' for end in (self.low, self.high))
         if self.low is None:
-            return f'{self.high:g} or less'
-        return f'{self.low:g} .. {self.high:g}'
+            return '' if self.high is None else f'{high} or less'
+        return f'{low} or more' if self.high is None else f'{low} .. {high}'
 
 
 def param(
-    default: Any,
+    default: Any = dataclasses.MISSING,
+    doc: str = '',
     *,
-    doc: str,
     unit: str = '',
     low: float | None = None,
     high: float | None = None,
@@ -94,12 +95,43 @@ class NodeParameters:
 
 @dataclass(frozen=True, slots=True)
 class ParameterSpec:
-    """One parameter; `type` is bool, int, float, str, tuple[str, ...] or tuple[float, ...]."""
+    """One parameter.
+
+    Attributes:
+        name: of a field of a field with the field's before it, as `plant.delay_s`.
+        type: of a ROS parameter bool, int, float, str, tuple[str, ...] or tuple[float, ...]; of what only command lines
+            give also `T | None`, tuples of a fixed length or of pairs, and a dataclass of parameters.
+        default: MISSING of dataclasses for none.
+        meta: what is said about it.
+        what: the word for it in a refusal.
+    """
 
     name: str
     type: Any
     default: Any
     meta: ParameterMeta
+    what: str = _PARAMETER
+
+    @property
+    def kind_text(self) -> str:
+        """`a number`, `true or false`: what it is to be given."""
+        if inner := self.inner():
+            return f'its fields one by one, as {inner[0].name}'
+        if type(None) in get_args(self.type):
+            return f'{_KIND_TEXTS[get_args(self.type)[0]]}, or none'
+        if get_origin(self.type) is not tuple:
+            return _KIND_TEXTS[self.type] + (f', as {self.meta.example}' if self.meta.example else '')
+        element, *rest = get_args(self.type)
+        if get_origin(element) is tuple:
+            return 'pairs like 1:1.04,3.12:0.148'
+        return f'a list of {element.__name__}' if rest == [...] else f'{1 + len(rest)} numbers with commas between'
+
+    def inner(self) -> tuple[ParameterSpec, ...]:
+        """Of a field that is a dataclass of parameters itself, those; empty for any other."""
+        if not dataclasses.is_dataclass(self.type):
+            return ()
+        specs = specs_of(cast('type[Any]', self.type))
+        return tuple(replace(spec, name=f'{self.name}.{spec.name}', what=self.what) for spec in specs)
 
 
 def specs_of(parameters: type[Any]) -> tuple[ParameterSpec, ...]:
@@ -111,8 +143,9 @@ def specs_of(parameters: type[Any]) -> tuple[ParameterSpec, ...]:
 def _specs_of(parameters: Any) -> tuple[ParameterSpec, ...]:
     # Type hints take longer to evaluate than all else that a change of a live parameter needs.
     hints = get_type_hints(parameters)
+    what = getattr(parameters, 'DECLARES', _PARAMETER)
     return tuple(
-        ParameterSpec(field.name, hints[field.name], field.default, field.metadata[_KEY])
+        ParameterSpec(field.name, hints[field.name], field.default, field.metadata[_KEY], what)
         for field in dataclasses.fields(parameters)
     )
 
@@ -125,16 +158,27 @@ def coerce(spec: ParameterSpec, value: Any) -> Any:
     Raises:
         ParameterError: naming the parameter, the value and what is allowed.
     """
-    value = _of_type(spec, value)
+    inner = spec.inner()
+    if inner:
+        for each in inner:
+            coerce(each, getattr(value, each.name.rpartition('.')[2]))
+        return value
+    value = _of_type(spec, spec.type, value)
     meta = spec.meta
     if meta.choices and value not in meta.choices:
-        raise ParameterError(f"Parameter `{spec.name}` is '{_shown(value)}': use {meta.range_text}.")
-    for each in value if isinstance(value, tuple) else (value,):
+        raise ParameterError(f"{spec.what} `{spec.name}` is '{_shown(value)}': use {meta.range_text}.")
+    for each in _leaves(value):
         if isinstance(each, str):
             _check_text(spec, each)
-        elif not isinstance(each, bool):
+        elif isinstance(each, int | float) and not isinstance(each, bool):
             _check_number(spec, each)
     return value
+
+
+def check_values(declared: Any) -> None:
+    """Raise the ParameterError of the first value of a dataclass of parameters that it may not have."""
+    for spec in specs_of(type(declared)):
+        coerce(spec, getattr(declared, spec.name))
 
 
 def from_values(parameters: type[P], values: Mapping[str, Any]) -> P:
@@ -144,11 +188,7 @@ def from_values(parameters: type[P], values: Mapping[str, Any]) -> P:
         ParameterError: for the first value that is wrong, or a name that is not a parameter.
     """
     specs = {spec.name: spec for spec in specs_of(parameters)}
-    unknown = sorted(set(values) - set(specs))
-    if unknown:
-        near = get_close_matches(unknown[0], specs, 1)
-        way_out = f'did you mean `{near[0]}`?' if near else f'the parameters are {", ".join(specs)}.'
-        raise ParameterError(f'There is no parameter `{unknown[0]}`: {way_out}')
+    refuse_unknown(parameters, values, specs)
     built = parameters(**{name: coerce(specs[name], value) for name, value in values.items()})
     check = getattr(built, 'check', None)
     if check is not None:
@@ -156,10 +196,27 @@ def from_values(parameters: type[P], values: Mapping[str, Any]) -> P:
     return built
 
 
+def refuse_unknown(parameters: type[Any], names: Collection[str], known: Collection[str]) -> None:
+    """Raise the ParameterError of the first name that is not known."""
+    unknown = sorted(set(names) - set(known))
+    if unknown:
+        what = specs_of(parameters)[0].what.lower()
+        otherwise = getattr(parameters, 'ALL_NAMES', f'the {what}s are {", ".join(known)}.')
+        raise ParameterError(f'There is no {what} `{unknown[0]}`: {did_you_mean(unknown[0], known, otherwise)}')
+
+
+def _leaves(value: Any) -> Iterator[Any]:
+    if isinstance(value, tuple):
+        for each in value:
+            yield from _leaves(each)
+    else:
+        yield value
+
+
 def _check_text(spec: ParameterSpec, text: str) -> None:
     wrong = complaint(spec.meta.form, text)
     if wrong:
-        raise ParameterError(f"Parameter `{spec.name}` is '{_shown(text)}', which {wrong}.")
+        raise ParameterError(f"{spec.what} `{spec.name}` is '{_shown(text)}', which {wrong}.")
 
 
 def _check_number(spec: ParameterSpec, number: float) -> None:
@@ -171,8 +228,8 @@ def _check_number(spec: ParameterSpec, number: float) -> None:
     if below or above or endless:
         unit = f' {meta.unit}' if meta.unit else ''
         allowed = f'{meta.range_text}{unit}' if meta.range_text else f'a finite number{unit}'
-        shown = _shown(number) if isinstance(number, int) and endless else f'{number:g}'
-        raise ParameterError(f'Parameter `{spec.name}` is {shown}, out of its range: use {allowed}.')
+        shown = _shown(number) if isinstance(number, int) else f'{number:g}'
+        raise ParameterError(f'{spec.what} `{spec.name}` is {shown}, out of its range: use {allowed}.')
 
 
 def _shown(value: Any) -> str:
@@ -182,21 +239,27 @@ def _shown(value: Any) -> str:
     return text if len(text) <= _LONGEST_SHOWN else f'{text[:_LONGEST_SHOWN]} ...'
 
 
-def _of_type(spec: ParameterSpec, value: Any) -> Any:
-    wanted = spec.type
+def _of_type(spec: ParameterSpec, wanted: Any, value: Any) -> Any:
+    arguments = get_args(wanted)
+    if type(None) in arguments:
+        return value if value is None else _of_type(spec, arguments[0], value)
     if get_origin(wanted) is tuple:
-        element = get_args(wanted)[0]
         if isinstance(value, str) or not hasattr(value, '__iter__'):
-            raise ParameterError(f'Parameter `{spec.name}` is {_shown(repr(value))}: use a list of {element.__name__}.')
-        if list(value) == ['']:
-            return ()  # how ROS's users empty a list, since `[]` has no type
-        item = dataclasses.replace(spec, type=element)
-        return tuple(_of_type(item, each) for each in value)
+            raise wrong_kind(spec, value)
+        if arguments[-1] is ...:
+            # [''] is how ROS's users empty a list, since `[]` has no type.
+            given = () if list(value) == [''] else tuple(value)
+            return tuple(_of_type(spec, arguments[0], each) for each in given)
+        if len(value) != len(arguments):
+            raise wrong_kind(spec, value)
+        return tuple(_of_type(spec, kind, each) for kind, each in zip(arguments, value, strict=True))
     if wanted is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value) if abs(value) < 2**63 else math.inf if value > 0 else -math.inf
     if not isinstance(value, wanted) or (wanted is not bool and isinstance(value, bool)):
-        example = f', as {spec.meta.example}' if spec.meta.example else ''
-        raise ParameterError(
-            f'Parameter `{spec.name}` is {_shown(repr(value))}: use a value of type {wanted.__name__}{example}.'
-        )
+        raise wrong_kind(replace(spec, type=wanted), value)
     return value
+
+
+def wrong_kind(spec: ParameterSpec, value: Any) -> ParameterError:
+    """The refusal of what is of another type."""
+    return ParameterError(f'{spec.what} `{spec.name}` is {_shown(repr(value))}: use {spec.kind_text}.')

@@ -6,20 +6,14 @@ from __future__ import annotations
 import importlib
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
-from difflib import get_close_matches
 from typing import Any
 
+from gremsy_common.errors import did_you_mean, near_to
 from gremsy_common.parameters.parameter_docs import DOCUMENTED
 from gremsy_common.parameters.parameter_fields import specs_of
 
-_NEAR = 0.75
 _OF_TOPICS = 'qos_overrides.'
 _TRUTHS_OF_RCLPY = ('use_sim_time', 'start_type_description_service')
-
-
-def near_to(name: str, known: Collection[str]) -> str | None:
-    """Which of those may have been meant."""
-    return next(iter(get_close_matches(name, known, 1, _NEAR)), None)
 
 
 def is_of_rclpy(name: str) -> bool:
@@ -48,7 +42,7 @@ def unknown_sentences(node: str, given: Collection[str], own: Collection[str], k
         near = near_to(name, known)
         if is_of_rclpy(name) or not (name in own or (near and name not in _of_the_suite())):
             continue
-        way_out = f'did you mean `{near}`?' if near else f'`ros2 param list {node}` names those that it has.'
+        way_out = did_you_mean(name, known, f'`ros2 param list {node}` names those that it has.')
         yield f'{node} has no parameter `{name}`, and what was given for it is not used: {way_out}'
 
 

@@ -22,12 +22,19 @@ from rclpy.node import Node
 from rclpy.parameter import Parameter
 from rclpy.qos import QoSProfile
 
-from gremsy_common.errors import SuiteError, one_line
+from gremsy_common.errors import SuiteError, did_you_mean, one_line
 from gremsy_common.log_lines import with_fields
 from gremsy_common.parameters.parameter_declaration import AT_REST_ONLY, declare, to_set, with_changes
-from gremsy_common.parameters.parameter_fields import NodeParameters, ParameterError, specs_of
+from gremsy_common.parameters.parameter_fields import (
+    NodeParameters,
+    ParameterError,
+    ParameterMeta,
+    ParameterSpec,
+    specs_of,
+    wrong_kind,
+)
 from gremsy_common.parameters.parameter_sections import named_for
-from gremsy_common.parameters.unknown_parameters import near_to, unknown_sentences
+from gremsy_common.parameters.unknown_parameters import unknown_sentences
 from gremsy_common.ros.diagnostics import Health, Level, NodeDiagnostics
 from gremsy_common.ros.instance_lock import InstanceLock
 from gremsy_common.ros.intake import Intake
@@ -507,13 +514,13 @@ class SuiteNode(LifecycleNode, Generic[P]):
             return ''
         # Of rclpy itself: use_sim_time, and the qos_overrides that a topic declares.
         if asked.type_ is not held.type_:
-            return f'Parameter `{name}` is {asked.value!r}: use a value of type {type(held.value).__name__}.'
+            return str(wrong_kind(ParameterSpec(name, type(held.value), held.value, ParameterMeta('')), asked.value))
         return AT_REST_ONLY.format(name) if self._is_locked(name) else ''
 
     def _no_such_parameter(self, name: str) -> str:
-        near = near_to(name, [spec.name for spec in specs_of(self.parameters_type)])
         node = self.get_fully_qualified_name()
-        way_out = f'did you mean `{near}`?' if near else f'`ros2 param list {node}` names those that it has.'
+        known = [spec.name for spec in specs_of(self.parameters_type)]
+        way_out = did_you_mean(name, known, f'`ros2 param list {node}` names those that it has.')
         return f'{node} has no parameter `{name}`: {way_out}'
 
     @property

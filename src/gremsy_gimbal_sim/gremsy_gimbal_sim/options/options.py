@@ -4,23 +4,16 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any, ClassVar
 
-from gremsy_gimbal_sim.options.option import OptionError, check
+from gremsy_common.parameters.parameter_fields import check_values, specs_of
+from gremsy_common.parameters.parameter_texts import as_text
 from gremsy_gimbal_sim.options.options_camera import BoardOptions, CameraOptions
 from gremsy_gimbal_sim.options.options_gimbal import CommandOptions, DynamicsOptions, ModeOptions, StreamOptions
 from gremsy_gimbal_sim.options.options_link import LinkOptions, PowerOptions
 from gremsy_gimbal_sim.plant.plant import GREMSY, ZOOM_RATE_GAIN
-
-# A lag of one step is the shortest that the plant can have.
-_PLANT_RANGES = (
-    ('delay_s', 0.0, 10.0),
-    ('lag_s', 0.001, 10.0),
-    ('dead_zone_rad_s', 0.0, 10.0),
-    ('max_rate_rad_s', 0.001, 100.0),
-    ('max_acceleration_rad_s2', 0.001, 10_000.0),
-    ('azimuth_limit_rad', 0.0, 100.0),
-)
 
 OPTION_GROUPS = (
     LinkOptions,
@@ -47,13 +40,12 @@ class PayloadOptions(
 ):
     """All options by one flat name each; a part of the payload takes only its own group. Faults are off by default."""
 
+    DECLARES: ClassVar[str] = 'Payload option'
+    ALL_NAMES: ClassVar[str] = '--list-options names them all.'
+
     def __post_init__(self) -> None:
-        """Raises OptionError, a ValueError, for what no payload can be."""
-        check(self)
-        for name, low, high in _PLANT_RANGES:
-            value = getattr(self.plant, name)
-            if not low <= value <= high:
-                raise OptionError(f'The payload option plant.{name} is {value:g}: use {low:g} .. {high:g}.')
+        """Raises ParameterError, a ValueError, for what no payload can be."""
+        check_values(self)
 
 
 PRESETS = {
@@ -76,3 +68,19 @@ PRESETS = {
 """`realistic` is the plant *gremsy* plus the link's and the telemetry's faults (design.md section 7);
 `moving` is *ideal* on a vehicle that sways, within its follow window; `old_firmware` is *ideal* with the 285 of before
 7.8.7, which has neither delta_yaw nor the yaw's frame, and whose own heading is 0 at power-up (gimbal.md 1.7)."""
+
+
+def option_lines(options: PayloadOptions, groups: Sequence[type[Any]]) -> list[str]:
+    """Every option with its default, unit and range, by group."""
+    lines: list[str] = []
+    for group in groups:
+        lines += ['', (group.__doc__ or '').splitlines()[0]]
+        for spec in specs_of(group):
+            meta = spec.meta
+            if inner := spec.inner():
+                lines.append(f'  {spec.name}: {meta.doc} ({", ".join(each.name for each in inner)})')
+                continue
+            known = [each for each in (meta.unit, meta.range_text) if each]
+            text = as_text(getattr(options, spec.name))
+            lines.append(f'  {spec.name}={text}  {meta.doc}' + (f' [{"; ".join(known)}]' if known else ''))
+    return lines[1:]

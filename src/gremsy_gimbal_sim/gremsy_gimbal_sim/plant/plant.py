@@ -21,6 +21,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from gremsy_common.parameters.parameter_fields import param
 from gremsy_gimbal_sim.plant.plant_axes import STEP_S, Array, Axes, AxisConstants, BatchAxes, ScalarAxes
 
 # A time within a millionth of a step of a grid point counts as on it: 0.020 / 0.001 is not 20 in binary.
@@ -29,28 +30,28 @@ _GRID_SLACK = 1e-6
 
 @dataclass(frozen=True, slots=True)
 class PlantParameters:
-    """What one gimbal does with a rate command.
+    """What one gimbal does with a rate command."""
 
-    Attributes:
-        delay_s: nothing happens for so long after a command.
-        lag_s: time constant of the rate loop.
-        dead_zone_rad_s: smaller commands are ignored, larger ones taken whole (gimbal.md 1.9).
-        max_rate_rad_s, max_acceleration_rad_s2: per axis.
-        rate_gain_by_zoom: (zoom factor, achieved rate / commanded rate) pairs, zoom ascending; empty for 1 throughout.
-        tilt_limits_rad: mechanical stops, up and down (tilt is positive down).
-        azimuth_limit_rad: mechanical stop on either side.
-        overshoot: share by which the rate overshoots a step, of a servo of second order; 0 for a first-order lag.
-    """
-
-    delay_s: float
-    lag_s: float
-    dead_zone_rad_s: float = 0.0
-    max_rate_rad_s: float = math.radians(60.0)
-    max_acceleration_rad_s2: float = math.radians(400.0)
-    rate_gain_by_zoom: tuple[tuple[float, float], ...] = ()
-    tilt_limits_rad: tuple[float, float] = (math.radians(-90.0), math.radians(120.0))
-    azimuth_limit_rad: float = math.radians(320.0)
-    overshoot: float = 0.0
+    delay_s: float = param(doc='nothing happens for so long after a command', unit='s', low=0.0, high=10.0)
+    # A lag of one step is the shortest that the plant can have.
+    lag_s: float = param(doc='time constant of the rate loop', unit='s', low=STEP_S, high=10.0)
+    dead_zone_rad_s: float = param(
+        0.0, 'smaller commands are ignored, larger ones taken whole (gimbal.md 1.9)', unit='rad/s', low=0.0, high=10.0
+    )
+    max_rate_rad_s: float = param(math.radians(60.0), 'per axis', unit='rad/s', low=0.001, high=100.0)
+    max_acceleration_rad_s2: float = param(math.radians(400.0), 'per axis', unit='rad/s2', low=0.001, high=10_000.0)
+    rate_gain_by_zoom: tuple[tuple[float, float], ...] = param(
+        (), '(zoom factor, achieved rate / commanded rate) pairs, zoom ascending; empty for 1 throughout'
+    )
+    tilt_limits_rad: tuple[float, float] = param(
+        (math.radians(-90.0), math.radians(120.0)), 'mechanical stops, up and down (tilt is positive down)', unit='rad'
+    )
+    azimuth_limit_rad: float = param(
+        math.radians(320.0), 'mechanical stop on either side', unit='rad', low=0.0, high=100.0
+    )
+    overshoot: float = param(
+        0.0, 'share by which the rate overshoots a step, of a servo of second order; 0 for a first-order lag'
+    )
 
     def rate_gain(self, zoom: float) -> float:
         """Achieved over commanded rate at this zoom factor, interpolated in the logarithms of both."""
