@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from gremsy_gimbal_driver.mavlink.mavlink_dialect import dialect
+from gremsy_gimbal_driver.mavlink.mavlink_events import TELEMETRY_NAMES
 from gremsy_gimbal_driver.mavlink.mavlink_framing import Framer
 from gremsy_gimbal_sim.board import component_information
-from gremsy_gimbal_sim.board.board_telemetry import NAMES
 from gremsy_gimbal_sim.camera.optics import Sight
 from gremsy_gimbal_sim.options.options import PayloadOptions
 from gremsy_gimbal_sim.payload_fixture import InstantPayload
@@ -28,13 +28,13 @@ def bench_of(*asked: str, **options) -> InstantPayload:
     """With these values asked for ten times a second."""
     bench = InstantPayload(PayloadOptions(**options), heartbeats=True)
     for name in asked:
-        bench.command(26, SET_INTERVAL, NAMES.index(name), 100_000, 0, 0, 0, 0, 1)
+        bench.command(26, SET_INTERVAL, TELEMETRY_NAMES.index(name), 100_000, 0, 0, 0, 0, 1)
     bench.run(0.2)
     return bench
 
 
 def newest(bench: InstantPayload, name: str) -> float:
-    found = [message.value for _, message in bench.heard(DEBUG) if message.ind == NAMES.index(name)]
+    found = [message.value for _, message in bench.heard(DEBUG) if message.ind == TELEMETRY_NAMES.index(name)]
     return found[-1]
 
 
@@ -81,7 +81,7 @@ def test_all_values_can_come_unasked_and_by_name():
     bench.run(2.0)
     assert bench.heard(DEBUG) == []
     board = [message for _, message in bench.heard(PARAM_VALUE) if message.get_srcComponent() == 26]
-    assert {message.param_id: message.param_index for message in board} == {n: i for i, n in enumerate(NAMES)}
+    assert {message.param_id: message.param_index for message in board} == {n: i for i, n in enumerate(TELEMETRY_NAMES)}
 
 
 def test_settings_of_the_camera_are_told():

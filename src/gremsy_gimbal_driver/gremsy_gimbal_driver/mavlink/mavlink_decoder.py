@@ -57,12 +57,26 @@ _ACCELERATION_M_S2 = STANDARD_GRAVITY_M_S2 / 8192  # of one count, gimbal.md 1.4
 _RATE_RAD_S = math.radians(1 / 32.8)
 _YAW_FRAME_KNOWN = dialect.GIMBAL_DEVICE_FLAGS_YAW_IN_VEHICLE_FRAME | dialect.GIMBAL_DEVICE_FLAGS_YAW_IN_EARTH_FRAME
 _UNKNOWN_VOLTAGE = 0xFFFF
-# Of MOUNT_ORIENTATION up to the extension `yaw_absolute`.
-_ORIENTATION_WITHOUT_ABSOLUTE_BYTES = 16
 
 # From struct: int, float or bytes by the message's definition, in the wire's order.
 _Fields = tuple[Any, ...]
-_Events = tuple[Event, ...]
+
+# What other components report of themselves under these ids is not about the gimbal.
+_FROM_THE_GIMBAL_ALONE = frozenset(
+    {
+        dialect.MAVLINK_MSG_ID_SYS_STATUS,
+        dialect.MAVLINK_MSG_ID_RAW_IMU,
+        dialect.MAVLINK_MSG_ID_MOUNT_STATUS,
+        dialect.MAVLINK_MSG_ID_MOUNT_ORIENTATION,
+        dialect.MAVLINK_MSG_ID_GIMBAL_DEVICE_INFORMATION,
+        dialect.MAVLINK_MSG_ID_GIMBAL_DEVICE_ATTITUDE_STATUS,
+        dialect.MAVLINK_MSG_ID_COMMAND_LONG,
+    }
+)
+
+
+class _Refused(Exception):
+    """What a message says cannot be believed; counted by this reason."""
 
 
 class MavlinkDecoder:
@@ -84,23 +98,22 @@ class MavlinkDecoder:
         self._texts = StatusTextChunks(self.rejects)
         self._jumps = JumpGate()
         self._fills_delta_yaw = False
-        # From the gimbal alone, from a Gremsy's part of any kind, from anybody.
-        self._of_gimbal: dict[int, Callable[[Sender, _Fields, MavlinkFrame], _Events]] = {
+        self._events: dict[int, Callable[[Sender, _Fields], Event | None]] = {
+            dialect.MAVLINK_MSG_ID_HEARTBEAT: lambda sender, of: Heartbeat(sender, of[1], of[2], of[4]),
             dialect.MAVLINK_MSG_ID_SYS_STATUS: _system_status,
-            dialect.MAVLINK_MSG_ID_RAW_IMU: _raw_imu,
-            dialect.MAVLINK_MSG_ID_MOUNT_STATUS: _mount_status,
-            dialect.MAVLINK_MSG_ID_MOUNT_ORIENTATION: self._orientation,
-            dialect.MAVLINK_MSG_ID_GIMBAL_DEVICE_INFORMATION: _information,
-            dialect.MAVLINK_MSG_ID_GIMBAL_DEVICE_ATTITUDE_STATUS: self._attitude,
-            dialect.MAVLINK_MSG_ID_COMMAND_LONG: self._command,
-        }
-        self._of_others: dict[int, Callable[[Sender, _Fields], _Events]] = {
-            dialect.MAVLINK_MSG_ID_HEARTBEAT: _heartbeat,
-            dialect.MAVLINK_MSG_ID_GIMBAL_MANAGER_STATUS: _manager,
             dialect.MAVLINK_MSG_ID_PARAM_VALUE: self._parameter,
+            dialect.MAVLINK_MSG_ID_RAW_IMU: _raw_imu,
+            dialect.MAVLINK_MSG_ID_COMMAND_LONG: self._command,
             dialect.MAVLINK_MSG_ID_COMMAND_ACK: self._acknowledgement,
+            dialect.MAVLINK_MSG_ID_MOUNT_STATUS: lambda sender, of: MountStatus(sender, *of[:3]),
             dialect.MAVLINK_MSG_ID_STATUSTEXT: self._text,
             dialect.MAVLINK_MSG_ID_DEBUG: self._debug,
+            dialect.MAVLINK_MSG_ID_MOUNT_ORIENTATION: self._orientation,
+            dialect.MAVLINK_MSG_ID_GIMBAL_MANAGER_STATUS: lambda sender, of: GimbalManager(
+                sender, of[2], Sender(*of[3:5])
+            ),
+            dialect.MAVLINK_MSG_ID_GIMBAL_DEVICE_INFORMATION: _information,
+            dialect.MAVLINK_MSG_ID_GIMBAL_DEVICE_ATTITUDE_STATUS: self._attitude,
             dialect.MAVLINK_MSG_ID_PARAM_EXT_VALUE: self._extended_value,
             dialect.MAVLINK_MSG_ID_PARAM_EXT_ACK: self._extended_acknowledgement,
         }
@@ -136,20 +149,27 @@ class MavlinkDecoder:
         """The believable events in these bytes, in order; `now_ns` only goes into `components`."""
         events: list[Event] = []
         for frame in self._framer.feed(data, datagram):
-            events += self._decode(frame, now_ns)
+            try:
+                event = self._decode(frame, now_ns)
+                if event is not None:
+                    events.append(event)
+            except _Refused as refusal:
+                self.rejects[str(refusal)] += 1
         return events
 
-    def _decode(self, frame: MavlinkFrame, now_ns: int) -> _Events:
+    def _decode(self, frame: MavlinkFrame, now_ns: int) -> Event | None:
+        """None for a message that is about nothing here. Raises _Refused."""
         number = frame.message_id
-        of_gimbal = self._of_gimbal.get(number)
-        of_others = self._of_others.get(number) if of_gimbal is None else None
         sender = self._sender(frame)
         self.components.heard(sender, _introduces(number, sender), now_ns)
-        if of_gimbal is not None:
-            if not self._is_gimbal(sender):
-                return ()
-            return of_gimbal(sender, _unpacked(frame), frame)
-        return of_others(sender, _unpacked(frame)) if of_others is not None else ()
+        event_of = self._events.get(number)
+        if event_of is None:
+            return None
+        if number in _FROM_THE_GIMBAL_ALONE:
+            self._check_gimbal(sender)
+        layout = MESSAGE_STRUCT[number]
+        # MAVLink 2 cuts trailing zeros off, and an older or newer sender knows fewer or more extension fields.
+        return event_of(sender, layout.unpack(frame.payload[: layout.size].ljust(layout.size, b'\0')))
 
     def _sender(self, frame: MavlinkFrame) -> Sender:
         key = frame.system << 8 | frame.component
@@ -158,120 +178,108 @@ class MavlinkDecoder:
             sender = self._senders[key] = Sender(frame.system, frame.component)
         return sender
 
-    def _is_gimbal(self, sender: Sender) -> bool:
+    def _check_gimbal(self, sender: Sender) -> None:
         gimbal = self.components.gimbal
-        if sender is gimbal or sender == gimbal:
-            return True
-        self.rejects['before_a_heartbeat' if gimbal is None else 'from_another_component'] += 1
-        return False
+        if sender is not gimbal and sender != gimbal:
+            raise _Refused('before_a_heartbeat' if gimbal is None else 'from_another_component')
 
-    def _is_payload(self, sender: Sender) -> bool:
+    def _check_payload(self, sender: Sender) -> None:
         """Whether it is the board that belongs to the gimbal."""
-        if sender == self.components.payload:
-            return True
-        self.rejects['from_another_component'] += 1
-        return False
-
-    def _refuse(self, reason: str) -> tuple[()]:
-        self.rejects[reason] += 1
-        return ()
+        if sender != self.components.payload:
+            raise _Refused('from_another_component')
 
     # From the gimbal.
 
-    def _attitude(self, sender: Sender, fields: _Fields, frame: MavlinkFrame) -> _Events:
-        del frame
+    def _attitude(self, sender: Sender, fields: _Fields) -> AttitudeStatus:
         boot_ms, w, x, y, z, roll_rate, pitch_rate, yaw_rate, failures, flags, _, _, delta_yaw, delta_rate, _ = fields
         self._fills_delta_yaw |= delta_yaw != 0.0
         norm = math.sqrt(w * w + x * x + y * y + z * z)
         if not math.isfinite(norm):
-            return self._refuse('attitude_not_finite')
+            raise _Refused('attitude_not_finite')
         if abs(norm - 1.0) > _NORM_TOLERANCE:
-            return self._refuse('attitude_not_unit')
+            raise _Refused('attitude_not_unit')
         rates = (roll_rate, pitch_rate, yaw_rate)
         # NaN is not larger: the device may not know a rate.
         if abs(roll_rate) > _FASTEST_RAD_S or abs(pitch_rate) > _FASTEST_RAD_S or abs(yaw_rate) > _FASTEST_RAD_S:
-            return self._refuse('attitude_rate_impossible')
+            raise _Refused('attitude_rate_impossible')
         # Without either flag the field is to be ignored: old firmware does not send it, and then it reads 0. With one
         # a device that has never filled it in does not know it either: MAVSDK's (gimbal.md 9) and PX4's Gazebo gimbal.
         delta = delta_yaw if flags & _YAW_FRAME_KNOWN and self._fills_delta_yaw else math.nan
         if abs(delta) > _LARGEST_DELTA_YAW_RAD:
-            return self._refuse('attitude_delta_yaw_impossible')
+            raise _Refused('attitude_delta_yaw_impossible')
         q = (w / norm, x / norm, y / norm, z / norm)
         if not self._jumps.passes(boot_ms, q):
-            return self._refuse('attitude_jumped')
+            raise _Refused('attitude_jumped')
         delta_rate = delta_rate if math.isfinite(delta) and abs(delta_rate) <= _FASTEST_RAD_S else math.nan
-        return (AttitudeStatus(sender, boot_ms, flags, q, rates, failures, delta, delta_rate),)
+        return AttitudeStatus(sender, boot_ms, flags, q, rates, failures, delta, delta_rate)
 
-    def _orientation(self, sender: Sender, fields: _Fields, frame: MavlinkFrame) -> _Events:
+    def _orientation(self, sender: Sender, fields: _Fields) -> MountOrientation:
         boot_ms, roll, pitch, yaw, absolute = fields
         largest = max(abs(roll), abs(pitch), abs(yaw))
         if not math.isfinite(roll + pitch + yaw):
-            return self._refuse('orientation_not_finite')
+            raise _Refused('orientation_not_finite')
         if largest == 0.0:
             # 14 % of a VIO's; a resting gimbal never had even one axis at exactly 0 (gimbal.md 1.4).
-            return self._refuse('orientation_zero_triple')
+            raise _Refused('orientation_zero_triple')
         if largest > _LARGEST_ANGLE_DEG:
-            return self._refuse('orientation_impossible')
-        if len(frame.payload) <= _ORIENTATION_WITHOUT_ABSOLUTE_BYTES or not abs(absolute) <= _LARGEST_ANGLE_DEG:
+            raise _Refused('orientation_impossible')
+        # An extension that is not sent reads 0.
+        if not 0.0 < abs(absolute) <= _LARGEST_ANGLE_DEG:
             absolute = math.nan
         roll, pitch, yaw, absolute = map(math.radians, (roll, pitch, yaw, absolute))
-        return (MountOrientation(sender, boot_ms, roll, pitch, yaw, absolute),)
+        return MountOrientation(sender, boot_ms, roll, pitch, yaw, absolute)
 
-    def _command(self, sender: Sender, fields: _Fields, frame: MavlinkFrame) -> _Events:
-        del frame
+    def _command(self, sender: Sender, fields: _Fields) -> IncomingCommand:
         command, system, component = fields[7:10]
         if Sender(system, component) != self._own:
-            return self._refuse('command_for_another')
-        return (IncomingCommand(sender, command),)
+            raise _Refused('command_for_another')
+        return IncomingCommand(sender, command)
 
     # From others too.
 
-    def _acknowledgement(self, sender: Sender, fields: _Fields) -> _Events:
+    def _acknowledgement(self, sender: Sender, fields: _Fields) -> CommandAck:
         command, result, progress, _, system, component = fields
         # Older senders cut the target off: then it is 0, meant for all.
         if Sender(system, component) not in (self._own, Sender(0, 0)):
-            return self._refuse('acknowledgement_for_another')
-        return (CommandAck(sender, command, result, progress),)
+            raise _Refused('acknowledgement_for_another')
+        return CommandAck(sender, command, result, progress)
 
-    def _parameter(self, sender: Sender, fields: _Fields) -> _Events:
+    def _parameter(self, sender: Sender, fields: _Fields) -> ParameterValue | PayloadTelemetry:
         value, count, index, raw_name, _ = fields
         is_board = sender.component == PAYLOAD_COMPONENT
-        if not (self._is_payload(sender) if is_board else self._is_gimbal(sender)):
-            return ()
+        (self._check_payload if is_board else self._check_gimbal)(sender)
         name = _name(raw_name)
         if not name or not math.isfinite(value):
-            return self._refuse('parameter_unreadable')
+            raise _Refused('parameter_unreadable')
         if is_board:
             return self._telemetry(sender, name, value)
-        return (ParameterValue(sender, name, value, index, count),)
+        return ParameterValue(sender, name, value, index, count)
 
-    def _debug(self, sender: Sender, fields: _Fields) -> _Events:
+    def _debug(self, sender: Sender, fields: _Fields) -> PayloadTelemetry:
         _, value, index = fields
-        if not self._is_payload(sender):
-            return ()
+        self._check_payload(sender)
         if index >= len(TELEMETRY_NAMES):
-            return self._refuse('telemetry_unknown')
+            raise _Refused('telemetry_unknown')
         return self._telemetry(sender, TELEMETRY_NAMES[index], value)
 
-    def _telemetry(self, sender: Sender, name: str, value: float) -> _Events:
+    def _telemetry(self, sender: Sender, name: str, value: float) -> PayloadTelemetry:
         if not math.isfinite(value):
-            return self._refuse('telemetry_not_finite')
+            raise _Refused('telemetry_not_finite')
         if name == 'EO_ZOOM' and value < 1.0:
-            return self._refuse('zoom_not_a_magnification')
-        return (PayloadTelemetry(sender, name, value),)
+            raise _Refused('zoom_not_a_magnification')
+        return PayloadTelemetry(sender, name, value)
 
-    def _text(self, sender: Sender, fields: _Fields) -> _Events:
+    def _text(self, sender: Sender, fields: _Fields) -> StatusText | None:
         severity, text, text_id, number = fields
         if kind_of(sender.component) is None:
-            return self._refuse('from_another_component')
-        complete: StatusText | None = self._texts.take(sender, severity, text, text_id, number)
-        return (complete,) if complete is not None else ()
+            raise _Refused('from_another_component')
+        return self._texts.take(sender, severity, text, text_id, number)
 
-    def _extended_value(self, sender: Sender, fields: _Fields) -> _Events:
+    def _extended_value(self, sender: Sender, fields: _Fields) -> ExtendedParameter:
         count, index, raw_name, raw, type_ = fields
         return self._extended(sender, raw_name, raw, type_, None, index, count)
 
-    def _extended_acknowledgement(self, sender: Sender, fields: _Fields) -> _Events:
+    def _extended_acknowledgement(self, sender: Sender, fields: _Fields) -> ExtendedParameter:
         raw_name, raw, type_, result = fields
         return self._extended(sender, raw_name, raw, type_, result)
 
@@ -284,13 +292,13 @@ class MavlinkDecoder:
         result: int | None,
         index: int = 0,
         count: int = 0,
-    ) -> _Events:
+    ) -> ExtendedParameter:
         if kind_of(sender.component) not in (ComponentKind.CAMERA, ComponentKind.PAYLOAD):
-            return self._refuse('from_another_component')
+            raise _Refused('from_another_component')
         name = _name(raw_name)
         if not name:
-            return self._refuse('parameter_unreadable')
-        return (ExtendedParameter(sender, name, raw, type_, result, index, count),)
+            raise _Refused('parameter_unreadable')
+        return ExtendedParameter(sender, name, raw, type_, result, index, count)
 
 
 def _introduces(number: int, sender: Sender) -> bool:
@@ -300,52 +308,25 @@ def _introduces(number: int, sender: Sender) -> bool:
     return number == dialect.MAVLINK_MSG_ID_HEARTBEAT
 
 
-def _unpacked(frame: MavlinkFrame) -> _Fields:
-    layout = MESSAGE_STRUCT[frame.message_id]
-    # MAVLink 2 cuts trailing zeros off, and an older or newer sender knows fewer or more extension fields.
-    return layout.unpack(frame.payload[: layout.size].ljust(layout.size, b'\0'))
-
-
-def _heartbeat(sender: Sender, fields: _Fields) -> _Events:
-    _, type_, autopilot, _, status, _ = fields
-    return (Heartbeat(sender, type_, autopilot, status),)
-
-
-def _manager(sender: Sender, fields: _Fields) -> _Events:
-    device_id, system, component = fields[2:5]
-    return (GimbalManager(sender, device_id, Sender(system, component)),)
-
-
-def _system_status(sender: Sender, fields: _Fields, frame: MavlinkFrame) -> _Events:
-    del frame
+def _system_status(sender: Sender, fields: _Fields) -> SystemStatus:
     voltage_mv, status_bits, fault_bits = fields[4], fields[8], fields[9]
     voltage_v = math.nan if voltage_mv == _UNKNOWN_VOLTAGE else voltage_mv / 1000.0
-    return (SystemStatus(sender, status_bits, fault_bits, voltage_v),)
+    return SystemStatus(sender, status_bits, fault_bits, voltage_v)
 
 
-def _raw_imu(sender: Sender, fields: _Fields, frame: MavlinkFrame) -> _Events:
-    del frame
+def _raw_imu(sender: Sender, fields: _Fields) -> RawImu:
     time_us, ax, ay, az, gx, gy, gz = fields[:7]
     acceleration = (ax * _ACCELERATION_M_S2, ay * _ACCELERATION_M_S2, az * _ACCELERATION_M_S2)
-    return (RawImu(sender, time_us, acceleration, (gx * _RATE_RAD_S, gy * _RATE_RAD_S, gz * _RATE_RAD_S)),)
+    return RawImu(sender, time_us, acceleration, (gx * _RATE_RAD_S, gy * _RATE_RAD_S, gz * _RATE_RAD_S))
 
 
-def _mount_status(sender: Sender, fields: _Fields, frame: MavlinkFrame) -> _Events:
-    del frame
-    tilt, roll, pan = fields[:3]
-    return (MountStatus(sender, tilt, roll, pan),)
-
-
-def _information(sender: Sender, fields: _Fields, frame: MavlinkFrame) -> _Events:
-    del frame
+def _information(sender: Sender, fields: _Fields) -> DeviceInformation:
     version = fields[2]
     roll_limits, pitch_limits, yaw_limits = fields[4:6], fields[6:8], fields[8:10]
     firmware = (version & 0xFF, version >> 8 & 0xFF, version >> 16 & 0xFF)
     vendor, model = _text_of(fields[12]), _text_of(fields[13])
     kind, capabilities = version >> 24, fields[10]
-    return (
-        DeviceInformation(sender, vendor, model, firmware, pitch_limits, yaw_limits, roll_limits, kind, capabilities),
-    )
+    return DeviceInformation(sender, vendor, model, firmware, pitch_limits, yaw_limits, roll_limits, kind, capabilities)
 
 
 def _text_of(field: bytes) -> str:

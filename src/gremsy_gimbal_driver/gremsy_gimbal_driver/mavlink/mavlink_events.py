@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a Gremsy says, as typed events in the wire's own axes and units (`mavlink_frames` turns them to REP-103)."""
+"""What a Gremsy sends, as typed events in the wire's own axes and units (`mavlink_frames` turns them to REP-103)."""
 
 from __future__ import annotations
 
@@ -52,30 +52,35 @@ class Sender:
 
 
 @dataclass(frozen=True, slots=True)
-class Heartbeat:
-    """HEARTBEAT 0."""
+class Event:
+    """What one message reports."""
 
     sender: Sender
+
+
+@dataclass(frozen=True, slots=True)
+class Heartbeat(Event):
+    """HEARTBEAT 0."""
+
     type: int
     autopilot: int
     system_status: int
 
 
 @dataclass(frozen=True, slots=True)
-class SystemStatus:
+class SystemStatus(Event):
     """SYS_STATUS 1; a Gremsy puts status bits into errors_count1, fault bits into errors_count2 (gimbal.md 1.5).
 
     `voltage_v` is NaN where the device does not know it.
     """
 
-    sender: Sender
     status_bits: int
     fault_bits: int
     voltage_v: float
 
 
 @dataclass(frozen=True, slots=True)
-class AttitudeStatus:
+class AttitudeStatus(Event):
     """GIMBAL_DEVICE_ATTITUDE_STATUS 285.
 
     `q_frd_wxyz` is a unit quaternion, camera FRD to level NED; `rates_frd_rad_s` are about the camera's axes, each NaN
@@ -83,7 +88,6 @@ class AttitudeStatus:
     something only with one of the YAW_IN_* flags (`attitude_reading`).
     """
 
-    sender: Sender
     time_boot_ms: int
     flags: int
     q_frd_wxyz: tuple[float, float, float, float]
@@ -94,32 +98,29 @@ class AttitudeStatus:
 
 
 @dataclass(frozen=True, slots=True)
-class CommandAck:
+class CommandAck(Event):
     """COMMAND_ACK 77 meant for us; `progress` means something with the result "in progress" (gimbal.md 1.4)."""
 
-    sender: Sender
     command: int
     result: int
     progress: int = 0
 
 
 @dataclass(frozen=True, slots=True)
-class IncomingCommand:
+class IncomingCommand(Event):
     """COMMAND_LONG 76 from the gimbal to us; it waits for an acknowledgement (gimbal.md 1.3)."""
 
-    sender: Sender
     command: int
 
 
 @dataclass(frozen=True, slots=True)
-class DeviceInformation:
+class DeviceInformation(Event):
     """GIMBAL_DEVICE_INFORMATION 283; limits are in NED: pitch up +, yaw right +, roll right +, rad.
 
     A limit that the device does not know is NaN. `firmware_type` is 0 official, 64 alpha, 128 beta, 192 candidate; it
     says something from firmware 7.8.9 on (gimbal.md 1.4). `cap_flags` are GIMBAL_DEVICE_CAP_FLAGS.
     """
 
-    sender: Sender
     vendor: str
     model: str
     firmware: tuple[int, int, int]
@@ -146,13 +147,12 @@ class DeviceInformation:
 
 
 @dataclass(frozen=True, slots=True)
-class GimbalManager:
+class GimbalManager(Event):
     """GIMBAL_MANAGER_STATUS 281: the sender commands the gimbals of its system, or the one of that id, for others.
 
     `device_id` is the gimbal's component, or 1 to 6 where the manager itself is one; `primary` is whom it obeys.
     """
 
-    sender: Sender
     device_id: int
     primary: Sender
 
@@ -164,14 +164,13 @@ class GimbalManager:
 
 
 @dataclass(frozen=True, slots=True)
-class MountOrientation:
+class MountOrientation(Event):
     """MOUNT_ORIENTATION 265: all that old firmware says of its attitude, without flags or validity (gimbal.md 1.4).
 
     Roll and pitch against the horizon, yaw against the vehicle; `yaw_absolute_rad` against north, NaN where it is not
     sent.
     """
 
-    sender: Sender
     time_boot_ms: int
     roll_rad: float
     pitch_rad: float
@@ -180,30 +179,27 @@ class MountOrientation:
 
 
 @dataclass(frozen=True, slots=True)
-class MountStatus:
+class MountStatus(Event):
     """MOUNT_STATUS 158: the encoders, counts of 2^16 a turn or cdeg, as the device is set (gimbal.md 1.4)."""
 
-    sender: Sender
     tilt: int
     roll: int
     pan: int
 
 
 @dataclass(frozen=True, slots=True)
-class RawImu:
+class RawImu(Event):
     """RAW_IMU 27 in SI units, about the sensor's own axes, which are not the camera's (`imu_axes`)."""
 
-    sender: Sender
     time_us: int
     acceleration_m_s2: tuple[float, float, float]
     rates_rad_s: tuple[float, float, float]
 
 
 @dataclass(frozen=True, slots=True)
-class ParameterValue:
+class ParameterValue(Event):
     """PARAM_VALUE 22; a Gremsy casts its int16 to float (gimbal.md 1.4)."""
 
-    sender: Sender
     name: str
     value: float
     index: int
@@ -211,13 +207,12 @@ class ParameterValue:
 
 
 @dataclass(frozen=True, slots=True)
-class ExtendedParameter:
+class ExtendedParameter(Event):
     """PARAM_EXT_VALUE 322 or PARAM_EXT_ACK 324; `result` is None for the former, PARAM_ACK_* for the latter.
 
     `raw` is the whole field of 128 bytes; `index` of `count` is what a value says of its place in the list.
     """
 
-    sender: Sender
     name: str
     raw: bytes
     type: int
@@ -232,36 +227,16 @@ class ExtendedParameter:
 
 
 @dataclass(frozen=True, slots=True)
-class PayloadTelemetry:
+class PayloadTelemetry(Event):
     """One of the payload board's own values, by one of `TELEMETRY_NAMES`."""
 
-    sender: Sender
     name: str
     value: float
 
 
 @dataclass(frozen=True, slots=True)
-class StatusText:
+class StatusText(Event):
     """STATUSTEXT 253, its chunks joined; `severity` as in syslog."""
 
-    sender: Sender
     severity: int
     text: str
-
-
-Event = (
-    Heartbeat
-    | SystemStatus
-    | AttitudeStatus
-    | MountOrientation
-    | MountStatus
-    | RawImu
-    | CommandAck
-    | IncomingCommand
-    | DeviceInformation
-    | GimbalManager
-    | ParameterValue
-    | ExtendedParameter
-    | PayloadTelemetry
-    | StatusText
-)

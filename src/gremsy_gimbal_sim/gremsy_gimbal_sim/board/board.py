@@ -9,8 +9,9 @@ from collections.abc import Callable
 import numpy as np
 
 from gremsy_gimbal_driver.mavlink.mavlink_dialect import dialect
+from gremsy_gimbal_driver.mavlink.mavlink_events import TELEMETRY_NAMES
 from gremsy_gimbal_driver.mavlink.mavlink_framing import MavlinkFrame
-from gremsy_gimbal_sim.board.board_telemetry import NAMES, BoardTelemetry
+from gremsy_gimbal_sim.board.board_telemetry import BoardTelemetry
 from gremsy_gimbal_sim.board.component_information import MESSAGE_ID, ComponentInformation
 from gremsy_gimbal_sim.board.laser import Laser, Position
 from gremsy_gimbal_sim.board.power import Power
@@ -73,7 +74,7 @@ class Board:
     def power_up(self, now_s: float) -> None:
         """As after switching on: nobody has asked for telemetry."""
         options = self._options
-        rates_hz = [options.zoom_rate_hz] + [options.telemetry_rate_hz] * (len(NAMES) - 1)
+        rates_hz = [options.zoom_rate_hz] + [options.telemetry_rate_hz] * (len(TELEMETRY_NAMES) - 1)
         intervals = {index: 1.0 / rate if rate > 0 else math.inf for index, rate in enumerate(rates_hz)}
         intervals |= {_HEARTBEAT: 1.0, _STATUS_TEXT: 1.0 if options.recording_status_text else math.inf}
         self._schedule = Schedule(intervals, now_s)
@@ -113,7 +114,7 @@ class Board:
     def _set_interval(self, parameters: list[float], now_s: float) -> int:
         """511 with a telemetry index instead of a message id, marked by p7 1 (gimbal.md 2.4)."""
         index, interval_us = whole(parameters[0]), parameters[1]
-        if whole(parameters[6]) != 1 or not 0 <= index < len(NAMES) or not math.isfinite(interval_us):
+        if whole(parameters[6]) != 1 or not 0 <= index < len(TELEMETRY_NAMES) or not math.isfinite(interval_us):
             return UNSUPPORTED
         self._schedule.set(index, interval_us * 1e-6 if interval_us > 0 else math.inf, now_s)
         return ACCEPTED

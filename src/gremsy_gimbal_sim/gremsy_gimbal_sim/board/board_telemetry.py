@@ -6,43 +6,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from gremsy_gimbal_driver.mavlink.mavlink_dialect import dialect
+from gremsy_gimbal_driver.mavlink.mavlink_events import TELEMETRY_NAMES
 from gremsy_gimbal_sim.board.laser import Laser, Position
 from gremsy_gimbal_sim.camera.simulated_camera import Camera
 from gremsy_gimbal_sim.gimbal.simulated_gimbal import Gimbal
 from gremsy_gimbal_sim.gimbal.simulated_modes import GB_MODES, mode_of
 from gremsy_gimbal_sim.options.options import PayloadOptions
-
-NAMES = (
-    'EO_ZOOM',
-    'IR_ZOOM',
-    'LRF_RANGE',
-    'TRK_POS_X',
-    'TRK_POS_Y',
-    'TRK_POS_W',
-    'TRK_POS_H',
-    'TRK_STATUS',
-    'LRF_OFFSET_X',
-    'LRF_OFFSET_Y',
-    'TARGET_LON',
-    'TARGET_LAT',
-    'TARGET_ALT',
-    'PAY_LON',
-    'PAY_LAT',
-    'PAY_ALT',
-    'APP_VER_X',
-    'APP_VER_Y',
-    'APP_VER_Z',
-    'VIEW_MODE',
-    'REC_SRC',
-    'IR_TYPE',
-    'PALETTE_ID',
-    'FFC_MODE',
-    'GB_MODE',
-    'IR_TEMP_MAX',
-    'IR_TEMP_MIN',
-    'IR_TEMP_MEAN',
-)
-"""The place of a name is its number."""
 
 _SCENE_DEG_C = (31.0, 12.0, 18.5)
 
@@ -87,6 +56,6 @@ class BoardTelemetry:
         values, offset = self._sources[index]
         value = float(values(now_s)[offset])
         if self._as_parameters:
-            kind = dialect.MAV_PARAM_TYPE_REAL32
-            return dialect.MAVLink_param_value_message(NAMES[index].encode(), value, kind, len(NAMES), index)
+            name, kind = TELEMETRY_NAMES[index].encode(), dialect.MAV_PARAM_TYPE_REAL32
+            return dialect.MAVLink_param_value_message(name, value, kind, len(TELEMETRY_NAMES), index)
         return dialect.MAVLink_debug_message(boot_ms, index, value)
