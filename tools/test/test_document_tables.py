@@ -21,10 +21,10 @@ from gremsy_camera.recording.bag_messages import HEARD
 from gremsy_common.ros import topics
 from gremsy_common.ros.transport.topic import Topic
 from gremsy_docs.generated_pages import PUBLISHES, TAKES, services, topic_uses
-from gremsy_gimbal_driver.device.heard_components import GIMBAL_COMPONENTS
 from gremsy_gimbal_driver.links.link_uri import DEFAULT_BAUD, DEFAULT_UDP_PORT, link_from_uri
 from gremsy_gimbal_driver.links.serial_link import SerialLink
 from gremsy_gimbal_driver.links.udp_link import UdpLink
+from gremsy_gimbal_driver.mavlink.component_register import GIMBAL_COMPONENTS
 
 from .document_tables import REPOSITORY, by_name, names, rows, tables
 

@@ -28,17 +28,17 @@ from gremsy_gimbal_driver.calibration.calibration_run import CalibrationRun
 from gremsy_gimbal_driver.calibration.calibration_settings import CalibrationSettings
 from gremsy_gimbal_driver.deadman.deadman_briefing import DeadmanBriefing
 from gremsy_gimbal_driver.deadman.deadman_guard import BEATS_PER_TIME_TO_LIVE
-from gremsy_gimbal_driver.device.gimbal_device import SILENCE_NS, GimbalDevice, StatusMessage, Told
+from gremsy_gimbal_driver.device.gimbal_device import GimbalDevice, StatusMessage, Told
 from gremsy_gimbal_driver.driver_settings import DriverListener, DriverSettings, Sight, WrittenCommand
 from gremsy_gimbal_driver.driver_status import DriverStatus
 from gremsy_gimbal_driver.goals.goal import AngleGoal, GoalPath, GoalProgress, GoalState
 from gremsy_gimbal_driver.links.link import Link
 from gremsy_gimbal_driver.links.link_health import complaint
 from gremsy_gimbal_driver.links.link_router import LinkListener, LinkRouter
+from gremsy_gimbal_driver.mavlink.component_register import ComponentRegister
 from gremsy_gimbal_driver.mavlink.gimbal_protocol import is_stop, motion_messages
 from gremsy_gimbal_driver.mavlink.mavlink_decoder import MavlinkDecoder
 from gremsy_gimbal_driver.mavlink.mavlink_encoder import MavlinkEncoder
-from gremsy_gimbal_driver.mavlink.mavlink_events import Sender
 from gremsy_gimbal_driver.motion.command_arbiter import Answer, Source
 from gremsy_gimbal_driver.motion.instant import Clock, Instant, system_clock
 from gremsy_gimbal_driver.motion.mode_machine import ModeStatus
@@ -82,11 +82,17 @@ class GimbalDriver:
         motion = self._settings.motion
         link_listener = LinkListener(self._link_opened, self._link_lost, self._listener.say, self._listener.inform)
         self._router = LinkRouter(links, link_listener)
-        self._decoders = [MavlinkDecoder(self._settings.own, self._settings.gimbal) for _ in links]
+        self._components = ComponentRegister(self._settings.gimbal)
+        self._decoders = [MavlinkDecoder(self._settings.own, components=self._components) for _ in links]
         self._encoder = MavlinkEncoder(self._settings.own)
         self._motion = MotionControl(motion, self._listener.say, self._listener.inform)
         self._device = GimbalDevice(
-            self._settings, self._encoder, self._motion, self._listener.say, self._listener.inform
+            self._settings,
+            self._encoder,
+            self._components,
+            self._motion,
+            self._listener.say,
+            self._listener.inform,
         )
         self._tracking = TrackingGuard(self._device.payload)
         self._mode_while_following = ModeWhileFollowing(self._settings.mode_while_following)
@@ -350,13 +356,14 @@ class GimbalDriver:
     def _read_once(self, link: int) -> None:
         data = self._router.read(link, _READ_WAIT_S)
         now, decoder = self._clock(), self._decoders[link]
-        decoder.components.forget_silent(now.monotonic_ns - SILENCE_NS)
         if not data:
             return
         events = decoder.feed(data, self._router.is_datagram(link), now.monotonic_ns)
         self._router.received(link, len(data), decoder.framing_counts['frames'], now.monotonic_ns)
-        if decoder.gimbal is not None and self._device.gimbal != decoder.gimbal:
-            self._found(link, decoder.gimbal)
+        gimbal = self._components.gimbal
+        if gimbal is not None and self._device.gimbal != gimbal:
+            with self._changing():
+                self._device.found(gimbal, self._router.names[link])
         for event in events:
             self._router.heard(link, event.sender, now.monotonic_ns)
             is_copy = len(self._decoders) > 1 and self._router.route(event.sender, now.monotonic_ns) != link
@@ -504,13 +511,6 @@ class GimbalDriver:
             self._write_motion(self._motion.zero)
 
     # What the readers tell.
-
-    def _found(self, link: int, gimbal: Sender) -> None:
-        with self._changing():
-            self._device.found(gimbal, self._router.names[link], self._clock())
-        if self._device.gimbal not in (None, gimbal):
-            # Another gimbal on the second link, or a new one before the old one's silence: one is commanded.
-            self._decoders[link].forget()
 
     def _end_calibration(self, source: Source) -> None:
         """Whoever asks for motion by hand ends a calibration; a tracker that follows meanwhile does not."""

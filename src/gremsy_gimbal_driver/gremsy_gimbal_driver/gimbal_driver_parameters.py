@@ -12,10 +12,10 @@ from gremsy_common.parameters.parameter_forms import TextForm
 from gremsy_gimbal_driver.attitude.attitude_age_watch import LONGEST_DELAY_S
 from gremsy_gimbal_driver.attitude.joint_chain import EncoderSettings, EncoderUnit
 from gremsy_gimbal_driver.calibration.calibration_settings import CalibrationSettings
-from gremsy_gimbal_driver.device.heard_components import GIMBAL_COMPONENTS
 from gremsy_gimbal_driver.device.payload_readings import RANGE_NAME, ZOOM_NAME
 from gremsy_gimbal_driver.device.stream_rates import ENCODERS, IMU, SERIAL_BYTES_PER_S
 from gremsy_gimbal_driver.driver_settings import DriverSettings
+from gremsy_gimbal_driver.mavlink.component_register import GIMBAL_COMPONENTS
 from gremsy_gimbal_driver.mavlink.gimbal_protocol import PROTOCOL_NAMES
 from gremsy_gimbal_driver.mavlink.mavlink_events import Sender
 from gremsy_gimbal_driver.mavlink.mavlink_frames import IMU_AXES, camera_from_imu

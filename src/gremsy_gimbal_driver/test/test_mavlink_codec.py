@@ -8,7 +8,7 @@ import math
 import numpy as np
 import pytest
 
-from gremsy_gimbal_driver.device.heard_components import kind_of
+from gremsy_gimbal_driver.mavlink.component_register import SILENCE_NS, ComponentRegister, kind_of
 from gremsy_gimbal_driver.mavlink.mavlink_decoder import MavlinkDecoder
 from gremsy_gimbal_driver.mavlink.mavlink_dialect import CHECKSUM_EXTRA, dialect
 from gremsy_gimbal_driver.mavlink.mavlink_encoder import FLAGS_FOLLOW, MavlinkEncoder
@@ -255,7 +255,7 @@ def test_gimbal_camera_and_board_are_learned_with_the_time_they_were_last_heard(
     made.feed(attitude(system=4, component=171), now_ns=40)
     parts = made.components
     assert (parts.gimbal, parts.camera, parts.payload) == (Sender(4, 171), Sender(4, 101), Sender(4, 26))
-    assert dict(made.last_heard_ns) == {Sender(4, 171): 40, Sender(4, 101): 20, Sender(4, 26): 30}
+    assert made.components.last_ns == {Sender(4, 171): 40, Sender(4, 101): 20, Sender(4, 26): 30}
     assert kind_of(99) is kind_of(106) is kind_of(1) is None
 
 
@@ -279,9 +279,23 @@ def test_a_silent_part_is_forgotten_and_a_pinned_gimbal_stays():
         made = MavlinkDecoder(OWN, pinned)
         made.feed(heartbeat(), now_ns=100)
         made.feed(heartbeat(component=100), now_ns=200)
-        assert made.components.forget_silent(150) == [GIMBAL]
+        assert made.components.forget_silent(SILENCE_NS + 150) == [GIMBAL]
         assert made.components.gimbal == left
         assert made.components.camera == Sender(1, 100)
+
+
+def test_two_links_share_one_register_and_the_second_gimbal_is_ours_only_after_the_firsts_silence():
+    register = ComponentRegister()
+    first, second = (MavlinkDecoder(OWN, components=register) for _ in range(2))
+    first.feed(heartbeat(), now_ns=0)
+    assert second.feed(heartbeat(component=171) + attitude(component=171), now_ns=1)[1:] == []
+    assert (register.gimbal, dict(second.rejects)) == (GIMBAL, {'from_another_component': 1})
+    second.feed(heartbeat(component=171), now_ns=SILENCE_NS)
+    assert register.forget_silent(SILENCE_NS) == []
+    assert register.forget_silent(SILENCE_NS + 1) == [GIMBAL]
+    assert [type(event) for event in second.feed(attitude(component=171), now_ns=SILENCE_NS + 2)] == [AttitudeStatus]
+    assert register.gimbal == Sender(1, 171)
+    assert first.feed(attitude(), now_ns=SILENCE_NS + 3) == []
 
 
 # Jumps.
@@ -343,18 +357,18 @@ def test_a_signed_frame_is_counted():
 @pytest.mark.parametrize('component', [154, 171, 175])
 def test_the_first_gimbal_heard_is_learned_with_any_system_id(component):
     made = MavlinkDecoder(OWN)
-    assert made.gimbal is None
+    assert made.components.gimbal is None
     assert made.feed(heartbeat(system=4, component=component)) == [Heartbeat(Sender(4, component), 26, 8, 4)]
-    assert made.gimbal == Sender(4, component)
+    assert made.components.gimbal == Sender(4, component)
     made.feed(heartbeat(system=4, component=172))
-    assert made.gimbal == Sender(4, component)
+    assert made.components.gimbal == Sender(4, component)
 
 
 @pytest.mark.parametrize('component', [1, 26, 100, 153, 155, 170, 176, 191])
 def test_no_other_component_is_taken_for_a_gimbal(component):
     made = MavlinkDecoder(OWN)
     made.feed(heartbeat(component=component))
-    assert made.gimbal is None
+    assert made.components.gimbal is None
 
 
 @pytest.mark.parametrize(
@@ -400,11 +414,11 @@ def test_what_cannot_be_believed_is_counted_and_dropped(data, reason):
 def test_a_gimbal_is_known_by_its_first_heartbeat_or_attitude_and_by_nothing_else():
     made = MavlinkDecoder(OWN)
     assert made.feed(orientation(1.0, 2.0, 3.0) + attitude(component=100)) == []
-    assert (made.gimbal, dict(made.rejects)) == (None, {'before_a_heartbeat': 2})
+    assert (made.components.gimbal, dict(made.rejects)) == (None, {'before_a_heartbeat': 2})
     assert [type(event) for event in made.feed(attitude())] == [AttitudeStatus]
-    assert made.gimbal == GIMBAL
+    assert made.components.gimbal == GIMBAL
     assert made.feed(heartbeat(system=2) + attitude(system=2))[1:] == []
-    assert made.gimbal == GIMBAL
+    assert made.components.gimbal == GIMBAL
 
 
 def test_rates_that_the_device_does_not_know_stay_nan():

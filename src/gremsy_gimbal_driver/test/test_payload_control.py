@@ -8,6 +8,7 @@ import re
 import numpy as np
 import pytest
 
+from gremsy_gimbal_driver.mavlink.component_register import ComponentRegister
 from gremsy_gimbal_driver.mavlink.mavlink_dialect import dialect
 from gremsy_gimbal_driver.mavlink.mavlink_encoder import MavlinkEncoder
 from gremsy_gimbal_driver.mavlink.mavlink_events import CommandAck, Heartbeat, PayloadTelemetry, Sender
@@ -70,7 +71,8 @@ class Payload:
 class Bench:
     def __init__(self, settings: PayloadSettings | None = None, components=(GIMBAL, CAMERA, BOARD)) -> None:
         self.payload = Payload()
-        self.control = PayloadControl(MavlinkEncoder(OWN), settings)
+        self.register = ComponentRegister()
+        self.control = PayloadControl(MavlinkEncoder(OWN), self.register, settings)
         self.components = list(components)
         self.now_ns = 0
         self.run(1.1)
@@ -80,7 +82,9 @@ class Bench:
         while self.now_ns < end_ns:
             if self.payload.talks and self.now_ns % (1000 * MS) == 0:
                 for sender in self.components:
+                    self.register.on_message(sender, True, self.now_ns)
                     self.control.heard(Heartbeat(sender, 26, 8, 4), self.now_ns)
+            self.register.forget_silent(self.now_ns)
             sees = self.payload.talks and not self.payload.blind and BOARD in self.components
             if sees and self.now_ns % (200 * MS) == 0:
                 self.control.heard(PayloadTelemetry(BOARD, 'EO_ZOOM', self.payload.zoom), self.now_ns)

@@ -26,8 +26,8 @@ class Bench:
     ) -> None:
         encoder = MavlinkEncoder(OWN)
         self.device = InstantPayload(options, seed=seed, heartbeats=True)
-        self.control = PayloadControl(encoder, settings)
         self._decoder = MavlinkDecoder(OWN)
+        self.control = PayloadControl(encoder, self._decoder.components, settings)
         self.run(1.5)
 
     @property

@@ -61,7 +61,9 @@ class OneHour:
         self.encoder = MavlinkEncoder(self.settings.own)
         self.decoder = MavlinkDecoder(self.settings.own)
         self.motion = MotionControl(self.settings.motion, self._say, self._say)
-        self.device = GimbalDevice(self.settings, self.encoder, self.motion, self._say, self._say)
+        self.device = GimbalDevice(
+            self.settings, self.encoder, self.decoder.components, self.motion, self._say, self._say
+        )
         self.random = np.random.default_rng(seed)
         self.now_ns = 0
         self.goal_ends: dict[str, int] = {}
@@ -86,8 +88,8 @@ class OneHour:
         now_s = self.now_ns * 1e-9
         for message in self.payload.advance(now_s):
             for event in self.decoder.feed(message, True, self.now_ns):
-                if self.decoder.gimbal is not None and self.device.gimbal is None:
-                    self.device.found(self.decoder.gimbal, 'the wire', now)
+                if self.decoder.components.gimbal is not None and self.device.gimbal is None:
+                    self.device.found(self.decoder.components.gimbal, 'the wire')
                 self.sights += len(self.device.heard(event, now))
         if self.now_ns >= self._beat_ns:
             self._beat_ns += SECOND_NS

@@ -8,8 +8,8 @@ import math
 from gremsy_common.geometry import yaw_roll_pitch
 from gremsy_gimbal_driver.attitude.attitude_reading import reading_from_orientation, reading_from_status
 from gremsy_gimbal_driver.device.device_status import FOLLOW, MOTORS_ON
-from gremsy_gimbal_driver.device.heard_components import ComponentKind, kind_of
 from gremsy_gimbal_driver.device.stream_rates import RateMeter, stream_of
+from gremsy_gimbal_driver.mavlink.component_register import ComponentKind, kind_of
 from gremsy_gimbal_driver.mavlink.gimbal_protocol import ProtocolChoice
 from gremsy_gimbal_driver.mavlink.mavlink_dialect import dialect
 from gremsy_gimbal_driver.mavlink.mavlink_encoder import MavlinkEncoder

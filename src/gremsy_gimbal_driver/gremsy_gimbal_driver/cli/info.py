@@ -11,7 +11,7 @@ from typing import Any
 from gremsy_gimbal_driver.cli.device_view import DeviceView, degrees
 from gremsy_gimbal_driver.cli.session import Session
 from gremsy_gimbal_driver.device.device_status import Condition, fault_condition, health, status_condition
-from gremsy_gimbal_driver.device.heard_components import kind_of
+from gremsy_gimbal_driver.mavlink.component_register import kind_of
 from gremsy_gimbal_driver.mavlink.mavlink_dialect import dialect
 from gremsy_gimbal_driver.mavlink.mavlink_events import AttitudeStatus, DeviceInformation
 from gremsy_gimbal_driver.mavlink.mavlink_frames import yaw_roll_pitch_flu
@@ -71,7 +71,7 @@ def facts_of(view: DeviceView, session: Session) -> dict[str, Any]:
         'gimbal': None if gimbal is None else f'{gimbal.system}/{gimbal.component}',
         'components': {
             f'{each.system}/{each.component}': kind.value
-            for each in session.components
+            for each in sorted(session.components.last_ns)
             if (kind := kind_of(each.component)) is not None
         },
         'vendor': None if information is None else information.vendor,

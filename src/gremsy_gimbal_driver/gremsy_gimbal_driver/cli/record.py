@@ -26,7 +26,7 @@ def payload_of(session: Session, settings: PayloadSettings | None = None) -> Pay
     Raises:
         ToolError: when nothing of a Gremsy is there.
     """
-    control = PayloadControl(session.encoder, settings, first_still_number(time.time_ns()))
+    control = PayloadControl(session.encoder, session.components, settings, first_still_number(time.time_ns()))
     session.attach(control)
     session.find_gimbal()
     session.wait(lambda: control.camera is not None and control.payload is not None, _COMPONENTS_WAIT_S)

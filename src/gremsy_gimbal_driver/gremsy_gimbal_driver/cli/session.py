@@ -14,6 +14,7 @@ from typing import Protocol
 from gremsy_gimbal_driver.cli.ending import ToolError
 from gremsy_gimbal_driver.cli.link_choice import open_link
 from gremsy_gimbal_driver.links.link import Link, LinkError
+from gremsy_gimbal_driver.mavlink.component_register import ComponentRegister
 from gremsy_gimbal_driver.mavlink.mavlink_decoder import MavlinkDecoder
 from gremsy_gimbal_driver.mavlink.mavlink_encoder import MavlinkEncoder
 from gremsy_gimbal_driver.mavlink.mavlink_events import Event, Sender
@@ -55,14 +56,14 @@ class Session:
         return self._link.name
 
     @property
-    def gimbal(self) -> Sender | None:
-        """None before it was heard."""
-        return self._decoder.gimbal
+    def components(self) -> ComponentRegister:
+        """Who is there."""
+        return self._decoder.components
 
     @property
-    def components(self) -> tuple[Sender, ...]:
-        """Every part of a Gremsy that was heard."""
-        return tuple(sorted(self._decoder.last_heard_ns, key=lambda each: (each.system, each.component)))
+    def gimbal(self) -> Sender | None:
+        """None while there is none."""
+        return self.components.gimbal
 
     def now_ns(self) -> int:
         """Monotonic."""
@@ -110,6 +111,7 @@ class Session:
             raise ToolError(str(error).replace('the parameter `link`', '--link')) from error
         self._bytes += len(data)
         arrival_ns = self._clock()
+        self.components.forget_silent(arrival_ns)
         for event in self._decoder.feed(data, self._link.is_datagram, arrival_ns):
             for part in self._parts:
                 part.heard(event, arrival_ns)
@@ -118,7 +120,10 @@ class Session:
         name = self._link.name
         frames = self._decoder.framing_counts['frames']
         if frames:
-            heard = ', '.join(f'{each.system}/{each.component}' for each in self.components) or 'no part of a Gremsy'
+            heard = (
+                ', '.join(f'{each.system}/{each.component}' for each in sorted(self.components.last_ns))
+                or 'no part of a Gremsy'
+            )
             return (
                 f'No gimbal on {name}: {frames} MAVLink messages came in {timeout_s:g} s ({heard}), but no heartbeat '
                 'of a component 154 or 171 to 175; check which device is wired there.'

@@ -23,7 +23,6 @@ from gremsy_gimbal_driver.attitude.vehicle_state import VehicleStatePace
 from gremsy_gimbal_driver.device.device_requests import DeviceRequests
 from gremsy_gimbal_driver.device.device_status import health
 from gremsy_gimbal_driver.device.gimbal_parameters import GimbalParameters
-from gremsy_gimbal_driver.device.heard_components import ComponentKind, kind_of
 from gremsy_gimbal_driver.device.parameter_limits import LIMIT_NAMES, soft_limits
 from gremsy_gimbal_driver.device.payload_readings import (
     RANGE_NAME,
@@ -36,6 +35,7 @@ from gremsy_gimbal_driver.device.payload_readings import (
 from gremsy_gimbal_driver.device.stream_rates import ATTITUDE, ORIENTATION
 from gremsy_gimbal_driver.driver_settings import DriverSettings, Sight
 from gremsy_gimbal_driver.driver_status import DeviceSnapshot
+from gremsy_gimbal_driver.mavlink.component_register import SILENCE_NS, ComponentKind, ComponentRegister, kind_of
 from gremsy_gimbal_driver.mavlink.gimbal_protocol import GimbalProtocol, ProtocolChoice
 from gremsy_gimbal_driver.mavlink.mavlink_dialect import dialect
 from gremsy_gimbal_driver.mavlink.mavlink_encoder import MavlinkEncoder
@@ -65,9 +65,6 @@ from gremsy_gimbal_driver.payload.payload_control import PayloadControl
 from gremsy_gimbal_driver.payload.payload_requests import SetSetting, TelemetryRate
 from gremsy_gimbal_driver.payload.ticket import TicketWatch
 
-SILENCE_NS = nanoseconds(6.0)
-"""Heartbeats come once a second; after six misses a gimbal counts as gone, as in the vendor's SDK (gimbal.md 1.3)."""
-
 _AT_YAW_LIMIT = dialect.GIMBAL_DEVICE_ERROR_FLAGS_AT_YAW_LIMIT
 _AT_PITCH_LIMIT = dialect.GIMBAL_DEVICE_ERROR_FLAGS_AT_PITCH_LIMIT
 # `bench pointing` follows at 10 Hz; the rest is for measuring.
@@ -95,16 +92,24 @@ class GimbalDevice:
     Args:
         settings: the driver's.
         encoder: packs for all.
+        components: who is there, on any link.
         motion: told what it must know.
         say: what is wrong, once.
         inform: what is well.
     """
 
     def __init__(
-        self, settings: DriverSettings, encoder: MavlinkEncoder, motion: MotionControl, say: Say, inform: Say
+        self,
+        settings: DriverSettings,
+        encoder: MavlinkEncoder,
+        components: ComponentRegister,
+        motion: MotionControl,
+        say: Say,
+        inform: Say,
     ) -> None:
         self._settings = settings
         self._encoder = encoder
+        self._components = components
         self._motion = motion
         self._inform = inform
         self._say = say
@@ -122,19 +127,18 @@ class GimbalDevice:
             encoder, settings.attitude_rate_hz, settings.other_rates_hz, settings.bytes_per_s
         )
         self.parameters = GimbalParameters(encoder)
-        self.payload = PayloadControl(encoder, settings.payload, settings.still_number)
+        self.payload = PayloadControl(encoder, components, settings.payload, settings.still_number)
         self._tickets = TicketWatch(inform, say)
         self._asked_camera: Sender | None = None
         self._claimed: Sender | None = None
         self._asked_board: Sender | None = None
         self._told_protocol = ''
         self._told_few = False
-        self._heard_ns: int | None = None
         self._attitude_ns: int | None = None
         self._failure_flags = 0
         self._encoders: MountStatus | None = None
         self.gimbal: Sender | None = settings.gimbal
-        """Whom we command; None before it was found."""
+        """The gimbal that we command; None before it was found."""
         self._system_status: SystemStatus | None = None
         self.sight: Sight | None = None
         """The newest."""
@@ -204,14 +208,12 @@ class GimbalDevice:
 
     # What comes in.
 
-    def found(self, gimbal: Sender, link: str, now: Instant) -> None:
-        """A link has learned a gimbal; the first one is ours until it falls silent."""
-        if self._heard_ns is None and self.gimbal in (None, gimbal):
-            self.gimbal = gimbal
-            self._heard_ns = now.monotonic_ns
-            self._inform(f'Found the gimbal {gimbal.system}/{gimbal.component} on {link}.')
-            if self._settings.read_limits:
-                self.parameters.read(*LIMIT_NAMES)
+    def found(self, gimbal: Sender, link: str) -> None:
+        """The register has learned a gimbal by that link: it is ours until it falls silent."""
+        self.gimbal = gimbal
+        self._inform(f'Found the gimbal {gimbal.system}/{gimbal.component} on {link}.')
+        if self._settings.read_limits:
+            self.parameters.read(*LIMIT_NAMES)
 
     def heard(self, event: Event, now: Instant, is_copy: bool = False) -> list[Told]:
         """Anything the device says; what others want to hear of it.
@@ -251,8 +253,9 @@ class GimbalDevice:
 
     def due(self, now: Instant) -> list[tuple[Sender, bytes]]:
         """Messages to send now and to whom; call it at least some ten times a second."""
-        self._forget_if_silent(now)
         now_ns = now.monotonic_ns
+        if self.gimbal in self._components.forget_silent(now_ns):
+            self._forget_gimbal()
         # Camera and main board sit behind one port of the payload.
         board = self.payload.camera or self.payload.payload
         for_payload = self.payload.due(now_ns)
@@ -261,7 +264,7 @@ class GimbalDevice:
         self._set_up_payload(now)
         self._tell_rate()
         gimbal = self.gimbal
-        if gimbal is None or self._heard_ns is None:
+        if gimbal is None or not self._components.is_present(gimbal):
             return messages
         messages += [(gimbal, message) for message in self.requests.due(gimbal, now_ns)]
         messages += [(gimbal, message) for message in self.parameters.due(gimbal, now_ns)]
@@ -282,7 +285,6 @@ class GimbalDevice:
     # Inside.
 
     def _heard_gimbal(self, event: Event, now: Instant, is_copy: bool) -> list[Told]:
-        self._heard_ns = now.monotonic_ns
         self._protocols.heard(event, now.monotonic_ns)
         self.requests.heard(event, None if is_copy else now.monotonic_ns)
         self._tell_protocol()
@@ -395,10 +397,7 @@ class GimbalDevice:
         if self._settings.read_limits:
             self.parameters.read(*LIMIT_NAMES)
 
-    def _forget_if_silent(self, now: Instant) -> None:
-        if self._heard_ns is None or now.monotonic_ns - self._heard_ns <= SILENCE_NS:
-            return
-        self._heard_ns = None
+    def _forget_gimbal(self) -> None:
         self.gimbal = self._settings.gimbal
         self._protocols.again()
         self._told_protocol = ''

@@ -6,14 +6,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gremsy_gimbal_driver.links.link_keeper import Traffic
-from gremsy_gimbal_driver.mavlink.mavlink_decoder import GIMBAL_COMPONENTS, PAYLOAD_COMPONENT
+from gremsy_gimbal_driver.mavlink.component_register import kind_of
 from gremsy_gimbal_driver.mavlink.mavlink_events import Sender
 
 _PATIENCE_S = 3.0
 """A gimbal beats once a second once it hears our beats; three misses are no chance."""
-
-# MAV_COMP_ID_CAMERA to CAMERA6 (gimbal.md 1.3).
-_CAMERAS = frozenset(range(100, 106))
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,17 +69,13 @@ def complaint(health: LinkHealth, gimbal_elsewhere: bool = False) -> str:
             f'Something else talks on {health.name}: {health.frameless_bytes} bytes, no MAVLink frame: '
             f"check that this is the gimbal's port{_baud_hint(health.name)}."
         )
-    if gimbal_elsewhere or any(map(_is_of_a_gimbal, health.heard)):
+    if gimbal_elsewhere or any(kind_of(sender.component) is not None for sender in health.heard):
         return ''
     names = ', '.join(f'{sender.system}/{sender.component}' for sender in health.heard) or 'without a heartbeat'
     return (
         f'A MAVLink device that is no gimbal talks on {health.name} ({names}): '
         "check that this is the gimbal's port and that nothing stands between."
     )
-
-
-def _is_of_a_gimbal(sender: Sender) -> bool:
-    return sender.component in GIMBAL_COMPONENTS | _CAMERAS or sender.component == PAYLOAD_COMPONENT
 
 
 def _is_network(name: str) -> bool:

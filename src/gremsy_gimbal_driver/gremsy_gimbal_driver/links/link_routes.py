@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from gremsy_gimbal_driver.mavlink.mavlink_decoder import GIMBAL_COMPONENTS
+from gremsy_gimbal_driver.mavlink.component_register import GIMBAL_COMPONENTS
 from gremsy_gimbal_driver.mavlink.mavlink_events import Sender
 
 _SECOND_NS = 1_000_000_000
@@ -100,7 +100,7 @@ class LinkRoutes:
     def senders(self, link: int, since_ns: int) -> tuple[Sender, ...]:
         """Who was heard on the link since then, by their ids."""
         heard = (sender for (on, sender), at_ns in self._heard_ns.items() if on == link and at_ns >= since_ns)
-        return tuple(sorted(heard, key=lambda sender: (sender.system, sender.component)))
+        return tuple(sorted(heard))
 
     def is_clogged(self, link: int) -> bool:
         """Whether it refused everything that was written to it for a while."""

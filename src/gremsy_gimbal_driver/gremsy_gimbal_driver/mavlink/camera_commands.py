@@ -2,7 +2,7 @@
 """Commands to a payload's camera and main board as MAVLink 2 bytes (gimbal.md 2.1 and 2.2).
 
 Camera commands go to the camera component, vendor commands (USER_4) to the payload board; which these are is learned
-(`heard_components`).
+(`component_register`).
 """
 
 from __future__ import annotations

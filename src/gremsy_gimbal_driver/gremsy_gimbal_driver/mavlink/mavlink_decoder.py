@@ -9,16 +9,15 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from gremsy_common.types.gimbal_state import STANDARD_GRAVITY_M_S2
 from gremsy_gimbal_driver.attitude.attitude_jumps import JumpGate
-from gremsy_gimbal_driver.device.heard_components import (
-    GIMBAL_COMPONENTS,
+from gremsy_gimbal_driver.mavlink.component_register import (
     PAYLOAD_COMPONENT,
     ComponentKind,
-    HeardComponents,
+    ComponentRegister,
     kind_of,
 )
 from gremsy_gimbal_driver.mavlink.mavlink_dialect import CHECKSUM_EXTRA, MESSAGE_STRUCT, dialect
@@ -43,8 +42,6 @@ from gremsy_gimbal_driver.mavlink.mavlink_events import (
 )
 from gremsy_gimbal_driver.mavlink.mavlink_framing import Framer, MavlinkFrame
 from gremsy_gimbal_driver.mavlink.status_text import StatusTextChunks
-
-__all__ = ['GIMBAL_COMPONENTS', 'PAYLOAD_COMPONENT', 'MavlinkDecoder']
 
 # float32 quaternions are unit to 1e-7, 16 bit ones to 1e-4; the rest is room for a device that does not renormalise.
 _NORM_TOLERANCE = 0.002
@@ -80,21 +77,22 @@ class _Refused(Exception):
 
 
 class MavlinkDecoder:
-    """Parses what one link receives; two links need two, since each learns who speaks on its own.
+    """Parses what one link receives.
 
     Args:
         own: our system and component; acknowledgements for others are not ours.
-        pinned: the gimbal to listen to; None learns the first gimbal component whose heartbeat or
-            attitude (285) is heard.
+        pinned: the gimbal to listen to; None learns the first gimbal component that sends a heartbeat or an
+            attitude (285).
+        components: the register of all links, where there are several; then that holds the pinned gimbal.
     """
 
-    def __init__(self, own: Sender, pinned: Sender | None = None) -> None:
+    def __init__(self, own: Sender, pinned: Sender | None = None, components: ComponentRegister | None = None) -> None:
         self._own = own
         self._framer = Framer(CHECKSUM_EXTRA)
         self._senders: dict[int, Sender] = {}
         self.rejects: Counter[str] = Counter()
-        self.components = HeardComponents(pinned)
-        """Who speaks on this link, and when last, in the times that `feed` was given."""
+        self.components = components or ComponentRegister(pinned)
+        """Who speaks, and when last, in the times that `feed` was given."""
         self._texts = StatusTextChunks(self.rejects)
         self._jumps = JumpGate()
         self._fills_delta_yaw = False
@@ -119,31 +117,15 @@ class MavlinkDecoder:
         }
 
     @property
-    def gimbal(self) -> Sender | None:
-        """The gimbal that is listened to; None before it was heard."""
-        return self.components.gimbal
-
-    @property
     def framing_counts(self) -> Counter[str]:
         """Frames, and what was thrown away before it was one."""
         return self._framer.counts
-
-    @property
-    def last_heard_ns(self) -> Mapping[Sender, int]:
-        """Every part of a Gremsy on this link, with the time at which it was last heard."""
-        return self.components.last_heard_ns
 
     def cut(self) -> None:
         """The link was opened anew: what was half received will not go on."""
         self._framer.reset()
         self._texts.forget()
         self._jumps.forget()
-
-    def forget(self) -> None:
-        """Learn anew: the gimbal fell silent, and another may speak next."""
-        self.components.forget()
-        self._fills_delta_yaw = False
-        self.cut()
 
     def feed(self, data: bytes, datagram: bool = False, now_ns: int = 0) -> list[Event]:
         """The believable events in these bytes, in order; `now_ns` only goes into `components`."""
@@ -161,7 +143,7 @@ class MavlinkDecoder:
         """None for a message that is about nothing here. Raises _Refused."""
         number = frame.message_id
         sender = self._sender(frame)
-        self.components.heard(sender, _introduces(number, sender), now_ns)
+        self.components.on_message(sender, _introduces(number, sender), now_ns)
         event_of = self._events.get(number)
         if event_of is None:
             return None

@@ -43,7 +43,7 @@ the board sends them (PARAM_VALUE).
 """
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, order=True)
 class Sender:
     """Who sent it: MAVLink system and component id."""
 

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from gremsy_gimbal_driver.device.heard_components import PAYLOAD_COMPONENT
+from gremsy_gimbal_driver.mavlink.component_register import PAYLOAD_COMPONENT
 from gremsy_gimbal_driver.mavlink.mavlink_dialect import dialect
 from gremsy_gimbal_driver.mavlink.mavlink_events import CommandAck, Sender
 from gremsy_gimbal_driver.motion.motion_settings import nanoseconds

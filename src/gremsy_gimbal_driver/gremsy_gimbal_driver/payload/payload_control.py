@@ -10,17 +10,15 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-from gremsy_gimbal_driver.device.heard_components import ComponentKind, HeardComponents, kind_of
+from gremsy_gimbal_driver.mavlink.component_register import ComponentKind, ComponentRegister, kind_of
 from gremsy_gimbal_driver.mavlink.mavlink_encoder import MavlinkEncoder
 from gremsy_gimbal_driver.mavlink.mavlink_events import (
     CommandAck,
     Event,
     ExtendedParameter,
-    Heartbeat,
     PayloadTelemetry,
     Sender,
 )
-from gremsy_gimbal_driver.motion.motion_settings import nanoseconds
 from gremsy_gimbal_driver.payload import payload_requests as requests
 from gremsy_gimbal_driver.payload.acknowledged_commands import AcknowledgedCommands, Step
 from gremsy_gimbal_driver.payload.camera_steps import CameraSteps
@@ -31,8 +29,6 @@ from gremsy_gimbal_driver.payload.payload_zoom import ZoomControl
 from gremsy_gimbal_driver.payload.request_checks import refusal
 from gremsy_gimbal_driver.payload.ticket import Ticket, TicketState
 
-# Heartbeats come once a second; six misses, as for the gimbal itself.
-_SILENCE_NS = nanoseconds(6.0)
 _NO_CAMERA = 'no component from 100 to 105 sends heartbeats'
 _NO_BOARD = 'nothing comes from component 26'
 
@@ -70,11 +66,25 @@ class _Refused(Exception):
 
 
 class PayloadControl:
-    """Not for several threads at once: the driver holds a lock around it. Tickets may be read by any."""
+    """Not for several threads at once: the driver holds a lock around it. Tickets may be read by any.
 
-    def __init__(self, encoder: MavlinkEncoder, settings: PayloadSettings | None = None, still_number: int = 1) -> None:
+    Args:
+        encoder: packs.
+        components: who is there; its owner feeds it, and lets it forget.
+        settings: what is known of the product.
+        still_number: of the first picture (`camera_steps`).
+    """
+
+    def __init__(
+        self,
+        encoder: MavlinkEncoder,
+        components: ComponentRegister,
+        settings: PayloadSettings | None = None,
+        still_number: int = 1,
+    ) -> None:
         self.settings = settings or PayloadSettings()
-        self._components = HeardComponents()
+        self._components = components
+        self._present: set[Sender] = set()
         self._parameters = ExtendedParameters(encoder)
         self._commands = AcknowledgedCommands()
         self._zoom = ZoomControl(encoder, self._commands, self.settings.zoom_range_inverted, self.settings.zoom_largest)
@@ -142,7 +152,10 @@ class PayloadControl:
 
     def due(self, now_ns: int) -> list[bytes]:
         """Messages to send now; call it at least some ten times a second."""
-        for gone in self._components.forget_silent(now_ns - _SILENCE_NS):
+        present = set(self._components.last_ns)
+        gone_now, self._present = self._present - present, present
+        self.gone -= present
+        for gone in gone_now:
             if kind_of(gone.component) is ComponentKind.CAMERA:
                 self.gone.add(gone)
             sentence = f'The component {gone.system}/{gone.component} fell silent before it answered: check its power.'
@@ -159,8 +172,6 @@ class PayloadControl:
 
     def heard(self, event: Event, now_ns: int) -> None:
         """Everything the device says; what is not about the payload is left."""
-        self._components.heard(event.sender, isinstance(event, Heartbeat), now_ns)
-        self.gone.discard(event.sender)
         if isinstance(event, ExtendedParameter):
             self._parameters.heard(event, now_ns)
         elif isinstance(event, CommandAck):
