@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.camera import camera_delays, stamp_errors, stream_costs
-from benchmarks.camera.camera_readers import Reader, usable_readers
+from benchmarks.camera.camera_readers import MeasuredReader, usable_readers
 from gremsy_camera.trial.trial_camera import why_no_trial_camera
 from gremsy_common.errors import SuiteError
 
@@ -57,7 +57,7 @@ def worst(figures: dict[str, Any]) -> dict[str, Any]:
     return dict(sorted(found.items()))
 
 
-def _named(reader: Reader, figures: dict[str, Any]) -> dict[str, Any]:
+def _named(reader: MeasuredReader, figures: dict[str, Any]) -> dict[str, Any]:
     return {f'{name}_{reader.name}': value for name, value in figures.items()}
 
 

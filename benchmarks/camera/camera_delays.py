@@ -7,9 +7,9 @@ import time
 from statistics import median
 from typing import Any
 
-from benchmarks.camera.camera_readers import Reader, next_frame
+from benchmarks.camera.camera_readers import MeasuredReader, next_frame
 from gremsy_camera.source_feed import FeedState
-from gremsy_camera.trial.trial_camera import CameraOptions, TrialCamera, running_camera
+from gremsy_camera.trial.trial_camera import TrialCamera, TrialCameraOptions, running_camera
 from gremsy_common.errors import SuiteError
 
 _ROUNDS = 5
@@ -17,13 +17,13 @@ _AWAY_S = 2.0
 _PATIENCE_S = 10.0
 
 
-def measure(reader: Reader) -> dict[str, Any]:
+def measure(reader: MeasuredReader) -> dict[str, Any]:
     """Medians of five, in seconds, and the largest.
 
     Every picture is a key frame, so that no wait for one is in `first_frame_s`: a stream with one a second takes half a
     second more on average, whoever reads it.
     """
-    with running_camera(CameraOptions(gop=1)) as camera:
+    with running_camera(TrialCameraOptions(gop=1)) as camera:
         first = [_first_frame(reader, camera) for _ in range(_ROUNDS)]
         back = [_back(reader, camera) for _ in range(_ROUNDS)]
         noticed = [_stall(reader, camera) for _ in range(_ROUNDS)]
@@ -33,7 +33,7 @@ def measure(reader: Reader) -> dict[str, Any]:
     return figures
 
 
-def _first_frame(reader: Reader, camera: TrialCamera) -> float:
+def _first_frame(reader: MeasuredReader, camera: TrialCamera) -> float:
     feed = reader.feed(camera.uri)
     begin_s = time.monotonic()
     feed.open()
@@ -44,7 +44,7 @@ def _first_frame(reader: Reader, camera: TrialCamera) -> float:
         feed.close()
 
 
-def _back(reader: Reader, camera: TrialCamera) -> float:
+def _back(reader: MeasuredReader, camera: TrialCamera) -> float:
     """From the camera listening again to its first frame; it was off for two seconds, and is tried all that time."""
     feed = reader.feed(camera.uri)
     feed.open()
@@ -69,7 +69,7 @@ def _started(camera: TrialCamera) -> float:
     return time.monotonic()
 
 
-def _stall(reader: Reader, camera: TrialCamera) -> float:
+def _stall(reader: MeasuredReader, camera: TrialCamera) -> float:
     """From the last frame to the source's word for it."""
     feed = reader.feed(camera.uri)
     feed.open()

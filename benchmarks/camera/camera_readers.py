@@ -25,7 +25,7 @@ _PATIENCE_S = 20.0
 
 
 @dataclass(frozen=True, slots=True)
-class Reader:
+class MeasuredReader:
     """One of `NAMES`, and the folder by way of which `gi` is reached."""
 
     name: str
@@ -38,7 +38,7 @@ class Reader:
         return SourceFeed(create_source(uri, context), clock, _quiet)
 
 
-def usable_readers(folder: Path) -> tuple[list[Reader], dict[str, str]]:
+def usable_readers(folder: Path) -> tuple[list[MeasuredReader], dict[str, str]]:
     """Those that can be used here, and why not the others."""
     without_gi = reach_debian_gi(folder)
     usable, unusable = [], {}
@@ -48,7 +48,7 @@ def usable_readers(folder: Path) -> tuple[list[Reader], dict[str, str]]:
         except SourceUnusable as error:
             unusable[name] = without_gi if name == 'gstreamer' and without_gi else str(error)
         else:
-            usable.append(Reader(name, str(folder)))
+            usable.append(MeasuredReader(name, str(folder)))
     return usable, unusable
 
 

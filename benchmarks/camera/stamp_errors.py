@@ -15,22 +15,22 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.camera.camera_readers import Reader, next_frame
+from benchmarks.camera.camera_readers import MeasuredReader, next_frame
 from gremsy_camera.trial import burned_clock
-from gremsy_camera.trial.trial_camera import CameraOptions, running_camera
+from gremsy_camera.trial.trial_camera import TrialCameraOptions, running_camera
 from gremsy_common.errors import SuiteError
 
 _FRAMES = 450
 # Stamps are the arrival until the first sender report, which this camera sends about once a second.
 _SETTLE_S = 3.0
 _CLOCKS = {
-    'ours': CameraOptions(),
+    'ours': TrialCameraOptions(),
     # Two hours and a bit ahead, and four seconds a day more.
-    'drifting': CameraOptions(clock_offset_s=7384.25, clock_drift_ppm=50.0),
+    'drifting': TrialCameraOptions(clock_offset_s=7384.25, clock_drift_ppm=50.0),
 }
 
 
-def measure(reader: Reader) -> dict[str, Any]:
+def measure(reader: MeasuredReader) -> dict[str, Any]:
     """Errors in ms, both ways; `bias` is the median of stamp less truth."""
     figures: dict[str, Any] = {}
     # OpenCV hands on no time of the camera's: one look shows that it says so.
@@ -41,7 +41,7 @@ def measure(reader: Reader) -> dict[str, Any]:
     return figures
 
 
-def _errors(reader: Reader, options: CameraOptions, *, through_server: bool) -> dict[str, Any]:
+def _errors(reader: MeasuredReader, options: TrialCameraOptions, *, through_server: bool) -> dict[str, Any]:
     if through_server and shutil.which('mediamtx') is None:
         return {'stamp_is': 'no mediamtx on PATH'}
     with ExitStack() as stack:

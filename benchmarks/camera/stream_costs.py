@@ -18,22 +18,22 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from benchmarks.camera.camera_readers import NAMES, Reader, next_frame
+from benchmarks.camera.camera_readers import NAMES, MeasuredReader, next_frame
 from gremsy_camera.live.encoded_video import EncodedFormat, EncodedPacket
 from gremsy_camera.trial.debian_gi import reach_debian_gi
-from gremsy_camera.trial.trial_camera import CameraOptions, running_camera
+from gremsy_camera.trial.trial_camera import TrialCameraOptions, running_camera
 from gremsy_common.errors import SuiteError
 
 # Busy enough that decoding is real work: 6 Mbit/s of noise and movement.
-_BIG = CameraOptions(width=1920, height=1080, kbps=6000, noise=2)
-_SMALL = CameraOptions(width=160, height=128, gop=1)
+_BIG = TrialCameraOptions(width=1920, height=1080, kbps=6000, noise=2)
+_SMALL = TrialCameraOptions(width=160, height=128, gop=1)
 _WARM_S, _MEASURED_S, _ROUNDS = 3.0, 10.0, 2
 # The reader that is taken by default; the others are opened so often as shows a leak of one thing a time.
 _RESTARTS, _RESTARTS_OF_OTHERS, _SETTLED_AFTER = 2000, 400, 100
 _PATIENCE_S = 1800.0
 
 
-def measure(reader: Reader) -> dict[str, Any]:
+def measure(reader: MeasuredReader) -> dict[str, Any]:
     """CPU of this reader and of cv2.VideoCapture, at the same time on the same stream, and the time beyond decoding."""
     ratios, ours, theirs, overheads, decodes = [], [], [], [], []
     hands_packets_on = reader.name != 'opencv'
@@ -58,13 +58,13 @@ def measure(reader: Reader) -> dict[str, Any]:
     }
 
 
-def restarts(reader: Reader) -> dict[str, Any]:
+def restarts(reader: MeasuredReader) -> dict[str, Any]:
     """What so many openings leave behind, from the hundredth on."""
     with running_camera(_SMALL) as camera:
         return _answer(_child('restarts', camera.uri, reader))
 
 
-def _child(kind: str, uri: str, reader: Reader) -> subprocess.Popen[str]:
+def _child(kind: str, uri: str, reader: MeasuredReader) -> subprocess.Popen[str]:
     words = [sys.executable, '-m', 'benchmarks.camera.stream_costs', kind, uri, reader.name, reader.folder]
     return subprocess.Popen(words, stdout=subprocess.PIPE, text=True, env={**os.environ, 'OPENCV_LOG_LEVEL': 'SILENT'})
 
@@ -80,7 +80,7 @@ def _answer(child: subprocess.Popen[str]) -> dict[str, Any]:
     return answer
 
 
-def _watch_source(uri: str, reader: Reader) -> dict[str, float]:
+def _watch_source(uri: str, reader: MeasuredReader) -> dict[str, float]:
     """CPU a picture of the whole source, as the node reads it."""
     feed = reader.feed(uri)
     feed.open()
@@ -144,7 +144,7 @@ class _Newest:
             return taken
 
 
-def _overhead(uri: str, reader: Reader) -> dict[str, float]:
+def _overhead(uri: str, reader: MeasuredReader) -> dict[str, float]:
     """Picture by picture: the source's time from its arrival, and then the bare decoder's for the very same packet.
 
     Bare is FFmpeg's decoder and its conversion to BGR, in this process, with the source's own number of threads.
@@ -182,7 +182,7 @@ def _overhead(uri: str, reader: Reader) -> dict[str, float]:
     return {'overhead_ms': median(more), 'decode_ms': median(bares), 'frames': len(more)}
 
 
-def _restart(uri: str, reader: Reader) -> dict[str, float]:
+def _restart(uri: str, reader: MeasuredReader) -> dict[str, float]:
     before: dict[str, float] = {}
     begin_s = time.monotonic()
     count = _RESTARTS if reader.name == NAMES[0] else _RESTARTS_OF_OTHERS
@@ -225,7 +225,7 @@ def _rounded(value: float) -> float:
 def _main(kind: str, uri: str, name: str, folder: str) -> None:
     reach_debian_gi(Path(folder))
     assert name in NAMES
-    reader = Reader(name, folder)
+    reader = MeasuredReader(name, folder)
     work = {
         'source': lambda: _watch_source(uri, reader),
         'opencv': lambda: _watch_opencv(uri),

@@ -125,7 +125,7 @@ def _spread_scores(network: Any, images: Any) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Agreement:
+class PeerAgreement:
     """Of one picture: boxes on each side, those without a partner of their class, and the largest differences."""
 
     ours: int
@@ -135,7 +135,7 @@ class Agreement:
     score: float
 
 
-def agreement(ours: Detections, theirs: Detections, most_px: float = np.inf) -> Agreement:
+def agreement(ours: Detections, theirs: Detections, most_px: float = np.inf) -> PeerAgreement:
     """Each of theirs beside the nearest of ours of its class that has no partner yet, the best matches first.
 
     Args:
@@ -154,7 +154,7 @@ def agreement(ours: Detections, theirs: Detections, most_px: float = np.inf) -> 
         distance[their], distance[:, our] = np.inf, np.inf
         pairs += 1
     unmatched = len(ours) + len(theirs) - 2 * pairs
-    return Agreement(len(ours), len(theirs), unmatched, box_px, score)
+    return PeerAgreement(len(ours), len(theirs), unmatched, box_px, score)
 
 
 class UltralyticsPeer:
@@ -200,7 +200,7 @@ class UltralyticsPeer:
             labels=np.array([names[int(number)] for number in boxes.cls.cpu()], dtype=np.str_),
         )
 
-    def describe(self, agreed: Sequence[Agreement]) -> dict[str, Any]:
+    def describe(self, agreed: Sequence[PeerAgreement]) -> dict[str, Any]:
         """How it was run, its own stages, and how its boxes differ from ours."""
         return {
             'version': version('ultralytics'),

@@ -12,7 +12,7 @@ from benchmarks.faults.fault_hands import FaultHands
 Act = Callable[[FaultHands], object]
 
 
-class Kind(Enum):
+class FaultSetup(Enum):
     """How the suite is started for it."""
 
     COMPOSED = 'composed'
@@ -53,7 +53,7 @@ class Fault:
     ends: tuple[str, ...] = ()
     boots: bool = False
     after_link: bool = False
-    kind: Kind = Kind.COMPOSED
+    kind: FaultSetup = FaultSetup.COMPOSED
     also: Fault | None = None
     told: str = ''
 
@@ -207,7 +207,7 @@ def _machine_faults() -> list[Fault]:
             lambda hands: hands.set_clock(0.0),
             6.0,
             stops=False,
-            kind=Kind.CLOCK,
+            kind=FaultSetup.CLOCK,
         )
         for word, ahead_s in (('ahead', 3600.0), ('back', -3600.0))
     ]
@@ -222,7 +222,7 @@ def _machine_faults() -> list[Fault]:
             lambda hands: hands.empty_disk(),
             4.0,
             stops=False,
-            kind=Kind.DISK,
+            kind=FaultSetup.DISK,
         ),
         Fault(
             'processors-full',
@@ -249,14 +249,14 @@ def _machine_faults() -> list[Fault]:
 
 
 _PROCESSES = {
-    'loop': (_LOOP, True, Kind.COMPOSED),
-    'gimbal': (_GIMBAL, True, Kind.COMPOSED),
-    'web': (_WEB, False, Kind.COMPOSED),
-    'video': (('video', 'node eo/stream'), False, Kind.COMPOSED),
-    'camera': (_CAMERA, True, Kind.APART),
-    'detector': (_DETECTOR, True, Kind.APART),
-    'tracker': (('tracker', 'detector eo'), True, Kind.APART),
-    'stream': (('stream',), False, Kind.APART),
+    'loop': (_LOOP, True, FaultSetup.COMPOSED),
+    'gimbal': (_GIMBAL, True, FaultSetup.COMPOSED),
+    'web': (_WEB, False, FaultSetup.COMPOSED),
+    'video': (('video', 'node eo/stream'), False, FaultSetup.COMPOSED),
+    'camera': (_CAMERA, True, FaultSetup.APART),
+    'detector': (_DETECTOR, True, FaultSetup.APART),
+    'tracker': (('tracker', 'detector eo'), True, FaultSetup.APART),
+    'stream': (('stream',), False, FaultSetup.APART),
 }
 
 

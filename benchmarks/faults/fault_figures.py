@@ -37,7 +37,7 @@ class ReadySample:
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class DiagnosticRecord:
     """One status of /diagnostics that was not OK, or named a last error."""
 
     at_s: float
@@ -47,7 +47,7 @@ class Said:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class FaultRecord:
     """Everything of one fault.
 
     Attributes:
@@ -63,7 +63,7 @@ class Seen:
     end_s: float
     commands: Sequence[Command]
     samples: Sequence[ReadySample]
-    said: Sequence[Said]
+    said: Sequence[DiagnosticRecord]
     pids_before: Mapping[str, int]
     pids_after: Mapping[str, int]
 
@@ -73,7 +73,7 @@ def moves(command: Command) -> bool:
     return max(abs(command[1]), abs(command[2])) > _REST_RAD_S
 
 
-def stop_s(seen: Seen, since_s: float | None = None) -> float | None:
+def stop_s(seen: FaultRecord, since_s: float | None = None) -> float | None:
     """From the fault to the payload's receipt of the first zero that holds; None where motion went on.
 
     Args:
@@ -92,7 +92,7 @@ def stop_s(seen: Seen, since_s: float | None = None) -> float | None:
     return None
 
 
-def longest_rest_s(seen: Seen) -> float:
+def longest_rest_s(seen: FaultRecord) -> float:
     """The longest time without a command to move, from the fault to the end."""
     times = [each[0] for each in seen.commands if moves(each) and seen.fault_s <= each[0] <= seen.end_s]
     edges = [seen.fault_s, *times, seen.end_s]
@@ -110,7 +110,7 @@ def works(sample: ReadySample, commands: Sequence[Command]) -> bool:
     return False
 
 
-def recover_s(seen: Seen) -> float | None:
+def recover_s(seen: FaultRecord) -> float | None:
     """From when the fault was undone to the last moment at which something did not work; None where that lasts."""
     wrong = [each.at_s for each in seen.samples if each.at_s > seen.fault_s and not works(each, seen.commands)]
     if not seen.samples or not works(seen.samples[-1], seen.commands):
@@ -118,7 +118,7 @@ def recover_s(seen: Seen) -> float | None:
     return max(0.0, max(wrong, default=seen.undone_s) - seen.undone_s)
 
 
-def disturbed(seen: Seen, hit: Sequence[str], ends: Sequence[str]) -> list[str]:
+def disturbed(seen: FaultRecord, hit: Sequence[str], ends: Sequence[str]) -> list[str]:
     """Parts that were not ready though the fault was not theirs, and processes that ended though it was not them.
 
     Args:
@@ -134,7 +134,7 @@ def disturbed(seen: Seen, hit: Sequence[str], ends: Sequence[str]) -> list[str]:
     return [*parts, *(f'process {name}' for name in gone)]
 
 
-def reason_in_health(seen: Seen, pattern: str) -> str:
+def reason_in_health(seen: FaultRecord, pattern: str) -> str:
     """The first reason of /health/ready that has those words; empty for none."""
     for sample in seen.samples:
         if sample.at_s > seen.fault_s:
@@ -144,7 +144,7 @@ def reason_in_health(seen: Seen, pattern: str) -> str:
     return ''
 
 
-def reason_in_diagnostics(seen: Seen, pattern: str) -> str:
+def reason_in_diagnostics(seen: FaultRecord, pattern: str) -> str:
     """The first text of /diagnostics that has those words; empty for none."""
     for each in seen.said:
         if each.at_s > seen.fault_s and re.search(pattern, f'{each.node}: {each.text}'):

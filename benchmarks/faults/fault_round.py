@@ -10,7 +10,7 @@ from typing import Any
 
 from benchmarks.faults import fault_figures as figures
 from benchmarks.faults.fault_cases import Fault
-from benchmarks.faults.fault_figures import ReadySample, Said, Seen
+from benchmarks.faults.fault_figures import DiagnosticRecord, FaultRecord, ReadySample
 from benchmarks.faults.fault_hands import FaultHands
 from benchmarks.faults.fault_watch import FaultWatch
 from benchmarks.faults.trial_suite import TrialSuite
@@ -57,7 +57,7 @@ def run_fault(fault: Fault, hands: FaultHands, watch: FaultWatch) -> tuple[dict[
         hands.undo_all()
     samples = [each for each in watch.samples if each.at_s > fault_s]
     said = _new(watch.said, fault_s)
-    seen = Seen(fault_s, undone_s, time.monotonic(), suite.gimbal.commands, samples, said, before, suite.pids())
+    seen = FaultRecord(fault_s, undone_s, time.monotonic(), suite.gimbal.commands, samples, said, before, suite.pids())
     happened = timeline(seen, suite)
     heard_s = link_s if fault.after_link else None
     if figures.recover_s(seen) is None:
@@ -65,13 +65,13 @@ def run_fault(fault: Fault, hands: FaultHands, watch: FaultWatch) -> tuple[dict[
     return row(fault, seen, suite, heard_s), happened
 
 
-def _new(said: Sequence[Said], fault_s: float) -> list[Said]:
+def _new(said: Sequence[DiagnosticRecord], fault_s: float) -> list[DiagnosticRecord]:
     """What was said after the fault and not before: a last error stays among a node's rows."""
     before = {each.node: each.text for each in said if each.at_s <= fault_s}
     return [each for each in said if each.at_s > fault_s and before.get(each.node) != each.text]
 
 
-def timeline(seen: Seen, suite: TrialSuite) -> list[str]:
+def timeline(seen: FaultRecord, suite: TrialSuite) -> list[str]:
     """What happened, a line each, by s from the fault: for whoever wants to know why."""
     lines = [(seen.undone_s, '--- undone')]
     lines += [(at_s, f'supervisor: {event.text}') for at_s, event in suite.events]
@@ -115,7 +115,7 @@ def _make(fault: Fault, hands: FaultHands, fault_s: float) -> dict[str, float]:
     return undone
 
 
-def row(fault: Fault, seen: Seen, suite: TrialSuite, heard_s: float | None = None) -> dict[str, Any]:
+def row(fault: Fault, seen: FaultRecord, suite: TrialSuite, heard_s: float | None = None) -> dict[str, Any]:
     """What there is to say of it; `heard_s` is when the payload can be told anything again."""
     stopped_s = figures.stop_s(seen, heard_s)
     found: dict[str, Any] = {

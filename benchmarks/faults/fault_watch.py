@@ -13,7 +13,7 @@ from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
 
-from benchmarks.faults.fault_figures import ReadySample, Said
+from benchmarks.faults.fault_figures import DiagnosticRecord, ReadySample
 from gremsy_common.ros.node_host import NodeHost
 
 _PERIOD_S = 0.1
@@ -31,7 +31,7 @@ class FaultWatch:
 
     def __init__(self, port: int) -> None:
         self.samples: list[ReadySample] = []
-        self.said: list[Said] = []
+        self.said: list[DiagnosticRecord] = []
         self.rows: dict[str, dict[str, str]] = {}
         self._port = port
         self._end = threading.Event()
@@ -63,7 +63,9 @@ class FaultWatch:
             rows = self.rows[status.name] = {row.key: row.value for row in status.values}
             last = rows.get('last error', '')
             if level != DiagnosticStatus.OK[0] or last:
-                self.said.append(Said(now_s, status.name, level, ' | '.join(filter(None, (status.message, last)))))
+                self.said.append(
+                    DiagnosticRecord(now_s, status.name, level, ' | '.join(filter(None, (status.message, last))))
+                )
 
     def _ask(self) -> None:
         while not self._end.wait(_PERIOD_S):

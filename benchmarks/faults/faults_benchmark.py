@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.faults import fault_fuzz, fault_soak
-from benchmarks.faults.fault_cases import FAULTS, Fault, Kind
+from benchmarks.faults.fault_cases import FAULTS, Fault, FaultSetup
 from benchmarks.faults.fault_figures import summary
 from benchmarks.faults.fault_hands import FaultHands, set_clock
 from benchmarks.faults.fault_pairs import PAIRS
@@ -76,7 +76,7 @@ def chosen(names: Sequence[str]) -> list[Fault]:
 def run_faults(faults: Sequence[Fault], keep: Path | None = None) -> dict[str, dict[str, Any]]:
     """The table, in the order of the kinds of suite that they need; what happened goes into the folder `keep`."""
     rows: dict[str, dict[str, Any]] = {}
-    for kind in Kind:
+    for kind in FaultSetup:
         left = [fault for fault in faults if fault.kind is kind]
         while left:
             # A suite that a fault has left behind broken is no place for the next one.
@@ -84,7 +84,9 @@ def run_faults(faults: Sequence[Fault], keep: Path | None = None) -> dict[str, d
     return {fault.name: rows[fault.name] for fault in faults}
 
 
-def _run_in_one_suite(kind: Kind, faults: Sequence[Fault], rows: dict[str, dict[str, Any]], keep: Path | None) -> int:
+def _run_in_one_suite(
+    kind: FaultSetup, faults: Sequence[Fault], rows: dict[str, dict[str, Any]], keep: Path | None
+) -> int:
     """Until one does not end well; how many were made."""
     try:
         with _ground(kind) as ground, TrialSuite(ground.plan) as suite, FaultWatch(suite.web_port) as watch:
@@ -113,20 +115,20 @@ def _run_in_one_suite(kind: Kind, faults: Sequence[Fault], rows: dict[str, dict[
 
 
 @contextmanager
-def _ground(kind: Kind) -> Iterator[_Ground]:
+def _ground(kind: FaultSetup) -> Iterator[_Ground]:
     """Raises Impossible."""
     with tempfile.TemporaryDirectory(prefix='gremsy_faults_') as name:
         folder = Path(name)
-        if kind is Kind.CLOCK:
+        if kind is FaultSetup.CLOCK:
             yield _ground_with_clock(folder)
-        elif kind is Kind.DISK:
+        elif kind is FaultSetup.DISK:
             with _small_disk(folder) as disk:
                 traces = {'trace_dir': str(disk / 'trace')}
                 nodes = ('eo/camera', 'eo/detector', 'eo/tracker', 'gimbal_driver')
                 plan = SuitePlan(parameters=dict.fromkeys(nodes, traces), log_folder=disk / 'log')
                 yield _Ground(plan, disk=disk)
         else:
-            yield _Ground(SuitePlan(composed=kind is Kind.COMPOSED))
+            yield _Ground(SuitePlan(composed=kind is FaultSetup.COMPOSED))
 
 
 def _ground_with_clock(folder: Path) -> _Ground:

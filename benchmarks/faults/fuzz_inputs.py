@@ -209,7 +209,7 @@ def parameters(chance: random.Random, folder: Path) -> Iterator[_Case]:
     from rclpy.signals import SignalHandlerOptions
 
     from gremsy_bringup.describe.parameter_layers import given
-    from gremsy_bringup.describe.suite_arguments import from_texts
+    from gremsy_bringup.describe.suite_arguments import from_command_line
     from gremsy_bringup.describe.system_description import describe, share_folder
     from gremsy_common.errors import SuiteError
 
@@ -219,7 +219,7 @@ def parameters(chance: random.Random, folder: Path) -> Iterator[_Case]:
     def start() -> None:
         path.write_bytes(damaged(chance.choice(good), chance))
         try:
-            arguments = from_texts({'params_file': str(path), 'sim': 'true'})
+            arguments = from_command_line([f'params_file:={path}', 'sim:=true'])
             arguments.check()
             describe(arguments)
             given([path], '/robot/eo/camera', 'source')

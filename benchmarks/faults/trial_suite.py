@@ -32,7 +32,7 @@ from gremsy_bringup.describe.video_server_choice import free_video_server
 from gremsy_bringup.logs.log_record import LogRecord
 from gremsy_bringup.supervise.free_ports import DomainClaim, free_tcp_port
 from gremsy_bringup.supervise.supervisor import EventKind, ProcessEvent, Supervisor
-from gremsy_camera.trial.trial_camera import CameraOptions, TrialCamera
+from gremsy_camera.trial.trial_camera import TrialCamera, TrialCameraOptions
 from gremsy_gimbal_sim.options.options import PayloadOptions
 
 ROBOT, CAMERA = 'robot', 'eo'
@@ -81,7 +81,7 @@ class TrialSuite:
         ring = f'{os.getpid()}-{secrets.token_hex(4)}'
         self.gimbal = TrialGimbal(ring, PayloadOptions(boot_s=plan.boot_s))
         self.camera = TrialCamera(
-            CameraOptions(
+            TrialCameraOptions(
                 rate_hz=_CAMERA_HZ, gop=8, noise=_NOISE, lamp=str(self._lamp), ring=ring, field_deg=_FIELD_DEG
             )
         )

@@ -62,7 +62,7 @@ class PointingScore:
 
 
 @dataclass(frozen=True, slots=True)
-class FrameError:
+class PlottedError:
     """One frame of one lock, for the plot."""
 
     stamp_ns: int
@@ -75,12 +75,12 @@ class FrameError:
 
 def score_pointing(
     events: Sequence[dict[str, Any]], reference: Reference, geometry: SceneGeometry
-) -> tuple[PointingScore, list[FrameError]]:
+) -> tuple[PointingScore, list[PlottedError]]:
     """Score one run from its trace events (kinds `frame` and `track`; see gremsy_common.timing.trace)."""
     frames = sorted((each for each in events if each['kind'] == 'frame'), key=_stamp)
     tracks = sorted((each for each in events if each['kind'] == 'track'), key=_stamp)
     in_view = locked_in_view = locked = wrong = 0
-    errors: list[FrameError] = []
+    errors: list[PlottedError] = []
     people: set[int] = set()
     locks = 0
     lock = _Lock()
@@ -114,7 +114,7 @@ def score_pointing(
             on_another = lock.last_on is not None and lock.last_on != lock.person
             error_deg = _angle_deg(geometry, view, centre)
             coasting = track['state'] == 'coasting'
-            errors.append(FrameError(frame['stamp_ns'], error_deg, lock.person, bool(settled), on_another, coasting))
+            errors.append(PlottedError(frame['stamp_ns'], error_deg, lock.person, bool(settled), on_another, coasting))
     scored = [each for each in errors if each.settled and not each.on_another]
     settled_errors = np.array([each.error_deg for each in scored])
     score = PointingScore(

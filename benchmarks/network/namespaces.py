@@ -43,7 +43,7 @@ class NoNamespacesError(SuiteError):
 
 
 @dataclass(frozen=True, slots=True)
-class Traffic:
+class InterfaceTraffic:
     """What an interface has carried."""
 
     received_bytes: int
@@ -52,7 +52,7 @@ class Traffic:
     sent_packets: int
 
 
-class Program:
+class HostProgram:
     """One that runs on a host."""
 
     def __init__(self, popen: subprocess.Popen[str]) -> None:
@@ -105,13 +105,13 @@ class Program:
 
 
 @dataclass
-class Host:
+class NetworkHost:
     """One of them; programs that it runs end with it."""
 
     name: str
     address: str
     pid: int
-    _started: list[Program] = field(default_factory=list)
+    _started: list[HostProgram] = field(default_factory=list)
 
     def run(
         self,
@@ -119,7 +119,7 @@ class Host:
         variables: Mapping[str, str] | None = None,
         *,
         user: int | None = None,
-    ) -> Program:
+    ) -> HostProgram:
         """Start a program here.
 
         Args:
@@ -133,7 +133,7 @@ class Host:
         kept = {name: value for name, value in os.environ.items() if name != 'ROS_AUTOMATIC_DISCOVERY_RANGE'}
         environment = {**kept, 'TMPDIR': _FOLDER, 'ROS_LOG_DIR': f'{_FOLDER}/log-{user}', **(variables or {})}
         popen = subprocess.Popen(words, env=environment, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        program = Program(popen)
+        program = HostProgram(popen)
         self._started.append(program)
         return program
 
@@ -162,13 +162,13 @@ class Host:
             if shutil.which('iptables') is None or self._try('iptables', '-A', chain, *rule) != 0:
                 raise NoNamespacesError('This machine cannot refuse multicast: there is no iptables that works.')
 
-    def traffic(self, interface: str = 'eth0') -> Traffic:
+    def traffic(self, interface: str = 'eth0') -> InterfaceTraffic:
         """So far."""
         for line in Path(f'/proc/{self.pid}/net/dev').read_text().splitlines():
             name, found, counts = line.partition(':')
             if found and name.strip() == interface:
                 numbers = [int(each) for each in counts.split()]
-                return Traffic(numbers[0], numbers[1], numbers[8], numbers[9])
+                return InterfaceTraffic(numbers[0], numbers[1], numbers[8], numbers[9])
         raise LookupError(f'{self.name} has no {interface}')
 
     def udp_addresses(self) -> set[str]:
@@ -201,7 +201,7 @@ class Lan:
         self._names = names
         self._held = ExitStack()
 
-    def __enter__(self) -> dict[str, Host]:
+    def __enter__(self) -> dict[str, NetworkHost]:
         """Make them.
 
         Raises:
@@ -224,7 +224,7 @@ class Lan:
                 _run(bridge, *f'ip link set {port} master lan up'.split())
                 _run(pid, *f'ip address add {_NETWORK}.{number}/24 dev eth0'.split())
                 _run(pid, *['ip', 'link', 'set', 'eth0', 'up'])
-                hosts[name] = Host(name, f'{_NETWORK}.{number}', pid)
+                hosts[name] = NetworkHost(name, f'{_NETWORK}.{number}', pid)
                 held.callback(hosts[name].close)
             self._held = held.pop_all()
         return hosts

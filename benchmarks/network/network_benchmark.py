@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.network.namespaces import Host, Lan, Program
+from benchmarks.network.namespaces import HostProgram, Lan, NetworkHost
 from benchmarks.network.network_robots import BOXES, DETECTIONS, base_station, listener_at, robot_of, server_at
 from gremsy_bringup.describe.ros_network import LAN, SERVER
 
@@ -44,7 +44,7 @@ def _is_complete(kind: str) -> bool:
         return all(listener.said('heard', _SOON_S) for _ in _ROBOTS)
 
 
-def _started(hosts: dict[str, Host], kind: str, share: float) -> tuple[dict[str, Program], Program]:
+def _started(hosts: dict[str, NetworkHost], kind: str, share: float) -> tuple[dict[str, HostProgram], HostProgram]:
     """Two robots, and the base station's listener."""
     base = hosts['base']
     if share:
@@ -58,7 +58,7 @@ def _started(hosts: dict[str, Host], kind: str, share: float) -> tuple[dict[str,
     return robots, listener_at(base, settings, *(DETECTIONS.format(name) for name in _ROBOTS))
 
 
-def _measured(hosts: dict[str, Host], kind: str, share: float, duration_s: float) -> dict[str, Any]:
+def _measured(hosts: dict[str, NetworkHost], kind: str, share: float, duration_s: float) -> dict[str, Any]:
     base = hosts['base']
     robots, listener = _started(hosts, kind, share)
     topics = {name: DETECTIONS.format(name) for name in _ROBOTS}

@@ -6,7 +6,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 
-from benchmarks.network.namespaces import Host, Program
+from benchmarks.network.namespaces import HostProgram, NetworkHost
 from gremsy_bringup.describe.ros_network import SERVER, network_of
 from gremsy_common.errors import SuiteError
 
@@ -17,12 +17,12 @@ _SERVER = [sys.executable, '-m', 'gremsy_bringup.deployment.discovery_server']
 _ROLE = [sys.executable, '-m', 'benchmarks.network.network_roles']
 
 
-def base_station(*hosts: Host) -> dict[str, str]:
+def base_station(*hosts: NetworkHost) -> dict[str, str]:
     """The settings of everybody who meets at the servers of those."""
     return {'ROS_NETWORK': SERVER, 'ROS_SERVER': ','.join(host.address for host in hosts)}
 
 
-def server_at(host: Host, identity: int = 0) -> Program:
+def server_at(host: NetworkHost, identity: int = 0) -> HostProgram:
     """Start the discovery server of a base station, until it serves."""
     program = host.run([*_SERVER, '--id', str(identity), '--listen', f'{host.address}:11811'])
     _must(program.said('find each other'), 'a discovery server')
@@ -30,8 +30,8 @@ def server_at(host: Host, identity: int = 0) -> Program:
 
 
 def robot_of(
-    host: Host, variables: Mapping[str, str], name: str = 'alpha', rate_hz: float = RATE_HZ, boxes: int = BOXES
-) -> Program:
+    host: NetworkHost, variables: Mapping[str, str], name: str = 'alpha', rate_hz: float = RATE_HZ, boxes: int = BOXES
+) -> HostProgram:
     """Start a robot's detector, and what else the suite starts on a robot with those settings."""
     network = network_of(variables)
     if network is not None and network.own_server_arguments:
@@ -42,8 +42,8 @@ def robot_of(
 
 
 def listener_at(
-    host: Host, variables: Mapping[str, str], *topics: str, on_robot: bool = False, user: int | None = None
-) -> Program:
+    host: NetworkHost, variables: Mapping[str, str], *topics: str, on_robot: bool = False, user: int | None = None
+) -> HostProgram:
     """Start who hears those topics, until it listens; `on_robot` as a process of the robot itself."""
     program = host.run([*_ROLE, 'inside' if on_robot else 'listen', *topics], variables, user=user)
     _must(program.said('listens'), 'a listener')

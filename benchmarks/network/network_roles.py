@@ -41,7 +41,7 @@ class RoleParameters(NodeParameters):
     """None of its own."""
 
 
-class Detector(SuiteNode[RoleParameters]):
+class DetectorRole(SuiteNode[RoleParameters]):
     """Publishes what a detector would, on the topic and with the quality of service of the suite's own."""
 
     node_name = 'detector'
@@ -62,7 +62,7 @@ def robot(name: str, rate_hz: float, boxes: int) -> None:
     with _joined(robot=True):
         host = NodeHost()
         with host.placing(['--ros-args', '-r', f'__ns:=/{name}/eo']):
-            node = Detector(host)
+            node = DetectorRole(host)
         node.start()
         host.start([node], on_crash=lambda: None)
         print('publishes', flush=True)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from benchmarks.pointing.pointing_driver import BatchDriver
 from benchmarks.pointing.pointing_scenarios import Scenario
-from benchmarks.pointing.pointing_vehicle import Vehicle
+from benchmarks.pointing.pointing_vehicle import TurningVehicle
 from benchmarks.pointing.pointing_world import Errors, Happening, World
 from gremsy_gimbal_sim.plant.plant import PlantParameters
 
@@ -52,7 +52,7 @@ def tune(
     plant: PlantParameters,
     latency_s: float,
     seeds: tuple[int, ...],
-    vehicle: Vehicle | None = None,
+    vehicle: TurningVehicle | None = None,
 ) -> list[Tuned]:
     """Every law at its best: the smallest mean of the seeds' RMS on these very seeds."""
     gains = np.array(list(itertools.product(_PROPORTIONAL, _INTEGRAL, _DERIVATIVE)))

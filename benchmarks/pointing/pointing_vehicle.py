@@ -53,7 +53,7 @@ class HeadingFeed:
 
 
 @dataclass(frozen=True, slots=True)
-class Vehicle:
+class TurningVehicle:
     """One way to turn, and to carry.
 
     Attributes:

@@ -13,7 +13,7 @@ import numpy as np
 from benchmarks.pointing.pointing_baselines import tune
 from benchmarks.pointing.pointing_closed_loop import run_core
 from benchmarks.pointing.pointing_scenarios import Scenario, rest, scenario
-from benchmarks.pointing.pointing_vehicle import HELD_DEG, MID, HeadingFeed, Vehicle, quarter_turns, sway
+from benchmarks.pointing.pointing_vehicle import HELD_DEG, MID, HeadingFeed, TurningVehicle, quarter_turns, sway
 from benchmarks.pointing.pointing_world import World
 from gremsy_gimbal_sim.plant.plant import GREMSY, IDEAL, PlantParameters
 
@@ -35,7 +35,7 @@ class VehicleCase:
 
     plant: str
     target: Scenario
-    vehicle: Vehicle
+    vehicle: TurningVehicle
     against_pid: bool = False
 
     @property
@@ -46,25 +46,25 @@ class VehicleCase:
 
 CASES = (
     *(
-        VehicleCase(plant, REST, Vehicle(name, SWAY, window_deg))
+        VehicleCase(plant, REST, TurningVehicle(name, SWAY, window_deg))
         for plant in PLANTS
         for name, window_deg in (('lock', None), ('window', 10.0), ('rigid', 0.0))
     ),
     *(
-        VehicleCase(plant, WALKING, Vehicle(name, motion, HELD_DEG))
+        VehicleCase(plant, WALKING, TurningVehicle(name, motion, HELD_DEG))
         for plant in ('mid', 'gremsy')
         for name, motion in (('held', SWAY), ('turn', quarter_turns))
     ),
-    *(VehicleCase(plant, WALKING, Vehicle('rigid', SWAY, 0.0)) for plant in ('mid', 'gremsy')),
-    *(VehicleCase(plant, REST, Vehicle('edge', SWAY, 2.0), against_pid=True) for plant in ('ideal', 'gremsy')),
+    *(VehicleCase(plant, WALKING, TurningVehicle('rigid', SWAY, 0.0)) for plant in ('mid', 'gremsy')),
+    *(VehicleCase(plant, REST, TurningVehicle('edge', SWAY, 2.0), against_pid=True) for plant in ('ideal', 'gremsy')),
     *(
         VehicleCase(plant, REST, vehicle)
         for plant in ('ideal', 'gremsy')
         for vehicle in (
-            Vehicle('rigid, stamped 20 ms wrong', SWAY, 0.0, HeadingFeed(stamped_wrong_s=0.020)),
-            Vehicle('rigid, 10 Hz', SWAY, 0.0, HeadingFeed(rate_hz=10.0)),
-            Vehicle('rigid, 100 ms late', SWAY, 0.0, HeadingFeed(age_s=0.100)),
-            Vehicle('rigid, 1 deg at 2 Hz', sway(1.0, 2.0), 0.0),
+            TurningVehicle('rigid, stamped 20 ms wrong', SWAY, 0.0, HeadingFeed(stamped_wrong_s=0.020)),
+            TurningVehicle('rigid, 10 Hz', SWAY, 0.0, HeadingFeed(rate_hz=10.0)),
+            TurningVehicle('rigid, 100 ms late', SWAY, 0.0, HeadingFeed(age_s=0.100)),
+            TurningVehicle('rigid, 1 deg at 2 Hz', sway(1.0, 2.0), 0.0),
         )
     ),
 )
@@ -74,7 +74,7 @@ def run_case(case: VehicleCase) -> dict[str, Any]:
     """One row: with the heading, without it, and the PID's."""
     plant, latency_s = PLANTS[case.plant]
 
-    def mean_rms_deg(vehicle: Vehicle) -> float:
+    def mean_rms_deg(vehicle: TurningVehicle) -> float:
         worlds = (World(case.target, plant, latency_s, seed, vehicle=vehicle) for seed in SEEDS)
         return round(float(np.mean([float(run_core(world).rms_deg) for world in worlds])), 4)
 

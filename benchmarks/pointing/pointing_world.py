@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.pointing.pointing_scenarios import DURATION_S, GRID_S, SETTLE_S, STEP_AT_S, Scenario
-from benchmarks.pointing.pointing_vehicle import HeadingFeed, Vehicle
+from benchmarks.pointing.pointing_vehicle import HeadingFeed, TurningVehicle
 from gremsy_gimbal_sim.plant.plant import ZOOM_RATE_GAIN, Plant, PlantParameters
 
 Array = NDArray[np.float64]
@@ -130,7 +130,7 @@ class World:
         latency_s: float,
         seed: int,
         shape: tuple[int, ...] = (),
-        vehicle: Vehicle | None = None,
+        vehicle: TurningVehicle | None = None,
     ) -> None:
         self.scenario, self.latency_s, self.seed = scenario, latency_s, seed
         if scenario.zoom != 1.0:

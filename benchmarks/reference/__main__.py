@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from benchmarks.reference.clothing_colours import colours_of
 from benchmarks.reference.hand_corrections import correct, read_corrections
 from benchmarks.reference.reference_tracks import PeopleInFrame, read_reference, write_reference
-from benchmarks.reference.tiled_detection import Detect, Tiling, look_tiled, merge_boxes
+from benchmarks.reference.tiled_detection import Detect, TileLayout, look_tiled, merge_boxes
 from benchmarks.reference.track_linking import (
     LinkingRules,
     SeenBoxes,
@@ -90,7 +90,7 @@ def images_of(video: Path) -> Iterator[NDArray[np.uint8]]:
 
 def look_at_video(video: Path, detect: Detect) -> Looks:
     """The detector on every frame and its tiles."""
-    tiling = Tiling()
+    tiling = TileLayout()
     frame, boxes, scores = [], [], []
     count = 0
     for image in images_of(video):
@@ -106,7 +106,7 @@ def look_at_video(video: Path, detect: Detect) -> Looks:
 
 def linked_people(video: Path, looks: Looks, corrections: Path, rules: LinkingRules) -> list[SmoothTrack]:
     """Merged, linked, corrected and smoothed."""
-    tiling = Tiling()
+    tiling = TileLayout()
     seen = []
     size = (0, 0)
     for index, image in enumerate(images_of(video)):

@@ -21,7 +21,7 @@ Detect = Callable[[NDArray[np.uint8]], tuple[Array, Array]]
 
 
 @dataclass(frozen=True, slots=True)
-class Tiling:
+class TileLayout:
     """How an image is cut.
 
     Attributes:
@@ -39,7 +39,7 @@ class Tiling:
     same_cover: float = 0.75
 
 
-def tile_windows(width: int, height: int, tiling: Tiling) -> NDArray[np.int64]:
+def tile_windows(width: int, height: int, tiling: TileLayout) -> NDArray[np.int64]:
     """(N, 4) windows x_min, y_min, x_max, y_max in pixels: the whole image first, then the tiles row by row."""
     tile_width, tile_height = round(width * tiling.share), round(height * tiling.share)
     lefts = np.linspace(0, width - tile_width, tiling.per_side).round().astype(np.int64)
@@ -58,7 +58,7 @@ def cut_by_window(
     return np.asarray((near & inner).any(axis=1))
 
 
-def look_tiled(image: NDArray[np.uint8], detect: Detect, tiling: Tiling) -> tuple[Array, Array]:
+def look_tiled(image: NDArray[np.uint8], detect: Detect, tiling: TileLayout) -> tuple[Array, Array]:
     """Boxes (N, 4) in image pixels and scores (N,) of the whole image and each tile, one person up to five times."""
     height, width = image.shape[:2]
     all_boxes, all_scores = [np.zeros((0, 4))], [np.zeros(0)]

@@ -15,7 +15,7 @@ import pytest
 from benchmarks.detector import detector_benchmark
 from benchmarks.detector.detector_frames import SIZE_PX, footage_frames
 from benchmarks.detector.detector_int8 import int8_figures
-from benchmarks.detector.detector_peer import Agreement, UltralyticsPeer, agreement, unavailable, write_yolo
+from benchmarks.detector.detector_peer import PeerAgreement, UltralyticsPeer, agreement, unavailable, write_yolo
 from benchmarks.detector.detector_sharing import two_cameras, with_open_batch
 from benchmarks.detector.detector_stages import ANCHORS, CLASSES, OBJECTS, AnsweringBackend, crowded_output
 from benchmarks.detector.detector_timing import WARM_UP, medians_ms, over, take_turns
@@ -61,14 +61,14 @@ def test_agreement_pairs_the_nearest_of_a_class_once() -> None:
     ours = detections(([0, 0, 10, 10], 0.9, 'car'), ([0, 0, 10.25, 10], 0.8, 'car'), ([5, 5, 9, 9], 0.7, 'dog'))
     theirs = detections(([0, 0, 10.5, 10], 0.82, 'car'), ([0, 0.125, 10, 10], 0.9, 'car'), ([5, 5, 9, 9], 0.7, 'cat'))
     found = agreement(ours, theirs)
-    assert found == Agreement(ours=3, theirs=3, unmatched=2, box_px=0.25, score=pytest.approx(0.02))
+    assert found == PeerAgreement(ours=3, theirs=3, unmatched=2, box_px=0.25, score=pytest.approx(0.02))
 
 
 @pytest.mark.parametrize(('count', 'other'), [(0, 0), (0, 1), (1, 0)])
 def test_agreement_counts_what_only_one_side_has(count: int, other: int) -> None:
     one = [([0.0, 0, 1, 1], 0.5, 'car')]
     found = agreement(detections(*one[:count]), detections(*one[:other]))
-    assert found == Agreement(count, other, count + other, 0.0, 0.0)
+    assert found == PeerAgreement(count, other, count + other, 0.0, 0.0)
 
 
 def test_the_crowd_has_as_many_objects_as_it_says(grey_frame: Frame) -> None:

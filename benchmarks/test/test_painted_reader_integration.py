@@ -8,7 +8,7 @@ import pytest
 
 pytest.importorskip('rclpy', reason='the workspace is not built: run ./gremsy setup')
 
-from benchmarks.video.video_page import CHROMIUMS, READER, Painted, why_no_browser
+from benchmarks.video.video_page import CHROMIUMS, READER, PaintedFrame, why_no_browser
 from benchmarks.video.video_scene import burn
 
 STAMP_NS = 1_795_990_000_123_456_000
@@ -54,7 +54,7 @@ def test_the_reader_reads_clock_and_boxes_from_a_real_page():
                 break
             page.wait_for_timeout(25)
         chromium.close()
-    (frame,) = [Painted.of(entry) for entry in seen]
+    (frame,) = [PaintedFrame.of(entry) for entry in seen]
     assert frame.stamp_ns == frame.said_ns == STAMP_NS
     assert 0 < frame.painted_s - frame.received_s < 1
     assert frame.boxes.edges_px == pytest.approx((300.0, 500.0), abs=1.0)

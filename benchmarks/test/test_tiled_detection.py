@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 import numpy as np
 
-from benchmarks.reference.tiled_detection import Tiling, look_tiled, merge_boxes, tile_windows
+from benchmarks.reference.tiled_detection import TileLayout, look_tiled, merge_boxes, tile_windows
 
 WHOLE = (40.0, 90.0)
 
@@ -22,7 +22,7 @@ def image_with(box):
 
 
 def test_the_whole_image_and_overlapping_tiles_cover_everything():
-    windows = tile_windows(768, 576, Tiling())
+    windows = tile_windows(768, 576, TileLayout())
     assert windows[0].tolist() == [0, 0, 768, 576]
     assert windows[1].tolist() == [0, 0, 384, 288]
     assert windows[5].tolist() == [192, 144, 576, 432]
@@ -31,7 +31,7 @@ def test_the_whole_image_and_overlapping_tiles_cover_everything():
 
 def test_somebody_on_the_border_of_tiles_is_found_whole_once():
     wanted = [370, 270, 400, 350]
-    boxes, scores = look_tiled(image_with(wanted), find_bright, Tiling())
+    boxes, scores = look_tiled(image_with(wanted), find_bright, TileLayout())
     assert (boxes == wanted).all(), 'a cut part was taken for a person'
     merged, _ = merge_boxes(boxes, scores, 0.45, 0.75)
     np.testing.assert_allclose(merged, [wanted])
@@ -39,7 +39,7 @@ def test_somebody_on_the_border_of_tiles_is_found_whole_once():
 
 def test_somebody_at_the_images_own_edge_is_kept():
     wanted = [740, 500, 768, 576]
-    boxes, _ = look_tiled(image_with(wanted), find_bright, Tiling())
+    boxes, _ = look_tiled(image_with(wanted), find_bright, TileLayout())
     assert len(boxes) and (boxes == wanted).all()
 
 

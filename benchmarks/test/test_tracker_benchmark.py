@@ -16,7 +16,7 @@ from benchmarks.tracker import tracker_benchmark, tracker_left_out
 from benchmarks.tracker.tracker_contestants import OURS, contestants, versions
 from benchmarks.tracker.tracker_mot15 import mot15, why_missing
 from benchmarks.tracker.tracker_scores import follow, score
-from benchmarks.tracker.tracker_sequences import Picture, Sequence, synthetic
+from benchmarks.tracker.tracker_sequences import Sequence, SequencePicture, synthetic
 from gremsy_tracker.tracking.box_noise import BoxNoise
 
 BOX = np.array([[100.0, 100, 140, 200]])
@@ -30,7 +30,10 @@ def two_people(pictures: int) -> Sequence:
     return Sequence(
         'two',
         (640, 480),
-        [Picture(T0 + round(n * 1e9 / 30), boxes.copy(), np.full(2, 0.9), None, boxes, ids) for n in range(pictures)],
+        [
+            SequencePicture(T0 + round(n * 1e9 / 30), boxes.copy(), np.full(2, 0.9), None, boxes, ids)
+            for n in range(pictures)
+        ],
     )
 
 

@@ -14,7 +14,7 @@ from benchmarks.loop.pointing_score import score_pointing
 from benchmarks.offline_loop import OfflineLoop, Timing, oracle, tracker_parameters
 from benchmarks.pointing.pointing_closed_loop import run_core
 from benchmarks.pointing.pointing_scenarios import Scenario, rest, scenario
-from benchmarks.pointing.pointing_vehicle import HELD_DEG, MID, HeadingFeed, Vehicle, quarter_turns, sway
+from benchmarks.pointing.pointing_vehicle import HELD_DEG, MID, HeadingFeed, TurningVehicle, quarter_turns, sway
 from benchmarks.pointing.pointing_world import World
 from benchmarks.reference.reference_tracks import read_reference
 from gremsy_camera.footage.footage import cache_directory, find_footage
@@ -29,26 +29,26 @@ PLANTS = {'ideal': (IDEAL, 0.120), 'mid': (MID, 0.120), 'gremsy': (GREMSY, 0.250
 AT_REST = Scenario('rest', rest)
 SWAY = sway(5.0, 0.5)
 ISSUE = [
-    ('ideal', AT_REST, Vehicle('lock', SWAY, None), 0.10),
-    ('ideal', AT_REST, Vehicle('window', SWAY, 10.0), 0.10),
-    ('ideal', AT_REST, Vehicle('rigid', SWAY, 0.0), 0.10),
-    ('mid', AT_REST, Vehicle('rigid', SWAY, 0.0), 0.10),
-    ('gremsy', AT_REST, Vehicle('window', SWAY, 10.0), 0.15),
-    ('gremsy', AT_REST, Vehicle('rigid', SWAY, 0.0), 0.25),
-    ('mid', scenario('walking'), Vehicle('held', SWAY, HELD_DEG), 0.30),
-    ('mid', scenario('walking'), Vehicle('turn', quarter_turns, HELD_DEG), 0.30),
-    ('gremsy', scenario('walking'), Vehicle('held', SWAY, HELD_DEG), 0.60),
-    ('gremsy', scenario('walking'), Vehicle('rigid', SWAY, 0.0), 0.60),
-    ('gremsy', scenario('walking'), Vehicle('turn', quarter_turns, HELD_DEG), 0.60),
-    ('gremsy', AT_REST, Vehicle('quick', sway(1.0, 2.0), 0.0), 0.25),
-    ('ideal', AT_REST, Vehicle('drift', SWAY, 0.0, HeadingFeed(drift_deg_s=5.0 / 60.0)), 0.10),
-    ('mid', AT_REST, Vehicle('jumps', SWAY, 0.0, HeadingFeed(jumps=((10.0, 15.0), (15.0, -8.0)))), 0.15),
-    ('mid', AT_REST, Vehicle('late', SWAY, 0.0, HeadingFeed(age_s=0.1)), 0.20),
+    ('ideal', AT_REST, TurningVehicle('lock', SWAY, None), 0.10),
+    ('ideal', AT_REST, TurningVehicle('window', SWAY, 10.0), 0.10),
+    ('ideal', AT_REST, TurningVehicle('rigid', SWAY, 0.0), 0.10),
+    ('mid', AT_REST, TurningVehicle('rigid', SWAY, 0.0), 0.10),
+    ('gremsy', AT_REST, TurningVehicle('window', SWAY, 10.0), 0.15),
+    ('gremsy', AT_REST, TurningVehicle('rigid', SWAY, 0.0), 0.25),
+    ('mid', scenario('walking'), TurningVehicle('held', SWAY, HELD_DEG), 0.30),
+    ('mid', scenario('walking'), TurningVehicle('turn', quarter_turns, HELD_DEG), 0.30),
+    ('gremsy', scenario('walking'), TurningVehicle('held', SWAY, HELD_DEG), 0.60),
+    ('gremsy', scenario('walking'), TurningVehicle('rigid', SWAY, 0.0), 0.60),
+    ('gremsy', scenario('walking'), TurningVehicle('turn', quarter_turns, HELD_DEG), 0.60),
+    ('gremsy', AT_REST, TurningVehicle('quick', sway(1.0, 2.0), 0.0), 0.25),
+    ('ideal', AT_REST, TurningVehicle('drift', SWAY, 0.0, HeadingFeed(drift_deg_s=5.0 / 60.0)), 0.10),
+    ('mid', AT_REST, TurningVehicle('jumps', SWAY, 0.0, HeadingFeed(jumps=((10.0, 15.0), (15.0, -8.0)))), 0.15),
+    ('mid', AT_REST, TurningVehicle('late', SWAY, 0.0, HeadingFeed(age_s=0.1)), 0.20),
 ]
 FAST = {('ideal', 'rigid'), ('gremsy', 'rigid'), ('mid', 'turn')}
 
 
-def rms_deg(plant: str, target: Scenario, vehicle: Vehicle, seed: int) -> float:
+def rms_deg(plant: str, target: Scenario, vehicle: TurningVehicle, seed: int) -> float:
     parameters, latency_s = PLANTS[plant]
     return float(run_core(World(target, parameters, latency_s, seed, vehicle=vehicle)).rms_deg)
 
@@ -65,18 +65,18 @@ def rms_deg(plant: str, target: Scenario, vehicle: Vehicle, seed: int) -> float:
     ],
 )
 def test_a_turning_vehicle_moves_the_camera_off_its_target_by_no_more_than_that(
-    plant: str, target: Scenario, vehicle: Vehicle, bound_deg: float
+    plant: str, target: Scenario, vehicle: TurningVehicle, bound_deg: float
 ) -> None:
     assert rms_deg(plant, target, vehicle, 21) < bound_deg
 
 
 def test_without_a_heading_a_swaying_vehicle_costs_ten_times_as_much() -> None:
     """What the heading is worth: the same run as `ideal, rest, rigid` without it."""
-    assert rms_deg('ideal', AT_REST, Vehicle('rigid', SWAY, 0.0, None), 21) > 0.6
+    assert rms_deg('ideal', AT_REST, TurningVehicle('rigid', SWAY, 0.0, None), 21) > 0.6
 
 
 def test_the_same_vehicle_gives_the_core_the_same_motion_bit_for_bit() -> None:
-    vehicle = Vehicle('rigid', SWAY, 0.0)
+    vehicle = TurningVehicle('rigid', SWAY, 0.0)
     first, second = (run_core(World(AT_REST, IDEAL, 0.12, 4, vehicle=vehicle)).angle_deg for _ in range(2))
     assert np.array_equal(first, second)
 
@@ -114,7 +114,7 @@ def test_a_heading_that_jumps_is_counted_on_from_there_and_no_camera_moves_for_i
     """By 5, 30 and 180 degrees, as after a reset of the compass: never 0.3 degrees off (0.15, as without a jump)."""
     parameters, latency_s = PLANTS[plant]
     feed = HeadingFeed(jumps=((8.0, 5.0), (12.0, 30.0), (16.0, 180.0)))
-    vehicle = Vehicle(mode, SWAY, 0.0 if mode == 'rigid' else 10.0, feed)
+    vehicle = TurningVehicle(mode, SWAY, 0.0 if mode == 'rigid' else 10.0, feed)
     angles_deg = np.abs(run_core(World(AT_REST, parameters, latency_s, 21, vehicle=vehicle)).angle_deg)
     assert angles_deg[len(angles_deg) // 4 :].max() < 0.3
 
@@ -197,7 +197,7 @@ def test_the_camera_is_carried_as_by_the_simulated_payload(window_deg: float | N
     )
     body = GimbalBody(options, 0.0)
     body.holds_earth = window_deg is None
-    carried = Vehicle('any', SWAY, window_deg).carried_deg()
+    carried = TurningVehicle('any', SWAY, window_deg).carried_deg()
     for at_ms in range(0, 4000, 10):
         body.advance(at_ms * 1e-3)
         # The payload moves in steps of 10 ms, in which its vehicle turns by 0.16 degrees at most.

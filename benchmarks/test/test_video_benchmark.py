@@ -15,9 +15,9 @@ av = pytest.importorskip('av', reason='run ./gremsy setup --extra encode')
 from benchmarks.video import encoder_costs
 from benchmarks.video.encoder_costs import encode
 from benchmarks.video.painted_frames import delays, medians, overlay, worst
-from benchmarks.video.video_page import READER, DrawnBoxes, Painted, stamp_of_word
+from benchmarks.video.video_page import READER, DrawnBoxes, PaintedFrame, stamp_of_word
 from benchmarks.video.video_scene import PAN_RAD_S, RATE_HZ, SWING_RAD, PanningScene, azimuth_at, burn
-from benchmarks.video.virtual_screen import Place, Seen, figures, pixels_of
+from benchmarks.video.virtual_screen import PicturePlacement, ScreenReading, figures, pixels_of
 from gremsy_camera.trial import burned_clock
 
 STAMP_NS = 1_795_990_000_123_456_000
@@ -26,7 +26,7 @@ STAMP_NS = 1_795_990_000_123_456_000
 def painted(stamp_ns=STAMP_NS, *, edges=(), dashed=False, late_ms=50.0, said_ns=None, last=None):
     at_s = stamp_ns * 1e-9
     boxes = DrawnBoxes(edges, dashed)
-    return Painted(stamp_ns, said_ns or stamp_ns, at_s + 0.010, at_s + late_ms * 1e-3, boxes, last or boxes)
+    return PaintedFrame(stamp_ns, said_ns or stamp_ns, at_s + 0.010, at_s + late_ms * 1e-3, boxes, last or boxes)
 
 
 def test_the_camera_turns_at_30_degrees_a_second_and_its_boxes_are_the_doors():
@@ -103,7 +103,7 @@ def test_delays_are_from_the_burned_time_to_the_paint_and_add_up():
     frames = [painted(STAMP_NS + index * 33_333_000, late_ms=40.0 + index) for index in (0, 1, 2, 4)]
     truth = [STAMP_NS + index * 33_333_000 for index in range(-2, 9)]
     sent_s = {STAMP_NS: STAMP_NS * 1e-9 + 0.006}
-    found = delays([*frames, Painted(None, None, None, 0.0, DrawnBoxes(), DrawnBoxes())], sent_s, truth)
+    found = delays([*frames, PaintedFrame(None, None, None, 0.0, DrawnBoxes(), DrawnBoxes())], sent_s, truth)
     assert found['glass_to_glass_ms_p50'] == pytest.approx(41.5, abs=0.01)
     assert found['glass_to_glass_ms_max'] == pytest.approx(44.0, abs=0.01)
     assert (found['frames_painted'], found['frames_unreadable'], found['frames_never_painted']) == (5, 1, 1)
@@ -139,7 +139,7 @@ def test_clock_and_lines_are_found_where_the_picture_is_on_the_screen():
     burn(image, STAMP_NS // 1000)
     screen = np.zeros((900, 1280, 4), np.uint8)
     small = cv2.resize(image, (960, 540), interpolation=cv2.INTER_AREA)
-    place = Place(10.0, 100.0, 0.75)
+    place = PicturePlacement(10.0, 100.0, 0.75)
     screen[100:640, 10:970, :3] = small
     for edge in (400.0, 700.0):
         x = 10 + round(edge * 0.75)
@@ -155,7 +155,7 @@ def test_a_box_on_the_screen_is_its_frames_own_or_that_of_one_nearby():
     truth = {stamp: (100.0 + 31 * index, 300.0 + 31 * index) for index, stamp in enumerate(stamps)}
     at_s = stamps[5] * 1e-9 + 0.040
     own, before, none = truth[stamps[5]], truth[stamps[4]], ()
-    seen = [Seen(at_s, stamps[5], lines) for lines in (own, own, before, none)]
+    seen = [ScreenReading(at_s, stamps[5], lines) for lines in (own, own, before, none)]
     assert figures(seen, truth) == {
         'screen_glass_to_glass_ms_p50': pytest.approx(40.0, abs=0.01),
         'screen_glass_to_glass_ms_p95': pytest.approx(40.0, abs=0.01),

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.tracker.tracker_sequences import Picture, Sequence
+from benchmarks.tracker.tracker_sequences import Sequence, SequencePicture
 
 Array = NDArray[np.float64]
 
@@ -56,7 +56,7 @@ def mot15(name: str, folder: Path = FOLDER) -> Sequence:
     for frame in range(1, length + 1):
         seen, true = found[found[:, _FRAME] == frame], truth[truth[:, _FRAME] == frame]
         pictures.append(
-            Picture(
+            SequencePicture(
                 10**18 + round(frame / rate_hz * 1e9),
                 _corners(seen),
                 seen[:, _MARK].copy(),

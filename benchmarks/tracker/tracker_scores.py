@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from trackeval.metrics import CLEAR, HOTA, Identity
 
 from benchmarks.tracker.tracker_contestants import Answer, Contestant
-from benchmarks.tracker.tracker_sequences import Picture, Sequence
+from benchmarks.tracker.tracker_sequences import Sequence, SequencePicture
 from gremsy_tracker.tracking.association import overlaps
 
 Scores = dict[str, float]
@@ -47,7 +47,7 @@ def _percent(value: float) -> float:
     return round(100.0 * float(value), 2)
 
 
-def _as_trackeval_wants(pictures: SequenceOf[Picture], answers: SequenceOf[Answer]) -> dict[str, Any]:
+def _as_trackeval_wants(pictures: SequenceOf[SequencePicture], answers: SequenceOf[Answer]) -> dict[str, Any]:
     true_ids, true_count = _numbered([each.true_ids for each in pictures])
     ids, count = _numbered([answer[1] for answer in answers])
     return {

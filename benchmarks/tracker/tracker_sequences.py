@@ -36,7 +36,7 @@ _EPOCH_NS = 10**18
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Picture:
+class SequencePicture:
     """What every tracker gets of one image, and what is true in it.
 
     Attributes:
@@ -61,21 +61,21 @@ class Sequence:
 
     name: str
     size_px: tuple[int, int]
-    pictures: list[Picture]
+    pictures: list[SequencePicture]
 
 
 @dataclass(frozen=True, slots=True)
-class CameraMotion:
+class CameraPath:
     """Where the camera looks (azimuth, tilt in rad) and its magnification, by time in s."""
 
     aim: Callable[[float], tuple[float, float]]
     zoom: Callable[[float], float]
 
 
-STILL = CameraMotion(lambda _: (0.0, -0.05), lambda _: 1.0)
+STILL = CameraPath(lambda _: (0.0, -0.05), lambda _: 1.0)
 
 
-def panning(random: np.random.Generator) -> CameraMotion:
+def panning(random: np.random.Generator) -> CameraPath:
     """From one aim to the next every 2.5 s at up to 45 deg/s, as a gimbal does that is sent from target to target."""
     aims = np.concatenate([[0.0], random.uniform(-0.35, 0.35, 64)])
 
@@ -87,12 +87,12 @@ def panning(random: np.random.Generator) -> CameraMotion:
         share = min(1.0, (at_s - 2.5 * leg) / lasts_s)
         return before + (after - before) * (1 - math.cos(math.pi * share)) / 2, -0.05 + 0.01 * math.sin(at_s)
 
-    return CameraMotion(aim, lambda _: 1.0)
+    return CameraPath(aim, lambda _: 1.0)
 
 
-def panning_and_zooming(random: np.random.Generator) -> CameraMotion:
+def panning_and_zooming(random: np.random.Generator) -> CameraPath:
     """Panning, with the magnification going from 1 to 2.5 and back every 6 s."""
-    return CameraMotion(panning(random).aim, lambda at_s: 2.5 ** ((1 - math.cos(at_s * 2 * math.pi / 6.0)) / 2))
+    return CameraPath(panning(random).aim, lambda at_s: 2.5 ** ((1 - math.cos(at_s * 2 * math.pi / 6.0)) / 2))
 
 
 def synthetic(kind: str, seed: int, duration_s: float = 20.0) -> Sequence:
@@ -112,7 +112,9 @@ def synthetic(kind: str, seed: int, duration_s: float = 20.0) -> Sequence:
         boxes, ids, visible = people.seen(camera, level_from_optical)
         found, scores = detector.detect(boxes, visible, camera)
         pictures.append(
-            Picture(_EPOCH_NS + round(at_s * 1e9), found, scores, after_from_before if number else None, boxes, ids)
+            SequencePicture(
+                _EPOCH_NS + round(at_s * 1e9), found, scores, after_from_before if number else None, boxes, ids
+            )
         )
     return Sequence(f'{kind}_{seed}', (_WIDE.width, _WIDE.height), pictures)
 
@@ -120,7 +122,7 @@ def synthetic(kind: str, seed: int, duration_s: float = 20.0) -> Sequence:
 class _Eye:
     """The camera: true attitude, and the noisy telemetry from which trackers learn its motion."""
 
-    def __init__(self, random: np.random.Generator, motion: CameraMotion) -> None:
+    def __init__(self, random: np.random.Generator, motion: CameraPath) -> None:
         self._random, self._motion = random, motion
         self._telemetry = AttitudeHistory()
         self._told = 0

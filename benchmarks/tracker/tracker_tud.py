@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.tracker.tracker_sequences import Picture, Sequence
+from benchmarks.tracker.tracker_sequences import Sequence, SequencePicture
 from gremsy_common.errors import SuiteError
 
 NAMES = ('TUD-Campus', 'TUD-Stadtmitte')
@@ -40,10 +40,10 @@ def tud(name: str) -> Sequence:
     return Sequence(name, SIZE_PX, pictures)
 
 
-def _picture(frame: int, truth: NDArray[np.float64], found: NDArray[np.float64]) -> Picture:
+def _picture(frame: int, truth: NDArray[np.float64], found: NDArray[np.float64]) -> SequencePicture:
     # Sorted from left to right: the file's order is by that tracker's ids and would give them away.
     found = found[np.argsort(found[:, _LEFT], kind='stable')]
-    return Picture(
+    return SequencePicture(
         10**18 + round(frame / RATE_HZ * 1e9),
         _corners(found),
         np.ones(len(found)),

@@ -18,7 +18,7 @@ from benchmarks.video.video_page import Browser
 from benchmarks.video.video_scene import HEIGHT, RATE_HZ, WIDTH, PanningScene, azimuth_at
 from gremsy_camera.streaming.encoder_choice import make_encoder
 from gremsy_camera.streaming.rtp_sending import RtpSender
-from gremsy_camera.streaming.video_encoder import EncoderError, EncoderSettings
+from gremsy_camera.streaming.video_encoder import EncoderError, VideoEncoderSettings
 from gremsy_camera.streaming.video_out import VideoOptions
 from gremsy_camera.trial.debian_gi import reach_debian_gi
 from gremsy_common.errors import SuiteError
@@ -66,7 +66,7 @@ def encode(name: str) -> dict[str, Any]:
     """BGR to RTP packets at the camera's pace: CPU time of the whole process over the time that it took, and more."""
     options, scene = VideoOptions(), PanningScene()
     try:
-        encoder = make_encoder(name, EncoderSettings(WIDTH, HEIGHT, RATE_HZ, options.kbps, options.gop))
+        encoder = make_encoder(name, VideoEncoderSettings(WIDTH, HEIGHT, RATE_HZ, options.kbps, options.gop))
     except EncoderError as error:
         return {'unusable': str(error)}
     pictures = [scene.render(azimuth_at(number / RATE_HZ)) for number in range(_KEPT)]

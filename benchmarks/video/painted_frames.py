@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.video.video_page import DrawnBoxes, Painted
+from benchmarks.video.video_page import DrawnBoxes, PaintedFrame
 from gremsy_common.timing.trace import read_trace
 
 # The camera turns by 31 px from one picture to the next.
@@ -32,7 +32,7 @@ def sent_at(traces: Path) -> dict[int, float]:
     return {event['stamp_ns']: event['at_ns'] * 1e-9 for event in read_trace(traces) if event['kind'] == 'sent'}
 
 
-def delays(painted: Sequence[Painted], sent_s: Mapping[int, float], truth: Iterable[int]) -> dict[str, Any]:
+def delays(painted: Sequence[PaintedFrame], sent_s: Mapping[int, float], truth: Iterable[int]) -> dict[str, Any]:
     """How old frames are when they are painted, and where that time went, ms; how many never were, of those taken."""
     known = [(frame, frame.stamp_ns) for frame in painted if frame.stamp_ns is not None]
     old = [(frame.painted_s - stamp * 1e-9) * 1e3 for frame, stamp in known]
@@ -57,7 +57,7 @@ def delays(painted: Sequence[Painted], sent_s: Mapping[int, float], truth: Itera
     }
 
 
-def overlay(painted: Sequence[Painted], truth: Mapping[int, Sequence[float]]) -> dict[str, Any]:
+def overlay(painted: Sequence[PaintedFrame], truth: Mapping[int, Sequence[float]]) -> dict[str, Any]:
     """Whether the boxes on each frame were those of that very frame, by the ink in the page's own canvas.
 
     `overlay_matched_fraction` is of the frames that had boxes: over which all of their own, and nothing else, were
@@ -83,7 +83,7 @@ def overlay(painted: Sequence[Painted], truth: Mapping[int, Sequence[float]]) ->
     }
 
 
-def _is_that(frame: Painted) -> bool:
+def _is_that(frame: PaintedFrame) -> bool:
     # The page knows it by the RTP time.
     return frame.said_ns is not None and frame.stamp_ns is not None and abs(frame.said_ns - frame.stamp_ns) <= _TICK_NS
 

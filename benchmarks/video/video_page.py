@@ -38,7 +38,7 @@ class DrawnBoxes:
 
 
 @dataclass(frozen=True, slots=True)
-class Painted:
+class PaintedFrame:
     """One frame that a page painted; times in s since 1970.
 
     Attributes:
@@ -58,7 +58,7 @@ class Painted:
     last_boxes: DrawnBoxes
 
     @classmethod
-    def of(cls, entry: dict[str, Any]) -> Painted:
+    def of(cls, entry: dict[str, Any]) -> PaintedFrame:
         """From what `frame_reader.js` wrote down.
 
         What is drawn in one refresh is on the screen with the next, unless the page was too slow for it.
@@ -106,14 +106,14 @@ class Tab:
                 )
             self.page.wait_for_timeout(_POLL_MS)
 
-    def watch(self, seconds: float) -> tuple[list[Painted], dict[str, Any], dict[str, Any]]:
+    def watch(self, seconds: float) -> tuple[list[PaintedFrame], dict[str, Any], dict[str, Any]]:
         """What is painted meanwhile, what WebRTC counted, and what the page counted of its boxes."""
         before, counts_before = self.stats(), self.counts()
         self.page.evaluate('void (frameReader.seen.length = 0)')
         self.page.wait_for_timeout(1000 * seconds)
         entries = self.page.evaluate('frameReader.seen')
         after, counts = self.stats(), self.counts()
-        return [Painted.of(entry) for entry in entries], _less(after, before), _less(counts, counts_before)
+        return [PaintedFrame.of(entry) for entry in entries], _less(after, before), _less(counts, counts_before)
 
     def stats(self) -> dict[str, Any]:
         """What WebRTC counts."""

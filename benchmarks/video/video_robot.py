@@ -35,7 +35,7 @@ _TAKE_S = 0.2
 
 
 @dataclass(frozen=True)
-class CameraParameters(NodeParameters):
+class PlayedCameraParameters(NodeParameters):
     """Of the camera."""
 
     truth: str = param('', doc='File for what was in each picture, a JSON object a line.')
@@ -48,11 +48,11 @@ class MuxerParameters(NodeParameters):
     server: str = param('', doc='Where to, with the path.')
 
 
-class PanningCamera(SuiteNode[CameraParameters]):
+class PanningCamera(SuiteNode[PlayedCameraParameters]):
     """A picture and its true boxes 30 times a second. The stamp is of when the picture is drawn, and burned into it."""
 
     node_name = 'camera'
-    parameters_type = CameraParameters
+    parameters_type = PlayedCameraParameters
 
     def activate(self) -> None:
         """Start."""

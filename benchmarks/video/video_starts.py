@@ -12,7 +12,7 @@ from typing import Any
 
 import httpx
 
-from benchmarks.video.video_page import Browser, Painted, Tab
+from benchmarks.video.video_page import Browser, PaintedFrame, Tab
 from benchmarks.video.video_processes import BUILT_IN, MEDIAMTX, Chain, running_chain, wait_until, why_no_mediamtx
 
 _OPENINGS, _RETURNS = 5, 3
@@ -56,7 +56,7 @@ def first_picture(browser: Browser, chain: Chain, *, asleep: bool = True) -> dic
         wait_until(lambda: not _published(chain), 'the encoder does not go to sleep', _ASLEEP_WITHIN_S)
     tab = browser.open(chain.page)
     tab.wait_for_frames(1)
-    first = Painted.of(tab.page.evaluate('frameReader.seen[0]'))
+    first = PaintedFrame.of(tab.page.evaluate('frameReader.seen[0]'))
     begin_ms, marks = tab.page.evaluate('[performance.timeOrigin, frameReader.marks]')
     # As long as a visitor stays at least; also longer than leaving takes.
     tab.page.wait_for_timeout(1000 * _WATCHED_S)
@@ -77,7 +77,7 @@ def _return_s(tab: Tab, chain: Chain) -> float:
     until_s = time.monotonic() + 30.0
     while time.monotonic() < until_s:
         for entry in tab.page.evaluate('frameReader.seen'):
-            frame = Painted.of(entry)
+            frame = PaintedFrame.of(entry)
             if frame.stamp_ns is not None and frame.stamp_ns * 1e-9 > back_s:
                 tab.page.wait_for_timeout(1000 * _WATCHED_S)
                 return frame.painted_s - back_s

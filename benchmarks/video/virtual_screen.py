@@ -45,7 +45,7 @@ _FOUND_SHARE, _NEIGHBOURS = 0.7, 6
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class PicturePlacement:
     """Where the picture is on the screen: its upper left corner and its scale, in px of the screen."""
 
     left: float
@@ -53,7 +53,7 @@ class Place:
     scale: float
 
     @classmethod
-    def of(cls, tab: Tab) -> Place:
+    def of(cls, tab: Tab) -> PicturePlacement:
         """The page's, in a window at the screen's upper left corner."""
         box = tab.page.locator('.picture.is-main').bounding_box()
         bars = tab.page.evaluate('outerHeight - innerHeight')
@@ -84,7 +84,7 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class ScreenReading:
     """What was on the screen: since when that picture was (s since 1970), its stamp, the lines over it."""
 
     since_s: float
@@ -105,14 +105,14 @@ def measure(chromium: Browser, folder: Path, seconds: float) -> dict[str, Any]:
         tab = windowed.open(chain.page)
         tab.wait_for_frames(3)
         tab.page.wait_for_timeout(1000 * _WARM_S)
-        seen = _look(screen, Place.of(tab), tab, seconds)
+        seen = _look(screen, PicturePlacement.of(tab), tab, seconds)
         tab.close()
         chain.end('robot')
         truth = read_truth(chain.truth)
     return {'screen_unavailable': None, **figures(seen, truth)}
 
 
-def figures(seen: Sequence[Seen], truth: Mapping[int, Sequence[float]]) -> dict[str, Any]:
+def figures(seen: Sequence[ScreenReading], truth: Mapping[int, Sequence[float]]) -> dict[str, Any]:
     """How old pictures were when they came to the screen, and for which share of the time whose boxes were on them."""
     since = {each.stamp_ns: each.since_s for each in reversed(seen)}
     old_ms = [(at_s - stamp * 1e-9) * 1e3 for stamp, at_s in since.items()]
@@ -145,8 +145,8 @@ def _are_those(lines: Sequence[float], edges: Sequence[float]) -> bool:
     return bool(edges) and found >= _FOUND_SHARE * len(edges)
 
 
-def _look(screen: Bytes, place: Place, tab: Tab, seconds: float) -> list[Seen]:
-    found: list[Seen] = []
+def _look(screen: Bytes, place: PicturePlacement, tab: Tab, seconds: float) -> list[ScreenReading]:
+    found: list[ScreenReading] = []
     stop = threading.Event()
 
     def look() -> None:
@@ -161,7 +161,7 @@ def _look(screen: Bytes, place: Place, tab: Tab, seconds: float) -> list[Seen]:
                 continue
             band = place.band(screen)
             if place.clock(screen) == last:
-                found.append(Seen(since_s, stamp_ns, tuple(place.lines(band))))
+                found.append(ScreenReading(since_s, stamp_ns, tuple(place.lines(band))))
 
     thread = threading.Thread(target=look, daemon=True)
     thread.start()

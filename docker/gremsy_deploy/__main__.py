@@ -15,10 +15,10 @@ from pathlib import Path
 
 from gremsy_deploy.doctors import doctor_file, examine
 from gremsy_deploy.errors import DeployError
-from gremsy_deploy.inventory import Place, chosen, read_inventory
+from gremsy_deploy.inventory import RobotEntry, chosen, read_inventory
 from gremsy_deploy.releases import image_of, release_of
 from gremsy_deploy.remotes import remote_of
-from gremsy_deploy.robots import End, Report, Robot, Status
+from gremsy_deploy.robots import DeployedRobot, DeploymentStatus, End, Report
 from gremsy_deploy.rollouts import canaries_of, on_all, roll_out
 
 _DOCKER_FOLDER = Path(__file__).resolve().parents[1]
@@ -84,7 +84,7 @@ def _names(text: str) -> list[str]:
     return [name for name in text.split(',') if name]
 
 
-def _up(options: argparse.Namespace, places: Sequence[Place], voice: _Voice) -> tuple[Report, ...]:
+def _up(options: argparse.Namespace, places: Sequence[RobotEntry], voice: _Voice) -> tuple[Report, ...]:
     builder = image_of(options.builder) if options.builder else None
     release = release_of(image_of(options.image), _DOCKER_FOLDER, builder)
     voice.say(f'release {release.name}: {release.image.reference}')
@@ -99,8 +99,8 @@ def _up(options: argparse.Namespace, places: Sequence[Place], voice: _Voice) -> 
     )
 
 
-def _rollback(options: argparse.Namespace, places: Sequence[Place], voice: _Voice) -> tuple[Report, ...]:
-    def act(place: Place) -> Report:
+def _rollback(options: argparse.Namespace, places: Sequence[RobotEntry], voice: _Voice) -> tuple[Report, ...]:
+    def act(place: RobotEntry) -> Report:
         began = time.monotonic()
         report = _robot(place, voice).rollback(options.ready_within, options.need)
         voice.say(f'{place.name}: rollback took {time.monotonic() - began:.1f} s')
@@ -109,21 +109,21 @@ def _rollback(options: argparse.Namespace, places: Sequence[Place], voice: _Voic
     return on_all(places, act, limit=options.limit)
 
 
-def _doctor(options: argparse.Namespace, places: Sequence[Place], voice: _Voice) -> tuple[Report, ...]:
+def _doctor(options: argparse.Namespace, places: Sequence[RobotEntry], voice: _Voice) -> tuple[Report, ...]:
     file = doctor_file(_DOCKER_FOLDER.parent / 'src')
     here = Path.cwd() if options.bundle else None
 
-    def act(place: Place) -> Report:
+    def act(place: RobotEntry) -> Report:
         return examine(place.name, place.folder, remote_of(place), file, voice.of(place.name), here)
 
     return on_all(places, act, limit=options.limit)
 
 
-def _recover(options: argparse.Namespace, places: Sequence[Place], voice: _Voice) -> tuple[Report, ...]:
+def _recover(options: argparse.Namespace, places: Sequence[RobotEntry], voice: _Voice) -> tuple[Report, ...]:
     return on_all(places, lambda place: _robot(place, voice).recover(), limit=options.limit)
 
 
-def _status(options: argparse.Namespace, places: Sequence[Place], voice: _Voice) -> int:
+def _status(options: argparse.Namespace, places: Sequence[RobotEntry], voice: _Voice) -> int:
     with ThreadPoolExecutor(max_workers=max(1, options.limit)) as pool:
         found = list(pool.map(lambda place: _robot(place, voice).status(), places))
     if options.json:
@@ -134,7 +134,7 @@ def _status(options: argparse.Namespace, places: Sequence[Place], voice: _Voice)
     return 0 if all(each.reached and each.ready == 'yes' and not each.interrupted for each in found) else 1
 
 
-def _line(status: Status) -> str:
+def _line(status: DeploymentStatus) -> str:
     if not status.reached:
         return f'{status.robot}: not reached. {status.ready}'
     words = [f'{status.robot}: {status.current or "nothing installed"}']
@@ -149,8 +149,8 @@ def _line(status: Status) -> str:
     return ', '.join([*words, f'{status.free_mb} MB free'])
 
 
-def _robot(place: Place, voice: _Voice) -> Robot:
-    return Robot(place.name, place.folder, remote_of(place), voice.of(place.name))
+def _robot(place: RobotEntry, voice: _Voice) -> DeployedRobot:
+    return DeployedRobot(place.name, place.folder, remote_of(place), voice.of(place.name))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -18,7 +18,7 @@ _SETTINGS = {'host', 'port', 'folder', 'canary', 'ssh_options'}
 
 
 @dataclass(frozen=True)
-class Place:
+class RobotEntry:
     """One robot: where it is reached and where on it the releases are."""
 
     name: str
@@ -31,7 +31,7 @@ class Place:
     ssh_options: tuple[str, ...] = ()
 
 
-def read_inventory(path: Path) -> tuple[Place, ...]:
+def read_inventory(path: Path) -> tuple[RobotEntry, ...]:
     parser = configparser.ConfigParser(interpolation=None)
     try:
         parser.read_string(path.read_text(encoding='utf-8'), source=str(path))
@@ -51,7 +51,7 @@ def read_inventory(path: Path) -> tuple[Place, ...]:
     return places
 
 
-def _place(name: str, section: configparser.SectionProxy) -> Place:
+def _place(name: str, section: configparser.SectionProxy) -> RobotEntry:
     unknown = sorted(set(section) - _SETTINGS)
     if unknown:
         raise ValueError(f'[{name}] has {unknown[0]!r}; there is {", ".join(sorted(_SETTINGS))}')
@@ -65,7 +65,7 @@ def _place(name: str, section: configparser.SectionProxy) -> Place:
     port = section.getint('port', 22)
     if not 0 < port < 65536:
         raise ValueError(f'[{name}] port = {port} is none')
-    return Place(
+    return RobotEntry(
         name=name,
         host=host,
         folder=folder,
@@ -75,7 +75,7 @@ def _place(name: str, section: configparser.SectionProxy) -> Place:
     )
 
 
-def chosen(places: Sequence[Place], names: Sequence[str]) -> tuple[Place, ...]:
+def chosen(places: Sequence[RobotEntry], names: Sequence[str]) -> tuple[RobotEntry, ...]:
     """Those that are named, all of them for no name."""
     known = {place.name for place in places}
     unknown = sorted(set(names) - known)

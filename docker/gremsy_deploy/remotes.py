@@ -10,14 +10,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from gremsy_deploy.inventory import Place
+from gremsy_deploy.inventory import RobotEntry
 
 # ssh's own status where it did not get through, or lost the connection.
 _SSH_FAILED = 255
 
 
 @dataclass(frozen=True)
-class Outcome:
+class RemoteResult:
     """How a command ended."""
 
     # Its exit status; None where it is not known: the connection was lost, or the time was over.
@@ -28,12 +28,14 @@ class Outcome:
 class Remote(Protocol):
     """A machine that runs commands."""
 
-    def run(self, command: Sequence[str], *, given: bytes, timeout_s: float, heard: Callable[[str], None]) -> Outcome:
+    def run(
+        self, command: Sequence[str], *, given: bytes, timeout_s: float, heard: Callable[[str], None]
+    ) -> RemoteResult:
         """Runs it with `given` as its standard input; every line of its output is told to `heard` as it comes."""
 
 
 class Ssh:
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: RobotEntry) -> None:
         self._command = [
             *('ssh', '-T', '-o', 'BatchMode=yes', '-o', 'ConnectTimeout=10'),
             # A robot that drove out of reach is noticed after 15 s.
@@ -42,26 +44,30 @@ class Ssh:
             *('--', place.host),
         ]
 
-    def run(self, command: Sequence[str], *, given: bytes, timeout_s: float, heard: Callable[[str], None]) -> Outcome:
+    def run(
+        self, command: Sequence[str], *, given: bytes, timeout_s: float, heard: Callable[[str], None]
+    ) -> RemoteResult:
         outcome = _run([*self._command, shlex.join(command)], given, timeout_s, heard)
-        return Outcome(None, outcome.lines) if outcome.status == _SSH_FAILED else outcome
+        return RemoteResult(None, outcome.lines) if outcome.status == _SSH_FAILED else outcome
 
 
 class Here:
-    def run(self, command: Sequence[str], *, given: bytes, timeout_s: float, heard: Callable[[str], None]) -> Outcome:
+    def run(
+        self, command: Sequence[str], *, given: bytes, timeout_s: float, heard: Callable[[str], None]
+    ) -> RemoteResult:
         return _run(command, given, timeout_s, heard)
 
 
-def remote_of(place: Place) -> Remote:
+def remote_of(place: RobotEntry) -> Remote:
     return Here() if place.host == 'local' else Ssh(place)
 
 
-def _run(command: Sequence[str], given: bytes, timeout_s: float, heard: Callable[[str], None]) -> Outcome:
+def _run(command: Sequence[str], given: bytes, timeout_s: float, heard: Callable[[str], None]) -> RemoteResult:
     try:
         process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     except OSError as error:
         heard(str(error))
-        return Outcome(None, (str(error),))
+        return RemoteResult(None, (str(error),))
     late = threading.Event()
 
     def end() -> None:
@@ -92,4 +98,4 @@ def _run(command: Sequence[str], given: bytes, timeout_s: float, heard: Callable
         finally:
             timer.cancel()
             feeder.join()
-    return Outcome(None if late.is_set() else status, tuple(lines))
+    return RemoteResult(None if late.is_set() else status, tuple(lines))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from gremsy_deploy.releases import SHARED, Release
-from gremsy_deploy.remotes import Outcome, Remote
+from gremsy_deploy.remotes import Remote, RemoteResult
 
 # Sent with each release. A release is there from the rename on, and a part of one is none; the agent beside it is
 # replaced by a rename too, so that whoever runs the old one goes on with it.
@@ -65,7 +65,7 @@ class Report:
 
 
 @dataclass(frozen=True)
-class Status:
+class DeploymentStatus:
     """What runs on a robot; empty is none, or not known."""
 
     robot: str
@@ -79,7 +79,7 @@ class Status:
     free_mb: str = ''
 
 
-class Robot:
+class DeployedRobot:
     def __init__(self, name: str, folder: str, remote: Remote, heard: Callable[[str], None]) -> None:
         self.name = name
         self._folder = folder
@@ -103,7 +103,7 @@ class Robot:
     def recover(self) -> Report:
         return self._agent('recover', timeout_s=_SWITCH_S)
 
-    def status(self) -> Status:
+    def status(self) -> DeploymentStatus:
         outcome = self._remote.run(
             ['sh', f'{self._folder}/agent', self._folder, 'status'],
             given=b'',
@@ -111,9 +111,9 @@ class Robot:
             heard=lambda _line: None,
         )
         if outcome.status is None:
-            return Status(self.name, reached=False, ready=_last_line(outcome))
+            return DeploymentStatus(self.name, reached=False, ready=_last_line(outcome))
         told = dict(line.split('=', 1) for line in outcome.lines if '=' in line)
-        return Status(
+        return DeploymentStatus(
             robot=self.name,
             reached=True,
             current=told.get('current', ''),
@@ -136,6 +136,6 @@ class Robot:
         return Report(self.name, End(_AGENT_WORDS.get(outcome.status, 'broken')), _last_line(outcome))
 
 
-def _last_line(outcome: Outcome) -> str:
+def _last_line(outcome: RemoteResult) -> str:
     words = [line for line in outcome.lines if line and not line.startswith('step ')]
     return words[-1] if words else ''

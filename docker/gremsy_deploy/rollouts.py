@@ -7,28 +7,28 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from gremsy_deploy.inventory import Place
+from gremsy_deploy.inventory import RobotEntry
 from gremsy_deploy.robots import End, Report
 
 
-def canaries_of(places: Sequence[Place], names: Sequence[str]) -> tuple[Place, ...]:
+def canaries_of(places: Sequence[RobotEntry], names: Sequence[str]) -> tuple[RobotEntry, ...]:
     """Those that are named, else those that the inventory marks, else the first of several."""
     found = tuple(place for place in places if (place.name in names if names else place.canary))
     return found or tuple(places[:1])
 
 
 def roll_out(
-    places: Sequence[Place],
-    act: Callable[[Place], Report],
+    places: Sequence[RobotEntry],
+    act: Callable[[RobotEntry], Report],
     *,
     limit: int,
-    canaries: Sequence[Place] = (),
+    canaries: Sequence[RobotEntry] = (),
 ) -> tuple[Report, ...]:
     """`act` on every robot, on at most `limit` of them at once; after a failure those not begun are not tried."""
     reports: dict[str, Report] = {}
     failed = threading.Event()
 
-    def one(place: Place) -> None:
+    def one(place: RobotEntry) -> None:
         if failed.is_set():
             reports[place.name] = Report(place.name, End.SKIPPED)
             return
@@ -44,7 +44,7 @@ def roll_out(
     return tuple(reports[place.name] for place in places)
 
 
-def on_all(places: Sequence[Place], act: Callable[[Place], Report], *, limit: int) -> tuple[Report, ...]:
+def on_all(places: Sequence[RobotEntry], act: Callable[[RobotEntry], Report], *, limit: int) -> tuple[Report, ...]:
     """`act` on every robot, whatever becomes of the others: what brings a robot back waits for none."""
     with ThreadPoolExecutor(max_workers=max(1, limit)) as pool:
         return tuple(pool.map(act, places))

@@ -14,7 +14,7 @@ from gremsy_tool.errors import GremsyError
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
 
-    from gremsy_tool.layout import Layout
+    from gremsy_tool.layout import WorkspaceLayout
     from gremsy_tool.packages import Package
 
 # colcon has no `python -m`; started this way it builds with the venv's Python whoever installed it.
@@ -22,7 +22,7 @@ _COLCON = 'import sys; from colcon_core.command import main; sys.exit(main())'
 _EVENT = re.compile(r'^(Starting|Finished|Failed|Aborted)\s+(?:>>>|<<<)\s+(\S+?)(?:\s|$)')
 
 
-def forget(layout: Layout, names: Collection[str]) -> None:
+def forget(layout: WorkspaceLayout, names: Collection[str]) -> None:
     """Takes away what was built of packages that are gone."""
     for name in names:
         for folder in (layout.build / name, layout.install / name):
@@ -30,7 +30,7 @@ def forget(layout: Layout, names: Collection[str]) -> None:
 
 
 def build(
-    layout: Layout,
+    layout: WorkspaceLayout,
     packages: Collection[Package],
     env: Mapping[str, str],
     note: Callable[[str], None],
@@ -86,7 +86,7 @@ def build(
         raise _explain(layout, failed, printed)
 
 
-def _explain(layout: Layout, failed: list[str], printed: list[str]) -> GremsyError:
+def _explain(layout: WorkspaceLayout, failed: list[str], printed: list[str]) -> GremsyError:
     if not failed:
         return GremsyError(f'colcon could not build the workspace: {"".join(printed)[-800:].strip()}')
     name = failed[0]

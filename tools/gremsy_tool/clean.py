@@ -18,7 +18,7 @@ from gremsy_tool.state_folder import is_marked
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from gremsy_tool.layout import Layout
+    from gremsy_tool.layout import WorkspaceLayout
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Leftover:
     removed_by: str | None
 
 
-def leftovers(layout: Layout, env: Mapping[str, str]) -> list[Leftover]:
+def leftovers(layout: WorkspaceLayout, env: Mapping[str, str]) -> list[Leftover]:
     """What is there of all that the suite, or a program that it called, wrote."""
     cache = cache_of(env)
     found = [
@@ -64,7 +64,7 @@ def leftovers(layout: Layout, env: Mapping[str, str]) -> list[Leftover]:
     return [each for each in found if os.path.lexists(each.path)]
 
 
-def clean(arguments: list[str], layout: Layout, env: Mapping[str, str]) -> int:
+def clean(arguments: list[str], layout: WorkspaceLayout, env: Mapping[str, str]) -> int:
     """List it, or with --yes remove it.
 
     Raises:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
-    from gremsy_tool.layout import Layout
+    from gremsy_tool.layout import WorkspaceLayout
 
 USAGE = """usage: ./gremsy COMMAND [ARGUMENTS]
 
@@ -332,7 +332,7 @@ def _run_inside(command: list[str], groups: tuple[str, ...], *, stay: bool = Fal
         ) from error
 
 
-def announce(layout: Layout, groups: Sequence[str]) -> None:
+def announce(layout: WorkspaceLayout, groups: Sequence[str]) -> None:
     """Says what is about to be downloaded, where that is much or under a licence to think about."""
     venv = Venv(layout, os.environ)
     for group, what in NOTICES.items():

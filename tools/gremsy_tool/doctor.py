@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from gremsy_tool.layout import Layout
+    from gremsy_tool.layout import WorkspaceLayout
 
 
 def examine(arguments: list[str], env: Mapping[str, str]) -> int:
@@ -87,7 +87,7 @@ def _examine_robot(arguments: list[str], env: Mapping[str, str]) -> int:
     return status
 
 
-def _ask_inside(layout: Layout, env: Mapping[str, str], lacks: list[dict[str, Any]], *, as_json: bool) -> int:
+def _ask_inside(layout: WorkspaceLayout, env: Mapping[str, str], lacks: list[dict[str, Any]], *, as_json: bool) -> int:
     """Lets the workspace's own doctor speak; its JSON is taken up into ours.
 
     Raises:

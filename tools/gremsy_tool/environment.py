@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from gremsy_tool.layout import Layout
+    from gremsy_tool.layout import WorkspaceLayout
 
 # Lists of folders: the workspace's are put before what the caller has. Every other variable is set.
 FOLDER_LISTS = (
@@ -29,14 +29,14 @@ _SHELLS_OWN = {'_', 'OLDPWD', 'PWD', 'SHLVL', 'COLCON_CURRENT_PREFIX', 'COLCON_P
 _ROS_OWN = ('ROS_DISTRO', 'ROS_VERSION', 'ROS_PYTHON_VERSION', 'RMW_IMPLEMENTATION')
 
 
-def site_packages(layout: Layout) -> Path:
+def site_packages(layout: WorkspaceLayout) -> Path:
     folders = sorted((layout.venv / 'lib').glob('python3.*/site-packages'))
     if not folders:
         raise GremsyError(f'{layout.venv} is no virtual environment any more: run ./gremsy setup --clean.')
     return folders[0]
 
 
-def base_environment(layout: Layout, env: Mapping[str, str]) -> dict[str, str]:
+def base_environment(layout: WorkspaceLayout, env: Mapping[str, str]) -> dict[str, str]:
     """What building needs: the venv first, and ROS from it or from the system."""
     base = dict(env)
     base.update(
@@ -74,7 +74,7 @@ def base_environment(layout: Layout, env: Mapping[str, str]) -> dict[str, str]:
     return base
 
 
-def compute(layout: Layout, env: Mapping[str, str]) -> dict[str, Any]:
+def compute(layout: WorkspaceLayout, env: Mapping[str, str]) -> dict[str, Any]:
     """Sources the built workspace once and keeps what that adds to an empty environment."""
     bare = {'PATH': '/usr/bin:/bin', 'HOME': env.get('HOME', '/')}
     if layout.system_ros:
@@ -96,11 +96,11 @@ def compute(layout: Layout, env: Mapping[str, str]) -> dict[str, Any]:
     return {'folder_lists': lists, 'values': values}
 
 
-def store(layout: Layout, computed: dict[str, Any]) -> None:
+def store(layout: WorkspaceLayout, computed: dict[str, Any]) -> None:
     write_json(layout.environment_file, computed)
 
 
-def load(layout: Layout, env: Mapping[str, str]) -> dict[str, str]:
+def load(layout: WorkspaceLayout, env: Mapping[str, str]) -> dict[str, str]:
     """The caller's environment with the workspace's put over it."""
     stored = read_json(layout.environment_file)
     if not stored:
@@ -118,7 +118,7 @@ def load(layout: Layout, env: Mapping[str, str]) -> dict[str, str]:
     return merged
 
 
-def _keep_at_home(env: dict[str, str], layout: Layout) -> None:
+def _keep_at_home(env: dict[str, str], layout: WorkspaceLayout) -> None:
     """What libraries write for themselves goes into the state folder, where the caller has not chosen a place."""
     if not env.get('ROS_HOME'):
         env.setdefault('ROS_LOG_DIR', str(layout.log / 'ros'))
@@ -133,7 +133,7 @@ def _prepend(env: dict[str, str], variable: str, folders: list[str]) -> None:
         env[variable] = joined
 
 
-def _source(layout: Layout, base: dict[str, str]) -> dict[str, str]:
+def _source(layout: WorkspaceLayout, base: dict[str, str]) -> dict[str, str]:
     script = 'COLCON_CURRENT_PREFIX="$1"; . "$1/local_setup.sh" >&2; env -0'
     result = subprocess.run(
         ['/bin/sh', '-c', script, 'sh', str(layout.install)], env=base, capture_output=True, check=False

@@ -27,7 +27,7 @@ DISTRO = 'GREMSY_ROS_DISTRO'
 
 
 @dataclass(frozen=True)
-class Layout:
+class WorkspaceLayout:
     """The folders of one workspace; every kind of ROS has its own, so that switching rebuilds nothing."""
 
     repository: Path
@@ -89,7 +89,7 @@ class Layout:
         return self.repository / 'tools' / 'uv.txt'
 
 
-def find_layout(env: Mapping[str, str], distro: str | None = None, repository: Path = REPOSITORY) -> Layout:
+def find_layout(env: Mapping[str, str], distro: str | None = None, repository: Path = REPOSITORY) -> WorkspaceLayout:
     """Chooses the workspace that the caller's environment means.
 
     Args:
@@ -103,7 +103,7 @@ def find_layout(env: Mapping[str, str], distro: str | None = None, repository: P
     root = _usable(env.get(STATE) or str(repository / '.gremsy'))
     sourced = env.get('ROS_DISTRO')
     if distro is None and sourced and env.get('AMENT_PREFIX_PATH') and env.get(INSIDE) != 'wheels':
-        return Layout(repository, root, root / f'system-{sourced}', sourced, system_ros=True)
+        return WorkspaceLayout(repository, root, root / f'system-{sourced}', sourced, system_ros=True)
     wanted = distro or env.get(DISTRO) or DEFAULT_DISTRO
     if wanted not in WHEEL_DISTROS:
         raise GremsyError(
@@ -111,7 +111,9 @@ def find_layout(env: Mapping[str, str], distro: str | None = None, repository: P
             f'installed ROS first (. /opt/ros/{wanted}/setup.sh).'
         )
     # The default lies at the top, so that .gremsy/venv is where everyone looks for it.
-    return Layout(repository, root, root if wanted == DEFAULT_DISTRO else root / wanted, wanted, system_ros=False)
+    return WorkspaceLayout(
+        repository, root, root if wanted == DEFAULT_DISTRO else root / wanted, wanted, system_ros=False
+    )
 
 
 def _usable(text: str) -> Path:

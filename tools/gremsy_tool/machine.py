@@ -28,7 +28,7 @@ _FAILS_IN_PATHS = re.compile(r'[^\w./#%+@=~!*-]', re.ASCII)
 
 
 @dataclass(frozen=True)
-class Machine:
+class SetupMachine:
     """The facts that decide whether set-up can work."""
 
     python: tuple[int, int]
@@ -44,19 +44,19 @@ class Machine:
 
 
 @dataclass(frozen=True)
-class Problem:
+class SetupProblem:
     """Something missing: the sentence says what, and how to get it."""
 
     key: str
     sentence: str
 
 
-def probe(state: Path, env: Mapping[str, str]) -> Machine:
+def probe(state: Path, env: Mapping[str, str]) -> SetupMachine:
     nearest = state
     while not nearest.exists():
         nearest = nearest.parent
     compiler = env.get('CXX') or 'c++'
-    return Machine(
+    return SetupMachine(
         python=(sys.version_info[0], sys.version_info[1]),
         implementation=platform.python_implementation(),
         system=platform.system(),
@@ -71,7 +71,7 @@ def probe(state: Path, env: Mapping[str, str]) -> Machine:
     )
 
 
-def problems_of(machine: Machine, *, system_ros: bool, fresh: bool) -> list[Problem]:
+def problems_of(machine: SetupMachine, *, system_ros: bool, fresh: bool) -> list[SetupProblem]:
     """Everything that stands in the way, worst first.
 
     Args:
@@ -80,10 +80,10 @@ def problems_of(machine: Machine, *, system_ros: bool, fresh: bool) -> list[Prob
         fresh: Whether the big download is still to come; only then is the disk's room judged.
     """
     version = '{}.{}'.format(*machine.python)
-    found: list[Problem] = []
+    found: list[SetupProblem] = []
 
     def add(key: str, sentence: str) -> None:
-        found.append(Problem(key, sentence))
+        found.append(SetupProblem(key, sentence))
 
     odd = sorted(set(_FAILS_IN_PATHS.findall(str(machine.state))))
     if odd:

@@ -26,8 +26,8 @@ from gremsy_tool.venv import Venv
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from gremsy_tool.layout import Layout
-    from gremsy_tool.machine import Machine
+    from gremsy_tool.layout import WorkspaceLayout
+    from gremsy_tool.machine import SetupMachine
 
 
 class Provision:
@@ -35,9 +35,9 @@ class Provision:
 
     def __init__(
         self,
-        layout: Layout,
+        layout: WorkspaceLayout,
         env: Mapping[str, str],
-        ask: Callable[[Path, Mapping[str, str]], Machine] = probe,
+        ask: Callable[[Path, Mapping[str, str]], SetupMachine] = probe,
         progress: Progress | None = None,
     ) -> None:
         self._layout = layout

@@ -12,7 +12,7 @@ from gremsy_tool.layout import STATE
 from gremsy_tool.stamps import read_json
 
 if TYPE_CHECKING:
-    from gremsy_tool.layout import Layout
+    from gremsy_tool.layout import WorkspaceLayout
 
 MARK_NAME = 'gremsy_state.txt'
 _MARK = 'Made by ./gremsy setup, which may replace and remove what lies in this folder.\n'
@@ -20,7 +20,7 @@ _MARK = 'Made by ./gremsy setup, which may replace and remove what lies in this 
 _NOBODYS = {'lost+found', 'lock'}
 
 
-def claim(layout: Layout) -> None:
+def claim(layout: WorkspaceLayout) -> None:
     """Make and mark the state folder, if it is not marked.
 
     Raises:
@@ -48,13 +48,13 @@ def claim(layout: Layout) -> None:
         ) from error
 
 
-def is_marked(layout: Layout) -> bool:
+def is_marked(layout: WorkspaceLayout) -> bool:
     """Whether set-up has marked the state folder as its own."""
     mark = layout.root / MARK_NAME
     return mark.is_file() and mark.read_bytes() == _MARK.encode()
 
 
-def _may_be_marked(layout: Layout) -> bool:
+def _may_be_marked(layout: WorkspaceLayout) -> bool:
     """Whether it is the repository's own folder, one that a version before the mark made, or an empty one."""
     root = layout.root
     if root == layout.repository / '.gremsy' or all(path.name in _NOBODYS for path in root.iterdir()):

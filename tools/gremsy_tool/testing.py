@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from gremsy_tool.layout import Layout
+    from gremsy_tool.layout import WorkspaceLayout
 
 # Three queues of integration tests wait for cameras, gimbals and browsers most of their time (scheduling.py): on two
 # cores a third worker lets the other tests run meanwhile. Past eight they all wait for the queues.
@@ -39,7 +39,7 @@ class Stage:
     remedy: str
 
 
-def stages_of(layout: Layout, arguments: list[str], *, everything: bool) -> list[Stage]:
+def stages_of(layout: WorkspaceLayout, arguments: list[str], *, everything: bool) -> list[Stage]:
     python = ['python', '-m']
     sources = [
         folder
@@ -83,7 +83,7 @@ def typed_packages(repository: Path) -> list[str]:
     return [str(path.relative_to(repository)) for path in candidates if any(path.glob('*.py'))]
 
 
-def run_tests(layout: Layout, env: Mapping[str, str], arguments: list[str], *, everything: bool) -> int:
+def run_tests(layout: WorkspaceLayout, env: Mapping[str, str], arguments: list[str], *, everything: bool) -> int:
     inside = environment.load(layout, env)
     failed: list[Stage] = []
     lines: list[str] = []

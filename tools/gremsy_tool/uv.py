@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
-    from gremsy_tool.layout import Layout
+    from gremsy_tool.layout import WorkspaceLayout
 
 _PUBLIC_INDEX = 'https://pypi.org/simple'
 # Settings of the user that would put packages elsewhere than into our folders, or refuse what is locked.
@@ -58,7 +58,7 @@ class NoNetworkError(GremsyError):
 class Uv:
     """Runs uv for one workspace."""
 
-    def __init__(self, layout: Layout, env: Mapping[str, str]) -> None:
+    def __init__(self, layout: WorkspaceLayout, env: Mapping[str, str]) -> None:
         self._layout = layout
         self._env = {name: value for name, value in env.items() if name not in _MISLEADING}
         self._log = layout.state / 'uv.log'

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
     from contextlib import AbstractContextManager
 
-    from gremsy_tool.layout import Layout
+    from gremsy_tool.layout import WorkspaceLayout
 
 # Packages that apt installs under another name than PyPI's, by the module that both bring.
 _MODULES = {
@@ -74,7 +74,7 @@ _NOT_COMPILED = r'/(tests?|testing|transformers|examples)/|/pymavlink/dialects/(
 class Venv:
     """Made when it is missing or half made, and filled group by group."""
 
-    def __init__(self, layout: Layout, env: Mapping[str, str]) -> None:
+    def __init__(self, layout: WorkspaceLayout, env: Mapping[str, str]) -> None:
         self._layout = layout
         self._env = env
         self._uv = Uv(layout, env)

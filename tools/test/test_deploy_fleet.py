@@ -6,12 +6,12 @@ import threading
 import pytest
 
 from gremsy_deploy.errors import DeployError
-from gremsy_deploy.inventory import Place, chosen, read_inventory
-from gremsy_deploy.remotes import Outcome
-from gremsy_deploy.robots import End, Report, Robot
+from gremsy_deploy.inventory import RobotEntry, chosen, read_inventory
+from gremsy_deploy.remotes import RemoteResult
+from gremsy_deploy.robots import DeployedRobot, End, Report
 from gremsy_deploy.rollouts import canaries_of, on_all, roll_out
 
-PLACES = tuple(Place(name, f'gremsy@{name}', canary=name == 'b') for name in 'abcdef')
+PLACES = tuple(RobotEntry(name, f'gremsy@{name}', canary=name == 'b') for name in 'abcdef')
 
 
 class Acts:
@@ -61,7 +61,7 @@ def test_going_back_waits_for_nobody():
 
 
 def test_without_a_mark_the_first_is_the_canary():
-    assert canaries_of([Place('x', 'x'), Place('y', 'y')], []) == (Place('x', 'x'),)
+    assert canaries_of([RobotEntry('x', 'x'), RobotEntry('y', 'y')], []) == (RobotEntry('x', 'x'),)
 
 
 @pytest.mark.parametrize(
@@ -91,11 +91,11 @@ def test_a_robot_that_is_not_there_is_not_chosen():
 
 class Lost:
     def run(self, command, *, given, timeout_s, heard):
-        return Outcome(None, ('ssh: connect: no route',))
+        return RemoteResult(None, ('ssh: connect: no route',))
 
 
 def test_a_connection_that_is_lost_is_said_and_not_taken_for_a_failure_of_the_release():
-    report = Robot('a', 'gremsy', Lost(), lambda line: None).rollback(20, 'ready')
+    report = DeployedRobot('a', 'gremsy', Lost(), lambda line: None).rollback(20, 'ready')
     assert report.end is End.LOST and 'goes on by itself' in report.words
 
 

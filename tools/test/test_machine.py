@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from gremsy_tool.machine import Machine, probe, problems_of
+from gremsy_tool.machine import SetupMachine, probe, problems_of
 
-GOOD = Machine(
+GOOD = SetupMachine(
     python=(3, 12),
     implementation='CPython',
     system='Linux',

@@ -10,7 +10,7 @@ from enum import Enum
 
 from gremsy_camera.errors import SourceEnded, SourceError
 from gremsy_camera.footage.pacing import Clock
-from gremsy_camera.sources.source import Captured, Say, Source, SourceCounts, SourceInfo
+from gremsy_camera.sources.source import Captured, Say, SourceCounts, SourceInfo, VideoSource
 from gremsy_common.errors import one_line
 
 # A camera that is back is to be seen within a second: 0.5 s and the time that opening it takes.
@@ -42,7 +42,7 @@ class SourceFeed:
 
     def __init__(
         self,
-        source: Source,
+        source: VideoSource,
         clock: Clock,
         say_error: Say,
         random_share: Callable[[], float] = random.random,
@@ -213,7 +213,7 @@ class SourceFeed:
 class _Opening:
     """One opening of a source, by a thread of its own."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: VideoSource) -> None:
         self._source = source
         self._lock = threading.Lock()
         self._ended = threading.Event()

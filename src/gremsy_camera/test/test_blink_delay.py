@@ -7,7 +7,7 @@ import time
 import numpy as np
 import pytest
 
-from gremsy_camera.check.blink_delay import BlinkWatch, Switch
+from gremsy_camera.check.blink_delay import BlinkWatch, LampSwitch
 from gremsy_camera.check.lamps import Blinking, FileLamp, LampUnusable, ScreenLamp
 
 START_NS = 1_790_000_000_000_000_000
@@ -19,7 +19,7 @@ def switching(rng, seconds):
     while at_ns < START_NS + seconds * 1e9:
         at_ns += int(rng.uniform(0.2, 0.55) * 1e9)
         lit = not lit
-        switches.append(Switch(at_ns, lit))
+        switches.append(LampSwitch(at_ns, lit))
     return switches
 
 

@@ -21,7 +21,7 @@ from gremsy_camera.check.check_report import CheckResult, advice, losses_of, row
 from gremsy_camera.check.stream_figures import StreamMeasure
 from gremsy_camera.errors import SourceError
 from gremsy_camera.footage.pacing import SystemClock
-from gremsy_camera.live.live_reader import CaptureTime, Picture, StreamInfo, TimeBase
+from gremsy_camera.live.live_reader import CaptureTime, LivePicture, StreamInfo, TimeBase
 from gremsy_camera.live.live_source import LiveSource
 from gremsy_camera.sources import v4l2 as v4l2_source
 from gremsy_camera.sources.source import Captured, SourceInfo
@@ -132,7 +132,7 @@ class LampCamera:
         capture = CaptureTime(taken_ns + self._late_ns, TimeBase.MONOTONIC, 'its encoder') if self._base else None
         # What has been on its way for as long as its stamp is late.
         time.sleep(max(0.0, self._late_ns / 1e9))
-        return Picture(lambda: image, 'bgr8', 64, 36, time.monotonic_ns(), capture, None)
+        return LivePicture(lambda: image, 'bgr8', 64, 36, time.monotonic_ns(), capture, None)
 
     def counts(self):
         return {}
@@ -312,7 +312,7 @@ def test_a_source_that_breaks_meanwhile_is_opened_again_and_counted(monkeypatch,
                 raise SourceError('The camera fell over.')
             time.sleep(0.01)
             image = np.full((36, 64, 3), self._reads, np.uint8)
-            return Picture(lambda: image, 'bgr8', 64, 36, time.monotonic_ns(), None, None)
+            return LivePicture(lambda: image, 'bgr8', 64, 36, time.monotonic_ns(), None, None)
 
     monkeypatch.setattr(
         camera_check, 'create_source', lambda text, context: LiveSource(Breaking(None, 0, False), context, 'The camera')

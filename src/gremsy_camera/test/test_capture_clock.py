@@ -6,7 +6,7 @@ import pytest
 
 from gremsy_camera.live.capture_clock import CaptureClock
 from gremsy_camera.live.live_options import LiveOptions
-from gremsy_camera.live.live_reader import CaptureTime, Picture, TimeBase
+from gremsy_camera.live.live_reader import CaptureTime, LivePicture, TimeBase
 
 ROS_EPOCH_NS = 1_700_000_000_000_000_000
 MS = 1_000_000
@@ -16,7 +16,7 @@ PERIOD = 33_333_333
 
 
 def picture(arrived_ns, capture=None, position_ns=None):
-    return Picture(lambda: np.zeros((2, 2, 3), np.uint8), 'bgr8', 2, 2, arrived_ns, capture, position_ns)
+    return LivePicture(lambda: np.zeros((2, 2, 3), np.uint8), 'bgr8', 2, 2, arrived_ns, capture, position_ns)
 
 
 def reported(time_ns):

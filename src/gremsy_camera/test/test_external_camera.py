@@ -10,7 +10,7 @@ from gremsy_camera.errors import SourceUnusable
 from gremsy_camera.external.external_topics import ExternalTopics, Transport, external_topics
 from gremsy_camera.external.foreign_frames import Arrival, ForeignFrames
 from gremsy_camera.external.foreign_problems import image_topics, worst_problem
-from gremsy_camera.external.foreign_watch import ForeignState, ForeignWatch, Names, Sender, Senders
+from gremsy_camera.external.foreign_watch import ForeignPublisher, ForeignState, ForeignWatch, Names, Senders
 from gremsy_camera.footage.footage_reader import AtEnd
 from gremsy_camera.footage.pacing import SystemClock
 from gremsy_camera.sources import create_source, parse_uri
@@ -20,9 +20,9 @@ from gremsy_common.types.frame import Frame
 
 MS, S = 1_000_000, 1_000_000_000
 NAMES = Names('/r/eo/image_raw', '/r/eo/image_raw/compressed', '/r/eo/camera_info')
-RAW = Sender('/usb_cam', 'sensor_msgs/msg/Image', 'reliable')
-JPEG = Sender('/usb_cam', 'sensor_msgs/msg/CompressedImage', 'reliable')
-INFO = Sender('/usb_cam', 'sensor_msgs/msg/CameraInfo', 'reliable')
+RAW = ForeignPublisher('/usb_cam', 'sensor_msgs/msg/Image', 'reliable')
+JPEG = ForeignPublisher('/usb_cam', 'sensor_msgs/msg/CompressedImage', 'reliable')
+INFO = ForeignPublisher('/usb_cam', 'sensor_msgs/msg/CameraInfo', 'reliable')
 LENS = CameraModel(640, 480, 500.0, 500.0, 320.0, 240.0)
 
 
@@ -240,7 +240,7 @@ def test_images_of_which_only_the_camera_info_comes_are_lost_on_the_way():
 
 
 def test_the_camera_info_of_a_second_driver_is_said_and_not_taken_for_lost_images():
-    other = Sender('/second', 'sensor_msgs/msg/CameraInfo', 'reliable')
+    other = ForeignPublisher('/second', 'sensor_msgs/msg/CameraInfo', 'reliable')
     watched = Watched()
     problem = watched.look(Senders((RAW,), (), (INFO, other)), 6.0, images=20.0, infos=20.0, keep=2)
     assert problem.text == (
@@ -273,7 +273,7 @@ def test_a_camera_info_with_stamps_of_its_own_is_no_loss():
 
 
 def test_a_type_that_is_no_image_is_said():
-    odd = Sender('/odd', 'std_msgs/msg/String', 'reliable')
+    odd = ForeignPublisher('/odd', 'std_msgs/msg/String', 'reliable')
     assert Watched().look(Senders((odd,)), 1.0).text == (
         '/odd publishes /r/eo/image_raw as std_msgs/msg/String, and sensor_msgs/msg/Image is needed: name another '
         'topic in `source`.'

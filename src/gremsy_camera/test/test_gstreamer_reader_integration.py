@@ -15,7 +15,7 @@ import pytest
 from gremsy_camera.errors import SourceError, SourceUnusable
 from gremsy_camera.footage.pacing import SystemClock
 from gremsy_camera.gstreamer import gst_decoders
-from gremsy_camera.gstreamer.gst_decoders import Decoder
+from gremsy_camera.gstreamer.gst_decoders import GstDecoder
 from gremsy_camera.live.encoded_video import NO_TAP
 from gremsy_camera.live.live_options import LiveOptions
 from gremsy_camera.live.live_reader import TimeBase
@@ -428,7 +428,7 @@ def decoders(monkeypatch):
 
 def test_a_decoder_that_fails_on_the_stream_is_followed_by_the_next(run_camera, make_reader, decoders):
     # A decoder in everything but that it fails on the first picture.
-    decoders(Decoder('identity', 'made to fail', True, {'error-after': 1}))
+    decoders(GstDecoder('identity', 'made to fail', True, {'error-after': 1}))
     reader = make_reader(run_camera(gop=5, **SMALL).uri)
     reader.open()
     read(reader, 5)

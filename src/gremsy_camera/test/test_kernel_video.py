@@ -24,16 +24,16 @@ STRUCTURES = {
     'v4l2_plane_pix_format': kernel.PlaneFormat,
     'v4l2_pix_format_mplane': kernel.MultiPlaneFormat,
     'v4l2_format': kernel.Format,
-    'v4l2_captureparm': kernel.CaptureParameters,
-    'v4l2_streamparm': kernel.StreamParameters,
+    'v4l2_captureparm': kernel.CaptureParm,
+    'v4l2_streamparm': kernel.StreamParm,
     'v4l2_requestbuffers': kernel.RequestBuffers,
     'v4l2_timecode': kernel.TimeCode,
     'v4l2_plane': kernel.Plane,
     'v4l2_buffer': kernel.Buffer,
     'v4l2_query_ext_ctrl': kernel.QueryControl,
     'v4l2_querymenu': kernel.QueryMenu,
-    'v4l2_ext_control': kernel.Control,
-    'v4l2_ext_controls': kernel.Controls,
+    'v4l2_ext_control': kernel.ExtControl,
+    'v4l2_ext_controls': kernel.ExtControls,
 }
 # Unions without a name there, and fields that older headers lack (Linux before 6.3 has no `flags` here).
 NAMELESS = {'size', 'interval', 'item', 'content', 'reserved', 'flags', 'mbus_code', 'request_fd', 'capabilities'}

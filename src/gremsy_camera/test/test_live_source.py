@@ -13,7 +13,7 @@ from gremsy_camera.errors import PictureDamaged, SourceError, SourceUnusable
 from gremsy_camera.footage.footage_reader import AtEnd
 from gremsy_camera.footage.pacing import SystemClock
 from gremsy_camera.live.live_options import LiveOptions
-from gremsy_camera.live.live_reader import CaptureTime, Picture, StreamInfo, TimeBase
+from gremsy_camera.live.live_reader import CaptureTime, LivePicture, StreamInfo, TimeBase
 from gremsy_camera.live.live_source import LiveSource
 from gremsy_camera.sources.source import SourceContext
 
@@ -67,7 +67,7 @@ class ScriptedReader:
             self.made.append(level)
             return np.full((height, width, 3), level, dtype=np.uint8)
 
-        self.queue.put(Picture(pixels, 'bgr8', width, height, time.monotonic_ns(), capture, None))
+        self.queue.put(LivePicture(pixels, 'bgr8', width, height, time.monotonic_ns(), capture, None))
 
 
 @pytest.fixture
@@ -286,7 +286,7 @@ def test_a_picture_that_cannot_be_decoded_is_left_out_and_said_once(live, reader
         raise PictureDamaged('A picture is no picture: it is left out.')
 
     for _ in range(3):
-        reader.queue.put(Picture(broken, 'bgr8', 8, 6, time.monotonic_ns(), None, None))
+        reader.queue.put(LivePicture(broken, 'bgr8', 8, 6, time.monotonic_ns(), None, None))
         assert source.read(0.2) is None
     reader.put(5)
     assert read_until(source).frame.image[0, 0, 0] == 5
@@ -314,11 +314,11 @@ def test_a_tap_is_told_the_stamps_that_pictures_are_published_with(reader, said)
     stamps = {}
     for position_ns in (None, 40, 80):
         reader.queue.put(
-            Picture(lambda: np.zeros((6, 8, 3), np.uint8), 'bgr8', 8, 6, time.monotonic_ns(), None, position_ns)
+            LivePicture(lambda: np.zeros((6, 8, 3), np.uint8), 'bgr8', 8, 6, time.monotonic_ns(), None, position_ns)
         )
         stamps[position_ns] = source.read(1.0).frame.stamp_ns
     tap.wanted = False
-    reader.queue.put(Picture(lambda: np.zeros((6, 8, 3), np.uint8), 'bgr8', 8, 6, time.monotonic_ns(), None, 120))
+    reader.queue.put(LivePicture(lambda: np.zeros((6, 8, 3), np.uint8), 'bgr8', 8, 6, time.monotonic_ns(), None, 120))
     source.read(1.0)
     source.close()
     assert tap.stamps == {40: stamps[40], 80: stamps[80]}

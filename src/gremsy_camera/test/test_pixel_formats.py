@@ -10,7 +10,7 @@ import pytest
 
 from gremsy_camera.v4l2.kernel_video import fourcc
 from gremsy_camera.v4l2.motion_jpeg import BadPicture, whole_jpeg
-from gremsy_camera.v4l2.pixel_formats import BY_CODE, KINDS, Layout, kind_called
+from gremsy_camera.v4l2.pixel_formats import BY_CODE, KINDS, BufferLayout, kind_called
 
 WIDTH, HEIGHT = 48, 32
 # ffmpeg's name of the pixel format, bytes a pixel in the first plane, planes.
@@ -44,7 +44,7 @@ def ffmpeg(data, size, given, wanted):
 def decode(name, data, width=WIDTH, height=HEIGHT, stride=None):
     kind = kind_called(name)
     stride = stride or kind.pixel_bytes * width
-    return kind.decode([np.frombuffer(data, np.uint8)], Layout(width, height, (stride,)))
+    return kind.decode([np.frombuffer(data, np.uint8)], BufferLayout(width, height, (stride,)))
 
 
 @pytest.mark.parametrize('name', RAW)
@@ -103,7 +103,7 @@ def test_three_planes_with_filled_up_lines():
 def test_colours_in_memory_of_their_own_are_the_same_colours():
     data = np.random.default_rng(7).integers(16, 235, WIDTH * HEIGHT * 3 // 2, np.uint8)
     planes = [data[: WIDTH * HEIGHT], data[WIDTH * HEIGHT :]]
-    image = kind_called('NV12M').decode(planes, Layout(WIDTH, HEIGHT, (WIDTH, WIDTH)))
+    image = kind_called('NV12M').decode(planes, BufferLayout(WIDTH, HEIGHT, (WIDTH, WIDTH)))
     np.testing.assert_array_equal(image, decode('NV12', data.tobytes()))
 
 
@@ -117,7 +117,7 @@ def test_the_image_is_not_the_buffer():
     for name in ('BGR3', 'GREY', 'Y16'):
         kind = kind_called(name)
         buffer = np.full(WIDTH * HEIGHT * kind.pixel_bytes, 7, np.uint8)
-        image = kind.decode([buffer], Layout(WIDTH, HEIGHT, (kind.pixel_bytes * WIDTH,)))
+        image = kind.decode([buffer], BufferLayout(WIDTH, HEIGHT, (kind.pixel_bytes * WIDTH,)))
         before = image.copy()
         buffer[:] = 9
         np.testing.assert_array_equal(image, before)
@@ -126,7 +126,7 @@ def test_the_image_is_not_the_buffer():
 @pytest.mark.parametrize('kind', [kind for kind in KINDS if not kind.compressed], ids=lambda kind: kind.name)
 def test_the_least_size_is_what_the_decoder_needs(kind):
     stride = kind.pixel_bytes * WIDTH + 16
-    layout = Layout(WIDTH, HEIGHT, (stride,) * kind.planes)
+    layout = BufferLayout(WIDTH, HEIGHT, (stride,) * kind.planes)
     kind.decode([np.zeros(size, np.uint8) for size in kind.size(layout)], layout)
     with pytest.raises(BadPicture):
         kind.decode([np.zeros(size - 1, np.uint8) for size in kind.size(layout)], layout)

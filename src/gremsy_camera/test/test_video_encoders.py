@@ -11,13 +11,13 @@ from gremsy_camera.gstreamer.gst_library import GStreamerMissing, load_gstreamer
 from gremsy_camera.recording.access_units import nal_units
 from gremsy_camera.streaming import encoder_choice
 from gremsy_camera.streaming.encoder_choice import EncoderChoice, choose_encoder, make_encoder
-from gremsy_camera.streaming.video_encoder import EncoderError, EncoderSettings, EncoderTimes
+from gremsy_camera.streaming.video_encoder import EncoderError, EncoderTimes, VideoEncoderSettings
 from gremsy_camera.trial.debian_gi import reach_debian_gi
 from gremsy_common.picture.i420_planes import i420_planes
 
 av = pytest.importorskip('av', reason='PyAV decodes what was encoded: ./gremsy setup --extra encode')
 
-SETTINGS = EncoderSettings(320, 240, 30.0, 2000, 15)
+SETTINGS = VideoEncoderSettings(320, 240, 30.0, 2000, 15)
 FIRST_NS, PERIOD_NS = 1_795_989_600_000_000_000, 33_333_333
 SPS, PPS, IDR, SLICE = 7, 8, 5, 1
 
@@ -112,7 +112,7 @@ def test_stamps_that_jump_or_go_back_are_handed_on(encoder):
 
 def test_a_key_frame_of_x264_has_about_its_share():
     """One-frame VBV: 3000 kbit/s at 30 Hz are 12 500 bytes a picture, of noise that would take 300 000."""
-    made = make_encoder('x264', EncoderSettings(1280, 720, 30.0, 3000, 15))
+    made = make_encoder('x264', VideoEncoderSettings(1280, 720, 30.0, 3000, 15))
     noise = np.random.default_rng(1).integers(0, 256, (720, 1280, 3), np.uint8)
     still = np.full((720, 1280, 3), 90, np.uint8)
     still[200:500] = np.repeat(np.repeat(noise[:75, :320], 4, 0), 4, 1)
@@ -184,7 +184,7 @@ def test_a_pyav_that_is_too_old_is_passed_over_and_says_how_to_get_a_newer(monke
     )
     monkeypatch.setitem(sys.modules, 'av', old)
     with pytest.raises(EncoderError) as caught:
-        make_encoder('x264', EncoderSettings(640, 480, 30.0, 2000, 60))
+        make_encoder('x264', VideoEncoderSettings(640, 480, 30.0, 2000, 60))
     assert str(caught.value) == (
         "PyAV 10.0.0 is too old ('_OldContext' object has no attribute 'max_b_frames'): python3 -m pip install -U av"
     )

@@ -11,7 +11,7 @@ import pytest
 
 from gremsy_camera.streaming import video_out
 from gremsy_camera.streaming.rtp_sending import rtp_time
-from gremsy_camera.streaming.rtsp_record import RtspRecord, VideoServerError
+from gremsy_camera.streaming.rtsp_record import PublishError, RtspRecord
 from gremsy_camera.streaming.video_out import VideoOptions
 from gremsy_camera.streams.stream_address import StreamAddress
 from gremsy_common.types.frame import Frame
@@ -317,7 +317,7 @@ def test_what_speaks_no_rtsp_and_what_never_answers_are_told_apart(monkeypatch):
     with socket.create_server(('127.0.0.1', 0)) as listener:
         port = listener.getsockname()[1]
         session = RtspRecord(StreamAddress.of(f'rtsp://127.0.0.1:{port}/eo', 'server'))
-        with pytest.raises(VideoServerError) as raised:
+        with pytest.raises(PublishError) as raised:
             session.open(key)
         session.close()
         assert str(raised.value) == (
@@ -333,7 +333,7 @@ def test_what_speaks_no_rtsp_and_what_never_answers_are_told_apart(monkeypatch):
         thread = threading.Thread(target=answer)
         thread.start()
         session = RtspRecord(StreamAddress.of(f'rtsp://127.0.0.1:{port}/eo', 'server'))
-        with pytest.raises(VideoServerError) as raised:
+        with pytest.raises(PublishError) as raised:
             session.open(key)
         thread.join()
         session.close()

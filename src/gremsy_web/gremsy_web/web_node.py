@@ -21,7 +21,7 @@ from gremsy_web.web_parameters import WebParameters
 
 try:
     from gremsy_web.http.web_application import make_application
-    from gremsy_web.http.web_server import Address, WebServer
+    from gremsy_web.http.web_server import WebAddress, WebServer
     from gremsy_web.http.web_services import WebServices, WebSettings
 except ImportError as error:
     MISSING: str | None = error.name
@@ -65,7 +65,7 @@ class WebNode(SuiteNode[WebParameters]):
         self._web = services = WebServices(self._settings(), self._keys, picture, self._commands, self.now_ns)
         self._topics = RobotTopics(self, picture, services.hub)
         self.every(_LOOK_AFTER_S, self._commands.look_after)
-        address = Address(self._host_address(), parameters.port, parameters.certificate, parameters.certificate_key)
+        address = WebAddress(self._host_address(), parameters.port, parameters.certificate, parameters.certificate_key)
         server = WebServer(make_application(services), address)
         try:
             server.open()

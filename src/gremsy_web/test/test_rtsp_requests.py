@@ -11,7 +11,7 @@ from gremsy_camera.streaming.rtp_sending import asks_for_key_frame
 from gremsy_web.video_server.rtsp_requests import (
     BadRequest,
     Interleaved,
-    Request,
+    RtspRequest,
     answer_text,
     interleaved,
     picture_loss,
@@ -27,7 +27,7 @@ STREAM = (
 )
 
 
-def all_of(data: bytes, sizes: list[int]) -> list[Request | Interleaved]:
+def all_of(data: bytes, sizes: list[int]) -> list[RtspRequest | Interleaved]:
     buffer, found, start = bytearray(), [], 0
     for size in [*sizes, len(data)]:
         buffer += data[start : start + size]

@@ -7,7 +7,7 @@ import asyncio
 
 import pytest
 
-from gremsy_camera.streams.rtp_pictures import EncodedPicture
+from gremsy_camera.streams.rtp_pictures import ReceivedPicture
 from gremsy_web.video_server.ice_hosts import with_hosts
 from gremsy_web.video_server.video_paths import BadPathName, NoStream, PathBoard, VideoPath, checked_name
 
@@ -49,8 +49,8 @@ def a_path(publisher: Publishes, cut=lambda picture: (picture.data,), name: str 
     return VideoPath(name, publisher, '', cut)
 
 
-def picture(time: int = 1, whole: bool = True) -> EncodedPicture:
-    return EncodedPicture(b'x', time, 0, None, True, whole)
+def picture(time: int = 1, whole: bool = True) -> ReceivedPicture:
+    return ReceivedPicture(b'x', time, 0, None, True, whole)
 
 
 @pytest.mark.parametrize(

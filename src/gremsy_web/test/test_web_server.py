@@ -18,7 +18,7 @@ pytest.importorskip('fastapi', reason='run ./gremsy setup --extra web')
 from gremsy_common.parameters.parameter_fields import ParameterError, from_values
 from gremsy_web.http.http_connection import HttpConnection
 from gremsy_web.http.web_application import make_application
-from gremsy_web.http.web_server import Address, ServerError, WebServer
+from gremsy_web.http.web_server import ServerError, WebAddress, WebServer
 from gremsy_web.web_parameters import WebParameters
 from src.gremsy_web.test.web_stand_ins import CONTROL_KEY, KEYS, PATIENCE_S, Stand, Talk
 
@@ -33,12 +33,12 @@ def sentence_of(address):
 def test_a_port_in_use_and_an_address_of_others_end_in_a_sentence():
     with socket.create_server(('127.0.0.1', 0)) as taken:
         port = taken.getsockname()[1]
-        assert sentence_of(Address('127.0.0.1', port)) == (
+        assert sentence_of(WebAddress('127.0.0.1', port)) == (
             f'The page cannot be served at 127.0.0.1:{port} (Address already in use): end what listens there, or set '
             '`port`.'
         )
     # RFC 5737: an address of documentation, which no machine has.
-    assert sentence_of(Address('192.0.2.1', 0)) == (
+    assert sentence_of(WebAddress('192.0.2.1', 0)) == (
         'The page cannot be served at 192.0.2.1:0 (Cannot assign requested address): set `host` and `port`.'
     )
 
@@ -46,7 +46,7 @@ def test_a_port_in_use_and_an_address_of_others_end_in_a_sentence():
 def test_a_certificate_that_is_none_ends_in_a_sentence(tmp_path):
     path = tmp_path / 'none.pem'
     path.write_text('no certificate')
-    said = sentence_of(Address('127.0.0.1', 0, str(path), str(path)))
+    said = sentence_of(WebAddress('127.0.0.1', 0, str(path), str(path)))
     assert said.startswith(f"The certificate '{path}' with the key '{path}' cannot be used (")
     assert said.endswith('): give PEM files of one pair.')
 
@@ -58,7 +58,7 @@ def test_with_a_certificate_it_speaks_tls_and_its_cookie_goes_by_tls_only(tmp_pa
     names = ('-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1', '-keyout', str(key), '-out', str(certificate))
     subprocess.run([*made, *names], check=True, capture_output=True)
     stand = Stand(KEYS, secure=True)
-    server = WebServer(make_application(stand.web), Address('127.0.0.1', 0, str(certificate), str(key)))
+    server = WebServer(make_application(stand.web), WebAddress('127.0.0.1', 0, str(certificate), str(key)))
     server.open()
     try:
         trust = ssl.create_default_context(cafile=str(certificate))
@@ -173,10 +173,10 @@ def test_parameters_that_contradict_each_other_end_in_a_sentence(values, sentenc
 @pytest.mark.parametrize(
     ('address', 'words'),
     [
-        (Address('127.0.0.1', 0), 'The page is at http://127.0.0.1:6783/'),
-        (Address('::1', 0, 'cert.pem', 'key.pem'), 'The page is at https://[::1]:6783/'),
+        (WebAddress('127.0.0.1', 0), 'The page is at http://127.0.0.1:6783/'),
+        (WebAddress('::1', 0, 'cert.pem', 'key.pem'), 'The page is at https://[::1]:6783/'),
         (
-            Address('0.0.0.0', 0),
+            WebAddress('0.0.0.0', 0),
             'The page is at http://127.0.0.1:6783/, and for other machines at '
             f'http://{socket.gethostname()}:6783/ or any address of this one.',
         ),

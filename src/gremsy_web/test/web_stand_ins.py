@@ -20,9 +20,9 @@ from gremsy_common.types.detections import Tracks
 from gremsy_common.types.gimbal_state import GimbalAttitude
 from gremsy_web.access.access_keys import keys_from
 from gremsy_web.http.web_application import make_application
-from gremsy_web.http.web_server import Address, WebServer
+from gremsy_web.http.web_server import WebAddress, WebServer
 from gremsy_web.http.web_services import WebServices, WebSettings
-from gremsy_web.robot.robot_commands import RobotAnswer, RobotAway, Setting, Still
+from gremsy_web.robot.robot_commands import CapturedPicture, LiveSetting, RobotAnswer, RobotAway
 from gremsy_web.robot.robot_picture import ModelAt, RobotPicture
 
 CONTROL_KEY = 'control-key-of-the-test'
@@ -68,7 +68,7 @@ class RememberingRobot:
         return self.answer
 
     async def settings(self, node):
-        return [Setting('gain_per_s', 'float', 2.0, 'How quick.', '', False, 0.0, 10.0)]
+        return [LiveSetting('gain_per_s', 'float', 2.0, 'How quick.', '', False, 0.0, 10.0)]
 
     async def set_parameter(self, node, name, value):
         self.asked.append(('set', node, name, value))
@@ -77,7 +77,7 @@ class RememberingRobot:
     async def still(self, camera, wanted):
         stamps = self.stills if camera == 'eo' else []
         stamp_ns = next((each for each in stamps if wanted(each)), stamps[-1] if stamps else None)
-        return None if stamp_ns is None else Still(stamp_ns, 'image/jpeg', b'picture of %d' % stamp_ns)
+        return None if stamp_ns is None else CapturedPicture(stamp_ns, 'image/jpeg', b'picture of %d' % stamp_ns)
 
     async def jpeg(self, path):
         return (STAMP_NS, b'\xff\xd8 no true picture') if path == 'eo' else None
@@ -155,7 +155,7 @@ class Stand:
     @contextlib.contextmanager
     def serving(self, port=0):
         """By uvicorn at 127.0.0.1, at that port or a free one, which is given."""
-        server = WebServer(make_application(self.web), Address('127.0.0.1', port))
+        server = WebServer(make_application(self.web), WebAddress('127.0.0.1', port))
         server.open()
         try:
             yield server.port

@@ -31,7 +31,7 @@ _PARTS = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Switch:
+class LampSwitch:
     """The lamp was switched at a time of the ROS clock."""
 
     at_ns: int
@@ -68,7 +68,7 @@ class BlinkWatch:
         self._cells.append((small if small.ndim == 2 else small.mean(axis=2)).ravel())
         self._stamps.append(stamp_ns)
 
-    def delay(self, switches: Sequence[Switch]) -> BlinkDelay | None:
+    def delay(self, switches: Sequence[LampSwitch]) -> BlinkDelay | None:
         """The offset; None where no place of the picture follows the lamp.
 
         Args:
@@ -99,7 +99,7 @@ class BlinkWatch:
 
 
 def _best(
-    stamps: NDArray[np.int64], brightness: NDArray[np.floating[Any]], switches: Sequence[Switch], near_ns: int
+    stamps: NDArray[np.int64], brightness: NDArray[np.floating[Any]], switches: Sequence[LampSwitch], near_ns: int
 ) -> tuple[int, float]:
     """The middle of the offsets that agree best, and how well they do."""
     offsets = np.arange(near_ns - 30 * _COARSE_NS, near_ns + 30 * _COARSE_NS + 1, _FINE_NS)
@@ -113,7 +113,7 @@ def _best(
 def _agreements(
     stamps: NDArray[np.int64],
     cells: NDArray[np.floating[Any]],
-    switches: Sequence[Switch],
+    switches: Sequence[LampSwitch],
     offsets: NDArray[np.int64],
 ) -> NDArray[np.floating[Any]]:
     """Correlation of each cell (columns) with the lamp at each offset (rows)."""

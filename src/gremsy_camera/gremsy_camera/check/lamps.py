@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Protocol, TextIO
 
-from gremsy_camera.check.blink_delay import Switch
+from gremsy_camera.check.blink_delay import LampSwitch
 from gremsy_common.errors import SuiteError
 
 # Between two switchings, at random: several pictures long, and many in ten seconds.
@@ -103,7 +103,7 @@ class Blinking:
         self._random = random.Random(seed)
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run, name='blink', daemon=True)
-        self.switches: list[Switch] = []
+        self.switches: list[LampSwitch] = []
         self.trouble: LampUnusable | None = None
 
     def __enter__(self) -> Blinking:
@@ -127,4 +127,4 @@ class Blinking:
             except LampUnusable as error:
                 self.trouble = error
                 return
-            self.switches.append(Switch((before_ns + self._ros_ns()) // 2, lit))
+            self.switches.append(LampSwitch((before_ns + self._ros_ns()) // 2, lit))

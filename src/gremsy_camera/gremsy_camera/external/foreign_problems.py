@@ -24,7 +24,7 @@ _WAYS_OUT = {Transport.RAW: f'{_LET_SHARE}, or take its compressed images', Tran
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
+class ForeignProblem:
     """Something that is wrong now.
 
     Attributes:
@@ -38,7 +38,7 @@ class Problem:
     no_image: bool = False
 
 
-def worst_problem(watch: ForeignWatch, now_ns: int) -> Problem | None:
+def worst_problem(watch: ForeignWatch, now_ns: int) -> ForeignProblem | None:
     """The worst of what is wrong now; None while images come, one after the other, of a camera that is known.
 
     What any subscription says of itself, as two publishers of one name, is not said here again.
@@ -57,14 +57,16 @@ def image_topics(types: Mapping[str, Sequence[str]]) -> list[str]:
     return [name for name in images if name not in ours and not name.endswith('/overlay')]
 
 
-def _absence(watch: ForeignWatch, now_ns: int) -> Problem | None:
+def _absence(watch: ForeignWatch, now_ns: int) -> ForeignProblem | None:
     senders, topic = watch.image_senders, watch.topic
     if not senders:
-        return Problem('nobody', _nobody(watch), no_image=True) if watch.quiet_s(now_ns) > SILENT_AFTER_S else None
+        return (
+            ForeignProblem('nobody', _nobody(watch), no_image=True) if watch.quiet_s(now_ns) > SILENT_AFTER_S else None
+        )
     needed = _TYPES[watch.transport]
     wrong = [each for each in senders if each.type_name != needed]
     if len(wrong) == len(senders):
-        return Problem(
+        return ForeignProblem(
             'type',
             f'{wrong[0].node} publishes {topic} as {wrong[0].type_name}, and {needed} is needed: name another topic in '
             '`source`.',
@@ -75,13 +77,13 @@ def _absence(watch: ForeignWatch, now_ns: int) -> Problem | None:
         return None
     who = names_of(senders, with_quality=False)
     if watch.infos(now_ns) > 1:
-        return Problem(
+        return ForeignProblem(
             'lost',
             f'{who} publishes {topic}, and none of its images has come for {silent_s:.0f} s while its camera_info has, '
             f'so they are lost on the way: {_WAYS_OUT[watch.transport]}.',
             no_image=True,
         )
-    return Problem(
+    return ForeignProblem(
         'silent',
         f'{who} publishes {topic}, and nothing has come for {silent_s:.0f} s: see what its own log says, and whether '
         f'`ros2 topic hz {topic}` shows any.',
@@ -103,37 +105,37 @@ def _nobody(watch: ForeignWatch) -> str:
     return f'Nobody publishes {published}: {way_out}.'
 
 
-def _two_lenses(watch: ForeignWatch) -> Problem | None:
+def _two_lenses(watch: ForeignWatch) -> ForeignProblem | None:
     """Said before losses, which cannot be told where the camera_info of another camera comes in between."""
     nodes = sorted({each.node for each in watch.senders.info})
     if len(nodes) < 2:
         return None
-    return Problem(
+    return ForeignProblem(
         'two lenses',
         f'{nodes[0]} and {nodes[1]} both publish {watch.names.info}, so intrinsics of another camera may be used: '
         'put each into a namespace of its own, or name the right one in `source` as external:TOPIC?info=TOPIC.',
     )
 
 
-def _losses(watch: ForeignWatch, now_ns: int) -> Problem | None:
+def _losses(watch: ForeignWatch, now_ns: int) -> ForeignProblem | None:
     pairs, lost = watch.infos(now_ns), watch.lost(now_ns)
     if watch.loss_is_told or pairs < _LEAST_PAIRS or lost < _LOST_SHARE * pairs:
         return None
-    return Problem(
+    return ForeignProblem(
         'lost',
         f'{lost} of the last {pairs} images on {watch.topic} did not come, as {watch.names.info} tells, so they are '
         f'lost on the way: {_WAYS_OUT[watch.transport]}.',
     )
 
 
-def _lens(watch: ForeignWatch, now_ns: int) -> Problem | None:
+def _lens(watch: ForeignWatch, now_ns: int) -> ForeignProblem | None:
     if not (watch.taking and watch.came):
         return None
     model, name = watch.model, watch.names.info
     if model is None:
         if watch.configured or not watch.info_missing(now_ns):
             return None
-        return Problem(
+        return ForeignProblem(
             'no lens',
             f'Nobody publishes {name}, so no gimbal can be pointed by these images: {_SET_ONE}, or have the '
             'driver publish it.',
@@ -141,14 +143,14 @@ def _lens(watch: ForeignWatch, now_ns: int) -> Problem | None:
     if not model.usable:
         if watch.configured:
             return None
-        return Problem(
+        return ForeignProblem(
             'uncalibrated',
             f'The camera_info on {name} is of an uncalibrated camera (its K is 0), so no gimbal can be pointed by '
             f'these images: calibrate the camera in its driver, or {_SET_ONE}.',
         )
     width, height = watch.size
     if width and height and not same_aspect(model, width, height):
-        return Problem(
+        return ForeignProblem(
             'another aspect',
             f'The camera_info on {name} is of a picture of {model.width}x{model.height} px and the images are '
             f'{width}x{height}, which is another aspect, so it is not used: calibrate the camera in its driver at the '

@@ -26,7 +26,7 @@ _GAP = 1.5
 
 
 @dataclass(frozen=True, slots=True)
-class Sender:
+class ForeignPublisher:
     """A publisher elsewhere: its node's full name, its type, and its quality in words."""
 
     node: str
@@ -38,9 +38,9 @@ class Sender:
 class Senders:
     """Who publishes raw images, compressed ones and the intrinsics."""
 
-    raw: tuple[Sender, ...] = ()
-    compressed: tuple[Sender, ...] = ()
-    info: tuple[Sender, ...] = ()
+    raw: tuple[ForeignPublisher, ...] = ()
+    compressed: tuple[ForeignPublisher, ...] = ()
+    info: tuple[ForeignPublisher, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +114,7 @@ class ForeignWatch:
         return self.names.compressed if self.transport is Transport.COMPRESSED else self.names.image
 
     @property
-    def image_senders(self) -> tuple[Sender, ...]:
+    def image_senders(self) -> tuple[ForeignPublisher, ...]:
         """Of the images that are taken."""
         return self._senders.compressed if self.transport is Transport.COMPRESSED else self._senders.raw
 
@@ -263,7 +263,7 @@ class ForeignWatch:
         return [each for each in came if now_ns - each.arrived_ns <= _WINDOW_S * _NS_PER_S]
 
 
-def names_of(senders: Sequence[Sender], *, with_quality: bool = True) -> str:
+def names_of(senders: Sequence[ForeignPublisher], *, with_quality: bool = True) -> str:
     """The nodes, with what each offers."""
     return ', '.join(f'{each.node} ({each.quality})' if with_quality else each.node for each in senders)
 

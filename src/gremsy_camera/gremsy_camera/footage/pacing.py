@@ -51,7 +51,7 @@ class Tick:
     monotonic_ns: int
 
 
-class Schedule:
+class FrameSchedule:
     """When the n-th event of a steady rate is due, without the drift of adding up a rounded period."""
 
     def __init__(self, rate_hz: float, start_ns: int) -> None:
@@ -75,7 +75,7 @@ class Pacer:
     def __init__(self, rate_hz: float, clock: Clock) -> None:
         self._rate_hz = rate_hz
         self._clock = clock
-        self._schedule: Schedule | None = None
+        self._schedule: FrameSchedule | None = None
         self.missed = 0
 
     @property
@@ -88,7 +88,7 @@ class Pacer:
         """Sleep until the next tick is due; None when that is further away than the timeout, which has then passed."""
         now_ns = self._clock.monotonic_ns()
         if self._schedule is None:
-            self._schedule = Schedule(self._rate_hz, now_ns)
+            self._schedule = FrameSchedule(self._rate_hz, now_ns)
         late_periods = int((now_ns - self._schedule.due_ns) * self._rate_hz / _NS_PER_S)
         if late_periods > 0:
             self.missed += late_periods

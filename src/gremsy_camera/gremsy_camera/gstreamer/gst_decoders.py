@@ -15,7 +15,7 @@ from gremsy_camera.gstreamer.gst_library import GStreamer, how_to_get
 
 
 @dataclass(frozen=True, slots=True)
-class Decoder:
+class GstDecoder:
     """One decoder.
 
     Attributes:
@@ -42,24 +42,24 @@ _LIBAV = {'thread-type': 'slice', 'output-corrupt': False}
 # Errors end nothing, and what they spoilt is left out.
 _ALL = {'max-errors': -1, 'discard-corrupted-frames': True}
 
-_DECODERS: Mapping[str, tuple[Decoder, ...]] = {
+_DECODERS: Mapping[str, tuple[GstDecoder, ...]] = {
     'H264': (
-        Decoder('nvv4l2decoder', "the Jetson's decoder", True, _JETSON, _FROM_JETSON),
-        Decoder('nvh264dec', 'NVDEC', True, _NVDEC),
-        Decoder('vah264dec', 'VA-API', True),
-        Decoder('vaapih264dec', 'VA-API', True, {'low-latency': True}),
-        Decoder('v4l2h264dec', 'V4L2', True),
-        Decoder('avdec_h264', 'software', False, _LIBAV),
-        Decoder('openh264dec', 'software', False),
+        GstDecoder('nvv4l2decoder', "the Jetson's decoder", True, _JETSON, _FROM_JETSON),
+        GstDecoder('nvh264dec', 'NVDEC', True, _NVDEC),
+        GstDecoder('vah264dec', 'VA-API', True),
+        GstDecoder('vaapih264dec', 'VA-API', True, {'low-latency': True}),
+        GstDecoder('v4l2h264dec', 'V4L2', True),
+        GstDecoder('avdec_h264', 'software', False, _LIBAV),
+        GstDecoder('openh264dec', 'software', False),
     ),
     'H265': (
-        Decoder('nvv4l2decoder', "the Jetson's decoder", True, _JETSON, _FROM_JETSON),
-        Decoder('nvh265dec', 'NVDEC', True, _NVDEC),
-        Decoder('vah265dec', 'VA-API', True),
-        Decoder('vaapih265dec', 'VA-API', True, {'low-latency': True}),
-        Decoder('v4l2h265dec', 'V4L2', True),
-        Decoder('avdec_h265', 'software', False, _LIBAV),
-        Decoder('libde265dec', 'software', False),
+        GstDecoder('nvv4l2decoder', "the Jetson's decoder", True, _JETSON, _FROM_JETSON),
+        GstDecoder('nvh265dec', 'NVDEC', True, _NVDEC),
+        GstDecoder('vah265dec', 'VA-API', True),
+        GstDecoder('vaapih265dec', 'VA-API', True, {'low-latency': True}),
+        GstDecoder('v4l2h265dec', 'V4L2', True),
+        GstDecoder('avdec_h265', 'software', False, _LIBAV),
+        GstDecoder('libde265dec', 'software', False),
     ),
 }
 _PROMISE_NO_REORDER = ('disable-dpb', 'low-latency-mode', 'low-latency')
@@ -75,7 +75,7 @@ class ChosenDecoder:
         promised_no_reorder: whether it was told that no picture is out of order.
     """
 
-    decoder: Decoder
+    decoder: GstDecoder
     element: Any
     passed_over: Mapping[str, str]
     promised_no_reorder: bool
@@ -122,7 +122,9 @@ def choose_decoder(
     raise SourceUnusable(f'GStreamer has no decoder for {name}{kind} that works here ({tried}): {way_out}.')
 
 
-def _try(gstreamer: GStreamer, decoder: Decoder, failed: Mapping[str, str], in_order: bool) -> tuple[str, Any | None]:
+def _try(
+    gstreamer: GStreamer, decoder: GstDecoder, failed: Mapping[str, str], in_order: bool
+) -> tuple[str, Any | None]:
     if decoder.element in failed:
         return failed[decoder.element], None
     if not gstreamer.has(decoder.element):

@@ -15,7 +15,7 @@ from gremsy_camera.footage.pacing import Clock
 from gremsy_camera.gstreamer.gst_errors import pipeline_error
 from gremsy_camera.gstreamer.gst_library import GStreamer, how_to_get, load_gstreamer
 from gremsy_camera.gstreamer.gst_pictures import JPEG_CAPS, RAW_CAPS, PictureLayout, layout_of, pixels_of
-from gremsy_camera.live.live_reader import DECODE_FAILURES, CaptureTime, Picture, StreamInfo, TimeBase
+from gremsy_camera.live.live_reader import DECODE_FAILURES, CaptureTime, LivePicture, StreamInfo, TimeBase
 from gremsy_camera.streams.credentials import fill_in, redacted
 
 SINK = 'gremsy'
@@ -111,7 +111,7 @@ class PipelineReader:
         assert failure is not None
         raise failure
 
-    def read(self, timeout_s: float) -> Picture | None:
+    def read(self, timeout_s: float) -> LivePicture | None:
         """See LiveReader."""
         if self._sink is None:
             raise SourceError(f'{self.name} is not open: call `open` first.')
@@ -254,13 +254,13 @@ class PipelineReader:
             raise SourceError(f'{self.name} came to its end: it is started again.')
         self._counts['times started again at the end'] += 1
 
-    def _picture(self, sample: Any) -> Picture:
+    def _picture(self, sample: Any) -> LivePicture:
         assert self._gstreamer is not None
         layout = self._see_layout(sample)
         now_ns = self._clock.monotonic_ns()
         buffer = sample.get_buffer()
         known = buffer.pts != self._gstreamer.gst.CLOCK_TIME_NONE
-        return Picture(
+        return LivePicture(
             pixels_of(self._gstreamer, sample, layout, self._damaged),
             layout.encoding,
             layout.width,

@@ -16,7 +16,7 @@ from gremsy_camera.http_stream.http_session import BodyEnded, HttpAnswer, HttpSe
 from gremsy_camera.http_stream.jpeg_stream import JpegPart, JpegStream, NoPictures
 from gremsy_camera.live.encoded_video import NO_TAP, EncodedFormat, EncodedPacket, EncodedTap
 from gremsy_camera.live.jpeg_pixels import decode_jpeg
-from gremsy_camera.live.live_reader import DECODE_FAILURES, CaptureTime, Picture, StreamInfo, TimeBase
+from gremsy_camera.live.live_reader import DECODE_FAILURES, CaptureTime, LivePicture, StreamInfo, TimeBase
 from gremsy_camera.streams.credentials import fill_in, redacted
 from gremsy_camera.streams.stream_address import StreamAddress
 
@@ -95,7 +95,7 @@ class HttpReader:
         self._see(self._parts[0])
         return self._info
 
-    def read(self, timeout_s: float) -> Picture | None:
+    def read(self, timeout_s: float) -> LivePicture | None:
         """See LiveReader."""
         if self._session is None:
             raise SourceError(f'The camera {self.shown} is not open: call `open` first.')
@@ -193,12 +193,12 @@ class HttpReader:
                 details.append(('redirected to', self._session.address.shown))
             self._info = StreamInfo(part.width, part.height, rate_hz, tuple(details))
 
-    def _picture(self, part: JpegPart) -> Picture:
+    def _picture(self, part: JpegPart) -> LivePicture:
         self._see(part)
         capture = self._capture(part.fields.get('x-timestamp', ''))
         if self._tap.wanted:
             self._put(part, capture)
-        return Picture(self._maker(part), 'bgr8', part.width, part.height, part.arrived_ns, capture, None)
+        return LivePicture(self._maker(part), 'bgr8', part.width, part.height, part.arrived_ns, capture, None)
 
     def _maker(self, part: JpegPart) -> Callable[[], NDArray[Any]]:
         def pixels() -> NDArray[Any]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from gremsy_camera.footage.pacing import Clock
 from gremsy_camera.live.live_options import LiveOptions
-from gremsy_camera.live.live_reader import CaptureTime, Picture, TimeBase
+from gremsy_camera.live.live_reader import CaptureTime, LivePicture, TimeBase
 from gremsy_camera.sources.source import Say
 from gremsy_common.timing.clock_mapping import MinimumDelayClock
 
@@ -72,7 +72,7 @@ class CaptureClock:
         """How many stamps were not what the camera said, by reason."""
         return dict(self._counts)
 
-    def stamp(self, picture: Picture) -> Stamp:
+    def stamp(self, picture: LivePicture) -> Stamp:
         """When the picture was captured: after the one before it, and not in the future."""
         now_ros_ns = self._clock.ros_ns()
         ros_from_monotonic_ns = now_ros_ns - self._clock.monotonic_ns()
@@ -90,7 +90,7 @@ class CaptureClock:
             ros_ns, origin = self._by_camera_clock(capture, picture.arrived_ns, ros_from_monotonic_ns)
         return Stamp(self._in_order(self._not_ahead(ros_ns, arrived_ns), picture.arrived_ns, set_back), origin)
 
-    def _by_arrival(self, picture: Picture) -> int:
+    def _by_arrival(self, picture: LivePicture) -> int:
         """Monotonic; the stream's own time takes the network's jitter out of it."""
         if picture.position_ns is None:
             return picture.arrived_ns - self._least_delay_ns

@@ -38,7 +38,7 @@ class CaptureTime:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Picture:
+class LivePicture:
     """One decoded picture.
 
     Attributes:
@@ -84,7 +84,7 @@ class LiveReader(Protocol):
             SourceError: it does not work now.
         """
 
-    def read(self, timeout_s: float) -> Picture | None:
+    def read(self, timeout_s: float) -> LivePicture | None:
         """The next picture of the stream, every one, in order; None when none came within the timeout.
 
         A stall is noticed whatever this waits for, but `close` waits for it: keep to the timeout.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Makes a `Source` of anything that reads a camera: a thread of its own reads every picture, and the newest wins.
+"""Makes a `VideoSource` of anything that reads a camera: a thread of its own reads every picture, and the newest wins.
 
 Each is stamped as it comes; the image of one that is overtaken is never made. What holds a camera up is
 noticed here, whatever the reader waits for: no picture for `stall_after_s`, or the same one for `frozen_after_s`.
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from gremsy_camera.errors import PictureDamaged, SourceError
 from gremsy_camera.live.capture_clock import CaptureClock, Stamp
 from gremsy_camera.live.frozen_picture import FrozenPicture
-from gremsy_camera.live.live_reader import DECODE_FAILURES, LiveReader, Picture, StreamInfo
+from gremsy_camera.live.live_reader import DECODE_FAILURES, LivePicture, LiveReader, StreamInfo
 from gremsy_camera.sources.source import Captured, SourceContext, SourceCounts, SourceInfo
 from gremsy_common.types.frame import Frame, lock_read_only
 
@@ -34,14 +34,14 @@ _EARLY_PERIODS = 0.2
 class _Taken:
     """A picture with what was known when it came."""
 
-    picture: Picture
+    picture: LivePicture
     stamp: Stamp
     stream: StreamInfo
     rate_hz: float
 
 
 class LiveSource:
-    """See Source. `name` begins the sentences on it: 'The camera rtsp://10.1.2.3/eo'."""
+    """See VideoSource. `name` begins the sentences on it: 'The camera rtsp://10.1.2.3/eo'."""
 
     def __init__(self, reader: LiveReader, context: SourceContext, name: str) -> None:
         self._reader = reader
@@ -55,7 +55,7 @@ class LiveSource:
         self._said_damaged = False
 
     def open(self) -> SourceInfo:
-        """See Source. The reader is opened by the thread that reads."""
+        """See VideoSource. The reader is opened by the thread that reads."""
         self.close()
         thread = self._thread
         if thread is not None and thread.is_alive():
@@ -69,7 +69,7 @@ class LiveSource:
         return self._info
 
     def read(self, timeout_s: float) -> Captured | None:
-        """See Source."""
+        """See VideoSource."""
         if self._reading is None:
             raise SourceError(f'{self._name} is not open: call `open` first.')
         taken = self._reading.take(timeout_s)
@@ -99,7 +99,7 @@ class LiveSource:
         return Captured(frame, None, now_ns - picture.arrived_ns, None, info=self._new_info(taken), rtp=picture.rtp)
 
     def counts(self) -> SourceCounts:
-        """See Source."""
+        """See VideoSource."""
         reading = self._reading
         if reading is None:
             return SourceCounts()
@@ -107,7 +107,7 @@ class LiveSource:
         return SourceCounts(decode_failures=counted.pop(DECODE_FAILURES, 0), others=dict(counted))
 
     def close(self) -> None:
-        """See Source. A reader that hangs is left to its thread."""
+        """See VideoSource. A reader that hangs is left to its thread."""
         reading, self._reading = self._reading, None
         if reading is not None:
             reading.stop()
@@ -220,7 +220,7 @@ class _Reading:
             of_reader = self._reader.counts() if self._left is None else self._left
             return Counter(self._counts) + Counter(self._captures.counts()) + Counter(of_reader)
 
-    def _take(self, picture: Picture) -> None:
+    def _take(self, picture: LivePicture) -> None:
         stamp = self._captures.stamp(picture)
         if picture.position_ns is not None and self._context.tap.wanted:
             self._context.tap.stamped(picture.position_ns, stamp.ros_ns)

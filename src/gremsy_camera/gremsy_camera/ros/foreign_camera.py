@@ -13,8 +13,8 @@ from sensor_msgs.msg import CompressedImage, Image
 
 from gremsy_camera.external.external_topics import ExternalTopics, Transport
 from gremsy_camera.external.foreign_frames import Arrival, ForeignFrames
-from gremsy_camera.external.foreign_problems import Problem, image_topics, worst_problem
-from gremsy_camera.external.foreign_watch import ForeignWatch, Names, Sender, Senders
+from gremsy_camera.external.foreign_problems import ForeignProblem, image_topics, worst_problem
+from gremsy_camera.external.foreign_watch import ForeignPublisher, ForeignWatch, Names, Senders
 from gremsy_camera.ros.camera_outlets import OutletPlan
 from gremsy_common.errors import Unusable
 from gremsy_common.ros import topics
@@ -135,7 +135,7 @@ class ForeignCamera:
             watch.elsewhere = () if senders.raw or senders.compressed else self._images_elsewhere()
         self._say(worst_problem(watch, now_ns))
 
-    def _say(self, problem: Problem | None) -> None:
+    def _say(self, problem: ForeignProblem | None) -> None:
         """Each once when it begins, and when images come again; the diagnostics have it for as long as it lasts."""
         kind = problem.kind if problem is not None else ''
         if kind == self._said:
@@ -203,10 +203,10 @@ class ForeignCamera:
         self._watch.info_came(camera.stamp_ns, time.monotonic_ns())
         self.frames.offer_model(camera.stamp_ns, camera.model)
 
-    def _senders_of(self, topic: str) -> tuple[Sender, ...]:
+    def _senders_of(self, topic: str) -> tuple[ForeignPublisher, ...]:
         """Everybody who publishes there but this node."""
         found = self._node.get_publishers_info_by_topic(topic)
-        senders = [Sender(_full_name(each), each.topic_type, _quality(each.qos_profile)) for each in found]
+        senders = [ForeignPublisher(_full_name(each), each.topic_type, _quality(each.qos_profile)) for each in found]
         return tuple(each for each in senders if each.node != self._node.get_fully_qualified_name())
 
     def _images_elsewhere(self) -> tuple[str, ...]:

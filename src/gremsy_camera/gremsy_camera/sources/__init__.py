@@ -14,10 +14,10 @@ from collections.abc import Callable
 from functools import cache
 
 from gremsy_camera.errors import SourceUnusable
-from gremsy_camera.sources.source import Source, SourceContext, SourceUri
+from gremsy_camera.sources.source import SourceContext, SourceUri, VideoSource
 from gremsy_camera.streams.credentials import redacted
 
-CreateSource = Callable[[SourceUri, SourceContext], Source]
+CreateSource = Callable[[SourceUri, SourceContext], VideoSource]
 
 # What is whole with nothing after its colon is meant without the colon too.
 _ALONE = ('external', 'sim')
@@ -68,7 +68,7 @@ def parse_uri(text: str) -> SourceUri:
     return SourceUri.with_options(shown, scheme, rest)
 
 
-def create_source(text: str, context: SourceContext) -> Source:
+def create_source(text: str, context: SourceContext) -> VideoSource:
     """The source of that URI, not yet open.
 
     Raises:

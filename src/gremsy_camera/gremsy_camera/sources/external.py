@@ -37,7 +37,7 @@ class ExternalSource:
         self._dropped_before = 0
 
     def open(self) -> SourceInfo:
-        """See Source; its size is known with the first image."""
+        """See VideoSource; its size is known with the first image."""
         self._open, self._shape = True, None
         self._dropped_before = self._frames.images.dropped
         if self._context.rate_hz:
@@ -45,7 +45,7 @@ class ExternalSource:
         return SourceInfo(0, 0, 0.0, None, _STAMP_IS)
 
     def read(self, timeout_s: float) -> Captured | None:
-        """See Source."""
+        """See VideoSource."""
         if not self._open:
             raise SourceError("Another driver's camera is not open: call `open` first.")
         arrival = self._frames.images.take(timeout_s)
@@ -62,10 +62,10 @@ class ExternalSource:
         return Captured(frame, self._frames.model_for(frame), work_ns, None, info=info)
 
     def counts(self) -> SourceCounts:
-        """See Source."""
+        """See VideoSource."""
         dropped = self._frames.images.dropped - self._dropped_before if self._open else 0
         return SourceCounts(others=Counter({'images dropped while busy': dropped}))
 
     def close(self) -> None:
-        """See Source."""
+        """See VideoSource."""
         self._open = False

@@ -44,7 +44,7 @@ class FileSource:
         self._said_ended = False
 
     def open(self) -> SourceInfo:
-        """See Source."""
+        """See VideoSource."""
         self.close()
         if self._path.is_dir():
             self._reader = PictureFolder(self._path, self._context.at_end)
@@ -58,7 +58,7 @@ class FileSource:
         return SourceInfo(info.width, info.height, rate_hz, None, 'when the frame was due to play')
 
     def read(self, timeout_s: float) -> Captured | None:
-        """See Source."""
+        """See VideoSource."""
         if self._pacer is None:
             raise SourceError(f'The video {self._path} is not open: call `open` first.')
         if not self._decoded:
@@ -73,12 +73,12 @@ class FileSource:
         return Captured(frame, None, self._context.clock.monotonic_ns() - tick.monotonic_ns, self._shown.index)
 
     def counts(self) -> SourceCounts:
-        """See Source."""
+        """See VideoSource."""
         pacer, reader = self._pacer, self._reader
         return SourceCounts(reader.decode_failures, pacer.missed, reader.loops) if pacer else SourceCounts()
 
     def close(self) -> None:
-        """See Source."""
+        """See VideoSource."""
         self._reader.close()
         self._pacer = None
         self._shown = None

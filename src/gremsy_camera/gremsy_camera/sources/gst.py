@@ -6,13 +6,13 @@ from __future__ import annotations
 from gremsy_camera.errors import SourceUnusable
 from gremsy_camera.gstreamer.pipeline_reader import PipelineReader
 from gremsy_camera.live.live_source import LiveSource
-from gremsy_camera.sources.source import Source, SourceContext, SourceUri
+from gremsy_camera.sources.source import SourceContext, SourceUri, VideoSource
 from gremsy_camera.streams.credentials import known_secrets
 
 SCHEMES = ('gst',)
 
 
-def create(uri: SourceUri, context: SourceContext) -> Source:
+def create(uri: SourceUri, context: SourceContext) -> VideoSource:
     """See `sources`. The pipeline is all that follows the scheme: a question mark in it begins no options."""
     description = uri.rest.strip()
     if not description:

@@ -4,13 +4,13 @@
 from __future__ import annotations
 
 from gremsy_camera.live.live_source import LiveSource
-from gremsy_camera.sources.source import Source, SourceContext, SourceUri
+from gremsy_camera.sources.source import SourceContext, SourceUri, VideoSource
 from gremsy_camera.streams.stream_choice import StreamReader
 
 SCHEMES = ('rtsp', 'rtsps')
 
 
-def create(uri: SourceUri, context: SourceContext) -> Source:
+def create(uri: SourceUri, context: SourceContext) -> VideoSource:
     """See `sources`."""
     reader = StreamReader(f'{uri.scheme}:{uri.rest}', context)
     return LiveSource(reader, context, f'The camera {uri.text}')

@@ -13,7 +13,7 @@ from pathlib import Path
 from gremsy_camera.errors import SourceError, SourceUnusable
 from gremsy_camera.footage.footage import cache_directory, default_footage
 from gremsy_camera.footage.footage_reader import FootageReader
-from gremsy_camera.footage.pacing import Pacer, Schedule
+from gremsy_camera.footage.pacing import FrameSchedule, Pacer
 from gremsy_camera.scene.scene import SceneGeometry, View, simulated_camera
 from gremsy_camera.scene.scene_renderer import Pixels, SceneRenderer
 from gremsy_camera.sources.source import Captured, SourceContext, SourceCounts, SourceInfo, SourceUri
@@ -65,12 +65,12 @@ class SimSource:
         self._pacer: Pacer | None = None
         self._shown_index = -1
         self._footage_rate_hz = _FOOTAGE_RATE_WHEN_UNKNOWN_HZ
-        self._footage_schedule: Schedule | None = None
+        self._footage_schedule: FrameSchedule | None = None
         self._said_waiting_ns: int | None = None
         self._said_loops = 0
 
     def open(self) -> SourceInfo:
-        """See Source. The payload need not be there yet: `read` waits for it."""
+        """See VideoSource. The payload need not be there yet: `read` waits for it."""
         self.close()
         path = self._footage or default_footage(cache_directory(os.environ), self._context.say)
         self._reader = FootageReader(path, self._context.at_end)
@@ -88,7 +88,7 @@ class SimSource:
         )
 
     def read(self, timeout_s: float) -> Captured | None:
-        """See Source."""
+        """See VideoSource."""
         if self._pacer is None or self._renderer is None or self._canvas is None:
             raise SourceError('The simulated camera is not open: call `open` first.')
         if not self._find_payload():
@@ -109,14 +109,14 @@ class SimSource:
         return Captured(frame, self._camera.zoomed(view.zoom), work_ns, self._shown_index, view)
 
     def counts(self) -> SourceCounts:
-        """See Source."""
+        """See VideoSource."""
         reader, pacer = self._reader, self._pacer
         if reader is None or pacer is None:
             return SourceCounts()
         return SourceCounts(reader.decode_failures, pacer.missed, reader.loops)
 
     def close(self) -> None:
-        """See Source."""
+        """See VideoSource."""
         if self._reader is not None:
             self._reader.close()
         self._close_ring()
@@ -154,7 +154,7 @@ class SimSource:
         """Decode up to the frame that is due then, monotonic, and hang it up."""
         schedule = self._footage_schedule
         if schedule is None or due_ns - schedule.due_ns > _FOOTAGE_STALL_NS:
-            schedule = self._footage_schedule = Schedule(self._footage_rate_hz, due_ns)
+            schedule = self._footage_schedule = FrameSchedule(self._footage_rate_hz, due_ns)
         assert self._reader is not None and self._renderer is not None and self._canvas is not None
         newest = None
         while schedule.due_ns <= due_ns:

@@ -164,7 +164,7 @@ class SourceCounts:
         )
 
 
-class Source(Protocol):
+class VideoSource(Protocol):
     """Gives frames until closed; used by one thread, and made without touching anything."""
 
     def open(self) -> SourceInfo:

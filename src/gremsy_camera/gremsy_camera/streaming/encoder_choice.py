@@ -13,7 +13,7 @@ from gremsy_camera.gstreamer.gst_library import why_no_gstreamer
 from gremsy_camera.recording.access_units import split_sets
 from gremsy_camera.streaming.gstreamer_encoder import GST_ENCODERS, GStreamerEncoder
 from gremsy_camera.streaming.pyav_encoder import PyavEncoder
-from gremsy_camera.streaming.video_encoder import EncoderError, EncoderSettings, VideoEncoder
+from gremsy_camera.streaming.video_encoder import EncoderError, VideoEncoder, VideoEncoderSettings
 
 _PYAV = {'nvenc': 'h264_nvenc', 'x264': 'libx264', 'openh264': 'libopenh264'}
 _HARDWARE = ('nvv4l2h264enc', 'nvh264enc', 'nvenc', 'vah264enc', 'vaapih264enc')
@@ -50,7 +50,9 @@ class EncoderChoice:
         return '; '.join(f'{", ".join(names)}: {reason}' for reason, names in by_reason.items())
 
 
-def choose_encoder(wanted: str, settings: EncoderSettings, failed: Mapping[str, str] | None = None) -> EncoderChoice:
+def choose_encoder(
+    wanted: str, settings: VideoEncoderSettings, failed: Mapping[str, str] | None = None
+) -> EncoderChoice:
     """Try them in order, each with one picture (0.1 s at most, but for GStreamer's first start).
 
     Args:
@@ -77,7 +79,7 @@ def choose_encoder(wanted: str, settings: EncoderSettings, failed: Mapping[str, 
     raise EncoderError(f'No encoder for H.264 works here ({reasons}): {way_out}.')
 
 
-def make_encoder(name: str, settings: EncoderSettings) -> VideoEncoder:
+def make_encoder(name: str, settings: VideoEncoderSettings) -> VideoEncoder:
     """One of `ENCODERS`, opened.
 
     Raises:
@@ -88,7 +90,7 @@ def make_encoder(name: str, settings: EncoderSettings) -> VideoEncoder:
     return made
 
 
-def _why_not(name: str, settings: EncoderSettings) -> str | None:
+def _why_not(name: str, settings: VideoEncoderSettings) -> str | None:
     encoder: VideoEncoder | None = None
     try:
         encoder = make_encoder(name, settings)

@@ -13,7 +13,7 @@ from gremsy_camera.errors import SourceUnusable
 from gremsy_camera.gstreamer.gst_errors import pipeline_error
 from gremsy_camera.gstreamer.gst_library import GStreamer, how_to_get, load_gstreamer
 from gremsy_camera.streaming.rtp_sending import RTP_CLOCK_HZ
-from gremsy_camera.streaming.video_encoder import EncodedPicture, EncoderError, EncoderSettings, EncoderTimes
+from gremsy_camera.streaming.video_encoder import EncodedPicture, EncoderError, EncoderTimes, VideoEncoderSettings
 
 _NS_PER_S = 1_000_000_000
 # Software gives every picture at once, however long that takes on a busy machine; hardware may hold some back.
@@ -127,7 +127,7 @@ GST_ENCODERS: Mapping[str, GstEncoder] = {
 class GStreamerEncoder:
     """A pipeline of one encoder, in this process: `appsrc ! encoder ! h264parse ! appsink`."""
 
-    def __init__(self, element: str, settings: EncoderSettings) -> None:
+    def __init__(self, element: str, settings: VideoEncoderSettings) -> None:
         """Nothing is opened yet.
 
         Args:
@@ -151,7 +151,7 @@ class GStreamerEncoder:
         return self._described.kind if not self._described.hardware else f'{self._described.kind} ({self._element})'
 
     @property
-    def settings(self) -> EncoderSettings:
+    def settings(self) -> VideoEncoderSettings:
         """What it was made with."""
         return self._settings
 

@@ -10,7 +10,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from gremsy_camera.streaming.rtp_sending import RTP_CLOCK_HZ
-from gremsy_camera.streaming.video_encoder import EncodedPicture, EncoderError, EncoderSettings, EncoderTimes
+from gremsy_camera.streaming.video_encoder import EncodedPicture, EncoderError, EncoderTimes, VideoEncoderSettings
 
 # OpenCV makes BT.601 of limited range; a browser that is not told takes BT.709 for HD.
 _COLOURS = dict.fromkeys(('colorspace', 'color_primaries', 'color_trc'), 'smpte170m') | {'color_range': 'tv'}
@@ -20,7 +20,7 @@ _SHOWN = {'libx264': 'x264 (PyAV)', 'libopenh264': 'OpenH264 (PyAV)', 'h264_nven
 class PyavEncoder:
     """One of FFmpeg's encoders, in this process."""
 
-    def __init__(self, codec: str, settings: EncoderSettings) -> None:
+    def __init__(self, codec: str, settings: VideoEncoderSettings) -> None:
         """Nothing is opened yet.
 
         Args:
@@ -39,7 +39,7 @@ class PyavEncoder:
         return _SHOWN[self._codec]
 
     @property
-    def settings(self) -> EncoderSettings:
+    def settings(self) -> VideoEncoderSettings:
         """What it was made with."""
         return self._settings
 

@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 
 from gremsy_camera.recording.access_units import nal_units
 from gremsy_camera.streaming.rtp_sending import PAYLOAD_TYPE, RTP_CLOCK_HZ, asks_for_key_frame
-from gremsy_camera.streams.rtsp_messages import Answer, BadMessage, take_answer
+from gremsy_camera.streams.rtsp_messages import BadMessage, RtspResponse, take_answer
 from gremsy_camera.streams.rtsp_socket import NoConnection, readable
 from gremsy_camera.streams.rtsp_talk import PACKET, RtspTalk
 from gremsy_camera.streams.stream_address import StreamAddress
@@ -43,11 +43,11 @@ _STATUS = {
 }
 
 
-class VideoServerError(SuiteError):
+class PublishError(SuiteError):
     """The video server cannot be published to now; the text names it and the way out."""
 
 
-class VideoServerRefused(VideoServerError):
+class PublishRefused(PublishError):
     """It wants other credentials: asking again soon makes no sense, and may lock an account."""
 
 
@@ -139,13 +139,13 @@ class RtspRecord:
             self.counts['goodbyes that did not get through'] += 1
         self._errors.recording = False
 
-    def _ask(self, method: str, target: str, headers: Mapping[str, str], body: bytes = b'') -> Answer:
+    def _ask(self, method: str, target: str, headers: Mapping[str, str], body: bytes = b'') -> RtspResponse:
         answer = self._talk.ask(method, target, headers, self._take_reports, body)
         if answer.status == 200:
             return answer
         words = _STATUS.get(answer.status, 'it answers {status} {reason}')
         why = self._errors.cannot(self._address, words.format(status=answer.status, reason=answer.reason).strip())
-        raise VideoServerRefused(str(why)) if answer.status in (401, 403) else why
+        raise PublishRefused(str(why)) if answer.status in (401, 403) else why
 
     def _take_reports(self) -> None:
         """The packets at the front of the buffer: a server sends receiver reports, and may ask for a key frame."""
@@ -183,21 +183,21 @@ class _RecordErrors:
     def __init__(self) -> None:
         self.recording = False
 
-    def no_connection(self, address: StreamAddress, error: NoConnection) -> VideoServerError:
+    def no_connection(self, address: StreamAddress, error: NoConnection) -> PublishError:
         nothing = f'nothing listens on port {address.port} of {address.host}: start it, or check `server`'
         return self.cannot(address, nothing if error.refused else str(error))
 
-    def cannot(self, address: StreamAddress, why: str) -> VideoServerError:
-        return VideoServerError(f'The video server {address.shown} cannot be published to: {why}.')
+    def cannot(self, address: StreamAddress, why: str) -> PublishError:
+        return PublishError(f'The video server {address.shown} cannot be published to: {why}.')
 
-    def silent(self, address: StreamAddress, for_s: float) -> VideoServerError:
+    def silent(self, address: StreamAddress, for_s: float) -> PublishError:
         return self.cannot(address, f'it has not answered for {for_s:g} s, though its port is open: see its log')
 
-    def ended(self, address: StreamAddress, why: str) -> VideoServerError:
+    def ended(self, address: StreamAddress, why: str) -> PublishError:
         because = f' ({why})' if why else ''
         if not self.recording:
             return self.cannot(address, f'it ended the connection{because}')
-        return VideoServerError(
+        return PublishError(
             f'The video server {address.shown} ended the connection{because}: it is published to again.'
         )
 

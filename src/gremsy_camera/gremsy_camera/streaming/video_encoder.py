@@ -20,7 +20,7 @@ class EncoderError(SuiteError):
 
 
 @dataclass(frozen=True, slots=True)
-class EncoderSettings:
+class VideoEncoderSettings:
     """How to encode.
 
     Attributes:
@@ -60,7 +60,7 @@ class VideoEncoder(Protocol):
         """As people know it: 'x264 (PyAV)'."""
 
     @property
-    def settings(self) -> EncoderSettings:
+    def settings(self) -> VideoEncoderSettings:
         """What it was made with."""
 
     def encode(self, planes: NDArray[Any], stamp_ns: int, *, key: bool) -> list[EncodedPicture]:

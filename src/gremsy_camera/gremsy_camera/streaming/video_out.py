@@ -13,8 +13,8 @@ from typing import Protocol
 
 from gremsy_camera.streaming.encoder_choice import EncoderChoice, choose_encoder, make_encoder
 from gremsy_camera.streaming.rtp_sending import RtpSender
-from gremsy_camera.streaming.rtsp_record import RtspRecord, VideoServerError, VideoServerRefused
-from gremsy_camera.streaming.video_encoder import EncodedPicture, EncoderError, EncoderSettings, VideoEncoder
+from gremsy_camera.streaming.rtsp_record import PublishError, PublishRefused, RtspRecord
+from gremsy_camera.streaming.video_encoder import EncodedPicture, EncoderError, VideoEncoder, VideoEncoderSettings
 from gremsy_camera.streams.stream_address import StreamAddress
 from gremsy_common.errors import Unusable
 from gremsy_common.picture.i420_planes import even_size, i420_planes, narrowed
@@ -55,7 +55,7 @@ class VideoOptions:
     widest_px: int = 1920
 
 
-class Said(Protocol):
+class VideoOutReport(Protocol):
     """Where it says what happens, from its own thread."""
 
     def stage(self, name: str, duration_ns: int) -> None:
@@ -74,7 +74,7 @@ class Said(Protocol):
 class VideoOut:
     """`watch`, `put` and `want_key_frame` from any thread; `step` again and again on one of its own, then `close`."""
 
-    def __init__(self, address: StreamAddress, options: VideoOptions, said: Said) -> None:
+    def __init__(self, address: StreamAddress, options: VideoOptions, said: VideoOutReport) -> None:
         """Nothing is opened yet; the address is the server's with the path."""
         self._address = address
         self.options = options
@@ -157,7 +157,7 @@ class VideoOut:
             try:
                 if self._session.attend():
                     self._key_wanted.set()
-            except VideoServerError as error:
+            except PublishError as error:
                 self._lost(error)
         if frame is None or not self._in_time(frame):
             return
@@ -169,7 +169,7 @@ class VideoOut:
         self._said.stage('encode', time.monotonic_ns() - started_ns)
         try:
             self._send(pictures, started_ns * 1e-9)
-        except VideoServerError as error:
+        except PublishError as error:
             self._lost(error)
 
     def close(self) -> None:
@@ -219,7 +219,7 @@ class VideoOut:
         self._prepared = True
         options = self.options
         try:
-            settings = EncoderSettings(*_USUAL_SIZE, options.rate_hz, options.kbps, options.gop)
+            settings = VideoEncoderSettings(*_USUAL_SIZE, options.rate_hz, options.kbps, options.gop)
             self._choice = choose_encoder(options.encoder, settings)
         except EncoderError as error:
             self._said.info(f'Nobody can watch {self._address.shown}: {error}')
@@ -256,7 +256,7 @@ class VideoOut:
         options = self.options
         pixels = narrowed(picture.image, options.widest_px)
         width, height = even_size(pixels.shape[1], pixels.shape[0])
-        settings = EncoderSettings(width, height, options.rate_hz, options.kbps, options.gop)
+        settings = VideoEncoderSettings(width, height, options.rate_hz, options.kbps, options.gop)
         encoder = self._encoder
         if encoder is None or encoder.settings != settings:
             encoder = self._make(settings)
@@ -276,7 +276,7 @@ class VideoOut:
             self._forget_encoder()
             return []
 
-    def _make(self, settings: EncoderSettings) -> VideoEncoder:
+    def _make(self, settings: VideoEncoderSettings) -> VideoEncoder:
         self._forget_encoder(keep_choice=True)
         try:
             if self._choice is None:
@@ -317,7 +317,7 @@ class VideoOut:
         session = RtspRecord(self._address)
         try:
             session.open(picture.data)
-        except VideoServerError:
+        except PublishError:
             session.close()
             raise
         self._session, self._sender, self._report_due_s = session, RtpSender(), 0.0
@@ -326,7 +326,7 @@ class VideoOut:
             self._said.info(f'The video server {self._address.shown} takes the video again.')
         self.problem, self._pause_s, self._waiting_since_s = '', _PAUSE_S, None
 
-    def _lost(self, error: VideoServerError) -> None:
+    def _lost(self, error: PublishError) -> None:
         self._end_session()
         now_s = time.monotonic()
         if self._waiting_since_s is None:
@@ -334,7 +334,7 @@ class VideoOut:
         if not self.problem:
             self._said.info(str(error))
         self.problem = str(error)
-        refused = isinstance(error, VideoServerRefused)
+        refused = isinstance(error, PublishRefused)
         self._again_s = now_s + (_REFUSED_PAUSE_S if refused else self._pause_s * random.uniform(0.8, 1.2))
         self._pause_s = min(2 * self._pause_s, _LONGEST_PAUSE_S)
         self._counts['times the server was lost or away'] += 1

@@ -21,7 +21,7 @@ from gremsy_camera.gstreamer.gst_errors import PipelineError, pipeline_error
 from gremsy_camera.gstreamer.gst_library import GStreamer
 from gremsy_camera.gstreamer.gst_pictures import JPEG_CAPS, RAW_CAPS, PictureLayout, layout_of, pixels_of
 from gremsy_camera.live.encoded_video import EncodedFormat, EncodedPacket
-from gremsy_camera.live.live_reader import DECODE_FAILURES, CaptureTime, Picture, StreamInfo, TimeBase
+from gremsy_camera.live.live_reader import DECODE_FAILURES, CaptureTime, LivePicture, StreamInfo, TimeBase
 from gremsy_camera.streams.decoding_order import DecodingTimes
 from gremsy_camera.streams.rtp_times import RtpHeader, SenderReport, StreamClock, rtp_header, sender_report
 from gremsy_camera.streams.rtsp_session import TransportRefused
@@ -165,7 +165,7 @@ class GStreamerPipeline:
             # `_tell` ends the wait.
             self._look_at_bus(left_ns)
 
-    def read(self, timeout_s: float) -> Picture | None:
+    def read(self, timeout_s: float) -> LivePicture | None:
         """See LiveReader."""
         left_ns = round(timeout_s * _NS_PER_S)
         slice_ns = round(_LOOK_FOR_ERRORS_EVERY_S * _NS_PER_S)
@@ -426,7 +426,7 @@ class GStreamerPipeline:
 
     # By the reader's thread.
 
-    def _picture(self, sample: Any) -> Picture:
+    def _picture(self, sample: Any) -> LivePicture:
         caps = sample.get_caps()
         layout = self._layout
         if layout is None or not caps.is_equal(self._caps):
@@ -443,8 +443,10 @@ class GStreamerPipeline:
         inside = self._leaves(pts)
         pixels = pixels_of(self._gstreamer, sample, layout, self._damaged)
         if inside is None:
-            return Picture(pixels, layout.encoding, layout.width, layout.height, self._clock.monotonic_ns(), None, None)
-        return Picture(
+            return LivePicture(
+                pixels, layout.encoding, layout.width, layout.height, self._clock.monotonic_ns(), None, None
+            )
+        return LivePicture(
             pixels,
             layout.encoding,
             layout.width,

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from gremsy_camera.errors import SourceError
 from gremsy_camera.gstreamer.gst_library import load_gstreamer, why_no_gstreamer
 from gremsy_camera.live.live_options import LiveOptions
-from gremsy_camera.live.live_reader import LiveReader, Picture, StreamInfo
+from gremsy_camera.live.live_reader import LivePicture, LiveReader, StreamInfo
 from gremsy_camera.streams.gstreamer_pipeline import (
     DecoderFailed,
     GStreamerPipeline,
@@ -65,7 +65,7 @@ class GStreamerReader:
                 self._info = pipeline.info
                 return self._info
 
-    def read(self, timeout_s: float) -> Picture | None:
+    def read(self, timeout_s: float) -> LivePicture | None:
         """See LiveReader."""
         if self._pipeline is None:
             raise SourceError(f'The camera {self._request.address.shown} is not open: call `open` first.')

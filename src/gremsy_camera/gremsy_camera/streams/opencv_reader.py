@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from gremsy_camera.errors import SourceError, SourceUnusable
 from gremsy_camera.live.live_options import LiveOptions
-from gremsy_camera.live.live_reader import LiveReader, Picture, StreamInfo
+from gremsy_camera.live.live_reader import LivePicture, LiveReader, StreamInfo
 from gremsy_camera.streams.rtsp_session import RtspSession, TransportRefused, video_track
 from gremsy_camera.streams.stream_request import ReaderRequest
 from gremsy_common.installing import pip_install
@@ -86,7 +86,7 @@ class OpenCvReader:
                 raise failure
         raise failure
 
-    def read(self, timeout_s: float) -> Picture | None:  # noqa: ARG002 OpenCV waits for as long as it was told at the start
+    def read(self, timeout_s: float) -> LivePicture | None:  # noqa: ARG002 OpenCV waits for as long as it was told at the start
         """See LiveReader."""
         if self._capture is None:
             raise SourceError(f'The camera {self._shown} is not open: call `open` first.')
@@ -106,7 +106,7 @@ class OpenCvReader:
         if (width, height) != (self._info.width, self._info.height):
             self._info = StreamInfo(width, height, self._info.rate_hz, self._info.details)
         pixels: NDArray[Any] = np.asarray(image)
-        return Picture(lambda: pixels, 'bgr8', width, height, arrived_ns, None, None)
+        return LivePicture(lambda: pixels, 'bgr8', width, height, arrived_ns, None, None)
 
     @property
     def info(self) -> StreamInfo:

@@ -16,10 +16,10 @@ import numpy as np
 from gremsy_camera.errors import SourceError
 from gremsy_camera.live.encoded_video import EncodedFormat, EncodedPacket
 from gremsy_camera.live.live_options import LiveOptions
-from gremsy_camera.live.live_reader import DECODE_FAILURES, CaptureTime, LiveReader, Picture, StreamInfo, TimeBase
+from gremsy_camera.live.live_reader import DECODE_FAILURES, CaptureTime, LivePicture, LiveReader, StreamInfo, TimeBase
 from gremsy_camera.streams.decoding_order import DecodingTimes
 from gremsy_camera.streams.rtp_packets import PacketOrder, take_apart
-from gremsy_camera.streams.rtp_pictures import EncodedPicture, PictureAssembler, parameter_sets_of
+from gremsy_camera.streams.rtp_pictures import PictureAssembler, ReceivedPicture, parameter_sets_of
 from gremsy_camera.streams.rtp_times import SenderReport, StreamClock, sender_report
 from gremsy_camera.streams.rtsp_messages import VideoTrack
 from gremsy_camera.streams.rtsp_session import RTP, RtspSession, TransportRefused, video_track
@@ -95,7 +95,7 @@ class PyAvReader:
         self._wait_for_size()
         return self._info
 
-    def read(self, timeout_s: float) -> Picture | None:
+    def read(self, timeout_s: float) -> LivePicture | None:
         """See LiveReader."""
         if self._session is None:
             raise SourceError(f'The camera {self._address.shown} is not open: call `open` first.')
@@ -138,9 +138,9 @@ class PyAvReader:
         self._counters = (self._counts, self._session.counts, self._order.counts, self._assembler.counts)
         self._clock = StreamClock(track.clock_rate)
         self._report: SenderReport | None = None
-        self._encoded: deque[EncodedPicture] = deque()
-        self._pictures: deque[Picture] = deque()
-        self._inside: dict[int, tuple[EncodedPicture, int]] = {}
+        self._encoded: deque[ReceivedPicture] = deque()
+        self._pictures: deque[LivePicture] = deque()
+        self._inside: dict[int, tuple[ReceivedPicture, int]] = {}
         self._joined = self._heard = False
         # Of one picture, a running mean.
         self._decoding_s = 0.0
@@ -251,7 +251,7 @@ class PyAvReader:
                 'out; set the camera to a smaller size or rate, or `decoder` to hardware.'
             )
 
-    def _decode_jpeg(self, encoded: EncodedPicture, position_ns: int) -> None:
+    def _decode_jpeg(self, encoded: ReceivedPicture, position_ns: int) -> None:
         image = cv2.imdecode(np.frombuffer(encoded.data, np.uint8), cv2.IMREAD_COLOR)
         if image is None:
             self._counts[DECODE_FAILURES] += 1
@@ -259,7 +259,7 @@ class PyAvReader:
         height, width = image.shape[:2]
         self._hand_out(encoded, position_ns, lambda: image, (width, height), self._capture(encoded))
 
-    def _decode_video(self, decoder: PyAvDecoder, encoded: EncodedPicture, position_ns: int) -> None:
+    def _decode_video(self, decoder: PyAvDecoder, encoded: ReceivedPicture, position_ns: int) -> None:
         import av
 
         self._inside[position_ns] = (encoded, position_ns)
@@ -294,15 +294,20 @@ class PyAvReader:
             self._counts[DECODE_FAILURES if whole else 'pictures damaged by loss'] += 1
 
     def _hand_out(
-        self, encoded: EncodedPicture, position_ns: int, pixels: Any, size: tuple[int, int], capture: CaptureTime | None
+        self,
+        encoded: ReceivedPicture,
+        position_ns: int,
+        pixels: Any,
+        size: tuple[int, int],
+        capture: CaptureTime | None,
     ) -> None:
         if size != (self._info.width, self._info.height):
             self._info = replace(self._info, width=size[0], height=size[1])
         self._pictures.append(
-            Picture(pixels, 'bgr8', *size, encoded.arrived_ns, capture, position_ns, encoded.timestamp)
+            LivePicture(pixels, 'bgr8', *size, encoded.arrived_ns, capture, position_ns, encoded.timestamp)
         )
 
-    def _capture(self, encoded: EncodedPicture) -> CaptureTime | None:
+    def _capture(self, encoded: ReceivedPicture) -> CaptureTime | None:
         if encoded.onvif_ns is not None:
             return CaptureTime(encoded.onvif_ns, TimeBase.CAMERA, "ONVIF's RTP extension")
         if self._report is None:
@@ -327,7 +332,7 @@ class PyAvReader:
         self._counts['pictures without a time in the video'] += 1
         return None
 
-    def _tap(self, encoded: EncodedPicture, position_ns: int) -> None:
+    def _tap(self, encoded: ReceivedPicture, position_ns: int) -> None:
         tap = self._request.tap
         dts_ns = self._decoding_times.dts_ns(position_ns)
         if not tap.wanted or not encoded.whole:

@@ -24,7 +24,7 @@ _LARGEST_PICTURE = 64 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class EncodedPicture:
+class ReceivedPicture:
     """One access unit.
 
     Attributes:
@@ -67,7 +67,7 @@ class PictureAssembler:
         self._onvif_ns: int | None = None
         self._bytes = 0
 
-    def put(self, packet: RtpPacket) -> list[EncodedPicture]:
+    def put(self, packet: RtpPacket) -> list[ReceivedPicture]:
         """The picture that this packet completed, if any; two where the marker of the one before was lost."""
         done = []
         if self._first is not None and packet.timestamp != self._first.timestamp:
@@ -84,13 +84,13 @@ class PictureAssembler:
             done += self._finish(cut=False)
         return done
 
-    def _finish(self, cut: bool) -> list[EncodedPicture]:
+    def _finish(self, cut: bool) -> list[ReceivedPicture]:
         first, self._first = self._first, None
         assert first is not None
         data, key, whole = self._unpacker.finish()
         if not data:
             return []
-        return [EncodedPicture(data, first.timestamp, first.arrived_ns, self._onvif_ns, key, whole and not cut)]
+        return [ReceivedPicture(data, first.timestamp, first.arrived_ns, self._onvif_ns, key, whole and not cut)]
 
 
 class _NalUnpacker:

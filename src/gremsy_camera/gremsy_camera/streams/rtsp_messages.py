@@ -24,7 +24,7 @@ class BadMessage(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class RtspResponse:
     """To one request; names of headers in lower case."""
 
     status: int
@@ -57,7 +57,7 @@ def request_text(method: str, target: str, number: int, headers: Mapping[str, st
     return ('\r\n'.join(lines) + '\r\n\r\n').encode() + body
 
 
-def take_answer(buffer: bytearray) -> Answer | None:
+def take_answer(buffer: bytearray) -> RtspResponse | None:
     """Take one whole answer off the front of the buffer; None while it is not all there.
 
     Raises:
@@ -82,7 +82,7 @@ def take_answer(buffer: bytearray) -> Answer | None:
         return None
     body = bytes(buffer[end + 4 : end + 4 + length])
     del buffer[: end + 4 + length]
-    return Answer(int(match[1]), match[2], headers, body)
+    return RtspResponse(int(match[1]), match[2], headers, body)
 
 
 class Credentials:

@@ -19,9 +19,9 @@ from typing import Any
 from gremsy_camera.errors import SourceError, SourceRefused, SourceUnusable
 from gremsy_camera.streams.credentials import redacted
 from gremsy_camera.streams.rtsp_messages import (
-    Answer,
     BadMessage,
     Credentials,
+    RtspResponse,
     StreamDescription,
     VideoTrack,
     join_location,
@@ -156,7 +156,7 @@ class RtspSession:
     def _keep_packets(self) -> None:
         self._waiting += self._take_packets()
 
-    def _ask(self, method: str, target: str, headers: Mapping[str, str]) -> Answer:
+    def _ask(self, method: str, target: str, headers: Mapping[str, str]) -> RtspResponse:
         answer = self._talk.ask(method, target, headers, self._keep_packets)
         if answer.status == 200:
             return answer

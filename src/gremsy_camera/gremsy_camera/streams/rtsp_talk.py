@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
-from gremsy_camera.streams.rtsp_messages import Answer, BadMessage, Credentials, request_text, take_answer
+from gremsy_camera.streams.rtsp_messages import BadMessage, Credentials, RtspResponse, request_text, take_answer
 from gremsy_camera.streams.rtsp_socket import NoConnection, connect
 from gremsy_camera.streams.stream_address import StreamAddress
 from gremsy_common.errors import SuiteError
@@ -117,7 +117,7 @@ class RtspTalk:
         headers: Mapping[str, str],
         take_packets: Callable[[], None],
         body: bytes = b'',
-    ) -> Answer:
+    ) -> RtspResponse:
         """The answer, whatever its status, to the request with the credentials that are asked for.
 
         Args:
@@ -175,7 +175,7 @@ class RtspTalk:
         self.arrived_ns = time.monotonic_ns()
         self.buffer += data
 
-    def _answer(self, take_packets: Callable[[], None]) -> Answer:
+    def _answer(self, take_packets: Callable[[], None]) -> RtspResponse:
         """To the newest request; packets that come meanwhile are taken, and older answers passed over."""
         until_s = time.monotonic() + self._answer_s
         while (left_s := until_s - time.monotonic()) > 0:

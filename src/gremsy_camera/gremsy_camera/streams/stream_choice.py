@@ -16,7 +16,7 @@ from typing import Protocol, cast
 
 from gremsy_camera.errors import SourceError, SourceUnusable
 from gremsy_camera.live.live_options import LiveOptions
-from gremsy_camera.live.live_reader import LiveReader, Picture, StreamInfo
+from gremsy_camera.live.live_reader import LivePicture, LiveReader, StreamInfo
 from gremsy_camera.sources.source import SourceContext
 from gremsy_camera.streams.credentials import fill_in, read_secrets
 from gremsy_camera.streams.server_watch import ServerWatch
@@ -124,7 +124,7 @@ class StreamReader:
                 self._say_once(str(error))
         return self._open_camera(chosen, camera, server)
 
-    def read(self, timeout_s: float) -> Picture | None:
+    def read(self, timeout_s: float) -> LivePicture | None:
         """See LiveReader."""
         if self._reader is None:
             raise SourceError('The stream is not open: call `open` first.')

@@ -53,7 +53,7 @@ _ENCODERS = {
 _AUDIO_ONLY = '( audiotestsrc is-live=true wave=ticks ! audioconvert ! mulawenc ! rtppcmupay name=pay0 pt=0 )'
 
 
-class Camera:
+class GStreamerCamera:
     """Draws, encodes and serves until told to stop."""
 
     def __init__(self, options: dict[str, Any]) -> None:
@@ -408,7 +408,7 @@ def _noisy(luma: bytes, amplitude: int, generator: random.Random) -> bytes:
 def main() -> None:
     """See the module."""
     Gst.init(None)
-    Camera(json.loads(sys.argv[1])).serve()
+    GStreamerCamera(json.loads(sys.argv[1])).serve()
 
 
 if __name__ == '__main__':

@@ -29,7 +29,7 @@ _LAUNCH = (
 )
 
 
-class VideoServer:
+class GStreamerVideoServer:
     """Takes one stream, and tells everything that comes."""
 
     def __init__(self, options: dict[str, Any]) -> None:
@@ -139,4 +139,4 @@ class VideoServer:
 
 if __name__ == '__main__':
     Gst.init(None)
-    VideoServer(json.loads(sys.argv[1])).serve()
+    GStreamerVideoServer(json.loads(sys.argv[1])).serve()

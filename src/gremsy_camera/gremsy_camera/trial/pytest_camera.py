@@ -10,13 +10,13 @@ from dataclasses import replace
 
 import pytest
 
-from gremsy_camera.trial.trial_camera import CameraOptions, TrialCamera, running_camera, why_no_trial_camera
-from gremsy_camera.trial.trial_video_server import TrialVideoServer, VideoServerOptions
+from gremsy_camera.trial.trial_camera import TrialCamera, TrialCameraOptions, running_camera, why_no_trial_camera
+from gremsy_camera.trial.trial_video_server import TrialVideoServer, TrialVideoServerOptions
 
 
 @pytest.fixture
 def run_camera() -> Iterator[Callable[..., TrialCamera]]:
-    """Call it with fields of `CameraOptions`; what it started ends with the test.
+    """Call it with fields of `TrialCameraOptions`; what it started ends with the test.
 
     A machine without GStreamer's RTSP server skips the test with the line that installs it; with `CI` set it fails.
     """
@@ -26,21 +26,21 @@ def run_camera() -> Iterator[Callable[..., TrialCamera]]:
     with ExitStack() as stack:
 
         def run(**options: object) -> TrialCamera:
-            return stack.enter_context(running_camera(replace(CameraOptions(), **options)))  # type: ignore[arg-type]
+            return stack.enter_context(running_camera(replace(TrialCameraOptions(), **options)))  # type: ignore[arg-type]
 
         yield run
 
 
 @pytest.fixture
 def run_video_server() -> Iterator[Callable[..., TrialVideoServer]]:
-    """Call it with fields of `VideoServerOptions`; skips and fails as `run_camera` does."""
+    """Call it with fields of `TrialVideoServerOptions`; skips and fails as `run_camera` does."""
     wanting = why_no_trial_camera()
     if wanting:
         (pytest.fail if os.environ.get('CI') else pytest.skip)(wanting)
     with ExitStack() as stack:
 
         def run(**options: object) -> TrialVideoServer:
-            server = TrialVideoServer(replace(VideoServerOptions(), **options))  # type: ignore[arg-type]
+            server = TrialVideoServer(replace(TrialVideoServerOptions(), **options))  # type: ignore[arg-type]
             stack.callback(server.stop)
             server.start()
             return server

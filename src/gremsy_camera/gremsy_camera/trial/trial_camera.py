@@ -50,7 +50,7 @@ class TrialCameraFailed(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class CameraOptions:
+class TrialCameraOptions:
     """What the camera is like.
 
     Attributes:
@@ -126,7 +126,7 @@ def why_no_trial_camera() -> str | None:
 class TrialCamera:
     """A camera that runs; `stop` and `start` are the power switch, and the port stays the same."""
 
-    def __init__(self, options: CameraOptions) -> None:
+    def __init__(self, options: TrialCameraOptions) -> None:
         self.options = options
         self.port = free_port()
         self._process: subprocess.Popen[str] | None = None
@@ -164,7 +164,7 @@ class TrialCamera:
         )
         self._expect('ready')
 
-    def restart(self, options: CameraOptions | None = None, away_s: float = 0.0) -> None:
+    def restart(self, options: TrialCameraOptions | None = None, away_s: float = 0.0) -> None:
         """Cut the power, wait, and switch on again, as another camera where `options` say so."""
         self.stop()
         self.options = options or self.options
@@ -248,7 +248,7 @@ class TrialCamera:
 
 
 @contextmanager
-def running_camera(options: CameraOptions | None = None) -> Iterator[TrialCamera]:
+def running_camera(options: TrialCameraOptions | None = None) -> Iterator[TrialCamera]:
     """A camera that is switched off at the end.
 
     Raises:
@@ -257,7 +257,7 @@ def running_camera(options: CameraOptions | None = None) -> Iterator[TrialCamera
     wanting = why_no_trial_camera()
     if wanting:
         raise TrialCameraFailed(wanting)
-    camera = TrialCamera(options or CameraOptions())
+    camera = TrialCamera(options or TrialCameraOptions())
     try:
         camera.start()
         yield camera

@@ -25,7 +25,7 @@ _PYTHON = '/usr/bin/python3'
 
 
 @dataclass(frozen=True, slots=True)
-class VideoServerOptions:
+class TrialVideoServerOptions:
     """What the server is like.
 
     Attributes:
@@ -43,7 +43,7 @@ class VideoServerOptions:
 class TrialVideoServer:
     """A server that runs; `stop` and `start` are its power switch, and the port stays the same."""
 
-    def __init__(self, options: VideoServerOptions) -> None:
+    def __init__(self, options: TrialVideoServerOptions) -> None:
         self.options = options
         self.port = free_port()
         self._process: subprocess.Popen[str] | None = None

@@ -146,13 +146,13 @@ def set_controls(camera: str, device: VideoDevice, wanted: Sequence[tuple[str, s
 
 
 def _set(camera: str, device: VideoDevice, control: CameraControl, value: int) -> None:
-    one = kernel.Control(id=control.number)
+    one = kernel.ExtControl(id=control.number)
     if control.type == kernel.CTRL_TYPE_INTEGER64:
         one.value64 = value
     else:
         one.value = ctypes.c_int32(value).value
     try:
-        device.ioctl(kernel.S_EXT_CTRLS, kernel.Controls(which=0, count=1, controls=ctypes.pointer(one)))
+        device.ioctl(kernel.S_EXT_CTRLS, kernel.ExtControls(which=0, count=1, controls=ctypes.pointer(one)))
     except OSError as error:
         if error.errno == errno.ENODEV:
             raise

@@ -91,14 +91,14 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class ModeChoice:
     """The mode taken, and the period to ask for; None leaves the driver its own."""
 
     mode: Mode
     period: Fraction | None
 
 
-def choose(camera: str, modes: list[Mode], wanted: Wanted) -> Choice:
+def choose(camera: str, modes: list[Mode], wanted: Wanted) -> ModeChoice:
     """Take the mode that was asked for; of what was left open the best.
 
     Where the format is open, colours go before grey and grey before 16 bit. Where the size is open, what comes nearest
@@ -117,7 +117,7 @@ def choose(camera: str, modes: list[Mode], wanted: Wanted) -> Choice:
     target = wanted.rate_hz or wanted.target_hz or USUAL_RATE_HZ
     best = min(left, key=lambda mode: _rank(mode, target))
     period = best.period(wanted.rate_hz) if wanted.rate_hz > 0.0 else best.period_up_to(target)
-    return Choice(best, period)
+    return ModeChoice(best, period)
 
 
 def _rank(mode: Mode, target_hz: float) -> tuple[float, ...]:

@@ -209,7 +209,7 @@ class Format(ctypes.Structure):
     _fields_: ClassVar = [('type', U32), ('fmt', _FormatUnion)]
 
 
-class CaptureParameters(ctypes.Structure):
+class CaptureParm(ctypes.Structure):
     """struct v4l2_captureparm."""
 
     _fields_: ClassVar = [
@@ -223,10 +223,10 @@ class CaptureParameters(ctypes.Structure):
 
 
 class _ParametersUnion(ctypes.Union):
-    _fields_: ClassVar = [('capture', CaptureParameters), ('raw_data', U8 * 200)]
+    _fields_: ClassVar = [('capture', CaptureParm), ('raw_data', U8 * 200)]
 
 
-class StreamParameters(ctypes.Structure):
+class StreamParm(ctypes.Structure):
     """struct v4l2_streamparm."""
 
     _fields_: ClassVar = [('type', U32), ('parm', _ParametersUnion)]
@@ -358,7 +358,7 @@ class _ControlUnion(ctypes.Union):
     _fields_: ClassVar = [('value', S32), ('value64', S64), ('pointer', ctypes.c_void_p)]
 
 
-class Control(ctypes.Structure):
+class ExtControl(ctypes.Structure):
     """struct v4l2_ext_control."""
 
     _layout_ = 'ms'
@@ -367,7 +367,7 @@ class Control(ctypes.Structure):
     _fields_: ClassVar = [('id', U32), ('size', U32), ('reserved2', U32 * 1), ('content', _ControlUnion)]
 
 
-class Controls(ctypes.Structure):
+class ExtControls(ctypes.Structure):
     """struct v4l2_ext_controls."""
 
     _fields_: ClassVar = [
@@ -376,7 +376,7 @@ class Controls(ctypes.Structure):
         ('error_idx', U32),
         ('request_fd', S32),
         ('reserved', U32 * 1),
-        ('controls', ctypes.POINTER(Control)),
+        ('controls', ctypes.POINTER(ExtControl)),
     ]
 
 
@@ -397,10 +397,10 @@ QBUF = _request(_READ | _WRITE, 15, Buffer)
 DQBUF = _request(_READ | _WRITE, 17, Buffer)
 STREAMON = _request(_WRITE, 18, BufferType)
 STREAMOFF = _request(_WRITE, 19, BufferType)
-G_PARM = _request(_READ | _WRITE, 21, StreamParameters)
-S_PARM = _request(_READ | _WRITE, 22, StreamParameters)
+G_PARM = _request(_READ | _WRITE, 21, StreamParm)
+S_PARM = _request(_READ | _WRITE, 22, StreamParm)
 QUERYMENU = _request(_READ | _WRITE, 37, QueryMenu)
-S_EXT_CTRLS = _request(_READ | _WRITE, 72, Controls)
+S_EXT_CTRLS = _request(_READ | _WRITE, 72, ExtControls)
 ENUM_FRAMESIZES = _request(_READ | _WRITE, 74, FrameSize)
 ENUM_FRAMEINTERVALS = _request(_READ | _WRITE, 75, FrameInterval)
 QUERY_EXT_CTRL = _request(_READ | _WRITE, 103, QueryControl)

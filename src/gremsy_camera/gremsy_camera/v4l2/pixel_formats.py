@@ -19,7 +19,7 @@ Image = NDArray[Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class BufferLayout:
     """How a picture lies in its buffer.
 
     Attributes:
@@ -50,8 +50,8 @@ class PixelKind:
     encoding: str
     planes: int
     pixel_bytes: int
-    decode: Callable[[list[Bytes], Layout], Image]
-    size: Callable[[Layout], tuple[int, ...]]
+    decode: Callable[[list[Bytes], BufferLayout], Image]
+    size: Callable[[BufferLayout], tuple[int, ...]]
     halved: bool = False
 
     @property
@@ -74,8 +74,8 @@ def _lines(plane: Bytes, stride: int, rows: int, length: int, offset: int = 0) -
     return np.lib.stride_tricks.as_strided(plane[offset:], (rows, length), (stride, 1), writeable=False)
 
 
-def _packed(code: int) -> Callable[[list[Bytes], Layout], Image]:
-    def decode(planes: list[Bytes], layout: Layout) -> Image:
+def _packed(code: int) -> Callable[[list[Bytes], BufferLayout], Image]:
+    def decode(planes: list[Bytes], layout: BufferLayout) -> Image:
         # A pair of pixels shares its colour: an odd width has half a pair too many.
         pairs = (layout.width + 1) // 2
         rows = _lines(planes[0], layout.strides[0], layout.height, 4 * pairs)
@@ -85,8 +85,8 @@ def _packed(code: int) -> Callable[[list[Bytes], Layout], Image]:
     return decode
 
 
-def _two_planes(code: int) -> Callable[[list[Bytes], Layout], Image]:
-    def decode(planes: list[Bytes], layout: Layout) -> Image:
+def _two_planes(code: int) -> Callable[[list[Bytes], BufferLayout], Image]:
+    def decode(planes: list[Bytes], layout: BufferLayout) -> Image:
         width, height, stride = layout.width, layout.height, layout.strides[0]
         luma = _lines(planes[0], stride, height, width)
         if len(planes) > 1:
@@ -98,7 +98,7 @@ def _two_planes(code: int) -> Callable[[list[Bytes], Layout], Image]:
     return decode
 
 
-def _three_planes(planes: list[Bytes], layout: Layout) -> Image:
+def _three_planes(planes: list[Bytes], layout: BufferLayout) -> Image:
     width, height, stride = layout.width, layout.height, layout.strides[0]
     if stride == width:
         whole = _lines(planes[0], width, height * 3 // 2, width)
@@ -111,32 +111,32 @@ def _three_planes(planes: list[Bytes], layout: Layout) -> Image:
     return cv2.cvtColor(whole, cv2.COLOR_YUV2BGR_I420)
 
 
-def _colours(planes: list[Bytes], layout: Layout) -> Image:
+def _colours(planes: list[Bytes], layout: BufferLayout) -> Image:
     rows = _lines(planes[0], layout.strides[0], layout.height, 3 * layout.width)
     return rows.reshape(layout.height, layout.width, 3)
 
 
-def _bgr(planes: list[Bytes], layout: Layout) -> Image:
+def _bgr(planes: list[Bytes], layout: BufferLayout) -> Image:
     return _colours(planes, layout).copy()
 
 
-def _rgb(planes: list[Bytes], layout: Layout) -> Image:
+def _rgb(planes: list[Bytes], layout: BufferLayout) -> Image:
     return cv2.cvtColor(_colours(planes, layout), cv2.COLOR_RGB2BGR)
 
 
-def _grey(planes: list[Bytes], layout: Layout) -> Image:
+def _grey(planes: list[Bytes], layout: BufferLayout) -> Image:
     return _lines(planes[0], layout.strides[0], layout.height, layout.width).copy()
 
 
-def _wide(order: str) -> Callable[[list[Bytes], Layout], Image]:
-    def decode(planes: list[Bytes], layout: Layout) -> Image:
+def _wide(order: str) -> Callable[[list[Bytes], BufferLayout], Image]:
+    def decode(planes: list[Bytes], layout: BufferLayout) -> Image:
         rows = _lines(planes[0], layout.strides[0], layout.height, 2 * layout.width)
         return rows.view(f'{order}u2').astype(np.uint16)
 
     return decode
 
 
-def _jpeg(planes: list[Bytes], layout: Layout) -> Image:
+def _jpeg(planes: list[Bytes], layout: BufferLayout) -> Image:
     data = planes[0]
     check_jpeg(data)
     # Where the Huffman tables are left out, OpenCV takes those of the standard by itself.
@@ -148,26 +148,26 @@ def _jpeg(planes: list[Bytes], layout: Layout) -> Image:
     return image
 
 
-def _per_pixel(count: int) -> Callable[[Layout], tuple[int, ...]]:
-    def size(layout: Layout) -> tuple[int, ...]:
+def _per_pixel(count: int) -> Callable[[BufferLayout], tuple[int, ...]]:
+    def size(layout: BufferLayout) -> tuple[int, ...]:
         return (layout.strides[0] * (layout.height - 1) + count * layout.width,)
 
     return size
 
 
-def _half_colours(layout: Layout) -> tuple[int, ...]:
+def _half_colours(layout: BufferLayout) -> tuple[int, ...]:
     luma = layout.strides[0] * layout.height
     colour = layout.strides[-1] * (layout.height // 2 - 1) + layout.width
     return (luma - layout.strides[0] + layout.width, colour) if len(layout.strides) > 1 else (luma + colour,)
 
 
-def _three_colours(layout: Layout) -> tuple[int, ...]:
+def _three_colours(layout: BufferLayout) -> tuple[int, ...]:
     # The last line may end where its pixels do.
     stride = layout.strides[0]
     return (stride * layout.height * 3 // 2 - stride // 2 + layout.width // 2,)
 
 
-def _unknown(_: Layout) -> tuple[int, ...]:
+def _unknown(_: BufferLayout) -> tuple[int, ...]:
     return ()
 
 

@@ -12,14 +12,14 @@ from pathlib import Path
 from gremsy_camera.errors import PictureDamaged, SourceError, SourceUnusable
 from gremsy_camera.footage.pacing import Clock
 from gremsy_camera.live.encoded_video import NO_TAP, EncodedFormat, EncodedPacket, EncodedTap
-from gremsy_camera.live.live_reader import DECODE_FAILURES, CaptureTime, Picture, StreamInfo, TimeBase
+from gremsy_camera.live.live_reader import DECODE_FAILURES, CaptureTime, LivePicture, StreamInfo, TimeBase
 from gremsy_camera.v4l2 import kernel_video as kernel
 from gremsy_camera.v4l2.camera_controls import set_controls
-from gremsy_camera.v4l2.camera_modes import Choice, Wanted, choose
+from gremsy_camera.v4l2.camera_modes import ModeChoice, Wanted, choose
 from gremsy_camera.v4l2.camera_troubles import explained, no_bandwidth, no_pictures
 from gremsy_camera.v4l2.capture_buffers import CaptureBuffers, Filled, Loan
 from gremsy_camera.v4l2.motion_jpeg import BadPicture, check_jpeg, whole_jpeg
-from gremsy_camera.v4l2.pixel_formats import BY_CODE, Bytes, Image, Layout, PixelKind
+from gremsy_camera.v4l2.pixel_formats import BY_CODE, Bytes, Image, PixelKind, BufferLayout
 from gremsy_camera.v4l2.video_device import Identity, VideoDevice, identity
 from gremsy_camera.v4l2.video_nodes import ROOT
 from gremsy_camera.v4l2.video_system import VideoSystem
@@ -50,7 +50,7 @@ class _Stream:
     descriptor: int
     buffers: CaptureBuffers
     kind: PixelKind
-    layout: Layout
+    layout: BufferLayout
 
 
 class V4l2Reader:
@@ -89,7 +89,7 @@ class V4l2Reader:
                 self._system.close(descriptor)
         return self._info
 
-    def read(self, timeout_s: float) -> Picture | None:
+    def read(self, timeout_s: float) -> LivePicture | None:
         """See LiveReader."""
         stream = self._stream
         if stream is None:
@@ -171,7 +171,7 @@ class V4l2Reader:
                 '`gst:` and a pipeline of your own.'
             )
 
-    def _set_mode(self, device: VideoDevice, choice: Choice) -> Layout:
+    def _set_mode(self, device: VideoDevice, choice: ModeChoice) -> BufferLayout:
         mode, kind = choice.mode, BY_CODE[choice.mode.code]
         given, layout, field = device.set_mode(mode)
         if (given.code, given.width, given.height) != (mode.code, mode.width, mode.height):
@@ -195,9 +195,9 @@ class V4l2Reader:
             )
         # Some drivers leave it to the reader where nothing is filled up.
         least = max(1, kind.pixel_bytes) * given.width
-        return Layout(given.width, given.height, tuple(max(stride, least) for stride in layout.strides))
+        return BufferLayout(given.width, given.height, tuple(max(stride, least) for stride in layout.strides))
 
-    def _set_rate(self, device: VideoDevice, choice: Choice) -> float:
+    def _set_rate(self, device: VideoDevice, choice: ModeChoice) -> float:
         """The rate that the camera now has, 0.0 where it tells none."""
         given_hz, wanted_hz = device.set_rate(choice), self._wish.mode.rate_hz
         if wanted_hz > 0.0 and given_hz is None:
@@ -209,7 +209,7 @@ class V4l2Reader:
             )
         return given_hz or 0.0
 
-    def _picture(self, stream: _Stream, loan: Loan, filled: Filled, arrived_ns: int) -> Picture | None:
+    def _picture(self, stream: _Stream, loan: Loan, filled: Filled, arrived_ns: int) -> LivePicture | None:
         last, self._last_sequence = self._last_sequence, filled.sequence
         # A driver that does not count leaves them all at 0.
         if last is not None and filled.sequence > last + 1:
@@ -225,7 +225,7 @@ class V4l2Reader:
         position_ns = filled.stamp_ns if filled.flags & kernel.BUF_FLAG_TIMESTAMP_MASK else None
         if kind.compressed and self._tap.wanted:
             self._put(layout, loan, arrived_ns if capture is None else capture.time_ns, position_ns)
-        return Picture(
+        return LivePicture(
             pixels=self._maker(loan, kind, layout),
             encoding=kind.encoding,
             width=layout.width,
@@ -235,7 +235,7 @@ class V4l2Reader:
             position_ns=position_ns,
         )
 
-    def _maker(self, loan: Loan, kind: PixelKind, layout: Layout) -> Callable[[], Image]:
+    def _maker(self, loan: Loan, kind: PixelKind, layout: BufferLayout) -> Callable[[], Image]:
         def pixels() -> Image:
             try:
                 return loan.use(lambda planes: kind.decode(planes, layout))
@@ -245,7 +245,7 @@ class V4l2Reader:
 
         return pixels
 
-    def _put(self, layout: Layout, loan: Loan, taken_ns: int, position_ns: int | None) -> None:
+    def _put(self, layout: BufferLayout, loan: Loan, taken_ns: int, position_ns: int | None) -> None:
         def whole(planes: list[Bytes]) -> bytes:
             check_jpeg(planes[0])
             return whole_jpeg(planes[0])

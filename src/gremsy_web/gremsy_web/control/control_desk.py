@@ -11,7 +11,7 @@ from gremsy_web.control.control_lease import ControlLease, Hold
 from gremsy_web.control.held_motion import HeldMotion
 from gremsy_web.control.loop_pulse import LoopPulse
 from gremsy_web.http.api_errors import ApiError
-from gremsy_web.robot.robot_commands import Request, RobotAnswer, RobotCommands
+from gremsy_web.robot.robot_commands import RobotAnswer, RobotCommands, RobotService
 
 # As often as the driver's own feedback: a rate that is said once more costs 0.1 ms.
 _SENT_EVERY_S = 0.02
@@ -95,7 +95,7 @@ class ControlDesk:
     async def stop(self) -> RobotAnswer:
         """Everything that moves, whoever asked for it: for anybody, always; raises RobotAway."""
         self.end_motion()
-        return await self._commands.ask(Request.STOP)
+        return await self._commands.ask(RobotService.STOP)
 
     async def run(self) -> None:
         """Send on what moves, until it is cancelled."""

@@ -8,13 +8,13 @@ from typing import Any
 
 from fastapi import APIRouter, Response
 
-from gremsy_web.http import answer_bodies as answers
 from gremsy_web.http import request_bodies as bodies
+from gremsy_web.http import response_bodies as responses
 from gremsy_web.http.api_errors import ApiError
 from gremsy_web.http.command_routes import Commands, done
 from gremsy_web.http.web_services import WebServices
-from gremsy_web.robot.robot_commands import Request as Asked
 from gremsy_web.robot.robot_commands import RobotAnswer, RobotAway
+from gremsy_web.robot.robot_commands import RobotService as Asked
 
 
 def camera_routes(services: WebServices) -> APIRouter:
@@ -22,19 +22,19 @@ def camera_routes(services: WebServices) -> APIRouter:
     router = APIRouter(prefix='/api/camera', tags=['camera'])
     commands = Commands(services)
 
-    @router.post('/setpoint_source', **answers.told(answers.Done))
+    @router.post('/setpoint_source', **responses.answered_by(responses.DoneResponse))
     async def setpoint_source(body: bodies.SourceBody) -> dict[str, Any]:
         """Let that camera's tracker move the gimbal."""
         services.desk.use(body.lease)
         camera = services.camera(body.camera).name
         return done(await services.commands.set_parameter('gimbal_driver', 'setpoint_source', camera))
 
-    @router.post('/record', **answers.told(answers.Done))
+    @router.post('/record', **responses.answered_by(responses.DoneResponse))
     async def record(body: bodies.RecordBody) -> dict[str, Any]:
         """Begin or end a recording."""
         return await commands.ask(Asked.RECORD, services.camera(body.camera).name, on=body.on)
 
-    @router.post('/snapshot', **answers.told(answers.Snapshot))
+    @router.post('/snapshot', **responses.answered_by(responses.SnapshotResponse))
     async def snapshot(body: bodies.CameraBody) -> dict[str, Any]:
         """A frame in full resolution and what was seen in that very frame: here, and as files on the robot.
 
@@ -59,7 +59,9 @@ def camera_routes(services: WebServices) -> APIRouter:
         told = {'done': True, 'text': on_robot.text, 'on_robot': on_robot.done, 'camera': seen.name}
         return {**told, **kept, 'picture': picture}
 
-    @router.get('/snapshot/{camera}/{name}', response_class=Response, **answers.picture('image/jpeg', 'image/png'))
+    @router.get(
+        '/snapshot/{camera}/{name}', response_class=Response, **responses.answered_by_picture('image/jpeg', 'image/png')
+    )
     async def picture(camera: str, name: str) -> Response:
         """The picture of a snapshot."""
         still = services.snapshots.find(camera, name)

@@ -9,14 +9,13 @@ from typing import Any
 from fastapi import APIRouter, Request
 
 from gremsy_web.access.request_guard import address_of
-from gremsy_web.http import answer_bodies as answers
 from gremsy_web.http import request_bodies as bodies
+from gremsy_web.http import response_bodies as responses
 from gremsy_web.http.api_errors import ApiError
 from gremsy_web.http.web_services import WebServices
 from gremsy_web.live.live_socket import holder_name
 from gremsy_web.robot import frame_pixels
-from gremsy_web.robot.robot_commands import Request as Asked
-from gremsy_web.robot.robot_commands import RobotAnswer
+from gremsy_web.robot.robot_commands import RobotAnswer, RobotService
 
 _NONE_OF_FOUR = 'Send exactly one of `pixel`, `id`, `class` and `nearest`.'
 _DISARMED = 'The gimbal is disarmed: arm it first (POST /api/arm).'
@@ -28,7 +27,7 @@ class Commands:
     def __init__(self, services: WebServices) -> None:
         self._services = services
 
-    async def ask(self, request: Asked, camera: str = '', *, on: bool = True) -> dict[str, Any]:
+    async def ask(self, request: RobotService, camera: str = '', *, on: bool = True) -> dict[str, Any]:
         """Raises ApiError for a refusal."""
         return done(await self._services.commands.ask(request, camera, on=on))
 
@@ -51,7 +50,7 @@ def control_routes(services: WebServices) -> APIRouter:
     """Who holds the controls."""
     router = APIRouter(tags=['control'])
 
-    @router.post('/api/control/take', **answers.told(answers.Taken))
+    @router.post('/api/control/take', **responses.answered_by(responses.LeaseResponse))
     async def take(request: Request, body: bodies.TakeBody) -> dict[str, Any]:
         """Hold the controls: from somebody else only with `take_over`."""
         if body.live:
@@ -63,19 +62,19 @@ def control_routes(services: WebServices) -> APIRouter:
         ttl_s = None if hold.live else services.settings.lease_ttl_s
         return {'lease': hold.lease, 'holder': hold.holder, 'ttl_s': ttl_s}
 
-    @router.post('/api/control/give', **answers.told(answers.Done))
+    @router.post('/api/control/give', **responses.answered_by(responses.DoneResponse))
     async def give(body: bodies.Leased) -> dict[str, Any]:
         """Give the controls back; what moves by hand ends."""
         services.desk.use(body.lease, ends=True)
         services.desk.give(body.lease)
         return {'done': True, 'text': 'Nobody holds the controls now.'}
 
-    @router.post('/api/arm', **answers.told(answers.Done))
+    @router.post('/api/arm', **responses.answered_by(responses.DoneResponse))
     async def arm(body: bodies.ArmBody) -> dict[str, Any]:
         """Let the gimbal move, which takes the lease; or let it not, which anybody with control may."""
         if body.armed:
             services.desk.use(body.lease)
-        return await Commands(services).ask(Asked.ARM, on=body.armed)
+        return await Commands(services).ask(RobotService.ARM, on=body.armed)
 
     return router
 
@@ -85,7 +84,7 @@ def target_routes(services: WebServices) -> APIRouter:
     router = APIRouter(tags=['target'])
     commands = Commands(services)
 
-    @router.post('/api/target', **answers.told(answers.Chosen))
+    @router.post('/api/target', **responses.answered_by(responses.ChosenResponse))
     async def target(body: bodies.TargetBody) -> dict[str, Any]:
         """Follow the track under a pixel of the frame that was seen, or of an id, or the nearest (of a class)."""
         services.desk.use(body.lease)
@@ -108,11 +107,11 @@ def target_routes(services: WebServices) -> APIRouter:
         services.commands.select(seen.name, word)
         return {'done': True, 'text': f'Chosen: {word}.', 'camera': seen.name, 'id': number}
 
-    @router.post('/api/target/release', **answers.told(answers.Done))
+    @router.post('/api/target/release', **responses.answered_by(responses.DoneResponse))
     async def release(body: bodies.ReleaseBody) -> dict[str, Any]:
         """Follow nobody."""
         services.desk.use(body.lease, ends=True)
-        return await commands.ask(Asked.RELEASE, services.camera(body.camera).name)
+        return await commands.ask(RobotService.RELEASE, services.camera(body.camera).name)
 
     return router
 
@@ -127,12 +126,12 @@ def setting_routes(services: WebServices) -> APIRouter:
             raise ApiError(404, f"There is no node '{node[:60]}': there are {', '.join(names) or 'none'}.", 'node')
         return node
 
-    @router.get('', **answers.told(list[answers.Setting]))
+    @router.get('', **responses.answered_by(list[responses.SettingResponse]))
     async def settings(node: str) -> list[dict[str, Any]]:
         """All parameters of a node as it describes them: value, type, limits, meaning, whether it can be changed."""
         return [asdict(each) for each in await services.commands.settings(known(node))]
 
-    @router.post('', **answers.told(answers.Done))
+    @router.post('', **responses.answered_by(responses.DoneResponse))
     async def change(body: bodies.SettingBody) -> dict[str, Any]:
         """Change one; the node says what is wrong with a value that it refuses."""
         services.desk.use(body.lease)
@@ -155,19 +154,19 @@ def gimbal_routes(services: WebServices) -> APIRouter:
     router = APIRouter(prefix='/api/gimbal', tags=['gimbal'])
     commands = Commands(services)
 
-    @router.post('/stop', **answers.told(answers.Done))
+    @router.post('/stop', **responses.answered_by(responses.DoneResponse))
     async def stop() -> dict[str, Any]:
         """Everything that moves, at once, and disarm: for everybody who may look, with or without the lease."""
         return done(await services.desk.stop())
 
-    @router.post('/rate', **answers.told(answers.Done))
+    @router.post('/rate', **responses.answered_by(responses.DoneResponse))
     async def rate(body: bodies.RateBody) -> dict[str, Any]:
         """Turn so until `ttl_s` is over; send it again to go on."""
         commands.moving(body.lease)
         services.desk.rate(body.lease, body.azimuth_rad_s, body.tilt_rad_s, body.ttl_s)
         return {'done': True, 'text': f'Turning for {body.ttl_s:g} s.'}
 
-    @router.post('/attitude', **answers.told(answers.Done))
+    @router.post('/attitude', **responses.answered_by(responses.DoneResponse))
     async def attitude(body: bodies.AttitudeBody) -> dict[str, Any]:
         """Turn to a bearing in the gimbal's level frame; ends by itself where it cannot be reached."""
         commands.moving(body.lease)
@@ -175,7 +174,7 @@ def gimbal_routes(services: WebServices) -> APIRouter:
         services.commands.point(body.azimuth_rad, body.tilt_rad)
         return {'done': True, 'text': 'Turning there.'}
 
-    @router.post('/look_at', **answers.told(answers.Looking))
+    @router.post('/look_at', **responses.answered_by(responses.LookResponse))
     async def look_at(body: bodies.LookBody) -> dict[str, Any]:
         """Look to where that pixel was, with the gimbal's pose of that frame."""
         commands.moving(body.lease)
@@ -188,31 +187,31 @@ def gimbal_routes(services: WebServices) -> APIRouter:
         services.commands.look(azimuth, tilt)
         return {'done': True, 'text': 'Turning there.', 'azimuth_rad': azimuth, 'tilt_rad': tilt}
 
-    @router.post('/home', **answers.told(answers.Done))
+    @router.post('/home', **responses.answered_by(responses.DoneResponse))
     async def home(body: bodies.Leased) -> dict[str, Any]:
         """Look ahead."""
         services.desk.use(body.lease)
-        return await commands.ask(Asked.HOME)
+        return await commands.ask(RobotService.HOME)
 
-    @router.post('/mode', **answers.told(answers.Done))
+    @router.post('/mode', **responses.answered_by(responses.DoneResponse))
     async def mode(body: bodies.ModeBody) -> dict[str, Any]:
         """Follow the carrier, keep the direction, or let the motors go."""
         services.desk.use(body.lease)
         if body.mode == 'off':
-            return await commands.ask(Asked.MOTORS, on=False)
-        return await commands.ask(Asked.LOCK, on=body.mode == 'lock')
+            return await commands.ask(RobotService.MOTORS, on=False)
+        return await commands.ask(RobotService.LOCK, on=body.mode == 'lock')
 
-    @router.post('/zoom', **answers.told(answers.Done))
+    @router.post('/zoom', **responses.answered_by(responses.DoneResponse))
     async def zoom(body: bodies.ZoomBody) -> dict[str, Any]:
         """Against the widest view."""
         services.desk.use(body.lease)
         services.commands.zoom(body.factor)
         return {'done': True, 'text': f'Zooming to {body.factor:g}.'}
 
-    @router.post('/focus', **answers.told(answers.Done))
+    @router.post('/focus', **responses.answered_by(responses.DoneResponse))
     async def focus(body: bodies.FocusBody) -> dict[str, Any]:
         """Focus by itself, once."""
         services.desk.use(body.lease)
-        return await commands.ask(Asked.AUTOFOCUS)
+        return await commands.ask(RobotService.AUTOFOCUS)
 
     return router

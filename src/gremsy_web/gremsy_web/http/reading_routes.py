@@ -11,7 +11,7 @@ from fastapi.responses import JSONResponse, PlainTextResponse
 
 from gremsy_web.access.access_keys import Role
 from gremsy_web.access.request_guard import COOKIE, FORGERY_HEADER, WRONG_KEY, address_of
-from gremsy_web.http import answer_bodies as answers
+from gremsy_web.http import response_bodies as responses
 from gremsy_web.http.api_errors import ApiError
 from gremsy_web.http.request_bodies import SessionBody
 from gremsy_web.http.web_services import OVERLAY, WebServices
@@ -26,7 +26,7 @@ def health_routes(services: WebServices) -> APIRouter:
     router = APIRouter(tags=['health'])
     picture = services.picture
 
-    @router.get('/health', **answers.told(answers.Alive))
+    @router.get('/health', **responses.answered_by(responses.AliveResponse))
     async def health() -> dict[str, str]:
         """The server lives. Needs no key."""
         return {'status': 'alive'}
@@ -60,7 +60,7 @@ def state_routes(services: WebServices) -> APIRouter:
     router = APIRouter(prefix='/api', tags=['robot'])
     picture = services.picture
 
-    @router.get('/status', **answers.told(answers.Status))
+    @router.get('/status', **responses.answered_by(responses.StatusResponse))
     async def status() -> JSONResponse:
         """All of it: cameras, gimbal, nodes, who holds the controls."""
         content = {
@@ -73,12 +73,12 @@ def state_routes(services: WebServices) -> APIRouter:
         }
         return JSONResponse(content)
 
-    @router.get('/nodes', **answers.told(list[answers.Node]))
+    @router.get('/nodes', **responses.answered_by(list[responses.NodeResponse]))
     async def nodes() -> JSONResponse:
         """Each node's own words."""
         return JSONResponse([node_content(node, time.monotonic()) for node in picture.nodes()])
 
-    @router.get('/tracks', **answers.told(answers.Tracks))
+    @router.get('/tracks', **responses.answered_by(responses.TracksResponse))
     async def tracks(camera: str = '') -> JSONResponse:
         """Of the newest image of a camera: boxes as x, y, width, height in its pixels."""
         seen = services.camera(camera)
@@ -87,7 +87,7 @@ def state_routes(services: WebServices) -> APIRouter:
             raise ApiError(503, f'Nothing has been tracked by camera {seen.name} yet.', 'camera')
         return JSONResponse(content)
 
-    @router.get('/cameras', **answers.told(list[answers.Camera]))
+    @router.get('/cameras', **responses.answered_by(list[responses.CameraResponse]))
     async def cameras() -> JSONResponse:
         """Name, size, age and video paths."""
         now_s = time.monotonic()
@@ -111,7 +111,7 @@ def state_routes(services: WebServices) -> APIRouter:
             )
         return JSONResponse(rows)
 
-    @router.get('/gimbal', **answers.told(answers.Gimbal))
+    @router.get('/gimbal', **responses.answered_by(responses.GimbalResponse))
     async def gimbal() -> JSONResponse:
         """Where it looks, what it does, who moves it; null where nothing has been heard."""
         return JSONResponse(picture.gimbal())
@@ -123,13 +123,13 @@ def session_routes(services: WebServices) -> APIRouter:
     """Signing in and out."""
     router = APIRouter(tags=['session'])
 
-    @router.get('/api/session', **answers.told(answers.Session))
+    @router.get('/api/session', **responses.answered_by(responses.SessionResponse))
     async def session(request: Request) -> dict[str, Any]:
         """Whether a key is needed, and what the caller may do."""
         caller = request.state.caller
         return {'key_needed': services.keys.is_open is False, 'role': None if caller is None else caller.role.value}
 
-    @router.post('/api/session', **answers.told(answers.SignedIn))
+    @router.post('/api/session', **responses.answered_by(responses.SignedInResponse))
     async def sign_in(request: Request, body: SessionBody) -> JSONResponse:
         """A cookie for the page, for the key. The answer to a wrong one is always the same."""
         if request.headers.get(FORGERY_HEADER) != '1':
@@ -150,7 +150,7 @@ def session_routes(services: WebServices) -> APIRouter:
         answer.set_cookie(COOKIE, token, max_age=int(seconds), httponly=True, samesite='strict', secure=secure)
         return answer
 
-    @router.delete('/api/session', **answers.told(answers.SignedIn))
+    @router.delete('/api/session', **responses.answered_by(responses.SignedInResponse))
     async def sign_out() -> JSONResponse:
         """Take the cookie back."""
         answer = JSONResponse({'role': None})
@@ -172,6 +172,6 @@ def _own(services: WebServices) -> list[Sample]:
 
 
 _READY: dict[int | str, dict[str, Any]] = {
-    200: {'model': answers.Ready, 'description': 'Everything works.'},
-    503: {'model': answers.Ready, 'description': 'Something does not.'},
+    200: {'model': responses.ReadyResponse, 'description': 'Everything works.'},
+    503: {'model': responses.ReadyResponse, 'description': 'Something does not.'},
 }

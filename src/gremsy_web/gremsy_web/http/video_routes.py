@@ -10,9 +10,9 @@ from fastapi import APIRouter, Request, Response
 
 from gremsy_web.access.access_keys import Role
 from gremsy_web.access.request_guard import address_of, is_loopback
-from gremsy_web.http.answer_bodies import picture as picture_told
 from gremsy_web.http.api_errors import ApiError
 from gremsy_web.http.request_bodies import VideoAuthBody
+from gremsy_web.http.response_bodies import answered_by_picture
 from gremsy_web.http.web_services import WebServices
 from gremsy_web.video.whep_proxy import Handed
 
@@ -50,7 +50,7 @@ def video_routes(services: WebServices) -> APIRouter:
         """Watch no more."""
         return _response(await whep.delete(services.video_path(path), _secret(secret)))
 
-    @router.get('/video/{path}/jpeg', response_class=Response, **picture_told('image/jpeg'))
+    @router.get('/video/{path}/jpeg', response_class=Response, **answered_by_picture('image/jpeg'))
     async def jpeg(path: str) -> Response:
         """The newest picture, for browsers without H.264; its stamp is in `X-Gremsy-Stamp`."""
         of = services.video_path(path)

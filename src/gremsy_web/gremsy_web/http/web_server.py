@@ -32,7 +32,7 @@ class ServerError(SuiteError):
 
 
 @dataclass(frozen=True, slots=True)
-class Address:
+class WebAddress:
     """Where it listens; the certificate's files are empty for plain HTTP."""
 
     host: str
@@ -59,7 +59,7 @@ class Address:
 class WebServer:
     """Runs an application between `open` and `close`."""
 
-    def __init__(self, application: Any, address: Address) -> None:
+    def __init__(self, application: Any, address: WebAddress) -> None:
         self._application = application
         self._address = address
         self._server: uvicorn.Server | None = None

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from gremsy_web.robot.readiness import Part
+from gremsy_web.robot.readiness import ReadinessPart
 from gremsy_web.robot.robot_picture import RobotPicture
 
 CONTENT_TYPE = 'text/plain; version=0.0.4; charset=utf-8'
@@ -48,7 +48,7 @@ _HELP = {
 }
 
 
-def robot_samples(picture: RobotPicture, parts: Iterable[Part], now_s: float) -> list[Sample]:
+def robot_samples(picture: RobotPicture, parts: Iterable[ReadinessPart], now_s: float) -> list[Sample]:
     """Of the robot; the server adds its own."""
     samples = [Sample('gremsy_ready', float(part.ready), {'part': part.name}) for part in parts]
     for camera in picture.cameras.values():

@@ -15,7 +15,7 @@ _WARN, _ERROR, _STALE = 1, 2, 3
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class ReadinessPart:
     """One thing that must work; `reason` is empty where it does.
 
     Attributes:
@@ -32,30 +32,32 @@ class Part:
         return not self.reason
 
 
-def parts_of(picture: RobotPicture, now_s: float) -> list[Part]:
+def parts_of(picture: RobotPicture, now_s: float) -> list[ReadinessPart]:
     """Every node heard, every camera, its detector, the gimbal's link and the video server."""
     parts = [_node(node, now_s) for node in picture.nodes()]
     for camera in picture.cameras.values():
         age_s = camera.frames.age_s(now_s)
-        parts.append(Part(f'camera {camera.name}', _camera_reason(age_s)))
+        parts.append(ReadinessPart(f'camera {camera.name}', _camera_reason(age_s)))
         rate_hz = camera.results.rate_hz(now_s)
         reason = (
             '' if rate_hz > 0.0 else 'No detections have come for two seconds: look at the detector and its tracker.'
         )
-        parts.append(Part(f'detector {camera.name}', reason))
-    parts.append(Part('gimbal link', _gimbal_reason(picture, now_s)))
+        parts.append(ReadinessPart(f'detector {camera.name}', reason))
+    parts.append(ReadinessPart('gimbal link', _gimbal_reason(picture, now_s)))
     server = picture.video_server
-    parts.append(Part('video server', '' if server is None else f'The video server cannot be used: {server}.'))
+    parts.append(ReadinessPart('video server', '' if server is None else f'The video server cannot be used: {server}.'))
     return parts
 
 
-def _node(node: NodeState, now_s: float) -> Part:
+def _node(node: NodeState, now_s: float) -> ReadinessPart:
     silent_s = now_s - node.came_s
     if silent_s > _NODE_SILENT_S:
-        return Part(f'node {node.name}', f'It has said nothing for {silent_s:.0f} s: is its process running?')
+        return ReadinessPart(f'node {node.name}', f'It has said nothing for {silent_s:.0f} s: is its process running?')
     if node.level >= _ERROR:
-        return Part(f'node {node.name}', node.message or ('It is not active.' if node.level == _STALE else 'It fails.'))
-    return Part(f'node {node.name}', warning=node.message if node.level == _WARN else '')
+        return ReadinessPart(
+            f'node {node.name}', node.message or ('It is not active.' if node.level == _STALE else 'It fails.')
+        )
+    return ReadinessPart(f'node {node.name}', warning=node.message if node.level == _WARN else '')
 
 
 def _camera_reason(age_s: float | None) -> str:

@@ -15,7 +15,7 @@ class RobotAway(SuiteError):
     """Nobody answers."""
 
 
-class Request(Enum):
+class RobotService(Enum):
     """A service of the robot's nodes; those with `{camera}` are of one camera."""
 
     ARM = 'gimbal_driver/arm'
@@ -33,14 +33,20 @@ class Request(Enum):
     @property
     def switches(self) -> bool:
         """Whether it takes on or off."""
-        return self in (Request.ARM, Request.LOCK, Request.MOTORS, Request.TRACK, Request.RECORD)
+        return self in (
+            RobotService.ARM,
+            RobotService.LOCK,
+            RobotService.MOTORS,
+            RobotService.TRACK,
+            RobotService.RECORD,
+        )
 
 
 SettingValue = bool | int | float | str | list[Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Setting:
+class LiveSetting:
     """A parameter of a node, as the node itself describes it.
 
     Attributes:
@@ -75,7 +81,7 @@ class RobotAnswer:
 
 
 @dataclass(frozen=True, slots=True)
-class Still:
+class CapturedPicture:
     """One frame of a camera in its full size, as a picture file.
 
     Attributes:
@@ -110,7 +116,7 @@ class RobotCommands(Protocol):
     def watch(self, path: str) -> None:
         """Somebody watches that video path; `PATH key` when they have just come."""
 
-    async def ask(self, request: Request, camera: str = '', *, on: bool = True) -> RobotAnswer:
+    async def ask(self, request: RobotService, camera: str = '', *, on: bool = True) -> RobotAnswer:
         """Call the service.
 
         Raises:
@@ -118,7 +124,7 @@ class RobotCommands(Protocol):
         """
         ...
 
-    async def settings(self, node: str) -> list[Setting]:
+    async def settings(self, node: str) -> list[LiveSetting]:
         """All parameters of a node of the robot; raises RobotAway."""
         ...
 
@@ -134,7 +140,7 @@ class RobotCommands(Protocol):
         """Stamp and picture, newer than a second; None where none comes."""
         ...
 
-    async def still(self, camera: str, wanted: Callable[[int], bool]) -> Still | None:
+    async def still(self, camera: str, wanted: Callable[[int], bool]) -> CapturedPicture | None:
         """A frame that comes from now on and whose stamp is wanted, which is asked again while its detections may come.
 
         The newest where none is wanted in time, None where no frame comes at all.

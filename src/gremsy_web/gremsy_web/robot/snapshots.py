@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import Any
 
-from gremsy_web.robot.robot_commands import Still
+from gremsy_web.robot.robot_commands import CapturedPicture
 from gremsy_web.robot.robot_picture import CameraPicture, detections_content
 
 _ENDINGS = {'image/jpeg': 'jpg', 'image/png': 'png'}
@@ -22,9 +22,9 @@ class Snapshots:
 
     def __init__(self, most: int = 8) -> None:
         self._most = most
-        self._kept: OrderedDict[tuple[str, str], Still] = OrderedDict()
+        self._kept: OrderedDict[tuple[str, str], CapturedPicture] = OrderedDict()
 
-    def keep(self, seen: CameraPicture, still: Still) -> dict[str, Any]:
+    def keep(self, seen: CameraPicture, still: CapturedPicture) -> dict[str, Any]:
         """What is told of it: its stamp, size and detections, and the name under which `find` has its picture."""
         name = f'{still.stamp_ns}.{_ENDINGS[still.media_type]}'
         self._kept[seen.name, name] = still
@@ -41,6 +41,6 @@ class Snapshots:
             'name': name,
         }
 
-    def find(self, camera: str, name: str) -> Still | None:
+    def find(self, camera: str, name: str) -> CapturedPicture | None:
         """None for one that is not kept (any more)."""
         return self._kept.get((camera, name))

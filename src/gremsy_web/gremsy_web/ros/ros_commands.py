@@ -21,7 +21,14 @@ from gremsy_common.ros.suite_node import SuiteNode
 from gremsy_common.ros.transport.endpoints import TopicPublisher, TopicSubscription
 from gremsy_common.types.frame import Frame
 from gremsy_common.types.gimbal_state import OrientationWish, PointWish, RateSetpoint
-from gremsy_web.robot.robot_commands import Request, RobotAnswer, RobotAway, Setting, SettingValue, Still
+from gremsy_web.robot.robot_commands import (
+    CapturedPicture,
+    LiveSetting,
+    RobotAnswer,
+    RobotAway,
+    RobotService,
+    SettingValue,
+)
 from gremsy_web.ros.setting_messages import setting_of, value_message
 
 _DRIVER = 'gimbal_driver'
@@ -52,7 +59,7 @@ class PictureTap:
         self.asked_s = time.monotonic()
         self.newest: tuple[float, int, Any] | None = None
         """When it came, its stamp, and what came."""
-        self.holds: list[deque[Still]] = []
+        self.holds: list[deque[CapturedPicture]] = []
         """Where frames are put for those who wait for what is seen in them."""
 
     def open(self) -> None:
@@ -83,7 +90,7 @@ class PictureTap:
         if not is_png:
             self.newest = (time.monotonic(), stamp_ns, content)
         for hold in list(self.holds):
-            hold.append(Still(stamp_ns, 'image/png' if is_png else 'image/jpeg', content))
+            hold.append(CapturedPicture(stamp_ns, 'image/png' if is_png else 'image/jpeg', content))
 
 
 class RosCommands:
@@ -112,7 +119,7 @@ class RosCommands:
             for name in cameras
         }
         self._clients: dict[str, Any] = {}
-        for request in Request:
+        for request in RobotService:
             kind = SetBool if request.switches else Trigger
             for name in cameras if '{camera}' in request.value else ('',):
                 path = request.value.format(camera=name)
@@ -158,14 +165,14 @@ class RosCommands:
         """Somebody watches."""
         self._watch.publish(path)
 
-    async def ask(self, request: Request, camera: str = '', *, on: bool = True) -> RobotAnswer:
+    async def ask(self, request: RobotService, camera: str = '', *, on: bool = True) -> RobotAnswer:
         """Call the service; raises RobotAway."""
         path = request.value.format(camera=camera)
         content = SetBool.Request(data=on) if request.switches else Trigger.Request()
         answer = await self._call(self._clients.get(path), path, content)
         return RobotAnswer(bool(answer.success), str(answer.message))
 
-    async def settings(self, node: str) -> list[Setting]:
+    async def settings(self, node: str) -> list[LiveSetting]:
         """As the node describes them; raises RobotAway."""
         listed = await self._of_parameters(ListParameters, f'{node}/list_parameters', ListParameters.Request())
         names = [name for name in listed.result.names if not name.startswith(_NOT_SHOWN)]
@@ -195,9 +202,9 @@ class RosCommands:
             await asyncio.sleep(_LOOK_S)
         return None
 
-    async def still(self, camera: str, wanted: Callable[[int], bool]) -> Still | None:
+    async def still(self, camera: str, wanted: Callable[[int], bool]) -> CapturedPicture | None:
         """A frame that comes from now on and whose detections come too, else the newest."""
-        tap, held = self._taps[camera], deque[Still](maxlen=_MOST_HELD)
+        tap, held = self._taps[camera], deque[CapturedPicture](maxlen=_MOST_HELD)
         tap.asked_s = time.monotonic()
         tap.holds.append(held)
         self._node.host.call_soon(tap.open)

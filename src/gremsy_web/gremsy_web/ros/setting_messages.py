@@ -11,7 +11,7 @@ import yaml
 from rcl_interfaces.msg import ParameterDescriptor, ParameterType, ParameterValue
 
 from gremsy_common.parameters.parameter_declaration import AT_START_WORDS, DEFAULT_WORDS
-from gremsy_web.robot.robot_commands import Setting, SettingValue
+from gremsy_web.robot.robot_commands import LiveSetting, SettingValue
 
 # Type, what it is called here, the field of ParameterValue.
 _KINDS = {
@@ -33,7 +33,7 @@ _UNIT = re.compile(r'(.*\S) \[([^\[\]]+)\]', re.DOTALL)
 _CHOICES = 'one of '
 
 
-def setting_of(descriptor: ParameterDescriptor, value: ParameterValue) -> Setting:
+def setting_of(descriptor: ParameterDescriptor, value: ParameterValue) -> LiveSetting:
     """One that is not set has the type of its declaration, and no value."""
     given = value.type if value.type in _KINDS else descriptor.type
     kind, field = _KINDS.get(given, ('str', 'string_value'))
@@ -44,7 +44,7 @@ def setting_of(descriptor: ParameterDescriptor, value: ParameterValue) -> Settin
     default = next((line.removeprefix(DEFAULT_WORDS) for line in lines if line.startswith(DEFAULT_WORDS)), None)
     choices = next((line.removeprefix(_CHOICES).split(', ') for line in lines if line.startswith(_CHOICES)), ())
     elsewhere = (AT_START_WORDS, DEFAULT_WORDS, _CHOICES)
-    return Setting(
+    return LiveSetting(
         descriptor.name,
         kind,
         _plain(getattr(value, field)) if value.type in _KINDS else None,

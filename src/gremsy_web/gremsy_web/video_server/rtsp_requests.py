@@ -27,7 +27,7 @@ class BadRequest(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class RtspRequest:
     """One request; names of headers in lower case."""
 
     method: str
@@ -49,7 +49,7 @@ class Interleaved:
     data: bytes
 
 
-def take(buffer: bytearray) -> Request | Interleaved | None:
+def take(buffer: bytearray) -> RtspRequest | Interleaved | None:
     """Take one whole thing off the front of the buffer; None while it is not all there.
 
     Raises:
@@ -69,7 +69,7 @@ def take(buffer: bytearray) -> Request | Interleaved | None:
     return _take_request(buffer)
 
 
-def _take_request(buffer: bytearray) -> Request | None:
+def _take_request(buffer: bytearray) -> RtspRequest | None:
     end = buffer.find(b'\r\n\r\n', 0, _LONGEST_HEAD)
     if end < 0:
         if len(buffer) >= _LONGEST_HEAD or (len(buffer) > 21 and not _METHOD.match(buffer)):
@@ -95,7 +95,7 @@ def _take_request(buffer: bytearray) -> Request | None:
         urlsplit(match[2])
     except ValueError as error:
         raise BadRequest('no address') from error
-    return Request(match[1], match[2], headers, body)
+    return RtspRequest(match[1], match[2], headers, body)
 
 
 def answer_text(status: int, number: str, headers: Mapping[str, str], body: str = '') -> bytes:

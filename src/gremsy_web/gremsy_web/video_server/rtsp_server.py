@@ -13,12 +13,12 @@ from collections.abc import Callable
 
 from gremsy_camera.streaming.rtp_sending import rtp_payloads
 from gremsy_camera.streams.rtp_packets import PacketOrder, take_apart
-from gremsy_camera.streams.rtp_pictures import EncodedPicture, PictureAssembler
+from gremsy_camera.streams.rtp_pictures import PictureAssembler, ReceivedPicture
 from gremsy_camera.streams.rtsp_messages import VideoTrack, read_description
 from gremsy_web.video_server.rtsp_requests import (
     BadRequest,
     Interleaved,
-    Request,
+    RtspRequest,
     answer_text,
     interleaved,
     picture_loss,
@@ -220,7 +220,7 @@ class _Client(asyncio.Protocol):
         elif packet.channel == self._channels[1]:
             self._ingest.path.report(packet.data)
 
-    def _answer(self, request: Request) -> None:
+    def _answer(self, request: RtspRequest) -> None:
         steps = {
             'OPTIONS': self._options,
             'ANNOUNCE': self._announce,
@@ -246,13 +246,13 @@ class _Client(asyncio.Protocol):
     def _session(self) -> dict[str, str]:
         return {'Session': self.session_id.replace('-', '')}
 
-    def _options(self, request: Request) -> tuple[int, dict[str, str], str]:  # noqa: ARG002
+    def _options(self, request: RtspRequest) -> tuple[int, dict[str, str], str]:  # noqa: ARG002
         return 200, {'Public': _METHODS}, ''
 
-    def _keep_alive(self, request: Request) -> tuple[int, dict[str, str], str]:  # noqa: ARG002
+    def _keep_alive(self, request: RtspRequest) -> tuple[int, dict[str, str], str]:  # noqa: ARG002
         return 200, self._session(), ''
 
-    def _announce(self, request: Request) -> tuple[int, dict[str, str], str]:
+    def _announce(self, request: RtspRequest) -> tuple[int, dict[str, str], str]:
         if self._announced is not None or self._name:
             return 455, {}, ''
         try:
@@ -267,7 +267,7 @@ class _Client(asyncio.Protocol):
         self._name, self._announced = name, (name, track)
         return 200, {}, ''
 
-    def _describe(self, request: Request) -> tuple[int, dict[str, str], str]:
+    def _describe(self, request: RtspRequest) -> tuple[int, dict[str, str], str]:
         try:
             path = self._board.find(request.path)
         except BadPathName as error:
@@ -280,7 +280,7 @@ class _Client(asyncio.Protocol):
             path.description,
         )
 
-    def _setup(self, request: Request) -> tuple[int, dict[str, str], str]:
+    def _setup(self, request: RtspRequest) -> tuple[int, dict[str, str], str]:
         match = _CHANNELS.search(request.headers.get('transport', ''))
         if match is None or 'TCP' not in request.headers['transport']:
             return 461, {}, ''
@@ -303,12 +303,12 @@ class _Client(asyncio.Protocol):
             self._name, self._channels = path.name, channels
         return 200, {'Transport': f'RTP/AVP/TCP;unicast;interleaved={match[1]}-{match[2]}', **self._session()}, ''
 
-    def _record(self, request: Request) -> tuple[int, dict[str, str], str]:  # noqa: ARG002
+    def _record(self, request: RtspRequest) -> tuple[int, dict[str, str], str]:  # noqa: ARG002
         if self._announced is None or self._channels is None or self._ingest is not None:
             return 455, {}, ''
         return 200, self._session(), ''
 
-    def _play(self, request: Request) -> tuple[int, dict[str, str], str]:  # noqa: ARG002
+    def _play(self, request: RtspRequest) -> tuple[int, dict[str, str], str]:  # noqa: ARG002
         if self._announced is not None or self._channels is None:
             return 455, {}, ''
         try:
@@ -361,7 +361,7 @@ class _Ingest:
                 self.path.picture(picture)
 
 
-def _cut_for_viewers(picture: EncodedPicture) -> tuple[bytes, ...]:
+def _cut_for_viewers(picture: ReceivedPicture) -> tuple[bytes, ...]:
     return tuple(rtp_payloads(picture.data, _LARGEST_PAYLOAD))
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Protocol
 
-from gremsy_camera.streams.rtp_pictures import EncodedPicture
+from gremsy_camera.streams.rtp_pictures import ReceivedPicture
 
 # MediaMTX's words and rules, so that whoever talks to either is answered the same.
 _PATH_NAME = re.compile(r'[0-9a-zA-Z_\-/.]+')
@@ -108,7 +108,7 @@ class VideoPath:
     name: str
     publisher: Publisher
     description: str
-    cut: Callable[[EncodedPicture], tuple[bytes, ...]]
+    cut: Callable[[ReceivedPicture], tuple[bytes, ...]]
     available: datetime = field(default_factory=lambda: datetime.now(timezone.utc))
     inbound_bytes: int = 0
     bytes_to_gone_readers: int = 0
@@ -142,7 +142,7 @@ class VideoPath:
         for reader in tuple(self.readers.values()):
             reader.take_report(report)
 
-    def picture(self, picture: EncodedPicture) -> None:
+    def picture(self, picture: ReceivedPicture) -> None:
         """A picture is complete. One that lacks packets goes to nobody, and a key frame is asked for."""
         if not picture.whole:
             self.counts['pictures with packets missing'] += 1

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is answered, as the OpenAPI tells it; answers are held to it by the tests and not again at every request."""
+"""Bodies of the responses, as the OpenAPI describes them; the tests check them, a running server does not."""
 
 from __future__ import annotations
 
@@ -12,46 +12,46 @@ Box = Annotated[list[float | None], Field(min_length=4, max_length=4, descriptio
 Pair = Annotated[list[float | None], Field(min_length=2, max_length=2)]
 
 
-class Answer(BaseModel):
+class ResponseBody(BaseModel):
     """No field but these."""
 
     model_config = ConfigDict(extra='forbid')
 
 
-class Alive(Answer):
+class AliveResponse(ResponseBody):
     """The server lives."""
 
     status: Literal['alive']
 
 
-class PartReady(Answer):
+class PartReadyResponse(ResponseBody):
     """One thing that must work."""
 
     name: str
     ready: bool
-    reason: Annotated[str, Field(description='In words; empty where it works.')]
-    warning: Annotated[str, Field(description='Of one that works, what is not well; empty for nothing.')]
+    reason: Annotated[str, Field(description='Why not; empty where it works.')]
+    warning: Annotated[str, Field(description='What is wrong with a part that still works; empty for nothing.')]
 
 
-class Ready(Answer):
+class ReadyResponse(ResponseBody):
     """Whether everything works; `parts` only with a key."""
 
     ready: bool
-    parts: list[PartReady] = []
+    parts: list[PartReadyResponse] = []
 
 
-class Node(Answer):
+class NodeResponse(ResponseBody):
     """A node's row of /diagnostics."""
 
     name: str
-    level: Annotated[int, Field(description='0 well, 1 warning, 2 error, 3 stale.')]
+    level: Annotated[int, Field(description='0 OK, 1 warning, 2 error, 3 stale.')]
     message: str
     age_s: float
     values: dict[str, str]
 
 
-class Recording(Answer):
-    """What a camera's node says of its recording."""
+class RecordingResponse(ResponseBody):
+    """The recording, as the camera's node reports it."""
 
     on: bool
     text: str
@@ -60,25 +60,25 @@ class Recording(Answer):
     megabytes: float | None
 
 
-class CameraState(Answer):
-    """How a camera goes."""
+class CameraStateResponse(ResponseBody):
+    """State of a camera."""
 
     width: int | None
     height: int | None
     age_s: float | None
     detector_hz: float
-    recording: Recording | None
+    recording: RecordingResponse | None
 
 
-class Control(Answer):
+class ControlResponse(ResponseBody):
     """Who holds the controls."""
 
     holder: str | None
     you: bool
 
 
-class Gimbal(Answer):
-    """Where it looks, what it does, who moves it; null where nothing has been heard."""
+class GimbalResponse(ResponseBody):
+    """Where it looks, what it does, who moves it; null where that is unknown."""
 
     stamp_ns: StampText | None
     age_s: float | None
@@ -95,22 +95,22 @@ class Gimbal(Answer):
     limits: Annotated[dict[str, Pair], Field(description='rad.')]
 
 
-class Status(Answer):
-    """All that is known."""
+class StatusResponse(ResponseBody):
+    """The whole robot."""
 
     robot: str
     stamp_ns: StampText
-    gimbal: Gimbal
-    nodes: list[Node]
-    latency_ms: Annotated[dict[str, float | None], Field(description='By stage: median since the capture.')]
+    gimbal: GimbalResponse
+    nodes: list[NodeResponse]
+    latency_ms: Annotated[dict[str, float | None], Field(description='By stage: median time since the capture.')]
     pointing_error_rad: float | None
     video_server: Annotated[str | None, Field(description='Why it cannot be used; null while it answers.')]
-    cameras: dict[str, CameraState]
-    control: Control
+    cameras: dict[str, CameraStateResponse]
+    control: ControlResponse
     live_clients: int
 
 
-class Camera(Answer):
+class CameraResponse(ResponseBody):
     """Name, size, age and video paths."""
 
     name: str
@@ -124,7 +124,7 @@ class Camera(Answer):
     horizontal_field_rad: float | None
 
 
-class Track(Answer):
+class TrackResponse(ResponseBody):
     """One object of one image."""
 
     id: int
@@ -133,8 +133,8 @@ class Track(Answer):
     box: Box
 
 
-class Target(Answer):
-    """Whom the tracker follows."""
+class TargetResponse(ResponseBody):
+    """What the tracker follows."""
 
     id: int | None
     class_: Annotated[str | None, Field(alias='class')]
@@ -147,14 +147,14 @@ class Target(Answer):
     predicted: Pair | None
 
 
-class Lens(Answer):
-    """What makes a direction of a pixel."""
+class LensResponse(ResponseBody):
+    """Intrinsics, which turn a pixel into a direction."""
 
     focal: Annotated[Pair, Field(description='Along x and y, px.')]
     centre: Annotated[Pair, Field(description='x, y, px.')]
 
 
-class Tracks(Answer):
+class TracksResponse(ResponseBody):
     """Of one image."""
 
     camera: str
@@ -162,67 +162,67 @@ class Tracks(Answer):
     rtp: Annotated[int, Field(ge=0, lt=2**32, description='Of the video frame, 90 kHz.')]
     width: int | None
     height: int | None
-    lens: Annotated[Lens | None, Field(description='null for one that nobody knows.')]
-    tracks: list[Track]
-    target: Target
+    lens: Annotated[LensResponse | None, Field(description='null where unknown.')]
+    tracks: list[TrackResponse]
+    target: TargetResponse
 
 
-class Session(Answer):
+class SessionResponse(ResponseBody):
     """What the caller may do."""
 
     key_needed: bool
     role: Literal['view', 'control', 'publish'] | None
 
 
-class SignedIn(Answer):
+class SignedInResponse(ResponseBody):
     """The role of the key; null after signing out."""
 
     role: Literal['view', 'control'] | None
 
 
-class Taken(Answer):
+class LeaseResponse(ResponseBody):
     """The controls are the caller's."""
 
     lease: str
     holder: str
-    ttl_s: Annotated[float | None, Field(description='It ends unused after this; null: with its socket.')]
+    ttl_s: Annotated[float | None, Field(description='Expires when unused for so long; null: when its socket closes.')]
 
 
-class Done(Answer):
-    """It was done, and what the robot says."""
+class DoneResponse(ResponseBody):
+    """It was done; `text` is what the robot replied."""
 
     done: Literal[True]
     text: str
 
 
-class Chosen(Done):
-    """Whom the tracker was told to follow; `id` is null where it was told a class, or the nearest."""
+class ChosenResponse(DoneResponse):
+    """The target that was requested; `id` is null for a class, or the nearest."""
 
     camera: str
     id: int | None
 
 
-class Looking(Done):
+class LookResponse(DoneResponse):
     """Where that pixel was."""
 
     azimuth_rad: float
     tilt_rad: float
 
 
-class Snapshot(Done):
+class SnapshotResponse(DoneResponse):
     """A frame in full size, and what was seen in it."""
 
-    on_robot: Annotated[bool, Field(description='Whether the camera keeps it as files too; `text` says where.')]
+    on_robot: Annotated[bool, Field(description='Whether the camera saved it to files too; `text` says where.')]
     camera: str
     stamp_ns: StampText
     width: int | None
     height: int | None
-    detections: list[Track] | None
+    detections: list[TrackResponse] | None
     not_seen_because: str
-    picture: Annotated[str, Field(description='Its address; the last eight are kept.')]
+    picture: Annotated[str, Field(description='Its URL; the last eight are kept.')]
 
 
-class Setting(Answer):
+class SettingResponse(ResponseBody):
     """A parameter as its node describes it."""
 
     name: str
@@ -234,16 +234,16 @@ class Setting(Answer):
     low: float | None
     high: float | None
     unit: Annotated[str, Field(description='Empty for none.')]
-    choices: Annotated[list[str], Field(description='Of a text; empty where any will do.')]
+    choices: Annotated[list[str], Field(description='Allowed texts; empty where any text is.')]
     default: Any
 
 
-def told(model: Any) -> dict[str, Any]:
-    """For a route: what the OpenAPI says of its answer."""
+def answered_by(model: Any) -> dict[str, Any]:
+    """For a route: its response in the OpenAPI."""
     return {'response_model': None, 'responses': {200: {'model': model, 'description': 'As asked.'}}}
 
 
-def picture(*media_types: str) -> dict[str, Any]:
-    """For a route that answers with a picture."""
+def answered_by_picture(*media_types: str) -> dict[str, Any]:
+    """For a route whose response is a picture."""
     content = {each: {'schema': {'type': 'string', 'format': 'binary'}} for each in media_types}
     return {'response_model': None, 'responses': {200: {'content': content, 'description': 'The picture.'}}}
