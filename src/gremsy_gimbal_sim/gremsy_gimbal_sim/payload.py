@@ -6,21 +6,17 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Sequence
 
-import numpy as np
-
 from gremsy_common.errors import SuiteError
-from gremsy_gimbal_driver.mavlink.mavlink_dialect import MESSAGE_STRUCT, dialect
-from gremsy_gimbal_driver.mavlink.mavlink_framing import MavlinkFrame
+from gremsy_gimbal_driver.mavlink.mavlink_dialect import dialect
 from gremsy_gimbal_driver.motion.motion_output import GimbalMode
 from gremsy_gimbal_sim.board.board import Board
-from gremsy_gimbal_sim.board.power import Power, PowerChange
-from gremsy_gimbal_sim.camera.simulated_camera import Camera
-from gremsy_gimbal_sim.gimbal.simulated_gimbal import Gimbal
+from gremsy_gimbal_sim.board.power import PowerChange
+from gremsy_gimbal_sim.camera.simulated_camera import SimulatedCamera
+from gremsy_gimbal_sim.gimbal.simulated_gimbal import SimulatedGimbal
 from gremsy_gimbal_sim.options.options import PayloadOptions
 from gremsy_gimbal_sim.truth_ring import TrueState
-from gremsy_gimbal_sim.wire.acknowledgement import Acknowledger
-from gremsy_gimbal_sim.wire.outbox import Outbox
-from gremsy_gimbal_sim.wire.plug import Plug
+from gremsy_gimbal_sim.wire.component import ReceivedMessage, SimulatedDevice
+from gremsy_gimbal_sim.wire.wire import Plug
 
 
 class UnknownPlug(SuiteError):
@@ -49,14 +45,14 @@ class SimulatedPayload:
         self.options = options or PayloadOptions()
         self.plugs = {name: Plug(self.options, _seeds(seed, number), speaks_first) for number, name in enumerate(plugs)}
         self._first = plugs[0]
-        self._power = Power(self.options, start_s)
-        self._outbox = Outbox()
-        acknowledger = Acknowledger(self.options, self._outbox, np.random.default_rng([seed, 2]))
-        shared = (self._power, self._outbox, acknowledger)
-        self.gimbal = Gimbal(self.options, *shared, seed, start_s)
-        chances = np.random.default_rng([seed, 3])
-        self.camera = Camera(self.options, self.gimbal, *shared, chances, start_s)
-        self.board = Board(self.options, self.gimbal, self.camera, *shared, chances, start_s)
+        self._device = device = SimulatedDevice(self.options, seed, start_s)
+        self._power = device.power
+        self.gimbal = SimulatedGimbal(device, start_s)
+        self.camera = SimulatedCamera(device, self.gimbal, start_s)
+        self.board = Board(device, self.gimbal, self.camera, start_s)
+        has_payload = self.options.has_payload
+        self._components = (self.gimbal, self.camera, self.board) if has_payload else (self.gimbal,)
+        self._talkers = (self.gimbal.streams, self.camera, self.board) if has_payload else (self.gimbal.streams,)
         self.heard: Counter[int] = Counter()
         """Messages by id that reached it whole, on any plug."""
 
@@ -85,11 +81,9 @@ class SimulatedPayload:
         self.gimbal.advance(now_s)
         self.board.advance(now_s)
         if self._power.running and any(plug.talking for plug in self.plugs.values()):
-            self.gimbal.streams.send_due(now_s)
-            if self.options.has_payload:
-                self.camera.send_due(now_s)
-                self.board.send_due(now_s)
-        messages = self._outbox.take(now_s)
+            for talker in self._talkers:
+                talker.send_due(now_s)
+        messages = self._device.outbox.take(now_s)
         if messages:
             for plug in self.plugs.values():
                 plug.send(messages, now_s)
@@ -151,33 +145,24 @@ class SimulatedPayload:
         return found
 
     def _listen(self, plug: Plug, now_s: float) -> None:
-        for at_s, frame in plug.frames(now_s):
+        for at_s, received in plug.messages(now_s):
             if self._power.running:
-                self._take(frame, plug, at_s)
+                self._take(received, plug, at_s)
 
-    def _take(self, frame: MavlinkFrame, plug: Plug, now_s: float) -> None:
-        self.heard[frame.message_id] += 1
-        if frame.message_id == dialect.MAVLINK_MSG_ID_HEARTBEAT:
-            if not plug.talking:
-                plug.talking = True
-                if sum(each.talking for each in self.plugs.values()) == 1:
-                    self._restart_streams(now_s)
-            return
-        layout = MESSAGE_STRUCT[frame.message_id]
-        fields = layout.unpack(frame.payload[: layout.size].ljust(layout.size, b'\0'))
-        self.gimbal.take(frame, fields, now_s)
-        if self.options.has_payload:
-            self.camera.take(frame, fields, now_s)
-            self.board.take(frame, fields, now_s)
-
-    def _restart_streams(self, now_s: float) -> None:
-        self.gimbal.streams.restart(now_s)
-        self.camera.restart(now_s)
-        self.board.restart(now_s)
+    def _take(self, received: ReceivedMessage, plug: Plug, now_s: float) -> None:
+        self.heard[received.message_id] += 1
+        if received.message_id != dialect.MAVLINK_MSG_ID_HEARTBEAT:
+            for component in self._components:
+                component.take(received, now_s)
+        elif not plug.talking:
+            plug.talking = True
+            if sum(each.talking for each in self.plugs.values()) == 1:
+                for talker in self._talkers:
+                    talker.schedule.restart(now_s)
 
     def _power_changed(self, change: PowerChange, now_s: float) -> None:
         if change is PowerChange.DOWN:
-            self._outbox.clear()
+            self._device.outbox.clear()
             for plug in self.plugs.values():
                 plug.restart()
             # Nothing that was going on goes on in the dark.

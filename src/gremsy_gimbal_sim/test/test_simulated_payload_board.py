@@ -12,8 +12,8 @@ import pytest
 from gremsy_gimbal_driver.mavlink.mavlink_dialect import dialect
 from gremsy_gimbal_driver.mavlink.mavlink_events import TELEMETRY_NAMES
 from gremsy_gimbal_driver.mavlink.mavlink_framing import Framer
-from gremsy_gimbal_sim.board import component_information
-from gremsy_gimbal_sim.camera.optics import Sight
+from gremsy_gimbal_sim.board.board import ComponentInformation
+from gremsy_gimbal_sim.camera.optics import CameraView
 from gremsy_gimbal_sim.options.options import PayloadOptions
 from gremsy_gimbal_sim.payload_fixture import InstantPayload
 
@@ -97,11 +97,11 @@ def test_settings_of_the_camera_are_told():
 
 def test_the_boards_information_is_a_message_that_pymavlink_does_not_have():
     bench = bench_of(model='VIO')
-    bench.command(26, REQUEST, component_information.MESSAGE_ID)
+    bench.command(26, REQUEST, ComponentInformation.id)
     bench.run(0.5)
-    framer = Framer({component_information.MESSAGE_ID: component_information.CHECKSUM_EXTRA})
+    framer = Framer({ComponentInformation.id: ComponentInformation.crc_extra})
     (frame,) = framer.feed(b''.join(data for _, data in bench.said))
-    layout = component_information.LAYOUT
+    layout = ComponentInformation.layout
     fields = layout.unpack(frame.payload.ljust(layout.size, b'\0'))
     texts = [field.split(b'\0')[0] for field in fields[3:]]
     assert texts == [b'GREMSY', b'VIO', b'3.1.0', b'1', b'SIM0001']
@@ -212,15 +212,15 @@ def test_a_fed_position_is_passed_on_late_and_once_a_second():
 @pytest.mark.parametrize('pixel', [(960.0, 540.0), (100.0, 200.0), (1800.0, 1000.0)])
 @pytest.mark.parametrize('look', [(0.0, 0.0), (0.7, 0.4), (-2.0, 1.2)])
 def test_a_pixel_is_where_its_bearing_is(pixel, look):
-    sight = Sight(*look, math.radians(40.0))
-    assert sight.pixel(*sight.bearing(*pixel)) == pytest.approx(pixel, abs=1e-6)
+    view = CameraView(*look, math.radians(40.0))
+    assert view.pixel(*view.bearing(*pixel)) == pytest.approx(pixel, abs=1e-6)
 
 
 def test_what_is_behind_or_beside_is_not_in_the_picture():
-    sight = Sight(0.0, 0.0, math.radians(40.0))
-    assert sight.pixel(math.pi, 0.0) is None
-    assert sight.pixel(math.radians(21.0), 0.0) is None
-    assert sight.pixel(math.radians(19.0), 0.0) is not None
+    view = CameraView(0.0, 0.0, math.radians(40.0))
+    assert view.pixel(math.pi, 0.0) is None
+    assert view.pixel(math.radians(21.0), 0.0) is None
+    assert view.pixel(math.radians(19.0), 0.0) is not None
 
 
 TRACK = ('TRK_POS_X', 'TRK_POS_Y', 'TRK_POS_W', 'TRK_POS_H', 'TRK_STATUS')
@@ -277,7 +277,7 @@ def test_a_track_is_lost_after_its_time_where_told():
 
 def test_a_trigger_without_a_mode_only_looks_there():
     bench = bench_of(*TRACK)
-    target = bench.payload.camera.sight().bearing(1500.0, 300.0)
+    target = bench.payload.camera.view().bearing(1500.0, 300.0)
     bench.command(26, USER_4, 4, 0, 1, 1500, 300, 128, 128)
     bench.run(6.0)
     state = bench.payload.true_state(0)

@@ -5,96 +5,112 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-
-import numpy as np
+from struct import Struct
 
 from gremsy_gimbal_driver.mavlink.mavlink_dialect import dialect
-from gremsy_gimbal_driver.mavlink.mavlink_events import TELEMETRY_NAMES
-from gremsy_gimbal_driver.mavlink.mavlink_framing import MavlinkFrame
-from gremsy_gimbal_sim.board.board_telemetry import BoardTelemetry
-from gremsy_gimbal_sim.board.component_information import MESSAGE_ID, ComponentInformation
 from gremsy_gimbal_sim.board.laser import Laser, Position
-from gremsy_gimbal_sim.board.power import Power
 from gremsy_gimbal_sim.camera.on_board_tracker import TrackMode
-from gremsy_gimbal_sim.camera.simulated_camera import ACCEPTED, UNSUPPORTED, Camera
-from gremsy_gimbal_sim.gimbal.simulated_gimbal import Gimbal
-from gremsy_gimbal_sim.options.options import PayloadOptions
-from gremsy_gimbal_sim.wire.acknowledgement import Acknowledger, whole
-from gremsy_gimbal_sim.wire.outbox import Component, Outbox
-from gremsy_gimbal_sim.wire.schedule import Schedule
+from gremsy_gimbal_sim.camera.simulated_camera import SimulatedCamera
+from gremsy_gimbal_sim.gimbal.simulated_gimbal import SimulatedGimbal
+from gremsy_gimbal_sim.gimbal.simulated_modes import GB_MODES, mode_of
+from gremsy_gimbal_sim.wire.component import (
+    ACCEPTED,
+    UNSUPPORTED,
+    MavlinkComponent,
+    Message,
+    ReceivedMessage,
+    SimulatedDevice,
+    heartbeat,
+    whole,
+)
+from gremsy_gimbal_sim.wire.outbox import StreamSchedule
 
 PAYLOAD_COMPONENT = 26
-_COMMAND_LONG = dialect.MAVLINK_MSG_ID_COMMAND_LONG
-_POSITION = dialect.MAVLINK_MSG_ID_GLOBAL_POSITION_INT
 _HEARTBEAT, _STATUS_TEXT = -1, -2
 _STATUS_TEXT_BYTES = 50
 _ZOOM_TO, _ZOOM_WIDE, _ZOOM_TELE = 4, 2, 3
+_SOFTWARE = (3, 1, 0)
+_SCENE_DEG_C = (31.0, 12.0, 18.5)
 
 
-class Board:
+class ComponentInformation(dialect.MAVLink_message):
+    """COMPONENT_INFORMATION_BASIC 396, which pymavlink no longer has (gimbal.md 1.13): model, software, serial number.
+
+    Fields: https://mavlink.io/en/messages/common.html#COMPONENT_INFORMATION_BASIC
+    """
+
+    id = 396
+    crc_extra = 50
+    layout = Struct('<QII32s32s24s24s32s')
+
+    def __init__(self, boot_ms: int, model: str, software: str, serial_number: str) -> None:
+        super().__init__(self.id, 'COMPONENT_INFORMATION_BASIC')
+        texts = (text.encode('ascii', 'replace') for text in ('GREMSY', model, software, '1', serial_number))
+        self._packed = self.layout.pack(0, boot_ms, 0, *texts)
+
+    def pack(self, mavlink: dialect.MAVLink, force_mavlink1: bool = False) -> bytes:
+        """As MAVLink 2 bytes, which is what it is in."""
+        return self._pack(mavlink, self.crc_extra, self._packed, force_mavlink1)
+
+
+class Board(MavlinkComponent):
     """Everything that answers for the main board.
 
     Args:
-        options: all of them.
+        device: that it belongs to.
         gimbal, camera: what it works for.
-        power, outbox, acknowledger: shared with the other components.
-        random: of its noise.
         start_s: the first time.
     """
 
     def __init__(
-        self,
-        options: PayloadOptions,
-        gimbal: Gimbal,
-        camera: Camera,
-        power: Power,
-        outbox: Outbox,
-        acknowledger: Acknowledger,
-        random: np.random.Generator,
-        start_s: float,
+        self, device: SimulatedDevice, gimbal: SimulatedGimbal, camera: SimulatedCamera, start_s: float
     ) -> None:
-        self._options = options
+        options = device.options
+        super().__init__(device, PAYLOAD_COMPONENT)
         self._camera = camera
-        self._power = power
-        self._outbox = outbox
-        self._acknowledger = acknowledger
-        self.component = Component(options.system, PAYLOAD_COMPONENT)
-        self.laser = Laser(options, camera.sight, random, start_s)
-        camera.laser_mode_set = self.laser.set_mode
-        self.position = Position(options)
-        self._telemetry = BoardTelemetry(options, gimbal, camera, self.laser, self.position)
+        self.laser = laser = Laser(options, camera.view, device.payload_chances, start_s)
+        camera.laser_mode_set = laser.set_mode
+        self.position = position = Position(options)
+        self._infrared_correction = 1
         self._status_text_id = 0
-        self._handlers: dict[int, Callable[[list[float], float], int]] = {
+        # Its own values, all float32, numbered in this order; each source gives those of its row.
+        rows: tuple[tuple[tuple[str, ...], Callable[[float], tuple[float, ...]]], ...] = (
+            (('EO_ZOOM', 'IR_ZOOM'), lambda _: (camera.lens.factor, camera.infrared_zoom)),
+            (('LRF_RANGE',), lambda _: (laser.range_m,)),
+            (('TRK_POS_X', 'TRK_POS_Y', 'TRK_POS_W', 'TRK_POS_H'), lambda _: camera.tracker.box_px),
+            (('TRK_STATUS',), lambda _: (camera.tracker.status,)),
+            (('LRF_OFFSET_X', 'LRF_OFFSET_Y'), lambda _: (0, 0)),
+            (
+                ('TARGET_LON', 'TARGET_LAT', 'TARGET_ALT'),
+                lambda now_s: position.target(camera.view(), laser.range_m, now_s),
+            ),
+            (('PAY_LON', 'PAY_LAT', 'PAY_ALT'), position.lon_lat_alt),
+            (('APP_VER_X', 'APP_VER_Y', 'APP_VER_Z'), lambda _: _SOFTWARE),
+            (('VIEW_MODE', 'REC_SRC'), lambda _: (camera.parameters['C_SOURCE'], camera.parameters['C_V_REC'])),
+            (('IR_TYPE', 'PALETTE_ID'), lambda _: (0, camera.parameters['C_T_PALETTE'])),
+            # FFC_MODE: 0 by hand, 1 by itself.
+            (
+                ('FFC_MODE', 'GB_MODE'),
+                lambda now_s: (self._infrared_correction, GB_MODES.index(mode_of(gimbal.modes.flags(now_s)))),
+            ),
+            (('IR_TEMP_MAX', 'IR_TEMP_MIN', 'IR_TEMP_MEAN'), lambda _: _SCENE_DEG_C),
+        )
+        self._values = [(name, values, at) for names, values in rows for at, name in enumerate(names)]
+        self.commands = {
             dialect.MAV_CMD_SET_MESSAGE_INTERVAL: self._set_interval,
             dialect.MAV_CMD_REQUEST_MESSAGE: self._send_once,
             dialect.MAV_CMD_USER_4: self._vendor,
         }
+        self.handlers[dialect.MAVLINK_MSG_ID_GLOBAL_POSITION_INT] = self._vehicle_position
         self.power_up(start_s)
 
     def power_up(self, now_s: float) -> None:
         """As after switching on: nobody has asked for telemetry."""
         options = self._options
-        rates_hz = [options.zoom_rate_hz] + [options.telemetry_rate_hz] * (len(TELEMETRY_NAMES) - 1)
+        rates_hz = [options.zoom_rate_hz] + [options.telemetry_rate_hz] * (len(self._values) - 1)
         intervals = {index: 1.0 / rate if rate > 0 else math.inf for index, rate in enumerate(rates_hz)}
         intervals |= {_HEARTBEAT: 1.0, _STATUS_TEXT: 1.0 if options.recording_status_text else math.inf}
-        self._schedule = Schedule(intervals, now_s)
-
-    def restart(self, now_s: float) -> None:
-        """Somebody listens from now on."""
-        self._schedule.restart(now_s)
-
-    def take(self, frame: MavlinkFrame, fields: tuple[object, ...], now_s: float) -> None:
-        """A message that may be for it."""
-        numbers = [float(each) for each in fields if isinstance(each, int | float)]
-        if frame.message_id == _COMMAND_LONG:
-            if self.component.is_named(int(numbers[8]), int(numbers[9])):
-                command = int(numbers[7])
-                handler = self._handlers.get(command)
-                result = UNSUPPORTED if handler is None else handler(numbers[:7], now_s)
-                self._acknowledger.send(self.component, command, result, frame, now_s)
-        elif frame.message_id == _POSITION:
-            _, latitude, longitude, altitude = numbers[:4]
-            self.position.hear((longitude * 1e-7, latitude * 1e-7, altitude * 1e-3), now_s)
+        self.schedule = StreamSchedule(intervals, now_s)
 
     def advance(self, now_s: float) -> None:
         """Move on."""
@@ -102,29 +118,41 @@ class Board:
 
     def send_due(self, now_s: float) -> None:
         """Heartbeat and telemetry."""
-        for index in self._schedule.due(now_s):
+        for index in self.schedule.due(now_s):
             if index == _HEARTBEAT:
-                self._outbox.send(self.component, _heartbeat(), now_s)
+                self.send(heartbeat(dialect.MAV_TYPE_ONBOARD_CONTROLLER), now_s)
             elif index == _STATUS_TEXT:
                 self._send_status_text(now_s)
             else:
-                boot_ms = self._power.boot_ms(now_s)
-                self._outbox.send(self.component, self._telemetry.message(index, boot_ms, now_s), now_s)
+                self.send(self._telemetry(index, now_s), now_s)
+
+    def _telemetry(self, index: int, now_s: float) -> Message:
+        """DEBUG 254 by number, or PARAM_VALUE 22 by name."""
+        name, values, at = self._values[index]
+        value = float(values(now_s)[at])
+        if self._options.telemetry_as_parameters:
+            kind, count = dialect.MAV_PARAM_TYPE_REAL32, len(self._values)
+            return dialect.MAVLink_param_value_message(name.encode(), value, kind, count, index)
+        return dialect.MAVLink_debug_message(self._device.power.boot_ms(now_s), index, value)
+
+    def _vehicle_position(self, received: ReceivedMessage, now_s: float) -> None:
+        fields = received.fields
+        self.position.hear((fields.lon * 1e-7, fields.lat * 1e-7, fields.alt * 1e-3), now_s)
 
     def _set_interval(self, parameters: list[float], now_s: float) -> int:
         """511 with a telemetry index instead of a message id, marked by p7 1 (gimbal.md 2.4)."""
         index, interval_us = whole(parameters[0]), parameters[1]
-        if whole(parameters[6]) != 1 or not 0 <= index < len(TELEMETRY_NAMES) or not math.isfinite(interval_us):
+        if whole(parameters[6]) != 1 or not 0 <= index < len(self._values) or not math.isfinite(interval_us):
             return UNSUPPORTED
-        self._schedule.set(index, interval_us * 1e-6 if interval_us > 0 else math.inf, now_s)
+        self.schedule.set(index, interval_us * 1e-6 if interval_us > 0 else math.inf, now_s)
         return ACCEPTED
 
     def _send_once(self, parameters: list[float], now_s: float) -> int:
-        if whole(parameters[0]) != MESSAGE_ID:
+        if whole(parameters[0]) != ComponentInformation.id:
             return UNSUPPORTED
-        software = '.'.join(map(str, self._telemetry.software))
-        information = ComponentInformation(self._power.boot_ms(now_s), self._options.model, software, 'SIM0001')
-        self._outbox.send(self.component, information, now_s)
+        software = '.'.join(map(str, _SOFTWARE))
+        boot_ms = self._device.power.boot_ms(now_s)
+        self.send(ComponentInformation(boot_ms, self._options.model, software, 'SIM0001'), now_s)
         return ACCEPTED
 
     def _vendor(self, parameters: list[float], now_s: float) -> int:
@@ -149,7 +177,7 @@ class Board:
             else:
                 return UNSUPPORTED
         elif kind == 6:
-            self._telemetry.infrared_correction = action
+            self._infrared_correction = action
         elif kind not in (7, 8):
             return UNSUPPORTED
         return ACCEPTED
@@ -172,10 +200,4 @@ class Board:
         for number in range(len(text) // _STATUS_TEXT_BYTES + 1):
             chunk = text[number * _STATUS_TEXT_BYTES : (number + 1) * _STATUS_TEXT_BYTES]
             message = dialect.MAVLink_statustext_message(dialect.MAV_SEVERITY_INFO, chunk, self._status_text_id, number)
-            self._outbox.send(self.component, message, now_s)
-
-
-def _heartbeat() -> dialect.MAVLink_message:
-    return dialect.MAVLink_heartbeat_message(
-        dialect.MAV_TYPE_ONBOARD_CONTROLLER, dialect.MAV_AUTOPILOT_INVALID, 0, 0, dialect.MAV_STATE_ACTIVE, 3
-    )
+            self.send(message, now_s)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from gremsy_gimbal_sim.camera.optics import Sight
+from gremsy_gimbal_sim.camera.optics import CameraView
 from gremsy_gimbal_sim.options.options_camera import BoardOptions
 
 OFF = 3
@@ -24,10 +24,10 @@ class Laser:
     """Measures as often as LRF_MODE says: to the ground where the camera looks down, else to what stands ahead."""
 
     def __init__(
-        self, options: BoardOptions, sight: Callable[[], Sight], random: np.random.Generator, start_s: float
+        self, options: BoardOptions, view: Callable[[], CameraView], random: np.random.Generator, start_s: float
     ) -> None:
         self._options = options
-        self._sight = sight
+        self._view = view
         self._random = random
         self._next_s = start_s
         self.mode = options.laser_mode
@@ -48,7 +48,7 @@ class Laser:
         self._next_s = max(self._next_s + 1.0 / rate_hz, now_s + 0.5 / rate_hz)
         options = self._options
         measured = options.laser_range_m
-        down = math.sin(self._sight().tilt_rad)
+        down = math.sin(self._view().tilt_rad)
         if down > 0:
             measured = min(measured, options.laser_height_m / down)
         if options.laser_noise_m:
@@ -90,15 +90,15 @@ class Position:
         while len(self._heard) > 1 and self._heard[1][0] <= known_s:
             self._heard.popleft()
 
-    def target(self, sight: Sight, range_m: float, now_s: float) -> Place:
+    def target(self, view: CameraView, range_m: float, now_s: float) -> Place:
         """What TARGET_* say: that far along the look, azimuth from north; zeros where nothing is measured."""
         longitude, latitude, altitude = self.lon_lat_alt(now_s)
         if range_m <= 0 or not self._options.position_fix:
             return 0.0, 0.0, 0.0
-        level_m = range_m * math.cos(sight.tilt_rad)
-        north_m, west_m = level_m * math.cos(sight.azimuth_rad), level_m * math.sin(sight.azimuth_rad)
+        level_m = range_m * math.cos(view.tilt_rad)
+        north_m, west_m = level_m * math.cos(view.azimuth_rad), level_m * math.sin(view.azimuth_rad)
         return (
             longitude - math.degrees(west_m / (_EARTH_RADIUS_M * math.cos(math.radians(latitude)))),
             latitude + math.degrees(north_m / _EARTH_RADIUS_M),
-            altitude - range_m * math.sin(sight.tilt_rad),
+            altitude - range_m * math.sin(view.tilt_rad),
         )

@@ -42,7 +42,10 @@ class Power:
         self._down_at_s, self._silence_s = down_at_s, silence_s
 
     def set_lines(self, dtr: bool, rts: bool, now_s: float) -> None:
-        """The modem lines of a USB cable: DTR holds RESET, and RTS high at its end starts the bootloader."""
+        """The modem lines of a USB cable: DTR holds RESET; RTS high at its end starts the bootloader.
+
+        That waits for firmware at 460800 baud 8E1 and takes nothing else.
+        """
         if not self._options.usb_reset_lines:
             return
         if dtr and not self._held:

@@ -51,29 +51,25 @@ class ZoomLens:
         self.factor = min(max(self._wanted, self.factor / step), self.factor * step)
 
 
-class Focus:
+class FocusMotor:
     """0 near to 61440 far (C_V_FV, gimbal.md 2.3); driven by hand, or by itself to where the scene is sharp."""
 
     def __init__(self, start_s: float) -> None:
         self._time_s = start_s
         self.position = float(_SHARP)
         self._wanted = self.position
-        self.automatic = True
         self.speed_share = 1.0
 
     def drive(self, direction: float) -> None:
         """-1 nearer, 1 farther, 0 stop; by hand from now on."""
-        self.automatic = False
         self._wanted = self.position if direction == 0 else (float(FARTHEST) if direction > 0 else 0.0)
 
     def go_to(self, position: float) -> None:
         """By hand, to a position."""
-        self.automatic = False
         self._wanted = min(max(position, 0.0), float(FARTHEST))
 
     def auto(self) -> None:
         """By itself."""
-        self.automatic = True
         self._wanted = float(_SHARP)
 
     @property

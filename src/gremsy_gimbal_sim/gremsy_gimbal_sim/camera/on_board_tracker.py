@@ -7,9 +7,9 @@ import math
 from collections.abc import Callable
 from enum import IntEnum
 
-from gremsy_gimbal_sim.camera.optics import Sight
+from gremsy_gimbal_sim.camera.optics import CameraView
 from gremsy_gimbal_sim.options.options_camera import BoardOptions
-from gremsy_gimbal_sim.plant.simulated_motion import Motion
+from gremsy_gimbal_sim.plant.simulated_motion import SimulatedMotion
 
 _EVERY_S = 0.1
 _GAIN_S = 1.0
@@ -38,14 +38,16 @@ class OnBoardTracker:
     Args:
         options: the board's.
         motion: of the gimbal that it turns.
-        sight: the camera's true look now.
+        view: the camera's true look now.
         start_s: the first time.
     """
 
-    def __init__(self, options: BoardOptions, motion: Motion, sight: Callable[[], Sight], start_s: float) -> None:
+    def __init__(
+        self, options: BoardOptions, motion: SimulatedMotion, view: Callable[[], CameraView], start_s: float
+    ) -> None:
         self._options = options
         self._motion = motion
-        self._sight = sight
+        self._view = view
         self._next_s = start_s
         self.mode = TrackMode.STOP
         self.status = TrackStatus.IDLE
@@ -64,13 +66,13 @@ class OnBoardTracker:
 
     def trigger(self, x_px: float, y_px: float, width_px: float, height_px: float, now_s: float) -> None:
         """Take what is there; unless active, only look there once."""
-        sight = self._sight()
-        bearing = sight.bearing(x_px, y_px)
+        view = self._view()
+        bearing = view.bearing(x_px, y_px)
         if self.mode is not TrackMode.ACTIVE:
             self._motion.angles(now_s, *bearing)
             return
         self._target_rad, self._begun_s = bearing, now_s
-        self._begun_size, self._begun_focal = (width_px, height_px), sight.focal_px
+        self._begun_size, self._begun_focal = (width_px, height_px), view.focal_px
         self.box_px = (x_px, y_px, width_px, height_px)
         self.status = TrackStatus.TRACKED
         if self._options.track_turns_gimbal:
@@ -94,17 +96,17 @@ class OnBoardTracker:
         options, elapsed = self._options, now_s - self._begun_s
         azimuth = self._target_rad[0] + options.target_turn_rad_s * elapsed
         tilt = self._target_rad[1]
-        sight = self._sight()
-        pixel = sight.pixel(azimuth, tilt)
+        view = self._view()
+        pixel = view.pixel(azimuth, tilt)
         if pixel is None or (options.track_lost_after_s and elapsed >= options.track_lost_after_s):
             self.status = TrackStatus.LOST
             self._motion.end_tracking(now_s)
             return
-        grown = sight.focal_px / self._begun_focal
+        grown = view.focal_px / self._begun_focal
         self.box_px = (*pixel, self._begun_size[0] * grown, self._begun_size[1] * grown)
         if self._motion.tracking:
-            azimuth_error = math.remainder(azimuth - sight.azimuth_rad, 2.0 * math.pi)
-            self._motion.track(now_s, _rate(azimuth_error), _rate(tilt - sight.tilt_rad))
+            azimuth_error = math.remainder(azimuth - view.azimuth_rad, 2.0 * math.pi)
+            self._motion.track(now_s, _rate(azimuth_error), _rate(tilt - view.tilt_rad))
 
 
 def _rate(error_rad: float) -> float:

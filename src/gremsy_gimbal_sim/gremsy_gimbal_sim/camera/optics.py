@@ -12,8 +12,8 @@ Pair = tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True)
-class Sight:
-    """One look: where the camera points, rad, azimuth left +, tilt down +, and how wide."""
+class CameraView:
+    """What is in view: where the camera points, rad, azimuth left +, tilt down +, and how wide."""
 
     azimuth_rad: float
     tilt_rad: float

@@ -6,39 +6,31 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-import numpy as np
-
 from gremsy_gimbal_driver.mavlink.mavlink_dialect import dialect
-from gremsy_gimbal_driver.mavlink.mavlink_framing import MavlinkFrame
-from gremsy_gimbal_sim.board.power import Power
 from gremsy_gimbal_sim.camera.camera_messages import CameraMessages
-from gremsy_gimbal_sim.camera.camera_settings import COMBINED_ZOOM, SUPER_RESOLUTION_ZOOM, ExtendedParameters
-from gremsy_gimbal_sim.camera.lens import Focus, ZoomLens
+from gremsy_gimbal_sim.camera.camera_settings import COMBINED_ZOOM, SUPER_RESOLUTION_ZOOM, camera_parameters
+from gremsy_gimbal_sim.camera.lens import FocusMotor, ZoomLens
 from gremsy_gimbal_sim.camera.on_board_tracker import OnBoardTracker, TrackMode
-from gremsy_gimbal_sim.camera.optics import HEIGHT_PX, WIDTH_PX, Sight, hfov_at
+from gremsy_gimbal_sim.camera.optics import HEIGHT_PX, WIDTH_PX, CameraView, hfov_at
 from gremsy_gimbal_sim.camera.recorder import Recorder
-from gremsy_gimbal_sim.gimbal.simulated_gimbal import Gimbal
+from gremsy_gimbal_sim.gimbal.simulated_gimbal import SimulatedGimbal
 from gremsy_gimbal_sim.gimbal.simulated_modes import GB_MODES
-from gremsy_gimbal_sim.options.options import PayloadOptions
-from gremsy_gimbal_sim.wire.acknowledgement import Acknowledger, whole
-from gremsy_gimbal_sim.wire.outbox import Component, Outbox
-from gremsy_gimbal_sim.wire.schedule import Schedule
-
-ACCEPTED = int(dialect.MAV_RESULT_ACCEPTED)
-DENIED = int(dialect.MAV_RESULT_DENIED)
-FAILED = int(dialect.MAV_RESULT_FAILED)
-UNSUPPORTED = int(dialect.MAV_RESULT_UNSUPPORTED)
+from gremsy_gimbal_sim.gimbal.simulated_parameters import SimulatedExtendedParameters
+from gremsy_gimbal_sim.wire.component import (
+    ACCEPTED,
+    DENIED,
+    FAILED,
+    UNSUPPORTED,
+    Command,
+    MavlinkComponent,
+    SimulatedDevice,
+    heartbeat,
+    whole,
+)
+from gremsy_gimbal_sim.wire.outbox import StreamSchedule
 
 _STEP, _CONTINUOUS, _RANGE = 0, 1, 2
 _FOCUS_AUTO = 4
-_COMMAND_LONG = dialect.MAVLINK_MSG_ID_COMMAND_LONG
-_EXTENDED = (
-    dialect.MAVLINK_MSG_ID_PARAM_EXT_REQUEST_READ,
-    dialect.MAVLINK_MSG_ID_PARAM_EXT_REQUEST_LIST,
-    dialect.MAVLINK_MSG_ID_PARAM_EXT_SET,
-)
-# Where target system and component stand in each, in the order of the wire.
-_TARGET_AT = {_EXTENDED[0]: 1, _EXTENDED[1]: 0, _EXTENDED[2]: 0}
 # Old commands that ask for one message each (gimbal.md 2.1), and which parameter must be 1 for it (common.xml).
 _REQUESTS = {
     dialect.MAV_CMD_REQUEST_CAMERA_INFORMATION: (dialect.MAVLINK_MSG_ID_CAMERA_INFORMATION, 0),
@@ -50,74 +42,49 @@ _REQUESTS = {
 _TRACKED_SIZE_PX = 128.0  # the vendor's default (gimbal.md 2.2)
 
 
-class Camera:
+class SimulatedCamera(MavlinkComponent):
     """Everything that answers for the camera's component.
 
     Args:
-        options: all of them.
+        device: that it belongs to.
         gimbal: what carries it, and what GB_MODE and RC_MODE steer.
-        power, outbox, acknowledger: shared with the other components.
-        random: of its faults.
         start_s: the first time.
     """
 
-    def __init__(
-        self,
-        options: PayloadOptions,
-        gimbal: Gimbal,
-        power: Power,
-        outbox: Outbox,
-        acknowledger: Acknowledger,
-        random: np.random.Generator,
-        start_s: float,
-    ) -> None:
-        self._options = options
+    def __init__(self, device: SimulatedDevice, gimbal: SimulatedGimbal, start_s: float) -> None:
+        options = device.options
+        super().__init__(device, options.camera_component)
         self._gimbal = gimbal
-        self._outbox = outbox
-        self._acknowledger = acknowledger
-        self.component = Component(options.system, options.camera_component)
         self.lens = ZoomLens(options.zoom_max, options.zoom_doublings_per_s, start_s)
         self.infrared_zoom = 1.0
-        self.focus = Focus(start_s)
+        self.focus = FocusMotor(start_s)
         self.recorder = Recorder(options, start_s)
-        self.tracker = OnBoardTracker(options, gimbal.motion, self.sight, start_s)
+        self.tracker = OnBoardTracker(options, gimbal.motion, self.view, start_s)
         self.laser_mode_set: Callable[[int, float], None] | None = None
-        self.parameters = ExtendedParameters(options, self.component, outbox, random, self._parameter_changed)
-        self._messages = CameraMessages(
-            options, self.lens, self.focus, self.recorder, self.sight, gimbal.body.level_from_camera, power.boot_ms
-        )
-        self._schedule = Schedule({'heartbeat': 1.0}, start_s)
-        self._handlers: dict[int, Callable[[list[float], float], int]] = {
-            dialect.MAV_CMD_REQUEST_MESSAGE: self._send_once,
+        self.parameters = SimulatedExtendedParameters(device, self, camera_parameters(options), self._parameter_changed)
+        self._messages = CameraMessages(device, self.lens, self.focus, self.recorder, self.view, gimbal.body)
+        self.schedule = StreamSchedule({'heartbeat': 1.0}, start_s)
+        recorder = self.recorder
+        self.commands = {
+            dialect.MAV_CMD_REQUEST_MESSAGE: lambda p, now_s: self._send(whole(p[0]), now_s),
             dialect.MAV_CMD_SET_CAMERA_ZOOM: self._set_zoom,
             dialect.MAV_CMD_SET_CAMERA_FOCUS: self._set_focus,
             dialect.MAV_CMD_SET_CAMERA_MODE: self._set_mode,
             dialect.MAV_CMD_IMAGE_START_CAPTURE: self._capture,
-            dialect.MAV_CMD_IMAGE_STOP_CAPTURE: self._end_capture,
-            dialect.MAV_CMD_VIDEO_START_CAPTURE: self._record,
-            dialect.MAV_CMD_VIDEO_STOP_CAPTURE: self._end_record,
+            dialect.MAV_CMD_IMAGE_STOP_CAPTURE: lambda _p, _now_s: recorder.end_capture(),
+            dialect.MAV_CMD_VIDEO_START_CAPTURE: lambda _p, now_s: ACCEPTED if recorder.start(now_s) else FAILED,
+            dialect.MAV_CMD_VIDEO_STOP_CAPTURE: lambda _p, _now_s: recorder.stop(),
             dialect.MAV_CMD_STORAGE_FORMAT: self._format,
             dialect.MAV_CMD_CAMERA_TRACK_POINT: self._track_point,
             dialect.MAV_CMD_CAMERA_TRACK_RECTANGLE: self._track_rectangle,
-            dialect.MAV_CMD_CAMERA_STOP_TRACKING: self._end_track,
+            dialect.MAV_CMD_CAMERA_STOP_TRACKING: lambda _p, now_s: self.tracker.set_mode(TrackMode.STOP, now_s),
+            **{command: self._request(*asked) for command, asked in _REQUESTS.items()},
         }
 
-    def sight(self) -> Sight:
-        """Where it truly looks now."""
+    def view(self) -> CameraView:
+        """What is truly in view now."""
         azimuth, tilt = self._gimbal.body.world_rad
-        return Sight(azimuth, tilt, hfov_at(math.radians(self._options.hfov_deg), self.lens.factor))
-
-    def take(self, frame: MavlinkFrame, fields: tuple[object, ...], now_s: float) -> None:
-        """A message that may be for it."""
-        if frame.message_id == _COMMAND_LONG:
-            numbers = [float(each) for each in fields if isinstance(each, int | float)]
-            if self.component.is_named(int(numbers[8]), int(numbers[9])):
-                self._command(int(numbers[7]), numbers[:7], frame, now_s)
-        elif frame.message_id in _EXTENDED:
-            at = _TARGET_AT[frame.message_id]
-            system, component = fields[at], fields[at + 1]
-            if isinstance(system, int) and isinstance(component, int) and self.component.is_named(system, component):
-                self.parameters.take(frame, fields, now_s)
+        return CameraView(azimuth, tilt, hfov_at(math.radians(self._options.hfov_deg), self.lens.factor))
 
     def advance(self, now_s: float) -> None:
         """Move on."""
@@ -129,39 +96,31 @@ class Camera:
     def send_due(self, now_s: float) -> None:
         """Its heartbeat, and a word about each picture."""
         for index in self.recorder.take_new_images():
-            self._outbox.send(self.component, self._messages.image_captured(index, now_s), now_s)
-        if self._schedule.due(now_s):
-            self._outbox.send(self.component, self._messages.heartbeat(), now_s)
-
-    def restart(self, now_s: float) -> None:
-        """Somebody listens from now on."""
-        self._schedule.restart(now_s)
+            self.send(self._messages.image_captured(index, now_s), now_s)
+        if self.schedule.due(now_s):
+            self.send(heartbeat(dialect.MAV_TYPE_CAMERA), now_s)
 
     def power_up(self) -> None:
         """As after switching on; lens, card and parameters are as they were left."""
         self.tracker.power_up()
         self.recorder.power_up()
 
-    def _command(self, command: int, parameters: list[float], frame: MavlinkFrame, now_s: float) -> None:
-        handler = self._handlers.get(command)
-        if command in _REQUESTS:
-            message_id, asks_at = _REQUESTS[command]
-            asks = 1.0 if asks_at is None else parameters[asks_at]
-            if asks == 0.0 and self._options.vendor_requests:
-                asks = 1.0
-            result = self._send(message_id, now_s) if asks == 1.0 else ACCEPTED if asks == 0.0 else DENIED
-        else:
-            result = UNSUPPORTED if handler is None else handler(parameters, now_s)
-        self._acknowledger.send(self.component, command, result, frame, now_s)
+    def _request(self, message_id: int, asks_at: int | None) -> Command:
+        """The command that asks for that message, by 1 at that parameter."""
 
-    def _send_once(self, parameters: list[float], now_s: float) -> int:
-        return self._send(whole(parameters[0]), now_s)
+        def answer(parameters: list[float], now_s: float) -> int:
+            asks = 1.0 if asks_at is None else parameters[asks_at]
+            if asks == 1.0 or (asks == 0.0 and self._options.vendor_requests):
+                return self._send(message_id, now_s)
+            return ACCEPTED if asks == 0.0 else DENIED
+
+        return answer
 
     def _send(self, message_id: int, now_s: float) -> int:
         message = self._messages.build(message_id, now_s)
         if message is None:
             return UNSUPPORTED
-        self._outbox.send(self.component, message, now_s)
+        self.send(message, now_s)
         return ACCEPTED
 
     # Lens.
@@ -216,17 +175,6 @@ class Camera:
             return DENIED
         return ACCEPTED if self.recorder.capture(interval_s, count, number, now_s) else FAILED
 
-    def _end_capture(self, _parameters: list[float], _now_s: float) -> int:
-        self.recorder.end_capture()
-        return ACCEPTED
-
-    def _record(self, _parameters: list[float], now_s: float) -> int:
-        return ACCEPTED if self.recorder.start(now_s) else FAILED
-
-    def _end_record(self, _parameters: list[float], _now_s: float) -> int:
-        self.recorder.stop()
-        return ACCEPTED
-
     def _format(self, parameters: list[float], _now_s: float) -> int:
         if parameters[1] != 1.0:
             return ACCEPTED if parameters[1] == 0.0 else DENIED
@@ -248,10 +196,6 @@ class Camera:
             return FAILED
         self.tracker.set_mode(TrackMode.ACTIVE, now_s)
         self.tracker.trigger(x_px, y_px, width_px, height_px, now_s)
-        return ACCEPTED
-
-    def _end_track(self, _parameters: list[float], now_s: float) -> int:
-        self.tracker.set_mode(TrackMode.STOP, now_s)
         return ACCEPTED
 
     # Parameters that do something.

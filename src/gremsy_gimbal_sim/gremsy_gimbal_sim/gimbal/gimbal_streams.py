@@ -8,10 +8,17 @@ from collections.abc import Callable
 
 from gremsy_gimbal_driver.mavlink.mavlink_dialect import dialect
 from gremsy_gimbal_sim.gimbal.gimbal_telemetry import GimbalTelemetry
-from gremsy_gimbal_sim.gimbal.simulated_parameters import GimbalParameters
-from gremsy_gimbal_sim.options.options import PayloadOptions
-from gremsy_gimbal_sim.wire.outbox import Component, Message, Outbox
-from gremsy_gimbal_sim.wire.schedule import Schedule
+from gremsy_gimbal_sim.gimbal.simulated_parameters import SimulatedClassicParameters
+from gremsy_gimbal_sim.wire.component import (
+    ACCEPTED,
+    DENIED,
+    UNSUPPORTED,
+    MavlinkComponent,
+    Message,
+    SimulatedDevice,
+    heartbeat,
+)
+from gremsy_gimbal_sim.wire.outbox import StreamSchedule
 
 HEARTBEAT = int(dialect.MAVLINK_MSG_ID_HEARTBEAT)
 SYSTEM_STATUS = int(dialect.MAVLINK_MSG_ID_SYS_STATUS)
@@ -26,54 +33,39 @@ _FASTEST_HZ = 200.0  # "0-200 Hz, only one message above 50 Hz", gimbal.md 1.4
 _FAST_HZ = 50.0
 
 
-def _interval_s(rate_hz: float) -> float:
-    return 1.0 / rate_hz if rate_hz > 0 else math.inf
-
-
 class GimbalStreams:
     """Sends what is due.
 
     Args:
-        options: the streams'.
-        gimbal, outbox: who sends, and where to.
+        device, gimbal: who sends.
         telemetry, parameters: what is sent.
         start_s: when all are due first.
     """
 
     def __init__(
         self,
-        options: PayloadOptions,
-        gimbal: Component,
-        outbox: Outbox,
+        device: SimulatedDevice,
+        gimbal: MavlinkComponent,
         telemetry: GimbalTelemetry,
-        parameters: GimbalParameters,
+        parameters: SimulatedClassicParameters,
         start_s: float,
     ) -> None:
-        self._options = options
+        options = self._options = device.options
         self._gimbal = gimbal
-        self._foreign = Component(options.system, options.foreign_component)
-        self._outbox = outbox
+        self._foreign = MavlinkComponent(device, options.foreign_component)
         self._telemetry = telemetry
         self._parameters = parameters
-        end_s = options.heartbeats_end_after_s
-        self._last_heartbeat_s = start_s + end_s if end_s else math.inf
-        self._builders: dict[int, Callable[[], Message]] = {
-            HEARTBEAT: telemetry.heartbeat,
-            SYSTEM_STATUS: telemetry.system_status,
-            ORIENTATION: telemetry.orientation,
-            ENCODERS: telemetry.encoders,
-            IMU: telemetry.imu,
-        }
-        self._defaults_s = {
-            HEARTBEAT: 1.0,
-            SYSTEM_STATUS: 1.0,
-            ATTITUDE: _interval_s(options.attitude_rate_hz),
-            ORIENTATION: _interval_s(options.orientation_rate_hz),
-            ENCODERS: _interval_s(options.encoder_rate_hz),
-            IMU: _interval_s(options.imu_rate_hz),
+        self._last_heartbeat_s = start_s + (options.heartbeats_end_after_s or math.inf)
+        self._streams: dict[int, tuple[float, Callable[[float], Message]]] = {
+            HEARTBEAT: (1.0, lambda _: heartbeat(dialect.MAV_TYPE_GIMBAL)),
+            SYSTEM_STATUS: (1.0, telemetry.system_status),
+            ATTITUDE: (options.attitude_rate_hz, telemetry.attitude),
+            ORIENTATION: (options.orientation_rate_hz, telemetry.orientation),
+            ENCODERS: (options.encoder_rate_hz, telemetry.encoders),
+            IMU: (options.imu_rate_hz, telemetry.imu),
         }
         if options.protocol == 'v1':
-            del self._defaults_s[ATTITUDE]
+            del self._streams[ATTITUDE]
         self.power_up(start_s)
 
     def power_up(self, now_s: float) -> None:
@@ -81,62 +73,53 @@ class GimbalStreams:
         options = self._options
         waits = options.streams_wait_for_interval or 'AEVO' in options.model
         intervals = {
-            key: math.inf if waits and key not in (HEARTBEAT, SYSTEM_STATUS) else interval
-            for key, interval in self._defaults_s.items()
+            key: math.inf if waits and key not in (HEARTBEAT, SYSTEM_STATUS) else 1.0 / rate_hz
+            for key, (rate_hz, _) in self._streams.items()
         }
         intervals[_VERSION] = options.version_every_s or math.inf
-        intervals[_FOREIGN] = _interval_s(options.foreign_orientation_hz)
-        self._schedule = Schedule(intervals, now_s)
-
-    def restart(self, now_s: float) -> None:
-        """Somebody listens from now on."""
-        self._schedule.restart(now_s)
+        foreign_hz = options.foreign_orientation_hz
+        intervals[_FOREIGN] = 1.0 / foreign_hz if foreign_hz else math.inf
+        self.schedule = StreamSchedule(intervals, now_s)
 
     def set_interval(self, message_id: int, interval_us: float, now_s: float) -> int:
         """511: us, 0 the default, -1 off. Only one stream may be above 50 Hz."""
-        if message_id not in self._defaults_s or not math.isfinite(interval_us):
-            return int(dialect.MAV_RESULT_UNSUPPORTED)
+        if message_id not in self._streams or not math.isfinite(interval_us):
+            return UNSUPPORTED
         if interval_us < 0:
             interval_s = math.inf
         elif interval_us == 0:
-            interval_s = self._defaults_s[message_id]
+            interval_s = 1.0 / self._streams[message_id][0]
         else:
             interval_s = max(interval_us * 1e-6, 1.0 / _FASTEST_HZ)
-        others = [key for key in self._schedule.faster_than(_FAST_HZ) if key != message_id]
+        others = [key for key in self.schedule.faster_than(_FAST_HZ) if key != message_id]
         rule = self._options.fast_streams
         if interval_s * _FAST_HZ < 1.0 - 1e-6 and others and rule != 'allow':
             if rule == 'refuse':
-                return int(dialect.MAV_RESULT_DENIED)
+                return DENIED
             interval_s = 1.0 / _FAST_HZ
-        self._schedule.set(message_id, interval_s, now_s)
-        return int(dialect.MAV_RESULT_ACCEPTED)
+        self.schedule.set(message_id, interval_s, now_s)
+        return ACCEPTED
 
-    def send_once(self, message_id: int, now_s: float) -> bool:
-        """512; false for what it does not have."""
-        if message_id == INFORMATION:
-            if self._options.protocol == 'v1' or not self._options.device_information:
-                return False
-            self._send(self._telemetry.information(), now_s)
-        elif message_id in self._defaults_s:
+    def send_once(self, message_id: int, now_s: float) -> int:
+        """512; unsupported for what it does not have."""
+        if message_id in self._streams:
             self._send_stream(message_id, now_s)
+        elif message_id == INFORMATION and self._options.protocol != 'v1' and self._options.device_information:
+            self._gimbal.send(self._telemetry.information(), now_s)
         else:
-            return False
-        return True
+            return UNSUPPORTED
+        return ACCEPTED
 
     def send_due(self, now_s: float) -> None:
         """Everything whose time has come."""
-        for key in self._schedule.due(now_s):
+        for key in self.schedule.due(now_s):
             self._send_stream(key, now_s)
 
     def _send_stream(self, key: int, now_s: float) -> None:
-        if key == ATTITUDE:
-            self._send(self._telemetry.attitude(now_s), now_s + self._options.attitude_age_s)
-        elif key == _FOREIGN:
-            self._outbox.send(self._foreign, self._telemetry.foreign_orientation(), now_s)
+        if key == _FOREIGN:
+            self._foreign.send(self._telemetry.foreign_orientation(), now_s)
         elif key == _VERSION:
             self._parameters.send('VERSION_X', now_s)
         elif key != HEARTBEAT or now_s < self._last_heartbeat_s:
-            self._send(self._builders[key](), now_s)
-
-    def _send(self, message: Message, at_s: float) -> None:
-        self._outbox.send(self._gimbal, message, at_s)
+            _, build = self._streams[key]
+            self._gimbal.send(build(now_s), now_s + (self._options.attitude_age_s if key == ATTITUDE else 0.0))

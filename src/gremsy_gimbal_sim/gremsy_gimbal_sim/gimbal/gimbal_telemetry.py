@@ -17,11 +17,9 @@ from gremsy_gimbal_driver.mavlink.mavlink_frames import (
     vector_frd,
 )
 from gremsy_gimbal_driver.motion.motion_output import GimbalMode
-from gremsy_gimbal_sim.board.power import Power
-from gremsy_gimbal_sim.gimbal.simulated_modes import ModeMachine
-from gremsy_gimbal_sim.options.options import PayloadOptions
+from gremsy_gimbal_sim.gimbal.simulated_modes import SimulatedModes
 from gremsy_gimbal_sim.plant.body import GimbalBody
-from gremsy_gimbal_sim.wire.outbox import Message
+from gremsy_gimbal_sim.wire.component import Message, SimulatedDevice, filled
 
 STATUS_FOLLOW = 0x0001
 STATUS_MOTORS = 0x0010
@@ -43,32 +41,22 @@ class GimbalTelemetry:
     """Builds messages from the gimbal's state.
 
     Args:
-        options: the streams' and the plant's.
-        body, modes, power: what is told about.
-        random: of the noise.
+        device: its options, clock and noise.
+        body, modes: what is reported.
     """
 
-    def __init__(
-        self, options: PayloadOptions, body: GimbalBody, modes: ModeMachine, power: Power, random: np.random.Generator
-    ) -> None:
-        self._options = options
+    def __init__(self, device: SimulatedDevice, body: GimbalBody, modes: SimulatedModes) -> None:
+        self._options = device.options
+        self._power = device.power
+        self._random = device.noise
         self._body = body
         self._modes = modes
-        self._power = power
-        self._random = random
-        self.encoder_counts = options.encoder_counts
+        self.encoder_counts = device.options.encoder_counts
         """MAV_TS_ENCNT: 158 in counts, else in cdeg."""
         self.busy_bits = 0
         """Of status1, while a calibration or an auto-tune runs."""
 
-    def heartbeat(self) -> Message:
-        """HEARTBEAT 0."""
-        active = dialect.MAV_STATE_ACTIVE
-        return dialect.MAVLink_heartbeat_message(
-            dialect.MAV_TYPE_GIMBAL, dialect.MAV_AUTOPILOT_INVALID, 0, 0, active, 3
-        )
-
-    def system_status(self) -> Message:
+    def system_status(self, _now_s: float) -> Message:
         """SYS_STATUS 1 with status1 and status2."""
         options, modes = self._options, self._modes
         status = options.extra_status_bits | self.busy_bits
@@ -76,9 +64,14 @@ class GimbalTelemetry:
             status |= STATUS_FOLLOW
         if modes.motors_on:
             status |= STATUS_MOTORS
-        millivolt = round(options.battery_v * 1000.0)
-        return dialect.MAVLink_sys_status_message(
-            0, 0, 0, 200, millivolt, -1, -1, 0, 0, status, options.fault_bits, 0, 0
+        return filled(
+            dialect.MAVLink_sys_status_message,
+            load=200,
+            voltage_battery=round(options.battery_v * 1000.0),
+            current_battery=-1,
+            battery_remaining=-1,
+            errors_count1=status,
+            errors_count2=options.fault_bits,
         )
 
     def attitude(self, now_s: float) -> Message:
@@ -106,7 +99,7 @@ class GimbalTelemetry:
             *extensions,
         )
 
-    def orientation(self) -> Message:
+    def orientation(self, _now_s: float) -> Message:
         """MOUNT_ORIENTATION 265; some are all zeros."""
         azimuth, tilt = self._noisy(*self._body.angles_rad)
         pitch_deg, yaw_deg = ned_degrees(azimuth, tilt)
@@ -119,9 +112,9 @@ class GimbalTelemetry:
 
     def foreign_orientation(self) -> Message:
         """265 as another component sends it: nothing but zeros."""
-        return dialect.MAVLink_mount_orientation_message(self._boot_ms(), 0.0, 0.0, 0.0, 0.0)
+        return filled(dialect.MAVLink_mount_orientation_message, time_boot_ms=self._boot_ms())
 
-    def encoders(self) -> Message:
+    def encoders(self, _now_s: float) -> Message:
         """MOUNT_STATUS 158: tilt, roll and pan joints, in the wire's signs."""
         options = self._options
         pan, roll, tilt = self._body.joints_rad()
@@ -132,7 +125,7 @@ class GimbalTelemetry:
             tilt_count += options.encoder_tilt_offset_counts
         return dialect.MAVLink_mount_status_message(0, 0, tilt_count, round(roll * scale), round(right * scale), 0)
 
-    def imu(self) -> Message:
+    def imu(self, _now_s: float) -> Message:
         """RAW_IMU 27: gravity and rates in the sensor's axes."""
         options, body = self._options, self._body
         imu_from_camera = camera_from_imu(options.imu_axes.split('_')).T
@@ -142,10 +135,9 @@ class GimbalTelemetry:
             specific_force += self._random.normal(0.0, options.imu_acceleration_noise_m_s2, 3)
         if options.imu_rate_noise_rad_s:
             rates += self._random.normal(0.0, options.imu_rate_noise_rad_s, 3)
-        accelerations = [_int16(each * _ACCELERATION_LSB) for each in specific_force.tolist()]
-        turns = [_int16(each * _RATE_LSB) for each in rates.tolist()]
-        time_us = self._power.boot_us(self._body.plant.time_s)
-        return dialect.MAVLink_raw_imu_message(time_us, *accelerations, *turns, 0, 0, 0)
+        raw = np.clip(np.rint([*specific_force * _ACCELERATION_LSB, *rates * _RATE_LSB]), -32768, 32767)
+        time_us = self._power.boot_us(body.plant.time_s)
+        return dialect.MAVLink_raw_imu_message(time_us, *raw.astype(int).tolist(), 0, 0, 0)
 
     def information(self) -> Message:
         """GIMBAL_DEVICE_INFORMATION 283: pitch up +, yaw right +, mechanical limits."""
@@ -172,7 +164,3 @@ class GimbalTelemetry:
     def _boot_ms(self) -> int:
         """The device's clock at the plant's newest step."""
         return self._power.boot_ms(self._body.plant.time_s)
-
-
-def _int16(value: float) -> int:
-    return max(-32768, min(32767, round(value)))

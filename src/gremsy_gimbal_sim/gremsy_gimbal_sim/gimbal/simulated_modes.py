@@ -41,7 +41,7 @@ def mode_of(flags: int) -> GimbalMode:
     return GimbalMode.FOLLOW
 
 
-class ModeMachine:
+class SimulatedModes:
     """Which mode it is in; it changes by what it is told only, never by itself, but that a home ends at home.
 
     Args:

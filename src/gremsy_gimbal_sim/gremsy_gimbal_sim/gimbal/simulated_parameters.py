@@ -1,146 +1,170 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The gimbal's parameters, PARAM_*: 16-bit whole numbers, cast to float on the wire (gimbal.md 1.4, 1.8, 1.11)."""
+"""MAVLink's two parameter protocols as the device answers them: PARAM_* of the gimbal, PARAM_EXT_* of the camera."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+import struct
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-
-import numpy as np
+from typing import Any
 
 from gremsy_gimbal_driver.mavlink.mavlink_dialect import dialect
-from gremsy_gimbal_sim.options.options import PayloadOptions
-from gremsy_gimbal_sim.wire.outbox import Component, Outbox
+from gremsy_gimbal_sim.wire.component import MavlinkComponent, Message, ReceivedMessage, SimulatedDevice
 
-COMBINE_VEHICLE_ATTITUDE = 0x10
-# Between the answers to a request for all: 100 parameters a second fill a third of a 115200 baud line.
-_LIST_GAP_S = 0.010
-_OLD_NAMES = {
-    'STIFF_TILT': 'PITCH_P',
-    'STIFF_ROLL': 'ROLL_P',
-    'STIFF_PAN': 'YAW_P',
-    'PWR_TILT': 'PITCH_POWER',
-    'PWR_ROLL': 'ROLL_POWER',
-    'PWR_PAN': 'YAW_POWER',
-}
+_UINT32 = int(dialect.MAV_PARAM_EXT_TYPE_UINT32)
 
 
 @dataclass(slots=True)
-class _Parameter:
+class SimulatedParameter:
+    """A whole number in its range."""
+
     value: int
     low: int
     high: int
     read_only: bool = False
 
 
-def _table(options: PayloadOptions) -> dict[str, _Parameter]:
-    """Values where nothing is known are those of a vendor's sample (gimbal.md 1.8)."""
-    major, minor, patch = options.firmware
-    tilt, pan = [
-        [round(each) for each in limits] for limits in (options.soft_tilt_limits_deg, options.soft_pan_limits_deg)
-    ]
-    roll = round(options.roll_limit_deg)
-    table = {
-        'VERSION_X': _Parameter(major, 0, 255, True),
-        'VERSION_Y': _Parameter(minor, 0, 255, True),
-        'VERSION_Z': _Parameter(patch | options.firmware_type, 0, 255, True),
-    }
-    for prefix, values, high in (
-        ('STIFF', (40, 40, 60), 100),
-        ('PWR', (60, 60, 80), 100),
-        ('FLW_SP', (30, 0, 30), 100),
-        ('FLW_LPF', (80, 0, 80), 100),
-        ('FLW_WD', (5, 0, round(math.degrees(options.follow_window_rad))), 180),
-        ('RC_LPF', (80, 80, 80), 100),
-        ('RC_SPD', (30, 30, 30), 180),
-    ):
-        for axis, value in zip(('TILT', 'ROLL', 'PAN'), values, strict=True):
-            table[f'{prefix}_{axis}'] = _Parameter(value, 0, high)
-    for axis, (low, high) in (('TILT', tilt), ('ROLL', (-roll, roll)), ('PAN', pan)):
-        table[f'RC_LIM_MIN_{axis}'] = _Parameter(low, -360, 360)
-        table[f'RC_LIM_MAX_{axis}'] = _Parameter(high, -360, 360)
-    table |= {
-        'GYRO_LPF': _Parameter(2, 0, 100),
-        'FILTER_OUT': _Parameter(3, 0, 100),
-        'MT_ELEC_PWR': _Parameter(80, 50, 100),
-        'ENABLE_ADRC': _Parameter(0, 0, 1),
-        'RC_TYPE': _Parameter(15, 0, 15),
-        'RC_REVERSE_AXIS': _Parameter(COMBINE_VEHICLE_ATTITUDE if options.combines_vehicle_attitude else 0, 0, 31),
-        'MAV_TS_ENCNT': _Parameter(int(options.encoder_counts), 0, 1),
-        'CTRL_ANGLE_MODE': _Parameter(int(options.angle_path == 'direct'), 0, 1),
-    }
-    if options.parameter_names == 'old':
-        return {_OLD_NAMES.get(name, name): each for name, each in table.items()}
-    return table
-
-
-class GimbalParameters:
-    """Answers PARAM_REQUEST_READ, PARAM_REQUEST_LIST and PARAM_SET; a name that does not exist gets silence.
+class SimulatedParameters:
+    """Answers requests for one parameter, by index or by name, and for all; a name that does not exist gets silence.
 
     Args:
-        options: the commands'.
-        gimbal, outbox: who answers, and where to.
-        random: of lost answers.
-        changed: told name and value of each parameter that was set.
+        device: its options and chances.
+        component: who answers.
+        table: the parameters by name, in the order of their index.
+        changed: called with name, value and time of each parameter that was set.
     """
+
+    requests: tuple[int, int, int]
+    """Messages that ask for one, ask for all, and set one."""
+    list_gap_s: float
+    """Between the answers to a request for all."""
 
     def __init__(
         self,
-        options: PayloadOptions,
-        gimbal: Component,
-        outbox: Outbox,
-        random: np.random.Generator,
-        changed: Callable[[str, int], None],
+        device: SimulatedDevice,
+        component: MavlinkComponent,
+        table: Mapping[str, SimulatedParameter],
+        changed: Callable[[str, int, float], None],
     ) -> None:
-        self._options = options
-        self._gimbal = gimbal
-        self._outbox = outbox
-        self._random = random
+        self._device = device
+        self._options = device.options
+        self._component = component
+        self._table = dict(table)
+        self._names = list(table)
         self._changed = changed
-        self._table = _table(options)
-        self._names = list(self._table)
+        component.handlers |= dict.fromkeys(self.requests, self.take)
 
     def __getitem__(self, name: str) -> int:
         """Its value."""
         return self._table[name].value
 
-    def read(self, index: int, raw_name: bytes, now_s: float) -> None:
-        """PARAM_REQUEST_READ 20: by index, or by name where that is -1."""
-        if index < 0:
-            self.send(_text(raw_name), now_s)
-        elif index < len(self._names):
-            self.send(self._names[index], now_s)
-
-    def send_all(self, now_s: float) -> None:
-        """PARAM_REQUEST_LIST 21."""
-        for number, name in enumerate(self._names):
-            self.send(name, now_s + number * _LIST_GAP_S)
-
-    def set(self, raw_name: bytes, value: float, now_s: float) -> None:
-        """PARAM_SET 23: clamped and answered with what holds now, which for a read-only one is what held before."""
-        name = _text(raw_name)
-        parameter = self._table.get(name)
-        if parameter is None:
+    def take(self, received: ReceivedMessage, now_s: float) -> None:
+        """One of the three requests."""
+        fields = received.fields
+        _, lists, sets = self.requests
+        if received.message_id == lists:
+            for number, name in enumerate(self._names):
+                self.send(name, now_s + number * self.list_gap_s)
             return
-        if not parameter.read_only and math.isfinite(value):
-            parameter.value = max(parameter.low, min(parameter.high, int(value)))
-            self._changed(name, parameter.value)
-        self.send(name, now_s)
+        name = fields.param_id.split(b'\0')[0].decode('ascii', 'replace')
+        if received.message_id == sets:
+            self._set(name, fields, now_s)
+        elif fields.param_index < 0:
+            self.send(name, now_s)
+        elif fields.param_index < len(self._names):
+            self.send(self._names[fields.param_index], now_s)
 
     def send(self, name: str, at_s: float) -> None:
-        """PARAM_VALUE 22; nothing for what does not exist."""
+        """Its value; nothing for what does not exist."""
+        if name in self._table:
+            place = (len(self._names), self._names.index(name))
+            self._component.send(self._value(name.encode(), self._table[name].value, *place), at_s)
+
+    def _set(self, name: str, fields: Any, now_s: float) -> None:
+        raise NotImplementedError
+
+    def _value(self, name: bytes, value: int, count: int, index: int) -> Message:
+        raise NotImplementedError
+
+
+class SimulatedClassicParameters(SimulatedParameters):
+    """PARAM_*: 16-bit whole numbers, cast to float on the wire (gimbal.md 1.4, 1.8, 1.11)."""
+
+    requests = (
+        dialect.MAVLINK_MSG_ID_PARAM_REQUEST_READ,
+        dialect.MAVLINK_MSG_ID_PARAM_REQUEST_LIST,
+        dialect.MAVLINK_MSG_ID_PARAM_SET,
+    )
+    list_gap_s = 0.010  # 100 parameters a second fill a third of a 115200 baud line
+
+    def send(self, name: str, at_s: float) -> None:
+        """PARAM_VALUE 22, unless the answer gets lost."""
         options = self._options
         if name not in self._table or not options.parameters_answered:
             return
-        if options.parameter_lost_share and self._random.random() < options.parameter_lost_share:
+        lost_share = options.parameter_lost_share
+        if not lost_share or self._device.gimbal_chances.random() >= lost_share:
+            super().send(name, at_s + options.parameter_delay_s)
+
+    def _set(self, name: str, fields: Any, now_s: float) -> None:
+        """PARAM_SET 23: clamped and answered with what holds now, which for a read-only one is what held before."""
+        parameter = self._table.get(name)
+        if parameter is None:
             return
-        kind, count = dialect.MAV_PARAM_TYPE_INT16, len(self._names)
-        message = dialect.MAVLink_param_value_message(
-            name.encode(), float(self._table[name].value), kind, count, self._names.index(name)
-        )
-        self._outbox.send(self._gimbal, message, at_s + options.parameter_delay_s)
+        if not parameter.read_only and math.isfinite(fields.param_value):
+            parameter.value = max(parameter.low, min(parameter.high, int(fields.param_value)))
+            self._changed(name, parameter.value, now_s)
+        self.send(name, now_s)
+
+    def _value(self, name: bytes, value: int, count: int, index: int) -> Message:
+        kind = dialect.MAV_PARAM_TYPE_INT16
+        return dialect.MAVLink_param_value_message(name, float(value), kind, count, index)
 
 
-def _text(raw: bytes) -> str:
-    return raw.split(b'\0')[0].decode('ascii', 'replace')
+class SimulatedExtendedParameters(SimulatedParameters):
+    """PARAM_EXT_*: little-endian 32-bit numbers, each setting acknowledged (gimbal.md 2.3)."""
+
+    requests = (
+        dialect.MAVLINK_MSG_ID_PARAM_EXT_REQUEST_READ,
+        dialect.MAVLINK_MSG_ID_PARAM_EXT_REQUEST_LIST,
+        dialect.MAVLINK_MSG_ID_PARAM_EXT_SET,
+    )
+    list_gap_s = 0.020
+
+    def take(self, received: ReceivedMessage, now_s: float) -> None:
+        """One of the three requests, from who may make them."""
+        if self._options.ext_component in (0, received.component):
+            super().take(received, now_s)
+
+    def _set(self, name: str, fields: Any, now_s: float) -> None:
+        """PARAM_EXT_SET 323, which may fail, take its time, or be accepted and not done."""
+        options = self._options
+        parameter = self._table.get(name)
+        (value,) = struct.unpack_from('<I', fields.param_value)
+        if parameter is None or self._happens(options.ext_failed_share):
+            self._acknowledge(name, value, dialect.PARAM_ACK_FAILED, now_s)
+            return
+        if fields.param_type != _UINT32 or not parameter.low <= value <= parameter.high:
+            self._acknowledge(name, parameter.value, dialect.PARAM_ACK_VALUE_UNSUPPORTED, now_s)
+            return
+        if options.ext_in_progress_s:
+            self._acknowledge(name, value, dialect.PARAM_ACK_IN_PROGRESS, now_s)
+        if not self._happens(options.ext_ignored_share):
+            parameter.value = value
+            self._changed(name, value, now_s)
+        self._acknowledge(name, value, dialect.PARAM_ACK_ACCEPTED, now_s + options.ext_in_progress_s)
+
+    def _value(self, name: bytes, value: int, count: int, index: int) -> Message:
+        return dialect.MAVLink_param_ext_value_message(name, _raw(value), _UINT32, count, index)
+
+    def _acknowledge(self, name: str, value: int, result: int, at_s: float) -> None:
+        message = dialect.MAVLink_param_ext_ack_message(name.encode(), _raw(value), _UINT32, result)
+        self._component.send(message, at_s)
+
+    def _happens(self, share: float) -> bool:
+        return share > 0.0 and float(self._device.payload_chances.random()) < share
+
+
+def _raw(value: int) -> bytes:
+    return struct.pack('<I', value).ljust(128, b'\0')

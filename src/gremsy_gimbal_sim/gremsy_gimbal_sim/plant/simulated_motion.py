@@ -9,7 +9,7 @@ from collections import deque
 import numpy as np
 
 from gremsy_gimbal_driver.motion.motion_output import GimbalMode
-from gremsy_gimbal_sim.gimbal.simulated_modes import ModeMachine
+from gremsy_gimbal_sim.gimbal.simulated_modes import SimulatedModes
 from gremsy_gimbal_sim.options.options import PayloadOptions
 from gremsy_gimbal_sim.plant.body import GimbalBody
 
@@ -23,7 +23,7 @@ _SAME_RAD = math.radians(0.05)
 Pair = tuple[float, float]
 
 
-class Motion:
+class SimulatedMotion:
     """What of the commands becomes motion.
 
     Args:
@@ -33,7 +33,7 @@ class Motion:
     """
 
     def __init__(
-        self, options: PayloadOptions, body: GimbalBody, modes: ModeMachine, random: np.random.Generator
+        self, options: PayloadOptions, body: GimbalBody, modes: SimulatedModes, random: np.random.Generator
     ) -> None:
         self._options = options
         self._body = body

@@ -1,62 +1,78 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the device's components have to say, now or later; numbered in the order in which it leaves."""
+"""What leaves the device when: messages by their time, numbered in the order in which they leave, and streams."""
 
 from __future__ import annotations
 
 import heapq
+import math
+from collections.abc import Hashable, Iterable, Mapping
 from itertools import count
-from typing import Protocol
+from typing import Generic, TypeVar
 
 from gremsy_gimbal_driver.mavlink.mavlink_dialect import dialect
 
-
-class Message(Protocol):
-    """A message of pymavlink, or one that it does not have."""
-
-    def pack(self, mavlink: dialect.MAVLink) -> bytes:
-        """As bytes, numbered by that sender."""
-
-
-class Component:
-    """One MAVLink component of the device, with its own count of messages."""
-
-    def __init__(self, system: int, component: int) -> None:
-        self.system = system
-        self.component = component
-        self._mavlink = dialect.MAVLink(None, system, component)
-
-    def is_named(self, system: int, component: int) -> bool:
-        """Whether a message for that target is for this one; 0 is all."""
-        return system in (0, self.system) and component in (0, self.component)
-
-    def pack(self, message: Message) -> bytes:
-        """As MAVLink 2 bytes."""
-        packed = bytes(message.pack(self._mavlink))
-        self._mavlink.seq = (self._mavlink.seq + 1) % 256
-        return packed
+K = TypeVar('K', bound=Hashable)
 
 
 class Outbox:
     """Messages by the time at which they leave."""
 
     def __init__(self) -> None:
-        self._heap: list[tuple[float, int, Component, Message]] = []
+        self._heap: list[tuple[float, int, dialect.MAVLink, dialect.MAVLink_message]] = []
         self._order = count()
 
-    def send(self, sender: Component, message: Message, at_s: float) -> None:
+    def send(self, sender: dialect.MAVLink, message: dialect.MAVLink_message, at_s: float) -> None:
         """Let it leave then."""
         heapq.heappush(self._heap, (at_s, next(self._order), sender, message))
 
     def take(self, now_s: float) -> list[bytes]:
-        """What leaves by now."""
-        if not self._heap or self._heap[0][0] > now_s:
-            return []
+        """What leaves by now, as MAVLink 2 bytes."""
         taken = []
         while self._heap and self._heap[0][0] <= now_s:
             _, _, sender, message = heapq.heappop(self._heap)
-            taken.append(sender.pack(message))
+            taken.append(bytes(message.pack(sender)))
+            sender.seq = (sender.seq + 1) % 256
         return taken
 
     def clear(self) -> None:
         """The device went down."""
         self._heap.clear()
+
+
+class StreamSchedule(Generic[K]):
+    """Streams by key, each with its interval, s; an infinite interval is off."""
+
+    def __init__(self, intervals_s: Mapping[K, float], now_s: float) -> None:
+        self._intervals = dict(intervals_s)
+        self._next_s = now_s
+        self.restart(now_s)
+
+    def set(self, key: K, interval_s: float, now_s: float) -> None:
+        """From now on so often, the first at once."""
+        self._intervals[key] = interval_s
+        self._due[key] = now_s
+        self._next_s = min(self._next_s, now_s)
+
+    def restart(self, now_s: float) -> None:
+        """All are due now."""
+        self._due = dict.fromkeys(self._intervals, now_s)
+        self._next_s = now_s
+
+    def faster_than(self, rate_hz: float) -> Iterable[K]:
+        """Streams above that rate."""
+        return [key for key, interval in self._intervals.items() if interval * rate_hz < 1.0 - 1e-6]
+
+    def due(self, now_s: float) -> list[K]:
+        """Streams to send now. A late wake does not make up for what was missed."""
+        if now_s < self._next_s:
+            return []
+        found = []
+        for key, at_s in self._due.items():
+            interval = self._intervals[key]
+            if now_s < at_s or interval == math.inf:
+                continue
+            self._due[key] = max(at_s + interval, now_s + 0.5 * interval)
+            found.append(key)
+        running = [at_s for key, at_s in self._due.items() if self._intervals[key] != math.inf]
+        self._next_s = min(running, default=math.inf)
+        return found
