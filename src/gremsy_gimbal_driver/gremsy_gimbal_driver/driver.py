@@ -312,7 +312,7 @@ class GimbalDriver:
             link_openings=self._router.openings,
             deadman_replaced=self._deadman.replaced,
         )
-        has_gimbal = [device.gimbal in link.heard for link in links]
+        has_gimbal = [device.gimbal in link.senders for link in links]
         complaints = tuple(
             complaint(link, gimbal_elsewhere=any(has_gimbal[:index] + has_gimbal[index + 1 :]))
             for index, link in enumerate(links)
@@ -365,7 +365,7 @@ class GimbalDriver:
             with self._changing():
                 self._device.found(gimbal, self._router.names[link])
         for event in events:
-            self._router.heard(link, event.sender, now.monotonic_ns)
+            self._router.on_message(link, event.sender, now.monotonic_ns)
             is_copy = len(self._decoders) > 1 and self._router.route(event.sender, now.monotonic_ns) != link
             with self._condition:
                 told = self._device.heard(event, now, is_copy)

@@ -100,7 +100,7 @@ def test_what_is_no_serial_port_is_named(stage, tmp_path):
     stage.add_node(f'serial://{tmp_path}/notes.txt')
     complains(
         stage,
-        f'{tmp_path}/notes.txt is no serial port: correct the parameter `link` '
+        f'{tmp_path}/notes.txt is not a serial port: correct the parameter `link` '
         '(ls /dev/serial/by-id shows the ports that are plugged in).',
     )
 
@@ -176,7 +176,7 @@ def test_a_device_that_talks_something_else_is_told_from_a_silent_one(stage, wir
     stage.add_node(f'serial://{port}')
     user = stage.user
     start, end = (
-        f'Something else talks on serial://{port}: ',
+        f'Something else is sending on serial://{port}: ',
         (" bytes, no MAVLink frame: check that this is the gimbal's port and its baud (`?baud=115200`)."),
     )
     user.wait_until(
@@ -196,7 +196,7 @@ def test_a_silent_port_says_what_to_check(stage, wire, tmp_path):
     stage.add_node(f'serial://{tmp_path}/ttyWRONG')
     complains(
         stage,
-        f'Nothing comes in on the gimbal link serial://{tmp_path}/ttyWRONG: '
+        f'Nothing is received on the gimbal link serial://{tmp_path}/ttyWRONG: '
         "check the gimbal's power, its cable, and that RX and TX are crossed.",
         in_log=False,
     )
@@ -217,8 +217,8 @@ def test_a_mavlink_device_that_is_no_gimbal_is_named_and_never_commanded(stage, 
     stage.add_node(f'serial://{tmp_path}/ttyWRONG')
     complains(
         stage,
-        f'A MAVLink device that is no gimbal talks on serial://{tmp_path}/ttyWRONG (1/1): '
-        "check that this is the gimbal's port and that nothing stands between.",
+        f'A MAVLink device that is not a gimbal is sending on serial://{tmp_path}/ttyWRONG (1/1): '
+        "check that this is the gimbal's port and that nothing sits in between.",
         in_log=False,
     )
     sent = dialect.MAVLink(None).parse_buffer(bytearray(wire.heard)) or []
@@ -265,7 +265,7 @@ def test_an_address_that_answers_with_garbage_does_not_move_anything(stage):
         thread.start()
         user = stage.user
         user.wait_until(
-            lambda: user.diagnostics.get('link trouble', '').startswith(f'Something else talks on {uri}: '),
+            lambda: user.diagnostics.get('link trouble', '').startswith(f'Something else is sending on {uri}: '),
             why=lambda: user.diagnostics,
         )
         assert user.diagnostics['link trouble'].endswith(

@@ -215,7 +215,7 @@ def test_a_pty_that_is_unplugged_and_plugged_in_again_is_found(tmp_path, start_p
     wait_until(lambda: not driver.status().links[0].is_open)
     wait_until(lambda: heard.said)
     assert heard.said[0] == (
-        f'The serial port {name} went away: check its plug; it is opened again as soon as it is back.'
+        f'The serial port {name} was disconnected: check its plug; it is reopened as soon as it is back.'
     )
     heard.attitudes.clear()
     start_payload(pty=str(name))

@@ -20,7 +20,7 @@ from gremsy_gimbal_driver.mavlink.mavlink_events import DeviceInformation, Sende
 from gremsy_gimbal_driver.ros.diagnostic_rows import driver_health
 from src.gremsy_gimbal_driver.test.foreign_gimbal import MAVSDK, foreign_gimbal
 
-LOST = 'Nothing comes in on the gimbal link serial:///dev/ttyUSB0.'
+LOST = 'Nothing is received on the gimbal link serial:///dev/ttyUSB0.'
 
 
 def status(attitude_age_s=0.02, status_bits=0x11, fault_bits=0, complaints=('',), failure='', known=True, gone=()):
@@ -72,7 +72,7 @@ def test_a_payload_that_is_gone_is_an_error_until_it_is_back():
             until(Level.OK, '')
             gimbal.silent = True
             until(Level.ERROR, 'The gimbal is not well: no attitude for 1.')
-            until(Level.ERROR, f"Nothing comes in on the gimbal link {gimbal.uri}: check the gimbal's power, ")
+            until(Level.ERROR, f"Nothing is received on the gimbal link {gimbal.uri}: check the gimbal's power, ")
             gimbal.silent = False
             until(Level.OK, '')
         finally:

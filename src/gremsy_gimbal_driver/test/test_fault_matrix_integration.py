@@ -226,7 +226,7 @@ def test_a_plug_pulled_mid_slew_is_said_and_put_in_again_the_gimbal_is_stopped_a
     if plug == 'pty':
         port = stage.payload.pty
         assert said.count(
-            f'The serial port {port} went away: check its plug; it is opened again as soon as it is back.'
+            f'The serial port {port} was disconnected: check its plug; it is reopened as soon as it is back.'
         )
     assert said.count(lost) == 1, said
 

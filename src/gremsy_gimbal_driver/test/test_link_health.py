@@ -10,7 +10,7 @@ import pytest
 
 from gremsy_gimbal_driver.links.link import LinkError
 from gremsy_gimbal_driver.links.link_health import LinkHealth, complaint
-from gremsy_gimbal_driver.links.link_keeper import Traffic
+from gremsy_gimbal_driver.links.link_keeper import LinkTraffic
 from gremsy_gimbal_driver.links.link_router import LinkRouter
 from gremsy_gimbal_driver.mavlink.mavlink_dialect import CHECKSUM_EXTRA
 from gremsy_gimbal_driver.mavlink.mavlink_encoder import MavlinkEncoder
@@ -21,27 +21,27 @@ SECOND = 1_000_000_000
 WELL = LinkHealth(
     name='serial:///dev/ttyUSB0',
     is_open=True,
-    trouble='',
+    fault='',
     open_s=60.0,
     silent_s=0.1,
     frameless_s=0.1,
     frameless_bytes=0,
     frames_in=500,
-    heard=(Sender(1, 154),),
+    senders=(Sender(1, 154),),
     clogged=False,
     carries_motion=True,
-    traffic=Traffic(30_000, 2_000, 90, 0, 1),
+    traffic=LinkTraffic(30_000, 2_000, 90, 0, 1),
 )
 NOT_MAVLINK = (
-    'Something else talks on serial:///dev/ttyUSB0: 812 bytes, no MAVLink frame: '
+    'Something else is sending on serial:///dev/ttyUSB0: 812 bytes, no MAVLink frame: '
     "check that this is the gimbal's port and its baud (`?baud=115200`)."
 )
 NO_GIMBAL = (
-    'A MAVLink device that is no gimbal talks on serial:///dev/ttyUSB0 (1/1, 255/190): '
-    "check that this is the gimbal's port and that nothing stands between."
+    'A MAVLink device that is not a gimbal is sending on serial:///dev/ttyUSB0 (1/1, 255/190): '
+    "check that this is the gimbal's port and that nothing sits in between."
 )
 SILENT = (
-    'Nothing comes in on the gimbal link serial:///dev/ttyUSB0: '
+    'Nothing is received on the gimbal link serial:///dev/ttyUSB0: '
     "check the gimbal's power, its cable, and that RX and TX are crossed."
 )
 OTHERS = (Sender(1, 1), Sender(255, 190))
@@ -51,12 +51,12 @@ OTHERS = (Sender(1, 1), Sender(255, 190))
     ('health', 'sentence'),
     [
         (WELL, ''),
-        (replace(WELL, is_open=False, open_s=None, trouble='The plug is out.'), 'The plug is out.'),
+        (replace(WELL, is_open=False, open_s=None, fault='The plug is out.'), 'The plug is out.'),
         (replace(WELL, is_open=False, open_s=None), ''),
-        (replace(WELL, trouble='Nothing is listening.'), 'Nothing is listening.'),
+        (replace(WELL, fault='Nothing is listening.'), 'Nothing is listening.'),
         (
             replace(WELL, clogged=True),
-            'The gimbal link serial:///dev/ttyUSB0 takes nothing more: '
+            'The gimbal link serial:///dev/ttyUSB0 accepts no more data: '
             'check its cable, and the flow control of its adapter.',
         ),
         (replace(WELL, frameless_s=2.9, frameless_bytes=812), ''),
@@ -65,24 +65,24 @@ OTHERS = (Sender(1, 1), Sender(255, 190))
         (replace(WELL, frameless_s=None, frameless_bytes=812, open_s=2.9), ''),
         (
             replace(WELL, name='udp://payload:14566', frameless_s=None, frameless_bytes=812),
-            'Something else talks on udp://payload:14566: 812 bytes, no MAVLink frame: '
+            'Something else is sending on udp://payload:14566: 812 bytes, no MAVLink frame: '
             "check that this is the gimbal's port.",
         ),
         (
             replace(WELL, name='udp://payload:14566', silent_s=None, frameless_s=None),
-            "Nothing comes in on the gimbal link udp://payload:14566: check the gimbal's power, its network cable and "
-            'its address.',
+            "Nothing is received on the gimbal link udp://payload:14566: check the gimbal's power, its network cable "
+            'and its address.',
         ),
         (replace(WELL, silent_s=2.9), ''),
         (replace(WELL, silent_s=3.0), SILENT),
         (replace(WELL, silent_s=None, frameless_s=None), SILENT),
         (replace(WELL, silent_s=None, frameless_s=None, open_s=2.9), ''),
-        (replace(WELL, heard=OTHERS), NO_GIMBAL),
-        (replace(WELL, heard=()), NO_GIMBAL.replace('1/1, 255/190', 'without a heartbeat')),
-        (replace(WELL, heard=OTHERS, open_s=2.9), ''),
-        (replace(WELL, heard=(*OTHERS, Sender(4, 171))), ''),
-        (replace(WELL, heard=(*OTHERS, Sender(1, 26))), ''),
-        (replace(WELL, heard=(*OTHERS, Sender(1, 105))), ''),
+        (replace(WELL, senders=OTHERS), NO_GIMBAL),
+        (replace(WELL, senders=()), NO_GIMBAL.replace('1/1, 255/190', 'without a heartbeat')),
+        (replace(WELL, senders=OTHERS, open_s=2.9), ''),
+        (replace(WELL, senders=(*OTHERS, Sender(4, 171))), ''),
+        (replace(WELL, senders=(*OTHERS, Sender(1, 26))), ''),
+        (replace(WELL, senders=(*OTHERS, Sender(1, 105))), ''),
     ],
 )
 def test_the_facts_of_a_link_add_up_to_one_sentence(health, sentence):
@@ -90,7 +90,7 @@ def test_the_facts_of_a_link_add_up_to_one_sentence(health, sentence):
 
 
 def test_a_link_without_a_gimbal_is_no_fault_where_another_has_it():
-    assert complaint(replace(WELL, heard=OTHERS), gimbal_elsewhere=True) == ''
+    assert complaint(replace(WELL, senders=OTHERS), gimbal_elsewhere=True) == ''
     assert complaint(replace(WELL, frameless_s=None, frameless_bytes=812), gimbal_elsewhere=True) == NOT_MAVLINK
 
 
@@ -99,7 +99,7 @@ class Cable:
 
     name = 'serial:///dev/ttyUSB0'
     is_datagram = False
-    trouble = ''
+    fault = ''
 
     def __init__(self) -> None:
         self.data: bytes | None = b''
@@ -139,7 +139,7 @@ class Session:
         if came:
             frames = self.framer.feed(came)
             for frame in frames:
-                self.router.heard(0, Sender(frame.system, frame.component), now_ns)
+                self.router.on_message(0, Sender(frame.system, frame.component), now_ns)
             self.router.received(0, len(came), self.framer.counts['frames'], now_ns)
         return self.router.health(now_ns)[0]
 
@@ -156,13 +156,13 @@ def test_a_gimbal_that_speaks_is_well_and_its_facts_are_counted():
         health = session.give(beat, second * SECOND)
     assert session.router.write(Sender(1, 154), [b'x' * 99, b'x' * 100], 10 * SECOND) is False
     health = session.router.health(12 * SECOND)[0]
-    assert health.traffic == Traffic(size, 99, 1, 1, 1)
+    assert health.traffic == LinkTraffic(size, 99, 1, 1, 1)
     assert (health.open_s, health.silent_s, health.frameless_s) == (12.0, 2.0, 2.0)
     assert (health.frames_in, health.frameless_bytes) == (10, 0)
-    assert health.heard == (Sender(1, 154),)
+    assert health.senders == (Sender(1, 154),)
     assert not health.carries_motion
     assert complaint(health) == ''
-    assert session.router.health(14 * SECOND)[0].heard == ()
+    assert session.router.health(14 * SECOND)[0].senders == ()
 
 
 @pytest.mark.parametrize('seed', range(3))
@@ -191,7 +191,7 @@ def test_an_opening_begins_the_times_anew_and_a_loss_ends_them():
     session = Session()
     session.give(b'noise', 0)
     lost = session.give(None, 5 * SECOND)
-    assert (lost.is_open, lost.trouble) == (False, 'The plug is out.')
+    assert (lost.is_open, lost.fault) == (False, 'The plug is out.')
     assert (lost.open_s, lost.silent_s, lost.frameless_s) == (None, None, None)
     assert complaint(lost) == 'The plug is out.'
     health = session.give(b'', 6 * SECOND)

@@ -25,7 +25,7 @@ class ScriptedLink:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.trouble = ''
+        self.fault = ''
         self.plugged = True
         self.takes = True
         self.incoming: deque[bytes | LinkError] = deque()
@@ -66,7 +66,7 @@ class Bench:
             LinkListener(
                 opened=lambda link, _: self.changes.append(('opened', link)),
                 lost=lambda link: self.changes.append(('lost', link)),
-                say=self.told.append,
+                report=self.told.append,
                 inform=self.told.append,
             ),
         )
@@ -79,7 +79,7 @@ class Bench:
     def hear(self, *senders: Sender, now_ns: int, links: tuple[int, ...] = (0, 1)) -> None:
         for link in links:
             for sender in senders:
-                self.router.heard(link, sender, now_ns)
+                self.router.on_message(link, sender, now_ns)
 
     def lose(self, link: int, sentence: str = 'The plug is out.') -> None:
         self.links[link].plugged = False
@@ -166,7 +166,7 @@ def test_a_failover_is_said_once_for_all_components_and_its_end_too(bench):
         bench.hear(*everybody, now_ns=at * MS)
         write(at * MS)
     assert write(5 * SECOND) == [0, 0, 0]
-    assert bench.told == ['The gimbal link udp://board is well again and used instead of serial:///gimbal.']
+    assert bench.told == ['The gimbal link udp://board has recovered and is used instead of serial:///gimbal.']
     bench.told.clear()
     routes = {}
     for at in range(5000, 10_000, 100):
@@ -190,7 +190,7 @@ def test_a_full_link_is_said_by_that_reason(bench):
     bench.links[0].takes = False
     results = [bench.router.write_motion(GIMBAL, [b'go'], at * MS) for at in range(0, 440, 40)]
     assert results == [False] * 9 + [True] * 2
-    assert bench.told == ['The gimbal link udp://board takes nothing more: serial:///gimbal is used instead.']
+    assert bench.told == ['The gimbal link udp://board accepts no more data: serial:///gimbal is used instead.']
     assert [health.clogged for health in bench.router.health(400 * MS)] == [True, False]
 
 
@@ -251,11 +251,11 @@ def test_a_loss_is_not_said_again_before_bytes_came_but_always_told_to_the_liste
 
 
 def test_what_is_wrong_with_an_open_link_is_said_once_and_is_its_trouble(bench):
-    bench.links[0].trouble = 'Nothing is listening.'
+    bench.links[0].fault = 'Nothing is listening.'
     for _ in range(3):
         bench.read()
     assert bench.told == ['Nothing is listening.']
-    assert [health.trouble for health in bench.router.health(0)] == ['Nothing is listening.', '']
+    assert [health.fault for health in bench.router.health(0)] == ['Nothing is listening.', '']
 
 
 def test_a_link_that_waits_for_its_name_server_keeps_nobody_from_the_other():

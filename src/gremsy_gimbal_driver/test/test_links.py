@@ -44,7 +44,7 @@ def test_a_uri_becomes_its_link(uri, kind, name):
         ('tcp://1.2.3.4:5', f"The gimbal link 'tcp://1.2.3.4:5' has an unknown scheme 'tcp': write {EXAMPLES}."),
         ('', f"The gimbal link '' has an unknown scheme '': write {EXAMPLES}."),
         ('/dev/ttyUSB0', f"The gimbal link '/dev/ttyUSB0' has an unknown scheme '': write {EXAMPLES}."),
-        ('udp://', "The gimbal link 'udp://' is no udp address: write udp://HOST:PORT."),
+        ('udp://', "The gimbal link 'udp://' is not a UDP address: write udp://HOST:PORT."),
         (
             'udp://1.2.3.4:99999',
             f"The gimbal link 'udp://1.2.3.4:99999' cannot be read (Port out of range 0-65535): write {EXAMPLES}.",
@@ -55,13 +55,13 @@ def test_a_uri_becomes_its_link(uri, kind, name):
         ),
         (
             'serial:///dev/ttyUSB0?baud=fast',
-            "The gimbal link 'serial:///dev/ttyUSB0?baud=fast' has no usable baud 'fast': "
+            "The gimbal link 'serial:///dev/ttyUSB0?baud=fast' has no usable baud rate 'fast': "
             'use 115200, or 1200 to 4000000.',
         ),
         (
             'serial:///dev/ttyUSB0?speed=9600',
             "The gimbal link 'serial:///dev/ttyUSB0?speed=9600' has an unknown option 'speed': "
-            'there are baud, dtr and rts.',
+            'the options are baud, dtr and rts.',
         ),
         (
             'serial:///dev/ttyUSB0?baud=9600&baud=115200',
@@ -79,7 +79,7 @@ def test_a_uri_becomes_its_link(uri, kind, name):
         ),
         (
             'udp://1.2.3.4?bind=14550',
-            "The gimbal link 'udp://1.2.3.4?bind=14550' binds to '14550', which is no address: "
+            "The gimbal link 'udp://1.2.3.4?bind=14550' binds to '14550', which is not an address: "
             'write bind=0.0.0.0:14550.',
         ),
     ],
@@ -117,7 +117,7 @@ class FlakyLink:
 
     name = 'flaky://'
     is_datagram = False
-    trouble = ''
+    fault = ''
 
     def __init__(self) -> None:
         self.attempts = 0
@@ -154,7 +154,7 @@ def test_keeper_opens_again_and_says_each_loss_once():
     assert results == [b'', b'', b'data', b'', b'data']
     assert said == ['not yet', 'gone']
     assert opened == [7, 7]
-    assert keeper.openings == 2
+    assert keeper.traffic.openings == 2
     assert keeper.write(b'x')
     keeper.close()
     assert not keeper.write(b'x')

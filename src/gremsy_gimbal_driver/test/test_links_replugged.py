@@ -49,7 +49,7 @@ class Uart:
 def test_a_pty_that_is_removed_and_made_again_under_its_name_is_back_within_a_second_of_reading(tmp_path):
     uart = Uart(tmp_path / 'gimbal')
     told: list[str] = []
-    router = LinkRouter(links_from_uris([f'serial://{uart.path}']), LinkListener(say=told.append))
+    router = LinkRouter(links_from_uris([f'serial://{uart.path}']), LinkListener(report=told.append))
     for round_ in range(3):
         uart.plug()
         waited_s = 0.0
@@ -69,7 +69,7 @@ def test_a_pty_that_is_removed_and_made_again_under_its_name_is_back_within_a_se
     assert router.openings == 3
     assert (
         told
-        == [f'The serial port {uart.path} went away: check its plug; it is opened again as soon as it is back.'] * 3
+        == [f'The serial port {uart.path} was disconnected: check its plug; it is reopened as soon as it is back.'] * 3
     )
     router.close()
 
@@ -83,7 +83,7 @@ def test_both_links_at_once_and_one_dies(tmp_path):
         host, port = board.getsockname()
         told: list[str] = []
         router = LinkRouter(
-            links_from_uris([f'serial://{uart.path}', f'udp://{host}:{port}']), LinkListener(say=told.append)
+            links_from_uris([f'serial://{uart.path}', f'udp://{host}:{port}']), LinkListener(report=told.append)
         )
         for link in (0, 1):
             router.read(link, 0.0)
@@ -91,7 +91,7 @@ def test_both_links_at_once_and_one_dies(tmp_path):
         data, ours = board.recvfrom(100)
         assert data == b'beat' == uart.take(4)
         for link in (0, 1):
-            router.heard(link, GIMBAL, 0)
+            router.on_message(link, GIMBAL, 0)
         assert router.write_motion(GIMBAL, [b'go'], 0)
         assert uart.take(2) == b'go'
         uart.unplug()
@@ -126,7 +126,7 @@ def test_a_payload_that_restarts_on_udp_hears_a_beat_within_a_quarter_second_of_
     for at in range(0, 10_000, 50):  # 10 s of silence, refused by the machine
         router.step(lambda: b'beat', at * MS)
         router.read(0, 0.0)
-    assert router.health(10 * SECOND)[0].trouble.startswith('Nothing is listening on the gimbal link')
+    assert router.health(10 * SECOND)[0].fault.startswith('Nothing is listening on the gimbal link')
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as second:
         second.bind(address)
         second.settimeout(5.0)
@@ -138,7 +138,7 @@ def test_a_payload_that_restarts_on_udp_hears_a_beat_within_a_quarter_second_of_
         second.sendto(b'attitude', ours)
         assert _read(router, 0) == b'attitude'
     assert router.openings == 1
-    assert router.health(11 * SECOND)[0].trouble == ''
+    assert router.health(11 * SECOND)[0].fault == ''
     router.close()
 
 

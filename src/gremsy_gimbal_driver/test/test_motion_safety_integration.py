@@ -159,7 +159,7 @@ def test_of_two_links_one_dies_mid_slew_and_motion_goes_on_over_the_other_which_
     stage.rest()
     stage.goes_to(0.0, 0.1)
     payload.tell(f'replug {dying}')
-    back = f'The gimbal link {payload.uris[first]} is well again and used instead of {payload.uris[second]}.'
+    back = f'The gimbal link {payload.uris[first]} has recovered and is used instead of {payload.uris[second]}.'
     user.wait_until(lambda: back in stage.node.said, why=lambda: stage.node.said)
     stage.goes_to(0.2, 0.0)
     said = stage.end()

@@ -18,7 +18,7 @@ import serial
 
 from gremsy_gimbal_driver.links import serial_link
 from gremsy_gimbal_driver.links.link import LinkError
-from gremsy_gimbal_driver.links.link_keeper import LinkKeeper, Traffic
+from gremsy_gimbal_driver.links.link_keeper import LinkKeeper, LinkTraffic
 from gremsy_gimbal_driver.links.link_uri import link_from_uri
 from gremsy_gimbal_driver.links.port_access import PortAccess, no_permission, read_access, refusal
 from gremsy_gimbal_driver.links.serial_link import SerialLink
@@ -61,7 +61,7 @@ def test_what_is_no_tty_is_refused(tmp_path, kind):
     with pytest.raises(LinkError) as refused:
         SerialLink(str(path)).open()
     assert str(refused.value) == (
-        f'{path} is no serial port: correct the parameter `link` '
+        f'{path} is not a serial port: correct the parameter `link` '
         '(ls /dev/serial/by-id shows the ports that are plugged in).'
     )
 
@@ -251,7 +251,7 @@ def test_a_path_that_leads_to_another_device_is_a_loss_though_the_old_one_is_onl
     with pytest.raises(LinkError) as lost:
         link.read(0.0)
     assert str(lost.value) == (
-        f'The serial port {path} went away: check its plug; it is opened again as soon as it is back.'
+        f'The serial port {path} was disconnected: check its plug; it is reopened as soon as it is back.'
     )
     link.close()
     for descriptor in (old_master, old, new_master, new):
@@ -312,8 +312,8 @@ def test_a_device_that_vanishes_under_a_write_is_said_by_the_reader_and_nothing_
     assert not lost
     assert keeper.read(0.0) == b''
     assert not keeper.is_open
-    assert lost == [f'The serial port {path} went away: check its plug; it is opened again as soon as it is back.']
+    assert lost == [f'The serial port {path} was disconnected: check its plug; it is reopened as soon as it is back.']
     # The reason now: it has looked for the port since.
-    assert keeper.trouble == f'There is no serial port {path}: plug the gimbal in, or correct the parameter `link`.'
-    assert keeper.traffic == Traffic(bytes_in=0, bytes_out=6, messages_out=1, refused_writes=1, openings=1)
+    assert keeper.fault == f'There is no serial port {path}: plug the gimbal in, or correct the parameter `link`.'
+    assert keeper.traffic == LinkTraffic(bytes_in=0, bytes_out=6, messages_out=1, refused_writes=1, openings=1)
     keeper.close()

@@ -79,10 +79,10 @@ def test_nobody_listening_is_a_trouble_until_the_payload_speaks():
         address = payload.getsockname()
     link = UdpLink(*address)
     link.open()
-    assert link.trouble == ''
+    assert link.fault == ''
     link.write(b'anybody there?')
     link.read(0.1)
-    assert link.trouble == (
+    assert link.fault == (
         f'Nothing is listening on the gimbal link udp://127.0.0.1:{address[1]}: wait for the payload to start, '
         'or correct the port in the parameter `link` (payloads use 14566).'
     )
@@ -91,7 +91,7 @@ def test_nobody_listening_is_a_trouble_until_the_payload_speaks():
         _, ours = payload.recvfrom(100)
         payload.sendto(b'yes', ours)
         assert link.read(1.0) == b'yes'
-    assert link.trouble == ''
+    assert link.fault == ''
     link.close()
 
 

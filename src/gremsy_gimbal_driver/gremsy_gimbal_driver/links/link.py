@@ -24,7 +24,7 @@ class Link(Protocol):
         """Whether what is read are whole datagrams."""
 
     @property
-    def trouble(self) -> str:
+    def fault(self) -> str:
         """What is wrong although it is open, as a sentence; empty while nothing is."""
 
     def open(self) -> None:

@@ -1,16 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How one link stands: facts for diagnostics, and the sentence for what they add up to."""
+"""The state of one link: facts for diagnostics, and the sentence that they add up to."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from gremsy_gimbal_driver.links.link_keeper import Traffic
+from gremsy_gimbal_driver.links.link_keeper import LinkTraffic
 from gremsy_gimbal_driver.mavlink.component_register import kind_of
 from gremsy_gimbal_driver.mavlink.mavlink_events import Sender
 
 _PATIENCE_S = 3.0
-"""A gimbal beats once a second once it hears our beats; three misses are no chance."""
+"""A gimbal sends a heartbeat a second once it receives ours; three in a row are not missed by chance."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,29 +18,29 @@ class LinkHealth:
     """A snapshot.
 
     Attributes:
-        trouble: why it is closed, or what is wrong although it is open; empty when neither.
+        fault: why it is closed, or what is wrong although it is open; empty when neither.
         open_s: for how long it has been open; None while it is not.
         silent_s: since the last byte of this opening; None before the first.
         frameless_s: since the last frame of this opening; None before the first.
         frameless_bytes: bytes of this opening that came since then.
         frames_in: MAVLink frames with a right checksum, since the start.
-        heard: components heard lately.
+        senders: components that sent a message in the last few seconds.
         clogged: nothing written to it has gone out for a while.
         carries_motion: the gimbal is moved over this link.
     """
 
     name: str
     is_open: bool
-    trouble: str
+    fault: str
     open_s: float | None
     silent_s: float | None
     frameless_s: float | None
     frameless_bytes: int
     frames_in: int
-    heard: tuple[Sender, ...]
+    senders: tuple[Sender, ...]
     clogged: bool
     carries_motion: bool
-    traffic: Traffic
+    traffic: LinkTraffic
 
 
 def complaint(health: LinkHealth, gimbal_elsewhere: bool = False) -> str:
@@ -50,31 +50,31 @@ def complaint(health: LinkHealth, gimbal_elsewhere: bool = False) -> str:
         health: of the link.
         gimbal_elsewhere: another link has the gimbal, so that this one need not.
     """
-    if not health.is_open or health.open_s is None or health.trouble:
-        return health.trouble
+    if not health.is_open or health.open_s is None or health.fault:
+        return health.fault
     if health.clogged:
         return (
-            f'The gimbal link {health.name} takes nothing more: check its cable, and the flow control of its adapter.'
+            f'The gimbal link {health.name} accepts no more data: check its cable, and the flow control of its adapter.'
         )
     if health.open_s < _PATIENCE_S:
         return ''
     if health.silent_s is None or health.silent_s >= _PATIENCE_S:
         wire = 'its network cable and its address' if _is_network(health.name) else None
         return (
-            f'Nothing comes in on the gimbal link {health.name}: '
+            f'Nothing is received on the gimbal link {health.name}: '
             f"check the gimbal's power, {wire or 'its cable, and that RX and TX are crossed'}."
         )
     if health.frameless_s is None or health.frameless_s >= _PATIENCE_S:
         return (
-            f'Something else talks on {health.name}: {health.frameless_bytes} bytes, no MAVLink frame: '
+            f'Something else is sending on {health.name}: {health.frameless_bytes} bytes, no MAVLink frame: '
             f"check that this is the gimbal's port{_baud_hint(health.name)}."
         )
-    if gimbal_elsewhere or any(kind_of(sender.component) is not None for sender in health.heard):
+    if gimbal_elsewhere or any(kind_of(sender.component) is not None for sender in health.senders):
         return ''
-    names = ', '.join(f'{sender.system}/{sender.component}' for sender in health.heard) or 'without a heartbeat'
+    names = ', '.join(f'{sender.system}/{sender.component}' for sender in health.senders) or 'without a heartbeat'
     return (
-        f'A MAVLink device that is no gimbal talks on {health.name} ({names}): '
-        "check that this is the gimbal's port and that nothing stands between."
+        f'A MAVLink device that is not a gimbal is sending on {health.name} ({names}): '
+        "check that this is the gimbal's port and that nothing sits in between."
     )
 
 

@@ -14,19 +14,19 @@ _LONGEST_WAIT_S = 0.25
 """A gimbal plugged in again must be back within a second, the handshake included; looking for a port costs 20 us."""
 
 
-@dataclass(frozen=True, slots=True)
-class Traffic:
+@dataclass(slots=True)
+class LinkTraffic:
     """Running totals of one link.
 
     Attributes:
         refused_writes: messages that did not go out whole, those on a closed link not counted.
     """
 
-    bytes_in: int
-    bytes_out: int
-    messages_out: int
-    refused_writes: int
-    openings: int
+    bytes_in: int = 0
+    bytes_out: int = 0
+    messages_out: int = 0
+    refused_writes: int = 0
+    openings: int = 0
 
 
 class LinkKeeper:
@@ -39,21 +39,17 @@ class LinkKeeper:
     """
 
     def __init__(self, link: Link, opened: Callable[[int], None], failed: Callable[[str], None]) -> None:
-        self._link = link
+        self.link = link
         self._opened = opened
         self._failed = failed
         self._lock = threading.Lock()
         self._is_open = False
         self._wait_s = 0.0
-        self._said = False
+        self._reported = False
         self._reason = ''
         self._write_error = ''
         self._closing = threading.Event()
-        self._bytes_in = 0
-        self._bytes_out = 0
-        self._messages_out = 0
-        self._refused = 0
-        self.openings = 0
+        self.traffic = LinkTraffic()
 
     @property
     def is_open(self) -> bool:
@@ -61,24 +57,9 @@ class LinkKeeper:
         return self._is_open
 
     @property
-    def name(self) -> str:
-        """The link's."""
-        return self._link.name
-
-    @property
-    def is_datagram(self) -> bool:
-        """The link's."""
-        return self._link.is_datagram
-
-    @property
-    def trouble(self) -> str:
-        """Why it is not open, or what is wrong although it is; empty when all is well or nothing was tried yet."""
-        return self._link.trouble if self._is_open else self._reason
-
-    @property
-    def traffic(self) -> Traffic:
-        """What went through so far."""
-        return Traffic(self._bytes_in, self._bytes_out, self._messages_out, self._refused, self.openings)
+    def fault(self) -> str:
+        """Why it is not open, or what is wrong although it is; empty when nothing is or nothing was tried yet."""
+        return self.link.fault if self._is_open else self._reason
 
     def read(self, timeout_s: float) -> bytes:
         """What came; empty when nothing did, or while the link is lost (then it waits and tries to open it)."""
@@ -87,36 +68,36 @@ class LinkKeeper:
         if not self._is_open and not self._reopen():
             return b''
         try:
-            data = self._link.read(timeout_s)
+            data = self.link.read(timeout_s)
         except LinkError as error:
             self._lose(str(error))
             return b''
-        self._bytes_in += len(data)
+        self.traffic.bytes_in += len(data)
         return data
 
     def write(self, data: bytes) -> bool:
-        """Whether all of it went out. A loss met here is the reader's to say and mend: its next read does so."""
+        """Whether all of it went out. A loss met here is left to the reader, whose next read reports and mends it."""
         with self._lock:
             if not self._is_open:
                 return False
             try:
-                whole = self._link.write(data)
+                whole = self.link.write(data)
             except LinkError as error:
                 self._write_error = str(error)
                 whole = False
             if whole:
-                self._bytes_out += len(data)
-                self._messages_out += 1
+                self.traffic.bytes_out += len(data)
+                self.traffic.messages_out += 1
             else:
-                self._refused += 1
+                self.traffic.refused_writes += 1
             return whole
 
     def close(self) -> None:
-        """Ends a wait in `read`, too. The reader must have been told to end."""
+        """Ends a wait in `read`, too. The reader must be ending already."""
         self._closing.set()
         with self._lock:
             self._is_open = False
-            self._link.close()
+            self.link.close()
 
     def interrupt(self) -> None:
         """Ends the wait for the next attempt; writing stays possible until `close`."""
@@ -128,20 +109,20 @@ class LinkKeeper:
         self._wait_s = min(max(2 * self._wait_s, _FIRST_WAIT_S), _LONGEST_WAIT_S)
         try:
             # Not under the lock: a name server can take seconds, and the writer has other links to serve.
-            self._link.open()
+            self.link.open()
         except LinkError as error:
             self._reason = str(error)
-            self._say(self._reason)
+            self._report(self._reason)
             return False
         with self._lock:
             if self._closing.is_set():
-                self._link.close()
+                self.link.close()
                 return False
             self._is_open = True
             self._reason = self._write_error = ''
-            self.openings += 1
-        self._wait_s, self._said = _FIRST_WAIT_S, False
-        self._opened(self._link.fileno())
+            self.traffic.openings += 1
+        self._wait_s, self._reported = _FIRST_WAIT_S, False
+        self._opened(self.link.fileno())
         return True
 
     def _lose(self, reason: str) -> None:
@@ -150,11 +131,11 @@ class LinkKeeper:
             self._is_open = False
             self._write_error = ''
             self._reason = reason
-        self._link.close()
+        self.link.close()
         if not self._closing.is_set():
-            self._say(reason)
+            self._report(reason)
 
-    def _say(self, reason: str) -> None:
-        if not self._said:
-            self._said = True
+    def _report(self, reason: str) -> None:
+        if not self._reported:
+            self._reported = True
             self._failed(reason)

@@ -1,26 +1,26 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One or two links to one gimbal: each component is written where it is heard, stops go everywhere.
+"""One or two links to one gimbal: each component is written where its messages come in, stops go everywhere.
 
-Made for one reader thread a link (`read`, `received`, `heard`) and one writer thread (`step`, `write...`). Motion goes
-to exactly one link, since two ways of different length to one gimbal would swap commands.
+Made for one reader thread a link (`read`, `received`, `on_message`) and one writer thread (`step`, `write...`). Motion
+goes to exactly one link, since two ways of different length to one gimbal would swap commands.
 """
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from gremsy_gimbal_driver.links.link import Link
 from gremsy_gimbal_driver.links.link_health import LinkHealth
 from gremsy_gimbal_driver.links.link_keeper import LinkKeeper
-from gremsy_gimbal_driver.links.link_routes import LinkRoutes, Switch, SwitchReason
+from gremsy_gimbal_driver.links.link_routes import LinkRoutes, LinkSwitch, SwitchReason
 from gremsy_gimbal_driver.mavlink.mavlink_events import Sender
 
 _BEAT_NS = 1_000_000_000
 _BEAT_INTO_SILENCE_NS = 250_000_000
-"""A gimbal that restarts is silent until it hears a heartbeat (gimbal.md 1.2), and must be back within a second."""
+"""A gimbal that restarts is silent until it receives a heartbeat (gimbal.md 1.2), and must be back within a second."""
 
 _OWED_REPEATS = 5
 _OWED_INTERVAL_NS = 20_000_000
@@ -36,23 +36,23 @@ def _ignore(*_: object) -> None:
 
 @dataclass(frozen=True, slots=True)
 class LinkListener:
-    """Whom the router tells; called on its callers' threads, never under its lock.
+    """Callbacks of the router; called on its callers' threads, never under its lock.
 
     Attributes:
         opened: a link's index and its descriptor, after every opening.
         lost: a link's index, when it was lost or could not be opened.
-        say: a sentence about what is wrong.
-        inform: a sentence about what is well.
+        report: a sentence about a fault.
+        inform: a sentence about what works again.
     """
 
     opened: Callable[[int, int], None] = _ignore
     lost: Callable[[int], None] = _ignore
-    say: Callable[[str], None] = _ignore
+    report: Callable[[str], None] = _ignore
     inform: Callable[[str], None] = _ignore
 
 
 @dataclass(slots=True)
-class _Line:
+class _RoutedLink:
     """One link and what is known of it; its times are of this opening."""
 
     keeper: LinkKeeper
@@ -63,7 +63,7 @@ class _Line:
     frames: int = 0
     frameless_bytes: int = 0
     beat_due_ns: int = 0
-    said: set[str] = field(default_factory=set)
+    reported: set[str] = field(default_factory=set)
 
 
 @dataclass(slots=True)
@@ -79,26 +79,26 @@ class LinkRouter:
 
     Args:
         links: one or two, in order of preference (`links_from_uris`), not opened yet.
-        listener: told of openings, losses and changes.
+        listener: of openings, losses and changes.
     """
 
     def __init__(self, links: Sequence[Link], listener: LinkListener | None = None) -> None:
         self._listener = listener or LinkListener()
         self._lines = [
-            _Line(LinkKeeper(link, partial(self._opened, index), partial(self._failed, index)))
+            _RoutedLink(LinkKeeper(link, partial(self._opened, index), partial(self._failed, index)))
             for index, link in enumerate(links)
         ]
         self._lock = threading.Lock()
         self._routes = LinkRoutes(len(links))
         self._moved: set[int] = set()
         self._owed: dict[int, _OwedStop] = {}
-        self._said_switches: set[tuple[int, int]] = set()
+        self._reported_switches: set[tuple[int, int]] = set()
         self._motion_link: int | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
         """The links', in order of preference."""
-        return tuple(line.keeper.name for line in self._lines)
+        return tuple(line.keeper.link.name for line in self._lines)
 
     @property
     def is_open(self) -> bool:
@@ -108,11 +108,11 @@ class LinkRouter:
     @property
     def openings(self) -> int:
         """Of all links together."""
-        return sum(line.keeper.openings for line in self._lines)
+        return sum(line.keeper.traffic.openings for line in self._lines)
 
     def is_datagram(self, link: int) -> bool:
         """Whether what is read from it are whole datagrams."""
-        return self._lines[link].keeper.is_datagram
+        return self._lines[link].keeper.link.is_datagram
 
     # For each link's reader.
 
@@ -121,9 +121,9 @@ class LinkRouter:
         line = self._lines[link]
         data = line.keeper.read(timeout_s)
         if data:
-            line.said.clear()
+            line.reported.clear()
         elif line.keeper.is_open:
-            self._say_once(line, line.keeper.trouble)
+            self._report_once(line, line.keeper.fault)
         return data
 
     def received(self, link: int, size: int, frames: int, now_ns: int) -> None:
@@ -136,10 +136,10 @@ class LinkRouter:
             else:
                 line.frameless_bytes += size
 
-    def heard(self, link: int, sender: Sender, now_ns: int) -> None:
+    def on_message(self, link: int, sender: Sender, now_ns: int) -> None:
         """A believable message of that component came on that link."""
         with self._lock:
-            self._routes.heard(link, sender, now_ns)
+            self._routes.on_message(link, sender, now_ns)
 
     # For the writer.
 
@@ -220,7 +220,7 @@ class LinkRouter:
             line.keeper.interrupt()
 
     def close(self) -> None:
-        """Close the links; the readers must have been told to end."""
+        """Close the links; the readers must be ending already."""
         for line in self._lines:
             line.keeper.close()
 
@@ -230,24 +230,24 @@ class LinkRouter:
         with self._lock:
             link, switch = self._routes.choose(to, now_ns)
         if switch is not None:
-            self._tell(switch)
+            self._report_switch(switch)
         return link
 
-    def _tell(self, switch: Switch) -> None:
+    def _report_switch(self, switch: LinkSwitch) -> None:
         """Once for a failure, however many components are behind that link, and once for its end."""
         old, new = self.names[switch.old], self.names[switch.new]
         if switch.reason is SwitchReason.BACK:
-            if (switch.new, switch.old) in self._said_switches:
-                self._said_switches.discard((switch.new, switch.old))
-                self._listener.inform(f'The gimbal link {new} is well again and used instead of {old}.')
-        elif (switch.old, switch.new) not in self._said_switches:
-            self._said_switches.add((switch.old, switch.new))
+            if (switch.new, switch.old) in self._reported_switches:
+                self._reported_switches.discard((switch.new, switch.old))
+                self._listener.inform(f'The gimbal link {new} has recovered and is used instead of {old}.')
+        elif (switch.old, switch.new) not in self._reported_switches:
+            self._reported_switches.add((switch.old, switch.new))
             why = {
                 SwitchReason.CLOSED: 'is lost',
-                SwitchReason.CLOGGED: 'takes nothing more',
+                SwitchReason.CLOGGED: 'accepts no more data',
                 SwitchReason.SILENT: 'has fallen silent',
             }[switch.reason]
-            self._listener.say(f'The gimbal link {old} {why}: {new} is used instead.')
+            self._listener.report(f'The gimbal link {old} {why}: {new} is used instead.')
 
     def _put(self, link: int, messages: Sequence[bytes], now_ns: int) -> bool:
         keeper = self._lines[link].keeper
@@ -275,19 +275,19 @@ class LinkRouter:
         with self._lock:
             self._routes.lost(link)
         self._listener.lost(link)
-        self._say_once(self._lines[link], reason)
+        self._report_once(self._lines[link], reason)
 
-    def _say_once(self, line: _Line, sentence: str) -> None:
+    def _report_once(self, line: _RoutedLink, sentence: str) -> None:
         """Not again before bytes have come: an address without a payload fails every few seconds, for ever."""
-        if sentence and sentence not in line.said:
-            line.said.add(sentence)
-            self._listener.say(sentence)
+        if sentence and sentence not in line.reported:
+            line.reported.add(sentence)
+            self._listener.report(sentence)
 
-    def _noticed(self, link: int, now_ns: int) -> _Line:
-        """The line, its times begun anew when it was opened since; under the lock."""
+    def _noticed(self, link: int, now_ns: int) -> _RoutedLink:
+        """The link, its times reset when it was opened since; under the lock."""
         line = self._lines[link]
-        if line.keeper.openings != line.opening:
-            line.opening = line.keeper.openings
+        if line.keeper.traffic.openings != line.opening:
+            line.opening = line.keeper.traffic.openings
             line.opened_ns = line.beat_due_ns = now_ns
             line.byte_ns = line.frame_ns = None
             line.frameless_bytes = 0
@@ -301,16 +301,16 @@ class LinkRouter:
             return None if at_ns is None or not is_open else (now_ns - at_ns) * 1e-9
 
         return LinkHealth(
-            name=line.keeper.name,
+            name=line.keeper.link.name,
             is_open=is_open,
-            trouble=line.keeper.trouble,
+            fault=line.keeper.fault,
             open_s=age_s(line.opened_ns),
             silent_s=age_s(line.byte_ns),
             frameless_s=age_s(line.frame_ns),
             frameless_bytes=line.frameless_bytes,
             frames_in=line.frames,
-            heard=self._routes.senders(link, now_ns - _LATELY_NS),
+            senders=self._routes.senders(link, now_ns - _LATELY_NS),
             clogged=self._routes.is_clogged(link),
             carries_motion=link == self._motion_link,
-            traffic=line.keeper.traffic,
+            traffic=replace(line.keeper.traffic),
         )

@@ -45,13 +45,13 @@ def link_from_uri(uri: str) -> Link:
         raise LinkError(f"The gimbal link '{uri}' cannot be read ({error}): write {_EXAMPLES}.") from error
     if parts.scheme == 'udp':
         if not parts.hostname or parts.path not in ('', '/') or parts.username or parts.fragment:
-            raise LinkError(f"The gimbal link '{uri}' is no udp address: write udp://HOST:PORT.")
+            raise LinkError(f"The gimbal link '{uri}' is not a UDP address: write udp://HOST:PORT.")
         options = _options(uri, parts, 'the only one is bind', 'bind')
         return UdpLink(parts.hostname, port or DEFAULT_UDP_PORT, _bind(uri, options.get('bind')))
     if parts.scheme == 'serial':
         if parts.netloc or not parts.path.startswith('/'):
             raise LinkError(f"The gimbal link '{uri}' names no port: write serial:///dev/ttyUSB0, with three slashes.")
-        options = _options(uri, parts, 'there are baud, dtr and rts', 'baud', 'dtr', 'rts')
+        options = _options(uri, parts, 'the options are baud, dtr and rts', 'baud', 'dtr', 'rts')
         return SerialLink(parts.path, _baud(uri, options), _line(uri, options, 'dtr'), _line(uri, options, 'rts'))
     raise LinkError(f"The gimbal link '{uri}' has an unknown scheme '{parts.scheme}': write {_EXAMPLES}.")
 
@@ -70,7 +70,7 @@ def _options(uri: str, parts: SplitResult, choice: str, *known: str) -> dict[str
 def _baud(uri: str, options: dict[str, str]) -> int:
     text = options.get('baud', str(DEFAULT_BAUD))
     if not _is_number(text) or not 1200 <= int(text) <= 4_000_000:
-        raise LinkError(f"The gimbal link '{uri}' has no usable baud '{text}': use 115200, or 1200 to 4000000.")
+        raise LinkError(f"The gimbal link '{uri}' has no usable baud rate '{text}': use 115200, or 1200 to 4000000.")
     return int(text)
 
 
@@ -90,7 +90,9 @@ def _bind(uri: str, text: str | None) -> tuple[str, int] | None:
     host, colon, port = text.rpartition(':')
     host = host.removeprefix('[').removesuffix(']')
     if not colon or not host or not _is_number(port) or int(port) > 65535:
-        raise LinkError(f"The gimbal link '{uri}' binds to '{text}', which is no address: write bind=0.0.0.0:14550.")
+        raise LinkError(
+            f"The gimbal link '{uri}' binds to '{text}', which is not an address: write bind=0.0.0.0:14550."
+        )
     return host, int(port)
 
 

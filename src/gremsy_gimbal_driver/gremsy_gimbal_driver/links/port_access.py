@@ -66,12 +66,12 @@ def refusal(device: str, baud: int, error: BaseException) -> str:
         return f'Another program holds the serial port {device}: close it (gTune, a second driver) first.'
     if number in (errno.ENOTTY, errno.EISDIR, errno.ENOTDIR):
         return (
-            f'{device} is no serial port: correct the parameter `link` '
+            f'{device} is not a serial port: correct the parameter `link` '
             '(ls /dev/serial/by-id shows the ports that are plugged in).'
         )
     if number in (errno.EIO, errno.ENXIO, errno.ENODEV):
         return f'The serial port {device} has no device behind it: plug the gimbal in, or correct the parameter `link`.'
-    return f'{device} is no serial port that opens at {baud} baud ({error}): correct the parameter `link`.'
+    return f'{device} is not a serial port that opens at {baud} baud ({error}): correct the parameter `link`.'
 
 
 def no_permission(device: str, access: PortAccess | None) -> str:

@@ -34,7 +34,7 @@ class SerialLink:
     """
 
     is_datagram = False
-    trouble = ''
+    fault = ''
 
     def __init__(self, device: str, baud: int = 115200, dtr: bool = False, rts: bool = False) -> None:
         self._device = device
@@ -151,7 +151,7 @@ class SerialLink:
         return int(self._port.fileno())
 
     def _lost(self) -> str:
-        return f'The serial port {self._device} went away: check its plug; it is opened again as soon as it is back.'
+        return f'The serial port {self._device} was disconnected: check its plug; it is reopened as soon as it is back.'
 
 
 def _claim(descriptor: int) -> tuple[int, int]:

@@ -20,7 +20,7 @@ _FULL = (errno.EAGAIN, errno.EWOULDBLOCK, errno.ENOBUFS)
 
 
 class UdpLink:
-    """A socket connected to the payload's address, so that only the payload is heard.
+    """A socket connected to the payload's address, so that only the payload is received.
 
     Connecting sends nothing, so a payload that is off is no error.
 
@@ -48,7 +48,7 @@ class UdpLink:
         self._asked_s = 0.0
         self._is_name = not _is_literal(host)
         self.name = f'udp://[{host}]:{port}' if ':' in host else f'udp://{host}:{port}'
-        self.trouble = ''
+        self.fault = ''
         self.refused = 0
         """How often the machine answered that nobody listens on that port."""
 
@@ -76,7 +76,7 @@ class UdpLink:
                 f'No network leads to the gimbal link {self.name} ({error.strerror}): '
                 "check this machine's address and the cable to the payload."
             ) from error
-        self._peer, self._asked_s, self.trouble = peer, self._clock(), ''
+        self._peer, self._asked_s, self.fault = peer, self._clock(), ''
         self._socket = opened
 
     def close(self) -> None:
@@ -105,7 +105,7 @@ class UdpLink:
             return b''
         except OSError as error:
             raise LinkError(self._unreachable(error)) from error
-        self.trouble, self._asked_s = '', self._clock()
+        self.fault, self._asked_s = '', self._clock()
         return data
 
     def write(self, data: bytes) -> bool:
@@ -172,11 +172,13 @@ class UdpLink:
             # No answer says nothing about the payload; the address that was right is kept.
             return
         if self._peer not in addresses:
-            raise LinkError(f'The gimbal link {self.name} is silent and its name has another address now: trying that.')
+            raise LinkError(
+                f'The gimbal link {self.name} is silent and its name now resolves to another address: trying that.'
+            )
 
     def _note_refusal(self) -> None:
         self.refused += 1
-        self.trouble = (
+        self.fault = (
             f'Nothing is listening on the gimbal link {self.name}: wait for the payload to start, '
             'or correct the port in the parameter `link` (payloads use 14566).'
         )

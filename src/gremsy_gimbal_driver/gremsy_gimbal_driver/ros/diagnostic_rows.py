@@ -72,7 +72,7 @@ def _link_rows(name: str, link: LinkHealth, complaint: str) -> dict[str, str]:
         name: link.name,
         f'{name} open': str(link.is_open),
         f'{name} trouble': complaint,
-        f'{name} heard': ', '.join(map(_who, link.heard)),
+        f'{name} heard': ', '.join(map(_who, link.senders)),
         f'{name} silent for (s)': silent,
         f'{name} carries motion': str(link.carries_motion),
         f'{name} bytes in, out': f'{link.traffic.bytes_in}, {link.traffic.bytes_out}',
