@@ -86,11 +86,11 @@ def test_a_missing_file_a_folder_and_an_empty_file_are_named(tmp_path):
     [
         (b'\x08\x07', 'it has 0 graphs'),
         (b'\x3a\x00\x3a\x00', 'it has 2 graphs'),
-        (b'\x3a\xff\xff\xff\xff\x0f', 'a field reaches beyond the end'),
-        (b'\x08' + b'\xff' * 12, 'a number is too long'),
-        (b'\x08', 'it ends within a number'),
-        (b'\x0b', 'wire type 3 at byte 1'),
-        (b'\x00\x00', 'a field reaches beyond the end'),
+        (b'\x3a\xff\xff\xff\xff\x0f', '4294967295 bytes are missing'),
+        (b'\x08' + b'\xff' * 12, 'it has a number of more than 10 bytes'),
+        (b'\x08', '1 byte is missing'),
+        (b'\x0b', 'it has a wire type 3'),
+        (b'\x00\x00', 'it has a field number 0'),
     ],
 )
 def test_what_is_no_model_is_refused_with_the_reason(tmp_path, content, reason):

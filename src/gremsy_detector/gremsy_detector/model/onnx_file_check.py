@@ -20,7 +20,7 @@ from pathlib import Path
 
 from gremsy_detector.errors import ModelError
 from gremsy_detector.model.model_file import read_model_file, seems_to_be
-from gremsy_detector.model.protobuf_fields import TruncatedError, fields, packed_or_single
+from gremsy_detector.model.protobuf_fields import TruncatedError, fields, packed_or_single, parts, text
 
 # ModelProto
 _IR_VERSION, _GRAPH, _OPSET_IMPORT, _TRAINING_INFO, _FUNCTIONS = 1, 7, 8, 20, 25
@@ -151,10 +151,9 @@ def _note_header(number: int, value: int | memoryview, found: _Found) -> None:
     elif number == _GRAPH:
         found.has_graph = True
     elif number == _OPSET_IMPORT and isinstance(value, memoryview):
-        entry = dict(fields(value))
-        domain, version = entry.get(_DOMAIN, b''), entry.get(_VERSION, 0)
-        if not isinstance(domain, int) and isinstance(version, int):
-            found.opsets[bytes(domain).decode(errors='replace')] = version
+        version = dict(fields(value)).get(_VERSION, 0)
+        if isinstance(version, int):
+            found.opsets[text(value, _DOMAIN)] = version
 
 
 def _note_tensor(message: memoryview, found: _Found) -> None:
@@ -165,11 +164,10 @@ def _note_tensor(message: memoryview, found: _Found) -> None:
         if number == _DIMS:
             shape += packed_or_single(value)
         elif number == _EXTERNAL_DATA and isinstance(value, memoryview):
-            texts = {key: bytes(text).decode(errors='replace') for key, text in _byte_fields(value)}
-            key = texts.get(_KEY, '')
+            key = text(value, _KEY)
             if key in entry:
                 raise ValueError(f'it states {key[:20]!r} of external data twice')
-            entry[key] = texts.get(_VALUE, '')
+            entry[key] = text(value, _VALUE)
         elif number == _DATA_LOCATION:
             external = value == _EXTERNAL
     found.see_shape(shape)
@@ -177,20 +175,14 @@ def _note_tensor(message: memoryview, found: _Found) -> None:
         found.external.append(entry)
 
 
-def _byte_fields(message: memoryview) -> list[tuple[int, memoryview]]:
-    return [(number, value) for number, value in fields(message) if isinstance(value, memoryview)]
-
-
 def _note_shape(message: memoryview, found: _Found) -> None:
     """ValueInfoProto.type.tensor_type.shape.dim.dim_value."""
     shapes = [message]
-    for number in (_VALUE_TYPE, _TENSOR_TYPE, _SHAPE):
-        shapes = [value for each in shapes for at, value in _byte_fields(each) if at == number]
+    for level in (_VALUE_TYPE, _TENSOR_TYPE, _SHAPE):
+        shapes = [part for each in shapes for part in parts(each, level)]
     for shape in shapes:
-        dims = [value for number, value in _byte_fields(shape) if number == _DIM]
-        found.see_shape(
-            value for dim in dims for number, value in fields(dim) if number == _DIM_VALUE and isinstance(value, int)
-        )
+        dims = [value for dim in parts(shape, _DIM) for number, value in fields(dim) if number == _DIM_VALUE]
+        found.see_shape(value for value in dims if isinstance(value, int))
 
 
 def _check_external(model: Path, entry: dict[str, str]) -> None:
@@ -233,5 +225,5 @@ def _beside(model: Path, location: str) -> Path | None:
     return target if target.is_relative_to(folder) else None
 
 
-def _whole(text: str) -> int | None:
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
+def _whole(digits: str) -> int | None:
+    return int(digits) if digits.isascii() and digits.isdigit() and len(digits) < 19 else None

@@ -17,7 +17,7 @@ class TruncatedError(ValueError):
     """A field ends behind the message: `missing` bytes are not there."""
 
     def __init__(self, missing: int) -> None:
-        super().__init__(f'{missing} bytes are missing')
+        super().__init__(f'{missing} byte{" is" if missing == 1 else "s are"} missing')
         self.missing = missing
 
 
@@ -50,6 +50,20 @@ def fields(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
             raise TruncatedError(at + length - end)
         yield number, message[at : at + length]
         at += length
+
+
+def parts(message: memoryview, wanted: int) -> Iterator[memoryview]:
+    """The bytes of every field of that number: a message, a text; a field of another kind is stepped over.
+
+    Raises:
+        ValueError: as `fields`.
+    """
+    return (value for number, value in fields(message) if number == wanted and isinstance(value, memoryview))
+
+
+def text(message: memoryview, wanted: int) -> str:
+    """The last text of that number, empty for none; raises as `fields`."""
+    return ([''] + [bytes(part).decode(errors='replace') for part in parts(message, wanted)])[-1]
 
 
 def signed(value: int) -> int:
