@@ -40,7 +40,7 @@ class DriverSettings:
         vehicle_age_limit_s: an older attitude of the vehicle is none.
         lock_is_north: lock's azimuth counts from north, as with a gimbal that is fed the vehicle's attitude.
         payload: which product it is.
-        still_number: of the first picture; see `camera_steps.first_still_number`.
+        still_number: of the first picture; see `camera_commands.first_still_number`.
         payload_rates_hz: of the payload board's own values by name.
         payload_setup: settings of the payload's camera, by name, to make when it is found.
         claim_control: set a payload's RC_MODE to standard when it is found; without it ignores MAVLink motion.

@@ -53,7 +53,7 @@ from gremsy_gimbal_driver.motion.instant import Instant
 from gremsy_gimbal_driver.motion.motion_output import GimbalMode
 from gremsy_gimbal_driver.motion.notices import Notices
 from gremsy_gimbal_driver.payload import payload_requests as requests
-from gremsy_gimbal_driver.payload.camera_steps import first_still_number
+from gremsy_gimbal_driver.payload.camera_commands import first_still_number
 from gremsy_gimbal_driver.payload.payload_settings import ProductFamily, find_setting
 from gremsy_gimbal_driver.payload.ticket import TicketState, TicketWatch
 from gremsy_gimbal_driver.ros.attitude_messages import frame_transforms

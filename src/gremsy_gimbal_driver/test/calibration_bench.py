@@ -15,6 +15,7 @@ from gremsy_gimbal_driver.mavlink.mavlink_encoder import MavlinkEncoder
 from gremsy_gimbal_driver.mavlink.mavlink_events import AttitudeStatus, PayloadTelemetry, Sender
 from gremsy_gimbal_driver.mavlink.mavlink_frames import wire_rates
 from gremsy_gimbal_driver.motion.instant import Instant
+from gremsy_gimbal_driver.payload.camera_commands import zoom_range
 from gremsy_gimbal_sim.options.options import PRESETS, PayloadOptions
 from gremsy_gimbal_sim.payload import SimulatedPayload
 
@@ -135,7 +136,7 @@ class CalibrationBench:
             self._written, self._written_ms = wish.rates_rad_s, self.now_ms
         if wish.zoom is not None and self.zooms:
             percent = 100.0 * math.log(wish.zoom) / math.log(self.options.zoom_max)
-            self._send(self.encoder.zoom_range(self.camera, percent))
+            self._send(zoom_range(self.camera, percent).pack(self.encoder))
 
     def _send(self, message: bytes) -> None:
         self.payload.receive(message, self.now_ms * 1e-3, True)

@@ -14,33 +14,36 @@ from collections.abc import Callable
 import pytest
 from pymavlink.dialects.v20 import all as standard
 
-from gremsy_gimbal_driver.mavlink.camera_commands import CameraMode, OnboardTracking
 from gremsy_gimbal_driver.mavlink.mavlink_encoder import MavlinkEncoder, MountInput
 from gremsy_gimbal_driver.mavlink.mavlink_events import Sender
+from gremsy_gimbal_driver.payload import camera_commands
+from gremsy_gimbal_driver.payload.camera_commands import CameraMode
+from gremsy_gimbal_driver.payload.command_sequences import Step
+from gremsy_gimbal_driver.payload.payload_requests import FocusAction, TrackBox, TrackPoint
 
 TO = Sender(1, 154)
 COMMANDS = standard.enums['MAV_CMD']
 
-# Every method that makes one, with every kind of value that the driver gives it.
+PLACES = [TrackPoint(0.0, 0.0), TrackPoint(0.5, 0.25), TrackPoint(1.0, 1.0), TrackBox(0.5, 0.5, 0.2, 0.4)]
+
+# Everything that makes one, with every kind of value that the driver gives it.
 CALLS: dict[str, list[tuple[object, ...]]] = {
     'camera_mode': [(each,) for each in CameraMode],
-    'focus_auto': [()],
-    'focus_continuous': [(-1,), (0,), (1,)],
+    'focus': [(action, inverted) for action in FocusAction for inverted in (False, True)],
     'give_up_control': [(154,)],
     'motors': [(True,), (False,)],
     'mount_control': [((1.0, 2.0, 3.0), each) for each in MountInput],
     'mount_mode': [(2,), (4, 3), (4, 13)],
-    'onboard_track': [(960.0, 540.0)],
-    'onboard_tracking': [(each,) for each in OnboardTracking],
     'record': [(True,), (False,)],
     'request_message': [(283,)],
-    'stop_tracking': [()],
+    'still': [(number, recording) for number in (1, 2, 2**24) for recording in (True, False)],
+    'still_by_vendor': [(None, True)],
+    'stop_tracking_by_standard': [()],
+    'stop_tracking_by_vendor': [()],
     'take_control': [(154,), (0,)],
-    'take_image': [(1,), (2,), (2**24,)],
-    'take_image_as_the_vendor': [()],
-    'telemetry_interval': [(0, 100_000), (9, -1)],
-    'track_point': [(0.0, 0.0), (0.5, 0.25), (1.0, 1.0)],
-    'track_rectangle': [(0.4, 0.3, 0.6, 0.7), (0.0, 0.0, 1.0, 1.0)],
+    'telemetry_rate': [('EO_ZOOM', 10.0), ('LRF_RANGE', 0.0)],
+    'track_by_standard': [(place,) for place in (*PLACES, TrackBox(0.5, 0.5, 1.0, 1.0), TrackBox(0.0, 1.0, 0.5, 0.5))],
+    'track_by_vendor': [(place,) for place in PLACES],
     'zoom_continuous': [(-1,), (0,), (1,)],
     'zoom_factor': [(4.0,)],
     'zoom_range': [(0.0,), (100.0,)],
@@ -49,8 +52,8 @@ CALLS: dict[str, list[tuple[object, ...]]] = {
 # Where the vendor's devices want something else than the standard says, by method and parameter.
 BY_THE_VENDOR = {
     ('mount_control', 6): 'angles or rates (gSDK; gimbal.md 1.6): the standard has a longitude there, for other modes',
-    ('take_image_as_the_vendor', 3): 'one picture (PayloadSdk; gimbal.md 2.1): the standard says until stopped',
-    ('telemetry_interval', 1): 'an index of its own telemetry (PayloadSdk; gimbal.md 2.2), not a message',
+    ('still_by_vendor', 3): 'one picture (PayloadSdk; gimbal.md 2.1): the standard says until stopped',
+    ('telemetry_rate', 1): 'an index of its own telemetry (PayloadSdk; gimbal.md 2.2), not a message',
 }
 
 # Which enum a parameter is of; pymavlink keeps the texts and not these links, which common.xml has.
@@ -66,8 +69,14 @@ RANGES_BY_TYPE = {(531, 1): (-1, 1), (531, 2): (0, 100), (532, 1): (-1, 1), (532
 
 def commands_of(name: str) -> list[standard.MAVLink_command_long_message]:
     encoder = MavlinkEncoder(Sender(1, 191))
-    parsed = [standard.MAVLink(None).parse_buffer(getattr(encoder, name)(TO, *values)) for values in CALLS[name]]
-    return [message for messages in parsed for message in messages]
+    function = 'still' if name == 'still_by_vendor' else name
+    made = getattr(encoder if hasattr(encoder, function) else camera_commands, function)
+    packed: list[bytes] = []
+    for values in CALLS[name]:
+        command = made(TO, *values)
+        steps = command if isinstance(command, list) else [command]
+        packed += [step.pack(encoder) if isinstance(step, Step) else step for step in steps]
+    return [message for each in packed for message in standard.MAVLink(None).parse_buffer(each)]
 
 
 def parameters_of(message: standard.MAVLink_command_long_message) -> dict[int, float]:
@@ -98,7 +107,12 @@ def test_every_command_that_can_be_sent_is_in_the_table():
     names = {name for name, _ in inspect.getmembers(encoder, inspect.ismethod) if not name.startswith('_')}
     names = {name for name in names if not name.endswith(('_parameter', '_parameter_at', '_parameters'))}
     others = {'command', 'heartbeat', 'motion', 'vehicle_state', 'acknowledgement', 'manager_motion'}
-    assert names - others == set(CALLS)
+    of_camera = {
+        name
+        for name, function in inspect.getmembers(camera_commands, inspect.isfunction)
+        if inspect.signature(function).return_annotation in ('Step', 'list[Step]')
+    }
+    assert (names - others) | of_camera | {'still_by_vendor'} == set(CALLS)
     for name in CALLS:
         assert {message.get_type() for message in commands_of(name)} == {'COMMAND_LONG'}, name
 
@@ -122,14 +136,14 @@ def test_a_command_says_what_the_standard_reads(name):
 @pytest.mark.parametrize(('name', 'number'), BY_THE_VENDOR)
 def test_each_difference_from_the_standard_is_one(name, number):
     """So that the list of excuses does not outlive them: somebody sends something other than nothing there."""
-    if (name, number) == ('take_image_as_the_vendor', 3):
+    if (name, number) == ('still_by_vendor', 3):
         assert {parameters_of(message)[number] for message in commands_of(name)} == {0.0}
     else:
         assert any(parameters_of(message)[number] != 0.0 for message in commands_of(name))
 
 
 @pytest.mark.parametrize(
-    'name', [each for each in CALLS if each.startswith(('zoom_', 'focus_')) and each != 'zoom_factor']
+    'name', [each for each in CALLS if each.startswith(('zoom_', 'focus')) and each != 'zoom_factor']
 )
 def test_zoom_and_focus_are_within_the_range_of_their_type(name):
     for message in commands_of(name):
@@ -138,9 +152,10 @@ def test_zoom_and_focus_are_within_the_range_of_their_type(name):
 
 
 def test_one_picture_is_one_with_a_number_from_1():
-    for message in commands_of('take_image'):
+    pictures = [message for message in commands_of('still') if message.command == 2000]
+    for message in pictures:
         assert 'Total number of images' in COMMANDS[message.command].param[3]
         assert 'starting from 1' in COMMANDS[message.command].param[4]
         assert (message.param2, message.param3) == (0.0, 1.0)
         assert message.param4 >= 1.0
-    assert [message.param4 for message in commands_of('take_image')] == [1.0, 2.0, 2.0**24]
+    assert [message.param4 for message in pictures] == [1.0, 1.0, 2.0, 2.0, 2.0**24, 2.0**24]

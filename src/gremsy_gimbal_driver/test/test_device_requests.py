@@ -10,7 +10,7 @@ import pytest
 
 from gremsy_gimbal_driver.device.device_requests import DeviceRequests
 from gremsy_gimbal_driver.device.stream_rates import ATTITUDE, FRAME_BYTES, IMU, ORIENTATION, RateMeter, fit_streams
-from gremsy_gimbal_driver.mavlink.command_requests import CommandRequests, RequestState
+from gremsy_gimbal_driver.mavlink.acknowledged_commands import AcknowledgedCommands, CommandState
 from gremsy_gimbal_driver.mavlink.mavlink_dialect import dialect
 from gremsy_gimbal_driver.mavlink.mavlink_encoder import MavlinkEncoder
 from gremsy_gimbal_driver.mavlink.mavlink_events import (
@@ -240,8 +240,8 @@ def test_a_command_of_the_gimbals_own_is_answered_since_it_waits_for_that():
 # Acknowledgements.
 
 
-def commands() -> CommandRequests:
-    return CommandRequests(MavlinkEncoder(Sender(1, 191)))
+def commands() -> AcknowledgedCommands:
+    return AcknowledgedCommands(MavlinkEncoder(Sender(1, 191)))
 
 
 def test_a_command_is_sent_until_it_is_acknowledged():
@@ -249,18 +249,42 @@ def test_a_command_is_sent_until_it_is_acknowledged():
     request = made.ask(GIMBAL, 42503, 1.0)
     sent = [len(made.due(round(at * SECOND_NS))) for at in (0.0, 0.5, 0.99, 1.0, 1.5, 2.0)]
     assert sent == [1, 0, 0, 1, 0, 1]
-    made.heard(ack(42503))
-    assert (request.state, request.sent) == (RequestState.ACCEPTED, 3)
+    made.on_ack(ack(42503))
+    assert (request.state, request.sent) == (CommandState.ACCEPTED, 3)
     assert made.due(10 * SECOND_NS) == []
+
+
+def test_a_command_says_that_it_is_the_first_and_counts_its_repeats():
+    # common.xml, COMMAND_LONG: "0: First transmission of this command. 1-255: Confirmation transmissions".
+    made = commands()
+    made.ask(GIMBAL, 42503, 1.0, tries=3)
+    sent = [message for at in range(4) for message in parsed(made.due(at * SECOND_NS))]
+    assert [(message.command, message.confirmation) for message in sent] == [(42503, 0), (42503, 1), (42503, 2)]
+    made.ask(GIMBAL, 42503, 1.0)
+    assert [message.confirmation for message in parsed(made.due(5 * SECOND_NS))] == [0]
+
+
+def test_the_acknowledgement_of_a_withdrawn_command_is_not_taken_for_the_next_one():
+    made = commands()
+    first = made.ask(GIMBAL, 511, 285.0)
+    made.due(0)
+    made.withdraw(first, 50 * MILLISECOND_NS)
+    second = made.ask(GIMBAL, 511, 265.0)
+    assert made.due(50 * MILLISECOND_NS) == []
+    assert len(made.due(100 * MILLISECOND_NS)) == 1
+    made.on_ack(ack(511, DENIED))
+    assert second.state is CommandState.SENT
+    made.on_ack(ack(511))
+    assert (second.state, made.counts) == (CommandState.ACCEPTED, {})
 
 
 def test_a_command_nobody_answers_ends_after_its_tries():
     made = commands()
     request = made.ask(GIMBAL, 246, 0.0, 0.0, 0.0, 1.0, tries=2)
     assert sum(len(made.due(at * SECOND_NS)) for at in range(10)) == 2
-    assert request.state is RequestState.UNANSWERED
-    made.heard(ack(246))
-    assert request.state is RequestState.UNANSWERED
+    assert request.state is CommandState.UNANSWERED
+    made.on_ack(ack(246))
+    assert request.state is CommandState.UNANSWERED
     assert made.counts == {'commands_unanswered': 1, 'acknowledgements_unexpected': 1}
 
 
@@ -269,19 +293,19 @@ def test_a_refusal_ends_a_command_at_once(result):
     made = commands()
     request = made.ask(GIMBAL, 511, 285.0, 20000.0)
     made.due(0)
-    made.heard(ack(511, result))
-    assert (request.state, request.result, request.over) == (RequestState.REFUSED, result, True)
+    made.on_ack(ack(511, result))
+    assert (request.state, request.result, request.over) == (CommandState.REFUSED, result, True)
 
 
 def test_a_busy_gimbal_is_asked_again_later():
     made = commands()
     request = made.ask(GIMBAL, 511, 285.0, 20000.0, tries=2)
     made.due(0)
-    made.heard(ack(511, TEMPORARILY))
-    assert request.state is RequestState.SENT
+    made.on_ack(ack(511, TEMPORARILY))
+    assert request.state is CommandState.SENT
     assert len(made.due(SECOND_NS)) == 1
-    made.heard(ack(511, TEMPORARILY))
-    assert request.state is RequestState.REFUSED
+    made.on_ack(ack(511, TEMPORARILY))
+    assert request.state is CommandState.REFUSED
 
 
 def test_a_calibration_in_progress_is_not_started_again():
@@ -289,40 +313,40 @@ def test_a_calibration_in_progress_is_not_started_again():
     request = made.ask(GIMBAL, 42503, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0)
     made.due(0)
     for second in range(1, 25):
-        made.heard(ack(42503, IN_PROGRESS, progress=4 * second))
+        made.on_ack(ack(42503, IN_PROGRESS, progress=4 * second))
         assert made.due(second * SECOND_NS) == []
-    assert (request.state, request.progress) == (RequestState.SENT, 96)
-    made.heard(ack(42503))
-    assert request.state is RequestState.ACCEPTED
+    assert (request.state, request.progress) == (CommandState.SENT, 96)
+    made.on_ack(ack(42503))
+    assert request.state is CommandState.ACCEPTED
 
 
 def test_one_that_stops_reporting_progress_ends_unanswered_and_is_not_repeated():
     made = commands()
     request = made.ask(GIMBAL, 42503)
     made.due(0)
-    made.heard(ack(42503, IN_PROGRESS))
+    made.on_ack(ack(42503, IN_PROGRESS))
     assert sum(len(made.due(second * SECOND_NS)) for second in range(1, 60)) == 0
-    assert request.state is RequestState.UNANSWERED
+    assert request.state is CommandState.UNANSWERED
 
 
 def test_an_answer_of_another_component_or_to_another_command_settles_nothing():
     made = commands()
     request = made.ask(GIMBAL, 511, 285.0)
     made.due(0)
-    made.heard(ack(511, sender=Sender(1, 1)))
-    made.heard(ack(511, sender=Sender(2, 154)))
-    made.heard(ack(512))
-    assert request.state is RequestState.SENT
+    made.on_ack(ack(511, sender=Sender(1, 1)))
+    made.on_ack(ack(511, sender=Sender(2, 154)))
+    made.on_ack(ack(512))
+    assert request.state is CommandState.SENT
 
 
 def test_a_doubled_acknowledgement_does_not_settle_the_next_request():
     made = commands()
     first, second = made.ask(GIMBAL, 511, 285.0), made.ask(GIMBAL, 511, 265.0)
     assert len(made.due(0)) == 1
-    made.heard(ack(511))
-    made.heard(ack(511))
+    made.on_ack(ack(511))
+    made.on_ack(ack(511))
     assert made.due(50 * MILLISECOND_NS) == []
-    assert (first.state, second.state) == (RequestState.ACCEPTED, RequestState.WAITING)
+    assert (first.state, second.state) == (CommandState.ACCEPTED, CommandState.WAITING)
     assert len(made.due(100 * MILLISECOND_NS)) == 1
 
 
@@ -331,11 +355,11 @@ def test_a_late_second_answer_to_a_repeated_request_does_not_settle_the_next_one
     first, second = made.ask(GIMBAL, 511, 285.0), made.ask(GIMBAL, 511, 265.0)
     made.due(0)
     made.due(SECOND_NS)
-    made.heard(ack(511))  # to the first sending, 1.1 s late
-    assert first.state is RequestState.ACCEPTED
+    made.on_ack(ack(511))  # to the first sending, 1.1 s late
+    assert first.state is CommandState.ACCEPTED
     made.due(round(1.9 * SECOND_NS))
-    made.heard(ack(511))  # to the second sending
-    assert second.state is RequestState.WAITING
+    made.on_ack(ack(511))  # to the second sending
+    assert second.state is CommandState.WAITING
     assert len(made.due(round(2.1 * SECOND_NS))) == 1
 
 
@@ -352,5 +376,5 @@ def test_what_was_asked_of_a_gimbal_that_is_gone_ends_unanswered():
     requests = [made.ask(GIMBAL, 511, 285.0), made.ask(GIMBAL, 511, 265.0)]
     made.due(0)
     made.forget()
-    assert {each.state for each in requests} == {RequestState.UNANSWERED}
+    assert {each.state for each in requests} == {CommandState.UNANSWERED}
     assert made.due(SECOND_NS) == []

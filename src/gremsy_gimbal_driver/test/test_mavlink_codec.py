@@ -29,6 +29,7 @@ from gremsy_gimbal_driver.mavlink.mavlink_events import (
     SystemStatus,
 )
 from gremsy_gimbal_driver.mavlink.mavlink_framing import Framer, checksum
+from gremsy_gimbal_driver.payload.camera_commands import zoom_range
 
 OWN = Sender(1, 191)
 GIMBAL = Sender(1, 154)
@@ -123,7 +124,7 @@ def test_requests_are_command_longs_to_the_gimbal():
     assert (interval.command, interval.param1, interval.param2) == (511, 285.0, 20000.0)
     once = parsed_by_pymavlink(encoder.request_message(GIMBAL, 283))
     assert (once.command, once.param1, once.target_component) == (512, 283.0, 154)
-    zoom = parsed_by_pymavlink(encoder.zoom_range(Sender(1, 100), 30.0))
+    zoom = parsed_by_pymavlink(zoom_range(Sender(1, 100), 30.0).pack(encoder))
     assert (zoom.command, zoom.param1, zoom.param2, zoom.target_component) == (531, 2.0, 30.0, 100)
 
 

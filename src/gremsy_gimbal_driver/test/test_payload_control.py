@@ -13,7 +13,12 @@ from gremsy_gimbal_driver.mavlink.mavlink_dialect import dialect
 from gremsy_gimbal_driver.mavlink.mavlink_encoder import MavlinkEncoder
 from gremsy_gimbal_driver.mavlink.mavlink_events import CommandAck, Heartbeat, PayloadTelemetry, Sender
 from gremsy_gimbal_driver.payload import payload_requests as requests
-from gremsy_gimbal_driver.payload.camera_steps import LARGEST_STILL_NUMBER, CameraSteps, first_still_number
+from gremsy_gimbal_driver.payload.camera_commands import (
+    LARGEST_STILL_NUMBER,
+    first_still_number,
+    still,
+    still_numbers,
+)
 from gremsy_gimbal_driver.payload.payload_control import PayloadControl, PayloadSettings
 from gremsy_gimbal_driver.payload.payload_requests import FocusAction, TrackingPath, ZoomPath
 from gremsy_gimbal_driver.payload.ticket import TicketState
@@ -290,9 +295,9 @@ def test_firmware_that_wants_it_is_asked_for_a_picture_as_by_the_vendors_sdk():
 
 
 def test_a_picture_keeps_its_number_however_often_it_is_sent():
-    steps = CameraSteps(MavlinkEncoder(OWN), still_number=7)
-    first, second = (steps.still(CAMERA, recording=True, by_vendor=False)[0] for _ in range(2))
-    sent = [dialect.MAVLink(None).parse_buffer(each.pack())[0] for each in (first, first, second, first)]
+    numbers, encoder = still_numbers(7), MavlinkEncoder(OWN)
+    first, second = (still(CAMERA, next(numbers), recording=True)[0] for _ in range(2))
+    sent = [dialect.MAVLink(None).parse_buffer(each.pack(encoder))[0] for each in (first, first, second, first)]
     assert [message.param4 for message in sent] == [7, 7, 8, 7]
 
 
@@ -303,8 +308,9 @@ def test_numbers_of_pictures_rise_over_processes_and_stay_exact_in_a_32_bit_floa
     assert first_still_number((wrap - 1) * second) == wrap
     assert int(np.float32(wrap)) == wrap
     assert int(np.float32(wrap - 1)) == wrap - 1
-    steps = CameraSteps(MavlinkEncoder(OWN), still_number=wrap)
-    sent = [dialect.MAVLink(None).parse_buffer(steps.still(CAMERA, True, False)[0].pack())[0] for _ in range(2)]
+    numbers, encoder = still_numbers(wrap), MavlinkEncoder(OWN)
+    steps = [still(CAMERA, next(numbers), recording=True)[0] for _ in range(2)]
+    sent = [dialect.MAVLink(None).parse_buffer(step.pack(encoder))[0] for step in steps]
     assert [message.param4 for message in sent] == [wrap, 1]
 
 
@@ -588,5 +594,6 @@ def test_an_hour_of_requests_leaves_nothing_behind(bench):
         bench.run(0.5)
     bench.run(10.0)
     assert bench.control._open == []
-    assert bench.control._commands._jobs == []
+    assert bench.control._commands._sequences == []
+    assert bench.control._commands._commands._open == []
     assert sum(bench.control.counts.values()) == 600

@@ -23,6 +23,7 @@ from gremsy_gimbal_driver.mavlink.mavlink_events import (
 )
 from gremsy_gimbal_driver.mavlink.mavlink_frames import q_frd_from_level_camera, wire_rates
 from gremsy_gimbal_driver.motion.instant import Instant
+from gremsy_gimbal_driver.payload.camera_commands import zoom_range
 from gremsy_gimbal_sim.options.options import PRESETS, PayloadOptions
 from gremsy_gimbal_sim.payload import SimulatedPayload
 from gremsy_gimbal_sim.plant.plant import IDEAL, Plant
@@ -161,7 +162,7 @@ def test_a_rate_command_latches_or_expires_as_told(expiry_s, moves):
 
 def test_zoom_takes_its_time_and_is_reported_by_the_payload_board():
     bench = Bench(PayloadOptions(zoom_max=16.0, zoom_doublings_per_s=1.0)).run(0.1)
-    bench.send(bench.encoder.zoom_range(CAMERA, 50.0)).run(1.1)
+    bench.send(zoom_range(CAMERA, 50.0).pack(bench.encoder)).run(1.1)
     assert bench.payload.true_state(0).zoom == pytest.approx(2.0, rel=0.02)
     bench.run(3.0)
     assert bench.payload.true_state(0).zoom == pytest.approx(4.0)

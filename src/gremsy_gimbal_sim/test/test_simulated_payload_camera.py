@@ -10,6 +10,7 @@ import pytest
 from gremsy_gimbal_driver.mavlink.mavlink_dialect import dialect
 from gremsy_gimbal_driver.mavlink.mavlink_encoder import MavlinkEncoder
 from gremsy_gimbal_driver.mavlink.mavlink_events import Sender
+from gremsy_gimbal_driver.payload.camera_commands import still
 from gremsy_gimbal_sim.options.options import PayloadOptions
 from gremsy_gimbal_sim.payload_fixture import InstantPayload
 
@@ -374,7 +375,7 @@ def test_the_vendors_way_of_asking_for_a_message_is_answered(obeys, request_id, 
 @pytest.mark.parametrize(('vendor', 'pictures'), [(False, 29), (True, 1)])
 def test_the_vendors_way_of_asking_for_a_picture_is_one_only_for_its_own_firmware(vendor, pictures):
     bench = bench_of(vendor_still=vendor)
-    bench.write(MavlinkEncoder(Sender(1, 191)).take_image_as_the_vendor(Sender(1, 101)))
+    bench.write(still(Sender(1, 101), None, recording=True)[0].pack(MavlinkEncoder(Sender(1, 191))))
     bench.run(3.0)
     assert shown(bench, CAPTURE_STATUS).image_count == pytest.approx(pictures, abs=1 if not vendor else 0)
 

@@ -7,7 +7,7 @@ import time
 
 from gremsy_gimbal_driver.cli.ending import ToolError
 from gremsy_gimbal_driver.cli.session import Session
-from gremsy_gimbal_driver.payload.camera_steps import first_still_number
+from gremsy_gimbal_driver.payload.camera_commands import first_still_number
 from gremsy_gimbal_driver.payload.payload_control import PayloadControl, PayloadSettings
 from gremsy_gimbal_driver.payload.payload_requests import ListParameters, Record, Request, Still
 from gremsy_gimbal_driver.payload.ticket import Outcome, TicketState

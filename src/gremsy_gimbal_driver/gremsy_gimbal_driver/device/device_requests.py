@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from gremsy_gimbal_driver.device.stream_rates import ATTITUDE, RateMeter, fit_streams, stream_of
-from gremsy_gimbal_driver.mavlink.command_requests import CommandRequest, CommandRequests, RequestState
+from gremsy_gimbal_driver.mavlink.acknowledged_commands import AcknowledgedCommands, CommandState, PendingCommand
 from gremsy_gimbal_driver.mavlink.mavlink_dialect import dialect
 from gremsy_gimbal_driver.mavlink.mavlink_encoder import MavlinkEncoder
 from gremsy_gimbal_driver.mavlink.mavlink_events import CommandAck, DeviceInformation, Event, IncomingCommand, Sender
@@ -64,7 +64,7 @@ class _Stream:
         self.message_id = message_id
         self.wanted_hz = wanted_hz
         self.meter = RateMeter()
-        self.request: CommandRequest | None = None
+        self.request: PendingCommand | None = None
         self.granted: bool | None = None
         self.measured_hz: float | None = None
         self.asked_again = 0
@@ -72,7 +72,7 @@ class _Stream:
         self._patience_ns = _FIRST_PATIENCE_NS
         self._check_ns = 0
 
-    def ask(self, commands: CommandRequests, gimbal: Sender) -> None:
+    def ask(self, commands: AcknowledgedCommands, gimbal: Sender) -> None:
         interval_us = round(1e6 / self.wanted_hz) if self.wanted_hz > 0 else _NEVER_US
         command = dialect.MAV_CMD_SET_MESSAGE_INTERVAL
         self.request = commands.ask(gimbal, command, float(self.message_id), float(interval_us), tries=_RATE_TRIES)
@@ -100,10 +100,10 @@ class _Stream:
         self._measuring = False
         return True
 
-    def _begin_measuring(self, state: RequestState, now_ns: int) -> None:
+    def _begin_measuring(self, state: CommandState, now_ns: int) -> None:
         self._measuring = True
-        if state is not RequestState.UNANSWERED:
-            self.granted = state is RequestState.ACCEPTED
+        if state is not CommandState.UNANSWERED:
+            self.granted = state is CommandState.ACCEPTED
         wait_ns = _MEASURED_FOR_NS
         if self.asked_again:
             wait_ns = self._patience_ns
@@ -139,11 +139,11 @@ class DeviceRequests:
         self._encoder = encoder
         self._bytes_per_s = bytes_per_s
         self._rates_hz = fit_streams({ATTITUDE: attitude_rate_hz, **(other_rates_hz or {})}, bytes_per_s)
-        self.commands = CommandRequests(encoder)
+        self.commands = AcknowledgedCommands(encoder)
         """For other commands to the gimbal that are to be acknowledged; `due` sends them."""
         self._gimbal: Sender | None = None
         self._streams: dict[int, _Stream] = {}
-        self._asking: CommandRequest | None = None
+        self._asking: PendingCommand | None = None
         self._tries_left = _TRIES
         self._next_ns = 0
         self._can_measure = False
@@ -194,7 +194,7 @@ class DeviceRequests:
     def heard(self, event: Event, now_ns: int | None = None) -> None:
         """Anything the gimbal says. Rates are measured only if all of it comes here, with its time."""
         if isinstance(event, CommandAck):
-            self.commands.heard(event)
+            self.commands.on_ack(event)
         elif isinstance(event, DeviceInformation):
             self.information = event
         elif isinstance(event, IncomingCommand):

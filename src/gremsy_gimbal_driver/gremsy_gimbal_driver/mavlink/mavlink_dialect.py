@@ -35,10 +35,14 @@ class MessagePacker:
         self._mavlink = dialect.MAVLink(None, srcSystem=own.system, srcComponent=own.component)
         self._lock = threading.Lock()
 
-    def command(self, to: Sender, command: int, *parameters: float) -> bytes:
-        """COMMAND_LONG with up to seven parameters, the rest 0; confirmation 1 as in the vendor's SDK (gimbal.md 2)."""
+    def command(self, to: Sender, command: int, *parameters: float, confirmation: int = 0) -> bytes:
+        """COMMAND_LONG with up to seven parameters, the rest 0.
+
+        `confirmation` is 0 in a command's first transmission and counts its repeats (common.xml). The vendor's SDK
+        always sends 1 (gimbal.md 2); ArduPilot's mounts, which drive the same gimbals, send 0.
+        """
         seven = [*parameters, *[0.0] * (7 - len(parameters))]
-        return self._pack(dialect.MAVLink_command_long_message(to.system, to.component, command, 1, *seven))
+        return self._pack(dialect.MAVLink_command_long_message(to.system, to.component, command, confirmation, *seven))
 
     def _pack(self, message: dialect.MAVLink_message) -> bytes:
         with self._lock:

@@ -8,8 +8,7 @@ import struct
 from dataclasses import dataclass
 from enum import IntEnum
 
-from gremsy_gimbal_driver.mavlink.camera_commands import CameraCommands
-from gremsy_gimbal_driver.mavlink.mavlink_dialect import dialect
+from gremsy_gimbal_driver.mavlink.mavlink_dialect import MessagePacker, dialect
 from gremsy_gimbal_driver.mavlink.mavlink_events import Sender
 
 Triple = tuple[float, float, float]
@@ -68,7 +67,7 @@ class VehicleState:
     landed_state: int = dialect.MAV_LANDED_STATE_UNDEFINED
 
 
-class MavlinkEncoder(CameraCommands):
+class MavlinkEncoder(MessagePacker):
     """Packs messages of one sender, numbering them in order; may be used from several threads."""
 
     def heartbeat(self) -> bytes:

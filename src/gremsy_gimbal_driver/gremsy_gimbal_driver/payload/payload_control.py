@@ -19,9 +19,9 @@ from gremsy_gimbal_driver.mavlink.mavlink_events import (
     PayloadTelemetry,
     Sender,
 )
+from gremsy_gimbal_driver.payload import camera_commands
 from gremsy_gimbal_driver.payload import payload_requests as requests
-from gremsy_gimbal_driver.payload.acknowledged_commands import AcknowledgedCommands, Step
-from gremsy_gimbal_driver.payload.camera_steps import CameraSteps
+from gremsy_gimbal_driver.payload.command_sequences import CommandSequences, Step
 from gremsy_gimbal_driver.payload.extended_parameters import ExtendedParameters
 from gremsy_gimbal_driver.payload.payload_requests import Request, TrackingPath, ZoomPath
 from gremsy_gimbal_driver.payload.payload_settings import ProductFamily, SettingError, find_setting
@@ -72,7 +72,7 @@ class PayloadControl:
         encoder: packs.
         components: who is there; its owner feeds it, and lets it forget.
         settings: what is known of the product.
-        still_number: of the first picture (`camera_steps`).
+        still_number: of the first picture (`camera_commands`).
     """
 
     def __init__(
@@ -86,9 +86,10 @@ class PayloadControl:
         self._components = components
         self._present: set[Sender] = set()
         self._parameters = ExtendedParameters(encoder)
-        self._commands = AcknowledgedCommands()
-        self._zoom = ZoomControl(encoder, self._commands, self.settings.zoom_range_inverted, self.settings.zoom_largest)
-        self._steps = CameraSteps(encoder, still_number)
+        self._encoder = encoder
+        self._commands = CommandSequences(encoder)
+        self._zoom = ZoomControl(self._commands, self.settings.zoom_range_inverted, self.settings.zoom_largest)
+        self._still_numbers = camera_commands.still_numbers(still_number)
         self._recording = False
         self._record: tuple[Ticket, bool] | None = None
         self._open: list[Ticket] = []
@@ -148,7 +149,7 @@ class PayloadControl:
             steps = self._tracking_steps(Ticket('stopping the tracking'), requests.StopTracking())
         except _Refused:
             return ()
-        return tuple(step.pack() for step in steps)
+        return tuple(step.pack(self._encoder) for step in steps)
 
     def due(self, now_ns: int) -> list[bytes]:
         """Messages to send now; call it at least some ten times a second."""
@@ -160,7 +161,7 @@ class PayloadControl:
                 self.gone.add(gone)
             sentence = f'The component {gone.system}/{gone.component} fell silent before it answered: check its power.'
             self._parameters.cancel(gone, sentence)
-            self._commands.cancel(gone, sentence)
+            self._commands.cancel(gone, sentence, now_ns)
         messages = self._parameters.due(now_ns) + self._commands.due(now_ns)
         self._zoom.step(now_ns)
         if self._record is not None and self._record[0].state is TicketState.ACCEPTED:
@@ -175,7 +176,7 @@ class PayloadControl:
         if isinstance(event, ExtendedParameter):
             self._parameters.heard(event, now_ns)
         elif isinstance(event, CommandAck):
-            self._commands.heard(event, now_ns)
+            self._commands.on_ack(event)
         elif isinstance(event, PayloadTelemetry):
             self.telemetry[event.name] = event.value
             if event.name == 'EO_ZOOM':
@@ -221,30 +222,32 @@ class PayloadControl:
     def _begin_command(self, ticket: Ticket, request: requests.CommandRequest, now_ns: int) -> None:
         match request:
             case requests.Focus(action):
-                steps = self._steps.focus(self._camera_for(ticket), action, self.settings.focus_inverted)
+                steps = camera_commands.focus(self._camera_for(ticket), action, self.settings.focus_inverted)
                 self._commands.request(ticket, 'focus', steps, now_ns)
             case requests.Record(on):
-                steps = self._steps.record(self._camera_for(ticket), on)
+                steps = camera_commands.record(self._camera_for(ticket), on)
                 self._commands.request(ticket, 'record', steps, now_ns)
                 self._record = (ticket, on)
             case requests.Still():
-                steps = self._steps.still(self._camera_for(ticket), self._recording, self.settings.vendor_still)
+                camera = self._camera_for(ticket)
+                number = None if self.settings.vendor_still else next(self._still_numbers)
+                steps = camera_commands.still(camera, number, self._recording)
                 # Each picture is wanted: none replaces another.
                 self._commands.request(ticket, f'still {id(ticket)}', steps, now_ns)
             case requests.TelemetryRate(name, rate_hz):
-                steps = self._steps.telemetry_rate(self._board_for(ticket), name, rate_hz)
+                steps = camera_commands.telemetry_rate(self._board_for(ticket), name, rate_hz)
                 self._commands.request(ticket, f'rate of {name}', steps, now_ns)
 
     def _tracking_steps(self, ticket: Ticket, request: requests.TrackingRequest) -> list[Step]:
         if self.settings.tracking_path is TrackingPath.VENDOR:
             board = self._board_for(ticket)
             if isinstance(request, requests.StopTracking):
-                return self._steps.stop_tracking_by_vendor(board)
-            return self._steps.track_by_vendor(board, request)
+                return camera_commands.stop_tracking_by_vendor(board)
+            return camera_commands.track_by_vendor(board, request)
         camera = self._camera_for(ticket)
         if isinstance(request, requests.StopTracking):
-            return self._steps.stop_tracking_by_standard(camera)
-        return self._steps.track_by_standard(camera, request)
+            return camera_commands.stop_tracking_by_standard(camera)
+        return camera_commands.track_by_standard(camera, request)
 
     def _camera_for(self, ticket: Ticket) -> Sender:
         camera = self.camera

@@ -5,13 +5,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import partial
 
-from gremsy_gimbal_driver.mavlink.mavlink_dialect import dialect
-from gremsy_gimbal_driver.mavlink.mavlink_encoder import MavlinkEncoder
 from gremsy_gimbal_driver.mavlink.mavlink_events import Sender
-from gremsy_gimbal_driver.payload.acknowledged_commands import AcknowledgedCommands, Step
-from gremsy_gimbal_driver.payload.camera_steps import VENDOR_COMMAND
+from gremsy_gimbal_driver.payload.camera_commands import zoom_continuous, zoom_factor, zoom_range
+from gremsy_gimbal_driver.payload.command_sequences import CommandSequences, Step
 from gremsy_gimbal_driver.payload.ticket import Ticket, TicketState
 from gremsy_gimbal_driver.payload.zoom_watch import ZoomVerdict, ZoomWatch
 
@@ -31,13 +28,12 @@ class ZoomControl:
     """One lens, one zoom at a time, the newest.
 
     Args:
-        encoder, commands: pack, send and send again.
+        commands: sends, and sends again.
         inverted: of the range command: on such a payload 0 % is the narrowest view; a calibrated fact of the product.
         largest: magnification at the narrow end.
     """
 
-    def __init__(self, encoder: MavlinkEncoder, commands: AcknowledgedCommands, inverted: bool, largest: float) -> None:
-        self._encoder = encoder
+    def __init__(self, commands: CommandSequences, inverted: bool, largest: float) -> None:
         self._commands = commands
         self._inverted = inverted
         self._largest = largest
@@ -50,8 +46,7 @@ class ZoomControl:
         sent = 100.0 - percent if self._inverted else percent
         # Only the ends are sure: what magnification a share of the range is, no document says.
         direction = 1 if percent >= 100.0 else -1 if percent <= 0.0 else 0
-        step = Step(camera, dialect.MAV_CMD_SET_CAMERA_ZOOM, partial(self._encoder.zoom_range, camera, sent))
-        self._begin(ticket, step, ZoomWatch(wanted, direction, self.factor, now_ns), now_ns)
+        self._begin(ticket, zoom_range(camera, sent), ZoomWatch(wanted, direction, self.factor, now_ns), now_ns)
 
     def by_factor(self, ticket: Ticket, camera: Sender, factor: float, now_ns: int) -> None:
         """By the range command, taken to be geometric, as the lens's own steps are; the watch tells where it is not."""
@@ -60,13 +55,11 @@ class ZoomControl:
 
     def absolute(self, ticket: Ticket, payload: Sender, factor: float, now_ns: int) -> None:
         """COMMAND_LONG 31013: the magnification itself."""
-        step = Step(payload, VENDOR_COMMAND, partial(self._encoder.zoom_factor, payload, factor))
-        self._begin(ticket, step, ZoomWatch(factor, 0, self.factor, now_ns), now_ns)
+        self._begin(ticket, zoom_factor(payload, factor), ZoomWatch(factor, 0, self.factor, now_ns), now_ns)
 
     def drive(self, ticket: Ticket, camera: Sender, direction: int, now_ns: int) -> None:
         """COMMAND_LONG 531 of type continuous; a stop is over when it is acknowledged."""
-        pack = partial(self._encoder.zoom_continuous, camera, direction)
-        step = Step(camera, dialect.MAV_CMD_SET_CAMERA_ZOOM, pack)
+        step = zoom_continuous(camera, direction)
         if direction == 0:
             self._replace('The zoom was stopped.')
             self._commands.request(ticket, _KIND, [step], now_ns)

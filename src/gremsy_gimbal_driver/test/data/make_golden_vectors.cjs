@@ -28,7 +28,7 @@ function text(value) {
 
 const to = ([targetSystem, targetComponent]) => ({ targetSystem, targetComponent });
 const command = (name, number, parameters, whom, sequence) => {
-  const values = { command: number, confirmation: 1, ...to(whom) };
+  const values = { command: number, confirmation: 0, ...to(whom) };
   parameters.forEach((value, index) => { values[`_param${index + 1}`] = value; });
   pack(name, new common.CommandLong(), values, DRIVER, sequence);
 };
