@@ -29,8 +29,7 @@ from benchmarks.loop.pointing_score import score_pointing
 from benchmarks.reference.reference_tracks import read_reference
 from gremsy_camera.footage.footage import cache_directory, default_footage
 from gremsy_camera.footage.footage_reader import AtEnd, FootageReader
-from gremsy_camera.scene.scene import SceneGeometry, View, simulated_camera
-from gremsy_camera.scene.scene_renderer import SceneRenderer
+from gremsy_camera.scene.scene import SceneGeometry, SceneRenderer, View, simulated_camera
 from gremsy_common.atomic_file import refuse_others, write_whole
 from gremsy_common.parameters.parameter_fields import from_values
 from gremsy_common.types.detections import Detections

@@ -126,7 +126,7 @@ def videos(chance: random.Random, _folder: Path) -> Iterator[_Case]:
     import av
 
     from gremsy_camera.errors import PictureDamaged
-    from gremsy_camera.live.jpeg_pixels import decode_jpeg
+    from gremsy_camera.live.live_reader import decode_jpeg
     from gremsy_camera.streams.pyav_decoder import PyAvDecoder
 
     jpeg = cv2.imencode('.jpg', _photo())[1].tobytes()

@@ -21,8 +21,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from gremsy_camera.scene.scene import SceneGeometry, View, simulated_camera
-from gremsy_camera.scene.scene_renderer import SceneRenderer
+from gremsy_camera.scene.scene import SceneGeometry, SceneRenderer, View, simulated_camera
 from gremsy_common.atomic_file import refuse_unwritable, write_whole
 from gremsy_common.errors import SuiteError
 from gremsy_common.types.attitude_age import AttitudeAge, together

@@ -13,8 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from gremsy_camera.scene.scene import SceneGeometry, View
-from gremsy_camera.scene.scene_renderer import Pixels, SceneRenderer
+from gremsy_camera.scene.scene import Pixels, SceneGeometry, SceneRenderer, View
 from gremsy_camera.trial import burned_clock
 from gremsy_common.types.camera_model import CameraModel
 

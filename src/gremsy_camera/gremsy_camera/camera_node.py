@@ -11,9 +11,9 @@ import cv2
 import numpy as np
 
 from gremsy_camera.camera_parameters import CameraParameters, optical_frame_name
-from gremsy_camera.external.external_topics import SCHEME as EXTERNAL
-from gremsy_camera.external.external_topics import external_topics
 from gremsy_camera.external.foreign_frames import ForeignFrames
+from gremsy_camera.external.foreign_watch import SCHEME as EXTERNAL
+from gremsy_camera.external.foreign_watch import external_topics
 from gremsy_camera.footage.footage_reader import AtEnd
 from gremsy_camera.footage.pacing import SystemClock
 from gremsy_camera.lens.camera_lens import Lens

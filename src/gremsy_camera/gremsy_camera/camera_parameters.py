@@ -6,8 +6,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, fields
 
-from gremsy_camera.lens.camera_lens import LensOptions
-from gremsy_camera.lens.zoom_table import ZoomTable
+from gremsy_camera.lens.camera_lens import LensOptions, ZoomTable
 from gremsy_camera.live.live_options import LiveOptions
 from gremsy_common.parameters.parameter_fields import NodeParameters, ParameterError, param
 from gremsy_common.parameters.parameter_forms import TextForm

@@ -9,8 +9,7 @@ import time
 import pytest
 
 from gremsy_camera.check import camera_check, camera_finding
-from gremsy_camera.check.camera_finding import found_lines
-from gremsy_camera.check.onvif_discovery import NetworkCamera, find_network_cameras
+from gremsy_camera.check.camera_finding import NetworkCamera, find_network_cameras, found_lines
 from gremsy_camera.v4l2.camera_list import FoundCamera
 
 ANSWER = """<?xml version="1.0" encoding="UTF-8"?>

@@ -7,10 +7,18 @@ import numpy as np
 import pytest
 
 from gremsy_camera.errors import SourceUnusable
-from gremsy_camera.external.external_topics import ExternalTopics, Transport, external_topics
 from gremsy_camera.external.foreign_frames import Arrival, ForeignFrames
 from gremsy_camera.external.foreign_problems import image_topics, worst_problem
-from gremsy_camera.external.foreign_watch import ForeignPublisher, ForeignState, ForeignWatch, Names, Senders
+from gremsy_camera.external.foreign_watch import (
+    ExternalTopics,
+    ForeignPublisher,
+    ForeignState,
+    ForeignWatch,
+    Names,
+    Senders,
+    Transport,
+    external_topics,
+)
 from gremsy_camera.footage.footage_reader import AtEnd
 from gremsy_camera.footage.pacing import SystemClock
 from gremsy_camera.sources import create_source, parse_uri

@@ -6,7 +6,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from gremsy_camera.live.frozen_picture import FrozenPicture
+from gremsy_camera.live.live_source import FrozenPicture
 
 RATE_HZ, GOP = 20, 20
 PERIOD_NS = 1_000_000_000 // RATE_HZ

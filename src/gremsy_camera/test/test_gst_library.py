@@ -9,8 +9,7 @@ import pytest
 
 from gremsy_camera.errors import SourceUnusable
 from gremsy_camera.gstreamer.gst_decoders import choose_decoder
-from gremsy_camera.gstreamer.gst_errors import pipeline_error
-from gremsy_camera.gstreamer.gst_library import APT_LINE, GStreamer, load_gstreamer, why_no_gstreamer
+from gremsy_camera.gstreamer.gst_library import APT_LINE, GStreamer, load_gstreamer, pipeline_error, why_no_gstreamer
 
 pytest_plugins = ['gremsy_camera.trial.pytest_gstreamer']
 

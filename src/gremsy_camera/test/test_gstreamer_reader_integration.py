@@ -20,8 +20,7 @@ from gremsy_camera.live.encoded_video import NO_TAP
 from gremsy_camera.live.live_options import LiveOptions
 from gremsy_camera.live.live_reader import TimeBase
 from gremsy_camera.streams.gstreamer_reader import create, why_not
-from gremsy_camera.streams.stream_address import StreamAddress
-from gremsy_camera.streams.stream_request import ReaderRequest
+from gremsy_camera.streams.stream_address import ReaderRequest, StreamAddress
 from gremsy_camera.trial import burned_clock
 
 from .reader_steps import opening, read

@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 
 from gremsy_camera.camera_parameters import CameraParameters, optical_frame_name
-from gremsy_camera.lens.camera_lens import Lens, LensOptions
-from gremsy_camera.lens.zoom_table import ZoomTable
+from gremsy_camera.lens.camera_lens import Lens, LensOptions, ZoomTable
 from gremsy_common.parameters.parameter_fields import ParameterError, from_values
 
 CALIBRATION = """

@@ -20,8 +20,7 @@ from gremsy_camera.live.encoded_video import NO_TAP
 from gremsy_camera.live.live_options import LiveOptions
 from gremsy_camera.streams import opencv_reader
 from gremsy_camera.streams.opencv_reader import create, why_not
-from gremsy_camera.streams.stream_address import StreamAddress
-from gremsy_camera.streams.stream_request import ReaderRequest
+from gremsy_camera.streams.stream_address import ReaderRequest, StreamAddress
 from gremsy_camera.trial import burned_clock
 from gremsy_common.installing import pip_install
 
@@ -107,7 +106,7 @@ from gremsy_camera.live.encoded_video import NO_TAP
 from gremsy_camera.live.live_options import LiveOptions
 from gremsy_camera.streams.opencv_reader import create
 from gremsy_camera.streams.stream_address import StreamAddress
-from gremsy_camera.streams.stream_request import ReaderRequest
+from gremsy_camera.streams.stream_address import ReaderRequest
 from gremsy_common.installing import pip_install
 request = ReaderRequest(StreamAddress.of(sys.argv[1], 'source'), LiveOptions(), SystemClock(), NO_TAP, print)
 reader = create(request)

@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 
 from gremsy_camera.v4l2.kernel_video import fourcc
-from gremsy_camera.v4l2.motion_jpeg import BadPicture, whole_jpeg
-from gremsy_camera.v4l2.pixel_formats import BY_CODE, KINDS, BufferLayout, kind_called
+from gremsy_camera.v4l2.pixel_formats import BY_CODE, KINDS, BadPicture, BufferLayout, kind_called, whole_jpeg
 
 WIDTH, HEIGHT = 48, 32
 # ffmpeg's name of the pixel format, bytes a pixel in the first plane, planes.

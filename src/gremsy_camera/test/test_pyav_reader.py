@@ -19,11 +19,10 @@ from gremsy_camera.live.live_options import LiveOptions
 from gremsy_camera.streams import pyav_reader
 from gremsy_camera.streams.pyav_decoder import PyAvDecoder
 from gremsy_camera.streams.pyav_reader import PyAvReader
+from gremsy_camera.streams.rtp_times import misp_ns, time_code_ns
 from gremsy_camera.streams.rtsp_messages import StreamDescription, VideoTrack
 from gremsy_camera.streams.rtsp_session import RTCP, RTP, Received
-from gremsy_camera.streams.sei_times import misp_ns, time_code_ns
-from gremsy_camera.streams.stream_address import StreamAddress
-from gremsy_camera.streams.stream_request import ReaderRequest
+from gremsy_camera.streams.stream_address import ReaderRequest, StreamAddress
 
 av = pytest.importorskip('av')
 

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gremsy_camera.streams.decoding_order import DecodingTimes
 from gremsy_camera.streams.rtp_packets import PacketOrder, RtpPacket, take_apart
 from gremsy_camera.streams.rtp_pictures import PictureAssembler
+from gremsy_camera.streams.rtp_times import DecodingTimes
 from gremsy_camera.streams.rtsp_messages import VideoTrack
 
 MS = 1_000_000

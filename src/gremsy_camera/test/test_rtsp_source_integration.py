@@ -431,7 +431,7 @@ def test_restarts_leave_nothing_behind(run_camera, open_source, times):
 
 @pytest.fixture
 def quick_watch(monkeypatch):
-    monkeypatch.setattr('gremsy_camera.streams.server_watch._EVERY_S', 0.2)
+    monkeypatch.setattr('gremsy_camera.streams.stream_choice._EVERY_S', 0.2)
 
 
 def test_while_the_server_is_away_the_camera_itself_is_read_and_then_the_server_again(

@@ -7,8 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from gremsy_camera.scene.scene import SceneGeometry, View, simulated_camera
-from gremsy_camera.scene.scene_renderer import SceneRenderer
+from gremsy_camera.scene.scene import SceneGeometry, SceneRenderer, View, simulated_camera
 from gremsy_common.geometry import (
     CAMERA_FROM_OPTICAL,
     bearing_from_direction,

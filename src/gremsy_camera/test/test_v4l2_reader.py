@@ -21,9 +21,9 @@ from gremsy_camera.source_feed import FeedState, SourceFeed
 from gremsy_camera.sources.source import SourceContext
 from gremsy_camera.v4l2 import camera_troubles
 from gremsy_camera.v4l2 import kernel_video as kernel
+from gremsy_camera.v4l2.camera_list import video_nodes
 from gremsy_camera.v4l2.camera_modes import Wanted
 from gremsy_camera.v4l2.v4l2_reader import CameraWish, V4l2Reader
-from gremsy_camera.v4l2.video_nodes import video_nodes
 from gremsy_camera.v4l2.video_system import KernelVideo
 
 from .recorded_cameras import (

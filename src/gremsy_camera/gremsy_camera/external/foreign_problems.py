@@ -6,9 +6,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from gremsy_camera.external.external_topics import Transport
 from gremsy_camera.external.foreign_frames import same_aspect
-from gremsy_camera.external.foreign_watch import SILENT_AFTER_S, ForeignWatch, names_of
+from gremsy_camera.external.foreign_watch import SILENT_AFTER_S, ForeignWatch, Transport, names_of
 
 # From so many on it is told how many were lost; a share that a busy machine loses is normal.
 _LEAST_PAIRS, _LOST_SHARE = 10, 0.2

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is known of another driver's camera: who publishes, and how fast and how regularly its images come."""
+"""What is known of another driver's camera: who publishes, and how fast and how regularly its images come.
+
+Its topics are named by `external:` or `external:/usb_cam/image_raw?info=/usb_cam/camera_info`.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +13,67 @@ from enum import Enum
 
 import numpy as np
 
-from gremsy_camera.external.external_topics import Transport
+from gremsy_camera.errors import SourceUnusable
 from gremsy_camera.external.foreign_frames import ForeignFrames, same_aspect
+from gremsy_camera.sources.source import SourceUri
+from gremsy_common.parameters.parameter_forms import TextForm, complaint
 from gremsy_common.types.camera_model import CameraModel
+
+SCHEME = 'external'
+_COMPRESSED = '/compressed'
+_OWN_IMAGE, _OWN_INFO = 'image_raw', 'camera_info'
+
+
+class Transport(Enum):
+    """How images come; the value is what the option `transport` says."""
+
+    AUTO = 'auto'
+    RAW = 'raw'
+    COMPRESSED = 'compressed'
+
+
+@dataclass(frozen=True, slots=True)
+class ExternalTopics:
+    """The names as they are given, relative ones in the camera's namespace.
+
+    Attributes:
+        image: of raw images.
+        compressed: of JPEG or PNG.
+        info: of the intrinsics.
+        transport: which of the two images; AUTO takes raw ones where there are any.
+    """
+
+    image: str = _OWN_IMAGE
+    compressed: str = _OWN_IMAGE + _COMPRESSED
+    info: str = _OWN_INFO
+    transport: Transport = Transport.AUTO
+
+
+def external_topics(uri: SourceUri) -> ExternalTopics:
+    """The topics that the URI names; those it does not name lie where image_transport puts them.
+
+    Raises:
+        SourceUnusable: for what is no topic or no transport.
+    """
+    uri.allow_options('info', 'transport')
+    # As after any scheme, two slashes may follow.
+    path = '/' + uri.path.lstrip('/') if uri.path.startswith('//') else uri.path
+    told = uri.option('transport', Transport.COMPRESSED.value if path.endswith(_COMPRESSED) else Transport.AUTO.value)
+    if told not in [each.value for each in Transport]:
+        raise SourceUnusable(
+            f"`source` {uri.text} asks for the transport '{told}': use {', '.join(each.value for each in Transport)}."
+        )
+    image = path.removesuffix(_COMPRESSED) or _OWN_IMAGE
+    parent = image.rpartition('/')[0]
+    # As image_transport's camera subscriber does: beside the image.
+    beside = f'{parent}/{_OWN_INFO}' if parent or image.startswith('/') else _OWN_INFO
+    info = uri.option('info', '') or beside
+    for topic in (image, info):
+        wrong = complaint(TextForm.TOPIC, topic)
+        if wrong:
+            raise SourceUnusable(f"`source` {uri.text} names the topic '{topic}', which {wrong}.")
+    return ExternalTopics(image, image + _COMPRESSED, info, Transport(told))
+
 
 _NS_PER_S = 1_000_000_000
 # Longer than a driver takes to start, shorter than a pilot waits.

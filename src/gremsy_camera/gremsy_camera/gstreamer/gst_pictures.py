@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from gremsy_camera.errors import PictureDamaged, SourceError
 from gremsy_camera.gstreamer.gst_library import GStreamer
-from gremsy_camera.live.jpeg_pixels import decode_jpeg
+from gremsy_camera.live.live_reader import decode_jpeg
 
 Image = NDArray[Any]
 

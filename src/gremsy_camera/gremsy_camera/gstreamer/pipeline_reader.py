@@ -12,8 +12,7 @@ from urllib.parse import quote
 from gremsy_camera.errors import SourceEnded, SourceError, SourceUnusable
 from gremsy_camera.footage.footage_reader import AtEnd
 from gremsy_camera.footage.pacing import Clock
-from gremsy_camera.gstreamer.gst_errors import pipeline_error
-from gremsy_camera.gstreamer.gst_library import GStreamer, how_to_get, load_gstreamer
+from gremsy_camera.gstreamer.gst_library import GStreamer, how_to_get, load_gstreamer, pipeline_error
 from gremsy_camera.gstreamer.gst_pictures import JPEG_CAPS, RAW_CAPS, PictureLayout, layout_of, pixels_of
 from gremsy_camera.live.live_reader import DECODE_FAILURES, CaptureTime, LivePicture, StreamInfo, TimeBase
 from gremsy_camera.streams.credentials import fill_in, redacted

@@ -15,8 +15,7 @@ from gremsy_camera.footage.pacing import Clock
 from gremsy_camera.http_stream.http_session import BodyEnded, HttpAnswer, HttpSession
 from gremsy_camera.http_stream.jpeg_stream import JpegPart, JpegStream, NoPictures
 from gremsy_camera.live.encoded_video import NO_TAP, EncodedFormat, EncodedPacket, EncodedTap
-from gremsy_camera.live.jpeg_pixels import decode_jpeg
-from gremsy_camera.live.live_reader import DECODE_FAILURES, CaptureTime, LivePicture, StreamInfo, TimeBase
+from gremsy_camera.live.live_reader import DECODE_FAILURES, CaptureTime, LivePicture, StreamInfo, TimeBase, decode_jpeg
 from gremsy_camera.streams.credentials import fill_in, redacted
 from gremsy_camera.streams.stream_address import StreamAddress
 

@@ -17,8 +17,7 @@ from urllib.parse import urljoin
 from gremsy_camera.errors import SourceError, SourceRefused, SourceUnusable
 from gremsy_camera.streams.credentials import redacted
 from gremsy_camera.streams.rtsp_messages import Credentials
-from gremsy_camera.streams.stream_address import StreamAddress
-from gremsy_camera.streams.unreachable import explain_connect, explain_status
+from gremsy_camera.streams.stream_address import StreamAddress, explain_connect, explain_status
 
 _AGENT = 'gremsy_camera'
 _RECEIVE_BYTES = 64 * 1024

@@ -3,20 +3,177 @@
 
 A calibration is of images of one size, at one zoom. An image of another size is taken for the same picture, larger or
 smaller; one of another aspect for the middle of it, which is how cameras make 16:9 video of a 4:3 sensor, unless
-`calibration_region` says which part it is.
+`calibration_region` says which part it is. The file is one that ROS's camera_calibration writes (plumb_bob,
+rational_polynomial or equidistant).
+
+A gimbal camera reports its magnification as the lens's maker specifies it: the true focal length is off by a few
+percent, and the distortion of a wide lens is different at its long end. A zoom table says both, as measured.
 """
 
 from __future__ import annotations
 
+import bisect
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
-from gremsy_camera.lens.lens_calibration import read_calibration
-from gremsy_camera.lens.zoom_table import ZoomTable
+import yaml
+
 from gremsy_common.parameters.parameter_fields import ParameterError
-from gremsy_common.types.camera_model import CameraModel
+from gremsy_common.types.camera_model import CameraModel, lens_of
+
+_FORM = "write 'ZOOM: SCALE', as '4: 3.87', or with coefficients of distortion behind, as '4: 3.87 -0.02 0.1 0 0 0'"
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    zoom: float
+    scale: float
+    distortion: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ZoomTable:
+    """Rows by rising zoom; without any, focal lengths are in proportion to the zoom, and the distortion stays."""
+
+    rows: tuple[_Row, ...] = ()
+
+    @classmethod
+    def parse(cls, texts: Sequence[str]) -> ZoomTable:
+        """Of parameter `zoom_table`.
+
+        Raises:
+            ParameterError: for what is no such table.
+        """
+        rows = sorted((_row_of(text) for text in texts), key=lambda row: row.zoom)
+        zooms = [row.zoom for row in rows]
+        if len(set(zooms)) != len(zooms):
+            twice = next(zoom for zoom in zooms if zooms.count(zoom) > 1)
+            raise ParameterError(f'Parameter `zoom_table` has the zoom {twice:g} twice: give each once.')
+        if len({len(row.distortion) for row in rows}) > 1:
+            raise ParameterError(
+                'Parameter `zoom_table` has coefficients of distortion in some rows, or not the same number in all: '
+                'give them in each, or in none.'
+            )
+        return cls(tuple(rows))
+
+    def check(self, camera: CameraModel) -> None:
+        """Whether its coefficients are of that camera's lens.
+
+        Raises:
+            ParameterError: where they cannot be.
+        """
+        if self.rows and self.rows[0].distortion:
+            try:
+                lens_of('equidistant' if camera.fisheye else '', self.rows[0].distortion)
+            except ValueError as error:
+                raise ParameterError(
+                    f'Parameter `zoom_table` {error}: give as many as the lens of `calibration_file` has.'
+                ) from error
+
+    def beyond(self, zoom: float) -> bool:
+        """Whether the table says nothing of that zoom."""
+        return bool(self.rows) and not self.rows[0].zoom <= zoom <= self.rows[-1].zoom
+
+    def zoomed(self, camera: CameraModel, zoom: float) -> CameraModel:
+        """The camera of the calibration at that zoom (> 0).
+
+        Between two rows the logarithm of the scale goes in proportion to that of the zoom; before the first row and
+        after the last the scale goes in proportion to the zoom, and the distortion stays.
+        """
+        if not self.rows:
+            return camera.zoomed(zoom)
+        place = bisect.bisect_right([row.zoom for row in self.rows], zoom)
+        below, above = self.rows[max(place - 1, 0)], self.rows[min(place, len(self.rows) - 1)]
+        if below is above:
+            scale, distortion = below.scale * zoom / below.zoom, below.distortion
+        else:
+            share = math.log(zoom / below.zoom) / math.log(above.zoom / below.zoom)
+            scale = below.scale * (above.scale / below.scale) ** share
+            pairs = zip(below.distortion, above.distortion, strict=True)
+            distortion = tuple(first + share * (second - first) for first, second in pairs)
+        zoomed = camera.zoomed(scale)
+        return replace(zoomed, distortion=distortion) if distortion else zoomed
+
+
+def _row_of(text: str) -> _Row:
+    zoom, colon, rest = text.partition(':')
+    try:
+        numbers = [float(each) for each in (zoom, *rest.split())]
+    except ValueError:
+        numbers = []
+    if not colon or len(numbers) < 2 or not all(map(math.isfinite, numbers)) or numbers[0] <= 0.0 or numbers[1] <= 0.0:
+        raise ParameterError(f"Parameter `zoom_table` has the row '{text}', which is none: {_FORM}.")
+    return _Row(numbers[0], numbers[1], tuple(numbers[2:]))
+
+
+def read_calibration(path: Path) -> CameraModel:
+    """The camera of the file, of images of the calibrated size, with its rectification and projection.
+
+    Raises:
+        ParameterError: naming `calibration_file` when it cannot be read, or is no such file.
+    """
+    try:
+        content = yaml.safe_load(path.read_text(encoding='utf-8'))
+    except OSError as error:
+        raise ParameterError(
+            f"Parameter `calibration_file` is '{path}', which cannot be read ({error.strerror}): "
+            'name a file that camera_calibration wrote, or leave it empty.'
+        ) from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise _not_a_calibration(path, 'it is not YAML') from error
+    try:
+        return _model_of(content)
+    except KeyError as error:
+        raise _not_a_calibration(path, f'it has no {error}') from error
+    except (TypeError, ValueError, IndexError, AttributeError) as error:
+        raise _not_a_calibration(path, str(error)) from error
+
+
+def _model_of(content: Any) -> CameraModel:
+    if not isinstance(content, Mapping):
+        raise TypeError('it has no keys')
+    try:
+        model = CameraModel.calibrated(
+            int(content['image_width']),
+            int(content['image_height']),
+            str(content.get('distortion_model') or ''),
+            _numbers(content['distortion_coefficients'], 'distortion_coefficients'),
+            _numbers(content['camera_matrix'], 'camera_matrix'),
+            _numbers(content.get('rectification_matrix'), 'rectification_matrix', 9),
+            _numbers(content.get('projection_matrix'), 'projection_matrix', 12),
+        )
+    except ValueError as error:
+        raise ValueError(f'it {error}' if str(error).startswith('has ') else str(error)) from error
+    if not model.usable or model.width <= 0 or model.height <= 0:
+        raise ValueError('size and focal lengths must be positive')
+    return model
+
+
+def _numbers(matrix: Any, name: str, size: int | None = None) -> list[float]:
+    """The data of one matrix; none where the file leaves it out."""
+    if matrix is None and size is not None:
+        return []
+    if not isinstance(matrix, Mapping) or not isinstance(matrix.get('data'), list):
+        raise TypeError(f'its {name} has no list of data')
+    try:
+        found = [float(each) for each in matrix['data']]
+    except (TypeError, ValueError) as error:
+        raise ValueError(f'its {name} has data that are no numbers') from error
+    if not all(map(math.isfinite, found)) or (size is not None and len(found) != size):
+        wanted = 'finite numbers' if size is None else f'{size} finite numbers'
+        raise ValueError(f'its {name} must be {wanted}')
+    return found
+
+
+def _not_a_calibration(path: Path, reason: str) -> ParameterError:
+    return ParameterError(
+        f"Parameter `calibration_file` is '{path}', which holds no camera calibration ({reason}): "
+        'name a file that camera_calibration wrote, or leave it empty.'
+    )
+
 
 # 640x360 and 1366x768 are both called 16:9.
 _SAME_ASPECT = 0.01

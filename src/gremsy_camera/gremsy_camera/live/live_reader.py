@@ -8,7 +8,11 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Protocol
 
+import cv2
+import numpy as np
 from numpy.typing import NDArray
+
+from gremsy_camera.errors import PictureDamaged
 
 # What `counts` calls a picture that came and could not be decoded.
 DECODE_FAILURES = 'pictures that failed to decode'
@@ -102,3 +106,18 @@ class LiveReader(Protocol):
 
     def close(self) -> None:
         """Let go of everything; may be called twice."""
+
+
+def decode_jpeg(data: NDArray[Any]) -> NDArray[Any]:
+    """BGR, of a grey one too, as the camera sees it: an orientation in its EXIF is not followed.
+
+    Raises:
+        PictureDamaged: it cannot be decoded.
+    """
+    try:
+        image = cv2.imdecode(data, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
+    except cv2.error:
+        image = None
+    if image is None:
+        raise PictureDamaged('A JPEG picture cannot be decoded: it is left out.')
+    return np.asarray(image)

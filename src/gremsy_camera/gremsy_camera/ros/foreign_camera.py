@@ -11,10 +11,16 @@ from typing import Any
 from rclpy.qos import QoSDurabilityPolicy, QoSReliabilityPolicy
 from sensor_msgs.msg import CompressedImage, Image
 
-from gremsy_camera.external.external_topics import ExternalTopics, Transport
 from gremsy_camera.external.foreign_frames import Arrival, ForeignFrames
 from gremsy_camera.external.foreign_problems import ForeignProblem, image_topics, worst_problem
-from gremsy_camera.external.foreign_watch import ForeignPublisher, ForeignWatch, Names, Senders
+from gremsy_camera.external.foreign_watch import (
+    ExternalTopics,
+    ForeignPublisher,
+    ForeignWatch,
+    Names,
+    Senders,
+    Transport,
+)
 from gremsy_camera.ros.camera_outlets import OutletPlan
 from gremsy_common.errors import Unusable
 from gremsy_common.ros import topics

@@ -6,8 +6,8 @@ from __future__ import annotations
 from collections import Counter
 
 from gremsy_camera.errors import SourceError, SourceUnusable
-from gremsy_camera.external.external_topics import SCHEME, external_topics
 from gremsy_camera.external.foreign_frames import ForeignFrames
+from gremsy_camera.external.foreign_watch import SCHEME, external_topics
 from gremsy_camera.sources.source import Captured, SourceContext, SourceCounts, SourceInfo, SourceUri
 
 SCHEMES = (SCHEME,)

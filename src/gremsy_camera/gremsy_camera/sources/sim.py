@@ -14,8 +14,7 @@ from gremsy_camera.errors import SourceError, SourceUnusable
 from gremsy_camera.footage.footage import cache_directory, default_footage
 from gremsy_camera.footage.footage_reader import FootageReader
 from gremsy_camera.footage.pacing import FrameSchedule, Pacer
-from gremsy_camera.scene.scene import SceneGeometry, View, simulated_camera
-from gremsy_camera.scene.scene_renderer import Pixels, SceneRenderer
+from gremsy_camera.scene.scene import Pixels, SceneGeometry, SceneRenderer, View, simulated_camera
 from gremsy_camera.sources.source import Captured, SourceContext, SourceCounts, SourceInfo, SourceUri
 from gremsy_common.types.frame import Frame, lock_read_only
 from gremsy_gimbal_sim.truth_ring import (

@@ -10,8 +10,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from gremsy_camera.errors import SourceUnusable
-from gremsy_camera.gstreamer.gst_errors import pipeline_error
-from gremsy_camera.gstreamer.gst_library import GStreamer, how_to_get, load_gstreamer
+from gremsy_camera.gstreamer.gst_library import GStreamer, how_to_get, load_gstreamer, pipeline_error
 from gremsy_camera.streaming.rtp_sending import RTP_CLOCK_HZ
 from gremsy_camera.streaming.video_encoder import EncodedPicture, EncoderError, EncoderTimes, VideoEncoderSettings
 

@@ -17,8 +17,7 @@ from collections.abc import Mapping, Sequence
 from gremsy_camera.recording.access_units import nal_units
 from gremsy_camera.streaming.rtp_sending import PAYLOAD_TYPE, RTP_CLOCK_HZ, asks_for_key_frame
 from gremsy_camera.streams.rtsp_messages import BadMessage, RtspResponse, take_answer
-from gremsy_camera.streams.rtsp_socket import NoConnection, readable
-from gremsy_camera.streams.rtsp_talk import PACKET, RtspTalk
+from gremsy_camera.streams.rtsp_talk import PACKET, NoConnection, RtspTalk, readable
 from gremsy_camera.streams.stream_address import StreamAddress
 from gremsy_common.errors import SuiteError
 

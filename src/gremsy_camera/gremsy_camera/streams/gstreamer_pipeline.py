@@ -17,16 +17,20 @@ from typing import Any
 
 from gremsy_camera.errors import SourceError, SourceRefused, SourceUnusable
 from gremsy_camera.gstreamer.gst_decoders import ChosenDecoder, choose_decoder
-from gremsy_camera.gstreamer.gst_errors import PipelineError, pipeline_error
-from gremsy_camera.gstreamer.gst_library import GStreamer
+from gremsy_camera.gstreamer.gst_library import GStreamer, PipelineError, pipeline_error
 from gremsy_camera.gstreamer.gst_pictures import JPEG_CAPS, RAW_CAPS, PictureLayout, layout_of, pixels_of
 from gremsy_camera.live.encoded_video import EncodedFormat, EncodedPacket
 from gremsy_camera.live.live_reader import DECODE_FAILURES, CaptureTime, LivePicture, StreamInfo, TimeBase
-from gremsy_camera.streams.decoding_order import DecodingTimes
-from gremsy_camera.streams.rtp_times import RtpHeader, SenderReport, StreamClock, rtp_header, sender_report
+from gremsy_camera.streams.rtp_times import (
+    DecodingTimes,
+    RtpHeader,
+    SenderReport,
+    StreamClock,
+    rtp_header,
+    sender_report,
+)
 from gremsy_camera.streams.rtsp_session import TransportRefused
-from gremsy_camera.streams.stream_request import ReaderRequest
-from gremsy_camera.streams.unreachable import explain_status, why_unreachable
+from gremsy_camera.streams.stream_address import ReaderRequest, explain_status, why_unreachable
 
 _OPEN_WITHIN_S = 5.0
 # Errors and the stream's end do not wake a reader that waits for a picture.

@@ -15,7 +15,7 @@ from gremsy_camera.streams.gstreamer_pipeline import (
     Learnt,
 )
 from gremsy_camera.streams.rtsp_session import TransportRefused
-from gremsy_camera.streams.stream_request import ReaderRequest
+from gremsy_camera.streams.stream_address import ReaderRequest
 
 
 def why_not(options: LiveOptions) -> str | None:

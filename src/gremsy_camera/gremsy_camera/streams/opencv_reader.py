@@ -23,7 +23,7 @@ from gremsy_camera.errors import SourceError, SourceUnusable
 from gremsy_camera.live.live_options import LiveOptions
 from gremsy_camera.live.live_reader import LivePicture, LiveReader, StreamInfo
 from gremsy_camera.streams.rtsp_session import RtspSession, TransportRefused, video_track
-from gremsy_camera.streams.stream_request import ReaderRequest
+from gremsy_camera.streams.stream_address import ReaderRequest
 from gremsy_common.installing import pip_install
 
 _OPTIONS = 'OPENCV_FFMPEG_CAPTURE_OPTIONS'

@@ -17,14 +17,19 @@ from gremsy_camera.errors import SourceError
 from gremsy_camera.live.encoded_video import EncodedFormat, EncodedPacket
 from gremsy_camera.live.live_options import LiveOptions
 from gremsy_camera.live.live_reader import DECODE_FAILURES, CaptureTime, LivePicture, LiveReader, StreamInfo, TimeBase
-from gremsy_camera.streams.decoding_order import DecodingTimes
 from gremsy_camera.streams.rtp_packets import PacketOrder, take_apart
 from gremsy_camera.streams.rtp_pictures import PictureAssembler, ReceivedPicture, parameter_sets_of
-from gremsy_camera.streams.rtp_times import SenderReport, StreamClock, sender_report
+from gremsy_camera.streams.rtp_times import (
+    DecodingTimes,
+    SenderReport,
+    StreamClock,
+    misp_ns,
+    sender_report,
+    time_code_ns,
+)
 from gremsy_camera.streams.rtsp_messages import VideoTrack
 from gremsy_camera.streams.rtsp_session import RTP, RtspSession, TransportRefused, video_track
-from gremsy_camera.streams.sei_times import misp_ns, time_code_ns
-from gremsy_camera.streams.stream_request import ReaderRequest
+from gremsy_camera.streams.stream_address import ReaderRequest
 from gremsy_common.installing import pip_install
 
 if TYPE_CHECKING:

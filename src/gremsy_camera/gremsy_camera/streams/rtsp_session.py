@@ -28,10 +28,8 @@ from gremsy_camera.streams.rtsp_messages import (
     read_description,
     take_answer,
 )
-from gremsy_camera.streams.rtsp_socket import NoConnection, readable
-from gremsy_camera.streams.rtsp_talk import PACKET, RtspTalk
-from gremsy_camera.streams.stream_address import StreamAddress
-from gremsy_camera.streams.unreachable import explain_status
+from gremsy_camera.streams.rtsp_talk import PACKET, NoConnection, RtspTalk, readable
+from gremsy_camera.streams.stream_address import StreamAddress, explain_status
 
 _ANSWER_S = 5.0
 _MOST_AT_ONCE_BYTES = 8 << 20

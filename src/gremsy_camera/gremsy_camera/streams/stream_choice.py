@@ -2,13 +2,15 @@
 """Which library reads a stream, and whether from the camera itself or from the server that has its one session.
 
 A module of this folder that has `why_not(options)` and `create(request)` is a reader; `reader` names it, and `auto`
-takes the first that this machine can use.
+takes the first that this machine can use. While a camera is read directly, a watch checks every few seconds whether the
+server that was away has the stream again.
 """
 
 from __future__ import annotations
 
 import importlib
 import os
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,9 +21,51 @@ from gremsy_camera.live.live_options import LiveOptions
 from gremsy_camera.live.live_reader import LivePicture, LiveReader, StreamInfo
 from gremsy_camera.sources.source import SourceContext
 from gremsy_camera.streams.credentials import fill_in, read_secrets
-from gremsy_camera.streams.server_watch import ServerWatch
-from gremsy_camera.streams.stream_address import StreamAddress
-from gremsy_camera.streams.stream_request import ReaderRequest
+from gremsy_camera.streams.rtsp_session import RtspSession
+from gremsy_camera.streams.stream_address import ReaderRequest, StreamAddress
+
+_EVERY_S = 5.0
+# A server that restarts again and again is not worth the gap of a change.
+_TIMES_IN_A_ROW = 3
+
+
+class ServerWatch:
+    """A thread from `start` to `stop`. `has_stream` once the server had it three times in a row."""
+
+    def __init__(self, server: StreamAddress) -> None:
+        self._server = server
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._look, name='server-watch', daemon=True)
+        self.has_stream = False
+
+    @property
+    def shown(self) -> str:
+        """The server's address without credentials."""
+        return self._server.shown
+
+    def start(self) -> None:
+        """Begin to look."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Look no more; a look that is on its way ends by itself."""
+        self._stopped.set()
+
+    def _look(self) -> None:
+        seen = 0
+        while not self._stopped.wait(_EVERY_S):
+            seen = seen + 1 if self._describes() else 0
+            self.has_stream = seen >= _TIMES_IN_A_ROW
+
+    def _describes(self) -> bool:
+        session = RtspSession(self._server)
+        try:
+            return session.describe().track is not None
+        except SourceError:
+            return False
+        finally:
+            session.close()
+
 
 # In the order in which `auto` tries them.
 _MODULES = {'pyav': 'pyav_reader', 'gstreamer': 'gstreamer_reader', 'opencv': 'opencv_reader'}
