@@ -59,7 +59,7 @@ from gremsy_gimbal_driver.payload.ticket import TicketState, TicketWatch
 from gremsy_gimbal_driver.ros.attitude_messages import frame_transforms
 from gremsy_gimbal_driver.ros.diagnostic_rows import diagnostic_rows, driver_health, no_setpoints
 from gremsy_gimbal_driver.ros.driver_port import DriverPort, PortSettings
-from gremsy_gimbal_driver.ros.facade_port import installed_facades
+from gremsy_gimbal_driver.ros.installed_facades import installed_facades
 from gremsy_gimbal_driver.ros.telemetry_topics import TelemetryFrames, TelemetryTopics
 
 _LOOK_AT_TICKETS_S = 0.1

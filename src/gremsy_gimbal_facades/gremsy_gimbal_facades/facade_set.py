@@ -5,15 +5,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from gremsy_common.ros.messages.header_messages import header
 from gremsy_gimbal_driver.mavlink.mavlink_events import AttitudeStatus
 from gremsy_gimbal_driver.motion.notices import Say
-from gremsy_gimbal_driver.ros.facade_port import GimbalPort
+from gremsy_gimbal_driver.ros.driver_port import DriverPort
+from gremsy_gimbal_driver.ros.installed_facades import Facades
 from gremsy_gimbal_facades.mavros_facade import MavrosFacade, mavros_messages
 from gremsy_gimbal_facades.ptz_facade import PtzFacade, ptz_messages
 
 
-class FacadeSet:
+class FacadeSet(Facades):
     """Make and close it on the executor's thread.
 
     Args:
@@ -23,10 +23,10 @@ class FacadeSet:
         mavros, ptz: which are wanted; one whose messages are not installed is left out.
     """
 
-    def __init__(self, node: Any, port: GimbalPort, say: Say, *, mavros: bool, ptz: bool) -> None:
+    def __init__(self, node: Any, port: DriverPort, say: Say, *, mavros: bool, ptz: bool) -> None:
         for_mavros = mavros_messages() if mavros else None
         for_ptz = ptz_messages() if ptz else None
-        self._mavros = None if for_mavros is None else MavrosFacade(node, port, for_mavros, header, say)
+        self._mavros = None if for_mavros is None else MavrosFacade(node, port, for_mavros, say)
         self._ptz = None if for_ptz is None else PtzFacade(node, port, for_ptz)
 
     @property

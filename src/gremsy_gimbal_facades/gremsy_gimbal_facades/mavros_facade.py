@@ -5,54 +5,39 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
+from gremsy_common.ros.messages.header_messages import header
 from gremsy_common.types.gimbal_state import RateSetpoint
 from gremsy_gimbal_driver.mavlink.mavlink_events import AttitudeStatus
 from gremsy_gimbal_driver.motion.command_arbiter import Answer
 from gremsy_gimbal_driver.motion.motion_output import GimbalMode
 from gremsy_gimbal_driver.motion.notices import Notices, Say
-from gremsy_gimbal_driver.ros.facade_port import GimbalPort
-from gremsy_gimbal_facades.mavros_wishes import (
+from gremsy_gimbal_driver.ros.driver_port import DriverPort
+from gremsy_gimbal_facades.mavros_requests import (
     Addressee,
     FacadeRefusal,
-    MavrosWish,
+    MavrosRequest,
     fill_attitude_status,
-    wish_of_device_attitude,
-    wish_of_manager_attitude,
-    wish_of_pitchyaw,
+    request_of_attitude,
+    request_of_pitchyaw,
 )
 
 PREFIX = 'gimbal_control'
+"""In the driver's namespace; MAVROS's own topics are in `/mavros`."""
 FRAME = 'base_link_frd'
 """MAVROS's own default; the orientation is against the horizon all the same (gimbal.md 1.7)."""
 
 _DEPTH = 10
 
 
-@dataclass(frozen=True, slots=True)
-class MavrosMessages:
-    """The four message classes."""
-
-    set_pitchyaw: Any
-    manager_set_attitude: Any
-    device_set_attitude: Any
-    attitude_status: Any
-
-
-def mavros_messages() -> MavrosMessages | None:
-    """None where mavros_msgs is not installed, or is older than its gimbal messages."""
+def mavros_messages() -> Any:
+    """The module of them; None where mavros_msgs is not installed, or is older than its gimbal messages."""
     try:
         module = importlib.import_module('mavros_msgs.msg')
-        return MavrosMessages(
-            module.GimbalManagerSetPitchyaw,
-            module.GimbalManagerSetAttitude,
-            module.GimbalDeviceSetAttitude,
-            module.GimbalDeviceAttitudeStatus,
-        )
-    except (ImportError, AttributeError):
+    except ImportError:
         return None
+    return module if hasattr(module, 'GimbalManagerSetPitchyaw') else None
 
 
 class MavrosFacade:
@@ -62,34 +47,25 @@ class MavrosFacade:
         node: any rclpy node.
         port: the driver.
         messages: from `mavros_messages`.
-        header: makes a header of a stamp in ns and a frame.
         say: what is wrong, once a kind.
-        prefix: of the topics; MAVROS's own is `/mavros/gimbal_control`.
     """
 
-    def __init__(
-        self,
-        node: Any,
-        port: GimbalPort,
-        messages: MavrosMessages,
-        header: Callable[[int, str], Any],
-        say: Say,
-        prefix: str = PREFIX,
-    ) -> None:
+    def __init__(self, node: Any, port: DriverPort, messages: Any, say: Say) -> None:
         self._node = node
         self._port = port
         self._messages = messages
-        self._header = header
         self._notices = Notices(say)
         self._component: int | None = None
         self._asked: GimbalMode | None = None
-        self._publisher = node.create_publisher(messages.attitude_status, f'{prefix}/device/attitude_status', _DEPTH)
+        self._publisher = node.create_publisher(
+            messages.GimbalDeviceAttitudeStatus, f'{PREFIX}/device/attitude_status', _DEPTH
+        )
         self._subscriptions = [
-            node.create_subscription(kind, f'{prefix}/{name}', self._taker(wish_of), _DEPTH)
-            for kind, name, wish_of in (
-                (messages.set_pitchyaw, 'manager/set_pitchyaw', wish_of_pitchyaw),
-                (messages.manager_set_attitude, 'manager/set_attitude', wish_of_manager_attitude),
-                (messages.device_set_attitude, 'device/set_attitude', wish_of_device_attitude),
+            node.create_subscription(kind, f'{PREFIX}/{name}', self._taker(request_of), _DEPTH)
+            for kind, name, request_of in (
+                (messages.GimbalManagerSetPitchyaw, 'manager/set_pitchyaw', request_of_pitchyaw),
+                (messages.GimbalManagerSetAttitude, 'manager/set_attitude', request_of_attitude),
+                (messages.GimbalDeviceSetAttitude, 'device/set_attitude', request_of_attitude),
             )
         ]
 
@@ -99,12 +75,12 @@ class MavrosFacade:
         return dict(self._notices.counts)
 
     def attitude(self, status: AttitudeStatus, stamp_ns: int) -> None:
-        """Message 285 came; it is published where somebody listens."""
+        """Message 285 came; it is published while there are subscribers."""
         self._component = status.sender.component
         if self._publisher.get_subscription_count() == 0:
             return
-        message = self._messages.attitude_status()
-        message.header = self._header(stamp_ns, FRAME)
+        message = self._messages.GimbalDeviceAttitudeStatus()
+        message.header = header(stamp_ns, FRAME)
         fill_attitude_status(message, status)
         self._publisher.publish(message)
 
@@ -117,46 +93,46 @@ class MavrosFacade:
             self._node.destroy_publisher(self._publisher)
             self._publisher = None
 
-    def _taker(self, wish_of: Callable[[Any, Addressee], MavrosWish]) -> Callable[[Any], None]:
+    def _taker(self, request_of: Callable[[Any, Addressee], MavrosRequest]) -> Callable[[Any], None]:
         def take(message: Any) -> None:
             to = Addressee(self._component, self._port.level_frame, self._port.now_ns())
             try:
-                wish = wish_of(message, to)
+                request = request_of(message, to)
             except FacadeRefusal as refusal:
                 self._notices.trouble('mavros_refused', str(refusal))
                 return
             self._notices.well('mavros_refused')
-            self._follow(wish)
+            self._follow(request)
 
         return take
 
-    def _follow(self, wish: MavrosWish) -> None:
+    def _follow(self, request: MavrosRequest) -> None:
         # The mode first: its level frame is what the angles are in, and across frames +3 degrees became a slew of 202
         # (gimbal.md 1.9), so angles wait for the first message after the gimbal has reported the mode.
-        if not self._mode(wish.mode) or wish.motion is None:
+        if not self._mode(request.mode) or request.motion is None:
             return
-        if isinstance(wish.motion, RateSetpoint):
-            self._port.offer_rate(wish.motion)
-        elif wish.mode is not self._port.mode():
+        if isinstance(request.motion, RateSetpoint):
+            self._port.offer_rate(request.motion)
+        elif request.mode is not self._port.mode():
             self._notices.trouble(
                 'mavros_angle_before_its_mode',
-                f'An angle of MAVROS was not taken: the gimbal is not in mode {wish.mode.value} yet; send it again.',
+                f'An angle of MAVROS was not taken: the gimbal is not in mode {request.mode.value} yet; send it again.',
             )
         else:
             self._notices.well('mavros_angle_before_its_mode')
-            self._said('mavros_goal_refused', self._port.offer_goal(wish.motion))
+            self._is_done('mavros_goal_refused', self._port.offer_goal(request.motion))
 
     def _mode(self, mode: GimbalMode) -> bool:
         """Ask for it once, not with each message of a stream: home is a pulse. False when it was refused."""
         if mode is self._port.mode():
             self._asked = None
         elif mode is not self._asked:
-            taken = self._said('mavros_mode_refused', self._port.set_mode(mode))
+            taken = self._is_done('mavros_mode_refused', self._port.set_mode(mode))
             self._asked = mode if taken else None
             return taken
         return True
 
-    def _said(self, kind: str, answer: Answer) -> bool:
+    def _is_done(self, kind: str, answer: Answer) -> bool:
         if answer.done:
             self._notices.well(kind)
         else:

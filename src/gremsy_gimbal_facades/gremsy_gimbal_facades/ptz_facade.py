@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from gremsy_gimbal_driver.ros.facade_port import GimbalPort
+from gremsy_gimbal_driver.ros.driver_port import DriverPort
 from gremsy_gimbal_facades.ptz_goals import (
+    PanTiltZoom,
     PtzRefused,
     PtzTarget,
     absolute_target,
@@ -25,7 +26,7 @@ from gremsy_gimbal_facades.ptz_goals import (
     relative_target,
     relative_to_frame_target,
 )
-from gremsy_gimbal_facades.ptz_run import PtzFeedback, PtzResult, PtzRun
+from gremsy_gimbal_facades.ptz_run import PtzResult, PtzRun
 
 PREFIX = 'move_ptz'
 PERIOD_S = 0.1
@@ -37,7 +38,7 @@ _OF_PTZ = 'a newer PTZ goal'
 
 @dataclass(frozen=True, slots=True)
 class PtzMessages:
-    """The three actions, the state, and rclpy's server and its answer to a cancellation."""
+    """The three actions, the state, and rclpy's server and its reply to a cancellation."""
 
     move: Any
     rel_to: Any
@@ -79,16 +80,14 @@ class PtzFacade:
         node: any rclpy node.
         port: the driver.
         messages: from `ptz_messages`.
-        prefix: of the actions.
         clock: monotonic, ns.
     """
 
     def __init__(
         self,
         node: Any,
-        port: GimbalPort,
+        port: DriverPort,
         messages: PtzMessages,
-        prefix: str = PREFIX,
         clock: Callable[[], int] = time.monotonic_ns,
     ) -> None:
         self._node = node
@@ -98,26 +97,26 @@ class PtzFacade:
         self._running: _Running | None = None
         self._state = node.create_publisher(messages.state, 'ptz_state', _DEPTH)
         self._servers = [
-            self._serve(messages.move, f'{prefix}/position_abs', absolute_target),
-            self._serve(messages.move, f'{prefix}/position_rel', lambda goal: relative_target(goal, port.pointing())),
+            self._serve(messages.move, f'{PREFIX}/position_abs', absolute_target),
+            self._serve(messages.move, f'{PREFIX}/position_rel', lambda goal: relative_target(goal, port.pointing())),
             self._serve(
                 messages.rel_to,
-                f'{prefix}/position_abs_tf',
+                f'{PREFIX}/position_abs_tf',
                 lambda goal: relative_to_frame_target(goal, port.now_ns()),
             ),
-            self._serve(messages.frame, f'{prefix}/frame', lambda goal: frame_target(goal, port.now_ns())),
+            self._serve(messages.frame, f'{PREFIX}/frame', lambda goal: frame_target(goal, port.now_ns())),
         ]
         self._timer = node.create_timer(PERIOD_S, self.step)
 
     def step(self) -> None:
-        """Look how the goal stands, and say so."""
+        """Check on the goal, and publish its feedback and the state."""
         running = self._running
         if running is not None:
             if running.handle.is_cancel_requested:
                 running.run.cancel('its client')
             result = running.run.step(self._clock())
             if result is None:
-                running.handle.publish_feedback(_feedback(running.action, running.run.feedback))
+                running.handle.publish_feedback(_feedback(running.action, running.run.remaining))
             else:
                 self._finish(running, result)
         now = self._port.pointing()
@@ -144,7 +143,7 @@ class PtzFacade:
             self._node,
             action,
             name,
-            execute_callback=partial(_say_result, action, PtzResult(False, 'The driver ended.')),
+            execute_callback=partial(_report_result, action, PtzResult(False, 'The driver ended.')),
             handle_accepted_callback=partial(self._accepted, action, target_of),
             cancel_callback=lambda _: self._messages.accept_cancel,
         )
@@ -171,10 +170,10 @@ class PtzFacade:
         self._execute(running.handle, running.action, result)
 
     def _execute(self, handle: Any, action: Any, result: PtzResult) -> None:
-        handle.execute(partial(_say_result, action, result))
+        handle.execute(partial(_report_result, action, result))
 
 
-def _say_result(action: Any, result: PtzResult, handle: Any) -> Any:
+def _report_result(action: Any, result: PtzResult, handle: Any) -> Any:
     """On the executor: the goal's end and its result."""
     if handle.is_cancel_requested:
         handle.canceled()
@@ -187,7 +186,7 @@ def _say_result(action: Any, result: PtzResult, handle: Any) -> Any:
     return message
 
 
-def _feedback(action: Any, left: PtzFeedback) -> Any:
+def _feedback(action: Any, left: PanTiltZoom) -> Any:
     message = action.Feedback()
     holder = getattr(message, 'ptz_remaining', None)
     if holder is not None:

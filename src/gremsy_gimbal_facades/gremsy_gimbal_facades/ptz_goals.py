@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Clearpath's pan, tilt and zoom to our wishes: rad, pan clockwise +, tilt up +, zoom as magnification.
+"""Clearpath's pan, tilt and zoom to our goals: rad, pan clockwise +, tilt up +, zoom as magnification.
 
 So pan and tilt have the wire's signs, not REP-103's. Messages are taken by their fields, in both of their forms:
 released 2.0.2 has pan, tilt and zoom in the goal itself, the branch `ros2` since October 2024 in a field `ptz`.
@@ -16,7 +16,7 @@ from gremsy_common.geometry import quaternion_from_bearing
 from gremsy_common.types.gimbal_state import OrientationWish, PointWish
 from gremsy_gimbal_driver.goals.goal import AngleGoal
 from gremsy_gimbal_driver.mavlink.mavlink_frames import roll_pitch_yaw_ned, yaw_roll_pitch_flu
-from gremsy_gimbal_driver.ros.facade_port import GoalWish, Pointing
+from gremsy_gimbal_driver.ros.driver_port import GoalRequest, Pointing
 
 _MOST_PAN_RAD, _MOST_TILT_RAD = math.pi, math.pi / 2
 _WIDEST = 1.0
@@ -32,7 +32,7 @@ class PtzRefused(SuiteError):
 class PtzTarget:
     """What a goal comes to: where to turn, the magnification where one is asked for, and what was cut to its range."""
 
-    wish: GoalWish
+    goal: GoalRequest
     zoom_factor: float | None
     clamped: str = ''
 
@@ -66,11 +66,8 @@ def absolute_target(goal: Any) -> PtzTarget:
     Raises:
         PtzRefused: with one sentence.
     """
-    numbers = pan_tilt_zoom(goal)
-    pan, tilt, said = _clamped(numbers.pan_rad, numbers.tilt_rad)
-    azimuth, _, down = yaw_roll_pitch_flu(0.0, tilt, pan)
-    zoom, said_zoom = _zoom(numbers.zoom)
-    return PtzTarget(AngleGoal(azimuth, down, TIMEOUT_S, any_turn=True), zoom, said + said_zoom)
+    azimuth, down, zoom, clamped = _absolute(goal)
+    return PtzTarget(AngleGoal(azimuth, down, TIMEOUT_S, any_turn=True), zoom, clamped)
 
 
 def relative_target(goal: Any, now: Pointing | None) -> PtzTarget:
@@ -85,12 +82,12 @@ def relative_target(goal: Any, now: Pointing | None) -> PtzTarget:
             'The PTZ goal was refused: no attitude comes from the gimbal, so there is nothing to count from.'
         )
     _, tilt_now, _ = roll_pitch_yaw_ned(now.azimuth_rad, 0.0, now.tilt_rad)
-    _, tilt, said = _clamped(0.0, tilt_now + numbers.tilt_rad)
+    _, tilt, clamped = _clamped(0.0, tilt_now + numbers.tilt_rad)
     turn, _, down = yaw_roll_pitch_flu(0.0, tilt, numbers.pan_rad)
-    zoom, said_zoom = None, ''
+    zoom, clamped_zoom = None, ''
     if numbers.zoom:
-        zoom, said_zoom = _zoom((now.zoom_factor or _WIDEST) + numbers.zoom)
-    return PtzTarget(AngleGoal(now.azimuth_rad + turn, down, TIMEOUT_S), zoom, said + said_zoom)
+        zoom, clamped_zoom = _zoom((now.zoom_factor or _WIDEST) + numbers.zoom)
+    return PtzTarget(AngleGoal(now.azimuth_rad + turn, down, TIMEOUT_S), zoom, clamped + clamped_zoom)
 
 
 def relative_to_frame_target(goal: Any, stamp_ns: int) -> PtzTarget:
@@ -101,12 +98,9 @@ def relative_to_frame_target(goal: Any, stamp_ns: int) -> PtzTarget:
     """
     if not goal.frame_id:
         return absolute_target(goal)
-    numbers = pan_tilt_zoom(goal)
-    pan, tilt, said = _clamped(numbers.pan_rad, numbers.tilt_rad)
-    azimuth, _, down = yaw_roll_pitch_flu(0.0, tilt, pan)
-    zoom, said_zoom = _zoom(numbers.zoom)
-    wish = OrientationWish(stamp_ns, goal.frame_id, quaternion_from_bearing(azimuth, down))
-    return PtzTarget(wish, zoom, said + said_zoom)
+    azimuth, down, zoom, clamped = _absolute(goal)
+    orientation = OrientationWish(stamp_ns, goal.frame_id, quaternion_from_bearing(azimuth, down))
+    return PtzTarget(orientation, zoom, clamped)
 
 
 def frame_target(goal: Any, stamp_ns: int) -> PtzTarget:
@@ -119,8 +113,8 @@ def frame_target(goal: Any, stamp_ns: int) -> PtzTarget:
         raise PtzRefused('The PTZ goal was refused: its frame_id is empty; name the frame to look at.')
     if not math.isfinite(goal.zoom):
         raise PtzRefused('The PTZ goal was refused: its zoom is not a finite number.')
-    zoom, said = _zoom(float(goal.zoom))
-    return PtzTarget(PointWish(stamp_ns, goal.frame_id, (0.0, 0.0, 0.0)), zoom, said)
+    zoom, clamped = _zoom(float(goal.zoom))
+    return PtzTarget(PointWish(stamp_ns, goal.frame_id, (0.0, 0.0, 0.0)), zoom, clamped)
 
 
 def fill_state(message: Any, now: Pointing) -> None:
@@ -136,16 +130,25 @@ def fill_state(message: Any, now: Pointing) -> None:
     message.zoom = _WIDEST if now.zoom_factor is None else now.zoom_factor
 
 
+def _absolute(goal: Any) -> tuple[float, float, float | None, str]:
+    """Azimuth and tilt, the magnification where one is asked for, and what was cut to its range."""
+    numbers = pan_tilt_zoom(goal)
+    pan, tilt, clamped = _clamped(numbers.pan_rad, numbers.tilt_rad)
+    azimuth, _, down = yaw_roll_pitch_flu(0.0, tilt, pan)
+    zoom, clamped_zoom = _zoom(numbers.zoom)
+    return azimuth, down, zoom, clamped + clamped_zoom
+
+
 def _clamped(pan: float, tilt: float) -> tuple[float, float, str]:
-    said = ''
+    clamped = ''
     if abs(pan) > _MOST_PAN_RAD:
-        said += f' The pan of {pan:.3g} rad was cut to +-pi.'
+        clamped += f' The pan of {pan:.3g} rad was cut to +-pi.'
     if abs(tilt) > _MOST_TILT_RAD:
-        said += f' The tilt of {tilt:.3g} rad was cut to +-pi/2.'
+        clamped += f' The tilt of {tilt:.3g} rad was cut to +-pi/2.'
     return (
         min(max(pan, -_MOST_PAN_RAD), _MOST_PAN_RAD),
         min(max(tilt, -_MOST_TILT_RAD), _MOST_TILT_RAD),
-        said,
+        clamped,
     )
 
 

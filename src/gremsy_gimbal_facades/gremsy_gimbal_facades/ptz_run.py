@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from gremsy_gimbal_driver.goals.goal import GoalState
 from gremsy_gimbal_driver.motion.motion_settings import nanoseconds
-from gremsy_gimbal_driver.ros.facade_port import GimbalPort
-from gremsy_gimbal_facades.ptz_goals import PtzTarget
+from gremsy_gimbal_driver.ros.driver_port import DriverPort
+from gremsy_gimbal_facades.ptz_goals import PanTiltZoom, PtzTarget
 
 _ZOOM_TOLERANCE = 0.05
 """Of the magnification, as a share."""
@@ -22,16 +22,6 @@ class PtzResult:
 
     success: bool
     message: str
-    cancelled: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class PtzFeedback:
-    """What is left, without signs, as in the vendor's servers."""
-
-    pan_rad: float
-    tilt_rad: float
-    zoom: float
 
 
 class PtzRun:
@@ -43,14 +33,15 @@ class PtzRun:
         now_ns: monotonic.
     """
 
-    def __init__(self, port: GimbalPort, target: PtzTarget, now_ns: int) -> None:
+    def __init__(self, port: DriverPort, target: PtzTarget, now_ns: int) -> None:
         self._port = port
         self._target = target
         self._begun_ns = now_ns
         self._reached_ns: int | None = None
-        self.feedback = PtzFeedback(0.0, 0.0, 0.0)
+        self.remaining = PanTiltZoom(0.0, 0.0, 0.0)
+        """Without signs, as in the vendor's servers."""
         self.result: PtzResult | None = None
-        answer = port.offer_goal(target.wish)
+        answer = port.offer_goal(target.goal)
         self._number = answer.number
         if not answer.done or answer.number is None:
             self._end(False, answer.text)
@@ -59,7 +50,7 @@ class PtzRun:
             zoom = port.zoom_to(target.zoom_factor)
             if not zoom.done:
                 # "If the camera does not support zoom, the zoom field is ignored."
-                self._target = PtzTarget(target.wish, None, f'{target.clamped} {zoom.text}')
+                self._target = PtzTarget(target.goal, None, f'{target.clamped} {zoom.text}')
 
     def step(self, now_ns: int) -> PtzResult | None:
         """Look again."""
@@ -69,7 +60,7 @@ class PtzRun:
         zoom_left = self._zoom_left()
         if progress is not None:
             azimuth, tilt = progress.remaining_rad
-            self.feedback = PtzFeedback(abs(azimuth), abs(tilt), zoom_left)
+            self.remaining = PanTiltZoom(abs(azimuth), abs(tilt), zoom_left)
         if self._reached_ns is not None:
             self._judge_zoom(now_ns, zoom_left)
         elif progress is None:
@@ -85,7 +76,7 @@ class PtzRun:
         """The client does not want it any more, or wants another."""
         if self.result is None and self._number is not None:
             self._port.cancel_goal(self._number, by)
-            self.result = PtzResult(False, f'The PTZ goal was cancelled by {by}.', cancelled=True)
+            self.result = PtzResult(False, f'The PTZ goal was cancelled by {by}.')
 
     def _zoom_left(self) -> float:
         wanted = self._target.zoom_factor

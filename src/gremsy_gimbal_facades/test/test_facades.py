@@ -14,15 +14,16 @@ import numpy as np
 import pytest
 
 from gremsy_common.geometry import direction_from_bearing, matrix_from_quaternion
+from gremsy_common.ros.messages.header_messages import stamp_of
 from gremsy_common.types.gimbal_state import OrientationWish, PointWish, RateSetpoint
 from gremsy_gimbal_driver.goals.goal import AngleGoal, GoalPath, GoalProgress, GoalState
 from gremsy_gimbal_driver.mavlink.mavlink_events import AttitudeStatus, Sender
 from gremsy_gimbal_driver.motion.command_arbiter import Answer
 from gremsy_gimbal_driver.motion.motion_output import GimbalMode
-from gremsy_gimbal_driver.ros.facade_port import Pointing
-from gremsy_gimbal_facades import mavros_facade, mavros_wishes, ptz_facade, ptz_goals
-from gremsy_gimbal_facades.mavros_facade import MavrosFacade, MavrosMessages
-from gremsy_gimbal_facades.mavros_wishes import Addressee, FacadeRefusal
+from gremsy_gimbal_driver.ros.driver_port import Pointing
+from gremsy_gimbal_facades import mavros_facade, mavros_requests, ptz_facade, ptz_goals
+from gremsy_gimbal_facades.mavros_facade import MavrosFacade
+from gremsy_gimbal_facades.mavros_requests import Addressee, FacadeRefusal
 from gremsy_gimbal_facades.ptz_facade import PtzFacade, PtzMessages
 
 NAN = math.nan
@@ -223,7 +224,7 @@ def port() -> Port:
 
 
 def test_pitch_up_and_yaw_right_become_tilt_and_azimuth_of_rep_103():
-    wish = mavros_wishes.wish_of_pitchyaw(SetPitchyaw(pitch=0.3, yaw=0.5, pitch_rate=NAN, yaw_rate=NAN), TO)
+    wish = mavros_requests.request_of_pitchyaw(SetPitchyaw(pitch=0.3, yaw=0.5, pitch_rate=NAN, yaw_rate=NAN), TO)
     assert wish.mode is GimbalMode.FOLLOW
     assert isinstance(wish.motion, AngleGoal)
     assert (wish.motion.azimuth_rad, wish.motion.tilt_rad) == (-0.5, -0.3)
@@ -232,23 +233,23 @@ def test_pitch_up_and_yaw_right_become_tilt_and_azimuth_of_rep_103():
 
 def test_an_angle_that_is_nan_keeps_its_axis():
     nothing = {'pitch_rate': NAN, 'yaw_rate': NAN}
-    only_pitch = mavros_wishes.wish_of_pitchyaw(SetPitchyaw(pitch=-1.0, yaw=NAN, **nothing), TO).motion
-    only_yaw = mavros_wishes.wish_of_pitchyaw(SetPitchyaw(pitch=NAN, yaw=0.2, **nothing), TO).motion
+    only_pitch = mavros_requests.request_of_pitchyaw(SetPitchyaw(pitch=-1.0, yaw=NAN, **nothing), TO).motion
+    only_yaw = mavros_requests.request_of_pitchyaw(SetPitchyaw(pitch=NAN, yaw=0.2, **nothing), TO).motion
     assert (only_pitch.azimuth_rad, only_pitch.tilt_rad) == (None, 1.0)
     assert (only_yaw.azimuth_rad, only_yaw.tilt_rad) == (-0.2, None)
 
 
 def test_rates_alone_are_a_setpoint_stamped_when_they_came():
     message = SetPitchyaw(pitch=NAN, yaw=NAN, pitch_rate=0.2, yaw_rate=NAN)
-    assert mavros_wishes.wish_of_pitchyaw(message, TO).motion == RateSetpoint(7_000, LEVEL, 0.0, -0.2)
+    assert mavros_requests.request_of_pitchyaw(message, TO).motion == RateSetpoint(7_000, LEVEL, 0.0, -0.2)
     message = SetPitchyaw(pitch=NAN, yaw=NAN, pitch_rate=0.2, yaw_rate=-0.4)
-    assert mavros_wishes.wish_of_pitchyaw(message, TO).motion == RateSetpoint(7_000, LEVEL, 0.4, -0.2)
+    assert mavros_requests.request_of_pitchyaw(message, TO).motion == RateSetpoint(7_000, LEVEL, 0.4, -0.2)
 
 
 def test_angles_beside_rates_are_meant_and_nothing_at_all_says_only_the_mode():
-    both = mavros_wishes.wish_of_pitchyaw(SetPitchyaw(pitch=0.1, yaw=0.2, pitch_rate=0.3, yaw_rate=0.3), TO)
+    both = mavros_requests.request_of_pitchyaw(SetPitchyaw(pitch=0.1, yaw=0.2, pitch_rate=0.3, yaw_rate=0.3), TO)
     assert isinstance(both.motion, AngleGoal)
-    none = mavros_wishes.wish_of_pitchyaw(SetPitchyaw(0, 0, YAW_LOCK, 0, NAN, NAN, NAN, NAN), TO)
+    none = mavros_requests.request_of_pitchyaw(SetPitchyaw(0, 0, YAW_LOCK, 0, NAN, NAN, NAN, NAN), TO)
     assert (none.mode, none.motion) == (GimbalMode.LOCK, None)
 
 
@@ -263,8 +264,8 @@ def test_angles_beside_rates_are_meant_and_nothing_at_all_says_only_the_mode():
     ],
 )
 def test_modes_by_flags_with_mavlinks_precedence(flags, mode):
-    assert mavros_wishes.mode_of_flags(flags) is mode
-    wish = mavros_wishes.wish_of_pitchyaw(SetPitchyaw(flags=flags, pitch=0.1), TO)
+    assert mavros_requests.mode_of_flags(flags) is mode
+    wish = mavros_requests.request_of_pitchyaw(SetPitchyaw(flags=flags, pitch=0.1), TO)
     assert wish.mode is mode
     assert (wish.motion is None) == (mode in (GimbalMode.OFF, GimbalMode.HOME))
 
@@ -281,8 +282,8 @@ def test_an_attitude_looks_where_its_ned_quaternion_says(azimuth, tilt):
         math.sin(yaw / 2) * math.cos(pitch / 2),
     )
     for wish_of, kind in (
-        (mavros_wishes.wish_of_manager_attitude, ManagerSetAttitude),
-        (mavros_wishes.wish_of_device_attitude, DeviceSetAttitude),
+        (mavros_requests.request_of_attitude, ManagerSetAttitude),
+        (mavros_requests.request_of_attitude, DeviceSetAttitude),
     ):
         motion = wish_of(kind(q=Quaternion(x, y, z, w)), TO).motion
         assert isinstance(motion, OrientationWish)
@@ -294,10 +295,10 @@ def test_an_attitude_looks_where_its_ned_quaternion_says(azimuth, tilt):
 def test_angular_velocities_count_where_the_quaternion_is_nan():
     nothing = Quaternion(NAN, NAN, NAN, NAN)
     message = DeviceSetAttitude(q=nothing, angular_velocity_y=0.2, angular_velocity_z=0.4)
-    assert mavros_wishes.wish_of_device_attitude(message, TO).motion == RateSetpoint(7_000, LEVEL, -0.4, -0.2)
+    assert mavros_requests.request_of_attitude(message, TO).motion == RateSetpoint(7_000, LEVEL, -0.4, -0.2)
     message.angular_velocity_x = 0.1
     with pytest.raises(FacadeRefusal) as refused:
-        mavros_wishes.wish_of_device_attitude(message, TO)
+        mavros_requests.request_of_attitude(message, TO)
     assert str(refused.value) == (
         'A MAVROS gimbal command was refused: it asks for a roll rate, and the horizon is held level; '
         'leave angular_velocity_x 0 or NaN.'
@@ -321,14 +322,14 @@ def test_angular_velocities_count_where_the_quaternion_is_nan():
 )
 def test_what_cannot_be_meant_is_refused(message, sentence):
     with pytest.raises(FacadeRefusal) as refused:
-        mavros_wishes.wish_of_pitchyaw(message, TO)
+        mavros_requests.request_of_pitchyaw(message, TO)
     assert str(refused.value) == f'A MAVROS gimbal command was refused: {sentence}'
 
 
 def test_the_status_carries_the_wires_own_numbers():
     status = AttitudeStatus(Sender(4, 171), 1, 0x1C, (0.5, 0.5, -0.5, 0.5), (0.1, NAN, 0.3), 2)
     message = AttitudeStatusMessage()
-    mavros_wishes.fill_attitude_status(message, status)
+    mavros_requests.fill_attitude_status(message, status)
     assert (message.target_system, message.target_component) == (4, 171)
     assert (message.flags, message.failure_flags) == (0x1C, 2)
     assert (message.q.w, message.q.x, message.q.y, message.q.z) == (0.5, 0.5, -0.5, 0.5)
@@ -368,7 +369,12 @@ class Node:
     destroy_subscription = destroy_timer = destroy_publisher
 
 
-MESSAGES = MavrosMessages(SetPitchyaw, ManagerSetAttitude, DeviceSetAttitude, AttitudeStatusMessage)
+MESSAGES = SimpleNamespace(
+    GimbalManagerSetPitchyaw=SetPitchyaw,
+    GimbalManagerSetAttitude=ManagerSetAttitude,
+    GimbalDeviceSetAttitude=DeviceSetAttitude,
+    GimbalDeviceAttitudeStatus=AttitudeStatusMessage,
+)
 PITCHYAW = 'gimbal_control/manager/set_pitchyaw'
 STATUS = AttitudeStatus(Sender(1, 154), 1, 0x0C, (1.0, 0.0, 0.0, 0.0), (0.0, 0.0, 0.0), 0)
 
@@ -385,7 +391,7 @@ def said() -> list[str]:
 
 @pytest.fixture
 def facade(node, port, said) -> MavrosFacade:
-    return MavrosFacade(node, port, MESSAGES, lambda stamp_ns, frame: (stamp_ns, frame), said.append)
+    return MavrosFacade(node, port, MESSAGES, said.append)
 
 
 def test_the_topics_are_mavros_own_and_all_go_again(node, facade):
@@ -403,7 +409,8 @@ def test_the_topics_are_mavros_own_and_all_go_again(node, facade):
 def test_the_attitude_is_published_only_where_somebody_listens(node, facade):
     facade.attitude(STATUS, 5)
     (message,) = node.publishers['gimbal_control/device/attitude_status']
-    assert (message.header, message.target_component, message.flags) == ((5, 'base_link_frd'), 154, 0x0C)
+    assert (stamp_of(message.header.stamp), message.header.frame_id) == (5, 'base_link_frd')
+    assert (message.target_component, message.flags) == (154, 0x0C)
     node.listeners = 0
     facade.attitude(STATUS, 6)
     assert len(node.publishers['gimbal_control/device/attitude_status']) == 1
@@ -463,13 +470,13 @@ def test_a_refused_goal_and_a_wrong_message_are_said(node, port, facade, said):
 @pytest.mark.parametrize('form', [Ptz, lambda pan, tilt, zoom: NestedMoveGoal(Ptz(pan, tilt, zoom))])
 def test_pan_right_and_tilt_up_become_azimuth_and_tilt_of_rep_103(form):
     target = ptz_goals.absolute_target(form(0.5, 0.25, 4.0))
-    assert (target.wish.azimuth_rad, target.wish.tilt_rad, target.wish.any_turn) == (-0.5, -0.25, True)
+    assert (target.goal.azimuth_rad, target.goal.tilt_rad, target.goal.any_turn) == (-0.5, -0.25, True)
     assert (target.zoom_factor, target.clamped) == (4.0, '')
 
 
 def test_what_is_out_of_range_is_cut_and_said():
     target = ptz_goals.absolute_target(Ptz(4.0, -2.0, 0.5))
-    assert (target.wish.azimuth_rad, target.wish.tilt_rad) == (-math.pi, math.pi / 2)
+    assert (target.goal.azimuth_rad, target.goal.tilt_rad) == (-math.pi, math.pi / 2)
     assert target.zoom_factor == 1.0
     assert target.clamped == (
         ' The pan of 4 rad was cut to +-pi. The tilt of -2 rad was cut to +-pi/2. The zoom of 0.5x was cut to 1x.'
@@ -483,7 +490,7 @@ def test_a_goal_that_says_nothing_of_zoom_leaves_it():
 
 def test_a_relative_goal_counts_from_where_the_camera_looks_also_beyond_half_a_turn():
     target = ptz_goals.relative_target(Ptz(0.5, 0.25, 2.0), Pointing(-3.0, 0.5, 3.0))
-    assert (target.wish.azimuth_rad, target.wish.tilt_rad, target.wish.any_turn) == (-3.5, 0.25, False)
+    assert (target.goal.azimuth_rad, target.goal.tilt_rad, target.goal.any_turn) == (-3.5, 0.25, False)
     assert target.zoom_factor == 5.0
     with pytest.raises(ptz_goals.PtzRefused):
         ptz_goals.relative_target(Ptz(0.5), None)
@@ -492,17 +499,17 @@ def test_a_relative_goal_counts_from_where_the_camera_looks_also_beyond_half_a_t
 @pytest.mark.parametrize('form', [FlatRelToGoal, lambda *goal: NestedRelToGoal(Ptz(*goal[:3]), goal[3])])
 def test_a_goal_relative_to_a_frame_is_an_orientation_in_it(form):
     target = ptz_goals.relative_to_frame_target(form(0.5, 0.25, 0.0, 'map'), 9)
-    assert isinstance(target.wish, OrientationWish)
-    assert (target.wish.frame_id, target.wish.stamp_ns) == ('map', 9)
-    forward = matrix_from_quaternion(target.wish.frame_from_camera_wxyz)[:, 0]
+    assert isinstance(target.goal, OrientationWish)
+    assert (target.goal.frame_id, target.goal.stamp_ns) == ('map', 9)
+    forward = matrix_from_quaternion(target.goal.frame_from_camera_wxyz)[:, 0]
     np.testing.assert_allclose(forward, direction_from_bearing(-0.5, -0.25), atol=1e-12)
     plain = ptz_goals.relative_to_frame_target(form(0.5, 0.25, 0.0, ''), 9)
-    assert isinstance(plain.wish, AngleGoal)
+    assert isinstance(plain.goal, AngleGoal)
 
 
 def test_a_frame_goal_looks_at_its_origin():
     target = ptz_goals.frame_target(FrameGoal('target_link', 2.0), 9)
-    assert (target.wish, target.zoom_factor) == (PointWish(9, 'target_link', (0.0, 0.0, 0.0)), 2.0)
+    assert (target.goal, target.zoom_factor) == (PointWish(9, 'target_link', (0.0, 0.0, 0.0)), 2.0)
 
 
 @pytest.mark.parametrize(
@@ -735,10 +742,5 @@ def test_an_installed_package_without_the_gimbal_messages_is_none(monkeypatch):
 @pytest.mark.skipif(mavros_facade.mavros_messages() is None, reason='mavros_msgs is not installed')
 def test_the_stand_ins_have_the_fields_of_mavros_msgs():
     installed = mavros_facade.mavros_messages()
-    for mine, true in (
-        (SetPitchyaw, installed.set_pitchyaw),
-        (ManagerSetAttitude, installed.manager_set_attitude),
-        (DeviceSetAttitude, installed.device_set_attitude),
-        (AttitudeStatusMessage, installed.attitude_status),
-    ):
-        assert {each.name for each in fields(mine)} == set(true.get_fields_and_field_types())
+    for name, mine in vars(MESSAGES).items():
+        assert {each.name for each in fields(mine)} == set(getattr(installed, name).get_fields_and_field_types())

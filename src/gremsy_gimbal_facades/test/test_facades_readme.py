@@ -3,9 +3,10 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
-from gremsy_gimbal_facades.mavros_facade import MavrosFacade, MavrosMessages
+from gremsy_gimbal_facades.mavros_facade import MavrosFacade
 from gremsy_gimbal_facades.ptz_facade import PtzFacade, PtzMessages
 from tools.test.document_tables import by_name
 
@@ -38,7 +39,7 @@ def test_facades_are_those_of_the_source_with_their_types() -> None:
         'GimbalDeviceAttitudeStatus',
     ]
     port: Any = None
-    MavrosFacade(node, port, MavrosMessages(*(f'mavros_msgs/{each}' for each in mavros)), lambda *_: None, print)
+    MavrosFacade(node, port, SimpleNamespace(**{each: f'mavros_msgs/{each}' for each in mavros}), print)
     move, rel_to, frame, state = (f'ptz_action_server_msgs/Ptz{each}' for each in ('Move', 'RelTo', 'Frame', 'State'))
     PtzFacade(node, port, PtzMessages(move, rel_to, frame, state, node.action_server, None))
     assert by_name('src/gremsy_gimbal_facades/README.md', '## Facades') == node.made

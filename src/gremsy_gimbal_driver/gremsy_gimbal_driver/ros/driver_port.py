@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Wishes in any form and frame, to what the driver takes: the operator's topics and the facades all come this way."""
+"""Requests in any form and frame, to what the driver takes: the operator's topics and the facades all come this way."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from gremsy_gimbal_driver.motion.motion_output import GimbalMode
 from gremsy_gimbal_driver.motion.notices import Notices
 from gremsy_gimbal_driver.payload.payload_requests import ZoomTo
 from gremsy_gimbal_driver.payload.ticket import TicketState
-from gremsy_gimbal_driver.ros.facade_port import GoalWish, Pointing
 
 Array = NDArray[np.float64]
+GoalRequest = AngleGoal | OrientationWish | PointWish | JointWish
 
 # gremsy_common.geometry.CAMERA_FROM_OPTICAL as a quaternion.
 CAMERA_FROM_OPTICAL_WXYZ: Array = np.array([0.5, -0.5, 0.5, -0.5])
@@ -49,16 +49,33 @@ class PortSettings:
     joints: Sequence[str] = JOINTS
 
 
+@dataclass(frozen=True, slots=True)
+class Pointing:
+    """Where the camera looks now and why it moves.
+
+    Attributes:
+        azimuth_rad, tilt_rad: in the level frame; the azimuth goes on over +-pi.
+        zoom_factor: None where it is not reported.
+        by_goal, by_rate: what moves it, if anything does.
+    """
+
+    azimuth_rad: float
+    tilt_rad: float
+    zoom_factor: float | None = None
+    by_goal: bool = False
+    by_rate: bool = False
+
+
 class DriverPort:
-    """One source's way to the driver. For the executor's thread only.
+    """One source's way to the driver, the operator's or a facade's. Nothing waits; for the executor's thread only.
 
     Args:
         driver: open.
-        source: whose wishes these are.
-        tree: what was heard on /tf; shared by all ports of the node.
+        source: whose requests these are.
+        tree: of the transforms on /tf; shared by all ports of the node.
         settings: frames and times.
         now_ns: the ROS clock.
-        notices: says once why a wish was not followed.
+        notices: reports once why a request was not followed.
     """
 
     def __init__(
@@ -83,13 +100,13 @@ class DriverPort:
     # Motion.
 
     def offer_rate(self, setpoint: RateSetpoint) -> bool:
-        """Whether it was taken; the driver says why not, once."""
+        """Whether it was taken; the driver reports why not, once."""
         return self._driver.offer(self._source, setpoint)
 
-    def offer_goal(self, wish: GoalWish | JointWish) -> Answer:
-        """Begin to turn there; a wish in another frame is worked out from where everything is now."""
+    def offer_goal(self, request: GoalRequest) -> Answer:
+        """Begin to turn there, found from where every frame is now; the answer's `number` asks for its progress."""
         try:
-            goal = wish if isinstance(wish, AngleGoal) else self._goal(wish)
+            goal = request if isinstance(request, AngleGoal) else self._goal(request)
         except GoalRefused as refused:
             self._refused.add(refused.kind)
             self._notices.trouble(refused.kind, str(refused))
@@ -139,7 +156,7 @@ class DriverPort:
 
     # Inside.
 
-    def _goal(self, wish: OrientationWish | PointWish | JointWish) -> AngleGoal:
+    def _goal(self, request: OrientationWish | PointWish | JointWish) -> AngleGoal:
         """Raises GoalRefused."""
         sight = self._driver.sight
         if sight is None:
@@ -150,14 +167,14 @@ class DriverPort:
             self._place(self._settings.camera_frame, optical, CAMERA_FROM_OPTICAL_WXYZ, measured)
         around = Surroundings(self.now_ns(), sight.reference, sight.vehicle)
         any_turn = True
-        match wish:
+        match request:
             case OrientationWish():
-                angles = self._geometry.orientation(wish, around)
+                angles = self._geometry.orientation(request, around)
             case PointWish():
-                angles = self._geometry.look_at(wish, around)
+                angles = self._geometry.look_at(request, around)
             case JointWish():
-                angles, any_turn = self._geometry.joints(wish, around), False
-        return self._angle_goal(angles, wish.stamp_ns, any_turn)
+                angles, any_turn = self._geometry.joints(request, around), False
+        return self._angle_goal(angles, request.stamp_ns, any_turn)
 
     def _place(self, parent: str, child: str, parent_from_child_wxyz: Array, measured: GimbalAttitude) -> None:
         """One of our own edges of the tree; raises GoalRefused."""

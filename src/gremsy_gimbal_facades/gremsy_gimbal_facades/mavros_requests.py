@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""MAVROS's gimbal messages to our wishes, and our attitude to its status: NED and FRD on that side, as on the wire.
+"""MAVROS's gimbal messages to our requests, and our attitude to its status: NED and FRD on that side, as on the wire.
 
 Messages are taken by their fields, so that this needs no mavros_msgs. A field that is NaN is to be ignored; where
 angles and rates are both given the angle is meant and the rate is how fast to go there (PX4's reading of MAVLink),
@@ -34,7 +34,7 @@ class FacadeRefusal(SuiteError):
 
 
 @dataclass(frozen=True, slots=True)
-class MavrosWish:
+class MavrosRequest:
     """What one message asks for: a mode always, since its flags say one, and a motion in that mode's level frame."""
 
     mode: GimbalMode
@@ -47,7 +47,7 @@ class Addressee:
 
     Attributes:
         component: the gimbal's MAVLink component; None before it is known, then every message is for us.
-        level_frame: of the wishes.
+        level_frame: of the requests.
         now_ns: a message of MAVROS has no stamp; it counts from its arrival.
     """
 
@@ -65,7 +65,7 @@ def mode_of_flags(flags: int) -> GimbalMode:
     return GimbalMode.LOCK if flags & _YAW_LOCK else GimbalMode.FOLLOW
 
 
-def wish_of_pitchyaw(message: Any, to: Addressee) -> MavrosWish:
+def request_of_pitchyaw(message: Any, to: Addressee) -> MavrosRequest:
     """GimbalManagerSetPitchyaw: rad and rad/s, pitch up +, yaw right +.
 
     Raises:
@@ -74,11 +74,11 @@ def wish_of_pitchyaw(message: Any, to: Addressee) -> MavrosWish:
     _check_device(message.gimbal_device_id, to)
     mode = mode_of_flags(message.flags)
     if mode in (GimbalMode.OFF, GimbalMode.HOME):
-        return MavrosWish(mode, None)
+        return MavrosRequest(mode, None)
     pitch, yaw = _given('pitch', message.pitch), _given('yaw', message.yaw)
     pitch_rate, yaw_rate = _given('pitch_rate', message.pitch_rate), _given('yaw_rate', message.yaw_rate)
     if pitch is None and yaw is None:
-        return MavrosWish(mode, _rates(pitch_rate, yaw_rate, to))
+        return MavrosRequest(mode, _rates(pitch_rate, yaw_rate, to))
     if (pitch is None and pitch_rate) or (yaw is None and yaw_rate):
         raise FacadeRefusal(
             'A MAVROS gimbal command was refused: it turns one axis to an angle and the other at a rate; '
@@ -93,27 +93,30 @@ def wish_of_pitchyaw(message: Any, to: Addressee) -> MavrosWish:
         stamp_ns=to.now_ns,
         frame_id=to.level_frame,
     )
-    return MavrosWish(mode, goal)
+    return MavrosRequest(mode, goal)
 
 
-def wish_of_manager_attitude(message: Any, to: Addressee) -> MavrosWish:
-    """GimbalManagerSetAttitude.
-
-    Raises:
-        FacadeRefusal: with one sentence.
-    """
-    _check_device(message.gimbal_device_id, to)
-    return _wish_of_attitude(message, to)
-
-
-def wish_of_device_attitude(message: Any, to: Addressee) -> MavrosWish:
-    """GimbalDeviceSetAttitude, addressed to a component.
+def request_of_attitude(message: Any, to: Addressee) -> MavrosRequest:
+    """GimbalManagerSetAttitude, or GimbalDeviceSetAttitude, which is addressed to a component.
 
     Raises:
         FacadeRefusal: with one sentence.
     """
-    _check_device(message.target_component, to)
-    return _wish_of_attitude(message, to)
+    _check_device(getattr(message, 'gimbal_device_id', message.target_component), to)
+    mode = mode_of_flags(message.flags)
+    if mode in (GimbalMode.OFF, GimbalMode.HOME):
+        return MavrosRequest(mode, None)
+    q = [float(each) for each in (message.q.w, message.q.x, message.q.y, message.q.z)]
+    if not any(map(math.isnan, q)):
+        return MavrosRequest(mode, OrientationWish(to.now_ns, to.level_frame, level_from_camera_flu(np.array(q))))
+    if _given('angular_velocity_x', message.angular_velocity_x):
+        raise FacadeRefusal(
+            'A MAVROS gimbal command was refused: it asks for a roll rate, and the horizon is held level; '
+            'leave angular_velocity_x 0 or NaN.'
+        )
+    pitch_rate = _given('angular_velocity_y', message.angular_velocity_y)
+    yaw_rate = _given('angular_velocity_z', message.angular_velocity_z)
+    return MavrosRequest(mode, _rates(pitch_rate, yaw_rate, to))
 
 
 def fill_attitude_status(message: Any, status: AttitudeStatus) -> None:
@@ -124,23 +127,6 @@ def fill_attitude_status(message: Any, status: AttitudeStatus) -> None:
     x, y, z = status.rates_frd_rad_s
     message.angular_velocity_x, message.angular_velocity_y, message.angular_velocity_z = x, y, z
     message.failure_flags = status.failure_flags
-
-
-def _wish_of_attitude(message: Any, to: Addressee) -> MavrosWish:
-    mode = mode_of_flags(message.flags)
-    if mode in (GimbalMode.OFF, GimbalMode.HOME):
-        return MavrosWish(mode, None)
-    q = [float(each) for each in (message.q.w, message.q.x, message.q.y, message.q.z)]
-    if not any(map(math.isnan, q)):
-        return MavrosWish(mode, OrientationWish(to.now_ns, to.level_frame, level_from_camera_flu(np.array(q))))
-    if _given('angular_velocity_x', message.angular_velocity_x):
-        raise FacadeRefusal(
-            'A MAVROS gimbal command was refused: it asks for a roll rate, and the horizon is held level; '
-            'leave angular_velocity_x 0 or NaN.'
-        )
-    pitch_rate = _given('angular_velocity_y', message.angular_velocity_y)
-    yaw_rate = _given('angular_velocity_z', message.angular_velocity_z)
-    return MavrosWish(mode, _rates(pitch_rate, yaw_rate, to))
 
 
 def _rates(pitch_rate: float | None, yaw_rate: float | None, to: Addressee) -> RateSetpoint | None:
