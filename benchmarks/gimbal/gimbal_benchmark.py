@@ -22,7 +22,7 @@ from benchmarks.gimbal.gimbal_processes import Commander, DriverProcess, ending,
 from gremsy_common.errors import SuiteError
 from gremsy_common.types.gimbal_state import RateSetpoint
 from gremsy_gimbal_driver.driver import GimbalDriver
-from gremsy_gimbal_driver.driver_settings import DriverListener, DriverSettings, Sight, WrittenCommand
+from gremsy_gimbal_driver.driver_settings import DriverListener, DriverSettings, GimbalView, WrittenCommand
 from gremsy_gimbal_driver.links.link_uri import links_from_uris
 from gremsy_gimbal_driver.motion.command_arbiter import Source
 from gremsy_gimbal_driver.motion.motion_settings import MotionSettings
@@ -143,10 +143,10 @@ def _reconnects() -> dict[str, float]:
 def _reconnect(transport: str, interrupt: Callable[[RunningPayload], float]) -> float:
     heard: list[float] = []
 
-    def hear(_: Sight) -> None:
+    def hear(_: GimbalView) -> None:
         heard.append(time.monotonic())
 
-    with running_payload(transport=transport) as payload, _driver(payload, DriverListener(sight=hear)):
+    with running_payload(transport=transport) as payload, _driver(payload, DriverListener(view=hear)):
         _until(lambda: len(heard) > 20, 'no attitude comes')
         talks_s = interrupt(payload)
         _until(lambda: heard[-1] > talks_s, 'no attitude comes back')

@@ -29,7 +29,7 @@ from gremsy_gimbal_driver.calibration.calibration_settings import CalibrationSet
 from gremsy_gimbal_driver.deadman.deadman_briefing import DeadmanBriefing
 from gremsy_gimbal_driver.deadman.deadman_guard import BEATS_PER_TIME_TO_LIVE
 from gremsy_gimbal_driver.device.gimbal_device import GimbalDevice, StatusMessage, Told
-from gremsy_gimbal_driver.driver_settings import DriverListener, DriverSettings, Sight, WrittenCommand
+from gremsy_gimbal_driver.driver_settings import DriverListener, DriverSettings, GimbalView, WrittenCommand
 from gremsy_gimbal_driver.driver_status import DriverStatus
 from gremsy_gimbal_driver.goals.goal import AngleGoal, GoalPath, GoalProgress, GoalState
 from gremsy_gimbal_driver.links.link import Link
@@ -47,7 +47,7 @@ from gremsy_gimbal_driver.motion.motion_control import MotionControl
 from gremsy_gimbal_driver.motion.motion_output import GimbalMode, MotionOutput
 from gremsy_gimbal_driver.motion.plant_inverse import PlantInverse
 from gremsy_gimbal_driver.payload.payload_requests import Request
-from gremsy_gimbal_driver.payload.ticket import Ticket
+from gremsy_gimbal_driver.payload.pending_request import PendingRequest
 from gremsy_gimbal_driver.payload.tracking_guard import TrackingGuard
 
 _READ_WAIT_S = 0.1
@@ -168,8 +168,8 @@ class GimbalDriver:
         """Turn to azimuth 0, tilt 0; returns at once, the listener hears the end."""
         with self._changing():
             self._end_calibration(source)
-            sight = self._device.sight
-            ahead_rad = 0.0 if sight is None else sight.measured.ahead_rad
+            view = self._device.view
+            ahead_rad = 0.0 if view is None else view.measured.ahead_rad
             return self._answered(source, self._motion.home(self._clock(), source, ahead_rad))
 
     def offer(self, source: Source, setpoint: RateSetpoint) -> bool:
@@ -215,13 +215,13 @@ class GimbalDriver:
     def calibrate(self, settings: CalibrationSettings) -> Answer:
         """Begin to measure the plant; returns at once, the listener hears the end."""
         with self._changing():
-            now, sight = self._clock(), self._device.sight
+            now, view = self._clock(), self._device.view
             device, level_frame = self._device, self._settings.motion.level_frame
             run = CalibrationRun(settings, self._motion, device.payload, level_frame, device.imu_axes)
             if self._calibration is not None and self._calibration.running:
                 return Answer(False, 'Not calibrating: it runs already.')
-            if sight is not None:
-                run.attitude(sight.measured, now)
+            if view is not None:
+                run.attitude(view.measured, now)
             refusal = run.routine.begin(now, armed=self._motion.armed)
             if refusal:
                 return Answer(False, refusal)
@@ -249,8 +249,8 @@ class GimbalDriver:
         with self._condition:
             return self._calibration is not None and self._calibration.running
 
-    def request(self, request: Request) -> Ticket:
-        """Something of the payload's camera; the ticket tells what becomes of it.
+    def request(self, request: Request) -> PendingRequest:
+        """Something of the payload's camera; what is returned tells how it ends.
 
         The payload's own tracking turns the camera past all that is here, so it needs the arm as well, and whatever
         stops or disarms ends it.
@@ -268,9 +268,9 @@ class GimbalDriver:
     # How it stands; from any thread.
 
     @property
-    def sight(self) -> Sight | None:
+    def view(self) -> GimbalView | None:
         """Where the camera looked last; None before the first attitude."""
-        return self._device.sight
+        return self._device.view
 
     @property
     def zoom_factor(self) -> float | None:
@@ -377,8 +377,8 @@ class GimbalDriver:
     def _pass_on(self, told: Told) -> None:
         listener = self._listener
         match told:
-            case Sight():
-                listener.sight(told)
+            case GimbalView():
+                listener.view(told)
             case StatusMessage(status, stamp_ns):
                 listener.status(status, stamp_ns)
             case ZoomState():
@@ -533,7 +533,7 @@ class GimbalDriver:
 
 def _feed(calibration: CalibrationRun, told: Sequence[Told], now: Instant) -> None:
     for each in told:
-        if isinstance(each, Sight):
+        if isinstance(each, GimbalView):
             calibration.attitude(each.measured, now)
         elif isinstance(each, ZoomState):
             calibration.zoom(each, now)

@@ -93,7 +93,7 @@ class WrittenCommand:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Sight:
+class GimbalView:
     """Where the camera looks, against everything that is known.
 
     Attributes:
@@ -114,7 +114,7 @@ class DriverListener:
     """Whom the driver tells; the functions are called on its threads and must return at once.
 
     Attributes:
-        sight: an attitude came.
+        view: an attitude came.
         status: the message 285 that it came in, and its stamp.
         heading: how the level frame has turned.
         zoom, imu, range_finder: other telemetry.
@@ -126,7 +126,7 @@ class DriverListener:
         command_written: a rate command's bytes were handed to the link.
     """
 
-    sight: Callable[[Sight], None] = _ignore
+    view: Callable[[GimbalView], None] = _ignore
     status: Callable[[AttitudeStatus, int], None] = _ignore
     heading: Callable[[LevelHeading], None] = _ignore
     zoom: Callable[[ZoomState], None] = _ignore

@@ -37,7 +37,7 @@ from gremsy_gimbal_driver.calibration.calibration_file import (
 )
 from gremsy_gimbal_driver.calibration.calibration_result import CalibrationResult
 from gremsy_gimbal_driver.driver import GimbalDriver
-from gremsy_gimbal_driver.driver_settings import DriverListener, Sight, WrittenCommand
+from gremsy_gimbal_driver.driver_settings import DriverListener, GimbalView, WrittenCommand
 from gremsy_gimbal_driver.gimbal_driver_parameters import (
     BASE_FRAME,
     CAMERA_FRAME,
@@ -45,7 +45,7 @@ from gremsy_gimbal_driver.gimbal_driver_parameters import (
     PAYLOAD_SETTINGS,
     GimbalDriverParameters,
 )
-from gremsy_gimbal_driver.goals.frame_tree import FrameError, FrameTree
+from gremsy_gimbal_driver.goals.frame_tree import FrameTree, TransformError
 from gremsy_gimbal_driver.goals.goal import GoalProgress
 from gremsy_gimbal_driver.links.link_uri import links_from_uris
 from gremsy_gimbal_driver.motion.command_arbiter import Answer, Source, ZoomArbiter
@@ -55,14 +55,14 @@ from gremsy_gimbal_driver.motion.notices import Notices
 from gremsy_gimbal_driver.payload import payload_requests as requests
 from gremsy_gimbal_driver.payload.camera_commands import first_still_number
 from gremsy_gimbal_driver.payload.payload_settings import ProductFamily, find_setting
-from gremsy_gimbal_driver.payload.ticket import TicketState, TicketWatch
+from gremsy_gimbal_driver.payload.pending_request import RequestLog, RequestState
 from gremsy_gimbal_driver.ros.attitude_messages import frame_transforms
 from gremsy_gimbal_driver.ros.diagnostic_rows import diagnostic_rows, driver_health, no_setpoints
 from gremsy_gimbal_driver.ros.driver_port import DriverPort, PortSettings
 from gremsy_gimbal_driver.ros.installed_facades import installed_facades
 from gremsy_gimbal_driver.ros.telemetry_topics import TelemetryFrames, TelemetryTopics
 
-_LOOK_AT_TICKETS_S = 0.1
+_LOG_REQUESTS_S = 0.1
 
 
 class GimbalDriverNode(SuiteNode[GimbalDriverParameters]):
@@ -106,7 +106,7 @@ class GimbalDriverNode(SuiteNode[GimbalDriverParameters]):
             lambda: Instant(time.monotonic_ns(), self.now_ns()),
         )
         self._zooms = ZoomArbiter(parameters.operator_zoom_lease_s)
-        self._tickets = TicketWatch(self.get_logger().info, self.report_error)
+        self._request_log = RequestLog(self.get_logger().info, self.report_error)
         self._publish_control(ControlState(False, NOBODY))
         self._publish_plant()
         frames = self._frames()
@@ -121,7 +121,7 @@ class GimbalDriverNode(SuiteNode[GimbalDriverParameters]):
             driver.watch_rest()
         self._listen()
         self._serve(driver)
-        self.every(_LOOK_AT_TICKETS_S, self._tickets.look)
+        self.every(_LOG_REQUESTS_S, self._request_log.log_ended)
 
     def deactivate(self) -> None:
         """The gimbal rests before anything else goes."""
@@ -283,7 +283,7 @@ class GimbalDriverNode(SuiteNode[GimbalDriverParameters]):
         for transform in frame_transforms(message, is_static):
             try:
                 self._tree.take(transform)
-            except FrameError as error:
+            except TransformError as error:
                 self._notices.trouble(error.kind, str(error))
 
     def _hear_vehicle(self, vehicle: VehicleAttitude) -> None:
@@ -306,7 +306,7 @@ class GimbalDriverNode(SuiteNode[GimbalDriverParameters]):
         switched('~/motors', lambda on: self._mode(GimbalMode(self.parameters.mode) if on else GimbalMode.OFF))
         triggered('~/device_home', lambda: self._mode(GimbalMode.HOME))
         triggered('~/calibrate', lambda: self._calibrate(driver))
-        switched('~/record', lambda on: self._request(requests.Record(on)))
+        switched('~/record', lambda on: self._request(requests.RecordVideo(on)))
         triggered('~/still', lambda: self._request(requests.Still()))
         triggered('~/autofocus', lambda: self._request(requests.Focus(requests.FocusAction.AUTO)))
         triggered('~/stop_tracking', lambda: self._request(requests.StopTracking()))
@@ -338,15 +338,15 @@ class GimbalDriverNode(SuiteNode[GimbalDriverParameters]):
     def _request(self, request: requests.Request) -> Answer:
         if self._driver is None:
             return Answer(False, 'The driver is not active.')
-        ticket = self._driver.request(request)
-        self._tickets.add(ticket)
-        return Answer(ticket.state is not TicketState.FAILED, ticket.outcome.sentence)
+        pending = self._driver.request(request)
+        self._request_log.add(pending)
+        return Answer(pending.state is not RequestState.FAILED, pending.result.sentence)
 
     # What goes out, on the driver's threads.
 
     def _listener(self) -> DriverListener:
         return DriverListener(
-            sight=self._publish_sight,
+            view=self._publish_view,
             status=lambda status, stamp_ns: self._facades.attitude(status, stamp_ns),
             heading=self._telemetry.heading.publish,
             zoom=self._telemetry.zoom.publish,
@@ -360,9 +360,9 @@ class GimbalDriverNode(SuiteNode[GimbalDriverParameters]):
             command_written=self._trace_command,
         )
 
-    def _publish_sight(self, sight: Sight) -> None:
-        self._telemetry.publish(sight)
-        self.diagnostics.stage('attitude').record(self.now_ns() - sight.measured.attitude.stamp_ns)
+    def _publish_view(self, view: GimbalView) -> None:
+        self._telemetry.publish(view)
+        self.diagnostics.stage('attitude').record(self.now_ns() - view.measured.attitude.stamp_ns)
 
     def _publish_control(self, control: ControlState) -> None:
         # Out of two threads; the one that is latched last must name the present source.

@@ -37,7 +37,7 @@ class Heard:
         self.written: list[WrittenCommand] = []
         self.goals: list[GoalProgress] = []
         self.listener = DriverListener(
-            sight=lambda sight: self.attitudes.append(sight.measured),
+            view=lambda view: self.attitudes.append(view.measured),
             say=self.said.append,
             inform=self.informed.append,
             command_written=self.written.append,
@@ -142,7 +142,7 @@ def test_an_exception_in_a_thread_stops_the_gimbal_and_is_said(udp_payload, wait
         if broken.is_set():
             raise ZeroDivisionError('planted')
 
-    driver = GimbalDriver(links_from_uris([udp_payload.uri]), listener=DriverListener(sight=attitude, say=said.append))
+    driver = GimbalDriver(links_from_uris([udp_payload.uri]), listener=DriverListener(view=attitude, say=said.append))
     driver.open()
     wait_until(lambda: driver.arm(True).done)
     driver.offer(Source.TRACKER, setpoint(0.5))

@@ -12,7 +12,7 @@ from gremsy_gimbal_driver.mavlink.mavlink_dialect import dialect
 from gremsy_gimbal_driver.mavlink.mavlink_encoder import MavlinkEncoder
 from gremsy_gimbal_driver.mavlink.mavlink_events import ExtendedParameter, Sender
 from gremsy_gimbal_driver.payload.extended_parameters import ExtendedParameters, extended_value
-from gremsy_gimbal_driver.payload.ticket import Ticket, TicketState
+from gremsy_gimbal_driver.payload.pending_request import PendingRequest, RequestState
 
 OWN, CAMERA = Sender(1, 191), Sender(1, 100)
 MS = 1_000_000
@@ -83,15 +83,15 @@ class Bench:
         self.parameters = ExtendedParameters(MavlinkEncoder(OWN))
         self.now_ns = 0
 
-    def set(self, name: str, value: int) -> Ticket:
-        ticket = Ticket(f'the setting of {name}')
-        self.parameters.set_value(ticket, CAMERA, name, value, self.now_ns)
-        return ticket
+    def set(self, name: str, value: int) -> PendingRequest:
+        pending = PendingRequest(f'the setting of {name}')
+        self.parameters.set_value(pending, CAMERA, name, value, self.now_ns)
+        return pending
 
-    def read(self, name: str) -> Ticket:
-        ticket = Ticket(f'reading {name}')
-        self.parameters.read_value(ticket, CAMERA, name, self.now_ns)
-        return ticket
+    def read(self, name: str) -> PendingRequest:
+        pending = PendingRequest(f'reading {name}')
+        self.parameters.read_value(pending, CAMERA, name, self.now_ns)
+        return pending
 
     def run(self, seconds: float) -> None:
         end_ns = self.now_ns + round(seconds * 1e9)
@@ -101,9 +101,9 @@ class Bench:
                     self.parameters.heard(answer, self.now_ns)
             self.now_ns += 20 * MS
 
-    def run_until_over(self, ticket: Ticket) -> float:
+    def run_until_over(self, pending: PendingRequest) -> float:
         begun_ns = self.now_ns
-        while not ticket.over:
+        while not pending.over:
             assert self.now_ns < begun_ns + 60_000 * MS
             self.run(0.02)
         return (self.now_ns - begun_ns) * 1e-9
@@ -116,11 +116,11 @@ def bench() -> Bench:
 
 @pytest.mark.parametrize('value', [0, 1, 256, 0x00010000, 0xFFFFFFFF, 61440])
 def test_every_u32_arrives_whole_also_with_zero_low_bytes(bench, value):
-    ticket = bench.set('C_SOURCE', value)
+    pending = bench.set('C_SOURCE', value)
     bench.run(0.1)
-    assert ticket.state is TicketState.ACCEPTED
-    assert ticket.outcome.sentence == f'Done: the setting of C_SOURCE; C_SOURCE reads {value:g}.'
-    assert (ticket.outcome.value, bench.camera.values['C_SOURCE']) == (value, value)
+    assert pending.state is RequestState.ACCEPTED
+    assert pending.result.sentence == f'Done: the setting of C_SOURCE; C_SOURCE reads {value:g}.'
+    assert (pending.result.value, bench.camera.values['C_SOURCE']) == (value, value)
 
 
 def test_the_bytes_of_a_set_are_the_vendors_field():
@@ -136,10 +136,10 @@ def test_the_bytes_of_a_set_are_the_vendors_field():
 
 def test_an_acknowledgement_alone_is_not_believed(bench):
     bench.camera.ignores.add('C_SOURCE')
-    ticket = bench.set('C_SOURCE', 2)
-    assert bench.run_until_over(ticket) == pytest.approx(5.0, abs=0.1)
-    assert ticket.state is TicketState.UNCONFIRMED
-    assert ticket.outcome.sentence == (
+    pending = bench.set('C_SOURCE', 2)
+    assert bench.run_until_over(pending) == pytest.approx(5.0, abs=0.1)
+    assert pending.state is RequestState.UNCONFIRMED
+    assert pending.result.sentence == (
         'The camera 1/100 acknowledged the setting of C_SOURCE but C_SOURCE still reads 0 instead of 2 after 5 s: '
         'something else may set it, or this product ignores it.'
     )
@@ -147,15 +147,15 @@ def test_an_acknowledgement_alone_is_not_believed(bench):
 
 def test_it_asks_again_every_500_ms_for_5_s_and_no_longer(bench):
     bench.camera.acknowledge = bench.camera.report = False
-    ticket = bench.set('C_SOURCE', 2)
+    pending = bench.set('C_SOURCE', 2)
     bench.run(0.3)
     assert bench.camera.heard == [('set', 'C_SOURCE'), ('read', 'C_SOURCE')]
     bench.run(0.3)
     assert bench.camera.heard.count(('set', 'C_SOURCE')) == 2
     bench.run(10.0)
     assert bench.camera.heard.count(('set', 'C_SOURCE')) == 10
-    assert ticket.state is TicketState.UNCONFIRMED
-    assert ticket.outcome.sentence == (
+    assert pending.state is RequestState.UNCONFIRMED
+    assert pending.result.sentence == (
         'The camera 1/100 did not answer the setting of C_SOURCE within 5 s: check the link, and whether this product '
         'has C_SOURCE.'
     )
@@ -163,17 +163,17 @@ def test_it_asks_again_every_500_ms_for_5_s_and_no_longer(bench):
 
 def test_a_lost_acknowledgement_is_made_good_by_the_read_back(bench):
     bench.camera.acknowledge = False
-    ticket = bench.set('C_SOURCE', 2)
+    pending = bench.set('C_SOURCE', 2)
     bench.run(0.1)
-    assert ticket.state is TicketState.ACCEPTED
+    assert pending.state is RequestState.ACCEPTED
 
 
 def test_an_acknowledgement_without_a_read_back_says_so(bench):
     bench.camera.report = False
-    ticket = bench.set('C_SOURCE', 2)
+    pending = bench.set('C_SOURCE', 2)
     bench.run(6.0)
-    assert ticket.state is TicketState.UNCONFIRMED
-    assert ticket.outcome.sentence == (
+    assert pending.state is RequestState.UNCONFIRMED
+    assert pending.result.sentence == (
         'The camera 1/100 acknowledged the setting of C_SOURCE but did not report C_SOURCE within 5 s: read it again '
         'to be sure.'
     )
@@ -191,37 +191,37 @@ def test_an_acknowledgement_without_a_read_back_says_so(bench):
 )
 def test_a_refusal_ends_it_at_once_with_its_reason(bench, result, reason):
     bench.camera.result = result
-    ticket = bench.set('C_SOURCE', 77)
+    pending = bench.set('C_SOURCE', 77)
     bench.run(0.1)
-    assert ticket.state is TicketState.FAILED
-    assert ticket.outcome.sentence == f'The camera refused the setting of C_SOURCE (C_SOURCE = 77): {reason}.'
+    assert pending.state is RequestState.FAILED
+    assert pending.result.sentence == f'The camera refused the setting of C_SOURCE (C_SOURCE = 77): {reason}.'
 
 
 def test_in_progress_is_waited_for_and_not_sent_again(bench):
     bench.camera.result = dialect.PARAM_ACK_IN_PROGRESS
-    ticket = bench.set('C_SOURCE', 2)
+    pending = bench.set('C_SOURCE', 2)
     bench.run(3.0)
-    assert ticket.state is TicketState.IN_PROGRESS
-    assert ticket.outcome.sentence == 'The camera works on the setting of C_SOURCE.'
+    assert pending.state is RequestState.IN_PROGRESS
+    assert pending.result.sentence == 'The camera works on the setting of C_SOURCE.'
     assert bench.camera.heard.count(('set', 'C_SOURCE')) == 1
     bench.camera.values['C_SOURCE'] = 2
     bench.run(1.0)
-    assert ticket.state is TicketState.IN_PROGRESS  # it reads so, and may still fail
+    assert pending.state is RequestState.IN_PROGRESS  # it reads so, and may still fail
     accepted = ExtendedParameter(CAMERA, 'C_SOURCE', field(2), UINT32, dialect.PARAM_ACK_ACCEPTED)
     bench.parameters.heard(accepted, bench.now_ns)
     bench.run(0.1)
-    assert ticket.state is TicketState.ACCEPTED
+    assert pending.state is RequestState.ACCEPTED
 
 
 def test_where_the_end_of_in_progress_is_lost_the_read_back_decides(bench):
     bench.camera.result = dialect.PARAM_ACK_IN_PROGRESS
-    ticket = bench.set('C_SOURCE', 2)
+    pending = bench.set('C_SOURCE', 2)
     bench.run(1.0)
     bench.camera.values['C_SOURCE'] = 2
     bench.run(5.0)
-    assert ticket.state is TicketState.ACCEPTED
-    assert ticket.outcome.sentence == (
-        'Done: the setting of C_SOURCE; C_SOURCE reads 2, though its last word never came.'
+    assert pending.state is RequestState.ACCEPTED
+    assert pending.result.sentence == (
+        'Done: the setting of C_SOURCE; C_SOURCE reads 2, though its final acknowledgement never came.'
     )
 
 
@@ -231,11 +231,11 @@ def test_the_newest_of_a_name_wins(bench):
     other = bench.set('OSD_MODE', 2)
     bench.run(1.0)
     assert (first.state, second.state, other.state) == (
-        TicketState.REPLACED,
-        TicketState.ACCEPTED,
-        TicketState.ACCEPTED,
+        RequestState.REPLACED,
+        RequestState.ACCEPTED,
+        RequestState.ACCEPTED,
     )
-    assert first.outcome.sentence == 'A newer request for C_SOURCE came first.'
+    assert first.result.sentence == 'A newer request for C_SOURCE came first.'
     assert bench.camera.values == {'C_SOURCE': 2, 'OSD_MODE': 2, 'C_T_PALETTE': 3}
 
 
@@ -245,9 +245,9 @@ def test_a_refusal_of_the_replaced_value_does_not_end_the_new_one(bench):
     second = bench.set('C_SOURCE', 2)
     late = ExtendedParameter(CAMERA, 'C_SOURCE', field(0), UINT32, dialect.PARAM_ACK_FAILED)
     bench.parameters.heard(late, bench.now_ns)
-    assert second.state is TicketState.WAITING
+    assert second.state is RequestState.WAITING
     bench.run(1.0)
-    assert second.state is TicketState.ACCEPTED
+    assert second.state is RequestState.ACCEPTED
 
 
 def test_an_acknowledgement_of_the_replaced_value_does_not_hide_that_the_new_one_was_lost(bench):
@@ -260,17 +260,17 @@ def test_an_acknowledgement_of_the_replaced_value_does_not_hide_that_the_new_one
     for event in (accepted, *late):
         bench.parameters.heard(event, bench.now_ns)
     bench.run_until_over(second)
-    assert second.state is TicketState.ACCEPTED
+    assert second.state is RequestState.ACCEPTED
     assert bench.camera.values['C_SOURCE'] == 2
 
 
 def test_reading(bench):
-    ticket, missing = bench.read('C_T_PALETTE'), bench.read('NO_SUCH')
+    pending, missing = bench.read('C_T_PALETTE'), bench.read('NO_SUCH')
     bench.run(0.1)
-    assert (ticket.outcome.value, ticket.outcome.sentence) == (3, 'C_T_PALETTE is 3.')
+    assert (pending.result.value, pending.result.sentence) == (3, 'C_T_PALETTE is 3.')
     bench.run(6.0)
-    assert missing.state is TicketState.UNCONFIRMED
-    assert missing.outcome.sentence == (
+    assert missing.state is RequestState.UNCONFIRMED
+    assert missing.result.sentence == (
         'The camera 1/100 did not report NO_SUCH within 5 s: this product may not have it.'
     )
 
@@ -278,54 +278,54 @@ def test_reading(bench):
 def test_what_is_being_set_is_not_read_beside_it(bench):
     setting = bench.set('C_SOURCE', 2)
     reading = bench.read('C_SOURCE')
-    assert reading.outcome.sentence == 'C_SOURCE is being set: read it when that is over.'
+    assert reading.result.sentence == 'C_SOURCE is being set: read it when that is over.'
     bench.run(0.1)
-    assert setting.state is TicketState.ACCEPTED
+    assert setting.state is RequestState.ACCEPTED
 
 
 def test_the_list_ends_when_no_more_comes(bench):
-    ticket = Ticket('listing')
-    bench.parameters.list_all(ticket, CAMERA, bench.now_ns)
-    assert bench.run_until_over(ticket) == pytest.approx(1.5, abs=0.1)
-    assert ticket.outcome.sentence == 'The camera listed 3 parameters.'
+    pending = PendingRequest('listing')
+    bench.parameters.list_all(pending, CAMERA, bench.now_ns)
+    assert bench.run_until_over(pending) == pytest.approx(1.5, abs=0.1)
+    assert pending.result.sentence == 'The camera listed 3 parameters.'
     assert bench.parameters.values == {'C_SOURCE': 0, 'OSD_MODE': 1, 'C_T_PALETTE': 3}
     bench.camera.report = False
-    silent = Ticket('listing')
+    silent = PendingRequest('listing')
     bench.parameters.list_all(silent, CAMERA, bench.now_ns)
     bench.run(6.0)
-    assert silent.outcome.sentence == 'The camera 1/100 sent no list of parameters within 5 s.'
+    assert silent.result.sentence == 'The camera 1/100 sent no list of parameters within 5 s.'
 
 
 def test_a_list_of_so_many_is_over_when_they_came_and_asks_for_those_that_did_not():
     bench = Bench(Camera(seed=3, lost_share=0.6))
     bench.camera.counts = True
     bench.camera.values = {f'C_{number}': number for number in range(24)}
-    ticket = Ticket('listing')
-    bench.parameters.list_all(ticket, CAMERA, bench.now_ns)
-    bench.run_until_over(ticket)
-    assert ticket.outcome.sentence == 'The camera listed 24 parameters.'
+    pending = PendingRequest('listing')
+    bench.parameters.list_all(pending, CAMERA, bench.now_ns)
+    bench.run_until_over(pending)
+    assert pending.result.sentence == 'The camera listed 24 parameters.'
     assert bench.parameters.values == bench.camera.values
 
 
 def test_a_list_with_a_gap_that_nothing_fills_says_how_many_came(bench):
     bench.camera.counts = True
     bench.camera.never = {'OSD_MODE'}
-    ticket = Ticket('listing')
-    bench.parameters.list_all(ticket, CAMERA, bench.now_ns)
-    bench.run_until_over(ticket)
-    assert (ticket.state, ticket.outcome.sentence) == (
-        TicketState.UNCONFIRMED,
+    pending = PendingRequest('listing')
+    bench.parameters.list_all(pending, CAMERA, bench.now_ns)
+    bench.run_until_over(pending)
+    assert (pending.state, pending.result.sentence) == (
+        RequestState.UNCONFIRMED,
         'The camera 1/100 sent 2 of 3 parameters: check the link, which loses messages, and try again.',
     )
 
 
 def test_another_cameras_answer_is_not_ours(bench):
     bench.camera.acknowledge = bench.camera.report = False
-    ticket = bench.set('C_SOURCE', 2)
+    pending = bench.set('C_SOURCE', 2)
     bench.run(0.1)
     other = ExtendedParameter(Sender(1, 101), 'C_SOURCE', field(2), UINT32, None)
     bench.parameters.heard(other, bench.now_ns)
-    assert ticket.state is TicketState.WAITING
+    assert pending.state is RequestState.WAITING
 
 
 @pytest.mark.parametrize(
@@ -347,10 +347,10 @@ def test_values_of_every_type(kind, raw, value):
 def test_over_a_link_that_loses_half_of_all_messages_nothing_false_is_said():
     for seed in range(40):
         bench = Bench(Camera(seed, lost_share=0.5))
-        ticket = bench.set('C_SOURCE', 2)
-        bench.run_until_over(ticket)
-        assert ticket.state in (TicketState.ACCEPTED, TicketState.UNCONFIRMED)
-        if ticket.state is TicketState.ACCEPTED:
+        pending = bench.set('C_SOURCE', 2)
+        bench.run_until_over(pending)
+        assert pending.state in (RequestState.ACCEPTED, RequestState.UNCONFIRMED)
+        if pending.state is RequestState.ACCEPTED:
             assert bench.camera.values['C_SOURCE'] == 2
 
 
@@ -358,16 +358,16 @@ def test_random_requests_all_end_and_the_last_of_a_name_is_what_the_camera_has()
     for seed in range(20):
         draw = random.Random(seed)
         bench = Bench(Camera(seed, lost_share=0.3))
-        tickets, last = [], {}
+        asked, last = [], {}
         for _ in range(30):
             name = draw.choice(list(bench.camera.values))
             value = draw.randrange(1000)
-            ticket = bench.set(name, value)
-            tickets.append(ticket)
-            last[name] = (ticket, value)
+            pending = bench.set(name, value)
+            asked.append(pending)
+            last[name] = (pending, value)
             bench.run(draw.random())
         bench.run(12.0)
-        assert all(ticket.over for ticket in tickets)
-        for name, (ticket, value) in last.items():
-            if ticket.state is TicketState.ACCEPTED:
+        assert all(pending.over for pending in asked)
+        for name, (pending, value) in last.items():
+            if pending.state is RequestState.ACCEPTED:
                 assert bench.camera.values[name] == value

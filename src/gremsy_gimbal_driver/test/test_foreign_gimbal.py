@@ -72,7 +72,7 @@ class Driven:
             time.sleep(0.01)
 
     def armed(self) -> GimbalDriver:
-        self.until(lambda: self.driver.sight is not None and self.driver.status().device.information is not None)
+        self.until(lambda: self.driver.view is not None and self.driver.status().device.information is not None)
         assert self.driver.arm(True).done
         return self.driver
 

@@ -21,7 +21,7 @@ from gremsy_gimbal_driver.payload.camera_commands import (
 )
 from gremsy_gimbal_driver.payload.payload_control import PayloadControl, PayloadSettings
 from gremsy_gimbal_driver.payload.payload_requests import FocusAction, TrackingPath, ZoomPath
-from gremsy_gimbal_driver.payload.ticket import TicketState
+from gremsy_gimbal_driver.payload.pending_request import RequestState
 
 OWN = Sender(1, 191)
 GIMBAL, CAMERA, BOARD = Sender(1, 154), Sender(1, 101), Sender(1, 26)
@@ -135,11 +135,11 @@ def test_a_device_without_a_camera_is_told_so_and_gets_nothing():
     setting = bench.ask(requests.SetSetting('view_source', 'eo'))
     bench.run(10.0)
     assert bench.sent == []
-    assert [each.state for each in (zoom, tracking, setting)] == [TicketState.FAILED] * 3
-    assert zoom.outcome.sentence == (
+    assert [each.state for each in (zoom, tracking, setting)] == [RequestState.FAILED] * 3
+    assert zoom.result.sentence == (
         'This device has no camera (no component from 100 to 105 sends heartbeats), so zoom to 4x was not sent.'
     )
-    assert tracking.outcome.sentence == (
+    assert tracking.result.sentence == (
         'This device has no payload board (nothing comes from component 26), so stopping the tracking was not sent.'
     )
     assert bench.control.counts == {'payload_requests_failed': 3}
@@ -148,17 +148,17 @@ def test_a_device_without_a_camera_is_told_so_and_gets_nothing():
 def test_a_camera_that_falls_silent_ends_what_waits_for_it(bench):
     bench.payload.silent.add(2501)
     bench.payload.results[2500] = dialect.MAV_RESULT_IN_PROGRESS
-    ticket = bench.ask(requests.Record(True))
+    pending = bench.ask(requests.RecordVideo(True))
     bench.run(1.0)
-    assert ticket.state is TicketState.IN_PROGRESS
+    assert pending.state is RequestState.IN_PROGRESS
     bench.payload.talks = False
     bench.run(7.0)
     assert bench.control.camera is None
     # A board owes no heartbeat: that it says nothing is no sign.
     assert bench.control.gone == {CAMERA}
-    assert ticket.state is TicketState.UNCONFIRMED
+    assert pending.state is RequestState.UNCONFIRMED
     count = len(bench.sent)
-    assert bench.ask(requests.Still()).state is TicketState.FAILED
+    assert bench.ask(requests.Still()).state is RequestState.FAILED
     bench.run(5.0)
     assert len(bench.sent) == count
     bench.payload.talks = True
@@ -176,8 +176,8 @@ def test_a_camera_that_falls_silent_ends_what_waits_for_it(bench):
         (requests.Focus(FocusAction.NEAR), [(101, 532, (1, -1))]),
         (requests.Focus(FocusAction.FAR), [(101, 532, (1, 1))]),
         (requests.Focus(FocusAction.STOP), [(101, 532, (1,))]),
-        (requests.Record(True), [(101, 530, (0, 1)), (101, 2500, ())]),
-        (requests.Record(False), [(101, 2501, ())]),
+        (requests.RecordVideo(True), [(101, 530, (0, 1)), (101, 2500, ())]),
+        (requests.RecordVideo(False), [(101, 2501, ())]),
         (requests.Still(), [(101, 530, ()), (101, 2000, (0, 0, 1, 1))]),
         (requests.TrackPoint(0.5, 0.5), [(26, 31013, (4, 0, 0, 1)), (26, 31013, (4, 0, 1, 960, 540, 128, 128))]),
         (
@@ -191,10 +191,10 @@ def test_a_camera_that_falls_silent_ends_what_waits_for_it(bench):
     ids=str,
 )
 def test_commands_on_the_wire(bench, request_, sent):
-    ticket = bench.ask(request_)
+    pending = bench.ask(request_)
     bench.run(1.0)
-    assert ticket.state is TicketState.ACCEPTED, ticket.outcome.sentence
-    assert ticket.outcome.sentence == f'Done: {request_}.'
+    assert pending.state is RequestState.ACCEPTED, pending.result.sentence
+    assert pending.result.sentence == f'Done: {request_}.'
     assert bench.sent == [(to, command, pytest.approx(parameters)) for to, command, parameters in sent]
 
 
@@ -210,9 +210,9 @@ def test_commands_on_the_wire(bench, request_, sent):
 )
 def test_tracking_by_the_standard_commands(request_, sent):
     bench = Bench(PayloadSettings(tracking_path=TrackingPath.STANDARD))
-    ticket = bench.ask(request_)
+    pending = bench.ask(request_)
     bench.run(1.0)
-    assert ticket.state is TicketState.ACCEPTED
+    assert pending.state is RequestState.ACCEPTED
     assert bench.sent == [(to, command, pytest.approx(parameters, abs=1e-6)) for to, command, parameters in sent]
 
 
@@ -233,37 +233,37 @@ def test_tracking_by_the_standard_commands(request_, sent):
 )
 def test_a_refusal_is_final_and_says_which(bench, result, sentence):
     bench.payload.results[2501] = result
-    ticket = bench.ask(requests.Record(False))
+    pending = bench.ask(requests.RecordVideo(False))
     bench.run(5.0)
-    assert ticket.state is TicketState.FAILED
-    assert ticket.outcome.sentence == f'The component 1/101 was asked for stopping the recording and {sentence}.'
+    assert pending.state is RequestState.FAILED
+    assert pending.result.sentence == f'The component 1/101 was asked for stopping the recording and {sentence}.'
     assert len(bench.sent) == 1
 
 
 def test_a_busy_camera_is_asked_again_and_in_the_end_given_up(bench):
     bench.payload.results[2501] = dialect.MAV_RESULT_TEMPORARILY_REJECTED
-    ticket = bench.ask(requests.Record(False))
+    pending = bench.ask(requests.RecordVideo(False))
     bench.run(2.5)
     assert len(bench.sent) == 3
     bench.payload.results.clear()
     bench.run(1.0)
-    assert ticket.state is TicketState.ACCEPTED
+    assert pending.state is RequestState.ACCEPTED
     bench.payload.results[2501] = dialect.MAV_RESULT_TEMPORARILY_REJECTED
-    second = bench.ask(requests.Record(False))
+    second = bench.ask(requests.RecordVideo(False))
     bench.run(10.0)
-    assert second.outcome.sentence == (
+    assert second.result.sentence == (
         'The component 1/101 was asked for stopping the recording and was busy each time: try again later.'
     )
 
 
 def test_no_answer_is_said_after_six_tries(bench):
     bench.payload.silent.add(2501)
-    ticket = bench.ask(requests.Record(False))
+    pending = bench.ask(requests.RecordVideo(False))
     bench.run(5.9)
-    assert ticket.state is TicketState.WAITING
+    assert pending.state is RequestState.WAITING
     bench.run(0.3)
-    assert ticket.state is TicketState.UNCONFIRMED
-    assert ticket.outcome.sentence == (
+    assert pending.state is RequestState.UNCONFIRMED
+    assert pending.result.sentence == (
         'The component 1/101 did not answer stopping the recording, sent 6 times in 6 s: check the link; it may have '
         'been done all the same.'
     )
@@ -272,25 +272,25 @@ def test_no_answer_is_said_after_six_tries(bench):
 
 def test_a_picture_is_never_asked_for_twice(bench):
     bench.payload.silent.add(2000)
-    ticket = bench.ask(requests.Still())
+    pending = bench.ask(requests.Still())
     bench.run(10.0)
     assert [command for _, command, _ in bench.sent].count(2000) == 1
-    assert ticket.state is TicketState.UNCONFIRMED
-    assert 'sent once in 6 s' in ticket.outcome.sentence
+    assert pending.state is RequestState.UNCONFIRMED
+    assert 'sent once in 6 s' in pending.result.sentence
 
 
 def test_two_pictures_are_two_and_the_second_waits_for_the_first(bench):
-    tickets = [bench.ask(requests.Still()), bench.ask(requests.Still())]
+    asked = [bench.ask(requests.Still()), bench.ask(requests.Still())]
     bench.run(2.0)
-    assert [each.state for each in tickets] == [TicketState.ACCEPTED] * 2
+    assert [each.state for each in asked] == [RequestState.ACCEPTED] * 2
     assert [parameters for _, command, parameters in bench.sent if command == 2000] == [(0, 0, 1, 1), (0, 0, 1, 2)]
 
 
 def test_firmware_that_wants_it_is_asked_for_a_picture_as_by_the_vendors_sdk():
     bench = Bench(PayloadSettings(vendor_still=True))
-    ticket = bench.ask(requests.Still())
+    pending = bench.ask(requests.Still())
     bench.run(1.0)
-    assert ticket.state is TicketState.ACCEPTED
+    assert pending.state is RequestState.ACCEPTED
     assert bench.sent == [(101, 530, ()), (101, 2000, ())]
 
 
@@ -316,18 +316,18 @@ def test_numbers_of_pictures_rise_over_processes_and_stay_exact_in_a_32_bit_floa
 
 def test_a_camera_without_modes_records_all_the_same(bench):
     bench.payload.results[530] = dialect.MAV_RESULT_UNSUPPORTED
-    ticket = bench.ask(requests.Record(True))
+    pending = bench.ask(requests.RecordVideo(True))
     bench.run(1.0)
-    assert ticket.state is TicketState.ACCEPTED
+    assert pending.state is RequestState.ACCEPTED
 
 
 def test_a_picture_during_our_recording_leaves_the_mode_alone(bench):
-    bench.ask(requests.Record(True))
+    bench.ask(requests.RecordVideo(True))
     bench.run(1.0)
     bench.ask(requests.Still())
     bench.run(1.0)
     assert [command for _, command, _ in bench.sent] == [530, 2500, 2000]
-    bench.ask(requests.Record(False))
+    bench.ask(requests.RecordVideo(False))
     bench.run(1.0)
     bench.ask(requests.Still())
     bench.run(1.0)
@@ -336,15 +336,15 @@ def test_a_picture_during_our_recording_leaves_the_mode_alone(bench):
 
 def test_an_answer_from_another_component_settles_nothing(bench):
     bench.payload.silent.add(2501)
-    ticket = bench.ask(requests.Record(False))
+    pending = bench.ask(requests.RecordVideo(False))
     bench.run(0.1)
     bench.control.heard(CommandAck(GIMBAL, 2501, dialect.MAV_RESULT_UNSUPPORTED), bench.now_ns)
     bench.control.heard(CommandAck(Sender(2, 101), 2501, ACCEPTED), bench.now_ns)
     bench.control.heard(CommandAck(CAMERA, 2500, ACCEPTED), bench.now_ns)
-    assert ticket.state is TicketState.WAITING
+    assert pending.state is RequestState.WAITING
     # The main board relays for its components and may answer for them.
     bench.control.heard(CommandAck(BOARD, 2501, ACCEPTED), bench.now_ns)
-    assert ticket.state is TicketState.ACCEPTED
+    assert pending.state is RequestState.ACCEPTED
 
 
 def test_a_late_answer_to_a_replaced_command_is_not_taken_for_the_new_ones(bench):
@@ -354,9 +354,9 @@ def test_a_late_answer_to_a_replaced_command_is_not_taken_for_the_new_ones(bench
     second = bench.ask(requests.Focus(FocusAction.STOP))
     bench.run(0.2)
     bench.control.heard(CommandAck(CAMERA, 532, dialect.MAV_RESULT_DENIED), bench.now_ns)
-    assert (first.state, second.state) == (TicketState.REPLACED, TicketState.WAITING)
+    assert (first.state, second.state) == (RequestState.REPLACED, RequestState.WAITING)
     bench.control.heard(CommandAck(CAMERA, 532, ACCEPTED), bench.now_ns)
-    assert second.state is TicketState.ACCEPTED
+    assert second.state is RequestState.ACCEPTED
 
 
 def test_focus_of_a_product_that_runs_the_other_way():
@@ -370,7 +370,7 @@ def test_focus_of_a_product_that_runs_the_other_way():
 
 
 def test_a_setting_goes_out_as_its_parameter(bench):
-    ticket = bench.ask(requests.SetSetting('view_source', 'ir'))
+    pending = bench.ask(requests.SetSetting('view_source', 'ir'))
     message = dialect.MAVLink(None).parse_buffer(bench.control.due(bench.now_ns)[0])[0]
     assert (message.get_type(), message.param_id, message._param_value_raw[:1]) == (
         'PARAM_EXT_SET',
@@ -378,7 +378,7 @@ def test_a_setting_goes_out_as_its_parameter(bench):
         b'\x02',
     )
     assert (message.target_system, message.target_component) == (1, 101)
-    assert ticket.state is TicketState.WAITING
+    assert pending.state is RequestState.WAITING
 
 
 def test_whatever_is_asked_no_gimbal_message_and_no_gimbal_mode_is_written(bench):
@@ -388,11 +388,11 @@ def test_whatever_is_asked_no_gimbal_message_and_no_gimbal_mode_is_written(bench
         requests.SetParameter('C_SOURCE', 0),
         requests.SetParameter('GB_MODE', 0),
         requests.ZoomTo(3.0),
-        requests.Record(True),
+        requests.RecordVideo(True),
         requests.TrackPoint(0.5, 0.5),
         requests.StopTracking(),
     ]
-    tickets = [bench.ask(request) for request in every]
+    asked = [bench.ask(request) for request in every]
     written = []
     for _ in range(500):
         for data in bench.control.due(bench.now_ns):
@@ -401,7 +401,7 @@ def test_whatever_is_asked_no_gimbal_message_and_no_gimbal_mode_is_written(bench
     assert {each.get_type() for each in written} == {'PARAM_EXT_SET', 'PARAM_EXT_REQUEST_READ', 'COMMAND_LONG'}
     assert all(each.target_component in (101, 26) for each in written)
     assert 'GB_MODE' not in {each.param_id for each in written if hasattr(each, 'param_id')}
-    assert tickets[3].outcome.sentence == (
+    assert asked[3].result.sentence == (
         'The camera parameter GB_MODE moves the gimbal, so it was not sent: '
         "set the mode with the driver's own services or `gremsy_gimbal mode`."
     )
@@ -436,14 +436,14 @@ def test_whatever_is_asked_no_gimbal_message_and_no_gimbal_mode_is_written(bench
     ids=str,
 )
 def test_what_is_wrong_is_said_and_not_sent(bench, request_, sentence):
-    ticket = bench.ask(request_)
-    assert (ticket.state, ticket.outcome.sentence) == (TicketState.FAILED, sentence)
+    pending = bench.ask(request_)
+    assert (pending.state, pending.result.sentence) == (RequestState.FAILED, sentence)
     bench.run(1.0)
     assert bench.sent == []
 
 
 def test_unknown_telemetry_is_answered_with_what_there_is(bench):
-    sentence = bench.ask(requests.TelemetryRate('ZOOM', 1.0)).outcome.sentence
+    sentence = bench.ask(requests.TelemetryRate('ZOOM', 1.0)).result.sentence
     assert sentence.startswith("The payload has no telemetry 'ZOOM': use one of EO_ZOOM, IR_ZOOM, LRF_RANGE,")
 
 
@@ -453,13 +453,13 @@ def test_unknown_telemetry_is_answered_with_what_there_is(bench):
 @pytest.mark.parametrize('path', list(ZoomPath))
 def test_a_zoom_is_over_when_the_lens_has_arrived(path):
     bench = Bench(PayloadSettings(zoom_path=path))
-    ticket = bench.ask(requests.ZoomTo(8.0))
+    pending = bench.ask(requests.ZoomTo(8.0))
     bench.run(1.0)
-    assert ticket.state is TicketState.IN_PROGRESS
-    assert ticket.outcome.sentence.startswith('The lens moves: ')
+    assert pending.state is RequestState.IN_PROGRESS
+    assert pending.result.sentence.startswith('The lens moves: ')
     bench.run(2.0)
-    assert ticket.state is TicketState.ACCEPTED
-    assert re.fullmatch(r'Done: zoom to 8x; EO_ZOOM reports (7\.\d+|8)x\.', ticket.outcome.sentence)
+    assert pending.state is RequestState.ACCEPTED
+    assert re.fullmatch(r'Done: zoom to 8x; EO_ZOOM reports (7\.\d+|8)x\.', pending.result.sentence)
     assert bench.control.zoom_factor == pytest.approx(bench.payload.zoom, rel=0.2)
     if path is ZoomPath.ABSOLUTE:
         assert bench.sent == [(26, 31013, (2, 0, 4, 8))]
@@ -468,11 +468,11 @@ def test_a_zoom_is_over_when_the_lens_has_arrived(path):
 def test_the_range_of_an_inverted_product_is_turned_round():
     bench = Bench(PayloadSettings(zoom_range_inverted=True))
     bench.payload.inverted = True
-    ticket = bench.ask(requests.ZoomPercent(100.0))
+    pending = bench.ask(requests.ZoomPercent(100.0))
     bench.run(6.0)
     assert bench.sent == [(101, 531, (2,))]  # 0 %
     assert bench.payload.zoom == pytest.approx(20.0)
-    assert ticket.state is TicketState.ACCEPTED
+    assert pending.state is RequestState.ACCEPTED
 
 
 @pytest.mark.parametrize(('told', 'advice'), [(False, 'true'), (True, 'false')])
@@ -482,43 +482,43 @@ def test_a_lens_that_goes_the_wrong_way_is_said_with_the_setting_to_change(told,
     bench.payload.zoom = bench.payload.wanted = 4.0
     bench.payload.inverted = not told
     bench.run(0.5)
-    ticket = bench.ask(request_)
+    pending = bench.ask(request_)
     bench.run(3.0)
-    assert ticket.state is TicketState.FAILED
-    assert ticket.outcome.sentence.startswith(f'The lens went the wrong way at {request_}, from 4x to 3.')
-    assert ticket.outcome.sentence.endswith(f'x: set `zoom_range_inverted` to {advice}.')
+    assert pending.state is RequestState.FAILED
+    assert pending.result.sentence.startswith(f'The lens went the wrong way at {request_}, from 4x to 3.')
+    assert pending.result.sentence.endswith(f'x: set `zoom_range_inverted` to {advice}.')
 
 
 def test_a_lens_that_does_not_move_is_said(bench):
     bench.payload.stuck = True
-    ticket = bench.ask(requests.ZoomTo(8.0))
+    pending = bench.ask(requests.ZoomTo(8.0))
     bench.run(2.9)
-    assert ticket.state is TicketState.WAITING
+    assert pending.state is RequestState.WAITING
     bench.run(0.3)
-    assert ticket.state is TicketState.UNCONFIRMED
-    assert ticket.outcome.sentence == (
+    assert pending.state is RequestState.UNCONFIRMED
+    assert pending.result.sentence == (
         'The payload acknowledged zoom to 8x but the lens rests at 2x: it is at that end already, or this product '
         'zooms by the other `zoom_path` only.'
     )
 
 
 def test_a_lens_that_stops_short_is_said(bench):
-    ticket = bench.ask(requests.ZoomTo(16.0))
+    pending = bench.ask(requests.ZoomTo(16.0))
     bench.run(1.0)
     bench.payload.stuck = True
     bench.run(3.0)
-    assert ticket.state is TicketState.UNCONFIRMED
-    assert ticket.outcome.sentence.startswith('The lens stopped at ')
-    assert ticket.outcome.sentence.endswith('x at zoom to 16x: the product may not zoom further that way.')
+    assert pending.state is RequestState.UNCONFIRMED
+    assert pending.result.sentence.startswith('The lens stopped at ')
+    assert pending.result.sentence.endswith('x at zoom to 16x: the product may not zoom further that way.')
 
 
 def test_without_telemetry_an_acknowledged_zoom_is_not_called_done(bench):
     bench.payload.blind = True
     bench.run(0.5)
-    ticket = bench.ask(requests.ZoomTo(8.0))
+    pending = bench.ask(requests.ZoomTo(8.0))
     bench.run(4.0)
-    assert ticket.state is TicketState.UNCONFIRMED
-    assert ticket.outcome.sentence == (
+    assert pending.state is RequestState.UNCONFIRMED
+    assert pending.result.sentence == (
         'The payload acknowledged zoom to 8x but does not report EO_ZOOM, so it is not known whether the lens moved.'
     )
 
@@ -529,27 +529,27 @@ def test_a_lost_acknowledgement_does_not_matter_where_the_lens_is_seen_to_arrive
     for message in sent:
         bench.payload.take(message)  # obeyed, its answer lost
     bench.payload.silent.add(531)
-    ticket = bench.control._open[-1]
+    pending = bench.control._open[-1]
     bench.run(2.0)
-    assert ticket.state is TicketState.ACCEPTED
+    assert pending.state is RequestState.ACCEPTED
 
 
 def test_a_refused_zoom_is_refused(bench):
     bench.payload.results[531] = dialect.MAV_RESULT_DENIED
-    ticket = bench.ask(requests.ZoomTo(8.0))
+    pending = bench.ask(requests.ZoomTo(8.0))
     bench.run(0.5)
-    assert ticket.state is TicketState.FAILED
-    assert ticket.outcome.sentence.startswith('The component 1/101 was asked for zoom to 8x and denied it: ')
+    assert pending.state is RequestState.FAILED
+    assert pending.result.sentence.startswith('The component 1/101 was asked for zoom to 8x and denied it: ')
 
 
 def test_driving_the_zoom_and_stopping_it(bench):
     drive = bench.ask(requests.ZoomDrive(1))
     bench.run(1.0)
-    assert drive.state is TicketState.IN_PROGRESS
+    assert drive.state is RequestState.IN_PROGRESS
     stop = bench.ask(requests.ZoomDrive(0))
     bench.run(0.5)
-    assert (drive.state, drive.outcome.sentence) == (TicketState.REPLACED, 'The zoom was stopped.')
-    assert stop.state is TicketState.ACCEPTED
+    assert (drive.state, drive.result.sentence) == (RequestState.REPLACED, 'The zoom was stopped.')
+    assert stop.state is RequestState.ACCEPTED
     assert bench.sent == [(101, 531, (1, 1)), (101, 531, (1,))]
     assert 3.0 < bench.payload.zoom < 6.0
 
@@ -557,20 +557,20 @@ def test_driving_the_zoom_and_stopping_it(bench):
 def test_driving_the_zoom_to_its_end_is_over_there(bench):
     drive = bench.ask(requests.ZoomDrive(-1))
     bench.run(4.0)
-    assert (bench.payload.zoom, drive.state) == (1.0, TicketState.ACCEPTED)
+    assert (bench.payload.zoom, drive.state) == (1.0, RequestState.ACCEPTED)
 
 
 def test_a_stream_of_zoom_setpoints_is_ten_a_second_the_newest(bench):
     before = len(bench.sent)
-    tickets = []
+    asked = []
     for number in range(100):
-        tickets.append(bench.ask(requests.ZoomTo(2.0 + 0.02 * number)))
+        asked.append(bench.ask(requests.ZoomTo(2.0 + 0.02 * number)))
         bench.run(0.02)
     assert 15 <= len(bench.sent) - before <= 21
     bench.run(2.0)
     assert bench.payload.zoom == pytest.approx(2.0 + 0.02 * 99, rel=0.05)
-    assert tickets[-1].state is TicketState.ACCEPTED
-    assert all(ticket.over for ticket in tickets)
+    assert asked[-1].state is RequestState.ACCEPTED
+    assert all(pending.over for pending in asked)
 
 
 def test_zoom_is_heard_in_both_forms_of_telemetry_and_nonsense_is_not(bench):

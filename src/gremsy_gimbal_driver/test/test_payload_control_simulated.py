@@ -11,7 +11,7 @@ from gremsy_gimbal_driver.mavlink.mavlink_events import Sender
 from gremsy_gimbal_driver.payload import payload_requests as requests
 from gremsy_gimbal_driver.payload.payload_control import PayloadControl, PayloadSettings
 from gremsy_gimbal_driver.payload.payload_requests import FocusAction, TrackingPath, ZoomPath
-from gremsy_gimbal_driver.payload.ticket import Ticket, TicketState
+from gremsy_gimbal_driver.payload.pending_request import PendingRequest, RequestState
 from gremsy_gimbal_sim.options.options import PRESETS, PayloadOptions
 from gremsy_gimbal_sim.payload_fixture import InstantPayload
 
@@ -43,12 +43,12 @@ class Bench:
                 for event in self._decoder.feed(data, now_ns=self.now_ns):
                     self.control.heard(event, self.now_ns)
 
-    def ask(self, request: requests.Request, seconds: float = 10.0) -> Ticket:
-        ticket = self.control.request(request, self.now_ns)
+    def ask(self, request: requests.Request, seconds: float = 10.0) -> PendingRequest:
+        pending = self.control.request(request, self.now_ns)
         begun_s = self.device.now_s
-        while not ticket.over and self.device.now_s < begun_s + seconds:
+        while not pending.over and self.device.now_s < begun_s + seconds:
             self.run(0.1)
-        return ticket
+        return pending
 
 
 @pytest.mark.parametrize(
@@ -57,15 +57,15 @@ class Bench:
 )
 def test_settings_are_taken_and_read_back(name, choice):
     bench = Bench()
-    assert bench.ask(requests.SetSetting(name, choice)).state is TicketState.ACCEPTED
+    assert bench.ask(requests.SetSetting(name, choice)).state is RequestState.ACCEPTED
     read = bench.ask(requests.ReadSetting(name))
-    assert read.state is TicketState.ACCEPTED
+    assert read.state is RequestState.ACCEPTED
 
 
 def test_the_laser_is_switched_on_and_its_ranges_come_at_the_rate_asked_for():
     bench = Bench()
-    assert bench.ask(requests.SetSetting('lrf_mode', '10hz')).state is TicketState.ACCEPTED
-    assert bench.ask(requests.TelemetryRate('LRF_RANGE', 5.0)).state is TicketState.ACCEPTED
+    assert bench.ask(requests.SetSetting('lrf_mode', '10hz')).state is RequestState.ACCEPTED
+    assert bench.ask(requests.TelemetryRate('LRF_RANGE', 5.0)).state is RequestState.ACCEPTED
     bench.run(1.0)
     assert bench.control.telemetry['LRF_RANGE'] == pytest.approx(120.0)
 
@@ -74,7 +74,7 @@ def test_no_setting_moves_the_gimbal_or_changes_its_mode():
     bench = Bench()
     before = bench.device.payload.true_state(0)
     for name, choice in (('zoom_mode', 'combine'), ('view_source', 'eo_ir'), ('osd', 'off')):
-        assert bench.ask(requests.SetSetting(name, choice)).state is TicketState.ACCEPTED
+        assert bench.ask(requests.SetSetting(name, choice)).state is RequestState.ACCEPTED
     bench.run(3.0)
     after = bench.device.payload.true_state(0)
     assert (after.azimuth_rad, after.tilt_rad) == (before.azimuth_rad, before.tilt_rad)
@@ -82,32 +82,32 @@ def test_no_setting_moves_the_gimbal_or_changes_its_mode():
 
 def test_a_setting_that_is_acknowledged_and_not_done_is_found_out():
     bench = Bench(PayloadOptions(ext_ignored_share=1.0))
-    ticket = bench.ask(requests.SetSetting('view_source', 'ir'))
-    assert ticket.state is TicketState.UNCONFIRMED
-    assert ticket.outcome.sentence == (
+    pending = bench.ask(requests.SetSetting('view_source', 'ir'))
+    assert pending.state is RequestState.UNCONFIRMED
+    assert pending.result.sentence == (
         'The camera 1/101 acknowledged the setting view_source = ir but C_SOURCE still reads 0 instead of 2 after 5 s: '
         'something else may set it, or this product ignores it.'
     )
 
 
 def test_a_setting_that_fails_is_said():
-    ticket = Bench(PayloadOptions(ext_failed_share=1.0)).ask(requests.SetSetting('view_source', 'ir'))
-    assert ticket.state is TicketState.FAILED
+    pending = Bench(PayloadOptions(ext_failed_share=1.0)).ask(requests.SetSetting('view_source', 'ir'))
+    assert pending.state is RequestState.FAILED
 
 
 def test_a_setting_that_takes_its_time_is_waited_for():
     bench = Bench(PayloadOptions(ext_in_progress_s=3.0))
-    ticket = bench.ask(requests.SetSetting('view_source', 'ir'), 1.0)
-    assert ticket.state is TicketState.IN_PROGRESS
+    pending = bench.ask(requests.SetSetting('view_source', 'ir'), 1.0)
+    assert pending.state is RequestState.IN_PROGRESS
     bench.run(4.0)
-    assert ticket.state is TicketState.ACCEPTED
+    assert pending.state is RequestState.ACCEPTED
 
 
 @pytest.mark.parametrize('path', list(ZoomPath))
 def test_zoom_reaches_what_was_asked_by_either_path(path):
     bench = Bench(settings=PayloadSettings(zoom_path=path))
-    ticket = bench.ask(requests.ZoomTo(6.0))
-    assert ticket.state is TicketState.ACCEPTED
+    pending = bench.ask(requests.ZoomTo(6.0))
+    assert pending.state is RequestState.ACCEPTED
     bench.run(1.0)
     assert bench.device.payload.true_state(0).zoom == pytest.approx(6.0, rel=0.02)
 
@@ -115,35 +115,35 @@ def test_zoom_reaches_what_was_asked_by_either_path(path):
 def test_the_inverted_range_is_found_out_and_the_setting_puts_it_right():
     options = PayloadOptions(zoom_range_inverted=True)
     bench = Bench(options, PayloadSettings(zoom_range_inverted=True))
-    assert bench.ask(requests.ZoomTo(6.0)).state is TicketState.ACCEPTED
+    assert bench.ask(requests.ZoomTo(6.0)).state is RequestState.ACCEPTED
     wrong = Bench(options)
     # From the widest view there is no wrong way: it passes 2x and ends at 10x.
     past = wrong.ask(requests.ZoomTo(2.0))
-    assert past.state is TicketState.UNCONFIRMED
-    assert past.outcome.sentence == (
+    assert past.state is RequestState.UNCONFIRMED
+    assert past.result.sentence == (
         'The lens went past what was asked at zoom to 2x, to 10x: `zoom_range_inverted` or `zoom_largest` does not fit '
         'this product.'
     )
-    ticket = wrong.ask(requests.ZoomTo(19.0))
-    assert ticket.state is TicketState.FAILED
-    assert ticket.outcome.sentence.endswith('set `zoom_range_inverted` to true.')
+    pending = wrong.ask(requests.ZoomTo(19.0))
+    assert pending.state is RequestState.FAILED
+    assert pending.result.sentence.endswith('set `zoom_range_inverted` to true.')
 
 
 def test_the_path_that_does_not_move_the_lens_is_found_out():
     bench = Bench(PayloadOptions(zoom_only_by_range=True), PayloadSettings(zoom_path=ZoomPath.ABSOLUTE))
-    ticket = bench.ask(requests.ZoomTo(6.0))
-    assert ticket.state in (TicketState.UNCONFIRMED, TicketState.FAILED)
+    pending = bench.ask(requests.ZoomTo(6.0))
+    assert pending.state in (RequestState.UNCONFIRMED, RequestState.FAILED)
     assert bench.device.payload.true_state(0).zoom == 1.0
 
 
 @pytest.mark.parametrize('path', list(TrackingPath))
 def test_on_board_tracking_starts_and_stops(path):
     bench = Bench(settings=PayloadSettings(tracking_path=path))
-    assert bench.ask(requests.TelemetryRate('TRK_STATUS', 10.0)).state is TicketState.ACCEPTED
-    assert bench.ask(requests.TrackBox(0.5, 0.5, 0.1, 0.1)).state is TicketState.ACCEPTED
+    assert bench.ask(requests.TelemetryRate('TRK_STATUS', 10.0)).state is RequestState.ACCEPTED
+    assert bench.ask(requests.TrackBox(0.5, 0.5, 0.1, 0.1)).state is RequestState.ACCEPTED
     bench.run(1.0)
     assert bench.control.tracking == 'tracked'
-    assert bench.ask(requests.StopTracking()).state is TicketState.ACCEPTED
+    assert bench.ask(requests.StopTracking()).state is RequestState.ACCEPTED
     bench.run(1.0)
     assert bench.control.tracking == 'idle'
 
@@ -154,24 +154,24 @@ def test_focus_recording_and_pictures():
         requests.Focus(FocusAction.AUTO),
         requests.Focus(FocusAction.FAR),
         requests.Focus(FocusAction.STOP),
-        requests.Record(True),
+        requests.RecordVideo(True),
         requests.Still(),
-        requests.Record(False),
+        requests.RecordVideo(False),
     ):
-        ticket = bench.ask(request)
-        assert ticket.state is TicketState.ACCEPTED, ticket.outcome.sentence
+        pending = bench.ask(request)
+        assert pending.state is RequestState.ACCEPTED, pending.result.sentence
 
 
 def test_a_full_card_is_said():
     bench = Bench(PayloadOptions(storage_used_mib=32000.0))
-    ticket = bench.ask(requests.Record(True))
-    assert ticket.state is TicketState.FAILED
-    assert ticket.outcome.sentence.startswith('The component 1/101 was asked for starting the recording and ')
+    pending = bench.ask(requests.RecordVideo(True))
+    assert pending.state is RequestState.FAILED
+    assert pending.result.sentence.startswith('The component 1/101 was asked for starting the recording and ')
 
 
 def test_a_bare_gimbal_has_no_camera():
     bench = Bench(PayloadOptions(has_payload=False))
-    assert bench.ask(requests.ZoomTo(2.0)).state is TicketState.FAILED
+    assert bench.ask(requests.ZoomTo(2.0)).state is RequestState.FAILED
 
 
 @pytest.mark.parametrize(
@@ -192,13 +192,13 @@ def test_through_every_fault_of_acknowledgements_requests_end_and_none_is_called
         bench = Bench(PayloadOptions(**faults), seed=seed)
         bench.run(3.0)
         for value, choice in ((1, 'eo'), (2, 'ir'), (0, 'eo_ir')):
-            ticket = bench.ask(requests.SetSetting('view_source', choice))
-            assert ticket.over
-            if ticket.state is TicketState.ACCEPTED:
+            pending = bench.ask(requests.SetSetting('view_source', choice))
+            assert pending.over
+            if pending.state is RequestState.ACCEPTED:
                 assert bench.control.parameters['C_SOURCE'] == value
         zoom = bench.ask(requests.ZoomTo(4.0))
         assert zoom.over
-        if zoom.state is TicketState.ACCEPTED:
+        if zoom.state is RequestState.ACCEPTED:
             bench.run(1.0)
             assert bench.device.payload.true_state(0).zoom == pytest.approx(4.0, rel=0.02)
 
@@ -206,5 +206,5 @@ def test_through_every_fault_of_acknowledgements_requests_end_and_none_is_called
 def test_under_the_realistic_preset_every_request_ends():
     bench = Bench(PRESETS['realistic'], seed=1)
     bench.run(10.0)
-    for request in (requests.SetSetting('osd', 'status'), requests.ZoomTo(4.0), requests.Record(True)):
+    for request in (requests.SetSetting('osd', 'status'), requests.ZoomTo(4.0), requests.RecordVideo(True)):
         assert bench.ask(request, 30.0).over

@@ -12,7 +12,7 @@ from gremsy_gimbal_driver.driver import GimbalDriver
 from gremsy_gimbal_driver.driver_settings import DriverSettings
 from gremsy_gimbal_driver.links.link_uri import links_from_uris
 from gremsy_gimbal_driver.payload.payload_requests import TrackBox, TrackPoint
-from gremsy_gimbal_driver.payload.ticket import TicketState
+from gremsy_gimbal_driver.payload.pending_request import RequestState
 from gremsy_gimbal_sim.options.options import PayloadOptions
 from gremsy_gimbal_sim.payload_fixture import RunningPayload, running_payload
 
@@ -31,7 +31,7 @@ def driver(turning: RunningPayload, wait_until: Callable[..., None]) -> Iterator
     settings = DriverSettings(payload_rates_hz={'TRK_STATUS': 5.0})
     made = GimbalDriver(links_from_uris([turning.uri]), settings)
     made.open()
-    wait_until(lambda: made.sight is not None and made.status().device.payload is not None)
+    wait_until(lambda: made.view is not None and made.status().device.payload is not None)
     yield made
     made.close()
 
@@ -48,8 +48,11 @@ def rests(payload: RunningPayload) -> bool:
 
 @pytest.mark.parametrize('request_', [TrackPoint(0.6, 0.5), TrackBox(0.6, 0.5, 0.1, 0.1)])
 def test_disarmed_it_is_refused_and_nothing_turns(driver, turning, request_):
-    ticket = driver.request(request_)
-    assert (ticket.state, ticket.outcome.sentence) == (TicketState.FAILED, 'Not tracking: disarmed; call `arm` first.')
+    pending = driver.request(request_)
+    assert (pending.state, pending.result.sentence) == (
+        RequestState.FAILED,
+        'Not tracking: disarmed; call `arm` first.',
+    )
     time.sleep(0.5)
     assert turning.angles_rad == (0.0, 0.0)
 

@@ -19,7 +19,7 @@ from gremsy_gimbal_driver.motion.motion_control import MotionControl
 from gremsy_gimbal_driver.motion.motion_settings import nanoseconds
 from gremsy_gimbal_driver.payload.payload_control import PayloadControl
 from gremsy_gimbal_driver.payload.payload_requests import ZoomTo
-from gremsy_gimbal_driver.payload.ticket import Ticket
+from gremsy_gimbal_driver.payload.pending_request import PendingRequest
 
 
 class CalibrationRun:
@@ -50,7 +50,7 @@ class CalibrationRun:
         self._offered: Pair | None = None
         self._offered_ns = 0
         self._wake_ns = 0
-        self._zoom: Ticket | None = None
+        self._zoom: PendingRequest | None = None
 
     @property
     def running(self) -> bool:

@@ -141,11 +141,11 @@ def _by_rate(driver: GimbalDriver, said: Said, motion: MotionSettings, given: ar
         way[:] = (max(far, abs(there - here)) for far, there, here in zip(way, now, start, strict=True))
         return not _unmoved(given, way)
 
-    seen, seen_s = driver.sight, time.monotonic()
+    seen, seen_s = driver.view, time.monotonic()
     end = seen_s + given.duration
     while time.monotonic() < end:
-        if driver.sight is not seen:
-            seen, seen_s = driver.sight, time.monotonic()
+        if driver.view is not seen:
+            seen, seen_s = driver.view, time.monotonic()
         elif time.monotonic() - seen_s > motion.attitude_timeout_s:
             # The driver has stopped, and would go on when it comes back: nobody who watches waits for that.
             raise ToolError(
@@ -173,9 +173,9 @@ _UNMOVED_REASONS = (
 
 
 def _angles(driver: GimbalDriver) -> tuple[float, float]:
-    sight = driver.sight
-    assert sight is not None  # nothing is armed without an attitude
-    return sight.measured.yaw_rad, sight.measured.pitch_rad
+    view = driver.view
+    assert view is not None  # nothing is armed without an attitude
+    return view.measured.yaw_rad, view.measured.pitch_rad
 
 
 def _unmoved(given: argparse.Namespace, way_rad: Sequence[float]) -> list[str]:

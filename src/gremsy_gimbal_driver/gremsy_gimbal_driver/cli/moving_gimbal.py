@@ -145,7 +145,7 @@ def driving(link: Link, present: Present, motion: MotionSettings) -> Iterator[tu
     driver = GimbalDriver([link], DriverSettings(motion=motion, gimbal=present.gimbal), listener)
     try:
         driver.open()
-        wait_for(lambda: driver.sight is not None, _ATTITUDE_WAIT_S)
+        wait_for(lambda: driver.view is not None, _ATTITUDE_WAIT_S)
         answer = driver.arm(True)
         if not answer.done:
             raise ToolError(said.last or answer.text)

@@ -9,10 +9,10 @@ from gremsy_gimbal_driver.cli.ending import ToolError
 from gremsy_gimbal_driver.cli.session import Session
 from gremsy_gimbal_driver.payload.camera_commands import first_still_number
 from gremsy_gimbal_driver.payload.payload_control import PayloadControl, PayloadSettings
-from gremsy_gimbal_driver.payload.payload_requests import ListParameters, Record, Request, Still
-from gremsy_gimbal_driver.payload.ticket import Outcome, TicketState
+from gremsy_gimbal_driver.payload.payload_requests import ListParameters, RecordVideo, Request, Still
+from gremsy_gimbal_driver.payload.pending_request import RequestResult, RequestState
 
-REQUESTS: dict[str, Request] = {'start': Record(True), 'stop': Record(False), 'still': Still()}
+REQUESTS: dict[str, Request] = {'start': RecordVideo(True), 'stop': RecordVideo(False), 'still': Still()}
 
 _COMPONENTS_WAIT_S = 3.0
 """Heartbeats come once a second."""
@@ -33,17 +33,17 @@ def payload_of(session: Session, settings: PayloadSettings | None = None) -> Pay
     return control
 
 
-def ask(session: Session, control: PayloadControl, request: Request) -> Outcome:
+def ask(session: Session, control: PayloadControl, request: Request) -> RequestResult:
     """Its end.
 
     Raises:
         ToolError: for every end but an accepted one.
     """
-    ticket = control.request(request, session.now_ns())
-    session.wait(lambda: ticket.over, _LIST_WAIT_S if isinstance(request, ListParameters) else _ANSWER_WAIT_S)
-    if ticket.state is not TicketState.ACCEPTED:
-        raise ToolError(ticket.outcome.sentence)
-    return ticket.outcome
+    pending = control.request(request, session.now_ns())
+    session.wait(lambda: pending.over, _LIST_WAIT_S if isinstance(request, ListParameters) else _ANSWER_WAIT_S)
+    if pending.state is not RequestState.ACCEPTED:
+        raise ToolError(pending.result.sentence)
+    return pending.result
 
 
 def record(session: Session, what: str, vendor_still: bool = False) -> None:

@@ -57,7 +57,7 @@ class StreamState:
         return measured if measured and measured < _TOO_SLOW * self.wanted_hz else None
 
 
-class _Stream:
+class _StreamRequest:
     """One message's rate: asked for, measured, asked for again."""
 
     def __init__(self, message_id: int, wanted_hz: float) -> None:
@@ -142,7 +142,7 @@ class DeviceRequests:
         self.commands = AcknowledgedCommands(encoder)
         """For other commands to the gimbal that are to be acknowledged; `due` sends them."""
         self._gimbal: Sender | None = None
-        self._streams: dict[int, _Stream] = {}
+        self._streams: dict[int, _StreamRequest] = {}
         self._asking: PendingCommand | None = None
         self._tries_left = _TRIES
         self._next_ns = 0
@@ -156,7 +156,7 @@ class DeviceRequests:
         wishes = {**self._rates_hz, message_id: rate_hz}
         self._rates_hz = fit_streams(wishes, self._bytes_per_s)
         if message_id not in self._streams:
-            self._streams[message_id] = _Stream(message_id, self._rates_hz[message_id])
+            self._streams[message_id] = _StreamRequest(message_id, self._rates_hz[message_id])
 
     @property
     def rate_granted(self) -> bool | None:
@@ -223,7 +223,7 @@ class DeviceRequests:
     def _begin(self, gimbal: Sender | None) -> None:
         self._gimbal = gimbal
         self.commands.forget()
-        self._streams = {number: _Stream(number, rate_hz) for number, rate_hz in self._rates_hz.items()}
+        self._streams = {number: _StreamRequest(number, rate_hz) for number, rate_hz in self._rates_hz.items()}
         self._asking = None
         self._tries_left = _TRIES
         self._next_ns = 0

@@ -33,7 +33,7 @@ from gremsy_gimbal_driver.device.payload_readings import (
     zoom_reading,
 )
 from gremsy_gimbal_driver.device.stream_rates import ATTITUDE, ORIENTATION
-from gremsy_gimbal_driver.driver_settings import DriverSettings, Sight
+from gremsy_gimbal_driver.driver_settings import DriverSettings, GimbalView
 from gremsy_gimbal_driver.driver_status import DeviceSnapshot
 from gremsy_gimbal_driver.mavlink.component_register import SILENCE_NS, ComponentKind, ComponentRegister, kind_of
 from gremsy_gimbal_driver.mavlink.gimbal_protocol import GimbalProtocol, ProtocolChoice
@@ -63,7 +63,7 @@ from gremsy_gimbal_driver.motion.motion_settings import nanoseconds
 from gremsy_gimbal_driver.motion.notices import Notices, Say
 from gremsy_gimbal_driver.payload.payload_control import PayloadControl
 from gremsy_gimbal_driver.payload.payload_requests import SetSetting, TelemetryRate
-from gremsy_gimbal_driver.payload.ticket import TicketWatch
+from gremsy_gimbal_driver.payload.pending_request import RequestLog
 
 _AT_YAW_LIMIT = dialect.GIMBAL_DEVICE_ERROR_FLAGS_AT_YAW_LIMIT
 _AT_PITCH_LIMIT = dialect.GIMBAL_DEVICE_ERROR_FLAGS_AT_PITCH_LIMIT
@@ -82,7 +82,7 @@ class StatusMessage:
     stamp_ns: int
 
 
-Told = Sight | StatusMessage | ZoomState | ImuReading | RangeReading | LevelHeading
+Told = GimbalView | StatusMessage | ZoomState | ImuReading | RangeReading | LevelHeading
 """What others want to hear of an event."""
 
 
@@ -128,7 +128,7 @@ class GimbalDevice:
         )
         self.parameters = GimbalParameters(encoder)
         self.payload = PayloadControl(encoder, components, settings.payload, settings.still_number)
-        self._tickets = TicketWatch(inform, say)
+        self._request_log = RequestLog(inform, say)
         self._asked_camera: Sender | None = None
         self._claimed: Sender | None = None
         self._asked_board: Sender | None = None
@@ -140,7 +140,7 @@ class GimbalDevice:
         self.gimbal: Sender | None = settings.gimbal
         """The gimbal that we command; None before it was found."""
         self._system_status: SystemStatus | None = None
-        self.sight: Sight | None = None
+        self.view: GimbalView | None = None
         """The newest."""
 
     def use_attitude_delay(self, least_delay_s: float) -> None:
@@ -260,7 +260,7 @@ class GimbalDevice:
         board = self.payload.camera or self.payload.payload
         for_payload = self.payload.due(now_ns)
         messages = [] if board is None else [(board, message) for message in for_payload]
-        self._tickets.look()
+        self._request_log.log_ended()
         self._set_up_payload(now)
         self._tell_rate()
         gimbal = self.gimbal
@@ -316,10 +316,10 @@ class GimbalDevice:
 
     def _heed_turning(self, reading: ImuReading) -> None:
         """The gyro tells how the camera turns where gravity says that the sensor's axes are known."""
-        sight = self.sight
-        if sight is None:
+        view = self.view
+        if view is None:
             return
-        if self._gravity.agrees(reading, sight.measured.attitude.level_from_camera_wxyz):
+        if self._gravity.agrees(reading, view.measured.attitude.level_from_camera_wxyz):
             self._notices.well('imu_askew')
             self._headings.imu(reading)
             return
@@ -346,8 +346,8 @@ class GimbalDevice:
             return []
         self._attitude_ns = now.monotonic_ns
         self._motion.attitude((measured.yaw_rad, measured.pitch_rad), now, measured.speed_rad_s)
-        self.sight = self._sight(measured, now)
-        told: list[Told] = [self.sight]
+        self.view = self._view_of(measured, now)
+        told: list[Told] = [self.view]
         heading = self._headings.attitude(measured)
         if heading is not None:
             told.append(heading)
@@ -355,7 +355,7 @@ class GimbalDevice:
             told.append(StatusMessage(event, measured.attitude.stamp_ns))
         return told
 
-    def _sight(self, measured: MeasuredAttitude, now: Instant) -> Sight:
+    def _view_of(self, measured: MeasuredAttitude, now: Instant) -> GimbalView:
         vehicle = self._vehicle.at(measured.attitude.stamp_ns)
         trouble = '' if vehicle is not None else self._vehicle.trouble(now.ros_ns)
         reference = level_reference(
@@ -364,7 +364,7 @@ class GimbalDevice:
         joints: JointAngles | None = None
         if self._settings.encoders is not None and self._encoders is not None:
             joints = joints_from_encoders(self._encoders, self._settings.encoders, measured.yaw_rad)
-        return Sight(measured, joints or joints_from_attitude(measured, reference), reference, vehicle)
+        return GimbalView(measured, joints or joints_from_attitude(measured, reference), reference, vehicle)
 
     def _heard_parameter(self, event: ParameterValue) -> None:
         self.parameters.heard(event)
@@ -476,7 +476,7 @@ class GimbalDevice:
 
     def _ask(self, request: SetSetting | TelemetryRate, now: Instant) -> None:
         """A request whose end only matters if it goes wrong."""
-        self._tickets.add(self.payload.request(request, now.monotonic_ns))
+        self._request_log.add(self.payload.request(request, now.monotonic_ns))
 
 
 def _range(limits_ned_rad: tuple[float, float]) -> tuple[float, float] | None:

@@ -26,7 +26,7 @@ _SHOWN_FRAMES = 12
 _MOST_FRAMES = 4096
 
 
-class FrameError(SuiteError):
+class TransformError(SuiteError):
     """No way between two frames; `kind` is a key to count by."""
 
     def __init__(self, kind: str, sentence: str) -> None:
@@ -104,7 +104,7 @@ class FrameTree:
         """Keep a transform of anybody's.
 
         Raises:
-            FrameError: for one that is no transform; what was known of its child stays.
+            TransformError: for one that is no transform; what was known of its child stays.
         """
         if frame_name(transform.child) not in self._own:
             self.take_own(transform)
@@ -113,24 +113,24 @@ class FrameTree:
         """Keep a transform, whosever child it is.
 
         Raises:
-            FrameError: for one that is no transform; what was known of its child stays.
+            TransformError: for one that is no transform; what was known of its child stays.
         """
         parent, child = frame_name(transform.parent), frame_name(transform.child)
         if not parent or not child or parent == child:
-            raise FrameError(
+            raise TransformError(
                 'transform_of_itself',
                 f"The transform from '{parent}' to '{child}' was ignored: its two frames must have different names.",
             )
         norm = float(np.linalg.norm(transform.rotation_wxyz))
         if not (math.isfinite(norm) and abs(norm - 1.0) < 0.01 and np.isfinite(transform.translation_m).all()):
-            raise FrameError(
+            raise TransformError(
                 'transform_not_rigid',
                 f"The transform from '{parent}' to '{child}' was ignored: its rotation is not a unit quaternion or its "
                 'numbers are not finite.',
             )
         known = self._edges.get(child)
         if known is None and len(self._edges) >= _MOST_FRAMES:
-            raise FrameError(
+            raise TransformError(
                 'too_many_frames',
                 f"The transform from '{parent}' to '{child}' was ignored: {_MOST_FRAMES} frames are known already; "
                 'see who publishes ever new names.',
@@ -144,7 +144,7 @@ class FrameTree:
         """`a_from_b`, now.
 
         Raises:
-            FrameError: for a frame that is not known, frames that are not connected or go round in a circle, and a
+            TransformError: for a frame that is not known, frames that are not connected or go round in a circle, and a
                 transform on the way that is older than the limit.
         """
         a, b = frame_name(a), frame_name(b)
@@ -153,11 +153,11 @@ class FrameTree:
         known = self.frames
         for frame in (b, a):
             if frame not in known:
-                raise FrameError('unknown_frame', f"The frame '{frame}' is not known; {_known(known)}.")
+                raise TransformError('unknown_frame', f"The frame '{frame}' is not known; {_known(known)}.")
         from_a, from_b = self._way_up(a), self._way_up(b)
         common = next((frame for frame in from_a if frame in from_b), None)
         if common is None:
-            raise FrameError(
+            raise TransformError(
                 'frames_not_connected',
                 f"The frames '{a}' and '{b}' are not connected: '{a}' hangs from '{from_a[-1]}', '{b}' from "
                 f"'{from_b[-1]}'; publish the transform between them.",
@@ -171,7 +171,9 @@ class FrameTree:
         while (edge := self._edges.get(way[-1])) is not None:
             if edge.parent in way:
                 circle = ' from '.join(f"'{each}'" for each in [*way[way.index(edge.parent) :], edge.parent])
-                raise FrameError('frames_in_a_circle', f'The frames hang in a circle: {circle}; one parent is wrong.')
+                raise TransformError(
+                    'frames_in_a_circle', f'The frames hang in a circle: {circle}; one parent is wrong.'
+                )
             way.append(edge.parent)
         return way
 
@@ -182,7 +184,7 @@ class FrameTree:
             edge = self._edges[frame]
             age_ns = now_ns - edge.stamp_ns
             if not edge.is_static and age_ns > nanoseconds(age_limit_s):
-                raise FrameError(
+                raise TransformError(
                     'stale_transform',
                     f"The transform from '{edge.parent}' to '{frame}' is {age_ns * 1e-9:.1f} s old, the limit is "
                     f'{age_limit_s:g} s: see whether its publisher still runs.',

@@ -25,7 +25,7 @@ from gremsy_common.geometry import (
 from gremsy_common.types.gimbal_state import JointWish, OrientationWish, PointWish, VehicleAttitude
 from gremsy_gimbal_driver.attitude.joint_chain import JOINTS
 from gremsy_gimbal_driver.attitude.level_frame import LevelReference
-from gremsy_gimbal_driver.goals.frame_tree import IDENTITY, FrameError, FrameTree, Pose, frame_name
+from gremsy_gimbal_driver.goals.frame_tree import IDENTITY, FrameTree, Pose, TransformError, frame_name
 
 Array = NDArray[np.float64]
 
@@ -200,10 +200,10 @@ class GoalGeometry:
         camera_m = earth_from_vehicle.point(mount.translation_m if isinstance(mount, Pose) else np.zeros(3))
         return Pose(rotation, -(matrix_from_quaternion(rotation) @ camera_m))
 
-    def _try(self, a: str, b: str, now_ns: int) -> Pose | FrameError:
+    def _try(self, a: str, b: str, now_ns: int) -> Pose | TransformError:
         try:
             return self._tree.lookup(a, b, now_ns, self._age_limit_s)
-        except FrameError as error:
+        except TransformError as error:
             return error
 
 

@@ -16,7 +16,7 @@ from gremsy_gimbal_driver.mavlink.mavlink_dialect import dialect
 from gremsy_gimbal_driver.mavlink.mavlink_encoder import MavlinkEncoder
 from gremsy_gimbal_driver.mavlink.mavlink_events import CommandAck, Sender
 from gremsy_gimbal_driver.motion.motion_settings import nanoseconds
-from gremsy_gimbal_driver.payload.ticket import Ticket, TicketState
+from gremsy_gimbal_driver.payload.pending_request import PendingRequest, RequestState
 
 _TRIES = 6
 _PATIENCE_S = _TRIES * AGAIN_S
@@ -52,10 +52,10 @@ class Step:
 
 @dataclass(slots=True)
 class _Sequence:
-    ticket: Ticket
+    pending: PendingRequest
     kind: str
     steps: list[Step]
-    pending: PendingCommand
+    command: PendingCommand
 
 
 class CommandSequences:
@@ -65,17 +65,17 @@ class CommandSequences:
         self._commands = AcknowledgedCommands(encoder)
         self._sequences: list[_Sequence] = []
 
-    def request(self, ticket: Ticket, kind: str, steps: Sequence[Step], now_ns: int) -> None:
-        """Begin; the ticket is filled in as the acknowledgements come."""
+    def request(self, pending: PendingRequest, kind: str, steps: Sequence[Step], now_ns: int) -> None:
+        """Begin; its result is filled in as the acknowledgements come."""
         for sequence in [each for each in self._sequences if each.kind == kind]:
-            what = sequence.ticket.what
-            self._drop(sequence, TicketState.REPLACED, f'A newer request came before the answer to {what}.', now_ns)
-        self._sequences.append(_Sequence(ticket, kind, list(steps), self._ask(steps[0])))
+            what = sequence.pending.what
+            self._drop(sequence, RequestState.REPLACED, f'A newer request came before the answer to {what}.', now_ns)
+        self._sequences.append(_Sequence(pending, kind, list(steps), self._ask(steps[0])))
 
     def cancel(self, to: Sender, sentence: str, now_ns: int) -> None:
         """That component is gone."""
-        for sequence in [each for each in self._sequences if each.pending.to == to]:
-            self._drop(sequence, TicketState.UNCONFIRMED, sentence, now_ns)
+        for sequence in [each for each in self._sequences if each.command.to == to]:
+            self._drop(sequence, RequestState.UNCONFIRMED, sentence, now_ns)
 
     def due(self, now_ns: int) -> list[bytes]:
         """Messages to send now."""
@@ -93,43 +93,43 @@ class CommandSequences:
         patience_ns = nanoseconds(patience_s)
         return self._commands.ask(step.to, step.command, *step.parameters, tries=tries, patience_ns=patience_ns)
 
-    def _drop(self, sequence: _Sequence, state: TicketState, sentence: str, now_ns: int) -> None:
+    def _drop(self, sequence: _Sequence, state: RequestState, sentence: str, now_ns: int) -> None:
         self._sequences.remove(sequence)
-        self._commands.withdraw(sequence.pending, now_ns)
-        sequence.ticket.report(state, sentence)
+        self._commands.withdraw(sequence.command, now_ns)
+        sequence.pending.report(state, sentence)
 
     def _advance(self) -> None:
         """What has come of each sequence's command."""
         for sequence in list(self._sequences):
-            ticket, pending, step = sequence.ticket, sequence.pending, sequence.steps[0]
-            if pending.in_progress:
-                ticket.report(TicketState.IN_PROGRESS, f'The payload works on {ticket.what}.')
-            if not pending.over:
+            pending, command, step = sequence.pending, sequence.command, sequence.steps[0]
+            if command.in_progress:
+                pending.report(RequestState.IN_PROGRESS, f'The payload works on {pending.what}.')
+            if not command.over:
                 continue
-            is_refused = pending.state is CommandState.REFUSED
-            is_done = pending.state is CommandState.ACCEPTED
-            if is_done or (step.optional and (not is_refused or pending.result in _REFUSALS)):
+            is_refused = command.state is CommandState.REFUSED
+            is_done = command.state is CommandState.ACCEPTED
+            if is_done or (step.optional and (not is_refused or command.result in _REFUSALS)):
                 del sequence.steps[0]
                 if sequence.steps:
-                    sequence.pending = self._ask(sequence.steps[0])
+                    sequence.command = self._ask(sequence.steps[0])
                     continue
-                ticket.report(TicketState.ACCEPTED, f'Done: {ticket.what}.')
+                pending.report(RequestState.ACCEPTED, f'Done: {pending.what}.')
             elif is_refused:
-                ticket.report(TicketState.FAILED, _refusal(ticket.what, pending))
+                pending.report(RequestState.FAILED, _refusal(pending.what, command))
             else:
-                ticket.report(TicketState.UNCONFIRMED, _silence(ticket.what, pending))
+                pending.report(RequestState.UNCONFIRMED, _silence(pending.what, command))
             self._sequences.remove(sequence)
 
 
-def _refusal(what: str, pending: PendingCommand) -> str:
-    other = f'answered with result {pending.result}: see MAV_RESULT in the MAVLink documentation'
-    return f'The component {_name(pending.to)} was asked for {what} and {_REFUSALS.get(pending.result or 0, other)}.'
+def _refusal(what: str, command: PendingCommand) -> str:
+    other = f'answered with result {command.result}: see MAV_RESULT in the MAVLink documentation'
+    return f'The component {_name(command.to)} was asked for {what} and {_REFUSALS.get(command.result or 0, other)}.'
 
 
-def _silence(what: str, pending: PendingCommand) -> str:
-    tries = 'once' if pending.sent == 1 else f'{pending.sent} times'
+def _silence(what: str, command: PendingCommand) -> str:
+    tries = 'once' if command.sent == 1 else f'{command.sent} times'
     return (
-        f'The component {_name(pending.to)} did not answer {what}, sent {tries} in {_PATIENCE_S:g} s: check the link; '
+        f'The component {_name(command.to)} did not answer {what}, sent {tries} in {_PATIENCE_S:g} s: check the link; '
         'it may have been done all the same.'
     )
 

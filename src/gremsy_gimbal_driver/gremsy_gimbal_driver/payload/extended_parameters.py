@@ -15,7 +15,7 @@ from gremsy_gimbal_driver.mavlink.mavlink_dialect import dialect
 from gremsy_gimbal_driver.mavlink.mavlink_encoder import MavlinkEncoder
 from gremsy_gimbal_driver.mavlink.mavlink_events import ExtendedParameter, Sender
 from gremsy_gimbal_driver.motion.motion_settings import nanoseconds
-from gremsy_gimbal_driver.payload.ticket import Ticket, TicketState
+from gremsy_gimbal_driver.payload.pending_request import PendingRequest, RequestState
 
 LARGEST_VALUE = 0xFFFFFFFF
 """Whatever the type says, the vendor's SDKs write a u32 (gimbal.md 1.13)."""
@@ -56,10 +56,10 @@ def extended_value(raw: bytes, kind: int) -> float:
 
 
 @dataclass(slots=True)
-class _Pending:
+class _Exchange:
     """A parameter on its way; `wanted` is None for one that is only read."""
 
-    ticket: Ticket
+    pending: PendingRequest
     camera: Sender
     wanted: int | None
     deadline_ns: int
@@ -77,7 +77,7 @@ class _Pending:
 class _List:
     """The list of all: how many the camera says there are (0: it does not say), and which came."""
 
-    ticket: Ticket
+    pending: PendingRequest
     camera: Sender
     next_ns: int
     end_ns: int
@@ -92,53 +92,53 @@ class _List:
 
 
 class ExtendedParameters:
-    """At most one pending request a name; the newest wins."""
+    """At most one exchange request a name; the newest wins."""
 
     def __init__(self, encoder: MavlinkEncoder) -> None:
         self._encoder = encoder
-        self._pending: dict[str, _Pending] = {}
+        self._exchanges: dict[str, _Exchange] = {}
         self._list: _List | None = None
         self.values: dict[str, float] = {}
         """What the camera last reported, by name; an acknowledgement alone is no report."""
         self.counts: Counter[str] = Counter()
 
-    def set_value(self, ticket: Ticket, camera: Sender, name: str, value: int, now_ns: int) -> None:
+    def set_value(self, pending: PendingRequest, camera: Sender, name: str, value: int, now_ns: int) -> None:
         """Begin to set."""
-        self._begin(name, _Pending(ticket, camera, value, now_ns + nanoseconds(_PATIENCE_S), now_ns))
+        self._begin(name, _Exchange(pending, camera, value, now_ns + nanoseconds(_PATIENCE_S), now_ns))
 
-    def read_value(self, ticket: Ticket, camera: Sender, name: str, now_ns: int) -> None:
+    def read_value(self, pending: PendingRequest, camera: Sender, name: str, now_ns: int) -> None:
         """Begin to read; a value that is being set is read when that is over, so the setting goes on."""
-        pending = self._pending.get(name)
-        if pending is not None and pending.wanted is not None:
-            ticket.report(TicketState.FAILED, f'{name} is being set: read it when that is over.')
+        exchange = self._exchanges.get(name)
+        if exchange is not None and exchange.wanted is not None:
+            pending.report(RequestState.FAILED, f'{name} is being set: read it when that is over.')
             return
-        self._begin(name, _Pending(ticket, camera, None, now_ns + nanoseconds(_PATIENCE_S), now_ns))
+        self._begin(name, _Exchange(pending, camera, None, now_ns + nanoseconds(_PATIENCE_S), now_ns))
 
-    def list_all(self, ticket: Ticket, camera: Sender, now_ns: int) -> None:
-        """Begin to read all; the ticket's value will be how many, `values` holds them."""
+    def list_all(self, pending: PendingRequest, camera: Sender, now_ns: int) -> None:
+        """Begin to read all; the value of its result will be how many, `values` holds them."""
         if self._list is not None:
-            self._list.ticket.report(TicketState.REPLACED, 'A newer request for the list came first.')
+            self._list.pending.report(RequestState.REPLACED, 'A newer request for the list came first.')
         self.values.clear()
-        self._list = _List(ticket, camera, now_ns, now_ns + nanoseconds(_PATIENCE_S))
+        self._list = _List(pending, camera, now_ns, now_ns + nanoseconds(_PATIENCE_S))
 
     def cancel(self, camera: Sender, sentence: str) -> None:
         """That camera is gone."""
-        gone = [name for name, pending in self._pending.items() if pending.camera == camera]
+        gone = [name for name, exchange in self._exchanges.items() if exchange.camera == camera]
         for name in gone:
-            self._pending.pop(name).ticket.report(TicketState.UNCONFIRMED, sentence)
+            self._exchanges.pop(name).pending.report(RequestState.UNCONFIRMED, sentence)
         if self._list is not None and self._list.camera == camera:
-            self._list.ticket.report(TicketState.UNCONFIRMED, sentence)
+            self._list.pending.report(RequestState.UNCONFIRMED, sentence)
             self._list = None
 
     def due(self, now_ns: int) -> list[bytes]:
         """Messages to send now."""
         messages: list[bytes] = []
-        for name, pending in list(self._pending.items()):
-            if now_ns >= pending.deadline_ns:
-                self._give_up(name, pending)
-            elif now_ns >= pending.next_ns:
-                messages += self._messages(name, pending)
-                pending.next_ns = now_ns + _AGAIN_NS
+        for name, exchange in list(self._exchanges.items()):
+            if now_ns >= exchange.deadline_ns:
+                self._give_up(name, exchange)
+            elif now_ns >= exchange.next_ns:
+                messages += self._messages(name, exchange)
+                exchange.next_ns = now_ns + _AGAIN_NS
         return messages + self._list_messages(now_ns)
 
     def heard(self, event: ExtendedParameter, now_ns: int) -> None:
@@ -148,30 +148,30 @@ class ExtendedParameters:
             self.values[event.name] = value
             if self._list is not None and self._list.camera == event.sender:
                 self._listed(self._list, event, now_ns)
-        pending = self._pending.get(event.name)
-        if pending is None or pending.camera != event.sender:
+        exchange = self._exchanges.get(event.name)
+        if exchange is None or exchange.camera != event.sender:
             return
         if event.result is None:
-            self._read(event.name, pending, value)
-        elif pending.wanted is not None:
-            self._acknowledged(event.name, pending, event.result, now_ns)
+            self._read(event.name, exchange, value)
+        elif exchange.wanted is not None:
+            self._acknowledged(event.name, exchange, event.result, now_ns)
 
-    def _begin(self, name: str, pending: _Pending) -> None:
-        before = self._pending.get(name)
+    def _begin(self, name: str, exchange: _Exchange) -> None:
+        before = self._exchanges.get(name)
         if before is not None:
-            before.ticket.report(TicketState.REPLACED, f'A newer request for {name} came first.')
+            before.pending.report(RequestState.REPLACED, f'A newer request for {name} came first.')
             self.counts['parameters_replaced'] += 1
             unanswered = before.wanted is not None and before.sent and not before.took
-            pending.stale_refusals = before.stale_refusals + (1 if unanswered else 0)
-        self._pending[name] = pending
+            exchange.stale_refusals = before.stale_refusals + (1 if unanswered else 0)
+        self._exchanges[name] = exchange
 
-    def _messages(self, name: str, pending: _Pending) -> list[bytes]:
-        read = self._encoder.read_extended_parameter(pending.camera, name)
-        if pending.wanted is None or pending.acknowledged:
+    def _messages(self, name: str, exchange: _Exchange) -> list[bytes]:
+        read = self._encoder.read_extended_parameter(exchange.camera, name)
+        if exchange.wanted is None or exchange.acknowledged:
             return [read]
-        pending.sent = True
+        exchange.sent = True
         # The read-back goes along from the first: where the acknowledgement is lost, it is the only answer.
-        return [self._encoder.set_extended_parameter(pending.camera, name, pending.wanted), read]
+        return [self._encoder.set_extended_parameter(exchange.camera, name, exchange.wanted), read]
 
     def _listed(self, listing: _List, event: ExtendedParameter, now_ns: int) -> None:
         listing.count = max(listing.count, event.count)
@@ -202,70 +202,71 @@ class ExtendedParameters:
 
     def _end_list(self, listing: _List, missing: int) -> None:
         self._list = None
-        ticket, camera, count = listing.ticket, _name(listing.camera), listing.count
+        pending, camera, count = listing.pending, _name(listing.camera), listing.count
         if not listing.seen:
             sentence = f'The camera {camera} sent no list of parameters within {_PATIENCE_S:g} s.'
-            ticket.report(TicketState.UNCONFIRMED, sentence)
+            pending.report(RequestState.UNCONFIRMED, sentence)
         elif missing:
             sentence = (
                 f'The camera {camera} sent {count - missing} of {count} parameters: check the link, which loses '
                 'messages, and try again.'
             )
-            ticket.report(TicketState.UNCONFIRMED, sentence, float(count - missing))
+            pending.report(RequestState.UNCONFIRMED, sentence, float(count - missing))
         else:
             count = len(self.values)
-            ticket.report(TicketState.ACCEPTED, f'The camera listed {count} parameters.', float(count))
+            pending.report(RequestState.ACCEPTED, f'The camera listed {count} parameters.', float(count))
 
-    def _read(self, name: str, pending: _Pending, value: float) -> None:
-        pending.reported = value
-        if pending.wanted is None:
-            self._end(name, TicketState.ACCEPTED, f'{name} is {value:g}.', value)
-        elif value == pending.wanted:
-            if pending.in_progress:
+    def _read(self, name: str, exchange: _Exchange, value: float) -> None:
+        exchange.reported = value
+        if exchange.wanted is None:
+            self._end(name, RequestState.ACCEPTED, f'{name} is {value:g}.', value)
+        elif value == exchange.wanted:
+            if exchange.in_progress:
                 # It may still fail; the final acknowledgement decides, or the read-back when that does not come.
                 return
-            self._end(name, TicketState.ACCEPTED, f'Done: {pending.ticket.what}; {name} reads {value:g}.', value)
-        elif not pending.in_progress:
+            self._end(name, RequestState.ACCEPTED, f'Done: {exchange.pending.what}; {name} reads {value:g}.', value)
+        elif not exchange.in_progress:
             # Another value after the acknowledgement: it was an older request's, or something set it back.
-            pending.acknowledged = False
+            exchange.acknowledged = False
 
-    def _acknowledged(self, name: str, pending: _Pending, result: int, now_ns: int) -> None:
+    def _acknowledged(self, name: str, exchange: _Exchange, result: int, now_ns: int) -> None:
         if result == dialect.PARAM_ACK_ACCEPTED:
-            pending.took = pending.acknowledged = True
-            pending.in_progress = False
-            pending.next_ns = min(pending.next_ns, now_ns)
+            exchange.took = exchange.acknowledged = True
+            exchange.in_progress = False
+            exchange.next_ns = min(exchange.next_ns, now_ns)
         elif result == dialect.PARAM_ACK_IN_PROGRESS:
-            pending.took = pending.acknowledged = pending.in_progress = True
-            pending.deadline_ns = now_ns + nanoseconds(_PATIENCE_S)
-            pending.ticket.report(TicketState.IN_PROGRESS, f'The camera works on {pending.ticket.what}.')
-        elif pending.stale_refusals:
-            pending.stale_refusals -= 1
+            exchange.took = exchange.acknowledged = exchange.in_progress = True
+            exchange.deadline_ns = now_ns + nanoseconds(_PATIENCE_S)
+            exchange.pending.report(RequestState.IN_PROGRESS, f'The camera works on {exchange.pending.what}.')
+        elif exchange.stale_refusals:
+            exchange.stale_refusals -= 1
         else:
             reason = _REFUSALS.get(result, f'result {result}')
-            sentence = f'The camera refused {pending.ticket.what} ({name} = {pending.wanted}): {reason}.'
-            self._end(name, TicketState.FAILED, sentence)
+            sentence = f'The camera refused {exchange.pending.what} ({name} = {exchange.wanted}): {reason}.'
+            self._end(name, RequestState.FAILED, sentence)
 
-    def _end(self, name: str, state: TicketState, sentence: str, value: float | None = None) -> None:
-        self._pending.pop(name).ticket.report(state, sentence, value)
+    def _end(self, name: str, state: RequestState, sentence: str, value: float | None = None) -> None:
+        self._exchanges.pop(name).pending.report(state, sentence, value)
 
-    def _give_up(self, name: str, pending: _Pending) -> None:
-        if pending.wanted is not None and pending.reported == pending.wanted:
-            sentence = f'Done: {pending.ticket.what}; {name} reads {pending.wanted}, though its last word never came.'
-            self._end(name, TicketState.ACCEPTED, sentence, pending.reported)
+    def _give_up(self, name: str, exchange: _Exchange) -> None:
+        what, wanted = exchange.pending.what, exchange.wanted
+        if wanted is not None and exchange.reported == wanted:
+            sentence = f'Done: {what}; {name} reads {wanted}, though its final acknowledgement never came.'
+            self._end(name, RequestState.ACCEPTED, sentence, exchange.reported)
         else:
-            self._end(name, TicketState.UNCONFIRMED, self._doubt(name, pending), pending.reported)
+            self._end(name, RequestState.UNCONFIRMED, self._doubt(name, exchange), exchange.reported)
 
-    def _doubt(self, name: str, pending: _Pending) -> str:
-        what, camera = pending.ticket.what, _name(pending.camera)
-        if pending.wanted is None:
+    def _doubt(self, name: str, exchange: _Exchange) -> str:
+        what, camera = exchange.pending.what, _name(exchange.camera)
+        if exchange.wanted is None:
             return f'The camera {camera} did not report {name} within {_PATIENCE_S:g} s: this product may not have it.'
-        if pending.reported is not None:
-            took = 'acknowledged' if pending.took else 'did not acknowledge'
+        if exchange.reported is not None:
+            took = 'acknowledged' if exchange.took else 'did not acknowledge'
             return (
-                f'The camera {camera} {took} {what} but {name} still reads {pending.reported:g} instead of '
-                f'{pending.wanted} after {_PATIENCE_S:g} s: something else may set it, or this product ignores it.'
+                f'The camera {camera} {took} {what} but {name} still reads {exchange.reported:g} instead of '
+                f'{exchange.wanted} after {_PATIENCE_S:g} s: something else may set it, or this product ignores it.'
             )
-        if pending.took:
+        if exchange.took:
             return (
                 f'The camera {camera} acknowledged {what} but did not report {name} within {_PATIENCE_S:g} s: '
                 'read it again to be sure.'

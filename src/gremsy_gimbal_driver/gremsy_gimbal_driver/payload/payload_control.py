@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The payload's camera as one state machine of time: requests in, bytes out, answers into tickets.
+"""The payload's camera as one state machine of time: requests in, bytes out, results into pending requests.
 
 Nothing waits and nothing is sent that was not asked for. The gimbal's mode is none of its business, and it never
 writes the camera parameter that sets it (gimbal.md 1.12 bug 1).
@@ -25,9 +25,9 @@ from gremsy_gimbal_driver.payload.command_sequences import CommandSequences, Ste
 from gremsy_gimbal_driver.payload.extended_parameters import ExtendedParameters
 from gremsy_gimbal_driver.payload.payload_requests import Request, TrackingPath, ZoomPath
 from gremsy_gimbal_driver.payload.payload_settings import ProductFamily, SettingError, find_setting
-from gremsy_gimbal_driver.payload.payload_zoom import ZoomControl
+from gremsy_gimbal_driver.payload.payload_zoom import LensControl
+from gremsy_gimbal_driver.payload.pending_request import PendingRequest, RequestState
 from gremsy_gimbal_driver.payload.request_checks import refusal
-from gremsy_gimbal_driver.payload.ticket import Ticket, TicketState
 
 _NO_CAMERA = 'no component from 100 to 105 sends heartbeats'
 _NO_BOARD = 'nothing comes from component 26'
@@ -61,12 +61,12 @@ class PayloadSettings:
     vendor_still: bool = False
 
 
-class _Refused(Exception):
+class _NotSent(Exception):
     """A request that is not sent, with the sentence that says why."""
 
 
 class PayloadControl:
-    """Not for several threads at once: the driver holds a lock around it. Tickets may be read by any.
+    """Not for several threads at once: the driver holds a lock around it. Pending requests may be read by any.
 
     Args:
         encoder: packs.
@@ -88,11 +88,11 @@ class PayloadControl:
         self._parameters = ExtendedParameters(encoder)
         self._encoder = encoder
         self._commands = CommandSequences(encoder)
-        self._zoom = ZoomControl(self._commands, self.settings.zoom_range_inverted, self.settings.zoom_largest)
+        self._zoom = LensControl(self._commands, self.settings.zoom_range_inverted, self.settings.zoom_largest)
         self._still_numbers = camera_commands.still_numbers(still_number)
         self._recording = False
-        self._record: tuple[Ticket, bool] | None = None
-        self._open: list[Ticket] = []
+        self._record: tuple[PendingRequest, bool] | None = None
+        self._open: list[PendingRequest] = []
         self._counts: Counter[str] = Counter()
         self.gone: set[Sender] = set()
         """Cameras whose heartbeats have ended; a board owes none."""
@@ -130,24 +130,24 @@ class PayloadControl:
         """How requests ended."""
         return dict(self._counts)
 
-    def request(self, request: Request, now_ns: int) -> Ticket:
+    def request(self, request: Request, now_ns: int) -> PendingRequest:
         """Begin; what cannot be sent comes back failed, with its sentence."""
-        ticket = Ticket(str(request))
+        pending = PendingRequest(str(request))
         sentence = refusal(request, self.settings.zoom_largest)
         try:
             if sentence:
-                raise _Refused(sentence)
-            self._begin(ticket, request, now_ns)
-        except (_Refused, SettingError) as error:
-            ticket.report(TicketState.FAILED, str(error))
-        self._open.append(ticket)
-        return ticket
+                raise _NotSent(sentence)
+            self._begin(pending, request, now_ns)
+        except (_NotSent, SettingError) as error:
+            pending.report(RequestState.FAILED, str(error))
+        self._open.append(pending)
+        return pending
 
     def stop_tracking_messages(self) -> tuple[bytes, ...]:
         """What ends the tracking on board, for whoever must send it without us; empty without a payload."""
         try:
-            steps = self._tracking_steps(Ticket('stopping the tracking'), requests.StopTracking())
-        except _Refused:
+            steps = self._tracking_steps(PendingRequest('stopping the tracking'), requests.StopTracking())
+        except _NotSent:
             return ()
         return tuple(step.pack(self._encoder) for step in steps)
 
@@ -164,11 +164,11 @@ class PayloadControl:
             self._commands.cancel(gone, sentence, now_ns)
         messages = self._parameters.due(now_ns) + self._commands.due(now_ns)
         self._zoom.step(now_ns)
-        if self._record is not None and self._record[0].state is TicketState.ACCEPTED:
+        if self._record is not None and self._record[0].state is RequestState.ACCEPTED:
             self._recording, self._record = self._record[1], None
-        for ticket in [each for each in self._open if each.over]:
-            self._open.remove(ticket)
-            self._counts[f'payload_requests_{ticket.state.value}'] += 1
+        for pending in [each for each in self._open if each.over]:
+            self._open.remove(pending)
+            self._counts[f'payload_requests_{pending.state.value}'] += 1
         return messages
 
     def heard(self, event: Event, now_ns: int) -> None:
@@ -182,81 +182,81 @@ class PayloadControl:
             if event.name == 'EO_ZOOM':
                 self._zoom.heard(event.value, now_ns)
 
-    def _begin(self, ticket: Ticket, request: Request, now_ns: int) -> None:
+    def _begin(self, pending: PendingRequest, request: Request, now_ns: int) -> None:
         match request:
             case requests.ZoomTo() | requests.ZoomPercent() | requests.ZoomDrive():
-                self._begin_zoom(ticket, request, now_ns)
-            case requests.Focus() | requests.Record() | requests.Still() | requests.TelemetryRate():
-                self._begin_command(ticket, request, now_ns)
+                self._begin_zoom(pending, request, now_ns)
+            case requests.Focus() | requests.RecordVideo() | requests.Still() | requests.TelemetryRate():
+                self._begin_command(pending, request, now_ns)
             case requests.TrackPoint() | requests.TrackBox() | requests.StopTracking():
-                self._commands.request(ticket, 'tracking', self._tracking_steps(ticket, request), now_ns)
+                self._commands.request(pending, 'tracking', self._tracking_steps(pending, request), now_ns)
             case _:
-                self._begin_parameter(ticket, request, now_ns)
+                self._begin_parameter(pending, request, now_ns)
 
-    def _begin_parameter(self, ticket: Ticket, request: requests.ParameterRequest, now_ns: int) -> None:
-        camera, family = self._camera_for(ticket), self.settings.family
+    def _begin_parameter(self, pending: PendingRequest, request: requests.ParameterRequest, now_ns: int) -> None:
+        camera, family = self._camera_for(pending), self.settings.family
         match request:
             case requests.SetSetting(name, choice):
                 setting = find_setting(family, name)
-                self._parameters.set_value(ticket, camera, setting.parameter, setting.value(choice), now_ns)
+                self._parameters.set_value(pending, camera, setting.parameter, setting.value(choice), now_ns)
             case requests.ReadSetting(name):
-                self._parameters.read_value(ticket, camera, find_setting(family, name).parameter, now_ns)
+                self._parameters.read_value(pending, camera, find_setting(family, name).parameter, now_ns)
             case requests.SetParameter(name, value):
-                self._parameters.set_value(ticket, camera, name, value, now_ns)
+                self._parameters.set_value(pending, camera, name, value, now_ns)
             case requests.ReadParameter(name):
-                self._parameters.read_value(ticket, camera, name, now_ns)
+                self._parameters.read_value(pending, camera, name, now_ns)
             case requests.ListParameters():
-                self._parameters.list_all(ticket, camera, now_ns)
+                self._parameters.list_all(pending, camera, now_ns)
 
-    def _begin_zoom(self, ticket: Ticket, request: requests.ZoomRequest, now_ns: int) -> None:
+    def _begin_zoom(self, pending: PendingRequest, request: requests.ZoomRequest, now_ns: int) -> None:
         match request:
             case requests.ZoomTo(factor) if self.settings.zoom_path is ZoomPath.ABSOLUTE:
-                self._zoom.absolute(ticket, self._board_for(ticket), factor, now_ns)
+                self._zoom.absolute(pending, self._board_for(pending), factor, now_ns)
             case requests.ZoomTo(factor):
-                self._zoom.by_factor(ticket, self._camera_for(ticket), factor, now_ns)
+                self._zoom.by_factor(pending, self._camera_for(pending), factor, now_ns)
             case requests.ZoomPercent(percent):
-                self._zoom.by_range(ticket, self._camera_for(ticket), percent, now_ns, None)
+                self._zoom.by_range(pending, self._camera_for(pending), percent, now_ns, None)
             case requests.ZoomDrive(direction):
-                self._zoom.drive(ticket, self._camera_for(ticket), direction, now_ns)
+                self._zoom.drive(pending, self._camera_for(pending), direction, now_ns)
 
-    def _begin_command(self, ticket: Ticket, request: requests.CommandRequest, now_ns: int) -> None:
+    def _begin_command(self, pending: PendingRequest, request: requests.CommandRequest, now_ns: int) -> None:
         match request:
             case requests.Focus(action):
-                steps = camera_commands.focus(self._camera_for(ticket), action, self.settings.focus_inverted)
-                self._commands.request(ticket, 'focus', steps, now_ns)
-            case requests.Record(on):
-                steps = camera_commands.record(self._camera_for(ticket), on)
-                self._commands.request(ticket, 'record', steps, now_ns)
-                self._record = (ticket, on)
+                steps = camera_commands.focus(self._camera_for(pending), action, self.settings.focus_inverted)
+                self._commands.request(pending, 'focus', steps, now_ns)
+            case requests.RecordVideo(on):
+                steps = camera_commands.record(self._camera_for(pending), on)
+                self._commands.request(pending, 'record', steps, now_ns)
+                self._record = (pending, on)
             case requests.Still():
-                camera = self._camera_for(ticket)
+                camera = self._camera_for(pending)
                 number = None if self.settings.vendor_still else next(self._still_numbers)
                 steps = camera_commands.still(camera, number, self._recording)
                 # Each picture is wanted: none replaces another.
-                self._commands.request(ticket, f'still {id(ticket)}', steps, now_ns)
+                self._commands.request(pending, f'still {id(pending)}', steps, now_ns)
             case requests.TelemetryRate(name, rate_hz):
-                steps = camera_commands.telemetry_rate(self._board_for(ticket), name, rate_hz)
-                self._commands.request(ticket, f'rate of {name}', steps, now_ns)
+                steps = camera_commands.telemetry_rate(self._board_for(pending), name, rate_hz)
+                self._commands.request(pending, f'rate of {name}', steps, now_ns)
 
-    def _tracking_steps(self, ticket: Ticket, request: requests.TrackingRequest) -> list[Step]:
+    def _tracking_steps(self, pending: PendingRequest, request: requests.TrackingRequest) -> list[Step]:
         if self.settings.tracking_path is TrackingPath.VENDOR:
-            board = self._board_for(ticket)
+            board = self._board_for(pending)
             if isinstance(request, requests.StopTracking):
                 return camera_commands.stop_tracking_by_vendor(board)
             return camera_commands.track_by_vendor(board, request)
-        camera = self._camera_for(ticket)
+        camera = self._camera_for(pending)
         if isinstance(request, requests.StopTracking):
             return camera_commands.stop_tracking_by_standard(camera)
         return camera_commands.track_by_standard(camera, request)
 
-    def _camera_for(self, ticket: Ticket) -> Sender:
+    def _camera_for(self, pending: PendingRequest) -> Sender:
         camera = self.camera
         if camera is None:
-            raise _Refused(f'This device has no camera ({_NO_CAMERA}), so {ticket.what} was not sent.')
+            raise _NotSent(f'This device has no camera ({_NO_CAMERA}), so {pending.what} was not sent.')
         return camera
 
-    def _board_for(self, ticket: Ticket) -> Sender:
+    def _board_for(self, pending: PendingRequest) -> Sender:
         payload = self.payload
         if payload is None:
-            raise _Refused(f'This device has no payload board ({_NO_BOARD}), so {ticket.what} was not sent.')
+            raise _NotSent(f'This device has no payload board ({_NO_BOARD}), so {pending.what} was not sent.')
         return payload

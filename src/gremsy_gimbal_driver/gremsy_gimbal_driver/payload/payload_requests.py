@@ -124,7 +124,7 @@ class Focus:
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class RecordVideo:
     """Start or stop the video on the payload's own storage."""
 
     on: bool
@@ -186,6 +186,6 @@ class TelemetryRate:
 
 ParameterRequest = SetSetting | ReadSetting | SetParameter | ReadParameter | ListParameters
 ZoomRequest = ZoomTo | ZoomPercent | ZoomDrive
-CommandRequest = Focus | Record | Still | TelemetryRate
+CommandRequest = Focus | RecordVideo | Still | TelemetryRate
 TrackingRequest = TrackPoint | TrackBox | StopTracking
 Request = ParameterRequest | ZoomRequest | CommandRequest | TrackingRequest

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from gremsy_gimbal_driver.payload.payload_control import TRACKED, PayloadControl
 from gremsy_gimbal_driver.payload.payload_requests import Request, StopTracking, TrackBox, TrackPoint
-from gremsy_gimbal_driver.payload.ticket import Ticket, TicketState
+from gremsy_gimbal_driver.payload.pending_request import PendingRequest, RequestState
 
 
 class TrackingGuard:
@@ -13,7 +13,7 @@ class TrackingGuard:
 
     def __init__(self, payload: PayloadControl) -> None:
         self._payload = payload
-        self._end: Ticket | None = None
+        self._end: PendingRequest | None = None
         self.may_turn = False
         """Whether tracking that we have asked for may still turn the camera."""
 
@@ -22,13 +22,13 @@ class TrackingGuard:
         """For the deadman: what ends it; empty where there is nothing to end."""
         return self._payload.stop_tracking_messages() if self.may_turn else ()
 
-    def request(self, request: Request, armed: bool, now_ns: int) -> Ticket:
+    def request(self, request: Request, armed: bool, now_ns: int) -> PendingRequest:
         """Pass a request on, unless it would turn the camera while disarmed."""
         if isinstance(request, TrackPoint | TrackBox):
             if not armed:
-                ticket = Ticket(str(request))
-                ticket.report(TicketState.FAILED, 'Not tracking: disarmed; call `arm` first.')
-                return ticket
+                pending = PendingRequest(str(request))
+                pending.report(RequestState.FAILED, 'Not tracking: disarmed; call `arm` first.')
+                return pending
             self.may_turn = True
         return self._payload.request(request, now_ns)
 
@@ -40,5 +40,5 @@ class TrackingGuard:
     def look(self) -> None:
         """After the payload was heard: has it ended?"""
         if self._end is not None and self._end.over:
-            self.may_turn = self._end.state is not TicketState.ACCEPTED
+            self.may_turn = self._end.state is not RequestState.ACCEPTED
             self._end = None

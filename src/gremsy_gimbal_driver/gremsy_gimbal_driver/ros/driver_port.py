@@ -13,14 +13,14 @@ from gremsy_common.types.control_state import NOBODY
 from gremsy_common.types.gimbal_state import GimbalAttitude, JointWish, OrientationWish, PointWish, RateSetpoint
 from gremsy_gimbal_driver.attitude.joint_chain import JOINTS
 from gremsy_gimbal_driver.driver import GimbalDriver
-from gremsy_gimbal_driver.goals.frame_tree import FrameError, FrameTransform, FrameTree
+from gremsy_gimbal_driver.goals.frame_tree import FrameTransform, FrameTree, TransformError
 from gremsy_gimbal_driver.goals.goal import AngleGoal, GoalProgress, GoalState
 from gremsy_gimbal_driver.goals.goal_geometry import GoalAngles, GoalGeometry, GoalRefused, Surroundings
 from gremsy_gimbal_driver.motion.command_arbiter import Answer, Source
 from gremsy_gimbal_driver.motion.motion_output import GimbalMode
 from gremsy_gimbal_driver.motion.notices import Notices
 from gremsy_gimbal_driver.payload.payload_requests import ZoomTo
-from gremsy_gimbal_driver.payload.ticket import TicketState
+from gremsy_gimbal_driver.payload.pending_request import RequestState
 
 Array = NDArray[np.float64]
 GoalRequest = AngleGoal | OrientationWish | PointWish | JointWish
@@ -134,20 +134,20 @@ class DriverPort:
 
     def zoom_to(self, factor: float) -> Answer:
         """Begin to zoom."""
-        ticket = self._driver.request(ZoomTo(factor))
-        return Answer(ticket.state is not TicketState.FAILED, ticket.outcome.sentence)
+        pending = self._driver.request(ZoomTo(factor))
+        return Answer(pending.state is not RequestState.FAILED, pending.result.sentence)
 
     # How it stands.
 
     def pointing(self) -> Pointing | None:
         """None while no attitude comes."""
-        sight = self._driver.sight
-        if sight is None:
+        view = self._driver.view
+        if view is None:
             return None
         control, status = self._driver.control(), self._driver.goal_progress()
         by_goal = status is not None and not status.ended and status.state is GoalState.MOVING
         by_rate = not by_goal and control.holder not in ('', NOBODY)
-        measured = sight.measured
+        measured = view.measured
         return Pointing(measured.yaw_rad, measured.pitch_rad, self._driver.zoom_factor, by_goal, by_rate)
 
     def mode(self) -> GimbalMode | None:
@@ -158,14 +158,14 @@ class DriverPort:
 
     def _goal(self, request: OrientationWish | PointWish | JointWish) -> AngleGoal:
         """Raises GoalRefused."""
-        sight = self._driver.sight
-        if sight is None:
+        view = self._driver.view
+        if view is None:
             raise GoalRefused('no_attitude', 'A goal was refused: no attitude has come from the gimbal yet.')
-        measured = sight.measured.attitude
+        measured = view.measured.attitude
         self._place(self._settings.level_frame, self._settings.camera_frame, measured.level_from_camera_wxyz, measured)
         for optical in self._settings.optical_frames:
             self._place(self._settings.camera_frame, optical, CAMERA_FROM_OPTICAL_WXYZ, measured)
-        around = Surroundings(self.now_ns(), sight.reference, sight.vehicle)
+        around = Surroundings(self.now_ns(), view.reference, view.vehicle)
         any_turn = True
         match request:
             case OrientationWish():
@@ -180,7 +180,7 @@ class DriverPort:
         """One of our own edges of the tree; raises GoalRefused."""
         try:
             self._tree.take_own(FrameTransform(parent, child, np.zeros(3), parent_from_child_wxyz, measured.stamp_ns))
-        except FrameError as error:
+        except TransformError as error:
             raise GoalRefused(error.kind, f'A goal was refused. {error}') from error
 
     def _angle_goal(self, angles: GoalAngles, stamp_ns: int, any_turn: bool) -> AngleGoal:

@@ -13,7 +13,7 @@ from gremsy_common.ros import topics
 from gremsy_common.ros.transport.topic import Topic
 from gremsy_gimbal_driver.attitude.joint_chain import JOINTS
 from gremsy_gimbal_driver.attitude.level_frame import earth_attitude
-from gremsy_gimbal_driver.driver_settings import Sight
+from gremsy_gimbal_driver.driver_settings import GimbalView
 from gremsy_gimbal_driver.ros.attitude_messages import joint_state_of, level_transform, transforms
 
 
@@ -59,27 +59,27 @@ class TelemetryTopics:
         self.joint_source = ''
         """Where `joint_states` come from, in words."""
 
-    def publish(self, sight: Sight) -> None:
+    def publish(self, view: GimbalView) -> None:
         """An attitude came."""
-        measured = sight.measured
+        measured = view.measured
         stamp_ns = measured.attitude.stamp_ns
         self._attitude.publish(measured.attitude)
-        self.joint_source = sight.joints.source.value
+        self.joint_source = view.joints.source.value
         if self._earth.watched:
-            earth = earth_attitude(measured, sight.reference)
+            earth = earth_attitude(measured, view.reference)
             if earth is not None:
                 self._earth.publish(earth)
         if self._joints.watched:
-            self._joints.publish(joint_state_of(sight.joints, stamp_ns, self._frames.joints))
+            self._joints.publish(joint_state_of(view.joints, stamp_ns, self._frames.joints))
         if self._tf.outside_subscribers > self._frames.heard_here:
-            self._tf.publish(self._transforms(sight))
+            self._tf.publish(self._transforms(view))
 
-    def _transforms(self, sight: Sight) -> TFMessage:
+    def _transforms(self, view: GimbalView) -> TFMessage:
         frames = self._frames
-        message = transforms(sight.measured, frames.level, frames.optical)
+        message = transforms(view.measured, frames.level, frames.optical)
         if frames.base is not None:
-            stamp_ns = sight.measured.attitude.stamp_ns
-            base = level_transform(sight.reference, frames.base, frames.level, stamp_ns)
+            stamp_ns = view.measured.attitude.stamp_ns
+            base = level_transform(view.reference, frames.base, frames.level, stamp_ns)
             if base is not None:
                 message.transforms = [base, *message.transforms]
         return message

@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A request to the payload: returned at once, its result filled in as the replies come."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+
+Say = Callable[[str], None]
+
+
+class RequestState(str, Enum):
+    """How a request stands; the last four are final."""
+
+    WAITING = 'waiting'  # not answered yet
+    IN_PROGRESS = 'in progress'  # the payload works on it
+    ACCEPTED = 'accepted'  # the payload says so and, where it can be seen, it is so
+    FAILED = 'failed'  # the payload refused it, or it was never sent
+    UNCONFIRMED = 'unconfirmed'  # no answer, or none that proves it
+    REPLACED = 'replaced'  # a newer request for the same thing came first
+
+
+_OPEN = frozenset({RequestState.WAITING, RequestState.IN_PROGRESS})
+
+
+@dataclass(frozen=True, slots=True)
+class RequestResult:
+    """A state and its sentence; `value` where the request was for one, or the payload reported one."""
+
+    state: RequestState
+    sentence: str
+    value: float | None = None
+
+
+class PendingRequest:
+    """One request. Written by payload control only; any thread may read `result`, one consistent snapshot.
+
+    Args:
+        what: the request in words, as it stands in sentences.
+    """
+
+    def __init__(self, what: str) -> None:
+        self.what = what
+        self._result = RequestResult(RequestState.WAITING, f'Waiting for the answer to {what}.')
+
+    @property
+    def result(self) -> RequestResult:
+        """How it stands now."""
+        return self._result
+
+    @property
+    def state(self) -> RequestState:
+        """How it stands now, in a word."""
+        return self._result.state
+
+    @property
+    def over(self) -> bool:
+        """Whether the outcome is final."""
+        return self._result.state not in _OPEN
+
+    def report(self, state: RequestState, sentence: str, value: float | None = None) -> None:
+        """Progress; a final outcome stays as it is."""
+        if not self.over:
+            self._result = RequestResult(state, sentence, value)
+
+
+class RequestLog:
+    """Logs how requests ended, which services and parameters cannot wait for.
+
+    Args:
+        inform: called with what succeeded.
+        say: called with what did not.
+    """
+
+    def __init__(self, inform: Say, say: Say) -> None:
+        self._inform = inform
+        self._say = say
+        self._open: list[PendingRequest] = []
+
+    def add(self, pending: PendingRequest) -> None:
+        """One more whose end is to be logged."""
+        self._open.append(pending)
+
+    def log_ended(self) -> None:
+        """Log those that have ended since the last call; call it some ten times a second."""
+        ended = [pending for pending in self._open if pending.over]
+        self._open = [pending for pending in self._open if not pending.over]
+        for pending in ended:
+            if pending.state is RequestState.ACCEPTED:
+                self._inform(pending.result.sentence)
+            elif pending.state is not RequestState.REPLACED:
+                self._say(pending.result.sentence)
