@@ -169,10 +169,10 @@ def test_v1_modes_are_commands_of_their_own(mode, motors, p6, p7):
 @pytest.mark.parametrize('event', [ATTITUDE, INFORMATION])
 def test_285_or_283_make_it_v2_at_once_and_for_good(event):
     choice = ProtocolChoice(encoder())
-    choice.heard(event, 0)
+    choice.on_event(event, 0)
     assert choice.settled
     for second in range(20):
-        choice.heard(ORIENTATION, second * SECOND_NS)
+        choice.on_event(ORIENTATION, second * SECOND_NS)
     assert choice.protocol.name == 'v2'
 
 
@@ -180,24 +180,24 @@ def test_285_or_283_make_it_v2_at_once_and_for_good(event):
 @pytest.mark.parametrize(('after_ns', 'name'), [(-1, 'v2'), (0, 'v1')])
 def test_only_old_telemetry_for_three_seconds_makes_it_v1(event, after_ns, name):
     choice = ProtocolChoice(encoder())
-    choice.heard(event, 5 * SECOND_NS)
-    choice.heard(event, 5 * SECOND_NS + round(PATIENCE_S * SECOND_NS) + after_ns)
+    choice.on_event(event, 5 * SECOND_NS)
+    choice.on_event(event, 5 * SECOND_NS + round(PATIENCE_S * SECOND_NS) + after_ns)
     assert (choice.protocol.name, choice.settled) == (name, name == 'v1')
 
 
 def test_a_285_that_comes_late_still_makes_it_v2():
     choice = ProtocolChoice(encoder())
     for second in range(10):
-        choice.heard(ORIENTATION, second * SECOND_NS)
+        choice.on_event(ORIENTATION, second * SECOND_NS)
     assert choice.protocol.name == 'v1'
-    choice.heard(ATTITUDE, 11 * SECOND_NS)
+    choice.on_event(ATTITUDE, 11 * SECOND_NS)
     assert choice.protocol.name == 'v2'
 
 
 def test_heartbeats_alone_settle_nothing_and_v2_is_assumed():
     choice = ProtocolChoice(encoder())
     for second in range(20):
-        choice.heard(Heartbeat(GIMBAL, 26, 8, 4), second * SECOND_NS)
+        choice.on_event(Heartbeat(GIMBAL, 26, 8, 4), second * SECOND_NS)
     assert (choice.protocol.name, choice.settled) == ('v2', False)
 
 
@@ -205,18 +205,18 @@ def test_heartbeats_alone_settle_nothing_and_v2_is_assumed():
 def test_an_override_stands_whatever_the_device_reports(name, events):
     choice = ProtocolChoice(encoder(), name)
     for second, event in enumerate(events):
-        choice.heard(event, second * SECOND_NS)
-    choice.again()
+        choice.on_event(event, second * SECOND_NS)
+    choice.restart()
     assert (choice.protocol.name, choice.settled) == (name, True)
 
 
 def test_another_device_is_judged_anew():
     choice = ProtocolChoice(encoder())
-    choice.heard(ATTITUDE, 0)
-    choice.again()
+    choice.on_event(ATTITUDE, 0)
+    choice.restart()
     assert not choice.settled
-    choice.heard(ORIENTATION, 10 * SECOND_NS)
-    choice.heard(ORIENTATION, 14 * SECOND_NS)
+    choice.on_event(ORIENTATION, 10 * SECOND_NS)
+    choice.on_event(ORIENTATION, 14 * SECOND_NS)
     assert choice.protocol.name == 'v1'
 
 

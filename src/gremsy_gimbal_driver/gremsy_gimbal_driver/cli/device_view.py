@@ -89,7 +89,7 @@ class DeviceView:
     def heard(self, event: Event, now_ns: int) -> None:
         """All that the gimbal says, and the payload's own values."""
         if not isinstance(event, GimbalManager) or event.commands(self._gimbal):
-            self._choice.heard(event, now_ns)
+            self._choice.on_event(event, now_ns)
         number = _STATUS if isinstance(event, SystemStatus) else stream_of(event)
         if isinstance(event, Heartbeat | AttitudeStatus) and kind_of(event.sender.component) is ComponentKind.GIMBAL:
             self._gimbal = self._gimbal or event.sender

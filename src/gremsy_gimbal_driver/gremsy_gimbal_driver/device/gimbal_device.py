@@ -228,7 +228,7 @@ class GimbalDevice:
         if kind_of(event.sender.component) is ComponentKind.GIMBAL and not isinstance(event, GimbalManager):
             return self._heard_gimbal(event, now, is_copy) if event.sender == self.gimbal else []
         if isinstance(event, GimbalManager) and event.commands(self.gimbal):
-            self._protocols.heard(event, now.monotonic_ns)
+            self._protocols.on_event(event, now.monotonic_ns)
             self._tell_protocol()
         if isinstance(event, CommandAck) and event.command == _TAKE_CONTROL:
             self._heard_of_control(event)
@@ -285,7 +285,7 @@ class GimbalDevice:
     # Inside.
 
     def _heard_gimbal(self, event: Event, now: Instant, is_copy: bool) -> list[Told]:
-        self._protocols.heard(event, now.monotonic_ns)
+        self._protocols.on_event(event, now.monotonic_ns)
         self.requests.heard(event, None if is_copy else now.monotonic_ns)
         self._tell_protocol()
         match event:
@@ -393,13 +393,13 @@ class GimbalDevice:
         self._motion.device_restarted()
         self.requests.again()
         self.parameters.forget()
-        self._protocols.again()
+        self._protocols.restart()
         if self._settings.read_limits:
             self.parameters.read(*LIMIT_NAMES)
 
     def _forget_gimbal(self) -> None:
         self.gimbal = self._settings.gimbal
-        self._protocols.again()
+        self._protocols.restart()
         self._told_protocol = ''
         self._say(
             f'The gimbal has been silent for {SILENCE_NS * 1e-9:g} s: check its power and its cable; '

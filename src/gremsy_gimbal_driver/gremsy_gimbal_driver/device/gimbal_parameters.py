@@ -283,7 +283,7 @@ class GimbalParameters:
         if not listing.count:
             return [self._encoder.list_parameters(gimbal)]
         listing.by_gaps = True
-        return [self._encoder.read_parameter_at(gimbal, index) for index in missing[:_GAPS_AT_A_TIME]]
+        return [self._encoder.read_parameter(gimbal, index=index) for index in missing[:_GAPS_AT_A_TIME]]
 
 
 def _read_again(parameter: _Parameter, value: int) -> ParameterState:

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""MAVLink: bytes to events, wishes to bytes, and the one place that knows NED and FRD."""
+"""MAVLink: bytes to events, commands to bytes, and the one place that knows NED and FRD."""

@@ -46,7 +46,7 @@ class GimbalProtocol(Protocol):
 
 
 class ProtocolChoice:
-    """By what the device reports; all it is told is events with their times.
+    """By what the device reports: events, with their times.
 
     285 or 283 make it v2 at once and for good. A device that has sent 265 or 158 for three seconds and neither of those
     is v1. Until then, and for a device that sends none of all these, v2 is assumed: a v1 device ignores its messages.
@@ -86,7 +86,7 @@ class ProtocolChoice:
         """Whether the device has shown it, or the choice was overridden."""
         return self._chosen is not None or self.by_manager is not None
 
-    def heard(self, event: Event, now_ns: int) -> None:
+    def on_event(self, event: Event, now_ns: int) -> None:
         """Any event of the gimbal or of its manager."""
         if isinstance(event, GimbalManager):
             if self._by_manager is None:
@@ -105,7 +105,7 @@ class ProtocolChoice:
             elif now_ns - self._old_telemetry_ns >= nanoseconds(PATIENCE_S):
                 self._chosen = self._v1
 
-    def again(self) -> None:
+    def restart(self) -> None:
         """Another device may have come, or this one with other settings."""
         self._old_telemetry_ns = self._by_manager = None
         self._is_gremsy = False
@@ -115,7 +115,7 @@ class ProtocolChoice:
 
 def motion_messages(output: MotionOutput, protocol: GimbalProtocol, gimbal: Sender) -> list[bytes]:
     """What motion control wants as the bytes of that protocol, in the order in which they are to be written."""
-    # v2 says the mode in the flags of the motion itself.
+    # v2 has the mode in the flags of the motion itself.
     mode = protocol.mode(gimbal, output.mode) if output.assert_mode and protocol.name == 'v1' else []
     if output.angles_rad is not None:
         azimuth, tilt = output.angles_rad

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Checked frames to events, and only what can be believed: a Gremsy that was heard, finite numbers, unit quaternions.
+"""Checked frames to events, and only what can be believed: a Gremsy that is there, finite numbers, unit quaternions.
 
 Everything refused is counted by its reason; nothing raises. A checksum of 16 bits lets one damaged frame in 65,536
 pass, so what a number may be is checked as well where a wrong one would do harm.
@@ -73,7 +73,7 @@ _FROM_THE_GIMBAL_ALONE = frozenset(
 
 
 class _Refused(Exception):
-    """What a message says cannot be believed; counted by this reason."""
+    """A message that cannot be believed; counted under this reason."""
 
 
 class MavlinkDecoder:
@@ -122,7 +122,7 @@ class MavlinkDecoder:
         return self._framer.counts
 
     def cut(self) -> None:
-        """The link was opened anew: what was half received will not go on."""
+        """The link was reopened: what was half received will not go on."""
         self._framer.reset()
         self._texts.forget()
         self._jumps.forget()

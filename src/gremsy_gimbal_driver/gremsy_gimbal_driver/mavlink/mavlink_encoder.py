@@ -5,10 +5,12 @@ from __future__ import annotations
 
 import math
 import struct
+import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum
 
-from gremsy_gimbal_driver.mavlink.mavlink_dialect import MessagePacker, dialect
+from gremsy_gimbal_driver.mavlink.mavlink_dialect import dialect
 from gremsy_gimbal_driver.mavlink.mavlink_events import Sender
 
 Triple = tuple[float, float, float]
@@ -41,7 +43,7 @@ class MountInput(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class VehicleState:
-    """What AUTOPILOT_STATE_FOR_GIMBAL_DEVICE 286 tells a gimbal; what is not known stays as it is here.
+    """What AUTOPILOT_STATE_FOR_GIMBAL_DEVICE 286 gives a gimbal; what is not known keeps its default.
 
     Attributes:
         time_boot_us: our clock.
@@ -49,10 +51,9 @@ class VehicleState:
         q_delay_us: age of that attitude; 0 if unknown.
         velocity_ned_m_s: NaN where unknown.
         velocity_delay_us: age of that velocity.
-        commanded_yaw_rate_rad_s: what the vehicle is told to turn with, right +, so that the gimbal can lead; NaN if
-            nothing.
+        commanded_yaw_rate_rad_s: of the vehicle, right +, so that the gimbal can lead; NaN if there is none.
         yaw_rate_rad_s: what it turns with, NED; 0 if unknown.
-        estimator_status: ESTIMATOR_STATUS_FLAGS of what of the above is valid.
+        estimator_status: ESTIMATOR_STATUS_FLAGS: which of the above are valid.
         landed_state: MAV_LANDED_STATE.
     """
 
@@ -67,16 +68,30 @@ class VehicleState:
     landed_state: int = dialect.MAV_LANDED_STATE_UNDEFINED
 
 
-class MavlinkEncoder(MessagePacker):
+class MavlinkEncoder:
     """Packs messages of one sender, numbering them in order; may be used from several threads."""
 
+    def __init__(self, own: Sender) -> None:
+        self.own = own
+        self._mavlink = dialect.MAVLink(None, srcSystem=own.system, srcComponent=own.component)
+        self._lock = threading.Lock()
+
     def heartbeat(self) -> bytes:
-        """HEARTBEAT 0: a gimbal is silent until it hears one."""
+        """HEARTBEAT 0: a gimbal is silent until it receives one."""
         return self._pack(
             dialect.MAVLink_heartbeat_message(
                 _OUR_TYPE, dialect.MAV_AUTOPILOT_INVALID, 0, 0, dialect.MAV_STATE_ACTIVE, 3
             )
         )
+
+    def command(self, to: Sender, command: int, *parameters: float, confirmation: int = 0) -> bytes:
+        """COMMAND_LONG with up to seven parameters, the rest 0.
+
+        `confirmation` is 0 in a command's first transmission and counts its repeats (common.xml). The vendor's SDK
+        always sends 1 (gimbal.md 2); ArduPilot's mounts, which drive the same gimbals, send 0.
+        """
+        seven = [*parameters, *[0.0] * (7 - len(parameters))]
+        return self._pack_to(to, dialect.MAVLink_command_long_message, command, confirmation, *seven)
 
     # Motion, protocol v2.
 
@@ -88,28 +103,23 @@ class MavlinkEncoder(MessagePacker):
         flags: int = FLAGS_FOLLOW,
     ) -> bytes:
         """GIMBAL_DEVICE_SET_ATTITUDE 284: roll, pitch and yaw rates, or an attitude; what is None is NaN, not used."""
-        return self._pack(
-            dialect.MAVLink_gimbal_device_set_attitude_message(
-                gimbal.system, gimbal.component, flags, q_frd_wxyz or _NAN4, *(rates_frd_rad_s or _NAN3)
-            )
-        )
+        motion = q_frd_wxyz or _NAN4, *(rates_frd_rad_s or _NAN3)
+        return self._pack_to(gimbal, dialect.MAVLink_gimbal_device_set_attitude_message, flags, *motion)
 
     def vehicle_state(self, gimbal: Sender, state: VehicleState) -> bytes:
         """AUTOPILOT_STATE_FOR_GIMBAL_DEVICE 286; at most 50 a second, 100 overflow its buffer (gimbal.md 1.6)."""
-        return self._pack(
-            dialect.MAVLink_autopilot_state_for_gimbal_device_message(
-                gimbal.system,
-                gimbal.component,
-                state.time_boot_us,
-                list(state.q_ned_wxyz),
-                state.q_delay_us,
-                *state.velocity_ned_m_s,
-                state.velocity_delay_us,
-                state.commanded_yaw_rate_rad_s,
-                state.estimator_status,
-                state.landed_state,
-                state.yaw_rate_rad_s,
-            )
+        return self._pack_to(
+            gimbal,
+            dialect.MAVLink_autopilot_state_for_gimbal_device_message,
+            state.time_boot_us,
+            list(state.q_ned_wxyz),
+            state.q_delay_us,
+            *state.velocity_ned_m_s,
+            state.velocity_delay_us,
+            state.commanded_yaw_rate_rad_s,
+            state.estimator_status,
+            state.landed_state,
+            state.yaw_rate_rad_s,
         )
 
     # Motion through a gimbal manager.
@@ -118,23 +128,15 @@ class MavlinkEncoder(MessagePacker):
         self, manager: Sender, device_id: int, rates_frd_rad_s: Triple | None, q_frd_wxyz: Quaternion | None, flags: int
     ) -> bytes:
         """GIMBAL_MANAGER_SET_ATTITUDE 282: to the manager what 284 is to the gimbal."""
-        return self._pack(
-            dialect.MAVLink_gimbal_manager_set_attitude_message(
-                manager.system,
-                manager.component,
-                flags,
-                device_id,
-                q_frd_wxyz or _NAN4,
-                *(rates_frd_rad_s or _NAN3),
-            )
-        )
+        motion = q_frd_wxyz or _NAN4, *(rates_frd_rad_s or _NAN3)
+        return self._pack_to(manager, dialect.MAVLink_gimbal_manager_set_attitude_message, flags, device_id, *motion)
 
     def take_control(self, manager: Sender, device_id: int) -> bytes:
-        """COMMAND_LONG 1001 DO_GIMBAL_MANAGER_CONFIGURE: we are whom it obeys; who comes second stays as it is."""
+        """COMMAND_LONG 1001 DO_GIMBAL_MANAGER_CONFIGURE: it obeys us; who has secondary control stays as it is."""
         return self._configure_manager(manager, device_id, float(self.own.system), float(self.own.component))
 
     def give_up_control(self, manager: Sender, device_id: int) -> bytes:
-        """COMMAND_LONG 1001: nobody is, if we were."""
+        """COMMAND_LONG 1001: it obeys nobody, if it obeyed us."""
         return self._configure_manager(manager, device_id, _REMOVE_IF_IN_CONTROL, _REMOVE_IF_IN_CONTROL)
 
     def _configure_manager(self, manager: Sender, device_id: int, system: float, component: float) -> bytes:
@@ -170,40 +172,26 @@ class MavlinkEncoder(MessagePacker):
 
     # Parameters: the gimbal's own (PARAM) and the camera's (PARAM_EXT).
 
-    def read_parameter(self, gimbal: Sender, name: str) -> bytes:
-        """PARAM_REQUEST_READ 20 by name."""
-        return self._pack(
-            dialect.MAVLink_param_request_read_message(gimbal.system, gimbal.component, name.encode('ascii'), _BY_NAME)
-        )
-
-    def read_parameter_at(self, gimbal: Sender, index: int) -> bytes:
-        """PARAM_REQUEST_READ 20 by index, for the gaps of a list."""
-        return self._pack(dialect.MAVLink_param_request_read_message(gimbal.system, gimbal.component, b'', index))
+    def read_parameter(self, gimbal: Sender, name: str = '', index: int = _BY_NAME) -> bytes:
+        """PARAM_REQUEST_READ 20 by name, or by index for the gaps of a list."""
+        return self._pack_to(gimbal, dialect.MAVLink_param_request_read_message, name.encode('ascii'), index)
 
     def list_parameters(self, gimbal: Sender) -> bytes:
         """PARAM_REQUEST_LIST 21."""
-        return self._pack(dialect.MAVLink_param_request_list_message(gimbal.system, gimbal.component))
+        return self._pack_to(gimbal, dialect.MAVLink_param_request_list_message)
 
     def set_parameter(self, gimbal: Sender, name: str, value: int) -> bytes:
         """PARAM_SET 23: the whole number cast to float as C casts it, not its bytes (gimbal.md 1.4)."""
         kind = dialect.MAV_PARAM_TYPE_INT16
-        return self._pack(
-            dialect.MAVLink_param_set_message(gimbal.system, gimbal.component, name.encode('ascii'), float(value), kind)
-        )
+        return self._pack_to(gimbal, dialect.MAVLink_param_set_message, name.encode('ascii'), float(value), kind)
 
-    def read_extended_parameter(self, to: Sender, name: str) -> bytes:
-        """PARAM_EXT_REQUEST_READ 320 by name."""
-        return self._pack(
-            dialect.MAVLink_param_ext_request_read_message(to.system, to.component, name.encode('ascii'), _BY_NAME)
-        )
-
-    def read_extended_parameter_at(self, to: Sender, index: int) -> bytes:
-        """PARAM_EXT_REQUEST_READ 320 by index, for the gaps of a list."""
-        return self._pack(dialect.MAVLink_param_ext_request_read_message(to.system, to.component, b'', index))
+    def read_extended_parameter(self, to: Sender, name: str = '', index: int = _BY_NAME) -> bytes:
+        """PARAM_EXT_REQUEST_READ 320 by name, or by index for the gaps of a list."""
+        return self._pack_to(to, dialect.MAVLink_param_ext_request_read_message, name.encode('ascii'), index)
 
     def list_extended_parameters(self, to: Sender) -> bytes:
         """PARAM_EXT_REQUEST_LIST 321."""
-        return self._pack(dialect.MAVLink_param_ext_request_list_message(to.system, to.component))
+        return self._pack_to(to, dialect.MAVLink_param_ext_request_list_message)
 
     def set_extended_parameter(self, to: Sender, name: str, value: int) -> bytes:
         """PARAM_EXT_SET 323 as UINT32: four bytes, low first, then zeros.
@@ -212,6 +200,13 @@ class MavlinkEncoder(MessagePacker):
         """
         raw = struct.pack('<I', value).ljust(_EXTENDED_BYTES, b'\0')
         kind = dialect.MAV_PARAM_EXT_TYPE_UINT32
-        return self._pack(
-            dialect.MAVLink_param_ext_set_message(to.system, to.component, name.encode('ascii'), raw, kind)
-        )
+        return self._pack_to(to, dialect.MAVLink_param_ext_set_message, name.encode('ascii'), raw, kind)
+
+    def _pack_to(self, to: Sender, message: Callable[..., dialect.MAVLink_message], *fields: object) -> bytes:
+        return self._pack(message(to.system, to.component, *fields))
+
+    def _pack(self, message: dialect.MAVLink_message) -> bytes:
+        with self._lock:
+            packed = bytes(message.pack(self._mavlink))
+            self._mavlink.seq = (self._mavlink.seq + 1) % 256
+        return packed

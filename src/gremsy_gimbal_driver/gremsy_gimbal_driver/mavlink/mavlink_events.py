@@ -118,7 +118,7 @@ class DeviceInformation(Event):
     """GIMBAL_DEVICE_INFORMATION 283; limits are in NED: pitch up +, yaw right +, roll right +, rad.
 
     A limit that the device does not know is NaN. `firmware_type` is 0 official, 64 alpha, 128 beta, 192 candidate; it
-    says something from firmware 7.8.9 on (gimbal.md 1.4). `cap_flags` are GIMBAL_DEVICE_CAP_FLAGS.
+    is meaningful from firmware 7.8.9 on (gimbal.md 1.4). `cap_flags` are GIMBAL_DEVICE_CAP_FLAGS.
     """
 
     vendor: str
@@ -137,7 +137,7 @@ class DeviceInformation(Event):
 
     @property
     def is_gremsy(self) -> bool:
-        """Whether it says so: then what Gremsy alone means holds, as its modes and its camera's settings."""
+        """Whether it names Gremsy: then Gremsy's own modes and camera settings apply."""
         return 'GREMSY' in self.vendor.upper()
 
     @property
@@ -165,7 +165,7 @@ class GimbalManager(Event):
 
 @dataclass(frozen=True, slots=True)
 class MountOrientation(Event):
-    """MOUNT_ORIENTATION 265: all that old firmware says of its attitude, without flags or validity (gimbal.md 1.4).
+    """MOUNT_ORIENTATION 265: all that old firmware reports of its attitude, without flags or validity (gimbal.md 1.4).
 
     Roll and pitch against the horizon, yaw against the vehicle; `yaw_absolute_rad` against north, NaN where it is not
     sent.
@@ -210,7 +210,7 @@ class ParameterValue(Event):
 class ExtendedParameter(Event):
     """PARAM_EXT_VALUE 322 or PARAM_EXT_ACK 324; `result` is None for the former, PARAM_ACK_* for the latter.
 
-    `raw` is the whole field of 128 bytes; `index` of `count` is what a value says of its place in the list.
+    `raw` is the whole field of 128 bytes; `index` of `count` is a value's place in the list.
     """
 
     name: str

@@ -71,7 +71,7 @@ class Framer:
         self.counts: Counter[str] = Counter()
 
     def reset(self) -> None:
-        """Forget a half-received frame and the senders' numbering, as after the link was opened anew."""
+        """Forget a half-received frame and the senders' numbering, as after the link was reopened."""
         self._rest = b''
         self._sequences.clear()
 

@@ -22,7 +22,7 @@ _BY_MODE = {
 
 
 class ProtocolV1:
-    """Motion says nothing of the mode, so that a mode has to be commanded on its own.
+    """A motion command carries no mode, so that a mode has to be commanded on its own.
 
     Args:
         encoder: packs.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""MAVLink's gimbal protocol v2 as a Gremsy speaks it: 284 carries motion and mode at once, 285 answers for both."""
+"""MAVLink's gimbal protocol v2 as a Gremsy speaks it: 284 carries motion and mode at once, 285 reports both."""
 
 from __future__ import annotations
 
@@ -42,10 +42,10 @@ _CAPABILITIES = MappingProxyType(
 
 
 def lacking_modes(information: DeviceInformation | None) -> frozenset[GimbalMode]:
-    """The modes that a gimbal says (283) it has not.
+    """The modes that a gimbal does not have, by its 283.
 
-    A Gremsy has all of them: the vendor's SDKs never look at its flags, and nobody has published what they say. No flag
-    at all is no answer.
+    A Gremsy has all of them: the vendor's SDKs never look at its flags, and nobody has published what they mean. No
+    flag at all tells nothing.
     """
     if information is None or information.is_gremsy or not information.cap_flags:
         return frozenset()
@@ -92,8 +92,8 @@ class ProtocolV2:
 class ProtocolManager(ProtocolV2):
     """v2 through a gimbal manager, which alone such a gimbal obeys: 282 with what would be in 284.
 
-    A manager obeys one program; 1001 makes us that, before the first message and every fifth (as often as 281 comes)
-    until its 281 says that we are.
+    A manager obeys one program; 1001 makes it us, before the first message and every fifth (as often as 281 comes)
+    until its 281 shows it.
 
     Args:
         encoder: packs.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""STATUSTEXT 253 in chunks of 50 characters, joined; a payload says its recording state this way (gimbal.md 2.4)."""
+"""STATUSTEXT 253 in chunks of 50 characters, joined; a payload reports its recording state this way (gimbal.md 2.4)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class _Unfinished:
 
 
 class StatusTextChunks:
-    """One unfinished text a sender; a text with a lost chunk is dropped, since half a JSON object says nothing."""
+    """One unfinished text a sender; a text with a lost chunk is dropped, since half a JSON object tells nothing."""
 
     def __init__(self, rejects: Counter[str]) -> None:
         self._rejects = rejects
@@ -48,7 +48,7 @@ class StatusTextChunks:
         return _joined(sender, severity, chunks)
 
     def forget(self) -> None:
-        """What was begun will not go on."""
+        """Drop unfinished texts: their chunks will not go on."""
         self._unfinished.clear()
 
 

@@ -196,7 +196,7 @@ class ExtendedParameters:
             listing.rounds += 1
             listing.next_ns = now_ns + _GAPS_AGAIN_NS
             asked = islice(cycle(missing), _GAPS_AT_A_TIME)
-            return [self._encoder.read_extended_parameter_at(listing.camera, index) for index in asked]
+            return [self._encoder.read_extended_parameter(listing.camera, index=index) for index in asked]
         self._end_list(listing, len(missing))
         return []
 
