@@ -82,7 +82,7 @@ def test_a_file_that_is_no_ring_is_left_alone(ring_name):
     with pytest.raises(TruthUnavailable) as refused:
         TruthRingWriter(ring_name).open()
     assert str(refused.value) == (
-        f'/dev/shm/gremsy-truth-{ring_name} is no truth ring of a simulated payload: '
+        f'/dev/shm/gremsy-truth-{ring_name} is not a truth ring of a simulated payload: '
         'move it away, or name another `truth_ring`.'
     )
     assert ring_path(ring_name).read_text() == 'my notes'

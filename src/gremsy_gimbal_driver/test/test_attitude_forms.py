@@ -44,7 +44,7 @@ def heard(options: PayloadOptions, flags: int) -> tuple[InstantPayload, list[Att
     bench.run(4.0)
     mavlink = dialect.MAVLink(None, 1, 154)
     decoder = MavlinkDecoder(Sender(1, 191), Sender(1, 154))
-    packed = [message.pack(mavlink) for _, message in bench.heard(285, since_s=2.0)]
+    packed = [message.pack(mavlink) for _, message in bench.messages(285, since_s=2.0)]
     return bench, [event for each in packed for event in decoder.feed(bytes(each), True)]
 
 

@@ -19,7 +19,7 @@ class ControlPipe:
 
     Args:
         path: of the pipe, made where it is missing; `-` for standard input.
-        line: told each line.
+        line: called with each line.
     """
 
     def __init__(self, path: str, line: Callable[[str], None]) -> None:
@@ -42,7 +42,7 @@ class ControlPipe:
             # Also for writing, so that the end of one writer is not the end of the pipe.
             self._descriptor = os.open(pipe, os.O_RDWR | os.O_NONBLOCK)
             if not stat.S_ISFIFO(os.fstat(self._descriptor).st_mode):
-                raise FileExistsError(0, 'it is no pipe')
+                raise FileExistsError(0, 'it is not a pipe')
         except OSError as error:
             self.close()
             raise PortUnavailable(
@@ -63,7 +63,7 @@ class ControlPipe:
         return self._descriptor
 
     def read(self) -> None:
-        """Take what came; nothing once it is closed, which who waits on it may learn a moment later."""
+        """Take what came; nothing once it is closed, as a waiting loop may learn that a moment later."""
         if self._descriptor < 0:
             return
         try:

@@ -30,8 +30,8 @@ class SimulatedPayload:
         options: what it does and what is wrong with it.
         seed: of every random fault.
         start_s: the time of all later calls counts from any origin; this is the first.
-        speaks_first: a real one is silent until it hears a heartbeat (gimbal.md 1.2).
-        plugs: names of its plugs; on each it speaks to whoever has spoken there.
+        speaks_first: a real one is silent until it receives a heartbeat (gimbal.md 1.2).
+        plugs: names of its plugs; on each it sends to whoever has sent something there.
     """
 
     def __init__(
@@ -53,8 +53,8 @@ class SimulatedPayload:
         has_payload = self.options.has_payload
         self._components = (self.gimbal, self.camera, self.board) if has_payload else (self.gimbal,)
         self._talkers = (self.gimbal.streams, self.camera, self.board) if has_payload else (self.gimbal.streams,)
-        self.heard: Counter[int] = Counter()
-        """Messages by id that reached it whole, on any plug."""
+        self.received: Counter[int] = Counter()
+        """Whole messages received on any plug, by id."""
 
     # The wire.
 
@@ -101,7 +101,7 @@ class SimulatedPayload:
         self._plug(plug).plugged = True
 
     def reboot(self, now_s: float, silence_s: float | None = None) -> None:
-        """As if somebody had taken its power away for a moment; it is silent for `boot_s` unless told otherwise."""
+        """As if somebody had taken its power away for a moment; silent for `boot_s` by default."""
         self._power.plan(now_s, self.options.boot_s if silence_s is None else silence_s)
 
     def set_modem_lines(self, dtr: bool, rts: bool, now_s: float) -> None:
@@ -150,7 +150,7 @@ class SimulatedPayload:
                 self._take(received, plug, at_s)
 
     def _take(self, received: ReceivedMessage, plug: Plug, now_s: float) -> None:
-        self.heard[received.message_id] += 1
+        self.received[received.message_id] += 1
         if received.message_id != dialect.MAVLINK_MSG_ID_HEARTBEAT:
             for component in self._components:
                 component.take(received, now_s)

@@ -7,7 +7,7 @@
 
     payload = InstantPayload(PRESETS['realistic'], seed=3)
     payload.write(encoder.heartbeat())
-    said = payload.run(60.0)
+    sent = payload.run(60.0)
 
 `pytest_payload` makes fixtures of them.
 """
@@ -27,7 +27,7 @@ from gremsy_gimbal_sim.gimbal.simulated_modes import LEVEL
 from gremsy_gimbal_sim.options.options import PayloadOptions
 from gremsy_gimbal_sim.payload import SimulatedPayload
 from gremsy_gimbal_sim.serving import PayloadServer
-from gremsy_gimbal_sim.wire.ports import Port, PtyPort, UdpPort
+from gremsy_gimbal_sim.wire.ports import PayloadPort, PtyPort, UdpPort
 
 # A tenth of the driver's own period; a command is taken the moment it arrives.
 _WAKE_S = 0.002
@@ -37,7 +37,7 @@ _JOIN_S = 10.0
 class RunningPayload:
     """A payload on a thread and the real clock, until closed."""
 
-    def __init__(self, payload: SimulatedPayload, ports: dict[str, Port]) -> None:
+    def __init__(self, payload: SimulatedPayload, ports: dict[str, PayloadPort]) -> None:
         self.payload = payload
         self.ports = ports
         self._server = PayloadServer(payload, ports)
@@ -97,7 +97,7 @@ class RunningPayload:
         self._server.ask(lambda: self._server.replug(plug))
 
     def reboot(self, silence_s: float | None = None) -> None:
-        """Of the device; silent for `boot_s` unless told otherwise."""
+        """Of the device; silent for `boot_s` by default."""
         self._server.ask(lambda: self._server.reboot(silence_s))
 
     def control(self, line: str) -> None:
@@ -121,7 +121,7 @@ def running_payload(
     if transport not in ('udp', 'pty', 'both'):
         raise ValueError(f"The transport is '{transport}': use udp, pty or both.")
     with tempfile.TemporaryDirectory(prefix='gremsy_payload_') as folder:
-        ports: dict[str, Port] = {}
+        ports: dict[str, PayloadPort] = {}
         if transport != 'pty':
             ports['udp'] = UdpPort('127.0.0.1', udp_port)
         if transport != 'udp':
@@ -135,7 +135,7 @@ def running_payload(
 
 
 class InstantPayload:
-    """A payload in invented time: nothing happens but by `write`, `tell` and `run`.
+    """A payload in invented time: nothing happens except by `write`, `send` and `run`.
 
     Args:
         options, seed, start_s, speaks_first: as of `SimulatedPayload`.
@@ -154,8 +154,8 @@ class InstantPayload:
     ) -> None:
         self.payload = SimulatedPayload(options, seed, start_s, speaks_first)
         self.now_s = self._start_s = start_s
-        self.said: list[tuple[float, bytes]] = []
-        """Everything that it ever said, with the time."""
+        self.sent: list[tuple[float, bytes]] = []
+        """Everything it ever sent, with the time."""
         self._wake_s = wake_s
         self._wakes = 0
         self._voice = dialect.MAVLink(None, 1, dialect.MAV_COMP_ID_ONBOARD_COMPUTER)
@@ -167,7 +167,7 @@ class InstantPayload:
         """As the driver writes."""
         self.payload.receive(data, self.now_s, datagram)
 
-    def tell(self, message: dialect.MAVLink_message) -> None:
+    def send(self, message: dialect.MAVLink_message) -> None:
         """A message of pymavlink, from system 1, component 191."""
         self.write(bytes(message.pack(self._voice)))
         self._voice.seq = (self._voice.seq + 1) % 256
@@ -175,7 +175,7 @@ class InstantPayload:
     def command(self, component: int, command: int, *parameters: float) -> None:
         """COMMAND_LONG to a component, the rest of its seven parameters 0."""
         seven = [*parameters, *[0.0] * (7 - len(parameters))]
-        self.tell(dialect.MAVLink_command_long_message(self.payload.options.system, component, command, 1, *seven))
+        self.send(dialect.MAVLink_command_long_message(self.payload.options.system, component, command, 1, *seven))
 
     def turn(self, pitch_rad_s: float, yaw_rad_s: float, flags: int = LEVEL) -> None:
         """284 with rates: pitch up +, yaw right +."""
@@ -189,7 +189,7 @@ class InstantPayload:
 
     def run(self, until_s: float) -> list[tuple[float, bytes]]:
         """Go on to that time; every message that came out, with its time."""
-        before = len(self.said)
+        before = len(self.sent)
         while self.now_s < until_s - 1e-9:
             previous_s = self.now_s
             self._wakes += 1
@@ -197,20 +197,20 @@ class InstantPayload:
             self.now_s = round(self._start_s + self._wakes * self._wake_s, 9)
             if self._heartbeats and int(self.now_s) != int(previous_s):
                 self._beat()
-            self.said += [(self.now_s, message) for message in self.payload.advance(self.now_s)]
-        return self.said[before:]
+            self.sent += [(self.now_s, message) for message in self.payload.advance(self.now_s)]
+        return self.sent[before:]
 
-    def heard(self, message_id: int, since_s: float = -math.inf) -> list[tuple[float, dialect.MAVLink_message]]:
+    def messages(self, message_id: int, since_s: float = -math.inf) -> list[tuple[float, dialect.MAVLink_message]]:
         """Whole messages of that id, read by pymavlink, each with its time."""
         found = []
-        for at_s, data in self.said:
+        for at_s, data in self.sent:
             if at_s >= since_s and len(data) > 10 and int.from_bytes(data[7:10], 'little') == message_id:
                 found += [(at_s, message) for message in dialect.MAVLink(None).parse_buffer(data) or []]
         return found
 
     def _set_attitude(self, flags: int, q: list[float], rates_rad_s: tuple[float, float, float]) -> None:
         options = self.payload.options
-        self.tell(
+        self.send(
             dialect.MAVLink_gimbal_device_set_attitude_message(
                 options.system, options.gimbal_component, flags, q, *rates_rad_s
             )
@@ -218,7 +218,7 @@ class InstantPayload:
 
     def _beat(self) -> None:
         kind, invalid = dialect.MAV_TYPE_ONBOARD_CONTROLLER, dialect.MAV_AUTOPILOT_INVALID
-        self.tell(dialect.MAVLink_heartbeat_message(kind, invalid, 0, 0, dialect.MAV_STATE_ACTIVE, 3))
+        self.send(dialect.MAVLink_heartbeat_message(kind, invalid, 0, 0, dialect.MAV_STATE_ACTIVE, 3))
 
 
 class UsbSerial:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The simulated payload in real time: bytes between its plugs and ports, and what a test does to it meanwhile."""
+"""The simulated payload in real time: bytes between its plugs and ports, and what a test does to it in the meantime."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from collections.abc import Callable, Mapping
 
 from gremsy_common.errors import SuiteError
 from gremsy_gimbal_sim.payload import SimulatedPayload
-from gremsy_gimbal_sim.wire.ports import Port
+from gremsy_gimbal_sim.wire.ports import PayloadPort
 
 _ASKED_FOR_S = 10.0
 _COMMANDS = 'unplug PLUG, replug PLUG, reboot [SECONDS], stall AXIS, vehicle HEADING_DEG [PITCH_DEG [ROLL_DEG]]'
 
 
 class ControlRefused(SuiteError):
-    """A line of control that cannot be done."""
+    """A control line that cannot be obeyed."""
 
 
 class PayloadServer:
@@ -33,7 +33,7 @@ class PayloadServer:
     """
 
     def __init__(
-        self, payload: SimulatedPayload, ports: Mapping[str, Port], clock: Callable[[], float] = time.monotonic
+        self, payload: SimulatedPayload, ports: Mapping[str, PayloadPort], clock: Callable[[], float] = time.monotonic
     ) -> None:
         self.payload = payload
         self._ports = ports
@@ -126,7 +126,7 @@ class PayloadServer:
         """One line of a control pipe; by the serving thread.
 
         Raises:
-            ControlRefused: for what is no such line.
+            ControlRefused: for any other line.
         """
         words = line.split()
         try:
@@ -147,7 +147,9 @@ class PayloadServer:
                     raise ValueError
         except ValueError as error:
             plugs = ', '.join(self._ports)
-            raise ControlRefused(f"'{line.strip()}' is no control: write {_COMMANDS}; plugs: {plugs}.") from error
+            raise ControlRefused(
+                f"'{line.strip()}' is not a control line: write {_COMMANDS}; plugs: {plugs}."
+            ) from error
 
     def _receive(self, plug: str) -> None:
         port = self._ports[plug]

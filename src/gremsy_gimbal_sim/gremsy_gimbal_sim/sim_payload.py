@@ -21,7 +21,7 @@ from gremsy_gimbal_sim.options.options import OPTION_GROUPS, PRESETS, PayloadOpt
 from gremsy_gimbal_sim.payload import SimulatedPayload
 from gremsy_gimbal_sim.serving import PayloadServer
 from gremsy_gimbal_sim.truth_ring import TruthRingWriter
-from gremsy_gimbal_sim.wire.ports import Port, PortUnavailable, PtyPort, UdpPort
+from gremsy_gimbal_sim.wire.ports import PayloadPort, PortUnavailable, PtyPort, UdpPort
 
 _WAKE_S = 0.005
 """The truth is written this often; a command that arrives in between is taken when it arrives."""
@@ -51,7 +51,7 @@ def run(
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The exit status: 0 when ended by a signal or its duration, 2 with one sentence when it cannot start as told."""
+    """The exit status: 0 when ended by a signal or its duration, 2 with one sentence when it cannot start like that."""
     options = _parser().parse_args(words_without_ros(sys.argv[1:] if arguments is None else arguments))
     if options.list_options:
         print('\n'.join(option_lines(PayloadOptions(), OPTION_GROUPS)))
@@ -103,19 +103,19 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         '--set', metavar='NAME=VALUE', action='append', default=[], help='an option of --list-options; may be repeated'
     )
-    parser.add_argument('--list-options', action='store_true', help='say every option, and end')
+    parser.add_argument('--list-options', action='store_true', help='list every option and exit')
     parser.add_argument('--truth-ring', metavar='NAME', default='', help='write the true attitude under this name')
     parser.add_argument('--seed', type=int, default=0, help='of every random fault')
-    parser.add_argument('--duration', type=float, default=0.0, metavar='S', help='end by itself; 0 never')
+    parser.add_argument('--duration', type=float, default=0.0, metavar='S', help='exit after this; 0 never')
     parser.add_argument(
         '--control',
         metavar='PATH',
         default='',
         help='take lines like `unplug udp` or `reboot` from a pipe, - for stdin',
     )
-    parser.add_argument('--attitude-rate', metavar='HZ', help='of message 285 until told otherwise')
-    parser.add_argument('--rate-expiry', metavar='S', help='a rate command ends after this; 0 latches it')
-    parser.add_argument('--byte-loss', metavar='SHARE', help='of the bytes in either direction, 0 to 1')
+    parser.add_argument('--attitude-rate', metavar='HZ', help='default rate of message 285')
+    parser.add_argument('--rate-expiry', metavar='S', help='a rate command expires after this; 0 latches it')
+    parser.add_argument('--byte-loss', metavar='SHARE', help='share of bytes lost in either direction, 0 to 1')
     parser.add_argument('--component', metavar='ID', help="the gimbal's MAVLink component, 154 or 171 to 175")
     parser.add_argument('--system', metavar='ID', help='the MAVLink system, 1 to 255')
     return parser
@@ -141,20 +141,22 @@ def _payload_options(given: argparse.Namespace) -> PayloadOptions:
     return with_texts(PRESETS[given.preset], texts)
 
 
-def _ports(given: argparse.Namespace) -> dict[str, Port]:
+def _ports(given: argparse.Namespace) -> dict[str, PayloadPort]:
     """By the names of the plugs, `udp` and `pty`."""
-    ports: dict[str, Port] = {}
+    ports: dict[str, PayloadPort] = {}
     if given.udp is not None or given.pty is None:
         host, _, port = (given.udp or f'127.0.0.1:{DEFAULT_UDP_PORT}').rpartition(':')
         if not host or not port.isdecimal() or int(port) > 65535:
-            raise PortUnavailable(f"--udp '{given.udp}' is no address: write HOST:PORT, for example 127.0.0.1:14566.")
+            raise PortUnavailable(
+                f"--udp '{given.udp}' is not an address: write HOST:PORT, for example 127.0.0.1:14566."
+            )
         ports['udp'] = UdpPort(host, int(port))
     if given.pty is not None:
         ports['pty'] = PtyPort(given.pty)
     return ports
 
 
-def _announce(port: Port) -> None:
+def _announce(port: PayloadPort) -> None:
     if isinstance(port, PtyPort):
         print(f'pty {port.path}', flush=True)
     elif isinstance(port, UdpPort):
@@ -162,7 +164,7 @@ def _announce(port: Port) -> None:
 
 
 def _control(path: str, server: PayloadServer, stack: ExitStack) -> ControlPipe | None:
-    """Opened; a line that cannot be done is said and changes nothing."""
+    """Opened; a line that cannot be obeyed is reported and changes nothing."""
     if not path:
         return None
 

@@ -11,7 +11,7 @@ import mmap
 import os
 import stat
 import sys
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass, fields, replace
 from pathlib import Path
 from types import TracebackType
 
@@ -21,16 +21,6 @@ from numpy.typing import NDArray
 from gremsy_common.errors import SuiteError
 
 _MAGIC = 0x47524D5331  # "GRMS1"
-_SAMPLE = np.dtype(
-    [
-        ('stamp_ns', '<i8'),
-        ('azimuth_rad', '<f8'),
-        ('tilt_rad', '<f8'),
-        ('azimuth_rate_rad_s', '<f8'),
-        ('tilt_rate_rad_s', '<f8'),
-        ('zoom', '<f8'),
-    ]
-)
 _HEADER = np.dtype([('magic', '<i8'), ('capacity', '<i8'), ('written', '<i8')])
 _DIRECTORY = Path('/dev/shm')  # noqa: S108 shared memory, not a temporary file
 
@@ -40,7 +30,7 @@ RING_VARIABLE = 'GREMSY_TRUTH_RING'
 
 
 class TruthUnavailable(SuiteError):
-    """There is no simulated payload writing under that name."""
+    """No simulated payload writes under that name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,14 +47,12 @@ class TrueState:
     def at(self, stamp_ns: int) -> TrueState:
         """The state carried on at its own rates to another time close by."""
         dt_s = (stamp_ns - self.stamp_ns) * 1e-9
-        return TrueState(
-            stamp_ns,
-            self.azimuth_rad + self.azimuth_rate_rad_s * dt_s,
-            self.tilt_rad + self.tilt_rate_rad_s * dt_s,
-            self.azimuth_rate_rad_s,
-            self.tilt_rate_rad_s,
-            self.zoom,
-        )
+        azimuth_rad = self.azimuth_rad + self.azimuth_rate_rad_s * dt_s
+        tilt_rad = self.tilt_rad + self.tilt_rate_rad_s * dt_s
+        return replace(self, stamp_ns=stamp_ns, azimuth_rad=azimuth_rad, tilt_rad=tilt_rad)
+
+
+_SAMPLE = np.dtype([(field.name, '<i8' if field.name == 'stamp_ns' else '<f8') for field in fields(TrueState)])
 
 
 def ring_path(name: str) -> Path:
@@ -108,12 +96,12 @@ class TruthRingWriter:
         """Create the shared memory, replacing what a killed writer left behind.
 
         Raises:
-            TruthUnavailable: when something under that name is no ring, or shared memory has no room for it.
+            TruthUnavailable: when what has that name is not a ring, or shared memory has no room for it.
         """
         size = _HEADER.itemsize + self._capacity * _SAMPLE.itemsize
         if not _is_ring_or_nothing(self._path):
             raise TruthUnavailable(
-                f'{self._path} is no truth ring of a simulated payload: move it away, or name another `truth_ring`.'
+                f'{self._path} is not a truth ring of a simulated payload: move it away, or name another `truth_ring`.'
             )
         try:
             self._memory = memory = self._mapped(size)
@@ -144,14 +132,7 @@ class TruthRingWriter:
     def write(self, state: TrueState) -> None:
         """Append one sample; stamps must not go back."""
         written = int(self._header['written'][0])
-        self._samples[written % self._capacity] = (
-            state.stamp_ns,
-            state.azimuth_rad,
-            state.tilt_rad,
-            state.azimuth_rate_rad_s,
-            state.tilt_rate_rad_s,
-            state.zoom,
-        )
+        self._samples[written % self._capacity] = astuple(state)
         self._header['written'] = written + 1
 
     def close(self) -> None:
@@ -161,7 +142,7 @@ class TruthRingWriter:
         del self._header, self._samples
         self._memory.close()
         self._memory = None
-        # Another payload of that name may have put its own there meanwhile.
+        # Another payload of that name may have put its own there in the meantime.
         if _inode_of(self._path) == self._inode:
             self._path.unlink(missing_ok=True)
 

@@ -41,10 +41,10 @@ class ArduPilot:
     def find(self, within_s: float = 5.0) -> dialect.MAVLink_message:
         """The gimbal's 283; it fails where none comes."""
         begun_s, asked_s = self._payload.now_s, -math.inf
-        while not (found := self._payload.heard(283, begun_s)):
+        while not (found := self._payload.messages(283, begun_s)):
             assert self._payload.now_s < begun_s + within_s, 'no GIMBAL_DEVICE_INFORMATION came'
             self._beat()
-            has_heartbeat = any(message.type == dialect.MAV_TYPE_GIMBAL for _, message in self._payload.heard(0))
+            has_heartbeat = any(message.type == dialect.MAV_TYPE_GIMBAL for _, message in self._payload.messages(0))
             if has_heartbeat and self._payload.now_s >= asked_s + 1.0:
                 asked_s = self._payload.now_s
                 command = dialect.MAV_CMD_REQUEST_MESSAGE
@@ -55,7 +55,7 @@ class ArduPilot:
     @property
     def healthy(self) -> bool:
         """As its `healthy()`: an attitude within the last second, without a critical failure."""
-        attitudes = self._payload.heard(285, self._payload.now_s - 1.0)
+        attitudes = self._payload.messages(285, self._payload.now_s - 1.0)
         return bool(attitudes) and not attitudes[-1][1].failure_flags & _CRITICAL
 
     def run(self, seconds: float, *asks: object) -> None:

@@ -39,7 +39,7 @@ def test_it_is_found_and_says_who_it_is(payload):
     ardupilot = ArduPilot(payload)
     information = ardupilot.find()
     assert (information.vendor_name, information.firmware_version & 0xFFFFFF) == ('GREMSY', 0x000907)
-    assert [ack.result for _, ack in payload.heard(77)] == [dialect.MAV_RESULT_ACCEPTED]
+    assert [ack.result for _, ack in payload.messages(77)] == [dialect.MAV_RESULT_ACCEPTED]
     assert ardupilot.healthy
 
 
@@ -48,7 +48,7 @@ def test_angles_are_gone_to_and_telemetry_comes_at_its_rate(payload, ardupilot, 
     begun_s = payload.now_s
     ardupilot.run(4.0, (ardupilot.angle, -20.0, 30.0, earth_frame))
     assert angles_deg(payload) == (pytest.approx(-20.0, abs=0.1), pytest.approx(30.0, abs=0.1))
-    assert len(payload.heard(285, begun_s)) == pytest.approx(80, abs=2)
+    assert len(payload.messages(285, begun_s)) == pytest.approx(80, abs=2)
     assert ardupilot.healthy
 
 
@@ -78,7 +78,7 @@ def test_retract_with_the_angle_behind_it_centres_and_the_next_target_is_obeyed(
     ardupilot.run(2.0, (ardupilot.angle, -30.0, 20.0))
     begun_s = payload.now_s
     ardupilot.run(2.0, (ardupilot.retract,))
-    flags = [message.flags for _, message in payload.heard(285, begun_s + 0.5)]
+    flags = [message.flags for _, message in payload.messages(285, begun_s + 0.5)]
     assert not any(each & RETRACT for each in flags)
     assert angles_deg(payload) == (pytest.approx(0.0, abs=0.5), pytest.approx(0.0, abs=0.5))
     ardupilot.run(3.0, (ardupilot.angle, -30.0, 20.0))

@@ -95,7 +95,7 @@ def test_what_is_asked_wrongly_is_refused_where_it_was_asked():
         with pytest.raises(ControlRefused) as refused:
             payload.control('dance')
         assert str(refused.value) == (
-            "'dance' is no control: write unplug PLUG, replug PLUG, reboot [SECONDS], stall AXIS, "
+            "'dance' is not a control line: write unplug PLUG, replug PLUG, reboot [SECONDS], stall AXIS, "
             'vehicle HEADING_DEG [PITCH_DEG [ROLL_DEG]]; plugs: udp.'
         )
         payload.control('stall tilt')
@@ -123,10 +123,10 @@ def test_nothing_is_left_behind():
 
 def test_invented_time_is_exact_over_many_steps():
     payload = InstantPayload(PayloadOptions(attitude_rate_hz=50.0), start_s=1e6, heartbeats=True)
-    said = payload.run(1e6 + 60.0)
+    sent = payload.run(1e6 + 60.0)
     assert payload.now_s == 1e6 + 60.0
-    assert len(payload.heard(285)) == pytest.approx(3000, abs=2)
-    assert said == payload.said
+    assert len(payload.messages(285)) == pytest.approx(3000, abs=2)
+    assert sent == payload.sent
     assert payload.run(1e6 + 60.0) == []
 
 

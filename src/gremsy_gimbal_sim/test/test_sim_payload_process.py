@@ -68,7 +68,7 @@ def test_a_port_in_use_is_one_sentence_and_status_1(capsys):
     [
         (
             ['--udp', 'nonsense'],
-            "sim_payload: --udp 'nonsense' is no address: write HOST:PORT, for example 127.0.0.1:14566.\n",
+            "sim_payload: --udp 'nonsense' is not an address: write HOST:PORT, for example 127.0.0.1:14566.\n",
         ),
         (
             ['--udp', '127.0.0.1:0', '--truth-ring', 'a/b'],
@@ -110,7 +110,7 @@ def test_a_port_in_use_is_one_sentence_and_status_1(capsys):
         ),
         (
             ['--udp', '127.0.0.1:0', '--control', '/etc/hostname'],
-            'sim_payload: The control pipe /etc/hostname cannot be opened (it is no pipe): '
+            'sim_payload: The control pipe /etc/hostname cannot be opened (it is not a pipe): '
             'give --control another path.\n',
         ),
     ],
@@ -165,8 +165,8 @@ def test_it_is_controlled_by_lines(tmp_path, through):
     errors = child.stderr.read()
     assert (child.returncode, errors) == (
         0,
-        "sim_payload: 'unplug usb' is no control: write unplug PLUG, replug PLUG, reboot [SECONDS], stall AXIS, "
-        'vehicle HEADING_DEG [PITCH_DEG [ROLL_DEG]]; plugs: udp, pty.\n',
+        "sim_payload: 'unplug usb' is not a control line: write unplug PLUG, replug PLUG, reboot [SECONDS], "
+        'stall AXIS, vehicle HEADING_DEG [PITCH_DEG [ROLL_DEG]]; plugs: udp, pty.\n',
     )
     assert not pipe.exists()
 

@@ -34,17 +34,17 @@ def bench_of(*asked: str, **options) -> InstantPayload:
 
 
 def newest(bench: InstantPayload, name: str) -> float:
-    found = [message.value for _, message in bench.heard(DEBUG) if message.ind == TELEMETRY_NAMES.index(name)]
+    found = [message.value for _, message in bench.messages(DEBUG) if message.ind == TELEMETRY_NAMES.index(name)]
     return found[-1]
 
 
 def put(bench: InstantPayload, name: str, value: int) -> None:
     raw = value.to_bytes(4, 'little').ljust(128, b'\0')
-    bench.tell(dialect.MAVLink_param_ext_set_message(1, 101, name.encode(), raw, 5))
+    bench.send(dialect.MAVLink_param_ext_set_message(1, 101, name.encode(), raw, 5))
 
 
 def results(bench: InstantPayload) -> list[int]:
-    return [message.result for _, message in bench.heard(ACK)]
+    return [message.result for _, message in bench.messages(ACK)]
 
 
 # Telemetry.
@@ -53,18 +53,18 @@ def results(bench: InstantPayload) -> list[int]:
 def test_only_the_zoom_comes_unasked():
     bench = bench_of()
     bench.run(4.0)
-    assert {message.ind for _, message in bench.heard(DEBUG)} == {0}
+    assert {message.ind for _, message in bench.messages(DEBUG)} == {0}
 
 
 def test_each_value_comes_as_often_as_asked_and_stops_when_told():
     bench = bench_of('IR_ZOOM')
     bench.run(5.2)
-    assert len([m for _, m in bench.heard(DEBUG) if m.ind == 1]) == pytest.approx(52, abs=2)
+    assert len([m for _, m in bench.messages(DEBUG) if m.ind == 1]) == pytest.approx(52, abs=2)
     bench.command(26, SET_INTERVAL, 1, -1, 0, 0, 0, 0, 1)
     bench.run(5.3)
-    before = len(bench.heard(DEBUG))
+    before = len(bench.messages(DEBUG))
     bench.run(7.3)
-    assert {m.ind for _, m in bench.heard(DEBUG)[before:]} == {0}
+    assert {m.ind for _, m in bench.messages(DEBUG)[before:]} == {0}
     assert results(bench) == [ACCEPTED, ACCEPTED]
 
 
@@ -79,8 +79,8 @@ def test_a_number_that_it_does_not_have_is_unsupported(parameters):
 def test_all_values_can_come_unasked_and_by_name():
     bench = bench_of(telemetry_rate_hz=2.0, telemetry_as_parameters=True)
     bench.run(2.0)
-    assert bench.heard(DEBUG) == []
-    board = [message for _, message in bench.heard(PARAM_VALUE) if message.get_srcComponent() == 26]
+    assert bench.messages(DEBUG) == []
+    board = [message for _, message in bench.messages(PARAM_VALUE) if message.get_srcComponent() == 26]
     assert {message.param_id: message.param_index for message in board} == {n: i for i, n in enumerate(TELEMETRY_NAMES)}
 
 
@@ -100,7 +100,7 @@ def test_the_boards_information_is_a_message_that_pymavlink_does_not_have():
     bench.command(26, REQUEST, ComponentInformation.id)
     bench.run(0.5)
     framer = Framer({ComponentInformation.id: ComponentInformation.crc_extra})
-    (frame,) = framer.feed(b''.join(data for _, data in bench.said))
+    (frame,) = framer.feed(b''.join(data for _, data in bench.sent))
     layout = ComponentInformation.layout
     fields = layout.unpack(frame.payload.ljust(layout.size, b'\0'))
     texts = [field.split(b'\0')[0] for field in fields[3:]]
@@ -197,7 +197,7 @@ def test_a_fed_position_is_passed_on_late_and_once_a_second():
     seen = []
     for number in range(60):
         altitude_m = 1000.0 + number
-        bench.tell(dialect.MAVLink_global_position_int_message(0, 0, 0, int(altitude_m * 1000), 0, 0, 0, 0, 0))
+        bench.send(dialect.MAVLink_global_position_int_message(0, 0, 0, int(altitude_m * 1000), 0, 0, 0, 0, 0))
         bench.run(bench.now_s + 0.1)
         seen.append((newest(bench, 'PAY_ALT'), altitude_m))
     late = [fed - told for told, fed in seen[30:]]

@@ -32,11 +32,11 @@ def bench_of(**options) -> InstantPayload:
 
 def put(bench: InstantPayload, name: str, value: int, kind: int = UINT32) -> None:
     raw = value.to_bytes(4, 'little').ljust(128, b'\0')
-    bench.tell(dialect.MAVLink_param_ext_set_message(1, 101, name.encode(), raw, kind))
+    bench.send(dialect.MAVLink_param_ext_set_message(1, 101, name.encode(), raw, kind))
 
 
 def ask(bench: InstantPayload, name: str = '', index: int = -1) -> None:
-    bench.tell(dialect.MAVLink_param_ext_request_read_message(1, 101, name.encode(), index))
+    bench.send(dialect.MAVLink_param_ext_request_read_message(1, 101, name.encode(), index))
 
 
 def number(message) -> int:
@@ -44,15 +44,15 @@ def number(message) -> int:
 
 
 def answers(bench: InstantPayload, message_id: int) -> list[tuple[str, int]]:
-    return [(message.param_id, number(message)) for _, message in bench.heard(message_id)]
+    return [(message.param_id, number(message)) for _, message in bench.messages(message_id)]
 
 
 def acks(bench: InstantPayload) -> list[tuple[str, int, int]]:
-    return [(message.param_id, number(message), message.param_result) for _, message in bench.heard(EXT_ACK)]
+    return [(message.param_id, number(message), message.param_result) for _, message in bench.messages(EXT_ACK)]
 
 
 def results(bench: InstantPayload) -> list[int]:
-    return [message.result for _, message in bench.heard(ACK)]
+    return [message.result for _, message in bench.messages(ACK)]
 
 
 def zoom(bench: InstantPayload) -> float:
@@ -62,7 +62,7 @@ def zoom(bench: InstantPayload) -> float:
 def shown(bench: InstantPayload, message_id: int):
     bench.command(101, REQUEST, message_id)
     bench.run(bench.now_s + 0.1)
-    return bench.heard(message_id)[-1][1]
+    return bench.messages(message_id)[-1][1]
 
 
 # Parameters.
@@ -79,13 +79,13 @@ def test_a_parameter_is_set_acknowledged_and_read_back():
 
 def test_the_list_has_every_parameter_once_and_each_can_be_asked_for_by_number():
     bench = bench_of()
-    bench.tell(dialect.MAVLink_param_ext_request_list_message(1, 101))
+    bench.send(dialect.MAVLink_param_ext_request_list_message(1, 101))
     bench.run(2.0)
-    messages = [message for _, message in bench.heard(EXT_VALUE)]
+    messages = [message for _, message in bench.messages(EXT_VALUE)]
     assert [message.param_index for message in messages] == list(range(messages[0].param_count))
     ask(bench, index=5)
     bench.run(3.0)
-    assert bench.heard(EXT_VALUE)[-1][1].param_id == messages[5].param_id
+    assert bench.messages(EXT_VALUE)[-1][1].param_id == messages[5].param_id
 
 
 @pytest.mark.parametrize(('name', 'value', 'kind'), [('LRF_MODE', 4, UINT32), ('LRF_MODE', 1, 9)])
@@ -113,7 +113,7 @@ def test_an_acknowledgement_may_first_say_that_it_is_in_progress():
     put(bench, 'OSD_MODE', 2)
     bench.run(2.0)
     assert acks(bench) == [('OSD_MODE', 2, PARAM_IN_PROGRESS), ('OSD_MODE', 2, ACCEPTED)]
-    first, second = (at_s for at_s, _ in bench.heard(EXT_ACK))
+    first, second = (at_s for at_s, _ in bench.messages(EXT_ACK))
     assert second - first == pytest.approx(0.8, abs=0.01)
 
 
@@ -312,7 +312,7 @@ def test_the_old_requests_ask_only_where_the_standard_says_that_they_do():
         bench.command(101, command, *parameters)
     bench.run(0.5)
     assert results(bench) == [ACCEPTED, ACCEPTED, DENIED, ACCEPTED, DENIED]
-    assert bench.heard(INFORMATION) + bench.heard(SETTINGS) + bench.heard(STORAGE) == []
+    assert bench.messages(INFORMATION) + bench.messages(SETTINGS) + bench.messages(STORAGE) == []
 
 
 def test_a_count_of_0_takes_pictures_until_told_to_stop():
@@ -347,7 +347,7 @@ def test_every_picture_is_reported_with_its_index():
     bench.command(101, STILL, 0, 0, 1, 1)
     bench.command(101, STILL, 0, 0.5, 3)
     bench.run(4.0)
-    reports = [message for _, message in bench.heard(IMAGE_CAPTURED)]
+    reports = [message for _, message in bench.messages(IMAGE_CAPTURED)]
     assert [(each.image_index, each.capture_result) for each in reports] == [(index, 1) for index in range(4)]
     assert shown(bench, CAPTURE_STATUS).image_count == 4
 
@@ -369,7 +369,7 @@ def test_the_vendors_way_of_asking_for_a_message_is_answered(obeys, request_id, 
     bench.command(101, request_id)
     bench.run(1.0)
     assert results(bench) == [ACCEPTED]
-    assert bool(bench.heard(message_id)) == obeys
+    assert bool(bench.messages(message_id)) == obeys
 
 
 @pytest.mark.parametrize(('vendor', 'pictures'), [(False, 29), (True, 1)])
@@ -384,7 +384,7 @@ def test_the_recording_state_comes_as_text_in_chunks_where_told():
     bench = bench_of(recording_status_text=True)
     bench.command(101, RECORD)
     bench.run(3.5)
-    chunks = [message for _, message in bench.heard(STATUS_TEXT)]
+    chunks = [message for _, message in bench.messages(STATUS_TEXT)]
     newest = [chunk for chunk in chunks if chunk.id == chunks[-1].id]
     assert [chunk.chunk_seq for chunk in newest] == list(range(len(newest)))
     assert len(newest) > 1
@@ -404,7 +404,7 @@ def test_old_requests_bring_their_messages(command, message_id):
     bench = bench_of()
     bench.command(101, command, 1, *[1] * (command == 525))  # of the storage the first says which
     bench.run(0.5)
-    assert len(bench.heard(message_id)) == 1
+    assert len(bench.messages(message_id)) == 1
     assert results(bench) == [ACCEPTED]
 
 

@@ -35,12 +35,12 @@ def degrees(bench: InstantPayload) -> tuple[float, float]:
 
 
 def results(bench: InstantPayload) -> list[int]:
-    return [ack.result for _, ack in bench.heard(ACK)]
+    return [ack.result for _, ack in bench.messages(ACK)]
 
 
 def set_attitude(bench: InstantPayload, q, rates, system=1, component=154) -> None:
     message = dialect.MAVLink_gimbal_device_set_attitude_message(system, component, LEVEL, q, *rates)
-    bench.tell(message)
+    bench.send(message)
 
 
 # 284.
@@ -195,10 +195,10 @@ def test_31010_switches_the_motors():
     bench = bench_of()
     bench.command(154, MOTORS, 0, 0, 0, 0, 0, 0, 0)
     bench.run(5.0)
-    assert not bench.heard(STATUS)[-1][1].errors_count1 & 0x10
+    assert not bench.messages(STATUS)[-1][1].errors_count1 & 0x10
     bench.command(154, MOTORS, 0, 0, 0, 0, 0, 0, 1)
     bench.run(7.0)
-    assert bench.heard(STATUS)[-1][1].errors_count1 & 0x10
+    assert bench.messages(STATUS)[-1][1].errors_count1 & 0x10
 
 
 # What takes its time.
@@ -212,12 +212,12 @@ def test_a_calibration_acknowledges_its_progress(command, value, bit):
     bench = bench_of(calibration_s=3.5)
     bench.command(154, command, 0, 0, 0, 0, 0, 0, value)
     bench.run(3.0)
-    assert bench.heard(STATUS)[-1][1].errors_count1 & bit
+    assert bench.messages(STATUS)[-1][1].errors_count1 & bit
     bench.run(6.0)
-    acks = bench.heard(ACK)
+    acks = bench.messages(ACK)
     assert [(ack.result, ack.progress) for _, ack in acks] == [(IN_PROGRESS, 5)] * 4 + [(ACCEPTED, 0)]
     assert acks[-1][0] == pytest.approx(4.0, abs=0.01)
-    assert not bench.heard(STATUS)[-1][1].errors_count1 & bit
+    assert not bench.messages(STATUS)[-1][1].errors_count1 & bit
 
 
 @pytest.mark.parametrize(('command', 'value'), [(CALIBRATE, 0), (CALIBRATE, 3), (SET_HOME, 0), (31099, 1)])
@@ -233,11 +233,11 @@ def test_auto_tune_ends_in_twenty_seconds_of_silence():
     bench.command(154, AUTOTUNE, 0, 0, 0, 0, 0, 0, 1)
     bench.run(2.0)
     assert results(bench) == [ACCEPTED]
-    assert bench.heard(STATUS)[-1][1].errors_count1 & 0x40
+    assert bench.messages(STATUS)[-1][1].errors_count1 & 0x40
     bench.run(22.4)
-    assert not bench.heard(ATTITUDE, since_s=2.6)
+    assert not bench.messages(ATTITUDE, since_s=2.6)
     bench.run(25.0)
-    assert bench.heard(ATTITUDE, since_s=22.4)
+    assert bench.messages(ATTITUDE, since_s=22.4)
 
 
 @pytest.mark.parametrize(('parameters', 'silence_s'), [((0, 0, 0, 1), 10.0), ((0, 0, 1, 154), 10.0)])
@@ -269,7 +269,7 @@ def acks_of_fifty(**options) -> list[tuple[float, object]]:
         bench.run(1.0 + 0.1 * number)
         bench.command(154, SET_INTERVAL, ATTITUDE, 100_000)
     bench.run(8.0)
-    return bench.heard(ACK)
+    return bench.messages(ACK)
 
 
 def test_acknowledgements_may_get_lost():
@@ -321,7 +321,7 @@ def feed(bench: InstantPayload, heading_deg: float) -> None:
     half = math.radians(heading_deg) / 2
     q = [math.cos(half), 0.0, 0.0, math.sin(half)]
     message = dialect.MAVLink_autopilot_state_for_gimbal_device_message(1, 154, 0, q, 0, 0.0, 0.0, 0.0, 0, 0.0, 0, 0)
-    bench.tell(message)
+    bench.send(message)
 
 
 def test_too_many_286_drown_other_messages_where_told():
@@ -351,22 +351,22 @@ def test_fifty_286_a_second_drown_nothing():
 
 
 def ask(bench: InstantPayload, name: str = '', index: int = -1) -> None:
-    bench.tell(dialect.MAVLink_param_request_read_message(1, 154, name.encode(), index))
+    bench.send(dialect.MAVLink_param_request_read_message(1, 154, name.encode(), index))
 
 
 def put(bench: InstantPayload, name: str, value: float) -> None:
-    bench.tell(dialect.MAVLink_param_set_message(1, 154, name.encode(), value, INT16))
+    bench.send(dialect.MAVLink_param_set_message(1, 154, name.encode(), value, INT16))
 
 
 def values(bench: InstantPayload) -> list[tuple[str, float]]:
-    return [(message.param_id, message.param_value) for _, message in bench.heard(PARAM_VALUE)]
+    return [(message.param_id, message.param_value) for _, message in bench.messages(PARAM_VALUE)]
 
 
 def test_a_parameter_is_read_by_name_and_by_index_as_a_cast_number():
     bench = bench_of()
     ask(bench, 'RC_LIM_MAX_TILT')
     bench.run(1.0)
-    ((_, message),) = bench.heard(PARAM_VALUE)
+    ((_, message),) = bench.messages(PARAM_VALUE)
     assert (message.param_value, message.param_type) == (120.0, INT16)
     ask(bench, index=message.param_index)
     bench.run(2.0)
@@ -375,9 +375,9 @@ def test_a_parameter_is_read_by_name_and_by_index_as_a_cast_number():
 
 def test_the_list_has_every_parameter_once():
     bench = bench_of()
-    bench.tell(dialect.MAVLink_param_request_list_message(1, 154))
+    bench.send(dialect.MAVLink_param_request_list_message(1, 154))
     bench.run(2.0)
-    messages = [message for _, message in bench.heard(PARAM_VALUE)]
+    messages = [message for _, message in bench.messages(PARAM_VALUE)]
     assert [message.param_index for message in messages] == list(range(messages[0].param_count))
     assert len({message.param_id for message in messages}) == len(messages) > 30
 
@@ -428,9 +428,9 @@ def test_answers_may_be_slow_lost_or_none_at_all():
     slow = bench_of(parameter_delay_s=1.2)
     ask(slow, 'RC_TYPE')
     slow.run(3.0)
-    assert slow.heard(PARAM_VALUE)[0][0] == pytest.approx(1.7, abs=0.01)
+    assert slow.messages(PARAM_VALUE)[0][0] == pytest.approx(1.7, abs=0.01)
     lossy = bench_of(parameter_lost_share=0.5)
-    lossy.tell(dialect.MAVLink_param_request_list_message(1, 154))
+    lossy.send(dialect.MAVLink_param_request_list_message(1, 154))
     lossy.run(3.0)
     assert 8 < len(values(lossy)) < 32
     mute = bench_of(parameters_answered=False)
@@ -445,7 +445,7 @@ def test_encoders_change_their_unit_by_parameter():
     bench.point(0.0, math.radians(30.0))
     put(bench, 'MAV_TS_ENCNT', 0.0)
     bench.run(6.0)
-    assert bench.heard(158)[-1][1].pointing_c == pytest.approx(3000, abs=2)
+    assert bench.messages(158)[-1][1].pointing_c == pytest.approx(3000, abs=2)
 
 
 def test_reversed_axes_turn_the_other_way():

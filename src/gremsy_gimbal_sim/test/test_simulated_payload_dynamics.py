@@ -41,22 +41,22 @@ def pan_deg(bench: InstantPayload) -> float:
 
 
 def shown_yaw_deg(bench: InstantPayload) -> float:
-    q = bench.heard(ATTITUDE, since_s=bench.now_s - 0.5)[-1][1].q
+    q = bench.messages(ATTITUDE, since_s=bench.now_s - 0.5)[-1][1].q
     return math.degrees(math.atan2(2 * (q[0] * q[3] + q[1] * q[2]), 1 - 2 * (q[2] ** 2 + q[3] ** 2)))
 
 
 def failure_flags(bench: InstantPayload) -> int:
-    return bench.heard(ATTITUDE)[-1][1].failure_flags
+    return bench.messages(ATTITUDE)[-1][1].failure_flags
 
 
 def put(bench: InstantPayload, name: str, value: float) -> None:
-    bench.tell(dialect.MAVLink_param_set_message(1, 154, name.encode(), value, dialect.MAV_PARAM_TYPE_INT16))
+    bench.send(dialect.MAVLink_param_set_message(1, 154, name.encode(), value, dialect.MAV_PARAM_TYPE_INT16))
 
 
 def feed(bench: InstantPayload, heading_deg: float) -> None:
     half = math.radians(heading_deg) / 2
     q = [math.cos(half), 0.0, 0.0, math.sin(half)]
-    bench.tell(dialect.MAVLink_autopilot_state_for_gimbal_device_message(1, 154, 0, q, 0, 0, 0, 0, 0, 0, 0, 0))
+    bench.send(dialect.MAVLink_autopilot_state_for_gimbal_device_message(1, 154, 0, q, 0, 0, 0, 0, 0, 0, 0, 0))
 
 
 # Limits.
@@ -267,8 +267,8 @@ def test_a_heading_is_not_used_unless_the_parameter_says_so():
     feed(bench, 40.0)
     bench.run(1.0)
     assert shown_yaw_deg(bench) == pytest.approx(0.0, abs=0.01)
-    bench.tell(dialect.MAVLink_param_set_message(1, 154, b'RC_REVERSE_AXIS', 16.0, dialect.MAV_PARAM_TYPE_INT16))
-    bench.tell(dialect.MAVLink_attitude_message(0, 0.0, 0.0, math.radians(40.0), 0.0, 0.0, 0.0))
+    bench.send(dialect.MAVLink_param_set_message(1, 154, b'RC_REVERSE_AXIS', 16.0, dialect.MAV_PARAM_TYPE_INT16))
+    bench.send(dialect.MAVLink_attitude_message(0, 0.0, 0.0, math.radians(40.0), 0.0, 0.0, 0.0))
     bench.run(2.0)
     assert shown_yaw_deg(bench) == pytest.approx(40.0, abs=0.01)
 

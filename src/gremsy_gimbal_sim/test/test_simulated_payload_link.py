@@ -24,7 +24,7 @@ HEARTBEAT = bytes(
 
 def frames(bench: InstantPayload) -> list:
     """All that came, as one stream: faults may cut messages anywhere."""
-    return Framer(CHECKSUM_EXTRA).feed(b''.join(data for _, data in bench.said))
+    return Framer(CHECKSUM_EXTRA).feed(b''.join(data for _, data in bench.sent))
 
 
 def test_lost_bytes_are_as_many_as_told():
@@ -66,7 +66,7 @@ def test_latency_holds_back_both_directions():
 def test_jitter_lets_nothing_overtake():
     bench = InstantPayload(PayloadOptions(jitter_s=0.15), seed=3, speaks_first=True)
     bench.run(10.0)
-    heard = bench.heard(ATTITUDE)
+    heard = bench.messages(ATTITUDE)
     boots = [message.time_boot_ms for _, message in heard]
     assert boots == sorted(boots)
     late = [at_s - (boot / 1e3 - 12.0) for (at_s, _), boot in zip(heard, boots, strict=True)]
@@ -121,7 +121,7 @@ def test_half_a_message_on_one_plug_does_not_disturb_the_other():
     payload.receive(HEARTBEAT[:10], 0.0, False, 'pty')
     payload.receive(HEARTBEAT, 0.0, True, 'udp')
     payload.receive(HEARTBEAT[10:], 0.0, False, 'pty')
-    assert payload.heard[0] == 2
+    assert payload.received[0] == 2
 
 
 def test_an_unplugged_plug_is_silent_and_deaf_and_the_other_goes_on():
@@ -133,7 +133,7 @@ def test_an_unplugged_plug_is_silent_and_deaf_and_the_other_goes_on():
     payload.move_on(1.0)
     assert payload.read('udp', 1.0) == []
     assert payload.read('pty', 1.0)
-    assert payload.heard[0] == 2
+    assert payload.received[0] == 2
     payload.replug('udp')
     payload.move_on(2.0)
     assert payload.read('udp', 2.0)
@@ -155,7 +155,7 @@ def test_a_reboot_is_silent_for_ten_seconds_and_then_for_want_of_a_heartbeat():
     assert not bench.payload.running
     assert bench.run(17.0)
     assert bench.payload.boots == 2
-    first = bench.heard(ATTITUDE, since_s=14.99)[0]
+    first = bench.messages(ATTITUDE, since_s=14.99)[0]
     assert first[1].time_boot_ms == pytest.approx((first[0] - 15.0) * 1e3, abs=6)
     assert bench.payload.true_state(0).azimuth_rate_rad_s == pytest.approx(0.0, abs=1e-6)
 
@@ -166,13 +166,13 @@ def test_a_reboot_forgets_intervals():
     bench.run(2.0)
     bench.payload.reboot(2.0)
     bench.run(6.0)
-    assert len(bench.heard(ATTITUDE, since_s=5.0)) == pytest.approx(20, abs=1)
+    assert len(bench.messages(ATTITUDE, since_s=5.0)) == pytest.approx(20, abs=1)
 
 
 def test_the_devices_clock_wraps_at_32_bits():
     bench = InstantPayload(PayloadOptions(boot_ms=2**32 - 1000), heartbeats=True)
     bench.run(2.0)
-    boots = [message.time_boot_ms for _, message in bench.heard(ATTITUDE)]
+    boots = [message.time_boot_ms for _, message in bench.messages(ATTITUDE)]
     assert max(boots) > 2**32 - 100
     assert boots[-1] == pytest.approx(1000, abs=60)
 
@@ -180,9 +180,9 @@ def test_the_devices_clock_wraps_at_32_bits():
 def test_ids_are_those_of_the_options():
     bench = InstantPayload(PayloadOptions(system=4, gimbal_component=172, camera_component=103), heartbeats=True)
     bench.run(2.0)
-    senders = {(message.get_srcSystem(), message.get_srcComponent()) for _, message in bench.heard(0)}
+    senders = {(message.get_srcSystem(), message.get_srcComponent()) for _, message in bench.messages(0)}
     assert senders == {(4, 172), (4, 103), (4, 26)}
-    assert {message.get_srcComponent() for _, message in bench.heard(ATTITUDE)} == {172}
+    assert {message.get_srcComponent() for _, message in bench.messages(ATTITUDE)} == {172}
 
 
 def test_each_component_counts_its_own_messages_without_a_gap():

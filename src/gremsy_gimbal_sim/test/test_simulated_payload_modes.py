@@ -25,12 +25,12 @@ def degrees(bench: InstantPayload) -> tuple[float, float]:
 
 def flags(bench: InstantPayload) -> int:
     """Without what they say of the yaw's frame."""
-    shown = bench.heard(ATTITUDE, since_s=bench.now_s - 1.0)[-1][1].flags
+    shown = bench.messages(ATTITUDE, since_s=bench.now_s - 1.0)[-1][1].flags
     return shown & ~dialect.GIMBAL_DEVICE_FLAGS_YAW_IN_VEHICLE_FRAME
 
 
 def set_parameter(bench: InstantPayload, name: str, value: int) -> None:
-    bench.tell(EXT_SET(1, 101, name.encode(), value.to_bytes(4, 'little').ljust(128, b'\0'), 5))
+    bench.send(EXT_SET(1, 101, name.encode(), value.to_bytes(4, 'little').ljust(128, b'\0'), 5))
 
 
 @pytest.mark.parametrize(
@@ -141,7 +141,7 @@ def test_some_edges_are_missed_where_told():
         seen += is_home
         # 285 shows the home that goes on, and none that was missed.
         bench.run(0.3)
-        assert bool(bench.heard(ATTITUDE)[-1][1].flags & NEUTRAL) == is_home
+        assert bool(bench.messages(ATTITUDE)[-1][1].flags & NEUTRAL) == is_home
     assert 12 <= seen <= 28
 
 
@@ -153,7 +153,7 @@ def test_retract_drops_the_motors_and_the_camera_hangs():
     bench.turn(0.0, 0.0, LEVEL | RETRACT)
     bench.run(6.0)
     assert degrees(bench) == pytest.approx((0.0, 90.0), abs=0.1)
-    assert not bench.heard(STATUS)[-1][1].errors_count1 & 0x10
+    assert not bench.messages(STATUS)[-1][1].errors_count1 & 0x10
     bench.turn(0.5, 0.5, LEVEL | RETRACT)
     bench.run(8.0)
     assert degrees(bench) == pytest.approx((0.0, 90.0), abs=0.1)

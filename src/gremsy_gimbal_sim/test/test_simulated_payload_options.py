@@ -25,7 +25,7 @@ def test_the_list_names_every_option_with_its_default():
     lines = option_lines(PayloadOptions(), OPTION_GROUPS)
     names = [line.strip().partition('=')[0].partition(':')[0] for line in lines if line.startswith('  ')]
     assert names == [field.name for group in OPTION_GROUPS for field in dataclasses.fields(group)]
-    assert '  lost_byte_share=0.0  bytes that get lost [0 .. 1]' in lines
+    assert '  lost_byte_share=0.0  share of bytes that are lost [0 .. 1]' in lines
     assert '  soft_tilt_limits_deg=-90,120  RC_LIM_*_TILT: up -, down + [deg]' in lines
 
 

@@ -69,7 +69,7 @@ def test_every_command_takes_any_numbers(seed):
         numbers = [float(random.choice(ODD)) for _ in range(7)]
         flags = int(random.integers(0, 2**16))
         message = dialect.MAVLink_gimbal_device_set_attitude_message(1, 154, flags, numbers[:4], *numbers[4:])
-        bench.tell(message)
+        bench.send(message)
         bench.run(bench.now_s + 0.02)
         assert_is_a_payload(bench)
 
@@ -81,7 +81,7 @@ def test_noise_is_no_message(seed):
     for _ in range(200):
         bench.write(random.bytes(500), datagram=bool(random.integers(2)))
         bench.run(bench.now_s + 0.01)
-    assert bench.said == []
+    assert bench.sent == []
     assert bench.payload.true_state(0).azimuth_rad == 0.0
 
 
@@ -92,7 +92,7 @@ def test_parameters_of_any_bytes_change_nothing_but_parameters():
     for _ in range(500):
         name = str(random.choice(names)).encode()
         raw = struct.pack('<I', int(random.integers(0, 70_000))).ljust(128, b'\0')
-        bench.tell(dialect.MAVLink_param_ext_set_message(1, 101, name, raw, int(random.integers(1, 12))))
+        bench.send(dialect.MAVLink_param_ext_set_message(1, 101, name, raw, int(random.integers(1, 12))))
         bench.run(bench.now_s + 0.02)
         assert_is_a_payload(bench)
 
@@ -155,12 +155,12 @@ def session(seed: int) -> bytes:
         bench.turn(0.2 * math.sin(number / 20), 0.3)
         if number % 10 == 0:
             bench.command(154, 511, 285, 20_000)
-            bench.tell(dialect.MAVLink_param_request_list_message(1, 154))
-            bench.tell(dialect.MAVLink_param_ext_request_list_message(1, 101))
+            bench.send(dialect.MAVLink_param_request_list_message(1, 154))
+            bench.send(dialect.MAVLink_param_ext_request_list_message(1, 101))
         if number == 150:
             bench.command(101, 2004, 0.5, 0.5)
         assert_is_a_payload(bench)
-    return b''.join(data for _, data in bench.said)
+    return b''.join(data for _, data in bench.sent)
 
 
 def test_with_every_fault_at_once_the_seed_decides_all():
@@ -176,9 +176,9 @@ def test_minutes_leave_nothing_behind_in_memory():
     def minutes(count: int) -> int:
         for _ in range(count * 60):
             bench.turn(0.0, 0.1)
-            bench.tell(dialect.MAVLink_global_position_int_message(0, 1, 1, 1, 0, 0, 0, 0, 0))
+            bench.send(dialect.MAVLink_global_position_int_message(0, 1, 1, 1, 0, 0, 0, 0, 0))
             bench.run(bench.now_s + 1.0)
-            bench.said.clear()
+            bench.sent.clear()
         gc.collect()
         return len(gc.get_objects())
 

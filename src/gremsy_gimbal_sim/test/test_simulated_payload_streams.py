@@ -30,7 +30,7 @@ def at(pitch_deg: float, yaw_deg: float, options: PayloadOptions | None = None) 
 
 
 def newest(bench: InstantPayload, message_id: int):
-    return bench.heard(message_id, since_s=bench.now_s - 2.0)[-1][1]
+    return bench.messages(message_id, since_s=bench.now_s - 2.0)[-1][1]
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,7 @@ def newest(bench: InstantPayload, message_id: int):
 def test_default_rates(message_id, expected_hz):
     bench = InstantPayload(heartbeats=True)
     bench.run(10.0)
-    assert len(bench.heard(message_id)) == pytest.approx(10 * expected_hz, abs=2)
+    assert len(bench.messages(message_id)) == pytest.approx(10 * expected_hz, abs=2)
 
 
 @pytest.mark.parametrize('message_id', [ATTITUDE, ORIENTATION, ENCODERS, IMU, STATUS])
@@ -48,8 +48,8 @@ def test_every_stream_takes_an_interval(message_id, interval_us, expected_hz):
     bench = InstantPayload(heartbeats=True)
     bench.command(154, SET_INTERVAL, message_id, interval_us)
     bench.run(5.0)
-    assert len(bench.heard(message_id, since_s=1.0)) == pytest.approx(4 * expected_hz, abs=1)
-    assert [(ack.command, ack.result) for _, ack in bench.heard(ACK)] == [(SET_INTERVAL, 0)]
+    assert len(bench.messages(message_id, since_s=1.0)) == pytest.approx(4 * expected_hz, abs=1)
+    assert [(ack.command, ack.result) for _, ack in bench.messages(ACK)] == [(SET_INTERVAL, 0)]
 
 
 def test_an_interval_of_a_message_that_it_does_not_have_is_unsupported():
@@ -57,7 +57,7 @@ def test_an_interval_of_a_message_that_it_does_not_have_is_unsupported():
     bench.command(154, SET_INTERVAL, 33, 100_000)
     bench.command(154, SET_INTERVAL, ATTITUDE, math.nan)
     bench.run(1.0)
-    assert [ack.result for _, ack in bench.heard(ACK)] == [dialect.MAV_RESULT_UNSUPPORTED] * 2
+    assert [ack.result for _, ack in bench.messages(ACK)] == [dialect.MAV_RESULT_UNSUPPORTED] * 2
 
 
 @pytest.mark.parametrize(
@@ -69,27 +69,27 @@ def test_only_one_stream_goes_above_50_hz(rule, result, second_hz):
     bench.command(154, SET_INTERVAL, ATTITUDE, 10_000)
     bench.command(154, SET_INTERVAL, ORIENTATION, 10_000)
     bench.run(4.0)
-    assert len(bench.heard(ATTITUDE, since_s=2.0)) == pytest.approx(200, abs=2)
-    assert len(bench.heard(ORIENTATION, since_s=2.0)) == pytest.approx(2 * second_hz, abs=2)
-    assert bench.heard(ACK)[-1][1].result == result
+    assert len(bench.messages(ATTITUDE, since_s=2.0)) == pytest.approx(200, abs=2)
+    assert len(bench.messages(ORIENTATION, since_s=2.0)) == pytest.approx(2 * second_hz, abs=2)
+    assert bench.messages(ACK)[-1][1].result == result
 
 
 def test_no_stream_is_faster_than_200_hz():
     bench = InstantPayload(heartbeats=True, wake_s=0.001)
     bench.command(154, SET_INTERVAL, ATTITUDE, 1_000)
     bench.run(2.0)
-    assert len(bench.heard(ATTITUDE, since_s=1.0)) == pytest.approx(200, abs=2)
+    assert len(bench.messages(ATTITUDE, since_s=1.0)) == pytest.approx(200, abs=2)
 
 
 @pytest.mark.parametrize('options', [PayloadOptions(model='AEVO'), PayloadOptions(streams_wait_for_interval=True)])
 def test_an_aevo_streams_nothing_before_it_was_asked(options):
     bench = InstantPayload(options, heartbeats=True)
     bench.run(3.0)
-    assert not any(bench.heard(number) for number in (ATTITUDE, ORIENTATION, ENCODERS, IMU))
-    assert bench.heard(STATUS)
+    assert not any(bench.messages(number) for number in (ATTITUDE, ORIENTATION, ENCODERS, IMU))
+    assert bench.messages(STATUS)
     bench.command(154, SET_INTERVAL, ATTITUDE, 0)
     bench.run(5.0)
-    assert len(bench.heard(ATTITUDE)) == pytest.approx(40, abs=2)
+    assert len(bench.messages(ATTITUDE)) == pytest.approx(40, abs=2)
 
 
 def test_the_attitude_says_where_it_points():
@@ -141,7 +141,7 @@ def test_yaw_dither_is_bounded_and_noise_is_not_in_the_truth():
     options = PayloadOptions(yaw_dither_rad=math.radians(0.1))
     bench = InstantPayload(options, heartbeats=True)
     bench.run(30.0)
-    yaws = [math.degrees(2 * math.atan2(message.q[3], message.q[0])) for _, message in bench.heard(ATTITUDE)]
+    yaws = [math.degrees(2 * math.atan2(message.q[3], message.q[0])) for _, message in bench.messages(ATTITUDE)]
     assert max(map(abs, yaws)) <= 0.1001
     assert np.std(yaws) == pytest.approx(0.1 / math.sqrt(3), rel=0.1)
     assert bench.payload.true_state(0).azimuth_rad == 0.0
@@ -150,15 +150,15 @@ def test_yaw_dither_is_bounded_and_noise_is_not_in_the_truth():
 def test_only_a_fault_makes_a_triple_of_zeros():
     bench = InstantPayload(heartbeats=True)
     bench.run(10.0)
-    assert all(message.roll != 0.0 for _, message in bench.heard(ORIENTATION))
+    assert all(message.roll != 0.0 for _, message in bench.messages(ORIENTATION))
     faulty = InstantPayload(PayloadOptions(zero_triple_share=1.0), heartbeats=True)
     faulty.run(2.0)
-    assert {(m.roll, m.pitch, m.yaw, m.yaw_absolute) for _, m in faulty.heard(ORIENTATION)} == {(0.0,) * 4}
+    assert {(m.roll, m.pitch, m.yaw, m.yaw_absolute) for _, m in faulty.messages(ORIENTATION)} == {(0.0,) * 4}
 
 
 def test_another_component_may_send_zeros_too():
     bench = at(-20.0, 30.0, PayloadOptions(foreign_orientation_hz=5.0, foreign_component=173))
-    foreign = [message for _, message in bench.heard(ORIENTATION) if message.get_srcComponent() == 173]
+    foreign = [message for _, message in bench.messages(ORIENTATION) if message.get_srcComponent() == 173]
     assert len(foreign) == pytest.approx(30, abs=2)
     assert all((message.roll, message.pitch, message.yaw) == (0.0, 0.0, 0.0) for message in foreign)
 
@@ -210,10 +210,12 @@ def test_the_imu_feels_the_turn_and_the_noise():
     assert newest(bench, IMU).zgyro == pytest.approx(-20 * 32.8, abs=1)
     noisy = InstantPayload(PayloadOptions(imu_rate_noise_rad_s=math.radians(1.0)), heartbeats=True)
     noisy.run(30.0)
-    assert np.std([message.xgyro for _, message in noisy.heard(IMU)]) == pytest.approx(32.8, rel=0.15)
+    assert np.std([message.xgyro for _, message in noisy.messages(IMU)]) == pytest.approx(32.8, rel=0.15)
     shaken = InstantPayload(PayloadOptions(imu_acceleration_noise_m_s2=0.1), heartbeats=True)
     shaken.run(30.0)
-    assert np.std([message.yacc for _, message in shaken.heard(IMU)]) == pytest.approx(8192 * 0.1 / 9.80665, rel=0.15)
+    assert np.std([message.yacc for _, message in shaken.messages(IMU)]) == pytest.approx(
+        8192 * 0.1 / 9.80665, rel=0.15
+    )
 
 
 @pytest.mark.parametrize(
@@ -239,16 +241,16 @@ def test_fault_bits_and_failure_flags_are_shown_as_told():
 def test_the_version_comes_unasked_where_told():
     bench = InstantPayload(PayloadOptions(version_every_s=2.0), heartbeats=True)
     bench.run(9.0)
-    values = [(message.param_id, message.param_value) for _, message in bench.heard(PARAM_VALUE)]
+    values = [(message.param_id, message.param_value) for _, message in bench.messages(PARAM_VALUE)]
     assert values == [('VERSION_X', 7.0)] * 5
 
 
 def test_heartbeats_end_where_told_and_the_rest_goes_on():
     bench = InstantPayload(PayloadOptions(heartbeats_end_after_s=3.0), heartbeats=True)
     bench.run(8.0)
-    gimbal = [at_s for at_s, message in bench.heard(HEARTBEAT) if message.get_srcComponent() == 154]
+    gimbal = [at_s for at_s, message in bench.messages(HEARTBEAT) if message.get_srcComponent() == 154]
     assert max(gimbal) < 3.0
-    assert bench.heard(ATTITUDE, since_s=7.0)
+    assert bench.messages(ATTITUDE, since_s=7.0)
 
 
 def test_the_information_is_that_of_the_model():
@@ -267,10 +269,10 @@ def test_a_stream_can_be_asked_for_once():
     bench = InstantPayload(heartbeats=True)
     bench.command(154, SET_INTERVAL, ORIENTATION, -1)
     bench.run(1.0)
-    before = len(bench.heard(ORIENTATION))
+    before = len(bench.messages(ORIENTATION))
     bench.command(154, REQUEST, ORIENTATION)
     bench.run(3.0)
-    assert len(bench.heard(ORIENTATION)) == before + 1
+    assert len(bench.messages(ORIENTATION)) == before + 1
 
 
 def test_a_v1_device_knows_nothing_of_v2():
@@ -280,12 +282,12 @@ def test_a_v1_device_knows_nothing_of_v2():
     bench.turn(0.0, 0.5)
     bench.point(0.2, 0.2)
     bench.run(3.0)
-    assert not bench.heard(ATTITUDE)
-    assert not bench.heard(INFORMATION)
-    assert [ack.result for _, ack in bench.heard(ACK)] == [dialect.MAV_RESULT_UNSUPPORTED] * 2
+    assert not bench.messages(ATTITUDE)
+    assert not bench.messages(INFORMATION)
+    assert [ack.result for _, ack in bench.messages(ACK)] == [dialect.MAV_RESULT_UNSUPPORTED] * 2
     assert bench.payload.true_state(0).azimuth_rad == 0.0
-    assert bench.heard(ORIENTATION)
-    assert bench.heard(ENCODERS)
+    assert bench.messages(ORIENTATION)
+    assert bench.messages(ENCODERS)
 
 
 def test_presets_are_what_they_are_called():

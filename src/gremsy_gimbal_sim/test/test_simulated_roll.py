@@ -36,13 +36,13 @@ def quaternion(roll_deg: float, pitch_deg: float, yaw_deg: float) -> list[float]
 def pointed(roll_deg: float, pitch_deg: float, yaw_deg: float, **options: object) -> InstantPayload:
     bench = InstantPayload(PayloadOptions(**options), heartbeats=True)
     q = quaternion(roll_deg, pitch_deg, yaw_deg)
-    bench.tell(dialect.MAVLink_gimbal_device_set_attitude_message(1, 154, LEVEL, q, *NAN3))
+    bench.send(dialect.MAVLink_gimbal_device_set_attitude_message(1, 154, LEVEL, q, *NAN3))
     bench.run(6.0)
     return bench
 
 
 def newest(bench: InstantPayload, message_id: int):
-    return bench.heard(message_id, since_s=bench.now_s - 1.0)[-1][1]
+    return bench.messages(message_id, since_s=bench.now_s - 1.0)[-1][1]
 
 
 def shown_deg(bench: InstantPayload) -> tuple[float, float, float]:
@@ -88,12 +88,12 @@ def test_the_imu_feels_a_roll_as_in_the_vendors_log(roll_deg, xacc, within):
 def test_a_roll_that_grows_turns_the_y_gyro_as_in_the_vendors_log():
     bench = InstantPayload(heartbeats=True)
     rates = (math.radians(10.0), 0.0, 0.0)
-    bench.tell(dialect.MAVLink_gimbal_device_set_attitude_message(1, 154, LEVEL, NAN4, *rates))
+    bench.send(dialect.MAVLink_gimbal_device_set_attitude_message(1, 154, LEVEL, NAN4, *rates))
     bench.run(2.0)
     imu, status = newest(bench, IMU), newest(bench, ATTITUDE)
     assert (imu.xgyro, imu.ygyro, imu.zgyro) == pytest.approx((0, 328, 0), abs=2)
     assert (status.angular_velocity_x, status.angular_velocity_y) == pytest.approx((math.radians(10.0), 0.0), abs=1e-3)
-    bench.tell(dialect.MAVLink_gimbal_device_set_attitude_message(1, 154, LEVEL, NAN4, 0.0, 0.0, 0.0))
+    bench.send(dialect.MAVLink_gimbal_device_set_attitude_message(1, 154, LEVEL, NAN4, 0.0, 0.0, 0.0))
     bench.run(3.0)
     stopped = shown_deg(bench)[0]
     bench.run(5.0)
@@ -115,7 +115,7 @@ def test_v1_takes_a_roll_and_home_takes_it_back():
 
 def test_a_smaller_limit_of_its_parameter_is_kept():
     bench = InstantPayload(heartbeats=True)
-    bench.tell(dialect.MAVLink_param_set_message(1, 154, b'RC_LIM_MAX_ROLL', 10.0, dialect.MAV_PARAM_TYPE_INT16))
+    bench.send(dialect.MAVLink_param_set_message(1, 154, b'RC_LIM_MAX_ROLL', 10.0, dialect.MAV_PARAM_TYPE_INT16))
     bench.command(154, dialect.MAV_CMD_DO_MOUNT_CONTROL, 0.0, 30.0, 0.0, 0, 0, 1, 2)
     bench.run(5.0)
     assert shown_deg(bench) == pytest.approx((10.0, 0.0, 0.0), abs=0.1)

@@ -137,7 +137,7 @@ class Board(MavlinkComponent):
 
     def _vehicle_position(self, received: ReceivedMessage, now_s: float) -> None:
         fields = received.fields
-        self.position.hear((fields.lon * 1e-7, fields.lat * 1e-7, fields.alt * 1e-3), now_s)
+        self.position.take((fields.lon * 1e-7, fields.lat * 1e-7, fields.alt * 1e-3), now_s)
 
     def _set_interval(self, parameters: list[float], now_s: float) -> int:
         """511 with a telemetry index instead of a message id, marked by p7 1 (gimbal.md 2.4)."""
@@ -162,7 +162,7 @@ class Board(MavlinkComponent):
             return self._lens(kind, whole(parameters[2]), parameters[3])
         if group == 4 and kind == 0:
             return self._track(parameters, now_s)
-        # Stream settings and standby are taken, and change nothing that could be seen here.
+        # Stream settings and standby are accepted, and change nothing visible here.
         return ACCEPTED if group == 4 and kind in (2, 3) else UNSUPPORTED
 
     def _lens(self, kind: int, action: int, value: float) -> int:

@@ -21,7 +21,7 @@ Place = tuple[float, float, float]
 
 
 class Laser:
-    """Measures as often as LRF_MODE says: to the ground where the camera looks down, else to what stands ahead."""
+    """Measures as often as LRF_MODE says: to the ground where the camera looks down, else to what is straight ahead."""
 
     def __init__(
         self, options: BoardOptions, view: Callable[[], CameraView], random: np.random.Generator, start_s: float
@@ -32,7 +32,7 @@ class Laser:
         self._next_s = start_s
         self.mode = options.laser_mode
         self.range_m = 0.0
-        """0 while it is off, or says nothing."""
+        """0 while it is off or measures nothing."""
 
     def set_mode(self, mode: int, now_s: float) -> None:
         """LRF_MODE: 3 off, 0 1 Hz, 1 4 Hz, 2 10 Hz."""
@@ -57,7 +57,7 @@ class Laser:
 
 
 class Position:
-    """Where the vehicle is, as an autopilot said (GLOBAL_POSITION_INT) and the board passes on, late and once a second.
+    """Where the vehicle is by an autopilot's GLOBAL_POSITION_INT, which the board passes on late and once a second.
 
     (0, 0) is no fix.
     """
@@ -65,33 +65,33 @@ class Position:
     def __init__(self, options: BoardOptions) -> None:
         self._options = options
         here = (options.longitude_deg, options.latitude_deg, options.altitude_m)
-        self._heard: deque[tuple[float, Place]] = deque([(-math.inf, here)])
+        self._received: deque[tuple[float, Place]] = deque([(-math.inf, here)])
         self._relayed = here
         self._relayed_at_s = -math.inf
 
-    def hear(self, place: Place, now_s: float) -> None:
+    def take(self, place: Place, now_s: float) -> None:
         """Longitude and latitude in deg, altitude in m."""
-        self._heard.append((now_s, place))
+        self._received.append((now_s, place))
         self._forget(now_s)
 
     def lon_lat_alt(self, now_s: float) -> Place:
-        """What PAY_* say."""
+        """PAY_*."""
         if not self._options.position_fix:
             return 0.0, 0.0, 0.0
         if now_s >= self._relayed_at_s + _RELAYED_EVERY_S:
             self._relayed_at_s = now_s
             self._forget(now_s)
-            self._relayed = self._heard[0][1]
+            self._relayed = self._received[0][1]
         return self._relayed
 
     def _forget(self, now_s: float) -> None:
         """All but the newest that is old enough to be passed on, and what came after it."""
         known_s = now_s - self._options.position_age_s
-        while len(self._heard) > 1 and self._heard[1][0] <= known_s:
-            self._heard.popleft()
+        while len(self._received) > 1 and self._received[1][0] <= known_s:
+            self._received.popleft()
 
     def target(self, view: CameraView, range_m: float, now_s: float) -> Place:
-        """What TARGET_* say: that far along the look, azimuth from north; zeros where nothing is measured."""
+        """TARGET_*: that far along the line of sight, azimuth from north; zeros where nothing is measured."""
         longitude, latitude, altitude = self.lon_lat_alt(now_s)
         if range_m <= 0 or not self._options.position_fix:
             return 0.0, 0.0, 0.0

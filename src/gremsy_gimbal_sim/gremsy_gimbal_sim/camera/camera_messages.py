@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the camera says about itself when asked, 259 to 262, 269, 271, and of its own accord: 263."""
+"""What the camera reports about itself: on request 259 to 262, 269 and 271, unasked 263."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ class CameraView:
         return self.azimuth_rad + math.atan2(left, ahead), -math.atan2(rise, math.hypot(ahead, left))
 
     def pixel(self, azimuth_rad: float, tilt_rad: float) -> Pair | None:
-        """Where a bearing is seen; None outside the picture."""
+        """The pixel of a bearing; None outside the picture."""
         turned = azimuth_rad - self.azimuth_rad
         level, rise = math.cos(tilt_rad), -math.sin(tilt_rad)
         forward, left = level * math.cos(turned), level * math.sin(turned)

@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 import math
 
-from gremsy_gimbal_sim.options.options_camera import CameraOptions
+from gremsy_gimbal_sim.options.options_camera import PayloadCameraOptions
 
 PHOTO, VIDEO = 0, 1
 _LEAST_INTERVAL_S = 0.1
@@ -16,7 +16,7 @@ _LEAST_INTERVAL_S = 0.1
 class Recorder:
     """What is recorded since when, how many pictures there are, and what is left on the card."""
 
-    def __init__(self, options: CameraOptions, start_s: float) -> None:
+    def __init__(self, options: PayloadCameraOptions, start_s: float) -> None:
         self._options = options
         self._time_s = start_s
         self.mode = VIDEO
@@ -57,7 +57,7 @@ class Recorder:
         self.recording = False
 
     def capture(self, interval_s: float, count: int, number: int, now_s: float) -> bool:
-        """IMAGE_START_CAPTURE: so many pictures, 0 until told to stop; false on a full card.
+        """IMAGE_START_CAPTURE: so many pictures, 0 until stopped; false on a full card.
 
         One picture whose number is that of the one before is not taken again: the command was only sent again.
         """

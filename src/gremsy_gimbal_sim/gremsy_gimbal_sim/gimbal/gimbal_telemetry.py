@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the gimbal says about itself, message by message (gimbal.md 1.4, 1.5)."""
+"""What the gimbal reports about itself, message by message (gimbal.md 1.4, 1.5)."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ class GimbalTelemetry:
     def attitude(self, now_s: float) -> Message:
         """GIMBAL_DEVICE_ATTITUDE_STATUS 285, addressed to all, in the form of the firmware's version.
 
-        An old one's yaw is from the heading, or in LOCK from the earth, and nothing says so.
+        An old one's yaw is from the heading, or in LOCK from the earth, and no flag shows it.
         """
         body, options = self._body, self._options
         in_earth = body.holds_earth and (options.yaw_frame_by_mode or not options.tells_yaw_frame)

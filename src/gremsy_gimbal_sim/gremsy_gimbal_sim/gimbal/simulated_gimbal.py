@@ -22,7 +22,7 @@ from gremsy_gimbal_sim.plant.body import GimbalBody
 from gremsy_gimbal_sim.plant.simulated_motion import SimulatedMotion
 from gremsy_gimbal_sim.wire.component import MavlinkComponent, ReceivedMessage, SimulatedDevice
 
-# Sine of the angle between where it looks and straight down, below which the quaternion's float32 say no azimuth.
+# Sine of the angle between where it looks and straight down, below which the quaternion's float32 hold no azimuth.
 _STRAIGHT_DOWN = 1e-4
 _AUTOPILOT_STATE = dialect.MAVLINK_MSG_ID_AUTOPILOT_STATE_FOR_GIMBAL_DEVICE
 
@@ -132,7 +132,7 @@ class SimulatedGimbal(MavlinkComponent):
 def _bearing_and_roll(level_from_camera_wxyz: NDArray[np.float64]) -> tuple[float, float, float]:
     """Azimuth and tilt of where the camera is to look, and its roll about that, as MAVLink's Euler angles are (3-2-1).
 
-    Of the two ways to say it the one that is not overhead; straight down the roll is 0.
+    Of the two ways to express it the one that is not overhead; straight down the roll is 0.
     """
     matrix = matrix_from_quaternion(level_from_camera_wxyz)
     level = math.hypot(matrix[0, 0], matrix[1, 0])
@@ -154,5 +154,5 @@ def _is_attitude(q_wxyz: list[float]) -> bool:
 
 
 def _heading(q_ned_wxyz: list[float]) -> float:
-    """Left + from north; NaN for what is no attitude."""
+    """Left + from north; NaN for what is not an attitude."""
     return float(yaw_roll_pitch(level_from_camera_flu(q_ned_wxyz))[0]) if _is_attitude(q_ned_wxyz) else math.nan

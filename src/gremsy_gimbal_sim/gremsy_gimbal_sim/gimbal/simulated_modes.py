@@ -42,7 +42,7 @@ def mode_of(flags: int) -> GimbalMode:
 
 
 class SimulatedModes:
-    """Which mode it is in; it changes by what it is told only, never by itself, but that a home ends at home.
+    """Which mode it is in; it changes by command only, never by itself, except that a home ends at home.
 
     Args:
         options: the modes'.
@@ -60,7 +60,7 @@ class SimulatedModes:
         self.mode = GimbalMode(self._options.start_mode)
         self.homing = False
         self._flags = _FLAGS[self.mode]
-        self._neutral_held = self._neutral_seen = False
+        self._neutral_held = self._neutral_noticed = False
         self._shown = self._flags
         self._shown_at_s = -math.inf
 
@@ -69,15 +69,15 @@ class SimulatedModes:
         """Whether the motors hold the camera."""
         return self.mode is not GimbalMode.OFF or self.homing
 
-    def take_flags(self, flags: int, now_s: float, home_is_seen: bool = True) -> bool:
+    def take_flags(self, flags: int, now_s: float, home_is_noticed: bool = True) -> bool:
         """Flags of a 284; true where they begin a home. NEUTRAL counts by its edge only."""
         if not self.forwards_flags:
             flags = flags & ~_MODE_BITS | _FLAGS[self.board_mode]
         neutral = mode_of(flags) is GimbalMode.HOME
-        begins = neutral and not self._neutral_held and home_is_seen
+        begins = neutral and not self._neutral_held and home_is_noticed
         self._neutral_held = neutral
         # An edge that was missed does not show either: the vendor pulses until 285 shows the reset (gimbal.md 1.7).
-        self._neutral_seen = neutral and (begins or self._neutral_seen)
+        self._neutral_noticed = neutral and (begins or self._neutral_noticed)
         if not neutral:
             self._enter(flags & ~NEUTRAL, now_s)
         elif begins:
@@ -86,7 +86,7 @@ class SimulatedModes:
 
     def set_mode(self, mode: GimbalMode, now_s: float) -> bool:
         """A mode of 31011 or GB_MODE; true where it is a home."""
-        self._neutral_held = self._neutral_seen = False
+        self._neutral_held = self._neutral_noticed = False
         if mode is GimbalMode.HOME:
             self.homing = True
             return True
@@ -94,7 +94,7 @@ class SimulatedModes:
         return False
 
     def end_home(self) -> None:
-        """It is at home, or was told something else."""
+        """It is at home, or was commanded elsewhere."""
         self.homing = False
 
     def flags(self, now_s: float) -> int:
@@ -102,7 +102,7 @@ class SimulatedModes:
         if now_s >= self._shown_at_s:
             self._shown = self._flags
         shown = self._shown
-        if self.homing or self._neutral_seen:
+        if self.homing or self._neutral_noticed:
             shown = shown & ~_MODE_BITS | NEUTRAL
         return shown | (_RC_EXCLUSIVE if self._options.rc_exclusive else 0)
 

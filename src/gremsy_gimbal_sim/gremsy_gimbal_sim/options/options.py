@@ -10,27 +10,16 @@ from typing import Any, ClassVar
 
 from gremsy_common.parameters.parameter_fields import check_values, specs_of
 from gremsy_common.parameters.parameter_texts import as_text
-from gremsy_gimbal_sim.options.options_camera import BoardOptions, CameraOptions
+from gremsy_gimbal_sim.options.options_camera import BoardOptions, PayloadCameraOptions
 from gremsy_gimbal_sim.options.options_gimbal import CommandOptions, DynamicsOptions, ModeOptions, StreamOptions
 from gremsy_gimbal_sim.options.options_link import LinkOptions, PowerOptions
 from gremsy_gimbal_sim.plant.plant import GREMSY, ZOOM_RATE_GAIN
-
-OPTION_GROUPS = (
-    LinkOptions,
-    PowerOptions,
-    StreamOptions,
-    ModeOptions,
-    DynamicsOptions,
-    CommandOptions,
-    CameraOptions,
-    BoardOptions,
-)
 
 
 @dataclass(frozen=True, kw_only=True)
 class PayloadOptions(
     BoardOptions,
-    CameraOptions,
+    PayloadCameraOptions,
     CommandOptions,
     DynamicsOptions,
     ModeOptions,
@@ -47,6 +36,8 @@ class PayloadOptions(
         """Raises ParameterError, a ValueError, for what no payload can be."""
         check_values(self)
 
+
+OPTION_GROUPS = PayloadOptions.__bases__[::-1]
 
 PRESETS = {
     'ideal': PayloadOptions(),

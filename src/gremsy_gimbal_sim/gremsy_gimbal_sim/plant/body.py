@@ -24,7 +24,7 @@ from gremsy_common.geometry import (
 from gremsy_gimbal_driver.mavlink.mavlink_dialect import dialect
 from gremsy_gimbal_sim.options.options_gimbal import DynamicsOptions
 from gremsy_gimbal_sim.plant.plant import Plant
-from gremsy_gimbal_sim.plant.simulated_vehicle import EarthReference, Vehicle
+from gremsy_gimbal_sim.plant.simulated_vehicle import EarthReference, SimulatedVehicle
 
 _CARRY_S = 0.010
 _AT_LIMIT_RAD = 1e-4
@@ -48,7 +48,7 @@ class GimbalBody:
         self._options = options
         self._start_s = start_s
         self.plant = Plant(options.plant, start_s=start_s, angles_rad=(0.0, tilt_rad))
-        self.vehicle = Vehicle(options, start_s)
+        self.vehicle = SimulatedVehicle(options, start_s)
         self.holds_earth = False
         """LOCK: the azimuth stays where it is while the vehicle turns."""
         self.reversed = (1.0, 1.0)
@@ -75,7 +75,8 @@ class GimbalBody:
         self._outside = False
         side = math.radians(options.roll_limit_deg)
         self._roll_limits = (-side, side)
-        self._roll: Plant | None = None  # of its first axis; none before a roll is asked for, which few do
+        # Of its first axis.
+        self._roll = Plant(replace(plant, azimuth_limit_rad=side, rate_gain_by_zoom=()), start_s=start_s)
 
     # State.
 
@@ -93,12 +94,12 @@ class GimbalBody:
     @property
     def roll_rad(self) -> float:
         """About where the camera looks, right side down +."""
-        return 0.0 if self._roll is None else float(self._roll.angles_rad[_AZIMUTH])
+        return float(self._roll.angles_rad[_AZIMUTH])
 
     @property
     def roll_rate_rad_s(self) -> float:
         """Of the same."""
-        return 0.0 if self._roll is None else float(self._roll.rates_rad_s[_AZIMUTH])
+        return float(self._roll.rates_rad_s[_AZIMUTH])
 
     def level_from_camera(self, azimuth_rad: float, tilt_rad: float) -> NDArray[np.float64]:
         """(4,) of a camera that looks there and is rolled as it is."""
@@ -187,7 +188,7 @@ class GimbalBody:
             self.plant.command(now_s, wanted)
 
     def command_angles(self, now_s: float, pan_rad: float, tilt_rad: float, exactly: bool = False) -> None:
-        """Go there; by the nearest turn of the pan joint unless told exactly, and not beyond the soft limits."""
+        """Go there; by the nearest turn of the pan joint unless `exactly`, and not beyond the soft limits."""
         self._wanted = None
         pan = pan_rad if exactly else self._turn_to(pan_rad)
         (left, right), (up, down) = self._soft
@@ -195,20 +196,11 @@ class GimbalBody:
 
     def command_roll(self, now_s: float, roll_rad: float = math.nan, rate_rad_s: float = math.nan) -> None:
         """Roll to there, or so fast; NaN for both leaves the roll alone."""
-        to_angle = math.isfinite(roll_rad)
-        wanted = roll_rad if to_angle else rate_rad_s
-        if not math.isfinite(wanted) or (self._roll is None and wanted == 0.0):
-            return
-        if self._roll is None:
-            side = math.radians(self._options.roll_limit_deg)
-            plant = replace(self._options.plant, azimuth_limit_rad=side, rate_gain_by_zoom=())
-            self._roll = Plant(plant, start_s=self.plant.time_s)
-            self._set_roll_stops()
-        if to_angle:
+        if math.isfinite(roll_rad):
             low, high = self._roll_limits
-            self._roll.command_angles(now_s, (min(max(wanted, low), high), 0.0))
-        else:
-            self._roll.command(now_s, (wanted, 0.0))
+            self._roll.command_angles(now_s, (min(max(roll_rad, low), high), 0.0))
+        elif math.isfinite(rate_rad_s):
+            self._roll.command(now_s, (rate_rad_s, 0.0))
 
     def command_earth_angles(self, now_s: float, azimuth_rad: float, tilt_rad: float) -> None:
         """Go to an azimuth against the gimbal's own earth."""
@@ -218,11 +210,12 @@ class GimbalBody:
         """Within the mechanical ones; where it is beyond, it may only move back."""
         side = math.radians(self._options.roll_limit_deg)
         self._roll_limits = (max(roll_rad[0], -side), min(roll_rad[1], side))
-        self._set_roll_stops()
-        wanted = (pan_rad, tilt_rad)
+        low, high = self._roll_limits
+        self._roll.set_stops((min(low, self.roll_rad), 0.0), (max(high, self.roll_rad), 0.0))
+        (left, right), (up, down) = self._hard
         self._soft = (
-            (max(self._hard[0][0], wanted[0][0]), min(self._hard[0][1], wanted[0][1])),
-            (max(self._hard[1][0], wanted[1][0]), min(self._hard[1][1], wanted[1][1])),
+            (max(left, pan_rad[0]), min(right, pan_rad[1])),
+            (max(up, tilt_rad[0]), min(down, tilt_rad[1])),
         )
         self._set_stops()
 
@@ -232,7 +225,7 @@ class GimbalBody:
         self._set_stops()
 
     def power_up(self, now_s: float) -> None:
-        """The gyro's heading begins anew."""
+        """The gyro's heading starts again."""
         self.earth = EarthReference(self._options, self._heading)
         self._wanted, self._smoothed = None, [0.0, 0.0]
         self.plant.command(now_s, (0.0, 0.0))
@@ -245,8 +238,7 @@ class GimbalBody:
         options = self._options
         if options.stalled_axis != 'none' and self._stalled is None and to_s >= self._start_s + options.stalls_after_s:
             self.stall(options.stalled_axis)
-        if self._roll is not None:
-            self._roll.advance(to_s)
+        self._roll.advance(to_s)
         if not (self.vehicle.moves or self.earth.drifts or self._behind or any(self.smoothing_s)):
             before = self.plant.time_s
             self.plant.advance(to_s)
@@ -309,11 +301,6 @@ class GimbalBody:
         here = self.pan_rad
         reachable = [turn for turn in (named - _FULL_TURN, named, named + _FULL_TURN) if low <= turn <= high]
         return min(reachable, key=lambda turn: abs(turn - here), default=named)
-
-    def _set_roll_stops(self) -> None:
-        if self._roll is not None:
-            low, high = self._roll_limits
-            self._roll.set_stops((min(low, self.roll_rad), 0.0), (max(high, self.roll_rad), 0.0))
 
     def _set_stops(self) -> None:
         angles = self.angles_rad

@@ -95,12 +95,8 @@ class ScalarAxes:
 
     def run(self, steps: int, target_rad_s: Array, goal_rad: Array | None) -> None:
         """Axis after axis: they do not act on each other."""
-        if goal_rad is None:
-            for axis, target in enumerate(target_rad_s.tolist()):
-                self._run_to_rate(axis, steps, target)
-        else:
-            for axis, goal in enumerate(goal_rad.tolist()):
-                self._run_to_angle(axis, steps, goal)
+        for axis, target in enumerate((target_rad_s if goal_rad is None else goal_rad).tolist()):
+            self._run_axis(axis, steps, target, goal_rad is not None)
 
     def angles(self) -> Array:
         """Euler's sum of rate times step, less half the last term, is the trapezoidal sum."""
@@ -122,44 +118,23 @@ class ScalarAxes:
         """Checked in every step."""
         self._low, self._high = low_rad.tolist(), high_rad.tolist()
 
-    def _run_to_rate(self, axis: int, steps: int, target: float) -> None:
-        rate, integral = self._rates[axis], self._integral[axis]
+    def _run_axis(self, axis: int, steps: int, target: float, is_angle: bool) -> None:
+        """Towards a rate or towards an angle, which asks for another rate in every step."""
+        rate, integral, change = self._rates[axis], self._integral[axis], self._changes[axis]
         low, high = self._low[axis], self._high[axis]
-        change = self._changes[axis]
-        if rate == 0.0 and target == 0.0 and change == 0.0 and low <= integral <= high:
+        if not is_angle and rate == 0.0 and target == 0.0 and change == 0.0 and low <= integral <= high:
             return
-        constants = self._constants
-        share, most, spring, damping = constants.share, constants.max_change_rad_s, constants.spring, constants.damping
-        for _ in range(steps):
-            if spring is None:
-                change = (target - rate) * share
-            else:
-                change += (target - rate) * spring - change * damping
-            if change > most:
-                change = most
-            elif change < -most:
-                change = -most
-            rate += change
-            integral += rate * STEP_S
-            if not low <= integral <= high:
-                integral = low if integral < low else high
-                rate = change = 0.0
-        self._rates[axis], self._integral[axis] = rate, integral
-        self._changes[axis] = 0.0 if spring is None else change
-
-    def _run_to_angle(self, axis: int, steps: int, goal: float) -> None:
-        rate, integral = self._rates[axis], self._integral[axis]
-        low, high = self._low[axis], self._high[axis]
         constants, half = self._constants, 0.5 * STEP_S
         share, most, gain = constants.share, constants.max_change_rad_s, constants.angle_gain_s
-        spring, damping, change = constants.spring, constants.damping, self._changes[axis]
-        limit = constants.max_rate_rad_s
+        spring, damping, limit = constants.spring, constants.damping, constants.max_rate_rad_s
+        goal = target
         for _ in range(steps):
-            target = (goal - (integral - half * rate)) * gain
-            if target > limit:
-                target = limit
-            elif target < -limit:
-                target = -limit
+            if is_angle:
+                target = (goal - (integral - half * rate)) * gain
+                if target > limit:
+                    target = limit
+                elif target < -limit:
+                    target = -limit
             if spring is None:
                 change = (target - rate) * share
             else:

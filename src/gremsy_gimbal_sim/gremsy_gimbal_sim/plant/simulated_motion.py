@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From a wish for motion to the body: whether it is heard in this mode, how long it holds, what goes wrong with it."""
+"""From a motion command to the body: whether this mode obeys it, how long it holds, what goes wrong with it."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class SimulatedMotion:
         self._rates = (0.0, 0.0)
         self._ends_s = math.inf
         self._decays_s = math.inf
-        self._angle_seen: Pair | None = None
+        self._last_angle: Pair | None = None
         self._at_rest = False
         self._home = (0.0, 0.0)
         self._mapping_rate, self._map_again_s = 0.0, -math.inf
@@ -61,19 +61,19 @@ class SimulatedMotion:
         self._body.power_up(now_s)
         self.listens, self.tracking = True, False
         self.angles_dead = self._options.angles_dead == 'always'
-        self._rates, self._ends_s, self._decays_s, self._angle_seen = (0.0, 0.0), math.inf, math.inf, None
+        self._rates, self._ends_s, self._decays_s, self._last_angle = (0.0, 0.0), math.inf, math.inf, None
         self._enter(now_s)
 
     # Modes.
 
     def take_flags(self, flags: int, now_s: float) -> None:
         """Flags of a 284."""
-        if not self.is_heard:
+        if not self.obeys_mavlink:
             return
         missed = self._options.missed_home_share
-        seen = not missed or self._random.random() >= missed
+        noticed = not missed or self._random.random() >= missed
         before = self._modes.mode
-        if self._modes.take_flags(flags, now_s, seen):
+        if self._modes.take_flags(flags, now_s, noticed):
             self._go_home(now_s, (0.0, 0.0))
         elif self._modes.mode is not before:
             self._enter(now_s)
@@ -87,20 +87,20 @@ class SimulatedMotion:
             self._enter(now_s)
 
     @property
-    def is_heard(self) -> bool:
+    def obeys_mavlink(self) -> bool:
         """Whether MAVLink may move it at all (gimbal.md 1.11)."""
         return self.listens and self.rc_mode == 1 and not self._options.rc_exclusive
 
     # Commands.
 
     def rates(self, now_s: float, azimuth_rad_s: float, tilt_rad_s: float, roll_rad_s: float = 0.0) -> None:
-        """Turn so fast, by MAVLink; NaN leaves an axis as it was told before."""
+        """Turn so fast, by MAVLink; NaN leaves an axis as it was commanded before."""
         wanted = (
             azimuth_rad_s if math.isfinite(azimuth_rad_s) else self._rates[0],
             tilt_rad_s if math.isfinite(tilt_rad_s) else self._rates[1],
         )
         self.rate_commands.append((now_s, *wanted))
-        if not self.is_heard or self.tracking or self._modes.mode is GimbalMode.OFF:
+        if not self.obeys_mavlink or self.tracking or self._modes.mode is GimbalMode.OFF:
             return
         if self._modes.homing:
             # The zero rates of the pulse that began it do not end a home.
@@ -120,7 +120,7 @@ class SimulatedMotion:
         self, now_s: float, azimuth_rad: float, tilt_rad: float, roll_rad: float = 0.0, exactly: bool = False
     ) -> None:
         """Go there, by MAVLink: azimuth from the vehicle, or in LOCK from the earth."""
-        if not self.is_heard or self.tracking or self.angles_dead:
+        if not self.obeys_mavlink or self.tracking or self.angles_dead:
             return
         if self._options.angle_needs_twice and not self._is_second(azimuth_rad, tilt_rad):
             return
@@ -220,5 +220,5 @@ class SimulatedMotion:
         self._body.command_angles(now_s, self._body.pan_rad, self._options.rest_tilt_rad, exactly=True)
 
     def _is_second(self, azimuth_rad: float, tilt_rad: float) -> bool:
-        seen, self._angle_seen = self._angle_seen, (azimuth_rad, tilt_rad)
-        return seen is not None and max(abs(seen[0] - azimuth_rad), abs(seen[1] - tilt_rad)) < _SAME_RAD
+        previous, self._last_angle = self._last_angle, (azimuth_rad, tilt_rad)
+        return previous is not None and max(abs(previous[0] - azimuth_rad), abs(previous[1] - tilt_rad)) < _SAME_RAD

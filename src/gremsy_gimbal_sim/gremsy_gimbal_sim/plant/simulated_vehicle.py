@@ -11,7 +11,7 @@ _FED_FOR_S = 1.0
 """A vehicle attitude (286) is used for so long; the autopilot sends 50 a second."""
 
 
-class Vehicle:
+class SimulatedVehicle:
     """Heading, left +; pitch, nose down +; roll, right side down +: in closed form, and put elsewhere by `place`."""
 
     def __init__(self, options: DynamicsOptions, start_s: float) -> None:
@@ -69,7 +69,7 @@ class EarthReference:
         return true_heading_rad - self._error
 
     def feed(self, fed_heading_rad: float, true_heading_rad: float, now_s: float) -> None:
-        """An autopilot said the heading (286)."""
+        """An autopilot sent the heading (286)."""
         self._error = true_heading_rad - fed_heading_rad
         self._fed_at_s = now_s
 

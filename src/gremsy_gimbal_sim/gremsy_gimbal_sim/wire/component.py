@@ -127,7 +127,7 @@ class MavlinkComponent:
         self._device.outbox.send(self._sender, message, at_s)
 
     def _command(self, received: ReceivedMessage, now_s: float) -> None:
-        """COMMAND_LONG: do it, and say how it went."""
+        """COMMAND_LONG: obey it, and acknowledge how it went."""
         fields = received.fields
         parameters = [getattr(fields, f'param{number}') for number in range(1, 8)]
         result = self.commands.get(fields.command, _unsupported)(parameters, now_s)

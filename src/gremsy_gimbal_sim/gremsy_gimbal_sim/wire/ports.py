@@ -7,8 +7,8 @@ import errno
 import os
 import socket
 import tty
+from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import Protocol
 
 from gremsy_common.errors import SuiteError
 
@@ -19,38 +19,46 @@ class PortUnavailable(SuiteError):
     """The payload cannot be reached where it was asked to be."""
 
 
-class Port(Protocol):
-    """One plug; nothing ever waits."""
+class PayloadPort(ABC):
+    """Where one plug leads; nothing ever waits."""
 
     is_datagram: bool
 
+    @abstractmethod
     def open(self) -> None:
         """Raises PortUnavailable."""
 
+    @abstractmethod
     def close(self) -> None:
         """Idempotent."""
 
+    @abstractmethod
     def fileno(self) -> int:
-        """To wait on."""
+        """To wait on; -1 while closed."""
 
+    @abstractmethod
     def read(self) -> bytes:
         """What came; empty when nothing did."""
 
+    @abstractmethod
     def write(self, messages: list[bytes]) -> None:
         """Send; what nobody takes is lost, as on a wire."""
 
-    def unplug(self) -> None:
+    def unplug(self) -> None:  # noqa: B027 a network has nothing to do
         """As if the cable were pulled out: a tty is gone, a network is silent."""
 
-    def replug(self) -> None:
+    def replug(self) -> None:  # noqa: B027 as above
         """Put it in again. Raises PortUnavailable."""
 
-    def forget_peer(self) -> None:
+    def forget_peer(self) -> None:  # noqa: B027 a tty has none
         """The device restarted: it does not know any more who spoke last."""
 
 
-class UdpPort:
-    """A server that sends to where the last packet came from."""
+class UdpPort(PayloadPort):
+    """A server that sends to where the last packet came from.
+
+    Unplugged, its socket stays, so that the port is still ours: a pulled network cable sends no refusal.
+    """
 
     is_datagram = True
 
@@ -114,12 +122,6 @@ class UdpPort:
                 # The peer went away or does not read: a wire would lose it too.
                 continue
 
-    def unplug(self) -> None:
-        """The socket stays, so that the port is still ours: a pulled network cable sends no refusal."""
-
-    def replug(self) -> None:
-        """Nothing to do."""
-
     def forget_peer(self) -> None:
         """Until somebody speaks again."""
         self._peer = None
@@ -130,7 +132,7 @@ def _leads_to_a_terminal(link: Path) -> bool:
     return link.is_symlink() and str(link.readlink()).startswith('/dev/pts/')
 
 
-class PtyPort:
+class PtyPort(PayloadPort):
     """A pseudo-terminal; `link_path`, where given, becomes a symbolic link to it."""
 
     is_datagram = False
@@ -165,7 +167,7 @@ class PtyPort:
             if descriptor >= 0:
                 os.close(descriptor)
         link = Path(self.link_path or '.')
-        # Another payload may have taken the name meanwhile.
+        # Another payload may have taken the name in the meantime.
         if self._master >= 0 and link.is_symlink() and str(link.readlink()) == self.path:
             link.unlink()
         self._master = self._slave = -1
@@ -199,6 +201,3 @@ class PtyPort:
     def replug(self) -> None:
         """It comes back under its name, as another tty."""
         self.open()
-
-    def forget_peer(self) -> None:
-        """A wire has no peer."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The device's plugs and their wires: which bytes arrive, in which pieces, how late, and who has spoken there.
+"""The device's plugs and their wires: which bytes arrive, in which pieces, and how late.
 
 A bad wire's faults come from a seed.
 """
@@ -93,7 +93,7 @@ class Plug:
     Args:
         options: the link's.
         seeds: of the incoming and of the outgoing wire.
-        speaks_first: a real one is silent until it hears a heartbeat there (gimbal.md 1.2).
+        speaks_first: a real one is silent until it receives a heartbeat there (gimbal.md 1.2).
     """
 
     def __init__(
