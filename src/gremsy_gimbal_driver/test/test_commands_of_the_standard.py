@@ -24,7 +24,7 @@ from gremsy_gimbal_driver.payload.payload_requests import FocusAction, TrackBox,
 TO = Sender(1, 154)
 COMMANDS = standard.enums['MAV_CMD']
 
-PLACES = [TrackPoint(0.0, 0.0), TrackPoint(0.5, 0.25), TrackPoint(1.0, 1.0), TrackBox(0.5, 0.5, 0.2, 0.4)]
+PLACES = [None, TrackPoint(0.0, 0.0), TrackPoint(0.5, 0.25), TrackPoint(1.0, 1.0), TrackBox(0.5, 0.5, 0.2, 0.4)]
 
 # Everything that makes one, with every kind of value that the driver gives it.
 CALLS: dict[str, list[tuple[object, ...]]] = {
@@ -38,8 +38,6 @@ CALLS: dict[str, list[tuple[object, ...]]] = {
     'request_message': [(283,)],
     'still': [(number, recording) for number in (1, 2, 2**24) for recording in (True, False)],
     'still_by_vendor': [(None, True)],
-    'stop_tracking_by_standard': [()],
-    'stop_tracking_by_vendor': [()],
     'take_control': [(154,), (0,)],
     'telemetry_rate': [('EO_ZOOM', 10.0), ('LRF_RANGE', 0.0)],
     'track_by_standard': [(place,) for place in (*PLACES, TrackBox(0.5, 0.5, 1.0, 1.0), TrackBox(0.0, 1.0, 0.5, 0.5))],

@@ -5,14 +5,8 @@ from __future__ import annotations
 
 import pytest
 
-from gremsy_gimbal_driver.payload.payload_settings import (
-    GIMBAL_MODE_PARAMETER,
-    ProductFamily,
-    SettingError,
-    family_of_model,
-    find_setting,
-    settings_of,
-)
+from gremsy_gimbal_driver.payload.payload_requests import GIMBAL_MODE_PARAMETER
+from gremsy_gimbal_driver.payload.payload_settings import SETTINGS, ProductFamily, SettingError, find_setting
 
 VIO, ZIO, ORUS_L, MB1 = ProductFamily.VIO, ProductFamily.ZIO, ProductFamily.ORUS_L, ProductFamily.MB1
 
@@ -90,7 +84,7 @@ def test_a_setting_that_the_product_lacks_is_answered_with_what_it_has():
 
 @pytest.mark.parametrize('family', list(ProductFamily))
 def test_no_setting_of_any_product_is_the_gimbals_mode(family):
-    settings = settings_of(family)
+    settings = SETTINGS[family]
     assert GIMBAL_MODE_PARAMETER not in {setting.parameter for setting in settings.values()}
     assert all(name == setting.name for name, setting in settings.items())
     parameters = [setting.parameter for setting in settings.values()]
@@ -101,11 +95,3 @@ def test_no_setting_of_any_product_is_the_gimbals_mode(family):
 def test_a_value_that_is_no_choice_is_shown_as_its_number():
     assert find_setting(VIO, 'view_source').word(5) == '5'
     assert find_setting(VIO, 'ir_palette').word(4.0) == '4'
-
-
-@pytest.mark.parametrize(
-    ('model', 'family'),
-    [('VIO', VIO), ('Zio', ZIO), ('ORUS-L', ORUS_L), ('GHadron', MB1), ('Lynx', MB1), ('MIO', None), ('', None)],
-)
-def test_the_family_by_the_gimbals_own_model_name(model, family):
-    assert family_of_model(model) is family

@@ -31,8 +31,14 @@ from gremsy_gimbal_driver.cli.session import Session
 from gremsy_gimbal_driver.device.gimbal_parameters import GimbalParameters, ParameterState
 from gremsy_gimbal_driver.mavlink.mavlink_events import Event, ParameterValue, Sender
 from gremsy_gimbal_driver.payload.payload_control import PayloadControl, PayloadSettings
-from gremsy_gimbal_driver.payload.payload_requests import ListParameters, ReadParameter, SetParameter, SetSetting
-from gremsy_gimbal_driver.payload.payload_settings import GIMBAL_MODE_PARAMETER, ProductFamily, find_setting
+from gremsy_gimbal_driver.payload.payload_requests import (
+    GIMBAL_MODE_PARAMETER,
+    ListParameters,
+    ReadParameter,
+    SetParameter,
+    SetSetting,
+)
+from gremsy_gimbal_driver.payload.payload_settings import ProductFamily, find_setting
 
 _LIST_WAIT_S = 30.0
 _WRITE_WAIT_S = 10.0

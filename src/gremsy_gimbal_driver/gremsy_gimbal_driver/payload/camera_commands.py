@@ -98,8 +98,10 @@ def camera_mode(camera: Sender, mode: CameraMode) -> Step:
     return Step(camera, dialect.MAV_CMD_SET_CAMERA_MODE, (0.0, float(mode)), optional=True)
 
 
-def track_by_vendor(board: Sender, place: TrackPoint | TrackBox) -> list[Step]:
-    """Two commands: without the mode the camera only moves to the place ("EagleEyes")."""
+def track_by_vendor(board: Sender, place: TrackPoint | TrackBox | None) -> list[Step]:
+    """Two commands: without the mode the camera only moves to the place ("EagleEyes"). None ends it: the mode off."""
+    if place is None:
+        return [Step(board, dialect.MAV_CMD_USER_4, (*_TRACKING_MODE, _TRACKING_STOP))]
     width, height = _BOX_PX, _BOX_PX
     if isinstance(place, TrackBox):
         width, height = place.width * _WIDTH_PX, place.height * _HEIGHT_PX
@@ -108,23 +110,15 @@ def track_by_vendor(board: Sender, place: TrackPoint | TrackBox) -> list[Step]:
     return [Step(board, dialect.MAV_CMD_USER_4, mode), Step(board, dialect.MAV_CMD_USER_4, box)]
 
 
-def track_by_standard(camera: Sender, place: TrackPoint | TrackBox) -> list[Step]:
-    """2004, a point, or 2005, the corners of a box; shares of the picture's width and height, from its top left."""
+def track_by_standard(camera: Sender, place: TrackPoint | TrackBox | None) -> list[Step]:
+    """2004, a point, or 2005, the corners of a box, in shares of the picture from its top left; None, 2010, ends it."""
+    if place is None:
+        return [Step(camera, dialect.MAV_CMD_CAMERA_STOP_TRACKING)]
     if isinstance(place, TrackPoint):
         return [Step(camera, dialect.MAV_CMD_CAMERA_TRACK_POINT, (place.x, place.y))]
     left, right = _inside(place.x - place.width / 2), _inside(place.x + place.width / 2)
     top, bottom = _inside(place.y - place.height / 2), _inside(place.y + place.height / 2)
     return [Step(camera, dialect.MAV_CMD_CAMERA_TRACK_RECTANGLE, (left, top, right, bottom))]
-
-
-def stop_tracking_by_vendor(board: Sender) -> list[Step]:
-    """The mode off."""
-    return [Step(board, dialect.MAV_CMD_USER_4, (*_TRACKING_MODE, _TRACKING_STOP))]
-
-
-def stop_tracking_by_standard(camera: Sender) -> list[Step]:
-    """2010."""
-    return [Step(camera, dialect.MAV_CMD_CAMERA_STOP_TRACKING)]
 
 
 def telemetry_rate(board: Sender, name: str, rate_hz: float) -> list[Step]:

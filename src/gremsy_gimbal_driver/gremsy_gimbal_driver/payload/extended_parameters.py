@@ -17,9 +17,6 @@ from gremsy_gimbal_driver.mavlink.mavlink_events import ExtendedParameter, Sende
 from gremsy_gimbal_driver.motion.motion_settings import nanoseconds
 from gremsy_gimbal_driver.payload.pending_request import PendingRequest, RequestState
 
-LARGEST_VALUE = 0xFFFFFFFF
-"""Whatever the type says, the vendor's SDKs write a u32 (gimbal.md 1.13)."""
-
 _FORMATS = {
     dialect.MAV_PARAM_EXT_TYPE_UINT8: '<B',
     dialect.MAV_PARAM_EXT_TYPE_INT8: '<b',

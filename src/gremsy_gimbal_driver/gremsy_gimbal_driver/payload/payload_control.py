@@ -27,10 +27,6 @@ from gremsy_gimbal_driver.payload.payload_requests import Request, TrackingPath,
 from gremsy_gimbal_driver.payload.payload_settings import ProductFamily, SettingError, find_setting
 from gremsy_gimbal_driver.payload.payload_zoom import LensControl
 from gremsy_gimbal_driver.payload.pending_request import PendingRequest, RequestState
-from gremsy_gimbal_driver.payload.request_checks import refusal
-
-_NO_CAMERA = 'no component from 100 to 105 sends heartbeats'
-_NO_BOARD = 'nothing comes from component 26'
 
 TRACKED = 'tracked'
 """What `tracking` is while the payload turns the gimbal after something by itself."""
@@ -61,8 +57,8 @@ class PayloadSettings:
     vendor_still: bool = False
 
 
-class _NotSent(Exception):
-    """A request that is not sent, with the sentence that says why."""
+class _Absent(Exception):
+    """The device has nobody who takes the request."""
 
 
 class PayloadControl:
@@ -88,7 +84,7 @@ class PayloadControl:
         self._parameters = ExtendedParameters(encoder)
         self._encoder = encoder
         self._commands = CommandSequences(encoder)
-        self._zoom = LensControl(self._commands, self.settings.zoom_range_inverted, self.settings.zoom_largest)
+        self._lens = LensControl(self._commands, self.settings.zoom_range_inverted, self.settings.zoom_largest)
         self._still_numbers = camera_commands.still_numbers(still_number)
         self._recording = False
         self._record: tuple[PendingRequest, bool] | None = None
@@ -117,7 +113,7 @@ class PayloadControl:
     @property
     def zoom_factor(self) -> float | None:
         """As the payload reported it last."""
-        return self._zoom.factor
+        return self._lens.factor
 
     @property
     def tracking(self) -> str:
@@ -133,21 +129,24 @@ class PayloadControl:
     def request(self, request: Request, now_ns: int) -> PendingRequest:
         """Begin; what cannot be sent comes back failed, with its sentence."""
         pending = PendingRequest(str(request))
-        sentence = refusal(request, self.settings.zoom_largest)
+        fault = request.fault
         try:
-            if sentence:
-                raise _NotSent(sentence)
-            self._begin(pending, request, now_ns)
-        except (_NotSent, SettingError) as error:
-            pending.report(RequestState.FAILED, str(error))
+            if not fault:
+                self._begin(pending, request, now_ns)
+        except SettingError as error:
+            fault = str(error)
+        except _Absent as error:
+            fault = f'{error}, so {request} was not sent.'
+        if fault:
+            pending.report(RequestState.FAILED, fault)
         self._open.append(pending)
         return pending
 
     def stop_tracking_messages(self) -> tuple[bytes, ...]:
         """What ends the tracking on board, for whoever must send it without us; empty without a payload."""
         try:
-            steps = self._tracking_steps(PendingRequest('stopping the tracking'), requests.StopTracking())
-        except _NotSent:
+            steps = self._tracking_steps(requests.StopTracking())
+        except _Absent:
             return ()
         return tuple(step.pack(self._encoder) for step in steps)
 
@@ -163,7 +162,7 @@ class PayloadControl:
             self._parameters.cancel(gone, sentence)
             self._commands.cancel(gone, sentence, now_ns)
         messages = self._parameters.due(now_ns) + self._commands.due(now_ns)
-        self._zoom.step(now_ns)
+        self._lens.step(now_ns)
         if self._record is not None and self._record[0].state is RequestState.ACCEPTED:
             self._recording, self._record = self._record[1], None
         for pending in [each for each in self._open if each.over]:
@@ -180,83 +179,68 @@ class PayloadControl:
         elif isinstance(event, PayloadTelemetry):
             self.telemetry[event.name] = event.value
             if event.name == 'EO_ZOOM':
-                self._zoom.heard(event.value, now_ns)
+                self._lens.heard(event.value, now_ns)
 
     def _begin(self, pending: PendingRequest, request: Request, now_ns: int) -> None:
+        settings = self.settings
         match request:
-            case requests.ZoomTo() | requests.ZoomPercent() | requests.ZoomDrive():
-                self._begin_zoom(pending, request, now_ns)
-            case requests.Focus() | requests.RecordVideo() | requests.Still() | requests.TelemetryRate():
-                self._begin_command(pending, request, now_ns)
-            case requests.TrackPoint() | requests.TrackBox() | requests.StopTracking():
-                self._commands.request(pending, 'tracking', self._tracking_steps(pending, request), now_ns)
-            case _:
-                self._begin_parameter(pending, request, now_ns)
-
-    def _begin_parameter(self, pending: PendingRequest, request: requests.ParameterRequest, now_ns: int) -> None:
-        camera, family = self._camera_for(pending), self.settings.family
-        match request:
-            case requests.SetSetting(name, choice):
-                setting = find_setting(family, name)
-                self._parameters.set_value(pending, camera, setting.parameter, setting.value(choice), now_ns)
-            case requests.ReadSetting(name):
-                self._parameters.read_value(pending, camera, find_setting(family, name).parameter, now_ns)
-            case requests.SetParameter(name, value):
-                self._parameters.set_value(pending, camera, name, value, now_ns)
-            case requests.ReadParameter(name):
-                self._parameters.read_value(pending, camera, name, now_ns)
-            case requests.ListParameters():
-                self._parameters.list_all(pending, camera, now_ns)
-
-    def _begin_zoom(self, pending: PendingRequest, request: requests.ZoomRequest, now_ns: int) -> None:
-        match request:
-            case requests.ZoomTo(factor) if self.settings.zoom_path is ZoomPath.ABSOLUTE:
-                self._zoom.absolute(pending, self._board_for(pending), factor, now_ns)
+            case requests.ZoomTo(factor) if not 1.0 <= factor <= settings.zoom_largest:
+                sentence = f'A zoom of {factor:g}x was not sent: use 1 .. {settings.zoom_largest:g}.'
+                pending.report(RequestState.FAILED, sentence)
+            case requests.ZoomTo(factor) if settings.zoom_path is ZoomPath.ABSOLUTE:
+                self._lens.absolute(pending, self._board(), factor, now_ns)
             case requests.ZoomTo(factor):
-                self._zoom.by_factor(pending, self._camera_for(pending), factor, now_ns)
+                self._lens.by_factor(pending, self._camera(), factor, now_ns)
             case requests.ZoomPercent(percent):
-                self._zoom.by_range(pending, self._camera_for(pending), percent, now_ns, None)
+                self._lens.by_range(pending, self._camera(), percent, now_ns)
             case requests.ZoomDrive(direction):
-                self._zoom.drive(pending, self._camera_for(pending), direction, now_ns)
-
-    def _begin_command(self, pending: PendingRequest, request: requests.CommandRequest, now_ns: int) -> None:
-        match request:
+                self._lens.drive(pending, self._camera(), direction, now_ns)
             case requests.Focus(action):
-                steps = camera_commands.focus(self._camera_for(pending), action, self.settings.focus_inverted)
+                steps = camera_commands.focus(self._camera(), action, settings.focus_inverted)
                 self._commands.request(pending, 'focus', steps, now_ns)
             case requests.RecordVideo(on):
-                steps = camera_commands.record(self._camera_for(pending), on)
-                self._commands.request(pending, 'record', steps, now_ns)
+                self._commands.request(pending, 'record', camera_commands.record(self._camera(), on), now_ns)
                 self._record = (pending, on)
             case requests.Still():
-                camera = self._camera_for(pending)
-                number = None if self.settings.vendor_still else next(self._still_numbers)
+                camera, number = self._camera(), None if settings.vendor_still else next(self._still_numbers)
                 steps = camera_commands.still(camera, number, self._recording)
                 # Each picture is wanted: none replaces another.
                 self._commands.request(pending, f'still {id(pending)}', steps, now_ns)
+            case requests.TrackPoint() | requests.TrackBox() | requests.StopTracking():
+                self._commands.request(pending, 'tracking', self._tracking_steps(request), now_ns)
             case requests.TelemetryRate(name, rate_hz):
-                steps = camera_commands.telemetry_rate(self._board_for(pending), name, rate_hz)
+                steps = camera_commands.telemetry_rate(self._board(), name, rate_hz)
                 self._commands.request(pending, f'rate of {name}', steps, now_ns)
+            case _:
+                self._begin_parameter(pending, request, self._camera(), now_ns)
 
-    def _tracking_steps(self, pending: PendingRequest, request: requests.TrackingRequest) -> list[Step]:
+    def _begin_parameter(self, pending: PendingRequest, request: Request, camera: Sender, now_ns: int) -> None:
+        parameters, family = self._parameters, self.settings.family
+        match request:
+            case requests.SetSetting(name, choice):
+                setting = find_setting(family, name)
+                parameters.set_value(pending, camera, setting.parameter, setting.value(choice), now_ns)
+            case requests.ReadSetting(name):
+                parameters.read_value(pending, camera, find_setting(family, name).parameter, now_ns)
+            case requests.SetParameter(name, value):
+                parameters.set_value(pending, camera, name, value, now_ns)
+            case requests.ReadParameter(name):
+                parameters.read_value(pending, camera, name, now_ns)
+            case requests.ListParameters():
+                parameters.list_all(pending, camera, now_ns)
+
+    def _tracking_steps(self, request: requests.TrackingRequest) -> list[Step]:
+        place = None if isinstance(request, requests.StopTracking) else request
         if self.settings.tracking_path is TrackingPath.VENDOR:
-            board = self._board_for(pending)
-            if isinstance(request, requests.StopTracking):
-                return camera_commands.stop_tracking_by_vendor(board)
-            return camera_commands.track_by_vendor(board, request)
-        camera = self._camera_for(pending)
-        if isinstance(request, requests.StopTracking):
-            return camera_commands.stop_tracking_by_standard(camera)
-        return camera_commands.track_by_standard(camera, request)
+            return camera_commands.track_by_vendor(self._board(), place)
+        return camera_commands.track_by_standard(self._camera(), place)
 
-    def _camera_for(self, pending: PendingRequest) -> Sender:
-        camera = self.camera
-        if camera is None:
-            raise _NotSent(f'This device has no camera ({_NO_CAMERA}), so {pending.what} was not sent.')
-        return camera
+    def _camera(self) -> Sender:
+        if self.camera is None:
+            raise _Absent('This device has no camera (no component from 100 to 105 sends heartbeats)')
+        return self.camera
 
-    def _board_for(self, pending: PendingRequest) -> Sender:
-        payload = self.payload
-        if payload is None:
-            raise _NotSent(f'This device has no payload board ({_NO_BOARD}), so {pending.what} was not sent.')
-        return payload
+    def _board(self) -> Sender:
+        if self.payload is None:
+            raise _Absent('This device has no payload board (nothing comes from component 26)')
+        return self.payload

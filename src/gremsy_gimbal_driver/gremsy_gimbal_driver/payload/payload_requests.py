@@ -1,13 +1,26 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What can be asked of a payload; as text, a request is what stands in the sentences about it.
+"""What can be asked of a payload, and what is wrong with a request before anything is sent.
 
 Pixels nowhere: places in the picture are shares of its width and height.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from enum import Enum
+from typing import ClassVar
+
+from gremsy_gimbal_driver.mavlink.mavlink_encoder import LONGEST_NAME
+from gremsy_gimbal_driver.mavlink.mavlink_events import TELEMETRY_NAMES
+
+LARGEST_VALUE = 0xFFFFFFFF
+"""Of a camera parameter: whatever its type says, the vendor's SDKs write a u32 (gimbal.md 1.13)."""
+
+GIMBAL_MODE_PARAMETER = 'GB_MODE'
+"""A camera parameter that moves the gimbal; payload control never writes it."""
+
+_FASTEST_HZ = 50.0
 
 
 class ZoomPath(str, Enum):
@@ -33,78 +46,100 @@ class TrackingPath(str, Enum):
     STANDARD = 'standard'  # 2004, 2005 and 2010 to the camera
 
 
-@dataclass(frozen=True, slots=True)
-class SetSetting:
-    """A setting of the table in `settings`, by name and word."""
+class Request:
+    """As text, a request is what stands in the sentences about it: its `words`, filled in with its fields."""
 
+    __slots__ = ()
+    words: ClassVar[str]
+
+    def __str__(self) -> str:
+        return self.words.format(self)
+
+    @property
+    def fault(self) -> str:
+        """Why it is not sent to any product; empty where nothing is wrong."""
+        return ''
+
+
+@dataclass(frozen=True, slots=True)
+class SetSetting(Request):
+    """A setting of the table in `payload_settings`, by name and word."""
+
+    words: ClassVar[str] = 'the setting {0.name} = {0.choice}'
     name: str
     choice: str
 
-    def __str__(self) -> str:
-        return f'the setting {self.name} = {self.choice}'
-
 
 @dataclass(frozen=True, slots=True)
-class ReadSetting:
+class ReadSetting(Request):
     """The same, read."""
 
+    words: ClassVar[str] = 'reading the setting {0.name}'
     name: str
-
-    def __str__(self) -> str:
-        return f'reading the setting {self.name}'
 
 
 @dataclass(frozen=True, slots=True)
-class SetParameter:
+class SetParameter(Request):
     """A camera parameter that the table does not have."""
 
+    words: ClassVar[str] = 'the parameter {0.name} = {0.value}'
     name: str
     value: int
 
-    def __str__(self) -> str:
-        return f'the parameter {self.name} = {self.value}'
+    @property
+    def fault(self) -> str:
+        if self.name == GIMBAL_MODE_PARAMETER:
+            return (
+                f'The camera parameter {self.name} moves the gimbal, so it was not sent: '
+                "set the mode with the driver's own services or `gremsy_gimbal mode`."
+            )
+        wrong_value = f'{self.name} = {self.value} was not sent: use a whole number from 0 to {LARGEST_VALUE}.'
+        return _no_parameter_name(self.name) or ('' if 0 <= self.value <= LARGEST_VALUE else wrong_value)
 
 
 @dataclass(frozen=True, slots=True)
-class ReadParameter:
+class ReadParameter(Request):
     """The same, read."""
 
+    words: ClassVar[str] = 'reading the parameter {0.name}'
     name: str
 
-    def __str__(self) -> str:
-        return f'reading the parameter {self.name}'
+    @property
+    def fault(self) -> str:
+        return _no_parameter_name(self.name)
 
 
 @dataclass(frozen=True, slots=True)
-class ListParameters:
+class ListParameters(Request):
     """Every camera parameter, into `PayloadControl.parameters`."""
 
-    def __str__(self) -> str:
-        return 'listing the parameters'
+    words: ClassVar[str] = 'listing the parameters'
 
 
 @dataclass(frozen=True, slots=True)
-class ZoomTo:
+class ZoomTo(Request):
     """To a magnification."""
 
+    words: ClassVar[str] = 'zoom to {0.factor:g}x'
     factor: float
 
-    def __str__(self) -> str:
-        return f'zoom to {self.factor:g}x'
-
 
 @dataclass(frozen=True, slots=True)
-class ZoomPercent:
+class ZoomPercent(Request):
     """To a share of the lens's range, 0 the widest view, 100 the narrowest."""
 
+    words: ClassVar[str] = 'zoom to {0.percent:g} %'
     percent: float
 
-    def __str__(self) -> str:
-        return f'zoom to {self.percent:g} %'
+    @property
+    def fault(self) -> str:
+        if 0.0 <= self.percent <= 100.0:
+            return ''
+        return f'A zoom of {self.percent:g} % was not sent: use 0 .. 100.'
 
 
 @dataclass(frozen=True, slots=True)
-class ZoomDrive:
+class ZoomDrive(Request):
     """-1 out, 1 in, 0 stop; goes on until the next."""
 
     direction: int
@@ -112,19 +147,23 @@ class ZoomDrive:
     def __str__(self) -> str:
         return {-1: 'zooming out', 0: 'stopping the zoom', 1: 'zooming in'}.get(self.direction, 'zooming')
 
+    @property
+    def fault(self) -> str:
+        if self.direction in (-1, 0, 1):
+            return ''
+        return f'A zoom direction of {self.direction} was not sent: use -1 (out), 0 (stop) or 1 (in).'
+
 
 @dataclass(frozen=True, slots=True)
-class Focus:
+class Focus(Request):
     """Of the lens."""
 
+    words: ClassVar[str] = 'focus {0.action.value}'
     action: FocusAction
-
-    def __str__(self) -> str:
-        return f'focus {self.action.value}'
 
 
 @dataclass(frozen=True, slots=True)
-class RecordVideo:
+class RecordVideo(Request):
     """Start or stop the video on the payload's own storage."""
 
     on: bool
@@ -134,58 +173,77 @@ class RecordVideo:
 
 
 @dataclass(frozen=True, slots=True)
-class Still:
+class Still(Request):
     """One picture."""
 
-    def __str__(self) -> str:
-        return 'a picture'
+    words: ClassVar[str] = 'a picture'
 
 
 @dataclass(frozen=True, slots=True)
-class TrackPoint:
+class TrackPoint(Request):
     """What is at that place of the picture, 0 to 1 from the top left corner."""
 
+    words: ClassVar[str] = 'starting the tracking'
     x: float
     y: float
 
-    def __str__(self) -> str:
-        return 'starting the tracking'
+    @property
+    def fault(self) -> str:
+        return _outside_picture(self.x, self.y)
 
 
 @dataclass(frozen=True, slots=True)
-class TrackBox:
+class TrackBox(Request):
     """What is in the box around that centre, all 0 to 1."""
 
+    words: ClassVar[str] = 'starting the tracking'
     x: float
     y: float
     width: float
     height: float
 
-    def __str__(self) -> str:
-        return 'starting the tracking'
+    @property
+    def fault(self) -> str:
+        empty = 'A tracking box of no size was not sent: give it a width and a height.'
+        outside = _outside_picture(self.x, self.y, self.width, self.height)
+        return outside or ('' if self.width and self.height else empty)
 
 
 @dataclass(frozen=True, slots=True)
-class StopTracking:
+class StopTracking(Request):
     """End the tracking on board; it keeps a hold of the gimbal otherwise."""
 
-    def __str__(self) -> str:
-        return 'stopping the tracking'
+    words: ClassVar[str] = 'stopping the tracking'
 
 
 @dataclass(frozen=True, slots=True)
-class TelemetryRate:
+class TelemetryRate(Request):
     """How often the payload board sends one of its own values (`EO_ZOOM`, `LRF_RANGE` ...); 0 never."""
 
+    words: ClassVar[str] = '{0.name} at {0.rate_hz:g} Hz'
     name: str
     rate_hz: float
 
-    def __str__(self) -> str:
-        return f'{self.name} at {self.rate_hz:g} Hz'
+    @property
+    def fault(self) -> str:
+        if self.name not in TELEMETRY_NAMES:
+            return f"The payload has no telemetry '{self.name}': use one of {', '.join(TELEMETRY_NAMES)}."
+        if not 0.0 <= self.rate_hz <= _FASTEST_HZ:
+            return f'{self.name} at {self.rate_hz:g} Hz was not asked for: use 0 .. {_FASTEST_HZ:g}.'
+        return ''
 
 
-ParameterRequest = SetSetting | ReadSetting | SetParameter | ReadParameter | ListParameters
-ZoomRequest = ZoomTo | ZoomPercent | ZoomDrive
-CommandRequest = Focus | RecordVideo | Still | TelemetryRate
 TrackingRequest = TrackPoint | TrackBox | StopTracking
-Request = ParameterRequest | ZoomRequest | CommandRequest | TrackingRequest
+
+
+def _outside_picture(*shares: float) -> str:
+    wrong = next((share for share in shares if not (math.isfinite(share) and 0.0 <= share <= 1.0)), None)
+    if wrong is None:
+        return ''
+    return f'A place in the picture of {wrong:g} was not sent: use shares of its width and height, 0 .. 1.'
+
+
+def _no_parameter_name(name: str) -> str:
+    if 0 < len(name) <= LONGEST_NAME and name.isascii() and name.isprintable() and ' ' not in name:
+        return ''
+    return f"'{name}' is no name of a camera parameter: they have 1 to {LONGEST_NAME} letters, as C_SOURCE."

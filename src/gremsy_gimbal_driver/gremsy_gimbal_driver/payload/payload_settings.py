@@ -30,26 +30,6 @@ class ProductFamily(str, Enum):
         return {'vio': 'VIO', 'zio': 'ZIO', 'orus_l': 'ORUS-L', 'mb1': 'MB1', 'none': 'bare gimbal'}[self.value]
 
 
-_BY_MODEL = (
-    ('VIO', ProductFamily.VIO),
-    ('ZIO', ProductFamily.ZIO),
-    ('ORUS', ProductFamily.ORUS_L),
-    ('MB1', ProductFamily.MB1),
-    ('LYNX', ProductFamily.MB1),
-    ('GHADRON', ProductFamily.MB1),
-)
-
-
-def family_of_model(model: str) -> ProductFamily | None:
-    """By the model of GIMBAL_DEVICE_INFORMATION; None where the name tells nothing."""
-    upper = model.upper()
-    return next((family for part, family in _BY_MODEL if part in upper), None)
-
-
-GIMBAL_MODE_PARAMETER = 'GB_MODE'
-"""A camera parameter that moves the gimbal; payload control never writes it."""
-
-
 class SettingError(SuiteError):
     """There is no such setting, or not that choice of it; the sentence lists what there is."""
 
@@ -100,18 +80,13 @@ class Setting:
         return next((word for word, each in self.choices.items() if each == value), f'{value:g}')
 
 
-def settings_of(family: ProductFamily) -> Mapping[str, Setting]:
-    """All of a family's, by name."""
-    return _SETTINGS[family]
-
-
 def find_setting(family: ProductFamily, name: str) -> Setting:
     """One of a family's.
 
     Raises:
         SettingError: with the names there are.
     """
-    known = _SETTINGS[family]
+    known = SETTINGS[family]
     if name not in known:
         there = 'use one of ' + ', '.join(sorted(known)) if known else 'a bare gimbal has no camera'
         raise SettingError(f"The {family.word} has no setting '{name}': {there}.")
@@ -175,11 +150,8 @@ _WHITE_BALANCE = Setting(
     {'auto': 0, 'indoor': 1, 'outdoor': 2, 'one_push': 3, 'atw': 4, 'manual': 5},
 )
 _DEFOG_LEVEL = Setting('defog_level', 'C_V_DEFOG_LV', 'Strength.', {'lowest': 0, 'low': 1, 'mid': 2, 'high': 3})
-_DEFOG_DOC = 'Contrast in haze.'
-
-
-def _zoom_level(name: str, parameter: str, mode: str, steps: Mapping[str, int]) -> Setting:
-    return Setting(name, parameter, f'Zoom step in the zoom mode `{mode}`.', steps)
+# VIO's and ORUS-L's: two cameras and a laser.
+_OF_TWO_CAMERAS = (_VIEW, _RECORD, _OSD, _PALETTE, _IR_ZOOM, _LRF, _TRACK_MODE, _RC_MODE)
 
 
 def _visible_camera(
@@ -188,12 +160,12 @@ def _visible_camera(
     """The visible camera of VIO, ZIO and ORUS-L."""
     return (
         _ZOOM_MODE,
-        _zoom_level('combined_zoom', 'C_V_ZM_CB_LV', 'combine', combined),
-        _zoom_level('super_resolution_zoom', 'C_V_ZM_SR_LV', 'super_resolution', super_resolution),
+        Setting('combined_zoom', 'C_V_ZM_CB_LV', 'Zoom step in the zoom mode `combine`.', combined),
+        Setting('super_resolution_zoom', 'C_V_ZM_SR_LV', 'The same in `super_resolution`.', super_resolution),
         _FOCUS_MODE,
         _FOCUS_VALUE,
         _WHITE_BALANCE,
-        Setting('defog', 'C_V_DEFOG', _DEFOG_DOC, defog),
+        Setting('defog', 'C_V_DEFOG', 'Contrast in haze.', defog),
         _DEFOG_LEVEL,
         Setting('flip', 'C_V_FLIP', 'The picture upside down.', _OFF_ON_32),
         Setting('freeze', 'C_V_FREEZE', 'The picture stands still.', _OFF_ON_32),
@@ -204,16 +176,9 @@ def _by_name(*settings: Setting) -> dict[str, Setting]:
     return {setting.name: setting for setting in settings}
 
 
-_SETTINGS: Mapping[ProductFamily, Mapping[str, Setting]] = {
+SETTINGS: Mapping[ProductFamily, Mapping[str, Setting]] = {
     ProductFamily.VIO: _by_name(
-        _VIEW,
-        _RECORD,
-        _OSD,
-        _PALETTE,
-        _IR_ZOOM,
-        _LRF,
-        _TRACK_MODE,
-        _RC_MODE,
+        *_OF_TWO_CAMERAS,
         *_visible_camera(_COMBINED_VIO, _SUPER_RESOLUTION_VIO, _OFF_ON_32),
         Setting('exposure', 'C_V_AE', 'Exposure.', {**_EXPOSURES, 'gain': 14}),
         Setting('zoom_speed', 'C_V_Z_SPD', 'Of the lens, slow to fast.', low=0, high=7),
@@ -228,14 +193,7 @@ _SETTINGS: Mapping[ProductFamily, Mapping[str, Setting]] = {
         Setting('exposure', 'C_V_AE', 'Exposure.', _EXPOSURES),
     ),
     ProductFamily.ORUS_L: _by_name(
-        _VIEW,
-        _RECORD,
-        _OSD,
-        _PALETTE,
-        _IR_ZOOM,
-        _LRF,
-        _TRACK_MODE,
-        _RC_MODE,
+        *_OF_TWO_CAMERAS,
         *_visible_camera(_COMBINED_7, _SUPER_RESOLUTION_16, _OFF_ON_32),
         Setting('exposure', 'C_V_AE', 'Exposure.', _EXPOSURES),
         Setting('stabilisation', 'C_V_EIS', 'Electronic stabilisation.', {'hold': 0, 'on': 2, 'off': 3}),

@@ -42,7 +42,7 @@ class LensControl:
         """As the payload reported it last."""
 
     def by_range(
-        self, pending: PendingRequest, camera: Sender, percent: float, now_ns: int, wanted: float | None
+        self, pending: PendingRequest, camera: Sender, percent: float, now_ns: int, wanted: float | None = None
     ) -> None:
         """COMMAND_LONG 531 of type range."""
         sent = 100.0 - percent if self._inverted else percent
