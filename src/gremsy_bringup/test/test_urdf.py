@@ -193,7 +193,7 @@ def test_the_described_camera_is_the_drivers_camera(tilted: bool) -> None:
         leaning = quaternion_from_yaw_roll_pitch(random.uniform(-3, 3), *random.uniform(-0.5, 0.5, 2))
         vehicle = VehicleAttitude(1000, 'base_link', 'odom', leaning, unknown, unknown, unknown)
         reference = level_reference(YawFrame.VEHICLE, None, vehicle if tilted else None, '')
-        joints = messages.joint_state_of(joints_from_attitude(measured, reference), 1000)
+        joints = messages.joint_state(joints_from_attitude(measured, reference), 1000)
         positions = dict(zip(joints.name, joints.position, strict=True))
         tree = FrameTree()
         published = list(messages.transforms(measured, 'robot/gimbal_level', ['robot/eo_optical_frame']).transforms)

@@ -35,7 +35,7 @@ from gremsy_gimbal_driver.motion import mode_machine
 from gremsy_gimbal_driver.motion.mode_machine import ModeState
 from gremsy_gimbal_driver.motion.motion_output import GimbalMode
 from gremsy_gimbal_driver.ros import telemetry_topics
-from gremsy_gimbal_driver.ros.attitude_messages import JOINTS
+from gremsy_gimbal_driver.attitude.joint_chain import JOINTS
 from gremsy_gimbal_sim import sim_payload
 from tools.test.document_tables import by_name, names, rows
 

@@ -27,20 +27,14 @@ from gremsy_gimbal_driver.attitude.joint_chain import JOINTS, JointAngles
 from gremsy_gimbal_driver.attitude.level_frame import LevelReference
 from gremsy_gimbal_driver.goals.frame_tree import FrameTransform
 
-__all__ = ['JOINTS', 'frame_transforms', 'joint_state', 'joint_state_of', 'level_transform', 'transforms']
-
 # gremsy_common.geometry.CAMERA_FROM_OPTICAL (z forward to x forward) as a quaternion.
-_CAMERA_FROM_OPTICAL = Quaternion(w=0.5, x=-0.5, y=0.5, z=-0.5)
+CAMERA_FROM_OPTICAL_WXYZ: NDArray[np.float64] = np.array([0.5, -0.5, 0.5, -0.5])
 
 
-def joint_state(measured: MeasuredAttitude) -> JointState:
-    """The attitude's own 3-1-2 angles: those of the joints on a level vehicle."""
-    return _joints(measured.attitude.stamp_ns, JOINTS, measured.yaw_rad, measured.roll_rad, measured.pitch_rad)
-
-
-def joint_state_of(angles: JointAngles, stamp_ns: int, names: Sequence[str] = JOINTS) -> JointState:
+def joint_state(angles: JointAngles, stamp_ns: int, names: Sequence[str] = JOINTS) -> JointState:
     """Yaw about up, roll about forward, pitch about left: the gimbal's own order."""
-    return _joints(stamp_ns, names, angles.yaw_rad, angles.roll_rad, angles.pitch_rad)
+    position = [angles.yaw_rad, angles.roll_rad, angles.pitch_rad]
+    return JointState(header=header(stamp_ns, ''), name=list(names), position=position)
 
 
 def transforms(measured: MeasuredAttitude, level_frame: str, optical_frames: Sequence[str]) -> TFMessage:
@@ -48,12 +42,7 @@ def transforms(measured: MeasuredAttitude, level_frame: str, optical_frames: Seq
     attitude = measured.attitude
     level = _rotation(attitude.stamp_ns, level_frame, attitude.frame_id, attitude.level_from_camera_wxyz)
     optical = [
-        TransformStamped(
-            header=header(attitude.stamp_ns, attitude.frame_id),
-            child_frame_id=frame,
-            transform=Transform(rotation=_CAMERA_FROM_OPTICAL),
-        )
-        for frame in optical_frames
+        _rotation(attitude.stamp_ns, attitude.frame_id, frame, CAMERA_FROM_OPTICAL_WXYZ) for frame in optical_frames
     ]
     return TFMessage(transforms=[level, *optical])
 
@@ -69,11 +58,11 @@ def level_transform(
 
 
 def frame_transforms(message: TFMessage, is_static: bool) -> list[FrameTransform]:
-    """Those of others, as they came; the tree judges them."""
-    heard = []
+    """Those of others, as they came; the tree checks them."""
+    received = []
     for each in message.transforms:
         t, q = each.transform.translation, each.transform.rotation
-        heard.append(
+        received.append(
             FrameTransform(
                 each.header.frame_id,
                 each.child_frame_id,
@@ -83,11 +72,7 @@ def frame_transforms(message: TFMessage, is_static: bool) -> list[FrameTransform
                 is_static,
             )
         )
-    return heard
-
-
-def _joints(stamp_ns: int, names: Sequence[str], yaw_rad: float, roll_rad: float, pitch_rad: float) -> JointState:
-    return JointState(header=header(stamp_ns, ''), name=list(names), position=[yaw_rad, roll_rad, pitch_rad])
+    return received
 
 
 def _rotation(stamp_ns: int, parent: str, child: str, parent_from_child_wxyz: NDArray[np.float64]) -> TransformStamped:

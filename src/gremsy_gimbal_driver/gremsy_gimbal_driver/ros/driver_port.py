@@ -21,12 +21,10 @@ from gremsy_gimbal_driver.motion.motion_output import GimbalMode
 from gremsy_gimbal_driver.motion.notices import Notices
 from gremsy_gimbal_driver.payload.payload_requests import ZoomTo
 from gremsy_gimbal_driver.payload.pending_request import RequestState
+from gremsy_gimbal_driver.ros.attitude_messages import CAMERA_FROM_OPTICAL_WXYZ
 
 Array = NDArray[np.float64]
 GoalRequest = AngleGoal | OrientationWish | PointWish | JointWish
-
-# gremsy_common.geometry.CAMERA_FROM_OPTICAL as a quaternion.
-CAMERA_FROM_OPTICAL_WXYZ: Array = np.array([0.5, -0.5, 0.5, -0.5])
 
 
 @dataclass(frozen=True, slots=True)

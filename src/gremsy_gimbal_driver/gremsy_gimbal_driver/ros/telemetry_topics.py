@@ -14,7 +14,7 @@ from gremsy_common.ros.transport.topic import Topic
 from gremsy_gimbal_driver.attitude.joint_chain import JOINTS
 from gremsy_gimbal_driver.attitude.level_frame import earth_attitude
 from gremsy_gimbal_driver.driver_settings import GimbalView
-from gremsy_gimbal_driver.ros.attitude_messages import joint_state_of, level_transform, transforms
+from gremsy_gimbal_driver.ros.attitude_messages import joint_state, level_transform, transforms
 
 
 class _Publishes(Protocol):
@@ -70,7 +70,7 @@ class TelemetryTopics:
             if earth is not None:
                 self._earth.publish(earth)
         if self._joints.watched:
-            self._joints.publish(joint_state_of(view.joints, stamp_ns, self._frames.joints))
+            self._joints.publish(joint_state(view.joints, stamp_ns, self._frames.joints))
         if self._tf.outside_subscribers > self._frames.heard_here:
             self._tf.publish(self._transforms(view))
 
