@@ -24,6 +24,7 @@ from gremsy_common.ros.transport.topic import Topic
 from gremsy_common.types.control_state import ControlState
 from gremsy_common.types.plant_model import PlantModel
 from gremsy_gimbal_driver import gimbal_driver_node
+from gremsy_gimbal_driver.attitude.joint_chain import JOINTS
 from gremsy_gimbal_driver.cli import gremsy_gimbal
 from gremsy_gimbal_driver.device.gimbal_device import SILENCE_NS
 from gremsy_gimbal_driver.gimbal_driver_node import GimbalDriverNode
@@ -35,7 +36,6 @@ from gremsy_gimbal_driver.motion import mode_machine
 from gremsy_gimbal_driver.motion.mode_machine import ModeState
 from gremsy_gimbal_driver.motion.motion_output import GimbalMode
 from gremsy_gimbal_driver.ros import telemetry_topics
-from gremsy_gimbal_driver.attitude.joint_chain import JOINTS
 from gremsy_gimbal_sim import sim_payload
 from tools.test.document_tables import by_name, names, rows
 

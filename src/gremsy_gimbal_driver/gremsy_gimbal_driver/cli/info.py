@@ -68,9 +68,9 @@ def facts_of(view: DeviceView, session: Session) -> dict[str, Any]:
     condition = _health(view)
     return {
         'link': session.link_name,
-        'gimbal': None if gimbal is None else f'{gimbal.system}/{gimbal.component}',
+        'gimbal': None if gimbal is None else str(gimbal),
         'components': {
-            f'{each.system}/{each.component}': kind.value
+            str(each): kind.value
             for each in sorted(session.components.last_ns)
             if (kind := kind_of(each.component)) is not None
         },

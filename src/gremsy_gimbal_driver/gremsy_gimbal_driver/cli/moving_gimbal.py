@@ -64,7 +64,7 @@ class Present:
         return f'azimuth {degrees(self.azimuth_rad)} deg, tilt {degrees(self.tilt_rad)} deg'
 
     def __str__(self) -> str:
-        return f'The gimbal {self.gimbal.system}/{self.gimbal.component} on {self.link} is at {self.where}.'
+        return f'The gimbal {self.gimbal} on {self.link} is at {self.where}.'
 
 
 @dataclass(slots=True)
@@ -95,14 +95,14 @@ def look(link: Link) -> Present:
         gimbal = opened.find_gimbal()
         if not opened.wait(lambda: view.attitude is not None, _ATTITUDE_WAIT_S):
             raise ToolError(
-                f'The gimbal {gimbal.system}/{gimbal.component} on {link.name} tells no attitude, so nothing may move '
+                f'The gimbal {gimbal} on {link.name} tells no attitude, so nothing may move '
                 'it: see `gremsy_gimbal info`, and set its stream rate in gTune.'
             )
         # Message 265 tells no mode, and may come before the first 285; status bits come once a second.
         opened.wait(lambda: isinstance(view.attitude, AttitudeStatus), _STATUS_WAIT_S)
         if not opened.wait(lambda: view.mode is not None, _STATUS_WAIT_S):
             raise ToolError(
-                f'The gimbal {gimbal.system}/{gimbal.component} on {link.name} does not tell its mode, and a driver '
+                f'The gimbal {gimbal} on {link.name} does not tell its mode, and a driver '
                 'that asserted another would turn it: use the driver node with the right `mode`.'
             )
         # Who it is and what it can do may stay unanswered.

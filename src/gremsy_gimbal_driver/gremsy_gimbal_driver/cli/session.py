@@ -120,10 +120,7 @@ class Session:
         name = self._link.name
         frames = self._decoder.framing_counts['frames']
         if frames:
-            heard = (
-                ', '.join(f'{each.system}/{each.component}' for each in sorted(self.components.last_ns))
-                or 'no part of a Gremsy'
-            )
+            heard = ', '.join(map(str, sorted(self.components.last_ns))) or 'no part of a Gremsy'
             return (
                 f'No gimbal on {name}: {frames} MAVLink messages came in {timeout_s:g} s ({heard}), but no heartbeat '
                 'of a component 154 or 171 to 175; check which device is wired there.'

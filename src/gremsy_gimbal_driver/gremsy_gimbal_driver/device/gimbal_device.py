@@ -211,7 +211,7 @@ class GimbalDevice:
     def found(self, gimbal: Sender, link: str) -> None:
         """The register has learned a gimbal by that link: it is ours until it falls silent."""
         self.gimbal = gimbal
-        self._inform(f'Found the gimbal {gimbal.system}/{gimbal.component} on {link}.')
+        self._inform(f'Found the gimbal {gimbal} on {link}.')
         if self._settings.read_limits:
             self.parameters.read(*LIMIT_NAMES)
 
@@ -414,7 +414,7 @@ class GimbalDevice:
             if name and manager is not None:
                 by = manager.manager.sender
                 self._inform(
-                    f'The gimbal is commanded through the gimbal manager {by.system}/{by.component}, which such a '
+                    f'The gimbal is commanded through the gimbal manager {by}, which such a '
                     'gimbal obeys alone: from the first command on that obeys us.'
                 )
             elif name:
@@ -445,8 +445,8 @@ class GimbalDevice:
         manager, holder = answer.sender, by_manager.manager.primary
         self._notices.trouble(
             'manager_keeps_control',
-            f'The gimbal manager {manager.system}/{manager.component} does not obey us (it obeys '
-            f'{holder.system}/{holder.component}), so nothing moves: give the gimbal up there.',
+            f'The gimbal manager {manager} does not obey us (it obeys '
+            f'{holder}), so nothing moves: give the gimbal up there.',
         )
 
     def _set_up_payload(self, now: Instant) -> None:

@@ -71,7 +71,7 @@ def complaint(health: LinkHealth, gimbal_elsewhere: bool = False) -> str:
         )
     if gimbal_elsewhere or any(kind_of(sender.component) is not None for sender in health.senders):
         return ''
-    names = ', '.join(f'{sender.system}/{sender.component}' for sender in health.senders) or 'without a heartbeat'
+    names = ', '.join(map(str, health.senders)) or 'without a heartbeat'
     return (
         f'A MAVLink device that is not a gimbal is sending on {health.name} ({names}): '
         "check that this is the gimbal's port and that nothing sits in between."

@@ -50,6 +50,10 @@ class Sender:
     system: int
     component: int
 
+    def __str__(self) -> str:
+        """As in messages: `1/154`."""
+        return f'{self.system}/{self.component}'
+
 
 @dataclass(frozen=True, slots=True)
 class Event:

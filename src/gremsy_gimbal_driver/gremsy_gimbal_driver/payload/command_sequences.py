@@ -123,16 +123,12 @@ class CommandSequences:
 
 def _refusal(what: str, command: PendingCommand) -> str:
     other = f'answered with result {command.result}: see MAV_RESULT in the MAVLink documentation'
-    return f'The component {_name(command.to)} was asked for {what} and {_REFUSALS.get(command.result or 0, other)}.'
+    return f'The component {command.to} was asked for {what} and {_REFUSALS.get(command.result or 0, other)}.'
 
 
 def _silence(what: str, command: PendingCommand) -> str:
     tries = 'once' if command.sent == 1 else f'{command.sent} times'
     return (
-        f'The component {_name(command.to)} did not answer {what}, sent {tries} in {_PATIENCE_S:g} s: check the link; '
+        f'The component {command.to} did not answer {what}, sent {tries} in {_PATIENCE_S:g} s: check the link; '
         'it may have been done all the same.'
     )
-
-
-def _name(to: Sender) -> str:
-    return f'{to.system}/{to.component}'

@@ -199,7 +199,7 @@ class ExtendedParameters:
 
     def _end_list(self, listing: _List, missing: int) -> None:
         self._list = None
-        pending, camera, count = listing.pending, _name(listing.camera), listing.count
+        pending, camera, count = listing.pending, listing.camera, listing.count
         if not listing.seen:
             sentence = f'The camera {camera} sent no list of parameters within {_PATIENCE_S:g} s.'
             pending.report(RequestState.UNCONFIRMED, sentence)
@@ -254,7 +254,7 @@ class ExtendedParameters:
             self._end(name, RequestState.UNCONFIRMED, self._doubt(name, exchange), exchange.reported)
 
     def _doubt(self, name: str, exchange: _Exchange) -> str:
-        what, camera = exchange.pending.what, _name(exchange.camera)
+        what, camera = exchange.pending.what, exchange.camera
         if exchange.wanted is None:
             return f'The camera {camera} did not report {name} within {_PATIENCE_S:g} s: this product may not have it.'
         if exchange.reported is not None:
@@ -272,7 +272,3 @@ class ExtendedParameters:
             f'The camera {camera} did not answer {what} within {_PATIENCE_S:g} s: check the link, and whether this '
             f'product has {name}.'
         )
-
-
-def _name(camera: Sender) -> str:
-    return f'{camera.system}/{camera.component}'

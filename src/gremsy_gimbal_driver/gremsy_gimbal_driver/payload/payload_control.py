@@ -158,7 +158,7 @@ class PayloadControl:
         for gone in gone_now:
             if kind_of(gone.component) is ComponentKind.CAMERA:
                 self.gone.add(gone)
-            sentence = f'The component {gone.system}/{gone.component} fell silent before it answered: check its power.'
+            sentence = f'The component {gone} fell silent before it answered: check its power.'
             self._parameters.cancel(gone, sentence)
             self._commands.cancel(gone, sentence, now_ns)
         messages = self._parameters.due(now_ns) + self._commands.due(now_ns)

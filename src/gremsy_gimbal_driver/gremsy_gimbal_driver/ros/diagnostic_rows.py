@@ -11,7 +11,6 @@ from gremsy_gimbal_driver.device.device_status import status_condition
 from gremsy_gimbal_driver.device.stream_rates import ATTITUDE, ENCODERS, IMU, ORIENTATION
 from gremsy_gimbal_driver.driver_status import DeviceSnapshot, DriverStatus
 from gremsy_gimbal_driver.links.link_health import LinkHealth
-from gremsy_gimbal_driver.mavlink.mavlink_events import Sender
 
 _STREAMS = {ATTITUDE: 'attitude', ORIENTATION: 'orientation', ENCODERS: 'encoders', IMU: 'IMU'}
 
@@ -28,7 +27,7 @@ def driver_health(status: DriverStatus) -> Health:
     if level is not Level.OK:
         return Health(level, f'The gimbal is not well: {status.device.health}.')
     if status.device.cameras_gone:
-        gone = ' and '.join(map(_who, status.device.cameras_gone))
+        gone = ' and '.join(map(str, status.device.cameras_gone))
         return Health(
             Level.WARN,
             f"The payload's camera {gone} has fallen silent, so it neither zooms nor records: check its power.",
@@ -72,7 +71,7 @@ def _link_rows(name: str, link: LinkHealth, complaint: str) -> dict[str, str]:
         name: link.name,
         f'{name} open': str(link.is_open),
         f'{name} trouble': complaint,
-        f'{name} heard': ', '.join(map(_who, link.senders)),
+        f'{name} heard': ', '.join(map(str, link.senders)),
         f'{name} silent for (s)': silent,
         f'{name} carries motion': str(link.carries_motion),
         f'{name} bytes in, out': f'{link.traffic.bytes_in}, {link.traffic.bytes_out}',
@@ -84,7 +83,7 @@ def _link_rows(name: str, link: LinkHealth, complaint: str) -> dict[str, str]:
 def _device_rows(device: DeviceSnapshot) -> dict[str, str]:
     information, system = device.information, device.system_status
     rows = {
-        'gimbal': '' if device.gimbal is None else _who(device.gimbal),
+        'gimbal': '' if device.gimbal is None else str(device.gimbal),
         'model': '' if information is None else f'{information.vendor} {information.model}',
         'firmware': '' if information is None else information.version,
         'protocol': device.protocol,
@@ -95,8 +94,8 @@ def _device_rows(device: DeviceSnapshot) -> dict[str, str]:
         'attitude age (s)': '' if device.attitude_age_s is None else f'{device.attitude_age_s:.3f}',
         'vehicle attitude': device.vehicle or 'fresh',
         "vehicle's turning told by": device.heading_source or 'nothing: a tracker takes it not to turn',
-        'camera': '' if device.camera is None else _who(device.camera),
-        'payload': '' if device.payload is None else _who(device.payload),
+        'camera': '' if device.camera is None else str(device.camera),
+        'payload': '' if device.payload is None else str(device.payload),
         'zoom': '' if device.zoom_factor is None else f'{device.zoom_factor:.2f}',
         'payload tracking': device.payload_tracking,
     }
@@ -109,7 +108,3 @@ def _device_rows(device: DeviceSnapshot) -> dict[str, str]:
 
 def _counts(counts: Mapping[str, int]) -> dict[str, str]:
     return {name.replace('_', ' '): str(count) for name, count in sorted(counts.items())}
-
-
-def _who(sender: Sender) -> str:
-    return f'{sender.system}/{sender.component}'
