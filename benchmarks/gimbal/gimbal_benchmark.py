@@ -22,10 +22,11 @@ from benchmarks.gimbal.gimbal_processes import Commander, DriverProcess, ending,
 from gremsy_common.errors import SuiteError
 from gremsy_common.types.gimbal_state import RateSetpoint
 from gremsy_gimbal_driver.driver import GimbalDriver
-from gremsy_gimbal_driver.driver_settings import DriverListener, DriverSettings, GimbalView, WrittenCommand
+from gremsy_gimbal_driver.driver_listener import DriverListener, GimbalView, WrittenCommand
+from gremsy_gimbal_driver.gimbal_driver_parameters import GimbalDriverParameters
 from gremsy_gimbal_driver.links.link_uri import links_from_uris
 from gremsy_gimbal_driver.motion.command_arbiter import Source
-from gremsy_gimbal_driver.motion.motion_settings import MotionSettings
+from gremsy_gimbal_driver.motion.motion_parameters import MotionParameters
 from gremsy_gimbal_sim.payload_fixture import RunningPayload, running_payload
 
 _COMMANDS, _COMMAND_HZ = 1000, 100.0
@@ -41,7 +42,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     del options
     _say('commands to the wire ...')
     figures: dict[str, Any] = dict(_command_to_wire())
-    figures['ttl_ms'] = MotionSettings().time_to_live_s * 1e3
+    figures['ttl_ms'] = MotionParameters().time_to_live_s * 1e3
     figures |= _stops()
     _say('parser and fuzz ...')
     figures |= gimbal_parser.measure()
@@ -169,7 +170,9 @@ def _reboot(payload: RunningPayload) -> float:
 
 @contextmanager
 def _driver(payload: RunningPayload, listener: DriverListener) -> Iterator[GimbalDriver]:
-    driver = GimbalDriver(links_from_uris([payload.uri]), DriverSettings(), listener)
+    driver = GimbalDriver(
+        links_from_uris([payload.uri]), GimbalDriverParameters(claim_control=False, zoom_rate_hz=0.0), listener
+    )
     driver.open()
     try:
         yield driver

@@ -28,9 +28,9 @@ from gremsy_common.types.attitude_age import AttitudeAge, together
 from gremsy_common.types.control_state import ControlState
 from gremsy_common.types.frame import Frame
 from gremsy_gimbal_driver.attitude.attitude_stamping import AttitudeStamping
+from gremsy_gimbal_driver.calibration.calibration_parameters import CalibrationParameters, Pair
 from gremsy_gimbal_driver.calibration.calibration_result import CalibrationResult
 from gremsy_gimbal_driver.calibration.calibration_routine import CalibrationRoutine
-from gremsy_gimbal_driver.calibration.calibration_settings import CalibrationSettings, Pair
 from gremsy_gimbal_driver.mavlink.mavlink_decoder import MavlinkDecoder
 from gremsy_gimbal_driver.mavlink.mavlink_encoder import MavlinkEncoder
 from gremsy_gimbal_driver.mavlink.mavlink_events import AttitudeStatus, Sender
@@ -85,7 +85,7 @@ class CalibratedPayload:
         self._payload = SimulatedPayload(options, seed, speaks_first=True)
         self._encoder, self._gimbal = MavlinkEncoder(_OWN), Sender(options.system, options.gimbal_component)
         self._decoder, self._stamping = MavlinkDecoder(_OWN, self._gimbal), AttitudeStamping('camera')
-        self._routine = CalibrationRoutine(CalibrationSettings())
+        self._routine = CalibrationRoutine(CalibrationParameters())
         self._tracker = Tracker(TrackerParameters())
         self._tracker.offer_camera_model(0, simulated_camera())
         self._wall = Wall(seed)

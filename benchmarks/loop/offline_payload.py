@@ -10,11 +10,12 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
 
+from benchmarks.pointing.pointing_driver import calibrated
 from gremsy_camera.scene.scene import View
 from gremsy_common.errors import SuiteError
 from gremsy_common.geometry import (
@@ -33,8 +34,7 @@ from gremsy_gimbal_driver.mavlink.mavlink_frames import wire_rates
 from gremsy_gimbal_driver.motion.command_arbiter import Source
 from gremsy_gimbal_driver.motion.instant import Instant
 from gremsy_gimbal_driver.motion.motion_control import MotionControl
-from gremsy_gimbal_driver.motion.motion_settings import MotionSettings
-from gremsy_gimbal_driver.motion.plant_inverse import PlantInverse
+from gremsy_gimbal_driver.motion.motion_parameters import MotionParameters
 from gremsy_gimbal_sim.options.options import PRESETS
 from gremsy_gimbal_sim.payload import SimulatedPayload
 
@@ -72,12 +72,10 @@ class OfflinePayload:
         self.refused: list[str] = []
         self._payload = SimulatedPayload(options, seed, start_ns * 1e-9, speaks_first=True)
         # The demo's calibration: the inverse knows the dead zone, the link's delay is the telemetry's age.
-        inverse = PlantInverse(
-            dead_zone_rad_s=options.plant.dead_zone_rad_s, rate_gain_by_zoom=options.plant.rate_gain_by_zoom
+        parameters = MotionParameters(
+            frame_prefix=level_frame.removesuffix('gimbal_level'), **asdict(calibrated(options.plant))
         )
-        self._motion = MotionControl(
-            MotionSettings(level_frame=level_frame, plant_inverse=inverse), self.refused.append, lambda _: None
-        )
+        self._motion = MotionControl(parameters, self.refused.append, lambda _: None)
         self._encoder = MavlinkEncoder(_OWN)
         self._gimbal = Sender(options.system, options.gimbal_component)
         self._decoder = MavlinkDecoder(_OWN, self._gimbal)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The driver's last stage for a batch: acceleration limit, gain against zoom, pulses in the dead zone.
 
-The same rules as `RateLimiter` and `DeadZoneDither`, which know one gimbal at a time; a test compares the two. New
+The same rules as `RateLimiter` and `PlantInverse`, which know one gimbal at a time; a test compares the two. New
 rates come each 20 ms, so that the streamer writes each at once and repeats none.
 """
 
@@ -12,15 +12,22 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from gremsy_gimbal_driver.motion.motion_settings import MotionSettings
-from gremsy_gimbal_driver.motion.plant_inverse import PlantInverse
-from gremsy_gimbal_sim.plant.plant import Plant
+from gremsy_gimbal_driver.motion.motion_parameters import MotionParameters
+from gremsy_gimbal_driver.motion.plant_inverse import MeasuredPlant
+from gremsy_gimbal_driver.motion.setpoint_streamer import REPEAT_INTERVAL_S
+from gremsy_gimbal_sim.plant.plant import Plant, PlantParameters
 
 Array = NDArray[np.float64]
 
-_SETTINGS = MotionSettings()
+_PARAMETERS = MotionParameters()
 _ABOVE = 1.05
 _SLACK_S = 1e-3
+
+
+def calibrated(plant: PlantParameters) -> MeasuredPlant:
+    """What a calibration that makes no mistake finds of it."""
+    zooms, gains = zip(*plant.rate_gain_by_zoom, strict=True) if plant.rate_gain_by_zoom else ((), ())
+    return MeasuredPlant(dead_zone_rad_s=plant.dead_zone_rad_s, rate_gain_zooms=zooms, rate_gains=gains)
 
 
 class BatchDriver:
@@ -30,8 +37,7 @@ class BatchDriver:
         self._plant = plant
         parameters = plant.parameters
         self._dead_zone = parameters.dead_zone_rad_s
-        inverse = PlantInverse(dead_zone_rad_s=self._dead_zone, rate_gain_by_zoom=parameters.rate_gain_by_zoom)
-        self._gain = inverse.rate_gain(zoom)
+        self._gain = calibrated(parameters).rate_gain(zoom)
         shape = plant.angles_rad.shape
         self._last = np.zeros(shape)
         self._wished, self._commanded, self._owed = np.zeros(shape), np.zeros(shape), np.zeros(shape)
@@ -40,12 +46,12 @@ class BatchDriver:
 
     def ask(self, now_s: float, rates_rad_s: Array) -> None:
         """Command these true rates now."""
-        elapsed_s = _SETTINGS.repeat_interval_s
+        elapsed_s = REPEAT_INTERVAL_S
         if self._last_s is not None:
             elapsed_s = min(now_s - self._last_s, elapsed_s)
         self._last_s = now_s
-        largest = _SETTINGS.max_rate_rad_s
-        change = _SETTINGS.max_acceleration_rad_s2 * elapsed_s
+        largest = _PARAMETERS.max_rate_rad_s
+        change = _PARAMETERS.max_acceleration_rad_s2 * elapsed_s
         self._last = np.clip(np.clip(rates_rad_s, -largest, largest), self._last - change, self._last + change)
         wished = self._last / self._gain
         self._plant.command(now_s, self._pulses(wished, elapsed_s) if self._dead_zone > 0.0 else wished)
@@ -59,7 +65,7 @@ class BatchDriver:
         self._plant.command(now_s, 0.0)
 
     def _pulses(self, wished: Array, elapsed_s: float) -> Array:
-        pulse_s, pulse = _SETTINGS.repeat_interval_s, self._dead_zone * _ABOVE
+        pulse_s, pulse = REPEAT_INTERVAL_S, self._dead_zone * _ABOVE
         first = np.isinf(self._age_s)
         self._owed = np.where(first, self._owed, self._owed + (self._wished - self._commanded) * elapsed_s)
         age = np.where(first, pulse_s, self._age_s + elapsed_s)

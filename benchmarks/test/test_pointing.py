@@ -10,10 +10,10 @@ from benchmarks.pointing import pointing_baselines, pointing_benchmark, pointing
 from benchmarks.pointing.pointing_baselines import run_move_and_wait, run_pid, tune
 from benchmarks.pointing.pointing_bound import singer_bound_deg
 from benchmarks.pointing.pointing_closed_loop import run_core
-from benchmarks.pointing.pointing_driver import BatchDriver
+from benchmarks.pointing.pointing_driver import BatchDriver, calibrated
 from benchmarks.pointing.pointing_scenarios import REENTRIES_S, SCENARIOS, reentry, reversal, scenario, singer, walking
 from benchmarks.pointing.pointing_world import Errors, World
-from gremsy_gimbal_driver.motion.plant_inverse import DeadZoneDither, PlantInverse
+from gremsy_gimbal_driver.motion.plant_inverse import PlantInverse
 from gremsy_gimbal_sim.plant.plant import GREMSY, IDEAL, ZOOM_RATE_GAIN, Plant, PlantParameters
 
 IDEAL_S, GREMSY_S = 0.120, 0.250
@@ -103,8 +103,7 @@ def test_the_batch_driver_makes_the_commands_of_the_driver_itself(zoom: float) -
     commanded: list[np.ndarray] = []
     plant.command = lambda _, rates: commanded.append(np.array(rates)[0])  # type: ignore[method-assign]
     batch = BatchDriver(plant, zoom)
-    inverse = PlantInverse(dead_zone_rad_s=dead_zone, rate_gain_by_zoom=table)
-    driver = DeadZoneDither(inverse, 0.04)
+    driver = PlantInverse(calibrated(plant.parameters), 0.04)
     t = np.arange(300) * 0.02
     wished = np.stack([0.05 * np.sin(t), 0.03 * np.cos(2 * t)], axis=1) / (10.0 if zoom > 1.0 else 1.0)
     wished[0] = 0.0

@@ -25,12 +25,12 @@ from gremsy_common.types.gimbal_state import (
 )
 from gremsy_gimbal_driver.calibration.calibration_report import summary
 from gremsy_gimbal_driver.calibration.calibration_run import CalibrationRun
-from gremsy_gimbal_driver.calibration.calibration_settings import CalibrationSettings
 from gremsy_gimbal_driver.deadman.deadman_briefing import DeadmanBriefing
 from gremsy_gimbal_driver.deadman.deadman_guard import BEATS_PER_TIME_TO_LIVE
 from gremsy_gimbal_driver.device.gimbal_device import GimbalDevice, StatusMessage, Told
-from gremsy_gimbal_driver.driver_settings import DriverListener, DriverSettings, GimbalView, WrittenCommand
+from gremsy_gimbal_driver.driver_listener import DriverListener, GimbalView, WrittenCommand
 from gremsy_gimbal_driver.driver_status import DriverStatus
+from gremsy_gimbal_driver.gimbal_driver_parameters import GimbalDriverParameters
 from gremsy_gimbal_driver.goals.goal import AngleGoal, GoalPath, GoalProgress, GoalState
 from gremsy_gimbal_driver.links.link import Link
 from gremsy_gimbal_driver.links.link_health import complaint
@@ -45,7 +45,9 @@ from gremsy_gimbal_driver.motion.mode_machine import ModeStatus
 from gremsy_gimbal_driver.motion.mode_while_following import ModeWhileFollowing
 from gremsy_gimbal_driver.motion.motion_control import MotionControl
 from gremsy_gimbal_driver.motion.motion_output import GimbalMode, MotionOutput
-from gremsy_gimbal_driver.motion.plant_inverse import PlantInverse
+from gremsy_gimbal_driver.motion.plant_inverse import MeasuredPlant
+from gremsy_gimbal_driver.motion.setpoint_streamer import BURST_COUNT, BURST_INTERVAL_S
+from gremsy_gimbal_driver.payload.camera_commands import first_still_number
 from gremsy_gimbal_driver.payload.payload_requests import Request
 from gremsy_gimbal_driver.payload.pending_request import PendingRequest
 from gremsy_gimbal_driver.payload.tracking_guard import TrackingGuard
@@ -64,7 +66,7 @@ class GimbalDriver:
 
     Args:
         links: one or two, in order of preference, not opened yet.
-        settings: how to talk and move.
+        parameters: how to talk and move, with the frames' whole prefix.
         listener: who is told.
         clock: both clocks.
     """
@@ -72,32 +74,32 @@ class GimbalDriver:
     def __init__(
         self,
         links: Sequence[Link],
-        settings: DriverSettings | None = None,
+        parameters: GimbalDriverParameters | None = None,
         listener: DriverListener | None = None,
         clock: Clock = system_clock,
     ) -> None:
-        self._settings = settings or DriverSettings()
+        self._parameters = parameters = parameters or GimbalDriverParameters()
         self._listener = listener or DriverListener()
         self._clock = clock
-        motion = self._settings.motion
         link_listener = LinkListener(self._link_opened, self._link_lost, self._listener.say, self._listener.inform)
         self._router = LinkRouter(links, link_listener)
-        self._components = ComponentRegister(self._settings.gimbal)
-        self._decoders = [MavlinkDecoder(self._settings.own, components=self._components) for _ in links]
-        self._encoder = MavlinkEncoder(self._settings.own)
-        self._motion = MotionControl(motion, self._listener.say, self._listener.inform)
+        self._components = ComponentRegister(parameters.pinned_gimbal)
+        self._decoders = [MavlinkDecoder(parameters.own, components=self._components) for _ in links]
+        self._encoder = MavlinkEncoder(parameters.own)
+        self._motion = MotionControl(parameters, self._listener.say, self._listener.inform)
         self._device = GimbalDevice(
-            self._settings,
+            parameters,
             self._encoder,
             self._components,
             self._motion,
             self._listener.say,
             self._listener.inform,
+            first_still_number(time.time_ns()),
         )
         self._tracking = TrackingGuard(self._device.payload)
-        self._mode_while_following = ModeWhileFollowing(self._settings.mode_while_following)
+        self._mode_while_following = ModeWhileFollowing(parameters.mode_while_following)
         self._calibration: CalibrationRun | None = None
-        self._deadman = DeadmanBriefing(motion, self._listener.say, self._settings.deadman)
+        self._deadman = DeadmanBriefing(parameters, self._listener.say)
         self._condition = threading.Condition()
         self._something_new = False
         self._closing = False
@@ -212,12 +214,12 @@ class GimbalDriver:
                 return self._motion.set_mode(Source.OPERATOR, mode, self._clock())
             return self._motion.prefer_mode(mode, self._clock())
 
-    def calibrate(self, settings: CalibrationSettings) -> Answer:
+    def calibrate(self) -> Answer:
         """Begin to measure the plant; returns at once, the listener hears the end."""
         with self._changing():
             now, view = self._clock(), self._device.view
-            device, level_frame = self._device, self._settings.motion.level_frame
-            run = CalibrationRun(settings, self._motion, device.payload, level_frame, device.imu_axes)
+            device = self._device
+            run = CalibrationRun(self._parameters, self._motion, device.payload, device.imu_axes)
             if self._calibration is not None and self._calibration.running:
                 return Answer(False, 'Not calibrating: it runs already.')
             if view is not None:
@@ -228,10 +230,10 @@ class GimbalDriver:
             self._calibration = run
             return Answer(True, run.routine.sentence)
 
-    def use_plant_inverse(self, inverse: PlantInverse) -> None:
+    def use_plant(self, plant: MeasuredPlant) -> None:
         """From the next command on, as after a calibration."""
         with self._changing():
-            self._motion.use_plant_inverse(inverse)
+            self._motion.use_plant(plant)
 
     def use_attitude_delay(self, least_delay_s: float) -> None:
         """The smallest time from a measurement to its arrival is known to be another, from the next attitude on."""
@@ -410,7 +412,7 @@ class GimbalDriver:
             self._write_motion(output)
         self._tell(control, goals, calibration)
         self._housekeep()
-        longest_s = self._settings.motion.time_to_live_s / BEATS_PER_TIME_TO_LIVE
+        longest_s = self._parameters.time_to_live_s / BEATS_PER_TIME_TO_LIVE
         now_ns = self._clock().monotonic_ns
         for each_ns in (wake_ns, calibration_wake_ns, self._router_wake_ns, self._housekeeping_ns):
             if each_ns is not None:
@@ -504,10 +506,9 @@ class GimbalDriver:
 
     def _burst(self) -> None:
         """The stop of last resort, written by the calling thread."""
-        motion = self._settings.motion
-        for number in range(motion.burst_count):
+        for number in range(BURST_COUNT):
             if number:
-                time.sleep(motion.burst_interval_s)
+                time.sleep(BURST_INTERVAL_S)
             self._write_motion(self._motion.zero)
 
     # What the readers tell.

@@ -37,14 +37,8 @@ from gremsy_gimbal_driver.calibration.calibration_file import (
 )
 from gremsy_gimbal_driver.calibration.calibration_result import CalibrationResult
 from gremsy_gimbal_driver.driver import GimbalDriver
-from gremsy_gimbal_driver.driver_settings import DriverListener, GimbalView, WrittenCommand
-from gremsy_gimbal_driver.gimbal_driver_parameters import (
-    BASE_FRAME,
-    CAMERA_FRAME,
-    LEVEL_FRAME,
-    PAYLOAD_SETTINGS,
-    GimbalDriverParameters,
-)
+from gremsy_gimbal_driver.driver_listener import DriverListener, GimbalView, WrittenCommand
+from gremsy_gimbal_driver.gimbal_driver_parameters import GimbalDriverParameters
 from gremsy_gimbal_driver.goals.frame_tree import FrameTree, TransformError
 from gremsy_gimbal_driver.goals.goal import GoalProgress
 from gremsy_gimbal_driver.links.link_uri import links_from_uris
@@ -53,8 +47,8 @@ from gremsy_gimbal_driver.motion.instant import Instant
 from gremsy_gimbal_driver.motion.motion_output import GimbalMode
 from gremsy_gimbal_driver.motion.notices import Notices
 from gremsy_gimbal_driver.payload import payload_requests as requests
-from gremsy_gimbal_driver.payload.camera_commands import first_still_number
-from gremsy_gimbal_driver.payload.payload_settings import ProductFamily, find_setting
+from gremsy_gimbal_driver.payload.payload_parameters import CAMERA_SETTINGS
+from gremsy_gimbal_driver.payload.payload_settings import find_setting
 from gremsy_gimbal_driver.payload.pending_request import RequestLog, RequestState
 from gremsy_gimbal_driver.ros.attitude_messages import frame_transforms
 from gremsy_gimbal_driver.ros.diagnostic_rows import diagnostic_rows, driver_health, no_setpoints
@@ -90,18 +84,18 @@ class GimbalDriverNode(SuiteNode[GimbalDriverParameters]):
 
     def activate(self) -> None:
         """Topics out, the driver, then what may move it."""
-        self._used = parameters = self.parameters
-        self._telemetry = TelemetryTopics(self, self._frames())
+        self._used = self.parameters
+        parameters = replace(self.parameters, frame_prefix=self._prefix)
+        self._telemetry = TelemetryTopics(self, self._frames(parameters))
         self._source = parameters.setpoint_source
         self._hear(self._source)
         self._control = self.publisher(topics.GIMBAL_CONTROL)
         self._goal = self.publisher(topics.GIMBAL_GOAL)
         self._plant = self.publisher(topics.GIMBAL_PLANT)
-        settings = replace(parameters.driver_settings(self._prefix), still_number=first_still_number(time.time_ns()))
         self._ages = AttitudeAgeWatch(parameters.least_attitude_delay_s, parameters.attitude_delay_correction_s)
         self._driver = driver = GimbalDriver(
             links_from_uris(parameters.links),
-            settings,
+            parameters,
             self._listener(),
             lambda: Instant(time.monotonic_ns(), self.now_ns()),
         )
@@ -109,9 +103,8 @@ class GimbalDriverNode(SuiteNode[GimbalDriverParameters]):
         self._request_log = RequestLog(self.get_logger().info, self.report_error)
         self._publish_control(ControlState(False, NOBODY))
         self._publish_plant()
-        frames = self._frames()
-        self._tree = FrameTree(own=(frames.level, f'{self._prefix}{CAMERA_FRAME}', *frames.optical))
-        self._operator, others = self._port(driver, Source.OPERATOR), self._port(driver, Source.OTHER)
+        self._tree = FrameTree(own=(parameters.level_frame, parameters.camera_frame, *self._optical_frames))
+        self._operator, others = (self._port(driver, parameters, each) for each in (Source.OPERATOR, Source.OTHER))
         self._facades = installed_facades(
             self, others, self.report_error, mavros=parameters.mavros_facade, ptz=parameters.ptz_facade
         )
@@ -134,10 +127,10 @@ class GimbalDriverNode(SuiteNode[GimbalDriverParameters]):
     def parameters_changed(self) -> None:
         """Settings of the payload's camera and the mode take effect; a word that the product knows not is refused."""
         parameters, before = self.parameters, self._used
-        changed = {name: getattr(parameters, name) for name in PAYLOAD_SETTINGS}
+        changed = {name: getattr(parameters, name) for name in CAMERA_SETTINGS}
         changed = {name: word for name, word in changed.items() if word and word != getattr(before, name)}
         for name, word in changed.items():
-            find_setting(ProductFamily(parameters.product), name).value(word)
+            find_setting(parameters.family, name).value(word)
         driver = self._driver
         if driver is None:
             return
@@ -320,7 +313,7 @@ class GimbalDriverNode(SuiteNode[GimbalDriverParameters]):
             refuse_unwritable(self._calibration_path)
         except SuiteError as error:
             return Answer(False, f'Not calibrating: {error}')
-        answer = driver.calibrate(self.parameters.calibration_settings())
+        answer = driver.calibrate()
         if answer.done:
             self._ages.calibration_begins(self.now_ns())
         return answer
@@ -409,7 +402,7 @@ class GimbalDriverNode(SuiteNode[GimbalDriverParameters]):
         except SuiteError as error:
             self.report_error(str(error))
             return
-        self._driver.use_plant_inverse(self._calibrated.plant_inverse())
+        self._driver.use_plant(self._calibrated)
         if result.attitude_delay_s is not None:
             self._driver.use_attitude_delay(result.attitude_delay_s)
             self._ages.use(result.attitude_delay_s, self.now_ns())
@@ -434,24 +427,28 @@ class GimbalDriverNode(SuiteNode[GimbalDriverParameters]):
 
     # Parts.
 
-    def _frames(self) -> TelemetryFrames:
+    @property
+    def _optical_frames(self) -> list[str]:
+        return [f'{self._prefix}{frame}' for frame in self.parameters.optical_frames]
+
+    def _frames(self, parameters: GimbalDriverParameters) -> TelemetryFrames:
         return TelemetryFrames(
-            f'{self._prefix}{LEVEL_FRAME}',
-            f'{self._prefix}{BASE_FRAME}' if self.parameters.publish_level_frame else None,
-            [f'{self._prefix}{frame}' for frame in self.parameters.optical_frames],
-            heard_here=int(self.parameters.goal_frames),
-            joints=joint_names(self.parameters.joint_prefix),
+            parameters.level_frame,
+            parameters.base_frame if parameters.publish_level_frame else None,
+            self._optical_frames,
+            heard_here=int(parameters.goal_frames),
+            joints=joint_names(parameters.joint_prefix),
         )
 
-    def _port(self, driver: GimbalDriver, source: Source) -> DriverPort:
+    def _port(self, driver: GimbalDriver, parameters: GimbalDriverParameters, source: Source) -> DriverPort:
         settings = PortSettings(
-            f'{self._prefix}{LEVEL_FRAME}',
-            f'{self._prefix}{CAMERA_FRAME}',
-            f'{self._prefix}{BASE_FRAME}',
-            self._frames().optical,
-            self.parameters.goal_timeout_s,
-            self.parameters.goal_hold_s,
-            joint_names(self.parameters.joint_prefix),
+            parameters.level_frame,
+            parameters.camera_frame,
+            parameters.base_frame,
+            self._optical_frames,
+            parameters.goal_timeout_s,
+            parameters.goal_hold_s,
+            joint_names(parameters.joint_prefix),
         )
         return DriverPort(driver, source, self._tree, settings, self.now_ns, self._notices)
 

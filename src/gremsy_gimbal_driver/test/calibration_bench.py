@@ -8,8 +8,8 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from gremsy_gimbal_driver.attitude.attitude_stamping import AttitudeStamping
+from gremsy_gimbal_driver.calibration.calibration_parameters import CalibrationParameters, Pair
 from gremsy_gimbal_driver.calibration.calibration_routine import CalibrationRoutine, CalibrationWish
-from gremsy_gimbal_driver.calibration.calibration_settings import CalibrationSettings, Pair
 from gremsy_gimbal_driver.mavlink.mavlink_decoder import MavlinkDecoder
 from gremsy_gimbal_driver.mavlink.mavlink_encoder import MavlinkEncoder
 from gremsy_gimbal_driver.mavlink.mavlink_events import AttitudeStatus, PayloadTelemetry, Sender
@@ -35,7 +35,7 @@ class CalibrationBench:
 
     Args:
         options: of the payload.
-        settings: of the routine.
+        parameters: of the routine.
         signs: -1 for an axis whose commands the device takes the other way.
         seed: of the payload's faults.
         step_ms: of the invented time.
@@ -44,13 +44,13 @@ class CalibrationBench:
     def __init__(
         self,
         options: PayloadOptions,
-        settings: CalibrationSettings | None = None,
+        parameters: CalibrationParameters | None = None,
         signs: tuple[int, int] = (1, 1),
         seed: int = 0,
         step_ms: int = 10,
     ) -> None:
         self.options, self.signs = options, signs
-        self.routine = CalibrationRoutine(settings or CalibrationSettings())
+        self.routine = CalibrationRoutine(parameters or CalibrationParameters())
         self.payload = SimulatedPayload(options, seed, speaks_first=True)
         self.encoder = MavlinkEncoder(OWN)
         self.gimbal = Sender(options.system, options.gimbal_component)

@@ -11,7 +11,7 @@ from gremsy_gimbal_driver.motion.command_arbiter import Source
 from gremsy_gimbal_driver.motion.instant import Instant
 from gremsy_gimbal_driver.motion.motion_control import Answer, MotionControl
 from gremsy_gimbal_driver.motion.motion_output import GimbalMode, MotionOutput
-from gremsy_gimbal_driver.motion.motion_settings import MotionSettings
+from gremsy_gimbal_driver.motion.motion_parameters import MotionParameters
 from gremsy_gimbal_sim.plant.plant import Plant, PlantParameters
 
 MS = 1_000_000
@@ -22,10 +22,10 @@ ZERO = (0.0, 0.0)
 class Bench:
     """A motion control, its time, what it said and what it wrote: (ms, rates or None), and the whole outputs."""
 
-    def __init__(self, **settings: object) -> None:
+    def __init__(self, **parameters: object) -> None:
         self.said: list[str] = []
-        self.settings = MotionSettings(**settings)  # type: ignore[arg-type]
-        self.motion = MotionControl(self.settings, self.said.append, self.said.append)
+        self.parameters = MotionParameters(**parameters)  # type: ignore[arg-type]
+        self.motion = MotionControl(self.parameters, self.said.append, self.said.append)
         self.now_ms = 0.0
         self.written: list[tuple[float, tuple[float, float] | None]] = []
         self.outputs: list[tuple[float, MotionOutput]] = []
@@ -178,8 +178,8 @@ class Gimbal:
 class PlantBench(Bench):
     """A bench whose angles are those of a gimbal that does what is written."""
 
-    def __init__(self, gimbal: Gimbal, **settings: object) -> None:
-        super().__init__(**settings)
+    def __init__(self, gimbal: Gimbal, **parameters: object) -> None:
+        super().__init__(**parameters)
         self.gimbal = gimbal
         self.track: list[tuple[float, tuple[float, float]]] = []
 

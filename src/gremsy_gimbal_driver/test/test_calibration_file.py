@@ -22,6 +22,7 @@ from gremsy_gimbal_driver.calibration.calibration_file import (
     write_calibration,
 )
 from gremsy_gimbal_driver.calibration.calibration_fit import ResponseFit
+from gremsy_gimbal_driver.calibration.calibration_parameters import Axis
 from gremsy_gimbal_driver.calibration.calibration_report import confidence, summary
 from gremsy_gimbal_driver.calibration.calibration_result import (
     AxisCalibration,
@@ -30,7 +31,6 @@ from gremsy_gimbal_driver.calibration.calibration_result import (
     GainPoint,
     contradiction,
 )
-from gremsy_gimbal_driver.calibration.calibration_settings import Axis
 
 DEGREE = math.radians(1.0)
 RESPONSE = ResponseFit(

@@ -50,6 +50,7 @@ def test_a_calibration_measures_the_gimbal_and_its_file_is_the_next_starts_param
         options={'imu_axes': '_'.join(axes)},
         imu_rate_hz=20.0,
     )
+    user.wait_until(lambda: user.plants)
     assert user.plants[-1]['source'] == 'default'
     user.arm()
     assert user.trigger('calibrate') == (True, 'The calibration runs: keep the vehicle still.')

@@ -11,9 +11,10 @@ from functools import cache
 import numpy as np
 import pytest
 
+from gremsy_common.parameters.parameter_fields import ParameterError, from_values
+from gremsy_gimbal_driver.calibration.calibration_parameters import CalibrationParameters, Pair
 from gremsy_gimbal_driver.calibration.calibration_result import CalibrationResult
 from gremsy_gimbal_driver.calibration.calibration_routine import CalibrationRoutine, CalibrationState
-from gremsy_gimbal_driver.calibration.calibration_settings import CalibrationSettings, Pair
 from gremsy_gimbal_driver.motion.instant import Instant
 from gremsy_gimbal_sim.plant.plant import ZOOM_RATE_GAIN, PlantParameters
 from src.gremsy_gimbal_driver.test.calibration_bench import CalibrationBench, options_of
@@ -28,8 +29,8 @@ UNCOMMANDED = (
 
 @cache
 def run(preset: str, signs: tuple[int, int] = (1, 1), seed: int = 0, zoomed: bool = False) -> CalibrationBench:
-    settings = CalibrationSettings(zooms=ZOOMS if zoomed else ())
-    return CalibrationBench(options_of(preset), settings, signs, seed).finished()
+    parameters = CalibrationParameters(calibration_zooms=ZOOMS if zoomed else ())
+    return CalibrationBench(options_of(preset), parameters, signs, seed).finished()
 
 
 def result_of(bench: CalibrationBench) -> CalibrationResult:
@@ -88,7 +89,9 @@ def test_it_takes_a_minute_and_ends_where_it_began(preset: str, signs: tuple[int
 def test_one_axis_moves_at_a_time_and_no_faster_than_allowed(preset: str, signs: tuple[int, int], seed: int) -> None:
     wishes = [wish.rates_rad_s for _, wish in run(preset, signs, seed).wishes]
     assert all(azimuth == 0.0 or tilt == 0.0 for azimuth, tilt in wishes)
-    assert max(max(map(abs, rates)) for rates in wishes) == pytest.approx(CalibrationSettings().max_rate_rad_s)
+    assert max(max(map(abs, rates)) for rates in wishes) == pytest.approx(
+        CalibrationParameters().calibration_rate_rad_s
+    )
     assert wishes[-1] == (0.0, 0.0)
 
 
@@ -132,9 +135,12 @@ def test_no_axis_ever_leaves_its_travel(seed: int) -> None:
         attitude_noise_rad=math.radians(random.uniform(0.0, 0.1)),
     )
     travel_rad = math.radians(random.uniform(4.0, 15.0))
-    settings = CalibrationSettings(travel_rad=travel_rad, max_rate_rad_s=math.radians(random.uniform(3.0, 12.0)))
+
+    class Paced(CalibrationParameters):
+        fastest_calibration_rad_s = math.radians(random.uniform(3.0, 12.0))
+
     signs = (int(random.choice([-1, 1])), int(random.choice([-1, 1])))
-    bench = CalibrationBench(options, settings, signs, seed, step_ms=20).finished()
+    bench = CalibrationBench(options, Paced(calibration_travel_rad=travel_rad), signs, seed, step_ms=20).finished()
     assert max(bench.farthest) < travel_rad
     result = bench.routine.result
     assert result is None or (result.azimuth.sign, result.tilt.sign) == signs
@@ -144,23 +150,22 @@ def test_no_axis_ever_leaves_its_travel(seed: int) -> None:
     ('changes', 'sentence'),
     [
         (
-            {'travel_rad': math.radians(2.0)},
-            'The calibration setting travel_rad is 0.0349066: use 0.052 .. 0.524 rad.',
+            {'calibration_travel_rad': math.radians(2.0)},
+            'Parameter `calibration_travel_rad` is 0.0349066, out of its range: use 0.053 .. 0.523 rad.',
         ),
         (
-            {'max_rate_rad_s': math.nan},
-            'The calibration setting max_rate_rad_s is nan: use 0.017 .. 0.349 rad/s.',
+            {'calibration_zooms': (1.0, 4.0, 2.0)},
+            'Parameter `calibration_zooms` does not ascend: sort it.',
         ),
         (
-            {'zooms': (1.0, 4.0, 2.0)},
-            'The calibration setting zooms is [1.0, 4.0, 2.0]: use ascending factors from 1 up.',
+            {'calibration_zooms': (0.5,)},
+            'Parameter `calibration_zooms` is 0.5, out of its range: use 1 .. 1000.',
         ),
-        ({'zooms': (0.5,)}, 'The calibration setting zooms is [0.5]: use ascending factors from 1 up.'),
     ],
 )
 def test_bounds_that_cannot_be_kept_are_refused(changes: dict[str, object], sentence: str) -> None:
-    with pytest.raises(ValueError, match=f'^{re.escape(sentence)}$'):
-        CalibrationSettings(**changes)  # type: ignore[arg-type]
+    with pytest.raises(ParameterError, match=f'^{re.escape(sentence)}$'):
+        from_values(CalibrationParameters, changes)
 
 
 # Beginning.
@@ -174,7 +179,7 @@ def test_it_does_not_begin_disarmed() -> None:
 
 
 def test_it_does_not_begin_without_telemetry() -> None:
-    routine = CalibrationRoutine(CalibrationSettings())
+    routine = CalibrationRoutine(CalibrationParameters())
     said = 'Not calibrating: no attitude comes from the gimbal; check its link and power.'
     assert routine.begin(Instant(0, 0), armed=True) == said
     routine.attitude(1, (0.0, 0.0), (0.0, 0.0), Instant(0, 0))
@@ -183,7 +188,7 @@ def test_it_does_not_begin_without_telemetry() -> None:
 
 
 def test_it_does_not_begin_near_a_soft_limit() -> None:
-    routine = CalibrationRoutine(CalibrationSettings())
+    routine = CalibrationRoutine(CalibrationParameters())
     routine.attitude(1, (0.0, math.radians(80.0)), (0.0, 0.0), Instant(0, 0))
     assert routine.begin(Instant(0, 0), armed=True) == (
         'Not calibrating: the tilt is at 80 deg and needs 12 deg to either side within its limits (-45 .. 90 deg); '
@@ -205,7 +210,7 @@ def test_it_does_not_begin_twice_and_wishes_nothing_before_it_begins() -> None:
 def moving(preset: str = 'gremsy', **changes: object) -> CalibrationBench:
     """In the middle of the azimuth's steps, at full rate."""
     bench = CalibrationBench(options_of(preset, **changes)).begun()
-    fast = pytest.approx(CalibrationSettings().rate_rad_s)
+    fast = pytest.approx(CalibrationParameters().calibration_rate_rad_s)
     bench.run_until(lambda: bench.wishes[-1:] and bench.wishes[-1][1].rates_rad_s[0] == fast)  # type: ignore[arg-type, return-value]
     return bench
 
@@ -226,7 +231,7 @@ def test_lost_telemetry_ends_it() -> None:
     silent_from_ms = bench.now_ms
     assert end_of(bench) == f'{ENDED}no attitude came from the gimbal for 1 s.'
     assert bench.now_ms - silent_from_ms <= 1010
-    assert max(bench.farthest) < CalibrationSettings().travel_rad
+    assert max(bench.farthest) < CalibrationParameters().calibration_travel_rad
 
 
 def test_a_disarm_ends_it_at_once() -> None:
@@ -280,7 +285,7 @@ def test_a_gimbal_that_goes_on_after_zero_ends_it() -> None:
 
     bench.taken = latched
     assert end_of(bench) == ENDED + UNCOMMANDED.format('azimuth')
-    assert max(bench.farthest) < CalibrationSettings().travel_rad
+    assert max(bench.farthest) < CalibrationParameters().calibration_travel_rad
 
 
 def test_a_gimbal_that_drifts_at_rest_is_refused() -> None:
@@ -319,7 +324,7 @@ def test_a_gimbal_three_times_as_fast_as_asked_is_stopped_within_its_travel() ->
     bench = CalibrationBench(options_of('gremsy', plant=plant)).begun()
     assert end_of(bench) == ENDED + UNCOMMANDED.format('azimuth')
     bench.run_until(lambda: bench.taken_s > 10.0)
-    assert max(bench.farthest) < CalibrationSettings().travel_rad
+    assert max(bench.farthest) < CalibrationParameters().calibration_travel_rad
 
 
 def test_attitudes_that_are_not_numbers_count_as_none() -> None:
@@ -338,7 +343,10 @@ def test_a_reported_rate_that_runs_away_ends_it() -> None:
 
 
 def test_it_does_not_run_for_ever() -> None:
-    bench = CalibrationBench(options_of('ideal'), CalibrationSettings(time_limit_s=20.0)).begun()
+    class Hurried(CalibrationParameters):
+        calibration_limit_s = 20.0
+
+    bench = CalibrationBench(options_of('ideal'), Hurried()).begun()
     assert end_of(bench) == f'{ENDED}it took longer than 20 s.'
     assert bench.taken_s <= 20.1
 
@@ -347,7 +355,7 @@ def test_it_does_not_run_for_ever() -> None:
 
 
 def test_a_device_that_tells_no_zoom_is_measured_at_one() -> None:
-    bench = CalibrationBench(options_of('gremsy'), CalibrationSettings(zooms=(1.0, 2.0)), step_ms=20)
+    bench = CalibrationBench(options_of('gremsy'), CalibrationParameters(calibration_zooms=(1.0, 2.0)), step_ms=20)
     bench.tells_zoom = False
     result = result_of(bench.finished())
     assert len(result.gains) == 1
@@ -357,13 +365,15 @@ def test_a_device_that_tells_no_zoom_is_measured_at_one() -> None:
 
 def test_a_lens_that_ends_early_ends_the_table() -> None:
     options = options_of('gremsy', plant=options_of('realistic').plant, zoom_max=4.0)
-    result = result_of(CalibrationBench(options, CalibrationSettings(zooms=(1.0, 4.0, 8.0)), step_ms=20).finished())
+    result = result_of(
+        CalibrationBench(options, CalibrationParameters(calibration_zooms=(1.0, 4.0, 8.0)), step_ms=20).finished()
+    )
     assert [point.zoom for point in result.gains] == pytest.approx([1.0, 4.0], rel=0.03)
     assert result.notes == ('The lens goes no further than 4: larger zooms were left out.',)
 
 
 def test_a_lens_that_does_not_move_is_said() -> None:
-    bench = CalibrationBench(options_of('gremsy'), CalibrationSettings(zooms=(1.0, 4.0)), step_ms=20)
+    bench = CalibrationBench(options_of('gremsy'), CalibrationParameters(calibration_zooms=(1.0, 4.0)), step_ms=20)
     bench.zooms = False
     result = result_of(bench.finished())
     assert len(result.gains) == 1

@@ -11,7 +11,7 @@ from gremsy_common.types.gimbal_state import RateSetpoint
 from gremsy_gimbal_driver.goals.goal import AngleGoal
 from gremsy_gimbal_driver.motion.command_arbiter import CommandArbiter, HeldCommand, Refusal, Source, ZoomArbiter
 from gremsy_gimbal_driver.motion.instant import Instant
-from gremsy_gimbal_driver.motion.motion_settings import MotionSettings
+from gremsy_gimbal_driver.motion.motion_parameters import MotionParameters
 
 MS = 1_000_000
 S = 1000 * MS
@@ -38,7 +38,7 @@ def test_the_order_is_calibration_operator_tracker_others():
 
 @pytest.mark.parametrize('order', list(itertools.permutations(Source)))
 def test_the_highest_source_is_chosen_in_whatever_order_they_come(order):
-    arbiter = CommandArbiter(MotionSettings())
+    arbiter = CommandArbiter(MotionParameters())
     for number, source in enumerate(order):
         offered(arbiter, source, number)
     chosen = arbiter.chosen(at(10))
@@ -47,17 +47,25 @@ def test_the_highest_source_is_chosen_in_whatever_order_they_come(order):
 
 
 def test_the_newest_wins_within_a_source():
-    arbiter = CommandArbiter(MotionSettings())
+    arbiter = CommandArbiter(MotionParameters())
     first = offered(arbiter, Source.TRACKER, 0)
     second = offered(arbiter, Source.TRACKER, 5)
     assert second.number > first.number
     assert arbiter.chosen(at(6)) == second
 
 
-@pytest.mark.parametrize('source', list(Source))
-@pytest.mark.parametrize('lease_s', [0.0, 0.3])
+@pytest.mark.parametrize(
+    ('source', 'lease_s'),
+    [
+        (Source.OTHER, 0.0),
+        (Source.TRACKER, 0.0),
+        (Source.OPERATOR, 0.0),
+        (Source.OPERATOR, 0.3),
+        (Source.CALIBRATION, 0.5),
+    ],
+)
 def test_a_lease_keeps_lower_sources_out_and_moves_nothing_itself(source, lease_s):
-    arbiter = CommandArbiter(MotionSettings(**{f'{source.word}_lease_s': lease_s}))
+    arbiter = CommandArbiter(MotionParameters(operator_lease_s=lease_s))
     offered(arbiter, source, 0)
     end_ms = 200 + lease_s * 1e3
     assert arbiter.chosen(at(199)) is not None
@@ -67,7 +75,7 @@ def test_a_lease_keeps_lower_sources_out_and_moves_nothing_itself(source, lease_
 
 
 def test_a_goal_holds_until_it_is_finished_and_has_no_lease_after():
-    arbiter = CommandArbiter(MotionSettings())
+    arbiter = CommandArbiter(MotionParameters())
     held = arbiter.offer(Source.OPERATOR, AngleGoal(0.1, 0.0, 60.0), at(0))
     assert isinstance(held, HeldCommand)
     assert arbiter.expires_ns(held, at(0)) is None
@@ -79,7 +87,7 @@ def test_a_goal_holds_until_it_is_finished_and_has_no_lease_after():
 
 
 def test_a_refused_command_ends_what_its_own_source_asked_and_nothing_of_another():
-    arbiter = CommandArbiter(MotionSettings())
+    arbiter = CommandArbiter(MotionParameters())
     offered(arbiter, Source.OPERATOR, 0)
     tracker = offered(arbiter, Source.TRACKER, 0)
     assert isinstance(arbiter.offer(Source.OPERATOR, rate(1, float('nan')), at(1)), Refusal)
@@ -87,7 +95,7 @@ def test_a_refused_command_ends_what_its_own_source_asked_and_nothing_of_another
 
 
 def test_a_goal_of_a_lower_source_is_refused_within_the_lease_of_a_higher():
-    arbiter = CommandArbiter(MotionSettings())
+    arbiter = CommandArbiter(MotionParameters())
     offered(arbiter, Source.OPERATOR, 0)
     goal = AngleGoal(0.1, 0.0, 5.0)
     refusal = arbiter.offer(Source.OTHER, goal, at(600))

@@ -15,9 +15,10 @@ import pytest
 
 from gremsy_common.types.gimbal_state import RateSetpoint
 from gremsy_gimbal_driver.attitude.attitude_stamping import MeasuredAttitude
-from gremsy_gimbal_driver.device.stream_rates import ATTITUDE, IMU
+from gremsy_gimbal_driver.device.stream_rates import ATTITUDE
 from gremsy_gimbal_driver.driver import GimbalDriver
-from gremsy_gimbal_driver.driver_settings import DriverListener, DriverSettings, WrittenCommand
+from gremsy_gimbal_driver.driver_listener import DriverListener, WrittenCommand
+from gremsy_gimbal_driver.gimbal_driver_parameters import GimbalDriverParameters
 from gremsy_gimbal_driver.goals.goal import AngleGoal, GoalProgress, GoalState
 from gremsy_gimbal_driver.links.link_uri import links_from_uris
 from gremsy_gimbal_driver.mavlink.mavlink_encoder import MavlinkEncoder
@@ -246,7 +247,7 @@ def test_close_leaves_no_thread_no_process_and_no_descriptor(udp_payload, wait_u
 
     before = threading.active_count(), descriptors()
     for _ in range(3):
-        driver = GimbalDriver(links_from_uris([udp_payload.uri]), DriverSettings(), heard.listener)
+        driver = GimbalDriver(links_from_uris([udp_payload.uri]), GimbalDriverParameters(), heard.listener)
         driver.open()
         wait_until(lambda: heard.attitudes)
         driver.close()
@@ -268,7 +269,7 @@ def test_while_a_tracker_follows_and_nothing_tells_how_the_vehicle_turns_it_lock
     start_payload, heard, wait_until
 ):
     payload = start_payload(udp=0, options=PRESETS['old_firmware'])
-    settings = DriverSettings(mode_while_following=GimbalMode.LOCK)
+    settings = GimbalDriverParameters(mode_while_following='lock')
     made = GimbalDriver(links_from_uris([payload.uri]), settings, heard.listener)
     made.open()
     try:
@@ -334,7 +335,7 @@ def test_status_may_be_asked_while_readers_count_what_they_never_counted_before(
 @pytest.mark.parametrize('axes', ['right_forward_up', 'forward_right_down'])
 def test_a_gyro_tells_the_turning_only_where_gravity_agrees_with_its_axes(start_payload, heard, wait_until, axes):
     options = replace(PRESETS['old_firmware'], imu_axes=axes)
-    settings = DriverSettings(other_rates_hz={IMU: 50.0})
+    settings = GimbalDriverParameters(imu_rate_hz=50.0)
     made = GimbalDriver(links_from_uris([start_payload(udp=0, options=options).uri]), settings, heard.listener)
     askew = (
         'The IMU does not feel gravity upwards with the axes right, forward, up, so that its gyro tells nothing of the '

@@ -14,7 +14,7 @@ pytest.importorskip('rclpy', reason='the workspace is not built: run ./gremsy se
 from gremsy_common.ros.diagnostics import Health, Level
 from gremsy_gimbal_driver.device import device_status
 from gremsy_gimbal_driver.driver import GimbalDriver
-from gremsy_gimbal_driver.driver_settings import DriverSettings
+from gremsy_gimbal_driver.gimbal_driver_parameters import GimbalDriverParameters
 from gremsy_gimbal_driver.links.link_uri import links_from_uris
 from gremsy_gimbal_driver.mavlink.mavlink_events import DeviceInformation, Sender
 from gremsy_gimbal_driver.ros.diagnostic_rows import driver_health
@@ -66,7 +66,7 @@ def test_a_payload_that_is_gone_is_an_error_until_it_is_back():
             time.sleep(0.05)
 
     with foreign_gimbal(replace(MAVSDK, camera=None)) as gimbal:
-        driver = GimbalDriver(links_from_uris([gimbal.uri]), DriverSettings(deadman=False))
+        driver = GimbalDriver(links_from_uris([gimbal.uri]), GimbalDriverParameters())
         driver.open()
         try:
             until(Level.OK, '')
@@ -80,7 +80,7 @@ def test_a_payload_that_is_gone_is_an_error_until_it_is_back():
 
 
 def test_where_nothing_answers_it_is_an_error_from_the_first():
-    driver = GimbalDriver(links_from_uris(['udp://127.0.0.1:9']), DriverSettings(deadman=False))
+    driver = GimbalDriver(links_from_uris(['udp://127.0.0.1:9']), GimbalDriverParameters())
     assert driver_health(driver.status()) == Health(
         Level.ERROR, 'The gimbal is not well: no attitude yet, no system status yet, it has not said which model it is.'
     )

@@ -14,7 +14,8 @@ import pytest
 from gremsy_common.types.gimbal_state import RateSetpoint
 from gremsy_gimbal_driver.cli.gremsy_gimbal import main
 from gremsy_gimbal_driver.driver import GimbalDriver
-from gremsy_gimbal_driver.driver_settings import DriverListener, DriverSettings
+from gremsy_gimbal_driver.driver_listener import DriverListener
+from gremsy_gimbal_driver.gimbal_driver_parameters import GimbalDriverParameters
 from gremsy_gimbal_driver.goals.goal import AngleGoal, GoalState
 from gremsy_gimbal_driver.links.link_uri import links_from_uris
 from gremsy_gimbal_driver.mavlink.mavlink_dialect import dialect
@@ -62,7 +63,7 @@ class Driven:
         self.said: list[str] = []
         self.informed: list[str] = []
         listener = DriverListener(say=self.said.append, inform=self.informed.append)
-        self.driver = GimbalDriver(links_from_uris([gimbal.uri]), DriverSettings(deadman=False, **settings), listener)
+        self.driver = GimbalDriver(links_from_uris([gimbal.uri]), GimbalDriverParameters(**settings), listener)
         self.driver.open()
 
     def until(self, true: Callable[[], object], timeout_s: float = 8.0) -> None:

@@ -1,16 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Parameters: every combination that contradicts itself is refused in one sentence; the defaults are the core's."""
+"""Parameters: every combination that contradicts itself is refused in one sentence; what is derived of them."""
 
 from __future__ import annotations
 
-import dataclasses
+import math
+from dataclasses import replace
 
 import pytest
 
 from gremsy_common.parameters.parameter_fields import ParameterError, from_values
-from gremsy_gimbal_driver.driver_settings import DriverSettings
 from gremsy_gimbal_driver.gimbal_driver_parameters import GimbalDriverParameters
 from gremsy_gimbal_driver.mavlink.mavlink_events import Sender
+from gremsy_gimbal_driver.motion.plant_inverse import MeasuredPlant
 
 
 @pytest.mark.parametrize(
@@ -71,19 +72,14 @@ def test_a_contradiction_is_refused_in_one_sentence(values, sentence):
     assert str(refused.value) == sentence
 
 
-def test_defaults_are_those_of_the_core():
-    given, core = GimbalDriverParameters().driver_settings(''), DriverSettings()
-    for name in ('own', 'gimbal', 'protocol', 'v1_yaw_sign', 'camera_frame', 'encoders', 'lock_is_north', 'payload'):
-        assert getattr(given, name) == getattr(core, name), name
-    for field in dataclasses.fields(core.motion):
-        ours, theirs = getattr(given.motion, field.name), getattr(core.motion, field.name)
-        number = isinstance(theirs, float | tuple)
-        assert ours == (pytest.approx(theirs, rel=1e-4) if number else theirs), field.name
-
-
 def test_parameters_reach_the_core():
     values = {'gimbal_system_id': 4, 'gimbal_component_id': 171, 'rate_gain_zooms': [1.0, 4.0], 'rate_gains': [1, 0.25]}
-    settings = from_values(GimbalDriverParameters, values).driver_settings('robot/')
-    assert settings.gimbal == Sender(4, 171)
-    assert settings.motion.level_frame == 'robot/gimbal_level'
-    assert settings.motion.plant_inverse.rate_gain(2.0) == pytest.approx(0.5)
+    parameters = replace(from_values(GimbalDriverParameters, values), frame_prefix='robot/')
+    assert parameters.pinned_gimbal == Sender(4, 171)
+    assert parameters.level_frame == 'robot/gimbal_level'
+    assert parameters.rate_gain(2.0) == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize('zoom', [math.nan, -1.0, 0.0, 0.5])
+def test_a_zoom_that_no_lens_has_counts_as_the_widest(zoom):
+    assert MeasuredPlant(rate_gain_zooms=(1.0, 4.0), rate_gains=(0.9, 0.25)).rate_gain(zoom) == pytest.approx(0.9)

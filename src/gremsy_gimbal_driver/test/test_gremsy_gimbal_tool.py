@@ -597,7 +597,9 @@ def test_sim_passes_its_options_on(capsys):
 
 def test_calibrate_refuses_bounds_that_it_cannot_keep(capsys):
     assert main(['calibrate', '--link', 'serial:///dev/no-such-port', '--travel', '90', '--yes']) == 2
-    assert capsys.readouterr().err.startswith('gremsy_gimbal: The calibration setting travel_rad is 1.5708: use ')
+    assert capsys.readouterr().err.startswith(
+        'gremsy_gimbal: Parameter `calibration_travel_rad` is 1.5708, out of its range: use '
+    )
 
 
 @pytest.mark.slow

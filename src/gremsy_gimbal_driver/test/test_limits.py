@@ -10,10 +10,10 @@ import pytest
 
 from gremsy_gimbal_driver.motion.angle_path import AngleProfile
 from gremsy_gimbal_driver.motion.limits import AngleLimits
-from gremsy_gimbal_driver.motion.motion_settings import MotionSettings
+from gremsy_gimbal_driver.motion.motion_parameters import MotionParameters
 from src.gremsy_gimbal_driver.test.motion_bench import Bench
 
-SETTINGS = MotionSettings(azimuth_limits_rad=(-3.0, 3.0), tilt_limits_rad=(-0.8, 1.6))
+SETTINGS = MotionParameters(azimuth_min_rad=-3.0, azimuth_max_rad=3.0, tilt_min_rad=-0.8, tilt_max_rad=1.6)
 
 
 def test_the_narrowest_bound_of_each_end_holds_and_knows_whose_it_is():
@@ -64,7 +64,7 @@ def test_limits_without_an_angle_between_let_nothing_move_there():
     limits = AngleLimits(SETTINGS)
     limits.set('RC_LIM', None, (1.7, 1.9))
     assert limits.empty_axis() == 'tilt'
-    bench = Bench(tilt_limits_rad=(-0.8, 1.6))
+    bench = Bench(tilt_min_rad=-0.8, tilt_max_rad=1.6)
     bench.motion.device_limits('RC_LIM', None, (1.7, 1.9))
     bench.angles = (0.0, 1.65)
     bench.armed()
@@ -84,19 +84,20 @@ def test_limits_without_an_angle_between_let_nothing_move_there():
     ],
 )
 def test_of_all_turns_the_nearest_allowed_one_is_taken(azimuth, near, expected):
-    limits = AngleLimits(MotionSettings(azimuth_limits_rad=(-5.5, 5.5)))
+    limits = AngleLimits(MotionParameters(azimuth_min_rad=-5.5, azimuth_max_rad=5.5))
     assert limits.nearest_turn(azimuth, near) == pytest.approx(expected)
 
 
 def test_a_bearing_that_no_turn_allows_is_left_as_it_is():
-    assert AngleLimits(MotionSettings(azimuth_limits_rad=(-1.0, 1.0))).nearest_turn(2.0, 0.0) == 2.0
+    assert AngleLimits(MotionParameters(azimuth_min_rad=-1.0, azimuth_max_rad=1.0)).nearest_turn(2.0, 0.0) == 2.0
 
 
 @pytest.mark.parametrize('seed', range(20))
 def test_an_angle_profile_keeps_every_limit_on_every_step_and_arrives(seed):
     random = np.random.default_rng(seed)
-    settings = MotionSettings(
-        azimuth_limits_rad=(-2.0, 2.0),
+    settings = MotionParameters(
+        azimuth_min_rad=-2.0,
+        azimuth_max_rad=2.0,
         max_rate_rad_s=float(random.uniform(0.05, 2.0)),
         max_acceleration_rad_s2=float(random.uniform(0.2, 10.0)),
     )
@@ -109,7 +110,7 @@ def test_an_angle_profile_keeps_every_limit_on_every_step_and_arrives(seed):
         for _ in range(20_000 if leg == 3 else int(random.integers(1, 60))):
             elapsed_s = float(random.choice([0.010, 0.013, 0.040]))
             angles = profile.advance(target, before, elapsed_s)
-            for axis, (low, high) in enumerate(((-2.0, 2.0), settings.tilt_limits_rad)):
+            for axis, (low, high) in enumerate(((-2.0, 2.0), settings.limits_rad[1])):
                 rate = profile.rates_rad_s[axis]
                 assert low - 1e-12 <= angles[axis] <= high + 1e-12
                 assert abs(rate) <= settings.max_rate_rad_s + 1e-12
@@ -124,7 +125,7 @@ def test_an_angle_profile_keeps_every_limit_on_every_step_and_arrives(seed):
 
 
 def test_an_angle_profile_does_not_overshoot_from_rest():
-    settings = MotionSettings(max_rate_rad_s=1.0, max_acceleration_rad_s2=1.0)
+    settings = MotionParameters(max_rate_rad_s=1.0, max_acceleration_rad_s2=1.0)
     profile = AngleProfile(settings, AngleLimits(settings))
     angles = (0.0, 0.0)
     highest = 0.0

@@ -10,7 +10,7 @@ import pytest
 from gremsy_gimbal_driver.motion.command_arbiter import Source
 from gremsy_gimbal_driver.motion.instant import Instant
 from gremsy_gimbal_driver.motion.motion_output import GimbalMode
-from gremsy_gimbal_driver.motion.plant_inverse import PlantInverse
+from gremsy_gimbal_driver.motion.motion_parameters import MotionParameters
 from src.gremsy_gimbal_driver.test.motion_bench import MS, ROS_START, ZERO, Bench
 
 
@@ -365,7 +365,7 @@ def test_acceleration_is_limited_in_steps_of_the_time_between_writes():
 @pytest.mark.parametrize(
     ('angles', 'asked', 'expected'),
     [
-        ((0.0, 1.5), (0.0, 0.5), (0.0, (math.radians(90) - 1.5) * 2.0)),  # slower towards the limit
+        ((0.0, 1.5), (0.0, 0.5), (0.0, (MotionParameters().tilt_max_rad - 1.5) * 2.0)),  # slower towards the limit
         ((0.0, 1.7), (0.0, 0.5), (0.0, 0.0)),  # beyond: not further
         ((0.0, 1.7), (0.0, -0.5), (0.0, -0.5)),  # beyond: back is free
         ((-3.1, 0.0), (-0.5, 0.0), (0.0, 0.0)),
@@ -387,12 +387,12 @@ def test_soft_limit_is_said_once_with_its_numbers():
     bench.armed()
     bench.offer(0.0, 0.3)
     bench.run(150)
-    assert bench.said == ['The tilt is at its limit (-0.785398 .. 1.5708 rad): motion beyond it is cut off.']
+    assert bench.said == ['The tilt is at its limit (-0.7854 .. 1.5708 rad): motion beyond it is cut off.']
 
 
 def test_the_plants_inverse_is_applied_last():
-    inverse = PlantInverse(azimuth_sign=-1, dead_zone_rad_s=0.05, rate_gain_by_zoom=((1.0, 1.0), (4.0, 0.25)))
-    bench = Bench(plant_inverse=inverse, max_rate_rad_s=0.5, pulse_in_dead_zone=False).armed()
+    plant = {'azimuth_sign': -1, 'dead_zone_rad_s': 0.05, 'rate_gain_zooms': (1.0, 4.0), 'rate_gains': (1.0, 0.25)}
+    bench = Bench(**plant, max_rate_rad_s=0.5, pulse_in_dead_zone=False).armed()
     bench.motion.zoom(2.0)
     bench.offer(0.5, 0.01)
     bench.run(100)
@@ -419,8 +419,7 @@ def test_wake_time_is_never_later_than_what_is_due():
 
 
 def test_calibration_rates_are_written_raw_and_only_within_the_limits():
-    inverse = PlantInverse(azimuth_sign=-1, dead_zone_rad_s=0.05)
-    bench = Bench(plant_inverse=inverse, max_rate_rad_s=0.5, max_acceleration_rad_s2=0.1)
+    bench = Bench(azimuth_sign=-1, dead_zone_rad_s=0.05, max_rate_rad_s=0.5, max_acceleration_rad_s2=0.1)
     bench.angles = (0.0, 1.5)
     bench.armed()
     bench.offer(0.01, 0.9, source=Source.CALIBRATION)
@@ -429,7 +428,7 @@ def test_calibration_rates_are_written_raw_and_only_within_the_limits():
     bench.angles = (0.0, 1.6)
     bench.run(59)
     assert bench.written[-1] == (40, ZERO)
-    assert bench.said == ['The tilt is at its limit (-0.785398 .. 1.5708 rad): motion beyond it is cut off.']
+    assert bench.said == ['The tilt is at its limit (-0.7854 .. 1.5708 rad): motion beyond it is cut off.']
 
 
 def test_a_stop_of_last_resort_changes_no_mode():

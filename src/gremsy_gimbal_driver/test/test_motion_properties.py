@@ -10,7 +10,6 @@ import pytest
 
 from gremsy_gimbal_driver.motion.command_arbiter import Source
 from gremsy_gimbal_driver.motion.motion_output import GimbalMode, MotionOutput
-from gremsy_gimbal_driver.motion.plant_inverse import PlantInverse
 from gremsy_gimbal_sim.plant.plant import GREMSY, IDEAL
 from src.gremsy_gimbal_driver.test.motion_bench import ZERO, Gimbal, PlantBench
 
@@ -22,8 +21,8 @@ NUDGE = (math.radians(3.0), 0.0)
 class WatchedBench(PlantBench):
     """Holds every output against the rules at the moment when it is written."""
 
-    def __init__(self, gimbal: Gimbal, **settings: object) -> None:
-        super().__init__(gimbal, **settings)
+    def __init__(self, gimbal: Gimbal, **parameters: object) -> None:
+        super().__init__(gimbal, **parameters)
         self.newest_wish_ms = -math.inf
         self.newest_goal_end_ms = -math.inf
         self.telemetry_ms = -math.inf
@@ -66,22 +65,22 @@ class WatchedBench(PlantBench):
 
     def _check_rates(self, rates: tuple[float, float]) -> None:
         self.kinds.add('rate')
-        settings = self.settings
+        parameters = self.parameters
         if self.motion.goal_progress() is None or self.motion.goal_progress().ended:
             assert self.now_ms - self.newest_wish_ms < 200, 'the time to live'
         self._check_acceleration(rates, min(self.now_ms - self._last[0], 40) * 1e-3)
-        ranges = (settings.azimuth_limits_rad, settings.tilt_limits_rad)
+        ranges = parameters.limits_rad
         for rate, angle, (low, high) in zip(rates, self.angles, ranges, strict=True):
-            assert abs(rate) <= settings.max_rate_rad_s + 1e-12
+            assert abs(rate) <= parameters.max_rate_rad_s + 1e-12
             assert (rate <= 0.0 or angle < high) and (rate >= 0.0 or angle > low), 'never further over a limit'
         self._last, self._last_angles = (self.now_ms, rates), None
 
     def _check_angles(self, angles: tuple[float, float]) -> None:
         self.kinds.add('angle')
-        settings = self.settings
+        parameters = self.parameters
         progress = self.motion.goal_progress()
         assert progress is not None and not progress.ended
-        ranges = (settings.azimuth_limits_rad, settings.tilt_limits_rad)
+        ranges = parameters.limits_rad
         for angle, (low, high), seen in zip(angles, ranges, self.angles, strict=True):
             assert min(low, seen) - 1e-9 <= angle <= max(high, seen) + 1e-9
         rates = None
@@ -89,7 +88,7 @@ class WatchedBench(PlantBench):
             then_ms, before = self._last_angles
             elapsed_s = min(self.now_ms - then_ms, 40) * 1e-3
             rates = ((angles[0] - before[0]) / elapsed_s, (angles[1] - before[1]) / elapsed_s)
-            assert max(map(abs, rates)) <= settings.max_rate_rad_s + 1e-9
+            assert max(map(abs, rates)) <= parameters.max_rate_rad_s + 1e-9
             self._check_acceleration(rates, elapsed_s)
         self._last_angles = (self.now_ms, angles)
         self._last = (self.now_ms, rates)
@@ -101,7 +100,7 @@ class WatchedBench(PlantBench):
             return
         for rate, before in zip(rates, last, strict=True):
             faster = abs(rate) - (abs(before) if before * rate >= 0.0 else 0.0)
-            assert faster <= self.settings.max_acceleration_rad_s2 * elapsed_s + 1e-9
+            assert faster <= self.parameters.max_acceleration_rad_s2 * elapsed_s + 1e-9
 
 
 def something(bench: WatchedBench, random: np.random.Generator) -> None:
@@ -140,8 +139,10 @@ def test_every_rule_is_held_on_every_step(seed, parameters):
     gimbal = Gimbal(parameters, ignores_angles=seed % 3 == 1, stuck=(seed % 3 == 2, False))
     bench = WatchedBench(
         gimbal,
-        azimuth_limits_rad=(-1.0, 1.2),
-        tilt_limits_rad=(-0.5, 0.9),
+        azimuth_min_rad=-1.0,
+        azimuth_max_rad=1.2,
+        tilt_min_rad=-0.5,
+        tilt_max_rad=0.9,
         max_rate_rad_s=float(random.uniform(0.2, 1.2)),
         max_acceleration_rad_s2=float(random.uniform(0.5, 7.0)),
         pulse_in_dead_zone=False,
@@ -168,7 +169,7 @@ def test_every_rule_is_held_on_every_step(seed, parameters):
 @pytest.mark.parametrize('seed', range(4))
 def test_disarmed_there_is_never_anything_but_zeros(seed):
     random = np.random.default_rng([seed, 2])
-    bench = PlantBench(Gimbal(IDEAL), plant_inverse=PlantInverse(dead_zone_rad_s=0.03))
+    bench = PlantBench(Gimbal(IDEAL), dead_zone_rad_s=0.03)
     bench.run(0)
     for _ in range(300):
         bench.offer(*random.normal(0.0, 0.6, 2).tolist(), source=Source(int(random.choice(list(Source)))))

@@ -19,7 +19,8 @@ from gremsy_gimbal_driver.payload.camera_commands import (
     still,
     still_numbers,
 )
-from gremsy_gimbal_driver.payload.payload_control import PayloadControl, PayloadSettings
+from gremsy_gimbal_driver.payload.payload_control import PayloadControl
+from gremsy_gimbal_driver.payload.payload_parameters import PayloadParameters
 from gremsy_gimbal_driver.payload.payload_requests import FocusAction, TrackingPath, ZoomPath
 from gremsy_gimbal_driver.payload.pending_request import RequestState
 
@@ -74,10 +75,10 @@ class Payload:
 
 
 class Bench:
-    def __init__(self, settings: PayloadSettings | None = None, components=(GIMBAL, CAMERA, BOARD)) -> None:
+    def __init__(self, parameters: PayloadParameters | None = None, components=(GIMBAL, CAMERA, BOARD)) -> None:
         self.payload = Payload()
         self.register = ComponentRegister()
-        self.control = PayloadControl(MavlinkEncoder(OWN), self.register, settings)
+        self.control = PayloadControl(MavlinkEncoder(OWN), self.register, parameters)
         self.components = list(components)
         self.now_ns = 0
         self.run(1.1)
@@ -209,7 +210,7 @@ def test_commands_on_the_wire(bench, request_, sent):
     ids=str,
 )
 def test_tracking_by_the_standard_commands(request_, sent):
-    bench = Bench(PayloadSettings(tracking_path=TrackingPath.STANDARD))
+    bench = Bench(PayloadParameters(tracking_path=TrackingPath.STANDARD))
     pending = bench.ask(request_)
     bench.run(1.0)
     assert pending.state is RequestState.ACCEPTED
@@ -287,7 +288,7 @@ def test_two_pictures_are_two_and_the_second_waits_for_the_first(bench):
 
 
 def test_firmware_that_wants_it_is_asked_for_a_picture_as_by_the_vendors_sdk():
-    bench = Bench(PayloadSettings(vendor_still=True))
+    bench = Bench(PayloadParameters(vendor_still=True))
     pending = bench.ask(requests.Still())
     bench.run(1.0)
     assert pending.state is RequestState.ACCEPTED
@@ -360,7 +361,7 @@ def test_a_late_answer_to_a_replaced_command_is_not_taken_for_the_new_ones(bench
 
 
 def test_focus_of_a_product_that_runs_the_other_way():
-    bench = Bench(PayloadSettings(focus_inverted=True))
+    bench = Bench(PayloadParameters(focus_inverted=True))
     bench.ask(requests.Focus(FocusAction.NEAR))
     bench.run(0.5)
     assert bench.sent == [(101, 532, (1, 1))]
@@ -452,7 +453,7 @@ def test_unknown_telemetry_is_answered_with_what_there_is(bench):
 
 @pytest.mark.parametrize('path', list(ZoomPath))
 def test_a_zoom_is_over_when_the_lens_has_arrived(path):
-    bench = Bench(PayloadSettings(zoom_path=path))
+    bench = Bench(PayloadParameters(zoom_path=path))
     pending = bench.ask(requests.ZoomTo(8.0))
     bench.run(1.0)
     assert pending.state is RequestState.IN_PROGRESS
@@ -466,7 +467,7 @@ def test_a_zoom_is_over_when_the_lens_has_arrived(path):
 
 
 def test_the_range_of_an_inverted_product_is_turned_round():
-    bench = Bench(PayloadSettings(zoom_range_inverted=True))
+    bench = Bench(PayloadParameters(zoom_range_inverted=True))
     bench.payload.inverted = True
     pending = bench.ask(requests.ZoomPercent(100.0))
     bench.run(6.0)
@@ -478,7 +479,7 @@ def test_the_range_of_an_inverted_product_is_turned_round():
 @pytest.mark.parametrize(('told', 'advice'), [(False, 'true'), (True, 'false')])
 @pytest.mark.parametrize('request_', [requests.ZoomTo(16.0), requests.ZoomPercent(100.0)], ids=str)
 def test_a_lens_that_goes_the_wrong_way_is_said_with_the_setting_to_change(told, advice, request_):
-    bench = Bench(PayloadSettings(zoom_range_inverted=told))
+    bench = Bench(PayloadParameters(zoom_range_inverted=told))
     bench.payload.zoom = bench.payload.wanted = 4.0
     bench.payload.inverted = not told
     bench.run(0.5)

@@ -9,7 +9,8 @@ from gremsy_gimbal_driver.mavlink.mavlink_decoder import MavlinkDecoder
 from gremsy_gimbal_driver.mavlink.mavlink_encoder import MavlinkEncoder
 from gremsy_gimbal_driver.mavlink.mavlink_events import Sender
 from gremsy_gimbal_driver.payload import payload_requests as requests
-from gremsy_gimbal_driver.payload.payload_control import PayloadControl, PayloadSettings
+from gremsy_gimbal_driver.payload.payload_control import PayloadControl
+from gremsy_gimbal_driver.payload.payload_parameters import PayloadParameters
 from gremsy_gimbal_driver.payload.payload_requests import FocusAction, TrackingPath, ZoomPath
 from gremsy_gimbal_driver.payload.pending_request import PendingRequest, RequestState
 from gremsy_gimbal_sim.options.options import PRESETS, PayloadOptions
@@ -22,12 +23,12 @@ class Bench:
     """The two on one clock, stepped by 20 ms as the driver does."""
 
     def __init__(
-        self, options: PayloadOptions | None = None, settings: PayloadSettings | None = None, seed: int = 0
+        self, options: PayloadOptions | None = None, parameters: PayloadParameters | None = None, seed: int = 0
     ) -> None:
         encoder = MavlinkEncoder(OWN)
         self.device = InstantPayload(options, seed=seed, heartbeats=True)
         self._decoder = MavlinkDecoder(OWN)
-        self.control = PayloadControl(encoder, self._decoder.components, settings)
+        self.control = PayloadControl(encoder, self._decoder.components, parameters)
         self.run(1.5)
 
     @property
@@ -105,7 +106,7 @@ def test_a_setting_that_takes_its_time_is_waited_for():
 
 @pytest.mark.parametrize('path', list(ZoomPath))
 def test_zoom_reaches_what_was_asked_by_either_path(path):
-    bench = Bench(settings=PayloadSettings(zoom_path=path))
+    bench = Bench(parameters=PayloadParameters(zoom_path=path))
     pending = bench.ask(requests.ZoomTo(6.0))
     assert pending.state is RequestState.ACCEPTED
     bench.run(1.0)
@@ -114,7 +115,7 @@ def test_zoom_reaches_what_was_asked_by_either_path(path):
 
 def test_the_inverted_range_is_found_out_and_the_setting_puts_it_right():
     options = PayloadOptions(zoom_range_inverted=True)
-    bench = Bench(options, PayloadSettings(zoom_range_inverted=True))
+    bench = Bench(options, PayloadParameters(zoom_range_inverted=True))
     assert bench.ask(requests.ZoomTo(6.0)).state is RequestState.ACCEPTED
     wrong = Bench(options)
     # From the widest view there is no wrong way: it passes 2x and ends at 10x.
@@ -130,7 +131,7 @@ def test_the_inverted_range_is_found_out_and_the_setting_puts_it_right():
 
 
 def test_the_path_that_does_not_move_the_lens_is_found_out():
-    bench = Bench(PayloadOptions(zoom_only_by_range=True), PayloadSettings(zoom_path=ZoomPath.ABSOLUTE))
+    bench = Bench(PayloadOptions(zoom_only_by_range=True), PayloadParameters(zoom_path=ZoomPath.ABSOLUTE))
     pending = bench.ask(requests.ZoomTo(6.0))
     assert pending.state in (RequestState.UNCONFIRMED, RequestState.FAILED)
     assert bench.device.payload.true_state(0).zoom == 1.0
@@ -138,7 +139,7 @@ def test_the_path_that_does_not_move_the_lens_is_found_out():
 
 @pytest.mark.parametrize('path', list(TrackingPath))
 def test_on_board_tracking_starts_and_stops(path):
-    bench = Bench(settings=PayloadSettings(tracking_path=path))
+    bench = Bench(parameters=PayloadParameters(tracking_path=path))
     assert bench.ask(requests.TelemetryRate('TRK_STATUS', 10.0)).state is RequestState.ACCEPTED
     assert bench.ask(requests.TrackBox(0.5, 0.5, 0.1, 0.1)).state is RequestState.ACCEPTED
     bench.run(1.0)

@@ -9,9 +9,8 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from gremsy_gimbal_driver.driver import GimbalDriver
-from gremsy_gimbal_driver.driver_settings import DriverSettings
 from gremsy_gimbal_driver.links.link_uri import links_from_uris
-from gremsy_gimbal_driver.payload.payload_requests import TrackBox, TrackPoint
+from gremsy_gimbal_driver.payload.payload_requests import TelemetryRate, TrackBox, TrackPoint
 from gremsy_gimbal_driver.payload.pending_request import RequestState
 from gremsy_gimbal_sim.options.options import PayloadOptions
 from gremsy_gimbal_sim.payload_fixture import RunningPayload, running_payload
@@ -28,10 +27,10 @@ def turning() -> Iterator[RunningPayload]:
 
 @pytest.fixture
 def driver(turning: RunningPayload, wait_until: Callable[..., None]) -> Iterator[GimbalDriver]:
-    settings = DriverSettings(payload_rates_hz={'TRK_STATUS': 5.0})
-    made = GimbalDriver(links_from_uris([turning.uri]), settings)
+    made = GimbalDriver(links_from_uris([turning.uri]))
     made.open()
     wait_until(lambda: made.view is not None and made.status().device.payload is not None)
+    made.request(TelemetryRate('TRK_STATUS', 5.0))
     yield made
     made.close()
 

@@ -9,16 +9,16 @@ import math
 import numpy as np
 import pytest
 
-from gremsy_gimbal_driver.motion.plant_inverse import DeadZoneDither, PlantInverse
+from gremsy_gimbal_driver.motion.plant_inverse import MeasuredPlant, PlantInverse
 from gremsy_gimbal_sim.plant.plant import GREMSY, ZOOM_RATE_GAIN, Plant, PlantParameters
 from src.gremsy_gimbal_driver.test.motion_bench import ZERO, Gimbal, PlantBench
 
 DEG = math.radians(1.0)
-INVERSE = PlantInverse(dead_zone_rad_s=GREMSY.dead_zone_rad_s)
+CALIBRATED = MeasuredPlant(dead_zone_rad_s=GREMSY.dead_zone_rad_s)
 
 
-def bench_with(parameters: PlantParameters = GREMSY, **settings: object) -> PlantBench:
-    bench = PlantBench(Gimbal(parameters), **{'plant_inverse': INVERSE, **settings})
+def bench_with(plant: PlantParameters = GREMSY, **parameters: object) -> PlantBench:
+    bench = PlantBench(Gimbal(plant), **{'dead_zone_rad_s': GREMSY.dead_zone_rad_s, **parameters})
     bench.run(0)
     bench.armed()
     return bench
@@ -63,8 +63,8 @@ def test_the_zoom_s_gain_is_part_of_the_mean():
     parameters = PlantParameters(
         GREMSY.delay_s, GREMSY.lag_s, dead_zone_rad_s=GREMSY.dead_zone_rad_s, rate_gain_by_zoom=ZOOM_RATE_GAIN
     )
-    inverse = PlantInverse(dead_zone_rad_s=GREMSY.dead_zone_rad_s, rate_gain_by_zoom=ZOOM_RATE_GAIN)
-    bench = bench_with(parameters, plant_inverse=inverse)
+    zooms, gains = zip(*ZOOM_RATE_GAIN, strict=True)
+    bench = bench_with(parameters, rate_gain_zooms=zooms, rate_gains=gains)
     bench.gimbal.plant.set_zoom(3.0)
     bench.motion.zoom(3.0)
     assert turned_deg_s(bench, 0.2 * DEG, 4.0) == pytest.approx(0.2, rel=0.1)
@@ -94,23 +94,23 @@ def test_above_the_dead_zone_and_at_a_stop_there_are_no_pulses():
 
 
 def test_what_is_owed_does_not_outlive_a_stop():
-    dither = DeadZoneDither(INVERSE, 0.04)
-    first = [dither.command((0.9 * DEG, 0.0), 1.0, 0.04) for _ in range(7)]
-    dither.reset()
-    assert [dither.command((0.9 * DEG, 0.0), 1.0, 0.04) for _ in range(7)] == first
+    inverse = PlantInverse(CALIBRATED, 0.04)
+    first = [inverse.command((0.9 * DEG, 0.0), 1.0, 0.04) for _ in range(7)]
+    inverse.reset()
+    assert [inverse.command((0.9 * DEG, 0.0), 1.0, 0.04) for _ in range(7)] == first
 
 
 @pytest.mark.parametrize('seed', range(10))
 def test_the_camera_is_never_further_off_than_a_pulse_turns_it(seed):
     """Whatever is wished below the dead zone, and however irregularly it is written."""
     random = np.random.default_rng(seed)
-    dither = DeadZoneDither(INVERSE, 0.04)
+    inverse = PlantInverse(CALIBRATED, 0.04)
     owed, wish, command = 0.0, 0.0, 0.0
     for _ in range(3000):
         elapsed_s = float(random.choice([0.010, 0.020, 0.040]))
         owed += (wish - command) * elapsed_s
         wish = float(random.uniform(-1.0, 1.0)) * 0.999 * GREMSY.dead_zone_rad_s
-        command, _ = dither.command((wish, 0.0), 1.0, elapsed_s)
+        command, _ = inverse.command((wish, 0.0), 1.0, elapsed_s)
         # Half a pulse, and what a wish that changed its sign adds until the pulse has had its 40 to 79 ms.
         assert abs(owed) <= (0.5 * 0.04 * 1.05 + 0.08 * 2.05) * GREMSY.dead_zone_rad_s
 

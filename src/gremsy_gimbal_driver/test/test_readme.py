@@ -28,7 +28,7 @@ from gremsy_gimbal_driver.attitude.joint_chain import JOINTS
 from gremsy_gimbal_driver.cli import gremsy_gimbal
 from gremsy_gimbal_driver.device.gimbal_device import SILENCE_NS
 from gremsy_gimbal_driver.gimbal_driver_node import GimbalDriverNode
-from gremsy_gimbal_driver.gimbal_driver_parameters import BASE_FRAME, CAMERA_FRAME, LEVEL_FRAME, GimbalDriverParameters
+from gremsy_gimbal_driver.gimbal_driver_parameters import GimbalDriverParameters
 from gremsy_gimbal_driver.goals.goal import GoalPath, GoalState
 from gremsy_gimbal_driver.links import link_keeper
 from gremsy_gimbal_driver.mavlink import gimbal_protocol
@@ -42,6 +42,7 @@ from tools.test.document_tables import by_name, names, rows
 DOCUMENT = 'src/gremsy_gimbal_driver/README.md'
 README = (Path(__file__).parents[1] / 'README.md').read_text(encoding='utf-8')
 URDF = (Path(__file__).parents[2] / 'gremsy_bringup' / 'urdf' / 'gremsy.urdf.xacro').read_text(encoding='utf-8')
+FRAMES = GimbalDriverParameters()
 NODE = inspect.getsource(gimbal_driver_node)
 CODE_LINES = [
     line.partition(' #')[0]
@@ -145,13 +146,13 @@ def test_the_modes_are_those_of_the_parameter_and_off() -> None:
 
 def test_the_frames_are_those_of_the_driver_and_of_the_urdf() -> None:
     (own, own_by, _), (urdf, *_), (joining, joining_by, _) = rows(DOCUMENT, '## Frames')
-    assert names(own) == [f'<robot>/{LEVEL_FRAME}', f'<robot>/{CAMERA_FRAME}', 'optical_frames']
-    assert names(joining) == [f'<robot>/{BASE_FRAME}', f'<robot>/{LEVEL_FRAME}']
+    assert names(own) == [f'<robot>/{FRAMES.level_frame}', f'<robot>/{FRAMES.camera_frame}', 'optical_frames']
+    assert names(joining) == [f'<robot>/{FRAMES.base_frame}', f'<robot>/{FRAMES.level_frame}']
     links = re.findall(r'<link name="(?:\$\{frame\})?(\w+)"', URDF)
     base, *tips = names(urdf)
-    assert base == f'<robot>/{BASE_FRAME}'
-    chain = [BASE_FRAME, *(f'gimbal_{kind}_link' for kind in ('yaw', 'roll', 'pitch')), *tips]
-    assert [each for each in links if each not in (LEVEL_FRAME, 'base_link')] == chain
+    assert base == f'<robot>/{FRAMES.base_frame}'
+    chain = [FRAMES.base_frame, *(f'gimbal_{kind}_link' for kind in ('yaw', 'roll', 'pitch')), *tips]
+    assert [each for each in links if each not in (FRAMES.level_frame, 'base_link')] == chain
     kinds = re.findall('yaw|roll|pitch', urdf)
     assert [f'gimbal_{kind}_joint' for kind in kinds] == [*JOINTS]
     assert '`joint_states`' in rows(DOCUMENT, '## Frames')[1][1] and '/tf' in own_by

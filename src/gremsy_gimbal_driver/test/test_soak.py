@@ -17,7 +17,8 @@ import pytest
 from gremsy_common.types.gimbal_state import RateSetpoint
 from gremsy_gimbal_driver.device.gimbal_device import GimbalDevice
 from gremsy_gimbal_driver.driver import GimbalDriver
-from gremsy_gimbal_driver.driver_settings import DriverListener, DriverSettings
+from gremsy_gimbal_driver.driver_listener import DriverListener
+from gremsy_gimbal_driver.gimbal_driver_parameters import GimbalDriverParameters
 from gremsy_gimbal_driver.goals.goal import AngleGoal, GoalState
 from gremsy_gimbal_driver.links.link_uri import links_from_uris
 from gremsy_gimbal_driver.mavlink.gimbal_protocol import motion_messages
@@ -27,8 +28,6 @@ from gremsy_gimbal_driver.motion.command_arbiter import Source
 from gremsy_gimbal_driver.motion.instant import Instant
 from gremsy_gimbal_driver.motion.motion_control import MotionControl
 from gremsy_gimbal_driver.motion.motion_output import GimbalMode
-from gremsy_gimbal_driver.motion.motion_settings import MotionSettings
-from gremsy_gimbal_driver.motion.plant_inverse import PlantInverse
 from gremsy_gimbal_driver.payload.payload_requests import SetSetting, ZoomTo
 from gremsy_gimbal_sim.options.options import PRESETS
 from gremsy_gimbal_sim.payload import SimulatedPayload
@@ -49,20 +48,19 @@ class OneHour:
     def __init__(self, seed: int) -> None:
         options = replace(PRESETS['realistic'], boot_ms=2**32 - 600_000)
         self.said: list[str] = []
-        inverse = PlantInverse(
-            dead_zone_rad_s=options.plant.dead_zone_rad_s, rate_gain_by_zoom=options.plant.rate_gain_by_zoom
-        )
-        self.settings = DriverSettings(
-            motion=MotionSettings(plant_inverse=inverse),
-            claim_control=True,
-            payload_rates_hz={'EO_ZOOM': 5.0, 'LRF_RANGE': 4.0},
+        zooms, gains = zip(*options.plant.rate_gain_by_zoom, strict=True)
+        self.parameters = GimbalDriverParameters(
+            dead_zone_rad_s=options.plant.dead_zone_rad_s,
+            rate_gain_zooms=zooms,
+            rate_gains=gains,
+            range_rate_hz=4.0,
         )
         self.payload = SimulatedPayload(options, seed, 0.0)
-        self.encoder = MavlinkEncoder(self.settings.own)
-        self.decoder = MavlinkDecoder(self.settings.own)
-        self.motion = MotionControl(self.settings.motion, self._say, self._say)
+        self.encoder = MavlinkEncoder(self.parameters.own)
+        self.decoder = MavlinkDecoder(self.parameters.own)
+        self.motion = MotionControl(self.parameters, self._say, self._say)
         self.device = GimbalDevice(
-            self.settings, self.encoder, self.decoder.components, self.motion, self._say, self._say
+            self.parameters, self.encoder, self.decoder.components, self.motion, self._say, self._say
         )
         self.random = np.random.default_rng(seed)
         self.now_ns = 0
@@ -176,7 +174,7 @@ def test_a_minute_of_the_driver_leaves_threads_and_descriptors_as_they_were() ->
     with running_payload(replace(PRESETS['realistic'], boot_ms=900_000), seed=3, transport='both') as payload:
         uris = list(payload.uris.values())
         driver = GimbalDriver(
-            links_from_uris(uris), DriverSettings(), DriverListener(say=said.append, inform=said.append)
+            links_from_uris(uris), GimbalDriverParameters(), DriverListener(say=said.append, inform=said.append)
         )
         driver.open()
         try:

@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gremsy_gimbal_driver.goals.goal import GoalState
-from gremsy_gimbal_driver.motion.motion_settings import nanoseconds
+from gremsy_gimbal_driver.motion.instant import nanoseconds
 from gremsy_gimbal_driver.ros.driver_port import DriverPort
 from gremsy_gimbal_facades.ptz_goals import PanTiltZoom, PtzTarget
 

@@ -16,7 +16,7 @@ from gremsy_common.geometry import quaternion_from_bearing
 from gremsy_common.types.camera_model import CameraModel
 from gremsy_common.types.detections import Detections
 from gremsy_common.types.gimbal_state import GimbalAttitude
-from gremsy_gimbal_driver.motion.plant_inverse import PlantInverse
+from gremsy_gimbal_driver.motion.plant_inverse import MeasuredPlant
 from gremsy_gimbal_sim.plant.plant import GREMSY, IDEAL, Plant, PlantParameters
 from gremsy_tracker.lock.target_lock import LockState
 from gremsy_tracker.pointing import bearings
@@ -150,8 +150,8 @@ def test_a_walker_is_kept_within_six_tenths_of_a_degree_on_the_ideal_plant(seed:
 
 
 def test_a_walker_is_kept_within_eight_tenths_of_a_degree_on_the_gremsy_plant_with_its_dead_zone() -> None:
-    inverse = PlantInverse(dead_zone_rad_s=GREMSY.dead_zone_rad_s)
-    world = World(plant=GREMSY, command_filter=lambda rates: np.array(inverse.command(*rates)))
+    known = MeasuredPlant(dead_zone_rad_s=GREMSY.dead_zone_rad_s)
+    world = World(plant=GREMSY, command_filter=lambda rates: np.array(known.nearest_command(rates)))
     tracker = tracker_with(plant_delay_s=GREMSY.delay_s, plant_lag_s=GREMSY.lag_s)
     errors = run(tracker, walker(2, 12.0), world, 12.0, 2)
     assert rms(errors, after_s=2.5) < 0.8

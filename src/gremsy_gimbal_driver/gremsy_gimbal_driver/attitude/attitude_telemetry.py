@@ -18,8 +18,7 @@ from gremsy_gimbal_driver.attitude.attitude_reading import (
 from gremsy_gimbal_driver.attitude.attitude_stamping import AttitudeStamping, MeasuredAttitude
 from gremsy_gimbal_driver.attitude.telemetry_screening import AttitudeScreen, Judgement, ScreeningSettings
 from gremsy_gimbal_driver.mavlink.mavlink_events import AttitudeStatus, MountOrientation
-from gremsy_gimbal_driver.motion.instant import Instant
-from gremsy_gimbal_driver.motion.motion_settings import nanoseconds
+from gremsy_gimbal_driver.motion.instant import Instant, nanoseconds
 from gremsy_gimbal_driver.motion.notices import Say
 
 # At 10 Hz and 2 % lost bytes seven 285s in ten are lost: a second without one happens every half minute, two seconds

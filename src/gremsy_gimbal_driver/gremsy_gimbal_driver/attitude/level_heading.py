@@ -25,7 +25,7 @@ from gremsy_common.types.gimbal_state import ImuReading, LevelHeading, VehicleAt
 from gremsy_gimbal_driver.attitude.attitude_reading import YawFrame
 from gremsy_gimbal_driver.attitude.attitude_stamping import MeasuredAttitude
 from gremsy_gimbal_driver.attitude.vehicle_attitude import heading
-from gremsy_gimbal_driver.motion.motion_settings import nanoseconds
+from gremsy_gimbal_driver.motion.instant import nanoseconds
 
 # A source that was silent for so long has fallen silent: two samples of one that comes at 10 Hz.
 _SILENT_NS = nanoseconds(0.25)

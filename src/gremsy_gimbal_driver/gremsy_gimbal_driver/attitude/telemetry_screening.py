@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gremsy_gimbal_driver.attitude.attitude_reading import AttitudeReading
-from gremsy_gimbal_driver.motion.motion_settings import nanoseconds
+from gremsy_gimbal_driver.motion.instant import nanoseconds
 
 Array = NDArray[np.float64]
 

@@ -22,7 +22,7 @@ from gremsy_common.geometry import (
     rotation_vector_between,
 )
 from gremsy_common.types.gimbal_state import VehicleAttitude
-from gremsy_gimbal_driver.motion.motion_settings import nanoseconds
+from gremsy_gimbal_driver.motion.instant import nanoseconds
 
 Array = NDArray[np.float64]
 

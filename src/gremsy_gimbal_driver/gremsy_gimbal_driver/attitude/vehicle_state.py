@@ -16,8 +16,7 @@ from gremsy_common.types.gimbal_state import VehicleAttitude
 from gremsy_gimbal_driver.mavlink.mavlink_dialect import dialect
 from gremsy_gimbal_driver.mavlink.mavlink_encoder import VehicleState
 from gremsy_gimbal_driver.mavlink.mavlink_frames import q_frd_ned_from_enu, vector_frd, vector_ned
-from gremsy_gimbal_driver.motion.instant import Instant
-from gremsy_gimbal_driver.motion.motion_settings import nanoseconds
+from gremsy_gimbal_driver.motion.instant import Instant, nanoseconds
 
 LEAST_INTERVAL_S = 0.020
 

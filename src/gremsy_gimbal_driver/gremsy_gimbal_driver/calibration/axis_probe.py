@@ -15,10 +15,10 @@ import numpy as np
 
 from gremsy_common.errors import SuiteError
 from gremsy_gimbal_driver.calibration.calibration_fit import Array, Line, ResponseFit, fit_line
-from gremsy_gimbal_driver.calibration.calibration_settings import Axis, CalibrationSettings
+from gremsy_gimbal_driver.calibration.calibration_parameters import Axis, CalibrationParameters
 from gremsy_gimbal_driver.calibration.motion_record import MotionRecord
 from gremsy_gimbal_driver.calibration.motion_watch import MotionWatch
-from gremsy_gimbal_driver.motion.motion_settings import nanoseconds
+from gremsy_gimbal_driver.motion.instant import nanoseconds
 
 # Until the answer is measured, the slowest one: 250 ms (gimbal.md 1.9) and as much again.
 _SLOWEST_ANSWER_S = 0.5
@@ -61,10 +61,10 @@ class AxisProbe:
     """One axis. What is learned of it (`noise_rad`, `sign`, `gain`, `answer_s`) makes the later moves better."""
 
     def __init__(
-        self, axis: Axis, settings: CalibrationSettings, record: MotionRecord, watch: MotionWatch, start_rad: float
+        self, axis: Axis, parameters: CalibrationParameters, record: MotionRecord, watch: MotionWatch, start_rad: float
     ) -> None:
         self.axis = axis
-        self.settings = settings
+        self.parameters = parameters
         self.record = record
         self._watch = watch
         self._start_rad = start_rad
@@ -74,7 +74,7 @@ class AxisProbe:
         self.rest_rad = start_rad
         self._largest_gain = _LARGEST_GAIN
         self.answer_s = _SLOWEST_ANSWER_S
-        self.slow_rate_rad_s = settings.rate_rad_s
+        self.slow_rate_rad_s = parameters.calibration_rate_rad_s
 
     def learn_sign(self, sign: int, gain: float, rate_rad_s: float) -> None:
         """It moves to that side, at about so many times the commanded rate, from that rate on."""
@@ -144,7 +144,9 @@ class AxisProbe:
                 return
             rate_rad_s = math.copysign(self.slow_rate_rad_s, self.sign * error_rad)
             seconds = abs(error_rad) / (self.slow_rate_rad_s * self.gain)
-            yield from self.shift(rate_rad_s, min(seconds, 2.0 * self.settings.travel_rad / self.slow_rate_rad_s))
+            yield from self.shift(
+                rate_rad_s, min(seconds, 2.0 * self.parameters.calibration_travel_rad / self.slow_rate_rad_s)
+            )
         if abs(self._start_rad - self.rest_rad) > tolerance_rad:
             raise CalibrationAborted(
                 f'the {self.axis.word} does not return to where it began '
@@ -189,6 +191,6 @@ class AxisProbe:
         if rate_rad_s == 0.0:
             return False
         if self.sign == 0:
-            return abs(offset) + abs(pending) > self.settings.travel_rad
+            return abs(offset) + abs(pending) > self.parameters.calibration_travel_rad
         outward = self.sign * rate_rad_s * (offset + self.sign * pending) > 0.0
-        return outward and abs(offset + self.sign * pending) > self.settings.travel_rad
+        return outward and abs(offset + self.sign * pending) > self.parameters.calibration_travel_rad

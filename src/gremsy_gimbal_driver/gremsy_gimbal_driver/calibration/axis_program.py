@@ -7,8 +7,9 @@ import math
 
 from gremsy_gimbal_driver.calibration.axis_probe import AxisProbe, CalibrationAborted, Program
 from gremsy_gimbal_driver.calibration.calibration_fit import FitError, ResponseFit, fit_response
+from gremsy_gimbal_driver.calibration.calibration_parameters import Axis
 from gremsy_gimbal_driver.calibration.calibration_result import AxisCalibration, DeadZone
-from gremsy_gimbal_driver.calibration.calibration_settings import Axis
+from gremsy_gimbal_driver.motion.setpoint_streamer import REPEAT_INTERVAL_S
 
 # The first probe asks half the rate for 0.6 s: 2.4 deg at most before its sign is known.
 _PROBES = ((0.5, 0.6), (1.0, 0.6), (1.0, 1.0))
@@ -32,7 +33,7 @@ _LEAST_SHARE = 0.2
 
 def find_sign(probe: AxisProbe) -> Program[None]:
     """Forth and back, faster each time until it moves: the sign, a rough gain, and a rate that moves it."""
-    rate = probe.settings.rate_rad_s
+    rate = probe.parameters.calibration_rate_rad_s
     seen_rad = max(_SEEN_RAD, _SEEN_ERRORS * probe.mean_error_rad)
     unlike: list[tuple[float, float]] = []
     for share, seconds in _PROBES:
@@ -68,8 +69,8 @@ def _unlike(axis: Axis, forth_rad: float, back_rad: float) -> CalibrationAborted
 
 def measure_response(probe: AxisProbe) -> Program[ResponseFit]:
     """Two patterns of six steps, at two rates; one fit explains them all."""
-    rate = probe.settings.rate_rad_s
-    hold_s = min(max(_SWING * probe.settings.travel_rad / rate, _SHORTEST_HOLD_S), _LONGEST_HOLD_S)
+    rate = probe.parameters.calibration_rate_rad_s
+    hold_s = min(max(_SWING * probe.parameters.calibration_travel_rad / rate, _SHORTEST_HOLD_S), _LONGEST_HOLD_S)
     records = []
     for level in (rate, probe.slow_rate_rad_s):
         yield from probe.go_back()
@@ -83,7 +84,7 @@ def measure_response(probe: AxisProbe) -> Program[ResponseFit]:
         yield from probe.settle()
         records.append(probe.record.steps_since(probe.axis, begin_ns))
     try:
-        response = fit_response(records, probe.settings.repeat_interval_s)
+        response = fit_response(records, REPEAT_INTERVAL_S)
     except FitError as error:
         raise CalibrationAborted(
             f'the steps of the {probe.axis.word} cannot be evaluated ({error}): check the link'

@@ -10,7 +10,7 @@ import math
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import yaml
 
@@ -21,7 +21,7 @@ from gremsy_common.types.plant_model import PlantModel
 from gremsy_gimbal_driver.calibration.calibration_report import confidence, measurements
 from gremsy_gimbal_driver.calibration.calibration_result import CalibrationResult, contradiction
 from gremsy_gimbal_driver.gimbal_driver_parameters import GimbalDriverParameters
-from gremsy_gimbal_driver.motion.plant_inverse import PlantInverse
+from gremsy_gimbal_driver.motion.plant_inverse import MeasuredPlant
 
 _NODE = '/**/gimbal_driver'
 _SECTION = 'ros__parameters'
@@ -33,28 +33,16 @@ class CalibrationFileError(SuiteError):
     """A calibration file that cannot be written, read or believed; the sentence names the file and the way out."""
 
 
-@dataclass(frozen=True, slots=True)
-class CalibratedParameters:
+@dataclass(frozen=True)
+class CalibratedParameters(MeasuredPlant):
     """The driver's parameters that a calibration sets, by their names; None for what it did not find."""
 
-    azimuth_sign: int
-    tilt_sign: int
-    dead_zone_rad_s: float
-    rate_gain_zooms: tuple[float, ...]
-    rate_gains: tuple[float, ...]
-    plant_delay_s: float
-    plant_lag_s: float
     least_attitude_delay_s: float | None = None
     imu_axes: tuple[str, ...] | None = None
 
     def values(self) -> dict[str, Any]:
         """By name, without what was not found."""
         return {name: value for name, value in asdict(self).items() if value is not None}
-
-    def plant_inverse(self) -> PlantInverse:
-        """For the driver."""
-        gains = tuple(zip(self.rate_gain_zooms, self.rate_gains, strict=True))
-        return PlantInverse(self.azimuth_sign, self.tilt_sign, self.dead_zone_rad_s, gains)
 
 
 def calibrated_parameters(result: CalibrationResult) -> CalibratedParameters:
@@ -200,23 +188,7 @@ def _one_line(said: str) -> str:
     return ' '.join(printable.split()) or 'unknown'
 
 
-class PlantValues(Protocol):
-    """The three parameters of `gimbal/plant`, as `GimbalDriverParameters` and `CalibratedParameters` have them."""
-
-    @property
-    def plant_delay_s(self) -> float:
-        """Delay."""
-
-    @property
-    def plant_lag_s(self) -> float:
-        """Lag."""
-
-    @property
-    def dead_zone_rad_s(self) -> float:
-        """Dead zone."""
-
-
-def plant_model(in_force: PlantValues, defaults: PlantValues, calibrated: PlantValues | None) -> PlantModel:
+def plant_model(in_force: MeasuredPlant, defaults: MeasuredPlant, calibrated: MeasuredPlant | None) -> PlantModel:
     """What `gimbal/plant` says: the values in force, and their source.
 
     Args:
@@ -232,5 +204,5 @@ def plant_model(in_force: PlantValues, defaults: PlantValues, calibrated: PlantV
     return PlantModel(*values, source)
 
 
-def _values(of: PlantValues) -> tuple[float, float, float]:
+def _values(of: MeasuredPlant) -> tuple[float, float, float]:
     return of.plant_delay_s, of.plant_lag_s, of.dead_zone_rad_s

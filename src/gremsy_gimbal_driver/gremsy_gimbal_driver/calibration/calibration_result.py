@@ -9,7 +9,7 @@ from itertools import pairwise
 
 from gremsy_common.types.attitude_age import AttitudeAge
 from gremsy_gimbal_driver.calibration.calibration_fit import ResponseFit
-from gremsy_gimbal_driver.calibration.calibration_settings import Axis
+from gremsy_gimbal_driver.calibration.calibration_parameters import Axis
 
 # What two measurements of one thing may differ by before the calibration is refused: a gimbal's axes have one
 # controller, and the driver has one delay, one gain and one dead zone for both.

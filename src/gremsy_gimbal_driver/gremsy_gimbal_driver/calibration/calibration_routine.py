@@ -7,9 +7,9 @@ No thread, no clock, no link. Who runs it:
 2. Feeds `attitude` and `zoom` as telemetry comes.
 3. Calls `step(now, armed, taken_by)` with every attitude and at `CalibrationWish.wake_ns` (every 10 ms), and writes
    the wish AS IT IS: `mavlink_frames.wire_rates(*wish.rates_rad_s)`, without the plant's inverse (as if by a neutral
-   `PlantInverse()`), without the ramp of the rate limiter and without its soft limits, whose side depends on the sign
+   `MeasuredPlant()`), without the ramp of the rate limiter and without its soft limits, whose side depends on the sign
    that is being measured; the routine keeps its own, smaller bounds. A wish holds control also where its rate is zero:
-   a changed wish is written at once, an unchanged one again after `repeat_interval_s`, zeros too.
+   a changed wish is written at once, an unchanged one again after `REPEAT_INTERVAL_S`, zeros too.
 4. Ends when `state` is DONE or ABORTED: the wish is then zero (write the burst), and `sentence` says how it went.
 
 It runs only while armed, and ends when anybody else asks for motion (`taken_by`, or `cancel`).
@@ -23,6 +23,7 @@ from enum import Enum
 
 from gremsy_gimbal_driver.calibration.axis_probe import AxisProbe, CalibrationAborted, Program
 from gremsy_gimbal_driver.calibration.axis_program import measure_axis
+from gremsy_gimbal_driver.calibration.calibration_parameters import Axis, CalibrationParameters, Pair
 from gremsy_gimbal_driver.calibration.calibration_report import summary
 from gremsy_gimbal_driver.calibration.calibration_result import (
     AxisCalibration,
@@ -31,12 +32,10 @@ from gremsy_gimbal_driver.calibration.calibration_result import (
     contradiction,
     weighted_mean,
 )
-from gremsy_gimbal_driver.calibration.calibration_settings import Axis, CalibrationSettings, Pair
 from gremsy_gimbal_driver.calibration.motion_record import MotionRecord
 from gremsy_gimbal_driver.calibration.motion_watch import MotionWatch
 from gremsy_gimbal_driver.calibration.zoom_program import ZoomReports, measure_gain, zoom_to
-from gremsy_gimbal_driver.motion.instant import Instant
-from gremsy_gimbal_driver.motion.motion_settings import nanoseconds
+from gremsy_gimbal_driver.motion.instant import Instant, nanoseconds
 
 _STEP_NS = nanoseconds(0.010)
 _NOISE_S = 2.0
@@ -71,8 +70,8 @@ class CalibrationWish:
 class CalibrationRoutine:
     """One calibration. Not for several threads at once."""
 
-    def __init__(self, settings: CalibrationSettings) -> None:
-        self._settings = settings
+    def __init__(self, parameters: CalibrationParameters) -> None:
+        self._parameters = parameters
         self.state = CalibrationState.IDLE
         self.sentence = 'The calibration has not begun.'
         self.phase = ''
@@ -95,7 +94,7 @@ class CalibrationRoutine:
         """0 to 1, by phases of about the same length."""
         if self.state is CalibrationState.DONE:
             return 1.0
-        return self._phases_done / (3 + len(self._settings.zooms))
+        return self._phases_done / (3 + len(self._parameters.calibration_zooms))
 
     def begin(self, now: Instant, *, armed: bool) -> str:
         """Start; '' when it runs from now on, else a sentence that says why it does not."""
@@ -105,8 +104,8 @@ class CalibrationRoutine:
         assert self._newest is not None
         stamp_ns, angles_rad, _ = self._newest
         record = MotionRecord(now, stamp_ns, angles_rad)
-        watch = MotionWatch(self._settings, record, angles_rad)
-        probes = [AxisProbe(axis, self._settings, record, watch, angles_rad[axis]) for axis in Axis]
+        watch = MotionWatch(self._parameters, record, angles_rad)
+        probes = [AxisProbe(axis, self._parameters, record, watch, angles_rad[axis]) for axis in Axis]
         self._record, self._watch = record, watch
         self._program = self._all(probes[0], probes[1])
         self._phases_done = 0
@@ -166,28 +165,29 @@ class CalibrationRoutine:
         return CalibrationWish((rates[0], rates[1]), ask.zoom, now.monotonic_ns + _STEP_NS)
 
     def _refusal(self, now: Instant, armed: bool) -> str:
-        settings = self._settings
+        parameters = self._parameters
         if self.running:
             return 'it runs already'
         if not armed:
             return 'disarmed; call `arm` first'
-        timeout_ns = nanoseconds(settings.attitude_timeout_s)
+        timeout_ns = nanoseconds(parameters.attitude_timeout_s)
         if self._newest is None or now.monotonic_ns - self._newest[2] > timeout_ns:
             return 'no attitude comes from the gimbal; check its link and power'
+        travel_rad = parameters.calibration_travel_rad
         for axis in Axis:
             angle = self._newest[1][axis]
-            low, high = settings.limits_rad(axis)
-            if angle - settings.travel_rad < low or angle + settings.travel_rad > high:
+            low, high = parameters.limits_rad[axis]
+            if angle - travel_rad < low or angle + travel_rad > high:
                 return (
                     f'the {axis.word} is at {math.degrees(angle):.0f} deg and needs '
-                    f'{math.degrees(settings.travel_rad):.0f} deg to either side within its limits '
+                    f'{math.degrees(travel_rad):.0f} deg to either side within its limits '
                     f'({math.degrees(low):.0f} .. {math.degrees(high):.0f} deg); turn it away from them first'
                 )
         return ''
 
     def _all(self, azimuth: AxisProbe, tilt: AxisProbe) -> Program[CalibrationResult]:
         """The whole of it, as one program."""
-        zooms = self._settings.zooms
+        zooms = self._parameters.calibration_zooms
         notes: list[str] = []
         self.phase = 'noise at rest'
         begin_ns = azimuth.record.now.ros_ns

@@ -9,44 +9,43 @@ from dataclasses import replace
 
 from gremsy_common.types.gimbal_state import ImuReading, RateSetpoint, ZoomState
 from gremsy_gimbal_driver.attitude.attitude_stamping import MeasuredAttitude
+from gremsy_gimbal_driver.calibration.calibration_parameters import CalibrationParameters, Pair
 from gremsy_gimbal_driver.calibration.calibration_result import CalibrationResult
 from gremsy_gimbal_driver.calibration.calibration_routine import CalibrationRoutine, CalibrationState, CalibrationWish
-from gremsy_gimbal_driver.calibration.calibration_settings import CalibrationSettings, Pair
 from gremsy_gimbal_driver.calibration.imu_mounting import ImuMounting
 from gremsy_gimbal_driver.motion.command_arbiter import Source
-from gremsy_gimbal_driver.motion.instant import Instant
+from gremsy_gimbal_driver.motion.instant import Instant, nanoseconds
 from gremsy_gimbal_driver.motion.motion_control import MotionControl
-from gremsy_gimbal_driver.motion.motion_settings import nanoseconds
+from gremsy_gimbal_driver.motion.setpoint_streamer import REPEAT_INTERVAL_S
 from gremsy_gimbal_driver.payload.payload_control import PayloadControl
 from gremsy_gimbal_driver.payload.payload_requests import ZoomTo
 from gremsy_gimbal_driver.payload.pending_request import PendingRequest
+
+_REPEAT_NS = nanoseconds(REPEAT_INTERVAL_S)
 
 
 class CalibrationRun:
     """One routine on one gimbal. For use under the driver's lock.
 
     Args:
-        settings: bounds.
+        parameters: bounds.
         motion: moves the gimbal; commands of the calibration are written as they are.
         payload: zooms.
-        level_frame: of the commands.
         imu_axes: by which its readings are turned.
     """
 
     def __init__(
         self,
-        settings: CalibrationSettings,
+        parameters: CalibrationParameters,
         motion: MotionControl,
         payload: PayloadControl,
-        level_frame: str,
         imu_axes: Sequence[str],
     ) -> None:
-        self.routine = CalibrationRoutine(settings)
+        self.routine = CalibrationRoutine(parameters)
         self._motion = motion
         self._payload = payload
-        self._level_frame = level_frame
+        self._level_frame = parameters.level_frame
         self._mounting = ImuMounting(imu_axes)
-        self._repeat_ns = nanoseconds(settings.repeat_interval_s)
         self._offered: Pair | None = None
         self._offered_ns = 0
         self._wake_ns = 0
@@ -100,7 +99,7 @@ class CalibrationRun:
         if wish.zoom is not None and (self._zoom is None or self._zoom.over):
             self._zoom = self._payload.request(ZoomTo(wish.zoom), now.monotonic_ns)
         # An unchanged wish is offered again only when it is due, since every new command is written at once.
-        if wish.rates_rad_s == self._offered and now.monotonic_ns - self._offered_ns < self._repeat_ns:
+        if wish.rates_rad_s == self._offered and now.monotonic_ns - self._offered_ns < _REPEAT_NS:
             return
         self._offered, self._offered_ns = wish.rates_rad_s, now.monotonic_ns
         azimuth, tilt = wish.rates_rad_s

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gremsy_gimbal_driver.calibration.calibration_fit import Array, StepRecord
-from gremsy_gimbal_driver.calibration.calibration_settings import Axis, Pair
+from gremsy_gimbal_driver.calibration.calibration_parameters import Axis, Pair
 from gremsy_gimbal_driver.motion.instant import Instant
 
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import math
 
-from gremsy_gimbal_driver.calibration.calibration_settings import Axis, CalibrationSettings, Pair
+from gremsy_gimbal_driver.calibration.calibration_parameters import Axis, CalibrationParameters, Pair
 from gremsy_gimbal_driver.calibration.motion_record import MotionRecord
-from gremsy_gimbal_driver.motion.motion_settings import nanoseconds
+from gremsy_gimbal_driver.motion.instant import nanoseconds
 
 # The slowest gimbal known answers after 250 ms (gimbal.md 1.9); a link that loses half of the commands adds to it.
 _LATEST_ANSWER_NS = nanoseconds(0.8)
@@ -26,8 +26,8 @@ _IN_A_ROW = 2  # one bad attitude is no motion
 class MotionWatch:
     """Looks at every step; `trouble` says what is wrong, or nothing."""
 
-    def __init__(self, settings: CalibrationSettings, record: MotionRecord, start_rad: Pair) -> None:
-        self._settings = settings
+    def __init__(self, parameters: CalibrationParameters, record: MotionRecord, start_rad: Pair) -> None:
+        self._parameters = parameters
         self._record = record
         self._start_rad = start_rad
         self._begun_ns = record.now.monotonic_ns
@@ -47,16 +47,17 @@ class MotionWatch:
 
     def attitude(self, angles_rad: Pair, rates_rad_s: Pair) -> str:
         """An attitude came; what is wrong with it, or ''."""
-        largest = _RUNAWAY * self._settings.max_rate_rad_s
+        largest = _RUNAWAY * self._parameters.fastest_calibration_rad_s
         self._fast = self._fast + 1 if max(map(abs, rates_rad_s)) > largest else 0
         if self._fast >= _IN_A_ROW:
             return (
                 f'the gimbal turns at more than {math.degrees(largest):.0f} deg/s, while at most '
-                f'{math.degrees(self._settings.max_rate_rad_s):.0f} deg/s were commanded'
+                f'{math.degrees(self._parameters.fastest_calibration_rad_s):.0f} deg/s were commanded'
             )
         for axis in Axis:
-            if abs(angles_rad[axis] - self._start_rad[axis]) > self._settings.travel_rad:
-                return f'the {axis.word} left its bounds of {math.degrees(self._settings.travel_rad):.0f} deg'
+            travel_rad = self._parameters.calibration_travel_rad
+            if abs(angles_rad[axis] - self._start_rad[axis]) > travel_rad:
+                return f'the {axis.word} left its bounds of {math.degrees(travel_rad):.0f} deg'
             self._stray[axis] = 0 if self._is_explained(axis, angles_rad[axis]) else self._stray[axis] + 1
             if self._stray[axis] >= _IN_A_ROW:
                 return (
@@ -68,10 +69,10 @@ class MotionWatch:
     def silence(self) -> str:
         """Whether telemetry or the time has run out, or ''."""
         now_ns = self._record.now.monotonic_ns
-        if now_ns - self._record.heard_ns > nanoseconds(self._settings.attitude_timeout_s):
-            return f'no attitude came from the gimbal for {self._settings.attitude_timeout_s:g} s'
-        if now_ns - self._begun_ns > nanoseconds(self._settings.deadline_s):
-            return f'it took longer than {self._settings.deadline_s:.0f} s'
+        if now_ns - self._record.heard_ns > nanoseconds(self._parameters.attitude_timeout_s):
+            return f'no attitude came from the gimbal for {self._parameters.attitude_timeout_s:g} s'
+        if now_ns - self._begun_ns > nanoseconds(self._parameters.calibration_deadline_s):
+            return f'it took longer than {self._parameters.calibration_deadline_s:.0f} s'
         return ''
 
     def _is_explained(self, axis: Axis, angle_rad: float) -> bool:

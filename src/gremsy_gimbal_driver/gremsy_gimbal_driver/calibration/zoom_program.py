@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from gremsy_gimbal_driver.calibration.axis_probe import Ask, AxisProbe, CalibrationAborted, Program
 from gremsy_gimbal_driver.calibration.calibration_fit import fit_line
 from gremsy_gimbal_driver.calibration.calibration_result import GainPoint, weighted_mean
-from gremsy_gimbal_driver.motion.motion_settings import nanoseconds
+from gremsy_gimbal_driver.motion.instant import nanoseconds
 
 _SAID_AGAIN_S = 0.4
 _ARRIVED = 0.03  # of the factor
@@ -68,7 +68,7 @@ def zoom_to(probe: AxisProbe, reports: ZoomReports, factor: float) -> Program[fl
 
 def measure_gain(probe: AxisProbe, zoom: float) -> Program[GainPoint]:
     """Forth and back at the largest rate, each until its slope is known well; again where the two do not agree."""
-    rate = probe.settings.rate_rad_s
+    rate = probe.parameters.calibration_rate_rad_s
     for _ in range(_PAIRS):
         forth = yield from _leg(probe, rate)
         back = yield from _leg(probe, -rate)

@@ -9,12 +9,13 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from gremsy_common.atomic_file import refuse_unwritable
+from gremsy_common.parameters.parameter_fields import ParameterError, from_values
 from gremsy_gimbal_driver.calibration.calibration_file import refuse_file_of_others, write_calibration
+from gremsy_gimbal_driver.calibration.calibration_parameters import CalibrationParameters
 from gremsy_gimbal_driver.calibration.calibration_report import summary
-from gremsy_gimbal_driver.calibration.calibration_settings import CalibrationSettings
 from gremsy_gimbal_driver.cli.ending import MISUSED, ToolError, confirm
 from gremsy_gimbal_driver.cli.move import FASTEST_DEG_S
-from gremsy_gimbal_driver.cli.moving_gimbal import driving, look, motion_settings, settle_mode, wait_for
+from gremsy_gimbal_driver.cli.moving_gimbal import driver_parameters, driving, look, settle_mode, wait_for
 from gremsy_gimbal_driver.links.link import Link
 from gremsy_gimbal_driver.motion.motion_output import GimbalMode
 
@@ -28,8 +29,9 @@ def calibrate(link: Link, given: argparse.Namespace) -> None:
         SuiteError: when it did not come about.
     """
     try:
-        settings = CalibrationSettings(travel_rad=math.radians(given.travel), zooms=tuple(given.zooms))
-    except ValueError as error:
+        bounds = {'calibration_travel_rad': math.radians(given.travel), 'calibration_zooms': tuple(given.zooms)}
+        from_values(CalibrationParameters, bounds)
+    except ParameterError as error:
         raise ToolError(str(error), MISUSED) from error
     path: Path = given.output
     refuse_file_of_others(path)
@@ -37,16 +39,16 @@ def calibrate(link: Link, given: argparse.Namespace) -> None:
     present = look(link)
     if present.mode is GimbalMode.OFF:
         raise ToolError('Nothing moved: the motors are off; switch them on with `gremsy_gimbal mode follow` first.')
-    motion = motion_settings(present, FASTEST_DEG_S, None)
+    parameters = driver_parameters(present, FASTEST_DEG_S, None, **bounds)
     confirm(
         f'{present} Calibrating turns it by up to {given.travel:g} deg either way on each axis, for a minute or more; '
         'keep the vehicle still.',
         'calibrate',
         given.yes,
     )
-    with driving(link, present, motion) as (driver, said):
+    with driving(link, parameters) as (driver, said):
         settle_mode(driver)
-        answer = driver.calibrate(settings)
+        answer = driver.calibrate()
         if not answer.done:
             raise ToolError(answer.text)
         print(answer.text, flush=True)

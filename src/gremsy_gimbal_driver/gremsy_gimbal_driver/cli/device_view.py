@@ -25,8 +25,8 @@ from gremsy_gimbal_driver.mavlink.mavlink_events import (
     SystemStatus,
 )
 from gremsy_gimbal_driver.mavlink.protocol_v2 import mode_from_flags
+from gremsy_gimbal_driver.motion.instant import nanoseconds
 from gremsy_gimbal_driver.motion.motion_output import GimbalMode
-from gremsy_gimbal_driver.motion.motion_settings import nanoseconds
 
 _INFORMATION = dialect.MAVLINK_MSG_ID_GIMBAL_DEVICE_INFORMATION
 _AGAIN_NS = nanoseconds(0.5)

@@ -14,14 +14,15 @@ from gremsy_gimbal_driver.cli.moving_gimbal import (
     MODE_WAY_OUT,
     POLL_S,
     Said,
+    driver_parameters,
     driving,
     follow_goal,
     look,
-    motion_settings,
     settle_mode,
     wait_for,
 )
 from gremsy_gimbal_driver.driver import GimbalDriver
+from gremsy_gimbal_driver.gimbal_driver_parameters import GimbalDriverParameters
 from gremsy_gimbal_driver.goals.goal import AngleGoal
 from gremsy_gimbal_driver.links.link import Link
 from gremsy_gimbal_driver.mavlink.protocol_v2 import lacking_modes
@@ -29,7 +30,6 @@ from gremsy_gimbal_driver.motion.command_arbiter import Source
 from gremsy_gimbal_driver.motion.limits import AXES
 from gremsy_gimbal_driver.motion.mode_machine import ModeState
 from gremsy_gimbal_driver.motion.motion_output import GimbalMode, no_such_mode
-from gremsy_gimbal_driver.motion.motion_settings import MotionSettings
 
 LONGEST_S = 60.0
 FASTEST_DEG_S = 60.0
@@ -85,12 +85,12 @@ def move(link: Link, given: argparse.Namespace) -> None:
     present = look(link)
     if present.mode is GimbalMode.OFF:
         raise ToolError('Nothing moved: the motors are off; switch them on with `gremsy_gimbal mode follow` first.')
-    motion = motion_settings(present, given.max_rate, given.calibration)
+    parameters = driver_parameters(present, given.max_rate, given.calibration)
     confirm(f'{present} Turn it {_wish(given)}?', 'move', given.yes)
-    with driving(link, present, motion) as (driver, said):
+    with driving(link, parameters) as (driver, said):
         settle_mode(driver)
         if given.rate is not None:
-            _by_rate(driver, said, motion, given)
+            _by_rate(driver, said, parameters, given)
         else:
             azimuth, tilt = (None if angle is None else math.radians(angle) for angle in (given.azimuth, given.tilt))
             goal = AngleGoal(azimuth, tilt, given.timeout)
@@ -111,9 +111,9 @@ def set_mode(link: Link, given: argparse.Namespace) -> None:
         raise ToolError(f'The mode was not changed: {lacks}')
     if mode is GimbalMode.HOME and present.mode is GimbalMode.OFF:
         raise ToolError('Nothing moved: the motors are off; switch them on with `gremsy_gimbal mode follow` first.')
-    motion = motion_settings(present, given.max_rate, given.calibration)
+    parameters = driver_parameters(present, given.max_rate, given.calibration)
     confirm(f'{present} Its mode is {present.mode.value}. {_effect(mode)}', mode.value, given.yes)
-    with driving(link, present, motion) as (driver, said):
+    with driving(link, parameters) as (driver, said):
         if mode is GimbalMode.HOME:
             settle_mode(driver)
             follow_goal(driver, said, driver.home(), 'Home')
@@ -131,7 +131,7 @@ def set_mode(link: Link, given: argparse.Namespace) -> None:
     print(f'Done: the gimbal is in mode {mode.value}; disarmed.')
 
 
-def _by_rate(driver: GimbalDriver, said: Said, motion: MotionSettings, given: argparse.Namespace) -> None:
+def _by_rate(driver: GimbalDriver, said: Said, parameters: GimbalDriverParameters, given: argparse.Namespace) -> None:
     azimuth, tilt = map(math.radians, given.rate)
     way = [0.0, 0.0]
     start = _angles(driver)
@@ -146,13 +146,13 @@ def _by_rate(driver: GimbalDriver, said: Said, motion: MotionSettings, given: ar
     while time.monotonic() < end:
         if driver.view is not seen:
             seen, seen_s = driver.view, time.monotonic()
-        elif time.monotonic() - seen_s > motion.attitude_timeout_s:
+        elif time.monotonic() - seen_s > parameters.attitude_timeout_s:
             # The driver has stopped, and would go on when it comes back: nobody who watches waits for that.
             raise ToolError(
-                f'The move ended: no attitude came from the gimbal for {motion.attitude_timeout_s:g} s; check its link '
-                'and power.'
+                f'The move ended: no attitude came from the gimbal for {parameters.attitude_timeout_s:g} s; check its '
+                'link and power.'
             )
-        taken = driver.offer(Source.OPERATOR, RateSetpoint(time.time_ns(), motion.level_frame, azimuth, tilt))
+        taken = driver.offer(Source.OPERATOR, RateSetpoint(time.time_ns(), parameters.level_frame, azimuth, tilt))
         failure = driver.status().failure
         if not taken or failure:
             raise ToolError(f'The move ended: {failure or said.last or "the driver did not take the rate"}')

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from gremsy_gimbal_driver.calibration.calibration_file import read_calibration
 from gremsy_gimbal_driver.calibration.calibration_result import CalibrationResult
@@ -16,14 +17,13 @@ from gremsy_gimbal_driver.cli.device_view import DeviceView, degrees
 from gremsy_gimbal_driver.cli.ending import ToolError
 from gremsy_gimbal_driver.cli.session import session
 from gremsy_gimbal_driver.driver import GimbalDriver
-from gremsy_gimbal_driver.driver_settings import DriverListener, DriverSettings
+from gremsy_gimbal_driver.driver_listener import DriverListener
+from gremsy_gimbal_driver.gimbal_driver_parameters import GimbalDriverParameters
 from gremsy_gimbal_driver.goals.goal import GoalProgress, GoalState
 from gremsy_gimbal_driver.links.link import Link
 from gremsy_gimbal_driver.mavlink.mavlink_events import AttitudeStatus, DeviceInformation, Sender
 from gremsy_gimbal_driver.motion.command_arbiter import Answer
 from gremsy_gimbal_driver.motion.motion_output import GimbalMode
-from gremsy_gimbal_driver.motion.motion_settings import MotionSettings
-from gremsy_gimbal_driver.motion.plant_inverse import PlantInverse
 
 POLL_S = 0.05
 _ATTITUDE_WAIT_S = 5.0
@@ -119,22 +119,30 @@ def look(link: Link) -> Present:
     )
 
 
-def motion_settings(present: Present, max_rate_deg_s: float, calibration: Path | None) -> MotionSettings:
-    """The driver's defaults, the gimbal's own mode, and what was calibrated.
+def driver_parameters(
+    present: Present, max_rate_deg_s: float, calibration: Path | None, **others: Any
+) -> GimbalDriverParameters:
+    """The driver's defaults, the gimbal's own mode, what was calibrated, and what else the tool sets.
+
+    The payload is left as it is: the tool turns the gimbal and nothing else.
 
     Raises:
         SuiteError: for a calibration file that cannot be read.
     """
-    inverse = PlantInverse()
-    if calibration is not None:
-        known = read_calibration(calibration)
-        gains = tuple(zip(known.rate_gain_zooms, known.rate_gains, strict=True))
-        inverse = PlantInverse(known.azimuth_sign, known.tilt_sign, known.dead_zone_rad_s, gains)
-    return MotionSettings(mode=present.mode, max_rate_rad_s=math.radians(max_rate_deg_s), plant_inverse=inverse)
+    return GimbalDriverParameters(
+        mode=present.mode.value,
+        max_rate_rad_s=math.radians(max_rate_deg_s),
+        gimbal_system_id=present.gimbal.system,
+        gimbal_component_id=present.gimbal.component,
+        claim_control=False,
+        zoom_rate_hz=0.0,
+        **({} if calibration is None else read_calibration(calibration).values()),
+        **others,
+    )
 
 
 @contextmanager
-def driving(link: Link, present: Present, motion: MotionSettings) -> Iterator[tuple[GimbalDriver, Said]]:
+def driving(link: Link, parameters: GimbalDriverParameters) -> Iterator[tuple[GimbalDriver, Said]]:
     """A driver that is armed inside; every way out stops the gimbal and disarms.
 
     Raises:
@@ -142,7 +150,7 @@ def driving(link: Link, present: Present, motion: MotionSettings) -> Iterator[tu
     """
     said = Said()
     listener = DriverListener(say=said.troubles.append, calibrated=said.calibrations.append)
-    driver = GimbalDriver([link], DriverSettings(motion=motion, gimbal=present.gimbal), listener)
+    driver = GimbalDriver([link], parameters, listener)
     try:
         driver.open()
         wait_for(lambda: driver.view is not None, _ATTITUDE_WAIT_S)

@@ -30,7 +30,8 @@ from gremsy_gimbal_driver.cli.record import ask, payload_of
 from gremsy_gimbal_driver.cli.session import Session
 from gremsy_gimbal_driver.device.gimbal_parameters import GimbalParameters, ParameterState
 from gremsy_gimbal_driver.mavlink.mavlink_events import Event, ParameterValue, Sender
-from gremsy_gimbal_driver.payload.payload_control import PayloadControl, PayloadSettings
+from gremsy_gimbal_driver.payload.payload_control import PayloadControl
+from gremsy_gimbal_driver.payload.payload_parameters import PayloadParameters
 from gremsy_gimbal_driver.payload.payload_requests import (
     GIMBAL_MODE_PARAMETER,
     ListParameters,
@@ -180,7 +181,7 @@ class ParameterTool:
     @property
     def _payload(self) -> PayloadControl:
         if self._control is None:
-            self._control = payload_of(self._session, PayloadSettings(self._family))
+            self._control = payload_of(self._session, PayloadParameters(product=self._family))
         return self._control
 
     def _write(self, name: str, value: int) -> None:

@@ -8,7 +8,8 @@ import time
 from gremsy_gimbal_driver.cli.ending import ToolError
 from gremsy_gimbal_driver.cli.session import Session
 from gremsy_gimbal_driver.payload.camera_commands import first_still_number
-from gremsy_gimbal_driver.payload.payload_control import PayloadControl, PayloadSettings
+from gremsy_gimbal_driver.payload.payload_control import PayloadControl
+from gremsy_gimbal_driver.payload.payload_parameters import PayloadParameters
 from gremsy_gimbal_driver.payload.payload_requests import ListParameters, RecordVideo, Request, Still
 from gremsy_gimbal_driver.payload.pending_request import RequestResult, RequestState
 
@@ -20,13 +21,13 @@ _ANSWER_WAIT_S = 30.0
 _LIST_WAIT_S = 120.0
 
 
-def payload_of(session: Session, settings: PayloadSettings | None = None) -> PayloadControl:
+def payload_of(session: Session, parameters: PayloadParameters | None = None) -> PayloadControl:
     """Payload control on this session, once the camera was heard or it was given time to be.
 
     Raises:
         ToolError: when nothing of a Gremsy is there.
     """
-    control = PayloadControl(session.encoder, session.components, settings, first_still_number(time.time_ns()))
+    control = PayloadControl(session.encoder, session.components, parameters, first_still_number(time.time_ns()))
     session.attach(control)
     session.find_gimbal()
     session.wait(lambda: control.camera is not None and control.payload is not None, _COMPONENTS_WAIT_S)
@@ -52,4 +53,4 @@ def record(session: Session, what: str, vendor_still: bool = False) -> None:
     Raises:
         ToolError: when it did not come about.
     """
-    print(ask(session, payload_of(session, PayloadSettings(vendor_still=vendor_still)), REQUESTS[what]).sentence)
+    print(ask(session, payload_of(session, PayloadParameters(vendor_still=vendor_still)), REQUESTS[what]).sentence)

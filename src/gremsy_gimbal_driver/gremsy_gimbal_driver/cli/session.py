@@ -18,7 +18,7 @@ from gremsy_gimbal_driver.mavlink.component_register import ComponentRegister
 from gremsy_gimbal_driver.mavlink.mavlink_decoder import MavlinkDecoder
 from gremsy_gimbal_driver.mavlink.mavlink_encoder import MavlinkEncoder
 from gremsy_gimbal_driver.mavlink.mavlink_events import Event, Sender
-from gremsy_gimbal_driver.motion.motion_settings import nanoseconds
+from gremsy_gimbal_driver.motion.instant import nanoseconds
 
 OWN = Sender(1, 191)
 """What gimbals are known to obey (gimbal.md 1.3)."""

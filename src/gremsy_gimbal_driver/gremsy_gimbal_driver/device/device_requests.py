@@ -17,7 +17,7 @@ from gremsy_gimbal_driver.mavlink.acknowledged_commands import AcknowledgedComma
 from gremsy_gimbal_driver.mavlink.mavlink_dialect import dialect
 from gremsy_gimbal_driver.mavlink.mavlink_encoder import MavlinkEncoder
 from gremsy_gimbal_driver.mavlink.mavlink_events import CommandAck, DeviceInformation, Event, IncomingCommand, Sender
-from gremsy_gimbal_driver.motion.motion_settings import nanoseconds
+from gremsy_gimbal_driver.motion.instant import nanoseconds
 
 _AGAIN_NS = nanoseconds(1.0)
 _TRIES = 20  # a link that loses 2 % of its bytes answers one request in four

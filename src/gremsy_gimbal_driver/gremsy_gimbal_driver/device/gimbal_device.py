@@ -33,8 +33,9 @@ from gremsy_gimbal_driver.device.payload_readings import (
     zoom_reading,
 )
 from gremsy_gimbal_driver.device.stream_rates import ATTITUDE, ORIENTATION
-from gremsy_gimbal_driver.driver_settings import DriverSettings, GimbalView
+from gremsy_gimbal_driver.driver_listener import GimbalView
 from gremsy_gimbal_driver.driver_status import DeviceSnapshot
+from gremsy_gimbal_driver.gimbal_driver_parameters import GimbalDriverParameters
 from gremsy_gimbal_driver.mavlink.component_register import SILENCE_NS, ComponentKind, ComponentRegister, kind_of
 from gremsy_gimbal_driver.mavlink.gimbal_protocol import GimbalProtocol, ProtocolChoice
 from gremsy_gimbal_driver.mavlink.mavlink_dialect import dialect
@@ -56,10 +57,9 @@ from gremsy_gimbal_driver.mavlink.mavlink_events import (
 )
 from gremsy_gimbal_driver.mavlink.mavlink_frames import level_limits
 from gremsy_gimbal_driver.mavlink.protocol_v2 import lacking_modes, mode_from_flags
-from gremsy_gimbal_driver.motion.instant import Instant
+from gremsy_gimbal_driver.motion.instant import Instant, nanoseconds
 from gremsy_gimbal_driver.motion.motion_control import MotionControl
 from gremsy_gimbal_driver.motion.motion_output import GimbalMode
-from gremsy_gimbal_driver.motion.motion_settings import nanoseconds
 from gremsy_gimbal_driver.motion.notices import Notices, Say
 from gremsy_gimbal_driver.payload.payload_control import PayloadControl
 from gremsy_gimbal_driver.payload.payload_requests import SetSetting, TelemetryRate
@@ -90,44 +90,46 @@ class GimbalDevice:
     """One gimbal and its payload.
 
     Args:
-        settings: the driver's.
+        parameters: the driver's.
         encoder: packs for all.
         components: who is there, on any link.
         motion: told what it must know.
         say: what is wrong, once.
         inform: what is well.
+        still_number: of the first picture; see `camera_commands.first_still_number`.
     """
 
     def __init__(
         self,
-        settings: DriverSettings,
+        parameters: GimbalDriverParameters,
         encoder: MavlinkEncoder,
         components: ComponentRegister,
         motion: MotionControl,
         say: Say,
         inform: Say,
+        still_number: int = 1,
     ) -> None:
-        self._settings = settings
+        self._parameters = parameters
         self._encoder = encoder
         self._components = components
         self._motion = motion
         self._inform = inform
         self._say = say
         self._notices = Notices(say)
-        least_delay_ns = nanoseconds(settings.least_attitude_delay_s)
-        self._protocols = ProtocolChoice(encoder, settings.protocol, settings.v1_yaw_sign)
-        self._telemetry = AttitudeTelemetry(AttitudeStamping(settings.camera_frame, least_delay_ns), say, inform)
-        self._imu = ImuConversion(settings.camera_frame, least_delay_ns, settings.imu_axes)
+        least_delay_ns = nanoseconds(parameters.least_attitude_delay_s)
+        self._protocols = ProtocolChoice(encoder, parameters.protocol, parameters.v1_yaw_sign)
+        self._telemetry = AttitudeTelemetry(AttitudeStamping(parameters.camera_frame, least_delay_ns), say, inform)
+        self._imu = ImuConversion(parameters.camera_frame, least_delay_ns, parameters.imu_axes)
         self._gravity = GravityWatch()
         self._range_finder = RangeFinder()
-        self._vehicle = VehicleHistory(settings.vehicle_age_limit_s)
-        self._pace = VehicleStatePace(settings.vehicle_age_limit_s)
-        self._headings = LevelHeadings(settings.motion.level_frame)
+        self._vehicle = VehicleHistory(parameters.vehicle_age_limit_s)
+        self._pace = VehicleStatePace(parameters.vehicle_age_limit_s)
+        self._headings = LevelHeadings(parameters.level_frame)
         self.requests = DeviceRequests(
-            encoder, settings.attitude_rate_hz, settings.other_rates_hz, settings.bytes_per_s
+            encoder, parameters.attitude_rate_hz, parameters.other_rates_hz, parameters.bytes_per_s
         )
         self.parameters = GimbalParameters(encoder)
-        self.payload = PayloadControl(encoder, components, settings.payload, settings.still_number)
+        self.payload = PayloadControl(encoder, components, parameters, still_number)
         self._request_log = RequestLog(inform, say)
         self._asked_camera: Sender | None = None
         self._claimed: Sender | None = None
@@ -136,8 +138,9 @@ class GimbalDevice:
         self._told_few = False
         self._attitude_ns: int | None = None
         self._failure_flags = 0
+        self._encoder_settings = parameters.encoder_settings
         self._encoders: MountStatus | None = None
-        self.gimbal: Sender | None = settings.gimbal
+        self.gimbal: Sender | None = parameters.pinned_gimbal
         """The gimbal that we command; None before it was found."""
         self._system_status: SystemStatus | None = None
         self.view: GimbalView | None = None
@@ -212,7 +215,7 @@ class GimbalDevice:
         """The register has learned a gimbal by that link: it is ours until it falls silent."""
         self.gimbal = gimbal
         self._inform(f'Found the gimbal {gimbal} on {link}.')
-        if self._settings.read_limits:
+        if self._parameters.use_gimbal_limits:
             self.parameters.read(*LIMIT_NAMES)
 
     def heard(self, event: Event, now: Instant, is_copy: bool = False) -> list[Told]:
@@ -359,11 +362,11 @@ class GimbalDevice:
         vehicle = self._vehicle.at(measured.attitude.stamp_ns)
         trouble = '' if vehicle is not None else self._vehicle.trouble(now.ros_ns)
         reference = level_reference(
-            measured.yaw_frame, measured.heading_rad, vehicle, trouble, self._settings.lock_is_north
+            measured.yaw_frame, measured.heading_rad, vehicle, trouble, self._parameters.lock_reference == 'north'
         )
         joints: JointAngles | None = None
-        if self._settings.encoders is not None and self._encoders is not None:
-            joints = joints_from_encoders(self._encoders, self._settings.encoders, measured.yaw_rad)
+        if self._encoder_settings is not None and self._encoders is not None:
+            joints = joints_from_encoders(self._encoders, self._encoder_settings, measured.yaw_rad)
         return GimbalView(measured, joints or joints_from_attitude(measured, reference), reference, vehicle)
 
     def _heard_parameter(self, event: ParameterValue) -> None:
@@ -384,7 +387,7 @@ class GimbalDevice:
             self._motion.zoom(zoom.factor)
             return [zoom]
         if event.name == RANGE_NAME:
-            reading = self._range_finder.reading(event, self._settings.camera_frame, now.ros_ns)
+            reading = self._range_finder.reading(event, self._parameters.camera_frame, now.ros_ns)
             return [] if reading is None else [reading]
         return []
 
@@ -394,11 +397,11 @@ class GimbalDevice:
         self.requests.again()
         self.parameters.forget()
         self._protocols.restart()
-        if self._settings.read_limits:
+        if self._parameters.use_gimbal_limits:
             self.parameters.read(*LIMIT_NAMES)
 
     def _forget_gimbal(self) -> None:
-        self.gimbal = self._settings.gimbal
+        self.gimbal = self._parameters.pinned_gimbal
         self._protocols.restart()
         self._told_protocol = ''
         self._say(
@@ -420,7 +423,7 @@ class GimbalDevice:
             elif name:
                 self._inform(f'The gimbal is commanded by protocol {name}.')
             if name == 'v1':
-                self.requests.want(ORIENTATION, self._settings.attitude_rate_hz)
+                self.requests.want(ORIENTATION, self._parameters.attitude_rate_hz)
 
     def _tell_rate(self) -> None:
         """What works with few attitudes, before somebody finds out."""
@@ -454,18 +457,18 @@ class GimbalDevice:
         if self.payload.camera != self._asked_camera:
             self._asked_camera = self.payload.camera
             if self._asked_camera is not None:
-                for name, choice in self._settings.payload_setup.items():
+                for name, choice in self._parameters.camera_settings.items():
                     self._ask(SetSetting(name, choice), now)
         # Another make's camera knows no RC_MODE, and this is nothing that anybody has asked for.
         claimed = self.payload.camera if self._is_gremsy else None
         if claimed != self._claimed:
             self._claimed = claimed
-            if claimed is not None and self._settings.claim_control:
+            if claimed is not None and self._parameters.claims_control:
                 self._ask(SetSetting('rc_mode', 'standard'), now)
         if self.payload.payload != self._asked_board:
             self._asked_board = self.payload.payload
             if self._asked_board is not None:
-                for name, rate_hz in self._settings.payload_rates_hz.items():
+                for name, rate_hz in self._parameters.payload_rates_hz.items():
                     self._ask(TelemetryRate(name, rate_hz), now)
 
     @property

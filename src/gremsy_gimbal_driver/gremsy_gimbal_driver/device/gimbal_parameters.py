@@ -16,7 +16,7 @@ from gremsy_common.errors import SuiteError
 from gremsy_gimbal_driver.device.parameter_names import NEWER_NAMES, OLDER_NAMES
 from gremsy_gimbal_driver.mavlink.mavlink_encoder import LONGEST_NAME, MavlinkEncoder
 from gremsy_gimbal_driver.mavlink.mavlink_events import ParameterValue, Sender
-from gremsy_gimbal_driver.motion.motion_settings import nanoseconds
+from gremsy_gimbal_driver.motion.instant import nanoseconds
 
 _AGAIN_NS = nanoseconds(0.1)
 # Where 2 % of the bytes are lost, a request and its answer arrive one time in four, and all of these fail one time in

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from gremsy_common.errors import SuiteError
 from gremsy_common.geometry import matrix_from_quaternion, multiply_quaternions
-from gremsy_gimbal_driver.motion.motion_settings import nanoseconds
+from gremsy_gimbal_driver.motion.instant import nanoseconds
 
 Array = NDArray[np.float64]
 

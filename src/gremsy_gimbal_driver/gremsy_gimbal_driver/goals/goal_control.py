@@ -12,7 +12,7 @@ from gremsy_gimbal_driver.motion.command_arbiter import HeldCommand, Refusal, So
 from gremsy_gimbal_driver.motion.instant import Instant
 from gremsy_gimbal_driver.motion.limits import AXES, AngleLimits
 from gremsy_gimbal_driver.motion.motion_output import Pair
-from gremsy_gimbal_driver.motion.motion_settings import MotionSettings
+from gremsy_gimbal_driver.motion.motion_parameters import MotionParameters
 from gremsy_gimbal_driver.motion.motion_writer import Motion
 from gremsy_gimbal_driver.motion.notices import Notices, Say
 
@@ -24,7 +24,7 @@ class GoalControl:
     """Runs the goal that the arbiter chose.
 
     Args:
-        settings: limits and times.
+        parameters: limits and times.
         limits: of the angles.
         profile: of the angles that are commanded.
         notices: hears of goals that failed.
@@ -32,14 +32,14 @@ class GoalControl:
     """
 
     def __init__(
-        self, settings: MotionSettings, limits: AngleLimits, profile: AngleProfile, notices: Notices, inform: Say
+        self, parameters: MotionParameters, limits: AngleLimits, profile: AngleProfile, notices: Notices, inform: Say
     ) -> None:
-        self._settings = settings
+        self._parameters = parameters
         self._limits = limits
         self._profile = profile
         self._notices = notices
         self._inform = inform
-        self._trust = AngleTrust(settings.angle_path)
+        self._trust = AngleTrust(parameters.angle_path)
         self._ends: dict[int, GoalProgress] = {}
         self._last: GoalProgress | None = None
         self._said_ignored = False
@@ -68,12 +68,12 @@ class GoalControl:
             )
         for axis, wanted, measured in zip(AXES, self._wanted(goal, measured_rad), measured_rad, strict=True):
             jump = 0.0 if wanted is None else abs(wanted - measured)
-            if jump > self._settings.max_jump_rad:
+            if jump > self._parameters.max_jump_rad:
                 return Refusal(
                     'jump',
                     f'An angle goal from {source.who} was refused: its {axis} is {jump:.2f} rad '
                     f'({math.degrees(jump):.0f} degrees) from where the camera looks, `max_jump_rad` is '
-                    f'{self._settings.max_jump_rad:g} rad; check its frame, or go there in steps.',
+                    f'{self._parameters.max_jump_rad:g} rad; check its frame, or go there in steps.',
                 )
         return None
 
@@ -82,7 +82,7 @@ class GoalControl:
         assert isinstance(held.wish, AngleGoal)
         self.cancel(f'a newer command of {held.source.who}')
         self.run = GoalRun(
-            self._settings,
+            self._parameters,
             self._limits,
             self._trust,
             self._profile,

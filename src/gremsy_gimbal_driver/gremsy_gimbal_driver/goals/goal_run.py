@@ -8,22 +8,25 @@ import math
 from gremsy_gimbal_driver.goals.goal import AngleGoal, GoalPath, GoalProgress, GoalState
 from gremsy_gimbal_driver.motion.angle_path import AngleProfile, AngleTrust
 from gremsy_gimbal_driver.motion.command_arbiter import HeldCommand
+from gremsy_gimbal_driver.motion.instant import nanoseconds
 from gremsy_gimbal_driver.motion.limits import AXES, AngleLimits, Bound
 from gremsy_gimbal_driver.motion.motion_output import Pair
-from gremsy_gimbal_driver.motion.motion_settings import MotionSettings, nanoseconds
+from gremsy_gimbal_driver.motion.motion_parameters import MotionParameters
 
 # An axis that came so much nearer moves: twelve times the noise of an attitude, 0.02 degrees (gimbal.md 6), and what
 # the slowest `max_rate_rad_s` (0.01 rad/s) covers in a third of the stall time.
 _NEARER_RAD = 0.0044
+# A goal is reached when the camera was so near to it for so long.
+_SETTLE_NS = nanoseconds(0.4)
+# An axis that comes no nearer for so long, though commanded, has stalled.
+_STALL_TIME_S = 1.5
 
 
 class GoalWatch:
     """Whether a goal is reached, and whether the gimbal still comes nearer to it: watches what is left of the way."""
 
-    def __init__(self, settings: MotionSettings, now_ns: int) -> None:
-        self._settings = settings
-        self._settle_ns = nanoseconds(settings.goal_settle_s)
-        self._stall_ns = nanoseconds(settings.stall_time_s)
+    def __init__(self, parameters: MotionParameters, now_ns: int) -> None:
+        self._parameters = parameters
         self._inside_since_ns: int | None = None
         self.begin_again(now_ns)
 
@@ -35,7 +38,7 @@ class GoalWatch:
 
     def watch(self, now_ns: int, remaining_rad: Pair, pushed: tuple[bool, bool]) -> None:
         """Take note; `pushed` says which axes are commanded to go on from where they are."""
-        tolerance = self._settings.goal_tolerance_rad
+        tolerance = self._parameters.goal_tolerance_rad
         if not all(abs(each) <= tolerance for each in remaining_rad):
             self._inside_since_ns = None
         elif self._inside_since_ns is None:
@@ -50,7 +53,7 @@ class GoalWatch:
 
     def settled(self, now_ns: int) -> bool:
         """Whether both axes have been within tolerance for the settling time."""
-        return self._inside_since_ns is not None and now_ns - self._inside_since_ns >= self._settle_ns
+        return self._inside_since_ns is not None and now_ns - self._inside_since_ns >= _SETTLE_NS
 
     def came_nearer(self, axis: int) -> bool:
         """Whether the axis has moved towards the goal since the watch began (again)."""
@@ -58,7 +61,7 @@ class GoalWatch:
 
     def stalled(self, now_ns: int) -> list[int]:
         """The axes that were pushed and came no nearer for the stall time."""
-        return [axis for axis in (0, 1) if now_ns - self._since_ns[axis] >= self._stall_ns]
+        return [axis for axis in (0, 1) if now_ns - self._since_ns[axis] >= nanoseconds(_STALL_TIME_S)]
 
 
 GOAL = 'the goal'
@@ -84,7 +87,7 @@ class GoalRun:
 
     def __init__(
         self,
-        settings: MotionSettings,
+        parameters: MotionParameters,
         limits: AngleLimits,
         trust: AngleTrust,
         profile: AngleProfile,
@@ -94,7 +97,7 @@ class GoalRun:
         name: str,
     ) -> None:
         assert isinstance(held.wish, AngleGoal)
-        self._settings = settings
+        self._parameters = parameters
         self._limits = limits
         self._trust = trust
         self._profile = profile
@@ -105,7 +108,7 @@ class GoalRun:
         self.number = held.number
         self.source = held.source
         self._begun_ns = held.arrived.monotonic_ns
-        self._watch = GoalWatch(settings, self._begun_ns)
+        self._watch = GoalWatch(parameters, self._begun_ns)
         self._path = GoalPath.ANGLE if trust.uses_angles else GoalPath.RATE
         self._suspects: list[int] = []
         self._reached_ns: int | None = None
@@ -192,23 +195,23 @@ class GoalRun:
     def _pushed(self, measured_rad: Pair) -> tuple[bool, bool]:
         """Under angles an axis is pushed when the commanded angle is away from it, under rates when the target is."""
         ahead = self.target_rad() if self._path is GoalPath.RATE else (self._profile.angles_rad or measured_rad)
-        tolerance = self._settings.goal_tolerance_rad
+        tolerance = self._parameters.goal_tolerance_rad
         azimuth, tilt = (
             self._wanted[axis] is not None and abs(ahead[axis] - measured_rad[axis]) > tolerance for axis in (0, 1)
         )
         return azimuth, tilt
 
     def _rate(self, axis: int, left_rad: float) -> float:
-        settings = self._settings
-        if self._wanted[axis] is None or abs(left_rad) <= settings.goal_tolerance_rad:
+        parameters = self._parameters
+        if self._wanted[axis] is None or abs(left_rad) <= parameters.goal_tolerance_rad:
             return 0.0
-        braking = math.sqrt(2.0 * _BRAKING_SHARE * settings.max_acceleration_rad_s2 * abs(left_rad))
+        braking = math.sqrt(2.0 * _BRAKING_SHARE * parameters.max_acceleration_rad_s2 * abs(left_rad))
         rate = max(min(_GAIN_S * abs(left_rad), braking), _LEAST_RATE_RAD_S)
-        return math.copysign(min(rate, settings.max_rate_rad_s), left_rad)
+        return math.copysign(min(rate, parameters.max_rate_rad_s), left_rad)
 
     def _stalled_sentence(self, axis: str) -> str:
         return (
-            f'The {axis} came no nearer to {self.name} for {self._settings.stall_time_s:g} s although it was '
+            f'The {axis} came no nearer to {self.name} for {_STALL_TIME_S:g} s although it was '
             'commanded, and was stopped: check that nothing blocks it and that its rate sign is right.'
         )
 

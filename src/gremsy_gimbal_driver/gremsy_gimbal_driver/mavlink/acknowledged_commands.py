@@ -16,7 +16,7 @@ from gremsy_gimbal_driver.mavlink.component_register import PAYLOAD_COMPONENT
 from gremsy_gimbal_driver.mavlink.mavlink_dialect import dialect
 from gremsy_gimbal_driver.mavlink.mavlink_encoder import MavlinkEncoder
 from gremsy_gimbal_driver.mavlink.mavlink_events import CommandAck, Sender
-from gremsy_gimbal_driver.motion.motion_settings import nanoseconds
+from gremsy_gimbal_driver.motion.instant import nanoseconds
 
 AGAIN_S = 1.0
 """The vendor's SDK waits as long for an acknowledgement."""

@@ -18,8 +18,8 @@ from gremsy_gimbal_driver.mavlink.mavlink_events import (
 from gremsy_gimbal_driver.mavlink.mavlink_frames import roll_pitch_yaw_ned, wire_rates
 from gremsy_gimbal_driver.mavlink.protocol_v1 import ProtocolV1
 from gremsy_gimbal_driver.mavlink.protocol_v2 import ProtocolManager, ProtocolV2
+from gremsy_gimbal_driver.motion.instant import nanoseconds
 from gremsy_gimbal_driver.motion.motion_output import GimbalMode, MotionOutput
-from gremsy_gimbal_driver.motion.motion_settings import nanoseconds
 
 # Both kinds of telemetry come ten times a second unasked; three seconds are thirty chances for a 285, and at 2 % lost
 # bytes, where three in ten arrive, none of them is missed by accident (0.7^30 = 2e-5).

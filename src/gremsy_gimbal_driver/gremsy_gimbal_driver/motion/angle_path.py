@@ -8,11 +8,10 @@ degrees of the way at a time; that also makes a turn over +-pi go the right way 
 from __future__ import annotations
 
 import math
-from typing import Literal
 
 from gremsy_gimbal_driver.motion.limits import AngleLimits
 from gremsy_gimbal_driver.motion.motion_output import Pair
-from gremsy_gimbal_driver.motion.motion_settings import MotionSettings
+from gremsy_gimbal_driver.motion.motion_parameters import MotionParameters
 
 # How far the commanded angle runs ahead of the measured one: behind 250 ms of lag and the gimbal's own loop, the
 # camera follows by half a second. Further ahead, a gimbal that obeys late would make up for it at its own speed.
@@ -22,8 +21,8 @@ _LEAD_S = 0.5
 class AngleProfile:
     """The commanded angles: inactive, or on their way."""
 
-    def __init__(self, settings: MotionSettings, limits: AngleLimits) -> None:
-        self._settings = settings
+    def __init__(self, parameters: MotionParameters, limits: AngleLimits) -> None:
+        self._parameters = parameters
         self._limits = limits
         self._angles: Pair | None = None
         self._rates: Pair = (0.0, 0.0)
@@ -68,18 +67,18 @@ class AngleProfile:
     def _stop(self, axis: int, angles_rad: Pair) -> float:
         rate = self._rates[axis]
         start = angles_rad[axis] if self._angles is None else self._angles[axis]
-        return start + rate * abs(rate) / (2.0 * self._settings.max_acceleration_rad_s2)
+        return start + rate * abs(rate) / (2.0 * self._parameters.max_acceleration_rad_s2)
 
     def _axis(
         self, axis: int, angle: float, rate: float, target: float, measured: float, elapsed_s: float
     ) -> tuple[float, float]:
-        settings = self._settings
-        change = settings.max_acceleration_rad_s2 * elapsed_s
+        parameters = self._parameters
+        change = parameters.max_acceleration_rad_s2 * elapsed_s
         left = target - angle
         # From the fastest rate after which what is left still suffices to brake: v dt + v^2 / 2a = left.
-        brake = -change + math.sqrt(change**2 + 2.0 * settings.max_acceleration_rad_s2 * abs(left))
-        wanted = math.copysign(min(settings.max_rate_rad_s, brake), left)
-        lead = settings.goal_tolerance_rad + settings.max_rate_rad_s * _LEAD_S
+        brake = -change + math.sqrt(change**2 + 2.0 * parameters.max_acceleration_rad_s2 * abs(left))
+        wanted = math.copysign(min(parameters.max_rate_rad_s, brake), left)
+        lead = parameters.goal_tolerance_rad + parameters.max_rate_rad_s * _LEAD_S
         if (angle - measured) * math.copysign(1.0, wanted) > lead:
             wanted = 0.0
         rate = min(max(wanted, rate - change), rate + change)
@@ -97,7 +96,7 @@ class AngleTrust:
     blame, and they are given up until the device restarts, which cures it.
     """
 
-    def __init__(self, choice: Literal['auto', 'angle', 'rate']) -> None:
+    def __init__(self, choice: str) -> None:
         self._choice = choice
         self._ignored = False
 

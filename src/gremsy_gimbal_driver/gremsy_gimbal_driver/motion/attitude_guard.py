@@ -11,12 +11,12 @@ from __future__ import annotations
 import math
 from collections import Counter
 
-from gremsy_gimbal_driver.motion.instant import Instant
+from gremsy_gimbal_driver.motion.instant import Instant, nanoseconds
 from gremsy_gimbal_driver.motion.motion_output import Pair
-from gremsy_gimbal_driver.motion.motion_settings import MotionSettings, nanoseconds
+from gremsy_gimbal_driver.motion.motion_parameters import MotionParameters
 
-# Above any gimbal's fastest slew: a rate that is only measured is coarse.
-_MARGIN = 3.0
+# No gimbal turns faster than 180 deg/s; with a margin, since a rate that is only measured is coarse.
+_FASTEST_RAD_S = 3.0 * math.radians(180.0)
 # Attitudes arrive in bunches; a step is never held against less than this.
 _LEAST_TIME_NS = nanoseconds(0.05)
 # A refused attitude counts two, a believed one takes one back: garbage of up to a third (14 % were seen, gimbal.md 1.4)
@@ -30,13 +30,12 @@ class AttitudeGuard:
     """The newest attitude that is believed.
 
     Args:
-        settings: for the age limit and the fastest rate.
+        parameters: for the age limit.
         counts: where the ones left out are counted.
     """
 
-    def __init__(self, settings: MotionSettings, counts: Counter[str]) -> None:
-        self._fastest_rad_s = _MARGIN * settings.device_rate_rad_s
-        self._timeout_ns = nanoseconds(settings.attitude_timeout_s)
+    def __init__(self, parameters: MotionParameters, counts: Counter[str]) -> None:
+        self._timeout_ns = nanoseconds(parameters.attitude_timeout_s)
         self._counts = counts
         self._measured_ns = 0
         self._any_step = True
@@ -89,5 +88,5 @@ class AttitudeGuard:
     def _reachable(self, angles_rad: Pair, now_ns: int) -> bool:
         if self._any_step or self.angles_rad is None:
             return True
-        reach = self._fastest_rad_s * max(now_ns - self._measured_ns, _LEAST_TIME_NS) * 1e-9
+        reach = _FASTEST_RAD_S * max(now_ns - self._measured_ns, _LEAST_TIME_NS) * 1e-9
         return all(abs(new - old) <= reach for new, old in zip(angles_rad, self.angles_rad, strict=True))

@@ -14,10 +14,14 @@ from enum import IntEnum
 
 from gremsy_common.types.gimbal_state import RateSetpoint
 from gremsy_gimbal_driver.goals.goal import AngleGoal
-from gremsy_gimbal_driver.motion.instant import Instant
-from gremsy_gimbal_driver.motion.motion_settings import MotionSettings, nanoseconds
+from gremsy_gimbal_driver.motion.instant import Instant, nanoseconds
+from gremsy_gimbal_driver.motion.motion_parameters import MotionParameters
 
 Wish = RateSetpoint | AngleGoal
+
+# A stamp further ahead of our clock than this is refused.
+_FUTURE_LIMIT_S = 0.1
+_CALIBRATION_LEASE_S = 0.5
 
 
 class Source(IntEnum):
@@ -69,13 +73,12 @@ class HeldCommand:
 class CommandArbiter:
     """Keeps the newest command of each source."""
 
-    def __init__(self, settings: MotionSettings) -> None:
-        self._settings = settings
+    def __init__(self, parameters: MotionParameters) -> None:
+        self._parameters = parameters
+        # For so long after its last rate command ended lower sources stay shut out.
         self._lease_ns = {
-            Source.OTHER: nanoseconds(settings.other_lease_s),
-            Source.TRACKER: nanoseconds(settings.tracker_lease_s),
-            Source.OPERATOR: nanoseconds(settings.operator_lease_s),
-            Source.CALIBRATION: nanoseconds(settings.calibration_lease_s),
+            Source.OPERATOR: nanoseconds(parameters.operator_lease_s),
+            Source.CALIBRATION: nanoseconds(_CALIBRATION_LEASE_S),
         }
         self._held: dict[Source, HeldCommand] = {}
         self._number = 0
@@ -117,8 +120,8 @@ class CommandArbiter:
         """When a rate command dies, on the monotonic clock; None for a goal."""
         if isinstance(held.wish, AngleGoal):
             return None
-        by_arrival = held.arrived.monotonic_ns + nanoseconds(self._settings.time_to_live_s)
-        left_by_age = held.wish.stamp_ns + nanoseconds(self._settings.age_limit_s) - now.ros_ns
+        by_arrival = held.arrived.monotonic_ns + nanoseconds(self._parameters.time_to_live_s)
+        left_by_age = held.wish.stamp_ns + nanoseconds(self._parameters.age_limit_s) - now.ros_ns
         return min(by_arrival, now.monotonic_ns + left_by_age)
 
     def finish(self, number: int) -> None:
@@ -136,8 +139,8 @@ class CommandArbiter:
     def _holds(self, held: HeldCommand, now: Instant) -> bool:
         if self._alive(held, now):
             return True
-        lease_ns = self._lease_ns[held.source]
-        end_ns = held.arrived.monotonic_ns + nanoseconds(self._settings.time_to_live_s) + lease_ns
+        lease_ns = self._lease_ns.get(held.source, 0)
+        end_ns = held.arrived.monotonic_ns + nanoseconds(self._parameters.time_to_live_s) + lease_ns
         return lease_ns > 0 and now.monotonic_ns < end_ns
 
     def _alive(self, held: HeldCommand, now: Instant) -> bool:
@@ -169,7 +172,7 @@ class CommandArbiter:
         return refusal
 
     def _frame_refusal(self, who: str, frame_id: str, what: str) -> Refusal | None:
-        frame = self._settings.level_frame
+        frame = self._parameters.level_frame
         if frame_id == frame:
             return None
         return Refusal(
@@ -178,13 +181,13 @@ class CommandArbiter:
 
     def _age_refusal(self, who: str, stamp_ns: int, now: Instant) -> Refusal | None:
         age_s = (now.ros_ns - stamp_ns) * 1e-9
-        if age_s >= self._settings.age_limit_s:
+        if age_s >= self._parameters.age_limit_s:
             return Refusal(
                 'too_old',
                 f'{who} was refused: its stamp is {_duration(age_s)} old, the limit is '
-                f'{self._settings.age_limit_s:g} s; stamp it with the time of the image it was computed from.',
+                f'{self._parameters.age_limit_s:g} s; stamp it with the time of the image it was computed from.',
             )
-        if age_s < -self._settings.future_limit_s:
+        if age_s < -_FUTURE_LIMIT_S:
             return Refusal(
                 'from_the_future',
                 f'{who} was refused: its stamp is {_duration(-age_s)} ahead of this machine; synchronise the clocks.',

@@ -30,3 +30,8 @@ Clock = Callable[[], Instant]
 def system_clock() -> Instant:
     """The machine's clocks; the ROS clock is the system clock."""
     return Instant(time.monotonic_ns(), time.time_ns())
+
+
+def nanoseconds(seconds: float) -> int:
+    """Whole ns."""
+    return round(seconds * 1e9)

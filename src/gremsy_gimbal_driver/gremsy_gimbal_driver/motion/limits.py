@@ -10,13 +10,15 @@ import math
 from dataclasses import dataclass
 
 from gremsy_gimbal_driver.motion.motion_output import Pair
-from gremsy_gimbal_driver.motion.motion_settings import MotionSettings
+from gremsy_gimbal_driver.motion.motion_parameters import MotionParameters
 
 AXES = ('azimuth', 'tilt')
 Range = tuple[float, float]
 
 _SOFT = 'the soft limits'
 _TURN = 2.0 * math.pi
+# Near a soft limit the rate towards it is at most the distance times this.
+_LIMIT_GAIN_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +32,8 @@ class Bound:
 class AngleLimits:
     """The intersection of everybody's limits, level frame, tilt positive down."""
 
-    def __init__(self, settings: MotionSettings) -> None:
-        self._ranges: dict[str, tuple[Range | None, Range | None]] = {
-            _SOFT: (settings.azimuth_limits_rad, settings.tilt_limits_rad)
-        }
+    def __init__(self, parameters: MotionParameters) -> None:
+        self._ranges: dict[str, tuple[Range | None, Range | None]] = {_SOFT: parameters.limits_rad}
         self._intersect()
 
     @property
@@ -114,8 +114,8 @@ class LimitedRates:
 class RateLimiter:
     """How fast it may turn now; remembers the last commanded rates for the acceleration limit."""
 
-    def __init__(self, settings: MotionSettings, limits: AngleLimits) -> None:
-        self._settings = settings
+    def __init__(self, parameters: MotionParameters, limits: AngleLimits) -> None:
+        self._parameters = parameters
         self._limits = limits
         self._last: Pair = (0.0, 0.0)
 
@@ -130,10 +130,9 @@ class RateLimiter:
 
     def limit(self, wanted_rad_s: Pair, angles_rad: Pair, elapsed_s: float) -> LimitedRates:
         """Limit the wanted rates, `elapsed_s` after the last ones were commanded, with the camera at these angles."""
-        settings = self._settings
         clamped: list[str] = []
-        largest = settings.max_rate_rad_s
-        change = settings.max_acceleration_rad_s2 * elapsed_s
+        largest = self._parameters.max_rate_rad_s
+        change = self._parameters.max_acceleration_rad_s2 * elapsed_s
         result = []
         ramping = False
         for wanted, angle, last, axis, (low, high) in zip(
@@ -146,8 +145,8 @@ class RateLimiter:
             ramping = ramping or ramped != rate
             # Towards a limit no faster than what is left allows; beyond it only back. After the ramp, so that an
             # acceleration limit cannot carry the camera over an angle limit.
-            upper = max(0.0, (high - angle) * settings.limit_gain_s)
-            lower = min(0.0, (low - angle) * settings.limit_gain_s)
+            upper = max(0.0, (high - angle) * _LIMIT_GAIN_S)
+            lower = min(0.0, (low - angle) * _LIMIT_GAIN_S)
             safe = min(max(ramped, lower), upper)
             if safe != ramped:
                 clamped.append(f'{axis}_limit')

@@ -12,8 +12,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
+from gremsy_gimbal_driver.motion.instant import nanoseconds
 from gremsy_gimbal_driver.motion.motion_output import GimbalMode, no_such_mode
-from gremsy_gimbal_driver.motion.motion_settings import nanoseconds
 from gremsy_gimbal_driver.motion.notices import Notices
 
 # The vendor's own test: again every 200 ms, allow 5 s (gimbal.md 1.7). After that as often as others re-assert (1.10).

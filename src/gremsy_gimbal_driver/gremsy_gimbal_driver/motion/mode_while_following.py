@@ -10,8 +10,8 @@ operator must allow it, and the mode before comes back when the tracker has ende
 from __future__ import annotations
 
 from gremsy_common.types.control_state import ControlState
+from gremsy_gimbal_driver.motion.instant import nanoseconds
 from gremsy_gimbal_driver.motion.motion_output import GimbalMode
-from gremsy_gimbal_driver.motion.motion_settings import nanoseconds
 
 # A source that starts, or that is followed by another, is waited for.
 _PATIENCE_NS = nanoseconds(0.5)
@@ -24,11 +24,11 @@ class ModeWhileFollowing:
     """Asked again and again; for one thread, or under a lock.
 
     Args:
-        allowed: the mode to go over to; None for none.
+        allowed: the mode to go over to; empty for none.
     """
 
-    def __init__(self, allowed: GimbalMode | None) -> None:
-        self._allowed = allowed
+    def __init__(self, allowed: str) -> None:
+        self._allowed = GimbalMode(allowed) if allowed else None
         self._unknown_since_ns: int | None = None
         self._followed_ns: int | None = None
         self._before: GimbalMode | None = None

@@ -15,14 +15,14 @@ from gremsy_gimbal_driver.goals.goal import AngleGoal, GoalProgress
 from gremsy_gimbal_driver.goals.goal_control import GoalControl
 from gremsy_gimbal_driver.motion.attitude_guard import AttitudeGuard
 from gremsy_gimbal_driver.motion.command_arbiter import Answer, CommandArbiter, HeldCommand, Refusal, Source
-from gremsy_gimbal_driver.motion.instant import Instant
+from gremsy_gimbal_driver.motion.instant import Instant, nanoseconds
 from gremsy_gimbal_driver.motion.limits import AngleLimits, Range
 from gremsy_gimbal_driver.motion.mode_machine import ModeMachine, ModeStatus
 from gremsy_gimbal_driver.motion.motion_output import GimbalMode, MotionOutput, Pair, no_such_mode
-from gremsy_gimbal_driver.motion.motion_settings import MotionSettings, nanoseconds
+from gremsy_gimbal_driver.motion.motion_parameters import MotionParameters
 from gremsy_gimbal_driver.motion.motion_writer import Motion, MotionWriter
 from gremsy_gimbal_driver.motion.notices import Notices, Say
-from gremsy_gimbal_driver.motion.plant_inverse import PlantInverse
+from gremsy_gimbal_driver.motion.plant_inverse import MeasuredPlant
 
 __all__ = ['Answer', 'ControlState', 'MotionControl']
 
@@ -36,21 +36,21 @@ class MotionControl:
     """All rules of motion. Not for several threads at once: the driver holds a lock around it.
 
     Args:
-        settings: limits and times.
+        parameters: limits and times.
         say: what is wrong, once.
         inform: what is well.
     """
 
-    def __init__(self, settings: MotionSettings, say: Say, inform: Say) -> None:
-        self._settings = settings
+    def __init__(self, parameters: MotionParameters, say: Say, inform: Say) -> None:
+        self._parameters = parameters
         self._notices = Notices(say)
-        self._arbiter = CommandArbiter(settings)
-        self._limits = AngleLimits(settings)
-        self._attitude = AttitudeGuard(settings, self._notices.counts)
-        self._modes = ModeMachine(settings.mode, self._notices)
+        self._arbiter = CommandArbiter(parameters)
+        self._limits = AngleLimits(parameters)
+        self._attitude = AttitudeGuard(parameters, self._notices.counts)
+        self._modes = ModeMachine(GimbalMode(parameters.mode), self._notices)
         self._mode_source = Source.OTHER
-        self._writer = MotionWriter(settings, self._limits, self._modes, self._notices)
-        self._goals = GoalControl(settings, self._limits, self._writer.profile, self._notices, inform)
+        self._writer = MotionWriter(parameters, self._limits, self._modes, self._notices)
+        self._goals = GoalControl(parameters, self._limits, self._writer.profile, self._notices, inform)
         self._armed = False
         self._rests_for: Source | None = None
         self._watch_until_ns: int | None = None
@@ -139,9 +139,9 @@ class MotionControl:
         self._goals.restarted()
         self._cancel_goal('a restart of the gimbal')
 
-    def use_plant_inverse(self, inverse: PlantInverse) -> None:
+    def use_plant(self, plant: MeasuredPlant) -> None:
         """What a calibration has measured, from the next command on."""
-        self._writer.use_plant_inverse(inverse)
+        self._writer.use_plant(plant)
 
     # What is asked.
 
@@ -169,7 +169,7 @@ class MotionControl:
 
     def home(self, now: Instant, source: Source = Source.OPERATOR, azimuth_rad: float = 0.0) -> Answer:
         """Begin to turn straight ahead, which has that azimuth, and level."""
-        return self._begin_goal(source, AngleGoal(azimuth_rad, 0.0, self._settings.home_timeout_s), now, True)
+        return self._begin_goal(source, AngleGoal(azimuth_rad, 0.0, self._parameters.home_timeout_s), now, True)
 
     def go_to(self, source: Source, goal: AngleGoal, now: Instant) -> Answer:
         """Begin to turn to a goal; the answer's number asks for its progress."""
@@ -278,7 +278,7 @@ class MotionControl:
                 self._notices.trouble(
                     'no_attitude',
                     'No attitude has come from the gimbal for '
-                    f'{self._settings.attitude_timeout_s:g} s: motion is stopped until it comes again.',
+                    f'{self._parameters.attitude_timeout_s:g} s: motion is stopped until it comes again.',
                 )
         self._modes.deactivate()
         self._clear('jumps of the attitude' if jumps else 'loss of the attitude')

@@ -11,14 +11,16 @@ from gremsy_gimbal_driver.motion.angle_path import AngleProfile
 from gremsy_gimbal_driver.motion.limits import AXES, AngleLimits, RateLimiter
 from gremsy_gimbal_driver.motion.mode_machine import ModeMachine
 from gremsy_gimbal_driver.motion.motion_output import MotionOutput, Pair
-from gremsy_gimbal_driver.motion.motion_settings import MotionSettings
+from gremsy_gimbal_driver.motion.motion_parameters import MotionParameters
 from gremsy_gimbal_driver.motion.notices import Notices
-from gremsy_gimbal_driver.motion.plant_inverse import DeadZoneDither, PlantInverse
-from gremsy_gimbal_driver.motion.setpoint_streamer import SetpointStreamer, Write
+from gremsy_gimbal_driver.motion.plant_inverse import MeasuredPlant, PlantInverse
+from gremsy_gimbal_driver.motion.setpoint_streamer import REPEAT_INTERVAL_S, SetpointStreamer, Write
 
 # Just above the largest known dead zone, 2 deg/s, and over after 20 ms: 0.06 degrees.
 _NUDGE: Pair = (math.radians(3.0), 0.0)
 _STILL: Pair = (0.0, 0.0)
+# A goal that is reached and held is written again after this.
+_HOLD_INTERVAL_S = 0.5
 # At 2 % lost bytes a frame in three is lost.
 _NUDGED_BURST = (_NUDGE, _STILL, _NUDGE)
 
@@ -49,17 +51,16 @@ class Motion:
 class MotionWriter:
     """Knows what was written last."""
 
-    def __init__(self, settings: MotionSettings, limits: AngleLimits, modes: ModeMachine, notices: Notices) -> None:
-        self._settings = settings
+    def __init__(self, parameters: MotionParameters, limits: AngleLimits, modes: ModeMachine, notices: Notices) -> None:
+        self._parameters = parameters
         self._limits = limits
         self._modes = modes
         self._notices = notices
-        self._limiter = RateLimiter(settings, limits)
-        self._inverse = settings.plant_inverse
-        self._dither = DeadZoneDither(self._inverse, settings.repeat_interval_s)
-        self._streamer = SetpointStreamer(settings)
+        self._limiter = RateLimiter(parameters, limits)
+        self._inverse = PlantInverse(parameters, REPEAT_INTERVAL_S)
+        self._streamer = SetpointStreamer()
         self._burst_begins: deque[Pair] = deque()
-        self.profile = AngleProfile(settings, limits)
+        self.profile = AngleProfile(parameters, limits)
         self.zoom = 1.0
 
     @property
@@ -77,10 +78,9 @@ class MotionWriter:
         """Stand still, without a change of mode."""
         return MotionOutput(self._modes.flags_mode, rates_rad_s=(0.0, 0.0))
 
-    def use_plant_inverse(self, inverse: PlantInverse) -> None:
+    def use_plant(self, plant: MeasuredPlant) -> None:
         """From the next command on."""
-        self._inverse = inverse
-        self._dither = DeadZoneDither(inverse, self._settings.repeat_interval_s)
+        self._inverse = PlantInverse(plant, REPEAT_INTERVAL_S)
 
     def stop(self, nudged: bool = False) -> None:
         """Write a burst of zeros, the first at once.
@@ -118,8 +118,8 @@ class MotionWriter:
                 self.profile.start(angles_rad, self._limiter.rates_rad_s)
             commanded = self.profile.advance(motion.target_rad, angles_rad, elapsed_s)
             self._limiter.resume(self.profile.rates_rad_s)
-            self._dither.reset()
-            repeat_s = self._settings.goal_hold_interval_s if motion.held else None
+            self._inverse.reset()
+            repeat_s = _HOLD_INTERVAL_S if motion.held else None
             self._streamer.wrote(now_ns, motion.key, repeat_after_s=repeat_s)
             return self._output(now_ns, angles_rad=commanded)
         assert motion.rates_rad_s is not None
@@ -132,27 +132,27 @@ class MotionWriter:
             self._notices.trouble(kind, self._clamp_sentence(kind))
         self._notices.well(*({'rate', 'azimuth_limit', 'tilt_limit'} - set(limited.clamped)))
         self._streamer.wrote(now_ns, motion.key, limited.ramping)
-        if self._settings.pulse_in_dead_zone:
-            rates = self._dither.command(limited.rates_rad_s, self.zoom, elapsed_s)
+        if self._parameters.pulse_in_dead_zone:
+            rates = self._inverse.command(limited.rates_rad_s, self.zoom, elapsed_s)
         else:
-            rates = self._inverse.command(*limited.rates_rad_s, self.zoom)
+            rates = self._inverse.plant.nearest_command(limited.rates_rad_s, self.zoom)
         return self._output(now_ns, rates, rests_on_ns=motion.rests_on_ns)
 
     def _raw(self, rates_rad_s: Pair, angles_rad: Pair) -> Pair:
         """Which side of a limit a rate leads to is not known yet: beyond one nothing moves either way."""
         self._limiter.resume((0.0, 0.0))
-        self._dither.reset()
+        self._inverse.reset()
         for axis, angle, (low, high) in zip(AXES, angles_rad, self._limits.ranges, strict=True):
             if not low <= angle <= high:
                 self._notices.trouble(f'{axis}_limit', self._limits.sentence(axis))
                 return (0.0, 0.0)
-        largest = self._settings.max_rate_rad_s
+        largest = self._parameters.max_rate_rad_s
         azimuth, tilt = (min(max(each, -largest), largest) for each in rates_rad_s)
         return azimuth, tilt
 
     def _stand_still(self, now_ns: int, rates_rad_s: Pair = _STILL) -> MotionOutput:
         self._limiter.resume((0.0, 0.0))
-        self._dither.reset()
+        self._inverse.reset()
         self.profile.reset()
         return self._output(now_ns, rates_rad_s)
 
@@ -176,6 +176,6 @@ class MotionWriter:
 
     def _clamp_sentence(self, kind: str) -> str:
         if kind == 'rate':
-            largest = self._settings.max_rate_rad_s
+            largest = self._parameters.max_rate_rad_s
             return f'A rate command is beyond `max_rate_rad_s` ({largest:g} rad/s) and is cut to it.'
         return self._limits.sentence(kind.removesuffix('_limit'))

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from itertools import pairwise
 
+import numpy as np
+
+from gremsy_common.parameters.parameter_fields import param
 from gremsy_gimbal_driver.motion.motion_output import Pair
 
 # A dead zone is only known to some per cent; a pulse on its very edge might not move the gimbal at all.
@@ -19,44 +21,43 @@ _ABOVE = 1.05
 _SLACK_S = 1e-3
 
 
-@dataclass(frozen=True, slots=True)
-class PlantInverse:
-    """The inverse of one gimbal's static behaviour.
+@dataclass(frozen=True)
+class MeasuredPlant:
+    """What this gimbal makes of a command, as parameters; neutral until `~/calibrate` has measured it."""
 
-    Attributes:
-        azimuth_sign, tilt_sign: -1 for an axis that runs the other way than MAVLink says.
-        dead_zone_rad_s: the gimbal ignores smaller commands.
-        rate_gain_by_zoom: (zoom factor, achieved rate / commanded rate), zoom ascending; empty for 1 throughout.
-    """
-
-    azimuth_sign: int = 1
-    tilt_sign: int = 1
-    dead_zone_rad_s: float = 0.0
-    rate_gain_by_zoom: tuple[tuple[float, float], ...] = ()
+    azimuth_sign: int = param(1, low=-1, high=1, doc='-1 for an azimuth axis that runs the wrong way.')
+    tilt_sign: int = param(1, low=-1, high=1, doc='-1 for a tilt axis that runs the wrong way.')
+    dead_zone_rad_s: float = param(
+        0.0, unit='rad/s', low=0.0, high=0.5, doc='The gimbal ignores smaller rate commands.'
+    )
+    rate_gain_zooms: tuple[float, ...] = param(
+        (), doc='Zoom factors, ascending, of `rate_gains`; empty for no dependence.', low=1.0, high=1000.0
+    )
+    rate_gains: tuple[float, ...] = param(
+        (), doc='Achieved over commanded rate at each of `rate_gain_zooms`.', low=0.001, high=10.0
+    )
+    plant_delay_s: float = param(
+        0.02, unit='s', low=0.0, high=2.0, doc="From a command to its first motion; the tracker's to compensate."
+    )
+    plant_lag_s: float = param(
+        0.06, unit='s', low=0.0, high=2.0, doc="Time constant of the rate loop; the tracker's to compensate."
+    )
 
     def rate_gain(self, zoom: float) -> float:
         """Achieved over commanded rate, linear between the table's points in the logarithms of both, flat outside."""
-        table = self.rate_gain_by_zoom
-        if not table:
+        if not self.rate_gains:
             return 1.0
-        if zoom <= table[0][0]:
-            return table[0][1]
-        for (zoom_a, gain_a), (zoom_b, gain_b) in pairwise(table):
-            if zoom <= zoom_b:
-                share = math.log(zoom / zoom_a) / math.log(zoom_b / zoom_a)
-                return math.exp(math.log(gain_a) + share * math.log(gain_b / gain_a))
-        return table[-1][1]
+        # In this order what is no number counts as the widest zoom.
+        zoom = max(self.rate_gain_zooms[0], zoom)
+        return math.exp(np.interp(math.log(zoom), np.log(self.rate_gain_zooms), np.log(self.rate_gains)))
 
-    def command(self, azimuth_rate_rad_s: float, tilt_rate_rad_s: float, zoom: float = 1.0) -> tuple[float, float]:
-        """Commanded azimuth and tilt rates for these true ones."""
+    def nearest_command(self, true_rates_rad_s: Pair, zoom: float = 1.0) -> Pair:
+        """Commanded azimuth and tilt rates for these true ones; in the dead zone the nearer of its edge and zero."""
         gain = self.rate_gain(zoom)
-        return (
-            self.azimuth_sign * self._out_of_dead_zone(azimuth_rate_rad_s / gain),
-            self.tilt_sign * self._out_of_dead_zone(tilt_rate_rad_s / gain),
-        )
+        azimuth, tilt = (self._out_of_dead_zone(rate / gain) for rate in true_rates_rad_s)
+        return self.azimuth_sign * azimuth, self.tilt_sign * tilt
 
     def _out_of_dead_zone(self, rate_rad_s: float) -> float:
-        """The nearer of zero and the smallest rate that moves the gimbal, which is the best one command can do."""
         if abs(rate_rad_s) >= self.dead_zone_rad_s:
             return rate_rad_s
         if abs(rate_rad_s) < 0.5 * self.dead_zone_rad_s:
@@ -64,32 +65,32 @@ class PlantInverse:
         return math.copysign(self.dead_zone_rad_s * (1.0 + 1e-6), rate_rad_s)
 
 
-class DeadZoneDither:
-    """Commands for a stream of wishes; give it the time between them.
+class PlantInverse:
+    """Commands for a stream of true rates, with pulses in the dead zone; give it the time between them.
 
     A first-order sigma-delta on a grid of pulses: what was commanded too little or too much is made up by the next
     pulse, so that the camera is never further from where it should be than half a pulse turns it: 0.04 degrees at
     2 deg/s.
 
     Args:
-        inverse: sign, gain and dead zone.
+        plant: sign, gain and dead zone.
         pulse_s: the shortest pulse and the shortest pause; 40 ms is the interval at which commands are repeated.
     """
 
-    def __init__(self, inverse: PlantInverse, pulse_s: float) -> None:
-        self._inverse = inverse
-        self._axes = (_Axis(inverse.dead_zone_rad_s, pulse_s), _Axis(inverse.dead_zone_rad_s, pulse_s))
+    def __init__(self, plant: MeasuredPlant, pulse_s: float) -> None:
+        self.plant = plant
+        self._axes = (_Axis(plant.dead_zone_rad_s, pulse_s), _Axis(plant.dead_zone_rad_s, pulse_s))
 
     def command(self, true_rates_rad_s: Pair, zoom: float, elapsed_s: float) -> Pair:
         """Azimuth and tilt to command now, `elapsed_s` after the last ones."""
-        gain = self._inverse.rate_gain(zoom)
+        gain = self.plant.rate_gain(zoom)
         azimuth, tilt = (
             axis.command(rate / gain, elapsed_s) for axis, rate in zip(self._axes, true_rates_rad_s, strict=True)
         )
-        return self._inverse.azimuth_sign * azimuth, self._inverse.tilt_sign * tilt
+        return self.plant.azimuth_sign * azimuth, self.plant.tilt_sign * tilt
 
     def reset(self) -> None:
-        """The gimbal was told to stand still: nothing is owed."""
+        """The gimbal was commanded to stand still: nothing is owed."""
         for axis in self._axes:
             axis.reset()
 
@@ -102,7 +103,7 @@ class _Axis:
 
     def reset(self) -> None:
         self._owed_rad = 0.0
-        self._wished_rad_s = 0.0
+        self._true_rad_s = 0.0
         self._commanded_rad_s = 0.0
         self._age_s = math.inf
 
@@ -110,9 +111,9 @@ class _Axis:
         if math.isinf(self._age_s):
             self._age_s = self._pulse_s
         else:
-            self._owed_rad += (self._wished_rad_s - self._commanded_rad_s) * elapsed_s
+            self._owed_rad += (self._true_rad_s - self._commanded_rad_s) * elapsed_s
             self._age_s += elapsed_s
-        self._wished_rad_s = rate_rad_s
+        self._true_rad_s = rate_rad_s
         if abs(rate_rad_s) >= self._dead_zone_rad_s:
             # The gimbal does it by itself. What is owed is no more than half a pulse and long past.
             self._owed_rad = 0.0

@@ -11,7 +11,18 @@ from __future__ import annotations
 
 from enum import Enum
 
-from gremsy_gimbal_driver.motion.motion_settings import MotionSettings, nanoseconds
+from gremsy_gimbal_driver.motion.instant import nanoseconds
+
+REPEAT_INTERVAL_S = 0.040
+"""The active command is written again after this."""
+BURST_COUNT = 5
+BURST_INTERVAL_S = 0.020
+"""How often zero rate is written when motion ends."""
+
+# A new command is written at once, but on average no more than one in this time, and two never closer than half of it.
+_GRID_NS = nanoseconds(0.010)
+_REPEAT_NS = nanoseconds(REPEAT_INTERVAL_S)
+_BURST_INTERVAL_NS = nanoseconds(BURST_INTERVAL_S)
 
 
 class Write(Enum):
@@ -25,12 +36,9 @@ class Write(Enum):
 class SetpointStreamer:
     """Decides from times alone; of a command it knows only its key, which is equal in its repeats."""
 
-    def __init__(self, settings: MotionSettings) -> None:
-        self._grid_ns = nanoseconds(settings.min_write_interval_s)
+    def __init__(self) -> None:
         self._next_on_grid_ns = 0
-        self._repeat_ns = self._repeat_after_ns = nanoseconds(settings.repeat_interval_s)
-        self._burst_interval_ns = nanoseconds(settings.burst_interval_s)
-        self._burst_count = settings.burst_count
+        self._repeat_after_ns = _REPEAT_NS
         self._last_write_ns: int | None = None
         self._last_key: object | None = None
         self._moving = False
@@ -51,8 +59,8 @@ class SetpointStreamer:
     def since_last_write_s(self, now_ns: int) -> float:
         """Time over which an acceleration may have acted; no more than one repeat, and that at the very start."""
         if self._last_write_ns is None:
-            return self._repeat_ns * 1e-9
-        return min(now_ns - self._last_write_ns, self._repeat_ns) * 1e-9
+            return _REPEAT_NS * 1e-9
+        return min(now_ns - self._last_write_ns, _REPEAT_NS) * 1e-9
 
     def due(self, now_ns: int, key: object | None) -> Write:
         """What to write now; `key` identifies the active command, None when there is none."""
@@ -70,11 +78,11 @@ class SetpointStreamer:
 
     def beside_ns(self) -> int:
         """When something that is neither a command nor a zero of a burst may be written."""
-        return 0 if self._last_write_ns is None else self._last_write_ns + self._grid_ns
+        return 0 if self._last_write_ns is None else self._last_write_ns + _GRID_NS
 
     def wrote_beside(self, now_ns: int) -> None:
         """Such a thing was written."""
-        self._next_on_grid_ns = max(self._next_on_grid_ns, now_ns + self._grid_ns)
+        self._next_on_grid_ns = max(self._next_on_grid_ns, now_ns + _GRID_NS)
         self._last_write_ns = now_ns
 
     def wrote(
@@ -85,18 +93,18 @@ class SetpointStreamer:
             self._zeros_left = max(0, self._zeros_left - 1)
             self._first_zero = False
             self._moving = False
-            self._next_on_grid_ns = max(self._next_on_grid_ns, now_ns + self._grid_ns)
+            self._next_on_grid_ns = max(self._next_on_grid_ns, now_ns + _GRID_NS)
         else:
             self._moving = True
             self._next_on_grid_ns = self._after(now_ns)
         self._ramping = ramping
-        self._repeat_after_ns = self._repeat_ns if repeat_after_s is None else nanoseconds(repeat_after_s)
+        self._repeat_after_ns = _REPEAT_NS if repeat_after_s is None else nanoseconds(repeat_after_s)
         self._last_key = key
         self._last_write_ns = now_ns
 
     def stop(self) -> None:
         """Write a burst of zeros, the first at once."""
-        self._zeros_left = self._burst_count
+        self._zeros_left = BURST_COUNT
         self._first_zero = True
         self._moving = False
 
@@ -105,17 +113,17 @@ class SetpointStreamer:
             return None
         if self._first_zero or self._last_write_ns is None:
             return 0
-        return self._last_write_ns + self._burst_interval_ns
+        return self._last_write_ns + _BURST_INTERVAL_NS
 
     def _command_at(self, key: object) -> int:
         if self._last_write_ns is None:
             return 0
         if key != self._last_key:
-            return max(self._next_on_grid_ns - self._grid_ns, self._last_write_ns + self._grid_ns // 2)
+            return max(self._next_on_grid_ns - _GRID_NS, self._last_write_ns + _GRID_NS // 2)
         # While the acceleration limit holds the rate back, the next step of the ramp comes as soon as the grid allows.
         return self._next_on_grid_ns if self._ramping else self._last_write_ns + self._repeat_after_ns
 
     def _after(self, now_ns: int) -> int:
         """The grid's next point after a write; never sooner than half a step, and a new grid after a pause."""
-        on_grid = self._next_on_grid_ns + self._grid_ns
-        return max(on_grid, now_ns + self._grid_ns // 2) if on_grid > now_ns else now_ns + self._grid_ns
+        on_grid = self._next_on_grid_ns + _GRID_NS
+        return max(on_grid, now_ns + _GRID_NS // 2) if on_grid > now_ns else now_ns + _GRID_NS

@@ -15,7 +15,7 @@ from gremsy_gimbal_driver.mavlink.acknowledged_commands import (
 from gremsy_gimbal_driver.mavlink.mavlink_dialect import dialect
 from gremsy_gimbal_driver.mavlink.mavlink_encoder import MavlinkEncoder
 from gremsy_gimbal_driver.mavlink.mavlink_events import CommandAck, Sender
-from gremsy_gimbal_driver.motion.motion_settings import nanoseconds
+from gremsy_gimbal_driver.motion.instant import nanoseconds
 from gremsy_gimbal_driver.payload.pending_request import PendingRequest, RequestState
 
 _TRIES = 6

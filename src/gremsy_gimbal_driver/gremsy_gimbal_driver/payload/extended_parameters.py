@@ -14,7 +14,7 @@ from itertools import cycle, islice
 from gremsy_gimbal_driver.mavlink.mavlink_dialect import dialect
 from gremsy_gimbal_driver.mavlink.mavlink_encoder import MavlinkEncoder
 from gremsy_gimbal_driver.mavlink.mavlink_events import ExtendedParameter, Sender
-from gremsy_gimbal_driver.motion.motion_settings import nanoseconds
+from gremsy_gimbal_driver.motion.instant import nanoseconds
 from gremsy_gimbal_driver.payload.pending_request import PendingRequest, RequestState
 
 _FORMATS = {

@@ -8,7 +8,6 @@ writes the camera parameter that sets it (gimbal.md 1.12 bug 1).
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
 
 from gremsy_gimbal_driver.mavlink.component_register import ComponentKind, ComponentRegister, kind_of
 from gremsy_gimbal_driver.mavlink.mavlink_encoder import MavlinkEncoder
@@ -23,8 +22,9 @@ from gremsy_gimbal_driver.payload import camera_commands
 from gremsy_gimbal_driver.payload import payload_requests as requests
 from gremsy_gimbal_driver.payload.command_sequences import CommandSequences, Step
 from gremsy_gimbal_driver.payload.extended_parameters import ExtendedParameters
+from gremsy_gimbal_driver.payload.payload_parameters import PayloadParameters
 from gremsy_gimbal_driver.payload.payload_requests import Request, TrackingPath, ZoomPath
-from gremsy_gimbal_driver.payload.payload_settings import ProductFamily, SettingError, find_setting
+from gremsy_gimbal_driver.payload.payload_settings import SettingError, find_setting
 from gremsy_gimbal_driver.payload.payload_zoom import LensControl
 from gremsy_gimbal_driver.payload.pending_request import PendingRequest, RequestState
 
@@ -32,29 +32,6 @@ TRACKED = 'tracked'
 """What `tracking` is while the payload turns the gimbal after something by itself."""
 
 _TRACKING_WORDS = {0: 'idle', 1: TRACKED, 2: 'lost'}  # the low byte of TRK_STATUS (gimbal.md 2.2)
-
-
-@dataclass(frozen=True, slots=True)
-class PayloadSettings:
-    """What is known of the product.
-
-    Attributes:
-        family: which parameters its camera has.
-        zoom_path: the command that zooms this product.
-        zoom_range_inverted: 0 % of the range command is the narrowest view (seen on a VIO, gimbal.md 2.1).
-        zoom_largest: magnification at the narrow end of the range command.
-        focus_inverted: -1 of the focus command focuses farther.
-        tracking_path: the command that starts the tracking on board.
-        vendor_still: pictures are asked for as the vendor's SDK does, for firmware that takes none otherwise.
-    """
-
-    family: ProductFamily = ProductFamily.VIO
-    zoom_path: ZoomPath = ZoomPath.RANGE
-    zoom_range_inverted: bool = False
-    zoom_largest: float = 20.0
-    focus_inverted: bool = False
-    tracking_path: TrackingPath = TrackingPath.VENDOR
-    vendor_still: bool = False
 
 
 class _Absent(Exception):
@@ -67,7 +44,7 @@ class PayloadControl:
     Args:
         encoder: packs.
         components: who is there; its owner feeds it, and lets it forget.
-        settings: what is known of the product.
+        parameters: what is known of the product.
         still_number: of the first picture (`camera_commands`).
     """
 
@@ -75,16 +52,16 @@ class PayloadControl:
         self,
         encoder: MavlinkEncoder,
         components: ComponentRegister,
-        settings: PayloadSettings | None = None,
+        parameters: PayloadParameters | None = None,
         still_number: int = 1,
     ) -> None:
-        self.settings = settings or PayloadSettings()
+        self._product = parameters or PayloadParameters()
         self._components = components
         self._present: set[Sender] = set()
         self._parameters = ExtendedParameters(encoder)
         self._encoder = encoder
         self._commands = CommandSequences(encoder)
-        self._lens = LensControl(self._commands, self.settings.zoom_range_inverted, self.settings.zoom_largest)
+        self._lens = LensControl(self._commands, self._product.zoom_range_inverted, self._product.zoom_largest)
         self._still_numbers = camera_commands.still_numbers(still_number)
         self._recording = False
         self._record: tuple[PendingRequest, bool] | None = None
@@ -182,12 +159,12 @@ class PayloadControl:
                 self._lens.heard(event.value, now_ns)
 
     def _begin(self, pending: PendingRequest, request: Request, now_ns: int) -> None:
-        settings = self.settings
+        product = self._product
         match request:
-            case requests.ZoomTo(factor) if not 1.0 <= factor <= settings.zoom_largest:
-                sentence = f'A zoom of {factor:g}x was not sent: use 1 .. {settings.zoom_largest:g}.'
+            case requests.ZoomTo(factor) if not 1.0 <= factor <= product.zoom_largest:
+                sentence = f'A zoom of {factor:g}x was not sent: use 1 .. {product.zoom_largest:g}.'
                 pending.report(RequestState.FAILED, sentence)
-            case requests.ZoomTo(factor) if settings.zoom_path is ZoomPath.ABSOLUTE:
+            case requests.ZoomTo(factor) if product.zoom_path == ZoomPath.ABSOLUTE:
                 self._lens.absolute(pending, self._board(), factor, now_ns)
             case requests.ZoomTo(factor):
                 self._lens.by_factor(pending, self._camera(), factor, now_ns)
@@ -196,13 +173,13 @@ class PayloadControl:
             case requests.ZoomDrive(direction):
                 self._lens.drive(pending, self._camera(), direction, now_ns)
             case requests.Focus(action):
-                steps = camera_commands.focus(self._camera(), action, settings.focus_inverted)
+                steps = camera_commands.focus(self._camera(), action, product.focus_inverted)
                 self._commands.request(pending, 'focus', steps, now_ns)
             case requests.RecordVideo(on):
                 self._commands.request(pending, 'record', camera_commands.record(self._camera(), on), now_ns)
                 self._record = (pending, on)
             case requests.Still():
-                camera, number = self._camera(), None if settings.vendor_still else next(self._still_numbers)
+                camera, number = self._camera(), None if product.vendor_still else next(self._still_numbers)
                 steps = camera_commands.still(camera, number, self._recording)
                 # Each picture is wanted: none replaces another.
                 self._commands.request(pending, f'still {id(pending)}', steps, now_ns)
@@ -215,7 +192,7 @@ class PayloadControl:
                 self._begin_parameter(pending, request, self._camera(), now_ns)
 
     def _begin_parameter(self, pending: PendingRequest, request: Request, camera: Sender, now_ns: int) -> None:
-        parameters, family = self._parameters, self.settings.family
+        parameters, family = self._parameters, self._product.family
         match request:
             case requests.SetSetting(name, choice):
                 setting = find_setting(family, name)
@@ -231,7 +208,7 @@ class PayloadControl:
 
     def _tracking_steps(self, request: requests.TrackingRequest) -> list[Step]:
         place = None if isinstance(request, requests.StopTracking) else request
-        if self.settings.tracking_path is TrackingPath.VENDOR:
+        if self._product.tracking_path == TrackingPath.VENDOR:
             return camera_commands.track_by_vendor(self._board(), place)
         return camera_commands.track_by_standard(self._camera(), place)
 

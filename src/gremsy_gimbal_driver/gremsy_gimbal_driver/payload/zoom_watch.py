@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from enum import Enum
 
-from gremsy_gimbal_driver.motion.motion_settings import nanoseconds
+from gremsy_gimbal_driver.motion.instant import nanoseconds
 
 _REACHED_OCTAVES = 0.1
 _MOVED_OCTAVES = 0.05

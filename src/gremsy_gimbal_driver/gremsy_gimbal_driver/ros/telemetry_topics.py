@@ -13,7 +13,7 @@ from gremsy_common.ros import topics
 from gremsy_common.ros.transport.topic import Topic
 from gremsy_gimbal_driver.attitude.joint_chain import JOINTS
 from gremsy_gimbal_driver.attitude.level_frame import earth_attitude
-from gremsy_gimbal_driver.driver_settings import GimbalView
+from gremsy_gimbal_driver.driver_listener import GimbalView
 from gremsy_gimbal_driver.ros.attitude_messages import joint_state, level_transform, transforms
 
 

@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The parameters of the gimbal itself: the way to it, what it is asked for, and its frames."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gremsy_common.parameters.parameter_fields import param
+from gremsy_common.parameters.parameter_forms import TextForm
+from gremsy_gimbal_driver.attitude.attitude_age_watch import LONGEST_DELAY_S
+from gremsy_gimbal_driver.attitude.joint_chain import EncoderSettings, EncoderUnit
+from gremsy_gimbal_driver.device.stream_rates import ENCODERS, IMU, SERIAL_BYTES_PER_S
+from gremsy_gimbal_driver.mavlink.gimbal_protocol import PROTOCOL_NAMES
+from gremsy_gimbal_driver.mavlink.mavlink_events import Sender
+from gremsy_gimbal_driver.mavlink.mavlink_frames import IMU_AXES
+from gremsy_gimbal_driver.motion.motion_parameters import FrameParameters
+
+
+@dataclass(frozen=True)
+class DeviceParameters(FrameParameters):
+    """Links, streams, frames and the vehicle."""
+
+    # The links and who is at their other end.
+    link: str = param(
+        'udp://192.168.55.1:14566',
+        doc='Way to the gimbal: `udp://HOST:PORT` or `serial:///dev/ttyUSB0?baud=115200`.',
+    )
+    second_link: str = param(
+        '',
+        doc='Another way to the same device, used for what is heard only there and when `link` fails; empty for none.',
+    )
+    system_id: int = param(1, low=1, high=255, doc='Our MAVLink system.')
+    component_id: int = param(191, low=1, high=255, doc='Our MAVLink component; gimbals are known to obey 191.')
+    gimbal_system_id: int = param(0, low=0, high=255, doc="The gimbal's MAVLink system; 0 learns it.")
+    gimbal_component_id: int = param(
+        0, low=0, high=255, doc="The gimbal's MAVLink component (154, 171 to 175); 0 learns it."
+    )
+    protocol: str = param(
+        'auto', choices=PROTOCOL_NAMES, doc='How the gimbal is commanded: as it shows, or by gimbal protocol v2 or v1.'
+    )
+    v1_yaw_sign: int = param(1, low=-1, high=1, doc='-1 for protocol v1 of firmware from 2021 or older.')
+    attitude_rate_hz: float = param(50.0, unit='Hz', low=1.0, high=100.0, doc='Attitudes asked of the gimbal.')
+    imu_rate_hz: float = param(0.0, unit='Hz', low=0.0, high=50.0, doc='Of `gimbal/imu`; 0 leaves it as it is.')
+    least_attitude_delay_s: float = param(
+        0.0,
+        unit='s',
+        low=0.0,
+        high=LONGEST_DELAY_S,
+        doc='Smallest time from a measurement to its arrival, where known; a calibration beside a camera finds it.',
+    )
+    attitude_delay_correction_s: float = param(
+        0.0,
+        unit='s',
+        low=0.0,
+        high=LONGEST_DELAY_S,
+        doc="How far from `least_attitude_delay_s` the driver may go by itself, as the tracker's pictures say "
+        '(`gimbal/attitude_age`); 0 leaves it, and says when it is 10 ms wrong.',
+    )
+    imu_axes: tuple[str, ...] = param(
+        IMU_AXES,
+        doc="Where x, y and z of the gimbal's IMU point, seen by the camera: `forward`, `back`, `left`, `right`, `up`, "
+        '`down`; a calibration finds it by gravity.',
+    )
+    use_gimbal_limits: bool = param(True, doc="Read the gimbal's own RC_LIM limits and keep them too.")
+
+    # Frames.
+    optical_frames: tuple[str, ...] = param(
+        ('eo_optical_frame',),
+        doc='Optical frames of the cameras on this gimbal, without the prefix.',
+        form=TextForm.FRAME,
+    )
+    joint_prefix: str = param(
+        '',
+        doc="Put before the joints' names, as `rear_` of a second gimbal in one robot's description.",
+        form=TextForm.TOPIC,
+    )
+    goal_frames: bool = param(
+        True, doc="Listen to /tf, so that goals may be given in any frame; off, in the gimbal's own frames only."
+    )
+    publish_level_frame: bool = param(
+        False, doc='Publish gimbal_base to gimbal_level, too; goes with `driver_levels:=true` of the URDF.'
+    )
+    encoders: str = param(
+        'none',
+        choices=('none', *(each.value for each in EncoderUnit)),
+        doc='Take `joint_states` from the encoders (message 158): raw counts or cdeg, as `MAV_TS_ENCNT` says.',
+    )
+    encoder_signs: tuple[float, ...] = param(
+        (1.0, 1.0, 1.0), low=-1, high=1, doc='Of yaw, roll, pitch; -1 turns one round.'
+    )
+    encoder_zeros: tuple[float, ...] = param(
+        (0.0, 0.0, 0.0), doc='Readings of yaw, roll, pitch where the joints are at 0.'
+    )
+
+    # The vehicle.
+    vehicle_attitude: str = param(
+        'none',
+        choices=('none', 'imu', 'odometry'),
+        doc='Where it comes from: `vehicle/imu` or `vehicle/odometry`. It is passed on to the gimbal (message 286).',
+    )
+    vehicle_age_limit_s: float = param(0.5, unit='s', low=0.05, high=5.0, doc='An older vehicle attitude is none.')
+    earth_frame: str = param(
+        '',
+        doc='Name of the frame that `vehicle/imu` is against, as `map`; odometry names its own.',
+        form=TextForm.FRAME,
+    )
+    lock_reference: str = param(
+        'boot',
+        choices=('boot', 'north'),
+        doc="Where lock's azimuth 0 is: the heading at power-up, or north for a gimbal that uses message 286.",
+    )
+
+    @property
+    def links(self) -> tuple[str, ...]:
+        """One or two URIs, the better first."""
+        return (self.link, self.second_link) if self.second_link else (self.link,)
+
+    @property
+    def own(self) -> Sender:
+        """Our MAVLink ids."""
+        return Sender(self.system_id, self.component_id)
+
+    @property
+    def pinned_gimbal(self) -> Sender | None:
+        """The gimbal's ids where they must not be learned."""
+        return Sender(self.gimbal_system_id, self.gimbal_component_id) if self.gimbal_component_id else None
+
+    @property
+    def other_rates_hz(self) -> dict[int, float]:
+        """Of other streams than attitudes, by message id; what is not named is left as it is."""
+        rates_hz = {IMU: self.imu_rate_hz} if self.imu_rate_hz else {}
+        return rates_hz if self.encoders == 'none' else {**rates_hz, ENCODERS: self.attitude_rate_hz}
+
+    @property
+    def bytes_per_s(self) -> float | None:
+        """What the slowest link carries, to which the rates are cut; None for a network."""
+        return SERIAL_BYTES_PER_S if any(uri.startswith('serial:') for uri in self.links) else None
+
+    @property
+    def encoder_settings(self) -> EncoderSettings | None:
+        """How the encoders read; None where joints are worked out from the attitude."""
+        if self.encoders == 'none':
+            return None
+        return EncoderSettings(EncoderUnit(self.encoders), _three(self.encoder_signs), _three(self.encoder_zeros))
+
+
+def _three(values: tuple[float, ...]) -> tuple[int, int, int]:
+    yaw, roll, pitch = map(round, values)
+    return yaw, roll, pitch

@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whom the driver calls, and with what."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from gremsy_common.types.control_state import ControlState
+from gremsy_common.types.gimbal_state import ImuReading, LevelHeading, RangeReading, VehicleAttitude, ZoomState
+from gremsy_gimbal_driver.attitude.attitude_stamping import MeasuredAttitude
+from gremsy_gimbal_driver.attitude.joint_chain import JointAngles
+from gremsy_gimbal_driver.attitude.level_frame import LevelReference
+from gremsy_gimbal_driver.calibration.calibration_result import CalibrationResult
+from gremsy_gimbal_driver.goals.goal import GoalProgress
+from gremsy_gimbal_driver.mavlink.mavlink_events import AttitudeStatus
+
+
+def _ignore(*_: object) -> None:
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenCommand:
+    """One rate command on its way.
+
+    Attributes:
+        stamp_ns: of the image that the command rests on; repeats carry the same.
+        wire_ns: ROS time right after the bytes were handed to the link.
+        rates_rad_s: azimuth and tilt as commanded, after the plant's inverse.
+    """
+
+    stamp_ns: int
+    wire_ns: int
+    rates_rad_s: tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class GimbalView:
+    """Where the camera looks, against everything that is known.
+
+    Attributes:
+        measured: against the level frame.
+        joints: of the chain.
+        reference: how the level frame stands against the earth and the base.
+        vehicle: at the same time; None where unknown.
+    """
+
+    measured: MeasuredAttitude
+    joints: JointAngles
+    reference: LevelReference
+    vehicle: VehicleAttitude | None
+
+
+@dataclass(frozen=True, slots=True)
+class DriverListener:
+    """Whom the driver tells; the functions are called on its threads and must return at once.
+
+    Attributes:
+        view: an attitude came.
+        status: the message 285 that it came in, and its stamp.
+        heading: how the level frame has turned.
+        zoom, imu, range_finder: other telemetry.
+        control: the arm, the holder, the mode or the goal's state changed.
+        goal: the newest goal's progress changed.
+        calibrated: a calibration ended well.
+        say: a sentence about what is wrong.
+        inform: a sentence about what is well.
+        command_written: a rate command's bytes were handed to the link.
+    """
+
+    view: Callable[[GimbalView], None] = _ignore
+    status: Callable[[AttitudeStatus, int], None] = _ignore
+    heading: Callable[[LevelHeading], None] = _ignore
+    zoom: Callable[[ZoomState], None] = _ignore
+    imu: Callable[[ImuReading], None] = _ignore
+    range_finder: Callable[[RangeReading], None] = _ignore
+    control: Callable[[ControlState], None] = _ignore
+    goal: Callable[[GoalProgress], None] = _ignore
+    calibrated: Callable[[CalibrationResult], None] = _ignore
+    say: Callable[[str], None] = _ignore
+    inform: Callable[[str], None] = _ignore
+    command_written: Callable[[WrittenCommand], None] = _ignore

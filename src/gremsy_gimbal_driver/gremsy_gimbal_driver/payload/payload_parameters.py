@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The parameters of the payload: which product it is, and what its camera is set to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gremsy_common.parameters.parameter_fields import param
+from gremsy_gimbal_driver.device.payload_readings import RANGE_NAME, ZOOM_NAME
+from gremsy_gimbal_driver.payload.payload_requests import TrackingPath, ZoomPath
+from gremsy_gimbal_driver.payload.payload_settings import ProductFamily
+
+CAMERA_SETTINGS = ('view_source', 'record_source', 'osd', 'ir_palette', 'lrf_mode', 'zoom_mode', 'focus_mode')
+"""Of the settings in `payload_settings`, those that are parameters of the node; the command-line tool has all."""
+
+
+@dataclass(frozen=True)
+class PayloadParameters:
+    """What is known of the product."""
+
+    product: str = param(
+        'vio',
+        choices=tuple(each.value for each in ProductFamily),
+        doc='Which product, since their cameras have different settings; a bare gimbal has none.',
+    )
+    claim_control: bool = param(
+        True,
+        doc="Set a Gremsy payload's RC_MODE to standard when it is found: in any other mode it ignores MAVLink motion.",
+    )
+    zoom_path: str = param(
+        'range', choices=tuple(each.value for each in ZoomPath), doc='Which of its two commands zooms this product.'
+    )
+    zoom_range_inverted: bool = param(False, doc='0 % of the range command is the narrowest view (seen on a VIO).')
+    zoom_largest: float = param(20.0, low=1.0, high=1000.0, doc='Magnification at the narrow end of the range.')
+    zoom_rate_hz: float = param(5.0, unit='Hz', low=0.0, high=20.0, doc='Of `gimbal/zoom`; 0 asks for none.')
+    range_rate_hz: float = param(0.0, unit='Hz', low=0.0, high=20.0, doc='Of `gimbal/range`; 0 asks for none.')
+    focus_inverted: bool = param(False, doc='-1 of the focus command focuses farther.')
+    tracking_path: str = param(
+        'vendor',
+        choices=tuple(each.value for each in TrackingPath),
+        doc="Which command starts the payload's own tracking.",
+    )
+    vendor_still: bool = param(
+        False,
+        doc="Ask for a picture as the vendor's SDK does, for firmware that takes none otherwise; to other cameras that "
+        "means 'until stopped'.",
+    )
+    view_source: str = param('', live=True, doc='Which picture is streamed, as `eo` or `ir`; empty leaves it.')
+    record_source: str = param('', live=True, doc='Which picture is recorded, as `both` or `eo`; empty leaves it.')
+    osd: str = param('', live=True, doc='What is written into the picture: `off`, `status`, `debug`; empty leaves it.')
+    ir_palette: str = param('', live=True, doc='Colours of the thermal picture, `0` to `9`; empty leaves them.')
+    lrf_mode: str = param('', live=True, doc='The laser: `off`, `1hz`, `4hz`, `10hz`; empty leaves it.')
+    zoom_mode: str = param('', live=True, doc='`combine` or `super_resolution`; empty leaves it.')
+    focus_mode: str = param('', live=True, doc='When the lens focuses, as `zoom_trigger`; empty leaves it.')
+
+    @property
+    def family(self) -> ProductFamily:
+        """Which parameters its camera has."""
+        return ProductFamily(self.product)
+
+    @property
+    def claims_control(self) -> bool:
+        """Whether a payload's RC_MODE is set to standard when it is found."""
+        return self.claim_control and self.family is not ProductFamily.NONE
+
+    @property
+    def payload_rates_hz(self) -> dict[str, float]:
+        """Of the payload board's own values, by name."""
+        rates_hz = {ZOOM_NAME: self.zoom_rate_hz, RANGE_NAME: self.range_rate_hz}
+        return {name: rate_hz for name, rate_hz in rates_hz.items() if rate_hz}
+
+    @property
+    def camera_settings(self) -> dict[str, str]:
+        """To be made when its camera is found, by name."""
+        return {name: word for name in CAMERA_SETTINGS if (word := getattr(self, name))}
