@@ -1,13 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """What tests of several packages share."""
 
-import contextlib
 import os
 import time
 
 import pytest
 
-from gremsy_tool.isolation import free_domain, isolated
+from gremsy_common.claims import domain_claim, isolated
 
 _BEGAN = time.time()
 
@@ -16,10 +15,14 @@ os.environ.setdefault('ORT_DISABLE_TELEMETRY', '1')
 
 
 def pytest_configure(config):
-    """Give each of pytest-xdist's workers a ROS domain of its own, before a module reads which one it is in."""
-    if hasattr(config, 'workerinput'):
-        held = contextlib.ExitStack()
-        os.environ.update(isolated(held.enter_context(free_domain())))
+    """Give each run without a ROS domain, and each of pytest-xdist's workers, one of its own.
+
+    Before a module reads which one it is in.
+    """
+    if hasattr(config, 'workerinput') or not os.environ.get('ROS_DOMAIN_ID'):
+        held = domain_claim()
+        held.open()
+        os.environ.update(isolated(held.number))
         config.add_cleanup(held.close)
 
 

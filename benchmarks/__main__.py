@@ -9,6 +9,7 @@ be told apart.
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -18,6 +19,7 @@ from typing import Any
 from benchmarks.arguments import ALL, names_of, parse
 from gremsy_bringup.report.report_summary import describe_machine
 from gremsy_common.atomic_file import refuse_others, refuse_unwritable, write_whole
+from gremsy_common.claims import domain_claim, isolated
 from gremsy_common.errors import SuiteError
 from gremsy_common.parameters.parameter_forms import given_path
 from gremsy_common.status_line import StatusLine
@@ -53,7 +55,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         before = describe_machine()
         try:
             # Benchmarks write lines of their own.
-            with StatusLine(sys.stderr, in_place=False).working(f'bench {name}'):
+            with StatusLine(sys.stderr, in_place=False).working(f'bench {name}'), domain_claim() as domain:
+                os.environ.update(isolated(domain))
                 figures = import_module(f'benchmarks.{name}.{name}_benchmark').run(options)
         except SuiteError as error:
             # Those of the others took minutes: they are kept.

@@ -30,9 +30,10 @@ from gremsy_bringup.describe.suite_arguments import SuiteArguments
 from gremsy_bringup.describe.system_description import describe, process_specs, share_folder
 from gremsy_bringup.describe.video_server_choice import free_video_server
 from gremsy_bringup.logs.log_record import LogRecord
-from gremsy_bringup.supervise.free_ports import DomainClaim, free_tcp_port
+from gremsy_bringup.supervise.free_ports import free_tcp_port
 from gremsy_bringup.supervise.supervisor import EventKind, ProcessEvent, Supervisor
 from gremsy_camera.trial.trial_camera import TrialCamera, TrialCameraOptions
+from gremsy_common.claims import domain_claim
 from gremsy_gimbal_sim.options.options import PayloadOptions
 
 ROBOT, CAMERA = 'robot', 'eo'
@@ -85,7 +86,7 @@ class TrialSuite:
                 rate_hz=_CAMERA_HZ, gop=8, noise=_NOISE, lamp=str(self._lamp), ring=ring, field_deg=_FIELD_DEG
             )
         )
-        self._domain = DomainClaim()
+        self._domain = domain_claim()
         self._stack = ExitStack()
         self.web_port = 0
         self._supervisor: Supervisor | None = None
@@ -145,7 +146,7 @@ class TrialSuite:
         self._supervisor = Supervisor(specs, self._on_record, self._on_event)
         self._supervisor.start()
         self._stack.callback(self._supervisor.stop)
-        self._operator = DemoOperator(ROBOT, CAMERA, self._domain.domain_id)
+        self._operator = DemoOperator(ROBOT, CAMERA, self._domain.number)
         self._operator.open()
         self._stack.callback(self._operator.close)
         self._arm_wanted.set()
@@ -187,7 +188,7 @@ class TrialSuite:
     def _shared_environment(self) -> dict[str, str]:
         log = self.plan.log_folder or self.folder / 'log'
         environment = {
-            'ROS_DOMAIN_ID': str(self._domain.domain_id),
+            'ROS_DOMAIN_ID': str(self._domain.number),
             'ROS_AUTOMATIC_DISCOVERY_RANGE': 'SYSTEM_DEFAULT',
             'ROS_LOG_DIR': str(log),
         }

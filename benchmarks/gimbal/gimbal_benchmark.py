@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.gimbal import gimbal_frames, gimbal_parser
-from benchmarks.gimbal.gimbal_processes import Commander, DriverProcess, ending, isolated_environment
+from benchmarks.gimbal.gimbal_processes import Commander, DriverProcess, ending
 from gremsy_common.errors import SuiteError
 from gremsy_common.types.gimbal_state import RateSetpoint
 from gremsy_gimbal_driver.driver import GimbalDriver
@@ -109,11 +109,10 @@ def _kill_driver(driver: DriverProcess, _: Commander) -> None:
 
 def _stop(end: Callable[[DriverProcess, Commander], None]) -> tuple[float, float]:
     """Ms from the event to the receipt of the first zero-rate command, and to the true rate's rest."""
-    environment = isolated_environment()
     with (
         running_payload() as payload,
-        ending(DriverProcess(payload.uri, environment)) as driver,
-        ending(Commander(environment, _RATE_RAD_S)) as commander,
+        ending(DriverProcess(payload.uri)) as driver,
+        ending(Commander(_RATE_RAD_S)) as commander,
     ):
         _until(lambda: payload.rates_rad_s[0] > 0.9 * _RATE_RAD_S, 'the commander does not move the gimbal')
         event_s = time.monotonic()

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -21,15 +20,9 @@ _COMMAND_S = 0.01
 _FRAME = 'bench/gimbal_level'
 
 
-def isolated_environment() -> dict[str, str]:
-    """A ROS domain that follows from this process's number, on loopback."""
-    domain = os.environ.get('ROS_DOMAIN_ID') or str(1 + os.getpid() % 100)
-    return {**os.environ, 'ROS_DOMAIN_ID': domain, 'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST'}
-
-
 class _Process:
-    def __init__(self, words: list[str], environment: dict[str, str]) -> None:
-        self._popen = subprocess.Popen([sys.executable, '-m', *words], env=environment, stdout=subprocess.DEVNULL)
+    def __init__(self, words: list[str]) -> None:
+        self._popen = subprocess.Popen([sys.executable, '-m', *words], stdout=subprocess.DEVNULL)
 
     def terminate(self) -> None:
         """SIGTERM."""
@@ -53,16 +46,16 @@ class _Process:
 class DriverProcess(_Process):
     """The node, on a link."""
 
-    def __init__(self, link: str, environment: dict[str, str]) -> None:
+    def __init__(self, link: str) -> None:
         words = ['gremsy_gimbal_driver.gimbal_driver_node', '--ros-args', '-r', f'__ns:={_NAMESPACE}']
-        super().__init__([*words, '-p', f'link:={link}', '--log-level', 'error'], environment)
+        super().__init__([*words, '-p', f'link:={link}', '--log-level', 'error'])
 
 
 class Commander(_Process):
     """Arms the driver and asks for one rate, 100 times a second."""
 
-    def __init__(self, environment: dict[str, str], rate_rad_s: float) -> None:
-        super().__init__([__name__, '--rate', str(rate_rad_s)], environment)
+    def __init__(self, rate_rad_s: float) -> None:
+        super().__init__([__name__, '--rate', str(rate_rad_s)])
 
 
 class _Endable(Protocol):

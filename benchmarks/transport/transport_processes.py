@@ -39,10 +39,8 @@ _PROFILE_VARIABLES = ('FASTRTPS_DEFAULT_PROFILES_FILE', 'FASTDDS_DEFAULT_PROFILE
 
 
 def environment(*, profile: bool) -> dict[str, str]:
-    """Of a process: a domain of this benchmark's own, with the shipped profile or Fast DDS's defaults."""
+    """Of a process: the domain of this benchmark, with the shipped profile or Fast DDS's defaults."""
     made = {name: value for name, value in os.environ.items() if name not in _PROFILE_VARIABLES}
-    made.setdefault('ROS_DOMAIN_ID', str(1 + os.getpid() % 100))
-    made['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'
     if profile:
         path = str(share_folder() / 'config' / 'fastdds_shm.xml')
         made |= dict.fromkeys(_PROFILE_VARIABLES[:2], path)

@@ -12,6 +12,7 @@ import time
 from importlib import import_module
 from typing import TYPE_CHECKING, NoReturn
 
+from gremsy_common.errors import SuiteError
 from gremsy_tool import environment
 from gremsy_tool.errors import GremsyError
 from gremsy_tool.layout import REPOSITORY, find_layout
@@ -195,9 +196,9 @@ def main(arguments: list[str]) -> int:
             sys.stdout.write(help_of(name))
             return 0
         return commands[name](rest)
-    except GremsyError as error:
+    except SuiteError as error:
         sys.stderr.write(f'gremsy: {error}\n')
-        return error.exit_status
+        return error.exit_status if isinstance(error, GremsyError) else GremsyError.exit_status
     except KeyboardInterrupt:
         sys.stderr.write('\ngremsy: interrupted; the same command goes on from here.\n')
         return 130

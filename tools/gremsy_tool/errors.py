@@ -3,8 +3,10 @@
 
 import sys
 
+from gremsy_common.errors import SuiteError
 
-class GremsyError(Exception):
+
+class GremsyError(SuiteError):
     """Something a person must change; its text is one sentence with the thing and the way out."""
 
     exit_status = 2

@@ -11,8 +11,8 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from gremsy_common.claims import domain_claim, isolated
 from gremsy_tool import environment
-from gremsy_tool.isolation import free_domain, isolated
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -87,7 +87,7 @@ def run_tests(layout: WorkspaceLayout, env: Mapping[str, str], arguments: list[s
     inside = environment.load(layout, env)
     failed: list[Stage] = []
     lines: list[str] = []
-    with free_domain() as domain:
+    with domain_claim() as domain:
         inside.update(isolated(domain))
         stages = stages_of(layout, arguments, everything=everything)
         for stage in stages:

@@ -19,7 +19,7 @@ import yaml
 
 from gremsy_bringup.describe.video_server_choice import free_video_server
 from gremsy_camera.trial.trial_camera import free_port
-from gremsy_tool.isolation import isolated
+from gremsy_common.claims import isolated
 from tools.test.compose_files import load
 
 FILE = Path(__file__).resolve().parents[2] / 'docker' / 'compose.sim.yaml'

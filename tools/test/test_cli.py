@@ -8,10 +8,10 @@ from types import SimpleNamespace
 
 import pytest
 
+from gremsy_common.claims import domain_claim, isolated
 from gremsy_tool import cli, testing
 from gremsy_tool.doctor import see_robot_doctor
 from gremsy_tool.errors import GremsyError
-from gremsy_tool.isolation import free_domain, isolated
 from gremsy_tool.layout import REPOSITORY, find_layout
 from gremsy_tool.testing import stages_of, workers_of
 from gremsy_tool.wheels import point_cmake_files_here
@@ -259,8 +259,9 @@ def test_each_worker_of_a_test_run_has_its_own_domain(tmp_path):
             'AT_IMPORT = os.environ["ROS_DOMAIN_ID"]\n'
             f'def test(): pathlib.Path({str(tmp_path / name)!r}).write_text(AT_IMPORT)\n'
         )
-    with free_domain() as ours:
-        env = {**os.environ, **isolated(ours), 'PYTHONPATH': f'{REPOSITORY}:{REPOSITORY / "tools"}'}
+    with domain_claim() as ours:
+        folders = (REPOSITORY, REPOSITORY / 'tools', REPOSITORY / 'src' / 'gremsy_common')
+        env = {**os.environ, **isolated(ours), 'PYTHONPATH': os.pathsep.join(map(str, folders))}
         command = [sys.executable, '-m', 'pytest', '-p', 'conftest', '-n', '2', '--dist', 'loadfile', '--rootdir']
         ended = subprocess.run([*command, '.', '.'], cwd=tmp_path, env=env, capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stdout + ended.stderr
@@ -268,7 +269,7 @@ def test_each_worker_of_a_test_run_has_its_own_domain(tmp_path):
 
 
 def test_two_test_runs_have_two_domains():
-    with free_domain() as first, free_domain() as second:
+    with domain_claim() as first, domain_claim() as second:
         assert first != second
         assert isolated(first) == {'ROS_DOMAIN_ID': str(first), 'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST'}
 

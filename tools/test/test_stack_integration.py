@@ -15,7 +15,7 @@ import httpx
 import pytest
 from websockets.sync.client import connect
 
-from gremsy_tool.isolation import free_domain
+from gremsy_common.claims import domain_claim
 from tools.test.stacks import Stack, by_buildah, by_docker, why_no_docker
 
 av = pytest.importorskip('av', reason='the viewer decodes with it: ./gremsy setup --extra encode,web')
@@ -32,7 +32,7 @@ def stack(request, tmp_path_factory):
     if request.param == 'running':
         yield Stack((URL.rstrip('/'),), os.environ.get('GREMSY_STACK_KEY', ''), None)
         return
-    with free_domain() as domain:
+    with domain_claim() as domain:
         if request.param == 'buildah':
             builder, image = request.getfixturevalue('builder'), request.getfixturevalue('sim_image')
             with by_buildah(builder, image, domain, tmp_path_factory.mktemp('stack')) as running:

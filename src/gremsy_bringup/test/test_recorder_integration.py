@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
@@ -31,7 +30,6 @@ def picture(width: int, height: int, stamp_ns: int) -> Image:
 
 
 def test_pictures_of_another_size_are_counted_and_said_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv('ROS_DOMAIN_ID', os.environ.get('ROS_DOMAIN_ID') or str(1 + os.getpid() % 100))
     monkeypatch.setenv('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
     command = [sys.executable, '-m', 'gremsy_bringup.film.recorder_node', '--ros-args', '-r', '__ns:=/film']
     process = subprocess.Popen(

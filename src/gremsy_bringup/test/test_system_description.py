@@ -28,7 +28,8 @@ from gremsy_bringup.describe.system_description import (
     process_specs,
     share_folder,
 )
-from gremsy_bringup.supervise.free_ports import DomainClaim, NoFreePort, UdpPortClaim, free_udp_port
+from gremsy_bringup.supervise.free_ports import free_udp_port
+from gremsy_common.claims import NoFreePort, domain_claim, udp_port_claim
 from gremsy_common.parameters.parameter_fields import ParameterError, specs_of
 from gremsy_common.parameters.parameter_texts import with_texts
 
@@ -439,7 +440,7 @@ def test_what_a_start_took_is_given_back() -> None:
         port, folder = starting.description().payload.udp_port, starting.folder
         assert folder.is_dir()
     assert not folder.exists()
-    again = UdpPortClaim(range(port, port + 1))
+    again = udp_port_claim(range(port, port + 1))
     again.open()
     again.close()
 
@@ -453,7 +454,7 @@ def test_a_port_that_somebody_else_has_is_passed_over() -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
         taken.bind(('127.0.0.1', 0))
         port = taken.getsockname()[1]
-        claim = UdpPortClaim(range(port, port + 1))
+        claim = udp_port_claim(range(port, port + 1))
         with pytest.raises(NoFreePort) as refused:
             claim.open()
     assert str(refused.value) == (
@@ -475,11 +476,11 @@ def test_the_shipped_parameters_are_those_of_the_dataclasses() -> None:
 
 
 def test_two_claims_never_have_one_domain() -> None:
-    claims = [DomainClaim() for _ in range(20)]
+    claims = [domain_claim() for _ in range(20)]
     try:
         for claim in claims:
             claim.open()
-        assert len({claim.domain_id for claim in claims}) == 20
+        assert len({claim.number for claim in claims}) == 20
     finally:
         for claim in claims:
             claim.close()

@@ -23,16 +23,13 @@ from std_msgs.msg import Header
 from std_srvs.srv import SetBool
 from vision_msgs.msg import Detection2DArray, LabelInfo, VisionInfo
 
+from gremsy_common.claims import isolated
 from gremsy_common.timing.trace import read_trace
 
 pytestmark = pytest.mark.integration
 
 LATCHED = QoSProfile(depth=1, durability=QoSDurabilityPolicy.TRANSIENT_LOCAL)
-# `./gremsy test` gives every run a ROS domain of its own; started by hand, the tests take one by process number.
-ISOLATED = {
-    'ROS_DOMAIN_ID': os.environ.get('ROS_DOMAIN_ID') or str(1 + os.getpid() % 100),
-    'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST',
-}
+ISOLATED = isolated(int(os.environ['ROS_DOMAIN_ID']))
 
 
 def start_node(*parameters, namespace='/eo'):

@@ -25,16 +25,13 @@ from std_msgs.msg import String
 from std_srvs.srv import SetBool, Trigger
 from tf2_msgs.msg import TFMessage
 
+from gremsy_common.claims import isolated
 from gremsy_common.timing.trace import read_trace
 from gremsy_gimbal_sim.truth_ring import TruthRingReader, ring_path
 
 pytestmark = pytest.mark.integration
 
-# `./gremsy test` gives every run a ROS domain of its own; started by hand, the tests take one by process number.
-ISOLATED = {
-    'ROS_DOMAIN_ID': os.environ.get('ROS_DOMAIN_ID') or str(1 + os.getpid() % 100),
-    'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST',
-}
+ISOLATED = isolated(int(os.environ['ROS_DOMAIN_ID']))
 LATCHED = QoSProfile(depth=1, durability=QoSDurabilityPolicy.TRANSIENT_LOCAL)
 
 

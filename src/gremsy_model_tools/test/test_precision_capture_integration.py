@@ -14,14 +14,12 @@ rclpy = pytest.importorskip('rclpy', reason='the workspace is not built: run ./g
 from rclpy.qos import qos_profile_sensor_data
 from sensor_msgs.msg import Image
 
+from gremsy_common.claims import isolated
 from gremsy_model_tools.frames.frame_source import open_source
 
 pytestmark = pytest.mark.integration
 
-ISOLATED = {
-    'ROS_DOMAIN_ID': os.environ.get('ROS_DOMAIN_ID') or str(1 + os.getpid() % 100),
-    'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST',
-}
+ISOLATED = isolated(int(os.environ['ROS_DOMAIN_ID']))
 
 
 def start(*parameters):

@@ -27,6 +27,7 @@ from tf2_msgs.msg import TFMessage
 from vision_msgs.msg import Detection2D, Detection2DArray
 from visualization_msgs.msg import MarkerArray
 
+from gremsy_common.claims import isolated
 from gremsy_common.geometry import quaternion_from_bearing
 from gremsy_common.ros.messages.camera_info_messages import StampedCamera, camera_info_message
 from gremsy_common.ros.messages.detection_messages import detections_message
@@ -42,11 +43,7 @@ from gremsy_common.types.gimbal_state import GimbalAttitude, ZoomState
 pytestmark = pytest.mark.integration
 
 CAMERA = CameraModel.from_horizontal_field(640, 480, math.radians(40.0))
-# `./gremsy test` gives every run a ROS domain of its own; started by hand, the tests take one by process number.
-ISOLATED = {
-    'ROS_DOMAIN_ID': os.environ.get('ROS_DOMAIN_ID') or str(1 + os.getpid() % 100),
-    'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST',
-}
+ISOLATED = isolated(int(os.environ['ROS_DOMAIN_ID']))
 LEFT, RIGHT, AHEAD = (200.0, 240.0), (440.0, 240.0), (320.0, 240.0)
 
 

@@ -37,9 +37,10 @@ from gremsy_bringup.logs.log_record import LogRecord
 from gremsy_bringup.report.report_folder import ReportFolder
 from gremsy_bringup.report.trace_tail import LiveStatus, LiveView, TraceTail
 from gremsy_bringup.supervise.child_process import ProcessUsage, usage_of
-from gremsy_bringup.supervise.free_ports import DomainClaim, free_tcp_port, free_udp_port
+from gremsy_bringup.supervise.free_ports import free_tcp_port, free_udp_port
 from gremsy_bringup.supervise.supervisor import EventKind, ProcessEvent, Supervisor
 from gremsy_bringup.supervise.this_machine import refuse_no_loopback
+from gremsy_common.claims import domain_claim
 from gremsy_common.timing.trace import read_trace
 from gremsy_gimbal_sim.options.options import PRESETS, PayloadOptions
 from gremsy_gimbal_sim.truth_ring import ring_path
@@ -97,7 +98,7 @@ class DemoSession:
         self.restarts: dict[str, int] = {}
         self.usage: dict[str, ProcessUsage] = {}
         self._say = say
-        self._domain = DomainClaim()
+        self._domain = domain_claim()
         self._supervisor: Supervisor | None = None
         self._operator: DemoOperator | None = None
         self._log: FileIO | None = None
@@ -217,7 +218,7 @@ class DemoSession:
         description = describe(arguments, (self.parameters_path,), payload, video_server=video_server)
         # This machine only, whatever the environment says; and no shared memory that could be left behind.
         network = RosNetwork(shared_memory=False).variables(share_folder() / 'config', robot=True)
-        own = {'ROS_DOMAIN_ID': str(self._domain.domain_id), 'ROS_LOG_DIR': str(self.report_dir / 'log')}
+        own = {'ROS_DOMAIN_ID': str(self._domain.number), 'ROS_LOG_DIR': str(self.report_dir / 'log')}
         self._set_environment({**network, **own})
         # Unbuffered: what has no room is then lost, and does not come up again at the end.
         self._log = self.log_path.open('wb', buffering=0)
@@ -254,14 +255,14 @@ class DemoSession:
         return sections
 
     def _wait_until_running(self) -> None:
-        self._operator = DemoOperator(ROBOT, CAMERA_NAME, self._domain.domain_id)
+        self._operator = DemoOperator(ROBOT, CAMERA_NAME, self._domain.number)
         self._operator.open()
         if self.options.preset == FAULTY_PRESET:
             self._say(
                 f'Preset {FAULTY_PRESET} is a simulated payload with the faults of real ones: [ERROR] lines about lost '
                 'or wrong telemetry below are those faults, found out.'
             )
-        self._say(f'Starting the payload, the gimbal driver and the loop in ROS domain {self._domain.domain_id} ...')
+        self._say(f'Starting the payload, the gimbal driver and the loop in ROS domain {self._domain.number} ...')
         self._operate()
         deadline = time.monotonic() + _START_TIMEOUT_S
         while self._view.tracks_seen == 0:

@@ -23,8 +23,8 @@ from gremsy_bringup.describe.system_description import (
 )
 from gremsy_bringup.describe.video_server_choice import VideoServerPlan, chosen_video_server, why_no_video
 from gremsy_bringup.logs.log_writer import TEXT, chosen_format
-from gremsy_bringup.supervise.free_ports import UdpPortClaim
 from gremsy_bringup.supervise.this_machine import SHARED_MEMORY, lack_of_shared_memory, refuse_no_loopback
+from gremsy_common.claims import udp_port_claim
 
 _PAYLOAD = SimulatedPayload()
 _PAYLOADS_AT_ONCE = 100
@@ -51,7 +51,7 @@ class Starting:
 
     def __init__(self, arguments: SuiteArguments) -> None:
         self._arguments = arguments
-        self._port = UdpPortClaim(range(_PAYLOAD.udp_port, _PAYLOAD.udp_port + _PAYLOADS_AT_ONCE))
+        self._port = udp_port_claim(range(_PAYLOAD.udp_port, _PAYLOAD.udp_port + _PAYLOADS_AT_ONCE))
         self._folder: Path | None = None
         self._video_server: VideoServerPlan | None = None
         self._network: RosNetwork | None = None
@@ -126,6 +126,6 @@ class Starting:
     def _payload(self) -> SimulatedPayload | None:
         if not self._arguments.sim:
             return None
-        first = self._port.port == _PAYLOAD.udp_port
-        ring = _PAYLOAD.truth_ring if first else f'{_PAYLOAD.truth_ring}-{self._port.port}'
-        return SimulatedPayload(self._port.port, ring)
+        first = self._port.number == _PAYLOAD.udp_port
+        ring = _PAYLOAD.truth_ring if first else f'{_PAYLOAD.truth_ring}-{self._port.number}'
+        return SimulatedPayload(self._port.number, ring)

@@ -6,7 +6,6 @@ Only a folder that carries our own mark is ever emptied, and of it only files wi
 
 from __future__ import annotations
 
-import fcntl
 import os
 import re
 import stat
@@ -14,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from gremsy_bringup.demo.demo_options import DemoError
+from gremsy_common.file_lock import try_lock
 
 MARK_NAME = '.gremsy_report'
 _MARK = 'A report of `./gremsy demo`. The next one that is written here replaces its files; others stay.\n'
@@ -47,13 +47,11 @@ class ReportFolder:
         if not os.access(self.path, os.W_OK | os.R_OK | os.X_OK):
             raise DemoError(f'The report folder {self.path} cannot be written to: name another with `--report`.')
         descriptor = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
+        if not try_lock(descriptor):
             os.close(descriptor)
             raise DemoError(
                 f'Another demo writes its report to {self.path}: wait for it, or name another folder with `--report`.'
-            ) from error
+            )
         self._descriptor = descriptor
         try:
             self._mark()

@@ -21,6 +21,7 @@ from typing import IO, Any
 
 from gremsy_camera.errors import RecordingError
 from gremsy_common.atomic_file import refuse_others, write_whole
+from gremsy_common.file_lock import try_lock
 
 LIST_NAME = '.recordings.jsonl'
 _VERSION_KEY = 'gremsy_recordings'
@@ -292,7 +293,7 @@ class RecordingsFolder:
                 flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
                 descriptor = os.open(self.path / name, flags, 0o644)
                 made.append(RecordingFile(self.path / name, mark, descriptor, self))
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                try_lock(descriptor)
             for each in made:
                 self.note(made=each.path.name, mark=each.mark)
         except BaseException:
@@ -417,9 +418,7 @@ def _delete(path: Path, mark: str) -> bool:
     except OSError:
         return False
     with os.fdopen(descriptor, 'rb+', buffering=0) as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not try_lock(file.fileno()):
             return False
         if mark.encode() not in file.read(_HEAD_BYTES):
             return False

@@ -7,12 +7,12 @@ settled; a file lock tells at once and is freed by the kernel however the proces
 
 from __future__ import annotations
 
-import fcntl
 import os
 import tempfile
 from pathlib import Path
 
 from gremsy_common.errors import SuiteError
+from gremsy_common.file_lock import try_lock
 
 
 class AlreadyRunning(SuiteError):
@@ -37,15 +37,13 @@ class InstanceLock:
         """
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
+        if not try_lock(descriptor):
             holder = os.read(descriptor, 32).decode(errors='replace').strip() or 'unknown'
             os.close(descriptor)
             raise AlreadyRunning(
                 f'A node named {self._full_name} already runs on this machine in ROS domain {self._domain_id} '
                 f'(process {holder}): stop it, or start this one in another namespace.'
-            ) from error
+            )
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, str(os.getpid()).encode(), 0)
         self._descriptor = descriptor

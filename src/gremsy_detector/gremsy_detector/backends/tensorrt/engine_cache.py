@@ -9,7 +9,6 @@ models, precisions, shapes, GPUs and TensorRT versions stay, so a folder may be 
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import glob
 import hashlib
 import os
@@ -22,6 +21,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from gremsy_common.atomic_file import write_whole
+from gremsy_common.file_lock import try_lock
 from gremsy_detector.backends.backend import say_nothing
 from gremsy_detector.backends.tensorrt.engine_builder import BuildRecipe, EngineBuilder, PrecisionStep
 from gremsy_detector.backends.tensorrt.engine_file import (
@@ -249,7 +249,7 @@ class EngineCache:
             descriptor = os.open(self._folder / f'.{_short(key)}.lock', os.O_RDWR | os.O_CREAT, 0o644)
         try:
             waiting = False
-            while not _try_lock(descriptor):
+            while not try_lock(descriptor):
                 if not waiting:
                     self._say(f'Another process builds the engine of {model.name}: waiting for it.')
                     waiting = True
@@ -297,14 +297,6 @@ def default_engine_folder() -> Path:
 
 def _short(key: EngineKey) -> str:
     return hashlib.sha256(key.file_name('').encode()).hexdigest()[:16]
-
-
-def _try_lock(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def _shape_of(facts: ModelFacts, images: int) -> tuple[int, ...]:
