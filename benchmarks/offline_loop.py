@@ -123,7 +123,7 @@ class OfflineLoop:
         tracker: parameters; delay and lag of the plant are set to the preset's.
         timing: see there.
         preset: of the payload.
-        footage_frames: after so many the footage begins anew.
+        footage_frames: after so many the footage begins again.
         first_frame: of the footage, with which the run begins.
         seed: of inference times and the payload's faults.
         payload: changes of the preset's options.

@@ -134,7 +134,7 @@ def _detector_faults() -> list[Fault]:
             lambda hands: hands.let_detector_hang(),
             _LOOP,
             'detector',
-            # The light is out again by the time that the network is asked anew.
+            # The light is out again by the time that the network is asked again.
             lambda hands: hands.heal_detector(),
             1.0,
             ends=('loop',),

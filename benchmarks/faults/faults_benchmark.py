@@ -96,7 +96,7 @@ def _run_in_one_suite(
                 try:
                     found, happened = run_fault(fault, hands, watch)
                 except NeverWell as error:
-                    _say(f'  {error} The suite is started anew.')
+                    _say(f'  {error} The suite is started again.')
                     if number:
                         return number
                     # Nor in a suite of its own: that is a fault, too.

@@ -3,7 +3,7 @@
 
 Its processes are those of `./gremsy run web:=true params_file:=…` for a robot with a network camera: nothing in them is
 told that it is a trial. Around them is what the demo has around its own: a ROS domain, ports, and an operator who arms
-the gimbal, and arms it again when its driver was started anew.
+the gimbal, and arms it again when its driver was started again.
 """
 
 from __future__ import annotations

@@ -62,7 +62,7 @@ def examine(arguments: list[str], env: Mapping[str, str]) -> int:
     try:
         return _ask_inside(layout, env, lacks, as_json=as_json)
     except (GremsyError, OSError) as error:
-        report.write(f'  the workspace does not start ({error}): ./gremsy setup --clean makes it anew\n')
+        report.write(f'  the workspace does not start ({error}): ./gremsy setup --clean rebuilds it\n')
         if as_json:
             said = ' '.join(str(error).split())
             _print_json([*lacks, _lack('broken', f'does not start ({said})', 'Run `./gremsy setup --clean`.')])

@@ -14,7 +14,7 @@ from gremsy_tool.stamps import digest_of
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-# Raise this when the way of building changes, so that everything is built anew.
+# Raise this when the way of building changes, so that everything is built again.
 BUILD_REVISION = 1
 
 _READ_WHOLE = {'package.xml', 'setup.py', 'setup.cfg', 'CMakeLists.txt'}

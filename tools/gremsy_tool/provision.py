@@ -79,7 +79,7 @@ class Provision:
         return True
 
     def relock(self) -> None:
-        """Writes uv.lock anew from pyproject.toml."""
+        """Writes uv.lock again from pyproject.toml."""
         with self._working() as progress, progress.step('lock', 'uv.lock'):
             self._venv.lock(progress.note)
 

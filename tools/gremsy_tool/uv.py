@@ -86,12 +86,12 @@ class Uv:
             raise GremsyError(f'uv.lock cannot be read ({_last_of(result.stderr)}): restore it with git checkout.')
         return result.stdout
 
-    def install(self, requirements: str, anew: Iterable[str], note: Callable[[str], None]) -> list[str]:
+    def install(self, requirements: str, reinstalled: Iterable[str], note: Callable[[str], None]) -> list[str]:
         """Installs pinned packages, every file checked against its hash; returns the names of those that it wrote.
 
         Args:
             requirements: What `locked` returned.
-            anew: The packages that are written again though they seem to be there.
+            reinstalled: The packages that are written again though they seem to be there.
             note: Is told what is being done.
         """
         wanted, build = self._layout.state / 'requirements.txt', self._layout.state / 'build_requirements.txt'
@@ -102,7 +102,7 @@ class Uv:
             'pip', 'install', '--python', str(self._layout.python), '--no-deps', '--require-hashes',
             '--requirements', str(wanted), '--build-constraints', str(build),
             '--require-build-hashes', '--preview-features', 'build-dependency-hashes',
-            *(part for name in sorted(anew) for part in ('--reinstall-package', name)),
+            *(part for name in sorted(reinstalled) for part in ('--reinstall-package', name)),
         ]  # fmt: skip
         settings = self._settings()
         try:

@@ -98,10 +98,10 @@ class Venv:
         installed, interrupted = self._installed(), self._recorded().get('filling', [])
         locked = self._uv.locked(groups, self._brought_by_the_system())
         # What an interrupted set-up was writing may look whole and not be; what other groups have it left alone.
-        anew = names_in(self._uv.locked(interrupted)) & names_in(locked) if interrupted else set()
-        anew -= names_in(self._uv.locked(installed)) if installed and anew else set()
+        reinstalled = names_in(self._uv.locked(interrupted)) & names_in(locked) if interrupted else set()
+        reinstalled -= names_in(self._uv.locked(installed)) if installed and reinstalled else set()
         self._record(installed, sorted({*interrupted, *groups}))
-        written = self._uv.install(locked, anew, note)
+        written = self._uv.install(locked, reinstalled, note)
         if any(name.startswith('ros-') for name in written):
             include = self._ask('import sysconfig; print(sysconfig.get_paths()["include"])').strip()
             point_cmake_files_here(self._layout.venv / 'share', include, site_packages(self._layout))
@@ -113,7 +113,7 @@ class Venv:
         for name, error in broken.items():
             raise GremsyError(
                 f'The package "{name}" is installed, but cannot be imported here ({error}): mend what it names and run '
-                './gremsy setup again, or make the workspace anew with ./gremsy setup --clean.'
+                './gremsy setup again, or rebuild the workspace with ./gremsy setup --clean.'
             )
         self._record(sorted({*installed, *groups}), [group for group in interrupted if group not in groups])
 

@@ -256,7 +256,7 @@ def test_the_index_of_errors_has_what_known_lines_of_the_code_say():
     # gremsy_gimbal_driver/links/udp_link.py, gremsy_tool/cli.py, gremsy_web/http/web_application.py.
     assert '* Nothing is listening on the gimbal link …: wait for the payload to start, or correct the port' in index
     assert '* There is no group "…" in pyproject.toml: choose from ….' in index
-    assert '* There is nothing at this address: /docs lists what there is.' in index
+    assert '* There is nothing at this address: /docs lists the addresses.' in index
     every = [each for modules in sentences().values() for texts in modules.values() for each in texts]
     assert sum(each.error != '' for each in every) > 400
 

@@ -24,10 +24,10 @@ class CameraParameters(NodeParameters):
     source: str = param(
         '',
         doc='Where the video comes from: `rtsp://${USER}:${PASSWORD}@10.1.2.3/eo`, `http://10.1.2.3/video.mjpg`, '
-        '`/dev/video0` (or with options, as `/dev/video0?size=1280x720&rate=30`), `gst: PIPELINE`, the path of a file '
-        "or of a folder of pictures, `external` (another driver's `image_raw`) or `external:/usb_cam/image_raw`, "
-        '`sim:` (simulated payload, default footage) or `sim:/path/to/video?ring=NAME`. It must be said; `sim:=true` '
-        'of the launch files says `sim:`.',
+        '`/dev/video0` (or with options: `/dev/video0?size=1280x720&rate=30`), `gst: PIPELINE`, the path of a video '
+        "file or of a folder of pictures, `external` (another driver's `image_raw`) or `external:/usb_cam/image_raw`, "
+        '`sim:` (simulated payload, default footage) or `sim:/path/to/video?ring=NAME`. Required; the launch argument '
+        '`sim:=true` sets it to `sim:`.',
         example='/dev/video0',
     )
     rate_hz: float = param(
@@ -35,16 +35,16 @@ class CameraParameters(NodeParameters):
         unit='Hz',
         low=0.0,
         high=240.0,
-        doc="Frames per second; 0 takes the source's own (a file's, 30 for `sim:`).",
+        doc="Frames per second; 0 keeps the source's own rate (the file's, 30 for `sim:`).",
     )
     at_end: str = param(
         'loop',
         choices=('loop', 'hold', 'stop'),
-        doc='What a file does at its end: start again, hold its last frame, stop.',
+        doc='What happens at the end of a file: start over, hold the last frame, or stop.',
     )
     frame_id: str = param(
         '',
-        doc='Optical frame of the images; empty takes `<namespace>_optical_frame`, as `robot/eo_optical_frame`.',
+        doc='Optical frame of the images; empty for `<namespace>_optical_frame`, such as `robot/eo_optical_frame`.',
         form=TextForm.FRAME,
     )
     horizontal_field_deg: float = param(
@@ -52,106 +52,113 @@ class CameraParameters(NodeParameters):
         unit='deg',
         low=0.0,
         high=179.0,
-        doc='Horizontal field of view at zoom 1 of a source that does not know its camera; 0 for unknown.',
+        doc='Horizontal field of view at zoom 1, for sources that bring no intrinsics; 0 if unknown.',
     )
     calibration_file: str = param(
         '',
-        doc='YAML of camera_calibration, at zoom 1, of a source that does not know its camera; empty for none.',
+        doc='YAML file written by camera_calibration at zoom 1, for sources that bring no intrinsics; empty for none.',
         form=TextForm.PATH,
     )
     calibration_region: tuple[float, ...] = param(
         (),
         unit='px',
         low=0.0,
-        doc='x, y, width and height of the part of the calibrated images that the video shows; empty for the whole, or '
-        'its middle where the video has another aspect (which is said).',
+        doc='x, y, width and height of the part of the calibrated images that the video shows; empty for all of it, '
+        'or for its middle where the video has a different aspect ratio (logged).',
     )
     zoom_table: tuple[str, ...] = param(
         (),
-        doc="What the zoom does to the focal length, one text each, as `'4: 3.87'`: at zoom 4 it is 3.87 times that of "
-        "the calibration; with coefficients of distortion behind, as `'4: 3.87 -0.02 0.1 0 0 0'`, also to that. Empty "
-        'for in proportion.',
+        doc="Focal length by zoom, one text per zoom: `'4: 3.87'` means 3.87 times the calibrated focal length at "
+        "zoom 4. Distortion coefficients may follow: `'4: 3.87 -0.02 0.1 0 0 0'`. Empty for a focal length "
+        'proportional to the zoom.',
     )
     compressed_format: str = param(
         'jpeg',
         choices=('jpeg', 'png'),
         live=True,
-        doc='Of `image_raw/compressed`; `png` loses nothing and keeps the 16 bits of infrared, which `jpeg` shows '
-        'through a gain, and takes several times as long.',
+        doc='Format of `image_raw/compressed`; `png` is lossless and keeps all 16 bits of infrared, which `jpeg` '
+        'shows through a gain, and takes several times as long.',
     )
     jpeg_quality: int = param(
-        80, low=1, high=100, live=True, doc='Of `image_raw/compressed`, which is made only while somebody listens.'
+        80,
+        low=1,
+        high=100,
+        live=True,
+        doc='Quality of `image_raw/compressed`, which is encoded only while it has subscribers.',
     )
 
     reader: str = param(
         _LIVE.reader,
         choices=('auto', 'pyav', 'gstreamer', 'opencv'),
-        doc='What reads a network camera; `auto` takes the first of the others that this machine has.',
+        doc='Library that reads a network camera; `auto` takes the first one that this machine has.',
     )
     decoder: str = param(
         _LIVE.decoder,
         choices=('auto', 'hardware', 'software'),
-        doc='What decodes its video; `auto` takes hardware where there is some that works.',
+        doc='Decoder of the video; `auto` takes hardware where that works.',
     )
     transport: str = param(
         _LIVE.transport,
         choices=('auto', 'tcp', 'udp'),
-        doc='How its RTP packets travel; `auto` takes TCP, which loses none, and UDP where the camera refuses it.',
+        doc='Transport of the RTP packets; `auto` takes TCP, which loses none, and UDP where the camera refuses TCP.',
     )
     via: str = param(
         _LIVE.via,
         choices=('auto', 'camera', 'server'),
-        doc='Where its stream is read from; `auto` takes the server of `server_url`, or the camera while that is away.',
+        doc='Where the stream is read from; `auto` takes the server at `server_url`, and the camera while that is '
+        'unreachable.',
     )
     server_url: str = param(
         _LIVE.server_url,
-        doc="The camera's stream at a media server, as `rtsp://127.0.0.1:8554/eo`; empty for no server.",
+        doc="The camera's stream at a media server, such as `rtsp://127.0.0.1:8554/eo`; empty for no server.",
     )
     max_delay_ms: float = param(
         _LIVE.max_delay_ms,
         unit='ms',
         low=0.0,
         high=2000.0,
-        doc='Longest time that packets of RTP over UDP wait for one that is missing.',
+        doc='Longest time that RTP packets over UDP wait for a missing one.',
     )
     stamps: str = param(
         _LIVE.stamps,
         choices=('auto', 'camera', 'arrival', 'sei'),
-        doc='Where capture times come from: `auto` takes the best that the camera tells, `camera` likewise and its '
-        "clock for this machine's however far off, `arrival` nothing of it, `sei` the time code in its video.",
+        doc='Where capture times come from: `auto` takes the best that the camera reports; `camera` does too, and '
+        "trusts the camera's clock however far off it is; `arrival` ignores the camera's times; `sei` reads the time "
+        'code in the video.',
     )
     transport_delay_ms: float = param(
         _LIVE.transport_delay_ms,
         unit='ms',
         low=0.0,
         high=5000.0,
-        doc='Shortest time from capture to arrival: taken from the arrival where the camera tells no capture time, and '
-        "where its clock is not this machine's.",
+        doc='Shortest time from capture to arrival, subtracted from the arrival where the camera reports no capture '
+        "time or its clock differs from this machine's.",
     )
     stamp_offset_ms: float = param(
         _LIVE.stamp_offset_ms,
         unit='ms',
         low=-5000.0,
         high=5000.0,
-        doc='Added to capture times that the camera tells; `camera_check` measures it.',
+        doc='Added to the capture times that the camera reports; `camera_check` measures it.',
     )
     stall_after_s: float = param(
         _LIVE.stall_after_s,
         unit='s',
         low=0.1,
         high=60.0,
-        doc='A camera that sends no picture for so long, and for three periods of its rate, is opened again.',
+        doc='A camera that sends no picture for this long, and for three periods of its rate, is reopened.',
     )
     frozen_after_s: float = param(
         _LIVE.frozen_after_s,
         unit='s',
         low=0.0,
         high=600.0,
-        doc='A camera that sends the same picture for so long is taken for frozen; 0 for never.',
+        doc='A camera that sends the same picture for this long is considered frozen; 0 for never.',
     )
     secrets_file: str = param(
         _LIVE.secrets_file,
-        doc='Lines of NAME=VALUE for `${NAME}` in `source` and `server_url`, beside the environment; empty for none.',
+        doc='File of NAME=VALUE lines for `${NAME}` in `source` and `server_url`, in addition to the environment; '
+        'empty for none.',
         form=TextForm.PATH,
     )
 
@@ -168,45 +175,50 @@ class CameraParameters(NodeParameters):
     record_dir: str = param(
         '~/gremsy_recordings',
         live=True,
-        doc='Folder for recordings and snapshots; it is made where only its last part is missing.',
+        doc='Folder for recordings and snapshots; it is created if only its last part is missing.',
         form=TextForm.PATH,
     )
     record_name: str = param(
         '{robot}_{camera}_{time}',
         live=True,
-        doc="What files are called: `{robot}` and `{camera}` are of the camera's namespace, `{time}` is the UTC time.",
+        doc="File name: `{robot}` and `{camera}` come from the camera's namespace, `{time}` is the UTC time.",
     )
     record_format: str = param(
         'auto',
         choices=('auto', 'mp4', 'mcap', 'both'),
         live=True,
-        doc='`mp4` for a film, `mcap` for a bag of topics, `both`, or `auto` for what the installed packages write.',
+        doc='`mp4` for a video file, `mcap` for a bag of topics, `both`, or `auto` for whatever the installed '
+        'packages can write.',
     )
     record_images: str = param(
         'auto',
         choices=('auto', 'jpeg', 'none'),
         live=True,
-        doc='Pictures in the bag: `jpeg` (16-bit infrared as PNG), `none`, or `auto`: 16-bit infrared, and all where '
-        'there is no film.',
+        doc='Images in the bag: `jpeg` (16-bit infrared as PNG), `none`, or `auto`: 16-bit infrared, and all images '
+        'if there is no MP4.',
     )
     record_segment_s: float = param(
-        600.0, unit='s', low=0.0, high=86400.0, live=True, doc='A new file after so long; 0 for one file.'
+        600.0, unit='s', low=0.0, high=86400.0, live=True, doc='A new file begins after this long; 0 for a single file.'
     )
     record_limit_gb: float = param(
-        0.0, unit='GB', low=0.0, live=True, doc='What all recordings in the folder may take together; 0 for no limit.'
+        0.0,
+        unit='GB',
+        low=0.0,
+        live=True,
+        doc='Most that all recordings in the folder may take together; 0 for no limit.',
     )
     record_keep_free_gb: float = param(
-        1.0, unit='GB', low=0.0, live=True, doc='What recordings leave free of the disk; they end before.'
+        1.0, unit='GB', low=0.0, live=True, doc='Disk space that recordings leave free; they end before it is used up.'
     )
     record_delete_oldest: bool = param(
         False,
         live=True,
-        doc='Whether the oldest recordings are deleted where there is no more room, and never anything else; otherwise '
-        'recording ends.',
+        doc='Delete the oldest recordings, and never anything else, when there is no room left; otherwise recording '
+        'ends.',
     )
-    record_at_start: bool = param(False, doc='Record from the start of the node on, without being asked.')
+    record_at_start: bool = param(False, doc='Start recording when the node starts.')
     snapshot_format: str = param(
-        'png', choices=('png', 'jpeg'), live=True, doc='Of `~/snapshot`; 16-bit infrared is PNG in any case.'
+        'png', choices=('png', 'jpeg'), live=True, doc='Format of `~/snapshot`; 16-bit infrared is always PNG.'
     )
 
     @property
@@ -225,9 +237,7 @@ class CameraParameters(NodeParameters):
                 'Parameters `calibration_file` and `horizontal_field_deg` both describe the camera: set one of them.'
             )
         if self.calibration_region and not self.calibration_file:
-            raise ParameterError(
-                'Parameter `calibration_region` is part of no calibration: set `calibration_file` too.'
-            )
+            raise ParameterError('Parameter `calibration_region` needs a calibration: set `calibration_file` too.')
         if self.calibration_region and (len(self.calibration_region) != 4 or not all(self.calibration_region[2:])):
             raise ParameterError(
                 f'Parameter `calibration_region` is {list(self.calibration_region)}: give x, y, width and height, px.'

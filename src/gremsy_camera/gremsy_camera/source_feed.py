@@ -196,7 +196,7 @@ class SourceFeed:
         away_s = (self._clock.monotonic_ns() - self._broke_at_ns) / _NS_PER_S
         self._broke_at_ns = None
         if self._say is not None and away_s >= _SAID_AFTER_S:
-            self._say(f'`source` gives frames again, after {away_s:.1f} s without.')
+            self._say(f'`source` delivers frames again, after {away_s:.1f} s without.')
 
     def _fail(self, error: SourceError) -> None:
         if self._broke_at_ns is None:

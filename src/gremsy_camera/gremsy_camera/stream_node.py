@@ -111,7 +111,7 @@ class StreamNode(SuiteNode[StreamParameters]):
         until_s = time.monotonic() + _GOODBYE_S
         for each in self._paths.values():
             if not each.out.wait_until_idle(max(0.0, until_s - time.monotonic())):
-                self.get_logger().info(f'The video server was not told in time that {each.name} ends.')
+                self.get_logger().info(f'The video server was not notified in time that {each.name} ends.')
 
     def cleanup(self) -> None:
         """Let go of the encoders."""
@@ -162,7 +162,7 @@ class StreamNode(SuiteNode[StreamParameters]):
             self.report_drop(
                 name,
                 'no path',
-                f'A message on {self.resolve_topic_name(name)} is {text[:80]!r}, which names no path: send PATH, or '
+                f'A message on {self.resolve_topic_name(name)} is {text[:80]!r}, which is not a path: send PATH, or '
                 'PATH key.',
             )
             return

@@ -26,34 +26,41 @@ class StreamParameters(NodeParameters):
 
     server: str = param(
         'rtsp://127.0.0.1:8554',
-        doc='The video server that the video is given to: MediaMTX, or the built-in one, as '
-        '`rtsp://${USER}:${PASSWORD}@127.0.0.1:8554`; empty for none.',
+        doc='Video server to publish to, MediaMTX or the built-in one: `rtsp://${USER}:${PASSWORD}@127.0.0.1:8554`; '
+        'empty for none.',
     )
     server_api: str = param(
         'http://127.0.0.1:9997',
-        doc="The server's API, which is asked who reads, at `/v3/paths/get/PATH`; empty for none.",
+        doc="The server's API, which tells whether a path has readers (`/v3/paths/get/PATH`); empty for none.",
     )
     picture: str = param(
         'both',
         choices=('both', 'clean', 'overlay'),
-        doc='What can be watched: `image_raw`, `overlay`, or each under its own path.',
+        doc='What can be watched: `image_raw` (`clean`), `overlay`, or both, each under its own path.',
     )
-    path: str = param('', doc="Of the clean video at the server; empty takes the camera's name, as `eo`.")
-    overlay_path: str = param('', doc='Of the video with the overlay; empty takes `eo_overlay`.')
+    path: str = param('', doc="Path of the clean video at the server; empty for the camera's name, such as `eo`.")
+    overlay_path: str = param(
+        '', doc="Path of the video with the overlay; empty for the camera's name with `_overlay`, such as `eo_overlay`."
+    )
     when: str = param(
         'watched',
         choices=('watched', 'always'),
         live=True,
-        doc='`watched` encodes while somebody watches only; `always` is for a server that records.',
+        doc='`watched` encodes only while somebody watches; `always` is for a server that records.',
     )
     encoder: str = param(
         _OUT.encoder,
         choices=WAYS,
-        doc='`auto` takes hardware where some works, else software; or one by its name: `x264` and `openh264` are '
+        doc='`auto` takes hardware where that works, else software; or an encoder by name: `x264` and `openh264` are '
         "PyAV's, `x264enc` and `openh264enc` GStreamer's.",
     )
     rate_hz: float = param(
-        _OUT.rate_hz, unit='Hz', low=1.0, high=120.0, live=True, doc='Frames that come faster are left out.'
+        _OUT.rate_hz,
+        unit='Hz',
+        low=1.0,
+        high=120.0,
+        live=True,
+        doc='Highest frame rate; frames beyond it are left out.',
     )
     bitrate_kbps: int = param(
         _OUT.kbps,
@@ -61,14 +68,14 @@ class StreamParameters(NodeParameters):
         low=100,
         high=50_000,
         live=True,
-        doc='Of each path, at most; no picture takes more than its share, so that none waits for another.',
+        doc='Highest bit rate of each path; no frame takes more than its share, so that none waits for another.',
     )
     gop: int = param(
         _OUT.gop,
         low=1,
         high=600,
         live=True,
-        doc='Frames from one key frame to the next; whoever comes gets one at once.',
+        doc='Frames from one key frame to the next; a new viewer gets one at once.',
     )
     widest_px: int = param(
         _OUT.widest_px,
@@ -76,12 +83,12 @@ class StreamParameters(NodeParameters):
         low=0,
         high=16_384,
         live=True,
-        doc='Pictures that are wider are sent smaller: one of 3840x2160 takes four times as long to encode as one of '
-        '1920x1080. 0 sends all as they are.',
+        doc='Wider frames are scaled down to this: 3840x2160 takes four times as long to encode as 1920x1080. 0 for '
+        'no limit.',
     )
     secrets_file: str = param(
         '',
-        doc='Lines of NAME=VALUE for `${NAME}` in `server`, beside the environment; empty for none.',
+        doc='File of NAME=VALUE lines for `${NAME}` in `server`, in addition to the environment; empty for none.',
         form=TextForm.PATH,
     )
 
@@ -123,7 +130,7 @@ class StreamParameters(NodeParameters):
         for name, path in (('path', self.path), ('overlay_path', self.overlay_path)):
             if path and not _PATH.fullmatch(path):
                 raise ParameterError(
-                    f"Parameter `{name}` is '{path}', which names no path of a video server: use letters, digits and "
+                    f"Parameter `{name}` is '{path}', which is not a path of a video server: use letters, digits and "
                     '_.-~, with single / between its parts, as in eo.'
                 )
         if self.path and self.path == self.overlay_path:
@@ -132,7 +139,7 @@ class StreamParameters(NodeParameters):
             )
         if self.server_api and not _is_web_address(self.server_api):
             raise ParameterError(
-                f"Parameter `server_api` is '{redacted(self.server_api)}', which is no address: write it as "
+                f"Parameter `server_api` is '{redacted(self.server_api)}', which is not an address: write it as "
                 'http://127.0.0.1:9997, or leave it empty.'
             )
 

@@ -73,9 +73,9 @@ def test_a_file_is_checked_like_a_camera(make_video, capsys):
     ('arguments', 'status', 'sentence'),
     [
         (['/dev/video99'], 1, 'There is no camera /dev/video99: this machine has'),
-        (['/dev/null'], 2, '/dev/null is no V4L2 device: this machine has'),
+        (['/dev/null'], 2, '/dev/null is not a V4L2 device: this machine has'),
         (['/no/such.mp4'], 2, 'There is no file or folder /no/such.mp4: check the path of `source`.'),
-        (['x.mp4', '-p', 'transport'], 2, '-p transport gives no value: write -p NAME=VALUE, as -p transport=udp.'),
+        (['x.mp4', '-p', 'transport'], 2, '-p transport has no value: write -p NAME=VALUE, such as -p transport=udp.'),
         (['x.mp4', '-p', 'speed=1'], 2, 'There is no parameter `speed`: the parameters are autostart,'),
         (['x.mp4', '-p', 'reader=vlc'], 2, "Parameter `reader` is 'vlc': use one of auto, pyav, gstreamer, opencv."),
     ],
@@ -240,7 +240,7 @@ def test_credentials_are_named_and_not_shown():
     assert advice(found) == [
         'User name and password are not in the lines below: set CAMERA_USER and CAMERA_PASSWORD in the environment of '
         'the node, or in a file of mode 600 that `secrets_file` names.',
-        'Nothing can be pointed at without the field of view: add `horizontal_field_deg` from the data sheet of the '
+        'Pointing is impossible without the field of view: add `horizontal_field_deg` from the data sheet of the '
         'camera, or `calibration_file`.',
     ]
     assert len(advice(result(parameters={'horizontal_field_deg': 60.0}))) == 1
@@ -273,7 +273,7 @@ def test_what_the_lamp_told_is_in_the_lines_and_a_small_offset_is_not():
 @pytest.mark.parametrize(
     ('values', 'begins'),
     [
-        ({'stamp_source': 'arrival'}, 'The camera tells no capture time, so stamps are late by the time'),
+        ({'stamp_source': 'arrival'}, 'The camera reports no capture time, so stamps are late by the time'),
         ({'blinked': True}, 'The lamp was not seen in the picture: point the camera at it,'),
         (
             {'details': (('B-frames', 'yes: they add delay'),)},

@@ -76,7 +76,7 @@ def test_each_camera_has_a_line_that_begins_with_its_source():
     assert found_lines(kernel, [NetworkCamera('10.1.2.3', 'Mast', 'D1')], '') == [
         '/dev/v4l/by-id/usb-HD  HD Webcam: MJPG to 1920x1080 at 30 Hz',
         '/dev/video2  Other: no permission: sudo usermod -aG video $USER, and log in again',
-        "rtsp://${CAMERA_USER}:${CAMERA_PASSWORD}@10.1.2.3/…  Mast D1: its path is in the maker's manual",
+        'rtsp://${CAMERA_USER}:${CAMERA_PASSWORD}@10.1.2.3/…  Mast D1: its path is in its manual',
     ]
 
 
@@ -85,7 +85,7 @@ def test_nothing_found_is_said_and_is_no_success(monkeypatch, capsys):
     monkeypatch.setattr(camera_finding, 'find_network_cameras', list)
     assert camera_check.main(['--find']) == 1
     assert capsys.readouterr().out == (
-        'No camera was found: neither /dev/video*, nor one that answers to ONVIF discovery.\n'
+        'No camera was found: neither /dev/video*, nor one that answers ONVIF discovery.\n'
     )
 
 
@@ -98,7 +98,7 @@ def test_a_machine_without_network_still_lists_its_own(monkeypatch, capsys):
     assert camera_check.main(['--find', '--json']) == 0
     found = json.loads(capsys.readouterr().out)
     assert [each['path'] for each in found['cameras']] == ['/dev/video0'] and found['network_cameras'] == []
-    assert found['problem'] == 'The network could not be asked (Network is unreachable).'
+    assert found['problem'] == 'The network could not be searched (Network is unreachable).'
 
 
 def test_without_a_source_there_is_nothing_to_check(capsys):

@@ -111,7 +111,7 @@ def test_a_camera_of_foreign_formats_only_is_sent_to_a_pipeline(chosen):
     with pytest.raises(SourceUnusable) as raised:
         chosen(only)
     assert str(raised.value) == (
-        'The camera /dev/video0 has only formats that are not decoded here, H264, RGBP: read it with `gst:` and a '
+        'The camera /dev/video0 has only formats that cannot be decoded here, H264, RGBP: read it with `gst:` and a '
         'pipeline that decodes one of them.'
     )
 
@@ -120,5 +120,5 @@ def test_a_camera_without_formats_says_so(chosen):
     with pytest.raises(SourceUnusable) as raised:
         chosen(WEBCAM.__class__(card='grabber'))
     assert str(raised.value) == (
-        'The camera /dev/video0 tells no format at all: what it is connected to may give no signal.'
+        'The camera /dev/video0 offers no format at all: the device it is connected to may have no signal.'
     )

@@ -324,7 +324,7 @@ def test_what_cannot_be_a_message_is_counted_and_said_once(desk):
     assert made.recorder.rows()['recording losses'] == '2 messages on /state'
     made.stop()
     assert made.bag() == [('/state', 'one'), ('/state', 'two')]
-    assert made.said[0] == 'What came on /state cannot be recorded (TypeError: no message): check its publisher.'
+    assert made.said[0] == 'A message on /state cannot be recorded (TypeError: no message): check its publisher.'
 
 
 def test_starting_and_stopping_twice_is_answered(desk):
@@ -393,7 +393,7 @@ class Refusing:
             "the disk that '{folder}' is on is full: make room, or raise `record_keep_free_gb`, with which recording "
             'ends before.',
         ),
-        (errno.EIO, "'{folder}' cannot be written to any more (Input/output error)."),
+        (errno.EIO, "'{folder}' can no longer be written to (Input/output error)."),
     ],
     ids=['full', 'gone'],
 )

@@ -117,7 +117,7 @@ def test_a_capture_in_the_future_is_stamped_with_its_arrival_and_said_once(clock
         assert stamp.ros_ns == ROS_EPOCH_NS + arrived_ns
     assert captures.counts() == {'stamps ahead of now': 2}
     assert said.sentences == [
-        'The camera says that a picture was captured 15.0 ms after it arrived: it is stamped with its arrival; '
+        'The camera reports that a picture was captured 15.0 ms after it arrived: it is stamped with its arrival; '
         'where the camera stamps after its encoder, set `stamp_offset_ms`.'
     ]
 
@@ -134,7 +134,7 @@ def test_a_step_of_the_cameras_clock_is_said_and_counted_and_time_goes_on(clock,
     # Two seconds after the step it is at home again.
     assert np.abs(stamps[-10:]).max() <= 3 * MS
     assert captures.counts()['stamps that jumped'] == 1
-    assert "The camera's times jumped by more than a second against this machine's: they are converted anew." in (
+    assert "The camera's times jumped by more than a second against this machine's: they are matched again." in (
         said.sentences
     )
 
@@ -211,7 +211,7 @@ def test_times_that_do_not_go_on_give_way_to_arrivals(clock, make, said, told):
         stamp = arrive(clock, captures, arrived_ns, **told(index))
     assert (stamp.ros_ns, stamp.origin) == (ROS_EPOCH_NS + arrived_ns, 'arrival')
     assert said.sentences[-1] == (
-        "The camera's times do not go on while its pictures do: stamps are arrivals until it is opened again; set its "
+        "The camera's times stand still while its pictures come: stamps are arrivals until it is opened again; set its "
         'clock, or `stamps` to arrival.'
     )
 

@@ -76,7 +76,7 @@ def test_what_is_no_address_is_a_sentence(text):
     with pytest.raises(SourceUnusable) as raised:
         StreamAddress.of(text, 'source')
     assert str(raised.value) == (
-        f'`source` {redacted(text)} is no address of a stream: write rtsp://user:password@host:port/path, with @, :, / '
+        f'`source` {redacted(text)} is not a stream address: write rtsp://user:password@host:port/path, with @, :, / '
         'and % of a password as %40, %3A, %2F and %25.'
     )
 
@@ -85,7 +85,7 @@ def test_what_is_no_address_is_a_sentence(text):
 def test_what_is_no_port_is_a_sentence(port):
     with pytest.raises(SourceUnusable) as raised:
         StreamAddress.of(f'rtsp://u:sesame@h:{port}/eo', 'server_url')
-    assert str(raised.value) == f'`server_url` rtsp://h:{port}/eo has a port that is none: use 1 to 65535.'
+    assert str(raised.value) == f'`server_url` rtsp://h:{port}/eo has an invalid port: use 1 to 65535.'
 
 
 def test_an_empty_user_is_a_sentence_and_an_empty_password_is_one():
@@ -111,7 +111,7 @@ def test_a_name_without_a_value_is_a_sentence():
 def test_what_is_no_name_is_a_sentence():
     with pytest.raises(SourceUnusable) as raised:
         fill_in('rtsp://${CAMERA USER}@10.1.2.3/eo', 'source', {})
-    assert str(raised.value) == '`source` has ${CAMERA USER}, which is no name: use letters, digits and _.'
+    assert str(raised.value) == '`source` has ${CAMERA USER}, which is not a valid name: use letters, digits and _.'
 
 
 def secrets_file(folder, text, mode=0o600):

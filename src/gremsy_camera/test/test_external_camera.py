@@ -255,7 +255,7 @@ def test_the_camera_info_of_a_second_driver_is_said_and_not_taken_for_lost_image
         '/second and /usb_cam both publish /r/eo/camera_info, so intrinsics of another camera may be used: put each '
         'into a namespace of its own, or name the right one in `source` as external:TOPIC?info=TOPIC.'
     )
-    # A driver that was started anew may be there twice for a moment.
+    # A driver that was started again may be there twice for a moment.
     assert watched.look(Senders((RAW,), (), (INFO, INFO)), 6.0, images=20.0, infos=20.0) is None
 
 
@@ -325,7 +325,7 @@ def test_a_rate_that_cannot_be_had_is_said(said):
     frames = ForeignFrames('', 'o')
     source = create_source('external', SourceContext('o', 5.0, AtEnd.LOOP, SystemClock(), said, foreign=frames))
     source.open()
-    assert said.sentences == ['`rate_hz` does nothing with `source` external: its driver says how often images come.']
+    assert said.sentences == ['`rate_hz` has no effect with `source` external: the driver of the camera sets the rate.']
 
 
 def test_the_source_says_its_size_when_it_changes_and_what_it_dropped(said):

@@ -268,7 +268,7 @@ def moved(packet: EncodedPacket, by_s: float) -> EncodedPacket:
     [
         (4.0, 1, 120),  # a gap: the last picture is held
         (60.0, 2, 120),  # the camera was away: two films
-        (-100.0, 2, 120),  # the camera was restarted, its time began anew
+        (-100.0, 2, 120),  # the camera was restarted, its time began again
     ],
 )
 def test_what_times_that_jump_do(films, tmp_path, by_s, files, pictures):

@@ -201,8 +201,7 @@ def test_a_pipeline_that_ends_is_over(make_reader, at_end):
     with pytest.raises(SourceEnded) as raised:
         read(reader, 100)
     assert str(raised.value) == (
-        f'The pipeline `{description}` came to its end and `at_end` is `{at_end.value}`: '
-        'set `at_end` to `loop` to go on.'
+        f'The pipeline `{description}` ended and `at_end` is `{at_end.value}`: set `at_end` to `loop` to go on.'
     )
 
 
@@ -212,7 +211,7 @@ def test_a_camera_that_ends_is_started_again(make_reader):
     reader.open()
     with pytest.raises(SourceError) as raised:
         read(reader, 100)
-    assert str(raised.value) == f'The pipeline `{description}` came to its end: it is started again.'
+    assert str(raised.value) == f'The pipeline `{description}` ended: it is started again.'
 
 
 def test_a_file_plays_at_its_own_pace_and_loops(make_reader, make_video, index_of):

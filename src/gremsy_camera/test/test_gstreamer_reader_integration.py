@@ -179,7 +179,7 @@ def test_credentials_are_given_and_shown_nowhere(run_camera, make_reader, method
     read(reader, 2)
     for uri in (f'rtsp://{camera.address}', f'rtsp://operator:wrong-secret@{camera.address}'):
         assert str(opening(make_reader(uri))) == (
-            f'The camera rtsp://{camera.address} cannot be opened: it wants a valid user name and password (401): '
+            f'The camera rtsp://{camera.address} cannot be opened: it requires a valid user name and password (401): '
             'check those in `source`.'
         )
 
@@ -202,11 +202,11 @@ def test_audio_only(run_camera, make_reader):
 @pytest.mark.parametrize(
     ('status', 'why'),
     [
-        ('503 Service Unavailable', 'it serves no more readers now (503): close another one, or read from the server '
+        ('503 Service Unavailable', 'it accepts no more readers now (503): close another one, or read from the server '
          'that has it (`via`)'),
         ('453 Not Enough Bandwidth', 'it has no bandwidth left for one more reader (453): close another one'),
         ('500 Internal Server Error', 'it answers 500'),
-        ('461 Unsupported Transport', 'it does not send by this transport (461): set `transport` to another'),
+        ('461 Unsupported Transport', 'it does not support this transport (461): set `transport` to another'),
     ],
 )  # fmt: skip
 def test_what_a_camera_refuses_with_is_explained(make_reader, status, why):
@@ -221,7 +221,7 @@ def test_a_port_on_which_nothing_listens(make_reader):
         port = bound.getsockname()[1]
         assert str(opening(make_reader(f'rtsp://user:secret@127.0.0.1:{port}/eo'))) == (
             f'The camera rtsp://127.0.0.1:{port}/eo cannot be opened: nothing listens on port {port} of 127.0.0.1: '
-            'see that the camera has started and the port is right.'
+            'check that the camera has started and the port is right.'
         )
 
 
@@ -243,15 +243,15 @@ def test_a_server_of_something_else(make_reader):
 def test_an_encrypted_connection_to_a_port_without_encryption(run_camera, make_reader):
     uri = run_camera(**SMALL).uri.replace('rtsp:', 'rtsps:')
     assert str(opening(make_reader(uri))) == (
-        f'The camera {uri} cannot be opened: no encrypted connection can be made: see that the camera speaks rtsps on '
-        'this port, else use rtsp.'
+        f'The camera {uri} cannot be opened: no encrypted connection can be made: check that the camera speaks rtsps '
+        'on this port, else use rtsp.'
     )
 
 
 def test_a_time_code_in_the_video_is_not_for_this_reader():
     assert why_not(LiveOptions()) is None
     assert why_not(LiveOptions(stamps='sei')) == (
-        'GStreamer hands over no time code of the video: set `stamps` to auto, or `reader` to pyav.'
+        'GStreamer does not pass on time codes of the video: set `stamps` to auto, or `reader` to pyav.'
     )
 
 

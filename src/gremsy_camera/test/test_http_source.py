@@ -169,7 +169,7 @@ def test_a_single_picture_is_not_waited_for_longer_than_asked(camera, make_reade
 
 
 def digest_of(password, request, algorithm='MD5'):
-    """RFC 7616, 3.4.1, written anew for the test."""
+    """RFC 7616, 3.4.1, written again for the test."""
     make = {'MD5': hashlib.md5, 'SHA-256': hashlib.sha256}[algorithm]
     fields = dict(
         re.findall(r'(\w+)="?([^",]+)"?', request.partition('Authorization: Digest ')[2].partition('\r\n')[0])
@@ -224,7 +224,7 @@ def test_wrong_credentials_are_refused_and_shown_nowhere(camera, make_reader, ki
     error = opening(make_reader(server.uri.replace('//', f'//{user}')))
     assert isinstance(error, SourceRefused)
     assert str(error) == (
-        f'The camera {server.uri} cannot be opened: it wants a valid user name and password (401): '
+        f'The camera {server.uri} cannot be opened: it requires a valid user name and password (401): '
         'check those in `source`.'
     )
     assert len(server.requests) <= 2
@@ -234,7 +234,7 @@ def test_wrong_credentials_are_refused_and_shown_nowhere(camera, make_reader, ki
     ('status', 'why'),
     [
         ('404 Not Found', 'it has no such stream (404): check the path in `source`'),
-        ('503 Service Unavailable', 'it serves no more readers now (503): close another one, or read from the server '
+        ('503 Service Unavailable', 'it accepts no more readers now (503): close another one, or read from the server '
          'that has it (`via`)'),
         ('500 Oh No', 'it answers 500 Oh No'),
     ],
@@ -299,7 +299,7 @@ def test_redirects_in_a_circle(camera, make_reader):
 def test_a_redirect_away_from_http(camera, make_reader):
     server = camera(says('HTTP/1.1 302 Found\r\nLocation: rtsp://other/eo\r\n\r\n'))
     assert str(opening(make_reader(server.uri))) == (
-        f'The camera {server.uri} cannot be opened: it redirects to rtsp:, which is no HTTP.'
+        f'The camera {server.uri} cannot be opened: it redirects to rtsp:, which is not HTTP.'
     )
 
 
@@ -307,7 +307,7 @@ def test_a_redirect_away_from_http(camera, make_reader):
 def test_a_redirect_to_no_address_is_the_cameras_fault_and_asked_again(camera, make_reader, where):
     server = camera(says(f'HTTP/1.1 302 Found\r\nLocation: {where}\r\n\r\n'))
     error = opening(make_reader(server.uri))
-    assert str(error) == f'The camera {server.uri} cannot be opened: it redirects to {where}, which is no address.'
+    assert str(error) == f'The camera {server.uri} cannot be opened: it redirects to {where}, which is not an address.'
     assert not error.permanent
 
 
@@ -336,8 +336,8 @@ def test_a_port_on_which_nothing_listens(make_reader):
         bound.bind(('127.0.0.1', 0))
         port = bound.getsockname()[1]
         assert str(opening(make_reader(f'http://127.0.0.1:{port}/eo'))) == (
-            f'The camera http://127.0.0.1:{port}/eo cannot be opened: nothing listens on port {port} of 127.0.0.1: see '
-            'that the camera has started and the port is right.'
+            f'The camera http://127.0.0.1:{port}/eo cannot be opened: nothing listens on port {port} of 127.0.0.1: '
+            'check that the camera has started and the port is right.'
         )
 
 
@@ -359,7 +359,7 @@ def test_a_server_of_something_else(camera, make_reader, head):
 def test_a_server_that_hangs_up(camera, make_reader):
     server = camera(says(b''))
     assert str(opening(make_reader(server.uri))) == (
-        f'The camera {server.uri} cannot be opened: it closes the connection without an answer.'
+        f'The camera {server.uri} cannot be opened: it closes the connection without a response.'
     )
 
 
@@ -439,7 +439,7 @@ def test_a_certificate_that_is_put_there_is_taken(camera, make_reader, monkeypat
 def test_an_encrypted_connection_to_a_port_without_encryption(camera, make_reader):
     uri = camera(says('HTTP/1.0 200 OK\r\n\r\n')).uri.replace('http:', 'https:')
     assert str(opening(make_reader(uri))) == (
-        f'The camera {uri} cannot be opened: no encrypted connection can be made: see that it speaks https on this '
+        f'The camera {uri} cannot be opened: no encrypted connection can be made: check that it speaks https on this '
         'port, else use http.'
     )
 

@@ -175,7 +175,7 @@ def test_a_fisheyes_calibration_is_a_fisheyes(tmp_path):
             'it has 6 coefficients of distortion, and OpenCV knows 4, 5, 8, 12 or 14',
         ),
         (CALIBRATION + 'projection_matrix: {data: [1.0, 2.0]}\n', 'its projection_matrix must be 12 finite numbers'),
-        (CALIBRATION + 'rectification_matrix: {data: [a]}\n', 'its rectification_matrix has data that are no numbers'),
+        (CALIBRATION + 'rectification_matrix: {data: [a]}\n', 'its rectification_matrix has data that are not numbers'),
     ],
 )
 def test_what_is_wrong_with_a_calibration_is_said(file_of, text, reason):
@@ -340,13 +340,13 @@ def test_a_table_may_have_the_distortion_too(file_of):
     [
         (
             {'zoom_table': ('4',)},
-            "Parameter `zoom_table` has the row '4', which is none: write 'ZOOM: SCALE', as '4: 3.87', or with "
-            "coefficients of distortion behind, as '4: 3.87 -0.02 0.1 0 0 0'.",
+            "Parameter `zoom_table` has the row '4', which is not valid: write 'ZOOM: SCALE', as '4: 3.87', or "
+            "with distortion coefficients behind it, as '4: 3.87 -0.02 0.1 0 0 0'.",
         ),
         (
             {'zoom_table': ('0: 1',)},
-            "Parameter `zoom_table` has the row '0: 1', which is none: write 'ZOOM: SCALE', as '4: 3.87', or with "
-            "coefficients of distortion behind, as '4: 3.87 -0.02 0.1 0 0 0'.",
+            "Parameter `zoom_table` has the row '0: 1', which is not valid: write 'ZOOM: SCALE', as '4: 3.87', or "
+            "with distortion coefficients behind it, as '4: 3.87 -0.02 0.1 0 0 0'.",
         ),
         ({'zoom_table': ('2: 2', '2: 1.9')}, 'Parameter `zoom_table` has the zoom 2 twice: give each once.'),
         (
@@ -356,7 +356,7 @@ def test_a_table_may_have_the_distortion_too(file_of):
         ),
         (
             {'calibration_region': (0.0, 0.0, 640.0, 480.0)},
-            'Parameter `calibration_region` is part of no calibration: set `calibration_file` too.',
+            'Parameter `calibration_region` needs a calibration: set `calibration_file` too.',
         ),
         (
             {'calibration_file': 'eo.yaml', 'calibration_region': (0.0, 0.0, 640.0)},

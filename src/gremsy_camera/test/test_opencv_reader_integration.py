@@ -90,7 +90,7 @@ def test_credentials_are_given_and_shown_nowhere(run_camera, make_reader, method
     wrong = opening(make_reader(f'rtsp://operator:wrong-secret@{camera.address}'))
     assert isinstance(wrong, SourceRefused)
     assert str(wrong) == (
-        f'The camera rtsp://{camera.address} cannot be opened: it wants a valid user name and password (401): '
+        f'The camera rtsp://{camera.address} cannot be opened: it requires a valid user name and password (401): '
         'check those in `source`.'
     )
     written = ''.join([*capfd.readouterr(), str(info), str(said.sentences), str(wrong)])
@@ -165,7 +165,7 @@ def test_a_port_on_which_nothing_listens(make_reader):
         port = bound.getsockname()[1]
         assert str(opening(make_reader(f'rtsp://user:secret@127.0.0.1:{port}/eo'))) == (
             f'The camera rtsp://127.0.0.1:{port}/eo cannot be opened: nothing listens on port {port} of 127.0.0.1: '
-            'see that the camera has started and the port is right.'
+            'check that the camera has started and the port is right.'
         )
 
 
@@ -181,7 +181,7 @@ def test_a_camera_that_stalls_or_is_switched_off_is_noticed_within_its_time(run_
             read(reader, 1000)
         assert time.monotonic() - before < 6.0
         assert str(raised.value) == (
-            f'The camera {camera.uri} has sent no picture for 1 s, or has ended its stream (OpenCV does not tell '
+            f'The camera {camera.uri} has sent no picture for 1 s, or has ended its stream (OpenCV does not say '
             'which): it is opened again.'
         )
         reader.close()
@@ -268,7 +268,7 @@ def test_hardware_alone_is_refused_where_there_is_none(run_camera, make_reader):
 def test_an_opencv_without_ffmpeg_is_told_what_to_install(monkeypatch):
     assert why_not(LiveOptions()) is None
     assert why_not(LiveOptions(stamps='sei')) == (
-        "OpenCV's FFmpeg hands over no time code: set `stamps` to auto, or `reader` to pyav."
+        "OpenCV's FFmpeg does not pass on time codes: set `stamps` to auto, or `reader` to pyav."
     )
     monkeypatch.setattr(cv2.videoio_registry, 'getStreamBackends', list)
     assert why_not(LiveOptions()) == (

@@ -343,7 +343,7 @@ def test_a_camera_that_plays_and_sends_nothing_is_not_waited_for_as_for_a_key_fr
     with pytest.raises(SourceError) as raised:
         make_reader('H264', []).open()
     assert str(raised.value) == (
-        'The camera rtsp://10.1.2.3/eo has sent nothing at all for 0.1 s since it was asked to play: it is opened '
+        'The camera rtsp://10.1.2.3/eo has sent nothing for 0.1 s since it was asked to play: it is opened '
         'again; restart it if that goes on.'
     )
     # Any packet, here a report of its clock, is a sign that a key frame may come.

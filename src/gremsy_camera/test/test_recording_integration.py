@@ -234,7 +234,7 @@ def test_what_cannot_be_is_answered_with_the_reason(robot, video, tmp_path):
     answer = robot.call(SetBool, 'record', data=True)
     assert not answer.success
     assert answer.message == (
-        f"'{robot.folder}' is no folder: name one that recordings can be written to in `record_dir`."
+        f"'{robot.folder}' is not a folder: name one in `record_dir` that recordings can be written to."
     )
     answer = robot.call(Trigger, 'snapshot')
     assert not answer.success and 'is no folder' in answer.message

@@ -198,7 +198,7 @@ def test_a_file_where_the_folder_should_be(tmp_path):
         with pytest.raises(RecordingError) as refused:
             attempt()
         assert str(refused.value) == (
-            f"'{tmp_path / 'file'}' is no folder: name one that recordings can be written to in `record_dir`."
+            f"'{tmp_path / 'file'}' is not a folder: name one in `record_dir` that recordings can be written to."
         )
 
 

@@ -217,7 +217,7 @@ def test_credentials_do_not_follow_a_redirect_to_somebody_else(serve):
     assert 'Authorization' in here.requests[1]
     assert 'Authorization' not in there.requests[0]
     assert str(raised.value) == (
-        f'The camera rtsp://localhost:{there.port}/elsewhere cannot be opened: it wants a valid user name and '
+        f'The camera rtsp://localhost:{there.port}/elsewhere cannot be opened: it requires a valid user name and '
         'password (401): check those in `source`.'
     )
 
@@ -232,7 +232,7 @@ def test_redirects_in_a_circle_and_to_no_address(serve):
     with pytest.raises(SourceError) as raised:
         session.describe()
     assert str(raised.value) == (
-        f'The camera rtsp://127.0.0.1:{server.port}/eo cannot be opened: it redirects to rtsp://h:0/eo, which is no '
-        'address.'
+        f'The camera rtsp://127.0.0.1:{server.port}/eo cannot be opened: it redirects to rtsp://h:0/eo, which is '
+        'not an address.'
     )
     assert not raised.value.permanent

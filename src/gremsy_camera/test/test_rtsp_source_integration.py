@@ -191,7 +191,7 @@ def test_wrong_credentials_are_a_sentence_and_asked_again_rarely(run_camera, ope
     error = error_of(open_source(f'rtsp://{given}{camera.address}').open)
     assert isinstance(error, SourceRefused) and error.least_pause_s == 10.0
     assert str(error) == (
-        f'The camera rtsp://{camera.address} cannot be opened: it wants a valid user name and password (401): '
+        f'The camera rtsp://{camera.address} cannot be opened: it requires a valid user name and password (401): '
         'check those in `source`.'
     )
 
@@ -210,7 +210,7 @@ def test_a_camera_that_takes_one_reader_only(run_camera, open_source):
     first.open()
     frames_of(first, 2)
     assert str(error_of(open_source(camera.uri).open)) == (
-        f'The camera {camera.uri} cannot be opened: it serves no more readers now (503): close another one, or read '
+        f'The camera {camera.uri} cannot be opened: it accepts no more readers now (503): close another one, or read '
         'from the server that has it (`via`).'
     )
     frames_of(first, 2)
@@ -229,8 +229,8 @@ def test_a_camera_without_video_and_one_of_a_strange_codec(run_camera, open_sour
 
 def test_nobody_there_and_a_name_that_is_none(open_source):
     assert str(error_of(open_source('rtsp://127.0.0.1:9/eo').open)) == (
-        'The camera rtsp://127.0.0.1:9/eo cannot be opened: nothing listens on port 9 of 127.0.0.1: see that the '
-        'camera has started and the port is right.'
+        'The camera rtsp://127.0.0.1:9/eo cannot be opened: nothing listens on port 9 of 127.0.0.1: check that '
+        'the camera has started and the port is right.'
     )
     assert str(error_of(open_source('rtsp://no-such-camera.invalid/eo').open)) == (
         'The camera rtsp://no-such-camera.invalid/eo cannot be opened: the name no-such-camera.invalid is not known: '
@@ -344,7 +344,7 @@ def test_a_camera_that_refuses_tcp_is_read_over_udp(run_camera, open_source):
     frames_of(source, 3)
     source.close()
     assert str(error_of(open_source(camera.uri, transport='tcp').open)) == (
-        f'The camera {camera.uri} cannot be opened: it does not send by this transport (461): set '
+        f'The camera {camera.uri} cannot be opened: it does not support this transport (461): set '
         '`transport` to another.'
     )
 
@@ -447,7 +447,7 @@ def test_while_the_server_is_away_the_camera_itself_is_read_and_then_the_server_
     # Two seconds are asked for; a loaded machine gets more.
     assert until(feed, lambda: feed.info.width == 160 and feed.state is FeedState.PLAYING) < 6.0
     assert dict(feed.info.details)['read from'] == f'the camera {camera.uri}, since the server {server.uri} is away'
-    assert f'The camera {camera.uri} is read itself, since the server {server.uri} is away.' in said.sentences
+    assert f'The camera {camera.uri} is read directly, since the server {server.uri} is away.' in said.sentences
     server.start()
     until(feed, lambda: feed.info.width == 192 and feed.state is FeedState.PLAYING)
     assert f'The server {server.uri} has the stream again: it is read from there from now on.' in said.sentences

@@ -120,7 +120,9 @@ def test_credentials_that_are_written_out_and_wrong_are_nowhere(run_camera, star
     camera = run_camera(user=USER, password=PASSWORD, width=160, height=128)
     source = f'rtsp://{USER}:{WRONG}@{camera.address}'
     node = start_node(source=source, server_url=source.replace('/eo', '/ir'), reader=reader)
-    node.until(lambda: 'it wants a valid user name and password (401)' in node.written() and len(node.diagnostics) > 1)
+    node.until(
+        lambda: 'it requires a valid user name and password (401)' in node.written() and len(node.diagnostics) > 1
+    )
     node.close()
     assert found_in(node.written()) == []
 
@@ -139,7 +141,9 @@ def test_credentials_of_a_camera_over_http_are_nowhere(start_node):
 
     server = HttpCamera(refuse)
     node = start_node(source=server.uri.replace('//', f'//{USER}:{WRONG}@'))
-    node.until(lambda: 'it wants a valid user name and password (401)' in node.written() and len(node.diagnostics) > 1)
+    node.until(
+        lambda: 'it requires a valid user name and password (401)' in node.written() and len(node.diagnostics) > 1
+    )
     node.close()
     server.close()
     assert found_in(node.written()) == []

@@ -142,7 +142,7 @@ def test_frames_after_a_break_that_was_long_are_said_once(clock, said):
         feed.read(0.1)
     assert feed.state is FeedState.PLAYING
     # 0.25 s and three times 0.5 s; the second break lasts 0.25 s.
-    assert again == ['`source` gives frames again, after 1.8 s without.']
+    assert again == ['`source` delivers frames again, after 1.8 s without.']
 
 
 def test_it_is_broken_until_a_frame_comes_and_not_only_until_it_is_open(clock, said):

@@ -436,7 +436,7 @@ def test_a_driver_without_rates_refuses_one(made):
     reader, _, _ = made(RKISP, rate_hz=25.0)
     with pytest.raises(SourceUnusable) as raised:
         reader.open()
-    assert str(raised.value) == ('The camera /dev/video0 (rkisp1_mainpath) lets nobody set its rate: leave `rate` out.')
+    assert str(raised.value) == ('The camera /dev/video0 (rkisp1_mainpath) has a fixed rate: leave `rate` out.')
 
 
 def test_no_permission_names_the_group(made, tmp_path):
@@ -448,7 +448,7 @@ def test_no_permission_names_the_group(made, tmp_path):
         reader.open()
     assert str(raised.value) == (
         f'The camera {tmp_path}/video0 may not be opened by this user: `sudo usermod -aG {group} $USER`, log in again, '
-        f'and start anew (in a container: `--device {tmp_path}/video0 --group-add {group}`).'
+        f'and start again (in a container: `--device {tmp_path}/video0 --group-add {group}`).'
     )
 
 
@@ -456,7 +456,7 @@ def test_another_kind_of_device_is_refused_and_not_opened(clock, tmp_path):
     reader = V4l2Reader(CameraWish('/dev/null'), KernelVideo(), clock, root=tmp_path)
     with pytest.raises(SourceUnusable) as raised:
         reader.open()
-    assert str(raised.value) == '/dev/null is no V4L2 device: this machine has no /dev/video* at all.'
+    assert str(raised.value) == '/dev/null is not a V4L2 device: this machine has no /dev/video* at all.'
 
 
 def test_a_camera_that_is_not_there_is_waited_for(clock, tmp_path):
@@ -489,7 +489,7 @@ def test_a_metadata_node_names_the_node_with_the_pictures(clock, tmp_path, monke
     with pytest.raises(SourceUnusable) as raised:
         V4l2Reader(CameraWish('/dev/video1'), system, clock, root=tmp_path).open()
     assert str(raised.value) == (
-        '/dev/video1 (HD Pro Webcam C920) has data about the pictures only (metadata), no pictures: take /dev/video0, '
+        '/dev/video1 (HD Pro Webcam C920) has only data about the pictures (metadata), no pictures: take /dev/video0, '
         'which has those of the same camera.'
     )
     assert system.descriptors == 0
@@ -500,7 +500,7 @@ def test_a_metadata_node_alone_lists_what_there_is(clock, tmp_path):
     with pytest.raises(SourceUnusable) as raised:
         V4l2Reader(CameraWish('/dev/video1'), system, clock, root=tmp_path).open()
     assert str(raised.value) == (
-        '/dev/video1 (HD Pro Webcam C920) has data about the pictures only (metadata), no pictures: this machine has '
+        '/dev/video1 (HD Pro Webcam C920) has only data about the pictures (metadata), no pictures: this machine has '
         'no /dev/video* at all.'
     )
 
@@ -584,7 +584,7 @@ def test_a_control_that_an_automatic_has_says_what_to_switch_off_first(made):
         reader.open()
     assert str(raised.value) == (
         "The camera /dev/video0 (HD Webcam) did not take 300 for the control 'exposure_time_absolute' (Permission "
-        'denied): where an automatic has it, write the option that switches the automatic off before it.'
+        'denied): if an automatic mode controls it, put the option that switches that off before it.'
     )
 
 

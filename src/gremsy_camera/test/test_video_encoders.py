@@ -87,7 +87,7 @@ def test_there_are_no_b_frames_and_the_profile_is_baseline(encoder):
             levels += [float(picture.to_ndarray(format='bgr24').mean()) for picture in decoded]
     # FFmpeg's numbers: 1 is I, 2 is P, 3 is B.
     assert set(types) == {1, 2}
-    # A frame is shown as soon as its packet is there: nothing is put in order anew.
+    # A frame is shown as soon as its packet is there: nothing is put in order again.
     assert len(levels) == 30
     assert levels == pytest.approx([float(frame(index).mean()) for index in range(30)], abs=6.0)
 

@@ -119,12 +119,12 @@ def test_the_paths_follow_from_the_camera_and_the_parameters(values, paths):
     [
         (
             {'path': 'eo/'},
-            "Parameter `path` is 'eo/', which names no path of a video server: use letters, digits and _.-~, with "
+            "Parameter `path` is 'eo/', which is not a path of a video server: use letters, digits and _.-~, with "
             'single / between its parts, as in eo.',
         ),
         (
             {'overlay_path': 'a b'},
-            "Parameter `overlay_path` is 'a b', which names no path of a video server: use letters, digits and _.-~, "
+            "Parameter `overlay_path` is 'a b', which is not a path of a video server: use letters, digits and _.-~, "
             'with single / between its parts, as in eo.',
         ),
         (
@@ -133,13 +133,13 @@ def test_the_paths_follow_from_the_camera_and_the_parameters(values, paths):
         ),
         (
             {'server_api': '127.0.0.1:9997'},
-            "Parameter `server_api` is '127.0.0.1:9997', which is no address: write it as http://127.0.0.1:9997, or "
-            'leave it empty.',
+            "Parameter `server_api` is '127.0.0.1:9997', which is not an address: write it as http://127.0.0.1:9997, "
+            'or leave it empty.',
         ),
         (
             {'server_api': 'http://[::1'},
-            "Parameter `server_api` is 'http://[::1', which is no address: write it as http://127.0.0.1:9997, or leave "
-            'it empty.',
+            "Parameter `server_api` is 'http://[::1', which is not an address: write it as http://127.0.0.1:9997, "
+            'or leave it empty.',
         ),
     ],
 )

@@ -29,7 +29,7 @@ class Address:
         match = re.fullmatch(r'(?:\[([0-9A-Fa-f:.]+)\]|([^\[\]:]*)):([0-9]{1,5})', text)
         if match is None or int(match[3]) > 65_535:
             raise argparse.ArgumentTypeError(
-                f"'{text[:80]}' is no address: write HOST:PORT, as 127.0.0.1:8889 or [::1]:8889"
+                f"'{text[:80]}' is not an address: write HOST:PORT, as 127.0.0.1:8889 or [::1]:8889"
             )
         return Address(match[1] or match[2] or '0.0.0.0', int(match[3]))  # noqa: S104 -- an empty host is asked for
 

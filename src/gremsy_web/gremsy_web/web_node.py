@@ -92,8 +92,8 @@ class WebNode(SuiteNode[WebParameters]):
             cameras = ', '.join(self.parameters.cameras) or 'none'
             return Health(
                 Level.STALE,
-                f'Nothing comes of the robot {self.get_namespace()}, neither images (cameras: {cameras}) nor '
-                'attitudes: see that it runs in this ROS domain, and that `cameras` and the namespace are its own.',
+                f'Nothing arrives from the robot {self.get_namespace()}, neither images (cameras: {cameras}) nor '
+                'attitudes: check that it runs in this ROS domain, and that `cameras` and the namespace are its own.',
             )
         return Health()
 

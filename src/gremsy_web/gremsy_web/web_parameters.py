@@ -15,54 +15,58 @@ class WebParameters(NodeParameters):
 
     host: str = param(
         '127.0.0.1',
-        doc='The address that the page is served at; 0.0.0.0 or :: for every one of this machine, which takes a key: '
-        'without one it is 127.0.0.1 all the same.',
+        doc='Address to serve the page at; 0.0.0.0 or :: for all addresses of this machine, which needs a key: '
+        'without one the page is served at 127.0.0.1 only.',
     )
-    port: int = param(6783, low=0, high=65535, doc='Its port; 0 takes a free one.')
-    certificate: str = param('', doc='PEM file with which it is served by TLS; empty for none.', form=TextForm.PATH)
-    certificate_key: str = param('', doc="The certificate's private key, a PEM file.", form=TextForm.PATH)
+    port: int = param(6783, low=0, high=65535, doc='Port to serve the page at; 0 for any free one.')
+    certificate: str = param(
+        '', doc='PEM file of a certificate, to serve the page over TLS; empty for plain HTTP.', form=TextForm.PATH
+    )
+    certificate_key: str = param('', doc="PEM file of the certificate's private key.", form=TextForm.PATH)
     keys_file: str = param(
         '',
-        doc='File of the keys, readable by its owner only, with lines `control: KEY`, `view: KEY`, `publish: KEY`; the '
-        'environment may have them too (GREMSY_WEB_KEY, GREMSY_WEB_VIEW_KEY, GREMSY_WEB_PUBLISH_KEY).',
+        doc='File of the access keys, readable by its owner only, with lines `control: KEY`, `view: KEY`, `publish: '
+        'KEY`; they can also be set in the environment (GREMSY_WEB_KEY, GREMSY_WEB_VIEW_KEY, GREMSY_WEB_PUBLISH_KEY).',
         form=TextForm.PATH,
     )
     cameras: tuple[str, ...] = param(
         ('eo',),
-        doc="The cameras' namespaces within the robot's; the first is the one that is shown first.",
+        doc="Namespaces of the cameras within the robot's; the page opens with the first.",
         form=TextForm.TOPIC,
     )
     level_frame: str = param(
         '',
-        doc="The gimbal's level frame, in which rates and bearings are sent; empty for <robot>/gimbal_level.",
+        doc='Level frame of the gimbal, in which rates and bearings are sent; empty for <robot>/gimbal_level.',
         form=TextForm.FRAME,
     )
-    video_url: str = param('http://127.0.0.1:8889', doc='Where the video server answers WHEP.')
-    video_api_url: str = param('http://127.0.0.1:9997', doc="Where the video server's control API is.")
-    session_hours: float = param(
-        12.0, unit='h', low=0.01, high=8760.0, doc='How long somebody stays signed in on the page.'
-    )
+    video_url: str = param('http://127.0.0.1:8889', doc="URL of the video server's WHEP.")
+    video_api_url: str = param('http://127.0.0.1:9997', doc="URL of the video server's control API.")
+    session_hours: float = param(12.0, unit='h', low=0.01, high=8760.0, doc='How long a sign-in on the page lasts.')
     lease_s: float = param(
         10.0,
         unit='s',
         low=1.0,
         high=3600.0,
-        doc='A holder of the controls without a live socket loses them after doing nothing for this long.',
+        doc='Whoever holds the controls without a live socket loses them after this long without a command.',
     )
     rate_time_to_live_s: float = param(
         0.2,
         unit='s',
         low=0.05,
         high=1.0,
-        doc='How long a rate from the live socket moves the gimbal, unless it is sent again.',
+        doc='How long a rate from the live socket moves the gimbal unless it is repeated.',
     )
     stale_after_s: float = param(
-        0.5, unit='s', low=0.1, high=10.0, doc='A picture that is older is greyed on the page and locks its controls.'
+        0.5,
+        unit='s',
+        low=0.1,
+        high=10.0,
+        doc='A picture older than this is greyed out on the page, and its controls are locked.',
     )
     requests_per_s: float = param(
-        300.0, unit='1/s', low=1.0, high=100000.0, doc='Most requests a second from one address, on average.'
+        300.0, unit='1/s', low=1.0, high=100000.0, doc='Highest average rate of requests from one address.'
     )
-    live_clients: int = param(600, low=1, high=10000, doc='Most live sockets at a time.')
+    live_clients: int = param(600, low=1, high=10000, doc='Most live sockets at the same time.')
 
     def check(self) -> None:
         """What one parameter cannot tell alone."""

@@ -118,7 +118,7 @@ def test_a_client_that_vanishes_leaves_no_connection_behind(stand):
 
 @pytest.mark.parametrize('text', ['7777', '[7777', 'robot:', 'robot:http', 'robot:70000', 'robot:-1'])
 def test_what_is_no_address_is_said(text):
-    with pytest.raises(argparse.ArgumentTypeError, match='is no address: write HOST:PORT, as'):
+    with pytest.raises(argparse.ArgumentTypeError, match='is not an address: write HOST:PORT, as'):
         Address.of(text)
 
 

@@ -28,17 +28,20 @@ def test_an_address_is_written_as_it_is_read():
 @pytest.mark.parametrize(
     ('words', 'sentence'),
     [
-        (['--rtsp', '8554'], "argument --rtsp: '8554' is no address: write HOST:PORT, as 127.0.0.1:8889 or [::1]:8889"),
+        (
+            ['--rtsp', '8554'],
+            "argument --rtsp: '8554' is not an address: write HOST:PORT, as 127.0.0.1:8889 or [::1]:8889",
+        ),
         (
             ['--whep', 'x:70000'],
-            "argument --whep: 'x:70000' is no address: write HOST:PORT, as 127.0.0.1:8889 or [::1]:8889",
+            "argument --whep: 'x:70000' is not an address: write HOST:PORT, as 127.0.0.1:8889 or [::1]:8889",
         ),
-        (['--ice-host', 'robot'], "argument --ice-host: 'robot' is no IP address: write one as 192.168.1.20"),
+        (['--ice-host', 'robot'], "argument --ice-host: 'robot' is not an IP address: write one as 192.168.1.20"),
         (
             ['--ice-server', 'x'],
-            "argument --ice-server: 'x' is no STUN or TURN server: write one as stun:stun.example:3478",
+            "argument --ice-server: 'x' is not a STUN or TURN server: write one as stun:stun.example:3478",
         ),
-        (['--most-viewers', '0'], "argument --most-viewers: '0' is no number of viewers: write one from 1 to 9999"),
+        (['--most-viewers', '0'], "argument --most-viewers: '0' is not a number of viewers: write one from 1 to 9999"),
     ],
 )
 def test_what_cannot_be_used_is_said_with_the_way_out(words, sentence, capsys):

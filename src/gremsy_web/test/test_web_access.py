@@ -83,17 +83,17 @@ def test_without_any_key_no_token_is_good():
         ),
         ('', 0o600, 'The keys file {path} holds no keys: write lines such as `control: KEY`.'),
         ('- a\n', 0o600, 'The keys file {path} holds no keys: write lines such as `control: KEY`.'),
-        ('control: [', 0o600, 'The keys file {path} is no YAML: write lines such as `control: KEY`.'),
+        ('control: [', 0o600, 'The keys file {path} is not YAML: write lines such as `control: KEY`.'),
         (
             'control: 1234567890123456\n',
             0o600,
-            'The keys file {path} has an entry that is no key: it takes `control`, `view` and `publish`, each with a '
+            'The keys file {path} has an entry that is not a key: use `control`, `view` and `publish`, each with a '
             'text (in quotes where it is all digits).',
         ),
         (
             'admin: 0123456789abcdef\n',
             0o600,
-            'The keys file {path} has an entry that is no key: it takes `control`, `view` and `publish`, each with a '
+            'The keys file {path} has an entry that is not a key: use `control`, `view` and `publish`, each with a '
             'text (in quotes where it is all digits).',
         ),
     ],
@@ -187,7 +187,7 @@ def test_who_may_only_look_may_stop_but_not_move(kept):
     refused = kept.client.post('/api/control/take', json={}, headers=bearer(VIEW_KEY))
     assert (refused.status_code, refused.json()['error']) == (
         403,
-        'This key may only look on: use one of the role `control`.',
+        'This key may only view: use one with the role `control`.',
     )
     assert kept.client.post('/api/gimbal/stop', headers=bearer(VIEW_KEY)).status_code == 200
     assert kept.robot.asked == [('STOP', '', True)]
@@ -257,7 +257,7 @@ def test_no_secret_is_logged(kept, caplog):
 
 
 def test_a_huge_body_and_one_that_claims_to_be_are_refused(kept):
-    sentence = 'The body is larger than 65536 bytes, which is the most.'
+    sentence = 'The body is larger than 65536 bytes, which is the limit.'
     huge = json.dumps({'key': 'x' * 70_000})
     for content in (huge, iter([huge.encode()[:40_000], huge.encode()[40_000:]])):
         answer = kept.client.post('/api/gimbal/zoom', content=content, headers=bearer(CONTROL_KEY))

@@ -241,7 +241,7 @@ def test_what_is_wrong_is_said_and_nothing_is_asked_of_the_robot(stand, path, bo
         (
             b'{"lease": "x", "factor": 2, "extra": 1}',
             422,
-            'There is no field `extra` here: /docs lists those that there are.',
+            'There is no field `extra` here: /docs lists the fields.',
         ),
         (
             b'{"lease": "' + b'x' * 200 + b'", "factor": 2}',
@@ -321,7 +321,7 @@ def test_the_controls_are_taken_over_only_when_that_is_said(stand):
     assert error(stand.client.post('/api/control/give', json={'lease': second})) == (409, NOBODY, 'lease')
     assert error(stand.client.post('/api/control/take', json={'live': 'none'})) == (
         404,
-        'There is no live socket of that number: open /api/live first.',
+        'There is no live socket with that number: open /api/live first.',
         'live',
     )
 
@@ -405,12 +405,12 @@ def test_what_the_camera_says_of_its_recording_is_told(stand):
 def test_an_address_that_is_none_and_a_method_that_is_not_possible(stand):
     assert error(stand.client.get('/api/none')) == (
         404,
-        'There is nothing at this address: /docs lists what there is.',
+        'There is nothing at this address: /docs lists the addresses.',
         None,
     )
     assert error(stand.client.get('/api/gimbal/stop')) == (
         405,
-        'GET is not possible at this address: /docs lists what is.',
+        'GET is not possible at this address: /docs lists what is possible.',
         None,
     )
 

@@ -105,7 +105,7 @@ def test_anybody_stops_and_a_viewer_moves_nothing():
         assert talk.hello['role'] == 'view'
         for kind in ('take', 'rate', 'zoom', 'give'):
             talk.say(kind)
-            assert talk.until('error')['text'] == 'This key may only look on: use one of the role `control`.'
+            assert talk.until('error')['text'] == 'This key may only view: use one with the role `control`.'
         talk.say('stop')
         assert talk.until('done') == {'type': 'done', 'text': 'Done.', 'for': 'stop'}
         assert stand.robot.asked == [('STOP', '', True)]
@@ -220,7 +220,7 @@ def test_what_comes_is_told_and_only_the_newest_of_it(stand):
 def test_too_many_sockets_are_told_so():
     stand = Stand(most_live=1)
     with stand.serving() as port, Talk(port), Talk(port, hello=False) as second:
-        assert second.ended() == (4429, 'There are 1 live sockets, which is the most.')
+        assert second.ended() == (4429, 'There are 1 live sockets, which is the limit.')
 
 
 def test_who_reads_nothing_is_closed_and_the_others_hear_all(stand, monkeypatch):
@@ -357,7 +357,7 @@ def test_what_waited_while_the_server_was_held_up_moves_nothing_any_more(stand):
         with pytest.raises(httpx.TimeoutException):
             httpx.post(f'http://127.0.0.1:{stand.port}/api/gimbal/home', json={'lease': lease}, timeout=0.2)
         talk.say('stop')
-        late = 'The server was held up for more than 1 s, so this may have been asked for long ago: send it again.'
+        late = 'The server was held up for more than 1 s, so this request may be old: send it again.'
         assert [talk.until('error') for _ in range(2)] == [
             {'type': 'error', 'text': late, 'for': kind} for kind in ('rate', 'zoom')
         ]

@@ -174,7 +174,7 @@ def test_readiness_says_what_is_missing_in_words():
         'node eo/detector': 'The model is gone: name one.',
         'node gimbal_driver': 'It is not active.',
         'camera eo': 'No image has come yet: is the camera node running?',
-        'detector eo': 'No detections have come for two seconds: look at the detector and its tracker.',
+        'detector eo': 'No detections have come for two seconds: check the detector and the tracker.',
         'gimbal link': 'No attitude has come from the gimbal yet: is its driver running, and the link open?',
         'video server': 'The video server cannot be used: it has not been asked yet.',
     }

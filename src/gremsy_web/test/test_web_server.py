@@ -34,7 +34,7 @@ def test_a_port_in_use_and_an_address_of_others_end_in_a_sentence():
     with socket.create_server(('127.0.0.1', 0)) as taken:
         port = taken.getsockname()[1]
         assert sentence_of(WebAddress('127.0.0.1', port)) == (
-            f'The page cannot be served at 127.0.0.1:{port} (Address already in use): end what listens there, or set '
+            f'The page cannot be served at 127.0.0.1:{port} (Address already in use): stop what listens there, or set '
             '`port`.'
         )
     # RFC 5737: an address of documentation, which no machine has.
@@ -133,7 +133,7 @@ def test_what_is_no_http_is_answered_as_every_error_is(said):
     with Stand().serving() as port:
         head, _, body = Raw(port, said).answers().partition(b'\r\n\r\n')
     assert head.startswith(b'HTTP/1.1 400 ')
-    assert json.loads(body) == {'error': 'This is no HTTP request: it was refused as it came.', 'field': None}
+    assert json.loads(body) == {'error': 'This is not an HTTP request: it was refused.', 'field': None}
 
 
 def test_its_end_leaves_the_port_free_and_nothing_moving():

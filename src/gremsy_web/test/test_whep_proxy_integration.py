@@ -92,7 +92,7 @@ def test_errors_are_in_our_form(server, front):
     )
     assert ask('DELETE', f'/eo/whep/{UNKNOWN}') == (404, 'The video server answered 404: session not found.')
     assert ask('DELETE', '/eo/whep/..%2f..%2fv3')[0] == 404
-    assert ask('PUT', '/eo/whep') == (405, 'PUT is not possible at this address: /docs lists what is.')
+    assert ask('PUT', '/eo/whep') == (405, 'PUT is not possible at this address: /docs lists what is possible.')
 
 
 def test_a_video_server_that_is_away_is_said():

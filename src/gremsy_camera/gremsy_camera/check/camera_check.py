@@ -235,11 +235,11 @@ def _parameters(options: argparse.Namespace) -> CameraParameters:
     for each in options.parameter:
         name, equals, text = each.partition('=')
         if not equals:
-            raise ParameterError(f'-p {each} gives no value: write -p NAME=VALUE, as -p transport=udp.')
+            raise ParameterError(f'-p {each} has no value: write -p NAME=VALUE, such as -p transport=udp.')
         try:
             values[name] = yaml.safe_load(text)
         except yaml.YAMLError as error:
-            raise ParameterError(f'Parameter `{name}` is no value of YAML: put it in quotes.') from error
+            raise ParameterError(f'Parameter `{name}` is not a YAML value: put it in quotes.') from error
     return from_values(CameraParameters, {**values, 'source': options.source})
 
 
@@ -277,7 +277,7 @@ def _parser() -> argparse.ArgumentParser:
     made.add_argument(
         '--find',
         action='store_true',
-        help='list the cameras of this machine and those that answer to ONVIF discovery',
+        help='list the cameras of this machine and those that answer ONVIF discovery',
     )
     made.add_argument('--json', action='store_true', help='print one JSON object instead')
     return made

@@ -111,7 +111,7 @@ def find() -> tuple[list[FoundCamera], list[NetworkCamera], str]:
     try:
         return found_cameras(), find_network_cameras(), ''
     except OSError as error:
-        return found_cameras(), [], f'The network could not be asked ({error.strerror}).'
+        return found_cameras(), [], f'The network could not be searched ({error.strerror}).'
 
 
 def found_object(kernel: list[FoundCamera], network: list[NetworkCamera], trouble: str) -> dict[str, Any]:
@@ -129,7 +129,7 @@ def found_lines(kernel: list[FoundCamera], network: list[NetworkCamera], trouble
     lines += [_network_line(each) for each in network]
     if trouble:
         lines.append(trouble)
-    return lines or ['No camera was found: neither /dev/video*, nor one that answers to ONVIF discovery.']
+    return lines or ['No camera was found: neither /dev/video*, nor one that answers ONVIF discovery.']
 
 
 def _kernel_line(camera: FoundCamera) -> str:
@@ -143,4 +143,4 @@ def _kernel_line(camera: FoundCamera) -> str:
 def _network_line(camera: NetworkCamera) -> str:
     # Which path of it has the stream is the maker's: only a login to ONVIF would tell.
     title = ' '.join(filter(None, (camera.name, camera.hardware))) or 'a camera without a name'
-    return f"rtsp://${{CAMERA_USER}}:${{CAMERA_PASSWORD}}@{camera.host}/…  {title}: its path is in the maker's manual"
+    return f'rtsp://${{CAMERA_USER}}:${{CAMERA_PASSWORD}}@{camera.host}/…  {title}: its path is in its manual'

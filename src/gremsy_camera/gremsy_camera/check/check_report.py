@@ -126,7 +126,7 @@ def advice(result: CheckResult) -> list[str]:
         return found
     if result.stamped_by_arrival and result.blink is None:
         found.append(
-            'The camera tells no capture time, so stamps are late by the time from the sensor to here: measure it '
+            'The camera reports no capture time, so stamps are late by the time from the sensor to here: measure it '
             'with --blink, and write it as `transport_delay_ms`.'
         )
     if result.blinked and result.blink is None:
@@ -136,7 +136,7 @@ def advice(result: CheckResult) -> list[str]:
         )
     if figures.stamps_ahead:
         found.append(
-            f'{figures.stamps_ahead} of {figures.frames} frames are stamped later than they were here: set the '
+            f'{figures.stamps_ahead} of {figures.frames} frames are stamped later than they arrived: set the '
             "camera's clock by NTP, or measure with --blink."
         )
     if dict(info.details).get('B-frames', '').startswith('yes'):
@@ -157,7 +157,7 @@ def advice(result: CheckResult) -> list[str]:
         result.parameters.horizontal_field_deg or result.parameters.calibration_file or result.source.startswith('sim:')
     ):
         found.append(
-            'Nothing can be pointed at without the field of view: add `horizontal_field_deg` from the data sheet of '
+            'Pointing is impossible without the field of view: add `horizontal_field_deg` from the data sheet of '
             'the camera, or `calibration_file`.'
         )
     return found

@@ -93,7 +93,7 @@ def how_to_get(element: str) -> str:
 
 @cache
 def load_gstreamer() -> GStreamer:
-    """GStreamer, loaded and initialised once in a process (10 to 100 ms; seconds where it looks for plugins anew).
+    """GStreamer, loaded and initialised once in a process (10 to 100 ms; seconds where it looks for plugins again).
 
     Raises:
         GStreamerMissing: with what is missing and the line that installs it.

@@ -83,7 +83,7 @@ def layout_of(gstreamer: GStreamer, caps: Any) -> PictureLayout:
         return PictureLayout('JPEG', width, height, (), (), True, _rate(structure))
     info = gstreamer.video.VideoInfo.new_from_caps(caps)
     if info is None or info.finfo.name not in FORMATS:
-        raise SourceError(f'GStreamer gives {caps.to_string()}, which is no picture that can be used.')
+        raise SourceError(f'GStreamer gives {caps.to_string()}, which is not a usable picture.')
     planes = info.finfo.n_planes
     return PictureLayout(
         info.finfo.name,

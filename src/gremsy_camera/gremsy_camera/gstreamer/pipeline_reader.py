@@ -246,11 +246,11 @@ class PipelineReader:
             raise SourceError(f'{self.name} ended before its first picture: try it with gst-launch-1.0.')
         if self._at_end is not AtEnd.LOOP:
             raise SourceEnded(
-                f'{self.name} came to its end and `at_end` is `{self._at_end.value}`: set `at_end` to `loop` to go on.'
+                f'{self.name} ended and `at_end` is `{self._at_end.value}`: set `at_end` to `loop` to go on.'
             )
         flags = gst.SeekFlags.FLUSH | gst.SeekFlags.KEY_UNIT
         if self._live or not self._pipeline.seek_simple(gst.Format.TIME, flags, 0):
-            raise SourceError(f'{self.name} came to its end: it is started again.')
+            raise SourceError(f'{self.name} ended: it is started again.')
         self._counts['times started again at the end'] += 1
 
     def _picture(self, sample: Any) -> LivePicture:

@@ -23,7 +23,7 @@ _PATIENCE_S = 5.0
 _NS_PER_S = 1_000_000_000
 # Four times 8K. A header that is damaged may name 65535x65535, and memory for that would be asked for.
 _MOST_PIXELS = 1 << 27
-# Of a picture that is asked for anew each time, where no rate is asked for.
+# Of a picture that is asked for again each time, where no rate is asked for.
 _SNAPSHOTS_HZ = 10.0
 # What pushes pictures, by its type; cameras without a word on it send pictures too.
 _STREAM_TYPES = ('', 'application/octet-stream', 'video/x-motion-jpeg', 'video/x-mjpeg', 'video/mjpeg', 'image/mjpeg')

@@ -176,11 +176,11 @@ class HttpSession:
         except _Silence:
             self.close()
             if not kept:
-                raise SourceError(self.sentence('it closes the connection without an answer')) from None
+                raise SourceError(self.sentence('it closes the connection without a response')) from None
         try:
             return self._ask_once()
         except _Silence:
-            raise SourceError(self.sentence('it closes the connection without an answer')) from None
+            raise SourceError(self.sentence('it closes the connection without a response')) from None
 
     def _ask_once(self) -> HttpAnswer:
         address = self._address
@@ -230,7 +230,7 @@ class HttpSession:
             plain.close()
             raise SourceError(
                 self.sentence(
-                    'no encrypted connection can be made: see that it speaks https on this port, else use http'
+                    'no encrypted connection can be made: check that it speaks https on this port, else use http'
                 )
             ) from error
 
@@ -298,11 +298,13 @@ class HttpSession:
         try:
             target = urljoin(before.location, location)
             if not target.startswith(('http://', 'https://')):
-                raise SourceError(self.sentence(f'it redirects to {target.partition(":")[0]}:, which is no HTTP'))
+                raise SourceError(self.sentence(f'it redirects to {target.partition(":")[0]}:, which is not HTTP'))
             there = StreamAddress.of(target, 'source')
         except (ValueError, SourceUnusable) as error:
             # Its mistake, and not one of `source`: it may be over when the camera is asked again.
-            raise SourceError(self.sentence(f'it redirects to {redacted(location)}, which is no address')) from error
+            raise SourceError(
+                self.sentence(f'it redirects to {redacted(location)}, which is not an address')
+            ) from error
         same = there.host == before.host and not (before.scheme == 'https' and there.scheme == 'http')
         # Credentials go to nobody else, and not from an encrypted connection to an open one.
         if not same:

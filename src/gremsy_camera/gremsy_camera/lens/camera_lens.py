@@ -24,7 +24,7 @@ import yaml
 from gremsy_common.parameters.parameter_fields import ParameterError
 from gremsy_common.types.camera_model import CameraModel, lens_of
 
-_FORM = "write 'ZOOM: SCALE', as '4: 3.87', or with coefficients of distortion behind, as '4: 3.87 -0.02 0.1 0 0 0'"
+_FORM = "write 'ZOOM: SCALE', as '4: 3.87', or with distortion coefficients behind it, as '4: 3.87 -0.02 0.1 0 0 0'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +105,7 @@ def _row_of(text: str) -> _Row:
     except ValueError:
         numbers = []
     if not colon or len(numbers) < 2 or not all(map(math.isfinite, numbers)) or numbers[0] <= 0.0 or numbers[1] <= 0.0:
-        raise ParameterError(f"Parameter `zoom_table` has the row '{text}', which is none: {_FORM}.")
+        raise ParameterError(f"Parameter `zoom_table` has the row '{text}', which is not valid: {_FORM}.")
     return _Row(numbers[0], numbers[1], tuple(numbers[2:]))
 
 
@@ -161,7 +161,7 @@ def _numbers(matrix: Any, name: str, size: int | None = None) -> list[float]:
     try:
         found = [float(each) for each in matrix['data']]
     except (TypeError, ValueError) as error:
-        raise ValueError(f'its {name} has data that are no numbers') from error
+        raise ValueError(f'its {name} has data that are not numbers') from error
     if not all(map(math.isfinite, found)) or (size is not None and len(found) != size):
         wanted = 'finite numbers' if size is None else f'{size} finite numbers'
         raise ValueError(f'its {name} must be {wanted}')

@@ -154,7 +154,7 @@ class CaptureClock:
         if used and self._restarts != restarts:
             self._note(
                 'stamps that jumped',
-                "The camera's times jumped by more than a second against this machine's: they are converted anew.",
+                "The camera's times jumped by more than a second against this machine's: they are matched again.",
             )
         return mapped_ns
 
@@ -166,7 +166,7 @@ class CaptureClock:
             return ros_ns
         self._note(
             'stamps ahead of now',
-            f'The camera says that a picture was captured {(ros_ns - arrived_ns) / _NS_PER_MS:.1f} ms after it '
+            f'The camera reports that a picture was captured {(ros_ns - arrived_ns) / _NS_PER_MS:.1f} ms after it '
             'arrived: it is stamped with its arrival; where the camera stamps after its encoder, set '
             '`stamp_offset_ms`.',
         )
@@ -190,7 +190,7 @@ class CaptureClock:
         if arrived_ns - self._waits_since_ns > _LONGEST_WAIT_NS:
             self._stands_still, self._waits_since_ns = True, None
             self._say(
-                "The camera's times do not go on while its pictures do: stamps are arrivals until it is opened again; "
+                "The camera's times stand still while its pictures come: stamps are arrivals until it is opened again; "
                 'set its clock, or `stamps` to arrival.'
             )
         self._last_ns = last_ns + _LEAST_STEP_NS

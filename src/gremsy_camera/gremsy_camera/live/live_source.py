@@ -29,7 +29,7 @@ _BEFORE, _DIFFERENT_SHARE = 4, 0.0005
 # Of the pictures of a window so many must repeat one before; six times as many as were seen of a living sensor.
 _REPEATED_SHARE = 0.3
 _LEAST_PICTURES = 5
-# Quantising one picture anew moved 0.12 % of its pixels by more than six levels at 300 kbit/s; whatever moves, more.
+# Quantising one picture again moved 0.12 % of its pixels by more than six levels at 300 kbit/s; whatever moves, more.
 _MOVED_LEVELS, _MOVED_SHARE = 6, 0.005
 _NS_PER_S = 1_000_000_000
 

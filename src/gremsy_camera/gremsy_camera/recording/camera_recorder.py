@@ -22,7 +22,7 @@ _NS_PER_S = 1_000_000_000
 _MB = 1_000_000
 Say = Callable[[str], None]
 SayDrop = Callable[[str, str, str], None]
-"""Told of what is not in a recording: 'recording', the reason in few words, a sentence for the first of the kind."""
+"""What is not in a recording: 'recording', the reason in few words, a sentence for the first of the kind."""
 MakeChannels = Callable[[], CameraChannels]
 
 

@@ -104,7 +104,7 @@ class CameraRecording:
             while True:
                 self._snapshots.get_nowait()()
         if not self.recorder.finish(_FINISH_S):
-            self._node.get_logger().warning('The disk is slow: what has come is written still.')
+            self._node.get_logger().warning('The disk is slow: what has arrived is still being written.')
         # The node's own list has them too, and closes them.
         self._heard.clear()
 
@@ -178,7 +178,7 @@ class CameraRecording:
     def _snapshot(self, _request: Any, response: Any) -> Any:
         newest = self._newest
         if newest is None:
-            response.message = 'No frame has come yet, so there is nothing to keep: see `source state` in /diagnostics.'
+            response.message = 'No frame has come yet, so there is nothing to save: see `source state` in /diagnostics.'
             return response
         frame, camera = newest
         wanted = self._node.parameters

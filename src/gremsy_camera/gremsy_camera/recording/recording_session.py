@@ -185,7 +185,7 @@ class RecordingSession:
                 'with which recording ends before.'
             )
         if isinstance(error, OSError):
-            return f"'{self.folder}' cannot be written to any more ({error.strerror or error})."
+            return f"'{self.folder}' can no longer be written to ({error.strerror or error})."
         return f'{one_line(error)}.'
 
     def _prepare(self) -> None:
@@ -297,7 +297,7 @@ class RecordingSession:
             reason = f'messages on {channel.topic}'
             self.lost[reason] += 1
             if self.lost[reason] == 1:
-                self._say(f'What came on {channel.topic} cannot be recorded ({one_line(error)}): check its publisher.')
+                self._say(f'A message on {channel.topic} cannot be recorded ({one_line(error)}): check its publisher.')
             return
         self.bag.add(channel, message, received_ns, now_ns)
 
@@ -324,7 +324,7 @@ class RecordingSession:
             self._folder.tidy()
         except OSError as error:
             # It is only longer than it need be.
-            self._say(f"The list of the recordings in '{self.folder}' stays as long as it is ({error.strerror}).")
+            self._say(f"The list of the recordings in '{self.folder}' cannot be shortened ({error.strerror}).")
 
     def _miss_key_frames(self, now_ns: int) -> None:
         if self._waiting_since_ns is None or self.video is None or not self.video.waiting:

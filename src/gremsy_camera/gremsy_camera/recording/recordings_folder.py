@@ -199,7 +199,9 @@ class RecordingsFolder:
             # Another camera of the folder may have taken the name in between.
             with contextlib.suppress(FileExistsError):
                 return self._created(names)
-        raise RecordingError(f"'{self.path}' is full of recordings called '{stem}': name another folder.")
+        raise RecordingError(
+            f"'{self.path}' has no free name left for recordings called '{stem}': name another folder."
+        )
 
     def make_room(self, limits: DiskLimits) -> tuple[str, ...]:
         """Delete the oldest recordings until the limits are kept, if that is asked for; their names.
@@ -367,7 +369,7 @@ class RecordingsFolder:
             )
 
     def _no_folder(self) -> str:
-        return f"'{self.path}' is no folder: name one that recordings can be written to in `record_dir`."
+        return f"'{self.path}' is not a folder: name one in `record_dir` that recordings can be written to."
 
     def _cannot(self, what: str, why: str) -> str:
         return f"'{self.path}' cannot {what} ({why}): name another folder in `record_dir`."

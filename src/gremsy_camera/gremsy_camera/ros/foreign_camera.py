@@ -149,7 +149,7 @@ class ForeignCamera:
         if problem is not None:
             self._node.get_logger().warning(problem.text)
         else:
-            self._node.get_logger().info(f'All is well with {self._watch.topic} again.')
+            self._node.get_logger().info(f'{self._watch.topic} is fine again.')
         self._said = kind
 
     def _take_info(self, wanted: bool) -> None:

@@ -41,7 +41,7 @@ class ExternalSource:
         self._open, self._shape = True, None
         self._dropped_before = self._frames.images.dropped
         if self._context.rate_hz:
-            self._context.say('`rate_hz` does nothing with `source` external: its driver says how often images come.')
+            self._context.say('`rate_hz` has no effect with `source` external: the driver of the camera sets the rate.')
         return SourceInfo(0, 0, 0.0, None, _STAMP_IS)
 
     def read(self, timeout_s: float) -> Captured | None:

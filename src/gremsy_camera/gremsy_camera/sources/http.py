@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`http://host/stream` and `https://…`: JPEG pictures that a camera pushes (MJPEG), or one that is asked for anew."""
+"""`http://host/stream` and `https://…`: JPEG pictures that a camera pushes (MJPEG), or one that is asked for again."""
 
 from __future__ import annotations
 

@@ -192,7 +192,7 @@ class GStreamerEncoder:
         buffer.pts = self._times.begin(stamp_ns) * _NS_PER_S // RTP_CLOCK_HZ
         buffer.duration = round(_NS_PER_S / self._settings.rate_hz)
         if self._source.emit('push-buffer', buffer) != gst.FlowReturn.OK:
-            self._raise_failure('it takes no more pictures')
+            self._raise_failure('it accepts no more pictures')
         self._inside += 1
         wait_ns = round((_HARDWARE_WAIT_S if self._described.hardware else _SOFTWARE_WAIT_S) * _NS_PER_S)
         pictures = []
@@ -249,7 +249,7 @@ class GStreamerEncoder:
         buffer = sample.get_buffer()
         mapped, view = buffer.map(gst.MapFlags.READ)
         if not mapped:
-            raise EncoderError(f'A picture of the encoder {self.name} cannot be read: it is made anew.')
+            raise EncoderError(f'A picture of the encoder {self.name} cannot be read: it is created again.')
         try:
             data = bytes(view.data)
         finally:
@@ -264,4 +264,4 @@ class GStreamerEncoder:
         message = self._pipeline.get_bus().pop_filtered(self._gstreamer.gst.MessageType.ERROR)
         words = pipeline_error(self._gstreamer, message).words if message is not None else otherwise
         if words:
-            raise EncoderError(f'The encoder {self.name} failed ({words}): it is made anew.')
+            raise EncoderError(f'The encoder {self.name} failed ({words}): it is created again.')

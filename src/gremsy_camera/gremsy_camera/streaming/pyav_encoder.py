@@ -88,7 +88,7 @@ class PyavEncoder:
         try:
             packets = self._context.encode(picture)
         except (self._av.FFmpegError, ValueError) as error:
-            raise EncoderError(f'The encoder {self.name} failed ({error}): it is made anew.') from None
+            raise EncoderError(f'The encoder {self.name} failed ({error}): it is created again.') from None
         return [
             EncodedPicture(bytes(packet), self._times.end(packet.pts), bool(packet.is_keyframe)) for packet in packets
         ]

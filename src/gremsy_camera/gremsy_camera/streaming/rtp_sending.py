@@ -17,7 +17,7 @@ _NS_PER_S = 1_000_000_000
 # From NTP's zero, 1900, to 1970.
 _NTP_EPOCH_S = 2_208_988_800
 _WRAP = 1 << 32
-# With its header. MediaMTX makes longer ones anew, and says so in its log.
+# With its header. MediaMTX makes longer ones again, and says so in its log.
 LONGEST_PACKET_BYTES = 1440
 _HEADER_BYTES = 12
 _DELIMITER, _FRAGMENT = 9, 28

@@ -32,13 +32,13 @@ _KEEP_ALIVE_S, _SHORTEST_KEEP_ALIVE_S = 3.0, 1.0
 _SPS, _PPS = 7, 8
 _TRACK = 'trackID=0'
 _STATUS = {
-    400: 'it does not take this stream (400 {reason}): see its log',
+    400: 'it does not accept this stream (400 {reason}): see its log',
     401: 'it refuses user name and password (401): check the credentials in `server`',
     403: 'it forbids publishing to this path (403): check the rights of the user there',
     404: 'it has no such path (404): add the path to its configuration',
-    454: 'it does not know the session any more (454)',
-    461: 'it does not take streams over TCP (461): allow that transport there',
-    503: 'it takes no more streams now (503)',
+    454: 'it no longer knows the session (454)',
+    461: 'it does not accept streams over TCP (461): allow that transport there',
+    503: 'it accepts no more streams now (503)',
 }
 
 
@@ -165,7 +165,7 @@ class RtspRecord:
             try:
                 answer = take_answer(buffer)
             except BadMessage:
-                raise self._errors.ended(self._address, 'it says something that is no RTSP') from None
+                raise self._errors.ended(self._address, 'it sends something that is not RTSP') from None
             if answer is None:
                 return
             self._answers_keep_alives, self._asked_s = True, None

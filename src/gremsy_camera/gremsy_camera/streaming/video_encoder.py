@@ -72,7 +72,7 @@ class VideoEncoder(Protocol):
             key: make it a key frame, whatever `gop` says.
 
         Raises:
-            EncoderError: it failed, and has to be made anew.
+            EncoderError: it failed, and has to be made again.
         """
 
     def close(self) -> None:

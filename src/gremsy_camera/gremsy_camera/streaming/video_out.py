@@ -233,7 +233,7 @@ class VideoOut:
                 return False
             self._said.info(
                 f'The stamps of {self._address.shown} went back by {(last_ns - stamp_ns) / _NS_PER_S:.1f} s: it is '
-                'published anew.'
+                'published again.'
             )
             self._counts['times the clock was set back'] += 1
             self._end_session()

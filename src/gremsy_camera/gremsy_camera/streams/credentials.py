@@ -65,7 +65,9 @@ def fill_in(
     def value_of(match: re.Match[str]) -> str:
         name = match[1]
         if not _PROPER_NAME.fullmatch(name):
-            raise SourceUnusable(f'`{parameter}` has ${{{name}}}, which is no name: use letters, digits and _.')
+            raise SourceUnusable(
+                f'`{parameter}` has ${{{name}}}, which is not a valid name: use letters, digits and _.'
+            )
         if name not in values:
             raise SourceUnusable(
                 f'`{parameter}` {redacted(text)} needs {name}, which is neither in the environment nor in '

@@ -42,7 +42,7 @@ _HEADER_BYTES = 12 + 60 + 16
 _WAITING_PICTURES = 3
 # A decoder holds 16 at most; what is still inside beyond that has come to nothing.
 _MOST_INSIDE = 64
-# A gap in the numbers of more packets than this is a sender that started anew.
+# A gap in the numbers of more packets than this is a sender that started again.
 _LONGEST_GAP = 3000
 _UNSUPPORTED_TRANSPORT = 461
 _CLOCK_RATE = 90_000
@@ -514,7 +514,7 @@ class GStreamerPipeline:
             name = chosen.decoder.element
             self._learnt.failed[name] = f'failed on this stream: {error.words}'
             return DecoderFailed(
-                f'The decoder {name} failed on the stream of {self._address.shown} ({error.words}): another is tried.'
+                f'The decoder {name} failed on the stream of {self._address.shown} ({error.words}): trying another.'
             )
         if error.status == _UNSUPPORTED_TRANSPORT:
             return TransportRefused(self._sentence(explain_status(error.status)))
@@ -533,7 +533,7 @@ class GStreamerPipeline:
 
     def _no_rtsp(self) -> str:
         if self._address.scheme == 'rtsps':
-            return 'no encrypted connection can be made: see that the camera speaks rtsps on this port, else use rtsp'
+            return 'no encrypted connection can be made: check that the camera speaks rtsps on this port, else use rtsp'
         return 'it does not speak RTSP on this port: check the port'
 
     def _no_video(self) -> SourceError:
@@ -557,7 +557,7 @@ class GStreamerPipeline:
         if not self._answered:
             return f'it accepts the connection and does not answer within {_OPEN_WITHIN_S:g} s'
         return (
-            f'no picture came within {_OPEN_WITHIN_S:g} s: see that it sends key frames, '
+            f'no picture came within {_OPEN_WITHIN_S:g} s: check that it sends key frames, '
             'and over UDP that no firewall holds its packets back'
         )
 

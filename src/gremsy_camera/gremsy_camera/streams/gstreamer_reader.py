@@ -21,7 +21,7 @@ from gremsy_camera.streams.stream_address import ReaderRequest
 def why_not(options: LiveOptions) -> str | None:
     """In one sentence with the way out why this reader cannot be used here; None where it can."""
     if options.stamps == 'sei':
-        return 'GStreamer hands over no time code of the video: set `stamps` to auto, or `reader` to pyav.'
+        return 'GStreamer does not pass on time codes of the video: set `stamps` to auto, or `reader` to pyav.'
     return why_no_gstreamer()
 
 

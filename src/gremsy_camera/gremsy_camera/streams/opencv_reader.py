@@ -49,7 +49,7 @@ def why_not(options: LiveOptions) -> str | None:
     if cv2.CAP_FFMPEG not in cv2.videoio_registry.getStreamBackends():
         return f'OpenCV {cv2.__version__} was built without FFmpeg: {pip_install("opencv-python-headless")}'
     if options.stamps == 'sei':
-        return "OpenCV's FFmpeg hands over no time code: set `stamps` to auto, or `reader` to pyav."
+        return "OpenCV's FFmpeg does not pass on time codes: set `stamps` to auto, or `reader` to pyav."
     return None
 
 
@@ -100,7 +100,7 @@ class OpenCvReader:
         if not done or image is None:
             raise SourceError(
                 f'The camera {self._shown} has sent no picture for {self._read_within_ms() / _MS_PER_S:g} s, or has '
-                'ended its stream (OpenCV does not tell which): it is opened again.'
+                'ended its stream (OpenCV does not say which): it is opened again.'
             )
         height, width = image.shape[:2]
         if (width, height) != (self._info.width, self._info.height):
@@ -186,7 +186,7 @@ class OpenCvReader:
             session.close()
         return SourceError(
             f"The camera {self._shown} answers, but OpenCV's FFmpeg got no picture of it within "
-            f'{_OPEN_WITHIN_MS / _MS_PER_S:g} s: see that it sends key frames, or install PyAV or GStreamer.'
+            f'{_OPEN_WITHIN_MS / _MS_PER_S:g} s: check that it sends key frames, or install PyAV or GStreamer.'
         )
 
 

@@ -84,7 +84,7 @@ class PyAvDecoder:
         self.held_back = self._context.reorder_depth
         return frames
 
-    def begin_anew_with_all_threads(self) -> None:
+    def restart_with_all_threads(self) -> None:
         """Go on with the next key frame, quicker where pictures have several slices."""
         self._threads = min(_MOST_THREADS, len(os.sched_getaffinity(0)))
         self._context = self._new_context()

@@ -171,7 +171,7 @@ class PyAvReader:
             )
         else:
             raise SourceError(
-                f'The camera {self._address.shown} has sent nothing at all for {_SIZE_WITHIN_S:g} s since it was asked '
+                f'The camera {self._address.shown} has sent nothing for {_SIZE_WITHIN_S:g} s since it was asked '
                 'to play: it is opened again; restart it if that goes on.'
             )
 
@@ -250,7 +250,7 @@ class PyAvReader:
         if not self._said_behind:
             self._said_behind = True
             if self._decoder is not None:
-                self._decoder.begin_anew_with_all_threads()
+                self._decoder.restart_with_all_threads()
             self._request.say(
                 f'The pictures of the camera {self._address.shown} come faster than they are decoded: some are left '
                 'out; set the camera to a smaller size or rate, or `decoder` to hardware.'

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from gremsy_camera.streams.rtp_times import rtp_header
 
 _NS_PER_MS = 1_000_000
-# A step in the numbers of more than this is a sender that started anew.
+# A step in the numbers of more than this is a sender that started again.
 _LONGEST_GAP = 3000
 _MOST_WAITING = 512
 

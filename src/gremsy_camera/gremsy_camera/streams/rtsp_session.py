@@ -175,8 +175,8 @@ class RtspSession:
             there = StreamAddress.of(join_location(before.location, location), 'source')
         except SourceUnusable as error:
             raise SourceError(
-                f'The camera {before.shown} cannot be opened: it redirects to {redacted(location)}, which is no '
-                'address.'
+                f'The camera {before.shown} cannot be opened: it redirects to {redacted(location)}, which is '
+                'not an address.'
             ) from error
         if there.host != before.host or (before.scheme == 'rtsps' and there.scheme != 'rtsps'):
             self._talk.credentials = Credentials(there.user, there.password)

@@ -58,14 +58,14 @@ class StreamAddress:
         match = _ADDRESS.fullmatch(text)
         if match is None:
             raise SourceUnusable(
-                f'`{parameter}` {redacted(text)} is no address of a stream: write rtsp://user:password@host:port/path, '
+                f'`{parameter}` {redacted(text)} is not a stream address: write rtsp://user:password@host:port/path, '
                 'with @, :, / and % of a password as %40, %3A, %2F and %25.'
             )
         scheme = match[1].lower()
         port_text = match['port']
         port = _PORTS[scheme] if not port_text else int(port_text) if port_text.isascii() and port_text.isdigit() else 0
         if not 0 < port < 65536:
-            raise SourceUnusable(f'`{parameter}` {redacted(text)} has a port that is none: use 1 to 65535.')
+            raise SourceUnusable(f'`{parameter}` {redacted(text)} has an invalid port: use 1 to 65535.')
         user, _, password = (match['user'] or '').partition(':')
         host = match['host'].strip('[]')
         return cls(scheme, host, port, match['target'] or '/', unquote(user), unquote(password))
@@ -94,20 +94,20 @@ class StreamAddress:
 _WAIT_S = 1.0
 _WORDS = {
     errno.ECONNREFUSED: 'nothing listens on port {port} of {host}: '
-    'see that the camera has started and the port is right',
-    errno.EHOSTUNREACH: 'there is no way to {host}: check cable, address and network mask',
+    'check that the camera has started and the port is right',
+    errno.EHOSTUNREACH: 'there is no route to {host}: check cable, address and network mask',
     errno.ENETUNREACH: 'this machine has no network that leads to {host}: check its address and routes',
 }
 
 _RTSP_STATUS = {
-    400: 'it does not take this address (400): check the path in `source`',
-    401: 'it wants a valid user name and password (401): check those in `source`',
+    400: 'it does not accept this address (400): check the path in `source`',
+    401: 'it requires a valid user name and password (401): check those in `source`',
     403: 'it forbids this stream to this user (403): check the rights of the user on the camera',
     404: 'it has no such stream (404): check the path in `source`',
     453: 'it has no bandwidth left for one more reader (453): close another one',
-    454: 'it does not know the session any more (454)',
-    461: 'it does not send by this transport (461): set `transport` to another',
-    503: 'it serves no more readers now (503): close another one, or read from the server that has it (`via`)',
+    454: 'it no longer knows the session (454)',
+    461: 'it does not support this transport (461): set `transport` to another',
+    503: 'it accepts no more readers now (503): close another one, or read from the server that has it (`via`)',
 }
 
 

@@ -219,7 +219,7 @@ class StreamReader:
             self._server_failed = False
             raise
         if server is not None:
-            self._say_once(f'The camera {camera.shown} is read itself, since the server {server.shown} is away.')
+            self._say_once(f'The camera {camera.shown} is read directly, since the server {server.shown} is away.')
             self._watch = ServerWatch(server)
             self._watch.start()
         return info

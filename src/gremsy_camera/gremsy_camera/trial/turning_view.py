@@ -24,7 +24,7 @@ def swayed_rad(now_s: float, sway_rad: float, speed_rad_s: float) -> float:
 
 
 class TurningView:
-    """Sees the ring of a simulated payload, again and again where that is started anew.
+    """Sees the ring of a simulated payload, again and again where that is started again.
 
     Args:
         ring: its name.

@@ -158,8 +158,8 @@ def _set(camera: str, device: VideoDevice, control: CameraControl, value: int) -
             raise
         # EACCES, EIO or EBUSY, by driver, where an automatic has it (uvcvideo: EACCES since 6.1, EIO before).
         raise SourceError(
-            f"The camera {camera} did not take {value} for the control '{control.name}' ({error.strerror}): where an "
-            'automatic has it, write the option that switches the automatic off before it.'
+            f"The camera {camera} did not take {value} for the control '{control.name}' ({error.strerror}): if an "
+            'automatic mode controls it, put the option that switches that off before it.'
         ) from error
     given = int(one.value64 if control.type == kernel.CTRL_TYPE_INTEGER64 else one.value)
     if control.type != kernel.CTRL_TYPE_BUTTON and given != value:

@@ -109,7 +109,9 @@ def choose(camera: str, modes: list[Mode], wanted: Wanted) -> ModeChoice:
         SourceUnusable: naming what the camera has instead.
     """
     if not modes:
-        raise SourceUnusable(f'The camera {camera} tells no format at all: what it is connected to may give no signal.')
+        raise SourceUnusable(
+            f'The camera {camera} offers no format at all: the device it is connected to may have no signal.'
+        )
     left = [mode for mode in _of_format(camera, modes, wanted.format) if mode.code in BY_CODE]
     left = _of_size(camera, left, wanted)
     if wanted.rate_hz > 0.0:
@@ -133,7 +135,7 @@ def _of_format(camera: str, modes: list[Mode], name: str) -> list[Mode]:
     if not name:
         if all(mode.code not in BY_CODE for mode in modes):
             raise SourceUnusable(
-                f'The camera {camera} has only formats that are not decoded here, {there}: read it with `gst:` and a '
+                f'The camera {camera} has only formats that cannot be decoded here, {there}: read it with `gst:` and a '
                 'pipeline that decodes one of them.'
             )
         return modes

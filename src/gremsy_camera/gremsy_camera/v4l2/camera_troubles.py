@@ -21,7 +21,7 @@ def explained(error: OSError, path: str, name: str, root: Path) -> SourceError:
     if error.errno in (errno.EACCES, errno.EPERM):
         return SourceUnusable(no_permission(path))
     if error.errno == errno.ENOTTY and name == path:
-        return SourceUnusable(f'{path} is no V4L2 device: {_offer(root)}.')
+        return SourceUnusable(f'{path} is not a V4L2 device: {_offer(root)}.')
     if error.errno in (errno.ENODEV, errno.ENXIO):
         return SourceError(f'The camera {name} is unplugged: it is opened again when it is back{_lasting(path, root)}.')
     if error.errno == errno.EBUSY:
@@ -38,7 +38,7 @@ def no_permission(path: str) -> str:
         group = 'video'
     return (
         f'The camera {path} may not be opened by this user: `sudo usermod -aG {group} $USER`, log in again, and start '
-        f'anew (in a container: `--device {path} --group-add {group}`).'
+        f'again (in a container: `--device {path} --group-add {group}`).'
     )
 
 
@@ -53,7 +53,7 @@ def no_bandwidth(name: str, mode: Mode) -> str:
 def no_pictures(system: VideoSystem, name: str, path: str, what: Identity, root: Path) -> str:
     """For a device that is no camera: which of the same hardware is."""
     if what.abilities & kernel.CAP_META_CAPTURE:
-        begin = f'{name} has data about the pictures only (metadata), no pictures'
+        begin = f'{name} has only data about the pictures (metadata), no pictures'
     else:
         begin = f'{name} is a V4L2 device that no pictures come from'
     own = video_node(path, root)

@@ -175,7 +175,7 @@ class V4l2Reader:
             raise SourceUnusable(no_pictures(self._system, self._name, self._wish.path, what, self._root))
         if not what.abilities & kernel.CAP_STREAMING:
             raise SourceUnusable(
-                f'The camera {self._name} gives its pictures by `read` only, which is not done here: read it with '
+                f'The camera {self._name} gives its pictures only by `read`, which is not supported here: read it with '
                 '`gst:` and a pipeline of your own.'
             )
 
@@ -209,7 +209,7 @@ class V4l2Reader:
         """The rate that the camera now has, 0.0 where it tells none."""
         given_hz, wanted_hz = device.set_rate(choice), self._wish.mode.rate_hz
         if wanted_hz > 0.0 and given_hz is None:
-            raise SourceUnusable(f'The camera {self._name} lets nobody set its rate: leave `rate` out.')
+            raise SourceUnusable(f'The camera {self._name} has a fixed rate: leave `rate` out.')
         if wanted_hz > 0.0 and given_hz and abs(given_hz / wanted_hz - 1.0) > _SAME_RATE:
             raise SourceUnusable(
                 f'The camera {self._name} gives {given_hz:.4g} Hz instead of {wanted_hz:g} Hz at {choice.mode.size}: '

@@ -154,14 +154,14 @@ def _read(path: Path) -> list[tuple[Role, str]]:
     try:
         content: Any = yaml.safe_load(text)
     except yaml.YAMLError as error:
-        raise KeyFileError(f'The keys file {path} is no YAML: write lines such as `control: KEY`.') from error
+        raise KeyFileError(f'The keys file {path} is not YAML: write lines such as `control: KEY`.') from error
     roles = {role.value: role for role in Role}
     if not isinstance(content, dict) or not content:
         raise KeyFileError(f'The keys file {path} holds no keys: write lines such as `control: KEY`.')
     for name, key in content.items():
         if name not in roles or not isinstance(key, str):
             raise KeyFileError(
-                f'The keys file {path} has an entry that is no key: it takes `control`, `view` and `publish`, each '
+                f'The keys file {path} has an entry that is not a key: use `control`, `view` and `publish`, each '
                 'with a text (in quotes where it is all digits).'
             )
     return [(roles[name], key) for name, key in content.items()]

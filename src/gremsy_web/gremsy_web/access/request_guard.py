@@ -122,7 +122,7 @@ class RequestGuard:
         if caller.by_cookie and headers.get(FORGERY_HEADER) != '1':
             raise ApiError(403, 'A request with a cookie needs the header `X-Gremsy: 1`, which only our page sends.')
         if caller.role is not Role.CONTROL and not (path in _VIEWERS_MAY_POST or path.startswith('/video/')):
-            raise ApiError(403, 'This key may only look on: use one of the role `control`.')
+            raise ApiError(403, 'This key may only view: use one with the role `control`.')
 
     def _caller(self, headers: dict[str, str]) -> Caller | None:
         if self._keys.is_open:
@@ -185,7 +185,7 @@ class _LimitedBody:
         try:
             message = await asyncio.wait_for(self._receive(), max(0.0, self._deadline_s - time.monotonic()))
         except asyncio.TimeoutError as error:
-            self.fault = ApiError(408, 'The body of the request did not come in time: send it again.')
+            self.fault = ApiError(408, 'The body of the request did not arrive in time: send it again.')
             raise self.fault from error
         self._size += len(message.get('body', b''))
         if self._size > self._largest:
@@ -204,7 +204,7 @@ def _with_ours(headers: Iterable[tuple[bytes, bytes]], path: str) -> list[tuple[
 
 
 def _too_large(largest: int) -> ApiError:
-    return ApiError(413, f'The body is larger than {largest} bytes, which is the most.')
+    return ApiError(413, f'The body is larger than {largest} bytes, which is the limit.')
 
 
 def address_of(scope: Scope) -> str:

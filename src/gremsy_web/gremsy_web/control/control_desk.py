@@ -15,7 +15,7 @@ from gremsy_web.robot.robot_commands import RobotAnswer, RobotCommands, RobotSer
 
 # As often as the driver's own feedback: a rate that is said once more costs 0.1 ms.
 _SENT_EVERY_S = 0.02
-_LATE = 'The server was held up for more than 1 s, so this may have been asked for long ago: send it again.'
+_LATE = 'The server was held up for more than 1 s, so this request may be old: send it again.'
 
 
 class ControlDesk:

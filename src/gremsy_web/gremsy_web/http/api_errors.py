@@ -39,7 +39,7 @@ def sentence_of(errors: Sequence[Any]) -> tuple[str, str | None]:
     if kind == 'missing':
         return (f'{shown} is missing.' if field else 'The body is missing: send a JSON object.'), field
     if kind == 'extra_forbidden':
-        return f'There is no field {shown} here: /docs lists those that there are.', field
+        return f'There is no field {shown} here: /docs lists the fields.', field
     if kind == 'value_error':
         return f'{first.get("ctx", {}).get("error", first.get("msg", ""))}', field
     if kind in ('model_attributes_type', 'dict_type'):

@@ -42,7 +42,7 @@ class Commands:
 def done(answer: RobotAnswer) -> dict[str, Any]:
     """Raises ApiError where the robot refused."""
     if not answer.done:
-        raise ApiError(409, answer.text or 'The robot refused this and said no reason.')
+        raise ApiError(409, answer.text or 'The robot refused this without a reason.')
     return {'done': True, 'text': answer.text}
 
 
@@ -56,7 +56,7 @@ def control_routes(services: WebServices) -> APIRouter:
         if body.live:
             client = services.hub.clients.get(body.live)
             if client is None:
-                raise ApiError(404, 'There is no live socket of that number: open /api/live first.', 'live')
+                raise ApiError(404, 'There is no live socket with that number: open /api/live first.', 'live')
         holder = holder_name(body.name, f'an operator at {address_of(request.scope)}')
         hold = services.desk.take(holder, body.live, take_over=body.take_over, lease=body.lease)
         ttl_s = None if hold.live else services.settings.lease_ttl_s

@@ -16,7 +16,7 @@ from gremsy_web.http.api_errors import error_body
 
 # Longer than a client may be silent between two requests (`timeout_keep_alive`, 15 s), which uvicorn sees to itself.
 _LOOK_S = 10.0
-_NOT_HTTP = 'This is no HTTP request: it was refused as it came.'
+_NOT_HTTP = 'This is not an HTTP request: it was refused.'
 
 
 class HttpConnection(H11Protocol):

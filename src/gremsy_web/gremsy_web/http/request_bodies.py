@@ -64,10 +64,10 @@ class SessionBody(Body):
 class TakeBody(Body):
     """Take the controls."""
 
-    take_over: Annotated[bool, Field(description='Also from somebody who holds them.')] = False
-    name: Annotated[Name, Field(description='Under which all see who holds them.')] = ''
-    live: Annotated[Name, Field(description='`you` of a live socket, with which the lease then lives and ends.')] = ''
-    lease: Annotated[str, Field(max_length=128, description='One held already, to keep it.')] = ''
+    take_over: Annotated[bool, Field(description='Also if somebody else holds them.')] = False
+    name: Annotated[Name, Field(description='The name under which others see the holder.')] = ''
+    live: Annotated[Name, Field(description='`you` of a live socket, to which the lease is then bound.')] = ''
+    lease: Annotated[str, Field(max_length=128, description='The lease held so far, to keep it.')] = ''
 
 
 class CameraBody(Body):
@@ -150,7 +150,7 @@ class LookBody(Leased):
             Field(
                 min_length=2,
                 max_length=2,
-                description='Width and height of the image that `pixel` counts in; refused where the frame has others.',
+                description='Width and height of the image that `pixel` counts in; refused if the frame has others.',
             ),
         ]
         | None

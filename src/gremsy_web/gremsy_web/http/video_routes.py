@@ -64,7 +64,7 @@ def video_routes(services: WebServices) -> APIRouter:
     async def auth(request: Request, body: VideoAuthBody) -> Response:
         """MediaMTX asks whether somebody may publish or read; from this machine only."""
         if not is_loopback(address_of(request.scope)):
-            raise ApiError(403, 'Only the video server of this machine may ask this.')
+            raise ApiError(403, 'Only the video server of this machine may call this.')
         if not _may(services, body):
             raise ApiError(401, 'The key is missing or wrong.')
         if body.action in _READS and body.path in services.video_paths():

@@ -138,8 +138,8 @@ def _answer_errors(app: FastAPI) -> None:
         sentences = {
             # As the framework says it of a body that Python's JSON reader breaks on.
             400: 'The body is not JSON that can be read: send one JSON object in UTF-8, not nested deeply.',
-            404: 'There is nothing at this address: /docs lists what there is.',
-            405: f'{request.method} is not possible at this address: /docs lists what is.',
+            404: 'There is nothing at this address: /docs lists the addresses.',
+            405: f'{request.method} is not possible at this address: /docs lists what is possible.',
         }
         made = answer(error.status_code, sentences.get(error.status_code, f'{str(error.detail).rstrip(".")}.'))
         made.headers.update(error.headers or {})
@@ -160,8 +160,8 @@ _ERRORS: dict[int | str, dict[str, Any]] = {
     for status, words in {
         400: 'The body is not JSON, or the video server refuses it.',
         401: 'The key is missing or wrong.',
-        403: 'The role may not, or another site asks.',
-        404: 'There is no such thing.',
+        403: 'The role does not allow this, or the request is from another site.',
+        404: 'There is no such resource.',
         409: 'Not now: no lease, disarmed, the frame is gone, or the robot refused.',
         413: 'The body is too large.',
         415: 'The body is of another type.',

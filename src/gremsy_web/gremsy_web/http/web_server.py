@@ -127,7 +127,7 @@ class WebServer:
             if self._thread is None or not self._thread.is_alive():
                 break
             waited.wait(0.02)
-        raise ServerError('The web server did not start: its fault is in the lines before.')
+        raise ServerError('The web server did not start: the error is in the lines above.')
 
     def _bind(self) -> socket.socket:
         host, port = self._address.host, self._address.port
@@ -135,7 +135,7 @@ class WebServer:
             return listening_socket(host, port, _BACKLOG)
         except OSError as error:
             in_use = error.errno == errno.EADDRINUSE
-            way_out = 'end what listens there, or set `port`' if in_use else 'set `host` and `port`'
+            way_out = 'stop what listens there, or set `port`' if in_use else 'set `host` and `port`'
             raise ServerError(f'The page cannot be served at {host}:{port} ({error.strerror}): {way_out}.') from error
         except (OverflowError, UnicodeError) as error:
             raise ServerError(f'The page cannot be served at {host}:{port}: set `host` and `port`.') from error

@@ -61,7 +61,7 @@ class LiveSockets:
         hub = self._services.hub
         client = LiveClient(secrets.token_urlsafe(9), role.value)
         if not hub.join(client):
-            await _close(socket, _TOO_MANY, f'There are {hub.most} live sockets, which is the most.')
+            await _close(socket, _TOO_MANY, f'There are {hub.most} live sockets, which is the limit.')
             return
         client.tell(self._hello(client))
         sending = asyncio.create_task(self._send(socket, client))
@@ -181,7 +181,7 @@ class LiveSockets:
         elif kind not in ('take', 'give', 'rate', 'zoom'):
             raise SayError('A message must have a `type`: take, give, rate, zoom, stop, clock or painted.')
         elif client.role != Role.CONTROL.value:
-            raise SayError('This key may only look on: use one of the role `control`.')
+            raise SayError('This key may only view: use one with the role `control`.')
         elif kind == 'take':
             take_over = content.get('take_over', False)
             if not isinstance(take_over, bool):

@@ -39,9 +39,7 @@ def parts_of(picture: RobotPicture, now_s: float) -> list[ReadinessPart]:
         age_s = camera.frames.age_s(now_s)
         parts.append(ReadinessPart(f'camera {camera.name}', _camera_reason(age_s)))
         rate_hz = camera.results.rate_hz(now_s)
-        reason = (
-            '' if rate_hz > 0.0 else 'No detections have come for two seconds: look at the detector and its tracker.'
-        )
+        reason = '' if rate_hz > 0.0 else 'No detections have come for two seconds: check the detector and the tracker.'
         parts.append(ReadinessPart(f'detector {camera.name}', reason))
     parts.append(ReadinessPart('gimbal link', _gimbal_reason(picture, now_s)))
     server = picture.video_server

@@ -272,9 +272,9 @@ def parsed(text: str) -> dict[str, Any]:
     """
 
     def refuse(constant: str) -> None:
-        raise ValueError(f'it has {constant}, which is no JSON')
+        raise ValueError(f'it has {constant}, which is not JSON')
 
     content: Any = json.loads(text, parse_constant=refuse)
     if not isinstance(content, dict):
-        raise ValueError('it is no JSON object')  # noqa: TRY004 a subscription counts ValueErrors
+        raise ValueError('it is not a JSON object')  # noqa: TRY004 a subscription counts ValueErrors
     return content

@@ -10,7 +10,7 @@ from gremsy_web.robot.robot_commands import CapturedPicture
 from gremsy_web.robot.robot_picture import CameraPicture, detections_content
 
 _ENDINGS = {'image/jpeg': 'jpg', 'image/png': 'png'}
-_NOT_SEEN = 'No detections came for this frame: look at the detector and its tracker.'
+_NOT_SEEN = 'No detections came for this frame: check the detector and the tracker.'
 
 
 class Snapshots:

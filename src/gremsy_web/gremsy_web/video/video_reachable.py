@@ -56,7 +56,7 @@ class VideoServerWatch:
                 said = answer.json() if answer.status_code == 200 else {}
                 readers, pulled = said.get('readers'), is_pulled(said)
             except (httpx.HTTPError, httpx.InvalidURL, ValueError, AttributeError) as error:
-                what = 'it does not answer' if isinstance(error, httpx.HTTPError) else 'its answer is no JSON'
+                what = 'it does not answer' if isinstance(error, httpx.HTTPError) else 'its reply is not JSON'
                 self._picture.video_server = f'{what} at {self._url}: {_WAY_OUT}'
                 return
             self._picture.video_is_pulled(path, pulled)

@@ -134,7 +134,7 @@ class WhepProxy:
         try:
             return await self._client.request(method, f'{self._url}{path}', content=body, headers=headers)
         except httpx.ReadTimeout as error:
-            raise ApiError(404, 'The video server waits for this picture in vain: does its camera run?') from error
+            raise ApiError(404, 'The video server gets no video for this path: is its camera running?') from error
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise ApiError(503, _AWAY) from error
 
@@ -149,7 +149,7 @@ class WhepProxy:
 def _error(answer: httpx.Response) -> ApiError:
     """The video server's own words, in our form."""
     if answer.status_code in (401, 403):
-        return ApiError(503, 'The video server refuses this server: let its `authHTTPAddress` be our /api/video/auth.')
+        return ApiError(503, 'The video server refuses this server: set its `authHTTPAddress` to our /api/video/auth.')
     try:
         words = str(answer.json()['error'])
     except (ValueError, KeyError, TypeError):

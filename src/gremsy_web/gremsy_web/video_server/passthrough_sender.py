@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Makes a sender of aiortc send pictures that are encoded and cut already, under the RTP times that they have.
 
-aiortc lets a track hand on encoded packets, but cuts them anew for every viewer and adds a random number to their
+aiortc lets a track hand on encoded packets, but cuts them again for every viewer and adds a random number to their
 times, from which the page could no longer tell which frame it shows. Both are decided where it asks for the next frame.
 """
 

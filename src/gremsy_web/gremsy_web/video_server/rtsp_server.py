@@ -137,7 +137,7 @@ class _Client(asyncio.Protocol):
                 else:
                     self._answer(item)
         except BadRequest as error:
-            Log.warning('RTSP: a client sent what cannot be understood (%s) and was let go.', error)
+            Log.warning('RTSP: a client sent something unintelligible (%s) and was disconnected.', error)
             self._write(answer_text(400, '0', {}))
             self.end()
 
@@ -179,7 +179,7 @@ class _Client(asyncio.Protocol):
             self._let_go('has taken nothing')
 
     def _let_go(self, why: str) -> None:
-        Log.warning('RTSP: %s %s for %g s and was let go.', self._name or 'a client', why, _SILENT_S)
+        Log.warning('RTSP: %s %s for %g s and was disconnected.', self._name or 'a client', why, _SILENT_S)
         assert self._transport is not None
         self._transport.abort()
 
@@ -189,7 +189,7 @@ class _Client(asyncio.Protocol):
             return
         if self._transport.get_write_buffer_size() > _MOST_BEHIND:
             if not self._discarded:
-                Log.warning('RTSP: a reader of %s takes too little and loses packets.', self._name)
+                Log.warning('RTSP: a reader of %s is too slow and loses packets.', self._name)
             self._discarded += 1
             if self._behind_since_s is None:
                 self._behind_since_s = time.monotonic()

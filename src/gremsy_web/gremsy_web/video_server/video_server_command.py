@@ -121,18 +121,18 @@ def _ip(text: str) -> str:
     try:
         return str(ipaddress.ip_address(text))
     except ValueError as error:
-        raise argparse.ArgumentTypeError(f"'{text}' is no IP address: write one as 192.168.1.20") from error
+        raise argparse.ArgumentTypeError(f"'{text}' is not an IP address: write one as 192.168.1.20") from error
 
 
 def _ice_server(text: str) -> str:
     if not re.fullmatch(r'(stun|stuns|turn|turns):[^\s<>"]+', text):
-        raise argparse.ArgumentTypeError(f"'{text}' is no STUN or TURN server: write one as stun:stun.example:3478")
+        raise argparse.ArgumentTypeError(f"'{text}' is not a STUN or TURN server: write one as stun:stun.example:3478")
     return text
 
 
 def _count(text: str) -> int:
     if not re.fullmatch(r'[1-9][0-9]{0,3}', text):
-        raise argparse.ArgumentTypeError(f"'{text}' is no number of viewers: write one from 1 to 9999")
+        raise argparse.ArgumentTypeError(f"'{text}' is not a number of viewers: write one from 1 to 9999")
     return int(text)
 
 

@@ -270,7 +270,7 @@ class _Session:
                 # While nothing is sent there is nothing to report on.
                 silent_s += passed_s
             heard, sent = came, self.sent_bytes
-        Log.info('WebRTC: a viewer of %s has said nothing for %.0f s and is taken for gone.', self.path.name, silent_s)
+        Log.info('WebRTC: a viewer of %s has been silent for %.0f s and is considered gone.', self.path.name, silent_s)
         self._ended(self)
 
     def _check_handshake(self) -> None:
