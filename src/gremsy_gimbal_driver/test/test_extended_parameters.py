@@ -285,13 +285,13 @@ def test_what_is_being_set_is_not_read_beside_it(bench):
 
 def test_the_list_ends_when_no_more_comes(bench):
     pending = PendingRequest('listing')
-    bench.parameters.list_all(pending, CAMERA, bench.now_ns)
+    bench.parameters.list_all(pending, CAMERA)
     assert bench.run_until_over(pending) == pytest.approx(1.5, abs=0.1)
     assert pending.result.sentence == 'The camera listed 3 parameters.'
     assert bench.parameters.values == {'C_SOURCE': 0, 'OSD_MODE': 1, 'C_T_PALETTE': 3}
     bench.camera.report = False
     silent = PendingRequest('listing')
-    bench.parameters.list_all(silent, CAMERA, bench.now_ns)
+    bench.parameters.list_all(silent, CAMERA)
     bench.run(6.0)
     assert silent.result.sentence == 'The camera 1/100 sent no list of parameters within 5 s.'
 
@@ -301,7 +301,7 @@ def test_a_list_of_so_many_is_over_when_they_came_and_asks_for_those_that_did_no
     bench.camera.counts = True
     bench.camera.values = {f'C_{number}': number for number in range(24)}
     pending = PendingRequest('listing')
-    bench.parameters.list_all(pending, CAMERA, bench.now_ns)
+    bench.parameters.list_all(pending, CAMERA)
     bench.run_until_over(pending)
     assert pending.result.sentence == 'The camera listed 24 parameters.'
     assert bench.parameters.values == bench.camera.values
@@ -311,7 +311,7 @@ def test_a_list_with_a_gap_that_nothing_fills_says_how_many_came(bench):
     bench.camera.counts = True
     bench.camera.never = {'OSD_MODE'}
     pending = PendingRequest('listing')
-    bench.parameters.list_all(pending, CAMERA, bench.now_ns)
+    bench.parameters.list_all(pending, CAMERA)
     bench.run_until_over(pending)
     assert (pending.state, pending.result.sentence) == (
         RequestState.UNCONFIRMED,

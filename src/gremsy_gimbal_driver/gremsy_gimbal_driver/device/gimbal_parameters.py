@@ -8,7 +8,7 @@ means that there is none (gimbal.md 1.6). A write is believed once the gimbal re
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
 from types import MappingProxyType
 
@@ -16,21 +16,17 @@ from gremsy_common.errors import SuiteError
 from gremsy_gimbal_driver.device.parameter_names import NEWER_NAMES, OLDER_NAMES
 from gremsy_gimbal_driver.mavlink.mavlink_encoder import LONGEST_NAME, MavlinkEncoder
 from gremsy_gimbal_driver.mavlink.mavlink_events import ParameterValue, Sender
+from gremsy_gimbal_driver.mavlink.parameter_list import ListPace, ParameterList
 from gremsy_gimbal_driver.motion.instant import nanoseconds
 
 _AGAIN_NS = nanoseconds(0.1)
 # Where 2 % of the bytes are lost, a request and its answer arrive one time in four, and all of these fail one time in
 # 75: with five of them, one in four of what was only lost was said not to exist.
 _TRIES = 15
-_LIST_TRIES = 6
 # Four requests of 32 bytes every 100 ms and their answers take a ninth of a serial wire.
 _AT_A_TIME = 4
-# A list that pauses this long has lost some of its values, ...
-_LIST_PAUSE_NS = nanoseconds(1.0)
-# ... which are asked for one by one, sixteen at a time: they and their answers take 0.1 s of a serial wire.
-_GAPS_AT_A_TIME, _GAPS_AGAIN_NS = 16, nanoseconds(0.25)
-# On such a wire all rounds fail one time in 300.
-_FRUITLESS_ROUNDS = 20
+# Sixteen requests for gaps and their answers take 0.1 s of a serial wire; on such a wire all rounds fail once in 300.
+_LIST_PACE = ListPace(again_s=1.0, tries=6, quiet_s=1.0, at_a_time=16, repeats=False, fruitless_rounds=20)
 _LOWEST, _HIGHEST = -(2**15), 2**15 - 1
 
 
@@ -106,22 +102,6 @@ class _Parameter:
         return ParameterResult(self.name, self.wire_name, self.value, self.state)
 
 
-@dataclass(slots=True)
-class _Listing:
-    """A list in the making or at its end: how many there are, which came, and how often it was asked in vain."""
-
-    heard_ns: int | None = None
-    count: int = 0
-    seen: set[int] = field(default_factory=set)
-    rounds: int = 0
-    by_gaps: bool = False
-    over: bool = False
-
-    @property
-    def missing(self) -> list[int]:
-        return [index for index in range(self.count) if index not in self.seen]
-
-
 class GimbalParameters:
     """Call `due` often and `heard` for every ParameterValue; look at `results`. Names are today's or older ones."""
 
@@ -129,7 +109,7 @@ class GimbalParameters:
         self._encoder = encoder
         self._gimbal: Sender | None = None
         self._parameters: dict[str, _Parameter] = {}
-        self._listing: _Listing | None = None
+        self._listing: ParameterList | None = None
         self._now_ns = 0
 
     def read(self, *names: str) -> None:
@@ -141,7 +121,7 @@ class GimbalParameters:
 
     def read_all(self) -> None:
         """Ask for the list of all; what comes appears in `results`."""
-        self._listing = _Listing()
+        self._listing = ParameterList(_LIST_PACE)
 
     def write(self, name: str, value: int) -> None:
         """Send a new value until the gimbal reports it; the newest write of a name counts."""
@@ -165,8 +145,8 @@ class GimbalParameters:
     @property
     def listed(self) -> tuple[int, int]:
         """How many of the list came, and of how many; (0, 0) where none came."""
-        count = 0 if self._listing is None else self._listing.count
-        return (0, 0) if self._listing is None else (count - len(self._listing.missing), count)
+        listing = self._listing
+        return (0, 0) if listing is None else (listing.count - len(listing.missing), listing.count)
 
     @property
     def results(self) -> Mapping[str, ParameterResult]:
@@ -186,7 +166,7 @@ class GimbalParameters:
             parameter.value, parameter.wire_name = None, parameter.name
             parameter.begin(parameter.state, parameter.new_value)
         if self.listing:
-            self._listing = _Listing()
+            self._listing = ParameterList(_LIST_PACE)
 
     def due(self, gimbal: Sender | None, now_ns: int) -> list[bytes]:
         """Messages to send now. Another gimbal is asked from the start."""
@@ -219,11 +199,7 @@ class GimbalParameters:
             return
         value = int(event.value)
         if self._listing is not None:
-            self._listing.heard_ns = self._now_ns
-            self._listing.count = max(self._listing.count, event.count)
-            if event.index not in self._listing.seen:
-                self._listing.seen.add(event.index)
-                self._listing.rounds = 0
+            self._listing.on_value(event.index, event.count, self._now_ns)
         name = NEWER_NAMES.get(event.name, event.name)
         parameter = self._parameters.get(name)
         if parameter is None:
@@ -268,22 +244,12 @@ class GimbalParameters:
         return [self._encoder.set_parameter(gimbal, parameter.wire_name, parameter.new_value), read]
 
     def _list_messages(self, gimbal: Sender, now_ns: int) -> list[bytes]:
-        listing = self._listing
-        if listing is None or listing.over:
-            return []
-        pause_ns = _GAPS_AGAIN_NS if listing.by_gaps else _LIST_PAUSE_NS
-        if listing.heard_ns is not None and now_ns - listing.heard_ns < pause_ns:
-            return []
-        missing = listing.missing
-        if listing.rounds >= (_FRUITLESS_ROUNDS if listing.count else _LIST_TRIES) or (listing.count and not missing):
-            listing.over = True
-            return []
-        listing.rounds += 1
-        listing.heard_ns = now_ns
-        if not listing.count:
-            return [self._encoder.list_parameters(gimbal)]
-        listing.by_gaps = True
-        return [self._encoder.read_parameter(gimbal, index=index) for index in missing[:_GAPS_AT_A_TIME]]
+        indexes = [] if self._listing is None else self._listing.due(now_ns)
+        encoder = self._encoder
+        return [
+            encoder.list_parameters(gimbal) if index is None else encoder.read_parameter(gimbal, index=index)
+            for index in indexes
+        ]
 
 
 def _read_again(parameter: _Parameter, value: int) -> ParameterState:

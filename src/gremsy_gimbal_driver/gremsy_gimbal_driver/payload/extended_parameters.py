@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import struct
 from collections import Counter
-from dataclasses import dataclass, field
-from itertools import cycle, islice
+from dataclasses import dataclass
 
 from gremsy_gimbal_driver.mavlink.mavlink_dialect import dialect
 from gremsy_gimbal_driver.mavlink.mavlink_encoder import MavlinkEncoder
 from gremsy_gimbal_driver.mavlink.mavlink_events import ExtendedParameter, Sender
+from gremsy_gimbal_driver.mavlink.parameter_list import ListPace, ParameterList
 from gremsy_gimbal_driver.motion.instant import nanoseconds
 from gremsy_gimbal_driver.payload.pending_request import PendingRequest, RequestState
 
@@ -29,11 +29,9 @@ _FORMATS = {
 
 _AGAIN_NS = nanoseconds(0.5)
 _PATIENCE_S = 5.0
-# A list that is quiet for so long is over, or has lost some of its values, which are asked for one by one: eight at a
-# time (1.3 kB of answers), the last ones several times over, until nothing has come for so many rounds. Where 2 % of
-# the bytes are lost, one answer of 161 bytes in 25 arrives, and all rounds fail once in a thousand times.
-_LIST_QUIET_NS = nanoseconds(1.5)
-_GAPS_AT_A_TIME, _GAPS_AGAIN_NS, _FRUITLESS_ROUNDS = 8, nanoseconds(0.25), 40
+# Eight answers are 1.3 kB. Where 2 % of the bytes are lost, one answer of 161 bytes in 25 arrives, and all rounds fail
+# once in a thousand times.
+_LIST_PACE = ListPace(again_s=0.5, tries=10, quiet_s=1.5, at_a_time=8, repeats=True, fruitless_rounds=40)
 
 _REFUSALS = {
     dialect.PARAM_ACK_VALUE_UNSUPPORTED: 'this product does not know that value; choose another',
@@ -71,21 +69,12 @@ class _Exchange:
 
 
 @dataclass(slots=True)
-class _List:
-    """The list of all: how many the camera says there are (0: it does not say), and which came."""
+class _Listing:
+    """The list of all on its way."""
 
     pending: PendingRequest
     camera: Sender
-    next_ns: int
-    end_ns: int
-    count: int = 0
-    seen: set[int] = field(default_factory=set)
-    rounds: int = 0
-    asked_gaps: bool = False
-
-    @property
-    def missing(self) -> list[int]:
-        return [index for index in range(self.count) if index not in self.seen]
+    list: ParameterList
 
 
 class ExtendedParameters:
@@ -94,7 +83,7 @@ class ExtendedParameters:
     def __init__(self, encoder: MavlinkEncoder) -> None:
         self._encoder = encoder
         self._exchanges: dict[str, _Exchange] = {}
-        self._list: _List | None = None
+        self._listing: _Listing | None = None
         self.values: dict[str, float] = {}
         """What the camera last reported, by name; an acknowledgement alone is no report."""
         self.counts: Counter[str] = Counter()
@@ -111,21 +100,21 @@ class ExtendedParameters:
             return
         self._begin(name, _Exchange(pending, camera, None, now_ns + nanoseconds(_PATIENCE_S), now_ns))
 
-    def list_all(self, pending: PendingRequest, camera: Sender, now_ns: int) -> None:
+    def list_all(self, pending: PendingRequest, camera: Sender) -> None:
         """Begin to read all; the value of its result will be how many, `values` holds them."""
-        if self._list is not None:
-            self._list.pending.report(RequestState.REPLACED, 'A newer request for the list came first.')
+        if self._listing is not None:
+            self._listing.pending.report(RequestState.REPLACED, 'A newer request for the list came first.')
         self.values.clear()
-        self._list = _List(pending, camera, now_ns, now_ns + nanoseconds(_PATIENCE_S))
+        self._listing = _Listing(pending, camera, ParameterList(_LIST_PACE))
 
     def cancel(self, camera: Sender, sentence: str) -> None:
         """That camera is gone."""
         gone = [name for name, exchange in self._exchanges.items() if exchange.camera == camera]
         for name in gone:
             self._exchanges.pop(name).pending.report(RequestState.UNCONFIRMED, sentence)
-        if self._list is not None and self._list.camera == camera:
-            self._list.pending.report(RequestState.UNCONFIRMED, sentence)
-            self._list = None
+        if self._listing is not None and self._listing.camera == camera:
+            self._listing.pending.report(RequestState.UNCONFIRMED, sentence)
+            self._listing = None
 
     def due(self, now_ns: int) -> list[bytes]:
         """Messages to send now."""
@@ -143,8 +132,8 @@ class ExtendedParameters:
         value = extended_value(event.raw, event.type)
         if event.result is None:
             self.values[event.name] = value
-            if self._list is not None and self._list.camera == event.sender:
-                self._listed(self._list, event, now_ns)
+            if self._listing is not None and self._listing.camera == event.sender:
+                self._listing.list.on_value(event.index, event.count, now_ns)
         exchange = self._exchanges.get(event.name)
         if exchange is None or exchange.camera != event.sender:
             return
@@ -170,37 +159,25 @@ class ExtendedParameters:
         # The read-back goes along from the first: where the acknowledgement is lost, it is the only answer.
         return [self._encoder.set_extended_parameter(exchange.camera, name, exchange.wanted), read]
 
-    def _listed(self, listing: _List, event: ExtendedParameter, now_ns: int) -> None:
-        listing.count = max(listing.count, event.count)
-        if event.index not in listing.seen:
-            listing.seen.add(event.index)
-            listing.rounds = 0
-        if listing.count and not listing.missing:
-            listing.next_ns = now_ns
-        elif not listing.asked_gaps:
-            listing.next_ns = now_ns + _LIST_QUIET_NS
-
     def _list_messages(self, now_ns: int) -> list[bytes]:
-        listing = self._list
-        if listing is None or now_ns < listing.next_ns:
+        listing, encoder = self._listing, self._encoder
+        if listing is None:
             return []
-        missing = listing.missing
-        if not listing.seen and now_ns < listing.end_ns:
-            listing.next_ns = now_ns + _AGAIN_NS
-            return [self._encoder.list_extended_parameters(listing.camera)]
-        if missing and listing.rounds < _FRUITLESS_ROUNDS:
-            listing.asked_gaps = True
-            listing.rounds += 1
-            listing.next_ns = now_ns + _GAPS_AGAIN_NS
-            asked = islice(cycle(missing), _GAPS_AT_A_TIME)
-            return [self._encoder.read_extended_parameter(listing.camera, index=index) for index in asked]
-        self._end_list(listing, len(missing))
-        return []
+        indexes = listing.list.due(now_ns)
+        if listing.list.over:
+            self._end_list(listing)
+        return [
+            encoder.list_extended_parameters(listing.camera)
+            if index is None
+            else encoder.read_extended_parameter(listing.camera, index=index)
+            for index in indexes
+        ]
 
-    def _end_list(self, listing: _List, missing: int) -> None:
-        self._list = None
-        pending, camera, count = listing.pending, listing.camera, listing.count
-        if not listing.seen:
+    def _end_list(self, listing: _Listing) -> None:
+        self._listing = None
+        pending, camera, count = listing.pending, listing.camera, listing.list.count
+        missing = len(listing.list.missing)
+        if not listing.list.came:
             sentence = f'The camera {camera} sent no list of parameters within {_PATIENCE_S:g} s.'
             pending.report(RequestState.UNCONFIRMED, sentence)
         elif missing:

@@ -204,7 +204,7 @@ class PayloadControl:
             case requests.ReadParameter(name):
                 parameters.read_value(pending, camera, name, now_ns)
             case requests.ListParameters():
-                parameters.list_all(pending, camera, now_ns)
+                parameters.list_all(pending, camera)
 
     def _tracking_steps(self, request: requests.TrackingRequest) -> list[Step]:
         place = None if isinstance(request, requests.StopTracking) else request
