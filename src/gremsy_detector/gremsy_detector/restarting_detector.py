@@ -159,7 +159,8 @@ class RestartingDetector:
     @property
     def description(self) -> str:
         """What computes, or what last did."""
-        return self._description
+        detector = self._detector
+        return detector.description if detector is not None else self._description
 
     @property
     def backend_name(self) -> str:

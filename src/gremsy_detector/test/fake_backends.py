@@ -17,6 +17,7 @@ class Machine:
         self.open_errors = {}
         self.run_errors = {}
         self.run_blocks = {}
+        self.remark = ''
         self.names = NAMES
         self.score = 0.9
 
@@ -70,7 +71,7 @@ class Machine:
 
             @property
             def description(self):
-                return f'the fake {name}'
+                return f'the fake {name}{machine.remark}'
 
         Fake.name, Fake.preference, Fake.builds = name, preference, builds
         return Fake

@@ -18,6 +18,7 @@ from gremsy_detector.backends.tensorrt.cuda_probe import CudaProbe, Gpu
 from gremsy_detector.backends.tensorrt.engine_builder import BuiltEngine
 from gremsy_detector.backends.tensorrt.engine_machine import Machine
 from gremsy_detector.backends.tensorrt.tensorrt_library import TensorRt
+from gremsy_detector.errors import ModelError
 from gremsy_detector.model.onnx_facts import read_onnx_facts
 
 ORIN = Gpu('Orin', '8.7', 16, 30 << 30)
@@ -43,12 +44,13 @@ class FakeCuda:
     cudaMemcpyKind = types.SimpleNamespace(cudaMemcpyHostToDevice=1, cudaMemcpyDeviceToHost=2)
     cudaStreamCaptureMode = types.SimpleNamespace(cudaStreamCaptureModeThreadLocal=1)
     cudaStreamNonBlocking = 1
-    cudaHostAllocDefault = 0
+    cudaHostAllocDefault, cudaHostRegisterPortable = 0, 1
 
     def __init__(self):
         self.failing = {}
         self.calls = []
         self._memory = {}
+        self._registered = {}
         self._handles = {}
         self._next = 1000
         self._captured = None
@@ -96,9 +98,9 @@ class FakeCuda:
         self._memory[address] = block
         return SUCCESS, address
 
-    def _release(self, name, address):
+    def _release(self, name, address, blocks):
         self.calls.append(name)
-        del self._memory[address]
+        del blocks[address]
         return (SUCCESS,)
 
     # The names of the real module.
@@ -116,13 +118,36 @@ class FakeCuda:
         return self._allocate('cudaHostAlloc', size)
 
     def cudaFreeHost(self, address):
-        return self._release('cudaFreeHost', address)
+        return self._release('cudaFreeHost', address, self._memory)
+
+    def cudaHostRegister(self, address, size, flags):
+        status = self._status('cudaHostRegister')
+        if status == SUCCESS:
+            assert address not in self._registered
+            self._registered[address] = size
+        return (status,)
+
+    def cudaHostUnregister(self, address):
+        return self._release('cudaHostUnregister', address, self._registered)
+
+    def cudaMemcpy2DAsync(self, target, target_pitch, source, source_pitch, width, height, kind, stream):
+        status = self._status('cudaMemcpy2DAsync')
+        end = source + (height - 1) * source_pitch + width
+        assert any(begin <= source and end <= begin + size for begin, size in self._registered.items())
+        if status == SUCCESS:
+
+            def copy():
+                for row in range(height):
+                    ctypes.memmove(target + row * target_pitch, source + row * source_pitch, width)
+
+            self._submit(copy)
+        return (status,)
 
     def cudaMalloc(self, size):
         return self._allocate('cudaMalloc', size)
 
     def cudaFree(self, address):
-        return self._release('cudaFree', address)
+        return self._release('cudaFree', address, self._memory)
 
     def cudaMemcpyAsync(self, target, source, size, kind, stream):
         status = self._status('cudaMemcpyAsync')
@@ -543,7 +568,12 @@ def fake_prepare(model, precision, out_dir, *, calibration, check, say):
     return types.SimpleNamespace(path=out, precision=kept, sentence=f'{model.name} runs in {kept}.')
 
 
-def fake_machine(cuda, module, *, gpu=ORIN, reason=None, builder=None, prepare=fake_prepare):
+def no_graphs():
+    """Of a machine without gremsy_model_tools."""
+    raise ModelError('gremsy_model_tools is not installed')
+
+
+def fake_machine(cuda, module, *, gpu=ORIN, reason=None, builder=None, prepare=fake_prepare, graphs=no_graphs):
     """A `Machine` of fakes, which has that one TensorRT; without `builder`, the module's own if it has one."""
     library = TensorRt(module)
     parts = {} if builder is None else {'builder_of': lambda _: builder}
@@ -559,5 +589,6 @@ def fake_machine(cuda, module, *, gpu=ORIN, reason=None, builder=None, prepare=f
         probe=lambda: CudaProbe((gpu,), '13.0', ''),
         new_stream=lambda device: CudaStream(device, cuda),
         prepare=prepare,
+        graphs=graphs,
         **parts,
     )

@@ -82,6 +82,13 @@ def test_a_back_end_that_fails_thrice_in_a_row_is_closed_and_opened_again(start,
     assert machine.log == ['open fast', 'close fast', 'open fast']
 
 
+def test_what_it_says_of_the_back_end_is_what_that_says_now(start, machine, image):
+    detector = start('fast')
+    before = detector.description
+    machine.remark = ', its pictures resized'
+    assert detector.description == f'{before}, its pictures resized'
+
+
 def test_failures_with_a_success_between_them_close_nothing(start, machine, image):
     detector = start('fast')
     for _ in range(5):

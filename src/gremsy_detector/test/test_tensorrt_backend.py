@@ -27,6 +27,9 @@ from src.gremsy_detector.test.tensorrt_fakes import (
     fake_plan,
 )
 
+# Of a machine without the package that makes graphs.
+ON_CPU = 'pictures resized on the CPU (gremsy_model_tools is not installed)'
+AS_IT_IS = 'the file as it is (gremsy_model_tools is not installed)'
 ANSWER = np.arange(140, dtype=np.float32).reshape(1, 7, 20)
 AGAIN = 'build it again with `ros2 run gremsy_model_tools build_engine MODEL.onnx`'
 
@@ -74,7 +77,7 @@ def test_an_engine_of_ours_runs_and_says_what_it_is(cuda, library, tmp_path):
     assert [str(each) for each in facts.outputs] == ['output0 float32 [1, 7, 20]']
     assert facts.metadata == {'names': "{0: 'person'}"}
     assert facts.path == tmp_path / 'm.engine'
-    assert backend.description == 'TensorRT 10.3.0 lean, Orin, fp16'
+    assert backend.description == f'TensorRT 10.3.0 lean, Orin, fp16, {ON_CPU} and all boxes down'
 
 
 def test_an_engine_of_ultralytics_gives_its_metadata_as_the_onnx_file_would(cuda, library, tmp_path):
@@ -87,7 +90,7 @@ def test_an_engine_of_ultralytics_gives_its_metadata_as_the_onnx_file_would(cuda
         'args': "{'nms': True}",
         'stride': '32',
     }
-    assert backend.description == 'TensorRT 10.3.0 lean, Orin'
+    assert backend.description == f'TensorRT 10.3.0 lean, Orin, {ON_CPU} and all boxes down'
 
 
 def test_a_detector_runs_on_it(cuda, library, tmp_path, make_frame):
@@ -107,7 +110,7 @@ def test_every_run_sees_the_present_content_and_all_but_the_first_are_replays(cu
         tensor[...] = value
         np.testing.assert_array_equal(backend.infer(tensor)[0], ANSWER + np.float32(value))
     assert cuda.calls.count('cudaGraphLaunch') == 3
-    assert backend.description == 'TensorRT 10.3.0 lean, Orin, fp16, CUDA graph'
+    assert backend.description == f'TensorRT 10.3.0 lean, Orin, fp16, {ON_CPU} and all boxes down, CUDA graph'
 
 
 def test_a_run_allocates_nothing(cuda, library, tmp_path):
@@ -457,7 +460,7 @@ def test_an_onnx_file_is_built_once_and_found_from_then_on(cuda, tmp_path, write
         backend, facts = opened(cuda, FakeFullLibrary(cuda), model, builder=builder)
         np.testing.assert_array_equal(backend.infer(np.zeros((1, 3, 64, 64), np.float32))[0], ANSWER)
         assert facts.metadata['names'] == "{0: 'person', 1: 'car', 2: 'dog'}"
-        assert backend.description == 'TensorRT 10.3.0, Orin, model, CUDA graph'
+        assert backend.description == f'TensorRT 10.3.0, Orin, model, {ON_CPU} and {AS_IT_IS}, CUDA graph'
         backend.close()
     assert len(builder.built) == 1
 
@@ -493,4 +496,4 @@ def test_the_whole_way_from_an_onnx_file_with_tensorrts_own_builder(cuda, tmp_pa
     model = write_model(np.zeros((1, 7, 20)))
     backend, _ = opened(cuda, FakeFullLibrary(cuda, '11.4.0'), model)
     np.testing.assert_array_equal(backend.infer(np.zeros((1, 3, 64, 64), np.float32))[0], ANSWER)
-    assert backend.description == 'TensorRT 11.4.0, Orin, model, CUDA graph'
+    assert backend.description == f'TensorRT 11.4.0, Orin, model, {ON_CPU} and {AS_IT_IS}, CUDA graph'

@@ -39,11 +39,25 @@ def frame_of(encoding, width=94, height=66, seed=0):
     return Frame(lock_read_only(random.integers(0, most, shape, dtype=layout.dtype, endpoint=True)), 1, 'eo', encoding)
 
 
+class Slot:
+    """A `PictureSlot` in plain memory."""
+
+    def __init__(self, form, lent):
+        self.form, self.array, self.lent = form, np.zeros(form.shape, np.uint8), lent
+
+    def lends(self, _pixels):
+        return self.lent
+
+    def take(self, pixels):
+        self.form.copy(pixels, self.array)
+        return self.array
+
+
 class OnTheCpu:
     """Makes the network's input of pictures as the GPU would, by the same graph."""
 
-    def __init__(self, description):
-        self.description = description
+    def __init__(self, description, *, lent=False):
+        self.description, self.lent = description, lent
         self.forms = {}
         self.input = NetworkInput(description, pictures=self.picture)
 
@@ -52,18 +66,18 @@ class OnTheCpu:
             session = load_onnxruntime().InferenceSession(
                 picture_front(form, self.description), providers=['CPUExecutionProvider']
             )
-            self.forms[form] = (np.zeros(form.shape, np.uint8), session)
+            self.forms[form] = (Slot(form, self.lent), session)
         return self.forms[form][0]
 
     def fill(self, frame):
         placement = self.input.fill(frame)
-        array, session = next(each for each in self.forms.values() if each[0] is self.input.tensor)
-        return placement, session.run(None, {'picture': array})[0]
+        slot, session = next(each for each in self.forms.values() if each[0].array is self.input.tensor)
+        return placement, session.run(None, {'picture': slot.array})[0]
 
 
-def held_to_the_cpu(description, *frames):
+def held_to_the_cpu(description, *frames, lent=False):
     """Within one count of 255 in each byte, and the same but for a few."""
-    plain, through_graph = NetworkInput(description), OnTheCpu(description)
+    plain, through_graph = NetworkInput(description), OnTheCpu(description, lent=lent)
     for frame in frames:
         wanted_placement = plain.fill(frame)
         placement, found = through_graph.fill(frame)
@@ -130,6 +144,14 @@ def test_of_1080p_only_the_rows_go_up_that_are_looked_at():
     through_graph = OnTheCpu(InputDescription('images', 640, 640, 'float32', False, False, ResizeMode.LETTERBOX))
     through_graph.fill(frame_of('bgr8', 1920, 1080))
     assert through_graph.input.tensor.shape == (360, 1920, 3)
+
+
+@pytest.mark.parametrize(
+    ('size', 'rows'), [((500, 400), 400), ((480, 288), 96)], ids=['unevenly apart', 'evenly apart']
+)
+def test_of_a_picture_that_is_read_where_it_lies_all_rows_go_up_unless_they_are_evenly_apart(size, rows):
+    through_graph = held_to_the_cpu(YOLO, frame_of('bgr8', *size), lent=True)
+    assert through_graph.input.tensor.shape[0] == rows
 
 
 def test_rows_with_padding_are_copied_without_it():

@@ -10,6 +10,7 @@ import pytest
 
 pytest.importorskip('onnx', reason='the development tools are not installed: run ./gremsy test')
 
+from benchmarks.detector.detector_sharing import with_open_batch
 from gremsy_common.types.frame import Frame, lock_read_only
 from gremsy_detector.backends import onnxruntime_backend
 from gremsy_detector.backends.backend import BackendOptions
@@ -25,6 +26,7 @@ from gremsy_detector.selection import Selection
 from gremsy_model_tools.gpu import gpu_graphs
 from gremsy_model_tools.precision.prepare import prepare_model
 from src.gremsy_detector.test.onnxruntime_fakes import FakeGpuRuntime
+from src.gremsy_detector.test.tensorrt_fakes import no_graphs
 from src.gremsy_model_tools.test.test_gpu_graphs import dense, frame_of
 
 # A few bytes of a picture differ by one count (test_gpu_graphs).
@@ -39,10 +41,6 @@ def runtime(monkeypatch):
     fake = FakeGpuRuntime()
     monkeypatch.setattr(onnxruntime_backend, 'load_onnxruntime', lambda: fake)
     return fake
-
-
-def missing():
-    raise ModelError('gremsy_model_tools is not installed')
 
 
 def on_gpu(runtime, path, folder, graphs=lambda: gpu_graphs, **options):
@@ -73,7 +71,8 @@ def test_the_shipped_model_sees_what_it_sees_on_the_cpu(runtime, kept, footage_i
     # The source changes its size in mid-stream, and back.
     for frame in (*frames, frames[0]):
         alike(gpu.detect(frame).detections, cpu.detect(frame).detections)
-    assert gpu.description.endswith('CUDA (device 0), pictures resized and best boxes chosen on it, CUDA graph')
+    assert ' CUDA (device 0), pictures resized (' in gpu.description
+    assert gpu.description.endswith(' and best boxes chosen on it, CUDA graph')
     # The network once, and what is in front of it once for each size.
     assert len(runtime.sessions) == 3
     gpu.close()
@@ -173,7 +172,7 @@ OTHERWISE = 'The graph made of it answers otherwise than the file'
 
 @pytest.mark.parametrize(
     ('graphs', 'why'),
-    [(missing, 'gremsy_model_tools is not installed'), (lambda: Refusing(f'{OTHERWISE}.'), OTHERWISE)],
+    [(no_graphs, 'gremsy_model_tools is not installed'), (lambda: Refusing(f'{OTHERWISE}.'), OTHERWISE)],
     ids=['no package', 'refused'],
 )
 def test_a_graph_that_cannot_be_rewritten_runs_as_it_is_and_says_so(runtime, write_model, tmp_path, graphs, why):
@@ -185,13 +184,13 @@ def test_a_graph_that_cannot_be_rewritten_runs_as_it_is_and_says_so(runtime, wri
     frame = frame_of('bgr8')
     alike(detector.detect(frame).detections, cpu.detect(frame).detections)
     assert f'the file as it is ({why})' in detector.description
-    assert said == [f'tiny.onnx runs on the GPU as it is: {why}{"" if graphs is missing else "."}']
+    assert said == [f'tiny.onnx runs on the GPU as it is: {why}{"" if graphs is no_graphs else "."}']
     detector.close()
     cpu.close()
 
 
 def test_without_the_package_pictures_are_resized_on_the_cpu(runtime, write_model, tmp_path):
-    detector = Detector(on_gpu(runtime, dense(write_model, False), tmp_path, missing))
+    detector = Detector(on_gpu(runtime, dense(write_model, False), tmp_path, no_graphs))
     detector.open()
     detector.detect(frame_of('bgr8'))
     assert len(runtime.sessions) == 1
@@ -293,3 +292,106 @@ def test_two_detectors_share_the_model_and_have_pictures_of_their_own(runtime, w
     del detectors, each
     gc.collect()
     assert runtime.cuda._live == 0
+
+
+def ring(count, width, height):
+    """Frames in memory that comes again, as of a camera."""
+    return [frame_of('bgr8', width, height, seed) for seed in range(count)]
+
+
+def test_pictures_whose_memory_comes_again_are_read_where_they_lie(runtime, write_model, tmp_path):
+    path = dense(lambda base: write_model(base, slope=MOVES), False)
+    cpu = Detector(OnnxRuntimeBackend(path, BackendOptions(provider='cpu')), LOW)
+    gpu = Detector(on_gpu(runtime, path, tmp_path), LOW)
+    cpu.open()
+    gpu.open()
+    frames = ring(3, 192, 192)
+    for seen in range(3):
+        runtime.cuda.calls.clear()
+        for frame in frames:
+            alike(gpu.detect(frame).detections, cpu.detect(frame).detections)
+        # The first time they are copied, the second time registered as well, and then only read.
+        assert runtime.cuda.calls.count('cudaHostRegister') == (3 if seen == 1 else 0)
+        assert runtime.cuda.calls.count('cudaMemcpy2DAsync') == (3 if seen else 0)
+    assert 'pictures resized (read where they lie)' in gpu.description
+    # Each goes when its owner does.
+    del frame, frames[1]
+    assert runtime.cuda.calls.count('cudaHostUnregister') == 1
+    # And not with the model: another may look at it, which cannot register it again.
+    gpu.close()
+    again = Detector(on_gpu(runtime, path, tmp_path), LOW)
+    again.open()
+    alike(again.detect(frames[0]).detections, cpu.detect(frames[0]).detections)
+    assert runtime.cuda.calls.count('cudaHostRegister') == 0
+    assert 'pictures resized (read where they lie)' in again.description
+    again.close()
+    cpu.close()
+    del gpu, again, frames
+    gc.collect()
+    assert (runtime.cuda._live, runtime.cuda._registered) == (0, {})
+
+
+def test_of_a_size_whose_rows_are_not_evenly_apart_all_are_read_where_they_lie(runtime, write_model, tmp_path):
+    path = dense(lambda base: write_model(base, slope=MOVES), False)
+    cpu = Detector(OnnxRuntimeBackend(path, BackendOptions(provider='cpu')), LOW)
+    gpu = Detector(on_gpu(runtime, path, tmp_path), LOW)
+    cpu.open()
+    gpu.open()
+    frame = frame_of('bgr8', 150, 100)
+    for _ in range(3):
+        runtime.cuda.calls.clear()
+        alike(gpu.detect(frame).detections, cpu.detect(frame).detections)
+    assert runtime.cuda.calls.count('cudaMemcpy2DAsync') == 1
+    assert 'pictures resized (read where they lie)' in gpu.description
+    gpu.close()
+    cpu.close()
+
+
+@pytest.mark.parametrize(
+    ('refusal', 'why'),
+    [
+        ({'cudaHostRegister': 700}, 'copied, CUDA does not take their memory: cudaErrorIllegalAddress'),
+        ({}, 'copied, 0 MiB of pictures are locked already'),
+    ],
+    ids=['refused', 'too much'],
+)
+def test_memory_that_cannot_be_locked_is_copied_and_said_so(runtime, write_model, tmp_path, monkeypatch, refusal, why):
+    if not refusal:
+        monkeypatch.setattr('gremsy_detector.backends.gpu.lent_pictures._MOST_BYTES', 1000)
+    runtime.cuda.failing.update(refusal)
+    path = dense(lambda base: write_model(base, slope=MOVES), False)
+    cpu = Detector(OnnxRuntimeBackend(path, BackendOptions(provider='cpu')), LOW)
+    gpu = Detector(on_gpu(runtime, path, tmp_path), LOW)
+    cpu.open()
+    gpu.open()
+    frame = frame_of('bgr8', 192, 192)
+    for _ in range(3):
+        alike(gpu.detect(frame).detections, cpu.detect(frame).detections)
+    assert why in gpu.description
+    assert 'cudaMemcpy2DAsync' not in runtime.cuda.calls
+    # It is not tried again with every picture.
+    assert runtime.cuda.calls.count('cudaHostRegister') == len(refusal)
+    gpu.close()
+    cpu.close()
+
+
+def test_pictures_in_memory_of_their_own_each_are_copied(runtime, write_model, tmp_path):
+    gpu = Detector(on_gpu(runtime, dense(write_model, False), tmp_path), LOW)
+    gpu.open()
+    for seed in range(3):
+        gpu.detect(frame_of('bgr8', 192, 192, seed))
+    assert 'pictures resized (copied, their memory does not come again)' in gpu.description
+    assert 'cudaHostRegister' not in runtime.cuda.calls
+    gpu.close()
+
+
+def test_a_file_of_several_images_is_fixed_to_one_and_says_so_or_left_as_it_is(runtime, tmp_path):
+    path = with_open_batch(default_model_path(), tmp_path / 'batched.onnx')
+    backend = on_gpu(runtime, path, tmp_path)
+    backend.open()
+    assert backend.most_images == 1
+    assert 'best boxes chosen on it, one image at a time, CUDA graph' in backend.description
+    backend.close()
+    backend = on_gpu(runtime, path, tmp_path, images=4)
+    backend._plan_gpu(runtime)
+    assert backend._gpu_remark == 'images copied to it one by one (several images may go in one run)'

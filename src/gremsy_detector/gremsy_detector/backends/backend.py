@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
-import numpy as np
 from numpy.typing import NDArray
 
-from gremsy_detector.image.picture_form import PictureForm
+from gremsy_detector.image.picture_form import PictureForm, PictureSlot
 from gremsy_detector.model.model_description import InputDescription
 from gremsy_detector.model.model_facts import ModelFacts
 
@@ -94,10 +93,8 @@ class Interruptible(Protocol):
 class TakesPictures(Protocol):
     """A runner that may bring pictures to the network's input by itself, on its GPU."""
 
-    def picture(
-        self, tensor: NDArray[Any], form: PictureForm, description: InputDescription
-    ) -> NDArray[np.uint8] | None:
-        """The array for pictures of a form (`PictureForm.copy`), which `infer` takes in place of `tensor`.
+    def picture(self, tensor: NDArray[Any], form: PictureForm, description: InputDescription) -> PictureSlot | None:
+        """The slot for pictures of a form, which `infer` takes in place of `tensor`.
 
         Asked for before every picture, since those of other forms may be forgotten.
 

@@ -37,7 +37,7 @@ from gremsy_detector.backends.onnxruntime_providers import (
     providers_to_try,
 )
 from gremsy_detector.errors import InferenceError, ModelError
-from gremsy_detector.image.picture_form import PictureForm
+from gremsy_detector.image.picture_form import PictureForm, PictureSlot
 from gremsy_detector.model.model_description import InputDescription
 from gremsy_detector.model.model_facts import ModelFacts
 from gremsy_detector.model.model_metadata import image_size_px
@@ -164,9 +164,7 @@ class OnnxRuntimeBackend:
         self._bound[id(tensor)] = _Bound(tensor)
         return tensor
 
-    def picture(
-        self, tensor: NDArray[Any], form: PictureForm, description: InputDescription
-    ) -> NDArray[np.uint8] | None:
+    def picture(self, tensor: NDArray[Any], form: PictureForm, description: InputDescription) -> PictureSlot | None:
         """On CUDA; see `TakesPictures`."""
         return None if self._gpu is None else self._gpu.picture(tensor, form, description)
 

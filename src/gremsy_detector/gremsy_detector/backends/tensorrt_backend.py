@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 from gremsy_detector.backends.backend import DEFAULT_OPTIONS, BackendOptions
 from gremsy_detector.backends.gpu.cuda_memory import CudaStream
 from gremsy_detector.backends.gpu.engine_runner import EngineRuns
+from gremsy_detector.backends.gpu.gpu_pictures import GpuPictures
+from gremsy_detector.backends.gpu.graph_maker import what_comes_down
 from gremsy_detector.backends.tensorrt.engine_cache import EngineCache, EngineRequest
 from gremsy_detector.backends.tensorrt.engine_file import (
     BUILD_AGAIN,
@@ -28,9 +30,12 @@ from gremsy_detector.backends.tensorrt.engine_file import (
 from gremsy_detector.backends.tensorrt.engine_key import EngineTarget, sha256_of_model
 from gremsy_detector.backends.tensorrt.engine_machine import Machine
 from gremsy_detector.backends.tensorrt.kernel_file import KernelFile
+from gremsy_detector.backends.tensorrt.picture_fronts import PictureFronts
 from gremsy_detector.backends.tensorrt.tensorrt_kinds import FULL, Kind, title_of
 from gremsy_detector.backends.tensorrt.tensorrt_library import EngineRefused, LoadedEngine, TensorRt, why_not
 from gremsy_detector.errors import InferenceError, ModelError
+from gremsy_detector.image.picture_form import PictureForm, PictureSlot
+from gremsy_detector.model.model_description import InputDescription
 from gremsy_detector.model.model_facts import ModelFacts
 
 
@@ -51,6 +56,9 @@ class TensorRtBackend:
         self._engine: LoadedEngine | None = None
         self._runs: EngineRuns | None = None
         self._kernels_to_keep: _Kernels | None = None
+        self._fronts: PictureFronts[_Pictures, LoadedEngine] | None = None
+        self._pictures = GpuPictures(model.name, options)
+        self._chosen = ''
         self._title = self.kind.title
 
     @staticmethod
@@ -78,6 +86,9 @@ class TensorRtBackend:
         gpu = self._machine.gpu(self._options.device)
         precision = f', {file.header.precision}' if file.header is not None else ''
         self._title = f'{library.title}, {gpu.name}{precision}'
+        self._chosen = f'the file as it is ({file.as_it_is})' if file.as_it_is else what_comes_down(file.metadata)
+        self._pictures = GpuPictures(self._model.name, self._options)
+        self._fronts = self._new_fronts(library, cache)
         return ModelFacts(self._model, self._engine.inputs, self._engine.outputs, file.metadata)
 
     @property
@@ -102,6 +113,17 @@ class TensorRtBackend:
         except EngineRefused as error:
             raise InferenceError(f'{self._title} cannot take one more input ({error}).') from error
 
+    def picture(self, tensor: NDArray[Any], form: PictureForm, description: InputDescription) -> PictureSlot | None:
+        """See `TakesPictures`."""
+        runs, fronts = self._running(), self._fronts
+        if fronts is None:
+            return None
+
+        def make_front() -> LoadedEngine:
+            return fronts.take((form, description))
+
+        return self._pictures.slot(runs, lambda: runs.picture(tensor, form, description, make_front))
+
     def infer(self, tensor: NDArray[Any]) -> Sequence[NDArray[Any]]:
         """Run once; see `Backend.infer`."""
         outputs = self._running().run(tensor)
@@ -111,6 +133,9 @@ class TensorRtBackend:
 
     def close(self) -> None:
         """Free the engine, then the GPU's memory; arrays handed out stay valid until they are let go."""
+        fronts, self._fronts = self._fronts, None
+        if fronts is not None:
+            fronts.close()
         runs, self._runs = self._runs, None
         stream, self._stream = self._stream, None
         engine, self._engine = self._engine, None
@@ -125,8 +150,10 @@ class TensorRtBackend:
     @property
     def description(self) -> str:
         """For diagnostics."""
-        replays = ', CUDA graph' if self._runs is not None and self._runs.replays else ''
-        return self._title + replays
+        if self._runs is None:
+            return self._title
+        replays = ', CUDA graph' if self._runs.replays else ''
+        return f'{self._title}, {self._pictures.remark} and {self._chosen}{replays}'
 
     def _running(self) -> EngineRuns:
         if self._runs is None:
@@ -142,8 +169,10 @@ class TensorRtBackend:
         except InferenceError as error:
             raise ModelError(str(error)) from error
         from_onnx = self._model.suffix.lower() == '.onnx'
-        request = EngineRequest(self._model, self._options.precision, images=self._options.images)
+        request = EngineRequest(self._model, self._options.precision, images=self._options.images, best_boxes=True)
         file = cache.obtain(request) if from_onnx else self._given_engine(library, target, cache)
+        if file.as_it_is:
+            self._options.say(f'{self._model.name} runs on the GPU as it is: {file.as_it_is}.')
         try:
             self._start(library, target, file)
         except EngineRefused as error:
@@ -180,6 +209,23 @@ class TensorRtBackend:
             raise ModelError(f'Engine {file.path} has the inputs {names}: the detector needs one, an image.')
         self._runs = EngineRuns(self._engine, self._stream)
         self._kernels_to_keep = kernels
+
+    def _new_fronts(self, library: TensorRt, cache: EngineCache) -> PictureFronts[_Pictures, LoadedEngine] | None:
+        try:
+            graphs = self._machine.graphs()
+        except ModelError as error:
+            self._pictures.refuse(str(error))
+            return None
+        stream = self._stream
+        assert stream is not None
+
+        def make(pictures: _Pictures) -> LoadedEngine:
+            form, _ = pictures
+            # TensorRT builds for the GPU that is the thread's.
+            stream.use()
+            return library.open_engine(cache.picture_front(graphs.picture_front(*pictures), form.shape).plan)
+
+        return PictureFronts(make, LoadedEngine.close)
 
     def _kernels_of(self, target: EngineTarget, file: EngineFile) -> _Kernels | None:
         """Those that were compiled at an earlier start; None where there is nothing to compile."""
@@ -235,7 +281,7 @@ class TensorRtBackend:
             raise ModelError(f'Engine {self._model} cannot be used, because {why}: {BUILD_AGAIN}.')
         self._options.say(f'Engine {self._model} cannot be used, because {why}: taking one made from {onnx}.')
         images = header.key.shape[0] if header.key.shape else 1
-        return cache.obtain(EngineRequest(onnx, header.key.precision, header.key.lean, images))
+        return cache.obtain(EngineRequest(onnx, header.key.precision, header.key.lean, images, best_boxes=True))
 
     def _refuse_another_kind(self, kind: str) -> None:
         """Before the runtime sees the engine, and without building another in its place: there is a back end for it.
@@ -254,6 +300,9 @@ class TensorRtBackend:
         built_from = Path(header.model)
         candidates = (built_from, self._model.with_name(built_from.name))
         return next((path for path in candidates if path.is_file()), None)
+
+
+_Pictures = tuple[PictureForm, InputDescription]
 
 
 @dataclass(frozen=True, slots=True)

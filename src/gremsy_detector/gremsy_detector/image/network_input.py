@@ -20,7 +20,7 @@ from gremsy_common.picture.infrared_stretch import InfraredStretch
 from gremsy_common.types.frame import Frame
 from gremsy_detector.errors import FrameError
 from gremsy_detector.image.image_encodings import Picture, PictureReader
-from gremsy_detector.image.picture_form import PictureForm
+from gremsy_detector.image.picture_form import PictureForm, PictureSlot
 from gremsy_detector.image.resize import PADDING_GREY, Placement, letterbox, resize_into, stretch, top_left
 from gremsy_detector.model.model_description import InputDescription, ResizeMode
 
@@ -30,7 +30,7 @@ _PLACE = {ResizeMode.LETTERBOX: letterbox, ResizeMode.STRETCH: stretch, ResizeMo
 _MOST_BUFFERS = 32
 
 
-def no_pictures(_form: PictureForm) -> NDArray[np.uint8] | None:
+def no_pictures(_form: PictureForm) -> PictureSlot | None:
     """Of a back end that takes the network's input only."""
     return None
 
@@ -42,14 +42,14 @@ class NetworkInput:
         self,
         description: InputDescription,
         tensor: NDArray[Any] | None = None,
-        pictures: Callable[[PictureForm], NDArray[np.uint8] | None] = no_pictures,
+        pictures: Callable[[PictureForm], PictureSlot | None] = no_pictures,
     ) -> None:
         """Allocate.
 
         Args:
             description: of the input.
             tensor: zeroed, of the description's shape and dtype, from the back end; None makes one.
-            pictures: the array for pictures of a form that the back end resizes itself; None where it does not.
+            pictures: the slot for pictures of a form that the back end resizes itself; None where it does not.
         """
         self._description = description
         self._scaled = np.dtype(description.dtype) != np.uint8
@@ -137,11 +137,14 @@ class NetworkInput:
         shown = replace(placement, source_height_px=size[0], source_width_px=size[1]) if infrared else placement
         channels = 1 if picture.pixels.ndim == 2 else picture.pixels.shape[2]
         form = PictureForm(shown, channels, picture.rgb)
-        taken = self._pictures(form)
-        if taken is None:
+        slot = self._pictures(form)
+        if slot is None:
             return False
-        form.copy(self._resized(picture, size, stamp_ns) if infrared else picture.pixels, taken)
-        self.tensor = taken
+        pixels = self._resized(picture, size, stamp_ns) if infrared else picture.pixels
+        if form.rows.evenly is None and slot.lends(pixels):
+            # To copy no row spares more of the CPU than to bring up those between costs the bus.
+            slot = self._pictures(replace(form, whole=True)) or slot
+        self.tensor = slot.take(pixels)
         return True
 
     def _write(self, picture: Picture, placement: Placement, stamp_ns: int) -> None:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,20 +20,22 @@ class PictureForm:
         placement: their size, and where they lie in the network's input.
         channels: bytes of a pixel.
         rgb: at which of them red, green and blue lie; the same thrice for grey.
+        whole: whether all rows go up, which a GPU reads at once where they lie.
     """
 
     placement: Placement
     channels: int
     rgb: tuple[int, int, int]
+    whole: bool = False
 
     @property
     def shape(self) -> tuple[int, int, int]:
         """Of what goes up: the rows that a resize looks at, whole; of 1080p to 640x360 every third, of 720p all."""
-        return (len(self._rows.read), self.placement.source_width_px, self.channels)
+        return (len(self.rows.read), self.placement.source_width_px, self.channels)
 
     def copy(self, pixels: NDArray[np.uint8], target: NDArray[np.uint8]) -> None:
         """The rows of a picture into an array of `shape`."""
-        rows = self._rows
+        rows = self.rows
         target = target if pixels.ndim == 3 else target[..., 0]
         if rows.evenly is not None:
             np.copyto(target, pixels[rows.evenly])
@@ -42,6 +45,27 @@ class PictureForm:
         else:
             target[...] = pixels[rows.read]
 
+    def rows_in_place(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
+        """The rows of a picture where they lie; None where they are not evenly apart, so that a GPU could read them."""
+        evenly = self.rows.evenly
+        # Each row without gaps.
+        return pixels[evenly] if evenly is not None and pixels[0].flags.c_contiguous else None
+
     @property
-    def _rows(self) -> Taps:
-        return taps(self.placement.source_height_px, self.placement.height_px)
+    def rows(self) -> Taps:
+        """What each of the resized picture's is made of, and which go up."""
+        return taps(self.placement.source_height_px, self.placement.height_px, whole=self.whole)
+
+
+class PictureSlot(Protocol):
+    """Where pictures of one form go on their way to a GPU."""
+
+    def lends(self, pixels: NDArray[np.uint8]) -> bool:
+        """Whether the GPU can read a picture where it lies."""
+
+    def take(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Have a picture run next; it is to stay as it is until then.
+
+        Returns:
+            What stands for it, for `infer`.
+        """

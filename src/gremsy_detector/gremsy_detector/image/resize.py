@@ -113,13 +113,16 @@ class Taps:
 
 
 @functools.lru_cache(maxsize=64)
-def taps(source_px: int, target_px: int) -> Taps:
-    """Along one side, those of `resize_into`: OpenCV's INTER_LINEAR of bytes, whose shares are whole 1/2048."""
+def taps(source_px: int, target_px: int, *, whole: bool = False) -> Taps:
+    """Along one side, those of `resize_into`: OpenCV's INTER_LINEAR of bytes, whose shares are whole 1/2048.
+
+    `whole` has all lines read.
+    """
     centres = (np.arange(target_px) + 0.5) * (source_px / target_px) - 0.5
     near = np.clip(np.floor(centres), 0, source_px - 1).astype(np.intp)
     share = np.round(np.clip(centres - near, 0.0, 1.0) * _SHARES) / _SHARES
     far = np.minimum(near + 1, source_px - 1)
-    read = np.union1d(near, far[share > 0])
+    read = np.arange(source_px) if whole else np.union1d(near, far[share > 0])
     steps = set(np.diff(read).tolist()) or {1}
     evenly = slice(int(read[0]), int(read[-1]) + 1, steps.pop()) if len(steps) == 1 else None
     return Taps(near, far, share.astype(np.float32), read, evenly)

@@ -16,7 +16,7 @@ import numpy as np
 
 from gremsy_common.types.frame import Frame, lock_read_only
 from gremsy_detector.backends.backend import BackendOptions
-from gremsy_detector.backends.gpu.graph_maker import CHANNELS_LAST
+from gremsy_detector.backends.gpu.graph_maker import CHANNELS_LAST, FORM
 from gremsy_detector.backends.onnxruntime_backend import OnnxRuntimeBackend
 from gremsy_detector.backends.tensorrt.engine_key import sha256_of_model
 from gremsy_detector.decode.decoder import DecodedBoxes, DecodeSettings, decode
@@ -33,14 +33,13 @@ from gremsy_model_tools.precision.onnx_file import (
     set_metadata,
     signed,
     simplified,
+    with_types,
     write_model,
 )
 from gremsy_model_tools.precision.prepare import prepare_model
 
-__all__ = ['gpu_model', 'picture_front']
+__all__ = ['engine_model', 'gpu_model', 'picture_front']
 
-# Another number where another graph is made of the same file.
-_FORM = 2
 _KEY = 'gremsy_gpu_graph'
 _ON_THE_CPU = BackendOptions(provider='cpu')
 # Both are computed by the same operators up to the choice.
@@ -63,7 +62,7 @@ def gpu_model(model: Path, precision: str, folder: Path, say: Callable[[str], No
         ModelError: when it cannot be made, answers otherwise, or cannot be written.
     """
     half = precision == 'fp16'
-    key = hashlib.sha256(repr((sha256_of_model(model), half, _FORM)).encode()).hexdigest()[:12]
+    key = hashlib.sha256(repr((sha256_of_model(model), half, FORM)).encode()).hexdigest()[:12]
     path = folder / f'{model.stem[:80]}-{"fp16" if half else "model"}-{key}.gpu.onnx'
     if _is_whole(path, key):
         return path
@@ -85,9 +84,29 @@ def _is_whole(path: Path, key: str) -> bool:
         return False
 
 
+def engine_model(model: Path, folder: Path) -> Path:
+    """See `GpuGraphs`: the same for an engine's builder, which has brought the file to its precision before."""
+    described, wanted = _tried(model, None)
+    if described.layout not in MANY_BOXES:
+        return model
+    path = folder / f'{model.stem[:80]}.best.onnx'
+    # What was prepared is of fixed size, and its int8 is not to be optimised for a CPU.
+    plain = with_types(read_model(model))
+    fixed = all(isinstance(size, int) for size in read_onnx_facts(model).inputs[0].shape)
+    _write_checked(plain if fixed else simplified(plain, described.input), described, wanted, path, {})
+    return path
+
+
 def _write(source: Path, path: Path, key: str) -> None:
     described, wanted = _tried(source, None)
     changed = simplified(read_model(source), described.input)
+    _write_checked(changed, described, wanted, path, {_KEY: key, CHANNELS_LAST: str(_may_be_channels_last(changed))})
+
+
+def _write_checked(
+    changed: Any, described: ModelDescription, wanted: DecodedBoxes, path: Path, metadata: dict[str, str]
+) -> None:
+    """With the best boxes chosen, where there are many, and held to what the file answers."""
     fed = described.input
     metadata = {
         **metadata_of(changed),
@@ -97,8 +116,7 @@ def _write(source: Path, path: Path, key: str) -> None:
         'channel_order': 'bgr' if fed.bgr else 'rgb',
         'mean': repr(list(fed.mean)),
         'std': repr(list(fed.std)),
-        _KEY: key,
-        CHANNELS_LAST: str(_may_be_channels_last(changed)),
+        **metadata,
     }
     if described.layout in MANY_BOXES:
         changed = with_best_boxes(changed, described.output)
@@ -109,7 +127,7 @@ def _write(source: Path, path: Path, key: str) -> None:
         write_model(signed(changed), candidate)
         _, found = _tried(candidate, described)
         if not _alike(wanted, found):
-            raise ModelError(f'The graph made of {source} for the GPU answers otherwise than the file.')
+            raise ModelError(f'The graph made of {described.path.name} for the GPU answers otherwise than the file.')
     write_model(changed, path)
 
 

@@ -31,7 +31,7 @@ def picture_front(form: PictureForm, description: InputDescription) -> bytes:
     helper, kinds = onnx.helper, onnx.TensorProto
     front = Nodes(onnx, 'front')
     place = form.placement
-    rows, columns = taps(place.source_height_px, place.height_px), taps(place.source_width_px, place.width_px)
+    rows, columns = form.rows, taps(place.source_width_px, place.width_px)
     # TensorRT takes bytes only into a Cast.
     last = front.add('Cast', PICTURE, to=kinds.FLOAT)
     # Of the rows, only those that are read went up.

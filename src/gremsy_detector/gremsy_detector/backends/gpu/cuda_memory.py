@@ -33,8 +33,12 @@ CUDA_NAMES = (
     'cudaGraphLaunch',
     'cudaHostAlloc',
     'cudaHostAllocDefault',
+    'cudaHostRegister',
+    'cudaHostRegisterPortable',
+    'cudaHostUnregister',
     'cudaMalloc',
     'cudaMemGetInfo',
+    'cudaMemcpy2DAsync',
     'cudaMemcpyAsync',
     'cudaMemcpyKind.cudaMemcpyDeviceToHost',
     'cudaMemcpyKind.cudaMemcpyHostToDevice',
@@ -122,6 +126,11 @@ class CudaStream:
         """The stream's address, as TensorRT takes it."""
         return int(self._stream)
 
+    @property
+    def runtime(self) -> Any:
+        """Of CUDA: one for a process."""
+        return self._cuda
+
     def use(self) -> None:
         """Make this GPU the calling thread's: CUDA's current device is a thread's own, and `open` ran on another."""
         self._check('be used', self._cuda.cudaSetDevice(self._device))
@@ -166,6 +175,36 @@ class CudaStream:
         """Start copying a page-locked array to the GPU."""
         kind = self._cuda.cudaMemcpyKind.cudaMemcpyHostToDevice
         self._check('take the input', self._copy(memory.address, array.ctypes.data, array.nbytes, kind))
+
+    def upload_rows(self, memory: DeviceMemory, rows: NDArray[Any]) -> None:
+        """Start copying rows that lie evenly apart in page-locked memory, without what is between them."""
+        cuda, row_bytes = self._cuda, rows[0].nbytes
+        copied = cuda.cudaMemcpy2DAsync(
+            memory.address,
+            row_bytes,
+            rows.ctypes.data,
+            rows.strides[0],
+            row_bytes,
+            len(rows),
+            cuda.cudaMemcpyKind.cudaMemcpyHostToDevice,
+            self._stream,
+        )
+        self._check('take the picture', copied)
+
+    def register(self, address: int, size: int) -> str:
+        """Page-lock memory of others where it lies, for all GPUs; why CUDA refuses it, else nothing."""
+        self.use()
+        cuda = self._cuda
+        status = cuda.cudaHostRegister(address, size, cuda.cudaHostRegisterPortable)[0]
+        if status == cuda.cudaError_t.cudaSuccess:
+            return ''
+        cuda.cudaGetLastError()
+        return self._name(status)
+
+    def unregister(self, address: int) -> None:
+        """Give it back, on any thread."""
+        # A GPU that is lost, or a driver that is gone at the process's end, locks nothing any more.
+        self._cuda.cudaHostUnregister(address)
 
     def download(self, array: NDArray[Any], memory: DeviceMemory) -> None:
         """Start copying from the GPU to a page-locked array."""

@@ -5,7 +5,8 @@ The first run of a shape goes call by call, since TensorRT sets itself up in it;
 later run is one launch. Where the capture is refused, every run goes call by call; ONNX Runtime captures its own part
 itself.
 
-What goes up is the network's input, or a picture of which a small engine in front makes it, on the GPU.
+What goes up is the network's input, or a picture of which a small engine in front makes it, on the GPU. A picture is
+copied into page-locked memory first, unless the GPU can read it where it lies.
 """
 
 from __future__ import annotations
@@ -18,7 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gremsy_detector.backends.gpu.cuda_memory import CudaStream, DeviceMemory, Graph
+from gremsy_detector.backends.gpu.lent_pictures import LentPictures
 from gremsy_detector.errors import InferenceError
+from gremsy_detector.image.picture_form import PictureForm, PictureSlot
 from gremsy_detector.model.model_facts import TensorFacts
 
 # As many tiles as are usual, and the whole picture; each has 6 MB of page-locked memory at 1080p at most.
@@ -58,13 +61,46 @@ class Engine(Protocol):
 
 @dataclass(slots=True, eq=False)
 class _Source:
-    """What goes up: a page-locked array, its place on the GPU, and what makes the network's input of it there."""
+    """What goes up: a page-locked array, and its place on the GPU."""
 
     array: NDArray[Any]
     on_device: DeviceMemory
-    front: Engine | None
     capture_wanted: bool
     graph: Graph | None = None
+
+    def upload(self, stream: CudaStream) -> None:
+        """Start it."""
+        stream.upload(self.on_device, self.array)
+
+
+@dataclass(slots=True, eq=False, kw_only=True)
+class _PictureSource(_Source):
+    """Pictures of one form, and what makes the network's input of them on the GPU; a `PictureSlot`."""
+
+    form: PictureForm
+    front: Engine
+    pictures: LentPictures
+    lent: NDArray[np.uint8] | None = None
+
+    def lends(self, pixels: NDArray[np.uint8]) -> bool:
+        """See `PictureSlot`."""
+        return self.pictures.lends(pixels)
+
+    def take(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """See `PictureSlot`."""
+        rows = self.form.rows_in_place(pixels)
+        self.lent = rows if rows is not None and self.pictures.lends(rows) else None
+        if self.lent is None:
+            self.form.copy(pixels, self.array)
+        return self.array
+
+    def upload(self, stream: CudaStream) -> None:
+        """From where the picture lies."""
+        lent, self.lent = self.lent, None
+        if lent is None:
+            super(_PictureSource, self).upload(stream)
+        else:
+            stream.upload_rows(self.on_device, lent)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +115,13 @@ class _Buffers:
 class EngineRunner:
     """Runs one engine with one input on one stream; all memory is `stream`'s, and goes when that closes."""
 
-    def __init__(self, engine: Engine, stream: CudaStream) -> None:
+    def __init__(self, engine: Engine, stream: CudaStream, pictures: LentPictures | None = None) -> None:
         self._engine = engine
         self._stream = stream
+        self._lent_pictures = LentPictures(stream) if pictures is None else pictures
         self._input: NDArray[Any] | None = None
         self._buffers: _Buffers | None = None
-        self._pictures: dict[Hashable, _Source] = {}
+        self._pictures: dict[Hashable, _PictureSource] = {}
 
     @property
     def replays(self) -> bool:
@@ -103,24 +140,25 @@ class EngineRunner:
         self._let_go()
         return self._input
 
-    def picture(self, form: Hashable, make_front: Callable[[], Engine]) -> NDArray[Any]:
-        """The page-locked array for pictures of a form, which `run` takes in place of the network's input.
+    def picture(self, form: PictureForm, fed: Hashable, make_front: Callable[[], Engine]) -> PictureSlot:
+        """Where pictures of a form go, which `run` takes in place of the network's input.
 
         Args:
-            form: what tells one kind of picture from another; those that were not asked for longest are forgotten.
+            form: of the pictures; those that were not asked for longest are forgotten.
+            fed: what else tells one kind of picture from another.
             make_front: the engine from such pictures to the network's input.
 
         Raises:
             InferenceError: when there is no memory for it, or the engine in front does not fit.
         """
-        source = self._pictures.pop(form, None)
+        source = self._pictures.pop((form, fed), None)
         if source is None:
             self._stream.use()
-            source = self._new_picture(make_front())
+            source = self._new_picture(form, make_front())
             while len(self._pictures) >= _MOST_PICTURES:
                 self._forget(self._pictures.pop(next(iter(self._pictures))))
-        self._pictures[form] = source
-        return source.array
+        self._pictures[form, fed] = source
+        return source
 
     def run(self, tensor: NDArray[Any]) -> Sequence[NDArray[Any]]:
         """Run once.
@@ -132,15 +170,16 @@ class EngineRunner:
             InferenceError: when the tensor does not fit the engine, or the GPU fails.
         """
         self._stream.use()
-        source = next((each for each in self._pictures.values() if each.array is tensor), None)
-        if source is None:
-            source = self._staged(tensor)
+        picture = next((each for each in self._pictures.values() if each.array is tensor), None)
+        source = picture or self._staged(tensor)
         assert self._buffers is not None
+        if picture is not None:
+            # Each from a place of its own, so it is never recorded.
+            picture.upload(self._stream)
         if source.graph is not None:
             self._stream.launch(source.graph)
-            self._stream.wait()
-            return self._buffers.results
-        self._start(source)
+        else:
+            self._start(source)
         self._stream.wait()
         if source.capture_wanted:
             source.graph = self._stream.capture(lambda: self._start(source))
@@ -163,16 +202,21 @@ class EngineRunner:
         return buffers.input
 
     def _start(self, source: _Source) -> None:
+        """All but the upload of a picture."""
         assert self._buffers is not None
-        self._stream.upload(source.on_device, source.array)
-        for engine in (source.front, self._engine):
-            if engine is not None and not engine.enqueue(self._stream.handle):
+        engines = [self._engine]
+        if isinstance(source, _PictureSource):
+            engines.insert(0, source.front)
+        else:
+            source.upload(self._stream)
+        for engine in engines:
+            if not engine.enqueue(self._stream.handle):
                 raise InferenceError(f'{engine.title} did not start the run: {engine.said()}.')
         for array, memory in zip(self._buffers.results, self._buffers.results_on_device, strict=True):
             if memory.address != array.ctypes.data:
                 self._stream.download(array, memory)
 
-    def _new_picture(self, front: Engine) -> _Source:
+    def _new_picture(self, form: PictureForm, front: Engine) -> _PictureSource:
         if self._buffers is None:
             assert self._input is not None
             self._buffers = self._prepare(self._input)
@@ -191,7 +235,8 @@ class EngineRunner:
         except InferenceError:
             self._stream.free(memory)
             raise
-        return _Source(array, memory, front, front.recordable and self._engine.recordable)
+        recordable = front.recordable and self._engine.recordable
+        return _PictureSource(array, memory, recordable, form=form, front=front, pictures=self._lent_pictures)
 
     def _prepare(self, tensor: NDArray[Any]) -> _Buffers:
         """Buffers for the tensor's shape, known to the engine."""
@@ -226,7 +271,7 @@ class EngineRunner:
             for memory in held:
                 self._stream.free(memory)
             raise
-        return _Buffers(_Source(staging, held[0], None, self._engine.recordable), results, held[1:])
+        return _Buffers(_Source(staging, held[0], self._engine.recordable), results, held[1:])
 
     def _set_shape(self, facts: TensorFacts, shape: tuple[int, ...]) -> None:
         fixed = tuple(size for size in facts.shape if isinstance(size, int))
@@ -268,7 +313,7 @@ class EngineRunner:
         if source.graph is not None:
             self._stream.discard(source.graph)
         self._stream.free(source.on_device)
-        if source.front is not None:
+        if isinstance(source, _PictureSource):
             source.front.close()
 
 
@@ -278,7 +323,8 @@ class EngineRuns:
     def __init__(self, engine: Engine, stream: CudaStream) -> None:
         self._stream = stream
         self._engines = [engine]
-        self._runners = [EngineRunner(engine, stream)]
+        self.pictures = LentPictures(stream)
+        self._runners = [EngineRunner(engine, stream, self.pictures)]
         self._gave_input = False
 
     @property
@@ -291,13 +337,15 @@ class EngineRuns:
         if self._gave_input:
             # A context of its own; the weights are the engine's.
             self._engines.append(self._engines[0].beside())
-            self._runners.append(EngineRunner(self._engines[-1], self._stream))
+            self._runners.append(EngineRunner(self._engines[-1], self._stream, self.pictures))
         self._gave_input = True
         return self._runners[-1].new_input(shape, dtype)
 
-    def picture(self, tensor: NDArray[Any], form: Hashable, make_front: Callable[[], Engine]) -> NDArray[Any]:
+    def picture(
+        self, tensor: NDArray[Any], form: PictureForm, fed: Hashable, make_front: Callable[[], Engine]
+    ) -> PictureSlot:
         """See `EngineRunner.picture`; `tensor` is the input that it stands in for."""
-        return self._runner_of(tensor).picture(form, make_front)
+        return self._runner_of(tensor).picture(form, fed, make_front)
 
     def run(self, tensor: NDArray[Any]) -> Sequence[NDArray[Any]]:
         """See `EngineRunner.run`; what none of them gave is copied into the first one's."""

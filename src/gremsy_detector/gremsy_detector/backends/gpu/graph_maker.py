@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Protocol
@@ -16,6 +16,8 @@ GPU_GRAPHS = 'gremsy_detector.gpu_graphs'
 """Entry point of `GpuGraphs`."""
 CHANNELS_LAST = 'gremsy_channels_last'
 """Metadata key of such a file: `True` where its convolutions may be computed with the channels last."""
+FORM = 2
+"""Another number where another graph is made of the same file: part of the key of whatever is kept of it."""
 
 
 class GpuGraphs(Protocol):
@@ -28,8 +30,22 @@ class GpuGraphs(Protocol):
             ModelError: when it cannot be made.
         """
 
+    def engine_model(self, model: Path, folder: Path) -> Path:
+        """The file that an engine is built from in a model's stead, its best boxes chosen in the graph and checked.
+
+        The file itself where its answer has few boxes anyway.
+
+        Raises:
+            ModelError: when it cannot be made.
+        """
+
     def picture_front(self, form: PictureForm, description: InputDescription) -> bytes:
         """A graph from pictures of that form to a network's input."""
+
+
+def what_comes_down(metadata: Mapping[str, str]) -> str:
+    """Of a model with that metadata, for diagnostics."""
+    return 'best boxes chosen on it' if metadata.get('layout') == 'best_boxes' else 'all boxes down'
 
 
 def installed_graphs() -> GpuGraphs:

@@ -8,18 +8,18 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from gremsy_detector.backends.backend import BackendOptions
 from gremsy_detector.backends.gpu.cuda_memory import CudaStream
 from gremsy_detector.backends.gpu.engine_runner import Engine, EngineRuns
-from gremsy_detector.backends.gpu.graph_maker import CHANNELS_LAST, GpuGraphs
+from gremsy_detector.backends.gpu.gpu_pictures import GpuPictures
+from gremsy_detector.backends.gpu.graph_maker import CHANNELS_LAST, GpuGraphs, what_comes_down
 from gremsy_detector.backends.gpu.onnxruntime_engine import OnnxRuntimeEngine
 from gremsy_detector.backends.onnxruntime_providers import CPU, CUDA, facts_of, in_short
 from gremsy_detector.backends.tensorrt.engine_cache import default_engine_folder
 from gremsy_detector.errors import ModelError
-from gremsy_detector.image.picture_form import PictureForm
+from gremsy_detector.image.picture_form import PictureForm, PictureSlot
 from gremsy_detector.model.model_description import InputDescription
 from gremsy_detector.model.model_facts import ModelFacts
 from gremsy_detector.model.onnx_facts import read_onnx_facts
@@ -49,7 +49,7 @@ class OnnxRuntimeGpu:
         self._settings: Any = None
         self._run: Run | None = None
         self._chosen = ''
-        self._pictures = ''
+        self._pictures = GpuPictures(model.name, options)
         self._captured = ''
         self._started = False
 
@@ -61,6 +61,9 @@ class OnnxRuntimeGpu:
             InferenceError: when the GPU cannot be used.
             ModelError: when sizes are left open that have to be known.
         """
+        several = not isinstance(read_onnx_facts(self._model).inputs[0].shape[0], int)
+        if several and self._options.images > 1:
+            raise ModelError('several images may go in one run')
         self._stream.open()
         try:
             self._graphs = self._find_graphs()
@@ -71,8 +74,8 @@ class OnnxRuntimeGpu:
                 folder.expanduser() if folder is not None else default_engine_folder(),
                 self._options.say,
             )
-            made = read_onnx_facts(self._path).metadata
-            self._chosen = 'best boxes chosen on it' if made.get('layout') == 'best_boxes' else 'all boxes down'
+            self._chosen = what_comes_down(read_onnx_facts(self._path).metadata)
+            self._chosen += ', one image at a time' if several else ''
         except ModelError as error:
             self._chosen = f'the file as it is ({str(error).rstrip(". ")})'
             self._options.say(f'{self._model.name} runs on the GPU as it is: {error}')
@@ -116,12 +119,10 @@ class OnnxRuntimeGpu:
         engine = OnnxRuntimeEngine(session, facts.inputs, facts.outputs, device, run, values)
         self.runs, self._run, self._started = EngineRuns(engine, self._stream), run, True
 
-    def picture(
-        self, tensor: NDArray[Any], form: PictureForm, description: InputDescription
-    ) -> NDArray[np.uint8] | None:
+    def picture(self, tensor: NDArray[Any], form: PictureForm, description: InputDescription) -> PictureSlot | None:
         """See `TakesPictures`."""
         graphs = self._graphs
-        if graphs is None or self._pictures.startswith(_ON_CPU):
+        if graphs is None:
             return None
 
         def make_front() -> Engine:
@@ -130,21 +131,13 @@ class OnnxRuntimeGpu:
             inputs, outputs = (tuple(map(facts_of, each())) for each in (session.get_inputs, session.get_outputs))
             return OnnxRuntimeEngine(session, inputs, outputs, self._options.device, self._run)
 
-        try:
-            found: NDArray[np.uint8] = self.runs.picture(tensor, (form, description), make_front)
-        except Exception as error:  # noqa: BLE001 - ONNX Runtime's and onnx's share no base class but this
-            self._pictures = f'{_ON_CPU} ({in_short(error)})'
-            self._options.say(f'Pictures for {self._model.name} are resized on the CPU: {in_short(error)}.')
-            return None
-        self._pictures = 'pictures resized'
-        return found
+        return self._pictures.slot(self.runs, lambda: self.runs.picture(tensor, form, description, make_front))
 
     @property
     def remark(self) -> str:
         """What is done on the GPU, for diagnostics."""
         half = 'fp16, ' if self._options.precision == 'fp16' and self._path != self._model else ''
-        pictures = self._pictures or _ON_CPU
-        return f'{half}{pictures} and {self._chosen}{self._captured}'
+        return f'{half}{self._pictures.remark} and {self._chosen}{self._captured}'
 
     def close(self) -> None:
         """Let go of everything; harmless where nothing was opened."""
@@ -162,6 +155,3 @@ class OnnxRuntimeGpu:
         return self._runtime.InferenceSession(
             model, self._settings, providers=[CUDA.name, CPU.name], provider_options=[options, {}], enable_fallback=0
         )
-
-
-_ON_CPU = 'pictures resized on the CPU'

@@ -9,13 +9,12 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from gremsy_detector.backends.backend import Backend, BackendOptions
 from gremsy_detector.backends.sharing.shared_model import Member, SharedModel, never_due
 from gremsy_detector.errors import InferenceError
-from gremsy_detector.image.picture_form import PictureForm
+from gremsy_detector.image.picture_form import PictureForm, PictureSlot
 from gremsy_detector.model.model_description import InputDescription
 from gremsy_detector.model.model_facts import ModelFacts
 
@@ -170,9 +169,7 @@ class SharedBackend:
         """See `Backend.new_input`."""
         return self._opened().new_input(self._member, shape, dtype)
 
-    def picture(
-        self, tensor: NDArray[Any], form: PictureForm, description: InputDescription
-    ) -> NDArray[np.uint8] | None:
+    def picture(self, tensor: NDArray[Any], form: PictureForm, description: InputDescription) -> PictureSlot | None:
         """See `TakesPictures`."""
         return self._opened().picture(tensor, form, description)
 

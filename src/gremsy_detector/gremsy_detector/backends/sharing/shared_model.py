@@ -15,13 +15,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from gremsy_detector.backends.backend import Backend, Interruptible, TakesPictures, say_nothing
 from gremsy_detector.backends.sharing.image_batch import ImageBatch, Trial, try_two
 from gremsy_detector.errors import BackendLostError, InferenceError
-from gremsy_detector.image.picture_form import PictureForm
+from gremsy_detector.image.picture_form import PictureForm, PictureSlot
 from gremsy_detector.model.model_description import InputDescription
 from gremsy_detector.model.model_facts import ModelFacts
 
@@ -181,9 +180,7 @@ class SharedModel:
                     self._batches[2] = self._tried.batch
             return array
 
-    def picture(
-        self, tensor: NDArray[Any], form: PictureForm, description: InputDescription
-    ) -> NDArray[np.uint8] | None:
+    def picture(self, tensor: NDArray[Any], form: PictureForm, description: InputDescription) -> PictureSlot | None:
         """See `TakesPictures`; images of several members go in one run as the network's input only."""
         if not isinstance(self._backend, TakesPictures) or self._may_batch:
             return None

@@ -15,7 +15,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
@@ -23,7 +23,8 @@ from pathlib import Path
 from gremsy_common.atomic_file import write_whole
 from gremsy_common.file_lock import try_lock
 from gremsy_detector.backends.backend import say_nothing
-from gremsy_detector.backends.tensorrt.engine_builder import BuildRecipe, EngineBuilder, PrecisionStep
+from gremsy_detector.backends.gpu.graph_maker import FORM, GpuGraphs, installed_graphs
+from gremsy_detector.backends.tensorrt.engine_builder import BuildRecipe, BuiltEngine, EngineBuilder, PrecisionStep
 from gremsy_detector.backends.tensorrt.engine_file import (
     EngineFile,
     EngineHeader,
@@ -41,6 +42,10 @@ from gremsy_detector.model.onnx_file_check import check_onnx_file
 
 _LOOK_AGAIN_S = 0.5
 _MOST_WORKSPACE_BYTES = 4 << 30
+PICTURE = 'picture'
+"""Name and `EngineKey.graph` of the engines that make a network's input of pictures."""
+# Of four cameras with tiles; 0.1 MB each.
+_MOST_FRONTS = 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +57,7 @@ class EngineRequest:
         precision: one of `PRECISIONS`.
         lean: see `EngineKey.lean`; an engine that is lean serves a request that does not ask for it, too.
         images: how many images a run may have, where the file leaves the number open.
+        best_boxes: whether the best boxes are to be chosen in the graph, where that can be.
         calibration: frames for int8, looked at only when it is built.
         check: frames on which the prepared model is held against the user's, looked at only when it is built.
     """
@@ -60,8 +66,13 @@ class EngineRequest:
     precision: str = 'model'
     lean: bool = False
     images: int = 1
+    best_boxes: bool = False
     calibration: Path | None = None
     check: Path | None = None
+
+
+class GraphRefused(ModelError):
+    """No engine with the best boxes chosen in its graph can be had of this file."""
 
 
 class EngineCache:
@@ -74,6 +85,7 @@ class EngineCache:
         builder: EngineBuilder | None,
         prepare: PrecisionStep,
         say: Callable[[str], None] = say_nothing,
+        graphs: Callable[[], GpuGraphs] = installed_graphs,
     ) -> None:
         """Nothing is read or made yet.
 
@@ -83,12 +95,14 @@ class EngineCache:
             builder: None where there is none: then engines are only found.
             prepare: makes the ONNX file of a precision other than `model`.
             say: takes sentences on progress.
+            graphs: gives what rewrites graphs, looked for when it is needed.
         """
         self._folder = folder
         self._target = target
         self._builder = builder
         self._prepare = prepare
         self._say = say
+        self._graphs = graphs
 
     def key_of(self, request: EngineRequest) -> EngineKey:
         """What the wanted engine is built from and for.
@@ -101,41 +115,82 @@ class EngineCache:
         if request.lean and self._target.kind.portable:
             raise ModelError(f'{self._target.kind.title} has no lean engines: build one that is not lean.')
         facts = read_onnx_facts(request.model)
-        return EngineKey(
-            model_sha256=sha256_of_model(request.model),
-            tensorrt_version=self._target.version,
-            gpu=self._target.gpu,
-            compute_capability=self._target.compute_capability,
-            precision=request.precision,
-            shape=_shape_of(facts, request.images),
-            lean=request.lean,
-            kind=self._target.kind.name,
-        )
+        graph = f'best{FORM}' if request.best_boxes else ''
+        shape = _shape_of(facts, request.images)
+        return self._key(sha256_of_model(request.model), request.precision, shape, lean=request.lean, graph=graph)
 
     def obtain(self, request: EngineRequest, *, force: bool = False) -> EngineFile:
         """The engine, whole and checked; built when there is none, or with `force` in any case.
 
-        Its header says what it computes in: a precision that loses too much is given up for the next finer one.
+        Its header says what it computes in: a precision that loses too much is given up for the next finer one. Where
+        the graph cannot be rewritten, it is that of the file as it is.
 
         Raises:
             ModelError: when there is none and none can be built; nothing half-written is left.
         """
-        key = self.key_of(request)
-        found = None if force else self._find(request.model, key)
+        try:
+            return self._obtain(request, force)
+        except GraphRefused as refusal:
+            file = self._obtain(replace(request, best_boxes=False), force)
+            return replace(file, as_it_is=str(refusal).rstrip('. '))
+
+    def picture_front(self, graph: bytes, shape: tuple[int, ...]) -> EngineFile:
+        """The engine that makes a network's input of pictures, kept like all others.
+
+        Args:
+            graph: an ONNX file of its own.
+            shape: of what it takes.
+
+        Raises:
+            ModelError: when there is none and none can be built.
+        """
+        key = self._key(hashlib.sha256(graph).hexdigest(), 'model', shape, graph=PICTURE)
+        found = self._find(PICTURE, key)
         if found is not None:
             return found
         if self._builder is None:
+            raise ModelError('this machine has no TensorRT builder')
+        with self._locked(key, PICTURE):
+            # Whoever held the lock before may have built just this.
+            found = self._find(PICTURE, key)
+            return found if found is not None else self._build_front(self._builder, graph, key)
+
+    def _key(
+        self, model_sha256: str, precision: str, shape: tuple[int, ...], *, lean: bool = False, graph: str = ''
+    ) -> EngineKey:
+        return EngineKey(
+            model_sha256=model_sha256,
+            tensorrt_version=self._target.version,
+            gpu=self._target.gpu,
+            compute_capability=self._target.compute_capability,
+            precision=precision,
+            shape=shape,
+            lean=lean,
+            kind=self._target.kind.name,
+            graph=graph,
+        )
+
+    def _obtain(self, request: EngineRequest, force: bool) -> EngineFile:
+        key = self.key_of(request)
+        found = None if force else self._find(request.model.name, key)
+        if found is not None:
+            return found
+        if request.best_boxes and key.shape[0] > 1:
+            raise GraphRefused('it takes several images at a time')
+        if self._builder is None:
+            if request.best_boxes:
+                raise GraphRefused('this machine has no TensorRT builder')
             raise ModelError(
                 f'Model file {request.model} has no engine in {self._folder} for {self._target.title} on '
                 f'{self._target.gpu}, and this machine has no TensorRT builder: install the full TensorRT, or build '
                 'it with `build_engine --lean` on a machine with the same GPU and copy it there.'
             )
-        with self._locked(key, request.model):
+        with self._locked(key, request.model.name):
             # Whoever held the lock before may have built just this.
-            found = None if force else self._find(request.model, key)
+            found = None if force else self._find(request.model.name, key)
             return found if found is not None else self._build(self._builder, request, key)
 
-    def _find(self, model: Path, key: EngineKey) -> EngineFile | None:
+    def _find(self, model: str, key: EngineKey) -> EngineFile | None:
         """A whole engine that serves the key; damaged ones are skipped, and replaced by the build that follows."""
         for path in sorted(self._engines()):
             header = read_header(path)
@@ -144,21 +199,22 @@ class EngineCache:
             try:
                 return read_engine(path)
             except ModelError as error:
-                self._say(f'{error} It is not used for {model.name}.')
+                self._say(f'{error} It is not used for {model}.')
         return None
 
     def _build(self, builder: EngineBuilder, request: EngineRequest, key: EngineKey) -> EngineFile:
         # TensorRT's parser opens whatever file a model points to.
         check_onnx_file(request.model)
-        path = self._folder / key.file_name(request.model.stem)
         started_s = time.monotonic()
         with self._scratch(key) as scratch:
             onnx, precision = self._prepared(request, scratch)
+            if request.best_boxes:
+                onnx = self._rewritten(onnx, scratch)
             facts = read_onnx_facts(onnx)
             kept = 'kept' if self._target.kind.portable else 'kept for this GPU'
             self._say(
-                f'Building {path.name} with {self._target.title}: this takes {self._target.kind.build_takes}, and is '
-                f'{kept}.'
+                f'Building {key.file_name(request.model.stem)} with {self._target.title}: this takes '
+                f'{self._target.kind.build_takes}, and is {kept}.'
             )
             timings = self._folder / f'timing-trt{self._target.version}-sm{self._target.compute_capability}.cache'
             recipe = BuildRecipe(
@@ -168,29 +224,61 @@ class EngineCache:
                 workspace_bytes=self._workspace_bytes(),
                 timing_cache=_content_or_nothing(timings),
             )
-            built = builder.build(onnx, recipe, self._say)
-            header = EngineHeader(
-                key=key,
-                precision=precision,
-                model=str(request.model.resolve()),
-                inputs=built.inputs,
-                outputs=built.outputs,
-                metadata=dict(facts.metadata),
-                built_at=datetime.now(timezone.utc).isoformat(timespec='seconds'),
-            )
+            try:
+                built = builder.build(onnx, recipe, self._say)
+            except ModelError as error:
+                if not request.best_boxes:
+                    raise
+                raise GraphRefused(f'TensorRT does not build what was made of it: {error}') from error
             if sha256_of_model(request.model) != key.model_sha256:
                 raise ModelError(
                     f'Model file {request.model} changed while its engine was being built: start it again.'
                 )
             with self._disk_errors_named():
-                write_engine(path, header, built.plan, scratch)
+                path = self._write(built, key, precision, str(request.model.resolve()), facts.metadata, scratch)
                 for verdict in scratch.glob('*.json'):
                     write_whole(path.with_name(f'{path.stem}.{verdict.name}'), verdict.read_bytes(), scratch=scratch)
                 if built.timing_cache:
                     write_whole(timings, built.timing_cache, scratch=scratch)
-        self._prune(path, header)
+        file = replace(read_engine(path), fresh=True)
+        assert file.header is not None
+        self._prune(path, file.header)
         self._say(f'Built {path} in {time.monotonic() - started_s:.0f} s, {len(built.plan) / 1e6:.1f} MB.')
-        return replace(read_engine(path), fresh=True)
+        return file
+
+    def _build_front(self, builder: EngineBuilder, graph: bytes, key: EngineKey) -> EngineFile:
+        with self._scratch(key) as scratch, self._disk_errors_named():
+            onnx = scratch / f'{PICTURE}.onnx'
+            onnx.write_bytes(graph)
+            built = builder.build(onnx, BuildRecipe(key.shape, compute_capability=key.compute_capability), say_nothing)
+            path = self._write(built, key, 'model', PICTURE, {}, scratch)
+            # A source that changes its size for ever must not fill the disk.
+            fronts = [each for each in self._engines() if (head := read_header(each)) and head.key.graph == PICTURE]
+            for old in sorted(fronts, key=lambda each: each.stat().st_mtime_ns)[:-_MOST_FRONTS]:
+                old.unlink(missing_ok=True)
+        return read_engine(path)
+
+    def _write(
+        self, built: BuiltEngine, key: EngineKey, precision: str, model: str, metadata: Mapping[str, str], scratch: Path
+    ) -> Path:
+        header = EngineHeader(
+            key=key,
+            precision=precision,
+            model=model,
+            inputs=built.inputs,
+            outputs=built.outputs,
+            metadata=dict(metadata),
+            built_at=datetime.now(timezone.utc).isoformat(timespec='seconds'),
+        )
+        path = self._folder / key.file_name(Path(model).stem)
+        write_engine(path, header, built.plan, scratch)
+        return path
+
+    def _rewritten(self, onnx: Path, scratch: Path) -> Path:
+        try:
+            return self._graphs().engine_model(onnx, scratch)
+        except ModelError as error:
+            raise GraphRefused(str(error)) from error
 
     def _workspace_bytes(self) -> int:
         """A Jetson's GPU memory is everybody's: a build that takes all of it gets the node killed."""
@@ -242,7 +330,7 @@ class EngineCache:
         yield from (self._folder / name for name in names if not name.startswith('.'))
 
     @contextlib.contextmanager
-    def _locked(self, key: EngineKey, model: Path) -> Iterator[None]:
+    def _locked(self, key: EngineKey, model: str) -> Iterator[None]:
         """Hold the key's lock; the kernel frees it however the process ends. The file stays (see `InstanceLock`)."""
         with self._disk_errors_named():
             self._folder.mkdir(parents=True, exist_ok=True)
@@ -251,7 +339,7 @@ class EngineCache:
             waiting = False
             while not try_lock(descriptor):
                 if not waiting:
-                    self._say(f'Another process builds the engine of {model.name}: waiting for it.')
+                    self._say(f'Another process builds the engine of {model}: waiting for it.')
                     waiting = True
                 time.sleep(_LOOK_AGAIN_S)
             yield

@@ -66,7 +66,8 @@ class EngineHeader:
 class EngineFile:
     """A file that was read whole; `header` is None for one of Ultralytics', whose plan alone says whether it fits.
 
-    `fresh` ones were built by this process just now: to build one again would give the same.
+    `fresh` ones were built by this process just now: to build one again would give the same. `as_it_is` says why the
+    graph was not rewritten, where that was asked for.
     """
 
     path: Path
@@ -74,6 +75,7 @@ class EngineFile:
     metadata: Mapping[str, str]
     plan: bytes
     fresh: bool = False
+    as_it_is: str = ''
 
 
 def write_engine(path: Path, header: EngineHeader, plan: bytes, scratch: Path | None = None) -> None:

@@ -66,6 +66,7 @@ class EngineKey:
         shape: of the model's input, the largest where the number of images is left open.
         lean: version-compatible: any TensorRT of the same major version that is not older runs it.
         kind: `Kind.name` of the TensorRT that built it.
+        graph: what was put into the graph, and in which form; empty for the file as it is.
     """
 
     model_sha256: str
@@ -76,6 +77,7 @@ class EngineKey:
     shape: tuple[int, ...]
     lean: bool = False
     kind: str = FULL.name
+    graph: str = ''
 
     def misfits(self, target: EngineTarget) -> list[str]:
         """What speaks against running the engine with that TensorRT on that GPU, as parts of a sentence."""
@@ -102,15 +104,17 @@ class EngineKey:
 
     def file_name(self, stem: str) -> str:
         """`yolo11n-fp16-640x640-trt10.3.0-sm87-0123456789ab.engine`: readable, and another name for another key."""
-        # Engines from before there were two kinds keep their names.
-        named = fields(self) if self.kind != FULL.name else fields(self)[:-1]
-        text = repr([getattr(self, field.name) for field in named])
+        # Engines from before there were two kinds, or another graph, keep their names.
+        before = {'kind': FULL.name, 'graph': ''}
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        text = repr([value for name, value in values.items() if name not in before or value != before[name]])
         digest = hashlib.sha256(text.encode()).hexdigest()[:12]
         size = 'x'.join(str(size) for size in self.shape if size not in (1, 3)) or 'any'
         lean = '-lean' if self.lean else ''
         capability = self.compute_capability.replace('.', '').replace('+', 'up')
         by = f'{_ABBREVIATIONS.get(self.kind, self.kind)}{self.tensorrt_version}'
-        name = f'{stem[:80]}-{self.precision}-{size}-{by}-sm{capability}{lean}-{digest}'
+        graph = f'-{self.graph}' if self.graph else ''
+        name = f'{stem[:80]}-{self.precision}-{size}{graph}-{by}-sm{capability}{lean}-{digest}'
         return re.sub(r'[^A-Za-z0-9._-]', '_', name) + '.engine'
 
     def as_json(self) -> dict[str, Any]:
@@ -125,15 +129,16 @@ class EngineKey:
             ValueError: when a part is missing or of the wrong type.
         """
         texts = ('model_sha256', 'tensorrt_version', 'gpu', 'compute_capability', 'precision')
-        # Headers from before there were two kinds name none.
-        shape, lean, kind = value.get('shape'), value.get('lean'), value.get('kind', FULL.name)
+        # Headers from before there were two kinds, or another graph, name none.
+        shape, lean = value.get('shape'), value.get('lean')
+        kind, graph = value.get('kind', FULL.name), value.get('graph', '')
         if not all(isinstance(value.get(name), str) for name in texts) or not isinstance(lean, bool):
             raise ValueError('its key lacks a part')
-        if not isinstance(kind, str):
+        if not isinstance(kind, str) or not isinstance(graph, str):
             raise ValueError('its key lacks a part')  # noqa: TRY004 - one kind for all damage
         if not isinstance(shape, list) or not all(type(size) is int for size in shape):
             raise ValueError('its key has no shape')
-        return EngineKey(**{name: value[name] for name in texts}, shape=tuple(shape), lean=lean, kind=kind)
+        return EngineKey(**{name: value[name] for name in texts}, shape=tuple(shape), lean=lean, kind=kind, graph=graph)
 
     def _runs_under(self, tensorrt_version: str) -> bool:
         if not self.lean:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from gremsy_common.parameters.parameter_fields import ParameterError
 from gremsy_detector.backends.gpu.cuda_memory import CudaStream
+from gremsy_detector.backends.gpu.graph_maker import GpuGraphs, installed_graphs
 from gremsy_detector.backends.tensorrt.cuda_probe import CudaProbe, Gpu, probe_cuda
 from gremsy_detector.backends.tensorrt.engine_builder import EngineBuilder, PrecisionStep, Prepared
 from gremsy_detector.backends.tensorrt.engine_cache import EngineCache, default_engine_folder
@@ -75,6 +76,7 @@ class Machine:
     new_stream: Callable[[int], CudaStream] = CudaStream
     builder_of: Callable[[TensorRt], EngineBuilder | None] = _builder_of
     prepare: PrecisionStep = prepare_model
+    graphs: Callable[[], GpuGraphs] = installed_graphs
 
     def library(self, *, to_build_only: bool = False) -> TensorRt:
         """TensorRT, loaded, after making sure that it would not end the process.
@@ -153,4 +155,5 @@ class Machine:
             builder=self.builder_of(library),
             prepare=self.prepare,
             say=say,
+            graphs=self.graphs,
         )
