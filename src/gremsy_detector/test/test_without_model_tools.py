@@ -127,7 +127,8 @@ def test_it_builds_a_file_as_it_is_and_runs_it(tmp_path, write_model):
     told = json.loads(run(BUILD, write_model(np.zeros((1, 7, 20))), 'model', tmp_path / 'engines'))
     assert told['answer'] == [1, 7, 20]
     assert len(told['engines']) == 1 and told['engines'][0].startswith('tiny-model-64x64-')
-    assert told['said'][-1].startswith(f'Built {tmp_path / "engines" / told["engines"][0]} in ')
+    assert told['said'][-2].startswith(f'Built {tmp_path / "engines" / told["engines"][0]} in ')
+    assert told['said'][-1] == 'tiny.onnx runs on the GPU as it is: gremsy_model_tools is not installed.'
 
 
 @pytest.mark.parametrize('precision', ['fp32', 'fp16', 'int8'])
