@@ -159,8 +159,8 @@ def test_the_robots_image_streams_without_pyav(builder, robot):
     """Its encoder is one of GStreamer's, tried with a picture."""
     choose = (
         'from gremsy_camera.streaming.encoder_choice import choose_encoder; '
-        'from gremsy_camera.streaming.video_encoder import EncoderSettings; '
-        "print(choose_encoder('auto', EncoderSettings(640, 480, 30, 2000, 30)).encoder)"
+        'from gremsy_camera.streaming.video_encoder import VideoEncoderSettings; '
+        "print(choose_encoder('auto', VideoEncoderSettings(640, 480, 30, 2000, 30)).encoder)"
     )
     said = builder.run(robot, '/entrypoint', 'python3', '-c', choose).stdout.split()
     assert said[-1] in ('x264enc', 'openh264enc')

@@ -75,8 +75,8 @@ def network_cameras(machine: Machine) -> Check:
 _ENCODER_PROBE = """
 import json
 from gremsy_camera.streaming.encoder_choice import choose_encoder, make_encoder
-from gremsy_camera.streaming.video_encoder import EncoderError, EncoderSettings
-settings = EncoderSettings(640, 480, 30.0, 1000, 30)
+from gremsy_camera.streaming.video_encoder import EncoderError, VideoEncoderSettings
+settings = VideoEncoderSettings(640, 480, 30.0, 1000, 30)
 try:
     choice = choose_encoder('auto', settings)
     print(json.dumps({'encoder': make_encoder(choice.encoder, settings).name, 'others': choice.why_not_another}))
