@@ -9,7 +9,13 @@ import numpy as np
 import pytest
 
 from gremsy_common.geometry import matrix_from_quaternion
-from gremsy_gimbal_driver.mavlink.gimbal_protocol import PATIENCE_S, ProtocolChoice
+from gremsy_gimbal_driver.mavlink.gimbal_protocol import (
+    PATIENCE_S,
+    ProtocolChoice,
+    ProtocolV1,
+    ProtocolV2,
+    mode_from_flags,
+)
 from gremsy_gimbal_driver.mavlink.mavlink_dialect import dialect
 from gremsy_gimbal_driver.mavlink.mavlink_encoder import MavlinkEncoder
 from gremsy_gimbal_driver.mavlink.mavlink_events import (
@@ -20,8 +26,6 @@ from gremsy_gimbal_driver.mavlink.mavlink_events import (
     MountStatus,
     Sender,
 )
-from gremsy_gimbal_driver.mavlink.protocol_v1 import ProtocolV1
-from gremsy_gimbal_driver.mavlink.protocol_v2 import ProtocolV2, mode_from_flags
 from gremsy_gimbal_driver.motion.motion_output import GimbalMode
 
 GIMBAL = Sender(4, 171)

@@ -10,7 +10,7 @@ from gremsy_gimbal_driver.attitude.attitude_reading import reading_from_orientat
 from gremsy_gimbal_driver.device.device_status import FOLLOW, MOTORS_ON
 from gremsy_gimbal_driver.device.stream_rates import RateMeter, stream_of
 from gremsy_gimbal_driver.mavlink.component_register import ComponentKind, kind_of
-from gremsy_gimbal_driver.mavlink.gimbal_protocol import ProtocolChoice
+from gremsy_gimbal_driver.mavlink.gimbal_protocol import ProtocolChoice, mode_from_flags
 from gremsy_gimbal_driver.mavlink.mavlink_dialect import dialect
 from gremsy_gimbal_driver.mavlink.mavlink_encoder import MavlinkEncoder
 from gremsy_gimbal_driver.mavlink.mavlink_events import (
@@ -24,7 +24,6 @@ from gremsy_gimbal_driver.mavlink.mavlink_events import (
     Sender,
     SystemStatus,
 )
-from gremsy_gimbal_driver.mavlink.protocol_v2 import mode_from_flags
 from gremsy_gimbal_driver.motion.instant import nanoseconds
 from gremsy_gimbal_driver.motion.motion_output import GimbalMode
 

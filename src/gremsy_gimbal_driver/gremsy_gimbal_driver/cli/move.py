@@ -25,7 +25,7 @@ from gremsy_gimbal_driver.driver import GimbalDriver
 from gremsy_gimbal_driver.gimbal_driver_parameters import GimbalDriverParameters
 from gremsy_gimbal_driver.goals.goal import AngleGoal
 from gremsy_gimbal_driver.links.link import Link
-from gremsy_gimbal_driver.mavlink.protocol_v2 import lacking_modes
+from gremsy_gimbal_driver.mavlink.gimbal_protocol import lacking_modes
 from gremsy_gimbal_driver.motion.command_arbiter import Source
 from gremsy_gimbal_driver.motion.limits import AXES
 from gremsy_gimbal_driver.motion.mode_machine import ModeState

@@ -37,7 +37,7 @@ from gremsy_gimbal_driver.driver_listener import GimbalView
 from gremsy_gimbal_driver.driver_status import DeviceSnapshot
 from gremsy_gimbal_driver.gimbal_driver_parameters import GimbalDriverParameters
 from gremsy_gimbal_driver.mavlink.component_register import SILENCE_NS, ComponentKind, ComponentRegister, kind_of
-from gremsy_gimbal_driver.mavlink.gimbal_protocol import GimbalProtocol, ProtocolChoice
+from gremsy_gimbal_driver.mavlink.gimbal_protocol import GimbalProtocol, ProtocolChoice, lacking_modes, mode_from_flags
 from gremsy_gimbal_driver.mavlink.mavlink_dialect import dialect
 from gremsy_gimbal_driver.mavlink.mavlink_encoder import MavlinkEncoder
 from gremsy_gimbal_driver.mavlink.mavlink_events import (
@@ -56,7 +56,6 @@ from gremsy_gimbal_driver.mavlink.mavlink_events import (
     SystemStatus,
 )
 from gremsy_gimbal_driver.mavlink.mavlink_frames import level_limits
-from gremsy_gimbal_driver.mavlink.protocol_v2 import lacking_modes, mode_from_flags
 from gremsy_gimbal_driver.motion.instant import Instant, nanoseconds
 from gremsy_gimbal_driver.motion.motion_control import MotionControl
 from gremsy_gimbal_driver.motion.motion_output import GimbalMode

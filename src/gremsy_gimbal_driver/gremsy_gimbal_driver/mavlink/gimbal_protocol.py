@@ -1,11 +1,26 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The two ways to command a Gremsy behind one interface, which one this device takes, and motion in its bytes."""
+"""The ways to command a gimbal behind one interface, which one this device takes, and motion in its bytes.
+
+MAVLink's gimbal protocol v2 as a Gremsy speaks it: 284 carries motion and mode at once, 285 reports both; behind a
+gimbal manager 282 takes its place. The older protocol, COMMAND_LONGs in degrees, is what a gimbal set to v1 in gTune
+obeys (gimbal.md 1.6).
+"""
 
 from __future__ import annotations
 
+import math
+from types import MappingProxyType
 from typing import Protocol
 
-from gremsy_gimbal_driver.mavlink.mavlink_encoder import MavlinkEncoder, Triple
+from gremsy_gimbal_driver.mavlink.mavlink_dialect import dialect
+from gremsy_gimbal_driver.mavlink.mavlink_encoder import (
+    FLAGS_FOLLOW,
+    FLAGS_LOCK,
+    MavlinkEncoder,
+    MountInput,
+    Quaternion,
+    Triple,
+)
 from gremsy_gimbal_driver.mavlink.mavlink_events import (
     AttitudeStatus,
     DeviceInformation,
@@ -16,8 +31,6 @@ from gremsy_gimbal_driver.mavlink.mavlink_events import (
     Sender,
 )
 from gremsy_gimbal_driver.mavlink.mavlink_frames import roll_pitch_yaw_ned, wire_rates
-from gremsy_gimbal_driver.mavlink.protocol_v1 import ProtocolV1
-from gremsy_gimbal_driver.mavlink.protocol_v2 import ProtocolManager, ProtocolV2
 from gremsy_gimbal_driver.motion.instant import nanoseconds
 from gremsy_gimbal_driver.motion.motion_output import GimbalMode, MotionOutput
 
@@ -27,7 +40,45 @@ PATIENCE_S = 3.0
 
 PROTOCOL_NAMES = ('auto', 'v2', 'v1')
 
-_STILL = (0.0, 0.0)
+_STILL = (0.0, 0.0, 0.0)
+
+FLAG_MAPPING = 0x4000
+"""Gremsy's own flag, unknown to the standard (gimbal.md 1.7)."""
+
+_YAW_LOCK = dialect.GIMBAL_DEVICE_FLAGS_YAW_LOCK
+_RETRACT = dialect.GIMBAL_DEVICE_FLAGS_RETRACT
+_NEUTRAL = dialect.GIMBAL_DEVICE_FLAGS_NEUTRAL
+
+FLAGS_BY_MODE = MappingProxyType(
+    {
+        GimbalMode.OFF: FLAGS_FOLLOW | _RETRACT,
+        GimbalMode.LOCK: FLAGS_LOCK,
+        GimbalMode.FOLLOW: FLAGS_FOLLOW,
+        GimbalMode.HOME: FLAGS_FOLLOW | _NEUTRAL,
+        GimbalMode.MAPPING: FLAGS_FOLLOW | FLAG_MAPPING,
+    }
+)
+"""What the vendor's SDK sends; none of YAW_IN_*, which it never sends (gimbal.md 1.7)."""
+
+_CAPABILITIES = MappingProxyType(
+    {
+        GimbalMode.OFF: dialect.GIMBAL_DEVICE_CAP_FLAGS_HAS_RETRACT,
+        GimbalMode.LOCK: dialect.GIMBAL_DEVICE_CAP_FLAGS_HAS_YAW_LOCK,
+        GimbalMode.FOLLOW: dialect.GIMBAL_DEVICE_CAP_FLAGS_HAS_YAW_FOLLOW,
+        GimbalMode.HOME: dialect.GIMBAL_DEVICE_CAP_FLAGS_HAS_NEUTRAL,
+    }
+)
+
+_V1_OFF, _V1_LOCK, _V1_FOLLOW, _V1_RESET = 0, 1, 2, 4
+_V1_RESET_TO_HOME, _V1_RESET_TO_MAPPING = 3, 13
+# Mode and what a reset resets, of command 31011 (gSDK `gimbal_protocol.h`).
+_V1_BY_MODE = {
+    GimbalMode.OFF: (_V1_OFF, 0),
+    GimbalMode.LOCK: (_V1_LOCK, 0),
+    GimbalMode.FOLLOW: (_V1_FOLLOW, 0),
+    GimbalMode.HOME: (_V1_RESET, _V1_RESET_TO_HOME),
+    GimbalMode.MAPPING: (_V1_RESET, _V1_RESET_TO_MAPPING),
+}
 
 
 class GimbalProtocol(Protocol):
@@ -43,6 +94,113 @@ class GimbalProtocol(Protocol):
 
     def mode(self, gimbal: Sender, mode: GimbalMode) -> list[bytes]:
         """Take this mode without moving otherwise."""
+
+
+class ProtocolV2:
+    """All three axes and the mode travel in every message, so that no message changes the mode by accident."""
+
+    name = 'v2'
+
+    def __init__(self, encoder: MavlinkEncoder) -> None:
+        self._encoder = encoder
+
+    def rates(self, gimbal: Sender, rates_frd_rad_s: Triple, mode: GimbalMode) -> list[bytes]:
+        """Not acknowledged."""
+        return self._motion(gimbal, rates_frd_rad_s, None, mode)
+
+    def angles(self, gimbal: Sender, roll_pitch_yaw_ned_rad: Triple, mode: GimbalMode) -> list[bytes]:
+        """As a quaternion: yaw beyond half a turn cannot be expressed, and goes the short way (gimbal.md 1.7)."""
+        return self._motion(gimbal, None, _quaternion(*roll_pitch_yaw_ned_rad), mode)
+
+    def mode(self, gimbal: Sender, mode: GimbalMode) -> list[bytes]:
+        """A mode changes only with a motion message: one that commands no motion (gimbal.md 1.6)."""
+        return self.rates(gimbal, _STILL, mode)
+
+    def _motion(
+        self, gimbal: Sender, rates_frd_rad_s: Triple | None, q_frd_wxyz: Quaternion | None, mode: GimbalMode
+    ) -> list[bytes]:
+        return [self._encoder.motion(gimbal, rates_frd_rad_s, q_frd_wxyz, FLAGS_BY_MODE[mode])]
+
+
+class ProtocolManager(ProtocolV2):
+    """v2 through a gimbal manager, which alone such a gimbal obeys: 282 with what would be in 284.
+
+    A manager obeys one program; 1001 makes it us, before the first message and every fifth (as often as 281 comes)
+    until its 281 shows it.
+
+    Args:
+        encoder: packs.
+        manager: its newest 281.
+    """
+
+    name = 'manager'
+
+    def __init__(self, encoder: MavlinkEncoder, manager: GimbalManager) -> None:
+        super().__init__(encoder)
+        self._not_obeyed = 0
+        self.manager = manager
+
+    def farewell(self, gimbal: Sender) -> list[bytes]:
+        """What gives the gimbal back to others, where we have it."""
+        if not self._in_control:
+            return []
+        return [self._encoder.give_up_control(self.manager.sender, self._device(gimbal))]
+
+    @property
+    def _in_control(self) -> bool:
+        return self.manager.primary == self._encoder.own
+
+    def _device(self, gimbal: Sender) -> int:
+        return self.manager.device_id or gimbal.component
+
+    def _motion(
+        self, gimbal: Sender, rates_frd_rad_s: Triple | None, q_frd_wxyz: Quaternion | None, mode: GimbalMode
+    ) -> list[bytes]:
+        encoder, to, device = self._encoder, self.manager.sender, self._device(gimbal)
+        motion = encoder.manager_motion(to, device, rates_frd_rad_s, q_frd_wxyz, FLAGS_BY_MODE[mode])
+        if self._in_control:
+            self._not_obeyed = 0
+            return [motion]
+        self._not_obeyed += 1
+        return [encoder.take_control(to, device), motion] if self._not_obeyed % 5 == 1 else [motion]
+
+
+class ProtocolV1:
+    """A motion command carries no mode, so that a mode has to be commanded on its own.
+
+    Args:
+        encoder: packs.
+        yaw_sign: 1 as today's SDK sends it; -1 for firmware of the SDK of 2021, which sent the pan angle negated
+            (gimbal.md 1.7, sign history). The calibration's sign probe tells which.
+    """
+
+    name = 'v1'
+
+    def __init__(self, encoder: MavlinkEncoder, yaw_sign: int = 1) -> None:
+        if yaw_sign not in (1, -1):
+            raise ValueError(f'The sign of yaw is 1 or -1, not {yaw_sign}.')
+        self._encoder = encoder
+        self._yaw_sign = yaw_sign
+
+    def rates(self, gimbal: Sender, rates_frd_rad_s: Triple, mode: GimbalMode) -> list[bytes]:
+        """205 as speed."""
+        del mode
+        return [self._encoder.mount_control(gimbal, self._degrees(rates_frd_rad_s), MountInput.SPEED)]
+
+    def angles(self, gimbal: Sender, roll_pitch_yaw_ned_rad: Triple, mode: GimbalMode) -> list[bytes]:
+        """205 as angles: the only way beyond half a turn of yaw or 90 degrees of pitch (gimbal.md 1.6)."""
+        del mode
+        return [self._encoder.mount_control(gimbal, self._degrees(roll_pitch_yaw_ned_rad), MountInput.ANGLE)]
+
+    def mode(self, gimbal: Sender, mode: GimbalMode) -> list[bytes]:
+        """31011; motors on or off first (31010), since a mode does not switch them on."""
+        motors = self._encoder.motors(gimbal, mode is not GimbalMode.OFF)
+        return [motors, self._encoder.mount_mode(gimbal, *_V1_BY_MODE[mode])]
+
+    def _degrees(self, roll_pitch_yaw_rad: Triple) -> Triple:
+        roll, pitch, yaw = map(math.degrees, roll_pitch_yaw_rad)
+        # Adding 0.0 makes a negated zero a plain one: a stop is the same bytes whatever the sign.
+        return roll, pitch, self._yaw_sign * yaw + 0.0
 
 
 class ProtocolChoice:
@@ -113,6 +271,28 @@ class ProtocolChoice:
             self._chosen = None
 
 
+def lacking_modes(information: DeviceInformation | None) -> frozenset[GimbalMode]:
+    """The modes that a gimbal does not have, by its 283.
+
+    A Gremsy has all of them: the vendor's SDKs never look at its flags, and nobody has published what they mean. No
+    flag at all tells nothing.
+    """
+    if information is None or information.is_gremsy or not information.cap_flags:
+        return frozenset()
+    return frozenset(mode for mode in GimbalMode if not information.cap_flags & _CAPABILITIES.get(mode, 0))
+
+
+def mode_from_flags(flags: int) -> GimbalMode:
+    """The mode that the flags of a 285 report, in the vendor's order of precedence (gimbal.md 1.7)."""
+    if flags & _YAW_LOCK:
+        return GimbalMode.LOCK
+    if flags & _RETRACT:
+        return GimbalMode.OFF
+    if flags & _NEUTRAL:
+        return GimbalMode.HOME
+    return GimbalMode.MAPPING if flags & FLAG_MAPPING else GimbalMode.FOLLOW
+
+
 def motion_messages(output: MotionOutput, protocol: GimbalProtocol, gimbal: Sender) -> list[bytes]:
     """What motion control wants as the bytes of that protocol, in the order in which they are to be written."""
     # v2 has the mode in the flags of the motion itself.
@@ -126,4 +306,20 @@ def motion_messages(output: MotionOutput, protocol: GimbalProtocol, gimbal: Send
 
 def is_stop(output: MotionOutput) -> bool:
     """Whether it asks the gimbal to stand still and rests on nobody's command."""
-    return output.rates_rad_s == _STILL and output.rests_on_ns is None
+    return output.rates_rad_s == (0.0, 0.0) and output.rests_on_ns is None
+
+
+def _quaternion(roll: float, pitch: float, yaw: float) -> Quaternion:
+    """Yaw, then roll, then pitch, the order of the motors, which is not singular straight down (gimbal.md 1.7).
+
+    gSDK builds it in the order yaw, pitch, roll; with roll 0 the two are the same.
+    """
+    cr, sr = math.cos(roll / 2), math.sin(roll / 2)
+    cp, sp = math.cos(pitch / 2), math.sin(pitch / 2)
+    cy, sy = math.cos(yaw / 2), math.sin(yaw / 2)
+    return (
+        cy * cr * cp - sy * sr * sp,
+        cy * sr * cp - sy * cr * sp,
+        cy * cr * sp + sy * sr * cp,
+        cy * sr * sp + sy * cr * cp,
+    )

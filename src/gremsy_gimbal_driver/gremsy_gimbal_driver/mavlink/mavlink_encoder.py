@@ -153,7 +153,7 @@ class MavlinkEncoder:
         return self.command(gimbal, dialect.MAV_CMD_DO_MOUNT_CONTROL, *parameters)
 
     def mount_mode(self, gimbal: Sender, mode: int, reset: int = 0) -> bytes:
-        """COMMAND_LONG 31011 USER_2: p7 is the mode, p6 what a reset resets (`protocol_v1`)."""
+        """COMMAND_LONG 31011 USER_2: p7 is the mode, p6 what a reset resets (`gimbal_protocol`)."""
         return self.command(gimbal, dialect.MAV_CMD_USER_2, 0.0, 0.0, 0.0, 0.0, 0.0, float(reset), float(mode))
 
     def motors(self, gimbal: Sender, on: bool) -> bytes:

@@ -55,19 +55,17 @@ def level_from_camera_flu(q_frd_wxyz: ArrayLike) -> Array:
     return np.asarray(np.asarray(q_frd_wxyz, dtype=np.float64) * _HALF_TURN_ON_BOTH_SIDES)
 
 
-def q_frd_from_level_camera(level_from_camera_wxyz: ArrayLike) -> Array:
-    """The inverse of `level_from_camera_flu`, for message 284 in its angle form; the half turn is its own inverse."""
-    return level_from_camera_flu(level_from_camera_wxyz)
+q_frd_from_level_camera = level_from_camera_flu
+"""The inverse, for message 284 in its angle form: the half turn is its own inverse."""
 
 
-def vector_flu(vector_frd: ArrayLike) -> Array:
+def vector_flu(vector_of_frd: ArrayLike) -> Array:
     """(..., 3) forward, right, down to forward, left, up; angular velocities too."""
-    return np.asarray(np.asarray(vector_frd, dtype=np.float64) * _HALF_TURN_ABOUT_X)
+    return np.asarray(np.asarray(vector_of_frd, dtype=np.float64) * _HALF_TURN_ABOUT_X)
 
 
-def vector_frd(vector_flu: ArrayLike) -> Array:
-    """(..., 3) forward, left, up to forward, right, down; angular velocities too."""
-    return np.asarray(np.asarray(vector_flu, dtype=np.float64) * _HALF_TURN_ABOUT_X)
+vector_frd = vector_flu
+"""The inverse: (..., 3) forward, left, up to forward, right, down."""
 
 
 def camera_from_imu(axes: Sequence[str]) -> Array:
@@ -107,7 +105,7 @@ def wire_rates(azimuth_rate_rad_s: float, tilt_rate_rad_s: float) -> tuple[float
 
 
 def level_rates(pitch_rate_rad_s: float, yaw_rate_rad_s: float) -> tuple[float, float]:
-    """What a payload makes of the rates of message 284: azimuth rate (left +), tilt rate (down +), rad/s."""
+    """What the rates of message 284 are: azimuth rate (left +), tilt rate (down +), rad/s."""
     return -yaw_rate_rad_s, -pitch_rate_rad_s
 
 
@@ -148,18 +146,15 @@ def q_frd_ned_from_enu(earth_from_vehicle_wxyz: ArrayLike) -> Array:
     return multiply_quaternions(multiply_quaternions(_NED_FROM_ENU, earth_from_vehicle_wxyz), _FLU_FROM_FRD)
 
 
-def enu_from_q_frd_ned(q_frd_ned_wxyz: ArrayLike) -> Array:
-    """The inverse of `q_frd_ned_from_enu`, up to the quaternion's sign; both turns are their own inverses."""
-    return multiply_quaternions(multiply_quaternions(_NED_FROM_ENU, q_frd_ned_wxyz), _FLU_FROM_FRD)
+enu_from_q_frd_ned = q_frd_ned_from_enu
+"""The inverse, up to the quaternion's sign: both turns are their own inverses."""
 
 
-def vector_ned(vector_enu: ArrayLike) -> Array:
+def vector_ned(vector_of_enu: ArrayLike) -> Array:
     """(..., 3) east, north, up to north, east, down."""
-    vector = np.asarray(vector_enu, dtype=np.float64)
+    vector = np.asarray(vector_of_enu, dtype=np.float64)
     return np.stack([vector[..., 1], vector[..., 0], -vector[..., 2]], axis=-1)
 
 
-def vector_enu(vector_ned: ArrayLike) -> Array:
-    """(..., 3) north, east, down to east, north, up; the same exchange."""
-    vector = np.asarray(vector_ned, dtype=np.float64)
-    return np.stack([vector[..., 1], vector[..., 0], -vector[..., 2]], axis=-1)
+vector_enu = vector_ned
+"""The inverse: (..., 3) north, east, down to east, north, up; the same exchange."""
