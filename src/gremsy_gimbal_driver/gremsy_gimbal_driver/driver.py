@@ -27,7 +27,7 @@ from gremsy_gimbal_driver.calibration.calibration_report import summary
 from gremsy_gimbal_driver.calibration.calibration_run import CalibrationRun
 from gremsy_gimbal_driver.deadman.deadman_briefing import DeadmanBriefing
 from gremsy_gimbal_driver.deadman.deadman_guard import BEATS_PER_TIME_TO_LIVE
-from gremsy_gimbal_driver.device.gimbal_device import GimbalDevice, StatusMessage, Told
+from gremsy_gimbal_driver.device.gimbal_device import DeviceReport, GimbalDevice, StatusMessage
 from gremsy_gimbal_driver.driver_listener import DriverListener, GimbalView, WrittenCommand
 from gremsy_gimbal_driver.driver_status import DriverStatus
 from gremsy_gimbal_driver.gimbal_driver_parameters import GimbalDriverParameters
@@ -370,13 +370,13 @@ class GimbalDriver:
             self._router.on_message(link, event.sender, now.monotonic_ns)
             is_copy = len(self._decoders) > 1 and self._router.route(event.sender, now.monotonic_ns) != link
             with self._condition:
-                told = self._device.heard(event, now, is_copy)
+                told = self._device.on_event(event, now, is_copy)
                 if self._calibration is not None:
                     _feed(self._calibration, told, now)
             for each in told:
                 self._pass_on(each)
 
-    def _pass_on(self, told: Told) -> None:
+    def _pass_on(self, told: DeviceReport) -> None:
         listener = self._listener
         match told:
             case GimbalView():
@@ -532,7 +532,7 @@ class GimbalDriver:
         self._deadman.link_lost(link)
 
 
-def _feed(calibration: CalibrationRun, told: Sequence[Told], now: Instant) -> None:
+def _feed(calibration: CalibrationRun, told: Sequence[DeviceReport], now: Instant) -> None:
     for each in told:
         if isinstance(each, GimbalView):
             calibration.attitude(each.measured, now)

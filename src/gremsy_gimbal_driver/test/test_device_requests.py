@@ -60,7 +60,7 @@ class Device:
                 self._progress[number] += self.rates_hz[number] / 100
                 if self._progress[number] >= 1:
                     self._progress[number] -= 1
-                    self.requests.heard(event, self.now_ns)
+                    self.requests.on_event(event, self.now_ns)
             self.now_ns += 10 * MILLISECOND_NS
 
     def _take(self, message) -> None:
@@ -71,10 +71,10 @@ class Device:
             interval_us = message.param2
             self.rates_hz[int(message.param1)] = 1e6 / interval_us if interval_us > 0 else 0.0
         if message.command == 512 and self.informs:
-            self.requests.heard(INFORMATION, self.now_ns)
+            self.requests.on_event(INFORMATION, self.now_ns)
         result = self.acknowledge(message.command)
         if result is not None:
-            self.requests.heard(ack(message.command, result), self.now_ns)
+            self.requests.on_event(ack(message.command, result), self.now_ns)
 
     def times(self, command: int) -> list[float]:
         return [at for at, number, _, _ in self.asked if number == command]
@@ -203,7 +203,7 @@ def test_without_times_nothing_is_measured_and_a_granted_rate_is_believed():
     for step in range(6000):
         for message in parsed(requests.due(GIMBAL, step * 10 * MILLISECOND_NS)):
             sent += message.command == 511
-            requests.heard(ack(message.command))
+            requests.on_event(ack(message.command))
     assert (sent, requests.rate_granted) == (1, True)
 
 
@@ -231,7 +231,7 @@ def test_a_meter_measures_the_last_arrivals_only():
 def test_a_command_of_the_gimbals_own_is_answered_since_it_waits_for_that():
     made = device()
     made.run(1.0)
-    made.requests.heard(IncomingCommand(GIMBAL, 512), made.now_ns)
+    made.requests.on_event(IncomingCommand(GIMBAL, 512), made.now_ns)
     (answer,) = parsed(made.requests.due(GIMBAL, made.now_ns))
     assert (answer.get_type(), answer.command, answer.result) == ('COMMAND_ACK', 512, UNSUPPORTED)
     assert (answer.target_system, answer.target_component) == (1, 154)

@@ -98,7 +98,7 @@ class Bench:
         while self.now_ns < end_ns:
             for message in self.parameters.due(self.now_ns):
                 for answer in self.camera.take(message):
-                    self.parameters.heard(answer, self.now_ns)
+                    self.parameters.on_parameter(answer, self.now_ns)
             self.now_ns += 20 * MS
 
     def run_until_over(self, pending: PendingRequest) -> float:
@@ -208,7 +208,7 @@ def test_in_progress_is_waited_for_and_not_sent_again(bench):
     bench.run(1.0)
     assert pending.state is RequestState.IN_PROGRESS  # it reads so, and may still fail
     accepted = ExtendedParameter(CAMERA, 'C_SOURCE', field(2), UINT32, dialect.PARAM_ACK_ACCEPTED)
-    bench.parameters.heard(accepted, bench.now_ns)
+    bench.parameters.on_parameter(accepted, bench.now_ns)
     bench.run(0.1)
     assert pending.state is RequestState.ACCEPTED
 
@@ -244,7 +244,7 @@ def test_a_refusal_of_the_replaced_value_does_not_end_the_new_one(bench):
     bench.parameters.due(bench.now_ns)  # sent, not answered
     second = bench.set('C_SOURCE', 2)
     late = ExtendedParameter(CAMERA, 'C_SOURCE', field(0), UINT32, dialect.PARAM_ACK_FAILED)
-    bench.parameters.heard(late, bench.now_ns)
+    bench.parameters.on_parameter(late, bench.now_ns)
     assert second.state is RequestState.WAITING
     bench.run(1.0)
     assert second.state is RequestState.ACCEPTED
@@ -258,7 +258,7 @@ def test_an_acknowledgement_of_the_replaced_value_does_not_hide_that_the_new_one
     bench.parameters.due(bench.now_ns)  # lost on the way
     accepted = ExtendedParameter(CAMERA, 'C_SOURCE', field(1), UINT32, dialect.PARAM_ACK_ACCEPTED)
     for event in (accepted, *late):
-        bench.parameters.heard(event, bench.now_ns)
+        bench.parameters.on_parameter(event, bench.now_ns)
     bench.run_until_over(second)
     assert second.state is RequestState.ACCEPTED
     assert bench.camera.values['C_SOURCE'] == 2
@@ -324,7 +324,7 @@ def test_another_cameras_answer_is_not_ours(bench):
     pending = bench.set('C_SOURCE', 2)
     bench.run(0.1)
     other = ExtendedParameter(Sender(1, 101), 'C_SOURCE', field(2), UINT32, None)
-    bench.parameters.heard(other, bench.now_ns)
+    bench.parameters.on_parameter(other, bench.now_ns)
     assert pending.state is RequestState.WAITING
 
 

@@ -241,7 +241,7 @@ def test_a_reboot_mid_slew_is_said_and_afterwards_it_obeys(stage):
     # It came up in OFF, as at power-up: the mode is asserted again, since the driver is still armed.
     user.wait_for_row('mode state', 'confirmed')
     stage.goes_to(0.2, 0.3)
-    assert stage.end().count('The gimbal restarted: it is asked anew for everything.') == 1
+    assert stage.end().count('The gimbal restarted: everything is asked for again.') == 1
 
 
 @SLOW

@@ -66,7 +66,7 @@ class Device:
         if self.silent or name in self.never or self._random.random() < self.lost_share:
             return
         index = list(self.values).index(name)
-        self.parameters.heard(ParameterValue(GIMBAL, name, float(self.values[name]), index, len(self.values)))
+        self.parameters.on_value(ParameterValue(GIMBAL, name, float(self.values[name]), index, len(self.values)))
 
     def requests_of(self, name: str) -> list[float]:
         return [at for at, _, asked in self.sent if asked == name]
@@ -259,9 +259,9 @@ def test_a_list_that_never_comes_ends():
 
 def test_a_value_that_comes_unasked_is_kept():
     device = Device({'VERSION_X': 7})
-    device.parameters.heard(ParameterValue(GIMBAL, 'VERSION_X', 7.0, 0, 70))
+    device.parameters.on_value(ParameterValue(GIMBAL, 'VERSION_X', 7.0, 0, 70))
     assert (device.parameters.value('VERSION_X'), device.parameters.wanted) == (7, ())
-    device.parameters.heard(ParameterValue(GIMBAL, 'VERSION_Y', 1e9, 0, 70))
+    device.parameters.on_value(ParameterValue(GIMBAL, 'VERSION_Y', 1e9, 0, 70))
     assert device.parameters.value('VERSION_Y') is None
 
 

@@ -89,14 +89,14 @@ class Bench:
             if self.payload.talks and self.now_ns % (1000 * MS) == 0:
                 for sender in self.components:
                     self.register.on_message(sender, True, self.now_ns)
-                    self.control.heard(Heartbeat(sender, 26, 8, 4), self.now_ns)
+                    self.control.on_event(Heartbeat(sender, 26, 8, 4), self.now_ns)
             self.register.forget_silent(self.now_ns)
             sees = self.payload.talks and not self.payload.blind and BOARD in self.components
             if sees and self.now_ns % (200 * MS) == 0:
-                self.control.heard(PayloadTelemetry(BOARD, 'EO_ZOOM', self.payload.zoom), self.now_ns)
+                self.control.on_event(PayloadTelemetry(BOARD, 'EO_ZOOM', self.payload.zoom), self.now_ns)
             for message in self.control.due(self.now_ns):
                 for answer in self.payload.take(message):
-                    self.control.heard(answer, self.now_ns)
+                    self.control.on_event(answer, self.now_ns)
             self.payload.advance(0.02)
             self.now_ns += 20 * MS
 
@@ -339,12 +339,12 @@ def test_an_answer_from_another_component_settles_nothing(bench):
     bench.payload.silent.add(2501)
     pending = bench.ask(requests.RecordVideo(False))
     bench.run(0.1)
-    bench.control.heard(CommandAck(GIMBAL, 2501, dialect.MAV_RESULT_UNSUPPORTED), bench.now_ns)
-    bench.control.heard(CommandAck(Sender(2, 101), 2501, ACCEPTED), bench.now_ns)
-    bench.control.heard(CommandAck(CAMERA, 2500, ACCEPTED), bench.now_ns)
+    bench.control.on_event(CommandAck(GIMBAL, 2501, dialect.MAV_RESULT_UNSUPPORTED), bench.now_ns)
+    bench.control.on_event(CommandAck(Sender(2, 101), 2501, ACCEPTED), bench.now_ns)
+    bench.control.on_event(CommandAck(CAMERA, 2500, ACCEPTED), bench.now_ns)
     assert pending.state is RequestState.WAITING
     # The main board relays for its components and may answer for them.
-    bench.control.heard(CommandAck(BOARD, 2501, ACCEPTED), bench.now_ns)
+    bench.control.on_event(CommandAck(BOARD, 2501, ACCEPTED), bench.now_ns)
     assert pending.state is RequestState.ACCEPTED
 
 
@@ -354,9 +354,9 @@ def test_a_late_answer_to_a_replaced_command_is_not_taken_for_the_new_ones(bench
     bench.run(0.2)
     second = bench.ask(requests.Focus(FocusAction.STOP))
     bench.run(0.2)
-    bench.control.heard(CommandAck(CAMERA, 532, dialect.MAV_RESULT_DENIED), bench.now_ns)
+    bench.control.on_event(CommandAck(CAMERA, 532, dialect.MAV_RESULT_DENIED), bench.now_ns)
     assert (first.state, second.state) == (RequestState.REPLACED, RequestState.WAITING)
-    bench.control.heard(CommandAck(CAMERA, 532, ACCEPTED), bench.now_ns)
+    bench.control.on_event(CommandAck(CAMERA, 532, ACCEPTED), bench.now_ns)
     assert second.state is RequestState.ACCEPTED
 
 
@@ -577,14 +577,14 @@ def test_a_stream_of_zoom_setpoints_is_ten_a_second_the_newest(bench):
 def test_zoom_is_heard_in_both_forms_of_telemetry_and_nonsense_is_not(bench):
     bench.payload.blind = True
     for value in (3.0, float('nan'), 0.0, float('inf')):
-        bench.control.heard(PayloadTelemetry(BOARD, 'EO_ZOOM', value), bench.now_ns)
+        bench.control.on_event(PayloadTelemetry(BOARD, 'EO_ZOOM', value), bench.now_ns)
     assert bench.control.zoom_factor == 3.0
 
 
 def test_the_boards_own_tracking_in_words(bench):
     assert bench.control.tracking == ''
     for value, word in ((0.0, 'idle'), (1.0, 'tracked'), (258.0, 'lost'), (7.0, '7')):
-        bench.control.heard(PayloadTelemetry(BOARD, 'TRK_STATUS', value), bench.now_ns)
+        bench.control.on_event(PayloadTelemetry(BOARD, 'TRK_STATUS', value), bench.now_ns)
         assert bench.control.tracking == word
 
 

@@ -42,7 +42,7 @@ class Bench:
                 self.device.write(message)
             for _, data in self.device.run(self.device.now_s + 0.02):
                 for event in self._decoder.feed(data, now_ns=self.now_ns):
-                    self.control.heard(event, self.now_ns)
+                    self.control.on_event(event, self.now_ns)
 
     def ask(self, request: requests.Request, seconds: float = 10.0) -> PendingRequest:
         pending = self.control.request(request, self.now_ns)

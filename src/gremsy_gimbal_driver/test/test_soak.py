@@ -88,7 +88,7 @@ class OneHour:
             for event in self.decoder.feed(message, True, self.now_ns):
                 if self.decoder.components.gimbal is not None and self.device.gimbal is None:
                     self.device.found(self.decoder.components.gimbal, 'the wire')
-                self.sights += len(self.device.heard(event, now))
+                self.sights += len(self.device.on_event(event, now))
         if self.now_ns >= self._beat_ns:
             self._beat_ns += SECOND_NS
             self.payload.receive(self.encoder.heartbeat(), now_s, True)

@@ -85,7 +85,7 @@ class DeviceView:
         self._next_ns = now_ns + _AGAIN_NS
         return [self._encoder.request_message(self._gimbal, _INFORMATION)]
 
-    def heard(self, event: Event, now_ns: int) -> None:
+    def on_event(self, event: Event, now_ns: int) -> None:
         """All that the gimbal says, and the payload's own values."""
         if not isinstance(event, GimbalManager) or event.commands(self._gimbal):
             self._choice.on_event(event, now_ns)

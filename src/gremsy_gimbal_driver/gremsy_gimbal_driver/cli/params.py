@@ -59,10 +59,10 @@ class _GimbalPart:
         gimbal: Sender | None = self._session.gimbal
         return self.parameters.due(gimbal, now_ns)
 
-    def heard(self, event: Event, now_ns: int) -> None:
+    def on_event(self, event: Event, now_ns: int) -> None:
         del now_ns
         if isinstance(event, ParameterValue) and event.sender == self._session.gimbal:
-            self.parameters.heard(event)
+            self.parameters.on_value(event)
 
 
 class ParameterTool:

@@ -34,7 +34,7 @@ class Part(Protocol):
     def due(self, now_ns: int) -> Sequence[bytes]:
         """Messages to send now."""
 
-    def heard(self, event: Event, now_ns: int) -> None:
+    def on_event(self, event: Event, now_ns: int) -> None:
         """Every event."""
 
 
@@ -114,7 +114,7 @@ class Session:
         self.components.forget_silent(arrival_ns)
         for event in self._decoder.feed(data, self._link.is_datagram, arrival_ns):
             for part in self._parts:
-                part.heard(event, arrival_ns)
+                part.on_event(event, arrival_ns)
 
     def _silence(self, timeout_s: float) -> str:
         name = self._link.name

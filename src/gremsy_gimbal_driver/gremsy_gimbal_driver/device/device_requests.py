@@ -191,7 +191,7 @@ class DeviceRequests:
                 stream.ask(self.commands, gimbal)
         return messages + self.commands.due(now_ns)
 
-    def heard(self, event: Event, now_ns: int | None = None) -> None:
+    def on_event(self, event: Event, now_ns: int | None = None) -> None:
         """Anything the gimbal says. Rates are measured only if all of it comes here, with its time."""
         if isinstance(event, CommandAck):
             self.commands.on_ack(event)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The device at the other end as it is known now: events in; what it is to be asked and what others should hear out.
+"""The device at the other end as it is known now: events in; requests to it and reports of it out.
 
-No thread, no clock, no link; the driver holds its lock around it. Motion is `MotionControl`'s, which is told here what
-it must know of the device: attitude, mode, limits, zoom, restarts.
+No thread, no clock, no link; the driver holds its lock around it. Motion is `MotionControl`'s, which gets from here
+what it must know of the device: attitude, mode, limits, zoom, restarts.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ from gremsy_gimbal_driver.motion.motion_control import MotionControl
 from gremsy_gimbal_driver.motion.motion_output import GimbalMode
 from gremsy_gimbal_driver.motion.notices import Notices, Say
 from gremsy_gimbal_driver.payload.payload_control import PayloadControl
-from gremsy_gimbal_driver.payload.payload_requests import SetSetting, TelemetryRate
+from gremsy_gimbal_driver.payload.payload_requests import Request, SetSetting, TelemetryRate
 from gremsy_gimbal_driver.payload.pending_request import RequestLog
 
 _AT_YAW_LIMIT = dialect.GIMBAL_DEVICE_ERROR_FLAGS_AT_YAW_LIMIT
@@ -81,8 +81,8 @@ class StatusMessage:
     stamp_ns: int
 
 
-Told = GimbalView | StatusMessage | ZoomState | ImuReading | RangeReading | LevelHeading
-"""What others want to hear of an event."""
+DeviceReport = GimbalView | StatusMessage | ZoomState | ImuReading | RangeReading | LevelHeading
+"""What is reported of an event."""
 
 
 class GimbalDevice:
@@ -92,9 +92,9 @@ class GimbalDevice:
         parameters: the driver's.
         encoder: packs for all.
         components: who is there, on any link.
-        motion: told what it must know.
-        say: what is wrong, once.
-        inform: what is well.
+        motion: gets what it must know.
+        say: reports faults, once each.
+        inform: reports everything else.
         still_number: of the first picture; see `camera_commands.first_still_number`.
     """
 
@@ -130,11 +130,15 @@ class GimbalDevice:
         self.parameters = GimbalParameters(encoder)
         self.payload = PayloadControl(encoder, components, parameters, still_number)
         self._request_log = RequestLog(inform, say)
-        self._asked_camera: Sender | None = None
-        self._claimed: Sender | None = None
-        self._asked_board: Sender | None = None
-        self._told_protocol = ''
-        self._told_few = False
+        self._set_up: list[Sender | None] = [None, None, None]
+        self._set_up_requests: tuple[list[Request], ...] = (
+            [SetSetting(name, choice) for name, choice in parameters.camera_settings.items()],
+            [SetSetting('rc_mode', 'standard')] if parameters.claims_control else [],
+            [TelemetryRate(name, rate_hz) for name, rate_hz in parameters.payload_rates_hz.items()],
+        )
+        """To the camera, to a Gremsy's camera, and to the board."""
+        self._reported_protocol = ''
+        self._reported_few = False
         self._attitude_ns: int | None = None
         self._failure_flags = 0
         self._encoder_settings = parameters.encoder_settings
@@ -169,6 +173,7 @@ class GimbalDevice:
     def snapshot(self, now: Instant) -> DeviceSnapshot:
         """All of it."""
         status, payload, source = self._system_status, self.payload, self._telemetry.source
+        turning = self._headings.source(now.ros_ns)
         age_s = None if self._attitude_ns is None else (now.monotonic_ns - self._attitude_ns) * 1e-9
         return DeviceSnapshot(
             gimbal=self.gimbal,
@@ -188,7 +193,7 @@ class GimbalDevice:
                 0 if status is None else status.fault_bits,
             ),
             vehicle=self._vehicle.trouble(now.ros_ns),
-            heading_source='' if (told_by := self._headings.source(now.ros_ns)) is None else told_by.value,
+            heading_source='' if turning is None else turning.value,
             zoom_factor=payload.zoom_factor,
             cameras_gone=tuple(payload.gone),
             payload_tracking=payload.tracking,
@@ -217,31 +222,31 @@ class GimbalDevice:
         if self._parameters.use_gimbal_limits:
             self.parameters.read(*LIMIT_NAMES)
 
-    def heard(self, event: Event, now: Instant, is_copy: bool = False) -> list[Told]:
-        """Anything the device says; what others want to hear of it.
+    def on_event(self, event: Event, now: Instant, is_copy: bool = False) -> list[DeviceReport]:
+        """Anything that the device sends; what is reported of it.
 
         Args:
             event: what.
             now: when it arrived.
-            is_copy: it came on another link than the one that leads to its sender, which says the same; it is heeded,
+            is_copy: it came on another link than the one that leads to its sender, which brings the same; it is used,
                 so that nothing is missed when that link dies, but does not count as a message of a stream.
         """
-        self.payload.heard(event, now.monotonic_ns)
+        self.payload.on_event(event, now.monotonic_ns)
         if kind_of(event.sender.component) is ComponentKind.GIMBAL and not isinstance(event, GimbalManager):
-            return self._heard_gimbal(event, now, is_copy) if event.sender == self.gimbal else []
+            return self._on_gimbal_event(event, now, is_copy) if event.sender == self.gimbal else []
         if isinstance(event, GimbalManager) and event.commands(self.gimbal):
             self._protocols.on_event(event, now.monotonic_ns)
-            self._tell_protocol()
+            self._report_protocol()
         if isinstance(event, CommandAck) and event.command == _TAKE_CONTROL:
-            self._heard_of_control(event)
+            self._on_control_ack(event)
         if isinstance(event, PayloadTelemetry):
-            return self._heard_payload(event, now)
+            return self._on_payload_telemetry(event, now)
         if isinstance(event, StatusText):
             self._inform(f'The payload says: {event.text}')
         return []
 
-    def offer_vehicle(self, vehicle: VehicleAttitude, now: Instant) -> list[Told]:
-        """How the vehicle stands; what others want to hear of it."""
+    def offer_vehicle(self, vehicle: VehicleAttitude, now: Instant) -> list[DeviceReport]:
+        """How the vehicle stands; what is reported of it."""
         refusal = self._vehicle.take(vehicle, now.ros_ns)
         if refusal is None:
             self._notices.well(*self._vehicle.counts)
@@ -264,7 +269,7 @@ class GimbalDevice:
         messages = [] if board is None else [(board, message) for message in for_payload]
         self._request_log.log_ended()
         self._set_up_payload(now)
-        self._tell_rate()
+        self._report_slow_attitude()
         gimbal = self.gimbal
         if gimbal is None or not self._components.is_present(gimbal):
             return messages
@@ -286,20 +291,20 @@ class GimbalDevice:
 
     # Inside.
 
-    def _heard_gimbal(self, event: Event, now: Instant, is_copy: bool) -> list[Told]:
+    def _on_gimbal_event(self, event: Event, now: Instant, is_copy: bool) -> list[DeviceReport]:
         self._protocols.on_event(event, now.monotonic_ns)
-        self.requests.heard(event, None if is_copy else now.monotonic_ns)
-        self._tell_protocol()
+        self.requests.on_event(event, None if is_copy else now.monotonic_ns)
+        self._report_protocol()
         match event:
             case AttitudeStatus() | MountOrientation():
-                return self._heard_attitude(event, now)
+                return self._on_attitude(event, now)
             case MountStatus():
                 self._encoders = event
             case RawImu():
                 reading = self._imu.reading(event, now)
                 if reading is None:
                     return []
-                self._heed_turning(reading)
+                self._use_gyro(reading)
                 return [reading]
             case SystemStatus():
                 self._system_status = event
@@ -309,14 +314,14 @@ class GimbalDevice:
                     "the gimbal's own limits", _range(event.yaw_limits_rad), _range(event.pitch_limits_rad)
                 )
             case ParameterValue():
-                self._heard_parameter(event)
+                self._on_parameter(event)
             case CommandAck(command=command, result=result) if command == _MODE_COMMAND:
                 self._motion.mode_acknowledged(result == _ACCEPTED)
             case StatusText():
                 self._inform(f'The gimbal says: {event.text}')
         return []
 
-    def _heed_turning(self, reading: ImuReading) -> None:
+    def _use_gyro(self, reading: ImuReading) -> None:
         """The gyro tells how the camera turns where gravity says that the sensor's axes are known."""
         view = self.view
         if view is None:
@@ -331,7 +336,7 @@ class GimbalDevice:
             "nothing of the vehicle's turning: calibrate, which finds `imu_axes`.",
         )
 
-    def _heard_attitude(self, event: AttitudeStatus | MountOrientation, now: Instant) -> list[Told]:
+    def _on_attitude(self, event: AttitudeStatus | MountOrientation, now: Instant) -> list[DeviceReport]:
         restarts = self._telemetry.restarts
         if isinstance(event, AttitudeStatus):
             self._failure_flags = event.failure_flags
@@ -349,13 +354,13 @@ class GimbalDevice:
         self._attitude_ns = now.monotonic_ns
         self._motion.attitude((measured.yaw_rad, measured.pitch_rad), now, measured.speed_rad_s)
         self.view = self._view_of(measured, now)
-        told: list[Told] = [self.view]
+        reports: list[DeviceReport] = [self.view]
         heading = self._headings.attitude(measured)
         if heading is not None:
-            told.append(heading)
+            reports.append(heading)
         if isinstance(event, AttitudeStatus):
-            told.append(StatusMessage(event, measured.attitude.stamp_ns))
-        return told
+            reports.append(StatusMessage(event, measured.attitude.stamp_ns))
+        return reports
 
     def _view_of(self, measured: MeasuredAttitude, now: Instant) -> GimbalView:
         vehicle = self._vehicle.at(measured.attitude.stamp_ns)
@@ -368,8 +373,8 @@ class GimbalDevice:
             joints = joints_from_encoders(self._encoders, self._encoder_settings, measured.yaw_rad)
         return GimbalView(measured, joints or joints_from_attitude(measured, reference), reference, vehicle)
 
-    def _heard_parameter(self, event: ParameterValue) -> None:
-        self.parameters.heard(event)
+    def _on_parameter(self, event: ParameterValue) -> None:
+        self.parameters.on_value(event)
         if event.name in LIMIT_NAMES:
             limits = soft_limits(self.parameters)
             self._motion.device_limits(
@@ -378,7 +383,7 @@ class GimbalDevice:
                 None if limits.pitch_rad is None else level_limits(limits.pitch_rad),
             )
 
-    def _heard_payload(self, event: PayloadTelemetry, now: Instant) -> list[Told]:
+    def _on_payload_telemetry(self, event: PayloadTelemetry, now: Instant) -> list[DeviceReport]:
         if event.name == ZOOM_NAME:
             zoom = zoom_reading(event, now.ros_ns)
             if zoom is None:
@@ -391,7 +396,7 @@ class GimbalDevice:
         return []
 
     def _restarted(self) -> None:
-        self._inform('The gimbal restarted: it is asked anew for everything.')
+        self._inform('The gimbal restarted: everything is asked for again.')
         self._motion.device_restarted()
         self.requests.again()
         self.parameters.forget()
@@ -402,16 +407,16 @@ class GimbalDevice:
     def _forget_gimbal(self) -> None:
         self.gimbal = self._parameters.pinned_gimbal
         self._protocols.restart()
-        self._told_protocol = ''
+        self._reported_protocol = ''
         self._say(
             f'The gimbal has been silent for {SILENCE_NS * 1e-9:g} s: check its power and its cable; '
             'it is found again by itself.'
         )
 
-    def _tell_protocol(self) -> None:
+    def _report_protocol(self) -> None:
         name = self.protocol.name if self._protocols.settled else ''
-        if name != self._told_protocol:
-            self._told_protocol = name
+        if name != self._reported_protocol:
+            self._reported_protocol = name
             manager = self._protocols.by_manager
             if name and manager is not None:
                 by = manager.manager.sender
@@ -424,27 +429,27 @@ class GimbalDevice:
             if name == 'v1':
                 self.requests.want(ORIENTATION, self._parameters.attitude_rate_hz)
 
-    def _tell_rate(self) -> None:
+    def _report_slow_attitude(self) -> None:
         """What works with few attitudes, before somebody finds out."""
         attitudes = self.requests.streams[ATTITUDE]
         short_hz = attitudes.short_hz
         few = short_hz is not None and short_hz < _FEW_HZ
-        if few and not self._told_few:
+        if few and not self._reported_few:
             self._inform(
                 f'The gimbal sends its attitude {short_hz:.0f} times a second where '
                 f'{attitudes.wanted_hz:g} were asked for: moves, goals and calibration work from 5 on; following is '
                 'less close than at 50, and stops where an attitude is older than `max_attitude_age_s` of the tracker.'
             )
-        self._told_few = few
+        self._reported_few = few
 
-    def _heard_of_control(self, answer: CommandAck) -> None:
+    def _on_control_ack(self, ack: CommandAck) -> None:
         by_manager = self._protocols.by_manager
-        if by_manager is None or answer.sender != by_manager.manager.sender:
+        if by_manager is None or ack.sender != by_manager.manager.sender:
             return
-        if answer.result == _ACCEPTED:
+        if ack.result == _ACCEPTED:
             self._notices.well('manager_keeps_control')
             return
-        manager, holder = answer.sender, by_manager.manager.primary
+        manager, holder = ack.sender, by_manager.manager.primary
         self._notices.trouble(
             'manager_keeps_control',
             f'The gimbal manager {manager} does not obey us (it obeys '
@@ -452,33 +457,21 @@ class GimbalDevice:
         )
 
     def _set_up_payload(self, now: Instant) -> None:
-        """Once for each payload that is found: what it must be told before MAVLink moves it, and telemetry."""
-        if self.payload.camera != self._asked_camera:
-            self._asked_camera = self.payload.camera
-            if self._asked_camera is not None:
-                for name, choice in self._parameters.camera_settings.items():
-                    self._ask(SetSetting(name, choice), now)
+        """Once for each component that is found: what has to be set before MAVLink moves it, and telemetry."""
+        camera, board = self.payload.camera, self.payload.payload
         # Another make's camera knows no RC_MODE, and this is nothing that anybody has asked for.
-        claimed = self.payload.camera if self._is_gremsy else None
-        if claimed != self._claimed:
-            self._claimed = claimed
-            if claimed is not None and self._parameters.claims_control:
-                self._ask(SetSetting('rc_mode', 'standard'), now)
-        if self.payload.payload != self._asked_board:
-            self._asked_board = self.payload.payload
-            if self._asked_board is not None:
-                for name, rate_hz in self._parameters.payload_rates_hz.items():
-                    self._ask(TelemetryRate(name, rate_hz), now)
+        for step, component in enumerate((camera, camera if self._is_gremsy else None, board)):
+            if component != self._set_up[step]:
+                self._set_up[step] = component
+                for request in () if component is None else self._set_up_requests[step]:
+                    # Its end only matters if it goes wrong.
+                    self._request_log.add(self.payload.request(request, now.monotonic_ns))
 
     @property
     def _is_gremsy(self) -> bool:
         """By its board, or by what the gimbal says of itself."""
         information = self.requests.information
         return self.payload.payload is not None or (information is not None and information.is_gremsy)
-
-    def _ask(self, request: SetSetting | TelemetryRate, now: Instant) -> None:
-        """A request whose end only matters if it goes wrong."""
-        self._request_log.add(self.payload.request(request, now.monotonic_ns))
 
 
 def _range(limits_ned_rad: tuple[float, float]) -> tuple[float, float] | None:

@@ -103,7 +103,7 @@ class _Parameter:
 
 
 class GimbalParameters:
-    """Call `due` often and `heard` for every ParameterValue; look at `results`. Names are today's or older ones."""
+    """Call `due` often and `on_value` for every ParameterValue; look at `results`. Names are today's or older ones."""
 
     def __init__(self, encoder: MavlinkEncoder) -> None:
         self._encoder = encoder
@@ -193,7 +193,7 @@ class GimbalParameters:
                 break
         return messages
 
-    def heard(self, event: ParameterValue) -> None:
+    def on_value(self, event: ParameterValue) -> None:
         """A value, asked for or not: the firmware's version comes unasked (gimbal.md 1.4)."""
         if not _LOWEST <= event.value <= _HIGHEST:
             return

@@ -127,7 +127,7 @@ class ExtendedParameters:
                 exchange.next_ns = now_ns + _AGAIN_NS
         return messages + self._list_messages(now_ns)
 
-    def heard(self, event: ExtendedParameter, now_ns: int) -> None:
+    def on_parameter(self, event: ExtendedParameter, now_ns: int) -> None:
         """A value or an acknowledgement, of whatever was asked by whomever."""
         value = extended_value(event.raw, event.type)
         if event.result is None:

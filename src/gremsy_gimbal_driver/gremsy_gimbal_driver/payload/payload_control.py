@@ -147,16 +147,16 @@ class PayloadControl:
             self._counts[f'payload_requests_{pending.state.value}'] += 1
         return messages
 
-    def heard(self, event: Event, now_ns: int) -> None:
+    def on_event(self, event: Event, now_ns: int) -> None:
         """Everything the device says; what is not about the payload is left."""
         if isinstance(event, ExtendedParameter):
-            self._parameters.heard(event, now_ns)
+            self._parameters.on_parameter(event, now_ns)
         elif isinstance(event, CommandAck):
             self._commands.on_ack(event)
         elif isinstance(event, PayloadTelemetry):
             self.telemetry[event.name] = event.value
             if event.name == 'EO_ZOOM':
-                self._lens.heard(event.value, now_ns)
+                self._lens.on_zoom(event.value, now_ns)
 
     def _begin(self, pending: PendingRequest, request: Request, now_ns: int) -> None:
         product = self._product

@@ -68,12 +68,12 @@ class LensControl:
             return
         self._begin(pending, step, ZoomWatch(None, direction, self.factor, now_ns), now_ns)
 
-    def heard(self, factor: float, now_ns: int) -> None:
+    def on_zoom(self, factor: float, now_ns: int) -> None:
         """EO_ZOOM."""
         if math.isfinite(factor) and factor >= 1.0:
             self.factor = factor
             if self._zoom is not None:
-                self._zoom.watch.heard(factor, now_ns)
+                self._zoom.watch.on_zoom(factor, now_ns)
 
     def step(self, now_ns: int) -> None:
         """Report how it stands."""

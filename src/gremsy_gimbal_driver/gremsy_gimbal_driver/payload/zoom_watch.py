@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whether the lens does what it was told, by the payload's own EO_ZOOM: an acknowledged zoom may not move at all.
+"""Whether the lens does what was asked of it, by the payload's own EO_ZOOM: an acknowledged zoom may not move at all.
 
 On one payload the range ran the other way round and two other paths did nothing (gimbal.md 2.1), so every zoom is
 watched. Distances are in octaves of magnification: 0.1 is 7 %.
@@ -52,10 +52,10 @@ class ZoomWatch:
         self.factor = start
         self._direction = direction
         self._begun_ns = begun_ns
-        self._seen = False
+        self._reported = False
         self._changed_ns: int | None = None
 
-    def heard(self, factor: float, now_ns: int) -> None:
+    def on_zoom(self, factor: float, now_ns: int) -> None:
         """A report of the magnification."""
         if self.start is None:
             self.start = self.factor = factor
@@ -64,11 +64,11 @@ class ZoomWatch:
         if abs(math.log2(factor / self.factor)) > 1e-3:
             self._changed_ns = now_ns
             self.factor = factor
-        self._seen = True
+        self._reported = True
 
     def verdict(self, now_ns: int) -> ZoomVerdict:
         """As of now."""
-        if not self._seen or self.start is None or self.factor is None:
+        if not self._reported or self.start is None or self.factor is None:
             return self._after_patience(now_ns, ZoomVerdict.UNSEEN)
         if self.wanted is not None and abs(math.log2(self.factor / self.wanted)) <= _REACHED_OCTAVES:
             since_ns = self._begun_ns if self._changed_ns is None else self._changed_ns
