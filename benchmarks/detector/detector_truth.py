@@ -19,10 +19,10 @@ from numpy.typing import NDArray
 
 from benchmarks.reference.reference_tracks import ReferenceTracks, read_reference
 from gremsy_camera.footage.footage_reader import AtEnd, FootageReader
+from gremsy_common.boxes import intersection_over_union
 from gremsy_common.types.detections import Detections
 from gremsy_common.types.frame import Frame, lock_read_only
 from gremsy_detector.backends.backend_registry import choose_backend
-from gremsy_detector.decode.non_maximum_suppression import intersection_over_union
 from gremsy_detector.detector import DetectionResult, Detector
 from gremsy_detector.detector_parameters import DetectorParameters
 from gremsy_detector.model.default_model import default_model_path

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from gremsy_common.boxes import areas, intersection_over_union, intersections
+
 Array = NDArray[np.float64]
 
 # Looks at one (height, width, 3) BGR image: boxes (N, 4) x_min, y_min, x_max, y_max in its own pixels and scores (N,).
@@ -74,13 +76,9 @@ def look_tiled(image: NDArray[np.uint8], detect: Detect, tiling: TileLayout) -> 
 
 def overlaps(a_px: Array, b_px: Array) -> tuple[Array, Array]:
     """Intersection over union, and over the smaller of the two areas, of boxes (N, 4) with (M, 4): two (N, M)."""
-    low = np.maximum(a_px[:, None, :2], b_px[None, :, :2])
-    high = np.minimum(a_px[:, None, 2:], b_px[None, :, 2:])
-    common = np.clip(high - low, 0.0, None).prod(axis=2)
-    area_a, area_b = ((boxes[:, 2:] - boxes[:, :2]).prod(axis=1) for boxes in (a_px, b_px))
-    union = area_a[:, None] + area_b[None, :] - common
-    smaller = np.minimum(area_a[:, None], area_b[None, :])
-    return common / np.maximum(union, 1e-9), common / np.maximum(smaller, 1e-9)
+    smaller = np.minimum(areas(a_px)[:, None], areas(b_px))
+    cover = intersections(a_px[:, None], b_px) / np.maximum(smaller, 1e-9)
+    return intersection_over_union(a_px, b_px), cover
 
 
 def merge_boxes(boxes_px: Array, scores: Array, same_iou: float, same_cover: float) -> tuple[Array, Array]:

@@ -9,7 +9,7 @@ import pytest
 from benchmarks.detector.detector_truth import Tally, right_boxes, tallies
 from benchmarks.reference.reference_tracks import PeopleInFrame, ReferenceTracks
 from gremsy_common.types.detections import Detections
-from gremsy_detector.detector import DetectionResult, StageTimes
+from gremsy_detector.detector import DetectionResult, DetectionTimes
 
 PEOPLE = np.array([[0.0, 0, 10, 20], [40, 0, 50, 20]])
 
@@ -72,8 +72,8 @@ def test_what_is_reported_and_the_candidates_are_told_apart_by_frame() -> None:
     sure = found(([0, 0, 10, 20], 0.9, 'person'))
     both = found(([0, 0, 10, 20], 0.9, 'person'), ([40, 0, 50, 20], 0.3, 'person'), ([5, 5, 9, 9], 0.3, 'kite'))
     looks = [
-        (7, DetectionResult(sure, both, StageTimes(0, 0, 0))),
-        (8, DetectionResult(sure, sure, StageTimes(0, 0, 0))),
+        (7, DetectionResult(sure, both, DetectionTimes(0, 0, 0))),
+        (8, DetectionResult(sure, sure, DetectionTimes(0, 0, 0))),
     ]
     reported, candidates = tallies(looks, ReferenceTracks({}, {7: people}))
     # Nobody is in frame 8.

@@ -12,8 +12,8 @@ import pytest
 from benchmarks.tracker.tracker_sequences import Sequence, synthetic
 from benchmarks.tracker.tracker_speed import crowd, update_ms
 from benchmarks.tracker.tracker_tud import NAMES, SIZE_PX, tud
+from gremsy_common.boxes import intersection_over_union
 from gremsy_common.errors import SuiteError
-from gremsy_tracker.tracking.association import overlaps
 from gremsy_tracker.tracking.ego_motion import move_points
 
 KINDS = ('still', 'crowd', 'pan', 'pan_zoom')
@@ -39,7 +39,7 @@ def test_detections_are_true_boxes_with_jitter_and_misses_and_false_alarms(
 ) -> None:
     found = missed = false = 0
     for picture in sequences[kind].pictures:
-        overlap = overlaps(picture.true_boxes_px, picture.boxes_px)
+        overlap = intersection_over_union(picture.true_boxes_px, picture.boxes_px)
         found += int((overlap.max(axis=1, initial=0.0) > 0.5).sum())
         missed += int((overlap.max(axis=1, initial=0.0) <= 0.5).sum())
         false += int((overlap.max(axis=0, initial=0.0) < 0.1).sum())
@@ -54,7 +54,9 @@ def test_detections_are_true_boxes_with_jitter_and_misses_and_false_alarms(
 def test_people_cross_and_hide_each_other(sequences: dict[str, Sequence]) -> None:
     crossings = 0
     for picture in sequences['crowd'].pictures:
-        crossings += bool((np.triu(overlaps(picture.true_boxes_px, picture.true_boxes_px), 1) > 0.3).any())
+        crossings += bool(
+            (np.triu(intersection_over_union(picture.true_boxes_px, picture.true_boxes_px), 1) > 0.3).any()
+        )
     assert crossings > 30
 
 

@@ -12,7 +12,7 @@ from trackeval.metrics import CLEAR, HOTA, Identity
 
 from benchmarks.tracker.tracker_contestants import Answer, Contestant
 from benchmarks.tracker.tracker_sequences import Sequence, SequencePicture
-from gremsy_tracker.tracking.association import overlaps
+from gremsy_common.boxes import intersection_over_union
 
 Scores = dict[str, float]
 _QUIET = {'PRINT_CONFIG': False}
@@ -59,7 +59,8 @@ def _as_trackeval_wants(pictures: SequenceOf[SequencePicture], answers: Sequence
         'gt_ids': true_ids,
         'tracker_ids': ids,
         'similarity_scores': [
-            overlaps(picture.true_boxes_px, answer[0]) for picture, answer in zip(pictures, answers, strict=True)
+            intersection_over_union(picture.true_boxes_px, answer[0])
+            for picture, answer in zip(pictures, answers, strict=True)
         ],
     }
 

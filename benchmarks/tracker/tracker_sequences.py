@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from gremsy_common.boxes import areas, intersections
 from gremsy_common.geometry import CAMERA_FROM_OPTICAL, matrix_from_quaternion, quaternion_from_bearing
 from gremsy_common.types.camera_model import CameraModel
 from gremsy_common.types.gimbal_state import GimbalAttitude
@@ -215,8 +216,7 @@ class _People:
         for row, (box, distance) in enumerate(zip(boxes_px, self._distance_m, strict=True)):
             nearer = boxes_px[self._distance_m < distance]
             if len(nearer) and np.isfinite(box).all():
-                common = np.minimum(nearer[:, 2:], box[2:]) - np.maximum(nearer[:, :2], box[:2])
-                hidden[row] = np.nanmax(np.prod(np.maximum(common, 0.0), axis=1)) / np.prod(box[2:] - box[:2])
+                hidden[row] = np.nanmax(intersections(nearer, box)) / areas(box)
         for azimuth, half_width, distance in self._pillars:
             half = self._width_share * _PERSON_M / self._distance_m / 2
             common = np.minimum(self._azimuth + half, azimuth + half_width) - np.maximum(

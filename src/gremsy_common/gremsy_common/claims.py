@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""ROS domains and UDP ports that nobody uses, so that what runs beside each other on one machine does not meet.
+"""What a process holds alone on its machine until it ends, however it ends: a file, a ROS domain, a UDP port.
 
 The standard library alone: `./gremsy test` claims a domain before anything is set up.
 """
 
 from __future__ import annotations
 
+import fcntl
 import random
 import socket
 from collections.abc import Callable, Iterable
@@ -72,6 +73,15 @@ class NumberClaim:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def try_lock(descriptor: int) -> bool:
+    """Hold an open file or folder for this descriptor alone, until it is closed; False while another holds it."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def domain_claim() -> NumberClaim:

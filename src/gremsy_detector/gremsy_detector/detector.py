@@ -23,14 +23,14 @@ from gremsy_detector.model.class_names import class_mask
 from gremsy_detector.model.model_description import InputDescription, ModelDescription, describe, describe_input
 from gremsy_detector.selection import Selection
 
-__all__ = ['DetectionResult', 'Detector', 'Selection', 'StageTimes']
+__all__ = ['DetectionResult', 'DetectionTimes', 'Detector', 'Selection']
 
 # More boxes than any network answers with.
 _ALL = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class StageTimes:
+class DetectionTimes:
     """How long the stages of one image took, ns of a monotonic clock; over all its tiles."""
 
     preprocess_ns: int
@@ -50,7 +50,7 @@ class DetectionResult:
 
     detections: Detections
     candidates: Detections
-    times: StageTimes
+    times: DetectionTimes
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -206,7 +206,7 @@ class Detector:
         kept = np.sort(np.argsort(~sure, kind='stable')[:most])
         candidates = _named(boxes[kept], frame, opened.labels)
         decode_ns = self._clock_ns() - started_ns - preprocess_ns - inference_ns
-        return DetectionResult(detections, candidates, StageTimes(preprocess_ns, inference_ns, decode_ns))
+        return DetectionResult(detections, candidates, DetectionTimes(preprocess_ns, inference_ns, decode_ns))
 
     def _new_network_input(self, described: InputDescription, tensor: NDArray[Any]) -> NetworkInput:
         backend = self._backend

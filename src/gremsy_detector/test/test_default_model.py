@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from scipy.optimize import linear_sum_assignment
 
+from gremsy_common.boxes import intersection_over_union
 from gremsy_detector.backends.backend_registry import choose_backend
-from gremsy_detector.decode.non_maximum_suppression import intersection_over_union
 from gremsy_detector.detector import Detector, Selection
 from gremsy_detector.model.default_model import SHA256, default_model_path
 from gremsy_detector.model.model_description import Layout, ResizeMode

@@ -4,7 +4,8 @@
 import numpy as np
 import pytest
 
-from gremsy_detector.decode.non_maximum_suppression import intersection_over_union, suppress
+from gremsy_common.boxes import intersection_over_union
+from gremsy_detector.decode.non_maximum_suppression import suppress
 
 
 def overlap(a, b):

@@ -21,6 +21,7 @@ from gremsy_common.errors import SuiteError
 from gremsy_common.parameters.parameter_forms import given_path
 from gremsy_detector.backends.backend import say_nothing
 from gremsy_detector.backends.onnxruntime_backend import OnnxRuntimeBackend
+from gremsy_detector.backends.onnxruntime_providers import in_short
 from gremsy_detector.detector import Detector
 from gremsy_detector.errors import ModelError
 from gremsy_detector.model.model_description import ModelDescription
@@ -28,7 +29,6 @@ from gremsy_model_tools.model_info import report
 from gremsy_model_tools.precision.onnx_file import (
     import_onnx,
     import_onnxruntime,
-    in_short,
     metadata_of,
     read_model,
     refuse_model_of_others,

@@ -9,14 +9,15 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gremsy_tracker.tracking.association import one_to_one, overlapping, overlaps
+from gremsy_common.boxes import intersection_over_union
+from gremsy_tracker.tracking.association import one_to_one, overlapping
 from gremsy_tracker.tracking.box_filter import BoxStates
 
 
 def test_overlaps_are_intersection_over_union() -> None:
     a = np.array([[0.0, 0, 10, 10], [20, 20, 30, 30]])
     b = np.array([[0.0, 0, 10, 10], [5, 0, 15, 10], [100, 100, 101, 101]])
-    assert np.allclose(overlaps(a, b), [[1.0, 50 / 150, 0.0], [0.0, 0.0, 0.0]])
+    assert np.allclose(intersection_over_union(a, b), [[1.0, 50 / 150, 0.0], [0.0, 0.0, 0.0]])
 
 
 @given(
@@ -51,7 +52,9 @@ def test_overlaps_do_not_change_when_everything_is_moved_and_scaled(
     count: int, seed: int, shift: float, scale: float
 ) -> None:
     boxes = random_boxes(np.random.default_rng(seed), count, 60.0)
-    assert np.allclose(overlaps(boxes, boxes), overlaps(boxes * scale + shift, boxes * scale + shift))
+    assert np.allclose(
+        intersection_over_union(boxes, boxes), intersection_over_union(boxes * scale + shift, boxes * scale + shift)
+    )
 
 
 @given(st.integers(0, 25), st.integers(0, 25), st.integers(0, 10**6))
@@ -82,7 +85,7 @@ def test_few_boxes_and_many_are_paired_alike(count: int, seed: int) -> None:
 def test_two_boxes_are_paired_as_two_among_many(seed: int) -> None:
     random = np.random.default_rng(seed)
     a, b = random_boxes(random, 12, 40.0), random_boxes(random, 12, 40.0)
-    table = overlaps(a, b)
+    table = intersection_over_union(a, b)
     for i, j in np.ndindex(table.shape):
         pairs = overlapping(a[i : i + 1], b[j : j + 1])
         assert pairs.overlap.tolist() == table[i, j : j + 1][table[i, j : j + 1] > 0].tolist()

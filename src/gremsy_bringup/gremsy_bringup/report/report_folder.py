@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from gremsy_bringup.demo.demo_options import DemoError
-from gremsy_common.file_lock import try_lock
+from gremsy_common.claims import try_lock
 
 MARK_NAME = '.gremsy_report'
 _MARK = 'A report of `./gremsy demo`. The next one that is written here replaces its files; others stay.\n'

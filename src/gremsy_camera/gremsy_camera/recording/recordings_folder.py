@@ -21,7 +21,7 @@ from typing import IO, Any
 
 from gremsy_camera.errors import RecordingError
 from gremsy_common.atomic_file import refuse_others, write_whole
-from gremsy_common.file_lock import try_lock
+from gremsy_common.claims import try_lock
 
 LIST_NAME = '.recordings.jsonl'
 _VERSION_KEY = 'gremsy_recordings'

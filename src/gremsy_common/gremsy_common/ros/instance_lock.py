@@ -11,8 +11,8 @@ import os
 import tempfile
 from pathlib import Path
 
+from gremsy_common.claims import try_lock
 from gremsy_common.errors import SuiteError
-from gremsy_common.file_lock import try_lock
 
 
 class AlreadyRunning(SuiteError):

@@ -12,21 +12,6 @@ from numpy.typing import NDArray
 _BLOCK = 256
 
 
-def intersection_over_union(boxes_a: NDArray[np.floating], boxes_b: NDArray[np.floating]) -> NDArray[np.floating]:
-    """(A, B) overlap of (A, 4) with (B, 4) corner boxes; a pair without area overlaps by 0."""
-    width = np.minimum(boxes_a[:, None, 2], boxes_b[None, :, 2])
-    width -= np.maximum(boxes_a[:, None, 0], boxes_b[None, :, 0])
-    height = np.minimum(boxes_a[:, None, 3], boxes_b[None, :, 3])
-    height -= np.maximum(boxes_a[:, None, 1], boxes_b[None, :, 1])
-    intersection = np.maximum(width, 0, out=width)
-    intersection *= np.maximum(height, 0, out=height)
-    union = _area(boxes_a)[:, None] + _area(boxes_b)[None, :]
-    union -= intersection
-    overlap = np.zeros_like(intersection)
-    np.divide(intersection, union, out=overlap, where=union > 0)
-    return overlap
-
-
 def suppress(
     boxes: NDArray[np.floating],
     scores: NDArray[np.floating],
@@ -62,8 +47,3 @@ def suppress(
         if len(kept) >= max_boxes:
             break
     return order[kept[:max_boxes]]
-
-
-def _area(boxes: NDArray[np.floating]) -> NDArray[np.floating]:
-    """(N,) areas; a box turned inside out has none."""
-    return np.maximum(boxes[:, 2] - boxes[:, 0], 0) * np.maximum(boxes[:, 3] - boxes[:, 1], 0)

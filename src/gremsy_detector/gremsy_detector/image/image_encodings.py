@@ -23,7 +23,7 @@ _BLUE_FIRST, _RED_FIRST, _GREY = (2, 1, 0), (0, 1, 2), (0, 0, 0)
 
 
 @dataclass(frozen=True, slots=True)
-class Encoding:
+class PictureEncoding:
     """One source encoding.
 
     Attributes:
@@ -36,26 +36,26 @@ class Encoding:
 
 
 # OpenCV names a Bayer pattern after the second row's second and third pixel, ROS after the first row's first two.
-ENCODINGS: dict[str, Encoding] = {
-    'bgr8': Encoding(_BLUE_FIRST),
-    'rgb8': Encoding(_RED_FIRST),
-    'bgra8': Encoding(_BLUE_FIRST),
-    'rgba8': Encoding(_RED_FIRST),
-    'mono8': Encoding(_GREY),
-    'mono16': Encoding(_GREY),
-    '8UC1': Encoding(_GREY),
-    '8UC3': Encoding(_BLUE_FIRST),
-    '16UC1': Encoding(_GREY),
-    'yuv422': Encoding(_BLUE_FIRST, cv2.COLOR_YUV2BGR_UYVY),
-    'uyvy': Encoding(_BLUE_FIRST, cv2.COLOR_YUV2BGR_UYVY),
-    'yuv422_yuy2': Encoding(_BLUE_FIRST, cv2.COLOR_YUV2BGR_YUY2),
-    'yuyv': Encoding(_BLUE_FIRST, cv2.COLOR_YUV2BGR_YUY2),
-    'nv12': Encoding(_BLUE_FIRST, cv2.COLOR_YUV2BGR_NV12),
-    'nv21': Encoding(_BLUE_FIRST, cv2.COLOR_YUV2BGR_NV21),
-    'bayer_rggb8': Encoding(_BLUE_FIRST, cv2.COLOR_BayerBG2BGR),
-    'bayer_bggr8': Encoding(_BLUE_FIRST, cv2.COLOR_BayerRG2BGR),
-    'bayer_gbrg8': Encoding(_BLUE_FIRST, cv2.COLOR_BayerGR2BGR),
-    'bayer_grbg8': Encoding(_BLUE_FIRST, cv2.COLOR_BayerGB2BGR),
+ENCODINGS: dict[str, PictureEncoding] = {
+    'bgr8': PictureEncoding(_BLUE_FIRST),
+    'rgb8': PictureEncoding(_RED_FIRST),
+    'bgra8': PictureEncoding(_BLUE_FIRST),
+    'rgba8': PictureEncoding(_RED_FIRST),
+    'mono8': PictureEncoding(_GREY),
+    'mono16': PictureEncoding(_GREY),
+    '8UC1': PictureEncoding(_GREY),
+    '8UC3': PictureEncoding(_BLUE_FIRST),
+    '16UC1': PictureEncoding(_GREY),
+    'yuv422': PictureEncoding(_BLUE_FIRST, cv2.COLOR_YUV2BGR_UYVY),
+    'uyvy': PictureEncoding(_BLUE_FIRST, cv2.COLOR_YUV2BGR_UYVY),
+    'yuv422_yuy2': PictureEncoding(_BLUE_FIRST, cv2.COLOR_YUV2BGR_YUY2),
+    'yuyv': PictureEncoding(_BLUE_FIRST, cv2.COLOR_YUV2BGR_YUY2),
+    'nv12': PictureEncoding(_BLUE_FIRST, cv2.COLOR_YUV2BGR_NV12),
+    'nv21': PictureEncoding(_BLUE_FIRST, cv2.COLOR_YUV2BGR_NV21),
+    'bayer_rggb8': PictureEncoding(_BLUE_FIRST, cv2.COLOR_BayerBG2BGR),
+    'bayer_bggr8': PictureEncoding(_BLUE_FIRST, cv2.COLOR_BayerRG2BGR),
+    'bayer_gbrg8': PictureEncoding(_BLUE_FIRST, cv2.COLOR_BayerGR2BGR),
+    'bayer_grbg8': PictureEncoding(_BLUE_FIRST, cv2.COLOR_BayerGB2BGR),
 }
 # A demosaic looks at the neighbours: of less than 3x3 pixels OpenCV makes black.
 _SMALLEST_BAYER_PX = 3

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from gremsy_common.boxes import areas, intersections
 from gremsy_common.parameters.parameter_fields import ParameterError
 from gremsy_detector.decode.non_maximum_suppression import suppress
 from gremsy_detector.image.region_of_interest import Window
@@ -174,21 +175,10 @@ def _is_part(boxes: Boxes, cut: NDArray[np.bool_], sure: NDArray[np.bool_]) -> N
     is_part = np.zeros(len(boxes), dtype=np.bool_)
     if len(parts) == 0:
         return is_part
-    area = _area(boxes.corners_px)
-    inside = _intersection(boxes.corners_px[parts], boxes.corners_px) > _PART_INSIDE * area[parts, None]
+    area = areas(boxes.corners_px)
+    inside = intersections(boxes.corners_px[parts, None], boxes.corners_px) > _PART_INSIDE * area[parts, None]
     larger = area[None, :] > area[parts, None]
     same = boxes.classes[parts][:, None] == boxes.classes[None, :]
     believed = sure[None, :] | ~sure[parts, None]
     is_part[parts] = (inside & larger & same & believed).any(axis=1)
     return is_part
-
-
-def _intersection(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(A, B) common area of (A, 4) with (B, 4)."""
-    width = np.minimum(a[:, None, 2], b[None, :, 2]) - np.maximum(a[:, None, 0], b[None, :, 0])
-    height = np.minimum(a[:, None, 3], b[None, :, 3]) - np.maximum(a[:, None, 1], b[None, :, 1])
-    return np.maximum(width, 0.0) * np.maximum(height, 0.0)
-
-
-def _area(corners: NDArray[np.float64]) -> NDArray[np.float64]:
-    return (corners[:, 2] - corners[:, 0]) * (corners[:, 3] - corners[:, 1])

@@ -22,9 +22,9 @@ from gremsy_detector.model.model_facts import ModelFacts, TensorFacts
 from gremsy_detector.model.model_metadata import (
     class_names_of,
     image_size_px,
-    in_short,
     one_of,
     says_detr,
+    shortened,
     stride_px,
     three_numbers,
 )
@@ -178,7 +178,7 @@ def describe(facts: ModelFacts, outputs: Sequence[NDArray[Any]], resize: str = _
         # Ultralytics names classes `class0`, ... where nobody did.
         class_names=names if names is not None else tuple(f'class{index}' for index in range(output.class_count)),
         stride_px=stride_px(facts),
-        title=in_short(facts.metadata.get('description', ''), _LONGEST_TITLE) or facts.path.name,
+        title=shortened(facts.metadata.get('description', ''), _LONGEST_TITLE) or facts.path.name,
         inputs=facts.inputs,
         outputs=facts.outputs,
     )
@@ -205,7 +205,7 @@ def _refuse_other_tasks(facts: ModelFacts) -> None:
     task = facts.metadata.get('task', 'detect')
     if task != 'detect':
         raise ModelError(
-            f"Model file {facts.path} is a '{in_short(task)}' model: the detector needs one whose task is 'detect', "
+            f"Model file {facts.path} is a '{shortened(task)}' model: the detector needs one whose task is 'detect', "
             'for example yolo11n.onnx instead of yolo11n-seg.onnx.'
         )
 

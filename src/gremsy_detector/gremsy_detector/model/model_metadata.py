@@ -43,7 +43,9 @@ def image_size_px(facts: ModelFacts) -> tuple[int, int]:
     sides = [value, value] if isinstance(value, int) else value
     if isinstance(sides, list | tuple) and len(sides) == 2 and all(type(side) is int for side in sides):
         return sides[0], sides[1]
-    raise ModelError(f"Model file {facts.path} has metadata `imgsz` = '{in_short(text)}': write it as [height, width].")
+    raise ModelError(
+        f"Model file {facts.path} has metadata `imgsz` = '{shortened(text)}': write it as [height, width]."
+    )
 
 
 def stride_px(facts: ModelFacts) -> int:
@@ -51,7 +53,7 @@ def stride_px(facts: ModelFacts) -> int:
     text = facts.metadata.get('stride', str(_DEFAULT_STRIDE_PX))
     if not text.isascii() or not text.isdigit() or not 1 <= len(text) <= 4 or int(text) < 1:
         raise ModelError(
-            f"Model file {facts.path} has metadata `stride` = '{in_short(text)}': write it as whole pixels, like 32."
+            f"Model file {facts.path} has metadata `stride` = '{shortened(text)}': write it as whole pixels, like 32."
         )
     return int(text)
 
@@ -61,7 +63,7 @@ def one_of(path: Path, metadata: Mapping[str, str], key: str, choices: tuple[str
     value = metadata.get(key, usual)
     if value not in choices:
         named = f'{", ".join(choices[:-1])} or {choices[-1]}'
-        raise ModelError(f"Model file {path} has metadata `{key}` = '{in_short(value)}': use {named}.")
+        raise ModelError(f"Model file {path} has metadata `{key}` = '{shortened(value)}': use {named}.")
     return value
 
 
@@ -78,7 +80,7 @@ def three_numbers(path: Path, metadata: Mapping[str, str], key: str, usual: Trip
             return (first, second, third)
     example = '[57.375, 57.12, 58.395]' if positive else '[103.53, 116.28, 123.675]'
     raise ModelError(
-        f"Model file {path} has metadata `{key}` = '{in_short(text)}': write it as {example}, a number for each "
+        f"Model file {path} has metadata `{key}` = '{shortened(text)}': write it as {example}, a number for each "
         f'channel in the order of `channel_order`{", above 0" if positive else ""}.'
     )
 
@@ -106,7 +108,7 @@ def literal(text: str) -> object:
         return None
 
 
-def in_short(text: str, most: int = 60) -> str:
+def shortened(text: str, most: int = 60) -> str:
     """What a hostile file says may be a megabyte long, or hold line ends: a sentence takes 60 characters of it."""
     line = ' '.join(text.split())
     return line if len(line) <= most else f'{line[:most]}...'

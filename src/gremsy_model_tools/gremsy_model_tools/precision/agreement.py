@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from gremsy_common.boxes import intersection_over_union
 from gremsy_common.types.detections import Detections
-from gremsy_detector.decode.non_maximum_suppression import intersection_over_union
 
 IOU_LEVELS: NDArray[np.float64] = np.linspace(0.5, 0.95, 10)
 _RECALL_LEVELS: NDArray[np.float64] = np.linspace(0.0, 1.0, 101)

@@ -7,9 +7,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from gremsy_detector.backends.onnxruntime_providers import in_short
 from gremsy_detector.errors import ModelError
 from gremsy_detector.model.model_facts import ModelFacts, TensorFacts
-from gremsy_model_tools.precision.onnx_file import image_inputs, import_onnx, in_short, metadata_of, types_of
+from gremsy_model_tools.precision.onnx_file import image_inputs, import_onnx, metadata_of, types_of
 
 _LAYERS = ('Conv', 'ConvTranspose', 'Gemm', 'MatMul')
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from gremsy_common.atomic_file import NotOurs, NotWritable, refuse_others, refuse_unwritable, write_whole
-from gremsy_detector.backends.onnxruntime_providers import load_onnxruntime
+from gremsy_detector.backends.onnxruntime_providers import in_short, load_onnxruntime
 from gremsy_detector.errors import ModelError
 from gremsy_detector.model.model_description import InputDescription
 
@@ -227,15 +227,6 @@ def types_of(model: Any) -> dict[str, int]:
         if entry.type.HasField('tensor_type') and entry.type.tensor_type.elem_type:
             types[entry.name] = entry.type.tensor_type.elem_type
     return types
-
-
-def in_short(error: Exception) -> str:
-    """The first line of an error's text, without ONNX Runtime's code and the full stop."""
-    lines = str(error).strip().splitlines() or [type(error).__name__]
-    text = lines[0]
-    if text.startswith('[ONNXRuntimeError]'):
-        text = text.split(' : ', 2)[-1]
-    return text[:200].rstrip('. ')
 
 
 def _import(name: str, load: Callable[[], Any]) -> Any:

@@ -27,13 +27,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gremsy_common.errors import SuiteError
+from gremsy_detector.backends.onnxruntime_providers import in_short
 from gremsy_detector.errors import ModelError
 from gremsy_model_tools.precision.decoding_tail import decoding_tail
 from gremsy_model_tools.precision.onnx_file import (
     image_inputs,
     import_onnx,
     import_onnxruntime,
-    in_short,
     metadata_of,
     read_model,
     set_metadata,

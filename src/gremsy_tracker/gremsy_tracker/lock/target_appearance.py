@@ -9,11 +9,11 @@ from collections import Counter, OrderedDict
 import numpy as np
 from numpy.typing import NDArray
 
+from gremsy_common.boxes import intersection_over_union
 from gremsy_common.types.detections import Tracks
 from gremsy_common.types.frame import Frame
 from gremsy_tracker.lock.appearance import AppearanceModel, signatures
 from gremsy_tracker.tracker_parameters import TrackerParameters
-from gremsy_tracker.tracking.association import overlaps
 
 Array = NDArray[np.float64]
 
@@ -140,7 +140,7 @@ class TargetAppearance:
         if tracks.scores[row] < self.parameters.high_score:
             return
         others = np.delete(tracks.boxes_px, row, axis=0)
-        if len(others) and overlaps(box[None], others).max() > _CLEAR_OVERLAP:
+        if len(others) and intersection_over_union(box[None], others).max() > _CLEAR_OVERLAP:
             return
         if image_size_px is not None and not bool((box[:2] >= 0).all() and (box[2:] <= image_size_px).all()):
             return

@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
+from gremsy_common.boxes import areas, overlaps_of
+
 Array = NDArray[np.float64]
 Index = NDArray[np.intp]
 
@@ -43,9 +45,9 @@ def overlapping(a_px: Array, b_px: Array, least: float = 1e-9) -> Pairs:
         overlap = np.array([_overlap_of_two(*a_px[0].tolist(), *b_px[0].tolist())])
         which = _FIRST if overlap[0] >= least else _NONE
         return Pairs(which, which, overlap[which])
-    a_areas, b_areas = _areas(a_px), _areas(b_px)
+    a_areas, b_areas = areas(a_px), areas(b_px)
     if len(a_px) * count <= _FEW_PAIRS:
-        overlap = _overlap(a_px[:, None], b_px, a_areas[:, None] + b_areas).ravel()
+        overlap = overlaps_of(a_px[:, None], b_px, a_areas[:, None] + b_areas).ravel()
         place = (overlap >= least).nonzero()[0]
         rows = place // max(1, count)
         return Pairs(rows, place - rows * count, overlap[place])
@@ -56,7 +58,7 @@ def overlapping(a_px: Array, b_px: Array, least: float = 1e-9) -> Pairs:
     place = near.ravel().nonzero()[0]
     rows = place // count
     columns = place - rows * count
-    overlap = _overlap(a_px[rows], b_px[columns], a_areas[rows] + b_areas[columns])
+    overlap = overlaps_of(a_px[rows], b_px[columns], a_areas[rows] + b_areas[columns])
     enough = overlap >= least
     return Pairs(rows[enough], columns[enough], overlap[enough])
 
@@ -86,24 +88,6 @@ def one_to_one(pairs: Pairs) -> tuple[Index, Index]:
     return rows[picked], columns[picked]
 
 
-def overlaps(a_px: Array, b_px: Array) -> Array:
-    """Intersection over union, (N, M) in [0, 1], of boxes (N, 4) and (M, 4) given by their corners."""
-    pairs = overlapping(a_px, b_px)
-    table = np.zeros((len(a_px), len(b_px)))
-    table[pairs.rows, pairs.columns] = pairs.overlap
-    return table
-
-
-def _overlap(a_px: Array, b_px: Array, areas: Array) -> Array:
-    """(...) of boxes (..., 4) against boxes (..., 4); `areas` (...) are the sums of both, and are used up."""
-    common = np.minimum(a_px[..., 2:], b_px[..., 2:])
-    common -= np.maximum(a_px[..., :2], b_px[..., :2])
-    np.maximum(common, 0.0, out=common)
-    shared = common[..., 0] * common[..., 1]
-    areas -= shared
-    return np.asarray(shared / np.maximum(areas, 1e-12, out=areas))
-
-
 def _overlap_of_two(
     ax0: float, ay0: float, ax1: float, ay1: float, bx0: float, by0: float, bx1: float, by1: float
 ) -> float:
@@ -111,11 +95,6 @@ def _overlap_of_two(
     shared = max(min(ax1, bx1) - max(ax0, bx0), 0.0) * max(min(ay1, by1) - max(ay0, by0), 0.0)
     union = (ax1 - ax0) * (ay1 - ay0) + (bx1 - bx0) * (by1 - by0) - shared
     return shared / max(union, 1e-12)
-
-
-def _areas(boxes_px: Array) -> Array:
-    size = boxes_px[:, 2:] - boxes_px[:, :2]
-    return size[:, 0] * size[:, 1]
 
 
 def _compact(numbers: Index, limit: int) -> Index:

@@ -61,7 +61,7 @@ class ImageBatch:
 
 
 @dataclass(frozen=True, slots=True)
-class Trial:
+class BatchTrial:
     """What came of running two images as one.
 
     Attributes:
@@ -77,7 +77,7 @@ class Trial:
 
 def try_two(
     backend: Backend, tensor: NDArray[Any], *, always: bool, clock_ns: Callable[[], int] = time.perf_counter_ns
-) -> Trial:
+) -> BatchTrial:
     """Run two images of noise alone and together, and compare answers and times.
 
     Args:
@@ -98,16 +98,16 @@ def try_two(
             single_ns = _least_ns(lambda: backend.infer(tensor), clock_ns)
         together = batch.run(images, copy=True)
         if not all(_alike(*pair) for pair in zip(alone, together, strict=True)):
-            return Trial(None, 'the model answers otherwise to two images together than to each alone', single_ns)
+            return BatchTrial(None, 'the model answers otherwise to two images together than to each alone', single_ns)
         pair_ns = _least_ns(lambda: batch.run(images, copy=False), clock_ns)
     except InferenceError as error:
-        return Trial(None, f'two together fail ({str(error).rstrip(". ")})', 0)
+        return BatchTrial(None, f'two together fail ({str(error).rstrip(". ")})', 0)
     finally:
         tensor[...] = 0
     times = f'two take {pair_ns / max(single_ns, 1):.2f} times as long as one'
     if always or pair_ns < _WORTH_IT * single_ns:
-        return Trial(batch, times, single_ns)
-    return Trial(None, times, single_ns)
+        return BatchTrial(batch, times, single_ns)
+    return BatchTrial(None, times, single_ns)
 
 
 def _noise(random: np.random.Generator, tensor: NDArray[Any]) -> NDArray[Any]:

@@ -18,7 +18,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from gremsy_detector.backends.backend import Backend, Interruptible, TakesPictures, say_nothing
-from gremsy_detector.backends.sharing.image_batch import ImageBatch, Trial, try_two
+from gremsy_detector.backends.sharing.image_batch import BatchTrial, ImageBatch, try_two
 from gremsy_detector.errors import BackendLostError, InferenceError
 from gremsy_detector.image.picture_form import PictureForm, PictureSlot
 from gremsy_detector.model.model_description import InputDescription
@@ -96,7 +96,7 @@ class SharedModel:
         self._wanted_alone = 0
         self._ended_because = ''
         self._closed = False
-        self._tried: Trial | None = None
+        self._tried: BatchTrial | None = None
         self._batches: dict[int, ImageBatch] = {}
         self.answered = 0
         self.runs_of_several = 0
@@ -296,7 +296,7 @@ class SharedModel:
         with self._turn:
             self._batches.clear()
             single_ns = self._tried.single_ns if self._tried is not None else 0
-            self._tried = Trial(None, f'several together fail ({error.rstrip(". ")})', single_ns)
+            self._tried = BatchTrial(None, f'several together fail ({error.rstrip(". ")})', single_ns)
 
     def _run_together(self, group: list[_Request]) -> None:
         count = len(group)

@@ -21,7 +21,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from gremsy_common.atomic_file import write_whole
-from gremsy_common.file_lock import try_lock
+from gremsy_common.claims import try_lock
 from gremsy_detector.backends.backend import say_nothing
 from gremsy_detector.backends.gpu.graph_maker import FORM, GpuGraphs, installed_graphs
 from gremsy_detector.backends.tensorrt.engine_builder import BuildRecipe, BuiltEngine, EngineBuilder, PrecisionStep
