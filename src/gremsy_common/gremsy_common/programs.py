@@ -10,7 +10,8 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from types import FrameType
 from typing import NoReturn
@@ -56,7 +57,7 @@ class Program:
 
 
 def stop_by_signals(stop: Callable[[], object], *more: signal.Signals) -> None:
-    """Call it at the first SIGINT or SIGTERM, or one of those; the next ones are not heard.
+    """Call it at the first SIGINT or SIGTERM, or one of those; the next ones do nothing.
 
     They would interrupt it inside a lock that it holds (`Event.set`), which a handler can wait for in vain.
     """
@@ -70,6 +71,42 @@ def stop_by_signals(stop: Callable[[], object], *more: signal.Signals) -> None:
         stop()
 
     answer(first)
+
+
+class EndedBySignal(Exception):
+    """The process was asked to end; its text is the signal's name."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(signal.Signals(number).name)
+        self.status = 128 + number
+        """What a shell reports of a program that this signal ended."""
+
+
+@contextmanager
+def ended_by_signals(afterwards: signal.Handlers = signal.SIG_IGN) -> Iterator[None]:
+    """SIGINT, SIGTERM and SIGHUP raise `EndedBySignal` inside; the first one only, which must not interrupt a clean-up.
+
+    Where a shell had a hang-up ignored (`nohup`) it stays so.
+
+    Args:
+        afterwards: what the next ones do; with SIG_DFL a second one ends the process.
+    """
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    if before[signal.SIGHUP] is signal.SIG_IGN:
+        del before[signal.SIGHUP]
+
+    def end(number: int, _frame: FrameType | None) -> None:
+        for each in before:
+            signal.signal(each, afterwards)
+        raise EndedBySignal(number)
+
+    for number in before:
+        signal.signal(number, end)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 node = Program(0)

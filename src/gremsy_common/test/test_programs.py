@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from gremsy_common.programs import EndedBySignal, ended_by_signals
+
 # Both wait for the signal; the second as a tool that answers it by nothing of its own.
 _SLOW_TO_IMPORT = "print('here', flush=True)\nimport time\ntime.sleep(60)\n"
 _SLOW_TO_WORK = "import time\ndef main():\n    print('here', flush=True)\n    time.sleep(60)\n"
@@ -64,3 +66,14 @@ def test_what_a_program_returns_is_passed_on(tmp_path: Path) -> None:
     environment = {**os.environ, 'PYTHONPATH': os.pathsep.join([str(tmp_path), os.environ.get('PYTHONPATH', '')])}
     ended = subprocess.run([sys.executable, '-c', code], env=environment, capture_output=True, text=True, check=True)
     assert ended.stdout == 'done\n'
+
+
+def test_a_signal_becomes_an_exception_but_for_a_hang_up_that_nohup_had_ignored() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with pytest.raises(EndedBySignal) as ended, ended_by_signals():
+            list(map(signal.raise_signal, (signal.SIGHUP, signal.SIGTERM)))
+        assert (str(ended.value), ended.value.status) == ('SIGTERM', 143)
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)

@@ -293,7 +293,7 @@ def test_a_gimbal_that_stays_in_neutral_is_said_with_what_helps(udp_payload, cap
     udp_payload.payload.gimbal.modes.board_mode = GimbalMode.HOME
     assert main(['move', '--azimuth', '10', '--link', udp_payload.uri, '--yes']) == 1
     assert capsys.readouterr().err == (
-        'gremsy_gimbal: Nothing moved: the gimbal stays in mode home, where follow was asked for during 1 s: let no '
+        'gremsy_gimbal: Nothing moved: the gimbal stays in mode home, although follow was requested for 1 s: let no '
         'other program command it; on a payload, check `gremsy_gimbal params get rc_mode`: it obeys in `standard` '
         'only.\n'
     )
@@ -506,9 +506,9 @@ def test_what_is_wrong_with_a_parameter_is_one_sentence(udp_payload, capsys, arg
 @pytest.mark.parametrize(
     ('content', 'why'),
     [
-        ('{', 'it is no JSON'),
+        ('{', 'it is not JSON'),
         ('{}', "it has neither 'gimbal' nor 'camera'"),
-        ('{"gimbal": 3}', "'gimbal' is no list of names and values"),
+        ('{"gimbal": 3}', "'gimbal' is not a list of names and values"),
         ('{"gimbal": {"PWR_TILT": true}}', 'gimbal PWR_TILT is True and not a whole number'),
         ('{"gimbal": {"PWR_TILT": 1.5}}', 'gimbal PWR_TILT is 1.5 and not a whole number'),
     ],
@@ -518,7 +518,7 @@ def test_a_file_that_is_none_changes_nothing(udp_payload, tmp_path, capsys, cont
     file.write_text(content)
     assert main(['params', 'restore', str(file), '--link', udp_payload.uri, '--yes']) == 1
     assert capsys.readouterr().err.startswith(
-        f"gremsy_gimbal: '{file}' is no file of `gremsy_gimbal params save`: {why}"
+        f"gremsy_gimbal: '{file}' is not a file of `gremsy_gimbal params save`: {why}"
     )
 
 

@@ -4,17 +4,16 @@
 from __future__ import annotations
 
 import argparse
-import signal
 import sys
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
-from types import FrameType
 
 from gremsy_common.errors import SuiteError
 from gremsy_common.parameters.parameter_fields import ParameterError
 from gremsy_common.parameters.parameter_texts import with_texts
 from gremsy_common.parameters.words_without_ros import words_without_ros
+from gremsy_common.programs import EndedBySignal, ended_by_signals
 from gremsy_gimbal_driver.links.link_uri import DEFAULT_UDP_PORT
 from gremsy_gimbal_sim.control_pipe import ControlPipe
 from gremsy_gimbal_sim.options.options import OPTION_GROUPS, PRESETS, PayloadOptions, option_lines
@@ -29,10 +28,6 @@ _WAKE_S = 0.005
 
 CANNOT_START = 2
 """As `hosting.EXIT_MISCONFIGURED`: a supervisor need not start it again. Not imported, since that would load ROS."""
-
-
-class Stop(Exception):
-    """The process was asked to end."""
 
 
 def run(
@@ -56,10 +51,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.list_options:
         print('\n'.join(option_lines(PayloadOptions(), OPTION_GROUPS)))
         return 0
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, _raise_stop)
     try:
-        with ExitStack() as stack:
+        with ended_by_signals(), ExitStack() as stack:
             ports = _ports(options)
             payload = SimulatedPayload(
                 _payload_options(options), options.seed, start_s=time.monotonic(), plugs=tuple(ports)
@@ -75,7 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 ring.write(payload.true_state(_ros_minus_monotonic_ns()))
             print(f'simulated payload ready, preset {options.preset}, seed {options.seed}', flush=True)
             run(server, ring, options.duration, control)
-    except Stop:
+    except EndedBySignal:
         return 0
     except (SuiteError, ValueError) as error:
         print(f'sim_payload: {error}', file=sys.stderr)
@@ -85,12 +78,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _ros_minus_monotonic_ns() -> int:
     return time.time_ns() - time.monotonic_ns()
-
-
-def _raise_stop(number: int, _frame: FrameType | None) -> None:
-    # One signal ends it; a second must not interrupt the clean-up.
-    signal.signal(number, signal.SIG_IGN)
-    raise Stop
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -2,7 +2,7 @@
 """`ros2 run gremsy_camera camera_check URI`: opens a source as the camera node does, and says what it gives.
 
 Exit status: 0 it works, 1 it does not work now, 2 it cannot work as it is given, 128 and the signal's number when it
-was told to end (what was found until then is shown).
+was ended by a signal (what was found until then is shown).
 """
 
 from __future__ import annotations
@@ -12,10 +12,9 @@ import json
 import signal
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import yaml
@@ -35,6 +34,7 @@ from gremsy_camera.sources.source import SourceContext, SourceCounts
 from gremsy_camera.streams.credentials import redacted
 from gremsy_common.errors import SuiteError
 from gremsy_common.parameters.parameter_fields import ParameterError, from_values
+from gremsy_common.programs import EndedBySignal, ended_by_signals
 
 WORKS, FAILED, MISUSED = 0, 1, 2
 _SCREEN = 'screen'
@@ -43,15 +43,6 @@ _POLL_S = 0.1
 _FIRST_FRAME_S = 12.0
 # A second try, as where the server is away and the camera itself is read; a node on a robot would go on trying.
 _ANOTHER_TRY_S = 1.5
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-
-
-class _Ended(Exception):
-    """Told to end by a signal."""
-
-    def __init__(self, number: int) -> None:
-        super().__init__(number)
-        self.number = number
 
 
 class _Measurement:
@@ -189,10 +180,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return MISUSED
     status, trouble = WORKS, ''
     try:
-        with _told_to_end():
+        with ended_by_signals(afterwards=signal.SIG_DFL):
             measurement.run()
-    except _Ended as ended:
-        status = 128 + ended.number
+    except EndedBySignal as signalled:
+        status = signalled.status
     except SuiteError as error:
         status = MISUSED if not isinstance(error, SourceError) or error.permanent else FAILED
         trouble = redacted(str(error))
@@ -299,25 +290,6 @@ def _number(text: str, low: float, high: float) -> float:
     if not low <= number <= high:
         raise argparse.ArgumentTypeError(f"'{text}' is not between {low:g} and {high:g}.")
     return number
-
-
-@contextmanager
-def _told_to_end() -> Iterator[None]:
-    """The first signal raises inside; a second ends the process as it would any."""
-    before = {number: signal.getsignal(number) for number in _SIGNALS}
-
-    def interrupt(number: int, _frame: FrameType | None) -> None:
-        for each in _SIGNALS:
-            signal.signal(each, signal.SIG_DFL)
-        raise _Ended(number)
-
-    for number in _SIGNALS:
-        signal.signal(number, interrupt)
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 if __name__ == '__main__':

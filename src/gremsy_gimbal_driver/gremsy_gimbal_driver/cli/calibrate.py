@@ -17,16 +17,15 @@ from gremsy_gimbal_driver.cli.ending import MISUSED, ToolError, confirm
 from gremsy_gimbal_driver.cli.move import FASTEST_DEG_S
 from gremsy_gimbal_driver.cli.moving_gimbal import driver_parameters, driving, look, settle_mode, wait_for
 from gremsy_gimbal_driver.links.link import Link
-from gremsy_gimbal_driver.motion.motion_output import GimbalMode
 
-_TOLD_WAIT_S = 2.0
+_RESULT_WAIT_S = 2.0
 
 
 def calibrate(link: Link, given: argparse.Namespace) -> None:
     """Look, ask, measure, write.
 
     Raises:
-        SuiteError: when it did not come about.
+        SuiteError: when it failed.
     """
     try:
         bounds = {'calibration_travel_rad': math.radians(given.travel), 'calibration_zooms': tuple(given.zooms)}
@@ -37,8 +36,7 @@ def calibrate(link: Link, given: argparse.Namespace) -> None:
     refuse_file_of_others(path)
     refuse_unwritable(path)
     present = look(link)
-    if present.mode is GimbalMode.OFF:
-        raise ToolError('Nothing moved: the motors are off; switch them on with `gremsy_gimbal mode follow` first.')
+    present.refuse_off()
     parameters = driver_parameters(present, FASTEST_DEG_S, None, **bounds)
     confirm(
         f'{present} Calibrating turns it by up to {given.travel:g} deg either way on each axis, for a minute or more; '
@@ -46,24 +44,25 @@ def calibrate(link: Link, given: argparse.Namespace) -> None:
         'calibrate',
         given.yes,
     )
-    with driving(link, parameters) as (driver, said):
+    with driving(link, parameters) as (driver, reports):
         settle_mode(driver)
         answer = driver.calibrate()
         if not answer.done:
             raise ToolError(answer.text)
         print(answer.text, flush=True)
         wait_for(lambda: not driver.status().calibration or bool(driver.status().failure), math.inf)
-        # The driver forgets the calibration a moment before it tells its end.
-        wait_for(lambda: bool(said.calibrations or said.troubles), _TOLD_WAIT_S)
-        if not said.calibrations:
+        # The driver forgets the calibration a moment before it reports its end.
+        wait_for(lambda: bool(reports.calibrations or reports.faults), _RESULT_WAIT_S)
+        if not reports.calibrations:
             raise ToolError(
-                driver.status().failure or said.last or 'The calibration ended without a result: try again.'
+                driver.status().failure or reports.last or 'The calibration ended without a result: try again.'
             )
+    information = present.information
     write_calibration(
         path,
-        said.calibrations[-1],
+        reports.calibrations[-1],
         written_at=datetime.now(timezone.utc),
-        model=present.model,
-        firmware=present.firmware,
+        model=information.model if information else '',
+        firmware=information.version if information else '',
     )
-    print(f"{summary(said.calibrations[-1])}\nWritten to '{path}'.")
+    print(f"{summary(reports.calibrations[-1])}\nWritten to '{path}'.")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a gimbal says of itself, gathered from a session: who it is, where it looks, how often it says what."""
+"""What a gimbal reports, gathered from a session: who it is, where it looks, the rate of each message."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class DeviceView:
 
     @property
     def mode(self) -> GimbalMode | None:
-        """As message 285 reports it; a device without that tells lock, follow and off by its status bits."""
+        """As message 285 reports it; a device without that shows lock, follow and off by its status bits."""
         if isinstance(self.attitude, AttitudeStatus):
             return mode_from_flags(self.attitude.flags)
         if self.status is None:
@@ -75,18 +75,18 @@ class DeviceView:
         return yaw, pitch
 
     def rates_hz(self, now_ns: int) -> dict[int, float]:
-        """By message id, since it was first heard."""
+        """By message id, since its first message."""
         return {number: meter.rate_hz(now_ns) for number, meter in self._meters.items() if meter.since_s(now_ns) > 0.5}
 
     def due(self, now_ns: int) -> list[bytes]:
-        """Who are you; again each half second until it says."""
+        """Ask who it is, twice a second until it answers."""
         if self._gimbal is None or self.information is not None or now_ns < self._next_ns:
             return []
         self._next_ns = now_ns + _AGAIN_NS
         return [self._encoder.request_message(self._gimbal, _INFORMATION)]
 
     def on_event(self, event: Event, now_ns: int) -> None:
-        """All that the gimbal says, and the payload's own values."""
+        """All that the gimbal reports, and the payload's own values."""
         if not isinstance(event, GimbalManager) or event.commands(self._gimbal):
             self._choice.on_event(event, now_ns)
         number = _STATUS if isinstance(event, SystemStatus) else stream_of(event)

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import argparse
-import math
 import os
 import signal
 import sys
@@ -13,8 +12,9 @@ from importlib.metadata import entry_points
 
 from gremsy_common.errors import SuiteError
 from gremsy_common.parameters.parameter_forms import given_path
+from gremsy_common.programs import EndedBySignal, ended_by_signals
 from gremsy_gimbal_driver.cli.calibrate import calibrate
-from gremsy_gimbal_driver.cli.ending import FAILED, Interrupted, ToolError, interruptible
+from gremsy_gimbal_driver.cli.ending import FAILED, ToolError
 from gremsy_gimbal_driver.cli.info import print_info
 from gremsy_gimbal_driver.cli.link_choice import VARIABLE, choose_link
 from gremsy_gimbal_driver.cli.move import FASTEST_DEG_S, move, set_mode
@@ -25,7 +25,6 @@ from gremsy_gimbal_driver.cli.session import session
 from gremsy_gimbal_driver.motion.motion_output import GimbalMode
 from gremsy_gimbal_driver.payload.payload_settings import ProductFamily
 
-_SIGNAL_STATUS = 128
 # Entry points of packages that bring a command of their own.
 _COMMANDS = 'gremsy_gimbal.commands'
 
@@ -37,16 +36,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _simulate(given_arguments[1:])
     given = _parser().parse_args(given_arguments)
     try:
-        with interruptible():
+        with ended_by_signals():
             return _run(given)
-    except Interrupted as interruption:
+    except EndedBySignal as signalled:
         ended = 'stopped and disarmed' if given.command in ('move', 'mode', 'calibrate') else 'ended'
-        print(f'gremsy_gimbal: {interruption}: {ended}.', file=sys.stderr)
-        return _SIGNAL_STATUS + interruption.number
+        print(f'gremsy_gimbal: {signalled}: {ended}.', file=sys.stderr)
+        return signalled.status
     except BrokenPipeError:
-        # As with `| head`: who reads has enough. Python would complain again when it flushes at exit.
+        # As with `| head`: the reader has enough. Python would complain again when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return _SIGNAL_STATUS + signal.SIGPIPE
+        return 128 + signal.SIGPIPE
     except SuiteError as error:
         print(f'gremsy_gimbal: {error}', file=sys.stderr)
         return error.status if isinstance(error, ToolError) else FAILED
@@ -83,12 +82,15 @@ def _run(given: argparse.Namespace) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog='gremsy_gimbal', description='A Gremsy on a link, without ROS.')
     commands = parser.add_subparsers(dest='command', required=True)
-    _info(commands)
-    _move(commands)
-    _mode(commands)
+    info = _command(commands, 'info', 'who is on the link and how it is; changes nothing')
+    info.add_argument('--json', action='store_true', help='as one JSON object')
+    _move(_command(commands, 'move', 'turn to angles, or at rates for a time; then stop and disarm'))
+    mode = _command(commands, 'mode', 'change what the gimbal holds its camera against')
+    mode.add_argument('mode', choices=[each.value for each in GimbalMode])
+    _moving(mode)
     _params(commands)
-    _record(commands)
-    _calibrate(commands)
+    _record(_command(commands, 'record', "video and pictures on the payload's own storage"))
+    _calibrate(_command(commands, 'calibrate', 'measure signs, dead zone, lag and gain, and write them to a file'))
     commands.add_parser('sim', add_help=False, help='the simulated payload; its own options follow')
     return parser
 
@@ -101,30 +103,18 @@ def _command(
     return parser
 
 
-def _info(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    parser = _command(commands, 'info', 'who is on the link and how it is; changes nothing')
-    parser.add_argument('--json', action='store_true', help='as one JSON object')
-
-
 def _moving(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--yes', action='store_true', help='arm without asking')
     parser.add_argument('--max-rate', type=float, metavar='DEG_S', default=30.0, help=f'at most {FASTEST_DEG_S:g}')
     parser.add_argument('--calibration', type=given_path, metavar='FILE', help='of `calibrate`, for signs and gains')
 
 
-def _move(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    parser = _command(commands, 'move', 'turn to angles, or at rates for a time; then stop and disarm')
+def _move(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--azimuth', type=float, metavar='DEG', help='left is positive')
     parser.add_argument('--tilt', type=float, metavar='DEG', help='down is positive')
     parser.add_argument('--timeout', type=float, metavar='S', default=20.0, help='for angles')
     parser.add_argument('--rate', type=float, nargs=2, metavar=('AZIMUTH', 'TILT'), help='deg/s')
     parser.add_argument('--for', dest='duration', type=float, metavar='S', help='for --rate')
-    _moving(parser)
-
-
-def _mode(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    parser = _command(commands, 'mode', 'change what the gimbal holds its camera against')
-    parser.add_argument('mode', choices=[mode.value for mode in GimbalMode])
     _moving(parser)
 
 
@@ -150,8 +140,7 @@ def _params(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
         action.add_argument('--family', choices=families, default=ProductFamily.VIO.value, help='for settings by name')
 
 
-def _record(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    parser = _command(commands, 'record', "video and pictures on the payload's own storage")
+def _record(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('what', choices=list(REQUESTS))
     parser.add_argument(
         '--vendor-still',
@@ -160,10 +149,9 @@ def _record(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
     )
 
 
-def _calibrate(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    parser = _command(commands, 'calibrate', 'measure signs, dead zone, lag and gain, and write them to a file')
+def _calibrate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--output', type=given_path, metavar='FILE', default='gimbal_calibration.yaml')
-    parser.add_argument('--travel', type=float, metavar='DEG', default=math.degrees(math.radians(12.0)))
+    parser.add_argument('--travel', type=float, metavar='DEG', default=12.0)
     parser.add_argument('--zooms', type=float, nargs='*', default=[], metavar='FACTOR', help='to measure the gain at')
     parser.add_argument('--yes', action='store_true', help='arm without asking')
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from gremsy_gimbal_driver.cli.device_view import DeviceView, degrees
-from gremsy_gimbal_driver.cli.session import Session
+from gremsy_gimbal_driver.cli.session import LinkSession
 from gremsy_gimbal_driver.device.device_status import Condition, fault_condition, health, status_condition
 from gremsy_gimbal_driver.mavlink.component_register import kind_of
 from gremsy_gimbal_driver.mavlink.mavlink_dialect import dialect
@@ -17,7 +17,7 @@ from gremsy_gimbal_driver.mavlink.mavlink_events import AttitudeStatus, DeviceIn
 from gremsy_gimbal_driver.mavlink.mavlink_frames import yaw_roll_pitch_flu
 
 _OBSERVED_S = 2.5
-"""Ten messages of a stream at 5 Hz, and three chances to say who it is."""
+"""Ten messages of a stream at 5 Hz, and three requests for its model."""
 
 _FIRMWARE_TYPES = {0: '', 64: ' alpha', 128: ' beta', 192: ' candidate'}
 _STREAMS = {
@@ -29,20 +29,20 @@ _STREAMS = {
 }
 
 
-def observe(session: Session, seconds: float = _OBSERVED_S) -> DeviceView:
-    """Find the gimbal and watch it for so long.
+def observe(session: LinkSession, seconds: float = _OBSERVED_S) -> DeviceView:
+    """Find the gimbal and watch it for that long.
 
     Raises:
         ToolError: when there is none.
     """
     view = DeviceView(session.encoder)
-    session.attach(view)
+    session.attach(view.due, view.on_event)
     session.find_gimbal()
     session.wait(lambda: False, seconds)
     return view
 
 
-def print_info(session: Session, as_json: bool) -> None:
+def print_info(session: LinkSession, as_json: bool) -> None:
     """The table, or one JSON object.
 
     Raises:
@@ -58,8 +58,8 @@ def print_info(session: Session, as_json: bool) -> None:
         print(f'{name:{width}}  {text}')
 
 
-def facts_of(view: DeviceView, session: Session) -> dict[str, Any]:
-    """By name, with the unit in it, for programs; what the device did not say is None."""
+def facts_of(view: DeviceView, session: LinkSession) -> dict[str, Any]:
+    """By name, with the unit in it, for programs; None for what the device did not report."""
     gimbal = session.gimbal
     information, angles = view.information, view.angles_rad
     # What Gremsy puts into SYS_STATUS, another make does not.

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which link the tool takes, and that no driver has it already.
+"""Which link the tool takes, unless a driver has it already.
 
 A serial port refuses a second program by itself. On UDP nobody would notice, and the payload answers only to who
-spoke last (gimbal.md 1.2), so that a look with this tool would silence the driver.
+sent last (gimbal.md 1.2), so that this tool would silence the driver.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def choose_link(given: str | None, environment: Mapping[str, str] = os.environ) 
     except LinkError as error:
         raise ToolError(str(error), MISUSED) from error
     parts = urlsplit(uri)
-    if parts.scheme == 'udp' and parts.hostname and _is_spoken_to(parts.hostname, parts.port or DEFAULT_UDP_PORT):
+    if parts.scheme == 'udp' and parts.hostname and _is_in_use(parts.hostname, parts.port or DEFAULT_UDP_PORT):
         raise ToolError(f'Another program on this machine already talks to {link.name}: {_WAY_OUT}.', MISUSED)
     return link
 
@@ -60,7 +60,7 @@ def open_link(link: Link) -> None:
         raise ToolError(sentence, MISUSED) from error
 
 
-def _is_spoken_to(host: str, port: int) -> bool:
+def _is_in_use(host: str, port: int) -> bool:
     """Whether a socket of this machine is connected to that address, as a driver's is."""
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)

@@ -13,7 +13,7 @@ from gremsy_gimbal_driver.cli.ending import MISUSED, ToolError, confirm
 from gremsy_gimbal_driver.cli.moving_gimbal import (
     MODE_WAY_OUT,
     POLL_S,
-    Said,
+    DriverReports,
     driver_parameters,
     driving,
     follow_goal,
@@ -42,7 +42,7 @@ _ANSWER_WAIT_S = 0.8
 
 
 def check_move(given: argparse.Namespace) -> None:
-    """What cannot be meant, before a link is opened.
+    """Refuse what cannot be meant, before a link is opened.
 
     Raises:
         ToolError: with one sentence.
@@ -76,25 +76,24 @@ def check_move(given: argparse.Namespace) -> None:
 
 
 def move(link: Link, given: argparse.Namespace) -> None:
-    """Look, ask, turn, and say where it ended.
+    """Look, ask, turn, and report where it ended.
 
     Raises:
-        ToolError: when it did not come about.
+        ToolError: when it failed.
     """
     check_move(given)
     present = look(link)
-    if present.mode is GimbalMode.OFF:
-        raise ToolError('Nothing moved: the motors are off; switch them on with `gremsy_gimbal mode follow` first.')
+    present.refuse_off()
     parameters = driver_parameters(present, given.max_rate, given.calibration)
-    confirm(f'{present} Turn it {_wish(given)}?', 'move', given.yes)
-    with driving(link, parameters) as (driver, said):
+    confirm(f'{present} Turn it {_request(given)}?', 'move', given.yes)
+    with driving(link, parameters) as (driver, reports):
         settle_mode(driver)
         if given.rate is not None:
-            _by_rate(driver, said, parameters, given)
+            _by_rate(driver, reports, parameters, given)
         else:
             azimuth, tilt = (None if angle is None else math.radians(angle) for angle in (given.azimuth, given.tilt))
             goal = AngleGoal(azimuth, tilt, given.timeout)
-            follow_goal(driver, said, driver.go_to(Source.OPERATOR, goal), 'The move')
+            follow_goal(driver, reports, driver.go_to(Source.OPERATOR, goal), 'The move')
     print(f'Done: {look(link).where}; stopped and disarmed.')
 
 
@@ -102,21 +101,21 @@ def set_mode(link: Link, given: argparse.Namespace) -> None:
     """Look, ask, change the mode, and wait until the gimbal reports it; `home` is a turn to straight ahead.
 
     Raises:
-        ToolError: when it did not come about.
+        ToolError: when it failed.
     """
     mode = GimbalMode(given.mode)
     present = look(link)
     lacks = no_such_mode(mode, lacking_modes(present.information) - {GimbalMode.HOME})
     if lacks:
         raise ToolError(f'The mode was not changed: {lacks}')
-    if mode is GimbalMode.HOME and present.mode is GimbalMode.OFF:
-        raise ToolError('Nothing moved: the motors are off; switch them on with `gremsy_gimbal mode follow` first.')
+    if mode is GimbalMode.HOME:
+        present.refuse_off()
     parameters = driver_parameters(present, given.max_rate, given.calibration)
     confirm(f'{present} Its mode is {present.mode.value}. {_effect(mode)}', mode.value, given.yes)
-    with driving(link, parameters) as (driver, said):
+    with driving(link, parameters) as (driver, reports):
         if mode is GimbalMode.HOME:
             settle_mode(driver)
-            follow_goal(driver, said, driver.home(), 'Home')
+            follow_goal(driver, reports, driver.home(), 'Home')
             print('Done: the camera looks straight ahead; stopped and disarmed.')
             return
         answer = driver.set_mode(Source.OPERATOR, mode)
@@ -131,7 +130,9 @@ def set_mode(link: Link, given: argparse.Namespace) -> None:
     print(f'Done: the gimbal is in mode {mode.value}; disarmed.')
 
 
-def _by_rate(driver: GimbalDriver, said: Said, parameters: GimbalDriverParameters, given: argparse.Namespace) -> None:
+def _by_rate(
+    driver: GimbalDriver, reports: DriverReports, parameters: GimbalDriverParameters, given: argparse.Namespace
+) -> None:
     azimuth, tilt = map(math.radians, given.rate)
     way = [0.0, 0.0]
     start = _angles(driver)
@@ -155,14 +156,14 @@ def _by_rate(driver: GimbalDriver, said: Said, parameters: GimbalDriverParameter
         taken = driver.offer(Source.OPERATOR, RateSetpoint(time.time_ns(), parameters.level_frame, azimuth, tilt))
         failure = driver.status().failure
         if not taken or failure:
-            raise ToolError(f'The move ended: {failure or said.last or "the driver did not take the rate"}')
+            raise ToolError(f'The move ended: {failure or reports.last or "the driver did not take the rate"}')
         look_how_far()
         time.sleep(min(POLL_S, max(0.0, end - time.monotonic())))
     if not wait_for(look_how_far, _ANSWER_WAIT_S):
         axes = ' and the '.join(_unmoved(given, way))
         raise ToolError(
-            f'The {axes} did not move, although the gimbal was told to turn {_wish(given)}: '
-            f'{said.last or _UNMOVED_REASONS}'
+            f'The {axes} did not move, although the gimbal was told to turn {_request(given)}: '
+            f'{reports.last or _UNMOVED_REASONS}'
         )
 
 
@@ -193,7 +194,7 @@ def _is_in(driver: GimbalDriver, mode: GimbalMode) -> bool:
     return status.wanted is mode and status.state is ModeState.CONFIRMED
 
 
-def _wish(given: argparse.Namespace) -> str:
+def _request(given: argparse.Namespace) -> str:
     if given.rate is not None:
         azimuth, tilt = given.rate
         return f'at {azimuth:g} deg/s of azimuth and {tilt:g} deg/s of tilt for {given.duration:g} s'

@@ -39,7 +39,7 @@ MODE_WAY_OUT = (
 
 @dataclass(frozen=True, slots=True)
 class Present:
-    """How the gimbal was found, before anything of ours moved it."""
+    """The gimbal before this tool moves it."""
 
     link: str
     gimbal: Sender
@@ -49,70 +49,65 @@ class Present:
     information: DeviceInformation | None
 
     @property
-    def model(self) -> str:
-        """Empty where it does not say."""
-        return '' if self.information is None else self.information.model
-
-    @property
-    def firmware(self) -> str:
-        """Empty where it does not say."""
-        return '' if self.information is None else self.information.version
-
-    @property
     def where(self) -> str:
-        """It looks."""
+        """The angles it is at."""
         return f'azimuth {degrees(self.azimuth_rad)} deg, tilt {degrees(self.tilt_rad)} deg'
+
+    def refuse_off(self) -> None:
+        """Raises ToolError where nothing can turn it."""
+        if self.mode is GimbalMode.OFF:
+            raise ToolError('Nothing moved: the motors are off; switch them on with `gremsy_gimbal mode follow` first.')
 
     def __str__(self) -> str:
         return f'The gimbal {self.gimbal} on {self.link} is at {self.where}.'
 
 
 @dataclass(slots=True)
-class Said:
-    """What the driver said while it drove, for the sentence of a failure, and the calibrations that it finished."""
+class DriverReports:
+    """What the driver reported while it drove, for the sentence of a failure, and the calibrations that it finished."""
 
-    troubles: list[str] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
     calibrations: list[CalibrationResult] = field(default_factory=list)
 
     @property
     def last(self) -> str:
-        """The newest trouble; empty where there was none."""
-        return self.troubles[-1] if self.troubles else ''
+        """The newest fault; empty where there was none."""
+        return self.faults[-1] if self.faults else ''
 
 
 def look(link: Link) -> Present:
     """Find the gimbal and where it looks, without a driver.
 
     Its mode matters: the driver asserts a mode when it is armed, and going over to LOCK swung a camera to the horizon
-    (gimbal.md 1.9), so it is told to keep the one that is.
+    (gimbal.md 1.9), so the driver is told to keep the present one.
 
     Raises:
-        ToolError: when there is none, or it tells no attitude.
+        ToolError: when there is none, or it sends no attitude.
     """
     with session(link) as opened:
         view = DeviceView(opened.encoder)
-        opened.attach(view)
+        opened.attach(view.due, view.on_event)
         gimbal = opened.find_gimbal()
         if not opened.wait(lambda: view.attitude is not None, _ATTITUDE_WAIT_S):
             raise ToolError(
-                f'The gimbal {gimbal} on {link.name} tells no attitude, so nothing may move '
+                f'The gimbal {gimbal} on {link.name} sends no attitude, so nothing may move '
                 'it: see `gremsy_gimbal info`, and set its stream rate in gTune.'
             )
-        # Message 265 tells no mode, and may come before the first 285; status bits come once a second.
+        # Message 265 has no mode, and may come before the first 285; status bits come once a second.
         opened.wait(lambda: isinstance(view.attitude, AttitudeStatus), _STATUS_WAIT_S)
         if not opened.wait(lambda: view.mode is not None, _STATUS_WAIT_S):
             raise ToolError(
-                f'The gimbal {gimbal} on {link.name} does not tell its mode, and a driver '
+                f'The gimbal {gimbal} on {link.name} does not report its mode, and a driver '
                 'that asserted another would turn it: use the driver node with the right `mode`.'
             )
-        # Who it is and what it can do may stay unanswered.
+        # Its model and abilities may stay unknown.
         opened.wait(lambda: view.information is not None, _INFORMATION_WAIT_S)
     angles, mode = view.angles_rad, view.mode
     assert angles is not None and mode is not None
     return Present(
         link.name,
         gimbal,
-        # HOME is a pulse that ends in the mode before it, which is not told.
+        # HOME is a pulse that ends in the mode before it, which no message holds.
         GimbalMode.FOLLOW if mode is GimbalMode.HOME else mode,
         *angles,
         view.information,
@@ -142,28 +137,28 @@ def driver_parameters(
 
 
 @contextmanager
-def driving(link: Link, parameters: GimbalDriverParameters) -> Iterator[tuple[GimbalDriver, Said]]:
+def driving(link: Link, parameters: GimbalDriverParameters) -> Iterator[tuple[GimbalDriver, DriverReports]]:
     """A driver that is armed inside; every way out stops the gimbal and disarms.
 
     Raises:
         ToolError: when it cannot be armed.
     """
-    said = Said()
-    listener = DriverListener(say=said.troubles.append, calibrated=said.calibrations.append)
+    reports = DriverReports()
+    listener = DriverListener(say=reports.faults.append, calibrated=reports.calibrations.append)
     driver = GimbalDriver([link], parameters, listener)
     try:
         driver.open()
         wait_for(lambda: driver.view is not None, _ATTITUDE_WAIT_S)
         answer = driver.arm(True)
         if not answer.done:
-            raise ToolError(said.last or answer.text)
-        yield driver, said
+            raise ToolError(reports.last or answer.text)
+        yield driver, reports
     finally:
         driver.close()
 
 
 def settle_mode(driver: GimbalDriver) -> None:
-    """Wait until the gimbal is in the mode that arming asserts: in another, or on its way home, it goes elsewhere.
+    """Wait until the gimbal is in the mode that arming asserts: in another, or on its way home, it turns elsewhere.
 
     Raises:
         ToolError: when it does not get there.
@@ -172,7 +167,7 @@ def settle_mode(driver: GimbalDriver) -> None:
         mode = driver.mode()
         reported = 'none' if mode.reported is None else mode.reported.value
         raise ToolError(
-            f'Nothing moved: the gimbal stays in mode {reported}, where {mode.wanted.value} was asked for during '
+            f'Nothing moved: the gimbal stays in mode {reported}, although {mode.wanted.value} was requested for '
             f'{_MODE_WAIT_S:g} s: {MODE_WAY_OUT}.'
         )
 
@@ -187,7 +182,7 @@ def wait_for(done: Callable[[], bool], timeout_s: float) -> bool:
     return True
 
 
-def follow_goal(driver: GimbalDriver, said: Said, answer: Answer, what: str) -> GoalProgress:
+def follow_goal(driver: GimbalDriver, reports: DriverReports, answer: Answer, what: str) -> GoalProgress:
     """Wait for the goal's end, which its own time-out bounds.
 
     Raises:
@@ -200,11 +195,11 @@ def follow_goal(driver: GimbalDriver, said: Said, answer: Answer, what: str) -> 
         progress = driver.goal_progress(number)
         status = driver.status()
         if progress is None or status.failure:
-            raise ToolError(f'{what} ended: {status.failure or said.last or "the driver has forgotten it"}')
+            raise ToolError(f'{what} ended: {status.failure or reports.last or "the driver has forgotten it"}')
         if progress.ended:
             break
         time.sleep(POLL_S)
     if progress.state is not GoalState.REACHED:
-        others = [each for each in said.troubles if each != progress.reason]
+        others = [each for each in reports.faults if each != progress.reason]
         raise ToolError(f'{what} ended ({progress.state.value}): {" ".join([progress.reason, *others[-1:]])}')
     return progress

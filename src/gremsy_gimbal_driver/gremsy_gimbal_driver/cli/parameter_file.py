@@ -19,7 +19,7 @@ Values = dict[str, int]
 
 
 class ParameterFileError(SuiteError):
-    """A file of parameters that cannot be written, read or believed."""
+    """A file of parameters that cannot be written or read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +105,7 @@ def read_snapshot(path: Path) -> ParameterSnapshot:
     except OSError as error:
         raise ParameterFileError(f"The file '{path}' cannot be read ({error.strerror}): check its name.") from error
     except ValueError as error:
-        raise _not_one(path, f'it is no JSON ({error})') from error
+        raise _not_one(path, f'it is not JSON ({error})') from error
     if not isinstance(content, dict) or not any(owner in content for owner in OWNERS):
         raise _not_one(path, "it has neither 'gimbal' nor 'camera'")
     values = {owner: _values(path, owner, content[owner]) for owner in OWNERS if owner in content}
@@ -116,7 +116,7 @@ def read_snapshot(path: Path) -> ParameterSnapshot:
 
 def _values(path: Path, owner: str, content: Any) -> Values:
     if not isinstance(content, dict):
-        raise _not_one(path, f"'{owner}' is no list of names and values")
+        raise _not_one(path, f"'{owner}' is not a list of names and values")
     for name, value in content.items():
         if isinstance(value, bool) or not isinstance(value, int):
             raise _not_one(path, f'{owner} {name} is {value!r} and not a whole number')
@@ -124,4 +124,4 @@ def _values(path: Path, owner: str, content: Any) -> Values:
 
 
 def _not_one(path: Path, why: str) -> ParameterFileError:
-    return ParameterFileError(f"'{path}' is no file of `gremsy_gimbal params save`: {why}.")
+    return ParameterFileError(f"'{path}' is not a file of `gremsy_gimbal params save`: {why}.")

@@ -8,7 +8,6 @@ of the gimbal, C_SOURCE of the camera with `--of camera`).
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -27,9 +26,9 @@ from gremsy_gimbal_driver.cli.parameter_file import (
     write_snapshot,
 )
 from gremsy_gimbal_driver.cli.record import ask, payload_of
-from gremsy_gimbal_driver.cli.session import Session
+from gremsy_gimbal_driver.cli.session import LinkSession
 from gremsy_gimbal_driver.device.gimbal_parameters import GimbalParameters, ParameterState
-from gremsy_gimbal_driver.mavlink.mavlink_events import Event, ParameterValue, Sender
+from gremsy_gimbal_driver.mavlink.mavlink_events import Event, ParameterValue
 from gremsy_gimbal_driver.payload.payload_control import PayloadControl
 from gremsy_gimbal_driver.payload.payload_parameters import PayloadParameters
 from gremsy_gimbal_driver.payload.payload_requests import (
@@ -45,43 +44,26 @@ _LIST_WAIT_S = 30.0
 _WRITE_WAIT_S = 10.0
 _WRITTEN = (ParameterState.WRITTEN, ParameterState.READ)
 _NEVER_RESTORED = {GIMBAL: ('VERSION_X', 'VERSION_Y', 'VERSION_Z'), CAMERA: (GIMBAL_MODE_PARAMETER,)}
-"""What the firmware is, and what moves the gimbal."""
-
-
-class _GimbalPart:
-    """The gimbal's parameters as a part of a session."""
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
-        self.parameters = GimbalParameters(session.encoder)
-
-    def due(self, now_ns: int) -> Sequence[bytes]:
-        gimbal: Sender | None = self._session.gimbal
-        return self.parameters.due(gimbal, now_ns)
-
-    def on_event(self, event: Event, now_ns: int) -> None:
-        del now_ns
-        if isinstance(event, ParameterValue) and event.sender == self._session.gimbal:
-            self.parameters.on_value(event)
+"""The firmware, and what moves the gimbal."""
 
 
 class ParameterTool:
     """One session's parameters, of either owner."""
 
-    def __init__(self, session: Session, family: ProductFamily) -> None:
+    def __init__(self, session: LinkSession, family: ProductFamily) -> None:
         self._session = session
         self._family = family
         self._view = DeviceView(session.encoder)
-        self._gimbal = _GimbalPart(session)
-        session.attach(self._view)
-        session.attach(self._gimbal)
+        self._parameters = GimbalParameters(session.encoder)
+        session.attach(self._view.due, self._view.on_event)
+        session.attach(lambda now_ns: self._parameters.due(session.gimbal, now_ns), self._on_event)
         self._control: PayloadControl | None = None
 
     def run(self, given: argparse.Namespace) -> int:
         """The exit status: 1 where `diff` found a difference.
 
         Raises:
-            SuiteError: when it did not come about.
+            SuiteError: when it failed.
         """
         if given.action == 'list':
             self._print_list(given.of)
@@ -96,6 +78,10 @@ class ParameterTool:
         else:
             return self._print_differences(read_snapshot(given.file))
         return 0
+
+    def _on_event(self, event: Event, _now_ns: int) -> None:
+        if isinstance(event, ParameterValue) and event.sender == self._session.gimbal:
+            self._parameters.on_value(event)
 
     # What the device has.
 
@@ -113,13 +99,12 @@ class ParameterTool:
         if of == CAMERA:
             value = ask(self._session, self._payload, ReadParameter(name)).value
             return 'unknown' if value is None else f'{value:g}'
-        parameters = self._gimbal.parameters
         self._session.find_gimbal()
-        parameters.read(name)
-        self._session.wait(lambda: not parameters.wanted, _WRITE_WAIT_S)
-        if parameters.value(name) is None:
+        self._parameters.read(name)
+        self._session.wait(lambda: not self._parameters.wanted, _WRITE_WAIT_S)
+        if self._parameters.value(name) is None:
             raise ToolError(self._sentence(name))
-        return str(parameters.value(name))
+        return str(self._parameters.value(name))
 
     def _set(self, of: str | None, name: str, value: str) -> str:
         if name.islower():
@@ -185,16 +170,15 @@ class ParameterTool:
         return self._control
 
     def _write(self, name: str, value: int) -> None:
-        parameters = self._gimbal.parameters
         self._session.find_gimbal()
-        parameters.write(name, value)
-        self._session.wait(lambda: not parameters.wanted, _WRITE_WAIT_S)
-        result = next((each for each in parameters.results.values() if name in (each.name, each.wire_name)), None)
+        self._parameters.write(name, value)
+        self._session.wait(lambda: not self._parameters.wanted, _WRITE_WAIT_S)
+        result = next((each for each in self._parameters.results.values() if name in (each.name, each.wire_name)), None)
         if result is None or result.state not in _WRITTEN or result.value != value:
             raise ToolError(self._sentence(name))
 
     def _sentence(self, name: str) -> str:
-        results = self._gimbal.parameters.results.values()
+        results = self._parameters.results.values()
         result = next((each for each in results if name in (each.name, each.wire_name)), None)
         if result is None:
             return f'The gimbal has no parameter {name}.'
@@ -223,16 +207,15 @@ class ParameterTool:
         )
 
     def _list_gimbal(self) -> Values:
-        parameters = self._gimbal.parameters
         self._session.find_gimbal()
-        parameters.read_all()
-        self._session.wait(lambda: not parameters.listing, _LIST_WAIT_S)
-        came, count = parameters.listed
+        self._parameters.read_all()
+        self._session.wait(lambda: not self._parameters.listing, _LIST_WAIT_S)
+        came, count = self._parameters.listed
         if count and came < count:
             raise ToolError(
                 f'The gimbal sent {came} of {count} parameters: check the link, which loses messages, and try again.'
             )
-        values = {name: each.value for name, each in parameters.results.items() if each.value is not None}
+        values = {name: each.value for name, each in self._parameters.results.items() if each.value is not None}
         if not values:
             raise ToolError(
                 self._foreign('sent no list of parameters')
@@ -241,7 +224,7 @@ class ParameterTool:
         return values
 
     def _foreign(self, what: str) -> str:
-        """What is to be said where the gimbal is not Gremsy's, and nobody else is to blame; empty where it is."""
+        """The sentence for a gimbal that is not Gremsy's, which is the reason then; empty where it is."""
         information = self._view.information
         if information is None or not information.is_foreign:
             return ''

@@ -6,7 +6,7 @@ from __future__ import annotations
 import time
 
 from gremsy_gimbal_driver.cli.ending import ToolError
-from gremsy_gimbal_driver.cli.session import Session
+from gremsy_gimbal_driver.cli.session import LinkSession
 from gremsy_gimbal_driver.payload.camera_commands import first_still_number
 from gremsy_gimbal_driver.payload.payload_control import PayloadControl
 from gremsy_gimbal_driver.payload.payload_parameters import PayloadParameters
@@ -21,24 +21,24 @@ _ANSWER_WAIT_S = 30.0
 _LIST_WAIT_S = 120.0
 
 
-def payload_of(session: Session, parameters: PayloadParameters | None = None) -> PayloadControl:
-    """Payload control on this session, once the camera was heard or it was given time to be.
+def payload_of(session: LinkSession, parameters: PayloadParameters | None = None) -> PayloadControl:
+    """Payload control on this session, once the camera has sent a heartbeat or has had time to.
 
     Raises:
         ToolError: when nothing of a Gremsy is there.
     """
     control = PayloadControl(session.encoder, session.components, parameters, first_still_number(time.time_ns()))
-    session.attach(control)
+    session.attach(control.due, control.on_event)
     session.find_gimbal()
     session.wait(lambda: control.camera is not None and control.payload is not None, _COMPONENTS_WAIT_S)
     return control
 
 
-def ask(session: Session, control: PayloadControl, request: Request) -> RequestResult:
+def ask(session: LinkSession, control: PayloadControl, request: Request) -> RequestResult:
     """Its end.
 
     Raises:
-        ToolError: for every end but an accepted one.
+        ToolError: for any other end than acceptance.
     """
     pending = control.request(request, session.now_ns())
     session.wait(lambda: pending.over, _LIST_WAIT_S if isinstance(request, ListParameters) else _ANSWER_WAIT_S)
@@ -47,10 +47,10 @@ def ask(session: Session, control: PayloadControl, request: Request) -> RequestR
     return pending.result
 
 
-def record(session: Session, what: str, vendor_still: bool = False) -> None:
-    """Do it and say so.
+def record(session: LinkSession, what: str, vendor_still: bool = False) -> None:
+    """Do it and report it.
 
     Raises:
-        ToolError: when it did not come about.
+        ToolError: when it failed.
     """
     print(ask(session, payload_of(session, PayloadParameters(vendor_still=vendor_still)), REQUESTS[what]).sentence)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A look at a gimbal without a driver: heartbeats out, events in, and whatever the attached parts want to send.
+"""A link to a gimbal without a driver: heartbeats out, events in, and whatever the attached parts have to send.
 
 It has no way to move a gimbal: what moves goes through `GimbalDriver`, with its limits and its deadman.
 """
@@ -9,7 +9,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Protocol
 
 from gremsy_gimbal_driver.cli.ending import ToolError
 from gremsy_gimbal_driver.cli.link_choice import open_link
@@ -21,24 +20,14 @@ from gremsy_gimbal_driver.mavlink.mavlink_events import Event, Sender
 from gremsy_gimbal_driver.motion.instant import nanoseconds
 
 OWN = Sender(1, 191)
-"""What gimbals are known to obey (gimbal.md 1.3)."""
+"""Whom gimbals are known to obey (gimbal.md 1.3)."""
 
 _HEARTBEAT_NS = nanoseconds(1.0)
 _WAIT_S = 0.02
 _FIRST_HEARTBEAT_S = 5.0
 
 
-class Part(Protocol):
-    """Something that asks the device for something."""
-
-    def due(self, now_ns: int) -> Sequence[bytes]:
-        """Messages to send now."""
-
-    def on_event(self, event: Event, now_ns: int) -> None:
-        """Every event."""
-
-
-class Session:
+class LinkSession:
     """One open link, pumped by whoever waits for something."""
 
     def __init__(self, link: Link, clock: Callable[[], int] = time.monotonic_ns) -> None:
@@ -46,7 +35,7 @@ class Session:
         self._clock = clock
         self.encoder = MavlinkEncoder(OWN)
         self._decoder = MavlinkDecoder(OWN)
-        self._parts: list[Part] = []
+        self._parts: list[tuple[Callable[[int], Sequence[bytes]], Callable[[Event, int], None]]] = []
         self._beat_ns: int | None = None
         self._bytes = 0
 
@@ -57,7 +46,7 @@ class Session:
 
     @property
     def components(self) -> ComponentRegister:
-        """Who is there."""
+        """Which components are there."""
         return self._decoder.components
 
     @property
@@ -69,12 +58,12 @@ class Session:
         """Monotonic."""
         return self._clock()
 
-    def attach(self, part: Part) -> None:
-        """It is asked for messages and told every event from now on."""
-        self._parts.append(part)
+    def attach(self, due: Callable[[int], Sequence[bytes]], on_event: Callable[[Event, int], None]) -> None:
+        """Send what is due, and hand over every event, from now on; both get the monotonic time."""
+        self._parts.append((due, on_event))
 
     def wait(self, done: Callable[[], bool], timeout_s: float) -> bool:
-        """Pump until it is so, or the time is over; whether it is so.
+        """Pump until that is true, or the time is over; whether it is true.
 
         Raises:
             ToolError: when the link was lost.
@@ -87,10 +76,10 @@ class Session:
         return True
 
     def find_gimbal(self, timeout_s: float = _FIRST_HEARTBEAT_S) -> Sender:
-        """The gimbal, once it is heard.
+        """The gimbal, after its first heartbeat.
 
         Raises:
-            ToolError: saying what was heard instead.
+            ToolError: saying what came instead.
         """
         if not self.wait(lambda: self.gimbal is not None, timeout_s):
             raise ToolError(self._silence(timeout_s))
@@ -103,8 +92,8 @@ class Session:
             if self._beat_ns is None or now_ns - self._beat_ns >= _HEARTBEAT_NS:
                 self._beat_ns = now_ns
                 self._link.write(self.encoder.heartbeat())
-            for part in self._parts:
-                for message in part.due(now_ns):
+            for due, _ in self._parts:
+                for message in due(now_ns):
                     self._link.write(message)
             data = self._link.read(_WAIT_S)
         except LinkError as error:
@@ -113,8 +102,8 @@ class Session:
         arrival_ns = self._clock()
         self.components.forget_silent(arrival_ns)
         for event in self._decoder.feed(data, self._link.is_datagram, arrival_ns):
-            for part in self._parts:
-                part.on_event(event, arrival_ns)
+            for _, on_event in self._parts:
+                on_event(event, arrival_ns)
 
     def _silence(self, timeout_s: float) -> str:
         name = self._link.name
@@ -138,7 +127,7 @@ class Session:
 
 
 @contextmanager
-def session(link: Link) -> Iterator[Session]:
+def session(link: Link) -> Iterator[LinkSession]:
     """Open and close.
 
     Raises:
@@ -146,6 +135,6 @@ def session(link: Link) -> Iterator[Session]:
     """
     open_link(link)
     try:
-        yield Session(link)
+        yield LinkSession(link)
     finally:
         link.close()
