@@ -17,7 +17,7 @@ from gremsy_common.geometry import (
 )
 from gremsy_common.types.gimbal_state import GimbalAttitude, VehicleAttitude
 from gremsy_gimbal_driver.attitude.attitude_reading import YawFrame, reading_from_status
-from gremsy_gimbal_driver.attitude.attitude_stamping import MeasuredAttitude
+from gremsy_gimbal_driver.attitude.attitude_telemetry import MeasuredAttitude
 from gremsy_gimbal_driver.attitude.joint_chain import JointAngles, joints_from_attitude
 from gremsy_gimbal_driver.attitude.level_frame import earth_attitude, level_reference
 from gremsy_gimbal_driver.mavlink.mavlink_events import AttitudeStatus, Sender

@@ -27,7 +27,7 @@ from gremsy_common.errors import SuiteError
 from gremsy_common.types.attitude_age import AttitudeAge, together
 from gremsy_common.types.control_state import ControlState
 from gremsy_common.types.frame import Frame
-from gremsy_gimbal_driver.attitude.attitude_stamping import AttitudeStamping
+from gremsy_gimbal_driver.attitude.attitude_telemetry import AttitudeStamping
 from gremsy_gimbal_driver.calibration.calibration_parameters import CalibrationParameters, Pair
 from gremsy_gimbal_driver.calibration.calibration_result import CalibrationResult
 from gremsy_gimbal_driver.calibration.calibration_routine import CalibrationRoutine

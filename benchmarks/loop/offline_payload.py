@@ -24,7 +24,7 @@ from gremsy_common.geometry import (
     quaternion_from_rotation_vector,
 )
 from gremsy_common.types.gimbal_state import GimbalAttitude, LevelHeading, RateSetpoint, VehicleAttitude
-from gremsy_gimbal_driver.attitude.attitude_stamping import AttitudeStamping
+from gremsy_gimbal_driver.attitude.attitude_telemetry import AttitudeStamping
 from gremsy_gimbal_driver.attitude.level_heading import LevelHeadings
 from gremsy_gimbal_driver.device.payload_readings import ImuConversion
 from gremsy_gimbal_driver.mavlink.mavlink_decoder import MavlinkDecoder

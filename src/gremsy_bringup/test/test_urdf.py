@@ -175,7 +175,7 @@ def test_the_described_camera_is_the_drivers_camera(tilted: bool) -> None:
     from gremsy_common.geometry import quaternion_from_yaw_roll_pitch, yaw_roll_pitch
     from gremsy_common.types.gimbal_state import GimbalAttitude, VehicleAttitude
     from gremsy_gimbal_driver.attitude.attitude_reading import YawFrame
-    from gremsy_gimbal_driver.attitude.attitude_stamping import MeasuredAttitude
+    from gremsy_gimbal_driver.attitude.attitude_telemetry import MeasuredAttitude
     from gremsy_gimbal_driver.attitude.joint_chain import joints_from_attitude
     from gremsy_gimbal_driver.attitude.level_frame import level_reference
     from gremsy_gimbal_driver.goals.frame_tree import FrameTree

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from gremsy_common.types.control_state import ControlState
 from gremsy_common.types.gimbal_state import ImuReading, LevelHeading, RangeReading, VehicleAttitude, ZoomState
-from gremsy_gimbal_driver.attitude.attitude_stamping import MeasuredAttitude
+from gremsy_gimbal_driver.attitude.attitude_telemetry import MeasuredAttitude
 from gremsy_gimbal_driver.attitude.joint_chain import JointAngles
 from gremsy_gimbal_driver.attitude.level_frame import LevelReference
 from gremsy_gimbal_driver.calibration.calibration_result import CalibrationResult

@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable
 from dataclasses import replace
 
-from gremsy_gimbal_driver.attitude.attitude_stamping import AttitudeStamping
+from gremsy_gimbal_driver.attitude.attitude_telemetry import AttitudeStamping
 from gremsy_gimbal_driver.calibration.calibration_parameters import CalibrationParameters, Pair
 from gremsy_gimbal_driver.calibration.calibration_routine import CalibrationRoutine, CalibrationWish
 from gremsy_gimbal_driver.mavlink.mavlink_decoder import MavlinkDecoder

@@ -15,7 +15,7 @@ import pytest
 
 from gremsy_common.geometry import yaw_roll_pitch
 from gremsy_gimbal_driver.attitude.attitude_reading import YawFrame, reading_from_status
-from gremsy_gimbal_driver.attitude.attitude_stamping import AttitudeStamping, MeasuredAttitude
+from gremsy_gimbal_driver.attitude.attitude_telemetry import AttitudeStamping, MeasuredAttitude
 from gremsy_gimbal_driver.mavlink.mavlink_decoder import MavlinkDecoder
 from gremsy_gimbal_driver.mavlink.mavlink_dialect import dialect
 from gremsy_gimbal_driver.mavlink.mavlink_events import AttitudeStatus, Sender

@@ -34,8 +34,8 @@ def test_a_single_jump_is_left_out_and_counted():
     assert bench.motion.counts['attitude_jump'] == 1
 
 
-@pytest.mark.parametrize(('turn_deg', 'left_out'), [(26.9, 0), (27.1, 1)])
-def test_three_times_180_deg_s_is_believed_and_no_more(turn_deg, left_out):
+@pytest.mark.parametrize(('turn_deg', 'left_out'), [(22.9, 0), (23.1, 1)])
+def test_360_deg_s_and_5_degrees_are_believed_and_no_more(turn_deg, left_out):
     bench = Bench()
     bench.telemetry()
     bench.now_ms = 50

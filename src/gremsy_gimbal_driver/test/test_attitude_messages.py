@@ -13,7 +13,7 @@ from tf2_msgs.msg import TFMessage
 from gremsy_common.geometry import CAMERA_FROM_OPTICAL, matrix_from_quaternion, quaternion_from_yaw_roll_pitch
 from gremsy_common.types.gimbal_state import GimbalAttitude, VehicleAttitude
 from gremsy_gimbal_driver.attitude.attitude_reading import YawFrame
-from gremsy_gimbal_driver.attitude.attitude_stamping import MeasuredAttitude
+from gremsy_gimbal_driver.attitude.attitude_telemetry import MeasuredAttitude
 from gremsy_gimbal_driver.attitude.joint_chain import JointAngles, JointSource, joint_names
 from gremsy_gimbal_driver.attitude.level_frame import level_reference
 from gremsy_gimbal_driver.goals.frame_tree import FrameTree

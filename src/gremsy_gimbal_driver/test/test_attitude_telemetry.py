@@ -15,8 +15,7 @@ from gremsy_gimbal_driver.attitude.attitude_reading import (
     reading_from_orientation,
     reading_from_status,
 )
-from gremsy_gimbal_driver.attitude.attitude_stamping import AttitudeStamping
-from gremsy_gimbal_driver.attitude.attitude_telemetry import AttitudeTelemetry
+from gremsy_gimbal_driver.attitude.attitude_telemetry import AttitudeStamping, AttitudeTelemetry
 from gremsy_gimbal_driver.mavlink.mavlink_events import AttitudeStatus, MountOrientation, Sender
 from gremsy_gimbal_driver.mavlink.mavlink_frames import q_frd_from_level_camera
 from gremsy_gimbal_driver.motion.instant import Instant

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from gremsy_common.types.gimbal_state import RateSetpoint
-from gremsy_gimbal_driver.attitude.attitude_stamping import MeasuredAttitude
+from gremsy_gimbal_driver.attitude.attitude_telemetry import MeasuredAttitude
 from gremsy_gimbal_driver.device.stream_rates import ATTITUDE
 from gremsy_gimbal_driver.driver import GimbalDriver
 from gremsy_gimbal_driver.driver_listener import DriverListener, WrittenCommand

@@ -16,7 +16,7 @@ from gremsy_common.geometry import (
 )
 from gremsy_common.types.gimbal_state import GimbalAttitude, VehicleAttitude
 from gremsy_gimbal_driver.attitude.attitude_reading import YawFrame
-from gremsy_gimbal_driver.attitude.attitude_stamping import MeasuredAttitude
+from gremsy_gimbal_driver.attitude.attitude_telemetry import MeasuredAttitude
 from gremsy_gimbal_driver.attitude.joint_chain import (
     EncoderSettings,
     EncoderUnit,

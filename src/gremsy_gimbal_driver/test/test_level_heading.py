@@ -12,7 +12,7 @@ import pytest
 from gremsy_common.geometry import multiply_quaternions, quaternion_from_bearing, quaternion_from_rotation_vector
 from gremsy_common.types.gimbal_state import GimbalAttitude, ImuReading, LevelHeading, VehicleAttitude
 from gremsy_gimbal_driver.attitude.attitude_reading import YawFrame
-from gremsy_gimbal_driver.attitude.attitude_stamping import MeasuredAttitude
+from gremsy_gimbal_driver.attitude.attitude_telemetry import MeasuredAttitude
 from gremsy_gimbal_driver.attitude.level_heading import HeadingSource, LevelHeadings
 from gremsy_gimbal_driver.device.payload_readings import ImuConversion
 from gremsy_gimbal_driver.mavlink.mavlink_decoder import MavlinkDecoder

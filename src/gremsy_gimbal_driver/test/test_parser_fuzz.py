@@ -9,12 +9,14 @@ damaged frames each, ten frames in all pass the checksum, and one of them (seed 
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import numpy as np
 import pytest
 
 from benchmarks.gimbal.damaged_streams import DAMAGE, CameraStream, feed_damaged
 from benchmarks.gimbal.gimbal_parser import fuzz
+from gremsy_common.types.attitude_screen import AttitudeLimits, fault_of
 from gremsy_gimbal_driver.mavlink.mavlink_decoder import MavlinkDecoder
 from gremsy_gimbal_driver.mavlink.mavlink_dialect import CHECKSUM_EXTRA
 from gremsy_gimbal_driver.mavlink.mavlink_events import Sender
@@ -40,8 +42,9 @@ def test_a_million_bytes_raise_nothing_and_bring_no_wrong_attitude():
 
 def test_the_judge_sees_a_wrong_attitude(monkeypatch):
     # A decoder that believes any quaternion lets the device's own garbage through, and the judge has to say so.
-    monkeypatch.setattr('gremsy_gimbal_driver.mavlink.mavlink_decoder._NORM_TOLERANCE', 0.6)
-    monkeypatch.setattr('gremsy_gimbal_driver.attitude.attitude_jumps.JumpGate.passes', lambda *_: True)
+    loose = partial(fault_of, limits=AttitudeLimits(norm_tolerance=0.6))
+    monkeypatch.setattr('gremsy_gimbal_driver.mavlink.mavlink_decoder.fault_of', loose)
+    monkeypatch.setattr('gremsy_gimbal_driver.mavlink.mavlink_decoder.DamageGate.passes', lambda *_: True)
     result = feed_damaged(20_000, seed=1)
     assert result.wrong_attitudes > 0
     assert result.sentences[0].startswith('Nobody sent AttitudeStatus')
@@ -58,7 +61,7 @@ def test_every_kind_of_damage_changes_the_bytes_it_is_given(damage):
 def test_damage_that_the_checksum_misses_seldom_brings_an_attitude_that_is_far_off(bits, monkeypatch):
     assert share_far_off(bits) < 0.01
     # Without the gate it is much more, so there is something to hold back.
-    monkeypatch.setattr('gremsy_gimbal_driver.attitude.attitude_jumps.JumpGate.passes', lambda *_: True)
+    monkeypatch.setattr('gremsy_gimbal_driver.mavlink.mavlink_decoder.DamageGate.passes', lambda *_: True)
     assert share_far_off(bits) > 0.04
 
 

@@ -18,7 +18,7 @@ from gremsy_common.geometry import (
 )
 from gremsy_common.types.gimbal_state import GimbalAttitude, VehicleAttitude
 from gremsy_gimbal_driver.attitude.attitude_reading import YawFrame
-from gremsy_gimbal_driver.attitude.attitude_stamping import MeasuredAttitude
+from gremsy_gimbal_driver.attitude.attitude_telemetry import MeasuredAttitude
 from gremsy_gimbal_driver.attitude.level_frame import earth_attitude, level_reference
 from gremsy_gimbal_driver.attitude.vehicle_attitude import VehicleHistory, heading
 from gremsy_gimbal_driver.attitude.vehicle_state import VehicleStatePace, vehicle_state

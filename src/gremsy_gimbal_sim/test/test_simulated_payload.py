@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from gremsy_common.geometry import quaternion_from_bearing
-from gremsy_gimbal_driver.attitude.attitude_stamping import AttitudeStamping
+from gremsy_gimbal_driver.attitude.attitude_telemetry import AttitudeStamping
 from gremsy_gimbal_driver.mavlink.mavlink_decoder import MavlinkDecoder
 from gremsy_gimbal_driver.mavlink.mavlink_dialect import dialect
 from gremsy_gimbal_driver.mavlink.mavlink_encoder import MavlinkEncoder

@@ -56,7 +56,10 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         IMAGES,
         'Images on {topic} are older than those before and are not used: see that nobody else publishes there.',
     ),
-    'attitudes_not_finite': (ATTITUDE, 'An attitude on {topic} is no rotation and is not used: check its publisher.'),
+    'attitudes_not_finite': (
+        ATTITUDE,
+        'An attitude on {topic} is no unit quaternion, or turns impossibly fast, and is not used: check its publisher.',
+    ),
     'attitudes_unsorted': (
         ATTITUDE,
         'Attitudes on {topic} are older than those before and are not used: see that nobody else publishes there.',

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from gremsy_common.geometry import wrap_angle
 from gremsy_common.timing.stamp_check import StampCheck, StampFault, StampKind
+from gremsy_common.timing.timed_history import TimedHistory
 from gremsy_common.types.attitude_age import AttitudeAge
 from gremsy_common.types.camera_model import CameraModel
 from gremsy_common.types.control_state import ControlState
@@ -28,11 +29,10 @@ from gremsy_common.types.frame import Frame
 from gremsy_common.types.gimbal_state import GimbalAttitude, LevelHeading, RangeReading, RateSetpoint, ZoomState
 from gremsy_tracker.display.tracker_view import TrackerUpdate, TrackerView
 from gremsy_tracker.lock.aim_point import AimPoint
-from gremsy_tracker.lock.click import REACH_PX, TrackHistory, row_at_pixel
 from gremsy_tracker.lock.lock_evidence import Sighting
 from gremsy_tracker.lock.target_appearance import TargetAppearance
 from gremsy_tracker.lock.target_lock import LockState, LockStatus, TargetLock
-from gremsy_tracker.lock.target_request import TargetRequest, parse_request
+from gremsy_tracker.lock.target_request import CLICKABLE_NS, REACH_PX, TargetRequest, parse_request, row_at_pixel
 from gremsy_tracker.place.bearing_and_position import bearing_of, position_of
 from gremsy_tracker.place.box_ranges import upright_box
 from gremsy_tracker.place.target_range import RangedSight, TargetRanges
@@ -109,7 +109,7 @@ class Tracker:
         self.dropped: Counter[str] = Counter()
         self._stamps = StampCheck()
         self._stamp_faults: dict[str, StampFault] = {}
-        self._history = TrackHistory()
+        self._history: TimedHistory[Tracks] = TimedHistory(keep_ns=CLICKABLE_NS)
         self._target_row: int | None = None  # in the newest tracks
         self._zoom = TargetZoom(parameters)
         self._track_bearings: Array | None = None
@@ -209,7 +209,7 @@ class Tracker:
             send(setpoint)
             with self._mutex:
                 published = self._multi_object_tracker.correct(seen.tracks)
-                self._history.offer(published)
+                self._history.put(published.stamp_ns, published)
                 self._track_bearings = seen.bearings_rad
                 self._core.pictures_frozen = self._is_frozen(detections, seen)
                 self._look_for_range(seen)
@@ -226,7 +226,7 @@ class Tracker:
             stamp_ns: of the image that was clicked on; 0 means the newest.
         """
         with self._mutex:
-            tracks = self._history.at(stamp_ns)
+            tracks = self._history.at(stamp_ns) if stamp_ns else self._history.newest
             row = None if tracks is None else row_at_pixel(tracks.boxes_px, x_px, y_px)
             if tracks is None or row is None:
                 where = f'({x_px:.0f}, {y_px:.0f})'

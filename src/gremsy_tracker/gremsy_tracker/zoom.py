@@ -9,13 +9,13 @@ target's place is uncertain or near the frame's edge: a target that is lost zoom
 from __future__ import annotations
 
 import math
-from collections import deque
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gremsy_common.geometry import wrap_angle
+from gremsy_common.timing.timed_history import TimedHistory
 from gremsy_common.types.camera_model import CameraModel
 from gremsy_common.types.gimbal_state import ZoomState
 from gremsy_tracker.pointing.bearing_filter import BearingEstimate
@@ -136,21 +136,18 @@ class ZoomHistory:
     """
 
     def __init__(self) -> None:
-        self._states: deque[ZoomState] = deque(maxlen=_REPORTS_KEPT)
+        self._states: TimedHistory[ZoomState] = TimedHistory(most=_REPORTS_KEPT)
 
     @property
     def newest(self) -> float | None:
         """The last factor reported, however old; None before the first."""
-        return self._states[-1].factor if self._states else None
+        newest = self._states.newest
+        return None if newest is None else newest.factor
 
     def offer(self, state: ZoomState) -> None:
-        """One report; nonsense and a repeated one are left out, an earlier time than the last begins anew."""
-        if not math.isfinite(state.factor) or state.factor <= 0.0:
-            return
-        if self._states and state.stamp_ns < self._states[-1].stamp_ns:
-            self._states.clear()
-        if not self._states or state.stamp_ns > self._states[-1].stamp_ns:
-            self._states.append(state)
+        """One report; nonsense and a repeated one are left out, an earlier time than the last starts again."""
+        if math.isfinite(state.factor) and state.factor > 0.0 and state.stamp_ns != self._states.newest_ns:
+            self._states.put(state.stamp_ns, state)
 
     def clear(self) -> None:
         """Forget every report."""
@@ -162,17 +159,14 @@ class ZoomHistory:
         A lens takes equal times for equal factors, so between two reports the logarithm is interpolated; before the
         oldest and after the newest it is that one's.
         """
-        if not self._states or abs(stamp_ns - self._nearest_ns(stamp_ns)) > _BELIEVED_NS:
+        earlier, later = self._states.around(stamp_ns)
+        near = [each for each in (earlier, later) if each is not None and abs(each.stamp_ns - stamp_ns) <= _BELIEVED_NS]
+        if not near:
             return None
-        later = next((each for each in self._states if each.stamp_ns >= stamp_ns), self._states[-1])
-        earlier = next((each for each in reversed(self._states) if each.stamp_ns <= stamp_ns), self._states[0])
-        if later.stamp_ns <= earlier.stamp_ns:
-            return later.factor if stamp_ns <= later.stamp_ns else earlier.factor
+        if earlier is None or later is None or earlier is later:
+            return near[0].factor
         share = (stamp_ns - earlier.stamp_ns) / (later.stamp_ns - earlier.stamp_ns)
         return earlier.factor * (later.factor / earlier.factor) ** share
-
-    def _nearest_ns(self, stamp_ns: int) -> int:
-        return min((each.stamp_ns for each in self._states), key=lambda each: abs(each - stamp_ns))
 
 
 class TargetZoom:

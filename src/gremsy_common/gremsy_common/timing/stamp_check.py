@@ -20,6 +20,22 @@ BEHIND_NS = 5_000_000_000
 JUMP_NS = 500_000_000
 """Time that goes back by more is a clock that was set or a recording that began again, not a late message."""
 
+
+class StampOrder(Enum):
+    """Where a stamp stands to the newest one of its stream."""
+
+    NEXT = 'next'
+    NOT_NEWER = 'not newer'  # late, or there already
+    RESTARTED = 'restarted'  # the clock was set back, or a recording began again
+
+
+def order_of(stamp_ns: int, newest_ns: int | None) -> StampOrder:
+    """The one rule of which stamps may come next."""
+    if newest_ns is None or stamp_ns > newest_ns:
+        return StampOrder.NEXT
+    return StampOrder.RESTARTED if newest_ns - stamp_ns > JUMP_NS else StampOrder.NOT_NEWER
+
+
 _SET_CLOCKS = "see that every machine's clock is set (chrony), and that `use_sim_time` is the same everywhere"
 _ONE_PUBLISHER = 'see that nobody else publishes there, and that no clock is set back'
 _STAMP_EACH = 'let the camera stamp each image when it was captured, and see that nobody else publishes there'

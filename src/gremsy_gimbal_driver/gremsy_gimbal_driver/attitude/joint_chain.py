@@ -15,7 +15,7 @@ from enum import Enum
 import numpy as np
 
 from gremsy_common.geometry import multiply_quaternions, yaw_roll_pitch
-from gremsy_gimbal_driver.attitude.attitude_stamping import MeasuredAttitude
+from gremsy_gimbal_driver.attitude.attitude_telemetry import MeasuredAttitude
 from gremsy_gimbal_driver.attitude.level_frame import LevelReference
 from gremsy_gimbal_driver.mavlink.mavlink_events import MountStatus
 from gremsy_gimbal_driver.mavlink.mavlink_frames import ENCODER_SIGNS

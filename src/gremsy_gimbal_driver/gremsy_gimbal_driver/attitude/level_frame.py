@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from gremsy_common.geometry import multiply_quaternions, quaternion_from_bearing
 from gremsy_common.types.gimbal_state import EarthAttitude, VehicleAttitude
 from gremsy_gimbal_driver.attitude.attitude_reading import YawFrame
-from gremsy_gimbal_driver.attitude.attitude_stamping import MeasuredAttitude
+from gremsy_gimbal_driver.attitude.attitude_telemetry import MeasuredAttitude
 from gremsy_gimbal_driver.attitude.vehicle_attitude import heading
 from gremsy_gimbal_driver.mavlink.mavlink_frames import NORTH_IN_EARTH_RAD
 

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from gremsy_common.geometry import matrix_from_quaternion
 from gremsy_common.types.gimbal_state import ImuReading, LevelHeading, VehicleAttitude
 from gremsy_gimbal_driver.attitude.attitude_reading import YawFrame
-from gremsy_gimbal_driver.attitude.attitude_stamping import MeasuredAttitude
+from gremsy_gimbal_driver.attitude.attitude_telemetry import MeasuredAttitude
 from gremsy_gimbal_driver.attitude.vehicle_attitude import heading
 from gremsy_gimbal_driver.motion.instant import nanoseconds
 

@@ -8,8 +8,7 @@ attitude is interpolated at the stamp of the camera's.
 from __future__ import annotations
 
 import math
-from bisect import bisect_right
-from collections import Counter, deque
+from collections import Counter
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -21,6 +20,8 @@ from gremsy_common.geometry import (
     quaternion_from_rotation_vector,
     rotation_vector_between,
 )
+from gremsy_common.timing.timed_history import TimedHistory
+from gremsy_common.types.attitude_screen import VEHICLE_LIMITS, fault_of
 from gremsy_common.types.gimbal_state import VehicleAttitude
 from gremsy_gimbal_driver.motion.instant import nanoseconds
 
@@ -60,7 +61,7 @@ class VehicleHistory:
 
     def __init__(self, age_limit_s: float = 0.5) -> None:
         self._age_limit_s = age_limit_s
-        self._samples: deque[VehicleAttitude] = deque(maxlen=_KEPT)
+        self._samples: TimedHistory[VehicleAttitude] = TimedHistory(most=_KEPT)
         self.counts: Counter[str] = Counter()
 
     def take(self, sample: VehicleAttitude, now_ros_ns: int) -> VehicleRefusal | None:
@@ -78,13 +79,13 @@ class VehicleHistory:
             elif sample.stamp_ns <= newest.stamp_ns:
                 self.counts['vehicle_not_newer'] += 1
                 return VehicleRefusal('vehicle_not_newer', 'A vehicle attitude was ignored: a newer one came before.')
-        self._samples.append(sample)
+        self._samples.put(sample.stamp_ns, sample)
         return None
 
     @property
     def newest(self) -> VehicleAttitude | None:
         """The last sample taken, however old."""
-        return self._samples[-1] if self._samples else None
+        return self._samples.newest
 
     def trouble(self, now_ros_ns: int) -> str:
         """Why there is no vehicle attitude now; empty where there is one."""
@@ -107,22 +108,16 @@ class VehicleHistory:
 
         None where the nearest sample before is older than the limit, or all are younger than the stamp.
         """
-        samples = self._samples
-        if not samples:
+        before, after = self._samples.around(stamp_ns)
+        if before is None or stamp_ns - before.stamp_ns > nanoseconds(self._age_limit_s):
             return None
-        index = bisect_right(samples, stamp_ns, key=lambda each: each.stamp_ns)
-        if index == 0:
-            return None
-        before = samples[index - 1]
-        if stamp_ns - before.stamp_ns > nanoseconds(self._age_limit_s):
-            return None
-        if index < len(samples):
-            return _between(before, samples[index], stamp_ns)
-        return _after(before, stamp_ns)
+        if before is after:
+            return before
+        return _after(before, stamp_ns) if after is None else _between(before, after, stamp_ns)
 
     def _refusal(self, sample: VehicleAttitude, now_ros_ns: int) -> VehicleRefusal | None:
         norm = float(np.linalg.norm(sample.earth_from_vehicle_wxyz))
-        if not (math.isfinite(norm) and abs(norm - 1.0) < 0.01):
+        if fault_of(norm, (), VEHICLE_LIMITS) is not None:
             return VehicleRefusal(
                 'vehicle_not_a_rotation',
                 'A vehicle attitude was refused: its orientation is not a unit quaternion of finite numbers.',

@@ -13,8 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gremsy_common.types.gimbal_state import ImuReading, LevelHeading, RangeReading, VehicleAttitude, ZoomState
-from gremsy_gimbal_driver.attitude.attitude_stamping import AttitudeStamping, MeasuredAttitude
-from gremsy_gimbal_driver.attitude.attitude_telemetry import AttitudeTelemetry
+from gremsy_gimbal_driver.attitude.attitude_telemetry import AttitudeStamping, AttitudeTelemetry, MeasuredAttitude
 from gremsy_gimbal_driver.attitude.joint_chain import JointAngles, joints_from_attitude, joints_from_encoders
 from gremsy_gimbal_driver.attitude.level_frame import level_reference
 from gremsy_gimbal_driver.attitude.level_heading import LevelHeadings

@@ -12,8 +12,8 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
+from gremsy_common.types.attitude_screen import GIMBAL_LIMITS, DamageGate, fault_of
 from gremsy_common.types.gimbal_state import STANDARD_GRAVITY_M_S2
-from gremsy_gimbal_driver.attitude.attitude_jumps import JumpGate
 from gremsy_gimbal_driver.mavlink.component_register import (
     PAYLOAD_COMPONENT,
     ComponentKind,
@@ -43,10 +43,6 @@ from gremsy_gimbal_driver.mavlink.mavlink_events import (
 from gremsy_gimbal_driver.mavlink.mavlink_framing import Framer, MavlinkFrame
 from gremsy_gimbal_driver.mavlink.status_text import StatusTextChunks
 
-# float32 quaternions are unit to 1e-7, 16 bit ones to 1e-4; the rest is room for a device that does not renormalise.
-_NORM_TOLERANCE = 0.002
-# The gyros' range (1000 deg/s, gimbal.md 1.4), a little over it for what a device computes.
-_FASTEST_RAD_S = 20.0
 _LARGEST_DELTA_YAW_RAD = 2 * math.pi
 # Pan ends at 345 degrees (gimbal.md 1.8); room for one that counts on over a turn.
 _LARGEST_ANGLE_DEG = 720.0
@@ -94,7 +90,7 @@ class MavlinkDecoder:
         self.components = components or ComponentRegister(pinned)
         """Who speaks, and when last, in the times that `feed` was given."""
         self._texts = StatusTextChunks(self.rejects)
-        self._jumps = JumpGate()
+        self._damage = DamageGate()
         self._fills_delta_yaw = False
         self._events: dict[int, Callable[[Sender, _Fields], Event | None]] = {
             dialect.MAVLINK_MSG_ID_HEARTBEAT: lambda sender, of: Heartbeat(sender, of[1], of[2], of[4]),
@@ -125,7 +121,7 @@ class MavlinkDecoder:
         """The link was reopened: what was half received will not go on."""
         self._framer.reset()
         self._texts.forget()
-        self._jumps.forget()
+        self._damage.forget()
 
     def feed(self, data: bytes, datagram: bool = False, now_ns: int = 0) -> list[Event]:
         """The believable events in these bytes, in order; `now_ns` only goes into `components`."""
@@ -176,23 +172,19 @@ class MavlinkDecoder:
         boot_ms, w, x, y, z, roll_rate, pitch_rate, yaw_rate, failures, flags, _, _, delta_yaw, delta_rate, _ = fields
         self._fills_delta_yaw |= delta_yaw != 0.0
         norm = math.sqrt(w * w + x * x + y * y + z * z)
-        if not math.isfinite(norm):
-            raise _Refused('attitude_not_finite')
-        if abs(norm - 1.0) > _NORM_TOLERANCE:
-            raise _Refused('attitude_not_unit')
         rates = (roll_rate, pitch_rate, yaw_rate)
-        # NaN is not larger: the device may not know a rate.
-        if abs(roll_rate) > _FASTEST_RAD_S or abs(pitch_rate) > _FASTEST_RAD_S or abs(yaw_rate) > _FASTEST_RAD_S:
-            raise _Refused('attitude_rate_impossible')
+        fault = fault_of(norm, rates)
+        if fault is not None:
+            raise _Refused(f'attitude_{fault.value}')
         # Without either flag the field is to be ignored: old firmware does not send it, and then it reads 0. With one
         # a device that has never filled it in does not know it either: MAVSDK's (gimbal.md 9) and PX4's Gazebo gimbal.
         delta = delta_yaw if flags & _YAW_FRAME_KNOWN and self._fills_delta_yaw else math.nan
         if abs(delta) > _LARGEST_DELTA_YAW_RAD:
             raise _Refused('attitude_delta_yaw_impossible')
         q = (w / norm, x / norm, y / norm, z / norm)
-        if not self._jumps.passes(boot_ms, q):
+        if not self._damage.passes(boot_ms, q):
             raise _Refused('attitude_jumped')
-        delta_rate = delta_rate if math.isfinite(delta) and abs(delta_rate) <= _FASTEST_RAD_S else math.nan
+        delta_rate = delta_rate if math.isfinite(delta) and abs(delta_rate) <= GIMBAL_LIMITS.fastest_rad_s else math.nan
         return AttitudeStatus(sender, boot_ms, flags, q, rates, failures, delta, delta_rate)
 
     def _orientation(self, sender: Sender, fields: _Fields) -> MountOrientation:

@@ -11,12 +11,11 @@ from __future__ import annotations
 import math
 from collections import Counter
 
+from gremsy_common.types.attitude_screen import GIMBAL_LIMITS
 from gremsy_gimbal_driver.motion.instant import Instant, nanoseconds
 from gremsy_gimbal_driver.motion.motion_output import Pair
 from gremsy_gimbal_driver.motion.motion_parameters import MotionParameters
 
-# No gimbal turns faster than 180 deg/s; with a margin, since a rate that is only measured is coarse.
-_FASTEST_RAD_S = 3.0 * math.radians(180.0)
 # Attitudes arrive in bunches; a step is never held against less than this.
 _LEAST_TIME_NS = nanoseconds(0.05)
 # A refused attitude counts two, a believed one takes one back: garbage of up to a third (14 % were seen, gimbal.md 1.4)
@@ -88,5 +87,6 @@ class AttitudeGuard:
     def _reachable(self, angles_rad: Pair, now_ns: int) -> bool:
         if self._any_step or self.angles_rad is None:
             return True
-        reach = _FASTEST_RAD_S * max(now_ns - self._measured_ns, _LEAST_TIME_NS) * 1e-9
+        elapsed_s = max(now_ns - self._measured_ns, _LEAST_TIME_NS) * 1e-9
+        reach = GIMBAL_LIMITS.reach_margin_rad + GIMBAL_LIMITS.reach_rad_s * elapsed_s
         return all(abs(new - old) <= reach for new, old in zip(angles_rad, self.angles_rad, strict=True))

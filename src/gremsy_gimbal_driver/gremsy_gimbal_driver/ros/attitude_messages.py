@@ -22,7 +22,7 @@ from sensor_msgs.msg import JointState
 from tf2_msgs.msg import TFMessage
 
 from gremsy_common.ros.messages.header_messages import header, stamp_of
-from gremsy_gimbal_driver.attitude.attitude_stamping import MeasuredAttitude
+from gremsy_gimbal_driver.attitude.attitude_telemetry import MeasuredAttitude
 from gremsy_gimbal_driver.attitude.joint_chain import JOINTS, JointAngles
 from gremsy_gimbal_driver.attitude.level_frame import LevelReference
 from gremsy_gimbal_driver.goals.frame_tree import FrameTransform

@@ -4,12 +4,13 @@
 from __future__ import annotations
 
 import math
-from collections import Counter, OrderedDict
+from collections import Counter
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gremsy_common.boxes import intersection_over_union
+from gremsy_common.timing.timed_history import TimedHistory
 from gremsy_common.types.detections import Tracks
 from gremsy_common.types.frame import Frame
 from gremsy_tracker.lock.appearance import AppearanceModel, signatures
@@ -36,25 +37,22 @@ class FrameHistory:
     """
 
     def __init__(self) -> None:
-        self._images: OrderedDict[int, tuple[NDArray[np.uint8], int]] = OrderedDict()
+        self._images: TimedHistory[tuple[NDArray[np.uint8], int]] = TimedHistory(most=_PICTURES_KEPT)
 
     def offer(self, stamp_ns: int, image: NDArray[np.uint8]) -> None:
         """One more picture."""
         step = -(-max(image.shape[:2]) // _WIDEST_PX)
         if step > 1:
             image = np.ascontiguousarray(image[::step, ::step])
-        self._images[stamp_ns] = (image, step)
-        if len(self._images) > _PICTURES_KEPT:
-            self._images.popitem(last=False)
+        self._images.put(stamp_ns, (image, step))
 
     def at(self, stamp_ns: int) -> tuple[NDArray[np.uint8], int] | None:
         """The picture of that stamp, and of how many pixels one was kept, by row and by column; None if it is gone."""
-        return self._images.get(stamp_ns)
+        return self._images.exactly(stamp_ns)
 
     def forget_before(self, stamp_ns: int) -> None:
         """Pictures older than that are needed no more."""
-        while self._images and next(iter(self._images)) < stamp_ns:
-            self._images.popitem(last=False)
+        self._images.forget_before(stamp_ns)
 
     def clear(self) -> None:
         """Keep nothing."""

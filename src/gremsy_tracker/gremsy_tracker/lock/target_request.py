@@ -1,9 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What an operator or another node asks to be followed, as one word on `target/select_id`."""
+"""What an operator or another node asks to be followed: a click, or one word on `target/select_id`."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+REACH_PX = 40.0
+"""A click may miss a box by this much."""
+
+CLICKABLE_NS = 3_000_000_000
+"""A click is on one of the boxes on the screen when it was made: longer than glass-to-glass delay and reaction."""
 
 _POLICIES = ('nearest', 'largest')
 # Longer words are shown cut: an error is read by people.
@@ -55,3 +64,15 @@ def parse_request(text: str) -> TargetRequest:
         f"'{shown}' names no target: give a track's id as `tracks` carries it ('7'), a class ('class:person'), "
         "'nearest' or 'largest', or both ('largest:car')."
     )
+
+
+def row_at_pixel(boxes_px: NDArray[np.float64], x_px: float, y_px: float) -> int | None:
+    """Of the boxes (N, 4) under the pixel the smallest, else the nearest within reach; None where there is none."""
+    if not len(boxes_px):
+        return None
+    pixel = np.array([x_px, y_px])
+    outside = np.maximum(np.maximum(boxes_px[:, :2] - pixel, pixel - boxes_px[:, 2:]), 0.0)
+    distance = np.linalg.norm(outside, axis=1)
+    area = np.prod(boxes_px[:, 2:] - boxes_px[:, :2], axis=1)
+    row = int(np.lexsort((area, distance))[0])
+    return row if distance[row] <= REACH_PX else None

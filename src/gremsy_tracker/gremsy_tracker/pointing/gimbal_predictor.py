@@ -7,13 +7,13 @@ attitude is carried on through them with the plant's own model: a pure delay, th
 
 from __future__ import annotations
 
-from collections import deque
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gremsy_common.geometry import wrap_angle
+from gremsy_common.timing.timed_history import TimedHistory
 from gremsy_tracker.pointing.servo_response import Servo, ServoState
 
 Array = NDArray[np.float64]
@@ -42,15 +42,11 @@ class GimbalPredictor:
     """Remembers the rates that were asked for and applies them to the newest telemetry."""
 
     def __init__(self) -> None:
-        self._commands: deque[tuple[int, Array]] = deque()
+        self._commands: TimedHistory[Array] = TimedHistory(keep_ns=_KEEP_NS)
 
     def commanded(self, now_ns: int, rate_rad_s: Array) -> None:
         """A rate (2,) was asked for at that time; it holds until the next."""
-        if self._commands and now_ns < self._commands[-1][0]:
-            self._commands.clear()  # the clock jumped back: what was asked before has no place in the new time
-        self._commands.append((now_ns, np.array(rate_rad_s, dtype=np.float64)))
-        while len(self._commands) > 1 and self._commands[1][0] < now_ns - _KEEP_NS:
-            self._commands.popleft()
+        self._commands.put(now_ns, np.array(rate_rad_s, dtype=np.float64))
 
     def clear(self) -> None:
         """Forget the rates asked for."""
@@ -59,7 +55,7 @@ class GimbalPredictor:
     def asked_at(self, time_ns: int) -> Array | None:
         """The rate (2,) that held at that time; None when none had been asked for, or only too long before to hold."""
         newest = None
-        for asked_ns, command in self._acting_after(time_ns):
+        for asked_ns, command in self._commands.held_since(time_ns):
             if asked_ns > time_ns:
                 break
             newest = command if time_ns - asked_ns <= _HOLDS_NS else None
@@ -93,7 +89,7 @@ class GimbalPredictor:
         time_ns = from_ns
         stretches: list[tuple[float, Array | None]] = []
         rate: Array | None = None
-        for asked_ns, command in self._acting_after(from_ns - delay_ns):
+        for asked_ns, command in self._commands.held_since(from_ns - delay_ns):
             begins_ns = min(asked_ns + delay_ns, until_ns)
             if begins_ns > time_ns:
                 stretches.append(((begins_ns - time_ns) * 1e-9, rate))
@@ -104,13 +100,3 @@ class GimbalPredictor:
         if until_ns > time_ns:
             stretches.append(((until_ns - time_ns) * 1e-9, rate))
         return stretches
-
-    def _acting_after(self, asked_ns: int) -> list[tuple[int, Array]]:
-        """The rates asked for since that time, and the one before, in order; most of the three seconds is older."""
-        recent: list[tuple[int, Array]] = []
-        for item in reversed(self._commands):
-            recent.append(item)
-            if item[0] <= asked_ns:
-                break
-        recent.reverse()
-        return recent

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gremsy_common.geometry import matrix_from_quaternion, wrap_angle
-from gremsy_common.timing.stamp_check import AHEAD_NS, JUMP_NS
+from gremsy_common.timing.stamp_check import AHEAD_NS, JUMP_NS, StampOrder, order_of
 from gremsy_common.types.gimbal_state import GimbalAttitude, LevelHeading, RateSetpoint
 from gremsy_tracker.pointing import bearings
 from gremsy_tracker.pointing.bearing_filter import BearingEstimate, BearingFilter, BearingMotion
@@ -178,10 +178,11 @@ class PointingCore:
         if stamp_ns > now_ns + AHEAD_NS:
             self.dropped['images_from_the_future'] += 1
             return False
-        if self._image_ns is not None and stamp_ns <= self._image_ns:
-            if self._image_ns - stamp_ns <= JUMP_NS:
-                self.dropped['images_unsorted'] += 1
-                return False
+        order = order_of(stamp_ns, self._image_ns)
+        if order is StampOrder.NOT_NEWER:
+            self.dropped['images_unsorted'] += 1
+            return False
+        if order is StampOrder.RESTARTED:
             self.dropped['image_clock_jumps'] += 1
             self.restart_time()
         self._image_ns, self._arrived_ns = stamp_ns, now_ns

@@ -8,7 +8,6 @@ a second at most, that is 3 % of a core while there is something to learn, and n
 from __future__ import annotations
 
 import threading
-from collections import deque
 from collections.abc import Callable
 
 import numpy as np
@@ -50,8 +49,7 @@ class AttitudeAgeLearner:
 
     def __init__(self) -> None:
         self._mutex = threading.Lock()
-        self._visual = VisualEgoMotion()
-        self._stamps: deque[int] = deque(maxlen=32)
+        self._visual = VisualEgoMotion(_LEAST_APART_NS)
         self._turns: list[SeenTurn] = []
         self._since_ns: int | None = None
         self._looked_ns = 0  # the later stamp of the newest pair
@@ -64,7 +62,6 @@ class AttitudeAgeLearner:
         """Time began anew."""
         with self._mutex:
             self._visual.clear()
-            self._stamps.clear()
             self._forget()
             self._moved_ns, self._newest_ns, self._looked_ns, self._paused_until_ns = None, 0, 0, 0
 
@@ -96,13 +93,7 @@ class AttitudeAgeLearner:
 
     def offer_frame(self, frame: Frame) -> None:
         """A picture."""
-        with self._mutex:
-            if self._stamps and 0 <= frame.stamp_ns - self._stamps[-1] < _LEAST_APART_NS:
-                return
-            if self._stamps and frame.stamp_ns < self._stamps[-1]:
-                self._stamps.clear()
-            if self._visual.offer(frame.stamp_ns, frame.image):
-                self._stamps.append(frame.stamp_ns)
+        self._visual.offer(frame.stamp_ns, frame.image)
 
     def learn(
         self,
@@ -147,7 +138,7 @@ class AttitudeAgeLearner:
     def _next_pair(self) -> tuple[int, int] | None:
         """The newest pair that telemetry reaches beyond, not sooner than a quarter of a second after the last."""
         with self._mutex:
-            stamps = [stamp for stamp in self._stamps if stamp <= self._newest_ns - _AHEAD_NS]
+            stamps = self._visual.stamps_until(self._newest_ns - _AHEAD_NS)
             if not stamps or stamps[-1] - self._looked_ns < _PAIR_EVERY_NS or stamps[-1] < self._paused_until_ns:
                 return None
             after_ns = stamps[-1]

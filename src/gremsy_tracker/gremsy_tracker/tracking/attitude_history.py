@@ -3,17 +3,17 @@
 
 from __future__ import annotations
 
-import bisect
 import math
 from collections import Counter, deque
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gremsy_common.geometry import matrix_from_quaternion, multiply_quaternions, quaternion_from_rotation_vector
-from gremsy_common.timing.stamp_check import JUMP_NS
+from gremsy_common.timing.stamp_check import StampOrder, order_of
+from gremsy_common.timing.timed_history import TimedHistory
+from gremsy_common.types.attitude_screen import fault_of, reaches
 from gremsy_common.types.gimbal_state import GimbalAttitude
 
 Array = NDArray[np.float64]
@@ -22,12 +22,9 @@ Array = NDArray[np.float64]
 _KEEP_NS = 3_000_000_000
 _BREAKS = 8
 _KEPT_ANSWERS = 8
-# What no gimbal does (and no hand): three times a Gremsy's fastest slew, as in the driver's JumpGate.
-_FASTEST_RAD_S = 10.0
-_ALWAYS_RAD = 0.2
 # An azimuth that is elsewhere than its own rate leads, by more than 2 degrees and what the fastest slew explains (180
-# deg/s, in case the rates are not told), while nothing else is, counts from elsewhere: the mode has changed, or the
-# device began anew. The camera did not turn.
+# deg/s, in case the rates are not known), while nothing else is, counts from elsewhere: the mode has changed, or the
+# device restarted. The camera did not turn.
 _RECOUNTED_RAD, _RECOUNTED_RAD_S, _RECOUNTED_RAD_S2 = math.radians(2.0), math.radians(180.0), math.radians(200.0)
 _UPRIGHT_RAD = math.radians(2.0)
 _LONGEST_GAP_S = 0.5
@@ -63,45 +60,40 @@ class AttitudeHistory:
         self.jumped_ns: int | None = None
         self.recounted: tuple[int, float] | None = None
         self._breaks_ns: deque[int] = deque(maxlen=_BREAKS)  # of the first samples that count from elsewhere
-        self._stamps_ns: list[int] = []
-        self._samples: list[GimbalAttitude] = []
+        self._samples: TimedHistory[GimbalAttitude] = TimedHistory(keep_ns=_KEEP_NS)
         self._answers: dict[tuple[int, float], AttitudeAt | None] = {}  # since the newest sample
 
     def offer(self, sample: GimbalAttitude) -> bool:
-        """Store a sample; False (and counted) if it is not finite, not a rotation, or not newer than the newest."""
-        quaternion, rate = sample.level_from_camera_wxyz, sample.rate_rad_s
-        norm = float(np.linalg.norm(quaternion))
-        if not (np.isfinite(norm) and bool(np.isfinite(rate).all())) or abs(norm - 1.0) > 0.1:
+        """Store a sample; False (and counted) if no camera can have it, or it is not newer than the newest."""
+        norm, rates = float(np.linalg.norm(sample.level_from_camera_wxyz)), sample.rate_rad_s.tolist()
+        if fault_of(norm, rates) is not None or not all(map(math.isfinite, rates)):
             self.dropped['attitudes_not_finite'] += 1
             return False
-        if self._stamps_ns and sample.stamp_ns <= self._stamps_ns[-1]:
-            if self._stamps_ns[-1] - sample.stamp_ns <= JUMP_NS:
-                self.dropped['attitudes_unsorted'] += 1
-                return False
+        order = order_of(sample.stamp_ns, self._samples.newest_ns)
+        if order is StampOrder.NOT_NEWER:
+            self.dropped['attitudes_unsorted'] += 1
+            return False
+        if order is StampOrder.RESTARTED:
             self.clear()
         self.recounted = None
-        turned_rad = _recounted(self._samples[-1], sample) if self._samples else 0.0
+        before = self._samples.newest
+        turned_rad = _recounted(before, sample) if before is not None else 0.0
         if turned_rad:
             self.dropped['azimuths_counted_anew'] += 1
             self.recounted = sample.stamp_ns, turned_rad
             self.jumped_ns = sample.stamp_ns
             self._breaks_ns.append(sample.stamp_ns)
-        elif self._samples and _jumps(self._samples[-1], sample):
+        elif before is not None and _jumps(before, sample):
             # What came before is of another frame, or this is damaged: nothing is interpolated between the two.
             self.dropped['attitude_jumps'] += 1
             self.clear()
             self.jumped_ns = sample.stamp_ns
-        self._stamps_ns.append(sample.stamp_ns)
-        self._samples.append(sample)
+        self._samples.put(sample.stamp_ns, sample)
         self._answers.clear()
-        old = bisect.bisect_left(self._stamps_ns, sample.stamp_ns - _KEEP_NS)
-        if old > 64:  # in lumps: deleting from the front of a list moves the rest
-            del self._stamps_ns[:old], self._samples[:old]
         return True
 
     def clear(self) -> None:
         """Forget everything."""
-        self._stamps_ns.clear()
         self._samples.clear()
         self._answers.clear()
         self.jumped_ns = self.recounted = None
@@ -110,16 +102,11 @@ class AttitudeHistory:
     @property
     def newest(self) -> GimbalAttitude | None:
         """The newest sample."""
-        return self._samples[-1] if self._samples else None
+        return self._samples.newest
 
     def longest_silence_ns(self, since_ns: int, until_ns: int) -> int:
         """The longest time without a sample between two stamps; a gap that reaches beyond them counts whole."""
-        first = max(0, bisect.bisect_right(self._stamps_ns, since_ns) - 1)
-        last = bisect.bisect_left(self._stamps_ns, until_ns) + 1
-        stamps_ns = self._stamps_ns[first:last]
-        if not stamps_ns or stamps_ns[-1] < until_ns:
-            stamps_ns.append(until_ns)
-        return max((after - before for before, after in pairwise([min(since_ns, stamps_ns[0]), *stamps_ns])), default=0)
+        return self._samples.longest_gap_ns(since_ns, until_ns)
 
     def at(self, stamp_ns: int, reach_s: float) -> AttitudeAt | None:
         """The attitude at a time, None where the nearest sample is more than `reach_s` away.
@@ -129,8 +116,6 @@ class AttitudeHistory:
         swings on that. What both rates have too much, as those of a gyro on a turning vehicle, cancels. Beside one
         sample alone it is carried on, or back, at that sample's own rate.
         """
-        if not self._samples:
-            return None
         # The stamps of an image and of the one before are asked for by everybody in turn.
         question = (stamp_ns, reach_s)
         if question not in self._answers:
@@ -140,14 +125,12 @@ class AttitudeHistory:
         return self._answers[question]
 
     def _found(self, stamp_ns: int, reach_ns: int) -> AttitudeAt | None:
-        after = bisect.bisect_left(self._stamps_ns, stamp_ns)
-        if after == len(self._samples):
-            return self._carried(self._samples[-1], stamp_ns, reach_ns)
-        if after == 0 or self._stamps_ns[after] == stamp_ns:
-            return self._carried(self._samples[after], stamp_ns, reach_ns)
-        earlier, later = self._samples[after - 1], self._samples[after]
+        earlier, later = self._samples.around(stamp_ns)
+        if earlier is None or later is None or earlier is later:
+            only = earlier or later
+            return None if only is None else self._carried(only, stamp_ns, reach_ns)
         gap_ns = later.stamp_ns - earlier.stamp_ns
-        if gap_ns > 2 * reach_ns or self._stamps_ns[after] in self._breaks_ns:
+        if gap_ns > 2 * reach_ns or later.stamp_ns in self._breaks_ns:
             nearer = earlier if stamp_ns - earlier.stamp_ns < later.stamp_ns - stamp_ns else later
             return self._carried(nearer, stamp_ns, reach_ns)
         share = (stamp_ns - earlier.stamp_ns) / gap_ns
@@ -189,9 +172,8 @@ def _inverse(unit_wxyz: Array) -> Array:
 
 
 def _jumps(before: GimbalAttitude, after: GimbalAttitude) -> bool:
-    cosine = abs(float(before.level_from_camera_wxyz @ after.level_from_camera_wxyz))
-    turned_rad = 2 * math.acos(min(1.0, cosine))
-    return turned_rad > _ALWAYS_RAD + _FASTEST_RAD_S * (after.stamp_ns - before.stamp_ns) * 1e-9
+    cosine = float(before.level_from_camera_wxyz @ after.level_from_camera_wxyz)
+    return not reaches(cosine, (after.stamp_ns - before.stamp_ns) * 1e-9)
 
 
 def slerp(a_wxyz: Array, b_wxyz: Array, share: float) -> Array:

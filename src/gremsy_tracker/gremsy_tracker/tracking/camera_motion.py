@@ -6,12 +6,13 @@ Which camera model (zoom included) each image was taken with is remembered here 
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 
+from gremsy_common.timing.timed_history import TimedHistory
 from gremsy_common.types.camera_model import CameraModel
 from gremsy_common.types.frame import Frame
 from gremsy_tracker.tracker_parameters import TrackerParameters
@@ -34,32 +35,29 @@ class CameraHistory:
 
     def __init__(self) -> None:
         self.dropped: Counter[str] = Counter()
-        self._changes: deque[tuple[int, CameraModel]] = deque(maxlen=_KEEP)
+        self._changes: TimedHistory[CameraModel] = TimedHistory(most=_KEEP)
 
     def offer(self, stamp_ns: int, model: CameraModel) -> bool:
         """Store what a CameraInfo of that stamp said; False (and counted) for an uncalibrated camera."""
         if not model.usable:
             self.dropped['camera_models_unusable'] += 1
             return False
-        while self._changes and self._changes[-1][0] > stamp_ns:  # a clock that jumped back
-            self._changes.pop()
-        if not self._changes or self._changes[-1][1] != model:
-            self._changes.append((stamp_ns, model))
+        self._changes.forget_after(stamp_ns)  # a clock that jumped back
+        if self._changes.newest != model:
+            self._changes.put(stamp_ns, model)
         return True
 
     def clear(self) -> None:
         """Forget all but the newest model, which stays valid for every time."""
-        if self._changes:
-            newest = self._changes[-1][1]
+        newest = self._changes.newest
+        if newest is not None:
             self._changes.clear()
-            self._changes.append((0, newest))
+            self._changes.put(0, newest)
 
     def at(self, stamp_ns: int) -> CameraModel | None:
         """The model valid at that time (the oldest one known, for an earlier time); None before the first."""
-        for since_ns, model in reversed(self._changes):
-            if since_ns <= stamp_ns:
-                return model
-        return self._changes[0][1] if self._changes else None
+        earlier, later = self._changes.around(stamp_ns)
+        return earlier or later
 
 
 class CameraMotion:

@@ -9,7 +9,6 @@ in it says whether it is more like what was there before, or like what should ha
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 from typing import Any
@@ -17,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gremsy_common.timing.timed_history import TimedHistory
 from gremsy_tracker.tracking.ego_motion import ImageMotion, move_points
 
 Array = NDArray[np.float64]
@@ -44,7 +44,7 @@ class FrozenSight:
     """Takes the pictures as they come, and judges each with what is known of the camera's motion."""
 
     def __init__(self) -> None:
-        self._pictures: deque[tuple[int, int, NDArray[Any]]] = deque(maxlen=_REMEMBERED)
+        self._pictures: TimedHistory[tuple[int, NDArray[Any]]] = TimedHistory(most=_REMEMBERED)
         self._still_since_ns: int | None = None
         self._frozen: tuple[int, NDArray[Any]] | None = None
 
@@ -58,9 +58,10 @@ class FrozenSight:
         step = max(1, round(image.shape[1] / _WIDTH))
         small = image[::step, ::step]
         grey = small if small.ndim == 2 else small[..., 1 if small.shape[2] > 1 else 0]
-        if self._pictures and self._pictures[-1][2].shape != grey.shape:
+        before = self._pictures.newest
+        if before is not None and before[1].shape != grey.shape:
             self.clear()
-        self._pictures.append((stamp_ns, step, grey.astype(np.float32)))
+        self._pictures.put(stamp_ns, (step, grey.astype(np.float32)))
 
     def judge(
         self,
@@ -80,10 +81,10 @@ class FrozenSight:
             motion_since: from the picture of an earlier stamp to this one; None where nothing tells.
             silence_ns_since: the longest time without telemetry from an earlier stamp to this one.
         """
-        now = next((each for each in reversed(self._pictures) if each[0] == stamp_ns), None)
+        now = self._pictures.exactly(stamp_ns)
         if now is None:
             return self._frozen is not None
-        _, step, picture = now
+        step, picture = now
         if self._frozen is not None:
             self._look_for_a_thaw(stamp_ns, picture)
         still, moved = self._votes(stamp_ns, step, picture, boxes_px, motion_since)
@@ -114,7 +115,7 @@ class FrozenSight:
         """How many tiles stayed, and how many moved as they should."""
         tiles = list(_tiles(picture.shape))
         centres_px = np.array([centre for _, centre in tiles]) * step
-        for before_ns, _, before in reversed(self._pictures):
+        for before_ns, (_, before) in reversed(self._pictures):
             if stamp_ns - before_ns < _LEAST_NS:
                 continue
             if stamp_ns - before_ns > _LONGEST_NS:

@@ -55,8 +55,7 @@ class HeadingFromPictures:
 
     def __init__(self) -> None:
         self._mutex = threading.Lock()
-        self._visual = VisualEgoMotion()
-        self._stamps: deque[int] = deque(maxlen=32)
+        self._visual = VisualEgoMotion(_LEAST_APART_NS)
         self._key: _Known | None = None
         self._last: _Known | None = None
         self._told: deque[tuple[int, float]] = deque(maxlen=16)
@@ -75,7 +74,6 @@ class HeadingFromPictures:
             self._begun += 1
             self._since_ns = since_ns
             self._visual.clear()
-            self._stamps.clear()
             self._key = self._last = None
             self._told.clear()
             self._moved = None
@@ -83,14 +81,8 @@ class HeadingFromPictures:
     def offer_frame(self, frame: Frame) -> None:
         """A picture."""
         with self._mutex:
-            if self._since_ns is not None and frame.stamp_ns < self._since_ns:
-                return
-            if self._stamps and 0 <= frame.stamp_ns - self._stamps[-1] < _LEAST_APART_NS:
-                return
-            if self._stamps and frame.stamp_ns < self._stamps[-1]:
-                self._stamps.clear()
-            if self._visual.offer(frame.stamp_ns, frame.image):
-                self._stamps.append(frame.stamp_ns)
+            if self._since_ns is None or frame.stamp_ns >= self._since_ns:
+                self._visual.offer(frame.stamp_ns, frame.image)
 
     def look(
         self,
@@ -110,7 +102,7 @@ class HeadingFromPictures:
             moving_boxes_px: (N, 4) of what may move by itself, lately.
         """
         with self._mutex:
-            stamp_ns = max((stamp for stamp in self._stamps if stamp <= told_until_ns), default=None)
+            stamp_ns = max(self._visual.stamps_until(told_until_ns), default=None)
             begun, last, key, moved = self._begun, self._last, self._key, self._moved
         if stamp_ns is None or (last is not None and stamp_ns <= last.stamp_ns):
             return None

@@ -7,11 +7,11 @@ is an azimuth in a frame that does not turn, in which a target at rest is at res
 
 from __future__ import annotations
 
-import bisect
 import math
 from collections import Counter
 
-from gremsy_common.timing.stamp_check import JUMP_NS
+from gremsy_common.timing.stamp_check import StampOrder, order_of
+from gremsy_common.timing.timed_history import TimedHistory
 from gremsy_common.types.gimbal_state import LevelHeading
 from gremsy_tracker.tracking.heading_forecast import HeadingAt, HeadingForecast, HeadingSample, between
 
@@ -41,8 +41,7 @@ class HeadingHistory:
     def __init__(self) -> None:
         self.dropped: Counter[str] = Counter()
         self._zero_rad = 0.0  # of the source, in the frame that does not turn
-        self._stamps_ns: list[int] = []
-        self._samples: list[HeadingSample] = []
+        self._samples: TimedHistory[HeadingSample] = TimedHistory(keep_ns=_KEEP_NS)
         self._forecast = HeadingForecast()
         # (from when, by how much) azimuth counts from elsewhere, while headings are kept; before those, in all.
         self._recounts: list[tuple[int, float]] = []
@@ -68,21 +67,21 @@ class HeadingHistory:
         if not math.isfinite(sample.heading_rad):
             self.dropped['headings_not_finite'] += 1
             return False
-        if self._samples and sample.stamp_ns <= self._stamps_ns[-1]:
-            if self._stamps_ns[-1] - sample.stamp_ns <= JUMP_NS:
-                self.dropped['headings_unsorted'] += 1
-                return False
+        order = order_of(sample.stamp_ns, self.newest_ns)
+        if order is StampOrder.NOT_NEWER:
+            self.dropped['headings_unsorted'] += 1
+            return False
+        if order is StampOrder.RESTARTED:
             self.clear()
-        if not self._samples or sample.stamp_ns - self._stamps_ns[-1] > _AHEAD_NS:
+        newest = self._samples.newest
+        if newest is None or sample.stamp_ns - newest.stamp_ns > _AHEAD_NS:
             here = self._told_at(sample.stamp_ns)
             self._samples.clear()
-            self._stamps_ns.clear()
             self._forecast = HeadingForecast()
             # Turns in full tell nothing, and thousands of them would take the digits from what follows.
             self._zero_rad = here.heading_rad - math.remainder(sample.heading_rad, 2 * math.pi)
             self._store(HeadingSample(sample.stamp_ns, here.heading_rad, _believed(sample.rate_rad_s, 0.0)))
             return True
-        newest = self._samples[-1]
         gap_s = (sample.stamp_ns - newest.stamp_ns) * 1e-9
         rates = newest.rate_rad_s, _believed(sample.rate_rad_s, newest.rate_rad_s)
         expected = newest.heading_rad + gap_s * sum(rates) / 2.0
@@ -106,7 +105,6 @@ class HeadingHistory:
 
     def clear(self) -> None:
         """Forget everything."""
-        self._stamps_ns.clear()
         self._samples.clear()
         self._forecast = HeadingForecast()
         self._zero_rad = 0.0
@@ -116,7 +114,7 @@ class HeadingHistory:
     @property
     def newest_ns(self) -> int | None:
         """Stamp of the newest sample."""
-        return self._stamps_ns[-1] if self._stamps_ns else None
+        return self._samples.newest_ns
 
     def at(self, stamp_ns: int) -> HeadingAt:
         """The heading at that time: between samples by Hermite's cubic, beyond the newest by the forecast."""
@@ -127,34 +125,31 @@ class HeadingHistory:
         return HeadingAt(told.heading_rad - counted_rad, told.rate_rad_s, told.acceleration_rad_s2)
 
     def _told_at(self, stamp_ns: int) -> HeadingAt:
-        if not self._samples:
-            return HeadingAt(0.0, 0.0, 0.0)
-        after = bisect.bisect_left(self._stamps_ns, stamp_ns)
-        if after == len(self._samples):
-            late = stamp_ns - self._stamps_ns[-1] > _AHEAD_NS
-            here = self._forecast.at(self._stamps_ns[-1] + _AHEAD_NS if late else stamp_ns)
+        earlier, later = self._samples.around(stamp_ns)
+        if later is None:
+            if earlier is None:
+                return HeadingAt(0.0, 0.0, 0.0)
+            late = stamp_ns - earlier.stamp_ns > _AHEAD_NS
+            here = self._forecast.at(earlier.stamp_ns + _AHEAD_NS if late else stamp_ns)
             return HeadingAt(here.heading_rad, 0.0, 0.0) if late else here
-        if self._stamps_ns[after] == stamp_ns:
-            return HeadingAt(self._samples[after].heading_rad, self._samples[after].rate_rad_s, 0.0)
-        if after == 0:
-            return HeadingAt(self._samples[0].heading_rad, 0.0, 0.0)
-        return between(self._samples[after - 1], self._samples[after], stamp_ns)
+        if earlier is None:
+            return HeadingAt(later.heading_rad, 0.0, 0.0)
+        if earlier is later:
+            return HeadingAt(later.heading_rad, later.rate_rad_s, 0.0)
+        return between(earlier, later, stamp_ns)
 
     def _rate_at_end(self, mean_rad_s: float) -> float:
         """Of a source that tells none: the mean of the last interval, carried on from its middle to its end."""
-        if len(self._samples) < 2:
+        later = self._samples.newest
+        earlier = None if later is None else self._samples.at(later.stamp_ns - 1)
+        if later is None or earlier is None:
             return mean_rad_s
-        earlier, later = self._samples[-2:]
         before_rad_s = (later.heading_rad - earlier.heading_rad) / ((later.stamp_ns - earlier.stamp_ns) * 1e-9)
         return 1.5 * mean_rad_s - 0.5 * before_rad_s
 
     def _store(self, sample: HeadingSample) -> None:
-        self._stamps_ns.append(sample.stamp_ns)
-        self._samples.append(sample)
+        self._samples.put(sample.stamp_ns, sample)
         self._forecast.learn(sample)
-        old = bisect.bisect_left(self._stamps_ns, sample.stamp_ns - _KEEP_NS)
-        if old > 64:  # in lumps: deleting from the front of a list moves the rest
-            del self._stamps_ns[:old], self._samples[:old]
 
 
 def _believed(rate_rad_s: float, otherwise_rad_s: float) -> float:

@@ -15,7 +15,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from gremsy_common.timing.stamp_check import JUMP_NS
+from gremsy_common.timing.stamp_check import StampOrder, order_of
 from gremsy_common.types.detections import Detections, Tracks
 from gremsy_tracker.tracker_parameters import TrackerParameters
 from gremsy_tracker.tracking.association import Pairs, one_to_one, overlapping
@@ -83,14 +83,14 @@ class MultiObjectTracker:
 
         A jump back of more than half a second forgets the tracks and is accepted.
         """
-        if self._stamp_ns is None or stamp_ns > self._stamp_ns:
-            return True
-        if self._stamp_ns - stamp_ns > JUMP_NS:
+        order = order_of(stamp_ns, self._stamp_ns)
+        if order is StampOrder.NOT_NEWER:
+            self.dropped['stamps_repeated' if stamp_ns == self._stamp_ns else 'stamps_unsorted'] += 1
+            return False
+        if order is StampOrder.RESTARTED:
             self.resets += 1
             self._forget_all()
-            return True
-        self.dropped['stamps_repeated' if stamp_ns == self._stamp_ns else 'stamps_unsorted'] += 1
-        return False
+        return True
 
     def update(
         self,

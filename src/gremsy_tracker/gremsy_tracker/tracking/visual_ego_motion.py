@@ -11,14 +11,15 @@ from __future__ import annotations
 
 import math
 import threading
-from collections import Counter, deque
+from collections import Counter
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from gremsy_common.timing.stamp_check import JUMP_NS
+from gremsy_common.timing.stamp_check import StampOrder, order_of
+from gremsy_common.timing.timed_history import TimedHistory
 
 Array = NDArray[np.float64]
 Points = NDArray[np.float32]
@@ -47,15 +48,17 @@ _LARGEST_ZOOM = 2.0
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _SmallImage:
-    """A picture made smaller by `shrink`, and what it was of."""
+    """A picture made smaller by `shrink`."""
 
-    stamp_ns: int
     grey: Grey
     shrink: int
 
 
 class VisualEgoMotion:
-    """The last second of images, asked for the motion between two of them; safe to use from several threads.
+    """The last images, asked for the motion between two of them; safe to use from several threads.
+
+    Args:
+        least_apart_ns: an image that comes sooner after the last is not kept.
 
     Attributes:
         dropped: counts by reason of images not kept (`images_unsorted`, `images_unusable`) and of motions not told
@@ -63,30 +66,37 @@ class VisualEgoMotion:
             `motion_implausible`).
     """
 
-    def __init__(self) -> None:
+    def __init__(self, least_apart_ns: int = 0) -> None:
         self.dropped: Counter[str] = Counter()
+        self._least_apart_ns = least_apart_ns
         self._mutex = threading.Lock()
-        self._images: deque[_SmallImage] = deque(maxlen=_KEEP)
+        self._images: TimedHistory[_SmallImage] = TimedHistory(most=_KEEP)
 
     def offer(self, stamp_ns: int, image: Grey) -> bool:
         """Keep an image, (height, width) grey or (height, width, 3) BGR, which is not referred to afterwards.
 
         False (and counted) for a stamp not newer than the last, or something that is no picture; a jump back of more
-        than half a second forgets the others.
+        than half a second forgets the others. False, too, for one that comes too soon.
         """
+        newest_ns = self._images.newest_ns
+        if newest_ns is not None and 0 <= stamp_ns - newest_ns < self._least_apart_ns:
+            return False
         if image.dtype != np.uint8 or image.ndim not in (2, 3) or (image.ndim == 3 and image.shape[2] != 3):
             return self._drop('images_unusable')
         if min(image.shape[:2]) < _WINDOW_PX:
             return self._drop('images_unusable')
-        small = _made_small(stamp_ns, image)
+        small = _made_small(image)
         with self._mutex:
-            if self._images and stamp_ns <= self._images[-1].stamp_ns:
-                if self._images[-1].stamp_ns - stamp_ns <= JUMP_NS:
-                    self.dropped['images_unsorted'] += 1
-                    return False
-                self._images.clear()
-            self._images.append(small)
+            if order_of(stamp_ns, self._images.newest_ns) is StampOrder.NOT_NEWER:
+                self.dropped['images_unsorted'] += 1
+                return False
+            self._images.put(stamp_ns, small)
         return True
+
+    def stamps_until(self, stamp_ns: int) -> list[int]:
+        """Of the images kept, up to that time, in order."""
+        with self._mutex:
+            return [each for each, _ in self._images if each <= stamp_ns]
 
     def clear(self) -> None:
         """Forget all images."""
@@ -105,8 +115,7 @@ class VisualEgoMotion:
             The motion; None (and the reason counted) where the images do not tell it.
         """
         with self._mutex:
-            kept = {each.stamp_ns: each for each in self._images}
-        before, after = kept.get(before_ns), kept.get(after_ns)
+            before, after = self._images.exactly(before_ns), self._images.exactly(after_ns)
         if before is None or after is None or before.grey.shape != after.grey.shape or before.shrink != after.shrink:
             told: Array | str = 'motion_images_missing'
         else:
@@ -143,7 +152,7 @@ def _motion(before: _SmallImage, after: _SmallImage, moving_boxes_px: Array | No
     return _in_own_pixels(fit.homography, before.shrink)
 
 
-def _made_small(stamp_ns: int, image: Grey) -> _SmallImage:
+def _made_small(image: Grey) -> _SmallImage:
     height, width = image.shape[:2]
     shrink = max(1, math.ceil(max(height, width) / _LONGEST_SIDE_PX))
     # Whole multiples only, so that a small pixel is exactly `shrink` large ones.
@@ -152,7 +161,7 @@ def _made_small(stamp_ns: int, image: Grey) -> _SmallImage:
     grey = cv2.cvtColor(small, cv2.COLOR_BGR2GRAY) if small.ndim == 3 else small
     # The camera's own memory may be used again for the next picture.
     own = np.array(grey, dtype=np.uint8, copy=True) if shrink == 1 else np.asarray(grey, dtype=np.uint8)
-    return _SmallImage(stamp_ns, own, shrink)
+    return _SmallImage(own, shrink)
 
 
 def _corners(image: _SmallImage, moving_boxes_px: Array | None) -> Points:

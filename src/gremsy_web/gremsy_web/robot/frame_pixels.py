@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from gremsy_common.errors import SuiteError
 from gremsy_common.geometry import CAMERA_FROM_OPTICAL, bearing_from_direction, matrix_from_quaternion
 from gremsy_common.types.detections import Tracks
-from gremsy_tracker.lock.click import REACH_PX, row_at_pixel
+from gremsy_tracker.lock.target_request import REACH_PX, row_at_pixel
 from gremsy_web.robot.robot_picture import CameraPicture
 from gremsy_web.robot.stamp_memory import StampMemory
 

@@ -11,6 +11,7 @@ from sensor_msgs.msg import Imu, JointState, Range
 
 from gremsy_common.errors import Unusable
 from gremsy_common.ros.messages.header_messages import header, stamp_of
+from gremsy_common.types.attitude_screen import fault_of
 from gremsy_common.types.gimbal_state import (
     EarthAttitude,
     GimbalAttitude,
@@ -43,7 +44,7 @@ def attitude_from(message: Imu) -> GimbalAttitude:
     quaternion = np.array([q.w, q.x, q.y, q.z])
     rates = np.array([rate.x, rate.y, rate.z])
     norm = float(np.linalg.norm(quaternion))
-    if not (np.isfinite(norm) and 0.9 < norm < 1.1 and np.isfinite(rates).all()):
+    if fault_of(norm, rates) is not None or not np.isfinite(rates).all():
         raise Unusable(
             'no attitude', f'the orientation {quaternion.tolist()} with rates {rates.tolist()} is no attitude.'
         )
@@ -110,7 +111,7 @@ def heading_from(message: Imu) -> LevelHeading:
     """Raises ValueError when the orientation is no turn about up."""
     w, x, y, z = message.orientation.w, message.orientation.x, message.orientation.y, message.orientation.z
     norm = math.hypot(w, z)
-    if not (0.9 < norm < 1.1 and math.hypot(x, y) < 0.01):
+    if fault_of(norm, ()) is not None or not math.hypot(x, y) < 0.01:
         raise Unusable('no heading', f'the orientation {[w, x, y, z]} is no turn about up.')
     known = message.angular_velocity_covariance[0] != -1.0 and math.isfinite(message.angular_velocity.z)
     return LevelHeading(

@@ -12,6 +12,7 @@ from sensor_msgs.msg import Imu
 from gremsy_common.errors import Unusable
 from gremsy_common.geometry import matrix_from_quaternion
 from gremsy_common.ros.messages.header_messages import header, stamp_of
+from gremsy_common.types.attitude_screen import VEHICLE_LIMITS, fault_of
 from gremsy_common.types.gimbal_state import VehicleAttitude
 
 # REP-145: a covariance that begins with -1 says that the quantity is not given.
@@ -84,7 +85,7 @@ def _earth_from_vehicle(vehicle: VehicleAttitude) -> NDArray[np.float64]:
 def _rotation(q: Quaternion) -> NDArray[np.float64]:
     quaternion = np.array([q.w, q.x, q.y, q.z])
     norm = float(np.linalg.norm(quaternion))
-    if not (np.isfinite(norm) and 0.9 < norm < 1.1):
+    if fault_of(norm, (), VEHICLE_LIMITS) is not None:
         raise Unusable('no rotation', f'the orientation {quaternion.tolist()} is no rotation.')
     return quaternion / norm
 
