@@ -28,7 +28,6 @@ from gremsy_common.types.attitude_age import AttitudeAge
 from gremsy_common.types.control_state import NOBODY, ControlState
 from gremsy_common.types.gimbal_state import RateSetpoint, VehicleAttitude
 from gremsy_gimbal_driver.attitude.attitude_age_watch import AttitudeAgeWatch
-from gremsy_gimbal_driver.attitude.joint_chain import joint_names
 from gremsy_gimbal_driver.calibration.calibration_file import (
     CalibratedParameters,
     plant_model,
@@ -52,9 +51,9 @@ from gremsy_gimbal_driver.payload.payload_settings import find_setting
 from gremsy_gimbal_driver.payload.pending_request import RequestLog, RequestState
 from gremsy_gimbal_driver.ros.attitude_messages import frame_transforms
 from gremsy_gimbal_driver.ros.diagnostic_rows import diagnostic_rows, driver_health, no_setpoints
-from gremsy_gimbal_driver.ros.driver_port import DriverPort, PortSettings
+from gremsy_gimbal_driver.ros.driver_port import DriverPort
 from gremsy_gimbal_driver.ros.installed_facades import installed_facades
-from gremsy_gimbal_driver.ros.telemetry_topics import TelemetryFrames, TelemetryTopics
+from gremsy_gimbal_driver.ros.telemetry_topics import TelemetryTopics
 
 _LOG_REQUESTS_S = 0.1
 
@@ -86,7 +85,7 @@ class GimbalDriverNode(SuiteNode[GimbalDriverParameters]):
         """Topics out, the driver, then what may move it."""
         self._used = self.parameters
         parameters = replace(self.parameters, frame_prefix=self._prefix)
-        self._telemetry = TelemetryTopics(self, self._frames(parameters))
+        self._telemetry = TelemetryTopics(self, parameters)
         self._source = parameters.setpoint_source
         self._hear(self._source)
         self._control = self.publisher(topics.GIMBAL_CONTROL)
@@ -103,8 +102,11 @@ class GimbalDriverNode(SuiteNode[GimbalDriverParameters]):
         self._request_log = RequestLog(self.get_logger().info, self.report_error)
         self._publish_control(ControlState(False, NOBODY))
         self._publish_plant()
-        self._tree = FrameTree(own=(parameters.level_frame, parameters.camera_frame, *self._optical_frames))
-        self._operator, others = (self._port(driver, parameters, each) for each in (Source.OPERATOR, Source.OTHER))
+        self._tree = FrameTree(own=(parameters.level_frame, parameters.camera_frame, *parameters.cameras_frames))
+        self._operator, others = (
+            DriverPort(driver, source, self._tree, parameters, self.now_ns, self._notices)
+            for source in (Source.OPERATOR, Source.OTHER)
+        )
         self._facades = installed_facades(
             self, others, self.report_error, mavros=parameters.mavros_facade, ptz=parameters.ptz_facade
         )
@@ -424,33 +426,6 @@ class GimbalDriverNode(SuiteNode[GimbalDriverParameters]):
             wire_ns=written.wire_ns,
         )
         self.diagnostics.stage('command').record(written.wire_ns - written.stamp_ns)
-
-    # Parts.
-
-    @property
-    def _optical_frames(self) -> list[str]:
-        return [f'{self._prefix}{frame}' for frame in self.parameters.optical_frames]
-
-    def _frames(self, parameters: GimbalDriverParameters) -> TelemetryFrames:
-        return TelemetryFrames(
-            parameters.level_frame,
-            parameters.base_frame if parameters.publish_level_frame else None,
-            self._optical_frames,
-            heard_here=int(parameters.goal_frames),
-            joints=joint_names(parameters.joint_prefix),
-        )
-
-    def _port(self, driver: GimbalDriver, parameters: GimbalDriverParameters, source: Source) -> DriverPort:
-        settings = PortSettings(
-            parameters.level_frame,
-            parameters.camera_frame,
-            parameters.base_frame,
-            self._optical_frames,
-            parameters.goal_timeout_s,
-            parameters.goal_hold_s,
-            joint_names(parameters.joint_prefix),
-        )
-        return DriverPort(driver, source, self._tree, settings, self.now_ns, self._notices)
 
 
 def _of_source(source: str, topic: Topic[Any]) -> Topic[Any]:

@@ -182,7 +182,7 @@ class AxisProbe:
         return fit_line(times_s[-inside:], angles_rad[-inside:])
 
     def _would_leave(self, rate_rad_s: float) -> bool:
-        """Whether the axis, told to stop now, could come to rest outside, if this rate takes effect for a moment."""
+        """Whether the axis, stopped now, could come to rest outside, if this rate takes effect for a moment."""
         record, axis = self.record, self.axis
         since_ns = record.last_stamp_ns - nanoseconds(self.answer_s)
         pending = record.asked_rad(axis, record.now.ros_ns) - record.asked_rad(axis, since_ns)

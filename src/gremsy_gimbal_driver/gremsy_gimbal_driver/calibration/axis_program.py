@@ -13,8 +13,8 @@ from gremsy_gimbal_driver.motion.setpoint_streamer import REPEAT_INTERVAL_S
 
 # The first probe asks half the rate for 0.6 s: 2.4 deg at most before its sign is known.
 _PROBES = ((0.5, 0.6), (1.0, 0.6), (1.0, 1.0))
-_SEEN_RAD = math.radians(0.1)
-_SEEN_ERRORS = 6.0
+_VISIBLE_RAD = math.radians(0.1)
+_VISIBLE_ERRORS = 6.0
 _TRIES = 2
 _LIKE = 4.0  # forth and back are one motion when neither is so many times the other: commands get lost
 
@@ -34,12 +34,12 @@ _LEAST_SHARE = 0.2
 def find_sign(probe: AxisProbe) -> Program[None]:
     """Forth and back, faster each time until it moves: the sign, a rough gain, and a rate that moves it."""
     rate = probe.parameters.calibration_rate_rad_s
-    seen_rad = max(_SEEN_RAD, _SEEN_ERRORS * probe.mean_error_rad)
+    visible_rad = max(_VISIBLE_RAD, _VISIBLE_ERRORS * probe.mean_error_rad)
     unlike: list[tuple[float, float]] = []
     for share, seconds in _PROBES:
         for _ in range(_TRIES):
             forth, asked = yield from probe.shift(share * rate, seconds)
-            if abs(forth) < seen_rad:
+            if abs(forth) < visible_rad:
                 break
             # Taken for the sign on the way back, or a probe that went far could not be turned round.
             probe.sign = 1 if forth > 0 else -1
@@ -50,7 +50,7 @@ def find_sign(probe: AxisProbe) -> Program[None]:
                 return
             probe.sign = 0
             unlike.append((forth, back))
-            if forth * back > 0.0 and abs(back) >= seen_rad:
+            if forth * back > 0.0 and abs(back) >= visible_rad:
                 raise _unlike(probe.axis, forth, back)
     if unlike:
         raise _unlike(probe.axis, *unlike[-1])

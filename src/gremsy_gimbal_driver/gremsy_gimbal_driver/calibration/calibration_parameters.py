@@ -27,7 +27,7 @@ class Axis(IntEnum):
 
     @property
     def word(self) -> str:
-        """As it is said."""
+        """In sentences."""
         return self.name.lower()
 
 

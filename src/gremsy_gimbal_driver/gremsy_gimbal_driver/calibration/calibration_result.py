@@ -4,8 +4,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from itertools import chain, pairwise
 
 from gremsy_common.types.attitude_age import AttitudeAge
 from gremsy_gimbal_driver.calibration.calibration_fit import ResponseFit
@@ -129,90 +130,83 @@ def weighted_mean(pairs: list[tuple[float, float]]) -> tuple[float, float]:
 
 def contradiction(result: CalibrationResult) -> str:
     """Why this calibration must not be used, as a sentence; '' where it agrees with itself."""
-    for axis in result.axes:
-        fault = _axis_fault(axis)
-        if fault:
-            return f'The calibration is refused: {fault}.'
-    fault = _difference_of_axes(result) or _gain_fault(result)
+    faults = chain(*map(_axis_faults, result.axes), _differences_of_axes(result), _gain_faults(result.gains))
+    fault = next(faults, '')
     return f'The calibration is refused: {fault}.' if fault else ''
 
 
-def _axis_fault(axis: AxisCalibration) -> str:
+def _axis_faults(axis: AxisCalibration) -> Iterator[str]:
     response, name = axis.response, axis.axis.word
     largest = max(_RESIDUAL_RAD, _RESIDUAL_NOISES * axis.noise_rad)
     values = (response.gain, response.delay_s, response.lag_s, response.residual_rad, axis.dead_zone.obeyed_rad_s)
     if not all(map(math.isfinite, values)):
-        return f'a value of the {name} is not a number; calibrate again'
+        yield f'a value of the {name} is not a number; calibrate again'
     if response.residual_rad > largest:
-        return (
+        yield (
             f'delay, lag and gain leave {math.degrees(response.residual_rad):.2f} deg of the {name} unexplained '
             f'(allowed: {math.degrees(largest):.2f}); keep the vehicle still and calibrate again'
         )
     if not 0.0 < abs(response.gain) <= _LARGEST_GAIN or response.gain_error > _RELATIVE_ERROR * abs(response.gain):
-        return (
+        yield (
             f'the {name} turns at {abs(response.gain):.3g} +- {response.gain_error:.2g} times the commanded rate, '
             'which is no usable gain; calibrate again, at the widest zoom'
         )
     error_s = max(response.delay_error_s, response.lag_error_s)
     if error_s > _TIME_ERROR_S:
-        return (
+        yield (
             f'delay and lag of the {name} are known to {error_s:.3f} s only (allowed: {_TIME_ERROR_S:.3f}); calibrate '
             'again, at the widest zoom and with more attitudes a second'
         )
     latency_s = response.delay_s + response.lag_s
     if response.delay_s < -0.02 or not 0.0 < response.lag_s <= _LONGEST_S or latency_s > _LONGEST_S:
-        return (
+        yield (
             f'the {name} has a delay of {response.delay_s:.3f} s and a lag of {response.lag_s:.3f} s, which no gimbal '
             'has; check `least_attitude_delay_s` and calibrate again'
         )
     if axis.dead_zone.ignored_rad_s >= axis.dead_zone.obeyed_rad_s:
-        return (
+        yield (
             f'the {name} ignored {math.degrees(axis.dead_zone.ignored_rad_s):.2f} deg/s and obeyed '
             f'{math.degrees(axis.dead_zone.obeyed_rad_s):.2f} deg/s; calibrate again'
         )
-    return ''
 
 
-def _difference_of_axes(result: CalibrationResult) -> str:
+def _differences_of_axes(result: CalibrationResult) -> Iterator[str]:
     azimuth, tilt = result.axes
     latencies = [axis.response.delay_s + axis.response.lag_s for axis in result.axes]
     if abs(latencies[0] - latencies[1]) > _LATENCY_DIFFERENCE_S:
-        return (
+        yield (
             f'azimuth and tilt answer after {latencies[0]:.3f} and {latencies[1]:.3f} s, and the tracker has one time '
             'for both; check the link and calibrate again'
         )
     gains = [abs(axis.response.gain) for axis in result.axes]
     if max(gains) > _GAIN_RATIO * min(gains):
-        return (
+        yield (
             f'azimuth and tilt turn at {gains[0]:.3g} and {gains[1]:.3g} times the commanded rate, and the driver has '
             'one gain for both; check that both axes move freely and calibrate again'
         )
     zones = [axis.dead_zone.rate_rad_s for axis in (azimuth, tilt)]
     if abs(zones[0] - zones[1]) > _DEAD_ZONE_DIFFERENCE_RAD_S:
-        return (
+        yield (
             f'the dead zones of azimuth and tilt are {math.degrees(zones[0]):.2f} and {math.degrees(zones[1]):.2f} '
             'deg/s, and the driver has one for both; check that both axes move freely and calibrate again'
         )
-    return ''
 
 
-def _gain_fault(result: CalibrationResult) -> str:
-    gains = result.gains
+def _gain_faults(gains: Sequence[GainPoint]) -> Iterator[str]:
     if not gains:
-        return 'it has no rate gain; calibrate again'
+        yield 'it has no rate gain; calibrate again'
     for point in gains:
         if not 0.0 < point.gain <= _LARGEST_GAIN or point.error > _RELATIVE_ERROR * point.gain:
-            return (
+            yield (
                 f'the gain at zoom {point.zoom:.3g} is {point.gain:.3g} +- {point.error:.2g}, which is no usable '
                 'value; calibrate again with smaller zooms'
             )
     if any(after.zoom <= before.zoom for before, after in pairwise(gains)):
-        return 'its zooms do not ascend; calibrate again'
+        yield 'its zooms do not ascend; calibrate again'
     # Payloads scale rates down with the zoom (gimbal.md 1.9); a rise is the zoom running the other way.
     for before, after in pairwise(gains):
         if after.gain > _GAIN_RATIO * before.gain:
-            return (
+            yield (
                 f'the gain rises from {before.gain:.3g} at zoom {before.zoom:.3g} to {after.gain:.3g} at zoom '
                 f'{after.zoom:.3g}; check that the reported zoom is the true one'
             )
-    return ''

@@ -5,14 +5,14 @@ No thread, no clock, no link. Who runs it:
 
 1. `begin(now, armed)`; a sentence says why it does not begin.
 2. Feeds `attitude` and `zoom` as telemetry comes.
-3. Calls `step(now, armed, taken_by)` with every attitude and at `CalibrationWish.wake_ns` (every 10 ms), and writes
-   the wish AS IT IS: `mavlink_frames.wire_rates(*wish.rates_rad_s)`, without the plant's inverse (as if by a neutral
-   `MeasuredPlant()`), without the ramp of the rate limiter and without its soft limits, whose side depends on the sign
-   that is being measured; the routine keeps its own, smaller bounds. A wish holds control also where its rate is zero:
-   a changed wish is written at once, an unchanged one again after `REPEAT_INTERVAL_S`, zeros too.
-4. Ends when `state` is DONE or ABORTED: the wish is then zero (write the burst), and `sentence` says how it went.
+3. Calls `step(now, armed)` with every attitude and at `CalibrationCommand.wake_ns` (every 10 ms), and writes the
+   command AS IT IS: `mavlink_frames.wire_rates(*command.rates_rad_s)`, without the plant's inverse, without the ramp of
+   the rate limiter and without its soft limits, whose side depends on the sign that is being measured; the routine
+   keeps its own, smaller bounds. A command holds control also where its rate is zero: a changed one is written at once,
+   an unchanged one again after 40 ms, zeros too.
+4. Ends when `state` is DONE or ABORTED: the command is then zero (write the burst), and `sentence` says how it went.
 
-It runs only while armed, and ends when anybody else asks for motion (`taken_by`, or `cancel`).
+It runs only while armed, and ends when anybody else asks for motion (`cancel`).
 """
 
 from __future__ import annotations
@@ -53,12 +53,12 @@ class CalibrationState(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class CalibrationWish:
-    """What the gimbal is to be told now, raw.
+class CalibrationCommand:
+    """What to command now, raw.
 
     Attributes:
-        rates_rad_s: azimuth, tilt, before no inverse and no limiter; at most one is not zero.
-        zoom: a magnification to send now; None on most steps. It is said again until the reports show it.
+        rates_rad_s: azimuth, tilt, past the inverse and the limiter; at most one is not zero.
+        zoom: a magnification to send now; None on most steps. It is repeated until the reports show it.
         wake_ns: when to step again at the latest, monotonic; None when it is over.
     """
 
@@ -74,27 +74,18 @@ class CalibrationRoutine:
         self._parameters = parameters
         self.state = CalibrationState.IDLE
         self.sentence = 'The calibration has not begun.'
-        self.phase = ''
         self.result: CalibrationResult | None = None
         self._zoom = ZoomReports()
         self._newest: tuple[int, Pair, int] | None = None  # stamp, angles, arrival on the monotonic clock
         self._record: MotionRecord | None = None
         self._watch: MotionWatch | None = None
         self._program: Program[CalibrationResult] | None = None
-        self._phases_done = 0
-        self._trouble = ''
+        self._fault = ''
 
     @property
     def running(self) -> bool:
         """Whether it has control of the gimbal."""
         return self.state is CalibrationState.RUNNING
-
-    @property
-    def progress(self) -> float:
-        """0 to 1, by phases of about the same length."""
-        if self.state is CalibrationState.DONE:
-            return 1.0
-        return self._phases_done / (3 + len(self._parameters.calibration_zooms))
 
     def begin(self, now: Instant, *, armed: bool) -> str:
         """Start; '' when it runs from now on, else a sentence that says why it does not."""
@@ -108,8 +99,7 @@ class CalibrationRoutine:
         probes = [AxisProbe(axis, self._parameters, record, watch, angles_rad[axis]) for axis in Axis]
         self._record, self._watch = record, watch
         self._program = self._all(probes[0], probes[1])
-        self._phases_done = 0
-        self._trouble = ''
+        self._fault = ''
         self.result = None
         self.state = CalibrationState.RUNNING
         self.sentence = 'The calibration runs: keep the vehicle still.'
@@ -124,45 +114,40 @@ class CalibrationRoutine:
             return
         self._record.now = now
         self._record.attitude(stamp_ns, angles_rad, now)
-        # Ended by the next step, so that who steps while it runs writes the zero as well.
-        self._trouble = self._trouble or self._watch.attitude(angles_rad, rates_rad_s)
+        # Ended by the next step, so that whoever steps while it runs writes the zero as well.
+        self._fault = self._fault or self._watch.attitude(angles_rad, rates_rad_s)
 
     def zoom(self, factor: float, now: Instant) -> None:
         """Telemetry: the magnification."""
         self._zoom.report(factor, now.monotonic_ns)
 
     def cancel(self, reason: str) -> None:
-        """End it now, for a reason such as 'the operator asked for motion'; the next step's wish is zero."""
+        """End it now, for a reason such as 'the operator asked for motion'; the next step's command is zero."""
         if self.running:
             self._abort(reason)
 
-    def step(self, now: Instant, *, armed: bool, taken_by: str = '') -> CalibrationWish:
-        """What to write now; `taken_by` names another who holds or asks for control."""
+    def step(self, now: Instant, *, armed: bool) -> CalibrationCommand:
+        """What to write now."""
         if not self.running:
-            return CalibrationWish()
+            return CalibrationCommand()
         assert self._record is not None and self._watch is not None and self._program is not None
         self._record.now = now
-        trouble = self._trouble or self._watch.silence()
-        if not armed:
-            trouble = 'the driver was disarmed'
-        elif taken_by:
-            trouble = f'the {taken_by} took control'
-        if trouble:
-            self._abort(trouble)
-            return CalibrationWish()
+        fault = self._fault or self._watch.silence() if armed else 'the driver was disarmed'
         try:
+            if fault:
+                raise CalibrationAborted(fault)
             ask = next(self._program)
         except StopIteration as end:
             self._finish(end.value)
-            return CalibrationWish()
         except CalibrationAborted as error:
             self._abort(str(error))
-            return CalibrationWish()
-        rates = [0.0, 0.0]
-        rates[ask.axis] = ask.rate_rad_s
-        for axis in Axis:
-            self._record.ask(axis, rates[axis])
-        return CalibrationWish((rates[0], rates[1]), ask.zoom, now.monotonic_ns + _STEP_NS)
+        else:
+            rates = [0.0, 0.0]
+            rates[ask.axis] = ask.rate_rad_s
+            for axis in Axis:
+                self._record.ask(axis, rates[axis])
+            return CalibrationCommand((rates[0], rates[1]), ask.zoom, now.monotonic_ns + _STEP_NS)
+        return CalibrationCommand()
 
     def _refusal(self, now: Instant, armed: bool) -> str:
         parameters = self._parameters
@@ -189,7 +174,6 @@ class CalibrationRoutine:
         """The whole of it, as one program."""
         zooms = self._parameters.calibration_zooms
         notes: list[str] = []
-        self.phase = 'noise at rest'
         begin_ns = azimuth.record.now.ros_ns
         for _ in range(_NOISE_TRIES):
             yield from azimuth.wait(_NOISE_S)
@@ -203,26 +187,18 @@ class CalibrationRoutine:
             zooms = ()
         if zooms:
             yield from zoom_to(azimuth, self._zoom, zooms[0])
-        self._phases_done = 1
-        self.phase = 'azimuth'
         first = yield from measure_axis(azimuth)
-        self._phases_done = 2
-        self.phase = 'tilt'
         second = yield from measure_axis(tilt)
-        self._phases_done = 3
         gains = [_first_gain(self._zoom.factor, first, second)]
         if self._zoom.factor is not None and self._zoom.factor > _WIDEST and len(zooms) < 2:
             notes.append(f'All was measured at zoom {self._zoom.factor:.3g}: at other zooms the gain is another.')
         for factor in zooms[1:]:
-            self.phase = f'gain at zoom {factor:.3g}'
             there = yield from zoom_to(azimuth, self._zoom, factor)
             if there <= gains[-1].zoom * 1.05:
                 notes.append(f'The lens goes no further than {there:.3g}: larger zooms were left out.')
                 break
             gains.append((yield from measure_gain(azimuth, there)))
-            self._phases_done += 1
         if zooms and before is not None:
-            self.phase = 'return'
             yield from zoom_to(azimuth, self._zoom, before)
         yield from azimuth.settle()
         yield from azimuth.go_back()
@@ -231,7 +207,6 @@ class CalibrationRoutine:
     def _finish(self, result: CalibrationResult) -> None:
         fault = contradiction(result)
         self.result = result
-        self.phase = ''
         if fault:
             self.state = CalibrationState.ABORTED
             self.sentence = fault
@@ -241,7 +216,6 @@ class CalibrationRoutine:
 
     def _abort(self, reason: str) -> None:
         self.state = CalibrationState.ABORTED
-        self.phase = ''
         self.sentence = f'The calibration was ended and the gimbal stopped: {reason}.'
         if self._program is not None:
             self._program.close()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A calibration inside the driver: the routine's wishes become commands of the highest source, and it ends with it."""
+"""A calibration inside the driver: the routine's commands go out as those of the highest source."""
 
 from __future__ import annotations
 
@@ -11,7 +11,11 @@ from gremsy_common.types.gimbal_state import ImuReading, RateSetpoint, ZoomState
 from gremsy_gimbal_driver.attitude.attitude_telemetry import MeasuredAttitude
 from gremsy_gimbal_driver.calibration.calibration_parameters import CalibrationParameters, Pair
 from gremsy_gimbal_driver.calibration.calibration_result import CalibrationResult
-from gremsy_gimbal_driver.calibration.calibration_routine import CalibrationRoutine, CalibrationState, CalibrationWish
+from gremsy_gimbal_driver.calibration.calibration_routine import (
+    CalibrationCommand,
+    CalibrationRoutine,
+    CalibrationState,
+)
 from gremsy_gimbal_driver.calibration.imu_mounting import ImuMounting
 from gremsy_gimbal_driver.motion.command_arbiter import Source
 from gremsy_gimbal_driver.motion.instant import Instant, nanoseconds
@@ -58,7 +62,7 @@ class CalibrationRun:
 
     @property
     def result(self) -> CalibrationResult | None:
-        """What was measured; None unless it ended well."""
+        """What was measured; None unless it succeeded."""
         result = self.routine.result
         if result is None or self.routine.state is not CalibrationState.DONE:
             return None
@@ -82,26 +86,26 @@ class CalibrationRun:
         self.routine.zoom(zoom.factor, now)
 
     def step(self, now: Instant) -> int | None:
-        """Offer the routine's wish; when to step again at the latest, None when it has ended."""
+        """Offer the routine's command; when to step again at the latest, None when it has ended."""
         if not self.running:
             return None
         if now.monotonic_ns < self._wake_ns:
             return self._wake_ns
-        wish = self.routine.step(now, armed=self._motion.armed)
-        self._follow(wish, now)
-        if wish.wake_ns is None:
-            # The last wish is zero; motion control ends it with a burst when its time to live is over.
+        command = self.routine.step(now, armed=self._motion.armed)
+        self._offer(command, now)
+        if command.wake_ns is None:
+            # The last command is zero; motion control ends it with a burst when its time to live is over.
             return None
-        self._wake_ns = wish.wake_ns
+        self._wake_ns = command.wake_ns
         return self._wake_ns
 
-    def _follow(self, wish: CalibrationWish, now: Instant) -> None:
-        if wish.zoom is not None and (self._zoom is None or self._zoom.over):
-            self._zoom = self._payload.request(ZoomTo(wish.zoom), now.monotonic_ns)
-        # An unchanged wish is offered again only when it is due, since every new command is written at once.
-        if wish.rates_rad_s == self._offered and now.monotonic_ns - self._offered_ns < _REPEAT_NS:
+    def _offer(self, command: CalibrationCommand, now: Instant) -> None:
+        if command.zoom is not None and (self._zoom is None or self._zoom.over):
+            self._zoom = self._payload.request(ZoomTo(command.zoom), now.monotonic_ns)
+        # An unchanged one is offered again only when it is due, since every new command is written at once.
+        if command.rates_rad_s == self._offered and now.monotonic_ns - self._offered_ns < _REPEAT_NS:
             return
-        self._offered, self._offered_ns = wish.rates_rad_s, now.monotonic_ns
-        azimuth, tilt = wish.rates_rad_s
+        self._offered, self._offered_ns = command.rates_rad_s, now.monotonic_ns
+        azimuth, tilt = command.rates_rad_s
         setpoint = RateSetpoint(now.ros_ns, self._level_frame, azimuth, tilt)
         self._motion.offer(Source.CALIBRATION, setpoint, now)

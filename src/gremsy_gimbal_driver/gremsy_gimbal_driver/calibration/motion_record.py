@@ -29,7 +29,8 @@ class MotionRecord:
         self.now = now
         self._stamps = [stamp_ns]
         self._angles = ([angles_rad[0]], [angles_rad[1]])
-        self._heard_ns = now.monotonic_ns
+        self.received_ns = now.monotonic_ns
+        """When the newest attitude came, monotonic."""
         rest = _Asked(stamp_ns, 0.0, 0.0)
         self._asked: tuple[list[_Asked], list[_Asked]] = ([rest], [rest])
 
@@ -37,11 +38,6 @@ class MotionRecord:
     def now_s(self) -> float:
         """On the monotonic clock: what waits are counted in."""
         return self.now.monotonic_ns * 1e-9
-
-    @property
-    def heard_ns(self) -> int:
-        """When the newest attitude came, monotonic."""
-        return self._heard_ns
 
     @property
     def last_stamp_ns(self) -> int:
@@ -55,7 +51,7 @@ class MotionRecord:
         self._stamps.append(stamp_ns)
         for axis in Axis:
             self._angles[axis].append(angles_rad[axis])
-        self._heard_ns = now.monotonic_ns
+        self.received_ns = now.monotonic_ns
 
     def ask(self, axis: Axis, rate_rad_s: float) -> None:
         """That rate is asked from now on."""

@@ -24,7 +24,7 @@ _IN_A_ROW = 2  # one bad attitude is no motion
 
 
 class MotionWatch:
-    """Looks at every step; `trouble` says what is wrong, or nothing."""
+    """Checks every step; each check says what is wrong, or nothing."""
 
     def __init__(self, parameters: CalibrationParameters, record: MotionRecord, start_rad: Pair) -> None:
         self._parameters = parameters
@@ -69,7 +69,7 @@ class MotionWatch:
     def silence(self) -> str:
         """Whether telemetry or the time has run out, or ''."""
         now_ns = self._record.now.monotonic_ns
-        if now_ns - self._record.heard_ns > nanoseconds(self._parameters.attitude_timeout_s):
+        if now_ns - self._record.received_ns > nanoseconds(self._parameters.attitude_timeout_s):
             return f'no attitude came from the gimbal for {self._parameters.attitude_timeout_s:g} s'
         if now_ns - self._begun_ns > nanoseconds(self._parameters.calibration_deadline_s):
             return f'it took longer than {self._parameters.calibration_deadline_s:.0f} s'

@@ -11,7 +11,7 @@ from gremsy_gimbal_driver.calibration.calibration_fit import fit_line
 from gremsy_gimbal_driver.calibration.calibration_result import GainPoint, weighted_mean
 from gremsy_gimbal_driver.motion.instant import nanoseconds
 
-_SAID_AGAIN_S = 0.4
+_REPEAT_S = 0.4
 _ARRIVED = 0.03  # of the factor
 _STEADY_S = 1.0
 _STUCK_S = 6.0  # a link that loses six commands in ten loses all fifteen of them once in 2000 times
@@ -22,17 +22,17 @@ _LOST_S = 0.2
 _WANTED_ERROR = 0.02
 _LEAST_LEG_S, _LONGEST_LEG_S = 0.5, 5.0
 _LEG_SAMPLES = 8
-_LOOK_EVERY_S = 0.1
+_CHECK_EVERY_S = 0.1
 _PAIRS = 3
 _AGREE = 0.08  # of the gain, beside four standard errors
 
 
 @dataclass(slots=True)
 class ZoomReports:
-    """What the device says of its zoom; empty for one that says nothing."""
+    """What the device reports of its zoom; empty for one that reports nothing."""
 
     factor: float | None = None
-    heard_ns: int = 0
+    received_ns: int = 0
     changed_ns: int = 0
 
     def report(self, factor: float, monotonic_ns: int) -> None:
@@ -41,17 +41,17 @@ class ZoomReports:
             return
         if self.factor is None or abs(factor / self.factor - 1.0) > 0.005:
             self.changed_ns = monotonic_ns
-        self.factor, self.heard_ns = factor, monotonic_ns
+        self.factor, self.received_ns = factor, monotonic_ns
 
 
 def zoom_to(probe: AxisProbe, reports: ZoomReports, factor: float) -> Program[float]:
-    """Ask for that factor until the reports say that it is there, or that the lens goes no further; what they say."""
-    begin_ns = said_ns = probe.record.now.monotonic_ns
+    """Ask for that factor until the reports show it, or that the lens goes no further; the last report."""
+    begin_ns = sent_ns = probe.record.now.monotonic_ns
     yield Ask(probe.axis, zoom=factor)
     while True:
         now_ns = probe.record.now.monotonic_ns
         still_s = (now_ns - max(begin_ns, reports.changed_ns)) * 1e-9
-        if reports.factor is not None and reports.heard_ns > begin_ns:
+        if reports.factor is not None and reports.received_ns > begin_ns:
             arrived = abs(reports.factor / factor - 1.0) <= _ARRIVED
             if still_s >= (_STEADY_S if arrived else _STUCK_S):
                 return reports.factor
@@ -59,8 +59,8 @@ def zoom_to(probe: AxisProbe, reports: ZoomReports, factor: float) -> Program[fl
             raise CalibrationAborted(
                 f'the zoom did not come to rest within {_PATIENCE_S:.0f} s of asking for {factor:.3g}: check the camera'
             )
-        if (now_ns - said_ns) * 1e-9 >= _SAID_AGAIN_S:
-            said_ns = now_ns
+        if (now_ns - sent_ns) * 1e-9 >= _REPEAT_S:
+            sent_ns = now_ns
             yield Ask(probe.axis, zoom=factor)
         else:
             yield Ask(probe.axis)
@@ -89,7 +89,7 @@ def _leg(probe: AxisProbe, rate_rad_s: float) -> Program[tuple[float, float]]:
     gain, error = 0.0, math.inf
     while True:
         before_s = probe.record.now_s
-        yield from probe.hold(rate_rad_s, _LOOK_EVERY_S)
+        yield from probe.hold(rate_rad_s, _CHECK_EVERY_S)
         times_s, angles_rad = probe.record.window(probe.axis, even_ns)
         if len(times_s) >= _LEG_SAMPLES:
             line = fit_line(times_s, angles_rad)
@@ -99,7 +99,7 @@ def _leg(probe: AxisProbe, rate_rad_s: float) -> Program[tuple[float, float]]:
             error = max(line.slope_error_rad_s, noisy) / abs(rate_rad_s)
         asked_s = probe.record.now_s - begin_s
         sure = error <= _WANTED_ERROR * abs(gain) and asked_s >= probe.answer_s + _LOST_S + _LEAST_LEG_S
-        at_the_end = probe.record.now_s - before_s < 0.5 * _LOOK_EVERY_S
+        at_the_end = probe.record.now_s - before_s < 0.5 * _CHECK_EVERY_S
         if sure or at_the_end or asked_s >= probe.answer_s + _LOST_S + _LONGEST_LEG_S:
             if not math.isfinite(error):
                 raise CalibrationAborted(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from gremsy_common.parameters.parameter_fields import param
 from gremsy_common.parameters.parameter_forms import TextForm
 from gremsy_gimbal_driver.attitude.attitude_age_watch import LONGEST_DELAY_S
-from gremsy_gimbal_driver.attitude.joint_chain import EncoderSettings, EncoderUnit
+from gremsy_gimbal_driver.attitude.joint_chain import EncoderSettings, EncoderUnit, joint_names
 from gremsy_gimbal_driver.device.stream_rates import ENCODERS, IMU, SERIAL_BYTES_PER_S
 from gremsy_gimbal_driver.mavlink.gimbal_protocol import PROTOCOL_NAMES
 from gremsy_gimbal_driver.mavlink.mavlink_events import Sender
@@ -109,6 +109,16 @@ class DeviceParameters(FrameParameters):
         choices=('boot', 'north'),
         doc="Where lock's azimuth 0 is: the heading at power-up, or north for a gimbal that uses message 286.",
     )
+
+    @property
+    def cameras_frames(self) -> tuple[str, ...]:
+        """`optical_frames` with the robot's prefix."""
+        return tuple(f'{self.frame_prefix}{frame}' for frame in self.optical_frames)
+
+    @property
+    def joints(self) -> tuple[str, ...]:
+        """Names of the yaw, the roll and the pitch joint."""
+        return joint_names(self.joint_prefix)
 
     @property
     def links(self) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from gremsy_common.types.control_state import NOBODY
 from gremsy_common.types.gimbal_state import GimbalAttitude, JointWish, OrientationWish, PointWish, RateSetpoint
-from gremsy_gimbal_driver.attitude.joint_chain import JOINTS
 from gremsy_gimbal_driver.driver import GimbalDriver
+from gremsy_gimbal_driver.gimbal_driver_parameters import GimbalDriverParameters
 from gremsy_gimbal_driver.goals.frame_tree import FrameTransform, FrameTree, TransformError
 from gremsy_gimbal_driver.goals.goal import AngleGoal, GoalProgress, GoalState
 from gremsy_gimbal_driver.goals.goal_geometry import GoalAngles, GoalGeometry, GoalRefused, Surroundings
@@ -25,26 +25,6 @@ from gremsy_gimbal_driver.ros.attitude_messages import CAMERA_FROM_OPTICAL_WXYZ
 
 Array = NDArray[np.float64]
 GoalRequest = AngleGoal | OrientationWish | PointWish | JointWish
-
-
-@dataclass(frozen=True, slots=True)
-class PortSettings:
-    """What the port needs of the parameters.
-
-    Attributes:
-        level_frame, camera_frame, base_frame, optical_frames: with the robot's prefix.
-        goal_timeout_s: a goal gives up after this.
-        joints: names of the yaw, the roll and the pitch joint.
-        goal_hold_s: and keeps control for so long once reached.
-    """
-
-    level_frame: str
-    camera_frame: str
-    base_frame: str
-    optical_frames: Sequence[str] = ()
-    goal_timeout_s: float = 10.0
-    goal_hold_s: float = 0.0
-    joints: Sequence[str] = JOINTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +51,7 @@ class DriverPort:
         driver: open.
         source: whose requests these are.
         tree: of the transforms on /tf; shared by all ports of the node.
-        settings: frames and times.
+        parameters: frames and times.
         now_ns: the ROS clock.
         notices: reports once why a request was not followed.
     """
@@ -81,19 +61,19 @@ class DriverPort:
         driver: GimbalDriver,
         source: Source,
         tree: FrameTree,
-        settings: PortSettings,
+        parameters: GimbalDriverParameters,
         now_ns: Callable[[], int],
         notices: Notices,
     ) -> None:
         self._driver = driver
         self._source = source
         self._tree = tree
-        self._settings = settings
-        self._geometry = GoalGeometry(tree, settings.level_frame, settings.base_frame, joints=settings.joints)
+        self._parameters = parameters
+        self._geometry = GoalGeometry(tree, parameters.level_frame, parameters.base_frame, joints=parameters.joints)
         self._notices = notices
         self._refused: set[str] = set()
         self.now_ns = now_ns
-        self.level_frame = settings.level_frame
+        self.level_frame = parameters.level_frame
 
     # Motion.
 
@@ -160,9 +140,10 @@ class DriverPort:
         if view is None:
             raise GoalRefused('no_attitude', 'A goal was refused: no attitude has come from the gimbal yet.')
         measured = view.measured.attitude
-        self._place(self._settings.level_frame, self._settings.camera_frame, measured.level_from_camera_wxyz, measured)
-        for optical in self._settings.optical_frames:
-            self._place(self._settings.camera_frame, optical, CAMERA_FROM_OPTICAL_WXYZ, measured)
+        level, camera = self._parameters.level_frame, self._parameters.camera_frame
+        self._place(level, camera, measured.level_from_camera_wxyz, measured)
+        for optical in self._parameters.cameras_frames:
+            self._place(camera, optical, CAMERA_FROM_OPTICAL_WXYZ, measured)
         around = Surroundings(self.now_ns(), view.reference, view.vehicle)
         any_turn = True
         match request:
@@ -182,12 +163,11 @@ class DriverPort:
             raise GoalRefused(error.kind, f'A goal was refused. {error}') from error
 
     def _angle_goal(self, angles: GoalAngles, stamp_ns: int, any_turn: bool) -> AngleGoal:
-        settings = self._settings
         return AngleGoal(
             angles.azimuth_rad,
             angles.tilt_rad,
-            settings.goal_timeout_s,
-            hold_s=settings.goal_hold_s,
+            self._parameters.goal_timeout_s,
+            hold_s=self._parameters.goal_hold_s,
             any_turn=any_turn,
             # A stamp of 0 says that there is none (`ros2 topic pub` without one).
             stamp_ns=stamp_ns or None,

@@ -3,16 +3,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 from tf2_msgs.msg import TFMessage
 
 from gremsy_common.ros import topics
 from gremsy_common.ros.transport.topic import Topic
-from gremsy_gimbal_driver.attitude.joint_chain import JOINTS
 from gremsy_gimbal_driver.attitude.level_frame import earth_attitude
+from gremsy_gimbal_driver.device.device_parameters import DeviceParameters
 from gremsy_gimbal_driver.driver_listener import GimbalView
 from gremsy_gimbal_driver.ros.attitude_messages import joint_state, level_transform, transforms
 
@@ -24,30 +22,11 @@ class _Publishes(Protocol):
         """A publisher that lives until deactivation."""
 
 
-@dataclass(frozen=True, slots=True)
-class TelemetryFrames:
-    """With the robot's prefix.
-
-    Attributes:
-        level: the level frame.
-        base: None where robot_state_publisher has the edge from the base.
-        optical: of the cameras.
-        heard_here: how many subscriptions of our own hear /tf; they alone are no reason to publish it.
-        joints: names of the yaw, the roll and the pitch joint.
-    """
-
-    level: str
-    base: str | None
-    optical: Sequence[str]
-    heard_here: int = 0
-    joints: Sequence[str] = JOINTS
-
-
 class TelemetryTopics:
     """Called on the driver's threads."""
 
-    def __init__(self, node: _Publishes, frames: TelemetryFrames) -> None:
-        self._frames = frames
+    def __init__(self, node: _Publishes, parameters: DeviceParameters) -> None:
+        self._parameters = parameters
         self._attitude = node.publisher(topics.GIMBAL_ATTITUDE)
         self._earth = node.publisher(topics.GIMBAL_ATTITUDE_EARTH)
         self.heading = node.publisher(topics.GIMBAL_HEADING)
@@ -70,16 +49,17 @@ class TelemetryTopics:
             if earth is not None:
                 self._earth.publish(earth)
         if self._joints.watched:
-            self._joints.publish(joint_state(view.joints, stamp_ns, self._frames.joints))
-        if self._tf.outside_subscribers > self._frames.heard_here:
+            self._joints.publish(joint_state(view.joints, stamp_ns, self._parameters.joints))
+        # Our own subscription to /tf alone is no reason to publish it.
+        if self._tf.outside_subscribers > int(self._parameters.goal_frames):
             self._tf.publish(self._transforms(view))
 
     def _transforms(self, view: GimbalView) -> TFMessage:
-        frames = self._frames
-        message = transforms(view.measured, frames.level, frames.optical)
-        if frames.base is not None:
+        parameters = self._parameters
+        message = transforms(view.measured, parameters.level_frame, parameters.cameras_frames)
+        if parameters.publish_level_frame:
             stamp_ns = view.measured.attitude.stamp_ns
-            base = level_transform(view.reference, frames.base, frames.level, stamp_ns)
+            base = level_transform(view.reference, parameters.base_frame, parameters.level_frame, stamp_ns)
             if base is not None:
                 message.transforms = [base, *message.transforms]
         return message
