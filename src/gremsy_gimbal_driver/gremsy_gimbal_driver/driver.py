@@ -26,7 +26,7 @@ from gremsy_common.types.gimbal_state import (
 from gremsy_gimbal_driver.calibration.calibration_report import summary
 from gremsy_gimbal_driver.calibration.calibration_run import CalibrationRun
 from gremsy_gimbal_driver.deadman.deadman_briefing import DeadmanBriefing
-from gremsy_gimbal_driver.deadman.deadman_guard import BEATS_PER_TIME_TO_LIVE
+from gremsy_gimbal_driver.deadman.deadman_guard import BEATS_PER_TIME_TO_LIVE, DeadmanGuard
 from gremsy_gimbal_driver.device.gimbal_device import DeviceReport, GimbalDevice, StatusMessage
 from gremsy_gimbal_driver.driver_listener import DriverListener, GimbalView, WrittenCommand
 from gremsy_gimbal_driver.driver_status import DriverStatus
@@ -99,7 +99,8 @@ class GimbalDriver:
         self._tracking = TrackingGuard(self._device.payload)
         self._mode_while_following = ModeWhileFollowing(parameters.mode_while_following)
         self._calibration: CalibrationRun | None = None
-        self._deadman = DeadmanBriefing(parameters, self._listener.say)
+        self._deadman = DeadmanGuard(parameters.time_to_live_s, BURST_INTERVAL_S, self._listener.say)
+        self._deadman_briefing = DeadmanBriefing(self._deadman, parameters.time_to_live_s)
         self._condition = threading.Condition()
         self._something_new = False
         self._closing = False
@@ -405,7 +406,7 @@ class GimbalDriver:
             mode = self._motion.mode.wanted
         device = self._device
         guarded = guarded or self._tracking.may_turn
-        self._deadman.update(
+        self._deadman_briefing.update(
             device.gimbal, device.protocol, mode, guarded, now.monotonic_ns, self._tracking.end_messages
         )
         if output is not None:
@@ -524,7 +525,7 @@ class GimbalDriver:
 
     def _link_opened(self, link: int, descriptor: int) -> None:
         self._decoders[link].cut()
-        self._deadman.link_opened(link, descriptor)
+        self._deadman.link_opened(descriptor, link)
         with self._changing():
             self._router_wake_ns = 0
 

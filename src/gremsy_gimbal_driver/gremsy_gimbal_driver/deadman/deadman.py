@@ -11,8 +11,7 @@ in a session of its own, so a Ctrl-C or a kill of the driver's process group doe
 Messages, each one packet of the socket pair (`deadman_guard` is the other end); INDEX is one byte:
     L INDEX  that link's descriptor comes along (SCM_RIGHTS), in place of the one before
     X INDEX  that link was lost: let go of its descriptor
-    Z INDEX  time to live and burst interval (two doubles, s), then the burst's frames for that link, each behind its
-             size (uint16); index 255 is for every link that has no burst of its own
+    Z  time to live and burst interval (two doubles, s), then the burst's frames, each behind its size (uint16)
     A  a beat while armed; D a beat while disarmed; Q the driver ends in good order and has stopped the gimbal itself
 """
 
@@ -27,7 +26,6 @@ import sys
 import termios
 import time
 
-EVERY_LINK = 255
 LARGEST_MESSAGE = 65536
 
 
@@ -37,7 +35,7 @@ class Deadman:
     def __init__(self, control: socket.socket) -> None:
         self._control = control
         self._links: dict[int, int] = {}
-        self._frames: dict[int, list[bytes]] = {}
+        self._frames: list[bytes] = []
         self._time_to_live_s = 0.2
         self._interval_s = 0.02
         self._deadline: float | None = None
@@ -73,13 +71,12 @@ class Deadman:
             self._was_armed = False
             self._deadline = None
         elif kind == b'Z':
-            self._time_to_live_s, self._interval_s = struct.unpack_from('<dd', message, 2)
-            frames, position = [], 18
+            self._time_to_live_s, self._interval_s = struct.unpack_from('<dd', message, 1)
+            self._frames, position = [], 17
             while position < len(message):
                 (size,) = struct.unpack_from('<H', message, position)
-                frames.append(message[position + 2 : position + 2 + size])
+                self._frames.append(message[position + 2 : position + 2 + size])
                 position += 2 + size
-            self._frames[message[1]] = frames
         elif kind in (b'L', b'X'):
             link = self._links.pop(message[1], None)
             if link is not None:
@@ -90,17 +87,13 @@ class Deadman:
 
     def _burst(self) -> None:
         """All frames, an interval apart; a beat in between does not cut it short: the driver stalled, so stop first."""
-        bursts = [
-            (link, self._frames.get(index, self._frames.get(EVERY_LINK, []))) for index, link in self._links.items()
-        ]
         for link in self._links.values():
             _drop_what_waits(link)
-        for number in range(max((len(frames) for _, frames in bursts), default=0)):
+        for number, frame in enumerate(self._frames):
             if number:
                 time.sleep(self._interval_s)
-            for link, frames in bursts:
-                if number < len(frames):
-                    _write(link, frames[number])
+            for link in self._links.values():
+                _write(link, frame)
 
 
 def _drop_what_waits(link: int) -> None:

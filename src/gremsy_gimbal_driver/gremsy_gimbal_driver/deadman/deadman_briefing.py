@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Keeps the deadman told: what it would have to write to this gimbal, over which links, and that the driver lives."""
+"""What the deadman would have to write to this gimbal in its mode, and how often it must see that the driver lives."""
 
 from __future__ import annotations
 
@@ -10,9 +10,7 @@ from gremsy_gimbal_driver.mavlink.gimbal_protocol import GimbalProtocol, motion_
 from gremsy_gimbal_driver.mavlink.mavlink_events import Sender
 from gremsy_gimbal_driver.motion.instant import nanoseconds
 from gremsy_gimbal_driver.motion.motion_output import GimbalMode, MotionOutput
-from gremsy_gimbal_driver.motion.motion_parameters import MotionParameters
-from gremsy_gimbal_driver.motion.notices import Say
-from gremsy_gimbal_driver.motion.setpoint_streamer import BURST_COUNT, BURST_INTERVAL_S
+from gremsy_gimbal_driver.motion.setpoint_streamer import BURST_COUNT
 
 # The deadman cannot see whether the gimbal rests, so it writes more zeros: at 2 % lost bytes six frames in ten are
 # lost, and all fifteen once in two thousand times.
@@ -20,45 +18,19 @@ _BURSTS = 3
 
 
 class DeadmanBriefing:
-    """One deadman.
+    """Keeps one deadman up to date.
 
     Args:
-        parameters: its time to live.
-        say: told when a child had to be replaced.
+        deadman: gets the burst and the beats.
+        time_to_live_s: of a command.
     """
 
-    def __init__(self, parameters: MotionParameters, say: Say) -> None:
-        self._guard = DeadmanGuard(parameters.time_to_live_s, BURST_INTERVAL_S, say)
-        self._interval_ns = nanoseconds(parameters.time_to_live_s) // (2 * BEATS_PER_TIME_TO_LIVE)
+    def __init__(self, deadman: DeadmanGuard, time_to_live_s: float) -> None:
+        self._deadman = deadman
+        self._interval_ns = nanoseconds(time_to_live_s) // (2 * BEATS_PER_TIME_TO_LIVE)
         self._briefed: tuple[Sender, str, GimbalMode, bool] | None = None
         self._armed = False
         self._due_ns = 0
-
-    @property
-    def process_id(self) -> int | None:
-        """The child's; None while there is none."""
-        return self._guard.process_id
-
-    @property
-    def replaced(self) -> int:
-        """How often a child had died and was started again."""
-        return self._guard.replaced
-
-    def open(self) -> None:
-        """Start it."""
-        self._guard.open()
-
-    def close(self) -> None:
-        """End it: the driver has stopped the gimbal itself."""
-        self._guard.close()
-
-    def link_opened(self, link: int, descriptor: int) -> None:
-        """It gets a duplicate."""
-        self._guard.link_opened(descriptor, link)
-
-    def link_lost(self, link: int) -> None:
-        """It lets go, so that the port can be opened again."""
-        self._guard.link_lost(link)
 
     def update(
         self,
@@ -77,10 +49,10 @@ class DeadmanBriefing:
             self._briefed = (gimbal, protocol.name, mode, bool(also))
             # In the mode that holds now: flags of another would turn the camera when it is to stand still.
             still = MotionOutput(GimbalMode.FOLLOW if mode is GimbalMode.HOME else mode, rates_rad_s=(0.0, 0.0))
-            messages = motion_messages(still, protocol, gimbal)
-            self._guard.burst([*also, *(message for _ in range(_BURSTS * BURST_COUNT) for message in messages), *also])
+            zeros = _BURSTS * BURST_COUNT * motion_messages(still, protocol, gimbal)
+            self._deadman.burst([*also, *zeros, *also])
         # Each beat wakes the child, so not one with every command; but a change of the arm at once.
         if armed != self._armed or now_ns >= self._due_ns:
             self._armed = armed
             self._due_ns = now_ns + self._interval_ns
-            self._guard.beat(armed)
+            self._deadman.beat(armed)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The driver's end of the deadman: starts it, hands it the links, and beats. `deadman.py` tells the protocol."""
+"""The driver's end of the deadman: starts it, hands it the links, and beats. `deadman.py` has the protocol."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from gremsy_gimbal_driver.deadman import deadman
 
 BEATS_PER_TIME_TO_LIVE = 4
-"""So often at least the driver's writer comes by, and the child is told that it lives."""
+"""So often at least the driver's writer sends a beat, which shows the child that it lives."""
 
 _END_PATIENCE_S = 1.0
 
@@ -25,7 +25,7 @@ class DeadmanGuard:
     Args:
         time_to_live_s: the child acts when no beat came for so long while armed.
         interval_s: between the frames of its burst.
-        say: told when a child had to be replaced.
+        say: called with a sentence when a child had to be replaced.
     """
 
     def __init__(self, time_to_live_s: float, interval_s: float, say: Callable[[str], None]) -> None:
@@ -36,7 +36,7 @@ class DeadmanGuard:
         self._control: socket.socket | None = None
         self._links: dict[int, int] = {}
         self._known: set[int] = set()
-        self._bursts: dict[int, bytes] = {}
+        self._burst = b''
         self._owes = False
         self.replaced = 0
 
@@ -64,22 +64,21 @@ class DeadmanGuard:
             self._drop(link)
             self._send(b'X' + bytes([link]))
 
-    def burst(self, frames: Sequence[bytes], link: int | None = None) -> None:
-        """What the child writes to that link, or to every link: zero-rate frames for the gimbal that was found."""
+    def burst(self, frames: Sequence[bytes]) -> None:
+        """What the child writes to every link: zero-rate frames for the gimbal that was found."""
         packed = b''.join(struct.pack('<H', len(frame)) + frame for frame in frames)
-        index = deadman.EVERY_LINK if link is None else link
-        message = b'Z' + bytes([index]) + self._times + packed
+        message = b'Z' + self._times + packed
         if len(message) > deadman.LARGEST_MESSAGE:
             raise ValueError(f'{len(frames)} frames are more than a deadman takes: {len(message)} bytes.')
         with self._lock:
-            self._bursts[index] = message
+            self._burst = message
             self._send(message)
 
     def beat(self, armed: bool) -> None:
         """We live; to be called several times within a time to live. Never waits."""
         with self._lock:
             if self._owes:
-                self._tell_all()
+                self._send_all()
             if self._send(b'A' if armed else b'D') or self._control is None:
                 return
             self.replaced += 1
@@ -109,7 +108,7 @@ class DeadmanGuard:
                 start_new_session=True,
             )
         self._control = ours
-        self._tell_all()
+        self._send_all()
 
     def _end(self) -> None:
         if self._control is not None:
@@ -123,11 +122,11 @@ class DeadmanGuard:
                 child.kill()
                 child.wait()
 
-    def _tell_all(self) -> None:
+    def _send_all(self) -> None:
         """All that a child must know, to a new one or to one that did not read in time."""
         self._owes = False
-        for message in self._bursts.values():
-            self._send(message)
+        if self._burst:
+            self._send(self._burst)
         for link in sorted(self._known):
             if link in self._links:
                 self._hand_over(link)
@@ -157,8 +156,8 @@ class DeadmanGuard:
         try:
             self._control.send(message, socket.MSG_DONTWAIT)
         except BlockingIOError:
-            # The child is behind on reading beats; it has unread ones, so it is not going to act. What is no beat is
-            # told again.
+            # The child is behind on reading beats; it has unread ones, so it is not going to act. Whatever is not a
+            # beat is sent again.
             self._owes = self._owes or message[:1] in (b'X', b'Z')
             return True
         except OSError:
