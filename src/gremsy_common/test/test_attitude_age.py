@@ -8,7 +8,8 @@ from dataclasses import asdict
 
 import pytest
 
-from gremsy_common.types.attitude_age import AttitudeAge, AttitudeAgeError, together
+from gremsy_common.parameters.parameter_fields import ParameterError
+from gremsy_common.types.attitude_age import AttitudeAge, together
 
 AGE = AttitudeAge(0.0203, 0.0012, 24, 1_790_000_000_000_000_000)
 
@@ -20,16 +21,16 @@ def test_a_text_is_read_as_it_was_written() -> None:
 @pytest.mark.parametrize(
     ('changes', 'sentence'),
     [
-        ({'late_s': 20.3}, 'The attitude age has 20.3 for `late_s`: use seconds, at most 1.'),
-        ({'late_s': float('nan')}, 'The attitude age has nan for `late_s`: use seconds, at most 1.'),
-        ({'std_s': True}, 'The attitude age has True for `std_s`: use seconds, at most 1.'),
-        ({'std_s': -0.1}, 'The attitude age has -0.1 for `std_s`: use seconds, from 0 up.'),
-        ({'pictures': 1.5}, 'The attitude age has 1.5 for `pictures`: use a whole number from 0 up.'),
-        ({'since_ns': -1}, 'The attitude age has -1 for `since_ns`: use a whole number from 0 up.'),
+        ({'late_s': 20.3}, 'Attitude age `late_s` is 20.3, out of its range: use -1 .. 1 s.'),
+        ({'late_s': float('nan')}, 'Attitude age `late_s` is nan, out of its range: use -1 .. 1 s.'),
+        ({'std_s': True}, 'Attitude age `std_s` is True: use a number.'),
+        ({'std_s': -0.1}, 'Attitude age `std_s` is -0.1, out of its range: use 0 .. 1 s.'),
+        ({'pictures': 1.5}, 'Attitude age `pictures` is 1.5: use a whole number.'),
+        ({'since_ns': -1}, 'Attitude age `since_ns` is -1, out of its range: use 0 or more ns.'),
     ],
 )
 def test_what_is_no_age_is_refused(changes: dict[str, object], sentence: str) -> None:
-    with pytest.raises(AttitudeAgeError) as refused:
+    with pytest.raises(ParameterError) as refused:
         AttitudeAge.from_json(json.dumps({**asdict(AGE), **changes}))
     assert str(refused.value) == sentence
 
@@ -55,7 +56,7 @@ def test_what_is_no_age_is_refused(changes: dict[str, object], sentence: str) ->
     ],
 )
 def test_another_text_is_refused(text: str, sentence: str) -> None:
-    with pytest.raises(AttitudeAgeError) as refused:
+    with pytest.raises(ParameterError) as refused:
         AttitudeAge.from_json(text)
     assert str(refused.value) == sentence
 

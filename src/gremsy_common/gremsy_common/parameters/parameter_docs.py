@@ -70,7 +70,7 @@ def yaml_template(node_name: str, parameters: type[Any]) -> str:
     """A parameter file section with every default and a comment a line."""
     lines = [f'/**/{node_name}:', '  ros__parameters:']
     for spec in specs_of(parameters):
-        notes = ', '.join(part for part in (spec.meta.unit, spec.meta.range_text) if part)
+        notes = ', '.join(spec.meta.notes)
         lines.append(f'    # {spec.meta.doc}{f" [{notes}]" if notes else ""}')
         lines.append(f'    {spec.name}: {yaml_value(spec.default)}')
     return '\n'.join(lines) + '\n'

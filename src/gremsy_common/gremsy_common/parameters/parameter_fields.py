@@ -44,6 +44,11 @@ class ParameterMeta:
     example: str = ''
 
     @property
+    def notes(self) -> tuple[str, ...]:
+        """Unit and range, as far as there are any."""
+        return tuple(part for part in (self.unit, self.range_text) if part)
+
+    @property
     def range_text(self) -> str:
         """`0.0 .. 1.0`, `one of a, b`, or empty."""
         if self.choices:

@@ -27,37 +27,43 @@ class LatencyPercentiles:
 
 
 class StageStatistics:
-    """Latency and rate of one stage; written by a worker, read by the diagnostics timer."""
+    """Rate, and latency or age, of what goes through one stage or over one link; any thread writes and reads."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._latencies_ms: deque[float] = deque(maxlen=_WINDOW_SAMPLES)
-        self._count = 0
-        self._count_at_last_rate = 0
-        self._last_rate_at_s = time.monotonic()
+        self._latencies_ns: deque[int] = deque(maxlen=_WINDOW_SAMPLES)
+        self.items = 0
+        self._items_at_rate = 0
+        self._rate_at_s = time.monotonic()
 
-    def record(self, latency_ns: int) -> None:
-        """One item went through; its latency is now minus its stamp, or the stage's own duration."""
+    def record(self, latency_ns: int | None) -> None:
+        """One item went through; its latency is now minus its stamp, or the stage's own duration; None without one."""
         with self._lock:
-            self._latencies_ms.append(latency_ns * 1e-6)
-            self._count += 1
+            self.items += 1
+            if latency_ns is not None:
+                self._latencies_ns.append(latency_ns)
 
     def percentiles(self) -> LatencyPercentiles | None:
-        """None before the first item."""
+        """None before the first latency."""
         with self._lock:
-            if not self._latencies_ms:
-                return None
-            values = np.array(self._latencies_ms)
-        p50, p99 = np.percentile(values, [50, 99])
-        return LatencyPercentiles(float(p50), float(p99), len(values))
+            latencies_ns = list(self._latencies_ns)
+        if not latencies_ns:
+            return None
+        p50_ms, p99_ms = np.percentile(latencies_ns, [50, 99]) * 1e-6
+        return LatencyPercentiles(float(p50_ms), float(p99_ms), len(latencies_ns))
 
     def take_rate_hz(self) -> float:
         """Items per second since this was last asked."""
-        now = time.monotonic()
+        now_s = time.monotonic()
         with self._lock:
-            rate = (self._count - self._count_at_last_rate) / max(1e-6, now - self._last_rate_at_s)
-            self._count_at_last_rate, self._last_rate_at_s = self._count, now
-        return rate
+            rate_hz = (self.items - self._items_at_rate) / max(1e-6, now_s - self._rate_at_s)
+            self._items_at_rate, self._rate_at_s = self.items, now_s
+        return rate_hz
+
+    def take_words(self) -> str:
+        """Of a link: `301 items, 30.0 Hz, 0.4 ms old (p99 1.2)`; asking starts a new interval of the rate."""
+        words, ages = f'{self.items} items, {self.take_rate_hz():.1f} Hz', self.percentiles()
+        return words if ages is None else f'{words}, {ages.p50_ms:.1f} ms old (p99 {ages.p99_ms:.1f})'
 
 
 class Level(Enum):

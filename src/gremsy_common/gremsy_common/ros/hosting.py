@@ -184,7 +184,7 @@ def node_usage(program: str, node_type: type[SuiteNode[Any]]) -> str:
         f'The node `{node_type.node_name}`. Its parameters, with their defaults:',
     ]
     for spec in specs_of(node_type.parameters_type):
-        notes = ', '.join(part for part in (spec.meta.unit, spec.meta.range_text) if part)
+        notes = ', '.join(spec.meta.notes)
         lines += ['', f'  {spec.name}:={yaml_value(spec.default)}{f" [{notes}]" if notes else ""}']
         lines += textwrap.wrap(spec.meta.doc, 92, initial_indent='      ', subsequent_indent='      ')
     return '\n'.join(lines)

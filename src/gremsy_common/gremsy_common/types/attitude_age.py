@@ -3,65 +3,34 @@
 
 from __future__ import annotations
 
-import json
 import math
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
+from typing import ClassVar
 
-from gremsy_common.errors import SuiteError
-from gremsy_common.types.json_fields import json_fields
+from gremsy_common.parameters.parameter_fields import param
+from gremsy_common.types.json_message import JsonMessage
 
 # Nobody looks for more (`attitude_age_fit`).
 _LONGEST_S = 1.0
 
 
-class AttitudeAgeError(SuiteError, ValueError):
-    """A text that is no such estimate; the sentence says what is wrong."""
-
-
 @dataclass(frozen=True, slots=True)
-class AttitudeAge:
-    """One estimate, of its own evidence: two of them share none.
+class AttitudeAge(JsonMessage):
+    """One estimate, of its own evidence: two of them share none."""
 
-    Attributes:
-        late_s: attitudes were measured so long before the pictures of their stamp; negative for pictures that are
-            stamped later than the attitudes.
-        std_s: its standard deviation.
-        pictures: how many pairs of pictures say so.
-        since_ns: stamp of the first of them.
-    """
+    DECLARES: ClassVar[str] = 'Attitude age'
+    ORIGIN: ClassVar[str] = '`gimbal/attitude_age` must come from the tracker'
 
-    late_s: float
-    std_s: float
-    pictures: int
-    since_ns: int
-
-    def __post_init__(self) -> None:
-        """Raises AttitudeAgeError for what is no time."""
-        for name in ('late_s', 'std_s'):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= _LONGEST_S:
-                raise AttitudeAgeError(f'The attitude age has {value!r} for `{name}`: use seconds, at most 1.')
-        for name in ('pictures', 'since_ns'):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-                raise AttitudeAgeError(f'The attitude age has {value!r} for `{name}`: use a whole number from 0 up.')
-        if self.std_s < 0.0:
-            raise AttitudeAgeError(f'The attitude age has {self.std_s!r} for `std_s`: use seconds, from 0 up.')
-
-    def to_json(self) -> str:
-        """For the topic."""
-        return json.dumps(asdict(self))
-
-    @classmethod
-    def from_json(cls, text: str) -> AttitudeAge:
-        """The inverse of `to_json`; nothing may be missing and nothing may be added.
-
-        Raises:
-            AttitudeAgeError: with a sentence on what is wrong.
-        """
-        names = [each.name for each in fields(cls)]
-        origin = '`gimbal/attitude_age` must come from the tracker'
-        return cls(**json_fields(text, names, AttitudeAgeError, 'The attitude age', origin))
+    late_s: float = param(
+        doc='attitudes were measured so long before the pictures of their stamp; negative for pictures that are '
+        'stamped later than the attitudes',
+        unit='s',
+        low=-_LONGEST_S,
+        high=_LONGEST_S,
+    )
+    std_s: float = param(doc='its standard deviation', unit='s', low=0.0, high=_LONGEST_S)
+    pictures: int = param(doc='how many pairs of pictures say so', low=0)
+    since_ns: int = param(doc='stamp of the first of them', unit='ns', low=0)
 
 
 def together(ages: list[AttitudeAge]) -> AttitudeAge:

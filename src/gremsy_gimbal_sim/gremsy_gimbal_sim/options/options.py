@@ -71,7 +71,6 @@ def option_lines(options: PayloadOptions, groups: Sequence[type[Any]]) -> list[s
             if inner := spec.inner():
                 lines.append(f'  {spec.name}: {meta.doc} ({", ".join(each.name for each in inner)})')
                 continue
-            known = [each for each in (meta.unit, meta.range_text) if each]
             text = as_text(getattr(options, spec.name))
-            lines.append(f'  {spec.name}={text}  {meta.doc}' + (f' [{"; ".join(known)}]' if known else ''))
+            lines.append(f'  {spec.name}={text}  {meta.doc}' + (f' [{"; ".join(meta.notes)}]' if meta.notes else ''))
     return lines[1:]

@@ -17,7 +17,7 @@ from rclpy.node import Node
 from rclpy.qos import QoSDurabilityPolicy, QoSProfile
 
 from gremsy_common.errors import Unusable
-from gremsy_common.ros.transport.link_statistics import LinkStatistics
+from gremsy_common.ros.diagnostics import StageStatistics
 from gremsy_common.ros.transport.local_bus import LocalBus, LocalSubscriber
 from gremsy_common.ros.transport.neighbours import Neighbours
 from gremsy_common.ros.transport.outlet import Outlet
@@ -61,8 +61,8 @@ class TopicPublisher(Generic[T]):
         self._closed = False
         self.name: str = node.resolve_topic_name(topic.name)
         self.neighbours = Neighbours(node, bus, self.name)
-        self.local = LinkStatistics()
-        self.outside = LinkStatistics()
+        self.local = StageStatistics()
+        self.outside = StageStatistics()
         self.shut_out = 0
         """Subscribers that came and got nothing, because they ask for what this publisher does not offer."""
         self._publisher: Any = None
@@ -94,12 +94,12 @@ class TopicPublisher(Generic[T]):
         if self._closed:
             return
         if not self.topic.latched and self._bus.publish(self.name, item):
-            self.local.count(None)
+            self.local.record(None)
         if self._publisher is None:
             return
         # 1.3 us to ask; publishing a 1080p image to nobody still costs 1.4 ms (design.md section 5).
         if self._always or self._publisher.get_subscription_count() > 0:
-            self.outside.count(None)
+            self.outside.record(None)
             if self._outlet is not None:
                 self._outlet.offer(item)
             else:
@@ -204,7 +204,7 @@ class TopicSubscription(Generic[T]):
         self._subscription: Any = None
         self.name: str = node.resolve_topic_name(topic.name)
         self.neighbours = Neighbours(node, bus, self.name)
-        self.statistics = LinkStatistics()
+        self.statistics = StageStatistics()
         self.incompatible_qos = 0
         """Publishers that offer less than this subscription asks for, so that nothing comes from them."""
         self.lost = 0
@@ -300,7 +300,7 @@ class TopicSubscription(Generic[T]):
 
     def _deliver(self, item: T) -> None:
         stamp_ns = getattr(item, 'stamp_ns', None)
-        self.statistics.count(None if stamp_ns is None else self._node.get_clock().now().nanoseconds - stamp_ns)
+        self.statistics.record(None if stamp_ns is None else self._node.get_clock().now().nanoseconds - stamp_ns)
         try:
             self._callback(item)
         except Exception as error:  # noqa: BLE001 a subscriber's fault must not reach the publisher whose thread this is

@@ -3,11 +3,10 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
-from gremsy_common.ros.worker import yield_to_others
+from gremsy_common.ros.worker import Worker, yield_to_others
 from gremsy_common.timing.latest_slot import LatestSlot
 
 T = TypeVar('T')
@@ -23,17 +22,17 @@ class Outlet(Generic[T]):
     def __init__(
         self, name: str, send: Callable[[T], None], on_error: Callable[[str], None], *, wanted_here: Callable[[], bool]
     ) -> None:
-        self._name = name
         self._send = send
-        self._on_error = on_error
         self._wanted_here = wanted_here
-        self._closed = False
+        self._yielding = False
         self._slot: LatestSlot[T] = LatestSlot()
-        self._thread = threading.Thread(target=self._run, name=f'publish {name}', daemon=True)
+        self._worker = Worker(
+            f'publish {name}', self._send_next, lambda error: on_error(f'Could not publish {name}: {error}')
+        )
 
     def start(self) -> None:
         """Begin."""
-        self._thread.start()
+        self._worker.start()
 
     def offer(self, item: T) -> None:
         """Never blocks."""
@@ -46,21 +45,14 @@ class Outlet(Generic[T]):
 
     def close(self) -> bool:
         """End after the item in hand; False when that takes longer than two seconds."""
-        self._closed = True
         self._slot.close()
-        self._thread.join(timeout=2.0)
-        return not self._thread.is_alive()
+        return self._worker.stop(timeout_s=2.0)
 
-    def _run(self) -> None:
-        yielding = False
-        while not self._closed:
-            item = self._slot.take(timeout_s=0.5)
-            if item is None:
-                continue
-            if not yielding and self._wanted_here():
-                yield_to_others(_NICENESS)
-                yielding = True
-            try:
-                self._send(item)
-            except Exception as error:  # noqa: BLE001 whatever a conversion raises must not end the outlet
-                self._on_error(f'Could not publish {self._name}: {error}')
+    def _send_next(self) -> None:
+        item = self._slot.take(timeout_s=0.5)
+        if item is None:
+            return
+        if not self._yielding and self._wanted_here():
+            yield_to_others(_NICENESS)
+            self._yielding = True
+        self._send(item)
