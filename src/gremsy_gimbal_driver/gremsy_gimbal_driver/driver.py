@@ -222,7 +222,7 @@ class GimbalDriver:
             device = self._device
             run = CalibrationRun(self._parameters, self._motion, device.payload, device.imu_axes)
             if self._calibration is not None and self._calibration.running:
-                return Answer(False, 'Not calibrating: it runs already.')
+                return Answer(False, 'Not calibrating: it is running already.')
             if view is not None:
                 run.attitude(view.measured, now)
             refusal = run.routine.begin(now, armed=self._motion.armed)

@@ -279,7 +279,7 @@ def test_a_file_with_nonsense_is_refused(changes: dict[str, object], why: str, t
     path = file_with(tmp_path / 'gimbal.yaml', **changes)
     with pytest.raises(CalibrationFileError) as caught:
         read_calibration(path)
-    assert str(caught.value) == f"'{path}' is no calibration file ({why}): calibrate again to write a new one."
+    assert str(caught.value) == f"'{path}' is not a calibration file ({why}): calibrate again to write a new one."
 
 
 @pytest.mark.parametrize(
@@ -298,7 +298,7 @@ def test_another_file_is_refused(text: str, why: str, tmp_path: Path) -> None:
     path.write_text(text, encoding='utf-8')
     with pytest.raises(CalibrationFileError) as caught:
         read_calibration(path)
-    assert str(caught.value) == f"'{path}' is no calibration file ({why}): calibrate again to write a new one."
+    assert str(caught.value) == f"'{path}' is not a calibration file ({why}): calibrate again to write a new one."
 
 
 def test_a_missing_file_is_said(tmp_path: Path) -> None:

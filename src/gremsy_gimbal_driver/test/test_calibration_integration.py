@@ -53,7 +53,7 @@ def test_a_calibration_measures_the_gimbal_and_its_file_is_the_next_starts_param
     user.wait_until(lambda: user.plants)
     assert user.plants[-1]['source'] == 'default'
     user.arm()
-    assert user.trigger('calibrate') == (True, 'The calibration runs: keep the vehicle still.')
+    assert user.trigger('calibrate') == (True, 'The calibration is running: keep the vehicle still.')
     furthest = 0.0
 
     def done():
@@ -69,7 +69,7 @@ def test_a_calibration_measures_the_gimbal_and_its_file_is_the_next_starts_param
     assert math.degrees(plant['dead_zone_rad_s']) == pytest.approx(2.0, abs=0.3)
     in_use = f'The calibration is in use and in {file}: give it as a parameters file at the next start.'
     user.wait_until(lambda: in_use in stage.node.said)
-    assert 'not right, forward, up: `imu_axes` is put right.' in stage.node.said
+    assert 'not right, forward, up: `imu_axes` is corrected.' in stage.node.said
     assert yaml.safe_load(file.read_text())['/**/gimbal_driver']['ros__parameters']['imu_axes'] == list(axes)
     user.imu.clear()
     user.wait_until(lambda: user.imu)

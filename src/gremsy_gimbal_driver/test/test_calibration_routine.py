@@ -200,7 +200,7 @@ def test_it_does_not_begin_twice_and_wishes_nothing_before_it_begins() -> None:
     bench = CalibrationBench(options_of('ideal'))
     assert bench.routine.step(bench.now, armed=True).rates_rad_s == (0.0, 0.0)
     bench.begun()
-    assert bench.routine.begin(bench.now, armed=True) == 'Not calibrating: it runs already.'
+    assert bench.routine.begin(bench.now, armed=True) == 'Not calibrating: it is running already.'
     assert bench.routine.running
 
 

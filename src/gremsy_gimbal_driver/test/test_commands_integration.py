@@ -340,12 +340,12 @@ def test_the_gimbal_is_handed_from_one_camera_to_another_while_both_go_on_asking
 @pytest.mark.slow
 def test_a_calibration_ends_where_the_operator_moves_the_gimbal(stage):
     user = stage.user
-    assert user.trigger('calibrate') == (True, 'The calibration runs: keep the vehicle still.')
-    assert user.trigger('calibrate') == (False, 'Not calibrating: it runs already.')
+    assert user.trigger('calibrate') == (True, 'The calibration is running: keep the vehicle still.')
+    assert user.trigger('calibrate') == (False, 'Not calibrating: it is running already.')
     user.wait_until(lambda: user.controls[-1]['holder'] == 'calibration')
     # A tracker that follows meanwhile is shut out and does not end it.
     user.send_for(0.3, lambda: user.rate(user.setpoints, 0.4, 0.0))
-    assert user.fresh_diagnostics(1)['calibration'] == 'The calibration runs: keep the vehicle still.'
+    assert user.fresh_diagnostics(1)['calibration'] == 'The calibration is running: keep the vehicle still.'
     stage.turn(0.2, 0.1)
     says(stage, 'The calibration was ended and the gimbal stopped: the operator asked for motion.')
 

@@ -73,7 +73,7 @@ ANSWERS_NOTHING = {'ack_lost_share': 1, 'parameters_answered': False, 'device_in
 
 FAULTS = (
     # The link.
-    Fault('nothing is wrong', rows={'gimbal': '1/154', 'protocol': 'v2', 'health': 'well', 'link trouble': ''}),
+    Fault('nothing is wrong', rows={'gimbal': '1/154', 'protocol': 'v2', 'health': 'healthy', 'link trouble': ''}),
     Fault('2 % of the bytes get lost', {'lost_byte_share': 0.02}),
     Fault('1 % of the bytes arrive as others', {'corrupted_byte_share': 0.01}, plugs='pty', counted=('bad checksum',)),
     Fault(

@@ -52,14 +52,15 @@ def test_every_mounting_is_found_from_any_tilt(middle_deg):
 def test_another_mounting_than_the_one_in_force_is_said():
     assert calibrated(('forward', 'right', 'down'), travel_deg=5.0) == (
         ('forward', 'right', 'down'),
-        'By gravity the axes of the IMU point forward, right, down, not right, forward, up: `imu_axes` is put right.',
+        'Gravity shows that the axes of the IMU point forward, right, down, not right, forward, up: '
+        '`imu_axes` is corrected.',
     )
 
 
 def test_an_imu_that_does_not_feel_gravity_is_no_imu():
     assert calibrated(IMU_AXES, dead=True) == (
         None,
-        'However the IMU may sit, it does not feel gravity where it should: calibrate its accelerometer; until then do '
+        'In no mounting does the IMU measure gravity where it should: calibrate its accelerometer; until then do '
         'not use `gimbal/imu`.',
     )
 
@@ -67,5 +68,5 @@ def test_an_imu_that_does_not_feel_gravity_is_no_imu():
 def test_without_an_imu_nothing_was_held_against_gravity():
     assert ImuMounting(IMU_AXES).found() == (
         None,
-        'The gimbal sends no IMU (message 27), so that `imu_axes` was not held against gravity.',
+        'The gimbal sends no IMU data (message 27), so `imu_axes` was not checked against gravity.',
     )

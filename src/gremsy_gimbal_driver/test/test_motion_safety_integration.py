@@ -224,7 +224,7 @@ def test_stop_always_works_whatever_goes_on(stage):
         user.wait_until(lambda: stage.payload.speed > 0.3)
 
     def calibration():
-        assert user.trigger('calibrate') == (True, 'The calibration runs: keep the vehicle still.')
+        assert user.trigger('calibrate') == (True, 'The calibration is running: keep the vehicle still.')
         user.wait_until(lambda: stage.payload.speed > 0.03)
 
     assert user.trigger('stop') == stopped

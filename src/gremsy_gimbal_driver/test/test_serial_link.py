@@ -75,7 +75,7 @@ def test_a_node_without_a_device_behind_it_is_named_though_pyserial_hides_the_nu
     except serial.SerialException as error:
         sentence = refusal('/dev/ttyS5', 115200, error)
     assert sentence == (
-        'The serial port /dev/ttyS5 has no device behind it: plug the gimbal in, or correct the parameter `link`.'
+        'The serial port /dev/ttyS5 has no device attached: plug the gimbal in, or correct the parameter `link`.'
     )
 
 

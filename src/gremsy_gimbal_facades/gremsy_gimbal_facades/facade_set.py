@@ -19,7 +19,7 @@ class FacadeSet(Facades):
     Args:
         node: any rclpy node.
         port: the driver.
-        say: what is wrong, once a kind.
+        say: reports what is wrong, once a kind.
         mavros, ptz: which are wanted; one whose messages are not installed is left out.
     """
 

@@ -47,7 +47,7 @@ class MavrosFacade:
         node: any rclpy node.
         port: the driver.
         messages: from `mavros_messages`.
-        say: what is wrong, once a kind.
+        say: reports what is wrong, once a kind.
     """
 
     def __init__(self, node: Any, port: DriverPort, messages: Any, say: Say) -> None:
@@ -116,7 +116,7 @@ class MavrosFacade:
         elif request.mode is not self._port.mode():
             self._notices.trouble(
                 'mavros_angle_before_its_mode',
-                f'An angle of MAVROS was not taken: the gimbal is not in mode {request.mode.value} yet; send it again.',
+                f'A MAVROS angle was refused: the gimbal is not in mode {request.mode.value} yet; send it again.',
             )
         else:
             self._notices.well('mavros_angle_before_its_mode')

@@ -30,12 +30,12 @@ _TIMEOUT_S = 15.0
 
 
 class FacadeRefusal(SuiteError):
-    """A message that moves nothing, with the sentence that says why."""
+    """A message that moves nothing, with the reason as a sentence."""
 
 
 @dataclass(frozen=True, slots=True)
 class MavrosRequest:
-    """What one message asks for: a mode always, since its flags say one, and a motion in that mode's level frame."""
+    """What one message asks for: a mode always, since its flags hold one, and a motion in that mode's level frame."""
 
     mode: GimbalMode
     motion: RateSetpoint | AngleGoal | OrientationWish | None
@@ -120,7 +120,7 @@ def request_of_attitude(message: Any, to: Addressee) -> MavrosRequest:
 
 
 def fill_attitude_status(message: Any, status: AttitudeStatus) -> None:
-    """GimbalDeviceAttitudeStatus but for its header; its target is the gimbal itself, so that two can be told apart."""
+    """GimbalDeviceAttitudeStatus but for its header; its target is the gimbal itself, which tells two apart."""
     message.target_system, message.target_component = status.sender.system, status.sender.component
     message.flags = status.flags
     message.q.w, message.q.x, message.q.y, message.q.z = status.q_frd_wxyz
@@ -140,7 +140,7 @@ def _given(name: str, value: float) -> float | None:
     if math.isnan(value):
         return None
     if math.isinf(value):
-        raise FacadeRefusal(f'A MAVROS gimbal command was refused: {name} is infinite; NaN says that it is not meant.')
+        raise FacadeRefusal(f'A MAVROS gimbal command was refused: {name} is infinite; use NaN for what is not meant.')
     return float(value)
 
 

@@ -25,7 +25,7 @@ TIMEOUT_S = 30.0
 
 
 class PtzRefused(SuiteError):
-    """A goal that is not begun, with the sentence that says why."""
+    """A goal that is not begun, with the reason as a sentence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ def absolute_target(goal: Any) -> PtzTarget:
 
 
 def relative_target(goal: Any, now: Pointing | None) -> PtzTarget:
-    """PtzMove by a pan, tilt and zoom from where the camera looks; an azimuth beyond half a turn is meant so.
+    """PtzMove by a pan, tilt and zoom from where the camera points; an azimuth beyond half a turn is intended.
 
     Raises:
         PtzRefused: with one sentence.
@@ -79,7 +79,7 @@ def relative_target(goal: Any, now: Pointing | None) -> PtzTarget:
     numbers = pan_tilt_zoom(goal)
     if now is None:
         raise PtzRefused(
-            'The PTZ goal was refused: no attitude comes from the gimbal, so there is nothing to count from.'
+            'The PTZ goal was refused: no attitude comes from the gimbal, so there is nothing to start from.'
         )
     _, tilt_now, _ = roll_pitch_yaw_ned(now.azimuth_rad, 0.0, now.tilt_rad)
     _, tilt, clamped = _clamped(0.0, tilt_now + numbers.tilt_rad)
@@ -153,7 +153,7 @@ def _clamped(pan: float, tilt: float) -> tuple[float, float, str]:
 
 
 def _zoom(zoom: float) -> tuple[float | None, str]:
-    """0 is what a goal has that says nothing about zoom."""
+    """0 in a goal means no zoom was asked for."""
     if zoom == 0.0:
         return None, ''
     if zoom < _WIDEST:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One PTZ goal from its acceptance to its result: over when the camera looks there and the lens is there too."""
+"""One PTZ goal from its acceptance to its result: over when the camera points there and the lens has arrived too."""
 
 from __future__ import annotations
 
@@ -88,9 +88,9 @@ class PtzRun:
     def _judge_zoom(self, now_ns: int, left: float) -> None:
         wanted = self._target.zoom_factor
         if wanted is None or left <= _ZOOM_TOLERANCE * wanted:
-            self._end(True, 'The camera looks there.')
+            self._end(True, 'The camera points there.')
         elif now_ns - max(self._begun_ns, self._reached_ns or 0) >= _ZOOM_PATIENCE_NS:
-            self._end(False, f'The camera looks there, but its zoom is still {left:.3g}x away from {wanted:.3g}x.')
+            self._end(False, f'The camera points there, but its zoom is still {left:.3g}x away from {wanted:.3g}x.')
 
     def _end(self, success: bool, message: str) -> None:
         self.result = PtzResult(success, f'{message}{self._target.clamped}')

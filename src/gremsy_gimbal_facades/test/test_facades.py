@@ -310,7 +310,7 @@ def test_angular_velocities_count_where_the_quaternion_is_nan():
     [
         (
             SetPitchyaw(pitch=math.inf),
-            'pitch is infinite; NaN says that it is not meant.',
+            'pitch is infinite; use NaN for what is not meant.',
         ),
         (
             SetPitchyaw(pitch=0.1, yaw=NAN, yaw_rate=0.2),
@@ -427,7 +427,7 @@ def test_an_angle_waits_until_the_gimbal_is_in_the_mode_that_it_is_meant_in(node
     for _ in range(5):
         node.callbacks[PITCHYAW](message)
     assert (port.modes, port.goals) == ([GimbalMode.LOCK], [])
-    assert said == ['An angle of MAVROS was not taken: the gimbal is not in mode lock yet; send it again.']
+    assert said == ['A MAVROS angle was refused: the gimbal is not in mode lock yet; send it again.']
     port.reported = GimbalMode.LOCK
     node.callbacks[PITCHYAW](message)
     assert [(goal.azimuth_rad, goal.tilt_rad) for goal in port.goals] == [(-0.05, 0.0)]
@@ -623,7 +623,7 @@ def test_a_goal_gives_feedback_until_the_camera_is_there(ptz, port):
     assert handle.feedback[-1] == FlatRemaining(0.5, 0.25, 0.0)
     port.move(1, GoalState.REACHED)
     ptz.run(0.1)
-    assert (handle.end, handle.result) == ('succeeded', Result(True, 'The camera looks there.'))
+    assert (handle.end, handle.result) == ('succeeded', Result(True, 'The camera points there.'))
 
 
 def test_the_newer_form_of_the_messages_gives_nested_feedback(node, port):
@@ -693,7 +693,7 @@ def test_a_lens_that_never_gets_there_aborts(ptz, port):
     assert handle.end == ''
     ptz.run(1.0)
     assert handle.end == 'aborted'
-    assert handle.result.message == 'The camera looks there, but its zoom is still 3x away from 4x.'
+    assert handle.result.message == 'The camera points there, but its zoom is still 3x away from 4x.'
 
 
 def test_a_gimbal_without_zoom_ignores_it(ptz, port):
@@ -702,7 +702,7 @@ def test_a_gimbal_without_zoom_ignores_it(ptz, port):
     port.move(1, GoalState.REACHED)
     ptz.run(0.1)
     assert handle.end == 'succeeded'
-    assert handle.result.message == 'The camera looks there. This device has no camera.'
+    assert handle.result.message == 'The camera points there. This device has no camera.'
 
 
 def test_the_state_is_published_at_least_once_a_second_and_not_while_nothing_is_known(ptz, port, node):

@@ -150,7 +150,7 @@ class AxisProbe:
         if abs(self._start_rad - self.rest_rad) > tolerance_rad:
             raise CalibrationAborted(
                 f'the {self.axis.word} does not return to where it began '
-                f'({math.degrees(self._start_rad - self.rest_rad):+.1f} deg off): it does not obey evenly'
+                f'({math.degrees(self._start_rad - self.rest_rad):+.1f} deg off): it does not respond evenly'
             )
 
     def take_noise(self, times_s: Array, angles_rad: Array) -> None:

@@ -102,7 +102,7 @@ def measure_dead_zone(probe: AxisProbe) -> Program[DeadZone]:
     """Halve the range between a rate that is ignored and one that is obeyed, from the rate of the sign probe down.
 
     Each rate is held until the way that it must then cause stands out of the noise; smaller ones than that allows
-    cannot be told from rest and are not tried.
+    cannot be distinguished from rest and are not tried.
     """
     ignored, obeyed = 0.0, probe.slow_rate_rad_s
     side = 1.0

@@ -46,7 +46,7 @@ class CalibratedParameters(MeasuredPlant):
 
 
 def calibrated_parameters(result: CalibrationResult) -> CalibratedParameters:
-    """What the driver is to be told, in as many digits as were measured."""
+    """For the driver, in as many digits as were measured."""
     return CalibratedParameters(
         azimuth_sign=result.azimuth.sign,
         tilt_sign=result.tilt.sign,
@@ -79,11 +79,11 @@ def write_calibration(
         path: of the file; its folder is made.
         result: of the routine.
         written_at: with its time zone.
-        model: of the gimbal, for the comments; '' where it did not say.
+        model: of the gimbal, for the comments; '' where it is not known.
         firmware: as the model.
 
     Returns:
-        What the file says.
+        The file's content.
 
     Raises:
         CalibrationFileError: when the calibration contradicts itself or is out of the driver's ranges, or the file
@@ -114,10 +114,10 @@ def write_calibration(
 
 
 def read_calibration(path: Path) -> CalibratedParameters:
-    """What such a file says.
+    """The content of such a file.
 
     Raises:
-        CalibrationFileError: when it cannot be read, is not one, or says what no gimbal can be.
+        CalibrationFileError: when it cannot be read, is not one, or has values that no gimbal can have.
     """
     try:
         content = yaml.safe_load(path.read_text(encoding='utf-8'))
@@ -152,7 +152,7 @@ def _section(path: Path, content: Any) -> dict[str, Any]:
 
 
 def _not_one(path: Path, why: str) -> CalibrationFileError:
-    return CalibrationFileError(f"'{path}' is no calibration file ({why}): calibrate again to write a new one.")
+    return CalibrationFileError(f"'{path}' is not a calibration file ({why}): calibrate again to write a new one.")
 
 
 def _text(
@@ -182,19 +182,19 @@ def _yaml(value: float | str | tuple[float | str, ...]) -> str:
     return f'{digits}0' if digits.endswith('.') else digits
 
 
-def _one_line(said: str) -> str:
-    """What a device says of itself, fit for a comment: a line break in it would become YAML."""
-    printable = ''.join(each if each.isprintable() else ' ' for each in said)
+def _one_line(name: str) -> str:
+    """A device's own name, fit for a comment: a line break in it would become YAML."""
+    printable = ''.join(each if each.isprintable() else ' ' for each in name)
     return ' '.join(printable.split()) or 'unknown'
 
 
 def plant_model(in_force: MeasuredPlant, defaults: MeasuredPlant, calibrated: MeasuredPlant | None) -> PlantModel:
-    """What `gimbal/plant` says: the values in force, and their source.
+    """The content of `gimbal/plant`: the values in force, and their source.
 
     Args:
         in_force: what the driver works with.
         defaults: what it would have if nobody set anything.
-        calibrated: what the newest calibration says, where there is one; values that differ from it were set by hand.
+        calibrated: of the newest calibration, where there is one; values that differ from it were set by hand.
     """
     values = _values(in_force)
     if calibrated is not None and values == _values(calibrated):

@@ -68,7 +68,7 @@ class GainPoint:
 class CalibrationResult:
     """Both axes, the gain against the zoom (ascending), and what the user should know.
 
-    `attitude_delay_s` is the smallest time from an attitude's measurement to its arrival, where pictures told it, and
+    `attitude_delay_s` is the smallest time from an attitude's measurement to its arrival, where pictures showed it, and
     `imu_axes` where x, y and z of the IMU point, where gravity did.
     """
 
@@ -89,7 +89,7 @@ class CalibrationResult:
 
         Args:
             stamped_with_s: `least_attitude_delay_s` of the measurement.
-            age: by the pictures that were taken meanwhile.
+            age: by the pictures that were taken in the meantime.
         """
         late_s = max(age.late_s, -stamped_with_s)
         azimuth, tilt = (

@@ -3,7 +3,7 @@
 
 No thread, no clock, no link. Who runs it:
 
-1. `begin(now, armed)`; a sentence says why it does not begin.
+1. `begin(now, armed)`; a sentence explains why it does not begin.
 2. Feeds `attitude` and `zoom` as telemetry comes.
 3. Calls `step(now, armed)` with every attitude and at `CalibrationCommand.wake_ns` (every 10 ms), and writes the
    command AS IT IS: `mavlink_frames.wire_rates(*command.rates_rad_s)`, without the plant's inverse, without the ramp of
@@ -88,7 +88,7 @@ class CalibrationRoutine:
         return self.state is CalibrationState.RUNNING
 
     def begin(self, now: Instant, *, armed: bool) -> str:
-        """Start; '' when it runs from now on, else a sentence that says why it does not."""
+        """Start; '' when it runs from now on, else a sentence that explains why it does not."""
         refusal = self._refusal(now, armed)
         if refusal:
             return f'Not calibrating: {refusal}.'
@@ -102,7 +102,7 @@ class CalibrationRoutine:
         self._fault = ''
         self.result = None
         self.state = CalibrationState.RUNNING
-        self.sentence = 'The calibration runs: keep the vehicle still.'
+        self.sentence = 'The calibration is running: keep the vehicle still.'
         return ''
 
     def attitude(self, stamp_ns: int, angles_rad: Pair, rates_rad_s: Pair, now: Instant) -> None:
@@ -152,7 +152,7 @@ class CalibrationRoutine:
     def _refusal(self, now: Instant, armed: bool) -> str:
         parameters = self._parameters
         if self.running:
-            return 'it runs already'
+            return 'it is running already'
         if not armed:
             return 'disarmed; call `arm` first'
         timeout_ns = nanoseconds(parameters.attitude_timeout_s)
@@ -191,7 +191,7 @@ class CalibrationRoutine:
         second = yield from measure_axis(tilt)
         gains = [_first_gain(self._zoom.factor, first, second)]
         if self._zoom.factor is not None and self._zoom.factor > _WIDEST and len(zooms) < 2:
-            notes.append(f'All was measured at zoom {self._zoom.factor:.3g}: at other zooms the gain is another.')
+            notes.append(f'All was measured at zoom {self._zoom.factor:.3g}: the gain differs at other zooms.')
         for factor in zooms[1:]:
             there = yield from zoom_to(azimuth, self._zoom, factor)
             if there <= gains[-1].zoom * 1.05:

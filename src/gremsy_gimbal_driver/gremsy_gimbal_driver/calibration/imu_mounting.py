@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How the IMU sits on the camera: held against gravity while a calibration tilts the camera up and down.
+"""How the IMU sits on the camera: checked against gravity while a calibration tilts the camera up and down.
 
-At rest an accelerometer feels g upwards. Where up is in the camera's axes the attitude says, so one tilt tells which of
-the sensor's axes is up, and the change between two tilts which one looks along the camera.
+At rest an accelerometer feels g upwards. The attitude gives up in the camera's axes, so one tilt shows which of the
+sensor's axes is up, and the change between two tilts which one points along the camera.
 """
 
 from __future__ import annotations
@@ -47,9 +47,9 @@ class ImuMounting:
             self._samples.append(np.stack([acceleration_m_s2, self._up * STANDARD_GRAVITY_M_S2]))
 
     def found(self) -> tuple[tuple[str, ...] | None, str]:
-        """The axes that agree with gravity, None for none, and what is to be said about it."""
+        """The axes that agree with gravity, None for none, and a note on them."""
         if len(self._samples) < _LEAST_SAMPLES:
-            return None, 'The gimbal sends no IMU (message 27), so that `imu_axes` was not held against gravity.'
+            return None, 'The gimbal sends no IMU data (message 27), so `imu_axes` was not checked against gravity.'
         samples = np.array(sorted(self._samples, key=lambda each: float(each[1, 0])))
         outermost = max(1, round(_OUTERMOST_SHARE * len(samples)))
         low, high = samples[:outermost].mean(axis=0), samples[-outermost:].mean(axis=0)
@@ -61,10 +61,10 @@ class ImuMounting:
             off, change_off = (float(np.linalg.norm(turn @ felt - true)) for felt, true in (middle, change))
             if off < _LARGEST_ERROR_M_S2 and change_off < 0.5 * changed and changed > _LEAST_CHANGE_M_S2:
                 return axes, '' if axes == self._axes else (
-                    f'By gravity the axes of the IMU point {", ".join(axes)}, not {", ".join(self._axes)}: `imu_axes` '
-                    'is put right.'
+                    f'Gravity shows that the axes of the IMU point {", ".join(axes)}, not {", ".join(self._axes)}: '
+                    '`imu_axes` is corrected.'
                 )
         return None, (
-            'However the IMU may sit, it does not feel gravity where it should: calibrate its accelerometer; until '
+            'In no mounting does the IMU measure gravity where it should: calibrate its accelerometer; until '
             'then do not use `gimbal/imu`.'
         )

@@ -24,7 +24,7 @@ _IN_A_ROW = 2  # one bad attitude is no motion
 
 
 class MotionWatch:
-    """Checks every step; each check says what is wrong, or nothing."""
+    """Checks every step; each check returns what is wrong, or ''."""
 
     def __init__(self, parameters: CalibrationParameters, record: MotionRecord, start_rad: Pair) -> None:
         self._parameters = parameters

@@ -67,7 +67,7 @@ def zoom_to(probe: AxisProbe, reports: ZoomReports, factor: float) -> Program[fl
 
 
 def measure_gain(probe: AxisProbe, zoom: float) -> Program[GainPoint]:
-    """Forth and back at the largest rate, each until its slope is known well; again where the two do not agree."""
+    """Forth and back at the largest rate, each until its slope is well known; again where the two do not agree."""
     rate = probe.parameters.calibration_rate_rad_s
     for _ in range(_PAIRS):
         forth = yield from _leg(probe, rate)

@@ -44,7 +44,7 @@ class LinkHealth:
 
 
 def complaint(health: LinkHealth, gimbal_elsewhere: bool = False) -> str:
-    """One sentence, empty when nothing is wrong or it is too early to tell.
+    """One sentence, empty when nothing is wrong or it is too early to know.
 
     Args:
         health: of the link.

@@ -70,7 +70,7 @@ def refusal(device: str, baud: int, error: BaseException) -> str:
             '(ls /dev/serial/by-id shows the ports that are plugged in).'
         )
     if number in (errno.EIO, errno.ENXIO, errno.ENODEV):
-        return f'The serial port {device} has no device behind it: plug the gimbal in, or correct the parameter `link`.'
+        return f'The serial port {device} has no device attached: plug the gimbal in, or correct the parameter `link`.'
     return f'{device} is not a serial port that opens at {baud} baud ({error}): correct the parameter `link`.'
 
 

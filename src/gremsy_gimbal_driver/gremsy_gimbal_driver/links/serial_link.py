@@ -50,7 +50,7 @@ class SerialLink:
 
     def open(self) -> None:
         """Raises LinkError for a port that is not there, not permitted, held by another, or no serial port."""
-        # Created closed: pyserial raises DTR and RTS on open unless told otherwise before. (The kernel itself may
+        # Created closed: pyserial raises DTR and RTS on open unless set otherwise before. (The kernel itself may
         # raise them for the moment of the open; that cannot be helped from here.)
         port = serial.Serial()
         port.port, port.baudrate = self._device, self._baud
@@ -110,7 +110,7 @@ class SerialLink:
         """
         rest = self._push(self._unfinished + data)
         if len(rest) >= len(data):
-            # Nothing of this frame has gone: it is not begun, only the one before is to be finished.
+            # Nothing of this frame has gone: it has not begun, only the one before is to be finished.
             self._unfinished = rest[: len(rest) - len(data)]
         else:
             self._unfinished = rest
@@ -155,7 +155,7 @@ class SerialLink:
 
 
 def _claim(descriptor: int) -> tuple[int, int]:
-    """Keep others out, and tell which node it is (inode and device number).
+    """Keep others out; which node it is (inode and device number).
 
     pyserial's flock keeps a second driver out; TIOCEXCL also those that lock nothing, as ModemManager, until the last
     holder closes. A pseudo-terminal outlives its holders where the simulated payload keeps it open, so not there.

@@ -90,7 +90,7 @@ class UdpLink:
         return -1 if self._socket is None else self._socket.fileno()
 
     def read(self, timeout_s: float) -> bytes:
-        """One datagram; empty on time-out, and when the payload's machine says that nobody listens (yet)."""
+        """One datagram; empty on time-out, and when the payload's machine reports that nobody listens (yet)."""
         opened = self._opened()
         readable, _, _ = select.select([opened], [], [], timeout_s)
         if not readable:
@@ -162,14 +162,14 @@ class UdpLink:
             raise LinkError(sentence) from error
 
     def _ask_again(self) -> None:
-        """A silent payload known by name: has it another address now?"""
+        """Check whether a silent payload that is known by name has another address now."""
         if not self._is_name or self._clock() - self._asked_s < _ASK_AGAIN_S:
             return
         self._asked_s = self._clock()
         try:
             addresses = [address for _, address in self._resolve()]
         except LinkError:
-            # No answer says nothing about the payload; the address that was right is kept.
+            # No reply of the name server means nothing for the payload; the address that was right is kept.
             return
         if self._peer not in addresses:
             raise LinkError(

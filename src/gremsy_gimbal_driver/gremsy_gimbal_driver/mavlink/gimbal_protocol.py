@@ -171,7 +171,7 @@ class ProtocolV1:
     Args:
         encoder: packs.
         yaw_sign: 1 as today's SDK sends it; -1 for firmware of the SDK of 2021, which sent the pan angle negated
-            (gimbal.md 1.7, sign history). The calibration's sign probe tells which.
+            (gimbal.md 1.7, sign history). The calibration's sign probe finds out which.
     """
 
     name = 'v1'

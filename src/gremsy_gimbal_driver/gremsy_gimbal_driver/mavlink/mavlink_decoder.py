@@ -276,7 +276,7 @@ class MavlinkDecoder:
 
 
 def _introduces(number: int, sender: Sender) -> bool:
-    """Whether that message tells what its sender is; 285 is "broadcast by a gimbal device component" (common.xml)."""
+    """Whether that message shows what its sender is; 285 is "broadcast by a gimbal device component" (common.xml)."""
     if number == dialect.MAVLINK_MSG_ID_GIMBAL_DEVICE_ATTITUDE_STATUS:
         return kind_of(sender.component) is ComponentKind.GIMBAL
     return number == dialect.MAVLINK_MSG_ID_HEARTBEAT

@@ -19,7 +19,7 @@ class _Unfinished:
 
 
 class StatusTextChunks:
-    """One unfinished text a sender; a text with a lost chunk is dropped, since half a JSON object tells nothing."""
+    """One unfinished text a sender; a text with a lost chunk is dropped, since half a JSON object is useless."""
 
     def __init__(self, rejects: Counter[str]) -> None:
         self._rejects = rejects

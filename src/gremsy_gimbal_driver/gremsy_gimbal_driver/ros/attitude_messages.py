@@ -8,7 +8,7 @@ Whose frames are whose (a frame has one parent, so no frame is published twice):
   link -> `<robot>/camera_link` -> `<robot>/camera_optical_link`. camera_link coincides with gimbal_camera.
 * The one edge between them, `<robot>/gimbal_base` -> `<robot>/gimbal_level`, belongs to one of the two: by default the
   URDF has it as a fixed joint (a vehicle that stays level, in follow); where the vehicle's attitude is fed, the driver
-  can publish it as it truly is (`level_transform`), and the URDF is told to leave it out (`driver_levels:=true`).
+  can publish it as it truly is (`level_transform`), and the URDF leaves it out (`driver_levels:=true`).
 """
 
 from __future__ import annotations

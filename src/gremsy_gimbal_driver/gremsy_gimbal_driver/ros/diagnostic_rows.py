@@ -16,16 +16,16 @@ _STREAMS = {ATTITUDE: 'attitude', ORIENTATION: 'orientation', ENCODERS: 'encoder
 
 
 def driver_health(status: DriverStatus) -> Health:
-    """ERROR while no attitude comes or something is broken, WARN while a link or the gimbal is not well."""
+    """ERROR while no attitude comes or something is broken, WARN while a link or the gimbal has a fault."""
     if status.failure:
         return Health(Level.ERROR, f'{status.failure} Restart the driver.')
     level = Level(int(status.device.health.level))
     complaint = next(filter(None, status.complaints), '')
     if complaint:
-        # Of two links one may do: the gimbal's own state says whether it does.
+        # Of two links one may be enough: the gimbal's own state shows whether it is.
         return Health(Level.ERROR if level is Level.ERROR else Level.WARN, complaint)
     if level is not Level.OK:
-        return Health(level, f'The gimbal is not well: {status.device.health}.')
+        return Health(level, f'The gimbal is not healthy: {status.device.health}.')
     if status.device.cameras_gone:
         gone = ' and '.join(map(str, status.device.cameras_gone))
         return Health(
@@ -44,7 +44,7 @@ def no_setpoints(topic: str, source: str) -> str:
 
 
 def diagnostic_rows(status: DriverStatus) -> dict[str, str]:
-    """In the order in which somebody who looks for a fault wants them."""
+    """In the order in which they help to find a fault."""
     rows = {
         'armed': str(status.control.armed),
         'holder': status.control.holder,
@@ -87,13 +87,13 @@ def _device_rows(device: DeviceSnapshot) -> dict[str, str]:
         'model': '' if information is None else f'{information.vendor} {information.model}',
         'firmware': '' if information is None else information.version,
         'protocol': device.protocol,
-        'health': str(device.health) or 'well',
+        'health': str(device.health) or 'healthy',
         'status': '' if system is None else str(status_condition(system.status_bits)),
         'voltage (V)': '' if system is None or math.isnan(system.voltage_v) else f'{system.voltage_v:.1f}',
         'attitude from': device.attitude_source,
         'attitude age (s)': '' if device.attitude_age_s is None else f'{device.attitude_age_s:.3f}',
         'vehicle attitude': device.vehicle or 'fresh',
-        "vehicle's turning told by": device.heading_source or 'nothing: a tracker takes it not to turn',
+        "vehicle's turning told by": device.heading_source or 'nothing: trackers assume that it does not turn',
         'camera': '' if device.camera is None else str(device.camera),
         'payload': '' if device.payload is None else str(device.payload),
         'zoom': '' if device.zoom_factor is None else f'{device.zoom_factor:.2f}',

@@ -29,7 +29,7 @@ GoalRequest = AngleGoal | OrientationWish | PointWish | JointWish
 
 @dataclass(frozen=True, slots=True)
 class Pointing:
-    """Where the camera looks now and why it moves.
+    """Where the camera points now and why it moves.
 
     Attributes:
         azimuth_rad, tilt_rad: in the level frame; the azimuth goes on over +-pi.
@@ -138,7 +138,7 @@ class DriverPort:
         """Raises GoalRefused."""
         view = self._driver.view
         if view is None:
-            raise GoalRefused('no_attitude', 'A goal was refused: no attitude has come from the gimbal yet.')
+            raise GoalRefused('no_attitude', 'A goal was refused: no attitude has been received from the gimbal yet.')
         measured = view.measured.attitude
         level, camera = self._parameters.level_frame, self._parameters.camera_frame
         self._place(level, camera, measured.level_from_camera_wxyz, measured)
@@ -169,6 +169,6 @@ class DriverPort:
             self._parameters.goal_timeout_s,
             hold_s=self._parameters.goal_hold_s,
             any_turn=any_turn,
-            # A stamp of 0 says that there is none (`ros2 topic pub` without one).
+            # A stamp of 0 is none (`ros2 topic pub` without one).
             stamp_ns=stamp_ns or None,
         )
