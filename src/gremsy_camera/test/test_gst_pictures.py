@@ -6,6 +6,7 @@ import pytest
 
 from gremsy_camera.errors import PictureDamaged, SourceError
 from gremsy_camera.gstreamer.gst_pictures import FORMATS, PictureLayout, image_of, layout_of, pixels_of
+from gremsy_common.picture.picture_memory import PictureMemory
 
 pytest_plugins = ['gremsy_camera.trial.pytest_gstreamer']
 
@@ -25,7 +26,7 @@ def one_picture(gstreamer, caps, pattern='smpte'):
     sample = pipeline.get_by_name('sink').try_pull_sample(5 * gst.SECOND)
     assert sample is not None
     layout = layout_of(gstreamer, sample.get_caps())
-    image = pixels_of(gstreamer, sample, layout, lambda: None)()
+    image = pixels_of(gstreamer, sample, layout, lambda: None, PictureMemory())()
     pipeline.set_state(gst.State.NULL)
     return image, layout
 
@@ -76,14 +77,14 @@ def test_padded_rows_are_left_out():
     data = np.zeros(4 + 10 + 6, np.uint8)
     rows = np.lib.stride_tricks.as_strided(data[4:], (2, 6), (10, 1))
     rows[:] = np.array([[1, 2, 3], [4, 5, 6]], '<u2').view(np.uint8)
-    np.testing.assert_array_equal(image_of(data, layout), [[1, 2, 3], [4, 5, 6]])
+    np.testing.assert_array_equal(image_of(data, layout, PictureMemory()), [[1, 2, 3], [4, 5, 6]])
 
 
 @pytest.mark.parametrize('name', FORMATS)
 def test_too_few_bytes_are_an_error_and_no_crash(name):
     layout = PictureLayout(name, 64, 48, (256, 256, 256), (0, 3072, 4096), False, 0.0)
     with pytest.raises(PictureDamaged) as raised:
-        image_of(np.zeros(1000, np.uint8), layout)
+        image_of(np.zeros(1000, np.uint8), layout, PictureMemory())
     assert str(raised.value) == f'A picture of GStreamer is smaller than {name} of 64x48: it is left out.'
 
 
@@ -97,7 +98,9 @@ def test_a_jpeg_that_cannot_be_decoded_is_counted(gstreamer):
     gst = gstreamer.gst
     sample = gst.Sample.new(gst.Buffer.new_wrapped(b'no picture'), gst.Caps.from_string('image/jpeg'), None, None)
     damaged = []
-    make = pixels_of(gstreamer, sample, layout_of(gstreamer, sample.get_caps()), lambda: damaged.append(1))
+    make = pixels_of(
+        gstreamer, sample, layout_of(gstreamer, sample.get_caps()), lambda: damaged.append(1), PictureMemory()
+    )
     with pytest.raises(PictureDamaged) as raised:
         make()
     assert str(raised.value) == 'A JPEG picture cannot be decoded: it is left out.' and damaged == [1]

@@ -11,6 +11,7 @@ import pytest
 pytest.importorskip('onnx', reason='the development tools are not installed: run ./gremsy test')
 
 from benchmarks.detector.detector_sharing import with_open_batch
+from gremsy_common.picture.picture_memory import PictureMemory
 from gremsy_common.types.frame import Frame, lock_read_only
 from gremsy_detector.backends import onnxruntime_backend
 from gremsy_detector.backends.backend import BackendOptions
@@ -329,6 +330,26 @@ def test_pictures_whose_memory_comes_again_are_read_where_they_lie(runtime, writ
     del gpu, again, frames
     gc.collect()
     assert (runtime.cuda._live, runtime.cuda._registered) == (0, {})
+
+
+def test_a_cameras_pictures_are_registered_once_for_all_that_come_in_their_memory(runtime, write_model, tmp_path):
+    path = dense(lambda base: write_model(base, slope=MOVES), False)
+    cpu = Detector(OnnxRuntimeBackend(path, BackendOptions(provider='cpu')), LOW)
+    gpu = Detector(on_gpu(runtime, path, tmp_path), LOW)
+    cpu.open()
+    gpu.open()
+    memory = PictureMemory()
+    for seed in range(6):
+        image = memory.new((192, 192, 3))
+        image[...] = frame_of('bgr8', 192, 192, seed).image
+        frame = Frame(lock_read_only(image), seed, 'eo', 'bgr8')
+        del image
+        alike(gpu.detect(frame).detections, cpu.detect(frame).detections)
+        del frame
+    assert runtime.cuda.calls.count('cudaHostRegister') == 1
+    assert runtime.cuda.calls.count('cudaMemcpy2DAsync') == 5
+    gpu.close()
+    cpu.close()
 
 
 def test_of_a_size_whose_rows_are_not_evenly_apart_all_are_read_where_they_lie(runtime, write_model, tmp_path):

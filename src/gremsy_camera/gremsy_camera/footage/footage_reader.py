@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gremsy_camera.errors import SourceEnded, SourceError, SourceUnusable
+from gremsy_common.picture.picture_memory import PictureMemory
 
 # Of pictures that OpenCV decodes.
 STILL_SUFFIXES = frozenset({'.png', '.jpg', '.jpeg', '.bmp', '.webp', '.tif', '.tiff'})
@@ -81,6 +82,7 @@ class FootageReader:
         self._at_end = at_end
         self._keep_infrared = keep_infrared
         self._capture: cv2.VideoCapture | None = None
+        self._memory = PictureMemory()
         self._pending: NDArray[Any] | None = None
         self._info = FootageInfo(0, 0, 0.0, 0)
         self._next_index = 0
@@ -189,7 +191,7 @@ class FootageReader:
         failed = 0
         while failed < _FAILURES_AT_END:
             try:
-                done, image = self._capture.read()
+                done, image = self._capture.read(self._memory.new((self._info.height, self._info.width, 3)))
             except cv2.error:
                 done, image = False, None
             if done and image is not None and self._fits(image):

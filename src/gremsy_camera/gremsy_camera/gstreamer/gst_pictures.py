@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from gremsy_camera.errors import PictureDamaged, SourceError
 from gremsy_camera.gstreamer.gst_library import GStreamer
 from gremsy_camera.live.live_reader import decode_jpeg
+from gremsy_common.picture.picture_memory import PictureMemory
 
 Image = NDArray[Any]
 
@@ -97,9 +98,12 @@ def layout_of(gstreamer: GStreamer, caps: Any) -> PictureLayout:
 
 
 def pixels_of(
-    gstreamer: GStreamer, sample: Any, layout: PictureLayout, damaged: Callable[[], None]
+    gstreamer: GStreamer, sample: Any, layout: PictureLayout, damaged: Callable[[], None], memory: PictureMemory
 ) -> Callable[[], Image]:
-    """What makes the image of a sample, once; it holds the sample until then. `damaged` is told where it cannot."""
+    """What makes the image of a sample, once, in `memory`; it holds the sample until then.
+
+    `damaged` is called where it cannot be made.
+    """
 
     def make() -> Image:
         try:
@@ -115,28 +119,30 @@ def pixels_of(
             raise PictureDamaged('A picture of GStreamer lies in memory that cannot be read: it is left out.')
         try:
             data = np.frombuffer(view.data, np.uint8)
-            return decode_jpeg(data) if layout.format == 'JPEG' else image_of(data, _actual(gstreamer, buffer, layout))
+            if layout.format == 'JPEG':
+                return decode_jpeg(data)
+            return image_of(data, _actual(gstreamer, buffer, layout), memory)
         finally:
             buffer.unmap(view)
 
     return make
 
 
-def image_of(data: Image, layout: PictureLayout) -> Image:
-    """The image in memory of its own: `bgr8`, `mono8` or `mono16`; full-range and limited-range YUV alike.
+def image_of(data: Image, layout: PictureLayout, memory: PictureMemory) -> Image:
+    """The image in `memory` or its own: `bgr8`, `mono8` or `mono16`; full-range and limited-range YUV alike.
 
     Raises:
         PictureDamaged: the bytes are fewer than the layout says.
     """
     try:
-        return _converted(data, layout)
+        return _converted(data, layout, memory)
     except (ValueError, cv2.error) as error:
         raise PictureDamaged(
             f'A picture of GStreamer is smaller than {layout.format} of {layout.width}x{layout.height}: it is left out.'
         ) from error
 
 
-def _converted(data: Image, layout: PictureLayout) -> Image:
+def _converted(data: Image, layout: PictureLayout, memory: PictureMemory) -> Image:
     width, height = layout.width, layout.height
     if layout.format in _GREY:
         kind, size = _GREY[layout.format]
@@ -151,7 +157,8 @@ def _converted(data: Image, layout: PictureLayout) -> Image:
             packed = _squeeze_packed(packed, layout.format)
         if code is None:
             return packed.copy()
-        return np.ascontiguousarray(np.asarray(cv2.cvtColor(packed, code))[:, :width])
+        bgr = cv2.cvtColor(packed, code, dst=memory.new((height, columns, 3)))
+        return np.ascontiguousarray(np.asarray(bgr)[:, :width])
     half_width, half_height = (width + 1) // 2, (height + 1) // 2
     luma = _plane(data, layout, 0, width, height)
     if layout.format in _TWO_PLANES:
@@ -159,12 +166,13 @@ def _converted(data: Image, layout: PictureLayout) -> Image:
         luma = _even(luma)
         if layout.full_range:
             luma, chroma = cv2.LUT(luma, _LIMITED_LUMA), cv2.LUT(chroma, _LIMITED_CHROMA)
-        bgr = np.asarray(cv2.cvtColorTwoPlane(luma, chroma, _TWO_PLANES[layout.format]))
+        into = memory.new((*luma.shape, 3))
+        bgr = np.asarray(cv2.cvtColorTwoPlane(luma, chroma, _TWO_PLANES[layout.format], dst=into))
         return bgr if bgr.shape[:2] == (height, width) else bgr[:height, :width].copy()
-    return _from_three_planes(data, layout, luma)
+    return _from_three_planes(data, layout, luma, memory)
 
 
-def _from_three_planes(data: Image, layout: PictureLayout, luma: Image) -> Image:
+def _from_three_planes(data: Image, layout: PictureLayout, luma: Image, memory: PictureMemory) -> Image:
     width, height = layout.width, layout.height
     half_width, half_height = (width + 1) // 2, (height + 1) // 2
     code = _THREE_PLANES[layout.format]
@@ -175,7 +183,8 @@ def _from_three_planes(data: Image, layout: PictureLayout, luma: Image) -> Image
         and layout.offsets == (0, size, size + size // 4)
     )
     if tight and not layout.full_range:
-        return np.asarray(cv2.cvtColor(data[: size * 3 // 2].reshape(height * 3 // 2, width), code))
+        whole = data[: size * 3 // 2].reshape(height * 3 // 2, width)
+        return np.asarray(cv2.cvtColor(whole, code, dst=memory.new((height, width, 3))))
     planes = [_even(luma), *(_plane(data, layout, plane, half_width, half_height) for plane in (1, 2))]
     if layout.full_range:
         planes = [cv2.LUT(planes[0], _LIMITED_LUMA), *(cv2.LUT(plane, _LIMITED_CHROMA) for plane in planes[1:])]

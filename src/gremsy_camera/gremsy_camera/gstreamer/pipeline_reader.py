@@ -16,6 +16,7 @@ from gremsy_camera.gstreamer.gst_library import GStreamer, how_to_get, load_gstr
 from gremsy_camera.gstreamer.gst_pictures import JPEG_CAPS, RAW_CAPS, PictureLayout, layout_of, pixels_of
 from gremsy_camera.live.live_reader import DECODE_FAILURES, CaptureTime, LivePicture, StreamInfo, TimeBase
 from gremsy_camera.streams.credentials import fill_in, redacted
+from gremsy_common.picture.picture_memory import PictureMemory
 
 SINK = 'gremsy'
 
@@ -73,6 +74,7 @@ class PipelineReader:
         self._clock = clock
         self._at_end = at_end
         self._gstreamer: GStreamer | None = None
+        self._memory = PictureMemory()
         self._pipeline: Any = None
         self._bus: Any = None
         self._sink: Any = None
@@ -260,7 +262,7 @@ class PipelineReader:
         buffer = sample.get_buffer()
         known = buffer.pts != self._gstreamer.gst.CLOCK_TIME_NONE
         return LivePicture(
-            pixels_of(self._gstreamer, sample, layout, self._damaged),
+            pixels_of(self._gstreamer, sample, layout, self._damaged, self._memory),
             layout.encoding,
             layout.width,
             layout.height,

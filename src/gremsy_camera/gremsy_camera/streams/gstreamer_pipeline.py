@@ -31,6 +31,7 @@ from gremsy_camera.streams.rtp_times import (
 )
 from gremsy_camera.streams.rtsp_session import TransportRefused
 from gremsy_camera.streams.stream_address import ReaderRequest, explain_status, why_unreachable
+from gremsy_common.picture.picture_memory import PictureMemory
 
 _OPEN_WITHIN_S = 5.0
 # Errors and the stream's end do not wake a reader that waits for a picture.
@@ -115,6 +116,7 @@ class GStreamerPipeline:
         self._tap = request.tap
         self._protocol = protocol
         self._learnt = learnt
+        self._memory = PictureMemory()
         self._pipeline: Any = None
         self._bus: Any = None
         self._sink: Any = None
@@ -445,7 +447,7 @@ class GStreamerPipeline:
         if pts < self._last_pts:
             self._out_of_order()
         inside = self._leaves(pts)
-        pixels = pixels_of(self._gstreamer, sample, layout, self._damaged)
+        pixels = pixels_of(self._gstreamer, sample, layout, self._damaged, self._memory)
         if inside is None:
             return LivePicture(
                 pixels, layout.encoding, layout.width, layout.height, self._clock.monotonic_ns(), None, None

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gremsy_common.picture.picture_memory import block_of
 from gremsy_detector.backends.gpu.cuda_memory import CudaStream
 
 # A camera has a handful of buffers in flight; two of 4K with 16 each are 800 MB, which no process should lock.
@@ -111,7 +112,7 @@ def _owner(pixels: NDArray[Any]) -> Any:
         elif isinstance(owner, memoryview):
             owner = owner.obj
         else:
-            return owner
+            return block_of(owner)
 
 
 def _place(owner: Any) -> tuple[int, int]:
