@@ -475,7 +475,7 @@ def test_a_zoom_that_the_lens_does_not_have_is_refused(stage):
 
 def test_recording_pictures_focus_and_tracking_are_asked_for_and_their_ends_said(stage):
     user = stage.user
-    waiting = 'Waiting for the answer to {}.'
+    waiting = 'Waiting for the reply to {}.'
     assert user.switch('record', True) == (True, waiting.format('starting the recording'))
     says(stage, 'Done: starting the recording.')
     assert user.trigger('still') == (True, waiting.format('a picture'))

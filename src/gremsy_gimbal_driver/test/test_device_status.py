@@ -115,9 +115,9 @@ def test_no_bit_is_listed_twice():
         (True, 0.05, 0, 0x11, 0x10, Severity.ERROR, 'joystick fault'),
         (True, 0.05, 0, 0x15, 0, Severity.ERROR, 'sensor error'),
         (True, 0.05, 0, None, 0, Severity.WARN, 'no system status yet'),
-        (False, 0.05, 0, 0x11, 0, Severity.WARN, 'it has not said which model it is'),
+        (False, 0.05, 0, 0x11, 0, Severity.WARN, 'it has not reported its model'),
         (False, 2.0, 8, None, 1, Severity.ERROR,
-         'no attitude for 2.0 s, encoder error, IMU fault, no system status yet, it has not said which model it is'),
+         'no attitude for 2.0 s, encoder error, IMU fault, no system status yet, it has not reported its model'),
     ],
 )  # fmt: skip
 def test_health_is_information_fresh_attitude_and_no_fault(information, age_s, failure, status, fault, level, words):

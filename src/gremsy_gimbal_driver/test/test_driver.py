@@ -338,8 +338,8 @@ def test_a_gyro_tells_the_turning_only_where_gravity_agrees_with_its_axes(start_
     settings = GimbalDriverParameters(imu_rate_hz=50.0)
     made = GimbalDriver(links_from_uris([start_payload(udp=0, options=options).uri]), settings, heard.listener)
     askew = (
-        'The IMU does not feel gravity upwards with the axes right, forward, up, so that its gyro tells nothing of the '
-        "vehicle's turning: calibrate, which finds `imu_axes`."
+        'The IMU does not measure gravity upwards with the axes right, forward, up, so its gyro cannot tell how the '
+        'vehicle turns: calibrate, which finds `imu_axes`.'
     )
     made.open()
     try:

@@ -42,7 +42,7 @@ def status(attitude_age_s=0.02, status_bits=0x11, fault_bits=0, complaints=('',)
         ({'complaints': ('', LOST)}, Level.WARN, LOST),
         ({'status_bits': 0x19}, Level.WARN, 'The gimbal is not healthy: battery low.'),
         ({'fault_bits': 0x0001}, Level.ERROR, 'The gimbal is not healthy: IMU fault.'),
-        ({'known': False}, Level.WARN, 'The gimbal is not healthy: it has not said which model it is.'),
+        ({'known': False}, Level.WARN, 'The gimbal is not healthy: it has not reported its model.'),
         (
             {'gone': (Sender(1, 100),)},
             Level.WARN,
@@ -83,5 +83,5 @@ def test_where_nothing_answers_it_is_an_error_from_the_first():
     driver = GimbalDriver(links_from_uris(['udp://127.0.0.1:9']), GimbalDriverParameters())
     assert driver_health(driver.status()) == Health(
         Level.ERROR,
-        'The gimbal is not healthy: no attitude yet, no system status yet, it has not said which model it is.',
+        'The gimbal is not healthy: no attitude yet, no system status yet, it has not reported its model.',
     )

@@ -103,8 +103,8 @@ def test_a_parameter_that_does_not_exist_ends_after_fifteen_tries_a_tenth_of_a_s
     assert np.diff(times) == pytest.approx([0.1] * 14)
     assert device.state('ENABLE_ADRC') is ParameterState.NONEXISTENT
     assert device.parameters.results['ENABLE_ADRC'].sentence == (
-        'The gimbal did not answer for parameter `ENABLE_ADRC`: its firmware has none of that name, '
-        'or gTune is connected and keeps the answers: disconnect it and try again.'
+        'The gimbal did not answer for parameter `ENABLE_ADRC`: its firmware has no such parameter, '
+        'or gTune is connected and takes the replies: disconnect it and try again.'
     )
 
 

@@ -100,7 +100,7 @@ def test_a_gimbal_of_the_old_protocol_is_seen_too(capsys):
         None,
         'follow',
         'warn',
-        ['it has not said which model it is'],
+        ['it has not reported its model'],
     )
     assert '265 orientation' in facts['streams_hz']
 
@@ -476,8 +476,8 @@ def test_parameters_and_settings_are_set_and_read_back(payload, capsys):
         (
             ['get', 'NO_SUCH'],
             1,
-            'The gimbal did not answer for parameter `NO_SUCH`: its firmware has none of that name, or gTune is '
-            'connected and keeps the answers: disconnect it and try again.',
+            'The gimbal did not answer for parameter `NO_SUCH`: its firmware has no such parameter, or gTune is '
+            'connected and takes the replies: disconnect it and try again.',
         ),
         (['set', 'PWR_TILT', 'much'], 2, "PWR_TILT cannot be 'much': use a whole number."),
         (

@@ -425,7 +425,7 @@ def test_whatever_is_asked_no_gimbal_message_and_no_gimbal_mode_is_written(bench
         ),
         (
             requests.SetParameter('much too long a name', 1),
-            "'much too long a name' is no name of a camera parameter: they have 1 to 16 letters, as C_SOURCE.",
+            "'much too long a name' cannot be the name of a camera parameter: use 1 to 16 letters, such as C_SOURCE.",
         ),
         (requests.SetParameter('C_SOURCE', -1), 'C_SOURCE = -1 was not sent: use a whole number from 0 to 4294967295.'),
         (requests.TelemetryRate('EO_ZOOM', 99.0), 'EO_ZOOM at 99 Hz was not asked for: use 0 .. 50.'),

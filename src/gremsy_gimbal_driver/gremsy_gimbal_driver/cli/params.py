@@ -219,7 +219,7 @@ class ParameterTool:
         if not values:
             raise ToolError(
                 self._foreign('sent no list of parameters')
-                or 'The gimbal sent no list of parameters: disconnect gTune, which keeps the answers, and try again.'
+                or 'The gimbal sent no list of parameters: disconnect gTune, which takes the replies, and try again.'
             )
         return values
 

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The gimbal as a device: what it is, says, and is set to."""
+"""The gimbal as a device: what it is, reports, and is set to."""

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What we ask of a gimbal once it is found: its telemetry at our rates, and who it is. All of it may stay unanswered.
 
-Nothing waits for an answer: a gimbal that answers no request still moves (gimbal.md 1.11). That a rate was granted is
+Nothing waits for a reply: a gimbal that replies to no request still moves (gimbal.md 1.11). That a rate was granted is
 not believed but measured, and asked for again where it is wrong: some products are silent until it is set (AEVO,
 gimbal.md 1.4), and a restart that nobody noticed sets it back.
 """
@@ -20,7 +20,7 @@ from gremsy_gimbal_driver.mavlink.mavlink_events import CommandAck, DeviceInform
 from gremsy_gimbal_driver.motion.instant import nanoseconds
 
 _AGAIN_NS = nanoseconds(1.0)
-_TRIES = 20  # a link that loses 2 % of its bytes answers one request in four
+_TRIES = 20  # over a link that loses 2 % of its bytes one request in four gets its reply
 _RATE_TRIES = 5
 _INFORMATION = dialect.MAVLINK_MSG_ID_GIMBAL_DEVICE_INFORMATION
 _NEVER_US = -1
@@ -40,7 +40,7 @@ class StreamState:
 
     Attributes:
         wanted_hz: asked for; 0 is off.
-        granted: what the device said; None while it has said nothing.
+        granted: what the device replied; None before its reply.
         measured_hz: what came over the last seconds; None before it was measured.
         asked_again: how often it was wrong.
     """
@@ -153,8 +153,8 @@ class DeviceRequests:
 
     def want(self, message_id: int, rate_hz: float) -> None:
         """One more stream, as that of a device which turned out to send its attitude by another message."""
-        wishes = {**self._rates_hz, message_id: rate_hz}
-        self._rates_hz = fit_streams(wishes, self._bytes_per_s)
+        wanted_hz = {**self._rates_hz, message_id: rate_hz}
+        self._rates_hz = fit_streams(wanted_hz, self._bytes_per_s)
         if message_id not in self._streams:
             self._streams[message_id] = _StreamRequest(message_id, self._rates_hz[message_id])
 
@@ -177,7 +177,7 @@ class DeviceRequests:
         return self.commands.counts
 
     def due(self, gimbal: Sender | None, now_ns: int) -> list[bytes]:
-        """Messages to send now. A gimbal that is found anew is asked anew."""
+        """Messages to send now. A gimbal that is found again is asked from the start."""
         if gimbal != self._gimbal:
             self._begin(gimbal)
         if gimbal is None:
@@ -192,13 +192,13 @@ class DeviceRequests:
         return messages + self.commands.due(now_ns)
 
     def on_event(self, event: Event, now_ns: int | None = None) -> None:
-        """Anything the gimbal says. Rates are measured only if all of it comes here, with its time."""
+        """Anything the gimbal sends. Rates are measured only if all of it comes here, with its time."""
         if isinstance(event, CommandAck):
             self.commands.on_ack(event)
         elif isinstance(event, DeviceInformation):
             self.information = event
         elif isinstance(event, IncomingCommand):
-            # It waits for an answer, and there is nothing that we do for a gimbal (gimbal.md 1.3).
+            # It waits for its acknowledgement, and there is nothing that we do for a gimbal (gimbal.md 1.3).
             unsupported = dialect.MAV_RESULT_UNSUPPORTED
             self._replies.append(self._encoder.acknowledgement(event.sender, event.command, unsupported))
         if now_ns is not None:
@@ -208,7 +208,7 @@ class DeviceRequests:
                 stream.meter.arrived(now_ns)
 
     def again(self) -> None:
-        """The gimbal restarted and forgot."""
+        """The gimbal restarted, and with that forgot everything."""
         self._begin(self._gimbal)
 
     def _ask_information(self, gimbal: Sender, now_ns: int) -> None:

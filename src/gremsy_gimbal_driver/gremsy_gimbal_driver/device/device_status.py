@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a Gremsy's status, fault and failure bits say in words, and whether the gimbal is well.
+"""What a Gremsy's status, fault and failure bits mean in words, and whether the gimbal is in order.
 
 The bits are those of gimbal.md 1.5. The vendor's SDK has branches that cannot be reached and overwrites sensor bits, so
-every bit is looked at for itself here, and several may be said at once.
+every bit is read for itself here, and several may be reported at once.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class Severity(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """The worst level of what is said, and all that is said."""
+    """The worst severity of what is reported, and all of it in words."""
 
     level: Severity
     words: tuple[str, ...]
@@ -83,7 +83,7 @@ _FAILURES: tuple[_Row, ...] = (
     (dialect.GIMBAL_DEVICE_ERROR_FLAGS_NO_MANAGER, Severity.OK, 'no gimbal manager'),
 )
 
-# Older than this an attitude says nothing about now (ArduPilot and rule R11 of gimbal.md take the same).
+# Older than this an attitude tells nothing about now (ArduPilot and rule R11 of gimbal.md take the same).
 _ATTITUDE_AGE_LIMIT_S = 1.0
 
 
@@ -91,18 +91,18 @@ def status_condition(status_bits: int) -> Condition:
     """SYS_STATUS errors_count1: what the gimbal does."""
     motors = 'motors on' if status_bits & MOTORS_ON else 'motors off'
     mode = 'follow' if status_bits & FOLLOW else 'lock'
-    said = _said(status_bits, _STATUS, MOTORS_ON | FOLLOW)
-    return Condition(said.level, (motors, mode, *said.words))
+    rest = _condition(status_bits, _STATUS, MOTORS_ON | FOLLOW)
+    return Condition(rest.level, (motors, mode, *rest.words))
 
 
 def fault_condition(fault_bits: int) -> Condition:
     """SYS_STATUS errors_count2: what is broken. The vendor's SDK calls no gimbal running that has any bit set."""
-    return _said(fault_bits, _FAULTS)
+    return _condition(fault_bits, _FAULTS)
 
 
 def failure_condition(failure_flags: int) -> Condition:
     """285's failure flags."""
-    return _said(failure_flags, _FAILURES)
+    return _condition(failure_flags, _FAILURES)
 
 
 def health(
@@ -112,9 +112,9 @@ def health(
     status_bits: int | None,
     fault_bits: int,
 ) -> Condition:
-    """R11 of gimbal.md: well is a gimbal that said who it is, whose attitude is fresh, and that reports no fault.
+    """R11 of gimbal.md: in order is a gimbal that has identified itself, whose attitude is fresh, without a fault.
 
-    A gimbal that is not well may still be moved: some never answer who they are. `status_bits` is None before the first
+    One that is not may still be moved: some never identify themselves. `status_bits` is None before the first
     SYS_STATUS, in which only a Gremsy's bits mean this; `attitude_age_s` before the first attitude.
     """
     found: list[Condition] = []
@@ -127,14 +127,14 @@ def health(
         if status_bits is None:
             found.append(Condition(Severity.WARN, ('no system status yet',)))
         else:
-            found.append(_said(status_bits, _STATUS, MOTORS_ON | FOLLOW))
+            found.append(_condition(status_bits, _STATUS, MOTORS_ON | FOLLOW))
     if information is None:
-        found.append(Condition(Severity.WARN, ('it has not said which model it is',)))
+        found.append(Condition(Severity.WARN, ('it has not reported its model',)))
     return _worst(found)
 
 
-def _said(bits: int, rows: Sequence[_Row], apart: int = 0) -> Condition:
-    """The rows whose bit is set, and what is left over as a number; `apart` is said elsewhere."""
+def _condition(bits: int, rows: Sequence[_Row], apart: int = 0) -> Condition:
+    """The rows whose bit is set, and what is left over as a number; `apart` is reported elsewhere."""
     found = [Condition(level, (words,)) for bit, level, words in rows if bits & bit]
     rest = bits & ~apart
     for bit, _, _ in rows:

@@ -149,17 +149,17 @@ class GimbalDevice:
         """The newest."""
 
     def use_attitude_delay(self, least_delay_s: float) -> None:
-        """The smallest time from a measurement to its arrival is known to be another."""
+        """Another smallest time from a measurement to its arrival, as it is known now."""
         self._telemetry.use_least_delay(nanoseconds(least_delay_s))
         self._imu.use_least_delay(nanoseconds(least_delay_s))
 
     @property
     def imu_axes(self) -> Sequence[str]:
-        """How the IMU is taken to sit."""
+        """How the IMU is assumed to sit."""
         return self._imu.axes
 
     def use_imu_axes(self, axes: Sequence[str]) -> None:
-        """The IMU is known to sit otherwise."""
+        """How the IMU sits, as it is known now."""
         self._imu.use_axes(axes)
 
     # How it stands.
@@ -321,7 +321,7 @@ class GimbalDevice:
         return []
 
     def _use_gyro(self, reading: ImuReading) -> None:
-        """The gyro tells how the camera turns where gravity says that the sensor's axes are known."""
+        """The gyro measures how the camera turns where gravity confirms the axes of the sensor."""
         view = self.view
         if view is None:
             return
@@ -331,8 +331,8 @@ class GimbalDevice:
             return
         self._notices.trouble(
             'imu_askew',
-            f'The IMU does not feel gravity upwards with the axes {", ".join(self.imu_axes)}, so that its gyro tells '
-            "nothing of the vehicle's turning: calibrate, which finds `imu_axes`.",
+            f'The IMU does not measure gravity upwards with the axes {", ".join(self.imu_axes)}, so its gyro cannot '
+            'tell how the vehicle turns: calibrate, which finds `imu_axes`.',
         )
 
     def _on_attitude(self, event: AttitudeStatus | MountOrientation, now: Instant) -> list[DeviceReport]:
@@ -468,7 +468,7 @@ class GimbalDevice:
 
     @property
     def _is_gremsy(self) -> bool:
-        """By its board, or by what the gimbal says of itself."""
+        """By its board, or by the vendor that the gimbal reports."""
         information = self.requests.information
         return self.payload.payload is not None or (information is not None and information.is_gremsy)
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The gimbal's own parameters, read, listed and written without ever waiting for them.
 
-A gimbal says nothing at all about a parameter that it does not have, so an answer that does not come after five tries
-means that there is none (gimbal.md 1.6). A write is believed once the gimbal reports the value.
+A gimbal does not reply at all about a parameter that it does not have, so no reply after all tries means that there is
+none (gimbal.md 1.6). A write is believed once the gimbal reports the value.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from gremsy_gimbal_driver.mavlink.parameter_list import ListPace, ParameterList
 from gremsy_gimbal_driver.motion.instant import nanoseconds
 
 _AGAIN_NS = nanoseconds(0.1)
-# Where 2 % of the bytes are lost, a request and its answer arrive one time in four, and all of these fail one time in
-# 75: with five of them, one in four of what was only lost was said not to exist.
+# Where 2 % of the bytes are lost, a request and its reply arrive one time in four, and all of these fail one time in
+# 75: with five of them, one in four of those that were only lost would be reported as missing.
 _TRIES = 15
-# Four requests of 32 bytes every 100 ms and their answers take a ninth of a serial wire.
+# Four requests of 32 bytes every 100 ms and their replies take a ninth of a serial wire.
 _AT_A_TIME = 4
-# Sixteen requests for gaps and their answers take 0.1 s of a serial wire; on such a wire all rounds fail once in 300.
+# Sixteen requests for gaps and their replies take 0.1 s of a serial wire; on such a wire all rounds fail once in 300.
 _LIST_PACE = ListPace(again_s=1.0, tries=6, quiet_s=1.0, at_a_time=16, repeats=False, fruitless_rounds=20)
 _LOWEST, _HIGHEST = -(2**15), 2**15 - 1
 
@@ -34,12 +34,12 @@ class ParameterState(Enum):
     """What is known of a parameter."""
 
     WANTED = 'wanted'  # asked for
-    READ = 'read'  # the gimbal said its value
+    READ = 'read'  # the gimbal reported its value
     WRITING = 'writing'  # a new value was sent
     WRITTEN = 'written'  # the gimbal reports the value that was sent
     NOT_TAKEN = 'not taken'  # it reports another value
-    UNANSWERED = 'unanswered'  # it answered before, but not now
-    NONEXISTENT = 'nonexistent'  # it never answered
+    UNANSWERED = 'unanswered'  # it replied before, but not now
+    NONEXISTENT = 'nonexistent'  # it never replied
 
 
 _OPEN = frozenset({ParameterState.WANTED, ParameterState.WRITING})
@@ -66,8 +66,8 @@ class ParameterResult:
         """What became of it, and the way out where it went wrong."""
         if self.state is ParameterState.NONEXISTENT:
             return (
-                f'The gimbal did not answer for parameter `{self.name}`: its firmware has none of that name, '
-                'or gTune is connected and keeps the answers: disconnect it and try again.'
+                f'The gimbal did not answer for parameter `{self.name}`: its firmware has no such parameter, '
+                'or gTune is connected and takes the replies: disconnect it and try again.'
             )
         if self.state is ParameterState.UNANSWERED:
             return (
@@ -159,7 +159,7 @@ class GimbalParameters:
         return None if parameter is None else parameter.value
 
     def forget(self) -> None:
-        """The gimbal is another one or restarted: what was wanted is asked for anew, the rest is unknown again."""
+        """The gimbal is another one or restarted: what was wanted is asked for again, the rest is unknown."""
         for name in [name for name, each in self._parameters.items() if each.state not in _OPEN]:
             del self._parameters[name]
         for parameter in self._parameters.values():

@@ -25,7 +25,7 @@ class ParameterLimits:
 def soft_limits(parameters: GimbalParameters) -> ParameterLimits:
     """RC_LIM_* in degrees, whose tilt counts down + against the attitude's up + (gimbal.md 1.7).
 
-    Older firmware's TRAVEL_*_PIT are left out: nobody says which way they count.
+    Older firmware's TRAVEL_*_PIT are left out: no source tells which way they count.
     """
     results = parameters.results
     tilt_names = ('RC_LIM_MIN_TILT', 'RC_LIM_MAX_TILT')

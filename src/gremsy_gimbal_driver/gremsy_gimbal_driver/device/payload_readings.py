@@ -44,11 +44,11 @@ class ImuConversion:
         self.rejects: Counter[str] = Counter()
 
     def use_least_delay(self, least_delay_ns: int) -> None:
-        """The smallest time from measurement to arrival is known to be another."""
+        """Another smallest time from measurement to arrival, as it is known now."""
         self._clock.least_delay_ns = least_delay_ns
 
     def use_axes(self, axes: Sequence[str]) -> None:
-        """The sensor is known to sit otherwise."""
+        """How the sensor sits, as it is known now."""
         self.axes, self._camera_from_imu = axes, camera_from_imu(axes)
 
     def reading(self, event: RawImu, arrival: Instant) -> ImuReading | None:
@@ -108,7 +108,7 @@ class RangeFinder:
     beam_rad: float = 0.001
 
     def reading(self, event: PayloadTelemetry, frame_id: str, arrival_ros_ns: int) -> RangeReading | None:
-        """None where nothing was measured: a payload says 0 then (PayloadSdk #34).
+        """None where nothing was measured: a payload sends 0 then (PayloadSdk #34).
 
         Outside the gate the range is -inf or +inf (REP-117: too near, too far), so that nobody takes it for a place.
         """

@@ -21,7 +21,7 @@ FRAME_BYTES = MappingProxyType({ATTITUDE: 61, ORIENTATION: 32, ENCODERS: 26, IMU
 SERIAL_BYTES_PER_S = 11_520.0
 """115,200 baud, 8N1."""
 
-# The rest is for heartbeats, status, answers and a payload's telemetry; a full wire delays what is on it.
+# The rest is for heartbeats, status, replies and a payload's telemetry; a full wire delays what is on it.
 _SHARE = 0.7
 # "Only one message above 50 Hz" (gimbal.md 1.4).
 _FASTEST_OF_MANY_HZ = 50.0
@@ -29,18 +29,18 @@ _FASTEST_OF_MANY_HZ = 50.0
 _MESSAGE_OF = {AttitudeStatus: ATTITUDE, MountOrientation: ORIENTATION, MountStatus: ENCODERS, RawImu: IMU}
 
 
-def fit_streams(wishes_hz: Mapping[int, float], bytes_per_s: float | None = SERIAL_BYTES_PER_S) -> dict[int, float]:
-    """The wishes cut to what a gimbal and its wire can do; the first wish is served first.
+def fit_streams(wanted_hz: Mapping[int, float], bytes_per_s: float | None = SERIAL_BYTES_PER_S) -> dict[int, float]:
+    """The wanted rates, cut to what a gimbal and its wire can do; the first is served first.
 
     Args:
-        wishes_hz: message id to rate; 0 switches a message off.
+        wanted_hz: message id to rate; 0 switches a message off.
         bytes_per_s: of the wire; None for a network.
     """
     left = None if bytes_per_s is None else _SHARE * bytes_per_s
     fitted: dict[int, float] = {}
     fast_taken = False
-    for message_id, wish_hz in wishes_hz.items():
-        rate_hz = min(wish_hz, _FASTEST_OF_MANY_HZ) if fast_taken else wish_hz
+    for message_id, rate_wanted_hz in wanted_hz.items():
+        rate_hz = min(rate_wanted_hz, _FASTEST_OF_MANY_HZ) if fast_taken else rate_wanted_hz
         if left is not None:
             rate_hz = min(rate_hz, left / FRAME_BYTES[message_id])
             left -= rate_hz * FRAME_BYTES[message_id]
@@ -55,7 +55,7 @@ def stream_of(event: Event) -> int | None:
 
 
 class RateMeter:
-    """Arrivals a second since `restart`, over the last some of them."""
+    """Arrivals a second since `restart`, over the last 200 of them."""
 
     def __init__(self) -> None:
         self._arrivals_ns: deque[int] = deque(maxlen=200)

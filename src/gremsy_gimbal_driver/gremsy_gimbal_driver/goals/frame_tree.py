@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The newest transform of every frame that was heard on /tf and /tf_static, and the way between two of them.
+"""The newest transform of every frame on /tf and /tf_static, and the way between two of them.
 
 tf2's buffer is C++ and not on PyPI; a goal needs no history, only where things are now, and a refusal that names the
 frame, its age and the frames that are known.
@@ -133,7 +133,7 @@ class FrameTree:
             raise TransformError(
                 'too_many_frames',
                 f"The transform from '{parent}' to '{child}' was ignored: {_MOST_FRAMES} frames are known already; "
-                'see who publishes ever new names.',
+                'find what publishes ever new names.',
             )
         if known is not None and known.parent == parent and self._is_older(transform, known):
             return
@@ -193,7 +193,7 @@ class FrameTree:
         return pose
 
     def _is_older(self, transform: FrameTransform, known: _Edge) -> bool:
-        """Whether it came out of order; by more than ten seconds it is a clock that began anew (a replay)."""
+        """Whether it came out of order; by more than ten seconds it is a clock that restarted (a replay)."""
         behind_ns = known.stamp_ns - transform.stamp_ns
         return not transform.is_static and 0 < behind_ns < nanoseconds(10.0)
 

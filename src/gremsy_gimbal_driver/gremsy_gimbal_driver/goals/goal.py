@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A wish to look somewhere, and how it stands."""
+"""A goal to look at, and how it stands."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ class AngleGoal:
         timeout_s: give up after this.
         hold_s: once reached, stay in control and hold it for so long.
         any_turn: the azimuth is a bearing, which a pan of more than one turn may reach in more than one way.
-        stamp_ns: when the wish was made, where it says so; an old one is refused.
-        frame_id: the frame it was given in, where it says so; only the level frame is taken.
+        stamp_ns: when the goal was set, where it has a stamp; an old one is refused.
+        frame_id: the frame it was given in, where it names one; only the level frame is taken.
     """
 
     azimuth_rad: float | None
@@ -55,7 +55,7 @@ class GoalProgress:
     """How one goal stands.
 
     Attributes:
-        number: of the goal, from the answer to it; 0 for one that was refused.
+        number: of the goal, as it was returned for it; 0 for one that was refused.
         source: who asked, as it is published.
         state: how it stands.
         ended: nothing more happens to it.

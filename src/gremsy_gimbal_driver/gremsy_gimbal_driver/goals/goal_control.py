@@ -27,8 +27,8 @@ class GoalControl:
         parameters: limits and times.
         limits: of the angles.
         profile: of the angles that are commanded.
-        notices: hears of goals that failed.
-        inform: hears of home reached.
+        notices: reports goals that failed.
+        inform: reports that home was reached.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class GoalControl:
         return None if number is None else self._ends.get(number)
 
     def restarted(self) -> None:
-        """The device began anew, which cures one that ignored angles."""
+        """The device restarted, which cures one that ignored angles."""
         self._trust.restarted()
         self._said_ignored = False
 
@@ -113,7 +113,7 @@ class GoalControl:
         return not progress.ended
 
     def cancel(self, by: str) -> None:
-        """End the running goal, whatever it was; `by` says on whose account."""
+        """End the running goal, whatever it was; `by` is what ended it."""
         run = self.run
         if run is not None:
             name = run.name.capitalize()

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Wishes in any frame (an orientation, a point, joints) to azimuth and tilt in the gimbal's level frame.
+"""Requests in any frame (an orientation, a point, joints) to azimuth and tilt in the gimbal's level frame.
 
-An azimuth that cannot be told stays as it is (None): the camera looks straight down at a point below it. A camera that
+An azimuth that is not defined stays as it is (None): the camera looks straight down at a point below it. A camera that
 looks straight down because its orientation says so does have an azimuth, which 3-1-2 angles keep (`yaw_roll_pitch`).
 """
 
@@ -31,14 +31,14 @@ Array = NDArray[np.float64]
 
 # Roll motors reach 40 to 45 degrees (gimbal.md 1.8), and the horizon stays level: a camera on its side is a mistake.
 _MOST_ROLL_RAD = math.radians(45.0)
-# Closer to straight down (or up) than this the direction tells no azimuth: 1 degree there is 1 cm on the map at 60 cm.
+# Closer to straight down (or up) than this the direction has no azimuth: 1 degree there is 1 cm on the map at 60 cm.
 _VERTICAL_SINE = math.sin(math.radians(1.0))
 _NEAREST_POINT_M = 0.01
 _NO_ROLL_RAD = math.radians(0.5)
 
 
 class GoalRefused(SuiteError):
-    """A wish that cannot be turned into a goal; `kind` is a key to count by."""
+    """A request that cannot be turned into a goal; `kind` is a key to count by."""
 
     def __init__(self, kind: str, sentence: str) -> None:
         super().__init__(sentence)
@@ -72,7 +72,7 @@ class GoalGeometry:
     """Finds a frame below the level frame (the camera), in the vehicle's tree, or as its attitude's earth frame.
 
     Args:
-        tree: what was heard on /tf; the level frame is its `own`, and the driver gives it level to camera itself.
+        tree: of the transforms on /tf; the level frame is its `own`, and the driver gives it level to camera itself.
         level_frame: whose origin is where the camera is (a gimbal turns it about its own centre).
         base_frame: what the gimbal hangs from, `gimbal_base` of the URDF.
         age_limit_s: of a transform that moves.
@@ -93,32 +93,32 @@ class GoalGeometry:
         self._age_limit_s = age_limit_s
         self._joints = tuple(joints)
 
-    def orientation(self, wish: OrientationWish, around: Surroundings) -> GoalAngles:
+    def orientation(self, request: OrientationWish, around: Surroundings) -> GoalAngles:
         """The camera's orientation; its roll is dropped, where its x axis looks is kept.
 
         Raises:
             GoalRefused: with one sentence.
         """
-        norm = float(np.linalg.norm(wish.frame_from_camera_wxyz))
+        norm = float(np.linalg.norm(request.frame_from_camera_wxyz))
         if not (math.isfinite(norm) and abs(norm - 1.0) < 0.01):
             raise GoalRefused(
                 'goal_not_a_rotation',
                 'An attitude goal was refused: its quaternion is not of length 1 or its numbers are not finite.',
             )
-        level_from_frame = self._level_from(wish.frame_id, around, 'An attitude goal', is_point=False)
-        quaternion = multiply_quaternions(level_from_frame.rotation_wxyz, wish.frame_from_camera_wxyz / norm)
+        level_from_frame = self._level_from(request.frame_id, around, 'An attitude goal', is_point=False)
+        quaternion = multiply_quaternions(level_from_frame.rotation_wxyz, request.frame_from_camera_wxyz / norm)
         return _angles_of(quaternion, 'An attitude goal')
 
-    def look_at(self, wish: PointWish, around: Surroundings) -> GoalAngles:
+    def look_at(self, request: PointWish, around: Surroundings) -> GoalAngles:
         """The bearing of a point.
 
         Raises:
             GoalRefused: with one sentence.
         """
-        if not all(map(math.isfinite, wish.point_m)):
+        if not all(map(math.isfinite, request.point_m)):
             raise GoalRefused('goal_not_finite', 'A look-at goal was refused: its point is not of finite numbers.')
-        pose = self._level_from(wish.frame_id, around, 'A look-at goal', is_point=True)
-        direction = pose.point(np.array(wish.point_m))
+        pose = self._level_from(request.frame_id, around, 'A look-at goal', is_point=True)
+        direction = pose.point(np.array(request.point_m))
         distance_m = float(np.linalg.norm(direction))
         if distance_m < _NEAREST_POINT_M:
             raise GoalRefused(
@@ -129,7 +129,7 @@ class GoalGeometry:
         is_vertical = math.hypot(direction[0], direction[1]) < _VERTICAL_SINE * distance_m
         return GoalAngles(None if is_vertical else azimuth, tilt)
 
-    def joints(self, wish: JointWish, around: Surroundings) -> GoalAngles:
+    def joints(self, request: JointWish, around: Surroundings) -> GoalAngles:
         """Angles of the yaw and the pitch joint, counted from the base; an axis that is not named stays.
 
         Yaw may go beyond half a turn: it is not wrapped. Where the base's tilt is known and both joints are named,
@@ -138,7 +138,7 @@ class GoalGeometry:
         Raises:
             GoalRefused: with one sentence.
         """
-        angles = _named(wish, self._joints)
+        angles = _named(request, self._joints)
         yaw, roll, pitch = (angles.get(joint) for joint in self._joints)
         if roll is not None and abs(roll) > _NO_ROLL_RAD:
             raise GoalRefused(
@@ -225,21 +225,21 @@ def _angles_of(level_from_camera_wxyz: Array, what: str) -> GoalAngles:
     return GoalAngles(azimuth, tilt)
 
 
-def _named(wish: JointWish, joints: Sequence[str]) -> dict[str, float]:
+def _named(request: JointWish, joints: Sequence[str]) -> dict[str, float]:
     """By joint.
 
     Raises:
         GoalRefused: for names without positions, twice named, unknown or none at all, and for what is not finite.
     """
-    if len(wish.names) != len(wish.positions_rad):
+    if len(request.names) != len(request.positions_rad):
         raise GoalRefused(
             'joints_without_positions',
-            f'A joint goal was refused: it has {len(wish.names)} names and {len(wish.positions_rad)} positions.',
+            f'A joint goal was refused: it has {len(request.names)} names and {len(request.positions_rad)} positions.',
         )
-    angles = dict(zip(wish.names, wish.positions_rad, strict=True))
+    angles = dict(zip(request.names, request.positions_rad, strict=True))
     unknown = sorted(set(angles).difference(joints))
-    if unknown or not angles or len(angles) != len(wish.names):
-        listed = ', '.join(wish.names) or 'nothing'
+    if unknown or not angles or len(angles) != len(request.names):
+        listed = ', '.join(request.names) or 'nothing'
         raise GoalRefused(
             'unknown_joint',
             f'A joint goal was refused: it names {listed}; name each of {", ".join(joints)} once at most.',

@@ -173,7 +173,7 @@ class GoalRun:
         return (self._rate(0, target[0] - measured_rad[0]), self._rate(1, target[1] - measured_rad[1]))
 
     def end(self, state: GoalState, reason: str) -> GoalProgress:
-        """The last word about it."""
+        """How it ended."""
         return self._progress(state, True, reason)
 
     def _progress(self, state: GoalState, ended: bool, reason: str) -> GoalProgress:

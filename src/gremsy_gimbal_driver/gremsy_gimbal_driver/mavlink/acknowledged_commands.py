@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """COMMAND_LONGs that are acknowledged: sent again until they are, one at a time of each command id.
 
-COMMAND_ACK names the command and nothing else, so two of one id in flight could not be told apart: the vendor's SDK
+COMMAND_ACK names the command and nothing else, so two of one id in flight cannot be distinguished: the vendor's SDK
 mixes up the replies to the stream rates that it sets together (gimbal.md 1.3). `confirmation` is 0 in the first
 transmission and counts the repeats, as MAVLink's command protocol wants it (mavlink.io/en/services/command.html).
 """
@@ -22,10 +22,10 @@ AGAIN_S = 1.0
 """The vendor's SDK waits as long for an acknowledgement."""
 
 _AGAIN_NS = nanoseconds(AGAIN_S)
-# An axis calibration reports progress for tens of seconds (gimbal.md 1.4), and is not to be started again meanwhile.
+# An axis calibration reports progress for tens of seconds (gimbal.md 1.4), and is not to be started again.
 _PROGRESS_NS = nanoseconds(30.0)
 # A repeated acknowledgement comes right behind the first one; the next request of that id lets it pass. It is also how
-# often a zoom follows a stream of setpoints. A request that was sent twice may be answered twice, a second apart.
+# often a zoom follows a stream of setpoints. A request that was sent twice may be acknowledged twice, a second apart.
 _APART_NS = nanoseconds(0.1)
 _APART_AFTER_RETRIES_NS = _AGAIN_NS
 
@@ -76,7 +76,7 @@ class PendingCommand:
         return self.state is CommandState.SENT and self.result == dialect.MAV_RESULT_IN_PROGRESS
 
     def is_acknowledged_by(self, ack: CommandAck) -> bool:
-        """The main board relays for its components and may answer in their stead (gimbal.md 1.1)."""
+        """The main board relays for its components and may acknowledge in their stead (gimbal.md 1.1)."""
         return (
             self.sent > 0
             and ack.command == self.command
@@ -152,7 +152,7 @@ class AcknowledgedCommands:
             self._end(pending, CommandState.REFUSED)
 
     def forget(self) -> None:
-        """The device is another one or restarted: nothing that was asked will be answered."""
+        """The device is another one or restarted: nothing that was asked will be acknowledged."""
         for pending in list(self._open):
             self._end(pending, CommandState.UNANSWERED)
         self._withdrawn.clear()
@@ -173,5 +173,5 @@ class AcknowledgedCommands:
         pending.state = state
         self._open.remove(pending)
         apart_ns = _APART_NS if pending.sent == 1 else _APART_AFTER_RETRIES_NS
-        # One that was given up has no answer on its way for longer than it was waited for.
+        # One that was given up has no acknowledgement on its way for longer than it was waited for.
         self._free_ns[pending.command] = self._now_ns + (0 if state is CommandState.UNANSWERED else apart_ns)

@@ -69,7 +69,7 @@ class CommandSequences:
         """Begin; its result is filled in as the acknowledgements come."""
         for sequence in [each for each in self._sequences if each.kind == kind]:
             what = sequence.pending.what
-            self._drop(sequence, RequestState.REPLACED, f'A newer request came before the answer to {what}.', now_ns)
+            self._drop(sequence, RequestState.REPLACED, f'A newer request came before the reply to {what}.', now_ns)
         self._sequences.append(_Sequence(pending, kind, list(steps), self._ask(steps[0])))
 
     def cancel(self, to: Sender, sentence: str, now_ns: int) -> None:

@@ -29,7 +29,7 @@ _FORMATS = {
 
 _AGAIN_NS = nanoseconds(0.5)
 _PATIENCE_S = 5.0
-# Eight answers are 1.3 kB. Where 2 % of the bytes are lost, one answer of 161 bytes in 25 arrives, and all rounds fail
+# Eight replies are 1.3 kB. Where 2 % of the bytes are lost, one reply of 161 bytes in 25 arrives, and all rounds fail
 # once in a thousand times.
 _LIST_PACE = ListPace(again_s=0.5, tries=10, quiet_s=1.5, at_a_time=8, repeats=True, fruitless_rounds=40)
 
@@ -61,10 +61,10 @@ class _Exchange:
     next_ns: int
     sent: bool = False
     took: bool = False  # it was acknowledged at least once
-    acknowledged: bool = False  # and nothing that was read since says otherwise, so it need not be sent again
+    acknowledged: bool = False  # and nothing that was read since contradicts it, so it need not be sent again
     in_progress: bool = False
     reported: float | None = None
-    # Answers that an earlier request for the same name may still bring: the acknowledgement names no request.
+    # Replies that an earlier request for the same name may still bring: the acknowledgement names no request.
     stale_refusals: int = 0
 
 
@@ -156,7 +156,7 @@ class ExtendedParameters:
         if exchange.wanted is None or exchange.acknowledged:
             return [read]
         exchange.sent = True
-        # The read-back goes along from the first: where the acknowledgement is lost, it is the only answer.
+        # The read-back goes along from the first: where the acknowledgement is lost, it is the only reply.
         return [self._encoder.set_extended_parameter(exchange.camera, name, exchange.wanted), read]
 
     def _list_messages(self, now_ns: int) -> list[bytes]:

@@ -35,7 +35,7 @@ _TRACKING_WORDS = {0: 'idle', 1: TRACKED, 2: 'lost'}  # the low byte of TRK_STAT
 
 
 class _Absent(Exception):
-    """The device has nobody who takes the request."""
+    """The device has no component that takes the request."""
 
 
 class PayloadControl:
@@ -94,7 +94,7 @@ class PayloadControl:
 
     @property
     def tracking(self) -> str:
-        """What the board says of its own tracking: idle, tracked, lost; empty where it says nothing."""
+        """What the board reports of its own tracking: idle, tracked, lost; empty where it reports nothing."""
         status = self.telemetry.get('TRK_STATUS')
         return '' if status is None else _TRACKING_WORDS.get(int(status) & 0xFF, f'{status:g}')
 
@@ -148,7 +148,7 @@ class PayloadControl:
         return messages
 
     def on_event(self, event: Event, now_ns: int) -> None:
-        """Everything the device says; what is not about the payload is left."""
+        """Everything that the device sends; what is not about the payload is ignored."""
         if isinstance(event, ExtendedParameter):
             self._parameters.on_parameter(event, now_ns)
         elif isinstance(event, CommandAck):

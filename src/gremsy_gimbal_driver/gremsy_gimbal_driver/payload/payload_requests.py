@@ -246,4 +246,4 @@ def _outside_picture(*shares: float) -> str:
 def _no_parameter_name(name: str) -> str:
     if 0 < len(name) <= LONGEST_NAME and name.isascii() and name.isprintable() and ' ' not in name:
         return ''
-    return f"'{name}' is no name of a camera parameter: they have 1 to {LONGEST_NAME} letters, as C_SOURCE."
+    return f"'{name}' cannot be the name of a camera parameter: use 1 to {LONGEST_NAME} letters, such as C_SOURCE."

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Zoom requests that are over when the lens is there, not when the payload says yes."""
+"""Zoom requests that are over when the lens is there, not when the payload acknowledges them."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class LensControl:
     ) -> None:
         """COMMAND_LONG 531 of type range."""
         sent = 100.0 - percent if self._inverted else percent
-        # Only the ends are sure: what magnification a share of the range is, no document says.
+        # Only the ends are sure: no document tells what magnification a share of the range is.
         direction = 1 if percent >= 100.0 else -1 if percent <= 0.0 else 0
         self._begin(pending, zoom_range(camera, sent), ZoomWatch(wanted, direction, self.factor, now_ns), now_ns)
 

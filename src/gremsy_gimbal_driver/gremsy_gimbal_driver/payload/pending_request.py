@@ -13,11 +13,11 @@ Say = Callable[[str], None]
 class RequestState(str, Enum):
     """How a request stands; the last four are final."""
 
-    WAITING = 'waiting'  # not answered yet
+    WAITING = 'waiting'  # no reply yet
     IN_PROGRESS = 'in progress'  # the payload works on it
-    ACCEPTED = 'accepted'  # the payload says so and, where it can be seen, it is so
+    ACCEPTED = 'accepted'  # the payload acknowledged it and, where it reports that too, it is so
     FAILED = 'failed'  # the payload refused it, or it was never sent
-    UNCONFIRMED = 'unconfirmed'  # no answer, or none that proves it
+    UNCONFIRMED = 'unconfirmed'  # no reply, or none that proves it
     REPLACED = 'replaced'  # a newer request for the same thing came first
 
 
@@ -42,7 +42,7 @@ class PendingRequest:
 
     def __init__(self, what: str) -> None:
         self.what = what
-        self._result = RequestResult(RequestState.WAITING, f'Waiting for the answer to {what}.')
+        self._result = RequestResult(RequestState.WAITING, f'Waiting for the reply to {what}.')
 
     @property
     def result(self) -> RequestResult:

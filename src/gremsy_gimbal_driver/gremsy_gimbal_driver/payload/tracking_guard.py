@@ -33,12 +33,12 @@ class TrackingGuard:
         return self._payload.request(request, now_ns)
 
     def end(self, now_ns: int) -> None:
-        """With every stop, also for tracking that only its own report tells of."""
+        """With every stop, also for tracking that only the payload reports."""
         if self.may_turn or self._payload.tracking == TRACKED:
             self._end = self._payload.request(StopTracking(), now_ns)
 
     def look(self) -> None:
-        """After the payload was heard: has it ended?"""
+        """Whether it has ended, by what the payload has sent since."""
         if self._end is not None and self._end.over:
             self.may_turn = self._end.state is not RequestState.ACCEPTED
             self._end = None
