@@ -23,7 +23,7 @@ from gremsy_common.types.gimbal_state import (
     VehicleAttitude,
     ZoomState,
 )
-from gremsy_gimbal_driver.calibration.calibration_report import summary
+from gremsy_gimbal_driver.calibration.calibration_result import summary
 from gremsy_gimbal_driver.calibration.calibration_run import CalibrationRun
 from gremsy_gimbal_driver.deadman.deadman_briefing import DeadmanBriefing
 from gremsy_gimbal_driver.deadman.deadman_guard import BEATS_PER_TIME_TO_LIVE, DeadmanGuard

@@ -23,13 +23,14 @@ from gremsy_gimbal_driver.calibration.calibration_file import (
 )
 from gremsy_gimbal_driver.calibration.calibration_fit import ResponseFit
 from gremsy_gimbal_driver.calibration.calibration_parameters import Axis
-from gremsy_gimbal_driver.calibration.calibration_report import confidence, summary
 from gremsy_gimbal_driver.calibration.calibration_result import (
     AxisCalibration,
     CalibrationResult,
     DeadZone,
     GainPoint,
+    confidence,
     contradiction,
+    summary,
 )
 
 DEGREE = math.radians(1.0)

@@ -100,7 +100,7 @@ def test_rate_command_has_these_very_bytes():
     # q[4], x, y, z (floats), flags (uint16), target system and component, then the checksum with CRC_EXTRA 99.
     payload = np.array([np.nan] * 4 + [0.0, 0.25, -0.5], dtype='<f4').tobytes() + bytes([12, 0, 1, 154])
     head = bytes([0xFD, 32, 0, 0, 0, 1, 191, 0x1C, 0x01, 0x00])
-    value = checksum(bytes([99]), checksum(head[1:] + payload))
+    value = checksum(head[1:] + payload + bytes([99]))
     assert MavlinkEncoder(OWN).motion(GIMBAL, (0.0, 0.25, -0.5)) == head + payload + value.to_bytes(2, 'little')
 
 
@@ -349,7 +349,7 @@ def test_missed_frames_are_counted_by_their_numbers_and_repeats_are_not():
 def test_a_signed_frame_is_counted():
     frame = bytearray(attitude())
     frame[2] = 1
-    value = checksum(bytes([CHECKSUM_EXTRA[285]]), checksum(bytes(frame[1:-2])))
+    value = checksum(bytes(frame[1:-2]) + bytes([CHECKSUM_EXTRA[285]]))
     made = decoder()
     made.feed(bytes(frame[:-2]) + value.to_bytes(2, 'little') + bytes(13))
     assert made.framing_counts['signed_frames'] == 1
@@ -452,7 +452,7 @@ def test_a_signed_frame_is_read_and_an_unknown_incompatible_flag_is_not():
     frame = bytearray(attitude())
     for flags, count in ((0x01, 1), (0x02, 0)):
         frame[2] = flags
-        value = checksum(bytes([CHECKSUM_EXTRA[285]]), checksum(bytes(frame[1:-2])))
+        value = checksum(bytes(frame[1:-2]) + bytes([CHECKSUM_EXTRA[285]]))
         assert len(decoder().feed(bytes(frame[:-2]) + value.to_bytes(2, 'little') + bytes(13))) == count
 
 

@@ -85,5 +85,5 @@ def with_bits_flipped(frame: bytes, count: int, random: np.random.Generator) -> 
     data = bytearray(frame)
     for bit in random.choice(np.arange(80, 8 * (len(frame) - 2)), count, replace=False):
         data[bit // 8] ^= 1 << (bit % 8)
-    value = checksum(bytes([CHECKSUM_EXTRA[285]]), checksum(bytes(data[1:-2])))
+    value = checksum(bytes(data[1:-2]) + bytes([CHECKSUM_EXTRA[285]]))
     return bytes(data[:-2]) + value.to_bytes(2, 'little')

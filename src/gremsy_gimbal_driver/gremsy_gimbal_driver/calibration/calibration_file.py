@@ -18,8 +18,12 @@ from gremsy_common.atomic_file import refuse_others, write_whole
 from gremsy_common.errors import SuiteError
 from gremsy_common.parameters.parameter_fields import ParameterError, from_values
 from gremsy_common.types.plant_model import PlantModel
-from gremsy_gimbal_driver.calibration.calibration_report import confidence, measurements
-from gremsy_gimbal_driver.calibration.calibration_result import CalibrationResult, contradiction
+from gremsy_gimbal_driver.calibration.calibration_result import (
+    CalibrationResult,
+    confidence,
+    contradiction,
+    measurements,
+)
 from gremsy_gimbal_driver.gimbal_driver_parameters import GimbalDriverParameters
 from gremsy_gimbal_driver.motion.plant_inverse import MeasuredPlant
 

@@ -107,9 +107,9 @@ def fit_response(records: Sequence[StepRecord], repeat_s: float) -> ResponseFit:
     samples = sum(len(record.times_s) for record in records)
     if samples < 2 * (2 + steps + len(records)):
         raise FitError(f'{samples} attitudes are too few for {steps} steps')
-    start = _best_on_grid(records)
-    own = _Model(records, list(range(steps)))
-    free = own.refine(own.begin(start, [start.delay_s] * steps))
+    gain, lag_s, delay_s = _best_on_grid(records)
+    own = _ResponseModel(records, list(range(steps)))
+    free = own.refine(own.begin(gain, lag_s, [delay_s] * steps))
     delays = own.delays(free)
     own_errors = np.array(own.errors(free)[0][2 : 2 + steps])
     prompt = delays <= delays.min() + 0.5 * repeat_s + own_errors
@@ -118,10 +118,9 @@ def fit_response(records: Sequence[StepRecord], repeat_s: float) -> ResponseFit:
     for is_prompt in prompt:
         late += not is_prompt
         groups.append(0 if is_prompt else late)
-    model = _Model(records, groups)
+    model = _ResponseModel(records, groups)
     begin = [float(delays[prompt].mean()), *delays[~prompt].tolist()]
-    start = _Start(float(free[0]), float(free[1]), begin[0])
-    values = model.refine(model.begin(start, begin))
+    values = model.refine(model.begin(float(free[0]), float(free[1]), begin))
     errors, residual = model.errors(values)
     return ResponseFit(
         float(values[0]),
@@ -137,17 +136,10 @@ def fit_response(records: Sequence[StepRecord], repeat_s: float) -> ResponseFit:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Start:
-    gain: float
-    lag_s: float
-    delay_s: float
-
-
-def _best_on_grid(records: Sequence[StepRecord]) -> _Start:
-    """The best of a coarse grid with one delay for all; gain and resting angles follow linearly."""
-    model = _Model(records, [0] * sum(len(record.steps) for record in records))
-    best = (math.inf, _Start(0.0, 0.0, 0.0))
+def _best_on_grid(records: Sequence[StepRecord]) -> tuple[float, float, float]:
+    """Gain, lag and delay of a coarse grid's best point, with one delay for all; the gain follows linearly."""
+    model = _ResponseModel(records, [0] * sum(len(record.steps) for record in records))
+    least, best = math.inf, (0.0, 0.0, 0.0)
     centred = model.centred(model.angles_rad)
     for lag_s in _LAGS_S:
         for delay_s in _DELAYS_S:
@@ -158,14 +150,14 @@ def _best_on_grid(records: Sequence[StepRecord]) -> _Start:
             gain = float(shape @ centred) / power
             rest = centred - gain * shape
             squares = float(rest @ rest)
-            if squares < best[0]:
-                best = (squares, _Start(gain, lag_s, float(delay_s)))
-    if best[1].gain == 0.0:
+            if squares < least:
+                least, best = squares, (gain, lag_s, float(delay_s))
+    if best[0] == 0.0:
         raise FitError('the angles do not answer to the steps')
-    return best[1]
+    return best
 
 
-class _Model:
+class _ResponseModel:
     """Angles as a function of [gain, lag, delay of each group, resting angle of each record]."""
 
     def __init__(self, records: Sequence[StepRecord], groups: list[int]) -> None:
@@ -190,9 +182,9 @@ class _Model:
         """Less the mean of each record."""
         return values - ((values @ self._rests) / self._counts)[self._record_of]
 
-    def begin(self, start: _Start, delays_s: Sequence[float]) -> Array:
-        rest = self.angles_rad - start.gain * self.shape(start.lag_s, np.array(delays_s))
-        return np.array([start.gain, start.lag_s, *delays_s, *((rest @ self._rests) / self._counts)])
+    def begin(self, gain: float, lag_s: float, delays_s: Sequence[float]) -> Array:
+        rest = self.angles_rad - gain * self.shape(lag_s, np.array(delays_s))
+        return np.array([gain, lag_s, *delays_s, *((rest @ self._rests) / self._counts)])
 
     def shape(self, lag_s: float, delays_s: Array) -> Array:
         """The angle for a gain of 1 from a resting angle of 0."""

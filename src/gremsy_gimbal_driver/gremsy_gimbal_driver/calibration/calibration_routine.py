@@ -24,12 +24,12 @@ from enum import Enum
 from gremsy_gimbal_driver.calibration.axis_probe import AxisProbe, CalibrationAborted, Program
 from gremsy_gimbal_driver.calibration.axis_program import measure_axis
 from gremsy_gimbal_driver.calibration.calibration_parameters import Axis, CalibrationParameters, Pair
-from gremsy_gimbal_driver.calibration.calibration_report import summary
 from gremsy_gimbal_driver.calibration.calibration_result import (
     AxisCalibration,
     CalibrationResult,
     GainPoint,
     contradiction,
+    summary,
     weighted_mean,
 )
 from gremsy_gimbal_driver.calibration.motion_record import MotionRecord

@@ -12,7 +12,7 @@ from gremsy_common.atomic_file import refuse_unwritable
 from gremsy_common.parameters.parameter_fields import ParameterError, from_values
 from gremsy_gimbal_driver.calibration.calibration_file import refuse_file_of_others, write_calibration
 from gremsy_gimbal_driver.calibration.calibration_parameters import CalibrationParameters
-from gremsy_gimbal_driver.calibration.calibration_report import summary
+from gremsy_gimbal_driver.calibration.calibration_result import summary
 from gremsy_gimbal_driver.cli.ending import MISUSED, ToolError, confirm
 from gremsy_gimbal_driver.cli.move import FASTEST_DEG_S
 from gremsy_gimbal_driver.cli.moving_gimbal import driver_parameters, driving, look, settle_mode, wait_for

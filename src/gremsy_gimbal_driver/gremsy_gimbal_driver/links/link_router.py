@@ -169,12 +169,12 @@ class LinkRouter:
 
     def write(self, to: Sender, messages: Sequence[bytes], now_ns: int) -> bool:
         """Write to the one link that leads to the component; whether all went out."""
-        link = self._choose(to, now_ns)
+        link = self.route(to, now_ns)
         return link is not None and self._put(link, messages, now_ns)
 
     def write_motion(self, gimbal: Sender, messages: Sequence[bytes], now_ns: int) -> bool:
         """As `write`; the link is remembered as one that a stop must reach, and stops that are owed are overtaken."""
-        link = self._choose(gimbal, now_ns)
+        link = self.route(gimbal, now_ns)
         if link is None:
             return False
         with self._lock:
@@ -191,7 +191,7 @@ class LinkRouter:
         A link that is closed or full now gets it when it takes bytes again, unless motion was wanted in between: a
         payload without a time-out of its own (gimbal.md 1.10) would turn on.
         """
-        chosen = self._choose(gimbal, now_ns)
+        chosen = self.route(gimbal, now_ns)
         with self._lock:
             links = {*self._routes.carriers(gimbal), *(() if chosen is None else (chosen,))}
         stopped = [link for link in sorted(links) if self._put(link, messages, now_ns)]
@@ -207,7 +207,11 @@ class LinkRouter:
 
     def route(self, to: Sender, now_ns: int) -> int | None:
         """The index of the link that leads to the component now."""
-        return self._choose(to, now_ns)
+        with self._lock:
+            link, switch = self._routes.choose(to, now_ns)
+        if switch is not None:
+            self._report_switch(switch)
+        return link
 
     def health(self, now_ns: int) -> tuple[LinkHealth, ...]:
         """Of each link."""
@@ -225,13 +229,6 @@ class LinkRouter:
             line.keeper.close()
 
     # Inside.
-
-    def _choose(self, to: Sender, now_ns: int) -> int | None:
-        with self._lock:
-            link, switch = self._routes.choose(to, now_ns)
-        if switch is not None:
-            self._report_switch(switch)
-        return link
 
     def _report_switch(self, switch: LinkSwitch) -> None:
         """Once for a failure, however many components are behind that link, and once for its end."""

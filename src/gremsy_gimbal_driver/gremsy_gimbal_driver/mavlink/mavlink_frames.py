@@ -150,11 +150,7 @@ enu_from_q_frd_ned = q_frd_ned_from_enu
 """The inverse, up to the quaternion's sign: both turns are their own inverses."""
 
 
-def vector_ned(vector_of_enu: ArrayLike) -> Array:
-    """(..., 3) east, north, up to north, east, down."""
-    vector = np.asarray(vector_of_enu, dtype=np.float64)
+def vector_ned(vector_enu: ArrayLike) -> Array:
+    """(..., 3) east, north, up to north, east, down, and back: the exchange is its own inverse."""
+    vector = np.asarray(vector_enu, dtype=np.float64)
     return np.stack([vector[..., 1], vector[..., 0], -vector[..., 2]], axis=-1)
-
-
-vector_enu = vector_ned
-"""The inverse: (..., 3) north, east, down to east, north, up; the same exchange."""

@@ -29,17 +29,14 @@ _REVERSED = bytes(int(f'{byte:08b}'[::-1], 2) for byte in range(256))
 """Each byte with its bits in reverse order."""
 
 
-def checksum(data: bytes | bytearray | memoryview, start: int = 0xFFFF) -> int:
+def checksum(data: bytes) -> int:
     """CRC-16/MCRF4XX of the bytes.
 
     It is the mirror image of the CRC-CCITT that the standard library computes in C (`crc_hqx`): bits of each byte
     reversed on the way in, all 16 on the way out. A loop over a table in Python takes 15 times as long.
     """
-    return _mirrored(crc_hqx(bytes(data).translate(_REVERSED), _mirrored(start)))
-
-
-def _mirrored(value: int) -> int:
-    return _REVERSED[value & 0xFF] << 8 | _REVERSED[value >> 8]
+    mirrored = crc_hqx(data.translate(_REVERSED), 0xFFFF)
+    return _REVERSED[mirrored & 0xFF] << 8 | _REVERSED[mirrored >> 8]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +62,7 @@ class Framer:
     """
 
     def __init__(self, checksum_extra: Mapping[int, int]) -> None:
-        self._mirrored_extra = {number: bytes([_REVERSED[extra]]) for number, extra in checksum_extra.items()}
+        self._extra = {number: bytes([extra]) for number, extra in checksum_extra.items()}
         self._rest = b''
         self._sequences: dict[int, int] = {}
         self.counts: Counter[str] = Counter()
@@ -118,16 +115,14 @@ class Framer:
             return _HEADER_BYTES
         incompatible = data[at + 2]
         message_id = data[at + 7] | data[at + 8] << 8 | data[at + 9] << 16
-        if incompatible & ~_SIGNED or message_id not in self._mirrored_extra:
+        if incompatible & ~_SIGNED or message_id not in self._extra:
             return 0
         return _HEADER_BYTES + data[at + 1] + _CHECKSUM_BYTES + (_SIGNATURE_BYTES if incompatible else 0)
 
     def _check(self, data: bytes, at: int) -> MavlinkFrame | None:
         end = at + _HEADER_BYTES + data[at + 1]
         message_id = data[at + 7] | data[at + 8] << 8 | data[at + 9] << 16
-        # All in the mirrored domain, the received checksum too: low byte first becomes high byte first.
-        mirrored = data[at + 1 : end].translate(_REVERSED) + self._mirrored_extra[message_id]
-        if crc_hqx(mirrored, 0xFFFF) != _REVERSED[data[end]] << 8 | _REVERSED[data[end + 1]]:
+        if checksum(data[at + 1 : end] + self._extra[message_id]) != data[end] | data[end + 1] << 8:
             return None
         sequence, system, component = data[at + 4], data[at + 5], data[at + 6]
         if data[at + 2]:
