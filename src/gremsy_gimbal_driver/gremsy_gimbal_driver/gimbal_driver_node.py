@@ -279,7 +279,7 @@ class GimbalDriverNode(SuiteNode[GimbalDriverParameters]):
             try:
                 self._tree.take(transform)
             except TransformError as error:
-                self._notices.trouble(error.kind, str(error))
+                self._notices.fault(error.kind, str(error))
 
     def _hear_vehicle(self, vehicle: VehicleAttitude) -> None:
         if self._driver is not None:

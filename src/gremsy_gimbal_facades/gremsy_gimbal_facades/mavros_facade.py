@@ -99,9 +99,9 @@ class MavrosFacade:
             try:
                 request = request_of(message, to)
             except FacadeRefusal as refusal:
-                self._notices.trouble('mavros_refused', str(refusal))
+                self._notices.fault('mavros_refused', str(refusal))
                 return
-            self._notices.well('mavros_refused')
+            self._notices.recovered('mavros_refused')
             self._follow(request)
 
         return take
@@ -114,12 +114,12 @@ class MavrosFacade:
         if isinstance(request.motion, RateSetpoint):
             self._port.offer_rate(request.motion)
         elif request.mode is not self._port.mode():
-            self._notices.trouble(
+            self._notices.fault(
                 'mavros_angle_before_its_mode',
                 f'A MAVROS angle was refused: the gimbal is not in mode {request.mode.value} yet; send it again.',
             )
         else:
-            self._notices.well('mavros_angle_before_its_mode')
+            self._notices.recovered('mavros_angle_before_its_mode')
             self._is_done('mavros_goal_refused', self._port.offer_goal(request.motion))
 
     def _mode(self, mode: GimbalMode) -> bool:
@@ -134,7 +134,7 @@ class MavrosFacade:
 
     def _is_done(self, kind: str, answer: Answer) -> bool:
         if answer.done:
-            self._notices.well(kind)
+            self._notices.recovered(kind)
         else:
-            self._notices.trouble(kind, answer.text)
+            self._notices.fault(kind, answer.text)
         return answer.done

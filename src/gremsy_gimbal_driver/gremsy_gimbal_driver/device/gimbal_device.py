@@ -248,11 +248,11 @@ class GimbalDevice:
         """How the vehicle stands; what is reported of it."""
         refusal = self._vehicle.take(vehicle, now.ros_ns)
         if refusal is None:
-            self._notices.well(*self._vehicle.counts)
+            self._notices.recovered(*self._vehicle.counts)
             self._pace.offer(vehicle)
             heading = self._headings.vehicle(vehicle)
             return [] if heading is None else [heading]
-        self._notices.trouble(refusal.kind, refusal.sentence)
+        self._notices.fault(refusal.kind, refusal.sentence)
         return []
 
     # What goes out.
@@ -326,10 +326,10 @@ class GimbalDevice:
         if view is None:
             return
         if self._gravity.agrees(reading, view.measured.attitude.level_from_camera_wxyz):
-            self._notices.well('imu_askew')
+            self._notices.recovered('imu_askew')
             self._headings.imu(reading)
             return
-        self._notices.trouble(
+        self._notices.fault(
             'imu_askew',
             f'The IMU does not measure gravity upwards with the axes {", ".join(self.imu_axes)}, so its gyro cannot '
             'tell how the vehicle turns: calibrate, which finds `imu_axes`.',
@@ -446,10 +446,10 @@ class GimbalDevice:
         if by_manager is None or ack.sender != by_manager.manager.sender:
             return
         if ack.result == _ACCEPTED:
-            self._notices.well('manager_keeps_control')
+            self._notices.recovered('manager_keeps_control')
             return
         manager, holder = ack.sender, by_manager.manager.primary
-        self._notices.trouble(
+        self._notices.fault(
             'manager_keeps_control',
             f'The gimbal manager {manager} does not obey us (it obeys '
             f'{holder}), so nothing moves: give the gimbal up there.',

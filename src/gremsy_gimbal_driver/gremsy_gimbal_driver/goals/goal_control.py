@@ -101,7 +101,7 @@ class GoalControl:
         progress = run.judge(now.monotonic_ns, measured_rad, self.at_device_limit)
         if not self._trust.uses_angles and self._trust.may_change and not self._said_ignored:
             self._said_ignored = True
-            self._notices.trouble(
+            self._notices.fault(
                 'angles_ignored',
                 'The gimbal does not follow angle commands, as some do after on-board tracking: goals are driven by '
                 'rates until it restarts; switch it off and on to cure it.',
@@ -137,9 +137,9 @@ class GoalControl:
         while len(self._ends) > _REMEMBERED:
             del self._ends[next(iter(self._ends))]
         if progress.state in (GoalState.BLOCKED, GoalState.STALLED, GoalState.TIMED_OUT):
-            self._notices.trouble(f'goal_{progress.state.value}', progress.reason)
+            self._notices.fault(f'goal_{progress.state.value}', progress.reason)
         elif progress.state is GoalState.REACHED:
-            self._notices.well('goal_blocked', 'goal_stalled', 'goal_timed_out')
+            self._notices.recovered('goal_blocked', 'goal_stalled', 'goal_timed_out')
         if run.name == HOME and progress.state in (GoalState.REACHED, GoalState.CANCELLED):
             self._inform(progress.reason)
 

@@ -157,7 +157,7 @@ class ModeMachine:
             self._ask_from(now_ns)
         if mode is self._wanted:
             self._gave_up = False
-            self._notices.well('mode', 'mode_home')
+            self._notices.recovered('mode', 'mode_home')
         elif before is self._wanted and not self.homing:
             self._ask_from(now_ns)
         return before is not None and before is not mode
@@ -183,7 +183,7 @@ class ModeMachine:
             elif now_ns - self._pulse_ns >= _GIVE_UP_NS:
                 self.end_home()
                 self._ask_from(now_ns)
-                self._notices.trouble(
+                self._notices.fault(
                     'mode_home',
                     f'The gimbal did not report the mode home within {_GIVE_UP_NS * 1e-9:g} s: '
                     'call `home`, which turns it there by commands.',
@@ -194,11 +194,11 @@ class ModeMachine:
                 self._ask_from(now_ns)
         elif self._wanted in self.lacking and not self._gave_up:
             self._gave_up = True
-            self._notices.trouble('mode', f'The mode is not asked for: {no_such_mode(self._wanted, self.lacking)}')
+            self._notices.fault('mode', f'The mode is not asked for: {no_such_mode(self._wanted, self.lacking)}')
         elif not self._gave_up and not self._confirmed() and now_ns - self._since_ns >= _GIVE_UP_NS:
             self._gave_up = True
             if self._reported is not None or self._acknowledged is False:
-                self._notices.trouble('mode', self._give_up_sentence())
+                self._notices.fault('mode', self._give_up_sentence())
 
     def due_ns(self) -> int | None:
         """When the mode has to be written next; None when it need not be."""

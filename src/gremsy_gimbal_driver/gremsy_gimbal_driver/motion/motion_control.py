@@ -126,7 +126,7 @@ class MotionControl:
         """Angle limits that the device states (`by` names where), level frame; they narrow the soft limits."""
         wrong = self._limits.set(by, azimuth_rad, tilt_rad)
         if wrong is not None:
-            self._notices.trouble(f'limits {by}', wrong)
+            self._notices.fault(f'limits {by}', wrong)
 
     def device_at_limit(self, azimuth: bool, tilt: bool) -> None:
         """The limit bits of message 285's failure flags."""
@@ -265,17 +265,17 @@ class MotionControl:
         jumps = self._attitude.jumps(now)
         if self._attitude.sees(now) and not jumps:
             self._modes.activate(now.monotonic_ns)
-            self._notices.well('no_attitude', 'attitude_jumps')
+            self._notices.recovered('no_attitude', 'attitude_jumps')
             return
         if self._writer.moving or self._goals.run is not None or self._arbiter.chosen(now) is not None:
             if jumps:
-                self._notices.trouble(
+                self._notices.fault(
                     'attitude_jumps',
                     'The attitude jumps further than any gimbal turns: motion is stopped until it is steady; '
                     'check that only one gimbal talks on this link.',
                 )
             else:
-                self._notices.trouble(
+                self._notices.fault(
                     'no_attitude',
                     'No attitude has come from the gimbal for '
                     f'{self._parameters.attitude_timeout_s:g} s: motion is stopped until it comes again.',
@@ -389,14 +389,16 @@ class MotionControl:
 
     def _refuse(self, source: Source, refusal: Refusal) -> str:
         """A refused command ends what its source asked before."""
-        self._notices.trouble(refusal.kind, refusal.sentence)
+        self._notices.fault(refusal.kind, refusal.sentence)
         if self._goals.run is not None and self._goals.run.source is source:
             self._goals.cancel(f'a refused command of {source.who}')
         self._arbiter.drop(source)
         return refusal.sentence
 
     def _accepted(self, source: Source) -> None:
-        self._notices.well('not_finite', 'wrong_frame', 'too_old', 'from_the_future', 'motors_off', 'jump', 'shut_out')
+        self._notices.recovered(
+            'not_finite', 'wrong_frame', 'too_old', 'from_the_future', 'motors_off', 'jump', 'shut_out'
+        )
         if self._modes.homing and source >= self._mode_source:
             self._modes.end_home()
 

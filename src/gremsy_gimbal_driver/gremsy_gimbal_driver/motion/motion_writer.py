@@ -129,8 +129,8 @@ class MotionWriter:
             return self._output(now_ns, rates_rad_s=self._raw(motion.rates_rad_s, angles_rad))
         limited = self._limiter.limit(motion.rates_rad_s, angles_rad, elapsed_s)
         for kind in limited.clamped:
-            self._notices.trouble(kind, self._clamp_sentence(kind))
-        self._notices.well(*({'rate', 'azimuth_limit', 'tilt_limit'} - set(limited.clamped)))
+            self._notices.fault(kind, self._clamp_sentence(kind))
+        self._notices.recovered(*({'rate', 'azimuth_limit', 'tilt_limit'} - set(limited.clamped)))
         self._streamer.wrote(now_ns, motion.key, limited.ramping)
         if self._parameters.pulse_in_dead_zone:
             rates = self._inverse.command(limited.rates_rad_s, self.zoom, elapsed_s)
@@ -144,7 +144,7 @@ class MotionWriter:
         self._inverse.reset()
         for axis, angle, (low, high) in zip(AXES, angles_rad, self._limits.ranges, strict=True):
             if not low <= angle <= high:
-                self._notices.trouble(f'{axis}_limit', self._limits.sentence(axis))
+                self._notices.fault(f'{axis}_limit', self._limits.sentence(axis))
                 return (0.0, 0.0)
         largest = self._parameters.max_rate_rad_s
         azimuth, tilt = (min(max(each, -largest), largest) for each in rates_rad_s)

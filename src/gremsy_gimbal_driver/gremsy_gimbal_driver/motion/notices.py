@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Says a thing once and counts it ever after, until it has been well again."""
+"""Reports a fault once, and counts it from then on, until it has recovered."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ Say = Callable[[str], None]
 
 
 class Notices:
-    """One sentence per kind of trouble; `well` lets that kind be said again."""
+    """One sentence per kind of fault; `recovered` lets that kind be reported again."""
 
     def __init__(self, say: Say) -> None:
         self._say = say
-        self._said: set[str] = set()
+        self._reported: set[str] = set()
         self.counts: Counter[str] = Counter()
 
-    def trouble(self, kind: str, sentence: str) -> None:
-        """Count it, and say it if it is new."""
+    def fault(self, kind: str, sentence: str) -> None:
+        """Count it, and report it if it is new."""
         self.counts[kind] += 1
-        if kind not in self._said:
-            self._said.add(kind)
+        if kind not in self._reported:
+            self._reported.add(kind)
             self._say(sentence)
 
-    def well(self, *kinds: str) -> None:
-        """These troubles are over."""
-        self._said.difference_update(kinds)
+    def recovered(self, *kinds: str) -> None:
+        """These faults are over."""
+        self._reported.difference_update(kinds)

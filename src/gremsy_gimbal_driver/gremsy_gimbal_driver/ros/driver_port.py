@@ -87,15 +87,15 @@ class DriverPort:
             goal = request if isinstance(request, AngleGoal) else self._goal(request)
         except GoalRefused as refused:
             self._refused.add(refused.kind)
-            self._notices.trouble(refused.kind, str(refused))
+            self._notices.fault(refused.kind, str(refused))
             return self._driver.refuse_goal(self._source, str(refused))
-        self._notices.well(*self._refused)
+        self._notices.recovered(*self._refused)
         self._refused.clear()
         answer = self._driver.go_to(self._source, goal)
         if answer.done:
-            self._notices.well('goal_not_begun')
+            self._notices.recovered('goal_not_begun')
         else:
-            self._notices.trouble('goal_not_begun', answer.text)
+            self._notices.fault('goal_not_begun', answer.text)
         return answer
 
     def goal_progress(self, number: int) -> GoalProgress | None:
