@@ -82,7 +82,7 @@ def complains(stage, sentence, in_log=True, timeout_s=15.0):
         timeout_s,
         lambda: f'{user.diagnostics} {stage.node.said}',
     )
-    assert user.health == (2, sentence)  # DiagnosticStatus.ERROR
+    assert user.health == (3, sentence)  # DiagnosticStatus.STALE
     assert user.switch('arm', True) == (False, NOT_ARMED)
     said = stage.end()
     assert said.count(sentence) == (1 if in_log else 0), said

@@ -8,7 +8,7 @@ import pytest
 from gremsy_gimbal_driver.device import device_status
 from gremsy_gimbal_driver.device.device_status import (
     Condition,
-    Severity,
+    Level,
     failure_condition,
     fault_condition,
     health,
@@ -20,27 +20,27 @@ from gremsy_gimbal_driver.mavlink.mavlink_events import DeviceInformation, Sende
 @pytest.mark.parametrize(
     ('bits', 'level', 'words'),
     [
-        (0x0000, Severity.OK, 'motors off, lock'),
-        (0x0011, Severity.OK, 'motors on, follow'),
-        (0x0010, Severity.OK, 'motors on, lock'),
-        (0x0012, Severity.WARN, 'motors on, lock, a motor missed steps'),
-        (0x0014, Severity.ERROR, 'motors on, lock, sensor error'),
-        (0x0019, Severity.WARN, 'motors on, follow, battery low'),
-        (0x0020, Severity.WARN, 'motors off, lock, initialising motors'),
-        (0x0040, Severity.WARN, 'motors off, lock, auto-tuning'),
-        (0x0080, Severity.OK, 'motors off, lock, CAN link'),
-        (0x0100, Severity.WARN, 'motors off, lock, searching home'),
-        (0x0200, Severity.WARN, 'motors off, lock, setting home'),
-        (0x0400, Severity.WARN, 'motors off, lock, calibrating sensors'),
-        (0x0800, Severity.WARN, 'motors off, lock, starting up'),
-        (0x1000, Severity.OK, 'motors off, lock, remote control'),
-        (0x2000, Severity.OK, 'motors off, lock, inverted'),
-        (0x4000, Severity.ERROR, 'motors off, lock, motor phase error'),
-        (0x8000, Severity.ERROR, 'motors off, lock, motor angle error'),
+        (0x0000, Level.OK, 'motors off, lock'),
+        (0x0011, Level.OK, 'motors on, follow'),
+        (0x0010, Level.OK, 'motors on, lock'),
+        (0x0012, Level.WARN, 'motors on, lock, a motor missed steps'),
+        (0x0014, Level.ERROR, 'motors on, lock, sensor error'),
+        (0x0019, Level.WARN, 'motors on, follow, battery low'),
+        (0x0020, Level.WARN, 'motors off, lock, initialising motors'),
+        (0x0040, Level.WARN, 'motors off, lock, auto-tuning'),
+        (0x0080, Level.OK, 'motors off, lock, CAN link'),
+        (0x0100, Level.WARN, 'motors off, lock, searching home'),
+        (0x0200, Level.WARN, 'motors off, lock, setting home'),
+        (0x0400, Level.WARN, 'motors off, lock, calibrating sensors'),
+        (0x0800, Level.WARN, 'motors off, lock, starting up'),
+        (0x1000, Level.OK, 'motors off, lock, remote control'),
+        (0x2000, Level.OK, 'motors off, lock, inverted'),
+        (0x4000, Level.ERROR, 'motors off, lock, motor phase error'),
+        (0x8000, Level.ERROR, 'motors off, lock, motor angle error'),
         # The vendor's SDK says only one of several.
-        (0xC006, Severity.ERROR, 'motors off, lock, a motor missed steps, sensor error, motor phase error, '
+        (0xC006, Level.ERROR, 'motors off, lock, a motor missed steps, sensor error, motor phase error, '
                               'motor angle error'),
-        (0x10010, Severity.WARN, 'motors on, lock, unknown bits 0x10000'),
+        (0x10010, Level.WARN, 'motors on, lock, unknown bits 0x10000'),
     ],
 )  # fmt: skip
 def test_status_bits(bits, level, words):
@@ -70,25 +70,25 @@ def test_status_bits(bits, level, words):
 )
 def test_fault_bits_are_errors(bits, words):
     condition = fault_condition(bits)
-    assert (condition.level, str(condition)) == (Severity.ERROR, words)
+    assert (condition.level, str(condition)) == (Level.ERROR, words)
 
 
 @pytest.mark.parametrize(
     ('flags', 'level', 'words'),
     [
-        (0, Severity.OK, ''),
-        (1, Severity.WARN, 'at the roll limit'),
-        (2, Severity.WARN, 'at the pitch limit'),
-        (4, Severity.WARN, 'at the yaw limit'),
-        (8, Severity.ERROR, 'encoder error'),
-        (16, Severity.ERROR, 'power error'),
-        (32, Severity.ERROR, 'motor error'),
-        (64, Severity.ERROR, 'software error'),
-        (128, Severity.ERROR, 'communication error'),
-        (256, Severity.WARN, 'calibrating'),
-        (512, Severity.OK, 'no gimbal manager'),
-        (6 | 8, Severity.ERROR, 'at the pitch limit, at the yaw limit, encoder error'),
-        (1 << 20, Severity.WARN, 'unknown bits 0x100000'),
+        (0, Level.OK, ''),
+        (1, Level.WARN, 'at the roll limit'),
+        (2, Level.WARN, 'at the pitch limit'),
+        (4, Level.WARN, 'at the yaw limit'),
+        (8, Level.ERROR, 'encoder error'),
+        (16, Level.ERROR, 'power error'),
+        (32, Level.ERROR, 'motor error'),
+        (64, Level.ERROR, 'software error'),
+        (128, Level.ERROR, 'communication error'),
+        (256, Level.WARN, 'calibrating'),
+        (512, Level.OK, 'no gimbal manager'),
+        (6 | 8, Level.ERROR, 'at the pitch limit, at the yaw limit, encoder error'),
+        (1 << 20, Level.WARN, 'unknown bits 0x100000'),
     ],
 )
 def test_failure_flags(flags, level, words):
@@ -106,17 +106,17 @@ def test_no_bit_is_listed_twice():
 @pytest.mark.parametrize(
     ('information', 'age_s', 'failure', 'status', 'fault', 'level', 'words'),
     [
-        (True, 0.05, 0, 0x11, 0, Severity.OK, ''),
-        (True, 0.99, 0, 0x11, 0, Severity.OK, ''),
-        (True, 1.0, 0, 0x11, 0, Severity.ERROR, 'no attitude for 1.0 s'),
-        (True, None, 0, 0x11, 0, Severity.ERROR, 'no attitude yet'),
-        (True, 0.05, 4, 0x11, 0, Severity.WARN, 'at the yaw limit'),
-        (True, 0.05, 32, 0x11, 0, Severity.ERROR, 'motor error'),
-        (True, 0.05, 0, 0x11, 0x10, Severity.ERROR, 'joystick fault'),
-        (True, 0.05, 0, 0x15, 0, Severity.ERROR, 'sensor error'),
-        (True, 0.05, 0, None, 0, Severity.WARN, 'no system status yet'),
-        (False, 0.05, 0, 0x11, 0, Severity.WARN, 'it has not reported its model'),
-        (False, 2.0, 8, None, 1, Severity.ERROR,
+        (True, 0.05, 0, 0x11, 0, Level.OK, ''),
+        (True, 0.99, 0, 0x11, 0, Level.OK, ''),
+        (True, 1.0, 0, 0x11, 0, Level.STALE, 'no attitude for 1.0 s'),
+        (True, None, 0, 0x11, 0, Level.STALE, 'no attitude yet'),
+        (True, 0.05, 4, 0x11, 0, Level.WARN, 'at the yaw limit'),
+        (True, 0.05, 32, 0x11, 0, Level.ERROR, 'motor error'),
+        (True, 0.05, 0, 0x11, 0x10, Level.ERROR, 'joystick fault'),
+        (True, 0.05, 0, 0x15, 0, Level.ERROR, 'sensor error'),
+        (True, 0.05, 0, None, 0, Level.WARN, 'no system status yet'),
+        (False, 0.05, 0, 0x11, 0, Level.WARN, 'it has not reported its model'),
+        (False, 2.0, 8, None, 1, Level.STALE,
          'no attitude for 2.0 s, encoder error, IMU fault, no system status yet, it has not reported its model'),
     ],
 )  # fmt: skip
@@ -128,5 +128,5 @@ def test_health_is_information_fresh_attitude_and_no_fault(information, age_s, f
 
 def test_what_only_a_gremsy_puts_into_its_status_is_not_read_into_anothers():
     other = DeviceInformation(Sender(1, 154), 'PX4', 'Gazebo Gimbal', (1, 0, 0), (-1.0, 1.0), (-1.0, 1.0))
-    assert health(other, 0.05, 0, 0x15, 0x10) == health(other, 0.05, 0, None, 0) == Condition(Severity.OK, ())
-    assert health(other, 0.05, 32, None, 0) == Condition(Severity.ERROR, ('motor error',))
+    assert health(other, 0.05, 0, 0x15, 0x10) == health(other, 0.05, 0, None, 0) == Condition(Level.OK, ())
+    assert health(other, 0.05, 32, None, 0) == Condition(Level.ERROR, ('motor error',))

@@ -37,8 +37,8 @@ def status(attitude_age_s=0.02, status_bits=0x11, fault_bits=0, complaints=('',)
     ('values', 'level', 'message'),
     [
         ({}, Level.OK, ''),
-        ({'attitude_age_s': 3.0}, Level.ERROR, 'The gimbal is not healthy: no attitude for 3.0 s.'),
-        ({'attitude_age_s': None, 'complaints': (LOST,)}, Level.ERROR, LOST),
+        ({'attitude_age_s': 3.0}, Level.STALE, 'The gimbal is not healthy: no attitude for 3.0 s.'),
+        ({'attitude_age_s': None, 'complaints': (LOST,)}, Level.STALE, LOST),
         ({'complaints': ('', LOST)}, Level.WARN, LOST),
         ({'status_bits': 0x19}, Level.WARN, 'The gimbal is not healthy: battery low.'),
         ({'fault_bits': 0x0001}, Level.ERROR, 'The gimbal is not healthy: IMU fault.'),
@@ -71,8 +71,8 @@ def test_a_payload_that_is_gone_is_an_error_until_it_is_back():
         try:
             until(Level.OK, '')
             gimbal.silent = True
-            until(Level.ERROR, 'The gimbal is not healthy: no attitude for 1.')
-            until(Level.ERROR, f"Nothing is received on the gimbal link {gimbal.uri}: check the gimbal's power, ")
+            until(Level.STALE, 'The gimbal is not healthy: no attitude for 1.')
+            until(Level.STALE, f"Nothing is received on the gimbal link {gimbal.uri}: check the gimbal's power, ")
             gimbal.silent = False
             until(Level.OK, '')
         finally:
@@ -82,6 +82,6 @@ def test_a_payload_that_is_gone_is_an_error_until_it_is_back():
 def test_where_nothing_answers_it_is_an_error_from_the_first():
     driver = GimbalDriver(links_from_uris(['udp://127.0.0.1:9']), GimbalDriverParameters())
     assert driver_health(driver.status()) == Health(
-        Level.ERROR,
+        Level.STALE,
         'The gimbal is not healthy: no attitude yet, no system status yet, it has not reported its model.',
     )

@@ -8,7 +8,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import Enum
+from enum import IntEnum
 
 import numpy as np
 
@@ -66,7 +66,7 @@ class StageStatistics:
         return words if ages is None else f'{words}, {ages.p50_ms:.1f} ms old (p99 {ages.p99_ms:.1f})'
 
 
-class Level(Enum):
+class Level(IntEnum):
     """How well something works, as diagnostic levels have it."""
 
     OK = 0

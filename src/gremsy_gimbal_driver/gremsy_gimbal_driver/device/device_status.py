@@ -9,25 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import IntEnum
 
+from gremsy_common.ros.diagnostics import Level
 from gremsy_gimbal_driver.mavlink.mavlink_dialect import dialect
 from gremsy_gimbal_driver.mavlink.mavlink_events import DeviceInformation
-
-
-class Severity(IntEnum):
-    """The levels of diagnostic_msgs/DiagnosticStatus."""
-
-    OK = 0
-    WARN = 1
-    ERROR = 2
 
 
 @dataclass(frozen=True, slots=True)
 class Condition:
     """The worst severity of what is reported, and all of it in words."""
 
-    level: Severity
+    level: Level
     words: tuple[str, ...]
 
     def __str__(self) -> str:
@@ -37,50 +29,50 @@ class Condition:
 MOTORS_ON = 0x0010
 FOLLOW = 0x0001
 
-_Row = tuple[int, Severity, str]
+_Row = tuple[int, Level, str]
 
 _STATUS: tuple[_Row, ...] = (
-    (0x0002, Severity.WARN, 'a motor missed steps'),
-    (0x0004, Severity.ERROR, 'sensor error'),
-    (0x0008, Severity.WARN, 'battery low'),
-    (0x0020, Severity.WARN, 'initialising motors'),
-    (0x0040, Severity.WARN, 'auto-tuning'),
-    (0x0080, Severity.OK, 'CAN link'),
-    (0x0100, Severity.WARN, 'searching home'),
-    (0x0200, Severity.WARN, 'setting home'),
-    (0x0400, Severity.WARN, 'calibrating sensors'),
-    (0x0800, Severity.WARN, 'starting up'),
-    (0x1000, Severity.OK, 'remote control'),
-    (0x2000, Severity.OK, 'inverted'),
-    (0x4000, Severity.ERROR, 'motor phase error'),
-    (0x8000, Severity.ERROR, 'motor angle error'),
+    (0x0002, Level.WARN, 'a motor missed steps'),
+    (0x0004, Level.ERROR, 'sensor error'),
+    (0x0008, Level.WARN, 'battery low'),
+    (0x0020, Level.WARN, 'initialising motors'),
+    (0x0040, Level.WARN, 'auto-tuning'),
+    (0x0080, Level.OK, 'CAN link'),
+    (0x0100, Level.WARN, 'searching home'),
+    (0x0200, Level.WARN, 'setting home'),
+    (0x0400, Level.WARN, 'calibrating sensors'),
+    (0x0800, Level.WARN, 'starting up'),
+    (0x1000, Level.OK, 'remote control'),
+    (0x2000, Level.OK, 'inverted'),
+    (0x4000, Level.ERROR, 'motor phase error'),
+    (0x8000, Level.ERROR, 'motor angle error'),
 )
 _FAULTS: tuple[_Row, ...] = (
-    (0x0001, Severity.ERROR, 'IMU fault'),
-    (0x0002, Severity.ERROR, 'tilt motor fault'),
-    (0x0004, Severity.ERROR, 'roll motor fault'),
-    (0x0008, Severity.ERROR, 'pan motor fault'),
-    (0x0010, Severity.ERROR, 'joystick fault'),
-    (0x0020, Severity.ERROR, 'inverted-mounting fault'),
-    (0x0040, Severity.ERROR, 'pan found no home'),
-    (0x0080, Severity.ERROR, 'tilt angle fault'),
-    (0x0100, Severity.ERROR, 'roll angle fault'),
-    (0x0200, Severity.ERROR, 'pan angle fault'),
-    (0x0400, Severity.ERROR, 'tilt does not move'),
-    (0x0800, Severity.ERROR, 'roll does not move'),
-    (0x1000, Severity.ERROR, 'pan does not move'),
+    (0x0001, Level.ERROR, 'IMU fault'),
+    (0x0002, Level.ERROR, 'tilt motor fault'),
+    (0x0004, Level.ERROR, 'roll motor fault'),
+    (0x0008, Level.ERROR, 'pan motor fault'),
+    (0x0010, Level.ERROR, 'joystick fault'),
+    (0x0020, Level.ERROR, 'inverted-mounting fault'),
+    (0x0040, Level.ERROR, 'pan found no home'),
+    (0x0080, Level.ERROR, 'tilt angle fault'),
+    (0x0100, Level.ERROR, 'roll angle fault'),
+    (0x0200, Level.ERROR, 'pan angle fault'),
+    (0x0400, Level.ERROR, 'tilt does not move'),
+    (0x0800, Level.ERROR, 'roll does not move'),
+    (0x1000, Level.ERROR, 'pan does not move'),
 )
 _FAILURES: tuple[_Row, ...] = (
-    (dialect.GIMBAL_DEVICE_ERROR_FLAGS_AT_ROLL_LIMIT, Severity.WARN, 'at the roll limit'),
-    (dialect.GIMBAL_DEVICE_ERROR_FLAGS_AT_PITCH_LIMIT, Severity.WARN, 'at the pitch limit'),
-    (dialect.GIMBAL_DEVICE_ERROR_FLAGS_AT_YAW_LIMIT, Severity.WARN, 'at the yaw limit'),
-    (dialect.GIMBAL_DEVICE_ERROR_FLAGS_ENCODER_ERROR, Severity.ERROR, 'encoder error'),
-    (dialect.GIMBAL_DEVICE_ERROR_FLAGS_POWER_ERROR, Severity.ERROR, 'power error'),
-    (dialect.GIMBAL_DEVICE_ERROR_FLAGS_MOTOR_ERROR, Severity.ERROR, 'motor error'),
-    (dialect.GIMBAL_DEVICE_ERROR_FLAGS_SOFTWARE_ERROR, Severity.ERROR, 'software error'),
-    (dialect.GIMBAL_DEVICE_ERROR_FLAGS_COMMS_ERROR, Severity.ERROR, 'communication error'),
-    (dialect.GIMBAL_DEVICE_ERROR_FLAGS_CALIBRATION_RUNNING, Severity.WARN, 'calibrating'),
-    (dialect.GIMBAL_DEVICE_ERROR_FLAGS_NO_MANAGER, Severity.OK, 'no gimbal manager'),
+    (dialect.GIMBAL_DEVICE_ERROR_FLAGS_AT_ROLL_LIMIT, Level.WARN, 'at the roll limit'),
+    (dialect.GIMBAL_DEVICE_ERROR_FLAGS_AT_PITCH_LIMIT, Level.WARN, 'at the pitch limit'),
+    (dialect.GIMBAL_DEVICE_ERROR_FLAGS_AT_YAW_LIMIT, Level.WARN, 'at the yaw limit'),
+    (dialect.GIMBAL_DEVICE_ERROR_FLAGS_ENCODER_ERROR, Level.ERROR, 'encoder error'),
+    (dialect.GIMBAL_DEVICE_ERROR_FLAGS_POWER_ERROR, Level.ERROR, 'power error'),
+    (dialect.GIMBAL_DEVICE_ERROR_FLAGS_MOTOR_ERROR, Level.ERROR, 'motor error'),
+    (dialect.GIMBAL_DEVICE_ERROR_FLAGS_SOFTWARE_ERROR, Level.ERROR, 'software error'),
+    (dialect.GIMBAL_DEVICE_ERROR_FLAGS_COMMS_ERROR, Level.ERROR, 'communication error'),
+    (dialect.GIMBAL_DEVICE_ERROR_FLAGS_CALIBRATION_RUNNING, Level.WARN, 'calibrating'),
+    (dialect.GIMBAL_DEVICE_ERROR_FLAGS_NO_MANAGER, Level.OK, 'no gimbal manager'),
 )
 
 # Older than this an attitude tells nothing about now (ArduPilot and rule R11 of gimbal.md take the same).
@@ -120,16 +112,16 @@ def health(
     found: list[Condition] = []
     if attitude_age_s is None or attitude_age_s >= _ATTITUDE_AGE_LIMIT_S:
         age = 'no attitude yet' if attitude_age_s is None else f'no attitude for {attitude_age_s:.1f} s'
-        found.append(Condition(Severity.ERROR, (age,)))
+        found.append(Condition(Level.STALE, (age,)))
     found.append(failure_condition(failure_flags))
     if information is None or not information.is_foreign:
         found.append(fault_condition(fault_bits))
         if status_bits is None:
-            found.append(Condition(Severity.WARN, ('no system status yet',)))
+            found.append(Condition(Level.WARN, ('no system status yet',)))
         else:
             found.append(_condition(status_bits, _STATUS, MOTORS_ON | FOLLOW))
     if information is None:
-        found.append(Condition(Severity.WARN, ('it has not reported its model',)))
+        found.append(Condition(Level.WARN, ('it has not reported its model',)))
     return _worst(found)
 
 
@@ -140,10 +132,10 @@ def _condition(bits: int, rows: Sequence[_Row], apart: int = 0) -> Condition:
     for bit, _, _ in rows:
         rest &= ~bit
     if rest:
-        found.append(Condition(Severity.WARN, (f'unknown bits {rest:#x}',)))
+        found.append(Condition(Level.WARN, (f'unknown bits {rest:#x}',)))
     return _worst(found)
 
 
 def _worst(conditions: Sequence[Condition]) -> Condition:
-    level = max((each.level for each in conditions), default=Severity.OK)
+    level = max((each.level for each in conditions), default=Level.OK)
     return Condition(level, tuple(words for each in conditions for words in each.words))

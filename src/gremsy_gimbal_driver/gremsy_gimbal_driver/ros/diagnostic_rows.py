@@ -16,14 +16,14 @@ _STREAMS = {ATTITUDE: 'attitude', ORIENTATION: 'orientation', ENCODERS: 'encoder
 
 
 def driver_health(status: DriverStatus) -> Health:
-    """ERROR while no attitude comes or something is broken, WARN while a link or the gimbal has a fault."""
+    """STALE while no attitude comes, ERROR while something is broken, WARN while a link or the gimbal has a fault."""
     if status.failure:
         return Health(Level.ERROR, f'{status.failure} Restart the driver.')
-    level = Level(int(status.device.health.level))
+    level = status.device.health.level
     complaint = next(filter(None, status.complaints), '')
     if complaint:
         # Of two links one may be enough: the gimbal's own state shows whether it is.
-        return Health(Level.ERROR if level is Level.ERROR else Level.WARN, complaint)
+        return Health(max(level, Level.WARN), complaint)
     if level is not Level.OK:
         return Health(level, f'The gimbal is not healthy: {status.device.health}.')
     if status.device.cameras_gone:
