@@ -38,12 +38,12 @@ def test_the_demos_dds_has_no_shared_memory() -> None:
 
 
 def test_the_joints_of_the_description_are_the_drivers() -> None:
-    attitude_messages = pytest.importorskip(
-        'gremsy_gimbal_driver.ros.attitude_messages', reason='the message packages are not built'
+    telemetry_topics = pytest.importorskip(
+        'gremsy_gimbal_driver.ros.telemetry_topics', reason='the message packages are not built'
     )
     root = ET.parse(SHARE / 'urdf' / 'gremsy.urdf.xacro').getroot()
     moving = [joint.get('name') for joint in root.iter('joint') if joint.get('type') == 'revolute']
-    assert moving == [f'${{joint_prefix}}{joint}' for joint in attitude_messages.JOINTS]
+    assert moving == [f'${{joint_prefix}}{joint}' for joint in telemetry_topics.JOINTS]
 
 
 def test_the_readmes_argument_table_says_what_the_arguments_say() -> None:

@@ -168,7 +168,7 @@ def test_limits_are_a_gimbals_and_can_be_told() -> None:
 def test_the_described_camera_is_the_drivers_camera(tilted: bool) -> None:
     """`/tf` from the attitude against the description turned by `joint_states`, on level and leaning vehicles."""
     messages = pytest.importorskip(
-        'gremsy_gimbal_driver.ros.attitude_messages', reason='the message packages are not built'
+        'gremsy_gimbal_driver.ros.telemetry_topics', reason='the message packages are not built'
     )
     from tf2_msgs.msg import TFMessage
 
@@ -179,7 +179,7 @@ def test_the_described_camera_is_the_drivers_camera(tilted: bool) -> None:
     from gremsy_gimbal_driver.attitude.joint_chain import joints_from_attitude
     from gremsy_gimbal_driver.attitude.level_frame import level_reference
     from gremsy_gimbal_driver.goals.frame_tree import FrameTree
-    from gremsy_gimbal_driver.ros.attitude_messages import frame_transforms
+    from gremsy_gimbal_driver.ros.telemetry_topics import frame_transforms
 
     random = np.random.default_rng(8)
     described = chain(driver_levels='true' if tilted else 'false')

@@ -49,11 +49,10 @@ from gremsy_gimbal_driver.payload import payload_requests as requests
 from gremsy_gimbal_driver.payload.payload_parameters import CAMERA_SETTINGS
 from gremsy_gimbal_driver.payload.payload_settings import find_setting
 from gremsy_gimbal_driver.payload.pending_request import RequestLog, RequestState
-from gremsy_gimbal_driver.ros.attitude_messages import frame_transforms
 from gremsy_gimbal_driver.ros.diagnostic_rows import diagnostic_rows, driver_health, no_setpoints
 from gremsy_gimbal_driver.ros.driver_port import DriverPort
 from gremsy_gimbal_driver.ros.installed_facades import installed_facades
-from gremsy_gimbal_driver.ros.telemetry_topics import TelemetryTopics
+from gremsy_gimbal_driver.ros.telemetry_topics import TelemetryTopics, frame_transforms
 
 _LOG_REQUESTS_S = 0.1
 

@@ -212,8 +212,6 @@ def test_a_pseudo_terminal_stays_open_to_the_next_driver():
     link = SerialLink(os.ttyname(slave))
     link.open()
     assert not _is_exclusive(slave)
-    # It cannot be hurried either, and says so.
-    assert link.slow_reason.startswith('Failed to update ASYNC_LOW_LATENCY flag to True')
     link.close()
     os.close(master)
     os.close(slave)

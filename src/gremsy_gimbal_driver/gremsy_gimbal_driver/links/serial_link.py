@@ -45,8 +45,6 @@ class SerialLink:
         self._unfinished = b''
         self._is_stuck = False
         self.name = f'serial://{device}'
-        self.slow_reason = ''
-        """Why bytes are not handed over at once (an FTDI's driver keeps them for 16 ms); empty where they are."""
 
     def open(self) -> None:
         """Raises LinkError for a port that is not there, not permitted, held by another, or no serial port."""
@@ -63,7 +61,9 @@ class SerialLink:
         except (OSError, ValueError, termios.error) as error:
             port.close()
             raise LinkError(refusal(self._device, self._baud, error)) from error
-        self.slow_reason = _hurry(port)
+        # Bytes are handed over at once where the port's driver can (an FTDI's keeps them for 16 ms otherwise).
+        with suppress(OSError, ValueError, NotImplementedError):
+            port.set_low_latency_mode(True)
         self._unfinished, self._is_stuck = b'', False
         self._port = port
 
@@ -168,12 +168,3 @@ def _claim(descriptor: int) -> tuple[int, int]:
 
 def _is_pseudo_terminal(device_number: int) -> bool:
     return os.major(device_number) in _PSEUDO_TERMINALS
-
-
-def _hurry(port: serial.Serial) -> str:
-    """Ask the port's driver for low latency; the reason where it has none to give, which is no fault."""
-    try:
-        port.set_low_latency_mode(True)
-    except (OSError, ValueError, NotImplementedError) as error:
-        return str(error)
-    return ''

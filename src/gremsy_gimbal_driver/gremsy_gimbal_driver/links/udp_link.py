@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import errno
-import ipaddress
 import select
 import socket
 import time
@@ -46,11 +45,8 @@ class UdpLink:
         self._socket: socket.socket | None = None
         self._peer: object = None
         self._asked_s = 0.0
-        self._is_name = not _is_literal(host)
         self.name = f'udp://[{host}]:{port}' if ':' in host else f'udp://{host}:{port}'
         self.fault = ''
-        self.refused = 0
-        """How often the machine answered that nobody listens on that port."""
 
     def open(self) -> None:
         """Raises LinkError when the name cannot be resolved, no network leads there, or our own port is taken."""
@@ -163,7 +159,7 @@ class UdpLink:
 
     def _ask_again(self) -> None:
         """Check whether a silent payload that is known by name has another address now."""
-        if not self._is_name or self._clock() - self._asked_s < _ASK_AGAIN_S:
+        if self._clock() - self._asked_s < _ASK_AGAIN_S:
             return
         self._asked_s = self._clock()
         try:
@@ -177,7 +173,6 @@ class UdpLink:
             )
 
     def _note_refusal(self) -> None:
-        self.refused += 1
         self.fault = (
             f'Nothing is listening on the gimbal link {self.name}: wait for the payload to start, '
             'or correct the port in the parameter `link` (payloads use 14566).'
@@ -199,11 +194,3 @@ def _why_unresolved(error: OSError | UnicodeError) -> str:
     if isinstance(error, socket.gaierror) and error.errno == socket.EAI_NONAME:
         return 'the host name was not found'
     return getattr(error, 'strerror', None) or str(error)
-
-
-def _is_literal(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True

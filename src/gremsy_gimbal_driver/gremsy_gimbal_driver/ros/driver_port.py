@@ -21,7 +21,7 @@ from gremsy_gimbal_driver.motion.motion_output import GimbalMode
 from gremsy_gimbal_driver.motion.notices import Notices
 from gremsy_gimbal_driver.payload.payload_requests import ZoomTo
 from gremsy_gimbal_driver.payload.pending_request import RequestState
-from gremsy_gimbal_driver.ros.attitude_messages import CAMERA_FROM_OPTICAL_WXYZ
+from gremsy_gimbal_driver.ros.telemetry_topics import CAMERA_FROM_OPTICAL_WXYZ
 
 Array = NDArray[np.float64]
 GoalRequest = AngleGoal | OrientationWish | PointWish | JointWish

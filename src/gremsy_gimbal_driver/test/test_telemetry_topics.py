@@ -17,7 +17,7 @@ from gremsy_gimbal_driver.attitude.attitude_telemetry import MeasuredAttitude
 from gremsy_gimbal_driver.attitude.joint_chain import JointAngles, JointSource, joint_names
 from gremsy_gimbal_driver.attitude.level_frame import level_reference
 from gremsy_gimbal_driver.goals.frame_tree import FrameTree
-from gremsy_gimbal_driver.ros.attitude_messages import (
+from gremsy_gimbal_driver.ros.telemetry_topics import (
     frame_transforms,
     joint_state,
     level_transform,
