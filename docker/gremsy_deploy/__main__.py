@@ -48,23 +48,25 @@ class _Voice:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog='deploy',
-        description='Releases on robots: brings one, goes back, tells what runs. docker/README.md says how.',
+        description='Releases on robots: installs one, rolls back, shows what runs. See docker/README.md.',
         epilog=f'examples:\n{_EXAMPLES}',
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(dest='command', required=True, metavar='COMMAND')
-    up = commands.add_parser('up', help='bring a release; a robot on which it does not get ready goes back by itself')
-    up.add_argument('image', help='REPOSITORY:TAG@sha256:DIGEST; without the digest the registry is asked')
+    up = commands.add_parser(
+        'up', help='install a release; a robot on which it does not get ready rolls back by itself'
+    )
+    up.add_argument('image', help='REPOSITORY:TAG@sha256:DIGEST; without the digest, that of the registry')
     up.add_argument('--builder', default='', help='image of the target `builder`: builds engines, once on each robot')
-    up.add_argument('--canary', default='', help='robots, apart by commas, that get it first, one by one')
-    rollback = commands.add_parser('rollback', help='the release that ran before')
+    up.add_argument('--canary', default='', help='robots, separated by commas, that get it first, one by one')
+    rollback = commands.add_parser('rollback', help='go back to the previous release')
     commands.add_parser('recover', help='end what was interrupted, and start what should run')
-    status = commands.add_parser('status', help='what runs, what ran before, whether it is ready')
+    status = commands.add_parser('status', help='the present and the previous release, and whether it is ready')
     status.add_argument('--json', action='store_true', help='for programs')
     doctor = commands.add_parser(
-        'doctor', help='what a robot lacks, and the command that mends each; nothing is changed'
+        'doctor', help='what a robot lacks, each with the command that fixes it; nothing is changed'
     )
-    doctor.add_argument('--bundle', action='store_true', help='bring an archive of it here, without secrets')
+    doctor.add_argument('--bundle', action='store_true', help='fetch an archive for support, without secrets')
     for each, within in ((up, 60), (rollback, 20)):
         each.add_argument('--ready-within', type=int, default=within, metavar='S', help=f'seconds (default {within})')
         each.add_argument(
@@ -74,7 +76,7 @@ def _parser() -> argparse.ArgumentParser:
             help='ready: camera, detector, gimbal and video must work; alive: page and processes',
         )
     for each in commands.choices.values():
-        each.add_argument('--robots', default='', help='names, apart by commas; all without it')
+        each.add_argument('--robots', default='', help='names, separated by commas; all by default')
         each.add_argument('--inventory', type=Path, default=_DOCKER_FOLDER / 'robots.ini', help='who they are')
         each.add_argument('--limit', type=int, default=4, help='robots at once (default 4)')
     return parser

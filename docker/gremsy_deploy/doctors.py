@@ -85,7 +85,7 @@ def doctor_file(sources: Path) -> bytes:
 
 
 def examine(
-    name: str, folder: str, remote: Remote, file: bytes, heard: Callable[[str], None], bundle: Path | None
+    name: str, folder: str, remote: Remote, file: bytes, on_line: Callable[[str], None], bundle: Path | None
 ) -> Report:
     """Has one robot looked at; its rows are told line by line.
 
@@ -94,21 +94,21 @@ def examine(
         folder: of its releases.
         remote: the way to it.
         file: of `doctor_file`.
-        heard: takes each line.
+        on_line: takes each line.
         bundle: folder for the archive that it makes; None for none.
     """
 
-    def told(line: str) -> None:
+    def keep(line: str) -> None:
         if not line.startswith(_MARK):
-            heard(line)
+            on_line(line)
 
     command = ['sh', '-c', _SCRIPT, 'doctor', folder, 'yes' if bundle else 'no']
-    outcome = remote.run(command, given=file, timeout_s=_LONGEST_S, heard=told)
+    outcome = remote.run(command, given=file, timeout_s=_LONGEST_S, on_line=keep)
     if outcome.status is None:
         return Report(name, End.LOST, 'not reached, or it did not end')
     sent = next((line.removeprefix(_MARK) for line in outcome.lines if line.startswith(_MARK)), '')
     if bundle is not None and not sent:
-        return Report(name, End.FAILED, 'it made no archive')
+        return Report(name, End.FAILED, 'it wrote no archive')
     if bundle is not None:
         path = bundle / time.strftime(f'gremsy_doctor_{name}_%Y%m%dT%H%M%SZ.tar.gz', time.gmtime())
         try:
@@ -116,5 +116,5 @@ def examine(
                 made.write(base64.b64decode(sent))
         except OSError as error:
             return Report(name, End.FAILED, f'{path} cannot be written ({error.strerror})')
-        heard(f'its archive is {path}')
+        on_line(f'its archive is {path}')
     return Report(name, End.DONE if outcome.status == 0 else End.FAILED, '' if outcome.status == 0 else 'not ready')

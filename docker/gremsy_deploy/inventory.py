@@ -37,12 +37,12 @@ def read_inventory(path: Path) -> tuple[RobotEntry, ...]:
         parser.read_string(path.read_text(encoding='utf-8'), source=str(path))
         places = tuple(_place(name, parser[name]) for name in parser.sections())
     except FileNotFoundError:
-        raise DeployError(f'{path} is missing: docker/robots.example.ini is how it looks') from None
+        raise DeployError(f'{path} is missing: see docker/robots.example.ini') from None
     except OSError as error:
         raise DeployError(f'{path} cannot be read ({error.strerror}): name another with --inventory') from error
     except (UnicodeDecodeError, configparser.ParsingError) as error:
         raise DeployError(
-            f'{path} is no inventory with a section for each robot: docker/robots.example.ini is how it looks'
+            f'{path} is not an inventory with a section for each robot: see docker/robots.example.ini'
         ) from error
     except (ValueError, configparser.Error) as error:
         raise DeployError(f'{path}: {error}') from error

@@ -68,7 +68,7 @@ def image_of(text: str, resolve: Callable[[str], str] | None = None) -> Image:
     if not match:
         raise DeployError(f'{text!r} is no image: REPOSITORY:TAG@sha256:DIGEST, or without what follows the @')
     if match['tag'] in _MOVING:
-        raise DeployError(f'{match["tag"]!r} is another image tomorrow: a release has a tag that never changes')
+        raise DeployError(f'{match["tag"]!r} may be another image tomorrow: give a tag that never changes')
     return Image(match['name'], match['tag'], match['digest'] or (resolve or digest_of)(text))
 
 
@@ -79,11 +79,11 @@ def digest_of(reference: str) -> str:
         done = subprocess.run(command, capture_output=True, text=True, timeout=_RESOLVE_S, check=False)
     except (OSError, subprocess.TimeoutExpired) as error:
         raise DeployError(
-            f'the digest of {reference} cannot be asked for here ({error}): name it, {reference}@sha256:...'
+            f'the digest of {reference} cannot be looked up here ({error}): name it, {reference}@sha256:...'
         ) from None
     digest = done.stdout.strip()
     if done.returncode or not re.fullmatch(r'sha256:[0-9a-f]{64}', digest):
-        raise DeployError(f'the registry tells no digest of {reference}: {(done.stderr or digest).strip()}')
+        raise DeployError(f'the registry gives no digest of {reference}: {(done.stderr or digest).strip()}')
     return digest
 
 

@@ -29,9 +29,9 @@ class Remote(Protocol):
     """A machine that runs commands."""
 
     def run(
-        self, command: Sequence[str], *, given: bytes, timeout_s: float, heard: Callable[[str], None]
+        self, command: Sequence[str], *, given: bytes, timeout_s: float, on_line: Callable[[str], None]
     ) -> RemoteResult:
-        """Runs it with `given` as its standard input; every line of its output is told to `heard` as it comes."""
+        """Runs it with `given` as its standard input; every line of its output is told to `on_line` as it comes."""
 
 
 class Ssh:
@@ -45,28 +45,28 @@ class Ssh:
         ]
 
     def run(
-        self, command: Sequence[str], *, given: bytes, timeout_s: float, heard: Callable[[str], None]
+        self, command: Sequence[str], *, given: bytes, timeout_s: float, on_line: Callable[[str], None]
     ) -> RemoteResult:
-        outcome = _run([*self._command, shlex.join(command)], given, timeout_s, heard)
+        outcome = _run([*self._command, shlex.join(command)], given, timeout_s, on_line)
         return RemoteResult(None, outcome.lines) if outcome.status == _SSH_FAILED else outcome
 
 
 class Here:
     def run(
-        self, command: Sequence[str], *, given: bytes, timeout_s: float, heard: Callable[[str], None]
+        self, command: Sequence[str], *, given: bytes, timeout_s: float, on_line: Callable[[str], None]
     ) -> RemoteResult:
-        return _run(command, given, timeout_s, heard)
+        return _run(command, given, timeout_s, on_line)
 
 
 def remote_of(place: RobotEntry) -> Remote:
     return Here() if place.host == 'local' else Ssh(place)
 
 
-def _run(command: Sequence[str], given: bytes, timeout_s: float, heard: Callable[[str], None]) -> RemoteResult:
+def _run(command: Sequence[str], given: bytes, timeout_s: float, on_line: Callable[[str], None]) -> RemoteResult:
     try:
         process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     except OSError as error:
-        heard(str(error))
+        on_line(str(error))
         return RemoteResult(None, (str(error),))
     late = threading.Event()
 
@@ -93,7 +93,7 @@ def _run(command: Sequence[str], given: bytes, timeout_s: float, heard: Callable
             assert process.stdout is not None
             for line in process.stdout:
                 lines.append(line.decode(errors='replace').rstrip())
-                heard(lines[-1])
+                on_line(lines[-1])
             status = process.wait()
         finally:
             timer.cancel()

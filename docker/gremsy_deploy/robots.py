@@ -80,18 +80,18 @@ class DeploymentStatus:
 
 
 class DeployedRobot:
-    def __init__(self, name: str, folder: str, remote: Remote, heard: Callable[[str], None]) -> None:
+    def __init__(self, name: str, folder: str, remote: Remote, on_line: Callable[[str], None]) -> None:
         self.name = name
         self._folder = folder
         self._remote = remote
-        self._heard = heard
+        self._on_line = on_line
 
     def up(self, release: Release, ready_s: int, need: str) -> Report:
         staged = self._remote.run(
             ['sh', '-c', _STAGE, 'stage', self._folder, release.name],
             given=release.archive(),
             timeout_s=_STAGE_S,
-            heard=self._heard,
+            on_line=self._on_line,
         )
         if staged.status != 0:
             return Report(self.name, End.LOST if staged.status is None else End.FAILED, _last_line(staged))
@@ -108,20 +108,20 @@ class DeployedRobot:
             ['sh', f'{self._folder}/agent', self._folder, 'status'],
             given=b'',
             timeout_s=_STATUS_S,
-            heard=lambda _line: None,
+            on_line=lambda _line: None,
         )
         if outcome.status is None:
             return DeploymentStatus(self.name, reached=False, ready=_last_line(outcome))
-        told = dict(line.split('=', 1) for line in outcome.lines if '=' in line)
+        fields = dict(line.split('=', 1) for line in outcome.lines if '=' in line)
         return DeploymentStatus(
             robot=self.name,
             reached=True,
-            current=told.get('current', ''),
-            previous=told.get('previous', ''),
-            interrupted=told.get('switch', ''),
-            ready=told.get('ready', ''),
-            last=told.get('last', ''),
-            free_mb=told.get('free_mb', ''),
+            current=fields.get('current', ''),
+            previous=fields.get('previous', ''),
+            interrupted=fields.get('switch', ''),
+            ready=fields.get('ready', ''),
+            last=fields.get('last', ''),
+            free_mb=fields.get('free_mb', ''),
         )
 
     def _agent(self, *arguments: str, timeout_s: float) -> Report:
@@ -129,7 +129,7 @@ class DeployedRobot:
             ['sh', f'{self._folder}/agent', self._folder, *arguments],
             given=b'',
             timeout_s=timeout_s,
-            heard=self._heard,
+            on_line=self._on_line,
         )
         if outcome.status is None:
             return Report(self.name, End.LOST, 'the connection was lost; the robot goes on by itself: `deploy status`')

@@ -18,7 +18,7 @@ from gremsy_docs.site_pages import REPOSITORY
 
 # What stands for a value that is known only when it happens.
 GAP = '…'
-# Where sentences are said: name of the part, folder.
+# Where sentences are written: name of the part, folder.
 PARTS: Mapping[str, str] = {
     **{path.parent.name: f'src/{path.parent.name}/{path.parent.name}' for path in REPOSITORY.glob('src/*/package.xml')},
     'gremsy (the command)': 'tools/gremsy_tool',
@@ -49,9 +49,9 @@ def sentences() -> dict[str, dict[str, list[Sentence]]]:
     found: dict[str, dict[str, list[Sentence]]] = {}
     for part, folder in sorted(PARTS.items()):
         for path in sorted((REPOSITORY / folder).rglob('*.py')):
-            said = list(dict.fromkeys(_sentences_of(ast.parse(path.read_text(encoding='utf-8')))))
-            if said:
-                found.setdefault(part, {})[str(path.relative_to(REPOSITORY))] = said
+            listed = list(dict.fromkeys(_sentences_of(ast.parse(path.read_text(encoding='utf-8')))))
+            if listed:
+                found.setdefault(part, {})[str(path.relative_to(REPOSITORY))] = listed
     return found
 
 
@@ -65,9 +65,9 @@ def errors_text() -> str:
     lines: list[str] = []
     for part, modules in sentences().items():
         lines += [f'## {part}', '']
-        for path, said in modules.items():
+        for path, listed in modules.items():
             lines += [f'### {Path(path).stem} {{ #{_anchor(path)} }}', '', _about(path), '']
-            lines += [f'* {_shown(each.text)}' for each in said]
+            lines += [f'* {_shown(each.text)}' for each in listed]
             lines.append('')
     return '\n'.join(lines)
 

@@ -35,7 +35,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
         files.append(File.generated(config, path, content=text))
     for script, path in scripts().items():
         if not script.is_file():
-            raise PluginError(f'{script} is missing, which the pages run: ./gremsy docs brings it.')
+            raise PluginError(f'{script} is missing, which the pages load: ./gremsy docs brings it.')
         files.append(File.generated(config, path, abs_src_path=str(script)))
     return files
 

@@ -95,7 +95,7 @@ def _explain(layout: WorkspaceLayout, failed: list[str], printed: list[str]) -> 
         lines = log.read_text(encoding='utf-8', errors='replace').splitlines()
     except OSError:
         lines = printed
-    said = [line for line in lines if re.search(r'error|Error', line)][:5] or lines[-5:]
+    errors = [line for line in lines if re.search(r'error|Error', line)][:5] or lines[-5:]
     return GremsyError(
-        '\n  '.join([f'Package {name} does not build; mend what is said below (all of it is in {log}).', *said])
+        '\n  '.join([f'Package {name} does not build; mend what is errors below (all of it is in {log}).', *errors])
     )

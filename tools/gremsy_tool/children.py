@@ -32,7 +32,7 @@ def exclusive(path: Path, say: Callable[[str], None]) -> Iterator[None]:
         yield
 
 
-def follow(command: Sequence[str], env: Mapping[str, str], heard: Callable[[str], None], cwd: Path) -> int:
+def follow(command: Sequence[str], env: Mapping[str, str], on_line: Callable[[str], None], cwd: Path) -> int:
     """Runs a program, hands on each line that it prints, and returns its exit status."""
     # Of this process's descriptors only the lock's is inheritable, and it must go along (see `exclusive`).
     with subprocess.Popen(
@@ -41,7 +41,7 @@ def follow(command: Sequence[str], env: Mapping[str, str], heard: Callable[[str]
     ) as process:  # fmt: skip
         assert process.stdout is not None
         for line in process.stdout:
-            heard(line)
+            on_line(line)
     return process.returncode
 
 

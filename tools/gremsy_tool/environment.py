@@ -32,7 +32,7 @@ _ROS_OWN = ('ROS_DISTRO', 'ROS_VERSION', 'ROS_PYTHON_VERSION', 'RMW_IMPLEMENTATI
 def site_packages(layout: WorkspaceLayout) -> Path:
     folders = sorted((layout.venv / 'lib').glob('python3.*/site-packages'))
     if not folders:
-        raise GremsyError(f'{layout.venv} is no virtual environment any more: run ./gremsy setup --clean.')
+        raise GremsyError(f'{layout.venv} is not a virtual environment any more: run ./gremsy setup --clean.')
     return folders[0]
 
 

@@ -125,18 +125,20 @@ def _usable(text: str) -> Path:
     why = ''
     # It becomes part of PATH and PYTHONPATH.
     if os.pathsep in text or not text.isprintable():
-        why = 'a colon or a character in it that cannot be seen'
+        why = 'it contains a colon or an invisible character'
     root = Path(text)
     try:
         root = root.expanduser().absolute()
         root.stat()
     except RuntimeError:
-        why = 'the home folder of a user who is not known here'
+        why = 'it is the home folder of an unknown user'
     except (FileNotFoundError, NotADirectoryError, PermissionError):
         # To be made, or to be refused when it is.
         pass
     except OSError as error:
         why = str(error.strerror)
     if why:
-        raise GremsyError(f'{STATE} is {text[:100]!r}, which can be no workspace ({why}): set it to another folder.')
+        raise GremsyError(
+            f'{STATE} is {text[:100]!r}, which cannot hold a workspace ({why}): set it to another folder.'
+        )
     return root

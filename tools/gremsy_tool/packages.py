@@ -65,7 +65,7 @@ def _read(manifest: Path) -> Package:
     try:
         tree = ET.parse(manifest).getroot()  # noqa: S314 -- our own file
     except ET.ParseError as error:
-        raise GremsyError(f'{manifest} is no XML ({error}): mend it, or restore it with git checkout.') from error
+        raise GremsyError(f'{manifest} is not valid XML ({error}): fix it, or restore it with git checkout.') from error
     name = (tree.findtext('name') or '').strip()
     if not name:
         raise GremsyError(f'{manifest} names no package: add its <name>.')

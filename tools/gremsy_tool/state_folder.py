@@ -30,7 +30,7 @@ def claim(layout: WorkspaceLayout) -> None:
     mark = root / MARK_NAME
     try:
         if root.resolve() in (Path('/'), Path.home().resolve()):
-            raise GremsyError(f'{STATE} is {root}, which is no place for a workspace: set it to a new folder.')
+            raise GremsyError(f'{STATE} is {root}, which cannot hold a workspace: set it to a new folder.')
         root.mkdir(parents=True, exist_ok=True)
         if is_marked(layout):
             return

@@ -171,12 +171,12 @@ class Uv:
         with self._log.open('a', encoding='utf-8') as log:
             log.write(f'$ {" ".join(command)}\n')
 
-            def hear(line: str) -> None:
+            def on_line(line: str) -> None:
                 printed.append(line)
                 log.write(line)
                 note(line.strip())
 
-            status = follow(command, env, hear, self._layout.state)
+            status = follow(command, env, on_line, self._layout.state)
         if status != 0:
             raise self._explain(''.join(printed))
         return printed

@@ -112,7 +112,7 @@ class Venv:
             broken = self._broken(broken)
         for name, error in broken.items():
             raise GremsyError(
-                f'The package "{name}" is installed, but cannot be imported here ({error}): mend what it names and run '
+                f'The package "{name}" is installed, but cannot be imported here ({error}): fix what it names and run '
                 './gremsy setup again, or rebuild the workspace with ./gremsy setup --clean.'
             )
         self._record(sorted({*installed, *groups}), [group for group in interrupted if group not in groups])

@@ -71,7 +71,7 @@ def test_help_lists_every_command(arguments):
             ('setup', '--fast'),
             'setup has no option "--fast": it takes --extra GROUP,..., --clean, --distro NAME and --relock.',
         ),
-        (('doctor', '--jason'), 'doctor has no option "--jason": it takes --json, and --robot with what is its own.'),
+        (('doctor', '--jason'), 'doctor has no option "--jason": it takes --json, and --robot with its own options.'),
         (('setup', '--extra'), '--extra needs a value: ./gremsy help shows it.'),
         (
             ('setup', '--extra', 'gpu'),
@@ -112,8 +112,8 @@ def test_doctor_says_in_json_that_nothing_is_set_up(tmp_path):
 @pytest.mark.parametrize(
     ('program', 'reason'),
     [
-        ('exit 1', 'its doctor ended with status 1 and said nothing'),
-        ('echo Killed; exit 9', 'its doctor ended with status 9 and said nothing'),
+        ('exit 1', 'its doctor ended with status 1 and no output'),
+        ('echo Killed; exit 9', 'its doctor ended with status 9 and no output'),
         (None, "[Errno 2] No such file or directory: '{python}'"),
     ],
 )

@@ -90,7 +90,7 @@ def test_a_robot_that_is_not_there_is_not_chosen():
 
 
 class Lost:
-    def run(self, command, *, given, timeout_s, heard):
+    def run(self, command, *, given, timeout_s, on_line):
         return RemoteResult(None, ('ssh: connect: no route',))
 
 
@@ -106,8 +106,7 @@ def test_a_file_that_is_no_inventory_is_one_sentence(tmp_path, data):
     with pytest.raises(DeployError) as error:
         read_inventory(path)
     assert (
-        str(error.value)
-        == f'{path} is no inventory with a section for each robot: docker/robots.example.ini is how it looks'
+        str(error.value) == f'{path} is not an inventory with a section for each robot: see docker/robots.example.ini'
     )
     with pytest.raises(DeployError) as error:
         read_inventory(tmp_path)

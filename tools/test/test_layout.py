@@ -50,9 +50,9 @@ def test_the_home_folder_is_filled_in(monkeypatch):
 @pytest.mark.parametrize(
     ('text', 'why'),
     [
-        ('~nosuchuser/x', 'the home folder of a user who is not known here'),
-        ('/disk/a:b', 'a colon or a character in it that cannot be seen'),
-        ('/disk/a\nb', 'a colon or a character in it that cannot be seen'),
+        ('~nosuchuser/x', 'it is the home folder of an unknown user'),
+        ('/disk/a:b', 'it contains a colon or an invisible character'),
+        ('/disk/a\nb', 'it contains a colon or an invisible character'),
         ('/' + 'x' * 99 + 'y' * 300, 'File name too long'),
         ('loop', 'Too many levels of symbolic links'),
     ],
@@ -63,7 +63,7 @@ def test_what_can_be_no_workspace_is_refused(text, why, tmp_path, monkeypatch):
     with pytest.raises(GremsyError) as caught:
         layout({'GREMSY_STATE': text})
     assert str(caught.value) == (
-        f'GREMSY_STATE is {text[:100]!r}, which can be no workspace ({why}): set it to another folder.'
+        f'GREMSY_STATE is {text[:100]!r}, which cannot hold a workspace ({why}): set it to another folder.'
     )
 
 

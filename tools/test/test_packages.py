@@ -65,7 +65,9 @@ def test_an_ignored_package_is_not_found(camera):
     assert find_packages(camera.parents[1]) == []
 
 
-@pytest.mark.parametrize(('text', 'sentence'), [('<package', 'is no XML'), ('<package/>', 'names no package: add its')])
+@pytest.mark.parametrize(
+    ('text', 'sentence'), [('<package', 'is not valid XML'), ('<package/>', 'names no package: add its')]
+)
 def test_a_broken_manifest_is_named(camera, text, sentence):
     (camera / 'package.xml').write_text(text)
     with pytest.raises(GremsyError, match=sentence) as caught:

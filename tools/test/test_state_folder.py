@@ -65,10 +65,7 @@ def test_a_workspace_from_before_the_mark_is_known_by_its_virtual_environment(tm
 
 def test_the_home_folder_is_refused_even_when_empty(tmp_path, monkeypatch):
     monkeypatch.setenv('HOME', str(tmp_path))
-    assert (
-        refusal_of(tmp_path)
-        == f'GREMSY_STATE is {tmp_path}, which is no place for a workspace: set it to a new folder.'
-    )
+    assert refusal_of(tmp_path) == f'GREMSY_STATE is {tmp_path}, which cannot hold a workspace: set it to a new folder.'
     assert list(tmp_path.iterdir()) == []
 
 

@@ -123,7 +123,7 @@ def test_a_package_that_still_cannot_be_imported_is_named_and_not_called_ready(m
         venv.fill(['runtime'], lambda _: None)
     assert str(caught.value) == (
         'The package "demo" is installed, but cannot be imported here (ModuleNotFoundError: No module named '
-        "'demo.rest'): mend what it names and run ./gremsy setup again, or rebuild the workspace with ./gremsy setup "
+        "'demo.rest'): fix what it names and run ./gremsy setup again, or rebuild the workspace with ./gremsy setup "
         '--clean.'
     )
     assert not venv.has(['runtime'])

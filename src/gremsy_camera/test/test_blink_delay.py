@@ -106,7 +106,7 @@ def test_a_lamp_is_switched_at_full_and_put_back(tmp_path):
             time.sleep(0.01)
     assert {'0', '255'} <= seen and lamp.read_text() == '40'
     assert [switch.lit for switch in blinking.switches[:3]] == [True, False, True]
-    assert blinking.trouble is None
+    assert blinking.failure is None
 
 
 def test_a_lamp_that_cannot_be_switched_says_so_at_once(tmp_path):

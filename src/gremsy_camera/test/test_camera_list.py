@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 import errno
 
-from gremsy_camera.v4l2.camera_list import FoundCamera, found_cameras, holders, video_node, video_nodes
+from gremsy_camera.v4l2.camera_list import FoundCamera, found_cameras
+from gremsy_camera.v4l2.video_nodes import holders, video_node, video_nodes
 
 from .recorded_cameras import METADATA, PURETHERMAL, WEBCAM, RecordedDevice, RecordedSystem
 

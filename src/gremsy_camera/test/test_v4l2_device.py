@@ -10,7 +10,7 @@ from gremsy_camera.footage.footage_reader import AtEnd
 from gremsy_camera.footage.pacing import SystemClock
 from gremsy_camera.sources import create_source
 from gremsy_camera.sources.source import SourceContext
-from gremsy_camera.v4l2.camera_list import ROOT, video_nodes
+from gremsy_camera.v4l2.video_nodes import ROOT, video_nodes
 
 _VIRTUAL = ('vivid', 'dummy video device', 'v4l2loopback')
 

@@ -19,11 +19,11 @@ from gremsy_camera.live.live_reader import CaptureTime, TimeBase
 from gremsy_camera.live.live_source import LiveSource
 from gremsy_camera.source_feed import FeedState, SourceFeed
 from gremsy_camera.sources.source import SourceContext
-from gremsy_camera.v4l2 import camera_troubles
+from gremsy_camera.v4l2 import camera_failures
 from gremsy_camera.v4l2 import kernel_video as kernel
-from gremsy_camera.v4l2.camera_list import video_nodes
 from gremsy_camera.v4l2.camera_modes import Wanted
 from gremsy_camera.v4l2.v4l2_reader import CameraWish, V4l2Reader
+from gremsy_camera.v4l2.video_nodes import video_nodes
 from gremsy_camera.v4l2.video_system import KernelVideo
 
 from .recorded_cameras import (
@@ -484,7 +484,7 @@ def test_a_metadata_node_names_the_node_with_the_pictures(clock, tmp_path, monke
     machine(tmp_path, ['HD Pro Webcam C920', 'HD Pro Webcam C920'])
     system = RecordedSystem(clock, {'/dev/video0': RecordedDevice(WEBCAM), '/dev/video1': RecordedDevice(METADATA)})
     monkeypatch.setattr(
-        camera_troubles, 'video_node', lambda path, root: {node.path: node for node in video_nodes(root)}[path]
+        camera_failures, 'video_node', lambda path, root: {node.path: node for node in video_nodes(root)}[path]
     )
     with pytest.raises(SourceUnusable) as raised:
         V4l2Reader(CameraWish('/dev/video1'), system, clock, root=tmp_path).open()

@@ -53,7 +53,7 @@ def _values(fed: InputDescription) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print the report; 1 and one sentence on stderr when the file cannot be used."""
-    parser = argparse.ArgumentParser(prog='model_info', description='What a model file is and which classes it knows.')
+    parser = argparse.ArgumentParser(prog='model_info', description='What a model file is and its classes.')
     parser.add_argument('model', nargs='?', default=DEFAULT, help='a model file; the shipped one by default')
     backends = [AUTO, *(backend.name for backend in find_backends())]
     parser.add_argument('--backend', default=AUTO, choices=backends, help='what runs it')

@@ -15,7 +15,7 @@ def watches() -> Watches:
 
 def test_a_session_is_watched_until_it_is_given_back(watches):
     for now_s in range(100, 200):
-        watches.told('eo', now_s, is_read=True)
+        watches.update('eo', now_s, is_read=True)
         assert watches.paths(now_s) == {'eo'}
     watches.ended('first')
     assert watches.paths(200) == set()
@@ -23,35 +23,35 @@ def test_a_session_is_watched_until_it_is_given_back(watches):
 
 def test_one_that_connects_may_have_no_reader_yet_for_15_s(watches):
     for now_s in range(100, 115):
-        watches.told('eo', now_s, is_read=False)
+        watches.update('eo', now_s, is_read=False)
         assert watches.paths(now_s) == {'eo'}
     assert watches.paths(115) == set()
 
 
 def test_without_a_reader_it_has_ended_after_3_s(watches):
     for now_s in range(100, 131):
-        watches.told('eo', now_s, is_read=True)
-    watches.told('eo', 131, is_read=False)
+        watches.update('eo', now_s, is_read=True)
+    watches.update('eo', 131, is_read=False)
     assert watches.paths(133.9) == {'eo'}
     assert watches.paths(134) == set()
 
 
 def test_a_reader_that_was_missed_for_a_moment_is_no_end(watches):
     for now_s in range(100, 160):
-        watches.told('eo', now_s, is_read=bool(now_s % 4))
+        watches.update('eo', now_s, is_read=bool(now_s % 4))
         assert watches.paths(now_s) == {'eo'}
 
 
 def test_a_server_that_does_not_answer_is_waited_for_for_15_s(watches):
-    watches.told('eo', 120, is_read=True)
+    watches.update('eo', 120, is_read=True)
     assert watches.paths(134.9) == {'eo'}
     assert watches.paths(135) == set()
 
 
 def test_a_reader_of_another_path_keeps_none(watches):
     for now_s in range(100, 116):
-        watches.told('eo', now_s, is_read=False)
-        watches.told('ir', now_s, is_read=True)
+        watches.update('eo', now_s, is_read=False)
+        watches.update('ir', now_s, is_read=True)
     assert watches.paths(116) == set()
 
 

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from gremsy_bringup.doctor.doctor_table import Check
 from gremsy_bringup.robot_doctor.host_view import Host
 from gremsy_bringup.robot_doctor.robot_view import Robot
-from gremsy_camera.v4l2.camera_list import holders, video_nodes
+from gremsy_camera.v4l2.video_nodes import holders, video_nodes
 from gremsy_gimbal_driver.links.port_access import PortAccess, no_permission
 
 _RULES = '80-gremsy.rules'

@@ -52,7 +52,7 @@ class _Measurement:
         self._options = options
         self._parameters = parameters
         self._clock = SystemClock()
-        self._said: list[str] = []
+        self._sentences: list[str] = []
         context = SourceContext(
             'camera', parameters.rate_hz, AtEnd(parameters.at_end), self._clock, self._say, parameters.live
         )
@@ -78,8 +78,8 @@ class _Measurement:
             with self._lamp() as blinking:
                 self._blinking = blinking
                 self._see(self._options.seconds)
-                if blinking is not None and blinking.trouble is not None:
-                    raise blinking.trouble
+                if blinking is not None and blinking.failure is not None:
+                    raise blinking.failure
         finally:
             # A source that is closed counts nothing.
             self._counts = self._feed.counts()
@@ -147,7 +147,7 @@ class _Measurement:
         text = redacted(sentence)
         # A page of blinking is no place for words: they are shown after it.
         if self._options.blink == _SCREEN:
-            self._said.append(text)
+            self._sentences.append(text)
         else:
             print(text, file=sys.stderr, flush=True)
 
@@ -160,9 +160,9 @@ class _Measurement:
 
     def show_said(self) -> None:
         """What could not be said while the screen blinked."""
-        for sentence in self._said:
+        for sentence in self._sentences:
             print(sentence, file=sys.stderr, flush=True)
-        self._said.clear()
+        self._sentences.clear()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -178,7 +178,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except SuiteError as error:
         print(redacted(str(error)), file=sys.stderr)
         return MISUSED
-    status, trouble = WORKS, ''
+    status, problem = WORKS, ''
     try:
         with ended_by_signals(afterwards=signal.SIG_DFL):
             measurement.run()
@@ -186,28 +186,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
         status = signalled.status
     except SuiteError as error:
         status = MISUSED if not isinstance(error, SourceError) or error.permanent else FAILED
-        trouble = redacted(str(error))
+        problem = redacted(str(error))
     measurement.show_said()
     result = measurement.result()
     if status == WORKS and not result.works:
         status = FAILED
     if options.json:
         print(
-            json.dumps({**as_object(result), 'problem': trouble or result.problem, 'works': status == WORKS}, indent=2)
+            json.dumps({**as_object(result), 'problem': problem or result.problem, 'works': status == WORKS}, indent=2)
         )
     elif result.figures.frames:
         _show(result)
-    if trouble:
-        print(trouble, file=sys.stderr)
+    if problem:
+        print(problem, file=sys.stderr)
     return status
 
 
 def _find(as_json: bool) -> int:
-    kernel, network, trouble = find()
+    kernel, network, problem = find()
     if as_json:
-        print(json.dumps(found_object(kernel, network, trouble), indent=2))
+        print(json.dumps(found_object(kernel, network, problem), indent=2))
     else:
-        print('\n'.join(found_lines(kernel, network, trouble)))
+        print('\n'.join(found_lines(kernel, network, problem)))
     return WORKS if kernel or network else FAILED
 
 

@@ -114,21 +114,21 @@ def find() -> tuple[list[FoundCamera], list[NetworkCamera], str]:
         return found_cameras(), [], f'The network could not be searched ({error.strerror}).'
 
 
-def found_object(kernel: list[FoundCamera], network: list[NetworkCamera], trouble: str) -> dict[str, Any]:
+def found_object(kernel: list[FoundCamera], network: list[NetworkCamera], problem: str) -> dict[str, Any]:
     """For --json."""
     return {
         'cameras': [dataclasses.asdict(each) for each in kernel],
         'network_cameras': [dataclasses.asdict(each) for each in network],
-        'problem': trouble,
+        'problem': problem,
     }
 
 
-def found_lines(kernel: list[FoundCamera], network: list[NetworkCamera], trouble: str) -> list[str]:
+def found_lines(kernel: list[FoundCamera], network: list[NetworkCamera], problem: str) -> list[str]:
     """A line each, beginning with what `source` takes."""
     lines = [_kernel_line(each) for each in kernel]
     lines += [_network_line(each) for each in network]
-    if trouble:
-        lines.append(trouble)
+    if problem:
+        lines.append(problem)
     return lines or ['No camera was found: neither /dev/video*, nor one that answers ONVIF discovery.']
 
 

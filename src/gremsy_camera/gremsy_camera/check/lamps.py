@@ -104,7 +104,7 @@ class Blinking:
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run, name='blink', daemon=True)
         self.switches: list[LampSwitch] = []
-        self.trouble: LampUnusable | None = None
+        self.failure: LampUnusable | None = None
 
     def __enter__(self) -> Blinking:
         # Here, so that a lamp that does not work is said before ten seconds are over.
@@ -125,6 +125,6 @@ class Blinking:
             try:
                 self._lamp.set(lit)
             except LampUnusable as error:
-                self.trouble = error
+                self.failure = error
                 return
             self.switches.append(LampSwitch((before_ns + self._ros_ns()) // 2, lit))

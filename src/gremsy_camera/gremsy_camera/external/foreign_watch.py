@@ -58,10 +58,10 @@ def external_topics(uri: SourceUri) -> ExternalTopics:
     uri.allow_options('info', 'transport')
     # As after any scheme, two slashes may follow.
     path = '/' + uri.path.lstrip('/') if uri.path.startswith('//') else uri.path
-    told = uri.option('transport', Transport.COMPRESSED.value if path.endswith(_COMPRESSED) else Transport.AUTO.value)
-    if told not in [each.value for each in Transport]:
+    wanted = uri.option('transport', Transport.COMPRESSED.value if path.endswith(_COMPRESSED) else Transport.AUTO.value)
+    if wanted not in [each.value for each in Transport]:
         raise SourceUnusable(
-            f"`source` {uri.text} asks for the transport '{told}': use {', '.join(each.value for each in Transport)}."
+            f"`source` {uri.text} asks for the transport '{wanted}': use {', '.join(each.value for each in Transport)}."
         )
     image = path.removesuffix(_COMPRESSED) or _OWN_IMAGE
     parent = image.rpartition('/')[0]
@@ -72,7 +72,7 @@ def external_topics(uri: SourceUri) -> ExternalTopics:
         wrong = complaint(TextForm.TOPIC, topic)
         if wrong:
             raise SourceUnusable(f"`source` {uri.text} names the topic '{topic}', which {wrong}.")
-    return ExternalTopics(image, image + _COMPRESSED, info, Transport(told))
+    return ExternalTopics(image, image + _COMPRESSED, info, Transport(wanted))
 
 
 _NS_PER_S = 1_000_000_000
@@ -303,12 +303,12 @@ class ForeignWatch:
         infos, images = self._recent(self._infos, now_ns), self._recent(self._images, now_ns)
         if not infos or not images:
             return 0
-        told, seen = {each.stamp_ns for each in infos}, {each.stamp_ns for each in images}
+        announced, received = {each.stamp_ns for each in infos}, {each.stamp_ns for each in images}
         known = [each.stamp_ns for each in images if each.arrived_ns >= infos[0].arrived_ns]
-        if not known or sum(stamp in told for stamp in known) < _PAIRED_SHARE * len(known):
+        if not known or sum(stamp in announced for stamp in known) < _PAIRED_SHARE * len(known):
             return 0
         first, last = images[0].stamp_ns, images[-1].stamp_ns
-        return sum(first <= stamp <= last and stamp not in seen for stamp in told)
+        return sum(first <= stamp <= last and stamp not in received for stamp in announced)
 
     def _apart_ms(self, now_ns: int) -> float | None:
         """Of the last image, from the camera_info that is stamped nearest to it."""

@@ -63,7 +63,7 @@ class HttpReader:
         self._parts: deque[JpegPart] = deque()
         self._single = False
         self._due_ns = 0
-        self._last_told = ''
+        self._last_header_time = ''
         self._counts: Counter[str] = Counter()
         self._info = StreamInfo(0, 0, 0.0)
 
@@ -213,15 +213,15 @@ class HttpReader:
 
         return pixels
 
-    def _capture(self, told: str) -> CaptureTime | None:
+    def _capture(self, header_time: str) -> CaptureTime | None:
         """From mjpg-streamer's and the ESP32's header: seconds of the camera's clock, from any zero."""
-        last, self._last_told = self._last_told, told
+        last, self._last_header_time = self._last_header_time, header_time
         try:
-            seconds = float(told)
+            seconds = float(header_time)
         except ValueError:
             return None
         # Some write the same number each time.
-        if not 0.0 < seconds < 1e11 or told == last:
+        if not 0.0 < seconds < 1e11 or header_time == last:
             return None
         return CaptureTime(round(seconds * _NS_PER_S), TimeBase.CAMERA, "the camera's X-Timestamp")
 

@@ -206,7 +206,7 @@ class Lens:
         self._say = say
         self._calibrated: CameraModel | None = None
         self._base: CameraModel | None = None
-        self._said: set[str] = set()
+        self._reported: set[str] = set()
 
     def open(self) -> None:
         """Read the calibration file, if there is one.
@@ -249,8 +249,8 @@ class Lens:
         return Path(self._options.calibration_file).expanduser()
 
     def _say_once(self, sentence: str) -> None:
-        if sentence not in self._said:
-            self._said.add(sentence)
+        if sentence not in self._reported:
+            self._reported.add(sentence)
             self._say(sentence)
 
     def _of_size(self, width: int, height: int) -> CameraModel:

@@ -56,9 +56,9 @@ class CaptureClock:
         self._offset_ns = round(options.stamp_offset_ms * _NS_PER_MS)
         self._least_delay_ns = round(options.transport_delay_ms * _NS_PER_MS)
         self._counts: Counter[str] = Counter()
-        self._said: set[str] = set()
+        self._reported: set[str] = set()
         self._last_ns: int | None = None
-        self._heard: str | None = None
+        self._origin: str | None = None
         self._ours = False
         self._delay_before: tuple[int, int] | None = None
         self._waits_since_ns: int | None = None
@@ -138,11 +138,11 @@ class CaptureClock:
             self._agrees_since_ns = arrived_ns
         return self._agrees_since_ns is not None and arrived_ns - self._agrees_since_ns >= _AGREES_FOR_NS
 
-    def _begin_with(self, heard: str) -> bool:
+    def _begin_with(self, origin: str) -> bool:
         """Start a new mapping where the times are others than before."""
-        if heard == self._heard:
+        if origin == self._origin:
             return False
-        self._heard = heard
+        self._origin = origin
         self._delay_before = self._agrees_since_ns = None
         self._mapping = self._new_mapping()
         self._restarts = 0
@@ -199,8 +199,8 @@ class CaptureClock:
     def _note(self, reason: str, sentence: str) -> None:
         """Count it, and say the first of its kind."""
         self._counts[reason] += 1
-        if sentence and reason not in self._said:
-            self._said.add(reason)
+        if sentence and reason not in self._reported:
+            self._reported.add(reason)
             self._say(sentence)
 
     def _arrival_words(self) -> str:

@@ -136,7 +136,7 @@ class LiveSource:
         self._frozen = FrozenPicture(context.live.frozen_after_s)
         self._info: SourceInfo | None = None
         self._counts: Counter[str] = Counter()
-        self._said_damaged = False
+        self._reported_damaged = False
 
     def open(self) -> SourceInfo:
         """See VideoSource. The reader is opened by the thread that reads."""
@@ -162,8 +162,8 @@ class LiveSource:
         try:
             image = lock_read_only(taken.picture.pixels())
         except PictureDamaged as error:
-            if not self._said_damaged:
-                self._said_damaged = True
+            if not self._reported_damaged:
+                self._reported_damaged = True
                 self._context.say(f'{error} Others like it are counted.')
             return None
         was_frozen = self._frozen.frozen

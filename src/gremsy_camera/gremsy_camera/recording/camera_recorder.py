@@ -49,7 +49,7 @@ class CameraRecorder:
         self._session: RecordingSession | None = None
         self._stopping = False
         self._begun_ns = 0
-        self._said: Counter[str] = Counter()
+        self._reported: Counter[str] = Counter()
         self._last = 'none'
 
     def start(self, options: RecordingOptions, make_channels: MakeChannels) -> str:
@@ -82,7 +82,7 @@ class CameraRecorder:
                 say=self._say,
             )
             self._stopping = False
-            self._said.clear()
+            self._reported.clear()
             self._begun_ns = self._clock.monotonic_ns()
             self._session = session
             self._idle.clear()
@@ -209,17 +209,17 @@ class CameraRecorder:
         return sum((Counter(dict(each)) for each in lost), Counter())
 
     def _say_losses(self, session: RecordingSession) -> None:
-        if sum(session.queue.dropped.values()) == sum(self._said.values()):
+        if sum(session.queue.dropped.values()) == sum(self._reported.values()):
             return
         for reason, count in session.queue.dropped.items():
-            if self._said[reason] == 0:
+            if self._reported[reason] == 0:
                 self._say_drop(
                     'recording',
                     reason,
                     f'The recording {session.stem} misses {reason}: name a faster disk in `record_dir`, or record less '
                     '(`record_format`, `record_images`).',
                 )
-            self._said[reason] = count
+            self._reported[reason] = count
 
     def _where(self, session: RecordingSession) -> str:
         kinds = [kind for kind, there in (('.mp4', session.video), ('.mcap', session.bag)) if there is not None]

@@ -49,7 +49,7 @@ class CameraRecording:
     """Of one camera node; `frame` is called for each frame by the thread that publishes them, and only stores.
 
     Attributes:
-        zoom: magnification as it was last heard, for snapshots; None before.
+        zoom: magnification as last received, for snapshots; None before.
     """
 
     def __init__(self, node: SuiteNode[CameraParameters], clock: Clock, frame_id: str) -> None:
@@ -62,10 +62,10 @@ class CameraRecording:
             node.get_logger().info,
             node.report_error,
             node.report_drop,
-            lambda: node.host.call_soon(self._unhear),
+            lambda: node.host.call_soon(self._unsubscribe),
         )
         self._info: BagChannel | None = None
-        self._heard: list[TopicSubscription[Any]] = []
+        self._subscriptions: list[TopicSubscription[Any]] = []
         self._newest: tuple[Frame, CameraModel] | None = None
         self.zoom: float | None = None
         self._attitudes: deque[GimbalAttitude] = deque(maxlen=_ATTITUDES)
@@ -106,7 +106,7 @@ class CameraRecording:
         if not self.recorder.finish(_FINISH_S):
             self._node.get_logger().warning('The disk is slow: what has arrived is still being written.')
         # The node's own list has them too, and closes them.
-        self._heard.clear()
+        self._subscriptions.clear()
 
     def cleanup(self) -> None:
         """Write what is left, without the thread that has ended."""
@@ -128,20 +128,22 @@ class CameraRecording:
         if self.recorder.writes_bag:
             for topic in HEARD:
                 channel = channel_of(topic, self._node.resolve_topic_name(topic.name))
-                self._heard.append(self._node.subscription(as_it_comes(topic), partial(self.recorder.message, channel)))
+                self._subscriptions.append(
+                    self._node.subscription(as_it_comes(topic), partial(self.recorder.message, channel))
+                )
         return answer
 
     def _stop(self) -> str:
         answer = self.recorder.stop()
-        self._unhear()
+        self._unsubscribe()
         return answer
 
-    def _unhear(self) -> None:
+    def _unsubscribe(self) -> None:
         """On the executor's thread; not while another recording has begun already."""
         if self.recorder.recording:
             return
-        heard, self._heard = self._heard, []
-        for subscription in heard:
+        subscriptions, self._subscriptions = self._subscriptions, []
+        for subscription in subscriptions:
             self._node.close_subscription(subscription)
 
     def _channels(self) -> CameraChannels:

@@ -151,7 +151,7 @@ class RecordingsFolder:
             raise RecordingError(self._no_folder())
         if not os.access(there, os.W_OK | os.X_OK):
             raise RecordingError(self._cannot('be written to', os.strerror(errno.EACCES)))
-        with self._said('be read'):
+        with self._explained('be read'):
             if not limits.delete_oldest and (problem := self._problem(limits)):
                 raise RecordingError(problem)
 
@@ -170,7 +170,7 @@ class RecordingsFolder:
         except OSError as error:
             raise RecordingError(self._cannot('be made', str(error.strerror))) from error
         refuse_others(self._list, 'list of recordings', _is_list)
-        with self._said('be written to'):
+        with self._explained('be written to'):
             self.note()
 
     def free_stem(self, stem: str) -> str:
@@ -375,7 +375,7 @@ class RecordingsFolder:
         return f"'{self.path}' cannot {what} ({why}): name another folder in `record_dir`."
 
     @contextlib.contextmanager
-    def _said(self, what: str) -> Iterator[None]:
+    def _explained(self, what: str) -> Iterator[None]:
         try:
             yield
         except OSError as error:

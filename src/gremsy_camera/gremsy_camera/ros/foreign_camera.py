@@ -63,7 +63,7 @@ class ForeignCamera:
         self._stamps = StampCheck()
         self._images: TopicSubscription[Any] | None = None
         self._infos: TopicSubscription[StampedCamera] | None = None
-        self._said = ''
+        self._reported = ''
         self._images_are = Transport.RAW
         self._looked_elsewhere_ns = 0
         self._is_watched: Callable[[], bool] = lambda: False
@@ -80,7 +80,7 @@ class ForeignCamera:
         now_ns = time.monotonic_ns()
         self._watch = ForeignWatch(self._names, self._named.transport, self.frames, self._configured, now_ns)
         self._images = self._infos = None
-        self._said = ''
+        self._reported = ''
         self.frames.forget_models()
         self._look()
         self._node.every(_LOOK_S, self._look)
@@ -91,10 +91,10 @@ class ForeignCamera:
         watch, own, named = self._watch, self._own, self._names
         raw = watch.transport is Transport.RAW
         # Until it is known that nobody does, the driver is taken to publish its intrinsics.
-        told = bool(watch.senders.info) or not watch.info_missing(time.monotonic_ns())
+        announced = bool(watch.senders.info) or not watch.info_missing(time.monotonic_ns())
         return OutletPlan(
             image_local=raw and own.image == named.image,
-            info_local=told and own.info == named.info,
+            info_local=announced and own.info == named.info,
             compressed=own.compressed != named.compressed or (raw and not watch.senders.compressed),
         )
 
@@ -144,13 +144,13 @@ class ForeignCamera:
     def _say(self, problem: ForeignProblem | None) -> None:
         """Each once when it begins, and when images come again; the diagnostics have it for as long as it lasts."""
         kind = problem.kind if problem is not None else ''
-        if kind == self._said:
+        if kind == self._reported:
             return
         if problem is not None:
             self._node.get_logger().warning(problem.text)
         else:
             self._node.get_logger().info(f'{self._watch.topic} is fine again.')
-        self._said = kind
+        self._reported = kind
 
     def _take_info(self, wanted: bool) -> None:
         """Not while this node publishes under the name itself: it would hear what it says."""

@@ -40,8 +40,8 @@ class FileSource:
         self._pacer: Pacer | None = None
         self._shown: FootageFrame | None = None
         self._decoded = False
-        self._said_loops = False
-        self._said_ended = False
+        self._reported_loops = False
+        self._reported_ended = False
 
     def open(self) -> SourceInfo:
         """See VideoSource."""
@@ -51,7 +51,7 @@ class FileSource:
             self._what = f'The folder {self._path}'
         else:
             self._reader = FootageReader(self._path, self._context.at_end, keep_infrared=True)
-        self._said_loops = self._said_ended = False
+        self._reported_loops = self._reported_ended = False
         info = self._reader.open()
         rate_hz = self._context.rate_hz or info.rate_hz or _RATE_WHEN_UNKNOWN_HZ
         self._pacer = Pacer(rate_hz, self._context.clock)
@@ -91,9 +91,9 @@ class FileSource:
             self._shown = frame
         self._decoded = True
         # Once: a folder of few pictures would fill the log; the diagnostics count them all.
-        if self._reader.loops and not self._said_loops:
-            self._said_loops = True
+        if self._reader.loops and not self._reported_loops:
+            self._reported_loops = True
             self._context.say(f'{self._what} ended and starts again.')
-        if self._reader.ended and not self._said_ended:
-            self._said_ended = True
+        if self._reader.ended and not self._reported_ended:
+            self._reported_ended = True
             self._context.say(f'{self._what} has no more frames: its last one is held.')

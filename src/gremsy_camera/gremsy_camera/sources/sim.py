@@ -65,8 +65,8 @@ class SimSource:
         self._shown_index = -1
         self._footage_rate_hz = _FOOTAGE_RATE_WHEN_UNKNOWN_HZ
         self._footage_schedule: FrameSchedule | None = None
-        self._said_waiting_ns: int | None = None
-        self._said_loops = 0
+        self._reported_waiting_ns: int | None = None
+        self._reported_loops = 0
 
     def open(self) -> SourceInfo:
         """See VideoSource. The payload need not be there yet: `read` waits for it."""
@@ -79,7 +79,7 @@ class SimSource:
         self._canvas = self._renderer.new_canvas()
         self._footage_rate_hz = info.rate_hz or _FOOTAGE_RATE_WHEN_UNKNOWN_HZ
         self._footage_schedule = None
-        self._said_loops = 0
+        self._reported_loops = 0
         rate_hz = self._context.rate_hz or _RATE_HZ
         self._pacer = Pacer(rate_hz, self._context.clock)
         return SourceInfo(
@@ -144,8 +144,8 @@ class SimSource:
                 f'{_TRUTH_TOO_OLD_NS / _NS_PER_S:g} s: see whether `sim_payload` still runs.'
             )
             return None
-        if self._said_waiting_ns is not None:
-            self._said_waiting_ns = None
+        if self._reported_waiting_ns is not None:
+            self._reported_waiting_ns = None
             self._context.say(f"The simulated camera sees through the payload '{self._ring_name}'.")
         return newest.at(stamp_ns)
 
@@ -162,14 +162,14 @@ class SimSource:
         if newest is not None:
             self._renderer.hang(self._canvas, newest.image)
             self._shown_index = newest.index
-        if self._reader.loops > self._said_loops:
-            self._said_loops = self._reader.loops
+        if self._reader.loops > self._reported_loops:
+            self._reported_loops = self._reader.loops
             self._context.say('The footage ended and starts again: everything in the scene jumps.')
 
     def _say_waiting(self, sentence: str) -> None:
         now_ns = self._context.clock.monotonic_ns()
-        if self._said_waiting_ns is None or now_ns - self._said_waiting_ns > _SAY_AGAIN_AFTER_NS:
-            self._said_waiting_ns = now_ns
+        if self._reported_waiting_ns is None or now_ns - self._reported_waiting_ns > _SAY_AGAIN_AFTER_NS:
+            self._reported_waiting_ns = now_ns
             self._context.say(sentence)
 
     def _close_ring(self) -> None:

@@ -74,11 +74,11 @@ class VideoOutReport(Protocol):
 class VideoOut:
     """`watch`, `put` and `want_key_frame` from any thread; `step` again and again on one of its own, then `close`."""
 
-    def __init__(self, address: StreamAddress, options: VideoOptions, said: VideoOutReport) -> None:
+    def __init__(self, address: StreamAddress, options: VideoOptions, report: VideoOutReport) -> None:
         """Nothing is opened yet; the address is the server's with the path."""
         self._address = address
         self.options = options
-        self._said = said
+        self._report = report
         self._frames: LatestSlot[Frame] = LatestSlot()
         self._watched = threading.Event()
         self._key_wanted = threading.Event()
@@ -166,7 +166,7 @@ class VideoOut:
             return
         started_ns = time.monotonic_ns()
         pictures = self._encoded(frame)
-        self._said.stage('encode', time.monotonic_ns() - started_ns)
+        self._report.stage('encode', time.monotonic_ns() - started_ns)
         try:
             self._send(pictures, started_ns * 1e-9)
         except PublishError as error:
@@ -222,7 +222,7 @@ class VideoOut:
             settings = VideoEncoderSettings(*_USUAL_SIZE, options.rate_hz, options.kbps, options.gop)
             self._choice = choose_encoder(options.encoder, settings)
         except EncoderError as error:
-            self._said.info(f'Nobody can watch {self._address.shown}: {error}')
+            self._report.info(f'Nobody can watch {self._address.shown}: {error}')
 
     def _in_time(self, frame: Frame) -> bool:
         """Whether it is one to send: later than the last, and not too soon after it."""
@@ -231,7 +231,7 @@ class VideoOut:
             if last_ns - stamp_ns <= _CLOCK_STEP_NS:
                 self._counts['frames whose stamp does not rise'] += 1
                 return False
-            self._said.info(
+            self._report.info(
                 f'The stamps of {self._address.shown} went back by {(last_ns - stamp_ns) / _NS_PER_S:.1f} s: it is '
                 'published again.'
             )
@@ -251,7 +251,7 @@ class VideoOut:
         try:
             picture = self._pictures.of(frame)
         except Unusable as error:
-            self._said.drop(error.reason, f'A frame cannot be shown at {self._address.shown}: {error}')
+            self._report.drop(error.reason, f'A frame cannot be shown at {self._address.shown}: {error}')
             return []
         options = self.options
         pixels = narrowed(picture.image, options.widest_px)
@@ -270,7 +270,7 @@ class VideoOut:
         try:
             return encoder.encode(i420_planes(pixels), frame.stamp_ns, key=key)
         except EncoderError as error:
-            self._said.drop('encoder failed', str(error))
+            self._report.drop('encoder failed', str(error))
             if self._choice is not None:
                 self._failed[self._choice.encoder] = 'failed on this video'
             self._forget_encoder()
@@ -307,7 +307,7 @@ class VideoOut:
                 report = self._sender.report(picture.stamp_ns)
             packets = self._sender.packets(picture.data, picture.stamp_ns)
             size = self._session.send(packets, report)
-            self._said.sent(picture.stamp_ns, size)
+            self._report.sent(picture.stamp_ns, size)
             self._counts['pictures sent'] += 1
             self._counts['key frames sent'] += picture.key
             self._sent_at_s.append((time.monotonic(), size))
@@ -323,7 +323,7 @@ class VideoOut:
         self._session, self._sender, self._report_due_s = session, RtpSender(), 0.0
         self._counts['times published'] += 1
         if self.problem:
-            self._said.info(f'The video server {self._address.shown} takes the video again.')
+            self._report.info(f'The video server {self._address.shown} takes the video again.')
         self.problem, self._pause_s, self._waiting_since_s = '', _PAUSE_S, None
 
     def _lost(self, error: PublishError) -> None:
@@ -332,7 +332,7 @@ class VideoOut:
         if self._waiting_since_s is None:
             self._waiting_since_s = now_s
         if not self.problem:
-            self._said.info(str(error))
+            self._report.info(str(error))
         self.problem = str(error)
         refused = isinstance(error, PublishRefused)
         self._again_s = now_s + (_REFUSED_PAUSE_S if refused else self._pause_s * random.uniform(0.8, 1.2))

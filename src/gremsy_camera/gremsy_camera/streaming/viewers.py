@@ -152,8 +152,8 @@ class ServerReaders:
 def path_state(body: bytes) -> PathState | None:
     """From the answer to `/v3/paths/get/PATH`; None where it is none."""
     try:
-        said = json.loads(body)
-        readers, source = len(said['readers'] or ()), said.get('source')
+        reply = json.loads(body)
+        readers, source = len(reply['readers'] or ()), reply.get('source')
     except (ValueError, KeyError, TypeError, AttributeError):
         return None
     # A static source is called by its kind ('rtspSource'), a publisher by its session ('rtspSession').

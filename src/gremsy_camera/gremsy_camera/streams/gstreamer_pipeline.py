@@ -137,7 +137,7 @@ class GStreamerPipeline:
         self._go_on = self._gst.PadProbeReturn.OK
         self._stream_clock = StreamClock(_CLOCK_RATE)
         self._decoding = DecodingTimes()
-        self._told_reordered = 0
+        self._reported_reordered = 0
         self._answered = False
         self._caps: Any = None
         self._layout: PictureLayout | None = None
@@ -440,8 +440,8 @@ class GStreamerPipeline:
             self._caps, self._layout = caps, layout
             rate_hz = layout.rate_hz or self.info.rate_hz
             self.info = StreamInfo(layout.width, layout.height, rate_hz, self._details())
-        elif self._decoding.reordered != self._told_reordered:
-            self._told_reordered = self._decoding.reordered
+        elif self._decoding.reordered != self._reported_reordered:
+            self._reported_reordered = self._decoding.reordered
             self.info = replace(self.info, details=self._details())
         pts = sample.get_buffer().pts
         if pts < self._last_pts:

@@ -79,7 +79,7 @@ class PyAvReader:
         self._transport = ''
         self._counts: Counter[str] = Counter()
         self._counters: tuple[Counter[str], ...] = ()
-        self._said_behind = False
+        self._reported_behind = False
 
     def open(self) -> StreamInfo:
         """See LiveReader. TCP first: UDP loses packets even within one machine (streaming of a key frame's burst)."""
@@ -247,8 +247,8 @@ class PyAvReader:
         self._counts['pictures that decoding could not keep up with'] += place
         for _ in range(place):
             self._encoded.popleft()
-        if not self._said_behind:
-            self._said_behind = True
+        if not self._reported_behind:
+            self._reported_behind = True
             if self._decoder is not None:
                 self._decoder.restart_with_all_threads()
             self._request.say(

@@ -15,9 +15,8 @@ from gremsy_camera.live.encoded_video import NO_TAP, EncodedFormat, EncodedPacke
 from gremsy_camera.live.live_reader import DECODE_FAILURES, CaptureTime, LivePicture, StreamInfo, TimeBase
 from gremsy_camera.v4l2 import kernel_video as kernel
 from gremsy_camera.v4l2.camera_controls import set_controls
-from gremsy_camera.v4l2.camera_list import ROOT
+from gremsy_camera.v4l2.camera_failures import explained, no_bandwidth, no_pictures
 from gremsy_camera.v4l2.camera_modes import ModeChoice, Wanted, choose
-from gremsy_camera.v4l2.camera_troubles import explained, no_bandwidth, no_pictures
 from gremsy_camera.v4l2.capture_buffers import CaptureBuffers, Filled, Loan
 from gremsy_camera.v4l2.pixel_formats import (
     BY_CODE,
@@ -30,6 +29,7 @@ from gremsy_camera.v4l2.pixel_formats import (
     whole_jpeg,
 )
 from gremsy_camera.v4l2.video_device import Identity, VideoDevice, identity
+from gremsy_camera.v4l2.video_nodes import ROOT
 from gremsy_camera.v4l2.video_system import VideoSystem
 
 _NS_PER_S = 1_000_000_000

@@ -56,8 +56,8 @@ def camera_routes(services: WebServices) -> APIRouter:
             raise ApiError(503, f'No picture comes from {seen.name}: is its camera running?', 'camera')
         kept = services.snapshots.keep(seen, still)
         picture = f'/api/camera/snapshot/{seen.name}/{kept.pop("name")}'
-        told = {'done': True, 'text': on_robot.text, 'on_robot': on_robot.done, 'camera': seen.name}
-        return {**told, **kept, 'picture': picture}
+        done = {'done': True, 'text': on_robot.text, 'on_robot': on_robot.done, 'camera': seen.name}
+        return {**done, **kept, 'picture': picture}
 
     @router.get(
         '/snapshot/{camera}/{name}', response_class=Response, **responses.answered_by_picture('image/jpeg', 'image/png')

@@ -49,8 +49,8 @@ def make_application(services: WebServices, page_folder: Path = PAGE_FOLDER) -> 
         services.hub.open(asyncio.get_running_loop())
         await services.whep.open()
         first = next(iter(services.video_paths()), 'none')
-        settings, watches, tell = services.settings, services.watches, services.commands.watch
-        watch = VideoServerWatch(settings.video_api_url, first, services.picture, watches, tell)
+        settings, watches, notify = services.settings, services.watches, services.commands.watch
+        watch = VideoServerWatch(settings.video_api_url, first, services.picture, watches, notify)
         tasks = [asyncio.create_task(each.run()) for each in (services.desk, services.desk.pulse, live, watch)]
         try:
             yield

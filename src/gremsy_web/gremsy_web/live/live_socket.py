@@ -156,14 +156,14 @@ class LiveSockets:
                 content = _parsed(text)
                 if not limit.allows(client.number, time.monotonic()) and content.get('type') != 'stop':
                     raise SayError('Too many messages come from this socket: send at most one a frame.')
-                await self._heard(client, content, came_ns)
+                await self._on_message(client, content, came_ns)
             except (SuiteError, ApiError) as error:
                 sentence = error.sentence if isinstance(error, ApiError) else str(error)
                 # Half of a surrogate pair is JSON, but no text that could be sent.
                 kind = str(content.get('type', ''))[:32].encode(errors='replace').decode()
                 client.tell(text_of('error', text=sentence, **{'for': kind}))
 
-    async def _heard(self, client: LiveClient, content: dict[str, Any], came_ns: int) -> None:
+    async def _on_message(self, client: LiveClient, content: dict[str, Any], came_ns: int) -> None:
         desk, commands, kind = self._services.desk, self._services.commands, content.get('type')
         if kind == 'stop':
             answer = await desk.stop()

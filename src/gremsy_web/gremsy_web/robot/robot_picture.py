@@ -98,11 +98,11 @@ class CameraPicture:
         return self.size if found is None else (found.model.width, found.model.height)
 
     def rtp_of(self, stamp_ns: int) -> int | None:
-        """The RTP time of its video frame of that stamp; None where nobody has told it."""
+        """The RTP time of its video frame of that stamp; None where nobody has entry it."""
         if not self.pulled:
             return rtp_of(stamp_ns)
-        told = self.times.at(stamp_ns)
-        return None if told is None else told.rtp
+        entry = self.times.at(stamp_ns)
+        return None if entry is None else entry.rtp
 
     @property
     def locked_target(self) -> Target | None:

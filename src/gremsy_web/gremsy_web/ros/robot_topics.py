@@ -80,8 +80,8 @@ class RobotTopics:
         subscribe(topics.TARGET, self._target_came)
         subscribe(topics.TARGET_STATE, self._state_came)
 
-    def _model_came(self, camera: CameraPicture, told: StampedCamera) -> None:
-        camera.models.put(ModelAt(told.stamp_ns, told.model))
+    def _model_came(self, camera: CameraPicture, stamped: StampedCamera) -> None:
+        camera.models.put(ModelAt(stamped.stamp_ns, stamped.model))
         camera.frames.note(time.monotonic())
 
     def _time_came(self, camera: CameraPicture, time: VideoTime) -> None:

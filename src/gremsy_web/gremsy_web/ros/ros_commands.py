@@ -145,8 +145,8 @@ class RosCommands:
 
     def point(self, azimuth_rad: float, tilt_rad: float) -> None:
         """Turn to that bearing."""
-        wish = quaternion_from_bearing(azimuth_rad, tilt_rad)
-        self._attitude.publish(OrientationWish(self._node.now_ns(), self._frame, wish))
+        orientation = quaternion_from_bearing(azimuth_rad, tilt_rad)
+        self._attitude.publish(OrientationWish(self._node.now_ns(), self._frame, orientation))
 
     def look(self, azimuth_rad: float, tilt_rad: float) -> None:
         """Look into that direction."""

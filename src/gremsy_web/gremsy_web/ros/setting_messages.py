@@ -39,7 +39,7 @@ def setting_of(descriptor: ParameterDescriptor, value: ParameterValue) -> LiveSe
     kind, field = _KINDS.get(given, ('str', 'string_value'))
     ranges = [*descriptor.floating_point_range, *descriptor.integer_range]
     low, high = (ranges[0].from_value, ranges[0].to_value) if ranges else (None, None)
-    told = _UNIT.fullmatch(descriptor.description)
+    described = _UNIT.fullmatch(descriptor.description)
     lines = descriptor.additional_constraints.splitlines()
     default = next((line.removeprefix(DEFAULT_WORDS) for line in lines if line.startswith(DEFAULT_WORDS)), None)
     choices = next((line.removeprefix(_CHOICES).split(', ') for line in lines if line.startswith(_CHOICES)), ())
@@ -48,12 +48,12 @@ def setting_of(descriptor: ParameterDescriptor, value: ParameterValue) -> LiveSe
         descriptor.name,
         kind,
         _plain(getattr(value, field)) if value.type in _KINDS else None,
-        told[1] if told else descriptor.description,
+        described[1] if described else descriptor.description,
         '\n'.join(line for line in lines if not line.startswith(elsewhere)),
         bool(descriptor.read_only) or AT_START_WORDS in lines,
         _limit(low),
         _limit(high),
-        told[2] if told else '',
+        described[2] if described else '',
         tuple(choices),
         None if default is None else _default(default),
     )

@@ -27,17 +27,17 @@ class VideoServerWatch:
         first_path: is asked for where nothing is watched; that it is not published is an answer too.
         picture: is told.
         watches: is asked and told.
-        tell: says that a path is watched.
+        notify: called with a path that is watched.
     """
 
     def __init__(
-        self, api_url: str, first_path: str, picture: RobotPicture, watches: Watches, tell: Callable[[str], None]
+        self, api_url: str, first_path: str, picture: RobotPicture, watches: Watches, notify: Callable[[str], None]
     ) -> None:
         self._url = api_url.rstrip('/')
         self._first = first_path
         self._picture = picture
         self._watches = watches
-        self._tell = tell
+        self._notify = notify
 
     async def run(self) -> None:
         """Until it is cancelled."""
@@ -49,25 +49,25 @@ class VideoServerWatch:
     async def _look(self, client: httpx.AsyncClient) -> None:
         watched = self._watches.paths(time.monotonic())
         for path in watched:
-            self._tell(path)
+            self._notify(path)
         for path in sorted(watched) or [self._first]:
             try:
                 answer = await client.get(f'{self._url}/v3/paths/get/{path}')
-                said = answer.json() if answer.status_code == 200 else {}
-                readers, pulled = said.get('readers'), is_pulled(said)
+                state = answer.json() if answer.status_code == 200 else {}
+                readers, pulled = state.get('readers'), is_pulled(state)
             except (httpx.HTTPError, httpx.InvalidURL, ValueError, AttributeError) as error:
                 what = 'it does not answer' if isinstance(error, httpx.HTTPError) else 'its reply is not JSON'
                 self._picture.video_server = f'{what} at {self._url}: {_WAY_OUT}'
                 return
             self._picture.video_is_pulled(path, pulled)
-            self._watches.told(path, time.monotonic(), is_read=bool(readers))
+            self._watches.update(path, time.monotonic(), is_read=bool(readers))
         self._picture.video_server = None
 
 
-def is_pulled(said: Mapping[str, Any]) -> bool:
+def is_pulled(state: Mapping[str, Any]) -> bool:
     """Whether the server has a path's video from the camera itself, from its answer to `/v3/paths/get/PATH`.
 
     A static source is called by its kind ('rtspSource'), a publisher by its session ('rtspSession').
     """
-    source = said.get('source')
+    source = state.get('source')
     return isinstance(source, dict) and str(source.get('type', '')).endswith('Source')

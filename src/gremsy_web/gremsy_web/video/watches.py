@@ -45,7 +45,7 @@ class Watches:
         """It was given back."""
         self._sessions.pop(session, None)
 
-    def told(self, path: str, now_s: float, *, is_read: bool) -> None:
+    def update(self, path: str, now_s: float, *, is_read: bool) -> None:
         """The server says whether it has a reader of that path."""
         for session in self._sessions.values():
             if session.path != path:

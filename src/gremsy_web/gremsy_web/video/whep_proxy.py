@@ -43,7 +43,7 @@ class WhepProxy:
         url: of the video server, as http://127.0.0.1:8889.
         token: gives what the video server is shown; it asks `/api/video/auth` about that.
         watches: told of sessions.
-        tell: says now that a path is watched.
+        notify: called with a path that is watched, at once.
         api_url: of the server's control API.
         pulled: told whether the server has a path's video from the camera itself.
     """
@@ -53,7 +53,7 @@ class WhepProxy:
         url: str,
         token: Callable[[], str],
         watches: Watches,
-        tell: Callable[[str], None],
+        notify: Callable[[str], None],
         api_url: str,
         pulled: Callable[[str, bool], None],
     ) -> None:
@@ -62,7 +62,7 @@ class WhepProxy:
         self._pulled = pulled
         self._token = token
         self._watches = watches
-        self._tell = tell
+        self._notify = notify
         self._client: httpx.AsyncClient | None = None
 
     async def open(self) -> None:
@@ -81,7 +81,7 @@ class WhepProxy:
         while True:
             now_s = time.monotonic()
             self._watches.asked(path, now_s)
-            self._tell(path)
+            self._notify(path)
             answer = await self._ask('POST', f'/{path}/whep', body, content_type)
             if answer.status_code != 404 or now_s > began_s + _PATIENCE_S:
                 break
@@ -92,7 +92,7 @@ class WhepProxy:
             secret = location.rsplit('/', 1)[-1]
             self._watches.began(secret, path, time.monotonic())
             # Whoever just came can show nothing before the next key frame.
-            self._tell(f'{path} key')
+            self._notify(f'{path} key')
             handed.headers['location'] = f'/video/{path}/whep/{secret}'
             handed.headers[TIMES] = await self._whose_times(path)
         return handed

@@ -257,19 +257,19 @@ class _Session:
     async def _listen(self) -> None:
         """Until the viewer has not said a word on the video that it is sent for too long."""
         clock_s = asyncio.get_running_loop().time
-        heard = sent = 0
+        received = sent = 0
         silent_s, looked_s = 0.0, clock_s()
         while silent_s < _SILENT_S:
             await asyncio.sleep(_LOOK_S)
             passed_s, looked_s = clock_s() - looked_s, clock_s()
             report = await self._connection.getStats()
             came = sum(each.packetsReceived for each in report.values() if isinstance(each, RTCTransportStats))
-            if came != heard:
+            if came != received:
                 silent_s = 0.0
             elif self.sent_bytes != sent:
                 # While nothing is sent there is nothing to report on.
                 silent_s += passed_s
-            heard, sent = came, self.sent_bytes
+            received, sent = came, self.sent_bytes
         Log.info('WebRTC: a viewer of %s has been silent for %.0f s and is considered gone.', self.path.name, silent_s)
         self._ended(self)
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from gremsy_camera.errors import SourceError, SourceUnusable
 from gremsy_camera.v4l2 import kernel_video as kernel
-from gremsy_camera.v4l2.camera_list import group_of, holders, video_node, video_nodes
 from gremsy_camera.v4l2.camera_modes import Mode
 from gremsy_camera.v4l2.video_device import Identity, identity
+from gremsy_camera.v4l2.video_nodes import group_of, holders, video_node, video_nodes
 from gremsy_camera.v4l2.video_system import VideoSystem
 
 
