@@ -22,7 +22,7 @@ from benchmarks.gimbal.gimbal_processes import Commander, DriverProcess, ending
 from gremsy_common.errors import SuiteError
 from gremsy_common.types.gimbal_state import RateSetpoint
 from gremsy_gimbal_driver.driver import GimbalDriver
-from gremsy_gimbal_driver.driver_listener import DriverListener, GimbalView, WrittenCommand
+from gremsy_gimbal_driver.driver_listener import DriverListener, GimbalView
 from gremsy_gimbal_driver.gimbal_driver_parameters import GimbalDriverParameters
 from gremsy_gimbal_driver.links.link_uri import links_from_uris
 from gremsy_gimbal_driver.motion.command_arbiter import Source
@@ -57,8 +57,8 @@ def _command_to_wire() -> dict[str, float]:
     """From `offer` to the bytes handed to the socket, 100 commands a second; one that a newer replaced is counted."""
     written: dict[int, int] = {}
 
-    def keep(command: WrittenCommand) -> None:
-        written.setdefault(command.stamp_ns, command.wire_ns)
+    def keep(stamp_ns: int, _: tuple[float, float], wire_ns: int) -> None:
+        written.setdefault(stamp_ns, wire_ns)
 
     with running_payload() as payload, _driver(payload, DriverListener(command_written=keep)) as driver:
         _until(lambda: driver.arm(True).done, 'the driver does not arm')

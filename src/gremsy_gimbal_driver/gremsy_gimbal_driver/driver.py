@@ -28,7 +28,7 @@ from gremsy_gimbal_driver.calibration.calibration_run import CalibrationRun
 from gremsy_gimbal_driver.deadman.deadman_briefing import DeadmanBriefing
 from gremsy_gimbal_driver.deadman.deadman_guard import BEATS_PER_TIME_TO_LIVE, DeadmanGuard
 from gremsy_gimbal_driver.device.gimbal_device import DeviceReport, GimbalDevice, StatusMessage
-from gremsy_gimbal_driver.driver_listener import DriverListener, GimbalView, WrittenCommand
+from gremsy_gimbal_driver.driver_listener import DriverListener, GimbalView
 from gremsy_gimbal_driver.driver_status import DriverStatus
 from gremsy_gimbal_driver.gimbal_driver_parameters import GimbalDriverParameters
 from gremsy_gimbal_driver.goals.goal import AngleGoal, GoalPath, GoalProgress, GoalState
@@ -494,8 +494,7 @@ class GimbalDriver:
             return
         self._written += 1
         if output.rests_on_ns is not None and output.rates_rad_s is not None:
-            written = WrittenCommand(output.rests_on_ns, self._clock().ros_ns, output.rates_rad_s)
-            self._listener.command_written(written)
+            self._listener.command_written(output.rests_on_ns, output.rates_rad_s, self._clock().ros_ns)
 
     def _wait_for_rest(self) -> None:
         end = time.monotonic() + _REST_PATIENCE_S

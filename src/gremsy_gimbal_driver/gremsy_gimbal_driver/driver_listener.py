@@ -14,25 +14,11 @@ from gremsy_gimbal_driver.attitude.level_frame import LevelReference
 from gremsy_gimbal_driver.calibration.calibration_result import CalibrationResult
 from gremsy_gimbal_driver.goals.goal import GoalProgress
 from gremsy_gimbal_driver.mavlink.mavlink_events import AttitudeStatus
+from gremsy_gimbal_driver.motion.motion_output import Pair
 
 
 def _ignore(*_: object) -> None:
     return None
-
-
-@dataclass(frozen=True, slots=True)
-class WrittenCommand:
-    """One rate command on its way.
-
-    Attributes:
-        stamp_ns: of the image that the command rests on; repeats carry the same.
-        wire_ns: ROS time right after the bytes were handed to the link.
-        rates_rad_s: azimuth and tilt as commanded, after the plant's inverse.
-    """
-
-    stamp_ns: int
-    wire_ns: int
-    rates_rad_s: tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -66,7 +52,8 @@ class DriverListener:
         calibrated: a calibration ended well.
         say: a sentence about what is wrong.
         inform: a sentence about what is well.
-        command_written: a rate command's bytes were handed to the link.
+        command_written: a rate command's bytes were handed to the link: the stamp of the image that it rests on, which
+            repeats share, azimuth and tilt rate after the plant's inverse, and the ROS time right after.
     """
 
     view: Callable[[GimbalView], None] = _ignore
@@ -80,4 +67,4 @@ class DriverListener:
     calibrated: Callable[[CalibrationResult], None] = _ignore
     say: Callable[[str], None] = _ignore
     inform: Callable[[str], None] = _ignore
-    command_written: Callable[[WrittenCommand], None] = _ignore
+    command_written: Callable[[int, Pair, int], None] = _ignore

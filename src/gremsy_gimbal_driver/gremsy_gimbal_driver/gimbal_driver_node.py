@@ -36,14 +36,14 @@ from gremsy_gimbal_driver.calibration.calibration_file import (
 )
 from gremsy_gimbal_driver.calibration.calibration_result import CalibrationResult
 from gremsy_gimbal_driver.driver import GimbalDriver
-from gremsy_gimbal_driver.driver_listener import DriverListener, GimbalView, WrittenCommand
+from gremsy_gimbal_driver.driver_listener import DriverListener, GimbalView
 from gremsy_gimbal_driver.gimbal_driver_parameters import GimbalDriverParameters
 from gremsy_gimbal_driver.goals.frame_tree import FrameTree, TransformError
 from gremsy_gimbal_driver.goals.goal import GoalProgress
 from gremsy_gimbal_driver.links.link_uri import links_from_uris
 from gremsy_gimbal_driver.motion.command_arbiter import Answer, Source, ZoomArbiter
 from gremsy_gimbal_driver.motion.instant import Instant
-from gremsy_gimbal_driver.motion.motion_output import GimbalMode
+from gremsy_gimbal_driver.motion.motion_output import GimbalMode, Pair
 from gremsy_gimbal_driver.motion.notices import Notices
 from gremsy_gimbal_driver.payload import payload_requests as requests
 from gremsy_gimbal_driver.payload.payload_parameters import CAMERA_SETTINGS
@@ -415,16 +415,10 @@ class GimbalDriverNode(SuiteNode[GimbalDriverParameters]):
             f'The calibration is in use and in {path.absolute()}: give it as a parameters file at the next start.'
         )
 
-    def _trace_command(self, written: WrittenCommand) -> None:
-        azimuth, tilt = written.rates_rad_s
-        self.trace.event(
-            'command',
-            written.stamp_ns,
-            azimuth_rate_rad_s=azimuth,
-            tilt_rate_rad_s=tilt,
-            wire_ns=written.wire_ns,
-        )
-        self.diagnostics.stage('command').record(written.wire_ns - written.stamp_ns)
+    def _trace_command(self, stamp_ns: int, rates_rad_s: Pair, wire_ns: int) -> None:
+        azimuth, tilt = rates_rad_s
+        self.trace.event('command', stamp_ns, azimuth_rate_rad_s=azimuth, tilt_rate_rad_s=tilt, wire_ns=wire_ns)
+        self.diagnostics.stage('command').record(wire_ns - stamp_ns)
 
 
 def _of_source(source: str, topic: Topic[Any]) -> Topic[Any]:

@@ -9,9 +9,10 @@ import pytest
 
 from gremsy_common.types.gimbal_state import RateSetpoint
 from gremsy_gimbal_driver.goals.goal import AngleGoal
-from gremsy_gimbal_driver.motion.command_arbiter import CommandArbiter, HeldCommand, Refusal, Source, ZoomArbiter
+from gremsy_gimbal_driver.motion.command_arbiter import CommandArbiter, HeldCommand, Source, ZoomArbiter
 from gremsy_gimbal_driver.motion.instant import Instant
 from gremsy_gimbal_driver.motion.motion_parameters import MotionParameters
+from gremsy_gimbal_driver.motion.notices import RefusalReason
 
 MS = 1_000_000
 S = 1000 * MS
@@ -90,7 +91,7 @@ def test_a_refused_command_ends_what_its_own_source_asked_and_nothing_of_another
     arbiter = CommandArbiter(MotionParameters())
     offered(arbiter, Source.OPERATOR, 0)
     tracker = offered(arbiter, Source.TRACKER, 0)
-    assert isinstance(arbiter.offer(Source.OPERATOR, rate(1, float('nan')), at(1)), Refusal)
+    assert isinstance(arbiter.offer(Source.OPERATOR, rate(1, float('nan')), at(1)), RefusalReason)
     assert arbiter.chosen(at(2)) == tracker
 
 
@@ -99,7 +100,7 @@ def test_a_goal_of_a_lower_source_is_refused_within_the_lease_of_a_higher():
     offered(arbiter, Source.OPERATOR, 0)
     goal = AngleGoal(0.1, 0.0, 5.0)
     refusal = arbiter.offer(Source.OTHER, goal, at(600))
-    assert isinstance(refusal, Refusal)
+    assert isinstance(refusal, RefusalReason)
     assert refusal.sentence == 'An angle goal from another source was refused: the operator holds control.'
     assert isinstance(arbiter.offer(Source.OTHER, goal, at(700)), HeldCommand)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -24,6 +24,7 @@ from gremsy_common.timing.timed_history import TimedHistory
 from gremsy_common.types.attitude_screen import VEHICLE_LIMITS, fault_of
 from gremsy_common.types.gimbal_state import VehicleAttitude
 from gremsy_gimbal_driver.motion.instant import nanoseconds
+from gremsy_gimbal_driver.motion.notices import RefusalReason
 
 Array = NDArray[np.float64]
 
@@ -44,14 +45,6 @@ def heading(earth_from_vehicle_wxyz: ArrayLike) -> float | None:
     return math.atan2(float(forward[1]), float(forward[0]))
 
 
-@dataclass(frozen=True, slots=True)
-class VehicleRefusal:
-    """Why a sample was not taken: a key to count by and a sentence for the log."""
-
-    kind: str
-    sentence: str
-
-
 class VehicleHistory:
     """Keeps what came of the vehicle's attitude. For one thread, or under a lock.
 
@@ -64,7 +57,7 @@ class VehicleHistory:
         self._samples: TimedHistory[VehicleAttitude] = TimedHistory(most=_KEPT)
         self.counts: Counter[str] = Counter()
 
-    def take(self, sample: VehicleAttitude, now_ros_ns: int) -> VehicleRefusal | None:
+    def take(self, sample: VehicleAttitude, now_ros_ns: int) -> RefusalReason | None:
         """Keep a sample, or say why not."""
         refusal = self._refusal(sample, now_ros_ns)
         if refusal is not None:
@@ -78,7 +71,7 @@ class VehicleHistory:
                 self._samples.clear()
             elif sample.stamp_ns <= newest.stamp_ns:
                 self.counts['vehicle_not_newer'] += 1
-                return VehicleRefusal('vehicle_not_newer', 'A vehicle attitude was ignored: a newer one came before.')
+                return RefusalReason('vehicle_not_newer', 'A vehicle attitude was ignored: a newer one came before.')
         self._samples.put(sample.stamp_ns, sample)
         return None
 
@@ -115,22 +108,22 @@ class VehicleHistory:
             return before
         return _after(before, stamp_ns) if after is None else _between(before, after, stamp_ns)
 
-    def _refusal(self, sample: VehicleAttitude, now_ros_ns: int) -> VehicleRefusal | None:
+    def _refusal(self, sample: VehicleAttitude, now_ros_ns: int) -> RefusalReason | None:
         norm = float(np.linalg.norm(sample.earth_from_vehicle_wxyz))
         if fault_of(norm, (), VEHICLE_LIMITS) is not None:
-            return VehicleRefusal(
+            return RefusalReason(
                 'vehicle_not_a_rotation',
                 'A vehicle attitude was refused: its orientation is not a unit quaternion of finite numbers.',
             )
         age_ns = now_ros_ns - sample.stamp_ns
         if age_ns > nanoseconds(self._age_limit_s):
-            return VehicleRefusal(
+            return RefusalReason(
                 'vehicle_too_old',
                 f'A vehicle attitude was refused: its stamp is {age_ns * 1e-9:.2f} s old, the limit is '
                 f'{self._age_limit_s:g} s; synchronise the clocks.',
             )
         if age_ns < -_FUTURE_LIMIT_NS:
-            return VehicleRefusal(
+            return RefusalReason(
                 'vehicle_from_the_future',
                 f'A vehicle attitude was refused: its stamp is {-age_ns * 1e-9:.2f} s ahead of this machine; '
                 'synchronise the clocks.',

@@ -8,13 +8,13 @@ import math
 from gremsy_gimbal_driver.goals.goal import AngleGoal, GoalPath, GoalProgress, GoalState
 from gremsy_gimbal_driver.goals.goal_run import GOAL, HOME, GoalRun
 from gremsy_gimbal_driver.motion.angle_path import AngleProfile, AngleTrust
-from gremsy_gimbal_driver.motion.command_arbiter import HeldCommand, Refusal, Source
+from gremsy_gimbal_driver.motion.command_arbiter import HeldCommand, Source
 from gremsy_gimbal_driver.motion.instant import Instant
 from gremsy_gimbal_driver.motion.limits import AXES, AngleLimits
 from gremsy_gimbal_driver.motion.motion_output import Pair
 from gremsy_gimbal_driver.motion.motion_parameters import MotionParameters
 from gremsy_gimbal_driver.motion.motion_writer import Motion
-from gremsy_gimbal_driver.motion.notices import Notices, Say
+from gremsy_gimbal_driver.motion.notices import Notices, RefusalReason, Say
 
 # An action server asks some times a second, and a source may stream goals at 50 Hz.
 _REMEMBERED = 64
@@ -57,11 +57,11 @@ class GoalControl:
         self._trust.restarted()
         self._said_ignored = False
 
-    def refusal(self, source: Source, goal: AngleGoal, measured_rad: Pair) -> Refusal | None:
+    def refusal(self, source: Source, goal: AngleGoal, measured_rad: Pair) -> RefusalReason | None:
         """Why it may not be gone to from here."""
         empty = self._limits.empty_axis()
         if empty is not None:
-            return Refusal(
+            return RefusalReason(
                 'no_angle_left',
                 f'An angle goal from {source.who} was refused: our limits of the {empty} and the '
                 "device's leave no angle at all; correct the soft limits.",
@@ -69,7 +69,7 @@ class GoalControl:
         for axis, wanted, measured in zip(AXES, self._wanted(goal, measured_rad), measured_rad, strict=True):
             jump = 0.0 if wanted is None else abs(wanted - measured)
             if jump > self._parameters.max_jump_rad:
-                return Refusal(
+                return RefusalReason(
                     'jump',
                     f'An angle goal from {source.who} was refused: its {axis} is {jump:.2f} rad '
                     f'({math.degrees(jump):.0f} degrees) from where the camera looks, `max_jump_rad` is '

@@ -16,6 +16,7 @@ from gremsy_common.types.gimbal_state import RateSetpoint
 from gremsy_gimbal_driver.goals.goal import AngleGoal
 from gremsy_gimbal_driver.motion.instant import Instant, nanoseconds
 from gremsy_gimbal_driver.motion.motion_parameters import MotionParameters
+from gremsy_gimbal_driver.motion.notices import RefusalReason
 
 Wish = RateSetpoint | AngleGoal
 
@@ -41,14 +42,6 @@ class Source(IntEnum):
     def who(self) -> str:
         """As it is written in a sentence."""
         return 'another source' if self is Source.OTHER else f'the {self.word}'
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """Why a command was not taken: a key to count by and a sentence for the log."""
-
-    kind: str
-    sentence: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +76,7 @@ class CommandArbiter:
         self._held: dict[Source, HeldCommand] = {}
         self._number = 0
 
-    def offer(self, source: Source, wish: Wish, now: Instant) -> HeldCommand | Refusal:
+    def offer(self, source: Source, wish: Wish, now: Instant) -> HeldCommand | RefusalReason:
         """Take a command, or say why not. A refused command also ends what its source had asked before.
 
         A setpoint of a lower source is taken and waits, since another follows soon; a goal of one is refused.
@@ -99,12 +92,12 @@ class CommandArbiter:
         self._held[source] = held
         return held
 
-    def shut_out(self, source: Source, what: str, now: Instant) -> Refusal | None:
+    def shut_out(self, source: Source, what: str, now: Instant) -> RefusalReason | None:
         """Why this source may not ask for `what` now: a higher one holds control."""
         holder = self.holder(now)
         if holder is None or holder <= source:
             return None
-        return Refusal('shut_out', f'{what} from {source.who} was refused: {holder.who} holds control.')
+        return RefusalReason('shut_out', f'{what} from {source.who} was refused: {holder.who} holds control.')
 
     def chosen(self, now: Instant) -> HeldCommand | None:
         """The command that moves the gimbal now; None where nobody's does."""
@@ -147,22 +140,22 @@ class CommandArbiter:
         expires_ns = self.expires_ns(held, now)
         return expires_ns is None or now.monotonic_ns < expires_ns
 
-    def _refusal(self, source: Source, wish: Wish, now: Instant) -> Refusal | None:
+    def _refusal(self, source: Source, wish: Wish, now: Instant) -> RefusalReason | None:
         if isinstance(wish, AngleGoal):
             return self._goal_refusal(f'An angle goal from {source.who}', wish, now)
         who = f'A rate command from {source.who}'
         if not (math.isfinite(wish.azimuth_rate_rad_s) and math.isfinite(wish.tilt_rate_rad_s)):
-            return Refusal('not_finite', f'{who} was refused: its rates are not finite numbers.')
+            return RefusalReason('not_finite', f'{who} was refused: its rates are not finite numbers.')
         return self._frame_refusal(who, wish.frame_id, 'rates') or self._age_refusal(who, wish.stamp_ns, now)
 
-    def _goal_refusal(self, who: str, goal: AngleGoal, now: Instant) -> Refusal | None:
+    def _goal_refusal(self, who: str, goal: AngleGoal, now: Instant) -> RefusalReason | None:
         angles = [each for each in (goal.azimuth_rad, goal.tilt_rad) if each is not None]
         if not angles:
-            return Refusal('no_angle', f'{who} was refused: it names neither an azimuth nor a tilt.')
+            return RefusalReason('no_angle', f'{who} was refused: it names neither an azimuth nor a tilt.')
         if not all(map(math.isfinite, angles)):
-            return Refusal('not_finite', f'{who} was refused: its angles are not finite numbers.')
+            return RefusalReason('not_finite', f'{who} was refused: its angles are not finite numbers.')
         if not (math.isfinite(goal.timeout_s) and goal.timeout_s > 0.0 and goal.hold_s >= 0.0):
-            return Refusal(
+            return RefusalReason(
                 'bad_timeout',
                 f'{who} was refused: a time-out of {goal.timeout_s:g} s and a hold of {goal.hold_s:g} s make no sense.',
             )
@@ -171,24 +164,24 @@ class CommandArbiter:
             refusal = self._age_refusal(who, goal.stamp_ns, now)
         return refusal
 
-    def _frame_refusal(self, who: str, frame_id: str, what: str) -> Refusal | None:
+    def _frame_refusal(self, who: str, frame_id: str, what: str) -> RefusalReason | None:
         frame = self._parameters.level_frame
         if frame_id == frame:
             return None
-        return Refusal(
+        return RefusalReason(
             'wrong_frame', f"{who} was refused: it is in the frame '{frame_id}', {what} must be in '{frame}'."
         )
 
-    def _age_refusal(self, who: str, stamp_ns: int, now: Instant) -> Refusal | None:
+    def _age_refusal(self, who: str, stamp_ns: int, now: Instant) -> RefusalReason | None:
         age_s = (now.ros_ns - stamp_ns) * 1e-9
         if age_s >= self._parameters.age_limit_s:
-            return Refusal(
+            return RefusalReason(
                 'too_old',
                 f'{who} was refused: its stamp is {_duration(age_s)} old, the limit is '
                 f'{self._parameters.age_limit_s:g} s; stamp it with the time of the image it was computed from.',
             )
         if age_s < -_FUTURE_LIMIT_S:
-            return Refusal(
+            return RefusalReason(
                 'from_the_future',
                 f'{who} was refused: its stamp is {_duration(-age_s)} ahead of this machine; synchronise the clocks.',
             )

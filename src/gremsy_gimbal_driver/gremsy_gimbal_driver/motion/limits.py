@@ -96,28 +96,20 @@ class AngleLimits:
         self._bounds = (bounds(0), bounds(1))
 
 
-@dataclass(frozen=True, slots=True)
-class LimitedRates:
-    """What may be commanded now.
+class RateLimiter:
+    """How fast it may turn now; remembers the last commanded rates for the acceleration limit.
 
     Attributes:
-        rates_rad_s: azimuth, tilt.
-        clamped: which limits took effect, of `rate`, `azimuth_limit`, `tilt_limit`.
-        ramping: whether the acceleration limit still holds the rate back.
+        clamped: which limits took effect last, of `rate`, `azimuth_limit`, `tilt_limit`.
+        ramping: whether the acceleration limit still held the rate back.
     """
-
-    rates_rad_s: Pair
-    clamped: tuple[str, ...]
-    ramping: bool
-
-
-class RateLimiter:
-    """How fast it may turn now; remembers the last commanded rates for the acceleration limit."""
 
     def __init__(self, parameters: MotionParameters, limits: AngleLimits) -> None:
         self._parameters = parameters
         self._limits = limits
         self._last: Pair = (0.0, 0.0)
+        self.clamped: set[str] = set()
+        self.ramping = False
 
     @property
     def rates_rad_s(self) -> Pair:
@@ -128,28 +120,27 @@ class RateLimiter:
         """The gimbal was told to turn so by other means: by angles, or to stand still."""
         self._last = rates_rad_s
 
-    def limit(self, wanted_rad_s: Pair, angles_rad: Pair, elapsed_s: float) -> LimitedRates:
+    def limit(self, wanted_rad_s: Pair, angles_rad: Pair, elapsed_s: float) -> Pair:
         """Limit the wanted rates, `elapsed_s` after the last ones were commanded, with the camera at these angles."""
-        clamped: list[str] = []
+        self.clamped, self.ramping = set(), False
         largest = self._parameters.max_rate_rad_s
         change = self._parameters.max_acceleration_rad_s2 * elapsed_s
         result = []
-        ramping = False
         for wanted, angle, last, axis, (low, high) in zip(
             wanted_rad_s, angles_rad, self._last, AXES, self._limits.ranges, strict=True
         ):
             rate = min(max(wanted, -largest), largest)
             if rate != wanted:
-                clamped.append('rate')
+                self.clamped.add('rate')
             ramped = min(max(rate, last - change), last + change)
-            ramping = ramping or ramped != rate
+            self.ramping |= ramped != rate
             # Towards a limit no faster than what is left allows; beyond it only back. After the ramp, so that an
             # acceleration limit cannot carry the camera over an angle limit.
             upper = max(0.0, (high - angle) * _LIMIT_GAIN_S)
             lower = min(0.0, (low - angle) * _LIMIT_GAIN_S)
             safe = min(max(ramped, lower), upper)
             if safe != ramped:
-                clamped.append(f'{axis}_limit')
+                self.clamped.add(f'{axis}_limit')
             result.append(safe)
         self._last = (result[0], result[1])
-        return LimitedRates(self._last, tuple(clamped), ramping)
+        return self._last

@@ -14,14 +14,14 @@ from gremsy_common.types.gimbal_state import RateSetpoint
 from gremsy_gimbal_driver.goals.goal import AngleGoal, GoalProgress
 from gremsy_gimbal_driver.goals.goal_control import GoalControl
 from gremsy_gimbal_driver.motion.attitude_guard import AttitudeGuard
-from gremsy_gimbal_driver.motion.command_arbiter import Answer, CommandArbiter, HeldCommand, Refusal, Source
+from gremsy_gimbal_driver.motion.command_arbiter import Answer, CommandArbiter, HeldCommand, Source
 from gremsy_gimbal_driver.motion.instant import Instant, nanoseconds
 from gremsy_gimbal_driver.motion.limits import AngleLimits, Range
 from gremsy_gimbal_driver.motion.mode_machine import ModeMachine, ModeStatus
 from gremsy_gimbal_driver.motion.motion_output import GimbalMode, MotionOutput, Pair, no_such_mode
 from gremsy_gimbal_driver.motion.motion_parameters import MotionParameters
 from gremsy_gimbal_driver.motion.motion_writer import Motion, MotionWriter
-from gremsy_gimbal_driver.motion.notices import Notices, Say
+from gremsy_gimbal_driver.motion.notices import Notices, RefusalReason, Say
 from gremsy_gimbal_driver.motion.plant_inverse import MeasuredPlant
 
 __all__ = ['Answer', 'ControlState', 'MotionControl']
@@ -193,7 +193,7 @@ class MotionControl:
             self._notices.counts['disarmed'] += 1
             return False
         taken = self._motors_off(f'A rate command from {source.who}') or self._arbiter.offer(source, setpoint, now)
-        if isinstance(taken, Refusal):
+        if isinstance(taken, RefusalReason):
             self._refuse(source, taken)
             return False
         self._accepted(source)
@@ -351,7 +351,7 @@ class MotionControl:
         )
         if isinstance(taken, HeldCommand):
             taken = self._goals.refusal(source, goal, angles) or taken
-        if isinstance(taken, Refusal):
+        if isinstance(taken, RefusalReason):
             return Answer(False, self._refuse(source, taken))
         self._accepted(source)
         self._goals.begin(taken, angles, home)
@@ -365,29 +365,31 @@ class MotionControl:
             return Answer(False, f'{what}: no attitude comes from the gimbal; check its link and power.')
         return None
 
-    def _motors_off(self, what: str) -> Refusal | None:
+    def _motors_off(self, what: str) -> RefusalReason | None:
         if self._modes.wanted is not GimbalMode.OFF:
             return None
-        return Refusal('motors_off', f'{what} was refused: the mode is off, the motors with it; change the mode first.')
+        return RefusalReason(
+            'motors_off', f'{what} was refused: the mode is off, the motors with it; change the mode first.'
+        )
 
-    def _mode_unsettled(self, what: str, now: Instant) -> Refusal | None:
+    def _mode_unsettled(self, what: str, now: Instant) -> RefusalReason | None:
         """Angles of one mode's frame must never be used in the other's: 3 degrees became 202 (gimbal.md 1.9)."""
         if not self._modes.settling(now.monotonic_ns):
             return None
         reported, wanted = self._modes.status.reported, self._modes.wanted
         where = 'has just been sent to' if reported is None else f'is in mode {reported.value} and not yet in'
-        return Refusal(
+        return RefusalReason(
             'mode_unsettled', f'{what} was refused: the gimbal {where} mode {wanted.value}; ask again when it is.'
         )
 
-    def _homing_by_higher(self, source: Source) -> Refusal | None:
+    def _homing_by_higher(self, source: Source) -> RefusalReason | None:
         if not self._modes.homing or source >= self._mode_source:
             return None
-        return Refusal(
+        return RefusalReason(
             'shut_out', f'A command from {source.who} was refused: {self._mode_source.who} has sent the gimbal home.'
         )
 
-    def _refuse(self, source: Source, refusal: Refusal) -> str:
+    def _refuse(self, source: Source, refusal: RefusalReason) -> str:
         """A refused command ends what its source asked before."""
         self._notices.fault(refusal.kind, refusal.sentence)
         if self._goals.run is not None and self._goals.run.source is source:

@@ -128,14 +128,14 @@ class MotionWriter:
             self._streamer.wrote(now_ns, motion.key)
             return self._output(now_ns, rates_rad_s=self._raw(motion.rates_rad_s, angles_rad))
         limited = self._limiter.limit(motion.rates_rad_s, angles_rad, elapsed_s)
-        for kind in limited.clamped:
+        for kind in self._limiter.clamped:
             self._notices.fault(kind, self._clamp_sentence(kind))
-        self._notices.recovered(*({'rate', 'azimuth_limit', 'tilt_limit'} - set(limited.clamped)))
-        self._streamer.wrote(now_ns, motion.key, limited.ramping)
+        self._notices.recovered(*({'rate', 'azimuth_limit', 'tilt_limit'} - self._limiter.clamped))
+        self._streamer.wrote(now_ns, motion.key, self._limiter.ramping)
         if self._parameters.pulse_in_dead_zone:
-            rates = self._inverse.command(limited.rates_rad_s, self.zoom, elapsed_s)
+            rates = self._inverse.command(limited, self.zoom, elapsed_s)
         else:
-            rates = self._inverse.plant.nearest_command(limited.rates_rad_s, self.zoom)
+            rates = self._inverse.plant.nearest_command(limited, self.zoom)
         return self._output(now_ns, rates, rests_on_ns=motion.rests_on_ns)
 
     def _raw(self, rates_rad_s: Pair, angles_rad: Pair) -> Pair:

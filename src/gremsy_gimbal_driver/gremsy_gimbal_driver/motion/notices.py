@@ -5,8 +5,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import dataclass
 
 Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class RefusalReason:
+    """Why something was not taken: a key to count by and a sentence for the log."""
+
+    kind: str
+    sentence: str
 
 
 class Notices:
