@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from benchmarks.video.api.wire_tap import WireTap
 from gremsy_bringup.demo.demo_options import DemoOptions
 from gremsy_bringup.demo.demo_session import DemoSession
-from gremsy_bringup.describe.system_description import SimulatedPayload
+from gremsy_bringup.describe.system_description import PayloadStart
 from gremsy_bringup.supervise.free_ports import free_udp_port
 from gremsy_common.errors import SuiteError
 
@@ -68,7 +68,7 @@ def measure(_browser: object, folder: Path, seconds: float) -> dict[str, Any]:
         seconds: of a phase.
     """
     payload_port, tap_port = free_udp_port(), free_udp_port()
-    payload = SimulatedPayload(payload_port, f'{os.getpid()}-{secrets.token_hex(4)}', by_way_of=tap_port)
+    payload = PayloadStart(payload_port, f'{os.getpid()}-{secrets.token_hex(4)}', by_way_of=tap_port)
     options = DemoOptions(report=folder / 'demo', payload=payload, parameters={'web': {'lease_s': _LEASE_S}})
     with WireTap(tap_port, payload_port, folder / 'rates.bin') as tap:
         with DemoSession(options, _say) as session:

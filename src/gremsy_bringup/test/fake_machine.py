@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from gremsy_bringup.doctor.robot_machine import Outcome
+from gremsy_bringup.doctor.robot_machine import ProgramResult
 from gremsy_bringup.robot_doctor.host_view import Host, KernelClock, Owner, User
 from gremsy_bringup.robot_doctor.installation import find_installation
 from gremsy_bringup.robot_doctor.robot_view import Robot
@@ -35,7 +35,7 @@ class Machine:
 
     def __init__(self, root: Path):
         self.root = root
-        self.programs: dict[str, Outcome] = {}
+        self.programs: dict[str, ProgramResult] = {}
         self.pages: dict[str, tuple[int, str]] = {}
         self.asked: list[tuple[str, ...]] = []
         self.owners: dict[str, Owner] = {}
@@ -59,7 +59,7 @@ class Machine:
 
     def says(self, command: str, output: str = '', status: int | None = 0, errors: str = ''):
         """What a program says whose command line begins so."""
-        self.programs[command] = Outcome(status, output, errors)
+        self.programs[command] = ProgramResult(status, output, errors)
 
     def process(self, number: int, name: str, *open_files: str):
         self.file(f'/proc/{number}/comm', f'{name}\n')
@@ -73,11 +73,11 @@ class Machine:
             (self.root / 'src/docker' / name).mkdir(parents=True, exist_ok=True)
             self.owners[f'/src/docker/{name}'] = Owner(folders.get(name, 1000), 1000, 0o755)
 
-    def run(self, command: Sequence[str], timeout_s: float) -> Outcome:
+    def run(self, command: Sequence[str], timeout_s: float) -> ProgramResult:
         self.asked.append(tuple(command))
         words = ' '.join(command)
         best = max((known for known in self.programs if words.startswith(known)), key=len, default=None)
-        return self.programs[best] if best is not None else Outcome(127, '', 'No such file or directory')
+        return self.programs[best] if best is not None else ProgramResult(127, '', 'No such file or directory')
 
     def page(self, url: str, key: str) -> tuple[int, str]:
         return self.pages.get(url, (0, 'Connection refused'))

@@ -160,7 +160,7 @@ def test_a_level_of_the_log_is_changed_where_the_node_has_a_way(talker, ask):
         (['call', '/there/arm', '{date: true}'], 'There is no field "date": the message has data.'),
         (
             ['call', '/there/arm', '{data'],
-            '\'{data\' is no YAML (ParserError: while parsing a flow mapping): "{data: true}" is.',
+            '\'{data\' is not YAML (ParserError: while parsing a flow mapping): "{data: true}" is.',
         ),
         (
             ['call', '/there/arm', 'no_such_srvs/srv/X'],

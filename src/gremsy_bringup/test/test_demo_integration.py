@@ -22,7 +22,7 @@ import numpy as np
 import pytest
 from aiortc import MediaStreamTrack, RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 
-from gremsy_bringup.describe.system_description import SimulatedPayload
+from gremsy_bringup.describe.system_description import PayloadStart
 from gremsy_common.timing.trace import read_trace
 
 pytest.importorskip('vision_msgs.msg', reason='the workspace is not built: run ./gremsy setup')
@@ -264,7 +264,7 @@ def test_a_loop_that_is_killed_comes_back_and_is_armed_again(started: tuple[subp
 
 
 def test_a_payload_whose_port_is_in_use_takes_the_next_that_is_free() -> None:
-    port = SimulatedPayload().udp_port
+    port = PayloadStart().udp_port
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
         # Where another run on this machine has it already, it is in use all the same.
         with contextlib.suppress(OSError):

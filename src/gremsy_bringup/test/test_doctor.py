@@ -15,7 +15,7 @@ import pytest
 from gremsy_bringup.doctor import camera_checks, doctor_checks
 from gremsy_bringup.doctor.doctor_command import as_json, examine, verdict
 from gremsy_bringup.doctor.doctor_table import Check, table
-from gremsy_bringup.doctor.robot_machine import Outcome, ThisMachine
+from gremsy_bringup.doctor.robot_machine import DoctorMachine, ProgramResult
 from gremsy_common.installing import pip_install
 from gremsy_detector.backends.tensorrt.tensorrt_kinds import KINDS, Kind
 
@@ -25,7 +25,7 @@ class FakeMachine:
     """Answers from tables; `answers` maps a word in the probe's code to what the child ends with."""
 
     environment: Mapping[str, str] = field(default_factory=dict)
-    answers: dict[str, Outcome] = field(default_factory=dict)
+    answers: dict[str, ProgramResult] = field(default_factory=dict)
     modules: set[str] = field(default_factory=set)
     programs: dict[str, str] = field(default_factory=dict)
     device_files: dict[str, list[Path]] = field(default_factory=dict)
@@ -33,11 +33,11 @@ class FakeMachine:
     free: int = 10**12
     port_free: bool = True
 
-    def run_python(self, code: str, timeout_s: float = 20.0) -> Outcome:
+    def run_python(self, code: str, timeout_s: float = 20.0) -> ProgramResult:
         for word, outcome in self.answers.items():
             if word in code:
                 return outcome
-        return Outcome(1, '', "Traceback ...\nModuleNotFoundError: No module named 'nothing'")
+        return ProgramResult(1, '', "Traceback ...\nModuleNotFoundError: No module named 'nothing'")
 
     def has_module(self, name: str) -> bool:
         return name in self.modules
@@ -61,8 +61,8 @@ class FakeMachine:
         return self.port_free
 
 
-def says(**values: Any) -> Outcome:
-    return Outcome(0, 'a warning of some library\n' + json.dumps(values) + '\n', '')
+def says(**values: Any) -> ProgramResult:
+    return ProgramResult(0, 'a warning of some library\n' + json.dumps(values) + '\n', '')
 
 
 GPU = says(names=['NVIDIA Orin'], cuda='13.0')
@@ -95,13 +95,13 @@ def test_ros_from_the_system_and_from_wheels_are_told_apart() -> None:
 
 
 def test_a_cuda_driver_that_crashes_its_process_is_reported_not_suffered() -> None:
-    check = doctor_checks.gpu(FakeMachine(answers={'libcuda': Outcome(-11, '', '')}))
+    check = doctor_checks.gpu(FakeMachine(answers={'libcuda': ProgramResult(-11, '', '')}))
     assert (check.ok, check.found) == (False, 'the probe was ended by signal 11')
 
 
 def test_a_machine_without_an_nvidia_driver_says_so_in_words() -> None:
     said = 'OSError: libcuda.so.1: cannot open shared object file: No such file or directory'
-    check = doctor_checks.gpu(FakeMachine(answers={'libcuda': Outcome(1, '', said)}))
+    check = doctor_checks.gpu(FakeMachine(answers={'libcuda': ProgramResult(1, '', said)}))
     assert check.found == 'no NVIDIA driver (libcuda.so.1 is not here)'
 
 
@@ -119,8 +119,8 @@ def test_every_tensorrt_that_the_detector_would_take_is_found_and_not_loaded_whe
     # No other TensorRT, and no cuda-python, whatever is installed here.
     hide = f'import importlib.util as u; u.find_spec = lambda wanted: wanted if wanted == {name!r} else None'
 
-    class Without(ThisMachine):
-        def run_python(self, code: str, timeout_s: float = 20.0) -> Outcome:
+    class Without(DoctorMachine):
+        def run_python(self, code: str, timeout_s: float = 20.0) -> ProgramResult:
             return super().run_python(f'import sys; sys.path.insert(0, {str(tmp_path)!r}); {hide}\n{code}', timeout_s)
 
     check = getattr(doctor_checks, kind.name)(Without())
@@ -171,7 +171,7 @@ def test_footage_that_is_not_here_is_no_obstacle() -> None:
 
 
 def test_this_machine_is_asked_for_the_footage_by_the_name_that_the_module_has() -> None:
-    check = doctor_checks.footage(ThisMachine())
+    check = doctor_checks.footage(DoctorMachine())
     assert check.ok or check.found == 'not here yet'
 
 
@@ -269,17 +269,17 @@ def test_what_encodes_video_is_said_with_what_does_not(answer, expected):
 
 
 def test_this_machines_encoder_is_found_or_its_lack_explained():
-    check = camera_checks.video_out(ThisMachine())
+    check = camera_checks.video_out(DoctorMachine())
     assert check.found.startswith('encoded by ') if check.ok else 'No encoder for H.264 works here' in check.remedy
 
 
 def test_this_machine_is_asked_for_its_readers_by_the_names_that_the_modules_have() -> None:
-    check = camera_checks.network_cameras(ThisMachine())
+    check = camera_checks.network_cameras(DoctorMachine())
     assert 'opencv' in check.found
 
 
 def test_this_machine_is_asked_for_its_cameras_by_the_names_that_the_module_has() -> None:
-    check = camera_checks.cameras(ThisMachine())
+    check = camera_checks.cameras(DoctorMachine())
     assert check.ok or check.found == 'none' or check.lack == 'denied'
 
 
@@ -320,7 +320,7 @@ def test_json_is_one_object_with_the_verdict() -> None:
 
 
 def test_this_machine_is_examined_without_an_exception() -> None:
-    checks = examine(ThisMachine(), [doctor_checks.python, doctor_checks.disk, doctor_checks.udp_port])
+    checks = examine(DoctorMachine(), [doctor_checks.python, doctor_checks.disk, doctor_checks.udp_port])
     assert not any('could not look' in check.found for check in checks)
     assert checks[0].ok
 

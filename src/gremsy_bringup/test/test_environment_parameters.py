@@ -132,7 +132,7 @@ def test_a_number_that_is_none_is_named(name, value, sentence):
 def test_a_file_that_is_no_parameter_file_is_named(tmp_path, text):
     path = tmp_path / 'my_robot.yaml'
     path.write_text(text)
-    with pytest.raises(VariableError, match='is no parameter file: write'):
+    with pytest.raises(VariableError, match='is not a parameter file: write'):
         robot_file(path)
 
 

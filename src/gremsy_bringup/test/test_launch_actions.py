@@ -24,7 +24,7 @@ from launch.launch_context import LaunchContext
 from launch.launch_description_sources import get_launch_description_from_python_launch_file
 from launch_ros.actions import Node, PushRosNamespace
 
-from gremsy_bringup.describe.launch_actions import CannotRunError, LaunchLog, Refusal, suite_launch_description
+from gremsy_bringup.describe.launch_actions import CannotRunError, LaunchLog, LaunchRefusal, suite_launch_description
 from gremsy_bringup.describe.suite_arguments import SuiteArguments
 from gremsy_bringup.logs.log_reader import Marks
 from gremsy_bringup.logs.log_writer import LogWriter
@@ -172,7 +172,7 @@ def ended(status: int, name: str = 'loop_ir-2', pid: int = 1) -> ProcessExited:
 
 def test_a_process_that_refuses_its_first_start_ends_the_launch() -> None:
     with pytest.raises(CannotRunError) as refused:
-        Refusal().on_exit(ended(2), LaunchContext())
+        LaunchRefusal().on_exit(ended(2), LaunchContext())
     assert str(refused.value) == 'loop_ir-2 cannot run as configured; its own last words say why.'
 
 
@@ -183,7 +183,7 @@ def test_one_that_has_run_is_tried_again_until_it_can() -> None:
         executable=sys.executable, arguments=['-c', _KILLED_THEN_REFUSING, str(starts)], respawn=True, respawn_delay=0.1
     )
     service = LaunchService()
-    watched = RegisterEventHandler(OnProcessExit(target_action=process, on_exit=Refusal().on_exit))
+    watched = RegisterEventHandler(OnProcessExit(target_action=process, on_exit=LaunchRefusal().on_exit))
     service.include_launch_description(LaunchDescription([watched, process]))
 
     async def until_it_runs() -> int:
@@ -198,7 +198,7 @@ def test_one_that_has_run_is_tried_again_until_it_can() -> None:
 
 
 def test_one_that_has_run_is_said_to_be_tried_again() -> None:
-    refusal, context = Refusal(), LaunchContext()
+    refusal, context = LaunchRefusal(), LaunchContext()
     assert refusal.on_exit(ended(-9), context) == []
     (said,) = refusal.on_exit(ended(2), context)
     texts: list[Any] = [part.perform(context) for part in said.msg]

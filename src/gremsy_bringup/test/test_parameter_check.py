@@ -109,11 +109,11 @@ WRONG = {
     ),
     'a key twice': (
         TRACKER + 'max_rate_rad_s: 0.5\n    max_rate_rad_s: 0.6\n',
-        'FILE, line 4: `max_rate_rad_s` stands there twice, first in line 3: keep one of them.',
+        'FILE, line 4: `max_rate_rad_s` is given twice, first in line 3: keep one of them.',
     ),
     'a node twice': (
         of_node('/**/tracker') + of_node('/**/tracker'),
-        'FILE, line 4: `/**/tracker` stands there twice, first in line 1: keep one of them.',
+        'FILE, line 4: `/**/tracker` is given twice, first in line 1: keep one of them.',
     ),
 }
 

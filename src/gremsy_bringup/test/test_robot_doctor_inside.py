@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from gremsy_bringup.doctor.robot_machine import Outcome
+from gremsy_bringup.doctor.robot_machine import ProgramResult
 from gremsy_bringup.init.trials import Trial
 from gremsy_bringup.robot_doctor import suite_checks
 from gremsy_bringup.robot_doctor.suite_checks import Suite, cameras_in, gimbal, model_file, one_camera, other_nodes
@@ -33,7 +33,7 @@ class Nodes:
         self.names = names
 
     def run_python(self, code, timeout_s=20.0):
-        return Outcome(0, f'{{"nodes": {list(self.names)!r}}}\n'.replace("'", '"'), '')
+        return ProgramResult(0, f'{{"nodes": {list(self.names)!r}}}\n'.replace("'", '"'), '')
 
 
 @pytest.fixture

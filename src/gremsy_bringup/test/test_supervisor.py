@@ -91,6 +91,16 @@ def test_output_of_a_child_arrives_line_by_line_with_its_name(recorder: Recorder
     assert recorder.lines == [('talker', 'one'), ('talker', 'two')]
 
 
+def test_a_stop_on_request_says_what_it_waits_for_and_an_end_by_itself_does_not(recorder: Recorder) -> None:
+    slow, calm = ProcessSpec('slow', SLEEPER, grace_s=30.0), ProcessSpec('calm', SLEEPER)
+    with supervise(recorder, slow, calm):
+        recorder.wait_for(lambda: len(recorder.lines) == 2)
+    with supervise(recorder, ProcessSpec('short', python('pass'), restart=ONCE)) as supervisor:
+        assert supervisor.wait(PATIENCE_S)
+    stopping = [event.text for event in recorder.events if event.kind is EventKind.STOPPING]
+    assert stopping == ['Stopping slow, calm, which takes at most 30 s each.']
+
+
 def test_a_child_that_logs_without_end_takes_nobody_else_s_turn(recorder: Recorder) -> None:
     mad = python("while True: print('y' * 60)")
     with supervise(recorder, ProcessSpec('mad', mad), ProcessSpec('calm', SLEEPER)) as supervisor:

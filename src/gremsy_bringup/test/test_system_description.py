@@ -23,7 +23,7 @@ from gremsy_bringup.describe.suite_arguments import (
 from gremsy_bringup.describe.system_description import (
     GIMBAL_TOPICS,
     ROBOT_TOPICS,
-    SimulatedPayload,
+    PayloadStart,
     describe,
     process_specs,
     share_folder,
@@ -110,7 +110,7 @@ def test_words_of_the_command_line_become_arguments() -> None:
         ),
         (
             'setpoint_source:=ir',
-            "Argument `setpoint_source` is 'ir', which is no camera with a tracker: use one of eo.",
+            "Argument `setpoint_source` is 'ir', not a camera with a tracker: use one of eo.",
         ),
         (
             'namespace:=7up',
@@ -130,7 +130,7 @@ def test_a_wrong_argument_is_named_with_the_way_out(word: str, sentence: str) ->
     [
         (
             ['cameras:=eo:camera', 'setpoint_source:=eo'],
-            "Argument `setpoint_source` is 'eo', which is no camera with a tracker: none here has one, so leave it "
+            "Argument `setpoint_source` is 'eo', not a camera with a tracker: none here has one, so leave it "
             'out.',
         ),
         (
@@ -329,7 +329,7 @@ def test_a_simulation_with_a_robots_own_file_moves_the_simulated_gimbal(tmp_path
         '/robot/gimbal_driver:\n  ros__parameters: {link: "serial:///dev/ttyUSB0?baud=115200", second_link: "udp://a:1"}\n'
     )
     told = driver_parameters(tmp_path, sim=True, params_file=str(own))
-    assert (told['link'], told['second_link']) == (f'udp://127.0.0.1:{SimulatedPayload().udp_port}', '')
+    assert (told['link'], told['second_link']) == (f'udp://127.0.0.1:{PayloadStart().udp_port}', '')
 
 
 def parameters_of(node: str, parameters: type[Any], files: list[str]) -> Any:
@@ -409,14 +409,14 @@ def test_programs_run_in_this_interpreter(tmp_path: Path) -> None:
 def test_every_camera_of_a_simulation_sees_its_payload() -> None:
     sim = yaml.safe_load((share_folder() / 'config' / 'sim.yaml').read_text())
     assert sim['/**/camera']['ros__parameters']['source'] == 'sim:'
-    payload = SimulatedPayload(14999, 'payload-14999')
+    payload = PayloadStart(14999, 'payload-14999')
     description = describe(SuiteArguments(cameras='eo ir', sim=True), payload=payload)
     rings = [process.environment.get('GREMSY_TRUTH_RING') for process in description.processes]
     assert rings == ['payload-14999', 'payload-14999', None]
 
 
 def test_a_driver_goes_by_way_of_who_listens_to_the_wire() -> None:
-    payload = SimulatedPayload(14999, by_way_of=15000)
+    payload = PayloadStart(14999, by_way_of=15000)
     assert payload.program_arguments[:2] == ('--udp', '127.0.0.1:14999')
     assert payload.link == 'udp://127.0.0.1:15000'
 
@@ -464,7 +464,7 @@ def test_a_port_that_somebody_else_has_is_passed_over() -> None:
 
 def test_the_payloads_arguments_are_understood_by_its_program() -> None:
     sim_payload = pytest.importorskip('gremsy_gimbal_sim.sim_payload')
-    payload = SimulatedPayload(4567, 'ring-1', 'realistic')
+    payload = PayloadStart(4567, 'ring-1', 'realistic')
     given = sim_payload._parser().parse_args(payload.program_arguments)
     assert (given.udp, given.truth_ring, given.preset) == ('127.0.0.1:4567', 'ring-1', 'realistic')
 

@@ -37,7 +37,7 @@ from vision_msgs.msg import Detection2DArray
 
 from gremsy_bringup.describe.rviz_view import rviz_view
 from gremsy_bringup.describe.suite_arguments import SuiteArguments
-from gremsy_bringup.describe.system_description import SimulatedPayload, describe, process_specs
+from gremsy_bringup.describe.system_description import PayloadStart, describe, process_specs
 from gremsy_bringup.supervise.free_ports import free_udp_port
 from gremsy_bringup.supervise.supervisor import EventKind, ProcessEvent, Supervisor
 from gremsy_common.geometry import matrix_from_quaternion, quaternion_from_bearing
@@ -79,7 +79,7 @@ class Robot:
         self.namespace = namespace
         self.events: list[ProcessEvent] = []
         self.said: list[str] = []
-        payload = SimulatedPayload(free_udp_port(), f'test-{os.getpid()}-{secrets.token_hex(4)}')
+        payload = PayloadStart(free_udp_port(), f'test-{os.getpid()}-{secrets.token_hex(4)}')
         own = folder / 'own.yaml'
         values = {'source': f'sim:{footage}', 'rate_hz': 15.0}
         own.write_text(yaml.safe_dump({'/**/camera': {'ros__parameters': values}}))

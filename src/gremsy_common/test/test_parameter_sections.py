@@ -19,22 +19,22 @@ HEAD = '/**/node:\n  ros__parameters:\n'
     [
         (
             HEAD + '    a: [1, 2\n    b: 1\n',
-            "line 4, column 6: this is no YAML: while parsing a flow sequence that begins in line 3, expected ',' or "
+            "line 4, column 6: not YAML: while parsing a flow sequence that begins in line 3, expected ',' or "
             "']', but got ':'.",
         ),
         (
             '/**/node:\n\tros__parameters:\n',
-            "line 2, column 1: this is no YAML: while scanning for the next token, found character '\\t' that cannot "
-            'start any token (YAML is indented by spaces, never by tabs).',
+            "line 2, column 1: not YAML: while scanning for the next token, found character '\\t' that cannot "
+            'start any token (YAML is indented with spaces, never with tabs).',
         ),
         (
             HEAD + '    a: 1\n   b: 2\n',
-            'line 4, column 4: this is no YAML: while parsing a block mapping that begins in line 2, expected <block '
+            'line 4, column 4: not YAML: while parsing a block mapping that begins in line 2, expected <block '
             "end>, but found '<block mapping start>'.",
         ),
         (
             HEAD + "    a: 'open\n",
-            'line 4, column 1: this is no YAML: while scanning a quoted scalar that begins in line 3, found unexpected '
+            'line 4, column 1: not YAML: while scanning a quoted scalar that begins in line 3, found unexpected '
             'end of stream.',
         ),
         (
@@ -44,7 +44,7 @@ HEAD = '/**/node:\n  ros__parameters:\n'
         ('[' * 3000, 'nests deeper than a parameter file can: take brackets out.'),
         (
             'words\n',
-            'line 1: this is no parameter file: write a node, as `/**/camera:`, below it `ros__parameters:`.',
+            'line 1: not a parameter file: write a node, as `/**/camera:`, below it `ros__parameters:`.',
         ),
         (
             '/**/node:\n  a: 1\n',
@@ -74,9 +74,9 @@ HEAD = '/**/node:\n  ros__parameters:\n'
         ),
         (
             '/**/node: &same\n  ros__parameters: {a: 1}\n/**/other: *same\n',
-            'line 3: `/**/other` repeats another place (*NAME), which ROS does not take: write it out.',
+            'line 3: `/**/other` repeats another place (*NAME), which ROS does not accept: write it out.',
         ),
-        (HEAD + '    a: 1\n    a: 1\n', 'line 4: `a` stands there twice, first in line 3: keep one of them.'),
+        (HEAD + '    a: 1\n    a: 1\n', 'line 4: `a` is given twice, first in line 3: keep one of them.'),
     ],
 )
 def test_a_file_that_cannot_be_used(text: str, sentence: str, tmp_path: Path) -> None:
@@ -138,7 +138,7 @@ def test_values_are_those_that_the_nodes_get(written: str, value: object, tmp_pa
         ('a:=', "'-p a:=' has no value: write \"''\" for an empty text."),
         (
             'a:=[1',
-            "'-p a:=[1', line 1, column 3: this is no YAML: while parsing a flow sequence, expected ',' or ']', but "
+            "'-p a:=[1', line 1, column 3: not YAML: while parsing a flow sequence, expected ',' or ']', but "
             "got '<stream end>'.",
         ),
         ('a:=b: 2', "'-p a:=b: 2' gives a name with a value for a value: put it into quotes."),

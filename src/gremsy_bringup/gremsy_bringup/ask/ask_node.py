@@ -330,7 +330,7 @@ def _parsed(text: str, empty: Any = None) -> Any:
     try:
         value = yaml.safe_load(text)
     except yaml.YAMLError as error:
-        raise FieldError(f'{text!r} is no YAML ({one_line(error)}): "{{data: true}}" is.') from error
+        raise FieldError(f'{text!r} is not YAML ({one_line(error)}): "{{data: true}}" is.') from error
     if value is not None:
         return value
     return {} if empty is None else empty

@@ -13,7 +13,7 @@ PRESETS = ('ideal', 'gremsy', 'realistic', 'moving')
 def parser(path: Callable[[str], Path] = Path) -> argparse.ArgumentParser:
     """The command line; `path` checks a path more closely where that can be done."""
     made = argparse.ArgumentParser(prog='./gremsy demo', description='Follows a person in real footage, closed loop.')
-    made.add_argument('--video', metavar='FILE', help="footage to look at (default: Debian's vtest.avi)")
+    made.add_argument('--video', metavar='FILE', help="footage to play (default: Debian's vtest.avi)")
     made.add_argument(
         '--target',
         metavar='WHICH',

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from gremsy_bringup.describe.system_description import SimulatedPayload
+from gremsy_bringup.describe.system_description import PayloadStart
 from gremsy_camera.footage.footage import cache_directory, default_footage
 from gremsy_camera.footage.footage_reader import FootageReader
 from gremsy_common.errors import SuiteError
@@ -44,7 +44,7 @@ class DemoOptions:
     headless: bool = False
     preset: str = 'ideal'
     parameters: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    payload: SimulatedPayload | None = None
+    payload: PayloadStart | None = None
 
 
 def asked_target(word: str | None, target_class: str | None) -> TargetRequest:

@@ -27,7 +27,7 @@ from gremsy_bringup.describe.camera_choice import LOOP_NODES, RECORDER, STREAM
 from gremsy_bringup.describe.ros_network import RosNetwork, join_network
 from gremsy_bringup.describe.suite_arguments import SuiteArguments
 from gremsy_bringup.describe.system_description import (
-    SimulatedPayload,
+    PayloadStart,
     describe,
     process_specs,
     share_folder,
@@ -209,7 +209,7 @@ class DemoSession:
         self._domain.open()
         if self._shows_page:
             self.page_port = free_tcp_port(_PAGE_PORT)
-        payload = self.options.payload or SimulatedPayload(
+        payload = self.options.payload or PayloadStart(
             free_udp_port(), f'{os.getpid()}-{secrets.token_hex(4)}', self.options.preset
         )
         self.parameters_path.write_text(yaml.safe_dump(self._parameters(payload), sort_keys=False), encoding='utf-8')
@@ -232,7 +232,7 @@ class DemoSession:
             nodes = (*nodes, STREAM)
         return f'{CAMERA_NAME}:{"+".join(nodes)}'
 
-    def _parameters(self, payload: SimulatedPayload) -> dict[str, Any]:
+    def _parameters(self, payload: PayloadStart) -> dict[str, Any]:
         """By full node name: this run's own settings, then those of the options."""
         target = self.options.target
         own: dict[str, dict[str, Any]] = {

@@ -38,12 +38,12 @@ def parameters_of(
     """Both as the content of one parameter file.
 
     Args:
-        environment: Of the container; a variable that is empty is not there.
-        robot: What the robot's own file says, which wins over the environment.
+        environment: Of the container; an empty variable counts as unset.
+        robot: The content of the robot's own file, which wins over the environment.
         is_file: Whether a file is there.
 
     Raises:
-        VariableError: For a number that is none.
+        VariableError: For something else than a number.
     """
     said = {name: value for name, value in environment.items() if value}
     sections: Sections = {}
@@ -82,7 +82,7 @@ def parameters_of(
         keys_file=str(_KEYS) if is_file(_KEYS) else None,
         cameras=cameras,
     )
-    # A server that records is no viewer that the node would hear of.
+    # The node does not know of a server that records.
     put('/**/stream', when='always' if _RECORDING in profiles else None)
     return _over(sections, robot)
 
@@ -124,18 +124,19 @@ def robot_file(path: Path) -> dict[str, Any]:
     """Its content; empty where there is no file.
 
     Raises:
-        VariableError: It is no parameter file.
+        VariableError: It is not a parameter file.
     """
     if not path.is_file():
         return {}
     try:
         content = yaml.safe_load(path.read_text(encoding='utf-8'))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise VariableError(f'{path} cannot be read ({error}): mend it, or take it away.') from error
+        raise VariableError(f'{path} cannot be read ({error}): fix it, or remove it.') from error
     content = {} if content is None else content
     if not isinstance(content, dict) or not all(_is_section(each) for each in content.values()):
         raise VariableError(
-            f'{path} is no parameter file: write `/**/NODE:`, below it `ros__parameters:`, below that the parameters.'
+            f'{path} is not a parameter file: write `/**/NODE:`, below it `ros__parameters:`, and below that the '
+            'parameters.'
         )
     return content
 

@@ -1,15 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """`python -m gremsy_bringup.deployment.health_check`: what a container's HEALTHCHECK asks; the standard library alone.
 
-Healthy is a suite that can be operated: its page answers, and, where a key lets it ask, every process of it is heard.
-A camera that is unplugged or a gimbal that is off is said on the page and in /health/ready, and does not make the
-container unhealthy: starting it again would mend nothing. `--ready` asks for all of it, as a release does before the
+Healthy is a suite that can be operated: its page answers, and, where a key lets it ask, every process of it reports.
+A camera that is unplugged or a gimbal that is off is shown on the page and in /health/ready, and does not make the
+container unhealthy: a restart would not help. `--ready` asks for all of it, as a release does before the
 old one goes.
 """
 
 from __future__ import annotations
 
 import argparse
+import http.client
 import json
 import os
 import sys
@@ -21,7 +22,7 @@ from typing import Any
 
 _KEYS = Path('/run/secrets/gremsy_keys')
 _TIMEOUT_S = 3.0
-# A redirect, a proxy of the environment and a file:// are none of this question's business.
+# The page is asked itself: no proxy of the environment.
 _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
@@ -33,7 +34,7 @@ def key_of(environment: Mapping[str, str], keys: Path = _KEYS) -> str:
     try:
         lines = keys.read_text(encoding='utf-8').splitlines()
     except (OSError, UnicodeDecodeError):
-        # The page says what is wrong with the file; it is alive all the same.
+        # The page reports what is wrong with the file; it is alive all the same.
         return ''
     named = dict(line.split(':', 1) for line in lines if ':' in line and not line.lstrip().startswith('#'))
     return next((named[role].strip().strip('\'"') for role in ('view', 'control') if role in named), '')
@@ -54,26 +55,31 @@ def _is_dead(part: Mapping[str, Any]) -> bool:
 
 def ask(base: str, key: str, *, everything: bool, camera: str = '') -> str:
     """One sentence of what is wrong; empty where nothing is."""
+    status, text = ask_page(f'{base}/health', '')
+    if status == 200:
+        status, text = ask_page(f'{base}/health/ready', key)
     try:
-        _get(f'{base}/health', '')
-        status, content = _get(f'{base}/health/ready', key)
-    except (OSError, ValueError) as error:
-        return f'The page does not answer at {base} ({error}).'
-    parts = content.get('parts')
+        parts = json.loads(text).get('parts') if status in (200, 503) else None
+    except (ValueError, AttributeError):
+        status, text = 0, 'it does not answer in JSON'
+    if status not in (200, 503):
+        return f'The page does not answer at {base} ({f"HTTP status {status}" if status else text}).'
     if parts is None:
         return '' if status == 200 or not everything else 'Not ready; a key (API_KEY) would tell why.'
     return '; '.join(failing(parts, everything=everything, camera=camera))
 
 
-def _get(url: str, key: str) -> tuple[int, dict[str, Any]]:
+def ask_page(url: str, key: str) -> tuple[int, str]:
+    """Status and text of a response; status 0 and the reason where none came."""
     request = urllib.request.Request(url, headers={'Authorization': f'Bearer {key}'} if key else {})  # noqa: S310 -- ours
     try:
-        with _OPENER.open(request, timeout=_TIMEOUT_S) as answer:
-            return answer.status, json.load(answer)
+        with _OPENER.open(request, timeout=_TIMEOUT_S) as response:
+            return response.status, response.read().decode(errors='replace')
     except urllib.error.HTTPError as error:
-        if error.code != 503:
-            raise
-        return error.code, json.load(error)
+        return error.code, error.read().decode(errors='replace')
+    except (OSError, ValueError, http.client.HTTPException) as error:
+        # The last is for a server there that does not speak HTTP.
+        return 0, str(error)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

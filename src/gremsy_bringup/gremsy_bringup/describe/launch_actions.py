@@ -30,8 +30,8 @@ from gremsy_bringup.describe.starting import Starting
 from gremsy_bringup.describe.suite_arguments import SuiteArguments
 from gremsy_bringup.describe.system_description import (
     RESPAWN_DELAY_S,
+    PayloadStart,
     ProcessPlan,
-    SimulatedPayload,
     SystemDescription,
     ros_arguments,
 )
@@ -95,7 +95,9 @@ def _start(context: LaunchContext) -> list[Any]:
         log = LaunchLog(LogWriter(_show, JSON, description.namespace, said=_SAID), marks)
         log.take_over_screen()
         gathered = [handler for each in actions for handler in log.handlers(each)]
-    refusals = [RegisterEventHandler(OnProcessExit(target_action=each, on_exit=Refusal().on_exit)) for each in actions]
+    refusals = [
+        RegisterEventHandler(OnProcessExit(target_action=each, on_exit=LaunchRefusal().on_exit)) for each in actions
+    ]
     given_back = RegisterEventHandler(OnShutdown(on_shutdown=lambda _, __: starting.close()))
     network = [
         UnsetEnvironmentVariable(name) if value is None else SetEnvironmentVariable(name, value)
@@ -106,7 +108,7 @@ def _start(context: LaunchContext) -> list[Any]:
     return [given_back, *notices, *network, *gathered, *refusals, *actions, *viewer]
 
 
-class Refusal:
+class LaunchRefusal:
     """What follows when one process refuses its configuration: no start at all, or one more by `launch`'s respawn."""
 
     def __init__(self) -> None:
@@ -209,7 +211,7 @@ def _discovery_server(words: Sequence[str], common: Mapping[str, Any]) -> Node:
     )
 
 
-def _payload(payload: SimulatedPayload, common: Mapping[str, Any]) -> Node:
+def _payload(payload: PayloadStart, common: Mapping[str, Any]) -> Node:
     return Node(
         package='gremsy_gimbal_sim',
         executable='sim_payload',

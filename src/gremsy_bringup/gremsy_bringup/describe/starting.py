@@ -16,7 +16,7 @@ from gremsy_bringup.describe.parameter_check import refuse_wrong
 from gremsy_bringup.describe.ros_network import RosNetwork, network_of
 from gremsy_bringup.describe.suite_arguments import SuiteArguments
 from gremsy_bringup.describe.system_description import (
-    SimulatedPayload,
+    PayloadStart,
     SystemDescription,
     describe,
     share_folder,
@@ -26,7 +26,7 @@ from gremsy_bringup.logs.log_writer import TEXT, chosen_format
 from gremsy_bringup.supervise.this_machine import SHARED_MEMORY, lack_of_shared_memory, refuse_no_loopback
 from gremsy_common.claims import udp_port_claim
 
-_PAYLOAD = SimulatedPayload()
+_PAYLOAD = PayloadStart()
 _PAYLOADS_AT_ONCE = 100
 # Of each process, in config/fastdds_shm.xml and fastdds_local.xml.
 _SEGMENT_BYTES = 33_554_432
@@ -123,9 +123,9 @@ class Starting:
     ) -> None:
         self.close()
 
-    def _payload(self) -> SimulatedPayload | None:
+    def _payload(self) -> PayloadStart | None:
         if not self._arguments.sim:
             return None
         first = self._port.number == _PAYLOAD.udp_port
         ring = _PAYLOAD.truth_ring if first else f'{_PAYLOAD.truth_ring}-{self._port.number}'
-        return SimulatedPayload(self._port.number, ring)
+        return PayloadStart(self._port.number, ring)

@@ -20,59 +20,61 @@ _ROS_NAME = re.compile(r'[A-Za-z][A-Za-z0-9_]*(/[A-Za-z][A-Za-z0-9_]*)*')
 
 @dataclass(frozen=True)
 class SuiteArguments:
-    """What a user may say when starting the suite."""
+    """What a user may set when starting the suite."""
 
     DECLARES: ClassVar[str] = 'Argument'
 
     namespace: str = param(
         'robot',
-        doc="The robot's: its driver is in it, each camera in <namespace>/<camera>. It is within a namespace that is "
-        'pushed, unless it begins with /; / is none at all.',
+        doc='Namespace of the robot, for its driver; each camera is in <namespace>/<camera>. It is relative to a '
+        'pushed namespace unless it begins with /; / is the root.',
     )
     cameras: str = param(
         'eo',
-        doc='The cameras, apart by spaces or commas, each with its whole loop or, after a colon, the nodes it has, as '
-        "'eo ir:camera'; none for none.",
+        doc='The cameras, separated by spaces or commas, each with its whole loop or, after a colon, only some nodes, '
+        "as in 'eo ir:camera'; none for no camera.",
     )
     setpoint_source: str = param(
         '',
-        doc="The camera whose tracker moves the gimbal at first; empty takes params_file's, else the first that has a "
-        'tracker.',
+        doc="Camera whose tracker moves the gimbal at first; if empty, params_file's, else the first with a tracker.",
     )
-    gimbal: bool = param(True, doc='The gimbal driver; false for cameras that hang on no gimbal.')
+    gimbal: bool = param(True, doc='Start the gimbal driver; false for cameras without a gimbal.')
     params_file: str = param(
         '', doc='Parameter file that wins over the shipped config/gremsy.yaml; empty for none.', form=TextForm.PATH
     )
     allow_unknown_parameters: bool = param(
         False,
-        doc='Start although params_file names a node or a parameter that there is not here; it is said and not used. '
-        'false refuses such a file.',
+        doc='Start even if params_file names unknown nodes or parameters, which are reported and ignored; false '
+        'refuses such a file.',
     )
-    use_sim_time: bool = param(False, doc='Take the time from /clock.')
+    use_sim_time: bool = param(False, doc='Take time from /clock.')
     log_level: str = param(
-        'info', choices=('debug', 'info', 'warn', 'error', 'fatal'), doc='What the nodes log, at least.'
+        'info', choices=('debug', 'info', 'warn', 'error', 'fatal'), doc='Least severity that the nodes log.'
     )
     log_format: str = param(
         'auto',
         choices=('auto', 'text', 'json'),
-        doc='Lines for people, or one JSON object a line, those of other nodes (/rosout) too; `auto` is what '
-        'GREMSY_LOG_FORMAT says in the environment, and text without it.',
+        doc='Plain lines, or one JSON object per line, including the logs of other nodes (/rosout); `auto` follows '
+        'GREMSY_LOG_FORMAT in the environment, and is text without it.',
     )
-    use_respawn: bool = param(True, doc='Start a process again when it dies.')
-    composed: bool = param(True, doc="A camera's nodes in one process, frames by reference; false: a process a node.")
+    use_respawn: bool = param(True, doc='Restart a process that dies.')
+    composed: bool = param(
+        True, doc='Run the nodes of a camera in one process, passing frames by reference; false: one process per node.'
+    )
     one_loop: bool = param(
-        False, doc='All cameras in one process, which lets their detectors share a model; false: a process a camera.'
+        False,
+        doc='Run all cameras in one process, so that their detectors share a model; false: one process per camera.',
     )
-    sim: bool = param(False, doc='Simulated payload and cameras in place of hardware.')
+    sim: bool = param(False, doc='Simulated payload and cameras instead of hardware.')
     video: str = param(
         'auto',
         choices=('auto', 'builtin', 'mediamtx', 'none'),
-        doc="A camera's whole loop has the node that sends its video to a video server while somebody watches: to a "
-        'MediaMTX, which is started by other means, or to the built-in server. `auto` starts the latter with `web`, '
-        'unless MediaMTX is on PATH or its ports are taken; `none` leaves the node out too.',
+        doc='The video server that each camera sends its video to while somebody watches: a MediaMTX that is started '
+        'elsewhere, or the built-in server. `auto` starts the built-in one with `web`, unless MediaMTX is on PATH or '
+        'its ports are taken; `none` sends no video.',
     )
-    web: bool = param(False, doc="The operator's page and its API, at port 6783 of this machine.")
-    rviz: bool = param(False, doc='RViz with a view made for these cameras.')
+    web: bool = param(False, doc="Start the operator's page and its API, on port 6783 of this machine.")
+    rviz: bool = param(False, doc='Start RViz with a view made for these cameras.')
 
     def check(self) -> None:
         """Names and files.
@@ -108,7 +110,7 @@ class SuiteArguments:
         if self.setpoint_source and self.setpoint_source not in tracking:
             way_out = f'use one of {", ".join(tracking)}' if tracking else 'none here has one, so leave it out'
             raise ParameterError(
-                f"Argument `setpoint_source` is '{self.setpoint_source}', which is no camera with a tracker: {way_out}."
+                f"Argument `setpoint_source` is '{self.setpoint_source}', not a camera with a tracker: {way_out}."
             )
         if self.one_loop and not self.composed:
             raise ParameterError(

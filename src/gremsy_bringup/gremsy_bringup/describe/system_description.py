@@ -107,7 +107,7 @@ class ProcessPlan:
 
 
 @dataclass(frozen=True, slots=True)
-class SimulatedPayload:
+class PayloadStart:
     """How the simulated payload is started, and where driver and cameras find it.
 
     Attributes:
@@ -151,7 +151,7 @@ class SystemDescription:
     namespace: str
     processes: tuple[ProcessPlan, ...]
     parameters: tuple[Layer, ...]
-    payload: SimulatedPayload | None
+    payload: PayloadStart | None
     video_server: VideoServerPlan | None = None
     network: RosNetwork | None = None
     log_format: str = TEXT
@@ -177,7 +177,7 @@ def joined(*names: str) -> str:
 def describe(
     arguments: SuiteArguments,
     extra_parameter_files: Sequence[Path] = (),
-    payload: SimulatedPayload | None = None,
+    payload: PayloadStart | None = None,
     pushed_namespace: str = '',
     video_server: VideoServerPlan | None = None,
     network: RosNetwork | None = None,
@@ -196,7 +196,7 @@ def describe(
     """
     absolute = arguments.namespace.startswith('/')
     robot = joined(arguments.namespace) if absolute else joined(pushed_namespace, arguments.namespace)
-    simulated = (payload or SimulatedPayload()) if arguments.sim else None
+    simulated = (payload or PayloadStart()) if arguments.sim else None
     processes = _camera_processes(arguments, robot, simulated, network)
     return SystemDescription(
         arguments=arguments,
@@ -269,7 +269,7 @@ def process_specs(
 
 
 def _camera_processes(
-    arguments: SuiteArguments, robot: str, payload: SimulatedPayload | None, network: RosNetwork | None
+    arguments: SuiteArguments, robot: str, payload: PayloadStart | None, network: RosNetwork | None
 ) -> tuple[ProcessPlan, ...]:
     cameras = arguments.camera_choices
     remappings = tuple((topic, joined(robot, topic)) for topic in ROBOT_TOPICS)
@@ -319,7 +319,7 @@ def _layers(
     arguments: SuiteArguments,
     robot: str,
     extra_files: tuple[Path, ...],
-    payload: SimulatedPayload | None,
+    payload: PayloadStart | None,
     video_server: VideoServerPlan | None,
 ) -> tuple[Layer, ...]:
     config = share_folder() / 'config'
@@ -350,7 +350,7 @@ def _of_the_cameras(cameras: Sequence[CameraChoice]) -> Sections:
 
 
 def _of_the_arguments(
-    arguments: SuiteArguments, robot: str, payload: SimulatedPayload | None, files: Sequence[Path]
+    arguments: SuiteArguments, robot: str, payload: PayloadStart | None, files: Sequence[Path]
 ) -> Sections:
     """What holds whatever the files say; by the full name, which wins over every pattern."""
     driver: dict[str, object] = {}

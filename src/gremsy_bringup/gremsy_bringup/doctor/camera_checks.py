@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from gremsy_bringup.doctor.doctor_checks import Question, answer_of, why
 from gremsy_bringup.doctor.doctor_table import Check
-from gremsy_bringup.doctor.robot_machine import Machine
+from gremsy_bringup.doctor.robot_machine import DoctorMachine
 
 _CAMERAS_PROBE = """
 import dataclasses, json
@@ -14,7 +14,7 @@ print(json.dumps({'cameras': [dataclasses.asdict(found) for found in found_camer
 """
 
 
-def cameras(machine: Machine) -> Check:
+def cameras(machine: DoctorMachine) -> Check:
     """The kernel's cameras: what each offers, and whether this user may open it."""
     outcome = machine.run_python(_CAMERAS_PROBE)
     answer = answer_of(outcome)
@@ -56,7 +56,7 @@ print(json.dumps(answer))
 """
 
 
-def network_cameras(machine: Machine) -> Check:
+def network_cameras(machine: DoctorMachine) -> Check:
     """What reads `rtsp://`, and whether it tells when pictures were taken."""
     outcome = machine.run_python(_READERS_PROBE.format(names=_READERS))
     answer = answer_of(outcome)
@@ -85,7 +85,7 @@ except EncoderError as error:
 """
 
 
-def video_out(machine: Machine) -> Check:
+def video_out(machine: DoctorMachine) -> Check:
     """What encodes the video that an operator sees."""
     outcome = machine.run_python(_ENCODER_PROBE)
     answer = answer_of(outcome)

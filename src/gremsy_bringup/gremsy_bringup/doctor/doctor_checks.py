@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The questions of `./gremsy doctor`: one function each, from a `Machine` to one row of the table."""
+"""The questions of `./gremsy doctor`: one function each, from a `DoctorMachine` to one row of the table."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from gremsy_bringup.doctor.doctor_table import Check
-from gremsy_bringup.doctor.robot_machine import Machine, Outcome
+from gremsy_bringup.doctor.robot_machine import DoctorMachine, ProgramResult
 from gremsy_common.dds_settings import memory_for_images
 from gremsy_detector.backends.tensorrt.tensorrt_kinds import FULL, RTX, Kind
 
@@ -20,10 +20,10 @@ _NEEDED_DISK_BYTES = 2 * 1024**3
 _NEEDED_SHARED_MEMORY_BYTES = 128 * 1024**2
 
 
-Question = Callable[[Machine], Check]
+Question = Callable[[DoctorMachine], Check]
 
 
-def answer_of(outcome: Outcome) -> dict[str, Any] | None:
+def answer_of(outcome: ProgramResult) -> dict[str, Any] | None:
     """The JSON object on the child's last line; None when it failed."""
     lines = outcome.output.strip().splitlines()
     if outcome.status != 0 or not lines:
@@ -32,7 +32,7 @@ def answer_of(outcome: Outcome) -> dict[str, Any] | None:
     return answer
 
 
-def why(outcome: Outcome) -> str:
+def why(outcome: ProgramResult) -> str:
     """The end of a failed child in a few words."""
     if outcome.status is not None and outcome.status < 0:
         return f'the probe was ended by signal {-outcome.status}'
@@ -40,7 +40,7 @@ def why(outcome: Outcome) -> str:
     return lines[-1] if lines else f'the probe ended with status {outcome.status}'
 
 
-def python(machine: Machine) -> Check:
+def python(machine: DoctorMachine) -> Check:
     """Which interpreter."""
     outcome = machine.run_python(
         'import json, sys; print(json.dumps({"version": sys.version.split()[0], "at": sys.executable,'
@@ -53,7 +53,7 @@ def python(machine: Machine) -> Check:
     return Check('Python', answer['fit'], f'{answer["version"]} at {answer["at"]}', remedy, needed=True)
 
 
-def ros(machine: Machine) -> Check:
+def ros(machine: DoctorMachine) -> Check:
     """Which ROS 2, and from where."""
     outcome = machine.run_python('import json, rclpy; print(json.dumps({"at": rclpy.__file__}))')
     answer = answer_of(outcome)
@@ -65,7 +65,7 @@ def ros(machine: Machine) -> Check:
     return Check('ROS 2', True, f'{distribution}, {origin}', needed=True)
 
 
-def middleware(machine: Machine) -> Check:
+def middleware(machine: DoctorMachine) -> Check:
     """Which RMW, and whether it loads."""
     outcome = machine.run_python(
         'import json, rclpy; print(json.dumps({"rmw": rclpy.get_rmw_implementation_identifier()}))'
@@ -77,7 +77,7 @@ def middleware(machine: Machine) -> Check:
     return Check('Middleware', True, str(answer['rmw']), needed=True)
 
 
-def interfaces(machine: Machine) -> Check:
+def interfaces(machine: DoctorMachine) -> Check:
     """The message packages."""
     names = ('sensor_msgs', 'diagnostic_msgs', 'visualization_msgs', 'vision_msgs', 'tf2_msgs')
     missing = [name for name in names if not machine.has_module(name)]
@@ -87,7 +87,7 @@ def interfaces(machine: Machine) -> Check:
     return Check('Messages', True, ', '.join(names), needed=True)
 
 
-def launch(machine: Machine) -> Check:
+def launch(machine: DoctorMachine) -> Check:
     """`ros2 launch`."""
     if machine.program('ros2') and machine.has_module('launch_ros'):
         return Check('ros2 launch', True, 'present')
@@ -113,7 +113,7 @@ print(json.dumps({'cuda': f'{version.value // 1000}.{version.value % 1000 // 10}
 """
 
 
-def gpu(machine: Machine) -> Check:
+def gpu(machine: DoctorMachine) -> Check:
     """An NVIDIA GPU with its driver; asked in a child, since a broken driver may end the process."""
     outcome = machine.run_python(_CUDA_PROBE)
     answer = answer_of(outcome)
@@ -140,17 +140,17 @@ print(json.dumps(answer))
 """
 
 
-def tensorrt(machine: Machine) -> Check:
+def tensorrt(machine: DoctorMachine) -> Check:
     """The full TensorRT, or its lean or dispatch runtime."""
     return _tensorrt(machine, FULL, 'on a robot with an NVIDIA GPU')
 
 
-def tensorrt_rtx(machine: Machine) -> Check:
+def tensorrt_rtx(machine: DoctorMachine) -> Check:
     """TensorRT for RTX."""
     return _tensorrt(machine, RTX, 'on a PC with an RTX card')
 
 
-def _tensorrt(machine: Machine, kind: Kind, where: str) -> Check:
+def _tensorrt(machine: DoctorMachine, kind: Kind, where: str) -> Check:
     row = kind.title
     outcome = machine.run_python(_TENSORRT_PROBE.format(name=kind.name))
     answer = answer_of(outcome)
@@ -165,7 +165,7 @@ def _tensorrt(machine: Machine, kind: Kind, where: str) -> Check:
     return Check(row, True, f'{answer["title"]}, {does}')
 
 
-def onnx_runtime(machine: Machine) -> Check:
+def onnx_runtime(machine: DoctorMachine) -> Check:
     """ONNX Runtime and its providers."""
     outcome = machine.run_python(
         'import json; from gremsy_detector.backends.onnxruntime_providers import load_onnxruntime; '
@@ -191,7 +191,7 @@ print(json.dumps({'name': path.name, 'digest': digest, 'fit': digest == SHA256, 
 """
 
 
-def model(machine: Machine) -> Check:
+def model(machine: DoctorMachine) -> Check:
     """The shipped model: there, unchanged, and it opens."""
     outcome = machine.run_python(_MODEL_PROBE)
     answer = answer_of(outcome)
@@ -213,7 +213,7 @@ print(json.dumps({'path': str(found) if found else ''}))
 """
 
 
-def footage(machine: Machine) -> Check:
+def footage(machine: DoctorMachine) -> Check:
     """The demo's default video."""
     outcome = machine.run_python(_FOOTAGE_PROBE)
     answer = answer_of(outcome)
@@ -231,7 +231,7 @@ print(json.dumps({'version': av.__version__, 'codecs': sorted(av.codecs_availabl
 """
 
 
-def encoder(machine: Machine) -> Check:
+def encoder(machine: DoctorMachine) -> Check:
     """What the demo's film and the stream can be encoded with."""
     hardware = [
         name for name, pattern in (('NVENC', 'nvidia0'), ('V4L2 M2M', 'v4l2-nvenc')) if machine.devices(pattern)
@@ -248,7 +248,7 @@ def encoder(machine: Machine) -> Check:
     return Check('Video encoder', bool(present), f'PyAV {answer["version"]}: {present or "no H.264"}{aside}', remedy)
 
 
-def _device_row(machine: Machine, name: str, paths: list[Path], none_found: str) -> Check:
+def _device_row(machine: DoctorMachine, name: str, paths: list[Path], none_found: str) -> Check:
     if not paths:
         return Check(name, False, 'none', none_found)
     closed = [path for path in paths if not machine.may_read_and_write(path)]
@@ -261,7 +261,7 @@ def _device_row(machine: Machine, name: str, paths: list[Path], none_found: str)
     return Check(name, True, ', '.join(map(str, paths)))
 
 
-def serial_ports(machine: Machine) -> Check:
+def serial_ports(machine: DoctorMachine) -> Check:
     """Serial ports and whether this user may open them."""
     outcome = machine.run_python(
         'import json; from serial.tools import list_ports; '
@@ -274,7 +274,7 @@ def serial_ports(machine: Machine) -> Check:
     return _device_row(machine, 'Serial ports', sorted(map(Path, answer['ports'])), hint)
 
 
-def udp_port(machine: Machine) -> Check:
+def udp_port(machine: DoctorMachine) -> Check:
     """The simulated payload's UDP port."""
     if machine.udp_port_free(GIMBAL_UDP_PORT):
         return Check('UDP port', True, f'{GIMBAL_UDP_PORT} is free')
@@ -282,14 +282,14 @@ def udp_port(machine: Machine) -> Check:
     return Check('UDP port', False, f'{GIMBAL_UDP_PORT}, by another program', remedy, lack='in use')
 
 
-def disk(machine: Machine) -> Check:
+def disk(machine: DoctorMachine) -> Check:
     """Room for the environment and the reports."""
     free = machine.free_bytes(Path.cwd())
     remedy = '' if free >= _NEEDED_DISK_BYTES else f'Free {_NEEDED_DISK_BYTES / 1024**3:.0f} GiB.'
     return Check('Disk', not remedy, f'{free / 1024**3:.1f} GiB free', remedy, needed=True)
 
 
-def shared_memory(machine: Machine) -> Check:
+def shared_memory(machine: DoctorMachine) -> Check:
     """Room in /dev/shm for the truth ring and Fast DDS."""
     free = machine.free_bytes(Path('/dev/shm'))  # noqa: S108 - asked for its room, nothing is written
     enough = free >= _NEEDED_SHARED_MEMORY_BYTES
@@ -297,7 +297,7 @@ def shared_memory(machine: Machine) -> Check:
     return Check('Shared memory', enough, f'{free / 1024**2:.0f} MiB free in /dev/shm', remedy, needed=True)
 
 
-def image_memory(machine: Machine) -> Check:
+def image_memory(machine: DoctorMachine) -> Check:
     """Whether images get from a node that is started alone to other processes."""
     memory = memory_for_images(machine.environment)
     remedy = f'{memory.remedy[:1].upper()}{memory.remedy[1:]}.' if memory.remedy else ''

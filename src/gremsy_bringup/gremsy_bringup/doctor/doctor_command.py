@@ -18,11 +18,11 @@ from collections.abc import Sequence
 from gremsy_bringup.doctor.camera_checks import CAMERA_QUESTIONS
 from gremsy_bringup.doctor.doctor_checks import QUESTIONS, Question
 from gremsy_bringup.doctor.doctor_table import Check, ask_all, table
-from gremsy_bringup.doctor.robot_machine import Machine, ThisMachine
+from gremsy_bringup.doctor.robot_machine import DoctorMachine
 from gremsy_bringup.robot_doctor import robot_doctor_command
 
 
-def examine(machine: Machine, questions: Sequence[Question] = (*QUESTIONS, *CAMERA_QUESTIONS)) -> list[Check]:
+def examine(machine: DoctorMachine, questions: Sequence[Question] = (*QUESTIONS, *CAMERA_QUESTIONS)) -> list[Check]:
     """Ask every question; one that fails becomes a row that says so."""
     return ask_all(machine, questions)
 
@@ -58,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument('--json', action='store_true', help='print one JSON object instead of the table')
     parser.add_argument('--robot', action='store_true', help='the first-boot check of a robot (--robot --help)')
     options = parser.parse_args(words)
-    checks = examine(ThisMachine())
+    checks = examine(DoctorMachine())
     if options.json:
         print(as_json(checks))
     else:

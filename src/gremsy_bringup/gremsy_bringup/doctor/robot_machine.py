@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The outside world as `doctor` looks at it, in one seam so that a test can stand in for any machine."""
+"""The outside world as `doctor` sees it, in one place so that a test can stand in for any machine."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ import shutil
 import socket
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+
+_NOT_FOUND = 127
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class ProgramResult:
     """How a child process ended: `status` is negative for a signal, None when it ran past its time."""
 
     status: int | None
@@ -25,63 +26,40 @@ class Outcome:
     errors: str
 
 
-class Machine(Protocol):
-    """What the checks may ask."""
-
-    @property
-    def environment(self) -> Mapping[str, str]:
-        """Environment variables."""
-
-    def run_python(self, code: str, timeout_s: float = 20.0) -> Outcome:
-        """Run Python code in a child: drivers and their bindings may end the process that loads them."""
-
-    def has_module(self, name: str) -> bool:
-        """Whether a top-level module can be found; does not import it."""
-
-    def program(self, name: str) -> str | None:
-        """Where a program is, on PATH."""
-
-    def devices(self, pattern: str) -> list[Path]:
-        """Device files matching a pattern below /dev, sorted."""
-
-    def may_read_and_write(self, path: Path) -> bool:
-        """For this user."""
-
-    def group_of(self, path: Path) -> str:
-        """The group that owns a file."""
-
-    def free_bytes(self, path: Path) -> int:
-        """Free space for this user on the file system of `path`."""
-
-    def udp_port_free(self, port: int) -> bool:
-        """Whether a UDP port can be bound on all addresses."""
+def run_program(command: Sequence[str], timeout_s: float) -> ProgramResult:
+    """Run a program, in English; status 127 where there is none of that name."""
+    try:
+        done = subprocess.run(
+            list(command),
+            capture_output=True,
+            text=True,
+            errors='replace',
+            timeout=timeout_s,
+            check=False,
+            stdin=subprocess.DEVNULL,
+            env={**os.environ, 'LC_ALL': 'C'},
+        )
+    except subprocess.TimeoutExpired:
+        return ProgramResult(None, '', f'no answer within {timeout_s:.0f} s')
+    except OSError as error:
+        return ProgramResult(_NOT_FOUND, '', str(error))
+    return ProgramResult(done.returncode, done.stdout, done.stderr)
 
 
-class ThisMachine:
-    """The real one."""
+class DoctorMachine:
+    """What the checks may ask of this machine."""
 
     @property
     def environment(self) -> Mapping[str, str]:
         """Environment variables."""
         return os.environ
 
-    def run_python(self, code: str, timeout_s: float = 20.0) -> Outcome:
-        """Run Python code in a child of the same interpreter."""
-        try:
-            done = subprocess.run(
-                [sys.executable, '-c', code],
-                capture_output=True,
-                text=True,
-                timeout=timeout_s,
-                check=False,
-                stdin=subprocess.DEVNULL,
-            )
-        except subprocess.TimeoutExpired:
-            return Outcome(None, '', f'no answer within {timeout_s:.0f} s')
-        return Outcome(done.returncode, done.stdout, done.stderr)
+    def run_python(self, code: str, timeout_s: float = 20.0) -> ProgramResult:
+        """Run Python code in a child: drivers and their bindings may end the process that loads them."""
+        return run_program([sys.executable, '-c', code], timeout_s)
 
     def has_module(self, name: str) -> bool:
-        """Whether a top-level module can be found."""
+        """Whether a top-level module can be found; does not import it."""
         return importlib.util.find_spec(name) is not None
 
     def program(self, name: str) -> str | None:
@@ -89,7 +67,7 @@ class ThisMachine:
         return shutil.which(name)
 
     def devices(self, pattern: str) -> list[Path]:
-        """Device files below /dev."""
+        """Device files matching a pattern below /dev, sorted."""
         return sorted(Path('/dev').glob(pattern))
 
     def may_read_and_write(self, path: Path) -> bool:

@@ -16,16 +16,18 @@ class RecorderParameters(NodeParameters):
 
     path: str = param(
         'gremsy.mp4',
-        doc='The MP4 to write; a number is added to the name when the file exists; `~` is the home folder.',
+        doc='MP4 file to write; a number is added to its name if the file exists; `~` is the home folder.',
         form=TextForm.PATH,
     )
-    rate_hz: int = param(30, unit='Hz', low=1, high=120, doc="The film's constant frame rate.")
+    rate_hz: int = param(30, unit='Hz', low=1, high=120, doc='Constant frame rate of the film.')
 
     def check(self) -> None:
-        """A film needs a name.
+        """Refuse a path without a file name.
 
         Raises:
             ParameterError: for a path without one.
         """
         if Path(self.path).name in ('', '..') or self.path.endswith('/'):
-            raise ParameterError(f"Parameter `path` is '{self.path}', which names no file: write one, as gremsy.mp4.")
+            raise ParameterError(
+                f"Parameter `path` is '{self.path}', which names no file: give one, such as gremsy.mp4."
+            )

@@ -15,8 +15,8 @@ class ForeignLogsParameters(NodeParameters):
     left_out: tuple[str, ...] = param(
         (),
         live=True,
-        doc='Namespaces or nodes whose logs are not repeated, as `/robot2` for another robot of the same domain, which '
-        'has a log of its own.',
+        doc='Namespaces or nodes whose logs are not repeated, such as `/robot2` for another robot in the same '
+        'domain, which has its own log.',
         example="['/robot2']",
     )
 
@@ -28,7 +28,7 @@ class ForeignLogsParameters(NodeParameters):
         """
         for name in self.left_out:
             if not name.strip('/') or not name.startswith('/'):
-                raise ParameterError(f"Parameter `left_out` has '{name}': write full names, as /robot2.")
+                raise ParameterError(f"Parameter `left_out` has '{name}': write full names, such as /robot2.")
 
     def leaves_out(self, logger: str) -> bool:
         """Whether a logger (`robot2.eo.camera`) is of one of them."""

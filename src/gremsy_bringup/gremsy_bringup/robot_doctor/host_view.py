@@ -7,28 +7,21 @@ A test gives it a folder with another machine's files and that machine's answers
 from __future__ import annotations
 
 import ctypes
-import http.client
 import json
 import os
 import pwd
 import shutil
 import stat
-import subprocess
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from gremsy_bringup.doctor.robot_machine import Outcome
+from gremsy_bringup.deployment.health_check import ask_page
+from gremsy_bringup.doctor.robot_machine import ProgramResult, run_program
 
 # A docker whose daemon hangs, a systemctl without its bus.
 _PROGRAM_S = 15.0
-_PAGE_S = 3.0
-_NOT_FOUND = 127
-# A redirect and a proxy of the environment are none of this question's business.
-_OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,40 +54,6 @@ class KernelClock:
     largest_error_s: float
 
 
-def run_program(command: Sequence[str], timeout_s: float) -> Outcome:
-    """Its end; status 127 where there is no such program."""
-    environment = {**os.environ, 'LC_ALL': 'C'}
-    try:
-        done = subprocess.run(
-            list(command),
-            capture_output=True,
-            text=True,
-            errors='replace',
-            timeout=timeout_s,
-            check=False,
-            stdin=subprocess.DEVNULL,
-            env=environment,
-        )
-    except subprocess.TimeoutExpired:
-        return Outcome(None, '', f'no answer within {timeout_s:.0f} s')
-    except OSError as error:
-        return Outcome(_NOT_FOUND, '', str(error))
-    return Outcome(done.returncode, done.stdout, done.stderr)
-
-
-def ask_page(url: str, key: str) -> tuple[int, str]:
-    """Status and text of an answer; status 0 and the reason where none came."""
-    request = urllib.request.Request(url, headers={'Authorization': f'Bearer {key}'} if key else {})  # noqa: S310 -- ours
-    try:
-        with _OPENER.open(request, timeout=_PAGE_S) as answer:
-            return answer.status, answer.read().decode(errors='replace')
-    except urllib.error.HTTPError as error:
-        return error.code, error.read().decode(errors='replace')
-    except (OSError, ValueError, http.client.HTTPException) as error:
-        # The last is of who answers there and speaks no HTTP.
-        return 0, str(error)
-
-
 def this_user() -> User:
     """Of this process."""
     number = os.getuid()
@@ -119,7 +78,7 @@ class Host:
     root: Path = Path('/')
     environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
     user: User = field(default_factory=this_user)
-    run: Callable[[Sequence[str], float], Outcome] = run_program
+    run: Callable[[Sequence[str], float], ProgramResult] = run_program
     page: Callable[[str, str], tuple[int, str]] = ask_page
     now_s: Callable[[], float] = time.time
     clock: Callable[[], KernelClock | None] = lambda: kernel_clock()
@@ -163,7 +122,7 @@ class Host:
             where = where.parent
         return shutil.disk_usage(where).free
 
-    def done(self, *command: str, timeout_s: float = _PROGRAM_S) -> Outcome:
+    def done(self, *command: str, timeout_s: float = _PROGRAM_S) -> ProgramResult:
         """How a program ended."""
         return self.run(command, timeout_s)
 

@@ -28,7 +28,7 @@ from gremsy_bringup.doctor.doctor_checks import (
     why,
 )
 from gremsy_bringup.doctor.doctor_table import Check, ask_all
-from gremsy_bringup.doctor.robot_machine import Machine, ThisMachine
+from gremsy_bringup.doctor.robot_machine import DoctorMachine
 from gremsy_bringup.init.trials import Trial, try_camera, try_link, try_model
 from gremsy_camera.streams.credentials import redacted
 from gremsy_common.parameters.parameter_sections import sections_of
@@ -72,7 +72,7 @@ class Suite:
         runs: it runs, so that gimbal and cameras are its own and not to be opened.
     """
 
-    machine: Machine
+    machine: DoctorMachine
     files: Sequence[Path]
     robot: str = 'robot'
     runs: bool = False
@@ -185,7 +185,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument('--runs', action='store_true', help='the suite runs: its devices are left alone')
     parser.add_argument('--robot', default=os.environ.get('ROBOT') or 'robot', help='its namespace')
     options = parser.parse_args(arguments)
-    checks = examine(Suite(ThisMachine(), options.files, options.robot.strip('/'), options.runs))
+    checks = examine(Suite(DoctorMachine(), options.files, options.robot.strip('/'), options.runs))
     print(json.dumps({'checks': [dataclasses.asdict(check) for check in checks]}))
 
 

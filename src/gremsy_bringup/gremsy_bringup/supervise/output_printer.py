@@ -18,6 +18,7 @@ _LEVELS = {
     EventKind.EXITED: 'WARN',
     EventKind.RESPAWNING: 'WARN',
     EventKind.REFUSED: 'ERROR',
+    EventKind.STOPPING: 'INFO',
     EventKind.KILLED: 'WARN',
 }
 

@@ -43,12 +43,13 @@ class EventKind(enum.Enum):
     RESPAWNING = 'respawning'
     CONFIGURATION_ERROR = 'configuration error'
     REFUSED = 'refused'
+    STOPPING = 'stopping'
     KILLED = 'killed'
 
 
 @dataclass(frozen=True, slots=True)
 class ProcessEvent:
-    """Something that happened to one process, with a sentence for the log."""
+    """Something that happened to one process, or to all (no name), with a sentence for the log."""
 
     name: str
     kind: EventKind
@@ -312,6 +313,11 @@ class Supervisor:
 
     def _stop_in_order(self, selector: selectors.BaseSelector) -> None:
         self._stop.set()
+        running = [slot.spec for slot in self._slots if slot.child is not None]
+        if self._stopped_on_request and running:
+            longest_s = max(spec.grace_s for spec in running)
+            text = f'Stopping {", ".join(spec.name for spec in running)}, which takes at most {longest_s:g} s each.'
+            self._on_event(ProcessEvent('', EventKind.STOPPING, text))
         for rank in sorted({slot.spec.stop_rank for slot in self._slots}):
             self._stop_rank([slot for slot in self._slots if slot.spec.stop_rank == rank], selector)
         deadline = self._clock() + _GROUP_GRACE_S

@@ -179,15 +179,15 @@ def _why_no_yaml(error: yaml.MarkedYAMLError) -> str:
     where = f' that begins in line {begun.line + 1}' if begun and mark and begun.line != mark.line else ''
     reason = ', '.join(part for part in (f'{error.context or ""}{where}', error.problem) if part)
     if '\\t' in reason:
-        reason += ' (YAML is indented by spaces, never by tabs)'
+        reason += ' (YAML is indented with spaces, never with tabs)'
     place = f'line {mark.line + 1}, column {mark.column + 1}' if mark else 'somewhere'
-    return f'{place}: this is no YAML: {reason}.'
+    return f'{place}: not YAML: {reason}.'
 
 
 def _sections(name: str, node: yaml.Node, line: int = 1) -> Iterator[Section]:
     """Namespaces may be nested: `robot: {eo: {camera: {ros__parameters: ...}}}`."""
     if not isinstance(node, yaml.MappingNode):
-        raise _Wrong(node, f'this is no parameter file: write a node, as `/**/camera:`, below it `{_PARAMETERS_KEY}:`.')
+        raise _Wrong(node, f'not a parameter file: write a node, as `/**/camera:`, below it `{_PARAMETERS_KEY}:`.')
     for key, inner in _pairs(node):
         if key.value == _PARAMETERS_KEY:
             if not name:
@@ -212,12 +212,12 @@ def _pairs(node: yaml.MappingNode) -> Iterator[tuple[yaml.ScalarNode, yaml.Node]
     lines: dict[str, int] = {}
     for key, inner in node.value:
         if not isinstance(key, yaml.ScalarNode) or not key.value:
-            raise _Wrong(key, 'this is no name of a node or parameter: use a word before the colon.')
+            raise _Wrong(key, 'not a name of a node or parameter: use a word before the colon.')
         if key.value in lines:
-            raise _Wrong(key, f'`{key.value}` stands there twice, first in line {lines[key.value]}: keep one of them.')
+            raise _Wrong(key, f'`{key.value}` is given twice, first in line {lines[key.value]}: keep one of them.')
         lines[key.value] = key.start_mark.line + 1
         if inner.start_mark.index < key.start_mark.index:
-            raise _Wrong(key, f'`{key.value}` repeats another place (*NAME), which ROS does not take: write it out.')
+            raise _Wrong(key, f'`{key.value}` repeats another place (*NAME), which ROS does not accept: write it out.')
         yield key, inner
 
 
