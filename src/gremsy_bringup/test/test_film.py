@@ -129,6 +129,20 @@ def test_with_pyav_the_film_is_h264(tmp_path: Path) -> None:
         assert (codec.name, codec.pix_fmt, codec.width, codec.height) == ('h264', 'yuv420p', 64, 48)
 
 
+def test_an_encoder_that_does_not_open_gives_way_to_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a build of FFmpeg that names an encoder and lacks its library: h264_nvenc without a GPU stands for it."""
+    av = pytest.importorskip('av', reason='PyAV is an optional extra')
+    if 'h264_nvenc' not in av.codecs_available:
+        pytest.skip('this PyAV does not name h264_nvenc')
+    monkeypatch.setattr('gremsy_camera.recording.frame_encoder._ENCODERS', ('h264_nvenc', 'libx264'))
+    writer = open_film(tmp_path / 'film.mp4', 64, 48, 30)
+    writer.write(np.zeros((48, 64, 3), np.uint8))
+    writer.close()
+    assert writer.codec == 'H.264 (libx264)'
+    with av.open(str(tmp_path / 'film.mp4')) as container:
+        assert [stream.type for stream in container.streams] == ['video']
+
+
 def test_a_film_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / 'file').touch()
     path = tmp_path / 'file' / 'film.mp4'

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -11,12 +10,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from gremsy_camera.recording.frame_encoder import open_h264
 from gremsy_common.errors import SuiteError
 
 Image = NDArray[np.uint8]
-
-# OpenH264 before x264: BSD against GPL. Which of them is there is the wheel's choice.
-_H264_ENCODERS = ('libopenh264', 'libx264')
 
 
 class FilmError(SuiteError):
@@ -38,23 +35,22 @@ class FilmWriter(Protocol):
 class PyAvFilm:
     """H.264, yuv420p, in MP4: what every browser and player opens."""
 
-    def __init__(self, av: Any, path: Path, encoder: str, width: int, height: int, rate_hz: int) -> None:
-        self.codec = f'H.264 ({encoder})'
-        self._av = av
-        self._container = av.open(str(path), 'w', format='mp4')
-        try:
-            self._stream = self._container.add_stream(encoder, rate=Fraction(rate_hz))
-            self._stream.width, self._stream.height, self._stream.pix_fmt = width, height, 'yuv420p'
-            # One thread and the cheapest preset: the loop needs the cores (640x480 takes about 3 ms a frame).
-            self._stream.codec_context.thread_count = 1
-            if encoder == 'libx264':
-                self._stream.options = {'preset': 'ultrafast', 'crf': '26'}
-            else:
-                self._stream.bit_rate = 4_000_000
-            self._stream.codec_context.open()
-        except BaseException:
+    _container: Any = None
+
+    def __init__(self, av: Any, path: Path, width: int, height: int, rate_hz: int) -> None:
+        self._av, self._path, self._rate_hz = av, path, rate_hz
+        encoder = open_h264(av, (width, height), self._made)
+        self.codec = f'H.264 ({encoder})' if encoder else ''
+        if not encoder and self._container is not None:
             self._container.close()
-            raise
+
+    def _made(self, encoder: str) -> Any:
+        # A new file: an encoder that did not open has left its stream in the one before.
+        if self._container is not None:
+            self._container.close()
+        self._container = self._av.open(str(self._path), 'w', format='mp4')
+        self._stream = self._container.add_stream(encoder, rate=self._rate_hz)
+        return self._stream.codec_context
 
     def write(self, image: Image) -> None:
         """Encode one image."""
@@ -108,12 +104,5 @@ def open_film(path: Path, width: int, height: int, rate_hz: int) -> FilmWriter:
         import av
     except ImportError:
         return OpenCvFilm(path, width, height, rate_hz)
-    for encoder in _H264_ENCODERS:
-        if encoder not in av.codecs_available:
-            continue
-        try:
-            return PyAvFilm(av, path, encoder, width, height, rate_hz)
-        except (av.FFmpegError, ValueError):
-            # Named in the list but not usable here (a build without the library): the next one may be.
-            continue
-    return OpenCvFilm(path, width, height, rate_hz)
+    film = PyAvFilm(av, path, width, height, rate_hz)
+    return film if film.codec else OpenCvFilm(path, width, height, rate_hz)

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from typing import Any
 
@@ -23,6 +23,35 @@ _LONGEST_STEP_BACK_S, _LONGEST_GAP_S = 1.0, 10.0
 _NS_PER_S = 1_000_000_000
 
 
+def open_h264(av: Any, size: tuple[int, int], made: Callable[[str], Any]) -> str:
+    """Open the first encoder of films that this PyAV has and that works here; its name, or empty for none.
+
+    Args:
+        av: PyAV.
+        size: width and height, even.
+        made: makes the codec context of the encoder with that name.
+    """
+    for name in _ENCODERS:
+        if name not in av.codecs_available:
+            continue
+        context = made(name)
+        (context.width, context.height), context.pix_fmt = size, 'yuv420p'
+        # One thread and the cheapest preset: the loop needs the cores (640x480 takes about 3 ms a frame).
+        context.thread_count = 1
+        if name == 'libx264':
+            context.options = {'preset': 'ultrafast', 'tune': 'zerolatency', 'crf': '23', 'forced-idr': '1'}
+        else:
+            # About what x264 takes: a tenth of a bit for each pixel of 30 pictures a second.
+            context.bit_rate = max(500_000, 3 * size[0] * size[1])
+        try:
+            context.open()
+        except (av.FFmpegError, ValueError):
+            # Named in the list but not usable here (a build without the library): the next one may be.
+            continue
+        return name
+    return ''
+
+
 class FrameEncoder:
     """A packet for each frame of one size; a key frame each second."""
 
@@ -35,7 +64,13 @@ class FrameEncoder:
         av = import_pyav()
         self.size = even_size(width, height)
         self._av = av
-        self._context, self.encoder = self._made(av)
+        self._context: Any = None
+        self.encoder = open_h264(av, self.size, self._made)
+        if not self.encoder:
+            raise RecordingError(
+                'This PyAV has no encoder for H.264 (libopenh264, libx264), and the source gives no video to copy: set '
+                '`record_format: mcap`.'
+            )
         self._format = EncodedFormat('h264', *self.size)
         self._zero_ns: int | None = None
         self._last = -1
@@ -80,27 +115,7 @@ class FrameEncoder:
             pts_ns, dts_ns = (round(each * _NS_PER_S / TICKS_PER_S) for each in (packet.pts, packet.dts))
             yield self._format, EncodedPacket(bytes(packet), stamp_ns, pts_ns, dts_ns, bool(packet.is_keyframe))
 
-    def _made(self, av: Any) -> tuple[Any, str]:
-        for name in _ENCODERS:
-            if name not in av.codecs_available:
-                continue
-            context = av.CodecContext.create(name, 'w')
-            context.width, context.height = self.size
-            context.pix_fmt, context.time_base, context.framerate = 'yuv420p', Fraction(1, TICKS_PER_S), Fraction(30)
-            # One thread and the cheapest preset: the loop needs the cores.
-            context.thread_count = 1
-            if name == 'libx264':
-                context.options = {'preset': 'ultrafast', 'tune': 'zerolatency', 'crf': '23', 'forced-idr': '1'}
-            else:
-                # About what x264 takes: a tenth of a bit for each pixel of 30 pictures a second.
-                context.bit_rate = max(500_000, 3 * self.size[0] * self.size[1])
-            try:
-                context.open()
-            except (av.FFmpegError, ValueError):
-                # Named in the list but not usable here (a build without the library): the next one may be.
-                continue
-            return context, name
-        raise RecordingError(
-            'This PyAV has no encoder for H.264 (libopenh264, libx264), and the source gives no video to copy: set '
-            '`record_format: mcap`.'
-        )
+    def _made(self, name: str) -> Any:
+        self._context = self._av.CodecContext.create(name, 'w')
+        self._context.time_base, self._context.framerate = Fraction(1, TICKS_PER_S), Fraction(30)
+        return self._context
