@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gremsy_gimbal_driver.motion.motion_parameters import MotionParameters
+from gremsy_gimbal_driver.motion.motion_writer import REPEAT_INTERVAL_S
 from gremsy_gimbal_driver.motion.plant_inverse import MeasuredPlant
-from gremsy_gimbal_driver.motion.setpoint_streamer import REPEAT_INTERVAL_S
 from gremsy_gimbal_sim.plant.plant import Plant, PlantParameters
 
 Array = NDArray[np.float64]

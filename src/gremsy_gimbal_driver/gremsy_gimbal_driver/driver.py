@@ -45,8 +45,8 @@ from gremsy_gimbal_driver.motion.mode_machine import ModeStatus
 from gremsy_gimbal_driver.motion.mode_while_following import ModeWhileFollowing
 from gremsy_gimbal_driver.motion.motion_control import MotionControl
 from gremsy_gimbal_driver.motion.motion_output import GimbalMode, MotionOutput
+from gremsy_gimbal_driver.motion.motion_writer import BURST_COUNT, BURST_INTERVAL_S
 from gremsy_gimbal_driver.motion.plant_inverse import MeasuredPlant
-from gremsy_gimbal_driver.motion.setpoint_streamer import BURST_COUNT, BURST_INTERVAL_S
 from gremsy_gimbal_driver.payload.camera_commands import first_still_number
 from gremsy_gimbal_driver.payload.payload_requests import Request
 from gremsy_gimbal_driver.payload.pending_request import PendingRequest

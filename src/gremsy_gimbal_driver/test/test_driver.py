@@ -288,7 +288,7 @@ def test_while_a_tracker_follows_and_nothing_tells_how_the_vehicle_turns_it_lock
         wait_until(lambda: made.mode().reported is GimbalMode.FOLLOW)
     finally:
         made.close()
-    assert 'Nothing tells how the vehicle turns: mode lock while a tracker follows.' in heard.informed
+    assert 'Nothing reports how the vehicle turns: mode lock while a tracker follows.' in heard.informed
 
 
 def test_a_goal_that_is_refused_is_answered_as_one(driver, heard, wait_until):

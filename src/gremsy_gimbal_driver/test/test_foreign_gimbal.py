@@ -180,7 +180,7 @@ def test_a_mode_that_it_says_it_has_not_is_refused_at_once_and_never_asked_for(s
     began = time.monotonic()
     assert tool(gimbal, 'mode', 'off', '--yes') == 1
     assert time.monotonic() - began < 4.0
-    sentence = f'the gimbal says of itself (message 283) that it has no mode off; it has {modes}.'
+    sentence = f'the gimbal reports (message 283) that it has no mode off; it has {modes}.'
     assert capsys.readouterr().err == f'gremsy_gimbal: The mode was not changed: {sentence}\n'
     driver = drive(gimbal).armed()
     assert driver.set_mode(Source.OPERATOR, GimbalMode.OFF).text == f'Not changing the mode: {sentence}'
@@ -192,7 +192,7 @@ def test_a_mode_wanted_from_the_start_that_it_has_not_is_said_and_not_asked_for(
     driven = drive(gimbal)
     driven.until(lambda: driven.driver.status().device.information is not None)
     answer = driven.driver.prefer_mode(GimbalMode.LOCK)
-    lacks = 'the gimbal says of itself (message 283) that it has no mode lock; it has follow, home.'
+    lacks = 'the gimbal reports (message 283) that it has no mode lock; it has follow, home.'
     assert answer.text == f'Not preferring the mode: {lacks}'
 
 

@@ -361,7 +361,7 @@ def test_without_read_back_home_is_three_pulses():
 
 def test_home_is_no_mode_to_begin_in():
     with pytest.raises(
-        ValueError, match=r'^HOME is a pulse, not a mode to begin in: use lock, follow, mapping or off\.$'
+        ValueError, match=r'^HOME is a pulse, not a mode to start in: use lock, follow, mapping or off\.$'
     ):
         ModeMachine(HOME, Notices(print))
 

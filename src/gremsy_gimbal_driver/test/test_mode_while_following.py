@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""When the mode changes by itself: while a tracker follows, nothing tells how the vehicle turns, and it is allowed."""
+"""When the mode changes by itself: while a tracker follows and nothing reports the vehicle's turning, if allowed."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_it_locks_while_a_tracker_follows_and_comes_back_three_seconds_after_it_
     driver = Driver(LOCK)
     assert driver.run(450, TRACKER) is FOLLOW
     assert driver.run(200, TRACKER) is LOCK
-    assert driver.said == ['Nothing tells how the vehicle turns: mode lock while a tracker follows.']
+    assert driver.said == ['Nothing reports how the vehicle turns: mode lock while a tracker follows.']
     # In lock it is known how the level frame turns: not at all.
     assert driver.run(5000, TRACKER, known=True) is LOCK
     assert driver.run(2950, REST, known=True) is LOCK
@@ -73,6 +73,6 @@ def test_where_it_is_not_allowed_that_is_said_once() -> None:
     driver.run(1000, REST)
     driver.run(5000, TRACKER)
     assert driver.said == [
-        'Nothing tells how the vehicle turns, and in follow that is taken for the motion of what is followed: '
+        'Nothing reports how the vehicle turns, and in follow that is taken for the motion of what is followed: '
         'if it turns, feed its attitude (`vehicle_attitude`), or set `mode_while_following` to lock.'
     ]

@@ -9,7 +9,7 @@ from gremsy_gimbal_driver.calibration.axis_probe import AxisProbe, CalibrationAb
 from gremsy_gimbal_driver.calibration.calibration_fit import FitError, ResponseFit, fit_response
 from gremsy_gimbal_driver.calibration.calibration_parameters import Axis
 from gremsy_gimbal_driver.calibration.calibration_result import AxisCalibration, DeadZone
-from gremsy_gimbal_driver.motion.setpoint_streamer import REPEAT_INTERVAL_S
+from gremsy_gimbal_driver.motion.motion_writer import REPEAT_INTERVAL_S
 
 # The first probe asks half the rate for 0.6 s: 2.4 deg at most before its sign is known.
 _PROBES = ((0.5, 0.6), (1.0, 0.6), (1.0, 1.0))

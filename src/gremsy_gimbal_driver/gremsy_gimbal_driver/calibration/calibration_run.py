@@ -20,7 +20,7 @@ from gremsy_gimbal_driver.calibration.imu_mounting import ImuMounting
 from gremsy_gimbal_driver.motion.command_arbiter import Source
 from gremsy_gimbal_driver.motion.instant import Instant, nanoseconds
 from gremsy_gimbal_driver.motion.motion_control import MotionControl
-from gremsy_gimbal_driver.motion.setpoint_streamer import REPEAT_INTERVAL_S
+from gremsy_gimbal_driver.motion.motion_writer import REPEAT_INTERVAL_S
 from gremsy_gimbal_driver.payload.payload_control import PayloadControl
 from gremsy_gimbal_driver.payload.payload_requests import ZoomTo
 from gremsy_gimbal_driver.payload.pending_request import PendingRequest

@@ -10,7 +10,7 @@ from gremsy_gimbal_driver.mavlink.gimbal_protocol import GimbalProtocol, motion_
 from gremsy_gimbal_driver.mavlink.mavlink_events import Sender
 from gremsy_gimbal_driver.motion.instant import nanoseconds
 from gremsy_gimbal_driver.motion.motion_output import GimbalMode, MotionOutput
-from gremsy_gimbal_driver.motion.setpoint_streamer import BURST_COUNT
+from gremsy_gimbal_driver.motion.motion_writer import BURST_COUNT
 
 # The deadman cannot see whether the gimbal rests, so it writes more zeros: at 2 % lost bytes six frames in ten are
 # lost, and all fifteen once in two thousand times.

@@ -79,7 +79,7 @@ class GoalControl:
 
     def begin(self, held: HeldCommand, measured_rad: Pair, home: bool = False) -> None:
         """Take up a goal in place of the one that runs."""
-        assert isinstance(held.wish, AngleGoal)
+        assert isinstance(held.command, AngleGoal)
         self.cancel(f'a newer command of {held.source.who}')
         self.run = GoalRun(
             self._parameters,
@@ -87,7 +87,7 @@ class GoalControl:
             self._trust,
             self._profile,
             held,
-            self._wanted(held.wish, measured_rad),
+            self._wanted(held.command, measured_rad),
             self._profile.stopping_angles(measured_rad),
             HOME if home else GOAL,
         )

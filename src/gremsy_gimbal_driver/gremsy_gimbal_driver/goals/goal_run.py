@@ -96,12 +96,12 @@ class GoalRun:
         kept_rad: Pair,
         name: str,
     ) -> None:
-        assert isinstance(held.wish, AngleGoal)
+        assert isinstance(held.command, AngleGoal)
         self._parameters = parameters
         self._limits = limits
         self._trust = trust
         self._profile = profile
-        self._goal = held.wish
+        self._goal = held.command
         self._wanted = wanted_rad
         self._kept = kept_rad
         self.name = name

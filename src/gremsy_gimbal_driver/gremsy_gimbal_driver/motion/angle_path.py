@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The way to a goal by angle commands: a profile within our rate and acceleration limits, and whether it is followed.
+"""Driving to a goal by angle commands: a profile within our rate and acceleration limits, and whether it is followed.
 
-A gimbal goes to a new angle at its own speed ("180 deg/s, too fast", gimbal.md 1.8). So it is given only the next few
-degrees of the way at a time; that also makes a turn over +-pi go the right way round.
+A gimbal goes to a new angle at its own speed ("180 deg/s, too fast", gimbal.md 1.8). So it only gets the next few
+degrees of the way at a time, which also makes a turn over +-pi go the right way round.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from gremsy_gimbal_driver.motion.limits import AngleLimits
 from gremsy_gimbal_driver.motion.motion_output import Pair
 from gremsy_gimbal_driver.motion.motion_parameters import MotionParameters
 
-# How far the commanded angle runs ahead of the measured one: behind 250 ms of lag and the gimbal's own loop, the
-# camera follows by half a second. Further ahead, a gimbal that obeys late would make up for it at its own speed.
+# How far the commanded angle may lead the measured one: with 250 ms of lag and the gimbal's own loop, the camera is
+# half a second behind. With more lead, a gimbal that obeys late would catch up at its own speed.
 _LEAD_S = 0.5
 
 
 class AngleProfile:
-    """The commanded angles: inactive, or on their way."""
+    """The commanded angles: inactive, or moving to a target."""
 
     def __init__(self, parameters: MotionParameters, limits: AngleLimits) -> None:
         self._parameters = parameters
@@ -38,12 +38,12 @@ class AngleProfile:
         return self._rates
 
     def start(self, angles_rad: Pair, rates_rad_s: Pair) -> None:
-        """Begin where the camera looks, as fast as it was commanded to turn."""
+        """Start where the camera looks, at the rate that was commanded last."""
         self._angles = angles_rad
         self._rates = rates_rad_s
 
     def reset(self) -> None:
-        """Angles are commanded no longer."""
+        """Angles are no longer commanded."""
         self._angles = None
         self._rates = (0.0, 0.0)
 
@@ -75,7 +75,7 @@ class AngleProfile:
         parameters = self._parameters
         change = parameters.max_acceleration_rad_s2 * elapsed_s
         left = target - angle
-        # From the fastest rate after which what is left still suffices to brake: v dt + v^2 / 2a = left.
+        # The fastest rate after which enough is left to brake: v dt + v^2 / 2a = left.
         brake = -change + math.sqrt(change**2 + 2.0 * parameters.max_acceleration_rad_s2 * abs(left))
         wanted = math.copysign(min(parameters.max_rate_rad_s, brake), left)
         lead = parameters.goal_tolerance_rad + parameters.max_rate_rad_s * _LEAD_S
@@ -84,7 +84,7 @@ class AngleProfile:
         rate = min(max(wanted, rate - change), rate + change)
         moved = angle + rate * elapsed_s
         low, high = self._limits.ranges[axis]
-        # Never over a limit, nor further beyond one; that goes before the acceleration.
+        # Never over a limit, nor further beyond one; this takes precedence over the acceleration limit.
         allowed = min(max(moved, min(low, angle)), max(high, angle))
         return (allowed, rate) if allowed == moved else (allowed, 0.0)
 
@@ -92,8 +92,8 @@ class AngleProfile:
 class AngleTrust:
     """Whether goals are driven by angle commands: some firmware ignores them after tracking (gimbal.md 1.10).
 
-    An axis that stands still under angles may be blocked as well. Only if it then moves by rates were the angles to
-    blame, and they are given up until the device restarts, which cures it.
+    An axis that stands still under angle commands may also be blocked. Only if it then moves by rates were the angle
+    commands ignored; they are given up until the device restarts, which cures it.
     """
 
     def __init__(self, choice: str) -> None:
@@ -102,7 +102,7 @@ class AngleTrust:
 
     @property
     def uses_angles(self) -> bool:
-        """Whether the next goal begins with angles."""
+        """Whether the next goal starts with angles."""
         return self._choice == 'angle' or (self._choice == 'auto' and not self._ignored)
 
     @property
@@ -115,5 +115,5 @@ class AngleTrust:
         self._ignored = True
 
     def restarted(self) -> None:
-        """The device began anew."""
+        """The device restarted."""
         self._ignored = False

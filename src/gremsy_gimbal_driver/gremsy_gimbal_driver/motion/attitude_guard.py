@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where the camera looks, as far as it may be believed: neither old nor further than any gimbal can have turned.
+"""Where the camera looks, as far as it can be trusted: neither old nor further than any gimbal can have turned.
 
-An attitude out of reach is a corrupted or foreign message and is left out. When they go on, the camera really looks
-elsewhere (another frame, another gimbal, a device that began anew): then the new attitude is believed, but nothing
-moves until it is calm.
+An attitude out of reach comes from a corrupted or foreign message and is dropped. When they persist, the camera really
+looks elsewhere (another frame, another gimbal, a device that restarted): then the new attitude is trusted, but nothing
+moves until attitudes are steady again.
 """
 
 from __future__ import annotations
@@ -16,21 +16,21 @@ from gremsy_gimbal_driver.motion.instant import Instant, nanoseconds
 from gremsy_gimbal_driver.motion.motion_output import Pair
 from gremsy_gimbal_driver.motion.motion_parameters import MotionParameters
 
-# Attitudes arrive in bunches; a step is never held against less than this.
+# Attitudes arrive in bunches: a step is never compared with less time than this.
 _LEAST_TIME_NS = nanoseconds(0.05)
-# A refused attitude counts two, a believed one takes one back: garbage of up to a third (14 % were seen, gimbal.md 1.4)
-# is lived with. Five in a row are too many: 0.1 s at 50 Hz, 0.5 s at the 10 Hz of a bare gimbal.
+# A refused attitude counts two, a trusted one takes one back: up to a third of garbage is tolerated (14 % were seen,
+# gimbal.md 1.4). Five in a row are too many: 0.1 s at 50 Hz, 0.5 s at the 10 Hz of a bare gimbal.
 _REFUSED = 2
 _PATIENCE = 5 * _REFUSED
 _CALM_NS = nanoseconds(0.5)
 
 
 class AttitudeGuard:
-    """The newest attitude that is believed.
+    """The newest attitude that is trusted.
 
     Args:
         parameters: for the age limit.
-        counts: where the ones left out are counted.
+        counts: where dropped ones are counted.
     """
 
     def __init__(self, parameters: MotionParameters, counts: Counter[str]) -> None:
@@ -43,7 +43,7 @@ class AttitudeGuard:
         self.angles_rad: Pair | None = None
         self.speed_rad_s = 0.0
         self.taken = 0
-        """How many were believed, so that a new one can be told."""
+        """How many were trusted, so that a new one can be recognised."""
 
     @property
     def lost_ns(self) -> int:
@@ -76,7 +76,7 @@ class AttitudeGuard:
         return self.angles_rad is not None and now.monotonic_ns < self.lost_ns
 
     def jumps(self, now: Instant) -> bool:
-        """Whether attitudes jumped so often lately that nothing may move by them."""
+        """Whether attitudes jumped so often recently that nothing may move by them."""
         return now.monotonic_ns < self._calm_ns
 
     def expect_a_jump(self) -> None:

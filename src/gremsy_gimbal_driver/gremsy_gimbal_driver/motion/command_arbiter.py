@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who moves the gimbal: takes or refuses rate setpoints and goals, and says which one holds now.
+"""Who moves the gimbal: takes or refuses rate setpoints and goals, and decides which one is in control.
 
-Newest wins within a source, the higher source wins over the lower. A rate command dies by itself: by its time to live
-since it arrived, and by the age of the image that it rests on. A goal lives until it is finished. An operator may zoom
-at any time, the tracker only a while after an operator did.
+Within a source the newest wins, and a higher source wins over a lower one. A rate command expires by itself: when its
+time to live since its arrival is over, or when the image that it rests on is too old. A goal lives until it is
+finished. An operator may zoom at any time, the tracker only some time after an operator did.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from gremsy_gimbal_driver.motion.instant import Instant, nanoseconds
 from gremsy_gimbal_driver.motion.motion_parameters import MotionParameters
 from gremsy_gimbal_driver.motion.notices import RefusalReason
 
-Wish = RateSetpoint | AngleGoal
+Command = RateSetpoint | AngleGoal
 
 # A stamp further ahead of our clock than this is refused.
 _FUTURE_LIMIT_S = 0.1
@@ -26,7 +26,7 @@ _CALIBRATION_LEASE_S = 0.5
 
 
 class Source(IntEnum):
-    """Who asks; the greater number beats the smaller."""
+    """Who asks; the higher number wins."""
 
     OTHER = 1
     TRACKER = 2
@@ -46,7 +46,7 @@ class Source(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What became of a request; `number` is that of an accepted goal."""
+    """What became of a request; `number` is the accepted goal's."""
 
     done: bool
     text: str
@@ -59,7 +59,7 @@ class HeldCommand:
 
     number: int
     source: Source
-    wish: Wish
+    command: Command
     arrived: Instant
 
 
@@ -76,19 +76,19 @@ class CommandArbiter:
         self._held: dict[Source, HeldCommand] = {}
         self._number = 0
 
-    def offer(self, source: Source, wish: Wish, now: Instant) -> HeldCommand | RefusalReason:
-        """Take a command, or say why not. A refused command also ends what its source had asked before.
+    def offer(self, source: Source, command: Command, now: Instant) -> HeldCommand | RefusalReason:
+        """Take a command, or return why not. A refused command also ends what its source asked for before.
 
         A setpoint of a lower source is taken and waits, since another follows soon; a goal of one is refused.
         """
-        refusal = self._refusal(source, wish, now)
-        if refusal is None and isinstance(wish, AngleGoal):
+        refusal = self._refusal(source, command, now)
+        if refusal is None and isinstance(command, AngleGoal):
             refusal = self.shut_out(source, 'An angle goal', now)
         if refusal is not None:
             self._held.pop(source, None)
             return refusal
         self._number += 1
-        held = HeldCommand(self._number, source, wish, now)
+        held = HeldCommand(self._number, source, command, now)
         self._held[source] = held
         return held
 
@@ -111,18 +111,18 @@ class CommandArbiter:
 
     def expires_ns(self, held: HeldCommand, now: Instant) -> int | None:
         """When a rate command dies, on the monotonic clock; None for a goal."""
-        if isinstance(held.wish, AngleGoal):
+        if isinstance(held.command, AngleGoal):
             return None
         by_arrival = held.arrived.monotonic_ns + nanoseconds(self._parameters.time_to_live_s)
-        left_by_age = held.wish.stamp_ns + nanoseconds(self._parameters.age_limit_s) - now.ros_ns
+        left_by_age = held.command.stamp_ns + nanoseconds(self._parameters.age_limit_s) - now.ros_ns
         return min(by_arrival, now.monotonic_ns + left_by_age)
 
     def finish(self, number: int) -> None:
-        """That command has had its end; its source gives control back."""
+        """That command has ended; its source gives up control."""
         self._held = {source: held for source, held in self._held.items() if held.number != number}
 
     def drop(self, source: Source) -> None:
-        """Forget what this source asked."""
+        """Forget what this source asked for."""
         self._held.pop(source, None)
 
     def clear(self) -> None:
@@ -140,13 +140,13 @@ class CommandArbiter:
         expires_ns = self.expires_ns(held, now)
         return expires_ns is None or now.monotonic_ns < expires_ns
 
-    def _refusal(self, source: Source, wish: Wish, now: Instant) -> RefusalReason | None:
-        if isinstance(wish, AngleGoal):
-            return self._goal_refusal(f'An angle goal from {source.who}', wish, now)
+    def _refusal(self, source: Source, command: Command, now: Instant) -> RefusalReason | None:
+        if isinstance(command, AngleGoal):
+            return self._goal_refusal(f'An angle goal from {source.who}', command, now)
         who = f'A rate command from {source.who}'
-        if not (math.isfinite(wish.azimuth_rate_rad_s) and math.isfinite(wish.tilt_rate_rad_s)):
+        if not (math.isfinite(command.azimuth_rate_rad_s) and math.isfinite(command.tilt_rate_rad_s)):
             return RefusalReason('not_finite', f'{who} was refused: its rates are not finite numbers.')
-        return self._frame_refusal(who, wish.frame_id, 'rates') or self._age_refusal(who, wish.stamp_ns, now)
+        return self._frame_refusal(who, command.frame_id, 'rates') or self._age_refusal(who, command.stamp_ns, now)
 
     def _goal_refusal(self, who: str, goal: AngleGoal, now: Instant) -> RefusalReason | None:
         angles = [each for each in (goal.azimuth_rad, goal.tilt_rad) if each is not None]
@@ -189,12 +189,12 @@ class CommandArbiter:
 
 
 class ZoomArbiter:
-    """Remembers the operator's last zoom; time comes in as an argument (any monotonic clock, ns).
+    """Remembers the operator's last zoom; times are ns of any monotonic clock.
 
-    Zoom is no motion: it needs no arm and has no time to live, so the lease is one of its own, and longer.
+    Zooming is not motion: it needs no arm and has no time to live, so it has a lease of its own, a longer one.
 
     Attributes:
-        refused: how many of the tracker's wishes an operator's lease kept out.
+        refused: how many of the tracker's requests an operator's lease shut out.
     """
 
     def __init__(self, lease_s: float) -> None:
@@ -207,7 +207,7 @@ class ZoomArbiter:
         self._operator_ns = now_ns
 
     def tracker_may(self, now_ns: int) -> bool:
-        """Whether a tracker's wish is to be passed on."""
+        """Whether to pass on a tracker's request."""
         if self._operator_ns is None or now_ns - self._operator_ns >= self._lease_ns:
             return True
         self.refused += 1

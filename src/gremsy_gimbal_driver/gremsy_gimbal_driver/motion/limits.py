@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Limits on angle, rate and acceleration, per axis, on true rates (before the plant's inverse).
 
-Where the camera may look are our soft limits, the device's own and its RC_LIM parameters together (gimbal.md 1.8).
+The camera may look where our soft limits, the device's own and its RC_LIM parameters all allow it (gimbal.md 1.8).
 """
 
 from __future__ import annotations
@@ -43,10 +43,10 @@ class AngleLimits:
         return (azimuth_low.angle_rad, azimuth_high.angle_rad), (tilt_low.angle_rad, tilt_high.angle_rad)
 
     def set(self, by: str, azimuth_rad: Range | None, tilt_rad: Range | None) -> str | None:
-        """Take the limits that `by` states, in place of its earlier ones; None leaves an axis free.
+        """Take the limits from `by` in place of its earlier ones; None leaves an axis free.
 
         Returns:
-            What is wrong with them; such a range is left out. A device that knows none sends NaN or 0 .. 0.
+            What is wrong with them; such a range is ignored. A device that knows none sends NaN or 0 .. 0.
         """
         wrong = []
         taken: list[Range | None] = []
@@ -82,7 +82,7 @@ class AngleLimits:
         return min(allowed, key=lambda each: abs(each - near_rad), default=azimuth_rad)
 
     def sentence(self, axis: str) -> str:
-        """That motion is cut off there."""
+        """States that motion is cut off there."""
         low, high = self.ranges[AXES.index(axis)]
         return f'The {axis} is at its limit ({low:g} .. {high:g} rad): motion beyond it is cut off.'
 
@@ -117,7 +117,7 @@ class RateLimiter:
         return self._last
 
     def resume(self, rates_rad_s: Pair) -> None:
-        """The gimbal was told to turn so by other means: by angles, or to stand still."""
+        """The gimbal was commanded otherwise: by angles, or to stand still."""
         self._last = rates_rad_s
 
     def limit(self, wanted_rad_s: Pair, angles_rad: Pair, elapsed_s: float) -> Pair:
@@ -134,7 +134,7 @@ class RateLimiter:
                 self.clamped.add('rate')
             ramped = min(max(rate, last - change), last + change)
             self.ramping |= ramped != rate
-            # Towards a limit no faster than what is left allows; beyond it only back. After the ramp, so that an
+            # Towards a limit no faster than the remaining angle allows; beyond it only back. After the ramp, so that an
             # acceleration limit cannot carry the camera over an angle limit.
             upper = max(0.0, (high - angle) * _LIMIT_GAIN_S)
             lower = min(0.0, (low - angle) * _LIMIT_GAIN_S)

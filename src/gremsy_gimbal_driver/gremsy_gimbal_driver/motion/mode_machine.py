@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The gimbal's mode: which one is wanted, which one it reports, and when it has to be asked again (gimbal.md 1.7).
+"""The gimbal's mode: which one is wanted, which one it reports, and when to ask for it again (gimbal.md 1.7).
 
-The mode changes only when a message with its flags is sent, and may be lost or overwritten. So the wanted one is sent
-every 200 ms until message 285 confirms it, and again when the gimbal later reports another. HOME is edge-triggered: a
-pulse of 100 ms, repeated until it is reported; then the mode before it. Never derived from anything of the camera's:
-the vendor's SDK does that, and stows the gimbal when a camera parameter is set to 0 (gimbal.md 1.12).
+The mode changes only by a message with its flags, which may be lost, and others may overwrite it. So the wanted one is
+sent every 200 ms until message 285 confirms it, and again when the gimbal later reports another. HOME is
+edge-triggered: a pulse of 100 ms, repeated until it is reported, then the previous mode. The mode is never derived from
+the camera's parameters: the vendor's SDK does that, and stows the gimbal when one of them is set to 0 (gimbal.md 1.12).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _PULSE_WRITES_NS = nanoseconds(0.05)
 _BLIND_PULSES = 3
 # Home and back from the furthest pan takes 345 degrees at 30 deg/s (gimbal.md 1.8).
 _TRAVEL_NS = nanoseconds(12.0)
-# Message 285 comes at 10 Hz at least; a gimbal that has said no mode by then does not say it.
+# Message 285 comes at 10 Hz at least; a gimbal that has reported no mode by then does not report any.
 _FIRST_REPORT_NS = nanoseconds(1.0)
 
 
@@ -41,7 +41,7 @@ class ModeState(str, Enum):
 
 @dataclass(frozen=True, slots=True)
 class ModeStatus:
-    """What is wanted, what the gimbal says (None: nothing), and the reason where it is not confirmed."""
+    """What is wanted, what the gimbal reports (None: nothing), and the reason where it is not confirmed."""
 
     wanted: GimbalMode
     reported: GimbalMode | None
@@ -54,12 +54,12 @@ class ModeMachine:
 
     Args:
         mode: wanted at first; not HOME.
-        notices: hears of a mode that the gimbal does not take.
+        notices: gets a fault when the gimbal does not take a mode.
     """
 
     def __init__(self, mode: GimbalMode, notices: Notices) -> None:
         if mode is GimbalMode.HOME:
-            raise ValueError('HOME is a pulse, not a mode to begin in: use lock, follow, mapping or off.')
+            raise ValueError('HOME is a pulse, not a mode to start in: use lock, follow, mapping or off.')
         self._notices = notices
         self._wanted = mode
         self._reported: GimbalMode | None = None
@@ -76,7 +76,7 @@ class ModeMachine:
         self._end_of_pulse_due = False
         self._gave_up = False
         self.lacking: frozenset[GimbalMode] = frozenset()
-        """The modes that the gimbal says it has not; they are not asked for."""
+        """The modes that the gimbal reports not to have; they are not asked for."""
 
     @property
     def wanted(self) -> GimbalMode:
@@ -85,17 +85,17 @@ class ModeMachine:
 
     @property
     def homing(self) -> bool:
-        """Whether the gimbal is told to go home, or is on its way by itself."""
+        """Whether the gimbal is being sent home, or is homing by itself."""
         return self._pulse_ns is not None or self._travel_until_ns is not None
 
     @property
     def differs(self) -> bool:
-        """Whether the gimbal says that it is in another mode than is wanted: its angles are then of another frame."""
+        """Whether the gimbal reports another mode than is wanted: its angles are then in another frame."""
         return self._reported is not None and self._reported is not self._wanted
 
     @property
     def flags_mode(self) -> GimbalMode:
-        """What the flags of a message say now. While inactive they change nothing: zeros must not move a camera."""
+        """What the flags of a message carry now. While inactive they change nothing: zeros must not move a camera."""
         if self._active:
             return GimbalMode.HOME if self._pulse_half is not None and self._pulse_half % 2 == 0 else self._wanted
         return self._wanted if self._reported is None or self._reported is GimbalMode.HOME else self._reported
@@ -108,7 +108,7 @@ class ModeMachine:
         return ModeStatus(wanted, self._reported, state, reason)
 
     def settling(self, now_ns: int) -> bool:
-        """Whether angles may still be of the mode before."""
+        """Whether angles may still be in the previous mode's frame."""
         if self._reported is None:
             return self._changed_ns is not None and now_ns - self._changed_ns < _FIRST_REPORT_NS
         return self.differs
@@ -146,7 +146,7 @@ class ModeMachine:
         """Another command takes over."""
         self._pulse_ns = self._pulse_half = self._travel_until_ns = None
 
-    def heard(self, mode: GimbalMode, now_ns: int) -> bool:
+    def on_report(self, mode: GimbalMode, now_ns: int) -> bool:
         """The flags of message 285; True when they changed, and with them the frame of the angles."""
         before, self._reported = self._reported, mode
         if mode is GimbalMode.HOME:
@@ -163,11 +163,11 @@ class ModeMachine:
         return before is not None and before is not mode
 
     def acknowledged(self, accepted: bool) -> None:
-        """The answer to a mode command of protocol v1, which is all that such a device says of its mode."""
+        """The answer to a mode command of protocol v1, which is all that such a device reports of its mode."""
         self._acknowledged = accepted
 
     def forget(self) -> None:
-        """The gimbal began anew or is another one."""
+        """The gimbal restarted, or it is another one."""
         self._reported = None
         self._acknowledged = None
 

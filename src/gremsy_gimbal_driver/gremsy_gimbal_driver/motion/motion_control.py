@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From wishes to what is written: arm, mode, arbiter, goals, limits and timing in one step function of time.
+"""From requests to what is written: arm, mode, arbiter, goals, limits and timing in one step function of time.
 
 No thread, no clock, no link: `step(now)` says what to write now and when to come back, so that every safety rule is
 tested with invented times. `driver.py` gives it threads and a link.
@@ -26,19 +26,19 @@ from gremsy_gimbal_driver.motion.plant_inverse import MeasuredPlant
 
 __all__ = ['Answer', 'ControlState', 'MotionControl']
 
-# Zeros can be lost on a bad link, and a gimbal may hold its last rate for ever: while the telemetry says that it still
-# turns, the burst is written again. The rate is the largest known dead zone; the time, ten times the slowest lag.
+# Zeros can be lost on a bad link, and a gimbal may hold its last rate forever: while telemetry shows that it still
+# turns, the burst is repeated. The rate is the largest known dead zone; the time is ten times the slowest lag.
 _AT_REST_RAD_S = math.radians(2.0)
 _WATCH_AFTER_STOP_S = 3.0
 
 
 class MotionControl:
-    """All rules of motion. Not for several threads at once: the driver holds a lock around it.
+    """All rules of motion. Not thread-safe: the driver holds a lock around it.
 
     Args:
         parameters: limits and times.
-        say: what is wrong, once.
-        inform: what is well.
+        say: called once with each fault.
+        inform: called with everything else worth logging.
     """
 
     def __init__(self, parameters: MotionParameters, say: Say, inform: Say) -> None:
@@ -57,7 +57,7 @@ class MotionControl:
         self._breaks_off_home = False
         self._control = ControlState(False, NOBODY)
 
-    # How it stands.
+    # State.
 
     @property
     def armed(self) -> bool:
@@ -94,10 +94,10 @@ class MotionControl:
         return self._goals.progress(number)
 
     def settled(self, now: Instant) -> bool:
-        """Whether the zeros are out and, as far as telemetry tells, the camera rests."""
+        """Whether all zeros are written and, as far as telemetry shows, the camera rests."""
         return not self._writer.stopping and not self._turns(now)
 
-    # What the gimbal says.
+    # Telemetry.
 
     def attitude(self, angles_rad: Pair, now: Instant, speed_rad_s: float = 0.0) -> None:
         """Telemetry received now: azimuth (continuous over +-pi) and tilt, and how fast the camera turns."""
@@ -108,9 +108,9 @@ class MotionControl:
         self._writer.zoom = factor
 
     def mode_reported(self, mode: GimbalMode, now: Instant) -> None:
-        """The flags of message 285; tell this before the attitude of the same message."""
-        if self._modes.heard(mode, now.monotonic_ns):
-            # The angles are of another frame from here on: nothing that rests on the old ones may go on.
+        """The flags of message 285; to be passed on before the attitude of the same message."""
+        if self._modes.on_report(mode, now.monotonic_ns):
+            # From here on the angles are in another frame: nothing that rests on the old ones may go on.
             self._attitude.expect_a_jump()
             self._cancel_goal(f'the gimbal, which went to mode {mode.value}')
 
@@ -119,11 +119,11 @@ class MotionControl:
         self._modes.acknowledged(accepted)
 
     def device_lacks(self, modes: frozenset[GimbalMode]) -> None:
-        """The modes that the device says it has not."""
+        """The modes that the device reports not to have."""
         self._modes.lacking = modes
 
     def device_limits(self, by: str, azimuth_rad: Range | None, tilt_rad: Range | None) -> None:
-        """Angle limits that the device states (`by` names where), level frame; they narrow the soft limits."""
+        """The device's own angle limits (`by` names their source), level frame; they narrow the soft limits."""
         wrong = self._limits.set(by, azimuth_rad, tilt_rad)
         if wrong is not None:
             self._notices.fault(f'limits {by}', wrong)
@@ -133,7 +133,7 @@ class MotionControl:
         self._goals.at_device_limit = (azimuth, tilt)
 
     def device_restarted(self) -> None:
-        """The gimbal began anew: its frame, its mode and its faults are not what they were."""
+        """The gimbal restarted: its frame, its mode and its faults are not what they were."""
         self._modes.forget()
         self._attitude.expect_a_jump()
         self._goals.restarted()
@@ -143,7 +143,7 @@ class MotionControl:
         """What a calibration has measured, from the next command on."""
         self._writer.use_plant(plant)
 
-    # What is asked.
+    # Requests.
 
     def arm(self, on: bool, now: Instant) -> Answer:
         """Allow motion and assert the mode, or forbid it and stop. Without telemetry the soft limits are blind."""
@@ -158,21 +158,21 @@ class MotionControl:
         return Answer(True, 'Armed.')
 
     def watch_rest(self, now: Instant) -> None:
-        """Whoever was here before may have left it turning: tell it to rest if telemetry says that it does turn."""
+        """A driver before this one may have left it turning: stop it if telemetry shows that it turns."""
         if self._watch_until_ns is None:
             self._watch_until_ns = now.monotonic_ns + nanoseconds(_WATCH_AFTER_STOP_S)
 
     def stop(self) -> Answer:
-        """Stop and disarm: a stop that the tracker's next setpoint undoes would be none."""
+        """Stop and disarm: a stop that the tracker's next setpoint could undo would not be one."""
         self._halt('stop')
         return Answer(True, 'Stopped and disarmed: arm again to move.')
 
     def home(self, now: Instant, source: Source = Source.OPERATOR, azimuth_rad: float = 0.0) -> Answer:
-        """Begin to turn straight ahead, which has that azimuth, and level."""
+        """Start to turn straight ahead, which is at that azimuth, and level."""
         return self._begin_goal(source, AngleGoal(azimuth_rad, 0.0, self._parameters.home_timeout_s), now, True)
 
     def go_to(self, source: Source, goal: AngleGoal, now: Instant) -> Answer:
-        """Begin to turn to a goal; the answer's number asks for its progress."""
+        """Start to turn to a goal; the number in the answer asks for its progress."""
         return self._begin_goal(source, goal, now, False)
 
     def cancel_goal(self, number: int, by: str) -> Answer:
@@ -184,12 +184,12 @@ class MotionControl:
         return Answer(True, f'Goal {number} is cancelled.')
 
     def offer(self, source: Source, setpoint: RateSetpoint, now: Instant) -> bool:
-        """A rate command; False when it was refused (said once, counted).
+        """A rate command; False when it was refused (reported once, counted).
 
-        The calibration's are written as they are, since ramp and inverse are what it measures.
+        The calibration's bypass ramp and inverse, which are what it measures.
         """
         if not self._armed:
-            # Counted only: a tracker that follows while the driver is disarmed is in good order.
+            # Counted only: a tracker that follows while the driver is disarmed works as it should.
             self._notices.counts['disarmed'] += 1
             return False
         taken = self._motors_off(f'A rate command from {source.who}') or self._arbiter.offer(source, setpoint, now)
@@ -200,9 +200,9 @@ class MotionControl:
         return True
 
     def hand_over(self, source: Source, now: Instant) -> None:
-        """Somebody else speaks for that source from now on: what it had asked ends in zeros.
+        """Another sender takes that source over: what the one before asked for ends in zeros.
 
-        Only after the burst does the next of its commands move anything, so that the camera rests in between.
+        The new sender's commands move nothing until the burst is over, so that the camera rests in between.
         """
         held = self._arbiter.chosen(now)
         if held is not None and held.source is source:
@@ -212,7 +212,7 @@ class MotionControl:
         if run is not None and run.source is source:
             self._cancel_goal('a hand-over')
         self._arbiter.drop(source)
-        # At once, so that nobody is told that the next one's commands move the camera already.
+        # At once, so that nobody sees the new sender as the holder before its commands move the camera.
         self._control = self._control_state(now)
 
     def set_mode(self, source: Source, mode: GimbalMode, now: Instant) -> Answer:
@@ -234,7 +234,7 @@ class MotionControl:
         return Answer(True, f'Changing to mode {mode.value}.')
 
     def prefer_mode(self, mode: GimbalMode, now: Instant) -> Answer:
-        """Take the mode when it is armed the next time; disarmed nothing is written."""
+        """Take the mode when the gimbal is armed next; nothing is written while it is disarmed."""
         if self._armed:
             return Answer(False, f'Not preferring mode {mode.value}: armed, so it can be changed at once.')
         lacks = no_such_mode(mode, self._modes.lacking)
@@ -243,7 +243,7 @@ class MotionControl:
         self._modes.want(mode, now.monotonic_ns)
         return Answer(True, f'Mode {mode.value} is taken when the gimbal is armed.')
 
-    # What is done.
+    # Output.
 
     def step(self, now: Instant) -> tuple[MotionOutput | None, int | None]:
         """What to write now, and when to step again at the latest (monotonic ns; None: when something new happens)."""
@@ -258,7 +258,7 @@ class MotionControl:
         return output, min(wakes, default=None)
 
     def _check_telemetry(self, now: Instant) -> None:
-        """Without telemetry that can be believed nothing moves, and the mode is left alone."""
+        """Without telemetry that can be trusted nothing moves, and the mode is left alone."""
         if not self._armed:
             self._modes.deactivate()
             return
@@ -284,7 +284,7 @@ class MotionControl:
         self._clear('jumps of the attitude' if jumps else 'loss of the attitude')
 
     def _motion(self, now: Instant) -> Motion | None:
-        """What is to be done now; None for nothing."""
+        """What to do now; None for nothing."""
         angles = self._attitude.angles_rad
         if not self._armed or self._modes.homing or angles is None:
             return None
@@ -293,7 +293,7 @@ class MotionControl:
         if run is not None and (held is None or held.number != run.number):
             self._cancel_goal(_by(held, run.source))
         elif run is not None and not self._goals.judge(now, angles):
-            # Ended just now: a lower source that has waited comes into its own at once.
+            # It has just ended: a lower source that has waited takes over at once.
             self._arbiter.finish(run.number)
             held = self._arbiter.chosen(now)
         if held is None:
@@ -301,16 +301,16 @@ class MotionControl:
         if self._handing_over and held.source is self._rests_for:
             return None
         lost_ns = self._attitude.lost_ns
-        if isinstance(held.wish, AngleGoal):
+        if isinstance(held.command, AngleGoal):
             return self._goals.motion(angles, self._attitude.taken, lost_ns)
         expires_ns = self._arbiter.expires_ns(held, now)
-        wish = held.wish
+        command = held.command
         return Motion(
             ('rate', held.number),
-            (wish.azimuth_rate_rad_s, wish.tilt_rate_rad_s),
+            (command.azimuth_rate_rad_s, command.tilt_rate_rad_s),
             None,
             lost_ns if expires_ns is None else min(expires_ns, lost_ns),
-            wish.stamp_ns,
+            command.stamp_ns,
             raw=held.source is Source.CALIBRATION,
         )
 
@@ -325,8 +325,8 @@ class MotionControl:
             self._watch_until_ns = now.monotonic_ns + nanoseconds(_WATCH_AFTER_STOP_S)
         elif self._watch_until_ns is not None and not self._writer.moving and not self._writer.stopping:
             if not self._attitude.sees(now):
-                # Nobody knows whether the zeros arrived: on a link that is cut they did not, and it is watched for as
-                # long when the gimbal is seen again.
+                # Nobody knows whether the zeros arrived: on a cut link they did not, so the watch lasts as long again
+                # once telemetry is back.
                 self._watch_until_ns = now.monotonic_ns + nanoseconds(_WATCH_AFTER_STOP_S)
             elif now.monotonic_ns >= self._watch_until_ns:
                 self._watch_until_ns = None
@@ -373,7 +373,7 @@ class MotionControl:
         )
 
     def _mode_unsettled(self, what: str, now: Instant) -> RefusalReason | None:
-        """Angles of one mode's frame must never be used in the other's: 3 degrees became 202 (gimbal.md 1.9)."""
+        """Angles in one mode's frame must never be used in another's: 3 degrees became 202 (gimbal.md 1.9)."""
         if not self._modes.settling(now.monotonic_ns):
             return None
         reported, wanted = self._modes.status.reported, self._modes.wanted
@@ -390,7 +390,7 @@ class MotionControl:
         )
 
     def _refuse(self, source: Source, refusal: RefusalReason) -> str:
-        """A refused command ends what its source asked before."""
+        """A refused command ends what its source asked for before."""
         self._notices.fault(refusal.kind, refusal.sentence)
         if self._goals.run is not None and self._goals.run.source is source:
             self._goals.cancel(f'a refused command of {source.who}')

@@ -24,11 +24,11 @@ class GimbalMode(str, Enum):
 
 
 def no_such_mode(mode: GimbalMode, lacking: Set[GimbalMode]) -> str:
-    """What is to be said of a mode that the gimbal has not; empty for one that it has."""
+    """Why a mode that the gimbal does not have is refused; empty for one that it has."""
     if mode not in lacking:
         return ''
     others = ', '.join(each.value for each in GimbalMode if each not in lacking)
-    return f'the gimbal says of itself (message 283) that it has no mode {mode.value}; it has {others or "none"}.'
+    return f'the gimbal reports (message 283) that it has no mode {mode.value}; it has {others or "none"}.'
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +36,11 @@ class MotionOutput:
     """What to write now; exactly one of rates and angles is given.
 
     Attributes:
-        mode: what the flags of a 284 say; HOME only during its pulse.
-        assert_mode: v1 must send its mode command as well; v2 says it in the flags of this very message.
+        mode: what the flags of a 284 carry; HOME only during its pulse.
+        assert_mode: v1 must also send its mode command; v2 carries it in the flags of this very message.
         rates_rad_s: azimuth and tilt, level frame, after the plant's inverse.
-        angles_rad: azimuth and tilt, level frame; the azimuth goes on over +-pi like the telemetry's.
-        rests_on_ns: stamp of the image that a command rests on, in its repeats too; None for zeros and goals.
+        angles_rad: azimuth and tilt, level frame; the azimuth is continuous over +-pi like the telemetry's.
+        rests_on_ns: stamp of the image that a command rests on, also in its repeats; None for zeros and goals.
     """
 
     mode: GimbalMode

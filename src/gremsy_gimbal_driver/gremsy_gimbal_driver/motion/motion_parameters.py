@@ -51,7 +51,7 @@ class MotionParameters(MeasuredPlant, FrameParameters):
     mode_while_following: str = param(
         '',
         choices=('', 'lock'),
-        doc='The mode to go over to while a tracker follows in mode follow and nothing tells how the vehicle turns; '
+        doc='The mode to go over to while a tracker follows in mode follow and nothing reports how the vehicle turns; '
         'empty leaves it.',
     )
     setpoint_source: str = param(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The last stage: what is to be done, at the times of the streamer, within the limits, through the plant's inverse."""
+"""The last stage: when a motion is written, within which limits, and as which command of this gimbal."""
 
 from __future__ import annotations
 
@@ -8,14 +8,24 @@ from collections import deque
 from dataclasses import dataclass
 
 from gremsy_gimbal_driver.motion.angle_path import AngleProfile
+from gremsy_gimbal_driver.motion.instant import nanoseconds
 from gremsy_gimbal_driver.motion.limits import AXES, AngleLimits, RateLimiter
 from gremsy_gimbal_driver.motion.mode_machine import ModeMachine
 from gremsy_gimbal_driver.motion.motion_output import MotionOutput, Pair
 from gremsy_gimbal_driver.motion.motion_parameters import MotionParameters
 from gremsy_gimbal_driver.motion.notices import Notices
 from gremsy_gimbal_driver.motion.plant_inverse import MeasuredPlant, PlantInverse
-from gremsy_gimbal_driver.motion.setpoint_streamer import REPEAT_INTERVAL_S, SetpointStreamer, Write
 
+REPEAT_INTERVAL_S = 0.040
+"""The active command is written again after this."""
+BURST_COUNT = 5
+BURST_INTERVAL_S = 0.020
+"""How many times zero rate is written when motion ends, and how far apart."""
+
+# A new command is written at once, but on average no more than one in this time, and two never closer than half of it.
+_GRID_NS = nanoseconds(0.010)
+_REPEAT_NS = nanoseconds(REPEAT_INTERVAL_S)
+_BURST_INTERVAL_NS = nanoseconds(BURST_INTERVAL_S)
 # Just above the largest known dead zone, 2 deg/s, and over after 20 ms: 0.06 degrees.
 _NUDGE: Pair = (math.radians(3.0), 0.0)
 _STILL: Pair = (0.0, 0.0)
@@ -27,16 +37,16 @@ _NUDGED_BURST = (_NUDGE, _STILL, _NUDGE)
 
 @dataclass(frozen=True, slots=True)
 class Motion:
-    """What is to be done now: either true rates or a target to go to by angles.
+    """What to do now: true rates, or a target to go to by angles.
 
     Attributes:
-        key: equal in repeats of the same.
+        key: the same in its repeats.
         rates_rad_s, target_rad: azimuth and tilt; exactly one is given.
-        ends_ns: unless something else comes, it ends then (monotonic).
+        ends_ns: when it ends unless something else comes (monotonic).
         rests_on_ns: stamp of the image that it rests on.
-        raw: not for the ramp and the inverse, since they are what is being measured; the arm, the largest rate and the
-            angle limits hold all the same.
-        held: the target is reached and only has to be kept up.
+        raw: bypasses the ramp and the inverse, which are what is being measured; the arm, the largest rate and the
+            angle limits still apply.
+        held: the target has been reached and only has to be held.
     """
 
     key: object
@@ -48,8 +58,108 @@ class Motion:
     held: bool = False
 
 
+class SetpointStreamer:
+    """When to write: a new command at once (at most 100 a second, newest wins), the active one at 25 Hz, final zeros.
+
+    It decides from times alone, and knows a command only by its key, which is the same in its repeats.
+
+    New commands pass on a grid of 10 ms that starts with the first one. If each were only held back until 10 ms after
+    the one before, a single late write would delay every later one in a stream of 100 a second. A new command may be
+    one step ahead of the grid, which then waits for it: what the tracker asks for by a new image comes at any time
+    between its 50 commands a second, and half of them used to wait for 5 ms.
+    """
+
+    def __init__(self) -> None:
+        self._next_on_grid_ns = 0
+        self._repeat_after_ns = _REPEAT_NS
+        self._last_write_ns: int | None = None
+        self._last_key: object | None = None
+        self.moving = False
+        """Whether the last thing written was a command rather than a zero."""
+        self._zeros_left = 0
+        self._first_zero = False
+        self._ramping = False
+
+    @property
+    def stopping(self) -> bool:
+        """Whether zeros are still to be written."""
+        return self._zeros_left > 0
+
+    def since_last_write_s(self, now_ns: int) -> float:
+        """Time over which an acceleration may have acted; no more than one repeat, and that at the very start."""
+        if self._last_write_ns is None:
+            return _REPEAT_NS * 1e-9
+        return min(now_ns - self._last_write_ns, _REPEAT_NS) * 1e-9
+
+    def due(self, now_ns: int, key: object | None) -> bool:
+        """Whether to write now: the active command, which `key` identifies, or a zero where there is none (None)."""
+        if key is None:
+            if self.moving:
+                self.stop()
+            at = self._burst_at()
+            return at is not None and now_ns >= at
+        self._zeros_left = 0
+        return now_ns >= self._command_at(key)
+
+    def wake_ns(self, key: object | None) -> int | None:
+        """When `due` has to be asked again at the latest; None for not before something new happens."""
+        return self._burst_at() if key is None else self._command_at(key)
+
+    def beside_ns(self) -> int:
+        """When something that is neither a command nor a zero of a burst may be written."""
+        return 0 if self._last_write_ns is None else self._last_write_ns + _GRID_NS
+
+    def wrote_beside(self, now_ns: int) -> None:
+        """Such a thing was written."""
+        self._next_on_grid_ns = max(self._next_on_grid_ns, now_ns + _GRID_NS)
+        self._last_write_ns = now_ns
+
+    def wrote(
+        self, now_ns: int, key: object | None, ramping: bool = False, repeat_after_s: float | None = None
+    ) -> None:
+        """Something was written: the command of that key, or a zero (None)."""
+        if key is None:
+            self._zeros_left = max(0, self._zeros_left - 1)
+            self._first_zero = False
+            self.moving = False
+            self._next_on_grid_ns = max(self._next_on_grid_ns, now_ns + _GRID_NS)
+        else:
+            self.moving = True
+            self._next_on_grid_ns = self._after(now_ns)
+        self._ramping = ramping
+        self._repeat_after_ns = _REPEAT_NS if repeat_after_s is None else nanoseconds(repeat_after_s)
+        self._last_key = key
+        self._last_write_ns = now_ns
+
+    def stop(self) -> None:
+        """Write a burst of zeros, the first at once."""
+        self._zeros_left = BURST_COUNT
+        self._first_zero = True
+        self.moving = False
+
+    def _burst_at(self) -> int | None:
+        if not self._zeros_left:
+            return None
+        if self._first_zero or self._last_write_ns is None:
+            return 0
+        return self._last_write_ns + _BURST_INTERVAL_NS
+
+    def _command_at(self, key: object) -> int:
+        if self._last_write_ns is None:
+            return 0
+        if key != self._last_key:
+            return max(self._next_on_grid_ns - _GRID_NS, self._last_write_ns + _GRID_NS // 2)
+        # While the acceleration limit holds the rate back, the next step of the ramp comes as soon as the grid allows.
+        return self._next_on_grid_ns if self._ramping else self._last_write_ns + self._repeat_after_ns
+
+    def _after(self, now_ns: int) -> int:
+        """The grid's next point after a write; never sooner than half a step, and a new grid after a pause."""
+        on_grid = self._next_on_grid_ns + _GRID_NS
+        return max(on_grid, now_ns + _GRID_NS // 2) if on_grid > now_ns else now_ns + _GRID_NS
+
+
 class MotionWriter:
-    """Knows what was written last."""
+    """Writes motions; it knows what was written last."""
 
     def __init__(self, parameters: MotionParameters, limits: AngleLimits, modes: ModeMachine, notices: Notices) -> None:
         self._parameters = parameters
@@ -85,8 +195,8 @@ class MotionWriter:
     def stop(self, nudged: bool = False) -> None:
         """Write a burst of zeros, the first at once.
 
-        A gimbal on its way home by itself takes zeros for its leave to go on, as those of the pulse that sent it there
-        are (gimbal.md 1.7), but a rate for a new command. `nudged` begins the burst with one.
+        A gimbal that is homing by itself goes on under zeros, since the pulse that sent it home ends in them (gimbal.md
+        1.7), but takes a rate as a new command. `nudged` starts the burst with one.
         """
         self._burst_begins = deque(_NUDGED_BURST if nudged else ())
         self._streamer.stop()
@@ -98,10 +208,10 @@ class MotionWriter:
         key = None if motion is None else motion.key
         due = self._streamer.due(now_ns, key)
         output: MotionOutput | None = None
-        if due is Write.ZERO:
+        if due and motion is None:
             output = self._stand_still(now_ns, self._burst_begins.popleft() if self._burst_begins else _STILL)
             self._streamer.wrote(now_ns, None)
-        elif due is Write.COMMAND and motion is not None and angles_rad is not None:
+        elif due and motion is not None and angles_rad is not None:
             output = self._command(now_ns, motion, angles_rad)
         elif (at_ns := self._mode_alone_ns(motion)) is not None and now_ns >= at_ns:
             output = self._stand_still(now_ns)
@@ -139,7 +249,7 @@ class MotionWriter:
         return self._output(now_ns, rates, rests_on_ns=motion.rests_on_ns)
 
     def _raw(self, rates_rad_s: Pair, angles_rad: Pair) -> Pair:
-        """Which side of a limit a rate leads to is not known yet: beyond one nothing moves either way."""
+        """Until the sign is measured, nobody knows which way a rate leads: beyond a limit nothing moves either way."""
         self._limiter.resume((0.0, 0.0))
         self._inverse.reset()
         for axis, angle, (low, high) in zip(AXES, angles_rad, self._limits.ranges, strict=True):
@@ -168,7 +278,7 @@ class MotionWriter:
         return MotionOutput(mode, asks, rates_rad_s, angles_rad, rests_on_ns)
 
     def _mode_alone_ns(self, motion: Motion | None) -> int | None:
-        """When the mode has to be written by itself, since nothing else is that would carry it."""
+        """When the mode has to be written by itself, since no other message is due that would carry it."""
         due_ns = self._modes.due_ns()
         if motion is not None or self._streamer.stopping or due_ns is None:
             return None

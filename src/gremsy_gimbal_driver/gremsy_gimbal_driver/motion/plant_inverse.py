@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A true rate to the command that makes this gimbal turn so: sign, gain against zoom, dead zone (design.md section 6).
+"""From a true rate to the command that gives it: sign, gain against zoom, dead zone (design.md section 6).
 
-Neutral by default: the command is the true rate. The values for one gimbal come from its calibration. Rates slower than
-the dead zone are made of pulses just above it, as many as make the mean.
+Neutral by default: the command is the true rate. The values for one gimbal come from its calibration. Rates below the
+dead zone are made of pulses just above it, as many as give the mean.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from gremsy_gimbal_driver.motion.motion_output import Pair
 
 # A dead zone is only known to some per cent; a pulse on its very edge might not move the gimbal at all.
 _ABOVE = 1.05
-# A pulse may end a little early, so that a writer that wakes early does not wait for the write after.
+# A pulse may end slightly early, so that a writer that wakes early does not wait for the next write.
 _SLACK_S = 1e-3
 
 
@@ -47,7 +47,7 @@ class MeasuredPlant:
         """Achieved over commanded rate, linear between the table's points in the logarithms of both, flat outside."""
         if not self.rate_gains:
             return 1.0
-        # In this order what is no number counts as the widest zoom.
+        # In this order NaN counts as the widest zoom.
         zoom = max(self.rate_gain_zooms[0], zoom)
         return math.exp(np.interp(math.log(zoom), np.log(self.rate_gain_zooms), np.log(self.rate_gains)))
 
@@ -90,7 +90,7 @@ class PlantInverse:
         return self.plant.azimuth_sign * azimuth, self.plant.tilt_sign * tilt
 
     def reset(self) -> None:
-        """The gimbal was commanded to stand still: nothing is owed."""
+        """The gimbal was commanded to stand still: no rotation is owed any more."""
         for axis in self._axes:
             axis.reset()
 
@@ -115,7 +115,7 @@ class _Axis:
             self._age_s += elapsed_s
         self._true_rad_s = rate_rad_s
         if abs(rate_rad_s) >= self._dead_zone_rad_s:
-            # The gimbal does it by itself. What is owed is no more than half a pulse and long past.
+            # The gimbal follows this by itself. What is still owed is at most half a pulse, and old.
             self._owed_rad = 0.0
             self._age_s = self._pulse_s
             self._commanded_rad_s = rate_rad_s
@@ -125,6 +125,6 @@ class _Axis:
         return self._commanded_rad_s
 
     def _pulse(self, rate_rad_s: float) -> float:
-        """The nearest of a pulse either way and none."""
+        """The nearest of: a pulse one way, none, a pulse the other way."""
         pulse = self._dead_zone_rad_s * _ABOVE
         return math.copysign(pulse, rate_rad_s) if abs(rate_rad_s) > 0.5 * pulse else 0.0
