@@ -58,13 +58,7 @@ class RunningPayload:
     @property
     def uris(self) -> dict[str, str]:
         """By plug, as the driver's parameter `link` takes them; a tty by its lasting name if it has one."""
-        uris = {}
-        for plug, port in self.ports.items():
-            if isinstance(port, UdpPort):
-                uris[plug] = f'udp://127.0.0.1:{port.port}'
-            elif isinstance(port, PtyPort):
-                uris[plug] = f'serial://{port.link_path or port.path}'
-        return uris
+        return {plug: port.uri for plug, port in self.ports.items()}
 
     @property
     def uri(self) -> str:
@@ -219,60 +213,3 @@ class InstantPayload:
     def _beat(self) -> None:
         kind, invalid = dialect.MAV_TYPE_ONBOARD_CONTROLLER, dialect.MAV_AUTOPILOT_INVALID
         self.send(dialect.MAVLink_heartbeat_message(kind, invalid, 0, 0, dialect.MAV_STATE_ACTIVE, 3))
-
-
-class UsbSerial:
-    """What pyserial's `Serial` is to a payload at the other end of its USB cable, in invented time.
-
-    As there, both lines are raised at opening unless they were lowered before.
-    """
-
-    def __init__(self, instant: InstantPayload) -> None:
-        self._instant = instant
-        self._dtr = self._rts = True
-        self._received = bytearray()
-        self.is_open = False
-
-    @property
-    def dtr(self) -> bool:
-        """Drives RESET."""
-        return self._dtr
-
-    @dtr.setter
-    def dtr(self, value: bool) -> None:
-        self._dtr = bool(value)
-        self._apply()
-
-    @property
-    def rts(self) -> bool:
-        """Drives BOOT0."""
-        return self._rts
-
-    @rts.setter
-    def rts(self, value: bool) -> None:
-        self._rts = bool(value)
-        self._apply()
-
-    def open(self) -> None:
-        """The lines reach the device."""
-        self.is_open = True
-        self._apply()
-
-    def write(self, data: bytes) -> int:
-        """How much was taken: all."""
-        self._instant.write(data)
-        return len(data)
-
-    def wait(self, until_s: float) -> None:
-        """Let time go on."""
-        self._received += b''.join(message for _, message in self._instant.run(until_s))
-
-    def read(self, size: int) -> bytes:
-        """Up to so many bytes of what came while waiting."""
-        data = bytes(self._received[:size])
-        del self._received[:size]
-        return data
-
-    def _apply(self) -> None:
-        if self.is_open:
-            self._instant.payload.set_modem_lines(self._dtr, self._rts, self._instant.now_s)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 
 from gremsy_common.errors import SuiteError
-from gremsy_common.parameters.parameter_fields import ParameterError
+from gremsy_common.parameters.parameter_fields import ParameterError, specs_of
 from gremsy_common.parameters.parameter_texts import with_texts
 from gremsy_common.parameters.words_without_ros import words_without_ros
 from gremsy_common.programs import EndedBySignal, ended_by_signals
@@ -61,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             server.open()
             stack.callback(server.close)
             for port in ports.values():
-                _announce(port)
+                print(port.announcement, flush=True)
             control = _control(options.control, server, stack)
             ring = stack.enter_context(TruthRingWriter(options.truth_ring)) if options.truth_ring else None
             if ring is not None:
@@ -100,24 +100,23 @@ def _parser() -> argparse.ArgumentParser:
         default='',
         help='take lines like `unplug udp` or `reboot` from a pipe, - for stdin',
     )
-    parser.add_argument('--attitude-rate', metavar='HZ', help='default rate of message 285')
-    parser.add_argument('--rate-expiry', metavar='S', help='a rate command expires after this; 0 latches it')
-    parser.add_argument('--byte-loss', metavar='SHARE', help='share of bytes lost in either direction, 0 to 1')
-    parser.add_argument('--component', metavar='ID', help="the gimbal's MAVLink component, 154 or 171 to 175")
-    parser.add_argument('--system', metavar='ID', help='the MAVLink system, 1 to 255')
+    # Shortcuts: each sets the option that its value is kept under.
+    for word, name, metavar, text in (
+        ('--attitude-rate', 'attitude_rate_hz', 'HZ', 'default rate of message 285'),
+        ('--rate-expiry', 'rate_expiry_s', 'S', 'a rate command expires after this; 0 latches it'),
+        ('--byte-loss', 'lost_byte_share', 'SHARE', 'share of bytes lost in either direction, 0 to 1'),
+        ('--component', 'gimbal_component', 'ID', "the gimbal's MAVLink component, 154 or 171 to 175"),
+        ('--system', 'system', 'ID', 'the MAVLink system, 1 to 255'),
+    ):
+        parser.add_argument(word, dest=name, metavar=metavar, help=text)
     return parser
 
 
 def _payload_options(given: argparse.Namespace) -> PayloadOptions:
     """The preset, then the shortcuts, then --set."""
-    shortcuts = {
-        'attitude_rate': 'attitude_rate_hz',
-        'rate_expiry': 'rate_expiry_s',
-        'byte_loss': 'lost_byte_share',
-        'component': 'gimbal_component',
-        'system': 'system',
+    texts = {
+        spec.name: text for spec in specs_of(PayloadOptions) if (text := getattr(given, spec.name, None)) is not None
     }
-    texts = {option: getattr(given, name) for name, option in shortcuts.items() if getattr(given, name) is not None}
     for assignment in given.set:
         name, equals, value = assignment.partition('=')
         if not equals:
@@ -141,13 +140,6 @@ def _ports(given: argparse.Namespace) -> dict[str, PayloadPort]:
     if given.pty is not None:
         ports['pty'] = PtyPort(given.pty)
     return ports
-
-
-def _announce(port: PayloadPort) -> None:
-    if isinstance(port, PtyPort):
-        print(f'pty {port.path}', flush=True)
-    elif isinstance(port, UdpPort):
-        print(f'udp port {port.port}', flush=True)
 
 
 def _control(path: str, server: PayloadServer, stack: ExitStack) -> ControlPipe | None:

@@ -13,13 +13,70 @@ from gremsy_gimbal_driver.mavlink.mavlink_framing import Framer
 from gremsy_gimbal_sim.options.options import PayloadOptions
 from gremsy_gimbal_sim.options.options_link import LinkOptions
 from gremsy_gimbal_sim.payload import SimulatedPayload, UnknownPlug
-from gremsy_gimbal_sim.payload_fixture import InstantPayload, UsbSerial
+from gremsy_gimbal_sim.payload_fixture import InstantPayload
 from gremsy_gimbal_sim.wire.wire import Wire
 
 ATTITUDE = dialect.MAVLINK_MSG_ID_GIMBAL_DEVICE_ATTITUDE_STATUS
 HEARTBEAT = bytes(
     dialect.MAVLink_heartbeat_message(18, 8, 0, 0, 4, 3).pack(dialect.MAVLink(None, srcSystem=1, srcComponent=191))
 )
+
+
+class UsbSerial:
+    """What pyserial's `Serial` is to a payload at the other end of its USB cable, in invented time.
+
+    As there, both lines are raised at opening unless they were lowered before.
+    """
+
+    def __init__(self, instant: InstantPayload) -> None:
+        self._instant = instant
+        self._dtr = self._rts = True
+        self._received = bytearray()
+        self.is_open = False
+
+    @property
+    def dtr(self) -> bool:
+        """Drives RESET."""
+        return self._dtr
+
+    @dtr.setter
+    def dtr(self, value: bool) -> None:
+        self._dtr = bool(value)
+        self._apply()
+
+    @property
+    def rts(self) -> bool:
+        """Drives BOOT0."""
+        return self._rts
+
+    @rts.setter
+    def rts(self, value: bool) -> None:
+        self._rts = bool(value)
+        self._apply()
+
+    def open(self) -> None:
+        """The lines reach the device."""
+        self.is_open = True
+        self._apply()
+
+    def write(self, data: bytes) -> int:
+        """How much was taken: all."""
+        self._instant.write(data)
+        return len(data)
+
+    def wait(self, until_s: float) -> None:
+        """Let time go on."""
+        self._received += b''.join(message for _, message in self._instant.run(until_s))
+
+    def read(self, size: int) -> bytes:
+        """Up to so many bytes of what came while waiting."""
+        data = bytes(self._received[:size])
+        del self._received[:size]
+        return data
+
+    def _apply(self) -> None:
+        if self.is_open:
+            self._instant.payload.set_modem_lines(self._dtr, self._rts, self._instant.now_s)
 
 
 def frames(bench: InstantPayload) -> list:

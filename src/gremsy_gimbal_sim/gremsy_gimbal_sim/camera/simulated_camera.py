@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable
 
 from gremsy_gimbal_driver.mavlink.mavlink_dialect import dialect
-from gremsy_gimbal_sim.camera.camera_messages import CameraMessages
+from gremsy_gimbal_sim.camera.camera_messages import image_captured, requested
 from gremsy_gimbal_sim.camera.camera_settings import COMBINED_ZOOM, SUPER_RESOLUTION_ZOOM, camera_parameters
 from gremsy_gimbal_sim.camera.lens import FocusMotor, ZoomLens
 from gremsy_gimbal_sim.camera.on_board_tracker import OnBoardTracker, TrackMode
@@ -62,7 +62,9 @@ class SimulatedCamera(MavlinkComponent):
         self.tracker = OnBoardTracker(options, gimbal.motion, self.view, start_s)
         self.laser_mode_set: Callable[[int, float], None] | None = None
         self.parameters = SimulatedExtendedParameters(device, self, camera_parameters(options), self._parameter_changed)
-        self._messages = CameraMessages(device, self.lens, self.focus, self.recorder, self.view, gimbal.body)
+        self.options = options
+        self.boot_ms = device.power.boot_ms
+        self.level_from_camera = gimbal.body.level_from_camera
         self.schedule = StreamSchedule({'heartbeat': 1.0}, start_s)
         recorder = self.recorder
         self.commands = {
@@ -96,7 +98,7 @@ class SimulatedCamera(MavlinkComponent):
     def send_due(self, now_s: float) -> None:
         """Its heartbeat, and a word about each picture."""
         for index in self.recorder.take_new_images():
-            self.send(self._messages.image_captured(index, now_s), now_s)
+            self.send(image_captured(self, index, now_s), now_s)
         if self.schedule.due(now_s):
             self.send(heartbeat(dialect.MAV_TYPE_CAMERA), now_s)
 
@@ -117,7 +119,7 @@ class SimulatedCamera(MavlinkComponent):
         return answer
 
     def _send(self, message_id: int, now_s: float) -> int:
-        message = self._messages.build(message_id, now_s)
+        message = requested(self, message_id, now_s)
         if message is None:
             return UNSUPPORTED
         self.send(message, now_s)

@@ -10,12 +10,9 @@ from gremsy_gimbal_sim.options.options import PayloadOptions
 
 COMBINE_VEHICLE_ATTITUDE = 0x10
 _OLD_NAMES = {
-    'STIFF_TILT': 'PITCH_P',
-    'STIFF_ROLL': 'ROLL_P',
-    'STIFF_PAN': 'YAW_P',
-    'PWR_TILT': 'PITCH_POWER',
-    'PWR_ROLL': 'ROLL_POWER',
-    'PWR_PAN': 'YAW_POWER',
+    f'{new}_{axis}': f'{old_axis}_{old}'
+    for new, old in (('STIFF', 'P'), ('PWR', 'POWER'))
+    for axis, old_axis in (('TILT', 'PITCH'), ('ROLL', 'ROLL'), ('PAN', 'YAW'))
 }
 
 

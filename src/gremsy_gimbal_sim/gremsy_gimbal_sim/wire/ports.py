@@ -24,6 +24,16 @@ class PayloadPort(ABC):
 
     is_datagram: bool
 
+    @property
+    @abstractmethod
+    def uri(self) -> str:
+        """As the driver's parameter `link` takes it."""
+
+    @property
+    @abstractmethod
+    def announcement(self) -> str:
+        """Where it is, in one line for who started the payload."""
+
     @abstractmethod
     def open(self) -> None:
         """Raises PortUnavailable."""
@@ -71,6 +81,16 @@ class UdpPort(PayloadPort):
     def port(self) -> int:
         """The port in use, the system's choice where 0 was asked for; 0 while closed."""
         return 0 if self._socket is None else int(self._socket.getsockname()[1])
+
+    @property
+    def uri(self) -> str:
+        """On this machine."""
+        return f'udp://127.0.0.1:{self.port}'
+
+    @property
+    def announcement(self) -> str:
+        """The port in use."""
+        return f'udp port {self.port}'
 
     def open(self) -> None:
         """Bind."""
@@ -142,6 +162,16 @@ class PtyPort(PayloadPort):
         self._master = -1
         self._slave = -1
         self.path = ''
+
+    @property
+    def uri(self) -> str:
+        """By its lasting name if it has one."""
+        return f'serial://{self.link_path or self.path}'
+
+    @property
+    def announcement(self) -> str:
+        """The terminal, without its name."""
+        return f'pty {self.path}'
 
     def open(self) -> None:
         """Create it in raw mode. The far end is kept open here, so that drivers may come and go."""
