@@ -109,7 +109,7 @@ def test_received_and_captured_are_the_times_of_a_message(bags, tmp_path):
     camera = StampedCamera(STAMP_NS, 'eo', CameraModel.from_horizontal_field(160, 120, 1.0))
     add(bags, channel_of(topics.CAMERA_INFO, '/robot/eo/camera_info'), camera, CAME_NS, 0)
     add(bags, channel_of(topics.TARGET_STATE, '/robot/eo/target/state'), 'searching', CAME_NS + 5, 0)
-    add(bags, channel_of(topics.TF_HEARD, '/tf'), TFMessage(), CAME_NS + 6, 0)
+    add(bags, channel_of(topics.TF_RECEIVED, '/tf'), TFMessage(), CAME_NS + 6, 0)
     add(bags, channel_of(topics.GIMBAL_ATTITUDE, '/robot/eo/gimbal/attitude'), Imu(), CAME_NS + 7, 0)
     bags.close()
     times = [(record.log_time, record.publish_time) for _, record, _ in decoded(tmp_path / 'robot_eo_001.mcap')]
@@ -168,7 +168,7 @@ def test_rosbags_reads_the_messages_with_the_definitions_in_the_file(bags, tmp_p
 
 
 def test_what_is_latched_is_played_so(bags, tmp_path):
-    for topic in (topics.TF_STATIC_HEARD, topics.TF_HEARD):
+    for topic in (topics.TF_STATIC_RECEIVED, topics.TF_RECEIVED):
         add(bags, channel_of(topic, topic.name), TFMessage(), CAME_NS, 0)
     bags.close()
     reader = McapReader(tmp_path / 'robot_eo_001.mcap')

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whether images that this environment's processes publish get to other processes, told from Fast DDS's settings.
+"""Whether images that this environment's processes publish reach other processes, by Fast DDS's settings.
 
 What counts is the shared memory of who publishes, which each process makes for itself. Of 100 images of 1920x1080 bgr8
 at 30 Hz, with a subscriber that takes them best effort, 32 arrive with Fast DDS's defaults at both ends, 2 with

@@ -45,13 +45,13 @@ class Program:
             return main()
         except KeyboardInterrupt:
             signal.signal(signal.SIGINT, signal.SIG_IGN)
-            sys.exit(self._said())
+            sys.exit(self._interrupted())
 
     def _end(self) -> NoReturn:
         # `ros2 launch` sends a second one, which would come while Python ends.
-        os._exit(self._said())
+        os._exit(self._interrupted())
 
-    def _said(self) -> int:
+    def _interrupted(self) -> int:
         os.write(2, b'Interrupted.\n')
         return self._status
 

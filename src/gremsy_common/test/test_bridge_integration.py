@@ -77,7 +77,7 @@ def test_a_foreign_cameras_frames_go_to_all_nodes_of_the_process_by_reference(ho
     until(lambda: bridge.count_subscribers('image_raw') == 1)
     assert bridge.count_publishers('image_raw') == 1
     assert bridge.inside.rivals == 0
-    assert [each.unheard for each in (bridge.outside, *(node.frames for node in consumers))] == [0, 0, 0]
+    assert [each.ignored_publishers for each in (bridge.outside, *(node.frames for node in consumers))] == [0, 0, 0]
     assert bridge.inside.outside_subscribers == 0
     assert bridge.inside.local_subscribers == 2
 

@@ -12,14 +12,14 @@ NONE = (
 )
 STANDS = (
     '`use_sim_time` is set and /clock stands still, so everything that comes is as old as it was: let what publishes '
-    'it go on.'
+    'it continue.'
 )
 
 
 def said(ros_s: list[float]) -> list[str]:
     """Ten looks a second."""
     watch = ClockWatch()
-    return [watch.trouble(round(each * SECOND), number * SECOND // 10) for number, each in enumerate(ros_s)]
+    return [watch.fault(round(each * SECOND), number * SECOND // 10) for number, each in enumerate(ros_s)]
 
 
 def test_a_clock_that_never_comes_is_said_after_two_seconds():

@@ -158,10 +158,10 @@ def test_a_trace_on_a_full_disk_loses_events_counts_them_and_goes_on_with_whole_
         trace.flush()
         trace.event('frame', 4)
         trace.flush()
-        assert (trace.lost, trace.trouble) == (3, 'File too large')
+        assert (trace.lost, trace.fault) == (3, 'File too large')
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     trace.event('frame', 5)
     trace.close()
-    assert (trace.lost, trace.trouble) == (3, '')
+    assert (trace.lost, trace.fault) == (3, '')
     assert [event['stamp_ns'] for event in read_trace(tmp_path)] == [1, 5]

@@ -19,10 +19,10 @@ from gremsy_common.ros.transport.quality import Quality
 from gremsy_common.types.gimbal_state import (
     EarthAttitude,
     ImuReading,
-    JointWish,
+    JointRequest,
     LevelHeading,
-    OrientationWish,
-    PointWish,
+    OrientationRequest,
+    PointRequest,
     RangeReading,
     VehicleAttitude,
 )
@@ -91,15 +91,15 @@ def test_a_range_that_is_not_a_number_is_refused():
         topics.GIMBAL_RANGE.from_message(Range(range=math.nan))
 
 
-def test_wishes_come_through_as_they_are():
-    wish = there_and_back(topics.COMMAND_ATTITUDE, OrientationWish(STAMP, 'map', Q))
-    assert (wish.stamp_ns, wish.frame_id, wish.frame_from_camera_wxyz.tolist()) == (STAMP, 'map', Q.tolist())
+def test_requests_come_through_as_they_are():
+    request = there_and_back(topics.COMMAND_ATTITUDE, OrientationRequest(STAMP, 'map', Q))
+    assert (request.stamp_ns, request.frame_id, request.frame_from_camera_wxyz.tolist()) == (STAMP, 'map', Q.tolist())
     # What is no rotation is the driver's to refuse, with a sentence.
-    zeros = OrientationWish(STAMP, 'map', np.zeros(4))
+    zeros = OrientationRequest(STAMP, 'map', np.zeros(4))
     assert there_and_back(topics.COMMAND_ATTITUDE, zeros).frame_from_camera_wxyz.tolist() == [0.0] * 4
-    point = PointWish(STAMP, 'map', (1.0, 2.0, 3.0))
+    point = PointRequest(STAMP, 'map', (1.0, 2.0, 3.0))
     assert there_and_back(topics.COMMAND_LOOK_AT, point) == point
-    joints = JointWish(STAMP, ('gimbal_yaw_joint',), (0.25,))
+    joints = JointRequest(STAMP, ('gimbal_yaw_joint',), (0.25,))
     assert there_and_back(topics.COMMAND_JOINT, joints) == joints
     assert there_and_back(topics.COMMAND_ZOOM, 3.5) == 3.5
 
@@ -160,9 +160,9 @@ def test_a_vehicle_without_a_rotation_is_refused(w):
 
 
 def test_everybodys_frames_are_heard_over_dds_even_beside_an_own_publisher():
-    assert topics.TF_HEARD.latched
-    assert topics.TF_STATIC_HEARD.latched
-    assert topics.TF_STATIC_HEARD.quality is Quality.STATIC_FRAMES
+    assert topics.TF_RECEIVED.latched
+    assert topics.TF_STATIC_RECEIVED.latched
+    assert topics.TF_STATIC_RECEIVED.quality is Quality.STATIC_FRAMES
     assert not topics.TF.latched
 
 

@@ -42,7 +42,7 @@ _GIVE_WAY_S = 0.004
 _WATCH_PERIOD_S = 0.2
 _GPU_PERIOD_S = 0.4
 _HANG_PERIOD_S = 0.2
-# A run that its library was told to end, and has not ended so long after, does not end.
+# A run that has not ended this long after its library was asked to end it does not end.
 _LAST_WAY_OUT_S = 1.0
 _LOOKS_OVER_S = 5.0
 _IMAGES = topics.IMAGE_RAW.name
@@ -257,7 +257,7 @@ class DetectorNode(SuiteNode[DetectorParameters]):
         self.intake.used()
         self._looks += 1
         self._trace(result, arrived_ns, taken_ns)
-        # Disabled meanwhile: what was asked to be silent says nothing more.
+        # Disabled in the meantime: nothing more is published.
         if self._images is not None:
             # First those that a gimbal waits for.
             for publisher, found in ((candidates, result.candidates), (detections, result.detections)):
@@ -268,14 +268,14 @@ class DetectorNode(SuiteNode[DetectorParameters]):
         self._count(result, taken_ns - arrived_ns)
 
     def _look_at_speed(self) -> None:
-        """Say it when a tracker gets too few looks."""
+        """Warn when a tracker gets too few detections."""
         looks, self._looks = self._looks, 0
         before, self._dropped_before = self._dropped_before, self._arrivals.dropped
         awaited = self._images is not None and self._candidates is not None and self._candidates.watched
-        said, self._too_slow = self._too_slow, ''
+        before_too_slow, self._too_slow = self._too_slow, ''
         if awaited:
             self._too_slow = too_slow(looks, self._dropped_before - before, _LOOKS_OVER_S)
-        if self._too_slow and not said:
+        if self._too_slow and not before_too_slow:
             self.get_logger().warning(self._too_slow)
 
     def _look_for_a_hang(self) -> None:
@@ -325,7 +325,7 @@ class DetectorNode(SuiteNode[DetectorParameters]):
             self._watch.forget()
             self.get_logger().info(f'The model runs again, on {detector.description}.')
             self.host.call_soon(self._publish_labels)
-        # The images of meanwhile are not kept: the first one after the restart is to be fresh.
+        # Images that come during the restart are dropped: the first one after it is to be fresh.
         elif self._arrivals.take(_WAIT_S) is not None:
             self.diagnostics.count('images lost to a restart')
 

@@ -56,7 +56,7 @@ class DetectorParameters(NodeParameters):
     )
     share_model: bool = param(
         True,
-        doc='Detectors in one process that are told the same of `model`, `backend`, `provider`, `threads`, `device`, '
+        doc='Detectors in one process with the same `model`, `backend`, `provider`, `threads`, `device`, '
         '`precision` and `engine_dir` run one model, which is in memory once; thresholds, `resize` and all else stay '
         'their own. Set it to false for a model of its own.',
     )
@@ -71,37 +71,37 @@ class DetectorParameters(NodeParameters):
     resize: str = param(
         'auto',
         doc='How an image is brought to the size of the network: as the model file says (`auto`), `letterbox`, '
-        '`stretch`, or `top_left` (a letterbox whose padding is right and below). Against the way that a model was '
-        'trained, it finds less.',
+        '`stretch`, or `top_left` (a letterbox whose padding is right and below). A model finds less when it is fed in '
+        'another way than it was trained.',
         choices=('auto', 'letterbox', 'stretch', 'top_left'),
     )
     warm_up_runs: int = param(
         3,
-        doc='Runs on an empty image before the first real one, which would else be late.',
+        doc='Runs on an empty image before the first real one, which would otherwise be late.',
         unit='runs',
         low=1,
         high=100,
     )
     failures_before_restart: int = param(
         3,
-        doc='After the network failed on so many images in a row, the back end is closed and opened again.',
+        doc='After this many images in a row on which the network failed, the back end is closed and opened again.',
         unit='images',
         low=1,
         high=1000,
     )
     hangs_after_s: float = param(
         2.0,
-        doc='An image that the network is at for longer than this, and ten times as long as for the slowest before it, '
+        doc='An image that takes the network longer than this, and ten times as long as the slowest before it, '
         'is given up: ONNX Runtime ends the run; another back end, or a run that does not end, ends its process, which '
-        'is then started again. 0 waits for ever.',
+        'is then started again. 0 waits forever.',
         unit='s',
         low=0.0,
         high=600.0,
     )
     only_when_watched: bool = param(
         True,
-        doc='While nobody subscribes to `detections` or `detections/candidates`, take no images and do no work; false '
-        'to go on all the same.',
+        doc='Take no images and do no work while nobody subscribes to `detections` or `detections/candidates`; false '
+        'to keep detecting all the same.',
         live=True,
     )
     confidence: float = param(
@@ -139,7 +139,7 @@ class DetectorParameters(NodeParameters):
     )
     region_of_interest: tuple[float, ...] = param(
         (0.0, 0.0, 1.0, 1.0),
-        doc='x_min, y_min, x_max, y_max of the part of the image that is looked at, as shares of its width and height.',
+        doc='x_min, y_min, x_max, y_max of the part of the image to detect in, as shares of its width and height.',
         low=0.0,
         high=1.0,
         live=True,
@@ -154,14 +154,14 @@ class DetectorParameters(NodeParameters):
     )
     tile_overlap: float = param(
         0.2,
-        doc="Of neighbouring tiles, as a share of a tile's side: what is smaller is seen whole in one of them.",
+        doc="Of neighbouring tiles, as a share of a tile's side: what is smaller is whole in one of them.",
         low=0.0,
         high=0.5,
         live=True,
     )
     tiles_and_whole: bool = param(
         True,
-        doc='Look at the whole region too, for objects larger than a tile; one more run of the network.',
+        doc='Detect in the whole region too, for objects larger than a tile; one more run of the network.',
         live=True,
     )
     take: str = param(

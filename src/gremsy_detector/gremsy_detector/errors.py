@@ -23,7 +23,7 @@ class FrameError(SuiteError):
 
 
 class InferenceError(SuiteError):
-    """One run of the network failed; the text names the back end and what it said."""
+    """One run of the network failed; the text names the back end and its reason."""
 
 
 class BackendLostError(InferenceError):

@@ -88,7 +88,7 @@ class NvmlSource:
         self._name = f'{gpu.name} ({", ".join(filter(None, (gpu.uuid, gpu.pci_address))) or "of unknown address"})'
 
     def read(self) -> GpuReading:
-        """See `GpuSource.read`; the handle is asked for anew, since a GPU may fall off the bus and come back."""
+        """See `GpuSource.read`; the handle is asked for each time, since a GPU may fall off the bus and come back."""
         handle = self._handle()
         if handle is None:
             return GpuReading(name=self._name, missing='NVML does not find this GPU')

@@ -14,14 +14,14 @@ class PublishedLabels:
     def __init__(self) -> None:
         self._labels: TopicPublisher[Labels] | None = None
         self._pipeline: TopicPublisher[Pipeline] | None = None
-        self._said: tuple[str, tuple[str, ...], float] | None = None
+        self._published: tuple[str, tuple[str, ...], float] | None = None
         self._names: tuple[str, ...] | None = None
         self._version = 0
 
     def attach(self, labels: TopicPublisher[Labels], pipeline: TopicPublisher[Pipeline]) -> None:
-        """Publish through these from now on; nothing was said on them yet."""
+        """Publish through these from now on; nothing was published on them yet."""
         self._labels, self._pipeline = labels, pipeline
-        self._said = None
+        self._published = None
 
     def detach(self) -> None:
         """The publishers go."""
@@ -31,12 +31,12 @@ class PublishedLabels:
         """Say what the model's classes are called, and below which score no box of any class is reported."""
         labels, pipeline = self._labels, self._pipeline
         says = (model.title, model.class_names, threshold)
-        if labels is None or pipeline is None or says == self._said:
+        if labels is None or pipeline is None or says == self._published:
             return
         # vision_msgs: the version counts the changes of the class names.
         if self._names is not None and model.class_names != self._names:
             self._version += 1
-        self._said, self._names = says, model.class_names
+        self._published, self._names = says, model.class_names
         labels.publish(Labels(now_ns, '', tuple(enumerate(model.class_names)), threshold))
         # vision_msgs: where the class names are to be found, here the topic that carries them.
         pipeline.publish(Pipeline(now_ns, '', model.title, labels.name, self._version))

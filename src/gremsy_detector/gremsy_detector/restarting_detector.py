@@ -16,7 +16,7 @@ from gremsy_detector.errors import BackendLostError, InferenceError
 from gremsy_detector.model.model_description import ModelDescription
 from gremsy_detector.selection import Selection
 
-# A back end that answered so many images was well: its next failure is a new one.
+# A back end that answered this many images has recovered: its next failure is a new one.
 _WELL_AFTER_IMAGES = 100
 _LONGEST_WAIT_S = 10.0
 
@@ -62,7 +62,7 @@ class RestartingDetector:
         self._description = ''
         self._failures_in_a_row = 0
         self._answered = 0
-        self._unwell = 0
+        self._attempts_failed = 0
         self._first = 0
         self._due_s = 0.0
         self._restarts = 0
@@ -99,7 +99,7 @@ class RestartingDetector:
         self._failures_in_a_row = 0
         self._answered += 1
         if self._answered == _WELL_AFTER_IMAGES:
-            self._unwell = 0
+            self._attempts_failed = 0
         return result
 
     def recover(self) -> bool:
@@ -133,7 +133,7 @@ class RestartingDetector:
             self._selection = selection
 
     def close(self) -> None:
-        """Let go of the model for good; a back end that is being opened meanwhile is closed when it has opened."""
+        """Let go of the model for good; a back end that is just being opened is closed when it has opened."""
         with self._lock:
             self._closed = True
             detector, self._detector = self._detector, None
@@ -225,7 +225,7 @@ class RestartingDetector:
 
     def _wait(self) -> float:
         """Put off the next attempt: not at all the first time, then ever longer; for how long, s."""
-        wait_s = min(_LONGEST_WAIT_S, 2.0 ** min(self._unwell - 1, 9)) if self._unwell else 0.0
-        self._unwell += 1
+        wait_s = min(_LONGEST_WAIT_S, 2.0 ** min(self._attempts_failed - 1, 9)) if self._attempts_failed else 0.0
+        self._attempts_failed += 1
         self._due_s = self._clock_s() + wait_s
         return wait_s

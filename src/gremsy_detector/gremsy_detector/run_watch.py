@@ -14,11 +14,11 @@ _LOOKS_NEEDED_HZ = 8.0
 
 
 class RunWatch:
-    """Told by the thread that runs the network, asked by another; times are monotonic s.
+    """Fed by the thread that runs the network, read by another; times are monotonic s.
 
     Args:
-        hangs_after_s: of an image that takes longer than this, and ten times as long as the slowest before it, is
-            said that it hangs; 0 for never.
+        hangs_after_s: an image that takes longer than this, and ten times as long as the slowest before it, counts as
+            hanging; 0 for never.
     """
 
     def __init__(self, hangs_after_s: float) -> None:

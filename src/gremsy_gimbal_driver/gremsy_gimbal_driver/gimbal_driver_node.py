@@ -196,8 +196,8 @@ class GimbalDriverNode(SuiteNode[GimbalDriverParameters]):
         self.subscription(topics.COMMAND_ZOOM, self._operator_zooms)
         self.subscription(topics.COMMAND_TRACK, self._track)
         if parameters.goal_frames:
-            self.subscription(topics.TF_HEARD, lambda message: self._hear_frames(message, is_static=False))
-            self.subscription(topics.TF_STATIC_HEARD, lambda message: self._hear_frames(message, is_static=True))
+            self.subscription(topics.TF_RECEIVED, lambda message: self._hear_frames(message, is_static=False))
+            self.subscription(topics.TF_STATIC_RECEIVED, lambda message: self._hear_frames(message, is_static=True))
         if parameters.vehicle_attitude != 'none':
             topic = topics.VEHICLE_IMU if parameters.vehicle_attitude == 'imu' else topics.VEHICLE_ODOMETRY
             self.subscription(topic, self._hear_vehicle)

@@ -18,7 +18,7 @@ from gremsy_common.geometry import (
     quaternion_from_bearing,
     quaternion_from_yaw_roll_pitch,
 )
-from gremsy_common.types.gimbal_state import JointWish, OrientationWish, PointWish, VehicleAttitude
+from gremsy_common.types.gimbal_state import JointRequest, OrientationRequest, PointRequest, VehicleAttitude
 from gremsy_gimbal_driver.attitude.attitude_reading import YawFrame
 from gremsy_gimbal_driver.attitude.joint_chain import joint_names
 from gremsy_gimbal_driver.attitude.level_frame import level_reference
@@ -60,7 +60,7 @@ def geometry(*edges, camera=(0.0, 0.0)):
 
 
 def orientation(q, frame=LEVEL):
-    return OrientationWish(NOW, frame, np.asarray(q, dtype=float))
+    return OrientationRequest(NOW, frame, np.asarray(q, dtype=float))
 
 
 def degrees(goal):
@@ -208,19 +208,21 @@ def test_what_cannot_be_turned_into_angles_is_refused(wish, kind, sentence):
 def test_a_point_is_looked_at_from_where_the_gimbal_hangs():
     made = geometry()
     # 0.1 m ahead and 0.2 m below base_link: this point is 10 m ahead of the gimbal and 10 m below.
-    assert degrees(made.look_at(PointWish(NOW, 'base_link', (10.1, 0.0, -10.2)), AROUND)) == pytest.approx((0.0, 45.0))
-    assert degrees(made.look_at(PointWish(NOW, BASE, (0.0, 3.0, 0.0)), AROUND)) == pytest.approx((90.0, 0.0))
-    assert degrees(made.look_at(PointWish(NOW, LEVEL, (0.0, -3.0, 3.0)), AROUND)) == pytest.approx((-90.0, -45.0))
+    assert degrees(made.look_at(PointRequest(NOW, 'base_link', (10.1, 0.0, -10.2)), AROUND)) == pytest.approx(
+        (0.0, 45.0)
+    )
+    assert degrees(made.look_at(PointRequest(NOW, BASE, (0.0, 3.0, 0.0)), AROUND)) == pytest.approx((90.0, 0.0))
+    assert degrees(made.look_at(PointRequest(NOW, LEVEL, (0.0, -3.0, 3.0)), AROUND)) == pytest.approx((-90.0, -45.0))
 
 
 def test_a_point_on_the_map_is_looked_at_by_the_tree_and_by_the_odometry():
     q = quaternion_from_bearing(90 * DEG, 0.0)
     by_tree = geometry(('odom', 'base_link', (5.0, 5.0, 1.0), q, 0.0))
-    point = PointWish(NOW, 'odom', (5.0, 15.1, 0.8))
+    point = PointRequest(NOW, 'odom', (5.0, 15.1, 0.8))
     assert degrees(by_tree.look_at(point, AROUND)) == pytest.approx((0.0, 0.0), abs=1e-9)
     around = on(vehicle(90.0, position=(5.0, 5.0, 1.0)))
     assert degrees(geometry().look_at(point, around)) == pytest.approx((0.0, 0.0), abs=1e-9)
-    aside = PointWish(NOW, 'odom', (5.0 - 4.0, 5.1 + 4.0, 0.8))
+    aside = PointRequest(NOW, 'odom', (5.0 - 4.0, 5.1 + 4.0, 0.8))
     assert degrees(geometry().look_at(aside, around)) == pytest.approx((45.0, 0.0))
 
 
@@ -228,14 +230,14 @@ def test_both_ways_to_a_point_on_the_map_agree_on_a_leaning_vehicle():
     standing = vehicle(33.0, pitch_deg=12.0, roll_deg=-7.0, position=(4.0, -2.0, 30.0))
     around = on(standing)
     edge = ('odom', 'base_link', standing.position_earth_m, standing.earth_from_vehicle_wxyz, 0.0)
-    point = PointWish(NOW, 'odom', (60.0, 20.0, 0.0))
+    point = PointRequest(NOW, 'odom', (60.0, 20.0, 0.0))
     by_odometry = degrees(geometry().look_at(point, around))
     assert degrees(geometry(edge).look_at(point, around)) == pytest.approx(by_odometry)
 
 
 @pytest.mark.parametrize(('aside_m', 'known'), [(0.0, False), (0.1, False), (0.3, True)])
 def test_straight_below_the_azimuth_is_kept(aside_m, known):
-    goal = geometry().look_at(PointWish(NOW, LEVEL, (0.0, aside_m, -10.0)), AROUND)
+    goal = geometry().look_at(PointRequest(NOW, LEVEL, (0.0, aside_m, -10.0)), AROUND)
     assert (goal.azimuth_rad is not None) == known
     assert goal.tilt_rad / DEG == pytest.approx(90.0, abs=2.0)
 
@@ -244,19 +246,19 @@ def test_straight_below_the_azimuth_is_kept(aside_m, known):
     ('wish', 'around', 'kind', 'sentence'),
     [
         (
-            PointWish(NOW, LEVEL, (math.inf, 0.0, 0.0)),
+            PointRequest(NOW, LEVEL, (math.inf, 0.0, 0.0)),
             AROUND,
             'goal_not_finite',
             'A look-at goal was refused: its point is not of finite numbers.',
         ),
         (
-            PointWish(NOW, BASE, (0.0, 0.004, 0.0)),
+            PointRequest(NOW, BASE, (0.0, 0.004, 0.0)),
             AROUND,
             'goal_at_the_camera',
             'A look-at goal was refused: its point is 4 mm from the camera itself.',
         ),
         (
-            PointWish(NOW, 'odom', (9.0, 0.0, 0.0)),
+            PointRequest(NOW, 'odom', (9.0, 0.0, 0.0)),
             on(vehicle()),
             'position_unknown',
             "A look-at goal was refused: where the camera is in 'odom' is not known; feed `vehicle/odometry` or "
@@ -271,7 +273,7 @@ def test_a_point_that_cannot_be_looked_at_is_refused(wish, around, kind, sentenc
 def test_the_earth_is_refused_while_it_is_unknown():
     standing = vehicle()
     around = replace(on(standing), reference=level_reference(YawFrame.EARTH, None, standing, ''))
-    kind, sentence = refused(lambda: geometry().look_at(PointWish(NOW, 'odom', (9.0, 0.0, 0.0)), around))
+    kind, sentence = refused(lambda: geometry().look_at(PointRequest(NOW, 'odom', (9.0, 0.0, 0.0)), around))
     assert kind == 'earth_unknown'
     assert 'set `lock_reference` to north' in sentence
 
@@ -283,7 +285,7 @@ YAW, ROLL, PITCH = 'gimbal_yaw_joint', 'gimbal_roll_joint', 'gimbal_pitch_joint'
 
 def joints(**angles_deg):
     names = {'yaw': YAW, 'roll': ROLL, 'pitch': PITCH}
-    return JointWish(
+    return JointRequest(
         NOW, tuple(names[each] for each in angles_deg), tuple(angle * DEG for angle in angles_deg.values())
     )
 
@@ -326,17 +328,17 @@ def test_in_lock_joints_are_turned_by_the_heading_or_refused():
 def test_joints_with_a_prefix_are_those_of_that_gimbal_and_no_other() -> None:
     rear = GoalGeometry(FrameTree(own=(LEVEL, CAMERA)), LEVEL, BASE, joints=joint_names('rear_'))
     level = on(vehicle(0.0))
-    wish = JointWish(NOW, ('rear_gimbal_yaw_joint', 'rear_gimbal_pitch_joint'), (0.5, 0.2))
+    wish = JointRequest(NOW, ('rear_gimbal_yaw_joint', 'rear_gimbal_pitch_joint'), (0.5, 0.2))
     goal = rear.joints(wish, level)
     assert (goal.azimuth_rad, goal.tilt_rad) == pytest.approx((0.5, 0.2))
     for name in (YAW, f'front_{YAW}'):
-        kind, sentence = refused(lambda name=name: rear.joints(JointWish(NOW, (name,), (0.5,)), level))
+        kind, sentence = refused(lambda name=name: rear.joints(JointRequest(NOW, (name,), (0.5,)), level))
         assert kind == 'unknown_joint'
         assert sentence == (
             f'A joint goal was refused: it names {name}; name each of rear_gimbal_yaw_joint, rear_gimbal_roll_joint, '
             'rear_gimbal_pitch_joint once at most.'
         )
-    rolled = JointWish(NOW, ('rear_gimbal_roll_joint', 'rear_gimbal_pitch_joint'), (0.5, 0.2))
+    rolled = JointRequest(NOW, ('rear_gimbal_roll_joint', 'rear_gimbal_pitch_joint'), (0.5, 0.2))
     assert refused(lambda: rear.joints(rolled, level))[0] == 'goal_with_roll'
 
 
@@ -347,27 +349,27 @@ ALL_JOINTS = f'{YAW}, {ROLL}, {PITCH}'
     ('wish', 'kind', 'sentence'),
     [
         (
-            JointWish(NOW, (YAW, PITCH), (0.1,)),
+            JointRequest(NOW, (YAW, PITCH), (0.1,)),
             'joints_without_positions',
             'A joint goal was refused: it has 2 names and 1 positions.',
         ),
         (
-            JointWish(NOW, ('pan',), (0.1,)),
+            JointRequest(NOW, ('pan',), (0.1,)),
             'unknown_joint',
             f'A joint goal was refused: it names pan; name each of {ALL_JOINTS} once at most.',
         ),
         (
-            JointWish(NOW, (YAW, YAW), (0.1, 0.2)),
+            JointRequest(NOW, (YAW, YAW), (0.1, 0.2)),
             'unknown_joint',
             f'A joint goal was refused: it names {YAW}, {YAW}; name each of {ALL_JOINTS} once at most.',
         ),
         (
-            JointWish(NOW, (), ()),
+            JointRequest(NOW, (), ()),
             'unknown_joint',
             f'A joint goal was refused: it names nothing; name each of {ALL_JOINTS} once at most.',
         ),
         (
-            JointWish(NOW, (YAW,), (math.nan,)),
+            JointRequest(NOW, (YAW,), (math.nan,)),
             'joints_not_finite',
             'A joint goal was refused: its positions are not finite numbers.',
         ),

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from gremsy_common.errors import SuiteError
-from gremsy_common.types.gimbal_state import OrientationWish, RateSetpoint
+from gremsy_common.types.gimbal_state import OrientationRequest, RateSetpoint
 from gremsy_gimbal_driver.goals.goal import AngleGoal
 from gremsy_gimbal_driver.mavlink.mavlink_dialect import dialect
 from gremsy_gimbal_driver.mavlink.mavlink_events import AttitudeStatus
@@ -38,7 +38,7 @@ class MavrosRequest:
     """What one message asks for: a mode always, since its flags hold one, and a motion in that mode's level frame."""
 
     mode: GimbalMode
-    motion: RateSetpoint | AngleGoal | OrientationWish | None
+    motion: RateSetpoint | AngleGoal | OrientationRequest | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +108,7 @@ def request_of_attitude(message: Any, to: Addressee) -> MavrosRequest:
         return MavrosRequest(mode, None)
     q = [float(each) for each in (message.q.w, message.q.x, message.q.y, message.q.z)]
     if not any(map(math.isnan, q)):
-        return MavrosRequest(mode, OrientationWish(to.now_ns, to.level_frame, level_from_camera_flu(np.array(q))))
+        return MavrosRequest(mode, OrientationRequest(to.now_ns, to.level_frame, level_from_camera_flu(np.array(q))))
     if _given('angular_velocity_x', message.angular_velocity_x):
         raise FacadeRefusal(
             'A MAVROS gimbal command was refused: it asks for a roll rate, and the horizon is held level; '

@@ -13,7 +13,7 @@ from typing import Any
 
 from gremsy_common.errors import SuiteError
 from gremsy_common.geometry import quaternion_from_bearing
-from gremsy_common.types.gimbal_state import OrientationWish, PointWish
+from gremsy_common.types.gimbal_state import OrientationRequest, PointRequest
 from gremsy_gimbal_driver.goals.goal import AngleGoal
 from gremsy_gimbal_driver.mavlink.mavlink_frames import roll_pitch_yaw_ned, yaw_roll_pitch_flu
 from gremsy_gimbal_driver.ros.driver_port import GoalRequest, Pointing
@@ -99,7 +99,7 @@ def relative_to_frame_target(goal: Any, stamp_ns: int) -> PtzTarget:
     if not goal.frame_id:
         return absolute_target(goal)
     azimuth, down, zoom, clamped = _absolute(goal)
-    orientation = OrientationWish(stamp_ns, goal.frame_id, quaternion_from_bearing(azimuth, down))
+    orientation = OrientationRequest(stamp_ns, goal.frame_id, quaternion_from_bearing(azimuth, down))
     return PtzTarget(orientation, zoom, clamped)
 
 
@@ -114,7 +114,7 @@ def frame_target(goal: Any, stamp_ns: int) -> PtzTarget:
     if not math.isfinite(goal.zoom):
         raise PtzRefused('The PTZ goal was refused: its zoom is not a finite number.')
     zoom, clamped = _zoom(float(goal.zoom))
-    return PtzTarget(PointWish(stamp_ns, goal.frame_id, (0.0, 0.0, 0.0)), zoom, clamped)
+    return PtzTarget(PointRequest(stamp_ns, goal.frame_id, (0.0, 0.0, 0.0)), zoom, clamped)
 
 
 def fill_state(message: Any, now: Pointing) -> None:

@@ -15,7 +15,7 @@ import pytest
 
 from gremsy_common.geometry import direction_from_bearing, matrix_from_quaternion
 from gremsy_common.ros.messages.header_messages import stamp_of
-from gremsy_common.types.gimbal_state import OrientationWish, PointWish, RateSetpoint
+from gremsy_common.types.gimbal_state import OrientationRequest, PointRequest, RateSetpoint
 from gremsy_gimbal_driver.goals.goal import AngleGoal, GoalPath, GoalProgress, GoalState
 from gremsy_gimbal_driver.mavlink.mavlink_events import AttitudeStatus, Sender
 from gremsy_gimbal_driver.motion.command_arbiter import Answer
@@ -286,7 +286,7 @@ def test_an_attitude_looks_where_its_ned_quaternion_says(azimuth, tilt):
         (mavros_requests.request_of_attitude, DeviceSetAttitude),
     ):
         motion = wish_of(kind(q=Quaternion(x, y, z, w)), TO).motion
-        assert isinstance(motion, OrientationWish)
+        assert isinstance(motion, OrientationRequest)
         assert motion.frame_id == LEVEL
         forward = matrix_from_quaternion(motion.frame_from_camera_wxyz)[:, 0]
         np.testing.assert_allclose(forward, direction_from_bearing(azimuth, tilt), atol=1e-12)
@@ -499,7 +499,7 @@ def test_a_relative_goal_counts_from_where_the_camera_looks_also_beyond_half_a_t
 @pytest.mark.parametrize('form', [FlatRelToGoal, lambda *goal: NestedRelToGoal(Ptz(*goal[:3]), goal[3])])
 def test_a_goal_relative_to_a_frame_is_an_orientation_in_it(form):
     target = ptz_goals.relative_to_frame_target(form(0.5, 0.25, 0.0, 'map'), 9)
-    assert isinstance(target.goal, OrientationWish)
+    assert isinstance(target.goal, OrientationRequest)
     assert (target.goal.frame_id, target.goal.stamp_ns) == ('map', 9)
     forward = matrix_from_quaternion(target.goal.frame_from_camera_wxyz)[:, 0]
     np.testing.assert_allclose(forward, direction_from_bearing(-0.5, -0.25), atol=1e-12)
@@ -509,7 +509,7 @@ def test_a_goal_relative_to_a_frame_is_an_orientation_in_it(form):
 
 def test_a_frame_goal_looks_at_its_origin():
     target = ptz_goals.frame_target(FrameGoal('target_link', 2.0), 9)
-    assert (target.goal, target.zoom_factor) == (PointWish(9, 'target_link', (0.0, 0.0, 0.0)), 2.0)
+    assert (target.goal, target.zoom_factor) == (PointRequest(9, 'target_link', (0.0, 0.0, 0.0)), 2.0)
 
 
 @pytest.mark.parametrize(

@@ -57,7 +57,7 @@ def _obtain(options: argparse.Namespace, machine: Machine, say: Callable[[str], 
             f"Model file {model} ends in '{model.suffix}' and engines are built from .onnx files: "
             'export it first (ros2 run gremsy_model_tools export WEIGHTS.pt).'
         )
-    # Before anything is said of TensorRT: the name that was typed is the nearer mistake.
+    # Before anything about TensorRT: the name that was typed is the nearer mistake.
     if not model.is_file():
         read_model_file(model)
     machine = _of_kind(options.backend, machine)

@@ -172,7 +172,7 @@ def _already_there(
             )
         if not content.endswith(metadata_fields(row.metadata)):
             raise FetchError(
-                f'{target} was fetched by another version of fetch_model, which told the detector other things of it: '
+                f'{target} was fetched by another version of fetch_model, which gave it other metadata: '
                 f'move it away, with {record_path(target)}, to fetch it again.'
             )
         say(f'{row.title} is there already, as it was fetched (SHA-256 {kept.sha256}).')
@@ -249,7 +249,7 @@ def _write(target: Path, model: bytes, record: Record) -> None:
         write_whole(beside, text.encode())
         try:
             if os.path.lexists(target):
-                raise FileExistsError(None, 'it came into being meanwhile')
+                raise FileExistsError(None, 'it was created in the meantime')
             write_whole(target, model)
         except BaseException:
             if known is None:

@@ -511,7 +511,7 @@ def test_a_file_that_an_older_table_described_is_told(tmp_path):
     with serving({PATH: send(MODEL)}) as server:
         fetched(target, server.base, older)
     assert refused(lambda: fetched(target, 'http://127.0.0.1:9')) == (
-        f'{target} was fetched by another version of fetch_model, which told the detector other things of it: move '
+        f'{target} was fetched by another version of fetch_model, which gave it other metadata: move '
         f'it away, with {record_path(target)}, to fetch it again.'
     )
 

@@ -46,8 +46,8 @@ HEARD: tuple[Topic[Any], ...] = (
     topics.GIMBAL_ZOOM,
     topics.GIMBAL_RANGE,
     topics.GIMBAL_CONTROL,
-    topics.TF_HEARD,
-    topics.TF_STATIC_HEARD,
+    topics.TF_RECEIVED,
+    topics.TF_STATIC_RECEIVED,
     _DIAGNOSTICS,
 )
 """What a bag has beside the camera's own topics, wherever it comes from."""

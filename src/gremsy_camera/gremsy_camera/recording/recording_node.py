@@ -24,7 +24,7 @@ from gremsy_camera.recording.seen_frames import SeenFrames
 from gremsy_camera.recording.snapshot import Snapshot, snapshot_path, write_snapshot
 from gremsy_common.errors import SuiteError, one_line
 from gremsy_common.ros import topics
-from gremsy_common.ros.late_answer import LateAnswer
+from gremsy_common.ros.late_response import LateResponse
 from gremsy_common.ros.messages.camera_info_messages import StampedCamera
 from gremsy_common.ros.suite_node import SuiteNode
 from gremsy_common.ros.transport.endpoints import TopicSubscription
@@ -196,7 +196,7 @@ class CameraRecording:
         age_s = (self._clock.ros_ns() - frame.stamp_ns) / _NS_PER_S
         old = f', of a frame that is {age_s:.0f} s old' if age_s > _OLD_S else ''
         held = self._seen.hold(frame, camera)
-        answer = LateAnswer()
+        answer = LateResponse()
 
         def write() -> None:
             kept, model, tracks = self._seen.wait(held, _SEEN_S)

@@ -62,7 +62,7 @@ def with_changes(current: P, changes: Sequence[Parameter], *, running: bool = Tr
 
 
 def to_set(changes: Sequence[Parameter], changed: object) -> list[Parameter]:
-    """What rclpy is to set, in the types that were declared: an empty list says nothing of its type, `2` is no `2.0`.
+    """What rclpy is to set, in the declared types: an empty list has no type of its own, and `2` is not `2.0`.
 
     Args:
         changes: as they came.

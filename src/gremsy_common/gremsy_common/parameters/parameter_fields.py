@@ -32,7 +32,7 @@ class ParameterError(SuiteError, ValueError):
 
 @dataclass(frozen=True, slots=True)
 class ParameterMeta:
-    """What is said about one parameter beside its name, type and default."""
+    """What is declared of one parameter beside its name, type and default."""
 
     doc: str
     unit: str = ''
@@ -107,7 +107,7 @@ class ParameterSpec:
         type: of a ROS parameter bool, int, float, str, tuple[str, ...] or tuple[float, ...]; of what only command lines
             give also `T | None`, tuples of a fixed length or of pairs, and a dataclass of parameters.
         default: MISSING of dataclasses for none.
-        meta: what is said about it.
+        meta: what else is declared of it.
         what: the word for it in a refusal.
     """
 

@@ -29,8 +29,8 @@ def is_truth_of_rclpy(name: str) -> bool:
 def unknown_sentences(node: str, given: Collection[str], own: Collection[str], known: Collection[str]) -> Iterator[str]:
     """One sentence for each parameter that was meant for this node and is none of its.
 
-    What stands under a wildcard (`/**`) may be another node's: it is said only where no node of the suite has it and
-    this one has one of nearly that name.
+    What stands under a wildcard (`/**`) may be another node's: it is reported only where no node of the suite has it
+    and this one has one of nearly that name.
 
     Args:
         node: full name.

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 _CLIPPED = 0.005
 # Some 15 frames of a camera at 30 Hz: slower than a hand before the lens, faster than a pan from ground to sky.
 _TIME_CONSTANT_S = 0.5
-# After a longer gap the scene is another one: begin anew. A stamp that goes back is a restarted source.
+# After a longer gap the scene is another one: start over. A stamp that goes back is a restarted source.
 _LONGEST_GAP_S = 2.0
 # What a picture counts for whose stamp is the last one's: of a source without stamps the limits must follow too.
 _UNSTAMPED_GAP_S = 1 / 30

@@ -37,7 +37,7 @@ EXIT_BROKEN = 1
 EXIT_MISCONFIGURED = 2
 # In the environment, by whoever starts processes again: a sentence that says why.
 STARTED_AGAIN_VARIABLE = 'GREMSY_STARTED_AGAIN'
-# A recording is closed and a gimbal told to rest within much less.
+# Closing a recording and stopping a gimbal take much less.
 _STUCK_GRACE_S = 1.5
 # From malloc.h; 32 MiB is the most that glibc takes for the first, and holds a 4K bgr8 picture (24.9 MB).
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
@@ -78,7 +78,7 @@ def run_nodes(factories: Sequence[NodeFactory], arguments: Sequence[str] | None 
         ):  # a bare wait() would not let Python's signal handlers run everywhere
             continue
         status = _status_of(host, nodes)
-    except Exception as error:  # noqa: BLE001 nobody who set a parameter wrongly should have to read a traceback
+    except Exception as error:  # noqa: BLE001 who set a parameter wrong should not have to read a traceback
         status = _say(EXIT_MISCONFIGURED, str(error) if isinstance(error, SuiteError) else _cannot_start(error))
     finally:
         host.stop()
@@ -90,7 +90,7 @@ def run_nodes(factories: Sequence[NodeFactory], arguments: Sequence[str] | None 
 
 
 def _status_of(host: NodeHost, nodes: Sequence[SuiteNode[Any]]) -> int:
-    """Why it ended, said; a process that is stuck ends here."""
+    """Why it ended, printed; a process that is stuck ends here."""
     if host.stuck is not None:
         _end_stuck(host, nodes, *host.stuck)
     if host.refusal is not None:

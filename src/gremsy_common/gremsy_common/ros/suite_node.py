@@ -38,7 +38,7 @@ from gremsy_common.parameters.unknown_parameters import unknown_sentences
 from gremsy_common.ros.diagnostics import Health, Level, NodeDiagnostics
 from gremsy_common.ros.instance_lock import InstanceLock
 from gremsy_common.ros.intake import Intake
-from gremsy_common.ros.late_answer import allow_late_answers
+from gremsy_common.ros.late_response import allow_late_responses
 from gremsy_common.ros.node_host import NodeHost
 from gremsy_common.ros.transport.endpoints import TopicPublisher, TopicSubscription
 from gremsy_common.ros.transport.link_report import LinkReporter
@@ -51,7 +51,7 @@ P = TypeVar('P', bound=NodeParameters)
 T = TypeVar('T')
 
 _DIAGNOSTICS_PERIOD_S = 1.0
-# How soon it is told that the node fails, or works again; the rest can wait for the second.
+# How soon it is reported that the node fails, or has recovered; the rest can wait for the second.
 _HEALTH_PERIOD_S = 0.2
 _LEVELS = {
     Level.OK: DiagnosticStatus.OK,
@@ -61,7 +61,7 @@ _LEVELS = {
 }
 _FAILS = (Level.ERROR, Level.STALE)
 _REPEATED_ERROR_EVERY_S = 5.0
-_SAID_AGAIN_AFTER_S = 30.0
+_LOGGED_AGAIN_AFTER_S = 30.0
 # Services get_logger_levels and set_logger_levels, which Humble has not: the parameter `log_level` is everywhere.
 _LOGGER_SERVICE = 'enable_logger_service'
 _LOGGER_OPTIONS = {_LOGGER_SERVICE: True} if _LOGGER_SERVICE in inspect.signature(Node.__init__).parameters else {}
@@ -109,16 +109,16 @@ class SuiteNode(LifecycleNode, Generic[P]):
         self._workers: list[Worker] = []
         self._timers_made: list[Any] = []
         self._services_made: list[Any] = []
-        self._said: dict[str, tuple[float, int]] = {}
+        self._logged_sentences: dict[str, tuple[float, int]] = {}
         self._links = LinkReporter(os.environ)
         self._link_warnings_before: set[str] = set()
-        self._link_warnings_said: dict[str, float] = {}
+        self._link_warnings_logged: dict[str, float] = {}
         self._diagnostics_publisher = self.create_publisher(DiagnosticArray, '/diagnostics', QoSProfile(depth=10))
         self._clock_watch = ClockWatch()
-        self._clock_trouble = ''
+        self._clock_fault = ''
         self._diagnostics_timer = self.create_timer(_DIAGNOSTICS_PERIOD_S, self._publish_diagnostics)
         self._fails = False
-        self._well = True
+        self._healthy = True
         self._health_timer = self.create_timer(_HEALTH_PERIOD_S, self._look_at_health)
         self.add_on_set_parameters_callback(self._parameters_set)
 
@@ -204,7 +204,7 @@ class SuiteNode(LifecycleNode, Generic[P]):
         subscription.close()
 
     def worker(self, name: str, step: Callable[[], None], niceness: int = 0) -> Worker:
-        """A thread that repeats `step` until deactivation; what it raises is said and counted, and it goes on.
+        """A thread that repeats `step` until deactivation; what it raises is reported and counted, and it goes on.
 
         `niceness` above 0 is for what computes for long (see `Worker`).
         """
@@ -225,9 +225,9 @@ class SuiteNode(LifecycleNode, Generic[P]):
         self._timers_made.append(self.create_timer(period_s, self._guarded(callback)))
 
     def service(self, service_type: type[Any], name: str, callback: Callable[[Any, Any], Any]) -> None:
-        """A service that lives until deactivation; its callback returns the response, or a `LateAnswer`."""
+        """A service that lives until deactivation; its callback returns the response, or a `LateResponse`."""
         made = self.create_service(service_type, name, callback)
-        allow_late_answers(made, lambda: self.diagnostics.count('answers after the end of their service'))
+        allow_late_responses(made, lambda: self.diagnostics.count('answers after the end of their service'))
         self._services_made.append(made)
 
     def create_timer(
@@ -283,25 +283,25 @@ class SuiteNode(LifecycleNode, Generic[P]):
         return error if name in str(error) else SuiteError(f'{name}: {error}')
 
     def report_error(self, sentence: str, **fields: Any) -> None:
-        """Log, keep as the last error, count; a sentence said again is logged every five seconds with a count.
+        """Log, keep as the last error, count; one that repeats is logged every five seconds with a count.
 
         The fields, as the stamp of the image that it is about, are in the log alone.
         """
         self.diagnostics.note_error(sentence)
         self.diagnostics.count('errors')
         now = time.monotonic()
-        last_s, unsaid = self._said.get(sentence, (float('-inf'), 0))
+        last_s, unlogged = self._logged_sentences.get(sentence, (float('-inf'), 0))
         if now - last_s < _REPEATED_ERROR_EVERY_S:
-            self._said[sentence] = (last_s, unsaid + 1)
+            self._logged_sentences[sentence] = (last_s, unlogged + 1)
             return
-        if len(self._said) > 100:  # sentences with numbers in them must not pile up
-            self._said.clear()
-        self._said[sentence] = (now, 0)
-        said = f'{sentence} (and {unsaid} times before)' if unsaid else sentence
-        self.get_logger().error(with_fields(said, **fields))
+        if len(self._logged_sentences) > 100:  # sentences with numbers in them must not pile up
+            self._logged_sentences.clear()
+        self._logged_sentences[sentence] = (now, 0)
+        text = f'{sentence} (and {unlogged} times before)' if unlogged else sentence
+        self.get_logger().error(with_fields(text, **fields))
 
     def report_drop(self, what: str, reason: str, sentence: str, **fields: Any) -> None:
-        """Something that came was not used, or not for all that it is for: count it by reason, and say the first.
+        """Something that came was not used, or not for all that it is for: count it by reason, and log the first.
 
         The node is shown as warning while it goes on, with the sentence.
 
@@ -320,8 +320,8 @@ class SuiteNode(LifecycleNode, Generic[P]):
 
     def say_first_of(self, kind: str, sentence: str, **fields: Any) -> None:
         """Log the first of a kind that is counted in /diagnostics under that name."""
-        said = f"{sentence} More of the kind are only counted: '{kind}' in /diagnostics."
-        self.get_logger().warning(with_fields(said, **fields))
+        text = f"{sentence} More of the kind are only counted: '{kind}' in /diagnostics."
+        self.get_logger().warning(with_fields(text, **fields))
 
     # Lifecycle, called by rclpy.
 
@@ -568,8 +568,8 @@ class SuiteNode(LifecycleNode, Generic[P]):
         if trace is None:
             return {}
         trace.flush()
-        if trace.trouble:
-            self.report_error(f'The trace {trace.path} cannot be written ({trace.trouble}): its events are lost.')
+        if trace.fault:
+            self.report_error(f'The trace {trace.path} cannot be written ({trace.fault}): its events are lost.')
         return {'trace events lost': str(trace.lost)} if trace.lost else {}
 
     def _publish_diagnostics(self) -> None:
@@ -605,33 +605,33 @@ class SuiteNode(LifecycleNode, Generic[P]):
         self.get_logger().debug(text)
 
     def _look_at_health(self) -> None:
-        """Tell at once that the node fails, or that it works again."""
+        """Report at once that the node fails, or that it has recovered."""
         # Not asked for every event: rcutils takes 40 us to say.
         self.trace.logged = self.get_logger().is_enabled_for(LoggingSeverity.DEBUG)
         if self._time_is_simulated():
-            before = self._clock_trouble
-            self._clock_trouble = self._clock_watch.trouble(self.now_ns(), time.monotonic_ns())
-            if self._clock_trouble and not before:
-                self.get_logger().warning(self._clock_trouble)
+            before = self._clock_fault
+            self._clock_fault = self._clock_watch.fault(self.now_ns(), time.monotonic_ns())
+            if self._clock_fault and not before:
+                self.get_logger().warning(self._clock_fault)
         if self._state_name != 'active':
             return
         own = self._own_health()
-        if own.level is Level.OK and not self._well:
-            # What went wrong meanwhile was of that, and would be shown as of now.
+        if own.level is Level.OK and not self._healthy:
+            # Errors up to now came of that fault, and would be shown as present ones.
             self.diagnostics.settle_error(self.diagnostics.last_error)
-        self._well = own.level is Level.OK
+        self._healthy = own.level is Level.OK
         if (own.level in _FAILS) is not self._fails:
             self._publish_diagnostics()
 
     def _own_health(self) -> Health:
         try:
             own = self.health()
-            if not self._clock_trouble:
+            if not self._clock_fault:
                 return own
             # Not what comes of it, as stamps of 0, in whose words somebody else is to blame.
-            return Health(Level.WARN if own.level is Level.OK else own.level, self._clock_trouble)
+            return Health(Level.WARN if own.level is Level.OK else own.level, self._clock_fault)
         except Exception as error:  # noqa: BLE001 diagnostics must not end the executor
-            return Health(Level.ERROR, f'The health of {self.get_name()} cannot be told: {one_line(error)}.')
+            return Health(Level.ERROR, f'The health of {self.get_name()} cannot be determined: {one_line(error)}.')
 
     def _whole_health(self, link_warnings: Mapping[str, str]) -> Health:
         """The worst of what the node knows of itself and what is known of every node."""
@@ -650,13 +650,13 @@ class SuiteNode(LifecycleNode, Generic[P]):
     def _say_link_warnings(self, warnings: Mapping[str, str]) -> None:
         """Each once, when it is still there after a second, and again when it was over for a while in between.
 
-        A node that is started anew may be there twice for a moment, and the name of one that just came is not known.
+        A node that is restarted may be there twice for a moment, and the name of one that just came is not known.
         """
         now = time.monotonic()
         for kind in warnings.keys() & self._link_warnings_before:
-            if now - self._link_warnings_said.get(kind, float('-inf')) > _SAID_AGAIN_AFTER_S:
+            if now - self._link_warnings_logged.get(kind, float('-inf')) > _LOGGED_AGAIN_AFTER_S:
                 self.get_logger().warning(warnings[kind])
-            self._link_warnings_said[kind] = now
+            self._link_warnings_logged[kind] = now
         self._link_warnings_before = set(warnings)
 
     def _guarded_values(self) -> dict[str, str]:

@@ -30,6 +30,9 @@ from gremsy_common.ros.messages import (
     image_wire_messages as image_wire,
 )
 from gremsy_common.ros.messages import (
+    request_messages as requests,
+)
+from gremsy_common.ros.messages import (
     target_messages as place,
 )
 from gremsy_common.ros.messages import (
@@ -37,9 +40,6 @@ from gremsy_common.ros.messages import (
 )
 from gremsy_common.ros.messages import (
     video_time_messages as video_time,
-)
-from gremsy_common.ros.messages import (
-    wish_messages as wishes,
 )
 from gremsy_common.ros.transport.quality import Quality
 from gremsy_common.ros.transport.topic import Topic
@@ -50,10 +50,10 @@ from gremsy_common.types.gimbal_state import (
     EarthAttitude,
     GimbalAttitude,
     ImuReading,
-    JointWish,
+    JointRequest,
     LevelHeading,
-    OrientationWish,
-    PointWish,
+    OrientationRequest,
+    PointRequest,
     RangeReading,
     RateSetpoint,
     VehicleAttitude,
@@ -168,10 +168,10 @@ GIMBAL_PLANT = _text('gimbal/plant', Quality.LATCHED)
 GIMBAL_ATTITUDE_AGE = _text('gimbal/attitude_age')
 COMMAND_RATE = Topic('~/cmd/rate', RateSetpoint, TwistStamped, gimbal.setpoint_message, gimbal.setpoint_from)
 COMMAND_ATTITUDE = Topic(
-    '~/cmd/attitude', OrientationWish, QuaternionStamped, wishes.orientation_message, wishes.orientation_from
+    '~/cmd/attitude', OrientationRequest, QuaternionStamped, requests.orientation_message, requests.orientation_from
 )
-COMMAND_JOINT = Topic('~/cmd/joint', JointWish, JointState, wishes.joint_message, wishes.joint_from)
-COMMAND_LOOK_AT = Topic('~/cmd/look_at', PointWish, PointStamped, wishes.point_message, wishes.point_from)
+COMMAND_JOINT = Topic('~/cmd/joint', JointRequest, JointState, requests.joint_message, requests.joint_from)
+COMMAND_LOOK_AT = Topic('~/cmd/look_at', PointRequest, PointStamped, requests.point_message, requests.point_from)
 COMMAND_ZOOM = _number('~/cmd/zoom')
 # Shares of the payload's own picture, 0 to 1 from its top left corner: which pixels it has depends on its view.
 COMMAND_TRACK: Topic[PointStamped] = Topic('~/cmd/track', PointStamped, PointStamped, _same, _same)
@@ -182,8 +182,8 @@ VEHICLE_ODOMETRY = Topic(
 JOINT_STATES: Topic[JointState] = Topic('joint_states', JointState, JointState, _same, _same)
 TF: Topic[TFMessage] = Topic('/tf', TFMessage, TFMessage, _same, _same, shared=True)
 # For listening to everybody's frames: always over DDS, whoever publishes in this process too.
-TF_HEARD: Topic[TFMessage] = Topic('/tf', TFMessage, TFMessage, _same, _same, Quality.FRAMES, shared=True)
-TF_STATIC_HEARD: Topic[TFMessage] = Topic(
+TF_RECEIVED: Topic[TFMessage] = Topic('/tf', TFMessage, TFMessage, _same, _same, Quality.FRAMES, shared=True)
+TF_STATIC_RECEIVED: Topic[TFMessage] = Topic(
     '/tf_static', TFMessage, TFMessage, _same, _same, Quality.STATIC_FRAMES, shared=True
 )
 MARKERS: Topic[MarkerArray] = Topic('markers', MarkerArray, MarkerArray, _same, _same)

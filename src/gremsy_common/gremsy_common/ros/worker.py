@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A thread that repeats one step until it is told to stop, and survives what the step raises."""
+"""A thread that repeats one step until it is stopped, and survives what the step raises."""
 
 from __future__ import annotations
 
@@ -59,6 +59,6 @@ class Worker:
         while not self._stop.is_set():
             try:
                 self._step()
-            except Exception as error:  # noqa: BLE001 one bad frame must not end the loop; it is counted and said
+            except Exception as error:  # noqa: BLE001 one bad frame must not end the loop; it is counted and reported
                 self._on_error(error)
                 self._stop.wait(_PAUSE_AFTER_ERROR_S)

@@ -59,7 +59,7 @@ class MinimumDelayClock:
     Args:
         window_ns: how far back arrivals count.
         restart_ns: a device time that goes back by more than this, or an offset that jumps by more, is a restart of
-            the device or a step of our clock, and the mapping begins anew.
+            the device or a step of our clock, and the mapping starts over.
         resolution_ns: the device cuts its time to this; half of it is given back.
         least_delay_ns: the transport's smallest delay, where known; it may be set while it runs.
     """
@@ -84,7 +84,7 @@ class MinimumDelayClock:
 
     @property
     def restarts(self) -> int:
-        """How often the mapping began anew."""
+        """How often the mapping started over."""
         return self._restarts
 
     def map(self, device_ns: int, arrival_ns: int) -> int:

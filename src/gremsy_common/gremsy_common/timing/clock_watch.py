@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whether a simulated clock goes: without it no stamp can be compared, and nothing says so by itself."""
+"""Whether a simulated clock runs: without it no stamp can be compared, and nothing else reports that."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ class ClockWatch:
         self._since_ns: int | None = None
         self._ros_ns = 0
 
-    def trouble(self, ros_ns: int, monotonic_ns: int) -> str:
-        """What is wrong, as a sentence; empty while the clock goes, or it is too early to tell."""
+    def fault(self, ros_ns: int, monotonic_ns: int) -> str:
+        """What is wrong, as a sentence; empty while the clock runs, or it is too early to tell."""
         if self._since_ns is None or ros_ns != self._ros_ns:
             self._since_ns, self._ros_ns = monotonic_ns, ros_ns
         if monotonic_ns - self._since_ns < _PATIENCE_NS:
@@ -27,5 +27,5 @@ class ClockWatch:
             )
         return (
             '`use_sim_time` is set and /clock stands still, so everything that comes is as old as it was: let what '
-            'publishes it go on.'
+            'publishes it continue.'
         )

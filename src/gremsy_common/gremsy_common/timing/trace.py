@@ -51,14 +51,14 @@ class FileTrace:
 
     Attributes:
         lost: events that were not written.
-        trouble: why not, the system's own words; empty while all is well.
+        fault: why not, the system's own words; empty while there is none.
     """
 
     def __init__(self, directory: Path, name: str, now_ns: Callable[[], int] = time.time_ns) -> None:
         self._now_ns = now_ns
         self.path = directory / f'{name}-{os.getpid()}.jsonl'
         self.lost = 0
-        self.trouble = ''
+        self.fault = ''
         self._lock = threading.Lock()
         self._events: deque[dict[str, Any]] = deque()
         self._descriptor = -1
@@ -76,13 +76,13 @@ class FileTrace:
                 self.path = self.path.with_name(f'{stem}-{number}.jsonl')
 
     def event(self, kind: str, stamp_ns: int, **values: Any) -> None:
-        """Keep it; made into text by `flush`, since the frame that it is about is on its way meanwhile."""
+        """Keep it; made into text by `flush`, since the frame that it is about is on its way in the meantime."""
         self._events.append({'kind': kind, 'stamp_ns': stamp_ns, 'at_ns': self._now_ns(), **values})
 
     def flush(self) -> None:
         """Write the events kept so far, a line each."""
         with self._lock:
-            # Taken one by one: an event that comes meanwhile, without the lock, is not lost.
+            # Taken one by one: an event that comes in the meantime, without the lock, is not lost.
             events = [self._events.popleft() for _ in range(len(self._events))]
             if self._descriptor < 0 or not events:
                 return
@@ -90,9 +90,9 @@ class FileTrace:
                 self._append(''.join(json.dumps(event) + '\n' for event in events).encode())
             except OSError as error:
                 self.lost += len(events)
-                self.trouble = error.strerror or type(error).__name__
+                self.fault = error.strerror or type(error).__name__
             else:
-                self.trouble = ''
+                self.fault = ''
 
     def close(self) -> None:
         """Write the rest and close."""

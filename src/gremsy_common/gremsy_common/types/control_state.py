@@ -28,7 +28,7 @@ class ControlState:
         holder: the source in control, or `nobody`; `hand_over` while the gimbal comes to rest between two trackers.
         mode, mode_state: the mode wanted, and whether it is confirmed, pending or unconfirmed.
         goal: state of the newest goal, empty before the first.
-        setpoint_topic: full name of the one from which the driver takes a tracker's setpoints; empty if not told.
+        setpoint_topic: full name of the one from which the driver takes a tracker's setpoints; empty if unknown.
     """
 
     armed: bool

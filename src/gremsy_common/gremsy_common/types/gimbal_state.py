@@ -31,10 +31,10 @@ class GimbalAttitude:
 
 @dataclass(frozen=True, slots=True)
 class RateSetpoint:
-    """A wish for the camera's true rates in the level frame (`gimbal/setpoint`, `~/cmd/rate`).
+    """A request for the camera's true rates in the level frame (`gimbal/setpoint`, `~/cmd/rate`).
 
     Attributes:
-        stamp_ns: capture stamp of the image the wish rests on (its age is now minus this), ns of the ROS clock.
+        stamp_ns: capture stamp of the image the request rests on (its age is now minus this), ns of the ROS clock.
         frame_id: must be the level frame.
         azimuth_rate_rad_s: about up, positive to the left.
         tilt_rate_rad_s: about the camera's left axis, positive down.
@@ -143,7 +143,7 @@ class RangeReading:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class OrientationWish:
+class OrientationRequest:
     """The orientation that the camera is to have, in some frame (`~/cmd/attitude`); w, x, y, z as they came."""
 
     stamp_ns: int
@@ -152,7 +152,7 @@ class OrientationWish:
 
 
 @dataclass(frozen=True, slots=True)
-class PointWish:
+class PointRequest:
     """A point to look at, in some frame (`~/cmd/look_at`), m."""
 
     stamp_ns: int
@@ -161,7 +161,7 @@ class PointWish:
 
 
 @dataclass(frozen=True, slots=True)
-class JointWish:
+class JointRequest:
     """Angles for the gimbal's joints by name (`~/cmd/joint`), rad."""
 
     stamp_ns: int

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the gimbal makes of a rate command, as the driver publishes it (`gimbal/plant`) and the tracker compensates it.
 
-A delay, then a first-order lag. The dead zone is the driver's to undo; it is told so that the tracker knows the
+A delay, then a first-order lag. The dead zone is the driver's to undo; it is published so that the tracker knows the
 smallest rate it can have.
 """
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The seam between the detector and whatever runs the network, and what a back end may be told beside the model."""
+"""The seam between the detector and whatever runs the network, and what a back end takes beside the model."""
 
 from __future__ import annotations
 

@@ -66,7 +66,7 @@ class BackendChain:
         """An open detector on the first back end, from `first` on, that opens.
 
         Raises:
-            ModelError: when none does: what the last one said, the others' reasons having been said.
+            ModelError: when none does: the last one's reason, the others' having been reported.
             ParameterError: when the model has not a class that is asked for; no other back end would change that.
         """
         for position in range(first, len(self._order)):

@@ -32,7 +32,7 @@ class BackendOrder:
 
     Attributes:
         candidates: at least one, in the order in which they are tried.
-        passed_over: what is said of those that read such files but are not available here, name first.
+        passed_over: why those that read such files are not available here, name first.
     """
 
     candidates: tuple[type[Backend], ...]

@@ -44,7 +44,7 @@ from gremsy_detector.model.model_metadata import image_size_px
 from gremsy_detector.model.onnx_file_check import check_onnx_file
 
 # The second input that D-FINE's and RT-DETR's authors export: width and height of the image, by which the network
-# scales its boxes. Told the size of its own input, it answers in pixels of that input, as every other network here
+# scales its boxes. Given the size of its own input, it answers in pixels of that input, as every other network here
 # does; so it is a constant, which is fed along.
 _SIZE_INPUT = 'orig_target_sizes'
 # As many cameras as one machine has.
@@ -146,7 +146,7 @@ class OnnxRuntimeBackend:
     @property
     def most_images(self) -> int:
         """Without a bound of its own where the file leaves the number open."""
-        # Told the size of one image, the authors' D-FINE and RT-DETR answer to one.
+        # Given the size of one image, the authors' D-FINE and RT-DETR answer to one.
         if self._facts is None or self._fed_besides or isinstance(self._facts.inputs[0].shape[0], int):
             return 1
         return _MOST_IMAGES

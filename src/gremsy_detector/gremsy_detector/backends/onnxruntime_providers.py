@@ -106,7 +106,7 @@ def open_session(
         make: takes provider names and their options, gives a session or raises.
         providers: to try, in order.
         options: of those providers that have any.
-        say: told about every provider that did not load.
+        say: called for every provider that did not load.
 
     Returns:
         The session, and what it runs on.

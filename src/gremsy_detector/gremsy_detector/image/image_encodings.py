@@ -109,7 +109,7 @@ class PictureReader:
         return Picture(cv2.cvtColor(image, encoding.to_bgr, dst=bgr), encoding.rgb, converted=True)
 
     def _scratch(self, name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
-        """The buffer of that name, made anew where the source has changed."""
+        """The buffer of that name, made again where the source has changed."""
         kept = self._buffers.get(name)
         if kept is None or kept.shape != shape or kept.dtype != dtype:
             kept = self._buffers[name] = np.empty(shape, dtype)

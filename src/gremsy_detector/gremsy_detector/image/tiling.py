@@ -36,7 +36,7 @@ class Tiling:
     Attributes:
         columns, rows: of tiles; 1 and 1 leave the image whole.
         overlap: of neighbouring tiles, as a share of a tile's side; objects smaller than it are whole in one tile.
-        whole_too: the whole image is looked at as well, for the objects that are larger than a tile.
+        whole_too: detect in the whole image too, for the objects that are larger than a tile.
     """
 
     columns: int = 1

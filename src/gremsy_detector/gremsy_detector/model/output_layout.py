@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How a network's outputs lay its boxes out, told from their shapes, the file's metadata and one answer's values.
+"""How a network's outputs lay its boxes out, recognised by their shapes, the file's metadata and one answer's values.
 
 The shapes tell most. One question is left to the values: a DETR answers in fractions of the image (0..1), a YOLO in
 pixels, and Ultralytics' RT-DETR comes in the shapes of a transposed or of an end-to-end YOLO. An anchor grid has its

@@ -22,7 +22,7 @@ from gremsy_common.geometry import (
     quaternion_from_bearing,
     yaw_roll_pitch,
 )
-from gremsy_common.types.gimbal_state import JointWish, OrientationWish, PointWish, VehicleAttitude
+from gremsy_common.types.gimbal_state import JointRequest, OrientationRequest, PointRequest, VehicleAttitude
 from gremsy_gimbal_driver.attitude.joint_chain import JOINTS
 from gremsy_gimbal_driver.attitude.level_frame import LevelReference
 from gremsy_gimbal_driver.goals.frame_tree import IDENTITY, FrameTree, Pose, TransformError, frame_name
@@ -93,7 +93,7 @@ class GoalGeometry:
         self._age_limit_s = age_limit_s
         self._joints = tuple(joints)
 
-    def orientation(self, request: OrientationWish, around: Surroundings) -> GoalAngles:
+    def orientation(self, request: OrientationRequest, around: Surroundings) -> GoalAngles:
         """The camera's orientation; its roll is dropped, where its x axis looks is kept.
 
         Raises:
@@ -109,7 +109,7 @@ class GoalGeometry:
         quaternion = multiply_quaternions(level_from_frame.rotation_wxyz, request.frame_from_camera_wxyz / norm)
         return _angles_of(quaternion, 'An attitude goal')
 
-    def look_at(self, request: PointWish, around: Surroundings) -> GoalAngles:
+    def look_at(self, request: PointRequest, around: Surroundings) -> GoalAngles:
         """The bearing of a point.
 
         Raises:
@@ -129,7 +129,7 @@ class GoalGeometry:
         is_vertical = math.hypot(direction[0], direction[1]) < _VERTICAL_SINE * distance_m
         return GoalAngles(None if is_vertical else azimuth, tilt)
 
-    def joints(self, request: JointWish, around: Surroundings) -> GoalAngles:
+    def joints(self, request: JointRequest, around: Surroundings) -> GoalAngles:
         """Angles of the yaw and the pitch joint, counted from the base; an axis that is not named stays.
 
         Yaw may go beyond half a turn: it is not wrapped. Where the base's tilt is known and both joints are named,
@@ -225,7 +225,7 @@ def _angles_of(level_from_camera_wxyz: Array, what: str) -> GoalAngles:
     return GoalAngles(azimuth, tilt)
 
 
-def _named(request: JointWish, joints: Sequence[str]) -> dict[str, float]:
+def _named(request: JointRequest, joints: Sequence[str]) -> dict[str, float]:
     """By joint.
 
     Raises:

@@ -10,7 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gremsy_common.types.control_state import NOBODY
-from gremsy_common.types.gimbal_state import GimbalAttitude, JointWish, OrientationWish, PointWish, RateSetpoint
+from gremsy_common.types.gimbal_state import (
+    GimbalAttitude,
+    JointRequest,
+    OrientationRequest,
+    PointRequest,
+    RateSetpoint,
+)
 from gremsy_gimbal_driver.driver import GimbalDriver
 from gremsy_gimbal_driver.gimbal_driver_parameters import GimbalDriverParameters
 from gremsy_gimbal_driver.goals.frame_tree import FrameTransform, FrameTree, TransformError
@@ -24,7 +30,7 @@ from gremsy_gimbal_driver.payload.pending_request import RequestState
 from gremsy_gimbal_driver.ros.telemetry_topics import CAMERA_FROM_OPTICAL_WXYZ
 
 Array = NDArray[np.float64]
-GoalRequest = AngleGoal | OrientationWish | PointWish | JointWish
+GoalRequest = AngleGoal | OrientationRequest | PointRequest | JointRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +140,7 @@ class DriverPort:
 
     # Inside.
 
-    def _goal(self, request: OrientationWish | PointWish | JointWish) -> AngleGoal:
+    def _goal(self, request: OrientationRequest | PointRequest | JointRequest) -> AngleGoal:
         """Raises GoalRefused."""
         view = self._driver.view
         if view is None:
@@ -147,11 +153,11 @@ class DriverPort:
         around = Surroundings(self.now_ns(), view.reference, view.vehicle)
         any_turn = True
         match request:
-            case OrientationWish():
+            case OrientationRequest():
                 angles = self._geometry.orientation(request, around)
-            case PointWish():
+            case PointRequest():
                 angles = self._geometry.look_at(request, around)
-            case JointWish():
+            case JointRequest():
                 angles, any_turn = self._geometry.joints(request, around), False
         return self._angle_goal(angles, request.stamp_ns, any_turn)
 

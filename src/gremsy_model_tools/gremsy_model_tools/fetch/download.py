@@ -133,9 +133,9 @@ class _Redirect(urllib.request.HTTPRedirectHandler):
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
-def _in_words(told: object) -> str:
+def _in_words(answer: object) -> str:
     """What a server said, in one line without characters that steer a terminal."""
-    text = ' '.join(str(told).split())[:_LONGEST_SHOWN]
+    text = ' '.join(str(answer).split())[:_LONGEST_SHOWN]
     return ''.join(each if each.isprintable() else '?' for each in text)
 
 

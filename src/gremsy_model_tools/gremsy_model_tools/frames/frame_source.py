@@ -28,7 +28,7 @@ class FrameSource(Protocol):
     def __len__(self) -> int: ...
 
     def read(self, positions: Sequence[int]) -> Iterator[Frame]:
-        """The frames at some positions, in rising order; one that cannot be read is said and left out.
+        """The frames at some positions, in rising order; one that cannot be read is reported and left out.
 
         Raises:
             FrameError: when none of them can be read.

@@ -51,7 +51,7 @@ def fold_input(model: Any, description: InputDescription) -> Any:
 
     Args:
         model: an `onnx.ModelProto` of any precision.
-        description: of its input as it is now. One that takes uint8 already is only laid out anew, and its own
+        description: of its input as it is now. One that takes uint8 already is only laid out again, and its own
             operators on bytes work on float32 (`cast_first`).
     """
     if is_folded(description):
@@ -125,7 +125,7 @@ class _Moves:
             self.any = self.any or bool(inputs)
 
     def slots(self, node: Any) -> Slots:
-        """The tensors of a node that may as well be float32."""
+        """The tensors of a node that may be float32 too."""
         inputs = [slot for slot, name in enumerate(node.input) if self._types.get(name) == self._bytes_kind]
         names = {node.input[slot] for slot in inputs}
         if node.domain not in ('', 'ai.onnx') or not names & self._moved or not names <= self._moved | self._constants:

@@ -18,7 +18,7 @@ from gremsy_model_tools.precision.onnx_file import write_atomically
 
 # The node's default threshold: what the reference reports is what users have had so far.
 CONFIDENCE = 0.25
-# Of the candidate boxes at half of it count as well: less certain is late, not lost; half as certain is lost.
+# The candidate's boxes at half of it count too: less certain is late, not lost; half as certain is lost.
 _CANDIDATE_CONFIDENCE = CONFIDENCE / 2
 # A class of fewer boxes is an accident of the frames: of two equally good calibrations, one had .57 and one .63 on a
 # class of 10, where no class of 80 and more moved by over .02.

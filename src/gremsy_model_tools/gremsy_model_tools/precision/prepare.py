@@ -139,8 +139,8 @@ class _Preparation:
         for attempt in attempts:
             done, sentence = self._attempt(attempt, plain, description, frames)
             if done is not None:
-                said = ''.join(f'{reason}; ' for reason in reasons) + sentence
-                return replace(done, sentence=f'{self._model.name}: {said}.')
+                history = ''.join(f'{reason}; ' for reason in reasons) + sentence
+                return replace(done, sentence=f'{self._model.name}: {history}.')
             reasons.append(f'{sentence}, so {"fp16" if attempt == "int8" else "fp32"} is kept')
             self._say(f'{self._model.name}: {reasons[-1]}.')
         kept = self._as_it_is(graph, description, own)
@@ -230,7 +230,7 @@ class _Frames:
     to_check: Sequence[int]
 
     def tensors(self, description: InputDescription) -> Iterator[NDArray[Any]]:
-        """The model's input for each frame to calibrate on, resized as the node does it; one array, filled anew."""
+        """The model's input for each frame to calibrate on, resized as the node does it; always in the same array."""
         network_input = NetworkInput(description)
         for frame in self.calibrating.read(self.to_calibrate):
             network_input.fill(frame)
@@ -275,7 +275,7 @@ def _open_frames(
 
 
 def _try_out(model: Path) -> InputDescription | None:
-    """Open the file as the node would, so that whatever is wrong with it is said now and not after a long build.
+    """Open the file as the node would, so that whatever is wrong with it is reported now and not after a long build.
 
     Returns:
         How it is fed; None where nothing here can run it.

@@ -20,7 +20,7 @@ from gremsy_common.ros import topics
 from gremsy_common.ros.suite_node import SuiteNode
 from gremsy_common.ros.transport.endpoints import TopicPublisher, TopicSubscription
 from gremsy_common.types.frame import Frame
-from gremsy_common.types.gimbal_state import OrientationWish, PointWish, RateSetpoint
+from gremsy_common.types.gimbal_state import OrientationRequest, PointRequest, RateSetpoint
 from gremsy_web.robot.robot_commands import (
     CapturedPicture,
     LiveSetting,
@@ -146,12 +146,12 @@ class RosCommands:
     def point(self, azimuth_rad: float, tilt_rad: float) -> None:
         """Turn to that bearing."""
         orientation = quaternion_from_bearing(azimuth_rad, tilt_rad)
-        self._attitude.publish(OrientationWish(self._node.now_ns(), self._frame, orientation))
+        self._attitude.publish(OrientationRequest(self._node.now_ns(), self._frame, orientation))
 
     def look(self, azimuth_rad: float, tilt_rad: float) -> None:
         """Look into that direction."""
         x, y, z = (direction_from_bearing(azimuth_rad, tilt_rad) * _FAR_M).tolist()
-        self._look_at.publish(PointWish(self._node.now_ns(), self._frame, (x, y, z)))
+        self._look_at.publish(PointRequest(self._node.now_ns(), self._frame, (x, y, z)))
 
     def zoom(self, factor: float) -> None:
         """Against the widest view."""

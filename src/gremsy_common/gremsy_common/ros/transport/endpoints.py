@@ -34,7 +34,7 @@ except ImportError:  # as Humble calls it
 T = TypeVar('T')
 OnError = Callable[[str], None]
 OnDrop = Callable[[str, str, str], None]
-"""Told of a message that was not used: the topic as the suite names it, the reason in few words, the sentence."""
+"""Called for a message that was not used: the topic as the suite names it, the reason in few words, the sentence."""
 CallSoon = Callable[[Callable[[], None]], None]
 
 
@@ -233,7 +233,7 @@ class TopicSubscription(Generic[T]):
         return slot.dropped if isinstance(slot, LatestSlot) else 0
 
     @property
-    def unheard(self) -> int:
+    def ignored_publishers(self) -> int:
         """Publishers elsewhere whose items do not come, because a publisher of this process has the name."""
         if self._closed or self.topic.shared or not self.is_local or self._bus.is_bridged(self.name):
             return 0

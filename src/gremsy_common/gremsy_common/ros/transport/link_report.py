@@ -71,9 +71,9 @@ class LinkReporter:
 
     def _judge_subscription(self, subscription: TopicSubscription[Any], warnings: dict[str, str]) -> None:
         name, topic = subscription.name, subscription.topic
-        if subscription.unheard:
+        if subscription.ignored_publishers:
             others = _names(subscription.neighbours.foreign_publisher_names())
-            warnings[f'unheard on {name}'] = (
+            warnings[f'ignored on {name}'] = (
                 f'What comes from {others} on {name} is not used, because this process publishes it too: '
                 f'{topic.when_doubled}.'
             )

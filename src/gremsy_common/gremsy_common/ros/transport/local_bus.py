@@ -43,7 +43,7 @@ class LocalBus:
         self._channels: dict[str, _Channel] = {}
 
     def add_publisher(self, name: str, item_type: type[Any], node: str = '', *, local_only: bool = False) -> None:
-        """Announce a publisher of that node; subscribers of the name are told. One that is `local_only` is not on DDS.
+        """Announce a publisher of that node and notify the name's subscribers. One that is `local_only` is not on DDS.
 
         Raises:
             TypeError: when the name already carries items of another type.
@@ -58,7 +58,7 @@ class LocalBus:
         _tell(subscribers)
 
     def remove_publisher(self, name: str, node: str = '', *, local_only: bool = False) -> None:
-        """Take back one announcement; subscribers of the name are told."""
+        """Take back one announcement; subscribers of the name are notified."""
         with self._lock:
             channel = self._channels[name]
             if local_only:

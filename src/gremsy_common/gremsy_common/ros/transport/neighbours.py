@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who else publishes or subscribes to a topic, told from the nodes of this process."""
+"""Who else publishes or subscribes to a topic, apart from the nodes of this process."""
 
 from __future__ import annotations
 

@@ -81,7 +81,7 @@ def try_two(
     """Run two images of noise alone and together, and compare answers and times.
 
     Args:
-        backend: open, and nobody else's meanwhile; its `most_images` is 2 at least.
+        backend: open, and nobody else's in the meantime; its `most_images` is 2 at least.
         tensor: an input for one image, which is zeroed afterwards.
         always: use the batch even where it saves no time.
         clock_ns: monotonic.

@@ -151,7 +151,7 @@ class SharedBackend:
         self._key: ModelKey | None = None
         self._model: SharedModel | None = None
         self._description = ''
-        # How many images had been answered, of all members, when the failures in a row began; None while all is well.
+        # How many images of all members had been answered when the failures in a row began; None while there are none.
         self._failing_since: int | None = None
 
     def open(self) -> ModelFacts:

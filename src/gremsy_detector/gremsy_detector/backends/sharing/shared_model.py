@@ -139,7 +139,7 @@ class SharedModel:
         return self._facts
 
     def join(self, member: Member) -> bool:
-        """Be one of those who use it; False when it has ended meanwhile."""
+        """Be one of those who use it; False when it has ended in the meantime."""
         with self._turn:
             if self._ended_because:
                 return False
@@ -342,7 +342,7 @@ class SharedModel:
     @contextmanager
     def _alone(self) -> Iterator[None]:
         with self._turn:
-            # Those that run now end; none begins meanwhile, or it would never be quiet.
+            # Those that run now end; none begins in the meantime, or it would never be quiet.
             self._wanted_alone += 1
             try:
                 self._turn.wait_for(lambda: self._idle)
@@ -387,7 +387,7 @@ class SharedModel:
         self._close_once_idle()
 
     def _close_once_idle(self) -> None:
-        """At once where nothing runs, so that whoever opens it anew finds the memory free; else when the run ends."""
+        """At once where nothing runs, so that whoever opens it again finds the memory free; else when the run ends."""
         if not self._ended_because or self._closed or not self._idle:
             return
         self._closed = True

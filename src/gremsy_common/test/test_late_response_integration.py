@@ -10,7 +10,7 @@ pytest.importorskip('rclpy', reason='the workspace is not built: run ./gremsy se
 from std_srvs.srv import Trigger
 
 from gremsy_common.parameters.parameter_fields import NodeParameters
-from gremsy_common.ros.late_answer import LateAnswer
+from gremsy_common.ros.late_response import LateResponse
 from gremsy_common.ros.suite_node import SuiteNode
 
 pytestmark = pytest.mark.integration
@@ -51,7 +51,7 @@ class Busy(SuiteNode[NoParameters]):
         self.service(Trigger, '~/quick', self._now)
 
     def _later(self, _request, response):
-        self.waiting.append((LateAnswer(), response))
+        self.waiting.append((LateResponse(), response))
         self.asked.release()
         return self.waiting[-1][0]
 
@@ -80,7 +80,7 @@ def test_the_executor_answers_others_until_the_work_is_done(host, foreign):
 
 def test_an_answer_that_is_given_before_the_callback_returns_is_sent():
     sent = []
-    answer = LateAnswer()
+    answer = LateResponse()
     answer.give('early')
     answer.send_by(sent.append)
     assert sent == ['early']

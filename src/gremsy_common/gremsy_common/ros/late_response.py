@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A service's answer that is known only when its work is done, while the executor goes on with other things.
+"""A service's response that is known only when its work is done, while the executor goes on with other things.
 
-rclpy's own way, a callback that is a coroutine, is nothing for EventsExecutor (Jazzy): it takes the coroutine for the
-answer, and ends.
+rclpy's own way, a callback that is a coroutine, does not work on EventsExecutor (Jazzy): it takes the coroutine for the
+response, and ends.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from rclpy.impl.implementation_singleton import rclpy_implementation
 Send = Callable[[Any], None]
 
 
-class LateAnswer:
+class LateResponse:
     """What a callback of `SuiteNode.service` returns in place of the response."""
 
     def __init__(self) -> None:
@@ -26,7 +26,7 @@ class LateAnswer:
         self._given = False
 
     def give(self, response: Any) -> None:
-        """Answer, once, from any thread; where the service has ended meanwhile, it is lost."""
+        """Respond, once, from any thread; where the service has ended in the meantime, the response is lost."""
         with self._lock:
             if self._given:
                 raise ValueError('this request was answered already')
@@ -36,7 +36,7 @@ class LateAnswer:
             send(response)
 
     def send_by(self, send: Send) -> None:
-        """How it reaches who asked: now, if it was given already."""
+        """How it reaches the client: now, if it was given already."""
         with self._lock:
             self._send = send
             given = self._given
@@ -44,8 +44,8 @@ class LateAnswer:
             send(self._response)
 
 
-def allow_late_answers(service: Any, lost: Callable[[], object]) -> None:
-    """Let callbacks of a service of rclpy return a `LateAnswer`; `lost` is told of one after the service's end."""
+def allow_late_responses(service: Any, lost: Callable[[], object]) -> None:
+    """Let a service's callbacks return a `LateResponse`; `lost` is called for one after the service's end."""
     send_response = service.send_response
 
     def send_now_or_later(response: Any, header: Any) -> None:
@@ -55,7 +55,7 @@ def allow_late_answers(service: Any, lost: Callable[[], object]) -> None:
             except rclpy_implementation.InvalidHandle:
                 lost()
 
-        if isinstance(response, LateAnswer):
+        if isinstance(response, LateResponse):
             response.send_by(send)
         else:
             send_response(response, header)
