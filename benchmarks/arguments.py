@@ -34,7 +34,7 @@ BENCHMARKS = {
         'torch and Ultralytics (AGPL-3.0), 2.8 GB to download',
     ),
     'faults': Benchmark(
-        'every fault for real: how soon the gimbal rests, what goes on, how soon all is well again',
+        'every fault for real: how soon the gimbal rests, what keeps running, how soon everything has recovered',
         '20 min',
         ('precision', 'record', 'web'),
         'onnx and what the page needs, 40 MB to download',
@@ -42,7 +42,7 @@ BENCHMARKS = {
     'gimbal': Benchmark('the gimbal driver: command to wire, ends of motion, parsing, reconnecting', '1.5 min'),
     'loop': Benchmark('the composed demo: a frame to the wire, pointing at real people, what it costs', '5 min'),
     'network': Benchmark('what a base station gets of two robots over a network that loses packets; root', '5 min'),
-    'pointing': Benchmark('the pointing core beside tuned P, PI, PID and move-and-wait laws', '2 min'),
+    'pointing': Benchmark('the pointing core beside tuned P, PI, PID and move-and-wait laws', '4 min'),
     'tracker': Benchmark(
         'the tracker beside other Python trackers: what an update costs, identities kept',
         '4 min',
