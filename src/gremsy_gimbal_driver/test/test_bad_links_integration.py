@@ -313,7 +313,7 @@ def test_a_second_gimbal_on_the_same_wire_is_left_alone(stage):
     second.wait_ready()
     user = stage.user
     user.wait_until(lambda: user.attitudes)
-    user.wait_for_row('link 2 heard', '2/26, 2/100, 2/171')
+    user.wait_for_row('link 2 heard', '2/26, 2/101, 2/171')
     user.arm()
     user.send_until(lambda: first.angles[0] > 0.2, lambda: user.rate(user.rates, 0.5, 0.0))
     assert second.angles[0] == 0.0
