@@ -174,7 +174,7 @@ def test_settings_are_the_nodes_own(web):
     settings = {each['name']: each for each in told.json()}
     ttl = settings['time_to_live_s']
     assert (ttl['type'], ttl['value'], ttl['low'], ttl['high']) == ('float', 0.2, 0.05, 2.0)
-    assert ttl['description'] == 'A rate command moves the gimbal for so long after it arrived.'
+    assert ttl['description'] == 'How long a rate command moves the gimbal after its arrival.'
     assert (ttl['unit'], ttl['default'], ttl['read_only'], ttl['constraints']) == ('s', 0.2, True, '0.05 .. 2')
     assert (settings['mode']['choices'], settings['mode']['read_only']) == (['follow', 'lock', 'mapping'], False)
     fixed = web.post('settings', 409, lease=lease, node='gimbal_driver', name='time_to_live_s', value=1)

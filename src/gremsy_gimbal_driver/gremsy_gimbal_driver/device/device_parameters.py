@@ -23,45 +23,53 @@ class DeviceParameters(FrameParameters):
     # The links and who is at their other end.
     link: str = param(
         'udp://192.168.55.1:14566',
-        doc='Way to the gimbal: `udp://HOST:PORT` or `serial:///dev/ttyUSB0?baud=115200`.',
+        doc='Link to the gimbal: `udp://HOST:PORT` or `serial:///dev/ttyUSB0?baud=115200`.',
     )
     second_link: str = param(
         '',
-        doc='Another way to the same device, used for what is heard only there and when `link` fails; empty for none.',
+        doc='A second link to the same device, used when `link` fails and for what arrives only there; empty for none.',
     )
-    system_id: int = param(1, low=1, high=255, doc='Our MAVLink system.')
-    component_id: int = param(191, low=1, high=255, doc='Our MAVLink component; gimbals are known to obey 191.')
-    gimbal_system_id: int = param(0, low=0, high=255, doc="The gimbal's MAVLink system; 0 learns it.")
+    system_id: int = param(1, low=1, high=255, doc="The driver's MAVLink system id.")
+    component_id: int = param(
+        191, low=1, high=255, doc="The driver's MAVLink component id; gimbals are known to obey 191."
+    )
+    gimbal_system_id: int = param(0, low=0, high=255, doc="The gimbal's MAVLink system id; 0 learns it.")
     gimbal_component_id: int = param(
-        0, low=0, high=255, doc="The gimbal's MAVLink component (154, 171 to 175); 0 learns it."
+        0, low=0, high=255, doc="The gimbal's MAVLink component id (154, 171 to 175); 0 learns it."
     )
     protocol: str = param(
-        'auto', choices=PROTOCOL_NAMES, doc='How the gimbal is commanded: as it shows, or by gimbal protocol v2 or v1.'
+        'auto',
+        choices=PROTOCOL_NAMES,
+        doc='How the gimbal is commanded: as it shows (`auto`), or always by gimbal protocol v2 or v1.',
     )
-    v1_yaw_sign: int = param(1, low=-1, high=1, doc='-1 for protocol v1 of firmware from 2021 or older.')
-    attitude_rate_hz: float = param(50.0, unit='Hz', low=1.0, high=100.0, doc='Attitudes asked of the gimbal.')
-    imu_rate_hz: float = param(0.0, unit='Hz', low=0.0, high=50.0, doc='Of `gimbal/imu`; 0 leaves it as it is.')
+    v1_yaw_sign: int = param(
+        1, low=-1, high=1, doc='-1 for firmware of 2021 or older on protocol v1, whose yaw runs the other way.'
+    )
+    attitude_rate_hz: float = param(
+        50.0, unit='Hz', low=1.0, high=100.0, doc='Rate at which the gimbal is asked to send its attitude.'
+    )
+    imu_rate_hz: float = param(0.0, unit='Hz', low=0.0, high=50.0, doc='Rate of `gimbal/imu`; 0 leaves it as it is.')
     least_attitude_delay_s: float = param(
         0.0,
         unit='s',
         low=0.0,
         high=LONGEST_DELAY_S,
-        doc='Smallest time from a measurement to its arrival, where known; a calibration beside a camera finds it.',
+        doc='Smallest delay from a measurement to its arrival, if known; a calibration beside a camera measures it.',
     )
     attitude_delay_correction_s: float = param(
         0.0,
         unit='s',
         low=0.0,
         high=LONGEST_DELAY_S,
-        doc="How far from `least_attitude_delay_s` the driver may go by itself, as the tracker's pictures say "
-        '(`gimbal/attitude_age`); 0 leaves it, and says when it is 10 ms wrong.',
+        doc="How far the driver may correct `least_attitude_delay_s` by itself, from the tracker's pictures "
+        '(`gimbal/attitude_age`); 0 never corrects it, and warns when it is off by 10 ms.',
     )
     imu_axes: tuple[str, ...] = param(
         IMU_AXES,
-        doc="Where x, y and z of the gimbal's IMU point, seen by the camera: `forward`, `back`, `left`, `right`, `up`, "
-        '`down`; a calibration finds it by gravity.',
+        doc="Where x, y and z of the gimbal's IMU point, as seen from the camera: `forward`, `back`, `left`, `right`, "
+        '`up`, `down`; a calibration finds it from gravity.',
     )
-    use_gimbal_limits: bool = param(True, doc="Read the gimbal's own RC_LIM limits and keep them too.")
+    use_gimbal_limits: bool = param(True, doc="Read the gimbal's own RC_LIM limits and keep within them as well.")
 
     # Frames.
     optical_frames: tuple[str, ...] = param(
@@ -71,37 +79,41 @@ class DeviceParameters(FrameParameters):
     )
     joint_prefix: str = param(
         '',
-        doc="Put before the joints' names, as `rear_` of a second gimbal in one robot's description.",
+        doc="Prefix of the joints' names, such as `rear_` for a second gimbal in one robot's description.",
         form=TextForm.TOPIC,
     )
     goal_frames: bool = param(
         True, doc="Listen to /tf, so that goals may be given in any frame; off, in the gimbal's own frames only."
     )
     publish_level_frame: bool = param(
-        False, doc='Publish gimbal_base to gimbal_level, too; goes with `driver_levels:=true` of the URDF.'
+        False,
+        doc='Also publish the transform from gimbal_base to gimbal_level; needs `driver_levels:=true` in the URDF.',
     )
     encoders: str = param(
         'none',
         choices=('none', *(each.value for each in EncoderUnit)),
-        doc='Take `joint_states` from the encoders (message 158): raw counts or cdeg, as `MAV_TS_ENCNT` says.',
+        doc='Take `joint_states` from the encoders (message 158): raw counts or cdeg, as `MAV_TS_ENCNT` is set.',
     )
     encoder_signs: tuple[float, ...] = param(
-        (1.0, 1.0, 1.0), low=-1, high=1, doc='Of yaw, roll, pitch; -1 turns one round.'
+        (1.0, 1.0, 1.0), low=-1, high=1, doc='Signs of yaw, roll and pitch; -1 inverts one.'
     )
     encoder_zeros: tuple[float, ...] = param(
-        (0.0, 0.0, 0.0), doc='Readings of yaw, roll, pitch where the joints are at 0.'
+        (0.0, 0.0, 0.0), doc='Readings of yaw, roll and pitch when the joints are at 0.'
     )
 
     # The vehicle.
     vehicle_attitude: str = param(
         'none',
         choices=('none', 'imu', 'odometry'),
-        doc='Where it comes from: `vehicle/imu` or `vehicle/odometry`. It is passed on to the gimbal (message 286).',
+        doc="Source of the vehicle's attitude: `vehicle/imu` or `vehicle/odometry`. It is passed on to the gimbal "
+        '(message 286).',
     )
-    vehicle_age_limit_s: float = param(0.5, unit='s', low=0.05, high=5.0, doc='An older vehicle attitude is none.')
+    vehicle_age_limit_s: float = param(
+        0.5, unit='s', low=0.05, high=5.0, doc='A vehicle attitude older than this is ignored.'
+    )
     earth_frame: str = param(
         '',
-        doc='Name of the frame that `vehicle/imu` is against, as `map`; odometry names its own.',
+        doc='Frame that the orientation in `vehicle/imu` refers to, such as `map`; odometry names its own.',
         form=TextForm.FRAME,
     )
     lock_reference: str = param(

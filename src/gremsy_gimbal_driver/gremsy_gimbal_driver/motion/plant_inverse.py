@@ -25,22 +25,29 @@ _SLACK_S = 1e-3
 class MeasuredPlant:
     """What this gimbal makes of a command, as parameters; neutral until `~/calibrate` has measured it."""
 
-    azimuth_sign: int = param(1, low=-1, high=1, doc='-1 for an azimuth axis that runs the wrong way.')
-    tilt_sign: int = param(1, low=-1, high=1, doc='-1 for a tilt axis that runs the wrong way.')
+    azimuth_sign: int = param(1, low=-1, high=1, doc='-1 for an azimuth axis that turns the wrong way.')
+    tilt_sign: int = param(1, low=-1, high=1, doc='-1 for a tilt axis that turns the wrong way.')
     dead_zone_rad_s: float = param(
-        0.0, unit='rad/s', low=0.0, high=0.5, doc='The gimbal ignores smaller rate commands.'
+        0.0, unit='rad/s', low=0.0, high=0.5, doc='The gimbal ignores rate commands below this.'
     )
     rate_gain_zooms: tuple[float, ...] = param(
-        (), doc='Zoom factors, ascending, of `rate_gains`; empty for no dependence.', low=1.0, high=1000.0
+        (),
+        doc='Zoom factors of `rate_gains`, ascending; empty if the gain does not depend on the zoom.',
+        low=1.0,
+        high=1000.0,
     )
     rate_gains: tuple[float, ...] = param(
         (), doc='Achieved over commanded rate at each of `rate_gain_zooms`.', low=0.001, high=10.0
     )
     plant_delay_s: float = param(
-        0.02, unit='s', low=0.0, high=2.0, doc="From a command to its first motion; the tracker's to compensate."
+        0.02,
+        unit='s',
+        low=0.0,
+        high=2.0,
+        doc='Delay from a command to the first motion; the tracker compensates for it.',
     )
     plant_lag_s: float = param(
-        0.06, unit='s', low=0.0, high=2.0, doc="Time constant of the rate loop; the tracker's to compensate."
+        0.06, unit='s', low=0.0, high=2.0, doc='Time constant of the rate loop; the tracker compensates for it.'
     )
 
     def rate_gain(self, zoom: float) -> float:

@@ -21,19 +21,23 @@ class PayloadParameters:
     product: str = param(
         'vio',
         choices=tuple(each.value for each in ProductFamily),
-        doc='Which product, since their cameras have different settings; a bare gimbal has none.',
+        doc='The product, since their cameras have different settings; a bare gimbal has none.',
     )
     claim_control: bool = param(
         True,
         doc="Set a Gremsy payload's RC_MODE to standard when it is found: in any other mode it ignores MAVLink motion.",
     )
     zoom_path: str = param(
-        'range', choices=tuple(each.value for each in ZoomPath), doc='Which of its two commands zooms this product.'
+        'range',
+        choices=tuple(each.value for each in ZoomPath),
+        doc='Which of the two zoom commands this product obeys.',
     )
     zoom_range_inverted: bool = param(False, doc='0 % of the range command is the narrowest view (seen on a VIO).')
     zoom_largest: float = param(20.0, low=1.0, high=1000.0, doc='Magnification at the narrow end of the range.')
-    zoom_rate_hz: float = param(5.0, unit='Hz', low=0.0, high=20.0, doc='Of `gimbal/zoom`; 0 asks for none.')
-    range_rate_hz: float = param(0.0, unit='Hz', low=0.0, high=20.0, doc='Of `gimbal/range`; 0 asks for none.')
+    zoom_rate_hz: float = param(5.0, unit='Hz', low=0.0, high=20.0, doc='Rate of `gimbal/zoom`; 0 does not ask for it.')
+    range_rate_hz: float = param(
+        0.0, unit='Hz', low=0.0, high=20.0, doc='Rate of `gimbal/range`; 0 does not ask for it.'
+    )
     focus_inverted: bool = param(False, doc='-1 of the focus command focuses farther.')
     tracking_path: str = param(
         'vendor',
@@ -42,16 +46,16 @@ class PayloadParameters:
     )
     vendor_still: bool = param(
         False,
-        doc="Ask for a picture as the vendor's SDK does, for firmware that takes none otherwise; to other cameras that "
-        "means 'until stopped'.",
+        doc="Request a still as the vendor's SDK does, for firmware that takes none otherwise; other cameras then take "
+        'pictures until stopped.',
     )
-    view_source: str = param('', live=True, doc='Which picture is streamed, as `eo` or `ir`; empty leaves it.')
-    record_source: str = param('', live=True, doc='Which picture is recorded, as `both` or `eo`; empty leaves it.')
-    osd: str = param('', live=True, doc='What is written into the picture: `off`, `status`, `debug`; empty leaves it.')
+    view_source: str = param('', live=True, doc='Picture that is streamed, such as `eo` or `ir`; empty leaves it.')
+    record_source: str = param('', live=True, doc='Picture that is recorded, such as `both` or `eo`; empty leaves it.')
+    osd: str = param('', live=True, doc='What is overlaid on the picture: `off`, `status`, `debug`; empty leaves it.')
     ir_palette: str = param('', live=True, doc='Colours of the thermal picture, `0` to `9`; empty leaves them.')
     lrf_mode: str = param('', live=True, doc='The laser: `off`, `1hz`, `4hz`, `10hz`; empty leaves it.')
     zoom_mode: str = param('', live=True, doc='`combine` or `super_resolution`; empty leaves it.')
-    focus_mode: str = param('', live=True, doc='When the lens focuses, as `zoom_trigger`; empty leaves it.')
+    focus_mode: str = param('', live=True, doc='When the lens focuses, such as `zoom_trigger`; empty leaves it.')
 
     @property
     def family(self) -> ProductFamily:

@@ -26,7 +26,7 @@
   ];
   robot.settings.gimbal_driver = [
     setting('mode', 'str', 'follow', { description: 'Against what the azimuth is held.', choices: ['follow', 'lock', 'mapping'] }),
-    setting('time_to_live_s', 'float', 0.2, { description: 'A rate command moves the gimbal for so long after it arrived.', unit: 's', low: 0.05, high: 2, constraints: '0.05 .. 2', read_only: true }),
+    setting('time_to_live_s', 'float', 0.2, { description: 'How long a rate command moves the gimbal after its arrival.', unit: 's', low: 0.05, high: 2, constraints: '0.05 .. 2', read_only: true }),
   ];
   window.fakeRobot = robot;
   window.fakeNowNs = () => String(nowNs());
