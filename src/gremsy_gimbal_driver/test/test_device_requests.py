@@ -133,7 +133,7 @@ def test_the_rate_is_asked_for_once_when_it_is_granted_and_kept():
     assert len(made.times(511)) == 1
     assert (state.granted, state.asked_again) == (True, 0)
     assert state.measured_hz == pytest.approx(50.0, rel=0.05)
-    assert made.requests.rate_granted is True
+    assert made.requests.streams[ATTITUDE].granted is True
 
 
 def test_a_rate_that_was_granted_but_not_kept_is_asked_for_again_ever_more_rarely():
@@ -175,14 +175,14 @@ def test_a_refused_rate_is_not_asked_for_again():
     made.acknowledge = lambda command: UNSUPPORTED if command == 511 else ACCEPTED
     made.run(120.0)
     assert len(made.times(511)) == 1
-    assert made.requests.rate_granted is False
+    assert made.requests.streams[ATTITUDE].granted is False
 
 
 def test_a_device_that_keeps_the_rate_but_acknowledges_nothing_is_left_alone():
     made = device()
     made.acknowledge = lambda command: None
     made.run(60.0)
-    assert made.requests.rate_granted is None
+    assert made.requests.streams[ATTITUDE].granted is None
     assert len(made.times(511)) == 5
     assert made.requests.streams[ATTITUDE].measured_hz == pytest.approx(50.0, rel=0.05)
 
@@ -204,7 +204,7 @@ def test_without_times_nothing_is_measured_and_a_granted_rate_is_believed():
         for message in parsed(requests.due(GIMBAL, step * 10 * MILLISECOND_NS)):
             sent += message.command == 511
             requests.on_event(ack(message.command))
-    assert (sent, requests.rate_granted) == (1, True)
+    assert (sent, requests.streams[ATTITUDE].granted) == (1, True)
 
 
 def test_wishes_are_cut_to_what_a_serial_wire_carries_the_first_served_first():

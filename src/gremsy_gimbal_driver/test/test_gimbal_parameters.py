@@ -11,7 +11,7 @@ import pytest
 from gremsy_common.errors import SuiteError
 from gremsy_gimbal_driver.device.gimbal_parameters import GimbalParameters, ParameterState
 from gremsy_gimbal_driver.device.parameter_limits import LIMIT_NAMES, ParameterLimits, soft_limits
-from gremsy_gimbal_driver.device.parameter_names import KNOWN_NAMES, NEWER_NAMES, OLDER_NAMES
+from gremsy_gimbal_driver.device.parameter_names import NEWER_NAMES, OLDER_NAMES
 from gremsy_gimbal_driver.mavlink.mavlink_dialect import dialect
 from gremsy_gimbal_driver.mavlink.mavlink_encoder import MavlinkEncoder
 from gremsy_gimbal_driver.mavlink.mavlink_events import ParameterValue, Sender
@@ -122,7 +122,7 @@ def test_the_older_name_is_tried_before_a_parameter_is_given_up():
 
 def test_all_known_parameters_of_a_silent_gimbal_cost_little_and_end():
     device = Device({})
-    device.parameters.read(*KNOWN_NAMES)
+    device.parameters.read(*OLDER_NAMES)
     device.run(30.0)
     assert device.parameters.wanted == ()
     assert device.busiest_step <= 4
@@ -132,13 +132,13 @@ def test_all_known_parameters_of_a_silent_gimbal_cost_little_and_end():
 
 
 def test_lost_answers_are_asked_for_again():
-    device = Device({name: number for number, name in enumerate(KNOWN_NAMES)})
+    device = Device({name: number for number, name in enumerate(OLDER_NAMES)})
     device.lost_share = 0.75  # of requests and answers together, as where 2 % of the bytes are lost
-    device.parameters.read(*KNOWN_NAMES)
+    device.parameters.read(*OLDER_NAMES)
     device.run(30.0)
-    lost = [name for name in KNOWN_NAMES if device.parameters.value(name) is None]
+    lost = [name for name in OLDER_NAMES if device.parameters.value(name) is None]
     assert len(lost) <= 1
-    assert all(device.parameters.value(name) == device.values[name] for name in set(KNOWN_NAMES) - set(lost))
+    assert all(device.parameters.value(name) == device.values[name] for name in set(OLDER_NAMES) - set(lost))
 
 
 # Writing.
@@ -318,5 +318,5 @@ def test_older_firmwares_tilt_limits_are_not_guessed_at():
 def test_names_pair_up_one_to_one_and_fit_the_wire():
     assert len(NEWER_NAMES) == len(OLDER_NAMES)
     assert not NEWER_NAMES.keys() & OLDER_NAMES.keys()
-    assert all(len(name) <= 16 for name in (*NEWER_NAMES, *KNOWN_NAMES))
-    assert len(KNOWN_NAMES) == len(set(KNOWN_NAMES)) == 35
+    assert all(len(name) <= 16 for name in (*NEWER_NAMES, *OLDER_NAMES))
+    assert len(OLDER_NAMES) == 28

@@ -398,6 +398,7 @@ def test_no_other_component_is_taken_for_a_gimbal(component):
         (parameter(''), 'parameter_unreadable'),
         (packed(dialect.MAVLink_debug_message(5, 0, math.nan), component=26), 'telemetry_not_finite'),
         (packed(dialect.MAVLink_debug_message(5, 0, 0.5), component=26), 'zoom_not_a_magnification'),
+        (packed(dialect.MAVLink_debug_message(5, 0, 0.99), component=26), 'zoom_not_a_magnification'),
         (packed(dialect.MAVLink_debug_message(5, 2, math.inf), component=26), 'telemetry_not_finite'),
         (packed(dialect.MAVLink_debug_message(5, 28, 1.0), component=26), 'telemetry_unknown'),
         (packed(dialect.MAVLink_debug_message(5, 0, 2.0), component=1), 'from_another_component'),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""IMU, range and zoom as readings."""
+"""IMU and range as readings."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import math
 import numpy as np
 import pytest
 
-from gremsy_gimbal_driver.device.payload_readings import ImuConversion, RangeFinder, zoom_reading
+from gremsy_gimbal_driver.device.payload_readings import ImuConversion, RangeFinder
 from gremsy_gimbal_driver.mavlink.mavlink_events import PayloadTelemetry, RawImu, Sender
 from gremsy_gimbal_driver.motion.instant import Instant
 
@@ -87,9 +87,3 @@ def test_a_range_is_believed_within_its_gate(value, range_m):
     assert (None if reading is None else reading.range_m) == range_m
     if reading is not None:
         assert (reading.stamp_ns, reading.frame_id, reading.min_m, reading.max_m) == (ROS_NS, 'camera', 5.0, 300.0)
-
-
-@pytest.mark.parametrize(('value', 'good'), [(1.0, True), (30.0, True), (0.99, False), (math.nan, False)])
-def test_a_zoom_is_a_magnification(value, good):
-    zoom = zoom_reading(PayloadTelemetry(BOARD, 'EO_ZOOM', value), ROS_NS)
-    assert (None if zoom is None else zoom.factor) == (value if good else None)

@@ -159,11 +159,6 @@ class DeviceRequests:
             self._streams[message_id] = _StreamRequest(message_id, self._rates_hz[message_id])
 
     @property
-    def rate_granted(self) -> bool | None:
-        """Whether the device took our attitude rate; None while it has not answered."""
-        return self._streams[ATTITUDE].granted
-
-    @property
     def streams(self) -> dict[int, StreamState]:
         """By message id."""
         return {

@@ -29,7 +29,6 @@ from gremsy_gimbal_driver.device.payload_readings import (
     GravityWatch,
     ImuConversion,
     RangeFinder,
-    zoom_reading,
 )
 from gremsy_gimbal_driver.device.stream_rates import ATTITUDE, ORIENTATION
 from gremsy_gimbal_driver.driver_listener import GimbalView
@@ -384,11 +383,8 @@ class GimbalDevice:
 
     def _on_payload_telemetry(self, event: PayloadTelemetry, now: Instant) -> list[DeviceReport]:
         if event.name == ZOOM_NAME:
-            zoom = zoom_reading(event, now.ros_ns)
-            if zoom is None:
-                return []
-            self._motion.zoom(zoom.factor)
-            return [zoom]
+            self._motion.zoom(event.value)
+            return [ZoomState(now.ros_ns, event.value)]
         if event.name == RANGE_NAME:
             reading = self._range_finder.reading(event, self._parameters.camera_frame, now.ros_ns)
             return [] if reading is None else [reading]

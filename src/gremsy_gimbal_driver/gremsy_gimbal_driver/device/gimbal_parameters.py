@@ -45,21 +45,32 @@ class ParameterState(Enum):
 _OPEN = frozenset({ParameterState.WANTED, ParameterState.WRITING})
 
 
-@dataclass(frozen=True, slots=True)
-class ParameterResult:
+@dataclass(slots=True)
+class GimbalParameter:
     """One parameter by today's name.
 
     Attributes:
         name: today's.
         wire_name: what the gimbal calls it, the same or the older name.
-        value: as the gimbal reported it last; None if it never did.
         state: how the last request ended, or that it has not.
+        value: as the gimbal reported it last; None if it never did.
+        new_value: what is being written, or was last.
+        tries, next_ns, answered: of the last request.
     """
 
     name: str
     wire_name: str
-    value: int | None
     state: ParameterState
+    value: int | None = None
+    new_value: int | None = None
+    tries: int = 0
+    next_ns: int = 0
+    answered: bool = False
+
+    def begin(self, state: ParameterState, new_value: int | None = None) -> None:
+        """A request, from its first try."""
+        self.state, self.new_value = state, new_value
+        self.tries, self.next_ns, self.answered = 0, 0, False
 
     @property
     def sentence(self) -> str:
@@ -82,33 +93,13 @@ class ParameterResult:
         return f'Parameter `{self.name}` is {self.value} ({self.state.value}).'
 
 
-@dataclass(slots=True)
-class _Parameter:
-    name: str
-    wire_name: str
-    state: ParameterState
-    value: int | None = None
-    new_value: int | None = None
-    tries: int = 0
-    next_ns: int = 0
-    answered: bool = False
-
-    def begin(self, state: ParameterState, new_value: int | None = None) -> None:
-        self.state, self.new_value = state, new_value
-        self.tries, self.next_ns, self.answered = 0, 0, False
-
-    @property
-    def result(self) -> ParameterResult:
-        return ParameterResult(self.name, self.wire_name, self.value, self.state)
-
-
 class GimbalParameters:
     """Call `due` often and `on_value` for every ParameterValue; look at `results`. Names are today's or older ones."""
 
     def __init__(self, encoder: MavlinkEncoder) -> None:
         self._encoder = encoder
         self._gimbal: Sender | None = None
-        self._parameters: dict[str, _Parameter] = {}
+        self._parameters: dict[str, GimbalParameter] = {}
         self._listing: ParameterList | None = None
         self._now_ns = 0
 
@@ -149,9 +140,9 @@ class GimbalParameters:
         return (0, 0) if listing is None else (listing.count - len(listing.missing), listing.count)
 
     @property
-    def results(self) -> Mapping[str, ParameterResult]:
+    def results(self) -> Mapping[str, GimbalParameter]:
         """Every parameter that was asked for or reported, by today's name."""
-        return MappingProxyType({name: each.result for name, each in self._parameters.items()})
+        return MappingProxyType(self._parameters)
 
     def value(self, name: str) -> int | None:
         """As the gimbal reported it last; None if it has not, or has none."""
@@ -203,14 +194,14 @@ class GimbalParameters:
         name = NEWER_NAMES.get(event.name, event.name)
         parameter = self._parameters.get(name)
         if parameter is None:
-            parameter = self._parameters[name] = _Parameter(name, event.name, ParameterState.READ)
+            parameter = self._parameters[name] = GimbalParameter(name, event.name, ParameterState.READ)
         parameter.wire_name, parameter.value, parameter.answered = event.name, value, True
         if parameter.state is not ParameterState.WRITING:
             parameter.state = ParameterState.READ if parameter.state in _OPEN else _read_again(parameter, value)
         elif value == parameter.new_value:
             parameter.state = ParameterState.WRITTEN
 
-    def _parameter(self, name: str) -> _Parameter:
+    def _parameter(self, name: str) -> GimbalParameter:
         if not 0 < len(name) <= LONGEST_NAME or not name.isascii() or not name.isprintable():
             raise SuiteError(
                 f'`{name}` cannot be the name of a gimbal parameter: use 1 to {LONGEST_NAME} ASCII characters, '
@@ -218,10 +209,10 @@ class GimbalParameters:
             )
         name = NEWER_NAMES.get(name, name)
         if name not in self._parameters:
-            self._parameters[name] = _Parameter(name, name, ParameterState.WANTED)
+            self._parameters[name] = GimbalParameter(name, name, ParameterState.WANTED)
         return self._parameters[name]
 
-    def _other_name(self, parameter: _Parameter) -> bool:
+    def _other_name(self, parameter: GimbalParameter) -> bool:
         """The tries ran out: go on under the older name, or end it; whether it goes on."""
         if parameter.value is not None:
             parameter.state = ParameterState.NOT_TAKEN if parameter.answered else ParameterState.UNANSWERED
@@ -236,7 +227,7 @@ class GimbalParameters:
         parameter.begin(parameter.state, parameter.new_value)
         return True
 
-    def _messages(self, gimbal: Sender, parameter: _Parameter) -> list[bytes]:
+    def _messages(self, gimbal: Sender, parameter: GimbalParameter) -> list[bytes]:
         read = self._encoder.read_parameter(gimbal, parameter.wire_name)
         if parameter.new_value is None or parameter.state is not ParameterState.WRITING:
             return [read]
@@ -252,7 +243,7 @@ class GimbalParameters:
         ]
 
 
-def _read_again(parameter: _Parameter, value: int) -> ParameterState:
+def _read_again(parameter: GimbalParameter, value: int) -> ParameterState:
     """A value that came unasked: a finished write stays finished while the value is the one that was written."""
     kept = parameter.state is ParameterState.WRITTEN and value == parameter.new_value
     refused = parameter.state is ParameterState.NOT_TAKEN and value != parameter.new_value

@@ -45,15 +45,3 @@ OLDER_NAMES = MappingProxyType(
 
 NEWER_NAMES = MappingProxyType({older: name for name, older in OLDER_NAMES.items()})
 """The older name to today's."""
-
-KNOWN_NAMES = (
-    'VERSION_X',
-    'VERSION_Y',
-    'VERSION_Z',
-    *OLDER_NAMES,
-    'GYRO_LPF',
-    'ENABLE_ADRC',
-    'CTRL_ANGLE_MODE',
-    'MT_ELEC_PWR',
-)
-"""What the vendor's SDK keeps track of."""

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from gremsy_common.geometry import matrix_from_quaternion
 from gremsy_common.timing.clock_mapping import CounterUnwrapper, MinimumDelayClock
 from gremsy_common.timing.stamp_check import JUMP_NS
-from gremsy_common.types.gimbal_state import ImuReading, RangeReading, ZoomState
+from gremsy_common.types.gimbal_state import ImuReading, RangeReading
 from gremsy_gimbal_driver.mavlink.mavlink_events import PayloadTelemetry, RawImu
 from gremsy_gimbal_driver.mavlink.mavlink_frames import IMU_AXES, camera_from_imu
 from gremsy_gimbal_driver.motion.instant import Instant
@@ -120,10 +120,3 @@ class RangeFinder:
         elif measured > self.max_m:
             measured = math.inf
         return RangeReading(arrival_ros_ns, frame_id, measured, self.min_m, self.max_m, self.beam_rad)
-
-
-def zoom_reading(event: PayloadTelemetry, arrival_ros_ns: int) -> ZoomState | None:
-    """The magnification; None for what is none (below 1, not finite)."""
-    if not (math.isfinite(event.value) and event.value >= 1.0):
-        return None
-    return ZoomState(arrival_ros_ns, event.value)
