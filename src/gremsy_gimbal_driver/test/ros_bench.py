@@ -107,7 +107,8 @@ class Payload:
             words += ['--pty', str(self.pty)]
             self.uris['pty'] = f'serial://{self.pty}'
         for name, value in options.items():
-            words += ['--set', f'{name}={value}']
+            text = ','.join(map(str, value)) if isinstance(value, tuple) else str(value)
+            words += ['--set', f'{name}={text}']
         self.process = Process(
             folder / f'payload-{number}.log',
             *(sys.executable, '-m', 'gremsy_gimbal_sim.sim_payload', *words, '--preset', preset),
