@@ -23,7 +23,6 @@ class LinkHealth:
         silent_s: since the last byte of this opening; None before the first.
         frameless_s: since the last frame of this opening; None before the first.
         frameless_bytes: bytes of this opening that came since then.
-        frames_in: MAVLink frames with a right checksum, since the start.
         senders: components that sent a message in the last few seconds.
         clogged: nothing written to it has gone out for a while.
         carries_motion: the gimbal is moved over this link.
@@ -36,7 +35,6 @@ class LinkHealth:
     silent_s: float | None
     frameless_s: float | None
     frameless_bytes: int
-    frames_in: int
     senders: tuple[Sender, ...]
     clogged: bool
     carries_motion: bool

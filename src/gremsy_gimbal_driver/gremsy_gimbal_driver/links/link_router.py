@@ -305,7 +305,6 @@ class LinkRouter:
             silent_s=age_s(line.byte_ns),
             frameless_s=age_s(line.frame_ns),
             frameless_bytes=line.frameless_bytes,
-            frames_in=line.frames,
             senders=self._routes.senders(link, now_ns - _LATELY_NS),
             clogged=self._routes.is_clogged(link),
             carries_motion=link == self._motion_link,

@@ -108,8 +108,10 @@ class MavlinkDecoder:
             ),
             dialect.MAVLINK_MSG_ID_GIMBAL_DEVICE_INFORMATION: _information,
             dialect.MAVLINK_MSG_ID_GIMBAL_DEVICE_ATTITUDE_STATUS: self._attitude,
-            dialect.MAVLINK_MSG_ID_PARAM_EXT_VALUE: self._extended_value,
-            dialect.MAVLINK_MSG_ID_PARAM_EXT_ACK: self._extended_acknowledgement,
+            dialect.MAVLINK_MSG_ID_PARAM_EXT_VALUE: lambda sender, of: _extended(
+                sender, *of[2:5], index=of[1], count=of[0]
+            ),
+            dialect.MAVLINK_MSG_ID_PARAM_EXT_ACK: lambda sender, of: _extended(sender, *of),
         }
 
     @property
@@ -249,31 +251,6 @@ class MavlinkDecoder:
             raise _Refused('from_another_component')
         return self._texts.take(sender, severity, text, text_id, number)
 
-    def _extended_value(self, sender: Sender, fields: _Fields) -> ExtendedParameter:
-        count, index, raw_name, raw, type_ = fields
-        return self._extended(sender, raw_name, raw, type_, None, index, count)
-
-    def _extended_acknowledgement(self, sender: Sender, fields: _Fields) -> ExtendedParameter:
-        raw_name, raw, type_, result = fields
-        return self._extended(sender, raw_name, raw, type_, result)
-
-    def _extended(
-        self,
-        sender: Sender,
-        raw_name: bytes,
-        raw: bytes,
-        type_: int,
-        result: int | None,
-        index: int = 0,
-        count: int = 0,
-    ) -> ExtendedParameter:
-        if kind_of(sender.component) not in (ComponentKind.CAMERA, ComponentKind.PAYLOAD):
-            raise _Refused('from_another_component')
-        name = _name(raw_name)
-        if not name:
-            raise _Refused('parameter_unreadable')
-        return ExtendedParameter(sender, name, raw, type_, result, index, count)
-
 
 def _introduces(number: int, sender: Sender) -> bool:
     """Whether that message shows what its sender is; 285 is "broadcast by a gimbal device component" (common.xml)."""
@@ -301,6 +278,17 @@ def _information(sender: Sender, fields: _Fields) -> DeviceInformation:
     vendor, model = _text_of(fields[12]), _text_of(fields[13])
     kind, capabilities = version >> 24, fields[10]
     return DeviceInformation(sender, vendor, model, firmware, pitch_limits, yaw_limits, roll_limits, kind, capabilities)
+
+
+def _extended(
+    sender: Sender, raw_name: bytes, raw: bytes, type_: int, result: int | None = None, index: int = 0, count: int = 0
+) -> ExtendedParameter:
+    if kind_of(sender.component) not in (ComponentKind.CAMERA, ComponentKind.PAYLOAD):
+        raise _Refused('from_another_component')
+    name = _name(raw_name)
+    if not name:
+        raise _Refused('parameter_unreadable')
+    return ExtendedParameter(sender, name, raw, type_, result, index, count)
 
 
 def _text_of(field: bytes) -> str:
