@@ -109,7 +109,7 @@ class MavlinkDecoder:
             dialect.MAVLINK_MSG_ID_GIMBAL_DEVICE_INFORMATION: _information,
             dialect.MAVLINK_MSG_ID_GIMBAL_DEVICE_ATTITUDE_STATUS: self._attitude,
             dialect.MAVLINK_MSG_ID_PARAM_EXT_VALUE: lambda sender, of: _extended(
-                sender, *of[2:5], index=of[1], count=of[0]
+                sender, of[2], of[3], of[4], index=of[1], count=of[0]
             ),
             dialect.MAVLINK_MSG_ID_PARAM_EXT_ACK: lambda sender, of: _extended(sender, *of),
         }
