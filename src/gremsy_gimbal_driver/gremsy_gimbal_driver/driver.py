@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The gimbal driver without ROS: links, a reader thread for each, a writer thread, and the deadman.
 
-A reader turns bytes into events and tells them to `GimbalDevice`, which tells `MotionControl`. The writer sleeps until
-there is something to write; a command offered by any thread wakes it, and its bytes go out at once.
+A reader turns bytes into events and passes them to `GimbalDevice`, which informs `MotionControl`. The writer sleeps
+until there is something to write; a command offered by any thread wakes it, and its bytes go out at once.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from gremsy_common.types.gimbal_state import (
     VehicleAttitude,
     ZoomState,
 )
+from gremsy_gimbal_driver.calibration.calibration_file import CalibratedParameters
 from gremsy_gimbal_driver.calibration.calibration_result import summary
 from gremsy_gimbal_driver.calibration.calibration_run import CalibrationRun
 from gremsy_gimbal_driver.deadman.deadman_briefing import DeadmanBriefing
@@ -46,7 +47,6 @@ from gremsy_gimbal_driver.motion.mode_while_following import ModeWhileFollowing
 from gremsy_gimbal_driver.motion.motion_control import MotionControl
 from gremsy_gimbal_driver.motion.motion_output import GimbalMode, MotionOutput
 from gremsy_gimbal_driver.motion.motion_writer import BURST_COUNT, BURST_INTERVAL_S
-from gremsy_gimbal_driver.motion.plant_inverse import MeasuredPlant
 from gremsy_gimbal_driver.payload.camera_commands import first_still_number
 from gremsy_gimbal_driver.payload.payload_requests import Request
 from gremsy_gimbal_driver.payload.pending_request import PendingRequest
@@ -56,7 +56,7 @@ _READ_WAIT_S = 0.1
 _REST_PATIENCE_S = 0.5
 # A name server that does not answer keeps a reader for seconds; it is a daemon and ends with the process.
 _JOIN_PATIENCE_S = 2.0
-# Requests to the device are looked at so often; none of them is in a hurry.
+# How often requests to the device are looked at; none of them is urgent.
 _HOUSEKEEPING_S = 0.05
 _REFUSED_AGAIN_NS = 500_000_000
 
@@ -67,7 +67,7 @@ class GimbalDriver:
     Args:
         links: one or two, in order of preference, not opened yet.
         parameters: how to talk and move, with the frames' whole prefix.
-        listener: who is told.
+        listener: called with what happens.
         clock: both clocks.
     """
 
@@ -147,7 +147,7 @@ class GimbalDriver:
         self._deadman.close()
         self._router.close()
 
-    # What is asked; from any thread.
+    # Requests, from any thread.
 
     def arm(self, on: bool) -> Answer:
         """Allow or forbid motion, whoever asks for it."""
@@ -157,7 +157,7 @@ class GimbalDriver:
             return self._motion.arm(on, self._clock())
 
     def watch_rest(self) -> None:
-        """A driver before this one died: the gimbal rests once it is seen to turn, armed or not."""
+        """A driver before this one died: stop the gimbal if it is seen to turn, armed or not."""
         with self._changing():
             self._motion.watch_rest(self._clock())
 
@@ -168,27 +168,24 @@ class GimbalDriver:
             return self._motion.stop()
 
     def home(self, source: Source = Source.OPERATOR) -> Answer:
-        """Turn to azimuth 0, tilt 0; returns at once, the listener hears the end."""
-        with self._changing():
-            self._end_calibration(source)
+        """Turn to azimuth 0, tilt 0; returns at once, and the listener gets the end."""
+        with self._changing(source):
             view = self._device.view
             ahead_rad = 0.0 if view is None else view.measured.ahead_rad
             return self._answered(source, self._motion.home(self._clock(), source, ahead_rad))
 
     def offer(self, source: Source, setpoint: RateSetpoint) -> bool:
         """A rate command; False when it was refused."""
-        with self._changing():
-            self._end_calibration(source)
+        with self._changing(source):
             return self._motion.offer(source, setpoint, self._clock())
 
     def go_to(self, source: Source, goal: AngleGoal) -> Answer:
-        """Turn to a goal; returns at once, the answer's number asks for its progress."""
-        with self._changing():
-            self._end_calibration(source)
+        """Turn to a goal; returns at once, and the number in the answer asks for its progress."""
+        with self._changing(source):
             return self._answered(source, self._motion.go_to(source, goal, self._clock()))
 
     def refuse_goal(self, source: Source, why: str) -> Answer:
-        """A goal that could not even be asked for, since nobody knows where it is."""
+        """Refuse a goal that could not even be requested, since nobody knows where it is."""
         with self._changing():
             return self._answered(source, Answer(False, why))
 
@@ -198,25 +195,22 @@ class GimbalDriver:
             return self._motion.cancel_goal(number, by)
 
     def hand_over(self, source: Source) -> None:
-        """Somebody else speaks for that source from now on: what it had asked ends in a burst of zeros."""
+        """Another sender takes that source over: what the one before asked for ends in a burst of zeros."""
         with self._changing():
             self._motion.hand_over(source, self._clock())
 
     def set_mode(self, source: Source, mode: GimbalMode) -> Answer:
         """Change the mode; needs the arm, since it moves the camera."""
-        with self._changing():
-            self._end_calibration(source)
+        with self._changing(source):
             return self._motion.set_mode(source, mode, self._clock())
 
     def prefer_mode(self, mode: GimbalMode) -> Answer:
-        """The mode to be in: at once where armed, else when it is armed the next time."""
+        """Change to that mode now if armed, otherwise when the gimbal is armed next."""
         with self._changing():
-            if self._motion.armed:
-                return self._motion.set_mode(Source.OPERATOR, mode, self._clock())
             return self._motion.prefer_mode(mode, self._clock())
 
     def calibrate(self) -> Answer:
-        """Begin to measure the plant; returns at once, the listener hears the end."""
+        """Start to measure the plant; returns at once, and the listener gets the end."""
         with self._changing():
             now, view = self._clock(), self._device.view
             device = self._device
@@ -224,27 +218,26 @@ class GimbalDriver:
             if self._calibration is not None and self._calibration.running:
                 return Answer(False, 'Not calibrating: it is running already.')
             if view is not None:
-                run.attitude(view.measured, now)
+                run.on_report(view, now)
             refusal = run.routine.begin(now, armed=self._motion.armed)
             if refusal:
                 return Answer(False, refusal)
             self._calibration = run
             return Answer(True, run.routine.sentence)
 
-    def use_plant(self, plant: MeasuredPlant) -> None:
-        """From the next command on, as after a calibration."""
+    def use_calibration(self, calibrated: CalibratedParameters) -> None:
+        """From the next command, attitude and reading on."""
         with self._changing():
-            self._motion.use_plant(plant)
+            self._motion.use_plant(calibrated)
+            if calibrated.least_attitude_delay_s is not None:
+                self._device.use_attitude_delay(calibrated.least_attitude_delay_s)
+            if calibrated.imu_axes is not None:
+                self._device.use_imu_axes(calibrated.imu_axes)
 
     def use_attitude_delay(self, least_delay_s: float) -> None:
-        """The smallest time from a measurement to its arrival is known to be another, from the next attitude on."""
+        """The smallest delay from a measurement to its arrival, from the next attitude on."""
         with self._changing():
             self._device.use_attitude_delay(least_delay_s)
-
-    def use_imu_axes(self, axes: Sequence[str]) -> None:
-        """The gimbal's IMU is known to sit otherwise, from the next reading on."""
-        with self._changing():
-            self._device.use_imu_axes(axes)
 
     @property
     def calibrating(self) -> bool:
@@ -253,22 +246,22 @@ class GimbalDriver:
             return self._calibration is not None and self._calibration.running
 
     def request(self, request: Request) -> PendingRequest:
-        """Something of the payload's camera; what is returned tells how it ends.
+        """Request something of the payload's camera; what is returned shows how it ends.
 
-        The payload's own tracking turns the camera past all that is here, so it needs the arm as well, and whatever
-        stops or disarms ends it.
+        The payload's own tracking turns the camera past everything in this driver, so it needs the arm as well, and
+        whatever stops or disarms ends it.
         """
         with self._changing():
             return self._tracking.request(request, self._motion.armed, self._clock().monotonic_ns)
 
     def offer_vehicle(self, vehicle: VehicleAttitude) -> None:
-        """How the vehicle stands: for the earth frame here, and for the gimbal (message 286)."""
+        """The vehicle's attitude: for the earth frame here, and for the gimbal (message 286)."""
         with self._changing():
-            told = self._device.offer_vehicle(vehicle, self._clock())
-        for each in told:
+            reports = self._device.offer_vehicle(vehicle, self._clock())
+        for each in reports:
             self._pass_on(each)
 
-    # How it stands; from any thread.
+    # State, from any thread.
 
     @property
     def view(self) -> GimbalView | None:
@@ -323,10 +316,10 @@ class GimbalDriver:
         return DriverStatus(links, complaints, device, mode, control, goal, calibration, self._failure, dict(counts))
 
     def _answered(self, source: Source, answer: Answer) -> Answer:
-        """Whoever asked by a topic hears of a refusal as a goal's end; one who streams goals, of two in a second."""
+        """A sender on a topic gets a refusal as a goal's end; one that streams goals, at most two a second."""
         now_ns = self._clock().monotonic_ns
-        said_ns, said = self._refused_at.get(source, (-_REFUSED_AGAIN_NS, ''))
-        if not answer.done and (answer.text != said or now_ns - said_ns >= _REFUSED_AGAIN_NS):
+        last_ns, last_text = self._refused_at.get(source, (-_REFUSED_AGAIN_NS, ''))
+        if not answer.done and (answer.text != last_text or now_ns - last_ns >= _REFUSED_AGAIN_NS):
             self._refused_at[source] = (now_ns, answer.text)
             self._refused.append(
                 GoalProgress(0, source.word, GoalState.REFUSED, True, answer.text, (0.0, 0.0), GoalPath.ANGLE)
@@ -334,9 +327,14 @@ class GimbalDriver:
         return answer
 
     @contextmanager
-    def _changing(self) -> Iterator[None]:
-        """Hold the lock, and wake the writer on the way out."""
+    def _changing(self, mover: Source | None = None) -> Iterator[None]:
+        """Hold the lock, and wake the writer on the way out.
+
+        A `mover` that asks for motion by hand ends a calibration; a tracker that follows in the meantime does not.
+        """
         with self._condition:
+            if mover is Source.OPERATOR and self._calibration is not None:
+                self._calibration.routine.cancel('the operator asked for motion')
             yield
             self._something_new = True
             self._condition.notify()
@@ -371,27 +369,28 @@ class GimbalDriver:
             self._router.on_message(link, event.sender, now.monotonic_ns)
             is_copy = len(self._decoders) > 1 and self._router.route(event.sender, now.monotonic_ns) != link
             with self._condition:
-                told = self._device.on_event(event, now, is_copy)
+                reports = self._device.on_event(event, now, is_copy)
                 if self._calibration is not None:
-                    _feed(self._calibration, told, now)
-            for each in told:
+                    for each in reports:
+                        self._calibration.on_report(each, now)
+            for each in reports:
                 self._pass_on(each)
 
-    def _pass_on(self, told: DeviceReport) -> None:
+    def _pass_on(self, report: DeviceReport) -> None:
         listener = self._listener
-        match told:
+        match report:
             case GimbalView():
-                listener.view(told)
+                listener.view(report)
             case StatusMessage(status, stamp_ns):
                 listener.status(status, stamp_ns)
             case ZoomState():
-                listener.zoom(told)
+                listener.zoom(report)
             case ImuReading():
-                listener.imu(told)
+                listener.imu(report)
             case RangeReading():
-                listener.range_finder(told)
+                listener.range_finder(report)
             case LevelHeading():
-                listener.heading(told)
+                listener.heading(report)
 
     def _write_once(self) -> None:
         now = self._clock()
@@ -401,7 +400,7 @@ class GimbalDriver:
             if calibration is not None:
                 calibration_wake_ns = calibration.step(now)
             output, wake_ns = self._motion.step(now)
-            control, goals = self._motion.control, self._goals_to_tell()
+            control, goals = self._motion.control, self._goals_to_report()
             guarded = self._motion.armed or self._motion.stopping
             mode = self._motion.mode.wanted
         device = self._device
@@ -411,7 +410,7 @@ class GimbalDriver:
         )
         if output is not None:
             self._write_motion(output)
-        self._tell(control, goals, calibration)
+        self._report(control, goals, calibration)
         self._housekeep()
         longest_s = self._parameters.time_to_live_s / BEATS_PER_TIME_TO_LIVE
         now_ns = self._clock().monotonic_ns
@@ -421,20 +420,20 @@ class GimbalDriver:
         with self._condition:
             self._condition.wait_for(lambda: self._something_new, max(0.0, longest_s))
 
-    def _goals_to_tell(self) -> list[GoalProgress]:
-        """The newest goal where it changed, behind the end of the one before it: who waits for that must hear it."""
-        newest, told = self._motion.goal_progress(), self._goal
+    def _goals_to_report(self) -> list[GoalProgress]:
+        """The newest goal if it changed, after the end of the one before, for which somebody may wait."""
+        newest, last = self._motion.goal_progress(), self._goal
         goals, self._refused = self._refused, []
         if newest is None:
             return goals
-        if told is not None and told.number != newest.number and not told.ended:
-            end = self._motion.goal_progress(told.number)
+        if last is not None and last.number != newest.number and not last.ended:
+            end = self._motion.goal_progress(last.number)
             goals += [] if end is None else [end]
-        if told is None or (newest.number, newest.state, newest.ended) != (told.number, told.state, told.ended):
+        if last is None or (newest.number, newest.state, newest.ended) != (last.number, last.state, last.ended):
             goals.append(newest)
         return goals
 
-    def _tell(self, control: ControlState, goals: list[GoalProgress], calibration: CalibrationRun | None) -> None:
+    def _report(self, control: ControlState, goals: list[GoalProgress], calibration: CalibrationRun | None) -> None:
         if control != self._control:
             self._control = control
             self._listener.control(control)
@@ -511,12 +510,7 @@ class GimbalDriver:
                 time.sleep(BURST_INTERVAL_S)
             self._write_motion(self._motion.zero)
 
-    # What the readers tell.
-
-    def _end_calibration(self, source: Source) -> None:
-        """Whoever asks for motion by hand ends a calibration; a tracker that follows meanwhile does not."""
-        if self._calibration is not None and source is Source.OPERATOR:
-            self._calibration.routine.cancel('the operator asked for motion')
+    # Parts.
 
     def _end_payload_tracking(self) -> None:
         self._tracking.end(self._clock().monotonic_ns)
@@ -530,13 +524,3 @@ class GimbalDriver:
 
     def _link_lost(self, link: int) -> None:
         self._deadman.link_lost(link)
-
-
-def _feed(calibration: CalibrationRun, told: Sequence[DeviceReport], now: Instant) -> None:
-    for each in told:
-        if isinstance(each, GimbalView):
-            calibration.attitude(each.measured, now)
-        elif isinstance(each, ZoomState):
-            calibration.zoom(each, now)
-        elif isinstance(each, ImuReading):
-            calibration.imu(each)

@@ -403,12 +403,9 @@ class GimbalDriverNode(SuiteNode[GimbalDriverParameters]):
         except SuiteError as error:
             self.report_error(str(error))
             return
-        self._driver.use_plant(self._calibrated)
+        self._driver.use_calibration(self._calibrated)
         if result.attitude_delay_s is not None:
-            self._driver.use_attitude_delay(result.attitude_delay_s)
             self._ages.use(result.attitude_delay_s, self.now_ns())
-        if result.imu_axes is not None:
-            self._driver.use_imu_axes(result.imu_axes)
         self._publish_plant()
         self.get_logger().info(_attitude_age_words(result))
         self.get_logger().info(

@@ -15,6 +15,7 @@ import pytest
 
 from gremsy_common.types.gimbal_state import RateSetpoint
 from gremsy_gimbal_driver.attitude.attitude_telemetry import MeasuredAttitude
+from gremsy_gimbal_driver.calibration.calibration_file import CalibratedParameters
 from gremsy_gimbal_driver.device.stream_rates import ATTITUDE
 from gremsy_gimbal_driver.driver import GimbalDriver
 from gremsy_gimbal_driver.driver_listener import DriverListener
@@ -347,7 +348,7 @@ def test_a_gyro_tells_the_turning_only_where_gravity_agrees_with_its_axes(start_
             wait_until(lambda: made.status().counts.get('imu_askew', 0) > 20)
             assert heard.said == [askew]
             assert made.status().device.heading_source == ''
-            made.use_imu_axes(axes.split('_'))
+            made.use_calibration(CalibratedParameters(imu_axes=tuple(axes.split('_'))))
         wait_until(lambda: made.status().device.heading_source == "the camera's gyro less the joint's turning")
         assert heard.said == ([askew] if axes == 'forward_right_down' else [])
     finally:

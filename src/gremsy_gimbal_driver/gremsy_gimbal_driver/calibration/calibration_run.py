@@ -17,6 +17,7 @@ from gremsy_gimbal_driver.calibration.calibration_routine import (
     CalibrationState,
 )
 from gremsy_gimbal_driver.calibration.imu_mounting import ImuMounting
+from gremsy_gimbal_driver.driver_listener import GimbalView
 from gremsy_gimbal_driver.motion.command_arbiter import Source
 from gremsy_gimbal_driver.motion.instant import Instant, nanoseconds
 from gremsy_gimbal_driver.motion.motion_control import MotionControl
@@ -69,21 +70,22 @@ class CalibrationRun:
         axes, note = self._mounting.found()
         return replace(result, imu_axes=axes, notes=(*result.notes, note) if note else result.notes)
 
-    def attitude(self, measured: MeasuredAttitude, now: Instant) -> None:
-        """Telemetry: where the camera looks and how fast it turns, about whatever axes."""
+    def on_report(self, report: object, now: Instant) -> None:
+        """Telemetry: attitudes, readings of the camera's IMU and the magnification; nothing else matters here."""
+        match report:
+            case GimbalView(measured=measured):
+                self._on_attitude(measured, now)
+            case ImuReading():
+                self._mounting.imu(report.acceleration_m_s2)
+            case ZoomState():
+                self.routine.zoom(report.factor, now)
+
+    def _on_attitude(self, measured: MeasuredAttitude, now: Instant) -> None:
         x, y, z = measured.attitude.rate_rad_s.tolist()
         rates = (math.hypot(x, z), y)
         angles = (measured.yaw_rad, measured.pitch_rad)
         self.routine.attitude(measured.attitude.stamp_ns, angles, rates, now)
         self._mounting.attitude(measured.attitude.level_from_camera_wxyz)
-
-    def imu(self, reading: ImuReading) -> None:
-        """Telemetry: what the camera's IMU feels."""
-        self._mounting.imu(reading.acceleration_m_s2)
-
-    def zoom(self, zoom: ZoomState, now: Instant) -> None:
-        """Telemetry: the magnification."""
-        self.routine.zoom(zoom.factor, now)
 
     def step(self, now: Instant) -> int | None:
         """Offer the routine's command; when to step again at the latest, None when it has ended."""

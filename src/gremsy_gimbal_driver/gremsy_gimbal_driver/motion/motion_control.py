@@ -234,9 +234,9 @@ class MotionControl:
         return Answer(True, f'Changing to mode {mode.value}.')
 
     def prefer_mode(self, mode: GimbalMode, now: Instant) -> Answer:
-        """Take the mode when the gimbal is armed next; nothing is written while it is disarmed."""
+        """Change to that mode now if armed, otherwise when the gimbal is armed next; disarmed nothing is written."""
         if self._armed:
-            return Answer(False, f'Not preferring mode {mode.value}: armed, so it can be changed at once.')
+            return self.set_mode(Source.OPERATOR, mode, now)
         lacks = no_such_mode(mode, self._modes.lacking)
         if lacks:
             return Answer(False, f'Not preferring the mode: {lacks}')
