@@ -130,8 +130,7 @@ def test_a_wrong_argument_is_named_with_the_way_out(word: str, sentence: str) ->
     [
         (
             ['cameras:=eo:camera', 'setpoint_source:=eo'],
-            "Argument `setpoint_source` is 'eo', not a camera with a tracker: none here has one, so leave it "
-            'out.',
+            "Argument `setpoint_source` is 'eo', not a camera with a tracker: none here has one, so leave it out.",
         ),
         (
             ['one_loop:=true', 'composed:=false'],

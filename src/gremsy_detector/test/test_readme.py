@@ -7,8 +7,8 @@ from pathlib import Path
 from gremsy_common.parameters.parameter_docs import markdown_table, with_table
 from gremsy_common.parameters.parameter_fields import specs_of
 from gremsy_common.picture.viewable_pictures import DEEP_GREY
+from gremsy_common.types.pixel_layout import PIXEL_LAYOUTS
 from gremsy_detector.detector_parameters import DetectorParameters
-from gremsy_detector.image.image_encodings import ENCODINGS
 from gremsy_detector.model import known_layouts, output_layout
 from gremsy_detector.model.known_layouts import Layout, ResizeMode
 from tools.test.document_tables import by_name, names, rows
@@ -27,8 +27,8 @@ def test_the_encodings_are_those_that_are_read_each_in_its_way():
     for cell, _ in rows(DOCUMENT, '## Image encodings'):
         words = cell.replace('(infrared)', '').replace('(', ' ').replace(')', ' ').replace(',', ' ').split()
         told.append({f'bayer{word}' if word.startswith('_') else word for word in words})
-    converted = {name for name, each in ENCODINGS.items() if each.to_bgr is not None}
-    assert told == [set(ENCODINGS) - converted - set(DEEP_GREY), set(DEEP_GREY), converted]
+    converted = {name for name, each in PIXEL_LAYOUTS.items() if each.shares_colour}
+    assert told == [set(PIXEL_LAYOUTS) - converted - set(DEEP_GREY), set(DEEP_GREY), converted]
 
 
 def test_what_a_models_file_may_say_is_what_is_read():

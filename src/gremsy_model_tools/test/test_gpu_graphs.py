@@ -16,7 +16,6 @@ from gremsy_detector.backends.onnxruntime_providers import load_onnxruntime
 from gremsy_detector.decode.decoder import DecodeSettings, decode
 from gremsy_detector.detector import Detector
 from gremsy_detector.errors import ModelError
-from gremsy_detector.image.image_encodings import ENCODINGS
 from gremsy_detector.image.network_input import NetworkInput
 from gremsy_detector.model.default_model import default_model_path
 from gremsy_detector.model.model_description import InputDescription, Layout, ResizeMode
@@ -91,7 +90,7 @@ def held_to_the_cpu(description, *frames, lent=False):
     return through_graph
 
 
-@pytest.mark.parametrize('encoding', sorted(ENCODINGS))
+@pytest.mark.parametrize('encoding', sorted(PIXEL_LAYOUTS))
 def test_pictures_of_every_encoding(encoding):
     held_to_the_cpu(YOLO, frame_of(encoding))
 

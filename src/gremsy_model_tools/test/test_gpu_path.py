@@ -13,13 +13,13 @@ pytest.importorskip('onnx', reason='the development tools are not installed: run
 from benchmarks.detector.detector_sharing import with_open_batch
 from gremsy_common.picture.picture_memory import PictureMemory
 from gremsy_common.types.frame import Frame, lock_read_only
+from gremsy_common.types.pixel_layout import PIXEL_LAYOUTS
 from gremsy_detector.backends import onnxruntime_backend
 from gremsy_detector.backends.backend import BackendOptions
 from gremsy_detector.backends.onnxruntime_backend import OnnxRuntimeBackend
 from gremsy_detector.backends.sharing.model_pool import ModelPool
 from gremsy_detector.detector import Detector
 from gremsy_detector.errors import InferenceError, ModelError
-from gremsy_detector.image.image_encodings import ENCODINGS
 from gremsy_detector.image.region_of_interest import Region
 from gremsy_detector.image.tiling import Tiling
 from gremsy_detector.model.default_model import default_model_path
@@ -83,7 +83,7 @@ def test_the_shipped_model_sees_what_it_sees_on_the_cpu(runtime, kept, footage_i
     assert runtime.cuda._live == 0, 'something of the GPU is still held'
 
 
-@pytest.mark.parametrize('encoding', sorted(ENCODINGS))
+@pytest.mark.parametrize('encoding', sorted(PIXEL_LAYOUTS))
 def test_every_encoding_goes_up_as_a_picture(runtime, write_model, tmp_path, encoding):
     path = dense(lambda base: write_model(base, slope=MOVES), False)
     cpu = Detector(OnnxRuntimeBackend(path, BackendOptions(provider='cpu')), LOW)

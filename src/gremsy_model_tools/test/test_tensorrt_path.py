@@ -10,12 +10,12 @@ import pytest
 pytest.importorskip('onnx', reason='the development tools are not installed: run ./gremsy test')
 
 from gremsy_common.types.frame import Frame, lock_read_only
+from gremsy_common.types.pixel_layout import PIXEL_LAYOUTS
 from gremsy_detector.backends.backend import BackendOptions
 from gremsy_detector.backends.onnxruntime_backend import OnnxRuntimeBackend
 from gremsy_detector.backends.tensorrt_backend import BACKEND
 from gremsy_detector.detector import Detector
 from gremsy_detector.errors import ModelError
-from gremsy_detector.image.image_encodings import ENCODINGS
 from gremsy_detector.model.default_model import default_model_path
 from gremsy_detector.model.known_layouts import Layout
 from gremsy_model_tools.gpu import gpu_graphs
@@ -104,7 +104,7 @@ def test_the_second_start_finds_every_engine(cuda, library, write_model, tmp_pat
     assert library._parsed == ['images', 'picture']
 
 
-@pytest.mark.parametrize('encoding', sorted(ENCODINGS))
+@pytest.mark.parametrize('encoding', sorted(PIXEL_LAYOUTS))
 def test_every_encoding_goes_up_as_a_picture(cuda, library, write_model, tmp_path, encoding):
     gpu, cpu = opened(cuda, library, dense(lambda base: write_model(base, slope=MOVES), False), tmp_path)
     frame = frame_of(encoding)

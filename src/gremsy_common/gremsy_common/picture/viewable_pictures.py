@@ -18,22 +18,6 @@ from gremsy_common.types.pixel_layout import PIXEL_LAYOUTS, PixelLayout
 _AS_THEY_ARE = {'bgr8': 'bgr8', '8UC3': 'bgr8', 'mono8': 'mono8', '8UC1': 'mono8'}
 DEEP_GREY = ('mono16', '16UC1')
 """The encodings of 16-bit infrared."""
-# OpenCV names a Bayer pattern after the second row's second and third pixel, ROS after the first row's first two.
-_TO_BGR = {
-    'rgb8': cv2.COLOR_RGB2BGR,
-    'bgra8': cv2.COLOR_BGRA2BGR,
-    'rgba8': cv2.COLOR_RGBA2BGR,
-    'yuv422': cv2.COLOR_YUV2BGR_UYVY,
-    'uyvy': cv2.COLOR_YUV2BGR_UYVY,
-    'yuv422_yuy2': cv2.COLOR_YUV2BGR_YUY2,
-    'yuyv': cv2.COLOR_YUV2BGR_YUY2,
-    'nv12': cv2.COLOR_YUV2BGR_NV12,
-    'nv21': cv2.COLOR_YUV2BGR_NV21,
-    'bayer_rggb8': cv2.COLOR_BayerBG2BGR,
-    'bayer_bggr8': cv2.COLOR_BayerRG2BGR,
-    'bayer_gbrg8': cv2.COLOR_BayerGR2BGR,
-    'bayer_grbg8': cv2.COLOR_BayerGB2BGR,
-}
 
 
 class ViewablePictures:
@@ -61,7 +45,8 @@ class ViewablePictures:
             grey = self._stretch.stretch(frame.image, frame.stamp_ns)
             return replace(frame, image=lock_read_only(grey), encoding='mono8')
         _refuse_odd(frame, layout)
-        bgr: NDArray[Any] = np.asarray(cv2.cvtColor(np.ascontiguousarray(frame.image), _TO_BGR[frame.encoding]))
+        assert layout.to_bgr is not None
+        bgr: NDArray[Any] = np.asarray(cv2.cvtColor(np.ascontiguousarray(frame.image), layout.to_bgr))
         return replace(frame, image=lock_read_only(bgr), encoding='bgr8')
 
 

@@ -19,44 +19,6 @@ from gremsy_common.types.frame import Frame
 from gremsy_common.types.pixel_layout import PIXEL_LAYOUTS, PixelLayout
 from gremsy_detector.errors import FrameError
 
-_BLUE_FIRST, _RED_FIRST, _GREY = (2, 1, 0), (0, 1, 2), (0, 0, 0)
-
-
-@dataclass(frozen=True, slots=True)
-class PictureEncoding:
-    """One source encoding.
-
-    Attributes:
-        rgb: at which channel of the image that is resized red, green and blue lie; the same thrice for grey.
-        to_bgr: of cv2.cvtColor, for images that must become BGR before they are resized.
-    """
-
-    rgb: tuple[int, int, int]
-    to_bgr: int | None = None
-
-
-# OpenCV names a Bayer pattern after the second row's second and third pixel, ROS after the first row's first two.
-ENCODINGS: dict[str, PictureEncoding] = {
-    'bgr8': PictureEncoding(_BLUE_FIRST),
-    'rgb8': PictureEncoding(_RED_FIRST),
-    'bgra8': PictureEncoding(_BLUE_FIRST),
-    'rgba8': PictureEncoding(_RED_FIRST),
-    'mono8': PictureEncoding(_GREY),
-    'mono16': PictureEncoding(_GREY),
-    '8UC1': PictureEncoding(_GREY),
-    '8UC3': PictureEncoding(_BLUE_FIRST),
-    '16UC1': PictureEncoding(_GREY),
-    'yuv422': PictureEncoding(_BLUE_FIRST, cv2.COLOR_YUV2BGR_UYVY),
-    'uyvy': PictureEncoding(_BLUE_FIRST, cv2.COLOR_YUV2BGR_UYVY),
-    'yuv422_yuy2': PictureEncoding(_BLUE_FIRST, cv2.COLOR_YUV2BGR_YUY2),
-    'yuyv': PictureEncoding(_BLUE_FIRST, cv2.COLOR_YUV2BGR_YUY2),
-    'nv12': PictureEncoding(_BLUE_FIRST, cv2.COLOR_YUV2BGR_NV12),
-    'nv21': PictureEncoding(_BLUE_FIRST, cv2.COLOR_YUV2BGR_NV21),
-    'bayer_rggb8': PictureEncoding(_BLUE_FIRST, cv2.COLOR_BayerBG2BGR),
-    'bayer_bggr8': PictureEncoding(_BLUE_FIRST, cv2.COLOR_BayerRG2BGR),
-    'bayer_gbrg8': PictureEncoding(_BLUE_FIRST, cv2.COLOR_BayerGR2BGR),
-    'bayer_grbg8': PictureEncoding(_BLUE_FIRST, cv2.COLOR_BayerGB2BGR),
-}
 # A demosaic looks at the neighbours: of less than 3x3 pixels OpenCV makes black.
 _SMALLEST_BAYER_PX = 3
 
@@ -88,25 +50,25 @@ class PictureReader:
         Raises:
             FrameError: for an unknown encoding, or an image that is not what it says.
         """
-        encoding = ENCODINGS.get(frame.encoding)
-        if encoding is None:
+        layout = PIXEL_LAYOUTS.get(frame.encoding)
+        if layout is None:
             raise FrameError(
                 f"Images from '{frame.frame_id}' are encoded as '{frame.encoding}': "
-                f'publish them as {", ".join(ENCODINGS)}.',
+                f'publish them as {", ".join(PIXEL_LAYOUTS)}.',
                 'unknown encoding',
             )
         image: NDArray[Any] = frame.image
-        _check(frame, PIXEL_LAYOUTS[frame.encoding])
+        _check(frame, layout)
         if not image.dtype.isnative or not _in_rows(image):
             # 16 bits in the other byte order, or rows that OpenCV cannot read: put right as they are copied.
             plain = self._scratch('plain', image.shape, np.dtype(image.dtype.newbyteorder('=')))
             np.copyto(plain, image)
             image = plain
-        if encoding.to_bgr is None:
-            return Picture(image, encoding.rgb)
-        height = PIXEL_LAYOUTS[frame.encoding].height_px(image.shape[0])
+        if not layout.shares_colour or layout.to_bgr is None:
+            return Picture(image, layout.rgb)
+        height = layout.height_px(image.shape[0])
         bgr = self._scratch('bgr', (height, image.shape[1], 3), np.dtype(np.uint8))
-        return Picture(cv2.cvtColor(image, encoding.to_bgr, dst=bgr), encoding.rgb, converted=True)
+        return Picture(cv2.cvtColor(image, layout.to_bgr, dst=bgr), layout.rgb, converted=True)
 
     def _scratch(self, name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
         """The buffer of that name, made again where the source has changed."""

@@ -10,7 +10,14 @@ from geometry_msgs.msg import Quaternion, TwistStamped, Vector3
 from sensor_msgs.msg import Imu, JointState, Range
 
 from gremsy_common.errors import Unusable
-from gremsy_common.ros.messages.header_messages import header, stamp_of
+from gremsy_common.ros.messages.header_messages import (
+    header,
+    quaternion_message,
+    stamp_of,
+    vector_message,
+    wxyz_of,
+    xyz_of,
+)
 from gremsy_common.types.attitude_screen import fault_of
 from gremsy_common.types.gimbal_state import (
     EarthAttitude,
@@ -27,12 +34,10 @@ ZOOM_JOINT = 'zoom'
 
 def attitude_message(attitude: GimbalAttitude) -> Imu:
     """Orientation and angular velocity; the linear acceleration is marked as not given (covariance -1)."""
-    w, x, y, z = attitude.level_from_camera_wxyz.tolist()
-    rate_x, rate_y, rate_z = attitude.rate_rad_s.tolist()
     message = Imu(
         header=header(attitude.stamp_ns, attitude.frame_id),
-        orientation=Quaternion(w=w, x=x, y=y, z=z),
-        angular_velocity=Vector3(x=rate_x, y=rate_y, z=rate_z),
+        orientation=quaternion_message(attitude.level_from_camera_wxyz),
+        angular_velocity=vector_message(attitude.rate_rad_s),
     )
     message.linear_acceleration_covariance[0] = -1.0
     return message
@@ -40,9 +45,7 @@ def attitude_message(attitude: GimbalAttitude) -> Imu:
 
 def attitude_from(message: Imu) -> GimbalAttitude:
     """Raises ValueError when the orientation is no rotation or a rate is not finite."""
-    q, rate = message.orientation, message.angular_velocity
-    quaternion = np.array([q.w, q.x, q.y, q.z])
-    rates = np.array([rate.x, rate.y, rate.z])
+    quaternion, rates = wxyz_of(message.orientation), xyz_of(message.angular_velocity)
     norm = float(np.linalg.norm(quaternion))
     if fault_of(norm, rates) is not None or not np.isfinite(rates).all():
         raise Unusable(
@@ -124,12 +127,10 @@ def heading_from(message: Imu) -> LevelHeading:
 
 def imu_message(reading: ImuReading) -> Imu:
     """Acceleration and angular velocity; the orientation is marked as not given (covariance -1)."""
-    x, y, z = reading.acceleration_m_s2.tolist()
-    rate_x, rate_y, rate_z = reading.rate_rad_s.tolist()
     message = Imu(
         header=header(reading.stamp_ns, reading.frame_id),
-        angular_velocity=Vector3(x=rate_x, y=rate_y, z=rate_z),
-        linear_acceleration=Vector3(x=x, y=y, z=z),
+        angular_velocity=vector_message(reading.rate_rad_s),
+        linear_acceleration=vector_message(reading.acceleration_m_s2),
     )
     message.orientation_covariance[0] = -1.0
     return message
@@ -137,9 +138,7 @@ def imu_message(reading: ImuReading) -> Imu:
 
 def imu_from(message: Imu) -> ImuReading:
     """Raises ValueError when a number is not finite."""
-    acceleration, rate = message.linear_acceleration, message.angular_velocity
-    accelerations = np.array([acceleration.x, acceleration.y, acceleration.z])
-    rates = np.array([rate.x, rate.y, rate.z])
+    accelerations, rates = xyz_of(message.linear_acceleration), xyz_of(message.angular_velocity)
     if not (np.isfinite(accelerations).all() and np.isfinite(rates).all()):
         raise Unusable(
             'not finite', f'accelerations {accelerations.tolist()} with rates {rates.tolist()} are no IMU reading.'

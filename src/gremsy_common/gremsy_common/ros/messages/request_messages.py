@@ -6,27 +6,24 @@ Whether the numbers are fit to move a gimbal is the driver's to judge, with a se
 
 from __future__ import annotations
 
-import numpy as np
-from geometry_msgs.msg import Point, PointStamped, Quaternion, QuaternionStamped
+from geometry_msgs.msg import Point, PointStamped, QuaternionStamped
 from sensor_msgs.msg import JointState
 
-from gremsy_common.ros.messages.header_messages import header, stamp_of
+from gremsy_common.ros.messages.header_messages import header, quaternion_message, stamp_of, wxyz_of
 from gremsy_common.types.gimbal_state import JointRequest, OrientationRequest, PointRequest
 
 
 def orientation_message(request: OrientationRequest) -> QuaternionStamped:
     """An orientation of the camera's frame (x forward, y left, z up)."""
-    w, x, y, z = request.frame_from_camera_wxyz.tolist()
     return QuaternionStamped(
-        header=header(request.stamp_ns, request.frame_id), quaternion=Quaternion(w=w, x=x, y=y, z=z)
+        header=header(request.stamp_ns, request.frame_id), quaternion=quaternion_message(request.frame_from_camera_wxyz)
     )
 
 
 def orientation_from(message: QuaternionStamped) -> OrientationRequest:
     """As it came."""
-    q = message.quaternion
     own = message.header
-    return OrientationRequest(stamp_of(own.stamp), own.frame_id, np.array([q.w, q.x, q.y, q.z]))
+    return OrientationRequest(stamp_of(own.stamp), own.frame_id, wxyz_of(message.quaternion))
 
 
 def point_message(request: PointRequest) -> PointStamped:

@@ -6,10 +6,10 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from geometry_msgs.msg import PoseWithCovarianceStamped, Vector3, Vector3Stamped
+from geometry_msgs.msg import PoseWithCovarianceStamped, Vector3Stamped
 
 from gremsy_common.errors import Unusable
-from gremsy_common.ros.messages.header_messages import header, stamp_of
+from gremsy_common.ros.messages.header_messages import header, stamp_of, vector_message, xyz_of
 from gremsy_common.types.target_place import TargetBearing, TargetPosition
 
 # Of an angle that may be anything: spread evenly over a turn.
@@ -18,14 +18,13 @@ _ANY_ANGLE_RAD2 = math.pi**2 / 3.0
 
 def bearing_message(bearing: TargetBearing) -> Vector3Stamped:
     """The direction; rates and standard deviations are in /diagnostics."""
-    x, y, z = bearing.direction.tolist()
-    return Vector3Stamped(header=header(bearing.stamp_ns, bearing.frame_id), vector=Vector3(x=x, y=y, z=z))
+    own = header(bearing.stamp_ns, bearing.frame_id)
+    return Vector3Stamped(header=own, vector=vector_message(bearing.direction))
 
 
 def bearing_from(message: Vector3Stamped) -> TargetBearing:
     """Raises ValueError for what is no unit vector."""
-    vector = message.vector
-    direction = np.array([vector.x, vector.y, vector.z])
+    direction = xyz_of(message.vector)
     length = float(np.linalg.norm(direction))
     if not 0.99 < length < 1.01:
         raise Unusable('no direction', f'the vector {direction.tolist()} is no unit vector.')
@@ -49,8 +48,7 @@ def position_message(position: TargetPosition) -> PoseWithCovarianceStamped:
 
 def position_from(message: PoseWithCovarianceStamped) -> TargetPosition:
     """Raises ValueError for what is not finite."""
-    place = message.pose.pose.position
-    position = np.array([place.x, place.y, place.z])
+    position = xyz_of(message.pose.pose.position)
     covariance = np.asarray(message.pose.covariance, dtype=np.float64).reshape(6, 6)[:3, :3]
     if not (np.isfinite(position).all() and np.isfinite(covariance).all()):
         raise Unusable('not finite', f'the position {position.tolist()} with its covariance is not finite.')

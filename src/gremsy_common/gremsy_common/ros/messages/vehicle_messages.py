@@ -4,14 +4,21 @@
 from __future__ import annotations
 
 import numpy as np
-from geometry_msgs.msg import Point, Quaternion, Vector3
+from geometry_msgs.msg import Point, Quaternion
 from nav_msgs.msg import Odometry
 from numpy.typing import NDArray
 from sensor_msgs.msg import Imu
 
 from gremsy_common.errors import Unusable
 from gremsy_common.geometry import matrix_from_quaternion
-from gremsy_common.ros.messages.header_messages import header, stamp_of
+from gremsy_common.ros.messages.header_messages import (
+    header,
+    quaternion_message,
+    stamp_of,
+    vector_message,
+    wxyz_of,
+    xyz_of,
+)
 from gremsy_common.types.attitude_screen import VEHICLE_LIMITS, fault_of
 from gremsy_common.types.gimbal_state import VehicleAttitude
 
@@ -21,10 +28,13 @@ _NOT_GIVEN = -1.0
 
 def imu_message(vehicle: VehicleAttitude) -> Imu:
     """Orientation and, where known, angular velocity; the linear acceleration is marked as not given."""
-    message = Imu(header=header(vehicle.stamp_ns, vehicle.vehicle_frame), orientation=_quaternion(vehicle))
+    message = Imu(
+        header=header(vehicle.stamp_ns, vehicle.vehicle_frame),
+        orientation=quaternion_message(vehicle.earth_from_vehicle_wxyz),
+    )
     message.linear_acceleration_covariance[0] = _NOT_GIVEN
     if np.isfinite(vehicle.rate_rad_s).all():
-        message.angular_velocity = _vector(vehicle.rate_rad_s)
+        message.angular_velocity = vector_message(vehicle.rate_rad_s)
     else:
         message.angular_velocity_covariance[0] = _NOT_GIVEN
     return message
@@ -38,14 +48,13 @@ def vehicle_from_imu(message: Imu) -> VehicleAttitude:
             'the IMU says that it gives no orientation (orientation_covariance[0] is -1): '
             'connect one that does, behind an attitude filter.',
         )
-    rates = message.angular_velocity
     given = message.angular_velocity_covariance[0] != _NOT_GIVEN
     return VehicleAttitude(
         stamp_of(message.header.stamp),
         message.header.frame_id,
         '',
         _rotation(message.orientation),
-        np.array([rates.x, rates.y, rates.z]) if given else np.full(3, np.nan),
+        xyz_of(message.angular_velocity) if given else np.full(3, np.nan),
         np.full(3, np.nan),
         np.full(3, np.nan),
     )
@@ -54,11 +63,13 @@ def vehicle_from_imu(message: Imu) -> VehicleAttitude:
 def odometry_message(vehicle: VehicleAttitude) -> Odometry:
     """Pose in the earth frame, twist in the vehicle's; what is unknown is NaN there."""
     message = Odometry(header=header(vehicle.stamp_ns, vehicle.earth_frame), child_frame_id=vehicle.vehicle_frame)
-    message.pose.pose.orientation = _quaternion(vehicle)
+    message.pose.pose.orientation = quaternion_message(vehicle.earth_from_vehicle_wxyz)
     x, y, z = vehicle.position_earth_m.tolist()
     message.pose.pose.position = Point(x=x, y=y, z=z)
-    message.twist.twist.linear = _vector(_earth_from_vehicle(vehicle).T @ vehicle.velocity_earth_m_s)
-    message.twist.twist.angular = _vector(vehicle.rate_rad_s)
+    message.twist.twist.linear = vector_message(
+        matrix_from_quaternion(vehicle.earth_from_vehicle_wxyz).T @ vehicle.velocity_earth_m_s
+    )
+    message.twist.twist.angular = vector_message(vehicle.rate_rad_s)
     return message
 
 
@@ -66,35 +77,20 @@ def vehicle_from_odometry(message: Odometry) -> VehicleAttitude:
     """Its twist is in the vehicle's frame (nav_msgs), so velocities are turned. Raises ValueError for no rotation."""
     pose, twist = message.pose.pose, message.twist.twist
     quaternion = _rotation(pose.orientation)
-    velocity = np.array([twist.linear.x, twist.linear.y, twist.linear.z])
     return VehicleAttitude(
         stamp_of(message.header.stamp),
         message.child_frame_id,
         message.header.frame_id,
         quaternion,
-        np.array([twist.angular.x, twist.angular.y, twist.angular.z]),
-        matrix_from_quaternion(quaternion) @ velocity,
-        np.array([pose.position.x, pose.position.y, pose.position.z]),
+        xyz_of(twist.angular),
+        matrix_from_quaternion(quaternion) @ xyz_of(twist.linear),
+        xyz_of(pose.position),
     )
 
 
-def _earth_from_vehicle(vehicle: VehicleAttitude) -> NDArray[np.float64]:
-    return matrix_from_quaternion(vehicle.earth_from_vehicle_wxyz)
-
-
 def _rotation(q: Quaternion) -> NDArray[np.float64]:
-    quaternion = np.array([q.w, q.x, q.y, q.z])
+    quaternion = wxyz_of(q)
     norm = float(np.linalg.norm(quaternion))
     if fault_of(norm, (), VEHICLE_LIMITS) is not None:
         raise Unusable('no rotation', f'the orientation {quaternion.tolist()} is no rotation.')
     return quaternion / norm
-
-
-def _quaternion(vehicle: VehicleAttitude) -> Quaternion:
-    w, x, y, z = vehicle.earth_from_vehicle_wxyz.tolist()
-    return Quaternion(w=w, x=x, y=y, z=z)
-
-
-def _vector(vector: NDArray[np.float64]) -> Vector3:
-    x, y, z = vector.tolist()
-    return Vector3(x=x, y=y, z=z)
