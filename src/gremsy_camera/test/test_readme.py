@@ -46,7 +46,7 @@ def test_the_numbers_of_the_sources_are_those_of_the_source():
 def test_the_times_of_what_happens_when_something_is_wrong_are_those_of_the_source():
     told = dict(rows(DOCUMENT, '## When something is wrong'))
     pauses = f'after {source_feed._FIRST_PAUSE_S:g} to {source_feed._LONGEST_PAUSE_S:g} s'
-    wanted = f'or {SourceRefused.least_pause_s:g} s where it wants other credentials'
+    wanted = f'or {SourceRefused.least_pause_s:g} s if it requires other credentials'
     assert f'{pauses}, {wanted}' in told['a source that breaks while running']
     after_s, periods = camera_node._SILENT_AFTER_S, camera_node._SILENT_PERIODS
     assert f'no frame for {after_s:g} s (of a slow source: {periods:g} of its periods)' in told
