@@ -32,6 +32,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from gremsy_common.cuda_probe import CudaProbe, Gpu, probe_cuda
 from gremsy_detector.backends.backend import Backend, BackendOptions
 from gremsy_detector.backends.backend_chain import BackendChain
 from gremsy_detector.backends.backend_registry import backends_for
@@ -39,7 +40,6 @@ from gremsy_detector.backends.gpu.cuda_memory import CudaStream
 from gremsy_detector.backends.gpu.engine_runner import EngineRunner
 from gremsy_detector.backends.onnxruntime_backend import OnnxRuntimeBackend
 from gremsy_detector.backends.sharing.shared_model import Member, SharedModel
-from gremsy_detector.backends.tensorrt.cuda_probe import CudaProbe, Gpu, probe_cuda
 from gremsy_detector.backends.tensorrt.engine_file import EngineHeader, write_engine
 from gremsy_detector.backends.tensorrt.engine_key import EngineKey
 from gremsy_detector.backends.tensorrt.engine_machine import Machine

@@ -16,6 +16,7 @@ from gremsy_bringup.doctor import camera_checks, doctor_checks
 from gremsy_bringup.doctor.doctor_command import as_json, examine, verdict
 from gremsy_bringup.doctor.doctor_table import Check, table
 from gremsy_bringup.doctor.robot_machine import DoctorMachine, ProgramResult
+from gremsy_common.cuda_probe import look
 from gremsy_common.installing import pip_install
 from gremsy_detector.backends.tensorrt.tensorrt_kinds import KINDS, Kind
 
@@ -65,7 +66,7 @@ def says(**values: Any) -> ProgramResult:
     return ProgramResult(0, 'a warning of some library\n' + json.dumps(values) + '\n', '')
 
 
-GPU = says(names=['NVIDIA Orin'], cuda='13.0')
+GPU = says(gpus=[{'name': 'NVIDIA Orin'}], driver_version='13.0', reason='')
 
 
 def test_a_bare_machine_gives_a_row_for_every_question_and_no_exception() -> None:
@@ -95,14 +96,14 @@ def test_ros_from_the_system_and_from_wheels_are_told_apart() -> None:
 
 
 def test_a_cuda_driver_that_crashes_its_process_is_reported_not_suffered() -> None:
-    check = doctor_checks.gpu(FakeMachine(answers={'libcuda': ProgramResult(-11, '', '')}))
+    check = doctor_checks.gpu(FakeMachine(answers={'cuda_probe': ProgramResult(-11, '', '')}))
     assert (check.ok, check.found) == (False, 'the probe was ended by signal 11')
 
 
 def test_a_machine_without_an_nvidia_driver_says_so_in_words() -> None:
-    said = 'OSError: libcuda.so.1: cannot open shared object file: No such file or directory'
-    check = doctor_checks.gpu(FakeMachine(answers={'libcuda': ProgramResult(1, '', said)}))
-    assert check.found == 'no NVIDIA driver (libcuda.so.1 is not here)'
+    found = says(**look('libcuda.so.none'))
+    check = doctor_checks.gpu(FakeMachine(answers={'cuda_probe': found}))
+    assert check.found == 'the NVIDIA driver is not installed (libcuda.so.none is not found)'
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
+from gremsy_common.cuda_probe import CudaProbe, Gpu
 from gremsy_detector.backends.gpu.cuda_memory import CudaStream
-from gremsy_detector.backends.tensorrt.cuda_probe import CudaProbe, Gpu
 from gremsy_detector.backends.tensorrt.engine_builder import BuiltEngine
 from gremsy_detector.backends.tensorrt.engine_machine import Machine
 from gremsy_detector.backends.tensorrt.tensorrt_library import TensorRt

@@ -7,9 +7,9 @@ import sys
 
 import pytest
 
-from gremsy_detector.backends.tensorrt import cuda_probe
+from gremsy_common import cuda_probe
+from gremsy_common.cuda_probe import CudaProbe, ask, look
 from gremsy_detector.backends.tensorrt import tensorrt_library as library
-from gremsy_detector.backends.tensorrt.cuda_probe import CudaProbe, ask, look
 from gremsy_detector.backends.tensorrt.tensorrt_kinds import FULL, KINDS, RTX
 from gremsy_detector.backends.tensorrt.tensorrt_library import EngineRefused, TensorRt, load_library, why_not
 from src.gremsy_detector.test.tensorrt_fakes import (
@@ -169,8 +169,8 @@ def test_the_probe_reads_the_childs_answer():
     [
         (f'import os; os.kill(os.getpid(), {signal.SIGSEGV:d})', 'the NVIDIA driver ended the probe with signal 11'),
         ('raise RuntimeError("no such thing.")', 'the probe for it failed (RuntimeError: no such thing)'),
-        ('print("{}")', 'the probe for it failed (it said nothing)'),
-        ('print("[1]")', 'the probe for it failed (it said nothing)'),
+        ('print("{}")', 'the probe for it failed (it printed nothing)'),
+        ('print("[1]")', 'the probe for it failed (it printed nothing)'),
     ],
 )
 def test_a_child_that_dies_or_babbles_is_no_gpu(code, reason):

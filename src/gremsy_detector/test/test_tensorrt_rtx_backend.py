@@ -6,11 +6,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from gremsy_common.cuda_probe import CudaProbe
 from gremsy_detector.backends.backend import BackendOptions
 from gremsy_detector.backends.backend_chain import BackendChain
 from gremsy_detector.backends.backend_registry import backends_for, find_backends
 from gremsy_detector.backends.onnxruntime_backend import OnnxRuntimeBackend
-from gremsy_detector.backends.tensorrt.cuda_probe import CudaProbe
 from gremsy_detector.backends.tensorrt.engine_file import EngineHeader, read_engine, write_engine
 from gremsy_detector.backends.tensorrt.engine_key import EngineKey
 from gremsy_detector.backends.tensorrt.kernel_file import KernelFile

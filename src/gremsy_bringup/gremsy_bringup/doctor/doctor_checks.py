@@ -95,21 +95,9 @@ def launch(machine: DoctorMachine) -> Check:
 
 
 _CUDA_PROBE = """
-import ctypes, json
-cuda = ctypes.CDLL('libcuda.so.1')
-status = cuda.cuInit(0)
-if status != 0:
-    raise SystemExit(f'cuInit failed with error {status}')
-version, count = ctypes.c_int(), ctypes.c_int()
-cuda.cuDriverGetVersion(ctypes.byref(version))
-cuda.cuDeviceGetCount(ctypes.byref(count))
-names = []
-for index in range(count.value):
-    device, name = ctypes.c_int(), ctypes.create_string_buffer(128)
-    cuda.cuDeviceGet(ctypes.byref(device), index)
-    cuda.cuDeviceGetName(name, 128, device)
-    names.append(name.value.decode())
-print(json.dumps({'cuda': f'{version.value // 1000}.{version.value % 1000 // 10}', 'names': names}))
+import json
+from gremsy_common.cuda_probe import look
+print(json.dumps(look()))
 """
 
 
@@ -117,13 +105,11 @@ def gpu(machine: DoctorMachine) -> Check:
     """An NVIDIA GPU with its driver; asked in a child, since a broken driver may end the process."""
     outcome = machine.run_python(_CUDA_PROBE)
     answer = answer_of(outcome)
-    if answer is None:
-        absent = 'libcuda.so.1: cannot open' in outcome.errors
-        found = 'no NVIDIA driver (libcuda.so.1 is not here)' if absent else why(outcome)
+    if answer is None or answer['reason']:
+        found = why(outcome) if answer is None else answer['reason']
         return Check('GPU (CUDA)', False, found, 'Optional: detection runs on the CPU without it.')
-    if not answer['names']:
-        return Check('GPU (CUDA)', False, 'driver present, no device', 'Optional: make the GPU visible to this user.')
-    return Check('GPU (CUDA)', True, f'{", ".join(answer["names"])}; driver for CUDA {answer["cuda"]}')
+    names = ', '.join(each['name'] for each in answer['gpus'])
+    return Check('GPU (CUDA)', True, f'{names}; driver for CUDA {answer["driver_version"]}')
 
 
 # What the detector itself would find and say; loaded only where it would be, since it crashes without a CUDA device.

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
 
+from gremsy_common.cuda_probe import CudaProbe, Gpu, probe_cuda
 from gremsy_common.parameters.parameter_fields import ParameterError
 from gremsy_detector.backends.gpu.cuda_memory import CudaStream
 from gremsy_detector.backends.gpu.graph_maker import GpuGraphs, installed_graphs
-from gremsy_detector.backends.tensorrt.cuda_probe import CudaProbe, Gpu, probe_cuda
 from gremsy_detector.backends.tensorrt.engine_builder import EngineBuilder, PrecisionStep, Prepared
 from gremsy_detector.backends.tensorrt.engine_cache import EngineCache, default_engine_folder
 from gremsy_detector.backends.tensorrt.engine_key import EngineTarget

@@ -153,7 +153,7 @@ def _nothing(reason: str) -> CudaProbe:
 
 def _last_line(text: str) -> str:
     lines = text.strip().splitlines()
-    return lines[-1][:200].rstrip('. ') if lines else 'it said nothing'
+    return lines[-1][:200].rstrip('. ') if lines else 'it printed nothing'
 
 
 if __name__ == '__main__':
