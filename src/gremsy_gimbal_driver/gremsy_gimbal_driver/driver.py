@@ -12,6 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 
 from gremsy_common.types.control_state import ControlState
@@ -34,7 +35,7 @@ from gremsy_gimbal_driver.driver_status import DriverStatus
 from gremsy_gimbal_driver.gimbal_driver_parameters import GimbalDriverParameters
 from gremsy_gimbal_driver.goals.goal import AngleGoal, GoalPath, GoalProgress, GoalState
 from gremsy_gimbal_driver.links.link import Link
-from gremsy_gimbal_driver.links.link_health import complaint
+from gremsy_gimbal_driver.links.link_health import link_fault
 from gremsy_gimbal_driver.links.link_router import LinkListener, LinkRouter
 from gremsy_gimbal_driver.mavlink.component_register import ComponentRegister
 from gremsy_gimbal_driver.mavlink.gimbal_protocol import is_stop, motion_messages
@@ -308,12 +309,12 @@ class GimbalDriver:
             link_openings=self._router.openings,
             deadman_replaced=self._deadman.replaced,
         )
-        has_gimbal = [device.gimbal in link.senders for link in links]
-        complaints = tuple(
-            complaint(link, gimbal_elsewhere=any(has_gimbal[:index] + has_gimbal[index + 1 :]))
-            for index, link in enumerate(links)
-        )
-        return DriverStatus(links, complaints, device, mode, control, goal, calibration, self._failure, dict(counts))
+        faults = [
+            link_fault(link, any(device.gimbal in other.senders for other in links if other is not link))
+            for link in links
+        ]
+        links = tuple(replace(link, fault=fault) for link, fault in zip(links, faults, strict=True))
+        return DriverStatus(links, device, mode, control, goal, calibration, self._failure, dict(counts))
 
     def _answered(self, source: Source, answer: Answer) -> Answer:
         """A sender on a topic gets a refusal as a goal's end; one that streams goals, at most two a second."""

@@ -57,8 +57,7 @@ class DriverStatus:
     """The whole driver.
 
     Attributes:
-        links: of each link.
-        complaints: one sentence a link, empty where nothing is wrong.
+        links: of each link; `fault` with what its facts add up to.
         device: at their other end.
         mode, control, goal: of motion control; the goal is None before the first.
         calibration: how a calibration stands, as a sentence; empty where none runs.
@@ -67,7 +66,6 @@ class DriverStatus:
     """
 
     links: tuple[LinkHealth, ...]
-    complaints: tuple[str, ...]
     device: DeviceSnapshot
     mode: ModeStatus
     control: ControlState

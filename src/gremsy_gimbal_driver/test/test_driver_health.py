@@ -23,13 +23,15 @@ from src.gremsy_gimbal_driver.test.foreign_gimbal import MAVSDK, foreign_gimbal
 LOST = 'Nothing is received on the gimbal link serial:///dev/ttyUSB0.'
 
 
-def status(attitude_age_s=0.02, status_bits=0x11, fault_bits=0, complaints=('',), failure='', known=True, gone=()):
+def status(attitude_age_s=0.02, status_bits=0x11, fault_bits=0, faults=('',), failure='', known=True, gone=()):
     information = (
         DeviceInformation(Sender(1, 154), 'GREMSY', 'MIO', (7, 9, 0), (-1.0, 1.0), (-1.0, 1.0)) if known else None
     )
     health = device_status.health(information, attitude_age_s, 0, status_bits, fault_bits)
     return SimpleNamespace(
-        device=SimpleNamespace(health=health, cameras_gone=gone), complaints=complaints, failure=failure
+        device=SimpleNamespace(health=health, cameras_gone=gone),
+        links=[SimpleNamespace(fault=each) for each in faults],
+        failure=failure,
     )
 
 
@@ -38,8 +40,8 @@ def status(attitude_age_s=0.02, status_bits=0x11, fault_bits=0, complaints=('',)
     [
         ({}, Level.OK, ''),
         ({'attitude_age_s': 3.0}, Level.STALE, 'The gimbal is not healthy: no attitude for 3.0 s.'),
-        ({'attitude_age_s': None, 'complaints': (LOST,)}, Level.STALE, LOST),
-        ({'complaints': ('', LOST)}, Level.WARN, LOST),
+        ({'attitude_age_s': None, 'faults': (LOST,)}, Level.STALE, LOST),
+        ({'faults': ('', LOST)}, Level.WARN, LOST),
         ({'status_bits': 0x19}, Level.WARN, 'The gimbal is not healthy: battery low.'),
         ({'fault_bits': 0x0001}, Level.ERROR, 'The gimbal is not healthy: IMU fault.'),
         ({'known': False}, Level.WARN, 'The gimbal is not healthy: it has not reported its model.'),

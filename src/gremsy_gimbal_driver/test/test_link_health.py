@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from gremsy_gimbal_driver.links.link import LinkError
-from gremsy_gimbal_driver.links.link_health import LinkHealth, complaint
+from gremsy_gimbal_driver.links.link_health import LinkHealth, link_fault
 from gremsy_gimbal_driver.links.link_keeper import LinkTraffic
 from gremsy_gimbal_driver.links.link_router import LinkRouter
 from gremsy_gimbal_driver.mavlink.mavlink_dialect import CHECKSUM_EXTRA
@@ -85,12 +85,12 @@ OTHERS = (Sender(1, 1), Sender(255, 190))
     ],
 )
 def test_the_facts_of_a_link_add_up_to_one_sentence(health, sentence):
-    assert complaint(health) == sentence
+    assert link_fault(health) == sentence
 
 
 def test_a_link_without_a_gimbal_is_no_fault_where_another_has_it():
-    assert complaint(replace(WELL, senders=OTHERS), gimbal_elsewhere=True) == ''
-    assert complaint(replace(WELL, frameless_s=None, frameless_bytes=812), gimbal_elsewhere=True) == NOT_MAVLINK
+    assert link_fault(replace(WELL, senders=OTHERS), gimbal_elsewhere=True) == ''
+    assert link_fault(replace(WELL, frameless_s=None, frameless_bytes=812), gimbal_elsewhere=True) == NOT_MAVLINK
 
 
 class Cable:
@@ -160,7 +160,7 @@ def test_a_gimbal_that_speaks_is_well_and_its_facts_are_counted():
     assert health.frameless_bytes == 0
     assert health.senders == (Sender(1, 154),)
     assert not health.carries_motion
-    assert complaint(health) == ''
+    assert link_fault(health) == ''
     assert session.router.health(14 * SECOND)[0].senders == ()
 
 
@@ -173,9 +173,9 @@ def test_noise_at_a_wrong_baud_is_told_with_its_bytes(seed):
         noise = chance.randbytes(50)
         size += len(noise)
         health = session.give(noise, tenth * SECOND // 10)
-    assert complaint(health) == NOT_MAVLINK.replace('812', str(size))
+    assert link_fault(health) == NOT_MAVLINK.replace('812', str(size))
     # One right frame ends it.
-    assert complaint(session.give(MavlinkEncoder(Sender(1, 154)).heartbeat(), 4 * SECOND)) == ''
+    assert link_fault(session.give(MavlinkEncoder(Sender(1, 154)).heartbeat(), 4 * SECOND)) == ''
 
 
 def test_an_autopilot_on_the_port_is_told_by_its_ids():
@@ -183,7 +183,7 @@ def test_an_autopilot_on_the_port_is_told_by_its_ids():
     autopilot, station = MavlinkEncoder(OTHERS[0]), MavlinkEncoder(OTHERS[1])
     for second in range(5):
         health = session.give(autopilot.heartbeat() + station.heartbeat(), second * SECOND)
-    assert complaint(health) == NO_GIMBAL
+    assert link_fault(health) == NO_GIMBAL
 
 
 def test_an_opening_begins_the_times_anew_and_a_loss_ends_them():
@@ -192,8 +192,8 @@ def test_an_opening_begins_the_times_anew_and_a_loss_ends_them():
     lost = session.give(None, 5 * SECOND)
     assert (lost.is_open, lost.fault) == (False, 'The plug is out.')
     assert (lost.open_s, lost.silent_s, lost.frameless_s) == (None, None, None)
-    assert complaint(lost) == 'The plug is out.'
+    assert link_fault(lost) == 'The plug is out.'
     health = session.give(b'', 6 * SECOND)
     assert (health.is_open, health.open_s, health.silent_s, health.frameless_bytes) == (True, 0.0, None, 0)
     assert health.traffic.openings == 2
-    assert complaint(health) == ''
+    assert link_fault(health) == ''

@@ -41,7 +41,7 @@ class LinkHealth:
     traffic: LinkTraffic
 
 
-def complaint(health: LinkHealth, gimbal_elsewhere: bool = False) -> str:
+def link_fault(health: LinkHealth, gimbal_elsewhere: bool = False) -> str:
     """One sentence, empty when nothing is wrong or it is too early to know.
 
     Args:

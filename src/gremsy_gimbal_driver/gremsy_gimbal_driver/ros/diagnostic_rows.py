@@ -20,10 +20,10 @@ def driver_health(status: DriverStatus) -> Health:
     if status.failure:
         return Health(Level.ERROR, f'{status.failure} Restart the driver.')
     level = status.device.health.level
-    complaint = next(filter(None, status.complaints), '')
-    if complaint:
+    fault = next((link.fault for link in status.links if link.fault), '')
+    if fault:
         # Of two links one may be enough: the gimbal's own state shows whether it is.
-        return Health(max(level, Level.WARN), complaint)
+        return Health(max(level, Level.WARN), fault)
     if level is not Level.OK:
         return Health(level, f'The gimbal is not healthy: {status.device.health}.')
     if status.device.cameras_gone:
@@ -58,19 +58,19 @@ def diagnostic_rows(status: DriverStatus) -> dict[str, str]:
         azimuth, tilt = (f'{math.degrees(each):.2f}' for each in goal.remaining_rad)
         rows['goal'] = f'{goal.number} of {goal.source}: {goal.state.value}, {azimuth} and {tilt} deg left'
         rows['goal reason'] = goal.reason
-    for number, (link, complaint) in enumerate(zip(status.links, status.complaints, strict=True), start=1):
-        rows.update(_link_rows(f'link {number}' if len(status.links) > 1 else 'link', link, complaint))
+    for number, link in enumerate(status.links, start=1):
+        rows.update(_link_rows(f'link {number}' if len(status.links) > 1 else 'link', link))
     rows.update(_device_rows(status.device))
     rows.update(_counts(status.counts))
     return rows
 
 
-def _link_rows(name: str, link: LinkHealth, complaint: str) -> dict[str, str]:
+def _link_rows(name: str, link: LinkHealth) -> dict[str, str]:
     silent = '' if link.silent_s is None else f'{link.silent_s:.2f}'
     return {
         name: link.name,
         f'{name} open': str(link.is_open),
-        f'{name} trouble': complaint,
+        f'{name} trouble': link.fault,
         f'{name} heard': ', '.join(map(str, link.senders)),
         f'{name} silent for (s)': silent,
         f'{name} carries motion': str(link.carries_motion),
