@@ -123,6 +123,20 @@ def test_no_file_name_is_there_twice() -> None:
     assert {name: where for name, where in paths.items() if len(where) > 1} == {}
 
 
+def test_no_public_class_name_is_there_twice() -> None:
+    """One name for one thing, over the packages, the tools, deployment and the benchmarks; tests and the underlay aside."""
+    places = defaultdict(list)
+    for folder in ('src', 'tools', 'docker', 'benchmarks'):
+        for path in sorted((REPOSITORY / folder).rglob('*.py')):
+            relative = path.relative_to(REPOSITORY)
+            if 'test' in relative.parts:
+                continue
+            for node in ast.parse(path.read_text(encoding='utf-8')).body:
+                if isinstance(node, ast.ClassDef) and not node.name.startswith('_'):
+                    places[node.name].append(str(relative))
+    assert {name: where for name, where in places.items() if len(where) > 1} == {}
+
+
 def test_ros_is_spoken_only_in_nodes_and_in_the_rooms_for_it() -> None:
     strangers = {
         module: sorted(name for name in imports_of(module) if ROS.match(name))
