@@ -41,7 +41,7 @@ from gremsy_gimbal_driver.mavlink.component_register import ComponentRegister
 from gremsy_gimbal_driver.mavlink.gimbal_protocol import is_stop, motion_messages
 from gremsy_gimbal_driver.mavlink.mavlink_decoder import MavlinkDecoder
 from gremsy_gimbal_driver.mavlink.mavlink_encoder import MavlinkEncoder
-from gremsy_gimbal_driver.motion.command_arbiter import Answer, Source
+from gremsy_gimbal_driver.motion.command_arbiter import CommandResult, Source
 from gremsy_gimbal_driver.motion.instant import Clock, Instant, system_clock
 from gremsy_gimbal_driver.motion.mode_machine import ModeStatus
 from gremsy_gimbal_driver.motion.mode_while_following import ModeWhileFollowing
@@ -150,7 +150,7 @@ class GimbalDriver:
 
     # Requests, from any thread.
 
-    def arm(self, on: bool) -> Answer:
+    def arm(self, on: bool) -> CommandResult:
         """Allow or forbid motion, whoever asks for it."""
         with self._changing():
             if not on:
@@ -162,35 +162,35 @@ class GimbalDriver:
         with self._changing():
             self._motion.watch_rest(self._clock())
 
-    def stop(self) -> Answer:
+    def stop(self) -> CommandResult:
         """Stop and disarm."""
         with self._changing():
             self._end_payload_tracking()
             return self._motion.stop()
 
-    def home(self, source: Source = Source.OPERATOR) -> Answer:
+    def home(self, source: Source = Source.OPERATOR) -> CommandResult:
         """Turn to azimuth 0, tilt 0; returns at once, and the listener gets the end."""
         with self._changing(source):
             view = self._device.view
             ahead_rad = 0.0 if view is None else view.measured.ahead_rad
-            return self._answered(source, self._motion.home(self._clock(), source, ahead_rad))
+            return self._with_refusal_reported(source, self._motion.home(self._clock(), source, ahead_rad))
 
     def offer(self, source: Source, setpoint: RateSetpoint) -> bool:
         """A rate command; False when it was refused."""
         with self._changing(source):
             return self._motion.offer(source, setpoint, self._clock())
 
-    def go_to(self, source: Source, goal: AngleGoal) -> Answer:
-        """Turn to a goal; returns at once, and the number in the answer asks for its progress."""
+    def go_to(self, source: Source, goal: AngleGoal) -> CommandResult:
+        """Turn to a goal; returns at once, and the number in the result asks for its progress."""
         with self._changing(source):
-            return self._answered(source, self._motion.go_to(source, goal, self._clock()))
+            return self._with_refusal_reported(source, self._motion.go_to(source, goal, self._clock()))
 
-    def refuse_goal(self, source: Source, why: str) -> Answer:
+    def refuse_goal(self, source: Source, why: str) -> CommandResult:
         """Refuse a goal that could not even be requested, since nobody knows where it is."""
         with self._changing():
-            return self._answered(source, Answer(False, why))
+            return self._with_refusal_reported(source, CommandResult(False, why))
 
-    def cancel_goal(self, number: int, by: str) -> Answer:
+    def cancel_goal(self, number: int, by: str) -> CommandResult:
         """End that goal, if it still runs."""
         with self._changing():
             return self._motion.cancel_goal(number, by)
@@ -200,31 +200,31 @@ class GimbalDriver:
         with self._changing():
             self._motion.hand_over(source, self._clock())
 
-    def set_mode(self, source: Source, mode: GimbalMode) -> Answer:
+    def set_mode(self, source: Source, mode: GimbalMode) -> CommandResult:
         """Change the mode; needs the arm, since it moves the camera."""
         with self._changing(source):
             return self._motion.set_mode(source, mode, self._clock())
 
-    def prefer_mode(self, mode: GimbalMode) -> Answer:
+    def prefer_mode(self, mode: GimbalMode) -> CommandResult:
         """Change to that mode now if armed, otherwise when the gimbal is armed next."""
         with self._changing():
             return self._motion.prefer_mode(mode, self._clock())
 
-    def calibrate(self) -> Answer:
+    def calibrate(self) -> CommandResult:
         """Start to measure the plant; returns at once, and the listener gets the end."""
         with self._changing():
             now, view = self._clock(), self._device.view
             device = self._device
             run = CalibrationRun(self._parameters, self._motion, device.payload, device.imu_axes)
             if self._calibration is not None and self._calibration.running:
-                return Answer(False, 'Not calibrating: it is running already.')
+                return CommandResult(False, 'Not calibrating: it is running already.')
             if view is not None:
                 run.on_report(view, now)
             refusal = run.routine.begin(now, armed=self._motion.armed)
             if refusal:
-                return Answer(False, refusal)
+                return CommandResult(False, refusal)
             self._calibration = run
-            return Answer(True, run.routine.sentence)
+            return CommandResult(True, run.routine.sentence)
 
     def use_calibration(self, calibrated: CalibratedParameters) -> None:
         """From the next command, attitude and reading on."""
@@ -316,16 +316,16 @@ class GimbalDriver:
         links = tuple(replace(link, fault=fault) for link, fault in zip(links, faults, strict=True))
         return DriverStatus(links, device, mode, control, goal, calibration, self._failure, dict(counts))
 
-    def _answered(self, source: Source, answer: Answer) -> Answer:
+    def _with_refusal_reported(self, source: Source, result: CommandResult) -> CommandResult:
         """A sender on a topic gets a refusal as a goal's end; one that streams goals, at most two a second."""
         now_ns = self._clock().monotonic_ns
         last_ns, last_text = self._refused_at.get(source, (-_REFUSED_AGAIN_NS, ''))
-        if not answer.done and (answer.text != last_text or now_ns - last_ns >= _REFUSED_AGAIN_NS):
-            self._refused_at[source] = (now_ns, answer.text)
+        if not result.done and (result.text != last_text or now_ns - last_ns >= _REFUSED_AGAIN_NS):
+            self._refused_at[source] = (now_ns, result.text)
             self._refused.append(
-                GoalProgress(0, source.word, GoalState.REFUSED, True, answer.text, (0.0, 0.0), GoalPath.ANGLE)
+                GoalProgress(0, source.word, GoalState.REFUSED, True, result.text, (0.0, 0.0), GoalPath.ANGLE)
             )
-        return answer
+        return result
 
     @contextmanager
     def _changing(self, mover: Source | None = None) -> Iterator[None]:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Wishes in, attitude out: the wiring around `GimbalDriver`."""
+"""Requests in, attitude out: the wiring around `GimbalDriver`."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import threading
 import time
 from dataclasses import replace
 from datetime import datetime, timezone
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -41,7 +42,7 @@ from gremsy_gimbal_driver.gimbal_driver_parameters import GimbalDriverParameters
 from gremsy_gimbal_driver.goals.frame_tree import FrameTree, TransformError
 from gremsy_gimbal_driver.goals.goal import GoalProgress
 from gremsy_gimbal_driver.links.link_uri import links_from_uris
-from gremsy_gimbal_driver.motion.command_arbiter import Answer, Source, ZoomArbiter
+from gremsy_gimbal_driver.motion.command_arbiter import CommandResult, Source, ZoomArbiter
 from gremsy_gimbal_driver.motion.instant import Instant
 from gremsy_gimbal_driver.motion.motion_output import GimbalMode, Pair
 from gremsy_gimbal_driver.motion.notices import Notices
@@ -75,7 +76,7 @@ class GimbalDriverNode(SuiteNode[GimbalDriverParameters]):
         self._used = self.parameters
 
     def configure(self) -> None:
-        """What is wrong with a link's URI ends the start; a port that is not there yet does not."""
+        """A link's URI that is wrong ends the start; a port that is not there yet does not."""
         links_from_uris(self.parameters.links)
         namespace = self.get_namespace().strip('/')
         self._prefix = self.parameters.frame_prefix or (f'{namespace}/' if namespace else '')
@@ -86,7 +87,7 @@ class GimbalDriverNode(SuiteNode[GimbalDriverParameters]):
         parameters = replace(self.parameters, frame_prefix=self._prefix)
         self._telemetry = TelemetryTopics(self, parameters)
         self._source = parameters.setpoint_source
-        self._hear(self._source)
+        self._subscribe_source(self._source)
         self._control = self.publisher(topics.GIMBAL_CONTROL)
         self._goal = self.publisher(topics.GIMBAL_GOAL)
         self._plant = self.publisher(topics.GIMBAL_PLANT)
@@ -111,9 +112,9 @@ class GimbalDriverNode(SuiteNode[GimbalDriverParameters]):
         )
         driver.open()
         if os.environ.get(STARTED_AGAIN_VARIABLE):
-            # The one before is dead, and its last zeros need not have arrived: a gimbal may hold its rate for ever.
+            # The driver before is dead, and its last zeros may not have arrived: a gimbal may hold its rate forever.
             driver.watch_rest()
-        self._listen()
+        self._subscribe()
         self._serve(driver)
         self.every(_LOG_REQUESTS_S, self._request_log.log_ended)
 
@@ -126,7 +127,7 @@ class GimbalDriverNode(SuiteNode[GimbalDriverParameters]):
             self._sources.clear()
 
     def parameters_changed(self) -> None:
-        """Settings of the payload's camera and the mode take effect; a word that the product knows not is refused."""
+        """Apply the payload camera's settings and the mode; a word that the product does not know is refused."""
         parameters, before = self.parameters, self._used
         changed = {name: getattr(parameters, name) for name in CAMERA_SETTINGS}
         changed = {name: word for name, word in changed.items() if word and word != getattr(before, name)}
@@ -135,8 +136,8 @@ class GimbalDriverNode(SuiteNode[GimbalDriverParameters]):
         driver = self._driver
         if driver is None:
             return
-        # First all that may be refused, so that a refused change leaves everything as it was; the mode last, since that
-        # is changed where it is not.
+        # First everything that may be refused, so that a refused change leaves all as it was; of that the mode comes
+        # last, since it changes at once.
         self.resolve_topic_name(_of_source(parameters.setpoint_source, topics.GIMBAL_SETPOINT).name)
         if changed and driver.status().device.camera is None:
             names = ', '.join(f'`{name}`' for name in changed)
@@ -144,18 +145,18 @@ class GimbalDriverNode(SuiteNode[GimbalDriverParameters]):
                 f'There is no payload camera to set {names} on: see that it is switched on, and set it again.'
             )
         if parameters.mode != before.mode:
-            answer = driver.prefer_mode(GimbalMode(parameters.mode))
-            if not answer.done:
-                raise SuiteError(answer.text)
+            result = driver.prefer_mode(GimbalMode(parameters.mode))
+            if not result.done:
+                raise SuiteError(result.text)
         if parameters.setpoint_source != before.setpoint_source:
-            self._hear(parameters.setpoint_source)
+            self._subscribe_source(parameters.setpoint_source)
             self._hand_over(driver, parameters.setpoint_source)
         for name, word in changed.items():
             self._request(requests.SetSetting(name, word))
         self._used = parameters
 
     def health(self) -> Health:
-        """OK only while the gimbal is there and well, and the tracker that was named too."""
+        """OK only while the gimbal is there without a fault, and so is the tracker that was named."""
         if self._driver is None:
             return Health()
         health = driver_health(self._driver.status())
@@ -165,7 +166,7 @@ class GimbalDriverNode(SuiteNode[GimbalDriverParameters]):
         return Health(Level.WARN, no_setpoints(topic, self._source))
 
     def diagnostic_values(self) -> dict[str, str]:
-        """The links, the gimbal, who holds it, and what was refused or thrown away."""
+        """The links, the gimbal, who is in control, and what was refused or dropped."""
         if self._driver is None:
             return {}
         rows = diagnostic_rows(self._driver.status())
@@ -185,35 +186,39 @@ class GimbalDriverNode(SuiteNode[GimbalDriverParameters]):
         topic = self._sources[self._source]
         return topic if self.count_publishers(topic) else f'{topic}, where nobody publishes'
 
-    # What comes in.
+    # Inputs.
 
-    def _listen(self) -> None:
+    def _subscribe(self) -> None:
         parameters = self.parameters
-        self.subscription(topics.COMMAND_RATE, lambda wish: self._offer(Source.OPERATOR, wish))
+        self.subscription(topics.COMMAND_RATE, lambda setpoint: self._offer(Source.OPERATOR, setpoint))
         self.subscription(topics.COMMAND_ATTITUDE, self._operator.offer_goal)
         self.subscription(topics.COMMAND_JOINT, self._operator.offer_goal)
         self.subscription(topics.COMMAND_LOOK_AT, self._operator.offer_goal)
-        self.subscription(topics.COMMAND_ZOOM, self._operator_zooms)
-        self.subscription(topics.COMMAND_TRACK, self._track)
+        self.subscription(topics.COMMAND_ZOOM, self._on_operator_zoom)
+        self.subscription(topics.COMMAND_TRACK, self._on_track)
         if parameters.goal_frames:
-            self.subscription(topics.TF_RECEIVED, lambda message: self._hear_frames(message, is_static=False))
-            self.subscription(topics.TF_STATIC_RECEIVED, lambda message: self._hear_frames(message, is_static=True))
+            self.subscription(topics.TF_RECEIVED, lambda message: self._on_transforms(message, is_static=False))
+            self.subscription(topics.TF_STATIC_RECEIVED, lambda message: self._on_transforms(message, is_static=True))
         if parameters.vehicle_attitude != 'none':
             topic = topics.VEHICLE_IMU if parameters.vehicle_attitude == 'imu' else topics.VEHICLE_ODOMETRY
-            self.subscription(topic, self._hear_vehicle)
+            self.subscription(topic, self._on_vehicle)
 
-    def _hear(self, source: str) -> None:
-        """That camera's tracker; those before it are heard too, so that what is refused is counted."""
+    def _subscribe_source(self, source: str) -> None:
+        """To that camera's tracker; those before it stay subscribed, so that what is refused is counted."""
         if source in self._sources:
             return
-        rates, zooms = (_of_source(source, each) for each in (topics.GIMBAL_SETPOINT, topics.GIMBAL_ZOOM_SETPOINT))
-        self._sources[source] = self.subscription(rates, lambda wish: self._tracker_moves(source, wish)).name
-        self.subscription(zooms, lambda factor: self._tracker_zooms(source, factor))
-        ages = _of_source(source, topics.GIMBAL_ATTITUDE_AGE)
-        self.subscription(ages, lambda text: self._pictures_tell(source, text))
+        rates, _, _ = (
+            self.subscription(_of_source(source, topic), partial(act, source))
+            for topic, act in (
+                (topics.GIMBAL_SETPOINT, self._on_tracker_setpoint),
+                (topics.GIMBAL_ZOOM_SETPOINT, self._on_tracker_zoom),
+                (topics.GIMBAL_ATTITUDE_AGE, self._on_attitude_age),
+            )
+        )
+        self._sources[source] = rates.name
 
     def _hand_over(self, driver: GimbalDriver, source: str) -> None:
-        """First the source, so that what the one before still sends is refused; then the zeros."""
+        """Set the source first, so that what the one before still sends is refused; then write the zeros."""
         with self._handing_over:
             self._source = source
             driver.hand_over(Source.TRACKER)
@@ -224,7 +229,7 @@ class GimbalDriverNode(SuiteNode[GimbalDriverParameters]):
             self.get_logger().warning(no_setpoints(topic, source))
 
     def _refuses(self, source: str, what: str) -> bool:
-        """Counted; no warning, since a tracker that goes on following while another has the gimbal is in good order."""
+        """Counted without a warning: a tracker may go on following while another has the gimbal."""
         if source == self._source:
             return False
         topic = self._sources.get(source, source)
@@ -235,14 +240,14 @@ class GimbalDriverNode(SuiteNode[GimbalDriverParameters]):
             )
         return True
 
-    def _tracker_moves(self, source: str, wish: RateSetpoint) -> None:
-        # In one process with the driver, a tracker's thread could else put its setpoint behind the hand-over's zeros.
+    def _on_tracker_setpoint(self, source: str, setpoint: RateSetpoint) -> None:
+        # In one process with the driver, a tracker's thread could otherwise put its setpoint after the zeros.
         with self._handing_over:
             if not self._refuses(source, 'setpoints'):
-                self._offer(Source.TRACKER, wish)
+                self._offer(Source.TRACKER, setpoint)
 
-    def _pictures_tell(self, source: str, text: str) -> None:
-        """How old the attitudes are, by that camera; a text that is none raises, and the subscription says it."""
+    def _on_attitude_age(self, source: str, text: str) -> None:
+        """How old attitudes are, according to that camera; other text raises, and the subscription reports it."""
         age = AttitudeAge.from_json(text)
         if self._driver is None or source != self._source:
             return
@@ -253,90 +258,88 @@ class GimbalDriverNode(SuiteNode[GimbalDriverParameters]):
         elif self._ages.sentence:
             self.get_logger().warning(self._ages.sentence)
 
-    def _offer(self, source: Source, wish: RateSetpoint) -> None:
-        if self._driver is not None and self._driver.offer(source, wish):
-            self.diagnostics.stage(f'{source.word} commands').record(self.now_ns() - wish.stamp_ns)
+    def _offer(self, source: Source, setpoint: RateSetpoint) -> None:
+        if self._driver is not None and self._driver.offer(source, setpoint):
+            self.diagnostics.stage(f'{source.word} commands').record(self.now_ns() - setpoint.stamp_ns)
 
-    def _operator_zooms(self, factor: float) -> None:
+    def _on_operator_zoom(self, factor: float) -> None:
         self._zooms.operator_zooms(time.monotonic_ns())
         self._request(requests.ZoomTo(factor))
 
-    def _tracker_zooms(self, source: str, factor: float) -> None:
+    def _on_tracker_zoom(self, source: str, factor: float) -> None:
         if self._refuses(source, 'zoom setpoints'):
             return
         if self._zooms.tracker_may(time.monotonic_ns()):
             self._request(requests.ZoomTo(factor))
         else:
-            # Ordinary: the operator's wish beats the tracker's for `operator_zoom_lease_s`.
+            # Ordinary: the operator's request beats the tracker's for `operator_zoom_lease_s`.
             self.diagnostics.count('zoom setpoints refused while the operator zooms')
 
-    def _track(self, place: PointStamped) -> None:
+    def _on_track(self, place: PointStamped) -> None:
         self._request(requests.TrackPoint(place.point.x, place.point.y))
 
-    def _hear_frames(self, message: TFMessage, *, is_static: bool) -> None:
+    def _on_transforms(self, message: TFMessage, *, is_static: bool) -> None:
         for transform in frame_transforms(message, is_static):
             try:
                 self._tree.take(transform)
             except TransformError as error:
                 self._notices.fault(error.kind, str(error))
 
-    def _hear_vehicle(self, vehicle: VehicleAttitude) -> None:
+    def _on_vehicle(self, vehicle: VehicleAttitude) -> None:
         if self._driver is not None:
             frame = vehicle.earth_frame or self.parameters.earth_frame
             self._driver.offer_vehicle(replace(vehicle, earth_frame=frame))
 
     def _serve(self, driver: GimbalDriver) -> None:
         def triggered(name: str, act: Any) -> None:
-            self.service(Trigger, name, lambda _, response: _answer(act(), response))
+            self.service(Trigger, name, lambda _, response: _fill(act(), response))
 
         def switched(name: str, act: Any) -> None:
-            self.service(SetBool, name, lambda request, response: _answer(act(request.data), response))
+            self.service(SetBool, name, lambda request, response: _fill(act(request.data), response))
 
+        set_mode = self._operator.set_mode
         switched('~/arm', driver.arm)
         triggered('~/stop', driver.stop)
         triggered('~/home', driver.home)
         triggered('~/cancel', self._cancel)
-        switched('~/lock', lambda on: self._mode(GimbalMode.LOCK if on else GimbalMode.FOLLOW))
-        switched('~/motors', lambda on: self._mode(GimbalMode(self.parameters.mode) if on else GimbalMode.OFF))
-        triggered('~/device_home', lambda: self._mode(GimbalMode.HOME))
+        switched('~/lock', lambda on: set_mode(GimbalMode.LOCK if on else GimbalMode.FOLLOW))
+        switched('~/motors', lambda on: set_mode(GimbalMode(self.parameters.mode) if on else GimbalMode.OFF))
+        triggered('~/device_home', lambda: set_mode(GimbalMode.HOME))
         triggered('~/calibrate', lambda: self._calibrate(driver))
         switched('~/record', lambda on: self._request(requests.RecordVideo(on)))
         triggered('~/still', lambda: self._request(requests.Still()))
         triggered('~/autofocus', lambda: self._request(requests.Focus(requests.FocusAction.AUTO)))
         triggered('~/stop_tracking', lambda: self._request(requests.StopTracking()))
 
-    def _mode(self, mode: GimbalMode) -> Answer:
-        return self._operator.set_mode(mode)
-
-    def _calibrate(self, driver: GimbalDriver) -> Answer:
+    def _calibrate(self, driver: GimbalDriver) -> CommandResult:
         try:
             refuse_file_of_others(self._calibration_path)
             refuse_unwritable(self._calibration_path)
         except SuiteError as error:
-            return Answer(False, f'Not calibrating: {error}')
-        answer = driver.calibrate()
-        if answer.done:
+            return CommandResult(False, f'Not calibrating: {error}')
+        result = driver.calibrate()
+        if result.done:
             self._ages.calibration_begins(self.now_ns())
-        return answer
+        return result
 
     @property
     def _calibration_path(self) -> Path:
         return Path(self.parameters.calibration_file).expanduser()
 
-    def _cancel(self) -> Answer:
+    def _cancel(self) -> CommandResult:
         goal = None if self._driver is None else self._driver.goal_progress()
         if goal is None or goal.ended:
-            return Answer(False, 'No goal runs.')
+            return CommandResult(False, 'No goal runs.')
         return self._operator.cancel_goal(goal.number, 'the operator')
 
-    def _request(self, request: requests.Request) -> Answer:
+    def _request(self, request: requests.Request) -> CommandResult:
         if self._driver is None:
-            return Answer(False, 'The driver is not active.')
+            return CommandResult(False, 'The driver is not active.')
         pending = self._driver.request(request)
         self._request_log.add(pending)
-        return Answer(pending.state is not RequestState.FAILED, pending.result.sentence)
+        return CommandResult(pending.state is not RequestState.FAILED, pending.result.sentence)
 
-    # What goes out, on the driver's threads.
+    # Outputs, on the driver's threads.
 
     def _listener(self) -> DriverListener:
         return DriverListener(
@@ -348,7 +351,7 @@ class GimbalDriverNode(SuiteNode[GimbalDriverParameters]):
             range_finder=self._telemetry.range_finder.publish,
             control=self._publish_control,
             goal=self._publish_goal,
-            calibrated=self._keep_calibration,
+            calibrated=self._on_calibrated,
             say=self.report_error,
             inform=self.get_logger().info,
             command_written=self._trace_command,
@@ -359,7 +362,7 @@ class GimbalDriverNode(SuiteNode[GimbalDriverParameters]):
         self.diagnostics.stage('attitude').record(self.now_ns() - view.measured.attitude.stamp_ns)
 
     def _publish_control(self, control: ControlState) -> None:
-        # Out of two threads; the one that is latched last must name the present source.
+        # Called on two threads; the message that is latched last must name the present source.
         with self._control_lock:
             self._control.publish(replace(control, setpoint_topic=self._sources[self._source]).to_json())
 
@@ -385,7 +388,7 @@ class GimbalDriverNode(SuiteNode[GimbalDriverParameters]):
         model = plant_model(in_force, GimbalDriverParameters(), self._calibrated)
         self._plant.publish(model.to_json())
 
-    def _keep_calibration(self, result: CalibrationResult) -> None:
+    def _on_calibrated(self, result: CalibrationResult) -> None:
         assert self._driver is not None
         age = self._ages.calibrated()
         if age is not None:
@@ -435,8 +438,8 @@ def _attitude_age_words(result: CalibrationResult) -> str:
     )
 
 
-def _answer(answer: Answer, response: Any) -> Any:
-    response.success, response.message = answer.done, answer.text
+def _fill(result: CommandResult, response: Any) -> Any:
+    response.success, response.message = result.done, result.text
     return response
 
 

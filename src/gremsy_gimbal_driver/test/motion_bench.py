@@ -9,7 +9,7 @@ from gremsy_common.types.gimbal_state import RateSetpoint
 from gremsy_gimbal_driver.goals.goal import AngleGoal, GoalProgress
 from gremsy_gimbal_driver.motion.command_arbiter import Source
 from gremsy_gimbal_driver.motion.instant import Instant
-from gremsy_gimbal_driver.motion.motion_control import Answer, MotionControl
+from gremsy_gimbal_driver.motion.motion_control import CommandResult, MotionControl
 from gremsy_gimbal_driver.motion.motion_output import GimbalMode, MotionOutput
 from gremsy_gimbal_driver.motion.motion_parameters import MotionParameters
 from gremsy_gimbal_sim.plant.plant import Plant, PlantParameters
@@ -55,7 +55,7 @@ class Bench:
         source: Source = Source.OPERATOR,
         timeout_s: float = 20.0,
         **more: object,
-    ) -> Answer:
+    ) -> CommandResult:
         return self.motion.go_to(source, AngleGoal(azimuth, tilt, timeout_s, **more), self.now)  # type: ignore[arg-type]
 
     def telemetry(self) -> None:

@@ -28,10 +28,10 @@ def test_a_setpoint_that_is_being_taken_is_stored_before_the_zeros_of_a_hand_ove
         get_logger=lambda: SimpleNamespace(info=lambda _sentence: None),
         count_publishers=lambda _topic: 1,
     )
-    tracker = threading.Thread(target=GimbalDriverNode._tracker_moves, args=(node, 'eo', None))
+    tracker = threading.Thread(target=GimbalDriverNode._on_tracker_setpoint, args=(node, 'eo', None))
     tracker.start()
     assert taking.wait(5.0)
     GimbalDriverNode._hand_over(node, driver, 'ir')
-    GimbalDriverNode._tracker_moves(node, 'eo', None)
+    GimbalDriverNode._on_tracker_setpoint(node, 'eo', None)
     tracker.join()
     assert order == ['setpoint', 'zeros']

@@ -14,16 +14,16 @@ from gremsy_common.errors import SuiteError
 from gremsy_gimbal_driver.gimbal_driver_node import GimbalDriverNode
 from gremsy_gimbal_driver.gimbal_driver_parameters import GimbalDriverParameters
 from gremsy_gimbal_driver.mavlink.mavlink_events import Sender
-from gremsy_gimbal_driver.motion.command_arbiter import Answer
+from gremsy_gimbal_driver.motion.command_arbiter import CommandResult
 
-CAMERA, TAKEN = Sender(1, 100), Answer(True, '')
+CAMERA, TAKEN = Sender(1, 100), CommandResult(True, '')
 ALL = {'mode': 'lock', 'setpoint_source': 'ir', 'view_source': 'ir'}
 
 
 class Node(SimpleNamespace):
     """What `parameters_changed` uses of the node; `done` is what it did to others."""
 
-    def __init__(self, camera: Sender | None = CAMERA, answer: Answer = TAKEN, **changes: str) -> None:
+    def __init__(self, camera: Sender | None = CAMERA, answer: CommandResult = TAKEN, **changes: str) -> None:
         done: list[str] = []
         driver = SimpleNamespace(
             status=lambda: SimpleNamespace(device=SimpleNamespace(camera=camera)),
@@ -35,7 +35,7 @@ class Node(SimpleNamespace):
             _used=GimbalDriverParameters(),
             _driver=driver,
             resolve_topic_name=self._resolve,
-            _hear=lambda source: done.append(f'hear {source}'),
+            _subscribe_source=lambda source: done.append(f'hear {source}'),
             _hand_over=lambda _driver, source: done.append(f'hand over to {source}'),
             _request=lambda request: done.append(f'{request}'),
         )
@@ -60,7 +60,7 @@ def test_what_is_not_refused_is_done():
             {'camera': None},
             'There is no payload camera to set `view_source` on: see that it is switched on, and set it again.',
         ),
-        ({'answer': Answer(False, 'Not changing to mode lock: no.')}, 'Not changing to mode lock: no.'),
+        ({'answer': CommandResult(False, 'Not changing to mode lock: no.')}, 'Not changing to mode lock: no.'),
         (
             {'view_source': 'loud'},
             "The setting 'view_source' cannot be 'loud': use one of eo_ir, eo, ir, ir_eo, sync, side_by_side.",

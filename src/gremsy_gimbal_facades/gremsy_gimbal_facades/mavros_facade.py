@@ -10,7 +10,7 @@ from typing import Any
 from gremsy_common.ros.messages.header_messages import header
 from gremsy_common.types.gimbal_state import RateSetpoint
 from gremsy_gimbal_driver.mavlink.mavlink_events import AttitudeStatus
-from gremsy_gimbal_driver.motion.command_arbiter import Answer
+from gremsy_gimbal_driver.motion.command_arbiter import CommandResult
 from gremsy_gimbal_driver.motion.motion_output import GimbalMode
 from gremsy_gimbal_driver.motion.notices import Notices, Say
 from gremsy_gimbal_driver.ros.driver_port import DriverPort
@@ -132,7 +132,7 @@ class MavrosFacade:
             return taken
         return True
 
-    def _is_done(self, kind: str, answer: Answer) -> bool:
+    def _is_done(self, kind: str, answer: CommandResult) -> bool:
         if answer.done:
             self._notices.recovered(kind)
         else:

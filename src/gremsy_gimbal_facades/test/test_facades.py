@@ -18,7 +18,7 @@ from gremsy_common.ros.messages.header_messages import stamp_of
 from gremsy_common.types.gimbal_state import OrientationRequest, PointRequest, RateSetpoint
 from gremsy_gimbal_driver.goals.goal import AngleGoal, GoalPath, GoalProgress, GoalState
 from gremsy_gimbal_driver.mavlink.mavlink_events import AttitudeStatus, Sender
-from gremsy_gimbal_driver.motion.command_arbiter import Answer
+from gremsy_gimbal_driver.motion.command_arbiter import CommandResult
 from gremsy_gimbal_driver.motion.motion_output import GimbalMode
 from gremsy_gimbal_driver.ros.driver_port import Pointing
 from gremsy_gimbal_facades import mavros_facade, mavros_requests, ptz_facade, ptz_goals
@@ -183,21 +183,21 @@ class Port:
     def mode(self) -> GimbalMode | None:
         return self.reported
 
-    def set_mode(self, mode: GimbalMode) -> Answer:
+    def set_mode(self, mode: GimbalMode) -> CommandResult:
         self.modes.append(mode)
-        return Answer(not self.refusal, self.refusal or 'Changing.')
+        return CommandResult(not self.refusal, self.refusal or 'Changing.')
 
     def offer_rate(self, setpoint: RateSetpoint) -> bool:
         self.rates.append(setpoint)
         return True
 
-    def offer_goal(self, wish: object) -> Answer:
+    def offer_goal(self, wish: object) -> CommandResult:
         if self.refusal:
-            return Answer(False, self.refusal)
+            return CommandResult(False, self.refusal)
         self.goals.append(wish)
         number = len(self.goals)
         self.move(number, GoalState.MOVING, (0.5, -0.25))
-        return Answer(True, 'Going.', number)
+        return CommandResult(True, 'Going.', number)
 
     def move(self, number: int, state: GoalState, left: tuple[float, float] = (0.0, 0.0), reason: str = '') -> None:
         ended = state is not GoalState.MOVING
@@ -206,13 +206,13 @@ class Port:
     def goal_progress(self, number: int) -> GoalProgress | None:
         return self.progress.get(number)
 
-    def cancel_goal(self, number: int, by: str) -> Answer:
+    def cancel_goal(self, number: int, by: str) -> CommandResult:
         self.cancelled.append((number, by))
-        return Answer(True, 'Cancelled.')
+        return CommandResult(True, 'Cancelled.')
 
-    def zoom_to(self, factor: float) -> Answer:
+    def zoom_to(self, factor: float) -> CommandResult:
         self.zooms.append(factor)
-        return Answer(not self.zoom_refusal, self.zoom_refusal)
+        return CommandResult(not self.zoom_refusal, self.zoom_refusal)
 
 
 @pytest.fixture

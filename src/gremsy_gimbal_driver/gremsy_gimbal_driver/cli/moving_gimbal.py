@@ -22,7 +22,7 @@ from gremsy_gimbal_driver.gimbal_driver_parameters import GimbalDriverParameters
 from gremsy_gimbal_driver.goals.goal import GoalProgress, GoalState
 from gremsy_gimbal_driver.links.link import Link
 from gremsy_gimbal_driver.mavlink.mavlink_events import AttitudeStatus, DeviceInformation, Sender
-from gremsy_gimbal_driver.motion.command_arbiter import Answer
+from gremsy_gimbal_driver.motion.command_arbiter import CommandResult
 from gremsy_gimbal_driver.motion.motion_output import GimbalMode
 
 POLL_S = 0.05
@@ -182,7 +182,7 @@ def wait_for(done: Callable[[], bool], timeout_s: float) -> bool:
     return True
 
 
-def follow_goal(driver: GimbalDriver, reports: DriverReports, answer: Answer, what: str) -> GoalProgress:
+def follow_goal(driver: GimbalDriver, reports: DriverReports, answer: CommandResult, what: str) -> GoalProgress:
     """Wait for the goal's end, which its own time-out bounds.
 
     Raises:

@@ -45,7 +45,7 @@ class Source(IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class CommandResult:
     """What became of a request; `number` is the accepted goal's."""
 
     done: bool

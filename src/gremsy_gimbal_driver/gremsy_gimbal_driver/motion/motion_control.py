@@ -14,7 +14,7 @@ from gremsy_common.types.gimbal_state import RateSetpoint
 from gremsy_gimbal_driver.goals.goal import AngleGoal, GoalProgress
 from gremsy_gimbal_driver.goals.goal_control import GoalControl
 from gremsy_gimbal_driver.motion.attitude_guard import AttitudeGuard
-from gremsy_gimbal_driver.motion.command_arbiter import Answer, CommandArbiter, HeldCommand, Source
+from gremsy_gimbal_driver.motion.command_arbiter import CommandArbiter, CommandResult, HeldCommand, Source
 from gremsy_gimbal_driver.motion.instant import Instant, nanoseconds
 from gremsy_gimbal_driver.motion.limits import AngleLimits, Range
 from gremsy_gimbal_driver.motion.mode_machine import ModeMachine, ModeStatus
@@ -24,7 +24,7 @@ from gremsy_gimbal_driver.motion.motion_writer import Motion, MotionWriter
 from gremsy_gimbal_driver.motion.notices import Notices, RefusalReason, Say
 from gremsy_gimbal_driver.motion.plant_inverse import MeasuredPlant
 
-__all__ = ['Answer', 'ControlState', 'MotionControl']
+__all__ = ['CommandResult', 'ControlState', 'MotionControl']
 
 # Zeros can be lost on a bad link, and a gimbal may hold its last rate forever: while telemetry shows that it still
 # turns, the burst is repeated. The rate is the largest known dead zone; the time is ten times the slowest lag.
@@ -145,43 +145,43 @@ class MotionControl:
 
     # Requests.
 
-    def arm(self, on: bool, now: Instant) -> Answer:
+    def arm(self, on: bool, now: Instant) -> CommandResult:
         """Allow motion and assert the mode, or forbid it and stop. Without telemetry the soft limits are blind."""
         if not on:
             self._halt('disarming')
-            return Answer(True, 'Disarmed: nothing moves.')
+            return CommandResult(True, 'Disarmed: nothing moves.')
         if not self._attitude.sees(now):
-            return Answer(False, 'Not armed: no attitude comes from the gimbal; check its link and power.')
+            return CommandResult(False, 'Not armed: no attitude comes from the gimbal; check its link and power.')
         self._armed = True
         self._clear('arming')
         self.watch_rest(now)
-        return Answer(True, 'Armed.')
+        return CommandResult(True, 'Armed.')
 
     def watch_rest(self, now: Instant) -> None:
         """A driver before this one may have left it turning: stop it if telemetry shows that it turns."""
         if self._watch_until_ns is None:
             self._watch_until_ns = now.monotonic_ns + nanoseconds(_WATCH_AFTER_STOP_S)
 
-    def stop(self) -> Answer:
+    def stop(self) -> CommandResult:
         """Stop and disarm: a stop that the tracker's next setpoint could undo would not be one."""
         self._halt('stop')
-        return Answer(True, 'Stopped and disarmed: arm again to move.')
+        return CommandResult(True, 'Stopped and disarmed: arm again to move.')
 
-    def home(self, now: Instant, source: Source = Source.OPERATOR, azimuth_rad: float = 0.0) -> Answer:
+    def home(self, now: Instant, source: Source = Source.OPERATOR, azimuth_rad: float = 0.0) -> CommandResult:
         """Start to turn straight ahead, which is at that azimuth, and level."""
         return self._begin_goal(source, AngleGoal(azimuth_rad, 0.0, self._parameters.home_timeout_s), now, True)
 
-    def go_to(self, source: Source, goal: AngleGoal, now: Instant) -> Answer:
-        """Start to turn to a goal; the number in the answer asks for its progress."""
+    def go_to(self, source: Source, goal: AngleGoal, now: Instant) -> CommandResult:
+        """Start to turn to a goal; the number in the result asks for its progress."""
         return self._begin_goal(source, goal, now, False)
 
-    def cancel_goal(self, number: int, by: str) -> Answer:
+    def cancel_goal(self, number: int, by: str) -> CommandResult:
         """End that goal, if it still runs."""
         run = self._goals.run
         if run is None or run.number != number:
-            return Answer(False, f'Goal {number} does not run any more.')
+            return CommandResult(False, f'Goal {number} does not run any more.')
         self._cancel_goal(by)
-        return Answer(True, f'Goal {number} is cancelled.')
+        return CommandResult(True, f'Goal {number} is cancelled.')
 
     def offer(self, source: Source, setpoint: RateSetpoint, now: Instant) -> bool:
         """A rate command; False when it was refused (reported once, counted).
@@ -215,33 +215,33 @@ class MotionControl:
         # At once, so that nobody sees the new sender as the holder before its commands move the camera.
         self._control = self._control_state(now)
 
-    def set_mode(self, source: Source, mode: GimbalMode, now: Instant) -> Answer:
+    def set_mode(self, source: Source, mode: GimbalMode, now: Instant) -> CommandResult:
         """Change the mode, which moves the camera: it needs the arm and telemetry, and ends a running goal."""
         failure = self._not_ready(f'Not changing to mode {mode.value}', now)
         if failure is not None:
             return failure
         lacks = no_such_mode(mode, self._modes.lacking)
         if lacks:
-            return Answer(False, f'Not changing the mode: {lacks}')
+            return CommandResult(False, f'Not changing the mode: {lacks}')
         refusal = self._homing_by_higher(source) or self._arbiter.shut_out(source, f'The mode {mode.value}', now)
         if refusal is not None:
-            return Answer(False, self._refuse(source, refusal))
+            return CommandResult(False, self._refuse(source, refusal))
         self._cancel_goal(f'a change to mode {mode.value}')
         if mode in (GimbalMode.OFF, GimbalMode.HOME):
             self._arbiter.clear()
         self._mode_source = source
         self._modes.want(mode, now.monotonic_ns)
-        return Answer(True, f'Changing to mode {mode.value}.')
+        return CommandResult(True, f'Changing to mode {mode.value}.')
 
-    def prefer_mode(self, mode: GimbalMode, now: Instant) -> Answer:
+    def prefer_mode(self, mode: GimbalMode, now: Instant) -> CommandResult:
         """Change to that mode now if armed, otherwise when the gimbal is armed next; disarmed nothing is written."""
         if self._armed:
             return self.set_mode(Source.OPERATOR, mode, now)
         lacks = no_such_mode(mode, self._modes.lacking)
         if lacks:
-            return Answer(False, f'Not preferring the mode: {lacks}')
+            return CommandResult(False, f'Not preferring the mode: {lacks}')
         self._modes.want(mode, now.monotonic_ns)
-        return Answer(True, f'Mode {mode.value} is taken when the gimbal is armed.')
+        return CommandResult(True, f'Mode {mode.value} is taken when the gimbal is armed.')
 
     # Output.
 
@@ -336,7 +336,7 @@ class MotionControl:
 
     # Rules that several requests share.
 
-    def _begin_goal(self, source: Source, goal: AngleGoal, now: Instant, home: bool) -> Answer:
+    def _begin_goal(self, source: Source, goal: AngleGoal, now: Instant, home: bool) -> CommandResult:
         failure = self._not_ready('Not moving home' if home else 'Not moving', now)
         if failure is not None:
             return failure
@@ -352,17 +352,17 @@ class MotionControl:
         if isinstance(taken, HeldCommand):
             taken = self._goals.refusal(source, goal, angles) or taken
         if isinstance(taken, RefusalReason):
-            return Answer(False, self._refuse(source, taken))
+            return CommandResult(False, self._refuse(source, taken))
         self._accepted(source)
         self._goals.begin(taken, angles, home)
-        return Answer(True, 'Moving home.' if home else 'Moving.', taken.number)
+        return CommandResult(True, 'Moving home.' if home else 'Moving.', taken.number)
 
-    def _not_ready(self, what: str, now: Instant) -> Answer | None:
+    def _not_ready(self, what: str, now: Instant) -> CommandResult | None:
         if not self._armed:
             self._notices.counts['disarmed'] += 1
-            return Answer(False, f'{what}: disarmed; call `arm` first.')
+            return CommandResult(False, f'{what}: disarmed; call `arm` first.')
         if not self._attitude.sees(now) or self._attitude.jumps(now):
-            return Answer(False, f'{what}: no attitude comes from the gimbal; check its link and power.')
+            return CommandResult(False, f'{what}: no attitude comes from the gimbal; check its link and power.')
         return None
 
     def _motors_off(self, what: str) -> RefusalReason | None:

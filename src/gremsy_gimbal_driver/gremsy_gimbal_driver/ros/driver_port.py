@@ -22,7 +22,7 @@ from gremsy_gimbal_driver.gimbal_driver_parameters import GimbalDriverParameters
 from gremsy_gimbal_driver.goals.frame_tree import FrameTransform, FrameTree, TransformError
 from gremsy_gimbal_driver.goals.goal import AngleGoal, GoalProgress, GoalState
 from gremsy_gimbal_driver.goals.goal_geometry import GoalAngles, GoalGeometry, GoalRefused, Surroundings
-from gremsy_gimbal_driver.motion.command_arbiter import Answer, Source
+from gremsy_gimbal_driver.motion.command_arbiter import CommandResult, Source
 from gremsy_gimbal_driver.motion.motion_output import GimbalMode
 from gremsy_gimbal_driver.motion.notices import Notices
 from gremsy_gimbal_driver.payload.payload_requests import ZoomTo
@@ -87,7 +87,7 @@ class DriverPort:
         """Whether it was taken; the driver reports why not, once."""
         return self._driver.offer(self._source, setpoint)
 
-    def offer_goal(self, request: GoalRequest) -> Answer:
+    def offer_goal(self, request: GoalRequest) -> CommandResult:
         """Begin to turn there, found from where every frame is now; the answer's `number` asks for its progress."""
         try:
             goal = request if isinstance(request, AngleGoal) else self._goal(request)
@@ -108,18 +108,18 @@ class DriverPort:
         """None for a goal that is forgotten."""
         return self._driver.goal_progress(number)
 
-    def cancel_goal(self, number: int, by: str) -> Answer:
+    def cancel_goal(self, number: int, by: str) -> CommandResult:
         """End it where it still runs."""
         return self._driver.cancel_goal(number, by)
 
-    def set_mode(self, mode: GimbalMode) -> Answer:
+    def set_mode(self, mode: GimbalMode) -> CommandResult:
         """Begin to change the mode."""
         return self._driver.set_mode(self._source, mode)
 
-    def zoom_to(self, factor: float) -> Answer:
+    def zoom_to(self, factor: float) -> CommandResult:
         """Begin to zoom."""
         pending = self._driver.request(ZoomTo(factor))
-        return Answer(pending.state is not RequestState.FAILED, pending.result.sentence)
+        return CommandResult(pending.state is not RequestState.FAILED, pending.result.sentence)
 
     # How it stands.
 
