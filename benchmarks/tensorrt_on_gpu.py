@@ -32,7 +32,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from gremsy_common.cuda_probe import CudaProbe, Gpu, probe_cuda
+from gremsy_common.machine.cuda_probe import CudaProbe, Gpu, probe_cuda
 from gremsy_detector.backends.backend import Backend, BackendOptions
 from gremsy_detector.backends.backend_chain import BackendChain
 from gremsy_detector.backends.backend_registry import backends_for

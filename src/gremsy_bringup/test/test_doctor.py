@@ -16,8 +16,8 @@ from gremsy_bringup.doctor import camera_checks, doctor_checks
 from gremsy_bringup.doctor.doctor_command import as_json, examine, verdict
 from gremsy_bringup.doctor.doctor_table import Check, table
 from gremsy_bringup.doctor.robot_machine import DoctorMachine, ProgramResult
-from gremsy_common.cuda_probe import look
 from gremsy_common.installing import pip_install
+from gremsy_common.machine.cuda_probe import look
 from gremsy_detector.backends.tensorrt.tensorrt_kinds import KINDS, Kind
 
 

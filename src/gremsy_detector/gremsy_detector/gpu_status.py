@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from gremsy_common.cuda_probe import CudaProbe, Gpu, probe_cuda
+from gremsy_common.machine.cuda_probe import CudaProbe, Gpu, probe_cuda
 
 _LEAST_PERIOD_S = 1.0
 _NVML = 'libnvidia-ml.so.1'

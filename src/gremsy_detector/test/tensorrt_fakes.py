@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gremsy_common.cuda_probe import CudaProbe, Gpu
+from gremsy_common.machine.cuda_probe import CudaProbe, Gpu
 from gremsy_detector.backends.gpu.cuda_memory import CudaStream
 from gremsy_detector.backends.tensorrt.engine_builder import BuiltEngine
 from gremsy_detector.backends.tensorrt.engine_machine import Machine

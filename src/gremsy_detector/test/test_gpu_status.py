@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from gremsy_common import cuda_probe
-from gremsy_common.cuda_probe import CudaProbe, Gpu
+from gremsy_common.machine import cuda_probe
+from gremsy_common.machine.cuda_probe import CudaProbe, Gpu
 from gremsy_detector.gpu_status import GpuReading, GpuStatus, JetsonSource, NvmlSource, find_gpu
 
 FAST = Gpu('NVIDIA RTX A6000', '8.6', 84, 48 << 30, '1f2e3d4c-0000-4000-8000-000000000001', '0000:65:00.0')

@@ -7,8 +7,8 @@ import sys
 
 import pytest
 
-from gremsy_common import cuda_probe
-from gremsy_common.cuda_probe import CudaProbe, ask, look
+from gremsy_common.machine import cuda_probe
+from gremsy_common.machine.cuda_probe import CudaProbe, ask, look
 from gremsy_detector.backends.tensorrt import tensorrt_library as library
 from gremsy_detector.backends.tensorrt.tensorrt_kinds import FULL, KINDS, RTX
 from gremsy_detector.backends.tensorrt.tensorrt_library import EngineRefused, TensorRt, load_library, why_not

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from gremsy_common.cuda_probe import CudaProbe
+from gremsy_common.machine.cuda_probe import CudaProbe
 from gremsy_detector.backends.backend import BackendOptions
 from gremsy_detector.backends.backend_chain import BackendChain
 from gremsy_detector.backends.backend_registry import backends_for, find_backends

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gremsy_common.cuda_probe import CudaProbe
+from gremsy_common.machine.cuda_probe import CudaProbe
 from gremsy_detector.backends.tensorrt.engine_file import read_engine
 from gremsy_detector.backends.tensorrt.engine_machine import Machine
 from gremsy_detector.backends.tensorrt.tensorrt_kinds import RTX

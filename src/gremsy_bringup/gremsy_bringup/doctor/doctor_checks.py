@@ -96,7 +96,7 @@ def launch(machine: DoctorMachine) -> Check:
 
 _CUDA_PROBE = """
 import json
-from gremsy_common.cuda_probe import look
+from gremsy_common.machine.cuda_probe import look
 print(json.dumps(look()))
 """
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from gremsy_common.cuda_probe import Gpu
+from gremsy_common.machine.cuda_probe import Gpu
 from gremsy_detector.backends.tensorrt.tensorrt_kinds import FULL, KINDS, Kind, title_of
 from gremsy_detector.errors import ModelError
 from gremsy_detector.model.onnx_file_check import files_of_weights

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
 
-from gremsy_common.cuda_probe import CudaProbe, Gpu, probe_cuda
+from gremsy_common.machine.cuda_probe import CudaProbe, Gpu, probe_cuda
 from gremsy_common.parameters.parameter_fields import ParameterError
 from gremsy_detector.backends.gpu.cuda_memory import CudaStream
 from gremsy_detector.backends.gpu.graph_maker import GpuGraphs, installed_graphs

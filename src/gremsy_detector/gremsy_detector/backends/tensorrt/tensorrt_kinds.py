@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from gremsy_common.cuda_probe import Gpu
 from gremsy_common.installing import pip_install
+from gremsy_common.machine.cuda_probe import Gpu
 
 
 @dataclass(frozen=True, slots=True)

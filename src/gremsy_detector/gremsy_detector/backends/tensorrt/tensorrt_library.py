@@ -17,8 +17,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from gremsy_common.cuda_probe import CudaProbe, probe_cuda
 from gremsy_common.installing import pip_install
+from gremsy_common.machine.cuda_probe import CudaProbe, probe_cuda
 from gremsy_detector.backends.tensorrt.tensorrt_kinds import FULL, KINDS, Kind
 from gremsy_detector.model.model_facts import TensorFacts
 
