@@ -26,6 +26,7 @@ from gremsy_common.types.gimbal_state import JointRequest, OrientationRequest, P
 from gremsy_gimbal_driver.attitude.joint_chain import JOINTS
 from gremsy_gimbal_driver.attitude.level_frame import LevelReference
 from gremsy_gimbal_driver.goals.frame_tree import IDENTITY, FrameTree, Pose, TransformError, frame_name
+from gremsy_gimbal_driver.goals.goal import AngleGoal
 
 Array = NDArray[np.float64]
 
@@ -43,14 +44,6 @@ class GoalRefused(SuiteError):
     def __init__(self, kind: str, sentence: str) -> None:
         super().__init__(sentence)
         self.kind = kind
-
-
-@dataclass(frozen=True, slots=True)
-class GoalAngles:
-    """Where to turn, in the level frame; None leaves that axis as it is."""
-
-    azimuth_rad: float | None
-    tilt_rad: float | None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -77,6 +70,7 @@ class GoalGeometry:
         base_frame: what the gimbal hangs from, `gimbal_base` of the URDF.
         age_limit_s: of a transform that moves.
         joints: names of the yaw, the roll and the pitch joint.
+        timeout_s, hold_s: of the goals.
     """
 
     def __init__(
@@ -86,14 +80,18 @@ class GoalGeometry:
         base_frame: str,
         age_limit_s: float = 0.5,
         joints: Sequence[str] = JOINTS,
+        timeout_s: float = 10.0,
+        hold_s: float = 0.0,
     ) -> None:
         self._tree = tree
         self._level = frame_name(level_frame)
         self._base = frame_name(base_frame)
         self._age_limit_s = age_limit_s
         self._joints = tuple(joints)
+        self._timeout_s = timeout_s
+        self._hold_s = hold_s
 
-    def orientation(self, request: OrientationRequest, around: Surroundings) -> GoalAngles:
+    def orientation(self, request: OrientationRequest, around: Surroundings) -> AngleGoal:
         """The camera's orientation; its roll is dropped, where its x axis looks is kept.
 
         Raises:
@@ -107,9 +105,9 @@ class GoalGeometry:
             )
         level_from_frame = self._level_from(request.frame_id, around, 'An attitude goal', is_point=False)
         quaternion = multiply_quaternions(level_from_frame.rotation_wxyz, request.frame_from_camera_wxyz / norm)
-        return _angles_of(quaternion, 'An attitude goal')
+        return self._goal(request, *_angles_of(quaternion, 'An attitude goal'))
 
-    def look_at(self, request: PointRequest, around: Surroundings) -> GoalAngles:
+    def look_at(self, request: PointRequest, around: Surroundings) -> AngleGoal:
         """The bearing of a point.
 
         Raises:
@@ -127,9 +125,9 @@ class GoalGeometry:
             )
         azimuth, tilt = bearing_from_direction(direction).tolist()
         is_vertical = math.hypot(direction[0], direction[1]) < _VERTICAL_SINE * distance_m
-        return GoalAngles(None if is_vertical else azimuth, tilt)
+        return self._goal(request, None if is_vertical else azimuth, tilt)
 
-    def joints(self, request: JointRequest, around: Surroundings) -> GoalAngles:
+    def joints(self, request: JointRequest, around: Surroundings) -> AngleGoal:
         """Angles of the yaw and the pitch joint, counted from the base; an axis that is not named stays.
 
         Yaw may go beyond half a turn: it is not wrapped. Where the base's tilt is known and both joints are named,
@@ -147,17 +145,27 @@ class GoalGeometry:
                 'horizon is held level; leave it out.',
             )
         if yaw is None:
-            return GoalAngles(None, pitch)
+            return self._goal(request, None, pitch, any_turn=False)
         base = around.reference.level_from_base_wxyz
         if base is None:
             raise GoalRefused('base_unknown', f'A joint goal was refused. {around.reference.reason}')
         if pitch is None or not around.reference.tilt_known:
-            return GoalAngles(yaw + float(yaw_roll_pitch(base)[0]), pitch)
-        goal = _angles_of(multiply_quaternions(base, quaternion_from_bearing(yaw, pitch)), 'A joint goal')
-        if goal.azimuth_rad is None:
-            return goal
-        whole_turns = round((yaw - goal.azimuth_rad) / (2 * math.pi))
-        return GoalAngles(goal.azimuth_rad + 2 * math.pi * whole_turns, goal.tilt_rad)
+            return self._goal(request, yaw + float(yaw_roll_pitch(base)[0]), pitch, any_turn=False)
+        quaternion = multiply_quaternions(base, quaternion_from_bearing(yaw, pitch))
+        azimuth, tilt = _angles_of(quaternion, 'A joint goal')
+        whole_turns = round((yaw - azimuth) / (2 * math.pi))
+        return self._goal(request, azimuth + 2 * math.pi * whole_turns, tilt, any_turn=False)
+
+    def _goal(
+        self,
+        request: OrientationRequest | PointRequest | JointRequest,
+        azimuth_rad: float | None,
+        tilt_rad: float | None,
+        any_turn: bool = True,
+    ) -> AngleGoal:
+        # A stamp of 0 is none (`ros2 topic pub` without one).
+        stamp_ns = request.stamp_ns or None
+        return AngleGoal(azimuth_rad, tilt_rad, self._timeout_s, self._hold_s, any_turn, stamp_ns)
 
     def _level_from(self, frame_id: str, around: Surroundings, what: str, is_point: bool) -> Pose:
         """`level_from_frame`; for a point the translation counts, for an orientation only the rotation."""
@@ -207,7 +215,8 @@ class GoalGeometry:
             return error
 
 
-def _angles_of(level_from_camera_wxyz: Array, what: str) -> GoalAngles:
+def _angles_of(level_from_camera_wxyz: Array, what: str) -> tuple[float, float]:
+    """Azimuth and tilt."""
     yaw, roll, pitch = yaw_roll_pitch(level_from_camera_wxyz).tolist()
     if abs(roll) > _MOST_ROLL_RAD:
         raise GoalRefused(
@@ -217,12 +226,12 @@ def _angles_of(level_from_camera_wxyz: Array, what: str) -> GoalAngles:
         )
     forward = matrix_from_quaternion(level_from_camera_wxyz)[:, 0]
     if math.hypot(forward[0], forward[1]) < _VERTICAL_SINE:
-        return GoalAngles(yaw, pitch)
+        return yaw, pitch
     azimuth, tilt = bearing_from_direction(forward).tolist()
     # The same direction can be reached over the top (or past nadir), with the image the other way up: keep its side.
     if math.cos(azimuth - yaw) < 0:
         azimuth, tilt = math.remainder(azimuth + math.pi, 2 * math.pi), math.remainder(math.pi - tilt, 2 * math.pi)
-    return GoalAngles(azimuth, tilt)
+    return azimuth, tilt
 
 
 def _named(request: JointRequest, joints: Sequence[str]) -> dict[str, float]:

@@ -21,7 +21,7 @@ from gremsy_gimbal_driver.driver import GimbalDriver
 from gremsy_gimbal_driver.gimbal_driver_parameters import GimbalDriverParameters
 from gremsy_gimbal_driver.goals.frame_tree import FrameTransform, FrameTree, TransformError
 from gremsy_gimbal_driver.goals.goal import AngleGoal, GoalProgress, GoalState
-from gremsy_gimbal_driver.goals.goal_geometry import GoalAngles, GoalGeometry, GoalRefused, Surroundings
+from gremsy_gimbal_driver.goals.goal_geometry import GoalGeometry, GoalRefused, Surroundings
 from gremsy_gimbal_driver.motion.command_arbiter import CommandResult, Source
 from gremsy_gimbal_driver.motion.motion_output import GimbalMode
 from gremsy_gimbal_driver.motion.notices import Notices
@@ -75,7 +75,14 @@ class DriverPort:
         self._source = source
         self._tree = tree
         self._parameters = parameters
-        self._geometry = GoalGeometry(tree, parameters.level_frame, parameters.base_frame, joints=parameters.joints)
+        self._geometry = GoalGeometry(
+            tree,
+            parameters.level_frame,
+            parameters.base_frame,
+            joints=parameters.joints,
+            timeout_s=parameters.goal_timeout_s,
+            hold_s=parameters.goal_hold_s,
+        )
         self._notices = notices
         self._refused: set[str] = set()
         self.now_ns = now_ns
@@ -151,15 +158,13 @@ class DriverPort:
         for optical in self._parameters.cameras_frames:
             self._place(camera, optical, CAMERA_FROM_OPTICAL_WXYZ, measured)
         around = Surroundings(self.now_ns(), view.reference, view.vehicle)
-        any_turn = True
         match request:
             case OrientationRequest():
-                angles = self._geometry.orientation(request, around)
+                return self._geometry.orientation(request, around)
             case PointRequest():
-                angles = self._geometry.look_at(request, around)
+                return self._geometry.look_at(request, around)
             case JointRequest():
-                angles, any_turn = self._geometry.joints(request, around), False
-        return self._angle_goal(angles, request.stamp_ns, any_turn)
+                return self._geometry.joints(request, around)
 
     def _place(self, parent: str, child: str, parent_from_child_wxyz: Array, measured: GimbalAttitude) -> None:
         """One of our own edges of the tree; raises GoalRefused."""
@@ -167,14 +172,3 @@ class DriverPort:
             self._tree.take_own(FrameTransform(parent, child, np.zeros(3), parent_from_child_wxyz, measured.stamp_ns))
         except TransformError as error:
             raise GoalRefused(error.kind, f'A goal was refused. {error}') from error
-
-    def _angle_goal(self, angles: GoalAngles, stamp_ns: int, any_turn: bool) -> AngleGoal:
-        return AngleGoal(
-            angles.azimuth_rad,
-            angles.tilt_rad,
-            self._parameters.goal_timeout_s,
-            hold_s=self._parameters.goal_hold_s,
-            any_turn=any_turn,
-            # A stamp of 0 is none (`ros2 topic pub` without one).
-            stamp_ns=stamp_ns or None,
-        )
