@@ -82,8 +82,8 @@ def test_words_of_the_command_line_become_arguments() -> None:
         ('params_file:=/no/such.yaml', "Argument `params_file` is '/no/such.yaml': there is no such file."),
         (
             'params_file:=~nosuchuser/my.yaml',
-            "Argument `params_file` is '~nosuchuser/my.yaml', which begins with the home folder of a user who is not "
-            'known here: write the whole path.',
+            "Argument `params_file` is '~nosuchuser/my.yaml', which begins with the home folder of an unknown user: "
+            'write the whole path.',
         ),
         (
             'cameras:=eo 2nd',

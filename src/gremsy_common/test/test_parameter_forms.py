@@ -112,7 +112,7 @@ def test_paths_longer_than_linux_has_them_and_homes_of_nobody():
     )
     assert refusal(TextForm.PATH, '~nobody_of_that_name/x') == which(
         '~nobody_of_that_name/x',
-        'begins with it is the home folder of an unknown user: write the whole path',
+        'begins with the home folder of an unknown user: write the whole path',
     )
 
 
@@ -149,7 +149,7 @@ def test_a_path_of_a_command_line_may_have_any_name_and_its_home_is_filled_in():
     [
         (
             '~nosuchuser/a',
-            "'~nosuchuser/a' begins with it is the home folder of an unknown user: write the whole path",
+            "'~nosuchuser/a' begins with the home folder of an unknown user: write the whole path",
         ),
         ('x' * 256, f"'{'x' * 100}' is longer than a path may be (255 bytes a name): use a shorter one"),
     ],

@@ -8,13 +8,13 @@ from pathlib import Path
 
 from gremsy_common.parameters.parameter_fields import NodeParameters, param
 from gremsy_common.parameters.parameter_forms import TextForm
-from gremsy_detector.backends.backend import BackendOptions, say_nothing
+from gremsy_detector.backends.backend import DEFAULT_OPTIONS, BackendOptions
 from gremsy_detector.backends.backend_registry import AUTO
 from gremsy_detector.backends.sharing.shared_model import BATCH_CHOICES
 from gremsy_detector.image.region_of_interest import Region
 from gremsy_detector.image.tiling import Tiling
 from gremsy_detector.model.default_model import DEFAULT
-from gremsy_detector.selection import CANDIDATE_CONFIDENCE, CONFIDENCE, Selection, parse_class_confidence
+from gremsy_detector.selection import DEFAULT_SELECTION, Selection, parse_class_confidence
 
 # On one robot; an engine for more images than ever come together is slower for those that do.
 _MOST_CAMERAS = 4
@@ -35,16 +35,19 @@ class DetectorParameters(NodeParameters):
         '(`tensorrt`, `tensorrt_rtx`, `onnxruntime`), which nothing else stands in for.',
     )
     provider: str = param(
-        'auto',
+        DEFAULT_OPTIONS.provider,
         doc='Execution provider of ONNX Runtime; `auto` takes the fastest that is there.',
         choices=('auto', 'cpu', 'cuda', 'tensorrt', 'openvino'),
     )
     threads: int = param(
-        0, doc='Threads of the CPU that the network runs on; 0 lets the back end choose.', low=0, high=64
+        DEFAULT_OPTIONS.threads,
+        doc='Threads of the CPU that the network runs on; 0 lets the back end choose.',
+        low=0,
+        high=64,
     )
-    device: int = param(0, doc='Number of the GPU, as CUDA counts.', low=0, high=63)
+    device: int = param(DEFAULT_OPTIONS.device, doc='Number of the GPU, as CUDA counts.', low=0, high=63)
     precision: str = param(
-        'model',
+        DEFAULT_OPTIONS.precision,
         doc="Of the engine that is built from an ONNX file, and on ONNX Runtime's CUDA (but `int8`); `model` keeps the "
         "file's own, and there multiplies with 10 bits where that is faster, which `fp32` does not.",
         choices=('fp32', 'fp16', 'int8', 'model'),
@@ -105,10 +108,14 @@ class DetectorParameters(NodeParameters):
         live=True,
     )
     confidence: float = param(
-        CONFIDENCE, doc='A box must score more than this to be in `detections`.', low=0.0, high=1.0, live=True
+        DEFAULT_SELECTION.confidence,
+        doc='A box must score more than this to be in `detections`.',
+        low=0.0,
+        high=1.0,
+        live=True,
     )
     candidate_confidence: float = param(
-        CANDIDATE_CONFIDENCE,
+        DEFAULT_SELECTION.candidate_confidence,
         doc='A box must score more than this to be in `detections/candidates`, with which the tracker keeps a target '
         'that is half hidden; `confidence` counts where it is lower.',
         low=0.0,
@@ -122,7 +129,7 @@ class DetectorParameters(NodeParameters):
         live=True,
     )
     iou: float = param(
-        0.5,
+        DEFAULT_SELECTION.iou,
         doc='Of two boxes of one class that overlap by more than this, only the better scored stays.',
         low=0.0,
         high=1.0,
@@ -130,7 +137,7 @@ class DetectorParameters(NodeParameters):
     )
     classes: tuple[str, ...] = param((), doc='Names of the classes to report; empty for all.', live=True)
     max_detections: int = param(
-        100,
+        DEFAULT_SELECTION.max_detections,
         doc='Most boxes per image on either topic, the best scored first.',
         unit='boxes',
         low=1,
@@ -205,5 +212,4 @@ class DetectorParameters(NodeParameters):
             precision=self.precision,
             images=_MOST_CAMERAS if self.share_model and self.batch == 'always' else 1,
             engine_dir=Path(self.engine_dir).expanduser() if self.engine_dir else None,
-            say=say_nothing,
         )

@@ -49,20 +49,14 @@ class GpuReading:
     def rows(self) -> dict[str, str]:
         """For /diagnostics; what is not known is left out."""
         rows = {name: text for name, text in (('GPU', self.name), ('GPU figures missing', self.missing)) if text}
-        for name, value in (
-            ('GPU memory used (MiB)', self.memory_used_bytes),
-            ('GPU memory total (MiB)', self.memory_total_bytes),
-        ):
-            if value is not None:
-                rows[name] = f'{value / 2**20:.0f}'
-        for name, value in (
-            ('GPU clock (MHz)', self.clock_hz),
-            ('GPU clock limit (MHz)', self.clock_limit_hz),
-            ('GPU memory clock (MHz)', self.memory_clock_hz),
-        ):
-            if value is not None:
-                rows[name] = f'{value / 1e6:.0f}'
-        return rows
+        numbers = (
+            ('GPU memory used (MiB)', self.memory_used_bytes, 2**20),
+            ('GPU memory total (MiB)', self.memory_total_bytes, 2**20),
+            ('GPU clock (MHz)', self.clock_hz, 10**6),
+            ('GPU clock limit (MHz)', self.clock_limit_hz, 10**6),
+            ('GPU memory clock (MHz)', self.memory_clock_hz, 10**6),
+        )
+        return rows | {name: f'{value / unit:.0f}' for name, value, unit in numbers if value is not None}
 
 
 class GpuSource(Protocol):

@@ -14,11 +14,6 @@ from gremsy_detector.image.region_of_interest import WHOLE_IMAGE, Region
 from gremsy_detector.image.tiling import Tiling
 from gremsy_detector.model.class_names import check_known, class_mask
 
-# The only place of these two. Of the shipped model's boxes above .5 nine in ten are right (docs/figures.md). A box
-# above .2 may keep a known track; lower ones led the tracker astray, those above .1 too, ByteTrack's for another model.
-CONFIDENCE = 0.5
-CANDIDATE_CONFIDENCE = 0.2
-
 
 @dataclass(frozen=True, slots=True)
 class Selection:
@@ -37,8 +32,10 @@ class Selection:
         tiling: how the region is cut.
     """
 
-    confidence: float = CONFIDENCE
-    candidate_confidence: float = CANDIDATE_CONFIDENCE
+    # Of the shipped model's boxes above .5 nine in ten are right (docs/figures.md). A box above .2 may keep a known
+    # track; lower ones led the tracker astray, those above .1 too, ByteTrack's for another model.
+    confidence: float = 0.5
+    candidate_confidence: float = 0.2
     iou: float = 0.5
     max_detections: int = 100
     classes: tuple[str, ...] = ()
@@ -107,6 +104,9 @@ class Selection:
             return self.confidence
         mask = class_mask(self.classes, names, model)
         return float((thresholds if mask is None else thresholds[mask]).min())
+
+
+DEFAULT_SELECTION = Selection()
 
 
 def parse_class_confidence(texts: Sequence[str]) -> tuple[tuple[str, float], ...]:

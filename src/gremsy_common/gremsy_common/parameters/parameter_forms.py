@@ -76,5 +76,5 @@ def path_complaint(text: str) -> str:
     try:
         Path(text).expanduser()
     except RuntimeError:
-        return 'begins with it is the home folder of an unknown user: write the whole path'
+        return 'begins with the home folder of an unknown user: write the whole path'
     return ''

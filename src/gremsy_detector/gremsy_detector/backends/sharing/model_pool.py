@@ -5,13 +5,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
 from numpy.typing import NDArray
 
-from gremsy_detector.backends.backend import Backend, BackendOptions
+from gremsy_detector.backends.backend import Backend, BackendOptions, say_nothing
 from gremsy_detector.backends.sharing.shared_model import Member, SharedModel, never_due
 from gremsy_detector.errors import InferenceError
 from gremsy_detector.image.picture_form import PictureForm, PictureSlot
@@ -23,18 +23,19 @@ NOBODY = 'nobody'
 
 @dataclass(frozen=True, slots=True)
 class ModelKey:
-    """What two detectors must have in common to share a model; the fields are named as the parameters."""
+    """What two detectors must have in common to share a model.
+
+    Attributes:
+        model, backend, batch: as the parameters of that name.
+        options: for the back end, without whom it reports to.
+        file: time and size of the file: one that was replaced is another model.
+    """
 
     model: Path
     backend: str
-    provider: str
-    threads: int
-    device: int
-    precision: str
-    engine_dir: Path | None
+    options: BackendOptions
     batch: str
     file: tuple[int, int] | None
-    """Time and size of the file: one that was replaced is another model."""
 
     @classmethod
     def of(cls, kind: type[Backend], path: Path, options: BackendOptions, batch: str) -> ModelKey:
@@ -44,22 +45,16 @@ class ModelKey:
             file = (status.st_mtime_ns, status.st_size)
         except OSError:
             file = None
-        return cls(
-            model=path.absolute(),
-            backend=kind.name,
-            provider=options.provider,
-            threads=options.threads,
-            device=options.device,
-            precision=options.precision,
-            engine_dir=options.engine_dir,
-            batch=batch,
-            file=file,
-        )
+        # How many images an engine is for follows from `batch`.
+        return cls(path.absolute(), kind.name, replace(options, images=1, say=say_nothing), batch, file)
 
     def differences(self, other: ModelKey) -> list[str]:
         """The names of the parameters that differ."""
-        named = [each.name for each in fields(self) if each.name != 'file']
-        found = [name for name in named if getattr(self, name) != getattr(other, name)]
+        own, others = (
+            {each.name: getattr(part, each.name) for part in (key, key.options) for each in fields(part)}
+            for key in (self, other)
+        )
+        found = [name for name in own if name not in ('options', 'file') and own[name] != others[name]]
         return found or (['model'] if self.file != other.file else [])
 
 
