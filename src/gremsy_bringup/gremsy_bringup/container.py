@@ -30,7 +30,7 @@ _NAMESPACE_RULE = '__ns:='
 
 
 class UnknownComponent(SuiteError):
-    """No installed package offers a component of that name, or its namespace is none."""
+    """No installed package offers a component of that name, or its namespace is not one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class Component:
         """`camera`, or `eo/camera`.
 
         Raises:
-            UnknownComponent: where that is no namespace.
+            UnknownComponent: where the namespace is not one.
         """
         within, _, name = word.rpartition('/')
         if '/' in word and not _NAMESPACE.fullmatch(within):

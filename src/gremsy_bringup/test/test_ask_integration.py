@@ -125,7 +125,7 @@ def test_a_level_of_the_log_is_changed_where_the_node_has_a_way(talker, ask):
     status, _, err = ask('log-level', '/there/talker', 'debug')
     assert (status, err) == (
         2,
-        'Node /there/talker cannot be told what to log: it has no service /there/talker/set_logger_levels '
+        'Node /there/talker cannot be told at which level to log: it has no service /there/talker/set_logger_levels '
         '(enable_logger_service in its options, from Iron on).\n',
     )
     # As the suite's nodes are on Humble, which has no such services.

@@ -277,7 +277,7 @@ def test_a_link_under_one_of_our_names_is_refused(tmp_path: Path, name: str) -> 
     (report / name).symlink_to(target)
     kind = 'folder' if name == 'trace' else 'file'
     assert refusal_of(report) == (
-        f'In the report folder, {report}/{name} is no {kind} of the demo: '
+        f'In the report folder, {report}/{name} is not a {kind} of the demo: '
         'move it away, or name another folder with `--report`.'
     )
 

@@ -224,7 +224,7 @@ def test_cameras_are_listed_with_what_they_offer() -> None:
             Check(
                 'Network cameras',
                 False,
-                'read by opencv, which tells no capture time',
+                'read by opencv, which has no capture time',
                 'Optional: pyav: No PyAV: pip. gstreamer: No gi: apt.',
             ),
         ),

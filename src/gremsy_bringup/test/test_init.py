@@ -109,7 +109,7 @@ def test_without_a_field_of_view_the_file_says_what_is_missing(tmp_path):
         (
             ('--link', 'none', '--camera', '/dev/video0', '--field', '200'),
             NotWanted,
-            "'200' is no angle between 0 and 180 degrees. Nothing was written; --no-check writes it untried.",
+            "'200' is not an angle between 0 and 180 degrees. Nothing was written; --no-check writes it untried.",
         ),
         (('--link', 'tcp://x', '--camera', '/dev/video0', '--no-check'), LinkError, None),
     ],

@@ -87,5 +87,5 @@ def test_nobody_there_is_a_sentence():
         url = f'http://127.0.0.1:{port}'
     assert not is_recording(url)
     said = switch(url, on=True)
-    assert said.startswith(f'MediaMTX cannot be told at {url} to begin recording (')
+    assert said.startswith(f'MediaMTX cannot be asked at {url} to begin recording (')
     assert said.endswith(').')

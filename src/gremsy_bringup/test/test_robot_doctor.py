@@ -599,7 +599,7 @@ def test_a_suite_that_runs_speaks_for_itself(machine):
     assert (check.ok, check.needed, check.found) == (False, True, 'camera eo: No picture for 3.0 s.')
     machine.pages['http://127.0.0.1:6783/health/ready'] = (503, '{"ready":false}')
     assert robot_doctor_command.running(machine.robot()).found == (
-        'runs at http://127.0.0.1:6783, and tells no more without its key'
+        'runs at http://127.0.0.1:6783, and reports no more without its key'
     )
 
 

@@ -87,12 +87,12 @@ def test_words_of_the_command_line_become_arguments() -> None:
         ),
         (
             'cameras:=eo 2nd',
-            "Argument `cameras` has '2nd', which is no camera: write a name of letters, digits and _, not beginning "
+            "Argument `cameras` has '2nd', which is not a camera: write a name of letters, digits and _, not beginning "
             'with a digit, as in eo or ir:camera.',
         ),
         (
             'cameras:=eo/wide',
-            "Argument `cameras` has 'eo/wide', which is no camera: write a name of letters, digits and _, not "
+            "Argument `cameras` has 'eo/wide', which is not a camera: write a name of letters, digits and _, not "
             'beginning with a digit, as in eo or ir:camera.',
         ),
         ('cameras:=eo ir,eo:camera', "Argument `cameras` has 'eo' twice: name each camera once."),
@@ -100,13 +100,13 @@ def test_words_of_the_command_line_become_arguments() -> None:
         ('cameras:=gimbal', "Argument `cameras` has 'gimbal', a name of the gimbal driver's own: use another."),
         (
             'cameras:=eo:camera+show',
-            "Argument `cameras` has 'eo:camera+show', where 'show' is no node of a camera: after the colon use one or "
-            'more of camera, detector, tracker, stream, recorder, joined by +.',
+            "Argument `cameras` has 'eo:camera+show', where 'show' is not a node of a camera: after the colon use one "
+            'or more of camera, detector, tracker, stream, recorder, joined by +.',
         ),
         (
             'cameras:=eo:',
-            "Argument `cameras` has 'eo:', where '' is no node of a camera: after the colon use one or more of camera, "
-            'detector, tracker, stream, recorder, joined by +.',
+            "Argument `cameras` has 'eo:', where '' is not a node of a camera: after the colon use one or more of "
+            'camera, detector, tracker, stream, recorder, joined by +.',
         ),
         (
             'setpoint_source:=ir',

@@ -112,8 +112,8 @@ class Asker:
             # The pause since the line before counts here too.
             times = [*(() if last is None else (last,)), *arrivals]
             longest = max((later - earlier for earlier, later in pairwise(times)), default=None)
-            told = '' if longest is None else f', longest pause {longest * 1e3:.1f} ms'
-            print(f'{len(arrivals) / (now - since):.1f} Hz{told}', flush=True)
+            pause = '' if longest is None else f', longest pause {longest * 1e3:.1f} ms'
+            print(f'{len(arrivals) / (now - since):.1f} Hz{pause}', flush=True)
             last, lines, since = (times[-1] if times else None), lines + 1, now
             arrivals.clear()
             return lines == count
@@ -212,7 +212,7 @@ class Asker:
         level = self._values(node, [_LEVEL_PARAMETER])[0]
         if level is None:
             raise AskError(
-                f'Node {node} cannot be told what to log: it has no service {node}/set_logger_levels '
+                f'Node {node} cannot be told at which level to log: it has no service {node}/set_logger_levels '
                 '(enable_logger_service in its options, from Iron on).'
             )
         return str(level)

@@ -81,7 +81,7 @@ class DemoOperator:
         try:
             while not words.get_subscription_count() and not give_up():
                 if time.monotonic() > deadline:
-                    raise OperatorError(f'The tracker does not listen on {self._select}: it was told of no target.')
+                    raise OperatorError(f'The tracker does not listen on {self._select}: no target was selected.')
                 time.sleep(_POLL_S)
             words.publish(String(data=word))
             words.wait_for_all_acked(Duration(seconds=_ANSWER_S))

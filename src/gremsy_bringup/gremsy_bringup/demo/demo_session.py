@@ -181,7 +181,7 @@ class DemoSession:
         if self._operator is not None:
             # First: a film that goes on while the driver is stopped ends on an alarm that there was not.
             if not self.options.headless and not self._operator.stop_filming():
-                self._note('The recorder did not stop when it was told to: the film may go on past the run.')
+                self._note('The recorder did not stop when asked to: the film may go on past the run.')
             self._operator.close()
             self._operator = None
         if self._supervisor is not None:
@@ -320,7 +320,7 @@ class DemoSession:
         if event.kind not in (EventKind.REFUSED, EventKind.RESPAWNING, EventKind.KILLED):
             return
         if event.name in _FOR_VIEWERS:
-            # The loop goes on without. Whoever disarmed the gimbal meanwhile must not find it armed again.
+            # The loop goes on without. Whoever disarmed the gimbal in the meantime must not find it armed again.
             self._say(event.text)
         elif event.kind is EventKind.REFUSED:
             self._refused = event.text

@@ -3,7 +3,7 @@
 
 Several starts of the suite on one machine have one each: the first serves, and the next goes on when that one ends.
 A server that crashed stays away until its clients have given it up. One that is back earlier has the same name to them
-and none of their memory, and who comes later is never told of them (Fast DDS 2.14).
+and none of their memory, and later ones never learn of them (Fast DDS 2.14).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _PROGRAM = 'fast-discovery-server'
 # So that it ends with this process, however that ends.
 _GUARD = Path(__file__).resolve().parents[1] / 'supervise' / 'exec_guarded.py'
 _AGAIN_S = 0.5
-# Fast DDS's clients give up a server that they have not heard for 20 s.
+# Fast DDS's clients give up a server that is silent for 20 s.
 _GIVEN_UP_S = 25.0
 # Of the robot's processes, not of the server.
 _NOT_FOR_IT = (

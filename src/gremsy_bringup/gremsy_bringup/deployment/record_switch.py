@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """`python -m gremsy_bringup.deployment.record_switch`: MediaMTX records while this runs; the standard library alone.
 
-It asks through the control API, which listens on loopback, and asks again, since a server that was started anew has its
-file's settings. Exit status 0 once it was told to end and recording is off.
+It asks through the control API, which listens on loopback, and asks again, since a restarted server has its
+file's settings. Exit status 0 once it was stopped and recording is off.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def switch(api: str, *, on: bool) -> str:
         with _OPENER.open(request, timeout=_TIMEOUT_S):
             return ''
     except (OSError, ValueError) as error:
-        return f'MediaMTX cannot be told at {api} to {"begin" if on else "end"} recording ({error}).'
+        return f'MediaMTX cannot be asked at {api} to {"begin" if on else "end"} recording ({error}).'
 
 
 def is_recording(api: str) -> bool:
@@ -45,13 +45,13 @@ def is_recording(api: str) -> bool:
 
 
 def keep_recording(api: str, ended: threading.Event, say: Callable[[str], None]) -> None:
-    """Until `ended`; each trouble is said once, and once that it is over."""
-    trouble: str | None = None
+    """Until `ended`; each fault is reported once, and once that it is over."""
+    fault: str | None = None
     while True:
         wrong = '' if is_recording(api) else switch(api, on=True)
-        if wrong != trouble:
+        if wrong != fault:
             say(wrong or 'MediaMTX records.')
-        trouble = wrong
+        fault = wrong
         if ended.wait(_AGAIN_S):
             break
     wrong = switch(api, on=False)

@@ -38,7 +38,7 @@ class CameraChoice:
 
 
 def cameras_from(text: str, *, video: bool = False) -> tuple[CameraChoice, ...]:
-    """From words such as `eo` (the whole loop) and `ir:camera+detector`, apart by spaces or commas; `none` is none.
+    """From words such as `eo` (the whole loop) and `ir:camera+detector`, separated by spaces or commas; `none` is none.
 
     Args:
         text: the words.
@@ -63,7 +63,7 @@ def _camera(word: str, whole_loop: tuple[str, ...]) -> CameraChoice:
     name, colon, listed = word.partition(':')
     if not _NAME.fullmatch(name):
         raise ParameterError(
-            f"Argument `cameras` has '{word}', which is no camera: write a name of letters, digits and _, not "
+            f"Argument `cameras` has '{word}', which is not a camera: write a name of letters, digits and _, not "
             'beginning with a digit, as in eo or ir:camera.'
         )
     if name in _TAKEN:
@@ -76,7 +76,7 @@ def _camera(word: str, whole_loop: tuple[str, ...]) -> CameraChoice:
     for node in nodes:
         if node not in CHOOSABLE_NODES:
             raise ParameterError(
-                f"Argument `cameras` has '{word}', where '{node}' is no node of a camera: after the colon use one or "
-                f'more of {", ".join(CHOOSABLE_NODES)}, joined by +.'
+                f"Argument `cameras` has '{word}', where '{node}' is not a node of a camera: after the colon use one "
+                f'or more of {", ".join(CHOOSABLE_NODES)}, joined by +.'
             )
     return CameraChoice(name, tuple(each for each in CHOOSABLE_NODES if each in nodes))

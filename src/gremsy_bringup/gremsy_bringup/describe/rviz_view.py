@@ -81,7 +81,7 @@ def _bearings(robot: str, camera: CameraChoice) -> dict[str, Any]:
 
 
 def _target(robot: str, camera: CameraChoice) -> dict[str, Any]:
-    """Off: who watches for a position and gets none, because nothing tells a range, is told so."""
+    """Off: a position that cannot come, because nothing measures a range, would be shown as missing."""
     return {
         'Class': 'rviz_default_plugins/PoseWithCovariance',
         'Name': f'{camera.name} target',

@@ -72,7 +72,7 @@ class Starting:
             NoLoopback: where this machine does not reach itself.
             NetworkError: for a variable of the network that cannot be used.
             NoFreePort: for a hundred simulated payloads on this machine.
-            LogFormatError: for a word in GREMSY_LOG_FORMAT that is none.
+            LogFormatError: for a word in GREMSY_LOG_FORMAT that is not a format.
         """
         refuse_no_loopback()
         self._network = network_of(os.environ)

@@ -192,7 +192,7 @@ def describe(
         pushed_namespace: around the robot's, unless that is absolute (`PushRosNamespace`).
         video_server: how the built-in one is started; None for none.
         network: see `SystemDescription`.
-        log_format: in which everything is said; with `json` a process more hears what other nodes say.
+        log_format: of all output; with `json` one more process repeats what other nodes log.
     """
     absolute = arguments.namespace.startswith('/')
     robot = joined(arguments.namespace) if absolute else joined(pushed_namespace, arguments.namespace)
@@ -341,7 +341,7 @@ def _layers(
 
 
 def _of_the_cameras(cameras: Sequence[CameraChoice]) -> Sections:
-    """What driver and page are told of the cameras, unless the user's own files say something else."""
+    """Parameters of driver and page that follow from the cameras, unless the user's own files set them."""
     if not cameras:
         return {}
     tracking = [each.name for each in cameras if camera_choice.TRACKER in each.nodes]

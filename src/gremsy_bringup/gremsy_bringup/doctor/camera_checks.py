@@ -43,7 +43,7 @@ def _row(camera: dict[str, object]) -> str:
     return f'{camera["source"]} ({name}): {what}' if name else f'{camera["source"]}: {what}'
 
 
-# The first that can be used is taken; each tells itself what it lacks.
+# The first usable one is taken; each reports what it lacks.
 _READERS = ('pyav', 'gstreamer', 'opencv')
 _READERS_PROBE = """
 import importlib, json
@@ -57,7 +57,7 @@ print(json.dumps(answer))
 
 
 def network_cameras(machine: DoctorMachine) -> Check:
-    """What reads `rtsp://`, and whether it tells when pictures were taken."""
+    """What reads `rtsp://`, and whether it knows when pictures were taken."""
     outcome = machine.run_python(_READERS_PROBE.format(names=_READERS))
     answer = answer_of(outcome)
     if answer is None:
@@ -67,7 +67,7 @@ def network_cameras(machine: DoctorMachine) -> Check:
     found = f'read by {", ".join(usable)}' if usable else 'nothing here reads them'
     if not usable or usable == ['opencv']:
         if usable:
-            found += ', which tells no capture time'
+            found += ', which has no capture time'
         return Check('Network cameras', False, found, f'Optional: {lacking}')
     return Check('Network cameras', True, f'{found}. Not by {lacking}' if lacking else found)
 

@@ -13,7 +13,7 @@ from gremsy_bringup.doctor.robot_machine import DoctorMachine, ProgramResult
 from gremsy_common.dds_settings import memory_for_images
 from gremsy_detector.backends.tensorrt.tensorrt_kinds import FULL, RTX, Kind
 
-# Where the simulated payload listens unless told otherwise (gremsy_gimbal_driver's default UDP port).
+# Where the simulated payload listens by default (gremsy_gimbal_driver's default UDP port).
 GIMBAL_UDP_PORT = 14566
 _NEEDED_DISK_BYTES = 2 * 1024**3
 # One 1080p BGR frame is 6.2 MB; Fast DDS's segments in `config/fastdds_shm.xml` are 32 MB each, one a process.
@@ -145,7 +145,7 @@ def _tensorrt(machine: DoctorMachine, kind: Kind, where: str) -> Check:
     if answer['module'] is None:
         return Check(row, False, 'not installed', f'Optional, {where}: {kind.how_to_install}.')
     if answer['reason'] is not None:
-        remedy = 'Optional: the detector runs with another back end meanwhile.'
+        remedy = 'Optional: the detector runs with another back end in the meantime.'
         return Check(row, False, f'{answer["module"]} {answer["reason"]}', remedy)
     does = 'builds engines' if answer['builder'] else 'runtime only: runs engines built for this GPU'
     return Check(row, True, f'{answer["title"]}, {does}')

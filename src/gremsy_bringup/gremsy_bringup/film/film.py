@@ -34,7 +34,7 @@ class ConstantRate:
         # Half a period of slack: stamps jitter around the film's own grid.
         due = int((stamp_ns - self._next_ns) / self._period_ns + 1.5) if stamp_ns > self._next_ns else 1
         if stamp_ns < self._next_ns - self._period_ns / 2:
-            # A clock that jumped back far begins anew; a little early is a frame too many.
+            # A clock that jumped far back starts over; a little early is a frame too many.
             if self._next_ns - stamp_ns < self._most * self._period_ns:
                 return 0
             due = self._most

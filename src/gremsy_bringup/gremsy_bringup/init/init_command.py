@@ -120,7 +120,7 @@ class Interview:
             try:
                 return field_of(text)
             except ValueError as error:
-                self._again('field', f'{text!r} is no angle between 0 and 180 degrees.', error)
+                self._again('field', f'{text!r} is not an angle between 0 and 180 degrees.', error)
 
     def _model(self) -> str:
         text = self._tried('model', 'The model: a YOLO export (FILE.onnx), or default', 'default', self._trials.model)

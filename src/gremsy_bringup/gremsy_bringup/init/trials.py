@@ -25,24 +25,24 @@ class Trial:
 def try_link(uri: str) -> Trial:
     """Look for a gimbal."""
     done = _run('gremsy_gimbal_driver.cli.gremsy_gimbal', 'info', '--link', uri, '--json')
-    told = _object(done.stdout)
+    result = _object(done.stdout)
     if done.returncode != 0:
         return Trial(False, _last(done.stderr))
-    return Trial(True, f'{told.get("model")}, firmware {told.get("firmware")}, health {told.get("health")}')
+    return Trial(True, f'{result.get("model")}, firmware {result.get("firmware")}, health {result.get("health")}')
 
 
 def try_camera(source: str, parameters: Mapping[str, object]) -> Trial:
     """Watch it for a moment."""
     given = [word for name, value in parameters.items() for word in ('-p', f'{name}={value}')]
     done = _run('gremsy_camera.check.camera_check', source, *given, '--seconds', '3', '--json')
-    told = _object(done.stdout)
-    if not told.get('works'):
-        return Trial(False, str(told.get('problem') or '') or _last(done.stderr))
-    proposed = told.get('parameters')
-    sizes, rate = told.get('sizes'), told.get('rate_hz')
+    result = _object(done.stdout)
+    if not result.get('works'):
+        return Trial(False, str(result.get('problem') or '') or _last(done.stderr))
+    proposed = result.get('parameters')
+    sizes, rate = result.get('sizes'), result.get('rate_hz')
     words = [str(size) for size in sizes] if isinstance(sizes, list) else []
     words += [f'{rate:.0f} Hz'] if isinstance(rate, (int, float)) else []
-    words.append(f'stamps: {told.get("stamp_is")}')
+    words.append(f'stamps: {result.get("stamp_is")}')
     return Trial(True, ', '.join(words), proposed if isinstance(proposed, dict) else {})
 
 
@@ -59,7 +59,7 @@ def _run(module: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     try:
         return subprocess.run(command, capture_output=True, text=True, check=False, timeout=_LONGEST_S)
     except subprocess.TimeoutExpired:
-        return subprocess.CompletedProcess(command, 1, '', f'Nothing was heard for {_LONGEST_S:.0f} s.')
+        return subprocess.CompletedProcess(command, 1, '', f'Nothing came for {_LONGEST_S:.0f} s.')
 
 
 def _object(text: str) -> dict[str, object]:

@@ -26,15 +26,15 @@ class LinePump:
     A reader that has gone (`| head`) and a full disk end no robot: it goes on without.
     """
 
-    def __init__(self, descriptor: int, told: Callable[[int], str], most_waiting: int = _MOST_WAITING) -> None:
+    def __init__(self, descriptor: int, notice: Callable[[int], str], most_waiting: int = _MOST_WAITING) -> None:
         """Write nothing yet.
 
         Args:
             descriptor: of the file.
-            told: makes the line that says how many were left out.
+            notice: makes the line that says how many were left out.
             most_waiting: letters.
         """
-        self._descriptor, self._told, self._most = descriptor, told, most_waiting
+        self._descriptor, self._notice, self._most = descriptor, notice, most_waiting
         self._changed = threading.Condition()
         self._waiting: deque[str] = deque()
         self._letters = self._left_out = 0
@@ -70,7 +70,7 @@ class LinePump:
 
     def _append_left_out(self) -> None:
         if self._left_out:
-            self._append(self._told(self._left_out))
+            self._append(self._notice(self._left_out))
             self._left_out = 0
 
     def _run(self) -> None:

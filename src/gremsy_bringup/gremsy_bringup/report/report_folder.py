@@ -112,7 +112,7 @@ class ReportFolder:
             right = path.is_dir() and not path.is_symlink() if folder else _is_plain_file(path)
             if (folder or _FILES.fullmatch(path.name)) and not right:
                 raise DemoError(
-                    f'In the report folder, {path} is no {"folder" if folder else "file"} of the demo: '
+                    f'In the report folder, {path} is not a {"folder" if folder else "file"} of the demo: '
                     'move it away, or name another folder with `--report`.'
                 )
 

@@ -83,7 +83,7 @@ class LiveView:
             if self._newest_track is None or stamp_ns >= self._newest_track['stamp_ns']:
                 self._newest_track = event
         elif event['kind'] == 'command' and stamp_ns not in self._commanded:
-            # Only the first command that rests on a frame tells how late it is; the others repeat it.
+            # Only the first command that rests on a frame shows how late it is; the others repeat it.
             self._commanded.add(stamp_ns)
             self._latencies_ms.append((stamp_ns, (event['wire_ns'] - stamp_ns) * 1e-6))
 

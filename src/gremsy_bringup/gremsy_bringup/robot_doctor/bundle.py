@@ -208,18 +208,18 @@ def collect(
 
 
 def _system(robot: Robot) -> str:
-    host, told = robot.host, []
+    host, texts = robot.host, []
     for path in _FILES:
         text = host.text(path)
         if text:
-            told.append(f'==> {path}\n{text}\n')
+            texts.append(f'==> {path}\n{text}\n')
     for command in _PROGRAMS:
         done = host.done(*command)
         if done.status != 127:
-            told.append(f'==> {" ".join(command)} (status {done.status})\n{_tail(done.output + done.errors)}\n')
+            texts.append(f'==> {" ".join(command)} (status {done.status})\n{_tail(done.output + done.errors)}\n')
     packages = host.done('dpkg-query', '--show', *_PACKAGES)
-    told.append(f'==> packages\n{packages.output}\n')
-    return '\n'.join(told)
+    texts.append(f'==> packages\n{packages.output}\n')
+    return '\n'.join(texts)
 
 
 def _versions(robot: Robot, inside: Inside, repository: Path | None) -> str:
@@ -231,8 +231,8 @@ def _versions(robot: Robot, inside: Inside, repository: Path | None) -> str:
         version = re.search(r'<version>(.+?)</version>', manifest)
         found['suite'] = version[1] if version else None
     command = inside(['-c', _OWN_PACKAGES])
-    told = json_lines(robot.host.done(*command, timeout_s=60.0).output) if command else []
-    found |= told[-1] if told else {}
+    lines = json_lines(robot.host.done(*command, timeout_s=60.0).output) if command else []
+    found |= lines[-1] if lines else {}
     return json.dumps(found, indent=1)
 
 
@@ -375,7 +375,7 @@ def _readme(entries: Sequence[Entry], now_s: float) -> str:
         f'Made on a robot by `doctor --robot --bundle` of the Gremsy vision suite, {when} by its clock.\n\n{rows}\n'
         f'Secrets were taken out and are "{GONE}": keys, passwords, tokens, users and passwords in addresses, names\n'
         'of wireless networks. The user is USER, the host HOST, serial numbers are SERIAL, MAC addresses\n'
-        'xx:xx:xx:xx:xx:xx. A password of fewer than four letters is found only where its place tells what it is.\n'
+        'xx:xx:xx:xx:xx:xx. A password of fewer than four letters is found only where its place shows what it is.\n'
         'IPv4 addresses, names of topics and what the suite saw (classes and positions, no pictures) are in it:\n'
         'look through it before you send it.\n'
     )

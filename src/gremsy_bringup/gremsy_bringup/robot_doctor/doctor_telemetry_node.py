@@ -45,7 +45,7 @@ class _Arrivals:
         self.times_s.append(time.monotonic())
         self.ages_ms.append((now_ns - stamp.sec * 10**9 - stamp.nanosec) / 1e6)
 
-    def told(self, seconds: float) -> dict[str, object]:
+    def summary(self, seconds: float) -> dict[str, object]:
         pauses = [later - earlier for earlier, later in zip(self.times_s, self.times_s[1:], strict=False)]
         cuts = quantiles(self.ages_ms, n=100) if len(self.ages_ms) > 1 else self.ages_ms * 99
         return {
@@ -58,8 +58,8 @@ class _Arrivals:
 
 
 def listen(node: Any, spin_once: Callable[[float], None], seconds: float) -> dict[str, object]:
-    """For so long; topics that appear meanwhile are heard from then on."""
-    heard: dict[str, _Arrivals] = {}
+    """For so long; topics that appear in the meantime count from then on."""
+    arrived: dict[str, _Arrivals] = {}
     words: dict[str, dict[str, object]] = {}
 
     def diagnostics(message: Any) -> None:
@@ -72,7 +72,7 @@ def listen(node: Any, spin_once: Callable[[float], None], seconds: float) -> dic
 
     def hear(name: str, kind: str) -> None:
         package, _, message = kind.partition('/msg/')
-        arrivals = heard.setdefault(name, _Arrivals())
+        arrivals = arrived.setdefault(name, _Arrivals())
 
         def take(each: Any) -> None:
             arrivals.take(each, node.get_clock().now().nanoseconds)
@@ -82,7 +82,7 @@ def listen(node: Any, spin_once: Callable[[float], None], seconds: float) -> dic
     began = time.monotonic()
     while time.monotonic() - began < seconds:
         for name, kinds in node.get_topic_names_and_types():
-            if name not in heard and kinds[0] in _STAMPED and node.count_publishers(name):
+            if name not in arrived and kinds[0] in _STAMPED and node.count_publishers(name):
                 hear(name, kinds[0])
         spin_once(_STEP_S)
     topics = {
@@ -91,7 +91,7 @@ def listen(node: Any, spin_once: Callable[[float], None], seconds: float) -> dic
     }
     return {
         'seconds': seconds,
-        'rates': {name: arrivals.told(seconds) for name, arrivals in sorted(heard.items())},
+        'rates': {name: arrivals.summary(seconds) for name, arrivals in sorted(arrived.items())},
         'diagnostics': words,
         'topics': topics,
     }

@@ -72,7 +72,7 @@ class Host:
         root: where its files are, `/` on the real one.
         run: runs a program for so many seconds at most.
         page: asks an address, with a key or ''.
-        clock: the kernel's own view of its clock; None where it tells none.
+        clock: the kernel's own view of its clock; None where it has none.
     """
 
     root: Path = Path('/')
@@ -176,7 +176,7 @@ _STA_UNSYNC = 0x0040
 
 
 def kernel_clock() -> KernelClock | None:
-    """Asked, not set: `modes` is 0. None where this is no Linux with a C library that has it."""
+    """Asked, not set: `modes` is 0. None where this is not a Linux with a C library that has it."""
     try:
         library = ctypes.CDLL(None)
         asked = _Timex()
@@ -188,7 +188,7 @@ def kernel_clock() -> KernelClock | None:
 
 
 def json_lines(text: str) -> list[dict[str, object]]:
-    """The objects of a program that prints one a line; what is none is left out."""
+    """The objects of a program that prints one a line; other lines are left out."""
     found = []
     for line in text.splitlines():
         try:

@@ -153,8 +153,8 @@ def clock(robot: Robot) -> Check:
         )
         return Check('Clock', False, f'{now}: not set', remedy, needed=True, lack='unset')
     kernel = host.clock()
-    told = re.search(r'^NTPSynchronized=(yes|no)$', _timedatectl(host), re.MULTILINE)
-    synchronised = kernel.synchronised if kernel else bool(told and told[1] == 'yes')
+    found = re.search(r'^NTPSynchronized=(yes|no)$', _timedatectl(host), re.MULTILINE)
+    synchronised = kernel.synchronised if kernel else bool(found and found[1] == 'yes')
     if not synchronised:
         start = {
             'chrony': 'sudo systemctl enable --now chrony',

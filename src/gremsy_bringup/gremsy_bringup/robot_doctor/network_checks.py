@@ -127,7 +127,7 @@ def socket_buffers(robot: Robot) -> Check:
             'sudo sysctl --system`: key frames of a camera over UDP lose packets otherwise.'
         )
         return Check('Socket buffers', False, f'net.core.rmem_max is {int(text) / 1e3:.0f} kB', remedy, lack='small')
-    found = f'{int(text) / 1e6:.1f} MB at most' if text.isdigit() else 'not told by this kernel'
+    found = f'{int(text) / 1e6:.1f} MB at most' if text.isdigit() else 'not reported by this kernel'
     return Check('Socket buffers', True, found)
 
 
@@ -210,7 +210,7 @@ def _who(robot: Robot, inodes: set[str]) -> list[tuple[int, str]]:
             if any(str(descriptor.readlink()) in links for descriptor in folder.iterdir()):
                 found.append((number, name))
         except OSError:
-            # Another user's, or gone meanwhile.
+            # Another user's, or gone in the meantime.
             continue
     return sorted(found)
 

@@ -14,7 +14,7 @@ from gremsy_camera.streams.credentials import redacted
 
 GONE = '(removed)'
 _BASE64 = frozenset('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/_-=')
-# Shorter ones would take half of every number with them; they go where their place tells what they are.
+# Shorter ones would take half of every number with them; they go where their place shows what they are.
 _SHORTEST = 4
 _SHORTEST_BASE64 = 4
 _SECRET_NAME = re.compile(r'(?i)(key|pass(word|wd)?|pwd|token|secret|psk|credential|_user$|^user$|login|auth)')

@@ -114,7 +114,9 @@ def running(robot: Robot) -> Check:
         return Check('Suite', True, f'does not run (nothing answers at {robot.page})')
     if robot.parts is None:
         remedy = 'Set API_KEY or KEYS_FILE in .env, or GREMSY_WEB_KEY in the environment, to let this look further.'
-        return Check('Suite', False, f'runs at {robot.page}, and tells no more without its key', remedy, lack='unknown')
+        return Check(
+            'Suite', False, f'runs at {robot.page}, and reports no more without its key', remedy, lack='unknown'
+        )
     wrong = [f'{part["name"]}: {part["reason"]}' for part in robot.parts if not part.get('ready')]
     if wrong:
         return Check('Suite', False, '; '.join(wrong), 'Its page and its log say more.', needed=True, lack='not ready')
@@ -174,7 +176,7 @@ def suite_words(robot: Robot) -> list[str]:
 
 
 def ask_suite(robot: Robot, command: Sequence[str] | None) -> list[Check]:
-    """Its rows, or one that says why there are none."""
+    """Its rows, or one that says why not."""
     if command is None:
         remedy = (
             'Run this again when the image is here: it looks at the GPU, the gimbal and the cameras from inside.'

@@ -53,7 +53,7 @@ class Robot:
 
     @cached_property
     def keys_file(self) -> Path | None:
-        """The file of the page's keys, which compose.yaml is told; None for none."""
+        """The file of the page's keys by compose.yaml's KEYS_FILE; None without one."""
         said = self.installation.setting('KEYS_FILE')
         if not said or said == '/dev/null' or self.installation.folder is None:
             return None

@@ -113,11 +113,11 @@ def gimbal(suite: Suite) -> Check:
     links = [str(each) for each in said] if isinstance(said, list) else [str(said)] if said else []
     if not links:
         return Check('Gimbal', False, 'no `link` is set', 'Write `link` of gimbal_driver into my_robot.yaml.')
-    told = [(uri, suite.link(uri)) for uri in links]
-    works = next(((uri, each) for uri, each in told if each.works), None)
+    results = [(uri, suite.link(uri)) for uri in links]
+    works = next(((uri, each) for uri, each in results if each.works), None)
     if works is not None:
         return Check('Gimbal', True, f'{works[0]}: {works[1].said}', needed=True)
-    uri, said_no = told[0]
+    uri, said_no = results[0]
     remedy = f'Look again with `ros2 run gremsy_gimbal_driver gremsy_gimbal info --link {uri}`, which moves nothing.'
     return Check(
         'Gimbal', False, f'{uri}: {said_no.said.replace("--link", "`link`")}', remedy, needed=True, lack='silent'
@@ -132,26 +132,26 @@ def one_camera(suite: Suite, name: str) -> Check:
     if source.startswith(('external', 'sim')):
         return Check(row, True, f'{shown}: comes with another driver or the simulation, and is not opened')
     lens = {each: value for each in _LENS if (value := given(files, node, each)) is not None}
-    told = suite.camera(source, lens)
-    if not told.works:
+    result = suite.camera(source, lens)
+    if not result.works:
         remedy = f"Look again with `ros2 run gremsy_camera camera_check '{shown}'`."
-        return Check(row, False, redacted(told.said), remedy, needed=True, lack='silent')
+        return Check(row, False, redacted(result.said), remedy, needed=True, lack='silent')
     if not {'horizontal_field_deg', 'calibration_file'} & set(lens):
         remedy = f'Write `horizontal_field_deg` of camera {name} (or `calibration_file`) into my_robot.yaml.'
         return Check(
-            row, False, f'{shown}: {told.said}; nothing is pointed at without its field', remedy, lack='no field'
+            row, False, f'{shown}: {result.said}; nothing is pointed at without its field', remedy, lack='no field'
         )
-    return Check(row, True, f'{shown}: {told.said}', needed=True)
+    return Check(row, True, f'{shown}: {result.said}', needed=True)
 
 
 def model_file(suite: Suite) -> Check:
     """The detector's, opened without an engine being built."""
     said = str(given(suite.files, f'/{suite.robot}/eo/detector', 'model') or 'default')
-    told = suite.model(said)
-    if told.works:
-        return Check('Model', True, told.said, needed=True)
+    result = suite.model(said)
+    if result.works:
+        return Check('Model', True, result.said, needed=True)
     remedy = 'Correct `model` of the detector; `ros2 run gremsy_model_tools model_info FILE` says more.'
-    return Check('Model', False, told.said, remedy, needed=True)
+    return Check('Model', False, result.said, remedy, needed=True)
 
 
 def other_nodes(suite: Suite) -> Check:

@@ -38,7 +38,7 @@ class OutputPrinter:
     def record(self, record: LogRecord) -> None:
         """A child's."""
         with self._lock:
-            # What a node logs is no such sentence, and may follow it while the process closes.
+            # What a node logs is not such a sentence, and may follow it while the process closes.
             if record.logger:
                 self._write(record)
                 return

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the supervisor is told about a process: how to start it, when to start it again, in which order to stop it."""
+"""What the supervisor knows about a process: how to start it, when to restart it, in which order to stop it."""
 
 from __future__ import annotations
 

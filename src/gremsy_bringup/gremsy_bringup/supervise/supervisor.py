@@ -71,7 +71,7 @@ def sentence_of(name: str, last_records: Sequence[LogRecord]) -> str:
     return said[-1].message if said else f'Process `{name}` cannot start as configured and did not say why.'
 
 
-def _told_why(slot: _Slot) -> ProcessSpec:
+def _with_reason(slot: _Slot) -> ProcessSpec:
     """The spec with, in its environment, why the process is started again: its nodes say so in their diagnostics."""
     if not slot.how_it_ended:
         return slot.spec
@@ -233,7 +233,7 @@ class Supervisor:
         slot.restart_at_s = None
         self._sweep(slot)
         try:
-            child = ChildProcess.spawn(_told_why(slot))
+            child = ChildProcess.spawn(_with_reason(slot))
         except OSError as error:
             self._fail(slot, str(error))
             return
