@@ -67,7 +67,7 @@ def test_a_missing_video_is_named(tmp_path: Path) -> None:
 
 
 def test_the_home_of_a_user_who_is_not_known_is_named() -> None:
-    why = 'begins with it is the home folder of an unknown user: write the whole path'
+    why = 'begins with the home folder of an unknown user: write the whole path'
     ended = demo('--video', '~nosuchuser/a.avi')
     assert (ended.returncode, ended.stderr) == (2, f"`--video` '~nosuchuser/a.avi' {why}.\n")
     ended = demo('--report', '~nosuchuser/report')

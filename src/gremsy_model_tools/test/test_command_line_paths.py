@@ -8,7 +8,7 @@ import pytest
 from gremsy_model_tools import build_engine, export, model_info, quantize
 
 UNKNOWN = '~nosuchuser/a'
-WHY = 'begins with it is the home folder of an unknown user: write the whole path'
+WHY = 'begins with the home folder of an unknown user: write the whole path'
 
 
 @pytest.mark.parametrize('tool', [build_engine, model_info, quantize])
