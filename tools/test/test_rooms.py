@@ -124,7 +124,7 @@ def test_no_file_name_is_there_twice() -> None:
 
 
 def test_no_public_class_name_is_there_twice() -> None:
-    """One name for one thing, over the packages, the tools, deployment and the benchmarks; tests and the underlay aside."""
+    """One name for one thing in packages, tools, deployment and benchmarks; tests and the underlay do not count."""
     places = defaultdict(list)
     for folder in ('src', 'tools', 'docker', 'benchmarks'):
         for path in sorted((REPOSITORY / folder).rglob('*.py')):

@@ -8,8 +8,8 @@ import asyncio
 import pytest
 
 from gremsy_camera.streams.rtp_pictures import ReceivedPicture
-from gremsy_web.video_server.ice_hosts import with_hosts
 from gremsy_web.video_server.video_paths import BadPathName, NoStream, PathBoard, VideoPath, checked_name
+from gremsy_web.video_server.whep_sessions import with_hosts
 
 
 class Publishes:

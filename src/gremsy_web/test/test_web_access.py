@@ -12,7 +12,7 @@ pytest.importorskip('fastapi', reason='run ./gremsy setup --extra web')
 
 from gremsy_web.access import access_keys
 from gremsy_web.access.access_keys import AccessKeys, KeyFileError, Role, keys_from
-from gremsy_web.access.rate_limit import RateLimit
+from gremsy_web.access.request_guard import RateLimit
 from src.gremsy_web.test.web_stand_ins import CONTROL_KEY, KEYS, VIEW_KEY, Stand
 
 WRONG = 'The key is missing or wrong: send it as `Authorization: Bearer KEY`, or sign in on the page.'

@@ -9,9 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gremsy_web.control.control_desk import ControlDesk
+from gremsy_web.control.control_desk import ControlDesk, HeldMotion
 from gremsy_web.control.control_lease import ControlLease, LeaseRefused
-from gremsy_web.control.held_motion import HeldMotion
 from src.gremsy_web.test.web_stand_ins import RememberingRobot
 
 

@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The controls as a whole: who holds them, what moves because of them, and that it ends with them."""
+"""The controls as a whole: who holds them, what moves because of them, and that it ends with them.
+
+A rate that was requested is sent on while its time to live runs, then zeros, then nothing. After the server's loop was
+blocked, what it then reads may be older than it looks.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +12,94 @@ import time
 from collections.abc import Callable
 
 from gremsy_web.control.control_lease import ControlLease, Hold
-from gremsy_web.control.held_motion import HeldMotion
-from gremsy_web.control.loop_pulse import LoopPulse
 from gremsy_web.http.api_errors import ApiError
 from gremsy_web.robot.robot_commands import RobotAnswer, RobotCommands, RobotService
+
+# The driver takes the newest; three, because one message may be lost.
+_ZEROS = 3
+
+
+class HeldMotion:
+    """Stepped at a fixed rate by whoever sends; not for several threads."""
+
+    def __init__(self) -> None:
+        self._rates = (0.0, 0.0)
+        self._until_s = float('-inf')
+        self._zeros_left = 0
+        self.expired = 0
+
+    @property
+    def moving(self) -> bool:
+        """Whether something is to be sent."""
+        return self._until_s > float('-inf') or self._zeros_left > 0
+
+    def ask(self, azimuth_rad_s: float, tilt_rad_s: float, ttl_s: float, now_s: float) -> None:
+        """Move so until then, unless asked for something else before."""
+        self._rates = (azimuth_rad_s, tilt_rad_s)
+        self._until_s = now_s + ttl_s
+        self._zeros_left = 0
+
+    def end(self) -> None:
+        """Zeros next, if it moves."""
+        if self._until_s > float('-inf'):
+            self._until_s = float('-inf')
+            self._zeros_left = _ZEROS
+
+    def step(self, now_s: float) -> tuple[float, float] | None:
+        """The rates to send now, rad/s; None where nothing is to be sent."""
+        if self._until_s > float('-inf'):
+            if now_s < self._until_s:
+                return self._rates
+            # Zeros asked for are no motion that ran out.
+            self.expired += self._rates != (0.0, 0.0)
+            self.end()
+        if self._zeros_left:
+            self._zeros_left -= 1
+            return (0.0, 0.0)
+        return None
+
+
+# The longest time to live of a motion that is asked for.
+_HELD_UP_S = 1.0
+_BEAT_S = 0.1
+# What waited in the sockets is read within milliseconds; with room for a machine that was starved.
+_SETTLES_S = 0.25
+
+
+class LoopPulse:
+    """Beats on the loop; not for several threads.
+
+    Args:
+        now_s: the monotonic clock, which goes on while the process is stopped.
+    """
+
+    def __init__(self, now_s: Callable[[], float] = time.monotonic) -> None:
+        self._now_s = now_s
+        self._beat_s: float | None = None
+        self._held_up_s = float('-inf')
+        self.held_up = 0
+
+    def beat(self) -> None:
+        """The loop goes on."""
+        now_s = self._now_s()
+        if self._beat_s is not None and now_s - self._beat_s > _HELD_UP_S:
+            self._held_up_s = now_s
+            self.held_up += 1
+        self._beat_s = now_s
+
+    @property
+    def is_late(self) -> bool:
+        """Whether a request that is read now may have waited for longer than any motion may last."""
+        now_s = self._now_s()
+        missed = self._beat_s is not None and now_s - self._beat_s > _HELD_UP_S
+        return missed or now_s - self._held_up_s < _SETTLES_S
+
+    async def run(self) -> None:
+        """Until it is cancelled."""
+        while True:
+            self.beat()
+            await asyncio.sleep(_BEAT_S)
+
 
 # As often as the driver's own feedback: a rate that is said once more costs 0.1 ms.
 _SENT_EVERY_S = 0.02

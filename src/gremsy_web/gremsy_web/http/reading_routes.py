@@ -15,8 +15,8 @@ from gremsy_web.http import response_bodies as responses
 from gremsy_web.http.api_errors import ApiError
 from gremsy_web.http.request_bodies import SessionBody
 from gremsy_web.http.web_services import OVERLAY, WebServices
+from gremsy_web.live.live_hub import viewer_samples
 from gremsy_web.live.live_messages import control_content, node_content, state_content
-from gremsy_web.live.viewer_samples import viewer_samples
 from gremsy_web.robot.prometheus_text import CONTENT_TYPE, Sample, prometheus_text, robot_samples
 from gremsy_web.robot.readiness import parts_of
 

@@ -8,8 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from gremsy_web.access.access_keys import AccessKeys, Role
-from gremsy_web.access.rate_limit import RateLimit
-from gremsy_web.access.request_guard import GuardSettings
+from gremsy_web.access.request_guard import GuardSettings, RateLimit
 from gremsy_web.control.control_desk import ControlDesk
 from gremsy_web.control.control_lease import ControlLease
 from gremsy_web.http.api_errors import ApiError

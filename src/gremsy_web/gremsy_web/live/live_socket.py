@@ -15,8 +15,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from gremsy_common.errors import SuiteError
 from gremsy_web.access.access_keys import Role
-from gremsy_web.access.rate_limit import RateLimit
-from gremsy_web.access.request_guard import address_of
+from gremsy_web.access.request_guard import RateLimit, address_of
 from gremsy_web.control.control_lease import Hold, LeaseRefused
 from gremsy_web.http.api_errors import ApiError
 from gremsy_web.http.web_services import OVERLAY, WebServices
