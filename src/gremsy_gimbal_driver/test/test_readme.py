@@ -166,7 +166,7 @@ def test_the_times_of_what_it_says_when_something_is_wrong_are_those_of_the_sour
     times = {
         'no such port': f'tried again every {link_keeper._LONGEST_WAIT_S:g} s at most',
         'something else is sending there': f'after {gimbal_protocol.PATIENCE_S:g} s',
-        'the mode is not taken': f'asked on every {mode_machine._SLOWLY_NS / 1e9:g} s',
+        'the mode is not taken': f'asked for again every {mode_machine._SLOWLY_NS / 1e9:g} s',
     }
     for beginning, time in times.items():
         assert [what for when, what in told.items() if when.startswith(beginning) and time in what], (beginning, time)
