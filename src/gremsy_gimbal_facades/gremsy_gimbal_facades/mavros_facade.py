@@ -132,9 +132,9 @@ class MavrosFacade:
             return taken
         return True
 
-    def _is_done(self, kind: str, answer: CommandResult) -> bool:
-        if answer.done:
+    def _is_done(self, kind: str, result: CommandResult) -> bool:
+        if result.done:
             self._notices.recovered(kind)
         else:
-            self._notices.fault(kind, answer.text)
-        return answer.done
+            self._notices.fault(kind, result.text)
+        return result.done

@@ -41,10 +41,10 @@ class PtzRun:
         self.remaining = PanTiltZoom(0.0, 0.0, 0.0)
         """Without signs, as in the vendor's servers."""
         self.result: PtzResult | None = None
-        answer = port.offer_goal(target.goal)
-        self._number = answer.number
-        if not answer.done or answer.number is None:
-            self._end(False, answer.text)
+        begun = port.offer_goal(target.goal)
+        self._number = begun.number
+        if not begun.done or begun.number is None:
+            self._end(False, begun.text)
             return
         if target.zoom_factor is not None:
             zoom = port.zoom_to(target.zoom_factor)

@@ -17,7 +17,7 @@ class Link(Protocol):
 
     @property
     def name(self) -> str:
-        """How messages call it: the URI without its options."""
+        """Its name in messages: the URI without its options."""
 
     @property
     def is_datagram(self) -> bool:
@@ -28,7 +28,7 @@ class Link(Protocol):
         """What is wrong although it is open, as a sentence; empty while nothing is."""
 
     def open(self) -> None:
-        """May wait for a name server, so nobody else may need to wait for it. Raises LinkError."""
+        """May wait for a name server, so no other thread may depend on it. Raises LinkError."""
 
     def close(self) -> None:
         """Does nothing where it is closed."""

@@ -30,7 +30,7 @@ class LinkTraffic:
 
 
 class LinkKeeper:
-    """`read` is called by one thread and does the opening, the first too; `write` by any.
+    """One thread calls `read`, which also opens the link, the first time too; any may call `write`.
 
     Args:
         link: not opened yet.

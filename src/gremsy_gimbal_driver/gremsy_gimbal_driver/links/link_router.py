@@ -68,7 +68,7 @@ class _RoutedLink:
 
 @dataclass(slots=True)
 class _OwedStop:
-    """What a link that carried motion could not take when the gimbal was to stop, and how often it is still to go."""
+    """A stop that a link which carried motion could not take, and how often it is still to be sent."""
 
     messages: tuple[bytes, ...]
     left: int = _OWED_REPEATS
@@ -144,9 +144,9 @@ class LinkRouter:
     # For the writer.
 
     def step(self, heartbeat: Callable[[], bytes], now_ns: int) -> int:
-        """Beat on every link whose time has come, and deliver stops that a link owes; when to call again, in ns.
+        """Send the heartbeats and the owed stops that are due; when to call again, in ns.
 
-        Links beat once a second, four times into silence, and at once when opened.
+        A link gets one heartbeat a second, four a second into silence, and one at once when opened.
         """
         wake_ns = now_ns + _BEAT_NS
         for link, line in enumerate(self._lines):

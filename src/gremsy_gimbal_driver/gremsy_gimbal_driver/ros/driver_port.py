@@ -95,7 +95,7 @@ class DriverPort:
         return self._driver.offer(self._source, setpoint)
 
     def offer_goal(self, request: GoalRequest) -> CommandResult:
-        """Begin to turn there, found from where every frame is now; the answer's `number` asks for its progress."""
+        """Begin to turn there, found from where every frame is now; the result's `number` asks for its progress."""
         try:
             goal = request if isinstance(request, AngleGoal) else self._goal(request)
         except GoalRefused as refused:
@@ -104,12 +104,12 @@ class DriverPort:
             return self._driver.refuse_goal(self._source, str(refused))
         self._notices.recovered(*self._refused)
         self._refused.clear()
-        answer = self._driver.go_to(self._source, goal)
-        if answer.done:
+        result = self._driver.go_to(self._source, goal)
+        if result.done:
             self._notices.recovered('goal_not_begun')
         else:
-            self._notices.fault('goal_not_begun', answer.text)
-        return answer
+            self._notices.fault('goal_not_begun', result.text)
+        return result
 
     def goal_progress(self, number: int) -> GoalProgress | None:
         """None for a goal that is forgotten."""
