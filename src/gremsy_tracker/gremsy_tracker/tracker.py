@@ -35,7 +35,7 @@ from gremsy_tracker.lock.target_lock import LockState, LockStatus, TargetLock
 from gremsy_tracker.lock.target_request import CLICKABLE_NS, REACH_PX, TargetRequest, parse_request, row_at_pixel
 from gremsy_tracker.place.bearing_and_position import bearing_of, position_of
 from gremsy_tracker.place.box_ranges import upright_box
-from gremsy_tracker.place.target_range import RangedSight, TargetRanges
+from gremsy_tracker.place.target_range import RangedView, TargetRanges
 from gremsy_tracker.pointing import bearings
 from gremsy_tracker.pointing.pointing_core import Aim, PointingCore
 from gremsy_tracker.tracker_parameters import TrackerParameters
@@ -43,7 +43,7 @@ from gremsy_tracker.tracking import ego_motion
 from gremsy_tracker.tracking.attitude_age_learner import AttitudeAgeLearner
 from gremsy_tracker.tracking.attitude_history import AttitudeAt
 from gremsy_tracker.tracking.camera_motion import CameraMotion
-from gremsy_tracker.tracking.frozen_sight import FrozenSight
+from gremsy_tracker.tracking.frozen_view import FrozenView
 from gremsy_tracker.tracking.heading_from_pictures import HeadingFromPictures
 from gremsy_tracker.tracking.multi_object_tracker import MultiObjectTracker
 from gremsy_tracker.zoom import TargetZoom
@@ -116,7 +116,7 @@ class Tracker:
         self._target_size_px = np.zeros(2)
         self._latency_s: float | None = None
         self._unused_because = ''
-        self._frozen = FrozenSight()
+        self._frozen = FrozenView()
         self._age = AttitudeAgeLearner()
         self._attitude_age: AttitudeAge | None = None
         self._ranges = TargetRanges(parameters)
@@ -726,7 +726,7 @@ class Tracker:
             return off * np.array([np.cos(target.bearing_rad[1]), 1.0])
 
         label = str(tracks.labels[row])
-        self._ranges.seen(RangedSight(tracks.stamp_ns, label, upright, size_rad, off_axis_at))
+        self._ranges.seen(RangedView(tracks.stamp_ns, label, upright, size_rad, off_axis_at))
 
     def _placed(self, update: TrackerUpdate) -> TrackerUpdate:
         """With the target's bearing and, where its range is known, its position."""

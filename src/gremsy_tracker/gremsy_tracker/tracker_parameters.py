@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from gremsy_common.parameters.parameter_fields import NodeParameters, ParameterError, param
+from gremsy_common.parameters.parameter_fields import NodeParameters, ParameterError, param, specs_of
 from gremsy_common.parameters.parameter_forms import TextForm
 from gremsy_common.types.plant_model import PlantModel
 
@@ -13,6 +13,17 @@ from gremsy_common.types.plant_model import PlantModel
 _LARGEST_FEEDBACK_PER_S = 75.0
 # The tallest thing that stands anywhere is 828 m; more is a height in another unit.
 _TALLEST_M = 1000.0
+
+# Of each pair the first may not be above the second.
+_ORDERED = {
+    'low_score': 'high_score',
+    'alike_distance': 'unlike_distance',
+    'coast_s': 'lost_after_s',
+    'calm_acceleration_rad_s2': 'target_acceleration_rad_s2',
+    'search_rate_rad_s': 'max_rate_rad_s',
+    'home_rate_rad_s': 'max_rate_rad_s',
+    'zoom_min': 'zoom_max',
+}
 
 
 @dataclass(frozen=True)
@@ -66,19 +77,19 @@ class TrackerParameters(NodeParameters):
     visual_ego_motion: bool = param(
         False,
         live=True,
-        doc="While telemetry is stale, find the camera's motion in the images, at 10 ms an image.",
+        doc="While telemetry is stale, estimate the camera's motion from the images; takes 10 ms an image.",
     )
     heading_from_pictures: bool = param(
         True,
         live=True,
-        doc='While there is a target and nothing on `gimbal/heading` tells how the vehicle turns, see it in pictures, '
-        'at 8 ms a picture. Takes `image_raw` meanwhile.',
+        doc='While there is a target and nothing comes on `gimbal/heading`, estimate how the vehicle turns from the '
+        'images; takes 8 ms an image and subscribes to `image_raw`.',
     )
     learn_attitude_age: bool = param(
         True,
         live=True,
-        doc="See in the pictures how old the gimbal's telemetry is beside its stamps (`gimbal/attitude_age`). Takes "
-        '`image_raw` for some seconds each minute while the gimbal moves, and while it is calibrated.',
+        doc="Estimate from the images how late the gimbal's attitudes are stamped (`gimbal/attitude_age`). Subscribes "
+        'to `image_raw` for some seconds each minute while the gimbal moves, and while it is calibrated.',
     )
 
     # Lock: which track is the target.
@@ -96,11 +107,11 @@ class TrackerParameters(NodeParameters):
         'hold',
         choices=('hold', 'home', 'search'),
         live=True,
-        doc='What the gimbal does when the target is lost: stay, return slowly to bearing (0, 0), or look for it on a '
-        'spiral around where it should be and then return.',
+        doc='What the gimbal does when the target is lost: stay, return slowly to bearing (0, 0), or search for it on '
+        'a spiral around its expected direction and then return.',
     )
     search_rate_rad_s: float = param(
-        0.25, unit='rad/s', low=0.01, high=2.0, live=True, doc='How fast the spiral is looked along.'
+        0.25, unit='rad/s', low=0.01, high=2.0, live=True, doc='Speed along the spiral while searching.'
     )
     search_radius_rad: float = param(
         0.6,
@@ -108,16 +119,26 @@ class TrackerParameters(NodeParameters):
         low=0.05,
         high=3.0,
         live=True,
-        doc='How far from where it should be a lost target is looked for.',
+        doc='How far from its expected direction a lost target is searched for.',
     )
     home_rate_rad_s: float = param(
         0.2, unit='rad/s', low=0.01, high=2.0, live=True, doc='Fastest slew of the return to (0, 0).'
     )
     coast_s: float = param(
-        0.7, unit='s', low=0.0, high=5.0, live=True, doc='How long the gimbal follows a prediction without seeing.'
+        0.7,
+        unit='s',
+        low=0.0,
+        high=5.0,
+        live=True,
+        doc='How long the gimbal follows a prediction while the target is not seen.',
     )
     coast_angle_rad: float = param(
-        0.14, unit='rad', low=0.0, high=1.5, live=True, doc='How far the gimbal follows a prediction without seeing.'
+        0.14,
+        unit='rad',
+        low=0.0,
+        high=1.5,
+        live=True,
+        doc='How far the gimbal follows a prediction while the target is not seen.',
     )
     handover_angle_rad: float = param(
         0.035,
@@ -125,13 +146,14 @@ class TrackerParameters(NodeParameters):
         low=0.001,
         high=0.5,
         live=True,
-        doc="A new track this close to the predicted bearing takes over the lock when the target's id is gone.",
+        doc="A new track this close to the predicted bearing takes over the lock when the target's own track is gone.",
     )
 
     appearance_cue: bool = param(
         True,
         live=True,
-        doc="Know the target again by its clothes' colours. Takes `image_raw` while there is a target: free in one "
+        doc='Recognize the target by the colours of its clothes. Takes `image_raw` while there is a target: free '
+        'in one '
         'process with the camera, one more copy of the stream without (`composed:=false`).',
     )
     alike_distance: float = param(
@@ -162,7 +184,7 @@ class TrackerParameters(NodeParameters):
         low=0.0001,
         high=10.0,
         live=True,
-        doc='Acceleration of a target that goes on as it goes (standard deviation): low is smooth.',
+        doc='Acceleration of a target in steady motion (standard deviation): low is smooth.',
     )
     target_acceleration_rad_s2: float = param(
         0.13,
@@ -173,23 +195,27 @@ class TrackerParameters(NodeParameters):
         doc='Acceleration of a target that manoeuvres (standard deviation): high is nimble.',
     )
     manoeuvre_time_s: float = param(
-        0.5, unit='s', low=0.1, high=20.0, live=True, doc='How long an acceleration lasts, and is carried on.'
+        0.5, unit='s', low=0.1, high=20.0, live=True, doc='How long an acceleration lasts, and is extrapolated.'
     )
     calm_stay_s: float = param(
-        12.0, unit='s', low=0.1, high=100.0, live=True, doc='A target goes on as it goes for so long, on average.'
+        12.0, unit='s', low=0.1, high=100.0, live=True, doc='How long a target stays in steady motion, on average.'
     )
     manoeuvre_stay_s: float = param(
-        4.0, unit='s', low=0.1, high=100.0, live=True, doc='A target manoeuvres for so long, on average.'
+        4.0, unit='s', low=0.1, high=100.0, live=True, doc='How long a target manoeuvres, on average.'
     )
     jump_sightings: int = param(
-        3, low=1, high=30, live=True, doc='Sightings in a row, far from where the target can be, to begin anew there.'
+        3,
+        low=1,
+        high=30,
+        live=True,
+        doc='After so many sightings in a row where the target cannot have got to, the filter restarts there.',
     )
     max_target_rate_rad_s: float = param(
-        0.7, unit='rad/s', low=0.01, high=6.0, live=True, doc='Faster motion of a target is not believed.'
+        0.7, unit='rad/s', low=0.01, high=6.0, live=True, doc='A target is taken to move no faster than this.'
     )
 
     # Pointing law.
-    enabled: bool = param(True, doc='Whether a lock yields setpoints at start; `~/enable` changes it.')
+    enabled: bool = param(True, doc='Whether a lock produces setpoints from the start; `~/enable` changes it.')
     gain_per_s: float = param(
         40.0,
         unit='1/s',
@@ -203,17 +229,17 @@ class TrackerParameters(NodeParameters):
         low=1.0,
         high=4.0,
         live=True,
-        doc='How many times as fast as by itself the gimbal is made to take up a rate.',
+        doc='How many times faster than its own lag the gimbal is driven to a new rate.',
     )
     deadband_field_share: float = param(
         0.0,
         low=0.0,
         high=0.2,
         live=True,
-        doc='Predicted pointing error that is not corrected, as a share of the field of view: less when zoomed in.',
+        doc='Predicted pointing error that is left uncorrected, as a share of the field of view: less when zoomed in.',
     )
     max_rate_rad_s: float = param(
-        1.04, unit='rad/s', low=0.01, high=6.0, live=True, doc='Fastest slew the tracker may ask for, each axis.'
+        1.04, unit='rad/s', low=0.01, high=6.0, live=True, doc='Fastest slew that the tracker requests, each axis.'
     )
     max_field_rate_per_s: float = param(
         2.0,
@@ -230,15 +256,21 @@ class TrackerParameters(NodeParameters):
         0.02, unit='s', low=0.0, high=1.0, live=True, doc="From a setpoint to the gimbal's first motion."
     )
     plant_lag_s: float = param(
-        0.06, unit='s', low=0.0, high=1.0, live=True, doc='Time constant with which the gimbal takes up a rate.'
+        0.06, unit='s', low=0.0, high=1.0, live=True, doc='Time constant with which the gimbal reaches a rate.'
     )
     plant_dead_zone_rad_s: float = param(
-        0.0, unit='rad/s', low=0.0, high=0.5, live=True, doc='Slower rates the driver makes of pulses.'
+        0.0,
+        unit='rad/s',
+        low=0.0,
+        high=0.5,
+        live=True,
+        doc='Below this rate the gimbal does not move; the driver makes slower rates of pulses.',
     )
     plant_from_driver: bool = param(
         True,
-        doc='Take `plant_delay_s`, `plant_lag_s` and `plant_dead_zone_rad_s` from `gimbal/plant` once they were set or '
-        'measured at the driver.',
+        doc='Take `plant_delay_s`, `plant_lag_s` and `plant_dead_zone_rad_s` from `gimbal/plant` once they have '
+        'been set '
+        'or measured at the driver.',
     )
 
     # Divergence: when the loop drives the wrong way.
@@ -248,15 +280,16 @@ class TrackerParameters(NodeParameters):
         high=1.0,
         live=True,
         doc='An error that grows by so much of the field of view while it is corrected disables pointing: a sign is '
-        "wrong; a quarter of it is turned before telemetry tells of the gimbal's.",
+        'wrong; telemetry shows a wrong sign of the gimbal after a quarter of it.',
     )
 
-    # Position: what tells how far away the target is.
+    # Position: how far away the target is.
     object_heights_m: tuple[str, ...] = param(
         (),
         live=True,
-        doc='How tall things are: class, height and its standard deviation in m, as `person 1.7 0.1`. A target of such '
-        'a class gets a range by how large it is seen.',
+        doc='How tall objects are: class, height and its standard deviation in m, as `person 1.7 0.1`. A target '
+        'of such '
+        'a class gets a range from its size in the image.',
         example="['person 1.7 0.1', 'car 1.5 0.15']",
     )
     camera_height_m: float = param(
@@ -265,14 +298,19 @@ class TrackerParameters(NodeParameters):
         low=0.0,
         high=10_000.0,
         live=True,
-        doc='The camera above level ground that the targets stand on; they get a range by where their feet are. 0 for '
-        'not known.',
+        doc='Height of the camera above the level ground that targets stand on; they get a range from where their feet '
+        'are. 0 if unknown.',
     )
     camera_height_std_m: float = param(
-        0.1, unit='m', low=0.0, high=1000.0, live=True, doc='Standard deviation of that, the uneven ground included.'
+        0.1,
+        unit='m',
+        low=0.0,
+        high=1000.0,
+        live=True,
+        doc='Standard deviation of `camera_height_m`, uneven ground included.',
     )
     range_finder_std_m: float = param(
-        1.0, unit='m', low=0.001, high=100.0, live=True, doc='Standard deviation of what `gimbal/range` says.'
+        1.0, unit='m', low=0.001, high=100.0, live=True, doc='Standard deviation of `gimbal/range`.'
     )
     range_speed_m_s: float = param(
         2.0,
@@ -280,10 +318,11 @@ class TrackerParameters(NodeParameters):
         low=0.0,
         high=100.0,
         live=True,
-        doc='How fast target and camera may come nearer or go apart: for so much a range is known worse each second.',
+        doc='How fast target and camera may approach or separate: a range becomes that much more uncertain each '
+        'second.',
     )
     range_max_age_s: float = param(
-        1.0, unit='s', low=0.05, high=10.0, live=True, doc='An older range is none, and there is no position by it.'
+        1.0, unit='s', low=0.05, high=10.0, live=True, doc='A range older than this is not used, and gives no position.'
     )
     attitude_std_rad: float = param(
         0.003,
@@ -300,24 +339,24 @@ class TrackerParameters(NodeParameters):
         0.35, low=0.02, high=0.9, live=True, doc="Wanted share of the frame's width or height, whichever is fuller."
     )
     zoom_hysteresis: float = param(
-        1.4, low=1.05, high=4.0, live=True, doc='The share may be so many times too large or too small.'
+        1.4, low=1.05, high=4.0, live=True, doc='The share may be off by this factor before the zoom changes.'
     )
     zoom_rate_per_s: float = param(
         0.5, unit='1/s', low=0.01, high=5.0, live=True, doc='Fastest zoom: 0.5 is a factor of 1.65 in a second.'
     )
-    zoom_min: float = param(1.0, low=0.1, high=100.0, live=True, doc='Widest zoom that is asked for.')
-    zoom_max: float = param(6.0, low=0.1, high=100.0, live=True, doc='Narrowest zoom that is asked for.')
+    zoom_min: float = param(1.0, low=0.1, high=100.0, live=True, doc='Widest zoom that is requested.')
+    zoom_max: float = param(6.0, low=0.1, high=100.0, live=True, doc='Narrowest zoom that is requested.')
 
     # Staleness: when not to move.
     silence_s: float = param(
-        0.3, unit='s', low=0.05, high=2.0, live=True, doc='No detections message for this long stops motion.'
+        0.3, unit='s', low=0.05, high=2.0, live=True, doc='Motion stops when no detections have come for this long.'
     )
     # Less than the driver's 0.8 s by the way there, so that it is the tracker that stops, and says why.
     max_image_age_s: float = param(
-        0.75, unit='s', low=0.05, high=2.0, live=True, doc='No motion on an image older than this.'
+        0.75, unit='s', low=0.05, high=2.0, live=True, doc='Motion stops when the newest image is older than this.'
     )
     max_attitude_age_s: float = param(
-        0.3, unit='s', low=0.02, high=2.0, live=True, doc='No motion on gimbal telemetry older than this.'
+        0.3, unit='s', low=0.02, high=2.0, live=True, doc="Motion stops when the gimbal's telemetry is older than this."
     )
     level_frame: str = param(
         '',
@@ -391,45 +430,19 @@ class TrackerParameters(NodeParameters):
             ParameterError: naming the two parameters that contradict each other.
         """
         self.heights_m()
-        if self.low_score > self.high_score:
-            raise ParameterError(
-                f'Parameter `low_score` is {self.low_score:g}, above `high_score` {self.high_score:g}: '
-                'lower it or raise the other.'
-            )
-        if self.alike_distance > self.unlike_distance:
-            raise ParameterError(
-                f'Parameter `alike_distance` is {self.alike_distance:g}, above `unlike_distance` '
-                f'{self.unlike_distance:g}: lower it or raise the other.'
-            )
-        if self.coast_s > self.lost_after_s:
-            raise ParameterError(
-                f'Parameter `coast_s` is {self.coast_s:g} s, longer than `lost_after_s` {self.lost_after_s:g} s: '
-                'shorten it or lengthen the other.'
-            )
-        if self.calm_acceleration_rad_s2 > self.target_acceleration_rad_s2:
-            raise ParameterError(
-                f'Parameter `calm_acceleration_rad_s2` is {self.calm_acceleration_rad_s2:g} rad/s^2, above '
-                f'`target_acceleration_rad_s2` {self.target_acceleration_rad_s2:g} rad/s^2: lower it or raise that.'
-            )
-        if self.search_rate_rad_s > self.max_rate_rad_s:
-            raise ParameterError(
-                f'Parameter `search_rate_rad_s` is {self.search_rate_rad_s:g} rad/s, above `max_rate_rad_s` '
-                f'{self.max_rate_rad_s:g} rad/s: lower it or raise the other.'
-            )
-        if self.home_rate_rad_s > self.max_rate_rad_s:
-            raise ParameterError(
-                f'Parameter `home_rate_rad_s` is {self.home_rate_rad_s:g} rad/s, above `max_rate_rad_s` '
-                f'{self.max_rate_rad_s:g} rad/s: lower it or raise the other.'
-            )
+        for name, other in _ORDERED.items():
+            low, high = getattr(self, name), getattr(self, other)
+            if low > high:
+                unit = next(
+                    f' {each.meta.unit}' if each.meta.unit else '' for each in specs_of(type(self)) if each.name == name
+                )
+                raise ParameterError(
+                    f'Parameter `{name}` is {low:g}{unit}, above `{other}` {high:g}{unit}: lower it or raise the other.'
+                )
         if self.lag_lead > 1.0 and self.gain_per_s * self.lag_lead > _LARGEST_FEEDBACK_PER_S:
             raise ParameterError(
                 f'Parameters `gain_per_s` {self.gain_per_s:g} 1/s and `lag_lead` {self.lag_lead:g} together exceed '
                 f'{_LARGEST_FEEDBACK_PER_S:g} 1/s, more than setpoints at 50 Hz can carry: lower one.'
-            )
-        if self.zoom_min > self.zoom_max:
-            raise ParameterError(
-                f'Parameter `zoom_min` is {self.zoom_min:g}, above `zoom_max` {self.zoom_max:g}: '
-                'lower it or raise the other.'
             )
         if self.zoom_target_share * self.zoom_hysteresis >= 1.0:
             raise ParameterError(

@@ -41,7 +41,7 @@ _ANYWHERE_RAD = np.pi
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class ZoomSight:
+class ZoomView:
     """What zoom control looks at.
 
     Attributes:
@@ -75,7 +75,7 @@ class ZoomControl:
         self._seeking = False
         self._asked_ns = None
 
-    def update(self, sight: ZoomSight) -> float | None:
+    def update(self, sight: ZoomView) -> float | None:
         """The zoom factor to ask for, None to leave it."""
         parameters = self.parameters
         values = (sight.zoom, *sight.offset_rad.tolist(), *sight.std_rad.tolist())
@@ -100,13 +100,13 @@ class ZoomControl:
         self._asked, self._asked_ns = wished, sight.stamp_ns
         return wished
 
-    def _wished(self, sight: ZoomSight) -> float | None:
+    def _wished(self, sight: ZoomView) -> float | None:
         size, room = self._for_size(sight), self._for_room(sight)
         if room < sight.zoom:
             return room if size is None else min(size, room)
         return None if size is None else min(size, max(sight.zoom, _ROOM_TO_GO_IN * room))
 
-    def _for_size(self, sight: ZoomSight) -> float | None:
+    def _for_size(self, sight: ZoomView) -> float | None:
         """That with which the target has its share, once out of the band until well inside; else None."""
         parameters = self.parameters
         if sight.size_px is None or not bool(np.isfinite(sight.size_px).all()) or float(sight.size_px.max()) <= 0.0:
@@ -120,7 +120,7 @@ class ZoomControl:
             self._seeking = False
         return sight.zoom * ratio if self._seeking else None
 
-    def _for_room(self, sight: ZoomSight) -> float:
+    def _for_room(self, sight: ZoomView) -> float:
         """The largest zoom at which the target, as uncertain as it is, stays inside the frame."""
         camera = sight.camera
         half_px = camera.size_px / 2
@@ -225,4 +225,4 @@ class TargetZoom:
         if zoom is None:
             self._control.rest()
             return None
-        return self._control.update(ZoomSight(stamp_ns, zoom, camera, size_px, offset_rad, std_rad))
+        return self._control.update(ZoomView(stamp_ns, zoom, camera, size_px, offset_rad, std_rad))

@@ -11,7 +11,7 @@ import pytest
 from gremsy_common.parameters.parameter_fields import ParameterError, from_values
 from gremsy_common.types.gimbal_state import RangeReading
 from gremsy_tracker.place.box_ranges import UprightBox
-from gremsy_tracker.place.target_range import RangedSight, RangeSource, TargetRanges
+from gremsy_tracker.place.target_range import RangedView, RangeSource, TargetRanges
 from gremsy_tracker.tracker_parameters import TrackerParameters
 
 T0, MS = 10**18, 1_000_000
@@ -34,8 +34,8 @@ def sight(
     upright: UprightBox | None = PERSON,
     off_rad: tuple[float, float] | None = (0.0, 0.0),
     label: str = 'person',
-) -> RangedSight:
-    return RangedSight(
+) -> RangedView:
+    return RangedView(
         T0 + at_ms * MS, label, upright, SIZE_RAD, lambda _: None if off_rad is None else np.array(off_rad)
     )
 

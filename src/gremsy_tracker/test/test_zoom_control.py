@@ -12,7 +12,7 @@ import pytest
 from gremsy_common.parameters.parameter_fields import ParameterError
 from gremsy_common.types.camera_model import CameraModel
 from gremsy_tracker.tracker_parameters import TrackerParameters
-from gremsy_tracker.zoom import ZoomControl, ZoomSight
+from gremsy_tracker.zoom import ZoomControl, ZoomView
 
 ON = TrackerParameters(zoom_control=True)
 FIELD_RAD = math.radians(40.0)
@@ -30,11 +30,11 @@ def sight(
     share: float | None = 0.35,
     offset_deg: float = 0.0,
     std_deg: float = 0.05,
-) -> ZoomSight:
+) -> ZoomView:
     """A target whose height is that share of the frame's; off to the left by an angle."""
     size = None if share is None else np.array([20.0, share * 480.0])
     offset, std = np.radians([offset_deg, 0.0]), np.radians([std_deg, std_deg])
-    return ZoomSight(at_ms * MS, zoom, camera_at(zoom), size, offset, std)
+    return ZoomView(at_ms * MS, zoom, camera_at(zoom), size, offset, std)
 
 
 def follow(control: ZoomControl, share_at_1: float, seconds: float, zoom: float = 1.0) -> list[float]:
@@ -142,7 +142,7 @@ def test_a_clock_that_jumps_back_does_not_hold_it_up() -> None:
         replace(sight(share=0.1), camera=CameraModel(640, 480, 0.0, 0.0, 320.0, 240.0)),
     ],
 )
-def test_nonsense_asks_for_nothing(broken: ZoomSight) -> None:
+def test_nonsense_asks_for_nothing(broken: ZoomView) -> None:
     assert ZoomControl(ON).update(broken) is None
 
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,16 +53,6 @@ class Aimed:
     is_first_whole: bool = False
 
 
-class _Aimed(NamedTuple):
-    """The same of one axis; `is_whole`: its side is seen whole, as far as is known."""
-
-    centre_px: float
-    noise_factor: float
-    unknown_px: float
-    is_first_whole: bool
-    is_whole: bool
-
-
 class _Side:
     """A target's size along one axis: plain numbers, since arrays of two take six times as long (43 us)."""
 
@@ -83,8 +72,11 @@ class _Side:
         focal_px: float,
         predicted_px: float | None,
         since_s: float,
-    ) -> _Aimed:
-        """Where its middle is, by its edges in an image of that size, the prediction, and the time since the last."""
+    ) -> tuple[float, float, float, bool, bool]:
+        """Where its middle is, by its edges in an image of that size, the prediction, and the time since the last.
+
+        In the order of `Aimed`, and last whether this side is seen whole, as far as is known.
+        """
         size_px = high_px - low_px
         is_low_cut, is_high_cut = low_px < _EDGE_PX, high_px > limit_px - _EDGE_PX
         is_cut = is_low_cut or is_high_cut
@@ -92,7 +84,7 @@ class _Side:
         unknown_px = _CUT_OFF_SHARE * size_px if is_unknown else 0.0
         if not self._usual_rad:
             self._usual_rad, self._was_whole = size_px / focal_px, not is_cut
-            return _Aimed((low_px + high_px) / 2, 1.0, unknown_px, False, not is_cut)
+            return (low_px + high_px) / 2, 1.0, unknown_px, False, not is_cut
         is_first_whole = not (is_cut or self._was_whole)
         usual_px = self._usual_rad * focal_px
         half_px = max(size_px, usual_px * (1.0 if is_cut else 1.0 - self._normal_share)) / 2
@@ -113,14 +105,14 @@ class _Side:
         # Of one edge alone the noise is that of two, times the root of two.
         less_certain = math.sqrt(2.0 * (low_weight**2 + high_weight**2)) / both
         centre_px = (low_weight * by_low + high_weight * by_high) / both
-        return _Aimed(centre_px, less_certain, unknown_px, is_first_whole, not (is_hidden or is_cut))
+        return centre_px, less_certain, unknown_px, is_first_whole, not (is_hidden or is_cut)
 
     def _learn(self, size_rad: float, since_s: float, *, is_hidden: bool, is_cut: bool) -> None:
         if is_cut:
             # He is no smaller than what is seen of him; what is cut off tells nothing else.
             self._usual_rad = max(self._usual_rad, size_rad)
             return
-        # The first whole sight of somebody who was cut off says at once how large he is.
+        # The first whole view of somebody who was cut off shows at once how large he is.
         share = 1.0
         if self._was_whole:
             share = -math.expm1(-since_s / (_DOUBTED_TIME_CONSTANT_S if is_hidden else _TIME_CONSTANT_S))
@@ -159,14 +151,10 @@ class AimPoint:
         self._stamp_ns = stamp_ns
         corners, limits, focals = box_px.tolist(), size_px.tolist(), focal_px.tolist()
         predicted = [None, None] if predicted_px is None else predicted_px.tolist()
-        by_axis = [
+        by_axis = (
             side.aimed(corners[axis], corners[axis + 2], limits[axis], focals[axis], predicted[axis], since_s)
             for axis, side in enumerate(self._sides)
-        ]
-        self.is_whole = all(each.is_whole for each in by_axis)
-        return Aimed(
-            np.array([each.centre_px for each in by_axis]),
-            np.array([each.noise_factor for each in by_axis]),
-            np.array([each.unknown_px for each in by_axis]),
-            any(each.is_first_whole for each in by_axis),
         )
+        centres, factors, unknowns, first_whole, whole = zip(*by_axis, strict=True)
+        self.is_whole = all(whole)
+        return Aimed(np.array(centres), np.array(factors), np.array(unknowns), any(first_whole))

@@ -52,7 +52,7 @@ class TargetRange:
 
 
 @dataclass(frozen=True, slots=True)
-class RangedSight:
+class RangedView:
     """The target in one image.
 
     Attributes:
@@ -108,7 +108,7 @@ class TargetRanges:
         self._reading, self._heard_ns = reading, reading.stamp_ns
         return True
 
-    def seen(self, sight: RangedSight) -> None:
+    def seen(self, sight: RangedView) -> None:
         """The target was in that image."""
         parameters = self.parameters
         if sight.upright is not None:

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from gremsy_tracker.tracking.frozen_sight import FrozenSight
+from gremsy_tracker.tracking.frozen_view import FrozenView
 
 MS = 1_000_000
 NO_BOXES = np.zeros((0, 4))
@@ -17,7 +17,7 @@ class Camera:
     """640x360 at 20 Hz, turning by so many px a picture over a panorama, with a sensor's noise."""
 
     def __init__(self, panorama: np.ndarray, px_per_picture: int = 6, noise: float = 2.0) -> None:
-        self.sight = FrozenSight()
+        self.sight = FrozenView()
         self.random = np.random.default_rng(1)
         self.panorama, self.speed, self.noise = panorama, px_per_picture, noise
         self.number = 0

@@ -40,7 +40,7 @@ _THAWED_LEVELS, _THAWED_SHARE = 3.0, 0.25
 _TRIED_AGAIN_NS = 3_000_000_000
 
 
-class FrozenSight:
+class FrozenView:
     """Takes the pictures as they come, and judges each with what is known of the camera's motion."""
 
     def __init__(self) -> None:
