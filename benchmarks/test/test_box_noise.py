@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks.tracker.box_noise_fit import Residuals, fit, residuals
 from benchmarks.tracker.tracker_mot15 import NAMES, mot15, why_missing
-from gremsy_tracker.tracking.box_noise import BoxNoise
+from gremsy_tracker.tracking.box_filter import BoxNoise
 
 _WHY_MISSING = why_missing()
 shared = pytest.mark.skipif(_WHY_MISSING is not None, reason=str(_WHY_MISSING))

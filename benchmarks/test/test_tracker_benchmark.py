@@ -17,7 +17,7 @@ from benchmarks.tracker.tracker_contestants import OURS, contestants, versions
 from benchmarks.tracker.tracker_mot15 import mot15, why_missing
 from benchmarks.tracker.tracker_scores import follow, score
 from benchmarks.tracker.tracker_sequences import Sequence, SequencePicture, synthetic
-from gremsy_tracker.tracking.box_noise import BoxNoise
+from gremsy_tracker.tracking.box_filter import BoxNoise
 
 BOX = np.array([[100.0, 100, 140, 200]])
 T0 = 10**18

@@ -14,7 +14,7 @@ from benchmarks.tracker.tracker_speed import crowd, update_ms
 from benchmarks.tracker.tracker_tud import NAMES, SIZE_PX, tud
 from gremsy_common.boxes import intersection_over_union
 from gremsy_common.errors import SuiteError
-from gremsy_tracker.tracking.ego_motion import move_points
+from gremsy_tracker.tracking.camera_motion import move_points
 
 KINDS = ('still', 'crowd', 'pan', 'pan_zoom')
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The constants of `gremsy_tracker.tracking.box_noise`, fitted to real detections against ground truth.
+"""The constants of `gremsy_tracker.tracking.box_filter.BoxNoise`, fitted to real detections against ground truth.
 
 python -m benchmarks.tracker.tracker_left_out
 
@@ -25,7 +25,7 @@ from scipy.stats import t as student
 
 from benchmarks.tracker.tracker_sequences import Sequence
 from gremsy_tracker.tracking.association import one_to_one, overlapping
-from gremsy_tracker.tracking.box_noise import BoxNoise
+from gremsy_tracker.tracking.box_filter import BoxNoise
 
 Array = NDArray[np.float64]
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from gremsy_common.types.detections import Detections
 from gremsy_tracker.tracker_parameters import TrackerParameters
-from gremsy_tracker.tracking.box_noise import BoxNoise
+from gremsy_tracker.tracking.box_filter import BoxNoise
 from gremsy_tracker.tracking.multi_object_tracker import MultiObjectTracker
 
 Array = NDArray[np.float64]

@@ -17,7 +17,7 @@ from benchmarks.tracker.tracker_mot15 import NAMES, mot15, why_missing
 from benchmarks.tracker.tracker_scores import Scores, follow, score
 from benchmarks.tracker.tracker_sequences import Sequence
 from gremsy_tracker.tracker_parameters import TrackerParameters
-from gremsy_tracker.tracking.box_noise import BoxNoise
+from gremsy_tracker.tracking.box_filter import BoxNoise
 
 # Of which the one with the highest sum of HOTA, IDF1 and MOTA on the three others is taken.
 EVIDENCE_S = (0.017, 0.033, 0.05)

@@ -20,7 +20,7 @@ from gremsy_common.geometry import CAMERA_FROM_OPTICAL, matrix_from_quaternion, 
 from gremsy_common.types.camera_model import CameraModel
 from gremsy_common.types.gimbal_state import GimbalAttitude
 from gremsy_tracker.tracking.attitude_history import AttitudeHistory
-from gremsy_tracker.tracking.ego_motion import homography
+from gremsy_tracker.tracking.camera_motion import homography
 
 Array = NDArray[np.float64]
 Ids = NDArray[np.int64]

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The whole tracker without ROS: detections and telemetry in, tracks, target and rate setpoints out.
 
-One image's way: `MultiObjectTracker` (moved by `ego_motion`) -> `bearings` at the image's stamp -> `TargetLock` ->
+One image's way: `MultiObjectTracker` (moved by `camera_motion`) -> `bearings` at the image's stamp -> `TargetLock` ->
 `PointingCore` -> setpoint. What the setpoint does not need comes after it has left: the looks that the next image is
 judged by, whether the picture is frozen, zoom, the target's box.
 Every method may be called from any thread; time comes in as an argument.
@@ -39,7 +39,7 @@ from gremsy_tracker.place.target_range import RangedView, TargetRanges
 from gremsy_tracker.pointing import bearings
 from gremsy_tracker.pointing.pointing_core import Aim, PointingCore
 from gremsy_tracker.tracker_parameters import TrackerParameters
-from gremsy_tracker.tracking import ego_motion
+from gremsy_tracker.tracking import camera_motion
 from gremsy_tracker.tracking.attitude_age_learner import AttitudeAgeLearner
 from gremsy_tracker.tracking.attitude_history import AttitudeAt
 from gremsy_tracker.tracking.camera_motion import CameraMotion
@@ -432,7 +432,7 @@ class Tracker:
             boxes = tracks.boxes_px
             motion = self._camera.told(tracks.stamp_ns, camera, attitude)
             if motion is not None and len(boxes):
-                boxes = ego_motion.move_boxes(boxes, motion)
+                boxes = camera_motion.move_boxes(boxes, motion)
             following = self._lock.status.state in (LockState.TRACKING, LockState.COASTING)
             estimate = self._core.estimate_at(stamp_ns) if following else None
             gimbal = None if attitude is None else bearings.optical_axis(attitude.level_from_camera)
@@ -519,7 +519,7 @@ class Tracker:
         return _SeenImage(tracks, camera, attitude, self._bearings_of(tracks, camera, attitude))
 
     def _is_frozen(self, detections: Detections, seen: _SeenImage) -> bool:
-        def motion_since(before_ns: int) -> ego_motion.ImageMotion | None:
+        def motion_since(before_ns: int) -> camera_motion.ImageMotion | None:
             return None if seen.attitude is None else self._camera.told(before_ns, seen.camera, seen.attitude)
 
         def silence_ns_since(before_ns: int) -> int:
@@ -579,7 +579,7 @@ class Tracker:
 
     def _motion_since(
         self, before_ns: int | None, after_ns: int, camera: CameraModel | None, attitude: AttitudeAt | None
-    ) -> ego_motion.ImageMotion | None:
+    ) -> camera_motion.ImageMotion | None:
         """How the camera moved the image; None for a first image, or where nothing tells."""
         if before_ns is None:
             return None

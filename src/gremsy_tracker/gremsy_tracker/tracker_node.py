@@ -25,8 +25,7 @@ from gremsy_common.types.detections import Detections
 from gremsy_common.types.frame import Frame, lock_read_only
 from gremsy_common.types.gimbal_state import RangeReading, RateSetpoint
 from gremsy_common.types.plant_model import PlantModel
-from gremsy_tracker.display.frame_messages import still_transform
-from gremsy_tracker.display.marker_messages import markers_of
+from gremsy_tracker.display.marker_messages import markers_of, still_transform
 from gremsy_tracker.display.overlay import draw_overlay
 from gremsy_tracker.display.tracker_view import TrackerUpdate, place_rows, state_text, trace_values
 from gremsy_tracker.drop_sentences import NO_ATTITUDE, NO_CAMERA, NO_RANGE, SENTENCES

@@ -18,8 +18,8 @@ from gremsy_common.types.frame import Frame
 from gremsy_common.types.gimbal_state import GimbalAttitude, LevelHeading
 from gremsy_tracker.tracker import Tracker
 from gremsy_tracker.tracker_parameters import TrackerParameters
-from gremsy_tracker.tracking import ego_motion
-from gremsy_tracker.tracking.attitude_age_fit import SHIFTS_S, SeenTurn, fit_age
+from gremsy_tracker.tracking import camera_motion
+from gremsy_tracker.tracking.attitude_age_learner import SHIFTS_S, SeenTurn, fit_age
 
 MS = 1_000_000
 T0 = 10_000 * MS
@@ -111,7 +111,7 @@ class Street:
         rest = matrix_from_quaternion(quaternion_from_bearing(0.0, 0.0))
         there = matrix_from_quaternion(quaternion_from_bearing(self.path(at_s), 0.0))
         half = np.array([[1.0, 0, 0.5], [0, 1, 0.5], [0, 0, 1]])
-        moved = np.linalg.inv(half) @ ego_motion.homography(CAMERA, rest, CAMERA, there) @ half
+        moved = np.linalg.inv(half) @ camera_motion.homography(CAMERA, rest, CAMERA, there) @ half
         return cv2.warpPerspective(self.picture, moved, (320, 240), borderMode=cv2.BORDER_REFLECT)
 
     def watch(self, from_s: float, until_s: float) -> list[AttitudeAge]:

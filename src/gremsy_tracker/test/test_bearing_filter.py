@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from gremsy_tracker.pointing.bearing_filter import BearingFilter
-from gremsy_tracker.pointing.singer_model import process_noise, transition
+from gremsy_tracker.pointing.interacting_models import process_noise, transition
 from gremsy_tracker.tracker_parameters import TrackerParameters
 
 NOISE = np.array([0.005, 0.005])

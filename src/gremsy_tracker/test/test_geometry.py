@@ -14,7 +14,7 @@ from gremsy_common.geometry import matrix_from_quaternion, quaternion_from_beari
 from gremsy_common.types.camera_model import CameraModel
 from gremsy_common.types.gimbal_state import GimbalAttitude
 from gremsy_tracker.pointing import bearings
-from gremsy_tracker.tracking import ego_motion
+from gremsy_tracker.tracking import camera_motion
 from gremsy_tracker.tracking.attitude_history import AttitudeHistory, slerp
 from gremsy_tracker.tracking.box_filter import BoxStates
 from gremsy_tracker.tracking.camera_motion import CameraHistory
@@ -150,8 +150,8 @@ def test_still_things_move_by_the_homography_as_the_bearings_say() -> None:
     before, after = look(0.1, 0.05), look(0.16, 0.02)
     zoomed = CAMERA.zoomed(1.5)
     things = np.array([[0.12, 0.03], [0.08, 0.1], [0.2, 0.0]])
-    homography = ego_motion.homography(CAMERA, before, zoomed, after)
-    moved, jacobian = ego_motion.move_points(bearings.pixels_of_bearings(things, CAMERA, before), homography)
+    homography = camera_motion.homography(CAMERA, before, zoomed, after)
+    moved, jacobian = camera_motion.move_points(bearings.pixels_of_bearings(things, CAMERA, before), homography)
     assert np.allclose(moved, bearings.pixels_of_bearings(things, zoomed, after), atol=1e-6)
     assert np.allclose(np.sqrt(np.linalg.det(jacobian)), 1.5, rtol=0.05)
 
@@ -164,13 +164,13 @@ def test_homographies_go_back_and_on(
     one: tuple[float, float, float], two: tuple[float, float, float], three: tuple[float, float, float]
 ) -> None:
     def between(a: tuple[float, float, float], b: tuple[float, float, float]) -> np.ndarray:
-        return ego_motion.homography(CAMERA.zoomed(a[2]), look(*a[:2]), CAMERA.zoomed(b[2]), look(*b[:2]))
+        return camera_motion.homography(CAMERA.zoomed(a[2]), look(*a[:2]), CAMERA.zoomed(b[2]), look(*b[:2]))
 
     points = np.array([[0.0, 0], [640, 0], [320, 240], [100, 400]])
-    there = ego_motion.move_points(points, between(one, two))[0]
-    assert np.allclose(ego_motion.move_points(there, between(two, one))[0], points, atol=1e-6)
-    straight = ego_motion.move_points(points, between(one, three))[0]
-    assert np.allclose(ego_motion.move_points(there, between(two, three))[0], straight, atol=1e-6)
+    there = camera_motion.move_points(points, between(one, two))[0]
+    assert np.allclose(camera_motion.move_points(there, between(two, one))[0], points, atol=1e-6)
+    straight = camera_motion.move_points(points, between(one, three))[0]
+    assert np.allclose(camera_motion.move_points(there, between(two, three))[0], straight, atol=1e-6)
 
 
 @given(LOOKS, st.integers(0, 10**6))
@@ -178,9 +178,11 @@ def test_a_small_box_moves_as_its_corners_do(after: tuple[float, float, float], 
     random = np.random.default_rng(seed)
     low = random.uniform(0, [580, 380], (10, 2))
     boxes = np.concatenate([low, low + random.uniform(5, [40, 90], (10, 2))], axis=1)
-    motion = ego_motion.homography(CAMERA, look(0.0, 0.0), CAMERA.zoomed(after[2]), look(*after[:2]))
-    moved = ego_motion.move_boxes(boxes, motion)
-    corners = np.stack([ego_motion.move_points(boxes[:, pick], motion)[0] for pick in ([0, 1], [2, 1], [2, 3], [0, 3])])
+    motion = camera_motion.homography(CAMERA, look(0.0, 0.0), CAMERA.zoomed(after[2]), look(*after[:2]))
+    moved = camera_motion.move_boxes(boxes, motion)
+    corners = np.stack(
+        [camera_motion.move_points(boxes[:, pick], motion)[0] for pick in ([0, 1], [2, 1], [2, 3], [0, 3])]
+    )
     # An upright box cannot follow a turn in the image, so it is the sides' middles that must agree.
     sides = (corners + np.roll(corners, -1, axis=0)) / 2
     expected = np.stack([sides[3, :, 0], sides[0, :, 1], sides[1, :, 0], sides[2, :, 1]], axis=1)
@@ -192,24 +194,24 @@ def test_box_filters_move_as_boxes_do_and_back(after: tuple[float, float, float]
     random = np.random.default_rng(seed)
     low = random.uniform(0, [580, 380], (10, 2))
     boxes = np.concatenate([low, low + random.uniform(5, [40, 90], (10, 2))], axis=1)
-    motion = ego_motion.homography(CAMERA, look(0.0, 0.0), CAMERA.zoomed(after[2]), look(*after[:2]))
+    motion = camera_motion.homography(CAMERA, look(0.0, 0.0), CAMERA.zoomed(after[2]), look(*after[:2]))
     states = BoxStates.begin(boxes, np.full((10, 4), 9.0))
     states.velocity[:] = random.normal(0, 50.0, (10, 4))
     before = states.kept.copy()
-    ego_motion.move_states(states, motion)
-    assert np.allclose(states.boxes_px, ego_motion.move_boxes(boxes, motion))
+    camera_motion.move_states(states, motion)
+    assert np.allclose(states.boxes_px, camera_motion.move_boxes(boxes, motion))
     # A point of the box that goes on by its velocity for a moment arrives where its moved one does.
     step = 1e-3
-    there = ego_motion.move_points(before[0, :, :2] + step * before[1, :, :2], motion)[0]
+    there = camera_motion.move_points(before[0, :, :2] + step * before[1, :, :2], motion)[0]
     assert np.allclose(states.position[:, :2] + step * states.velocity[:, :2], there, atol=1e-3)
-    ego_motion.move_states(states, np.linalg.inv(motion))
+    camera_motion.move_states(states, np.linalg.inv(motion))
     assert np.allclose(states.kept[0], before[0], rtol=0.05)
     assert np.allclose(states.velocity[:, :2], before[1, :, :2], atol=1e-6 * 50 + 1e-3)
 
 
 def test_what_comes_to_lie_behind_the_camera_is_not_a_number() -> None:
-    homography = ego_motion.homography(CAMERA, look(0.0, 0.0), CAMERA, look(3.0, 0.0))
-    assert np.isnan(ego_motion.move_boxes(np.array([[300.0, 200, 340, 280]]), homography)).all()
+    homography = camera_motion.homography(CAMERA, look(0.0, 0.0), CAMERA, look(3.0, 0.0))
+    assert np.isnan(camera_motion.move_boxes(np.array([[300.0, 200, 340, 280]]), homography)).all()
 
 
 def test_the_camera_model_is_the_one_valid_at_the_image() -> None:
@@ -238,11 +240,11 @@ def test_still_things_move_through_a_lens_as_their_bearings_say(camera: CameraMo
     before, after = look(0.05, -0.1), look(0.12, -0.02)
     things = np.array([[0.3, 0.1], [0.0, -0.1], [-0.4, -0.3], [0.45, 0.2]])
     seen = bearings.pixels_of_bearings(things, camera, before)
-    motion = ego_motion.motion_between(camera, before, camera.zoomed(zoom), after)
-    moved, jacobian = ego_motion.move_points(seen, motion)
+    motion = camera_motion.motion_between(camera, before, camera.zoomed(zoom), after)
+    moved, jacobian = camera_motion.move_points(seen, motion)
     assert np.allclose(moved, bearings.pixels_of_bearings(things, camera.zoomed(zoom), after), atol=1e-3)
     step = np.array([2.0, -1.0])
-    beside = ego_motion.move_points(seen + step, motion)[0]
+    beside = camera_motion.move_points(seen + step, motion)[0]
     assert np.allclose(beside, moved + jacobian @ step, atol=0.02)
 
 
@@ -251,21 +253,25 @@ def test_a_pinhole_in_place_of_a_fisheye_would_take_a_still_thing_for_a_moving_o
     equidistant = CameraModel(1280, 960, 400.0, 400.0, 640.0, 480.0, (0.0,) * 4, fisheye=True)
     thing = np.array([[640.0 + 400.0 * 0.5, 480.0]])
     turn = look(0.0, 0.0), look(0.002, 0.0)
-    by_lens = ego_motion.move_points(thing, ego_motion.motion_between(equidistant, turn[0], equidistant, turn[1]))[0]
-    by_pinhole = ego_motion.move_points(thing, ego_motion.homography(equidistant, turn[0], equidistant, turn[1]))[0]
+    by_lens = camera_motion.move_points(
+        thing, camera_motion.motion_between(equidistant, turn[0], equidistant, turn[1])
+    )[0]
+    by_pinhole = camera_motion.move_points(thing, camera_motion.homography(equidistant, turn[0], equidistant, turn[1]))[
+        0
+    ]
     assert by_lens[0, 0] - thing[0, 0] == pytest.approx(400.0 * 0.002, abs=1e-4)
     assert by_pinhole[0, 0] - thing[0, 0] == pytest.approx(400.0 * 0.002 * 1.25, abs=2e-3)
 
 
 def test_an_undistorted_camera_keeps_its_homography() -> None:
-    motion = ego_motion.motion_between(CAMERA, look(0.0, 0.0), CAMERA, look(0.1, 0.0))
+    motion = camera_motion.motion_between(CAMERA, look(0.0, 0.0), CAMERA, look(0.1, 0.0))
     assert isinstance(motion, np.ndarray)
-    assert np.array_equal(motion, ego_motion.homography(CAMERA, look(0.0, 0.0), CAMERA, look(0.1, 0.0)))
+    assert np.array_equal(motion, camera_motion.homography(CAMERA, look(0.0, 0.0), CAMERA, look(0.1, 0.0)))
 
 
 def test_a_box_that_leaves_what_the_lens_sees_stays_where_it_was() -> None:
-    motion = ego_motion.motion_between(FISHEYE, look(0.0, 0.0), FISHEYE, look(3.0, 0.0))
-    assert np.isnan(ego_motion.move_boxes(np.array([[600.0, 440, 680, 520]]), motion)).all()
+    motion = camera_motion.motion_between(FISHEYE, look(0.0, 0.0), FISHEYE, look(3.0, 0.0))
+    assert np.isnan(camera_motion.move_boxes(np.array([[600.0, 440, 680, 520]]), motion)).all()
     states = BoxStates.begin(np.array([[600.0, 440, 680, 520]]), np.full((1, 4), 9.0))
-    ego_motion.move_states(states, motion)
+    camera_motion.move_states(states, motion)
     assert np.allclose(states.boxes_px, [[600.0, 440, 680, 520]])

@@ -17,7 +17,7 @@ from gremsy_common.types.frame import Frame
 from gremsy_common.types.gimbal_state import GimbalAttitude, LevelHeading
 from gremsy_tracker.tracker import Tracker
 from gremsy_tracker.tracker_parameters import TrackerParameters
-from gremsy_tracker.tracking import ego_motion
+from gremsy_tracker.tracking import camera_motion
 from gremsy_tracker.tracking.heading_from_pictures import HeadingFromPictures
 
 MS = 1_000_000
@@ -62,7 +62,7 @@ class Vehicle:
             for azimuth in (0.0, self.heading(at_s) + looks_round(at_s))
         )
         half = np.array([[1.0, 0, 0.5], [0, 1, 0.5], [0, 0, 1]])
-        moved = np.linalg.inv(half) @ ego_motion.homography(CAMERA, rest, CAMERA, there) @ half
+        moved = np.linalg.inv(half) @ camera_motion.homography(CAMERA, rest, CAMERA, there) @ half
         picture = cv2.warpPerspective(self.wall, moved, (320, 240), borderMode=cv2.BORDER_REFLECT)
         if self.drives_px_s:
             picture[160:] = np.roll(self.ground, round(self.drives_px_s * at_s), axis=1)[160:]

@@ -12,7 +12,7 @@ from gremsy_common.geometry import matrix_from_quaternion, quaternion_from_beari
 from gremsy_common.types.camera_model import CameraModel
 from gremsy_common.types.detections import Detections, Tracks
 from gremsy_tracker.tracker_parameters import TrackerParameters
-from gremsy_tracker.tracking import ego_motion
+from gremsy_tracker.tracking import camera_motion
 from gremsy_tracker.tracking.multi_object_tracker import MultiObjectTracker
 
 MS = 1_000_000
@@ -197,7 +197,7 @@ def test_a_fast_pan_keeps_the_ids_with_telemetry_and_loses_them_without() -> Non
             centre = 320 + camera.focal_x_px * math.tan(azimuth), 240.0
             homography = None
             if before is not None and with_telemetry:
-                homography = ego_motion.homography(camera, before, camera, level_from_camera)
+                homography = camera_motion.homography(camera, before, camera, level_from_camera)
             tracks = target.update(seen(70 * i, centre), after_from_before=homography)
             before = level_from_camera
         assert tracks is not None

@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 
 from gremsy_common.types.camera_model import CameraModel
 from gremsy_tracker.display.overlay import draw_overlay
-from gremsy_tracker.display.overlay_pen import Pen
-from gremsy_tracker.display.overlay_tags import TagPlacer
+from gremsy_tracker.display.overlay_pen import Pen, TagPlacer
 from gremsy_tracker.display.tracker_view import TrackerView
 from gremsy_tracker.lock.target_lock import LockState, LockStatus
 from gremsy_tracker.tracker import Tracker

@@ -10,9 +10,8 @@ import pytest
 
 from gremsy_gimbal_sim.plant.plant import GREMSY, IDEAL, Plant, PlantParameters
 from gremsy_tracker.pointing.bearing_filter import BearingEstimate
-from gremsy_tracker.pointing.gimbal_predictor import GimbalPrediction, GimbalPredictor
+from gremsy_tracker.pointing.gimbal_predictor import GimbalPrediction, GimbalPredictor, Servo
 from gremsy_tracker.pointing.pointing_law import PointingLaw
-from gremsy_tracker.pointing.servo_response import Servo
 from gremsy_tracker.tracker_parameters import TrackerParameters
 
 

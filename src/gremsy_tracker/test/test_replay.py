@@ -19,7 +19,7 @@ from gremsy_common.types.detections import Detections
 from gremsy_common.types.gimbal_state import GimbalAttitude
 from gremsy_tracker.tracker import Tracker
 from gremsy_tracker.tracker_parameters import TrackerParameters
-from gremsy_tracker.tracking import ego_motion
+from gremsy_tracker.tracking import camera_motion
 from gremsy_tracker.tracking.multi_object_tracker import MultiObjectTracker
 
 CAMERA = CameraModel.from_horizontal_field(640, 480, math.radians(40.0))
@@ -52,7 +52,7 @@ def tracker_digest() -> str:
     tracker, digest, before = MultiObjectTracker(TrackerParameters()), hashlib.sha256(), None
     for number, seen in enumerate(images(1)):
         level_from_camera = matrix_from_quaternion(quaternion_from_bearing(*aim(STEP_MS * number)))
-        motion = None if before is None else ego_motion.homography(CAMERA, before, CAMERA, level_from_camera)
+        motion = None if before is None else camera_motion.homography(CAMERA, before, CAMERA, level_from_camera)
         before = level_from_camera
         tracks = tracker.update(seen, after_from_before=motion, image_size_px=(640, 480))
         assert tracks is not None

@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 
 from gremsy_gimbal_sim.plant.plant import GREMSY, IDEAL, Plant, PlantParameters
-from gremsy_tracker.pointing.gimbal_predictor import GimbalPrediction, GimbalPredictor
-from gremsy_tracker.pointing.servo_response import Servo, ServoResponse, ServoState
+from gremsy_tracker.pointing.gimbal_predictor import GimbalPrediction, GimbalPredictor, Servo, ServoResponse, ServoState
 
 
 def ns(seconds: float) -> int:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gremsy_tracker.tracking.track_evidence import UsualScores
+from gremsy_tracker.tracking.multi_object_tracker import UsualScores
 
 PERSON, DOG = 0, 1
 

@@ -11,7 +11,7 @@ import pytest
 
 from gremsy_common.geometry import matrix_from_quaternion, quaternion_from_bearing
 from gremsy_common.types.camera_model import CameraModel
-from gremsy_tracker.tracking import ego_motion
+from gremsy_tracker.tracking import camera_motion
 from gremsy_tracker.tracking.visual_ego_motion import VisualEgoMotion
 
 T0 = 10**18
@@ -41,7 +41,7 @@ def warped(picture: np.ndarray, after_from_before: np.ndarray) -> np.ndarray:
 
 def turned(azimuth: float, tilt: float, zoom: float = 1.0) -> np.ndarray:
     at_rest, after = (matrix_from_quaternion(quaternion_from_bearing(*each)) for each in ((0, 0), (azimuth, tilt)))
-    return ego_motion.homography(CAMERA, at_rest, CAMERA.zoomed(zoom), after)
+    return camera_motion.homography(CAMERA, at_rest, CAMERA.zoomed(zoom), after)
 
 
 def asked(before: np.ndarray, after: np.ndarray, boxes: np.ndarray | None = None) -> tuple[np.ndarray | None, dict]:
@@ -54,9 +54,9 @@ def asked(before: np.ndarray, after: np.ndarray, boxes: np.ndarray | None = None
 def largest_error_px(found: np.ndarray, true: np.ndarray) -> float:
     """Over a grid of what is in both pictures."""
     grid = np.stack(np.meshgrid(np.linspace(20, 620, 13), np.linspace(20, 460, 10)), axis=-1).reshape(-1, 2)
-    expected = ego_motion.move_points(grid, true)[0]
+    expected = camera_motion.move_points(grid, true)[0]
     inside = ((expected > 0) & (expected < [WIDTH, HEIGHT])).all(axis=1)
-    return float(np.linalg.norm(ego_motion.move_points(grid, found)[0] - expected, axis=1)[inside].max())
+    return float(np.linalg.norm(camera_motion.move_points(grid, found)[0] - expected, axis=1)[inside].max())
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_a_large_colour_picture_is_answered_in_its_own_pixels() -> None:
     true = np.array([[1.0, 0, 37.0], [0, 1, -12.0], [0, 0, 1]])
     found, _ = asked(*(cv2.cvtColor(each, cv2.COLOR_GRAY2BGR) for each in (before, warped(before, true))))
     assert found is not None
-    assert np.allclose(ego_motion.move_points(np.array([[960.0, 540]]), found)[0], [[997.0, 528]], atol=1.0)
+    assert np.allclose(camera_motion.move_points(np.array([[960.0, 540]]), found)[0], [[997.0, 528]], atol=1.0)
 
 
 def test_a_person_who_walks_before_a_still_camera_moves_nothing_when_masked() -> None:

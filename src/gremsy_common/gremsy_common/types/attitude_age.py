@@ -10,7 +10,7 @@ from typing import ClassVar
 from gremsy_common.parameters.parameter_fields import param
 from gremsy_common.types.json_message import JsonMessage
 
-# Nobody looks for more (`attitude_age_fit`).
+# Nobody looks for more (`attitude_age_learner`).
 _LONGEST_S = 1.0
 
 

@@ -1,15 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The tracker's view of the world as RViz markers: field of view, a ray to each track, a bold one to the target."""
+"""The tracker's view of the world as RViz markers: field of view, a ray to each track, a bold one to the target.
+
+The still frame on /tf: a child of the gimbal's level frame, from which it turns back with the vehicle's heading.
+"""
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
 from builtin_interfaces.msg import Duration
-from geometry_msgs.msg import Point
+from geometry_msgs.msg import Point, Quaternion, Transform, TransformStamped
 from numpy.typing import NDArray
 from std_msgs.msg import ColorRGBA
+from tf2_msgs.msg import TFMessage
 from visualization_msgs.msg import Marker, MarkerArray
 
 from gremsy_common.ros.messages.header_messages import header
@@ -125,3 +130,14 @@ def _marker(frame: object, name: str, number: int, kind: int, colour: ColorRGBA)
 
 def _colour(rgb: tuple[float, float, float], opacity: float) -> ColorRGBA:
     return ColorRGBA(r=rgb[0], g=rgb[1], b=rgb[2], a=opacity)
+
+
+def still_transform(stamp_ns: int, level_frame: str, still_frame: str, heading_rad: float) -> TFMessage:
+    """One transform; the two frames have one origin, and an azimuth in the still frame is larger by the heading."""
+    half = -heading_rad / 2.0
+    turned = Transform(rotation=Quaternion(w=math.cos(half), z=math.sin(half)))
+    return TFMessage(
+        transforms=[
+            TransformStamped(header=header(stamp_ns, level_frame), child_frame_id=still_frame, transform=turned)
+        ]
+    )

@@ -13,8 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from gremsy_tracker.display.overlay_pen import SHADE, Colour, Image, Pen, Place
-from gremsy_tracker.display.overlay_tags import TagPlacer
+from gremsy_tracker.display.overlay_pen import SHADE, Colour, Image, Pen, Place, TagPlacer
 from gremsy_tracker.display.tracker_view import TrackerView
 from gremsy_tracker.lock.target_lock import LockState
 

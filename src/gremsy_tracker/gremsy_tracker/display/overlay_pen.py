@@ -3,6 +3,8 @@
 
 Lengths are in units of 1/480 of the picture's height (1/640 of its width where that is less), so that 640x480, 1080p
 and 4K look alike. Places are in the suite's pixels: (0, 0) is the corner of the first pixel.
+
+Where a box's name goes: beside its box, inside the picture, on no other name and not on the state bar.
 """
 
 from __future__ import annotations
@@ -180,3 +182,48 @@ def _fixed(x: float, y: float) -> tuple[int, int]:
         round(min(max((x - 0.5) * _SUB, -limit), limit)),
         round(min(max((y - 0.5) * _SUB, -limit), limit)),
     )
+
+
+class TagPlacer:
+    """Hands out places, first come, first served: ask for the most important box first.
+
+    Args:
+        width: of the picture, px.
+        height: of the picture, px.
+        taken: (4,) x_min, y_min, x_max, y_max of what is covered already, px.
+    """
+
+    def __init__(self, width: int, height: int, taken: Array) -> None:
+        self._limits = np.array([0.0, taken[3], width, height])
+        self._taken = [taken]
+
+    def place(self, box_px: Array, size_px: tuple[float, float], *, always: bool = False) -> Array | None:
+        """(4,) of a tag of that size for a box (4,), None where every place is taken (unless `always`)."""
+        width, height = size_px
+        x0, y0, x1, y1 = box_px.tolist()
+        # Above and below, flush with either side, then within: where people look for it first.
+        corners = np.array(
+            [
+                [x0, y0 - height],
+                [x0, y1],
+                [x1 - width, y0 - height],
+                [x1 - width, y1],
+                [x0, y0],
+                [x0, y1 - height],
+            ]
+        )
+        # A box half outside keeps its tag in sight.
+        least, most = self._limits[:2], np.maximum(self._limits[:2], self._limits[2:] - np.array([width, height]))
+        inside = np.clip(corners, least, most)
+        moved = np.abs(inside - corners)
+        places = np.concatenate([inside, inside + np.array([width, height])], axis=1)
+        taken = np.array(self._taken)
+        over = (places[:, None, :2] < taken[None, :, 2:]) & (places[:, None, 2:] > taken[None, :, :2])
+        free = ~np.any(np.all(over, axis=2), axis=1) & (places[:, 3] <= self._limits[3])
+        # Above the picture's top is not above the box: pushed down, the tag would hide it. Sideways is no harm.
+        best = free & (moved[:, 1] < 0.5)
+        if not free.any() and not always:
+            return None
+        found: Array = places[int(np.argmax(best if best.any() else free))]
+        self._taken.append(found)
+        return found

@@ -28,14 +28,12 @@ from gremsy_tracker.pointing import bearings
 from gremsy_tracker.pointing.bearing_filter import BearingEstimate, BearingFilter, BearingMotion
 from gremsy_tracker.pointing.carried_share import CarriedShare
 from gremsy_tracker.pointing.divergence_guard import DivergenceGuard
-from gremsy_tracker.pointing.gimbal_predictor import GimbalPrediction, GimbalPredictor
+from gremsy_tracker.pointing.gimbal_predictor import GimbalPrediction, GimbalPredictor, Servo, ServoResponse
 from gremsy_tracker.pointing.pointing_law import PointingLaw
 from gremsy_tracker.pointing.search_pattern import SpiralSearch
-from gremsy_tracker.pointing.servo_response import Servo, ServoResponse
 from gremsy_tracker.tracker_parameters import TrackerParameters
 from gremsy_tracker.tracking.attitude_history import AttitudeAt, AttitudeHistory
-from gremsy_tracker.tracking.heading_forecast import HeadingAt
-from gremsy_tracker.tracking.heading_history import HeadingHistory
+from gremsy_tracker.tracking.heading_history import HeadingAt, HeadingHistory
 
 Array = NDArray[np.float64]
 

@@ -23,8 +23,7 @@ from numpy.typing import NDArray
 
 from gremsy_common.geometry import wrap_angle
 from gremsy_tracker.pointing.bearing_filter import BearingMotion
-from gremsy_tracker.pointing.gimbal_predictor import GimbalPrediction
-from gremsy_tracker.pointing.servo_response import Servo
+from gremsy_tracker.pointing.gimbal_predictor import GimbalPrediction, Servo
 from gremsy_tracker.tracker_parameters import TrackerParameters
 
 Array = NDArray[np.float64]

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gremsy_common.timing.timed_history import TimedHistory
-from gremsy_tracker.tracking.ego_motion import ImageMotion, move_points
+from gremsy_tracker.tracking.camera_motion import ImageMotion, move_points
 
 Array = NDArray[np.float64]
 

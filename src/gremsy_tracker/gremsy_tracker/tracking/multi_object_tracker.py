@@ -4,11 +4,18 @@
 Association in two stages by confidence (Zhang et al., "ByteTrack", ECCV 2022): confident detections are matched first,
 then the doubtful ones may keep a known track alive but never begin one. Unlike there: they also bring back a track that
 was missed, time is in seconds, classes never mix, an empty image ages the tracks, ids belong to this instance, and a
-new track is believed by evidence (`track_evidence`) instead of a number of sightings.
+new track is believed by evidence (`UsualScores`) instead of a number of sightings.
+
+What a detection is worth as evidence that something is there: its score beside those of what is known to be there.
+
+A score means something else with every network: a Faster R-CNN gives a clearly seen person 0.98 and false alarms up to
+0.9, a small YOLO gives the same person 0.75. So a score counts by how it compares with what established tracks of its
+class have had of late.
 """
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from dataclasses import replace
 
@@ -18,14 +25,68 @@ from numpy.typing import NDArray
 from gremsy_common.timing.stamp_check import StampOrder, order_of
 from gremsy_common.types.detections import Detections, Tracks
 from gremsy_tracker.tracker_parameters import TrackerParameters
-from gremsy_tracker.tracking.association import Pairs, one_to_one, overlapping
-from gremsy_tracker.tracking.box_filter import BoxStates
-from gremsy_tracker.tracking.box_noise import BoxNoise
-from gremsy_tracker.tracking.detection_screening import screen
-from gremsy_tracker.tracking.ego_motion import ImageMotion, move_states
-from gremsy_tracker.tracking.track_evidence import UsualScores
+from gremsy_tracker.tracking.association import Pairs, one_to_one, overlapping, screen
+from gremsy_tracker.tracking.box_filter import BoxNoise, BoxStates
+from gremsy_tracker.tracking.camera_motion import ImageMotion, move_states
 
 Array = NDArray[np.float64]
+
+# Detections of established tracks, summed over their time, by which the usual score follows (five tracks: in 1 s).
+_TIME_CONSTANT_S = 5.0
+# A detection of 0.9 of the usual score counts for a fifth of one that has it.
+_STEEPNESS = 16.0
+
+
+class UsualScores:
+    """The mean score of each class's established tracks, older ones fading."""
+
+    def __init__(self) -> None:
+        self._usual = np.zeros(0)  # by class number, NaN where none was seen yet
+
+    def learn(self, classes: NDArray[np.int64], scores: Array, established: NDArray[np.bool_], dt_s: float) -> None:
+        """One picture's detections of tracks.
+
+        Args:
+            classes: (N,) number of each one's class, small and from 0.
+            scores: (N,) of the detections.
+            established: (N,) which are of known tracks and clearly seen; a class that has none yet learns from all.
+            dt_s: since the picture before.
+        """
+        if not len(classes):
+            return
+        if len(self._usual) == 1 and not classes.any():
+            # One class is the usual case, and one number soon told.
+            usual = float(self._usual[0])
+            of = scores if math.isnan(usual) else scores[established]
+            self._usual[0] = _followed(usual, len(of), float(of.sum()), dt_s)
+            return
+        largest = int(classes.max())
+        if largest >= len(self._usual):
+            self._usual = np.append(self._usual, np.full(largest + 1 - len(self._usual), np.nan))
+        new = np.isnan(self._usual)
+        taken = established | new[classes]
+        if not taken.any():
+            return
+        count = np.bincount(classes[taken], minlength=len(self._usual))
+        total = np.bincount(classes[taken], weights=scores[taken], minlength=len(self._usual))
+        self._usual = np.array(
+            [_followed(*each, dt_s) for each in zip(self._usual.tolist(), count.tolist(), total.tolist(), strict=True)]
+        )
+
+    def worth(self, classes: NDArray[np.int64], scores: Array) -> Array:
+        """(N,) in 0..1: 1 for a detection as sure as usual; all of classes that `learn` was told of."""
+        return np.asarray(np.minimum(scores / self._usual[classes], 1.0) ** _STEEPNESS)
+
+
+def _followed(usual: float, count: int, total: float, dt_s: float) -> float:
+    """A class's usual score after one more picture with so many detections of that summed score."""
+    if not count:
+        return usual
+    if math.isnan(usual):
+        return total / count
+    return usual - math.expm1(-dt_s / _TIME_CONSTANT_S * count) * (total / count - usual)
+
+
 Index = NDArray[np.intp]
 
 # Least overlap of a pair, by stage (the values of ByteTrack's authors; their costs are 1 - overlap); the first is the
@@ -115,7 +176,7 @@ class MultiObjectTracker:
         Args:
             detections: of the next image; none is an image too, and ages the tracks.
             after_from_before: by which the camera's motion since the previous image moved what
-                stands still (`ego_motion`), or None for a camera that stood still or is not known.
+                stands still (`camera_motion`), or None for a camera that stood still or is not known.
             image_size_px: (width, height) where known.
 
         Returns:
