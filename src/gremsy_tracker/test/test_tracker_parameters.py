@@ -55,12 +55,12 @@ def test_the_plant_that_the_driver_tells_is_compensated_unless_it_is_not_wanted(
         ),
         (
             {'coast_s': 2.0},
-            'Parameter `coast_s` is 2 s, longer than `lost_after_s` 1.5 s: shorten it or lengthen the other.',
+            'Parameter `coast_s` is 2 s, above `lost_after_s` 1.5 s: lower it or raise the other.',
         ),
         (
             {'calm_acceleration_rad_s2': 0.5},
             'Parameter `calm_acceleration_rad_s2` is 0.5 rad/s^2, above `target_acceleration_rad_s2` 0.13 rad/s^2: '
-            'lower it or raise that.',
+            'lower it or raise the other.',
         ),
         (
             {'search_rate_rad_s': 1.5},
