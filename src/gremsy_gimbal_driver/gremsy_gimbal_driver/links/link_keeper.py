@@ -24,7 +24,6 @@ class LinkTraffic:
 
     bytes_in: int = 0
     bytes_out: int = 0
-    messages_out: int = 0
     refused_writes: int = 0
     openings: int = 0
 
@@ -87,7 +86,6 @@ class LinkKeeper:
                 whole = False
             if whole:
                 self.traffic.bytes_out += len(data)
-                self.traffic.messages_out += 1
             else:
                 self.traffic.refused_writes += 1
             return whole

@@ -21,7 +21,6 @@ class RobotService(Enum):
     ARM = 'gimbal_driver/arm'
     STOP = 'gimbal_driver/stop'
     HOME = 'gimbal_driver/home'
-    CANCEL = 'gimbal_driver/cancel'
     LOCK = 'gimbal_driver/lock'
     MOTORS = 'gimbal_driver/motors'
     AUTOFOCUS = 'gimbal_driver/autofocus'
