@@ -32,11 +32,11 @@ class DetectorParameters(NodeParameters):
     backend: str = param(
         AUTO,
         doc='What runs the model: `auto` for the first that opens, in the order of preference, or one back end by name '
-        '(`tensorrt`, `tensorrt_rtx`, `onnxruntime`), which nothing else stands in for.',
+        '(`tensorrt`, `tensorrt_rtx`, `onnxruntime`), without a fallback.',
     )
     provider: str = param(
         DEFAULT_OPTIONS.provider,
-        doc='Execution provider of ONNX Runtime; `auto` takes the fastest that is there.',
+        doc='Execution provider of ONNX Runtime; `auto` takes the fastest available.',
         choices=('auto', 'cpu', 'cuda', 'tensorrt', 'openvino'),
     )
     threads: int = param(
@@ -48,8 +48,9 @@ class DetectorParameters(NodeParameters):
     device: int = param(DEFAULT_OPTIONS.device, doc='Number of the GPU, as CUDA counts.', low=0, high=63)
     precision: str = param(
         DEFAULT_OPTIONS.precision,
-        doc="Of the engine that is built from an ONNX file, and on ONNX Runtime's CUDA (but `int8`); `model` keeps the "
-        "file's own, and there multiplies with 10 bits where that is faster, which `fp32` does not.",
+        doc='Precision of the engine that is built from an ONNX file, and of ONNX Runtime on CUDA (except `int8`); '
+        "`model` keeps the file's own, and multiplies with 10-bit mantissas where that is faster, which `fp32` does "
+        'not.',
         choices=('fp32', 'fp16', 'int8', 'model'),
     )
     engine_dir: str = param(
@@ -60,17 +61,17 @@ class DetectorParameters(NodeParameters):
     share_model: bool = param(
         True,
         doc='Detectors in one process with the same `model`, `backend`, `provider`, `threads`, `device`, '
-        '`precision` and `engine_dir` run one model, which is in memory once; thresholds, `resize` and all else stay '
-        'their own. Set it to false for a model of its own.',
+        '`precision` and `engine_dir` share one model, held in memory once; thresholds, `resize` and all else stay '
+        'separate. Set it to false for a model of its own.',
     )
     batch: str = param(
         'auto',
-        doc='Of a shared model that takes several images at a time: whether images of two cameras that are due go in '
-        'one run: `auto` where that was measured to save time (tried when the second detector opens), `always` (an '
+        doc='Whether images of two cameras that are due together go in one run of a shared model that takes several: '
+        '`auto` where that was measured to save time (tried when the second detector opens), `always` (an '
         'engine that is built here is then one for up to four images), `never`.',
         choices=BATCH_CHOICES,
     )
-    build_only: bool = param(False, doc='Build the engine, say so, and end with status 0.')
+    build_only: bool = param(False, doc='Build the engine, report it, and exit with status 0.')
     resize: str = param(
         'auto',
         doc='How an image is brought to the size of the network: as the model file says (`auto`), `letterbox`, '
@@ -124,7 +125,7 @@ class DetectorParameters(NodeParameters):
     )
     class_confidence: tuple[str, ...] = param(
         (),
-        doc='Classes with a threshold of their own in place of `confidence`: `person:0.4`, one text each. One above '
+        doc='Classes with a threshold of their own in place of `confidence`: `person:0.4`, one entry each. One above '
         '`confidence` holds for `detections/candidates` too, so that the tracker does not follow what is doubted here.',
         live=True,
     )
@@ -173,8 +174,8 @@ class DetectorParameters(NodeParameters):
     )
     take: str = param(
         'newest',
-        doc='Which image a free detector takes: `newest`, the one that waits (more results), or `next`, the next to '
-        'arrive (fresher ones).',
+        doc='Which image an idle detector takes: `newest`, the one that waits (more results), or `next`, the next to '
+        'arrive (fresher results).',
         choices=('newest', 'next'),
         live=True,
     )

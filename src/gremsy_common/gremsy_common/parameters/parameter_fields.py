@@ -89,11 +89,12 @@ class NodeParameters:
         'default',
         choices=('default', 'debug', 'info', 'warn', 'error', 'fatal'),
         live=True,
-        doc="What this node logs, at least; `default` is its process's. At debug it says what it does with each image.",
+        doc='Lowest level that this node logs; `default` is that of its process. At debug it logs what it does with '
+        'each image.',
     )
     trace_dir: str = param(
         '',
-        doc="Folder for a trace of every frame's way through this node (one JSON object a line); empty for none.",
+        doc="Folder for a trace of every frame's way through this node (one JSON object per line); empty for none.",
         form=TextForm.PATH,
     )
 
