@@ -1,8 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a doctor says: one row for each question, and all of them as a table; the standard library alone."""
+"""What a doctor reports: one row for each question, and all of them as a table; the standard library alone."""
 
 from __future__ import annotations
 
+import dataclasses
+import os
+import platform
+import shutil
 import textwrap
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -29,7 +33,7 @@ class Check:
 
 
 def ask_all(examined: Examined, questions: Sequence[Callable[[Examined], Check | None]]) -> list[Check]:
-    """Ask every question; one that fails becomes a row that says so, None is for one that has no place here."""
+    """Ask every question; one that fails becomes a row that says so, None means that it does not apply here."""
 
     def ask(question: Callable[[Examined], Check | None]) -> Check | None:
         try:
@@ -41,6 +45,23 @@ def ask_all(examined: Examined, questions: Sequence[Callable[[Examined], Check |
     # Most of the time goes into waiting for child processes.
     with ThreadPoolExecutor(max_workers=4) as pool:
         return [check for check in pool.map(ask, questions) if check is not None]
+
+
+def missing(checks: Sequence[Check]) -> list[str]:
+    """The names of what is needed and not ok."""
+    return [check.name for check in checks if check.needed and not check.ok]
+
+
+def as_object(checks: Sequence[Check], **more: object) -> dict[str, object]:
+    """For JSON: this machine, what more there is to report, and the rows."""
+    machine = {'machine': platform.machine(), 'system': platform.platform(), 'cpus': os.cpu_count()}
+    return {**machine, **more, 'checks': [dataclasses.asdict(check) for check in checks]}
+
+
+def report(checks: Sequence[Check], verdict: str) -> str:
+    """For people: this machine, the table, and the verdict."""
+    width = shutil.get_terminal_size((100, 24)).columns
+    return f'{platform.platform()}, {os.cpu_count()} CPUs\n{table(checks, width)}\n{verdict}'
 
 
 def table(checks: Sequence[Check], width: int) -> str:

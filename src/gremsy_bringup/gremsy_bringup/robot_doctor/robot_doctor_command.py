@@ -1,24 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`doctor --robot`: the first-boot check of a robot, and the archive for whoever is to help (`--bundle`).
+"""`doctor --robot`: the first-boot check of a robot, and the archive for those who help (`--bundle`).
 
 The standard library alone; what needs the suite's environment is asked in a child of it, here or in a container.
-Exit status 0: nothing that is needed is missing. 1: something is. 2: it cannot be asked so.
+Exit status 0: nothing that is needed is missing. 1: something is. 2: wrong arguments.
 """
 
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import json
 import os
-import platform
-import shutil
 import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from gremsy_bringup.doctor.doctor_table import Check, ask_all, table
+from gremsy_bringup.doctor.doctor_table import Check, as_object, ask_all, missing, report
 from gremsy_bringup.robot_doctor.bundle import TELEMETRY_S, Entry, collect, known_names, known_secrets, packed
 from gremsy_bringup.robot_doctor.container_checks import CONTAINER_QUESTIONS
 from gremsy_bringup.robot_doctor.device_checks import DEVICE_QUESTIONS
@@ -45,7 +42,7 @@ def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(
         prog='doctor --robot',
         description='Says whether this machine can be a robot: system, GPU, clock, disk, gimbal, cameras, DDS, ports, '
-        'secrets, containers; each lack with the command that mends it. Nothing moves and nothing is changed.',
+        'secrets, containers; each with the command that fixes what it lacks. Nothing moves and nothing is changed.',
     )
     made.add_argument('--robot', action='store_true', required=True, help=argparse.SUPPRESS)
     made.add_argument('--json', action='store_true', help='print one JSON object instead of the table')
@@ -92,7 +89,7 @@ def look_at(options: argparse.Namespace, host: Host, folder: Path, home: Path, d
 
 
 def configuration(robot: Robot) -> Check:
-    """That somebody said what this robot has."""
+    """Whether a file names what this robot has."""
     installation = robot.installation
     said = [str(path) for path in (installation.settings_file, installation.parameters) if path is not None]
     if not said:
@@ -109,7 +106,7 @@ def configuration(robot: Robot) -> Check:
 
 
 def running(robot: Robot) -> Check:
-    """What the suite says of itself."""
+    """What the suite reports about itself."""
     if not robot.runs:
         return Check('Suite', True, f'does not run (nothing answers at {robot.page})')
     if robot.parts is None:
@@ -197,23 +194,11 @@ def ask_suite(robot: Robot, command: Sequence[str] | None) -> list[Check]:
 
 def verdict(checks: Sequence[Check]) -> str:
     """One line."""
-    missing = [check.name for check in checks if check.needed and not check.ok]
-    if missing:
-        return f'This robot is not ready: see {", ".join(missing)}.'
-    worse = [check.name for check in checks if not check.ok]
-    return f'This robot is ready{f"; worth a look: {chr(44).join(worse)}" if worse else ""}.'.replace(',', ', ')
-
-
-def as_object(checks: Sequence[Check], command: Sequence[str] | None) -> dict[str, object]:
-    """For --json and for the archive."""
-    return {
-        'machine': platform.machine(),
-        'system': platform.platform(),
-        'cpus': os.cpu_count(),
-        'robot_is_ready': all(check.ok for check in checks if check.needed),
-        'asked': list(command or []),
-        'checks': [dataclasses.asdict(check) for check in checks],
-    }
+    lacks = missing(checks)
+    if lacks:
+        return f'This robot is not ready: see {", ".join(lacks)}.'
+    worse = ', '.join(check.name for check in checks if not check.ok)
+    return f'This robot is ready{f"; worth a look: {worse}" if worse else ""}.'
 
 
 def main(
@@ -224,7 +209,7 @@ def main(
     logs: Sequence[Path] = (),
     host: Host | None = None,
 ) -> int:
-    """Look, say, and write the archive; the exit status.
+    """Look, report, and write the archive; the exit status.
 
     Args:
         arguments: of the command line.
@@ -249,8 +234,8 @@ def main(
         inside = way_inside(robot, here)
         command = inside(suite_words(robot))
         checks += ask_suite(robot, command)
-        said = as_object(checks, command)
-        words = f'{platform.platform()}, {os.cpu_count()} CPUs\n{table(checks, _width())}\n{verdict(checks)}'
+        said = as_object(checks, robot_is_ready=not missing(checks), asked=list(command or []))
+        words = report(checks, verdict(checks))
         print(json.dumps(said) if options.json else words)
         if target is not None:
             print(f'Collecting, {TELEMETRY_S} s of telemetry among it ...', file=sys.stderr)
@@ -267,7 +252,7 @@ def main(
     except SuiteError as error:
         print(f'doctor: {error}', file=sys.stderr)
         return 2
-    return 0 if all(check.ok for check in checks if check.needed) else 1
+    return 1 if missing(checks) else 0
 
 
 def bundle_path(said: str, now_s: float) -> Path:
@@ -308,7 +293,3 @@ def write_bundle(robot: Robot, entries: Sequence[Entry], path: Path) -> None:
         f'Written: {path} ({len(data) / 1e3:.0f} kB). Look through it, then send it with your question.',
         file=sys.stderr,
     )
-
-
-def _width() -> int:
-    return shutil.get_terminal_size((100, 24)).columns
