@@ -40,7 +40,7 @@ class GimbalView:
 
 @dataclass(frozen=True, slots=True)
 class DriverListener:
-    """Whom the driver tells; the functions are called on its threads and must return at once.
+    """What the driver calls; the functions run on its threads and must return at once.
 
     Attributes:
         view: an attitude came.
@@ -49,9 +49,9 @@ class DriverListener:
         zoom, imu, range_finder: other telemetry.
         control: the arm, the holder, the mode or the goal's state changed.
         goal: the newest goal's progress changed.
-        calibrated: a calibration ended well.
-        say: a sentence about what is wrong.
-        inform: a sentence about what is well.
+        calibrated: a calibration succeeded.
+        say: a fault, in a sentence.
+        inform: anything else worth logging, in a sentence.
         command_written: a rate command's bytes were handed to the link: the stamp of the image that it rests on, which
             repeats share, azimuth and tilt rate after the plant's inverse, and the ROS time right after.
     """

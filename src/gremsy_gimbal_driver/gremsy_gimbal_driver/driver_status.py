@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How the driver and its device stand: snapshots for diagnostics and for the command line."""
+"""The state of the driver and its device: snapshots for diagnostics and for the command line."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ class DeviceSnapshot:
 
     Attributes:
         gimbal, camera, payload: who was found.
-        information: what the gimbal said of itself.
+        information: what the gimbal reported of itself.
         system_status: its newest; None before the first.
         protocol: how it is commanded.
         attitude_source: the message that attitudes are taken from; empty before the first.
         attitude_age_s: since the last one; None before the first.
         streams: rates by message id.
-        health: whether the gimbal is well.
+        health: the faults that the gimbal reports.
         vehicle: why there is no attitude of the vehicle; empty where there is one.
-        heading_source: what tells how the level frame turns with the vehicle; empty where nothing does.
+        heading_source: what reports how the level frame turns with the vehicle; empty where nothing does.
         zoom_factor: as reported; None where it is not.
         cameras_gone: those whose heartbeats have ended.
-        payload_tracking: what the payload says of its own tracking; empty where it says nothing.
+        payload_tracking: what the payload reports of its own tracking; empty where it reports nothing.
     """
 
     gimbal: Sender | None
@@ -60,7 +60,7 @@ class DriverStatus:
         links: of each link; `fault` with what its facts add up to.
         device: at their other end.
         mode, control, goal: of motion control; the goal is None before the first.
-        calibration: how a calibration stands, as a sentence; empty where none runs.
+        calibration: the progress of a calibration, as a sentence; empty where none runs.
         failure: why a thread ended.
         counts: running totals by name.
     """

@@ -429,11 +429,11 @@ def _of_source(source: str, topic: Topic[Any]) -> Topic[Any]:
 def _attitude_age_words(result: CalibrationResult) -> str:
     if result.attitude_delay_s is None:
         return (
-            'No pictures told how old the telemetry is, so what `least_attitude_delay_s` does not name of it counts '
-            'as delay: calibrate while camera, detector and tracker run, before a scene with texture.'
+            'No pictures showed how old the telemetry is, so what `least_attitude_delay_s` does not cover of its age '
+            'counts as delay: calibrate while camera, detector and tracker run, in front of a scene with texture.'
         )
     return (
-        f'By the pictures telemetry is {result.attitude_delay_s * 1e3:.0f} ms old on arrival '
+        f'According to the pictures, telemetry is {result.attitude_delay_s * 1e3:.0f} ms old on arrival '
         f'(`least_attitude_delay_s`), and the delay of the gimbal itself {result.delay_s:.3f} s.'
     )
 
