@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """How many modules an attitude passes from the wire to the pointing core, and that the READMEs name every one.
 
+And how many of the tracker one image's detections pass before their setpoint leaves: every one that is at work by then.
+
 One seeded attitude is followed through the real decoder, device, telemetry and tracker. A module is on its way where
 one of its functions was at work when the attitude reached the history of the pointing core, or was given the attitude
 before, in one of its forms (bytes, a frame, an event, a quaternion, ...), and gave back the next form or a verdict on
@@ -22,7 +24,10 @@ from typing import Any
 import numpy as np
 
 from benchmarks.gimbal.damaged_streams import CameraStream
-from gremsy_common.types.gimbal_state import GimbalAttitude
+from gremsy_common.geometry import quaternion_from_bearing
+from gremsy_common.types.camera_model import CameraModel
+from gremsy_common.types.detections import Detections
+from gremsy_common.types.gimbal_state import GimbalAttitude, RateSetpoint
 from gremsy_gimbal_driver.attitude.attitude_reading import AttitudeReading
 from gremsy_gimbal_driver.attitude.attitude_telemetry import MeasuredAttitude
 from gremsy_gimbal_driver.driver import GimbalDriver
@@ -37,6 +42,7 @@ from gremsy_tracker.tracking.attitude_history import AttitudeHistory
 
 REPOSITORY = Path(__file__).parents[2]
 MOST_OF_AN_ATTITUDE = 20
+MOST_OF_THE_TRACKER = 20
 FORMS = (
     bytes,
     MavlinkFrame,
@@ -164,7 +170,7 @@ def attitude_way() -> set[str]:
 
 def named_in(package: str, section: str) -> set[str]:
     text = (REPOSITORY / 'src' / package / 'README.md').read_text(encoding='utf-8')
-    found = re.search(rf'{re.escape(section)}.*?(?=\n## |\n\n\S|\n\* )', text, re.DOTALL)
+    found = re.search(rf'{re.escape(section)}.*?(?=\n## |\n\n|\n\* )', text, re.DOTALL)
     assert found is not None, f'{package}/README.md does not have {section}'
     return set(re.findall(r'`(\w+)`', found[0]))
 
@@ -178,3 +184,42 @@ def test_an_attitude_passes_twenty_modules_at_most_and_the_readmes_name_them():
     )
     assert passed - named == set(), sorted(passed)
     assert len(passed) <= MOST_OF_AN_ATTITUDE, sorted(passed)
+
+
+def tracker_way() -> set[str]:
+    """Of the fortieth image of two people, while one of them is followed."""
+    camera, start_ns, step_ns = CameraModel.from_horizontal_field(640, 480, 0.7), 10**18, 33_000_000
+    tracker = Tracker(TrackerParameters(auto_lock='nearest').in_namespace('/robot/eo'))
+    tracker.offer_camera_model(start_ns, camera)
+    passed: set[str] = set()
+    setpoints: list[RateSetpoint | None] = []
+
+    def note(frame: FrameType, event: str, value: object) -> None:
+        del value
+        module = frame.f_globals.get('__name__', '')
+        if event == 'call' and module.startswith('gremsy_tracker.') and not frame.f_code.co_filename.startswith('<'):
+            passed.add(module.rpartition('.')[2])
+
+    def send(setpoint: RateSetpoint | None) -> None:
+        sys.setprofile(None)
+        setpoints.append(setpoint)
+
+    for number in range(40):
+        stamp_ns = start_ns + number * step_ns
+        for age_ns in (5_000_000, -15_000_000):
+            look = quaternion_from_bearing(0.001 * number, 0.0)
+            tracker.offer_attitude(GimbalAttitude(stamp_ns - age_ns, 'camera', look, np.zeros(3)))
+        boxes = np.array([[330.0 + number, 200.0, 370.0 + number, 300.0], [100.0, 200.0, 140.0, 300.0]])
+        seen = Detections(stamp_ns, 'optical', boxes, np.array([0.8, 0.7]), np.array(['person', 'person']))
+        if number == 39:
+            sys.setprofile(note)
+        tracker.offer_detections(seen, stamp_ns + 40_000_000, send)
+    assert setpoints[-1] is not None
+    assert setpoints[-1].azimuth_rate_rad_s != 0.0
+    return passed | {'tracker_node'}
+
+
+def test_an_image_passes_twenty_modules_of_the_tracker_at_most_and_its_readme_names_them():
+    passed = tracker_way()
+    assert passed - named_in('gremsy_tracker', "## One frame's way") == set(), sorted(passed)
+    assert len(passed) <= MOST_OF_THE_TRACKER, sorted(passed)
