@@ -3,10 +3,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+Outputs = Sequence[NDArray[np.floating]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -29,8 +32,8 @@ class DecodeSettings:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Candidates:
-    """Boxes in network-input pixels: (K, 4) corners, (K,) scores and class indices, in the output's order."""
+class DecodedBoxes:
+    """Boxes in network-input pixels: (K, 4) corners, (K,) scores and (K,) class indices."""
 
     boxes_network_px: NDArray[np.float32]
     scores: NDArray[np.float32]
@@ -58,7 +61,7 @@ def passing(scores: NDArray[np.floating], settings: DecodeSettings) -> NDArray[n
     return np.unique(np.flatnonzero(above) // len(scores))
 
 
-def best_class(columns: NDArray[np.floating]) -> Candidates:
+def best_class(columns: NDArray[np.floating]) -> DecodedBoxes:
     """(4+nc, K) columns of cx, cy, w, h and class scores to corners, the best score and its class.
 
     A network gone wrong answers NaN or infinity: a box with such a number is no box.
@@ -69,15 +72,15 @@ def best_class(columns: NDArray[np.floating]) -> Candidates:
         columns = columns[:, sound]
     classes = columns[4:].argmax(axis=0)
     scores = columns[4:].max(axis=0, initial=-np.inf)
-    return Candidates(corners(columns[:4]), scores, classes)
+    return DecodedBoxes(corners(columns[:4]), scores, classes)
 
 
-def best_class_of(boxes: NDArray[np.float32], scores: NDArray[np.float32]) -> Candidates:
+def best_class_of(boxes: NDArray[np.float32], scores: NDArray[np.float32]) -> DecodedBoxes:
     """The same from (K, 4) corners and (K, nc) scores."""
     sound = np.isfinite(boxes).all(axis=1) & np.isfinite(scores).all(axis=1)
     if not sound.all():
         boxes, scores = boxes[sound], scores[sound]
-    return Candidates(boxes, scores.max(axis=1, initial=-np.inf), scores.argmax(axis=1))
+    return DecodedBoxes(boxes, scores.max(axis=1, initial=-np.inf), scores.argmax(axis=1))
 
 
 def corners(centred: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -7,13 +7,12 @@ everything after it (best class, corners, suppression) works on the few dozen th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gremsy_detector.decode.candidates import Candidates, DecodeSettings, best_class, passing
+from gremsy_detector.decode.candidates import DecodedBoxes, DecodeSettings, Outputs, best_class, passing
 from gremsy_detector.decode.detr_decoder import known_rows, queries, top_queries, two_outputs
 from gremsy_detector.decode.grid_decoder import nanodet_plus, yolox, yolox_decoded
 from gremsy_detector.decode.non_maximum_suppression import suppress
@@ -22,19 +21,8 @@ from gremsy_detector.model.known_layouts import Layout, OutputDescription
 __all__ = ['DecodeSettings', 'DecodedBoxes', 'decode']
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class DecodedBoxes:
-    """Boxes in network-input pixels, best score first: (N, 4) corners, (N,) scores in [0, 1], (N,) class indices."""
-
-    boxes_network_px: NDArray[np.float32]
-    scores: NDArray[np.float32]
-    classes: NDArray[np.intp]
-
-
-def decode(
-    outputs: Sequence[NDArray[np.floating]], output: OutputDescription, settings: DecodeSettings
-) -> DecodedBoxes:
-    """Read one image's answer.
+def decode(outputs: Outputs, output: OutputDescription, settings: DecodeSettings) -> DecodedBoxes:
+    """Read one image's answer: its boxes without duplicates, best score first, scores in [0, 1].
 
     A network gone wrong answers NaN or infinity: a box with such a number is no box, nor is one of an unknown class.
 
@@ -61,38 +49,30 @@ def decode(
     return DecodedBoxes(boxes[best], scores[best], classes[best])
 
 
-def _dense(outputs: Sequence[NDArray[np.floating]], output: OutputDescription, settings: DecodeSettings) -> Candidates:
+def _dense(outputs: Outputs, output: OutputDescription, settings: DecodeSettings) -> DecodedBoxes:
     """(4+nc, N): a column per anchor."""
     columns = outputs[0][0]
     return best_class(columns[:, passing(columns[4 : 4 + output.class_count], settings)])
 
 
-def _transposed(
-    outputs: Sequence[NDArray[np.floating]], output: OutputDescription, settings: DecodeSettings
-) -> Candidates:
+def _transposed(outputs: Outputs, output: OutputDescription, settings: DecodeSettings) -> DecodedBoxes:
     """(N, 4+nc): a row per anchor."""
     rows = outputs[0][0]
     return best_class(rows[passing(rows[:, 4 : 4 + output.class_count].T, settings)].T)
 
 
-def _end_to_end(
-    outputs: Sequence[NDArray[np.floating]], output: OutputDescription, settings: DecodeSettings
-) -> Candidates:
+def _end_to_end(outputs: Outputs, output: OutputDescription, settings: DecodeSettings) -> DecodedBoxes:
     """(N, 6): x_min, y_min, x_max, y_max, score, class index; rows without a box have score 0."""
     return _ended(outputs[0][0], output, settings)
 
 
-def _dets_labels(
-    outputs: Sequence[NDArray[np.floating]], output: OutputDescription, settings: DecodeSettings
-) -> Candidates:
+def _dets_labels(outputs: Outputs, output: OutputDescription, settings: DecodeSettings) -> DecodedBoxes:
     """(N, 5) x_min, y_min, x_max, y_max, score, and (N,) class indices."""
     boxes, labels = outputs[output.boxes_index][0], outputs[output.labels_index][0]
     return _ended(np.concatenate([boxes, labels[:, None]], axis=1), output, settings)
 
 
-def _boxes_scores_labels(
-    outputs: Sequence[NDArray[np.floating]], output: OutputDescription, settings: DecodeSettings
-) -> Candidates:
+def _boxes_scores_labels(outputs: Outputs, output: OutputDescription, settings: DecodeSettings) -> DecodedBoxes:
     """(N, 4) x_min, y_min, x_max, y_max, (N,) scores and (N,) class indices."""
     boxes, scores, labels = (
         outputs[index][0] for index in (output.boxes_index, output.scores_index, output.labels_index)
@@ -100,12 +80,12 @@ def _boxes_scores_labels(
     return _ended(np.concatenate([boxes, scores[:, None], labels[:, None]], axis=1), output, settings)
 
 
-def _ended(rows: NDArray[np.floating], output: OutputDescription, settings: DecodeSettings) -> Candidates:
+def _ended(rows: NDArray[np.floating], output: OutputDescription, settings: DecodeSettings) -> DecodedBoxes:
     rows = known_rows(rows, output.class_count, settings)
-    return Candidates(rows[:, :4], rows[:, 4], rows[:, 5].astype(np.intp))
+    return DecodedBoxes(rows[:, :4], rows[:, 4], rows[:, 5].astype(np.intp))
 
 
-_CANDIDATES: dict[Layout, Callable[[Sequence[NDArray[np.floating]], OutputDescription, DecodeSettings], Candidates]] = {
+_CANDIDATES: dict[Layout, Callable[[Outputs, OutputDescription, DecodeSettings], DecodedBoxes]] = {
     Layout.DENSE: _dense,
     Layout.TRANSPOSED: _transposed,
     Layout.END_TO_END: _end_to_end,

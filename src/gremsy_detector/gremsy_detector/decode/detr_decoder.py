@@ -6,33 +6,28 @@ A query has the one class that scores best, as in Ultralytics.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gremsy_detector.decode.candidates import Candidates, DecodeSettings, best_class, corners, passing
+from gremsy_detector.decode.candidates import DecodedBoxes, DecodeSettings, Outputs, best_class, corners, passing
 from gremsy_detector.model.known_layouts import OutputDescription
 
 
-def queries(outputs: Sequence[NDArray[np.floating]], output: OutputDescription, settings: DecodeSettings) -> Candidates:
+def queries(outputs: Outputs, output: OutputDescription, settings: DecodeSettings) -> DecodedBoxes:
     """(N, 4+nc): a row per query."""
     rows = outputs[0][0]
     return _scaled(best_class(rows[passing(rows[:, 4 : 4 + output.class_count].T, settings)].T), output)
 
 
-def top_queries(
-    outputs: Sequence[NDArray[np.floating]], output: OutputDescription, settings: DecodeSettings
-) -> Candidates:
+def top_queries(outputs: Outputs, output: OutputDescription, settings: DecodeSettings) -> DecodedBoxes:
     """(N, 6): cx, cy, w, h, score, class index."""
     rows = known_rows(outputs[0][0], output.class_count, settings)
-    return _scaled(Candidates(corners(rows[:, :4].T), rows[:, 4], rows[:, 5].astype(np.intp)), output)
+    return _scaled(DecodedBoxes(corners(rows[:, :4].T), rows[:, 4], rows[:, 5].astype(np.intp)), output)
 
 
-def two_outputs(
-    outputs: Sequence[NDArray[np.floating]], output: OutputDescription, settings: DecodeSettings
-) -> Candidates:
+def two_outputs(outputs: Outputs, output: OutputDescription, settings: DecodeSettings) -> DecodedBoxes:
     """(N, 4) boxes and (N, nc) logits or scores: the thresholds become logits, so that few scores want a sigmoid."""
     boxes, scores = outputs[output.boxes_index][0], outputs[output.scores_index][0]
     asked = _as_logits(settings) if output.logits else settings
@@ -50,7 +45,7 @@ def known_rows(rows: NDArray[np.floating], class_count: int, settings: DecodeSet
     return np.asarray(rows[known], dtype=np.float32)
 
 
-def _scaled(found: Candidates, output: OutputDescription) -> Candidates:
+def _scaled(found: DecodedBoxes, output: OutputDescription) -> DecodedBoxes:
     width, height = output.input_width_px, output.input_height_px
     return replace(
         found, boxes_network_px=found.boxes_network_px * np.array([width, height, width, height], np.float32)

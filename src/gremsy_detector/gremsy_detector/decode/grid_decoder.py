@@ -6,17 +6,15 @@ Only what passes the threshold is brought to pixels.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import NDArray
 
-from gremsy_detector.decode.candidates import Candidates, DecodeSettings, best_class, best_class_of, passing
+from gremsy_detector.decode.candidates import DecodedBoxes, DecodeSettings, Outputs, best_class, best_class_of, passing
 from gremsy_detector.model.anchor_grid import cells
 from gremsy_detector.model.known_layouts import OutputDescription
 
 
-def yolox(outputs: Sequence[NDArray[np.floating]], output: OutputDescription, settings: DecodeSettings) -> Candidates:
+def yolox(outputs: Outputs, output: OutputDescription, settings: DecodeSettings) -> DecodedBoxes:
     """(N, 5+nc): offset of the centre in cells, logarithm of the size in cells, objectness, class scores.
 
     As `demo_postprocess` of yolox/utils/demo_utils.py: centre (cell + offset) * stride, size exp(size) * stride.
@@ -33,16 +31,12 @@ def yolox(outputs: Sequence[NDArray[np.floating]], output: OutputDescription, se
     return best_class(columns)
 
 
-def yolox_decoded(
-    outputs: Sequence[NDArray[np.floating]], output: OutputDescription, settings: DecodeSettings
-) -> Candidates:
+def yolox_decoded(outputs: Outputs, output: OutputDescription, settings: DecodeSettings) -> DecodedBoxes:
     """(N, 5+nc): cx, cy, w, h in input pixels, objectness, class scores (YOLOX exported with decode_in_inference)."""
     return best_class(_with_objectness(outputs[0][0], output, settings)[1])
 
 
-def nanodet_plus(
-    outputs: Sequence[NDArray[np.floating]], output: OutputDescription, settings: DecodeSettings
-) -> Candidates:
+def nanodet_plus(outputs: Outputs, output: OutputDescription, settings: DecodeSettings) -> DecodedBoxes:
     """(N, nc + 4*bins): class scores, then for each side of the box a distribution of its distance from the cell.
 
     As `get_bboxes` of nanodet/model/head/nanodet_plus_head.py: the mean of softmax(bins), in strides, left, top, right
