@@ -83,7 +83,7 @@ class CopyEngine:
         self._address: dict[str, int] = {}
         self.enqueued = 0
 
-    def beside(self) -> CopyEngine:
+    def another_context(self) -> CopyEngine:
         return CopyEngine(self._cuda, self._most_images)
 
     def kernels(self) -> bytes:
@@ -121,7 +121,7 @@ class CopyEngine:
                 return False
         return True
 
-    def said(self) -> str:
+    def last_error(self) -> str:
         return 'a copy failed'
 
     def close(self) -> None:

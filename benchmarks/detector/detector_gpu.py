@@ -8,7 +8,7 @@ Ultralytics and onnxruntime-gpu:
         python3 -m benchmarks.detector.detector_gpu VIDEO [--json FILE]
 
 Bare and node are in the same precision, on the same provider, both by replay of a CUDA graph; everything in turns,
-picture by picture. The pictures lie in memory that comes again, as a camera's buffers do, and the GPU reads them there;
+picture by picture. The pictures lie in memory that is reused, as a camera's buffers do, and the GPU reads them there;
 `copied` has them in memory that does not.
 """
 

@@ -77,7 +77,7 @@ def test_an_engine_of_ours_runs_and_says_what_it_is(cuda, library, tmp_path):
     assert [str(each) for each in facts.outputs] == ['output0 float32 [1, 7, 20]']
     assert facts.metadata == {'names': "{0: 'person'}"}
     assert facts.path == tmp_path / 'm.engine'
-    assert backend.description == f'TensorRT 10.3.0 lean, Orin, fp16, {ON_CPU} and all boxes down'
+    assert backend.description == f'TensorRT 10.3.0 lean, Orin, fp16, {ON_CPU} and all boxes copied back'
 
 
 def test_an_engine_of_ultralytics_gives_its_metadata_as_the_onnx_file_would(cuda, library, tmp_path):
@@ -90,7 +90,7 @@ def test_an_engine_of_ultralytics_gives_its_metadata_as_the_onnx_file_would(cuda
         'args': "{'nms': True}",
         'stride': '32',
     }
-    assert backend.description == f'TensorRT 10.3.0 lean, Orin, {ON_CPU} and all boxes down'
+    assert backend.description == f'TensorRT 10.3.0 lean, Orin, {ON_CPU} and all boxes copied back'
 
 
 def test_a_detector_runs_on_it(cuda, library, tmp_path, make_frame):
@@ -110,7 +110,7 @@ def test_every_run_sees_the_present_content_and_all_but_the_first_are_replays(cu
         tensor[...] = value
         np.testing.assert_array_equal(backend.infer(tensor)[0], ANSWER + np.float32(value))
     assert cuda.calls.count('cudaGraphLaunch') == 3
-    assert backend.description == f'TensorRT 10.3.0 lean, Orin, fp16, {ON_CPU} and all boxes down, CUDA graph'
+    assert backend.description == f'TensorRT 10.3.0 lean, Orin, fp16, {ON_CPU} and all boxes copied back, CUDA graph'
 
 
 def test_a_run_allocates_nothing(cuda, library, tmp_path):
@@ -288,7 +288,7 @@ def test_a_machine_that_is_out_of_memory_says_which_memory(cuda, library, tmp_pa
     with pytest.raises(InferenceError) as refused:
         backend.new_input((1, 3, 2048, 2048), 'float32')
     assert str(refused.value) == (
-        'GPU 0 gets no page-locked memory of 48 MiB: this machine is out of memory, so close other programs, or take '
+        'GPU 0 cannot page-lock 48 MiB: this machine is out of memory, so close other programs, or take '
         'a smaller model or input.'
     )
 

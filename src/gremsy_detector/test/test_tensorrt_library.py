@@ -143,7 +143,7 @@ def test_an_error_is_the_reason_of_one_refusal_only():
     loaded = TensorRt(module)
     with pytest.raises(EngineRefused, match='Magic tag'):
         loaded.open_engine(b'garbage')
-    assert loaded.said('nothing') == 'nothing'
+    assert loaded.last_error('nothing') == 'nothing'
 
 
 def test_a_type_that_numpy_lacks_keeps_its_own_name():

@@ -296,7 +296,7 @@ def test_two_detectors_share_the_model_and_have_pictures_of_their_own(runtime, w
 
 
 def ring(count, width, height):
-    """Frames in memory that comes again, as of a camera."""
+    """Frames in memory that is reused, as of a camera."""
     return [frame_of('bgr8', width, height, seed) for seed in range(count)]
 
 
@@ -314,7 +314,7 @@ def test_pictures_whose_memory_comes_again_are_read_where_they_lie(runtime, writ
         # The first time they are copied, the second time registered as well, and then only read.
         assert runtime.cuda.calls.count('cudaHostRegister') == (3 if seen == 1 else 0)
         assert runtime.cuda.calls.count('cudaMemcpy2DAsync') == (3 if seen else 0)
-    assert 'pictures resized (read where they lie)' in gpu.description
+    assert 'pictures resized (read in place)' in gpu.description
     # Each goes when its owner does.
     del frame, frames[1]
     assert runtime.cuda.calls.count('cudaHostUnregister') == 1
@@ -324,7 +324,7 @@ def test_pictures_whose_memory_comes_again_are_read_where_they_lie(runtime, writ
     again.open()
     alike(again.detect(frames[0]).detections, cpu.detect(frames[0]).detections)
     assert runtime.cuda.calls.count('cudaHostRegister') == 0
-    assert 'pictures resized (read where they lie)' in again.description
+    assert 'pictures resized (read in place)' in again.description
     again.close()
     cpu.close()
     del gpu, again, frames
@@ -363,7 +363,7 @@ def test_of_a_size_whose_rows_are_not_evenly_apart_all_are_read_where_they_lie(r
         runtime.cuda.calls.clear()
         alike(gpu.detect(frame).detections, cpu.detect(frame).detections)
     assert runtime.cuda.calls.count('cudaMemcpy2DAsync') == 1
-    assert 'pictures resized (read where they lie)' in gpu.description
+    assert 'pictures resized (read in place)' in gpu.description
     gpu.close()
     cpu.close()
 
@@ -371,8 +371,8 @@ def test_of_a_size_whose_rows_are_not_evenly_apart_all_are_read_where_they_lie(r
 @pytest.mark.parametrize(
     ('refusal', 'why'),
     [
-        ({'cudaHostRegister': 700}, 'copied, CUDA does not take their memory: cudaErrorIllegalAddress'),
-        ({}, 'copied, 0 MiB of pictures are locked already'),
+        ({'cudaHostRegister': 700}, 'copied, CUDA refuses to register their memory: cudaErrorIllegalAddress'),
+        ({}, 'copied, 0 MiB of pictures are already locked'),
     ],
     ids=['refused', 'too much'],
 )
@@ -401,7 +401,7 @@ def test_pictures_in_memory_of_their_own_each_are_copied(runtime, write_model, t
     gpu.open()
     for seed in range(3):
         gpu.detect(frame_of('bgr8', 192, 192, seed))
-    assert 'pictures resized (copied, their memory does not come again)' in gpu.description
+    assert 'pictures resized (copied, their memory is not reused)' in gpu.description
     assert 'cudaHostRegister' not in runtime.cuda.calls
     gpu.close()
 

@@ -144,7 +144,7 @@ def test_a_network_with_few_boxes_keeps_its_answer(cuda, library, tmp_path):
     path = write_layout('yolov10 end-to-end', tmp_path / 'model.onnx')
     gpu = Detector(on_gpu(cuda, library, path, tmp_path / 'kept'))
     assert gpu.open().layout is Layout.END_TO_END
-    assert 'all boxes down' in gpu.description
+    assert 'all boxes copied back' in gpu.description
     gpu.close()
 
 
@@ -192,7 +192,7 @@ def test_a_rewritten_graph_that_tensorrt_refuses_leaves_the_file_as_it_is(cuda, 
 
     library.OnnxParser.parse_from_file = refusing
     gpu, cpu = opened(cuda, library, dense(write_model, False), tmp_path)
-    assert 'the file as it is (TensorRT does not build what was made of it: ' in gpu.description
+    assert 'the file as it is (TensorRT cannot build the rewritten graph: ' in gpu.description
     frame = frame_of('bgr8')
     alike(until_on_gpu(gpu, frame), cpu.detect(frame).detections)
     gpu.close()

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Memory for pictures that comes again once nobody looks at the picture in it any more.
+"""Memory for pictures that is reused once the picture in it is no longer referenced.
 
-A GPU can read memory that it knows: it is told once of a block that comes again and again, and the CPU copies nothing.
-A block begins at a page, so that none shares one with other data.
+A GPU can read memory that is registered with it, which saves the CPU a copy. Registering is slow, so the blocks are
+reused. Each begins at a page boundary, so that none shares a page with other data.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-# Of the pictures of 4K on their way at once, two are usual; a consumer that holds more gets memory of its own.
+# Usually two pictures of a camera are in use at once; blocks beyond this are freed when they come back.
 _MOST_IDLE = 4
 
 
 class PictureMemory:
-    """Of one source of pictures; any thread may ask."""
+    """The blocks of one source of pictures; thread-safe."""
 
     def __init__(self) -> None:
-        # Again by the thread that has it: a picture may be let go wherever memory is allocated.
+        # Reentrant: a picture may be freed, and `_take_back` called, wherever memory is allocated.
         self._lock = threading.RLock()
         self._idle: list[mmap.mmap] = []
 
     def new(self, shape: tuple[int, ...], dtype: str = 'uint8') -> NDArray[Any]:
-        """An array with whatever was in the memory before; that comes again when the last view of it is gone."""
+        """An uninitialised array; its memory is reused when the last view of it is gone."""
         kind = np.dtype(dtype)
         size = max(1, int(np.prod(shape, dtype=np.int64)) * kind.itemsize)
         with self._lock:
@@ -41,7 +41,7 @@ class PictureMemory:
         loan.picture_block = block
         finalizer = weakref.finalize(loan, self._take_back, block)
         finalizer.atexit = False
-        # A view of a view holds the loan and not the view, whose end would come too early.
+        # The finalizer is on the loan: a slice of this array references the loan, but not the array itself.
         return np.frombuffer(memoryview(loan), kind, size // kind.itemsize).reshape(shape)
 
     def _take_back(self, block: mmap.mmap) -> None:
@@ -51,7 +51,7 @@ class PictureMemory:
 
 
 def block_of(owner: Any) -> Any:
-    """The memory that comes again, of an owner of some that was lent; else the owner itself."""
+    """The memory that is reused, of an owner of some that was lent; else the owner itself."""
     return getattr(owner, 'picture_block', owner)
 
 

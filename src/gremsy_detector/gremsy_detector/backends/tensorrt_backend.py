@@ -132,7 +132,7 @@ class TensorRtBackend:
         return outputs
 
     def close(self) -> None:
-        """Free the engine, then the GPU's memory; arrays handed out stay valid until they are let go."""
+        """Free the engine, then the GPU's memory; arrays that were given out stay valid while referenced."""
         fronts, self._fronts = self._fronts, None
         if fronts is not None:
             fronts.close()

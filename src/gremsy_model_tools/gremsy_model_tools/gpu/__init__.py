@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is put before and behind a network so that a GPU does what else the CPU would."""
+"""Graphs before and behind a network, by which a GPU takes over work of the CPU."""

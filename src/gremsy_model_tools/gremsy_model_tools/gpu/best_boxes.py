@@ -18,7 +18,7 @@ from gremsy_model_tools.gpu.nodes import Nodes
 from gremsy_model_tools.precision.onnx_file import at_opset, import_onnx, types_of
 
 MOST_BOXES = 1024
-"""A busy street's picture has some 50 objects, each of which 10 to 20 anchors see."""
+"""A busy street has some 50 objects, each detected by 10 to 20 anchors."""
 BEST_BOXES = 'best_boxes'
 _LEAST_OPSET = 13
 _NANODET_BINS = 8
@@ -90,7 +90,7 @@ class _Tail:
         if self._with_objectness:
             scores = self._add('Mul', scores, self._part(rows, 4, 5))
         score, label = self._add('TopK', scores, np.array([1], np.int64), outputs=2, axis=1)
-        # A row with a number that is none has no score: 0 times infinity is none either.
+        # NaN for a row with NaN or infinity in it: 0 times infinity is NaN too.
         nothing = self._add('Mul', scores, np.float32(0))
         score = self._add('Add', score, self._add('ReduceSum', nothing, np.array([1], np.int64), keepdims=1))
         return str(self._add('Concat', self._corners(rows, chosen), score, self._add('Cast', label, to=1), axis=1))

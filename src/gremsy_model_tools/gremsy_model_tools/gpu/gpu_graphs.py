@@ -48,7 +48,7 @@ _BOXES_TO_CHECK = 300
 
 
 def gpu_model(model: Path, precision: str, folder: Path, say: Callable[[str], None]) -> Path:
-    """The file that runs in the user's stead: of fixed size, in a precision, and with the best boxes chosen in it.
+    """The file that runs in place of the user's: of fixed size, in a precision, with the best boxes chosen in it.
 
     It is made once, checked against the user's on the CPU, and kept.
 
@@ -110,7 +110,7 @@ def _write_checked(
     fed = described.input
     metadata = {
         **metadata_of(changed),
-        # What was read from its layout before.
+        # What was inferred from the layout that is replaced.
         'names': repr(dict(enumerate(described.class_names))),
         'resize': fed.resize.value,
         'channel_order': 'bgr' if fed.bgr else 'rgb',
@@ -149,7 +149,7 @@ def _tried(path: Path, known: ModelDescription | None) -> tuple[ModelDescription
             network_input = NetworkInput(model.input)
         network_input.fill(Frame(lock_read_only(_noise()), 0, 'noise'))
         outputs = backend.infer(network_input.tensor)
-        # With nothing suppressed, the best come first; a score of 0 is nobody's.
+        # With nothing suppressed, the best come first; rows with score 0 are padding.
         everything = DecodeSettings(confidence=1e-6, iou=1.0, max_detections=min(_BOXES_TO_CHECK, MOST_BOXES))
         return model, decode(outputs, model.output, everything)
     finally:

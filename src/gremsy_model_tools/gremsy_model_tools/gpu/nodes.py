@@ -9,7 +9,7 @@ import numpy as np
 
 
 class Nodes:
-    """What a graph is made of, or has added to it."""
+    """Collects the nodes and constants of a graph, or of an addition to one."""
 
     def __init__(self, onnx: Any, prefix: str) -> None:
         self._onnx = onnx
@@ -18,7 +18,7 @@ class Nodes:
         self.constants: list[Any] = []
 
     def add(self, operator: str, *inputs: Any, outputs: int = 1, **attributes: Any) -> Any:
-        """The name of what an operator makes, or a list of them; an input that is no name is a constant."""
+        """The name of what an operator makes, or a list of them; an input that is not a name becomes a constant."""
         number = len(self.nodes)
         names = [f'{self._prefix}_{number}_{index}' for index in range(outputs)]
         given = [each if isinstance(each, str) else self.constant(each) for each in inputs]

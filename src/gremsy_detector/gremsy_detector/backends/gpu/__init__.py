@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Frame after frame through a GPU, whichever library computes on it."""
+"""Running frame after frame on a GPU, whichever library computes."""

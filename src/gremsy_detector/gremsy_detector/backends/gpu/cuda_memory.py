@@ -118,7 +118,7 @@ class CudaStream:
             self._cuda = importlib.import_module('cuda.bindings.runtime')
         cuda = self._cuda
         self.use()
-        # Non-blocking: not held up by whoever uses the GPU's default stream in this process.
+        # Non-blocking: other users of the GPU's default stream in this process do not hold it up.
         self._stream = self._check('make a stream', cuda.cudaStreamCreateWithFlags(cuda.cudaStreamNonBlocking))
 
     @property
@@ -145,7 +145,7 @@ class CudaStream:
             cuda.cudaGetLastError()
             # Of the machine's memory, not of the GPU's (on a Jetson they are one).
             raise InferenceError(
-                f'GPU {self._device} gets no page-locked memory of {_in_mib(size)}: this machine is out of memory, so '
+                f'GPU {self._device} cannot page-lock {_in_mib(size)}: this machine is out of memory, so '
                 'close other programs, or take a smaller model or input.'
             )
         address = int(self._check('lock memory', (status, pointer)))
@@ -165,10 +165,10 @@ class CudaStream:
         return memory
 
     def free(self, memory: DeviceMemory) -> None:
-        """Give device memory back; harmless twice."""
+        """Free device memory; harmless twice."""
         if memory in self._held:
             self._held.discard(memory)
-            # A GPU that is lost frees nothing and says so; there is nothing left to do about it.
+            # A lost GPU returns an error and frees nothing; there is nothing left to do about it.
             self._cuda.cudaFree(memory.address)
 
     def upload(self, memory: DeviceMemory, array: NDArray[Any]) -> None:
@@ -192,7 +192,7 @@ class CudaStream:
         self._check('take the picture', copied)
 
     def register(self, address: int, size: int) -> str:
-        """Page-lock memory of others where it lies, for all GPUs; why CUDA refuses it, else nothing."""
+        """Page-lock existing memory for all GPUs; returns the name of CUDA's error, empty on success."""
         self.use()
         cuda = self._cuda
         status = cuda.cudaHostRegister(address, size, cuda.cudaHostRegisterPortable)[0]
@@ -202,8 +202,8 @@ class CudaStream:
         return self._name(status)
 
     def unregister(self, address: int) -> None:
-        """Give it back, on any thread."""
-        # A GPU that is lost, or a driver that is gone at the process's end, locks nothing any more.
+        """Unlock it, on any thread."""
+        # A lost GPU, or a driver that is gone at the end of the process, no longer locks anything.
         self._cuda.cudaHostUnregister(address)
 
     def download(self, array: NDArray[Any], memory: DeviceMemory) -> None:
@@ -228,7 +228,7 @@ class CudaStream:
             looked += 1
             time.sleep(_LOOK_AGAIN_S)
         self._check('run', (status,))
-        # What was done at the first look may have been done long before.
+        # Work that is done at the first query may have been done long before.
         took_s = time.perf_counter() - began_s if looked else _ASLEEP * self._usual_wait_s
         self._usual_wait_s += _SHARE_OF_NEW * (took_s - self._usual_wait_s)
 
@@ -239,7 +239,7 @@ class CudaStream:
     def capture(self, work: Callable[[], None]) -> Graph | None:
         """Record what `work` starts instead of running it; None when something in it cannot be recorded."""
         cuda = self._cuda
-        # Thread-local: what other threads of the node do with the GPU meanwhile is none of this recording's business.
+        # Thread-local: what the node's other threads do with the GPU in the meantime must not end this recording.
         mode = cuda.cudaStreamCaptureMode.cudaStreamCaptureModeThreadLocal
         if cuda.cudaStreamBeginCapture(self._stream, mode)[0] != cuda.cudaError_t.cudaSuccess:
             cuda.cudaGetLastError()
@@ -277,7 +277,7 @@ class CudaStream:
             self._cuda.cudaGraphExecDestroy(graph.handle)
 
     def free_bytes(self) -> int:
-        """Memory of the GPU that nobody has."""
+        """Free memory of the GPU."""
         status, free, _ = self._cuda.cudaMemGetInfo()
         return int(free) if status == self._cuda.cudaError_t.cudaSuccess else 0
 
@@ -307,7 +307,7 @@ class CudaStream:
         status = answer[0]
         if status == self._cuda.cudaError_t.cudaSuccess:
             return answer[1] if len(answer) > 1 else None
-        # An error that is not taken would come back as that of a later, innocent call.
+        # CUDA keeps an error until it is read: a later call that succeeded would return it.
         self._cuda.cudaGetLastError()
         if status == self._cuda.cudaError_t.cudaErrorMemoryAllocation:
             free = _in_mib(self.free_bytes())

@@ -24,7 +24,7 @@ from gremsy_detector.errors import InferenceError
 from gremsy_detector.image.picture_form import PictureForm, PictureSlot
 from gremsy_detector.model.model_facts import TensorFacts
 
-# As many tiles as are usual, and the whole picture; each has 6 MB of page-locked memory at 1080p at most.
+# The usual number of tiles and the whole picture; each takes at most 6 MB of page-locked memory at 1080p.
 _MOST_PICTURES = 20
 _LITTLE_BYTES = 64 * 1024
 
@@ -52,9 +52,9 @@ class Engine(Protocol):
 
     def enqueue(self, stream: int) -> bool: ...
 
-    def said(self) -> str: ...
+    def last_error(self) -> str: ...
 
-    def beside(self) -> Engine: ...
+    def another_context(self) -> Engine: ...
 
     def close(self) -> None: ...
 
@@ -129,7 +129,7 @@ class EngineRunner:
         return self._buffers is not None and self._buffers.input.graph is not None
 
     def takes(self, tensor: NDArray[Any]) -> bool:
-        """Whether it is of this runner."""
+        """Whether the array came from this runner."""
         return tensor is self._input or any(each.array is tensor for each in self._pictures.values())
 
     def new_input(self, shape: tuple[int, ...], dtype: str) -> NDArray[Any]:
@@ -137,7 +137,7 @@ class EngineRunner:
         self._stream.use()
         self._input = self._stream.new_host_array(shape, dtype)
         # What was captured uploads from another array.
-        self._let_go()
+        self._release()
         return self._input
 
     def picture(self, form: PictureForm, fed: Hashable, make_front: Callable[[], Engine]) -> PictureSlot:
@@ -174,7 +174,7 @@ class EngineRunner:
         source = picture or self._staged(tensor)
         assert self._buffers is not None
         if picture is not None:
-            # Each from a place of its own, so it is never recorded.
+            # Not part of the recording: the next picture may lie elsewhere.
             picture.upload(self._stream)
         if source.graph is not None:
             self._stream.launch(source.graph)
@@ -187,14 +187,14 @@ class EngineRunner:
         return self._buffers.results
 
     def close(self) -> None:
-        """Let go of what was made for it."""
-        self._let_go()
+        """Free what was made for the engine."""
+        self._release()
 
     def _staged(self, tensor: NDArray[Any]) -> _Source:
         """The network's input itself, where its upload finds it."""
         buffers = self._buffers
         if buffers is None or buffers.input.array.shape != tensor.shape:
-            self._let_go()
+            self._release()
             buffers = self._buffers = self._prepare(tensor)
         if tensor is not buffers.input.array:
             self._refuse_other_type(tensor)
@@ -211,7 +211,7 @@ class EngineRunner:
             source.upload(self._stream)
         for engine in engines:
             if not engine.enqueue(self._stream.handle):
-                raise InferenceError(f'{engine.title} did not start the run: {engine.said()}.')
+                raise InferenceError(f'{engine.title} did not start the run: {engine.last_error()}.')
         for array, memory in zip(self._buffers.results, self._buffers.results_on_device, strict=True):
             if memory.address != array.ctypes.data:
                 self._stream.download(array, memory)
@@ -291,14 +291,14 @@ class EngineRunner:
 
     def _bind(self, engine: Engine, name: str, memory: DeviceMemory) -> None:
         if not engine.set_address(name, memory.address):
-            raise InferenceError(f'{engine.title} did not take the memory of {name}: {engine.said()}.')
+            raise InferenceError(f'{engine.title} did not take the memory of {name}: {engine.last_error()}.')
 
     def _refuse_other_type(self, tensor: NDArray[Any]) -> None:
         facts = self._engine.inputs[0]
         if tensor.dtype.name != facts.dtype:
             raise InferenceError(f"A tensor of {tensor.dtype.name} does not fit the engine's input {facts}.")
 
-    def _let_go(self) -> None:
+    def _release(self) -> None:
         """Free what the present shape needs, pictures for it among that."""
         buffers, self._buffers = self._buffers, None
         pictures, self._pictures = self._pictures, {}
@@ -336,7 +336,7 @@ class EngineRuns:
         """Page-locked memory that the GPU reads by itself; see `Backend.new_input`."""
         if self._gave_input:
             # A context of its own; the weights are the engine's.
-            self._engines.append(self._engines[0].beside())
+            self._engines.append(self._engines[0].another_context())
             self._runners.append(EngineRunner(self._engines[-1], self._stream, self.pictures))
         self._gave_input = True
         return self._runners[-1].new_input(shape, dtype)
@@ -348,7 +348,7 @@ class EngineRuns:
         return self._runner_of(tensor).picture(form, fed, make_front)
 
     def run(self, tensor: NDArray[Any]) -> Sequence[NDArray[Any]]:
-        """See `EngineRunner.run`; what none of them gave is copied into the first one's."""
+        """See `EngineRunner.run`; an array of none of them is copied into the first one's."""
         return self._runner_of(tensor).run(tensor)
 
     def close(self) -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whether a model's pictures are brought to its input on the GPU, and what diagnostics say of it."""
+"""Whether the GPU resizes a model's pictures to its input, and how diagnostics describe that."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _ON_CPU = 'pictures resized on the CPU'
 
 
 class NotYet(Exception):
-    """What the pictures need is being made: until then the CPU resizes them."""
+    """The engine for these pictures is still being built; the CPU resizes them until it is ready."""
 
 
 class GpuPictures:
@@ -29,7 +29,7 @@ class GpuPictures:
         self._runs: EngineRuns | None = None
 
     def slot(self, runs: EngineRuns, ask: Callable[[], PictureSlot]) -> PictureSlot | None:
-        """That of a picture, from `runs`; None where the CPU resizes it, for good after an error."""
+        """The slot for a picture, from `runs`; None where the CPU resizes it, permanently after an error."""
         if self._refused:
             return None
         try:
@@ -45,13 +45,13 @@ class GpuPictures:
         return found
 
     def refuse(self, reason: str) -> None:
-        """Leave them to the CPU."""
+        """Have the CPU resize all further pictures."""
         self._refused, self._remark = True, f'{_ON_CPU} ({reason.rstrip(". ")})'
 
     @property
     def remark(self) -> str:
-        """For diagnostics; how they get to the GPU too."""
+        """For diagnostics: where pictures are resized, and whether they are copied first."""
         if self._runs is None or self._refused:
             return self._remark
         copied = self._runs.pictures.reason
-        return f'{self._remark} ({f"copied, {copied}" if copied else "read where they lie"})'
+        return f'{self._remark} ({f"copied, {copied}" if copied else "read in place"})'

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where the graphs come from that do on a GPU what else the CPU would: a package that is installed beside this one."""
+"""The seam to the optional package that makes graphs for work that the CPU would otherwise do."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ GPU_GRAPHS = 'gremsy_detector.gpu_graphs'
 CHANNELS_LAST = 'gremsy_channels_last'
 """Metadata key of such a file: `True` where its convolutions may be computed with the channels last."""
 FORM = 2
-"""Another number where another graph is made of the same file: part of the key of whatever is kept of it."""
+"""Version of the rewritten graphs; part of the key of every file that is kept of one."""
 
 
 class GpuGraphs(Protocol):
     """Makes ONNX files; `gremsy_model_tools.gpu.gpu_graphs` does."""
 
     def gpu_model(self, model: Path, precision: str, folder: Path, say: Callable[[str], None]) -> Path:
-        """The file that runs in a model's stead, its best boxes chosen in the graph; made once and kept.
+        """The file that runs in place of a model, its best boxes chosen in the graph; made once and kept.
 
         Raises:
             ModelError: when it cannot be made.
         """
 
     def engine_model(self, model: Path, folder: Path) -> Path:
-        """The file that an engine is built from in a model's stead, its best boxes chosen in the graph and checked.
+        """The file that an engine is built from in place of a model, its best boxes chosen in the graph and checked.
 
         The file itself where its answer has few boxes anyway.
 
@@ -44,12 +44,12 @@ class GpuGraphs(Protocol):
 
 
 def what_comes_down(metadata: Mapping[str, str]) -> str:
-    """Of a model with that metadata, for diagnostics."""
-    return 'best boxes chosen on it' if metadata.get('layout') == 'best_boxes' else 'all boxes down'
+    """Which boxes are copied to the host, for diagnostics, by the model's metadata."""
+    return 'best boxes chosen on it' if metadata.get('layout') == 'best_boxes' else 'all boxes copied back'
 
 
 def installed_graphs() -> GpuGraphs:
-    """Those of the package that is installed; looked for when used, since a robot may have none.
+    """The installed package's; looked up on use, since a robot may not have it.
 
     Raises:
         ModelError: when there is none, or a package that it needs is missing.

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Pictures that the GPU reads where their source put them, which spares the CPU a copy into page-locked memory.
+"""Pictures that the GPU reads in place, which saves the CPU a copy into page-locked memory.
 
-Cameras hand pictures over by reference, in memory that comes again. Each such block is registered with CUDA once, when
-it is seen for the second time: registering takes as long as several copies. It stays so until its owner is freed,
-whichever models look at it.
+Cameras pass pictures by reference, in memory that they reuse. Each such block is registered with CUDA once, on its
+second appearance: registering takes as long as several copies. It stays registered until its owner is freed, whichever
+models use it.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from numpy.typing import NDArray
 from gremsy_common.picture.picture_memory import block_of
 from gremsy_detector.backends.gpu.cuda_memory import CudaStream
 
-# A camera has a handful of buffers in flight; two of 4K with 16 each are 800 MB, which no process should lock.
+# A camera has a handful of buffers in flight. Two 4K cameras with 16 each would lock 800 MB.
 _MOST_BYTES = 256 * 1024 * 1024
 _MOST_SEEN = 64
-_NEW = 'their memory does not come again'
+_NEW = 'their memory is not reused'
 
 
 class LentPictures:
-    """Asked by one model before it takes a picture."""
+    """Tells one model whether a picture can be read in place."""
 
     def __init__(self, stream: CudaStream) -> None:
         self._stream = stream
@@ -40,10 +40,10 @@ class LentPictures:
 
 
 class _Blocks:
-    """The memory of others that is registered in this process; any thread may ask."""
+    """All memory that is registered in this process; thread-safe."""
 
     def __init__(self) -> None:
-        # Again by the thread that has it: an owner may be freed wherever memory is allocated.
+        # Reentrant: an owner may be freed, and `_forget` called, wherever memory is allocated.
         self._lock = threading.RLock()
         self._locked: dict[int, int] = {}
         self._refused: dict[int, str] = {}
@@ -62,11 +62,11 @@ class _Blocks:
                 return _NEW
             address, size = _place(owner)
             if size + sum(self._locked.values()) > _MOST_BYTES:
-                return f'{_MOST_BYTES >> 20} MiB of pictures are locked already'
+                return f'{_MOST_BYTES >> 20} MiB of pictures are already locked'
             self._seen.pop(key).detach()
             refusal = stream.register(address, size)
             if refusal:
-                self._refused[key] = f'CUDA does not take their memory: {refusal}'
+                self._refused[key] = f'CUDA refuses to register their memory: {refusal}'
             else:
                 self._locked[key] = size
             _at_the_end_of(owner, self._forget, key, address, stream)
@@ -76,7 +76,7 @@ class _Blocks:
         try:
             finalizer = _at_the_end_of(owner, self._seen.pop, id(owner), None)
         except TypeError:
-            # Of an owner that does not tell of its end, as `bytes`, the memory could be another's when it is read.
+            # An owner without weak references (`bytes`) could be freed unnoticed, and its memory reused.
             return
         while len(self._seen) >= _MOST_SEEN:
             self._seen.pop(next(iter(self._seen))).detach()
@@ -92,7 +92,7 @@ class _Blocks:
 
 @functools.cache
 def _blocks(_runtime: Any) -> _Blocks:
-    """Those of CUDA in this process: what one model has registered, no other can register again."""
+    """One per process: CUDA refuses to register the same memory twice."""
     return _Blocks()
 
 
@@ -104,7 +104,7 @@ def _at_the_end_of(owner: Any, call: Any, *arguments: Any) -> weakref.finalize[A
 
 
 def _owner(pixels: NDArray[Any]) -> Any:
-    """Whose memory it is: the object at the end of the views."""
+    """The object that owns the memory, at the end of the chain of views."""
     owner: Any = pixels
     while True:
         if isinstance(owner, np.ndarray) and owner.base is not None:

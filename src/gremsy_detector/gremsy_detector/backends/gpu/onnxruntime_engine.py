@@ -31,7 +31,7 @@ class OnnxRuntimeEngine:
         outputs: tuple[TensorFacts, ...],
         device: int,
         run: Callable[[], AbstractContextManager[Any]],
-        besides: dict[str, Any] | None = None,
+        constants: dict[str, Any] | None = None,
         numbers: Iterator[int] | None = None,
     ) -> None:
         """Nothing runs.
@@ -42,25 +42,25 @@ class OnnxRuntimeEngine:
             outputs: in the file's order.
             device: number of the GPU.
             run: gives the options of one run.
-            besides: OrtValues on the GPU for other inputs, by name.
+            constants: OrtValues on the GPU for other inputs, by name.
             numbers: of CUDA graphs: every input of a session has one of its own.
         """
         self.inputs, self.outputs = inputs, outputs
         self._session = session
         self._device = device
         self._run = run
-        self._besides = {} if besides is None else besides
+        self._constants = {} if constants is None else constants
         self._numbers = itertools.count(1) if numbers is None else numbers
         self._number = str(next(self._numbers))
         self._binding = session.io_binding()
-        for name, value in self._besides.items():
+        for name, value in self._constants.items():
             self._binding.bind_ortvalue_input(name, value)
-        self._said = ''
+        self._last_error = ''
 
-    def beside(self) -> OnnxRuntimeEngine:
-        """The same session with another input."""
+    def another_context(self) -> OnnxRuntimeEngine:
+        """The same session with other bindings and a CUDA graph of its own."""
         return OnnxRuntimeEngine(
-            self._session, self.inputs, self.outputs, self._device, self._run, self._besides, self._numbers
+            self._session, self.inputs, self.outputs, self._device, self._run, self._constants, self._numbers
         )
 
     def set_input_shape(self, _name: str, _shape: tuple[int, ...]) -> bool:
@@ -91,16 +91,16 @@ class OnnxRuntimeEngine:
                 options.add_run_config_entry('disable_synchronize_execution_providers', '1')
                 self._session.run_with_iobinding(self._binding, options)
         except Exception as error:  # noqa: BLE001 - its exceptions share no base class but this
-            self._said = in_short(error)
+            self._last_error = in_short(error)
             return False
         return True
 
-    def said(self) -> str:
+    def last_error(self) -> str:
         """Why the last call was refused."""
-        return self._said
+        return self._last_error
 
     def close(self) -> None:
-        """Let go of the session."""
+        """Release the session."""
         self._binding = self._session = None
 
     def _facts(self, name: str) -> TensorFacts:

@@ -103,18 +103,18 @@ class OnnxRuntimeGpu:
             self._captured = f', no CUDA graph ({in_short(error)})'
             return self._session(str(self._path), {**options, 'enable_cuda_graph': '0'})
 
-    def start(self, session: Any, facts: ModelFacts, besides: dict[str, NDArray[Any]], run: Run) -> None:
+    def start(self, session: Any, facts: ModelFacts, constants: dict[str, NDArray[Any]], run: Run) -> None:
         """Be ready for runs.
 
         Args:
             session: that of `new_session`.
             facts: its image and outputs.
-            besides: constants for other inputs.
+            constants: constants for other inputs.
             run: gives the options of one run.
         """
         device = self._options.device
         values = {
-            name: self._runtime.OrtValue.ortvalue_from_numpy(value, 'cuda', device) for name, value in besides.items()
+            name: self._runtime.OrtValue.ortvalue_from_numpy(value, 'cuda', device) for name, value in constants.items()
         }
         engine = OnnxRuntimeEngine(session, facts.inputs, facts.outputs, device, run, values)
         self.runs, self._run, self._started = EngineRuns(engine, self._stream), run, True
@@ -140,7 +140,7 @@ class OnnxRuntimeGpu:
         return f'{half}{self._pictures.remark} and {self._chosen}{self._captured}'
 
     def close(self) -> None:
-        """Let go of everything; harmless where nothing was opened."""
+        """Release everything; harmless where nothing was opened."""
         if self._started:
             self._started = False
             self.runs.close()

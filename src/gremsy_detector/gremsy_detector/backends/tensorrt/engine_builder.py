@@ -56,7 +56,7 @@ class EngineBuilder(Protocol):
 
 
 class Prepared(Protocol):
-    """The ONNX file that is built in the user's stead."""
+    """The ONNX file that is built in place of the user's."""
 
     @property
     def path(self) -> Path:

@@ -151,7 +151,7 @@ class EngineCache:
         if self._builder is None:
             raise ModelError('this machine has no TensorRT builder')
         with self._locked(key, PICTURE):
-            # Whoever held the lock before may have built just this.
+            # The previous holder of the lock may have built this very engine.
             found = self._find(PICTURE, key)
             return found if found is not None else self._build_front(self._builder, graph, key)
 
@@ -186,7 +186,7 @@ class EngineCache:
                 'it with `build_engine --lean` on a machine with the same GPU and copy it there.'
             )
         with self._locked(key, request.model.name):
-            # Whoever held the lock before may have built just this.
+            # The previous holder of the lock may have built this very engine.
             found = None if force else self._find(request.model.name, key)
             return found if found is not None else self._build(self._builder, request, key)
 
@@ -229,7 +229,7 @@ class EngineCache:
             except ModelError as error:
                 if not request.best_boxes:
                     raise
-                raise GraphRefused(f'TensorRT does not build what was made of it: {error}') from error
+                raise GraphRefused(f'TensorRT cannot build the rewritten graph: {error}') from error
             if sha256_of_model(request.model) != key.model_sha256:
                 raise ModelError(
                     f'Model file {request.model} changed while its engine was being built: start it again.'
@@ -281,7 +281,7 @@ class EngineCache:
             raise GraphRefused(str(error)) from error
 
     def _workspace_bytes(self) -> int:
-        """A Jetson's GPU memory is everybody's: a build that takes all of it gets the node killed."""
+        """A Jetson's GPU shares the machine's memory: a build that takes all of it gets the node killed."""
         gpu = self._target.hardware
         return 0 if gpu is None else min(_MOST_WORKSPACE_BYTES, gpu.memory_bytes // 4)
 
@@ -302,7 +302,7 @@ class EngineCache:
         return prepared.path, request.precision if own else prepared.precision
 
     def _prune(self, kept: Path, header: EngineHeader) -> None:
-        """Remove what the new engine makes useless; see the module's text for which."""
+        """Remove the engines that the new one supersedes; see the module's docstring for which."""
         for path in self._engines():
             old = read_header(path)
             if path == kept or old is None or old.model != header.model:
@@ -348,7 +348,7 @@ class EngineCache:
 
     @contextlib.contextmanager
     def _scratch(self, key: EngineKey) -> Iterator[Path]:
-        """A folder for what the build needs meanwhile; what a killed build of this key left goes first."""
+        """A temporary folder for the build; leftovers of a killed build of this key are removed first."""
         prefix = f'.build-{_short(key)}-'
         with self._disk_errors_named():
             for left in self._folder.glob(f'{prefix}*'):

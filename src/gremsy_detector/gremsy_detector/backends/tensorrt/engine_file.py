@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Engine files: our own, which say what they were built for, and Ultralytics', which carry its metadata.
+"""Engine files: our own, whose header states what they were built for, and Ultralytics', which carry its metadata.
 
 Ours: 16 bytes of magic, the header's length (4 bytes, little-endian), the header (JSON), the plan. The header holds the
 plan's length and SHA-256, so that a truncated or damaged file is found before TensorRT sees it.
@@ -89,7 +89,7 @@ def write_engine(path: Path, header: EngineHeader, plan: bytes, scratch: Path | 
 
 
 def read_header(path: Path) -> EngineHeader | None:
-    """The header alone, for looking through a folder; None when the file is not one of ours or is damaged there."""
+    """The header alone, for searching a folder; None when the file is not ours or its header is damaged."""
     try:
         with _opened(path) as file:
             return _read_header(file) if file.read(len(MAGIC)) == MAGIC else None

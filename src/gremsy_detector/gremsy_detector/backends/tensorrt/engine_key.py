@@ -83,7 +83,7 @@ class EngineKey:
         """What speaks against running the engine with that TensorRT on that GPU, as parts of a sentence."""
         built_with = f'it was built with {title_of(self.kind)} {self.tensorrt_version}'
         if self.kind != target.kind.name:
-            # Neither its version nor its GPU says anything to the other kind.
+            # Versions and GPUs of two kinds cannot be compared.
             return [f'{built_with} and this is {target.title}']
         found = []
         if not self._runs_under(target.version):

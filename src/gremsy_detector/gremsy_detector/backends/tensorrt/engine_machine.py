@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What this machine has for TensorRT: the library, the GPU, a builder, and the precision step."""
+"""What this machine offers TensorRT: the library, the GPU, a builder, and the precision step."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def prepare_model(
     check: Path | None,
     say: Callable[[str], None],
 ) -> Prepared:
-    """The `PrecisionStep` of a package that is installed, looked for when used: running an engine needs none."""
+    """The installed package's `PrecisionStep`, looked up on use: running an engine needs none."""
     # What is asked for as the file has it is prepared only where TensorRT does not take the file so.
     way_out = 'install it' if precision == 'model' else "install it, or build with precision 'model'"
     steps = entry_points(group=PRECISION_STEP)

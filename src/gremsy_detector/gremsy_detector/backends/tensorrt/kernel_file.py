@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The kernels that TensorRT for RTX compiled for this GPU, kept beside their engine so that the next start is quick.
 
-They only save time: a file that is missing, damaged, of another engine, GPU or driver is as good as none, and is
-written anew. A GPU has a file of its own, so that machines can share the folder; that of a new driver replaces the old.
+They only save time: a file that is missing, damaged, or of another engine, GPU or driver is ignored and rewritten. Each
+GPU has its own file, so that machines can share the folder; a new driver's file replaces the old one.
 The file: 16 bytes of magic, the SHA-256 of the key and the content (32 bytes), the content.
 """
 

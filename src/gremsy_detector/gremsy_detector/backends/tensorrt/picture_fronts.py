@@ -14,19 +14,19 @@ from gremsy_detector.backends.gpu.gpu_pictures import NotYet
 
 _Key = TypeVar('_Key')
 _Front = TypeVar('_Front')
-# A build that goes on for longer than this when the model is closed is left to itself.
+# `close` waits at most this long for a build; the daemon thread then ends by itself.
 _PATIENCE_S = 10.0
 
 
 class PictureFronts(Generic[_Key, _Front]):
-    """Made one after the other on a thread of its own, each for whoever asks for it again."""
+    """Builds one engine at a time on a background thread; `take` returns it when asked again."""
 
     def __init__(self, make: Callable[[_Key], _Front], let_go: Callable[[_Front], None]) -> None:
         """Nothing is made.
 
         Args:
             make: an engine, ready to run; takes long.
-            let_go: of one that nobody has taken.
+            let_go: releases an engine that was not taken.
         """
         self._make = make
         self._let_go = let_go
@@ -49,7 +49,7 @@ class PictureFronts(Generic[_Key, _Front]):
                 if made[0] == key:
                     found = made[1]
                 elif not isinstance(made[1], Exception):
-                    # A source that has changed its size again: nobody may ever ask for it.
+                    # The source has changed its size again: this engine may never be asked for.
                     self._let_go(made[1])
             if found is None:
                 if self._thread is None and not self._closed:
@@ -61,7 +61,7 @@ class PictureFronts(Generic[_Key, _Front]):
         return found
 
     def close(self) -> None:
-        """Wait for what is being made, and let go of it."""
+        """Wait for the build in progress, and release its engine."""
         with self._lock:
             self._closed = True
             thread = self._thread

@@ -16,7 +16,7 @@ from gremsy_detector.backends.tensorrt.tensorrt_library import TensorRt, tensor_
 from gremsy_detector.errors import ModelError
 from gremsy_detector.model.onnx_facts import operators_of
 
-# A build passes through thousands of steps: one sentence in two seconds is enough to see that it lives.
+# A build has thousands of steps: one sentence every two seconds shows enough progress.
 _SAY_EVERY_S = 2.0
 
 
@@ -67,7 +67,7 @@ class TensorRtBuilder:
         if plan is None:
             raise ModelError(
                 f'Model file {onnx} cannot be built by {library.title} '
-                f'({library.said("it does not say why")}): '
+                f'({library.last_error("it gives no reason")}): '
                 + ('free GPU memory, ' if library.measures else '')
                 + f'{_way_out(onnx)}, or run it with `backend: onnxruntime`.'
             )
@@ -113,7 +113,7 @@ def _set_shape(builder: Any, network: Any, config: Any, shape: tuple[int, ...]) 
 
 
 def _set_timing_cache(config: Any, content: bytes) -> None:
-    """Begin with what earlier builds measured; a cache that TensorRT does not take is left out, and written anew."""
+    """Begin with what earlier builds measured; a cache that TensorRT refuses is replaced by an empty one."""
     cache = config.create_timing_cache(content)
     if cache is None or not config.set_timing_cache(cache, False):
         config.set_timing_cache(config.create_timing_cache(b''), False)
@@ -129,7 +129,7 @@ def _facts(tensor: Any) -> Any:
 
 
 def _way_out(onnx: Path) -> str:
-    """What to do about a file that is refused; not every TensorRT suppresses duplicates, and none has to."""
+    """The remedy for a refused file; TensorRT for RTX cannot suppress duplicates, and no model has to."""
     if 'NonMaxSuppression' in operators_of(onnx):
         return 'export it again without `nms`, which the detector does itself'
     return 'export it again with another opset'
@@ -146,7 +146,7 @@ def _parser_errors(parser: Any) -> str:
         text = 'it has no such operator' if text == 'false' else text
         where = f'node {node} ({operator})' if node else f'a node {operator}'
         texts.append(f'{text} at {where}' if node or operator else text)
-    return '; '.join(texts[:3])[:400] or 'the parser does not say why'
+    return '; '.join(texts[:3])[:400] or 'the parser gives no reason'
 
 
 def _progress_monitor(trt: Any, say: Callable[[str], None], clock_s: Callable[[], float]) -> Any:
@@ -181,7 +181,7 @@ def _progress_monitor(trt: Any, say: Callable[[str], None], clock_s: Callable[[]
             try:
                 say(sentence)
             except OSError:
-                # The terminal is gone: nobody waits for this build any longer.
+                # The terminal is closed: the user of this build is gone.
                 self.interrupted = True
 
     return Progress()

@@ -159,18 +159,18 @@ class TensorRt:
         self._errors.clear()
         runtime: Any = self.module.Runtime(self.logger)
         if runtime is not None and self._variant == 'dispatch':
-            # The dispatch runtime runs nothing itself: it hands the engine to a lean runtime of the engine's version.
+            # The dispatch runtime runs nothing itself: it passes the engine to a lean runtime of the engine's version.
             runtime = runtime.load_runtime(f'libnvinfer_lean.so.{self.major}')
         if runtime is None:
-            raise EngineRefused(self.said('it gives no runtime'))
+            raise EngineRefused(self.last_error('it gives no runtime'))
         engine = runtime.deserialize_cuda_engine(plan)
         if engine is None:
-            raise EngineRefused(self.said('it does not say why'))
+            raise EngineRefused(self.last_error('it gives no reason'))
         cache, new_context = self._contexts_of(engine, kernels)
         return LoadedEngine(self, runtime, engine, new_context, cache)
 
-    def said(self, otherwise: str) -> str:
-        """The last error that TensorRT logged since the last question, in one line without a full stop."""
+    def last_error(self, otherwise: str) -> str:
+        """The last error that TensorRT logged since the previous call, in one line without a full stop."""
         text = ' '.join(self._errors[-1].split()) if self._errors else otherwise
         self._errors.clear()
         return text[:300].rstrip('. ')
@@ -180,7 +180,7 @@ class TensorRt:
         return bool(mode == self.module.TensorIOMode.INPUT)
 
     def _contexts_of(self, engine: Any, kernels: bytes) -> tuple[Any, Callable[[], Any]]:
-        """What keeps the compiled kernels, None where there is nothing to keep, and what makes a context."""
+        """The cache of compiled kernels (None where nothing is compiled), and a function that makes a context."""
         if not self.kind.portable:
             return None, engine.create_execution_context
         config = engine.create_runtime_config()
@@ -197,7 +197,7 @@ class TensorRt:
 
 
 class LoadedEngine:
-    """An engine with a context that runs it; freed when let go."""
+    """An engine with a context that runs it; `close` frees both."""
 
     title = 'TensorRT'
     recordable = True
@@ -215,13 +215,13 @@ class LoadedEngine:
         self._cache = cache
         self._context = new_context()
         if self._context is None:
-            raise EngineRefused(library.said('not enough GPU memory to run it'))
+            raise EngineRefused(library.last_error('not enough GPU memory to run it'))
         names = [engine.get_tensor_name(index) for index in range(engine.num_io_tensors)]
         taken = [library.is_input(engine.get_tensor_mode(name)) for name in names]
         self.inputs = tuple(self._facts(name) for name, is_input in zip(names, taken, strict=True) if is_input)
         self.outputs = tuple(self._facts(name) for name, is_input in zip(names, taken, strict=True) if not is_input)
 
-    def beside(self) -> LoadedEngine:
+    def another_context(self) -> LoadedEngine:
         """The same engine with another context: what is set and captured on one leaves the other as it is.
 
         Raises:
@@ -250,9 +250,9 @@ class LoadedEngine:
         """Start one run on a CUDA stream; it ends later."""
         return bool(self._context.execute_async_v3(stream))
 
-    def said(self) -> str:
+    def last_error(self) -> str:
         """Why the last call was refused."""
-        return self._library.said('it does not say why')
+        return self._library.last_error('it gives no reason')
 
     def kernels(self) -> bytes:
         """What was compiled for this GPU, for the next start; empty where nothing is, or it cannot be had."""
