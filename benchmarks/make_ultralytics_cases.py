@@ -114,7 +114,7 @@ def _spread(model: Any, layer: Any, noise: Any, *, scores: bool) -> None:
 
 
 def make(case: Case, folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The arrays of one case (raw output, expected boxes) and what its file says of itself."""
+    """The arrays of one case (raw output, expected boxes) and the file's own description."""
     # As gremsy_detector.backends.onnxruntime_providers does, which is not installed where this runs.
     os.environ.setdefault('ORT_DISABLE_TELEMETRY', '1')
     onnxruntime, torch = import_module('onnxruntime'), import_module('torch')

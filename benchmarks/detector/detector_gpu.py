@@ -125,7 +125,7 @@ class _Model:
         )
 
     def figures(self, rounds: int) -> dict[str, Any]:
-        """Times, agreement and what the CPU does meanwhile."""
+        """Times, agreement and what the CPU does in the meantime."""
         _say(f'{self._name}: node, bare, Ultralytics ...')
         nodes = {
             'node': self._node('model'),
@@ -301,7 +301,7 @@ def _write_frames(video: Path, folder: Path, most: int) -> None:
 
 
 def _unlent(frame: Frame) -> Frame:
-    """The same picture in memory of which nobody can tell when it is freed, so that it is copied."""
+    """The same picture in memory that may be freed at any time, so that it is copied."""
     return replace(frame, image=np.frombuffer(frame.image.tobytes(), np.uint8).reshape(frame.image.shape))
 
 

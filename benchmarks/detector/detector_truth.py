@@ -74,7 +74,7 @@ def right_boxes(boxes_px: NDArray[np.float64], scores: NDArray[np.float64], peop
 
 
 def default_figures(footage: Path, stride: int = 1) -> dict[str, Any]:
-    """The default model with the default parameters on every `stride`th frame; the candidates are told beside."""
+    """The default model with the default parameters on every `stride`th frame; candidates beside it."""
     reported, candidates = tallies(_looks(footage, stride), read_reference())
     return {
         'default_precision': _rounded(reported.precision),

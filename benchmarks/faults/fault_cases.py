@@ -36,7 +36,7 @@ class Fault:
         words: a pattern of what must be said of it in /health/ready; empty where nothing is wrong.
         told: the same of /diagnostics; as `words` where it is empty.
         boots: whether the payload starts again, which takes its own time.
-        after_link: the payload hears nothing meanwhile, so what counts is the first command when it does again.
+        after_link: the payload receives nothing until then, so what counts is the first command when it does again.
         kind: of the suite.
         also: another one that is made at the same time, and undone in its own.
     """

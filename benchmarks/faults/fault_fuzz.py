@@ -76,7 +76,7 @@ def _until_it_answers(suite: TrialSuite) -> None:
 
 
 def _attack_api(suite: TrialSuite, seconds: float) -> dict[str, Any]:
-    """Every route that the API tells of, with values of every kind in every field."""
+    """Every route of the API, with values of every kind in every field."""
     schema = json.loads(_ask(suite.web_port, 'GET', '/openapi.json', b'')[1])
     routes = [(method.upper(), path) for path, methods in schema['paths'].items() for method in methods]
     names = sorted(

@@ -116,7 +116,7 @@ def _make(fault: Fault, hands: FaultHands, fault_s: float) -> dict[str, float]:
 
 
 def row(fault: Fault, seen: FaultRecord, suite: TrialSuite, heard_s: float | None = None) -> dict[str, Any]:
-    """What there is to say of it; `heard_s` is when the payload can be told anything again."""
+    """The report on it; `heard_s` is when the payload can receive again."""
     stopped_s = figures.stop_s(seen, heard_s)
     found: dict[str, Any] = {
         'does': fault.does,

@@ -64,7 +64,7 @@ def chosen(names: Sequence[str]) -> list[Fault]:
     """Those of the names, or all.
 
     Raises:
-        SuiteError: for a name that is none.
+        SuiteError: for an unknown name.
     """
     known = {**FAULTS, **PAIRS}
     wrong = [name for name in names if name not in known]

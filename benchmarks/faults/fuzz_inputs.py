@@ -3,7 +3,7 @@
 
     python -m benchmarks.faults.fuzz_inputs models 1 10
 
-prints one JSON object: cases, how many were refused in a sentence, and what was raised that is none of ours.
+prints one JSON object: cases, how many were refused in a sentence, and what was raised that is not ours.
 """
 
 from __future__ import annotations

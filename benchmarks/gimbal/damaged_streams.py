@@ -29,7 +29,7 @@ _CHUNK_BYTES = 97
 
 @dataclass(frozen=True, slots=True)
 class SentFrame:
-    """One packed message; `key` is what an attitude in it says, None where it is none that may be believed."""
+    """One packed message; `key` is the attitude in it, None if there is none that may be accepted."""
 
     data: bytes
     key: Key | None

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How well the pictures tell the telemetry's age, in invented time: error in ms, and the delay that is calibrated.
+"""How well pictures show the telemetry's age, in invented time: error in ms, and the delay that is calibrated.
 
 python -m benchmarks.gimbal.telemetry_age --seeds 3 --json FILE
 

@@ -23,7 +23,7 @@ from typing import Any
 
 from gremsy_common.errors import SuiteError
 
-# What netem says of itself, and iptables of a rule that drops at random.
+# How netem shows up, and iptables of a rule that drops at random.
 _NETEM = re.compile(r'netem .*\n.*dropped (\d+)')
 _RULE = re.compile(r'^ *(\d+) .*statistic mode random', re.MULTILINE)
 _PROGRAMS = ('ip', 'nsenter', 'setpriv', 'unshare')
@@ -74,7 +74,7 @@ class HostProgram:
                 return True
 
     def result(self) -> dict[str, Any]:
-        """End a role of `network_roles`, and take what it sent or heard."""
+        """End a role of `network_roles`, and return what it sent or received."""
         assert self._popen.stdin is not None
         self._popen.stdin.write('end\n')
         self._popen.stdin.close()

@@ -73,7 +73,7 @@ def robot(name: str, rate_hz: float, boxes: int) -> None:
             due_s = max(due_s + 1.0 / rate_hz, time.monotonic())
             stamps.append(node.now_ns())
             node.results.publish(Detections(stamps[-1], 'optical', boxes_px, scores, labels))
-        # What is lost is sent again meanwhile.
+        # What is lost is sent again in the meantime.
         time.sleep(1.0)
         host.stop()
         node.close()

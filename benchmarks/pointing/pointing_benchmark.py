@@ -102,7 +102,7 @@ def _bound(bench: Bench) -> float:
 
 
 def _delayed(bench: Bench, latency_ms: int) -> dict[str, Any]:
-    """The same core with images earlier or later than the scenarios'; it is told by their stamps only."""
+    """The same core with images earlier or later than the scenarios'; it knows by their stamps only."""
     runs = {name: core_errors(bench, scenario(name), latency_ms * 1e-3) for name in _BOUNDED_IN}
     worst = max(float(each.angle_deg[each.times_s >= SETTLE_S].max()) for errors in runs.values() for each in errors)
     rms = {f'{name}_rms_deg': _mean([each.rms_deg for each in errors]) for name, errors in runs.items()}

@@ -25,7 +25,7 @@ _HALF_FIELD_RAD = math.radians(20.0)
 
 
 def run_core(world: World, parameters: TrackerParameters | None = None) -> Errors:
-    """One run; delay, lag and dead zone are what the driver would tell, all else is as given (the defaults)."""
+    """One run; delay, lag and dead zone are what the driver would report, all else is as given (the defaults)."""
     plant = world.plant.parameters
     told = PlantModel(plant.delay_s, plant.lag_s, plant.dead_zone_rad_s, 'calibrated')
     parameters = (parameters or TrackerParameters()).with_plant(told)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The vehicle under the gimbal in `./gremsy bench pointing`: how it turns, how it carries the camera, what tells of it.
+"""The vehicle under the gimbal in `./gremsy bench pointing`: how it turns, how it carries the camera, what reports it.
 
 Headings are on the scenarios' grid of 1 ms, left +. What carries the camera is the simulated payload's rule
 (`GimbalBody`): LOCK nothing, FOLLOW all but for its window, of which the camera takes part only at the edge.
@@ -39,7 +39,7 @@ class HeadingFeed:
         stamped_wrong_s: so much later than it was measured each one is stamped.
         drift_deg_s: of the heading; a magnetometer that drifts, or none.
         jumps: (when, s; by how much, deg) the heading alone jumps.
-        has_rates: whether the rates are told.
+        has_rates: whether the rates are reported.
     """
 
     rate_hz: float = 50.0

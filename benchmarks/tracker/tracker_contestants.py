@@ -42,7 +42,7 @@ class Contestant(Protocol):
 
 
 class Ours:
-    """`MultiObjectTracker` as the node runs it, unless told otherwise."""
+    """`MultiObjectTracker` as the node runs it, unless set otherwise."""
 
     def __init__(self, parameters: TrackerParameters | None = None, noise: BoxNoise | None = None) -> None:
         self._tracker = MultiObjectTracker(parameters or TrackerParameters(), noise)

@@ -133,7 +133,7 @@ class _Eye:
         return matrix_from_quaternion(quaternion_from_bearing(*self._motion.aim(at_s)))
 
     def look(self, at_s: float) -> tuple[CameraModel, Array | None]:
-        """The camera model, and the image motion since the last look as telemetry tells it."""
+        """The camera model, and the image motion since the last picture, by telemetry."""
         while self._told / _TELEMETRY_HZ <= at_s + 1.0 / _TELEMETRY_HZ:
             self._tell(self._told / _TELEMETRY_HZ)
             self._told += 1

@@ -65,7 +65,7 @@ def _warm(times: Times) -> None:
 
 
 def _copied() -> dict[str, Any]:
-    """Whether the detector's pixels lie where the camera's do, and what Python and NumPy allocate meanwhile."""
+    """Whether the detector's pixels lie where the camera's do, and what Python and NumPy allocate during that."""
     figures: dict[str, Any] = {}
     for size in ('1080p', '4k'):
         tracemalloc.start()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the frames that a page painted tell: how old they are, stage by stage, and whether their boxes are their own."""
+"""What the frames that a page painted show: how old they are, stage by stage, and whether their boxes are their own."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ class PaintedFrame:
         received_s: when the page had it, decoded.
         painted_s: when it is on the screen.
         boxes: over it when it came to the screen.
-        last_boxes: over it before the next frame came, which may have been drawn meanwhile.
+        last_boxes: over it before the next frame came, which may have been drawn in between.
     """
 
     stamp_ns: int | None
@@ -107,7 +107,7 @@ class Tab:
             self.page.wait_for_timeout(_POLL_MS)
 
     def watch(self, seconds: float) -> tuple[list[PaintedFrame], dict[str, Any], dict[str, Any]]:
-        """What is painted meanwhile, what WebRTC counted, and what the page counted of its boxes."""
+        """What is painted during that, what WebRTC counted, and what the page counted of its boxes."""
         before, counts_before = self.stats(), self.counts()
         self.page.evaluate('void (frameReader.seen.length = 0)')
         self.page.wait_for_timeout(1000 * seconds)

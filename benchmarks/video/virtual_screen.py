@@ -140,7 +140,7 @@ def _whose(lines: Sequence[float], stamps: Sequence[int], index: int, truth: Map
 
 
 def _are_those(lines: Sequence[float], edges: Sequence[float]) -> bool:
-    """Most of them: on a bright wall some lines cannot be told."""
+    """Most of them: on a bright wall some lines cannot be seen."""
     found = sum(any(abs(line - edge) <= NEAR_PX + 1 for line in lines) for edge in edges)
     return bool(edges) and found >= _FOUND_SHARE * len(edges)
 

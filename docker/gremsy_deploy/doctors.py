@@ -87,7 +87,7 @@ def doctor_file(sources: Path) -> bytes:
 def examine(
     name: str, folder: str, remote: Remote, file: bytes, on_line: Callable[[str], None], bundle: Path | None
 ) -> Report:
-    """Has one robot looked at; its rows are told line by line.
+    """Has one robot checked; its rows are reported line by line.
 
     Args:
         name: the robot's.

@@ -31,7 +31,7 @@ class Remote(Protocol):
     def run(
         self, command: Sequence[str], *, given: bytes, timeout_s: float, on_line: Callable[[str], None]
     ) -> RemoteResult:
-        """Runs it with `given` as its standard input; every line of its output is told to `on_line` as it comes."""
+        """Runs it with `given` as its standard input; every line of its output goes to `on_line` as it comes."""
 
 
 class Ssh:

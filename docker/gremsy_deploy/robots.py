@@ -66,7 +66,7 @@ class Report:
 
 @dataclass(frozen=True)
 class DeploymentStatus:
-    """What runs on a robot; empty is none, or not known."""
+    """What runs on a robot; empty for nothing, or unknown."""
 
     robot: str
     reached: bool

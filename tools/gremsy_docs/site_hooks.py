@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What MkDocs is told while it builds (mkdocs.yml): the pages that are not in docs/, and the links of all of them."""
+"""Hooks of MkDocs (mkdocs.yml): the pages that are not in docs/, and the links of all of them."""
 
 from __future__ import annotations
 

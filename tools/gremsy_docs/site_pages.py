@@ -52,7 +52,7 @@ class Links:
 
     Args:
         elsewhere: pages that do not lie in docs/: path in the site by path in the checkout.
-        warn: told of each link to nothing.
+        warn: called with each dead link.
     """
 
     def __init__(self, elsewhere: dict[str, str], warn: Callable[[str], None]) -> None:

@@ -47,7 +47,7 @@ def follow(command: Sequence[str], env: Mapping[str, str], on_line: Callable[[st
 
 @contextmanager
 def beside(command: Sequence[str], env: Mapping[str, str], cwd: Path) -> Iterator[None]:
-    """Runs a program meanwhile, and waits for its end; how it ends does not matter."""
+    """Runs a program in the background, and waits for its end; how it ends does not matter."""
     quiet = subprocess.DEVNULL
     with subprocess.Popen(
         command, cwd=cwd, env=dict(env), stdin=quiet, stdout=quiet, stderr=quiet, close_fds=False

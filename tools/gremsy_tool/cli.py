@@ -119,7 +119,7 @@ Starts your shell (SHELL) in the workspace's environment; the arguments are the 
 # Groups that a command needs beyond those that every command has; what each benchmark needs is said beside it.
 EXTRA_GROUPS = {
     'demo': ('encode', 'report', 'web'),
-    # The API's page is written from what the server says of itself.
+    # The API's page is written from the server's own description.
     'docs': ('docs', 'web'),
     'run': ('web',),
     # What reads network cameras best.

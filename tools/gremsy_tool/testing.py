@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from gremsy_tool.layout import WorkspaceLayout
 
 # Three queues of integration tests wait for cameras, gimbals and browsers most of their time (scheduling.py): on two
-# cores a third worker lets the other tests run meanwhile. Past eight they all wait for the queues.
+# cores a third worker lets the other tests run in the meantime. Past eight they all wait for the queues.
 _FEWEST_WORKERS, _MOST_WORKERS = 3, 8
 # What shows tests at work (a debugger, their output), lists them or picks a few is quicker and plainer in one process.
 _ONE_PROCESS = re.compile(

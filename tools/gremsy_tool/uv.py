@@ -92,7 +92,7 @@ class Uv:
         Args:
             requirements: What `locked` returned.
             reinstalled: The packages that are written again though they seem to be there.
-            note: Is told what is being done.
+            note: Is called with what is being done.
         """
         wanted, build = self._layout.state / 'requirements.txt', self._layout.state / 'build_requirements.txt'
         wanted.write_text(requirements, encoding='utf-8')
@@ -108,7 +108,7 @@ class Uv:
         try:
             printed = self._run(command, settings, note)
         except NoNetworkError as error:
-            # uv looks at its cache alone only when told to.
+            # uv uses its cache alone only on request.
             try:
                 printed = self._run(command, {**settings, 'UV_OFFLINE': '1'}, note)
             except GremsyError:

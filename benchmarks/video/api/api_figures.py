@@ -46,7 +46,7 @@ _LOOP = {'frame': 'fps', 'detection': 'detections_per_s', 'track': 'tracks_per_s
 
 @dataclass(frozen=True, slots=True)
 class Phase:
-    """From when to when, ns of the ROS clock and of the monotonic one, and what each process used meanwhile."""
+    """From when to when, ns of the ROS clock and of the monotonic one, and what each process used during that."""
 
     name: str
     cpu_s: dict[str, float]

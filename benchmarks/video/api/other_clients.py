@@ -21,7 +21,7 @@ _EVERY_S = 1.0
 
 
 async def listen(port: int, count: int, seconds: float) -> dict[str, object]:
-    """`count` live sockets for so long: how often each was told of the gimbal and of tracks, the least of all."""
+    """`count` live sockets for so long: how often each got the gimbal's state and tracks; the lowest of all."""
     told: list[Counter[str]] = [Counter() for _ in range(count)]
 
     async def one(number: int) -> None:

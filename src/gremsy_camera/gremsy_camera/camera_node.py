@@ -120,7 +120,7 @@ class CameraNode(SuiteNode[CameraParameters]):
         self._recording.cleanup()
 
     def diagnostic_values(self) -> dict[str, str]:
-        """What the source says of itself."""
+        """The source's state and counts."""
         if not hasattr(self, '_feed'):
             return {}
         counts, info = self._feed.counts(), self._feed.info
@@ -159,7 +159,7 @@ class CameraNode(SuiteNode[CameraParameters]):
         if silent_s > max(_SILENT_AFTER_S, _SILENT_PERIODS / rate_hz if rate_hz > 0.0 else 0.0):
             return Health(
                 Level.ERROR,
-                f'No image has come from `source` for {silent_s:.0f} s: see what the log says of it.',
+                f'No image has come from `source` for {silent_s:.0f} s: check the log.',
             )
         return Health()
 

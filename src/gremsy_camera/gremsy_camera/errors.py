@@ -37,7 +37,7 @@ class SourceUnusable(SourceError):
 
 
 class SourceEnded(SourceError):
-    """The source came to its end and was told to stop there."""
+    """The source ended, and `at_end` is `stop`."""
 
 
 class PictureDamaged(SourceError):

@@ -91,7 +91,7 @@ class SourceFeed:
 
         Args:
             wait_s: the longest that this takes.
-            say_unusable: told by `read` of a source that can never work as configured, where that took longer to find;
+            say_unusable: called by `read` for a source that can never work as configured, if that took longer to find;
                 only of this first opening, since what is away now may come back as anything.
 
         Raises:

@@ -111,7 +111,7 @@ class StreamParameters(NodeParameters):
             secrets: what `${NAME}` stands for.
 
         Raises:
-            SourceUnusable: for an address that is none, or a name that has no value.
+            SourceUnusable: for an invalid address, or a name that has no value.
             ParameterError: for one of another kind.
         """
         address = StreamAddress.of(f'{fill_in(self.server, "server", secrets).rstrip("/")}/{path}', 'server')

@@ -24,7 +24,7 @@ class Address:
         """Take `127.0.0.1:8889`, `[::1]:8889` or `robot:8889` apart; without a host it is every address.
 
         Raises:
-            argparse.ArgumentTypeError: it is none.
+            argparse.ArgumentTypeError: it is not one.
         """
         match = re.fullmatch(r'(?:\[([0-9A-Fa-f:.]+)\]|([^\[\]:]*)):([0-9]{1,5})', text)
         if match is None or int(match[3]) > 65_535:

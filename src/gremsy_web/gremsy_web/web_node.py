@@ -30,7 +30,7 @@ else:
 
 _LOOPBACK = '127.0.0.1'
 _LOOK_AFTER_S = 1.0
-# What starts beside it is heard by then.
+# What starts beside it is discovered by then.
 _PATIENCE_S = 5.0
 
 

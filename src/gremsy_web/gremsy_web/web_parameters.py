@@ -69,7 +69,7 @@ class WebParameters(NodeParameters):
     live_clients: int = param(600, low=1, high=10000, doc='Most live sockets at the same time.')
 
     def check(self) -> None:
-        """What one parameter cannot tell alone."""
+        """Checks across parameters."""
         if not self.cameras:
             raise ParameterError('Parameter `cameras` names none: name at least one camera.')
         if len(set(self.cameras)) < len(self.cameras):

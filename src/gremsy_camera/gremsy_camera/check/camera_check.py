@@ -260,7 +260,7 @@ def _parser() -> argparse.ArgumentParser:
         type=_delay,
         default=0.0,
         metavar='MS',
-        help='how long the screen takes to show what it is told (default: 0; 10 to 50 is usual)',
+        help='how long the screen takes to show a change (default: 0; 10 to 50 is usual)',
     )
     made.add_argument(
         '--name', default='eo', metavar='CAMERA', help='of the camera in the lines to write (default: eo)'

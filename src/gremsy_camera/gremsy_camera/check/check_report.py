@@ -60,7 +60,7 @@ class CheckResult:
 
     @property
     def stamped_by_arrival(self) -> bool:
-        """Whether the camera tells nothing of its captures."""
+        """Whether the camera reports no capture times."""
         return self.info is not None and self.info.stamp_source.startswith(_ARRIVAL)
 
 
@@ -222,7 +222,7 @@ def _lamp(blink: BlinkDelay | None) -> str:
 
 
 def _measured(result: CheckResult) -> dict[str, float]:
-    """What the lamp has told, on top of what the measurement was made with."""
+    """What the lamp showed, on top of what the measurement was made with."""
     if result.blink is None:
         return {}
     off_ms, known = _ms(result.blink.offset_ns), result.parameters

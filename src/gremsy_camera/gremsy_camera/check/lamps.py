@@ -67,7 +67,7 @@ class FileLamp:
 
 
 class ScreenLamp:
-    """The terminal that this runs in, white or black; the screen shows it some 10 to 50 ms after it is told."""
+    """The terminal that this runs in, white or black; the screen shows it some 10 to 50 ms after the command."""
 
     def __init__(self, terminal: TextIO = sys.stderr) -> None:
         self._terminal = terminal

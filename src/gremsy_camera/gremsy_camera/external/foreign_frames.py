@@ -63,7 +63,7 @@ class ForeignFrames:
         return self._newest
 
     def forget_models(self) -> None:
-        """Whoever told them is gone."""
+        """Their publisher is gone."""
         self._models = OrderedDict()
         self._newest = None
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from gremsy_camera.external.foreign_frames import same_aspect
 from gremsy_camera.external.foreign_watch import SILENT_AFTER_S, ForeignWatch, Transport, names_of
 
-# From so many on it is told how many were lost; a share that a busy machine loses is normal.
+# From so many on losses are reported; a share that a busy machine loses is normal.
 _LEAST_PAIRS, _LOST_SHARE = 10, 0.2
 _TYPES = {Transport.RAW: 'sensor_msgs/msg/Image', Transport.COMPRESSED: 'sensor_msgs/msg/CompressedImage'}
 _SET_ONE = 'set `calibration_file` or `horizontal_field_deg`'
@@ -105,7 +105,7 @@ def _nobody(watch: ForeignWatch) -> str:
 
 
 def _two_lenses(watch: ForeignWatch) -> ForeignProblem | None:
-    """Said before losses, which cannot be told where the camera_info of another camera comes in between."""
+    """Reported before losses, which cannot be counted where the camera_info of another camera comes in between."""
     nodes = sorted({each.node for each in watch.senders.info})
     if len(nodes) < 2:
         return None

@@ -33,7 +33,7 @@ class GstDecoder:
     then: str = ''
 
 
-# A Jetson's decoder holds back as many pictures as the level allows, unless told that none is out of order.
+# A Jetson's decoder holds back as many pictures as the level allows, unless it knows that none is out of order.
 _JETSON = {'enable-max-performance': True, 'disable-dpb': True, 'low-latency-mode': True}
 _FROM_JETSON = 'nvvidconv ! video/x-raw,format=NV12'
 _NVDEC = {'max-display-delay': 0, 'num-output-surfaces': 1}
@@ -72,7 +72,7 @@ class ChosenDecoder:
     Attributes:
         element: ready to be put into a pipeline.
         passed_over: why each one before it in the order is not used, in a few words, by its element.
-        promised_no_reorder: whether it was told that no picture is out of order.
+        promised_no_reorder: whether it was configured for pictures in order.
     """
 
     decoder: GstDecoder
@@ -95,7 +95,7 @@ def choose_decoder(
         encoding: of RTP: 'H264' or 'H265'.
         wanted: 'auto', 'hardware' or 'software'.
         failed: what failed before on this stream, with the reason.
-        in_order: decoders that may not be told that no picture is out of order, since the stream has B-frames.
+        in_order: decoders that may not be configured for pictures in order, since the stream has B-frames.
 
     Raises:
         SourceUnusable: none can be used.

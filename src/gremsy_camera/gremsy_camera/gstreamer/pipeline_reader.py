@@ -92,7 +92,7 @@ class PipelineReader:
         return f'The pipeline `{shown if len(shown) <= _LONGEST_NAME else f"{shown[: _LONGEST_NAME - 3]}..."}`'
 
     def open(self) -> StreamInfo:
-        """See LiveReader. A live pipeline's first picture is waited for, as only it tells the size."""
+        """See LiveReader. A live pipeline's first picture is waited for, as only that has the size."""
         self.close()
         self._gstreamer = gstreamer = load_gstreamer()
         filled = fill_in_pipeline(self._description, self._secrets())

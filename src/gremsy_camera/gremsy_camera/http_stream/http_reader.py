@@ -73,7 +73,7 @@ class HttpReader:
         return redacted(self._text)
 
     def open(self) -> StreamInfo:
-        """See LiveReader. The first picture is waited for, as only it tells the size."""
+        """See LiveReader. The first picture is waited for, as only that has the size."""
         self.close()
         self._counts = Counter()
         address = StreamAddress.of(fill_in(self._text, 'source', self._secrets()), 'source')

@@ -52,7 +52,7 @@ class LivePicture:
             that cannot be decoded.
         encoding: 'bgr8', 'mono8' or 'mono16'.
         arrived_ns: when the first byte of it that is known of arrived, monotonic.
-        capture: what the camera says of its capture; None where it says nothing.
+        capture: the capture time that the camera reports; None where it reports none.
         position_ns: the stream's own time (of RTP, of the container), unwrapped, from any zero; None where it has none.
         rtp: the RTP time that other readers of the same server get with it, 32 bits; None where there are none.
     """

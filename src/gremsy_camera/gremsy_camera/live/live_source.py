@@ -195,7 +195,7 @@ class LiveSource:
         reading, self._reading = self._reading, None
         if reading is not None:
             reading.stop()
-        # Out of two threads at once where a node is told to end while the other opens a camera that is not there.
+        # Out of two threads at once where a node ends while the other opens a camera that is not there.
         thread = self._thread
         if thread is not None and thread is not threading.current_thread():
             thread.join(_JOIN_S)
@@ -203,7 +203,7 @@ class LiveSource:
                 self._thread = None
 
     def _new_info(self, taken: _Taken) -> SourceInfo | None:
-        """What the source says of itself, where this picture changed it."""
+        """The source's information, where this picture changed it."""
         picture, stream = taken.picture, taken.stream
         info = SourceInfo(picture.width, picture.height, taken.rate_hz, None, taken.stamp.origin, stream.details)
         if info == self._info:

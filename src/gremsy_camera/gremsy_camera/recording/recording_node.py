@@ -73,7 +73,7 @@ class CameraRecording:
         self._seen = SeenFrames()
 
     def activate(self) -> None:
-        """Services, threads, what snapshots tell; and a recording where one is wanted from the start."""
+        """Services, threads, what snapshots need; and a recording where one is wanted from the start."""
         node = self._node
         self._seen.open()
         node.subscription(topics.GIMBAL_ATTITUDE, self._attitudes.append)

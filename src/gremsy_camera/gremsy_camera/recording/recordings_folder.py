@@ -307,7 +307,7 @@ class RecordingsFolder:
 
     @contextlib.contextmanager
     def _locked_list(self) -> Iterator[IO[bytes]]:
-        """The list, which nobody else writes to or replaces meanwhile."""
+        """The list, which nobody else writes to or replaces in the meantime."""
         flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
         while True:
             with os.fdopen(os.open(self._list, flags, 0o644), 'ab+') as file:

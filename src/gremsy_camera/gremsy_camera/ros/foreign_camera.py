@@ -74,7 +74,7 @@ class ForeignCamera:
 
         Args:
             is_watched: whether anybody wants images of this node.
-            follow: told what this node is to publish.
+            follow: called with what this node is to publish.
         """
         self._is_watched, self._follow = is_watched, follow
         now_ns = time.monotonic_ns()
@@ -222,7 +222,7 @@ class ForeignCamera:
 
 
 def _full_name(endpoint: Any) -> str:
-    """Discovery may tell of a publisher before it tells whose it is."""
+    """Discovery may report a publisher before its node."""
     if 'UNKNOWN' in endpoint.node_name:
         return 'another node'
     return f'{endpoint.node_namespace.rstrip("/")}/{endpoint.node_name}'

@@ -100,7 +100,7 @@ class SourceContext:
 
 @dataclass(frozen=True, slots=True)
 class SourceInfo:
-    """What an open source says of itself.
+    """What an open source is.
 
     Attributes:
         width, height: of the frames, pixels.
@@ -128,7 +128,7 @@ class Captured:
         work_ns: what the source itself took between the stamp and now (drawing, decoding).
         footage_index: which frame of the file is shown, counted from 0; None for a live source.
         true_view: where a simulated camera truly looked; None for any other. For the trace only.
-        info: what the source says of itself, where that changed with this frame (size, rate, codec, origin of stamps).
+        info: the source's information, where that changed with this frame (size, rate, codec, origin of stamps).
         rtp: the RTP time that browsers get with it from the media server that it was read from; None elsewhere.
     """
 
@@ -179,7 +179,7 @@ class VideoSource(Protocol):
         """Wait for the next frame; None when none came within the timeout.
 
         Raises:
-            SourceEnded: it is over, and told to stop there.
+            SourceEnded: it is over, and `at_end` is `stop`.
             SourceError: it broke; `close`, then `open` again.
         """
 

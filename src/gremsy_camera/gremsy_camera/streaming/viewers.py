@@ -106,7 +106,7 @@ class ServerReaders:
             api: as 'http://127.0.0.1:9997'.
             paths: to ask for.
             watched: whether anybody watches a path; on the thread.
-            answered: told of each path's state, None where the API cannot be reached; on the thread.
+            answered: called with each path's state, None where the API cannot be reached; on the thread.
         """
         self._api = urlsplit(api)
         self._paths = paths

@@ -41,7 +41,7 @@ _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
 def redacted(text: str) -> str:
-    """The text without user names, passwords and tokens of the addresses in it; `${NAME}` tells nothing and stays."""
+    """The text without user names, passwords and tokens of the addresses in it; `${NAME}` reveals nothing and stays."""
     text = _PROPERTY.sub(lambda match: match[0] if _NAME.fullmatch(match[2].strip('"')) else f'{match[1]}…', text)
     return _NAMED_SECRET.sub(_hide_value, _BARE_USER_INFO.sub(_hide_user, _USER_INFO.sub(_hide_user, text)))
 
@@ -58,7 +58,7 @@ def fill_in(
         encode: makes of a value what stands for it at a place of the text that is no address.
 
     Raises:
-        SourceUnusable: for a name that has no value or is none; an empty value is one for a password only.
+        SourceUnusable: for a name that is invalid or has no value; an empty value is one for a password only.
     """
     user_info_end = text.rfind('@')
 

@@ -76,7 +76,7 @@ class Learnt:
 
     Attributes:
         failed: decoders that failed on it, with the reason.
-        in_order: those that gave its pictures out of order, as they were told that there are no B-frames.
+        in_order: those that gave its pictures out of order, as they were configured for no B-frames.
     """
 
     failed: dict[str, str] = field(default_factory=dict)

@@ -114,7 +114,7 @@ class OpenCvReader:
         return self._info
 
     def counts(self) -> Mapping[str, int]:
-        """See LiveReader. OpenCV tells no losses."""
+        """See LiveReader. OpenCV reports no losses."""
         return dict(self._counts)
 
     def close(self) -> None:

@@ -73,7 +73,7 @@ class JpegAssembler:
         return None
 
     def finish(self) -> tuple[bytes, bool, bool]:
-        """See Unpacker. Half a JPEG is none: a decoder would show grey."""
+        """See Unpacker. Half a JPEG is useless: a decoder would show grey."""
         if not self._head or not self._whole:
             self._counts['pictures damaged by loss'] += 1
             return b'', True, False

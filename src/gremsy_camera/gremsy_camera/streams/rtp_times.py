@@ -65,7 +65,7 @@ def ntp_ns(seconds: int, fraction: int) -> int:
 
 
 def rtp_header(packet: bytes) -> RtpHeader | None:
-    """From the beginning of a packet (40 bytes hold all of it, without contributors); None for what is none."""
+    """From the beginning of a packet (40 bytes hold all of it, without contributors); None for anything else."""
     if len(packet) < 12 or packet[0] >> 6 != 2:
         return None
     sequence, timestamp, ssrc = struct.unpack_from('>HII', packet, 2)

@@ -39,7 +39,7 @@ class RtspResponse:
 
     @property
     def session(self) -> tuple[str, int | None]:
-        """The session's id, and after how many seconds of silence it ends, where that is told."""
+        """The session's id, and after how many seconds of silence it ends, if the server says."""
         session, *options = self.header('session').split(';')
         timeout_s = None
         for option in options:

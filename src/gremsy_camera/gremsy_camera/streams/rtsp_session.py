@@ -33,7 +33,7 @@ from gremsy_camera.streams.stream_address import StreamAddress, explain_status
 
 _ANSWER_S = 5.0
 _MOST_AT_ONCE_BYTES = 8 << 20
-# A 4K key frame comes as a burst; Linux gives 208 kB unless it is told.
+# A 4K key frame comes as a burst; Linux gives 208 kB by default.
 _UDP_BUFFER_BYTES = 4_000_000
 _REPORT_EVERY_S = 5.0
 _UNSUPPORTED_TRANSPORT = 461

@@ -233,7 +233,7 @@ class RtspTalk:
         self.buffer += data
 
     def _answer(self, take_packets: Callable[[], None]) -> RtspResponse:
-        """To the newest request; packets that come meanwhile are taken, and older answers passed over."""
+        """To the newest request; packets that come in the meantime are taken, and older responses skipped."""
         until_s = time.monotonic() + self._answer_s
         while (left_s := until_s - time.monotonic()) > 0:
             take_packets()

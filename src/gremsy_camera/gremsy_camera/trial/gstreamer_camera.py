@@ -54,7 +54,7 @@ _AUDIO_ONLY = '( audiotestsrc is-live=true wave=ticks ! audioconvert ! mulawenc 
 
 
 class GStreamerCamera:
-    """Draws, encodes and serves until told to stop."""
+    """Draws, encodes and serves until stopped."""
 
     def __init__(self, options: dict[str, Any]) -> None:
         self._options = options

@@ -30,7 +30,7 @@ _LAUNCH = (
 
 
 class GStreamerVideoServer:
-    """Takes one stream, and tells everything that comes."""
+    """Takes one stream, and reports everything that comes."""
 
     def __init__(self, options: dict[str, Any]) -> None:
         self._options = options

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Starts a trial camera, a process of Debian's Python on loopback, and tells it what to do wrong.
+"""Starts a trial camera, a process of Debian's Python on loopback, and commands its faults.
 
     with running_camera(CameraOptions(codec='h265')) as camera:
         open(camera.uri)

@@ -102,7 +102,7 @@ class TrialVideoServer:
             return [each for each in self._told if kind in each]
 
     def wait_for(self, kind: str, count: int, timeout_s: float = 20.0, work: Callable[[], object] = dict) -> bool:
-        """Whether so many came in time; meanwhile `work` is done again and again."""
+        """Whether so many came in time; until then `work` is repeated."""
         until_s = time.monotonic() + timeout_s
         while len(self.told(kind)) < count:
             if time.monotonic() > until_s:

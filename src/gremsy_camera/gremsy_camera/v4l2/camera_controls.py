@@ -51,7 +51,7 @@ class CameraControl:
 
     @property
     def read_only(self) -> bool:
-        """Whether it only tells something."""
+        """Whether it can only be read."""
         return bool(self.flags & kernel.CTRL_FLAG_READ_ONLY)
 
     @property

@@ -51,7 +51,7 @@ class Mode:
 
     @property
     def fastest_hz(self) -> float:
-        """0.0 where the driver does not tell."""
+        """0.0 where the driver does not say."""
         return float(1 / self.periods[0]) if self.periods else 0.0
 
     @property
@@ -71,7 +71,7 @@ class Mode:
         return wanted if self.between and self.periods[0] <= wanted <= self.periods[-1] else None
 
     def period_up_to(self, rate_hz: float) -> Fraction | None:
-        """That of the highest rate not above this one, else of the lowest; None where the driver does not tell."""
+        """That of the highest rate not above this one, else of the lowest; None where the driver does not say."""
         if not self.periods:
             return None
         exact = self.period(rate_hz)

@@ -69,7 +69,7 @@ def whole_jpeg(data: NDArray[np.uint8]) -> bytes:
 
 @cache
 def _standard_tables() -> bytes:
-    """The segments that an encoder writes which does not make tables of its own, as OpenCV's does not unless told."""
+    """The segments that an encoder writes which does not make tables of its own, as OpenCV's does not by default."""
     made, data = cv2.imencode('.jpg', np.zeros((16, 16, 3), np.uint8), [cv2.IMWRITE_JPEG_OPTIMIZE, 0])
     assert made
     raw, at, tables = data.tobytes(), 2, b''

@@ -206,7 +206,7 @@ class V4l2Reader:
         return BufferLayout(given.width, given.height, tuple(max(stride, least) for stride in layout.strides))
 
     def _set_rate(self, device: VideoDevice, choice: ModeChoice) -> float:
-        """The rate that the camera now has, 0.0 where it tells none."""
+        """The rate that the camera now has, 0.0 where it reports none."""
         given_hz, wanted_hz = device.set_rate(choice), self._wish.mode.rate_hz
         if wanted_hz > 0.0 and given_hz is None:
             raise SourceUnusable(f'The camera {self._name} has a fixed rate: leave `rate` out.')

@@ -66,7 +66,7 @@ def holders(path: str, root: Path = ROOT) -> list[str]:
             links = [str(link.readlink()) for link in (process / 'fd').iterdir()]
             name = (process / 'comm').read_text(encoding='utf-8', errors='replace').strip()
         except OSError:
-            # Another user's, or gone meanwhile.
+            # Another user's, or gone by now.
             continue
         if real in links:
             found.append(f'{name} (process {process.name})')

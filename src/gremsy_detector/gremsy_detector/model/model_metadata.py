@@ -101,7 +101,7 @@ def says_detr(metadata: Mapping[str, str]) -> bool:
 
 
 def literal(text: str) -> object:
-    """A Python literal; None for what is none."""
+    """A Python literal; None for anything else."""
     try:
         return ast.literal_eval(text[:4096])
     except (ValueError, SyntaxError, MemoryError, RecursionError):

@@ -113,7 +113,7 @@ def state_routes(services: WebServices) -> APIRouter:
 
     @router.get('/gimbal', **responses.answered_by(responses.GimbalResponse))
     async def gimbal() -> JSONResponse:
-        """Where it looks, what it does, who moves it; null where nothing has been heard."""
+        """Where it looks, what it does, who moves it; null where unknown."""
         return JSONResponse(picture.gimbal())
 
     return router

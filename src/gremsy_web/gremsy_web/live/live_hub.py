@@ -21,7 +21,7 @@ _DELAY, _RATE, _SHOWN, _MATCHED, _FREEZES = 'total_ms', 'framesPerSecond', 'show
 
 
 def viewer_samples(clients: Iterable[LiveClient]) -> list[Sample]:
-    """Of each camera that somebody told of."""
+    """Of each camera that has been reported."""
     by_camera: dict[str, list[Painted]] = {}
     for client in list(clients):
         if client.painted is not None:
@@ -73,7 +73,7 @@ class LiveClient:
         self.dropped = 0
         self.sent = 0
         self.painted: Painted | None = None
-        """What it told last of the video that it shows."""
+        """What it last reported of the video that it shows."""
 
     def offer(self, kind: str, text: str, keep: int = 1) -> None:
         """In place of the oldest that waits of that kind, where `keep` wait already."""

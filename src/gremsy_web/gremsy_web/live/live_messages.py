@@ -118,7 +118,7 @@ def node_content(node: NodeState, now_s: float) -> dict[str, Any]:
 
 
 def latencies_ms(picture: RobotPicture) -> dict[str, float | None]:
-    """Median of each stage, since the frame's capture, but for encode, which is its own; None where nobody tells."""
+    """Median of each stage, since the frame's capture, but for encode, which is its own; None where unknown."""
     nodes = picture.nodes()
     found: dict[str, float | None] = {}
     for stage, name, row in _STAGES:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`WS /api/live`: one client's talk, from hello to its end, and what every client is told twice a second."""
+"""`WS /api/live`: one client's session, from hello to its end, and what every client gets twice a second."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ class ReadinessPart:
 
 
 def parts_of(picture: RobotPicture, now_s: float) -> list[ReadinessPart]:
-    """Every node heard, every camera, its detector, the gimbal's link and the video server."""
+    """Every known node, every camera, its detector, the gimbal's link and the video server."""
     parts = [_node(node, now_s) for node in picture.nodes()]
     for camera in picture.cameras.values():
         age_s = camera.frames.age_s(now_s)

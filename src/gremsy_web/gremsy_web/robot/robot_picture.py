@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""All that is known of the robot now, as its topics tell it; stored by ROS's thread, read by the server's."""
+"""All that is known of the robot now, by its topics; stored by ROS's thread, read by the server's."""
 
 from __future__ import annotations
 
@@ -154,7 +154,7 @@ class RobotPicture:
         return None
 
     def gimbal(self) -> dict[str, Any]:
-        """As `/api/gimbal` and the live socket tell it; null where nothing has been heard."""
+        """As `/api/gimbal` and the live socket have it; null where unknown."""
         newest, control, zoom = self.attitudes.newest, self.control, self.zoom
         azimuth = tilt = None
         rate: list[float | None] = [None, None]

@@ -25,7 +25,7 @@ class Snapshots:
         self._kept: OrderedDict[tuple[str, str], CapturedPicture] = OrderedDict()
 
     def keep(self, seen: CameraPicture, still: CapturedPicture) -> dict[str, Any]:
-        """What is told of it: its stamp, size and detections, and the name under which `find` has its picture."""
+        """Its description: its stamp, size and detections, and the name under which `find` has its picture."""
         name = f'{still.stamp_ns}.{_ENDINGS[still.media_type]}'
         self._kept[seen.name, name] = still
         while len(self._kept) > self._most:

@@ -25,8 +25,8 @@ class VideoServerWatch:
     Args:
         api_url: of the server's control API, as http://127.0.0.1:9997.
         first_path: is asked for where nothing is watched; that it is not published is an answer too.
-        picture: is told.
-        watches: is asked and told.
+        picture: is updated.
+        watches: is read and updated.
         notify: called with a path that is watched.
     """
 

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which video paths somebody watches: nothing is encoded for nobody, so this is what the encoder is told."""
+"""Which video paths somebody watches: nothing is encoded for nobody, so the encoder goes by this."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-# A watch holds 5 s at the encoder. A session has ended without a word where nothing was heard of its reader for so long
+# A watch holds 5 s at the encoder. A session has ended without a word where nothing came from its reader for so long
 # (the server may be busy), or where its path has no reader by the server's own word; a new one is not connected yet.
 _UNHEARD_S = 15.0
 _UNREAD_S = 3.0

@@ -42,10 +42,10 @@ class WhepProxy:
     Args:
         url: of the video server, as http://127.0.0.1:8889.
         token: gives what the video server is shown; it asks `/api/video/auth` about that.
-        watches: told of sessions.
+        watches: is updated with sessions.
         notify: called with a path that is watched, at once.
         api_url: of the server's control API.
-        pulled: told whether the server has a path's video from the camera itself.
+        pulled: called with whether the server has a path's video from the camera itself.
     """
 
     def __init__(

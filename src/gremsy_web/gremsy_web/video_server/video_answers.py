@@ -40,7 +40,7 @@ class VideoAnswers:
         board: what is published.
         sessions: the viewers.
         allowed_origins: whose pages may read the answers; '*' for all.
-        ice_servers: what viewers are told to use beside.
+        ice_servers: what viewers may use as well.
         own_hosts: what requests may call this server; none where it may be anything.
     """
 

@@ -100,7 +100,7 @@ class VideoPath:
 
     Attributes:
         description: SDP as the publisher announced it.
-        available: since when, for who asks.
+        available: since when, for the API.
         inbound_bytes: of RTP.
         counts: of everything that was left out, in words.
     """

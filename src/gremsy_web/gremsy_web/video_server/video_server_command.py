@@ -57,7 +57,7 @@ def parser() -> argparse.ArgumentParser:
         action='append',
         default=[],
         metavar='URL',
-        help='a STUN or TURN server that viewers are told to use; none is needed within a network; may be repeated',
+        help='a STUN or TURN server that viewers may use; none is needed within a network; may be repeated',
     )
     made.add_argument(
         '--allow-origin',

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where the video server listens and what it tells viewers."""
+"""Where the video server listens and what it offers viewers."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class VideoServerOptions:
         whep: where viewers come.
         control: where who looks at it comes.
         ice_hosts: addresses of this machine that no interface of it has.
-        ice_servers: STUN or TURN servers that viewers are told to use beside.
+        ice_servers: STUN or TURN servers that viewers may use as well.
         allowed_origins: whose pages may read the answers; '*' for all.
         most_viewers: at a time.
     """
