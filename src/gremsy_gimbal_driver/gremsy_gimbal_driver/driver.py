@@ -363,7 +363,7 @@ class GimbalDriver:
         events = decoder.feed(data, self._router.is_datagram(link), now.monotonic_ns)
         self._router.received(link, len(data), decoder.framing_counts['frames'], now.monotonic_ns)
         gimbal = self._components.gimbal
-        if gimbal is not None and self._device.gimbal != gimbal:
+        if gimbal is not None and self._device.found_gimbal != gimbal and self._components.is_present(gimbal):
             with self._changing():
                 self._device.found(gimbal, self._router.names[link])
         for event in events:

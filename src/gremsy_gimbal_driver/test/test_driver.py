@@ -85,6 +85,17 @@ def test_attitudes_come_at_the_rate_asked_for_and_are_stamped_before_they_arrive
     assert (status.information.vendor, status.information.firmware) == ('GREMSY', (7, 9, 0))
 
 
+def test_a_gimbal_whose_ids_are_given_is_found_as_well_and_its_own_limits_are_read(payload, heard, wait_until):
+    parameters = GimbalDriverParameters(gimbal_system_id=1, gimbal_component_id=154)
+    made = GimbalDriver(links_from_uris([payload.uri]), parameters, heard.listener)
+    made.open()
+    try:
+        wait_until(lambda: made._device.parameters.value('RC_LIM_MAX_TILT') is not None)
+        assert sum(sentence.startswith('Found the gimbal 1/154 on ') for sentence in heard.informed) == 1
+    finally:
+        made.close()
+
+
 def test_armed_the_gimbal_turns_the_way_it_is_asked_and_disarmed_it_does_not_move(driver, payload, heard, wait_until):
     assert not driver.offer(Source.TRACKER, setpoint(0.5, 0.3))
     assert payload.rate_commands == []

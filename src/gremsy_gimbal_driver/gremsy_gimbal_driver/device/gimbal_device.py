@@ -142,7 +142,9 @@ class GimbalDevice:
         self._encoder_settings = parameters.encoder_settings
         self._encoders: MountStatus | None = None
         self.gimbal: Sender | None = parameters.pinned_gimbal
-        """The gimbal that we command; None before it was found."""
+        """The gimbal that we command; None before it was found, where its ids are not given."""
+        self.found_gimbal: Sender | None = None
+        """The same, None until it has spoken."""
         self._system_status: SystemStatus | None = None
         self.view: GimbalView | None = None
         """The newest."""
@@ -214,8 +216,8 @@ class GimbalDevice:
     # What comes in.
 
     def found(self, gimbal: Sender, link: str) -> None:
-        """The register has learned a gimbal by that link: it is ours until it falls silent."""
-        self.gimbal = gimbal
+        """The gimbal has spoken on that link: it is ours until it falls silent."""
+        self.gimbal = self.found_gimbal = gimbal
         self._inform(f'Found the gimbal {gimbal} on {link}.')
         if self._parameters.use_gimbal_limits:
             self.parameters.read(*LIMIT_NAMES)
@@ -268,8 +270,8 @@ class GimbalDevice:
         self._request_log.log_ended()
         self._set_up_payload(now)
         self._report_slow_attitude()
-        gimbal = self.gimbal
-        if gimbal is None or not self._components.is_present(gimbal):
+        gimbal = self.found_gimbal
+        if gimbal is None:
             return messages
         messages += [(gimbal, message) for message in self.requests.due(gimbal, now_ns)]
         messages += [(gimbal, message) for message in self.parameters.due(gimbal, now_ns)]
@@ -400,7 +402,7 @@ class GimbalDevice:
             self.parameters.read(*LIMIT_NAMES)
 
     def _forget_gimbal(self) -> None:
-        self.gimbal = self._parameters.pinned_gimbal
+        self.gimbal, self.found_gimbal = self._parameters.pinned_gimbal, None
         self._protocols.restart()
         self._reported_protocol = ''
         self._say(
