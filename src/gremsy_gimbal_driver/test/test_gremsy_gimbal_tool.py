@@ -273,7 +273,7 @@ def test_a_rate_that_moves_nothing_is_not_done(capsys):
     with running_payload(PayloadOptions(stalled_axis='azimuth')) as running:
         assert main(['move', '--link', running.uri, '--rate', '10', '5', '--for', '0.5', '--yes']) == 1
     assert capsys.readouterr().err == (
-        'gremsy_gimbal: The azimuth did not move, although the gimbal was told to turn at 10 deg/s of azimuth and '
+        'gremsy_gimbal: The azimuth did not move, although the gimbal was commanded to turn at 10 deg/s of azimuth and '
         '5 deg/s of tilt for 0.5 s: such a rate may be within its dead zone (2 deg/s on some: try a faster one), it '
         'may be at its limit, or something holds it.\n'
     )

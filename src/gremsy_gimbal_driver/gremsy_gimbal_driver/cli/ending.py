@@ -15,7 +15,7 @@ FAILED = 1
 """It was tried and failed."""
 
 MISUSED = 2
-"""It could not begin: wrong arguments (as argparse says too), no link."""
+"""It could not begin: wrong arguments (with argparse's own status), no link."""
 
 
 class ToolError(SuiteError):

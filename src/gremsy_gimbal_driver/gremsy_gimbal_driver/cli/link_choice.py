@@ -65,7 +65,7 @@ def _is_in_use(host: str, port: int) -> bool:
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)
     except OSError:
-        # The link says the same with its own sentence when it is opened.
+        # The link reports the same in its own sentence when it is opened.
         return False
     wanted = {_as_in_proc(str(address[0]), port) for *_, address in found}
     return any(remote in wanted for path in _SOCKETS for remote in _remotes(path))
@@ -75,7 +75,7 @@ def _remotes(path: Path) -> list[str]:
     try:
         lines = path.read_text().splitlines()[1:]
     except OSError:
-        # Not Linux, or not allowed: then nothing is known, which is no reason not to begin.
+        # Not Linux, or not allowed: then nothing is known, which must not keep the tool from starting.
         return []
     return [fields[2] for line in lines if len(fields := line.split()) > 2]
 

@@ -35,7 +35,7 @@ LONGEST_S = 60.0
 FASTEST_DEG_S = 60.0
 _MODE_WAIT_S = 8.0  # the vendor's own test allows five seconds (gimbal.md 1.7)
 # An axis that was asked to turn has not turned when it went less than this share of the way, or than this; a way that
-# is shorter than twice the latter tells nothing. Attitudes are good to 0.02 degrees (gimbal.md 6).
+# is shorter than twice the latter proves nothing. Attitudes are good to 0.02 degrees (gimbal.md 6).
 _MOVED_SHARE, _MOVED_RAD = 0.1, math.radians(0.1)
 # The slowest gimbal answers after 250 ms (gimbal.md 1.9).
 _ANSWER_WAIT_S = 0.8
@@ -142,12 +142,12 @@ def _by_rate(
         way[:] = (max(far, abs(there - here)) for far, there, here in zip(way, now, start, strict=True))
         return not _unmoved(given, way)
 
-    seen, seen_s = driver.view, time.monotonic()
-    end = seen_s + given.duration
+    newest, newest_s = driver.view, time.monotonic()
+    end = newest_s + given.duration
     while time.monotonic() < end:
-        if driver.view is not seen:
-            seen, seen_s = driver.view, time.monotonic()
-        elif time.monotonic() - seen_s > parameters.attitude_timeout_s:
+        if driver.view is not newest:
+            newest, newest_s = driver.view, time.monotonic()
+        elif time.monotonic() - newest_s > parameters.attitude_timeout_s:
             # The driver has stopped, and would go on when it comes back: nobody who watches waits for that.
             raise ToolError(
                 f'The move ended: no attitude came from the gimbal for {parameters.attitude_timeout_s:g} s; check its '
@@ -162,7 +162,7 @@ def _by_rate(
     if not wait_for(look_how_far, _ANSWER_WAIT_S):
         axes = ' and the '.join(_unmoved(given, way))
         raise ToolError(
-            f'The {axes} did not move, although the gimbal was told to turn {_request(given)}: '
+            f'The {axes} did not move, although the gimbal was commanded to turn {_request(given)}: '
             f'{reports.last or _UNMOVED_REASONS}'
         )
 

@@ -29,7 +29,7 @@ POLL_S = 0.05
 _ATTITUDE_WAIT_S = 5.0
 _STATUS_WAIT_S = 2.0
 _INFORMATION_WAIT_S = 1.2
-# The vendor's own test allows five seconds (gimbal.md 1.7); by six the driver has given up and says why.
+# The vendor's own test allows five seconds (gimbal.md 1.7); by six the driver has given up and reports why.
 _MODE_WAIT_S = 6.0
 MODE_WAY_OUT = (
     'let no other program command it; on a payload, check `gremsy_gimbal params get rc_mode`: it obeys in `standard` '
@@ -79,7 +79,7 @@ def look(link: Link) -> Present:
     """Find the gimbal and where it looks, without a driver.
 
     Its mode matters: the driver asserts a mode when it is armed, and going over to LOCK swung a camera to the horizon
-    (gimbal.md 1.9), so the driver is told to keep the present one.
+    (gimbal.md 1.9), so the driver keeps the present one.
 
     Raises:
         ToolError: when there is none, or it sends no attitude.

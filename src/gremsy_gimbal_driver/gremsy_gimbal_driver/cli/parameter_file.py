@@ -95,7 +95,7 @@ def write_snapshot(path: Path, snapshot: ParameterSnapshot) -> None:
 
 
 def read_snapshot(path: Path) -> ParameterSnapshot:
-    """What such a file says.
+    """The content of such a file.
 
     Raises:
         ParameterFileError: naming the file and what is wrong in it.

@@ -109,9 +109,9 @@ class LinkSession:
         name = self._link.name
         frames = self._decoder.framing_counts['frames']
         if frames:
-            heard = ', '.join(map(str, sorted(self.components.last_ns))) or 'no part of a Gremsy'
+            senders = ', '.join(map(str, sorted(self.components.last_ns))) or 'no part of a Gremsy'
             return (
-                f'No gimbal on {name}: {frames} MAVLink messages came in {timeout_s:g} s ({heard}), but no heartbeat '
+                f'No gimbal on {name}: {frames} MAVLink messages came in {timeout_s:g} s ({senders}), but no heartbeat '
                 'of a component 154 or 171 to 175; check which device is wired there.'
             )
         if self._bytes:
