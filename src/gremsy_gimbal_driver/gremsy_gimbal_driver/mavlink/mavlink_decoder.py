@@ -15,6 +15,7 @@ from typing import Any
 from gremsy_common.types.attitude_screen import GIMBAL_LIMITS, DamageGate, fault_of
 from gremsy_common.types.gimbal_state import STANDARD_GRAVITY_M_S2
 from gremsy_gimbal_driver.mavlink.component_register import (
+    GIMBAL_COMPONENTS,
     PAYLOAD_COMPONENT,
     ComponentKind,
     ComponentRegister,
@@ -50,6 +51,8 @@ _ACCELERATION_M_S2 = STANDARD_GRAVITY_M_S2 / 8192  # of one count, gimbal.md 1.4
 _RATE_RAD_S = math.radians(1 / 32.8)
 _YAW_FRAME_KNOWN = dialect.GIMBAL_DEVICE_FLAGS_YAW_IN_VEHICLE_FRAME | dialect.GIMBAL_DEVICE_FLAGS_YAW_IN_EARTH_FRAME
 _UNKNOWN_VOLTAGE = 0xFFFF
+_HEARTBEAT = dialect.MAVLINK_MSG_ID_HEARTBEAT
+_ATTITUDE = dialect.MAVLINK_MSG_ID_GIMBAL_DEVICE_ATTITUDE_STATUS
 
 # From struct: int, float or bytes by the message's definition, in the wire's order.
 _Fields = tuple[Any, ...]
@@ -62,7 +65,7 @@ _FROM_THE_GIMBAL_ALONE = frozenset(
         dialect.MAVLINK_MSG_ID_MOUNT_STATUS,
         dialect.MAVLINK_MSG_ID_MOUNT_ORIENTATION,
         dialect.MAVLINK_MSG_ID_GIMBAL_DEVICE_INFORMATION,
-        dialect.MAVLINK_MSG_ID_GIMBAL_DEVICE_ATTITUDE_STATUS,
+        _ATTITUDE,
         dialect.MAVLINK_MSG_ID_COMMAND_LONG,
     }
 )
@@ -93,7 +96,7 @@ class MavlinkDecoder:
         self._damage = DamageGate()
         self._fills_delta_yaw = False
         self._events: dict[int, Callable[[Sender, _Fields], Event | None]] = {
-            dialect.MAVLINK_MSG_ID_HEARTBEAT: lambda sender, of: Heartbeat(sender, of[1], of[2], of[4]),
+            _HEARTBEAT: lambda sender, of: Heartbeat(sender, of[1], of[2], of[4]),
             dialect.MAVLINK_MSG_ID_SYS_STATUS: _system_status,
             dialect.MAVLINK_MSG_ID_PARAM_VALUE: self._parameter,
             dialect.MAVLINK_MSG_ID_RAW_IMU: _raw_imu,
@@ -107,7 +110,7 @@ class MavlinkDecoder:
                 sender, of[2], Sender(*of[3:5])
             ),
             dialect.MAVLINK_MSG_ID_GIMBAL_DEVICE_INFORMATION: _information,
-            dialect.MAVLINK_MSG_ID_GIMBAL_DEVICE_ATTITUDE_STATUS: self._attitude,
+            _ATTITUDE: self._attitude,
             dialect.MAVLINK_MSG_ID_PARAM_EXT_VALUE: lambda sender, of: _extended(
                 sender, of[2], of[3], of[4], index=of[1], count=of[0]
             ),
@@ -141,7 +144,9 @@ class MavlinkDecoder:
         """None for a message that is about nothing here. Raises _Refused."""
         number = frame.message_id
         sender = self._sender(frame)
-        self.components.on_message(sender, _introduces(number, sender), now_ns)
+        # 285 is "broadcast by a gimbal device component" (common.xml): it shows what its sender is, as a heartbeat does.
+        introduces = number == _HEARTBEAT or (number == _ATTITUDE and sender.component in GIMBAL_COMPONENTS)
+        self.components.on_message(sender, introduces, now_ns)
         event_of = self._events.get(number)
         if event_of is None:
             return None
@@ -250,13 +255,6 @@ class MavlinkDecoder:
         if kind_of(sender.component) is None:
             raise _Refused('from_another_component')
         return self._texts.take(sender, severity, text, text_id, number)
-
-
-def _introduces(number: int, sender: Sender) -> bool:
-    """Whether that message shows what its sender is; 285 is "broadcast by a gimbal device component" (common.xml)."""
-    if number == dialect.MAVLINK_MSG_ID_GIMBAL_DEVICE_ATTITUDE_STATUS:
-        return kind_of(sender.component) is ComponentKind.GIMBAL
-    return number == dialect.MAVLINK_MSG_ID_HEARTBEAT
 
 
 def _system_status(sender: Sender, fields: _Fields) -> SystemStatus:
