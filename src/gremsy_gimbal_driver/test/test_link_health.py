@@ -29,7 +29,7 @@ WELL = LinkHealth(
     senders=(Sender(1, 154),),
     clogged=False,
     carries_motion=True,
-    traffic=LinkTraffic(30_000, 2_000, 90, 0, 1),
+    traffic=LinkTraffic(30_000, 2_000, 0, 1),
 )
 NOT_MAVLINK = (
     'Something else is sending on serial:///dev/ttyUSB0: 812 bytes, no MAVLink frame: '
@@ -155,7 +155,7 @@ def test_a_gimbal_that_speaks_is_well_and_its_facts_are_counted():
         health = session.give(beat, second * SECOND)
     assert session.router.write(Sender(1, 154), [b'x' * 99, b'x' * 100], 10 * SECOND) is False
     health = session.router.health(12 * SECOND)[0]
-    assert health.traffic == LinkTraffic(size, 99, 1, 1, 1)
+    assert health.traffic == LinkTraffic(size, 99, 1, 1)
     assert (health.open_s, health.silent_s, health.frameless_s) == (12.0, 2.0, 2.0)
     assert health.frameless_bytes == 0
     assert health.senders == (Sender(1, 154),)

@@ -144,7 +144,7 @@ class MavlinkDecoder:
         """None for a message that is about nothing here. Raises _Refused."""
         number = frame.message_id
         sender = self._sender(frame)
-        # 285 is "broadcast by a gimbal device component" (common.xml): it shows what its sender is, as a heartbeat does.
+        # 285 is "broadcast by a gimbal device component" (common.xml), and introduces it as a heartbeat does.
         introduces = number == _HEARTBEAT or (number == _ATTITUDE and sender.component in GIMBAL_COMPONENTS)
         self.components.on_message(sender, introduces, now_ns)
         event_of = self._events.get(number)
