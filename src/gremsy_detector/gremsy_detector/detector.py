@@ -194,10 +194,10 @@ class Detector:
             raise InferenceError('The detector has no model open: call open() first.')
         started_ns = self._clock_ns()
         # An array that is no image has no size to cut: it goes on whole, to be refused.
-        if settings.selection.looks_once or frame.image.ndim < 2 or frame.image.size == 0:
-            boxes, preprocess_ns, inference_ns = self._look(frame, opened, settings.decode, started_ns)
+        if settings.selection.is_one_run or frame.image.ndim < 2 or frame.image.size == 0:
+            boxes, preprocess_ns, inference_ns = self._run_on(frame, opened, settings.decode, started_ns)
         else:
-            boxes, preprocess_ns, inference_ns = self._look_through_windows(frame, opened, settings, started_ns)
+            boxes, preprocess_ns, inference_ns = self._detect_in_windows(frame, opened, settings, started_ns)
         # Suppression goes by score, so the boxes above a threshold are those that it alone would have left.
         most = settings.selection.max_detections
         sure = boxes.above(settings.sure_above)
@@ -214,7 +214,9 @@ class Detector:
             return NetworkInput(described, tensor)
         return NetworkInput(described, tensor, lambda form: backend.picture(tensor, form, described))
 
-    def _look(self, frame: Frame, opened: _Opened, settings: DecodeSettings, started_ns: int) -> tuple[Boxes, int, int]:
+    def _run_on(
+        self, frame: Frame, opened: _Opened, settings: DecodeSettings, started_ns: int
+    ) -> tuple[Boxes, int, int]:
         """One run of the network: boxes in the frame's own pixels, clipped to it; the first two stages' times, ns."""
         placement = opened.input.fill(frame)
         filled_ns = self._clock_ns()
@@ -227,7 +229,7 @@ class Detector:
         boxes = Boxes(corners_px[seen], decoded.scores[seen], decoded.classes[seen])
         return boxes, filled_ns - started_ns, inferred_ns - filled_ns
 
-    def _look_through_windows(
+    def _detect_in_windows(
         self, frame: Frame, opened: _Opened, settings: _Settings, started_ns: int
     ) -> tuple[Boxes, int, int]:
         """One run for each window of the region: boxes in the whole image's pixels, and the stages' times together."""
@@ -240,7 +242,7 @@ class Detector:
         found: list[Boxes] = []
         preprocess_ns = inference_ns = 0
         for window in self._windows:
-            boxes, filling_ns, inferring_ns = self._look(window.of(frame), opened, settings.decode, started_ns)
+            boxes, filling_ns, inferring_ns = self._run_on(window.of(frame), opened, settings.decode, started_ns)
             offset_px = (window.x_px, window.y_px, window.x_px, window.y_px)
             found.append(Boxes(boxes.corners_px + offset_px, boxes.scores, boxes.classes))
             preprocess_ns += filling_ns

@@ -34,7 +34,7 @@ from gremsy_detector.restarting_detector import RestartingDetector
 from gremsy_detector.run_watch import RunWatch, too_slow
 from gremsy_detector.selection import Selection
 
-# How long a worker waits for an image before it looks whether it should end.
+# How long a worker waits for an image before it checks whether to end.
 _WAIT_S = 0.3
 # About what the tracker takes from these detections to a setpoint.
 _GIVE_WAY_S = 0.004
@@ -44,7 +44,7 @@ _GPU_PERIOD_S = 0.4
 _HANG_PERIOD_S = 0.2
 # A run that has not ended this long after its library was asked to end it does not end.
 _LAST_WAY_OUT_S = 1.0
-_LOOKS_OVER_S = 5.0
+_SPEED_OVER_S = 5.0
 _IMAGES = topics.IMAGE_RAW.name
 _UNWATCHED = 'nobody subscribes to detections or detections/candidates'
 
@@ -74,7 +74,7 @@ class DetectorNode(SuiteNode[DetectorParameters]):
         self._gpu = GpuStatus(None)
         self._watch = RunWatch(0.0)
         self._hang = ''
-        self._looks = self._dropped_before = 0
+        self._images_answered = self._dropped_before = 0
         self._too_slow = ''
 
     def configure(self) -> None:
@@ -105,7 +105,7 @@ class DetectorNode(SuiteNode[DetectorParameters]):
         self._arrivals = LatestSlot()
         self._enabled = True
         self._watch, self._hang = RunWatch(self.parameters.hangs_after_s), ''
-        self._looks, self._dropped_before, self._too_slow = 0, 0, ''
+        self._images_answered, self._dropped_before, self._too_slow = 0, 0, ''
         self._detections = self.publisher(topics.DETECTIONS)
         self._candidates = self.publisher(topics.CANDIDATES)
         self._labels.attach(self.publisher(topics.LABEL_INFO), self.publisher(topics.VISION_INFO))
@@ -113,8 +113,8 @@ class DetectorNode(SuiteNode[DetectorParameters]):
         self.service(SetBool, '~/enable', self._enable)
         self._follow_watchers()
         self.every(_WATCH_PERIOD_S, self._follow_watchers)
-        self.every(_HANG_PERIOD_S, self._look_for_a_hang)
-        self.every(_LOOKS_OVER_S, self._look_at_speed)
+        self.every(_HANG_PERIOD_S, self._check_for_a_hang)
+        self.every(_SPEED_OVER_S, self._check_speed)
         self.worker('detect', self._detect_one, niceness=5)
         if self._gpu.there:
             self.worker('gpu status', self._watch_gpu, niceness=5)
@@ -240,7 +240,7 @@ class DetectorNode(SuiteNode[DetectorParameters]):
             return
         frame, arrived_ns = arrival
         taken_ns = self.now_ns()
-        self._look_at_header(frame)
+        self._check_header(frame)
         self._at_work = True
         answered = False
         self._watch.begin(time.monotonic())
@@ -255,7 +255,7 @@ class DetectorNode(SuiteNode[DetectorParameters]):
             self._watch.end(time.monotonic(), answered=answered)
             self._at_work = False
         self.intake.used()
-        self._looks += 1
+        self._images_answered += 1
         self._trace(result, arrived_ns, taken_ns)
         # Disabled in the meantime: nothing more is published.
         if self._images is not None:
@@ -267,18 +267,18 @@ class DetectorNode(SuiteNode[DetectorParameters]):
                     time.sleep(_GIVE_WAY_S)
         self._count(result, taken_ns - arrived_ns)
 
-    def _look_at_speed(self) -> None:
+    def _check_speed(self) -> None:
         """Warn when a tracker gets too few detections."""
-        looks, self._looks = self._looks, 0
+        answered, self._images_answered = self._images_answered, 0
         before, self._dropped_before = self._dropped_before, self._arrivals.dropped
         awaited = self._images is not None and self._candidates is not None and self._candidates.watched
-        before_too_slow, self._too_slow = self._too_slow, ''
+        known_too_slow, self._too_slow = self._too_slow, ''
         if awaited:
-            self._too_slow = too_slow(looks, self._dropped_before - before, _LOOKS_OVER_S)
-        if self._too_slow and not before_too_slow:
+            self._too_slow = too_slow(answered, self._dropped_before - before, _SPEED_OVER_S)
+        if self._too_slow and not known_too_slow:
             self.get_logger().warning(self._too_slow)
 
-    def _look_for_a_hang(self) -> None:
+    def _check_for_a_hang(self) -> None:
         """End the run that does not end, and when it goes on all the same, the process."""
         hangs_for_s = self._watch.hangs_for_s(time.monotonic())
         if hangs_for_s is None or self._detector is None:
@@ -303,8 +303,8 @@ class DetectorNode(SuiteNode[DetectorParameters]):
         health = self.intake.health()
         return Health(Level.WARN, self._too_slow) if health.level is Level.OK and self._too_slow else health
 
-    def _look_at_header(self, frame: Frame) -> None:
-        """Such images are looked at, for whoever only wants to see; a gimbal cannot be pointed by them."""
+    def _check_header(self, frame: Frame) -> None:
+        """Such images are used, for whoever only wants to see; a gimbal cannot be pointed by them."""
         if frame.stamp_ns == 0:
             self.report_drop(
                 _IMAGES,

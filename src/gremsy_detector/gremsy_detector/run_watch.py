@@ -9,8 +9,8 @@ import threading
 _TIMES_THE_SLOWEST = 10.0
 # Before the first answer nobody knows how slow the model is: a large one on one slow core takes seconds.
 _BEFORE_THE_FIRST_S = 30.0
-# Pointing is measured down to 7 looks a second (docs/figures.md); by fewer, who turns round is lost.
-_LOOKS_NEEDED_HZ = 8.0
+# Pointing is measured down to 7 images a second (docs/figures.md); by fewer, who turns round is lost.
+_NEEDED_HZ = 8.0
 
 
 class RunWatch:
@@ -62,19 +62,18 @@ class RunWatch:
         return now_s - begun_s
 
 
-def too_slow(looks: int, images_dropped: int, over_s: float) -> str:
-    """The sentence for whoever is to follow something by so few looks, where there were more images; empty if enough.
+def too_slow(answered: int, images_dropped: int, over_s: float) -> str:
+    """The sentence for too few answered images to follow something by, where more came; empty if enough.
 
     Args:
-        looks: images that were answered.
+        answered: images that the network answered.
         images_dropped: while the network was busy.
         over_s: in how many seconds.
     """
-    rate_hz = looks / over_s
-    if not (looks and images_dropped and rate_hz < _LOOKS_NEEDED_HZ):
+    rate_hz = answered / over_s
+    if not (answered and images_dropped and rate_hz < _NEEDED_HZ):
         return ''
     return (
-        f'This machine is too slow for the model: {rate_hz:.0f} looks a second, {_LOOKS_NEEDED_HZ:.0f} are needed to '
-        'follow what moves: take a smaller `model`, look at a part (`region_of_interest`), or let a GPU run it '
-        '(`backend`).'
+        f'This machine is too slow for the model: {rate_hz:.0f} images a second, {_NEEDED_HZ:.0f} are needed to '
+        'follow what moves: use a smaller `model`, a part of the image (`region_of_interest`), or a GPU (`backend`).'
     )

@@ -28,7 +28,7 @@ class Selection:
         class_confidence: class name and its own least score, instead of `confidence`. One that is lower than
             `candidate_confidence`, or higher than `confidence`, is that of the candidates too: what is distrusted must
             not begin a track either.
-        region: what lies outside is not looked at.
+        region: what lies outside is ignored.
         tiling: how the region is cut.
     """
 
@@ -44,7 +44,7 @@ class Selection:
     tiling: Tiling = Tiling()
 
     @property
-    def looks_once(self) -> bool:
+    def is_one_run(self) -> bool:
         """Whether the network runs once, on the whole image."""
         return self.region.is_whole and self.tiling.is_whole
 

@@ -147,7 +147,7 @@ def test_to_interrupt_what_does_not_run_is_harmless(endless_model):
 @pytest.mark.parametrize(
     ('looks', 'dropped', 'said'),
     [
-        pytest.param(15, 90, '3 looks a second, 8 are needed', id='a slow machine'),
+        pytest.param(15, 90, '3 images a second, 8 are needed', id='a slow machine'),
         pytest.param(40, 90, '', id='just enough'),
         pytest.param(15, 0, '', id='a slow camera'),
         pytest.param(0, 90, '', id='none: said otherwise'),
@@ -156,8 +156,8 @@ def test_to_interrupt_what_does_not_run_is_harmless(endless_model):
 def test_a_machine_that_is_too_slow_is_told_so(looks: int, dropped: int, said: str) -> None:
     sentence = too_slow(looks, dropped, 5.0)
     assert sentence == (
-        f'This machine is too slow for the model: {said} to follow what moves: take a smaller `model`, look at a part '
-        '(`region_of_interest`), or let a GPU run it (`backend`).'
+        f'This machine is too slow for the model: {said} to follow what moves: use a smaller `model`, a part '
+        'of the image (`region_of_interest`), or a GPU (`backend`).'
         if said
         else ''
     )
