@@ -9,7 +9,7 @@ from gremsy_common.geometry import yaw_roll_pitch
 from gremsy_gimbal_driver.attitude.attitude_reading import reading_from_orientation, reading_from_status
 from gremsy_gimbal_driver.device.device_status import FOLLOW, MOTORS_ON
 from gremsy_gimbal_driver.device.stream_rates import RateMeter, stream_of
-from gremsy_gimbal_driver.mavlink.component_register import ComponentKind, kind_of
+from gremsy_gimbal_driver.mavlink.component_register import ComponentRegister
 from gremsy_gimbal_driver.mavlink.gimbal_protocol import ProtocolChoice, mode_from_flags
 from gremsy_gimbal_driver.mavlink.mavlink_dialect import dialect
 from gremsy_gimbal_driver.mavlink.mavlink_encoder import MavlinkEncoder
@@ -18,10 +18,8 @@ from gremsy_gimbal_driver.mavlink.mavlink_events import (
     DeviceInformation,
     Event,
     GimbalManager,
-    Heartbeat,
     MountOrientation,
     PayloadTelemetry,
-    Sender,
     SystemStatus,
 )
 from gremsy_gimbal_driver.motion.instant import nanoseconds
@@ -35,11 +33,11 @@ _STATUS = dialect.MAVLINK_MSG_ID_SYS_STATUS
 class DeviceView:
     """A part of a session. It asks who the gimbal is and changes nothing, not even a stream's rate."""
 
-    def __init__(self, encoder: MavlinkEncoder) -> None:
+    def __init__(self, encoder: MavlinkEncoder, components: ComponentRegister) -> None:
         self._encoder = encoder
+        self._components = components
         self._choice = ProtocolChoice(encoder)
         self._meters: dict[int, RateMeter] = {}
-        self._gimbal: Sender | None = None
         self._next_ns = 0
         self.information: DeviceInformation | None = None
         self.status: SystemStatus | None = None
@@ -80,18 +78,17 @@ class DeviceView:
 
     def due(self, now_ns: int) -> list[bytes]:
         """Ask who it is, twice a second until it answers."""
-        if self._gimbal is None or self.information is not None or now_ns < self._next_ns:
+        gimbal = self._components.gimbal
+        if gimbal is None or self.information is not None or now_ns < self._next_ns:
             return []
         self._next_ns = now_ns + _AGAIN_NS
-        return [self._encoder.request_message(self._gimbal, _INFORMATION)]
+        return [self._encoder.request_message(gimbal, _INFORMATION)]
 
     def on_event(self, event: Event, now_ns: int) -> None:
         """All that the gimbal reports, and the payload's own values."""
-        if not isinstance(event, GimbalManager) or event.commands(self._gimbal):
+        if not isinstance(event, GimbalManager) or event.commands(self._components.gimbal):
             self._choice.on_event(event, now_ns)
         number = _STATUS if isinstance(event, SystemStatus) else stream_of(event)
-        if isinstance(event, Heartbeat | AttitudeStatus) and kind_of(event.sender.component) is ComponentKind.GIMBAL:
-            self._gimbal = self._gimbal or event.sender
         if number is not None:
             if number not in self._meters:
                 self._meters[number] = RateMeter()

@@ -35,7 +35,7 @@ def observe(session: LinkSession, seconds: float = _OBSERVED_S) -> DeviceView:
     Raises:
         ToolError: when there is none.
     """
-    view = DeviceView(session.encoder)
+    view = DeviceView(session.encoder, session.components)
     session.attach(view.due, view.on_event)
     session.find_gimbal()
     session.wait(lambda: False, seconds)

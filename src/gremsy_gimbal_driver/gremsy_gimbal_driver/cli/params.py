@@ -53,7 +53,7 @@ class ParameterTool:
     def __init__(self, session: LinkSession, family: ProductFamily) -> None:
         self._session = session
         self._family = family
-        self._view = DeviceView(session.encoder)
+        self._view = DeviceView(session.encoder, session.components)
         self._parameters = GimbalParameters(session.encoder)
         session.attach(self._view.due, self._view.on_event)
         session.attach(lambda now_ns: self._parameters.due(session.gimbal, now_ns), self._on_event)
