@@ -125,7 +125,7 @@ class _Model:
         )
 
     def figures(self, rounds: int) -> dict[str, Any]:
-        """Times, agreement and what the CPU does in the meantime."""
+        """Times, agreement and the CPU time."""
         _say(f'{self._name}: node, bare, Ultralytics ...')
         nodes = {
             'node': self._node('model'),
@@ -151,7 +151,7 @@ class _Model:
             }
             peers = self._peers()
             took_ns = take_turns({**ways, **bare}, rounds)
-            # Torch's threads and buffers slow whoever comes next: who is compared with Ultralytics, has that alone.
+            # Torch's threads and buffers slow the next run: only the node is timed in turns with Ultralytics.
             ways |= {name: partial(self._predict, peer) for name, peer in peers.items()}
             beside_ns = take_turns({name: ways[name] for name in ('node', *peers)}, rounds)
             found: dict[str, Any] = {
@@ -262,7 +262,7 @@ class _Model:
 
 
 class _Bare:
-    """The file on a tensor that is on the GPU already, by replay of a CUDA graph: nothing goes up or comes down.
+    """The file on a tensor that is on the GPU already, by replay of a CUDA graph: nothing is copied to or from it.
 
     ONNX Runtime waits for it as it does by itself, spinning.
     """
@@ -301,7 +301,7 @@ def _write_frames(video: Path, folder: Path, most: int) -> None:
 
 
 def _unlent(frame: Frame) -> Frame:
-    """The same picture in memory that may be freed at any time, so that it is copied."""
+    """The same picture in memory without weak references, which is always copied."""
     return replace(frame, image=np.frombuffer(frame.image.tobytes(), np.uint8).reshape(frame.image.shape))
 
 

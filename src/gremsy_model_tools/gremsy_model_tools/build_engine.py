@@ -65,7 +65,12 @@ def _obtain(options: argparse.Namespace, machine: Machine, say: Callable[[str], 
     target = machine.target_to_build_for(library, options.device)
     cache = machine.cache(library, target, options.engine_dir, say)
     request = EngineRequest(
-        model, options.precision, lean=options.lean, calibration=options.calibration, check=options.check
+        model,
+        options.precision,
+        lean=options.lean,
+        best_boxes=True,
+        calibration=options.calibration,
+        check=options.check,
     )
     if target.kind.portable:
         file = cache.obtain(request, force=options.force)
@@ -74,6 +79,8 @@ def _obtain(options: argparse.Namespace, machine: Machine, say: Callable[[str], 
             say(f'It is for another machine, because {target.kind.title} here {reason}.')
     else:
         file = _obtain_on_gpu(cache, request, options, machine)
+    if file.as_it_is:
+        say(f'It is built of the file as it is: {file.as_it_is}.')
     if file.header is not None and file.header.precision != options.precision:
         say(f'It computes in {file.header.precision}: {options.precision} lost too much when it was built.')
     return file.path

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """`build_engine` as a user types it: exit codes, the last line, and the sentence when it cannot."""
 
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -36,6 +38,8 @@ def run(tmp_path, capsys, write_model):
     def run(*arguments, machine=None, of=model):
         folder = ['--engine-dir', str(tmp_path / 'engines')]
         machine = machine or fake_machine(FakeCuda(), FakeFullLibrary(FakeCuda()))
+        # Few boxes, as it were: `test_tensorrt_path` has the real graphs.
+        machine = replace(machine, graphs=lambda: SimpleNamespace(engine_model=lambda model, _: model))
         code = build_engine.main([str(of), *folder, *map(str, arguments)], machine)
         printed = capsys.readouterr()
         return code, printed.out.splitlines(), printed.err
@@ -47,7 +51,7 @@ def run(tmp_path, capsys, write_model):
 def test_it_builds_fp16_shows_progress_and_prints_the_path_last(run, tmp_path):
     code, lines, errors = run()
     assert (code, errors) == (0, '')
-    assert lines[-1].startswith(f'{tmp_path}/engines/tiny-fp16-64x64-trt10.3.0-sm87-')
+    assert lines[-1].startswith(f'{tmp_path}/engines/tiny-fp16-64x64-best2-trt10.3.0-sm87-')
     assert 'Preparing tiny.onnx.' in lines and 'tiny.onnx runs in fp16.' in lines
     assert 'Building the engine: Building Engine.' in lines
 
@@ -99,7 +103,7 @@ def test_where_only_that_for_rtx_is_it_is_taken(run, tmp_path):
     cuda = FakeCuda()
     code, lines, errors = run(machine=fake_machine(cuda, FakeRtxLibrary(cuda), gpu=LAPTOP))
     assert (code, errors, cuda.calls) == (0, '', []), 'it needs no GPU to build'
-    assert lines[-1].startswith(f'{tmp_path}/engines/tiny-fp16-64x64-rtx1.7.1.116-sm80up-')
+    assert lines[-1].startswith(f'{tmp_path}/engines/tiny-fp16-64x64-best2-rtx1.7.1.116-sm80up-')
     assert not any('for another machine' in line for line in lines)
 
 

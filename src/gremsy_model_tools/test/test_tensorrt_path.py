@@ -192,11 +192,29 @@ def test_a_rewritten_graph_that_tensorrt_refuses_leaves_the_file_as_it_is(cuda, 
 
     library.OnnxParser.parse_from_file = refusing
     gpu, cpu = opened(cuda, library, dense(write_model, False), tmp_path)
-    assert 'the file as it is (TensorRT cannot build the rewritten graph: ' in gpu.description
+    assert 'the file as it is (Model file ' in gpu.description
     frame = frame_of('bgr8')
     alike(until_on_gpu(gpu, frame), cpu.detect(frame).detections)
     gpu.close()
     cpu.close()
+
+
+def test_an_engine_that_cannot_be_prepared_anew_is_the_one_that_was_built_before(cuda, library, write_model, tmp_path):
+    """As int8, for which a node has no frames to calibrate on: `build_engine` of an older version built it."""
+    path = dense(write_model, False)
+    gpu, cpu = opened(cuda, library, path, tmp_path, no_graphs, precision='fp16')
+    gpu.close()
+    cpu.close()
+
+    def without_frames(*_, **__):
+        raise ModelError('It takes frames to calibrate on.')
+
+    machine = fake_machine(cuda, library, prepare=without_frames, graphs=lambda: gpu_graphs)
+    backend = BACKEND(path, BackendOptions(engine_dir=tmp_path, precision='fp16'), machine)
+    backend.open()
+    assert 'the file as it is (It takes frames to calibrate on)' in backend.description
+    backend.close()
+    assert library._parsed == ['images_bgr8']
 
 
 def test_a_picture_engine_that_cannot_be_built_leaves_the_resize_to_the_cpu(cuda, library, write_model, tmp_path):

@@ -71,10 +71,6 @@ class EngineRequest:
     check: Path | None = None
 
 
-class GraphRefused(ModelError):
-    """No engine with the best boxes chosen in its graph can be had of this file."""
-
-
 class EngineCache:
     """The engines in one folder, for one TensorRT and what it builds for."""
 
@@ -128,9 +124,12 @@ class EngineCache:
         Raises:
             ModelError: when there is none and none can be built; nothing half-written is left.
         """
+        if not request.best_boxes:
+            return self._obtain(request, force)
         try:
             return self._obtain(request, force)
-        except GraphRefused as refusal:
+        except ModelError as refusal:
+            # There may be an engine of the file as it is, from before or from elsewhere.
             file = self._obtain(replace(request, best_boxes=False), force)
             return replace(file, as_it_is=str(refusal).rstrip('. '))
 
@@ -175,11 +174,9 @@ class EngineCache:
         found = None if force else self._find(request.model.name, key)
         if found is not None:
             return found
-        if request.best_boxes and key.shape[0] > 1:
-            raise GraphRefused('it takes several images at a time')
+        if request.best_boxes:
+            self._refuse_to_rewrite(key)
         if self._builder is None:
-            if request.best_boxes:
-                raise GraphRefused('this machine has no TensorRT builder')
             raise ModelError(
                 f'Model file {request.model} has no engine in {self._folder} for {self._target.title} on '
                 f'{self._target.gpu}, and this machine has no TensorRT builder: install the full TensorRT, or build '
@@ -209,7 +206,7 @@ class EngineCache:
         with self._scratch(key) as scratch:
             onnx, precision = self._prepared(request, scratch)
             if request.best_boxes:
-                onnx = self._rewritten(onnx, scratch)
+                onnx = self._graphs().engine_model(onnx, scratch)
             facts = read_onnx_facts(onnx)
             kept = 'kept' if self._target.kind.portable else 'kept for this GPU'
             self._say(
@@ -224,12 +221,7 @@ class EngineCache:
                 workspace_bytes=self._workspace_bytes(),
                 timing_cache=_content_or_nothing(timings),
             )
-            try:
-                built = builder.build(onnx, recipe, self._say)
-            except ModelError as error:
-                if not request.best_boxes:
-                    raise
-                raise GraphRefused(f'TensorRT cannot build the rewritten graph: {error}') from error
+            built = builder.build(onnx, recipe, self._say)
             if sha256_of_model(request.model) != key.model_sha256:
                 raise ModelError(
                     f'Model file {request.model} changed while its engine was being built: start it again.'
@@ -274,11 +266,17 @@ class EngineCache:
         write_engine(path, header, built.plan, scratch)
         return path
 
-    def _rewritten(self, onnx: Path, scratch: Path) -> Path:
-        try:
-            return self._graphs().engine_model(onnx, scratch)
-        except ModelError as error:
-            raise GraphRefused(str(error)) from error
+    def _refuse_to_rewrite(self, key: EngineKey) -> None:
+        """Before anything is prepared, which takes seconds to minutes.
+
+        Raises:
+            ModelError: when no graph can be made here.
+        """
+        if key.shape[0] > 1:
+            raise ModelError('it takes several images at a time')
+        if self._builder is None:
+            raise ModelError('this machine has no TensorRT builder')
+        self._graphs()
 
     def _workspace_bytes(self) -> int:
         """A Jetson's GPU shares the machine's memory: a build that takes all of it gets the node killed."""
