@@ -33,7 +33,7 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
             "to its picture's edge."
         ),
     ),
-    'clock_jumps': (DETECTIONS, f'The stamps on {{topic}} jumped back, and everything is begun anew: {_CLOCK}.'),
+    'clock_jumps': (DETECTIONS, f'The stamps on {{topic}} jumped back, and everything starts again: {_CLOCK}.'),
     'camera_models_unusable': (
         CAMERA_INFO,
         (

@@ -60,7 +60,7 @@ _STAMP_REASONS = {
 }
 # A heading of the level frame that is older tells nothing of now.
 _HEADING_FRESH_NS = 500_000_000
-# So long without a heading that is told, and the pictures are asked: one at 10 Hz may miss twice.
+# After so long without a heading the pictures are used: one at 10 Hz may miss twice.
 _UNTOLD_NS = 250_000_000
 # Who holds the gimbal while it is calibrated (gremsy_gimbal_driver.motion.command_arbiter.Source).
 _CALIBRATION = 'calibration'

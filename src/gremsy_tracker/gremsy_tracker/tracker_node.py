@@ -32,7 +32,7 @@ from gremsy_tracker.drop_sentences import NO_ATTITUDE, NO_CAMERA, NO_RANGE, SENT
 from gremsy_tracker.tracker import Tracker
 from gremsy_tracker.tracker_parameters import TrackerParameters
 
-# How long a worker waits for an input before it looks whether it should end.
+# How long a worker waits for an input before it checks whether to end.
 _WAIT_S = 0.3
 _TICK_S = 0.02  # 50 Hz, design.md section 4
 _MARKERS_S = 0.1
@@ -214,7 +214,7 @@ class TrackerNode(SuiteNode[TrackerParameters]):
 
     def _used_setpoints(self) -> str:
         if self._control is None:
-            return 'not known: the gimbal driver has not been heard'
+            return 'not known: nothing has come from the gimbal driver'
         return f'no: {self._unused_because()}' if self._unused_because() else 'yes'
 
     def _unused_because(self) -> str:
@@ -227,12 +227,12 @@ class TrackerNode(SuiteNode[TrackerParameters]):
         self.tracker.offer_range(reading, self.now_ns())
 
     def _plant_told(self, text: str) -> None:
-        """A text that is none raises, and the subscription says it."""
+        """Raises for a text that is not valid, and the subscription reports it."""
         self._plant = PlantModel.from_json(text)
         self.tracker.reconfigure(self._filled_in)
 
     def _control_told(self, text: str) -> None:
-        """A text that is none raises, and the subscription says it."""
+        """Raises for a text that is not valid, and the subscription reports it."""
         self._control = ControlState.from_json(text)
         self.tracker.heed_control(self._control, self._setpoint.name)
 

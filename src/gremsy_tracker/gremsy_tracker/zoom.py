@@ -30,7 +30,7 @@ _ROOM_TO_GO_IN = 0.7
 # A lens is asked five times a second at most, and not for a change that nobody sees.
 _INTERVAL_S = 0.2
 _LEAST_CHANGE = 1.02
-# After a longer pause the last wish is forgotten: somebody else may have zoomed.
+# After a longer pause the last request is forgotten: somebody else may have zoomed.
 _LONGEST_STEP_S = 1.0
 # A lens reports five times a second; the images that are asked about are younger than a second.
 _REPORTS_KEPT = 32
@@ -75,58 +75,58 @@ class ZoomControl:
         self._seeking = False
         self._asked_ns = None
 
-    def update(self, sight: ZoomView) -> float | None:
+    def update(self, view: ZoomView) -> float | None:
         """The zoom factor to ask for, None to leave it."""
         parameters = self.parameters
-        values = (sight.zoom, *sight.offset_rad.tolist(), *sight.std_rad.tolist())
-        if not parameters.zoom_control or not all(map(math.isfinite, values)) or sight.zoom <= 0.0:
+        values = (view.zoom, *view.offset_rad.tolist(), *view.std_rad.tolist())
+        if not parameters.zoom_control or not all(map(math.isfinite, values)) or view.zoom <= 0.0:
             return None
-        if not sight.camera.usable:
+        if not view.camera.usable:
             return None
-        since_s = math.inf if self._asked_ns is None else (sight.stamp_ns - self._asked_ns) * 1e-9
+        since_s = math.inf if self._asked_ns is None else (view.stamp_ns - self._asked_ns) * 1e-9
         if not 0.0 <= since_s <= _LONGEST_STEP_S:
-            since_s, self._asked = _INTERVAL_S, sight.zoom
+            since_s, self._asked = _INTERVAL_S, view.zoom
         if since_s < _INTERVAL_S - 1e-6:
             return None
-        wished = self._wished(sight)
-        if wished is None:
+        requested = self._requested(view)
+        if requested is None:
             return None
         most = math.exp(parameters.zoom_rate_per_s * since_s)
         # From what was asked last: a slow lens is not asked for less than it was on its way to.
-        wished = min(max(wished, self._asked / most), self._asked * most)
-        wished = min(max(wished, parameters.zoom_min), parameters.zoom_max)
-        if max(wished / self._asked, self._asked / wished) < _LEAST_CHANGE:
+        requested = min(max(requested, self._asked / most), self._asked * most)
+        requested = min(max(requested, parameters.zoom_min), parameters.zoom_max)
+        if max(requested / self._asked, self._asked / requested) < _LEAST_CHANGE:
             return None
-        self._asked, self._asked_ns = wished, sight.stamp_ns
-        return wished
+        self._asked, self._asked_ns = requested, view.stamp_ns
+        return requested
 
-    def _wished(self, sight: ZoomView) -> float | None:
-        size, room = self._for_size(sight), self._for_room(sight)
-        if room < sight.zoom:
+    def _requested(self, view: ZoomView) -> float | None:
+        size, room = self._for_size(view), self._for_room(view)
+        if room < view.zoom:
             return room if size is None else min(size, room)
-        return None if size is None else min(size, max(sight.zoom, _ROOM_TO_GO_IN * room))
+        return None if size is None else min(size, max(view.zoom, _ROOM_TO_GO_IN * room))
 
-    def _for_size(self, sight: ZoomView) -> float | None:
+    def _for_size(self, view: ZoomView) -> float | None:
         """That with which the target has its share, once out of the band until well inside; else None."""
         parameters = self.parameters
-        if sight.size_px is None or not bool(np.isfinite(sight.size_px).all()) or float(sight.size_px.max()) <= 0.0:
+        if view.size_px is None or not bool(np.isfinite(view.size_px).all()) or float(view.size_px.max()) <= 0.0:
             return None
-        share = float((sight.size_px / np.array([sight.camera.width, sight.camera.height])).max())
+        share = float((view.size_px / np.array([view.camera.width, view.camera.height])).max())
         ratio = parameters.zoom_target_share / share
         off = max(ratio, 1.0 / ratio)
         if off > parameters.zoom_hysteresis:
             self._seeking = True
         elif off < math.sqrt(parameters.zoom_hysteresis):
             self._seeking = False
-        return sight.zoom * ratio if self._seeking else None
+        return view.zoom * ratio if self._seeking else None
 
-    def _for_room(self, sight: ZoomView) -> float:
+    def _for_room(self, view: ZoomView) -> float:
         """The largest zoom at which the target, as uncertain as it is, stays inside the frame."""
-        camera = sight.camera
+        camera = view.camera
         half_px = camera.size_px / 2
         half_rad = np.arctan2(half_px, camera.focal_px)
-        used = float(((np.abs(sight.offset_rad) + 3.0 * sight.std_rad) / (_ROOM_SHARE * half_rad)).max())
-        return sight.zoom / used if used > 0.0 else math.inf
+        used = float(((np.abs(view.offset_rad) + 3.0 * view.std_rad) / (_ROOM_SHARE * half_rad)).max())
+        return view.zoom / used if used > 0.0 else math.inf
 
 
 class ZoomHistory:

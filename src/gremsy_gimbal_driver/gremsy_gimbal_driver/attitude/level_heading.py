@@ -104,7 +104,7 @@ class LevelHeadings:
         if before is not None and self._gyro_whole:
             self._gyro_rad += 0.5 * (before[1] + rate) * (reading.stamp_ns - before[0]) * 1e-9
         elif self._source is HeadingSource.GYRO:
-            self._source = None  # what it missed is not known: it begins anew
+            self._source = None  # what it missed is not known: it starts again
 
     def _tell(self, source: HeadingSource, stamp_ns: int, raw_rad: float, rate_rad_s: float) -> LevelHeading | None:
         """None for what is not newer, too soon, or of a worse source while a better one speaks."""

@@ -67,7 +67,7 @@ class VehicleHistory:
         if newest is not None:
             other = (newest.earth_frame, newest.vehicle_frame) != (sample.earth_frame, sample.vehicle_frame)
             if other or sample.stamp_ns < newest.stamp_ns - nanoseconds(self._age_limit_s):
-                # Another frame, or the clock went back (a replay began anew): nothing before can be compared.
+                # Another frame, or the clock went back (a replay started again): nothing before can be compared.
                 self._samples.clear()
             elif sample.stamp_ns <= newest.stamp_ns:
                 self.counts['vehicle_not_newer'] += 1

@@ -42,7 +42,7 @@ _YELLOW = (0.94, 0.89, 0.26)
 
 
 def markers_of(view: TrackerView, level_frame: str) -> MarkerArray:
-    """Everything anew: the first marker deletes what was there, each other has its namespace and id for good.
+    """Everything again: the first marker deletes what was there, each other has its namespace and id for good.
 
     `field_of_view`, `boresight`, `target` and `target_uncertainty` have id 0; `tracks` and `names` have the track's.
     """

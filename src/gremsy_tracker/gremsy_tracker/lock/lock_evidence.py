@@ -17,7 +17,7 @@ from gremsy_tracker.tracker_parameters import TrackerParameters
 
 Array = NDArray[np.float64]
 
-# Looks outweigh place this far off, as a multiple of `handover_angle_rad`: two who crossed have parted meanwhile.
+# Looks outweigh place this far off, as a multiple of `handover_angle_rad`: two who crossed have parted by then.
 _LOOKS_REACH = 3.0
 _HEIR_REACH = 2.0
 # Looks must speak against the id for a while: a box half hidden, or half another's, looks strange for a moment. What

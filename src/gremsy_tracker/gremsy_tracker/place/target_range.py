@@ -2,7 +2,7 @@
 """How far away the target is, by the best of what tells: the range finder, its known height, or the ground.
 
 Each tells at its own times, and what it told is worth less the longer ago: by `range_speed_m_s`, at which target and
-camera may have come nearer or gone apart meanwhile. The one with the smallest standard deviation is believed.
+camera may have come nearer or gone apart in the meantime. The one with the smallest standard deviation is believed.
 
 The range finder says how far it is along the optical axis, whatever is there. It is the target's range while the axis
 is well within the target's box; beside a leg it is the range of the wall behind. So a range that the others contradict
@@ -132,7 +132,7 @@ class TargetRanges:
         self._told[RangeSource.FINDER] = found
 
     def at(self, stamp_ns: int) -> TargetRange | None:
-        """The best known for that time; None where nothing tells, or only what was told too long ago."""
+        """The best known for that time; None where nothing is known, or only from too long ago."""
         carried = [each for each in (self._carried(told, stamp_ns) for told in self._told.values()) if each]
         return min(carried, key=lambda each: each.std_m, default=None)
 

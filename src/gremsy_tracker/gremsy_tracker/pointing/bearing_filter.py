@@ -62,7 +62,7 @@ class BearingFilter:
 
     Attributes:
         rejected: measurements that lay outside the gate, in all.
-        restarts: how often the filter began anew because of them.
+        restarts: how often the filter restarted because of them.
     """
 
     def __init__(self, parameters: TrackerParameters) -> None:
@@ -124,7 +124,7 @@ class BearingFilter:
     def update(self, stamp_ns: int, bearing_rad: Array, noise_rad: Array) -> bool:
         """Take a measurement newer than the last; False when it is outside the gate and was not used.
 
-        When `jump_sightings` in a row are outside and agree with each other, the filter begins anew with them.
+        When `jump_sightings` in a row are outside and agree with each other, the filter restarts from them.
         """
         if self._stamp_ns is None:
             self.start(stamp_ns, bearing_rad, noise_rad)

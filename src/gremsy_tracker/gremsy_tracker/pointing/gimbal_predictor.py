@@ -106,7 +106,7 @@ class ServoResponse:
         self._believed = 0
 
     def clear(self) -> None:
-        """Time began anew, or somebody else moved the gimbal; what was found out stays."""
+        """The clock restarted, or somebody else moved the gimbal; what was learned stays."""
         self._before_ns = None
 
     @property
@@ -116,7 +116,7 @@ class ServoResponse:
 
     @property
     def newest_ns(self) -> int | None:
-        """Stamp of the newest sample; None where the next one begins anew."""
+        """Stamp of the newest sample; None where the next one starts again."""
         return self._before_ns
 
     def acceleration_rad_s2(self) -> Array:

@@ -118,8 +118,8 @@ class PointingCore:
     def obeyed(self) -> bool:
         """Whether the driver moves the gimbal as it is asked to: armed, and no operator in control.
 
-        Setpoints go on meanwhile, for the moment in which it is armed; they move nothing, so nothing is predicted or
-        concluded from them.
+        Setpoints continue in the meantime, for the moment in which it is armed; they move nothing, so nothing is
+        predicted or concluded from them.
         """
         return self._obeyed
 
@@ -312,9 +312,9 @@ class PointingCore:
             # was asked for before must not be forgotten.
             now_ns = self._asked_ns
         self._asked_ns = now_ns
-        wished = self._wished_rate(now_ns, aim)
-        if isinstance(wished, str):
-            self.still_because = wished
+        requested = self._requested_rate(now_ns, aim)
+        if isinstance(requested, str):
+            self.still_because = requested
             self._law.rest()
             if now_ns >= self._stop_until_ns:
                 return None
@@ -322,7 +322,7 @@ class PointingCore:
             rate, stamp_ns = np.zeros(2), now_ns
         else:
             self.still_because = ''
-            rate, stamp_ns = wished
+            rate, stamp_ns = requested
             self._stop_until_ns = now_ns + _STOP_BURST_NS
         if self._obeyed:
             self._predictor.commanded(now_ns, rate)
@@ -330,7 +330,7 @@ class PointingCore:
 
     # Inside.
 
-    def _wished_rate(self, now_ns: int, aim: Aim | str) -> tuple[Array, int] | str:
+    def _requested_rate(self, now_ns: int, aim: Aim | str) -> tuple[Array, int] | str:
         """A rate (2,) with the stamp of the image that it rests on, or why the gimbal is not to be moved."""
         parameters = self._parameters
         if not self._enabled:

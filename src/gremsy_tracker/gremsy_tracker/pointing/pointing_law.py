@@ -77,26 +77,26 @@ class PointingLaw:
         overshoots = gimbal.servo is not None and gimbal.servo.overshoot > 0.0
         approach, slope = self._approach(beyond, self._gain(gimbal.servo))
         if gimbal.servo is not None and overshoots:
-            wished = self._asked_of_second_order(target, gimbal, gimbal.servo, approach, slope)
+            requested = self._asked_of_second_order(target, gimbal, gimbal.servo, approach, slope)
         else:
-            wished = (
+            requested = (
                 gimbal.rate_rad_s
                 + lag_s * (target.acceleration_rad_s2 + slope * closing)
                 + parameters.lag_lead * (closing + approach)
             )
         if parameters.plant_dead_zone_rad_s > 0.0:
-            wished = np.where(self._at_rest(target.rate_rad_s, error + closing * lag_s), 0.0, wished)
+            requested = np.where(self._at_rest(target.rate_rad_s, error + closing * lag_s), 0.0, requested)
         return self._limited(
-            now_ns, wished, min(parameters.max_rate_rad_s, parameters.max_field_rate_per_s * field_rad)
+            now_ns, requested, min(parameters.max_rate_rad_s, parameters.max_field_rate_per_s * field_rad)
         )
 
     def home(self, now_ns: int, gimbal: GimbalPrediction) -> Array:
         """(2,) rate that returns to bearing (0, 0) at no more than the home rate, both axes arriving together."""
         at_rest = gimbal.bearing_rad + gimbal.rate_rad_s * self.parameters.plant_lag_s
-        wished = -self._gain(gimbal.servo) * wrap_angle(at_rest)
-        fastest = float(np.abs(wished).max())
+        requested = -self._gain(gimbal.servo) * wrap_angle(at_rest)
+        fastest = float(np.abs(requested).max())
         slow_down = min(1.0, self.parameters.home_rate_rad_s / fastest) if fastest > 0.0 else 1.0
-        return self._limited(now_ns, wished * slow_down, self.parameters.max_rate_rad_s)
+        return self._limited(now_ns, requested * slow_down, self.parameters.max_rate_rad_s)
 
     def _at_rest(self, rate_rad_s: Array, error_rad: Array) -> NDArray[np.bool_]:
         """(2,) whether the best is to leave the axis alone: a pulse would carry it further off than it is."""
@@ -142,13 +142,13 @@ class PointingLaw:
             gain = min(gain, _SECOND_ORDER_GAIN * servo.natural_rad_s)
         return gain
 
-    def _limited(self, now_ns: int, wished: Array, max_rate: float) -> Array:
-        wished = wished.clip(-max_rate, max_rate)
+    def _limited(self, now_ns: int, requested: Array, max_rate: float) -> Array:
+        requested = requested.clip(-max_rate, max_rate)
         since_s = _PAUSE_S if self._previous_ns is None else (now_ns - self._previous_ns) * 1e-9
         if not 0.0 <= since_s < _PAUSE_S:
             self._previous = np.zeros(2)
         # The first setpoint may step as far as one 50 Hz tick allows.
         step = self.parameters.max_acceleration_rad_s2 * (since_s if 0.0 <= since_s < _PAUSE_S else 0.02)
-        limited = wished.clip(self._previous - step, self._previous + step)
+        limited = requested.clip(self._previous - step, self._previous + step)
         self._previous, self._previous_ns = limited, now_ns
         return limited

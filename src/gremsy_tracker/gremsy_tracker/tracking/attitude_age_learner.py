@@ -157,7 +157,7 @@ class AttitudeAgeLearner:
         self._keeps_on = False
 
     def clear(self) -> None:
-        """Time began anew."""
+        """The clock restarted."""
         with self._mutex:
             self._visual.clear()
             self._forget()

@@ -37,7 +37,7 @@ _FITTED_NS = 320_000_000
 _LEAST_FITTED = 4
 # A vehicle that has not turned by more than that for so long is looked at five times a second: a sixth of the cost.
 _CALM_RAD, _CALM_NS, _CALM_EVERY_NS = math.radians(0.35), 4_000_000_000, 190_000_000
-# What was told longer ago is not gone on from.
+# What is older than this is not continued.
 _LONGEST_GAP_NS = 400_000_000
 
 
@@ -64,7 +64,7 @@ class HeadingFromPictures:
         self._begun = 0  # how often; what was looked at before is not gone on from
 
     def clear(self, since_ns: int | None = None) -> None:
-        """Time began anew, or another tells now: what it goes on from is not this any more.
+        """The clock restarted, or another source took over: what was known is not continued.
 
         Args:
             since_ns: from when on telemetry counts as it does now; older pictures, of which some are still to come,
@@ -123,7 +123,7 @@ class HeadingFromPictures:
         now = _Known(stamp_ns, heading_rad, turned_about_up(attitude, heading_rad))
         with self._mutex:
             if begun != self._begun:
-                return None  # cleared meanwhile, by another thread
+                return None  # cleared in the meantime by another thread
             if base is None:
                 self._told.clear()
             self._last, self._key = now, base or now
