@@ -210,7 +210,7 @@ def test_the_page_comes_back_when_the_server_does(browser: Any) -> None:
     assert tab.page.locator('.holder').inner_text() == 'No link to the robot'
     tab.page.locator('.picture.is-main.is-stale').wait_for()
     tab.page.get_by_role('button', name='STOP').click()
-    tab.said('the robot has not answered')
+    tab.said('the robot has not responded')
     tab.shot('server_gone_1280x800_light')
     # As a robot that was switched off and on: its keys are the same, what it knew is gone.
     again = PageStand(KEYS)
