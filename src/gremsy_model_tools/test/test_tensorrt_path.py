@@ -199,6 +199,15 @@ def test_a_rewritten_graph_that_tensorrt_refuses_leaves_the_file_as_it_is(cuda, 
     cpu.close()
 
 
+def test_a_robot_without_onnx_runtime_runs_the_file_as_it_is(cuda, library, write_model, tmp_path, monkeypatch):
+    path = dense(write_model, False)
+    monkeypatch.setattr(OnnxRuntimeBackend, 'unavailable', staticmethod(lambda: 'is not installed (pip)'))
+    backend = on_gpu(cuda, library, path, tmp_path)
+    backend.open()
+    assert 'the file as it is (ONNX Runtime is not installed (pip))' in backend.description
+    backend.close()
+
+
 def test_an_engine_that_cannot_be_prepared_anew_is_the_one_that_was_built_before(cuda, library, write_model, tmp_path):
     """As int8, for which a node has no frames to calibrate on: `build_engine` of an older version built it."""
     path = dense(write_model, False)

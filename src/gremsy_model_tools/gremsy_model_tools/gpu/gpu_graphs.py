@@ -139,6 +139,9 @@ def _may_be_channels_last(model: Any) -> bool:
 
 def _tried(path: Path, known: ModelDescription | None) -> tuple[ModelDescription, DecodedBoxes]:
     """How a file is fed and read, and its best boxes on an image of noise, which excites every layer."""
+    missing = OnnxRuntimeBackend.unavailable()
+    if missing is not None:
+        raise ModelError(f'ONNX Runtime {missing}')
     backend = OnnxRuntimeBackend(path, _ON_THE_CPU)
     try:
         facts = backend.open()

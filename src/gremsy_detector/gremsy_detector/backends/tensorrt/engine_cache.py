@@ -242,7 +242,10 @@ class EngineCache:
         with self._scratch(key) as scratch, self._disk_errors_named():
             onnx = scratch / f'{PICTURE}.onnx'
             onnx.write_bytes(graph)
-            built = builder.build(onnx, BuildRecipe(key.shape, compute_capability=key.compute_capability), say_nothing)
+            recipe = BuildRecipe(
+                key.shape, compute_capability=key.compute_capability, workspace_bytes=self._workspace_bytes()
+            )
+            built = builder.build(onnx, recipe, say_nothing)
             path = self._write(built, key, 'model', PICTURE, {}, scratch)
             # A source that changes its size for ever must not fill the disk.
             fronts = [each for each in self._engines() if (head := read_header(each)) and head.key.graph == PICTURE]
