@@ -106,7 +106,7 @@ class Board(MavlinkComponent):
 
     def power_up(self, now_s: float) -> None:
         """As after switching on: nobody has asked for telemetry."""
-        options = self._options
+        options = self.options
         rates_hz = [options.zoom_rate_hz] + [options.telemetry_rate_hz] * (len(self._values) - 1)
         intervals = {index: 1.0 / rate if rate > 0 else math.inf for index, rate in enumerate(rates_hz)}
         intervals |= {_HEARTBEAT: 1.0, _STATUS_TEXT: 1.0 if options.recording_status_text else math.inf}
@@ -130,7 +130,7 @@ class Board(MavlinkComponent):
         """DEBUG 254 by number, or PARAM_VALUE 22 by name."""
         name, values, at = self._values[index]
         value = float(values(now_s)[at])
-        if self._options.telemetry_as_parameters:
+        if self.options.telemetry_as_parameters:
             kind, count = dialect.MAV_PARAM_TYPE_REAL32, len(self._values)
             return dialect.MAVLink_param_value_message(name.encode(), value, kind, count, index)
         return dialect.MAVLink_debug_message(self._device.power.boot_ms(now_s), index, value)
@@ -152,7 +152,7 @@ class Board(MavlinkComponent):
             return UNSUPPORTED
         software = '.'.join(map(str, _SOFTWARE))
         boot_ms = self._device.power.boot_ms(now_s)
-        self.send(ComponentInformation(boot_ms, self._options.model, software, 'SIM0001'), now_s)
+        self.send(ComponentInformation(boot_ms, self.options.model, software, 'SIM0001'), now_s)
         return ACCEPTED
 
     def _vendor(self, parameters: list[float], now_s: float) -> int:

@@ -62,7 +62,6 @@ class SimulatedCamera(MavlinkComponent):
         self.tracker = OnBoardTracker(options, gimbal.motion, self.view, start_s)
         self.laser_mode_set: Callable[[int, float], None] | None = None
         self.parameters = SimulatedExtendedParameters(device, self, camera_parameters(options), self._parameter_changed)
-        self.options = options
         self.boot_ms = device.power.boot_ms
         self.level_from_camera = gimbal.body.level_from_camera
         self.schedule = StreamSchedule({'heartbeat': 1.0}, start_s)
@@ -86,7 +85,7 @@ class SimulatedCamera(MavlinkComponent):
     def view(self) -> CameraView:
         """What is truly in view now."""
         azimuth, tilt = self._gimbal.body.world_rad
-        return CameraView(azimuth, tilt, hfov_at(math.radians(self._options.hfov_deg), self.lens.factor))
+        return CameraView(azimuth, tilt, hfov_at(math.radians(self.options.hfov_deg), self.lens.factor))
 
     def advance(self, now_s: float) -> None:
         """Move on."""
@@ -112,7 +111,7 @@ class SimulatedCamera(MavlinkComponent):
 
         def answer(parameters: list[float], now_s: float) -> int:
             asks = 1.0 if asks_at is None else parameters[asks_at]
-            if asks == 1.0 or (asks == 0.0 and self._options.vendor_requests):
+            if asks == 1.0 or (asks == 0.0 and self.options.vendor_requests):
                 return self._send(message_id, now_s)
             return ACCEPTED if asks == 0.0 else DENIED
 
@@ -132,10 +131,10 @@ class SimulatedCamera(MavlinkComponent):
         if not math.isfinite(value):
             return FAILED
         if kind == _RANGE:
-            self.lens.go_to_percent(100.0 - value if self._options.zoom_range_inverted else value)
+            self.lens.go_to_percent(100.0 - value if self.options.zoom_range_inverted else value)
         elif kind not in (_STEP, _CONTINUOUS):
             return UNSUPPORTED
-        elif not self._options.zoom_only_by_range:
+        elif not self.options.zoom_only_by_range:
             if kind == _STEP:
                 self.lens.step(value)
             else:
@@ -144,12 +143,12 @@ class SimulatedCamera(MavlinkComponent):
 
     def zoom_to(self, factor: float) -> None:
         """By a vendor's command or parameter, which on one payload did not move the lens (gimbal.md 2.1)."""
-        if not self._options.zoom_only_by_range:
+        if not self.options.zoom_only_by_range:
             self.lens.go_to(factor)
 
     def zoom_drive(self, direction: float) -> None:
         """By a vendor's command: -1 wider, 1 nearer, 0 stop."""
-        if not self._options.zoom_only_by_range:
+        if not self.options.zoom_only_by_range:
             self.lens.drive(direction)
 
     def _set_focus(self, parameters: list[float], _now_s: float) -> int:

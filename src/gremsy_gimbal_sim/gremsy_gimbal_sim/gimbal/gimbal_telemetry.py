@@ -19,7 +19,7 @@ from gremsy_gimbal_driver.mavlink.mavlink_frames import (
 from gremsy_gimbal_driver.motion.motion_output import GimbalMode
 from gremsy_gimbal_sim.gimbal.simulated_modes import SimulatedModes
 from gremsy_gimbal_sim.plant.body import GimbalBody
-from gremsy_gimbal_sim.wire.component import Message, SimulatedDevice, filled
+from gremsy_gimbal_sim.wire.component import Message, SimulatedDevice, filled, happens
 
 STATUS_FOLLOW = 0x0001
 STATUS_MOTORS = 0x0010
@@ -105,7 +105,7 @@ class GimbalTelemetry:
         pitch_deg, yaw_deg = ned_degrees(azimuth, tilt)
         _, absolute_deg = ned_degrees(self._body.heading_rad + azimuth, tilt)
         roll_deg = _REST_ROLL_DEG + math.degrees(self._body.roll_rad)
-        if self._options.zero_triple_share and self._random.random() < self._options.zero_triple_share:
+        if happens(self._options.zero_triple_share, self._random):
             roll_deg = pitch_deg = yaw_deg = absolute_deg = 0.0
         absolute_deg = math.remainder(absolute_deg, 360.0)
         return dialect.MAVLink_mount_orientation_message(self._boot_ms(), roll_deg, pitch_deg, yaw_deg, absolute_deg)

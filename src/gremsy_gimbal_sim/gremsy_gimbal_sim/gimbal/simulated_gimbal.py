@@ -82,7 +82,7 @@ class SimulatedGimbal(MavlinkComponent):
 
     def _set_attitude(self, received: ReceivedMessage, now_s: float) -> None:
         """284: its flags, then the quaternion if it is given, else the rates."""
-        if self._options.protocol == 'v1':
+        if self.options.protocol == 'v1':
             return
         fields = received.fields
         rates = (fields.angular_velocity_x, fields.angular_velocity_y, fields.angular_velocity_z)
@@ -100,7 +100,7 @@ class SimulatedGimbal(MavlinkComponent):
 
     def _drowns(self, message_id: int, now_s: float) -> bool:
         """Too many 286 fill the gimbal's buffer, and of all that comes every other message is lost (gimbal.md 1.6)."""
-        limit_hz = self._options.overload_hz
+        limit_hz = self.options.overload_hz
         if not limit_hz:
             return False
         if message_id == _AUTOPILOT_STATE:
@@ -124,7 +124,7 @@ class SimulatedGimbal(MavlinkComponent):
         body.reversed = (-1.0 if reverse & 2 else 1.0, -1.0 if reverse & 1 else 1.0)
         body.shortest = values['CTRL_ANGLE_MODE'] == 0
         body.follow_window_rad = math.radians(values['FLW_WD_PAN'])
-        full_s = self._options.smoothing / 100.0
+        full_s = self.options.smoothing / 100.0
         body.smoothing_s = (values['RC_LPF_PAN'] * full_s, values['RC_LPF_TILT'] * full_s)
         self._telemetry.encoder_counts = values['MAV_TS_ENCNT'] == 1
 

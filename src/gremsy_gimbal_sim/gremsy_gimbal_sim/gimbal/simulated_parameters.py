@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gremsy_gimbal_driver.mavlink.mavlink_dialect import dialect
-from gremsy_gimbal_sim.wire.component import MavlinkComponent, Message, ReceivedMessage, SimulatedDevice
+from gremsy_gimbal_sim.wire.component import MavlinkComponent, Message, ReceivedMessage, SimulatedDevice, happens
 
 _UINT32 = int(dialect.MAV_PARAM_EXT_TYPE_UINT32)
 
@@ -103,8 +103,7 @@ class SimulatedClassicParameters(SimulatedParameters):
         options = self._options
         if name not in self._table or not options.parameters_answered:
             return
-        lost_share = options.parameter_lost_share
-        if not lost_share or self._device.gimbal_chances.random() >= lost_share:
+        if not happens(options.parameter_lost_share, self._device.gimbal_chances):
             super().send(name, at_s + options.parameter_delay_s)
 
     def _set(self, name: str, fields: Any, now_s: float) -> None:
@@ -142,7 +141,7 @@ class SimulatedExtendedParameters(SimulatedParameters):
         options = self._options
         parameter = self._table.get(name)
         (value,) = struct.unpack_from('<I', fields.param_value)
-        if parameter is None or self._happens(options.ext_failed_share):
+        if parameter is None or happens(options.ext_failed_share, self._device.payload_chances):
             self._acknowledge(name, value, dialect.PARAM_ACK_FAILED, now_s)
             return
         if fields.param_type != _UINT32 or not parameter.low <= value <= parameter.high:
@@ -150,7 +149,7 @@ class SimulatedExtendedParameters(SimulatedParameters):
             return
         if options.ext_in_progress_s:
             self._acknowledge(name, value, dialect.PARAM_ACK_IN_PROGRESS, now_s)
-        if not self._happens(options.ext_ignored_share):
+        if not happens(options.ext_ignored_share, self._device.payload_chances):
             parameter.value = value
             self._changed(name, value, now_s)
         self._acknowledge(name, value, dialect.PARAM_ACK_ACCEPTED, now_s + options.ext_in_progress_s)
@@ -161,9 +160,6 @@ class SimulatedExtendedParameters(SimulatedParameters):
     def _acknowledge(self, name: str, value: int, result: int, at_s: float) -> None:
         message = dialect.MAVLink_param_ext_ack_message(name.encode(), _raw(value), _UINT32, result)
         self._component.send(message, at_s)
-
-    def _happens(self, share: float) -> bool:
-        return share > 0.0 and float(self._device.payload_chances.random()) < share
 
 
 def _raw(value: int) -> bytes:

@@ -12,6 +12,7 @@ from gremsy_gimbal_driver.motion.motion_output import GimbalMode
 from gremsy_gimbal_sim.gimbal.simulated_modes import SimulatedModes
 from gremsy_gimbal_sim.options.options import PayloadOptions
 from gremsy_gimbal_sim.plant.body import GimbalBody
+from gremsy_gimbal_sim.wire.component import happens
 
 _HOME_RAD = math.radians(0.5)
 _DOWN_RAD = math.radians(90.0)
@@ -70,8 +71,7 @@ class SimulatedMotion:
         """Flags of a 284."""
         if not self.obeys_mavlink:
             return
-        missed = self._options.missed_home_share
-        noticed = not missed or self._random.random() >= missed
+        noticed = not happens(self._options.missed_home_share, self._random)
         before = self._modes.mode
         if self._modes.take_flags(flags, now_s, noticed):
             self._go_home(now_s, (0.0, 0.0))

@@ -103,7 +103,7 @@ class MavlinkComponent:
     """
 
     def __init__(self, device: SimulatedDevice, number: int) -> None:
-        self._options = device.options
+        self.options = device.options
         self._device = device
         self._sender = dialect.MAVLink(None, device.options.system, number)
         self.commands: dict[int, Command] = {}
@@ -140,19 +140,21 @@ class MavlinkComponent:
 
     def _acknowledge(self, received: ReceivedMessage, result: int, at_s: float) -> None:
         """COMMAND_ACK 77 to whoever sent that: it may be lost, late, doubled, or for somebody else."""
-        options = self._options
-        if self._happens(options.ack_lost_share):
+        options, chances = self.options, self._device.acknowledgement_chances
+        if happens(options.ack_lost_share, chances):
             return
-        component = _SOMEBODY_ELSE if self._happens(options.ack_foreign_share) else received.component
+        component = _SOMEBODY_ELSE if happens(options.ack_foreign_share, chances) else received.component
         progress = 5 if result == IN_PROGRESS else 0  # the vendor's own: 5 while it runs, 0 when done
         message = dialect.MAVLink_command_ack_message(
             received.fields.command, result, progress, 0, received.system, component
         )
-        for _ in range(2 if self._happens(options.ack_duplicated_share) else 1):
+        for _ in range(2 if happens(options.ack_duplicated_share, chances) else 1):
             self.send(message, at_s + options.ack_delay_s)
 
-    def _happens(self, share: float) -> bool:
-        return share > 0.0 and float(self._device.acknowledgement_chances.random()) < share
+
+def happens(share: float, chances: np.random.Generator) -> bool:
+    """Whether what happens in that share of all cases happens now."""
+    return share > 0.0 and float(chances.random()) < share
 
 
 def filled(kind: type[Message], **fields: Any) -> Message:
