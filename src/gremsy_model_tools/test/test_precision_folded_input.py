@@ -14,14 +14,14 @@ from gremsy_detector.model.model_description import describe_input
 onnx = pytest.importorskip('onnx', reason='the development tools are not installed: run ./gremsy test')
 pytest.importorskip('onnxruntime', reason='ONNX Runtime is not installed: run ./gremsy setup')
 
+from gremsy_detector.model.onnx_facts import read_onnx_facts
 from gremsy_model_tools.precision.folded_input import fold_input
-from gremsy_model_tools.precision.graph_facts import facts_of
 from gremsy_model_tools.precision.onnx_file import metadata_of, read_model, write_model
 
 
 def folded_file(path, tmp_path):
     graph = read_model(path)
-    folded = fold_input(graph, describe_input(facts_of(graph, path)))
+    folded = fold_input(graph, describe_input(read_onnx_facts(path)))
     onnx.checker.check_model(folded)
     target = tmp_path / 'folded.onnx'
     write_model(folded, target)
@@ -201,14 +201,14 @@ def test_what_computes_with_bytes_stays_and_answers_alike(write_text, tmp_path):
 def test_a_model_that_casts_its_bytes_at_once_comes_back_as_it_is(write_text):
     path = write_text('moved = Cast <to = 1> (images)', {'channel_order': 'bgr'})
     graph = read_model(path)
-    assert fold_input(graph, describe_input(facts_of(graph, path))) == graph
+    assert fold_input(graph, describe_input(read_onnx_facts(path))) == graph
 
 
 def test_a_folded_model_comes_back_as_it_is(tmp_path):
     once = folded_file(default_model_path(), tmp_path)
     content = once.read_bytes()
     graph = read_model(once)
-    assert fold_input(graph, describe_input(facts_of(graph, once))).SerializeToString() == content
+    assert fold_input(graph, describe_input(read_onnx_facts(once))).SerializeToString() == content
 
 
 def test_weights_that_are_listed_as_inputs_stay_there(write_layered, tmp_path):
@@ -220,7 +220,7 @@ def test_weights_that_are_listed_as_inputs_stay_there(write_layered, tmp_path):
 def test_the_original_graph_is_not_touched():
     graph = read_model(default_model_path())
     before = graph.SerializeToString()
-    fold_input(graph, describe_input(facts_of(graph, default_model_path())))
+    fold_input(graph, describe_input(read_onnx_facts(default_model_path())))
     assert graph.SerializeToString() == before
 
 

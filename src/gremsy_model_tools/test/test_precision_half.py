@@ -12,8 +12,9 @@ onnxruntime = pytest.importorskip('onnxruntime', reason='ONNX Runtime is not ins
 
 from onnx import TensorProto, helper, numpy_helper
 
+from gremsy_detector.model.onnx_facts import read_onnx_facts
 from gremsy_model_tools.precision.decoding_tail import decoding_tail
-from gremsy_model_tools.precision.graph_facts import facts_of, precision_of
+from gremsy_model_tools.precision.graph_facts import precision_of
 from gremsy_model_tools.precision.half import to_half
 from gremsy_model_tools.precision.onnx_file import metadata_of, read_model, simplified
 
@@ -58,7 +59,7 @@ WEIGHTS = {'w0': conv_weights(), 'w1': conv_weights(1, 4, 4)}
 def test_the_default_model_computes_in_half_and_answers_alike():
     path = default_model_path()
     graph = read_model(path)
-    description = describe_input(facts_of(graph, path))
+    description = describe_input(read_onnx_facts(path))
     half = to_half(simplified(graph, description))
     onnx.checker.check_model(half, full_check=True)
     assert (precision_of(graph), precision_of(half)) == ('fp32', 'fp16')
@@ -74,7 +75,7 @@ def test_the_default_model_computes_in_half_and_answers_alike():
 def test_the_default_models_boxes_are_put_together_in_float32():
     path = default_model_path()
     graph = read_model(path)
-    plain = simplified(graph, describe_input(facts_of(graph, path)))
+    plain = simplified(graph, describe_input(read_onnx_facts(path)))
     tail = [node for node in plain.graph.node if node.name in decoding_tail(plain)]
     assert {'Softmax', 'MatMul', 'Sub'} <= {node.op_type for node in tail}
     assert not any(node.op_type in ('Conv', 'LeakyRelu') for node in tail)

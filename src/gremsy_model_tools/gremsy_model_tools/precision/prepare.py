@@ -24,12 +24,13 @@ from gremsy_detector.detector import Detector
 from gremsy_detector.errors import FrameError, ModelError
 from gremsy_detector.image.network_input import NetworkInput
 from gremsy_detector.model.model_description import InputDescription, describe_input
+from gremsy_detector.model.onnx_facts import read_onnx_facts
 from gremsy_model_tools.frames.frame_source import FrameSource, open_source, spread
 from gremsy_model_tools.precision import gate
 from gremsy_model_tools.precision.agreement import Agreement
 from gremsy_model_tools.precision.decoding_tail import decoding_tail
 from gremsy_model_tools.precision.folded_input import fold_input as fold
-from gremsy_model_tools.precision.graph_facts import facts_of, precision_of
+from gremsy_model_tools.precision.graph_facts import precision_of
 from gremsy_model_tools.precision.half import beyond_half, to_half
 from gremsy_model_tools.precision.onnx_file import (
     at_opset,
@@ -117,7 +118,7 @@ class _Preparation:
     def to(self, precision: str, calibration: Path | None, check: Path | None) -> PreparedModel:
         seen = _try_out(self._model)
         graph = read_model(self._model)
-        stated = describe_input(facts_of(graph, self._model))
+        stated = describe_input(read_onnx_facts(self._model))
         # How it is fed may show in its answer only.
         description = stated if seen is None else seen
         own = precision_of(graph)
