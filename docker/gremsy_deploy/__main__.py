@@ -54,7 +54,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(dest='command', required=True, metavar='COMMAND')
     up = commands.add_parser(
-        'up', help='install a release; a robot on which it does not get ready rolls back by itself'
+        'up', help='install a release; a robot that does not get ready with it rolls back by itself'
     )
     up.add_argument('image', help='REPOSITORY:TAG@sha256:DIGEST; without the digest, that of the registry')
     up.add_argument('--builder', default='', help='image of the target `builder`: builds engines, once on each robot')

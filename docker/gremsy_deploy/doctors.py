@@ -7,11 +7,10 @@ import base64
 import io
 import time
 import zipfile
-from collections.abc import Callable
 from pathlib import Path
 
 from gremsy_deploy.errors import DeployError
-from gremsy_deploy.remotes import Remote
+from gremsy_deploy.remotes import OnLine, Remote
 from gremsy_deploy.robots import End, Report
 
 # All of it takes the standard library alone, which a test holds it to.
@@ -84,9 +83,7 @@ def doctor_file(sources: Path) -> bytes:
     return buffer.getvalue()
 
 
-def examine(
-    name: str, folder: str, remote: Remote, file: bytes, on_line: Callable[[str], None], bundle: Path | None
-) -> Report:
+def examine(name: str, folder: str, remote: Remote, file: bytes, on_line: OnLine, bundle: Path | None) -> Report:
     """Has one robot checked; its rows are reported line by line.
 
     Args:

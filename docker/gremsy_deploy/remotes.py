@@ -15,6 +15,9 @@ from gremsy_deploy.inventory import RobotEntry
 # ssh's own status where it did not get through, or lost the connection.
 _SSH_FAILED = 255
 
+# Takes each line of a command's output as it comes.
+OnLine = Callable[[str], None]
+
 
 @dataclass(frozen=True)
 class RemoteResult:
@@ -28,9 +31,7 @@ class RemoteResult:
 class Remote(Protocol):
     """A machine that runs commands."""
 
-    def run(
-        self, command: Sequence[str], *, given: bytes, timeout_s: float, on_line: Callable[[str], None]
-    ) -> RemoteResult:
+    def run(self, command: Sequence[str], *, given: bytes, timeout_s: float, on_line: OnLine) -> RemoteResult:
         """Runs it with `given` as its standard input; every line of its output goes to `on_line` as it comes."""
 
 
@@ -44,17 +45,13 @@ class Ssh:
             *('--', place.host),
         ]
 
-    def run(
-        self, command: Sequence[str], *, given: bytes, timeout_s: float, on_line: Callable[[str], None]
-    ) -> RemoteResult:
+    def run(self, command: Sequence[str], *, given: bytes, timeout_s: float, on_line: OnLine) -> RemoteResult:
         outcome = _run([*self._command, shlex.join(command)], given, timeout_s, on_line)
         return RemoteResult(None, outcome.lines) if outcome.status == _SSH_FAILED else outcome
 
 
 class Here:
-    def run(
-        self, command: Sequence[str], *, given: bytes, timeout_s: float, on_line: Callable[[str], None]
-    ) -> RemoteResult:
+    def run(self, command: Sequence[str], *, given: bytes, timeout_s: float, on_line: OnLine) -> RemoteResult:
         return _run(command, given, timeout_s, on_line)
 
 
@@ -62,7 +59,7 @@ def remote_of(place: RobotEntry) -> Remote:
     return Here() if place.host == 'local' else Ssh(place)
 
 
-def _run(command: Sequence[str], given: bytes, timeout_s: float, on_line: Callable[[str], None]) -> RemoteResult:
+def _run(command: Sequence[str], given: bytes, timeout_s: float, on_line: OnLine) -> RemoteResult:
     try:
         process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     except OSError as error:

@@ -3,12 +3,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 
 from gremsy_deploy.releases import SHARED, Release
-from gremsy_deploy.remotes import Remote, RemoteResult
+from gremsy_deploy.remotes import OnLine, Remote, RemoteResult
 
 # Sent with each release. A release is there from the rename on, and a part of one is none; the agent beside it is
 # replaced by a rename too, so that whoever runs the old one goes on with it.
@@ -80,7 +79,7 @@ class DeploymentStatus:
 
 
 class DeployedRobot:
-    def __init__(self, name: str, folder: str, remote: Remote, on_line: Callable[[str], None]) -> None:
+    def __init__(self, name: str, folder: str, remote: Remote, on_line: OnLine) -> None:
         self.name = name
         self._folder = folder
         self._remote = remote
