@@ -18,13 +18,17 @@ from gremsy_bringup.describe.suite_arguments import SuiteArguments
 from gremsy_bringup.describe.system_description import describe, process_specs
 from gremsy_bringup.describe.video_server_choice import VideoServerPlan
 from gremsy_camera.recording.bag_messages import HEARD
+from gremsy_common.parameters.parameter_fields import specs_of
 from gremsy_common.ros import topics
 from gremsy_common.ros.transport.topic import Topic
 from gremsy_docs.generated_pages import PUBLISHES, TAKES, services, topic_uses
+from gremsy_gimbal_driver.gimbal_driver_parameters import GimbalDriverParameters
 from gremsy_gimbal_driver.links.link_uri import DEFAULT_BAUD, DEFAULT_UDP_PORT, link_from_uri
 from gremsy_gimbal_driver.links.serial_link import SerialLink
 from gremsy_gimbal_driver.links.udp_link import UdpLink
 from gremsy_gimbal_driver.mavlink.component_register import GIMBAL_COMPONENTS
+from gremsy_tracker.tracker_parameters import TrackerParameters
+from gremsy_web.web_parameters import WebParameters
 
 from .document_tables import REPOSITORY, by_name, names, rows, tables
 
@@ -83,6 +87,38 @@ def test_the_processes_of_the_architecture_are_those_of_the_suite(tmp_path) -> N
     assert {spec.name for spec in specs if spec.restart.respawn} == {
         name for name, what in ends.items() if 'restarted' in what
     }
+
+
+def test_what_stops_motion_is_there_in_this_order_with_these_times_and_is_tested() -> None:
+    parameters = {
+        spec.name: spec.default
+        for parameters_type in (WebParameters, TrackerParameters, GimbalDriverParameters)
+        for spec in specs_of(parameters_type)
+    }
+    packages = ('gremsy_web', 'gremsy_tracker', 'gremsy_gimbal_driver')
+    sources = {
+        path.stem if path.suffix == '.py' else f'parts/{path.name}': packages.index(package)
+        for package in packages
+        for pattern in (f'{package}/**/*.py', 'page/source/parts/*.ts')
+        for path in (REPOSITORY / 'src' / package).glob(pattern)
+    }
+    tests = {
+        name
+        for package in packages
+        for path in (REPOSITORY / 'src' / package / 'test').glob('test_*.py')
+        for name in re.findall(r'^def (test_\w+)', path.read_text(encoding='utf-8'), re.MULTILINE)
+    }
+    offered = {name for package, name, _ in services() if package in packages}
+    reached = 0
+    for what, acts, within, then, held_by in rows('docs/architecture.md', '## What stops it'):
+        (acting, *_) = names(acts)
+        assert reached <= sources[acting], what
+        reached = sources[acting]
+        assert set(names(held_by)) <= tests, what
+        for name in names(f'{what} {acts} {within} {then}'):
+            assert name in sources or name in parameters or name in offered, (what, name)
+        for name, seconds in re.findall(r'`(\w+)`, ([\d.]+) s', within):
+            assert parameters[name] == float(seconds), what
 
 
 def test_what_is_said_of_networks_is_what_ros_is_told() -> None:

@@ -193,6 +193,36 @@ def test_the_way_in_the_readme_is_the_way_of_the_imports(package: str) -> None:
         assert joined, f'{module} is named in the way of {package}, and no module before it imports it or is imported'
 
 
+def topics_of(module: str) -> frozenset[str]:
+    """Names of the topics that a module uses by the suite's table of topics."""
+    table = modules()['gremsy_common.ros.topics'].read_text(encoding='utf-8')
+    names = dict(re.findall(r"^(\w+)(?:: .*)? = \w+\(\s*'([^']+)'", table, re.MULTILINE))
+    used = re.findall(r'\btopics\.([A-Z_]+)\b', modules()[module].read_text(encoding='utf-8'))
+    return frozenset(names[constant].replace('~', 'gimbal_driver') for constant in used if constant in names)
+
+
+def test_a_clicks_way_through_the_packages_is_the_way_of_imports_and_topics() -> None:
+    """As in the READMEs; from one package to the next it goes by a topic that both use and the way names."""
+    text = (REPOSITORY / 'docs' / 'architecture.md').read_text(encoding='utf-8')
+    way = WAY.search(text)
+    assert way is not None
+    named = re.findall(r'`([^`]+)`', way[1])
+    by_stem = {path.stem: module for module, path in modules().items() if module.startswith('gremsy_')}
+    steps = list(dict.fromkeys(by_stem[name] for name in named if name in by_stem))
+    assert {module.partition('.')[0] for module in steps} == {'gremsy_web', 'gremsy_tracker', 'gremsy_gimbal_driver'}
+    for position, module in enumerate(steps[1:], start=1):
+        before = steps[:position]
+        joined = any(
+            module in imports_of(other)
+            or other in imports_of(module)
+            or topics_of(module) & topics_of(other) & set(named)
+            for other in before
+        )
+        assert joined, f'{module} is named in the way of a click, and nothing before it leads there'
+    page = REPOSITORY / 'src' / 'gremsy_web' / 'page' / 'source'
+    assert [name for name in named if name.endswith('.ts') and not (page / name).is_file()] == []
+
+
 @pytest.mark.parametrize('package', FURNISHED)
 def test_the_readme_begins_with_the_rooms(package: str) -> None:
     """Every room is named, as `room/`, before anything else is said of the package, and none that is not there."""
