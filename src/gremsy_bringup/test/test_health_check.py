@@ -22,7 +22,7 @@ def stand():
 
 
 def heard(stand, name, seconds_ago=0.0, level=0, message=''):
-    stand.picture.node_told(NodeState(name, level, message, {}, time.monotonic() - seconds_ago))
+    stand.picture.on_node_state(NodeState(name, level, message, {}, time.monotonic() - seconds_ago))
 
 
 def test_an_unplugged_camera_is_not_the_containers_health(stand):

@@ -29,7 +29,7 @@ else:
     MISSING = None
 
 _LOOPBACK = '127.0.0.1'
-_LOOK_AFTER_S = 1.0
+_CLOSE_UNUSED_EVERY_S = 1.0
 # What starts beside it is discovered by then.
 _PATIENCE_S = 5.0
 
@@ -64,7 +64,7 @@ class WebNode(SuiteNode[WebParameters]):
         self._commands = RosCommands(self, parameters.cameras, level_frame)
         self._web = services = WebServices(self._settings(), self._keys, picture, self._commands, self.now_ns)
         self._topics = RobotTopics(self, picture, services.hub)
-        self.every(_LOOK_AFTER_S, self._commands.look_after)
+        self.every(_CLOSE_UNUSED_EVERY_S, self._commands.close_unused_taps)
         address = WebAddress(self._host_address(), parameters.port, parameters.certificate, parameters.certificate_key)
         server = WebServer(make_application(services), address)
         try:
@@ -88,7 +88,7 @@ class WebNode(SuiteNode[WebParameters]):
             return Health(Level.WARN, self._open_sentence())
         if self._web is not None and self._web.picture.video_server:
             return Health(Level.WARN, f'The video server cannot be used: {self._web.picture.video_server}.')
-        if self._web is not None and self._hears_nothing(self._web.picture):
+        if self._web is not None and self._receives_nothing(self._web.picture):
             cameras = ', '.join(self.parameters.cameras) or 'none'
             return Health(
                 Level.STALE,
@@ -97,7 +97,7 @@ class WebNode(SuiteNode[WebParameters]):
             )
         return Health()
 
-    def _hears_nothing(self, picture: RobotPicture) -> bool:
+    def _receives_nothing(self, picture: RobotPicture) -> bool:
         now_s = time.monotonic()
         ages_s = [
             picture.attitude_arrivals.age_s(now_s),

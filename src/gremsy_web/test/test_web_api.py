@@ -396,9 +396,9 @@ def test_what_the_camera_says_of_its_recording_is_told(stand):
         'recording length (s)': '12.5',
         'recording size (MB)': '3.1',
     }
-    stand.picture.node_told(NodeState('eo/camera', 0, '', rows, 0.0))
+    stand.picture.on_node_state(NodeState('eo/camera', 0, '', rows, 0.0))
     assert told() == {'on': True, 'text': 'going on', 'to': 'a.mp4, a.mcap', 'seconds': 12.5, 'megabytes': 3.1}
-    stand.picture.node_told(NodeState('eo/camera', 0, '', {'recording': 'none; last: a.mp4'}, 0.0))
+    stand.picture.on_node_state(NodeState('eo/camera', 0, '', {'recording': 'none; last: a.mp4'}, 0.0))
     assert told() == {'on': False, 'text': 'none; last: a.mp4', 'to': '', 'seconds': None, 'megabytes': None}
 
 
@@ -442,7 +442,7 @@ def test_a_page_that_was_built_is_served_and_one_that_was_not_says_how(tmp_path)
 def test_settings_are_told_by_the_nodes_and_changed_by_who_holds_the_controls(stand):
     unknown = error(stand.client.get('/api/settings?node=eo/tracker'))
     assert unknown == (404, "There is no node 'eo/tracker': there are none.", 'node')
-    stand.picture.node_told(NodeState('eo/tracker', 0, '', {}, 0.0))
+    stand.picture.on_node_state(NodeState('eo/tracker', 0, '', {}, 0.0))
     (told,) = stand.client.get('/api/settings?node=eo/tracker').json()
     assert told == {
         'name': 'gain_per_s',

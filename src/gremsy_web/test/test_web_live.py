@@ -314,7 +314,7 @@ def test_of_many_poses_every_other_is_told_and_the_newest():
 def test_a_number_that_is_none_in_what_a_node_says_ends_nobodys_news(stand):
     rows = {'capture latency p50 (ms)': 'nan', 'pointing error (deg)': 'inf', 'recording': 'going on'}
     rows |= {'recording length (s)': '-inf'}
-    stand.picture.node_told(NodeState('eo/camera', 0, '', rows, time.monotonic()))
+    stand.picture.on_node_state(NodeState('eo/camera', 0, '', rows, time.monotonic()))
     with Talk(stand.port) as talk:
         for _ in range(2):
             state = talk.until('state')

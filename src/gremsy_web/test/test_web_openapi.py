@@ -32,8 +32,8 @@ def robot():
     stand = Stand(requests_per_s=1e9, video_url='http://127.0.0.1:9')
     stand.see()
     stand.arm()
-    stand.picture.node_told(NodeState('eo/tracker', 0, '', {'tracks rate (Hz)': '10'}, 0.0))
-    stand.picture.node_told(NodeState('eo/camera', 0, '', {'recording': 'going on'}, 0.0))
+    stand.picture.on_node_state(NodeState('eo/tracker', 0, '', {'tracks rate (Hz)': '10'}, 0.0))
+    stand.picture.on_node_state(NodeState('eo/camera', 0, '', {'recording': 'going on'}, 0.0))
     return stand
 
 

@@ -166,9 +166,9 @@ def test_who_sends_a_path_tells_whether_it_is_pulled(said, pulled):
 def test_readiness_says_what_is_missing_in_words():
     picture = RobotPicture('robot', ('eo',))
     now = time.monotonic()
-    picture.node_told(NodeState('eo/detector', 2, 'The model is gone: name one.', {}, now))
-    picture.node_told(NodeState('eo/camera', 0, 'active', {}, now - 10.0))
-    picture.node_told(NodeState('gimbal_driver', 3, '', {}, now))
+    picture.on_node_state(NodeState('eo/detector', 2, 'The model is gone: name one.', {}, now))
+    picture.on_node_state(NodeState('eo/camera', 0, 'active', {}, now - 10.0))
+    picture.on_node_state(NodeState('gimbal_driver', 3, '', {}, now))
     assert {part.name: part.reason for part in parts_of(picture, now)} == {
         'node eo/camera': 'It has said nothing for 10 s: is its process running?',
         'node eo/detector': 'The model is gone: name one.',
@@ -187,7 +187,7 @@ def test_readiness_says_what_is_missing_in_words():
     late = {part.name: part.reason for part in parts_of(picture, now + 9 / 30.0 + 1.0)}
     assert late['camera eo'] == 'The newest image is 1.0 s old.'
     assert late['gimbal link'] == "The gimbal's newest attitude is 1.0 s old."
-    picture.node_told(NodeState('eo/camera', 1, 'The disk is full: make room.', {}, now))
+    picture.on_node_state(NodeState('eo/camera', 1, 'The disk is full: make room.', {}, now))
     warned = next(part for part in parts_of(picture, now + 9 / 30.0) if part.name == 'node eo/camera')
     assert warned.ready and warned.warning == 'The disk is full: make room.'
     assert picture.cameras['eo'].frames.rate_hz(now + 9 / 30.0) == pytest.approx(30.0)
@@ -196,7 +196,7 @@ def test_readiness_says_what_is_missing_in_words():
 def test_the_numbers_are_prometheus_text():
     picture = RobotPicture('robot', ('eo',))
     values = {'capture latency p50 (ms)': '12.50', 'capture rate (Hz)': '30.0', 'odd rate (Hz)': 'none'}
-    picture.node_told(NodeState('eo/ca"me\\ra\n', 1, '', values, 0.0))
+    picture.on_node_state(NodeState('eo/ca"me\\ra\n', 1, '', values, 0.0))
     text = prometheus_text(robot_samples(picture, parts_of(picture, 0.0), 0.0))
     line = re.compile(r'[a-z_]+(\{[a-z]+="(?:[^"\\\n]|\\.)*"(,[a-z]+="(?:[^"\\\n]|\\.)*")*\})? -?[0-9.e+-]+')
     rows = [row for row in text.splitlines() if not row.startswith('#')]

@@ -20,7 +20,7 @@ _ZEROS = 3
 
 
 class HeldMotion:
-    """Stepped at a fixed rate by whoever sends; not for several threads."""
+    """The rates that somebody steers with, until they expire. Stepped at a fixed rate; not for several threads."""
 
     def __init__(self) -> None:
         self._rates = (0.0, 0.0)
@@ -30,11 +30,11 @@ class HeldMotion:
 
     @property
     def moving(self) -> bool:
-        """Whether something is to be sent."""
+        """Whether something is to be sent: the rates, or zeros behind them."""
         return self._until_s > float('-inf') or self._zeros_left > 0
 
     def ask(self, azimuth_rad_s: float, tilt_rad_s: float, ttl_s: float, now_s: float) -> None:
-        """Move so until then, unless asked for something else before."""
+        """Move at these rates until then, unless asked for something else before."""
         self._rates = (azimuth_rad_s, tilt_rad_s)
         self._until_s = now_s + ttl_s
         self._zeros_left = 0
@@ -59,7 +59,7 @@ class HeldMotion:
         return None
 
 
-# The longest time to live of a motion that is asked for.
+# No motion that is asked for lives longer: what waited for so long must move nothing.
 _HELD_UP_S = 1.0
 _BEAT_S = 0.1
 # What waited in the sockets is read within milliseconds; with room for a machine that was starved.
@@ -67,7 +67,7 @@ _SETTLES_S = 0.25
 
 
 class LoopPulse:
-    """Beats on the loop; not for several threads.
+    """Notices that the server's loop was blocked, by a beat that came late; not for several threads.
 
     Args:
         now_s: the monotonic clock, which goes on while the process is stopped.
@@ -101,7 +101,7 @@ class LoopPulse:
             await asyncio.sleep(_BEAT_S)
 
 
-# As often as the driver's own feedback: a rate that is said once more costs 0.1 ms.
+# As often as the driver's own feedback: sending a rate once more costs 0.1 ms.
 _SENT_EVERY_S = 0.02
 _LATE = 'The server was held up for more than 1 s, so this request may be old: send it again.'
 
@@ -169,7 +169,7 @@ class ControlDesk:
             self._ended()
 
     def rate(self, lease: str, azimuth_rad_s: float, tilt_rad_s: float, ttl_s: float) -> None:
-        """Turn so for that long; raises LeaseRefused and ApiError."""
+        """Turn at these rates for that long; raises LeaseRefused and ApiError."""
         self.use(lease)
         self.motion.ask(azimuth_rad_s, tilt_rad_s, ttl_s, self._now_s())
         self._commands.rate(azimuth_rad_s, tilt_rad_s)

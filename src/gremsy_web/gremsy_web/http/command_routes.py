@@ -31,8 +31,8 @@ class Commands:
         """Raises ApiError for a refusal."""
         return done(await self._services.commands.ask(request, camera, on=on))
 
-    def moving(self, lease: str) -> None:
-        """Whether that lease may move the gimbal now; raises."""
+    def require_motion(self, lease: str) -> None:
+        """Raises unless that lease holds the controls and the gimbal is armed."""
         self._services.desk.use(lease)
         picture = self._services.picture
         if picture.control_known and not picture.control.armed:
@@ -52,7 +52,7 @@ def control_routes(services: WebServices) -> APIRouter:
 
     @router.post('/api/control/take', **responses.answered_by(responses.LeaseResponse))
     async def take(request: Request, body: bodies.TakeBody) -> dict[str, Any]:
-        """Hold the controls: from somebody else only with `take_over`."""
+        """Take the controls; from somebody else only with `take_over`."""
         if body.live:
             client = services.hub.clients.get(body.live)
             if client is None:
@@ -64,14 +64,14 @@ def control_routes(services: WebServices) -> APIRouter:
 
     @router.post('/api/control/give', **responses.answered_by(responses.DoneResponse))
     async def give(body: bodies.Leased) -> dict[str, Any]:
-        """Give the controls back; what moves by hand ends."""
+        """Give the controls back; what is steered by hand stops, what is followed does not."""
         services.desk.use(body.lease, ends=True)
         services.desk.give(body.lease)
         return {'done': True, 'text': 'Nobody holds the controls now.'}
 
     @router.post('/api/arm', **responses.answered_by(responses.DoneResponse))
     async def arm(body: bodies.ArmBody) -> dict[str, Any]:
-        """Let the gimbal move, which takes the lease; or let it not, which anybody with control may."""
+        """Arm the gimbal, which takes the lease, or disarm it, which anybody with the role `control` may."""
         if body.armed:
             services.desk.use(body.lease)
         return await Commands(services).ask(RobotService.ARM, on=body.armed)
@@ -80,13 +80,13 @@ def control_routes(services: WebServices) -> APIRouter:
 
 
 def target_routes(services: WebServices) -> APIRouter:
-    """Whom the tracker follows."""
+    """What the tracker follows."""
     router = APIRouter(tags=['target'])
     commands = Commands(services)
 
     @router.post('/api/target', **responses.answered_by(responses.ChosenResponse))
     async def target(body: bodies.TargetBody) -> dict[str, Any]:
-        """Follow the track under a pixel of the frame that was seen, or of an id, or the nearest (of a class)."""
+        """Follow the track under a pixel of the frame that was shown, the one of an id, or the nearest (of a class)."""
         services.desk.use(body.lease)
         seen = services.camera(body.camera)
         ways = [body.pixel is not None, body.id is not None, body.class_ is not None, body.nearest is not None]
@@ -109,7 +109,7 @@ def target_routes(services: WebServices) -> APIRouter:
 
     @router.post('/api/target/release', **responses.answered_by(responses.DoneResponse))
     async def release(body: bodies.ReleaseBody) -> dict[str, Any]:
-        """Follow nobody."""
+        """Release the target: nothing is followed."""
         services.desk.use(body.lease, ends=True)
         return await commands.ask(RobotService.RELEASE, services.camera(body.camera).name)
 
@@ -156,28 +156,28 @@ def gimbal_routes(services: WebServices) -> APIRouter:
 
     @router.post('/stop', **responses.answered_by(responses.DoneResponse))
     async def stop() -> dict[str, Any]:
-        """Everything that moves, at once, and disarm: for everybody who may look, with or without the lease."""
+        """Stop everything that moves, at once, and disarm: for everybody who may watch, with or without the lease."""
         return done(await services.desk.stop())
 
     @router.post('/rate', **responses.answered_by(responses.DoneResponse))
     async def rate(body: bodies.RateBody) -> dict[str, Any]:
-        """Turn so until `ttl_s` is over; send it again to go on."""
-        commands.moving(body.lease)
+        """Turn at these rates until `ttl_s` is over; send it again to go on."""
+        commands.require_motion(body.lease)
         services.desk.rate(body.lease, body.azimuth_rad_s, body.tilt_rad_s, body.ttl_s)
         return {'done': True, 'text': f'Turning for {body.ttl_s:g} s.'}
 
     @router.post('/attitude', **responses.answered_by(responses.DoneResponse))
     async def attitude(body: bodies.AttitudeBody) -> dict[str, Any]:
         """Turn to a bearing in the gimbal's level frame; ends by itself where it cannot be reached."""
-        commands.moving(body.lease)
+        commands.require_motion(body.lease)
         services.desk.end_motion()
         services.commands.point(body.azimuth_rad, body.tilt_rad)
         return {'done': True, 'text': 'Turning there.'}
 
     @router.post('/look_at', **responses.answered_by(responses.LookResponse))
     async def look_at(body: bodies.LookBody) -> dict[str, Any]:
-        """Look to where that pixel was, with the gimbal's pose of that frame."""
-        commands.moving(body.lease)
+        """Turn to where that pixel was, by the gimbal's pose at that frame; then a followed target has it again."""
+        commands.require_motion(body.lease)
         seen = services.camera(body.camera)
         pixel = (body.pixel[0], body.pixel[1])
         of_size = None if body.size is None else (body.size[0], body.size[1])
@@ -189,13 +189,13 @@ def gimbal_routes(services: WebServices) -> APIRouter:
 
     @router.post('/home', **responses.answered_by(responses.DoneResponse))
     async def home(body: bodies.Leased) -> dict[str, Any]:
-        """Look ahead."""
+        """Turn straight ahead and level."""
         services.desk.use(body.lease)
         return await commands.ask(RobotService.HOME)
 
     @router.post('/mode', **responses.answered_by(responses.DoneResponse))
     async def mode(body: bodies.ModeBody) -> dict[str, Any]:
-        """Follow the carrier, keep the direction, or let the motors go."""
+        """Follow the vehicle, hold the direction, or switch the motors off."""
         services.desk.use(body.lease)
         if body.mode == 'off':
             return await commands.ask(RobotService.MOTORS, on=False)
@@ -203,14 +203,14 @@ def gimbal_routes(services: WebServices) -> APIRouter:
 
     @router.post('/zoom', **responses.answered_by(responses.DoneResponse))
     async def zoom(body: bodies.ZoomBody) -> dict[str, Any]:
-        """Against the widest view."""
+        """Zoom to this factor of the widest view."""
         services.desk.use(body.lease)
         services.commands.zoom(body.factor)
         return {'done': True, 'text': f'Zooming to {body.factor:g}.'}
 
     @router.post('/focus', **responses.answered_by(responses.DoneResponse))
     async def focus(body: bodies.FocusBody) -> dict[str, Any]:
-        """Focus by itself, once."""
+        """Autofocus, once."""
         services.desk.use(body.lease)
         return await commands.ask(RobotService.AUTOFOCUS)
 

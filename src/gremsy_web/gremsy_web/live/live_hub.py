@@ -84,7 +84,7 @@ class LiveClient:
             self.dropped += 1
         self._wake.set()
 
-    def tell(self, text: str) -> None:
+    def queue(self, text: str) -> None:
         """An answer or event, which nothing takes the place of; of too many the oldest are lost."""
         self.dropped += len(self._events) == _MOST_EVENTS
         self._events.append(text)
@@ -178,10 +178,10 @@ class LiveHub:
             for kind, text, keep in texts:
                 client.offer(kind, text, keep)
             for text in events:
-                client.tell(text)
+                client.queue(text)
 
     def _made(self, make: Callable[[], str]) -> str | None:
-        """One that cannot be said, a NaN in it, say, must not take the others with it, nor the events."""
+        """One that is no JSON, with a NaN in it for instance, must not take the others with it, nor the events."""
         try:
             return make()
         except ValueError:

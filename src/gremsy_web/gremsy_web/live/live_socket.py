@@ -8,7 +8,6 @@ import json
 import math
 import secrets
 import time
-from collections.abc import Callable
 from typing import Any
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
@@ -32,7 +31,7 @@ _MOST_RATE_RAD_S = 10.0
 _WRONG_KEY, _TOO_MANY, _TOO_SLOW = 4401, 4429, 4408
 
 
-class SayError(SuiteError):
+class LiveMessageError(SuiteError):
     """A message that cannot be used."""
 
 
@@ -53,7 +52,7 @@ class LiveSockets:
         await socket.accept()
         try:
             role = await self._role(socket)
-        except (WebSocketDisconnect, asyncio.TimeoutError, SayError, KeyError):
+        except (WebSocketDisconnect, asyncio.TimeoutError, LiveMessageError, KeyError):
             # KeyError: it sent bytes.
             await _close(socket, _WRONG_KEY, 'The key is missing or wrong.')
             return
@@ -62,17 +61,17 @@ class LiveSockets:
         if not hub.join(client):
             await _close(socket, _TOO_MANY, f'There are {hub.most} live sockets, which is the limit.')
             return
-        client.tell(self._hello(client))
+        client.queue(self._hello(client))
         sending = asyncio.create_task(self._send(socket, client))
-        hearing = asyncio.create_task(self._hear(socket, client))
+        receiving = asyncio.create_task(self._receive(socket, client))
         try:
-            await asyncio.wait((sending, hearing), return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait((sending, receiving), return_when=asyncio.FIRST_COMPLETED)
         finally:
             hub.leave(client)
             self._services.desk.drop(client.number)
-            for task in (sending, hearing):
+            for task in (sending, receiving):
                 task.cancel()
-            await asyncio.gather(sending, hearing, return_exceptions=True)
+            await asyncio.gather(sending, receiving, return_exceptions=True)
         await _close(socket, 1000, '')
 
     async def run(self) -> None:
@@ -99,7 +98,7 @@ class LiveSockets:
         role = services.keys.role_of(key, time.time()) if isinstance(key, str) else None
         if role is None or role is Role.PUBLISH or services.failures.is_spent(address, now_s):
             services.failures.allows(address, now_s)
-            raise SayError('The key is missing or wrong.')
+            raise LiveMessageError('The key is missing or wrong.')
         return role
 
     def _hello(self, client: LiveClient) -> str:
@@ -141,7 +140,7 @@ class LiveSockets:
                 except (WebSocketDisconnect, RuntimeError):
                     return
 
-    async def _hear(self, socket: WebSocket, client: LiveClient) -> None:
+    async def _receive(self, socket: WebSocket, client: LiveClient) -> None:
         limit = RateLimit(_MESSAGES_PER_S, 2 * _MESSAGES_PER_S)
         while True:
             try:
@@ -154,43 +153,43 @@ class LiveSockets:
             try:
                 content = _parsed(text)
                 if not limit.allows(client.number, time.monotonic()) and content.get('type') != 'stop':
-                    raise SayError('Too many messages come from this socket: send at most one a frame.')
+                    raise LiveMessageError('Too many messages come from this socket: send at most one a frame.')
                 await self._on_message(client, content, came_ns)
             except (SuiteError, ApiError) as error:
                 sentence = error.sentence if isinstance(error, ApiError) else str(error)
                 # Half of a surrogate pair is JSON, but no text that could be sent.
                 kind = str(content.get('type', ''))[:32].encode(errors='replace').decode()
-                client.tell(text_of('error', text=sentence, **{'for': kind}))
+                client.queue(text_of('error', text=sentence, **{'for': kind}))
 
     async def _on_message(self, client: LiveClient, content: dict[str, Any], came_ns: int) -> None:
         desk, commands, kind = self._services.desk, self._services.commands, content.get('type')
         if kind == 'stop':
             answer = await desk.stop()
             if not answer.done:
-                raise SayError(answer.text)
-            client.tell(text_of('done', text=answer.text, **{'for': 'stop'}))
+                raise LiveMessageError(answer.text)
+            client.queue(text_of('done', text=answer.text, **{'for': 'stop'}))
         elif kind == 'clock':
             t0 = _number(content, 't0', -1e18, 1e18)
-            client.tell(text_of('clock', t0=t0, t1_ns=str(came_ns), t2_ns=str(self._services.now_ns())))
+            client.queue(text_of('clock', t0=t0, t1_ns=str(came_ns), t2_ns=str(self._services.now_ns())))
         elif kind == 'painted':
             client.painted = self._painted(content)
         elif kind == 'auth':
             # Somebody sends the key although the cookie was good.
             return
         elif kind not in ('take', 'give', 'rate', 'zoom'):
-            raise SayError('A message must have a `type`: take, give, rate, zoom, stop, clock or painted.')
+            raise LiveMessageError('A message must have a `type`: take, give, rate, zoom, stop, clock or painted.')
         elif client.role != Role.CONTROL.value:
-            raise SayError('This key may only view: use one with the role `control`.')
+            raise LiveMessageError('This key may only view: use one with the role `control`.')
         elif kind == 'take':
             take_over = content.get('take_over', False)
             if not isinstance(take_over, bool):
-                raise SayError('`take_over` must be true or false.')
+                raise LiveMessageError('`take_over` must be true or false.')
             name = content.get('name')
             hold = desk.take(holder_name(name), client.number, take_over=take_over)
-            client.tell(text_of('control', lease=hold.lease, holder=hold.holder, you=True))
+            client.queue(text_of('control', lease=hold.lease, holder=hold.holder, you=True))
         elif kind == 'give':
             desk.give(self._own(client).lease)
-            client.tell(text_of('control', lease=None, holder=None, you=False))
+            client.queue(text_of('control', lease=None, holder=None, you=False))
         elif kind == 'zoom':
             desk.use(self._own(client).lease)
             commands.zoom(_number(content, 'factor', 1.0, 1000.0))
@@ -209,12 +208,12 @@ class LiveSockets:
     def _painted(self, content: dict[str, Any]) -> Painted:
         stats = content.get('stats')
         if not isinstance(stats, dict) or len(stats) > 32:
-            raise SayError('`stats` must be an object of at most 32 numbers.')
+            raise LiveMessageError('`stats` must be an object of at most 32 numbers.')
         numbers = {str(name)[:32]: float(each) for name, each in stats.items() if _is_number(each)}
         camera = content.get('camera')
         if not isinstance(camera, str) or camera not in self._services.picture.cameras:
             known = ', '.join(self._services.picture.cameras)
-            raise SayError(f'`camera` must be one of {known}.')
+            raise LiveMessageError(f'`camera` must be one of {known}.')
         return Painted(camera, numbers)
 
 
@@ -224,18 +223,13 @@ def holder_name(given: object, otherwise: str = 'an operator') -> str:
     return name or otherwise
 
 
-def event_text(stamp_ns: int, level: str, source: str, text: str) -> Callable[[], str]:
-    """One line of the event log."""
-    return lambda: text_of('event', stamp_ns=str(stamp_ns), level=level, source=source, text=text)
-
-
 def _parsed(text: str) -> dict[str, Any]:
     try:
         content: Any = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise SayError('A message must be JSON.') from error
+        raise LiveMessageError('A message must be JSON.') from error
     if not isinstance(content, dict):
-        raise SayError('A message must be a JSON object.')
+        raise LiveMessageError('A message must be a JSON object.')
     return content
 
 
@@ -246,7 +240,7 @@ def _is_number(value: object) -> bool:
 def _number(content: dict[str, Any], name: str, low: float, high: float) -> float:
     value = content.get(name)
     if not _is_number(value) or not math.isfinite(value) or not low <= value <= high:  # type: ignore[arg-type,operator]
-        raise SayError(f'`{name}` must be a number from {low:g} to {high:g}.')
+        raise LiveMessageError(f'`{name}` must be a number from {low:g} to {high:g}.')
     return float(value)  # type: ignore[arg-type]
 
 

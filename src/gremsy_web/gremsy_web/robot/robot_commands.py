@@ -25,7 +25,6 @@ class RobotService(Enum):
     MOTORS = 'gimbal_driver/motors'
     AUTOFOCUS = 'gimbal_driver/autofocus'
     RELEASE = '{camera}/tracker/release'
-    TRACK = '{camera}/tracker/enable'
     RECORD = '{camera}/camera/record'
     SNAPSHOT = '{camera}/camera/snapshot'
 
@@ -36,7 +35,6 @@ class RobotService(Enum):
             RobotService.ARM,
             RobotService.LOCK,
             RobotService.MOTORS,
-            RobotService.TRACK,
             RobotService.RECORD,
         )
 
@@ -50,7 +48,7 @@ class LiveSetting:
 
     Attributes:
         type: bool, int, float, str, or one of these with ` list`.
-        constraints: what its type and limits do not tell, in words.
+        constraints: what its type and limits do not say, in words.
         read_only: it cannot be changed while the node runs.
         low, high: of a number; None without a limit.
         unit: empty for none.
@@ -98,7 +96,7 @@ class RobotCommands(Protocol):
     """Called on the server's loop; nothing here waits but `ask` and `set_parameter`."""
 
     def rate(self, azimuth_rad_s: float, tilt_rad_s: float) -> None:
-        """Turn so; the driver forgets it by itself."""
+        """Turn at these rates, until the time to live of a command is over at the driver."""
 
     def point(self, azimuth_rad: float, tilt_rad: float) -> None:
         """Turn to an orientation in the level frame."""
@@ -107,7 +105,7 @@ class RobotCommands(Protocol):
         """Look into that direction of the level frame, by the way that the driver finds best."""
 
     def zoom(self, factor: float) -> None:
-        """Against the widest view."""
+        """Zoom to this factor of the widest view."""
 
     def select(self, camera: str, text: str) -> None:
         """Follow a track's id, a class, or `nearest`."""

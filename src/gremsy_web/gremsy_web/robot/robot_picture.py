@@ -134,7 +134,7 @@ class RobotPicture:
         if path in self.cameras:
             self.cameras[path].pulled = pulled
 
-    def node_told(self, state: NodeState) -> None:
+    def on_node_state(self, state: NodeState) -> None:
         """A row of /diagnostics."""
         with self._lock:
             self._nodes[state.name] = state

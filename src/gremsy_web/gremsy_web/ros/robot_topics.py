@@ -46,7 +46,7 @@ class RobotTopics:
     Args:
         node: in the robot's namespace.
         picture: what is known.
-        hub: whom to tell.
+        hub: passes it on to the clients.
     """
 
     def __init__(self, node: SuiteNode[Any], picture: RobotPicture, hub: LiveHub) -> None:
@@ -54,11 +54,11 @@ class RobotTopics:
         self._picture = picture
         self._hub = hub
         self._inside = f'{node.get_namespace().rstrip("/")}/'
-        self._gimbal_told_s = 0.0
+        self._gimbal_sent_s = 0.0
         self._limits = node.create_client(GetParameters, 'gimbal_driver/get_parameters')
         self._asks_limits = False
         for camera in picture.cameras.values():
-            self._hear(camera)
+            self._subscribe_camera(camera)
         node.subscription(topics.GIMBAL_ATTITUDE, self._attitude_came)
         node.subscription(topics.GIMBAL_ZOOM, self._zoom_came)
         node.subscription(topics.GIMBAL_CONTROL, self._control_came)
@@ -70,7 +70,7 @@ class RobotTopics:
         """Let the client go."""
         self._node.destroy_client(self._limits)
 
-    def _hear(self, camera: CameraPicture) -> None:
+    def _subscribe_camera(self, camera: CameraPicture) -> None:
         def subscribe(topic: Topic[Any], callback: Callable[[CameraPicture, Any], None]) -> None:
             self._node.subscription(replace(topic, name=f'{camera.name}/{topic.name}'), partial(callback, camera))
 
@@ -111,9 +111,9 @@ class RobotTopics:
         self._picture.attitudes.put(attitude)
         now_s = time.monotonic()
         self._picture.attitude_arrivals.note(now_s)
-        if now_s - self._gimbal_told_s >= _GIMBAL_EVERY_S:
-            self._gimbal_told_s = now_s
-            self._tell_gimbal()
+        if now_s - self._gimbal_sent_s >= _GIMBAL_EVERY_S:
+            self._gimbal_sent_s = now_s
+            self._publish_gimbal()
 
     def _zoom_came(self, zoom: ZoomState) -> None:
         self._picture.zoom = zoom
@@ -123,7 +123,7 @@ class RobotTopics:
         self._picture.control, self._picture.control_known = now, True
         if before.armed != now.armed:
             self._event('info', 'gimbal_driver', 'armed' if now.armed else 'disarmed')
-        self._tell_gimbal()
+        self._publish_gimbal()
 
     def _goal_came(self, text: str) -> None:
         self._picture.goal = goal = parsed(text)
@@ -139,10 +139,10 @@ class RobotTopics:
             name = status.name.removeprefix(self._inside)
             level = status.level[0] if isinstance(status.level, bytes) else int(status.level)
             values = {row.key: row.value for row in status.values}
-            self._picture.node_told(NodeState(name, level, status.message, values, now_s))
+            self._picture.on_node_state(NodeState(name, level, status.message, values, now_s))
             last = before.get(name)
             if last is not None and last.level != level:
-                self._event(_LEVELS[min(level, 3)], name, status.message or 'well again')
+                self._event(_LEVELS[min(level, 3)], name, status.message or 'recovered')
 
     def _ask_limits(self) -> None:
         """Until they are known; a driver with other ones takes a restart of both."""
@@ -157,7 +157,7 @@ class RobotTopics:
         if len(values) == len(_LIMITS) and any(values):
             self._picture.limits_rad = {'azimuth': (values[0], values[1]), 'tilt': (values[2], values[3])}
 
-    def _tell_gimbal(self) -> None:
+    def _publish_gimbal(self) -> None:
         self._hub.publish('gimbal', lambda: gimbal_text(self._picture))
 
     def _event(self, level: str, source: str, text: str) -> None:

@@ -36,7 +36,7 @@ _ANSWER_S = 3.0
 # Farther than anything that the parallax of a gimbal's arm could be seen at.
 _FAR_M = 10_000.0
 _PICTURE_S = 2.0
-_LOOK_S = 0.02
+_POLL_S = 0.02
 # Detections of a frame come 0.03 to 0.3 s after it, of every third one or so.
 _DETECTED_S = 1.0
 # Frames that wait for theirs: a second and a half at 30 a second, some 10 MB.
@@ -134,13 +134,13 @@ class RosCommands:
         self._clients.clear()
         self._parameters.clear()
 
-    def look_after(self) -> None:
+    def close_unused_taps(self) -> None:
         """Once a second, on the executor's thread."""
         for tap in self._taps.values():
             tap.close_unused()
 
     def rate(self, azimuth_rad_s: float, tilt_rad_s: float) -> None:
-        """Turn so."""
+        """Turn at these rates."""
         self._rate.publish(RateSetpoint(self._node.now_ns(), self._frame, azimuth_rad_s, tilt_rad_s))
 
     def point(self, azimuth_rad: float, tilt_rad: float) -> None:
@@ -154,7 +154,7 @@ class RosCommands:
         self._look_at.publish(PointRequest(self._node.now_ns(), self._frame, (x, y, z)))
 
     def zoom(self, factor: float) -> None:
-        """Against the widest view."""
+        """Zoom to this factor of the widest view."""
         self._zoom.publish(factor)
 
     def select(self, camera: str, text: str) -> None:
@@ -199,7 +199,7 @@ class RosCommands:
             if newest is not None and began_s - newest[0] < 1.0:
                 _, stamp_ns, content = newest
                 return stamp_ns, content if isinstance(content, bytes) else await asyncio.to_thread(_jpeg_of, content)
-            await asyncio.sleep(_LOOK_S)
+            await asyncio.sleep(_POLL_S)
         return None
 
     async def still(self, camera: str, wanted: Callable[[int], bool]) -> CapturedPicture | None:
@@ -217,7 +217,7 @@ class RosCommands:
                     return found
                 if frames and waits_for_first:
                     deadline, waits_for_first = time.monotonic() + _DETECTED_S, False
-                await asyncio.sleep(_LOOK_S)
+                await asyncio.sleep(_POLL_S)
             return held[-1] if held else None
         finally:
             tap.holds.remove(held)
@@ -242,7 +242,7 @@ class RosCommands:
             # Discovery takes a moment.
             deadline = time.monotonic() + _FOUND_S
             while not self._parameters[path].service_is_ready() and time.monotonic() < deadline:
-                await asyncio.sleep(_LOOK_S)
+                await asyncio.sleep(_POLL_S)
         return await self._call(self._parameters[path], path, content)
 
     async def _call(self, client: Any, path: str, content: Any) -> Any:
@@ -257,7 +257,7 @@ class RosCommands:
                 answered.set_result(result)
 
         def came(done: Any) -> None:
-            # Of an answer that comes after the server has ended there is nobody to tell.
+            # Nobody waits for an answer that comes after the server has ended.
             if not loop.is_closed():
                 loop.call_soon_threadsafe(settle, done.result())
 

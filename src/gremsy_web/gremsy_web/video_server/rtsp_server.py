@@ -97,7 +97,7 @@ class _Client(asyncio.Protocol):
         self._clients = clients
         self._buffer = bytearray()
         self._transport: asyncio.Transport | None = None
-        self._heard_s = time.monotonic()
+        self._received_s = time.monotonic()
         self._announced: tuple[str, VideoTrack] | None = None
         self._name = ''
         # Channels of the video's RTP and RTCP; those of other tracks are taken and passed over.
@@ -128,7 +128,7 @@ class _Client(asyncio.Protocol):
         self._leave()
 
     def data_received(self, data: bytes) -> None:
-        self._heard_s = time.monotonic()
+        self._received_s = time.monotonic()
         self._buffer += data
         try:
             while (item := take(self._buffer)) is not None:
@@ -173,7 +173,7 @@ class _Client(asyncio.Protocol):
     def end_if_silent(self) -> None:
         """A reader may be silent for ever, as long as it takes what it is sent: for one that does not it is encoded."""
         now_s = time.monotonic()
-        if self._reads is None and now_s - self._heard_s > _SILENT_S:
+        if self._reads is None and now_s - self._received_s > _SILENT_S:
             self._let_go('has been silent')
         elif self._behind_since_s is not None and now_s - self._behind_since_s > _SILENT_S:
             self._let_go('has taken nothing')
