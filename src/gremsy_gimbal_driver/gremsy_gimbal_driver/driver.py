@@ -10,10 +10,11 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 from gremsy_common.types.control_state import ControlState
 from gremsy_common.types.gimbal_state import (
@@ -29,7 +30,7 @@ from gremsy_gimbal_driver.calibration.calibration_result import summary
 from gremsy_gimbal_driver.calibration.calibration_run import CalibrationRun
 from gremsy_gimbal_driver.deadman.deadman_briefing import DeadmanBriefing
 from gremsy_gimbal_driver.deadman.deadman_guard import BEATS_PER_TIME_TO_LIVE, DeadmanGuard
-from gremsy_gimbal_driver.device.gimbal_device import DeviceReport, GimbalDevice, StatusMessage
+from gremsy_gimbal_driver.device.gimbal_device import DeviceReport, GimbalDevice
 from gremsy_gimbal_driver.driver_listener import DriverListener, GimbalView
 from gremsy_gimbal_driver.driver_status import DriverStatus
 from gremsy_gimbal_driver.gimbal_driver_parameters import GimbalDriverParameters
@@ -80,7 +81,14 @@ class GimbalDriver:
         clock: Clock = system_clock,
     ) -> None:
         self._parameters = parameters = parameters or GimbalDriverParameters()
-        self._listener = listener or DriverListener()
+        self._listener = listener = listener or DriverListener()
+        self._listeners: Mapping[type[DeviceReport], Callable[[Any], None]] = {
+            GimbalView: listener.view,
+            ZoomState: listener.zoom,
+            ImuReading: listener.imu,
+            RangeReading: listener.range_finder,
+            LevelHeading: listener.heading,
+        }
         self._clock = clock
         link_listener = LinkListener(self._link_opened, self._link_lost, self._listener.say, self._listener.inform)
         self._router = LinkRouter(links, link_listener)
@@ -260,7 +268,7 @@ class GimbalDriver:
         with self._changing():
             reports = self._device.offer_vehicle(vehicle, self._clock())
         for each in reports:
-            self._pass_on(each)
+            self._listeners[type(each)](each)
 
     # State, from any thread.
 
@@ -375,23 +383,7 @@ class GimbalDriver:
                     for each in reports:
                         self._calibration.on_report(each, now)
             for each in reports:
-                self._pass_on(each)
-
-    def _pass_on(self, report: DeviceReport) -> None:
-        listener = self._listener
-        match report:
-            case GimbalView():
-                listener.view(report)
-            case StatusMessage(status, stamp_ns):
-                listener.status(status, stamp_ns)
-            case ZoomState():
-                listener.zoom(report)
-            case ImuReading():
-                listener.imu(report)
-            case RangeReading():
-                listener.range_finder(report)
-            case LevelHeading():
-                listener.heading(report)
+                self._listeners[type(each)](each)
 
     def _write_once(self) -> None:
         now = self._clock()

@@ -30,12 +30,14 @@ class GimbalView:
         joints: of the chain.
         reference: how the level frame stands against the earth and the base.
         vehicle: at the same time; None where unknown.
+        status: the message 285 that it came in; None where it came in another.
     """
 
     measured: MeasuredAttitude
     joints: JointAngles
     reference: LevelReference
     vehicle: VehicleAttitude | None
+    status: AttitudeStatus | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,6 @@ class DriverListener:
 
     Attributes:
         view: an attitude came.
-        status: the message 285 that it came in, and its stamp.
         heading: how the level frame has turned.
         zoom, imu, range_finder: other telemetry.
         control: the arm, the holder, the mode or the goal's state changed.
@@ -57,7 +58,6 @@ class DriverListener:
     """
 
     view: Callable[[GimbalView], None] = _ignore
-    status: Callable[[AttitudeStatus, int], None] = _ignore
     heading: Callable[[LevelHeading], None] = _ignore
     zoom: Callable[[ZoomState], None] = _ignore
     imu: Callable[[ImuReading], None] = _ignore

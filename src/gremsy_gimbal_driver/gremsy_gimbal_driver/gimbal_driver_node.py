@@ -344,7 +344,6 @@ class GimbalDriverNode(SuiteNode[GimbalDriverParameters]):
     def _listener(self) -> DriverListener:
         return DriverListener(
             view=self._publish_view,
-            status=lambda status, stamp_ns: self._facades.attitude(status, stamp_ns),
             heading=self._telemetry.heading.publish,
             zoom=self._telemetry.zoom.publish,
             imu=self._telemetry.imu.publish,
@@ -358,8 +357,11 @@ class GimbalDriverNode(SuiteNode[GimbalDriverParameters]):
         )
 
     def _publish_view(self, view: GimbalView) -> None:
+        stamp_ns = view.measured.attitude.stamp_ns
         self._telemetry.publish(view)
-        self.diagnostics.stage('attitude').record(self.now_ns() - view.measured.attitude.stamp_ns)
+        if view.status is not None:
+            self._facades.attitude(view.status, stamp_ns)
+        self.diagnostics.stage('attitude').record(self.now_ns() - stamp_ns)
 
     def _publish_control(self, control: ControlState) -> None:
         # Called on two threads; the message that is latched last must name the present source.

@@ -197,16 +197,6 @@ def test_rates_are_set_one_after_the_other_and_a_stream_can_be_switched_off():
     assert made.requests.streams[ORIENTATION].measured_hz == 0.0
 
 
-def test_without_times_nothing_is_measured_and_a_granted_rate_is_believed():
-    requests = DeviceRequests(MavlinkEncoder(Sender(1, 191)), 50.0)
-    sent = 0
-    for step in range(6000):
-        for message in parsed(requests.due(GIMBAL, step * 10 * MILLISECOND_NS)):
-            sent += message.command == 511
-            requests.on_event(ack(message.command))
-    assert (sent, requests.streams[ATTITUDE].granted) == (1, True)
-
-
 def test_wishes_are_cut_to_what_a_serial_wire_carries_the_first_served_first():
     fitted = fit_streams({ATTITUDE: 100.0, ORIENTATION: 80.0, IMU: 80.0})
     assert fitted[ATTITUDE] == 100.0

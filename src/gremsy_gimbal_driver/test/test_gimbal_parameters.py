@@ -10,7 +10,7 @@ import pytest
 
 from gremsy_common.errors import SuiteError
 from gremsy_gimbal_driver.device.gimbal_parameters import GimbalParameters, ParameterState
-from gremsy_gimbal_driver.device.parameter_limits import LIMIT_NAMES, ParameterLimits, soft_limits
+from gremsy_gimbal_driver.device.parameter_limits import LIMIT_NAMES, soft_limits
 from gremsy_gimbal_driver.device.parameter_names import NEWER_NAMES, OLDER_NAMES
 from gremsy_gimbal_driver.mavlink.mavlink_dialect import dialect
 from gremsy_gimbal_driver.mavlink.mavlink_encoder import MavlinkEncoder
@@ -279,40 +279,36 @@ def test_another_gimbal_is_asked_anew_and_nothing_of_the_first_is_left():
 # Limits.
 
 
-def limits_of(values: dict[str, int]) -> ParameterLimits:
+def limits_of(values: dict[str, int]) -> tuple:
     device = Device(values)
     device.parameters.read(*LIMIT_NAMES)
     device.run(10.0)
     return soft_limits(device.parameters)
 
 
-def test_soft_limits_are_ned_and_tilts_sign_is_turned():
-    limits = limits_of(
+def test_soft_limits_are_those_of_the_level_frame_and_pans_sign_is_turned():
+    azimuth_rad, tilt_rad = limits_of(
         {
             'RC_LIM_MIN_TILT': -30,
             'RC_LIM_MAX_TILT': 90,
-            'RC_LIM_MIN_ROLL': -40,
-            'RC_LIM_MAX_ROLL': 40,
             'RC_LIM_MIN_PAN': -320,
             'RC_LIM_MAX_PAN': 300,
         }
     )
-    assert limits.pitch_rad == pytest.approx((math.radians(-90), math.radians(30)))
-    assert limits.roll_rad == pytest.approx((math.radians(-40), math.radians(40)))
-    assert limits.yaw_rad == pytest.approx((math.radians(-320), math.radians(300)))
+    assert tilt_rad == pytest.approx((math.radians(-30), math.radians(90)))
+    assert azimuth_rad == pytest.approx((math.radians(-300), math.radians(320)))
 
 
 def test_limits_that_are_missing_or_make_no_sense_are_not_known():
-    assert limits_of({}) == ParameterLimits(None, None, None)
-    assert limits_of({'RC_LIM_MIN_PAN': 10, 'RC_LIM_MAX_PAN': 10, 'RC_LIM_MAX_ROLL': 40}) == ParameterLimits(
-        None, None, None
-    )
+    assert limits_of({}) == (None, None)
+    assert limits_of({'RC_LIM_MIN_PAN': 10, 'RC_LIM_MAX_PAN': 10, 'RC_LIM_MAX_TILT': 40}) == (None, None)
 
 
 def test_older_firmwares_tilt_limits_are_not_guessed_at():
-    limits = limits_of({'TRAVEL_MIN_PIT': -30, 'TRAVEL_MAX_PIT': 90, 'TRAVEL_MIN_PAN': -100, 'TRAVEL_MAX_PAN': 100})
-    assert limits.pitch_rad is None
-    assert limits.yaw_rad == pytest.approx((math.radians(-100), math.radians(100)))
+    travels = {'TRAVEL_MIN_PIT': -30, 'TRAVEL_MAX_PIT': 90, 'TRAVEL_MIN_PAN': -100, 'TRAVEL_MAX_PAN': 90}
+    azimuth_rad, tilt_rad = limits_of(travels)
+    assert tilt_rad is None
+    assert azimuth_rad == pytest.approx((math.radians(-90), math.radians(100)))
 
 
 def test_names_pair_up_one_to_one_and_fit_the_wire():

@@ -77,7 +77,7 @@ class _StreamRequest:
         command = dialect.MAV_CMD_SET_MESSAGE_INTERVAL
         self.request = commands.ask(gimbal, command, float(self.message_id), float(interval_us), tries=_RATE_TRIES)
 
-    def is_wrong(self, now_ns: int, can_measure: bool) -> bool:
+    def is_wrong(self, now_ns: int) -> bool:
         """Whether it is time to ask again."""
         if self.request is None:
             return True
@@ -88,13 +88,10 @@ class _StreamRequest:
             return False
         if now_ns < self._check_ns:
             return False
-        if can_measure:
-            self.measured_hz = self.meter.rate_hz(now_ns)
-            if self.granted is False or self._is_right(self.measured_hz):
-                self._patience_ns = _FIRST_PATIENCE_NS
-                self._restart_meter(now_ns, _MEASURED_FOR_NS)
-                return False
-        elif self.granted is not None:
+        self.measured_hz = self.meter.rate_hz(now_ns)
+        if self.granted is False or self._is_right(self.measured_hz):
+            self._patience_ns = _FIRST_PATIENCE_NS
+            self._restart_meter(now_ns, _MEASURED_FOR_NS)
             return False
         self.asked_again += 1
         self._measuring = False
@@ -146,7 +143,6 @@ class DeviceRequests:
         self._asking: PendingCommand | None = None
         self._tries_left = _TRIES
         self._next_ns = 0
-        self._can_measure = False
         self._replies: list[bytes] = []
         self.information: DeviceInformation | None = None
         self._begin(None)
@@ -182,12 +178,12 @@ class DeviceRequests:
         messages += self.commands.due(now_ns)
         self._ask_information(gimbal, now_ns)
         for stream in self._streams.values():
-            if stream.is_wrong(now_ns, self._can_measure):
+            if stream.is_wrong(now_ns):
                 stream.ask(self.commands, gimbal)
         return messages + self.commands.due(now_ns)
 
-    def on_event(self, event: Event, now_ns: int | None = None) -> None:
-        """Anything the gimbal sends. Rates are measured only if all of it comes here, with its time."""
+    def on_event(self, event: Event, now_ns: int | None) -> None:
+        """Anything the gimbal sends, with its time; a copy of what another link brings has none."""
         if isinstance(event, CommandAck):
             self.commands.on_ack(event)
         elif isinstance(event, DeviceInformation):
@@ -197,7 +193,6 @@ class DeviceRequests:
             unsupported = dialect.MAV_RESULT_UNSUPPORTED
             self._replies.append(self._encoder.acknowledgement(event.sender, event.command, unsupported))
         if now_ns is not None:
-            self._can_measure = True
             stream = self._streams.get(stream_of(event) or 0)
             if stream is not None:
                 stream.meter.arrived(now_ns)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from gremsy_common.types.gimbal_state import ImuReading, LevelHeading, RangeReading, VehicleAttitude, ZoomState
 from gremsy_gimbal_driver.attitude.attitude_telemetry import AttitudeStamping, AttitudeTelemetry, MeasuredAttitude
@@ -71,15 +70,7 @@ _TAKE_CONTROL = dialect.MAV_CMD_DO_GIMBAL_MANAGER_CONFIGURE
 _ACCEPTED = dialect.MAV_RESULT_ACCEPTED
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class StatusMessage:
-    """A message 285 whose attitude was used, at its stamp."""
-
-    status: AttitudeStatus
-    stamp_ns: int
-
-
-DeviceReport = GimbalView | StatusMessage | ZoomState | ImuReading | RangeReading | LevelHeading
+DeviceReport = GimbalView | ZoomState | ImuReading | RangeReading | LevelHeading
 """What is reported of an event."""
 
 
@@ -338,31 +329,28 @@ class GimbalDevice:
 
     def _on_attitude(self, event: AttitudeStatus | MountOrientation, now: Instant) -> list[DeviceReport]:
         restarts = self._telemetry.restarts
-        if isinstance(event, AttitudeStatus):
-            self._failure_flags = event.failure_flags
-            self._motion.device_at_limit(
-                bool(event.failure_flags & _AT_YAW_LIMIT), bool(event.failure_flags & _AT_PITCH_LIMIT)
-            )
+        status = event if isinstance(event, AttitudeStatus) else None
+        if status is not None:
+            self._failure_flags = flags = status.failure_flags
+            self._motion.device_at_limit(bool(flags & _AT_YAW_LIMIT), bool(flags & _AT_PITCH_LIMIT))
         measured = self._telemetry.take(event, now, locked=self._motion.mode.wanted is GimbalMode.LOCK)
         if self._telemetry.restarts != restarts:
             self._restarted()
-        if isinstance(event, AttitudeStatus):
+        if status is not None:
             # Before its attitude: a change of mode changes the frame that the angles are in.
-            self._motion.mode_reported(mode_from_flags(event.flags), now)
+            self._motion.mode_reported(mode_from_flags(status.flags), now)
         if measured is None:
             return []
         self._attitude_ns = now.monotonic_ns
         self._motion.attitude((measured.yaw_rad, measured.pitch_rad), now, measured.speed_rad_s)
-        self.view = self._view_of(measured, now)
+        self.view = self._view_of(status, measured, now)
         reports: list[DeviceReport] = [self.view]
         heading = self._headings.attitude(measured)
         if heading is not None:
             reports.append(heading)
-        if isinstance(event, AttitudeStatus):
-            reports.append(StatusMessage(event, measured.attitude.stamp_ns))
         return reports
 
-    def _view_of(self, measured: MeasuredAttitude, now: Instant) -> GimbalView:
+    def _view_of(self, status: AttitudeStatus | None, measured: MeasuredAttitude, now: Instant) -> GimbalView:
         vehicle = self._vehicle.at(measured.attitude.stamp_ns)
         trouble = '' if vehicle is not None else self._vehicle.trouble(now.ros_ns)
         reference = level_reference(
@@ -371,17 +359,13 @@ class GimbalDevice:
         joints: JointAngles | None = None
         if self._encoder_settings is not None and self._encoders is not None:
             joints = joints_from_encoders(self._encoders, self._encoder_settings, measured.yaw_rad)
-        return GimbalView(measured, joints or joints_from_attitude(measured, reference), reference, vehicle)
+        joints = joints or joints_from_attitude(measured, reference)
+        return GimbalView(measured, joints, reference, vehicle, status)
 
     def _on_parameter(self, event: ParameterValue) -> None:
         self.parameters.on_value(event)
         if event.name in LIMIT_NAMES:
-            limits = soft_limits(self.parameters)
-            self._motion.device_limits(
-                "the gimbal's RC_LIM parameters",
-                None if limits.yaw_rad is None else level_limits(limits.yaw_rad),
-                None if limits.pitch_rad is None else level_limits(limits.pitch_rad),
-            )
+            self._motion.device_limits("the gimbal's RC_LIM parameters", *soft_limits(self.parameters))
 
     def _on_payload_telemetry(self, event: PayloadTelemetry, now: Instant) -> list[DeviceReport]:
         if event.name == ZOOM_NAME:

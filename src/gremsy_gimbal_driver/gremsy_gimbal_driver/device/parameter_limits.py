@@ -4,26 +4,21 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 from gremsy_gimbal_driver.device.gimbal_parameters import GimbalParameters
 from gremsy_gimbal_driver.device.parameter_names import OLDER_NAMES
+from gremsy_gimbal_driver.mavlink.mavlink_frames import level_limits
 
-LIMIT_NAMES = tuple(f'RC_LIM_{end}_{axis}' for axis in ('TILT', 'ROLL', 'PAN') for end in ('MIN', 'MAX'))
+_Range = tuple[float, float]
+
+LIMIT_NAMES = tuple(f'RC_LIM_{end}_{axis}' for axis in ('TILT', 'PAN') for end in ('MIN', 'MAX'))
 """What has to be read for `soft_limits`."""
 
 
-@dataclass(frozen=True, slots=True)
-class ParameterLimits:
-    """Limits in NED like those of 283: pitch up +, yaw right +, roll right +; None where not known."""
+def soft_limits(parameters: GimbalParameters) -> tuple[_Range | None, _Range | None]:
+    """Of azimuth and tilt in the level frame (left +, down +); None where not known.
 
-    pitch_rad: tuple[float, float] | None
-    roll_rad: tuple[float, float] | None
-    yaw_rad: tuple[float, float] | None
-
-
-def soft_limits(parameters: GimbalParameters) -> ParameterLimits:
-    """RC_LIM_* in degrees, whose tilt counts down + against the attitude's up + (gimbal.md 1.7).
+    RC_LIM_* are in degrees; their pan counts right +, and their tilt down + (gimbal.md 1.7).
 
     Older firmware's TRAVEL_*_PIT are left out: no source tells which way they count.
     """
@@ -31,11 +26,11 @@ def soft_limits(parameters: GimbalParameters) -> ParameterLimits:
     tilt_names = ('RC_LIM_MIN_TILT', 'RC_LIM_MAX_TILT')
     is_older = any(name in results and results[name].wire_name == OLDER_NAMES[name] for name in tilt_names)
     tilt = None if is_older else _range(parameters, 'TILT')
-    pitch = None if tilt is None else (-tilt[1], -tilt[0])
-    return ParameterLimits(pitch, _range(parameters, 'ROLL'), _range(parameters, 'PAN'))
+    pan = _range(parameters, 'PAN')
+    return None if pan is None else level_limits(pan), tilt
 
 
-def _range(parameters: GimbalParameters, axis: str) -> tuple[float, float] | None:
+def _range(parameters: GimbalParameters, axis: str) -> _Range | None:
     low, high = parameters.value(f'RC_LIM_MIN_{axis}'), parameters.value(f'RC_LIM_MAX_{axis}')
     if low is None or high is None or low >= high:
         return None

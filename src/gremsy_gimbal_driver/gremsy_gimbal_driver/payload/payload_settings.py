@@ -41,14 +41,12 @@ class Setting:
     Attributes:
         name: ours.
         parameter: the camera's, of PARAM_EXT.
-        doc: one line.
         choices: word to value; empty for a number.
         low, high, step: of a number, in the parameter's own units.
     """
 
     name: str
     parameter: str
-    doc: str
     choices: Mapping[str, int] = field(default_factory=dict)
     low: int = 0
     high: int = 0
@@ -108,48 +106,34 @@ _SUPER_RESOLUTION_VIO = _times((*_EVEN_TO_20, 30))
 _SUPER_RESOLUTION_16 = _times((*_EVEN_TO_20, 22, 24, 26, 28, 30))
 _EXPOSURES = {'auto': 0, 'manual': 3, 'shutter': 10, 'iris': 11, 'bright': 13}
 
-_OSD = Setting('osd', 'OSD_MODE', 'What is written into the picture.', {'off': 0, 'debug': 1, 'status': 2})
-_RC_MODE = Setting(
-    'rc_mode',
-    'RC_MODE',
-    'Who moves the gimbal: it obeys MAVLink in `standard` only (gimbal.md 1.11).',
-    {'gremsy': 0, 'standard': 1},
-)
-_VIEW = Setting('view_source', 'C_SOURCE', 'Which picture is streamed.', {**_VIEWS, 'side_by_side': 6})
-_VIEW_MB1 = Setting('view_source', 'C_SOURCE', 'Which picture is streamed.', _VIEWS)
-_RECORD = Setting('record_source', 'C_V_REC', 'Which picture is recorded.', {'both': 0, 'eo': 1, 'ir': 2, 'osd': 5})
-_PALETTE = Setting(
-    'ir_palette',
-    'C_T_PALETTE',
-    'Colours of the thermal picture; what a number looks like depends on its sensor (0 is white hot on both).',
-    low=0,
-    high=9,
-)
-_IR_ZOOM = Setting('ir_zoom', 'C_T_ZOOM', 'Digital zoom of the thermal camera.', _times((1, 2, 3, 4, 5, 6, 7, 8)))
-_LRF = Setting('lrf_mode', 'LRF_MODE', 'How often the laser measures.', {'off': 3, '1hz': 0, '4hz': 1, '10hz': 2})
-_TRACK_MODE = Setting(
-    'track_mode', 'TRACK_MODE', 'What the board computer does with the picture.', {'tracking': 0, 'detection': 1}
-)
-_ZOOM_MODE = Setting(
-    'zoom_mode',
-    'C_V_ZM_MODE',
-    'Optical with digital zoom, or super resolution.',
-    {'combine': 0, 'super_resolution': 2},
-)
-_FOCUS_MODE = Setting(
-    'focus_mode',
-    'C_V_FM',
-    'When the lens focuses.',
-    {'manual': 0, 'zoom_trigger': 1, 'auto_near': 2, 'auto_far': 3},
-)
-_FOCUS_VALUE = Setting('focus_value', 'C_V_FV', 'Focus of the manual mode, lens units.', low=0, high=61440, step=10)
+# What is written into the picture.
+_OSD = Setting('osd', 'OSD_MODE', {'off': 0, 'debug': 1, 'status': 2})
+# Who moves the gimbal: it obeys MAVLink in `standard` only (gimbal.md 1.11).
+_RC_MODE = Setting('rc_mode', 'RC_MODE', {'gremsy': 0, 'standard': 1})
+# Which picture is streamed.
+_VIEW = Setting('view_source', 'C_SOURCE', {**_VIEWS, 'side_by_side': 6})
+# Which picture is streamed.
+_VIEW_MB1 = Setting('view_source', 'C_SOURCE', _VIEWS)
+# Which picture is recorded.
+_RECORD = Setting('record_source', 'C_V_REC', {'both': 0, 'eo': 1, 'ir': 2, 'osd': 5})
+# Colours of the thermal picture; what a number looks like depends on its sensor (0 is white hot on both).
+_PALETTE = Setting('ir_palette', 'C_T_PALETTE', low=0, high=9)
+# Digital zoom of the thermal camera.
+_IR_ZOOM = Setting('ir_zoom', 'C_T_ZOOM', _times((1, 2, 3, 4, 5, 6, 7, 8)))
+# How often the laser measures.
+_LRF = Setting('lrf_mode', 'LRF_MODE', {'off': 3, '1hz': 0, '4hz': 1, '10hz': 2})
+# What the board computer does with the picture.
+_TRACK_MODE = Setting('track_mode', 'TRACK_MODE', {'tracking': 0, 'detection': 1})
+# Optical with digital zoom, or super resolution.
+_ZOOM_MODE = Setting('zoom_mode', 'C_V_ZM_MODE', {'combine': 0, 'super_resolution': 2})
+# When the lens focuses.
+_FOCUS_MODE = Setting('focus_mode', 'C_V_FM', {'manual': 0, 'zoom_trigger': 1, 'auto_near': 2, 'auto_far': 3})
+# Focus of the manual mode, lens units.
+_FOCUS_VALUE = Setting('focus_value', 'C_V_FV', low=0, high=61440, step=10)
 _WHITE_BALANCE = Setting(
-    'white_balance',
-    'C_V_WB',
-    'White balance.',
-    {'auto': 0, 'indoor': 1, 'outdoor': 2, 'one_push': 3, 'atw': 4, 'manual': 5},
+    'white_balance', 'C_V_WB', {'auto': 0, 'indoor': 1, 'outdoor': 2, 'one_push': 3, 'atw': 4, 'manual': 5}
 )
-_DEFOG_LEVEL = Setting('defog_level', 'C_V_DEFOG_LV', 'Strength.', {'lowest': 0, 'low': 1, 'mid': 2, 'high': 3})
+_DEFOG_LEVEL = Setting('defog_level', 'C_V_DEFOG_LV', {'lowest': 0, 'low': 1, 'mid': 2, 'high': 3})
 # VIO's and ORUS-L's: two cameras and a laser.
 _OF_TWO_CAMERAS = (_VIEW, _RECORD, _OSD, _PALETTE, _IR_ZOOM, _LRF, _TRACK_MODE, _RC_MODE)
 
@@ -160,15 +144,20 @@ def _visible_camera(
     """The visible camera of VIO, ZIO and ORUS-L."""
     return (
         _ZOOM_MODE,
-        Setting('combined_zoom', 'C_V_ZM_CB_LV', 'Zoom step in the zoom mode `combine`.', combined),
-        Setting('super_resolution_zoom', 'C_V_ZM_SR_LV', 'The same in `super_resolution`.', super_resolution),
+        # Zoom step in the zoom mode `combine`.
+        Setting('combined_zoom', 'C_V_ZM_CB_LV', combined),
+        # The same in `super_resolution`.
+        Setting('super_resolution_zoom', 'C_V_ZM_SR_LV', super_resolution),
         _FOCUS_MODE,
         _FOCUS_VALUE,
         _WHITE_BALANCE,
-        Setting('defog', 'C_V_DEFOG', 'Contrast in haze.', defog),
+        # Contrast in haze.
+        Setting('defog', 'C_V_DEFOG', defog),
         _DEFOG_LEVEL,
-        Setting('flip', 'C_V_FLIP', 'The picture upside down.', _OFF_ON_32),
-        Setting('freeze', 'C_V_FREEZE', 'The picture stands still.', _OFF_ON_32),
+        # The picture upside down.
+        Setting('flip', 'C_V_FLIP', _OFF_ON_32),
+        # The picture stands still.
+        Setting('freeze', 'C_V_FREEZE', _OFF_ON_32),
     )
 
 
@@ -180,25 +169,31 @@ SETTINGS: Mapping[ProductFamily, Mapping[str, Setting]] = {
     ProductFamily.VIO: _by_name(
         *_OF_TWO_CAMERAS,
         *_visible_camera(_COMBINED_VIO, _SUPER_RESOLUTION_VIO, _OFF_ON_32),
-        Setting('exposure', 'C_V_AE', 'Exposure.', {**_EXPOSURES, 'gain': 14}),
-        Setting('zoom_speed', 'C_V_Z_SPD', 'Of the lens, slow to fast.', low=0, high=7),
-        Setting('focus_speed', 'C_V_F_SPD', 'Of the lens, slow to fast.', low=0, high=7),
+        Setting('exposure', 'C_V_AE', {**_EXPOSURES, 'gain': 14}),
+        # Of the lens, slow to fast.
+        Setting('zoom_speed', 'C_V_Z_SPD', low=0, high=7),
+        # Of the lens, slow to fast.
+        Setting('focus_speed', 'C_V_F_SPD', low=0, high=7),
     ),
     ProductFamily.ZIO: _by_name(
         # One camera, no laser.
         _OSD,
-        Setting('detection', 'TRACK_MODE', 'Detection of objects on board.', _OFF_ON_01),
+        # Detection of objects on board.
+        Setting('detection', 'TRACK_MODE', _OFF_ON_01),
         _RC_MODE,
         *_visible_camera(_COMBINED_7, _SUPER_RESOLUTION_16, _OFF_ON_01),
-        Setting('exposure', 'C_V_AE', 'Exposure.', _EXPOSURES),
+        Setting('exposure', 'C_V_AE', _EXPOSURES),
     ),
     ProductFamily.ORUS_L: _by_name(
         *_OF_TWO_CAMERAS,
         *_visible_camera(_COMBINED_7, _SUPER_RESOLUTION_16, _OFF_ON_32),
-        Setting('exposure', 'C_V_AE', 'Exposure.', _EXPOSURES),
-        Setting('stabilisation', 'C_V_EIS', 'Electronic stabilisation.', {'hold': 0, 'on': 2, 'off': 3}),
-        Setting('stable_zoom', 'C_V_STZOOM', 'Stabilisation while zooming.', _OFF_ON_01),
-        Setting('fan_defog', 'C_F_DEFOG', 'The fan that clears the window.', _OFF_ON_01),
+        Setting('exposure', 'C_V_AE', _EXPOSURES),
+        # Electronic stabilisation.
+        Setting('stabilisation', 'C_V_EIS', {'hold': 0, 'on': 2, 'off': 3}),
+        # Stabilisation while zooming.
+        Setting('stable_zoom', 'C_V_STZOOM', _OFF_ON_01),
+        # The fan that clears the window.
+        Setting('fan_defog', 'C_F_DEFOG', _OFF_ON_01),
     ),
     ProductFamily.MB1: _by_name(
         _VIEW_MB1,
@@ -207,16 +202,15 @@ SETTINGS: Mapping[ProductFamily, Mapping[str, Setting]] = {
         _PALETTE,
         _IR_ZOOM,
         _RC_MODE,
-        Setting('zoom', 'C_V_ZOOM', 'Zoom step.', _times(tuple(range(1, 13)))),
-        Setting('detection', 'DETECTION_EN', 'Detection of objects on board.', _OFF_ON_01),
-        Setting('isotherms', 'ISOTHERMS_EN', 'Colours by temperature.', _OFF_ON_01),
-        Setting('storage', 'STORAGE', 'Where recordings go.', {'internal': 0, 'sd_card': 1}),
-        Setting(
-            'flag_forwarding',
-            'GB_FW_FLAG',
-            'Whether the main board passes our gimbal flags on; off, it overwrites the mode we set (gimbal.md 1.11).',
-            _OFF_ON_01,
-        ),
+        Setting('zoom', 'C_V_ZOOM', _times(tuple(range(1, 13)))),
+        # Detection of objects on board.
+        Setting('detection', 'DETECTION_EN', _OFF_ON_01),
+        # Colours by temperature.
+        Setting('isotherms', 'ISOTHERMS_EN', _OFF_ON_01),
+        # Where recordings go.
+        Setting('storage', 'STORAGE', {'internal': 0, 'sd_card': 1}),
+        # Whether the main board passes our gimbal flags on; off, it overwrites the mode we set (gimbal.md 1.11).
+        Setting('flag_forwarding', 'GB_FW_FLAG', _OFF_ON_01),
     ),
     ProductFamily.NONE: {},
 }
