@@ -106,7 +106,7 @@ class CalibratedPayload:
             if now_ms == _BEGIN_MS:
                 if refusal := self._routine.begin(now, armed=True):
                     raise SuiteError(refusal)
-                self._tracker.heed_control(ControlState(True, 'calibration'), 'gimbal/setpoint')
+                self._tracker.offer_control(ControlState(True, 'calibration'), 'gimbal/setpoint')
             if self._routine.running:
                 self._write(now_ms, self._routine.step(now, armed=True).rates_rad_s)
             elif now_ms > _BEGIN_MS:

@@ -41,7 +41,7 @@ class DetectorParameters(NodeParameters):
     )
     threads: int = param(
         DEFAULT_OPTIONS.threads,
-        doc='Threads of the CPU that the network runs on; 0 lets the back end choose.',
+        doc='CPU threads that the network runs on; 0 lets the back end choose.',
         low=0,
         high=64,
     )
@@ -118,7 +118,7 @@ class DetectorParameters(NodeParameters):
     candidate_confidence: float = param(
         DEFAULT_SELECTION.candidate_confidence,
         doc='A box must score more than this to be in `detections/candidates`, with which the tracker keeps a target '
-        'that is half hidden; `confidence` counts where it is lower.',
+        'that is half hidden; where `confidence` is lower, it applies here too.',
         low=0.0,
         high=1.0,
         live=True,
@@ -126,7 +126,7 @@ class DetectorParameters(NodeParameters):
     class_confidence: tuple[str, ...] = param(
         (),
         doc='Classes with a threshold of their own in place of `confidence`: `person:0.4`, one entry each. One above '
-        '`confidence` holds for `detections/candidates` too, so that the tracker does not follow what is doubted here.',
+        '`confidence` applies to `detections/candidates` too, so that the tracker follows nothing that it keeps out.',
         live=True,
     )
     iou: float = param(
@@ -162,7 +162,7 @@ class DetectorParameters(NodeParameters):
     )
     tile_overlap: float = param(
         0.2,
-        doc="Of neighbouring tiles, as a share of a tile's side: what is smaller is whole in one of them.",
+        doc="Overlap of neighbouring tiles, as a share of a tile's side: smaller objects are whole in one of them.",
         low=0.0,
         high=0.5,
         live=True,

@@ -58,10 +58,10 @@ _STAMP_REASONS = {
     StampKind.FROZEN: 'stamps_repeated',
     StampKind.BACKWARDS: 'stamps_unsorted',
 }
-# A heading of the level frame that is older tells nothing of now.
+# A heading of the level frame that is older says nothing about now.
 _HEADING_FRESH_NS = 500_000_000
 # After so long without a heading the pictures are used: one at 10 Hz may miss twice.
-_UNTOLD_NS = 250_000_000
+_NO_HEADING_NS = 250_000_000
 # Who holds the gimbal while it is calibrated (gremsy_gimbal_driver.motion.command_arbiter.Source).
 _CALIBRATION = 'calibration'
 # Whoever comes closer to the target than so many hand-over angles may take its id: looks are compared.
@@ -121,7 +121,7 @@ class Tracker:
         self._attitude_age: AttitudeAge | None = None
         self._ranges = TargetRanges(parameters)
         self._turning = HeadingFromPictures()
-        self._told_heading_ns: int | None = None  # of the telemetry, when a heading came last
+        self._heading_came_ns: int | None = None  # of the telemetry, when a heading came last
         self._by_pictures = False
 
     # Inputs.
@@ -156,18 +156,18 @@ class Tracker:
     def offer_heading(self, heading: LevelHeading) -> None:
         """How far the gimbal's level frame has turned with the vehicle; without it, it is taken not to turn."""
         with self._mutex:
-            newest_ns, told_ns = self._core.newest_attitude_ns, self._core.heading_ns
+            newest_ns, heading_ns = self._core.newest_attitude_ns, self._core.heading_ns
             if newest_ns is not None and newest_ns - heading.stamp_ns > _HEADING_FRESH_NS:
                 self.dropped['headings_stale'] += 1
                 return
-            is_known = told_ns is not None and heading.stamp_ns <= told_ns
+            is_known = heading_ns is not None and heading.stamp_ns <= heading_ns
             if self._by_pictures and is_known and math.isfinite(heading.heading_rad):
-                # The pictures have told of that time; they stop now, and the next that is newer is used.
-                self._told_heading_ns = newest_ns
+                # That time is covered by the pictures; they stop now, and the next heading that is newer is used.
+                self._heading_came_ns = newest_ns
                 return
             if not self._core.offer_heading(heading, of_another=self._by_pictures):
                 return
-            self._told_heading_ns = heading.stamp_ns if newest_ns is None else newest_ns
+            self._heading_came_ns = heading.stamp_ns if newest_ns is None else newest_ns
             if self._by_pictures:
                 self._by_pictures = False
                 self._turning.clear()
@@ -250,12 +250,6 @@ class Tracker:
             self._lock.release('released by request')
             self._forget_target()
 
-    def search(self) -> None:
-        """Forget the target and let `auto_lock` choose one."""
-        with self._mutex:
-            self._lock.search('asked to search')
-            self._forget_target()
-
     def offer_frame(self, frame: Frame) -> None:
         """A picture, before its detections; offer them while `wants_frames`."""
         self._camera.offer_frame(frame)
@@ -280,14 +274,14 @@ class Tracker:
 
     @property
     def _looks_for_turning(self) -> bool:
-        """While there is a target, and nobody has told for a while how the vehicle turns."""
+        """While there is a target, and no heading has come for a while."""
         if not self._parameters.heading_from_pictures or not self._lock.had_target:
             return False
-        told_ns, newest = self._told_heading_ns, self._core.newest_attitude_ns
-        return told_ns is None or (newest is not None and newest - told_ns > _UNTOLD_NS)
+        heading_ns, newest = self._heading_came_ns, self._core.newest_attitude_ns
+        return heading_ns is None or (newest is not None and newest - heading_ns > _NO_HEADING_NS)
 
     def look_for_turning(self) -> None:
-        """Where nothing else tells how the vehicle turns, see it in the newest picture, some 8 ms; else nothing.
+        """Estimate from the newest picture how the vehicle turns, where nothing else reports it; takes some 8 ms.
 
         Call it for each picture, on a thread that nobody waits for.
         """
@@ -297,14 +291,18 @@ class Tracker:
                 return
         heading = self._turning.look(
             newest_ns,
-            self._told_at,
-            self._told_heading_at,
+            self._level_attitude_at,
+            self.heading_at,
             self._camera.camera_at,
             None if tracks is None else tracks.boxes_px,
         )
         with self._mutex:
-            told_ns = self._core.heading_ns
-            if heading is None or not self._looks_for_turning or (told_ns is not None and heading.stamp_ns <= told_ns):
+            heading_ns = self._core.heading_ns
+            if (
+                heading is None
+                or not self._looks_for_turning
+                or (heading_ns is not None and heading.stamp_ns <= heading_ns)
+            ):
                 return
             if self._core.offer_heading(heading, of_another=not self._by_pictures):
                 self._by_pictures = True
@@ -327,7 +325,10 @@ class Tracker:
         with self._mutex:
             tracks = self._history.newest
         age = self._age.learn(
-            self._told_at, self._told_heading_at, self._camera.camera_at, None if tracks is None else tracks.boxes_px
+            self._level_attitude_at,
+            self.heading_at,
+            self._camera.camera_at,
+            None if tracks is None else tracks.boxes_px,
         )
         if age is not None:
             with self._mutex:
@@ -336,7 +337,7 @@ class Tracker:
 
     @property
     def attitude_age(self) -> AttitudeAge | None:
-        """How old the telemetry is beside its stamps, as the pictures said last; None where they have not yet."""
+        """How old the telemetry is beside its stamps, as the pictures showed last; None where they have not yet."""
         with self._mutex:
             return self._attitude_age
 
@@ -345,7 +346,7 @@ class Tracker:
         with self._mutex:
             self._core.enabled = enabled
 
-    def heed_control(self, control: ControlState, setpoint_topic: str) -> None:
+    def offer_control(self, control: ControlState, setpoint_topic: str) -> None:
         """Who may move the gimbal and who does; `setpoint_topic` is this tracker's."""
         with self._mutex:
             self._unused_because = control.unused_because(setpoint_topic)
@@ -400,7 +401,7 @@ class Tracker:
 
     @property
     def turning_by_pictures(self) -> bool:
-        """Whether it is the pictures that tell of the vehicle's turning."""
+        """Whether the vehicle's turning is known by the pictures."""
         with self._mutex:
             return self._by_pictures
 
@@ -430,7 +431,7 @@ class Tracker:
             camera, attitude = self._camera.camera_at(stamp_ns), self._core.attitude_at(stamp_ns)
             tracks = self._history.newest or Tracks.empty(stamp_ns, '')
             boxes = tracks.boxes_px
-            motion = self._camera.told(tracks.stamp_ns, camera, attitude)
+            motion = self._camera.by_telemetry(tracks.stamp_ns, camera, attitude)
             if motion is not None and len(boxes):
                 boxes = camera_motion.move_boxes(boxes, motion)
             following = self._lock.status.state in (LockState.TRACKING, LockState.COASTING)
@@ -472,9 +473,9 @@ class Tracker:
     # Inside; the mutex is held.
 
     def _stamp_is_of_use(self, stamp_ns: int, now_ns: int) -> bool:
-        """False (and counted) for a stamp that says nothing of when; the multi-object tracker looks at their order."""
+        """False (and counted) for a stamp that says nothing of when; the multi-object tracker checks their order."""
         fault = self._stamps.look(stamp_ns, now_ns)
-        self._core.blame_stamps('' if fault is None else fault.text, now_ns)
+        self._core.note_stamp_fault('' if fault is None else fault.text, now_ns)
         if fault is None:
             return True
         reason = _STAMP_REASONS[fault.kind]
@@ -484,14 +485,10 @@ class Tracker:
         # What is far behind is still tracked and shown: whoever plays a recording wants to see it.
         return fault.kind not in (StampKind.ZERO, StampKind.AHEAD)
 
-    def _told_at(self, stamp_ns: int) -> Array | None:
+    def _level_attitude_at(self, stamp_ns: int) -> Array | None:
         with self._mutex:
-            told = self._core.told_at(stamp_ns)
-        return None if told is None else told.level_from_camera
-
-    def _told_heading_at(self, stamp_ns: int) -> float:
-        with self._mutex:
-            return self._core.heading_at(stamp_ns)
+            attitude = self._core.level_attitude_at(stamp_ns)
+        return None if attitude is None else attitude.level_from_camera
 
     def _seen(self, detections: Detections, now_ns: int) -> _SeenImage | None:
         """The next image's tracks; None for a stamp that is refused (counted)."""
@@ -520,7 +517,7 @@ class Tracker:
 
     def _is_frozen(self, detections: Detections, seen: _SeenImage) -> bool:
         def motion_since(before_ns: int) -> camera_motion.ImageMotion | None:
-            return None if seen.attitude is None else self._camera.told(before_ns, seen.camera, seen.attitude)
+            return None if seen.attitude is None else self._camera.by_telemetry(before_ns, seen.camera, seen.attitude)
 
         def silence_ns_since(before_ns: int) -> int:
             return self._core.longest_silence_ns(before_ns, detections.stamp_ns)
@@ -548,7 +545,7 @@ class Tracker:
         self._camera.clear()
         self._age.clear()
         self._turning.clear()
-        self._told_heading_ns, self._by_pictures, self._attitude_age = None, False, None
+        self._heading_came_ns, self._by_pictures, self._attitude_age = None, False, None
         self._history.clear()
         self._forget_target()
         self._appearance.forget_pictures()
@@ -580,14 +577,14 @@ class Tracker:
     def _motion_since(
         self, before_ns: int | None, after_ns: int, camera: CameraModel | None, attitude: AttitudeAt | None
     ) -> camera_motion.ImageMotion | None:
-        """How the camera moved the image; None for a first image, or where nothing tells."""
+        """How the camera moved the image; None for a first image, or where it is not known."""
         if before_ns is None:
             return None
-        told = self._camera.told(before_ns, camera, attitude)
-        if told is not None:
-            return told
+        by_telemetry = self._camera.by_telemetry(before_ns, camera, attitude)
+        if by_telemetry is not None:
+            return by_telemetry
         before = self._history.newest
-        return self._camera.seen(before_ns, after_ns, None if before is None else before.boxes_px)
+        return self._camera.by_images(before_ns, after_ns, None if before is None else before.boxes_px)
 
     @staticmethod
     def _bearings_of(tracks: Tracks, camera: CameraModel | None, attitude: AttitudeAt | None) -> Array | None:
@@ -672,7 +669,7 @@ class Tracker:
         return self._appearance.looks(tracks, rivals | own, off_target_rad)
 
     def _learn(self, seen: _SeenImage, sighting: Sighting) -> None:
-        """What an image tells for the next: who looks like the target, and what that looks like."""
+        """What an image contributes to the next: who looks like the target, and what that looks like."""
         tracks, camera, row = seen.tracks, seen.camera, self._target_row
         if self._compares_looks and not self._appearance.looked_at(tracks.stamp_ns):
             self._appearance.keep_looks(tracks, self._looks(sighting) if len(tracks) else None)
@@ -701,7 +698,7 @@ class Tracker:
         return Target(tracks.stamp_ns, tracks.frame_id, status.target_id, status.label, score, box)
 
     def _look_for_range(self, seen: _SeenImage) -> None:
-        """What the image, and the range finder since the one before, tell of how far away the target is."""
+        """What the image, and the range finder since the one before, say about how far away the target is."""
         tracks, camera, attitude, row = seen.tracks, seen.camera, seen.attitude, self._target_row
         estimate = self._core.estimate_at(tracks.stamp_ns)
         if row is None or estimate is None or camera is None or attitude is None:

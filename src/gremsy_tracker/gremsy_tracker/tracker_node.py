@@ -36,14 +36,14 @@ from gremsy_tracker.tracker_parameters import TrackerParameters
 _WAIT_S = 0.3
 _TICK_S = 0.02  # 50 Hz, design.md section 4
 _MARKERS_S = 0.1
-# How soon somebody who begins to watch the overlay sees it.
-_LOOK_FOR_WATCHERS_S = 0.2
+# How soon somebody who subscribes to the overlay gets it.
+_CHECK_WATCHERS_S = 0.2
 _DROPS_S = 1.0
 # Beside a camera that comes up; its first image and its first camera_info are not one message.
 _PATIENCE_WITH_CAMERA_S = 3.0
-# How often it is looked whether there is a detector that publishes elsewhere, and after how many such looks it is said.
-_LOOK_FOR_DETECTOR_S = 1.0
-_LOOKS_BEFORE_SAID = 3
+# How often to check for a detector that publishes elsewhere, and after how many checks in a row to report it.
+_CHECK_DETECTOR_S = 1.0
+_CHECKS_BEFORE_REPORT = 3
 # A range finder measures once a second, and a target that comes into the picture is first cut off by its edge.
 _PATIENCE_WITH_RANGE_S = 3.0
 
@@ -66,23 +66,23 @@ class TrackerNode(SuiteNode[TrackerParameters]):
         self._tracker: Tracker | None = None
         self._arrivals: LatestSlot[Detections] = LatestSlot()
         self._frames: LatestSlot[Frame] = LatestSlot()
-        self._looked: LatestSlot[int] = LatestSlot()
-        self._pictured: LatestSlot[int] = LatestSlot()
+        self._age_due: LatestSlot[int] = LatestSlot()
+        self._turning_due: LatestSlot[int] = LatestSlot()
         self._images: TopicSubscription[Frame] | None = None
         self._pictures = ViewablePictures()
-        self._said_state = self._said_diverged = ''
-        self._said_frozen = False
-        self._unheard_looks = 0
+        self._reported_state = self._reported_divergence = ''
+        self._reported_frozen = False
+        self._silent_checks = 0
         self._plant: PlantModel | None = None
         self._control: ControlState | None = None
         self._counts: dict[str, int] = {}
         self._arrived = self._used = 0
-        self._blind_s = 0.0
+        self._no_camera_s = 0.0
         self._newest: TrackerUpdate | None = None
-        self._rangeless_s = 0.0
-        self._said_no_range = False
+        self._no_range_s = 0.0
+        self._reported_no_range = False
         self._elsewhere = ''
-        self._unled_s = 0.0
+        self._no_attitude_s = 0.0
 
     @property
     def tracker(self) -> Tracker:
@@ -101,9 +101,9 @@ class TrackerNode(SuiteNode[TrackerParameters]):
     def activate(self) -> None:
         """Topics, services, timers, workers."""
         self._arrivals, self._frames = LatestSlot(), LatestSlot()
-        self._looked, self._pictured = LatestSlot(), LatestSlot()
-        self._images, self._said_state, self._blind_s, self._unled_s = None, '', 0.0, 0.0
-        self._newest, self._rangeless_s, self._said_no_range = None, 0.0, False
+        self._age_due, self._turning_due = LatestSlot(), LatestSlot()
+        self._images, self._reported_state, self._no_camera_s, self._no_attitude_s = None, '', 0.0, 0.0
+        self._newest, self._no_range_s, self._reported_no_range = None, 0.0, False
         self.tracker.enable(self.parameters.enabled)
         self._tracks = self.publisher(topics.TRACKS)
         self._target = self.publisher(topics.TARGET)
@@ -116,16 +116,16 @@ class TrackerNode(SuiteNode[TrackerParameters]):
         self._attitude_age = self.publisher(topics.GIMBAL_ATTITUDE_AGE)
         self._overlay = self.publisher(topics.OVERLAY)
         self._markers = self.publisher(topics.MARKERS)
-        heard = next(each for each in _DETECTIONS if each.name == self.parameters.detections_topic)
-        self._detections = self.subscription(heard, self._arrivals.put)
-        self.intake.begin(heard.name, self._detections.name)
+        detections = next(each for each in _DETECTIONS if each.name == self.parameters.detections_topic)
+        self._detections = self.subscription(detections, self._arrivals.put)
+        self.intake.begin(detections.name, self._detections.name)
         self.subscription(topics.CAMERA_INFO, self._camera_came)
         self.subscription(topics.GIMBAL_ATTITUDE, self.tracker.offer_attitude)
         self.subscription(topics.GIMBAL_HEADING, self.tracker.offer_heading)
         self.subscription(topics.GIMBAL_RANGE, self._range_came)
         self.subscription(topics.GIMBAL_ZOOM, self.tracker.offer_zoom)
-        self.subscription(topics.GIMBAL_PLANT, self._plant_told)
-        self.subscription(topics.GIMBAL_CONTROL, self._control_told)
+        self.subscription(topics.GIMBAL_PLANT, self._plant_came)
+        self.subscription(topics.GIMBAL_CONTROL, self._control_came)
         self.subscription(topics.TARGET_SELECT, self._pixel_chosen)
         self.subscription(topics.TARGET_SELECT_ID, self._id_chosen)
         self.service(SetBool, '~/enable', self._enable)
@@ -136,10 +136,10 @@ class TrackerNode(SuiteNode[TrackerParameters]):
         # Of each picture 8 ms, which the setpoint must not wait for.
         self.worker("vehicle's turning", self._look_for_turning, niceness=5)
         self.every(_TICK_S, self._tick)
-        self.every(_LOOK_FOR_WATCHERS_S, self._follow_watchers)
+        self.every(_CHECK_WATCHERS_S, self._follow_watchers)
         self.every(_MARKERS_S, self._publish_markers)
-        self.every(_DROPS_S, self._say_drops)
-        self.every(_LOOK_FOR_DETECTOR_S, self._look_for_detector)
+        self.every(_DROPS_S, self._report_drops)
+        self.every(_CHECK_DETECTOR_S, self._check_detector)
 
     def deactivate(self) -> None:
         """Stop the gimbal, wake the workers so that they can end."""
@@ -147,8 +147,8 @@ class TrackerNode(SuiteNode[TrackerParameters]):
         self._send(self.tracker.tick(self.now_ns()), fresh=False)
         self._arrivals.close()
         self._frames.close()
-        self._looked.close()
-        self._pictured.close()
+        self._age_due.close()
+        self._turning_due.close()
         self._images = None
 
     def cleanup(self) -> None:
@@ -206,7 +206,7 @@ class TrackerNode(SuiteNode[TrackerParameters]):
     def _age_words(self) -> str:
         age = self.tracker.attitude_age
         if age is None:
-            return 'not known: the pictures have not told yet'
+            return 'not known: the pictures have not shown it yet'
         return (
             f'stamped {age.late_s * 1e3:+.0f} +- {age.std_s * 1e3:.0f} ms late, by {age.pictures} pairs of pictures '
             f'{(self.now_ns() - age.since_ns) * 1e-9:.0f} s ago'
@@ -226,15 +226,15 @@ class TrackerNode(SuiteNode[TrackerParameters]):
     def _range_came(self, reading: RangeReading) -> None:
         self.tracker.offer_range(reading, self.now_ns())
 
-    def _plant_told(self, text: str) -> None:
+    def _plant_came(self, text: str) -> None:
         """Raises for a text that is not valid, and the subscription reports it."""
         self._plant = PlantModel.from_json(text)
         self.tracker.reconfigure(self._filled_in)
 
-    def _control_told(self, text: str) -> None:
+    def _control_came(self, text: str) -> None:
         """Raises for a text that is not valid, and the subscription reports it."""
         self._control = ControlState.from_json(text)
-        self.tracker.heed_control(self._control, self._setpoint.name)
+        self.tracker.offer_control(self._control, self._setpoint.name)
 
     def _pixel_chosen(self, choice: PixelChoice) -> None:
         answer = self.tracker.select_pixel(choice.x_px, choice.y_px, choice.stamp_ns)
@@ -269,13 +269,13 @@ class TrackerNode(SuiteNode[TrackerParameters]):
         if update.target is not None:
             self._target.publish(update.target)
         self._publish_place(update)
-        self._say_state(always=True)
+        self._report_state(always=True)
         self._note(update, started_ns)
-        self._looked.put(detections.stamp_ns)
+        self._age_due.put(detections.stamp_ns)
 
     def _learn_age(self) -> None:
-        """Once an image; it is seldom that there is something to be learnt."""
-        if self._looked.take(_WAIT_S) is None:
+        """Once an image; seldom is there something to learn."""
+        if self._age_due.take(_WAIT_S) is None:
             return
         age = self.tracker.learn_attitude_age()
         if age is not None:
@@ -294,13 +294,13 @@ class TrackerNode(SuiteNode[TrackerParameters]):
             self._position.publish(update.position)
 
     def _look_for_turning(self) -> None:
-        """Once a picture, where nothing else tells how the vehicle turns."""
-        if self._pictured.take(_WAIT_S) is not None:
+        """Once a picture, where nothing else reports how the vehicle turns."""
+        if self._turning_due.take(_WAIT_S) is not None:
             self.tracker.look_for_turning()
 
     def _tick(self) -> None:
         self._send(self.tracker.tick(self.now_ns()), fresh=False)
-        self._say_state(always=False)
+        self._report_state(always=False)
 
     def _send(self, setpoint: RateSetpoint | None, *, fresh: bool) -> None:
         if setpoint is None:
@@ -314,29 +314,29 @@ class TrackerNode(SuiteNode[TrackerParameters]):
             tilt_rate_rad_s=setpoint.tilt_rate_rad_s,
         )
 
-    def _say_state(self, *, always: bool) -> None:
+    def _report_state(self, *, always: bool) -> None:
         status, enabled, still_because = self.tracker.state()
-        self._say_divergence()
-        self._say_frozen()
+        self._report_divergence()
+        self._report_frozen()
         text = state_text(status, enabled=enabled, still_because=still_because, unused_because=self._unused_because())
-        if always or text != self._said_state:
-            self._said_state = text
+        if always or text != self._reported_state:
+            self._reported_state = text
             self._state.publish(text)
 
-    def _say_divergence(self) -> None:
+    def _report_divergence(self) -> None:
         diverged = self.tracker.diverged
-        if diverged and not self._said_diverged:
+        if diverged and not self._reported_divergence:
             self.report_error(f'Pointing is off: {diverged}.')
-        self._said_diverged = diverged
+        self._reported_divergence = diverged
 
-    def _say_frozen(self) -> None:
+    def _report_frozen(self) -> None:
         frozen = self.tracker.pictures_frozen
-        if frozen and not self._said_frozen:
+        if frozen and not self._reported_frozen:
             self.diagnostics.count('pictures found frozen')
             self.report_error(_FROZEN_PICTURE)
-        self._said_frozen = frozen
+        self._reported_frozen = frozen
 
-    def _say_drops(self) -> None:
+    def _report_drops(self) -> None:
         """The first of each kind that was dropped, and a warning while detections come and none is used."""
         self._warn_of_no_attitude()
         before, self._counts = self._counts, self.tracker.counts()
@@ -360,24 +360,24 @@ class TrackerNode(SuiteNode[TrackerParameters]):
     def _warn_of_no_attitude(self) -> None:
         sentence = NO_ATTITUDE.format(topic=self.resolve_topic_name(topics.GIMBAL_ATTITUDE.name))
         if not self.parameters.enabled or self.tracker.knows_gimbal(self.now_ns()):
-            self._unled_s = 0.0
+            self._no_attitude_s = 0.0
             self.diagnostics.settle_error(sentence)
             return
-        self._unled_s += _DROPS_S
-        if self._unled_s >= _PATIENCE_WITH_CAMERA_S:
+        self._no_attitude_s += _DROPS_S
+        if self._no_attitude_s >= _PATIENCE_WITH_CAMERA_S:
             self.diagnostics.note_error(sentence)
-            if self._unled_s < _PATIENCE_WITH_CAMERA_S + _DROPS_S:
+            if self._no_attitude_s < _PATIENCE_WITH_CAMERA_S + _DROPS_S:
                 self.get_logger().warning(sentence)
 
     def _warn_of_no_camera(self, used: int) -> None:
         if not self.parameters.enabled or self.tracker.knows_camera:
-            self._blind_s = 0.0
+            self._no_camera_s = 0.0
             return
-        self._blind_s += _DROPS_S if used else 0.0
-        if self._blind_s >= _PATIENCE_WITH_CAMERA_S:
-            self._say_no_camera()
+        self._no_camera_s += _DROPS_S if used else 0.0
+        if self._no_camera_s >= _PATIENCE_WITH_CAMERA_S:
+            self._report_no_camera()
 
-    def _say_no_camera(self) -> None:
+    def _report_no_camera(self) -> None:
         topic = topics.CAMERA_INFO.name
         uncalibrated = self._counts.get('camera_models_unusable', 0)
         if not uncalibrated and any(kind.startswith(f'{topic}: ') for kind in self.diagnostics.counters):
@@ -386,8 +386,8 @@ class TrackerNode(SuiteNode[TrackerParameters]):
         text = SENTENCES['camera_models_unusable'][1] if uncalibrated else NO_CAMERA
         sentence = text.format(topic=self.resolve_topic_name(topic))
         self.diagnostics.note_error(sentence)
-        # The first uncalibrated one was said when it came.
-        if not uncalibrated and self._blind_s < _PATIENCE_WITH_CAMERA_S + _DROPS_S:
+        # The first uncalibrated one was reported when it came.
+        if not uncalibrated and self._no_camera_s < _PATIENCE_WITH_CAMERA_S + _DROPS_S:
             self.get_logger().warning(sentence)
 
     def _warn_of_no_range(self, used: int) -> None:
@@ -396,11 +396,11 @@ class TrackerNode(SuiteNode[TrackerParameters]):
         if newest is None or newest.bearing is None or not used or not self._position.watched:
             return
         if newest.position is not None:
-            self._rangeless_s, self._said_no_range = 0.0, False
+            self._no_range_s, self._reported_no_range = 0.0, False
             return
-        self._rangeless_s += _DROPS_S
-        if self._rangeless_s >= _PATIENCE_WITH_RANGE_S and not self._said_no_range:
-            self._said_no_range = True
+        self._no_range_s += _DROPS_S
+        if self._no_range_s >= _PATIENCE_WITH_RANGE_S and not self._reported_no_range:
+            self._reported_no_range = True
             sentence = NO_RANGE.format(
                 topic=self._position.name, range=self.resolve_topic_name(topics.GIMBAL_RANGE.name)
             )
@@ -423,22 +423,22 @@ class TrackerNode(SuiteNode[TrackerParameters]):
             images, self._images = self._images, None
             self.close_subscription(images)
 
-    def _look_for_detector(self) -> None:
-        """Say it when a detector is there and publishes the other topic only: nothing would ever be followed."""
+    def _check_detector(self) -> None:
+        """Report a detector that publishes the other topic only: nothing would ever be followed."""
         other = next(each.name for each in _DETECTIONS if each.name != self.parameters.detections_topic)
-        unheard = not self._detections.received and not self.count_publishers(self._detections.name)
-        if not (unheard and self.count_publishers(self.resolve_topic_name(other))):
-            self._unheard_looks, self._elsewhere = 0, ''
+        silent = not self._detections.received and not self.count_publishers(self._detections.name)
+        if not (silent and self.count_publishers(self.resolve_topic_name(other))):
+            self._silent_checks, self._elsewhere = 0, ''
             return
-        # Discovery tells of a detector's publishers one after the other.
-        self._unheard_looks += 1
-        if self._unheard_looks >= _LOOKS_BEFORE_SAID:
+        # Discovery finds a detector's publishers one after the other.
+        self._silent_checks += 1
+        if self._silent_checks >= _CHECKS_BEFORE_REPORT:
             self._elsewhere = sentence = (
                 f'Nobody publishes {self._detections.name}, but somebody publishes {self.resolve_topic_name(other)}: '
                 f"set parameter `detections_topic` to '{other}'."
             )
             self.diagnostics.note_error(sentence)
-            if self._unheard_looks == _LOOKS_BEFORE_SAID:
+            if self._silent_checks == _CHECKS_BEFORE_REPORT:
                 self.get_logger().warning(sentence)
 
     def _image_came(self, sent: Frame) -> None:
@@ -450,7 +450,7 @@ class TrackerNode(SuiteNode[TrackerParameters]):
             self.report_drop(name, error.reason, sentence, stamp_ns=sent.stamp_ns)
             return
         self.tracker.offer_frame(frame)
-        self._pictured.put(frame.stamp_ns)
+        self._turning_due.put(frame.stamp_ns)
         if self._overlay.watched:
             self._frames.put(frame)
 

@@ -56,8 +56,8 @@ class TrackerParameters(NodeParameters):
         low=0.0,
         high=5.0,
         live=True,
-        doc='Evidence that a new track needs before it is published: the time since the picture before for each '
-        'detection, less for one that scores below what is usual, and less again for each miss.',
+        doc='Evidence that a new track needs before it is published: each detection adds the time since the previous '
+        'image, less where it scores low for its class, and each miss takes some away.',
     )
     smooth_boxes: bool = param(
         True,
@@ -208,7 +208,7 @@ class TrackerParameters(NodeParameters):
         low=1,
         high=30,
         live=True,
-        doc='After so many sightings in a row where the target cannot have got to, the filter restarts there.',
+        doc='After this many sightings in a row where the target cannot have got to, the filter restarts there.',
     )
     max_target_rate_rad_s: float = param(
         0.7, unit='rad/s', low=0.01, high=6.0, live=True, doc='A target is taken to move no faster than this.'
@@ -264,7 +264,7 @@ class TrackerParameters(NodeParameters):
         low=0.0,
         high=0.5,
         live=True,
-        doc='Below this rate the gimbal does not move; the driver makes slower rates of pulses.',
+        doc='Below this rate the gimbal does not move; the driver makes slower rates out of pulses.',
     )
     plant_from_driver: bool = param(
         True,
@@ -279,8 +279,8 @@ class TrackerParameters(NodeParameters):
         low=0.02,
         high=1.0,
         live=True,
-        doc='An error that grows by so much of the field of view while it is corrected disables pointing: a sign is '
-        'wrong; telemetry shows a wrong sign of the gimbal after a quarter of it.',
+        doc='Pointing is disabled when its error grows by this share of the field of view although it is corrected: '
+        'a sign is wrong then. A wrong sign of the gimbal shows in telemetry after a quarter of it.',
     )
 
     # Position: how far away the target is.

@@ -68,7 +68,7 @@ def test_a_focal_length_that_is_a_tenth_wrong_is_no_age() -> None:
 def test_a_passer_by_taken_for_the_background_is_left_out() -> None:
     turns = turns_of(swing, 0.06)
     for number in (3, 11, 20):
-        turns[number] = SeenTurn(turns[number].seen + 0.08, turns[number].told)
+        turns[number] = SeenTurn(turns[number].seen + 0.08, turns[number].telemetry)
     fit = fit_age(turns)
     assert fit is not None
     assert fit.late_s == pytest.approx(0.06, abs=0.002)
@@ -81,7 +81,7 @@ def test_nothing_is_told_of_what_does_not_tell() -> None:
     assert fit_age(turns_of(swing, 0.06, count=8)) is None
     # A vehicle that turns by itself: pictures and telemetry have little in common.
     disturbed = [
-        SeenTurn(turn.seen + 0.06 * math.sin(3.1 * number), turn.told)
+        SeenTurn(turn.seen + 0.06 * math.sin(3.1 * number), turn.telemetry)
         for number, turn in enumerate(turns_of(swing, 0.06))
     ]
     assert fit_age(disturbed) is None
@@ -149,12 +149,12 @@ def test_the_tracker_tells_the_age_while_the_gimbal_moves(late_s: float) -> None
 def test_a_calibration_is_watched_without_a_pause_and_from_its_beginning() -> None:
     street = Street(0.02)
     assert len(street.watch(0.0, 9.0)) == 1
-    street.tracker.heed_control(ControlState(True, 'calibration'), 'setpoint')
+    street.tracker.offer_control(ControlState(True, 'calibration'), 'setpoint')
     ages = street.watch(9.0, 21.0)
     assert len(ages) >= 2
     assert all(age.since_ns >= T0 + 9_000 * MS for age in ages)
     assert [age.late_s for age in ages] == pytest.approx([0.02] * len(ages), abs=0.003)
-    street.tracker.heed_control(ControlState(True, 'nobody'), 'setpoint')
+    street.tracker.offer_control(ControlState(True, 'nobody'), 'setpoint')
     (street.watch(21.0, 27.0))
     assert not street.tracker.wants_frames
 

@@ -202,7 +202,7 @@ def test_the_range_of_one_target_is_not_the_next_ones() -> None:
     for _ in range(10):
         there.image()
     there.tracker.release()
+    there.tracker.reconfigure(TrackerParameters(auto_lock='none', range_max_age_s=10.0))
     there.tracker.reconfigure(TrackerParameters(auto_lock='largest', range_max_age_s=10.0))
-    there.tracker.search()
     update = there.image()
     assert update.bearing is not None and update.position is None

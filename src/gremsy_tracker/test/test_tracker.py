@@ -274,7 +274,7 @@ def test_a_tracker_that_is_not_the_source_draws_no_conclusion_from_what_the_gimb
 ) -> None:
     """The camera turns to a target that runs from it, as in a mirrored image, or for another camera's tracker."""
     bench = following()
-    bench.tracker.heed_control(ControlState(True, 'tracker', setpoint_topic=source), '/robot/eo/gimbal/setpoint')
+    bench.tracker.offer_control(ControlState(True, 'tracker', setpoint_topic=source), '/robot/eo/gimbal/setpoint')
     for count in range(40):
         # By 4 px an image, as far as its box stays in the picture.
         bench.attitude(bench.ms + 140, azimuth=min(4.0 * count, 160.0) / CAMERA.focal_x_px)

@@ -33,14 +33,16 @@ class DeviceParameters(FrameParameters):
     component_id: int = param(
         191, low=1, high=255, doc="The driver's MAVLink component id; gimbals are known to obey 191."
     )
-    gimbal_system_id: int = param(0, low=0, high=255, doc="The gimbal's MAVLink system id; 0 learns it.")
+    gimbal_system_id: int = param(
+        0, low=0, high=255, doc="The gimbal's MAVLink system id; 0 takes it from the gimbal's messages."
+    )
     gimbal_component_id: int = param(
-        0, low=0, high=255, doc="The gimbal's MAVLink component id (154, 171 to 175); 0 learns it."
+        0, low=0, high=255, doc="The gimbal's MAVLink component id (154, 171 to 175); 0 takes it from its messages."
     )
     protocol: str = param(
         'auto',
         choices=PROTOCOL_NAMES,
-        doc='How the gimbal is commanded: as it shows (`auto`), or always by gimbal protocol v2 or v1.',
+        doc='How the gimbal is commanded: by the protocol that its messages show (`auto`), or always by v2 or v1.',
     )
     v1_yaw_sign: int = param(
         1, low=-1, high=1, doc='-1 for firmware of 2021 or older on protocol v1, whose yaw runs the other way.'
@@ -54,7 +56,8 @@ class DeviceParameters(FrameParameters):
         unit='s',
         low=0.0,
         high=LONGEST_DELAY_S,
-        doc='Smallest delay from a measurement to its arrival, if known; a calibration beside a camera measures it.',
+        doc='Smallest delay from a measurement to its arrival, if known; a calibration measures it while a camera and '
+        'its tracker run.',
     )
     attitude_delay_correction_s: float = param(
         0.0,

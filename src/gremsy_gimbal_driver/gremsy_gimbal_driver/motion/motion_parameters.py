@@ -110,7 +110,7 @@ class MotionParameters(MeasuredPlant, FrameParameters):
     tilt_max_rad: float = param(1.5708, unit='rad', low=0.0, high=2.2, doc='Soft limit downwards.')
 
     pulse_in_dead_zone: bool = param(
-        True, doc='Make rates below the dead zone of pulses; otherwise the nearer of 0 and its edge is commanded.'
+        True, doc='Make rates below the dead zone out of pulses; off, the nearer of 0 and its edge is commanded.'
     )
 
     @property

@@ -30,7 +30,7 @@ class PayloadParameters:
     zoom_path: str = param(
         'range',
         choices=tuple(each.value for each in ZoomPath),
-        doc='Which of the two zoom commands this product obeys.',
+        doc='Zoom command that this product obeys: a share of its range (`range`), or the magnification (`absolute`).',
     )
     zoom_range_inverted: bool = param(False, doc='0 % of the range command is the narrowest view (seen on a VIO).')
     zoom_largest: float = param(20.0, low=1.0, high=1000.0, doc='Magnification at the narrow end of the range.')
@@ -42,20 +42,20 @@ class PayloadParameters:
     tracking_path: str = param(
         'vendor',
         choices=tuple(each.value for each in TrackingPath),
-        doc="Which command starts the payload's own tracking.",
+        doc="Command that starts the payload's own tracking: the vendor's, or the MAVLink standard's.",
     )
     vendor_still: bool = param(
         False,
         doc="Request a still as the vendor's SDK does, for firmware that takes none otherwise; other cameras then take "
         'pictures until stopped.',
     )
-    view_source: str = param('', live=True, doc='Picture that is streamed, such as `eo` or `ir`; empty leaves it.')
-    record_source: str = param('', live=True, doc='Picture that is recorded, such as `both` or `eo`; empty leaves it.')
-    osd: str = param('', live=True, doc='What is overlaid on the picture: `off`, `status`, `debug`; empty leaves it.')
-    ir_palette: str = param('', live=True, doc='Colours of the thermal picture, `0` to `9`; empty leaves them.')
-    lrf_mode: str = param('', live=True, doc='The laser: `off`, `1hz`, `4hz`, `10hz`; empty leaves it.')
-    zoom_mode: str = param('', live=True, doc='`combine` or `super_resolution`; empty leaves it.')
-    focus_mode: str = param('', live=True, doc='When the lens focuses, such as `zoom_trigger`; empty leaves it.')
+    view_source: str = param('', live=True, doc='Picture that is streamed, such as `eo` or `ir`; empty: unchanged.')
+    record_source: str = param('', live=True, doc='Picture that is recorded, such as `both` or `eo`; empty: unchanged.')
+    osd: str = param('', live=True, doc='What is overlaid on the picture: `off`, `status`, `debug`; empty: unchanged.')
+    ir_palette: str = param('', live=True, doc='Colours of the thermal picture, `0` to `9`; empty: unchanged.')
+    lrf_mode: str = param('', live=True, doc='The laser: `off`, `1hz`, `4hz`, `10hz`; empty: unchanged.')
+    zoom_mode: str = param('', live=True, doc='`combine` or `super_resolution`; empty: unchanged.')
+    focus_mode: str = param('', live=True, doc='When the lens focuses, such as `zoom_trigger`; empty: unchanged.')
 
     @property
     def family(self) -> ProductFamily:

@@ -195,7 +195,7 @@ class LockEvidence:
         enough_s = _ENOUGH_OF_NEWCOMER_S if self._newcomers(tracks)[row] else _ENOUGH_S
         return row if images >= _LEAST_IMAGES and weight_s >= enough_s else None
 
-    def heir(self, sighting: Sighting, label: str) -> int | None:
+    def successor(self, sighting: Sighting, label: str) -> int | None:
         """The row of a new track that goes on where the target's ended; None where there is none."""
         off, fits = sighting.off_target_rad, sighting.fits_target
         if off is None or fits is None:

@@ -191,9 +191,9 @@ class TargetLock:
                 reason = 'seen again' if before.state is LockState.COASTING else before.reason
                 return self._lock_on(sighting, own, reason)
             why_not = f'track {before.target_id} {why_not}'
-        heir = self._evidence.heir(sighting, before.label) if own is None else None
-        if heir is not None:
-            return self._lock_on(sighting, heir, f'handed over from track {before.target_id}')
+        successor = self._evidence.successor(sighting, before.label) if own is None else None
+        if successor is not None:
+            return self._lock_on(sighting, successor, f'handed over from track {before.target_id}')
         if (tracks.stamp_ns - self._seen_ns) * 1e-9 > self.parameters.lost_after_s:
             self.lose(f'not seen for {self.parameters.lost_after_s:g} s')
         else:

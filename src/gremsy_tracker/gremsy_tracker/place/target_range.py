@@ -81,8 +81,8 @@ class TargetRanges:
     def __init__(self, parameters: TrackerParameters) -> None:
         self.counts: Counter[str] = Counter()
         self._reading: RangeReading | None = None
-        self._heard_ns: int | None = None
-        self._told: dict[RangeSource, TargetRange] = {}
+        self._newest_ns: int | None = None
+        self._ranges: dict[RangeSource, TargetRange] = {}
         self.reconfigure(parameters)
 
     def reconfigure(self, parameters: TrackerParameters) -> None:
@@ -92,12 +92,12 @@ class TargetRanges:
 
     def forget_target(self) -> None:
         """Another target from now on."""
-        self._told.clear()
+        self._ranges.clear()
 
     def restart_time(self) -> None:
         """The clock was set."""
         self.forget_target()
-        self._reading = self._heard_ns = None
+        self._reading = self._newest_ns = None
 
     def offer(self, reading: RangeReading, now_ns: int) -> bool:
         """A reading of the range finder; False: not used, counted."""
@@ -105,7 +105,7 @@ class TargetRanges:
         if reason:
             self.counts[reason] += 1
             return False
-        self._reading, self._heard_ns = reading, reading.stamp_ns
+        self._reading, self._newest_ns = reading, reading.stamp_ns
         return True
 
     def seen(self, sight: RangedView) -> None:
@@ -114,10 +114,10 @@ class TargetRanges:
         if sight.upright is not None:
             height = self._heights_m.get(sight.label)
             if height is not None:
-                self._tell(sight.stamp_ns, by_height(sight.upright, *height), RangeSource.HEIGHT)
+                self._keep(sight.stamp_ns, by_height(sight.upright, *height), RangeSource.HEIGHT)
             if parameters.camera_height_m > 0.0:
                 ground = by_ground(sight.upright, parameters.camera_height_m, parameters.camera_height_std_m)
-                self._tell(sight.stamp_ns, ground, RangeSource.GROUND)
+                self._keep(sight.stamp_ns, ground, RangeSource.GROUND)
         reading, self._reading = self._reading, None
         if reading is None or abs(reading.stamp_ns - sight.stamp_ns) > parameters.range_max_age_s * 1e9:
             return
@@ -129,11 +129,11 @@ class TargetRanges:
         if self._contradicted(found):
             self.counts['ranges_contradicted'] += 1
             return
-        self._told[RangeSource.FINDER] = found
+        self._ranges[RangeSource.FINDER] = found
 
     def at(self, stamp_ns: int) -> TargetRange | None:
         """The best known for that time; None where nothing is known, or only from too long ago."""
-        carried = [each for each in (self._carried(told, stamp_ns) for told in self._told.values()) if each]
+        carried = [each for each in (self._carried(each, stamp_ns) for each in self._ranges.values()) if each]
         return min(carried, key=lambda each: each.std_m, default=None)
 
     def _fault(self, reading: RangeReading, now_ns: int) -> str:
@@ -145,23 +145,23 @@ class TargetRanges:
             return 'ranges_out_of_reach'
         if not -AHEAD_NS <= now_ns - reading.stamp_ns <= self.parameters.range_max_age_s * 1e9:
             return 'ranges_stale'
-        if self._heard_ns is not None and reading.stamp_ns <= self._heard_ns:
+        if self._newest_ns is not None and reading.stamp_ns <= self._newest_ns:
             return 'ranges_unsorted'
         return ''
 
-    def _tell(self, stamp_ns: int, found: tuple[float, float] | None, source: RangeSource) -> None:
+    def _keep(self, stamp_ns: int, found: tuple[float, float] | None, source: RangeSource) -> None:
         if found is not None:
-            self._told[source] = TargetRange(stamp_ns, *found, source)
+            self._ranges[source] = TargetRange(stamp_ns, *found, source)
 
-    def _carried(self, told: TargetRange, stamp_ns: int) -> TargetRange | None:
-        age_s = abs(stamp_ns - told.stamp_ns) * 1e-9
+    def _carried(self, known: TargetRange, stamp_ns: int) -> TargetRange | None:
+        age_s = abs(stamp_ns - known.stamp_ns) * 1e-9
         if age_s > self.parameters.range_max_age_s:
             return None
-        return replace(told, stamp_ns=stamp_ns, std_m=math.hypot(told.std_m, self.parameters.range_speed_m_s * age_s))
+        return replace(known, stamp_ns=stamp_ns, std_m=math.hypot(known.std_m, self.parameters.range_speed_m_s * age_s))
 
     def _contradicted(self, found: TargetRange) -> bool:
-        others = (told for source, told in self._told.items() if source is not found.source)
-        for other in (self._carried(told, found.stamp_ns) for told in others):
+        others = (each for source, each in self._ranges.items() if source is not found.source)
+        for other in (self._carried(each, found.stamp_ns) for each in others):
             if other is not None:
                 apart = abs(other.range_m - found.range_m)
                 if apart > _CONTRADICTION_SIGMA * math.hypot(other.std_m, found.std_m):

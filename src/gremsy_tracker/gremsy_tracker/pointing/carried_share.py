@@ -3,7 +3,7 @@
 
 What a gimbal does with the vehicle's turning depends on its mode, its follow window and where in it the camera is, and
 it reports none of that. It shows in its motion: what the camera turned in the world beside what it was asked to turn,
-against what the vehicle turned in that time, by least squares. The same way is told what the telemetry's rates are
+against what the vehicle turned in that time, by least squares. In the same way it learns what the telemetry's rates are
 against: the vehicle, as the azimuth beside them, or the world, as a gyro's.
 
 With a memory of 0.7 s a change of mode shows soon. But at the edge of a window the camera is carried and held in turn,

@@ -6,9 +6,9 @@ attitude is carried on through them with the plant's own model: a pure delay, th
 
 How the gimbal's rate follows what is asked for: a first-order lag, or a servo of second order that overshoots.
 
-The driver tells a delay and a lag. Whether the rate comes to what was asked for from one side or swings past it shows
-in its motion only: commands are carried through a handful of servos that overshoot differently, all of the same lag,
-and the one is taken whose rates are the telemetry's. A law that takes an overshooting servo for a lag swings with it:
+The driver publishes a delay and a lag. Whether the rate comes to what was requested from one side or swings past it
+shows in its motion only: commands are carried through a handful of servos of that lag that overshoot differently, and
+the one is taken whose rates are the telemetry's. A law that takes an overshooting servo for a lag swings with it:
 by 2.5 degrees at 20 % on *ideal*, where a walking target is followed to 0.1.
 """
 
@@ -155,9 +155,9 @@ class ServoResponse:
             return
         kept = math.exp(-1.0 / _MEMORY)
         self._errors = kept * self._errors + ((rates - rate_rad_s) ** 2).sum(axis=1)
-        told = self._errors + _PRIOR_RAD2_S2
-        best = int(np.argmin(told))
-        if told[best] < _BETTER * told[self._believed]:
+        scores = self._errors + _PRIOR_RAD2_S2
+        best = int(np.argmin(scores))
+        if scores[best] < _BETTER * scores[self._believed]:
             self._believed = best
 
 

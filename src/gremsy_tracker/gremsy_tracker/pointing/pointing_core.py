@@ -139,8 +139,8 @@ class PointingCore:
         """How far the gimbal's level frame has turned, with the vehicle that carries it; False: refused, counted.
 
         Args:
-            heading: by whoever tells.
-            of_another: whether somebody else has told until now.
+            heading: from whatever source.
+            of_another: whether it comes from another source than until now.
         """
         taken = self._headings.offer(heading, of_another=of_another)
         if taken:
@@ -186,7 +186,7 @@ class PointingCore:
         self._image_ns, self._arrived_ns = stamp_ns, now_ns
         return True
 
-    def blame_stamps(self, text: str, now_ns: int) -> None:
+    def note_stamp_fault(self, text: str, now_ns: int) -> None:
         """What is wrong with the stamp of the image that came now, empty for nothing.
 
         It is the reason given where images then count as none, or as too old.
@@ -245,7 +245,7 @@ class PointingCore:
         turned = bearings.turned_about_up(attitude.level_from_camera, heading.heading_rad)
         return AttitudeAt(stamp_ns, turned, attitude.rate_rad_s)
 
-    def told_at(self, stamp_ns: int) -> AttitudeAt | None:
+    def level_attitude_at(self, stamp_ns: int) -> AttitudeAt | None:
         """Where the camera looked at that time, in the level frame: as telemetry says."""
         return self._attitudes.at(stamp_ns, self._parameters.max_attitude_age_s)
 
@@ -270,7 +270,7 @@ class PointingCore:
 
     @property
     def heading_ns(self) -> int | None:
-        """Stamp of the newest heading of the level frame; None where nothing tells of the vehicle's turning."""
+        """Stamp of the newest heading of the level frame; None where nothing reports the vehicle's turning."""
         return self._headings.newest_ns
 
     @property
@@ -428,7 +428,7 @@ class PointingCore:
         self._disable_if(self._guard.sighting(stamp_ns, error, axis_rad, acting, self.field_rad))
 
     def _weigh(self) -> None:
-        """Attitudes whose time the heading has come to tell how far the vehicle carries the camera along."""
+        """Attitudes whose heading has come show how far the vehicle carries the camera along."""
         newest_ns = self._headings.newest_ns
         while newest_ns is not None and self._unweighed and self._unweighed[0].stamp_ns <= newest_ns:
             attitude = self._unweighed.popleft()

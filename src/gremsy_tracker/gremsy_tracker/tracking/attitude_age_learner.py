@@ -53,11 +53,11 @@ class SeenTurn:
 
     Attributes:
         seen: (2,) where the middle of the earlier picture went, in focal lengths.
-        told: (len(SHIFTS_S), 2) the same by telemetry at each shift.
+        telemetry: (len(SHIFTS_S), 2) the same by telemetry at each shift.
     """
 
     seen: Array
-    told: Array
+    telemetry: Array
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,33 +74,33 @@ def fit_age(turns: list[SeenTurn]) -> AgeFit | None:
     if len(turns) < LEAST_PAIRS:
         return None
     seen = np.stack([each.seen for each in turns])  # (n, 2)
-    told = np.stack([each.told for each in turns])  # (n, s, 2)
+    telemetry = np.stack([each.telemetry for each in turns])  # (n, s, 2)
     kept = np.ones(len(turns), dtype=np.bool_)
     for _ in range(3):
-        best, scale = _best(seen[kept], told[kept])
-        rest = np.linalg.norm(seen - scale * told[:, best], axis=1)
+        best, scale = _best(seen[kept], telemetry[kept])
+        rest = np.linalg.norm(seen - scale * telemetry[:, best], axis=1)
         kept = rest <= max(_OUTLIER * float(np.median(rest[kept])), 1e-6)
     if kept.sum() < LEAST_PAIRS:
         return None
-    return _refined(seen[kept], told[kept])
+    return _refined(seen[kept], telemetry[kept])
 
 
-def _squares(seen: Array, told: Array) -> tuple[Array, Array]:
+def _squares(seen: Array, telemetry: Array) -> tuple[Array, Array]:
     """(s,) what is left at each shift, and the scale there."""
-    products = np.einsum('ni,nsi->s', seen, told)
-    powers = np.einsum('nsi,nsi->s', told, told) + 1e-12
+    products = np.einsum('ni,nsi->s', seen, telemetry)
+    powers = np.einsum('nsi,nsi->s', telemetry, telemetry) + 1e-12
     scales = np.clip(products / powers, _LEAST_SCALE, _LARGEST_SCALE)
     return (seen**2).sum() - 2.0 * scales * products + scales**2 * powers, scales
 
 
-def _best(seen: Array, told: Array) -> tuple[int, float]:
-    left, scales = _squares(seen, told)
+def _best(seen: Array, telemetry: Array) -> tuple[int, float]:
+    left, scales = _squares(seen, telemetry)
     best = int(left.argmin())
     return best, float(scales[best])
 
 
-def _refined(seen: Array, told: Array) -> AgeFit | None:
-    left, scales = _squares(seen, told)
+def _refined(seen: Array, telemetry: Array) -> AgeFit | None:
+    left, scales = _squares(seen, telemetry)
     best = int(left.argmin())
     scale = float(scales[best])
     if best in (0, len(SHIFTS_S) - 1) or not _LEAST_SCALE < scale < _LARGEST_SCALE:
@@ -126,12 +126,12 @@ _LEAST_APART_NS = 45_000_000
 # Of a pair: far enough apart to turn by more than a corner's error, near enough to see the same things.
 _SHORTEST_NS, _LONGEST_NS = 80_000_000, 260_000_000
 _PAIR_EVERY_NS = 250_000_000
-# How differently it must be told at some two shifts, in focal lengths: a quarter of a degree.
+# How different telemetry must be at some two shifts, in focal lengths: a quarter of a degree.
 _LEAST_TOLD = 0.0044
 _AHEAD_NS = round(SHIFTS_S[-1] * 1e9)
 # Looked at before the whole grid.
 _COARSE = SHIFTS_S[::11]
-# Known well enough to be told, or given up.
+# Known well enough to be published, or given up.
 _KNOWN_STD_S = 0.003
 _MOST_PAIRS = 100
 # What was learnt is learnt again after so long: nothing of a gimbal's link changes sooner.
@@ -215,17 +215,17 @@ class AttitudeAgeLearner:
         camera = camera_at(after_ns)
         if camera is None or camera != camera_at(before_ns):
             return None
-        # What turns the frame that the angles are told in has another age than they have.
+        # What turns the frame of the angles has another age than they have.
         if abs(heading_at(after_ns + _AHEAD_NS) - heading_at(before_ns)) > _LEAST_TOLD:
             return None
-        coarse = _told(before_ns, after_ns, level_from_camera, _COARSE)
+        coarse = _turned_by_telemetry(before_ns, after_ns, level_from_camera, _COARSE)
         if coarse is None or np.ptp(coarse, axis=0).max() < _LEAST_TOLD:
             return None
-        told = _told(before_ns, after_ns, level_from_camera, SHIFTS_S)
+        telemetry = _turned_by_telemetry(before_ns, after_ns, level_from_camera, SHIFTS_S)
         motion = self._visual.motion(before_ns, after_ns, moving_boxes_px)
-        if told is None or motion is None:
+        if telemetry is None or motion is None:
             return None
-        return self._add(before_ns, after_ns, SeenTurn(_middle_went(motion, camera), told))
+        return self._add(before_ns, after_ns, SeenTurn(_middle_went(motion, camera), telemetry))
 
     # Inside.
 
@@ -267,9 +267,11 @@ class AttitudeAgeLearner:
             return AttitudeAge(round(fit.late_s, 5), round(fit.std_s, 5), fit.pairs, since_ns)
 
 
-def _told(before_ns: int, after_ns: int, level_from_camera: LevelFromCamera, shifts_s: Array) -> Array | None:
+def _turned_by_telemetry(
+    before_ns: int, after_ns: int, level_from_camera: LevelFromCamera, shifts_s: Array
+) -> Array | None:
     """(s, 2) where the middle of the earlier picture went, in focal lengths, at each shift."""
-    told = np.empty((len(shifts_s), 2))
+    telemetry = np.empty((len(shifts_s), 2))
     for row, shift_s in enumerate(shifts_s.tolist()):
         shift_ns = round(shift_s * 1e9)
         before, after = level_from_camera(before_ns + shift_ns), level_from_camera(after_ns + shift_ns)
@@ -279,8 +281,8 @@ def _told(before_ns: int, after_ns: int, level_from_camera: LevelFromCamera, shi
         x, y, z = (after.T @ before[:, 0]).tolist()
         if x <= 0.1:
             return None
-        told[row] = -y / x, -z / x
-    return told
+        telemetry[row] = -y / x, -z / x
+    return telemetry
 
 
 def _middle_went(motion: Array, camera: CameraModel) -> Array:

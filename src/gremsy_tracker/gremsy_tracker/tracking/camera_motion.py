@@ -164,7 +164,7 @@ class CameraHistory:
         self._changes: TimedHistory[CameraModel] = TimedHistory(most=_KEEP)
 
     def offer(self, stamp_ns: int, model: CameraModel) -> bool:
-        """Store what a CameraInfo of that stamp said; False (and counted) for an uncalibrated camera."""
+        """Store the CameraInfo of that stamp; False (and counted) for an uncalibrated camera."""
         if not model.usable:
             self.dropped['camera_models_unusable'] += 1
             return False
@@ -203,9 +203,9 @@ class CameraMotion:
 
     @property
     def counts(self) -> Counter[str]:
-        """What was dropped, and how often the images had to tell, by reason."""
-        told = Counter({'camera_motions_from_images': self._from_images}) if self._from_images else Counter[str]()
-        return self._cameras.dropped + self._visual.dropped + told
+        """What was dropped, and how often the motion came from the images, by reason."""
+        by_images = Counter({'camera_motions_from_images': self._from_images}) if self._from_images else Counter[str]()
+        return self._cameras.dropped + self._visual.dropped + by_images
 
     def clear(self) -> None:
         """The clock was set."""
@@ -225,7 +225,9 @@ class CameraMotion:
         """The model of the image of that stamp, None before the first."""
         return self._cameras.at(stamp_ns)
 
-    def told(self, before_ns: int, camera: CameraModel | None, attitude: AttitudeAt | None) -> ImageMotion | None:
+    def by_telemetry(
+        self, before_ns: int, camera: CameraModel | None, attitude: AttitudeAt | None
+    ) -> ImageMotion | None:
         """From the image of that stamp to the one taken with this camera at this attitude; None if unknown."""
         camera_before = self._cameras.at(before_ns)
         if camera is None or camera_before is None or not self.parameters.ego_motion:
@@ -233,12 +235,12 @@ class CameraMotion:
         # Looked up again for the earlier image: telemetry that came since makes it interpolated, not extrapolated.
         attitude_before = self._attitude_at(before_ns)
         if attitude is None or attitude_before is None:
-            # Nothing tells how the camera turned, but a stream that changed its size has moved every box.
+            # How the camera turned is not known, but a stream that changed its size has moved every box.
             resized = (camera.width, camera.height) != (camera_before.width, camera_before.height)
             return motion_between(camera_before, np.eye(3), camera, np.eye(3)) if resized else None
         return motion_between(camera_before, attitude_before.level_from_camera, camera, attitude.level_from_camera)
 
-    def seen(self, before_ns: int, after_ns: int, moving_boxes_px: Array | None) -> Array | None:
+    def by_images(self, before_ns: int, after_ns: int, moving_boxes_px: Array | None) -> Array | None:
         """The same, (3, 3), from the images, where that is asked for: without it a turn of the camera loses the tracks.
 
         Args:

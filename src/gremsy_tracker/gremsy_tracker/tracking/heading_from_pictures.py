@@ -58,7 +58,7 @@ class HeadingFromPictures:
         self._visual = VisualEgoMotion(_LEAST_APART_NS)
         self._key: _Known | None = None
         self._last: _Known | None = None
-        self._told: deque[tuple[int, float]] = deque(maxlen=16)
+        self._estimates: deque[tuple[int, float]] = deque(maxlen=16)
         self._moved: tuple[int, float] | None = None  # when it had last turned by so much, and where to
         self._since_ns: int | None = None
         self._begun = 0  # how often; what was looked at before is not gone on from
@@ -75,7 +75,7 @@ class HeadingFromPictures:
             self._since_ns = since_ns
             self._visual.clear()
             self._key = self._last = None
-            self._told.clear()
+            self._estimates.clear()
             self._moved = None
 
     def offer_frame(self, frame: Frame) -> None:
@@ -86,7 +86,7 @@ class HeadingFromPictures:
 
     def look(
         self,
-        told_until_ns: int,
+        telemetry_until_ns: int,
         level_from_camera: Callable[[int], Array | None],
         heading_at: Callable[[int], float],
         camera_at: Callable[[int], CameraModel | None],
@@ -95,14 +95,14 @@ class HeadingFromPictures:
         """The heading at the newest picture that telemetry reaches; None where it is not seen.
 
         Args:
-            told_until_ns: stamp of the newest telemetry.
+            telemetry_until_ns: stamp of the newest telemetry.
             level_from_camera: (3, 3) by telemetry at a time; None where it does not reach.
             heading_at: as far as it is known, from where this goes on.
             camera_at: the camera of the picture of that stamp.
             moving_boxes_px: (N, 4) of what may move by itself, lately.
         """
         with self._mutex:
-            stamp_ns = max(self._visual.stamps_until(told_until_ns), default=None)
+            stamp_ns = max(self._visual.stamps_until(telemetry_until_ns), default=None)
             begun, last, key, moved = self._begun, self._last, self._key, self._moved
         if stamp_ns is None or (last is not None and stamp_ns <= last.stamp_ns):
             return None
@@ -125,9 +125,9 @@ class HeadingFromPictures:
             if begun != self._begun:
                 return None  # cleared in the meantime by another thread
             if base is None:
-                self._told.clear()
+                self._estimates.clear()
             self._last, self._key = now, base or now
-            self._told.append((stamp_ns, heading_rad))
+            self._estimates.append((stamp_ns, heading_rad))
             if moved is None or abs(heading_rad - moved[1]) > _CALM_RAD:
                 self._moved, calm = (stamp_ns, heading_rad), False
             return LevelHeading(stamp_ns, '', heading_rad, 0.0 if calm else self._rate())
@@ -164,8 +164,8 @@ class HeadingFromPictures:
 
     def _rate(self) -> float:
         """Of the newest samples; not a number while they are too few."""
-        newest_ns = self._told[-1][0]
-        near = [(at_ns, heading) for at_ns, heading in self._told if newest_ns - at_ns <= _FITTED_NS]
+        newest_ns = self._estimates[-1][0]
+        near = [(at_ns, heading) for at_ns, heading in self._estimates if newest_ns - at_ns <= _FITTED_NS]
         if len(near) < _LEAST_FITTED:
             return math.nan
         times_s = np.array([(at_ns - newest_ns) * 1e-9 for at_ns, _ in near])

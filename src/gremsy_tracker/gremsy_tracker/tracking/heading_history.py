@@ -7,13 +7,13 @@ is an azimuth in a frame that does not turn, in which a target at rest is at res
 Where the vehicle's heading will be some tenths of a second after its newest sample.
 
 Where a camera is carried rigidly, the rate asked for now acts a plant's delay later, when the vehicle has turned on. No
-one curve foretells every vehicle, so three compete, and each counts as far as it foretold the last second well:
+one curve forecasts every vehicle, so three compete, and each counts as far as it forecast the last second well:
 
-* it stays as it is: right for a vehicle at rest, and the bound of what a sway too quick to be foretold can cost;
+* it stays as it is: right for a vehicle at rest, and the bound of what a sway too quick to be forecast can cost;
 * it turns on as in the last tenth of a second: right where a turn begins or ends;
 * it does what it did before when it turned so: what came a horizon later is fitted (least squares over four seconds) to
   the rate then and a tenth of a second before. A sway of any one period obeys such a rule exactly, so legs, waves and
-  an autopilot's own weave are foretold by it (5 degrees at 0.5 Hz, 0.2 s ahead: 0.05 degrees wrong, the line 0.27).
+  an autopilot's own weave are forecast by it (5 degrees at 0.5 Hz, 0.2 s ahead: 0.05 degrees wrong, the line 0.27).
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _LINE = 6  # grid points of the last tenth of a second
 # Held against its own noise, and against two sways at once: the rule begins as the line's.
 _RIDGE = 1e-3
 _RIDGE_RAD_S = 0.005
-# What was foretold wrongly so long ago counts 1/e, in squares; better than this (0.01 degrees) nobody needs to be.
+# What was forecast wrongly so long ago counts 1/e, in squares; better than this (0.01 degrees) nobody needs to be.
 _MEMORY_S = 1.0
 _FLOOR_RAD2 = math.radians(0.01) ** 2
 _FIRST_ERRORS_RAD2 = np.radians([0.3, 0.1, 0.3]) ** 2
@@ -91,7 +91,7 @@ class HeadingForecast:
         self._points = 0
         self._grid_ns = 0  # of the last row
         self._errors_rad2 = _FIRST_ERRORS_RAD2.copy()
-        self._foretold: deque[tuple[int, Array]] = deque()  # for a grid time, by each
+        self._forecasts: deque[tuple[int, Array]] = deque()  # for a grid time, by each
         self._horizon = 0
         self._fits: dict[int, Array] = {}
 
@@ -111,7 +111,7 @@ class HeadingForecast:
         self._judge()
 
     def at(self, stamp_ns: int) -> HeadingAt:
-        """What is foretold for a time after the newest sample."""
+        """What is forecast for a time after the newest sample."""
         ahead_s = (stamp_ns - self._grid_ns) * 1e-9
         steps = min(max(round(ahead_s / _GRID_S), 1), _FURTHEST)
         self._horizon = steps
@@ -134,17 +134,17 @@ class HeadingForecast:
         if self._horizon:
             heading = self._grid[-1, 0]
             turns = self._turns(self._horizon)[:, 0]
-            self._foretold.append((self._grid_ns + self._horizon * _GRID_NS, heading + turns))
+            self._forecasts.append((self._grid_ns + self._horizon * _GRID_NS, heading + turns))
 
     def _judge(self) -> None:
-        """Compare what was foretold for times that have come."""
-        while self._foretold and self._foretold[0][0] <= self._grid_ns:
-            at_ns, foretold = self._foretold.popleft()
+        """Compare what was forecast for times that have come."""
+        while self._forecasts and self._forecasts[0][0] <= self._grid_ns:
+            at_ns, forecast = self._forecasts.popleft()
             row = -1 - (self._grid_ns - at_ns) // _GRID_NS
             if -row > self._points:
                 continue
             kept = math.exp(-_GRID_S / _MEMORY_S)
-            self._errors_rad2 = kept * self._errors_rad2 + (1.0 - kept) * (foretold - self._grid[row, 0]) ** 2
+            self._errors_rad2 = kept * self._errors_rad2 + (1.0 - kept) * (forecast - self._grid[row, 0]) ** 2
 
     def _turns(self, steps: int) -> Array:
         """(3, 3): by each, how far it turns in so many steps, and its rate and acceleration then."""
@@ -178,11 +178,11 @@ class HeadingForecast:
         known = np.stack([rates[here], rates[:count]], axis=1)
         # Turned after the horizon and two steps either side of it, which give rate and acceleration then.
         ends = [_BEFORE + steps + each for each in (-2, 0, 2)]
-        told = np.stack([headings[end : end + count] for end in ends], axis=1) - headings[here, None]
+        ahead = np.stack([headings[end : end + count] for end in ends], axis=1) - headings[here, None]
         weighted = known * (_FADE_PER_POINT ** np.arange(count - 1, -1, -1.0))[:, None]
         square = weighted.T @ known
         ridge = _RIDGE * (float(np.trace(square)) / 2.0 + count * _RIDGE_RAD_S**2)
-        rule = np.linalg.solve(square + ridge * np.eye(2), weighted.T @ told + ridge * _line_rule(steps))
+        rule = np.linalg.solve(square + ridge * np.eye(2), weighted.T @ ahead + ridge * _line_rule(steps))
         earlier, then, later = (np.array([rates[-1], rates[-1 - _BEFORE]]) @ rule).tolist()
         step_s = 2.0 * _GRID_S
         return np.array([then, (later - earlier) / (2.0 * step_s), (later - 2.0 * then + earlier) / step_s**2])
@@ -256,7 +256,7 @@ class HeadingHistory:
             self.clear()
         newest = self._samples.newest
         if newest is None or sample.stamp_ns - newest.stamp_ns > _AHEAD_NS:
-            here = self._told_at(sample.stamp_ns)
+            here = self._known_at(sample.stamp_ns)
             self._samples.clear()
             self._forecast = HeadingForecast()
             # Turns in full tell nothing, and thousands of them would take the digits from what follows.
@@ -299,13 +299,13 @@ class HeadingHistory:
 
     def at(self, stamp_ns: int) -> HeadingAt:
         """The heading at that time: between samples by Hermite's cubic, beyond the newest by the forecast."""
-        told = self._told_at(stamp_ns)
+        known = self._known_at(stamp_ns)
         if not self._recounts:
-            return told
+            return known
         counted_rad = self._recounted_rad + sum(by_rad for since_ns, by_rad in self._recounts if since_ns <= stamp_ns)
-        return HeadingAt(told.heading_rad - counted_rad, told.rate_rad_s, told.acceleration_rad_s2)
+        return HeadingAt(known.heading_rad - counted_rad, known.rate_rad_s, known.acceleration_rad_s2)
 
-    def _told_at(self, stamp_ns: int) -> HeadingAt:
+    def _known_at(self, stamp_ns: int) -> HeadingAt:
         earlier, later = self._samples.around(stamp_ns)
         if later is None:
             if earlier is None:

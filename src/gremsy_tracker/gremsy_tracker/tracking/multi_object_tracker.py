@@ -55,7 +55,7 @@ class UsualScores:
         if not len(classes):
             return
         if len(self._usual) == 1 and not classes.any():
-            # One class is the usual case, and one number soon told.
+            # One class is the usual case, and needs no table.
             usual = float(self._usual[0])
             of = scores if math.isnan(usual) else scores[established]
             self._usual[0] = _followed(usual, len(of), float(of.sum()), dt_s)
@@ -74,7 +74,7 @@ class UsualScores:
         )
 
     def worth(self, classes: NDArray[np.int64], scores: Array) -> Array:
-        """(N,) in 0..1: 1 for a detection as sure as usual; all of classes that `learn` was told of."""
+        """(N,) in 0..1: 1 for a detection as sure as usual; all of classes that `learn` was given."""
         return np.asarray(np.minimum(scores / self._usual[classes], 1.0) ** _STEEPNESS)
 
 

@@ -61,7 +61,7 @@ class VisualEgoMotion:
         least_apart_ns: an image that comes sooner after the last is not kept.
 
     Attributes:
-        dropped: counts by reason of images not kept (`images_unsorted`, `images_unusable`) and of motions not told
+        dropped: counts by reason of images not kept (`images_unsorted`, `images_unusable`) and of motions not found
             (`motion_images_missing`, `motion_too_little_texture`, `motion_not_agreed_on`, `motion_from_one_side_only`,
             `motion_implausible`).
     """
@@ -117,13 +117,13 @@ class VisualEgoMotion:
         with self._mutex:
             before, after = self._images.exactly(before_ns), self._images.exactly(after_ns)
         if before is None or after is None or before.grey.shape != after.grey.shape or before.shrink != after.shrink:
-            told: Array | str = 'motion_images_missing'
+            motion: Array | str = 'motion_images_missing'
         else:
-            told = _motion(before, after, moving_boxes_px)
-        if isinstance(told, str):
-            self._drop(told)
+            motion = _motion(before, after, moving_boxes_px)
+        if isinstance(motion, str):
+            self._drop(motion)
             return None
-        return told
+        return motion
 
     def _drop(self, reason: str) -> bool:
         with self._mutex:
