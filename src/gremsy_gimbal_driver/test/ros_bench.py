@@ -418,11 +418,13 @@ class Stage:
     def rest(self, timeout_s: float = 5.0) -> None:
         self.user.wait_until(lambda: self.payload.speed < 2e-3, timeout_s, lambda: f'{self.payload.state}')
 
-    def goes_to(self, azimuth: float, tilt: float, within_rad: float = 0.03, timeout_s: float = 20.0) -> dict:
-        """An attitude goal that must be reached in truth."""
+    def goes_to(
+        self, azimuth: float, tilt: float, within_rad: float = 0.03, timeout_s: float = 20.0, zero_rad: float = 0.0
+    ) -> dict:
+        """An attitude goal that must be reached in truth; `zero_rad` is the true azimuth of the mode's azimuth 0."""
         goal = self.user.goal_after(lambda: self.user.look(azimuth, tilt), timeout_s)
         assert goal['state'] == 'reached', goal
-        assert self.payload.angles == approx((azimuth, tilt), within_rad)
+        assert self.payload.angles == approx((zero_rad + azimuth, tilt), within_rad)
         return goal
 
     def nothing_moves(self, act, duration_s: float = 0.4) -> None:

@@ -17,6 +17,7 @@ pytest.importorskip('tf2_msgs.msg', reason='the workspace is not built: run ./gr
 
 from geometry_msgs.msg import PointStamped
 
+from gremsy_gimbal_sim.options.options import PayloadOptions
 from src.gremsy_gimbal_driver.test.ros_bench import approx, scene
 
 pytestmark = pytest.mark.integration
@@ -41,6 +42,7 @@ class Fault:
         counted: rows of /diagnostics that are above 0 at the end.
         said: sentences in the node's log, each exactly once.
         within_rad: how near the goal is reached in truth.
+        zero_rad: the true azimuth of the mode's azimuth 0.
     """
 
     name: str
@@ -52,7 +54,11 @@ class Fault:
     counted: tuple[str, ...] = ()
     said: tuple[str, ...] = ()
     within_rad: float = 0.03
+    zero_rad: float = 0.0
 
+
+# Lock's azimuth 0 in truth: the gimbal's own earth counts the heading at power-up, truly 0, as this much.
+LOCK_ZERO_RAD = -PayloadOptions().own_heading_rad
 
 ANGLES_IGNORED = (
     'The gimbal does not follow angle commands, as some do after on-board tracking: goals are driven by rates until it '
@@ -157,7 +163,12 @@ FAULTS = (
     Fault('an angle is taken the second time', {'angle_needs_twice': True}),
     Fault('it turns as the command and not the nearest way', {'angle_path': 'direct'}),
     Fault('the gimbal smooths its angles', {'smoothing': 0.3}),
-    Fault('the heading drifts', {'drift_rad_s': 0.001, 'start_mode': 'lock'}, {'mode': 'lock'}),
+    Fault(
+        'the heading drifts',
+        {'drift_rad_s': 0.001, 'start_mode': 'lock'},
+        {'mode': 'lock'},
+        zero_rad=LOCK_ZERO_RAD,
+    ),
     Fault('the vehicle sways', {'vehicle_pitch_rad': 0.1, 'vehicle_roll_rad': 0.1}),
 )
 
@@ -190,7 +201,7 @@ def test_under_every_fault_it_goes_where_it_is_asked_and_only_when_armed(fault, 
     user.wait_until(lambda: user.controls[-1]['mode_state'] == 'confirmed')
     # A camera that hangs straight down can only come up.
     stage.turn(0.2, -0.15 if stage.payload.angles[1] > 1.0 else 0.15, user.setpoints, rate=0.8)
-    stage.goes_to(0.0, 0.25, fault.within_rad)
+    stage.goes_to(0.0, 0.25, fault.within_rad, zero_rad=fault.zero_rad)
     assert user.trigger('stop') == (True, 'Stopped and disarmed: arm again to move.')
     stage.rest()
     stage.nothing_moves(ask, 0.1)
@@ -284,9 +295,7 @@ def test_lock_and_follow_change_the_frame_of_the_angles_and_nothing_jumps(stage)
     heading = math.radians(40)
     user.wait_until(lambda: stage.payload.angles == approx((heading, 0.0), 0.01))
     # In follow azimuth 0 is the vehicle's heading.
-    goal = user.goal_after(lambda: user.look(0.2, 0.1))
-    assert goal['state'] == 'reached'
-    assert stage.payload.angles == approx((heading + 0.2, 0.1), 0.03)
+    stage.goes_to(0.2, 0.1, zero_rad=heading)
 
     before = stage.payload.angles
     assert user.switch('lock', True) == (True, 'Changing to mode lock.')
@@ -296,19 +305,14 @@ def test_lock_and_follow_change_the_frame_of_the_angles_and_nothing_jumps(stage)
     stage.payload.tell('vehicle 80')
     user.spin(0.5)
     assert stage.payload.angles == approx(before, 0.02)
-    # In lock azimuth 0 is where the gimbal's own earth has it, which took the vehicle's heading for 0.35 rad.
-    goal = user.goal_after(lambda: user.look(0.5, 0.1))
-    assert goal['state'] == 'reached'
-    assert stage.payload.angles == approx((0.5 - 0.35, 0.1), 0.03)
+    stage.goes_to(0.5, 0.1, zero_rad=LOCK_ZERO_RAD)
 
     before = stage.payload.angles
     assert user.switch('lock', False) == (True, 'Changing to mode follow.')
     user.wait_until(lambda: (user.controls[-1]['mode'], user.controls[-1]['mode_state']) == ('follow', 'confirmed'))
     user.spin(0.3)
     assert stage.payload.angles == approx(before, 0.01)
-    goal = user.goal_after(lambda: user.look(0.0, 0.0))
-    assert goal['state'] == 'reached'
-    assert stage.payload.angles == approx((math.radians(80), 0.0), 0.03)
+    stage.goes_to(0.0, 0.0, zero_rad=math.radians(80))
     stage.end()
 
 
