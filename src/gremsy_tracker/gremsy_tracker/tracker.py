@@ -46,6 +46,7 @@ from gremsy_tracker.tracking.camera_motion import CameraMotion
 from gremsy_tracker.tracking.frozen_view import FrozenView
 from gremsy_tracker.tracking.heading_from_pictures import HeadingFromPictures
 from gremsy_tracker.tracking.multi_object_tracker import MultiObjectTracker
+from gremsy_tracker.tracking.visual_ego_motion import KnownMotion
 from gremsy_tracker.zoom import TargetZoom
 
 Array = NDArray[np.float64]
@@ -104,6 +105,7 @@ class Tracker:
         self._lock = TargetLock(parameters)
         self._core = PointingCore(parameters)
         self._camera = CameraMotion(parameters, self._core.attitude_at)
+        self._known = KnownMotion(self._level_attitude_at, self.heading_at, self._camera.camera_at)
         self._appearance = TargetAppearance(parameters)
         self._aim_point = AimPoint()
         self.dropped: Counter[str] = Counter()
@@ -289,13 +291,7 @@ class Tracker:
             newest_ns, tracks = self._core.newest_attitude_ns, self._history.newest
             if not self._looks_for_turning or newest_ns is None:
                 return
-        heading = self._turning.look(
-            newest_ns,
-            self._level_attitude_at,
-            self.heading_at,
-            self._camera.camera_at,
-            None if tracks is None else tracks.boxes_px,
-        )
+        heading = self._turning.look(newest_ns, self._known, None if tracks is None else tracks.boxes_px)
         with self._mutex:
             heading_ns = self._core.heading_ns
             if (
@@ -324,12 +320,7 @@ class Tracker:
             return None
         with self._mutex:
             tracks = self._history.newest
-        age = self._age.learn(
-            self._level_attitude_at,
-            self.heading_at,
-            self._camera.camera_at,
-            None if tracks is None else tracks.boxes_px,
-        )
+        age = self._age.learn(self._known, None if tracks is None else tracks.boxes_px)
         if age is not None:
             with self._mutex:
                 self._attitude_age = age

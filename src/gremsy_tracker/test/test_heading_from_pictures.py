@@ -19,6 +19,7 @@ from gremsy_tracker.tracker import Tracker
 from gremsy_tracker.tracker_parameters import TrackerParameters
 from gremsy_tracker.tracking import camera_motion
 from gremsy_tracker.tracking.heading_from_pictures import HeadingFromPictures
+from gremsy_tracker.tracking.visual_ego_motion import KnownMotion
 
 MS = 1_000_000
 T0 = 10_000 * MS
@@ -242,7 +243,7 @@ def test_a_look_that_time_began_anew_under_tells_nothing_and_the_next_ones_do() 
     def look(at_s: float, camera_at: Callable[[int], CameraModel]) -> LevelHeading | None:
         stamp_ns = T0 + round(at_s * 1000) * MS
         turning.offer_frame(Frame(vehicle.picture(at_s), stamp_ns, 'optical'))
-        return turning.look(stamp_ns, lambda _: np.eye(3), lambda _: 0.0, camera_at, None)
+        return turning.look(stamp_ns, KnownMotion(lambda _: np.eye(3), lambda _: 0.0, camera_at), None)
 
     def clears(_: int) -> CameraModel:
         turning.clear()

@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,7 +25,7 @@ from numpy.typing import NDArray
 from gremsy_common.types.attitude_age import AttitudeAge
 from gremsy_common.types.camera_model import CameraModel
 from gremsy_common.types.frame import Frame
-from gremsy_tracker.tracking.visual_ego_motion import VisualEgoMotion
+from gremsy_tracker.tracking.visual_ego_motion import KnownMotion, VisualEgoMotion
 
 Array = NDArray[np.float64]
 
@@ -118,9 +117,6 @@ def _refined(seen: Array, telemetry: Array) -> AgeFit | None:
     return AgeFit(float(SHIFTS_S[best]) + offset * _STEP_S, math.hypot(std_s, _FLOOR_S), len(seen))
 
 
-LevelFromCamera = Callable[[int], Array | None]
-"""The camera's orientation (3, 3) as telemetry of that stamp says; None where it does not reach."""
-
 # Pictures closer together are not kept, and 32 of them are: 1.4 s.
 _LEAST_APART_NS = 45_000_000
 # Of a pair: far enough apart to turn by more than a corner's error, near enough to see the same things.
@@ -193,35 +189,27 @@ class AttitudeAgeLearner:
         """A picture."""
         self._visual.offer(frame.stamp_ns, frame.image)
 
-    def learn(
-        self,
-        level_from_camera: LevelFromCamera,
-        heading_at: Callable[[int], float],
-        camera_at: Callable[[int], CameraModel | None],
-        moving_boxes_px: Array | None,
-    ) -> AttitudeAge | None:
+    def learn(self, known: KnownMotion, moving_boxes_px: Array | None) -> AttitudeAge | None:
         """Look at one more pair, if there is one; an estimate when there is a new one.
 
         Args:
-            level_from_camera: by telemetry.
-            heading_at: of the level frame at that time, rad.
-            camera_at: the camera of the picture of that stamp.
+            known: by telemetry.
             moving_boxes_px: (N, 4) of what may move by itself, lately.
         """
         pair = self._next_pair()
         if pair is None:
             return None
         before_ns, after_ns = pair
-        camera = camera_at(after_ns)
-        if camera is None or camera != camera_at(before_ns):
+        camera = known.camera_at(after_ns)
+        if camera is None or camera != known.camera_at(before_ns):
             return None
         # What turns the frame of the angles has another age than they have.
-        if abs(heading_at(after_ns + _AHEAD_NS) - heading_at(before_ns)) > _LEAST_TOLD:
+        if abs(known.heading_at(after_ns + _AHEAD_NS) - known.heading_at(before_ns)) > _LEAST_TOLD:
             return None
-        coarse = _turned_by_telemetry(before_ns, after_ns, level_from_camera, _COARSE)
+        coarse = _turned_by_telemetry(before_ns, after_ns, known, _COARSE)
         if coarse is None or np.ptp(coarse, axis=0).max() < _LEAST_TOLD:
             return None
-        telemetry = _turned_by_telemetry(before_ns, after_ns, level_from_camera, SHIFTS_S)
+        telemetry = _turned_by_telemetry(before_ns, after_ns, known, SHIFTS_S)
         motion = self._visual.motion(before_ns, after_ns, moving_boxes_px)
         if telemetry is None or motion is None:
             return None
@@ -267,14 +255,13 @@ class AttitudeAgeLearner:
             return AttitudeAge(round(fit.late_s, 5), round(fit.std_s, 5), fit.pairs, since_ns)
 
 
-def _turned_by_telemetry(
-    before_ns: int, after_ns: int, level_from_camera: LevelFromCamera, shifts_s: Array
-) -> Array | None:
+def _turned_by_telemetry(before_ns: int, after_ns: int, known: KnownMotion, shifts_s: Array) -> Array | None:
     """(s, 2) where the middle of the earlier picture went, in focal lengths, at each shift."""
     telemetry = np.empty((len(shifts_s), 2))
     for row, shift_s in enumerate(shifts_s.tolist()):
         shift_ns = round(shift_s * 1e9)
-        before, after = level_from_camera(before_ns + shift_ns), level_from_camera(after_ns + shift_ns)
+        before = known.level_from_camera(before_ns + shift_ns)
+        after = known.level_from_camera(after_ns + shift_ns)
         if before is None or after is None:
             return None
         # The axis ahead of the earlier camera, in the later one's frame: x ahead, y left, z up.

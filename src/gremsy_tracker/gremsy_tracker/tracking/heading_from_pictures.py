@@ -12,7 +12,6 @@ from __future__ import annotations
 import math
 import threading
 from collections import deque
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,7 +22,7 @@ from gremsy_common.types.camera_model import CameraModel
 from gremsy_common.types.frame import Frame
 from gremsy_common.types.gimbal_state import LevelHeading
 from gremsy_tracker.pointing.bearings import turned_about_up
-from gremsy_tracker.tracking.visual_ego_motion import VisualEgoMotion
+from gremsy_tracker.tracking.visual_ego_motion import KnownMotion, VisualEgoMotion
 
 Array = NDArray[np.float64]
 
@@ -84,21 +83,12 @@ class HeadingFromPictures:
             if self._since_ns is None or frame.stamp_ns >= self._since_ns:
                 self._visual.offer(frame.stamp_ns, frame.image)
 
-    def look(
-        self,
-        telemetry_until_ns: int,
-        level_from_camera: Callable[[int], Array | None],
-        heading_at: Callable[[int], float],
-        camera_at: Callable[[int], CameraModel | None],
-        moving_boxes_px: Array | None,
-    ) -> LevelHeading | None:
+    def look(self, telemetry_until_ns: int, known: KnownMotion, moving_boxes_px: Array | None) -> LevelHeading | None:
         """The heading at the newest picture that telemetry reaches; None where it is not seen.
 
         Args:
             telemetry_until_ns: stamp of the newest telemetry.
-            level_from_camera: (3, 3) by telemetry at a time; None where it does not reach.
-            heading_at: as far as it is known, from where this goes on.
-            camera_at: the camera of the picture of that stamp.
+            known: by telemetry; this goes on from its heading.
             moving_boxes_px: (N, 4) of what may move by itself, lately.
         """
         with self._mutex:
@@ -109,14 +99,14 @@ class HeadingFromPictures:
         calm = moved is not None and stamp_ns - moved[0] > _CALM_NS
         if calm and last is not None and stamp_ns - last.stamp_ns < _CALM_EVERY_NS:
             return None
-        camera, attitude = camera_at(stamp_ns), level_from_camera(stamp_ns)
+        camera, attitude = known.camera_at(stamp_ns), known.level_from_camera(stamp_ns)
         if camera is None or attitude is None:
             return None
         base: _Known | None = None
         if last is None or stamp_ns - last.stamp_ns > _LONGEST_GAP_NS:
-            heading_rad = heading_at(stamp_ns)
+            heading_rad = known.heading_at(stamp_ns)
         else:
-            found = self._seen(last, key, stamp_ns, camera, attitude, camera_at, moving_boxes_px)
+            found = self._seen(last, key, stamp_ns, camera, attitude, known, moving_boxes_px)
             if found is None:
                 return None
             heading_rad, base = found
@@ -141,25 +131,25 @@ class HeadingFromPictures:
         stamp_ns: int,
         camera: CameraModel,
         attitude: Array,
-        camera_at: Callable[[int], CameraModel | None],
+        known: KnownMotion,
         moving_boxes_px: Array | None,
     ) -> tuple[float, _Known] | None:
         """From the picture of a while ago, else from the last: the heading, and which of them it is from."""
-        for known in (key, last):
-            if known is None or stamp_ns - known.stamp_ns > _OLDEST_NS or camera_at(known.stamp_ns) != camera:
+        for base in (key, last):
+            if base is None or stamp_ns - base.stamp_ns > _OLDEST_NS or known.camera_at(base.stamp_ns) != camera:
                 continue
-            cosine = float(known.still_from_camera[:, 0] @ last.still_from_camera[:, 0])
+            cosine = float(base.still_from_camera[:, 0] @ last.still_from_camera[:, 0])
             turned = math.acos(max(-1.0, min(1.0, cosine)))
             if turned > _LARGEST_TURN * camera.horizontal_field_rad:
                 continue
-            motion = self._visual.motion(known.stamp_ns, stamp_ns, moving_boxes_px)
+            motion = self._visual.motion(base.stamp_ns, stamp_ns, moving_boxes_px)
             if motion is None:
                 continue
-            still_from_camera = known.still_from_camera @ _camera_turn(motion, camera).T
+            still_from_camera = base.still_from_camera @ _camera_turn(motion, camera).T
             # What turns the one attitude into the other, as near as a turn about up can.
             turn = still_from_camera @ attitude.T
             heading_rad = math.atan2(turn[1, 0] - turn[0, 1], turn[0, 0] + turn[1, 1])
-            return last.heading_rad + math.remainder(heading_rad - last.heading_rad, 2 * math.pi), known
+            return last.heading_rad + math.remainder(heading_rad - last.heading_rad, 2 * math.pi), base
         return None
 
     def _rate(self) -> float:

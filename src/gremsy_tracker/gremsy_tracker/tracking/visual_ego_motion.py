@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 import threading
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import cv2
@@ -20,6 +21,7 @@ from numpy.typing import NDArray
 
 from gremsy_common.timing.stamp_check import StampOrder, order_of
 from gremsy_common.timing.timed_history import TimedHistory
+from gremsy_common.types.camera_model import CameraModel
 
 Array = NDArray[np.float64]
 Points = NDArray[np.float32]
@@ -44,6 +46,21 @@ _LEAST_INLIERS, _LEAST_INLIER_SHARE = 15, 0.5
 _LEAST_SPREAD = 0.35
 # From one image to the next no lens zooms by more than this.
 _LARGEST_ZOOM = 2.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class KnownMotion:
+    """What is known of a picture, by its stamp, besides what it shows.
+
+    Attributes:
+        level_from_camera: (3, 3) by telemetry; None where it does not reach.
+        heading_at: of the level frame, rad, as far as it is known.
+        camera_at: the camera that took it.
+    """
+
+    level_from_camera: Callable[[int], Array | None]
+    heading_at: Callable[[int], float]
+    camera_at: Callable[[int], CameraModel | None]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
