@@ -39,13 +39,12 @@ _MARKERS_S = 0.1
 # How soon somebody who subscribes to the overlay gets it.
 _CHECK_WATCHERS_S = 0.2
 _DROPS_S = 1.0
-# Beside a camera that comes up; its first image and its first camera_info are not one message.
-_PATIENCE_WITH_CAMERA_S = 3.0
-# How often to check for a detector that publishes elsewhere, and after how many checks in a row to report it.
+# How often the node checks whether a detector publishes elsewhere.
 _CHECK_DETECTOR_S = 1.0
-_CHECKS_BEFORE_REPORT = 3
-# A range finder measures once a second, and a target that comes into the picture is first cut off by its edge.
-_PATIENCE_WITH_RANGE_S = 3.0
+# Beside a camera that comes up (its first image and its first camera_info are not one message), a range finder that
+# measures once a second while the target is still cut off by the picture's edge, and discovery, which finds a
+# detector's publishers one after the other.
+_PATIENCE_S = 3.0
 
 _FROZEN_PICTURE = (
     'The picture does not change while the gimbal turns, so nothing is followed: the camera, or what encodes its '
@@ -53,6 +52,28 @@ _FROZEN_PICTURE = (
 )
 _NO_HEADING = 'not known: nothing comes on {topic}, and the vehicle is taken not to turn'
 _DETECTIONS = (topics.CANDIDATES, topics.DETECTIONS)
+
+
+class _LastingFault:
+    """Something is missing: after `_PATIENCE_S` it is the node's last error while it lasts, and logged once."""
+
+    def __init__(self, node: TrackerNode) -> None:
+        self._node = node
+        self.clear()
+
+    def clear(self) -> None:
+        """It came."""
+        self._lasted_s, self.reported = 0.0, False
+
+    def lasts(self, seconds: float, sentence: str) -> None:
+        """It has lasted for so much longer."""
+        self._lasted_s += seconds
+        if self._lasted_s < _PATIENCE_S:
+            return
+        self._node.diagnostics.note_error(sentence)
+        if not self.reported:
+            self._node.get_logger().warning(sentence)
+        self.reported = True
 
 
 class TrackerNode(SuiteNode[TrackerParameters]):
@@ -72,17 +93,12 @@ class TrackerNode(SuiteNode[TrackerParameters]):
         self._pictures = ViewablePictures()
         self._reported_state = self._reported_divergence = ''
         self._reported_frozen = False
-        self._silent_checks = 0
         self._plant: PlantModel | None = None
         self._control: ControlState | None = None
         self._counts: dict[str, int] = {}
         self._arrived = self._used = 0
-        self._no_camera_s = 0.0
         self._newest: TrackerUpdate | None = None
-        self._no_range_s = 0.0
-        self._reported_no_range = False
         self._elsewhere = ''
-        self._no_attitude_s = 0.0
 
     @property
     def tracker(self) -> Tracker:
@@ -102,8 +118,9 @@ class TrackerNode(SuiteNode[TrackerParameters]):
         """Topics, services, timers, workers."""
         self._arrivals, self._frames = LatestSlot(), LatestSlot()
         self._age_due, self._turning_due = LatestSlot(), LatestSlot()
-        self._images, self._reported_state, self._no_camera_s, self._no_attitude_s = None, '', 0.0, 0.0
-        self._newest, self._no_range_s, self._reported_no_range = None, 0.0, False
+        self._images, self._newest, self._reported_state = None, None, ''
+        self._no_attitude, self._no_camera = _LastingFault(self), _LastingFault(self)
+        self._no_range, self._no_detections = _LastingFault(self), _LastingFault(self)
         self.tracker.enable(self.parameters.enabled)
         self._tracks = self.publisher(topics.TRACKS)
         self._target = self.publisher(topics.TARGET)
@@ -360,35 +377,24 @@ class TrackerNode(SuiteNode[TrackerParameters]):
     def _warn_of_no_attitude(self) -> None:
         sentence = NO_ATTITUDE.format(topic=self.resolve_topic_name(topics.GIMBAL_ATTITUDE.name))
         if not self.parameters.enabled or self.tracker.knows_gimbal(self.now_ns()):
-            self._no_attitude_s = 0.0
+            self._no_attitude.clear()
             self.diagnostics.settle_error(sentence)
-            return
-        self._no_attitude_s += _DROPS_S
-        if self._no_attitude_s >= _PATIENCE_WITH_CAMERA_S:
-            self.diagnostics.note_error(sentence)
-            if self._no_attitude_s < _PATIENCE_WITH_CAMERA_S + _DROPS_S:
-                self.get_logger().warning(sentence)
+        else:
+            self._no_attitude.lasts(_DROPS_S, sentence)
 
     def _warn_of_no_camera(self, used: int) -> None:
         if not self.parameters.enabled or self.tracker.knows_camera:
-            self._no_camera_s = 0.0
+            self._no_camera.clear()
             return
-        self._no_camera_s += _DROPS_S if used else 0.0
-        if self._no_camera_s >= _PATIENCE_WITH_CAMERA_S:
-            self._report_no_camera()
-
-    def _report_no_camera(self) -> None:
         topic = topics.CAMERA_INFO.name
         uncalibrated = self._counts.get('camera_models_unusable', 0)
         if not uncalibrated and any(kind.startswith(f'{topic}: ') for kind in self.diagnostics.counters):
             # What comes there is not understood, and each such message says why.
             return
         text = SENTENCES['camera_models_unusable'][1] if uncalibrated else NO_CAMERA
-        sentence = text.format(topic=self.resolve_topic_name(topic))
-        self.diagnostics.note_error(sentence)
         # The first uncalibrated one was reported when it came.
-        if not uncalibrated and self._no_camera_s < _PATIENCE_WITH_CAMERA_S + _DROPS_S:
-            self.get_logger().warning(sentence)
+        self._no_camera.reported |= bool(uncalibrated)
+        self._no_camera.lasts(_DROPS_S if used else 0.0, text.format(topic=self.resolve_topic_name(topic)))
 
     def _warn_of_no_range(self, used: int) -> None:
         """Once, to whoever waits for a position that does not come."""
@@ -396,16 +402,10 @@ class TrackerNode(SuiteNode[TrackerParameters]):
         if newest is None or newest.bearing is None or not used or not self._position.watched:
             return
         if newest.position is not None:
-            self._no_range_s, self._reported_no_range = 0.0, False
-            return
-        self._no_range_s += _DROPS_S
-        if self._no_range_s >= _PATIENCE_WITH_RANGE_S and not self._reported_no_range:
-            self._reported_no_range = True
-            sentence = NO_RANGE.format(
-                topic=self._position.name, range=self.resolve_topic_name(topics.GIMBAL_RANGE.name)
-            )
-            self.diagnostics.note_error(sentence)
-            self.get_logger().warning(sentence)
+            self._no_range.clear()
+        elif not self._no_range.reported:
+            range_topic = self.resolve_topic_name(topics.GIMBAL_RANGE.name)
+            self._no_range.lasts(_DROPS_S, NO_RANGE.format(topic=self._position.name, range=range_topic))
 
     def _note(self, update: TrackerUpdate, arrived_ns: int) -> None:
         if not self.trace.taken:
@@ -428,18 +428,16 @@ class TrackerNode(SuiteNode[TrackerParameters]):
         other = next(each.name for each in _DETECTIONS if each.name != self.parameters.detections_topic)
         silent = not self._detections.received and not self.count_publishers(self._detections.name)
         if not (silent and self.count_publishers(self.resolve_topic_name(other))):
-            self._silent_checks, self._elsewhere = 0, ''
+            self._no_detections.clear()
+            self._elsewhere = ''
             return
-        # Discovery finds a detector's publishers one after the other.
-        self._silent_checks += 1
-        if self._silent_checks >= _CHECKS_BEFORE_REPORT:
-            self._elsewhere = sentence = (
-                f'Nobody publishes {self._detections.name}, but somebody publishes {self.resolve_topic_name(other)}: '
-                f"set parameter `detections_topic` to '{other}'."
-            )
-            self.diagnostics.note_error(sentence)
-            if self._silent_checks == _CHECKS_BEFORE_REPORT:
-                self.get_logger().warning(sentence)
+        sentence = (
+            f'Nobody publishes {self._detections.name}, but somebody publishes {self.resolve_topic_name(other)}: '
+            f"set parameter `detections_topic` to '{other}'."
+        )
+        self._no_detections.lasts(_CHECK_DETECTOR_S, sentence)
+        if self._no_detections.reported:
+            self._elsewhere = sentence
 
     def _image_came(self, sent: Frame) -> None:
         try:
