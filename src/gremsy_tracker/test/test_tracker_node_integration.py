@@ -529,7 +529,7 @@ def test_a_camera_info_that_came_is_not_asked_for(user, info, sentence):
         ),
         (
             'coast_s:=3.0',
-            'Parameter `coast_s` is 3 s, longer than `lost_after_s` 1.5 s: shorten it or lengthen the other.',
+            'Parameter `coast_s` is 3 s, above `lost_after_s` 1.5 s: lower it or raise the other.',
         ),
     ],
 )
