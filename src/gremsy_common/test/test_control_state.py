@@ -36,14 +36,14 @@ def test_the_tracker_is_obeyed_where_it_is_armed_and_nobody_greater_has_it(
     armed: bool, holder: str, obeys: bool
 ) -> None:
     # A driver of another make, or an older one, does not say from where it takes setpoints.
-    assert ControlState(armed, holder).obeys_tracker('/robot/eo/gimbal/setpoint') is obeys
-    assert ControlState(armed, holder, setpoint_topic='/a/setpoint').obeys_tracker('/a/setpoint') is obeys
+    assert (not ControlState(armed, holder).unused_because('/robot/eo/gimbal/setpoint')) is obeys
+    assert (not ControlState(armed, holder, setpoint_topic='/a/setpoint').unused_because('/a/setpoint')) is obeys
 
 
 @pytest.mark.parametrize('holder', [NOBODY, 'tracker', 'other'])
 def test_a_tracker_that_is_not_the_source_is_not_obeyed(holder: str) -> None:
     state = ControlState(True, holder, setpoint_topic='/robot/ir/gimbal/setpoint')
-    assert not state.obeys_tracker('/robot/eo/gimbal/setpoint')
+    assert state.unused_because('/robot/eo/gimbal/setpoint')
 
 
 @pytest.mark.parametrize(

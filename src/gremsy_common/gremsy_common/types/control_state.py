@@ -38,12 +38,8 @@ class ControlState:
     goal: str = ''
     setpoint_topic: str = ''
 
-    def obeys_tracker(self, setpoint_topic: str) -> bool:
-        """Whether a setpoint on that topic moves the gimbal; where no greater source has it, the next one does."""
-        return not self.unused_because(setpoint_topic)
-
     def unused_because(self, setpoint_topic: str) -> str:
-        """Why a tracker's setpoint on that topic moves nothing; empty where it does."""
+        """Why a tracker's setpoint on that topic moves nothing; empty where it does, or the next one will."""
         if self.setpoint_topic not in ('', setpoint_topic):
             return f'the gimbal driver takes those on {self.setpoint_topic}'
         if not self.armed:
