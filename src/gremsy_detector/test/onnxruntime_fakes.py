@@ -5,6 +5,7 @@ They read and write the addresses that they are told. What is no CUDA session is
 """
 
 import ctypes
+import threading
 import types
 
 import numpy as np
@@ -42,6 +43,8 @@ class Binding:
 class FakeGpuRuntime:
     """The module `onnxruntime`; `sessions` has the options of every session made on CUDA, `runs` those of every run.
 
+    `threads` has those that made or ran one.
+
     Args:
         fails: text with which a session cannot have a CUDA graph.
     """
@@ -49,7 +52,7 @@ class FakeGpuRuntime:
     def __init__(self, fails=''):
         self.cuda = FakeCuda()
         self.fails = fails
-        self.sessions, self.runs = [], []
+        self.sessions, self.runs, self.threads = [], [], set()
         self.run_fails = False
         self.__version__ = REAL.__version__
         self.SessionOptions = REAL.SessionOptions
@@ -70,6 +73,7 @@ class FakeGpuRuntime:
                 if self._on_gpu:
                     assert int(provider_options[0]['user_compute_stream']) in runtime.cuda._handles
                     runtime.sessions.append(provider_options[0])
+                    runtime.threads.add(threading.current_thread())
                     if runtime.fails and provider_options[0].get('enable_cuda_graph') == '1':
                         raise RuntimeError(runtime.fails)
                 self._session = REAL.InferenceSession(model, settings, providers=['CPUExecutionProvider'])
@@ -92,6 +96,7 @@ class FakeGpuRuntime:
                     self._session.run_with_iobinding(binding)
                     return
                 runtime.runs.append(options.entries)
+                runtime.threads.add(threading.current_thread())
                 if runtime.run_fails:
                     raise RuntimeError('[ONNXRuntimeError] : 1 : FAIL : CUDNN failure 4.')
                 runtime.cuda._submit(lambda: self._compute(binding))

@@ -2,6 +2,7 @@
 """ONNX Runtime on CUDA, on a fake GPU: the same detections as on the CPU, what goes up and down, and what is left."""
 
 import gc
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import cv2
@@ -270,16 +271,21 @@ def test_weights_that_are_computed_keep_their_layout(runtime, kept, tmp_path, fo
     backend.close()
 
 
-def test_two_detectors_share_the_model_and_have_pictures_of_their_own(runtime, write_model, tmp_path, monkeypatch):
-    path = dense(write_model, False)
-    pool = ModelPool()
+def on_fake_gpu(runtime):
+    """The kind of back end, as a pool of models opens one."""
 
     class OnFakeGpu(OnnxRuntimeBackend):
         def __init__(self, model, options):
             super().__init__(model, options, new_stream=runtime.new_stream, graphs=lambda: gpu_graphs)
 
+    return OnFakeGpu
+
+
+def test_two_detectors_share_the_model_and_have_pictures_of_their_own(runtime, write_model, tmp_path, monkeypatch):
+    path = dense(write_model, False)
+    pool, kind = ModelPool(), on_fake_gpu(runtime)
     options = BackendOptions(engine_dir=tmp_path)
-    detectors = [Detector(pool.backend(OnFakeGpu, path, options, name=name), LOW) for name in ('eo', 'ir')]
+    detectors = [Detector(pool.backend(kind, path, options, name=name), LOW) for name in ('eo', 'ir')]
     cpu = Detector(OnnxRuntimeBackend(path, BackendOptions(provider='cpu')), LOW)
     for each in (*detectors, cpu):
         each.open()
@@ -293,6 +299,39 @@ def test_two_detectors_share_the_model_and_have_pictures_of_their_own(runtime, w
     del detectors, each
     gc.collect()
     assert runtime.cuda._live == 0
+
+
+def test_one_thread_runs_a_model_however_often_its_detectors_are_activated(runtime, write_model, tmp_path):
+    # ONNX Runtime keeps what it has for a thread (0.5 GB of the GPU) until the model closes: figures.md.
+    path = dense(write_model, False)
+    pool, kind = ModelPool(), on_fake_gpu(runtime)
+    options = BackendOptions(engine_dir=tmp_path)
+    detectors = [Detector(pool.backend(kind, path, options, name=name), LOW) for name in ('eo', 'ir')]
+    for each in detectors:
+        each.open()
+    for activation in range(4):
+        frame = frame_of('bgr8', 66 + 2 * activation, 66)
+        # As the nodes' workers, a new one in each activation.
+        with ThreadPoolExecutor(len(detectors)) as workers:
+            for found in [workers.submit(each.detect, frame) for each in 2 * detectors]:
+                found.result()
+    (thread,) = runtime.threads
+    # The network, and for each size of each member another in front.
+    assert len(runtime.sessions) == 1 + 2 * 4
+    for each in detectors:
+        each.close()
+    assert not thread.is_alive()
+
+
+def test_a_model_that_was_closed_refuses_a_late_run(runtime, write_model, tmp_path):
+    backend = on_gpu(runtime, dense(write_model, False), tmp_path)
+    backend.open()
+    tensor = backend.new_input((1, 3, 64, 64), 'float32')
+    gpu = backend._gpu
+    backend.close()
+    with pytest.raises(InferenceError) as refused:
+        gpu.run(tensor)
+    assert str(refused.value) == 'The model was closed in the meantime: open it again.'
 
 
 def ring(count, width, height):

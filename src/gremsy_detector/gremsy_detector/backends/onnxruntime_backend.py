@@ -159,7 +159,7 @@ class OnnxRuntimeBackend:
     def new_input(self, shape: tuple[int, ...], dtype: str) -> NDArray[Any]:
         """Plain memory, or page-locked on CUDA; see `Backend.new_input`."""
         if self._gpu is not None:
-            return self._gpu.runs.new_input(shape, dtype)
+            return self._gpu.new_input(shape, dtype)
         tensor = np.zeros(shape, dtype=dtype)
         self._bound[id(tensor)] = _Bound(tensor)
         return tensor
@@ -171,7 +171,7 @@ class OnnxRuntimeBackend:
     def infer(self, tensor: NDArray[Any]) -> Sequence[NDArray[Any]]:
         """Run once; see `Backend.infer`."""
         if self._gpu is not None:
-            return self._gpu.runs.run(tensor)
+            return self._gpu.run(tensor)
         if self._session is None or self._facts is None:
             raise InferenceError(f'{self.name} has no model open: call open() first.')
         bound = self._bound.get(id(tensor), self._foreign)

@@ -1,12 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What ONNX Runtime runs on CUDA: the graph made for it where there is one, on one stream, and pictures before it."""
+"""What ONNX Runtime runs on CUDA: the graph made for it where there is one, on one stream, and pictures before it.
+
+One thread makes the sessions and runs them, whoever asks: with CUDA graphs, ONNX Runtime 1.31 keeps graphs and handles
+for each thread that ever ran a session (0.5 GB of an H200) until the session ends, also when the thread has ended.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from numpy.typing import NDArray
 
@@ -15,6 +19,7 @@ from gremsy_detector.backends.gpu.cuda_memory import CudaStream
 from gremsy_detector.backends.gpu.engine_runner import Engine, EngineRuns
 from gremsy_detector.backends.gpu.gpu_pictures import GpuPictures
 from gremsy_detector.backends.gpu.graph_maker import CHANNELS_LAST, GpuGraphs, what_comes_down
+from gremsy_detector.backends.gpu.model_thread import ModelThread
 from gremsy_detector.backends.gpu.onnxruntime_engine import OnnxRuntimeEngine
 from gremsy_detector.backends.onnxruntime_providers import CPU, CUDA, facts_of, in_short
 from gremsy_detector.backends.tensorrt.engine_cache import default_engine_folder
@@ -25,12 +30,13 @@ from gremsy_detector.model.model_facts import ModelFacts
 from gremsy_detector.model.onnx_facts import read_onnx_facts
 
 Run = Callable[[], AbstractContextManager[Any]]
+T = TypeVar('T')
 
 
 class OnnxRuntimeGpu:
-    """One model on one GPU; `open`, `new_session`, `start`, and then `runs` and `picture`."""
+    """One model on one GPU; `open`, `new_session`, `start`, and then `new_input`, `picture` and `run`."""
 
-    runs: EngineRuns
+    _runs: EngineRuns
 
     def __init__(
         self,
@@ -52,6 +58,7 @@ class OnnxRuntimeGpu:
         self._pictures = GpuPictures(model.name, options)
         self._captured = ''
         self._started = False
+        self._thread: ModelThread | None = None
 
     def open(self) -> None:
         """Take the GPU, and find or make the graph for it.
@@ -65,6 +72,7 @@ class OnnxRuntimeGpu:
         if several and self._options.images > 1:
             raise ModelError('several images may go in one run')
         self._stream.open()
+        self._thread = ModelThread(f'model {self._model.name}')
         try:
             self._graphs = self._find_graphs()
             folder = self._options.engine_dir
@@ -104,7 +112,7 @@ class OnnxRuntimeGpu:
             return self._session(str(self._path), {**options, 'enable_cuda_graph': '0'})
 
     def start(self, session: Any, facts: ModelFacts, constants: dict[str, NDArray[Any]], run: Run) -> None:
-        """Be ready for runs.
+        """Get ready for runs.
 
         Args:
             session: that of `new_session`.
@@ -117,7 +125,15 @@ class OnnxRuntimeGpu:
             name: self._runtime.OrtValue.ortvalue_from_numpy(value, 'cuda', device) for name, value in constants.items()
         }
         engine = OnnxRuntimeEngine(session, facts.inputs, facts.outputs, device, run, values)
-        self.runs, self._run, self._started = EngineRuns(engine, self._stream), run, True
+        self._runs, self._run, self._started = EngineRuns(engine, self._stream), run, True
+
+    def new_input(self, shape: tuple[int, ...], dtype: str) -> NDArray[Any]:
+        """Page-locked memory; see `Backend.new_input`."""
+        return self._runs.new_input(shape, dtype)
+
+    def run(self, tensor: NDArray[Any]) -> Sequence[NDArray[Any]]:
+        """Run once, on the model's thread; see `Backend.infer`."""
+        return self._on_thread(lambda: self._runs.run(tensor))
 
     def picture(self, tensor: NDArray[Any], form: PictureForm, description: InputDescription) -> PictureSlot | None:
         """See `TakesPictures`."""
@@ -131,7 +147,7 @@ class OnnxRuntimeGpu:
             inputs, outputs = (tuple(map(facts_of, each())) for each in (session.get_inputs, session.get_outputs))
             return OnnxRuntimeEngine(session, inputs, outputs, self._options.device, self._run)
 
-        return self._pictures.slot(self.runs, lambda: self.runs.picture(tensor, form, description, make_front))
+        return self._pictures.slot(self._runs, lambda: self._runs.picture(tensor, form, description, make_front))
 
     @property
     def remark(self) -> str:
@@ -141,9 +157,11 @@ class OnnxRuntimeGpu:
 
     def close(self) -> None:
         """Release everything; harmless where nothing was opened."""
+        if self._thread is not None:
+            self._thread.close()
         if self._started:
             self._started = False
-            self.runs.close()
+            self._runs.close()
         self._run = self._settings = None
         self._stream.close()
 
@@ -152,6 +170,16 @@ class OnnxRuntimeGpu:
         return {'device_id': device, 'user_compute_stream': stream, 'enable_cuda_graph': '1'}
 
     def _session(self, model: str | bytes, options: dict[str, str]) -> Any:
-        return self._runtime.InferenceSession(
-            model, self._settings, providers=[CUDA.name, CPU.name], provider_options=[options, {}], enable_fallback=0
+        return self._on_thread(
+            lambda: self._runtime.InferenceSession(
+                model,
+                self._settings,
+                providers=[CUDA.name, CPU.name],
+                provider_options=[options, {}],
+                enable_fallback=0,
+            )
         )
+
+    def _on_thread(self, job: Callable[[], T]) -> T:
+        assert self._thread is not None
+        return self._thread.do(job)
