@@ -65,6 +65,12 @@ def test_texts_become_values_of_their_type(texts, changes):
         ('rest_tilt_rad', 'inf', 'Payload option `rest_tilt_rad` is inf, out of its range: use a finite number rad.'),
         ('protocol', 'v3', "Payload option `protocol` is 'v3': use one of both, v1."),
         ('boot_ms', '4294967296', 'Payload option `boot_ms` is 4294967296, out of its range: use 0 .. 4294967295 ms.'),
+        ('paced_bytes_per_s', '-1', 'Payload option `paced_bytes_per_s` is -1, out of its range: use 0 .. 10000000 B/s.'),
+        (
+            'soft_pan_limits_deg',
+            '-90,,90',
+            "Payload option `soft_pan_limits_deg` is '-90,,90': use 2 numbers with commas between.",
+        ),
         ('firmware', '7,9,300', 'Payload option `firmware` is 300, out of its range: use 0 .. 255.'),
         ('track_lost_after_s', '-1', 'Payload option `track_lost_after_s` is -1, out of its range: use 0 or more s.'),
         ('plant.lag_s', '0', 'Payload option `plant.lag_s` is 0, out of its range: use 0.001 .. 10 s.'),

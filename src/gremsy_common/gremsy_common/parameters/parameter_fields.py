@@ -54,7 +54,8 @@ class ParameterMeta:
         if self.choices:
             return 'one of ' + ', '.join(self.choices)
         # A whole number whole: 4294967295, not 4.29497e+09.
-        low, high = (str(end) if isinstance(end, int) else f'{end or 0.0:g}' for end in (self.low, self.high))
+        ends = (end or 0.0 for end in (self.low, self.high))
+        low, high = (f'{end:.0f}' if end == int(end) else f'{end:g}' for end in ends)
         if self.low is None:
             return '' if self.high is None else f'{high} or less'
         return f'{low} or more' if self.high is None else f'{low} .. {high}'

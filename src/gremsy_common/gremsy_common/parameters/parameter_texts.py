@@ -58,8 +58,10 @@ def _parsed(kind: Any, text: str, separators: str = ',:') -> Any:
     if type(None) in parts:
         return None if text.lower() == 'none' else _parsed(parts[0], text)
     if get_origin(kind) is tuple:
-        pieces = [piece for piece in text.split(separators[0]) if piece]
-        kinds = [parts[0]] * len(pieces) if parts[-1] is ... else parts
+        pieces, kinds = text.split(separators[0]), parts
+        if parts[-1] is ...:
+            pieces = [piece for piece in pieces if piece]
+            kinds = [parts[0]] * len(pieces)
         return tuple(_parsed(each, piece, separators[1:]) for each, piece in zip(kinds, pieces, strict=True))
     if kind is bool:
         return _TRUTHS[text.strip().lower()]
