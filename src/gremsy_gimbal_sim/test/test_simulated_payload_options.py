@@ -65,7 +65,11 @@ def test_texts_become_values_of_their_type(texts, changes):
         ('rest_tilt_rad', 'inf', 'Payload option `rest_tilt_rad` is inf, out of its range: use a finite number rad.'),
         ('protocol', 'v3', "Payload option `protocol` is 'v3': use one of both, v1."),
         ('boot_ms', '4294967296', 'Payload option `boot_ms` is 4294967296, out of its range: use 0 .. 4294967295 ms.'),
-        ('paced_bytes_per_s', '-1', 'Payload option `paced_bytes_per_s` is -1, out of its range: use 0 .. 10000000 B/s.'),
+        (
+            'paced_bytes_per_s',
+            '-1',
+            'Payload option `paced_bytes_per_s` is -1, out of its range: use 0 .. 10000000 B/s.',
+        ),
         (
             'soft_pan_limits_deg',
             '-90,,90',
