@@ -90,25 +90,25 @@ class GimbalDriver:
             LevelHeading: listener.heading,
         }
         self._clock = clock
-        link_listener = LinkListener(self._link_opened, self._link_lost, self._listener.say, self._listener.inform)
+        link_listener = LinkListener(self._link_opened, self._link_lost, self._listener.report, self._listener.inform)
         self._router = LinkRouter(links, link_listener)
         self._components = ComponentRegister(parameters.pinned_gimbal)
         self._decoders = [MavlinkDecoder(parameters.own, components=self._components) for _ in links]
         self._encoder = MavlinkEncoder(parameters.own)
-        self._motion = MotionControl(parameters, self._listener.say, self._listener.inform)
+        self._motion = MotionControl(parameters, self._listener.report, self._listener.inform)
         self._device = GimbalDevice(
             parameters,
             self._encoder,
             self._components,
             self._motion,
-            self._listener.say,
+            self._listener.report,
             self._listener.inform,
             first_still_number(time.time_ns()),
         )
         self._tracking = TrackingGuard(self._device.payload)
         self._mode_while_following = ModeWhileFollowing(parameters.mode_while_following)
         self._calibration: CalibrationRun | None = None
-        self._deadman = DeadmanGuard(parameters.time_to_live_s, BURST_INTERVAL_S, self._listener.say)
+        self._deadman = DeadmanGuard(parameters.time_to_live_s, BURST_INTERVAL_S, self._listener.report)
         self._deadman_briefing = DeadmanBriefing(self._deadman, parameters.time_to_live_s)
         self._condition = threading.Condition()
         self._something_new = False
@@ -361,7 +361,7 @@ class GimbalDriver:
                 self._motion.stop()
             # The writer may be the one that failed, and then nobody else writes the stop.
             self._burst()
-            self._listener.say(f'{self._failure} Motion is stopped; restart the driver.')
+            self._listener.report(f'{self._failure} Motion is stopped; restart the driver.')
 
     def _read_once(self, link: int) -> None:
         data = self._router.read(link, _READ_WAIT_S)
@@ -443,7 +443,7 @@ class GimbalDriver:
                 self._calibration = None
         result = calibration.result
         if result is None:
-            self._listener.say(calibration.routine.sentence)
+            self._listener.report(calibration.routine.sentence)
         else:
             self._listener.inform(summary(result))
             self._listener.calibrated(result)
@@ -459,7 +459,7 @@ class GimbalDriver:
             ):
                 return
             messages = self._device.due(now)
-            self._tracking.look()
+            self._tracking.update()
             self._choose_mode(now)
             self._housekeeping_ns = now.monotonic_ns + int(_HOUSEKEEPING_S * 1e9)
         for to, message in messages:

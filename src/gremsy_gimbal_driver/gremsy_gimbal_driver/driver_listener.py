@@ -51,7 +51,7 @@ class DriverListener:
         control: the arm, the holder, the mode or the goal's state changed.
         goal: the newest goal's progress changed.
         calibrated: a calibration succeeded.
-        say: a fault, in a sentence.
+        report: a fault, in a sentence.
         inform: anything else worth logging, in a sentence.
         command_written: a rate command's bytes were handed to the link: the stamp of the image that it rests on, which
             repeats share, azimuth and tilt rate after the plant's inverse, and the ROS time right after.
@@ -65,6 +65,6 @@ class DriverListener:
     control: Callable[[ControlState], None] = _ignore
     goal: Callable[[GoalProgress], None] = _ignore
     calibrated: Callable[[CalibrationResult], None] = _ignore
-    say: Callable[[str], None] = _ignore
+    report: Callable[[str], None] = _ignore
     inform: Callable[[str], None] = _ignore
     command_written: Callable[[int, Pair, int], None] = _ignore

@@ -351,7 +351,7 @@ class GimbalDriverNode(SuiteNode[GimbalDriverParameters]):
             control=self._publish_control,
             goal=self._publish_goal,
             calibrated=self._on_calibrated,
-            say=self.report_error,
+            report=self.report_error,
             inform=self.get_logger().info,
             command_written=self._trace_command,
         )

@@ -70,7 +70,7 @@ def test_a_calibration_takes_what_was_seen_in_its_course() -> None:
     assert found is not None
     assert (found.late_s, found.pictures) == (pytest.approx(0.02), 40)
     watch.use(0.02, 50 * S)
-    assert watch.row() == 'taken to be 20 ms on arrival; no pictures have told yet'
+    assert watch.row() == 'taken to be 20 ms on arrival; no pictures have shown it yet'
     assert took(watch, age(0.02, 49.0)) == (None, '')
     watch.calibration_begins(60 * S)
     assert watch.calibrated() is None

@@ -102,7 +102,7 @@ def test_an_age_that_the_pictures_tell_is_followed_within_bounds(stage):
     stage.start(preset='gremsy', attitude_delay_correction_s=0.05)
     ages = stage.user.node.create_publisher(String, 'gimbal/attitude_age', 10)
     stage.user.wait_until(ages.get_subscription_count)
-    stage.user.wait_for_row('attitude age', 'taken to be 0 ms on arrival; no pictures have told yet')
+    stage.user.wait_for_row('attitude age', 'taken to be 0 ms on arrival; no pictures have shown it yet')
     tell_age(stage, ages, 0.04)
     told = 'The attitudes are taken to be 40 ms old on arrival from now on, as the pictures say (40 +- 1 ms too late)'
     stage.user.wait_until(lambda: told in stage.node.said)
@@ -135,5 +135,5 @@ def test_a_calibration_takes_the_telemetrys_age_off_the_delay(stage, tmp_path):
     assert user.plants[-1]['delay_s'] == pytest.approx(GREMSY.delay_s, abs=0.03)
     found = yaml.safe_load(file.read_text())['/**/gimbal_driver']['ros__parameters']
     assert found['least_attitude_delay_s'] == pytest.approx(0.06, abs=0.001)
-    user.wait_for_row('attitude age', 'taken to be 60 ms on arrival; no pictures have told yet')
+    user.wait_for_row('attitude age', 'taken to be 60 ms on arrival; no pictures have shown it yet')
     stage.end()

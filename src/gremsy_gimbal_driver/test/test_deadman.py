@@ -74,7 +74,7 @@ def test_a_deadman_that_was_killed_is_replaced_and_has_the_link(udp_payload, wai
     from gremsy_gimbal_driver.links.link_uri import links_from_uris
 
     said: list[str] = []
-    driver = GimbalDriver(links_from_uris([udp_payload.uri]), listener=DriverListener(say=said.append))
+    driver = GimbalDriver(links_from_uris([udp_payload.uri]), listener=DriverListener(report=said.append))
     driver.open()
     wait_until(lambda: driver.arm(True).done)
     guard = driver._deadman

@@ -40,7 +40,7 @@ class Heard:
         self.goals: list[GoalProgress] = []
         self.listener = DriverListener(
             view=lambda view: self.attitudes.append(view.measured),
-            say=self.said.append,
+            report=self.said.append,
             inform=self.informed.append,
             command_written=lambda *command: self.written.append(command),
             goal=self.goals.append,
@@ -155,7 +155,9 @@ def test_an_exception_in_a_thread_stops_the_gimbal_and_is_said(udp_payload, wait
         if broken.is_set():
             raise ZeroDivisionError('planted')
 
-    driver = GimbalDriver(links_from_uris([udp_payload.uri]), listener=DriverListener(view=attitude, say=said.append))
+    driver = GimbalDriver(
+        links_from_uris([udp_payload.uri]), listener=DriverListener(view=attitude, report=said.append)
+    )
     driver.open()
     wait_until(lambda: driver.arm(True).done)
     driver.offer(Source.TRACKER, setpoint(0.5))

@@ -62,7 +62,7 @@ class Driven:
     def __init__(self, gimbal: ForeignGimbal, **settings: object) -> None:
         self.said: list[str] = []
         self.informed: list[str] = []
-        listener = DriverListener(say=self.said.append, inform=self.informed.append)
+        listener = DriverListener(report=self.said.append, inform=self.informed.append)
         self.driver = GimbalDriver(links_from_uris([gimbal.uri]), GimbalDriverParameters(**settings), listener)
         self.driver.open()
 

@@ -174,7 +174,7 @@ def test_a_minute_of_the_driver_leaves_threads_and_descriptors_as_they_were() ->
     with running_payload(replace(PRESETS['realistic'], boot_ms=900_000), seed=3, transport='both') as payload:
         uris = list(payload.uris.values())
         driver = GimbalDriver(
-            links_from_uris(uris), GimbalDriverParameters(), DriverListener(say=said.append, inform=said.append)
+            links_from_uris(uris), GimbalDriverParameters(), DriverListener(report=said.append, inform=said.append)
         )
         driver.open()
         try:

@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 from gremsy_gimbal_driver.mavlink.mavlink_events import AttitudeStatus
-from gremsy_gimbal_driver.motion.notices import Say
+from gremsy_gimbal_driver.motion.notices import Report
 from gremsy_gimbal_driver.ros.driver_port import DriverPort
 from gremsy_gimbal_driver.ros.installed_facades import Facades
 from gremsy_gimbal_facades.mavros_facade import MavrosFacade, mavros_messages
@@ -19,14 +19,14 @@ class FacadeSet(Facades):
     Args:
         node: any rclpy node.
         port: the driver.
-        say: reports what is wrong, once a kind.
+        report: called with what is wrong, once a kind.
         mavros, ptz: which are wanted; one whose messages are not installed is left out.
     """
 
-    def __init__(self, node: Any, port: DriverPort, say: Say, *, mavros: bool, ptz: bool) -> None:
+    def __init__(self, node: Any, port: DriverPort, report: Report, *, mavros: bool, ptz: bool) -> None:
         for_mavros = mavros_messages() if mavros else None
         for_ptz = ptz_messages() if ptz else None
-        self._mavros = None if for_mavros is None else MavrosFacade(node, port, for_mavros, say)
+        self._mavros = None if for_mavros is None else MavrosFacade(node, port, for_mavros, report)
         self._ptz = None if for_ptz is None else PtzFacade(node, port, for_ptz)
 
     @property

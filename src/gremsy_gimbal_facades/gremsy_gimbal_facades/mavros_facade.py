@@ -12,7 +12,7 @@ from gremsy_common.types.gimbal_state import RateSetpoint
 from gremsy_gimbal_driver.mavlink.mavlink_events import AttitudeStatus
 from gremsy_gimbal_driver.motion.command_arbiter import CommandResult
 from gremsy_gimbal_driver.motion.motion_output import GimbalMode
-from gremsy_gimbal_driver.motion.notices import Notices, Say
+from gremsy_gimbal_driver.motion.notices import Notices, Report
 from gremsy_gimbal_driver.ros.driver_port import DriverPort
 from gremsy_gimbal_facades.mavros_requests import (
     Addressee,
@@ -47,14 +47,14 @@ class MavrosFacade:
         node: any rclpy node.
         port: the driver.
         messages: from `mavros_messages`.
-        say: reports what is wrong, once a kind.
+        report: called with what is wrong, once a kind.
     """
 
-    def __init__(self, node: Any, port: DriverPort, messages: Any, say: Say) -> None:
+    def __init__(self, node: Any, port: DriverPort, messages: Any, report: Report) -> None:
         self._node = node
         self._port = port
         self._messages = messages
-        self._notices = Notices(say)
+        self._notices = Notices(report)
         self._component: int | None = None
         self._asked: GimbalMode | None = None
         self._publisher = node.create_publisher(

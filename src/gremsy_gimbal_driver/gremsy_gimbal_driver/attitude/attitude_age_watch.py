@@ -3,7 +3,7 @@
 
 A link's smallest delay cannot be seen from arrivals (`clock_mapping`). A camera that looks along with the gimbal shows
 it (`gimbal/attitude_age`): measured against the pictures' stamps, which is what a tracker points by. While a
-calibration runs its estimates are kept for its end; else they are said, and followed as far as the operator allows.
+calibration runs its estimates are kept for its end; else they are reported, and followed as far as the operator allows.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ class AttitudeAgeWatch:
         self._calibrated_since_ns: int | None = None
         self._of_calibration: list[AttitudeAge] = []
         self._newest: AttitudeAge | None = None
-        self._said_s: float | None = None
+        self._reported_s: float | None = None
         self.sentence = ''
-        """What is to be said now, once."""
+        """What is to be reported now, once."""
 
     def calibration_begins(self, now_ns: int) -> None:
         """What is seen from now on is the calibration's."""
@@ -52,7 +52,7 @@ class AttitudeAgeWatch:
     def use(self, delay_s: float, now_ns: int) -> None:
         """The attitudes are stamped with another delay from now on, which a calibration has found."""
         self.delay_s = self._given_s = delay_s
-        self._changed_ns, self._newest, self._said_s = now_ns, None, None
+        self._changed_ns, self._newest, self._reported_s = now_ns, None, None
 
     def take(self, age: AttitudeAge, now_ns: int, *, calibrating: bool) -> float | None:
         """An estimate; the delay to stamp with from now on, None to leave it."""
@@ -74,8 +74,8 @@ class AttitudeAgeWatch:
                 f'say ({_words(age)}); `least_attitude_delay_s` is {self._given_s:g}.'
             )
             return delay_s
-        if self._said_s is None or abs(age.late_s - self._said_s) > _NEWS_S:
-            self._said_s = age.late_s
+        if self._reported_s is None or abs(age.late_s - self._reported_s) > _NEWS_S:
+            self._reported_s = age.late_s
             self.sentence = self._wrong(age)
         return None
 
@@ -83,7 +83,7 @@ class AttitudeAgeWatch:
         """For the diagnostics."""
         in_force = f'{self.delay_s * 1e3:.0f} ms on arrival'
         if self._newest is None:
-            return f'taken to be {in_force}; no pictures have told yet'
+            return f'taken to be {in_force}; no pictures have shown it yet'
         return f'taken to be {in_force}; by the pictures stamped {_words(self._newest)}'
 
     def _wrong(self, age: AttitudeAge) -> str:

@@ -28,7 +28,7 @@ from gremsy_gimbal_driver.attitude.attitude_reading import (
 )
 from gremsy_gimbal_driver.mavlink.mavlink_events import AttitudeStatus, MountOrientation
 from gremsy_gimbal_driver.motion.instant import Instant, nanoseconds
-from gremsy_gimbal_driver.motion.notices import Say
+from gremsy_gimbal_driver.motion.notices import Report
 
 _MILLISECOND_NS = 1_000_000
 # At 10 Hz and 2 % lost bytes seven 285s in ten are lost: a second without one happens every half minute, two seconds
@@ -129,13 +129,13 @@ class AttitudeTelemetry:
 
     Args:
         stamping: maps the device's time to ours; it is used for both messages, which carry the same clock.
-        say: called when 285 does not come.
+        report: called when 285 does not come.
         inform: called when it comes again.
     """
 
-    def __init__(self, stamping: AttitudeStamping, say: Say, inform: Say) -> None:
+    def __init__(self, stamping: AttitudeStamping, report: Report, inform: Report) -> None:
         self._stamping = stamping
-        self._say = say
+        self._report = report
         self._inform = inform
         self._screen = AttitudeScreen()
         self._waiting_since_ns = 0
@@ -202,7 +202,7 @@ class AttitudeTelemetry:
         if before is not None:
             self._counts['attitude_source_changes'] += 1
         if source is AttitudeSource.ORIENTATION:
-            self._say(
+            self._report(
                 f'The gimbal sends no usable {AttitudeSource.STATUS.value}: its attitude is taken from '
                 f'{source.value}, which has neither flags nor rates; update its firmware if it is older than 7.5.6.'
             )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How the level frame turns with the vehicle: by the best of what tells, and by the next when that falls silent.
+"""How the level frame turns with the vehicle: by the best source, and by the next when that falls silent.
 
 In follow a gimbal reports its azimuth against the vehicle's heading, so everything at rest turns in the level frame
 when the vehicle turns. Who points at things must know by how much (`gimbal/heading`). What tells of it, best first:
@@ -38,7 +38,7 @@ _LEAST_COS_TILT = 0.1
 
 
 class HeadingSource(str, Enum):
-    """What tells how the level frame turns; best first."""
+    """What reports how the level frame turns; best first."""
 
     LOCK = 'the mode: in lock it does not turn'
     VEHICLE = "the vehicle's attitude"
@@ -50,7 +50,7 @@ _RANK = {source: rank for rank, source in enumerate(HeadingSource)}
 
 
 class LevelHeadings:
-    """Takes what comes, in order of arrival, and answers with what there is to tell; for one thread, or under a lock.
+    """Takes what comes, in order of arrival, and returns the heading where it is new; for one thread, or under a lock.
 
     Args:
         level_frame: of the headings.
@@ -60,7 +60,7 @@ class LevelHeadings:
         self._level_frame = level_frame
         self._locked = False
         self._source: HeadingSource | None = None
-        self._told: LevelHeading | None = None
+        self._newest: LevelHeading | None = None
         self._zero_rad = self._slope_rad_s = 0.0
         self._gyro: tuple[int, float] | None = None  # its newest stamp, and the azimuth's rate then
         self._gyro_rad = 0.0  # its integral up to then
@@ -68,8 +68,8 @@ class LevelHeadings:
         self._level_from_camera = np.eye(3)
 
     def source(self, now_ns: int) -> HeadingSource | None:
-        """What tells now, by the ROS clock; None where nothing does."""
-        return None if self._told is None or now_ns - self._told.stamp_ns > 2 * _SILENT_NS else self._source
+        """What the heading comes from now, by the ROS clock; None where nothing reports it."""
+        return None if self._newest is None or now_ns - self._newest.stamp_ns > 2 * _SILENT_NS else self._source
 
     def vehicle(self, vehicle: VehicleAttitude) -> LevelHeading | None:
         """The vehicle's attitude, as the driver is fed it."""
@@ -77,7 +77,7 @@ class LevelHeadings:
         if heading_rad is None or self._locked:
             return None
         rate = _azimuth_rate(matrix_from_quaternion(vehicle.earth_from_vehicle_wxyz), vehicle.rate_rad_s)
-        return self._tell(HeadingSource.VEHICLE, vehicle.stamp_ns, heading_rad, rate)
+        return self._update(HeadingSource.VEHICLE, vehicle.stamp_ns, heading_rad, rate)
 
     def attitude(self, measured: MeasuredAttitude) -> LevelHeading | None:
         """The gimbal's attitude."""
@@ -85,16 +85,16 @@ class LevelHeadings:
         self._level_from_camera = matrix_from_quaternion(measured.attitude.level_from_camera_wxyz)
         self._locked = measured.yaw_frame is YawFrame.EARTH
         if self._locked:
-            return self._tell(HeadingSource.LOCK, stamp_ns, 0.0, 0.0)
+            return self._update(HeadingSource.LOCK, stamp_ns, 0.0, 0.0)
         if measured.heading_rad is not None:
-            told = self._tell(HeadingSource.GIMBAL, stamp_ns, measured.heading_rad, math.nan)
-            if told is not None:
-                return told
+            newest = self._update(HeadingSource.GIMBAL, stamp_ns, measured.heading_rad, math.nan)
+            if newest is not None:
+                return newest
         if self._gyro is None or not self._gyro_whole or not 0 <= stamp_ns - self._gyro[0] <= _GYRO_REACH_NS:
             return None
         at_ns, rate = self._gyro
         turned = self._gyro_rad + rate * (stamp_ns - at_ns) * 1e-9
-        return self._tell(HeadingSource.GYRO, stamp_ns, turned - measured.yaw_rad, math.nan)
+        return self._update(HeadingSource.GYRO, stamp_ns, turned - measured.yaw_rad, math.nan)
 
     def imu(self, reading: ImuReading) -> None:
         """The camera's own gyro: it knows of every turn in the world, whatever caused it."""
@@ -106,10 +106,10 @@ class LevelHeadings:
         elif self._source is HeadingSource.GYRO:
             self._source = None  # what it missed is not known: it starts again
 
-    def _tell(self, source: HeadingSource, stamp_ns: int, raw_rad: float, rate_rad_s: float) -> LevelHeading | None:
-        """None for what is not newer, too soon, or of a worse source while a better one speaks."""
-        told = self._told
-        since_ns = _SILENT_NS if told is None else stamp_ns - told.stamp_ns
+    def _update(self, source: HeadingSource, stamp_ns: int, raw_rad: float, rate_rad_s: float) -> LevelHeading | None:
+        """None for what is not newer, too soon, or of a worse source while a better one reports."""
+        newest = self._newest
+        since_ns = _SILENT_NS if newest is None else stamp_ns - newest.stamp_ns
         if since_ns < 0 and since_ns > -nanoseconds(1.0):
             return None
         # In lock it is known at once that the mode has ended; of the others one is waited for that is only late.
@@ -121,19 +121,19 @@ class LevelHeadings:
             if 0 <= since_ns < _LEAST_INTERVAL_NS:
                 return None
             heading_rad = raw_rad + self._zero_rad
-            if told is not None:
-                heading_rad = told.heading_rad + math.remainder(heading_rad - told.heading_rad, 2 * math.pi)
+            if newest is not None:
+                heading_rad = newest.heading_rad + math.remainder(heading_rad - newest.heading_rad, 2 * math.pi)
         else:
             heading_rad = 0.0
-            if told is not None:
+            if newest is not None:
                 carried_s = min(max(since_ns, 0), 2 * _SILENT_NS) * 1e-9
-                rate = told.rate_rad_s if math.isfinite(told.rate_rad_s) else self._slope_rad_s
-                heading_rad = told.heading_rad + rate * carried_s
+                rate = newest.rate_rad_s if math.isfinite(newest.rate_rad_s) else self._slope_rad_s
+                heading_rad = newest.heading_rad + rate * carried_s
             self._source, self._zero_rad = source, heading_rad - raw_rad
-        if told is not None and 0 < since_ns <= _SILENT_NS:
-            self._slope_rad_s = (heading_rad - told.heading_rad) / (since_ns * 1e-9)
-        self._told = LevelHeading(stamp_ns, self._level_frame, heading_rad, rate_rad_s)
-        return self._told
+        if newest is not None and 0 < since_ns <= _SILENT_NS:
+            self._slope_rad_s = (heading_rad - newest.heading_rad) / (since_ns * 1e-9)
+        self._newest = LevelHeading(stamp_ns, self._level_frame, heading_rad, rate_rad_s)
+        return self._newest
 
 
 def _azimuth_rate(level_from_body: NDArray[np.float64], rate_rad_s: NDArray[np.float64]) -> float:

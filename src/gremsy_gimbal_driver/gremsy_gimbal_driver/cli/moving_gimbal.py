@@ -144,7 +144,7 @@ def driving(link: Link, parameters: GimbalDriverParameters) -> Iterator[tuple[Gi
         ToolError: when it cannot be armed.
     """
     reports = DriverReports()
-    listener = DriverListener(say=reports.faults.append, calibrated=reports.calibrations.append)
+    listener = DriverListener(report=reports.faults.append, calibrated=reports.calibrations.append)
     driver = GimbalDriver([link], parameters, listener)
     try:
         driver.open()

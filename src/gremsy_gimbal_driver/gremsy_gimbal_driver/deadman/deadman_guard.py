@@ -25,12 +25,12 @@ class DeadmanGuard:
     Args:
         time_to_live_s: the child acts when no beat came for so long while armed.
         interval_s: between the frames of its burst.
-        say: called with a sentence when a child had to be replaced.
+        report: called with a sentence when a child had to be replaced.
     """
 
-    def __init__(self, time_to_live_s: float, interval_s: float, say: Callable[[str], None]) -> None:
+    def __init__(self, time_to_live_s: float, interval_s: float, report: Callable[[str], None]) -> None:
         self._times = struct.pack('<dd', time_to_live_s, interval_s)
-        self._say = say
+        self._report = report
         self._lock = threading.Lock()
         self._child: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
@@ -85,7 +85,7 @@ class DeadmanGuard:
             self._end()
             self._start()
             self._send(b'A' if armed else b'D')
-        self._say('The deadman process had ended and was started again.')
+        self._report('The deadman process had ended and was started again.')
 
     def close(self) -> None:
         """End the child in good order: the driver has stopped the gimbal itself."""

@@ -56,7 +56,7 @@ from gremsy_gimbal_driver.mavlink.mavlink_frames import level_limits
 from gremsy_gimbal_driver.motion.instant import Instant, nanoseconds
 from gremsy_gimbal_driver.motion.motion_control import MotionControl
 from gremsy_gimbal_driver.motion.motion_output import GimbalMode
-from gremsy_gimbal_driver.motion.notices import Notices, Say
+from gremsy_gimbal_driver.motion.notices import Notices, Report
 from gremsy_gimbal_driver.payload.payload_control import PayloadControl
 from gremsy_gimbal_driver.payload.payload_requests import Request, SetSetting, TelemetryRate
 from gremsy_gimbal_driver.payload.pending_request import RequestLog
@@ -82,7 +82,7 @@ class GimbalDevice:
         encoder: packs for all.
         components: who is there, on any link.
         motion: gets what it must know.
-        say: reports faults, once each.
+        report: called once with each fault.
         inform: reports everything else.
         still_number: of the first picture; see `camera_commands.first_still_number`.
     """
@@ -93,8 +93,8 @@ class GimbalDevice:
         encoder: MavlinkEncoder,
         components: ComponentRegister,
         motion: MotionControl,
-        say: Say,
-        inform: Say,
+        report: Report,
+        inform: Report,
         still_number: int = 1,
     ) -> None:
         self._parameters = parameters
@@ -102,11 +102,11 @@ class GimbalDevice:
         self._components = components
         self._motion = motion
         self._inform = inform
-        self._say = say
-        self._notices = Notices(say)
+        self._report = report
+        self._notices = Notices(report)
         least_delay_ns = nanoseconds(parameters.least_attitude_delay_s)
         self._protocols = ProtocolChoice(encoder, parameters.protocol, parameters.v1_yaw_sign)
-        self._telemetry = AttitudeTelemetry(AttitudeStamping(parameters.camera_frame, least_delay_ns), say, inform)
+        self._telemetry = AttitudeTelemetry(AttitudeStamping(parameters.camera_frame, least_delay_ns), report, inform)
         self._imu = ImuConversion(parameters.camera_frame, least_delay_ns, parameters.imu_axes)
         self._gravity = GravityWatch()
         self._range_finder = RangeFinder()
@@ -118,7 +118,7 @@ class GimbalDevice:
         )
         self.parameters = GimbalParameters(encoder)
         self.payload = PayloadControl(encoder, components, parameters, still_number)
-        self._request_log = RequestLog(inform, say)
+        self._request_log = RequestLog(inform, report)
         self._set_up: list[Sender | None] = [None, None, None]
         self._set_up_requests: tuple[list[Request], ...] = (
             [SetSetting(name, choice) for name, choice in parameters.camera_settings.items()],
@@ -389,7 +389,7 @@ class GimbalDevice:
         self.gimbal, self.found_gimbal = self._parameters.pinned_gimbal, None
         self._protocols.restart()
         self._reported_protocol = ''
-        self._say(
+        self._report(
             f'The gimbal has been silent for {SILENCE_NS * 1e-9:g} s: check its power and its cable; '
             'it is found again by itself.'
         )

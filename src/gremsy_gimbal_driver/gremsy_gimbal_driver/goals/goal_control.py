@@ -14,7 +14,7 @@ from gremsy_gimbal_driver.motion.limits import AXES, AngleLimits
 from gremsy_gimbal_driver.motion.motion_output import Pair
 from gremsy_gimbal_driver.motion.motion_parameters import MotionParameters
 from gremsy_gimbal_driver.motion.motion_writer import Motion
-from gremsy_gimbal_driver.motion.notices import Notices, RefusalReason, Say
+from gremsy_gimbal_driver.motion.notices import Notices, RefusalReason, Report
 
 # An action server asks some times a second, and a source may stream goals at 50 Hz.
 _REMEMBERED = 64
@@ -32,7 +32,7 @@ class GoalControl:
     """
 
     def __init__(
-        self, parameters: MotionParameters, limits: AngleLimits, profile: AngleProfile, notices: Notices, inform: Say
+        self, parameters: MotionParameters, limits: AngleLimits, profile: AngleProfile, notices: Notices, inform: Report
     ) -> None:
         self._parameters = parameters
         self._limits = limits
@@ -42,7 +42,7 @@ class GoalControl:
         self._trust = AngleTrust(parameters.angle_path)
         self._ends: dict[int, GoalProgress] = {}
         self._last: GoalProgress | None = None
-        self._said_ignored = False
+        self._reported_ignored = False
         self.run: GoalRun | None = None
         self.at_device_limit: tuple[bool, bool] = (False, False)
 
@@ -55,7 +55,7 @@ class GoalControl:
     def restarted(self) -> None:
         """The device restarted, which cures one that ignored angles."""
         self._trust.restarted()
-        self._said_ignored = False
+        self._reported_ignored = False
 
     def refusal(self, source: Source, goal: AngleGoal, measured_rad: Pair) -> RefusalReason | None:
         """Why it may not be gone to from here."""
@@ -99,8 +99,8 @@ class GoalControl:
         if run is None:
             return False
         progress = run.judge(now.monotonic_ns, measured_rad, self.at_device_limit)
-        if not self._trust.uses_angles and self._trust.may_change and not self._said_ignored:
-            self._said_ignored = True
+        if not self._trust.uses_angles and self._trust.may_change and not self._reported_ignored:
+            self._reported_ignored = True
             self._notices.fault(
                 'angles_ignored',
                 'The gimbal does not follow angle commands, as some do after on-board tracking: goals are driven by '

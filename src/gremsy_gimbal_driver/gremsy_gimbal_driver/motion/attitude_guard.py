@@ -71,11 +71,11 @@ class AttitudeGuard:
         self.speed_rad_s = speed_rad_s if math.isfinite(speed_rad_s) else 0.0
         self.taken += 1
 
-    def sees(self, now: Instant) -> bool:
+    def is_fresh(self, now: Instant) -> bool:
         """Whether there is an attitude that is not too old."""
         return self.angles_rad is not None and now.monotonic_ns < self.lost_ns
 
-    def jumps(self, now: Instant) -> bool:
+    def is_jumping(self, now: Instant) -> bool:
         """Whether attitudes jumped so often recently that nothing may move by them."""
         return now.monotonic_ns < self._calm_ns
 

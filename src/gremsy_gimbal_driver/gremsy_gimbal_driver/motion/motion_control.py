@@ -21,7 +21,7 @@ from gremsy_gimbal_driver.motion.mode_machine import ModeMachine, ModeStatus
 from gremsy_gimbal_driver.motion.motion_output import GimbalMode, MotionOutput, Pair, no_such_mode
 from gremsy_gimbal_driver.motion.motion_parameters import MotionParameters
 from gremsy_gimbal_driver.motion.motion_writer import Motion, MotionWriter
-from gremsy_gimbal_driver.motion.notices import Notices, RefusalReason, Say
+from gremsy_gimbal_driver.motion.notices import Notices, RefusalReason, Report
 from gremsy_gimbal_driver.motion.plant_inverse import MeasuredPlant
 
 __all__ = ['CommandResult', 'ControlState', 'MotionControl']
@@ -37,13 +37,13 @@ class MotionControl:
 
     Args:
         parameters: limits and times.
-        say: called once with each fault.
+        report: called once with each fault.
         inform: called with everything else worth logging.
     """
 
-    def __init__(self, parameters: MotionParameters, say: Say, inform: Say) -> None:
+    def __init__(self, parameters: MotionParameters, report: Report, inform: Report) -> None:
         self._parameters = parameters
-        self._notices = Notices(say)
+        self._notices = Notices(report)
         self._arbiter = CommandArbiter(parameters)
         self._limits = AngleLimits(parameters)
         self._attitude = AttitudeGuard(parameters, self._notices.counts)
@@ -52,7 +52,7 @@ class MotionControl:
         self._writer = MotionWriter(parameters, self._limits, self._modes, self._notices)
         self._goals = GoalControl(parameters, self._limits, self._writer.profile, self._notices, inform)
         self._armed = False
-        self._rests_for: Source | None = None
+        self._handed_over: Source | None = None
         self._watch_until_ns: int | None = None
         self._breaks_off_home = False
         self._control = ControlState(False, NOBODY)
@@ -86,7 +86,7 @@ class MotionControl:
 
     @property
     def counts(self) -> dict[str, int]:
-        """Refused commands, clamped limits and other troubles, by reason."""
+        """Refused commands, clamped limits and other faults, by reason."""
         return dict(self._notices.counts)
 
     def goal_progress(self, number: int | None = None) -> GoalProgress | None:
@@ -150,7 +150,7 @@ class MotionControl:
         if not on:
             self._halt('disarming')
             return CommandResult(True, 'Disarmed: nothing moves.')
-        if not self._attitude.sees(now):
+        if not self._attitude.is_fresh(now):
             return CommandResult(False, 'Not armed: no attitude comes from the gimbal; check its link and power.')
         self._armed = True
         self._clear('arming')
@@ -207,7 +207,7 @@ class MotionControl:
         held = self._arbiter.chosen(now)
         if held is not None and held.source is source:
             self._writer.stop()
-            self._rests_for = source
+            self._handed_over = source
         run = self._goals.run
         if run is not None and run.source is source:
             self._cancel_goal('a hand-over')
@@ -250,10 +250,10 @@ class MotionControl:
         self._check_telemetry(now)
         self._modes.update(now.monotonic_ns)
         if not self._writer.stopping:
-            self._rests_for = None
+            self._handed_over = None
         motion = self._motion(now)
         self._control = self._control_state(now)
-        self._watch_rest(now, motion)
+        self._stop_while_turning(now, motion)
         output, wakes = self._writer.step(now.monotonic_ns, motion, self._attitude.angles_rad)
         return output, min(wakes, default=None)
 
@@ -262,8 +262,8 @@ class MotionControl:
         if not self._armed:
             self._modes.deactivate()
             return
-        jumps = self._attitude.jumps(now)
-        if self._attitude.sees(now) and not jumps:
+        jumps = self._attitude.is_jumping(now)
+        if self._attitude.is_fresh(now) and not jumps:
             self._modes.activate(now.monotonic_ns)
             self._notices.recovered('no_attitude', 'attitude_jumps')
             return
@@ -298,7 +298,7 @@ class MotionControl:
             held = self._arbiter.chosen(now)
         if held is None:
             return None
-        if self._handing_over and held.source is self._rests_for:
+        if self._handing_over and held.source is self._handed_over:
             return None
         lost_ns = self._attitude.lost_ns
         if isinstance(held.command, AngleGoal):
@@ -314,7 +314,7 @@ class MotionControl:
             raw=held.source is Source.CALIBRATION,
         )
 
-    def _watch_rest(self, now: Instant, motion: Motion | None) -> None:
+    def _stop_while_turning(self, now: Instant, motion: Motion | None) -> None:
         if motion is not None:
             self._watch_until_ns = now.monotonic_ns + nanoseconds(_WATCH_AFTER_STOP_S)
             self._breaks_off_home = False
@@ -324,7 +324,7 @@ class MotionControl:
         elif self._breaks_off_home and self._watch_until_ns is None:
             self._watch_until_ns = now.monotonic_ns + nanoseconds(_WATCH_AFTER_STOP_S)
         elif self._watch_until_ns is not None and not self._writer.moving and not self._writer.stopping:
-            if not self._attitude.sees(now):
+            if not self._attitude.is_fresh(now):
                 # Nobody knows whether the zeros arrived: on a cut link they did not, so the watch lasts as long again
                 # once telemetry is back.
                 self._watch_until_ns = now.monotonic_ns + nanoseconds(_WATCH_AFTER_STOP_S)
@@ -361,7 +361,7 @@ class MotionControl:
         if not self._armed:
             self._notices.counts['disarmed'] += 1
             return CommandResult(False, f'{what}: disarmed; call `arm` first.')
-        if not self._attitude.sees(now) or self._attitude.jumps(now):
+        if not self._attitude.is_fresh(now) or self._attitude.is_jumping(now):
             return CommandResult(False, f'{what}: no attitude comes from the gimbal; check its link and power.')
         return None
 
@@ -417,25 +417,25 @@ class MotionControl:
     @property
     def _handing_over(self) -> bool:
         """Whether zeros of a hand-over are still to be written."""
-        return self._rests_for is not None and self._writer.stopping
+        return self._handed_over is not None and self._writer.stopping
 
     def _halt(self, by: str) -> None:
         self._clear(by)
-        self._rests_for = None
+        self._handed_over = None
         self._armed = False
         self._breaks_off_home |= self._modes.homing
         self._modes.deactivate()
         self._writer.stop(nudged=self._breaks_off_home)
 
     def _turns(self, now: Instant) -> bool:
-        return self._attitude.sees(now) and self._attitude.speed_rad_s > _AT_REST_RAD_S
+        return self._attitude.is_fresh(now) and self._attitude.speed_rad_s > _AT_REST_RAD_S
 
     def _control_state(self, now: Instant) -> ControlState:
         holder = self._arbiter.holder(now) if self._armed else None
         if self._modes.homing:
             holder = max(self._mode_source, holder or self._mode_source)
         word = NOBODY if holder is None else holder.word
-        if self._handing_over and holder in (None, self._rests_for):
+        if self._handing_over and holder in (None, self._handed_over):
             word = HAND_OVER
         mode, goal = self._modes.status, self._goals.progress()
         return ControlState(

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
-Say = Callable[[str], None]
+Report = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +21,8 @@ class RefusalReason:
 class Notices:
     """One sentence per kind of fault; `recovered` lets that kind be reported again."""
 
-    def __init__(self, say: Say) -> None:
-        self._say = say
+    def __init__(self, report: Report) -> None:
+        self._report = report
         self._reported: set[str] = set()
         self.counts: Counter[str] = Counter()
 
@@ -31,7 +31,7 @@ class Notices:
         self.counts[kind] += 1
         if kind not in self._reported:
             self._reported.add(kind)
-            self._say(sentence)
+            self._report(sentence)
 
     def recovered(self, *kinds: str) -> None:
         """These faults are over."""

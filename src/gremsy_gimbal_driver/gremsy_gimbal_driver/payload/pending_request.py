@@ -3,11 +3,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 
-Say = Callable[[str], None]
+from gremsy_gimbal_driver.motion.notices import Report
 
 
 class RequestState(str, Enum):
@@ -70,12 +69,12 @@ class RequestLog:
 
     Args:
         inform: called with what succeeded.
-        say: called with what did not.
+        report: called with what did not.
     """
 
-    def __init__(self, inform: Say, say: Say) -> None:
+    def __init__(self, inform: Report, report: Report) -> None:
         self._inform = inform
-        self._say = say
+        self._report = report
         self._open: list[PendingRequest] = []
 
     def add(self, pending: PendingRequest) -> None:
@@ -90,4 +89,4 @@ class RequestLog:
             if pending.state is RequestState.ACCEPTED:
                 self._inform(pending.result.sentence)
             elif pending.state is not RequestState.REPLACED:
-                self._say(pending.result.sentence)
+                self._report(pending.result.sentence)

@@ -37,8 +37,8 @@ class TrackingGuard:
         if self.may_turn or self._payload.tracking == TRACKED:
             self._end = self._payload.request(StopTracking(), now_ns)
 
-    def look(self) -> None:
-        """Whether it has ended, by what the payload has sent since."""
+    def update(self) -> None:
+        """Take note of its end, by what the payload has sent since."""
         if self._end is not None and self._end.over:
             self.may_turn = self._end.state is not RequestState.ACCEPTED
             self._end = None

@@ -8,7 +8,7 @@ from importlib.metadata import entry_points
 from typing import Any
 
 from gremsy_gimbal_driver.mavlink.mavlink_events import AttitudeStatus
-from gremsy_gimbal_driver.motion.notices import Say
+from gremsy_gimbal_driver.motion.notices import Report
 from gremsy_gimbal_driver.ros.driver_port import DriverPort
 
 FACADES = 'gremsy_gimbal_driver.facades'
@@ -35,9 +35,9 @@ class Facades:
         """Idempotent."""
 
 
-def installed_facades(node: Any, port: DriverPort, say: Say, *, mavros: bool, ptz: bool) -> Facades:
+def installed_facades(node: Any, port: DriverPort, report: Report, *, mavros: bool, ptz: bool) -> Facades:
     """Those of package `gremsy_gimbal_facades` that are enabled; make and close them on the executor's thread."""
     for entry in entry_points(group=FACADES):
-        facades: Facades = entry.load()(node, port, say, mavros=mavros, ptz=ptz)
+        facades: Facades = entry.load()(node, port, report, mavros=mavros, ptz=ptz)
         return facades
     return Facades()
