@@ -97,7 +97,7 @@ def test_the_markers_are_those_that_are_shown() -> None:
 def test_the_limits_of_what_it_says_when_something_is_wrong_are_those_of_the_source() -> None:
     told = ' '.join(' '.join(row) for row in rows(DOCUMENT, '## What it says when something is wrong'))
     node = (Path(__file__).parents[1] / 'gremsy_tracker' / 'tracker_node.py').read_text(encoding='utf-8')
-    patience_s = float(re.findall(r'_PATIENCE_WITH_RANGE_S = ([\d.]+)', node)[0])
+    patience_s = float(re.findall(r'_PATIENCE_S = ([\d.]+)', node)[0])
     assert f'more than {stamp_check.BEHIND_NS / 1e9:g} s behind the clock' in told
     assert stamp_check.JUMP_NS == 500_000_000 and 'jumps back by more than half a second' in told
     assert f'nothing tells its range for {patience_s:g} s' in told
