@@ -154,7 +154,7 @@ class FaultHands:
             self.give_memory_back,
             self.empty_disk,
             lambda: self.suite.gimbal.garble(0.0),
-            self.suite.gimbal.replug,
+            lambda: self.suite.gimbal.control('replug udp'),
         ]
         for step in steps:
             step()

@@ -15,12 +15,11 @@ from collections import deque
 
 from gremsy_gimbal_sim.options.options import PayloadOptions
 from gremsy_gimbal_sim.payload import SimulatedPayload
-from gremsy_gimbal_sim.serving import PayloadServer
+from gremsy_gimbal_sim.payload_fixture import RunningPayload
 from gremsy_gimbal_sim.truth_ring import TruthRingWriter
 from gremsy_gimbal_sim.wire.ports import UdpPort
 
 _WAKE_S = 0.005
-_JOIN_S = 10.0
 # A payload has a processor of its own; as root, its thread goes before all others.
 _NICENESS = -10
 
@@ -43,7 +42,7 @@ class GarblingPort(UdpPort):
         super().write(messages)
 
 
-class TrialGimbal:
+class TrialGimbal(RunningPayload):
     """Between `open` and `close` a payload that speaks over UDP on loopback.
 
     Args:
@@ -54,32 +53,20 @@ class TrialGimbal:
     def __init__(self, ring: str, options: PayloadOptions) -> None:
         self.options = options
         self._port = GarblingPort('127.0.0.1', 0, seed=1)
-        self.payload = SimulatedPayload(options, 0, start_s=time.monotonic(), plugs=('udp',))
-        self._server = PayloadServer(self.payload, {'udp': self._port})
+        super().__init__(SimulatedPayload(options, 0, start_s=time.monotonic(), plugs=('udp',)), {'udp': self._port})
         self._ring = TruthRingWriter(ring)
         self._forgotten: deque[tuple[float, float, float]] = deque(maxlen=64)
         self._was_running = True
-        self._end = threading.Event()
-        self._thread = threading.Thread(target=self._serve, name='trial gimbal', daemon=True)
 
     def open(self) -> None:
-        """Raises PortUnavailable."""
-        self._server.open()
+        """Raises PortUnavailable or TruthUnavailable."""
         self._ring.open()
-        self._thread.start()
+        super().open()
 
     def close(self) -> None:
         """End the thread, close the port, remove the ring."""
-        self._end.set()
-        if self._thread.is_alive():
-            self._thread.join(_JOIN_S)
-        self._server.close()
+        super().close()
         self._ring.close()
-
-    @property
-    def link(self) -> str:
-        """As the driver takes it."""
-        return f'udp://127.0.0.1:{self._port.port}'
 
     @property
     def commands(self) -> list[tuple[float, float, float]]:
@@ -93,18 +80,6 @@ class TrialGimbal:
             except RuntimeError:
                 # One came while they were copied.
                 continue
-
-    def unplug(self) -> None:
-        """Cut the link; nothing gets through either way."""
-        self._server.ask(lambda: self._server.unplug('udp'))
-
-    def replug(self) -> None:
-        """Mend it."""
-        self._server.ask(lambda: self._server.replug('udp'))
-
-    def reboot(self) -> None:
-        """Take its power away for a moment; it is silent for its `boot_s`."""
-        self._server.ask(self._server.reboot)
 
     def garble(self, share: float) -> None:
         """Make garbage of so many of its messages, 0 to 1."""

@@ -174,7 +174,7 @@ class TrialSuite:
             f'{CAMERA}/detector': {'model': str(self.model)},
             f'{CAMERA}/tracker': {'auto_lock': 'nearest', 'lock_classes': [TARGET_CLASS]},
             'gimbal_driver': {
-                'link': self.gimbal.link,
+                'link': self.gimbal.uri,
                 'plant_delay_s': plant.delay_s,
                 'plant_lag_s': plant.lag_s,
                 'dead_zone_rad_s': plant.dead_zone_rad_s,

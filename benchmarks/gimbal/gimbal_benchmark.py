@@ -154,14 +154,14 @@ def _reconnect(transport: str, interrupt: Callable[[RunningPayload], float]) -> 
 
 
 def _replug(payload: RunningPayload) -> float:
-    payload.unplug('pty')
+    payload.control('unplug pty')
     time.sleep(1.0)
-    payload.replug('pty')
+    payload.control('replug pty')
     return time.monotonic()
 
 
 def _reboot(payload: RunningPayload) -> float:
-    payload.reboot(_REBOOT_S)
+    payload.control(f'reboot {_REBOOT_S}')
     talks_s = time.monotonic() + _REBOOT_S
     time.sleep(_REBOOT_S)
     return talks_s

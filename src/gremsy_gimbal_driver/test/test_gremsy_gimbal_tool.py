@@ -252,7 +252,7 @@ def test_a_move_by_rates_ends_when_the_gimbal_falls_silent(capsys):
     with running_payload() as running:
         plug = next(iter(running.uris))
         unplugged = threading.Thread(
-            target=lambda: (wait_until_turning(running), running.unplug(plug)), name='unplugged'
+            target=lambda: (wait_until_turning(running), running.control(f'unplug {plug}')), name='unplugged'
         )
         unplugged.start()
         began_s = time.monotonic()

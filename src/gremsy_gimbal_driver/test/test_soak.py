@@ -184,11 +184,11 @@ def test_a_minute_of_the_driver_leaves_threads_and_descriptors_as_they_were() ->
             for number in range(5):
                 _work(driver, 8.0)
                 plug = ('udp', 'pty')[number % 2]
-                payload.unplug(plug)
+                payload.control(f'unplug {plug}')
                 _work(driver, 1.0)
-                payload.replug(plug)
+                payload.control(f'replug {plug}')
                 if number == 3:
-                    payload.reboot(0.3)
+                    payload.control('reboot 0.3')
                 _work(driver, 2.0)
             _until(lambda: all(link.is_open for link in driver.status().links))
             assert (threading.active_count(), _descriptors(), len(_children())) == begin

@@ -3,7 +3,7 @@
 
     with running_payload(PayloadOptions(rate_expiry_s=0.3), transport='both') as payload:
         driver = GimbalDriver(links_from_uris([payload.uri]))
-        payload.unplug('udp')
+        payload.control('unplug udp')
 
     payload = InstantPayload(PRESETS['realistic'], seed=3)
     payload.write(encoder.heartbeat())
@@ -82,20 +82,8 @@ class RunningPayload:
         state = self.payload.true_state(0)
         return state.azimuth_rate_rad_s, state.tilt_rate_rad_s
 
-    def unplug(self, plug: str) -> None:
-        """`udp` or `pty`."""
-        self._server.ask(lambda: self._server.unplug(plug))
-
-    def replug(self, plug: str) -> None:
-        """`udp` or `pty`."""
-        self._server.ask(lambda: self._server.replug(plug))
-
-    def reboot(self, silence_s: float | None = None) -> None:
-        """Of the device; silent for `boot_s` by default."""
-        self._server.ask(lambda: self._server.reboot(silence_s))
-
     def control(self, line: str) -> None:
-        """As a line of `sim_payload --control`."""
+        """As a line of `sim_payload --control`: `unplug udp`, `replug pty`, `reboot 2`."""
         self._server.ask(lambda: self._server.control(line))
 
     def _serve(self) -> None:

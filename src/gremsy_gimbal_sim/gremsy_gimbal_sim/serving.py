@@ -108,37 +108,24 @@ class PayloadServer:
         if failed:
             raise failed[0]
 
-    def unplug(self, plug: str) -> None:
-        """Pull that plug; by the serving thread."""
-        self.payload.unplug(plug)
-        self._ports[plug].unplug()
-
-    def replug(self, plug: str) -> None:
-        """Put it in again; by the serving thread."""
-        self.payload.replug(plug)
-        self._ports[plug].replug()
-
-    def reboot(self, silence_s: float | None = None) -> None:
-        """Of the whole device; by the serving thread."""
-        self.payload.reboot(self._clock(), silence_s)
-
     def control(self, line: str) -> None:
         """One line of a control pipe; by the serving thread.
 
         Raises:
             ControlRefused: for any other line.
+            UnknownPlug: for a plug that the payload does not have.
         """
         words = line.split()
         try:
             match words:
-                case ['unplug', plug] if plug in self._ports:
-                    self.unplug(plug)
-                case ['replug', plug] if plug in self._ports:
-                    self.replug(plug)
-                case ['reboot']:
-                    self.reboot()
-                case ['reboot', silence]:
-                    self.reboot(float(silence))
+                case ['unplug', plug]:
+                    self.payload.unplug(plug)
+                    self._ports[plug].unplug()
+                case ['replug', plug]:
+                    self.payload.replug(plug)
+                    self._ports[plug].replug()
+                case ['reboot', *silence] if len(silence) <= 1:
+                    self.payload.reboot(self._clock(), *map(float, silence))
                 case ['stall', ('none' | 'azimuth' | 'tilt') as axis]:
                     self.payload.gimbal.body.stall(axis)
                 case ['vehicle', *angles] if 1 <= len(angles) <= 3:

@@ -58,16 +58,16 @@ def test_both_plugs_talk_at_once_and_each_can_be_pulled_by_name(wait_until):
         udp, pty = (Talk(uri) for uri in payload.uris.values())
         assert udp.hears()
         assert pty.hears()
-        payload.unplug('udp')
+        payload.control('unplug udp')
         udp.drain()
         assert not udp.hears(0.2)
         assert pty.hears()
-        payload.replug('udp')
+        payload.control('replug udp')
         assert udp.hears()
         before = payload.uris['pty']
-        payload.unplug('pty')
+        payload.control('unplug pty')
         assert not os.path.lexists(before.removeprefix('serial://'))
-        payload.replug('pty')
+        payload.control('replug pty')
         assert payload.uris['pty'] == before
         again = Talk(before)
         assert again.hears()
@@ -79,7 +79,7 @@ def test_a_reboot_is_silent_and_then_needs_a_heartbeat(wait_until):
     with running_payload() as payload:
         talk = Talk(payload.uri)
         assert talk.hears()
-        payload.reboot(0.3)
+        payload.control('reboot 0.3')
         wait_until(lambda: payload.payload.boots == 2)
         talk.drain()
         assert not talk.hears(0.2)
@@ -91,7 +91,7 @@ def test_a_reboot_is_silent_and_then_needs_a_heartbeat(wait_until):
 def test_what_is_asked_wrongly_is_refused_where_it_was_asked():
     with running_payload() as payload:
         with pytest.raises(UnknownPlug, match=r"^The payload has no plug 'usb': it has udp\.$"):
-            payload.unplug('usb')
+            payload.control('unplug usb')
         with pytest.raises(ControlRefused) as refused:
             payload.control('dance')
         assert str(refused.value) == (

@@ -165,8 +165,7 @@ def test_it_is_controlled_by_lines(tmp_path, through):
     errors = child.stderr.read()
     assert (child.returncode, errors) == (
         0,
-        "sim_payload: 'unplug usb' is not a control line: write unplug PLUG, replug PLUG, reboot [SECONDS], "
-        'stall AXIS, vehicle HEADING_DEG [PITCH_DEG [ROLL_DEG]]; plugs: udp, pty.\n',
+        "sim_payload: The payload has no plug 'usb': it has udp, pty.\n",
     )
     assert not pipe.exists()
 
