@@ -34,14 +34,16 @@ BENCHMARKS = {
         'torch and Ultralytics (AGPL-3.0), 2.8 GB to download',
     ),
     'faults': Benchmark(
-        'every fault for real: how soon the gimbal rests, what keeps running, how soon everything has recovered',
+        'every fault for real: how soon the gimbal stops, what keeps running, how soon everything has recovered',
         '20 min',
         ('precision', 'record', 'web'),
         'onnx and what the page needs, 40 MB to download',
     ),
     'gimbal': Benchmark('the gimbal driver: command to wire, ends of motion, parsing, reconnecting', '1.5 min'),
     'loop': Benchmark('the composed demo: a frame to the wire, pointing at real people, what it costs', '5 min'),
-    'network': Benchmark('what a base station gets of two robots over a network that loses packets; root', '5 min'),
+    'network': Benchmark(
+        'what a base station receives from two robots over a network that loses packets; root', '5 min'
+    ),
     'pointing': Benchmark('the pointing core beside tuned P, PI, PID and move-and-wait laws', '4 min'),
     'tracker': Benchmark(
         'the tracker beside other Python trackers: what an update costs, identities kept',
@@ -87,8 +89,8 @@ def parser(path: Callable[[str], Path] = Path) -> argparse.ArgumentParser:
     """The command line, with the overview as its help; `path` checks a path more closely where that can be done."""
     made = argparse.ArgumentParser(
         prog='./gremsy bench',
-        usage='./gremsy bench NAME [--json FILE] [--duration S] [--keep DIR] [--only FAULT] [--soak | --fuzz] '
-        '[--offline] [--starts N] [--preset PRESET] [--gpu]',
+        usage='./gremsy bench NAME [--json FILE] [--duration S] [--keep DIR] [--only FAULT] '
+        '[--soak [--minutes MIN] | --fuzz] [--offline] [--starts N] [--preset PRESET] [--gpu]',
         description=overview(),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -106,9 +108,11 @@ def parser(path: Callable[[str], Path] = Path) -> argparse.ArgumentParser:
     made.add_argument('--gpu', action='store_true', help='of `detector`: on an NVIDIA GPU, by ONNX Runtime with CUDA')
     made.add_argument('--preset', choices=LOOP_PRESETS, help='of `loop`: on this payload alone')
     made.add_argument(
-        '--soak', action='store_true', help='of `faults`: none, for --minutes, and what every process uses'
+        '--soak',
+        action='store_true',
+        help='of `faults`: inject none, run for --minutes, record what every process uses',
     )
-    made.add_argument('--minutes', type=float, default=30.0, metavar='MIN', help='of the soak (default: 30)')
+    made.add_argument('--minutes', type=float, default=30.0, metavar='MIN', help='of --soak (default: 30)')
     made.add_argument('--fuzz', action='store_true', help='of `faults`: damaged input of every kind, for --duration')
     return made
 

@@ -176,7 +176,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         'boxes filled in': str(sum(int((~each.detected).sum()) for each in people)),
         'corrections by hand': str(len(read_corrections(corrections))),
     }
-    refuse_others(options.out, 'reference tracks', lambda there: bool(read_reference(there)))
+    refuse_others(options.out, 'file of reference tracks', lambda there: bool(read_reference(there)))
     write_reference(options.out, provenance, people)
     for key, value in provenance.items():
         print(f'{key}: {value}', file=sys.stderr)

@@ -42,7 +42,7 @@ def test_figures_replace_figures_and_nothing_else(tmp_path, capsys):
     assert main(['gimbal', '--json', str(notes)]) == 1
     assert capsys.readouterr() == (
         '',
-        f"'{notes}' is in the way, and is no file of a benchmark's figures: move it away, or name another file.\n",
+        f"'{notes}' exists, and is not a file of a benchmark's figures: move it away, or name another file.\n",
     )
     assert notes.read_text() == '{"my": "notes"}'
 
@@ -84,10 +84,7 @@ def test_figures_are_shown_whatever_came_in_their_way(tmp_path, capsys, quick_be
     assert main(['gimbal', '--json', str(path)]) == 1
     shown, said = capsys.readouterr()
     assert json.loads(shown)['figure'] == 1
-    assert (
-        said
-        == f"'{path}' is in the way, and is no file of a benchmark's figures: move it away, or name another file.\n"
-    )
+    assert said == f"'{path}' exists, and is not a file of a benchmark's figures: move it away, or name another file.\n"
     assert path.read_text() == 'of others'
 
 

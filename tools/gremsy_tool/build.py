@@ -97,5 +97,5 @@ def _explain(layout: WorkspaceLayout, failed: list[str], printed: list[str]) -> 
         lines = printed
     errors = [line for line in lines if re.search(r'error|Error', line)][:5] or lines[-5:]
     return GremsyError(
-        '\n  '.join([f'Package {name} does not build; mend what is errors below (all of it is in {log}).', *errors])
+        '\n  '.join([f'Package {name} does not build; fix the errors below (the whole output is in {log}).', *errors])
     )

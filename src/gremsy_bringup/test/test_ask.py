@@ -37,10 +37,10 @@ def test_numpy_arrays_and_octets_are_plain_values():
     ] == [{'level': '\x02', 'name': '', 'message': '', 'hardware_id': '', 'values': [{'key': 'a', 'value': 'b'}]}]
 
 
-def test_long_lists_are_shortened_and_say_how_long_they_are():
+def test_long_lists_are_shortened_and_say_how_long_they_are_and_sentences_stay_whole():
     shown = plain(Image(data=bytes(range(100))), 3)
     assert shown['data'] == [0, 1, 2, '... 100 in all']
-    assert plain(String(data='abcdef'), 3) == {'data': 'abc...'}
+    assert plain(String(data='abcdef'), 3) == {'data': 'abcdef'}
 
 
 def test_values_from_yaml_get_the_types_of_the_fields():

@@ -96,6 +96,18 @@ def test_best_effort_and_latched_topics_are_heard(ask):
     assert status == 0 and len(out.splitlines()) == 2 and ' Hz, longest pause ' in out.splitlines()[1]
 
 
+def test_a_latched_message_is_shown_whose_publisher_is_found_after_a_listener(ask, talker):
+    latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+    talker.node.create_subscription(String, 'late', print, latched)
+
+    def begin():
+        timer.cancel()
+        talker.node.create_publisher(String, 'late', latched).publish(String(data='kept for you'))
+
+    timer = talker.node.create_timer(1.0, begin)
+    assert ask('echo', '/there/late', '--once')[:2] == (0, 'data: kept for you\n---\n')
+
+
 def test_a_message_is_published_to_who_listens(ask, talker):
     assert ask('publish', '/there/select', '{header: auto, point: {x: 320, y: 240}}')[0] == 0
     for _ in range(200):
@@ -125,7 +137,7 @@ def test_a_level_of_the_log_is_changed_where_the_node_has_a_way(talker, ask):
     status, _, err = ask('log-level', '/there/talker', 'debug')
     assert (status, err) == (
         2,
-        'Node /there/talker cannot be told at which level to log: it has no service /there/talker/set_logger_levels '
+        'Node /there/talker has a log level that cannot be changed: it has no service /there/talker/set_logger_levels '
         '(enable_logger_service in its options, from Iron on).\n',
     )
     # As the suite's nodes are on Humble, which has no such services.

@@ -137,7 +137,7 @@ def test_an_unknown_scheme_is_named() -> None:
     with pytest.raises(DemoError) as caught:
         video_path('rtsp://10.1.2.3/eo')
     assert str(caught.value) == (
-        "`--video` is 'rtsp://10.1.2.3/eo', of which the demo can make no scene: give a video file or file:///PATH."
+        "`--video` is 'rtsp://10.1.2.3/eo', which the demo cannot play as a scene: give a video file or file:///PATH."
     )
 
 

@@ -78,7 +78,7 @@ def test_the_next_one_serves_when_the_first_has_ended(start: Callable[[str], Ser
     assert first.line() == f'Clients find each other at {address}.'
     assert is_served(address)
     second = start(address)
-    assert second.line() == f'Somebody serves at {address}; this goes on when they end.'
+    assert second.line() == f'Another server listens at {address}; this one starts when that ends.'
     program = first.program()
     first.popen.terminate()
     assert first.popen.wait(_PATIENCE_S) == 0

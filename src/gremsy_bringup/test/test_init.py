@@ -100,7 +100,7 @@ def test_without_a_field_of_view_the_file_says_what_is_missing(tmp_path):
 @pytest.mark.parametrize(
     ('words', 'refusal', 'sentence'),
     [
-        ((), InitError, 'Nobody can be asked here (no terminal): say it with --link.'),
+        ((), InitError, 'There is no terminal to ask on: give it with --link.'),
         (
             ('--link', 'udp://10.0.0.9:1'),
             NotWanted,

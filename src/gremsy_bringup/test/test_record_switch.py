@@ -68,7 +68,7 @@ def test_a_real_server_records_while_it_is_told_to(mediamtx):
             assert is_recording(url)
             assert subprocess.run([*command, '--check'], check=False, timeout=PATIENCE_S).returncode == 0
             program.send_signal(signal.SIGTERM)
-            assert program.stdout.read() == 'MediaMTX records no more.\n'
+            assert program.stdout.read() == 'MediaMTX has stopped recording.\n'
             assert program.wait(PATIENCE_S) == 0
         assert not is_recording(url)
         assert subprocess.run([*command, '--check'], check=False, timeout=PATIENCE_S).returncode == 1

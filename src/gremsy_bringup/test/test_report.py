@@ -200,7 +200,7 @@ def test_what_to_try_next_is_not_what_was_just_done() -> None:
     assert next_steps(tried) == [
         'Next:',
         '  ./gremsy init  for a gimbal and a camera of your own',
-        'README.md and docs/ tell the rest.',
+        'README.md and docs/ have the rest.',
     ]
 
 

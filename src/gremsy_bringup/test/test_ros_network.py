@@ -101,7 +101,7 @@ def test_a_robot_asks_the_servers_in_order_and_its_own_last() -> None:
         (
             {'ROS_NETWORK': 'local', 'RMW_IMPLEMENTATION': 'rmw_zenoh_cpp'},
             'ROS_NETWORK is local, which is for Fast DDS, and RMW_IMPLEMENTATION is rmw_zenoh_cpp: leave ROS_NETWORK '
-            'away, and say to that middleware itself who may hear.',
+            'away, and configure that middleware itself.',
         ),
     ],
 )

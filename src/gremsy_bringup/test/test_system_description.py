@@ -496,6 +496,6 @@ def test_the_template_replaces_a_template_and_nothing_else(tmp_path):
     with pytest.raises(SystemExit) as refused:
         config_template.main(['--file', str(own)])
     assert str(refused.value) == (
-        f"'{own}' is in the way, and is no template of this tool: move it away, or name another file."
+        f"'{own}' exists, and is not a template of this tool: move it away, or name another file."
     )
     assert own.read_text() == '/**:\n  ros__parameters: {}\n'

@@ -291,7 +291,7 @@ def test_a_rate_below_the_announced_one_has_its_advice_and_a_higher_one_none(ann
     found = result(parameters={'horizontal_field_deg': 60.0})
     found = dataclasses.replace(found, info=dataclasses.replace(found.info, rate_hz=announced_hz))
     sentence = (
-        'Only 25.0 of the announced 50.0 Hz come: the exposure may be too long for more, or the link or the decoder '
+        'Only 25.0 of the announced 50.0 Hz arrive: the exposure may be too long for more, or the link or the decoder '
         'too slow.'
     )
     assert (sentence in advice(found)) is said and len(advice(found)) == 1 + said

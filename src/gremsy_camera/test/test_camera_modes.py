@@ -87,8 +87,8 @@ def test_a_rate_beside_its_name_is_that_rate(chosen):
         (
             WEBCAM,
             {'width': 1280, 'height': 720, 'rate_hz': 60.0},
-            'The camera /dev/video0 does not give 60 Hz so: it gives 10, 7.5 Hz in YUYV at 1280x720; 30, 20, 15, 10, '
-            '7.5 Hz in MJPG at 1280x720.',
+            'The camera /dev/video0 does not give 60 Hz in that form: it gives 10, 7.5 Hz in YUYV at 1280x720; 30, 20, '
+            '15, 10, 7.5 Hz in MJPG at 1280x720.',
         ),
         (WEBCAM, {'format': 'NV12'}, 'The camera /dev/video0 has no format NV12: it has YUYV, MJPG.'),
         (WEBCAM, {'format': 'what'}, 'The camera /dev/video0 has no format what: it has YUYV, MJPG.'),

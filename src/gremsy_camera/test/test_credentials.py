@@ -140,7 +140,7 @@ def test_a_line_that_is_none_is_named_by_its_number_and_not_shown(tmp_path, said
     path = secrets_file(tmp_path, 'A=b\nsesame\n')
     with pytest.raises(SourceUnusable) as raised:
         read_secrets(path, said)
-    assert str(raised.value) == f'Line 2 of `secrets_file` {path} is not NAME=VALUE: mend or remove it.'
+    assert str(raised.value) == f'Line 2 of `secrets_file` {path} is not NAME=VALUE: fix or remove it.'
 
 
 @pytest.mark.parametrize(('content', 'reason'), [(None, 'No such file or directory'), (b'\xff\xfe', 'it is no text')])

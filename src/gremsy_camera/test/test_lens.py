@@ -273,7 +273,7 @@ def test_a_region_says_which_part_the_video_shows(file_of):
     lens.model(640, 360, 1.0)
     assert said == [
         f'`calibration_region` is 320x240 px of {path}, and the images are 640x360 px, another aspect: their pixels '
-        'are taken for such that are not square, so correct it if they are.'
+        'are taken not to be square, so correct it if they are.'
     ]
 
 

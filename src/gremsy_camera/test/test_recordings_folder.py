@@ -173,7 +173,7 @@ def test_a_list_that_is_somebody_elses_is_left_alone(tmp_path):
     with pytest.raises(NotOurs) as refused:
         RecordingsFolder(tmp_path).prepare()
     assert str(refused.value) == (
-        f"'{tmp_path / LIST_NAME}' is in the way, and is no list of recordings: move it away, or name another file."
+        f"'{tmp_path / LIST_NAME}' exists, and is not a list of recordings: move it away, or name another file."
     )
     assert (tmp_path / LIST_NAME).read_text() == 'my shopping\n'
 

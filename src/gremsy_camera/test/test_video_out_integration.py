@@ -118,7 +118,7 @@ def test_a_server_that_restarts_gets_the_video_again_and_the_loop_never_waits(ru
     server.start()
     assert server.wait_for('luma', before + 5, work=publishing.feed)
     assert publishing.out.sending and publishing.out.problem == ''
-    assert publishing.said.infos[-1] == (f'The video server rtsp://127.0.0.1:{server.port}/eo takes the video again.')
+    assert publishing.said.infos[-1] == (f'The video server rtsp://127.0.0.1:{server.port}/eo accepts the video again.')
 
 
 def test_nothing_is_encoded_and_no_session_kept_while_nobody_watches(run_video_server, publish):

@@ -43,7 +43,7 @@ def refuse_others(path: Path, kind: str, is_ours: Callable[[Path], bool]) -> Non
         with contextlib.suppress(Exception):
             ours = is_ours(path)
     if not ours:
-        raise NotOurs(f"'{path}' is in the way, and is no {kind}: move it away, or name another file.")
+        raise NotOurs(f"'{path}' exists, and is not a {kind}: move it away, or name another file.")
 
 
 def refuse_unwritable(path: Path) -> None:

@@ -17,7 +17,7 @@ def is_note(path) -> bool:
 
 
 def sentence(path) -> str:
-    return f"'{path}' is in the way, and is no note: move it away, or name another file."
+    return f"'{path}' exists, and is not a note: move it away, or name another file."
 
 
 def test_nothing_and_a_file_of_ours_may_be_replaced(tmp_path):

@@ -45,7 +45,7 @@ class DetectorParameters(NodeParameters):
         low=0,
         high=64,
     )
-    device: int = param(DEFAULT_OPTIONS.device, doc='Number of the GPU, as CUDA counts.', low=0, high=63)
+    device: int = param(DEFAULT_OPTIONS.device, doc='Number of the GPU, as CUDA counts them.', low=0, high=63)
     precision: str = param(
         DEFAULT_OPTIONS.precision,
         doc='Precision of the engine that is built from an ONNX file, and of ONNX Runtime on CUDA (except `int8`); '

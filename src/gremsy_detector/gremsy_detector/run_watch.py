@@ -74,6 +74,6 @@ def too_slow(answered: int, images_dropped: int, over_s: float) -> str:
     if not (answered and images_dropped and rate_hz < _NEEDED_HZ):
         return ''
     return (
-        f'This machine is too slow for the model: {rate_hz:.0f} images a second, {_NEEDED_HZ:.0f} are needed to '
+        f'This machine is too slow for the model: {rate_hz:.1f} images a second, {_NEEDED_HZ:.0f} are needed to '
         'follow what moves: use a smaller `model`, a part of the image (`region_of_interest`), or a GPU (`backend`).'
     )

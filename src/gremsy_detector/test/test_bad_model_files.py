@@ -81,7 +81,7 @@ def test_a_link_to_a_model_is_a_model_and_a_dangling_one_says_where_it_points(tm
     path.unlink()
     path.symlink_to('gone.onnx')
     assert refusal(path) == (
-        f'Model file {path} is a link to gone.onnx, which does not exist: copy the file itself, or mend the link.'
+        f'Model file {path} is a link to gone.onnx, which does not exist: copy the file itself, or fix the link.'
     )
 
 
@@ -192,21 +192,21 @@ def test_random_bytes_are_refused_in_a_sentence_that_names_the_file(tmp_path):
 def test_a_model_of_another_kind_is_refused_with_what_it_answers(write_model):
     path = write_model(np.zeros((1, 1000)))
     assert refusal(path) == (
-        f'Model file {path} answers with the outputs [1, 1000] and has 3 class names: known are {KNOWN_OUTPUTS}.'
+        f'Model file {path} answers with the outputs [1, 1000] and has 3 class names: supported are {KNOWN_OUTPUTS}.'
     )
 
 
 def test_a_model_whose_names_do_not_fit_its_output_is_refused(write_model):
     path = write_model(np.zeros((1, 84, 100)))
     assert refusal(path) == (
-        f'Model file {path} answers with the outputs [1, 84, 100] and has 3 class names: known are {KNOWN_OUTPUTS}.'
+        f'Model file {path} answers with the outputs [1, 84, 100] and has 3 class names: supported are {KNOWN_OUTPUTS}.'
     )
 
 
 def test_a_model_that_takes_no_image_is_refused(write_model):
     path = write_model(np.zeros((1, 7, 100)), input_shape=(1, 10))
     assert refusal(path) == (
-        f'Model file {path} has the inputs images float32 [1, 10]: known is one input, '
+        f'Model file {path} has the inputs images float32 [1, 10]: one input is supported, '
         '[1, 3, height, width] float32, float16 or uint8, or [1, height, width, 3] uint8.'
     )
 

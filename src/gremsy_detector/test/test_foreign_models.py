@@ -304,7 +304,7 @@ def test_dfine_is_told_the_size_of_its_input_and_read_as_its_authors_define(tmp_
         (
             {'layout': 'nanodet_plus', 'names': heads.NAMES},
             "Model file {path} has metadata `layout` = 'nanodet_plus', but answers with [1, 2730, 8] to an image of "
-            '416x320 pixels and has 3 class names: mend the metadata, or export it again.',
+            '416x320 pixels and has 3 class names: correct the metadata, or export it again.',
         ),
         (
             {'layout': 'dets_labels', 'names': heads.NAMES},

@@ -98,7 +98,7 @@ def test_an_unknown_output_is_refused_with_what_was_found_and_what_is_known(outp
         describe(facts(names=COCO), pixels(*outputs))
     found = '; '.join(str(list(each)) for each in outputs) or 'none'
     assert str(refused.value) == (
-        f'Model file m.onnx answers with the outputs {found} and has 80 class names: known are {KNOWN_OUTPUTS}.'
+        f'Model file m.onnx answers with the outputs {found} and has 80 class names: supported are {KNOWN_OUTPUTS}.'
     )
 
 
@@ -156,7 +156,7 @@ def test_an_input_that_is_not_one_image_is_refused(shape, dtype):
     with pytest.raises(ModelError) as refused:
         describe_input(facts(shape, dtype))
     found = f'images {dtype} {list(shape)}'
-    assert str(refused.value) == f'Model file m.onnx has the inputs {found}: known is one input, {KNOWN_INPUTS}.'
+    assert str(refused.value) == f'Model file m.onnx has the inputs {found}: one input is supported, {KNOWN_INPUTS}.'
 
 
 @pytest.mark.parametrize(

@@ -147,7 +147,8 @@ def test_to_interrupt_what_does_not_run_is_harmless(endless_model):
 @pytest.mark.parametrize(
     ('looks', 'dropped', 'said'),
     [
-        pytest.param(15, 90, '3 images a second, 8 are needed', id='a slow machine'),
+        pytest.param(15, 90, '3.0 images a second, 8 are needed', id='a slow machine'),
+        pytest.param(38, 90, '7.6 images a second, 8 are needed', id='nearly enough'),
         pytest.param(40, 90, '', id='just enough'),
         pytest.param(15, 0, '', id='a slow camera'),
         pytest.param(0, 90, '', id='none: said otherwise'),

@@ -278,7 +278,7 @@ def test_a_model_whose_answers_mix_the_images_is_not_run_with_several():
     backend = scripted(most_images=2)()
     backend.mixes = True
     model, _ = opened(backend, batch='always')
-    assert model.images_per_run == ('one: the model answers otherwise to two images together than to each alone')
+    assert model.images_per_run == ('one: the model gives other results for two images together than for each alone')
 
 
 def test_a_model_that_fails_with_two_says_so_and_runs_one_by_one():

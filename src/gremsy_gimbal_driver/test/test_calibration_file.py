@@ -356,7 +356,7 @@ def test_a_calibration_replaces_another_and_nothing_else(tmp_path):
     with pytest.raises(NotOurs) as refused:
         written(path)
     assert str(refused.value) == (
-        f"'{path}' is in the way, and is no calibration as it was written: move it away, or name another file."
+        f"'{path}' exists, and is not a calibration as it was written: move it away, or name another file."
     )
     assert path.read_text() == edited
     assert list(tmp_path.iterdir()) == [path]

@@ -34,7 +34,7 @@ def test_a_calibration_does_not_begin_when_something_else_is_where_it_goes(stage
     stage.user.arm()
     assert stage.user.trigger('calibrate') == (
         False,
-        f"Not calibrating: '{file}' is in the way, and is no calibration as it was written: move it away, or name "
+        f"Not calibrating: '{file}' exists, and is not a calibration as it was written: move it away, or name "
         'another file.',
     )
     assert file.read_text() == 'my own'

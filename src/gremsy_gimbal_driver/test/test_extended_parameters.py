@@ -202,7 +202,7 @@ def test_in_progress_is_waited_for_and_not_sent_again(bench):
     pending = bench.set('C_SOURCE', 2)
     bench.run(3.0)
     assert pending.state is RequestState.IN_PROGRESS
-    assert pending.result.sentence == 'The camera works on the setting of C_SOURCE.'
+    assert pending.result.sentence == 'The camera is working on the setting of C_SOURCE.'
     assert bench.camera.heard.count(('set', 'C_SOURCE')) == 1
     bench.camera.values['C_SOURCE'] = 2
     bench.run(1.0)

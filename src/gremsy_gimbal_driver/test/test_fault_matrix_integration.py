@@ -353,8 +353,8 @@ def test_a_board_that_puts_in_its_own_mode_is_named_and_its_goals_refused(stage)
     )
     user.send_until(lambda: refused in stage.node.said, lambda: user.look(0.5, 0.0))
     taken = (
-        'The gimbal is in mode follow and does not take the mode lock, asked for during 5 s: check that it is '
-        'controlled by MAVLink (RC_MODE 1, on MB1 payloads GB_FW_FLAG 1); it is asked on, slowly.'
+        'The gimbal is in mode follow and does not take the mode lock, requested for 5 s: check that it is '
+        'controlled by MAVLink (RC_MODE 1, on MB1 payloads GB_FW_FLAG 1); requests go on, less often.'
     )
     user.wait_until(lambda: taken in stage.node.said)
     user.wait_for_row('mode state', 'unconfirmed the gimbal stays in follow')

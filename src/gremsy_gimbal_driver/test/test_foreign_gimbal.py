@@ -126,8 +126,8 @@ def test_it_is_told_by_what_the_gimbal_is_commanded(start, drive):
     through.turned_by(5.0)
     assert 'The gimbal is commanded by protocol v2.' in driven.informed
     assert (
-        'The gimbal is commanded through the gimbal manager 4/1, which such a gimbal obeys alone: from the first '
-        'command on that obeys us.'
+        'The gimbal is commanded through the gimbal manager 4/1, the only one that it obeys; that obeys us from the '
+        'first command on.'
     ) in through.informed
     assert behind.heard[dialect.MAVLINK_MSG_ID_GIMBAL_MANAGER_SET_ATTITUDE] > 0
     assert direct.heard[76, CONFIGURE] == 0
@@ -151,7 +151,7 @@ def test_a_manager_that_keeps_control_for_another_is_said(start, capsys):
     assert capsys.readouterr().err == (
         'gremsy_gimbal: The move ended (stalled): The azimuth came no nearer to the goal for 1.5 s although it was '
         'commanded, and was stopped: check that nothing blocks it and that its rate sign is right. The gimbal manager '
-        '4/1 does not obey us (it obeys 255/190), so nothing moves: give the gimbal up there.\n'
+        '4/1 does not obey us (it obeys 255/190), so nothing moves: release the gimbal there.\n'
     )
     assert gimbal.heard[76, CONFIGURE] < 30
 

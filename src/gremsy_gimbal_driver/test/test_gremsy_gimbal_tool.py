@@ -309,8 +309,8 @@ def test_unconfirmed_nothing_moves(udp_payload, capsys, monkeypatch):
     monkeypatch.setattr(sys.stdin, 'isatty', lambda: False, raising=False)
     assert main(['move', '--link', udp_payload.uri, '--azimuth', '20']) == 1
     assert capsys.readouterr().err == (
-        f'gremsy_gimbal: Nothing was done: The gimbal 1/154 on {udp_payload.uri} is at azimuth 0.0 deg, tilt 0.0 deg. '
-        'Turn it to azimuth 20 deg? There is no terminal to confirm at, so give --yes.\n'
+        f'gremsy_gimbal: The gimbal 1/154 on {udp_payload.uri} is at azimuth 0.0 deg, tilt 0.0 deg. '
+        'Turn it to azimuth 20 deg? Nothing was done, since there is no terminal to confirm on: give --yes.\n'
     )
     assert typed('yes\n', 'move', '--link', udp_payload.uri, '--azimuth', '20') == 1
     assert udp_payload.rate_commands == []
@@ -660,7 +660,7 @@ def test_parameters_are_saved_over_another_save_and_over_nothing_else(payload, t
     assert main(['params', 'save', str(notes), '--link', payload.uri]) == 1
     assert capsys.readouterr() == (
         '',
-        f"gremsy_gimbal: '{notes}' is in the way, and is no file of `gremsy_gimbal params save`: move it away, or name "
+        f"gremsy_gimbal: '{notes}' exists, and is not a file of `gremsy_gimbal params save`: move it away, or name "
         'another file.\n',
     )
     assert notes.read_text() == '{"my": "notes"}'
@@ -692,7 +692,7 @@ def test_a_calibration_does_not_begin_when_something_else_is_where_it_goes(paylo
     assert main(['calibrate', '--yes', '--output', str(own), '--link', payload.uri]) == 1
     assert capsys.readouterr() == (
         '',
-        f"gremsy_gimbal: '{own}' is in the way, and is no calibration as it was written: move it away, or name another "
+        f"gremsy_gimbal: '{own}' exists, and is not a calibration as it was written: move it away, or name another "
         'file.\n',
     )
     assert own.read_text() == before

@@ -70,8 +70,8 @@ def test_after_5_s_it_is_said_why_and_asked_on_slowly():
     late = [ms for ms in times if ms >= 5200]
     assert {after - before for before, after in itertools.pairwise(late)} == {2000}
     assert bench.said == [
-        'The gimbal is in mode follow and does not take the mode lock, asked for during 5 s: check that it is '
-        'controlled by MAVLink (RC_MODE 1, on MB1 payloads GB_FW_FLAG 1); it is asked on, slowly.'
+        'The gimbal is in mode follow and does not take the mode lock, requested for 5 s: check that it is '
+        'controlled by MAVLink (RC_MODE 1, on MB1 payloads GB_FW_FLAG 1); requests go on, less often.'
     ]
     status = bench.motion.mode
     assert (status.state, status.reason) == (ModeState.UNCONFIRMED, 'the gimbal stays in follow')
@@ -337,8 +337,8 @@ def test_a_mode_that_v1_refuses_is_said():
     bench.motion.mode_acknowledged(False)
     bench.run(6000)
     assert bench.said == [
-        'The gimbal refuses the mode lock, asked for during 5 s: check that it is controlled by MAVLink (RC_MODE 1, '
-        'on MB1 payloads GB_FW_FLAG 1); it is asked on, slowly.'
+        'The gimbal refuses the mode lock, requested for 5 s: check that it is controlled by MAVLink (RC_MODE 1, '
+        'on MB1 payloads GB_FW_FLAG 1); requests go on, less often.'
     ]
     assert bench.motion.mode.reason == 'the gimbal refused it'
 

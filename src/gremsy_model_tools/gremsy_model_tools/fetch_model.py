@@ -83,7 +83,7 @@ def fetch(
     kept = read_record(record_path(target))
     if kept is not None and kept.name != row.name:
         raise FetchError(
-            f"{record_path(target)} tells of model '{kept.name}': give '{row.name}' another place with --output."
+            f"{record_path(target)} describes model '{kept.name}': give '{row.name}' another place with --output."
         )
     wanted, who = _wanted_hash(row, sha256, kept, target)
     if os.path.lexists(target):

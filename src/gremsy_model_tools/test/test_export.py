@@ -186,7 +186,7 @@ def test_an_export_replaces_another_and_nothing_else(ultralytics, weights, expor
     shutil.copyfile(exported, out)
     asked = len(ultralytics.asked)
     assert refusal(weights, out, [64]) == (
-        f"'{out}' is in the way, and is no model that this tool made: move it away, or name another file."
+        f"'{out}' exists, and is not a model that this tool made: move it away, or name another file."
     )
     assert out.read_bytes() == exported.read_bytes()
     assert len(ultralytics.asked) == asked, 'it is said before the minutes that an export takes'

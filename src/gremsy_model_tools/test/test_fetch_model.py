@@ -531,7 +531,7 @@ def test_the_record_of_another_model_is_told(tmp_path):
     with serving({PATH: send(MODEL)}) as server:
         fetched(target, server.base)
     assert refused(lambda: fetched(target, 'http://127.0.0.1:9', model_rows()['yolox_tiny'])) == (
-        f"{record_path(target)} tells of model 'yolox_nano': give 'yolox_tiny' another place with --output."
+        f"{record_path(target)} describes model 'yolox_nano': give 'yolox_tiny' another place with --output."
     )
 
 

@@ -169,7 +169,7 @@ class Refusing:
         return gpu_graphs.picture_front(form, description)
 
 
-OTHERWISE = 'The graph made of it answers otherwise than the file'
+OTHERWISE = 'The graph made of it gives other results than the file'
 
 
 @pytest.mark.parametrize(

@@ -255,7 +255,7 @@ def test_an_opset_too_old_for_int8_is_named(network):
     with pytest.raises(SuiteError) as refused:
         quantize_graph(read_model(network(opset=11)), iter(()), 'net.onnx')
     assert str(refused.value) == (
-        'Model file net.onnx is of ONNX opset 11, which knows no scales per channel: export it with opset 13 or later.'
+        'Model file net.onnx is of ONNX opset 11, which has no scales per channel: export it with opset 13 or later.'
     )
 
 
@@ -389,7 +389,7 @@ def test_a_file_of_the_users_own_is_neither_replaced_nor_removed(tmp_path, preci
     with pytest.raises(SuiteError) as refused:
         prepare_model(MODEL, precision, tmp_path / 'out')
     assert str(refused.value) == (
-        f"'{path}' is in the way, and is no model that this tool made: move it away, or name another file."
+        f"'{path}' exists, and is not a model that this tool made: move it away, or name another file."
     )
     assert path.read_bytes() == before and path.is_symlink() == (kind == 'link')
 

@@ -155,14 +155,14 @@ class Refusing:
 
     @staticmethod
     def engine_model(*_):
-        raise ModelError('It answers otherwise than the file.')
+        raise ModelError('It gives other results than the file.')
 
 
 @pytest.mark.parametrize(
     ('graphs', 'why'),
     [
         (no_graphs, 'gremsy_model_tools is not installed'),
-        (lambda: Refusing, 'It answers otherwise than the file'),
+        (lambda: Refusing, 'It gives other results than the file'),
     ],
     ids=['no package', 'refused'],
 )

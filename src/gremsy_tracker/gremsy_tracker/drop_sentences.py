@@ -18,7 +18,7 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
     'boxes_outside_image': (
         DETECTIONS,
         (
-            'A box on {topic} lies outside the image that camera_info tells of and is left out: see that both are of '
+            'A box on {topic} lies outside the image that camera_info describes and is left out: see that both are of '
             'the same camera and image size.'
         ),
     ),
@@ -45,7 +45,7 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         IMAGES,
         (
             'Images on {topic} have another size than camera_info says, so bearings are wrong: see that both are of '
-            'the same camera, and that camera_info tells of its binning and region.'
+            'the same camera, and that camera_info states its binning and region.'
         ),
     ),
     'images_unusable': (
@@ -58,7 +58,7 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
     ),
     'attitudes_not_finite': (
         ATTITUDE,
-        'An attitude on {topic} is no unit quaternion, or turns impossibly fast, and is not used: check its publisher.',
+        'An attitude on {topic} is not a unit quaternion, or turns too fast, and is not used: check its publisher.',
     ),
     'attitudes_unsorted': (
         ATTITUDE,
@@ -72,7 +72,7 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         ATTITUDE,
         'The azimuth on {topic} counts from elsewhere than before, as after a change of mode: the target is kept.',
     ),
-    'headings_not_finite': (HEADING, 'A heading on {topic} is no angle and is not used: check its publisher.'),
+    'headings_not_finite': (HEADING, 'A heading on {topic} is not an angle and is not used: check its publisher.'),
     'headings_stale': (
         HEADING,
         f'The headings on {{topic}} are half a second older than the attitudes, or more, and are not used: {_CLOCK}.',
@@ -135,13 +135,13 @@ COUNTED_ONLY = frozenset(
 """What is ordinary, or said in another way."""
 
 NO_RANGE = (
-    'Nothing tells how far away the target is, so nothing comes on {topic}: let a range finder publish on {range}, or '
-    'say how tall targets are (`object_heights_m`) or how high the camera is above their ground (`camera_height_m`).'
+    'Nothing measures how far away the target is, so nothing comes on {topic}: let a range finder publish on {range}, '
+    'or say how tall targets are (`object_heights_m`) or how high the camera is above their ground (`camera_height_m`).'
 )
 """Where a position is waited for."""
 
 NO_ATTITUDE = (
-    'Nothing can be pointed at, since no attitude of now comes on {topic}: see what the gimbal driver says; where '
+    'Nothing can be pointed at, since no current attitude comes on {topic}: see what the gimbal driver says; where '
     'there is no gimbal, set `enabled` to false.'
 )
 """Where none came for a while, or those that come are of another time."""

@@ -62,8 +62,8 @@ class TrackerParameters(NodeParameters):
     smooth_boxes: bool = param(
         True,
         live=True,
-        doc="Publish each track's box smoothed over time; off, as detected. The gimbal follows the boxes as detected "
-        'either way.',
+        doc="Publish each track's box smoothed over time; otherwise as detected. The gimbal follows the boxes as "
+        'detected either way.',
     )
     track_lost_after_s: float = param(
         1.5, unit='s', low=0.05, high=30.0, live=True, doc='A confirmed track not seen for this long is forgotten.'
@@ -161,7 +161,7 @@ class TrackerParameters(NodeParameters):
         low=0.0,
         high=1.0,
         live=True,
-        doc='Colours no further apart than this are the same person (0 equal, 1 none).',
+        doc='Colours no further apart than this are the same person (0: equal, 1: nothing in common).',
     )
     unlike_distance: float = param(
         0.2, low=0.0, high=1.0, live=True, doc='Colours further apart than this are another person.'

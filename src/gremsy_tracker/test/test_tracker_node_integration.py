@@ -192,7 +192,7 @@ def test_others_get_the_targets_bearing_and_where_its_height_is_known_its_positi
         rows = [{each.key: each.value for each in values} for values in said]
         return any(
             each.get('last error', '').startswith(
-                'Nothing tells how far away the target is, so nothing comes on /eo/target/position: '
+                'Nothing measures how far away the target is, so nothing comes on /eo/target/position: '
             )
             for each in rows
         )
@@ -451,8 +451,8 @@ def test_an_attitude_that_came_again_is_not_missed_any_longer(user):
 
     missed = (
         DiagnosticStatus.WARN,
-        'Nothing can be pointed at, since no attitude of now comes on /led/gimbal/attitude: see what the gimbal driver '
-        'says; where there is no gimbal, set `enabled` to false.',
+        'Nothing can be pointed at, since no current attitude comes on /led/gimbal/attitude: see what the gimbal '
+        'driver says; where there is no gimbal, set `enabled` to false.',
     )
     try:
         user.wait(lambda: missed in told, meanwhile=look)

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 DESCRIPTIONS = {
     'topics': 'Lists the topics, or the services, of the nodes that run.',
     'echo': 'Prints the messages of a topic.',
-    'rate': 'Says how often messages come on a topic.',
+    'rate': 'Shows how often messages come on a topic.',
     'publish': 'Publishes one message, or one again and again, on a topic that a node listens to.',
     'call': 'Calls a service.',
     'param': "Shows or changes a node's parameters while it runs.",
@@ -63,7 +63,7 @@ def _echo(made: argparse.ArgumentParser) -> None:
     made.add_argument('topic', metavar='TOPIC')
     made.add_argument('--once', action='store_true', help='one message and end')
     made.add_argument('--count', type=_count, metavar='N', help='N messages and end')
-    made.add_argument('--full', action='store_true', help='long lists and texts whole, not their first 32 items')
+    made.add_argument('--full', action='store_true', help='long lists whole, not their first 32 items')
 
 
 def _rate(made: argparse.ArgumentParser) -> None:

@@ -212,7 +212,7 @@ class Asker:
         level = self._values(node, [_LEVEL_PARAMETER])[0]
         if level is None:
             raise AskError(
-                f'Node {node} cannot be told at which level to log: it has no service {node}/set_logger_levels '
+                f'Node {node} has a log level that cannot be changed: it has no service {node}/set_logger_levels '
                 '(enable_logger_service in its options, from Iron on).'
             )
         return str(level)
@@ -250,7 +250,10 @@ class Asker:
         self, topic: str, on_message: Callable[[Any], None], done: Callable[[], bool], *, raw: bool = False
     ) -> None:
         kind = self._type_of(topic)
-        quality = offered(self._node.get_publishers_info_by_topic(self._node.resolve_topic_name(topic)))
+        name = self._node.resolve_topic_name(topic)
+        # Who listens may be discovered first: without its publisher's quality a latched topic would stay silent.
+        self._until(lambda: bool(self._node.get_publishers_info_by_topic(name)))
+        quality = offered(self._node.get_publishers_info_by_topic(name))
         self._node.create_subscription(_class_of(kind), topic, on_message, quality, raw=raw)
         while not done():
             self._spin(_STEP_S)

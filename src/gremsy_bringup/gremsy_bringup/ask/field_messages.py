@@ -23,7 +23,7 @@ def plain(value: Any, longest: int | None = None) -> Any:
 
     Args:
         value: a message of any type, or a value out of one.
-        longest: of longer lists and texts only so much is shown, and then `...`.
+        longest: of longer lists only so much is shown, and then `...`. Texts stay whole: they are sentences and JSON.
 
     >>> from geometry_msgs.msg import Point
     >>> plain(Point(x=1.0))
@@ -34,9 +34,9 @@ def plain(value: Any, longest: int | None = None) -> Any:
     if isinstance(value, (bool, int, float)):
         return value
     if isinstance(value, bytes):
-        value = value.decode('latin-1')  # `byte` is one octet, as ros2 shows it
+        return value.decode('latin-1')  # `byte` is one octet, as ros2 shows it
     if isinstance(value, str):
-        return value if longest is None or len(value) <= longest else f'{value[:longest]}...'
+        return value
     if hasattr(value, 'get_fields_and_field_types'):
         return {name: plain(getattr(value, name), longest) for name in value.get_fields_and_field_types()}
     shown = [plain(each, longest) for each in (value if longest is None else value[:longest])]

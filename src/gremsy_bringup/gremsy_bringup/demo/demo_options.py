@@ -75,7 +75,7 @@ def video_path(text: str) -> Path:
     scheme, colon, rest = text.partition('://')
     if colon and scheme.lower() != 'file':
         raise DemoError(
-            f"`--video` is '{text}', of which the demo can make no scene: give a video file or file:///PATH."
+            f"`--video` is '{text}', which the demo cannot play as a scene: give a video file or file:///PATH."
         )
     named = rest if colon else text
     wrong = path_complaint(named)

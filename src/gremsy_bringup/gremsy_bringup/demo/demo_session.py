@@ -341,7 +341,7 @@ class DemoSession:
             # The run goes on; a log only looks on.
             self._log.close()
             self._log = None
-            self._say(f'{self.log_path} goes no further ({error.strerror}).')
+            self._say(f'{self.log_path} ends here ({error.strerror}).')
 
     def _set_environment(self, environment: dict[str, str | None]) -> None:
         """For the processes, and for the operator, which is in this one: rmw reads the environment when it joins."""

@@ -62,7 +62,7 @@ def serve(program: str, identity: int, host: str, port: int, ended: threading.Ev
     words = [program, '-i', str(identity), '-l', host, '-p', str(port)]
     while not ended.is_set():
         if not is_free(host, port):
-            print(f'Somebody serves at {host}:{port}; this goes on when they end.', flush=True)
+            print(f'Another server listens at {host}:{port}; this one starts when that ends.', flush=True)
         while not is_free(host, port):
             if ended.wait(_AGAIN_S):
                 return

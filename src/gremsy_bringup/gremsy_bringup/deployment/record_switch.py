@@ -55,7 +55,7 @@ def keep_recording(api: str, ended: threading.Event, say: Callable[[str], None])
         if ended.wait(_AGAIN_S):
             break
     wrong = switch(api, on=False)
-    say(wrong or 'MediaMTX records no more.')
+    say(wrong or 'MediaMTX has stopped recording.')
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

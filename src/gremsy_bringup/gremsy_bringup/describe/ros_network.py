@@ -124,7 +124,7 @@ def network_of(environment: Mapping[str, str]) -> RosNetwork | None:
     if foreign:
         raise NetworkError(
             f'{VARIABLE} is {kind}, which is for Fast DDS, and RMW_IMPLEMENTATION is {middleware}: leave {VARIABLE} '
-            'away, and say to that middleware itself who may hear.'
+            'away, and configure that middleware itself.'
         )
     return RosNetwork(
         kind,

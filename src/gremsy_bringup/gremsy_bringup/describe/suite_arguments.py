@@ -49,7 +49,7 @@ class SuiteArguments:
     )
     use_sim_time: bool = param(False, doc='Take time from /clock.')
     log_level: str = param(
-        'info', choices=('debug', 'info', 'warn', 'error', 'fatal'), doc='Least severity that the nodes log.'
+        'info', choices=('debug', 'info', 'warn', 'error', 'fatal'), doc='Lowest level that the nodes log.'
     )
     log_format: str = param(
         'auto',

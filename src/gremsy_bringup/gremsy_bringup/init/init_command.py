@@ -152,7 +152,7 @@ class Interview:
         if not self._interactive:
             if optional or default == 'default':
                 return default
-            raise InitError(f'Nobody can be asked here (no terminal): say it with --{name}.')
+            raise InitError(f'There is no terminal to ask on: give it with --{name}.')
         while True:
             text = self._ask(f'{question}{f" [{default}]" if default else ""}: ').strip() or default
             if text or optional:

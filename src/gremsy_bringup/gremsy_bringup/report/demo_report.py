@@ -100,7 +100,7 @@ def next_steps(options: DemoOptions) -> list[str]:
     ]
     left = [(command, what) for command, what, is_new in steps if is_new]
     width = max(len(command) for command, _ in left)
-    return ['Next:', *(f'  {command:<{width}}  {what}' for command, what in left), 'README.md and docs/ tell the rest.']
+    return ['Next:', *(f'  {command:<{width}}  {what}' for command, what in left), 'README.md and docs/ have the rest.']
 
 
 def _followed(summary: dict[str, Any]) -> str:

@@ -118,7 +118,7 @@ def gimbal(suite: Suite) -> Check:
     if works is not None:
         return Check('Gimbal', True, f'{works[0]}: {works[1].said}', needed=True)
     uri, said_no = results[0]
-    remedy = f'Look again with `ros2 run gremsy_gimbal_driver gremsy_gimbal info --link {uri}`, which moves nothing.'
+    remedy = f'Check again with `ros2 run gremsy_gimbal_driver gremsy_gimbal info --link {uri}`, which moves nothing.'
     return Check(
         'Gimbal', False, f'{uri}: {said_no.said.replace("--link", "`link`")}', remedy, needed=True, lack='silent'
     )
@@ -134,7 +134,7 @@ def one_camera(suite: Suite, name: str) -> Check:
     lens = {each: value for each in _LENS if (value := given(files, node, each)) is not None}
     result = suite.camera(source, lens)
     if not result.works:
-        remedy = f"Look again with `ros2 run gremsy_camera camera_check '{shown}'`."
+        remedy = f"Check again with `ros2 run gremsy_camera camera_check '{shown}'`."
         return Check(row, False, redacted(result.said), remedy, needed=True, lack='silent')
     if not {'horizontal_field_deg', 'calibration_file'} & set(lens):
         remedy = f'Write `horizontal_field_deg` of camera {name} (or `calibration_file`) into my_robot.yaml.'

@@ -112,7 +112,7 @@ class _Measurement:
             if self._failures > 1 or broke_s > _ANOTHER_TRY_S:
                 raise SourceError(self._feed.problem)
         raise SourceError(
-            f'`source` {redacted(self._parameters.source)} opened, and not one frame came within {_FIRST_FRAME_S:g} s: '
+            f'`source` {redacted(self._parameters.source)} opened, but no frame came within {_FIRST_FRAME_S:g} s: '
             'check that the camera sends pictures.'
         )
 

@@ -145,7 +145,7 @@ def advice(result: CheckResult) -> list[str]:
         found.append('Packets are lost: `transport: tcp` has them sent again.')
     if figures.rate_hz and info.rate_hz and figures.rate_hz < (1.0 - _SAME_RATE) * info.rate_hz:
         found.append(
-            f'Only {figures.rate_hz:.1f} of the announced {info.rate_hz:.1f} Hz come: the exposure may be too long '
+            f'Only {figures.rate_hz:.1f} of the announced {info.rate_hz:.1f} Hz arrive: the exposure may be too long '
             'for more, or the link or the decoder too slow.'
         )
     if _BY_NAME in str(settings(result).values()):

@@ -274,7 +274,7 @@ class Lens:
             if not _same_aspect(across, down, width, height):
                 self._say_once(
                     f'`calibration_region` is {across:g}x{down:g} px of {self._path}, and the images are '
-                    f'{width}x{height} px, another aspect: their pixels are taken for such that are not square, so '
+                    f'{width}x{height} px, another aspect: their pixels are taken not to be square, so '
                     'correct it if they are.'
                 )
             return calibrated.cut(x, y, across, down, width, height)

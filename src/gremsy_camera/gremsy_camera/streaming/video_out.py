@@ -323,7 +323,7 @@ class VideoOut:
         self._session, self._sender, self._report_due_s = session, RtpSender(), 0.0
         self._counts['times published'] += 1
         if self.problem:
-            self._report.info(f'The video server {self._address.shown} takes the video again.')
+            self._report.info(f'The video server {self._address.shown} accepts the video again.')
         self.problem, self._pause_s, self._waiting_since_s = '', _PAUSE_S, None
 
     def _lost(self, error: PublishError) -> None:

@@ -115,7 +115,7 @@ def read_secrets(path: str, say: Callable[[str], None]) -> dict[str, str]:
         name, equals, value = line.partition('=')
         name, value = name.strip().removeprefix('export ').strip(), value.strip()
         if not equals or not _PROPER_NAME.fullmatch(name):
-            raise SourceUnusable(f'Line {number} of `secrets_file` {path} is not NAME=VALUE: mend or remove it.')
+            raise SourceUnusable(f'Line {number} of `secrets_file` {path} is not NAME=VALUE: fix or remove it.')
         if len(value) >= 2 and value[0] == value[-1] and value[0] in '\'"':
             value = value[1:-1]
         found[name] = value

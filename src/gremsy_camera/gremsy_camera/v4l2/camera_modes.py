@@ -170,7 +170,9 @@ def _of_rate(camera: str, modes: list[Mode], wanted: Wanted) -> list[Mode]:
     if left:
         return left
     each = [f'{mode.rates} in {mode.format} at {mode.size}' for mode in modes]
-    raise SourceUnusable(f'The camera {camera} does not give {wanted.rate_hz:g} Hz so: it gives {_joined(each, "; ")}.')
+    raise SourceUnusable(
+        f'The camera {camera} does not give {wanted.rate_hz:g} Hz in that form: it gives {_joined(each, "; ")}.'
+    )
 
 
 def _joined(words: Iterable[str], between: str = ', ') -> str:

@@ -92,7 +92,7 @@ def _as_stated(
         raise ModelError(
             f"Model file {facts.path} has metadata `layout` = '{stated.name.lower()}', but answers with "
             f'[1, {rows}, {columns}] to an image of {input_size_px[0]}x{input_size_px[1]} pixels and has {named}: '
-            'mend the metadata, or export it again.'
+            'correct the metadata, or export it again.'
         )
     return _described(stated, answer, classes, input_size_px, strides_px)
 

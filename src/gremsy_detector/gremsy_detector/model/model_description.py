@@ -221,4 +221,4 @@ def _refuse_huge_outputs(facts: ModelFacts) -> None:
 
 def _unlike_input(path: Path, inputs: Sequence[TensorFacts]) -> ModelError:
     found = '; '.join(map(str, inputs)) or 'none'
-    return ModelError(f'Model file {path} has the inputs {found}: known is one input, {_KNOWN_INPUTS}.')
+    return ModelError(f'Model file {path} has the inputs {found}: one input is supported, {_KNOWN_INPUTS}.')

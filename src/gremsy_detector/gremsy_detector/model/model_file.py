@@ -58,7 +58,7 @@ def read_model_file(model: Path) -> bytes:
         if model.is_symlink():
             raise ModelError(
                 f'Model file {model} is a link to {model.readlink()}, which does not exist: '
-                'copy the file itself, or mend the link.'
+                'copy the file itself, or fix the link.'
             ) from error
         raise ModelError(
             f"Model file {model} does not exist: set `model` to an existing file, or to 'default' for the one shipped."

@@ -253,5 +253,5 @@ def _unlike(facts: ModelFacts, shapes: Sequence[tuple[int, ...]], names: Sequenc
     found = _listed(shapes)
     classes = 'no class names' if names is None else f'{len(names)} class names'
     return ModelError(
-        f'Model file {facts.path} answers with the outputs {found} and has {classes}: known are {KNOWN_OUTPUTS}.'
+        f'Model file {facts.path} answers with the outputs {found} and has {classes}: supported are {KNOWN_OUTPUTS}.'
     )

@@ -41,7 +41,7 @@ def confirm(
     if yes:
         return
     if not can_ask():
-        raise ToolError(f'Nothing was done: {question} There is no terminal to confirm at, so give --yes.')
+        raise ToolError(f'{question} Nothing was done, since there is no terminal to confirm on: give --yes.')
     try:
         answer = ask(f'{question} Type "{word}" to go on: ')
     except EOFError:

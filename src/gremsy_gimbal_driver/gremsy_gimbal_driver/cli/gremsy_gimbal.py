@@ -82,7 +82,7 @@ def _run(given: argparse.Namespace) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog='gremsy_gimbal', description='A Gremsy on a link, without ROS.')
     commands = parser.add_subparsers(dest='command', required=True)
-    info = _command(commands, 'info', 'who is on the link and how it is; changes nothing')
+    info = _command(commands, 'info', 'what is on the link and its state; changes nothing')
     info.add_argument('--json', action='store_true', help='as one JSON object')
     _move(_command(commands, 'move', 'turn to angles, or at rates for a time; then stop and disarm'))
     mode = _command(commands, 'mode', 'change what the gimbal holds its camera against')
@@ -105,16 +105,24 @@ def _command(
 
 def _moving(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--yes', action='store_true', help='arm without asking')
-    parser.add_argument('--max-rate', type=float, metavar='DEG_S', default=30.0, help=f'at most {FASTEST_DEG_S:g}')
-    parser.add_argument('--calibration', type=given_path, metavar='FILE', help='of `calibrate`, for signs and gains')
+    parser.add_argument(
+        '--max-rate', type=float, metavar='DEG_S', default=30.0, help=f'at most {FASTEST_DEG_S:g} (default: 30)'
+    )
+    parser.add_argument(
+        '--calibration', type=given_path, metavar='FILE', help='that `calibrate` wrote, for signs and gains'
+    )
 
 
 def _move(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--azimuth', type=float, metavar='DEG', help='left is positive')
     parser.add_argument('--tilt', type=float, metavar='DEG', help='down is positive')
-    parser.add_argument('--timeout', type=float, metavar='S', default=20.0, help='for angles')
-    parser.add_argument('--rate', type=float, nargs=2, metavar=('AZIMUTH', 'TILT'), help='deg/s')
-    parser.add_argument('--for', dest='duration', type=float, metavar='S', help='for --rate')
+    parser.add_argument(
+        '--timeout', type=float, metavar='S', default=20.0, help='give up on the angles after this (default: 20)'
+    )
+    parser.add_argument(
+        '--rate', type=float, nargs=2, metavar=('AZIMUTH', 'TILT'), help='deg/s, for as long as --for says'
+    )
+    parser.add_argument('--for', dest='duration', type=float, metavar='S', help='how long to turn at --rate')
     _moving(parser)
 
 
@@ -150,9 +158,19 @@ def _record(parser: argparse.ArgumentParser) -> None:
 
 
 def _calibrate(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument('--output', type=given_path, metavar='FILE', default='gimbal_calibration.yaml')
-    parser.add_argument('--travel', type=float, metavar='DEG', default=12.0)
-    parser.add_argument('--zooms', type=float, nargs='*', default=[], metavar='FACTOR', help='to measure the gain at')
+    parser.add_argument(
+        '--output',
+        type=given_path,
+        metavar='FILE',
+        default='gimbal_calibration.yaml',
+        help='default: gimbal_calibration.yaml',
+    )
+    parser.add_argument(
+        '--travel', type=float, metavar='DEG', default=12.0, help='to either side of where it looks (default: 12)'
+    )
+    parser.add_argument(
+        '--zooms', type=float, nargs='*', default=[], metavar='FACTOR', help='zoom factors to measure the gain at'
+    )
     parser.add_argument('--yes', action='store_true', help='arm without asking')
 
 

@@ -86,7 +86,7 @@ class DeviceParameters(FrameParameters):
         form=TextForm.TOPIC,
     )
     goal_frames: bool = param(
-        True, doc="Listen to /tf, so that goals may be given in any frame; off, in the gimbal's own frames only."
+        True, doc="Listen to /tf, so that goals may be given in any frame; otherwise in the gimbal's own frames only."
     )
     publish_level_frame: bool = param(
         False,

@@ -402,8 +402,8 @@ class GimbalDevice:
             if name and manager is not None:
                 by = manager.manager.sender
                 self._inform(
-                    f'The gimbal is commanded through the gimbal manager {by}, which such a '
-                    'gimbal obeys alone: from the first command on that obeys us.'
+                    f'The gimbal is commanded through the gimbal manager {by}, the only one that it obeys; that '
+                    'obeys us from the first command on.'
                 )
             elif name:
                 self._inform(f'The gimbal is commanded by protocol {name}.')
@@ -434,7 +434,7 @@ class GimbalDevice:
         self._notices.fault(
             'manager_keeps_control',
             f'The gimbal manager {manager} does not obey us (it obeys '
-            f'{holder}), so nothing moves: give the gimbal up there.',
+            f'{holder}), so nothing moves: release the gimbal there.',
         )
 
     def _set_up_payload(self, now: Instant) -> None:

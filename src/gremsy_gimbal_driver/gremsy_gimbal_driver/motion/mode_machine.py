@@ -274,6 +274,6 @@ class ModeMachine:
     def _give_up_sentence(self) -> str:
         did = 'refuses' if self._reported is None else f'is in mode {self._reported.value} and does not take'
         return (
-            f'The gimbal {did} the mode {self._wanted.value}, asked for during {_GIVE_UP_NS * 1e-9:g} s: check that '
-            'it is controlled by MAVLink (RC_MODE 1, on MB1 payloads GB_FW_FLAG 1); it is asked on, slowly.'
+            f'The gimbal {did} the mode {self._wanted.value}, requested for {_GIVE_UP_NS * 1e-9:g} s: check that '
+            'it is controlled by MAVLink (RC_MODE 1, on MB1 payloads GB_FW_FLAG 1); requests go on, less often.'
         )

@@ -103,7 +103,7 @@ class CommandSequences:
         for sequence in list(self._sequences):
             pending, command, step = sequence.pending, sequence.command, sequence.steps[0]
             if command.in_progress:
-                pending.report(RequestState.IN_PROGRESS, f'The payload works on {pending.what}.')
+                pending.report(RequestState.IN_PROGRESS, f'The payload is working on {pending.what}.')
             if not command.over:
                 continue
             is_refused = command.state is CommandState.REFUSED

@@ -211,7 +211,7 @@ class ExtendedParameters:
         elif result == dialect.PARAM_ACK_IN_PROGRESS:
             exchange.took = exchange.acknowledged = exchange.in_progress = True
             exchange.deadline_ns = now_ns + nanoseconds(_PATIENCE_S)
-            exchange.pending.report(RequestState.IN_PROGRESS, f'The camera works on {exchange.pending.what}.')
+            exchange.pending.report(RequestState.IN_PROGRESS, f'The camera is working on {exchange.pending.what}.')
         elif exchange.stale_refusals:
             exchange.stale_refusals -= 1
         else:

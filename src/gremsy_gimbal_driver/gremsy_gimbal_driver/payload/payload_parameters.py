@@ -21,7 +21,7 @@ class PayloadParameters:
     product: str = param(
         'vio',
         choices=tuple(each.value for each in ProductFamily),
-        doc='The product, since their cameras have different settings; a bare gimbal has none.',
+        doc='The product, which decides what settings its camera has; `none` for a bare gimbal.',
     )
     claim_control: bool = param(
         True,

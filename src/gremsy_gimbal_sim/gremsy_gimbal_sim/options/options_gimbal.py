@@ -19,7 +19,7 @@ _NEW_ATTITUDE = (7, 8, 7)
 
 @dataclass(frozen=True, kw_only=True)
 class StreamOptions:
-    """What the gimbal sends unasked (gimbal.md 1.4, 1.5)."""
+    """What the gimbal sends unasked."""
 
     attitude_rate_hz: float = param(20.0, 'default rate of 285; 20 on payloads, 10 on bare gimbals', **_RATE)
     orientation_rate_hz: float = param(10.0, 'default rate of 265', **_RATE)
@@ -85,7 +85,7 @@ class StreamOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class ModeOptions:
-    """How modes come and go (gimbal.md 1.7, 1.10, 1.11)."""
+    """How modes come and go."""
 
     start_mode: str = param('follow', 'mode after power-up; OFF on some payloads', choices=('off', 'follow', 'lock'))
     off_decay_s: float = param(1.0, 'an angle commanded in OFF is left after this', unit='s', low=0.0, high=60.0)
@@ -99,7 +99,7 @@ class ModeOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class DynamicsOptions:
-    """How it moves (gimbal.md 1.8, 1.9)."""
+    """How it moves."""
 
     plant: PlantParameters = param(IDEAL, 'delay, lag, dead zone, limits, gain against zoom')
     rate_expiry_s: float = param(0.0, 'a rate command expires after this, 0 latches it', unit='s', low=0.0, high=3600.0)
@@ -135,7 +135,7 @@ class DynamicsOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class CommandOptions:
-    """How it takes and answers commands (gimbal.md 1.6, 1.10, 1.11)."""
+    """How it takes and answers commands."""
 
     protocol: str = param('both', 'v1: no 283, 284, 285, only 265, 158 and command 205', choices=('both', 'v1'))
     v1_mode_0: str = param('denied', 'result of a 205 without an input mode', choices=('denied', 'angle'))

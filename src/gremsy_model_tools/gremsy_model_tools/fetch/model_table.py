@@ -193,7 +193,7 @@ _ROWS = (
             'rtmlib/tools/object_detection/rtmdet.py (normalisation)',
         },
         member='rtmpose-ort/rtmdet-nano/end2end.onnx',
-        remark='40.3 AP on people, say its authors. Trained with Objects365 too, whose makers allow academic use only.',
+        remark="40.3 AP on people by its authors' figures. Trained with Objects365 too, for academic use only.",
     ),
     ModelRow(
         name='dfine_n',

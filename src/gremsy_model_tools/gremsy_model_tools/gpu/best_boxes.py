@@ -37,7 +37,7 @@ def with_best_boxes(model: Any, output: OutputDescription) -> Any:
         ModelError: when its layout has few boxes anyway, or its operators are too old.
     """
     if output.layout not in MANY_BOXES:
-        raise ModelError(f'An answer of {output.layout.value} has few boxes: there is nothing to choose.')
+        raise ModelError(f'The output {output.layout.value} has few boxes: there is nothing to choose.')
     onnx = import_onnx()
     later = at_opset(model, _LEAST_OPSET)
     if later is None:

@@ -127,7 +127,7 @@ def _write_checked(
         write_model(signed(changed), candidate)
         _, found = _tried(candidate, described)
         if not _alike(wanted, found):
-            raise ModelError(f'The graph made of {described.path.name} for the GPU answers otherwise than the file.')
+            raise ModelError(f'The graph made of {described.path.name} for the GPU gives other results than the file.')
     write_model(changed, path)
 
 

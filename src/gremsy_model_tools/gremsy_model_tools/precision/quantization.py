@@ -66,7 +66,7 @@ def quantize(model: Any, tensors: Iterable[NDArray[Any]], name: str) -> Any:
     opset = next((entry.version for entry in model.opset_import if entry.domain in ('', 'ai.onnx')), 0)
     if opset < _LEAST_OPSET:
         raise ModelError(
-            f'Model file {name} is of ONNX opset {opset}, which knows no scales per channel: '
+            f'Model file {name} is of ONNX opset {opset}, which has no scales per channel: '
             f'export it with opset {_LEAST_OPSET} or later.'
         )
     layers = _layers_to_quantize(model)

@@ -98,7 +98,9 @@ def try_two(
             single_ns = _least_ns(lambda: backend.infer(tensor), clock_ns)
         together = batch.run(images, copy=True)
         if not all(_alike(*pair) for pair in zip(alone, together, strict=True)):
-            return BatchTrial(None, 'the model answers otherwise to two images together than to each alone', single_ns)
+            return BatchTrial(
+                None, 'the model gives other results for two images together than for each alone', single_ns
+            )
         pair_ns = _least_ns(lambda: batch.run(images, copy=False), clock_ns)
     except InferenceError as error:
         return BatchTrial(None, f'two together fail ({str(error).rstrip(". ")})', 0)

@@ -256,7 +256,9 @@ class SharedModel:
             # Nobody is to wait for ever, whatever the library raised here.
             for each in group:
                 if not each.answered:
-                    each.error = InferenceError(f'The run that {request.member.name} led for all broke off.')
+                    each.error = InferenceError(
+                        f'The run that {request.member.name} started for all of them broke off.'
+                    )
             self._done()
 
     def _due_with(self, first: _Request) -> list[_Request]:
