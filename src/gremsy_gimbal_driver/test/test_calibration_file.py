@@ -174,7 +174,7 @@ CONTRADICTIONS = {
     'negative delay': (
         azimuth_with(delay_s=-0.1),
         'the azimuth has a delay of -0.100 s and a lag of 0.099 s, which no gimbal has; '
-        'check `least_attitude_delay_s` and calibrate again',
+        'check `least_attitude_delay_s`, close what keeps this machine busy, and calibrate again',
     ),
     'not a number': (azimuth_with(lag_s=math.nan), 'a value of the azimuth is not a number; calibrate again'),
     'axes differ in time': (

@@ -164,7 +164,7 @@ def _axis_faults(axis: AxisCalibration) -> Iterator[str]:
     if response.delay_s < -0.02 or not 0.0 < response.lag_s <= _LONGEST_S or latency_s > _LONGEST_S:
         yield (
             f'the {name} has a delay of {response.delay_s:.3f} s and a lag of {response.lag_s:.3f} s, which no gimbal '
-            'has; check `least_attitude_delay_s` and calibrate again'
+            'has; check `least_attitude_delay_s`, close what keeps this machine busy, and calibrate again'
         )
     if axis.dead_zone.ignored_rad_s >= axis.dead_zone.obeyed_rad_s:
         yield (
