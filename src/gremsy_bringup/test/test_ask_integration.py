@@ -10,6 +10,7 @@ rclpy = pytest.importorskip('rclpy', reason='the workspace is not built: run ./g
 from geometry_msgs.msg import PointStamped
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.logging import LoggingSeverity
+from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.signals import SignalHandlerOptions
 from std_msgs.msg import String
@@ -96,16 +97,15 @@ def test_best_effort_and_latched_topics_are_heard(ask):
     assert status == 0 and len(out.splitlines()) == 2 and ' Hz, longest pause ' in out.splitlines()[1]
 
 
-def test_a_latched_message_is_shown_whose_publisher_is_found_after_a_listener(ask, talker):
-    latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
-    talker.node.create_subscription(String, 'late', print, latched)
+def test_a_latched_message_is_shown_whose_publisher_is_discovered_after_a_listener(ask, monkeypatch):
+    discovered, asked = Node.get_publishers_info_by_topic, []
 
-    def begin():
-        timer.cancel()
-        talker.node.create_publisher(String, 'late', latched).publish(String(data='kept for you'))
+    def later(node, topic):
+        asked.append(topic)
+        return discovered(node, topic) if len(asked) > 2 else []
 
-    timer = talker.node.create_timer(1.0, begin)
-    assert ask('echo', '/there/late', '--once')[:2] == (0, 'data: kept for you\n---\n')
+    monkeypatch.setattr(Node, 'get_publishers_info_by_topic', later)
+    assert ask('echo', '/there/kept', '--once')[:2] == (0, 'data: said before\n---\n')
 
 
 def test_a_message_is_published_to_who_listens(ask, talker):
