@@ -106,9 +106,9 @@ class CameraModel:
             fisheye,
         )
         rectification, projection = (np.asarray(each, dtype=np.float64).ravel() for each in (r, p))
-        if rectification.size == 9 and _tells(rectification) and not np.array_equal(rectification, np.eye(3).ravel()):
+        if rectification.size == 9 and _given(rectification) and not np.array_equal(rectification, np.eye(3).ravel()):
             model = replace(model, rectification=tuple(rectification.tolist()))
-        if projection.size == 12 and _tells(projection):
+        if projection.size == 12 and _given(projection):
             rows = projection.reshape(3, 4)
             if rows[:, 3].any() or not np.array_equal(rows[:, :3].ravel(), matrix):
                 model = replace(model, projection=tuple((_CORNERS @ rows).ravel().tolist()))
@@ -290,7 +290,7 @@ def _fixed(numbers: ArrayLike) -> Array:
     return array
 
 
-def _tells(numbers: Array) -> bool:
+def _given(numbers: Array) -> bool:
     return bool(np.isfinite(numbers).all() and numbers.any())
 
 

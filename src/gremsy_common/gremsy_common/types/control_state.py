@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who may move the gimbal and who does, as the driver publishes it (`gimbal/control`) and the tracker heeds it."""
+"""Who may move the gimbal and who does, as the driver publishes it (`gimbal/control`) and the tracker reads it."""
 
 from __future__ import annotations
 

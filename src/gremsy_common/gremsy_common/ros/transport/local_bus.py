@@ -55,7 +55,7 @@ class LocalBus:
             else:
                 channel.publishers += (node,)
             subscribers = channel.subscribers
-        _tell(subscribers)
+        _notify(subscribers)
 
     def remove_publisher(self, name: str, node: str = '', *, local_only: bool = False) -> None:
         """Take back one announcement; subscribers of the name are notified."""
@@ -68,7 +68,7 @@ class LocalBus:
                 left.remove(node)
                 channel.publishers = tuple(left)
             subscribers = channel.subscribers
-        _tell(subscribers)
+        _notify(subscribers)
 
     def add_subscriber(self, name: str, item_type: type[Any], subscriber: LocalSubscriber) -> None:
         """Start to deliver items of that name.
@@ -122,6 +122,6 @@ class LocalBus:
         return channel
 
 
-def _tell(subscribers: tuple[LocalSubscriber, ...]) -> None:
+def _notify(subscribers: tuple[LocalSubscriber, ...]) -> None:
     for subscriber in subscribers:
         subscriber.publishers_changed()
