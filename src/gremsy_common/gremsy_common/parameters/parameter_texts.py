@@ -61,7 +61,7 @@ def _parsed(kind: Any, text: str, separators: str = ',:') -> Any:
         pieces, kinds = text.split(separators[0]), parts
         if parts[-1] is ...:
             pieces = [piece for piece in pieces if piece]
-            kinds = [parts[0]] * len(pieces)
+            kinds = (parts[0],) * len(pieces)
         return tuple(_parsed(each, piece, separators[1:]) for each, piece in zip(kinds, pieces, strict=True))
     if kind is bool:
         return _TRUTHS[text.strip().lower()]
