@@ -83,13 +83,34 @@ def _inode_of(path: Path) -> int:
         return -1
 
 
-class TruthRingWriter:
+class _TruthRing:
+    """The ring of that name, as one process has it mapped."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._path = ring_path(name)
+        self._memory: mmap.mmap | None = None
+
+    def _use(self, memory: mmap.mmap) -> None:
+        self._header = np.frombuffer(memory, dtype=_HEADER, count=1)
+        self._samples = np.frombuffer(memory, dtype=_SAMPLE, offset=_HEADER.itemsize)
+        self._memory = memory
+
+    def close(self) -> None:
+        """Unmap; idempotent."""
+        if self._memory is None:
+            return
+        del self._header, self._samples
+        self._memory.close()
+        self._memory = None
+
+
+class TruthRingWriter(_TruthRing):
     """Creates the ring and writes samples; `close` removes it."""
 
     def __init__(self, name: str, capacity: int = 4096) -> None:
-        self._path = ring_path(name)
+        super().__init__(name)
         self._capacity = capacity
-        self._memory: mmap.mmap | None = None
         self._inode = 0
 
     def open(self) -> None:
@@ -104,7 +125,7 @@ class TruthRingWriter:
                 f'{self._path} is not a truth ring of a simulated payload: move it away, or name another `truth_ring`.'
             )
         try:
-            self._memory = memory = self._mapped(size)
+            self._use(self._mapped(size))
         except OSError as error:
             if self._inode:
                 self._path.unlink(missing_ok=True)
@@ -113,8 +134,6 @@ class TruthRingWriter:
                 f'{size / 1024:.0f} kB are needed; mount it writable and larger (`sudo mount -o remount,rw,size=512m '
                 f'{_DIRECTORY}`; in Docker `--shm-size=256m`).'
             ) from error
-        self._header = np.frombuffer(memory, dtype=_HEADER, count=1)
-        self._samples = np.frombuffer(memory, dtype=_SAMPLE, offset=_HEADER.itemsize)
         self._header['capacity'] = self._capacity
         self._header['magic'] = _MAGIC
 
@@ -139,9 +158,7 @@ class TruthRingWriter:
         """Remove the ring; readers that have it mapped keep their last view."""
         if self._memory is None:
             return
-        del self._header, self._samples
-        self._memory.close()
-        self._memory = None
+        super().close()
         # Another payload of that name may have put its own there in the meantime.
         if _inode_of(self._path) == self._inode:
             self._path.unlink(missing_ok=True)
@@ -156,13 +173,8 @@ class TruthRingWriter:
         self.close()
 
 
-class TruthRingReader:
+class TruthRingReader(_TruthRing):
     """Reads the newest state, or the history that is still in the ring."""
-
-    def __init__(self, name: str) -> None:
-        self._name = name
-        self._path = ring_path(name)
-        self._memory: mmap.mmap | None = None
 
     def open(self) -> None:
         """Map the ring.
@@ -173,14 +185,12 @@ class TruthRingReader:
         try:
             with self._path.open('rb') as file:
                 self._opened_inode = os.fstat(file.fileno()).st_ino
-                self._memory = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+                self._use(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
         except (OSError, ValueError) as error:
             raise TruthUnavailable(
                 f"No simulated payload writes its true attitude under '{self._name}': "
                 f'start `sim_payload --truth-ring {self._name}`, or give the camera a video file (-p source:=FILE).'
             ) from error
-        self._header = np.frombuffer(self._memory, dtype=_HEADER, count=1)
-        self._samples = np.frombuffer(self._memory, dtype=_SAMPLE, offset=_HEADER.itemsize)
 
     def newest(self) -> TrueState | None:
         """The newest sample, None before the first."""
@@ -211,11 +221,3 @@ class TruthRingReader:
             return self._path.stat().st_ino != self._opened_inode
         except OSError:
             return True
-
-    def close(self) -> None:
-        """Unmap."""
-        if self._memory is None:
-            return
-        del self._header, self._samples
-        self._memory.close()
-        self._memory = None
