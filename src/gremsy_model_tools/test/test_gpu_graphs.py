@@ -11,6 +11,8 @@ onnx = pytest.importorskip('onnx', reason='the development tools are not install
 from gremsy_common.types.frame import Frame, lock_read_only
 from gremsy_common.types.pixel_layout import PIXEL_LAYOUTS
 from gremsy_detector.backends.backend import BackendOptions
+from gremsy_detector.backends.gpu import graph_maker
+from gremsy_detector.backends.gpu.graph_maker import GraphRefused
 from gremsy_detector.backends.onnxruntime_backend import OnnxRuntimeBackend
 from gremsy_detector.backends.onnxruntime_providers import load_onnxruntime
 from gremsy_detector.decode.decoder import DecodeSettings, decode
@@ -20,6 +22,7 @@ from gremsy_detector.image.network_input import NetworkInput
 from gremsy_detector.model.default_model import default_model_path
 from gremsy_detector.model.model_description import InputDescription, Layout, ResizeMode
 from gremsy_detector.selection import Selection
+from gremsy_model_tools.gpu import gpu_graphs
 from gremsy_model_tools.gpu.best_boxes import MOST_BOXES, with_best_boxes
 from gremsy_model_tools.gpu.gpu_graphs import gpu_model, picture_front
 from gremsy_model_tools.precision.onnx_file import read_model, simplified
@@ -287,3 +290,39 @@ def test_a_graph_that_cannot_be_rewritten_is_refused_in_a_sentence(write_model, 
         gpu_model(path, 'model', tmp_path / 'kept', [].append)
     assert 'one input is supported' in str(refused.value)
     assert not (tmp_path / 'kept').exists()
+
+
+def test_a_refusal_is_kept_until_packages_or_model_change_or_it_is_removed(write_model, tmp_path, monkeypatch):
+    path, said = dense(write_model, False), []
+    monkeypatch.setattr(gpu_graphs, '_alike', lambda *_: False)
+
+    def refusal(model=path):
+        with pytest.raises(GraphRefused) as refused:
+            gpu_model(model, 'model', tmp_path / 'kept', said.append)
+        return str(refused.value)
+
+    why = 'The graph made of tiny.onnx for the GPU gives other results than the file'
+    assert refusal() == f'{why}.'
+    (kept,) = (tmp_path / 'kept').iterdir()
+    assert refusal() == f'{why} (found at an earlier start: remove {kept} to have it tried again).'
+    assert len(said) == 1, 'it was made again'
+    kept.unlink()
+    assert refusal() == f'{why}.'
+    kept.write_bytes(b'half of i')
+    assert refusal() == f'{why}.'
+    monkeypatch.setattr(graph_maker, 'version', lambda name: '999')
+    assert refusal() == f'{why}.'
+    assert refusal(dense(lambda answer: write_model(answer * 0.5), False)) == f'{why}.'
+    assert len(said) == 5
+    # With other packages it can be made.
+    monkeypatch.undo()
+    assert gpu_model(path, 'model', tmp_path / 'kept', said.append).exists()
+
+
+def test_a_refusal_that_cannot_be_kept_is_said(write_model, tmp_path, monkeypatch):
+    path, said = dense(write_model, False), []
+    monkeypatch.setattr(gpu_graphs, '_alike', lambda *_: False)
+    (tmp_path / 'kept').write_bytes(b'')
+    with pytest.raises(GraphRefused):
+        gpu_model(path, 'model', tmp_path / 'kept', said.append)
+    assert said[1].endswith('.refused.json cannot be written (File exists): every start tries to make it again.')

@@ -183,6 +183,22 @@ def test_a_graph_that_cannot_be_rewritten_runs_as_it_is_and_says_so(cuda, librar
     cpu.close()
 
 
+def test_a_graph_that_was_found_wrong_is_not_made_again_at_the_next_start(
+    cuda, library, write_model, tmp_path, monkeypatch
+):
+    path, made = dense(write_model, False), []
+    monkeypatch.setattr(gpu_graphs, '_alike', lambda *_: made.append(1) is not None)
+    why = []
+    for _ in range(2):
+        backend = on_gpu(cuda, library, path, tmp_path)
+        backend.open()
+        why.append(backend.description)
+        backend.close()
+    assert len(made) == 1
+    assert 'gives other results than the file)' in why[0]
+    assert 'gives other results than the file (found at an earlier start: remove ' in why[1]
+
+
 def test_a_rewritten_graph_that_tensorrt_refuses_leaves_the_file_as_it_is(cuda, library, write_model, tmp_path):
     parse = library.OnnxParser.parse_from_file
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from gremsy_detector.backends.gpu.graph_maker import GraphRefused
 from gremsy_detector.errors import ModelError
 from gremsy_detector.model.anchor_grid import cells
 from gremsy_detector.model.known_layouts import MANY_BOXES, Layout, OutputDescription
@@ -41,7 +42,7 @@ def with_best_boxes(model: Any, output: OutputDescription) -> Any:
     onnx = import_onnx()
     later = at_opset(model, _LEAST_OPSET)
     if later is None:
-        raise ModelError(f'The model cannot be brought to opset {_LEAST_OPSET}: export it again with opset=17.')
+        raise GraphRefused(f'The model cannot be brought to opset {_LEAST_OPSET}: export it again with opset=17.')
     changed = onnx.ModelProto()
     changed.CopyFrom(later)
     graph, kinds = changed.graph, onnx.TensorProto

@@ -16,7 +16,13 @@ import numpy as np
 
 from gremsy_common.types.frame import Frame, lock_read_only
 from gremsy_detector.backends.backend import BackendOptions
-from gremsy_detector.backends.gpu.graph_maker import CHANNELS_LAST, FORM
+from gremsy_detector.backends.gpu.graph_maker import (
+    CHANNELS_LAST,
+    FORM,
+    GraphRefused,
+    keep_refusal,
+    refuse_again,
+)
 from gremsy_detector.backends.onnxruntime_backend import OnnxRuntimeBackend
 from gremsy_detector.backends.tensorrt.engine_key import sha256_of_model
 from gremsy_detector.decode.decoder import DecodedBoxes, DecodeSettings, decode
@@ -50,7 +56,7 @@ _BOXES_TO_CHECK = 300
 def gpu_model(model: Path, precision: str, folder: Path, say: Callable[[str], None]) -> Path:
     """The file that runs in place of the user's: of fixed size, in a precision, with the best boxes chosen in it.
 
-    It is made once, checked against the user's on the CPU, and kept.
+    It is made once, checked against the user's on the CPU, and kept; so is, beside it, that it was refused.
 
     Args:
         model: the user's ONNX file.
@@ -59,20 +65,27 @@ def gpu_model(model: Path, precision: str, folder: Path, say: Callable[[str], No
         say: takes sentences on progress.
 
     Raises:
-        ModelError: when it cannot be made, answers otherwise, or cannot be written.
+        GraphRefused: when it answers otherwise, now or at an earlier start.
+        ModelError: when it cannot be made or written.
     """
     half = precision == 'fp16'
     key = hashlib.sha256(repr((sha256_of_model(model), half, FORM)).encode()).hexdigest()[:12]
     path = folder / f'{model.stem[:80]}-{"fp16" if half else "model"}-{key}.gpu.onnx'
     if _is_whole(path, key):
         return path
+    refusal = path.with_name(f'{path.name}.refused.json')
+    refuse_again(refusal)
     say(f'Making the graph of {model.name} for the GPU: this takes seconds, and is kept as {path}.')
     with tempfile.TemporaryDirectory(prefix='gremsy_gpu_') as scratch:
         source = model
         if half:
             prepared = prepare_model(model, 'fp16', Path(scratch), fold_input=False, say=say)
             source = prepared.path
-        _write(source, path, key)
+        try:
+            _write(source, path, key)
+        except GraphRefused as error:
+            keep_refusal(refusal, error, say)
+            raise
     return path
 
 
@@ -127,7 +140,9 @@ def _write_checked(
         write_model(signed(changed), candidate)
         _, found = _tried(candidate, described)
         if not _alike(wanted, found):
-            raise ModelError(f'The graph made of {described.path.name} for the GPU gives other results than the file.')
+            raise GraphRefused(
+                f'The graph made of {described.path.name} for the GPU gives other results than the file.'
+            )
     write_model(changed, path)
 
 

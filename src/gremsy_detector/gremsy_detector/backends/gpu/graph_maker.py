@@ -3,11 +3,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
-from importlib.metadata import entry_points
+from importlib.metadata import PackageNotFoundError, entry_points, version
 from pathlib import Path
 from typing import Protocol
 
+from gremsy_common.atomic_file import write_whole
 from gremsy_detector.errors import ModelError
 from gremsy_detector.image.picture_form import PictureForm
 from gremsy_detector.model.model_description import InputDescription
@@ -19,6 +21,13 @@ CHANNELS_LAST = 'gremsy_channels_last'
 FORM = 2
 """Version of the rewritten graphs; part of the key of every file that is kept of one."""
 
+# Whose versions decide whether a graph can be made, and what it answers.
+_MAKERS = ('onnx', 'onnxruntime', 'onnxruntime-gpu', 'gremsy_model_tools')
+
+
+class GraphRefused(ModelError):
+    """A graph was made and found wrong, or can never be made: with the same packages, another try ends alike."""
+
 
 class GpuGraphs(Protocol):
     """Makes ONNX files; `gremsy_model_tools.gpu.gpu_graphs` does."""
@@ -27,6 +36,7 @@ class GpuGraphs(Protocol):
         """The file that runs in place of a model, its best boxes chosen in the graph; made once and kept.
 
         Raises:
+            GraphRefused: kept too, so that the next call raises it at once.
             ModelError: when it cannot be made.
         """
 
@@ -36,11 +46,48 @@ class GpuGraphs(Protocol):
         The file itself where its answer has few boxes anyway.
 
         Raises:
-            ModelError: when it cannot be made.
+            GraphRefused, ModelError: when it cannot be made.
         """
 
     def picture_front(self, form: PictureForm, description: InputDescription) -> bytes:
         """A graph from pictures of that form to a network's input."""
+
+
+def refuse_again(kept: Path) -> None:
+    """What an earlier start found.
+
+    Args:
+        kept: where `keep_refusal` may have written it; no file, or one of other packages, refuses nothing.
+
+    Raises:
+        GraphRefused: with its reason.
+    """
+    try:
+        found = json.loads(kept.read_bytes())
+        why, by = found['why'], found['by']
+    except (OSError, ValueError, KeyError, TypeError):
+        return
+    if by == _makers():
+        raise GraphRefused(f'{why} (found at an earlier start: remove {kept} to have it tried again).')
+
+
+def keep_refusal(kept: Path, refusal: GraphRefused, say: Callable[[str], None]) -> None:
+    """Spare later starts the attempt, as long as the packages that made the graph stay."""
+    try:
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(kept, json.dumps({'why': str(refusal).rstrip('. '), 'by': _makers()}).encode())
+    except OSError as error:
+        say(f'{kept} cannot be written ({error.strerror}): every start tries to make it again.')
+
+
+def _makers() -> dict[str, str]:
+    versions = {}
+    for name in _MAKERS:
+        try:
+            versions[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return versions
 
 
 def what_comes_down(metadata: Mapping[str, str]) -> str:

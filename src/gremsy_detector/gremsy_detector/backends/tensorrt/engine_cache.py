@@ -23,7 +23,14 @@ from pathlib import Path
 from gremsy_common.atomic_file import write_whole
 from gremsy_common.claims import try_lock
 from gremsy_detector.backends.backend import say_nothing
-from gremsy_detector.backends.gpu.graph_maker import FORM, GpuGraphs, installed_graphs
+from gremsy_detector.backends.gpu.graph_maker import (
+    FORM,
+    GpuGraphs,
+    GraphRefused,
+    installed_graphs,
+    keep_refusal,
+    refuse_again,
+)
 from gremsy_detector.backends.tensorrt.engine_builder import BuildRecipe, BuiltEngine, EngineBuilder, PrecisionStep
 from gremsy_detector.backends.tensorrt.engine_file import (
     EngineFile,
@@ -176,6 +183,8 @@ class EngineCache:
             return found
         if request.best_boxes:
             self._refuse_to_rewrite(key)
+            if not force:
+                refuse_again(self._refusal_of(request, key))
         if self._builder is None:
             raise ModelError(
                 f'Model file {request.model} has no engine in {self._folder} for {self._target.title} on '
@@ -206,7 +215,7 @@ class EngineCache:
         with self._scratch(key) as scratch:
             onnx, precision = self._prepared(request, scratch)
             if request.best_boxes:
-                onnx = self._graphs().engine_model(onnx, scratch)
+                onnx = self._rewritten(request, key, onnx, scratch)
             facts = read_onnx_facts(onnx)
             kept = 'kept' if self._target.kind.portable else 'kept for this GPU'
             self._say(
@@ -280,6 +289,17 @@ class EngineCache:
         if self._builder is None:
             raise ModelError('this machine has no TensorRT builder')
         self._graphs()
+
+    def _rewritten(self, request: EngineRequest, key: EngineKey, onnx: Path, scratch: Path) -> Path:
+        try:
+            return self._graphs().engine_model(onnx, scratch)
+        except GraphRefused as refusal:
+            keep_refusal(self._refusal_of(request, key), refusal, self._say)
+            raise
+
+    def _refusal_of(self, request: EngineRequest, key: EngineKey) -> Path:
+        """Where it is kept that the graph for this key was refused."""
+        return self._folder / f'{key.file_name(request.model.stem)}.refused.json'
 
     def _workspace_bytes(self) -> int:
         """A Jetson's GPU shares the machine's memory: a build that takes all of it gets the node killed."""
