@@ -20,7 +20,9 @@ _PATIENCE_S = 10.0
 
 
 class ModelThread:
-    """Does one thing after the other on a thread of its own; handing over takes 12 us (two busy x86-64 cores).
+    """Does one thing after the other on a thread of its own.
+
+    Handing over takes 12 us on two busy x86-64 cores, and about 0.1 ms where a core has to wake up for it (H200).
 
     Not a `ThreadPoolExecutor`: the interpreter waits at its end for those threads, also for one that hangs.
     """
