@@ -65,7 +65,7 @@ def gpu_model(model: Path, precision: str, folder: Path, say: Callable[[str], No
         say: takes sentences on progress.
 
     Raises:
-        GraphRefused: when it answers otherwise, now or at an earlier start.
+        GraphRefused: when it gives other results, now or at an earlier start.
         ModelError: when it cannot be made or written.
     """
     half = precision == 'fp16'
