@@ -7,9 +7,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-# OpenCV compares every box with every better one that stays. In blocks, best first, of a network gone wrong it is done
-# when so many stay as are wanted: 8000 boxes take 40 ms instead of 240.
-_BLOCK = 256
+# OpenCV compares every box with every better one that stays. In blocks, best first, it is done when so many stay as
+# are wanted, which the first block usually gives when it is a quarter larger: of 300 boxes 100 take 0.1 ms instead of
+# 0.24 in blocks of 256. Of a network gone wrong, 8000 boxes take milliseconds instead of 240.
+_LEAST_BLOCK, _LARGEST_BLOCK = 128, 384
 
 
 def suppress(
@@ -41,8 +42,9 @@ def suppress(
     rectangles[:, :2] += (classes[order] * (boxes.max() - first_px + 1.0) - first_px)[:, None]
     ranks = np.arange(len(order), 0, -1, dtype=np.float32)  # a score of 0 would go
     kept = order[:0]
-    for begin in range(0, len(order), _BLOCK):
-        tried = np.concatenate([kept, np.arange(begin, min(begin + _BLOCK, len(order)))])
+    block = min(max(_LEAST_BLOCK, max_boxes + max_boxes // 4), _LARGEST_BLOCK)
+    for begin in range(0, len(order), block):
+        tried = np.concatenate([kept, np.arange(begin, min(begin + block, len(order)))])
         kept = tried[cv2.dnn.NMSBoxes(rectangles[tried], ranks[tried], 0.0, iou)]
         if len(kept) >= max_boxes:
             break
