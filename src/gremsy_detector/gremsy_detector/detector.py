@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 from gremsy_common.types.detections import Detections
 from gremsy_common.types.frame import Frame
 from gremsy_detector.backends.backend import Interruptible, ModelRunner, TakesPictures
+from gremsy_detector.decode.candidates import Boxes
 from gremsy_detector.decode.decoder import DecodeSettings, decode
 from gremsy_detector.errors import InferenceError, ModelError
 from gremsy_detector.image.network_input import NetworkInput
 from gremsy_detector.image.region_of_interest import Window
-from gremsy_detector.image.tiling import Boxes, merge
+from gremsy_detector.image.tiling import merge
 from gremsy_detector.model.class_names import class_mask
 from gremsy_detector.model.model_description import InputDescription, ModelDescription, describe, describe_input
 from gremsy_detector.selection import Selection

@@ -19,8 +19,7 @@ from gremsy_common.types.pixel_layout import PIXEL_LAYOUTS
 from gremsy_detector.backends.backend_registry import choose_backend
 from gremsy_detector.detector import Detector
 from gremsy_detector.errors import FrameError
-from gremsy_detector.image.image_encodings import PictureReader
-from gremsy_detector.image.network_input import NetworkInput
+from gremsy_detector.image.network_input import NetworkInput, PictureReader
 from gremsy_detector.image.tiling import Tiling
 from gremsy_detector.model.default_model import default_model_path
 from gremsy_detector.model.model_description import InputDescription, ResizeMode

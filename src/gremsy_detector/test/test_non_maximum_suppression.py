@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from gremsy_common.boxes import intersection_over_union
-from gremsy_detector.decode.non_maximum_suppression import suppress
+from gremsy_detector.decode.candidates import suppress
 
 
 def overlap(a, b):

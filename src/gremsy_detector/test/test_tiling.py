@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 
 from gremsy_common.parameters.parameter_fields import ParameterError
+from gremsy_detector.decode.candidates import Boxes
 from gremsy_detector.image.region_of_interest import Window
-from gremsy_detector.image.tiling import Boxes, Tiling, merge
+from gremsy_detector.image.tiling import Tiling, merge
 
 AREA = Window(0, 0, 1000, 600)
 LEFT, RIGHT = Window(0, 0, 600, 600), Window(400, 0, 600, 600)

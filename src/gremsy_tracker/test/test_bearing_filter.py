@@ -8,8 +8,7 @@ import math
 import numpy as np
 import pytest
 
-from gremsy_tracker.pointing.bearing_filter import BearingFilter
-from gremsy_tracker.pointing.interacting_models import process_noise, transition
+from gremsy_tracker.pointing.bearing_filter import BearingFilter, process_noise, transition
 from gremsy_tracker.tracker_parameters import TrackerParameters
 
 NOISE = np.array([0.005, 0.005])

@@ -8,7 +8,7 @@ import math
 import numpy as np
 import pytest
 
-from gremsy_tracker.pointing.carried_share import CarriedShare
+from gremsy_tracker.pointing.gimbal_predictor import CarriedShare
 
 LAG_S = 0.1
 

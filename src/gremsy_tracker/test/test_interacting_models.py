@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from gremsy_tracker.pointing.interacting_models import Mixture, Models, process_noise, transition
+from gremsy_tracker.pointing.bearing_filter import Mixture, Models, process_noise, transition
 
 Array = NDArray[np.float64]
 

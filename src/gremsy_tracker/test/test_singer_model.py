@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy.linalg import expm
 
-from gremsy_tracker.pointing.interacting_models import process_noise, transition
+from gremsy_tracker.pointing.bearing_filter import process_noise, transition
 
 Array = NDArray[np.float64]
 

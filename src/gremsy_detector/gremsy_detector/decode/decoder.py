@@ -12,10 +12,9 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from gremsy_detector.decode.candidates import DecodedBoxes, DecodeSettings, Outputs, best_class, passing
+from gremsy_detector.decode.candidates import DecodedBoxes, DecodeSettings, Outputs, best_class, passing, suppress
 from gremsy_detector.decode.detr_decoder import known_rows, queries, top_queries, two_outputs
 from gremsy_detector.decode.grid_decoder import nanodet_plus, yolox, yolox_decoded
-from gremsy_detector.decode.non_maximum_suppression import suppress
 from gremsy_detector.model.known_layouts import Layout, OutputDescription
 
 __all__ = ['DecodeSettings', 'DecodedBoxes', 'decode']

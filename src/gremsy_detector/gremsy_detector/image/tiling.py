@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from gremsy_common.boxes import areas, intersections
 from gremsy_common.parameters.parameter_fields import ParameterError
-from gremsy_detector.decode.non_maximum_suppression import suppress
+from gremsy_detector.decode.candidates import Boxes, suppress
 from gremsy_detector.image.region_of_interest import Window
 
 # More runs of the network than this per image is a mistake: 0.05 s each would be 3 s.
@@ -79,25 +79,6 @@ class Tiling:
         # An image too small to cut has the same window several times.
         unlike = tuple(dict.fromkeys(tiles))
         return (*unlike, area) if self.whole_too and unlike != (area,) else unlike
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Boxes:
-    """(N, 4) corners in source pixels, (N,) scores in [0, 1] and (N,) class indices."""
-
-    corners_px: NDArray[np.float64]
-    scores: NDArray[np.float32]
-    classes: NDArray[np.intp]
-
-    def __getitem__(self, which: NDArray[np.intp] | NDArray[np.bool_] | slice) -> Boxes:
-        return Boxes(self.corners_px[which], self.scores[which], self.classes[which])
-
-    def __len__(self) -> int:
-        return len(self.scores)
-
-    def above(self, least: float | NDArray[np.float32]) -> NDArray[np.bool_]:
-        """(N,): does it score more than `least`, or than its class's entry of (nc,) thresholds?"""
-        return np.asarray(self.scores > (least[self.classes] if isinstance(least, np.ndarray) else least))
 
 
 def merge(

@@ -26,9 +26,14 @@ from gremsy_common.timing.stamp_check import AHEAD_NS, JUMP_NS, StampOrder, orde
 from gremsy_common.types.gimbal_state import GimbalAttitude, LevelHeading, RateSetpoint
 from gremsy_tracker.pointing import bearings
 from gremsy_tracker.pointing.bearing_filter import BearingEstimate, BearingFilter, BearingMotion
-from gremsy_tracker.pointing.carried_share import CarriedShare
 from gremsy_tracker.pointing.divergence_guard import DivergenceGuard
-from gremsy_tracker.pointing.gimbal_predictor import GimbalPrediction, GimbalPredictor, Servo, ServoResponse
+from gremsy_tracker.pointing.gimbal_predictor import (
+    CarriedShare,
+    GimbalPrediction,
+    GimbalPredictor,
+    Servo,
+    ServoResponse,
+)
 from gremsy_tracker.pointing.pointing_law import PointingLaw
 from gremsy_tracker.pointing.search_pattern import SpiralSearch
 from gremsy_tracker.tracker_parameters import TrackerParameters
