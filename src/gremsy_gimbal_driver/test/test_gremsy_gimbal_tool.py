@@ -655,6 +655,7 @@ def test_parameters_are_saved_over_another_save_and_over_nothing_else(payload, t
     saved, notes = tmp_path / 'before.json', tmp_path / 'notes.json'
     for _ in range(2):
         assert main(['params', 'save', str(saved), '--link', payload.uri]) == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == ['before.json']
     notes.write_text('{"my": "notes"}')
     capsys.readouterr()
     assert main(['params', 'save', str(notes), '--link', payload.uri]) == 1
@@ -665,6 +666,17 @@ def test_parameters_are_saved_over_another_save_and_over_nothing_else(payload, t
     )
     assert notes.read_text() == '{"my": "notes"}'
     assert sorted(path.name for path in tmp_path.iterdir()) == ['before.json', 'notes.json']
+
+
+def test_an_earlier_save_with_other_values_is_kept_because_it_may_be_the_only_way_back(payload, tmp_path, capsys):
+    saved = tmp_path / 'before.json'
+    earlier = ['{"gimbal": {"STIFF_TILT": 1}}', '{"gimbal": {"STIFF_TILT": 2}}']
+    for text in earlier:
+        saved.write_text(text)
+        assert main(['params', 'save', str(saved), '--link', payload.uri]) == 0
+    kept = [tmp_path / 'before.1.json', tmp_path / 'before.2.json']
+    assert [path.read_text() for path in kept] == earlier
+    assert f"The earlier save of that name has other values: it is kept as '{kept[1]}'." in capsys.readouterr().out
 
 
 @pytest.mark.parametrize('command', [['params', 'save'], ['calibrate', '--yes', '--output']], ids=' '.join)

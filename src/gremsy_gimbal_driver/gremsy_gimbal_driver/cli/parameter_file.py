@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -70,8 +72,11 @@ def refuse_file_of_others(path: Path) -> None:
     refuse_others(path, 'file of `gremsy_gimbal params save`', lambda there: bool(read_snapshot(there).values))
 
 
-def write_snapshot(path: Path, snapshot: ParameterSnapshot) -> None:
+def write_snapshot(path: Path, snapshot: ParameterSnapshot) -> Path | None:
     """Whole or not at all, and only over another such file; its folder is made.
+
+    Returns:
+        Where an earlier save with other values is kept now: it may be the only way back.
 
     Raises:
         NotOurs: when something else is in the way.
@@ -86,12 +91,24 @@ def write_snapshot(path: Path, snapshot: ParameterSnapshot) -> None:
     }
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        kept = _keep_earlier(path) if path.exists() and read_snapshot(path).values != snapshot.values else None
         write_whole(path, (json.dumps(content, indent=2) + '\n').encode())
     except OSError as error:
         raise ParameterFileError(
             f"The parameters cannot be written to '{path}' ({error.strerror}): name a file in a folder that you may "
             'write to.'
         ) from error
+    return kept
+
+
+def _keep_earlier(path: Path) -> Path:
+    """A copy beside it under the next free number; a link would need a file system that has them."""
+    for number in count(1):
+        kept = path.with_name(f'{path.stem}.{number}{path.suffix}')
+        with suppress(FileExistsError), kept.open('xb') as file:
+            file.write(path.read_bytes())
+            break
+    return kept
 
 
 def read_snapshot(path: Path) -> ParameterSnapshot:

@@ -121,7 +121,9 @@ class ParameterTool:
         refuse_file_of_others(path)
         refuse_unwritable(path)
         snapshot = self._snapshot(None)
-        write_snapshot(path, snapshot)
+        kept = write_snapshot(path, snapshot)
+        if kept is not None:
+            print(f"The earlier save of that name has other values: it is kept as '{kept}'.")
         counts = ', '.join(f'{len(snapshot.of(owner))} of the {owner}' for owner in snapshot.values)
         print(f"Saved {counts} to '{path}'.")
 
