@@ -237,7 +237,7 @@ def test_what_cannot_be_is_answered_with_the_reason(robot, video, tmp_path):
         f"'{robot.folder}' is not a folder: name one in `record_dir` that recordings can be written to."
     )
     answer = robot.call(Trigger, 'snapshot')
-    assert not answer.success and 'is no folder' in answer.message
+    assert not answer.success and 'is not a folder' in answer.message
     answer = robot.call(SetBool, 'record', data=False)
     assert answer.success and answer.message == 'Nothing is being recorded.'
     assert (tmp_path / 'recordings').read_text() == 'in the way'

@@ -129,7 +129,7 @@ def test_credentials_that_are_written_out_and_wrong_are_nowhere(run_camera, star
 
 def test_an_address_that_cannot_be_used_is_shown_without_them(start_node):
     node = start_node(source=f'rtsp://{USER}:{WRONG}@10.1.2.3:99999/eo', reader='pyav')
-    node.until(lambda: 'has a port that is none' in node.written())
+    node.until(lambda: 'has an invalid port' in node.written())
     node.close()
     assert found_in(node.written()) == []
 

@@ -418,6 +418,6 @@ def test_a_model_with_a_second_input_is_not_prepared_but_told(tmp_path):
     with pytest.raises(ModelError) as refused:
         prepare_model(path, 'fp16', tmp_path / 'out')
     assert str(refused.value) == (
-        f'Model file {path} has the inputs images float32 [1, 3, 256, 320]; orig_target_sizes int64 [N, 2]: known '
-        'is one input, [1, 3, height, width] float32, float16 or uint8, or [1, height, width, 3] uint8.'
+        f'Model file {path} has the inputs images float32 [1, 3, 256, 320]; orig_target_sizes int64 [N, 2]: one '
+        'input is supported, [1, 3, height, width] float32, float16 or uint8, or [1, height, width, 3] uint8.'
     )
