@@ -45,7 +45,7 @@ class NumberClaim:
         self.number = 0
 
     def open(self) -> None:
-        """Choose one and hold it; raises the SuiteError that it was given when there is none."""
+        """Choose a free number and hold it; raises `none_free` when every number is in use."""
         for number in self._numbers:
             claim = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
             try:

@@ -20,7 +20,7 @@ _PATIENCE_S = 10.0
 
 
 class ModelThread:
-    """Does one thing after the other on a thread of its own.
+    """Runs one job at a time, on a thread of its own.
 
     Handing over takes 12 us on two busy x86-64 cores, and about 0.1 ms where a core has to wake up for it (H200).
 
@@ -48,7 +48,7 @@ class ModelThread:
         return done.result()
 
     def close(self) -> None:
-        """Wait for what was handed over; harmless twice."""
+        """Wait for the jobs that were handed over, for a while; harmless twice."""
         with self._lock:
             self._closed = True
             self._jobs.put(None)
