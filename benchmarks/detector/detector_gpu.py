@@ -74,29 +74,36 @@ def gpu_figures(video: Path, endurance_frames: int = _ENDURANCE_FRAMES, rounds: 
         }
     frames = footage_frames(video)
     why = unavailable()
+    endured = MODELS[0] if why is None else 'nanodet'
     with tempfile.TemporaryDirectory(prefix='gremsy-bench-gpu-') as name:
         folder = Path(name)
         _write_frames(video, folder / _TO_CALIBRATE, _FRAMES_TO_CALIBRATE)
         _write_frames(video, folder / _TO_CHECK, _FRAMES_TO_CHECK)
-        models: dict[str, Any] = {'nanodet': _Model('nanodet', default_model_path(), None, frames, folder)}
-        for each in MODELS if why is None else ():
+        figures: dict[str, Any] = {}
+        endurance: dict[str, Any] = {}
+        for each in ('nanodet', *(MODELS if why is None else ())):
             _say(f'{each} ...')
-            file = write_yolo(each, folder, frames)
-            models[each] = _Model(each, file, file.with_suffix('.pt'), frames, folder)
-        figures = {each: model.figures(rounds) for each, model in models.items()}
-        _say(f'{endurance_frames} frames ...')
-        first = next((models[each] for each in MODELS if each in models), models['nanodet'])
-        figures['endurance'] = first.endurance(endurance_frames)
+            file = default_model_path() if each == 'nanodet' else write_yolo(each, folder, frames)
+            weights = None if each == 'nanodet' else file.with_suffix('.pt')
+            model = _Model(each, file, weights, frames, folder)
+            figures[each] = model.figures(rounds)
+            # A lent machine may be taken away before the end: what is measured by then is not lost.
+            _say(json.dumps({each: figures[each]}))
+            if each == endured:
+                _say(f'{endurance_frames} frames ...')
+                endurance = model.endurance(endurance_frames)
+                _say(json.dumps({'endurance': endurance}))
     torch_version = version('torch') if why is None else None
     return {
-        'gpu_node_over_model': {each: figures[each]['node_over_model'] for each in models},
-        'gpu_node_ms': {each: figures[each]['ms']['node'] for each in models},
-        'gpu_over_ultralytics': {each: figures[each].get('over_ultralytics') for each in models},
-        'gpu_cpu_ms': {each: figures[each]['cpu_ms'] for each in models},
-        'gpu_cpu_copied_ms': {each: figures[each]['cpu_copied_ms'] for each in models},
-        'gpu_precision': {each: figures[each]['precision'] for each in models},
-        'gpu_unlike_cpu': {each: figures[each]['unlike_cpu'] for each in models},
+        'gpu_node_over_model': {each: figures[each]['node_over_model'] for each in figures},
+        'gpu_node_ms': {each: figures[each]['ms']['node'] for each in figures},
+        'gpu_over_ultralytics': {each: figures[each].get('over_ultralytics') for each in figures},
+        'gpu_cpu_ms': {each: figures[each]['cpu_ms'] for each in figures},
+        'gpu_cpu_copied_ms': {each: figures[each]['cpu_copied_ms'] for each in figures},
+        'gpu_precision': {each: figures[each]['precision'] for each in figures},
+        'gpu_unlike_cpu': {each: figures[each]['unlike_cpu'] for each in figures},
         **figures,
+        'endurance': endurance,
         **({} if why is None else {'ultralytics_unavailable': why}),
         'image': f'{frames[0].width}x{frames[0].height} {frames[0].encoding}',
         'gpu_versions': {'onnxruntime': runtime.__version__, 'opencv': cv2.__version__, 'torch': torch_version},
