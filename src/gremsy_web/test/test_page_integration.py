@@ -71,6 +71,39 @@ def test_a_click_beside_looks_there(visit: Callable[..., Visit]) -> None:
     scale = min(area['width'] / 1280, area['height'] / 720)
     assert body['pixel'] == pytest.approx([640, 360 - 60 / scale], abs=2)
     assert int(body['stamp_ns']) > 0
+    tab.said('Looking there')
+
+
+def test_a_click_beside_while_following_releases_the_target_and_says_so(visit: Callable[..., Visit]) -> None:
+    tab = visit("robot.released = 'person 12';")
+    tab.take()
+    area = tab.page.locator('.picture.is-main').bounding_box()
+    tab.page.mouse.click(area['x'] + area['width'] / 2, area['y'] + area['height'] / 2 - 60)
+    (asked,) = tab.until(lambda: tab.asked('/api/gimbal/look_at'), 'the request')
+    assert tab.page.evaluate('(text) => JSON.parse(text)', asked['body'])['release'] is True
+    tab.said('person 12 released, looking there')
+
+
+def test_pointing_that_was_switched_off_is_said_and_enabled_by_a_button(visit: Callable[..., Visit]) -> None:
+    tab = visit()
+    off, button = tab.page.locator('.pointing-off'), tab.page.get_by_role('button', name='Enable pointing')
+    assert off.is_hidden()
+    why = 'the azimuth error grew from 1.2 to 4.5 deg while the camera turned towards the target: is the image mirrored'
+    tab.robot(f"robot.pointingOff = '{why} or upside down? Mend that, then enable pointing again'")
+    off.wait_for()
+    assert f'The gimbal does not follow: {why}' in ' '.join(off.inner_text().split())
+    assert button.is_disabled()
+    tab.take()
+    tab.shot('pointing_off_1440x900')
+    assert tab.faults() == []
+    tab.page.set_viewport_size({'width': 390, 'height': 844})
+    tab.shot('pointing_off_390x844')
+    button.click()
+    (asked,) = tab.until(lambda: tab.asked('/api/target/pointing'), 'the request')
+    body = tab.page.evaluate('(text) => JSON.parse(text)', asked['body'])
+    assert body == {'camera': 'eo', 'on': True, 'lease': 'lease-1'}
+    tab.said('Pointing is enabled')
+    off.wait_for(state='hidden')
 
 
 def test_a_drag_steers_and_ends_with_a_zero(visit: Callable[..., Visit]) -> None:

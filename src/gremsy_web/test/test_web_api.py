@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from gremsy_common.geometry import quaternion_from_bearing
 from gremsy_common.types.camera_model import CameraModel
+from gremsy_common.types.control_state import ControlState
 from gremsy_common.types.gimbal_state import GimbalAttitude
 from gremsy_web.robot.robot_commands import RobotAnswer
 from gremsy_web.robot.robot_picture import ModelAt, NodeState
@@ -27,6 +28,7 @@ NOBODY = 'Nobody holds the controls: take them first (POST /api/control/take).'
 COMMANDS = {
     '/api/target': {'nearest': True},
     '/api/target/release': {},
+    '/api/target/pointing': {'on': True},
     '/api/camera/setpoint_source': {'camera': 'ir'},
     '/api/gimbal/rate': {'azimuth_rad_s': 0.1, 'tilt_rad_s': 0.0},
     '/api/gimbal/attitude': {'azimuth_rad': 0.1, 'tilt_rad': 0.0},
@@ -84,11 +86,12 @@ def test_each_command_asks_the_robot_for_just_that(stand):
         assert stand.client.post(path, json={**body, **leased}).status_code == 200
     told = [each for each in stand.robot.asked if each != ('rate', 0.0, 0.0)]
     # Of the newest frame's middle, where the gimbal looked 0.2 rad to the left.
-    look = told.pop(5)
+    look = told.pop(6)
     assert look[0] == 'look' and look[1:] == pytest.approx((0.2, 0.0), abs=1e-9)
     assert told == [
         ('select', 'eo', 'nearest'),
         ('RELEASE', 'eo', True),
+        ('ENABLE', 'eo', True),
         ('set', 'gimbal_driver', 'setpoint_source', 'ir'),
         ('rate', 0.1, 0.0),
         ('point', 0.1, 0.0),
@@ -115,6 +118,44 @@ def test_a_click_is_resolved_on_the_frame_that_was_seen(stand):
     assert looked.json()['azimuth_rad'] == pytest.approx(0.1, abs=1e-9)
     assert post('/api/target', json={'lease': lease, 'id': 8}).json()['id'] == 8
     assert post('/api/target', json={'lease': lease, 'class': 'person'}).json()['text'] == 'Chosen: class:person.'
+
+
+def test_a_look_that_releases_ends_what_would_turn_the_gimbal_back_and_nothing_else(stand):
+    stand.picture.cameras['eo'].target_state = {'state': 'tracking', 'id': 7, 'label': 'person'}
+    stand.picture.cameras['ir'].target_state = {'state': 'searching', 'id': None}
+    body = {'lease': stand.take(), 'pixel': [640, 360]}
+
+    def look(**more):
+        stand.robot.asked.clear()
+        answer = stand.client.post('/api/gimbal/look_at', json={**body, **more}).json()
+        return [each[:2] for each in stand.robot.asked if each[0] in ('look', 'RELEASE')][1:], answer['released']
+
+    assert look() == ([], '')
+    # Without a word on whose tracker the driver takes, either may be it.
+    assert look(release=True) == ([('RELEASE', 'eo'), ('RELEASE', 'ir')], 'person 7, the target')
+    stand.picture.control = ControlState(True, 'tracker', 'follow', setpoint_topic='/robot/eo/gimbal/setpoint')
+    assert look(release=True) == ([('RELEASE', 'eo')], 'person 7')
+    stand.picture.cameras['eo'].target_state = {'state': 'idle', 'id': None}
+    assert look(release=True) == ([], '')
+    # What is refused releases nothing.
+    stand.picture.cameras['eo'].target_state = {'state': 'tracking', 'id': 7, 'label': 'person'}
+    stand.robot.asked.clear()
+    outside = stand.client.post('/api/gimbal/look_at', json={**body, 'pixel': [9999, 0], 'release': True})
+    assert outside.status_code == 422 and stand.robot.asked == []
+
+
+def test_that_pointing_is_off_is_told_with_its_reason_and_it_is_enabled_again(stand):
+    target = stand.client.get('/api/tracks').json()['target']
+    assert (target['enabled'], target['still_because']) == (True, '')
+    why = "the gimbal's azimuth turns against what it is asked to"
+    stand.picture.cameras['eo'].target_state = {'state': 'tracking', 'id': 7, 'enabled': False, 'still_because': why}
+    target = stand.client.get('/api/tracks').json()['target']
+    assert (target['enabled'], target['still_because']) == (False, why)
+    lease = stand.take()
+    for on in (True, False):
+        body = {'lease': lease, 'camera': 'ir', 'on': on}
+        assert stand.client.post('/api/target/pointing', json=body).json() == {'done': True, 'text': 'Done.'}
+        assert stand.robot.asked[-1] == ('ENABLE', 'ir', on)
 
 
 def test_a_click_counts_in_the_pixels_of_the_frame_that_was_seen(stand):

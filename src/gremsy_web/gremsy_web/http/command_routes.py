@@ -113,6 +113,12 @@ def target_routes(services: WebServices) -> APIRouter:
         services.desk.use(body.lease, ends=True)
         return await commands.ask(RobotService.RELEASE, services.camera(body.camera).name)
 
+    @router.post('/api/target/pointing', **responses.answered_by(responses.DoneResponse))
+    async def pointing(body: bodies.PointingBody) -> dict[str, Any]:
+        """Let the target turn the gimbal, again after a divergence has switched that off; or keep it from doing so."""
+        services.desk.use(body.lease, ends=not body.on)
+        return await commands.ask(RobotService.ENABLE, services.camera(body.camera).name, on=body.on)
+
     return router
 
 
@@ -176,7 +182,10 @@ def gimbal_routes(services: WebServices) -> APIRouter:
 
     @router.post('/look_at', **responses.answered_by(responses.LookResponse))
     async def look_at(body: bodies.LookBody) -> dict[str, Any]:
-        """Turn to where that pixel was, by the gimbal's pose at that frame; then a followed target has it again."""
+        """Turn to where that pixel was, by the gimbal's pose at that frame.
+
+        A target that is followed has the gimbal again after that, unless it is released with `release`.
+        """
         commands.require_motion(body.lease)
         seen = services.camera(body.camera)
         pixel = (body.pixel[0], body.pixel[1])
@@ -185,7 +194,13 @@ def gimbal_routes(services: WebServices) -> APIRouter:
         azimuth, tilt = frame_pixels.bearing_at(seen, services.picture.attitudes, body.stamp_ns, pixel)
         services.desk.end_motion()
         services.commands.look(azimuth, tilt)
-        return {'done': True, 'text': 'Turning there.', 'azimuth_rad': azimuth, 'tilt_rad': tilt}
+        # Released behind the look, which goes out at once: while it turns, the driver takes nothing from a tracker.
+        followed = services.picture.following() if body.release else []
+        released = ', '.join(each.target_name or 'the target' for each in followed)
+        for each in followed:
+            await commands.ask(RobotService.RELEASE, each.name)
+        text = f'Turning there; {released} is released.' if released else 'Turning there.'
+        return {'done': True, 'text': text, 'azimuth_rad': azimuth, 'tilt_rad': tilt, 'released': released}
 
     @router.post('/home', **responses.answered_by(responses.DoneResponse))
     async def home(body: bodies.Leased) -> dict[str, Any]:

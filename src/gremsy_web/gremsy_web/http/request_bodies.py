@@ -9,6 +9,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 _LARGEST_STAMP = 2**63 - 1
+# As far as JavaScript's numbers are whole, and the description can say it.
+_LARGEST_ID = 2**53 - 1
 _MOST_RATE = 10.0
 
 
@@ -91,7 +93,7 @@ class TargetBody(Leased):
     stamp_ns: Stamp = 0
     pixel: Pixel | None = None
     # The limits first: behind the validator the description would not have them.
-    id: Annotated[int, Field(ge=0, le=_LARGEST_STAMP), BeforeValidator(_whole)] | None = None
+    id: Annotated[int, Field(ge=0, le=_LARGEST_ID), BeforeValidator(_whole)] | None = None
     class_: Annotated[str | None, Field(alias='class', min_length=1, max_length=64, pattern=r'^[^\x00-\x1f:]+$')] = None
     nearest: Literal[True] | None = None
 
@@ -100,6 +102,13 @@ class ReleaseBody(Leased):
     """Follow nobody."""
 
     camera: Name = ''
+
+
+class PointingBody(Leased):
+    """Whether a target that is followed turns the gimbal."""
+
+    camera: Name = ''
+    on: bool
 
 
 class SourceBody(Leased):
@@ -155,6 +164,9 @@ class LookBody(Leased):
         ]
         | None
     ) = None
+    release: Annotated[
+        bool, Field(description='Also release the target that is followed, to which the gimbal would turn back.')
+    ] = False
 
 
 class ModeBody(Leased):

@@ -140,6 +140,7 @@ class TargetResponse(ResponseBody):
     class_: Annotated[str | None, Field(alias='class')]
     state: str
     reason: str
+    enabled: Annotated[bool, Field(description='Whether the tracker points; a divergence switches it off.')]
     still_because: str
     unused_because: str
     stamp_ns: StampText | None
@@ -207,6 +208,7 @@ class LookResponse(DoneResponse):
 
     azimuth_rad: float
     tilt_rad: float
+    released: Annotated[str, Field(description='The target that was followed and is released; empty for none.')]
 
 
 class SnapshotResponse(DoneResponse):

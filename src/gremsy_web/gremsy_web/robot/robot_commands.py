@@ -25,6 +25,7 @@ class RobotService(Enum):
     MOTORS = 'gimbal_driver/motors'
     AUTOFOCUS = 'gimbal_driver/autofocus'
     RELEASE = '{camera}/tracker/release'
+    ENABLE = '{camera}/tracker/enable'
     RECORD = '{camera}/camera/record'
     SNAPSHOT = '{camera}/camera/snapshot'
 
@@ -35,6 +36,7 @@ class RobotService(Enum):
             RobotService.ARM,
             RobotService.LOCK,
             RobotService.MOTORS,
+            RobotService.ENABLE,
             RobotService.RECORD,
         )
 

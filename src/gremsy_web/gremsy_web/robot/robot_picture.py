@@ -105,6 +105,12 @@ class CameraPicture:
         return None if entry is None else entry.rtp
 
     @property
+    def target_name(self) -> str:
+        """As `person 7`; empty while none is known."""
+        state = self.target_state
+        return '' if state.get('id') is None else f'{state.get("label", "")} {state["id"]}'
+
+    @property
     def locked_target(self) -> Target | None:
         """The target while the tracker is locked on one."""
         target = self.target
@@ -152,6 +158,15 @@ class RobotPicture:
                 degrees = finite(text)
                 return None if degrees is None else math.radians(degrees)
         return None
+
+    def following(self) -> list[CameraPicture]:
+        """Those whose tracker moves the gimbal by a target, or would as soon as it sees one."""
+        source = self.control.setpoint_topic
+        return [
+            seen
+            for name, seen in self.cameras.items()
+            if seen.target_state.get('state', 'idle') != 'idle' and (not source or f'/{name}/' in source)
+        ]
 
     def gimbal(self) -> dict[str, Any]:
         """As `/api/gimbal` and the live socket have it; null where unknown."""
@@ -205,6 +220,7 @@ def tracks_content(seen: CameraPicture, tracks: Tracks) -> dict[str, Any]:
             'class': state.get('label'),
             'state': state.get('state', 'unknown'),
             'reason': state.get('reason', ''),
+            'enabled': bool(state.get('enabled', True)),
             'still_because': state.get('still_because', ''),
             'unused_because': state.get('unused_because', ''),
             'stamp_ns': None if target is None else str(target.stamp_ns),

@@ -104,7 +104,7 @@ class RobotTopics:
         before, camera.target_state = camera.target_state, parsed(text)
         now = camera.target_state
         if (before.get('state'), before.get('id')) != (now.get('state'), now.get('id')):
-            whom = '' if now.get('id') is None else f' on {now.get("label", "")} {now["id"]}'
+            whom = f' on {camera.target_name}' if camera.target_name else ''
             self._event('info', f'{camera.name}/tracker', f'{now.get("state")}{whom}: {now.get("reason", "")}')
 
     def _attitude_came(self, attitude: GimbalAttitude) -> None:

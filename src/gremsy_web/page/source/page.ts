@@ -91,6 +91,7 @@ export class Page {
       arm: () => this.toggleArm(),
       control: () => void this.toggleControl(),
       release: () => this.release(),
+      enable: () => this.enablePointing(),
       mode: (mode: string) => this.guarded(false, () => void this.commands.leased('gimbal/mode', { mode })),
       focus: () => this.guarded(false, () => void this.commands.leased('gimbal/focus', {}, texts.gimbal.focusing)),
       home: () => this.guarded(true, () => void this.commands.leased('gimbal/home', {})),
@@ -413,6 +414,8 @@ export class Page {
     const name = own === undefined || target === null || target.id === null ? '' : texts.target.named(own.class, own.id);
     say(this.view.targetName, name);
     say(this.view.targetReason, target?.reason ?? '');
+    this.view.pointingOff.hidden = target === null || target.offBecause === null;
+    say(this.view.pointingOffReason, texts.target.offBecause(target?.offBecause ?? ''));
     const shown = tracks.tracks.filter((track) => this.visible(track)).length;
     say(this.view.inView, texts.target.inView(shown));
   }
@@ -561,8 +564,16 @@ export class Page {
 
   private look(picture: Picture, pixel: readonly [number, number]): boolean {
     const { width, height } = picture.at.picture;
-    const body = { ...this.frameOf(picture), pixel, size: [width, height] };
-    return this.guarded(true, () => void this.commands.leased('gimbal/look_at', body, texts.target.pointing));
+    // The newest command counts: without `release` a target that is followed would turn the camera back at once.
+    const body = { ...this.frameOf(picture), pixel, size: [width, height], release: true };
+    return this.guarded(true, () => void this.lookAt(body));
+  }
+
+  private async lookAt(body: object): Promise<void> {
+    const answer = await this.commands.leased('gimbal/look_at', body);
+    if (answer === null) return;
+    const released = 'released' in answer && typeof answer.released === 'string' ? answer.released : '';
+    this.note(released === '' ? texts.target.pointing : texts.target.releasedFor(released), false);
   }
 
   private wish(source: string, x: number, y: number): void {
@@ -620,6 +631,13 @@ export class Page {
     this.guarded(false, () =>
       void this.commands.leased('target/release', { camera: this.main?.camera.name ?? '' }, texts.target.idle),
     );
+  }
+
+  private enablePointing(): void {
+    this.guarded(false, () => {
+      const body = { camera: this.main?.camera.name ?? '', on: true };
+      void this.commands.leased('target/pointing', body, texts.target.enabled);
+    });
   }
 
   private toggleArm(): void {

@@ -35,6 +35,8 @@ export interface Target {
   readonly predicted: readonly [number, number] | null;
   /** Why it is as it is, or why the gimbal does not follow. */
   readonly reason: string;
+  /** Why the tracker does not point, where it was switched off: by the robot after a divergence, or by somebody. */
+  readonly offBecause: string | null;
 }
 export interface Tracks {
   readonly type: 'tracks';
@@ -195,6 +197,7 @@ function target(fields: Fields, frameNs: bigint, found: readonly Track[]): Targe
     box: ofThisFrame ? (box(fields['box']) ?? own) : own,
     predicted: ofThisFrame ? pair(fields['predicted']) : null,
     reason: reasons.find((reason) => reason !== '') ?? '',
+    offBecause: fields['enabled'] === false ? (text(fields['still_because']) ?? '') : null,
   };
 }
 

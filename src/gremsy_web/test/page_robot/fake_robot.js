@@ -10,7 +10,7 @@
     asked: [], sent: [], armed: true, holder: null, you: false, lease: 'lease-1', zoom: 2, azimuth: 0.2, tilt: 0.1,
     videoStatus: 201, key: null, frozen: false, silent: false, staleAfterS: 5, role: 'control', page: null, tracks: true, tracksEvery: 1, frames: 0,
     cameras: ['eo', 'ir'], detectorDelayMs: 0, sockets: [], deleted: 0, boxes: [], nodes: null, state: 'tracking',
-    panRadS: 0, source: 'eo', recording: null, settings: {}, settingsAway: [],
+    panRadS: 0, pointingOff: '', released: '', source: 'eo', recording: null, settings: {}, settingsAway: [],
   };
   const setting = (name, type, value, more = {}) => ({
     name, type, value, description: '', constraints: '', read_only: false, low: null, high: null, unit: '', choices: [], default: value, ...more,
@@ -93,7 +93,7 @@
       type: 'tracks', camera: name, stamp_ns: String(stampNs), rtp, width: WIDTH, height: HEIGHT, tracks,
       lens: robot.panRadS === 0 ? null : { focal: [FOCAL, FOCAL], centre: [WIDTH / 2, HEIGHT / 2] },
       target: robot.state === 'tracking' && box
-        ? { id: 12, state: 'tracking', reason: 'chosen by its place', box, predicted: [box[0] + box[2] / 2 + 14, box[1] + box[3] / 2] }
+        ? { enabled: robot.pointingOff === '', still_because: robot.pointingOff, id: 12, state: 'tracking', reason: 'chosen by its place', box, predicted: [box[0] + box[2] / 2 + 14, box[1] + box[3] / 2] }
         : { id: null, state: robot.state, reason: '', box: null, predicted: null },
     });
     if (robot.detectorDelayMs > 0) setTimeout(say, robot.detectorDelayMs);
@@ -247,6 +247,8 @@
       const blob = await new Promise((done) => camera(url.pathname.split('/')[4]).canvas.toBlob(done, 'image/jpeg'));
       return new Response(blob, { headers: { 'Content-Type': 'image/jpeg' } });
     }
+    if (url.pathname === '/api/target/pointing') robot.pointingOff = '';
+    if (url.pathname === '/api/gimbal/look_at') return json({ done: true, text: 'Turning there.', azimuth_rad: 0, tilt_rad: 0, released: robot.released });
     if (url.pathname === '/api/arm') robot.armed = JSON.parse(options.body).armed;
     return json({ done: true });
   };

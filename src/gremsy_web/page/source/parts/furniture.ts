@@ -15,6 +15,7 @@ export interface Deeds {
   arm(): void;
   control(): void;
   release(): void;
+  enable(): void;
   mode(mode: string): void;
   focus(): void;
   home(): void;
@@ -71,6 +72,8 @@ export class Furniture {
   readonly stale: HTMLElement;
   readonly staleWords = h('span', {});
   readonly oldPage: HTMLElement;
+  readonly pointingOff: HTMLElement;
+  readonly pointingOffReason = h('span', {});
   readonly dial = new Dial();
   readonly map = new LimitsMap();
   readonly azimuth = h('dd', { class: 'number' }, texts.gimbal.unknown);
@@ -137,6 +140,10 @@ export class Furniture {
     reload.addEventListener('click', () => window.location.reload());
     this.oldPage = h('div', { class: 'old-page', role: 'status', hidden: true }, h('p', {}, texts.link.old), reload);
     this.stale = h('div', { class: 'stale', hidden: true }, h('strong', {}, texts.stale.title), this.staleWords);
+    const enable = h('button', { type: 'button', class: 'button' }, texts.target.enable);
+    enable.addEventListener('click', () => deeds.enable());
+    this.lockable.push(enable);
+    this.pointingOff = h('div', { class: 'pointing-off', role: 'status', hidden: true }, h('p', {}, h('strong', {}, texts.target.off), this.pointingOffReason), enable);
     this.stage = this.layStage(layers, deeds);
     const side = h(
       'aside',
@@ -348,6 +355,7 @@ export class Furniture {
       { class: 'stage', 'aria-label': texts.regions.picture },
       this.views,
       this.stale,
+      this.pointingOff,
       this.oldPage,
       tools,
       sheet,

@@ -184,10 +184,6 @@ export class Picture {
     return this.tracks.tracks.filter((track) => this.host.visible(track));
   }
 
-  get target(): Tracks['target'] {
-    return this.tracks?.target ?? null;
-  }
-
   showRecording(told: Recording | null): void {
     this.recording.hidden = told?.on !== true;
     const seconds = Math.floor(told?.seconds ?? 0);
