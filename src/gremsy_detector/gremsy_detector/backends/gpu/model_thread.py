@@ -47,12 +47,17 @@ class ModelThread:
             self._jobs.put((job, done))
         return done.result()
 
-    def close(self) -> None:
-        """Wait for the jobs that were handed over, for a while; harmless twice."""
+    def close(self) -> bool:
+        """Wait for the jobs that were handed over, for a while; harmless twice.
+
+        Returns:
+            Whether they are done. Where one hangs, its memory is still in use.
+        """
         with self._lock:
             self._closed = True
             self._jobs.put(None)
         self._thread.join(_PATIENCE_S)
+        return not self._thread.is_alive()
 
     def _work(self) -> None:
         yield_to_others(_NICENESS)

@@ -157,8 +157,12 @@ class OnnxRuntimeGpu:
 
     def close(self) -> None:
         """Release everything; harmless where nothing was opened."""
-        if self._thread is not None:
-            self._thread.close()
+        if self._thread is not None and not self._thread.close():
+            # Freed under a run, its memory would be somebody else's while the GPU still writes to it.
+            self._options.say(
+                f'{self._model.name} hangs in a run on the GPU: its memory there stays taken until this process ends.'
+            )
+            return
         if self._started:
             self._started = False
             self._runs.close()
