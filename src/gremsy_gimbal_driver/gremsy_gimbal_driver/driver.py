@@ -39,7 +39,7 @@ from gremsy_gimbal_driver.links.link import Link
 from gremsy_gimbal_driver.links.link_health import link_fault
 from gremsy_gimbal_driver.links.link_router import LinkListener, LinkRouter
 from gremsy_gimbal_driver.mavlink.component_register import ComponentRegister
-from gremsy_gimbal_driver.mavlink.gimbal_protocol import is_stop, motion_messages
+from gremsy_gimbal_driver.mavlink.gimbal_protocol import is_stop
 from gremsy_gimbal_driver.mavlink.mavlink_decoder import MavlinkDecoder
 from gremsy_gimbal_driver.mavlink.mavlink_encoder import MavlinkEncoder
 from gremsy_gimbal_driver.motion.command_arbiter import CommandResult, Source
@@ -280,7 +280,7 @@ class GimbalDriver:
     @property
     def zoom_factor(self) -> float | None:
         """As the payload reported it last; None where it does not."""
-        return self._device.payload.zoom_factor
+        return self._device.payload.lens.factor
 
     def mode(self) -> ModeStatus:
         """The mode wanted and reported."""
@@ -478,7 +478,7 @@ class GimbalDriver:
         gimbal = self._device.gimbal
         if gimbal is None:
             return
-        messages = motion_messages(output, self._device.protocol, gimbal)
+        messages = self._device.protocol.messages(output, gimbal)
         now_ns = self._clock().monotonic_ns
         write = self._router.write_stop if is_stop(output) else self._router.write_motion
         if not write(gimbal, messages, now_ns):

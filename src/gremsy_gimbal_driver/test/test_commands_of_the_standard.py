@@ -30,7 +30,7 @@ PLACES = [None, TrackPoint(0.0, 0.0), TrackPoint(0.5, 0.25), TrackPoint(1.0, 1.0
 CALLS: dict[str, list[tuple[object, ...]]] = {
     'camera_mode': [(each,) for each in CameraMode],
     'focus': [(action, inverted) for action in FocusAction for inverted in (False, True)],
-    'give_up_control': [(154,)],
+    'manager_control': [(154, True), (0, True), (154, False)],
     'motors': [(True,), (False,)],
     'mount_control': [((1.0, 2.0, 3.0), each) for each in MountInput],
     'mount_mode': [(2,), (4, 3), (4, 13)],
@@ -38,11 +38,9 @@ CALLS: dict[str, list[tuple[object, ...]]] = {
     'request_message': [(283,)],
     'still': [(number, recording) for number in (1, 2, 2**24) for recording in (True, False)],
     'still_by_vendor': [(None, True)],
-    'take_control': [(154,), (0,)],
     'telemetry_rate': [('EO_ZOOM', 10.0), ('LRF_RANGE', 0.0)],
     'track_by_standard': [(place,) for place in (*PLACES, TrackBox(0.5, 0.5, 1.0, 1.0), TrackBox(0.0, 1.0, 0.5, 0.5))],
     'track_by_vendor': [(place,) for place in PLACES],
-    'zoom_continuous': [(-1,), (0,), (1,)],
     'zoom_factor': [(4.0,)],
     'zoom_range': [(0.0,), (100.0,)],
 }

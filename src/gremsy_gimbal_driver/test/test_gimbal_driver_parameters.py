@@ -18,6 +18,8 @@ from gremsy_gimbal_driver.motion.plant_inverse import MeasuredPlant
     ('values', 'sentence'),
     [
         ({'azimuth_sign': 0}, 'Parameter `azimuth_sign` is 0: use 1 or -1.'),
+        ({'v1_yaw_sign': 0}, 'Parameter `v1_yaw_sign` is 0: use 1 or -1.'),
+        ({'protocol': 'v3'}, "Parameter `protocol` is 'v3': use one of auto, v2, v1."),
         (
             {'gimbal_component_id': 154},
             'Parameters `gimbal_system_id` (0) and `gimbal_component_id` (154) belong together: '

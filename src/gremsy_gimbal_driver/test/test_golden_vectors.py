@@ -22,7 +22,7 @@ from gremsy_gimbal_driver.mavlink.mavlink_events import (
     RawImu,
     Sender,
 )
-from gremsy_gimbal_driver.motion.motion_output import GimbalMode
+from gremsy_gimbal_driver.motion.motion_output import GimbalMode, MotionOutput
 
 GOLDEN = json.loads((Path(__file__).parent / 'data' / 'golden_vectors.json').read_text(encoding='utf-8'))
 VECTORS = {vector['name']: vector for vector in GOLDEN['vectors']}
@@ -31,12 +31,9 @@ GIMBAL = Sender(1, 154)
 CAMERA = Sender(1, 100)
 
 
-def v1(encoder: MavlinkEncoder):
-    return ProtocolChoice(encoder, 'v1').protocol
-
-
-def v2(encoder: MavlinkEncoder):
-    return ProtocolChoice(encoder, 'v2').protocol
+def moved(protocol: str, encoder: MavlinkEncoder, mode: GimbalMode, **motion: tuple[float, float]) -> bytes:
+    (message,) = ProtocolChoice(encoder, protocol).protocol.messages(MotionOutput(mode, **motion), GIMBAL)
+    return message
 
 
 VEHICLE = VehicleState(
@@ -52,15 +49,15 @@ VEHICLE = VehicleState(
 
 SENT = {
     'heartbeat_of_driver': lambda encoder: encoder.heartbeat(),
-    'set_attitude_angle_lock': lambda encoder: v2(encoder).angles(GIMBAL, (0.0, -1.0, 0.0), GimbalMode.LOCK)[0],
-    'set_attitude_rate_follow': lambda encoder: v2(encoder).rates(GIMBAL, (0.0, 0.2, -0.3), GimbalMode.FOLLOW)[0],
-    'set_attitude_stop_mapping': lambda encoder: v2(encoder).mode(GIMBAL, GimbalMode.MAPPING)[0],
-    'mount_control_angle': lambda encoder: v1(encoder).angles(
-        GIMBAL, (0.0, math.radians(-45), math.radians(30)), GimbalMode.LOCK
-    )[0],
-    'mount_control_speed': lambda encoder: v1(encoder).rates(
-        GIMBAL, (0.0, math.radians(5), math.radians(-12.5)), GimbalMode.LOCK
-    )[0],
+    'set_attitude_angle_lock': lambda encoder: moved('v2', encoder, GimbalMode.LOCK, angles_rad=(-0.0, 1.0)),
+    'set_attitude_rate_follow': lambda encoder: moved('v2', encoder, GimbalMode.FOLLOW, rates_rad_s=(0.3, -0.2)),
+    'set_attitude_stop_mapping': lambda encoder: moved('v2', encoder, GimbalMode.MAPPING, rates_rad_s=(-0.0, -0.0)),
+    'mount_control_angle': lambda encoder: moved(
+        'v1', encoder, GimbalMode.LOCK, angles_rad=(math.radians(-30), math.radians(45))
+    ),
+    'mount_control_speed': lambda encoder: moved(
+        'v1', encoder, GimbalMode.LOCK, rates_rad_s=(math.radians(12.5), math.radians(-5))
+    ),
     'mount_mode_mapping': lambda encoder: encoder.mount_mode(GIMBAL, 4, 13),
     'mount_mode_lock': lambda encoder: encoder.mount_mode(GIMBAL, 1),
     'motors_off': lambda encoder: encoder.motors(GIMBAL, False),

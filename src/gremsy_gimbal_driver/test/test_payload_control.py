@@ -124,7 +124,7 @@ def bench() -> Bench:
 
 
 def test_camera_and_board_are_learned_and_nothing_is_sent_unasked(bench):
-    assert (bench.control.camera, bench.control.payload) == (CAMERA, BOARD)
+    assert (bench.register.camera, bench.register.payload) == (CAMERA, BOARD)
     bench.run(20.0)
     assert bench.sent == []
 
@@ -154,7 +154,7 @@ def test_a_camera_that_falls_silent_ends_what_waits_for_it(bench):
     assert pending.state is RequestState.IN_PROGRESS
     bench.payload.talks = False
     bench.run(7.0)
-    assert bench.control.camera is None
+    assert bench.register.camera is None
     # A board owes no heartbeat: that it says nothing is no sign.
     assert bench.control.gone == {CAMERA}
     assert pending.state is RequestState.UNCONFIRMED
@@ -413,8 +413,6 @@ def test_whatever_is_asked_no_gimbal_message_and_no_gimbal_mode_is_written(bench
     [
         (requests.ZoomTo(0.5), 'A zoom of 0.5x was not sent: use 1 .. 20.'),
         (requests.ZoomTo(float('nan')), 'A zoom of nanx was not sent: use 1 .. 20.'),
-        (requests.ZoomPercent(101.0), 'A zoom of 101 % was not sent: use 0 .. 100.'),
-        (requests.ZoomDrive(2), 'A zoom direction of 2 was not sent: use -1 (out), 0 (stop) or 1 (in).'),
         (
             requests.TrackPoint(float('inf'), 0.0),
             'A place in the picture of inf was not sent: use shares of its width and height, 0 .. 1.',
@@ -461,7 +459,7 @@ def test_a_zoom_is_over_when_the_lens_has_arrived(path):
     bench.run(2.0)
     assert pending.state is RequestState.ACCEPTED
     assert re.fullmatch(r'Done: zoom to 8x; EO_ZOOM reports (7\.\d+|8)x\.', pending.result.sentence)
-    assert bench.control.zoom_factor == pytest.approx(bench.payload.zoom, rel=0.2)
+    assert bench.control.lens.factor == pytest.approx(bench.payload.zoom, rel=0.2)
     if path is ZoomPath.ABSOLUTE:
         assert bench.sent == [(26, 31013, (2, 0, 4, 8))]
 
@@ -469,7 +467,7 @@ def test_a_zoom_is_over_when_the_lens_has_arrived(path):
 def test_the_range_of_an_inverted_product_is_turned_round():
     bench = Bench(PayloadParameters(zoom_range_inverted=True))
     bench.payload.inverted = True
-    pending = bench.ask(requests.ZoomPercent(100.0))
+    pending = bench.ask(requests.ZoomTo(20.0))
     bench.run(6.0)
     assert bench.sent == [(101, 531, (2,))]  # 0 %
     assert bench.payload.zoom == pytest.approx(20.0)
@@ -477,16 +475,15 @@ def test_the_range_of_an_inverted_product_is_turned_round():
 
 
 @pytest.mark.parametrize(('told', 'advice'), [(False, 'true'), (True, 'false')])
-@pytest.mark.parametrize('request_', [requests.ZoomTo(16.0), requests.ZoomPercent(100.0)], ids=str)
-def test_a_lens_that_goes_the_wrong_way_is_said_with_the_setting_to_change(told, advice, request_):
+def test_a_lens_that_goes_the_wrong_way_is_said_with_the_setting_to_change(told, advice):
     bench = Bench(PayloadParameters(zoom_range_inverted=told))
     bench.payload.zoom = bench.payload.wanted = 4.0
     bench.payload.inverted = not told
     bench.run(0.5)
-    pending = bench.ask(request_)
+    pending = bench.ask(requests.ZoomTo(16.0))
     bench.run(3.0)
     assert pending.state is RequestState.FAILED
-    assert pending.result.sentence.startswith(f'The lens went the wrong way at {request_}, from 4x to 3.')
+    assert pending.result.sentence.startswith('The lens went the wrong way at zoom to 16x, from 4x to 3.')
     assert pending.result.sentence.endswith(f'x: set `zoom_range_inverted` to {advice}.')
 
 
@@ -543,24 +540,6 @@ def test_a_refused_zoom_is_refused(bench):
     assert pending.result.sentence.startswith('The component 1/101 was asked for zoom to 8x and denied it: ')
 
 
-def test_driving_the_zoom_and_stopping_it(bench):
-    drive = bench.ask(requests.ZoomDrive(1))
-    bench.run(1.0)
-    assert drive.state is RequestState.IN_PROGRESS
-    stop = bench.ask(requests.ZoomDrive(0))
-    bench.run(0.5)
-    assert (drive.state, drive.result.sentence) == (RequestState.REPLACED, 'The zoom was stopped.')
-    assert stop.state is RequestState.ACCEPTED
-    assert bench.sent == [(101, 531, (1, 1)), (101, 531, (1,))]
-    assert 3.0 < bench.payload.zoom < 6.0
-
-
-def test_driving_the_zoom_to_its_end_is_over_there(bench):
-    drive = bench.ask(requests.ZoomDrive(-1))
-    bench.run(4.0)
-    assert (bench.payload.zoom, drive.state) == (1.0, RequestState.ACCEPTED)
-
-
 def test_a_stream_of_zoom_setpoints_is_ten_a_second_the_newest(bench):
     before = len(bench.sent)
     asked = []
@@ -578,7 +557,7 @@ def test_zoom_is_heard_in_both_forms_of_telemetry_and_nonsense_is_not(bench):
     bench.payload.blind = True
     for value in (3.0, float('nan'), 0.0, float('inf')):
         bench.control.on_event(PayloadTelemetry(BOARD, 'EO_ZOOM', value), bench.now_ns)
-    assert bench.control.zoom_factor == 3.0
+    assert bench.control.lens.factor == 3.0
 
 
 def test_the_boards_own_tracking_in_words(bench):

@@ -12,6 +12,7 @@ from gremsy_gimbal_driver.payload import payload_requests as requests
 from gremsy_gimbal_driver.payload.payload_control import PayloadControl
 from gremsy_gimbal_driver.payload.payload_parameters import PayloadParameters
 from gremsy_gimbal_driver.payload.payload_requests import FocusAction, TrackingPath, ZoomPath
+from gremsy_gimbal_driver.payload.payload_settings import ProductFamily, find_setting
 from gremsy_gimbal_driver.payload.pending_request import PendingRequest, RequestState
 from gremsy_gimbal_sim.options.options import PRESETS, PayloadOptions
 from gremsy_gimbal_sim.payload_fixture import InstantPayload
@@ -59,8 +60,10 @@ class Bench:
 def test_settings_are_taken_and_read_back(name, choice):
     bench = Bench()
     assert bench.ask(requests.SetSetting(name, choice)).state is RequestState.ACCEPTED
-    read = bench.ask(requests.ReadSetting(name))
+    setting = find_setting(ProductFamily.VIO, name)
+    read = bench.ask(requests.ReadParameter(setting.parameter))
     assert read.state is RequestState.ACCEPTED
+    assert setting.word(read.result.value) == choice
 
 
 def test_the_laser_is_switched_on_and_its_ranges_come_at_the_rate_asked_for():
@@ -196,7 +199,7 @@ def test_through_every_fault_of_acknowledgements_requests_end_and_none_is_called
             pending = bench.ask(requests.SetSetting('view_source', choice))
             assert pending.over
             if pending.state is RequestState.ACCEPTED:
-                assert bench.control.parameters['C_SOURCE'] == value
+                assert bench.control.parameters.values['C_SOURCE'] == value
         zoom = bench.ask(requests.ZoomTo(4.0))
         assert zoom.over
         if zoom.state is RequestState.ACCEPTED:

@@ -21,7 +21,6 @@ from gremsy_gimbal_driver.driver_listener import DriverListener
 from gremsy_gimbal_driver.gimbal_driver_parameters import GimbalDriverParameters
 from gremsy_gimbal_driver.goals.goal import AngleGoal, GoalState
 from gremsy_gimbal_driver.links.link_uri import links_from_uris
-from gremsy_gimbal_driver.mavlink.gimbal_protocol import motion_messages
 from gremsy_gimbal_driver.mavlink.mavlink_decoder import MavlinkDecoder
 from gremsy_gimbal_driver.mavlink.mavlink_encoder import MavlinkEncoder
 from gremsy_gimbal_driver.motion.command_arbiter import Source
@@ -97,7 +96,7 @@ class OneHour:
         self._ask(now)
         output, _ = self.motion.step(now)
         if output is not None and self.device.gimbal is not None:
-            for message in motion_messages(output, self.device.protocol, self.device.gimbal):
+            for message in self.device.protocol.messages(output, self.device.gimbal):
                 self.payload.receive(message, now_s, True)
 
     def _ask(self, now: Instant) -> None:

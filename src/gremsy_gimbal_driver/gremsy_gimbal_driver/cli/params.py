@@ -197,9 +197,9 @@ class ParameterTool:
         if of != CAMERA:
             values[GIMBAL] = self._list_gimbal()
         # A bare gimbal has no camera to list, unless that is what was asked for.
-        if of == CAMERA or (of is None and self._payload.camera is not None):
+        if of == CAMERA or (of is None and self._payload.components.camera is not None):
             ask(self._session, self._payload, ListParameters())
-            values[CAMERA] = {name: int(value) for name, value in self._payload.parameters.items()}
+            values[CAMERA] = {name: int(value) for name, value in self._payload.parameters.values.items()}
         information = self._view.information
         return ParameterSnapshot(
             '' if information is None else information.model,

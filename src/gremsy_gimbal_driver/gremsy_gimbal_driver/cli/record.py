@@ -30,7 +30,8 @@ def payload_of(session: LinkSession, parameters: PayloadParameters | None = None
     control = PayloadControl(session.encoder, session.components, parameters, first_still_number(time.time_ns()))
     session.attach(control.due, control.on_event)
     session.find_gimbal()
-    session.wait(lambda: control.camera is not None and control.payload is not None, _COMPONENTS_WAIT_S)
+    components = session.components
+    session.wait(lambda: None not in (components.camera, components.payload), _COMPONENTS_WAIT_S)
     return control
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gremsy_gimbal_driver.deadman.deadman_guard import BEATS_PER_TIME_TO_LIVE, DeadmanGuard
-from gremsy_gimbal_driver.mavlink.gimbal_protocol import GimbalProtocol, motion_messages
+from gremsy_gimbal_driver.mavlink.gimbal_protocol import GimbalProtocol
 from gremsy_gimbal_driver.mavlink.mavlink_events import Sender
 from gremsy_gimbal_driver.motion.instant import nanoseconds
 from gremsy_gimbal_driver.motion.motion_output import GimbalMode, MotionOutput
@@ -49,7 +49,7 @@ class DeadmanBriefing:
             self._briefed = (gimbal, protocol.name, mode, bool(also))
             # In the mode that holds now: flags of another would turn the camera when it is to stand still.
             still = MotionOutput(GimbalMode.FOLLOW if mode is GimbalMode.HOME else mode, rates_rad_s=(0.0, 0.0))
-            zeros = _BURSTS * BURST_COUNT * motion_messages(still, protocol, gimbal)
+            zeros = _BURSTS * BURST_COUNT * protocol.messages(still, gimbal)
             self._deadman.burst([*also, *zeros, *also])
         # Each beat wakes the child, so not one with every command; but a change of the arm at once.
         if armed != self._armed or now_ns >= self._due_ns:

@@ -168,8 +168,8 @@ class GimbalDevice:
         age_s = None if self._attitude_ns is None else (now.monotonic_ns - self._attitude_ns) * 1e-9
         return DeviceSnapshot(
             gimbal=self.gimbal,
-            camera=payload.camera,
-            payload=payload.payload,
+            camera=self._components.camera,
+            payload=self._components.payload,
             information=self.requests.information,
             system_status=status,
             protocol=self.protocol.name,
@@ -185,7 +185,7 @@ class GimbalDevice:
             ),
             vehicle=self._vehicle.trouble(now.ros_ns),
             heading_source='' if turning is None else turning.value,
-            zoom_factor=payload.zoom_factor,
+            zoom_factor=payload.lens.factor,
             cameras_gone=tuple(payload.gone),
             payload_tracking=payload.tracking,
         )
@@ -255,7 +255,7 @@ class GimbalDevice:
         if self.gimbal in self._components.forget_silent(now_ns):
             self._forget_gimbal()
         # Camera and main board sit behind one port of the payload.
-        board = self.payload.camera or self.payload.payload
+        board = self._components.camera or self._components.payload
         for_payload = self.payload.due(now_ns)
         messages = [] if board is None else [(board, message) for message in for_payload]
         self._request_log.log_ended()
@@ -439,7 +439,7 @@ class GimbalDevice:
 
     def _set_up_payload(self, now: Instant) -> None:
         """Once for each component that is found: what has to be set before MAVLink moves it, and telemetry."""
-        camera, board = self.payload.camera, self.payload.payload
+        camera, board = self._components.camera, self._components.payload
         # Another make's camera knows no RC_MODE, and this is nothing that anybody has asked for.
         for step, component in enumerate((camera, camera if self._is_gremsy else None, board)):
             if component != self._set_up[step]:
@@ -452,7 +452,7 @@ class GimbalDevice:
     def _is_gremsy(self) -> bool:
         """By its board, or by the vendor that the gimbal reports."""
         information = self.requests.information
-        return self.payload.payload is not None or (information is not None and information.is_gremsy)
+        return self._components.payload is not None or (information is not None and information.is_gremsy)
 
 
 def _range(limits_ned_rad: tuple[float, float]) -> tuple[float, float] | None:

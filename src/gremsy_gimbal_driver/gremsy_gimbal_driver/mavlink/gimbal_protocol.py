@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import math
 from types import MappingProxyType
-from typing import Protocol
 
+from gremsy_common.geometry import quaternion_from_bearing
 from gremsy_gimbal_driver.mavlink.mavlink_dialect import dialect
 from gremsy_gimbal_driver.mavlink.mavlink_encoder import (
     FLAGS_FOLLOW,
@@ -30,7 +30,7 @@ from gremsy_gimbal_driver.mavlink.mavlink_events import (
     MountStatus,
     Sender,
 )
-from gremsy_gimbal_driver.mavlink.mavlink_frames import roll_pitch_yaw_ned, wire_rates
+from gremsy_gimbal_driver.mavlink.mavlink_frames import q_frd_from_level_camera, roll_pitch_yaw_ned, wire_rates
 from gremsy_gimbal_driver.motion.instant import nanoseconds
 from gremsy_gimbal_driver.motion.motion_output import GimbalMode, MotionOutput
 
@@ -39,8 +39,6 @@ from gremsy_gimbal_driver.motion.motion_output import GimbalMode, MotionOutput
 PATIENCE_S = 3.0
 
 PROTOCOL_NAMES = ('auto', 'v2', 'v1')
-
-_STILL = (0.0, 0.0, 0.0)
 
 FLAG_MAPPING = 0x4000
 """Gremsy's own flag, unknown to the standard (gimbal.md 1.7)."""
@@ -81,21 +79,6 @@ _V1_BY_MODE = {
 }
 
 
-class GimbalProtocol(Protocol):
-    """Motion and mode to bytes, in the wire's own axes (FRD, NED)."""
-
-    name: str
-
-    def rates(self, gimbal: Sender, rates_frd_rad_s: Triple, mode: GimbalMode) -> list[bytes]:
-        """Turn with these rates about roll, pitch and yaw."""
-
-    def angles(self, gimbal: Sender, roll_pitch_yaw_ned_rad: Triple, mode: GimbalMode) -> list[bytes]:
-        """Turn to these angles: yaw, then roll, then pitch."""
-
-    def mode(self, gimbal: Sender, mode: GimbalMode) -> list[bytes]:
-        """Take this mode without moving otherwise."""
-
-
 class ProtocolV2:
     """All three axes and the mode travel in every message, so that no message changes the mode by accident."""
 
@@ -104,22 +87,9 @@ class ProtocolV2:
     def __init__(self, encoder: MavlinkEncoder) -> None:
         self._encoder = encoder
 
-    def rates(self, gimbal: Sender, rates_frd_rad_s: Triple, mode: GimbalMode) -> list[bytes]:
+    def messages(self, output: MotionOutput, gimbal: Sender) -> list[bytes]:
         """Not acknowledged."""
-        return self._motion(gimbal, rates_frd_rad_s, None, mode)
-
-    def angles(self, gimbal: Sender, roll_pitch_yaw_ned_rad: Triple, mode: GimbalMode) -> list[bytes]:
-        """As a quaternion: yaw beyond half a turn cannot be expressed, and goes the short way (gimbal.md 1.7)."""
-        return self._motion(gimbal, None, _quaternion(*roll_pitch_yaw_ned_rad), mode)
-
-    def mode(self, gimbal: Sender, mode: GimbalMode) -> list[bytes]:
-        """A mode changes only with a motion message: one that commands no motion (gimbal.md 1.6)."""
-        return self.rates(gimbal, _STILL, mode)
-
-    def _motion(
-        self, gimbal: Sender, rates_frd_rad_s: Triple | None, q_frd_wxyz: Quaternion | None, mode: GimbalMode
-    ) -> list[bytes]:
-        return [self._encoder.motion(gimbal, rates_frd_rad_s, q_frd_wxyz, FLAGS_BY_MODE[mode])]
+        return [self._encoder.motion(gimbal, *_rates_or_attitude(output), FLAGS_BY_MODE[output.mode])]
 
 
 class ProtocolManager(ProtocolV2):
@@ -142,9 +112,14 @@ class ProtocolManager(ProtocolV2):
 
     def farewell(self, gimbal: Sender) -> list[bytes]:
         """What gives the gimbal back to others, where we have it."""
-        if not self._in_control:
-            return []
-        return [self._encoder.give_up_control(self.manager.sender, self._device(gimbal))]
+        return [self._control(gimbal, take=False)] if self._in_control else []
+
+    def messages(self, output: MotionOutput, gimbal: Sender) -> list[bytes]:
+        """Behind what takes the control where we do not have it."""
+        motion, device = _rates_or_attitude(output), self._device(gimbal)
+        packed = self._encoder.manager_motion(self.manager.sender, device, *motion, FLAGS_BY_MODE[output.mode])
+        self._not_obeyed = 0 if self._in_control else self._not_obeyed + 1
+        return [self._control(gimbal, take=True), packed] if self._not_obeyed % 5 == 1 else [packed]
 
     @property
     def _in_control(self) -> bool:
@@ -153,16 +128,8 @@ class ProtocolManager(ProtocolV2):
     def _device(self, gimbal: Sender) -> int:
         return self.manager.device_id or gimbal.component
 
-    def _motion(
-        self, gimbal: Sender, rates_frd_rad_s: Triple | None, q_frd_wxyz: Quaternion | None, mode: GimbalMode
-    ) -> list[bytes]:
-        encoder, to, device = self._encoder, self.manager.sender, self._device(gimbal)
-        motion = encoder.manager_motion(to, device, rates_frd_rad_s, q_frd_wxyz, FLAGS_BY_MODE[mode])
-        if self._in_control:
-            self._not_obeyed = 0
-            return [motion]
-        self._not_obeyed += 1
-        return [encoder.take_control(to, device), motion] if self._not_obeyed % 5 == 1 else [motion]
+    def _control(self, gimbal: Sender, take: bool) -> bytes:
+        return self._encoder.manager_control(self.manager.sender, self._device(gimbal), take)
 
 
 class ProtocolV1:
@@ -177,30 +144,29 @@ class ProtocolV1:
     name = 'v1'
 
     def __init__(self, encoder: MavlinkEncoder, yaw_sign: int = 1) -> None:
-        if yaw_sign not in (1, -1):
-            raise ValueError(f'The sign of yaw is 1 or -1, not {yaw_sign}.')
         self._encoder = encoder
         self._yaw_sign = yaw_sign
 
-    def rates(self, gimbal: Sender, rates_frd_rad_s: Triple, mode: GimbalMode) -> list[bytes]:
-        """205 as speed."""
-        del mode
-        return [self._encoder.mount_control(gimbal, self._degrees(rates_frd_rad_s), MountInput.SPEED)]
+    def messages(self, output: MotionOutput, gimbal: Sender) -> list[bytes]:
+        """31011 where the mode is asserted, behind 31010, since a mode does not switch the motors on; and 205.
 
-    def angles(self, gimbal: Sender, roll_pitch_yaw_ned_rad: Triple, mode: GimbalMode) -> list[bytes]:
-        """205 as angles: the only way beyond half a turn of yaw or 90 degrees of pitch (gimbal.md 1.6)."""
-        del mode
-        return [self._encoder.mount_control(gimbal, self._degrees(roll_pitch_yaw_ned_rad), MountInput.ANGLE)]
-
-    def mode(self, gimbal: Sender, mode: GimbalMode) -> list[bytes]:
-        """31011; motors on or off first (31010), since a mode does not switch them on."""
-        motors = self._encoder.motors(gimbal, mode is not GimbalMode.OFF)
-        return [motors, self._encoder.mount_mode(gimbal, *_V1_BY_MODE[mode])]
-
-    def _degrees(self, roll_pitch_yaw_rad: Triple) -> Triple:
-        roll, pitch, yaw = map(math.degrees, roll_pitch_yaw_rad)
+        205 as angles is the only way beyond half a turn of yaw or 90 degrees of pitch (gimbal.md 1.6).
+        """
+        by_rates = output.angles_rad is None
+        pair = output.rates_rad_s if by_rates else output.angles_rad
+        assert pair is not None
+        roll, pitch, yaw = map(math.degrees, roll_pitch_yaw_ned(pair[0], 0.0, pair[1]))
+        kind = MountInput.SPEED if by_rates else MountInput.ANGLE
         # Adding 0.0 makes a negated zero a plain one: a stop is the same bytes whatever the sign.
-        return roll, pitch, self._yaw_sign * yaw + 0.0
+        packed = [self._encoder.mount_control(gimbal, (roll, pitch, self._yaw_sign * yaw + 0.0), kind)]
+        if not output.assert_mode:
+            return packed
+        motors = self._encoder.motors(gimbal, output.mode is not GimbalMode.OFF)
+        return [motors, self._encoder.mount_mode(gimbal, *_V1_BY_MODE[output.mode]), *packed]
+
+
+GimbalProtocol = ProtocolV2 | ProtocolV1
+"""How a gimbal is commanded: what motion control wants, as bytes in the order in which they are to be written."""
 
 
 class ProtocolChoice:
@@ -217,8 +183,6 @@ class ProtocolChoice:
     """
 
     def __init__(self, encoder: MavlinkEncoder, name: str = 'auto', v1_yaw_sign: int = 1) -> None:
-        if name not in PROTOCOL_NAMES:
-            raise ValueError(f'No gimbal protocol `{name}`: use one of {", ".join(PROTOCOL_NAMES)}.')
         self._encoder = encoder
         self._v2 = ProtocolV2(encoder)
         self._v1 = ProtocolV1(encoder, v1_yaw_sign)
@@ -293,33 +257,15 @@ def mode_from_flags(flags: int) -> GimbalMode:
     return GimbalMode.MAPPING if flags & FLAG_MAPPING else GimbalMode.FOLLOW
 
 
-def motion_messages(output: MotionOutput, protocol: GimbalProtocol, gimbal: Sender) -> list[bytes]:
-    """What motion control wants as the bytes of that protocol, in the order in which they are to be written."""
-    # v2 has the mode in the flags of the motion itself.
-    mode = protocol.mode(gimbal, output.mode) if output.assert_mode and protocol.name == 'v1' else []
-    if output.angles_rad is not None:
-        azimuth, tilt = output.angles_rad
-        return mode + protocol.angles(gimbal, roll_pitch_yaw_ned(azimuth, 0.0, tilt), output.mode)
-    assert output.rates_rad_s is not None
-    return mode + protocol.rates(gimbal, wire_rates(*output.rates_rad_s), output.mode)
-
-
 def is_stop(output: MotionOutput) -> bool:
     """Whether it asks the gimbal to stand still and rests on nobody's command."""
     return output.rates_rad_s == (0.0, 0.0) and output.rests_on_ns is None
 
 
-def _quaternion(roll: float, pitch: float, yaw: float) -> Quaternion:
-    """Yaw, then roll, then pitch, the order of the motors, which is not singular straight down (gimbal.md 1.7).
-
-    gSDK builds it in the order yaw, pitch, roll; with roll 0 the two are the same.
-    """
-    cr, sr = math.cos(roll / 2), math.sin(roll / 2)
-    cp, sp = math.cos(pitch / 2), math.sin(pitch / 2)
-    cy, sy = math.cos(yaw / 2), math.sin(yaw / 2)
-    return (
-        cy * cr * cp - sy * sr * sp,
-        cy * sr * cp - sy * cr * sp,
-        cy * cr * sp + sy * sr * cp,
-        cy * sr * sp + sy * cr * cp,
-    )
+def _rates_or_attitude(output: MotionOutput) -> tuple[Triple | None, Quaternion | None]:
+    """In the wire's axes. Yaw beyond half a turn cannot be expressed, and goes the short way (gimbal.md 1.7)."""
+    if output.angles_rad is None:
+        assert output.rates_rad_s is not None
+        return wire_rates(*output.rates_rad_s), None
+    w, x, y, z = q_frd_from_level_camera(quaternion_from_bearing(*output.angles_rad)).tolist()
+    return None, (w, x, y, z)

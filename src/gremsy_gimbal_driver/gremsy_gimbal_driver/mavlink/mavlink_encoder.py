@@ -131,18 +131,14 @@ class MavlinkEncoder:
         motion = q_frd_wxyz or _NAN4, *(rates_frd_rad_s or _NAN3)
         return self._pack_to(manager, dialect.MAVLink_gimbal_manager_set_attitude_message, flags, device_id, *motion)
 
-    def take_control(self, manager: Sender, device_id: int) -> bytes:
-        """COMMAND_LONG 1001 DO_GIMBAL_MANAGER_CONFIGURE: it obeys us; who has secondary control stays as it is."""
-        return self._configure_manager(manager, device_id, float(self.own.system), float(self.own.component))
+    def manager_control(self, manager: Sender, device_id: int, take: bool) -> bytes:
+        """COMMAND_LONG 1001 DO_GIMBAL_MANAGER_CONFIGURE: it obeys us, or nobody if it obeyed us.
 
-    def give_up_control(self, manager: Sender, device_id: int) -> bytes:
-        """COMMAND_LONG 1001: it obeys nobody, if it obeyed us."""
-        return self._configure_manager(manager, device_id, _REMOVE_IF_IN_CONTROL, _REMOVE_IF_IN_CONTROL)
-
-    def _configure_manager(self, manager: Sender, device_id: int, system: float, component: float) -> bytes:
-        command = dialect.MAV_CMD_DO_GIMBAL_MANAGER_CONFIGURE
-        parameters = (system, component, _UNCHANGED, _UNCHANGED, 0.0, 0.0, float(device_id))
-        return self.command(manager, command, *parameters)
+        Who has secondary control stays as it is.
+        """
+        primary = (self.own.system, self.own.component) if take else (_REMOVE_IF_IN_CONTROL, _REMOVE_IF_IN_CONTROL)
+        parameters = (*map(float, primary), _UNCHANGED, _UNCHANGED, 0.0, 0.0, float(device_id))
+        return self.command(manager, dialect.MAV_CMD_DO_GIMBAL_MANAGER_CONFIGURE, *parameters)
 
     # Motion, protocol v1 (gimbal.md 1.6).
 

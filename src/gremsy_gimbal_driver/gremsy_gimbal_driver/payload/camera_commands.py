@@ -18,7 +18,7 @@ from gremsy_gimbal_driver.payload.payload_requests import FocusAction, TrackBox,
 LARGEST_STILL_NUMBER = 2**24
 """Numbers travel as 32-bit floats, which hold no larger one exactly."""
 
-_CONTINUOUS, _RANGE_PERCENT = 1.0, 2.0
+_RANGE_PERCENT = 2.0
 _FOCUS_CONTINUOUS, _FOCUS_AUTO = 1.0, 4.0
 # MAVLink: negative focuses nearer. (The vendor calls 1 FOCUS_IN; its pictures decide, hence `focus_inverted`.)
 _FOCUS_DIRECTIONS = {FocusAction.NEAR: -1.0, FocusAction.FAR: 1.0, FocusAction.STOP: 0.0}
@@ -49,11 +49,6 @@ def still_numbers(first: int) -> Iterator[int]:
     while True:
         yield number
         number = number % LARGEST_STILL_NUMBER + 1
-
-
-def zoom_continuous(camera: Sender, direction: int) -> Step:
-    """531 of type continuous: -1 wider, 1 tighter, until 0."""
-    return Step(camera, dialect.MAV_CMD_SET_CAMERA_ZOOM, (_CONTINUOUS, float(direction)))
 
 
 def zoom_range(camera: Sender, percent: float) -> Step:

@@ -7,6 +7,7 @@ writes the camera parameter that sets it (gimbal.md 1.12 bug 1).
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 
 from gremsy_gimbal_driver.mavlink.component_register import ComponentKind, ComponentRegister, kind_of
@@ -56,52 +57,28 @@ class PayloadControl:
         still_number: int = 1,
     ) -> None:
         self._product = parameters or PayloadParameters()
-        self._components = components
+        self.components = components
         self._present: set[Sender] = set()
-        self._parameters = ExtendedParameters(encoder)
+        self.parameters = ExtendedParameters(encoder)
         self._encoder = encoder
         self._commands = CommandSequences(encoder)
-        self._lens = LensControl(self._commands, self._product.zoom_range_inverted, self._product.zoom_largest)
+        self.lens = LensControl(self._commands, self._product.zoom_range_inverted)
         self._still_numbers = camera_commands.still_numbers(still_number)
         self._recording = False
         self._record: tuple[PendingRequest, bool] | None = None
         self._open: list[PendingRequest] = []
-        self._counts: Counter[str] = Counter()
+        self.counts: Counter[str] = Counter()
+        """How requests ended."""
         self.gone: set[Sender] = set()
         """Cameras whose heartbeats have ended; a board owes none."""
         self.telemetry: dict[str, float] = {}
         """The payload board's own values by name, newest."""
 
     @property
-    def camera(self) -> Sender | None:
-        """None where there is none, or it fell silent."""
-        return self._components.camera
-
-    @property
-    def payload(self) -> Sender | None:
-        """The main board; None where there is none, or it fell silent."""
-        return self._components.payload
-
-    @property
-    def parameters(self) -> dict[str, float]:
-        """The camera's parameters as it reported them, by name."""
-        return dict(self._parameters.values)
-
-    @property
-    def zoom_factor(self) -> float | None:
-        """As the payload reported it last."""
-        return self._lens.factor
-
-    @property
     def tracking(self) -> str:
         """What the board reports of its own tracking: idle, tracked, lost; empty where it reports nothing."""
         status = self.telemetry.get('TRK_STATUS')
         return '' if status is None else _TRACKING_WORDS.get(int(status) & 0xFF, f'{status:g}')
-
-    @property
-    def counts(self) -> dict[str, int]:
-        """How requests ended."""
-        return dict(self._counts)
 
     def request(self, request: Request, now_ns: int) -> PendingRequest:
         """Begin; what cannot be sent comes back failed, with its sentence."""
@@ -129,34 +106,34 @@ class PayloadControl:
 
     def due(self, now_ns: int) -> list[bytes]:
         """Messages to send now; call it at least some ten times a second."""
-        present = set(self._components.last_ns)
+        present = set(self.components.last_ns)
         gone_now, self._present = self._present - present, present
         self.gone -= present
         for gone in gone_now:
             if kind_of(gone.component) is ComponentKind.CAMERA:
                 self.gone.add(gone)
             sentence = f'The component {gone} fell silent before it answered: check its power.'
-            self._parameters.cancel(gone, sentence)
+            self.parameters.cancel(gone, sentence)
             self._commands.cancel(gone, sentence, now_ns)
-        messages = self._parameters.due(now_ns) + self._commands.due(now_ns)
-        self._lens.step(now_ns)
+        messages = self.parameters.due(now_ns) + self._commands.due(now_ns)
+        self.lens.step(now_ns)
         if self._record is not None and self._record[0].state is RequestState.ACCEPTED:
             self._recording, self._record = self._record[1], None
         for pending in [each for each in self._open if each.over]:
             self._open.remove(pending)
-            self._counts[f'payload_requests_{pending.state.value}'] += 1
+            self.counts[f'payload_requests_{pending.state.value}'] += 1
         return messages
 
     def on_event(self, event: Event, now_ns: int) -> None:
         """Everything that the device sends; what is not about the payload is ignored."""
         if isinstance(event, ExtendedParameter):
-            self._parameters.on_parameter(event, now_ns)
+            self.parameters.on_parameter(event, now_ns)
         elif isinstance(event, CommandAck):
             self._commands.on_ack(event)
         elif isinstance(event, PayloadTelemetry):
             self.telemetry[event.name] = event.value
             if event.name == 'EO_ZOOM':
-                self._lens.on_zoom(event.value, now_ns)
+                self.lens.on_zoom(event.value, now_ns)
 
     def _begin(self, pending: PendingRequest, request: Request, now_ns: int) -> None:
         product = self._product
@@ -164,14 +141,8 @@ class PayloadControl:
             case requests.ZoomTo(factor) if not 1.0 <= factor <= product.zoom_largest:
                 sentence = f'A zoom of {factor:g}x was not sent: use 1 .. {product.zoom_largest:g}.'
                 pending.report(RequestState.FAILED, sentence)
-            case requests.ZoomTo(factor) if product.zoom_path == ZoomPath.ABSOLUTE:
-                self._lens.absolute(pending, self._board(), factor, now_ns)
             case requests.ZoomTo(factor):
-                self._lens.by_factor(pending, self._camera(), factor, now_ns)
-            case requests.ZoomPercent(percent):
-                self._lens.by_range(pending, self._camera(), percent, now_ns)
-            case requests.ZoomDrive(direction):
-                self._lens.drive(pending, self._camera(), direction, now_ns)
+                self.lens.zoom(pending, self._zoom_step(factor), factor, now_ns)
             case requests.Focus(action):
                 steps = camera_commands.focus(self._camera(), action, product.focus_inverted)
                 self._commands.request(pending, 'focus', steps, now_ns)
@@ -188,23 +159,23 @@ class PayloadControl:
             case requests.TelemetryRate(name, rate_hz):
                 steps = camera_commands.telemetry_rate(self._board(), name, rate_hz)
                 self._commands.request(pending, f'rate of {name}', steps, now_ns)
-            case _:
-                self._begin_parameter(pending, request, self._camera(), now_ns)
-
-    def _begin_parameter(self, pending: PendingRequest, request: Request, camera: Sender, now_ns: int) -> None:
-        parameters, family = self._parameters, self._product.family
-        match request:
             case requests.SetSetting(name, choice):
-                setting = find_setting(family, name)
-                parameters.set_value(pending, camera, setting.parameter, setting.value(choice), now_ns)
-            case requests.ReadSetting(name):
-                parameters.read_value(pending, camera, find_setting(family, name).parameter, now_ns)
+                camera, setting = self._camera(), find_setting(product.family, name)
+                self.parameters.set_value(pending, camera, setting.parameter, setting.value(choice), now_ns)
             case requests.SetParameter(name, value):
-                parameters.set_value(pending, camera, name, value, now_ns)
+                self.parameters.set_value(pending, self._camera(), name, value, now_ns)
             case requests.ReadParameter(name):
-                parameters.read_value(pending, camera, name, now_ns)
+                self.parameters.read_value(pending, self._camera(), name, now_ns)
             case requests.ListParameters():
-                parameters.list_all(pending, camera)
+                self.parameters.list_all(pending, self._camera())
+
+    def _zoom_step(self, factor: float) -> Step:
+        product = self._product
+        if product.zoom_path == ZoomPath.ABSOLUTE:
+            return camera_commands.zoom_factor(self._board(), factor)
+        # Taken to be geometric, as the lens's own steps are; the lens is watched for where it is not.
+        percent = 100.0 * math.log(factor) / math.log(product.zoom_largest)
+        return camera_commands.zoom_range(self._camera(), 100.0 - percent if product.zoom_range_inverted else percent)
 
     def _tracking_steps(self, request: requests.TrackingRequest) -> list[Step]:
         place = None if isinstance(request, requests.StopTracking) else request
@@ -213,11 +184,11 @@ class PayloadControl:
         return camera_commands.track_by_standard(self._camera(), place)
 
     def _camera(self) -> Sender:
-        if self.camera is None:
+        if (camera := self.components.camera) is None:
             raise _Absent('This device has no camera (no component from 100 to 105 sends heartbeats)')
-        return self.camera
+        return camera
 
     def _board(self) -> Sender:
-        if self.payload is None:
+        if (board := self.components.payload) is None:
             raise _Absent('This device has no payload board (nothing comes from component 26)')
-        return self.payload
+        return board

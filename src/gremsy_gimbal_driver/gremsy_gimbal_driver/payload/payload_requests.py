@@ -71,14 +71,6 @@ class SetSetting(Request):
 
 
 @dataclass(frozen=True, slots=True)
-class ReadSetting(Request):
-    """The same, read."""
-
-    words: ClassVar[str] = 'reading the setting {0.name}'
-    name: str
-
-
-@dataclass(frozen=True, slots=True)
 class SetParameter(Request):
     """A camera parameter that the table does not have."""
 
@@ -99,7 +91,7 @@ class SetParameter(Request):
 
 @dataclass(frozen=True, slots=True)
 class ReadParameter(Request):
-    """The same, read."""
+    """A camera parameter, read."""
 
     words: ClassVar[str] = 'reading the parameter {0.name}'
     name: str
@@ -122,36 +114,6 @@ class ZoomTo(Request):
 
     words: ClassVar[str] = 'zoom to {0.factor:g}x'
     factor: float
-
-
-@dataclass(frozen=True, slots=True)
-class ZoomPercent(Request):
-    """To a share of the lens's range, 0 the widest view, 100 the narrowest."""
-
-    words: ClassVar[str] = 'zoom to {0.percent:g} %'
-    percent: float
-
-    @property
-    def fault(self) -> str:
-        if 0.0 <= self.percent <= 100.0:
-            return ''
-        return f'A zoom of {self.percent:g} % was not sent: use 0 .. 100.'
-
-
-@dataclass(frozen=True, slots=True)
-class ZoomDrive(Request):
-    """-1 out, 1 in, 0 stop; goes on until the next."""
-
-    direction: int
-
-    def __str__(self) -> str:
-        return {-1: 'zooming out', 0: 'stopping the zoom', 1: 'zooming in'}.get(self.direction, 'zooming')
-
-    @property
-    def fault(self) -> str:
-        if self.direction in (-1, 0, 1):
-            return ''
-        return f'A zoom direction of {self.direction} was not sent: use -1 (out), 0 (stop) or 1 (in).'
 
 
 @dataclass(frozen=True, slots=True)
