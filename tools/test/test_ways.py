@@ -94,7 +94,7 @@ ARITHMETIC = {
     'gremsy_common.types.frame',
 }
 # 45 are wanted.
-MOST_OF_A_FRAME = 51
+MOST_OF_A_FRAME = 50
 FORMS_OF_A_FRAME = (
     bytes,
     np.ndarray,

@@ -23,7 +23,8 @@ from gremsy_common.types.frame import Frame
 from gremsy_detector.backends.backend import Backend, BackendOptions, ModelRunner
 from gremsy_detector.backends.backend_chain import BackendChain
 from gremsy_detector.backends.backend_registry import BackendOrder, backends_for, builders_of
-from gremsy_detector.backends.sharing.model_pool import NOBODY, ModelPool, SharedBackend
+from gremsy_detector.backends.sharing.model_pool import ModelPool
+from gremsy_detector.backends.sharing.shared_model import NOBODY, SharedBackend
 from gremsy_detector.detector import DetectionResult, Detector
 from gremsy_detector.detector_parameters import DetectorParameters
 from gremsy_detector.errors import FrameError

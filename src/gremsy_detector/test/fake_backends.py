@@ -83,3 +83,8 @@ def broken(name):
 
 def out_of_memory(name):
     return InferenceError(f'{name} failed on m.onnx: out of memory.')
+
+
+def open_models(pool):
+    """How many models a pool has in memory."""
+    return sum(not each.ended for each in pool._models.values())

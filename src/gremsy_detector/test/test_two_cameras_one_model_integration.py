@@ -17,7 +17,7 @@ from gremsy_detector.backends.sharing.model_pool import ModelPool
 from gremsy_detector.detector_node import DetectorNode
 from gremsy_detector.errors import BackendLostError
 
-from .fake_backends import Machine, out_of_memory
+from .fake_backends import Machine, open_models, out_of_memory
 from .test_detector_node_restart_integration import IMAGE, Camera, Tracker, wait_until
 
 pytestmark = pytest.mark.integration
@@ -159,7 +159,7 @@ def test_a_back_end_that_fails_is_opened_again_once_for_both(machine, robot, err
     )
     machine.run_errors.clear()
     robot.answered()
-    assert robot.host.shared(ModelPool).open_models == 1
+    assert open_models(robot.host.shared(ModelPool)) == 1
     assert {robot.rows(name)['back end'] for name in PICTURES} == {'the fake fast'}
 
 

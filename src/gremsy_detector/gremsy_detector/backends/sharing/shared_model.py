@@ -24,6 +24,8 @@ from gremsy_detector.image.picture_form import PictureForm, PictureSlot
 from gremsy_detector.model.model_description import InputDescription
 from gremsy_detector.model.model_facts import ModelFacts
 
+NOBODY = 'nobody'
+
 BATCH_CHOICES = ('auto', 'always', 'never')
 """Whether images of several cameras go in one run: where it was found to save time, wherever it can be, or not."""
 
@@ -161,10 +163,11 @@ class SharedModel:
         with self._turn:
             self._end(f'{member.name}, which shares the model, found it failing')
 
-    def others(self, member: Member) -> list[str]:
-        """The names of the other members."""
+    @property
+    def members(self) -> tuple[Member, ...]:
+        """Who uses it now."""
         with self._turn:
-            return [each.name for each in self._members if each is not member]
+            return tuple(self._members)
 
     def new_input(self, member: Member, shape: tuple[int, ...], dtype: str) -> NDArray[Any]:
         """See `Backend.new_input`; it is the member's until that leaves, and goes to another then.
@@ -402,3 +405,106 @@ class SharedModel:
                 f'The shared model of {self._backend.name} could not be closed ({type(error).__name__}: {error}): what '
                 'it held is lost until the process is started again.'
             )
+
+
+class SharedBackend(Member):
+    """A back end to its detector; in truth a part of one. One thread at a time calls `open` and `infer`."""
+
+    def __init__(
+        self,
+        name: str,
+        due: Callable[[], bool],
+        join: Callable[[Member], SharedModel],
+        unlike: Callable[[Member], dict[str, list[str]]],
+    ) -> None:
+        """Remember; nothing is opened.
+
+        Args:
+            name: see `Member`.
+            due: see `Member`.
+            join: makes it a member of the open model, or opens one; it raises what `Backend.open` does.
+            unlike: who else has another model open: by name, the parameters that differ.
+        """
+        super().__init__(name, due)
+        self._join = join
+        self._unlike = unlike
+        self._model: SharedModel | None = None
+        self._description = ''
+        # How many images of all members had been answered when the failures in a row began; None while there are none.
+        self._failing_since: int | None = None
+
+    def open(self) -> ModelFacts:
+        """Open the model, or take part in the one that is open; see `Backend.open`."""
+        self.close()
+        self._model = self._join(self)
+        return self._model.facts
+
+    def new_input(self, shape: tuple[int, ...], dtype: str) -> NDArray[Any]:
+        """See `Backend.new_input`."""
+        return self._opened().new_input(self, shape, dtype)
+
+    def picture(self, tensor: NDArray[Any], form: PictureForm, description: InputDescription) -> PictureSlot | None:
+        """See `TakesPictures`."""
+        return self._opened().picture(tensor, form, description)
+
+    def infer(self, tensor: NDArray[Any]) -> Sequence[NDArray[Any]]:
+        """See `Backend.infer`."""
+        model = self._opened()
+        answered = model.answered
+        try:
+            outputs = model.infer(self, tensor)
+        except InferenceError:
+            if self._failing_since is None:
+                self._failing_since = answered
+            raise
+        self._failing_since = None
+        return outputs
+
+    def interrupt(self) -> None:
+        """See `Interruptible`; who shares the model may lose an image by it, too."""
+        model = self._model
+        if model is not None:
+            model.interrupt()
+
+    def close(self) -> None:
+        """Leave the model; where it failed here and answered nobody since, it is at an end for the others too."""
+        model, self._model = self._model, None
+        if model is None:
+            return
+        self._description = model.description
+        if self._failing_since is not None and model.answered == self._failing_since:
+            model.give_up(self)
+        self._failing_since = None
+        model.leave(self)
+
+    @property
+    def description(self) -> str:
+        """For diagnostics, as the back end's own."""
+        model = self._model
+        return model.description if model is not None else self._description
+
+    @property
+    def shared_with(self) -> str:
+        """The others who run this model, or why those who run one run another; for the diagnostics."""
+        if self._model is None:
+            return ''
+        others = sorted(each.name for each in self._model.members if each is not self)
+        return ', '.join(others) or NOBODY + ''.join(
+            f'; {name} has another {", ".join(f"`{each}`" for each in differing)}'
+            for name, differing in sorted(self._unlike(self).items())
+        )
+
+    @property
+    def images_per_run(self) -> str:
+        """How many images go in one run, and why; for the diagnostics."""
+        return self._model.images_per_run if self._model is not None else ''
+
+    @property
+    def runs_of_several(self) -> int:
+        """How many runs had images of several members."""
+        return self._model.runs_of_several if self._model is not None else 0
+
+    def _opened(self) -> SharedModel:
+        if self._model is None:
+            raise InferenceError('The detector has no model open: call open() first.')
+        return self._model
