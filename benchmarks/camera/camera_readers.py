@@ -11,7 +11,7 @@ from gremsy_camera.errors import SourceUnusable
 from gremsy_camera.footage.footage_reader import AtEnd
 from gremsy_camera.footage.pacing import SystemClock
 from gremsy_camera.live.encoded_video import NO_TAP, EncodedTap
-from gremsy_camera.live.live_options import LiveOptions
+from gremsy_camera.live.live_parameters import LiveParameters
 from gremsy_camera.source_feed import SourceFeed
 from gremsy_camera.sources import create_source
 from gremsy_camera.sources.source import Captured, SourceContext
@@ -34,7 +34,7 @@ class MeasuredReader:
     def feed(self, uri: str, tap: EncodedTap = NO_TAP) -> SourceFeed:
         """A source of that stream, kept running as the node does; not open yet."""
         clock = SystemClock()
-        context = SourceContext('camera', 0.0, AtEnd.LOOP, clock, _quiet, LiveOptions(reader=self.name), tap)
+        context = SourceContext('camera', 0.0, AtEnd.LOOP, clock, _quiet, LiveParameters(reader=self.name), tap)
         return SourceFeed(create_source(uri, context), clock, _quiet)
 
 
@@ -44,7 +44,7 @@ def usable_readers(folder: Path) -> tuple[list[MeasuredReader], dict[str, str]]:
     usable, unusable = [], {}
     for name in NAMES:
         try:
-            choose_reader(LiveOptions(reader=name))
+            choose_reader(LiveParameters(reader=name))
         except SourceUnusable as error:
             unusable[name] = without_gi if name == 'gstreamer' and without_gi else str(error)
         else:

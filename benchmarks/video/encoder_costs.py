@@ -16,10 +16,10 @@ from typing import Any
 
 from benchmarks.video.video_page import Browser
 from benchmarks.video.video_scene import HEIGHT, RATE_HZ, WIDTH, PanningScene, azimuth_at
+from gremsy_camera.stream_parameters import StreamParameters
 from gremsy_camera.streaming.encoder_choice import make_encoder
 from gremsy_camera.streaming.rtp_sending import RtpSender
 from gremsy_camera.streaming.video_encoder import EncoderError, VideoEncoderSettings
-from gremsy_camera.streaming.video_out import VideoOptions
 from gremsy_camera.trial.debian_gi import reach_debian_gi
 from gremsy_common.errors import SuiteError
 from gremsy_common.picture.i420_planes import i420_planes
@@ -64,9 +64,9 @@ def _answer(name: str, folder: Path) -> dict[str, Any]:
 
 def encode(name: str) -> dict[str, Any]:
     """BGR to RTP packets at the camera's pace: CPU time of the whole process over the time that it took, and more."""
-    options, scene = VideoOptions(), PanningScene()
+    options, scene = StreamParameters(), PanningScene()
     try:
-        encoder = make_encoder(name, VideoEncoderSettings(WIDTH, HEIGHT, RATE_HZ, options.kbps, options.gop))
+        encoder = make_encoder(name, VideoEncoderSettings(WIDTH, HEIGHT, RATE_HZ, options.bitrate_kbps, options.gop))
     except EncoderError as error:
         return {'unusable': str(error)}
     pictures = [scene.render(azimuth_at(number / RATE_HZ)) for number in range(_KEPT)]

@@ -82,7 +82,7 @@ class CameraNode(SuiteNode[CameraParameters]):
             at_end=AtEnd(wanted.at_end),
             clock=clock,
             say=self.get_logger().info,
-            live=wanted.live,
+            live=wanted,
             tap=self._recording.recorder,
             foreign=frames,
         )
@@ -93,7 +93,7 @@ class CameraNode(SuiteNode[CameraParameters]):
             self._foreign = ForeignCamera(self, external_topics(uri), frames, configured)
         source = create_source(wanted.source, context)
         self._feed = SourceFeed(source, clock, self.report_error, say=self.get_logger().info)
-        self._lens = Lens(wanted.lens, self.get_logger().warning)
+        self._lens = Lens(wanted, self.get_logger().warning)
         self._lens.open()
         self._feed.open_soon(_OPENS_WITHIN_S, self.give_up)
 

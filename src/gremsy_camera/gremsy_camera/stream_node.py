@@ -8,8 +8,9 @@ import time
 
 from gremsy_camera.stream_parameters import StreamParameters
 from gremsy_camera.streaming.video_out import VideoOut
-from gremsy_camera.streaming.viewers import PathState, ServerReaders, Viewers, Watch
+from gremsy_camera.streaming.viewers import PathState, ServerReaders, Viewers, parse_watch
 from gremsy_camera.streams.credentials import known_secrets
+from gremsy_camera.streams.stream_address import StreamAddress
 from gremsy_common.ros import topics
 from gremsy_common.ros.diagnostics import Health, Level
 from gremsy_common.ros.hosting import run_node
@@ -28,39 +29,32 @@ _STAGES = {'clean': ('encode', 'sent'), 'overlay': ('encode overlay', 'sent over
 
 
 class _Path:
-    """One path: what it shows, who watches it, and how it goes out."""
+    """One path: what it shows, who watches it, and how it goes out; it is what its `VideoOut` reports to."""
 
-    def __init__(self, kind: str, name: str, out: VideoOut) -> None:
+    def __init__(self, node: StreamNode, kind: str, name: str, address: StreamAddress) -> None:
+        self._node = node
         self.name = name
-        self.out = out
         self.topic: Topic[Frame] = _TOPICS[kind]
+        self._encode, self._sent = _STAGES[kind]
         self.viewers = Viewers()
         self.images: TopicSubscription[Frame] | None = None
-
-
-class _Sayings:
-    """What a `VideoOut` says, as the node's diagnostics, trace and log have it."""
-
-    def __init__(self, node: StreamNode, kind: str) -> None:
-        self._node = node
-        self._topic = _TOPICS[kind].name
-        self._encode, self._sent = _STAGES[kind]
+        self.out = VideoOut(address, node.parameters, self)
 
     def stage(self, name: str, duration_ns: int) -> None:
-        """See `Said`."""
+        """See `VideoOutReport`."""
         self._node.diagnostics.stage(self._encode if name == 'encode' else name).record(duration_ns)
 
     def sent(self, stamp_ns: int, size_bytes: int) -> None:
-        """See `Said`."""
+        """See `VideoOutReport`."""
         self._node.diagnostics.stage(self._sent).record(self._node.now_ns() - stamp_ns)
         self._node.trace.event(self._sent, stamp_ns, bytes=size_bytes)
 
     def drop(self, reason: str, sentence: str) -> None:
-        """See `Said`."""
-        self._node.report_drop(self._topic, reason, sentence)
+        """See `VideoOutReport`."""
+        self._node.report_drop(self.topic.name, reason, sentence)
 
     def info(self, sentence: str) -> None:
-        """See `Said`."""
+        """See `VideoOutReport`."""
         self._node.get_logger().info(sentence)
 
 
@@ -82,8 +76,7 @@ class StreamNode(SuiteNode[StreamParameters]):
         secrets = known_secrets(wanted.secrets_file, self.get_logger().warning)()
         camera = self.get_namespace().rpartition('/')[2] or 'camera'
         self._paths = {
-            name: _Path(kind, name, VideoOut(wanted.address(name, secrets), wanted.video, _Sayings(self, kind)))
-            for kind, name in wanted.paths(camera).items()
+            name: _Path(self, kind, name, wanted.address(name, secrets)) for kind, name in wanted.paths(camera).items()
         }
 
     def activate(self) -> None:
@@ -122,7 +115,7 @@ class StreamNode(SuiteNode[StreamParameters]):
     def parameters_changed(self) -> None:
         """The next picture is encoded so."""
         for each in self._paths.values():
-            each.out.options = self.parameters.video
+            each.out.parameters = self.parameters
 
     def diagnostic_values(self) -> dict[str, str]:
         """By path: who watches, with what it is encoded and why not with another, what was sent."""
@@ -156,7 +149,7 @@ class StreamNode(SuiteNode[StreamParameters]):
         return Health()
 
     def _watch_came(self, text: str) -> None:
-        watch = Watch.of(text)
+        watch = parse_watch(text)
         if watch is None:
             name = topics.STREAM_WATCH.name
             self.report_drop(
@@ -166,13 +159,14 @@ class StreamNode(SuiteNode[StreamParameters]):
                 'PATH key.',
             )
             return
-        path = self._paths.get(watch.path)
+        name, came = watch
+        path = self._paths.get(name)
         if path is None:
             # Another camera's.
             return
         with self._lock:
             fresh = path.viewers.asked(time.monotonic())
-        if watch.key or fresh:
+        if came or fresh:
             path.out.want_key_frame(coming=True)
         if fresh:
             self.host.call_soon(self._follow)

@@ -9,13 +9,11 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from gremsy_camera.streaming.encoder_choice import WAYS
-from gremsy_camera.streaming.video_out import VideoOptions
 from gremsy_camera.streams.credentials import fill_in, redacted
 from gremsy_camera.streams.stream_address import StreamAddress
 from gremsy_common.parameters.parameter_fields import NodeParameters, ParameterError, param
 from gremsy_common.parameters.parameter_forms import TextForm
 
-_OUT = VideoOptions()
 # As MediaMTX takes them, and without what an address would need encoded.
 _PATH = re.compile(r'[A-Za-z0-9_.~\-]+(/[A-Za-z0-9_.~\-]+)*')
 
@@ -49,13 +47,13 @@ class StreamParameters(NodeParameters):
         doc='`watched` encodes only while somebody watches; `always` is for a server that records.',
     )
     encoder: str = param(
-        _OUT.encoder,
+        'auto',
         choices=WAYS,
         doc='`auto` takes hardware where that works, else software; or an encoder by name: `x264` and `openh264` are '
         "PyAV's, `x264enc` and `openh264enc` GStreamer's.",
     )
     rate_hz: float = param(
-        _OUT.rate_hz,
+        30.0,
         unit='Hz',
         low=1.0,
         high=120.0,
@@ -63,7 +61,7 @@ class StreamParameters(NodeParameters):
         doc='Highest frame rate; frames beyond it are left out.',
     )
     bitrate_kbps: int = param(
-        _OUT.kbps,
+        3000,
         unit='kbit/s',
         low=100,
         high=50_000,
@@ -71,14 +69,14 @@ class StreamParameters(NodeParameters):
         doc='Highest bit rate of each path; no frame takes more than its share, so that none waits for another.',
     )
     gop: int = param(
-        _OUT.gop,
+        30,
         low=1,
         high=600,
         live=True,
         doc='Frames from one key frame to the next; a new viewer gets one at once.',
     )
     widest_px: int = param(
-        _OUT.widest_px,
+        1920,
         unit='px',
         low=0,
         high=16_384,
@@ -91,11 +89,6 @@ class StreamParameters(NodeParameters):
         doc='File of NAME=VALUE lines for `${NAME}` in `server`, in addition to the environment; empty for none.',
         form=TextForm.PATH,
     )
-
-    @property
-    def video(self) -> VideoOptions:
-        """How it is encoded."""
-        return VideoOptions(self.encoder, self.rate_hz, self.bitrate_kbps, self.gop, self.widest_px)
 
     def paths(self, camera: str) -> Mapping[str, str]:
         """What is published, 'clean' and 'overlay', and under which path; nothing where there is no server."""

@@ -6,7 +6,8 @@ import time
 
 import numpy as np
 
-from gremsy_camera.streaming.video_out import VideoOptions, VideoOut
+from gremsy_camera.stream_parameters import StreamParameters
+from gremsy_camera.streaming.video_out import VideoOut
 from gremsy_camera.streams.stream_address import StreamAddress
 from gremsy_common.errors import SuiteError
 from gremsy_common.types.frame import Frame
@@ -44,7 +45,9 @@ class Publishing:
     def __init__(self, server, path='eo', **options):
         self.said = Sayings()
         self.out = VideoOut(
-            StreamAddress.of(f'{server}/{path}', 'server'), VideoOptions(**{'encoder': 'x264', **options}), self.said
+            StreamAddress.of(f'{server}/{path}', 'server'),
+            StreamParameters(**{'encoder': 'x264', **options}),
+            self.said,
         )
         self.stamp_ns = BEFORE_WRAP_NS
         self.stamps = []

@@ -22,8 +22,9 @@ from gremsy_camera.live.encoded_video import EncodedFormat, EncodedPacket
 from gremsy_camera.recording import camera_recorder
 from gremsy_camera.recording.bag_file import BagChannel, Serialized
 from gremsy_camera.recording.camera_recorder import CameraRecorder
-from gremsy_camera.recording.recording_session import CameraChannels, RecordingOptions, file_stem
-from gremsy_camera.recording.recordings_folder import DiskLimits, RecordingsFolder
+from gremsy_camera.recording.recording_parameters import RecordingParameters
+from gremsy_camera.recording.recording_session import CameraChannels, file_stem
+from gremsy_camera.recording.recordings_folder import RecordingsFolder
 from gremsy_common.installing import pip_install
 from gremsy_common.parameters.parameter_fields import ParameterError, from_values
 from gremsy_common.types.frame import Frame, lock_read_only
@@ -60,16 +61,8 @@ class Desk:
     """A recorder, what it said, and its writing thread's steps one by one."""
 
     def __init__(self, folder: Path, clock, **changes) -> None:
-        wanted = {
-            'folder': folder,
-            'name': '{robot}_{camera}_{time}',
-            'namespace': '/robot/eo',
-            'format': 'both',
-            'images': 'auto',
-            'segment_s': 0.0,
-            'limits': DiskLimits(0, 0, delete_oldest=False),
-        } | changes
-        self.options = RecordingOptions(**wanted)
+        wanted = {'dir': str(folder), 'format': 'both', 'segment_s': 0.0, 'keep_free_gb': 0.0} | changes
+        self.parameters = RecordingParameters(**{f'record_{name}': value for name, value in wanted.items()})
         self.said: list[str] = []
         self.errors: list[str] = []
         self.drops: list[tuple[str, str, str]] = []
@@ -80,7 +73,7 @@ class Desk:
         )
 
     def start(self) -> str:
-        return self.recorder.start(self.options, lambda: CHANNELS)
+        return self.recorder.start(self.parameters, '/robot/eo', lambda: CHANNELS)
 
     def step(self, times: int = 1) -> None:
         for _ in range(times):
@@ -421,7 +414,7 @@ def test_a_disk_that_refuses_ends_the_recording_with_a_sentence(desk, number, se
 
 
 def test_the_floor_of_free_space_ends_a_recording_that_is_going_on(desk, monkeypatch):
-    made = desk(format='mcap', limits=DiskLimits(0, 1000, delete_oldest=False))
+    made = desk(format='mcap', keep_free_gb=1e-6)
     made.start()
     made.recorder.message(STATE, 'one')
     made.step(2)
@@ -438,7 +431,7 @@ def test_the_floor_of_free_space_ends_a_recording_that_is_going_on(desk, monkeyp
 
 
 def test_the_oldest_give_way_while_one_is_being_written(desk):
-    made = desk(format='mcap', segment_s=1.0, limits=DiskLimits(6000, 0, delete_oldest=True))
+    made = desk(format='mcap', segment_s=1.0, limit_gb=6e-6, delete_oldest=True)
     made.start()
     for _ in range(30):
         made.recorder.message(STATE, 'x' * 10)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from gremsy_camera.live.capture_clock import CaptureClock
-from gremsy_camera.live.live_options import LiveOptions
+from gremsy_camera.live.live_parameters import LiveParameters
 from gremsy_camera.live.live_reader import CaptureTime, LivePicture, TimeBase
 
 ROS_EPOCH_NS = 1_700_000_000_000_000_000
@@ -26,7 +26,7 @@ def reported(time_ns):
 @pytest.fixture
 def make(clock, said):
     def build(**options):
-        return CaptureClock(clock, LiveOptions(**options), said)
+        return CaptureClock(clock, LiveParameters(**options), said)
 
     return build
 

@@ -14,7 +14,7 @@ from gremsy_camera.errors import SourceEnded, SourceError, SourceUnusable
 from gremsy_camera.footage.footage_reader import AtEnd
 from gremsy_camera.footage.pacing import SystemClock
 from gremsy_camera.gstreamer.pipeline_reader import PipelineReader, fill_in_pipeline
-from gremsy_camera.live.live_options import LiveOptions
+from gremsy_camera.live.live_parameters import LiveParameters
 from gremsy_camera.live.live_reader import TimeBase
 from gremsy_camera.sources import create_source
 from gremsy_camera.sources.source import SourceContext
@@ -46,7 +46,7 @@ def make_source(said):
     made = []
 
     def make(text, at_end=AtEnd.LOOP, **options):
-        context = SourceContext('eo', 0.0, at_end, SystemClock(), said, LiveOptions(**options))
+        context = SourceContext('eo', 0.0, at_end, SystemClock(), said, LiveParameters(**options))
         made.append(create_source(text, context))
         return made[-1]
 

@@ -17,7 +17,7 @@ from gremsy_camera.footage.pacing import SystemClock
 from gremsy_camera.gstreamer import gst_decoders
 from gremsy_camera.gstreamer.gst_decoders import GstDecoder
 from gremsy_camera.live.encoded_video import NO_TAP
-from gremsy_camera.live.live_options import LiveOptions
+from gremsy_camera.live.live_parameters import LiveParameters
 from gremsy_camera.live.live_reader import TimeBase
 from gremsy_camera.streams.gstreamer_reader import create, why_not
 from gremsy_camera.streams.stream_address import ReaderRequest, StreamAddress
@@ -63,7 +63,7 @@ def make_reader():
 
     def make(uri, tap=None, patient=True, **options):
         address = StreamAddress.of(uri, 'source')
-        reader = create(ReaderRequest(address, LiveOptions(**options), SystemClock(), tap or NO_TAP, print))
+        reader = create(ReaderRequest(address, LiveParameters(**options), SystemClock(), tap or NO_TAP, print))
         made.append(reader)
         if patient:
             reader.open = patiently(reader.open)
@@ -249,8 +249,8 @@ def test_an_encrypted_connection_to_a_port_without_encryption(run_camera, make_r
 
 
 def test_a_time_code_in_the_video_is_not_for_this_reader():
-    assert why_not(LiveOptions()) is None
-    assert why_not(LiveOptions(stamps='sei')) == (
+    assert why_not(LiveParameters()) is None
+    assert why_not(LiveParameters(stamps='sei')) == (
         'GStreamer does not pass on time codes of the video: set `stamps` to auto, or `reader` to pyav.'
     )
 

@@ -24,7 +24,7 @@ from gremsy_camera.errors import PictureDamaged, SourceError, SourceRefused, Sou
 from gremsy_camera.footage.footage_reader import AtEnd
 from gremsy_camera.footage.pacing import SystemClock
 from gremsy_camera.http_stream.http_reader import HttpReader
-from gremsy_camera.live.live_options import LiveOptions
+from gremsy_camera.live.live_parameters import LiveParameters
 from gremsy_camera.live.live_reader import TimeBase
 from gremsy_camera.sources import create_source
 from gremsy_camera.sources.source import SourceContext
@@ -523,7 +523,7 @@ def test_pythons_own_server_gives_single_pictures(make_reader, tmp_path):
 def test_a_source_is_read_through_to_its_frames(camera, said):
     parts = mjpg_streamer(PICTURES * 20)
     server = camera(says(MULTIPART.format('b'), *parts, pause_s=0.01, stay=True))
-    context = SourceContext('eo', 0.0, AtEnd.LOOP, SystemClock(), said, LiveOptions())
+    context = SourceContext('eo', 0.0, AtEnd.LOOP, SystemClock(), said, LiveParameters())
     source = create_source(server.uri.replace('//', '//user:secret@').replace('/eo', '/eo?action=stream'), context)
     source.open()
     frames = []

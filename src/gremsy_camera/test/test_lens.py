@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from gremsy_camera.camera_parameters import CameraParameters, optical_frame_name
-from gremsy_camera.lens.camera_lens import Lens, LensOptions, ZoomTable
+from gremsy_camera.lens.camera_lens import Lens, LensParameters
 from gremsy_common.parameters.parameter_fields import ParameterError, from_values
 
 CALIBRATION = """
@@ -51,8 +51,7 @@ P = np.array([[393.6538, 0, 322.797939, 0], [0, 393.6538, 241.090902, 0], [0, 0,
 
 
 def opened(said=None, **options):
-    table = ZoomTable.parse(options.pop('zoom_table', ()))
-    lens = Lens(LensOptions(zoom_table=table, **options), [].append if said is None else said.append)
+    lens = Lens(LensParameters(**options), [].append if said is None else said.append)
     lens.open()
     return lens
 

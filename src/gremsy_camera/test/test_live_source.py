@@ -12,7 +12,7 @@ import pytest
 from gremsy_camera.errors import PictureDamaged, SourceError, SourceUnusable
 from gremsy_camera.footage.footage_reader import AtEnd
 from gremsy_camera.footage.pacing import SystemClock
-from gremsy_camera.live.live_options import LiveOptions
+from gremsy_camera.live.live_parameters import LiveParameters
 from gremsy_camera.live.live_reader import CaptureTime, LivePicture, StreamInfo, TimeBase
 from gremsy_camera.live.live_source import LiveSource
 from gremsy_camera.sources.source import SourceContext
@@ -80,7 +80,7 @@ def live(reader, said):
     made = []
 
     def make(rate_hz=0.0, **options):
-        context = SourceContext('eo', rate_hz, AtEnd.LOOP, SystemClock(), said, LiveOptions(**options))
+        context = SourceContext('eo', rate_hz, AtEnd.LOOP, SystemClock(), said, LiveParameters(**options))
         made.append(LiveSource(reader, context, NAME))
         return made[-1]
 

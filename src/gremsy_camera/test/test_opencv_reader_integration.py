@@ -17,7 +17,7 @@ import pytest
 from gremsy_camera.errors import SourceError, SourceRefused, SourceUnusable
 from gremsy_camera.footage.pacing import SystemClock
 from gremsy_camera.live.encoded_video import NO_TAP
-from gremsy_camera.live.live_options import LiveOptions
+from gremsy_camera.live.live_parameters import LiveParameters
 from gremsy_camera.streams import opencv_reader
 from gremsy_camera.streams.opencv_reader import create, why_not
 from gremsy_camera.streams.stream_address import ReaderRequest, StreamAddress
@@ -39,7 +39,7 @@ def make_reader(said):
 
     def make(uri, **options):
         address = StreamAddress.of(uri, 'source')
-        made.append(create(ReaderRequest(address, LiveOptions(**options), SystemClock(), NO_TAP, said)))
+        made.append(create(ReaderRequest(address, LiveParameters(**options), SystemClock(), NO_TAP, said)))
         return made[-1]
 
     yield make
@@ -103,12 +103,12 @@ import sys, time
 from gremsy_camera.errors import SourceError
 from gremsy_camera.footage.pacing import SystemClock
 from gremsy_camera.live.encoded_video import NO_TAP
-from gremsy_camera.live.live_options import LiveOptions
+from gremsy_camera.live.live_parameters import LiveParameters
 from gremsy_camera.streams.opencv_reader import create
 from gremsy_camera.streams.stream_address import StreamAddress
 from gremsy_camera.streams.stream_address import ReaderRequest
 from gremsy_common.installing import pip_install
-request = ReaderRequest(StreamAddress.of(sys.argv[1], 'source'), LiveOptions(), SystemClock(), NO_TAP, print)
+request = ReaderRequest(StreamAddress.of(sys.argv[1], 'source'), LiveParameters(), SystemClock(), NO_TAP, print)
 reader = create(request)
 until = time.monotonic() + float(sys.argv[2])
 try:
@@ -266,12 +266,12 @@ def test_hardware_alone_is_refused_where_there_is_none(run_camera, make_reader):
 
 
 def test_an_opencv_without_ffmpeg_is_told_what_to_install(monkeypatch):
-    assert why_not(LiveOptions()) is None
-    assert why_not(LiveOptions(stamps='sei')) == (
+    assert why_not(LiveParameters()) is None
+    assert why_not(LiveParameters(stamps='sei')) == (
         "OpenCV's FFmpeg does not pass on time codes: set `stamps` to auto, or `reader` to pyav."
     )
     monkeypatch.setattr(cv2.videoio_registry, 'getStreamBackends', list)
-    assert why_not(LiveOptions()) == (
+    assert why_not(LiveParameters()) == (
         f'OpenCV {cv2.__version__} was built without FFmpeg: {pip_install("opencv-python-headless")}'
     )
 

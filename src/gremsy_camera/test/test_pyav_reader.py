@@ -15,7 +15,7 @@ import pytest
 from gremsy_camera.errors import SourceError
 from gremsy_camera.footage.pacing import SystemClock
 from gremsy_camera.live.encoded_video import NO_TAP
-from gremsy_camera.live.live_options import LiveOptions
+from gremsy_camera.live.live_parameters import LiveParameters
 from gremsy_camera.streams import pyav_reader
 from gremsy_camera.streams.pyav_decoder import PyAvDecoder
 from gremsy_camera.streams.pyav_reader import PyAvReader
@@ -60,7 +60,7 @@ class ScriptedSession:
 def make_reader(monkeypatch, said):
     def make(encoding, batches, **options):
         monkeypatch.setattr(pyav_reader, 'RtspSession', lambda address: ScriptedSession(encoding, batches))
-        options = LiveOptions(decoder='software', **options)
+        options = LiveParameters(decoder='software', **options)
         return PyAvReader(ReaderRequest(ADDRESS, options, SystemClock(), NO_TAP, said))
 
     return make

@@ -12,11 +12,20 @@ from pathlib import Path
 import pytest
 
 from gremsy_camera.errors import RecordingError
-from gremsy_camera.recording.recordings_folder import LIST_NAME, DiskLimits, RecordingsFolder
+from gremsy_camera.recording.recording_parameters import RecordingParameters
+from gremsy_camera.recording.recordings_folder import LIST_NAME, RecordingsFolder
 from gremsy_common.atomic_file import NotOurs
 
 GB = 1_000_000_000
-NO_LIMITS = DiskLimits(0, 0, delete_oldest=False)
+
+
+def limits(most_bytes: int, keep_free_bytes: int, *, delete_oldest: bool) -> RecordingParameters:
+    return RecordingParameters(
+        record_limit_gb=most_bytes / GB, record_keep_free_gb=keep_free_bytes / GB, record_delete_oldest=delete_oldest
+    )
+
+
+NO_LIMITS = limits(0, 0, delete_oldest=False)
 
 
 @pytest.fixture
@@ -38,8 +47,8 @@ def names(folder: RecordingsFolder) -> list[str]:
     return [path.name for path, _ in folder.recordings()]
 
 
-def deleting_down_to(size: int) -> DiskLimits:
-    return DiskLimits(size, 0, delete_oldest=True)
+def deleting_down_to(size: int) -> RecordingParameters:
+    return limits(size, 0, delete_oldest=True)
 
 
 def test_the_oldest_is_deleted_first_and_no_more_than_needed(folder):
@@ -53,7 +62,7 @@ def test_the_oldest_is_deleted_first_and_no_more_than_needed(folder):
 def test_nothing_is_deleted_without_being_asked_for(folder):
     record(folder)
     with pytest.raises(RecordingError) as refused:
-        folder.make_room(DiskLimits(500, 0, delete_oldest=False))
+        folder.make_room(limits(500, 0, delete_oldest=False))
     assert str(refused.value) == (
         f"The recordings in '{folder.path}' take 0.0 GB, and `record_limit_gb` is 5e-07: move some away, raise it, or "
         'set `record_delete_oldest`.'
@@ -78,7 +87,7 @@ def test_a_users_files_survive_whatever_they_are_called(folder):
     made = record(folder)
     assert made.path.name == 'robot_eo_002.mp4'
     with pytest.raises(RecordingError):
-        folder.make_room(DiskLimits(0, 10**18, delete_oldest=True))
+        folder.make_room(limits(0, 10**18, delete_oldest=True))
     assert [path.read_bytes() for path in mine] == [b'f' * 1000] * 3
     assert not made.path.exists()
 
@@ -99,7 +108,7 @@ def test_what_the_user_changed_is_the_users(folder, change):
     change(made.path)
     there = sorted(path.name for path in folder.path.iterdir())
     with pytest.raises(RecordingError):
-        folder.make_room(DiskLimits(0, 10**18, delete_oldest=True))
+        folder.make_room(limits(0, 10**18, delete_oldest=True))
     assert sorted(path.name for path in folder.path.iterdir()) == there
 
 
@@ -108,7 +117,7 @@ def test_what_is_being_written_is_not_deleted(folder):
     done = record(folder)
     other = RecordingsFolder(folder.path)
     with pytest.raises(RecordingError):
-        other.make_room(DiskLimits(0, 10**18, delete_oldest=True))
+        other.make_room(limits(0, 10**18, delete_oldest=True))
     assert going_on.path.exists() and not done.path.exists()
     going_on.finish()
 
@@ -116,14 +125,14 @@ def test_what_is_being_written_is_not_deleted(folder):
 def test_what_a_crash_left_open_is_a_recording_and_may_go(folder):
     left = record(folder, finish=False)
     left._file.close()
-    assert folder.make_room(DiskLimits(500, 0, delete_oldest=True)) == ('robot_eo_001.mp4',)
+    assert folder.make_room(limits(500, 0, delete_oldest=True)) == ('robot_eo_001.mp4',)
 
 
 def test_a_folder_copied_to_another_disk_is_still_known(folder, tmp_path):
     record(folder)
     copy = RecordingsFolder(tmp_path / 'copy')
     shutil.copytree(folder.path, copy.path)
-    assert copy.make_room(DiskLimits(500, 0, delete_oldest=True)) == ('robot_eo_001.mp4',)
+    assert copy.make_room(limits(500, 0, delete_oldest=True)) == ('robot_eo_001.mp4',)
 
 
 def test_without_its_list_nothing_is_known_as_a_recording(folder):
@@ -131,7 +140,7 @@ def test_without_its_list_nothing_is_known_as_a_recording(folder):
     (folder.path / LIST_NAME).unlink()
     folder.prepare()
     with pytest.raises(RecordingError):
-        folder.make_room(DiskLimits(0, 10**18, delete_oldest=True))
+        folder.make_room(limits(0, 10**18, delete_oldest=True))
     assert made.path.exists()
 
 
@@ -219,16 +228,16 @@ def test_a_folder_that_cannot_be_written_to(tmp_path, monkeypatch):
 
 
 def test_the_floor_of_free_space(folder):
-    folder.check(DiskLimits(0, 1, delete_oldest=False))
+    folder.check(limits(0, 1, delete_oldest=False))
     with pytest.raises(RecordingError) as refused:
-        folder.check(DiskLimits(0, 10**18, delete_oldest=False))
+        folder.check(limits(0, 10**18, delete_oldest=False))
     free_gb = folder.free_bytes() / GB
     assert str(refused.value) == (
         f"Only {free_gb:.1f} GB are free where '{folder.path}' is, less than the 1e+09 GB of `record_keep_free_gb`: "
         'make room, or set `record_delete_oldest`.'
     )
     with pytest.raises(RecordingError) as refused:
-        folder.make_room(DiskLimits(0, 10**18, delete_oldest=True))
+        folder.make_room(limits(0, 10**18, delete_oldest=True))
     assert str(refused.value) == (
         f"Only {free_gb:.1f} GB are free where '{folder.path}' is, less than the 1e+09 GB of `record_keep_free_gb` and "
         'no older recording is left to delete: make room.'

@@ -17,7 +17,7 @@ from gremsy_camera.errors import SourceError, SourceRefused, SourceUnusable
 from gremsy_camera.footage.footage_reader import AtEnd
 from gremsy_camera.footage.pacing import SystemClock
 from gremsy_camera.live.encoded_video import NO_TAP
-from gremsy_camera.live.live_options import LiveOptions
+from gremsy_camera.live.live_parameters import LiveParameters
 from gremsy_camera.source_feed import FeedState, SourceFeed
 from gremsy_camera.sources import create_source
 from gremsy_camera.sources.source import SourceContext
@@ -51,7 +51,7 @@ def open_source(said):
 
     def make(uri, rate_hz=0.0, tap=NO_TAP, **options):
         # A loaded machine holds the camera's process up for longer than the default.
-        live = LiveOptions(**{'reader': 'pyav', 'stall_after_s': 3.0, **options})
+        live = LiveParameters(**{'reader': 'pyav', 'stall_after_s': 3.0, **options})
         context = SourceContext('eo', rate_hz, AtEnd.LOOP, SystemClock(), said, live, tap)
         made.append(create_source(uri, context))
         return made[-1]

@@ -4,7 +4,7 @@
 import pytest
 
 from gremsy_camera.errors import SourceUnusable
-from gremsy_camera.live.live_options import LiveOptions
+from gremsy_camera.live.live_parameters import LiveParameters
 from gremsy_camera.streams import gstreamer_reader, opencv_reader, pyav_reader, stream_choice
 from gremsy_camera.streams.stream_choice import choose_reader
 
@@ -35,7 +35,7 @@ def machine(monkeypatch, tmp_path):
 )
 def test_the_first_that_the_machine_has_is_taken_and_the_others_are_explained(machine, has, name, refused):
     machine(*has)
-    chosen = choose_reader(LiveOptions())
+    chosen = choose_reader(LiveParameters())
     assert chosen.name == name
     assert chosen.details == (('reader', name), *((f'not read by {each}', f'No {each}: get it.') for each in refused))
     reasons = '; '.join(f'No {each}' for each in refused)
@@ -55,21 +55,21 @@ def test_the_first_that_the_machine_has_is_taken_and_the_others_are_explained(ma
 )
 def test_a_jetsons_decoder_is_gstreamers(machine, has, decoder, name):
     machine(*has, jetson=True)
-    assert choose_reader(LiveOptions(decoder=decoder)).name == name
+    assert choose_reader(LiveParameters(decoder=decoder)).name == name
 
 
 def test_the_one_that_is_asked_for_is_taken_or_refused(machine):
     machine('pyav', 'opencv')
-    assert choose_reader(LiveOptions(reader='opencv')).details == (('reader', 'opencv'),)
+    assert choose_reader(LiveParameters(reader='opencv')).details == (('reader', 'opencv'),)
     with pytest.raises(SourceUnusable) as raised:
-        choose_reader(LiveOptions(reader='gstreamer'))
+        choose_reader(LiveParameters(reader='gstreamer'))
     assert str(raised.value) == ('Nothing on this machine can read RTSP with `reader` gstreamer. No gstreamer: get it.')
 
 
 def test_none_at_all_gives_every_reason(machine):
     machine()
     with pytest.raises(SourceUnusable) as raised:
-        choose_reader(LiveOptions())
+        choose_reader(LiveParameters())
     assert str(raised.value) == (
         'Nothing on this machine can read RTSP with `reader` auto. No pyav: get it. No gstreamer: get it. '
         'No opencv: get it.'

@@ -9,10 +9,10 @@ import time
 import numpy as np
 import pytest
 
+from gremsy_camera.stream_parameters import StreamParameters
 from gremsy_camera.streaming import video_out
 from gremsy_camera.streaming.rtp_sending import rtp_time
 from gremsy_camera.streaming.rtsp_record import PublishError, RtspRecord
-from gremsy_camera.streaming.video_out import VideoOptions
 from gremsy_camera.streams.stream_address import StreamAddress
 from gremsy_common.types.frame import Frame
 
@@ -174,7 +174,7 @@ def test_a_picture_that_is_too_wide_is_sent_smaller_and_in_its_shape(run_video_s
     large = np.full((180, 320, 3), 90, np.uint8)
     assert server.wait_for('luma', 3, work=lambda: publishing.feed(large))
     assert (server.told('luma')[-1]['width'], server.told('luma')[-1]['height']) == (160, 90)
-    publishing.out.options = VideoOptions(encoder='x264', widest_px=0)
+    publishing.out.parameters = StreamParameters(encoder='x264', widest_px=0)
     publishing.until(lambda: server.told('luma')[-1]['width'] == 320, lambda: publishing.feed(large))
 
 
@@ -233,7 +233,7 @@ def test_no_encoder_is_said_and_looked_for_again(run_video_server, publish, monk
     ]
     assert str(publishing.errors[0]).startswith('No encoder for H.264 works here (vaapih264enc: ')
     assert str(publishing.errors[0]).endswith('): set `encoder` to auto.')
-    publishing.out.options = VideoOptions(encoder='x264')
+    publishing.out.parameters = StreamParameters(encoder='x264')
     assert server.wait_for('luma', 2, work=publishing.feed)
 
 

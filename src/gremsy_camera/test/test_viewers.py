@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gremsy_camera.stream_parameters import StreamParameters
-from gremsy_camera.streaming.viewers import PathState, Viewers, Watch, path_state
+from gremsy_camera.streaming.viewers import PathState, Viewers, parse_watch, path_state
 from gremsy_common.parameters.parameter_fields import ParameterError
 
 # As it answered to `/v3/paths/get/eo`, cut down to what matters.
@@ -24,9 +24,9 @@ EMPTY = b'{"name":"eo","source":null,"readers":[]}'
 @pytest.mark.parametrize(
     ('text', 'watch'),
     [
-        ('eo', Watch('eo', key=False)),
-        ('  eo_overlay key ', Watch('eo_overlay', key=True)),
-        ('front/left', Watch('front/left', key=False)),
+        ('eo', ('eo', False)),
+        ('  eo_overlay key ', ('eo_overlay', True)),
+        ('front/left', ('front/left', False)),
         ('', None),
         ('   ', None),
         ('eo now', None),
@@ -34,12 +34,12 @@ EMPTY = b'{"name":"eo","source":null,"readers":[]}'
     ],
 )
 def test_a_message_names_a_path_and_says_whether_somebody_has_come(text, watch):
-    assert Watch.of(text) == watch
+    assert parse_watch(text) == watch
 
 
 @given(st.text())
 def test_whatever_is_said_is_a_watch_or_none(text):
-    Watch.of(text)
+    parse_watch(text)
 
 
 @pytest.mark.parametrize(

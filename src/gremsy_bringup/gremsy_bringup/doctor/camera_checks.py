@@ -47,11 +47,11 @@ def _row(camera: dict[str, object]) -> str:
 _READERS = ('pyav', 'gstreamer', 'opencv')
 _READERS_PROBE = """
 import importlib, json
-from gremsy_camera.live.live_options import LiveOptions
+from gremsy_camera.live.live_parameters import LiveParameters
 answer = {{}}
 for name in {names!r}:
     module = importlib.import_module(f'gremsy_camera.streams.{{name}}_reader')
-    answer[name] = module.why_not(LiveOptions())
+    answer[name] = module.why_not(LiveParameters())
 print(json.dumps(answer))
 """
 

@@ -54,7 +54,7 @@ class _Measurement:
         self._clock = SystemClock()
         self._sentences: list[str] = []
         context = SourceContext(
-            'camera', parameters.rate_hz, AtEnd(parameters.at_end), self._clock, self._say, parameters.live
+            'camera', parameters.rate_hz, AtEnd(parameters.at_end), self._clock, self._say, parameters
         )
         self._feed = SourceFeed(create_source(parameters.source, context), self._clock, self._broke)
         self._measure = StreamMeasure()

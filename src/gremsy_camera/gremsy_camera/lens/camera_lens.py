@@ -21,7 +21,8 @@ from typing import Any
 
 import yaml
 
-from gremsy_common.parameters.parameter_fields import ParameterError
+from gremsy_common.parameters.parameter_fields import ParameterError, param
+from gremsy_common.parameters.parameter_forms import TextForm
 from gremsy_common.types.camera_model import CameraModel, lens_of
 
 _FORM = "write 'ZOOM: SCALE', as '4: 3.87', or with distortion coefficients behind it, as '4: 3.87 -0.02 0.1 0 0 0'"
@@ -179,30 +180,44 @@ def _not_a_calibration(path: Path, reason: str) -> ParameterError:
 _SAME_ASPECT = 0.01
 
 
-@dataclass(frozen=True, slots=True)
-class LensOptions:
-    """What the parameters say of the lens.
+@dataclass(frozen=True)
+class LensParameters:
+    """What is known of the lens where the source does not say it."""
 
-    Attributes:
-        calibration_file: of camera_calibration; empty for none.
-        horizontal_field_deg: where there is no file; 0 for unknown.
-        calibration_region: x, y, width and height, px, of the part of the calibrated images that the source shows;
-            empty for the whole, or its middle.
-        zoom_table: what the zoom does to the calibrated focal lengths.
-    """
-
-    calibration_file: str = ''
-    horizontal_field_deg: float = 0.0
-    calibration_region: tuple[float, ...] = ()
-    zoom_table: ZoomTable = ZoomTable()
+    horizontal_field_deg: float = param(
+        0.0,
+        unit='deg',
+        low=0.0,
+        high=179.0,
+        doc='Horizontal field of view at zoom 1, for sources that bring no intrinsics; 0 if unknown.',
+    )
+    calibration_file: str = param(
+        '',
+        doc='YAML file written by camera_calibration at zoom 1, for sources that bring no intrinsics; empty for none.',
+        form=TextForm.PATH,
+    )
+    calibration_region: tuple[float, ...] = param(
+        (),
+        unit='px',
+        low=0.0,
+        doc='x, y, width and height of the part of the calibrated images that the video shows; empty for all of it, '
+        'or for its middle where the video has a different aspect ratio (logged).',
+    )
+    zoom_table: tuple[str, ...] = param(
+        (),
+        doc="Focal length by zoom, one text per zoom: `'4: 3.87'` means 3.87 times the calibrated focal length at "
+        "zoom 4. Distortion coefficients may follow: `'4: 3.87 -0.02 0.1 0 0 0'`. Empty for a focal length "
+        'proportional to the zoom.',
+    )
 
 
 class Lens:
     """Of one source; `say` takes one sentence for each thing about it that is a guess, once."""
 
-    def __init__(self, options: LensOptions, say: Callable[[str], None]) -> None:
+    def __init__(self, parameters: LensParameters, say: Callable[[str], None]) -> None:
         """Remember; nothing is read before `open`."""
-        self._options = options
+        self._parameters = parameters
+        self._table = ZoomTable.parse(parameters.zoom_table)
         self._say = say
         self._calibrated: CameraModel | None = None
         self._base: CameraModel | None = None
@@ -214,12 +229,11 @@ class Lens:
         Raises:
             ParameterError: when it, or what is said of it, cannot be used.
         """
-        options = self._options
-        if not options.calibration_file:
+        if not self._parameters.calibration_file:
             return
         calibrated = read_calibration(self._path)
-        options.zoom_table.check(calibrated)
-        _check_region(options.calibration_region, calibrated)
+        self._table.check(calibrated)
+        _check_region(self._parameters.calibration_region, calibrated)
         self._calibrated = calibrated
 
     def model(self, width: int, height: int, zoom: float) -> CameraModel:
@@ -227,7 +241,7 @@ class Lens:
         base = self._base
         if base is None or (base.width, base.height) != (width, height):
             base = self._base = self._of_size(width, height)
-        table = self._options.zoom_table
+        table = self._table
         if base.usable and table.beyond(zoom):
             self._say_once(
                 f'The zoom goes beyond `zoom_table`, which is of {table.rows[0].zoom:g} to {table.rows[-1].zoom:g}: '
@@ -238,15 +252,15 @@ class Lens:
     @property
     def origin(self) -> str:
         """Where the intrinsics come from, for the diagnostics."""
-        if self._options.calibration_file:
+        if self._parameters.calibration_file:
             return f'calibration {self._path}'
-        if self._options.horizontal_field_deg > 0.0:
-            return f'a guess: horizontal_field_deg {self._options.horizontal_field_deg:g}'
+        if self._parameters.horizontal_field_deg > 0.0:
+            return f'a guess: horizontal_field_deg {self._parameters.horizontal_field_deg:g}'
         return 'unknown: neither calibration_file nor horizontal_field_deg is given'
 
     @property
     def _path(self) -> Path:
-        return Path(self._options.calibration_file).expanduser()
+        return Path(self._parameters.calibration_file).expanduser()
 
     def _say_once(self, sentence: str) -> None:
         if sentence not in self._reported:
@@ -256,7 +270,7 @@ class Lens:
     def _of_size(self, width: int, height: int) -> CameraModel:
         if self._calibrated is not None:
             return self._part(self._calibrated, width, height)
-        field_deg = self._options.horizontal_field_deg
+        field_deg = self._parameters.horizontal_field_deg
         if field_deg > 0.0:
             self._say_once(
                 f'The intrinsics are a guess from `horizontal_field_deg` {field_deg:g}: square pixels, the optical '
@@ -268,7 +282,7 @@ class Lens:
 
     def _part(self, calibrated: CameraModel, width: int, height: int) -> CameraModel:
         """The calibration carried to an image of that size."""
-        region = self._options.calibration_region
+        region = self._parameters.calibration_region
         if region:
             x, y, across, down = region
             if not _same_aspect(across, down, width, height):

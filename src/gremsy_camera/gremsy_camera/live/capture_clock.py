@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from gremsy_camera.footage.pacing import Clock
-from gremsy_camera.live.live_options import LiveOptions
+from gremsy_camera.live.live_parameters import LiveParameters
 from gremsy_camera.live.live_reader import CaptureTime, LivePicture, TimeBase
 from gremsy_camera.sources.source import Say
 from gremsy_common.timing.clock_mapping import MinimumDelayClock
@@ -49,7 +49,7 @@ class Stamp:
 class CaptureClock:
     """Stamps the pictures of one camera in the order of their arrival; `counts` may be read from any thread."""
 
-    def __init__(self, clock: Clock, options: LiveOptions, say: Say) -> None:
+    def __init__(self, clock: Clock, options: LiveParameters, say: Say) -> None:
         self._clock = clock
         self._options = options
         self._say = say

@@ -13,7 +13,8 @@ from gremsy_camera.footage.pacing import Clock
 from gremsy_camera.live.encoded_video import EncodedFormat, EncodedPacket
 from gremsy_camera.recording.bag_file import BagChannel, import_mcap
 from gremsy_camera.recording.mp4_file import import_pyav
-from gremsy_camera.recording.recording_session import CameraChannels, RecordingOptions, RecordingSession
+from gremsy_camera.recording.recording_parameters import RecordingParameters
+from gremsy_camera.recording.recording_session import CameraChannels, RecordingSession, file_stem, utc
 from gremsy_camera.recording.recordings_folder import RecordingsFolder
 from gremsy_common.installing import pip_install
 from gremsy_common.types.frame import Frame
@@ -52,11 +53,12 @@ class CameraRecorder:
         self._reported: Counter[str] = Counter()
         self._last = 'none'
 
-    def start(self, options: RecordingOptions, make_channels: MakeChannels) -> str:
+    def start(self, parameters: RecordingParameters, namespace: str, make_channels: MakeChannels) -> str:
         """Begin a recording; the sentence says where it goes.
 
         Args:
-            options: what is wanted.
+            parameters: what is wanted.
+            namespace: of the camera, as `/robot/eo`, which says what robot and camera are called.
             make_channels: makes the camera's own topics of a bag; called only where one is written.
 
         Raises:
@@ -67,13 +69,14 @@ class CameraRecorder:
                 if self._stopping:
                     raise RecordingError('The last recording is still being closed: ask again.')
                 return f'Already recording to {self._where(self._session)}.'
-            film, bag, note = _formats(options.format)
-            folder = RecordingsFolder(options.folder)
-            folder.check(options.limits)
-            stem = folder.free_stem(options.stem_at(self._clock.ros_ns()))
-            images = options.images == 'jpeg' or (options.images == 'auto' and not film)
+            film, bag, note = _formats(parameters.record_format)
+            folder = RecordingsFolder(parameters.record_folder)
+            folder.check(parameters)
+            time = f'{utc(self._clock.ros_ns()):%Y%m%dT%H%M%SZ}'
+            stem = folder.free_stem(file_stem(parameters.record_name, namespace, time))
+            images = parameters.record_images == 'jpeg' or (parameters.record_images == 'auto' and not film)
             session = RecordingSession(
-                options,
+                parameters,
                 folder,
                 stem,
                 make_channels() if bag else None,
@@ -196,7 +199,7 @@ class CameraRecorder:
             self._say_error(f'The recording {session.stem} ends here: {why}')
         else:
             names = ', '.join(written) or 'nothing, as nothing came that could be'
-            self._say(f"Recorded to '{session.folder}': {names}.")
+            self._say(f"Recorded to '{session.folder.path}': {names}.")
         with self._lock:
             session.queue.close()
             self._session = None
@@ -223,7 +226,7 @@ class CameraRecorder:
 
     def _where(self, session: RecordingSession) -> str:
         kinds = [kind for kind, there in (('.mp4', session.video), ('.mcap', session.bag)) if there is not None]
-        return ' and '.join(f"'{session.folder / session.stem}_001{kind}'" for kind in kinds)
+        return ' and '.join(f"'{session.folder.path / session.stem}_001{kind}'" for kind in kinds)
 
     def _length_s(self) -> float:
         return (self._clock.monotonic_ns() - self._begun_ns) / _NS_PER_S

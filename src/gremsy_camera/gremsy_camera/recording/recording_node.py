@@ -6,8 +6,8 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from queue import Empty, Full, Queue
 from typing import Any
 
@@ -18,8 +18,8 @@ from gremsy_camera.footage.pacing import Clock
 from gremsy_camera.recording.bag_file import BagChannel
 from gremsy_camera.recording.bag_messages import HEARD, as_it_comes, channel_of, copied_jpeg_channel, jpeg_channel
 from gremsy_camera.recording.camera_recorder import CameraRecorder
-from gremsy_camera.recording.recording_session import CameraChannels, RecordingOptions
-from gremsy_camera.recording.recordings_folder import DiskLimits, RecordingsFolder
+from gremsy_camera.recording.recording_session import CameraChannels
+from gremsy_camera.recording.recordings_folder import RecordingsFolder
 from gremsy_camera.recording.seen_frames import SeenFrames
 from gremsy_camera.recording.snapshot import Snapshot, snapshot_path, write_snapshot
 from gremsy_common.errors import SuiteError, one_line
@@ -40,7 +40,6 @@ _MOST_SNAPSHOTS = 5
 # What is seen in a frame comes 0.03 to 0.3 s after it.
 _SEEN_S = 1.0
 _NS_PER_S = 1_000_000_000
-_GB = 1_000_000_000
 # Two seconds of telemetry at 100 Hz: a frame may be decoded half a second late.
 _ATTITUDES = 200
 
@@ -121,11 +120,11 @@ class CameraRecording:
         return response
 
     def _start(self) -> str:
-        if self.recorder.recording:
-            return self.recorder.start(self._options(), self._channels)
-        self._info = None
-        answer = self.recorder.start(self._options(), self._channels)
-        if self.recorder.writes_bag:
+        before = self.recorder.recording
+        if not before:
+            self._info = None
+        answer = self.recorder.start(self._node.parameters, self._node.get_namespace(), self._channels)
+        if self.recorder.writes_bag and not before:
             for topic in HEARD:
                 channel = channel_of(topic, self._node.resolve_topic_name(topic.name))
                 self._subscriptions.append(
@@ -156,27 +155,6 @@ class CameraRecording:
             self._info,
         )
 
-    def _options(self) -> RecordingOptions:
-        wanted = self._node.parameters
-        return RecordingOptions(
-            self._folder(),
-            wanted.record_name,
-            self._node.get_namespace(),
-            wanted.record_format,
-            wanted.record_images,
-            wanted.record_segment_s,
-            self._limits(),
-        )
-
-    def _limits(self) -> DiskLimits:
-        wanted = self._node.parameters
-        return DiskLimits(
-            round(wanted.record_limit_gb * _GB), round(wanted.record_keep_free_gb * _GB), wanted.record_delete_oldest
-        )
-
-    def _folder(self) -> Path:
-        return Path(self._node.parameters.record_dir).expanduser().absolute()
-
     def _snapshot(self, _request: Any, response: Any) -> Any:
         newest = self._newest
         if newest is None:
@@ -184,11 +162,10 @@ class CameraRecording:
             return response
         frame, camera = newest
         wanted = self._node.parameters
-        folder = RecordingsFolder(self._folder())
-        limits = self._limits()
+        folder = RecordingsFolder(wanted.record_folder)
         try:
             # Snapshots are no recordings: they count for no limit, and are never deleted.
-            folder.check(DiskLimits(0, limits.keep_free_bytes, delete_oldest=False))
+            folder.check(replace(wanted, record_limit_gb=0.0, record_delete_oldest=False))
         except SuiteError as error:
             response.message = str(error)
             return response

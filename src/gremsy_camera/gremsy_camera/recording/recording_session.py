@@ -12,13 +12,13 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
-from pathlib import Path
 
 from gremsy_camera.recording.bag_file import BagChannel, BagFiles, import_mcap
 from gremsy_camera.recording.frame_encoder import FrameEncoder
 from gremsy_camera.recording.mp4_file import import_pyav
+from gremsy_camera.recording.recording_parameters import RecordingParameters
 from gremsy_camera.recording.recording_queue import Queued, QueuedFrame, QueuedPacket, QueuedStamp, RecordingQueue
-from gremsy_camera.recording.recordings_folder import DiskLimits, RecordingFile, RecordingsFolder
+from gremsy_camera.recording.recordings_folder import RecordingFile, RecordingsFolder
 from gremsy_camera.recording.video_files import VideoFiles
 from gremsy_common.errors import SuiteError, one_line
 from gremsy_common.picture.viewable_pictures import DEEP_GREY, ViewablePictures
@@ -31,33 +31,6 @@ _FRAMES_WITHOUT_PACKETS = 5
 _KEY_FRAME_MISSED_NS = 10 * _NS_PER_S
 # Pictures in the decoder, of a camera whose pictures are JPEG.
 _MOST_JPEGS = 30
-
-
-@dataclass(frozen=True, slots=True)
-class RecordingOptions:
-    """What the parameters want of recordings.
-
-    Attributes:
-        folder: where they go; it is made if only it itself is missing.
-        name: of the files, with `{robot}`, `{camera}` and `{time}`, the UTC time of the start.
-        namespace: of the camera, as `/robot/eo`, which says what robot and camera are called.
-        format: 'mp4', 'mcap', 'both', or 'auto' for what the installed packages can write.
-        images: 'jpeg', 'none', or 'auto' for pictures in the bag where there is no film, or it has fewer bits.
-        segment_s: a new file after so many seconds; 0 for one file.
-        limits: of the disk.
-    """
-
-    folder: Path
-    name: str
-    namespace: str
-    format: str
-    images: str
-    segment_s: float
-    limits: DiskLimits
-
-    def stem_at(self, time_ns: int) -> str:
-        """How files that are begun then are called."""
-        return file_stem(self.name, self.namespace, f'{utc(time_ns):%Y%m%dT%H%M%SZ}')
 
 
 def file_stem(pattern: str, namespace: str, time: str) -> str:
@@ -86,7 +59,7 @@ class RecordingSession:
 
     def __init__(
         self,
-        options: RecordingOptions,
+        parameters: RecordingParameters,
         folder: RecordingsFolder,
         stem: str,
         channels: CameraChannels | None,
@@ -98,16 +71,15 @@ class RecordingSession:
         """Write nothing yet; `channels` is None where no bag is wanted."""
         self.queue = RecordingQueue()
         self.stem = stem
-        self.folder = options.folder
-        self._options = options
-        self._folder = folder
+        self._parameters = parameters
+        self.folder = folder
         self._channels = channels
         self._say = say
-        self.video = VideoFiles(folder, stem, options.segment_s) if film else None
-        self.bag = BagFiles(folder, stem, options.segment_s) if channels is not None else None
+        self.video = VideoFiles(folder, stem, parameters.record_segment_s) if film else None
+        self.bag = BagFiles(folder, stem, parameters.record_segment_s) if channels is not None else None
         self._pictures_in_bag = pictures_in_bag
         # A film has 8 bits: what has more is kept whole in the bag.
-        self._deep_in_bag = channels is not None and options.images != 'none'
+        self._deep_in_bag = channels is not None and parameters.record_images != 'none'
         self.queue.frames_matter = pictures_in_bag
         self._encoder: FrameEncoder | None = None
         self._pictures = ViewablePictures()
@@ -181,15 +153,15 @@ class RecordingSession:
             return str(error)
         if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
             return (
-                f"the disk that '{self.folder}' is on is full: make room, or raise `record_keep_free_gb`, "
+                f"the disk that '{self.folder.path}' is on is full: make room, or raise `record_keep_free_gb`, "
                 'with which recording ends before.'
             )
         if isinstance(error, OSError):
-            return f"'{self.folder}' can no longer be written to ({error.strerror or error})."
+            return f"'{self.folder.path}' can no longer be written to ({error.strerror or error})."
         return f'{one_line(error)}.'
 
     def _prepare(self) -> None:
-        self._folder.prepare()
+        self.folder.prepare()
         self._tidy()
         self._make_room()
         if self.video is not None:
@@ -313,7 +285,7 @@ class RecordingSession:
         self._make_room()
 
     def _make_room(self) -> None:
-        deleted = self._folder.make_room(self._options.limits)
+        deleted = self.folder.make_room(self._parameters)
         for name in deleted:
             self._say(f"'{name}', the oldest recording, was deleted to make room, as `record_delete_oldest` asks.")
         if deleted:
@@ -321,10 +293,10 @@ class RecordingSession:
 
     def _tidy(self) -> None:
         try:
-            self._folder.tidy()
+            self.folder.tidy()
         except OSError as error:
             # It is only longer than it need be.
-            self._say(f"The list of the recordings in '{self.folder}' cannot be shortened ({error.strerror}).")
+            self._say(f"The list of the recordings in '{self.folder.path}' cannot be shortened ({error.strerror}).")
 
     def _miss_key_frames(self, now_ns: int) -> None:
         if self._waiting_since_ns is None or self.video is None or not self.video.waiting:

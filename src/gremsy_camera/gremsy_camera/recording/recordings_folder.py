@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from gremsy_camera.errors import RecordingError
+from gremsy_camera.recording.recording_parameters import RecordingParameters
 from gremsy_common.atomic_file import refuse_others, write_whole
 from gremsy_common.claims import try_lock
 
@@ -32,21 +33,6 @@ _MOST_NUMBERS = 100_000
 # Some 300 recordings; a list of so few costs nothing.
 _TIDY_FROM_BYTES = 65536
 _GB = 1_000_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class DiskLimits:
-    """What recordings may take.
-
-    Attributes:
-        most_bytes: of all recordings in the folder together; 0 for no limit.
-        keep_free_bytes: of the disk, for others.
-        delete_oldest: whether old recordings give way; else recording ends.
-    """
-
-    most_bytes: int
-    keep_free_bytes: int
-    delete_oldest: bool
 
 
 class RecordingFile:
@@ -139,7 +125,7 @@ class RecordingsFolder:
         # Numbers of files that were deleted since are not given again: names are in the order of time.
         self._last_number: dict[tuple[str, ...], int] = {}
 
-    def check(self, limits: DiskLimits) -> None:
+    def check(self, limits: RecordingParameters) -> None:
         """Whether recording can begin, as far as that is seen without touching anything.
 
         Raises:
@@ -152,7 +138,7 @@ class RecordingsFolder:
         if not os.access(there, os.W_OK | os.X_OK):
             raise RecordingError(self._cannot('be written to', os.strerror(errno.EACCES)))
         with self._explained('be read'):
-            if not limits.delete_oldest and (problem := self._problem(limits)):
+            if not limits.record_delete_oldest and (problem := self._problem(limits)):
                 raise RecordingError(problem)
 
     def prepare(self) -> None:
@@ -203,7 +189,7 @@ class RecordingsFolder:
             f"'{self.path}' has no free name left for recordings called '{stem}': name another folder."
         )
 
-    def make_room(self, limits: DiskLimits) -> tuple[str, ...]:
+    def make_room(self, limits: RecordingParameters) -> tuple[str, ...]:
         """Delete the oldest recordings until the limits are kept, if that is asked for; their names.
 
         Raises:
@@ -211,7 +197,7 @@ class RecordingsFolder:
         """
         deleted: list[str] = []
         while problem := self._problem(limits):
-            name = self._delete_oldest() if limits.delete_oldest else None
+            name = self._delete_oldest() if limits.record_delete_oldest else None
             if name is None:
                 raise RecordingError(problem)
             deleted.append(name)
@@ -271,19 +257,20 @@ class RecordingsFolder:
         room = os.statvfs(self.path if self.path.is_dir() else self.path.parent)
         return room.f_bavail * room.f_frsize
 
-    def _problem(self, limits: DiskLimits) -> str:
-        no_older = ' and no older recording is left to delete' if limits.delete_oldest else ''
-        way_out = '' if limits.delete_oldest else ', or set `record_delete_oldest`'
-        free = self.free_bytes()
-        if free < limits.keep_free_bytes:
+    def _problem(self, limits: RecordingParameters) -> str:
+        no_older = ' and no older recording is left to delete' if limits.record_delete_oldest else ''
+        way_out = '' if limits.record_delete_oldest else ', or set `record_delete_oldest`'
+        free_gb = self.free_bytes() / _GB
+        if free_gb < limits.record_keep_free_gb:
             return (
-                f"Only {free / _GB:.1f} GB are free where '{self.path}' is, less than the "
-                f'{limits.keep_free_bytes / _GB:g} GB of `record_keep_free_gb`{no_older}: make room{way_out}.'
+                f"Only {free_gb:.1f} GB are free where '{self.path}' is, less than the "
+                f'{limits.record_keep_free_gb:g} GB of `record_keep_free_gb`{no_older}: make room{way_out}.'
             )
-        if limits.most_bytes and (taken := sum(size for _, size in self._there())) >= limits.most_bytes:
+        most_gb = limits.record_limit_gb
+        if most_gb and (taken_gb := sum(size for _, size in self._there()) / _GB) >= most_gb:
             return (
-                f"The recordings in '{self.path}' take {taken / _GB:.1f} GB, and `record_limit_gb` is "
-                f'{limits.most_bytes / _GB:g}{no_older}: move some away, raise it{way_out}.'
+                f"The recordings in '{self.path}' take {taken_gb:.1f} GB, and `record_limit_gb` is "
+                f'{most_gb:g}{no_older}: move some away, raise it{way_out}.'
             )
         return ''
 

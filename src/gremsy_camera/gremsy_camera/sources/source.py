@@ -15,7 +15,7 @@ from gremsy_camera.external.foreign_frames import ForeignFrames
 from gremsy_camera.footage.footage_reader import AtEnd
 from gremsy_camera.footage.pacing import Clock
 from gremsy_camera.live.encoded_video import NO_TAP, EncodedTap
-from gremsy_camera.live.live_options import LiveOptions
+from gremsy_camera.live.live_parameters import LiveParameters
 from gremsy_camera.scene.scene import View
 from gremsy_common.parameters.parameter_forms import TextForm, complaint
 from gremsy_common.types.camera_model import CameraModel
@@ -93,7 +93,7 @@ class SourceContext:
     at_end: AtEnd
     clock: Clock
     say: Say
-    live: LiveOptions = LiveOptions()
+    live: LiveParameters = LiveParameters()
     tap: EncodedTap = NO_TAP
     foreign: ForeignFrames | None = None
 

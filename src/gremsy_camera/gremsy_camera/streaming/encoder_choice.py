@@ -4,8 +4,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 
@@ -23,10 +23,6 @@ ENCODERS = (*_HARDWARE, *_SOFTWARE)
 WAYS = ('auto', 'hardware', 'software', *ENCODERS)
 _NO_GSTREAMER = 'this Python has no GStreamer'
 _WAY_OUT = './gremsy setup --extra encode, or sudo apt-get install gstreamer1.0-plugins-ugly python3-gst-1.0'
-
-
-class _Openable(VideoEncoder, Protocol):
-    def open(self) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,23 +81,17 @@ def make_encoder(name: str, settings: VideoEncoderSettings) -> VideoEncoder:
     Raises:
         EncoderError: it does not open; the reason as the end of a sentence.
     """
-    made: _Openable = PyavEncoder(_PYAV[name], settings) if name in _PYAV else GStreamerEncoder(name, settings)
-    made.open()
-    return made
+    return PyavEncoder(_PYAV[name], settings) if name in _PYAV else GStreamerEncoder(name, settings)
 
 
 def _why_not(name: str, settings: VideoEncoderSettings) -> str | None:
-    encoder: VideoEncoder | None = None
+    grey = np.full((settings.height * 3 // 2, settings.width), 128, np.uint8)
     try:
-        encoder = make_encoder(name, settings)
-        grey = np.full((settings.height * 3 // 2, settings.width), 128, np.uint8)
-        # Hardware may give the first picture with the second or third.
-        pictures = [made for index in range(4) for made in encoder.encode(grey, index * 33_333_333, key=index == 0)]
+        with closing(make_encoder(name, settings)) as encoder:
+            # Hardware may give the first picture with the second or third.
+            pictures = [made for index in range(4) for made in encoder.encode(grey, index * 33_333_333, key=index == 0)]
     except EncoderError as error:
         return str(error).rstrip('.')
-    finally:
-        if encoder is not None:
-            encoder.close()
     if not pictures:
         return 'gives no pictures'
     if not split_sets('h264', pictures[0].data)[0].complete:

@@ -10,9 +10,9 @@ from typing import Any
 from numpy.typing import NDArray
 
 from gremsy_camera.errors import SourceUnusable
-from gremsy_camera.gstreamer.gst_library import GStreamer, how_to_get, load_gstreamer, pipeline_error
+from gremsy_camera.gstreamer.gst_library import how_to_get, load_gstreamer, pipeline_error
 from gremsy_camera.streaming.rtp_sending import RTP_CLOCK_HZ
-from gremsy_camera.streaming.video_encoder import EncodedPicture, EncoderError, EncoderTimes, VideoEncoderSettings
+from gremsy_camera.streaming.video_encoder import EncodedPicture, EncoderError, VideoEncoder, VideoEncoderSettings
 
 _NS_PER_S = 1_000_000_000
 # Software gives every picture at once, however long that takes on a busy machine; hardware may hold some back.
@@ -123,66 +123,33 @@ GST_ENCODERS: Mapping[str, GstEncoder] = {
 }
 
 
-class GStreamerEncoder:
+class GStreamerEncoder(VideoEncoder):
     """A pipeline of one encoder, in this process: `appsrc ! encoder ! h264parse ! appsink`."""
 
     def __init__(self, element: str, settings: VideoEncoderSettings) -> None:
-        """Nothing is opened yet.
-
-        Args:
-            element: one of `GST_ENCODERS`.
-            settings: how to encode.
-        """
-        self._element = element
-        self._described = GST_ENCODERS[element]
-        self._settings = settings
-        self._times = EncoderTimes(settings.rate_hz)
-        self._gstreamer: GStreamer | None = None
+        """Start the pipeline of one of `GST_ENCODERS`: see `VideoEncoder`."""
+        described = GST_ENCODERS[element]
+        super().__init__(f'{described.kind} ({element})' if described.hardware else described.kind, settings)
+        self._element, self._described = element, described
         self._pipeline: Any = None
-        self._source: Any = None
-        self._encoder: Any = None
-        self._sink: Any = None
         self._inside = self._held_back = 0
-
-    @property
-    def name(self) -> str:
-        """As people know it."""
-        return self._described.kind if not self._described.hardware else f'{self._described.kind} ({self._element})'
-
-    @property
-    def settings(self) -> VideoEncoderSettings:
-        """What it was made with."""
-        return self._settings
-
-    def open(self) -> None:
-        """Make the pipeline and start it.
-
-        Raises:
-            EncoderError: why it cannot be used, as the end of a sentence.
-        """
         try:
-            gstreamer = load_gstreamer()
-            for element in (
-                self._element,
-                'h264parse',
-                *(['nvvidconv'] if 'nvvidconv' in self._described.before else []),
-            ):
-                if not gstreamer.has(element):
-                    raise EncoderError(
-                        'is not installed' if element == self._element else f'lacks {element} ({how_to_get(element)})'
-                    )
+            self._gstreamer = load_gstreamer()
         except SourceUnusable as error:
             raise EncoderError(str(error)) from None
-        self._gstreamer = gstreamer
+        if not self._gstreamer.has(element):
+            raise EncoderError('is not installed')
+        for needed in ('h264parse', *(['nvvidconv'] if 'nvvidconv' in described.before else [])):
+            if not self._gstreamer.has(needed):
+                raise EncoderError(f'lacks {needed} ({how_to_get(needed)})')
         try:
-            self._start(gstreamer)
+            self._start()
         except EncoderError:
             self.close()
             raise
 
     def encode(self, planes: NDArray[Any], stamp_ns: int, *, key: bool) -> list[EncodedPicture]:
         """See `VideoEncoder`."""
-        assert self._gstreamer is not None
         gst, video = self._gstreamer.gst, self._gstreamer.video
         if key:
             # Its source pad takes it for the next picture that goes in; none is on its way.
@@ -190,7 +157,7 @@ class GStreamerEncoder:
             self._encoder.get_static_pad('src').send_event(event)
         buffer = gst.Buffer.new_wrapped(planes.tobytes())
         buffer.pts = self._times.begin(stamp_ns) * _NS_PER_S // RTP_CLOCK_HZ
-        buffer.duration = round(_NS_PER_S / self._settings.rate_hz)
+        buffer.duration = round(_NS_PER_S / self.settings.rate_hz)
         if self._source.emit('push-buffer', buffer) != gst.FlowReturn.OK:
             self._raise_failure('it accepts no more pictures')
         self._inside += 1
@@ -209,13 +176,13 @@ class GStreamerEncoder:
         return pictures
 
     def close(self) -> None:
-        """Let go; twice too."""
-        if self._pipeline is not None and self._gstreamer is not None:
+        """See `VideoEncoder`."""
+        if self._pipeline is not None:
             self._pipeline.set_state(self._gstreamer.gst.State.NULL)
-        self._pipeline = self._source = self._encoder = self._sink = None
+        self._pipeline = None
 
-    def _start(self, gstreamer: GStreamer) -> None:
-        gst, settings = gstreamer.gst, self._settings
+    def _start(self) -> None:
+        gst, settings = self._gstreamer.gst, self.settings
         rate = f'{round(1000 * settings.rate_hz)}/1000'
         caps = (
             f'video/x-raw,format=I420,width={settings.width},height={settings.height},framerate={rate},'
@@ -260,7 +227,6 @@ class GStreamerEncoder:
         return EncodedPicture(data, self._times.end(ticks), not buffer.has_flags(gst.BufferFlags.DELTA_UNIT))
 
     def _raise_failure(self, otherwise: str) -> None:
-        assert self._gstreamer is not None
         message = self._pipeline.get_bus().pop_filtered(self._gstreamer.gst.MessageType.ERROR)
         words = pipeline_error(self._gstreamer, message).words if message is not None else otherwise
         if words:

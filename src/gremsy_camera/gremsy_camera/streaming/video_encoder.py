@@ -3,8 +3,9 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from numpy.typing import NDArray
 
@@ -52,33 +53,6 @@ class EncodedPicture:
     key: bool
 
 
-class VideoEncoder(Protocol):
-    """Used by one thread; the pictures come out in the order in which they went in: there are no B-frames."""
-
-    @property
-    def name(self) -> str:
-        """As people know it: 'x264 (PyAV)'."""
-
-    @property
-    def settings(self) -> VideoEncoderSettings:
-        """What it was made with."""
-
-    def encode(self, planes: NDArray[Any], stamp_ns: int, *, key: bool) -> list[EncodedPicture]:
-        """What is ready now; with the software encoders that is always this picture.
-
-        Args:
-            planes: I420, (height * 3 / 2, width) uint8.
-            stamp_ns: of the frame; may be any, but they should rise.
-            key: make it a key frame, whatever `gop` says.
-
-        Raises:
-            EncoderError: it failed, and has to be made again.
-        """
-
-    def close(self) -> None:
-        """Let go; twice too."""
-
-
 class EncoderTimes:
     """Times for an encoder, which wants them to rise, whatever the stamps do."""
 
@@ -106,3 +80,39 @@ class EncoderTimes:
         for each in [each for each in self._stamps if each < ticks]:
             del self._stamps[each]
         return stamp_ns
+
+
+class VideoEncoder(ABC):
+    """Used by one thread; the pictures come out in the order in which they went in: there are no B-frames.
+
+    Attributes:
+        name: as people know it: 'x264 (PyAV)'.
+        settings: what it was made with.
+    """
+
+    def __init__(self, name: str, settings: VideoEncoderSettings) -> None:
+        """Open it.
+
+        Raises:
+            EncoderError: why it cannot be used, as the end of a sentence.
+        """
+        self.name = name
+        self.settings = settings
+        self._times = EncoderTimes(settings.rate_hz)
+
+    @abstractmethod
+    def encode(self, planes: NDArray[Any], stamp_ns: int, *, key: bool) -> list[EncodedPicture]:
+        """What is ready now; with the software encoders that is always this picture.
+
+        Args:
+            planes: I420, (height * 3 / 2, width) uint8.
+            stamp_ns: of the frame; may be any, but they should rise.
+            key: make it a key frame, whatever `gop` says.
+
+        Raises:
+            EncoderError: it failed, and has to be made again.
+        """
+
+    @abstractmethod
+    def close(self) -> None:
+        """Release what it holds; may be called twice."""

@@ -8,9 +8,9 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Protocol
 
+from gremsy_camera.stream_parameters import StreamParameters
 from gremsy_camera.streaming.encoder_choice import EncoderChoice, choose_encoder, make_encoder
 from gremsy_camera.streaming.rtp_sending import RtpSender
 from gremsy_camera.streaming.rtsp_record import PublishError, PublishRefused, RtspRecord
@@ -36,25 +36,6 @@ _USUAL_SIZE = (640, 480)
 _COMING_S, _KEYS_APART_S = 2.0, 0.18
 
 
-@dataclass(frozen=True, slots=True)
-class VideoOptions:
-    """How video goes out.
-
-    Attributes:
-        encoder: one of `encoder_choice.WAYS`.
-        rate_hz: frames that come faster are left out.
-        kbps: kilobits per second.
-        gop: pictures from one key frame to the next.
-        widest_px: wider pictures are made smaller; 0 for none.
-    """
-
-    encoder: str = 'auto'
-    rate_hz: float = 30.0
-    kbps: int = 3000
-    gop: int = 30
-    widest_px: int = 1920
-
-
 class VideoOutReport(Protocol):
     """Where it says what happens, from its own thread."""
 
@@ -74,10 +55,10 @@ class VideoOutReport(Protocol):
 class VideoOut:
     """`watch`, `put` and `want_key_frame` from any thread; `step` again and again on one of its own, then `close`."""
 
-    def __init__(self, address: StreamAddress, options: VideoOptions, report: VideoOutReport) -> None:
+    def __init__(self, address: StreamAddress, parameters: StreamParameters, report: VideoOutReport) -> None:
         """Nothing is opened yet; the address is the server's with the path."""
-        self._address = address
-        self.options = options
+        self.address = address
+        self.parameters = parameters
         self._report = report
         self._frames: LatestSlot[Frame] = LatestSlot()
         self._watched = threading.Event()
@@ -103,11 +84,6 @@ class VideoOut:
         self._sent_at_s: list[tuple[float, int]] = []
         self._counts: Counter[str] = Counter()
         self.problem = ''
-
-    @property
-    def address(self) -> StreamAddress:
-        """Where it goes."""
-        return self._address
 
     def watch(self, watched: bool) -> None:
         """Whether anybody watches: if nobody does, nothing is encoded and no session is kept."""
@@ -217,12 +193,14 @@ class VideoOut:
     def _prepare(self) -> None:
         """Find the encoder before anybody waits for it: its library and those before it take a quarter of a second."""
         self._prepared = True
-        options = self.options
         try:
-            settings = VideoEncoderSettings(*_USUAL_SIZE, options.rate_hz, options.kbps, options.gop)
-            self._choice = choose_encoder(options.encoder, settings)
+            self._choice = choose_encoder(self.parameters.encoder, self._settings(*_USUAL_SIZE))
         except EncoderError as error:
-            self._report.info(f'Nobody can watch {self._address.shown}: {error}')
+            self._report.info(f'Nobody can watch {self.address.shown}: {error}')
+
+    def _settings(self, width: int, height: int) -> VideoEncoderSettings:
+        wanted = self.parameters
+        return VideoEncoderSettings(width, height, wanted.rate_hz, wanted.bitrate_kbps, wanted.gop)
 
     def _in_time(self, frame: Frame) -> bool:
         """Whether it is one to send: later than the last, and not too soon after it."""
@@ -232,13 +210,13 @@ class VideoOut:
                 self._counts['frames whose stamp does not rise'] += 1
                 return False
             self._report.info(
-                f'The stamps of {self._address.shown} went back by {(last_ns - stamp_ns) / _NS_PER_S:.1f} s: it is '
+                f'The stamps of {self.address.shown} went back by {(last_ns - stamp_ns) / _NS_PER_S:.1f} s: it is '
                 'published again.'
             )
             self._counts['times the clock was set back'] += 1
             self._end_session()
             self._due_ns = 0
-        period_ns = round(_NS_PER_S / self.options.rate_hz)
+        period_ns = round(_NS_PER_S / self.parameters.rate_hz)
         # A camera's rate may be a little above, and its stamps jitter by less than a quarter of a period.
         if stamp_ns < self._due_ns - period_ns // 4:
             self._counts['frames above the rate'] += 1
@@ -251,12 +229,10 @@ class VideoOut:
         try:
             picture = self._pictures.of(frame)
         except Unusable as error:
-            self._report.drop(error.reason, f'A frame cannot be shown at {self._address.shown}: {error}')
+            self._report.drop(error.reason, f'A frame cannot be shown at {self.address.shown}: {error}')
             return []
-        options = self.options
-        pixels = narrowed(picture.image, options.widest_px)
-        width, height = even_size(pixels.shape[1], pixels.shape[0])
-        settings = VideoEncoderSettings(width, height, options.rate_hz, options.kbps, options.gop)
+        pixels = narrowed(picture.image, self.parameters.widest_px)
+        settings = self._settings(*even_size(pixels.shape[1], pixels.shape[0]))
         encoder = self._encoder
         if encoder is None or encoder.settings != settings:
             encoder = self._make(settings)
@@ -280,7 +256,7 @@ class VideoOut:
         self._forget_encoder(keep_choice=True)
         try:
             if self._choice is None:
-                self._choice = choose_encoder(self.options.encoder, settings, self._failed)
+                self._choice = choose_encoder(self.parameters.encoder, settings, self._failed)
             self._encoder = made = make_encoder(self._choice.encoder, settings)
         except EncoderError:
             # Another may be plugged in or installed, or the picture be of another size then.
@@ -314,7 +290,7 @@ class VideoOut:
             del self._sent_at_s[:-240]
 
     def _open(self, picture: EncodedPicture) -> None:
-        session = RtspRecord(self._address)
+        session = RtspRecord(self.address)
         try:
             session.open(picture.data)
         except PublishError:
@@ -323,7 +299,7 @@ class VideoOut:
         self._session, self._sender, self._report_due_s = session, RtpSender(), 0.0
         self._counts['times published'] += 1
         if self.problem:
-            self._report.info(f'The video server {self._address.shown} accepts the video again.')
+            self._report.info(f'The video server {self.address.shown} accepts the video again.')
         self.problem, self._pause_s, self._waiting_since_s = '', _PAUSE_S, None
 
     def _lost(self, error: PublishError) -> None:

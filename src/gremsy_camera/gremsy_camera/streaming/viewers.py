@@ -19,25 +19,12 @@ _POLLS_TO_LEAVE_OUT = 10
 _KEY_WORD = 'key'
 
 
-@dataclass(frozen=True, slots=True)
-class Watch:
-    """One message of `stream/watch`.
-
-    Attributes:
-        path: that somebody watches.
-        key: whether somebody has just come, and needs a key frame to begin with.
-    """
-
-    path: str
-    key: bool
-
-    @classmethod
-    def of(cls, text: str) -> Watch | None:
-        """From `PATH` or `PATH key`; None for anything else."""
-        words = text.split()
-        if not words or len(words) > 2 or (len(words) == 2 and words[1] != _KEY_WORD):
-            return None
-        return cls(words[0], len(words) == 2)
+def parse_watch(text: str) -> tuple[str, bool] | None:
+    """Of `PATH` or `PATH key`: the path, and whether a new viewer needs a key frame; None for anything else."""
+    words = text.split()
+    if len(words) == 1 or (len(words) == 2 and words[1] == _KEY_WORD):
+        return words[0], len(words) == 2
+    return None
 
 
 @dataclass(frozen=True, slots=True)

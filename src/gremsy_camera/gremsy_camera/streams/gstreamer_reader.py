@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from gremsy_camera.errors import SourceError
 from gremsy_camera.gstreamer.gst_library import load_gstreamer, why_no_gstreamer
-from gremsy_camera.live.live_options import LiveOptions
+from gremsy_camera.live.live_parameters import LiveParameters
 from gremsy_camera.live.live_reader import LivePicture, LiveReader, StreamInfo
 from gremsy_camera.streams.gstreamer_pipeline import (
     DecoderFailed,
@@ -18,7 +18,7 @@ from gremsy_camera.streams.rtsp_session import TransportRefused
 from gremsy_camera.streams.stream_address import ReaderRequest
 
 
-def why_not(options: LiveOptions) -> str | None:
+def why_not(options: LiveParameters) -> str | None:
     """In one sentence with the way out why this reader cannot be used here; None where it can."""
     if options.stamps == 'sei':
         return 'GStreamer does not pass on time codes of the video: set `stamps` to auto, or `reader` to pyav.'

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gremsy_camera.errors import SourceError, SourceUnusable
-from gremsy_camera.live.live_options import LiveOptions
+from gremsy_camera.live.live_parameters import LiveParameters
 from gremsy_camera.live.live_reader import LivePicture, LiveReader, StreamInfo
 from gremsy_camera.streams.rtsp_session import RtspSession, TransportRefused, video_track
 from gremsy_camera.streams.stream_address import ReaderRequest
@@ -44,7 +44,7 @@ _HARDWARE = {
 }
 
 
-def why_not(options: LiveOptions) -> str | None:
+def why_not(options: LiveParameters) -> str | None:
     """In one sentence with the way out why this reader cannot be used here; None where it can."""
     if cv2.CAP_FFMPEG not in cv2.videoio_registry.getStreamBackends():
         return f'OpenCV {cv2.__version__} was built without FFmpeg: {pip_install("opencv-python-headless")}'

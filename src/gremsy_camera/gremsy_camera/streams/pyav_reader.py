@@ -15,7 +15,7 @@ import numpy as np
 
 from gremsy_camera.errors import SourceError
 from gremsy_camera.live.encoded_video import EncodedFormat, EncodedPacket
-from gremsy_camera.live.live_options import LiveOptions
+from gremsy_camera.live.live_parameters import LiveParameters
 from gremsy_camera.live.live_reader import DECODE_FAILURES, CaptureTime, LivePicture, LiveReader, StreamInfo, TimeBase
 from gremsy_camera.streams.rtp_packets import PacketOrder, take_apart
 from gremsy_camera.streams.rtp_pictures import PictureAssembler, ReceivedPicture, parameter_sets_of
@@ -50,7 +50,7 @@ _MOST_INSIDE = 64
 _CAMERA_CLOCK_TOO_FAR_NS = 1_000_000_000
 
 
-def why_not(options: LiveOptions) -> str | None:
+def why_not(options: LiveParameters) -> str | None:
     """In one sentence with the way out why this reader cannot be used here; None where it can."""
     if importlib.util.find_spec('av') is None:
         return f'PyAV is not installed: {pip_install("av", extra="encode")}'

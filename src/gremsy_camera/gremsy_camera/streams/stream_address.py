@@ -16,7 +16,7 @@ from urllib.parse import quote, unquote
 from gremsy_camera.errors import SourceUnusable
 from gremsy_camera.footage.pacing import Clock
 from gremsy_camera.live.encoded_video import EncodedTap
-from gremsy_camera.live.live_options import LiveOptions
+from gremsy_camera.live.live_parameters import LiveParameters
 from gremsy_camera.sources.source import Say
 from gremsy_camera.streams.credentials import redacted
 
@@ -138,7 +138,7 @@ class ReaderRequest:
     """The stream and what is wanted of it."""
 
     address: StreamAddress
-    options: LiveOptions
+    options: LiveParameters
     clock: Clock
     tap: EncodedTap
     say: Say

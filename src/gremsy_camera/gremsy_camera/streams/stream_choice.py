@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Protocol, cast
 
 from gremsy_camera.errors import SourceError, SourceUnusable
-from gremsy_camera.live.live_options import LiveOptions
+from gremsy_camera.live.live_parameters import LiveParameters
 from gremsy_camera.live.live_reader import LivePicture, LiveReader, StreamInfo
 from gremsy_camera.sources.source import SourceContext
 from gremsy_camera.streams.credentials import fill_in, read_secrets
@@ -77,7 +77,7 @@ _ON_A_JETSON = ('gstreamer', 'pyav', 'opencv')
 class ReaderModule(Protocol):
     """What a module of this folder has to be a reader."""
 
-    def why_not(self, options: LiveOptions) -> str | None:
+    def why_not(self, options: LiveParameters) -> str | None:
         """In one sentence, 'reason: way out', why this machine cannot use it; None where it can."""
 
     def create(self, request: ReaderRequest) -> LiveReader:
@@ -106,7 +106,7 @@ class ChosenReader:
         return f'RTSP is read by {self.name}: {reasons} (`./gremsy doctor` says how to get it).'
 
 
-def choose_reader(options: LiveOptions) -> ChosenReader:
+def choose_reader(options: LiveParameters) -> ChosenReader:
     """The module that `reader` asks for.
 
     Raises:
