@@ -38,14 +38,14 @@ _TAKE_S = 0.2
 class PlayedCameraParameters(NodeParameters):
     """Of the camera."""
 
-    truth: str = param('', doc='File for what was in each picture, a JSON object a line.')
+    truth: str = param('', 'File for what was in each picture, a JSON object a line.')
 
 
 @dataclass(frozen=True)
 class MuxerParameters(NodeParameters):
     """Of who publishes by FFmpeg."""
 
-    server: str = param('', doc='Where to, with the path.')
+    server: str = param('', 'Where to, with the path.')
 
 
 class PanningCamera(SuiteNode[PlayedCameraParameters]):

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from gremsy_camera.lens.camera_lens import LensParameters, ZoomTable
 from gremsy_camera.live.live_parameters import LiveParameters
 from gremsy_camera.recording.recording_parameters import RecordingParameters
-from gremsy_common.parameters.parameter_fields import NodeParameters, ParameterError, param
+from gremsy_common.parameters.parameter_fields import NodeParameters, ParameterError, Span, live_param, param
 from gremsy_common.parameters.parameter_forms import TextForm
 
 _NAME_FIELDS = re.compile(r'\{(robot|camera|time)\}')
@@ -23,7 +23,7 @@ class SourceParameters:
 
     source: str = param(
         '',
-        doc='Where the video comes from: `rtsp://${USER}:${PASSWORD}@10.1.2.3/eo`, `http://10.1.2.3/video.mjpg`, '
+        'Where the video comes from: `rtsp://${USER}:${PASSWORD}@10.1.2.3/eo`, `http://10.1.2.3/video.mjpg`, '
         '`/dev/video0` (or with options: `/dev/video0?size=1280x720&rate=30`), `gst: PIPELINE`, the path of a video '
         "file or of a folder of pictures, `external` (another driver's `image_raw`) or `external:/usb_cam/image_raw`, "
         '`sim:` (simulated payload, default footage) or `sim:/path/to/video?ring=NAME`. Required; the launch argument '
@@ -31,20 +31,16 @@ class SourceParameters:
         example='/dev/video0',
     )
     rate_hz: float = param(
-        0.0,
-        unit='Hz',
-        low=0.0,
-        high=240.0,
-        doc="Frames per second; 0 keeps the source's own rate (the file's, 30 for `sim:`).",
+        0.0, "Frames per second; 0 keeps the source's own rate (the file's, 30 for `sim:`).", Span(0.0, 240.0, 'Hz')
     )
     at_end: str = param(
         'loop',
+        'What happens at the end of a file: start over, hold the last frame, or stop.',
         choices=('loop', 'hold', 'stop'),
-        doc='What happens at the end of a file: start over, hold the last frame, or stop.',
     )
     frame_id: str = param(
         '',
-        doc='Optical frame of the images; empty for `<namespace>_optical_frame`, such as `robot/eo_optical_frame`.',
+        'Optical frame of the images; empty for `<namespace>_optical_frame`, such as `robot/eo_optical_frame`.',
         form=TextForm.FRAME,
     )
 
@@ -53,19 +49,14 @@ class SourceParameters:
 class CameraParameters(RecordingParameters, LiveParameters, LensParameters, SourceParameters, NodeParameters):
     """Of `camera_node`."""
 
-    compressed_format: str = param(
+    compressed_format: str = live_param(
         'jpeg',
-        choices=('jpeg', 'png'),
-        live=True,
-        doc='Format of `image_raw/compressed`; `png` is lossless and keeps all 16 bits of infrared, which `jpeg` '
+        'Format of `image_raw/compressed`; `png` is lossless and keeps all 16 bits of infrared, which `jpeg` '
         'shows through a gain, and takes several times as long.',
+        choices=('jpeg', 'png'),
     )
-    jpeg_quality: int = param(
-        80,
-        low=1,
-        high=100,
-        live=True,
-        doc='Quality of `image_raw/compressed`, which is encoded only while it has subscribers.',
+    jpeg_quality: int = live_param(
+        80, 'Quality of `image_raw/compressed`, which is encoded only while it has subscribers.', Span(1, 100)
     )
 
     def check(self) -> None:

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from gremsy_camera.streaming.encoder_choice import WAYS
 from gremsy_camera.streams.credentials import fill_in, redacted
 from gremsy_camera.streams.stream_address import StreamAddress
-from gremsy_common.parameters.parameter_fields import NodeParameters, ParameterError, param
+from gremsy_common.parameters.parameter_fields import NodeParameters, ParameterError, Span, live_param, param
 from gremsy_common.parameters.parameter_forms import TextForm
 
 # As MediaMTX takes them, and without what an address would need encoded.
@@ -24,69 +24,49 @@ class StreamParameters(NodeParameters):
 
     server: str = param(
         'rtsp://127.0.0.1:8554',
-        doc='Video server to publish to, MediaMTX or the built-in one: `rtsp://${USER}:${PASSWORD}@127.0.0.1:8554`; '
+        'Video server to publish to, MediaMTX or the built-in one: `rtsp://${USER}:${PASSWORD}@127.0.0.1:8554`; '
         'empty for none.',
     )
     server_api: str = param(
         'http://127.0.0.1:9997',
-        doc="The server's API, which tells whether a path has readers (`/v3/paths/get/PATH`); empty for none.",
+        "The server's API, which tells whether a path has readers (`/v3/paths/get/PATH`); empty for none.",
     )
     picture: str = param(
         'both',
+        'What can be watched: `image_raw` (`clean`), `overlay`, or both, each under its own path.',
         choices=('both', 'clean', 'overlay'),
-        doc='What can be watched: `image_raw` (`clean`), `overlay`, or both, each under its own path.',
     )
-    path: str = param('', doc="Path of the clean video at the server; empty for the camera's name, such as `eo`.")
+    path: str = param('', "Path of the clean video at the server; empty for the camera's name, such as `eo`.")
     overlay_path: str = param(
-        '', doc="Path of the video with the overlay; empty for the camera's name with `_overlay`, such as `eo_overlay`."
+        '', "Path of the video with the overlay; empty for the camera's name with `_overlay`, such as `eo_overlay`."
     )
-    when: str = param(
+    when: str = live_param(
         'watched',
+        '`watched` encodes only while somebody watches; `always` is for a server that records.',
         choices=('watched', 'always'),
-        live=True,
-        doc='`watched` encodes only while somebody watches; `always` is for a server that records.',
     )
     encoder: str = param(
         'auto',
-        choices=WAYS,
-        doc='`auto` takes hardware where that works, else software; or an encoder by name: `x264` and `openh264` are '
+        '`auto` takes hardware where that works, else software; or an encoder by name: `x264` and `openh264` are '
         "PyAV's, `x264enc` and `openh264enc` GStreamer's.",
+        choices=WAYS,
     )
-    rate_hz: float = param(
-        30.0,
-        unit='Hz',
-        low=1.0,
-        high=120.0,
-        live=True,
-        doc='Highest frame rate; frames beyond it are left out.',
-    )
-    bitrate_kbps: int = param(
+    rate_hz: float = live_param(30.0, 'Highest frame rate; frames beyond it are left out.', Span(1.0, 120.0, 'Hz'))
+    bitrate_kbps: int = live_param(
         3000,
-        unit='kbit/s',
-        low=100,
-        high=50_000,
-        live=True,
-        doc='Highest bit rate of each path; no frame takes more than its share, so that none waits for another.',
+        'Highest bit rate of each path; no frame takes more than its share, so that none waits for another.',
+        Span(100, 50_000, 'kbit/s'),
     )
-    gop: int = param(
-        30,
-        low=1,
-        high=600,
-        live=True,
-        doc='Frames from one key frame to the next; a new viewer gets one at once.',
-    )
-    widest_px: int = param(
+    gop: int = live_param(30, 'Frames from one key frame to the next; a new viewer gets one at once.', Span(1, 600))
+    widest_px: int = live_param(
         1920,
-        unit='px',
-        low=0,
-        high=16_384,
-        live=True,
-        doc='Wider frames are scaled down to this: 3840x2160 takes four times as long to encode as 1920x1080. 0 for '
+        'Wider frames are scaled down to this: 3840x2160 takes four times as long to encode as 1920x1080. 0 for '
         'no limit.',
+        Span(0, 16_384, 'px'),
     )
     secrets_file: str = param(
         '',
-        doc='File of NAME=VALUE lines for `${NAME}` in `server`, in addition to the environment; empty for none.',
+        'File of NAME=VALUE lines for `${NAME}` in `server`, in addition to the environment; empty for none.',
         form=TextForm.PATH,
     )
 

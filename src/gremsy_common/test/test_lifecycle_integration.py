@@ -12,7 +12,7 @@ rclpy = pytest.importorskip('rclpy', reason='the workspace is not built: run ./g
 from rcl_interfaces.msg import ParameterDescriptor
 from rclpy.parameter import Parameter
 
-from gremsy_common.parameters.parameter_fields import NodeParameters, ParameterError, param
+from gremsy_common.parameters.parameter_fields import NodeParameters, ParameterError, Span, live_param, param
 from gremsy_common.ros.diagnostics import Health, Level
 from gremsy_common.ros.suite_node import SuiteNode
 
@@ -140,9 +140,9 @@ def test_an_error_of_a_time_that_is_over_is_not_shown_as_of_now(host):
 
 @dataclass(frozen=True)
 class SomeParameters(NodeParameters):
-    size_m: float = param(1.0, doc='How large it is.', unit='m', low=0.5)
-    names: tuple[str, ...] = param(('a',), doc='Of what.')
-    weights: tuple[float, ...] = param((1.0,), doc='Of what.', live=True)
+    size_m: float = param(1.0, 'How large it is.', Span(0.5, unit='m'))
+    names: tuple[str, ...] = param(('a',), 'Of what.')
+    weights: tuple[float, ...] = live_param((1.0,), 'Of what.')
 
 
 class Some(SuiteNode[SomeParameters]):

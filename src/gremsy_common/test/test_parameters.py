@@ -4,16 +4,16 @@ from dataclasses import dataclass
 import pytest
 
 from gremsy_common.parameters.parameter_docs import markdown_table, with_table, yaml_template
-from gremsy_common.parameters.parameter_fields import ParameterError, from_values, param, specs_of
+from gremsy_common.parameters.parameter_fields import ParameterError, Span, from_values, live_param, param, specs_of
 
 
 @dataclass(frozen=True)
 class Example:
-    gain: float = param(1.5, doc='Proportional gain.', unit='1/s', low=0.0, high=5.0, live=True)
-    count: int = param(3, doc='How many.', low=1)
-    take: str = param('newest', example='newest', doc='Which.', choices=('newest', 'next'))
-    names: tuple[str, ...] = param((), doc='Names.')
-    enabled: bool = param(True, doc='Whether.')
+    gain: float = live_param(1.5, 'Proportional gain.', Span(0.0, 5.0, '1/s'))
+    count: int = param(3, 'How many.', Span(1))
+    take: str = param('newest', 'Which.', example='newest', choices=('newest', 'next'))
+    names: tuple[str, ...] = param((), 'Names.')
+    enabled: bool = param(True, 'Whether.')
 
     def check(self):
         if self.gain > 4 and self.count > 4:

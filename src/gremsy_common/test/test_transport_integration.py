@@ -17,7 +17,7 @@ pytest.importorskip('vision_msgs.msg', reason='the workspace is not built: run .
 import numpy as np
 from rclpy.signals import SignalHandlerOptions
 
-from gremsy_common.parameters.parameter_fields import NodeParameters, param
+from gremsy_common.parameters.parameter_fields import NodeParameters, Span, live_param, param
 from gremsy_common.ros import topics
 from gremsy_common.ros.node_host import NodeHost
 from gremsy_common.ros.suite_node import SuiteNode
@@ -28,8 +28,8 @@ pytestmark = pytest.mark.integration
 
 @dataclass(frozen=True)
 class ExampleParameters(NodeParameters):
-    gain: float = param(1.0, doc='A gain.', low=0.0, high=2.0, live=True)
-    fixed: int = param(3, doc='Not live.')
+    gain: float = live_param(1.0, 'A gain.', Span(0.0, 2.0))
+    fixed: int = param(3, 'Not live.')
 
 
 class Talker(SuiteNode[ExampleParameters]):

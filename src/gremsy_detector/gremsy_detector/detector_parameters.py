@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from gremsy_common.parameters.parameter_fields import NodeParameters, param
+from gremsy_common.parameters.parameter_fields import NodeParameters, Span, live_param, param
 from gremsy_common.parameters.parameter_forms import TextForm
 from gremsy_detector.backends.backend import DEFAULT_OPTIONS, BackendOptions
 from gremsy_detector.backends.backend_registry import AUTO
@@ -25,159 +25,121 @@ class DetectorParameters(NodeParameters):
     """What the detector looks for, with which model."""
 
     model: str = param(
-        DEFAULT,
-        doc='Model file, or `default` for the one that is shipped (NanoDet-g, COCO classes).',
-        form=TextForm.PATH,
+        DEFAULT, 'Model file, or `default` for the one that is shipped (NanoDet-g, COCO classes).', form=TextForm.PATH
     )
     backend: str = param(
         AUTO,
-        doc='What runs the model: `auto` for the first that opens, in the order of preference, or one back end by name '
+        'What runs the model: `auto` for the first that opens, in the order of preference, or one back end by name '
         '(`tensorrt`, `tensorrt_rtx`, `onnxruntime`), without a fallback.',
     )
     provider: str = param(
         DEFAULT_OPTIONS.provider,
-        doc='Execution provider of ONNX Runtime; `auto` takes the fastest available.',
+        'Execution provider of ONNX Runtime; `auto` takes the fastest available.',
         choices=('auto', 'cpu', 'cuda', 'tensorrt', 'openvino'),
     )
     threads: int = param(
-        DEFAULT_OPTIONS.threads,
-        doc='CPU threads that the network runs on; 0 lets the back end choose.',
-        low=0,
-        high=64,
+        DEFAULT_OPTIONS.threads, 'CPU threads that the network runs on; 0 lets the back end choose.', Span(0, 64)
     )
-    device: int = param(DEFAULT_OPTIONS.device, doc='Number of the GPU, as CUDA counts them.', low=0, high=63)
+    device: int = param(DEFAULT_OPTIONS.device, 'Number of the GPU, as CUDA counts them.', Span(0, 63))
     precision: str = param(
         DEFAULT_OPTIONS.precision,
-        doc='Precision of the engine that is built from an ONNX file, and of ONNX Runtime on CUDA (except `int8`); '
-        "`model` keeps the file's own, and multiplies with 10-bit mantissas where that is faster, which `fp32` does "
-        'not.',
+        'Precision of the engine that is built from an ONNX file, and of ONNX Runtime on CUDA (except `int8`); `model` '
+        "keeps the file's own, and multiplies with 10-bit mantissas where that is faster, which `fp32` does not.",
         choices=('fp32', 'fp16', 'int8', 'model'),
     )
     engine_dir: str = param(
-        '',
-        doc="Folder for built engines and graphs; empty for the user's cache folder.",
-        form=TextForm.PATH,
+        '', "Folder for built engines and graphs; empty for the user's cache folder.", form=TextForm.PATH
     )
     share_model: bool = param(
         True,
-        doc='Detectors in one process with the same `model`, `backend`, `provider`, `threads`, `device`, '
+        'Detectors in one process with the same `model`, `backend`, `provider`, `threads`, `device`, '
         '`precision` and `engine_dir` share one model, held in memory once; thresholds, `resize` and all else stay '
         'separate. Set it to false for a model of its own.',
     )
     batch: str = param(
         'auto',
-        doc='Whether images of two cameras that are due together go in one run of a shared model that takes several: '
+        'Whether images of two cameras that are due together go in one run of a shared model that takes several: '
         '`auto` where that was measured to save time (tried when the second detector opens), `always` (an '
         'engine that is built here is then one for up to four images), `never`.',
         choices=BATCH_CHOICES,
     )
-    build_only: bool = param(False, doc='Build the engine, report it, and exit with status 0.')
+    build_only: bool = param(False, 'Build the engine, report it, and exit with status 0.')
     resize: str = param(
         'auto',
-        doc='How an image is brought to the size of the network: as the model file says (`auto`), `letterbox`, '
+        'How an image is brought to the size of the network: as the model file says (`auto`), `letterbox`, '
         '`stretch`, or `top_left` (a letterbox whose padding is right and below). A model finds less when it is fed in '
         'another way than it was trained.',
         choices=('auto', 'letterbox', 'stretch', 'top_left'),
     )
     warm_up_runs: int = param(
-        3,
-        doc='Runs on an empty image before the first real one, which would otherwise be late.',
-        unit='runs',
-        low=1,
-        high=100,
+        3, 'Runs on an empty image before the first real one, which would otherwise be late.', Span(1, 100, 'runs')
     )
     failures_before_restart: int = param(
         3,
-        doc='After this many images in a row on which the network failed, the back end is closed and opened again.',
-        unit='images',
-        low=1,
-        high=1000,
+        'After this many images in a row on which the network failed, the back end is closed and opened again.',
+        Span(1, 1000, 'images'),
     )
     hangs_after_s: float = param(
         2.0,
-        doc='An image that takes the network longer than this, and ten times as long as the slowest before it, '
+        'An image that takes the network longer than this, and ten times as long as the slowest before it, '
         'is given up: ONNX Runtime ends the run; another back end, or a run that does not end, ends its process, which '
         'is then started again. 0 waits forever.',
-        unit='s',
-        low=0.0,
-        high=600.0,
+        Span(0.0, 600.0, 's'),
     )
-    only_when_watched: bool = param(
+    only_when_watched: bool = live_param(
         True,
-        doc='Take no images and do no work while nobody subscribes to `detections` or `detections/candidates`; false '
+        'Take no images and do no work while nobody subscribes to `detections` or `detections/candidates`; false '
         'to keep detecting all the same.',
-        live=True,
     )
-    confidence: float = param(
-        DEFAULT_SELECTION.confidence,
-        doc='A box must score more than this to be in `detections`.',
-        low=0.0,
-        high=1.0,
-        live=True,
+    confidence: float = live_param(
+        DEFAULT_SELECTION.confidence, 'A box must score more than this to be in `detections`.', Span(0.0, 1.0)
     )
-    candidate_confidence: float = param(
+    candidate_confidence: float = live_param(
         DEFAULT_SELECTION.candidate_confidence,
-        doc='A box must score more than this to be in `detections/candidates`, with which the tracker keeps a target '
+        'A box must score more than this to be in `detections/candidates`, with which the tracker keeps a target '
         'that is half hidden; where `confidence` is lower, it applies here too.',
-        low=0.0,
-        high=1.0,
-        live=True,
+        Span(0.0, 1.0),
     )
-    class_confidence: tuple[str, ...] = param(
+    class_confidence: tuple[str, ...] = live_param(
         (),
-        doc='Classes with a threshold of their own in place of `confidence`: `person:0.4`, one entry each. One above '
+        'Classes with a threshold of their own in place of `confidence`: `person:0.4`, one entry each. One above '
         '`confidence` applies to `detections/candidates` too, so that the tracker follows nothing that it keeps out.',
-        live=True,
     )
-    iou: float = param(
+    iou: float = live_param(
         DEFAULT_SELECTION.iou,
-        doc='Of two boxes of one class that overlap by more than this, only the better scored stays.',
-        low=0.0,
-        high=1.0,
-        live=True,
+        'Of two boxes of one class that overlap by more than this, only the better scored stays.',
+        Span(0.0, 1.0),
     )
-    classes: tuple[str, ...] = param((), doc='Names of the classes to report; empty for all.', live=True)
-    max_detections: int = param(
+    classes: tuple[str, ...] = live_param((), 'Names of the classes to report; empty for all.')
+    max_detections: int = live_param(
         DEFAULT_SELECTION.max_detections,
-        doc='Most boxes per image on either topic, the best scored first.',
-        unit='boxes',
-        low=1,
-        high=1000,
-        live=True,
+        'Most boxes per image on either topic, the best scored first.',
+        Span(1, 1000, 'boxes'),
     )
-    region_of_interest: tuple[float, ...] = param(
+    region_of_interest: tuple[float, ...] = live_param(
         (0.0, 0.0, 1.0, 1.0),
-        doc='x_min, y_min, x_max, y_max of the part of the image to detect in, as shares of its width and height.',
-        low=0.0,
-        high=1.0,
-        live=True,
+        'x_min, y_min, x_max, y_max of the part of the image to detect in, as shares of its width and height.',
+        Span(0.0, 1.0),
     )
-    tiles: tuple[int, ...] = param(
+    tiles: tuple[int, ...] = live_param(
         (1, 1),
-        doc='Columns and rows that the region is cut into, for small objects in large images. Each tile is a run of '
+        'Columns and rows that the region is cut into, for small objects in large images. Each tile is a run of '
         'the network: [2, 2] takes five times as long as [1, 1].',
-        low=1,
-        high=16,
-        live=True,
+        Span(1, 16),
     )
-    tile_overlap: float = param(
+    tile_overlap: float = live_param(
         0.2,
-        doc="Overlap of neighbouring tiles, as a share of a tile's side: smaller objects are whole in one of them.",
-        low=0.0,
-        high=0.5,
-        live=True,
+        "Overlap of neighbouring tiles, as a share of a tile's side: smaller objects are whole in one of them.",
+        Span(0.0, 0.5),
     )
-    tiles_and_whole: bool = param(
-        True,
-        doc='Detect in the whole region too, for objects larger than a tile; one more run of the network.',
-        live=True,
+    tiles_and_whole: bool = live_param(
+        True, 'Detect in the whole region too, for objects larger than a tile; one more run of the network.'
     )
-    take: str = param(
+    take: str = live_param(
         'newest',
-        doc='Which image an idle detector takes: `newest`, the one that waits (more results), or `next`, the next to '
+        'Which image an idle detector takes: `newest`, the one that waits (more results), or `next`, the next to '
         'arrive (fresher results).',
         choices=('newest', 'next'),
-        live=True,
     )
 
     def check(self) -> None:

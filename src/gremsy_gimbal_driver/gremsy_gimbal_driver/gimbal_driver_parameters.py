@@ -18,8 +18,8 @@ class GimbalDriverParameters(PayloadParameters, CalibrationParameters, DevicePar
     """Everything about one gimbal; a link that is lost or not there yet is opened again in the background."""
 
     # What others may know the gimbal by.
-    mavros_facade: bool = param(True, doc="Serve MAVROS's gimbal_control topics where mavros_msgs is installed.")
-    ptz_facade: bool = param(True, doc="Serve Clearpath's PTZ actions where ptz_action_server_msgs is installed.")
+    mavros_facade: bool = param(True, "Serve MAVROS's gimbal_control topics where mavros_msgs is installed.")
+    ptz_facade: bool = param(True, "Serve Clearpath's PTZ actions where ptz_action_server_msgs is installed.")
 
     def check(self) -> None:
         """Combinations.

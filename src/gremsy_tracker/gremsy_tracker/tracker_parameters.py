@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from gremsy_common.parameters.parameter_fields import NodeParameters, ParameterError, param, specs_of
+from gremsy_common.parameters.parameter_fields import NodeParameters, ParameterError, Span, live_param, param, specs_of
 from gremsy_common.parameters.parameter_forms import TextForm
 from gremsy_common.types.plant_model import PlantModel
 
@@ -33,340 +33,231 @@ class TrackerParameters(NodeParameters):
     # Association: which detection is which track.
     detections_topic: str = param(
         'detections/candidates',
-        choices=('detections/candidates', 'detections'),
-        doc='Where the boxes come from: `detections/candidates` has the doubtful ones too, which keep a half-hidden '
+        'Where the boxes come from: `detections/candidates` has the doubtful ones too, which keep a half-hidden '
         'target; `detections` is for a detector that publishes only that.',
+        choices=('detections/candidates', 'detections'),
     )
-    high_score: float = param(
-        0.45, low=0.0, high=1.0, live=True, doc='Detections at or above this score are matched first.'
+    high_score: float = live_param(0.45, 'Detections at or above this score are matched first.', Span(0.0, 1.0))
+    low_score: float = live_param(
+        0.15, 'Detections below this score are ignored; those between keep a known track.', Span(0.0, 1.0)
     )
-    low_score: float = param(
-        0.15,
-        low=0.0,
-        high=1.0,
-        live=True,
-        doc='Detections below this score are ignored; those between keep a known track.',
-    )
-    new_track_score: float = param(
-        0.5, low=0.0, high=1.0, live=True, doc='A detection must have this score to begin a track.'
-    )
-    confirm_evidence_s: float = param(
+    new_track_score: float = live_param(0.5, 'A detection must have this score to begin a track.', Span(0.0, 1.0))
+    confirm_evidence_s: float = live_param(
         0.05,
-        unit='s',
-        low=0.0,
-        high=5.0,
-        live=True,
-        doc='Evidence that a new track needs before it is published: each detection adds the time since the previous '
+        'Evidence that a new track needs before it is published: each detection adds the time since the previous '
         'image, less where it scores low for its class, and each miss takes some away.',
+        Span(0.0, 5.0, 's'),
     )
-    smooth_boxes: bool = param(
+    smooth_boxes: bool = live_param(
         True,
-        live=True,
-        doc="Publish each track's box smoothed over time; otherwise as detected. The gimbal follows the boxes as "
+        "Publish each track's box smoothed over time; otherwise as detected. The gimbal follows the boxes as "
         'detected either way.',
     )
-    track_lost_after_s: float = param(
-        1.5, unit='s', low=0.05, high=30.0, live=True, doc='A confirmed track not seen for this long is forgotten.'
+    track_lost_after_s: float = live_param(
+        1.5, 'A confirmed track not seen for this long is forgotten.', Span(0.05, 30.0, 's')
     )
-    max_detections: int = param(
-        300, low=1, high=2000, live=True, doc='Only this many of the best detections of an image are used.'
+    max_detections: int = live_param(300, 'Only this many of the best detections of an image are used.', Span(1, 2000))
+    ego_motion: bool = live_param(
+        True, "Move the tracks with the camera's own rotation, known from the gimbal's telemetry."
     )
-    ego_motion: bool = param(
-        True, live=True, doc="Move the tracks with the camera's own rotation, known from the gimbal's telemetry."
+    visual_ego_motion: bool = live_param(
+        False, "While telemetry is stale, estimate the camera's motion from the images; takes 10 ms an image."
     )
-    visual_ego_motion: bool = param(
-        False,
-        live=True,
-        doc="While telemetry is stale, estimate the camera's motion from the images; takes 10 ms an image.",
-    )
-    heading_from_pictures: bool = param(
+    heading_from_pictures: bool = live_param(
         True,
-        live=True,
-        doc='While there is a target and nothing comes on `gimbal/heading`, estimate how the vehicle turns from the '
+        'While there is a target and nothing comes on `gimbal/heading`, estimate how the vehicle turns from the '
         'images; takes 8 ms an image and subscribes to `image_raw`.',
     )
-    learn_attitude_age: bool = param(
+    learn_attitude_age: bool = live_param(
         True,
-        live=True,
-        doc="Estimate from the images how late the gimbal's attitudes are stamped (`gimbal/attitude_age`). Subscribes "
+        "Estimate from the images how late the gimbal's attitudes are stamped (`gimbal/attitude_age`). Subscribes "
         'to `image_raw` for some seconds each minute while the gimbal moves, and while it is calibrated.',
     )
 
     # Lock: which track is the target.
-    auto_lock: str = param(
+    auto_lock: str = live_param(
         'none',
+        'How a target is chosen when nobody chose one: never, nearest to the image centre, or largest box.',
         choices=('none', 'nearest', 'largest'),
-        live=True,
-        doc='How a target is chosen when nobody chose one: never, nearest to the image centre, or largest box.',
     )
-    lock_classes: tuple[str, ...] = param((), live=True, doc='Classes that `auto_lock` may take; empty means all.')
-    lost_after_s: float = param(
-        1.5, unit='s', low=0.1, high=30.0, live=True, doc='A target not seen for this long is lost.'
-    )
-    lost_policy: str = param(
+    lock_classes: tuple[str, ...] = live_param((), 'Classes that `auto_lock` may take; empty means all.')
+    lost_after_s: float = live_param(1.5, 'A target not seen for this long is lost.', Span(0.1, 30.0, 's'))
+    lost_policy: str = live_param(
         'hold',
-        choices=('hold', 'home', 'search'),
-        live=True,
-        doc='What the gimbal does when the target is lost: stay, return slowly to bearing (0, 0), or search for it on '
+        'What the gimbal does when the target is lost: stay, return slowly to bearing (0, 0), or search for it on '
         'a spiral around its expected direction and then return.',
+        choices=('hold', 'home', 'search'),
     )
-    search_rate_rad_s: float = param(
-        0.25, unit='rad/s', low=0.01, high=2.0, live=True, doc='Speed along the spiral while searching.'
+    search_rate_rad_s: float = live_param(0.25, 'Speed along the spiral while searching.', Span(0.01, 2.0, 'rad/s'))
+    search_radius_rad: float = live_param(
+        0.6, 'How far from its expected direction a lost target is searched for.', Span(0.05, 3.0, 'rad')
     )
-    search_radius_rad: float = param(
-        0.6,
-        unit='rad',
-        low=0.05,
-        high=3.0,
-        live=True,
-        doc='How far from its expected direction a lost target is searched for.',
+    home_rate_rad_s: float = live_param(0.2, 'Fastest slew of the return to (0, 0).', Span(0.01, 2.0, 'rad/s'))
+    coast_s: float = live_param(
+        0.7, 'How long the gimbal follows a prediction while the target is not seen.', Span(0.0, 5.0, 's')
     )
-    home_rate_rad_s: float = param(
-        0.2, unit='rad/s', low=0.01, high=2.0, live=True, doc='Fastest slew of the return to (0, 0).'
+    coast_angle_rad: float = live_param(
+        0.14, 'How far the gimbal follows a prediction while the target is not seen.', Span(0.0, 1.5, 'rad')
     )
-    coast_s: float = param(
-        0.7,
-        unit='s',
-        low=0.0,
-        high=5.0,
-        live=True,
-        doc='How long the gimbal follows a prediction while the target is not seen.',
-    )
-    coast_angle_rad: float = param(
-        0.14,
-        unit='rad',
-        low=0.0,
-        high=1.5,
-        live=True,
-        doc='How far the gimbal follows a prediction while the target is not seen.',
-    )
-    handover_angle_rad: float = param(
+    handover_angle_rad: float = live_param(
         0.035,
-        unit='rad',
-        low=0.001,
-        high=0.5,
-        live=True,
-        doc="A new track this close to the predicted bearing takes over the lock when the target's own track is gone.",
+        "A new track this close to the predicted bearing takes over the lock when the target's own track is gone.",
+        Span(0.001, 0.5, 'rad'),
     )
 
-    appearance_cue: bool = param(
+    appearance_cue: bool = live_param(
         True,
-        live=True,
-        doc='Recognize the target by the colours of its clothes. Takes `image_raw` while there is a target: free '
-        'in one '
+        'Recognize the target by the colours of its clothes. Takes `image_raw` while there is a target: free in one '
         'process with the camera, one more copy of the stream without (`composed:=false`).',
     )
-    alike_distance: float = param(
-        0.1,
-        low=0.0,
-        high=1.0,
-        live=True,
-        doc='Colours no further apart than this are the same person (0: equal, 1: nothing in common).',
+    alike_distance: float = live_param(
+        0.1, 'Colours no further apart than this are the same person (0: equal, 1: nothing in common).', Span(0.0, 1.0)
     )
-    unlike_distance: float = param(
-        0.2, low=0.0, high=1.0, live=True, doc='Colours further apart than this are another person.'
-    )
+    unlike_distance: float = live_param(0.2, 'Colours further apart than this are another person.', Span(0.0, 1.0))
 
     # Bearing filter: where the target is and how it moves.
-    bearing_noise_rad: float = param(
-        0.0005, unit='rad', low=1e-5, high=0.1, live=True, doc='Noise of a bearing that does not grow with the box.'
+    bearing_noise_rad: float = live_param(
+        0.0005, 'Noise of a bearing that does not grow with the box.', Span(1e-5, 0.1, 'rad')
     )
-    box_noise_share: float = param(
+    box_noise_share: float = live_param(
         0.1,
-        low=0.0,
-        high=0.5,
-        live=True,
-        doc='Noise of the centre of a box of high score, as a share of its width; of its height, a third of that.',
+        'Noise of the centre of a box of high score, as a share of its width; of its height, a third of that.',
+        Span(0.0, 0.5),
     )
-    calm_acceleration_rad_s2: float = param(
+    calm_acceleration_rad_s2: float = live_param(
         0.0015,
-        unit='rad/s^2',
-        low=0.0001,
-        high=10.0,
-        live=True,
-        doc='Acceleration of a target in steady motion (standard deviation): low is smooth.',
+        'Acceleration of a target in steady motion (standard deviation): low is smooth.',
+        Span(0.0001, 10.0, 'rad/s^2'),
     )
-    target_acceleration_rad_s2: float = param(
+    target_acceleration_rad_s2: float = live_param(
         0.13,
-        unit='rad/s^2',
-        low=0.001,
-        high=10.0,
-        live=True,
-        doc='Acceleration of a target that manoeuvres (standard deviation): high is nimble.',
+        'Acceleration of a target that manoeuvres (standard deviation): high is nimble.',
+        Span(0.001, 10.0, 'rad/s^2'),
     )
-    manoeuvre_time_s: float = param(
-        0.5, unit='s', low=0.1, high=20.0, live=True, doc='How long an acceleration lasts, and is extrapolated.'
+    manoeuvre_time_s: float = live_param(
+        0.5, 'How long an acceleration lasts, and is extrapolated.', Span(0.1, 20.0, 's')
     )
-    calm_stay_s: float = param(
-        12.0, unit='s', low=0.1, high=100.0, live=True, doc='How long a target stays in steady motion, on average.'
+    calm_stay_s: float = live_param(
+        12.0, 'How long a target stays in steady motion, on average.', Span(0.1, 100.0, 's')
     )
-    manoeuvre_stay_s: float = param(
-        4.0, unit='s', low=0.1, high=100.0, live=True, doc='How long a target manoeuvres, on average.'
-    )
-    jump_sightings: int = param(
+    manoeuvre_stay_s: float = live_param(4.0, 'How long a target manoeuvres, on average.', Span(0.1, 100.0, 's'))
+    jump_sightings: int = live_param(
         3,
-        low=1,
-        high=30,
-        live=True,
-        doc='After this many sightings in a row where the target cannot have got to, the filter restarts there.',
+        'After this many sightings in a row where the target cannot have got to, the filter restarts there.',
+        Span(1, 30),
     )
-    max_target_rate_rad_s: float = param(
-        0.7, unit='rad/s', low=0.01, high=6.0, live=True, doc='A target is taken to move no faster than this.'
+    max_target_rate_rad_s: float = live_param(
+        0.7, 'A target is taken to move no faster than this.', Span(0.01, 6.0, 'rad/s')
     )
 
     # Pointing law.
-    enabled: bool = param(True, doc='Whether a lock produces setpoints from the start; `~/enable` changes it.')
-    gain_per_s: float = param(
+    enabled: bool = param(True, 'Whether a lock produces setpoints from the start; `~/enable` changes it.')
+    gain_per_s: float = live_param(
         40.0,
-        unit='1/s',
-        low=0.1,
-        high=60.0,
-        live=True,
-        doc='Setpoint rate per rad of predicted pointing error; held to 4 / (delay + lag) of the plant.',
+        'Setpoint rate per rad of predicted pointing error; held to 4 / (delay + lag) of the plant.',
+        Span(0.1, 60.0, '1/s'),
     )
-    lag_lead: float = param(
-        1.4,
-        low=1.0,
-        high=4.0,
-        live=True,
-        doc='How many times faster than its own lag the gimbal is driven to a new rate.',
+    lag_lead: float = live_param(
+        1.4, 'How many times faster than its own lag the gimbal is driven to a new rate.', Span(1.0, 4.0)
     )
-    deadband_field_share: float = param(
+    deadband_field_share: float = live_param(
         0.0,
-        low=0.0,
-        high=0.2,
-        live=True,
-        doc='Predicted pointing error that is left uncorrected, as a share of the field of view: less when zoomed in.',
+        'Predicted pointing error that is left uncorrected, as a share of the field of view: less when zoomed in.',
+        Span(0.0, 0.2),
     )
-    max_rate_rad_s: float = param(
-        1.04, unit='rad/s', low=0.01, high=6.0, live=True, doc='Fastest slew that the tracker requests, each axis.'
+    max_rate_rad_s: float = live_param(
+        1.04, 'Fastest slew that the tracker requests, each axis.', Span(0.01, 6.0, 'rad/s')
     )
-    max_field_rate_per_s: float = param(
+    max_field_rate_per_s: float = live_param(
         2.0,
-        unit='1/s',
-        low=0.05,
-        high=100.0,
-        live=True,
-        doc='Fastest slew in fields of view per second: zoomed in, a faster one leaves nothing to see.',
+        'Fastest slew in fields of view per second: zoomed in, a faster one leaves nothing to see.',
+        Span(0.05, 100.0, '1/s'),
     )
-    max_acceleration_rad_s2: float = param(
-        6.98, unit='rad/s^2', low=0.05, high=100.0, live=True, doc='Fastest change of the setpoint, each axis.'
+    max_acceleration_rad_s2: float = live_param(
+        6.98, 'Fastest change of the setpoint, each axis.', Span(0.05, 100.0, 'rad/s^2')
     )
-    plant_delay_s: float = param(
-        0.02, unit='s', low=0.0, high=1.0, live=True, doc="From a setpoint to the gimbal's first motion."
-    )
-    plant_lag_s: float = param(
-        0.06, unit='s', low=0.0, high=1.0, live=True, doc='Time constant with which the gimbal reaches a rate.'
-    )
-    plant_dead_zone_rad_s: float = param(
+    plant_delay_s: float = live_param(0.02, "From a setpoint to the gimbal's first motion.", Span(0.0, 1.0, 's'))
+    plant_lag_s: float = live_param(0.06, 'Time constant with which the gimbal reaches a rate.', Span(0.0, 1.0, 's'))
+    plant_dead_zone_rad_s: float = live_param(
         0.0,
-        unit='rad/s',
-        low=0.0,
-        high=0.5,
-        live=True,
-        doc='Below this rate the gimbal does not move; the driver makes slower rates out of pulses.',
+        'Below this rate the gimbal does not move; the driver makes slower rates out of pulses.',
+        Span(0.0, 0.5, 'rad/s'),
     )
     plant_from_driver: bool = param(
         True,
-        doc='Take `plant_delay_s`, `plant_lag_s` and `plant_dead_zone_rad_s` from `gimbal/plant` once they have '
-        'been set '
+        'Take `plant_delay_s`, `plant_lag_s` and `plant_dead_zone_rad_s` from `gimbal/plant` once they have been set '
         'or measured at the driver.',
     )
 
     # Divergence: when the loop drives the wrong way.
-    divergence_field_share: float = param(
+    divergence_field_share: float = live_param(
         0.2,
-        low=0.02,
-        high=1.0,
-        live=True,
-        doc='Pointing is disabled when its error grows by this share of the field of view although it is corrected: '
+        'Pointing is disabled when its error grows by this share of the field of view although it is corrected: '
         'a sign is wrong then. A wrong sign of the gimbal shows in telemetry after a quarter of it.',
+        Span(0.02, 1.0),
     )
 
     # Position: how far away the target is.
-    object_heights_m: tuple[str, ...] = param(
+    object_heights_m: tuple[str, ...] = live_param(
         (),
-        live=True,
-        doc='How tall objects are: class, height and its standard deviation in m, as `person 1.7 0.1`. A target '
-        'of such '
-        'a class gets a range from its size in the image.',
+        'How tall objects are: class, height and its standard deviation in m, as `person 1.7 0.1`. A target of such a '
+        'class gets a range from its size in the image.',
         example="['person 1.7 0.1', 'car 1.5 0.15']",
     )
-    camera_height_m: float = param(
+    camera_height_m: float = live_param(
         0.0,
-        unit='m',
-        low=0.0,
-        high=10_000.0,
-        live=True,
-        doc='Height of the camera above the level ground that targets stand on; they get a range from where their feet '
+        'Height of the camera above the level ground that targets stand on; they get a range from where their feet '
         'are. 0 if unknown.',
+        Span(0.0, 10_000.0, 'm'),
     )
-    camera_height_std_m: float = param(
-        0.1,
-        unit='m',
-        low=0.0,
-        high=1000.0,
-        live=True,
-        doc='Standard deviation of `camera_height_m`, uneven ground included.',
+    camera_height_std_m: float = live_param(
+        0.1, 'Standard deviation of `camera_height_m`, uneven ground included.', Span(0.0, 1000.0, 'm')
     )
-    range_finder_std_m: float = param(
-        1.0, unit='m', low=0.001, high=100.0, live=True, doc='Standard deviation of `gimbal/range`.'
-    )
-    range_speed_m_s: float = param(
+    range_finder_std_m: float = live_param(1.0, 'Standard deviation of `gimbal/range`.', Span(0.001, 100.0, 'm'))
+    range_speed_m_s: float = live_param(
         2.0,
-        unit='m/s',
-        low=0.0,
-        high=100.0,
-        live=True,
-        doc='How fast target and camera may approach or separate: a range becomes that much more uncertain each '
-        'second.',
+        'How fast target and camera may approach or separate: a range becomes that much more uncertain each second.',
+        Span(0.0, 100.0, 'm/s'),
     )
-    range_max_age_s: float = param(
-        1.0, unit='s', low=0.05, high=10.0, live=True, doc='A range older than this is not used, and gives no position.'
+    range_max_age_s: float = live_param(
+        1.0, 'A range older than this is not used, and gives no position.', Span(0.05, 10.0, 's')
     )
-    attitude_std_rad: float = param(
-        0.003,
-        unit='rad',
-        low=0.0,
-        high=0.5,
-        live=True,
-        doc="Standard deviation of the gimbal's telemetry and of the horizon, each axis.",
+    attitude_std_rad: float = live_param(
+        0.003, "Standard deviation of the gimbal's telemetry and of the horizon, each axis.", Span(0.0, 0.5, 'rad')
     )
 
     # Zoom: how much of the frame the target fills.
-    zoom_control: bool = param(False, live=True, doc='Zoom so that the target fills `zoom_target_share` of the frame.')
-    zoom_target_share: float = param(
-        0.35, low=0.02, high=0.9, live=True, doc="Wanted share of the frame's width or height, whichever is fuller."
+    zoom_control: bool = live_param(False, 'Zoom so that the target fills `zoom_target_share` of the frame.')
+    zoom_target_share: float = live_param(
+        0.35, "Wanted share of the frame's width or height, whichever is fuller.", Span(0.02, 0.9)
     )
-    zoom_hysteresis: float = param(
-        1.4, low=1.05, high=4.0, live=True, doc='The share may be off by this factor before the zoom changes.'
+    zoom_hysteresis: float = live_param(
+        1.4, 'The share may be off by this factor before the zoom changes.', Span(1.05, 4.0)
     )
-    zoom_rate_per_s: float = param(
-        0.5, unit='1/s', low=0.01, high=5.0, live=True, doc='Fastest zoom: 0.5 is a factor of 1.65 in a second.'
+    zoom_rate_per_s: float = live_param(
+        0.5, 'Fastest zoom: 0.5 is a factor of 1.65 in a second.', Span(0.01, 5.0, '1/s')
     )
-    zoom_min: float = param(1.0, low=0.1, high=100.0, live=True, doc='Widest zoom that is requested.')
-    zoom_max: float = param(6.0, low=0.1, high=100.0, live=True, doc='Narrowest zoom that is requested.')
+    zoom_min: float = live_param(1.0, 'Widest zoom that is requested.', Span(0.1, 100.0))
+    zoom_max: float = live_param(6.0, 'Narrowest zoom that is requested.', Span(0.1, 100.0))
 
     # Staleness: when not to move.
-    silence_s: float = param(
-        0.3, unit='s', low=0.05, high=2.0, live=True, doc='Motion stops when no detections have come for this long.'
-    )
+    silence_s: float = live_param(0.3, 'Motion stops when no detections have come for this long.', Span(0.05, 2.0, 's'))
     # Less than the driver's 0.8 s by the way there, so that it is the tracker that stops, and says why.
-    max_image_age_s: float = param(
-        0.75, unit='s', low=0.05, high=2.0, live=True, doc='Motion stops when the newest image is older than this.'
+    max_image_age_s: float = live_param(
+        0.75, 'Motion stops when the newest image is older than this.', Span(0.05, 2.0, 's')
     )
-    max_attitude_age_s: float = param(
-        0.3, unit='s', low=0.02, high=2.0, live=True, doc="Motion stops when the gimbal's telemetry is older than this."
+    max_attitude_age_s: float = live_param(
+        0.3, "Motion stops when the gimbal's telemetry is older than this.", Span(0.02, 2.0, 's')
     )
     level_frame: str = param(
         '',
-        doc="frame_id of `gimbal/setpoint`, the gimbal's level frame; empty takes the robot's, as `robot/gimbal_level` "
+        "frame_id of `gimbal/setpoint`, the gimbal's level frame; empty takes the robot's, as `robot/gimbal_level` "
         'in `/robot/eo`.',
         form=TextForm.FRAME,
     )
     still_frame: str = param(
         '',
-        doc='frame_id of `target/bearing` and `target/position`, a level frame that does not turn with the vehicle; '
+        'frame_id of `target/bearing` and `target/position`, a level frame that does not turn with the vehicle; '
         "empty takes the camera's, as `robot/eo_still` in `/robot/eo`.",
         form=TextForm.FRAME,
     )

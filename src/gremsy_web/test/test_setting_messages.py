@@ -12,17 +12,17 @@ pytest.importorskip('rcl_interfaces', reason='the workspace is not built: run ./
 from rcl_interfaces.msg import FloatingPointRange, ParameterDescriptor, ParameterType, ParameterValue
 
 from gremsy_common.parameters.parameter_declaration import descriptor
-from gremsy_common.parameters.parameter_fields import param, specs_of
+from gremsy_common.parameters.parameter_fields import Span, live_param, param, specs_of
 from gremsy_web.ros.setting_messages import setting_of, value_message
 
 
 @dataclass(frozen=True)
 class Example:
-    gain: float = param(1.5, doc='Proportional gain [per second].', unit='1/s', low=0.0, live=True)
-    mode: str = param('follow', doc='Which.', choices=('follow', 'lock'), live=True)
-    names: tuple[str, ...] = param((), doc='Names.')
-    tiny: float = param(1e-7, doc='Little.')
-    on: bool = param(False, doc='Whether.')
+    gain: float = live_param(1.5, 'Proportional gain [per second].', Span(0.0, unit='1/s'))
+    mode: str = live_param('follow', 'Which.', choices=('follow', 'lock'))
+    names: tuple[str, ...] = param((), 'Names.')
+    tiny: float = param(1e-7, 'Little.')
+    on: bool = param(False, 'Whether.')
 
 
 def settings(**values):

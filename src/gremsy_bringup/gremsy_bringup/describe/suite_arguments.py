@@ -26,55 +26,53 @@ class SuiteArguments:
 
     namespace: str = param(
         'robot',
-        doc='Namespace of the robot, for its driver; each camera is in <namespace>/<camera>. It is relative to a '
+        'Namespace of the robot, for its driver; each camera is in <namespace>/<camera>. It is relative to a '
         'pushed namespace unless it begins with /; / is the root.',
     )
     cameras: str = param(
         'eo',
-        doc='The cameras, separated by spaces or commas, each with its whole loop or, after a colon, only some nodes, '
+        'The cameras, separated by spaces or commas, each with its whole loop or, after a colon, only some nodes, '
         "as in 'eo ir:camera'; none for no camera.",
     )
     setpoint_source: str = param(
-        '',
-        doc="Camera whose tracker moves the gimbal at first; if empty, params_file's, else the first with a tracker.",
+        '', "Camera whose tracker moves the gimbal at first; if empty, params_file's, else the first with a tracker."
     )
-    gimbal: bool = param(True, doc='Start the gimbal driver; false for cameras without a gimbal.')
+    gimbal: bool = param(True, 'Start the gimbal driver; false for cameras without a gimbal.')
     params_file: str = param(
-        '', doc='Parameter file that wins over the shipped config/gremsy.yaml; empty for none.', form=TextForm.PATH
+        '', 'Parameter file that wins over the shipped config/gremsy.yaml; empty for none.', form=TextForm.PATH
     )
     allow_unknown_parameters: bool = param(
         False,
-        doc='Start even if params_file names unknown nodes or parameters, which are reported and ignored; false '
+        'Start even if params_file names unknown nodes or parameters, which are reported and ignored; false '
         'refuses such a file.',
     )
-    use_sim_time: bool = param(False, doc='Take time from /clock.')
+    use_sim_time: bool = param(False, 'Take time from /clock.')
     log_level: str = param(
-        'info', choices=('debug', 'info', 'warn', 'error', 'fatal'), doc='Lowest level that the nodes log.'
+        'info', 'Lowest level that the nodes log.', choices=('debug', 'info', 'warn', 'error', 'fatal')
     )
     log_format: str = param(
         'auto',
-        choices=('auto', 'text', 'json'),
-        doc='Plain lines, or one JSON object per line, including the logs of other nodes (/rosout); `auto` follows '
+        'Plain lines, or one JSON object per line, including the logs of other nodes (/rosout); `auto` follows '
         'GREMSY_LOG_FORMAT in the environment, and is text without it.',
+        choices=('auto', 'text', 'json'),
     )
-    use_respawn: bool = param(True, doc='Restart a process that dies.')
+    use_respawn: bool = param(True, 'Restart a process that dies.')
     composed: bool = param(
-        True, doc='Run the nodes of a camera in one process, passing frames by reference; false: one process per node.'
+        True, 'Run the nodes of a camera in one process, passing frames by reference; false: one process per node.'
     )
     one_loop: bool = param(
-        False,
-        doc='Run all cameras in one process, so that their detectors share a model; false: one process per camera.',
+        False, 'Run all cameras in one process, so that their detectors share a model; false: one process per camera.'
     )
-    sim: bool = param(False, doc='Simulated payload and cameras instead of hardware.')
+    sim: bool = param(False, 'Simulated payload and cameras instead of hardware.')
     video: str = param(
         'auto',
-        choices=('auto', 'builtin', 'mediamtx', 'none'),
-        doc='The video server that each camera sends its video to while somebody watches: a MediaMTX that is started '
+        'The video server that each camera sends its video to while somebody watches: a MediaMTX that is started '
         'elsewhere, or the built-in server. `auto` starts the built-in one with `web`, unless MediaMTX is on PATH or '
         'its ports are taken; `none` sends no video.',
+        choices=('auto', 'builtin', 'mediamtx', 'none'),
     )
-    web: bool = param(False, doc="Start the operator's page and its API, on port 6783 of this machine.")
-    rviz: bool = param(False, doc='Start RViz with a view made for these cameras.')
+    web: bool = param(False, "Start the operator's page and its API, on port 6783 of this machine.")
+    rviz: bool = param(False, 'Start RViz with a view made for these cameras.')
 
     def check(self) -> None:
         """Names and files.

@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from gremsy_common.parameters.parameter_fields import NodeParameters, ParameterError, param
+from gremsy_common.parameters.parameter_fields import NodeParameters, ParameterError, Span, param
 from gremsy_common.parameters.parameter_forms import TextForm
 
 
@@ -16,10 +16,10 @@ class RecorderParameters(NodeParameters):
 
     path: str = param(
         'gremsy.mp4',
-        doc='MP4 file to write; a number is added to its name if the file exists; `~` is the home folder.',
+        'MP4 file to write; a number is added to its name if the file exists; `~` is the home folder.',
         form=TextForm.PATH,
     )
-    rate_hz: int = param(30, unit='Hz', low=1, high=120, doc='Constant frame rate of the film.')
+    rate_hz: int = param(30, 'Constant frame rate of the film.', Span(1, 120, 'Hz'))
 
     def check(self) -> None:
         """Refuse a path without a file name.

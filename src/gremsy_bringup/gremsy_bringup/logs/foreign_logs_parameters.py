@@ -5,17 +5,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from gremsy_common.parameters.parameter_fields import NodeParameters, ParameterError, param
+from gremsy_common.parameters.parameter_fields import NodeParameters, ParameterError, live_param
 
 
 @dataclass(frozen=True)
 class ForeignLogsParameters(NodeParameters):
     """Whose logs are repeated."""
 
-    left_out: tuple[str, ...] = param(
+    left_out: tuple[str, ...] = live_param(
         (),
-        live=True,
-        doc='Namespaces or nodes whose logs are not repeated, such as `/robot2` for another robot in the same '
+        'Namespaces or nodes whose logs are not repeated, such as `/robot2` for another robot in the same '
         'domain, which has its own log.',
         example="['/robot2']",
     )

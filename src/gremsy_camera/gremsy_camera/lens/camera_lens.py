@@ -21,7 +21,7 @@ from typing import Any
 
 import yaml
 
-from gremsy_common.parameters.parameter_fields import ParameterError, param
+from gremsy_common.parameters.parameter_fields import ParameterError, Span, param
 from gremsy_common.parameters.parameter_forms import TextForm
 from gremsy_common.types.camera_model import CameraModel, lens_of
 
@@ -186,26 +186,23 @@ class LensParameters:
 
     horizontal_field_deg: float = param(
         0.0,
-        unit='deg',
-        low=0.0,
-        high=179.0,
-        doc='Horizontal field of view at zoom 1, for sources that bring no intrinsics; 0 if unknown.',
+        'Horizontal field of view at zoom 1, for sources that bring no intrinsics; 0 if unknown.',
+        Span(0.0, 179.0, 'deg'),
     )
     calibration_file: str = param(
         '',
-        doc='YAML file written by camera_calibration at zoom 1, for sources that bring no intrinsics; empty for none.',
+        'YAML file written by camera_calibration at zoom 1, for sources that bring no intrinsics; empty for none.',
         form=TextForm.PATH,
     )
     calibration_region: tuple[float, ...] = param(
         (),
-        unit='px',
-        low=0.0,
-        doc='x, y, width and height of the part of the calibrated images that the video shows; empty for all of it, '
+        'x, y, width and height of the part of the calibrated images that the video shows; empty for all of it, '
         'or for its middle where the video has a different aspect ratio (logged).',
+        Span(0.0, unit='px'),
     )
     zoom_table: tuple[str, ...] = param(
         (),
-        doc="Focal length by zoom, one text per zoom: `'4: 3.87'` means 3.87 times the calibrated focal length at "
+        "Focal length by zoom, one text per zoom: `'4: 3.87'` means 3.87 times the calibrated focal length at "
         "zoom 4. Distortion coefficients may follow: `'4: 3.87 -0.02 0.1 0 0 0'`. Empty for a focal length "
         'proportional to the zoom.',
     )

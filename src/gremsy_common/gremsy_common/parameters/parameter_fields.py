@@ -14,6 +14,7 @@ import functools
 import math
 from collections.abc import Collection, Hashable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, TypeVar, cast, get_args, get_origin, get_type_hints
 
 from gremsy_common.errors import SuiteError, did_you_mean
@@ -61,41 +62,54 @@ class ParameterMeta:
         return f'{low} or more' if self.high is None else f'{low} .. {high}'
 
 
+@dataclass(frozen=True, slots=True)
+class Span:
+    """From where to where a number may be; None for no end."""
+
+    low: float | None = None
+    high: float | None = None
+    unit: str = ''
+
+
+_ANYTHING = Span()
+
+
 def param(
     default: Any = dataclasses.MISSING,
     doc: str = '',
+    span: Span = _ANYTHING,
     *,
-    unit: str = '',
-    low: float | None = None,
-    high: float | None = None,
     choices: tuple[str, ...] = (),
     live: bool = False,
     form: TextForm = TextForm.FREE,
     example: str = '',
 ) -> Any:
-    """A dataclass field that is a node parameter; `live` ones may be changed while the node runs.
+    """A dataclass field that is a node parameter.
 
     `example` is shown to those who give a value of another type.
     """
-    meta = ParameterMeta(doc, unit, low, high, choices, live, form, example)
+    meta = ParameterMeta(doc, span.unit, span.low, span.high, choices, live, form, example)
     return dataclasses.field(default=default, metadata={_KEY: meta})
+
+
+live_param = partial(param, live=True)
+"""A field that is a node parameter which may be changed while the node runs."""
 
 
 @dataclass(frozen=True)
 class NodeParameters:
     """The parameters that every node of the suite has; a node's own dataclass inherits from this one."""
 
-    autostart: bool = param(True, doc='Configure and activate at start; false leaves both to a lifecycle manager.')
-    log_level: str = param(
+    autostart: bool = param(True, 'Configure and activate at start; false leaves both to a lifecycle manager.')
+    log_level: str = live_param(
         'default',
-        choices=('default', 'debug', 'info', 'warn', 'error', 'fatal'),
-        live=True,
-        doc='Lowest level that this node logs; `default` is that of its process. At debug it logs what it does with '
+        'Lowest level that this node logs; `default` is that of its process. At debug it logs what it does with '
         'each image.',
+        choices=('default', 'debug', 'info', 'warn', 'error', 'fatal'),
     )
     trace_dir: str = param(
         '',
-        doc="Folder for a trace of every frame's way through this node (one JSON object per line); empty for none.",
+        "Folder for a trace of every frame's way through this node (one JSON object per line); empty for none.",
         form=TextForm.PATH,
     )
 

@@ -7,7 +7,7 @@ import math
 from dataclasses import dataclass
 from typing import ClassVar
 
-from gremsy_common.parameters.parameter_fields import param
+from gremsy_common.parameters.parameter_fields import Span, param
 from gremsy_common.types.json_message import JsonMessage
 
 # Nobody looks for more (`attitude_age_learner`).
@@ -24,13 +24,11 @@ class AttitudeAge(JsonMessage):
     late_s: float = param(
         doc='attitudes were measured so long before the pictures of their stamp; negative for pictures that are '
         'stamped later than the attitudes',
-        unit='s',
-        low=-_LONGEST_S,
-        high=_LONGEST_S,
+        span=Span(-_LONGEST_S, _LONGEST_S, 's'),
     )
-    std_s: float = param(doc='its standard deviation', unit='s', low=0.0, high=_LONGEST_S)
-    pictures: int = param(doc='how many pairs of pictures say so', low=0)
-    since_ns: int = param(doc='stamp of the first of them', unit='ns', low=0)
+    std_s: float = param(doc='its standard deviation', span=Span(0.0, _LONGEST_S, 's'))
+    pictures: int = param(doc='how many pairs of pictures say so', span=Span(0))
+    since_ns: int = param(doc='stamp of the first of them', span=Span(0, unit='ns'))
 
 
 def together(ages: list[AttitudeAge]) -> AttitudeAge:

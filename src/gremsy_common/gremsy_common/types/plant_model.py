@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from gremsy_common.parameters.parameter_fields import param
+from gremsy_common.parameters.parameter_fields import Span, param
 from gremsy_common.types.json_message import JsonMessage
 
 SOURCES = ('default', 'parameters', 'calibrated')
@@ -27,7 +27,7 @@ class PlantModel(JsonMessage):
     DECLARES: ClassVar[str] = 'Plant model'
     ORIGIN: ClassVar[str] = '`gimbal/plant` must come from the gimbal driver'
 
-    delay_s: float = param(doc='from writing a command to its first motion', unit='s', low=0.0, high=2.0)
-    lag_s: float = param(doc='time constant with which the rate is then taken up', unit='s', low=0.0, high=2.0)
-    dead_zone_rad_s: float = param(doc='the gimbal ignores smaller commands', unit='rad/s', low=0.0, high=0.5)
+    delay_s: float = param(doc='from writing a command to its first motion', span=Span(0.0, 2.0, 's'))
+    lag_s: float = param(doc='time constant with which the rate is then taken up', span=Span(0.0, 2.0, 's'))
+    dead_zone_rad_s: float = param(doc='the gimbal ignores smaller commands', span=Span(0.0, 0.5, 'rad/s'))
     source: str = param(doc='where the values come from', choices=SOURCES)

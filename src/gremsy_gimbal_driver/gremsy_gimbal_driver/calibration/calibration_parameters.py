@@ -9,7 +9,7 @@ from enum import IntEnum
 from itertools import pairwise
 from typing import ClassVar
 
-from gremsy_common.parameters.parameter_fields import ParameterError, param
+from gremsy_common.parameters.parameter_fields import ParameterError, Span, param
 from gremsy_common.parameters.parameter_forms import TextForm
 from gremsy_gimbal_driver.motion.motion_parameters import MotionParameters
 
@@ -47,17 +47,14 @@ class CalibrationParameters(MotionParameters):
 
     calibration_file: str = param(
         'gimbal_calibration.yaml',
-        doc='Where `~/calibrate` writes what it measured, as a parameter file of this node.',
+        'Where `~/calibrate` writes what it measured, as a parameter file of this node.',
         form=TextForm.PATH,
     )
     calibration_travel_rad: float = param(
-        0.2094, unit='rad', low=0.053, high=0.523, doc='The calibration turns no further than this to either side.'
+        0.2094, 'The calibration turns no further than this to either side.', Span(0.053, 0.523, 'rad')
     )
     calibration_zooms: tuple[float, ...] = param(
-        (),
-        doc='Zoom factors, ascending, to measure the rate gain at; empty leaves the zoom alone.',
-        low=1.0,
-        high=1000.0,
+        (), 'Zoom factors, ascending, to measure the rate gain at; empty leaves the zoom alone.', Span(1.0, 1000.0)
     )
 
     def check(self) -> None:

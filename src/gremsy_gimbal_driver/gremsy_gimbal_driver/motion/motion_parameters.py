@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from gremsy_common.parameters.parameter_fields import param
+from gremsy_common.parameters.parameter_fields import Span, live_param, param
 from gremsy_common.parameters.parameter_forms import TextForm
 from gremsy_gimbal_driver.motion.motion_output import Pair
 from gremsy_gimbal_driver.motion.plant_inverse import MeasuredPlant
@@ -17,7 +17,7 @@ class FrameParameters:
 
     frame_prefix: str = param(
         '',
-        doc='Prefix of every frame, with its slash; empty takes the namespace, such as `robot/` in `/robot`.',
+        'Prefix of every frame, with its slash; empty takes the namespace, such as `robot/` in `/robot`.',
         form=TextForm.FRAME_PREFIX,
     )
 
@@ -42,75 +42,65 @@ class MotionParameters(MeasuredPlant, FrameParameters):
     """Limits and times of motion, and the plant it goes through."""
 
     # Commands.
-    mode: str = param(
+    mode: str = live_param(
         'follow',
-        choices=('follow', 'lock', 'mapping'),
-        live=True,
-        doc='What the azimuth is held against: the vehicle (`follow`) or the earth (`lock`); `mapping` looks straight '
+        'What the azimuth is held against: the vehicle (`follow`) or the earth (`lock`); `mapping` looks straight '
         'down. Applied when the gimbal is armed.',
+        choices=('follow', 'lock', 'mapping'),
     )
     mode_while_following: str = param(
         '',
-        choices=('', 'lock'),
-        doc='Mode to change to while a tracker follows in mode follow and nothing reports how the vehicle turns; '
+        'Mode to change to while a tracker follows in mode follow and nothing reports how the vehicle turns; '
         'empty keeps follow.',
+        choices=('', 'lock'),
     )
-    setpoint_source: str = param(
+    setpoint_source: str = live_param(
         '',
-        live=True,
-        doc='The camera (`eo`, `ir`) whose tracker may move the gimbal and zoom, on `eo/gimbal/setpoint`; empty takes '
+        'The camera (`eo`, `ir`) whose tracker may move the gimbal and zoom, on `eo/gimbal/setpoint`; empty takes '
         '`gimbal/setpoint` from any publisher. The launch files name the first camera that has a tracker.',
         form=TextForm.TOPIC,
     )
     time_to_live_s: float = param(
-        0.2, unit='s', low=0.05, high=2.0, doc='How long a rate command moves the gimbal after its arrival.'
+        0.2, 'How long a rate command moves the gimbal after its arrival.', Span(0.05, 2.0, 's')
     )
     age_limit_s: float = param(
-        0.8, unit='s', low=0.05, high=5.0, doc='A command whose stamp is older than this does not move the gimbal.'
+        0.8, 'A command whose stamp is older than this does not move the gimbal.', Span(0.05, 5.0, 's')
     )
     operator_lease_s: float = param(
-        0.5, unit='s', low=0.0, high=60.0, doc="How long lower sources stay shut out after an operator's command."
+        0.5, "How long lower sources stay shut out after an operator's command.", Span(0.0, 60.0, 's')
     )
     operator_zoom_lease_s: float = param(
-        5.0,
-        unit='s',
-        low=0.0,
-        high=3600.0,
-        doc="How long a tracker's zoom is ignored after an operator's.",
+        5.0, "How long a tracker's zoom is ignored after an operator's.", Span(0.0, 3600.0, 's')
     )
     attitude_timeout_s: float = param(
-        1.0, unit='s', low=0.1, high=10.0, doc='Nothing moves once no attitude has arrived for this long.'
+        1.0, 'Nothing moves once no attitude has arrived for this long.', Span(0.1, 10.0, 's')
     )
-    home_timeout_s: float = param(15.0, unit='s', low=1.0, high=120.0, doc='`~/home` gives up after this.')
-    goal_timeout_s: float = param(10.0, unit='s', low=0.5, high=120.0, doc='Any other goal gives up after this.')
-    goal_hold_s: float = param(
-        0.0, unit='s', low=0.0, high=3600.0, doc='How long a goal keeps control once it is reached.'
-    )
-    goal_tolerance_rad: float = param(
-        0.017453, unit='rad', low=0.001, high=0.2, doc='A goal is reached within this angle.'
-    )
+    home_timeout_s: float = param(15.0, '`~/home` gives up after this.', Span(1.0, 120.0, 's'))
+    goal_timeout_s: float = param(10.0, 'Any other goal gives up after this.', Span(0.5, 120.0, 's'))
+    goal_hold_s: float = param(0.0, 'How long a goal keeps control once it is reached.', Span(0.0, 3600.0, 's'))
+    goal_tolerance_rad: float = param(0.017453, 'A goal is reached within this angle.', Span(0.001, 0.2, 'rad'))
     angle_path: str = param(
         'auto',
-        choices=('auto', 'angle', 'rate'),
-        doc='How goals are driven: by angle commands (`angle`), by rates (`rate`), or by angles until the gimbal '
+        'How goals are driven: by angle commands (`angle`), by rates (`rate`), or by angles until the gimbal '
         'ignores them (`auto`).',
+        choices=('auto', 'angle', 'rate'),
     )
 
     # Limits, on true rates and on the measured angles.
-    max_rate_rad_s: float = param(1.0472, unit='rad/s', low=0.01, high=6.0, doc='Largest rate of each axis.')
+    max_rate_rad_s: float = param(1.0472, 'Largest rate of each axis.', Span(0.01, 6.0, 'rad/s'))
     max_acceleration_rad_s2: float = param(
-        6.9813, unit='rad/s^2', low=0.05, high=100.0, doc='Largest acceleration of each axis; a stop is not slowed.'
+        6.9813, 'Largest acceleration of each axis; a stop is not slowed.', Span(0.05, 100.0, 'rad/s^2')
     )
     max_jump_rad: float = param(
-        3.1416, unit='rad', low=0.05, high=12.0, doc='A goal further than this from where the camera looks is refused.'
+        3.1416, 'A goal further than this from where the camera looks is refused.', Span(0.05, 12.0, 'rad')
     )
-    azimuth_min_rad: float = param(-3.0, unit='rad', low=-6.0, high=0.0, doc='Soft limit to the right.')
-    azimuth_max_rad: float = param(3.0, unit='rad', low=0.0, high=6.0, doc='Soft limit to the left.')
-    tilt_min_rad: float = param(-0.7854, unit='rad', low=-2.2, high=0.0, doc='Soft limit upwards (tilt is + down).')
-    tilt_max_rad: float = param(1.5708, unit='rad', low=0.0, high=2.2, doc='Soft limit downwards.')
+    azimuth_min_rad: float = param(-3.0, 'Soft limit to the right.', Span(-6.0, 0.0, 'rad'))
+    azimuth_max_rad: float = param(3.0, 'Soft limit to the left.', Span(0.0, 6.0, 'rad'))
+    tilt_min_rad: float = param(-0.7854, 'Soft limit upwards (tilt is + down).', Span(-2.2, 0.0, 'rad'))
+    tilt_max_rad: float = param(1.5708, 'Soft limit downwards.', Span(0.0, 2.2, 'rad'))
 
     pulse_in_dead_zone: bool = param(
-        True, doc='Make rates below the dead zone out of pulses; off, the nearer of 0 and its edge is commanded.'
+        True, 'Make rates below the dead zone out of pulses; off, the nearer of 0 and its edge is commanded.'
     )
 
     @property

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gremsy_common.parameters.parameter_fields import param
+from gremsy_common.parameters.parameter_fields import Span, param
 from gremsy_gimbal_driver.motion.motion_output import Pair
 
 # A dead zone is only known to some per cent; a pulse on its very edge might not move the gimbal at all.
@@ -25,29 +25,20 @@ _SLACK_S = 1e-3
 class MeasuredPlant:
     """What this gimbal makes of a command, as parameters; neutral until `~/calibrate` has measured it."""
 
-    azimuth_sign: int = param(1, low=-1, high=1, doc='-1 for an azimuth axis that turns the wrong way.')
-    tilt_sign: int = param(1, low=-1, high=1, doc='-1 for a tilt axis that turns the wrong way.')
-    dead_zone_rad_s: float = param(
-        0.0, unit='rad/s', low=0.0, high=0.5, doc='The gimbal ignores rate commands below this.'
-    )
+    azimuth_sign: int = param(1, '-1 for an azimuth axis that turns the wrong way.', Span(-1, 1))
+    tilt_sign: int = param(1, '-1 for a tilt axis that turns the wrong way.', Span(-1, 1))
+    dead_zone_rad_s: float = param(0.0, 'The gimbal ignores rate commands below this.', Span(0.0, 0.5, 'rad/s'))
     rate_gain_zooms: tuple[float, ...] = param(
-        (),
-        doc='Zoom factors of `rate_gains`, ascending; empty if the gain does not depend on the zoom.',
-        low=1.0,
-        high=1000.0,
+        (), 'Zoom factors of `rate_gains`, ascending; empty if the gain does not depend on the zoom.', Span(1.0, 1000.0)
     )
     rate_gains: tuple[float, ...] = param(
-        (), doc='Achieved over commanded rate at each of `rate_gain_zooms`.', low=0.001, high=10.0
+        (), 'Achieved over commanded rate at each of `rate_gain_zooms`.', Span(0.001, 10.0)
     )
     plant_delay_s: float = param(
-        0.02,
-        unit='s',
-        low=0.0,
-        high=2.0,
-        doc='Delay from a command to the first motion; the tracker compensates for it.',
+        0.02, 'Delay from a command to the first motion; the tracker compensates for it.', Span(0.0, 2.0, 's')
     )
     plant_lag_s: float = param(
-        0.06, unit='s', low=0.0, high=2.0, doc='Time constant of the rate loop; the tracker compensates for it.'
+        0.06, 'Time constant of the rate loop; the tracker compensates for it.', Span(0.0, 2.0, 's')
     )
 
     def rate_gain(self, zoom: float) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from gremsy_common.parameters.parameter_fields import param
+from gremsy_common.parameters.parameter_fields import Span, live_param, param
 from gremsy_gimbal_driver.device.payload_readings import RANGE_NAME, ZOOM_NAME
 from gremsy_gimbal_driver.payload.payload_requests import TrackingPath, ZoomPath
 from gremsy_gimbal_driver.payload.payload_settings import ProductFamily
@@ -20,42 +20,40 @@ class PayloadParameters:
 
     product: str = param(
         'vio',
+        'The product, which decides what settings its camera has; `none` for a bare gimbal.',
         choices=tuple(each.value for each in ProductFamily),
-        doc='The product, which decides what settings its camera has; `none` for a bare gimbal.',
     )
     claim_control: bool = param(
         True,
-        doc="Set a Gremsy payload's RC_MODE to standard when it is found: in any other mode it ignores MAVLink motion.",
+        "Set a Gremsy payload's RC_MODE to standard when it is found: in any other mode it ignores MAVLink motion.",
     )
     zoom_path: str = param(
         'range',
+        'Zoom command that this product obeys: a share of its range (`range`), or the magnification (`absolute`).',
         choices=tuple(each.value for each in ZoomPath),
-        doc='Zoom command that this product obeys: a share of its range (`range`), or the magnification (`absolute`).',
     )
-    zoom_range_inverted: bool = param(False, doc='0 % of the range command is the narrowest view (seen on a VIO).')
-    zoom_largest: float = param(20.0, low=1.0, high=1000.0, doc='Magnification at the narrow end of the range.')
-    zoom_rate_hz: float = param(5.0, unit='Hz', low=0.0, high=20.0, doc='Rate of `gimbal/zoom`; 0 does not ask for it.')
-    range_rate_hz: float = param(
-        0.0, unit='Hz', low=0.0, high=20.0, doc='Rate of `gimbal/range`; 0 does not ask for it.'
-    )
-    focus_inverted: bool = param(False, doc='-1 of the focus command focuses farther.')
+    zoom_range_inverted: bool = param(False, '0 % of the range command is the narrowest view (seen on a VIO).')
+    zoom_largest: float = param(20.0, 'Magnification at the narrow end of the range.', Span(1.0, 1000.0))
+    zoom_rate_hz: float = param(5.0, 'Rate of `gimbal/zoom`; 0 does not ask for it.', Span(0.0, 20.0, 'Hz'))
+    range_rate_hz: float = param(0.0, 'Rate of `gimbal/range`; 0 does not ask for it.', Span(0.0, 20.0, 'Hz'))
+    focus_inverted: bool = param(False, '-1 of the focus command focuses farther.')
     tracking_path: str = param(
         'vendor',
+        "Command that starts the payload's own tracking: the vendor's, or the MAVLink standard's.",
         choices=tuple(each.value for each in TrackingPath),
-        doc="Command that starts the payload's own tracking: the vendor's, or the MAVLink standard's.",
     )
     vendor_still: bool = param(
         False,
-        doc="Request a still as the vendor's SDK does, for firmware that takes none otherwise; other cameras then take "
+        "Request a still as the vendor's SDK does, for firmware that takes none otherwise; other cameras then take "
         'pictures until stopped.',
     )
-    view_source: str = param('', live=True, doc='Picture that is streamed, such as `eo` or `ir`; empty: unchanged.')
-    record_source: str = param('', live=True, doc='Picture that is recorded, such as `both` or `eo`; empty: unchanged.')
-    osd: str = param('', live=True, doc='What is overlaid on the picture: `off`, `status`, `debug`; empty: unchanged.')
-    ir_palette: str = param('', live=True, doc='Colours of the thermal picture, `0` to `9`; empty: unchanged.')
-    lrf_mode: str = param('', live=True, doc='The laser: `off`, `1hz`, `4hz`, `10hz`; empty: unchanged.')
-    zoom_mode: str = param('', live=True, doc='`combine` or `super_resolution`; empty: unchanged.')
-    focus_mode: str = param('', live=True, doc='When the lens focuses, such as `zoom_trigger`; empty: unchanged.')
+    view_source: str = live_param('', 'Picture that is streamed, such as `eo` or `ir`; empty: unchanged.')
+    record_source: str = live_param('', 'Picture that is recorded, such as `both` or `eo`; empty: unchanged.')
+    osd: str = live_param('', 'What is overlaid on the picture: `off`, `status`, `debug`; empty: unchanged.')
+    ir_palette: str = live_param('', 'Colours of the thermal picture, `0` to `9`; empty: unchanged.')
+    lrf_mode: str = live_param('', 'The laser: `off`, `1hz`, `4hz`, `10hz`; empty: unchanged.')
+    zoom_mode: str = live_param('', '`combine` or `super_resolution`; empty: unchanged.')
+    focus_mode: str = live_param('', 'When the lens focuses, such as `zoom_trigger`; empty: unchanged.')
 
     @property
     def family(self) -> ProductFamily:

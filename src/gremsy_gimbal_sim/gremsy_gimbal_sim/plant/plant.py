@@ -21,7 +21,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from gremsy_common.parameters.parameter_fields import param
+from gremsy_common.parameters.parameter_fields import Span, param
 from gremsy_gimbal_sim.plant.plant_axes import STEP_S, Array, Axes, AxisConstants, BatchAxes, ScalarAxes
 
 # A time within a millionth of a step of a grid point counts as on it: 0.020 / 0.001 is not 20 in binary.
@@ -32,23 +32,23 @@ _GRID_SLACK = 1e-6
 class PlantParameters:
     """What one gimbal does with a rate command."""
 
-    delay_s: float = param(doc='nothing happens for so long after a command', unit='s', low=0.0, high=10.0)
+    delay_s: float = param(doc='nothing happens for so long after a command', span=Span(0.0, 10.0, 's'))
     # A lag of one step is the shortest that the plant can have.
-    lag_s: float = param(doc='time constant of the rate loop', unit='s', low=STEP_S, high=10.0)
+    lag_s: float = param(doc='time constant of the rate loop', span=Span(STEP_S, 10.0, 's'))
     dead_zone_rad_s: float = param(
-        0.0, 'smaller commands are ignored, larger ones taken whole (gimbal.md 1.9)', unit='rad/s', low=0.0, high=10.0
+        0.0, 'smaller commands are ignored, larger ones taken whole (gimbal.md 1.9)', Span(0.0, 10.0, 'rad/s')
     )
-    max_rate_rad_s: float = param(math.radians(60.0), 'per axis', unit='rad/s', low=0.001, high=100.0)
-    max_acceleration_rad_s2: float = param(math.radians(400.0), 'per axis', unit='rad/s2', low=0.001, high=10_000.0)
+    max_rate_rad_s: float = param(math.radians(60.0), 'per axis', Span(0.001, 100.0, 'rad/s'))
+    max_acceleration_rad_s2: float = param(math.radians(400.0), 'per axis', Span(0.001, 10_000.0, 'rad/s2'))
     rate_gain_by_zoom: tuple[tuple[float, float], ...] = param(
         (), '(zoom factor, achieved rate / commanded rate) pairs, zoom ascending; empty for 1 throughout'
     )
     tilt_limits_rad: tuple[float, float] = param(
-        (math.radians(-90.0), math.radians(120.0)), 'mechanical stops, up and down (tilt is positive down)', unit='rad'
+        (math.radians(-90.0), math.radians(120.0)),
+        'mechanical stops, up and down (tilt is positive down)',
+        Span(unit='rad'),
     )
-    azimuth_limit_rad: float = param(
-        math.radians(320.0), 'mechanical stop on either side', unit='rad', low=0.0, high=100.0
-    )
+    azimuth_limit_rad: float = param(math.radians(320.0), 'mechanical stop on either side', Span(0.0, 100.0, 'rad'))
     overshoot: float = param(
         0.0, 'share by which the rate overshoots a step, of a servo of second order; 0 for a first-order lag'
     )

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from gremsy_common.parameters.parameter_fields import NodeParameters, param
+from gremsy_common.parameters.parameter_fields import NodeParameters, Span, param
 from gremsy_common.parameters.parameter_forms import TextForm
 from gremsy_common.ros import topics
 from gremsy_common.ros.hosting import run_node
@@ -28,17 +28,13 @@ class CaptureParameters(NodeParameters):
     """What to store, and where."""
 
     folder: str = param(
-        'calibration_frames',
-        doc='Folder that the frames are stored in, as PNG; made where missing.',
-        form=TextForm.PATH,
+        'calibration_frames', 'Folder that the frames are stored in, as PNG; made where missing.', form=TextForm.PATH
     )
-    count: int = param(100, doc='Stop after so many.', unit='frames', low=1, high=10_000)
+    count: int = param(100, 'Stop after so many.', Span(1, 10_000, 'frames'))
     least_change: float = param(
         2.0,
-        doc='A frame is stored when its thumbnail differs from every stored one by so much on average.',
-        unit='grey levels',
-        low=0.0,
-        high=255.0,
+        'A frame is stored when its thumbnail differs from every stored one by so much on average.',
+        Span(0.0, 255.0, 'grey levels'),
     )
 
 
