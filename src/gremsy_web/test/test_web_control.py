@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gremsy_web.control.control_desk import ControlDesk, HeldMotion
-from gremsy_web.control.control_lease import ControlLease, LeaseRefused
+from gremsy_web.control.control_lease import ControlLease
+from gremsy_web.http.api_errors import LeaseRefused
 from src.gremsy_web.test.web_stand_ins import RememberingRobot
 
 

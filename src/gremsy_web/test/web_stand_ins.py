@@ -19,10 +19,11 @@ from gremsy_common.types.control_state import ControlState
 from gremsy_common.types.detections import Tracks
 from gremsy_common.types.gimbal_state import GimbalAttitude
 from gremsy_web.access.access_keys import keys_from
+from gremsy_web.http.api_errors import RobotAway
 from gremsy_web.http.web_application import make_application
 from gremsy_web.http.web_server import WebAddress, WebServer
 from gremsy_web.http.web_services import WebServices, WebSettings
-from gremsy_web.robot.robot_commands import CapturedPicture, LiveSetting, RobotAnswer, RobotAway
+from gremsy_web.robot.robot_commands import CapturedPicture, LiveSetting, RobotAnswer
 from gremsy_web.robot.robot_picture import ModelAt, RobotPicture
 
 CONTROL_KEY = 'control-key-of-the-test'

@@ -294,7 +294,7 @@ def _cookie(text: str) -> str:
 async def _refuse(scope: Scope, send: Send, error: ApiError) -> None:
     if scope['type'] == 'websocket':
         # Before it was accepted, this is answered with 403.
-        await send({'type': 'websocket.close', 'code': 4403, 'reason': error.sentence})
+        await send({'type': 'websocket.close', 'code': 4403, 'reason': str(error)})
         return
     headers = [(b'content-type', b'application/json'), *_HEADERS]
     if error.status == 429:
@@ -302,4 +302,4 @@ async def _refuse(scope: Scope, send: Send, error: ApiError) -> None:
     if error.status in (408, 413):
         headers.append((b'connection', b'close'))
     await send({'type': 'http.response.start', 'status': error.status, 'headers': headers})
-    await send({'type': 'http.response.body', 'body': error_body(error.sentence, error.field)})
+    await send({'type': 'http.response.body', 'body': error_body(str(error), error.field)})

@@ -7,13 +7,9 @@ import hmac
 import secrets
 from dataclasses import dataclass, replace
 
-from gremsy_common.errors import SuiteError
+from gremsy_web.http.api_errors import LeaseRefused
 
 NOBODY_HOLDS = 'Nobody holds the controls: take them first (POST /api/control/take).'
-
-
-class LeaseRefused(SuiteError):
-    """The controls are another's, or the lease is over."""
 
 
 @dataclass(frozen=True, slots=True)

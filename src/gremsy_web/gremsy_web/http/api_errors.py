@@ -7,15 +7,35 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from gremsy_common.errors import SuiteError
 
-class ApiError(Exception):
-    """An answer that is an error; `sentence` names the thing and the way out."""
+
+class ApiError(SuiteError):
+    """An answer that is an error; its sentence names the thing and the way out.
+
+    Attributes:
+        status: of HTTP.
+        field: of the request, that the sentence is about.
+    """
 
     def __init__(self, status: int, sentence: str, field: str | None = None) -> None:
         super().__init__(sentence)
         self.status = status
-        self.sentence = sentence
         self.field = field
+
+
+class LeaseRefused(ApiError):
+    """The controls are another's, or the lease is over."""
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(409, sentence, 'lease')
+
+
+class RobotAway(ApiError):
+    """Nobody answers."""
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(503, sentence)
 
 
 def error_body(sentence: str, field: str | None = None) -> bytes:

@@ -10,11 +10,10 @@ from fastapi import APIRouter, Response
 
 from gremsy_web.http import request_bodies as bodies
 from gremsy_web.http import response_bodies as responses
-from gremsy_web.http.api_errors import ApiError
+from gremsy_web.http.api_errors import ApiError, RobotAway
 from gremsy_web.http.command_routes import Commands, done
 from gremsy_web.http.web_services import WebServices
-from gremsy_web.robot.robot_commands import RobotAnswer, RobotAway
-from gremsy_web.robot.robot_commands import RobotService as Asked
+from gremsy_web.robot.robot_commands import RobotAnswer, RobotService
 
 
 def camera_routes(services: WebServices) -> APIRouter:
@@ -32,7 +31,7 @@ def camera_routes(services: WebServices) -> APIRouter:
     @router.post('/record', **responses.answered_by(responses.DoneResponse))
     async def record(body: bodies.RecordBody) -> dict[str, Any]:
         """Begin or end a recording."""
-        return await commands.ask(Asked.RECORD, services.camera(body.camera).name, on=body.on)
+        return await commands.ask(RobotService.RECORD, services.camera(body.camera).name, on=body.on)
 
     @router.post('/snapshot', **responses.answered_by(responses.SnapshotResponse))
     async def snapshot(body: bodies.CameraBody) -> dict[str, Any]:
@@ -44,7 +43,7 @@ def camera_routes(services: WebServices) -> APIRouter:
 
         async def keep_on_robot() -> RobotAnswer:
             try:
-                return await services.commands.ask(Asked.SNAPSHOT, seen.name)
+                return await services.commands.ask(RobotService.SNAPSHOT, seen.name)
             except RobotAway as error:
                 return RobotAnswer(False, str(error))
 

@@ -15,7 +15,6 @@ from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, Res
 from starlette.exceptions import HTTPException
 
 from gremsy_web.access.request_guard import RequestGuard
-from gremsy_web.control.control_lease import LeaseRefused
 from gremsy_web.http.api_errors import ApiError, error_body, sentence_of
 from gremsy_web.http.api_page import API_PAGE_POLICY, api_page
 from gremsy_web.http.camera_routes import camera_routes
@@ -25,8 +24,6 @@ from gremsy_web.http.reading_routes import health_routes, session_routes, state_
 from gremsy_web.http.video_routes import video_routes
 from gremsy_web.http.web_services import WebServices
 from gremsy_web.live.live_socket import LiveSockets
-from gremsy_web.robot.frame_pixels import PixelRefused
-from gremsy_web.robot.robot_commands import RobotAway
 from gremsy_web.video.video_reachable import VideoServerWatch
 
 PAGE_FOLDER = Path(__file__).resolve().parents[1] / 'page'
@@ -109,19 +106,7 @@ def _answer_errors(app: FastAPI) -> None:
 
     @app.exception_handler(ApiError)
     async def api_error(_request: Request, error: ApiError) -> Response:
-        return answer(error.status, error.sentence, error.field)
-
-    @app.exception_handler(LeaseRefused)
-    async def lease_refused(_request: Request, error: LeaseRefused) -> Response:
-        return answer(409, str(error), 'lease')
-
-    @app.exception_handler(PixelRefused)
-    async def pixel_refused(_request: Request, error: PixelRefused) -> Response:
-        return answer(409 if error.gone else 422, str(error), error.field)
-
-    @app.exception_handler(RobotAway)
-    async def robot_away(_request: Request, error: RobotAway) -> Response:
-        return answer(503, str(error))
+        return answer(error.status, str(error), error.field)
 
     @app.exception_handler(RequestValidationError)
     async def not_valid(request: Request, error: RequestValidationError) -> Response:

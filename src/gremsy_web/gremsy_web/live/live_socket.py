@@ -15,8 +15,8 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from gremsy_common.errors import SuiteError
 from gremsy_web.access.access_keys import Role
 from gremsy_web.access.request_guard import RateLimit, address_of
-from gremsy_web.control.control_lease import Hold, LeaseRefused
-from gremsy_web.http.api_errors import ApiError
+from gremsy_web.control.control_lease import Hold
+from gremsy_web.http.api_errors import LeaseRefused
 from gremsy_web.http.web_services import OVERLAY, WebServices
 from gremsy_web.live.live_hub import LiveClient, Painted
 from gremsy_web.live.live_messages import control_content, state_content, text_of
@@ -155,11 +155,10 @@ class LiveSockets:
                 if not limit.allows(client.number, time.monotonic()) and content.get('type') != 'stop':
                     raise LiveMessageError('Too many messages come from this socket: send at most one a frame.')
                 await self._on_message(client, content, came_ns)
-            except (SuiteError, ApiError) as error:
-                sentence = error.sentence if isinstance(error, ApiError) else str(error)
+            except SuiteError as error:
                 # Half of a surrogate pair is JSON, but no text that could be sent.
                 kind = str(content.get('type', ''))[:32].encode(errors='replace').decode()
-                client.queue(text_of('error', text=sentence, **{'for': kind}))
+                client.queue(text_of('error', text=str(error), **{'for': kind}))
 
     async def _on_message(self, client: LiveClient, content: dict[str, Any], came_ns: int) -> None:
         desk, commands, kind = self._services.desk, self._services.commands, content.get('type')

@@ -8,86 +8,59 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gremsy_common.errors import SuiteError
 from gremsy_common.geometry import CAMERA_FROM_OPTICAL, bearing_from_direction, matrix_from_quaternion
 from gremsy_common.types.detections import Tracks
 from gremsy_tracker.lock.target_request import REACH_PX, row_at_pixel
+from gremsy_tracker.tracking.attitude_history import slerp
+from gremsy_web.http.api_errors import ApiError
 from gremsy_web.robot.robot_picture import CameraPicture
-from gremsy_web.robot.stamp_memory import StampMemory
+from gremsy_web.robot.stamp_memory import StampMemory, T
 
 # A detector may see every third frame of 30 a second; the frame between two of its results is resolved on the nearer.
 _SAME_FRAME_NS = 150_000_000
-
-
-class PixelRefused(SuiteError):
-    """No such pixel or frame.
-
-    Attributes:
-        field: of the request that is wrong.
-        gone: whether it was right once.
-    """
-
-    def __init__(self, sentence: str, field: str, *, gone: bool = False) -> None:
-        super().__init__(sentence)
-        self.field = field
-        self.gone = gone
+_STAMP = 'stamp_ns'
 
 
 def check_pixel(
     seen: CameraPicture, pixel: tuple[float, float], stamp_ns: int = 0, of_size: tuple[float, float] | None = None
 ) -> None:
-    """Raises PixelRefused for one outside the image of that stamp, or before there is an image.
+    """Raises ApiError for one outside the image of that stamp, or before there is an image.
 
     With `of_size`, width and height of the image that the caller counts its pixels in, also where that has another.
     """
     size = seen.size_at(stamp_ns)
     if size is None:
-        raise PixelRefused(f'No image has come from camera {seen.name} yet: wait for its picture.', 'camera', gone=True)
+        raise ApiError(409, _no_image(seen), 'camera')
     width, height = size
     if of_size is not None and of_size != size:
-        raise PixelRefused(
+        raise ApiError(
+            409,
             f'The image of camera {seen.name} is {width}x{height} and not {of_size[0]:g}x{of_size[1]:g}: click again.',
             'size',
-            gone=True,
         )
     x, y = pixel
     if not (0.0 <= x <= width and 0.0 <= y <= height):
-        raise PixelRefused(
-            f'Pixel ({x:g}, {y:g}) is outside the image of {width}x{height} of camera {seen.name}.', 'pixel'
-        )
+        sentence = f'Pixel ({x:g}, {y:g}) is outside the image of {width}x{height} of camera {seen.name}.'
+        raise ApiError(422, sentence, 'pixel')
 
 
 def tracks_at(seen: CameraPicture, stamp_ns: int) -> Tracks:
-    """What was tracked in that frame (0: the newest).
-
-    Raises:
-        PixelRefused: for a frame that is gone, or that never was.
-    """
-    span = seen.tracks.oldest_and_newest_ns()
-    if span is None:
-        raise PixelRefused(f'Nothing has been tracked by camera {seen.name} yet.', 'camera', gone=True)
-    if stamp_ns == 0:
-        stamp_ns = span[1]
-    tracks = seen.tracks.nearest(stamp_ns)
-    assert tracks is not None
-    if abs(tracks.stamp_ns - stamp_ns) > _SAME_FRAME_NS:
-        _refuse_stamp(seen.name, stamp_ns, span)
-    return tracks
+    """What was tracked in that frame (0: the newest); raises ApiError for one that is gone, or that never was."""
+    return _of_frame(seen.name, seen.tracks, stamp_ns, f'Nothing has been tracked by camera {seen.name} yet.')
 
 
 def track_at(tracks: Tracks, pixel: tuple[float, float]) -> int:
     """The id of the track under that pixel, else close to it, as the tracker itself takes a click.
 
     Raises:
-        PixelRefused: where none is.
+        ApiError: where none is.
     """
     x, y = pixel
     row = row_at_pixel(tracks.boxes_px, x, y)
     if row is not None:
         return int(tracks.ids[row])
-    raise PixelRefused(
-        f'No track is at pixel ({x:.0f}, {y:.0f}): click on a box, or within {REACH_PX:.0f} px of one.', 'pixel'
-    )
+    sentence = f'No track is at pixel ({x:.0f}, {y:.0f}): click on a box, or within {REACH_PX:.0f} px of one.'
+    raise ApiError(422, sentence, 'pixel')
 
 
 def bearing_at(
@@ -98,25 +71,19 @@ def bearing_at(
     The gimbal's pose is that of the frame, between the two readings around it, and not that of now.
 
     Raises:
-        PixelRefused: where frame, pose or ray are not known.
+        ApiError: where frame, pose or ray are not known.
     """
-    newest = seen.models.newest
-    if newest is None:
-        raise PixelRefused(f'No image has come from camera {seen.name} yet: wait for its picture.', 'camera', gone=True)
-    stamp_ns = stamp_ns or newest.stamp_ns
-    model = seen.models.nearest(stamp_ns)
-    span = seen.models.oldest_and_newest_ns()
-    assert model is not None and span is not None
-    if abs(model.stamp_ns - stamp_ns) > _SAME_FRAME_NS:
-        _refuse_stamp(seen.name, stamp_ns, span)
+    model = _of_frame(seen.name, seen.models, stamp_ns, _no_image(seen))
+    stamp_ns = stamp_ns or model.stamp_ns
     if not model.model.usable:
-        raise PixelRefused(
+        raise ApiError(
+            422,
             f'Camera {seen.name} is not calibrated, so a pixel of it has no direction: set `horizontal_field_deg`.',
             'camera',
         )
     ray = model.model.rays([pixel])[0]
     if not np.isfinite(ray).all():
-        raise PixelRefused(f'Pixel ({pixel[0]:g}, {pixel[1]:g}) is outside what the lens shows.', 'pixel')
+        raise ApiError(422, f'Pixel ({pixel[0]:g}, {pixel[1]:g}) is outside what the lens shows.', 'pixel')
     direction = _level_from_camera(attitudes, stamp_ns) @ (CAMERA_FROM_OPTICAL @ ray)
     azimuth, tilt = bearing_from_direction(direction).tolist()
     return azimuth, tilt
@@ -127,27 +94,27 @@ def _level_from_camera(attitudes: StampMemory[Any], stamp_ns: int) -> NDArray[np
     if around is None:
         nearest = attitudes.nearest(stamp_ns)
         if nearest is None or abs(nearest.stamp_ns - stamp_ns) > _SAME_FRAME_NS:
-            raise PixelRefused(
-                "The gimbal's attitude at that frame is not known: wait for its telemetry.", 'stamp_ns', gone=True
-            )
+            raise ApiError(409, "The gimbal's attitude at that frame is not known: wait for its telemetry.", _STAMP)
         around = (nearest, nearest)
     before, after = around
-    q0, q1 = before.level_from_camera_wxyz, after.level_from_camera_wxyz
-    if after.stamp_ns == before.stamp_ns:
-        return matrix_from_quaternion(q0)
-    share = (stamp_ns - before.stamp_ns) / (after.stamp_ns - before.stamp_ns)
-    # 20 ms apart at 90 deg/s are 1.8 deg: a straight line between them is off by less than a microradian.
-    mixed = (1.0 - share) * q0 + share * (q1 if float(q0 @ q1) >= 0.0 else -q1)
-    return matrix_from_quaternion(mixed / np.linalg.norm(mixed))
+    apart_ns = after.stamp_ns - before.stamp_ns
+    share = (stamp_ns - before.stamp_ns) / apart_ns if apart_ns else 0.0
+    return matrix_from_quaternion(slerp(before.level_from_camera_wxyz, after.level_from_camera_wxyz, share))
 
 
-def _refuse_stamp(camera: str, stamp_ns: int, span: tuple[int, int]) -> None:
-    if stamp_ns > span[1]:
-        raise PixelRefused(
-            f'No frame of camera {camera} has the stamp {stamp_ns} yet: send that of a frame.', 'stamp_ns'
-        )
-    raise PixelRefused(
-        f'The frame of stamp {stamp_ns} of camera {camera} is gone: those of the last 2 s are kept.',
-        'stamp_ns',
-        gone=True,
-    )
+def _of_frame(camera: str, memory: StampMemory[T], stamp_ns: int, nothing_yet: str) -> T:
+    newest, nearest = memory.newest, memory.nearest(stamp_ns)
+    if newest is None or nearest is None:
+        raise ApiError(409, nothing_yet, 'camera')
+    if stamp_ns == 0:
+        return newest
+    if abs(nearest.stamp_ns - stamp_ns) <= _SAME_FRAME_NS:
+        return nearest
+    if stamp_ns > newest.stamp_ns:
+        raise ApiError(422, f'No frame of camera {camera} has the stamp {stamp_ns} yet: send that of a frame.', _STAMP)
+    sentence = f'The frame of stamp {stamp_ns} of camera {camera} is gone: those of the last 2 s are kept.'
+    raise ApiError(409, sentence, _STAMP)
+
+
+def _no_image(seen: CameraPicture) -> str:
+    return f'No image has come from camera {seen.name} yet: wait for its picture.'

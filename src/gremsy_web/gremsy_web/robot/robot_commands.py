@@ -8,12 +8,6 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Protocol
 
-from gremsy_common.errors import SuiteError
-
-
-class RobotAway(SuiteError):
-    """Nobody answers."""
-
 
 class RobotService(Enum):
     """A service of the robot's nodes; those with `{camera}` are of one camera."""

@@ -3,9 +3,11 @@
 
 from __future__ import annotations
 
-import threading
-from bisect import bisect_left, insort
+from bisect import bisect_left
+from operator import attrgetter
 from typing import Generic, Protocol, TypeVar
+
+_STAMP = attrgetter('stamp_ns')
 
 
 class Stamped(Protocol):
@@ -21,7 +23,7 @@ T = TypeVar('T', bound=Stamped)
 
 
 class StampMemory(Generic[T]):
-    """Items of the last `span_s` before the newest; written by one thread, read by another.
+    """Items of the last `span_s` before the newest, in any order; written by one thread, read by another.
 
     Args:
         span_s: older ones are forgotten.
@@ -31,30 +33,26 @@ class StampMemory(Generic[T]):
     def __init__(self, span_s: float = 2.0, most: int = 512) -> None:
         self._span_ns = int(span_s * 1e9)
         self._most = most
-        self._lock = threading.Lock()
+        # Replaced as a whole, so that the reading thread sees one state or the next.
         self._items: list[T] = []
 
     def put(self, item: T) -> None:
         """Keep it; a clock that was set back makes all that was kept worthless."""
-        with self._lock:
-            if self._items and item.stamp_ns < self._items[-1].stamp_ns - self._span_ns:
-                self._items.clear()
-            insort(self._items, item, key=lambda each: each.stamp_ns)
-            oldest_ns = self._items[-1].stamp_ns - self._span_ns
-            keep_from = max(bisect_left(self._items, oldest_ns, key=lambda each: each.stamp_ns), 0)
-            keep_from = max(keep_from, len(self._items) - self._most)
-            del self._items[:keep_from]
+        items = self._items
+        if items and item.stamp_ns < items[-1].stamp_ns - self._span_ns:
+            items = []
+        items = sorted([*items, item], key=_STAMP)[-self._most :]
+        self._items = items[bisect_left(items, items[-1].stamp_ns - self._span_ns, key=_STAMP) :]
 
     @property
     def newest(self) -> T | None:
         """None before the first."""
-        with self._lock:
-            return self._items[-1] if self._items else None
+        items = self._items
+        return items[-1] if items else None
 
     def nearest(self, stamp_ns: int) -> T | None:
         """The one whose stamp is nearest."""
-        with self._lock:
-            return min(self._items, key=lambda each: abs(each.stamp_ns - stamp_ns), default=None)
+        return min(self._items, key=lambda each: abs(each.stamp_ns - stamp_ns), default=None)
 
     def at(self, stamp_ns: int) -> T | None:
         """The one of just that stamp."""
@@ -63,24 +61,15 @@ class StampMemory(Generic[T]):
 
     def around(self, stamp_ns: int) -> tuple[T, T] | None:
         """The two that the stamp lies between (twice the same at a stamp of one); None where it lies outside."""
-        with self._lock:
-            at = bisect_left(self._items, stamp_ns, key=lambda each: each.stamp_ns)
-            if at < len(self._items) and self._items[at].stamp_ns == stamp_ns:
-                return self._items[at], self._items[at]
-            if 0 < at < len(self._items):
-                return self._items[at - 1], self._items[at]
-            return None
+        items = self._items
+        at = bisect_left(items, stamp_ns, key=_STAMP)
+        if at < len(items) and items[at].stamp_ns == stamp_ns:
+            return items[at], items[at]
+        return (items[at - 1], items[at]) if 0 < at < len(items) else None
 
     def last(self, span_s: float, most: int) -> list[T]:
         """Those of the last `span_s` before the newest, the newest among them; every second, third ... of too many."""
-        with self._lock:
-            if not self._items:
-                return []
-            from_ns = self._items[-1].stamp_ns - int(span_s * 1e9)
-            found = self._items[bisect_left(self._items, from_ns, key=lambda each: each.stamp_ns) :]
+        items = self._items
+        from_ns = items[-1].stamp_ns - int(span_s * 1e9) if items else 0
+        found = items[bisect_left(items, from_ns, key=_STAMP) :]
         return found[:: -max(1, -(-len(found) // most))][::-1]
-
-    def oldest_and_newest_ns(self) -> tuple[int, int] | None:
-        """Between which stamps something is known."""
-        with self._lock:
-            return (self._items[0].stamp_ns, self._items[-1].stamp_ns) if self._items else None

@@ -21,11 +21,11 @@ from gremsy_common.ros.suite_node import SuiteNode
 from gremsy_common.ros.transport.endpoints import TopicPublisher, TopicSubscription
 from gremsy_common.types.frame import Frame
 from gremsy_common.types.gimbal_state import OrientationRequest, PointRequest, RateSetpoint
+from gremsy_web.http.api_errors import RobotAway
 from gremsy_web.robot.robot_commands import (
     CapturedPicture,
     LiveSetting,
     RobotAnswer,
-    RobotAway,
     RobotService,
     SettingValue,
 )
