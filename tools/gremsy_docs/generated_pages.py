@@ -23,8 +23,9 @@ from gremsy_docs.site_pages import REPOSITORY
 from gremsy_web.access.access_keys import keys_from
 from gremsy_web.http.api_page import field_default, field_type
 from gremsy_web.http.web_application import make_application
-from gremsy_web.http.web_services import WebServices, WebSettings
+from gremsy_web.http.web_services import WebServices
 from gremsy_web.robot.robot_picture import RobotPicture
+from gremsy_web.web_parameters import WebParameters
 
 if TYPE_CHECKING:
     from gremsy_web.robot.robot_commands import RobotCommands
@@ -203,7 +204,7 @@ def openapi() -> dict[str, Any]:
     address = ('127.0.0.1', 6783)
     # The only thing of a robot that the server takes hold of before somebody asks for something.
     nobody = cast('RobotCommands', SimpleNamespace(watch=None))
-    services = WebServices(WebSettings(), keys_from({}), RobotPicture('robot', ('eo',)), nobody)
+    services = WebServices(WebParameters(), keys_from({}), RobotPicture('robot', ('eo',)), nobody)
     application = httpx.ASGITransport(make_application(services), client=address)
 
     async def ask() -> httpx.Response:

@@ -22,7 +22,7 @@ from gremsy_web.web_parameters import WebParameters
 try:
     from gremsy_web.http.web_application import make_application
     from gremsy_web.http.web_server import WebAddress, WebServer
-    from gremsy_web.http.web_services import WebServices, WebSettings
+    from gremsy_web.http.web_services import WebServices
 except ImportError as error:
     MISSING: str | None = error.name
 else:
@@ -62,7 +62,7 @@ class WebNode(SuiteNode[WebParameters]):
         level_frame = parameters.level_frame or (f'{robot}/gimbal_level' if robot else 'gimbal_level')
         picture = RobotPicture(robot, parameters.cameras)
         self._commands = RosCommands(self, parameters.cameras, level_frame)
-        self._web = services = WebServices(self._settings(), self._keys, picture, self._commands, self.now_ns)
+        self._web = services = WebServices(parameters, self._keys, picture, self._commands, self.now_ns)
         self._topics = RobotTopics(self, picture, services.hub)
         self.every(_CLOSE_UNUSED_EVERY_S, self._commands.close_unused_taps)
         address = WebAddress(self._host_address(), parameters.port, parameters.certificate, parameters.certificate_key)
@@ -142,20 +142,6 @@ class WebNode(SuiteNode[WebParameters]):
         return (
             f'The page is served at {_LOOPBACK} and not at {self.parameters.host}, since there is no key: set '
             'GREMSY_WEB_KEY or `keys_file`.'
-        )
-
-    def _settings(self) -> WebSettings:
-        parameters = self.parameters
-        return WebSettings(
-            video_url=parameters.video_url,
-            video_api_url=parameters.video_api_url,
-            session_s=parameters.session_hours * 3600.0,
-            lease_ttl_s=parameters.lease_s,
-            live_rate_ttl_s=parameters.rate_time_to_live_s,
-            stale_after_s=parameters.stale_after_s,
-            requests_per_s=parameters.requests_per_s,
-            most_live=parameters.live_clients,
-            secure=bool(parameters.certificate),
         )
 
 

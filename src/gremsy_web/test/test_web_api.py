@@ -331,7 +331,7 @@ def test_what_the_robot_refuses_or_does_not_answer_is_said(stand):
 
 
 def test_a_lease_that_was_not_used_in_time_is_over():
-    stand = Stand(lease_ttl_s=0.2)
+    stand = Stand(lease_s=0.2)
     with stand.client:
         lease = stand.take()
         stand.client.post('/api/gimbal/rate', json={'lease': lease, 'azimuth_rad_s': 0.1, 'tilt_rad_s': 0, 'ttl_s': 1})

@@ -33,7 +33,7 @@ def eventually(true, meanwhile=lambda: time.sleep(0.01), *arguments):
 
 @pytest.fixture
 def stand():
-    made = Stand(live_rate_ttl_s=0.1)
+    made = Stand(rate_time_to_live_s=0.1)
     made.see()
     made.arm()
     with made.serving() as made.port:
@@ -218,7 +218,7 @@ def test_what_comes_is_told_and_only_the_newest_of_it(stand):
 
 
 def test_too_many_sockets_are_told_so():
-    stand = Stand(most_live=1)
+    stand = Stand(live_clients=1)
     with stand.serving() as port, Talk(port), Talk(port, hello=False) as second:
         assert second.ended() == (4429, 'There are 1 live sockets, which is the limit.')
 

@@ -25,7 +25,7 @@ from gremsy_web.robot.prometheus_text import prometheus_text, robot_samples
 from gremsy_web.robot.readiness import parts_of
 from gremsy_web.robot.robot_picture import ModelAt, NodeState, RobotPicture, rtp_of
 from gremsy_web.robot.stamp_memory import StampMemory
-from gremsy_web.video.video_reachable import is_pulled
+from gremsy_web.video.video_server_client import is_pulled
 from src.gremsy_web.test.web_stand_ins import FRAME_NS, STAMP_NS, Stand
 
 

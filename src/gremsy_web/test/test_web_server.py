@@ -57,7 +57,7 @@ def test_with_a_certificate_it_speaks_tls_and_its_cookie_goes_by_tls_only(tmp_pa
     made = ('openssl', 'req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2', '-subj', '/CN=localhost')
     names = ('-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1', '-keyout', str(key), '-out', str(certificate))
     subprocess.run([*made, *names], check=True, capture_output=True)
-    stand = Stand(KEYS, secure=True)
+    stand = Stand(KEYS, certificate='served with one')
     server = WebServer(make_application(stand.web), WebAddress('127.0.0.1', 0, str(certificate), str(key)))
     server.open()
     try:

@@ -22,9 +22,10 @@ from gremsy_web.access.access_keys import keys_from
 from gremsy_web.http.api_errors import RobotAway
 from gremsy_web.http.web_application import make_application
 from gremsy_web.http.web_server import WebAddress, WebServer
-from gremsy_web.http.web_services import WebServices, WebSettings
+from gremsy_web.http.web_services import WebServices
 from gremsy_web.robot.robot_commands import CapturedPicture, LiveSetting, RobotAnswer
 from gremsy_web.robot.robot_picture import ModelAt, RobotPicture
+from gremsy_web.web_parameters import WebParameters
 
 CONTROL_KEY = 'control-key-of-the-test'
 VIEW_KEY = 'view-key-of-the-test'
@@ -132,7 +133,7 @@ class Stand:
     def __init__(self, environment=None, **settings) -> None:
         self.robot = RememberingRobot()
         self.picture = RobotPicture('robot', ('eo', 'ir'))
-        self.web = WebServices(WebSettings(**settings), keys_from(environment or {}), self.picture, self.robot)
+        self.web = WebServices(WebParameters(**settings), keys_from(environment or {}), self.picture, self.robot)
         self.client = TestClient(
             make_application(self.web), base_url='http://127.0.0.1:6783', client=('127.0.0.1', 50000)
         )

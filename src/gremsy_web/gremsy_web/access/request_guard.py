@@ -11,7 +11,6 @@ import ipaddress
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
-from dataclasses import dataclass
 from http.cookies import CookieError, SimpleCookie
 from typing import Any
 from urllib.parse import urlsplit
@@ -92,17 +91,9 @@ _HEADERS = (
 _NOT_KEPT = (b'cache-control', b'no-store')
 
 
-@dataclass(frozen=True, slots=True)
-class GuardSettings:
-    """Limits of every request.
-
-    Attributes:
-        largest_body: bytes.
-        body_within_s: a body that is not whole after this is given up.
-    """
-
-    largest_body: int = 64 * 1024
-    body_within_s: float = 10.0
+_LARGEST_BODY = 64 * 1024
+# A body that is not whole after this is given up.
+_BODY_WITHIN_S = 10.0
 
 
 class RequestGuard:
@@ -113,17 +104,13 @@ class RequestGuard:
         keys: of those who may come in.
         requests: how often an address may ask.
         failures: how often it may be wrong about a key.
-        settings: sizes and times.
     """
 
-    def __init__(
-        self, inner: App, keys: AccessKeys, requests: RateLimit, failures: RateLimit, settings: GuardSettings
-    ) -> None:
+    def __init__(self, inner: App, keys: AccessKeys, requests: RateLimit, failures: RateLimit) -> None:
         self._inner = inner
         self._keys = keys
         self._requests = requests
         self._failures = failures
-        self._settings = settings
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let the request in, or answer it here."""
@@ -191,11 +178,10 @@ class RequestGuard:
             raise ApiError(403, 'The request comes from the page of another site: open the page of this server.')
 
     async def _pass_on(self, scope: Scope, headers: dict[str, str], receive: Receive, send: Send) -> None:
-        largest = self._settings.largest_body
-        if headers.get('content-length', '').isdigit() and int(headers['content-length']) > largest:
-            await _refuse(scope, send, _too_large(largest))
+        if headers.get('content-length', '').isdigit() and int(headers['content-length']) > _LARGEST_BODY:
+            await _refuse(scope, send, _too_large())
             return
-        body = _LimitedBody(receive, largest, self._settings.body_within_s)
+        body = _LimitedBody(receive)
         refused = False
 
         async def guarded_send(message: Message) -> None:
@@ -216,10 +202,9 @@ class RequestGuard:
 class _LimitedBody:
     """The receiving end of a request, up to a size and a time."""
 
-    def __init__(self, receive: Receive, largest: int, within_s: float) -> None:
+    def __init__(self, receive: Receive) -> None:
         self._receive = receive
-        self._largest = largest
-        self._deadline_s = time.monotonic() + within_s
+        self._deadline_s = time.monotonic() + _BODY_WITHIN_S
         self._size = 0
         self._whole = False
         self.fault: ApiError | None = None
@@ -234,8 +219,8 @@ class _LimitedBody:
             self.fault = ApiError(408, 'The body of the request did not arrive in time: send it again.')
             raise self.fault from error
         self._size += len(message.get('body', b''))
-        if self._size > self._largest:
-            self.fault = _too_large(self._largest)
+        if self._size > _LARGEST_BODY:
+            self.fault = _too_large()
             raise self.fault
         self._whole = not message.get('more_body', False)
         return message
@@ -249,8 +234,8 @@ def _with_ours(headers: Iterable[tuple[bytes, bytes]], path: str) -> list[tuple[
     return own + [(name, value) for name, value in ours if name not in names]
 
 
-def _too_large(largest: int) -> ApiError:
-    return ApiError(413, f'The body is larger than {largest} bytes, which is the limit.')
+def _too_large() -> ApiError:
+    return ApiError(413, f'The body is larger than {_LARGEST_BODY} bytes, which is the limit.')
 
 
 def address_of(scope: Scope) -> str:

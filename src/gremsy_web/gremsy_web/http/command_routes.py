@@ -59,7 +59,7 @@ def control_routes(services: WebServices) -> APIRouter:
                 raise ApiError(404, 'There is no live socket with that number: open /api/live first.', 'live')
         holder = holder_name(body.name, f'an operator at {address_of(request.scope)}')
         hold = services.desk.take(holder, body.live, take_over=body.take_over, lease=body.lease)
-        ttl_s = None if hold.live else services.settings.lease_ttl_s
+        ttl_s = None if hold.live else services.parameters.lease_s
         return {'lease': hold.lease, 'holder': hold.holder, 'ttl_s': ttl_s}
 
     @router.post('/api/control/give', **responses.answered_by(responses.DoneResponse))

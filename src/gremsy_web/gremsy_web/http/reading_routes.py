@@ -122,6 +122,8 @@ def state_routes(services: WebServices) -> APIRouter:
 def session_routes(services: WebServices) -> APIRouter:
     """Signing in and out."""
     router = APIRouter(tags=['session'])
+    # With TLS the cookie never goes without it.
+    by_tls = bool(services.parameters.certificate)
 
     @router.get('/api/session', **responses.answered_by(responses.SessionResponse))
     async def session(request: Request) -> dict[str, Any]:
@@ -144,17 +146,16 @@ def session_routes(services: WebServices) -> APIRouter:
             services.failures.allows(address, now_s)
             raise ApiError(401, WRONG_KEY, 'key')
         answer = JSONResponse({'role': role.value})
-        seconds = services.settings.session_s
+        seconds = 3600.0 * services.parameters.session_hours
         token = services.keys.token(role, time.time() + seconds)
-        secure = services.settings.secure
-        answer.set_cookie(COOKIE, token, max_age=int(seconds), httponly=True, samesite='strict', secure=secure)
+        answer.set_cookie(COOKIE, token, max_age=int(seconds), httponly=True, samesite='strict', secure=by_tls)
         return answer
 
     @router.delete('/api/session', **responses.answered_by(responses.SignedInResponse))
     async def sign_out() -> JSONResponse:
         """Take the cookie back."""
         answer = JSONResponse({'role': None})
-        answer.delete_cookie(COOKIE, httponly=True, samesite='strict', secure=services.settings.secure)
+        answer.delete_cookie(COOKIE, httponly=True, samesite='strict', secure=by_tls)
         return answer
 
     return router

@@ -14,7 +14,6 @@ from gremsy_web.http.api_errors import ApiError
 from gremsy_web.http.request_bodies import VideoAuthBody
 from gremsy_web.http.response_bodies import answered_by_picture
 from gremsy_web.http.web_services import WebServices
-from gremsy_web.video.whep_proxy import Handed
 
 _READS = ('read', 'playback')
 
@@ -22,7 +21,7 @@ _READS = ('read', 'playback')
 def video_routes(services: WebServices) -> APIRouter:
     """WHEP, JPEG, authorisation."""
     router = APIRouter(tags=['video'])
-    whep = services.whep
+    video = services.video
 
     @router.post('/video/{path}/whep', status_code=201, responses=_SDP_ANSWER, openapi_extra=_SDP)
     async def offer(request: Request, path: str) -> Response:
@@ -30,12 +29,12 @@ def video_routes(services: WebServices) -> APIRouter:
         content_type = request.headers.get('content-type', '')
         if content_type.split(';')[0].strip().lower() != 'application/sdp':
             raise ApiError(415, 'The body must be an SDP offer: send `Content-Type: application/sdp`.')
-        return _response(await whep.offer(services.video_path(path), await request.body(), content_type))
+        return await video.offer(services.video_path(path), await request.body(), content_type)
 
     @router.options('/video/{path}/whep', status_code=204)
     async def options(path: str) -> Response:
         """ICE servers and what may be posted."""
-        return _response(await whep.options(services.video_path(path)))
+        return await video.options(services.video_path(path))
 
     @router.patch('/video/{path}/whep/{secret}', status_code=204, openapi_extra=_CANDIDATE)
     async def patch(request: Request, path: str, secret: str) -> Response:
@@ -43,12 +42,12 @@ def video_routes(services: WebServices) -> APIRouter:
         headers = request.headers
         body = await request.body()
         of = services.video_path(path), _secret(secret)
-        return _response(await whep.patch(*of, body, headers.get('content-type', ''), headers.get('if-match', '')))
+        return await video.patch(*of, body, headers.get('content-type', ''), headers.get('if-match', ''))
 
     @router.delete('/video/{path}/whep/{secret}')
     async def delete(path: str, secret: str) -> Response:
         """Watch no more."""
-        return _response(await whep.delete(services.video_path(path), _secret(secret)))
+        return await video.delete(services.video_path(path), _secret(secret))
 
     @router.get('/video/{path}/jpeg', response_class=Response, **answered_by_picture('image/jpeg'))
     async def jpeg(path: str) -> Response:
@@ -90,10 +89,6 @@ def _secret(secret: str) -> str:
     if not secret.replace('-', '').isalnum() or len(secret) > 128:
         raise ApiError(404, 'There is no such video session.')
     return secret
-
-
-def _response(handed: Handed) -> Response:
-    return Response(handed.body, handed.status, handed.headers)
 
 
 _SDP: dict[str, Any] = {

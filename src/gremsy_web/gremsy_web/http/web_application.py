@@ -24,7 +24,6 @@ from gremsy_web.http.reading_routes import health_routes, session_routes, state_
 from gremsy_web.http.video_routes import video_routes
 from gremsy_web.http.web_services import WebServices
 from gremsy_web.live.live_socket import LiveSockets
-from gremsy_web.video.video_reachable import VideoServerWatch
 
 PAGE_FOLDER = Path(__file__).resolve().parents[1] / 'page'
 _NO_PAGE = 'The operator page is not built: run npm ci && npm run build in src/gremsy_web/page.'
@@ -44,11 +43,9 @@ def make_application(services: WebServices, page_folder: Path = PAGE_FOLDER) -> 
     @asynccontextmanager
     async def running(_app: FastAPI) -> AsyncIterator[None]:
         services.hub.open(asyncio.get_running_loop())
-        await services.whep.open()
-        first = next(iter(services.video_paths()), 'none')
-        settings, watches, notify = services.settings, services.watches, services.commands.watch
-        watch = VideoServerWatch(settings.video_api_url, first, services.picture, watches, notify)
-        tasks = [asyncio.create_task(each.run()) for each in (services.desk, services.desk.pulse, live, watch)]
+        await services.video.open()
+        runs = (services.desk, services.desk.pulse, live, services.video)
+        tasks = [asyncio.create_task(each.run()) for each in runs]
         try:
             yield
         finally:
@@ -57,7 +54,7 @@ def make_application(services: WebServices, page_folder: Path = PAGE_FOLDER) -> 
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            await services.whep.close()
+            await services.video.close()
 
     app = FastAPI(
         title='Gremsy vision suite',
@@ -97,7 +94,7 @@ def make_application(services: WebServices, page_folder: Path = PAGE_FOLDER) -> 
         async def no_page() -> PlainTextResponse:
             return PlainTextResponse(_NO_PAGE, 503)
 
-    return RequestGuard(app, services.keys, services.requests, services.failures, services.settings.guard)
+    return RequestGuard(app, services.keys, services.requests, services.failures)
 
 
 def _answer_errors(app: FastAPI) -> None:

@@ -124,8 +124,8 @@ class LiveSockets:
             you=client.number,
             page=self._page,
             limits={name: list(each) for name, each in services.picture.limits_rad.items()},
-            stale_after_s=services.settings.stale_after_s,
-            rate_ttl_s=services.settings.live_rate_ttl_s,
+            stale_after_s=services.parameters.stale_after_s,
+            rate_ttl_s=services.parameters.rate_time_to_live_s,
         )
 
     async def _send(self, socket: WebSocket, client: LiveClient) -> None:
@@ -195,7 +195,7 @@ class LiveSockets:
         else:
             azimuth = _number(content, 'azimuth_rad_s', -_MOST_RATE_RAD_S, _MOST_RATE_RAD_S)
             tilt = _number(content, 'tilt_rad_s', -_MOST_RATE_RAD_S, _MOST_RATE_RAD_S)
-            desk.rate(self._own(client).lease, azimuth, tilt, self._services.settings.live_rate_ttl_s)
+            desk.rate(self._own(client).lease, azimuth, tilt, self._services.parameters.rate_time_to_live_s)
 
     def _own(self, client: LiveClient) -> Hold:
         hold = self._services.desk.hold

@@ -1,20 +1,26 @@
 # SPDX-License-Identifier: Apache-2.0
-"""WHEP by way of this server, so that page, API and video are one origin: the session's URL is made ours."""
+"""The video server, from here: whether it is there, who reads, and its WHEP under the page's own origin."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
+from starlette.responses import Response
 
 from gremsy_web.http.api_errors import ApiError
-from gremsy_web.video.video_reachable import is_pulled
+from gremsy_web.robot.robot_picture import RobotPicture
 from gremsy_web.video.watches import Watches
+from gremsy_web.web_parameters import WebParameters
 
+# One that died is there again after a second.
+_LOOK_EVERY_S = 0.5
+_LOOK_WITHIN_S = 1.0
+_WAY_OUT = 'start MediaMTX, or the suite with `video:=builtin`'
 # What the encoder takes to begin, with room: it looks for watchers five times a second and publishes at once.
 _PATIENCE_S = 5.0
 # It publishes 0.05 to 0.1 s after it was told; whoever waits for longer waits for something else.
@@ -24,45 +30,36 @@ _ASKS_S = 6.0
 _HANDED_BACK = ('content-type', 'etag', 'id', 'accept-patch', 'accept-post', 'link')
 # Of what the RTP times are made: of the frames' stamps, or of the camera's own clock.
 TIMES = 'x-gremsy-video-times'
+# No answer, or none that says anything of a path.
+_NO_STATE = (httpx.HTTPError, httpx.InvalidURL, ValueError, AttributeError)
 _AWAY = 'The video server does not answer: it is being started again, or `video_url` is wrong.'
 
 
-@dataclass(frozen=True, slots=True)
-class Handed:
-    """The video server's answer, as it goes to the browser."""
-
-    status: int
-    body: bytes
-    headers: dict[str, str] = field(default_factory=dict)
-
-
-class WhepProxy:
-    """Between a browser and the video server's WHEP.
+class VideoServerClient:
+    """Asks the video server twice a second whether it is there, and stands between browsers and its WHEP.
 
     Args:
-        url: of the video server, as http://127.0.0.1:8889.
+        parameters: of the node: where WHEP and the control API are.
         token: gives what the video server is shown; it asks `/api/video/auth` about that.
-        watches: is updated with sessions.
-        notify: called with a path that is watched, at once.
-        api_url: of the server's control API.
-        pulled: called with whether the server has a path's video from the camera itself.
+        watches: is updated with sessions and with who reads.
+        notify: called with a path that is watched.
+        picture: is told whether the server answers, and whether it has a path's video from the camera itself.
     """
 
     def __init__(
         self,
-        url: str,
+        parameters: WebParameters,
         token: Callable[[], str],
         watches: Watches,
         notify: Callable[[str], None],
-        api_url: str,
-        pulled: Callable[[str, bool], None],
+        picture: RobotPicture,
     ) -> None:
-        self._url = url.rstrip('/')
-        self._api_url = api_url.rstrip('/')
-        self._pulled = pulled
+        self._url = parameters.video_url.rstrip('/')
+        self._api_url = parameters.video_api_url.rstrip('/')
         self._token = token
         self._watches = watches
         self._notify = notify
+        self._picture = picture
         self._client: httpx.AsyncClient | None = None
 
     async def open(self) -> None:
@@ -75,7 +72,36 @@ class WhepProxy:
         if self._client is not None:
             await self._client.aclose()
 
-    async def offer(self, path: str, body: bytes, content_type: str) -> Handed:
+    async def run(self) -> None:
+        """See whether it is there, until it is cancelled."""
+        while True:
+            await self._look()
+            await asyncio.sleep(_LOOK_EVERY_S)
+
+    async def _look(self) -> None:
+        watched = self._watches.paths(time.monotonic())
+        for path in watched:
+            self._notify(path)
+        # Where nothing is watched, that the first camera is not published is an answer, too.
+        for path in sorted(watched) or [next(iter(self._picture.cameras), 'none')]:
+            try:
+                state = await self._state(path, _LOOK_WITHIN_S)
+            except _NO_STATE as error:
+                what = 'it does not answer' if isinstance(error, httpx.HTTPError) else 'its reply is not JSON'
+                self._picture.video_server = f'{what} at {self._api_url}: {_WAY_OUT}'
+                return
+            self._watches.update(path, time.monotonic(), is_read=bool(state.get('readers')))
+        self._picture.video_server = None
+
+    async def _state(self, path: str, within_s: float) -> Mapping[str, Any]:
+        """What the control API says of a path, empty for one that is not published; raises one of `_NO_STATE`."""
+        assert self._client is not None
+        answer = await self._client.get(f'{self._api_url}/v3/paths/get/{path}', timeout=within_s)
+        state: Mapping[str, Any] = answer.json() if answer.status_code == 200 else {}
+        self._picture.video_is_pulled(path, is_pulled(state))
+        return state
+
+    async def offer(self, path: str, body: bytes, content_type: str) -> Response:
         """Begin a session; waits while the encoder starts because of it."""
         began_s = time.monotonic()
         while True:
@@ -86,41 +112,37 @@ class WhepProxy:
             if answer.status_code != 404 or now_s > began_s + _PATIENCE_S:
                 break
             await asyncio.sleep(_RETRY_S if now_s < began_s + _SOON_S else _LATER_RETRY_S)
-        handed = self._hand_back(answer)
+        response = self._hand_back(answer)
         location = urlsplit(answer.headers.get('location', '')).path
         if answer.status_code == 201 and location:
             secret = location.rsplit('/', 1)[-1]
             self._watches.began(secret, path, time.monotonic())
             # Whoever just came can show nothing before the next key frame.
             self._notify(f'{path} key')
-            handed.headers['location'] = f'/video/{path}/whep/{secret}'
-            handed.headers[TIMES] = await self._whose_times(path)
-        return handed
+            response.headers['location'] = f'/video/{path}/whep/{secret}'
+            response.headers[TIMES] = await self._whose_times(path)
+        return response
 
-    async def patch(self, path: str, secret: str, body: bytes, content_type: str, if_match: str) -> Handed:
+    async def patch(self, path: str, secret: str, body: bytes, content_type: str, if_match: str) -> Response:
         """A candidate of the browser's."""
         return self._hand_back(await self._ask('PATCH', f'/{path}/whep/{secret}', body, content_type, if_match))
 
-    async def delete(self, path: str, secret: str) -> Handed:
+    async def delete(self, path: str, secret: str) -> Response:
         """End the session."""
         self._watches.ended(secret)
         return self._hand_back(await self._ask('DELETE', f'/{path}/whep/{secret}'))
 
-    async def options(self, path: str) -> Handed:
+    async def options(self, path: str) -> Response:
         """What may be posted, and the ICE servers."""
         return self._hand_back(await self._ask('OPTIONS', f'/{path}/whep'))
 
     async def _whose_times(self, path: str) -> str:
         """Before the first picture, whose stamp the page would else make of an RTP time that says nothing of it."""
-        assert self._client is not None
         try:
-            answer = await self._client.get(f'{self._api_url}/v3/paths/get/{path}')
-            pulled = answer.status_code == 200 and is_pulled(answer.json())
-        except (httpx.HTTPError, httpx.InvalidURL, ValueError, AttributeError):
+            return 'camera' if is_pulled(await self._state(path, _ASKS_S)) else 'stamp'
+        except _NO_STATE:
             # Readiness says that the API does not answer; all but pulled cameras need it for nothing.
             return 'stamp'
-        self._pulled(path, pulled)
-        return 'camera' if pulled else 'stamp'
 
     async def _ask(
         self, method: str, path: str, body: bytes = b'', content_type: str = '', if_match: str = ''
@@ -139,11 +161,11 @@ class WhepProxy:
             raise ApiError(503, _AWAY) from error
 
     @staticmethod
-    def _hand_back(answer: httpx.Response) -> Handed:
+    def _hand_back(answer: httpx.Response) -> Response:
         if answer.status_code >= 400:
             raise _error(answer)
         headers = {name: answer.headers[name] for name in _HANDED_BACK if name in answer.headers}
-        return Handed(answer.status_code, answer.content, headers)
+        return Response(answer.content, answer.status_code, headers)
 
 
 def _error(answer: httpx.Response) -> ApiError:
@@ -158,3 +180,12 @@ def _error(answer: httpx.Response) -> ApiError:
     # MediaMTX's word for a publisher or a camera that was waited for and did not come, which a browser tries again.
     status = 404 if words.endswith('has timed out') else status
     return ApiError(status, f'The video server answered {answer.status_code}: {words[:200].rstrip(".")}.')
+
+
+def is_pulled(state: Mapping[str, Any]) -> bool:
+    """Whether the server has a path's video from the camera itself, from its answer to `/v3/paths/get/PATH`.
+
+    A static source is called by its kind ('rtspSource'), a publisher by its session ('rtspSession').
+    """
+    source = state.get('source')
+    return isinstance(source, dict) and str(source.get('type', '')).endswith('Source')
