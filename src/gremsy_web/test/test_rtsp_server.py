@@ -11,7 +11,7 @@ import pytest
 
 from gremsy_camera.streaming.rtp_sending import RtpSender
 from gremsy_web.video_server.rtsp_server import RtspServer
-from gremsy_web.video_server.video_paths import NoStream, PathBoard
+from gremsy_web.video_server.video_paths import PathBoard, VideoRefusal
 
 from .test_video_paths import Reads
 
@@ -162,7 +162,7 @@ def test_a_publisher_that_says_nothing_is_let_go_and_a_reader_is_not(server, boa
         assert (publisher.wire.closed, reader.wire.closed) == (True, False)
         publisher.client.connection_lost(None)
         assert reader.wire.closed
-        with pytest.raises(NoStream):
+        with pytest.raises(VideoRefusal):
             board.find('eo')
 
     asyncio.run(see())

@@ -8,7 +8,8 @@ import asyncio
 import pytest
 
 from gremsy_camera.streams.rtp_pictures import ReceivedPicture
-from gremsy_web.video_server.video_paths import BadPathName, NoStream, PathBoard, VideoPath, checked_name
+from gremsy_web.video_server import video_paths
+from gremsy_web.video_server.video_paths import PathBoard, VideoPath, VideoRefusal, checked_name
 from gremsy_web.video_server.whep_sessions import with_hosts
 
 
@@ -45,8 +46,8 @@ class Reads:
         self.gone += 1
 
 
-def a_path(publisher: Publishes, cut=lambda picture: (picture.data,), name: str = 'eo') -> VideoPath:
-    return VideoPath(name, publisher, '', cut)
+def a_path(publisher: Publishes, name: str = 'eo') -> VideoPath:
+    return VideoPath(name, publisher, '')
 
 
 def picture(time: int = 1, whole: bool = True) -> ReceivedPicture:
@@ -64,19 +65,20 @@ def picture(time: int = 1, whole: bool = True) -> ReceivedPicture:
     ],
 )
 def test_names_are_judged_as_mediamtx_does(name, sentence):
-    with pytest.raises(BadPathName) as error:
+    with pytest.raises(VideoRefusal) as error:
         checked_name(name)
-    assert str(error.value) == sentence
+    assert (error.value.status, str(error.value)) == (400, f'invalid path name: {sentence}')
 
 
-def test_a_picture_is_cut_once_for_all_readers():
+def test_a_picture_is_cut_once_for_all_readers(monkeypatch):
     cuts = []
-    path = a_path(Publishes(), lambda picture: cuts.append(1) or (picture.data,))
+    monkeypatch.setattr(video_paths, 'rtp_payloads', lambda data, longest: cuts.append(longest) or [data])
+    path = a_path(Publishes())
     readers = [Reads(name) for name in 'abc']
     for reader in readers:
         path.join(reader)
     path.picture(picture(7))
-    assert len(cuts) == 1
+    assert cuts == [1188]
     assert all(reader.pictures == readers[0].pictures for reader in readers)
     assert (readers[0].pictures[0][0].timestamp, readers[0].pictures[0][1]) == (7, True)
 
@@ -123,9 +125,9 @@ def test_a_new_publisher_takes_the_path_and_the_old_ones_readers_go():
     board.gone(first)
     assert board.find('eo') is second
     board.gone(second)
-    with pytest.raises(NoStream) as error:
+    with pytest.raises(VideoRefusal) as error:
         board.find('eo')
-    assert str(error.value) == "no stream is available on path 'eo'"
+    assert (error.value.status, str(error.value)) == (404, "no stream is available on path 'eo'")
 
 
 def test_bytes_to_readers_that_have_gone_are_kept():

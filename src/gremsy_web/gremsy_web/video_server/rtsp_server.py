@@ -11,9 +11,8 @@ import time
 import uuid
 from collections.abc import Callable
 
-from gremsy_camera.streaming.rtp_sending import rtp_payloads
 from gremsy_camera.streams.rtp_packets import PacketOrder, take_apart
-from gremsy_camera.streams.rtp_pictures import PictureAssembler, ReceivedPicture
+from gremsy_camera.streams.rtp_pictures import PictureAssembler
 from gremsy_camera.streams.rtsp_messages import VideoTrack, read_description
 from gremsy_web.video_server.rtsp_requests import (
     BadRequest,
@@ -24,14 +23,7 @@ from gremsy_web.video_server.rtsp_requests import (
     picture_loss,
     take,
 )
-from gremsy_web.video_server.video_paths import (
-    BadPathName,
-    NoStream,
-    PathBoard,
-    SharedPicture,
-    VideoPath,
-    checked_name,
-)
+from gremsy_web.video_server.video_paths import PathBoard, SharedPicture, VideoPath, VideoRefusal, checked_name
 
 _METHODS = 'OPTIONS, ANNOUNCE, DESCRIBE, SETUP, PLAY, PAUSE, RECORD, GET_PARAMETER, SET_PARAMETER, TEARDOWN'
 _CHANNELS = re.compile(r'interleaved=(\d{1,3})-(\d{1,3})')
@@ -40,8 +32,6 @@ _SILENT_S = 10.0
 # What a reader may be behind: 10 s of 3 Mbit/s.
 _MOST_BEHIND = 4 << 20
 _MOST_CLIENTS = 100
-# MediaMTX's: with the headers of RTP, SRTP, UDP and IPv6 below the 1280 bytes that every IPv6 link takes.
-_LARGEST_PAYLOAD = 1188
 
 Log = logging.getLogger(__name__)
 
@@ -98,7 +88,7 @@ class _Client(asyncio.Protocol):
         self._buffer = bytearray()
         self._transport: asyncio.Transport | None = None
         self._received_s = time.monotonic()
-        self._announced: tuple[str, VideoTrack] | None = None
+        self._announced: VideoTrack | None = None
         self._name = ''
         # Channels of the video's RTP and RTCP; those of other tracks are taken and passed over.
         self._channels: tuple[int, int] | None = None
@@ -228,13 +218,18 @@ class _Client(asyncio.Protocol):
             'SETUP': self._setup,
             'PLAY': self._play,
             'RECORD': self._record,
-            'PAUSE': self._keep_alive,
-            'GET_PARAMETER': self._keep_alive,
-            'SET_PARAMETER': self._keep_alive,
-            'TEARDOWN': self._keep_alive,
+            **dict.fromkeys(('PAUSE', 'GET_PARAMETER', 'SET_PARAMETER', 'TEARDOWN'), self._keep_alive),
         }
-        step = steps.get(request.method)
-        status, headers, body = step(request) if step is not None else (405, {'Allow': _METHODS}, '')
+        step, body = steps.get(request.method), ''
+        try:
+            if step is None:
+                status, headers = 405, {'Allow': _METHODS}
+            else:
+                status, (headers, body) = 200, step(request)
+        except VideoRefusal as error:
+            status, headers = error.status, {}
+            if status == 400:
+                Log.warning('RTSP: a client was refused: %s', error)
         self._write(answer_text(status, request.headers.get('cseq', '0'), headers, body))
         if status == 200 and request.method == 'RECORD':
             self._begin_recording()
@@ -246,93 +241,75 @@ class _Client(asyncio.Protocol):
     def _session(self) -> dict[str, str]:
         return {'Session': self.session_id.replace('-', '')}
 
-    def _options(self, request: RtspRequest) -> tuple[int, dict[str, str], str]:  # noqa: ARG002
-        return 200, {'Public': _METHODS}, ''
+    # The steps: headers and body of the answer, or VideoRefusal.
 
-    def _keep_alive(self, request: RtspRequest) -> tuple[int, dict[str, str], str]:  # noqa: ARG002
-        return 200, self._session(), ''
+    def _options(self, request: RtspRequest) -> tuple[dict[str, str], str]:  # noqa: ARG002
+        return {'Public': _METHODS}, ''
 
-    def _announce(self, request: RtspRequest) -> tuple[int, dict[str, str], str]:
+    def _keep_alive(self, request: RtspRequest) -> tuple[dict[str, str], str]:  # noqa: ARG002
+        return self._session(), ''
+
+    def _announce(self, request: RtspRequest) -> tuple[dict[str, str], str]:
         if self._announced is not None or self._name:
-            return 455, {}, ''
-        try:
-            name = checked_name(request.path)
-        except BadPathName as error:
-            return self._refused(f'invalid path name: {error}')
+            raise VideoRefusal(455)
+        name = checked_name(request.path)
         track = read_description(request.body.decode('utf-8', 'replace'), request.target).track
         if track is None or track.encoding != 'H264':
-            return self._refused(f'{name} has no H.264 in it; the built-in video server passes nothing else on.')
+            raise VideoRefusal(400, f'{name} has no H.264 in it; the built-in video server passes nothing else on.')
         if track.parameters.get('packetization-mode') != '1':
-            return self._refused(f'{name} is announced without packetization-mode=1.')
-        self._name, self._announced = name, (name, track)
-        return 200, {}, ''
+            raise VideoRefusal(400, f'{name} is announced without packetization-mode=1.')
+        self._name, self._announced = name, track
+        return {}, ''
 
-    def _describe(self, request: RtspRequest) -> tuple[int, dict[str, str], str]:
-        try:
-            path = self._board.find(request.path)
-        except BadPathName as error:
-            return self._refused(f'invalid path name: {error}')
-        except NoStream:
-            return 404, {}, ''
-        return (
-            200,
-            {'Content-Base': request.target.rstrip('/') + '/', 'Content-Type': 'application/sdp'},
-            path.description,
-        )
+    def _describe(self, request: RtspRequest) -> tuple[dict[str, str], str]:
+        headers = {'Content-Base': request.target.rstrip('/') + '/', 'Content-Type': 'application/sdp'}
+        return headers, self._board.find(request.path).description
 
-    def _setup(self, request: RtspRequest) -> tuple[int, dict[str, str], str]:
+    def _setup(self, request: RtspRequest) -> tuple[dict[str, str], str]:
         match = _CHANNELS.search(request.headers.get('transport', ''))
         if match is None or 'TCP' not in request.headers['transport']:
-            return 461, {}, ''
+            raise VideoRefusal(461)
         channels = int(match[1]), int(match[2])
         if max(channels) > 255:
-            return 400, {}, ''
+            raise VideoRefusal(400, f'there is no channel {max(channels)}')
         if self._announced is not None:
             # Other tracks (sound, KLV) are set up and passed over.
-            if request.target.rstrip('/') == self._announced[1].control.rstrip('/') or self._channels is None:
+            if request.target.rstrip('/') == self._announced.control.rstrip('/') or self._channels is None:
                 self._channels = channels
         elif self._reads is not None:
             # A second path would leave the first one a reader that never leaves it, for whom it is encoded for ever.
-            return 455, {}, ''
+            raise VideoRefusal(455)
         else:
             name = re.sub(r'/trackID=\d+$', '', request.path)
             try:
                 path = self._board.find(name)
-            except (BadPathName, NoStream):
-                return 404, {}, ''
+            except VideoRefusal as error:
+                raise VideoRefusal(404) from error
             self._name, self._channels = path.name, channels
-        return 200, {'Transport': f'RTP/AVP/TCP;unicast;interleaved={match[1]}-{match[2]}', **self._session()}, ''
+        return {'Transport': f'RTP/AVP/TCP;unicast;interleaved={match[1]}-{match[2]}', **self._session()}, ''
 
-    def _record(self, request: RtspRequest) -> tuple[int, dict[str, str], str]:  # noqa: ARG002
+    def _record(self, request: RtspRequest) -> tuple[dict[str, str], str]:  # noqa: ARG002
         if self._announced is None or self._channels is None or self._ingest is not None:
-            return 455, {}, ''
-        return 200, self._session(), ''
+            raise VideoRefusal(455)
+        return self._session(), ''
 
-    def _play(self, request: RtspRequest) -> tuple[int, dict[str, str], str]:  # noqa: ARG002
+    def _play(self, request: RtspRequest) -> tuple[dict[str, str], str]:  # noqa: ARG002
         if self._announced is not None or self._channels is None:
-            return 455, {}, ''
-        try:
-            self._board.find(self._name)
-        except NoStream:
-            return 404, {}, ''
-        return 200, self._session(), ''
+            raise VideoRefusal(455)
+        self._board.find(self._name)
+        return self._session(), ''
 
     def _begin_recording(self) -> None:
         assert self._announced is not None
-        name, track = self._announced
-        path = VideoPath(name, self, _for_readers(track), _cut_for_viewers)
-        self._ingest = _Ingest(path, track)
+        path = VideoPath(self._name, self, _for_readers(self._announced))
+        self._ingest = _Ingest(path, self._announced)
         self._board.published(path)
-        Log.info('RTSP: %s is published.', name)
+        Log.info('RTSP: %s is published.', self._name)
 
     def _begin_playing(self) -> None:
         self._reads = self._board.find(self._name)
         self._reads.join(self)
         self._reads.ask_key_frame()
-
-    def _refused(self, why: str) -> tuple[int, dict[str, str], str]:
-        Log.warning('RTSP: a publisher was refused: %s', why)
-        return 400, {}, ''
 
 
 class _Ingest:
@@ -359,10 +336,6 @@ class _Ingest:
                 self.path.ask_key_frame()
             for picture in self._pictures.put(packet):
                 self.path.picture(picture)
-
-
-def _cut_for_viewers(picture: ReceivedPicture) -> tuple[bytes, ...]:
-    return tuple(rtp_payloads(picture.data, _LARGEST_PAYLOAD))
 
 
 def _for_readers(track: VideoTrack) -> str:

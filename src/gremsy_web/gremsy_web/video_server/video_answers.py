@@ -18,18 +18,14 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from gremsy_web.video_server.video_paths import BadPathName, NoStream, PathBoard, VideoPath, checked_name
-from gremsy_web.video_server.whep_sessions import BadFragment, BadOffer, SessionNotFound, TooManyViewers, WhepSessions
+from gremsy_web.video_server.video_paths import PathBoard, VideoPath, VideoRefusal, checked_name
+from gremsy_web.video_server.whep_sessions import WhepSessions
 
 _LONGEST_BODY = 128 * 1024
 _MOST_ITEMS = 100
 _METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']
 _EXPOSED = {'Access-Control-Expose-Headers': 'ETag, ID, Accept-Patch, Link, Location'}
 _OFFER, _FRAGMENT = 'application/sdp', 'application/trickle-ice-sdpfrag'
-
-
-class _TooLarge(ValueError):
-    """A body that no offer has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +58,9 @@ class VideoAnswers:
         return self._program(Route('/v3/paths/list', self._list), Route('/v3/paths/get/{name:path}', self._get))
 
     def _program(self, *routes: Route) -> Starlette:
-        program = Starlette(routes=routes, exception_handlers={HTTPException: self._no_route})
+        program = Starlette(
+            routes=routes, exception_handlers={HTTPException: self._no_route, VideoRefusal: self._refused}
+        )
         program.router.redirect_slashes = False
         if self.own_hosts:
             # A page elsewhere whose name begins to mean 127.0.0.1 would be of one origin with this server.
@@ -74,31 +72,17 @@ class VideoAnswers:
             return self._options(request)
         if request.method != 'POST':
             return self._error(request, 405, 'method not allowed')
-        name = request.path_params['name']
-        try:
-            checked_name(name)
-            if _content_type(request) != _OFFER:
-                return self._error(request, 400, 'invalid Content-Type')
-            answered = await self.sessions.begin(name, (await _body(request)).decode('utf-8', 'replace'))
-        except BadPathName as error:
-            return self._error(request, 400, f'invalid path name: {error}')
-        except NoStream as error:
-            return self._error(request, 404, str(error))
-        except BadOffer as error:
-            return self._error(request, 400, str(error))
-        except TooManyViewers as error:
-            return self._error(request, 503, str(error))
-        except _TooLarge as error:
-            return self._error(request, 413, str(error))
+        name = checked_name(request.path_params['name'])
+        session, answer = await self.sessions.begin(name, await _body(request, _OFFER))
         query = f'?{request.url.query}' if request.url.query else ''
         headers = {
             'ETag': '*',
-            'ID': answered.session_id,
+            'ID': session.session_id,
             'Accept-Patch': _FRAGMENT,
-            'Location': f'{_prefix(request)}/{name}/whep/{answered.secret}{query}',
+            'Location': f'/{name}/whep/{session.secret}{query}',
             **_EXPOSED,
         }
-        response = Response(answered.answer, 201, {**self._common(request), **headers}, _OFFER)
+        response = Response(answer, 201, {**self._common(request), **headers}, _OFFER)
         self._add_links(response)
         return response
 
@@ -112,19 +96,11 @@ class VideoAnswers:
             secret = str(uuid.UUID(secret))
         except ValueError:
             return self._error(request, 400, 'invalid secret')
-        try:
-            if request.method == 'DELETE':
-                await self.sessions.end(name, secret)
-                return JSONResponse({'status': 'ok'}, 200, self._common(request))
-            if _content_type(request) != _FRAGMENT:
-                return self._error(request, 400, 'invalid Content-Type')
-            await self.sessions.add_candidates(name, secret, (await _body(request)).decode('utf-8', 'replace'))
-        except SessionNotFound as error:
-            return self._error(request, 404, str(error))
-        except BadFragment as error:
-            return self._error(request, 400, str(error))
-        except _TooLarge as error:
-            return self._error(request, 413, str(error))
+        if request.method == 'DELETE':
+            await self.sessions.end(self.sessions.find(name, secret))
+            return JSONResponse({'status': 'ok'}, 200, self._common(request))
+        fragment = await _body(request, _FRAGMENT)
+        await self.sessions.find(name, secret).add_candidates(fragment)
         return Response(None, 204, self._common(request))
 
     def _options(self, request: Request) -> Response:
@@ -150,11 +126,9 @@ class VideoAnswers:
         return JSONResponse({'itemCount': len(items), 'pageCount': pages, 'items': chosen}, 200, self._common(request))
 
     async def _get(self, request: Request) -> Response:
-        try:
-            path = self.board.find(request.path_params['name'])
-        except BadPathName as error:
-            return self._error(request, 400, f'invalid path name: {error}')
-        except NoStream:
+        name = checked_name(request.path_params['name'])
+        path = next((each for each in self.board if each.name == name), None)
+        if path is None:
             return self._error(request, 404, 'path not found')
         return JSONResponse(_described(path), 200, self._common(request))
 
@@ -163,6 +137,10 @@ class VideoAnswers:
         if error.status_code == 405:
             return self._error(request, 405, 'method not allowed')
         return Response('404 page not found', error.status_code, self._common(request), 'text/plain')
+
+    async def _refused(self, request: Request, error: Exception) -> Response:
+        assert isinstance(error, VideoRefusal)
+        return self._error(request, error.status, str(error))
 
     def _error(self, request: Request, status: int, text: str) -> Response:
         body = {'status': 'error', 'error': text}
@@ -183,21 +161,15 @@ class VideoAnswers:
             response.headers.append('Link', f'<{server}>; rel="ice-server"')
 
 
-def _content_type(request: Request) -> str:
-    return request.headers.get('Content-Type', '').partition(';')[0].strip()
-
-
-async def _body(request: Request) -> bytes:
+async def _body(request: Request, content_type: str) -> str:
+    if request.headers.get('Content-Type', '').partition(';')[0].strip() != content_type:
+        raise VideoRefusal(400, 'invalid Content-Type')
     body = bytearray()
     async for part in request.stream():
         body += part
         if len(body) > _LONGEST_BODY:
-            raise _TooLarge(f'the body is longer than {_LONGEST_BODY} bytes')
-    return bytes(body)
-
-
-def _prefix(request: Request) -> str:
-    return str(request.scope.get('root_path', '')).rstrip('/')
+            raise VideoRefusal(413, f'the body is longer than {_LONGEST_BODY} bytes')
+    return body.decode('utf-8', 'replace')
 
 
 def _number(request: Request, name: str, default: int) -> int | None:

@@ -9,39 +9,45 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
+from functools import cache
 from typing import Protocol
 
+from gremsy_camera.streaming.rtp_sending import rtp_payloads
 from gremsy_camera.streams.rtp_pictures import ReceivedPicture
 
 # MediaMTX's words and rules, so that whoever talks to either is answered the same.
 _PATH_NAME = re.compile(r'[0-9a-zA-Z_\-/.]+')
 # A publisher that is asked more often than this would send nothing but key frames.
 _KEY_FRAME_EVERY_S = 0.3
+# MediaMTX's: with the headers of RTP, SRTP, UDP and IPv6 below the 1280 bytes that every IPv6 link takes.
+_LARGEST_PAYLOAD = 1188
 
 
-class BadPathName(ValueError):
-    """A name that no path can have; the text is the sentence after `invalid path name: `."""
+class VideoRefusal(Exception):
+    """What a client asks for cannot be done; the text is MediaMTX's.
 
+    Attributes:
+        status: of HTTP and RTSP.
+    """
 
-class NoStream(LookupError):
-    """Nobody publishes there; the text is MediaMTX's."""
+    def __init__(self, status: int, text: str = '') -> None:
+        super().__init__(text)
+        self.status = status
 
 
 def checked_name(name: str) -> str:
-    """The name of a path.
-
-    Raises:
-        BadPathName: as MediaMTX judges it.
-    """
+    """The name of a path; raises VideoRefusal as MediaMTX judges it."""
     if not name:
-        raise BadPathName('cannot be empty')
-    if name.startswith('/'):
-        raise BadPathName("can't begin with a slash")
-    if name.endswith('/'):
-        raise BadPathName("can't end with a slash")
-    if not _PATH_NAME.fullmatch(name):
-        raise BadPathName(f'can contain only alphanumeric characters, underscore, dot, minus, slash ({name})')
-    return name
+        why = 'cannot be empty'
+    elif name.startswith('/'):
+        why = "can't begin with a slash"
+    elif name.endswith('/'):
+        why = "can't end with a slash"
+    elif not _PATH_NAME.fullmatch(name):
+        why = f'can contain only alphanumeric characters, underscore, dot, minus, slash ({name})'
+    else:
+        return name
+    raise VideoRefusal(400, f'invalid path name: {why}')
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +114,6 @@ class VideoPath:
     name: str
     publisher: Publisher
     description: str
-    cut: Callable[[ReceivedPicture], tuple[bytes, ...]]
     available: datetime = field(default_factory=lambda: datetime.now(timezone.utc))
     inbound_bytes: int = 0
     bytes_to_gone_readers: int = 0
@@ -148,15 +153,14 @@ class VideoPath:
             self.counts['pictures with packets missing'] += 1
             self.ask_key_frame()
             return
-        shared: list[SharedPicture | None] = []
 
+        @cache
         def cut() -> SharedPicture | None:
-            if not shared:
-                payloads = self.cut(picture)
-                shared.append(SharedPicture(payloads, picture.timestamp, picture.key) if payloads else None)
-                if not payloads:
-                    self.counts['pictures without a unit in them'] += 1
-            return shared[0]
+            payloads = tuple(rtp_payloads(picture.data, _LARGEST_PAYLOAD))
+            if not payloads:
+                self.counts['pictures without a unit in them'] += 1
+                return None
+            return SharedPicture(payloads, picture.timestamp, picture.key)
 
         for reader in tuple(self.readers.values()):
             reader.take_picture(cut, picture.key)
@@ -210,13 +214,8 @@ class PathBoard:
             path.close()
 
     def find(self, name: str) -> VideoPath:
-        """The path that is published under that name.
-
-        Raises:
-            BadPathName: for no name.
-            NoStream: while nobody publishes there.
-        """
+        """The path that is published under that name; raises VideoRefusal for no name, and while nobody publishes."""
         path = self._paths.get(checked_name(name))
         if path is None:
-            raise NoStream(f"no stream is available on path '{name}'")
+            raise VideoRefusal(404, f"no stream is available on path '{name}'")
         return path

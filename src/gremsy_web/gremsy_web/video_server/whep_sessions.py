@@ -12,7 +12,6 @@ import logging
 import re
 import uuid
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timezone
 
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCRtpSender, RTCSessionDescription
@@ -21,7 +20,7 @@ from aiortc.sdp import SessionDescription, candidate_from_sdp
 from aiortc.stats import RTCTransportStats
 
 from gremsy_web.video_server.passthrough_sender import PlaceholderTrack, feed_sender
-from gremsy_web.video_server.video_paths import NoStream, PathBoard, SharedPicture, VideoPath
+from gremsy_web.video_server.video_paths import PathBoard, SharedPicture, VideoPath, VideoRefusal
 from gremsy_web.video_server.viewer_feed import ViewerFeed
 
 _HOST_CANDIDATE = re.compile(r'^a=candidate:(\S+) (\d+) (udp) (\d+) (\S+) (\d+) typ host[^\r\n]*\r?\n', re.MULTILINE)
@@ -63,37 +62,6 @@ _MEDIA_ID = re.compile(r'^a=mid:(\S+)', re.MULTILINE)
 Log = logging.getLogger(__name__)
 
 
-class BadOffer(ValueError):
-    """An offer that cannot be answered; the text is MediaMTX's."""
-
-
-class BadFragment(ValueError):
-    """Candidates that cannot be read; the text is MediaMTX's."""
-
-
-class TooManyViewers(RuntimeError):
-    """As many as may be."""
-
-
-class SessionNotFound(LookupError):
-    """No viewer has that secret."""
-
-
-@dataclass(frozen=True, slots=True)
-class Answered:
-    """A session that has begun.
-
-    Attributes:
-        session_id: for who looks at the server.
-        secret: for who owns the session.
-        answer: SDP.
-    """
-
-    session_id: str
-    secret: str
-    answer: str
-
-
 class WhepSessions:
     """All viewers.
 
@@ -107,27 +75,25 @@ class WhepSessions:
         self._board = board
         self._extra_hosts = tuple(extra_hosts)
         self._most = most
-        self._sessions: dict[str, _Session] = {}
+        self._sessions: dict[str, ViewerSession] = {}
         self._endings: set[asyncio.Task[None]] = set()
 
     def __len__(self) -> int:
         return len(self._sessions)
 
-    async def begin(self, name: str, offer: str) -> Answered:
-        """Answer an offer.
+    async def begin(self, name: str, offer: str) -> tuple[ViewerSession, str]:
+        """Answer an offer: the session that has begun, and the SDP of the answer.
 
         Raises:
-            BadPathName: for no name.
-            NoStream: while nobody publishes there.
-            BadOffer: for what is none, or without H.264.
-            TooManyViewers: for one too many.
+            VideoRefusal: for no name, while nobody publishes there, for what is no offer or without H.264, and for one
+                viewer too many.
         """
         path = self._board.find(name)
         offer = _HIDDEN_CANDIDATE.sub('', offer)
         _check(offer)
         if len(self._sessions) >= self._most:
-            raise TooManyViewers(f'{self._most} viewers are connected already: close one, or allow more.')
-        session = _Session(path, self._ended)
+            raise VideoRefusal(503, f'{self._most} viewers are connected already: close one, or allow more.')
+        session = ViewerSession(path, self._end)
         self._sessions[session.secret] = session
         path.join(session)
         try:
@@ -135,32 +101,24 @@ class WhepSessions:
         except _REFUSALS as error:
             self._check_still_there(session)
             self._end(session)
-            raise BadOffer(str(error) or type(error).__name__) from error
+            raise VideoRefusal(400, str(error) or type(error).__name__) from error
         except BaseException:
             self._end(session)
             raise
         self._check_still_there(session)
-        return Answered(session.session_id, session.secret, with_hosts(answer, self._extra_hosts))
+        return session, with_hosts(answer, self._extra_hosts)
 
-    async def add_candidates(self, name: str, secret: str, fragment: str) -> None:
-        """Take more of the viewer's addresses.
+    def find(self, name: str, secret: str) -> ViewerSession:
+        """The session of that secret on that path; raises VideoRefusal for none."""
+        session = self._sessions.get(secret)
+        if session is None or session.path.name != name:
+            raise VideoRefusal(404, 'session not found')
+        return session
 
-        Raises:
-            SessionNotFound: for none of that secret on that path.
-            BadFragment: for what cannot be read.
-        """
-        session = self._found(name, secret)
-        await session.add_candidates(fragment)
-
-    async def end(self, name: str, secret: str) -> None:
-        """End one.
-
-        Raises:
-            SessionNotFound: for none of that secret on that path.
-        """
-        session = self._found(name, secret)
+    async def end(self, session: ViewerSession) -> None:
+        """End one, and wait for that."""
         self._end(session)
-        await session.closed()
+        await session.closed.wait()
 
     async def close(self) -> None:
         """End all."""
@@ -169,21 +127,12 @@ class WhepSessions:
         while self._endings:
             await asyncio.wait(tuple(self._endings))
 
-    def _found(self, name: str, secret: str) -> _Session:
-        session = self._sessions.get(secret)
-        if session is None or session.path.name != name:
-            raise SessionNotFound('session not found')
-        return session
-
-    def _check_still_there(self, session: _Session) -> None:
+    def _check_still_there(self, session: ViewerSession) -> None:
         """A session ends with its publisher, also while its offer is being answered."""
         if session.secret not in self._sessions:
-            raise NoStream(f"no stream is available on path '{session.path.name}'")
+            raise VideoRefusal(404, f"no stream is available on path '{session.path.name}'")
 
-    def _ended(self, session: _Session) -> None:
-        self._end(session)
-
-    def _end(self, session: _Session) -> None:
+    def _end(self, session: ViewerSession) -> None:
         if self._sessions.pop(session.secret, None) is None:
             return
         task = asyncio.create_task(session.close())
@@ -191,19 +140,24 @@ class WhepSessions:
         task.add_done_callback(self._endings.discard)
 
 
-class _Session:
-    """One viewer."""
+class ViewerSession:
+    """One viewer.
+
+    Attributes:
+        session_id: for who looks at the server.
+        secret: for who owns the session.
+    """
 
     kind = 'webRTCSession'
 
-    def __init__(self, path: VideoPath, ended: Callable[[_Session], None]) -> None:
+    def __init__(self, path: VideoPath, ended: Callable[[ViewerSession], None]) -> None:
         self.path = path
         self.session_id = str(uuid.uuid4())
         self.secret = str(uuid.uuid4())
         self.began = datetime.now(timezone.utc)
         self._ended = ended
         self._feed = ViewerFeed(path.ask_key_frame)
-        self._closed = asyncio.Event()
+        self.closed = asyncio.Event()
         # No STUN: host candidates reach everybody on the robot's network, and the internet may not be there.
         self._connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
         self._connection.on('connectionstatechange', self._state_changed)
@@ -226,6 +180,7 @@ class _Session:
         return connection.localDescription.sdp
 
     async def add_candidates(self, fragment: str) -> None:
+        """Take more of the viewer's addresses; raises VideoRefusal for what cannot be read."""
         media_id = _MEDIA_ID.search(fragment)
         for text in _CANDIDATE.findall(fragment):
             if '.local ' in text:
@@ -233,7 +188,7 @@ class _Session:
             try:
                 candidate = candidate_from_sdp(text)
             except _NO_SDP as error:
-                raise BadFragment(f'invalid candidate: {text[:200]}') from error
+                raise VideoRefusal(400, f'invalid candidate: {text[:200]}') from error
             candidate.sdpMid = media_id[1] if media_id else None
             candidate.sdpMLineIndex = None if media_id else 0
             try:
@@ -265,10 +220,7 @@ class _Session:
         try:
             await self._connection.close()
         finally:
-            self._closed.set()
-
-    async def closed(self) -> None:
-        await self._closed.wait()
+            self.closed.set()
 
     def _state_changed(self) -> None:
         state = self._connection.connectionState
@@ -305,13 +257,13 @@ class _Session:
 
 
 def _check(offer: str) -> None:
-    """Raises BadOffer for what cannot be answered."""
+    """Raises VideoRefusal for what cannot be answered."""
     if not offer.startswith('v='):
-        raise BadOffer('failed to unmarshal SDP: it does not begin with v=')
+        raise VideoRefusal(400, 'failed to unmarshal SDP: it does not begin with v=')
     try:
         description = SessionDescription.parse(offer)
     except _NO_SDP as error:
-        raise BadOffer(f'failed to unmarshal SDP: {str(error) or type(error).__name__}') from error
+        raise VideoRefusal(400, f'failed to unmarshal SDP: {str(error) or type(error).__name__}') from error
     videos = [media for media in description.media if media.kind == 'video']
     if not any(codec.mimeType.lower() == 'video/h264' for media in videos for codec in media.rtp.codecs):
-        raise BadOffer('codecs not supported by client')
+        raise VideoRefusal(400, 'codecs not supported by client')
