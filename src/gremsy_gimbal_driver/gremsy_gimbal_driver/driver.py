@@ -223,7 +223,7 @@ class GimbalDriver:
         with self._changing():
             now, view = self._clock(), self._device.view
             device = self._device
-            run = CalibrationRun(self._parameters, self._motion, device.payload, device.imu_axes)
+            run = CalibrationRun(self._parameters, self._motion, device.payload, device.imu.axes)
             if self._calibration is not None and self._calibration.running:
                 return CommandResult(False, 'Not calibrating: it is running already.')
             if view is not None:
@@ -241,7 +241,7 @@ class GimbalDriver:
             if calibrated.least_attitude_delay_s is not None:
                 self._device.use_attitude_delay(calibrated.least_attitude_delay_s)
             if calibrated.imu_axes is not None:
-                self._device.use_imu_axes(calibrated.imu_axes)
+                self._device.imu.use_axes(calibrated.imu_axes)
 
     def use_attitude_delay(self, least_delay_s: float) -> None:
         """The smallest delay from a measurement to its arrival, from the next attitude on."""
@@ -453,7 +453,7 @@ class GimbalDriver:
         if now.monotonic_ns >= self._router_wake_ns:
             self._router_wake_ns = self._router.step(self._encoder.heartbeat, now.monotonic_ns)
         with self._condition:
-            device_wake_ns = self._device.next_ns(now)
+            device_wake_ns = self._device.pace.next_ns(now)
             if now.monotonic_ns < self._housekeeping_ns and (
                 device_wake_ns is None or now.monotonic_ns < device_wake_ns
             ):

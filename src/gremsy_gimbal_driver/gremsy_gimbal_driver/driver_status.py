@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from gremsy_common.types.control_state import ControlState
-from gremsy_gimbal_driver.device.device_requests import StreamState
+from gremsy_gimbal_driver.device.device_requests import StreamRequest
 from gremsy_gimbal_driver.device.device_status import Condition
 from gremsy_gimbal_driver.goals.goal import GoalProgress
 from gremsy_gimbal_driver.links.link_health import LinkHealth
@@ -43,7 +43,7 @@ class DeviceSnapshot:
     protocol: str
     attitude_source: str
     attitude_age_s: float | None
-    streams: Mapping[int, StreamState]
+    streams: Mapping[int, StreamRequest]
     health: Condition
     vehicle: str
     heading_source: str

@@ -29,13 +29,13 @@ PLACES = [None, TrackPoint(0.0, 0.0), TrackPoint(0.5, 0.25), TrackPoint(1.0, 1.0
 # Everything that makes one, with every kind of value that the driver gives it.
 CALLS: dict[str, list[tuple[object, ...]]] = {
     'camera_mode': [(each,) for each in CameraMode],
+    'command': [(512, 283.0), (511, 285.0, 20000.0), (511, 285.0, -1.0)],
     'focus': [(action, inverted) for action in FocusAction for inverted in (False, True)],
     'manager_control': [(154, True), (0, True), (154, False)],
     'motors': [(True,), (False,)],
     'mount_control': [((1.0, 2.0, 3.0), each) for each in MountInput],
     'mount_mode': [(2,), (4, 3), (4, 13)],
     'record': [(True,), (False,)],
-    'request_message': [(283,)],
     'still': [(number, recording) for number in (1, 2, 2**24) for recording in (True, False)],
     'still_by_vendor': [(None, True)],
     'telemetry_rate': [('EO_ZOOM', 10.0), ('LRF_RANGE', 0.0)],
@@ -102,7 +102,7 @@ def test_every_command_that_can_be_sent_is_in_the_table():
     encoder = MavlinkEncoder(Sender(1, 191))
     names = {name for name, _ in inspect.getmembers(encoder, inspect.ismethod) if not name.startswith('_')}
     names = {name for name in names if not name.endswith(('_parameter', '_parameter_at', '_parameters'))}
-    others = {'command', 'heartbeat', 'motion', 'vehicle_state', 'acknowledgement', 'manager_motion'}
+    others = {'heartbeat', 'motion', 'vehicle_state', 'acknowledgement', 'manager_motion'}
     of_camera = {
         name
         for name, function in inspect.getmembers(camera_commands, inspect.isfunction)

@@ -80,8 +80,8 @@ class Device:
         return [at for at, number, _, _ in self.asked if number == command]
 
 
-def device(rate_hz: float = 50.0, **settings) -> Device:
-    return Device(DeviceRequests(MavlinkEncoder(Sender(1, 191)), rate_hz, **settings))
+def device(rate_hz: float = 50.0, others_hz: dict[int, float] | None = None) -> Device:
+    return Device(DeviceRequests(MavlinkEncoder(Sender(1, 191)), {ATTITUDE: rate_hz, **(others_hz or {})}))
 
 
 # Information.
@@ -188,7 +188,7 @@ def test_a_device_that_keeps_the_rate_but_acknowledges_nothing_is_left_alone():
 
 
 def test_rates_are_set_one_after_the_other_and_a_stream_can_be_switched_off():
-    made = device(other_rates_hz={ORIENTATION: 0.0})
+    made = device(others_hz={ORIENTATION: 0.0})
     made.run(10.0)
     asked = [(message_id, interval) for _, command, message_id, interval in made.asked if command == 511]
     assert asked == [(ATTITUDE, 20000.0), (ORIENTATION, -1.0)]

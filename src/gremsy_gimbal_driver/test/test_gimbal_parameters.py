@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 
 from gremsy_common.errors import SuiteError
-from gremsy_gimbal_driver.device.gimbal_parameters import GimbalParameters, ParameterState
-from gremsy_gimbal_driver.device.parameter_limits import LIMIT_NAMES, soft_limits
+from gremsy_gimbal_driver.device.gimbal_parameters import LIMIT_NAMES, GimbalParameters, ParameterState
 from gremsy_gimbal_driver.device.parameter_names import NEWER_NAMES, OLDER_NAMES
 from gremsy_gimbal_driver.mavlink.mavlink_dialect import dialect
 from gremsy_gimbal_driver.mavlink.mavlink_encoder import MavlinkEncoder
@@ -283,7 +282,7 @@ def limits_of(values: dict[str, int]) -> tuple:
     device = Device(values)
     device.parameters.read(*LIMIT_NAMES)
     device.run(10.0)
-    return soft_limits(device.parameters)
+    return device.parameters.soft_limits()
 
 
 def test_soft_limits_are_those_of_the_level_frame_and_pans_sign_is_turned():

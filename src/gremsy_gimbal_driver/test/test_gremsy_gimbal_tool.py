@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 import os
@@ -22,6 +23,7 @@ import pytest
 from gremsy_gimbal_driver.calibration.calibration_file import read_calibration
 from gremsy_gimbal_driver.cli import moving_gimbal, params
 from gremsy_gimbal_driver.cli.gremsy_gimbal import main
+from gremsy_gimbal_driver.cli.parameter_file import ParameterFileError, ParameterSnapshot, write_snapshot
 from gremsy_gimbal_driver.mavlink.mavlink_encoder import FLAGS_FOLLOW, MavlinkEncoder
 from gremsy_gimbal_driver.mavlink.mavlink_events import Sender
 from gremsy_gimbal_driver.mavlink.mavlink_frames import IMU_AXES
@@ -677,6 +679,16 @@ def test_an_earlier_save_with_other_values_is_kept_because_it_may_be_the_only_wa
     kept = [tmp_path / 'before.1.json', tmp_path / 'before.2.json']
     assert [path.read_text() for path in kept] == earlier
     assert f"The earlier save of that name has other values: it is kept as '{kept[1]}'." in capsys.readouterr().out
+
+
+def test_a_disk_that_fills_while_the_earlier_save_is_copied_leaves_only_that(tmp_path, monkeypatch):
+    saved = tmp_path / 'before.json'
+    saved.write_text('{"gimbal": {"STIFF_TILT": 1}}')
+    monkeypatch.setattr('os.fsync', lambda _: (_ for _ in ()).throw(OSError(errno.ENOSPC, 'No space left on device')))
+    with pytest.raises(ParameterFileError, match=r'No space left on device'):
+        write_snapshot(saved, ParameterSnapshot(values={'gimbal': {'STIFF_TILT': 2}}))
+    assert [path.name for path in tmp_path.iterdir()] == ['before.json']
+    assert saved.read_text() == '{"gimbal": {"STIFF_TILT": 1}}'
 
 
 @pytest.mark.parametrize('command', [['params', 'save'], ['calibrate', '--yes', '--output']], ids=' '.join)

@@ -122,7 +122,7 @@ def test_requests_are_command_longs_to_the_gimbal():
     encoder = MavlinkEncoder(OWN)
     interval = parsed_by_pymavlink(encoder.command(GIMBAL, 511, 285.0, 20000.0))
     assert (interval.command, interval.param1, interval.param2) == (511, 285.0, 20000.0)
-    once = parsed_by_pymavlink(encoder.request_message(GIMBAL, 283))
+    once = parsed_by_pymavlink(encoder.command(GIMBAL, 512, 283.0))
     assert (once.command, once.param1, once.target_component) == (512, 283.0, 154)
     zoom = parsed_by_pymavlink(zoom_range(Sender(1, 100), 30.0).pack(encoder))
     assert (zoom.command, zoom.param1, zoom.param2, zoom.target_component) == (531, 2.0, 30.0, 100)
@@ -210,7 +210,7 @@ def test_an_extended_parameter_keeps_every_byte(value, result):
     # An acknowledgement has no place in the list.
     place = (3, 40) if result is None else ()
     assert event == ExtendedParameter(Sender(1, 100), 'C_SOURCE', raw.ljust(128, b'\0'), 5, result, *place)
-    assert event.uint32 == value
+    assert int.from_bytes(event.raw[:4], 'little') == value
 
 
 def test_a_name_of_sixteen_characters_needs_no_terminator():
@@ -283,6 +283,22 @@ def test_a_silent_part_is_forgotten_and_a_pinned_gimbal_stays():
         assert made.components.forget_silent(SILENCE_NS + 150) == [GIMBAL]
         assert made.components.gimbal == left
         assert made.components.camera == Sender(1, 100)
+
+
+@pytest.mark.parametrize('reopened', [False, True])
+def test_that_a_gimbal_fills_delta_yaw_in_is_forgotten_with_it(reopened):
+    made = decoder()
+    with_frame = dialect.GIMBAL_DEVICE_FLAGS_YAW_IN_VEHICLE_FRAME
+    made.feed(attitude(flags=with_frame, delta_yaw=0.5))
+    (known,) = made.feed(attitude(flags=with_frame, boot_ms=1244))
+    assert known.delta_yaw_rad == 0.0
+    if reopened:
+        made.cut()
+    else:
+        made.components.forget_silent(SILENCE_NS + 1)
+        made.feed(heartbeat(), now_ns=SILENCE_NS + 2)
+    (unknown,) = made.feed(attitude(flags=with_frame, boot_ms=1254), now_ns=SILENCE_NS + 3)
+    assert math.isnan(unknown.delta_yaw_rad)
 
 
 def test_two_links_share_one_register_and_the_second_gimbal_is_ours_only_after_the_firsts_silence():

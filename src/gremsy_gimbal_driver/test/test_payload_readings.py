@@ -8,7 +8,7 @@ import math
 import numpy as np
 import pytest
 
-from gremsy_gimbal_driver.device.payload_readings import ImuConversion, RangeFinder
+from gremsy_gimbal_driver.device.payload_readings import ImuConversion, range_reading
 from gremsy_gimbal_driver.mavlink.mavlink_events import PayloadTelemetry, RawImu, Sender
 from gremsy_gimbal_driver.motion.instant import Instant
 
@@ -83,7 +83,7 @@ def test_what_is_no_reading_is_counted(event, reason):
     ],
 )
 def test_a_range_is_believed_within_its_gate(value, range_m):
-    reading = RangeFinder().reading(PayloadTelemetry(BOARD, 'LRF_RANGE', value), 'camera', ROS_NS)
+    reading = range_reading(PayloadTelemetry(BOARD, 'LRF_RANGE', value), 'camera', ROS_NS)
     assert (None if reading is None else reading.range_m) == range_m
     if reading is not None:
         assert (reading.stamp_ns, reading.frame_id, reading.min_m, reading.max_m) == (ROS_NS, 'camera', 5.0, 300.0)

@@ -98,7 +98,7 @@ def test_message_interval_is_honoured_and_acknowledged(interval_us, expected_hz)
 
 def test_information_comes_on_request_and_an_unknown_command_is_refused():
     bench = Bench().run(1.0)
-    bench.send(bench.encoder.request_message(GIMBAL, 283)).send(bench.encoder.command(GIMBAL, 42503)).run(1.1)
+    bench.send(bench.encoder.command(GIMBAL, 512, 283.0)).send(bench.encoder.command(GIMBAL, 42503)).run(1.1)
     (information,) = bench.of(DeviceInformation)
     assert (information.vendor, information.model, information.firmware) == ('GREMSY', 'SIMULATED', (7, 9, 0))
     assert information.pitch_limits_rad == pytest.approx((math.radians(-120), math.radians(90)), abs=1e-6)

@@ -7,6 +7,7 @@ import math
 
 from gremsy_common.geometry import yaw_roll_pitch
 from gremsy_gimbal_driver.attitude.attitude_reading import reading_from_orientation, reading_from_status
+from gremsy_gimbal_driver.device.device_requests import DeviceRequests
 from gremsy_gimbal_driver.device.device_status import FOLLOW, MOTORS_ON
 from gremsy_gimbal_driver.device.stream_rates import RateMeter, stream_of
 from gremsy_gimbal_driver.mavlink.component_register import ComponentRegister
@@ -22,11 +23,8 @@ from gremsy_gimbal_driver.mavlink.mavlink_events import (
     PayloadTelemetry,
     SystemStatus,
 )
-from gremsy_gimbal_driver.motion.instant import nanoseconds
 from gremsy_gimbal_driver.motion.motion_output import GimbalMode
 
-_INFORMATION = dialect.MAVLINK_MSG_ID_GIMBAL_DEVICE_INFORMATION
-_AGAIN_NS = nanoseconds(0.5)
 _STATUS = dialect.MAVLINK_MSG_ID_SYS_STATUS
 
 
@@ -34,15 +32,18 @@ class DeviceView:
     """A part of a session. It asks who the gimbal is and changes nothing, not even a stream's rate."""
 
     def __init__(self, encoder: MavlinkEncoder, components: ComponentRegister) -> None:
-        self._encoder = encoder
         self._components = components
         self._choice = ProtocolChoice(encoder)
         self._meters: dict[int, RateMeter] = {}
-        self._next_ns = 0
-        self.information: DeviceInformation | None = None
+        self._requests = DeviceRequests(encoder, {})
         self.status: SystemStatus | None = None
         self.attitude: AttitudeStatus | MountOrientation | None = None
         self.telemetry: dict[str, float] = {}
+
+    @property
+    def information(self) -> DeviceInformation | None:
+        """Who it is; None while it has not answered."""
+        return self._requests.information
 
     @property
     def protocol(self) -> str:
@@ -77,12 +78,8 @@ class DeviceView:
         return {number: meter.rate_hz(now_ns) for number, meter in self._meters.items() if meter.since_s(now_ns) > 0.5}
 
     def due(self, now_ns: int) -> list[bytes]:
-        """Ask who it is, twice a second until it answers."""
-        gimbal = self._components.gimbal
-        if gimbal is None or self.information is not None or now_ns < self._next_ns:
-            return []
-        self._next_ns = now_ns + _AGAIN_NS
-        return [self._encoder.request_message(gimbal, _INFORMATION)]
+        """Ask who it is, once a second until it answers."""
+        return self._requests.due(self._components.gimbal, now_ns)
 
     def on_event(self, event: Event, now_ns: int) -> None:
         """All that the gimbal reports, and the payload's own values."""
@@ -95,9 +92,8 @@ class DeviceView:
                 self._meters[number].restart(now_ns)
             else:
                 self._meters[number].arrived(now_ns)
-        if isinstance(event, DeviceInformation):
-            self.information = event
-        elif isinstance(event, SystemStatus):
+        self._requests.on_event(event, None)
+        if isinstance(event, SystemStatus):
             self.status = event
         elif isinstance(event, AttitudeStatus | MountOrientation):
             # Message 265 counts only where no 285 comes: it has no validity, and 14 % of them were zeros on a VIO.

@@ -11,7 +11,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from gremsy_common.atomic_file import refuse_others, write_whole
+from gremsy_common.atomic_file import refuse_others, write_new, write_whole
 from gremsy_common.errors import SuiteError
 
 GIMBAL, CAMERA = 'gimbal', 'camera'
@@ -102,11 +102,11 @@ def write_snapshot(path: Path, snapshot: ParameterSnapshot) -> Path | None:
 
 
 def _keep_earlier(path: Path) -> Path:
-    """A copy beside it under the next free number; a link would need a file system that has them."""
+    """A copy beside it under the next free number."""
     for number in count(1):
         kept = path.with_name(f'{path.stem}.{number}{path.suffix}')
-        with suppress(FileExistsError), kept.open('xb') as file:
-            file.write(path.read_bytes())
+        with suppress(FileExistsError):
+            write_new(kept, path.read_bytes())
             break
     return kept
 

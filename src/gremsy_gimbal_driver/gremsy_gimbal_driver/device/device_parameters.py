@@ -9,7 +9,7 @@ from gremsy_common.parameters.parameter_fields import Span, param
 from gremsy_common.parameters.parameter_forms import TextForm
 from gremsy_gimbal_driver.attitude.attitude_age_watch import LONGEST_DELAY_S
 from gremsy_gimbal_driver.attitude.joint_chain import EncoderSettings, EncoderUnit, joint_names
-from gremsy_gimbal_driver.device.stream_rates import ENCODERS, IMU, SERIAL_BYTES_PER_S
+from gremsy_gimbal_driver.device.stream_rates import ATTITUDE, ENCODERS, IMU, SERIAL_BYTES_PER_S
 from gremsy_gimbal_driver.mavlink.gimbal_protocol import PROTOCOL_NAMES
 from gremsy_gimbal_driver.mavlink.mavlink_events import Sender
 from gremsy_gimbal_driver.mavlink.mavlink_frames import IMU_AXES
@@ -138,9 +138,11 @@ class DeviceParameters(FrameParameters):
         return Sender(self.gimbal_system_id, self.gimbal_component_id) if self.gimbal_component_id else None
 
     @property
-    def other_rates_hz(self) -> dict[int, float]:
-        """Of other streams than attitudes, by message id; what is not named is left as it is."""
-        rates_hz = {IMU: self.imu_rate_hz} if self.imu_rate_hz else {}
+    def stream_rates_hz(self) -> dict[int, float]:
+        """By message id, the most important first; what is not named is left as it is."""
+        rates_hz = {ATTITUDE: self.attitude_rate_hz}
+        if self.imu_rate_hz:
+            rates_hz[IMU] = self.imu_rate_hz
         return rates_hz if self.encoders == 'none' else {**rates_hz, ENCODERS: self.attitude_rate_hz}
 
     @property

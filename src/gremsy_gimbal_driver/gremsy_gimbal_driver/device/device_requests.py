@@ -8,11 +8,9 @@ gimbal.md 1.4), and a restart that nobody noticed sets it back.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
 
-from gremsy_gimbal_driver.device.stream_rates import ATTITUDE, RateMeter, fit_streams, stream_of
+from gremsy_gimbal_driver.device.stream_rates import RateMeter, fit_streams, stream_of
 from gremsy_gimbal_driver.mavlink.acknowledged_commands import AcknowledgedCommands, CommandState, PendingCommand
 from gremsy_gimbal_driver.mavlink.mavlink_dialect import dialect
 from gremsy_gimbal_driver.mavlink.mavlink_encoder import MavlinkEncoder
@@ -34,9 +32,8 @@ _LONGEST_PATIENCE_NS = nanoseconds(60.0)
 _TOO_SLOW, _TOO_FAST = 0.6, 1.5
 
 
-@dataclass(frozen=True, slots=True)
-class StreamState:
-    """How a stream of telemetry stands.
+class StreamRequest:
+    """One message's rate: asked for, measured, asked for again.
 
     Attributes:
         wanted_hz: asked for; 0 is off.
@@ -45,10 +42,17 @@ class StreamState:
         asked_again: how often it was wrong.
     """
 
-    wanted_hz: float
-    granted: bool | None
-    measured_hz: float | None
-    asked_again: int
+    def __init__(self, message_id: int, wanted_hz: float) -> None:
+        self.message_id = message_id
+        self.wanted_hz = wanted_hz
+        self.granted: bool | None = None
+        self.measured_hz: float | None = None
+        self.asked_again = 0
+        self.meter = RateMeter()
+        self._request: PendingCommand | None = None
+        self._measuring = False
+        self._patience_ns = _FIRST_PATIENCE_NS
+        self._check_ns = 0
 
     @property
     def short_hz(self) -> float | None:
@@ -56,40 +60,25 @@ class StreamState:
         measured = self.measured_hz
         return measured if measured and measured < _TOO_SLOW * self.wanted_hz else None
 
-
-class _StreamRequest:
-    """One message's rate: asked for, measured, asked for again."""
-
-    def __init__(self, message_id: int, wanted_hz: float) -> None:
-        self.message_id = message_id
-        self.wanted_hz = wanted_hz
-        self.meter = RateMeter()
-        self.request: PendingCommand | None = None
-        self.granted: bool | None = None
-        self.measured_hz: float | None = None
-        self.asked_again = 0
-        self._measuring = False
-        self._patience_ns = _FIRST_PATIENCE_NS
-        self._check_ns = 0
-
     def ask(self, commands: AcknowledgedCommands, gimbal: Sender) -> None:
         interval_us = round(1e6 / self.wanted_hz) if self.wanted_hz > 0 else _NEVER_US
         command = dialect.MAV_CMD_SET_MESSAGE_INTERVAL
-        self.request = commands.ask(gimbal, command, float(self.message_id), float(interval_us), tries=_RATE_TRIES)
+        self._request = commands.ask(gimbal, command, float(self.message_id), float(interval_us), tries=_RATE_TRIES)
 
     def is_wrong(self, now_ns: int) -> bool:
         """Whether it is time to ask again."""
-        if self.request is None:
+        if self._request is None:
             return True
-        if not self.request.over:
+        if not self._request.over:
             return False
         if not self._measuring:
-            self._begin_measuring(self.request.state, now_ns)
+            self._begin_measuring(self._request.state, now_ns)
             return False
         if now_ns < self._check_ns:
             return False
-        self.measured_hz = self.meter.rate_hz(now_ns)
-        if self.granted is False or self._is_right(self.measured_hz):
+        self.measured_hz = rate_hz = self.meter.rate_hz(now_ns)
+        is_right = _TOO_SLOW * self.wanted_hz <= rate_hz <= max(_TOO_FAST * self.wanted_hz, 1.0)
+        if self.granted is False or is_right:
             self._patience_ns = _FIRST_PATIENCE_NS
             self._restart_meter(now_ns, _MEASURED_FOR_NS)
             return False
@@ -111,35 +100,28 @@ class _StreamRequest:
         self.meter.restart(now_ns)
         self._check_ns = now_ns + wait_ns
 
-    def _is_right(self, rate_hz: float) -> bool:
-        return _TOO_SLOW * self.wanted_hz <= rate_hz <= max(_TOO_FAST * self.wanted_hz, 1.0)
-
 
 class DeviceRequests:
     """Open requests to one gimbal; one command id is never asked twice at a time.
 
     Args:
         encoder: packs.
-        attitude_rate_hz: of message 285.
-        other_rates_hz: of other streams by message id (`stream_rates`), the most important first; 0 is off. What is not
-            named stays as the device has it.
+        rates_hz: of streams by message id (`stream_rates`), the most important first; 0 is off. What is not named
+            stays as the device has it.
         bytes_per_s: of the link; the rates are cut to what it can carry. None for a network.
     """
 
     def __init__(
-        self,
-        encoder: MavlinkEncoder,
-        attitude_rate_hz: float,
-        other_rates_hz: Mapping[int, float] | None = None,
-        bytes_per_s: float | None = None,
+        self, encoder: MavlinkEncoder, rates_hz: Mapping[int, float], bytes_per_s: float | None = None
     ) -> None:
         self._encoder = encoder
         self._bytes_per_s = bytes_per_s
-        self._rates_hz = fit_streams({ATTITUDE: attitude_rate_hz, **(other_rates_hz or {})}, bytes_per_s)
+        self._rates_hz = fit_streams(rates_hz, bytes_per_s)
         self.commands = AcknowledgedCommands(encoder)
         """For other commands to the gimbal that are to be acknowledged; `due` sends them."""
         self._gimbal: Sender | None = None
-        self._streams: dict[int, _StreamRequest] = {}
+        self.streams: dict[int, StreamRequest] = {}
+        """By message id."""
         self._asking: PendingCommand | None = None
         self._tries_left = _TRIES
         self._next_ns = 0
@@ -151,21 +133,8 @@ class DeviceRequests:
         """One more stream, as that of a device which turned out to send its attitude by another message."""
         wanted_hz = {**self._rates_hz, message_id: rate_hz}
         self._rates_hz = fit_streams(wanted_hz, self._bytes_per_s)
-        if message_id not in self._streams:
-            self._streams[message_id] = _StreamRequest(message_id, self._rates_hz[message_id])
-
-    @property
-    def streams(self) -> dict[int, StreamState]:
-        """By message id."""
-        return {
-            number: StreamState(each.wanted_hz, each.granted, each.measured_hz, each.asked_again)
-            for number, each in self._streams.items()
-        }
-
-    @property
-    def counts(self) -> Counter[str]:
-        """Acknowledgements and requests that went astray."""
-        return self.commands.counts
+        if message_id not in self.streams:
+            self.streams[message_id] = StreamRequest(message_id, self._rates_hz[message_id])
 
     def due(self, gimbal: Sender | None, now_ns: int) -> list[bytes]:
         """Messages to send now. A gimbal that is found again is asked from the start."""
@@ -177,7 +146,7 @@ class DeviceRequests:
         # Twice: requests that have just run out make room for those that come next.
         messages += self.commands.due(now_ns)
         self._ask_information(gimbal, now_ns)
-        for stream in self._streams.values():
+        for stream in self.streams.values():
             if stream.is_wrong(now_ns):
                 stream.ask(self.commands, gimbal)
         return messages + self.commands.due(now_ns)
@@ -193,7 +162,7 @@ class DeviceRequests:
             unsupported = dialect.MAV_RESULT_UNSUPPORTED
             self._replies.append(self._encoder.acknowledgement(event.sender, event.command, unsupported))
         if now_ns is not None:
-            stream = self._streams.get(stream_of(event) or 0)
+            stream = self.streams.get(stream_of(event) or 0)
             if stream is not None:
                 stream.meter.arrived(now_ns)
 
@@ -213,7 +182,7 @@ class DeviceRequests:
     def _begin(self, gimbal: Sender | None) -> None:
         self._gimbal = gimbal
         self.commands.forget()
-        self._streams = {number: _StreamRequest(number, rate_hz) for number, rate_hz in self._rates_hz.items()}
+        self.streams = {number: StreamRequest(number, rate_hz) for number, rate_hz in self._rates_hz.items()}
         self._asking = None
         self._tries_left = _TRIES
         self._next_ns = 0

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
 
 from gremsy_common.types.gimbal_state import ImuReading, LevelHeading, RangeReading, VehicleAttitude, ZoomState
 from gremsy_gimbal_driver.attitude.attitude_telemetry import AttitudeStamping, AttitudeTelemetry, MeasuredAttitude
@@ -20,14 +19,13 @@ from gremsy_gimbal_driver.attitude.vehicle_attitude import VehicleHistory
 from gremsy_gimbal_driver.attitude.vehicle_state import VehicleStatePace
 from gremsy_gimbal_driver.device.device_requests import DeviceRequests
 from gremsy_gimbal_driver.device.device_status import health
-from gremsy_gimbal_driver.device.gimbal_parameters import GimbalParameters
-from gremsy_gimbal_driver.device.parameter_limits import LIMIT_NAMES, soft_limits
+from gremsy_gimbal_driver.device.gimbal_parameters import LIMIT_NAMES, GimbalParameters
 from gremsy_gimbal_driver.device.payload_readings import (
     RANGE_NAME,
     ZOOM_NAME,
     GravityWatch,
     ImuConversion,
-    RangeFinder,
+    range_reading,
 )
 from gremsy_gimbal_driver.device.stream_rates import ATTITUDE, ORIENTATION
 from gremsy_gimbal_driver.driver_listener import GimbalView
@@ -107,15 +105,12 @@ class GimbalDevice:
         least_delay_ns = nanoseconds(parameters.least_attitude_delay_s)
         self._protocols = ProtocolChoice(encoder, parameters.protocol, parameters.v1_yaw_sign)
         self._telemetry = AttitudeTelemetry(AttitudeStamping(parameters.camera_frame, least_delay_ns), report, inform)
-        self._imu = ImuConversion(parameters.camera_frame, least_delay_ns, parameters.imu_axes)
+        self.imu = ImuConversion(parameters.camera_frame, least_delay_ns, parameters.imu_axes)
         self._gravity = GravityWatch()
-        self._range_finder = RangeFinder()
         self._vehicle = VehicleHistory(parameters.vehicle_age_limit_s)
-        self._pace = VehicleStatePace(parameters.vehicle_age_limit_s)
+        self.pace = VehicleStatePace(parameters.vehicle_age_limit_s)
         self._headings = LevelHeadings(parameters.level_frame)
-        self.requests = DeviceRequests(
-            encoder, parameters.attitude_rate_hz, parameters.other_rates_hz, parameters.bytes_per_s
-        )
+        self.requests = DeviceRequests(encoder, parameters.stream_rates_hz, parameters.bytes_per_s)
         self.parameters = GimbalParameters(encoder)
         self.payload = PayloadControl(encoder, components, parameters, still_number)
         self._request_log = RequestLog(inform, report)
@@ -143,16 +138,7 @@ class GimbalDevice:
     def use_attitude_delay(self, least_delay_s: float) -> None:
         """Another smallest time from a measurement to its arrival, as it is known now."""
         self._telemetry.use_least_delay(nanoseconds(least_delay_s))
-        self._imu.use_least_delay(nanoseconds(least_delay_s))
-
-    @property
-    def imu_axes(self) -> Sequence[str]:
-        """How the IMU is assumed to sit."""
-        return self._imu.axes
-
-    def use_imu_axes(self, axes: Sequence[str]) -> None:
-        """How the IMU sits, as it is known now."""
-        self._imu.use_axes(axes)
+        self.imu.use_least_delay(nanoseconds(least_delay_s))
 
     # How it stands.
 
@@ -175,7 +161,7 @@ class GimbalDevice:
             protocol=self.protocol.name,
             attitude_source='' if source is None else source.value,
             attitude_age_s=age_s,
-            streams=self.requests.streams,
+            streams=dict(self.requests.streams),
             health=health(
                 self.requests.information,
                 age_s,
@@ -197,11 +183,11 @@ class GimbalDevice:
     @property
     def counts(self) -> Counter[str]:
         """Refused and repeated things, by name."""
-        counts = self._telemetry.counts + self.requests.counts + self._imu.rejects + self._vehicle.counts
+        counts = self._telemetry.counts + self.requests.commands.counts + self.imu.rejects + self._vehicle.counts
         counts.update(self._notices.counts)
         counts.update(self.payload.counts)
         counts['device_restarts'] = self._telemetry.restarts
-        counts['vehicle_states_sent'] = self._pace.sent
+        counts['vehicle_states_sent'] = self.pace.sent
         return counts
 
     # What comes in.
@@ -241,7 +227,7 @@ class GimbalDevice:
         refusal = self._vehicle.take(vehicle, now.ros_ns)
         if refusal is None:
             self._notices.recovered(*self._vehicle.counts)
-            self._pace.offer(vehicle)
+            self.pace.offer(vehicle)
             heading = self._headings.vehicle(vehicle)
             return [] if heading is None else [heading]
         self._notices.fault(refusal.kind, refusal.sentence)
@@ -266,14 +252,10 @@ class GimbalDevice:
             return messages
         messages += [(gimbal, message) for message in self.requests.due(gimbal, now_ns)]
         messages += [(gimbal, message) for message in self.parameters.due(gimbal, now_ns)]
-        state = self._pace.due(now)
+        state = self.pace.due(now)
         if state is not None:
             messages.append((gimbal, self._encoder.vehicle_state(gimbal, state)))
         return messages
-
-    def next_ns(self, now: Instant) -> int | None:
-        """When `due` has something for certain, on the monotonic clock: the vehicle's attitude cannot wait."""
-        return self._pace.next_ns(now)
 
     def farewell(self) -> list[bytes]:
         """The last messages to the gimbal, once it rests."""
@@ -292,7 +274,7 @@ class GimbalDevice:
             case MountStatus():
                 self._encoders = event
             case RawImu():
-                reading = self._imu.reading(event, now)
+                reading = self.imu.reading(event, now)
                 if reading is None:
                     return []
                 self._use_gyro(reading)
@@ -323,7 +305,7 @@ class GimbalDevice:
             return
         self._notices.fault(
             'imu_askew',
-            f'The IMU does not measure gravity upwards with the axes {", ".join(self.imu_axes)}, so its gyro cannot '
+            f'The IMU does not measure gravity upwards with the axes {", ".join(self.imu.axes)}, so its gyro cannot '
             'tell how the vehicle turns: calibrate, which finds `imu_axes`.',
         )
 
@@ -365,14 +347,14 @@ class GimbalDevice:
     def _on_parameter(self, event: ParameterValue) -> None:
         self.parameters.on_value(event)
         if event.name in LIMIT_NAMES:
-            self._motion.device_limits("the gimbal's RC_LIM parameters", *soft_limits(self.parameters))
+            self._motion.device_limits("the gimbal's RC_LIM parameters", *self.parameters.soft_limits())
 
     def _on_payload_telemetry(self, event: PayloadTelemetry, now: Instant) -> list[DeviceReport]:
         if event.name == ZOOM_NAME:
             self._motion.zoom(event.value)
             return [ZoomState(now.ros_ns, event.value)]
         if event.name == RANGE_NAME:
-            reading = self._range_finder.reading(event, self._parameters.camera_frame, now.ros_ns)
+            reading = range_reading(event, self._parameters.camera_frame, now.ros_ns)
             return [] if reading is None else [reading]
         return []
 

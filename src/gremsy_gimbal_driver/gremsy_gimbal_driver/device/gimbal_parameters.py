@@ -7,6 +7,7 @@ none (gimbal.md 1.6). A write is believed once the gimbal reports the value.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
@@ -16,6 +17,7 @@ from gremsy_common.errors import SuiteError
 from gremsy_gimbal_driver.device.parameter_names import NEWER_NAMES, OLDER_NAMES
 from gremsy_gimbal_driver.mavlink.mavlink_encoder import LONGEST_NAME, MavlinkEncoder
 from gremsy_gimbal_driver.mavlink.mavlink_events import ParameterValue, Sender
+from gremsy_gimbal_driver.mavlink.mavlink_frames import level_limits
 from gremsy_gimbal_driver.mavlink.parameter_list import ListPace, ParameterList
 from gremsy_gimbal_driver.motion.instant import nanoseconds
 
@@ -28,6 +30,11 @@ _AT_A_TIME = 4
 # Sixteen requests for gaps and their replies take 0.1 s of a serial wire; on such a wire all rounds fail once in 300.
 _LIST_PACE = ListPace(again_s=1.0, tries=6, quiet_s=1.0, at_a_time=16, repeats=False, fruitless_rounds=20)
 _LOWEST, _HIGHEST = -(2**15), 2**15 - 1
+
+LIMIT_NAMES = tuple(f'RC_LIM_{end}_{axis}' for axis in ('TILT', 'PAN') for end in ('MIN', 'MAX'))
+"""What has to be read for `GimbalParameters.soft_limits`."""
+
+_Range = tuple[float, float]
 
 
 class ParameterState(Enum):
@@ -149,6 +156,18 @@ class GimbalParameters:
         parameter = self._parameters.get(NEWER_NAMES.get(name, name))
         return None if parameter is None else parameter.value
 
+    def soft_limits(self) -> tuple[_Range | None, _Range | None]:
+        """The gimbal's own, of azimuth and tilt in the level frame (left +, down +); None where not known.
+
+        RC_LIM_* are in degrees; their pan counts right +, and their tilt down + (gimbal.md 1.7).
+
+        Older firmware's TRAVEL_*_PIT are left out: no source tells which way they count.
+        """
+        tilts = [self._parameters.get(name) for name in LIMIT_NAMES[:2]]
+        is_older = any(each is not None and each.wire_name == OLDER_NAMES[each.name] for each in tilts)
+        pan = self._range('PAN')
+        return None if pan is None else level_limits(pan), None if is_older else self._range('TILT')
+
     def forget(self) -> None:
         """The gimbal is another one or restarted: what was wanted is asked for again, the rest is unknown."""
         for name in [name for name, each in self._parameters.items() if each.state not in _OPEN]:
@@ -211,6 +230,12 @@ class GimbalParameters:
         if name not in self._parameters:
             self._parameters[name] = GimbalParameter(name, name, ParameterState.WANTED)
         return self._parameters[name]
+
+    def _range(self, axis: str) -> _Range | None:
+        low, high = self.value(f'RC_LIM_MIN_{axis}'), self.value(f'RC_LIM_MAX_{axis}')
+        if low is None or high is None or low >= high:
+            return None
+        return math.radians(low), math.radians(high)
 
     def _other_name(self, parameter: GimbalParameter) -> bool:
         """The tries ran out: go on under the older name, or end it; whether it goes on."""

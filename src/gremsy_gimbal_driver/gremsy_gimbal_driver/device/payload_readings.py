@@ -6,7 +6,6 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +22,9 @@ RANGE_NAME = 'LRF_RANGE'
 ZOOM_NAME = 'EO_ZOOM'
 
 _MICROSECOND_NS = 1000
+# What ranges can be believed: these were used as the gate in the field (gimbal.md 2.4).
+_NEAREST_M, _FARTHEST_M = 5.0, 300.0
+_BEAM_RAD = 0.001  # usual for a laser
 
 
 class ImuConversion:
@@ -94,29 +96,16 @@ class GravityWatch:
         return float(self._felt @ up) >= math.cos(math.radians(45.0)) * float(np.linalg.norm(self._felt))
 
 
-@dataclass(frozen=True, slots=True)
-class RangeFinder:
-    """What ranges can be believed.
+def range_reading(event: PayloadTelemetry, frame_id: str, arrival_ros_ns: int) -> RangeReading | None:
+    """None where nothing was measured: a payload sends 0 then (PayloadSdk #34).
 
-    Attributes:
-        min_m, max_m: 5 and 300 m were used as the gate in the field (gimbal.md 2.4).
-        beam_rad: about 1 mrad is usual for a laser.
+    Outside the gate the range is -inf or +inf (REP-117: too near, too far), so that nobody takes it for a place.
     """
-
-    min_m: float = 5.0
-    max_m: float = 300.0
-    beam_rad: float = 0.001
-
-    def reading(self, event: PayloadTelemetry, frame_id: str, arrival_ros_ns: int) -> RangeReading | None:
-        """None where nothing was measured: a payload sends 0 then (PayloadSdk #34).
-
-        Outside the gate the range is -inf or +inf (REP-117: too near, too far), so that nobody takes it for a place.
-        """
-        measured = event.value
-        if not (math.isfinite(measured) and measured > 0.0):
-            return None
-        if measured < self.min_m:
-            measured = -math.inf
-        elif measured > self.max_m:
-            measured = math.inf
-        return RangeReading(arrival_ros_ns, frame_id, measured, self.min_m, self.max_m, self.beam_rad)
+    measured = event.value
+    if not (math.isfinite(measured) and measured > 0.0):
+        return None
+    if measured < _NEAREST_M:
+        measured = -math.inf
+    elif measured > _FARTHEST_M:
+        measured = math.inf
+    return RangeReading(arrival_ros_ns, frame_id, measured, _NEAREST_M, _FARTHEST_M, _BEAM_RAD)

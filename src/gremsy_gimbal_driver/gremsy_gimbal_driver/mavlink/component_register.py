@@ -55,6 +55,8 @@ class ComponentRegister:
         self._lock = threading.Lock()
         self.gimbal = pinned
         """The gimbal that is listened to; None before its first message."""
+        self.gimbal_fills_delta_yaw = False
+        """Whether it has ever sent a `delta_yaw` in 285; forgotten with it, and when a link is opened again."""
 
     @property
     def last_ns(self) -> dict[Sender, int]:
@@ -93,7 +95,7 @@ class ComponentRegister:
             for sender in silent:
                 del self._last_ns[sender]
             if self.gimbal in silent:
-                self.gimbal = self._pinned
+                self.gimbal, self.gimbal_fills_delta_yaw = self._pinned, False
         return silent
 
     def _preferred(self, kind: ComponentKind) -> Sender | None:

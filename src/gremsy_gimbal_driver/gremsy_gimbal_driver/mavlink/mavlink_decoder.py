@@ -94,7 +94,6 @@ class MavlinkDecoder:
         """Who speaks, and when last, in the times that `feed` was given."""
         self._texts = StatusTextChunks(self.rejects)
         self._damage = DamageGate()
-        self._fills_delta_yaw = False
         self._events: dict[int, Callable[[Sender, _Fields], Event | None]] = {
             _HEARTBEAT: lambda sender, of: Heartbeat(sender, of[1], of[2], of[4]),
             dialect.MAVLINK_MSG_ID_SYS_STATUS: _system_status,
@@ -127,6 +126,7 @@ class MavlinkDecoder:
         self._framer.reset()
         self._texts.forget()
         self._damage.forget()
+        self.components.gimbal_fills_delta_yaw = False
 
     def feed(self, data: bytes, datagram: bool = False, now_ns: int = 0) -> list[Event]:
         """The believable events in these bytes, in order; `now_ns` only goes into `components`."""
@@ -177,7 +177,7 @@ class MavlinkDecoder:
 
     def _attitude(self, sender: Sender, fields: _Fields) -> AttitudeStatus:
         boot_ms, w, x, y, z, roll_rate, pitch_rate, yaw_rate, failures, flags, _, _, delta_yaw, delta_rate, _ = fields
-        self._fills_delta_yaw |= delta_yaw != 0.0
+        self.components.gimbal_fills_delta_yaw |= delta_yaw != 0.0
         norm = math.sqrt(w * w + x * x + y * y + z * z)
         rates = (roll_rate, pitch_rate, yaw_rate)
         fault = fault_of(norm, rates)
@@ -185,7 +185,7 @@ class MavlinkDecoder:
             raise _Refused(f'attitude_{fault.value}')
         # Without either flag the field is to be ignored: old firmware does not send it, and then it reads 0. With one
         # a device that has never filled it in does not know it either: MAVSDK's (gimbal.md 9) and PX4's Gazebo gimbal.
-        delta = delta_yaw if flags & _YAW_FRAME_KNOWN and self._fills_delta_yaw else math.nan
+        delta = delta_yaw if flags & _YAW_FRAME_KNOWN and self.components.gimbal_fills_delta_yaw else math.nan
         if abs(delta) > _LARGEST_DELTA_YAW_RAD:
             raise _Refused('attitude_delta_yaw_impossible')
         q = (w / norm, x / norm, y / norm, z / norm)
@@ -271,11 +271,9 @@ def _raw_imu(sender: Sender, fields: _Fields) -> RawImu:
 
 def _information(sender: Sender, fields: _Fields) -> DeviceInformation:
     version = fields[2]
-    roll_limits, pitch_limits, yaw_limits = fields[4:6], fields[6:8], fields[8:10]
     firmware = (version & 0xFF, version >> 8 & 0xFF, version >> 16 & 0xFF)
     vendor, model = _text_of(fields[12]), _text_of(fields[13])
-    kind, capabilities = version >> 24, fields[10]
-    return DeviceInformation(sender, vendor, model, firmware, pitch_limits, yaw_limits, roll_limits, kind, capabilities)
+    return DeviceInformation(sender, vendor, model, firmware, fields[6:8], fields[8:10], version >> 24, fields[10])
 
 
 def _extended(

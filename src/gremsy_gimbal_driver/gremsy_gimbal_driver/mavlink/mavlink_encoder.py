@@ -158,10 +158,6 @@ class MavlinkEncoder:
 
     # Requests.
 
-    def request_message(self, to: Sender, message_id: int, parameter: float = 0.0) -> bytes:
-        """COMMAND_LONG 512: send that message once; some messages take a parameter."""
-        return self.command(to, dialect.MAV_CMD_REQUEST_MESSAGE, float(message_id), parameter)
-
     def acknowledgement(self, to: Sender, command: int, result: int) -> bytes:
         """COMMAND_ACK 77: a gimbal waits for one to its own commands (gimbal.md 1.3)."""
         return self._pack(dialect.MAVLink_command_ack_message(command, result, 0, 0, to.system, to.component))

@@ -119,7 +119,7 @@ class IncomingCommand(Event):
 
 @dataclass(frozen=True, slots=True)
 class DeviceInformation(Event):
-    """GIMBAL_DEVICE_INFORMATION 283; limits are in NED: pitch up +, yaw right +, roll right +, rad.
+    """GIMBAL_DEVICE_INFORMATION 283; limits are in NED: pitch up +, yaw right +, rad.
 
     A limit that the device does not know is NaN. `firmware_type` is 0 official, 64 alpha, 128 beta, 192 candidate; it
     is meaningful from firmware 7.8.9 on (gimbal.md 1.4). `cap_flags` are GIMBAL_DEVICE_CAP_FLAGS.
@@ -130,7 +130,6 @@ class DeviceInformation(Event):
     firmware: tuple[int, int, int]
     pitch_limits_rad: tuple[float, float]
     yaw_limits_rad: tuple[float, float]
-    roll_limits_rad: tuple[float, float] = (math.nan, math.nan)
     firmware_type: int = 0
     cap_flags: int = 0
 
@@ -223,11 +222,6 @@ class ExtendedParameter(Event):
     result: int | None
     index: int = 0
     count: int = 0
-
-    @property
-    def uint32(self) -> int:
-        """The value as the vendor's SDKs write it: the first four bytes, little endian (gimbal.md 1.13)."""
-        return int.from_bytes(self.raw[:4], 'little')
 
 
 @dataclass(frozen=True, slots=True)

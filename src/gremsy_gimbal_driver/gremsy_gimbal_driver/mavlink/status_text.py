@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
 
 from gremsy_gimbal_driver.mavlink.mavlink_events import Sender, StatusText
 
@@ -12,29 +11,23 @@ from gremsy_gimbal_driver.mavlink.mavlink_events import Sender, StatusText
 _MOST_CHUNKS = 16
 
 
-@dataclass(slots=True)
-class _Unfinished:
-    text_id: int
-    chunks: list[bytes] = field(default_factory=list)
-
-
 class StatusTextChunks:
     """One unfinished text a sender; a text with a lost chunk is dropped, since half a JSON object is useless."""
 
     def __init__(self, rejects: Counter[str]) -> None:
         self._rejects = rejects
-        self._unfinished: dict[Sender, _Unfinished] = {}
+        self._unfinished: dict[Sender, tuple[int, list[bytes]]] = {}
 
     def take(self, sender: Sender, severity: int, text: bytes, text_id: int, number: int) -> StatusText | None:
         """The text that this chunk completes. Id 0 is a text of one chunk; a NUL ends a text of several."""
         if text_id == 0:
             return _joined(sender, severity, [text])
-        unfinished = self._unfinished.get(sender)
-        if unfinished is None or unfinished.text_id != text_id:
-            if unfinished is not None:
+        begun_id, chunks = self._unfinished.get(sender, (0, []))
+        if begun_id != text_id:
+            if begun_id:
                 self._rejects['text_incomplete'] += 1
-            unfinished = self._unfinished[sender] = _Unfinished(text_id)
-        chunks = unfinished.chunks
+            chunks = []
+            self._unfinished[sender] = text_id, chunks
         if number < len(chunks) and chunks[number] == text:
             return None  # the link repeated a frame
         if number != len(chunks) or number >= _MOST_CHUNKS:
