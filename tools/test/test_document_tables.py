@@ -82,7 +82,7 @@ def test_the_processes_of_the_architecture_are_those_of_the_suite(tmp_path) -> N
     told = by_name('docs/architecture.md', '## Processes')
     assert set(told) == {spec.name for spec in specs}
     (loop,) = (each for each in description.processes if each.name == 'loop')
-    assert told['loop'] == ', '.join(node.plan.component for node in loop.nodes)
+    assert told['loop'] == ', '.join(node.name for node in loop.nodes)
     ends = by_name('docs/architecture.md', '## Processes', column=2)
     assert {spec.name for spec in specs if spec.restart.respawn} == {
         name for name, what in ends.items() if 'restarted' in what

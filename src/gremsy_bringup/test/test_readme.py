@@ -43,8 +43,8 @@ def test_the_processes_are_those_that_are_started_and_stop_in_that_order(tmp_pat
     order = ['first', 'second', 'last']
     assert {name: order.index(row[3].partition(',')[0]) for name, row in told.items()} == ranks
     for process in description.processes:
-        nodes = [each for each in names(told[process.name][1]) if each in {node.plan.name for node in process.nodes}]
-        assert nodes == [node.plan.name for node in process.nodes]
+        nodes = [each for each in names(told[process.name][1]) if each in {node.name for node in process.nodes}]
+        assert nodes == [node.name for node in process.nodes]
         where = told[process.name][2].strip('`').replace('<robot>', 'robot').replace('<camera>', 'eo')
         assert where == process.namespace
     assert {name for name, row in told.items() if row[2] == '(no ROS)'} == set(ranks) - {
@@ -73,7 +73,7 @@ RUNS = {
 
 def loops_of(*words: str) -> list[list[str]]:
     runs = describe(from_command_line(words)).processes
-    return [[node.plan.name for node in each.nodes] for each in runs if each.name != 'gimbal']
+    return [[node.name for node in each.nodes] for each in runs if each.name != 'gimbal']
 
 
 def test_what_is_said_of_cameras_is_what_runs() -> None:

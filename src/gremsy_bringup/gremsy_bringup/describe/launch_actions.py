@@ -30,12 +30,10 @@ from gremsy_bringup.describe.starting import Starting
 from gremsy_bringup.describe.suite_arguments import SuiteArguments
 from gremsy_bringup.describe.system_description import (
     RESPAWN_DELAY_S,
-    PayloadStart,
     ProcessPlan,
     SystemDescription,
     ros_arguments,
 )
-from gremsy_bringup.describe.video_server_choice import VideoServerPlan
 from gremsy_bringup.logs.log_reader import LogReader, Marks
 from gremsy_bringup.logs.log_record import LogRecord
 from gremsy_bringup.logs.log_writer import JSON, LogWriter, OnceOnly
@@ -80,15 +78,17 @@ def _start(context: LaunchContext) -> list[Any]:
     files = written(description.parameters, starting.folder)
     marks = Marks.fresh()
     common = _common(description, marks)
-    actions: list[Any] = []
-    if description.network is not None and description.network.own_server_arguments:
-        actions.append(_discovery_server(description.network.own_server_arguments, common))
-    if description.payload is not None:
-        actions.append(_payload(description.payload, common))
-    if description.video_server is not None:
-        actions.append(_video_server(description.video_server, common))
-    for process in description.processes:
-        actions.append(_process(description, process, files, common))
+    actions: list[Any] = [
+        Node(
+            package=program.package,
+            executable=program.executable,
+            exec_name=program.name,
+            arguments=list(program.arguments),
+            **common,
+        )
+        for program in description.programs
+    ]
+    actions += [_process(description, process, files, common) for process in description.processes]
     viewer = [_rviz(write_view(description, starting.folder))] if description.arguments.rviz else []
     gathered: list[Any] = []
     if description.log_format == JSON:
@@ -201,35 +201,6 @@ def _common(description: SystemDescription, marks: Marks) -> dict[str, Any]:
     }
 
 
-def _discovery_server(words: Sequence[str], common: Mapping[str, Any]) -> Node:
-    return Node(
-        package='gremsy_bringup',
-        executable='discovery_server',
-        exec_name='discovery',
-        arguments=list(words),
-        **common,
-    )
-
-
-def _payload(payload: PayloadStart, common: Mapping[str, Any]) -> Node:
-    return Node(
-        package='gremsy_gimbal_sim',
-        executable='sim_payload',
-        arguments=list(payload.program_arguments),
-        **common,
-    )
-
-
-def _video_server(plan: VideoServerPlan, common: Mapping[str, Any]) -> Node:
-    return Node(
-        package='gremsy_web',
-        executable='video_server',
-        exec_name='video',
-        arguments=list(plan.program_arguments),
-        **common,
-    )
-
-
 def _process(
     description: SystemDescription, process: ProcessPlan, parameter_files: Sequence[Path], common: Mapping[str, Any]
 ) -> Node:
@@ -246,15 +217,14 @@ def _process(
         # A lifecycle node, so that a launch file which includes this one can send it transitions (`autostart` false).
         (node,) = process.nodes
         return LifecycleNode(
-            package=node.plan.package,
-            executable=node.plan.executable,
-            name=node.plan.name,
+            package=node.package,
+            executable=node.executable,
+            name=node.name,
             **options,
         )
-    components = [node.word for node in process.nodes]
     return Node(
         package='gremsy_bringup',
         executable='container',
-        arguments=['--components', *components],
+        arguments=['--components', *(node.word for node in process.nodes)],
         **options,
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from gremsy_bringup.describe import camera_choice
@@ -39,22 +39,26 @@ GIMBAL_TOPICS = (
 ROBOT_TOPICS = (*GIMBAL_TOPICS, 'stream/watch')
 RESPAWN_DELAY_S = 0.5
 _SIMULATED = 'sim:'
-_DISCOVERY_SERVER = 'gremsy_bringup.deployment.discovery_server'
-_VIDEO_SERVER = 'gremsy_web.video_server.video_server_command'
 
 
 @dataclass(frozen=True, slots=True)
 class NodePlan:
-    """One node: the component that a container loads, or the executable that `ros2 run` starts."""
+    """One node: the component that a container loads, or the executable that `ros2 run` starts.
 
-    component: str
+    Attributes:
+        name: of the node and of its component.
+        within: its namespace inside the process's, empty where that is the process's own.
+    """
+
+    name: str
     package: str
     executable: str
+    within: str = ''
 
     @property
-    def name(self) -> str:
-        """The node's name is its component's."""
-        return self.component
+    def word(self) -> str:
+        """As `container --components` takes it."""
+        return f'{self.within}/{self.name}' if self.within else self.name
 
 
 CAMERA = NodePlan(camera_choice.CAMERA, 'gremsy_camera', 'camera_node')
@@ -70,19 +74,6 @@ _OF_A_CAMERA = {each.name: each for each in (*LOOP, STREAM, RECORDER)}
 
 
 @dataclass(frozen=True, slots=True)
-class PlacedNode:
-    """A node of a process; `within` is its namespace inside the process's, empty where that is the process's own."""
-
-    plan: NodePlan
-    within: str = ''
-
-    @property
-    def word(self) -> str:
-        """As `container --components` takes it."""
-        return f'{self.within}/{self.plan.component}' if self.within else self.plan.component
-
-
-@dataclass(frozen=True, slots=True)
 class ProcessPlan:
     """One process of nodes that share remappings.
 
@@ -94,7 +85,7 @@ class ProcessPlan:
 
     name: str
     namespace: str
-    nodes: tuple[PlacedNode, ...]
+    nodes: tuple[NodePlan, ...]
     remappings: tuple[tuple[str, str], ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
     stop_rank: int = 0
@@ -104,6 +95,17 @@ class ProcessPlan:
     def node_names(self) -> tuple[str, ...]:
         """Full names."""
         return tuple(joined(self.namespace, node.word) for node in self.nodes)
+
+
+@dataclass(frozen=True, slots=True)
+class ProgramPlan:
+    """One process that holds no node, and stops last: `package` and `executable` for ROS, `module` without it."""
+
+    name: str
+    package: str
+    executable: str
+    module: str
+    arguments: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +141,7 @@ class PayloadStart:
 
 @dataclass(frozen=True, slots=True)
 class SystemDescription:
-    """Everything that is started, in the order of starting.
+    """Everything that is started, in the order of starting: programs, then processes.
 
     Attributes:
         namespace: of the robot, absolute.
@@ -149,10 +151,10 @@ class SystemDescription:
 
     arguments: SuiteArguments
     namespace: str
+    programs: tuple[ProgramPlan, ...]
     processes: tuple[ProcessPlan, ...]
     parameters: tuple[Layer, ...]
     payload: PayloadStart | None
-    video_server: VideoServerPlan | None = None
     network: RosNetwork | None = None
     log_format: str = TEXT
 
@@ -198,18 +200,21 @@ def describe(
     robot = joined(arguments.namespace) if absolute else joined(pushed_namespace, arguments.namespace)
     simulated = (payload or PayloadStart()) if arguments.sim else None
     processes = _camera_processes(arguments, robot, simulated, network)
+    if arguments.gimbal:
+        processes.append(ProcessPlan('gimbal', robot, (GIMBAL_DRIVER,), stop_rank=0))
+    if arguments.web:
+        # Apart from the loop, which its clients must not slow down.
+        processes.append(ProcessPlan('web', robot, (WEB,), stop_rank=1))
+    if log_format == JSON:
+        # Apart from everything: whoever logs too much on /rosout is to slow down nothing.
+        processes.append(ProcessPlan('foreign_logs', robot, (FOREIGN_LOGS,), stop_rank=2))
     return SystemDescription(
         arguments=arguments,
         namespace=robot,
-        processes=(
-            *processes,
-            *((_gimbal_process(robot),) if arguments.gimbal else ()),
-            *((_web_process(robot),) if arguments.web else ()),
-            *((_foreign_logs_process(robot),) if log_format == JSON else ()),
-        ),
+        programs=_programs(simulated, video_server, network),
+        processes=tuple(processes),
         parameters=_layers(arguments, robot, tuple(extra_parameter_files), simulated, video_server),
         payload=simulated,
-        video_server=video_server,
         network=network,
         log_format=log_format,
     )
@@ -232,7 +237,7 @@ def ros_arguments(
 def process_specs(
     description: SystemDescription, folder: Path, environment: Mapping[str, str] | None = None
 ) -> tuple[ProcessSpec, ...]:
-    """The same for the supervisor, payload first.
+    """The same for the supervisor, programs first.
 
     Args:
         description: what to start.
@@ -242,17 +247,10 @@ def process_specs(
     common = dict(environment or {})
     restart = RestartPolicy(respawn=description.arguments.use_respawn, first_delay_s=RESPAWN_DELAY_S)
     files = written(description.parameters, folder)
-    specs = []
-    if description.network is not None and description.network.own_server_arguments:
-        argv = (sys.executable, '-m', _DISCOVERY_SERVER, *description.network.own_server_arguments)
-        specs.append(ProcessSpec('discovery', argv, common, restart, stop_rank=2))
-    if description.payload is not None:
-        argv = (sys.executable, '-m', 'gremsy_gimbal_sim.sim_payload', *description.payload.program_arguments)
-        specs.append(ProcessSpec('payload', argv, common, restart, stop_rank=2))
-    if description.video_server is not None:
-        argv = (sys.executable, '-m', _VIDEO_SERVER, *description.video_server.program_arguments)
-        # After who publishes, which would call the server's end a fault.
-        specs.append(ProcessSpec('video', argv, common, restart, stop_rank=2))
+    specs = [
+        ProcessSpec(each.name, (sys.executable, '-m', each.module, *each.arguments), common, restart, stop_rank=2)
+        for each in description.programs
+    ]
     for process in description.processes:
         argv = (
             sys.executable,
@@ -268,19 +266,39 @@ def process_specs(
     return tuple(specs)
 
 
+def _programs(
+    payload: PayloadStart | None, video_server: VideoServerPlan | None, network: RosNetwork | None
+) -> tuple[ProgramPlan, ...]:
+    programs = []
+    if network is not None and network.own_server_arguments:
+        module = 'gremsy_bringup.deployment.discovery_server'
+        words = network.own_server_arguments
+        programs.append(ProgramPlan('discovery', 'gremsy_bringup', 'discovery_server', module, words))
+    if payload is not None:
+        words = payload.program_arguments
+        programs.append(
+            ProgramPlan('payload', 'gremsy_gimbal_sim', 'sim_payload', 'gremsy_gimbal_sim.sim_payload', words)
+        )
+    if video_server is not None:
+        # It stops after who publishes, which would call the server's end a fault.
+        module = 'gremsy_web.video_server.video_server_command'
+        programs.append(ProgramPlan('video', 'gremsy_web', 'video_server', module, video_server.program_arguments))
+    return tuple(programs)
+
+
 def _camera_processes(
     arguments: SuiteArguments, robot: str, payload: PayloadStart | None, network: RosNetwork | None
-) -> tuple[ProcessPlan, ...]:
+) -> list[ProcessPlan]:
     cameras = arguments.camera_choices
     remappings = tuple((topic, joined(robot, topic)) for topic in ROBOT_TOPICS)
     environment = {} if payload is None else {RING_VARIABLE: payload.truth_ring}
     if arguments.one_loop and cameras:
-        nodes = tuple(PlacedNode(_OF_A_CAMERA[node], camera.name) for camera in cameras for node in camera.nodes)
-        return (ProcessPlan('loop', robot, nodes, remappings, environment, stop_rank=1),)
+        all_nodes = tuple(replace(_OF_A_CAMERA[node], within=each.name) for each in cameras for node in each.nodes)
+        return [ProcessPlan('loop', robot, all_nodes, remappings, environment, stop_rank=1)]
     processes: list[ProcessPlan] = []
     for camera in cameras:
         namespace = joined(robot, camera.name)
-        nodes = tuple(PlacedNode(_OF_A_CAMERA[node]) for node in camera.nodes)
+        nodes = tuple(_OF_A_CAMERA[node] for node in camera.nodes)
         # Of several cameras each process says whose it is.
         suffix = f'_{camera.name}' if len(cameras) > 1 else ''
         if arguments.composed:
@@ -289,30 +307,15 @@ def _camera_processes(
         # Of a network in the suite's own terms every process has it, unless it is off.
         apart = {**environment, **_shared_memory()} if network is None else environment
         processes += (
-            ProcessPlan(f'{node.plan.name}{suffix}', namespace, (node,), remappings, apart, stop_rank=1)
-            for node in nodes
+            ProcessPlan(f'{node.name}{suffix}', namespace, (node,), remappings, apart, stop_rank=1) for node in nodes
         )
-    return tuple(processes)
+    return processes
 
 
 def _shared_memory() -> dict[str, str]:
     """Frames cross process borders: by shared memory, or most of them would not arrive (design.md section 5)."""
     profile = str(share_folder() / 'config' / 'fastdds_shm.xml')
     return {'FASTRTPS_DEFAULT_PROFILES_FILE': profile, 'FASTDDS_DEFAULT_PROFILES_FILE': profile}
-
-
-def _gimbal_process(robot: str) -> ProcessPlan:
-    return ProcessPlan('gimbal', robot, (PlacedNode(GIMBAL_DRIVER),), stop_rank=0)
-
-
-def _web_process(robot: str) -> ProcessPlan:
-    """Apart from the loop, which its clients must not slow down."""
-    return ProcessPlan('web', robot, (PlacedNode(WEB),), stop_rank=1)
-
-
-def _foreign_logs_process(robot: str) -> ProcessPlan:
-    """Apart from everything: whoever logs too much on /rosout is to slow down nothing."""
-    return ProcessPlan('foreign_logs', robot, (PlacedNode(FOREIGN_LOGS),), stop_rank=2)
 
 
 def _layers(
