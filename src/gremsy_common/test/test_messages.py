@@ -14,7 +14,7 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image, Imu, JointState
 from gremsy_common.errors import Unusable
 from gremsy_common.ros import topics
 from gremsy_common.ros.messages.camera_info_messages import StampedCamera
-from gremsy_common.ros.messages.detection_messages import Labels, Pipeline, PixelChoice
+from gremsy_common.ros.messages.detection_messages import Labels, PixelChoice
 from gremsy_common.ros.messages.image_messages import (
     compressed_message,
     frame_as_sent,
@@ -303,11 +303,9 @@ def test_zoom_that_is_no_magnification_is_refused(position):
         topics.GIMBAL_ZOOM.from_message(JointState(name=['zoom'], position=position))
 
 
-def test_labels_pipeline_and_choice_survive():
+def test_labels_and_choice_survive():
     labels = Labels(STAMP, 'eo', ((0, 'person'), (2, 'car')), 0.25)
     assert there_and_back(topics.LABEL_INFO, labels) == labels
-    pipeline = Pipeline(STAMP, 'eo', 'nanodet', '/label_info', 1)
-    assert there_and_back(topics.VISION_INFO, pipeline) == pipeline
     choice = PixelChoice(STAMP, 12.5, 40.0)
     assert there_and_back(topics.TARGET_SELECT, choice) == choice
 

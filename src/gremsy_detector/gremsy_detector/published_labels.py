@@ -3,7 +3,10 @@
 
 from __future__ import annotations
 
-from gremsy_common.ros.messages.detection_messages import Labels, Pipeline
+from vision_msgs.msg import VisionInfo
+
+from gremsy_common.ros.messages.detection_messages import Labels
+from gremsy_common.ros.messages.header_messages import header
 from gremsy_common.ros.transport.endpoints import TopicPublisher
 from gremsy_detector.model.model_description import ModelDescription
 
@@ -13,12 +16,12 @@ class PublishedLabels:
 
     def __init__(self) -> None:
         self._labels: TopicPublisher[Labels] | None = None
-        self._pipeline: TopicPublisher[Pipeline] | None = None
+        self._pipeline: TopicPublisher[VisionInfo] | None = None
         self._published: tuple[str, tuple[str, ...], float] | None = None
         self._names: tuple[str, ...] | None = None
         self._version = 0
 
-    def attach(self, labels: TopicPublisher[Labels], pipeline: TopicPublisher[Pipeline]) -> None:
+    def attach(self, labels: TopicPublisher[Labels], pipeline: TopicPublisher[VisionInfo]) -> None:
         """Publish through these from now on; nothing was published on them yet."""
         self._labels, self._pipeline = labels, pipeline
         self._published = None
@@ -39,4 +42,11 @@ class PublishedLabels:
         self._published, self._names = says, model.class_names
         labels.publish(Labels(now_ns, '', tuple(enumerate(model.class_names)), threshold))
         # vision_msgs: where the class names are to be found, here the topic that carries them.
-        pipeline.publish(Pipeline(now_ns, '', model.title, labels.name, self._version))
+        pipeline.publish(
+            VisionInfo(
+                header=header(now_ns, ''),
+                method=model.title,
+                database_location=labels.name,
+                database_version=self._version,
+            )
+        )

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TypeVar
 
 import numpy as np
 from geometry_msgs.msg import PointStamped, PoseWithCovarianceStamped, QuaternionStamped, TwistStamped, Vector3Stamped
@@ -14,33 +15,15 @@ from tf2_msgs.msg import TFMessage
 from vision_msgs.msg import Detection2D, Detection2DArray, LabelInfo, VisionInfo
 from visualization_msgs.msg import MarkerArray
 
-from gremsy_common.ros.messages import (
-    camera_info_messages as camera_info,
-)
-from gremsy_common.ros.messages import (
-    detection_messages as detection,
-)
-from gremsy_common.ros.messages import (
-    gimbal_messages as gimbal,
-)
-from gremsy_common.ros.messages import (
-    image_messages as image,
-)
-from gremsy_common.ros.messages import (
-    image_wire_messages as image_wire,
-)
-from gremsy_common.ros.messages import (
-    request_messages as requests,
-)
-from gremsy_common.ros.messages import (
-    target_messages as place,
-)
-from gremsy_common.ros.messages import (
-    vehicle_messages as vehicle,
-)
-from gremsy_common.ros.messages import (
-    video_time_messages as video_time,
-)
+import gremsy_common.ros.messages.camera_info_messages as camera_info
+import gremsy_common.ros.messages.detection_messages as detection
+import gremsy_common.ros.messages.gimbal_messages as gimbal
+import gremsy_common.ros.messages.image_messages as image
+import gremsy_common.ros.messages.image_wire_messages as image_wire
+import gremsy_common.ros.messages.request_messages as requests
+import gremsy_common.ros.messages.target_messages as place
+import gremsy_common.ros.messages.vehicle_messages as vehicle
+import gremsy_common.ros.messages.video_time_messages as video_time
 from gremsy_common.ros.transport.quality import Quality
 from gremsy_common.ros.transport.topic import Topic
 from gremsy_common.ros.transport.wire_form import WireForm
@@ -62,19 +45,20 @@ from gremsy_common.types.gimbal_state import (
 from gremsy_common.types.target_place import TargetBearing, TargetPosition
 from gremsy_common.types.video_time import VideoTime
 
+Message = TypeVar('Message')
 
-def _same(message: object) -> object:
-    return message
+
+def _of_ros(name: str, of: type[Message], quality: Quality = Quality.RESULT, *, shared: bool = False) -> Topic[Message]:
+    """Its items are the messages themselves."""
+
+    def same(message: Message) -> Message:
+        return message
+
+    return Topic(name, of, of, same, same, quality, shared=shared)
 
 
 def _text(name: str, quality: Quality = Quality.RESULT) -> Topic[str]:
-    def to_message(text: str) -> String:
-        return String(data=text)
-
-    def from_message(message: String) -> str:
-        return str(message.data)
-
-    return Topic(name, str, String, to_message, from_message, quality)
+    return Topic(name, str, String, lambda text: String(data=text), lambda message: str(message.data), quality)
 
 
 def _number(name: str) -> Topic[float]:
@@ -103,15 +87,7 @@ IMAGE_RAW_AS_SENT = replace(IMAGE_RAW, from_message=image.frame_as_sent)
 IMAGE_MONO8 = _image('image_mono8')
 OVERLAY = _image('overlay')
 # The JPEG is made by the camera only while somebody listens, so the item is the message itself.
-IMAGE_COMPRESSED: Topic[CompressedImage] = Topic(
-    'image_raw/compressed',
-    CompressedImage,
-    CompressedImage,
-    _same,
-    _same,
-    Quality.IMAGE,
-    when_doubled=_TWO_CAMERAS,
-)
+IMAGE_COMPRESSED = replace(_of_ros('image_raw/compressed', CompressedImage, Quality.IMAGE), when_doubled=_TWO_CAMERAS)
 CAMERA_INFO = Topic(
     'camera_info',
     camera_info.StampedCamera,
@@ -136,9 +112,7 @@ CANDIDATES = replace(DETECTIONS, name='detections/candidates')
 LABEL_INFO = Topic(
     'label_info', detection.Labels, LabelInfo, detection.labels_message, detection.labels_from, Quality.LATCHED
 )
-VISION_INFO = Topic(
-    'vision_info', detection.Pipeline, VisionInfo, detection.pipeline_message, detection.pipeline_from, Quality.LATCHED
-)
+VISION_INFO = _of_ros('vision_info', VisionInfo, Quality.LATCHED)
 TRACKS = Topic('tracks', Tracks, Detection2DArray, detection.tracks_message, detection.tracks_from)
 TARGET = Topic('target', Target, Detection2D, detection.target_message, detection.target_from)
 TARGET_STATE = _text('target/state')
@@ -174,16 +148,14 @@ COMMAND_JOINT = Topic('~/cmd/joint', JointRequest, JointState, requests.joint_me
 COMMAND_LOOK_AT = Topic('~/cmd/look_at', PointRequest, PointStamped, requests.point_message, requests.point_from)
 COMMAND_ZOOM = _number('~/cmd/zoom')
 # Shares of the payload's own picture, 0 to 1 from its top left corner: which pixels it has depends on its view.
-COMMAND_TRACK: Topic[PointStamped] = Topic('~/cmd/track', PointStamped, PointStamped, _same, _same)
+COMMAND_TRACK = _of_ros('~/cmd/track', PointStamped)
 VEHICLE_IMU = Topic('vehicle/imu', VehicleAttitude, Imu, vehicle.imu_message, vehicle.vehicle_from_imu)
 VEHICLE_ODOMETRY = Topic(
     'vehicle/odometry', VehicleAttitude, Odometry, vehicle.odometry_message, vehicle.vehicle_from_odometry
 )
-JOINT_STATES: Topic[JointState] = Topic('joint_states', JointState, JointState, _same, _same)
-TF: Topic[TFMessage] = Topic('/tf', TFMessage, TFMessage, _same, _same, shared=True)
+JOINT_STATES = _of_ros('joint_states', JointState)
+TF = _of_ros('/tf', TFMessage, shared=True)
 # For listening to everybody's frames: always over DDS, whoever publishes in this process too.
-TF_RECEIVED: Topic[TFMessage] = Topic('/tf', TFMessage, TFMessage, _same, _same, Quality.FRAMES, shared=True)
-TF_STATIC_RECEIVED: Topic[TFMessage] = Topic(
-    '/tf_static', TFMessage, TFMessage, _same, _same, Quality.STATIC_FRAMES, shared=True
-)
-MARKERS: Topic[MarkerArray] = Topic('markers', MarkerArray, MarkerArray, _same, _same)
+TF_RECEIVED = _of_ros('/tf', TFMessage, Quality.FRAMES, shared=True)
+TF_STATIC_RECEIVED = _of_ros('/tf_static', TFMessage, Quality.STATIC_FRAMES, shared=True)
+MARKERS = _of_ros('markers', MarkerArray)

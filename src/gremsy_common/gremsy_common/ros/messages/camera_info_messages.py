@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sensor_msgs.msg import CameraInfo
 
 from gremsy_common.errors import Unusable
-from gremsy_common.ros.messages.header_messages import header, stamp_of
+from gremsy_common.ros.messages.header_messages import header, origin_of
 from gremsy_common.types.camera_model import CameraModel
 
 
@@ -56,4 +56,4 @@ def camera_from_info(message: CameraInfo) -> StampedCamera:
         raise Unusable('no image size', f'it is of an image of {width}x{height} px: set its width and height.')
     # What does not fill a bin at the right and below is left out.
     model = whole.cut(region.x_offset, region.y_offset, width * across, height * down, width, height)
-    return StampedCamera(stamp_of(message.header.stamp), message.header.frame_id, model)
+    return StampedCamera(*origin_of(message), model)

@@ -9,31 +9,20 @@ import numpy as np
 from geometry_msgs.msg import PointStamped
 from numpy.typing import NDArray
 from std_msgs.msg import Header
-from vision_msgs.msg import Detection2D, Detection2DArray, LabelInfo, ObjectHypothesisWithPose, VisionClass, VisionInfo
+from vision_msgs.msg import Detection2D, Detection2DArray, LabelInfo, ObjectHypothesisWithPose, VisionClass
 
-from gremsy_common.ros.messages.header_messages import header, stamp_of
+from gremsy_common.ros.messages.header_messages import header, origin_of, stamp_of
 from gremsy_common.types.detections import Detections, Target, Tracks
 
 
 @dataclass(frozen=True, slots=True)
 class Labels:
-    """What the model's class numbers are called (`label_info`) and which model it is (`vision_info`)."""
+    """What the model's class numbers are called (`label_info`)."""
 
     stamp_ns: int
     frame_id: str
     names: tuple[tuple[int, str], ...]
     threshold: float
-
-
-@dataclass(frozen=True, slots=True)
-class Pipeline:
-    """The pipeline's name, where its class names are to be found, and how often they changed."""
-
-    stamp_ns: int
-    frame_id: str
-    method: str
-    database_location: str
-    database_version: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +44,7 @@ def detections_message(detections: Detections) -> Detection2DArray:
 def detections_from(message: Detection2DArray) -> Detections:
     """The best hypothesis of every detection; one without any counts with an empty name and score 0."""
     boxes, scores, labels = _arrays(message.detections)
-    return Detections(stamp_of(message.header.stamp), message.header.frame_id, boxes, scores, labels)
+    return Detections(*origin_of(message), boxes, scores, labels)
 
 
 def tracks_message(tracks: Tracks) -> Detection2DArray:
@@ -73,7 +62,7 @@ def tracks_from(message: Detection2DArray) -> Tracks:
     """Raises ValueError where an id is not a number."""
     boxes, scores, labels = _arrays(message.detections)
     ids = np.array([int(each.id) for each in message.detections], dtype=np.int64)
-    return Tracks(stamp_of(message.header.stamp), message.header.frame_id, boxes, scores, labels, ids)
+    return Tracks(*origin_of(message), boxes, scores, labels, ids)
 
 
 def target_message(target: Target) -> Detection2D:
@@ -85,8 +74,7 @@ def target_message(target: Target) -> Detection2D:
 def target_from(message: Detection2D) -> Target:
     """Raises ValueError where the id is not a number."""
     boxes, scores, labels = _arrays([message])
-    own = message.header
-    return Target(stamp_of(own.stamp), own.frame_id, int(message.id), str(labels[0]), float(scores[0]), boxes[0])
+    return Target(*origin_of(message), int(message.id), str(labels[0]), float(scores[0]), boxes[0])
 
 
 def labels_message(labels: Labels) -> LabelInfo:
@@ -98,25 +86,7 @@ def labels_message(labels: Labels) -> LabelInfo:
 def labels_from(message: LabelInfo) -> Labels:
     """The class map."""
     names = tuple((int(each.class_id), str(each.class_name)) for each in message.class_map)
-    return Labels(stamp_of(message.header.stamp), message.header.frame_id, names, float(message.threshold))
-
-
-def pipeline_message(pipeline: Pipeline) -> VisionInfo:
-    """Which model, and where its names are."""
-    return VisionInfo(
-        header=header(pipeline.stamp_ns, pipeline.frame_id),
-        method=pipeline.method,
-        database_location=pipeline.database_location,
-        database_version=pipeline.database_version,
-    )
-
-
-def pipeline_from(message: VisionInfo) -> Pipeline:
-    """Which model, and where its names are."""
-    own = message.header
-    return Pipeline(
-        stamp_of(own.stamp), own.frame_id, message.method, message.database_location, message.database_version
-    )
+    return Labels(*origin_of(message), names, float(message.threshold))
 
 
 def choice_message(choice: PixelChoice) -> PointStamped:

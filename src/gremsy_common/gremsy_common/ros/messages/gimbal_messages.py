@@ -12,6 +12,7 @@ from sensor_msgs.msg import Imu, JointState, Range
 from gremsy_common.errors import Unusable
 from gremsy_common.ros.messages.header_messages import (
     header,
+    origin_of,
     quaternion_message,
     stamp_of,
     vector_message,
@@ -51,7 +52,7 @@ def attitude_from(message: Imu) -> GimbalAttitude:
         raise Unusable(
             'no attitude', f'the orientation {quaternion.tolist()} with rates {rates.tolist()} is no attitude.'
         )
-    return GimbalAttitude(stamp_of(message.header.stamp), message.header.frame_id, quaternion / norm, rates)
+    return GimbalAttitude(*origin_of(message), quaternion / norm, rates)
 
 
 def setpoint_message(setpoint: RateSetpoint) -> TwistStamped:
@@ -65,7 +66,7 @@ def setpoint_message(setpoint: RateSetpoint) -> TwistStamped:
 def setpoint_from(message: TwistStamped) -> RateSetpoint:
     """Whether the numbers are fit to move a gimbal is the driver's to judge, not the conversion's."""
     angular = message.twist.angular
-    return RateSetpoint(stamp_of(message.header.stamp), message.header.frame_id, float(angular.z), float(angular.y))
+    return RateSetpoint(*origin_of(message), float(angular.z), float(angular.y))
 
 
 def zoom_message(zoom: ZoomState) -> JointState:
@@ -117,12 +118,8 @@ def heading_from(message: Imu) -> LevelHeading:
     if fault_of(norm, ()) is not None or not math.hypot(x, y) < 0.01:
         raise Unusable('no heading', f'the orientation {[w, x, y, z]} is no turn about up.')
     known = message.angular_velocity_covariance[0] != -1.0 and math.isfinite(message.angular_velocity.z)
-    return LevelHeading(
-        stamp_of(message.header.stamp),
-        message.header.frame_id,
-        2 * math.atan2(z, w),
-        float(message.angular_velocity.z) if known else math.nan,
-    )
+    rate_rad_s = float(message.angular_velocity.z) if known else math.nan
+    return LevelHeading(*origin_of(message), 2 * math.atan2(z, w), rate_rad_s)
 
 
 def imu_message(reading: ImuReading) -> Imu:
@@ -143,7 +140,7 @@ def imu_from(message: Imu) -> ImuReading:
         raise Unusable(
             'not finite', f'accelerations {accelerations.tolist()} with rates {rates.tolist()} are no IMU reading.'
         )
-    return ImuReading(stamp_of(message.header.stamp), message.header.frame_id, accelerations, rates)
+    return ImuReading(*origin_of(message), accelerations, rates)
 
 
 def range_message(reading: RangeReading) -> Range:
@@ -162,11 +159,5 @@ def range_from(message: Range) -> RangeReading:
     """Raises ValueError for NaN; infinities mean too near and too far."""
     if np.isnan(message.range):
         raise Unusable('not finite', 'the range is not a number.')
-    return RangeReading(
-        stamp_of(message.header.stamp),
-        message.header.frame_id,
-        float(message.range),
-        float(message.min_range),
-        float(message.max_range),
-        float(message.field_of_view),
-    )
+    numbers = (message.range, message.min_range, message.max_range, message.field_of_view)
+    return RangeReading(*origin_of(message), *map(float, numbers))

@@ -22,6 +22,11 @@ def stamp_of(time: Time) -> int:
     return int(time.sec) * 1_000_000_000 + int(time.nanosec)
 
 
+def origin_of(message: Any) -> tuple[int, str]:
+    """Stamp and frame out of a message's header."""
+    return stamp_of(message.header.stamp), message.header.frame_id
+
+
 def header(stamp_ns: int, frame_id: str) -> Header:
     """A header."""
     return Header(stamp=time_message(stamp_ns), frame_id=frame_id)

@@ -13,7 +13,7 @@ from sensor_msgs.msg import CompressedImage, Image
 
 from gremsy_common.errors import Unusable
 from gremsy_common.picture.viewable_pictures import DEEP_GREY, ViewablePictures
-from gremsy_common.ros.messages.header_messages import header, stamp_of
+from gremsy_common.ros.messages.header_messages import header, origin_of, stamp_of
 from gremsy_common.types.frame import Frame, lock_read_only
 from gremsy_common.types.pixel_layout import PIXEL_LAYOUTS
 
@@ -51,7 +51,7 @@ def frame_from_image(message: Image) -> Frame:
     if message.encoding in PIXEL_LAYOUTS:
         return ViewablePictures().of(frame_as_sent(message))
     _refuse_empty(message)
-    return Frame(lock_read_only(_converted(message)), stamp_of(message.header.stamp), message.header.frame_id, 'bgr8')
+    return Frame(lock_read_only(_converted(message)), *origin_of(message), 'bgr8')
 
 
 def frame_as_sent(message: Image) -> Frame:
@@ -139,7 +139,7 @@ def frame_from_compressed(message: CompressedImage) -> Frame:
         )
     encoding, _, compression = message.format.partition(';')
     pixels, name = _colours_of(decoded, encoding.strip(), compression)
-    return Frame(lock_read_only(pixels), stamp_of(message.header.stamp), message.header.frame_id, name)
+    return Frame(lock_read_only(pixels), *origin_of(message), name)
 
 
 def _colours_of(decoded: NDArray[Any], encoding: str, compression: str) -> tuple[NDArray[Any], str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from geometry_msgs.msg import Point, PointStamped, QuaternionStamped
 from sensor_msgs.msg import JointState
 
-from gremsy_common.ros.messages.header_messages import header, quaternion_message, stamp_of, wxyz_of
+from gremsy_common.ros.messages.header_messages import header, origin_of, quaternion_message, stamp_of, wxyz_of
 from gremsy_common.types.gimbal_state import JointRequest, OrientationRequest, PointRequest
 
 
@@ -22,8 +22,7 @@ def orientation_message(request: OrientationRequest) -> QuaternionStamped:
 
 def orientation_from(message: QuaternionStamped) -> OrientationRequest:
     """As it came."""
-    own = message.header
-    return OrientationRequest(stamp_of(own.stamp), own.frame_id, wxyz_of(message.quaternion))
+    return OrientationRequest(*origin_of(message), wxyz_of(message.quaternion))
 
 
 def point_message(request: PointRequest) -> PointStamped:
@@ -34,8 +33,8 @@ def point_message(request: PointRequest) -> PointStamped:
 
 def point_from(message: PointStamped) -> PointRequest:
     """As it came."""
-    own, point = message.header, message.point
-    return PointRequest(stamp_of(own.stamp), own.frame_id, (float(point.x), float(point.y), float(point.z)))
+    point = message.point
+    return PointRequest(*origin_of(message), (float(point.x), float(point.y), float(point.z)))
 
 
 def joint_message(request: JointRequest) -> JointState:

@@ -9,7 +9,7 @@ import numpy as np
 from geometry_msgs.msg import PoseWithCovarianceStamped, Vector3Stamped
 
 from gremsy_common.errors import Unusable
-from gremsy_common.ros.messages.header_messages import header, stamp_of, vector_message, xyz_of
+from gremsy_common.ros.messages.header_messages import header, origin_of, vector_message, xyz_of
 from gremsy_common.types.target_place import TargetBearing, TargetPosition
 
 # Of an angle that may be anything: spread evenly over a turn.
@@ -29,8 +29,7 @@ def bearing_from(message: Vector3Stamped) -> TargetBearing:
     if not 0.99 < length < 1.01:
         raise Unusable('no direction', f'the vector {direction.tolist()} is no unit vector.')
     unknown = np.full(2, math.nan)
-    own = message.header
-    return TargetBearing(stamp_of(own.stamp), own.frame_id, direction / length, unknown, unknown, unknown)
+    return TargetBearing(*origin_of(message), direction / length, unknown, unknown, unknown)
 
 
 def position_message(position: TargetPosition) -> PoseWithCovarianceStamped:
@@ -52,5 +51,4 @@ def position_from(message: PoseWithCovarianceStamped) -> TargetPosition:
     covariance = np.asarray(message.pose.covariance, dtype=np.float64).reshape(6, 6)[:3, :3]
     if not (np.isfinite(position).all() and np.isfinite(covariance).all()):
         raise Unusable('not finite', f'the position {position.tolist()} with its covariance is not finite.')
-    own = message.header
-    return TargetPosition(stamp_of(own.stamp), own.frame_id, position, covariance)
+    return TargetPosition(*origin_of(message), position, covariance)

@@ -13,6 +13,7 @@ from gremsy_common.errors import Unusable
 from gremsy_common.geometry import matrix_from_quaternion
 from gremsy_common.ros.messages.header_messages import (
     header,
+    origin_of,
     quaternion_message,
     stamp_of,
     vector_message,
@@ -50,8 +51,7 @@ def vehicle_from_imu(message: Imu) -> VehicleAttitude:
         )
     given = message.angular_velocity_covariance[0] != _NOT_GIVEN
     return VehicleAttitude(
-        stamp_of(message.header.stamp),
-        message.header.frame_id,
+        *origin_of(message),
         '',
         _rotation(message.orientation),
         xyz_of(message.angular_velocity) if given else np.full(3, np.nan),
