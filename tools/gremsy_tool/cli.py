@@ -138,8 +138,8 @@ MODULES = {
     'demo': 'gremsy_bringup.demo.demo_command',
     'init': 'gremsy_bringup.init.init_command',
     'run': 'gremsy_bringup.run',
-    'bench': 'benchmarks',
-    'docs': 'gremsy_docs',
+    'bench': 'benchmarks.__main__',
+    'docs': 'gremsy_docs.__main__',
 }
 
 # Their command lines, which are read without anything being set up.
@@ -274,7 +274,7 @@ def _see_the_sources() -> None:
 
 def _starter(name: str, module: str, *first: str) -> Callable[[list[str]], int]:
     def start(arguments: list[str]) -> int:
-        command = ['python', '-m', 'gremsy_bringup.supervise.interruptible', module, *first, *arguments]
+        command = ['python', '-m', 'gremsy_common.programs', module, *first, *arguments]
         return _run_inside(command, groups_of(name, arguments))
 
     return start

@@ -22,8 +22,8 @@ from gremsy_bringup.logs import foreign_logs_node
 from gremsy_bringup.logs.log_writer import JSON
 from gremsy_bringup.report import report_folder
 from gremsy_bringup.robot_doctor import network_checks, secret_checks
-from gremsy_bringup.supervise.interruptible import EXIT_INTERRUPTED
 from gremsy_bringup.supervise.process_spec import ProcessSpec, RestartPolicy
+from gremsy_common.programs import INTERRUPTED
 from gremsy_common.ros.topics import OVERLAY
 from tools.test.document_tables import by_name, names, rows
 
@@ -116,7 +116,7 @@ def test_the_times_and_statuses_of_errors_are_those_of_the_source() -> None:
     assert f'started again after {RESPAWN_DELAY_S:g} s' in dies and policy.first_delay_s == RESPAWN_DELAY_S
     assert f'twice as long each time up to {policy.longest_delay_s:g} s' in dies and policy.factor == 2.0
     assert told['a process ignores SIGTERM'] == f'SIGKILL after {spec.grace_s:g} s'
-    assert f'({EXIT_INTERRUPTED} of a tool' in told['Ctrl-C while programs still start']
+    assert f'({INTERRUPTED} of a tool' in told['Ctrl-C while programs still start']
     assert told["the payload's UDP port in use"].endswith('up to a hundred') and starting._PAYLOADS_AT_ONCE == 100
     (again,) = (what for when, what in told.items() if when.startswith('a process that has run refuses'))
     assert f'at most {policy.longest_delay_s:g} s' in again

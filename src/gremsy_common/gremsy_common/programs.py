@@ -2,7 +2,7 @@
 """Programs that a Ctrl-C ends in one line while Python still reads what they import, which takes a second or two.
 
 In a setup.py, `NAME = gremsy_common.programs:node.MODULE.main` is one that runs until it is stopped, and `tool.` one
-that does a job.
+that does a job; `python -m gremsy_common.programs MODULE [ARGUMENT ...]` runs a module's `main` as a tool.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from types import FrameType
-from typing import NoReturn
+from typing import Any, NoReturn
 
-_INTERRUPTED = 130
+INTERRUPTED = 130
 """What a shell says of a program that SIGINT ended; of a node, that it was stopped is no failure."""
 
 
@@ -30,7 +30,7 @@ class Program:
     def __getattr__(self, name: str) -> Program:
         return Program(self._status, f'{self._path}.{name}'.lstrip('.'))
 
-    def __call__(self) -> object:
+    def __call__(self) -> Any:
         """Import and run it."""
         module, _, function = self._path.rpartition('.')
         # Where a shell had it ignored (`nohup`, `&` in a script) it stays so.
@@ -110,4 +110,8 @@ def ended_by_signals(afterwards: signal.Handlers = signal.SIG_IGN) -> Iterator[N
 
 
 node = Program(0)
-tool = Program(_INTERRUPTED)
+tool = Program(INTERRUPTED)
+
+if __name__ == '__main__':
+    del sys.argv[0]
+    sys.exit(Program(INTERRUPTED, f'{sys.argv[0]}.main')())

@@ -2,7 +2,9 @@
 """Services whose answer comes when the work is done, asked by a plain program over DDS."""
 
 import threading
+from concurrent.futures import Future, InvalidStateError
 from dataclasses import dataclass
+from types import SimpleNamespace
 
 import pytest
 
@@ -10,7 +12,7 @@ pytest.importorskip('rclpy', reason='the workspace is not built: run ./gremsy se
 from std_srvs.srv import Trigger
 
 from gremsy_common.parameters.parameter_fields import NodeParameters
-from gremsy_common.ros.late_response import LateResponse
+from gremsy_common.ros.late_response import allow_late_responses
 from gremsy_common.ros.suite_node import SuiteNode
 
 pytestmark = pytest.mark.integration
@@ -51,7 +53,7 @@ class Busy(SuiteNode[NoParameters]):
         self.service(Trigger, '~/quick', self._now)
 
     def _later(self, _request, response):
-        self.waiting.append((LateResponse(), response))
+        self.waiting.append((Future(), response))
         self.asked.release()
         return self.waiting[-1][0]
 
@@ -69,21 +71,23 @@ def test_the_executor_answers_others_until_the_work_is_done(host, foreign):
         pass
     for number, (answer, response) in enumerate(node.waiting):
         response.message = f'done{number}'
-        answer.give(response)
+        answer.set_result(response)
     while (said := asking.line()) == '2 wait':
         pass
     assert said == 'done0 done1'
-    with pytest.raises(ValueError, match='answered already'):
-        node.waiting[0][0].give(node.waiting[0][1])
+    with pytest.raises(InvalidStateError):
+        node.waiting[0][0].set_result(node.waiting[0][1])
     assert host.crash is None
 
 
 def test_an_answer_that_is_given_before_the_callback_returns_is_sent():
     sent = []
-    answer = LateResponse()
-    answer.give('early')
-    answer.send_by(sent.append)
-    assert sent == ['early']
+    service = SimpleNamespace(send_response=lambda response, header: sent.append((response, header)))
+    allow_late_responses(service, lambda: None)
+    answer = Future()
+    answer.set_result('early')
+    service.send_response(answer, 'header')
+    assert sent == [('early', 'header')]
 
 
 def test_an_answer_after_the_end_of_its_service_is_nobodys(host, foreign):
@@ -92,6 +96,6 @@ def test_an_answer_after_the_end_of_its_service_is_nobodys(host, foreign):
     assert node.asked.acquire(timeout=30.0)
     host.on_executor(node.trigger_deactivate)
     for answer, response in node.waiting:
-        answer.give(response)
+        answer.set_result(response)
     assert host.crash is None
     assert node.diagnostics.values()['answers after the end of their service'] == str(len(node.waiting))

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,29 @@ def test_an_interrupt_ends_in_one_line(text: str, kind: str, status: int, tmp_pa
         program.send_signal(signal.SIGINT)
         assert program.communicate(timeout=20) == ('', 'Interrupted.\n')
         assert program.returncode == status
+
+
+@pytest.mark.parametrize(
+    ('text', 'status', 'said'),
+    [
+        ("import time\nprint('importing', flush=True)\ntime.sleep(30)\n", 130, 'Interrupted.\n'),
+        ('raise SystemExit(3)', 3, ''),
+        ('def main():\n    return 4\n', 4, ''),
+    ],
+    ids=['interrupted', 'ends itself', 'has a status'],
+)
+def test_a_module_that_is_run_as_a_tool_ends_in_one_line_or_by_itself(
+    text: str, status: int, said: str, tmp_path: Path
+) -> None:
+    (tmp_path / 'slow.py').write_text(text)
+    command = [sys.executable, '-m', 'gremsy_common.programs', 'slow']
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        if process.stdout.readline():
+            time.sleep(0.05)
+            process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=20)
+    assert (process.returncode, errors) == (status, said)
 
 
 # Signals come while the stop that the first asked for is in the midst of its work.

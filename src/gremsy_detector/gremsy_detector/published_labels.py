@@ -3,10 +3,9 @@
 
 from __future__ import annotations
 
-from vision_msgs.msg import VisionInfo
+from typing import Any
 
-from gremsy_common.ros.messages.detection_messages import Labels
-from gremsy_common.ros.messages.header_messages import header
+from gremsy_common.ros.messages.detection_messages import Labels, pipeline_message
 from gremsy_common.ros.transport.endpoints import TopicPublisher
 from gremsy_detector.model.model_description import ModelDescription
 
@@ -16,12 +15,12 @@ class PublishedLabels:
 
     def __init__(self) -> None:
         self._labels: TopicPublisher[Labels] | None = None
-        self._pipeline: TopicPublisher[VisionInfo] | None = None
+        self._pipeline: TopicPublisher[Any] | None = None
         self._published: tuple[str, tuple[str, ...], float] | None = None
         self._names: tuple[str, ...] | None = None
         self._version = 0
 
-    def attach(self, labels: TopicPublisher[Labels], pipeline: TopicPublisher[VisionInfo]) -> None:
+    def attach(self, labels: TopicPublisher[Labels], pipeline: TopicPublisher[Any]) -> None:
         """Publish through these from now on; nothing was published on them yet."""
         self._labels, self._pipeline = labels, pipeline
         self._published = None
@@ -42,11 +41,4 @@ class PublishedLabels:
         self._published, self._names = says, model.class_names
         labels.publish(Labels(now_ns, '', tuple(enumerate(model.class_names)), threshold))
         # vision_msgs: where the class names are to be found, here the topic that carries them.
-        pipeline.publish(
-            VisionInfo(
-                header=header(now_ns, ''),
-                method=model.title,
-                database_location=labels.name,
-                database_version=self._version,
-            )
-        )
+        pipeline.publish(pipeline_message(now_ns, model.title, labels.name, self._version))

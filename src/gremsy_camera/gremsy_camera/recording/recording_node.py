@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -24,7 +25,6 @@ from gremsy_camera.recording.seen_frames import SeenFrames
 from gremsy_camera.recording.snapshot import Snapshot, snapshot_path, write_snapshot
 from gremsy_common.errors import SuiteError, one_line
 from gremsy_common.ros import topics
-from gremsy_common.ros.late_response import LateResponse
 from gremsy_common.ros.messages.camera_info_messages import StampedCamera
 from gremsy_common.ros.suite_node import SuiteNode
 from gremsy_common.ros.transport.endpoints import TopicSubscription
@@ -173,7 +173,7 @@ class CameraRecording:
         age_s = (self._clock.ros_ns() - frame.stamp_ns) / _NS_PER_S
         old = f', of a frame that is {age_s:.0f} s old' if age_s > _OLD_S else ''
         held = self._seen.hold(frame, camera)
-        answer = LateResponse()
+        answer: Future[Any] = Future()
 
         def write() -> None:
             kept, model, tracks = self._seen.wait(held, _SEEN_S)
@@ -192,7 +192,7 @@ class CameraRecording:
             else:
                 response.success, response.message = True, f"Snapshot to '{path}'{old}."
                 self._node.get_logger().info(response.message)
-            answer.give(response)
+            answer.set_result(response)
 
         try:
             self._snapshots.put_nowait(write)

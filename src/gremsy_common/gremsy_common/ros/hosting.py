@@ -71,7 +71,10 @@ def run_nodes(factories: Sequence[NodeFactory], arguments: Sequence[str] | None 
             _start(node)
             if node.finished:
                 stop.set()
-        _say_started_again(nodes, os.environ.get(STARTED_AGAIN_VARIABLE, ''))
+        if why_again := os.environ.get(STARTED_AGAIN_VARIABLE):
+            # What an operator saw go away for a moment has its reason in the diagnostics.
+            for node in nodes:
+                node.diagnostics.note_error(why_again)
         host.start(nodes, on_crash=stop.set)
         while host.refusal is None and not stop.wait(
             timeout=1.0
@@ -79,7 +82,8 @@ def run_nodes(factories: Sequence[NodeFactory], arguments: Sequence[str] | None 
             continue
         status = _status_of(host, nodes)
     except Exception as error:  # noqa: BLE001 who set a parameter wrong should not have to read a traceback
-        status = _say(EXIT_MISCONFIGURED, str(error) if isinstance(error, SuiteError) else _cannot_start(error))
+        otherwise = f'This cannot start as it is configured: {one_line(error)}.'
+        status = _say(EXIT_MISCONFIGURED, str(error) if isinstance(error, SuiteError) else otherwise)
     finally:
         host.stop()
         for node in reversed(nodes):
@@ -125,13 +129,6 @@ def _end_stuck(host: NodeHost, nodes: Sequence[SuiteNode[Any]], stuck: object, s
         if node is not stuck:
             node.close()
     os._exit(EXIT_BROKEN)
-
-
-def _say_started_again(nodes: Sequence[SuiteNode[Any]], sentence: str) -> None:
-    """In the diagnostics of each node: what an operator saw go away for a moment has its reason there."""
-    if sentence:
-        for node in nodes:
-            node.diagnostics.note_error(sentence)
 
 
 def leave(status: int) -> NoReturn:
@@ -217,10 +214,6 @@ def _keep_memory_for_pictures() -> None:
 def _say(status: int, sentence: str) -> int:
     print(sentence, file=sys.stderr, flush=True)
     return status
-
-
-def _cannot_start(error: Exception) -> str:
-    return f'This cannot start as it is configured: {one_line(error)}.'
 
 
 def _first_line(error: Exception) -> str:

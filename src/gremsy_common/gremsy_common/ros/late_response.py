@@ -7,45 +7,15 @@ response, and ends.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
+from concurrent.futures import Future
 from typing import Any
 
 from rclpy.impl.implementation_singleton import rclpy_implementation
 
-Send = Callable[[Any], None]
-
-
-class LateResponse:
-    """What a callback of `SuiteNode.service` returns in place of the response."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._response: Any = None
-        self._send: Send | None = None
-        self._given = False
-
-    def give(self, response: Any) -> None:
-        """Respond, once, from any thread; where the service has ended in the meantime, the response is lost."""
-        with self._lock:
-            if self._given:
-                raise ValueError('this request was answered already')
-            self._response, self._given = response, True
-            send = self._send
-        if send is not None:
-            send(response)
-
-    def send_by(self, send: Send) -> None:
-        """How it reaches the client: now, if it was given already."""
-        with self._lock:
-            self._send = send
-            given = self._given
-        if given:
-            send(self._response)
-
 
 def allow_late_responses(service: Any, lost: Callable[[], object]) -> None:
-    """Let a service's callbacks return a `LateResponse`; `lost` is called for one after the service's end."""
+    """Let a service's callbacks return a future of the response; `lost` is called for one after the service's end."""
     send_response = service.send_response
 
     def send_now_or_later(response: Any, header: Any) -> None:
@@ -55,8 +25,8 @@ def allow_late_responses(service: Any, lost: Callable[[], object]) -> None:
             except rclpy_implementation.InvalidHandle:
                 lost()
 
-        if isinstance(response, LateResponse):
-            response.send_by(send)
+        if isinstance(response, Future):
+            response.add_done_callback(lambda done: send(done.result()))
         else:
             send_response(response, header)
 

@@ -9,6 +9,7 @@ import os
 import time
 import traceback
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar
 
@@ -53,12 +54,6 @@ T = TypeVar('T')
 _DIAGNOSTICS_PERIOD_S = 1.0
 # How soon it is reported that the node fails, or has recovered; the rest can wait for the second.
 _HEALTH_PERIOD_S = 0.2
-_LEVELS = {
-    Level.OK: DiagnosticStatus.OK,
-    Level.WARN: DiagnosticStatus.WARN,
-    Level.ERROR: DiagnosticStatus.ERROR,
-    Level.STALE: DiagnosticStatus.STALE,
-}
 _FAILS = (Level.ERROR, Level.STALE)
 _REPEATED_ERROR_EVERY_S = 5.0
 _LOGGED_AGAIN_AFTER_S = 30.0
@@ -85,7 +80,7 @@ class SuiteNode(LifecycleNode, Generic[P]):
         self.host = host
         self.diagnostics = NodeDiagnostics()
         self.intake = Intake()
-        self.trace = NodeTrace(self._log_event)
+        self.trace = NodeTrace(lambda text: self.get_logger().debug(text))
         self._instance = InstanceLock(self.get_fully_qualified_name(), self.context.get_domain_id())
         try:
             self._instance.acquire()
@@ -107,8 +102,7 @@ class SuiteNode(LifecycleNode, Generic[P]):
         self._publishers_made: list[TopicPublisher[Any]] = []
         self._subscriptions_made: list[TopicSubscription[Any]] = []
         self._workers: list[Worker] = []
-        self._timers_made: list[Any] = []
-        self._services_made: list[Any] = []
+        self._timers_and_services = ExitStack()
         self._logged_sentences: dict[str, tuple[float, int]] = {}
         self._links = LinkReporter(os.environ)
         self._link_warnings_before: set[str] = set()
@@ -222,13 +216,14 @@ class SuiteNode(LifecycleNode, Generic[P]):
 
     def every(self, period_s: float, callback: Callable[[], None]) -> None:
         """Call on the executor's thread at a fixed rate until deactivation."""
-        self._timers_made.append(self.create_timer(period_s, self._guarded(callback)))
+        made = self.create_timer(period_s, self._guarded(callback))
+        self._timers_and_services.callback(self.destroy_timer, made)
 
     def service(self, service_type: type[Any], name: str, callback: Callable[[Any, Any], Any]) -> None:
-        """A service that lives until deactivation; its callback returns the response, or a `LateResponse`."""
+        """A service that lives until deactivation; its callback returns the response, or a future of it."""
         made = self.create_service(service_type, name, callback)
         allow_late_responses(made, lambda: self.diagnostics.count('answers after the end of their service'))
-        self._services_made.append(made)
+        self._timers_and_services.callback(self.destroy_service, made)
 
     def create_timer(
         self,
@@ -246,9 +241,6 @@ class SuiteNode(LifecycleNode, Generic[P]):
         """
         steady = Clock(clock_type=ClockType.STEADY_TIME)
         return super().create_timer(timer_period_sec, callback, callback_group, clock or steady, *rest, **more)
-
-    def _time_is_simulated(self) -> bool:
-        return self.has_parameter('use_sim_time') and bool(self.get_parameter('use_sim_time').value)
 
     def create_service(self, srv_type: Any, srv_name: str, callback: Any, **options: Any) -> Any:
         """Also rclpy's own, for parameters; as out of a timer, an exception would end the executor."""
@@ -469,14 +461,9 @@ class SuiteNode(LifecycleNode, Generic[P]):
             subscription.close()
         for publisher in self._publishers_made:
             publisher.close()
-        for timer in self._timers_made:
-            self.destroy_timer(timer)
-        for service in self._services_made:
-            self.destroy_service(service)
+        self._timers_and_services.close()
         for made in (self._workers, self._subscriptions_made, self._publishers_made):
             made.clear()
-        self._timers_made.clear()
-        self._services_made.clear()
 
     def _guarded(self, callback: Callable[[], None]) -> Callable[[], None]:
         """An exception out of a timer would end the executor and every node with it."""
@@ -591,7 +578,7 @@ class SuiteNode(LifecycleNode, Generic[P]):
             status.level = DiagnosticStatus.STALE if self.failure is None else DiagnosticStatus.ERROR
         else:
             health = self._whole_health(links.warnings)
-            status.level = _LEVELS[health.level]
+            status.level = bytes([health.level])
             status.message = health.message or self._state_name
         array = DiagnosticArray(status=[status])
         array.header.stamp = self.get_clock().now().to_msg()
@@ -601,14 +588,11 @@ class SuiteNode(LifecycleNode, Generic[P]):
         level = self.parameters.log_level
         self.get_logger().set_level(LoggingSeverity['UNSET' if level == 'default' else level.upper()])
 
-    def _log_event(self, text: str) -> None:
-        self.get_logger().debug(text)
-
     def _look_at_health(self) -> None:
         """Report at once that the node fails, or that it has recovered."""
         # Not asked for every event: rcutils takes 40 us to say.
         self.trace.logged = self.get_logger().is_enabled_for(LoggingSeverity.DEBUG)
-        if self._time_is_simulated():
+        if self.has_parameter('use_sim_time') and self.get_parameter('use_sim_time').value:
             before = self._clock_fault
             self._clock_fault = self._clock_watch.fault(self.now_ns(), time.monotonic_ns())
             if self._clock_fault and not before:

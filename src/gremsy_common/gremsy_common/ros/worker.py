@@ -20,7 +20,7 @@ def yield_to_others(niceness: int) -> None:
     os.setpriority(os.PRIO_PROCESS, thread, max(niceness, os.getpriority(os.PRIO_PROCESS, thread)))
 
 
-class Worker:
+class Worker(threading.Thread):
     """Runs `step()` over and over; `step` must return within about half a second (take with a timeout).
 
     `niceness` above 0 lets the process's other threads (and other processes) go first when the cores are short: for
@@ -30,35 +30,26 @@ class Worker:
     def __init__(
         self, name: str, step: Callable[[], None], on_error: Callable[[Exception], None], niceness: int = 0
     ) -> None:
-        self.name = name
+        super().__init__(name=name, daemon=True)
         self._niceness = niceness
         self._step = step
         self._on_error = on_error
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
-
-    def start(self) -> None:
-        """Begin."""
-        self._thread.start()
+        self._ended = threading.Event()
 
     def stop(self, timeout_s: float = 3.0) -> bool:
         """Ask the thread to end after its present step and wait for it; False when it did not end in time."""
-        self._stop.set()
-        if self._thread.is_alive() and self._thread is not threading.current_thread():
-            self._thread.join(timeout_s)
-        return not self._thread.is_alive()
+        self._ended.set()
+        if self.is_alive() and self is not threading.current_thread():
+            self.join(timeout_s)
+        return not self.is_alive()
 
-    @property
-    def stopping(self) -> bool:
-        """True once `stop` was called."""
-        return self._stop.is_set()
-
-    def _run(self) -> None:
+    def run(self) -> None:
+        """The thread's own."""
         if self._niceness > 0:
             yield_to_others(self._niceness)
-        while not self._stop.is_set():
+        while not self._ended.is_set():
             try:
                 self._step()
             except Exception as error:  # noqa: BLE001 one bad frame must not end the loop; it is counted and reported
                 self._on_error(error)
-                self._stop.wait(_PAUSE_AFTER_ERROR_S)
+                self._ended.wait(_PAUSE_AFTER_ERROR_S)

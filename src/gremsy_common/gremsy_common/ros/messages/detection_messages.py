@@ -9,7 +9,7 @@ import numpy as np
 from geometry_msgs.msg import PointStamped
 from numpy.typing import NDArray
 from std_msgs.msg import Header
-from vision_msgs.msg import Detection2D, Detection2DArray, LabelInfo, ObjectHypothesisWithPose, VisionClass
+from vision_msgs.msg import Detection2D, Detection2DArray, LabelInfo, ObjectHypothesisWithPose, VisionClass, VisionInfo
 
 from gremsy_common.ros.messages.header_messages import header, origin_of, stamp_of
 from gremsy_common.types.detections import Detections, Target, Tracks
@@ -87,6 +87,12 @@ def labels_from(message: LabelInfo) -> Labels:
     """The class map."""
     names = tuple((int(each.class_id), str(each.class_name)) for each in message.class_map)
     return Labels(*origin_of(message), names, float(message.threshold))
+
+
+def pipeline_message(stamp_ns: int, method: str, names_at: str, version: int) -> VisionInfo:
+    """Which model, where its class names are to be found, and how often they changed."""
+    own = header(stamp_ns, '')
+    return VisionInfo(header=own, method=method, database_location=names_at, database_version=version)
 
 
 def choice_message(choice: PixelChoice) -> PointStamped:

@@ -101,7 +101,7 @@ class TopicPublisher(Generic[T]):
         if self._always or self._publisher.get_subscription_count() > 0:
             self.outside.record(None)
             if self._outlet is not None:
-                self._outlet.offer(item)
+                self._outlet.slot.put(item)
             else:
                 self._send_held(item)
 
@@ -123,7 +123,7 @@ class TopicPublisher(Generic[T]):
     @property
     def dropped(self) -> int:
         """Items that nobody outside got because a newer one came before they were sent."""
-        return self._outlet.dropped if self._outlet is not None else 0
+        return self._outlet.slot.dropped if self._outlet is not None else 0
 
     @property
     def rivals(self) -> int:

@@ -20,16 +20,17 @@ class LocalSubscriber:
     publishers_changed: Changed
 
 
+@dataclass(slots=True, eq=False)
 class _Channel:
     """One topic name. `subscribers` is replaced, never changed, so that publishing needs no lock."""
 
-    __slots__ = ('bridges', 'item_type', 'publishers', 'subscribers')
+    item_type: type[Any]
+    publishers: tuple[str, ...] = ()
+    bridges: int = 0
+    subscribers: tuple[LocalSubscriber, ...] = ()
 
-    def __init__(self, item_type: type[Any]) -> None:
-        self.item_type = item_type
-        self.publishers: tuple[str, ...] = ()
-        self.bridges = 0
-        self.subscribers: tuple[LocalSubscriber, ...] = ()
+
+_NOBODYS = _Channel(object)
 
 
 class LocalBus:
@@ -94,23 +95,20 @@ class LocalBus:
 
     def subscriber_count(self, name: str) -> int:
         """Local subscribers of that name."""
-        channel = self._channels.get(name)
-        return len(channel.subscribers) if channel else 0
+        return len(self._channels.get(name, _NOBODYS).subscribers)
 
     def publisher_count(self, name: str) -> int:
         """Local publishers of that name."""
-        channel = self._channels.get(name)
-        return len(channel.publishers) + channel.bridges if channel else 0
+        channel = self._channels.get(name, _NOBODYS)
+        return len(channel.publishers) + channel.bridges
 
     def dds_publishers(self, name: str) -> tuple[str, ...]:
         """The nodes of the local publishers of that name that publish over DDS too."""
-        channel = self._channels.get(name)
-        return channel.publishers if channel else ()
+        return self._channels.get(name, _NOBODYS).publishers
 
     def is_bridged(self, name: str) -> bool:
         """Whether a publisher of that name is local only: it hands on what comes from outside."""
-        channel = self._channels.get(name)
-        return channel is not None and channel.bridges > 0
+        return self._channels.get(name, _NOBODYS).bridges > 0
 
     def _channel(self, name: str, item_type: type[Any]) -> _Channel:
         channel = self._channels.setdefault(name, _Channel(item_type))

@@ -16,40 +16,27 @@ T = TypeVar('T')
 _NICENESS = 5
 
 
-class Outlet(Generic[T]):
-    """Takes items and sends them one after another; an item that waits when the next comes is dropped and counted."""
+class Outlet(Worker, Generic[T]):
+    """Sends what is put into `slot`, one item after another; one that waits when the next comes is dropped there."""
 
     def __init__(
         self, name: str, send: Callable[[T], None], on_error: Callable[[str], None], *, wanted_here: Callable[[], bool]
     ) -> None:
+        super().__init__(
+            f'publish {name}', self._send_next, lambda error: on_error(f'Could not publish {name}: {error}')
+        )
+        self.slot: LatestSlot[T] = LatestSlot()
         self._send = send
         self._wanted_here = wanted_here
         self._yielding = False
-        self._slot: LatestSlot[T] = LatestSlot()
-        self._worker = Worker(
-            f'publish {name}', self._send_next, lambda error: on_error(f'Could not publish {name}: {error}')
-        )
-
-    def start(self) -> None:
-        """Begin."""
-        self._worker.start()
-
-    def offer(self, item: T) -> None:
-        """Never blocks."""
-        self._slot.put(item)
-
-    @property
-    def dropped(self) -> int:
-        """Items that a newer one replaced before they were sent."""
-        return self._slot.dropped
 
     def close(self) -> bool:
         """End after the item in hand; False when that takes longer than two seconds."""
-        self._slot.close()
-        return self._worker.stop(timeout_s=2.0)
+        self.slot.close()
+        return self.stop(timeout_s=2.0)
 
     def _send_next(self) -> None:
-        item = self._slot.take(timeout_s=0.5)
+        item = self.slot.take(timeout_s=0.5)
         if item is None:
             return
         if not self._yielding and self._wanted_here():
