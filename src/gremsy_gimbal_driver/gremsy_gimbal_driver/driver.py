@@ -237,7 +237,7 @@ class GimbalDriver:
     def use_calibration(self, calibrated: CalibratedParameters) -> None:
         """From the next command, attitude and reading on."""
         with self._changing():
-            self._motion.use_plant(calibrated)
+            self._motion.writer.use_plant(calibrated)
             if calibrated.least_attitude_delay_s is not None:
                 self._device.use_attitude_delay(calibrated.least_attitude_delay_s)
             if calibrated.imu_axes is not None:
@@ -285,12 +285,12 @@ class GimbalDriver:
     def mode(self) -> ModeStatus:
         """The mode wanted and reported."""
         with self._condition:
-            return self._motion.mode
+            return self._motion.modes.status
 
     def goal_progress(self, number: int | None = None) -> GoalProgress | None:
         """Of that goal, or of the newest."""
         with self._condition:
-            return self._motion.goal_progress(number)
+            return self._motion.goals.progress(number)
 
     def control(self) -> ControlState:
         """Who may move the gimbal and who does."""
@@ -305,7 +305,7 @@ class GimbalDriver:
             device, motion = self._device.snapshot(now), self._motion
             counts = Counter(motion.counts)
             counts.update(self._device.counts)
-            mode, control, goal = motion.mode, motion.control, motion.goal_progress()
+            mode, control, goal = motion.modes.status, motion.control, motion.goals.progress()
             calibration = '' if self._calibration is None else self._calibration.routine.sentence
         for decoder in self._decoders:
             # Copies, which are made in one go: a reader adds names to these while it reads.
@@ -394,8 +394,8 @@ class GimbalDriver:
                 calibration_wake_ns = calibration.step(now)
             output, wake_ns = self._motion.step(now)
             control, goals = self._motion.control, self._goals_to_report()
-            guarded = self._motion.armed or self._motion.stopping
-            mode = self._motion.mode.wanted
+            guarded = self._motion.armed or self._motion.writer.stopping
+            mode = self._motion.modes.status.wanted
         device = self._device
         guarded = guarded or self._tracking.may_turn
         self._deadman_briefing.update(
@@ -415,12 +415,12 @@ class GimbalDriver:
 
     def _goals_to_report(self) -> list[GoalProgress]:
         """The newest goal if it changed, after the end of the one before, for which somebody may wait."""
-        newest, last = self._motion.goal_progress(), self._goal
+        newest, last = self._motion.goals.progress(), self._goal
         goals, self._refused = self._refused, []
         if newest is None:
             return goals
         if last is not None and last.number != newest.number and not last.ended:
-            end = self._motion.goal_progress(last.number)
+            end = self._motion.goals.progress(last.number)
             goals += [] if end is None else [end]
         if last is None or (newest.number, newest.state, newest.ended) != (last.number, last.state, last.ended):
             goals.append(newest)
@@ -468,7 +468,7 @@ class GimbalDriver:
     def _choose_mode(self, now: Instant) -> None:
         choice, motion = self._mode_while_following, self._motion
         known = self._device.knows_turning(now)
-        mode = choice.change(motion.control, motion.mode.wanted, turning_known=known, now_ns=now.monotonic_ns)
+        mode = choice.change(motion.control, motion.modes.status.wanted, turning_known=known, now_ns=now.monotonic_ns)
         if choice.sentence:
             self._listener.inform(choice.sentence)
         if mode is not None:
@@ -501,7 +501,7 @@ class GimbalDriver:
         for number in range(BURST_COUNT):
             if number:
                 time.sleep(BURST_INTERVAL_S)
-            self._write_motion(self._motion.zero)
+            self._write_motion(self._motion.writer.zero)
 
     # Parts.
 

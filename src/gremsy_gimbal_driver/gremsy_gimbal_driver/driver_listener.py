@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from gremsy_common.types.control_state import ControlState
-from gremsy_common.types.gimbal_state import ImuReading, LevelHeading, RangeReading, VehicleAttitude, ZoomState
+from gremsy_common.types.gimbal_state import ImuReading, LevelHeading, RangeReading, ZoomState
 from gremsy_gimbal_driver.attitude.attitude_telemetry import MeasuredAttitude
 from gremsy_gimbal_driver.attitude.joint_chain import JointAngles
 from gremsy_gimbal_driver.attitude.level_frame import LevelReference
@@ -29,14 +29,12 @@ class GimbalView:
         measured: against the level frame.
         joints: of the chain.
         reference: how the level frame stands against the earth and the base.
-        vehicle: at the same time; None where unknown.
         status: the message 285 that it came in; None where it came in another.
     """
 
     measured: MeasuredAttitude
     joints: JointAngles
     reference: LevelReference
-    vehicle: VehicleAttitude | None
     status: AttitudeStatus | None = None
 
 

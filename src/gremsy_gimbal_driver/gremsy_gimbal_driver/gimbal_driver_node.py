@@ -39,13 +39,13 @@ from gremsy_gimbal_driver.calibration.calibration_result import CalibrationResul
 from gremsy_gimbal_driver.driver import GimbalDriver
 from gremsy_gimbal_driver.driver_listener import DriverListener, GimbalView
 from gremsy_gimbal_driver.gimbal_driver_parameters import GimbalDriverParameters
-from gremsy_gimbal_driver.goals.frame_tree import FrameTree, TransformError
+from gremsy_gimbal_driver.goals.frame_tree import FrameTree
 from gremsy_gimbal_driver.goals.goal import GoalProgress
 from gremsy_gimbal_driver.links.link_uri import links_from_uris
 from gremsy_gimbal_driver.motion.command_arbiter import CommandResult, Source, ZoomArbiter
 from gremsy_gimbal_driver.motion.instant import Instant
 from gremsy_gimbal_driver.motion.motion_output import GimbalMode, Pair
-from gremsy_gimbal_driver.motion.notices import Notices
+from gremsy_gimbal_driver.motion.notices import Notices, Refusal
 from gremsy_gimbal_driver.payload import payload_requests as requests
 from gremsy_gimbal_driver.payload.payload_parameters import CAMERA_SETTINGS
 from gremsy_gimbal_driver.payload.payload_settings import find_setting
@@ -282,7 +282,7 @@ class GimbalDriverNode(SuiteNode[GimbalDriverParameters]):
         for transform in frame_transforms(message, is_static):
             try:
                 self._tree.take(transform)
-            except TransformError as error:
+            except Refusal as error:
                 self._notices.fault(error.kind, str(error))
 
     def _on_vehicle(self, vehicle: VehicleAttitude) -> None:

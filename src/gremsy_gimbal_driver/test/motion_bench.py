@@ -92,7 +92,7 @@ class Bench:
 
     @property
     def goal(self) -> GoalProgress:
-        progress = self.motion.goal_progress()
+        progress = self.motion.goals.progress()
         assert progress is not None
         return progress
 

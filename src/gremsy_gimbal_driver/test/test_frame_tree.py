@@ -8,7 +8,8 @@ import math
 import numpy as np
 import pytest
 
-from gremsy_gimbal_driver.goals.frame_tree import FrameTransform, FrameTree, Pose, TransformError
+from gremsy_gimbal_driver.goals.frame_tree import FrameTransform, FrameTree, Pose
+from gremsy_gimbal_driver.motion.notices import Refusal
 
 NS = 1_000_000_000
 NOW = 1_700_000_000 * NS
@@ -27,7 +28,7 @@ def tree(*transforms, own=()):
 
 
 def refused(made, a, b, age_limit_s=1.0):
-    with pytest.raises(TransformError) as error:
+    with pytest.raises(Refusal) as error:
         made.lookup(a, b, NOW, age_limit_s)
     return error.value.kind, str(error.value)
 
@@ -169,7 +170,7 @@ def test_a_circle_is_refused_and_does_not_hang():
 )
 def test_what_is_no_transform_is_ignored_and_what_was_known_stays(bad, kind, sentence):
     made = tree(transform('a', 'b', (1.0, 0.0, 0.0)))
-    with pytest.raises(TransformError) as error:
+    with pytest.raises(Refusal) as error:
         made.take(bad)
     assert (error.value.kind, str(error.value)) == (kind, sentence)
     assert made.lookup('a', 'b', NOW, 1.0).translation_m[0] == 1.0
@@ -187,7 +188,7 @@ def test_ever_new_names_do_not_fill_the_memory():
     made = FrameTree()
     for n in range(4096):
         made.take(transform('root', f'leaf{n}'))
-    with pytest.raises(TransformError) as error:
+    with pytest.raises(Refusal) as error:
         made.take(transform('root', 'one more'))
     assert error.value.kind == 'too_many_frames'
     assert len(made.frames) == 4097

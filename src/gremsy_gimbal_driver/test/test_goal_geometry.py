@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -23,7 +22,8 @@ from gremsy_gimbal_driver.attitude.attitude_reading import YawFrame
 from gremsy_gimbal_driver.attitude.joint_chain import joint_names
 from gremsy_gimbal_driver.attitude.level_frame import level_reference
 from gremsy_gimbal_driver.goals.frame_tree import FrameTransform, FrameTree
-from gremsy_gimbal_driver.goals.goal_geometry import GoalGeometry, GoalRefused, Surroundings
+from gremsy_gimbal_driver.goals.goal_geometry import GoalGeometry
+from gremsy_gimbal_driver.motion.notices import Refusal
 
 DEG = math.pi / 180
 NS = 1_000_000_000
@@ -39,11 +39,11 @@ def vehicle(heading_deg=0.0, pitch_deg=0.0, roll_deg=0.0, position=NAN3):
 
 
 def on(standing, yaw_frame=YawFrame.VEHICLE, heading_rad=None, north=False):
-    """Surroundings on that vehicle."""
-    return Surroundings(NOW, level_reference(yaw_frame, heading_rad, standing, '', north), standing)
+    """How the level frame stands on that vehicle, and when."""
+    return level_reference(yaw_frame, heading_rad, standing, '', north), NOW
 
 
-AROUND = Surroundings(NOW, NO_VEHICLE)
+AROUND = NO_VEHICLE, NOW
 
 
 def geometry(*edges, camera=(0.0, 0.0)):
@@ -68,7 +68,7 @@ def degrees(goal):
 
 
 def refused(wish):
-    with pytest.raises(GoalRefused) as error:
+    with pytest.raises(Refusal) as error:
         wish()
     return error.value.kind, str(error.value)
 
@@ -78,21 +78,21 @@ def refused(wish):
 
 @given(st.floats(-math.pi, math.pi), st.one_of(st.floats(-2.0, 2.0), st.just(math.pi / 2), st.just(-math.pi / 2)))
 def test_an_upright_orientation_is_its_own_azimuth_and_tilt_at_nadir_and_beyond(azimuth, tilt):
-    goal = geometry().orientation(orientation(quaternion_from_bearing(azimuth, tilt)), AROUND)
+    goal = geometry().goal(orientation(quaternion_from_bearing(azimuth, tilt)), *AROUND)
     again = quaternion_from_bearing(goal.azimuth_rad, goal.tilt_rad)
     assert abs(float(again @ quaternion_from_bearing(azimuth, tilt))) == pytest.approx(1.0, abs=1e-9)
 
 
 @pytest.mark.parametrize('tilt_deg', [89.0, 90.0, 91.0, -90.0])
 def test_at_nadir_the_azimuth_is_that_of_the_image(tilt_deg):
-    goal = geometry().orientation(orientation(quaternion_from_bearing(30 * DEG, tilt_deg * DEG)), AROUND)
+    goal = geometry().goal(orientation(quaternion_from_bearing(30 * DEG, tilt_deg * DEG)), *AROUND)
     assert degrees(goal) == pytest.approx((30.0, tilt_deg))
 
 
 @given(st.floats(-3.0, 3.0), st.floats(-0.7, 0.7), st.floats(-1.2, 1.9))
 def test_roll_is_dropped_and_the_camera_looks_there_all_the_same(yaw, roll, pitch):
     q = quaternion_from_yaw_roll_pitch(yaw, roll, pitch)
-    goal = geometry().orientation(orientation(q), AROUND)
+    goal = geometry().goal(orientation(q), *AROUND)
     looks = direction_from_bearing(goal.azimuth_rad, goal.tilt_rad)
     off_rad = math.acos(min(1.0, float(looks @ matrix_from_quaternion(q)[:, 0])))
     # Within one degree of the vertical the azimuth of the image is kept instead.
@@ -102,7 +102,7 @@ def test_roll_is_dropped_and_the_camera_looks_there_all_the_same(yaw, roll, pitc
 
 def test_a_camera_on_its_side_is_refused():
     q = quaternion_from_yaw_roll_pitch(0.0, 60 * DEG, 0.0)
-    assert refused(lambda: geometry().orientation(orientation(q), AROUND)) == (
+    assert refused(lambda: geometry().goal(orientation(q), *AROUND)) == (
         'goal_with_roll',
         'An attitude goal was refused: it lays the camera 60 degrees on its side, and the horizon is held level; give '
         'an orientation with an upright image (x forward, y left, z up).',
@@ -111,57 +111,57 @@ def test_a_camera_on_its_side_is_refused():
 
 def test_in_the_cameras_own_frame_it_is_relative():
     made = geometry(camera=(40.0, 10.0))
-    goal = made.orientation(orientation(quaternion_from_bearing(0.0, 5 * DEG), CAMERA), AROUND)
+    goal = made.goal(orientation(quaternion_from_bearing(0.0, 5 * DEG), CAMERA), *AROUND)
     assert degrees(goal) == pytest.approx((40.0, 15.0))
 
 
 def test_in_the_bases_frame_without_a_vehicle_it_is_taken_as_level():
-    goal = geometry().orientation(orientation(quaternion_from_bearing(20 * DEG, 30 * DEG), BASE), AROUND)
+    goal = geometry().goal(orientation(quaternion_from_bearing(20 * DEG, 30 * DEG), BASE), *AROUND)
     assert degrees(goal) == pytest.approx((20.0, 30.0))
 
 
 def test_in_the_vehicles_frame_its_tilt_counts():
     around = on(vehicle(70.0, pitch_deg=15.0))
     for frame in (BASE, 'base_link'):
-        goal = geometry().orientation(orientation(quaternion_from_bearing(0.0, 10 * DEG), frame), around)
+        goal = geometry().goal(orientation(quaternion_from_bearing(0.0, 10 * DEG), frame), *around)
         assert degrees(goal) == pytest.approx((0.0, 25.0))
 
 
 def test_in_lock_the_vehicles_frame_is_turned_by_its_heading():
     """Angles of the one frame used in the other have slewed a camera by 202 degrees (gimbal.md 1.9)."""
     around = on(vehicle(40.0), YawFrame.EARTH, north=True)
-    goal = geometry().orientation(orientation(quaternion_from_bearing(0.0, 0.0), 'base_link'), around)
+    goal = geometry().goal(orientation(quaternion_from_bearing(0.0, 0.0), 'base_link'), *around)
     assert degrees(goal) == pytest.approx((-50.0, 0.0))
 
 
 def test_in_lock_without_a_heading_the_vehicles_frame_is_refused():
-    around = Surroundings(NOW, level_reference(YawFrame.EARTH, None, None, ''))
+    around = (level_reference(YawFrame.EARTH, None, None, ''), NOW)
     kind, sentence = refused(
-        lambda: geometry().orientation(orientation(quaternion_from_bearing(0.0, 0.0), 'base_link'), around)
+        lambda: geometry().goal(orientation(quaternion_from_bearing(0.0, 0.0), 'base_link'), *around)
     )
     assert kind == 'base_unknown'
     assert sentence.startswith('An attitude goal was refused. In lock azimuth counts from the heading at power-up')
-    level = geometry().orientation(orientation(quaternion_from_bearing(0.3, 0.0)), around)
+    level = geometry().goal(orientation(quaternion_from_bearing(0.3, 0.0)), *around)
     assert level.azimuth_rad == pytest.approx(0.3)
 
 
 def test_what_tf_says_about_the_level_frame_does_not_matter():
     """A URDF fixes the level frame to the base, which is wrong in lock."""
     made = geometry(('base_link', LEVEL, (0, 0, 0), (0.0, 0.0, 0.0, 1.0), 0.0))
-    goal = made.orientation(orientation(quaternion_from_bearing(0.2, 0.0), 'base_link'), AROUND)
+    goal = made.goal(orientation(quaternion_from_bearing(0.2, 0.0), 'base_link'), *AROUND)
     assert goal.azimuth_rad == pytest.approx(0.2)
 
 
 def test_in_the_earth_frame_by_the_vehicles_attitude():
     around = on(vehicle(40.0, pitch_deg=10.0))
-    goal = geometry().orientation(orientation(quaternion_from_bearing(100 * DEG, 20 * DEG), 'odom'), around)
+    goal = geometry().goal(orientation(quaternion_from_bearing(100 * DEG, 20 * DEG), 'odom'), *around)
     assert degrees(goal) == pytest.approx((60.0, 20.0))
 
 
 def test_in_the_earth_frame_by_the_tree():
     q = quaternion_from_bearing(40 * DEG, 0.0)
     made = geometry(('map', 'base_link', (5.0, 0.0, 0.0), q, 0.1))
-    goal = made.orientation(orientation(quaternion_from_bearing(100 * DEG, 20 * DEG), 'map'), AROUND)
+    goal = made.goal(orientation(quaternion_from_bearing(100 * DEG, 20 * DEG), 'map'), *AROUND)
     assert degrees(goal) == pytest.approx((60.0, 20.0))
 
 
@@ -199,7 +199,7 @@ def test_in_the_earth_frame_by_the_tree():
 )
 def test_what_cannot_be_turned_into_angles_is_refused(wish, kind, sentence):
     made = geometry(('map', 'base_link', (0, 0, 0), (1.0, 0.0, 0.0, 0.0), 0.6))
-    assert refused(lambda: made.orientation(wish, AROUND)) == (kind, sentence)
+    assert refused(lambda: made.goal(wish, *AROUND)) == (kind, sentence)
 
 
 # Points.
@@ -208,22 +208,20 @@ def test_what_cannot_be_turned_into_angles_is_refused(wish, kind, sentence):
 def test_a_point_is_looked_at_from_where_the_gimbal_hangs():
     made = geometry()
     # 0.1 m ahead and 0.2 m below base_link: this point is 10 m ahead of the gimbal and 10 m below.
-    assert degrees(made.look_at(PointRequest(NOW, 'base_link', (10.1, 0.0, -10.2)), AROUND)) == pytest.approx(
-        (0.0, 45.0)
-    )
-    assert degrees(made.look_at(PointRequest(NOW, BASE, (0.0, 3.0, 0.0)), AROUND)) == pytest.approx((90.0, 0.0))
-    assert degrees(made.look_at(PointRequest(NOW, LEVEL, (0.0, -3.0, 3.0)), AROUND)) == pytest.approx((-90.0, -45.0))
+    assert degrees(made.goal(PointRequest(NOW, 'base_link', (10.1, 0.0, -10.2)), *AROUND)) == pytest.approx((0.0, 45.0))
+    assert degrees(made.goal(PointRequest(NOW, BASE, (0.0, 3.0, 0.0)), *AROUND)) == pytest.approx((90.0, 0.0))
+    assert degrees(made.goal(PointRequest(NOW, LEVEL, (0.0, -3.0, 3.0)), *AROUND)) == pytest.approx((-90.0, -45.0))
 
 
 def test_a_point_on_the_map_is_looked_at_by_the_tree_and_by_the_odometry():
     q = quaternion_from_bearing(90 * DEG, 0.0)
     by_tree = geometry(('odom', 'base_link', (5.0, 5.0, 1.0), q, 0.0))
     point = PointRequest(NOW, 'odom', (5.0, 15.1, 0.8))
-    assert degrees(by_tree.look_at(point, AROUND)) == pytest.approx((0.0, 0.0), abs=1e-9)
+    assert degrees(by_tree.goal(point, *AROUND)) == pytest.approx((0.0, 0.0), abs=1e-9)
     around = on(vehicle(90.0, position=(5.0, 5.0, 1.0)))
-    assert degrees(geometry().look_at(point, around)) == pytest.approx((0.0, 0.0), abs=1e-9)
+    assert degrees(geometry().goal(point, *around)) == pytest.approx((0.0, 0.0), abs=1e-9)
     aside = PointRequest(NOW, 'odom', (5.0 - 4.0, 5.1 + 4.0, 0.8))
-    assert degrees(geometry().look_at(aside, around)) == pytest.approx((45.0, 0.0))
+    assert degrees(geometry().goal(aside, *around)) == pytest.approx((45.0, 0.0))
 
 
 def test_both_ways_to_a_point_on_the_map_agree_on_a_leaning_vehicle():
@@ -231,13 +229,13 @@ def test_both_ways_to_a_point_on_the_map_agree_on_a_leaning_vehicle():
     around = on(standing)
     edge = ('odom', 'base_link', standing.position_earth_m, standing.earth_from_vehicle_wxyz, 0.0)
     point = PointRequest(NOW, 'odom', (60.0, 20.0, 0.0))
-    by_odometry = degrees(geometry().look_at(point, around))
-    assert degrees(geometry(edge).look_at(point, around)) == pytest.approx(by_odometry)
+    by_odometry = degrees(geometry().goal(point, *around))
+    assert degrees(geometry(edge).goal(point, *around)) == pytest.approx(by_odometry)
 
 
 @pytest.mark.parametrize(('aside_m', 'known'), [(0.0, False), (0.1, False), (0.3, True)])
 def test_straight_below_the_azimuth_is_kept(aside_m, known):
-    goal = geometry().look_at(PointRequest(NOW, LEVEL, (0.0, aside_m, -10.0)), AROUND)
+    goal = geometry().goal(PointRequest(NOW, LEVEL, (0.0, aside_m, -10.0)), *AROUND)
     assert (goal.azimuth_rad is not None) == known
     assert goal.tilt_rad / DEG == pytest.approx(90.0, abs=2.0)
 
@@ -267,13 +265,13 @@ def test_straight_below_the_azimuth_is_kept(aside_m, known):
     ],
 )
 def test_a_point_that_cannot_be_looked_at_is_refused(wish, around, kind, sentence):
-    assert refused(lambda: geometry().look_at(wish, around)) == (kind, sentence)
+    assert refused(lambda: geometry().goal(wish, *around)) == (kind, sentence)
 
 
 def test_the_earth_is_refused_while_it_is_unknown():
     standing = vehicle()
-    around = replace(on(standing), reference=level_reference(YawFrame.EARTH, None, standing, ''))
-    kind, sentence = refused(lambda: geometry().look_at(PointRequest(NOW, 'odom', (9.0, 0.0, 0.0)), around))
+    around = level_reference(YawFrame.EARTH, None, standing, ''), NOW
+    kind, sentence = refused(lambda: geometry().goal(PointRequest(NOW, 'odom', (9.0, 0.0, 0.0)), *around))
     assert kind == 'earth_unknown'
     assert 'set `lock_reference` to north' in sentence
 
@@ -301,45 +299,45 @@ def joints(**angles_deg):
     ],
 )
 def test_joints_on_a_level_vehicle_are_azimuth_and_tilt(wish, expected):
-    assert degrees(geometry().joints(wish, AROUND)) == pytest.approx(expected)
+    assert degrees(geometry().goal(wish, *AROUND)) == pytest.approx(expected)
 
 
 def test_joints_on_a_leaning_vehicle_point_where_they_would():
     around = on(vehicle(50.0, pitch_deg=10.0, roll_deg=5.0))
-    goal = geometry().joints(joints(yaw=30.0, pitch=20.0), around)
-    base = around.reference.level_from_base_wxyz
+    goal = geometry().goal(joints(yaw=30.0, pitch=20.0), *around)
+    base = around[0].level_from_base_wxyz
     looks = matrix_from_quaternion(multiply_quaternions(base, quaternion_from_bearing(30 * DEG, 20 * DEG)))[:, 0]
     assert direction_from_bearing(goal.azimuth_rad, goal.tilt_rad) == pytest.approx(looks)
 
 
 def test_more_than_half_a_turn_of_yaw_stays_that():
-    goal = geometry().joints(joints(yaw=250.0, pitch=20.0), on(vehicle(50.0)))
+    goal = geometry().goal(joints(yaw=250.0, pitch=20.0), *on(vehicle(50.0)))
     assert degrees(goal) == pytest.approx((250.0, 20.0))
 
 
 def test_in_lock_joints_are_turned_by_the_heading_or_refused():
     north = on(vehicle(40.0), YawFrame.EARTH, north=True)
-    assert degrees(geometry().joints(joints(yaw=0.0, pitch=0.0), north)) == pytest.approx((-50.0, 0.0))
-    unknown = Surroundings(NOW, level_reference(YawFrame.EARTH, None, None, ''))
-    assert refused(lambda: geometry().joints(joints(yaw=1.0), unknown))[0] == 'base_unknown'
-    assert degrees(geometry().joints(joints(pitch=1.0), unknown)) == pytest.approx((None, 1.0))
+    assert degrees(geometry().goal(joints(yaw=0.0, pitch=0.0), *north)) == pytest.approx((-50.0, 0.0))
+    unknown = (level_reference(YawFrame.EARTH, None, None, ''), NOW)
+    assert refused(lambda: geometry().goal(joints(yaw=1.0), *unknown))[0] == 'base_unknown'
+    assert degrees(geometry().goal(joints(pitch=1.0), *unknown)) == pytest.approx((None, 1.0))
 
 
 def test_joints_with_a_prefix_are_those_of_that_gimbal_and_no_other() -> None:
     rear = GoalGeometry(FrameTree(own=(LEVEL, CAMERA)), LEVEL, BASE, joints=joint_names('rear_'))
     level = on(vehicle(0.0))
     wish = JointRequest(NOW, ('rear_gimbal_yaw_joint', 'rear_gimbal_pitch_joint'), (0.5, 0.2))
-    goal = rear.joints(wish, level)
+    goal = rear.goal(wish, *level)
     assert (goal.azimuth_rad, goal.tilt_rad) == pytest.approx((0.5, 0.2))
     for name in (YAW, f'front_{YAW}'):
-        kind, sentence = refused(lambda name=name: rear.joints(JointRequest(NOW, (name,), (0.5,)), level))
+        kind, sentence = refused(lambda name=name: rear.goal(JointRequest(NOW, (name,), (0.5,)), *level))
         assert kind == 'unknown_joint'
         assert sentence == (
             f'A joint goal was refused: it names {name}; name each of rear_gimbal_yaw_joint, rear_gimbal_roll_joint, '
             'rear_gimbal_pitch_joint once at most.'
         )
     rolled = JointRequest(NOW, ('rear_gimbal_roll_joint', 'rear_gimbal_pitch_joint'), (0.5, 0.2))
-    assert refused(lambda: rear.joints(rolled, level))[0] == 'goal_with_roll'
+    assert refused(lambda: rear.goal(rolled, *level))[0] == 'goal_with_roll'
 
 
 ALL_JOINTS = f'{YAW}, {ROLL}, {PITCH}'
@@ -381,4 +379,4 @@ ALL_JOINTS = f'{YAW}, {ROLL}, {PITCH}'
     ],
 )
 def test_joints_that_make_no_sense_are_refused(wish, kind, sentence):
-    assert refused(lambda: geometry().joints(wish, AROUND)) == (kind, sentence)
+    assert refused(lambda: geometry().goal(wish, *AROUND)) == (kind, sentence)

@@ -156,7 +156,7 @@ def test_a_goal_behind_a_limit_ends_there_and_says_whose_it_is(limits, bound):
 
 def test_a_limit_that_only_the_device_knows_blocks_and_does_not_stall():
     bench = bench_with(Gimbal(IDEAL, stuck=(False, True)), angle_path='angle')
-    bench.motion.device_at_limit(False, True)
+    bench.motion.goals.at_device_limit = (False, True)
     bench.go_to(0.0, 0.5)
     end = bench.until_the_goal_ends()
     assert end.state is GoalState.BLOCKED
@@ -200,7 +200,7 @@ def test_a_goal_is_cancelled_and_it_is_known_by_whom(end, reason):
     bench.run(500)
     end(bench)
     bench.run(1700)
-    progress = bench.motion.goal_progress(number)
+    progress = bench.motion.goals.progress(number)
     assert progress is not None
     assert (progress.state, progress.ended) == (GoalState.CANCELLED, True)
     assert progress.reason == f'The goal was cancelled by {reason}.'
@@ -395,8 +395,8 @@ def test_home_without_telemetry_or_arm_is_refused():
 def test_the_ends_of_old_goals_are_remembered():
     bench = bench_with(Gimbal(IDEAL))
     numbers = [bench.go_to(0.01 * step, 0.0).number for step in range(30)]
-    ends = [bench.motion.goal_progress(number) for number in numbers]
+    ends = [bench.motion.goals.progress(number) for number in numbers]
     assert all(each is not None and each.state is GoalState.CANCELLED for each in ends[:-1])
     assert ends[-1] == bench.goal
-    assert bench.motion.goal_progress(10_000) is None
+    assert bench.motion.goals.progress(10_000) is None
     assert bench.motion.cancel_goal(numbers[0], 'nobody').text == f'Goal {numbers[0]} does not run any more.'

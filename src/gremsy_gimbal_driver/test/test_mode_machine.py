@@ -36,11 +36,11 @@ def test_arming_asserts_the_mode_every_200_ms_until_the_gimbal_reports_it(mode):
     bench.run(700)
     assert asked(bench) == [0, 200, 400, 600]
     assert {(output.mode, output.rates_rad_s) for _, output in bench.outputs} == {(mode, ZERO)}
-    assert bench.motion.mode.state is ModeState.PENDING
+    assert bench.motion.modes.status.state is ModeState.PENDING
     bench.reported = mode
     bench.run(2000)
     assert asked(bench) == [0, 200, 400, 600]
-    status = bench.motion.mode
+    status = bench.motion.modes.status
     assert (status.wanted, status.reported, status.state, status.reason) == (mode, mode, ModeState.CONFIRMED, '')
 
 
@@ -48,7 +48,7 @@ def test_a_mode_that_is_reported_already_is_not_written():
     bench = Bench().armed()
     bench.run(3000)
     assert bench.outputs == []
-    assert bench.motion.mode.state is ModeState.CONFIRMED
+    assert bench.motion.modes.status.state is ModeState.CONFIRMED
 
 
 def test_a_flowing_command_carries_the_mode_and_its_assertion():
@@ -73,11 +73,11 @@ def test_after_5_s_it_is_said_why_and_asked_on_slowly():
         'The gimbal is in mode follow and does not take the mode lock, requested for 5 s: check that it is '
         'controlled by MAVLink (RC_MODE 1, on MB1 payloads GB_FW_FLAG 1); requests go on, less often.'
     ]
-    status = bench.motion.mode
+    status = bench.motion.modes.status
     assert (status.state, status.reason) == (ModeState.UNCONFIRMED, 'the gimbal stays in follow')
     bench.reported = LOCK
     bench.run(12_100)
-    assert bench.motion.mode.state is ModeState.CONFIRMED
+    assert bench.motion.modes.status.state is ModeState.CONFIRMED
 
 
 def test_a_mode_that_the_gimbal_leaves_by_itself_is_asserted_again():
@@ -112,7 +112,7 @@ def test_disarming_in_the_middle_of_a_change_ends_it():
     bench.run(8000)
     assert {output.mode for _, output in bench.outputs[before:]} == {FOLLOW}
     assert len(bench.outputs) == before + 5
-    assert bench.motion.mode.reason == 'a mode is asserted while the gimbal is armed and its attitude comes'
+    assert bench.motion.modes.status.reason == 'a mode is asserted while the gimbal is armed and its attitude comes'
 
 
 def test_a_change_of_mode_needs_the_arm_and_telemetry():
@@ -140,7 +140,7 @@ def test_a_lower_source_may_not_change_the_mode_of_a_higher_one():
     assert ask(bench, LOCK, Source.TRACKER).text == (
         'The mode lock from the tracker was refused: the operator holds control.'
     )
-    assert bench.motion.mode.wanted is FOLLOW
+    assert bench.motion.modes.status.wanted is FOLLOW
 
 
 def test_in_mode_off_nothing_may_move():
@@ -149,7 +149,7 @@ def test_in_mode_off_nothing_may_move():
     bench.armed()
     assert ask(bench, OFF).done
     bench.run(500)
-    assert bench.motion.mode.state is ModeState.CONFIRMED
+    assert bench.motion.modes.status.state is ModeState.CONFIRMED
     assert not bench.offer(0.2)
     assert bench.go_to(0.2, 0.0).text == (
         'An angle goal from the operator was refused: the mode is off, the motors with it; change the mode first.'
@@ -208,14 +208,14 @@ def test_home_is_pulsed_until_it_is_reported_and_then_the_mode_before_it_is_back
     bench.run(0)
     bench.armed()
     bench.run(1000)
-    assert bench.motion.mode.state is ModeState.CONFIRMED
+    assert bench.motion.modes.status.state is ModeState.CONFIRMED
     assert ask(bench, HOME).text == 'Changing to mode home.'
     begun_ms = bench.now_ms
     bench.run_until(lambda: bench.reported is HOME)
     modes = [output.mode for ms, output in bench.outputs if ms >= begun_ms]
     edges = [after for before, after in zip([LOCK, *modes], modes, strict=False) if after is not before]
     assert edges == [HOME, LOCK] * pulses
-    assert bench.motion.mode.reason == 'the gimbal is on its way home'
+    assert bench.motion.modes.status.reason == 'the gimbal is on its way home'
     assert bench.motion.control.holder == 'operator'
     bench.run(bench.now_ms + 40)
     quiet_ms = bench.now_ms
@@ -223,7 +223,7 @@ def test_home_is_pulsed_until_it_is_reported_and_then_the_mode_before_it_is_back
     # One message without HOME at most ends the pulse; more would disturb a gimbal on its way.
     assert [ms for ms, _ in bench.outputs if ms > quiet_ms] == []
     bench.run(bench.now_ms + 1000)
-    assert bench.motion.mode.state is ModeState.CONFIRMED
+    assert bench.motion.modes.status.state is ModeState.CONFIRMED
     assert bench.angles == pytest.approx(ZERO, abs=math.radians(1.0))
 
 
@@ -245,7 +245,7 @@ def test_home_that_is_never_reported_is_given_up_after_5_s():
     assert bench.said == [
         'The gimbal did not report the mode home within 5 s: call `home`, which turns it there by commands.'
     ]
-    assert bench.motion.mode.state is ModeState.CONFIRMED  # in the mode before it
+    assert bench.motion.modes.status.state is ModeState.CONFIRMED  # in the mode before it
 
 
 def test_a_stop_during_home_nudges_and_writes_zeros_without_home():
@@ -301,10 +301,10 @@ def test_without_read_back_the_mode_is_asserted_until_it_is_acknowledged():
     bench.armed()
     bench.run(1300)
     assert asked(bench) == [1000, 1200]  # 285 might still have come
-    bench.motion.mode_acknowledged(True)
+    bench.motion.modes.acknowledged(True)
     bench.run(5000)
     assert asked(bench) == [1000, 1200]
-    status = bench.motion.mode
+    status = bench.motion.modes.status
     assert (status.state, status.reason) == (
         ModeState.CONFIRMED,
         'acknowledged; this gimbal does not report its mode',
@@ -313,7 +313,7 @@ def test_without_read_back_the_mode_is_asserted_until_it_is_acknowledged():
     assert not bench.go_to(0.1, 0.0).done  # its angles may be of either frame for a second
     bench.run(5200)
     assert asked(bench)[2:] == [5001, 5201][: len(asked(bench)) - 2]
-    bench.motion.mode_acknowledged(True)
+    bench.motion.modes.acknowledged(True)
     bench.run(6200)
     assert bench.go_to(0.1, 0.0).done
 
@@ -326,7 +326,7 @@ def test_without_read_back_or_answer_the_mode_is_asserted_slowly_for_ever_and_no
     late = [ms for ms in asked(bench) if ms > 5500]
     assert {after - before for before, after in itertools.pairwise(late)} == {2000}
     assert bench.said == []
-    assert bench.motion.mode.reason == 'this gimbal does not report its mode'
+    assert bench.motion.modes.status.reason == 'this gimbal does not report its mode'
 
 
 def test_a_mode_that_v1_refuses_is_said():
@@ -334,13 +334,13 @@ def test_a_mode_that_v1_refuses_is_said():
     bench.reported = None
     bench.armed()
     bench.run(1100)
-    bench.motion.mode_acknowledged(False)
+    bench.motion.modes.acknowledged(False)
     bench.run(6000)
     assert bench.said == [
         'The gimbal refuses the mode lock, requested for 5 s: check that it is controlled by MAVLink (RC_MODE 1, '
         'on MB1 payloads GB_FW_FLAG 1); requests go on, less often.'
     ]
-    assert bench.motion.mode.reason == 'the gimbal refused it'
+    assert bench.motion.modes.status.reason == 'the gimbal refused it'
 
 
 def test_without_read_back_home_is_three_pulses():
@@ -348,7 +348,7 @@ def test_without_read_back_home_is_three_pulses():
     bench.reported = None
     bench.armed()
     bench.run(1100)
-    bench.motion.mode_acknowledged(True)
+    bench.motion.modes.acknowledged(True)
     bench.run(1400)
     ask(bench, HOME)
     begun = len(bench.outputs)

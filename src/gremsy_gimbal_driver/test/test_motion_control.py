@@ -393,7 +393,7 @@ def test_soft_limit_is_said_once_with_its_numbers():
 def test_the_plants_inverse_is_applied_last():
     plant = {'azimuth_sign': -1, 'dead_zone_rad_s': 0.05, 'rate_gain_zooms': (1.0, 4.0), 'rate_gains': (1.0, 0.25)}
     bench = Bench(**plant, max_rate_rad_s=0.5, pulse_in_dead_zone=False).armed()
-    bench.motion.zoom(2.0)
+    bench.motion.writer.zoom = 2.0
     bench.offer(0.5, 0.01)
     bench.run(100)
     azimuth, tilt = bench.written[-1][1]
@@ -433,10 +433,10 @@ def test_calibration_rates_are_written_raw_and_only_within_the_limits():
 
 def test_a_stop_of_last_resort_changes_no_mode():
     bench = Bench(mode=GimbalMode.LOCK)
-    assert bench.motion.zero.mode is GimbalMode.LOCK
+    assert bench.motion.writer.zero.mode is GimbalMode.LOCK
     bench.telemetry()
-    assert bench.motion.zero.mode is GimbalMode.FOLLOW
-    assert bench.motion.zero.rates_rad_s == ZERO
+    assert bench.motion.writer.zero.mode is GimbalMode.FOLLOW
+    assert bench.motion.writer.zero.rates_rad_s == ZERO
 
 
 def test_control_says_who_holds_it_in_which_mode_and_how_the_goal_stands():

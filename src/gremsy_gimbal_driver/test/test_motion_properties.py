@@ -66,7 +66,7 @@ class WatchedBench(PlantBench):
     def _check_rates(self, rates: tuple[float, float]) -> None:
         self.kinds.add('rate')
         parameters = self.parameters
-        if self.motion.goal_progress() is None or self.motion.goal_progress().ended:
+        if self.motion.goals.progress() is None or self.motion.goals.progress().ended:
             assert self.now_ms - self.newest_wish_ms < 200, 'the time to live'
         self._check_acceleration(rates, min(self.now_ms - self._last[0], 40) * 1e-3)
         ranges = parameters.limits_rad
@@ -78,7 +78,7 @@ class WatchedBench(PlantBench):
     def _check_angles(self, angles: tuple[float, float]) -> None:
         self.kinds.add('angle')
         parameters = self.parameters
-        progress = self.motion.goal_progress()
+        progress = self.motion.goals.progress()
         assert progress is not None and not progress.ended
         ranges = parameters.limits_rad
         for angle, (low, high), seen in zip(angles, ranges, self.angles, strict=True):

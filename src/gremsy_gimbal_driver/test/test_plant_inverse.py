@@ -66,7 +66,7 @@ def test_the_zoom_s_gain_is_part_of_the_mean():
     zooms, gains = zip(*ZOOM_RATE_GAIN, strict=True)
     bench = bench_with(parameters, rate_gain_zooms=zooms, rate_gains=gains)
     bench.gimbal.plant.set_zoom(3.0)
-    bench.motion.zoom(3.0)
+    bench.motion.writer.zoom = 3.0
     assert turned_deg_s(bench, 0.2 * DEG, 4.0) == pytest.approx(0.2, rel=0.1)
 
 

@@ -110,7 +110,7 @@ class OneHour:
                 self.motion.offer(Source.TRACKER, wish, now)
             return
         if self._goal is not None:
-            progress = self.motion.goal_progress(self._goal)
+            progress = self.motion.goals.progress(self._goal)
             if progress is not None and not progress.ended:
                 return
             if progress is not None:

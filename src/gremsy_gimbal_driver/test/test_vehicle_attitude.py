@@ -20,11 +20,14 @@ from gremsy_common.types.gimbal_state import GimbalAttitude, VehicleAttitude
 from gremsy_gimbal_driver.attitude.attitude_reading import YawFrame
 from gremsy_gimbal_driver.attitude.attitude_telemetry import MeasuredAttitude
 from gremsy_gimbal_driver.attitude.level_frame import earth_attitude, level_reference
-from gremsy_gimbal_driver.attitude.vehicle_attitude import VehicleHistory, heading
+from gremsy_gimbal_driver.attitude.vehicle_attitude import VEHICLE_REFUSALS, VehicleHistory, heading
 from gremsy_gimbal_driver.attitude.vehicle_state import VehicleStatePace, vehicle_state
+from gremsy_gimbal_driver.driver import GimbalDriver
+from gremsy_gimbal_driver.driver_listener import DriverListener
 from gremsy_gimbal_driver.mavlink.mavlink_encoder import MavlinkEncoder
 from gremsy_gimbal_driver.mavlink.mavlink_events import Sender
 from gremsy_gimbal_driver.motion.instant import Instant
+from gremsy_gimbal_driver.motion.notices import Refusal
 
 DEG = math.pi / 180
 NS = 1_000_000_000
@@ -42,7 +45,7 @@ def standing(heading_deg=0.0, pitch_deg=0.0, roll_deg=0.0, at_s=0.0, **fields):
 def history(*samples, age_limit_s=0.5):
     made = VehicleHistory(age_limit_s)
     for sample in samples:
-        assert made.take(sample, sample.stamp_ns) is None
+        made.take(sample, sample.stamp_ns)
     return made
 
 
@@ -120,17 +123,32 @@ def test_why_there_is_none_is_said():
 )
 def test_what_cannot_be_used_is_refused_and_counted(sample, kind, sentence):
     made = VehicleHistory()
-    refusal = made.take(sample, T0)
-    assert (refusal.kind, refusal.sentence) == (kind, sentence)
-    assert made.counts == {kind: 1}
+    with pytest.raises(Refusal) as refusal:
+        made.take(sample, T0)
+    assert (refusal.value.kind, str(refusal.value)) == (kind, sentence)
+    assert kind in VEHICLE_REFUSALS
     assert made.newest is None
+
+
+def test_the_driver_counts_each_refusal_once_and_reports_the_first():
+    reported: list[str] = []
+    driver = GimbalDriver([], listener=DriverListener(report=reported.append), clock=lambda: Instant(0, T0))
+    driver.offer_vehicle(standing(at_s=-0.6))
+    driver.offer_vehicle(standing(at_s=-0.7))
+    assert driver.status().counts['vehicle_too_old'] == 2
+    assert len(reported) == 1
+    driver.offer_vehicle(standing())
+    driver.offer_vehicle(standing(at_s=-0.8))
+    assert len(reported) == 2
 
 
 def test_what_is_not_newer_is_ignored_and_another_frame_begins_anew():
     made = history(standing(0.0, at_s=0.0), standing(10.0, at_s=0.2))
-    assert made.take(standing(99.0, at_s=0.1), T0 + NS // 5).kind == 'vehicle_not_newer'
+    with pytest.raises(Refusal) as refusal:
+        made.take(standing(99.0, at_s=0.1), T0 + NS // 5)
+    assert refusal.value.kind == 'vehicle_not_newer'
     assert heading_deg(made.at(T0 + NS // 10)) == pytest.approx(5.0)
-    assert made.take(replace(standing(50.0, at_s=0.25), earth_frame='map'), T0 + NS // 4) is None
+    made.take(replace(standing(50.0, at_s=0.25), earth_frame='map'), T0 + NS // 4)
     assert made.at(T0 + NS // 10) is None
 
 
@@ -237,7 +255,7 @@ def test_in_follow_azimuth_counts_from_the_vehicles_heading_and_tilt_changes_not
     for tilt in ({}, {'pitch_deg': 20.0}, {'roll_deg': -15.0}):
         reference = level_reference(YawFrame.VEHICLE, None, standing(40.0, **tilt), '')
         assert earth_azimuth_tilt_deg(measured(10.0, 30.0), reference) == pytest.approx([50.0, 30.0])
-        assert reference.tilt_known
+        assert reference.vehicle is not None
         # Level: the level frame's up is the earth's, whatever the vehicle does.
         up = matrix_from_quaternion(reference.level_from_base_wxyz).T @ [0.0, 0.0, 1.0]
         expected = matrix_from_quaternion(standing(40.0, **tilt).earth_from_vehicle_wxyz).T @ [0.0, 0.0, 1.0]
@@ -278,7 +296,7 @@ def test_in_lock_without_north_nothing_is_said_but_why():
 
 def test_without_a_vehicle_it_is_taken_as_level_and_the_earth_is_unknown():
     reference = level_reference(YawFrame.VEHICLE, None, None, 'nothing came')
-    assert (reference.earth_from_level_rad, reference.tilt_known, reference.reason) == (None, False, 'nothing came')
+    assert (reference.earth_from_level_rad, reference.vehicle, reference.reason) == (None, None, 'nothing came')
     assert reference.level_from_base_wxyz.tolist() == [1.0, 0.0, 0.0, 0.0]
 
 

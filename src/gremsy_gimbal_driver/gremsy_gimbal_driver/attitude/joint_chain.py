@@ -95,7 +95,7 @@ def joints_from_attitude(measured: MeasuredAttitude, reference: LevelReference) 
     base_from_camera = multiply_quaternions(level_from_base * _CONJUGATE, measured.attitude.level_from_camera_wxyz)
     yaw, roll, pitch = yaw_roll_pitch(base_from_camera).tolist()
     base_yaw = float(yaw_roll_pitch(level_from_base)[0])
-    source = JointSource.ATTITUDES if reference.tilt_known else JointSource.LEVEL
+    source = JointSource.ATTITUDES if reference.vehicle is not None else JointSource.LEVEL
     return JointAngles(_nearest_turn(yaw, measured.yaw_rad - base_yaw), roll, pitch, source)
 
 

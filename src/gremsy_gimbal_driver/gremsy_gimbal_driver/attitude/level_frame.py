@@ -37,17 +37,17 @@ class LevelReference:
     """Where the level frame is, at one time.
 
     Attributes:
+        vehicle: its attitude then; None where unknown: it is taken as level.
         earth_from_level_rad: azimuth of the level frame's x axis in the earth frame; None where unknown.
         level_from_base_wxyz: (4,) how the base that the gimbal hangs from (x along its yaw motor's zero) stands in the
-            level frame; None where unknown.
-        tilt_known: whether the base's tilt is in it; else the vehicle is taken as level.
+            level frame, with the vehicle's tilt where it is known; None where unknown.
         reason: why something is unknown; empty where nothing is.
     """
 
-    earth_from_level_rad: float | None
-    level_from_base_wxyz: Array | None
-    tilt_known: bool
-    reason: str
+    vehicle: VehicleAttitude | None
+    earth_from_level_rad: float | None = None
+    level_from_base_wxyz: Array | None = None
+    reason: str = ''
 
 
 def level_reference(
@@ -74,17 +74,17 @@ def level_reference(
     base = mount if vehicle is None else multiply_quaternions(vehicle.earth_from_vehicle_wxyz, mount)
     base_heading = heading(base)
     if base_heading is None:
-        return LevelReference(None, None, False, _ON_END)
+        return LevelReference(vehicle, reason=_ON_END)
     if yaw_frame is YawFrame.EARTH and heading_rad is None:
         # Only north can tell: the gimbal itself does not say how its azimuth relates to the vehicle.
         if vehicle is None or not lock_is_north:
-            return LevelReference(None, None, False, _NO_NORTH)
-        return LevelReference(NORTH_IN_EARTH_RAD, _levelled(-NORTH_IN_EARTH_RAD, base), True, '')
+            return LevelReference(vehicle, reason=_NO_NORTH)
+        return LevelReference(vehicle, NORTH_IN_EARTH_RAD, _levelled(-NORTH_IN_EARTH_RAD, base))
     in_level = heading_rad if yaw_frame is YawFrame.EARTH and heading_rad is not None else 0.0
     level_from_base = _levelled(in_level - base_heading, base)
     if vehicle is None:
-        return LevelReference(None, level_from_base, False, trouble)
-    return LevelReference(math.remainder(base_heading - in_level, 2 * math.pi), level_from_base, True, '')
+        return LevelReference(None, None, level_from_base, trouble)
+    return LevelReference(vehicle, math.remainder(base_heading - in_level, 2 * math.pi), level_from_base)
 
 
 def earth_attitude(measured: MeasuredAttitude, reference: LevelReference) -> EarthAttitude | None:

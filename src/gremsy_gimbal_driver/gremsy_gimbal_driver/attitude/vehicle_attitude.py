@@ -8,7 +8,6 @@ attitude is interpolated at the stamp of the camera's.
 from __future__ import annotations
 
 import math
-from collections import Counter
 from dataclasses import replace
 
 import numpy as np
@@ -24,7 +23,7 @@ from gremsy_common.timing.timed_history import TimedHistory
 from gremsy_common.types.attitude_screen import VEHICLE_LIMITS, fault_of
 from gremsy_common.types.gimbal_state import VehicleAttitude
 from gremsy_gimbal_driver.motion.instant import nanoseconds
-from gremsy_gimbal_driver.motion.notices import RefusalReason
+from gremsy_gimbal_driver.motion.notices import Refusal
 
 Array = NDArray[np.float64]
 
@@ -35,6 +34,8 @@ _EXTRAPOLATED_NS = nanoseconds(0.1)
 _FUTURE_LIMIT_NS = nanoseconds(0.1)  # as for commands
 # Heading is where the x axis points on the map: nose up or down by more than this, it points nowhere.
 _STEEPEST_RAD = math.radians(85.0)
+VEHICLE_REFUSALS = ('vehicle_not_a_rotation', 'vehicle_too_old', 'vehicle_from_the_future', 'vehicle_not_newer')
+"""The kinds of refusals."""
 
 
 def heading(earth_from_vehicle_wxyz: ArrayLike) -> float | None:
@@ -55,14 +56,32 @@ class VehicleHistory:
     def __init__(self, age_limit_s: float = 0.5) -> None:
         self._age_limit_s = age_limit_s
         self._samples: TimedHistory[VehicleAttitude] = TimedHistory(most=_KEPT)
-        self.counts: Counter[str] = Counter()
 
-    def take(self, sample: VehicleAttitude, now_ros_ns: int) -> RefusalReason | None:
-        """Keep a sample, or say why not."""
-        refusal = self._refusal(sample, now_ros_ns)
-        if refusal is not None:
-            self.counts[refusal.kind] += 1
-            return refusal
+    def take(self, sample: VehicleAttitude, now_ros_ns: int) -> None:
+        """Keep a sample.
+
+        Raises:
+            Refusal: of a kind in `VEHICLE_REFUSALS`.
+        """
+        norm = float(np.linalg.norm(sample.earth_from_vehicle_wxyz))
+        if fault_of(norm, (), VEHICLE_LIMITS) is not None:
+            raise Refusal(
+                'vehicle_not_a_rotation',
+                'A vehicle attitude was refused: its orientation is not a unit quaternion of finite numbers.',
+            )
+        age_ns = now_ros_ns - sample.stamp_ns
+        if age_ns > nanoseconds(self._age_limit_s):
+            raise Refusal(
+                'vehicle_too_old',
+                f'A vehicle attitude was refused: its stamp is {age_ns * 1e-9:.2f} s old, the limit is '
+                f'{self._age_limit_s:g} s; synchronise the clocks.',
+            )
+        if age_ns < -_FUTURE_LIMIT_NS:
+            raise Refusal(
+                'vehicle_from_the_future',
+                f'A vehicle attitude was refused: its stamp is {-age_ns * 1e-9:.2f} s ahead of this machine; '
+                'synchronise the clocks.',
+            )
         newest = self.newest
         if newest is not None:
             other = (newest.earth_frame, newest.vehicle_frame) != (sample.earth_frame, sample.vehicle_frame)
@@ -70,10 +89,8 @@ class VehicleHistory:
                 # Another frame, or the clock went back (a replay started again): nothing before can be compared.
                 self._samples.clear()
             elif sample.stamp_ns <= newest.stamp_ns:
-                self.counts['vehicle_not_newer'] += 1
-                return RefusalReason('vehicle_not_newer', 'A vehicle attitude was ignored: a newer one came before.')
+                raise Refusal('vehicle_not_newer', 'A vehicle attitude was ignored: a newer one came before.')
         self._samples.put(sample.stamp_ns, sample)
-        return None
 
     @property
     def newest(self) -> VehicleAttitude | None:
@@ -107,28 +124,6 @@ class VehicleHistory:
         if before is after:
             return before
         return _after(before, stamp_ns) if after is None else _between(before, after, stamp_ns)
-
-    def _refusal(self, sample: VehicleAttitude, now_ros_ns: int) -> RefusalReason | None:
-        norm = float(np.linalg.norm(sample.earth_from_vehicle_wxyz))
-        if fault_of(norm, (), VEHICLE_LIMITS) is not None:
-            return RefusalReason(
-                'vehicle_not_a_rotation',
-                'A vehicle attitude was refused: its orientation is not a unit quaternion of finite numbers.',
-            )
-        age_ns = now_ros_ns - sample.stamp_ns
-        if age_ns > nanoseconds(self._age_limit_s):
-            return RefusalReason(
-                'vehicle_too_old',
-                f'A vehicle attitude was refused: its stamp is {age_ns * 1e-9:.2f} s old, the limit is '
-                f'{self._age_limit_s:g} s; synchronise the clocks.',
-            )
-        if age_ns < -_FUTURE_LIMIT_NS:
-            return RefusalReason(
-                'vehicle_from_the_future',
-                f'A vehicle attitude was refused: its stamp is {-age_ns * 1e-9:.2f} s ahead of this machine; '
-                'synchronise the clocks.',
-            )
-        return None
 
 
 def _between(before: VehicleAttitude, after: VehicleAttitude, stamp_ns: int) -> VehicleAttitude:

@@ -15,7 +15,7 @@ from gremsy_gimbal_driver.attitude.attitude_telemetry import AttitudeStamping, A
 from gremsy_gimbal_driver.attitude.joint_chain import JointAngles, joints_from_attitude, joints_from_encoders
 from gremsy_gimbal_driver.attitude.level_frame import level_reference
 from gremsy_gimbal_driver.attitude.level_heading import LevelHeadings
-from gremsy_gimbal_driver.attitude.vehicle_attitude import VehicleHistory
+from gremsy_gimbal_driver.attitude.vehicle_attitude import VEHICLE_REFUSALS, VehicleHistory
 from gremsy_gimbal_driver.attitude.vehicle_state import VehicleStatePace
 from gremsy_gimbal_driver.device.device_requests import DeviceRequests
 from gremsy_gimbal_driver.device.device_status import health
@@ -54,7 +54,7 @@ from gremsy_gimbal_driver.mavlink.mavlink_frames import level_limits
 from gremsy_gimbal_driver.motion.instant import Instant, nanoseconds
 from gremsy_gimbal_driver.motion.motion_control import MotionControl
 from gremsy_gimbal_driver.motion.motion_output import GimbalMode
-from gremsy_gimbal_driver.motion.notices import Notices, Report
+from gremsy_gimbal_driver.motion.notices import Notices, Refusal, Report
 from gremsy_gimbal_driver.payload.payload_control import PayloadControl
 from gremsy_gimbal_driver.payload.payload_requests import Request, SetSetting, TelemetryRate
 from gremsy_gimbal_driver.payload.pending_request import RequestLog
@@ -183,7 +183,7 @@ class GimbalDevice:
     @property
     def counts(self) -> Counter[str]:
         """Refused and repeated things, by name."""
-        counts = self._telemetry.counts + self.requests.commands.counts + self.imu.rejects + self._vehicle.counts
+        counts = self._telemetry.counts + self.requests.commands.counts + self.imu.rejects
         counts.update(self._notices.counts)
         counts.update(self.payload.counts)
         counts['device_restarts'] = self._telemetry.restarts
@@ -224,14 +224,15 @@ class GimbalDevice:
 
     def offer_vehicle(self, vehicle: VehicleAttitude, now: Instant) -> list[DeviceReport]:
         """How the vehicle stands; what is reported of it."""
-        refusal = self._vehicle.take(vehicle, now.ros_ns)
-        if refusal is None:
-            self._notices.recovered(*self._vehicle.counts)
-            self.pace.offer(vehicle)
-            heading = self._headings.vehicle(vehicle)
-            return [] if heading is None else [heading]
-        self._notices.fault(refusal.kind, refusal.sentence)
-        return []
+        try:
+            self._vehicle.take(vehicle, now.ros_ns)
+        except Refusal as refusal:
+            self._notices.fault(refusal.kind, str(refusal))
+            return []
+        self._notices.recovered(*VEHICLE_REFUSALS)
+        self.pace.offer(vehicle)
+        heading = self._headings.vehicle(vehicle)
+        return [] if heading is None else [heading]
 
     # What goes out.
 
@@ -282,14 +283,14 @@ class GimbalDevice:
             case SystemStatus():
                 self._system_status = event
             case DeviceInformation():
-                self._motion.device_lacks(lacking_modes(event))
+                self._motion.modes.lacking = lacking_modes(event)
                 self._motion.device_limits(
                     "the gimbal's own limits", _range(event.yaw_limits_rad), _range(event.pitch_limits_rad)
                 )
             case ParameterValue():
                 self._on_parameter(event)
             case CommandAck(command=command, result=result) if command == _MODE_COMMAND:
-                self._motion.mode_acknowledged(result == _ACCEPTED)
+                self._motion.modes.acknowledged(result == _ACCEPTED)
             case StatusText():
                 self._inform(f'The gimbal says: {event.text}')
         return []
@@ -314,8 +315,8 @@ class GimbalDevice:
         status = event if isinstance(event, AttitudeStatus) else None
         if status is not None:
             self._failure_flags = flags = status.failure_flags
-            self._motion.device_at_limit(bool(flags & _AT_YAW_LIMIT), bool(flags & _AT_PITCH_LIMIT))
-        measured = self._telemetry.take(event, now, locked=self._motion.mode.wanted is GimbalMode.LOCK)
+            self._motion.goals.at_device_limit = (bool(flags & _AT_YAW_LIMIT), bool(flags & _AT_PITCH_LIMIT))
+        measured = self._telemetry.take(event, now, locked=self._motion.modes.status.wanted is GimbalMode.LOCK)
         if self._telemetry.restarts != restarts:
             self._restarted()
         if status is not None:
@@ -342,7 +343,7 @@ class GimbalDevice:
         if self._encoder_settings is not None and self._encoders is not None:
             joints = joints_from_encoders(self._encoders, self._encoder_settings, measured.yaw_rad)
         joints = joints or joints_from_attitude(measured, reference)
-        return GimbalView(measured, joints, reference, vehicle, status)
+        return GimbalView(measured, joints, reference, status)
 
     def _on_parameter(self, event: ParameterValue) -> None:
         self.parameters.on_value(event)
@@ -351,7 +352,7 @@ class GimbalDevice:
 
     def _on_payload_telemetry(self, event: PayloadTelemetry, now: Instant) -> list[DeviceReport]:
         if event.name == ZOOM_NAME:
-            self._motion.zoom(event.value)
+            self._motion.writer.zoom = event.value
             return [ZoomState(now.ros_ns, event.value)]
         if event.name == RANGE_NAME:
             reading = range_reading(event, self._parameters.camera_frame, now.ros_ns)

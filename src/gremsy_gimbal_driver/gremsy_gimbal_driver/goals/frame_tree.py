@@ -14,9 +14,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from gremsy_common.errors import SuiteError
 from gremsy_common.geometry import matrix_from_quaternion, multiply_quaternions
 from gremsy_gimbal_driver.motion.instant import nanoseconds
+from gremsy_gimbal_driver.motion.notices import Refusal
 
 Array = NDArray[np.float64]
 
@@ -24,14 +24,6 @@ _CONJUGATE: Array = np.array([1.0, -1.0, -1.0, -1.0])
 _SHOWN_FRAMES = 12
 # A publisher that makes up a new name each time must not fill the memory; the largest robots have some hundreds.
 _MOST_FRAMES = 4096
-
-
-class TransformError(SuiteError):
-    """No way between two frames; `kind` is a key to count by."""
-
-    def __init__(self, kind: str, sentence: str) -> None:
-        super().__init__(sentence)
-        self.kind = kind
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -104,7 +96,7 @@ class FrameTree:
         """Keep a transform of anybody's.
 
         Raises:
-            TransformError: for one that is no transform; what was known of its child stays.
+            Refusal: for one that is no transform; what was known of its child stays.
         """
         if frame_name(transform.child) not in self._own:
             self.take_own(transform)
@@ -113,24 +105,24 @@ class FrameTree:
         """Keep a transform, whosever child it is.
 
         Raises:
-            TransformError: for one that is no transform; what was known of its child stays.
+            Refusal: for one that is no transform; what was known of its child stays.
         """
         parent, child = frame_name(transform.parent), frame_name(transform.child)
         if not parent or not child or parent == child:
-            raise TransformError(
+            raise Refusal(
                 'transform_of_itself',
                 f"The transform from '{parent}' to '{child}' was ignored: its two frames must have different names.",
             )
         norm = float(np.linalg.norm(transform.rotation_wxyz))
         if not (math.isfinite(norm) and abs(norm - 1.0) < 0.01 and np.isfinite(transform.translation_m).all()):
-            raise TransformError(
+            raise Refusal(
                 'transform_not_rigid',
                 f"The transform from '{parent}' to '{child}' was ignored: its rotation is not a unit quaternion or its "
                 'numbers are not finite.',
             )
         known = self._edges.get(child)
         if known is None and len(self._edges) >= _MOST_FRAMES:
-            raise TransformError(
+            raise Refusal(
                 'too_many_frames',
                 f"The transform from '{parent}' to '{child}' was ignored: {_MOST_FRAMES} frames are known already; "
                 'find what publishes ever new names.',
@@ -144,7 +136,7 @@ class FrameTree:
         """`a_from_b`, now.
 
         Raises:
-            TransformError: for a frame that is not known, frames that are not connected or go round in a circle, and a
+            Refusal: for a frame that is not known, frames that are not connected or go round in a circle, and a
                 transform on the way that is older than the limit.
         """
         a, b = frame_name(a), frame_name(b)
@@ -153,11 +145,11 @@ class FrameTree:
         known = self.frames
         for frame in (b, a):
             if frame not in known:
-                raise TransformError('unknown_frame', f"The frame '{frame}' is not known; {_known(known)}.")
+                raise Refusal('unknown_frame', f"The frame '{frame}' is not known; {_known(known)}.")
         from_a, from_b = self._way_up(a), self._way_up(b)
         common = next((frame for frame in from_a if frame in from_b), None)
         if common is None:
-            raise TransformError(
+            raise Refusal(
                 'frames_not_connected',
                 f"The frames '{a}' and '{b}' are not connected: '{a}' hangs from '{from_a[-1]}', '{b}' from "
                 f"'{from_b[-1]}'; publish the transform between them.",
@@ -171,9 +163,7 @@ class FrameTree:
         while (edge := self._edges.get(way[-1])) is not None:
             if edge.parent in way:
                 circle = ' from '.join(f"'{each}'" for each in [*way[way.index(edge.parent) :], edge.parent])
-                raise TransformError(
-                    'frames_in_a_circle', f'The frames hang in a circle: {circle}; one parent is wrong.'
-                )
+                raise Refusal('frames_in_a_circle', f'The frames hang in a circle: {circle}; one parent is wrong.')
             way.append(edge.parent)
         return way
 
@@ -184,7 +174,7 @@ class FrameTree:
             edge = self._edges[frame]
             age_ns = now_ns - edge.stamp_ns
             if not edge.is_static and age_ns > nanoseconds(age_limit_s):
-                raise TransformError(
+                raise Refusal(
                     'stale_transform',
                     f"The transform from '{edge.parent}' to '{frame}' is {age_ns * 1e-9:.1f} s old, the limit is "
                     f'{age_limit_s:g} s: see whether its publisher still runs.',

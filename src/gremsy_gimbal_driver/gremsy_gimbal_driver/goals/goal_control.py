@@ -14,7 +14,7 @@ from gremsy_gimbal_driver.motion.limits import AXES, AngleLimits
 from gremsy_gimbal_driver.motion.motion_output import Pair
 from gremsy_gimbal_driver.motion.motion_parameters import MotionParameters
 from gremsy_gimbal_driver.motion.motion_writer import Motion
-from gremsy_gimbal_driver.motion.notices import Notices, RefusalReason, Report
+from gremsy_gimbal_driver.motion.notices import Notices, Refusal, Report
 
 # An action server asks some times a second, and a source may stream goals at 50 Hz.
 _REMEMBERED = 64
@@ -39,10 +39,9 @@ class GoalControl:
         self._profile = profile
         self._notices = notices
         self._inform = inform
-        self._trust = AngleTrust(parameters.angle_path)
+        self.trust = AngleTrust(parameters.angle_path, notices)
         self._ends: dict[int, GoalProgress] = {}
         self._last: GoalProgress | None = None
-        self._reported_ignored = False
         self.run: GoalRun | None = None
         self.at_device_limit: tuple[bool, bool] = (False, False)
 
@@ -52,16 +51,15 @@ class GoalControl:
             return self._last
         return None if number is None else self._ends.get(number)
 
-    def restarted(self) -> None:
-        """The device restarted, which cures one that ignored angles."""
-        self._trust.restarted()
-        self._reported_ignored = False
+    def check(self, source: Source, goal: AngleGoal, measured_rad: Pair) -> None:
+        """Whether it may be gone to from here.
 
-    def refusal(self, source: Source, goal: AngleGoal, measured_rad: Pair) -> RefusalReason | None:
-        """Why it may not be gone to from here."""
+        Raises:
+            Refusal: with the reason.
+        """
         empty = self._limits.empty_axis()
         if empty is not None:
-            return RefusalReason(
+            raise Refusal(
                 'no_angle_left',
                 f'An angle goal from {source.who} was refused: our limits of the {empty} and the '
                 "device's leave no angle at all; correct the soft limits.",
@@ -69,13 +67,12 @@ class GoalControl:
         for axis, wanted, measured in zip(AXES, self._wanted(goal, measured_rad), measured_rad, strict=True):
             jump = 0.0 if wanted is None else abs(wanted - measured)
             if jump > self._parameters.max_jump_rad:
-                return RefusalReason(
+                raise Refusal(
                     'jump',
                     f'An angle goal from {source.who} was refused: its {axis} is {jump:.2f} rad '
                     f'({math.degrees(jump):.0f} degrees) from where the camera looks, `max_jump_rad` is '
                     f'{self._parameters.max_jump_rad:g} rad; check its frame, or go there in steps.',
                 )
-        return None
 
     def begin(self, held: HeldCommand, measured_rad: Pair, home: bool = False) -> None:
         """Take up a goal in place of the one that runs."""
@@ -84,7 +81,7 @@ class GoalControl:
         self.run = GoalRun(
             self._parameters,
             self._limits,
-            self._trust,
+            self.trust,
             self._profile,
             held,
             self._wanted(held.command, measured_rad),
@@ -99,13 +96,6 @@ class GoalControl:
         if run is None:
             return False
         progress = run.judge(now.monotonic_ns, measured_rad, self.at_device_limit)
-        if not self._trust.uses_angles and self._trust.may_change and not self._reported_ignored:
-            self._reported_ignored = True
-            self._notices.fault(
-                'angles_ignored',
-                'The gimbal does not follow angle commands, as some do after on-board tracking: goals are driven by '
-                'rates until it restarts; switch it off and on to cure it.',
-            )
         if progress.ended:
             self._end(run, progress)
         else:
@@ -117,7 +107,7 @@ class GoalControl:
         run = self.run
         if run is not None:
             name = run.name.capitalize()
-            self._end(run, run.end(GoalState.CANCELLED, f'{name} was cancelled by {by}.'))
+            self._end(run, run.progress(GoalState.CANCELLED, f'{name} was cancelled by {by}.'))
 
     def motion(self, measured_rad: Pair, attitudes: int, ends_ns: int) -> Motion | None:
         """What leads to the running goal, with the camera at these angles, the `attitudes`-th that were measured."""
@@ -126,7 +116,7 @@ class GoalControl:
             return None
         key = ('goal', run.number)
         if run.path is GoalPath.ANGLE:
-            return Motion(key, None, run.target_rad(), ends_ns, held=run.holding)
+            return Motion(key, None, run.target_rad(), ends_ns, held=run.reached_ns is not None)
         # By rates it is a new command with every attitude.
         return Motion((*key, attitudes), run.rates(measured_rad), None, ends_ns)
 

@@ -34,7 +34,8 @@ class GoalWatch:
         """The way of driving changed: what the axes did before does not count."""
         self._best: list[float | None] = [None, None]
         self._since_ns = [now_ns, now_ns]
-        self._nearer = [False, False]
+        self.came_nearer = [False, False]
+        """Which axes have moved towards the goal since then."""
 
     def watch(self, now_ns: int, remaining_rad: Pair, pushed: tuple[bool, bool]) -> None:
         """Take note; `pushed` says which axes are commanded to go on from where they are."""
@@ -49,15 +50,11 @@ class GoalWatch:
                 self._best[axis], self._since_ns[axis] = left, now_ns
             elif left < best - _NEARER_RAD:
                 self._best[axis], self._since_ns[axis] = left, now_ns
-                self._nearer[axis] = True
+                self.came_nearer[axis] = True
 
     def settled(self, now_ns: int) -> bool:
         """Whether both axes have been within tolerance for the settling time."""
         return self._inside_since_ns is not None and now_ns - self._inside_since_ns >= _SETTLE_NS
-
-    def came_nearer(self, axis: int) -> bool:
-        """Whether the axis has moved towards the goal since the watch began (again)."""
-        return self._nearer[axis]
 
     def stalled(self, now_ns: int) -> list[int]:
         """The axes that were pushed and came no nearer for the stall time."""
@@ -109,20 +106,12 @@ class GoalRun:
         self.source = held.source
         self._begun_ns = held.arrived.monotonic_ns
         self._watch = GoalWatch(parameters, self._begun_ns)
-        self._path = GoalPath.ANGLE if trust.uses_angles else GoalPath.RATE
-        self._suspects: list[int] = []
-        self._reached_ns: int | None = None
-        self._remaining: Pair = (0.0, 0.0)
-
-    @property
-    def path(self) -> GoalPath:
+        self.path = GoalPath.ANGLE if trust.uses_angles else GoalPath.RATE
         """How it is driven now."""
-        return self._path
-
-    @property
-    def holding(self) -> bool:
-        """Whether it is reached and held."""
-        return self._reached_ns is not None
+        self._suspects: list[int] = []
+        self.reached_ns: int | None = None
+        """Since when it is held."""
+        self._remaining: Pair = (0.0, 0.0)
 
     def target_rad(self) -> Pair:
         """Where it goes, within the limits."""
@@ -131,7 +120,7 @@ class GoalRun:
     def begun(self, measured_rad: Pair) -> GoalProgress:
         """Before anything was written."""
         self._remaining = (self._left(0, measured_rad), self._left(1, measured_rad))
-        return self._progress(GoalState.MOVING, False, '')
+        return self.progress(GoalState.MOVING, ended=False)
 
     def judge(self, now_ns: int, measured_rad: Pair, at_device_limit: tuple[bool, bool]) -> GoalProgress:
         """How it stands with the camera at these angles."""
@@ -139,50 +128,56 @@ class GoalRun:
         self._remaining = (self._left(0, measured_rad), self._left(1, measured_rad))
         left = tuple(0.0 if self._wanted[axis] is None else target[axis] - measured_rad[axis] for axis in (0, 1))
         self._watch.watch(now_ns, (left[0], left[1]), self._pushed(measured_rad))
-        if any(self._watch.came_nearer(axis) for axis in self._suspects):
+        if any(self._watch.came_nearer[axis] for axis in self._suspects):
             self._suspects = []
             self._trust.moved_by_rates_only()
-        if self._reached_ns is not None:
-            return self._held_so_far(now_ns)
-        if self._watch.settled(now_ns):
-            blocking = [(AXES[axis], bound) for axis in (0, 1) if (bound := self._allowed(axis)[1]) is not None]
-            if blocking:
-                return self.end(GoalState.BLOCKED, _blocked(self.name, *blocking[0]))
-            self._reached_ns = now_ns
-            return self._held_so_far(now_ns)
+        if self.reached_ns is None and self._watch.settled(now_ns):
+            for axis in (0, 1):
+                bound = self._allowed(axis)[1]
+                if bound is not None:
+                    return self.progress(
+                        GoalState.BLOCKED,
+                        f'The gimbal stopped short of {self.name}: the {AXES[axis]} limit of {bound.angle_rad:g} rad, '
+                        f'set by {bound.by}, lies between.',
+                    )
+            self.reached_ns = now_ns
+        if self.reached_ns is not None:
+            reached = 'The gimbal is home.' if self.name == HOME else f'The gimbal looks at {self.name}.'
+            over = now_ns - self.reached_ns >= nanoseconds(self._goal.hold_s)
+            return self.progress(GoalState.REACHED, reached, ended=over)
         stalled = self._watch.stalled(now_ns)
-        if stalled and self._path is GoalPath.ANGLE and self._trust.may_change:
+        if stalled and self.path is GoalPath.ANGLE and self._trust.may_change:
             # An axis that followed at first and then stopped short is no sign that angles are ignored.
-            self._suspects = [axis for axis in stalled if not self._watch.came_nearer(axis)]
-            self._path = GoalPath.RATE
+            self._suspects = [axis for axis in stalled if not self._watch.came_nearer[axis]]
+            self.path = GoalPath.RATE
             self._profile.reset()
             self._watch.begin_again(now_ns)
         elif stalled:
             axis = stalled[0]
             if at_device_limit[axis]:
                 reason = f'The gimbal reports that its {AXES[axis]} is at its own limit: {self.name} is not reached.'
-                return self.end(GoalState.BLOCKED, reason)
-            return self.end(GoalState.STALLED, self._stalled_sentence(AXES[axis]))
+                return self.progress(GoalState.BLOCKED, reason)
+            return self.progress(
+                GoalState.STALLED,
+                f'The {AXES[axis]} came no nearer to {self.name} for {_STALL_TIME_S:g} s although it was '
+                'commanded, and was stopped: check that nothing blocks it and that its rate sign is right.',
+            )
         if now_ns - self._begun_ns >= nanoseconds(self._goal.timeout_s):
-            return self.end(GoalState.TIMED_OUT, self._timeout_sentence())
-        return self._progress(GoalState.MOVING, False, '')
+            return self.progress(
+                GoalState.TIMED_OUT,
+                f'The gimbal did not reach {self.name} within {self._goal.timeout_s:g} s and was stopped: '
+                'give it more time or a higher `max_rate_rad_s`.',
+            )
+        return self.progress(GoalState.MOVING, ended=False)
 
     def rates(self, measured_rad: Pair) -> Pair:
         """True azimuth and tilt rates that lead there; 0 within tolerance and on a kept axis."""
         target = self.target_rad()
         return (self._rate(0, target[0] - measured_rad[0]), self._rate(1, target[1] - measured_rad[1]))
 
-    def end(self, state: GoalState, reason: str) -> GoalProgress:
-        """How it ended."""
-        return self._progress(state, True, reason)
-
-    def _progress(self, state: GoalState, ended: bool, reason: str) -> GoalProgress:
-        return GoalProgress(self.number, self.source.word, state, ended, reason, self._remaining, self._path)
-
-    def _held_so_far(self, now_ns: int) -> GoalProgress:
-        assert self._reached_ns is not None
-        ended = now_ns - self._reached_ns >= nanoseconds(self._goal.hold_s)
-        return self._progress(GoalState.REACHED, ended, _reached(self.name))
+    def progress(self, state: GoalState, reason: str = '', *, ended: bool = True) -> GoalProgress:
+        """How it stands or ended."""
+        return GoalProgress(self.number, self.source.word, state, ended, reason, self._remaining, self.path)
 
     def _allowed(self, axis: int) -> tuple[float, Bound | None]:
         wanted = self._wanted[axis]
@@ -194,7 +189,7 @@ class GoalRun:
 
     def _pushed(self, measured_rad: Pair) -> tuple[bool, bool]:
         """Under angles an axis is pushed when the commanded angle is away from it, under rates when the target is."""
-        ahead = self.target_rad() if self._path is GoalPath.RATE else (self._profile.angles_rad or measured_rad)
+        ahead = self.target_rad() if self.path is GoalPath.RATE else (self._profile.angles_rad or measured_rad)
         tolerance = self._parameters.goal_tolerance_rad
         azimuth, tilt = (
             self._wanted[axis] is not None and abs(ahead[axis] - measured_rad[axis]) > tolerance for axis in (0, 1)
@@ -208,26 +203,3 @@ class GoalRun:
         braking = math.sqrt(2.0 * _BRAKING_SHARE * parameters.max_acceleration_rad_s2 * abs(left_rad))
         rate = max(min(_GAIN_S * abs(left_rad), braking), _LEAST_RATE_RAD_S)
         return math.copysign(min(rate, parameters.max_rate_rad_s), left_rad)
-
-    def _stalled_sentence(self, axis: str) -> str:
-        return (
-            f'The {axis} came no nearer to {self.name} for {_STALL_TIME_S:g} s although it was '
-            'commanded, and was stopped: check that nothing blocks it and that its rate sign is right.'
-        )
-
-    def _timeout_sentence(self) -> str:
-        return (
-            f'The gimbal did not reach {self.name} within {self._goal.timeout_s:g} s and was stopped: '
-            'give it more time or a higher `max_rate_rad_s`.'
-        )
-
-
-def _reached(name: str) -> str:
-    return 'The gimbal is home.' if name == HOME else f'The gimbal looks at {name}.'
-
-
-def _blocked(name: str, axis: str, bound: Bound) -> str:
-    return (
-        f'The gimbal stopped short of {name}: the {axis} limit of {bound.angle_rad:g} rad, set by {bound.by}, '
-        'lies between.'
-    )

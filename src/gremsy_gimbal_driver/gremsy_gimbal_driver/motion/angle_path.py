@@ -12,6 +12,7 @@ import math
 from gremsy_gimbal_driver.motion.limits import AngleLimits
 from gremsy_gimbal_driver.motion.motion_output import Pair
 from gremsy_gimbal_driver.motion.motion_parameters import MotionParameters
+from gremsy_gimbal_driver.motion.notices import Notices
 
 # How far the commanded angle may lead the measured one: with 250 ms of lag and the gimbal's own loop, the camera is
 # half a second behind. With more lead, a gimbal that obeys late would catch up at its own speed.
@@ -24,53 +25,42 @@ class AngleProfile:
     def __init__(self, parameters: MotionParameters, limits: AngleLimits) -> None:
         self._parameters = parameters
         self._limits = limits
-        self._angles: Pair | None = None
-        self._rates: Pair = (0.0, 0.0)
-
-    @property
-    def angles_rad(self) -> Pair | None:
+        self.angles_rad: Pair | None = None
         """As commanded last; None while no angles are commanded."""
-        return self._angles
-
-    @property
-    def rates_rad_s(self) -> Pair:
+        self.rates_rad_s: Pair = (0.0, 0.0)
         """How fast they go."""
-        return self._rates
 
     def start(self, angles_rad: Pair, rates_rad_s: Pair) -> None:
         """Start where the camera looks, at the rate that was commanded last."""
-        self._angles = angles_rad
-        self._rates = rates_rad_s
+        self.angles_rad = angles_rad
+        self.rates_rad_s = rates_rad_s
 
     def reset(self) -> None:
         """Angles are no longer commanded."""
-        self._angles = None
-        self._rates = (0.0, 0.0)
+        self.angles_rad = None
+        self.rates_rad_s = (0.0, 0.0)
 
     def stopping_angles(self, angles_rad: Pair) -> Pair:
         """Where each axis comes to rest if it is braked from here on."""
-        return (self._stop(0, angles_rad), self._stop(1, angles_rad))
+        starts = angles_rad if self.angles_rad is None else self.angles_rad
+        azimuth, tilt = (
+            start + rate * abs(rate) / (2.0 * self._parameters.max_acceleration_rad_s2)
+            for start, rate in zip(starts, self.rates_rad_s, strict=True)
+        )
+        return azimuth, tilt
 
     def advance(self, target_rad: Pair, measured_rad: Pair, elapsed_s: float) -> Pair:
         """The angles to command now, `elapsed_s` after the last ones."""
-        if self._angles is None:
+        if self.angles_rad is None:
             self.start(measured_rad, (0.0, 0.0))
-        assert self._angles is not None
-        moved = [
-            self._axis(axis, self._angles[axis], self._rates[axis], target_rad[axis], measured_rad[axis], elapsed_s)
-            for axis in (0, 1)
-        ]
-        self._angles = moved[0][0], moved[1][0]
-        self._rates = moved[0][1], moved[1][1]
-        return self._angles
-
-    def _stop(self, axis: int, angles_rad: Pair) -> float:
-        rate = self._rates[axis]
-        start = angles_rad[axis] if self._angles is None else self._angles[axis]
-        return start + rate * abs(rate) / (2.0 * self._parameters.max_acceleration_rad_s2)
+        assert self.angles_rad is not None
+        states = zip(self._limits.ranges, self.angles_rad, self.rates_rad_s, target_rad, measured_rad, strict=True)
+        azimuth, tilt = (self._axis(*state, elapsed_s) for state in states)
+        self.angles_rad, self.rates_rad_s = zip(azimuth, tilt, strict=True)
+        return self.angles_rad
 
     def _axis(
-        self, axis: int, angle: float, rate: float, target: float, measured: float, elapsed_s: float
+        self, limits: Pair, angle: float, rate: float, target: float, measured: float, elapsed_s: float
     ) -> tuple[float, float]:
         parameters = self._parameters
         change = parameters.max_acceleration_rad_s2 * elapsed_s
@@ -83,7 +73,7 @@ class AngleProfile:
             wanted = 0.0
         rate = min(max(wanted, rate - change), rate + change)
         moved = angle + rate * elapsed_s
-        low, high = self._limits.ranges[axis]
+        low, high = limits
         # Never over a limit, nor further beyond one; this takes precedence over the acceleration limit.
         allowed = min(max(moved, min(low, angle)), max(high, angle))
         return (allowed, rate) if allowed == moved else (allowed, 0.0)
@@ -96,8 +86,9 @@ class AngleTrust:
     commands ignored; they are given up until the device restarts, which cures it.
     """
 
-    def __init__(self, choice: str) -> None:
+    def __init__(self, choice: str, notices: Notices) -> None:
         self._choice = choice
+        self._notices = notices
         self._ignored = False
 
     @property
@@ -113,6 +104,11 @@ class AngleTrust:
     def moved_by_rates_only(self) -> None:
         """Angles are given up."""
         self._ignored = True
+        self._notices.fault(
+            'angles_ignored',
+            'The gimbal does not follow angle commands, as some do after on-board tracking: goals are driven by rates '
+            'until it restarts; switch it off and on to cure it.',
+        )
 
     def restarted(self) -> None:
         """The device restarted."""

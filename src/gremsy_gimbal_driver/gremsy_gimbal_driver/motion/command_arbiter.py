@@ -16,7 +16,7 @@ from gremsy_common.types.gimbal_state import RateSetpoint
 from gremsy_gimbal_driver.goals.goal import AngleGoal
 from gremsy_gimbal_driver.motion.instant import Instant, nanoseconds
 from gremsy_gimbal_driver.motion.motion_parameters import MotionParameters
-from gremsy_gimbal_driver.motion.notices import RefusalReason
+from gremsy_gimbal_driver.motion.notices import Refusal
 
 Command = RateSetpoint | AngleGoal
 
@@ -76,28 +76,32 @@ class CommandArbiter:
         self._held: dict[Source, HeldCommand] = {}
         self._number = 0
 
-    def offer(self, source: Source, command: Command, now: Instant) -> HeldCommand | RefusalReason:
-        """Take a command, or return why not. A refused command also ends what its source asked for before.
+    def offer(self, source: Source, command: Command, now: Instant) -> HeldCommand:
+        """Take a command. Also a refused one ends what its source asked for before.
 
         A setpoint of a lower source is taken and waits, since another follows soon; a goal of one is refused.
+
+        Raises:
+            Refusal: with the reason.
         """
-        refusal = self._refusal(source, command, now)
-        if refusal is None and isinstance(command, AngleGoal):
-            refusal = self.shut_out(source, 'An angle goal', now)
-        if refusal is not None:
-            self._held.pop(source, None)
-            return refusal
+        self._held.pop(source, None)
+        self._check(source, command, now)
+        if isinstance(command, AngleGoal):
+            self.check_free(source, 'An angle goal', now)
         self._number += 1
         held = HeldCommand(self._number, source, command, now)
         self._held[source] = held
         return held
 
-    def shut_out(self, source: Source, what: str, now: Instant) -> RefusalReason | None:
-        """Why this source may not ask for `what` now: a higher one holds control."""
+    def check_free(self, source: Source, what: str, now: Instant) -> None:
+        """Whether this source may ask for `what` now.
+
+        Raises:
+            Refusal: while a higher one holds control.
+        """
         holder = self.holder(now)
-        if holder is None or holder <= source:
-            return None
-        return RefusalReason('shut_out', f'{what} from {source.who} was refused: {holder.who} holds control.')
+        if holder is not None and holder > source:
+            raise Refusal('shut_out', f'{what} from {source.who} was refused: {holder.who} holds control.')
 
     def chosen(self, now: Instant) -> HeldCommand | None:
         """The command that moves the gimbal now; None where nobody's does."""
@@ -140,52 +144,43 @@ class CommandArbiter:
         expires_ns = self.expires_ns(held, now)
         return expires_ns is None or now.monotonic_ns < expires_ns
 
-    def _refusal(self, source: Source, command: Command, now: Instant) -> RefusalReason | None:
+    def _check(self, source: Source, command: Command, now: Instant) -> None:
         if isinstance(command, AngleGoal):
-            return self._goal_refusal(f'An angle goal from {source.who}', command, now)
-        who = f'A rate command from {source.who}'
-        if not (math.isfinite(command.azimuth_rate_rad_s) and math.isfinite(command.tilt_rate_rad_s)):
-            return RefusalReason('not_finite', f'{who} was refused: its rates are not finite numbers.')
-        return self._frame_refusal(who, command.frame_id, 'rates') or self._age_refusal(who, command.stamp_ns, now)
-
-    def _goal_refusal(self, who: str, goal: AngleGoal, now: Instant) -> RefusalReason | None:
-        angles = [each for each in (goal.azimuth_rad, goal.tilt_rad) if each is not None]
-        if not angles:
-            return RefusalReason('no_angle', f'{who} was refused: it names neither an azimuth nor a tilt.')
-        if not all(map(math.isfinite, angles)):
-            return RefusalReason('not_finite', f'{who} was refused: its angles are not finite numbers.')
-        if not (math.isfinite(goal.timeout_s) and goal.timeout_s > 0.0 and goal.hold_s >= 0.0):
-            return RefusalReason(
+            who, what = f'An angle goal from {source.who}', 'angles'
+            numbers = [each for each in (command.azimuth_rad, command.tilt_rad) if each is not None]
+        else:
+            who, what = f'A rate command from {source.who}', 'rates'
+            numbers = [command.azimuth_rate_rad_s, command.tilt_rate_rad_s]
+        if not numbers:
+            raise Refusal('no_angle', f'{who} was refused: it names neither an azimuth nor a tilt.')
+        if not all(map(math.isfinite, numbers)):
+            raise Refusal('not_finite', f'{who} was refused: its {what} are not finite numbers.')
+        if isinstance(command, AngleGoal) and not (0.0 < command.timeout_s < math.inf and command.hold_s >= 0.0):
+            raise Refusal(
                 'bad_timeout',
-                f'{who} was refused: a time-out of {goal.timeout_s:g} s and a hold of {goal.hold_s:g} s make no sense.',
+                f'{who} was refused: a time-out of {command.timeout_s:g} s and a hold of {command.hold_s:g} s make no '
+                'sense.',
             )
-        refusal = None if goal.frame_id is None else self._frame_refusal(who, goal.frame_id, 'angles')
-        if refusal is None and goal.stamp_ns is not None:
-            refusal = self._age_refusal(who, goal.stamp_ns, now)
-        return refusal
-
-    def _frame_refusal(self, who: str, frame_id: str, what: str) -> RefusalReason | None:
         frame = self._parameters.level_frame
-        if frame_id == frame:
-            return None
-        return RefusalReason(
-            'wrong_frame', f"{who} was refused: it is in the frame '{frame_id}', {what} must be in '{frame}'."
-        )
-
-    def _age_refusal(self, who: str, stamp_ns: int, now: Instant) -> RefusalReason | None:
-        age_s = (now.ros_ns - stamp_ns) * 1e-9
+        if command.frame_id not in (None, frame):
+            raise Refusal(
+                'wrong_frame',
+                f"{who} was refused: it is in the frame '{command.frame_id}', {what} must be in '{frame}'.",
+            )
+        if command.stamp_ns is None:
+            return
+        age_s = (now.ros_ns - command.stamp_ns) * 1e-9
         if age_s >= self._parameters.age_limit_s:
-            return RefusalReason(
+            raise Refusal(
                 'too_old',
                 f'{who} was refused: its stamp is {_duration(age_s)} old, the limit is '
                 f'{self._parameters.age_limit_s:g} s; stamp it with the time of the image it was computed from.',
             )
         if age_s < -_FUTURE_LIMIT_S:
-            return RefusalReason(
+            raise Refusal(
                 'from_the_future',
                 f'{who} was refused: its stamp is {_duration(-age_s)} ahead of this machine; synchronise the clocks.',
             )
-        return None
 
 
 class ZoomArbiter:

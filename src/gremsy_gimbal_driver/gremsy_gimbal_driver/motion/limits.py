@@ -107,18 +107,10 @@ class RateLimiter:
     def __init__(self, parameters: MotionParameters, limits: AngleLimits) -> None:
         self._parameters = parameters
         self._limits = limits
-        self._last: Pair = (0.0, 0.0)
         self.clamped: set[str] = set()
         self.ramping = False
-
-    @property
-    def rates_rad_s(self) -> Pair:
-        """As commanded last."""
-        return self._last
-
-    def resume(self, rates_rad_s: Pair) -> None:
-        """The gimbal was commanded otherwise: by angles, or to stand still."""
-        self._last = rates_rad_s
+        self.rates_rad_s: Pair = (0.0, 0.0)
+        """As commanded last; whoever commands otherwise, by angles or a stop, sets them."""
 
     def limit(self, wanted_rad_s: Pair, angles_rad: Pair, elapsed_s: float) -> Pair:
         """Limit the wanted rates, `elapsed_s` after the last ones were commanded, with the camera at these angles."""
@@ -127,7 +119,7 @@ class RateLimiter:
         change = self._parameters.max_acceleration_rad_s2 * elapsed_s
         result = []
         for wanted, angle, last, axis, (low, high) in zip(
-            wanted_rad_s, angles_rad, self._last, AXES, self._limits.ranges, strict=True
+            wanted_rad_s, angles_rad, self.rates_rad_s, AXES, self._limits.ranges, strict=True
         ):
             rate = min(max(wanted, -largest), largest)
             if rate != wanted:
@@ -142,5 +134,5 @@ class RateLimiter:
             if safe != ramped:
                 self.clamped.add(f'{axis}_limit')
             result.append(safe)
-        self._last = (result[0], result[1])
-        return self._last
+        self.rates_rad_s = (result[0], result[1])
+        return self.rates_rad_s

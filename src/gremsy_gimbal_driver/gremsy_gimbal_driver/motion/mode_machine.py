@@ -61,7 +61,8 @@ class ModeMachine:
         if mode is GimbalMode.HOME:
             raise ValueError('HOME is a pulse, not a mode to start in: use lock, follow, mapping or off.')
         self._notices = notices
-        self._wanted = mode
+        self.wanted = mode
+        """The mode to be in; during HOME's pulse the one after it."""
         self._reported: GimbalMode | None = None
         self._acknowledged: bool | None = None
         self._active = False
@@ -79,11 +80,6 @@ class ModeMachine:
         """The modes that the gimbal reports not to have; they are not asked for."""
 
     @property
-    def wanted(self) -> GimbalMode:
-        """The mode to be in; during HOME's pulse the one after it."""
-        return self._wanted
-
-    @property
     def homing(self) -> bool:
         """Whether the gimbal is being sent home, or is homing by itself."""
         return self._pulse_ns is not None or self._travel_until_ns is not None
@@ -91,20 +87,20 @@ class ModeMachine:
     @property
     def differs(self) -> bool:
         """Whether the gimbal reports another mode than is wanted: its angles are then in another frame."""
-        return self._reported is not None and self._reported is not self._wanted
+        return self._reported is not None and self._reported is not self.wanted
 
     @property
     def flags_mode(self) -> GimbalMode:
         """What the flags of a message carry now. While inactive they change nothing: zeros must not move a camera."""
         if self._active:
-            return GimbalMode.HOME if self._pulse_half is not None and self._pulse_half % 2 == 0 else self._wanted
-        return self._wanted if self._reported is None or self._reported is GimbalMode.HOME else self._reported
+            return GimbalMode.HOME if self._pulse_half is not None and self._pulse_half % 2 == 0 else self.wanted
+        return self.wanted if self._reported is None or self._reported is GimbalMode.HOME else self._reported
 
     @property
     def status(self) -> ModeStatus:
         """For the operator."""
         state, reason = self._judgement()
-        wanted = GimbalMode.HOME if self._pulse_ns is not None else self._wanted
+        wanted = GimbalMode.HOME if self._pulse_ns is not None else self.wanted
         return ModeStatus(wanted, self._reported, state, reason)
 
     def settling(self, now_ns: int) -> bool:
@@ -137,9 +133,9 @@ class ModeMachine:
             self._pulse_written_ns = now_ns - _PULSE_WRITES_NS
             self._acknowledged = None
             return
-        if mode is not self._wanted:
+        if mode is not self.wanted:
             self._changed_ns = now_ns
-        self._wanted = mode
+        self.wanted = mode
         self._ask_from(now_ns)
 
     def end_home(self) -> None:
@@ -155,10 +151,10 @@ class ModeMachine:
         elif self._travel_until_ns is not None and before is GimbalMode.HOME:
             self._travel_until_ns = None
             self._ask_from(now_ns)
-        if mode is self._wanted:
+        if mode is self.wanted:
             self._gave_up = False
             self._notices.recovered('mode', 'mode_home')
-        elif before is self._wanted and not self.homing:
+        elif before is self.wanted and not self.homing:
             self._ask_from(now_ns)
         return before is not None and before is not mode
 
@@ -192,9 +188,9 @@ class ModeMachine:
             if now_ns >= self._travel_until_ns:
                 self._travel_until_ns = None
                 self._ask_from(now_ns)
-        elif self._wanted in self.lacking and not self._gave_up:
+        elif self.wanted in self.lacking and not self._gave_up:
             self._gave_up = True
-            self._notices.fault('mode', f'The mode is not asked for: {no_such_mode(self._wanted, self.lacking)}')
+            self._notices.fault('mode', f'The mode is not asked for: {no_such_mode(self.wanted, self.lacking)}')
         elif not self._gave_up and not self._confirmed() and now_ns - self._since_ns >= _GIVE_UP_NS:
             self._gave_up = True
             if self._reported is not None or self._acknowledged is False:
@@ -211,7 +207,7 @@ class ModeMachine:
         if self._travel_until_ns is not None:
             # One message without HOME ends the pulse; more would disturb a gimbal on its way.
             return self._due_ns if self._end_of_pulse_due else self._travel_until_ns
-        return None if self._confirmed() or self._wanted in self.lacking else self._due_ns
+        return None if self._confirmed() or self.wanted in self.lacking else self._due_ns
 
     def asks(self, now_ns: int) -> bool:
         """Whether a message of this moment has to assert the mode, and not only to carry its flags."""
@@ -248,7 +244,7 @@ class ModeMachine:
         self._end_of_pulse_due = True
 
     def _confirmed(self) -> bool:
-        return self._reported is self._wanted or (self._reported is None and self._acknowledged is True)
+        return self._reported is self.wanted or (self._reported is None and self._acknowledged is True)
 
     def _judgement(self) -> tuple[ModeState, str]:
         if self._active and self.homing:
@@ -259,8 +255,8 @@ class ModeMachine:
                 ModeState.CONFIRMED,
                 'acknowledged; this gimbal does not report its mode' if acknowledged_only else '',
             )
-        if self._wanted in self.lacking:
-            return ModeState.UNCONFIRMED, no_such_mode(self._wanted, self.lacking).removesuffix('.')
+        if self.wanted in self.lacking:
+            return ModeState.UNCONFIRMED, no_such_mode(self.wanted, self.lacking).removesuffix('.')
         if not self._active:
             return ModeState.UNCONFIRMED, 'a mode is asserted while the gimbal is armed and its attitude comes'
         if not self._gave_up:
@@ -274,6 +270,6 @@ class ModeMachine:
     def _give_up_sentence(self) -> str:
         did = 'refuses' if self._reported is None else f'is in mode {self._reported.value} and does not take'
         return (
-            f'The gimbal {did} the mode {self._wanted.value}, requested for {_GIVE_UP_NS * 1e-9:g} s: check that '
+            f'The gimbal {did} the mode {self.wanted.value}, requested for {_GIVE_UP_NS * 1e-9:g} s: check that '
             'it is controlled by MAVLink (RC_MODE 1, on MB1 payloads GB_FW_FLAG 1); requests go on, less often.'
         )

@@ -11,18 +11,17 @@ import math
 
 from gremsy_common.types.control_state import HAND_OVER, NOBODY, ControlState
 from gremsy_common.types.gimbal_state import RateSetpoint
-from gremsy_gimbal_driver.goals.goal import AngleGoal, GoalProgress
+from gremsy_gimbal_driver.goals.goal import AngleGoal
 from gremsy_gimbal_driver.goals.goal_control import GoalControl
 from gremsy_gimbal_driver.motion.attitude_guard import AttitudeGuard
 from gremsy_gimbal_driver.motion.command_arbiter import CommandArbiter, CommandResult, HeldCommand, Source
 from gremsy_gimbal_driver.motion.instant import Instant, nanoseconds
 from gremsy_gimbal_driver.motion.limits import AngleLimits, Range
-from gremsy_gimbal_driver.motion.mode_machine import ModeMachine, ModeStatus
+from gremsy_gimbal_driver.motion.mode_machine import ModeMachine
 from gremsy_gimbal_driver.motion.motion_output import GimbalMode, MotionOutput, Pair, no_such_mode
 from gremsy_gimbal_driver.motion.motion_parameters import MotionParameters
 from gremsy_gimbal_driver.motion.motion_writer import Motion, MotionWriter
-from gremsy_gimbal_driver.motion.notices import Notices, RefusalReason, Report
-from gremsy_gimbal_driver.motion.plant_inverse import MeasuredPlant
+from gremsy_gimbal_driver.motion.notices import Notices, Refusal, Report
 
 __all__ = ['CommandResult', 'ControlState', 'MotionControl']
 
@@ -47,15 +46,16 @@ class MotionControl:
         self._arbiter = CommandArbiter(parameters)
         self._limits = AngleLimits(parameters)
         self._attitude = AttitudeGuard(parameters, self._notices.counts)
-        self._modes = ModeMachine(GimbalMode(parameters.mode), self._notices)
+        self.modes = ModeMachine(GimbalMode(parameters.mode), self._notices)
         self._mode_source = Source.OTHER
-        self._writer = MotionWriter(parameters, self._limits, self._modes, self._notices)
-        self._goals = GoalControl(parameters, self._limits, self._writer.profile, self._notices, inform)
+        self.writer = MotionWriter(parameters, self._limits, self.modes, self._notices)
+        self.goals = GoalControl(parameters, self._limits, self.writer.profile, self._notices, inform)
         self._armed = False
         self._handed_over: Source | None = None
         self._watch_until_ns: int | None = None
         self._breaks_off_home = False
-        self._control = ControlState(False, NOBODY)
+        self.control = ControlState(False, NOBODY)
+        """As of the last step."""
 
     # State.
 
@@ -65,37 +65,13 @@ class MotionControl:
         return self._armed
 
     @property
-    def control(self) -> ControlState:
-        """As of the last step."""
-        return self._control
-
-    @property
-    def mode(self) -> ModeStatus:
-        """The mode wanted and reported."""
-        return self._modes.status
-
-    @property
-    def zero(self) -> MotionOutput:
-        """Stand still, without a change of mode: for a stop of last resort."""
-        return self._writer.zero
-
-    @property
-    def stopping(self) -> bool:
-        """Whether zeros of a burst are still to be written."""
-        return self._writer.stopping
-
-    @property
     def counts(self) -> dict[str, int]:
         """Refused commands, clamped limits and other faults, by reason."""
         return dict(self._notices.counts)
 
-    def goal_progress(self, number: int | None = None) -> GoalProgress | None:
-        """Of that goal, or of the newest; the ends of the last ones are remembered."""
-        return self._goals.progress(number)
-
     def settled(self, now: Instant) -> bool:
         """Whether all zeros are written and, as far as telemetry shows, the camera rests."""
-        return not self._writer.stopping and not self._turns(now)
+        return not self.writer.stopping and not self._turns(now)
 
     # Telemetry.
 
@@ -103,24 +79,12 @@ class MotionControl:
         """Telemetry received now: azimuth (continuous over +-pi) and tilt, and how fast the camera turns."""
         self._attitude.take(angles_rad, speed_rad_s, now)
 
-    def zoom(self, factor: float) -> None:
-        """Telemetry: the magnification, for the plant's inverse."""
-        self._writer.zoom = factor
-
     def mode_reported(self, mode: GimbalMode, now: Instant) -> None:
         """The flags of message 285; to be passed on before the attitude of the same message."""
-        if self._modes.on_report(mode, now.monotonic_ns):
+        if self.modes.on_report(mode, now.monotonic_ns):
             # From here on the angles are in another frame: nothing that rests on the old ones may go on.
             self._attitude.expect_a_jump()
             self._cancel_goal(f'the gimbal, which went to mode {mode.value}')
-
-    def mode_acknowledged(self, accepted: bool) -> None:
-        """The answer to a mode command of protocol v1."""
-        self._modes.acknowledged(accepted)
-
-    def device_lacks(self, modes: frozenset[GimbalMode]) -> None:
-        """The modes that the device reports not to have."""
-        self._modes.lacking = modes
 
     def device_limits(self, by: str, azimuth_rad: Range | None, tilt_rad: Range | None) -> None:
         """The device's own angle limits (`by` names their source), level frame; they narrow the soft limits."""
@@ -128,20 +92,12 @@ class MotionControl:
         if wrong is not None:
             self._notices.fault(f'limits {by}', wrong)
 
-    def device_at_limit(self, azimuth: bool, tilt: bool) -> None:
-        """The limit bits of message 285's failure flags."""
-        self._goals.at_device_limit = (azimuth, tilt)
-
     def device_restarted(self) -> None:
         """The gimbal restarted: its frame, its mode and its faults are not what they were."""
-        self._modes.forget()
+        self.modes.forget()
         self._attitude.expect_a_jump()
-        self._goals.restarted()
+        self.goals.trust.restarted()
         self._cancel_goal('a restart of the gimbal')
-
-    def use_plant(self, plant: MeasuredPlant) -> None:
-        """What a calibration has measured, from the next command on."""
-        self._writer.use_plant(plant)
 
     # Requests.
 
@@ -169,15 +125,32 @@ class MotionControl:
 
     def home(self, now: Instant, source: Source = Source.OPERATOR, azimuth_rad: float = 0.0) -> CommandResult:
         """Start to turn straight ahead, which is at that azimuth, and level."""
-        return self._begin_goal(source, AngleGoal(azimuth_rad, 0.0, self._parameters.home_timeout_s), now, True)
+        goal = AngleGoal(azimuth_rad, 0.0, self._parameters.home_timeout_s)
+        return self.go_to(source, goal, now, home=True)
 
-    def go_to(self, source: Source, goal: AngleGoal, now: Instant) -> CommandResult:
+    def go_to(self, source: Source, goal: AngleGoal, now: Instant, *, home: bool = False) -> CommandResult:
         """Start to turn to a goal; the number in the result asks for its progress."""
-        return self._begin_goal(source, goal, now, False)
+        failure = self._not_ready('Not moving home' if home else 'Not moving', now)
+        if failure is not None:
+            return failure
+        angles = self._attitude.angles_rad
+        assert angles is not None
+        who = f'An angle goal from {source.who}'
+        try:
+            self._check_motors(who)
+            self._check_mode_settled(who, now)
+            self._check_not_homing(source)
+            held = self._arbiter.offer(source, goal, now)
+            self.goals.check(source, goal, angles)
+        except Refusal as refusal:
+            return self._refuse(source, refusal)
+        self._accepted(source)
+        self.goals.begin(held, angles, home)
+        return CommandResult(True, 'Moving home.' if home else 'Moving.', held.number)
 
     def cancel_goal(self, number: int, by: str) -> CommandResult:
         """End that goal, if it still runs."""
-        run = self._goals.run
+        run = self.goals.run
         if run is None or run.number != number:
             return CommandResult(False, f'Goal {number} does not run any more.')
         self._cancel_goal(by)
@@ -192,9 +165,11 @@ class MotionControl:
             # Counted only: a tracker that follows while the driver is disarmed works as it should.
             self._notices.counts['disarmed'] += 1
             return False
-        taken = self._motors_off(f'A rate command from {source.who}') or self._arbiter.offer(source, setpoint, now)
-        if isinstance(taken, RefusalReason):
-            self._refuse(source, taken)
+        try:
+            self._check_motors(f'A rate command from {source.who}')
+            self._arbiter.offer(source, setpoint, now)
+        except Refusal as refusal:
+            self._refuse(source, refusal)
             return False
         self._accepted(source)
         return True
@@ -206,41 +181,43 @@ class MotionControl:
         """
         held = self._arbiter.chosen(now)
         if held is not None and held.source is source:
-            self._writer.stop()
+            self.writer.stop()
             self._handed_over = source
-        run = self._goals.run
+        run = self.goals.run
         if run is not None and run.source is source:
             self._cancel_goal('a hand-over')
         self._arbiter.drop(source)
         # At once, so that nobody sees the new sender as the holder before its commands move the camera.
-        self._control = self._control_state(now)
+        self.control = self._control_state(now)
 
     def set_mode(self, source: Source, mode: GimbalMode, now: Instant) -> CommandResult:
         """Change the mode, which moves the camera: it needs the arm and telemetry, and ends a running goal."""
         failure = self._not_ready(f'Not changing to mode {mode.value}', now)
         if failure is not None:
             return failure
-        lacks = no_such_mode(mode, self._modes.lacking)
+        lacks = no_such_mode(mode, self.modes.lacking)
         if lacks:
             return CommandResult(False, f'Not changing the mode: {lacks}')
-        refusal = self._homing_by_higher(source) or self._arbiter.shut_out(source, f'The mode {mode.value}', now)
-        if refusal is not None:
-            return CommandResult(False, self._refuse(source, refusal))
+        try:
+            self._check_not_homing(source)
+            self._arbiter.check_free(source, f'The mode {mode.value}', now)
+        except Refusal as refusal:
+            return self._refuse(source, refusal)
         self._cancel_goal(f'a change to mode {mode.value}')
         if mode in (GimbalMode.OFF, GimbalMode.HOME):
             self._arbiter.clear()
         self._mode_source = source
-        self._modes.want(mode, now.monotonic_ns)
+        self.modes.want(mode, now.monotonic_ns)
         return CommandResult(True, f'Changing to mode {mode.value}.')
 
     def prefer_mode(self, mode: GimbalMode, now: Instant) -> CommandResult:
         """Change to that mode now if armed, otherwise when the gimbal is armed next; disarmed nothing is written."""
         if self._armed:
             return self.set_mode(Source.OPERATOR, mode, now)
-        lacks = no_such_mode(mode, self._modes.lacking)
+        lacks = no_such_mode(mode, self.modes.lacking)
         if lacks:
             return CommandResult(False, f'Not preferring the mode: {lacks}')
-        self._modes.want(mode, now.monotonic_ns)
+        self.modes.want(mode, now.monotonic_ns)
         return CommandResult(True, f'Mode {mode.value} is taken when the gimbal is armed.')
 
     # Output.
@@ -248,26 +225,26 @@ class MotionControl:
     def step(self, now: Instant) -> tuple[MotionOutput | None, int | None]:
         """What to write now, and when to step again at the latest (monotonic ns; None: when something new happens)."""
         self._check_telemetry(now)
-        self._modes.update(now.monotonic_ns)
-        if not self._writer.stopping:
+        self.modes.update(now.monotonic_ns)
+        if not self.writer.stopping:
             self._handed_over = None
         motion = self._motion(now)
-        self._control = self._control_state(now)
+        self.control = self._control_state(now)
         self._stop_while_turning(now, motion)
-        output, wakes = self._writer.step(now.monotonic_ns, motion, self._attitude.angles_rad)
+        output, wakes = self.writer.step(now.monotonic_ns, motion, self._attitude.angles_rad)
         return output, min(wakes, default=None)
 
     def _check_telemetry(self, now: Instant) -> None:
         """Without telemetry that can be trusted nothing moves, and the mode is left alone."""
         if not self._armed:
-            self._modes.deactivate()
+            self.modes.deactivate()
             return
         jumps = self._attitude.is_jumping(now)
         if self._attitude.is_fresh(now) and not jumps:
-            self._modes.activate(now.monotonic_ns)
+            self.modes.activate(now.monotonic_ns)
             self._notices.recovered('no_attitude', 'attitude_jumps')
             return
-        if self._writer.moving or self._goals.run is not None or self._arbiter.chosen(now) is not None:
+        if self.writer.moving or self.goals.run is not None or self._arbiter.chosen(now) is not None:
             if jumps:
                 self._notices.fault(
                     'attitude_jumps',
@@ -280,19 +257,19 @@ class MotionControl:
                     'No attitude has come from the gimbal for '
                     f'{self._parameters.attitude_timeout_s:g} s: motion is stopped until it comes again.',
                 )
-        self._modes.deactivate()
+        self.modes.deactivate()
         self._clear('jumps of the attitude' if jumps else 'loss of the attitude')
 
     def _motion(self, now: Instant) -> Motion | None:
         """What to do now; None for nothing."""
         angles = self._attitude.angles_rad
-        if not self._armed or self._modes.homing or angles is None:
+        if not self._armed or self.modes.homing or angles is None:
             return None
         held = self._arbiter.chosen(now)
-        run = self._goals.run
+        run = self.goals.run
         if run is not None and (held is None or held.number != run.number):
             self._cancel_goal(_by(held, run.source))
-        elif run is not None and not self._goals.judge(now, angles):
+        elif run is not None and not self.goals.judge(now, angles):
             # It has just ended: a lower source that has waited takes over at once.
             self._arbiter.finish(run.number)
             held = self._arbiter.chosen(now)
@@ -302,7 +279,7 @@ class MotionControl:
             return None
         lost_ns = self._attitude.lost_ns
         if isinstance(held.command, AngleGoal):
-            return self._goals.motion(angles, self._attitude.taken, lost_ns)
+            return self.goals.motion(angles, self._attitude.taken, lost_ns)
         expires_ns = self._arbiter.expires_ns(held, now)
         command = held.command
         return Motion(
@@ -318,12 +295,12 @@ class MotionControl:
         if motion is not None:
             self._watch_until_ns = now.monotonic_ns + nanoseconds(_WATCH_AFTER_STOP_S)
             self._breaks_off_home = False
-        elif self._modes.homing:
+        elif self.modes.homing:
             self._watch_until_ns = None
             self._breaks_off_home = False
         elif self._breaks_off_home and self._watch_until_ns is None:
             self._watch_until_ns = now.monotonic_ns + nanoseconds(_WATCH_AFTER_STOP_S)
-        elif self._watch_until_ns is not None and not self._writer.moving and not self._writer.stopping:
+        elif self._watch_until_ns is not None and not self.writer.moving and not self.writer.stopping:
             if not self._attitude.is_fresh(now):
                 # Nobody knows whether the zeros arrived: on a cut link they did not, so the watch lasts as long again
                 # once telemetry is back.
@@ -332,30 +309,9 @@ class MotionControl:
                 self._watch_until_ns = None
                 self._breaks_off_home = False
             elif self._turns(now):
-                self._writer.stop(nudged=self._breaks_off_home)
+                self.writer.stop(nudged=self._breaks_off_home)
 
     # Rules that several requests share.
-
-    def _begin_goal(self, source: Source, goal: AngleGoal, now: Instant, home: bool) -> CommandResult:
-        failure = self._not_ready('Not moving home' if home else 'Not moving', now)
-        if failure is not None:
-            return failure
-        angles = self._attitude.angles_rad
-        assert angles is not None
-        who = f'An angle goal from {source.who}'
-        taken = (
-            self._motors_off(who)
-            or self._mode_unsettled(who, now)
-            or self._homing_by_higher(source)
-            or self._arbiter.offer(source, goal, now)
-        )
-        if isinstance(taken, HeldCommand):
-            taken = self._goals.refusal(source, goal, angles) or taken
-        if isinstance(taken, RefusalReason):
-            return CommandResult(False, self._refuse(source, taken))
-        self._accepted(source)
-        self._goals.begin(taken, angles, home)
-        return CommandResult(True, 'Moving home.' if home else 'Moving.', taken.number)
 
     def _not_ready(self, what: str, now: Instant) -> CommandResult | None:
         if not self._armed:
@@ -365,79 +321,75 @@ class MotionControl:
             return CommandResult(False, f'{what}: no attitude comes from the gimbal; check its link and power.')
         return None
 
-    def _motors_off(self, what: str) -> RefusalReason | None:
-        if self._modes.wanted is not GimbalMode.OFF:
-            return None
-        return RefusalReason(
-            'motors_off', f'{what} was refused: the mode is off, the motors with it; change the mode first.'
-        )
+    def _check_motors(self, what: str) -> None:
+        if self.modes.wanted is GimbalMode.OFF:
+            raise Refusal(
+                'motors_off', f'{what} was refused: the mode is off, the motors with it; change the mode first.'
+            )
 
-    def _mode_unsettled(self, what: str, now: Instant) -> RefusalReason | None:
+    def _check_mode_settled(self, what: str, now: Instant) -> None:
         """Angles in one mode's frame must never be used in another's: 3 degrees became 202 (gimbal.md 1.9)."""
-        if not self._modes.settling(now.monotonic_ns):
-            return None
-        reported, wanted = self._modes.status.reported, self._modes.wanted
-        where = 'has just been sent to' if reported is None else f'is in mode {reported.value} and not yet in'
-        return RefusalReason(
-            'mode_unsettled', f'{what} was refused: the gimbal {where} mode {wanted.value}; ask again when it is.'
-        )
+        if self.modes.settling(now.monotonic_ns):
+            reported, wanted = self.modes.status.reported, self.modes.wanted
+            where = 'has just been sent to' if reported is None else f'is in mode {reported.value} and not yet in'
+            raise Refusal(
+                'mode_unsettled', f'{what} was refused: the gimbal {where} mode {wanted.value}; ask again when it is.'
+            )
 
-    def _homing_by_higher(self, source: Source) -> RefusalReason | None:
-        if not self._modes.homing or source >= self._mode_source:
-            return None
-        return RefusalReason(
-            'shut_out', f'A command from {source.who} was refused: {self._mode_source.who} has sent the gimbal home.'
-        )
+    def _check_not_homing(self, source: Source) -> None:
+        if self.modes.homing and source < self._mode_source:
+            by = self._mode_source.who
+            raise Refusal('shut_out', f'A command from {source.who} was refused: {by} has sent the gimbal home.')
 
-    def _refuse(self, source: Source, refusal: RefusalReason) -> str:
+    def _refuse(self, source: Source, refusal: Refusal) -> CommandResult:
         """A refused command ends what its source asked for before."""
-        self._notices.fault(refusal.kind, refusal.sentence)
-        if self._goals.run is not None and self._goals.run.source is source:
-            self._goals.cancel(f'a refused command of {source.who}')
+        self._notices.fault(refusal.kind, str(refusal))
+        if self.goals.run is not None and self.goals.run.source is source:
+            self.goals.cancel(f'a refused command of {source.who}')
         self._arbiter.drop(source)
-        return refusal.sentence
+        return CommandResult(False, str(refusal))
 
     def _accepted(self, source: Source) -> None:
         self._notices.recovered(
             'not_finite', 'wrong_frame', 'too_old', 'from_the_future', 'motors_off', 'jump', 'shut_out'
         )
-        if self._modes.homing and source >= self._mode_source:
-            self._modes.end_home()
+        if self.modes.homing and source >= self._mode_source:
+            self.modes.end_home()
 
     def _cancel_goal(self, by: str) -> None:
-        run = self._goals.run
+        run = self.goals.run
         if run is not None:
-            self._goals.cancel(by)
+            self.goals.cancel(by)
             self._arbiter.finish(run.number)
 
     def _clear(self, by: str) -> None:
-        self._goals.cancel(by)
+        self.goals.cancel(by)
         self._arbiter.clear()
 
     @property
     def _handing_over(self) -> bool:
         """Whether zeros of a hand-over are still to be written."""
-        return self._handed_over is not None and self._writer.stopping
+        return self._handed_over is not None and self.writer.stopping
 
     def _halt(self, by: str) -> None:
         self._clear(by)
         self._handed_over = None
         self._armed = False
-        self._breaks_off_home |= self._modes.homing
-        self._modes.deactivate()
-        self._writer.stop(nudged=self._breaks_off_home)
+        self._breaks_off_home |= self.modes.homing
+        self.modes.deactivate()
+        self.writer.stop(nudged=self._breaks_off_home)
 
     def _turns(self, now: Instant) -> bool:
         return self._attitude.is_fresh(now) and self._attitude.speed_rad_s > _AT_REST_RAD_S
 
     def _control_state(self, now: Instant) -> ControlState:
         holder = self._arbiter.holder(now) if self._armed else None
-        if self._modes.homing:
+        if self.modes.homing:
             holder = max(self._mode_source, holder or self._mode_source)
         word = NOBODY if holder is None else holder.word
         if self._handing_over and holder in (None, self._handed_over):
             word = HAND_OVER
-        mode, goal = self._modes.status, self._goals.progress()
+        mode, goal = self.modes.status, self.goals.progress()
         return ControlState(
             self._armed,
             word,

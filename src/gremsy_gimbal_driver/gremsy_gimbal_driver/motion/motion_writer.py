@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gremsy_gimbal_driver.motion.angle_path import AngleProfile
@@ -31,8 +32,9 @@ _NUDGE: Pair = (math.radians(3.0), 0.0)
 _STILL: Pair = (0.0, 0.0)
 # A goal that is reached and held is written again after this.
 _HOLD_INTERVAL_S = 0.5
+_BURST = BURST_COUNT * (_STILL,)
 # At 2 % lost bytes a frame in three is lost.
-_NUDGED_BURST = (_NUDGE, _STILL, _NUDGE)
+_NUDGED_BURST = (_NUDGE, _STILL, _NUDGE, *_BURST[3:])
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,14 +78,14 @@ class SetpointStreamer:
         self._last_key: object | None = None
         self.moving = False
         """Whether the last thing written was a command rather than a zero."""
-        self._zeros_left = 0
+        self._burst: deque[Pair] = deque()
         self._first_zero = False
         self._ramping = False
 
     @property
     def stopping(self) -> bool:
         """Whether zeros are still to be written."""
-        return self._zeros_left > 0
+        return bool(self._burst)
 
     def since_last_write_s(self, now_ns: int) -> float:
         """Time over which an acceleration may have acted; no more than one repeat, and that at the very start."""
@@ -95,10 +97,10 @@ class SetpointStreamer:
         """Whether to write now: the active command, which `key` identifies, or a zero where there is none (None)."""
         if key is None:
             if self.moving:
-                self.stop()
+                self.begin_burst(_BURST)
             at = self._burst_at()
             return at is not None and now_ns >= at
-        self._zeros_left = 0
+        self._burst.clear()
         return now_ns >= self._command_at(key)
 
     def wake_ns(self, key: object | None) -> int | None:
@@ -119,7 +121,6 @@ class SetpointStreamer:
     ) -> None:
         """Something was written: the command of that key, or a zero (None)."""
         if key is None:
-            self._zeros_left = max(0, self._zeros_left - 1)
             self._first_zero = False
             self.moving = False
             self._next_on_grid_ns = max(self._next_on_grid_ns, now_ns + _GRID_NS)
@@ -131,14 +132,14 @@ class SetpointStreamer:
         self._last_key = key
         self._last_write_ns = now_ns
 
-    def stop(self) -> None:
-        """Write a burst of zeros, the first at once."""
-        self._zeros_left = BURST_COUNT
+    def begin_burst(self, rates_rad_s: Sequence[Pair]) -> None:
+        """Write these, the first at once."""
+        self._burst = deque(rates_rad_s)
         self._first_zero = True
         self.moving = False
 
     def _burst_at(self) -> int | None:
-        if not self._zeros_left:
+        if not self._burst:
             return None
         if self._first_zero or self._last_write_ns is None:
             return 0
@@ -158,35 +159,25 @@ class SetpointStreamer:
         return max(on_grid, now_ns + _GRID_NS // 2) if on_grid > now_ns else now_ns + _GRID_NS
 
 
-class MotionWriter:
+class MotionWriter(SetpointStreamer):
     """Writes motions; it knows what was written last."""
 
     def __init__(self, parameters: MotionParameters, limits: AngleLimits, modes: ModeMachine, notices: Notices) -> None:
+        super().__init__()
         self._parameters = parameters
         self._limits = limits
         self._modes = modes
         self._notices = notices
         self._limiter = RateLimiter(parameters, limits)
         self._inverse = PlantInverse(parameters, REPEAT_INTERVAL_S)
-        self._streamer = SetpointStreamer()
-        self._burst_begins: deque[Pair] = deque()
         self.profile = AngleProfile(parameters, limits)
         self.zoom = 1.0
-
-    @property
-    def moving(self) -> bool:
-        """Whether the last thing written was a command rather than a zero."""
-        return self._streamer.moving
-
-    @property
-    def stopping(self) -> bool:
-        """Whether zeros of a burst are still to be written."""
-        return self._streamer.stopping
+        """The magnification, for the plant's inverse."""
 
     @property
     def zero(self) -> MotionOutput:
         """Stand still, without a change of mode."""
-        return MotionOutput(self._modes.flags_mode, rates_rad_s=(0.0, 0.0))
+        return MotionOutput(self._modes.flags_mode, rates_rad_s=_STILL)
 
     def use_plant(self, plant: MeasuredPlant) -> None:
         """From the next command on."""
@@ -198,50 +189,48 @@ class MotionWriter:
         A gimbal that is homing by itself goes on under zeros, since the pulse that sent it home ends in them (gimbal.md
         1.7), but takes a rate as a new command. `nudged` starts the burst with one.
         """
-        self._burst_begins = deque(_NUDGED_BURST if nudged else ())
-        self._streamer.stop()
+        self.begin_burst(_NUDGED_BURST if nudged else _BURST)
 
     def step(
         self, now_ns: int, motion: Motion | None, angles_rad: Pair | None
     ) -> tuple[MotionOutput | None, list[int]]:
         """What to write now, and the times at which to ask again."""
         key = None if motion is None else motion.key
-        due = self._streamer.due(now_ns, key)
+        due = self.due(now_ns, key)
         output: MotionOutput | None = None
         if due and motion is None:
-            output = self._stand_still(now_ns, self._burst_begins.popleft() if self._burst_begins else _STILL)
-            self._streamer.wrote(now_ns, None)
+            output = self._stand_still(now_ns, self._burst.popleft())
+            self.wrote(now_ns, None)
         elif due and motion is not None and angles_rad is not None:
             output = self._command(now_ns, motion, angles_rad)
         elif (at_ns := self._mode_alone_ns(motion)) is not None and now_ns >= at_ns:
             output = self._stand_still(now_ns)
-            self._streamer.wrote_beside(now_ns)
+            self.wrote_beside(now_ns)
         ends_ns = None if motion is None else motion.ends_ns
-        wakes = (self._streamer.wake_ns(key), ends_ns, self._mode_alone_ns(motion))
+        wakes = (self.wake_ns(key), ends_ns, self._mode_alone_ns(motion))
         return output, [each for each in wakes if each is not None]
 
     def _command(self, now_ns: int, motion: Motion, angles_rad: Pair) -> MotionOutput:
-        self._burst_begins.clear()
-        elapsed_s = self._streamer.since_last_write_s(now_ns)
+        elapsed_s = self.since_last_write_s(now_ns)
         if motion.target_rad is not None:
             if self.profile.angles_rad is None:
                 self.profile.start(angles_rad, self._limiter.rates_rad_s)
             commanded = self.profile.advance(motion.target_rad, angles_rad, elapsed_s)
-            self._limiter.resume(self.profile.rates_rad_s)
+            self._limiter.rates_rad_s = self.profile.rates_rad_s
             self._inverse.reset()
             repeat_s = _HOLD_INTERVAL_S if motion.held else None
-            self._streamer.wrote(now_ns, motion.key, repeat_after_s=repeat_s)
+            self.wrote(now_ns, motion.key, repeat_after_s=repeat_s)
             return self._output(now_ns, angles_rad=commanded)
         assert motion.rates_rad_s is not None
         self.profile.reset()
         if motion.raw:
-            self._streamer.wrote(now_ns, motion.key)
+            self.wrote(now_ns, motion.key)
             return self._output(now_ns, rates_rad_s=self._raw(motion.rates_rad_s, angles_rad))
         limited = self._limiter.limit(motion.rates_rad_s, angles_rad, elapsed_s)
         for kind in self._limiter.clamped:
             self._notices.fault(kind, self._clamp_sentence(kind))
         self._notices.recovered(*({'rate', 'azimuth_limit', 'tilt_limit'} - self._limiter.clamped))
-        self._streamer.wrote(now_ns, motion.key, self._limiter.ramping)
+        self.wrote(now_ns, motion.key, self._limiter.ramping)
         if self._parameters.pulse_in_dead_zone:
             rates = self._inverse.command(limited, self.zoom, elapsed_s)
         else:
@@ -250,18 +239,18 @@ class MotionWriter:
 
     def _raw(self, rates_rad_s: Pair, angles_rad: Pair) -> Pair:
         """Until the sign is measured, nobody knows which way a rate leads: beyond a limit nothing moves either way."""
-        self._limiter.resume((0.0, 0.0))
+        self._limiter.rates_rad_s = _STILL
         self._inverse.reset()
         for axis, angle, (low, high) in zip(AXES, angles_rad, self._limits.ranges, strict=True):
             if not low <= angle <= high:
                 self._notices.fault(f'{axis}_limit', self._limits.sentence(axis))
-                return (0.0, 0.0)
+                return _STILL
         largest = self._parameters.max_rate_rad_s
         azimuth, tilt = (min(max(each, -largest), largest) for each in rates_rad_s)
         return azimuth, tilt
 
     def _stand_still(self, now_ns: int, rates_rad_s: Pair = _STILL) -> MotionOutput:
-        self._limiter.resume((0.0, 0.0))
+        self._limiter.rates_rad_s = _STILL
         self._inverse.reset()
         self.profile.reset()
         return self._output(now_ns, rates_rad_s)
@@ -280,9 +269,9 @@ class MotionWriter:
     def _mode_alone_ns(self, motion: Motion | None) -> int | None:
         """When the mode has to be written by itself, since no other message is due that would carry it."""
         due_ns = self._modes.due_ns()
-        if motion is not None or self._streamer.stopping or due_ns is None:
+        if motion is not None or self.stopping or due_ns is None:
             return None
-        return max(due_ns, self._streamer.beside_ns())
+        return max(due_ns, self.beside_ns())
 
     def _clamp_sentence(self, kind: str) -> str:
         if kind == 'rate':

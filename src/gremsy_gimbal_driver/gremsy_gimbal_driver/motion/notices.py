@@ -5,17 +5,18 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from gremsy_common.errors import SuiteError
 
 Report = Callable[[str], None]
 
 
-@dataclass(frozen=True, slots=True)
-class RefusalReason:
-    """Why something was not taken: a key to count by and a sentence for the log."""
+class Refusal(SuiteError):
+    """Something was not taken; its sentence says why, and `kind` is a key to count by."""
 
-    kind: str
-    sentence: str
+    def __init__(self, kind: str, sentence: str) -> None:
+        super().__init__(sentence)
+        self.kind = kind
 
 
 class Notices:

@@ -7,30 +7,22 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gremsy_common.types.control_state import NOBODY
-from gremsy_common.types.gimbal_state import (
-    GimbalAttitude,
-    JointRequest,
-    OrientationRequest,
-    PointRequest,
-    RateSetpoint,
-)
+from gremsy_common.types.gimbal_state import RateSetpoint
 from gremsy_gimbal_driver.driver import GimbalDriver
 from gremsy_gimbal_driver.gimbal_driver_parameters import GimbalDriverParameters
-from gremsy_gimbal_driver.goals.frame_tree import FrameTransform, FrameTree, TransformError
+from gremsy_gimbal_driver.goals.frame_tree import FrameTransform, FrameTree
 from gremsy_gimbal_driver.goals.goal import AngleGoal, GoalProgress, GoalState
-from gremsy_gimbal_driver.goals.goal_geometry import GoalGeometry, GoalRefused, Surroundings
+from gremsy_gimbal_driver.goals.goal_geometry import FramedRequest, GoalGeometry
 from gremsy_gimbal_driver.motion.command_arbiter import CommandResult, Source
 from gremsy_gimbal_driver.motion.motion_output import GimbalMode
-from gremsy_gimbal_driver.motion.notices import Notices
+from gremsy_gimbal_driver.motion.notices import Notices, Refusal
 from gremsy_gimbal_driver.payload.payload_requests import ZoomTo
 from gremsy_gimbal_driver.payload.pending_request import RequestState
 from gremsy_gimbal_driver.ros.telemetry_topics import CAMERA_FROM_OPTICAL_WXYZ
 
-Array = NDArray[np.float64]
-GoalRequest = AngleGoal | OrientationRequest | PointRequest | JointRequest
+GoalRequest = AngleGoal | FramedRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +90,7 @@ class DriverPort:
         """Begin to turn there, found from where every frame is now; the result's `number` asks for its progress."""
         try:
             goal = request if isinstance(request, AngleGoal) else self._goal(request)
-        except GoalRefused as refused:
+        except Refusal as refused:
             self._refused.add(refused.kind)
             self._notices.fault(refused.kind, str(refused))
             return self._driver.refuse_goal(self._source, str(refused))
@@ -147,28 +139,18 @@ class DriverPort:
 
     # Inside.
 
-    def _goal(self, request: OrientationRequest | PointRequest | JointRequest) -> AngleGoal:
-        """Raises GoalRefused."""
+    def _goal(self, request: FramedRequest) -> AngleGoal:
+        """Raises Refusal."""
         view = self._driver.view
         if view is None:
-            raise GoalRefused('no_attitude', 'A goal was refused: no attitude has been received from the gimbal yet.')
-        measured = view.measured.attitude
-        level, camera = self._parameters.level_frame, self._parameters.camera_frame
-        self._place(level, camera, measured.level_from_camera_wxyz, measured)
-        for optical in self._parameters.cameras_frames:
-            self._place(camera, optical, CAMERA_FROM_OPTICAL_WXYZ, measured)
-        around = Surroundings(self.now_ns(), view.reference, view.vehicle)
-        match request:
-            case OrientationRequest():
-                return self._geometry.orientation(request, around)
-            case PointRequest():
-                return self._geometry.look_at(request, around)
-            case JointRequest():
-                return self._geometry.joints(request, around)
-
-    def _place(self, parent: str, child: str, parent_from_child_wxyz: Array, measured: GimbalAttitude) -> None:
-        """One of our own edges of the tree; raises GoalRefused."""
+            raise Refusal('no_attitude', 'A goal was refused: no attitude has been received from the gimbal yet.')
+        attitude, parameters, origin = view.measured.attitude, self._parameters, np.zeros(3)
+        camera = parameters.camera_frame
+        ours = {camera: (parameters.level_frame, attitude.level_from_camera_wxyz)}
+        ours |= dict.fromkeys(parameters.cameras_frames, (camera, CAMERA_FROM_OPTICAL_WXYZ))
         try:
-            self._tree.take_own(FrameTransform(parent, child, np.zeros(3), parent_from_child_wxyz, measured.stamp_ns))
-        except TransformError as error:
-            raise GoalRefused(error.kind, f'A goal was refused. {error}') from error
+            for child, (parent, rotation) in ours.items():
+                self._tree.take_own(FrameTransform(parent, child, origin, rotation, attitude.stamp_ns))
+        except Refusal as refusal:
+            raise Refusal(refusal.kind, f'A goal was refused. {refusal}') from refusal
+        return self._geometry.goal(request, view.reference, self.now_ns())
