@@ -6,6 +6,8 @@ from __future__ import annotations
 import random
 import threading
 from collections.abc import Callable
+from concurrent import futures
+from concurrent.futures import Future
 from enum import Enum
 
 from gremsy_camera.errors import SourceEnded, SourceError
@@ -56,7 +58,7 @@ class SourceFeed:
         self._retry_at_ns = 0
         self._broke_at_ns: int | None = None
         self._counts_before = SourceCounts()
-        self._opening: _Opening | None = None
+        self._opening: Future[SourceInfo] | None = None
         self._say_unusable: Callable[[SourceError], None] | None = None
         self.state = FeedState.CLOSED
         self.info: SourceInfo | None = None
@@ -98,7 +100,7 @@ class SourceFeed:
             SourceUnusable: as `open`, where that is known in time.
         """
         opening = self._begin_opening()
-        if not opening.ended(wait_s):
+        if not futures.wait([opening], wait_s).done:
             self._say_unusable = say_unusable
             return
         try:
@@ -142,17 +144,16 @@ class SourceFeed:
         """Close the source; one that is still being opened is closed by the thread that opens it, too."""
         opening, self._opening = self._opening, None
         if opening is not None:
-            opening.abandon()
+            opening.add_done_callback(lambda _: self._source.close())
         self._source.close()
         self.state = FeedState.CLOSED
 
-    def _begin_opening(self) -> _Opening:
-        self._opening = opening = _Opening(self._source)
+    def _begin_opening(self) -> Future[SourceInfo]:
         self.state = FeedState.OPENING
-        opening.start()
-        return opening
+        self._opening = _opening(self._source)
+        return self._opening
 
-    def _take_up(self, opening: _Opening) -> None:
+    def _take_up(self, opening: Future[SourceInfo]) -> None:
         """What an opening that has ended came to.
 
         Raises:
@@ -174,7 +175,7 @@ class SourceFeed:
     def _is_open(self, timeout_s: float) -> bool:
         """Whether the source that was being opened is open."""
         opening = self._opening
-        if opening is None or not opening.ended(timeout_s):
+        if opening is None or not futures.wait([opening], timeout_s).done:
             return False
         say_unusable, self._say_unusable = self._say_unusable, None
         try:
@@ -210,47 +211,17 @@ class SourceFeed:
         self._say_error(str(error))
 
 
-class _Opening:
-    """One opening of a source, by a thread of its own."""
+def _opening(source: VideoSource) -> Future[SourceInfo]:
+    """What opening the source comes to, on a thread that ends with the process where it hangs."""
+    opening: Future[SourceInfo] = Future()
 
-    def __init__(self, source: VideoSource) -> None:
-        self._source = source
-        self._lock = threading.Lock()
-        self._ended = threading.Event()
-        self._abandoned = False
-        self._info: SourceInfo | None = None
-        self._error: Exception | None = None
-
-    def start(self) -> None:
-        """Begin."""
-        threading.Thread(target=self._run, name='open', daemon=True).start()
-
-    def ended(self, timeout_s: float) -> bool:
-        """Whether it is over, within the timeout."""
-        return self._ended.wait(timeout_s)
-
-    def result(self) -> SourceInfo | None:
-        """What the source said; only after it has ended.
-
-        Raises:
-            Exception: the source's own.
-        """
-        if self._error is not None:
-            raise self._error
-        return self._info
-
-    def abandon(self) -> None:
-        """Nobody wants it any more: what it opens still is closed at once."""
-        with self._lock:
-            self._abandoned = True
-
-    def _run(self) -> None:
+    def run() -> None:
         try:
-            self._info = self._source.open()
+            info = source.open()
         except Exception as error:  # noqa: BLE001 raised again by who takes it up
-            self._error = error
-        with self._lock:
-            self._ended.set()
-            abandoned = self._abandoned
-        if abandoned:
-            self._source.close()
+            opening.set_exception(error)
+        else:
+            opening.set_result(info)
+
+    threading.Thread(target=run, name='open', daemon=True).start()
+    return opening

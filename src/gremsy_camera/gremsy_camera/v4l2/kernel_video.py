@@ -8,16 +8,10 @@ the kernel's own header.
 from __future__ import annotations
 
 import ctypes
-from typing import ClassVar
+from typing import Any, ClassVar
 
-U8, U16, U32, S32, S64, U64 = (
-    ctypes.c_uint8,
-    ctypes.c_uint16,
-    ctypes.c_uint32,
-    ctypes.c_int32,
-    ctypes.c_int64,
-    ctypes.c_uint64,
-)
+U8, U16, U32, U64 = ctypes.c_uint8, ctypes.c_uint16, ctypes.c_uint32, ctypes.c_uint64
+S32, S64 = ctypes.c_int32, ctypes.c_int64
 
 MAX_PLANES = 8
 
@@ -54,16 +48,18 @@ CTRL_FLAG_INACTIVE = 0x0010
 CTRL_FLAG_NEXT_CTRL = 0x80000000
 
 
+def _each(names: str, kind: type[Any]) -> list[tuple[str, type[Any]]]:
+    """Fields of one type that follow each other."""
+    return [(name, kind) for name in names.split()]
+
+
 class Capability(ctypes.Structure):
     """struct v4l2_capability."""
 
     _fields_: ClassVar = [
         ('driver', ctypes.c_char * 16),
-        ('card', ctypes.c_char * 32),
-        ('bus_info', ctypes.c_char * 32),
-        ('version', U32),
-        ('capabilities', U32),
-        ('device_caps', U32),
+        *_each('card bus_info', ctypes.c_char * 32),
+        *_each('version capabilities device_caps', U32),
         ('reserved', U32 * 3),
     ]
 
@@ -72,12 +68,9 @@ class FormatDescription(ctypes.Structure):
     """struct v4l2_fmtdesc."""
 
     _fields_: ClassVar = [
-        ('index', U32),
-        ('type', U32),
-        ('flags', U32),
+        *_each('index type flags', U32),
         ('description', ctypes.c_char * 32),
-        ('pixelformat', U32),
-        ('mbus_code', U32),
+        *_each('pixelformat mbus_code', U32),
         ('reserved', U32 * 3),
     ]
 
@@ -85,20 +78,13 @@ class FormatDescription(ctypes.Structure):
 class DiscreteSize(ctypes.Structure):
     """struct v4l2_frmsize_discrete."""
 
-    _fields_: ClassVar = [('width', U32), ('height', U32)]
+    _fields_: ClassVar = _each('width height', U32)
 
 
 class StepwiseSize(ctypes.Structure):
     """struct v4l2_frmsize_stepwise."""
 
-    _fields_: ClassVar = [
-        ('min_width', U32),
-        ('max_width', U32),
-        ('step_width', U32),
-        ('min_height', U32),
-        ('max_height', U32),
-        ('step_height', U32),
-    ]
+    _fields_: ClassVar = _each('min_width max_width step_width min_height max_height step_height', U32)
 
 
 class _SizeUnion(ctypes.Union):
@@ -109,25 +95,19 @@ class FrameSize(ctypes.Structure):
     """struct v4l2_frmsizeenum."""
 
     _anonymous_: ClassVar = ['size']
-    _fields_: ClassVar = [
-        ('index', U32),
-        ('pixel_format', U32),
-        ('type', U32),
-        ('size', _SizeUnion),
-        ('reserved', U32 * 2),
-    ]
+    _fields_: ClassVar = [*_each('index pixel_format type', U32), ('size', _SizeUnion), ('reserved', U32 * 2)]
 
 
 class Fract(ctypes.Structure):
     """struct v4l2_fract."""
 
-    _fields_: ClassVar = [('numerator', U32), ('denominator', U32)]
+    _fields_: ClassVar = _each('numerator denominator', U32)
 
 
 class StepwiseInterval(ctypes.Structure):
     """struct v4l2_frmival_stepwise."""
 
-    _fields_: ClassVar = [('min', Fract), ('max', Fract), ('step', Fract)]
+    _fields_: ClassVar = _each('min max step', Fract)
 
 
 class _IntervalUnion(ctypes.Union):
@@ -139,11 +119,7 @@ class FrameInterval(ctypes.Structure):
 
     _anonymous_: ClassVar = ['interval']
     _fields_: ClassVar = [
-        ('index', U32),
-        ('pixel_format', U32),
-        ('width', U32),
-        ('height', U32),
-        ('type', U32),
+        *_each('index pixel_format width height type', U32),
         ('interval', _IntervalUnion),
         ('reserved', U32 * 2),
     ]
@@ -153,42 +129,24 @@ class PixelFormat(ctypes.Structure):
     """struct v4l2_pix_format."""
 
     _fields_: ClassVar = [
-        ('width', U32),
-        ('height', U32),
-        ('pixelformat', U32),
-        ('field', U32),
-        ('bytesperline', U32),
-        ('sizeimage', U32),
-        ('colorspace', U32),
-        ('priv', U32),
-        ('flags', U32),
-        ('ycbcr_enc', U32),
-        ('quantization', U32),
-        ('xfer_func', U32),
+        *_each('width height pixelformat field bytesperline sizeimage', U32),
+        *_each('colorspace priv flags ycbcr_enc quantization xfer_func', U32),
     ]
 
 
 class PlaneFormat(ctypes.Structure):
     """struct v4l2_plane_pix_format."""
 
-    _fields_: ClassVar = [('sizeimage', U32), ('bytesperline', U32), ('reserved', U16 * 6)]
+    _fields_: ClassVar = [*_each('sizeimage bytesperline', U32), ('reserved', U16 * 6)]
 
 
 class MultiPlaneFormat(ctypes.Structure):
     """struct v4l2_pix_format_mplane."""
 
     _fields_: ClassVar = [
-        ('width', U32),
-        ('height', U32),
-        ('pixelformat', U32),
-        ('field', U32),
-        ('colorspace', U32),
+        *_each('width height pixelformat field colorspace', U32),
         ('plane_fmt', PlaneFormat * MAX_PLANES),
-        ('num_planes', U8),
-        ('flags', U8),
-        ('ycbcr_enc', U8),
-        ('quantization', U8),
-        ('xfer_func', U8),
+        *_each('num_planes flags ycbcr_enc quantization xfer_func', U8),
         ('reserved', U8 * 7),
     ]
 
@@ -213,11 +171,9 @@ class CaptureParm(ctypes.Structure):
     """struct v4l2_captureparm."""
 
     _fields_: ClassVar = [
-        ('capability', U32),
-        ('capturemode', U32),
+        *_each('capability capturemode', U32),
         ('timeperframe', Fract),
-        ('extendedmode', U32),
-        ('readbuffers', U32),
+        *_each('extendedmode readbuffers', U32),
         ('reserved', U32 * 4),
     ]
 
@@ -235,32 +191,21 @@ class StreamParm(ctypes.Structure):
 class RequestBuffers(ctypes.Structure):
     """struct v4l2_requestbuffers."""
 
-    _fields_: ClassVar = [
-        ('count', U32),
-        ('type', U32),
-        ('memory', U32),
-        ('capabilities', U32),
-        ('flags', U8),
-        ('reserved', U8 * 3),
-    ]
+    _fields_: ClassVar = [*_each('count type memory capabilities', U32), ('flags', U8), ('reserved', U8 * 3)]
 
 
 class TimeValue(ctypes.Structure):
     """struct timeval."""
 
-    _fields_: ClassVar = [('tv_sec', ctypes.c_long), ('tv_usec', ctypes.c_long)]
+    _fields_: ClassVar = _each('tv_sec tv_usec', ctypes.c_long)
 
 
 class TimeCode(ctypes.Structure):
     """struct v4l2_timecode."""
 
     _fields_: ClassVar = [
-        ('type', U32),
-        ('flags', U32),
-        ('frames', U8),
-        ('seconds', U8),
-        ('minutes', U8),
-        ('hours', U8),
+        *_each('type flags', U32),
+        *_each('frames seconds minutes hours', U8),
         ('userbits', U8 * 4),
     ]
 
@@ -273,8 +218,7 @@ class Plane(ctypes.Structure):
     """struct v4l2_plane."""
 
     _fields_: ClassVar = [
-        ('bytesused', U32),
-        ('length', U32),
+        *_each('bytesused length', U32),
         ('m', _PlaneUnion),
         ('data_offset', U32),
         ('reserved', U32 * 11),
@@ -294,18 +238,12 @@ class Buffer(ctypes.Structure):
     """struct v4l2_buffer."""
 
     _fields_: ClassVar = [
-        ('index', U32),
-        ('type', U32),
-        ('bytesused', U32),
-        ('flags', U32),
-        ('field', U32),
+        *_each('index type bytesused flags field', U32),
         ('timestamp', TimeValue),
         ('timecode', TimeCode),
-        ('sequence', U32),
-        ('memory', U32),
+        *_each('sequence memory', U32),
         ('m', _BufferUnion),
-        ('length', U32),
-        ('reserved2', U32),
+        *_each('length reserved2', U32),
         ('request_fd', S32),
     ]
 
@@ -320,17 +258,12 @@ class QueryControl(ctypes.Structure):
     """struct v4l2_query_ext_ctrl."""
 
     _fields_: ClassVar = [
-        ('id', U32),
-        ('type', U32),
+        *_each('id type', U32),
         ('name', ctypes.c_char * 32),
-        ('minimum', S64),
-        ('maximum', S64),
+        *_each('minimum maximum', S64),
         ('step', U64),
         ('default_value', S64),
-        ('flags', U32),
-        ('elem_size', U32),
-        ('elems', U32),
-        ('nr_of_dims', U32),
+        *_each('flags elem_size elems nr_of_dims', U32),
         ('dims', U32 * 4),
         ('reserved', U32 * 32),
     ]
@@ -349,7 +282,7 @@ class QueryMenu(ctypes.Structure):
     _layout_ = 'ms'
     _pack_ = 1
     _anonymous_: ClassVar = ['item']
-    _fields_: ClassVar = [('id', U32), ('index', U32), ('item', _MenuUnion), ('reserved', U32)]
+    _fields_: ClassVar = [*_each('id index', U32), ('item', _MenuUnion), ('reserved', U32)]
 
 
 class _ControlUnion(ctypes.Union):
@@ -364,16 +297,14 @@ class ExtControl(ctypes.Structure):
     _layout_ = 'ms'
     _pack_ = 1
     _anonymous_: ClassVar = ['content']
-    _fields_: ClassVar = [('id', U32), ('size', U32), ('reserved2', U32 * 1), ('content', _ControlUnion)]
+    _fields_: ClassVar = [*_each('id size', U32), ('reserved2', U32 * 1), ('content', _ControlUnion)]
 
 
 class ExtControls(ctypes.Structure):
     """struct v4l2_ext_controls."""
 
     _fields_: ClassVar = [
-        ('which', U32),
-        ('count', U32),
-        ('error_idx', U32),
+        *_each('which count error_idx', U32),
         ('request_fd', S32),
         ('reserved', U32 * 1),
         ('controls', ctypes.POINTER(ExtControl)),
