@@ -73,7 +73,7 @@ class StreamNode(SuiteNode[StreamParameters]):
     def configure(self) -> None:
         """Take the addresses apart, so that one that cannot work ends the start with its sentence."""
         wanted = self.parameters
-        secrets = known_secrets(wanted.secrets_file, self.get_logger().warning)()
+        secrets = known_secrets(wanted.secrets_file, self.get_logger().warning)
         camera = self.get_namespace().rpartition('/')[2] or 'camera'
         self._paths = {
             name: _Path(self, kind, name, wanted.address(name, secrets)) for kind, name in wanted.paths(camera).items()

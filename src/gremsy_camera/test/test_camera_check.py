@@ -21,7 +21,7 @@ from gremsy_camera.check.check_report import CheckResult, advice, losses_of, row
 from gremsy_camera.check.stream_figures import StreamMeasure
 from gremsy_camera.errors import SourceError
 from gremsy_camera.footage.pacing import SystemClock
-from gremsy_camera.live.live_reader import CaptureTime, LivePicture, StreamInfo, TimeBase
+from gremsy_camera.live.live_reader import CaptureTime, LivePicture, LiveReader, TimeBase
 from gremsy_camera.live.live_source import LiveSource
 from gremsy_camera.sources import v4l2 as v4l2_source
 from gremsy_camera.sources.source import Captured, SourceInfo
@@ -113,12 +113,13 @@ def test_ctrl_c_shows_what_was_found_until_then(make_video):
     assert json.loads(output)['frames'] > 0 and 'Traceback' not in errors
 
 
-class LampCamera:
+class LampCamera(LiveReader):
     """A camera that looks at a lamp (a file) and stamps its pictures too late; or at nothing."""
 
-    def __init__(self, lamp, late_ms, base):
+    def __init__(self, context, lamp, late_ms, base):
+        super().__init__('The camera', context)
         self._lamp, self._late_ns, self._base = lamp, late_ms * MS, base
-        self.info = StreamInfo(64, 36, 50.0, (('reader', 'made up'),))
+        self.info = SourceInfo(64, 36, 50.0, details=(('reader', 'made up'),))
 
     def open(self):
         return self.info
@@ -150,7 +151,7 @@ def lamp_camera(monkeypatch, tmp_path):
         monkeypatch.setattr(
             camera_check,
             'create_source',
-            lambda text, context: LiveSource(LampCamera(lamp, late_ms, tells), context, 'The camera'),
+            lambda text, context: LiveSource(LampCamera(context, lamp, late_ms, tells)),
         )
         return str(lamp)
 
@@ -315,7 +316,7 @@ def test_a_source_that_breaks_meanwhile_is_opened_again_and_counted(monkeypatch,
             return LivePicture(lambda: image, 'bgr8', 64, 36, time.monotonic_ns(), None, None)
 
     monkeypatch.setattr(
-        camera_check, 'create_source', lambda text, context: LiveSource(Breaking(None, 0, False), context, 'The camera')
+        camera_check, 'create_source', lambda text, context: LiveSource(Breaking(context, None, 0, False))
     )
     camera_check.main([URI, '--seconds', '3', '--json'])
     found = json.loads(capsys.readouterr().out)

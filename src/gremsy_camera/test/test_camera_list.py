@@ -54,7 +54,7 @@ def test_a_camera_that_fails_says_what_the_kernel_said(clock, tmp_path):
     device = RecordedDevice(WEBCAM)
     device.fails['ENUM_FMT'] = errno.EIO
     (found,) = found_cameras(RecordedSystem(clock, {'/dev/video0': device}), root)
-    assert found.trouble == 'Input/output error'
+    assert found.fault == 'Input/output error'
 
 
 def test_a_machine_without_cameras_lists_none(tmp_path):

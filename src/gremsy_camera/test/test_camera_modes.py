@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which mode is taken, on what real cameras offer (`recorded_cameras`)."""
 
+from contextlib import closing
 from fractions import Fraction
 
 import pytest
 
 from gremsy_camera.errors import SourceUnusable
 from gremsy_camera.v4l2.camera_modes import Wanted, choose
-from gremsy_camera.v4l2.video_device import VideoDevice, identity
+from gremsy_camera.v4l2.video_device import VideoDevice
 
 from .recorded_cameras import BCM2835, HELLO_INFRARED, PURETHERMAL, RKISP, WEBCAM, RecordedDevice, RecordedSystem
 
@@ -16,13 +17,9 @@ from .recorded_cameras import BCM2835, HELLO_INFRARED, PURETHERMAL, RKISP, WEBCA
 def chosen(clock):
     def take(recording, **wanted):
         system = RecordedSystem(clock, {'/dev/video0': RecordedDevice(recording)})
-        descriptor = system.open('/dev/video0')
-        device = VideoDevice(system, descriptor, identity(system, descriptor).buffer_type)
-        wish = Wanted(**wanted)
-        try:
-            return choose('/dev/video0', device.modes(wish.width, wish.height), wish)
-        finally:
-            system.close(descriptor)
+        request = Wanted(**wanted)
+        with closing(VideoDevice(system, '/dev/video0')) as device:
+            return choose('/dev/video0', device.modes(request.width, request.height), request)
 
     return take
 

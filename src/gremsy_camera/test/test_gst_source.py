@@ -20,7 +20,7 @@ from gremsy_camera.sources import create_source
 from gremsy_camera.sources.source import SourceContext
 from gremsy_camera.trial import burned_clock
 
-from .reader_steps import opening, read
+from .reader_steps import live_context, opening, read
 
 pytest_plugins = ['gremsy_camera.trial.pytest_camera', 'gremsy_camera.trial.pytest_gstreamer']
 pytestmark = pytest.mark.usefixtures('gstreamer')
@@ -33,7 +33,7 @@ def make_reader():
     made = []
 
     def make(description, at_end=AtEnd.LOOP):
-        made.append(PipelineReader(description, SystemClock(), at_end))
+        made.append(PipelineReader(description, live_context(at_end=at_end)))
         return made[-1]
 
     yield make

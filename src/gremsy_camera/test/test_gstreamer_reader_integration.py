@@ -13,17 +13,15 @@ import numpy as np
 import pytest
 
 from gremsy_camera.errors import SourceError, SourceUnusable
-from gremsy_camera.footage.pacing import SystemClock
 from gremsy_camera.gstreamer import gst_decoders
 from gremsy_camera.gstreamer.gst_decoders import GstDecoder
-from gremsy_camera.live.encoded_video import NO_TAP
 from gremsy_camera.live.live_parameters import LiveParameters
 from gremsy_camera.live.live_reader import TimeBase
 from gremsy_camera.streams.gstreamer_reader import create, why_not
-from gremsy_camera.streams.stream_address import ReaderRequest, StreamAddress
+from gremsy_camera.streams.stream_address import StreamAddress
 from gremsy_camera.trial import burned_clock
 
-from .reader_steps import opening, read
+from .reader_steps import live_context, opening, read
 
 pytest_plugins = ['gremsy_camera.trial.pytest_camera', 'gremsy_camera.trial.pytest_gstreamer']
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures('gstreamer')]
@@ -63,7 +61,7 @@ def make_reader():
 
     def make(uri, tap=None, patient=True, **options):
         address = StreamAddress.of(uri, 'source')
-        reader = create(ReaderRequest(address, LiveParameters(**options), SystemClock(), tap or NO_TAP, print))
+        reader = create(address, live_context(tap=tap, **options))
         made.append(reader)
         if patient:
             reader.open = patiently(reader.open)

@@ -13,18 +13,19 @@ from gremsy_camera.errors import PictureDamaged, SourceError, SourceUnusable
 from gremsy_camera.footage.footage_reader import AtEnd
 from gremsy_camera.footage.pacing import SystemClock
 from gremsy_camera.live.live_parameters import LiveParameters
-from gremsy_camera.live.live_reader import CaptureTime, LivePicture, StreamInfo, TimeBase
+from gremsy_camera.live.live_reader import CaptureTime, LivePicture, LiveReader, TimeBase
 from gremsy_camera.live.live_source import LiveSource
-from gremsy_camera.sources.source import SourceContext
+from gremsy_camera.sources.source import SourceContext, SourceInfo
 
-INFO = StreamInfo(8, 6, 30.0, (('codec', 'made up'),))
+INFO = SourceInfo(8, 6, 30.0, details=(('codec', 'made up'),))
 NAME = 'The camera test://cam'
 
 
-class ScriptedReader:
+class ScriptedReader(LiveReader):
     """Gives what is put into it; `opens` are the outcomes of opening."""
 
-    def __init__(self):
+    def __init__(self, context):
+        super().__init__(NAME, context)
         self.queue = queue.Queue()
         self.opens = []
         self.info = INFO
@@ -71,17 +72,17 @@ class ScriptedReader:
 
 
 @pytest.fixture
-def reader():
-    return ScriptedReader()
+def reader(said):
+    return ScriptedReader(SourceContext('eo', 0.0, AtEnd.LOOP, SystemClock(), said))
 
 
 @pytest.fixture
-def live(reader, said):
+def live(reader):
     made = []
 
     def make(rate_hz=0.0, **options):
-        context = SourceContext('eo', rate_hz, AtEnd.LOOP, SystemClock(), said, LiveParameters(**options))
-        made.append(LiveSource(reader, context, NAME))
+        reader.context = replace(reader.context, rate_hz=rate_hz, live=LiveParameters(**options))
+        made.append(LiveSource(reader))
         return made[-1]
 
     yield make
@@ -291,6 +292,8 @@ def test_a_picture_that_cannot_be_decoded_is_left_out_and_said_once(live, reader
     reader.put(5)
     assert read_until(source).frame.image[0, 0, 0] == 5
     assert said.sentences == ['A picture is no picture: it is left out. Others like it are counted.']
+    # One of the reader's own besides.
+    assert source.counts().decode_failures == 4
 
 
 class StampTap:
@@ -307,9 +310,10 @@ class StampTap:
         self.stamps[pts_ns] = stamp_ns
 
 
-def test_a_tap_is_told_the_stamps_that_pictures_are_published_with(reader, said):
+def test_a_tap_is_told_the_stamps_that_pictures_are_published_with(reader):
     tap = StampTap()
-    source = LiveSource(reader, SourceContext('eo', 0.0, AtEnd.LOOP, SystemClock(), said, tap=tap), NAME)
+    reader.context = replace(reader.context, tap=tap)
+    source = LiveSource(reader)
     source.open()
     stamps = {}
     for position_ns in (None, 40, 80):

@@ -15,16 +15,14 @@ import numpy as np
 import pytest
 
 from gremsy_camera.errors import SourceError, SourceRefused, SourceUnusable
-from gremsy_camera.footage.pacing import SystemClock
-from gremsy_camera.live.encoded_video import NO_TAP
 from gremsy_camera.live.live_parameters import LiveParameters
 from gremsy_camera.streams import opencv_reader
 from gremsy_camera.streams.opencv_reader import create, why_not
-from gremsy_camera.streams.stream_address import ReaderRequest, StreamAddress
+from gremsy_camera.streams.stream_address import StreamAddress
 from gremsy_camera.trial import burned_clock
 from gremsy_common.installing import pip_install
 
-from .reader_steps import opening, read
+from .reader_steps import live_context, opening, read
 
 pytest_plugins = ['gremsy_camera.trial.pytest_camera']
 pytestmark = pytest.mark.integration
@@ -39,7 +37,7 @@ def make_reader(said):
 
     def make(uri, **options):
         address = StreamAddress.of(uri, 'source')
-        made.append(create(ReaderRequest(address, LiveParameters(**options), SystemClock(), NO_TAP, said)))
+        made.append(create(address, live_context(said, **options)))
         return made[-1]
 
     yield make
@@ -101,15 +99,13 @@ def test_credentials_are_given_and_shown_nowhere(run_camera, make_reader, method
 ALONE = """
 import sys, time
 from gremsy_camera.errors import SourceError
+from gremsy_camera.footage.footage_reader import AtEnd
 from gremsy_camera.footage.pacing import SystemClock
-from gremsy_camera.live.encoded_video import NO_TAP
-from gremsy_camera.live.live_parameters import LiveParameters
+from gremsy_camera.sources.source import SourceContext
 from gremsy_camera.streams.opencv_reader import create
 from gremsy_camera.streams.stream_address import StreamAddress
-from gremsy_camera.streams.stream_address import ReaderRequest
-from gremsy_common.installing import pip_install
-request = ReaderRequest(StreamAddress.of(sys.argv[1], 'source'), LiveParameters(), SystemClock(), NO_TAP, print)
-reader = create(request)
+context = SourceContext('eo', 0.0, AtEnd.LOOP, SystemClock(), print)
+reader = create(StreamAddress.of(sys.argv[1], 'source'), context)
 until = time.monotonic() + float(sys.argv[2])
 try:
     reader.open()

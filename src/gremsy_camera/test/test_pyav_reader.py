@@ -13,16 +13,15 @@ import numpy as np
 import pytest
 
 from gremsy_camera.errors import SourceError
-from gremsy_camera.footage.pacing import SystemClock
-from gremsy_camera.live.encoded_video import NO_TAP
-from gremsy_camera.live.live_parameters import LiveParameters
 from gremsy_camera.streams import pyav_reader
 from gremsy_camera.streams.pyav_decoder import PyAvDecoder
 from gremsy_camera.streams.pyav_reader import PyAvReader
 from gremsy_camera.streams.rtp_times import misp_ns, time_code_ns
 from gremsy_camera.streams.rtsp_messages import StreamDescription, VideoTrack
 from gremsy_camera.streams.rtsp_session import RTCP, RTP, Received
-from gremsy_camera.streams.stream_address import ReaderRequest, StreamAddress
+from gremsy_camera.streams.stream_address import StreamAddress
+
+from .reader_steps import live_context
 
 av = pytest.importorskip('av')
 
@@ -60,8 +59,7 @@ class ScriptedSession:
 def make_reader(monkeypatch, said):
     def make(encoding, batches, **options):
         monkeypatch.setattr(pyav_reader, 'RtspSession', lambda address: ScriptedSession(encoding, batches))
-        options = LiveParameters(decoder='software', **options)
-        return PyAvReader(ReaderRequest(ADDRESS, options, SystemClock(), NO_TAP, said))
+        return PyAvReader(ADDRESS, live_context(said, decoder='software', **options))
 
     return make
 

@@ -136,7 +136,7 @@ def _kernel_line(camera: FoundCamera) -> str:
     if camera.denied_to:
         what = f'no permission: sudo usermod -aG {camera.denied_to} $USER, and log in again'
     else:
-        what = camera.trouble or ', '.join(camera.formats) or 'no format that is decoded here'
+        what = camera.fault or ', '.join(camera.formats) or 'no format that is decoded here'
     return f'{camera.source}  {camera.name}: {what}'
 
 

@@ -71,6 +71,23 @@ class PictureLayout:
         return {'GRAY8': 'mono8', 'GRAY16_LE': 'mono16'}.get(self.format, 'bgr8')
 
 
+def pull_sample(sink: Any, timeout_s: float, look_for_errors: Callable[[], None]) -> Any | None:
+    """The next sample of an appsink; None for none within the timeout.
+
+    Errors and the stream's end do not wake who waits for a sample: they are looked for every 50 ms.
+    """
+    left_ns, slice_ns = round(timeout_s * 1_000_000_000), 50_000_000
+    while True:
+        wait_ns = max(0, min(left_ns, slice_ns))
+        sample = sink.try_pull_sample(wait_ns)
+        if sample is not None:
+            return sample
+        look_for_errors()
+        left_ns -= wait_ns
+        if left_ns <= 0:
+            return None
+
+
 def layout_of(gstreamer: GStreamer, caps: Any) -> PictureLayout:
     """From a sample's caps.
 
@@ -97,22 +114,10 @@ def layout_of(gstreamer: GStreamer, caps: Any) -> PictureLayout:
     )
 
 
-def pixels_of(
-    gstreamer: GStreamer, sample: Any, layout: PictureLayout, damaged: Callable[[], None], memory: PictureMemory
-) -> Callable[[], Image]:
-    """What makes the image of a sample, once, in `memory`; it holds the sample until then.
-
-    `damaged` is called where it cannot be made.
-    """
+def pixels_of(gstreamer: GStreamer, sample: Any, layout: PictureLayout, memory: PictureMemory) -> Callable[[], Image]:
+    """What makes the image of a sample, once, in `memory`; it holds the sample until then."""
 
     def make() -> Image:
-        try:
-            return read()
-        except PictureDamaged:
-            damaged()
-            raise
-
-    def read() -> Image:
         buffer = sample.get_buffer()
         mapped, view = buffer.map(gstreamer.gst.MapFlags.READ)
         if not mapped:

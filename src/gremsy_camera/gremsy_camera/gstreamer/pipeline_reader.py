@@ -5,23 +5,22 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
 from gremsy_camera.errors import SourceEnded, SourceError, SourceUnusable
 from gremsy_camera.footage.footage_reader import AtEnd
-from gremsy_camera.footage.pacing import Clock
 from gremsy_camera.gstreamer.gst_library import GStreamer, how_to_get, load_gstreamer, pipeline_error
-from gremsy_camera.gstreamer.gst_pictures import JPEG_CAPS, RAW_CAPS, PictureLayout, layout_of, pixels_of
-from gremsy_camera.live.live_reader import DECODE_FAILURES, CaptureTime, LivePicture, StreamInfo, TimeBase
+from gremsy_camera.gstreamer.gst_pictures import JPEG_CAPS, RAW_CAPS, PictureLayout, layout_of, pixels_of, pull_sample
+from gremsy_camera.live.live_reader import CaptureTime, LivePicture, LiveReader, TimeBase
+from gremsy_camera.sources.source import SourceContext, SourceInfo
 from gremsy_camera.streams.credentials import fill_in, redacted
 from gremsy_common.picture.picture_memory import PictureMemory
 
 SINK = 'gremsy'
 
 _OPEN_WITHIN_S = 5.0
-_LOOK_FOR_ERRORS_EVERY_S = 0.05
 _NS_PER_S = 1_000_000_000
 _NTP_EPOCH_NS = 2_208_988_800 * _NS_PER_S
 # What waits in the sink while nobody reads; more would only make what is read older.
@@ -52,27 +51,20 @@ def fill_in_pipeline(text: str, values: Mapping[str, str]) -> str:
     return fill_in(text, 'source', values, encode)
 
 
-class PipelineReader:
-    """See LiveReader.
+class PipelineReader(LiveReader):
+    """See LiveReader. A pipeline that ends starts again where `at_end` is `loop`; else it is over.
 
     Args:
-        description: the pipeline as gst-launch takes it; an appsink in it is read (the one named `gremsy` where there
-            are several), else one is put at its end.
-        at_end: a pipeline that ends starts again with `loop`; else it is over.
-        secrets: what `${NAME}` stands for, asked for when the pipeline is made.
+        description: the pipeline as gst-launch takes it, `${NAME}` and all; an appsink in it is read (the one named
+            `gremsy` where there are several), else one is put at its end.
+        context: of the source.
     """
 
-    def __init__(
-        self,
-        description: str,
-        clock: Clock,
-        at_end: AtEnd,
-        secrets: Callable[[], Mapping[str, str]] = dict,
-    ) -> None:
+    def __init__(self, description: str, context: SourceContext) -> None:
         self._description = description.strip().rstrip('!').strip()
-        self._secrets = secrets
-        self._clock = clock
-        self._at_end = at_end
+        shown = redacted(self._description)
+        shortened = shown if len(shown) <= _LONGEST_NAME else f'{shown[: _LONGEST_NAME - 3]}...'
+        super().__init__(f'The pipeline `{shortened}`', context)
         self._gstreamer: GStreamer | None = None
         self._memory = PictureMemory()
         self._pipeline: Any = None
@@ -82,16 +74,8 @@ class PipelineReader:
         self._caps: Any = None
         self._layout: PictureLayout | None = None
         self._pending: Any = None
-        self._counts: Counter[str] = Counter()
-        self._info = StreamInfo(0, 0, 0.0)
 
-    @property
-    def name(self) -> str:
-        """How sentences call it."""
-        shown = redacted(self._description)
-        return f'The pipeline `{shown if len(shown) <= _LONGEST_NAME else f"{shown[: _LONGEST_NAME - 3]}..."}`'
-
-    def open(self) -> StreamInfo:
+    def open(self) -> SourceInfo:
         """See LiveReader. A live pipeline's first picture is waited for, as only that has the size."""
         self.close()
         self._gstreamer = gstreamer = load_gstreamer()
@@ -108,25 +92,16 @@ class PipelineReader:
                 self.close()
                 raise
             else:
-                return self._info
+                return self.info
         assert failure is not None
         raise failure
 
     def read(self, timeout_s: float) -> LivePicture | None:
         """See LiveReader."""
         if self._sink is None:
-            raise SourceError(f'{self.name} is not open: call `open` first.')
+            raise self._not_open()
         sample = self._next_sample(timeout_s)
         return None if sample is None else self._picture(sample)
-
-    @property
-    def info(self) -> StreamInfo:
-        """See LiveReader."""
-        return self._info
-
-    def counts(self) -> Mapping[str, int]:
-        """See LiveReader."""
-        return dict(self._counts)
 
     def close(self) -> None:
         """See LiveReader."""
@@ -214,27 +189,18 @@ class PipelineReader:
         if self._pending is not None:
             sample, self._pending = self._pending, None
             return sample
-        left_ns, slice_ns = round(timeout_s * _NS_PER_S), round(_LOOK_FOR_ERRORS_EVERY_S * _NS_PER_S)
-        while True:
-            wait_ns = min(left_ns, slice_ns)
-            sample = self._sink.try_pull_sample(max(0, wait_ns))
-            if sample is not None:
-                return sample
-            self._look_at_bus()
-            if self._sink.is_eos():
-                self._ended()
-            left_ns -= wait_ns
-            if left_ns <= 0:
-                return None
+        return pull_sample(self._sink, timeout_s, self._look_at_bus)
 
     def _look_at_bus(self) -> None:
         assert self._gstreamer is not None
         message = self._bus.pop_filtered(self._gstreamer.gst.MessageType.ERROR)
         if message is None:
+            if self._sink.is_eos():
+                self._ended()
             return
         error = pipeline_error(self._gstreamer, message)
         words = redacted(error.words)
-        if not self._info.width and ('not-negotiated' in words or error.no_stream):
+        if not self.info.width and ('not-negotiated' in words or error.no_stream):
             raise _DoesNotFit(
                 f'{self.name} does not fit to its end ({error.sender}: {words}): end it in raw pictures or JPEG, '
                 'and check the formats and sizes in it.'
@@ -244,11 +210,11 @@ class PipelineReader:
     def _ended(self) -> None:
         assert self._gstreamer is not None
         gst = self._gstreamer.gst
-        if not self._info.width:
+        if not self.info.width:
             raise SourceError(f'{self.name} ended before its first picture: try it with gst-launch-1.0.')
-        if self._at_end is not AtEnd.LOOP:
+        if self.context.at_end is not AtEnd.LOOP:
             raise SourceEnded(
-                f'{self.name} ended and `at_end` is `{self._at_end.value}`: set `at_end` to `loop` to go on.'
+                f'{self.name} ended and `at_end` is `{self.context.at_end.value}`: set `at_end` to `loop` to go on.'
             )
         flags = gst.SeekFlags.FLUSH | gst.SeekFlags.KEY_UNIT
         if self._live or not self._pipeline.seek_simple(gst.Format.TIME, flags, 0):
@@ -262,7 +228,7 @@ class PipelineReader:
         buffer = sample.get_buffer()
         known = buffer.pts != self._gstreamer.gst.CLOCK_TIME_NONE
         return LivePicture(
-            pixels_of(self._gstreamer, sample, layout, self._damaged, self._memory),
+            pixels_of(self._gstreamer, sample, layout, self._memory),
             layout.encoding,
             layout.width,
             layout.height,
@@ -271,20 +237,17 @@ class PipelineReader:
             buffer.pts if known else None,
         )
 
-    def _damaged(self) -> None:
-        self._counts[DECODE_FAILURES] += 1
-
     def _see_layout(self, sample: Any) -> PictureLayout:
         assert self._gstreamer is not None
         caps = sample.get_caps()
         if self._layout is None or not caps.is_equal(self._caps):
             self._caps, self._layout = caps, layout_of(self._gstreamer, caps)
             layout = self._layout
-            self._info = StreamInfo(
+            self.info = SourceInfo(
                 layout.width,
                 layout.height,
                 layout.rate_hz,
-                (('reader', f'GStreamer {self._gstreamer.version}'), ('format', layout.format)),
+                details=(('reader', f'GStreamer {self._gstreamer.version}'), ('format', layout.format)),
             )
         return self._layout
 

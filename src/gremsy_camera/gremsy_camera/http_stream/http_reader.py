@@ -4,18 +4,18 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gremsy_camera.errors import PictureDamaged, SourceError, SourceUnusable
-from gremsy_camera.footage.pacing import Clock
 from gremsy_camera.http_stream.http_session import BodyEnded, HttpAnswer, HttpSession
 from gremsy_camera.http_stream.jpeg_stream import JpegPart, JpegStream, NoPictures
-from gremsy_camera.live.encoded_video import NO_TAP, EncodedFormat, EncodedPacket, EncodedTap
-from gremsy_camera.live.live_reader import DECODE_FAILURES, CaptureTime, LivePicture, StreamInfo, TimeBase, decode_jpeg
+from gremsy_camera.live.encoded_video import EncodedFormat, EncodedPacket
+from gremsy_camera.live.live_reader import JPEG_DECODER, CaptureTime, LivePicture, LiveReader, TimeBase, decode_jpeg
+from gremsy_camera.sources.source import SourceContext, SourceInfo
 from gremsy_camera.streams.credentials import fill_in, redacted
 from gremsy_camera.streams.stream_address import StreamAddress
 
@@ -34,29 +34,18 @@ _OTHER_KINDS = {
 }
 
 
-class HttpReader:
-    """See LiveReader.
+class HttpReader(LiveReader):
+    """See LiveReader. Single pictures are asked for at the context's rate, 10 times a second where it has none.
 
     Args:
         text: address of the stream or the picture, `${NAME}` and all.
-        secrets: what `${NAME}` stands for, asked for when the camera is opened.
-        rate_hz: at which single pictures are asked for; 0.0 for 10.
-        tap: takes the JPEGs as they came.
+        context: of the source; its tap takes the JPEGs as they came.
     """
 
-    def __init__(
-        self,
-        text: str,
-        secrets: Callable[[], Mapping[str, str]],
-        rate_hz: float,
-        clock: Clock,
-        tap: EncodedTap = NO_TAP,
-    ) -> None:
+    def __init__(self, text: str, context: SourceContext) -> None:
+        super().__init__(f'The camera {redacted(text)}', context)
         self._text = text
-        self._secrets = secrets
-        self._period_ns = round(_NS_PER_S / (rate_hz or _SNAPSHOTS_HZ))
-        self._clock = clock
-        self._tap = tap
+        self._period_ns = round(_NS_PER_S / (context.rate_hz or _SNAPSHOTS_HZ))
         self._session: HttpSession | None = None
         self._answer: HttpAnswer | None = None
         self._stream = JpegStream()
@@ -64,15 +53,8 @@ class HttpReader:
         self._single = False
         self._due_ns = 0
         self._last_header_time = ''
-        self._counts: Counter[str] = Counter()
-        self._info = StreamInfo(0, 0, 0.0)
 
-    @property
-    def shown(self) -> str:
-        """The address without credentials."""
-        return redacted(self._text)
-
-    def open(self) -> StreamInfo:
+    def open(self) -> SourceInfo:
         """See LiveReader. The first picture is waited for, as only that has the size."""
         self.close()
         self._counts = Counter()
@@ -92,12 +74,12 @@ class HttpReader:
             self.close()
             raise
         self._see(self._parts[0])
-        return self._info
+        return self.info
 
     def read(self, timeout_s: float) -> LivePicture | None:
         """See LiveReader."""
         if self._session is None:
-            raise SourceError(f'The camera {self.shown} is not open: call `open` first.')
+            raise self._not_open()
         deadline_ns = self._clock.monotonic_ns() + round(timeout_s * _NS_PER_S)
         while not self._parts:
             left_s = (deadline_ns - self._clock.monotonic_ns()) / _NS_PER_S
@@ -107,11 +89,6 @@ class HttpReader:
                 return None
             self._receive(left_s)
         return self._picture(self._parts.popleft())
-
-    @property
-    def info(self) -> StreamInfo:
-        """See LiveReader."""
-        return self._info
 
     def counts(self) -> Mapping[str, int]:
         """See LiveReader."""
@@ -158,18 +135,18 @@ class HttpReader:
         try:
             data = answer.receive(timeout_s)
         except BodyEnded:
-            self._body_ended()
-            return
+            what = 'sent a picture that is cut short' if self._single else 'ended its stream'
+            raise SourceError(f'{self.name} {what}.') from None
         except OSError as error:
             raise SourceError(
-                f'The connection to the camera {self.shown} broke ({error.strerror or error}).'
+                f'The connection to the camera {redacted(self._text)} broke ({error.strerror or error}).'
             ) from error
         if not data:
             return
         try:
             parts = self._stream.feed(data, self._clock.monotonic_ns())
         except NoPictures as error:
-            raise SourceError(f'The camera {self.shown} sends no JPEG pictures: {error}.') from error
+            raise SourceError(f'{self.name} sends no JPEG pictures: {error}.') from error
         if self._single and parts:
             # The head of the answer has the headers, and nothing of worth follows the picture.
             fields = {name: values[0] for name, values in answer.headers.items()}
@@ -177,41 +154,30 @@ class HttpReader:
             self._answer = None
         self._parts.extend(parts)
 
-    def _body_ended(self) -> None:
-        if not self._single:
-            raise SourceError(f'The camera {self.shown} ended its stream.')
-        raise SourceError(f'The camera {self.shown} sent a picture that is cut short.')
-
     def _see(self, part: JpegPart) -> None:
-        if (part.width, part.height) != (self._info.width, self._info.height) or not self._info.details:
+        if (part.width, part.height) != (self.info.width, self.info.height) or not self.info.details:
             rate_hz = _NS_PER_S / self._period_ns if self._single else 0.0
             read = 'single pictures, asked for one by one' if self._single else 'a stream of pictures'
-            details = [('reader', f'HTTP: {read}'), ('codec', 'MJPEG')]
-            details.append(('decoder', 'software (OpenCV, used pictures only)'))
+            details = [('reader', f'HTTP: {read}'), ('codec', 'MJPEG'), ('decoder', JPEG_DECODER)]
             if self._session is not None and self._session.redirected:
                 details.append(('redirected to', self._session.address.shown))
-            self._info = StreamInfo(part.width, part.height, rate_hz, tuple(details))
+            self.info = SourceInfo(part.width, part.height, rate_hz, details=tuple(details))
 
     def _picture(self, part: JpegPart) -> LivePicture:
         self._see(part)
         capture = self._capture(part.fields.get('x-timestamp', ''))
-        if self._tap.wanted:
-            self._put(part, capture)
-        return LivePicture(self._maker(part), 'bgr8', part.width, part.height, part.arrived_ns, capture, None)
+        if self.context.tap.wanted:
+            stamp_ns = self._packet_stamp_ns(part.arrived_ns, None)
+            time_ns = part.arrived_ns if capture is None else capture.time_ns
+            packet = EncodedPacket(part.data, stamp_ns, time_ns, time_ns, key=True)
+            self.context.tap.put(EncodedFormat('mjpeg', part.width, part.height), packet)
 
-    def _maker(self, part: JpegPart) -> Callable[[], NDArray[Any]]:
         def pixels() -> NDArray[Any]:
-            try:
-                if part.width * part.height > _MOST_PIXELS:
-                    raise PictureDamaged(
-                        f'A JPEG picture says that it has {part.width}x{part.height} px: it is left out.'
-                    )
-                return decode_jpeg(np.frombuffer(part.data, np.uint8))
-            except PictureDamaged:
-                self._counts[DECODE_FAILURES] += 1
-                raise
+            if part.width * part.height > _MOST_PIXELS:
+                raise PictureDamaged(f'A JPEG picture says that it has {part.width}x{part.height} px: it is left out.')
+            return decode_jpeg(np.frombuffer(part.data, np.uint8))
 
-        return pixels
+        return LivePicture(pixels, 'bgr8', part.width, part.height, part.arrived_ns, capture, None)
 
     def _capture(self, header_time: str) -> CaptureTime | None:
         """From mjpg-streamer's and the ESP32's header: seconds of the camera's clock, from any zero."""
@@ -224,9 +190,3 @@ class HttpReader:
         if not 0.0 < seconds < 1e11 or header_time == last:
             return None
         return CaptureTime(round(seconds * _NS_PER_S), TimeBase.CAMERA, "the camera's X-Timestamp")
-
-    def _put(self, part: JpegPart, capture: CaptureTime | None) -> None:
-        stamp_ns = self._clock.ros_ns() - (self._clock.monotonic_ns() - part.arrived_ns)
-        time_ns = part.arrived_ns if capture is None else capture.time_ns
-        video = EncodedFormat('mjpeg', part.width, part.height)
-        self._tap.put(video, EncodedPacket(part.data, stamp_ns, time_ns, time_ns, key=True))

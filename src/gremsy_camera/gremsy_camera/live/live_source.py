@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import threading
 from collections import Counter, deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import cv2
@@ -18,9 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gremsy_camera.errors import PictureDamaged, SourceError
-from gremsy_camera.live.capture_clock import CaptureClock, Stamp
-from gremsy_camera.live.live_reader import DECODE_FAILURES, LivePicture, LiveReader, StreamInfo
-from gremsy_camera.sources.source import Captured, SourceContext, SourceCounts, SourceInfo
+from gremsy_camera.live.capture_clock import CaptureClock
+from gremsy_camera.live.live_reader import DECODE_FAILURES, LivePicture, LiveReader
+from gremsy_camera.sources.source import Captured, SourceCounts, SourceInfo
 from gremsy_common.types.frame import Frame, lock_read_only
 
 _SAMPLES = 16_384
@@ -119,18 +119,17 @@ class _Taken:
     """A picture with what was known when it came."""
 
     picture: LivePicture
-    stamp: Stamp
-    stream: StreamInfo
-    rate_hz: float
+    stamp_ns: int
+    info: SourceInfo
 
 
 class LiveSource:
-    """See VideoSource. `name` begins the sentences on it: 'The camera rtsp://10.1.2.3/eo'."""
+    """See VideoSource."""
 
-    def __init__(self, reader: LiveReader, context: SourceContext, name: str) -> None:
+    def __init__(self, reader: LiveReader) -> None:
         self._reader = reader
-        self._context = context
-        self._name = name
+        self._context = context = reader.context
+        self._name = reader.name
         self._thread: threading.Thread | None = None
         self._reading: _Reading | None = None
         self._frozen = FrozenPicture(context.live.frozen_after_s)
@@ -145,12 +144,11 @@ class LiveSource:
         if thread is not None and thread.is_alive():
             raise SourceError(f'{self._name} does not let go of its last connection: it is waited for.')
         self._counts = Counter()
-        self._reading = reading = _Reading(self._reader, self._context, self._name)
+        self._reading = reading = _Reading(self._reader)
         self._thread = threading.Thread(target=reading.run, name='camera', daemon=True)
         self._thread.start()
-        stream = reading.wait_until_open()
-        self._info = SourceInfo(stream.width, stream.height, stream.rate_hz, None, reading.stamp_origin, stream.details)
-        return self._info
+        self._info = info = replace(reading.wait_until_open(), stamp_source='not known before the first picture')
+        return info
 
     def read(self, timeout_s: float) -> Captured | None:
         """See VideoSource."""
@@ -162,6 +160,7 @@ class LiveSource:
         try:
             image = lock_read_only(taken.picture.pixels())
         except PictureDamaged as error:
+            self._counts[DECODE_FAILURES] += 1
             if not self._reported_damaged:
                 self._reported_damaged = True
                 self._context.say(f'{error} Others like it are counted.')
@@ -178,9 +177,10 @@ class LiveSource:
             )
         if was_frozen:
             self._context.say(f'{self._name} shows another picture again.')
-        frame = Frame(image, taken.stamp.ros_ns, self._context.frame_id, taken.picture.encoding)
-        picture = taken.picture
-        return Captured(frame, None, now_ns - picture.arrived_ns, None, info=self._new_info(taken), rtp=picture.rtp)
+        picture, info = taken.picture, taken.info if taken.info != self._info else None
+        self._info = taken.info
+        frame = Frame(image, taken.stamp_ns, self._context.frame_id, picture.encoding)
+        return Captured(frame, None, now_ns - picture.arrived_ns, None, info=info, rtp=picture.rtp)
 
     def counts(self) -> SourceCounts:
         """See VideoSource."""
@@ -202,28 +202,18 @@ class LiveSource:
             if not thread.is_alive() and self._thread is thread:
                 self._thread = None
 
-    def _new_info(self, taken: _Taken) -> SourceInfo | None:
-        """The source's information, where this picture changed it."""
-        picture, stream = taken.picture, taken.stream
-        info = SourceInfo(picture.width, picture.height, taken.rate_hz, None, taken.stamp.origin, stream.details)
-        if info == self._info:
-            return None
-        self._info = info
-        return info
-
 
 class _Reading:
     """One opening of the reader: what its thread does and hands over."""
 
-    def __init__(self, reader: LiveReader, context: SourceContext, name: str) -> None:
+    def __init__(self, reader: LiveReader) -> None:
         self._reader = reader
-        self._context = context
-        self._name = name
+        self._context = context = reader.context
         self._captures = CaptureClock(context.clock, context.live, context.say)
         self._condition = threading.Condition()
         self._stopped = False
         self._left: dict[str, int] | None = None
-        self._stream: StreamInfo | None = None
+        self._stream: SourceInfo | None = None
         self._error: SourceError | None = None
         self._newest: _Taken | None = None
         self._any = False
@@ -233,7 +223,6 @@ class _Reading:
         self._rate_pictures = 0
         self._due_ns = 0
         self._counts: Counter[str] = Counter()
-        self.stamp_origin = 'not known before the first picture'
 
     def run(self) -> None:
         """Read until stopped or broken."""
@@ -250,14 +239,14 @@ class _Reading:
         except SourceError as error:
             self._break(error)
         except Exception as error:  # noqa: BLE001 whatever a camera sends must end in a new try, not in a dead thread
-            self._break(SourceError(f'{self._name} cannot be read ({type(error).__name__}: {error}).'))
+            self._break(SourceError(f'{self._reader.name} cannot be read ({type(error).__name__}: {error}).'))
         finally:
             # What was lost until it broke is asked for after that.
             with self._condition:
                 self._left = dict(self._reader.counts())
             self._reader.close()
 
-    def wait_until_open(self) -> StreamInfo:
+    def wait_until_open(self) -> SourceInfo:
         """What the reader says of the stream.
 
         Raises:
@@ -314,7 +303,8 @@ class _Reading:
                 self._any, self._last_ns = True, picture.arrived_ns
                 self._counts['pictures left out for `rate_hz`'] += 1
             return
-        taken = _Taken(picture, stamp, self._reader.info, self._rate_hz)
+        info = replace(self._reader.info, width=picture.width, height=picture.height, rate_hz=self._rate_hz)
+        taken = _Taken(picture, stamp.ros_ns, replace(info, stamp_source=stamp.origin))
         with self._condition:
             self._any, self._last_ns = True, picture.arrived_ns
             self._counts['pictures skipped for a newer one'] += self._newest is not None
@@ -335,12 +325,12 @@ class _Reading:
     def _stall_sentence(self, silent_s: float) -> str:
         if not self._any:
             return (
-                f'{self._name} has sent nothing that can be shown for {silent_s:.1f} s since it was opened: check '
-                'that it sends key frames, and how often.'
+                f'{self._reader.name} has sent nothing that can be shown for {silent_s:.1f} s since it was opened: '
+                'check that it sends key frames, and how often.'
             )
         return (
-            f'{self._name} has sent no picture for {silent_s:.1f} s: it is opened again; check its power and the '
-            'network, or raise `stall_after_s` for a camera that is that slow.'
+            f'{self._reader.name} has sent no picture for {silent_s:.1f} s: it is opened again; check its power and '
+            'the network, or raise `stall_after_s` for a camera that is that slow.'
         )
 
     def _measure_rate(self, arrived_ns: int) -> None:

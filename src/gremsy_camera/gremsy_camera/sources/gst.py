@@ -7,7 +7,6 @@ from gremsy_camera.errors import SourceUnusable
 from gremsy_camera.gstreamer.pipeline_reader import PipelineReader
 from gremsy_camera.live.live_source import LiveSource
 from gremsy_camera.sources.source import SourceContext, SourceUri, VideoSource
-from gremsy_camera.streams.credentials import known_secrets
 
 SCHEMES = ('gst',)
 
@@ -17,6 +16,4 @@ def create(uri: SourceUri, context: SourceContext) -> VideoSource:
     description = uri.rest.strip()
     if not description:
         raise SourceUnusable(f'`source` {uri.text} names no pipeline: write one after it, as `gst: v4l2src`.')
-    secrets = known_secrets(context.live.secrets_file, context.say)
-    reader = PipelineReader(description, context.clock, context.at_end, secrets)
-    return LiveSource(reader, context, reader.name)
+    return LiveSource(PipelineReader(description, context))

@@ -6,7 +6,6 @@ from __future__ import annotations
 from gremsy_camera.http_stream.http_reader import HttpReader
 from gremsy_camera.live.live_source import LiveSource
 from gremsy_camera.sources.source import SourceContext, SourceUri, VideoSource
-from gremsy_camera.streams.credentials import known_secrets
 from gremsy_camera.streams.stream_address import StreamAddress
 
 SCHEMES = ('http', 'https')
@@ -17,7 +16,4 @@ def create(uri: SourceUri, context: SourceContext) -> VideoSource:
     # What no secret can mend is said now.
     text = f'{uri.scheme}:{uri.rest}'
     StreamAddress.of(text, 'source')
-
-    secrets = known_secrets(context.live.secrets_file, context.say)
-    reader = HttpReader(text, secrets, context.rate_hz, context.clock, context.tap)
-    return LiveSource(reader, context, f'The camera {reader.shown}')
+    return LiveSource(HttpReader(text, context))

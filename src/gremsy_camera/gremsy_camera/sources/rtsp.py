@@ -12,5 +12,4 @@ SCHEMES = ('rtsp', 'rtsps')
 
 def create(uri: SourceUri, context: SourceContext) -> VideoSource:
     """See `sources`."""
-    reader = StreamReader(f'{uri.scheme}:{uri.rest}', context)
-    return LiveSource(reader, context, f'The camera {uri.text}')
+    return LiveSource(StreamReader(uri, context))

@@ -113,8 +113,8 @@ class SourceInfo:
     width: int
     height: int
     rate_hz: float
-    camera: CameraModel | None
-    stamp_source: str
+    camera: CameraModel | None = None
+    stamp_source: str = ''
     details: tuple[tuple[str, str], ...] = ()
 
 

@@ -122,9 +122,9 @@ def read_secrets(path: str, say: Callable[[str], None]) -> dict[str, str]:
     return found
 
 
-def known_secrets(path: str, say: Callable[[str], None]) -> Callable[[], Mapping[str, str]]:
-    """What reads the environment and the secrets file whenever it is called; see `read_secrets`."""
-    return lambda: {**os.environ, **read_secrets(path, say)}
+def known_secrets(path: str, say: Callable[[str], None]) -> Mapping[str, str]:
+    """What `${NAME}` may stand for now: the environment, and over it the secrets file; see `read_secrets`."""
+    return {**os.environ, **read_secrets(path, say)}
 
 
 def _hide_user(match: re.Match[str]) -> str:

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import os
 import threading
-from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -21,9 +21,10 @@ from numpy.typing import NDArray
 
 from gremsy_camera.errors import SourceError, SourceUnusable
 from gremsy_camera.live.live_parameters import LiveParameters
-from gremsy_camera.live.live_reader import LivePicture, LiveReader, StreamInfo
+from gremsy_camera.live.live_reader import LivePicture, LiveReader
+from gremsy_camera.sources.source import SourceContext, SourceInfo
 from gremsy_camera.streams.rtsp_session import RtspSession, TransportRefused, video_track
-from gremsy_camera.streams.stream_address import ReaderRequest
+from gremsy_camera.streams.stream_address import StreamAddress, transports
 from gremsy_common.installing import pip_install
 
 _OPTIONS = 'OPENCV_FFMPEG_CAPTURE_OPTIONS'
@@ -53,35 +54,29 @@ def why_not(options: LiveParameters) -> str | None:
     return None
 
 
-def create(request: ReaderRequest) -> LiveReader:
-    """See `stream_choice.ReaderModule`."""
-    return OpenCvReader(request)
+class OpenCvReader(LiveReader):
+    """See LiveReader. `read` waits for the next picture, or for `stall_after_s`, however short its timeout.
 
+    OpenCV reports no losses.
+    """
 
-class OpenCvReader:
-    """See LiveReader. `read` waits for the next picture, or for `stall_after_s`, however short its timeout."""
-
-    def __init__(self, request: ReaderRequest) -> None:
-        self._request = request
-        self._shown = request.address.shown
+    def __init__(self, address: StreamAddress, context: SourceContext) -> None:
+        super().__init__(f'The camera {address.shown}', context)
+        self._address = address
+        self._options = context.live
         self._capture: cv2.VideoCapture | None = None
-        self._transport = ''
-        self._counts: Counter[str] = Counter()
-        self._info = StreamInfo(0, 0, 0.0)
 
-    def open(self) -> StreamInfo:
+    def open(self) -> SourceInfo:
         """See LiveReader."""
         self.close()
-        self._counts = Counter()
-        transports = ['tcp', 'udp'] if self._request.options.transport == 'auto' else [self._request.options.transport]
-        for self._transport in transports:
-            capture = self._open(self._transport)
+        for transport in transports(self._options):
+            capture = self._open(transport)
             if capture.isOpened():
                 self._capture = capture
-                self._info = self._describe(capture)
-                return self._info
+                self.info = self._describe(capture, transport)
+                return self.info
             capture.release()
-            failure = self._why(self._transport)
+            failure = self._why(transport)
             if not isinstance(failure, TransportRefused):
                 raise failure
         raise failure
@@ -89,33 +84,26 @@ class OpenCvReader:
     def read(self, timeout_s: float) -> LivePicture | None:  # noqa: ARG002 OpenCV waits for as long as it was told at the start
         """See LiveReader."""
         if self._capture is None:
-            raise SourceError(f'The camera {self._shown} is not open: call `open` first.')
+            raise self._not_open()
         try:
             done = self._capture.grab()
-            arrived_ns = self._request.clock.monotonic_ns()
+            arrived_ns = self._clock.monotonic_ns()
             # Here and not by who uses the picture: OpenCV's decoder serves one thread at a time.
             done, image = self._capture.retrieve() if done else (False, None)
         except cv2.error as error:
-            raise SourceError(f'The stream of the camera {self._shown} broke: OpenCV says {error.err}.') from error
+            raise SourceError(
+                f'The stream of the camera {self._address.shown} broke: OpenCV says {error.err}.'
+            ) from error
         if not done or image is None:
             raise SourceError(
-                f'The camera {self._shown} has sent no picture for {self._read_within_ms() / _MS_PER_S:g} s, or has '
+                f'{self.name} has sent no picture for {self._read_within_ms() / _MS_PER_S:g} s, or has '
                 'ended its stream (OpenCV does not say which): it is opened again.'
             )
         height, width = image.shape[:2]
-        if (width, height) != (self._info.width, self._info.height):
-            self._info = StreamInfo(width, height, self._info.rate_hz, self._info.details)
+        if (width, height) != (self.info.width, self.info.height):
+            self.info = replace(self.info, width=width, height=height)
         pixels: NDArray[Any] = np.asarray(image)
         return LivePicture(lambda: pixels, 'bgr8', width, height, arrived_ns, None, None)
-
-    @property
-    def info(self) -> StreamInfo:
-        """See LiveReader."""
-        return self._info
-
-    def counts(self) -> Mapping[str, int]:
-        """See LiveReader. OpenCV reports no losses."""
-        return dict(self._counts)
 
     def close(self) -> None:
         """See LiveReader."""
@@ -124,10 +112,10 @@ class OpenCvReader:
             self._capture = None
 
     def _read_within_ms(self) -> int:
-        return max(_LEAST_READ_MS, round(self._request.options.stall_after_s * _MS_PER_S))
+        return max(_LEAST_READ_MS, round(self._options.stall_after_s * _MS_PER_S))
 
     def _open(self, transport: str) -> cv2.VideoCapture:
-        options = self._request.options
+        options = self._options
         wanted = {
             'rtsp_transport': transport,
             'fflags': 'nobuffer',
@@ -147,45 +135,45 @@ class OpenCvReader:
         if options.decoder != 'software':
             parameters += [cv2.CAP_PROP_HW_ACCELERATION, cv2.VIDEO_ACCELERATION_ANY]
         with _process_wide('|'.join(f'{name};{value}' for name, value in wanted.items()), self._say_options):
-            return cv2.VideoCapture(self._request.address.url, cv2.CAP_FFMPEG, parameters)
+            return cv2.VideoCapture(self._address.url, cv2.CAP_FFMPEG, parameters)
 
     def _say_options(self, present: str) -> None:
-        self._request.say(
-            f'{_OPTIONS} is set in the environment ({present}): the camera {self._shown} is read with that instead of '
-            'the options for low delay.'
+        self.context.say(
+            f'{_OPTIONS} is set in the environment ({present}): the camera {self._address.shown} is read with that '
+            'instead of the options for low delay.'
         )
 
-    def _describe(self, capture: cv2.VideoCapture) -> StreamInfo:
+    def _describe(self, capture: cv2.VideoCapture, transport: str) -> SourceInfo:
         width, height = (int(capture.get(each)) for each in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT))
         rate_hz = capture.get(cv2.CAP_PROP_FPS)
         four = int(capture.get(cv2.CAP_PROP_FOURCC)).to_bytes(4, 'little', signed=False).decode('latin-1')
         hardware = _HARDWARE.get(int(capture.get(cv2.CAP_PROP_HW_ACCELERATION)))
-        if hardware is None and self._request.options.decoder == 'hardware':
+        if hardware is None and self._options.decoder == 'hardware':
             capture.release()
             self._capture = None
             raise SourceUnusable(
-                f"OpenCV's FFmpeg has no hardware decoder for the camera {self._shown}: set `decoder` to auto, or "
-                '`reader` to gstreamer.'
+                f"OpenCV's FFmpeg has no hardware decoder for the camera {self._address.shown}: set `decoder` to "
+                'auto, or `reader` to gstreamer.'
             )
         details = (
             ('codec', _CODECS.get(four.lower(), four)),
             ('decoder', f'{hardware or "software"} (FFmpeg of OpenCV {cv2.__version__})'),
-            ('transport', self._transport),
+            ('transport', transport),
         )
         # Where FFmpeg knows no rate it says that of the clock, 90000.
-        return StreamInfo(width, height, rate_hz if 0.0 < rate_hz <= 1000.0 else 0.0, details)
+        return SourceInfo(width, height, rate_hz if 0.0 < rate_hz <= 1000.0 else 0.0, details=details)
 
     def _why(self, transport: str) -> SourceError:
         """OpenCV says only that it did not work: the camera is asked for the reason."""
-        session = RtspSession(self._request.address)
+        session = RtspSession(self._address)
         try:
-            session.start(video_track(session.describe(), self._request.address), transport)
+            session.start(video_track(session.describe(), self._address), transport)
         except SourceError as error:
             return error
         finally:
             session.close()
         return SourceError(
-            f"The camera {self._shown} answers, but OpenCV's FFmpeg got no picture of it within "
+            f"The camera {self._address.shown} answers, but OpenCV's FFmpeg got no picture of it within "
             f'{_OPEN_WITHIN_MS / _MS_PER_S:g} s: check that it sends key frames, or install PyAV or GStreamer.'
         )
 
@@ -216,3 +204,6 @@ def _process_wide(options: str, say_other: Any) -> Iterator[None]:
             cv2.utils.logging.setLogLevel(level)
             if present is None:
                 del os.environ[_OPTIONS]
+
+
+create = OpenCvReader

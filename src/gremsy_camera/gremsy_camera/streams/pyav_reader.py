@@ -7,6 +7,7 @@ import importlib.util
 import time
 from collections import Counter, deque
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,8 @@ import numpy as np
 from gremsy_camera.errors import SourceError
 from gremsy_camera.live.encoded_video import EncodedFormat, EncodedPacket
 from gremsy_camera.live.live_parameters import LiveParameters
-from gremsy_camera.live.live_reader import DECODE_FAILURES, CaptureTime, LivePicture, LiveReader, StreamInfo, TimeBase
+from gremsy_camera.live.live_reader import DECODE_FAILURES, CaptureTime, LivePicture, LiveReader, TimeBase
+from gremsy_camera.sources.source import SourceContext, SourceInfo
 from gremsy_camera.streams.rtp_packets import PacketOrder, take_apart
 from gremsy_camera.streams.rtp_pictures import PictureAssembler, ReceivedPicture, parameter_sets_of
 from gremsy_camera.streams.rtp_times import (
@@ -29,7 +31,7 @@ from gremsy_camera.streams.rtp_times import (
 )
 from gremsy_camera.streams.rtsp_messages import VideoTrack
 from gremsy_camera.streams.rtsp_session import RTP, RtspSession, TransportRefused, video_track
-from gremsy_camera.streams.stream_address import ReaderRequest
+from gremsy_camera.streams.stream_address import StreamAddress, transports
 from gremsy_common.installing import pip_install
 
 if TYPE_CHECKING:
@@ -47,7 +49,6 @@ _LONGEST_BEHIND_S = 0.2
 _MOST_WAITING = 600
 # B-frames keep some pictures in the decoder; what is inside beyond that came to nothing.
 _MOST_INSIDE = 64
-_CAMERA_CLOCK_TOO_FAR_NS = 1_000_000_000
 
 
 def why_not(options: LiveParameters) -> str | None:
@@ -62,48 +63,40 @@ def why_not(options: LiveParameters) -> str | None:
     return None
 
 
-def create(request: ReaderRequest) -> LiveReader:
-    """See `stream_choice.ReaderModule`."""
-    return PyAvReader(request)
-
-
-class PyAvReader:
+class PyAvReader(LiveReader):
     """See LiveReader."""
 
-    def __init__(self, request: ReaderRequest) -> None:
-        self._request = request
-        self._address = request.address
-        self._options = request.options
+    def __init__(self, address: StreamAddress, context: SourceContext) -> None:
+        super().__init__(f'The camera {address.shown}', context)
+        self._address = address
+        self._options = context.live
         self._session: RtspSession | None = None
-        self._info = StreamInfo(0, 0, 0.0)
         self._transport = ''
-        self._counts: Counter[str] = Counter()
         self._counters: tuple[Counter[str], ...] = ()
         self._reported_behind = False
 
-    def open(self) -> StreamInfo:
-        """See LiveReader. TCP first: UDP loses packets even within one machine (streaming of a key frame's burst)."""
+    def open(self) -> SourceInfo:
+        """See LiveReader."""
         self.close()
         self._counts = Counter()
-        transports = ['tcp', 'udp'] if self._options.transport == 'auto' else [self._options.transport]
         self._session = session = RtspSession(self._address)
         track = video_track(session.describe(), self._address)
-        for self._transport in transports:
-            try:
+        *first, last = transports(self._options)
+        for self._transport in first:
+            with suppress(TransportRefused):
                 session.start(track, self._transport)
-            except TransportRefused:
-                if self._transport == transports[-1]:
-                    raise
-            else:
                 break
+        else:
+            self._transport = last
+            session.start(track, last)
         self._begin(track)
         self._wait_for_size()
-        return self._info
+        return self.info
 
     def read(self, timeout_s: float) -> LivePicture | None:
         """See LiveReader."""
         if self._session is None:
-            raise SourceError(f'The camera {self._address.shown} is not open: call `open` first.')
+            raise self._not_open()
         until_s = time.monotonic() + timeout_s
         while not self._pictures:
             left_s = until_s - time.monotonic()
@@ -114,11 +107,6 @@ class PyAvReader:
             else:
                 return None
         return self._pictures.popleft()
-
-    @property
-    def info(self) -> StreamInfo:
-        """See LiveReader."""
-        return self._info
 
     def counts(self) -> Mapping[str, int]:
         """See LiveReader."""
@@ -141,12 +129,12 @@ class PyAvReader:
         self._assembler = PictureAssembler(track)
         assert self._session is not None
         self._counters = (self._counts, self._session.counts, self._order.counts, self._assembler.counts)
-        self._clock = StreamClock(track.clock_rate)
+        self._stream_clock = StreamClock(track.clock_rate)
         self._report: SenderReport | None = None
         self._encoded: deque[ReceivedPicture] = deque()
         self._pictures: deque[LivePicture] = deque()
         self._inside: dict[int, tuple[ReceivedPicture, int]] = {}
-        self._joined = self._heard = False
+        self._joined = self._received = False
         # Of one picture, a running mean.
         self._decoding_s = 0.0
         self._decoding_times = DecodingTimes()
@@ -155,23 +143,23 @@ class PyAvReader:
             from gremsy_camera.streams.pyav_decoder import PyAvDecoder
 
             self._decoder = PyAvDecoder(_CODECS[track.encoding], self._options.decoder)
-        self._info = StreamInfo(*track.size, track.rate_hz, self._details())
+        self.info = SourceInfo(*track.size, track.rate_hz, details=self._details())
 
     def _wait_for_size(self) -> None:
         picture = self.read(_SIZE_WITHIN_S)
         if picture is not None:
             self._pictures.appendleft(picture)
-        elif self._heard:
+        elif self._received:
             # Pictures before a key frame: `read` waits for that.
             return
         elif self._transport == 'udp':
             raise SourceError(
-                f'The camera {self._address.shown} sends over UDP and none of it arrives: let UDP through the '
+                f'{self.name} sends over UDP and none of it arrives: let UDP through the '
                 'firewall, or set `transport` to tcp.'
             )
         else:
             raise SourceError(
-                f'The camera {self._address.shown} has sent nothing for {_SIZE_WITHIN_S:g} s since it was asked '
+                f'{self.name} has sent nothing for {_SIZE_WITHIN_S:g} s since it was asked '
                 'to play: it is opened again; restart it if that goes on.'
             )
 
@@ -200,9 +188,10 @@ class PyAvReader:
         if self._order.holds_some:
             timeout_s = min(timeout_s, 0.005)
         packets = self._session.receive(timeout_s)
-        if not packets and self._order.holds_some:
-            self._assemble_ready()
-        self._heard |= bool(packets)
+        if not packets:
+            for each in self._order.ready(time.monotonic_ns()):
+                self._encoded.extend(self._assembler.put(each))
+        self._received |= bool(packets)
         for packet in packets:
             if packet.channel != RTP:
                 self._report = sender_report(packet.data) or self._report
@@ -214,10 +203,6 @@ class PyAvReader:
             for each in self._order.put(taken[0]):
                 self._encoded.extend(self._assembler.put(each))
 
-    def _assemble_ready(self) -> None:
-        for each in self._order.ready(time.monotonic_ns()):
-            self._encoded.extend(self._assembler.put(each))
-
     def _decode_next(self) -> None:
         self._catch_up()
         encoded = self._encoded.popleft()
@@ -225,7 +210,7 @@ class PyAvReader:
             self._counts['pictures before the first key frame'] += 1
             return
         self._joined = True
-        position_ns = self._clock.position_ns(encoded.timestamp)
+        position_ns = self._stream_clock.position_ns(encoded.timestamp)
         self._tap(encoded, position_ns)
         began_s = time.monotonic()
         if self._decoder is None:
@@ -251,7 +236,7 @@ class PyAvReader:
             self._reported_behind = True
             if self._decoder is not None:
                 self._decoder.restart_with_all_threads()
-            self._request.say(
+            self.context.say(
                 f'The pictures of the camera {self._address.shown} come faster than they are decoded: some are left '
                 'out; set the camera to a smaller size or rate, or `decoder` to hardware.'
             )
@@ -290,7 +275,7 @@ class PyAvReader:
             self._inside.pop(next(iter(self._inside)))
             self._counts[DECODE_FAILURES] += 1
         if held != decoder.held_back:
-            self._info = replace(self._info, details=self._details())
+            self.info = replace(self.info, details=self._details())
 
     def _give_up_before(self, position_ns: int) -> None:
         """Pictures come out in the order of showing: what should have come before this one came to nothing."""
@@ -306,8 +291,8 @@ class PyAvReader:
         size: tuple[int, int],
         capture: CaptureTime | None,
     ) -> None:
-        if size != (self._info.width, self._info.height):
-            self._info = replace(self._info, width=size[0], height=size[1])
+        if size != (self.info.width, self.info.height):
+            self.info = replace(self.info, width=size[0], height=size[1])
         self._pictures.append(
             LivePicture(pixels, 'bgr8', *size, encoded.arrived_ns, capture, position_ns, encoded.timestamp)
         )
@@ -338,20 +323,18 @@ class PyAvReader:
         return None
 
     def _tap(self, encoded: ReceivedPicture, position_ns: int) -> None:
-        tap = self._request.tap
+        tap = self.context.tap
         dts_ns = self._decoding_times.dts_ns(position_ns)
         if not tap.wanted or not encoded.whole:
             return
-        clock = self._request.clock
-        arrived_ros_ns = clock.ros_ns() - clock.monotonic_ns() + encoded.arrived_ns
-        capture = self._capture(encoded)
-        stamp_ns = arrived_ros_ns
-        if capture is not None and 0 <= arrived_ros_ns - capture.time_ns <= _CAMERA_CLOCK_TOO_FAR_NS:
-            stamp_ns = capture.time_ns
+        stamp_ns = self._packet_stamp_ns(encoded.arrived_ns, self._capture(encoded))
         video = EncodedFormat(
             _CODECS[self._track.encoding],
-            self._info.width,
-            self._info.height,
+            self.info.width,
+            self.info.height,
             b'' if self._decoder is None else parameter_sets_of(self._track),
         )
         tap.put(video, EncodedPacket(encoded.data, stamp_ns, position_ns, dts_ns, encoded.key))
+
+
+create = PyAvReader

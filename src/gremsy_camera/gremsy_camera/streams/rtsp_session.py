@@ -12,7 +12,7 @@ import socket
 import struct
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,7 +36,7 @@ _MOST_AT_ONCE_BYTES = 8 << 20
 # A 4K key frame comes as a burst; Linux gives 208 kB by default.
 _UDP_BUFFER_BYTES = 4_000_000
 _REPORT_EVERY_S = 5.0
-_UNSUPPORTED_TRANSPORT = 461
+UNSUPPORTED_TRANSPORT = 461
 # MediaMTX's `source: redirect` and load balancers.
 _REDIRECTS = (301, 302, 303, 307, 308)
 _MOST_REDIRECTS = 5
@@ -164,7 +164,7 @@ class RtspSession:
         sentence = f'The camera {self._talk.address.shown} cannot be opened: {why}.'
         if answer.status in (401, 403):
             raise SourceRefused(sentence)
-        if answer.status == _UNSUPPORTED_TRANSPORT:
+        if answer.status == UNSUPPORTED_TRANSPORT:
             raise TransportRefused(sentence)
         raise SourceError(sentence)
 
@@ -374,13 +374,17 @@ def video_track(description: StreamDescription, address: StreamAddress) -> Video
     """
     if description.track is not None:
         return description.track
-    videos = [kind for kind in description.kinds if kind.startswith('video')]
-    if videos:
-        codecs = ' and '.join(kind.partition(' ')[2] for kind in videos)
-        raise SourceUnusable(
+    raise no_video(address, description.kinds)
+
+
+def no_video(address: StreamAddress, kinds: Sequence[str]) -> SourceUnusable:
+    """Of a camera that sends other things, in its own words: 'audio PCMU', 'video VP8'."""
+    codecs = ' and '.join(kind.partition(' ')[2] for kind in kinds if kind.startswith('video'))
+    if codecs:
+        return SourceUnusable(
             f'The camera {address.shown} sends {codecs}, which cannot be decoded here: set it to H.264, H.265 or MJPEG.'
         )
-    others = ' and '.join(sorted({kind.partition(' ')[0] for kind in description.kinds})) or 'nothing'
-    raise SourceUnusable(
+    others = ' and '.join(sorted({kind.partition(' ')[0] for kind in kinds})) or 'nothing'
+    return SourceUnusable(
         f'The camera {address.shown} sends no video but {others}: check the path, or switch its video on.'
     )

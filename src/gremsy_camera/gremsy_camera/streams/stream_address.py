@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where a stream is: host, port, path and credentials, taken apart so that each goes only where it belongs.
 
-Also what a reader of a stream is made with, and why a camera did not answer: for libraries that only say that it did
+Also why a camera did not answer: for libraries that only say that it did
 not, the network itself is asked afterwards.
 """
 
@@ -14,10 +14,7 @@ from dataclasses import dataclass, field
 from urllib.parse import quote, unquote
 
 from gremsy_camera.errors import SourceUnusable
-from gremsy_camera.footage.pacing import Clock
-from gremsy_camera.live.encoded_video import EncodedTap
 from gremsy_camera.live.live_parameters import LiveParameters
-from gremsy_camera.sources.source import Say
 from gremsy_camera.streams.credentials import redacted
 
 _PORTS = {'rtsp': 554, 'rtsps': 322, 'http': 80, 'https': 443}
@@ -133,12 +130,6 @@ def why_unreachable(host: str, port: int) -> str | None:
         return explain_connect(error, host, port)
 
 
-@dataclass(frozen=True, slots=True)
-class ReaderRequest:
-    """The stream and what is wanted of it."""
-
-    address: StreamAddress
-    options: LiveParameters
-    clock: Clock
-    tap: EncodedTap
-    say: Say
+def transports(options: LiveParameters) -> list[str]:
+    """Those to ask for one after the other. TCP first: UDP loses a key frame's burst even on loopback."""
+    return ['tcp', 'udp'] if options.transport == 'auto' else [options.transport]

@@ -1,64 +1,52 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which library reads a stream, and whether from the camera itself or from the server that has its one session.
 
-A module of this folder that has `why_not(options)` and `create(request)` is a reader; `reader` names it, and `auto`
-takes the first that this machine can use. While a camera is read directly, a watch checks every few seconds whether the
+A module `NAME_reader` of this folder is a reader: `why_not(options)` says in one sentence, "reason: way out", why this
+machine cannot use it, else None; `create(address, context)` makes one. `reader` is its name; `auto` takes the first
+that this machine can use. While a camera is read directly, a watch checks every few seconds whether the
 server that was away has the stream again.
 """
 
 from __future__ import annotations
 
 import importlib
-import os
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol, cast
+from types import ModuleType
 
 from gremsy_camera.errors import SourceError, SourceUnusable
 from gremsy_camera.live.live_parameters import LiveParameters
-from gremsy_camera.live.live_reader import LivePicture, LiveReader, StreamInfo
-from gremsy_camera.sources.source import SourceContext
-from gremsy_camera.streams.credentials import fill_in, read_secrets
+from gremsy_camera.live.live_reader import LivePicture, LiveReader
+from gremsy_camera.sources.source import SourceContext, SourceInfo, SourceUri
+from gremsy_camera.streams.credentials import fill_in
 from gremsy_camera.streams.rtsp_session import RtspSession
-from gremsy_camera.streams.stream_address import ReaderRequest, StreamAddress
+from gremsy_camera.streams.stream_address import StreamAddress
 
 _EVERY_S = 5.0
 # A server that restarts again and again is not worth the gap of a change.
 _TIMES_IN_A_ROW = 3
 
 
-class ServerWatch:
-    """A thread from `start` to `stop`. `has_stream` once the server had it three times in a row."""
+class ServerWatch(threading.Thread):
+    """Looks from `start` until `stopped` is set. `has_stream` once the server had it three times in a row."""
 
     def __init__(self, server: StreamAddress) -> None:
-        self._server = server
-        self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._look, name='server-watch', daemon=True)
+        super().__init__(name='server-watch', daemon=True)
+        self.server = server
+        self.stopped = threading.Event()
         self.has_stream = False
 
-    @property
-    def shown(self) -> str:
-        """The server's address without credentials."""
-        return self._server.shown
-
-    def start(self) -> None:
-        """Begin to look."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Look no more; a look that is on its way ends by itself."""
-        self._stopped.set()
-
-    def _look(self) -> None:
+    def run(self) -> None:
+        """By the thread; a look that is on its way when it is stopped ends by itself."""
         seen = 0
-        while not self._stopped.wait(_EVERY_S):
+        while not self.stopped.wait(_EVERY_S):
             seen = seen + 1 if self._describes() else 0
             self.has_stream = seen >= _TIMES_IN_A_ROW
 
     def _describes(self) -> bool:
-        session = RtspSession(self._server)
+        session = RtspSession(self.server)
         try:
             return session.describe().track is not None
         except SourceError:
@@ -68,20 +56,10 @@ class ServerWatch:
 
 
 # In the order in which `auto` tries them.
-_MODULES = {'pyav': 'pyav_reader', 'gstreamer': 'gstreamer_reader', 'opencv': 'opencv_reader'}
+_READERS = ('pyav', 'gstreamer', 'opencv')
 # Whose decoder only GStreamer has: PyAV decodes on its CPU.
 _JETSON = Path('/etc/nv_tegra_release')
 _ON_A_JETSON = ('gstreamer', 'pyav', 'opencv')
-
-
-class ReaderModule(Protocol):
-    """What a module of this folder has to be a reader."""
-
-    def why_not(self, options: LiveParameters) -> str | None:
-        """In one sentence, 'reason: way out', why this machine cannot use it; None where it can."""
-
-    def create(self, request: ReaderRequest) -> LiveReader:
-        """A reader of that stream, which has touched nothing yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +67,7 @@ class ChosenReader:
     """A reader's module, and why not those before it."""
 
     name: str
-    module: ReaderModule
+    module: ModuleType
     refused: tuple[tuple[str, str], ...]
 
     @property
@@ -114,10 +92,10 @@ def choose_reader(options: LiveParameters) -> ChosenReader:
     """
     refused: list[tuple[str, str]] = []
     wanted = options.reader
-    order = _ON_A_JETSON if _JETSON.exists() and options.decoder != 'software' else tuple(_MODULES)
+    order = _ON_A_JETSON if _JETSON.exists() and options.decoder != 'software' else _READERS
     for name in order if wanted == 'auto' else (wanted,):
-        module = cast(ReaderModule, importlib.import_module(f'gremsy_camera.streams.{_MODULES[name]}'))
-        why = module.why_not(options)
+        module = importlib.import_module(f'gremsy_camera.streams.{name}_reader')
+        why: str | None = module.why_not(options)
         if why is None:
             return ChosenReader(name, module, tuple(refused))
         refused.append((name, why))
@@ -125,21 +103,13 @@ def choose_reader(options: LiveParameters) -> ChosenReader:
     raise SourceUnusable(f'Nothing on this machine can read RTSP with `reader` {wanted}. {reasons}')
 
 
-class StreamReader:
-    """See LiveReader. Finds the credentials and the library when it is opened, and changes between server and camera.
+class StreamReader(LiveReader):
+    """See LiveReader. Finds credentials and library when it is opened, and changes between server and camera."""
 
-    Args:
-        text: `source` as it was written, `${NAME}` and all.
-        context: of the source.
-        environment: where `${NAME}` is looked up besides the secrets file.
-    """
-
-    def __init__(self, text: str, context: SourceContext, environment: Mapping[str, str] = os.environ) -> None:
-        self._text = text
+    def __init__(self, uri: SourceUri, context: SourceContext) -> None:
+        super().__init__(f'The camera {uri.text}', context)
+        self._text = f'{uri.scheme}:{uri.rest}'
         self._options = context.live
-        self._say = context.say
-        self._context = context
-        self._environment = environment
         self._reader: LiveReader | None = None
         self._rows: tuple[tuple[str, str], ...] = ()
         self._said: set[str] = set()
@@ -147,10 +117,10 @@ class StreamReader:
         self._from_server = False
         self._watch: ServerWatch | None = None
 
-    def open(self) -> StreamInfo:
+    def open(self) -> SourceInfo:
         """See LiveReader."""
         self.close()
-        secrets = {**self._environment, **read_secrets(self._options.secrets_file, self._say)}
+        secrets = self._secrets()
         camera = StreamAddress.of(fill_in(self._text, 'source', secrets), 'source')
         server = None
         if self._options.server_url and self._options.via != 'camera':
@@ -161,31 +131,40 @@ class StreamReader:
         self._say_once(chosen.sentence)
         if server is not None and (self._options.via == 'server' or not self._server_failed):
             try:
-                return self._open_server(chosen, server)
+                self._open(chosen, server, f'the server {server.shown}')
             except SourceError as error:
                 if self._options.via == 'server':
                     raise
                 self._say_once(str(error))
-        return self._open_camera(chosen, camera, server)
+            else:
+                self._from_server = True
+                return self.info
+        away = f', since the server {server.shown} is away' if server is not None else ''
+        try:
+            self._open(chosen, camera, f'the camera {camera.shown}{away}')
+        except SourceError:
+            # Whichever of the two is back first is taken.
+            self._server_failed = False
+            raise
+        if server is not None:
+            self._say_once(f'The camera {camera.shown} is read directly{away}.')
+            self._watch = ServerWatch(server)
+            self._watch.start()
+        return self.info
 
     def read(self, timeout_s: float) -> LivePicture | None:
         """See LiveReader."""
         if self._reader is None:
-            raise SourceError('The stream is not open: call `open` first.')
+            raise self._not_open()
         if self._watch is not None and self._watch.has_stream:
             self._server_failed = False
             raise SourceError(
-                f'The server {self._watch.shown} has the stream again: it is read from there from now on.'
+                f'The server {self._watch.server.shown} has the stream again: it is read from there from now on.'
             )
         picture = self._reader.read(timeout_s)
+        self._take_info(self._reader)
         # Of the camera's own session nobody else has the RTP times.
         return picture if picture is None or self._from_server else replace(picture, rtp=None)
-
-    @property
-    def info(self) -> StreamInfo:
-        """See LiveReader."""
-        assert self._reader is not None
-        return self._with_rows(self._reader.info)
 
     def counts(self) -> Mapping[str, int]:
         """See LiveReader."""
@@ -195,7 +174,7 @@ class StreamReader:
     def close(self) -> None:
         """See LiveReader. A server that was read from is not the first to be asked again."""
         if self._watch is not None:
-            self._watch.stop()
+            self._watch.stopped.set()
             self._watch = None
         if self._reader is not None:
             self._reader.close()
@@ -203,43 +182,22 @@ class StreamReader:
             self._server_failed = self._from_server
             self._from_server = False
 
-    def _open_server(self, chosen: ChosenReader, server: StreamAddress) -> StreamInfo:
-        self._rows = (*chosen.details, ('read from', f'the server {server.shown}'))
-        info = self._open(chosen, server)
-        self._from_server = True
-        return info
-
-    def _open_camera(self, chosen: ChosenReader, camera: StreamAddress, server: StreamAddress | None) -> StreamInfo:
-        away = f', since the server {server.shown} is away' if server is not None else ''
-        self._rows = (*chosen.details, ('read from', f'the camera {camera.shown}{away}'))
+    def _open(self, chosen: ChosenReader, address: StreamAddress, read_from: str) -> None:
+        self._rows = (*chosen.details, ('read from', read_from))
+        reader: LiveReader = chosen.module.create(address, self.context)
         try:
-            info = self._open(chosen, camera)
-        except SourceError:
-            # Whichever of the two is back first is taken.
-            self._server_failed = False
-            raise
-        if server is not None:
-            self._say_once(f'The camera {camera.shown} is read directly, since the server {server.shown} is away.')
-            self._watch = ServerWatch(server)
-            self._watch.start()
-        return info
-
-    def _open(self, chosen: ChosenReader, address: StreamAddress) -> StreamInfo:
-        context = self._context
-        reader = chosen.module.create(ReaderRequest(address, self._options, context.clock, context.tap, self._say))
-        try:
-            info = reader.open()
+            reader.open()
         except SourceError:
             reader.close()
             raise
         self._reader = reader
-        return self._with_rows(info)
+        self._take_info(reader)
 
-    def _with_rows(self, info: StreamInfo) -> StreamInfo:
-        return replace(info, details=(*self._rows, *info.details))
+    def _take_info(self, reader: LiveReader) -> None:
+        self.info = replace(reader.info, details=(*self._rows, *reader.info.details))
 
     def _say_once(self, sentence: str) -> None:
         """Once until pictures come, not at each of the openings of a bad night."""
         if sentence not in self._said:
             self._said.add(sentence)
-            self._say(sentence)
+            self.context.say(sentence)

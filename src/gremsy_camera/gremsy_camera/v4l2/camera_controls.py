@@ -95,13 +95,8 @@ def camera_controls(device: VideoDevice) -> list[CameraControl]:
     found, number = [], 0
     for _ in range(_MOST_CONTROLS):
         answer = kernel.QueryControl(id=number | kernel.CTRL_FLAG_NEXT_CTRL)
-        try:
-            device.ioctl(kernel.QUERY_EXT_CTRL, answer)
-        except OSError as error:
-            # EINVAL ends the list, ENOTTY is a driver without controls.
-            if error.errno in (errno.EINVAL, errno.ENOTTY):
-                break
-            raise
+        if not device.answers(kernel.QUERY_EXT_CTRL, answer):
+            break
         number = int(answer.id)
         if answer.type == kernel.CTRL_TYPE_CTRL_CLASS or answer.flags & kernel.CTRL_FLAG_DISABLED:
             continue
@@ -175,15 +170,10 @@ def _menu(device: VideoDevice, control: kernel.QueryControl) -> tuple[tuple[int,
     entries = []
     for place in range(int(control.minimum), min(int(control.maximum) + 1, int(control.minimum) + _MOST_CONTROLS)):
         answer = kernel.QueryMenu(id=control.id, index=place)
-        try:
-            device.ioctl(kernel.QUERYMENU, answer)
-        except OSError as error:
-            # A place that this device leaves out.
-            if error.errno == errno.EINVAL:
-                continue
-            raise
-        number = control.type == kernel.CTRL_TYPE_INTEGER_MENU
-        entries.append((place, str(answer.value) if number else answer.name.decode(errors='replace')))
+        # A device may leave places out.
+        if device.answers(kernel.QUERYMENU, answer):
+            number = control.type == kernel.CTRL_TYPE_INTEGER_MENU
+            entries.append((place, str(answer.value) if number else answer.name.decode(errors='replace')))
     return tuple(entries)
 
 

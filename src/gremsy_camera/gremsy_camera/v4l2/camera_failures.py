@@ -4,12 +4,13 @@
 from __future__ import annotations
 
 import errno
+from contextlib import closing
 from pathlib import Path
 
 from gremsy_camera.errors import SourceError, SourceUnusable
 from gremsy_camera.v4l2 import kernel_video as kernel
 from gremsy_camera.v4l2.camera_modes import Mode
-from gremsy_camera.v4l2.video_device import Identity, identity
+from gremsy_camera.v4l2.video_device import VideoDevice
 from gremsy_camera.v4l2.video_nodes import group_of, holders, video_node, video_nodes
 from gremsy_camera.v4l2.video_system import VideoSystem
 
@@ -50,31 +51,26 @@ def no_bandwidth(name: str, mode: Mode) -> str:
     )
 
 
-def no_pictures(system: VideoSystem, name: str, path: str, what: Identity, root: Path) -> str:
+def no_pictures(device: VideoDevice, name: str, path: str, root: Path) -> str:
     """For a device that is no camera: which of the same hardware is."""
-    if what.abilities & kernel.CAP_META_CAPTURE:
+    if device.abilities & kernel.CAP_META_CAPTURE:
         begin = f'{name} has only data about the pictures (metadata), no pictures'
     else:
         begin = f'{name} is a V4L2 device that no pictures come from'
     own = video_node(path, root)
     for node in video_nodes(root):
         of_the_same = own is not None and own.device and node.device == own.device and node.path != own.path
-        if of_the_same and _captures(system, node.path):
+        if of_the_same and _captures(device.system, node.path):
             return f'{begin}: take {node.path}, which has those of the same camera.'
     return f'{begin}: {_offer(root)}.'
 
 
 def _captures(system: VideoSystem, path: str) -> bool:
     try:
-        descriptor = system.open(path)
+        with closing(VideoDevice(system, path)) as device:
+            return device.captures
     except OSError:
         return False
-    try:
-        return identity(system, descriptor).captures
-    except OSError:
-        return False
-    finally:
-        system.close(descriptor)
 
 
 def _offer(root: Path) -> str:

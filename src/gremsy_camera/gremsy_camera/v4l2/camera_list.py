@@ -4,12 +4,13 @@
 from __future__ import annotations
 
 import errno
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 from gremsy_camera.v4l2.camera_modes import Mode
 from gremsy_camera.v4l2.pixel_formats import BY_CODE
-from gremsy_camera.v4l2.video_device import VideoDevice, identity
+from gremsy_camera.v4l2.video_device import VideoDevice
 from gremsy_camera.v4l2.video_nodes import ROOT, VideoNode, group_of, video_nodes
 from gremsy_camera.v4l2.video_system import KernelVideo, VideoSystem
 
@@ -24,7 +25,7 @@ class FoundCamera:
         source: what to write into `source`: a name that stays, where there is one.
         formats: of each format that is decoded the largest size, in words.
         denied_to: the group that this user is not in; '' where it may be opened.
-        trouble: what else the kernel said; '' for nothing.
+        fault: what else the kernel said; '' for nothing.
     """
 
     path: str
@@ -32,7 +33,7 @@ class FoundCamera:
     source: str
     formats: tuple[str, ...] = ()
     denied_to: str = ''
-    trouble: str = ''
+    fault: str = ''
 
 
 def found_cameras(system: VideoSystem | None = None, root: Path = ROOT) -> list[FoundCamera]:
@@ -44,21 +45,14 @@ def found_cameras(system: VideoSystem | None = None, root: Path = ROOT) -> list[
 def _look(system: VideoSystem, node: VideoNode, root: Path) -> FoundCamera | None:
     source = node.lasting[0] if node.lasting else node.path
     try:
-        descriptor = system.open(node.path)
+        with closing(VideoDevice(system, node.path)) as device:
+            return (
+                FoundCamera(node.path, device.card, source, _largest(device.modes(0, 0))) if device.captures else None
+            )
     except OSError as error:
         if error.errno in (errno.EACCES, errno.EPERM):
             return FoundCamera(node.path, node.name, source, denied_to=group_of(str(root / node.path.lstrip('/'))))
-        return FoundCamera(node.path, node.name, source, trouble=str(error.strerror))
-    try:
-        what = identity(system, descriptor)
-        if not what.captures:
-            return None
-        modes = VideoDevice(system, descriptor, what.buffer_type).modes(0, 0)
-        return FoundCamera(node.path, what.card, source, _largest(modes))
-    except OSError as error:
-        return FoundCamera(node.path, node.name, source, trouble=str(error.strerror))
-    finally:
-        system.close(descriptor)
+        return FoundCamera(node.path, node.name, source, fault=str(error.strerror))
 
 
 def _largest(modes: list[Mode]) -> tuple[str, ...]:

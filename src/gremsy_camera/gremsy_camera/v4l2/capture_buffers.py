@@ -9,7 +9,6 @@ import mmap
 import threading
 import weakref
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
@@ -17,7 +16,6 @@ import numpy as np
 from gremsy_camera.v4l2 import kernel_video as kernel
 from gremsy_camera.v4l2.pixel_formats import Bytes
 from gremsy_camera.v4l2.video_device import VideoDevice
-from gremsy_camera.v4l2.video_system import VideoSystem
 
 Made = TypeVar('Made')
 
@@ -28,22 +26,21 @@ _BUFFERS = 6
 _LEAST_QUEUED = 2
 
 
-@dataclass(frozen=True, slots=True)
-class Filled:
-    """What the driver says of a picture; `stamp_ns` is of the clock that the flags name."""
-
-    stamp_ns: int
-    flags: int
-    sequence: int
-
-
 class Loan:
-    """One picture in the driver's memory, until it is used, dropped, or copied because the driver needs the memory."""
+    """One picture in the driver's memory, until it is used, dropped, or copied because the driver needs the memory.
 
-    def __init__(self, pool: CaptureBuffers, index: int, used: list[tuple[int, int]]) -> None:
+    Attributes:
+        stamp_ns: of the clock that the flags name.
+        flags, sequence: the driver's.
+    """
+
+    def __init__(self, pool: CaptureBuffers, buffer: kernel.Buffer, used: list[tuple[int, int]]) -> None:
         self._pool = pool
-        self._index = index
+        self._index = int(buffer.index)
         self._used = used
+        self.stamp_ns = int(buffer.timestamp.tv_sec) * 1_000_000_000 + int(buffer.timestamp.tv_usec) * 1000
+        self.flags = int(buffer.flags)
+        self.sequence = int(buffer.sequence)
         self._copies: list[Bytes] | None = None
         self._given_back = False
         # Reentrant: dropping the last reference runs `give_back` wherever that happens to be.
@@ -96,9 +93,7 @@ class Loan:
 class CaptureBuffers:
     """All buffers of one stream. `queue` may be called from any thread, the rest by the one that reads."""
 
-    def __init__(self, system: VideoSystem, descriptor: int, device: VideoDevice) -> None:
-        self._system = system
-        self._descriptor = descriptor
+    def __init__(self, device: VideoDevice) -> None:
         self._device = device
         self._lock = threading.RLock()
         self._lent: weakref.WeakSet[Loan] = weakref.WeakSet()
@@ -119,7 +114,7 @@ class CaptureBuffers:
             self.queue(index)
         self._device.ioctl(kernel.STREAMON, kernel.BufferType(self._device.buffer_type))
 
-    def take(self) -> tuple[Loan, Filled]:
+    def take(self) -> Loan:
         """The oldest picture that the driver has filled.
 
         Raises:
@@ -130,24 +125,20 @@ class CaptureBuffers:
         self._device.ioctl(kernel.DQBUF, buffer)
         with self._lock:
             self._queued -= 1
-        if self._device.multi_planar:
-            used = [
-                (int(planes[place].data_offset), int(planes[place].bytesused)) for place in range(len(self.maps[0]))
-            ]
-        else:
-            used = [(0, int(buffer.bytesused))]
         maps = self.maps[buffer.index]
+        used = [(0, int(buffer.bytesused))]
+        if self._device.multi_planar:
+            used = [(int(plane.data_offset), int(plane.bytesused)) for plane in planes[: len(maps)]]
         # A driver that says more than fits would send us beyond the memory.
         within = [
             (min(begin, len(each)), min(max(begin, end), len(each)))
             for each, (begin, end) in zip(maps, used, strict=True)
         ]
-        loan = Loan(self, int(buffer.index), within)
+        loan = Loan(self, buffer, within)
         self._lent.add(loan)
         if self._queued < _LEAST_QUEUED:
             loan.copy()
-        stamp_ns = int(buffer.timestamp.tv_sec) * 1_000_000_000 + int(buffer.timestamp.tv_usec) * 1000
-        return loan, Filled(stamp_ns, int(buffer.flags), int(buffer.sequence))
+        return loan
 
     def queue(self, index: int) -> None:
         """Give a buffer to the driver; nothing once closed."""
@@ -184,12 +175,10 @@ class CaptureBuffers:
     def _map(self, index: int) -> list[mmap.mmap]:
         buffer, planes = self._buffer(index)
         self._device.ioctl(kernel.QUERYBUF, buffer)
-        if not self._device.multi_planar:
-            return [self._system.map(self._descriptor, int(buffer.length), int(buffer.m.offset))]
-        return [
-            self._system.map(self._descriptor, int(planes[place].length), int(planes[place].m.mem_offset))
-            for place in range(int(buffer.length))
-        ]
+        places = [(int(buffer.length), int(buffer.m.offset))]
+        if self._device.multi_planar:
+            places = [(int(plane.length), int(plane.m.mem_offset)) for plane in planes[: buffer.length]]
+        return [self._device.system.map(self._device.descriptor, length, offset) for length, offset in places]
 
     def _buffer(self, index: int) -> tuple[kernel.Buffer, ctypes.Array[kernel.Plane]]:
         buffer = kernel.Buffer(index=index, type=self._device.buffer_type, memory=kernel.MEMORY_MMAP)

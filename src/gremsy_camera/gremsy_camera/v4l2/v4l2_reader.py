@@ -5,19 +5,20 @@ from __future__ import annotations
 
 import errno
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from gremsy_camera.errors import PictureDamaged, SourceError, SourceUnusable
-from gremsy_camera.footage.pacing import Clock
-from gremsy_camera.live.encoded_video import NO_TAP, EncodedFormat, EncodedPacket, EncodedTap
-from gremsy_camera.live.live_reader import DECODE_FAILURES, CaptureTime, LivePicture, StreamInfo, TimeBase
+from gremsy_camera.live.encoded_video import EncodedFormat, EncodedPacket
+from gremsy_camera.live.live_reader import CaptureTime, LivePicture, LiveReader, TimeBase
+from gremsy_camera.sources.source import SourceContext, SourceInfo
 from gremsy_camera.v4l2 import kernel_video as kernel
 from gremsy_camera.v4l2.camera_controls import set_controls
 from gremsy_camera.v4l2.camera_failures import explained, no_bandwidth, no_pictures
 from gremsy_camera.v4l2.camera_modes import ModeChoice, Wanted, choose
-from gremsy_camera.v4l2.capture_buffers import CaptureBuffers, Filled, Loan
+from gremsy_camera.v4l2.capture_buffers import CaptureBuffers, Loan
 from gremsy_camera.v4l2.pixel_formats import (
     BY_CODE,
     BadPicture,
@@ -28,7 +29,7 @@ from gremsy_camera.v4l2.pixel_formats import (
     check_jpeg,
     whole_jpeg,
 )
-from gremsy_camera.v4l2.video_device import Identity, VideoDevice, identity
+from gremsy_camera.v4l2.video_device import VideoDevice
 from gremsy_camera.v4l2.video_nodes import ROOT
 from gremsy_camera.v4l2.video_system import VideoSystem
 
@@ -45,138 +46,128 @@ _WHOLE, _INTERLACED = (0, 1), (4, 8, 9)
 
 
 @dataclass(frozen=True, slots=True)
-class CameraWish:
-    """Which camera, how, and with which controls set, in the order given."""
-
-    path: str
-    mode: Wanted = Wanted()
-    controls: tuple[tuple[str, str], ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class _Stream:
-    descriptor: int
+    device: VideoDevice
     buffers: CaptureBuffers
     kind: PixelKind
     layout: BufferLayout
 
 
-class V4l2Reader:
-    """See LiveReader. A picture's buffer goes back to the driver when its image is made, or when it is dropped."""
+class V4l2Reader(LiveReader):
+    """See LiveReader. A picture's buffer goes back to the driver when its image is made, or when it is dropped.
+
+    Args:
+        path: of the device file.
+        context: of the source.
+        wanted: how the camera is read.
+        controls: set in the order given.
+        system: the machine's calls.
+        root: under which device files are looked for.
+    """
 
     def __init__(
-        self, wish: CameraWish, system: VideoSystem, clock: Clock, root: Path = ROOT, tap: EncodedTap = NO_TAP
+        self,
+        path: str,
+        context: SourceContext,
+        system: VideoSystem,
+        wanted: Wanted,
+        controls: Sequence[tuple[str, str]] = (),
+        root: Path = ROOT,
     ) -> None:
-        self._wish = wish
+        super().__init__(f'The camera {path}', context)
+        self._path = path
         self._system = system
-        self._clock = clock
+        self._wanted = wanted
+        self._controls = controls
         self._root = root
-        self._tap = tap
-        self._name = wish.path
+        # The path, with the driver's name for it once that is known.
+        self._title = path
         self._stream: _Stream | None = None
-        self._info = StreamInfo(0, 0, 0.0)
-        self._counts: Counter[str] = Counter()
         self._last_sequence: int | None = None
 
-    @property
-    def info(self) -> StreamInfo:
-        """See LiveReader."""
-        return self._info
-
-    def open(self) -> StreamInfo:
+    def open(self) -> SourceInfo:
         """See LiveReader."""
         self.close()
-        self._counts, self._last_sequence = Counter(), None
-        descriptor = self._open_device()
-        try:
-            self._stream = self._started(descriptor)
-        except OSError as error:
-            raise explained(error, self._wish.path, self._name, self._root) from error
-        finally:
-            if self._stream is None:
-                self._system.close(descriptor)
-        return self._info
+        self._counts, self._last_sequence, self._title = Counter(), None, self._path
+        with self._explained():
+            device = VideoDevice(self._system, self._path)
+            try:
+                self._stream = self._started(device)
+            finally:
+                if self._stream is None:
+                    device.close()
+        return self.info
 
     def read(self, timeout_s: float) -> LivePicture | None:
         """See LiveReader."""
         stream = self._stream
         if stream is None:
-            raise SourceError(f'The camera {self._name} is not open: call `open` first.')
+            raise self._not_open()
         until_ns = self._clock.monotonic_ns() + round(timeout_s * _NS_PER_S)
-        try:
+        with self._explained():
             while True:
                 left_s = (until_ns - self._clock.monotonic_ns()) / _NS_PER_S
-                if left_s < 0.0 or not self._system.wait(stream.descriptor, left_s):
+                if left_s < 0.0 or not self._system.wait(stream.device.descriptor, left_s):
                     return None
                 arrived_ns = self._clock.monotonic_ns()
                 try:
-                    loan, filled = stream.buffers.take()
+                    loan = stream.buffers.take()
                 except BlockingIOError:
                     # Woken without a picture: not at once again, in case the driver stays like that.
                     self._clock.sleep_s(min(_PAUSE_S, max(0.0, left_s)))
                     continue
-                picture = self._picture(stream, loan, filled, arrived_ns)
+                picture = self._picture(stream, loan, arrived_ns)
                 if picture is not None:
                     return picture
-        except OSError as error:
-            raise explained(error, self._wish.path, self._name, self._root) from error
-
-    def counts(self) -> Mapping[str, int]:
-        """See LiveReader."""
-        return dict(self._counts)
 
     def close(self) -> None:
         """See LiveReader."""
         stream, self._stream = self._stream, None
-        if stream is None:
-            return
-        stream.buffers.close()
-        self._system.close(stream.descriptor)
+        if stream is not None:
+            stream.buffers.close()
+            stream.device.close()
 
-    def _open_device(self) -> int:
-        self._name = self._wish.path
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
         try:
-            return self._system.open(self._wish.path)
+            yield
         except OSError as error:
-            raise explained(error, self._wish.path, self._name, self._root) from error
+            raise explained(error, self._path, self._title, self._root) from error
 
-    def _started(self, descriptor: int) -> _Stream:
-        what = identity(self._system, descriptor)
-        self._name = f'{self._wish.path} ({what.card})' if what.card else self._wish.path
-        self._check_captures(what)
-        device = VideoDevice(self._system, descriptor, what.buffer_type)
-        wanted = self._wish.mode
-        choice = choose(self._name, device.modes(wanted.width, wanted.height), wanted)
+    def _started(self, device: VideoDevice) -> _Stream:
+        self._title = f'{self._path} ({device.card})' if device.card else self._path
+        self._check_captures(device)
+        choice = choose(self._title, device.modes(self._wanted.width, self._wanted.height), self._wanted)
         layout = self._set_mode(device, choice)
         rate_hz = self._set_rate(device, choice)
-        set_controls(self._name, device, self._wish.controls)
-        buffers = CaptureBuffers(self._system, descriptor, device)
+        set_controls(self._title, device, self._controls)
+        buffers = CaptureBuffers(device)
         try:
             buffers.start()
         except OSError as error:
             buffers.close()
             if error.errno == errno.ENOSPC:
-                raise SourceError(no_bandwidth(self._name, choice.mode)) from error
+                raise SourceError(no_bandwidth(self._title, choice.mode)) from error
             raise
         kind = BY_CODE[choice.mode.code]
         rows = (
             ('reader', 'V4L2'),
-            ('camera', what.card),
-            ('driver', f'{what.driver}, {what.bus}'),
+            ('camera', device.card),
+            ('driver', f'{device.driver}, {device.bus}'),
             ('codec', kind.name),
             ('decoder', 'OpenCV (libjpeg-turbo)' if kind.compressed else 'OpenCV, from raw pixels'),
             ('driver buffers', str(len(buffers.maps))),
         )
-        self._info = StreamInfo(layout.width, layout.height, rate_hz, rows)
-        return _Stream(descriptor, buffers, kind, layout)
+        self.info = SourceInfo(layout.width, layout.height, rate_hz, details=rows)
+        return _Stream(device, buffers, kind, layout)
 
-    def _check_captures(self, what: Identity) -> None:
-        if not what.captures:
-            raise SourceUnusable(no_pictures(self._system, self._name, self._wish.path, what, self._root))
-        if not what.abilities & kernel.CAP_STREAMING:
+    def _check_captures(self, device: VideoDevice) -> None:
+        if not device.captures:
+            raise SourceUnusable(no_pictures(device, self._title, self._path, self._root))
+        if not device.abilities & kernel.CAP_STREAMING:
             raise SourceUnusable(
-                f'The camera {self._name} gives its pictures only by `read`, which is not supported here: read it with '
-                '`gst:` and a pipeline of your own.'
+                f'The camera {self._title} gives its pictures only by `read`, which is not supported here: read it '
+                'with `gst:` and a pipeline of your own.'
             )
 
     def _set_mode(self, device: VideoDevice, choice: ModeChoice) -> BufferLayout:
@@ -184,21 +175,22 @@ class V4l2Reader:
         given, layout, field = device.set_mode(mode)
         if (given.code, given.width, given.height) != (mode.code, mode.width, mode.height):
             raise SourceUnusable(
-                f'The camera {self._name} offers {kind.name} at {mode.size} but gives {given.format} at {given.size}: '
-                f'ask for that, as `format={given.format}&size={given.size}`.'
+                f'The camera {self._title} offers {kind.name} at {mode.size} but gives {given.format} at '
+                f'{given.size}: ask for that, as `format={given.format}&size={given.size}`.'
             )
         if field not in (*_WHOLE, *_INTERLACED):
             raise SourceUnusable(
-                f'The camera {self._name} gives half pictures (interlaced, field {field}): make its signal progressive.'
+                f'The camera {self._title} gives half pictures (interlaced, field {field}): make its signal '
+                'progressive.'
             )
         if kind.halved and (given.width % 2 or given.height % 2):
             raise SourceUnusable(
-                f'The camera {self._name} gives {kind.name} of odd size {given.size}, which has no whole colours: ask '
+                f'The camera {self._title} gives {kind.name} of odd size {given.size}, which has no whole colours: ask '
                 'for another size or format.'
             )
         if len(layout.strides) != kind.planes:
             raise SourceUnusable(
-                f'The camera {self._name} gives {kind.name} in {len(layout.strides)} planes instead of {kind.planes}: '
+                f'The camera {self._title} gives {kind.name} in {len(layout.strides)} planes instead of {kind.planes}: '
                 'ask for another format.'
             )
         # Some drivers leave it to the reader where nothing is filled up.
@@ -207,53 +199,44 @@ class V4l2Reader:
 
     def _set_rate(self, device: VideoDevice, choice: ModeChoice) -> float:
         """The rate that the camera now has, 0.0 where it reports none."""
-        given_hz, wanted_hz = device.set_rate(choice), self._wish.mode.rate_hz
+        given_hz, wanted_hz = device.set_rate(choice), self._wanted.rate_hz
         if wanted_hz > 0.0 and given_hz is None:
-            raise SourceUnusable(f'The camera {self._name} has a fixed rate: leave `rate` out.')
+            raise SourceUnusable(f'The camera {self._title} has a fixed rate: leave `rate` out.')
         if wanted_hz > 0.0 and given_hz and abs(given_hz / wanted_hz - 1.0) > _SAME_RATE:
             raise SourceUnusable(
-                f'The camera {self._name} gives {given_hz:.4g} Hz instead of {wanted_hz:g} Hz at {choice.mode.size}: '
+                f'The camera {self._title} gives {given_hz:.4g} Hz instead of {wanted_hz:g} Hz at {choice.mode.size}: '
                 f'ask for `rate={given_hz:.4g}`.'
             )
         return given_hz or 0.0
 
-    def _picture(self, stream: _Stream, loan: Loan, filled: Filled, arrived_ns: int) -> LivePicture | None:
-        last, self._last_sequence = self._last_sequence, filled.sequence
+    def _picture(self, stream: _Stream, loan: Loan, arrived_ns: int) -> LivePicture | None:
+        last, self._last_sequence = self._last_sequence, loan.sequence
         # A driver that does not count leaves them all at 0.
-        if last is not None and filled.sequence > last + 1:
-            self._counts['frames dropped by the driver'] += filled.sequence - last - 1
-        if filled.flags & kernel.BUF_FLAG_ERROR:
+        if last is not None and loan.sequence > last + 1:
+            self._counts['frames dropped by the driver'] += loan.sequence - last - 1
+        if loan.flags & kernel.BUF_FLAG_ERROR:
             self._counts['frames marked as damaged by the driver'] += 1
             return None
         if self._short(stream, loan):
             self._counts['frames cut short'] += 1
             return None
         kind, layout = stream.kind, stream.layout
-        capture = self._captured(filled, arrived_ns)
-        position_ns = filled.stamp_ns if filled.flags & kernel.BUF_FLAG_TIMESTAMP_MASK else None
-        if kind.compressed and self._tap.wanted:
-            self._put(layout, loan, arrived_ns if capture is None else capture.time_ns, position_ns)
-        return LivePicture(
-            pixels=self._maker(loan, kind, layout),
-            encoding=kind.encoding,
-            width=layout.width,
-            height=layout.height,
-            arrived_ns=arrived_ns,
-            capture=capture,
-            position_ns=position_ns,
-        )
+        capture = self._captured(loan, arrived_ns)
+        position_ns = loan.stamp_ns if loan.flags & kernel.BUF_FLAG_TIMESTAMP_MASK else None
+        if kind.compressed and self.context.tap.wanted:
+            self._put(layout, loan, arrived_ns, capture, position_ns)
 
-    def _maker(self, loan: Loan, kind: PixelKind, layout: BufferLayout) -> Callable[[], Image]:
         def pixels() -> Image:
             try:
                 return loan.use(lambda planes: kind.decode(planes, layout))
             except BadPicture as error:
-                self._counts[DECODE_FAILURES] += 1
-                raise PictureDamaged(f'A picture of the camera {self._name} is {error}: it is left out.') from error
+                raise PictureDamaged(f'A picture of the camera {self._title} is {error}: it is left out.') from error
 
-        return pixels
+        return LivePicture(pixels, kind.encoding, layout.width, layout.height, arrived_ns, capture, position_ns)
 
-    def _put(self, layout: BufferLayout, loan: Loan, taken_ns: int, position_ns: int | None) -> None:
+    def _put(
+        self, layout: BufferLayout, loan: Loan, arrived_ns: int, capture: CaptureTime | None, position_ns: int | None
+    ) -> None:
         def whole(planes: list[Bytes]) -> bytes:
             check_jpeg(planes[0])
             return whole_jpeg(planes[0])
@@ -263,23 +246,23 @@ class V4l2Reader:
         except BadPicture:
             # Counted where it is decoded.
             return
-        stamp_ns = self._clock.ros_ns() - (self._clock.monotonic_ns() - taken_ns)
+        taken_ns = arrived_ns if capture is None else capture.time_ns
         pts_ns = taken_ns if position_ns is None else position_ns
-        packet = EncodedPacket(data, stamp_ns, pts_ns, pts_ns, key=True)
-        self._tap.put(EncodedFormat('mjpeg', layout.width, layout.height), packet)
+        packet = EncodedPacket(data, self._packet_stamp_ns(arrived_ns, capture), pts_ns, pts_ns, key=True)
+        self.context.tap.put(EncodedFormat('mjpeg', layout.width, layout.height), packet)
 
     def _short(self, stream: _Stream, loan: Loan) -> bool:
         needed = stream.kind.size(stream.layout) or (1,)
         sizes = loan.sizes
         return len(sizes) < len(needed) or any(size < least for size, least in zip(sizes, needed, strict=False))
 
-    def _captured(self, filled: Filled, arrived_ns: int) -> CaptureTime | None:
-        if filled.flags & kernel.BUF_FLAG_TIMESTAMP_MASK != kernel.BUF_FLAG_TIMESTAMP_MONOTONIC:
+    def _captured(self, loan: Loan, arrived_ns: int) -> CaptureTime | None:
+        if loan.flags & kernel.BUF_FLAG_TIMESTAMP_MASK != kernel.BUF_FLAG_TIMESTAMP_MONOTONIC:
             return None
-        age_ns = arrived_ns - filled.stamp_ns
+        age_ns = arrived_ns - loan.stamp_ns
         if not -_BELIEVED_AHEAD_NS <= age_ns <= _BELIEVED_AGE_NS:
             self._counts["buffer times that are not of this machine's clock"] += 1
             return None
-        at_start = filled.flags & kernel.BUF_FLAG_TSTAMP_SRC_MASK == kernel.BUF_FLAG_TSTAMP_SRC_SOE
+        at_start = loan.flags & kernel.BUF_FLAG_TSTAMP_SRC_MASK == kernel.BUF_FLAG_TSTAMP_SRC_SOE
         what = 'start of exposure' if at_start else 'end of frame'
-        return CaptureTime(filled.stamp_ns, TimeBase.MONOTONIC, f'V4L2 buffer time ({what})')
+        return CaptureTime(loan.stamp_ns, TimeBase.MONOTONIC, f'V4L2 buffer time ({what})')

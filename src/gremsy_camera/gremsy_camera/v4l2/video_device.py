@@ -6,7 +6,6 @@ from __future__ import annotations
 import ctypes
 import errno
 from collections.abc import Iterator
-from dataclasses import dataclass
 from fractions import Fraction
 
 from gremsy_camera.v4l2 import kernel_video as kernel
@@ -20,14 +19,29 @@ _USUAL_SIZES = ((1920, 1080), (1280, 720), (640, 512), (640, 480), (320, 240))
 _MOST_ENTRIES = 500
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """What a device says that it is; `card` is its name, `abilities` the kernel's CAP bits of this very node."""
+class VideoDevice:
+    """An open device, to be closed. Every method raises OSError as the kernel does.
 
-    driver: str
-    card: str
-    bus: str
-    abilities: int
+    Attributes:
+        driver, card, bus: what it says that it is; `card` is its name.
+        abilities: the kernel's CAP bits of this very node.
+    """
+
+    def __init__(self, system: VideoSystem, path: str) -> None:
+        """Open it and ask what it is; ENOTTY for what is no V4L2 device."""
+        self.system = system
+        self.descriptor = system.open(path)
+        answer = kernel.Capability()
+        try:
+            self.ioctl(kernel.QUERYCAP, answer)
+        except OSError:
+            self.close()
+            raise
+        texts = (answer.driver, answer.card, answer.bus_info)
+        self.driver, self.card, self.bus = (text.decode(errors='replace') for text in texts)
+        # `capabilities` are those of the whole hardware, `device_caps` those of this node.
+        own = answer.capabilities & kernel.CAP_DEVICE_CAPS
+        self.abilities: int = answer.device_caps if own else answer.capabilities
 
     @property
     def captures(self) -> bool:
@@ -40,41 +54,29 @@ class Identity:
         single = self.abilities & kernel.CAP_VIDEO_CAPTURE
         return kernel.BUF_TYPE_VIDEO_CAPTURE if single else kernel.BUF_TYPE_VIDEO_CAPTURE_MPLANE
 
-
-def identity(system: VideoSystem, descriptor: int) -> Identity:
-    """Ask a device what it is.
-
-    Raises:
-        OSError: ENOTTY for what is no V4L2 device.
-    """
-    answer = kernel.Capability()
-    system.ioctl(descriptor, kernel.QUERYCAP, answer)
-    # `capabilities` are those of the whole hardware, `device_caps` those of this node.
-    own = answer.capabilities & kernel.CAP_DEVICE_CAPS
-    return Identity(
-        answer.driver.decode(errors='replace'),
-        answer.card.decode(errors='replace'),
-        answer.bus_info.decode(errors='replace'),
-        answer.device_caps if own else answer.capabilities,
-    )
-
-
-class VideoDevice:
-    """An open device of one buffer type. Every method raises OSError as the kernel does."""
-
-    def __init__(self, system: VideoSystem, descriptor: int, buffer_type: int) -> None:
-        self._system = system
-        self._descriptor = descriptor
-        self.buffer_type = buffer_type
-
     @property
     def multi_planar(self) -> bool:
         """Whether its pictures may be in several pieces of memory."""
         return self.buffer_type == kernel.BUF_TYPE_VIDEO_CAPTURE_MPLANE
 
+    def close(self) -> None:
+        """Let go of it."""
+        self.system.close(self.descriptor)
+
     def ioctl(self, request: int, argument: ctypes.Structure) -> None:
         """Ask the driver."""
-        self._system.ioctl(self._descriptor, request, argument)
+        self.system.ioctl(self.descriptor, request, argument)
+
+    def answers(self, request: int, argument: ctypes.Structure) -> bool:
+        """Ask the driver for an entry of a list; False where there is none."""
+        try:
+            self.ioctl(request, argument)
+        except OSError as error:
+            # EINVAL ends a list, ENOTTY says that the driver keeps none.
+            if error.errno in (errno.EINVAL, errno.ENOTTY):
+                return False
+            raise
+        return True
 
     def modes(self, width: int, height: int) -> list[Mode]:
         """What it offers; the size is tried too where a driver takes any size within a range."""
@@ -126,7 +128,7 @@ class VideoDevice:
     def _codes(self) -> Iterator[int]:
         for index in range(_MOST_ENTRIES):
             answer = kernel.FormatDescription(index=index, type=self.buffer_type)
-            if not self._there(kernel.ENUM_FMT, answer):
+            if not self.answers(kernel.ENUM_FMT, answer):
                 return
             yield int(answer.pixelformat)
 
@@ -134,7 +136,7 @@ class VideoDevice:
         found: list[tuple[int, int]] = []
         for index in range(_MOST_ENTRIES):
             answer = kernel.FrameSize(index=index, pixel_format=code)
-            if not self._there(kernel.ENUM_FRAMESIZES, answer):
+            if not self.answers(kernel.ENUM_FRAMESIZES, answer):
                 break
             if answer.type != kernel.FRM_DISCRETE:
                 return _within(answer.stepwise, wanted, self.current()[1:])
@@ -146,23 +148,13 @@ class VideoDevice:
         periods: list[Fraction] = []
         for index in range(_MOST_ENTRIES):
             answer = kernel.FrameInterval(index=index, pixel_format=code, width=width, height=height)
-            if not self._there(kernel.ENUM_FRAMEINTERVALS, answer):
+            if not self.answers(kernel.ENUM_FRAMEINTERVALS, answer):
                 break
             if answer.type != kernel.FRM_DISCRETE:
                 ends = sorted(_fractions(answer.stepwise.min, answer.stepwise.max))
                 return Mode(code, width, height, tuple(ends), between=len(ends) == 2)
             periods.extend(_fractions(answer.discrete))
         return Mode(code, width, height, tuple(sorted(set(periods))))
-
-    def _there(self, request: int, argument: ctypes.Structure) -> bool:
-        try:
-            self.ioctl(request, argument)
-        except OSError as error:
-            # EINVAL ends a list, ENOTTY says that the driver keeps none.
-            if error.errno in (errno.EINVAL, errno.ENOTTY):
-                return False
-            raise
-        return True
 
 
 def _fractions(*intervals: kernel.Fract) -> list[Fraction]:
