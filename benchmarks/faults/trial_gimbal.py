@@ -90,8 +90,8 @@ class TrialGimbal(RunningPayload):
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
         while not self._end.is_set():
             self._server.send()
-            if self._was_running and not self.payload.running:
+            if self._was_running and not self.payload.power.running:
                 self._forgotten.append((time.monotonic(), 0.0, 0.0))
-            self._was_running = self.payload.running
+            self._was_running = self.payload.power.running
             self._ring.write(self.payload.true_state(time.time_ns() - time.monotonic_ns()))
             self._server.receive_until(time.monotonic() + _WAKE_S)

@@ -10,7 +10,6 @@ from gremsy_common.errors import SuiteError
 from gremsy_gimbal_driver.mavlink.mavlink_dialect import dialect
 from gremsy_gimbal_driver.motion.motion_output import GimbalMode
 from gremsy_gimbal_sim.board.board import Board
-from gremsy_gimbal_sim.board.power import PowerChange
 from gremsy_gimbal_sim.camera.simulated_camera import SimulatedCamera
 from gremsy_gimbal_sim.gimbal.simulated_gimbal import SimulatedGimbal
 from gremsy_gimbal_sim.options.options import PayloadOptions
@@ -46,7 +45,7 @@ class SimulatedPayload:
         self.plugs = {name: Plug(self.options, _seeds(seed, number), speaks_first) for number, name in enumerate(plugs)}
         self._first = plugs[0]
         self._device = device = SimulatedDevice(self.options, seed, start_s)
-        self._power = device.power
+        self.power = device.power
         self.gimbal = SimulatedGimbal(device, start_s)
         self.camera = SimulatedCamera(device, self.gimbal, start_s)
         self.board = Board(device, self.gimbal, self.camera, start_s)
@@ -71,16 +70,15 @@ class SimulatedPayload:
 
     def move_on(self, now_s: float) -> None:
         """Move on to this time; then `read` every plug."""
-        change = self._power.step(now_s)
-        if change is not PowerChange.NONE:
-            self._power_changed(change, now_s)
+        if self.power.step(now_s):
+            self._power_changed(now_s)
         for plug in self.plugs.values():
             self._listen(plug, now_s)
         self.camera.advance(now_s)
         self.gimbal.body.plant.set_zoom(self.camera.lens.factor)
         self.gimbal.advance(now_s)
-        self.board.advance(now_s)
-        if self._power.running and any(plug.talking for plug in self.plugs.values()):
+        self.camera.laser.advance(now_s)
+        if self.power.running and any(plug.talking for plug in self.plugs.values()):
             for talker in self._talkers:
                 talker.send_due(now_s)
         messages = self._device.outbox.take(now_s)
@@ -102,23 +100,9 @@ class SimulatedPayload:
 
     def reboot(self, now_s: float, silence_s: float | None = None) -> None:
         """As if somebody had taken its power away for a moment; silent for `boot_s` by default."""
-        self._power.plan(now_s, self.options.boot_s if silence_s is None else silence_s)
-
-    def set_modem_lines(self, dtr: bool, rts: bool, now_s: float) -> None:
-        """DTR and RTS of whoever opened its USB port (option `usb_reset_lines`)."""
-        self._power.set_lines(dtr, rts, now_s)
+        self.power.plan(now_s, self.options.boot_s if silence_s is None else silence_s)
 
     # What a test or a benchmark may look at.
-
-    @property
-    def running(self) -> bool:
-        """Not while it boots or is held in reset."""
-        return self._power.running
-
-    @property
-    def boots(self) -> int:
-        """How often it came up; 1 at the start."""
-        return self._power.boots
 
     @property
     def mode(self) -> GimbalMode:
@@ -146,7 +130,7 @@ class SimulatedPayload:
 
     def _listen(self, plug: Plug, now_s: float) -> None:
         for at_s, received in plug.messages(now_s):
-            if self._power.running:
+            if self.power.running:
                 self._take(received, plug, at_s)
 
     def _take(self, received: ReceivedMessage, plug: Plug, now_s: float) -> None:
@@ -160,8 +144,8 @@ class SimulatedPayload:
                 for talker in self._talkers:
                     talker.schedule.restart(now_s)
 
-    def _power_changed(self, change: PowerChange, now_s: float) -> None:
-        if change is PowerChange.DOWN:
+    def _power_changed(self, now_s: float) -> None:
+        if not self.power.running:
             self._device.outbox.clear()
             for plug in self.plugs.values():
                 plug.restart()

@@ -84,7 +84,7 @@ class RunningPayload:
 
     def control(self, line: str) -> None:
         """As a line of `sim_payload --control`: `unplug udp`, `replug pty`, `reboot 2`."""
-        self._server.ask(lambda: self._server.control(line))
+        self._server.control(line)
 
     def _serve(self) -> None:
         while not self._end.is_set():

@@ -4,10 +4,14 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
+from pathlib import Path
+from typing import TextIO
 
 from gremsy_common.errors import SuiteError
 from gremsy_common.parameters.parameter_fields import ParameterError, specs_of
@@ -15,7 +19,6 @@ from gremsy_common.parameters.parameter_texts import with_texts
 from gremsy_common.parameters.words_without_ros import words_without_ros
 from gremsy_common.programs import EndedBySignal, ended_by_signals
 from gremsy_gimbal_driver.links.link_uri import DEFAULT_UDP_PORT
-from gremsy_gimbal_sim.control_pipe import ControlPipe
 from gremsy_gimbal_sim.options.options import OPTION_GROUPS, PRESETS, PayloadOptions, option_lines
 from gremsy_gimbal_sim.payload import SimulatedPayload
 from gremsy_gimbal_sim.serving import PayloadServer
@@ -30,19 +33,15 @@ CANNOT_START = 2
 """As `hosting.EXIT_MISCONFIGURED`: a supervisor need not start it again. Not imported, since that would load ROS."""
 
 
-def run(
-    server: PayloadServer, ring: TruthRingWriter | None, duration_s: float, control: ControlPipe | None = None
-) -> None:
+def run(server: PayloadServer, ring: TruthRingWriter | None, duration_s: float) -> None:
     """Serve in real time until the duration is over (0: until interrupted)."""
-    clock = time.monotonic
-    start = wake = clock()
+    start = wake = time.monotonic()
     while duration_s <= 0 or wake - start < duration_s:
         server.send()
         if ring is not None:
             ring.write(server.payload.true_state(_ros_minus_monotonic_ns()))
-        wake = max(wake + _WAKE_S, clock() - _WAKE_S)
-        listens = control is not None and control.fileno() >= 0
-        server.receive_until(wake, {control.fileno(): control.read} if control is not None and listens else None)
+        wake = max(wake + _WAKE_S, time.monotonic() - _WAKE_S)
+        server.receive_until(wake)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -62,12 +61,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
             stack.callback(server.close)
             for port in ports.values():
                 print(port.announcement, flush=True)
-            control = _control(options.control, server, stack)
+            lines = _control_lines(options.control, stack) if options.control else None
             ring = stack.enter_context(TruthRingWriter(options.truth_ring)) if options.truth_ring else None
             if ring is not None:
                 ring.write(payload.true_state(_ros_minus_monotonic_ns()))
             print(f'simulated payload ready, preset {options.preset}, seed {options.seed}', flush=True)
-            run(server, ring, options.duration, control)
+            if lines is not None:
+                threading.Thread(target=_obey, args=(server, lines), name='control lines', daemon=True).start()
+            run(server, ring, options.duration)
     except EndedBySignal:
         return 0
     except (SuiteError, ValueError) as error:
@@ -142,23 +143,35 @@ def _ports(given: argparse.Namespace) -> dict[str, PayloadPort]:
     return ports
 
 
-def _control(path: str, server: PayloadServer, stack: ExitStack) -> ControlPipe | None:
-    """Opened; a line that cannot be obeyed is reported and changes nothing."""
-    if not path:
-        return None
+def _control_lines(path: str, stack: ExitStack) -> TextIO:
+    """Standard input for `-`, else a pipe, which is made where it is missing and then goes at the end."""
+    if path == '-':
+        # Not `sys.stdin`: a daemon thread that waits in that one when the program ends is a fatal error.
+        return open(0, encoding='utf-8', errors='replace', closefd=False)
+    pipe = Path(path)
+    try:
+        if not pipe.exists():
+            os.mkfifo(pipe)
+            stack.callback(pipe.unlink, missing_ok=True)
+        elif not pipe.is_fifo():
+            raise FileExistsError(0, 'it is not a pipe')
+        # Also for writing, so that the end of one writer is not the end of the pipe.
+        return os.fdopen(os.open(pipe, os.O_RDWR), encoding='utf-8', errors='replace')
+    except OSError as error:
+        raise PortUnavailable(
+            f'The control pipe {pipe} cannot be opened ({error.strerror}): give --control another path.'
+        ) from error
 
-    def line(text: str) -> None:
+
+def _obey(server: PayloadServer, lines: Iterable[str]) -> None:
+    """Line by line; one that cannot be obeyed is reported and changes nothing."""
+    for line in filter(str.strip, lines):
         try:
-            server.control(text)
+            server.control(line)
         except SuiteError as error:
             print(f'sim_payload: {error}', file=sys.stderr, flush=True)
         else:
-            print(f'done: {text.strip()}', flush=True)
-
-    control = ControlPipe(path, line)
-    control.open()
-    stack.callback(control.close)
-    return control
+            print(f'done: {line.strip()}', flush=True)
 
 
 if __name__ == '__main__':

@@ -90,6 +90,7 @@ class _TruthRing:
         self._name = name
         self._path = ring_path(name)
         self._memory: mmap.mmap | None = None
+        self._inode = 0
 
     def _use(self, memory: mmap.mmap) -> None:
         self._header = np.frombuffer(memory, dtype=_HEADER, count=1)
@@ -111,7 +112,6 @@ class TruthRingWriter(_TruthRing):
     def __init__(self, name: str, capacity: int = 4096) -> None:
         super().__init__(name)
         self._capacity = capacity
-        self._inode = 0
 
     def open(self) -> None:
         """Create the shared memory, replacing what a killed writer left behind.
@@ -184,7 +184,7 @@ class TruthRingReader(_TruthRing):
         """
         try:
             with self._path.open('rb') as file:
-                self._opened_inode = os.fstat(file.fileno()).st_ino
+                self._inode = os.fstat(file.fileno()).st_ino
                 self._use(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
         except (OSError, ValueError) as error:
             raise TruthUnavailable(
@@ -215,9 +215,4 @@ class TruthRingReader(_TruthRing):
 
     def replaced(self) -> bool:
         """True when the payload was restarted and writes to a new ring (or none) under the same name."""
-        if self._memory is None:
-            return True
-        try:
-            return self._path.stat().st_ino != self._opened_inode
-        except OSError:
-            return True
+        return self._memory is None or _inode_of(self._path) != self._inode

@@ -80,7 +80,7 @@ def test_a_reboot_is_silent_and_then_needs_a_heartbeat(wait_until):
         talk = Talk(payload.uri)
         assert talk.hears()
         payload.control('reboot 0.3')
-        wait_until(lambda: payload.payload.boots == 2)
+        wait_until(lambda: payload.payload.power.boots == 2)
         talk.drain()
         assert not talk.hears(0.2)
         talk.link.write(ENCODER.heartbeat())

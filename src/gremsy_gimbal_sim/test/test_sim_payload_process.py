@@ -13,7 +13,6 @@ from pathlib import Path
 
 import pytest
 
-from gremsy_gimbal_sim.control_pipe import ControlPipe
 from gremsy_gimbal_sim.options.options import PRESETS
 from gremsy_gimbal_sim.sim_payload import _parser, _payload_options, main
 from gremsy_gimbal_sim.truth_ring import TruthRingReader, ring_path
@@ -185,17 +184,21 @@ def processor_s(process: int) -> float:
     return (int(fields[11]) + int(fields[12])) / 100.0
 
 
-def test_a_pipe_that_has_ended_is_read_again_without_harm(monkeypatch):
-    """Who waits on its descriptor learns of the end only after the tick."""
-    lines: list[str] = []
-    control = ControlPipe('-', lines.append)
-    with subprocess.Popen(['echo', 'reboot'], stdout=subprocess.PIPE, text=True) as child:
-        monkeypatch.setattr(sys, 'stdin', child.stdout)
-        control.open()
-        for _ in range(3):
-            control.read()
-    assert lines == ['reboot']
-    assert control.fileno() == -1
+@pytest.mark.parametrize('stays_open', [False, True])
+def test_it_goes_on_without_harm_whether_or_not_its_standard_input_ends(stays_open):
+    command = [*COMMAND, '--udp', '127.0.0.1:0', '--control', '-']
+    streams = {'stdin': subprocess.PIPE, 'stdout': subprocess.PIPE, 'stderr': subprocess.PIPE}
+    with subprocess.Popen(command, text=True, bufsize=1, **streams) as child:
+        assert child.stdin is not None and child.stdout is not None and child.stderr is not None
+        child.stdin.write('reboot\n')
+        if not stays_open:
+            child.stdin.close()
+        lines = [child.stdout.readline() for _ in range(3)]
+        time.sleep(0.1)
+        assert child.poll() is None
+        child.send_signal(signal.SIGTERM)
+        assert (child.wait(timeout=10), child.stderr.read()) == (0, '')
+    assert lines[2] == 'done: reboot\n'
 
 
 def test_the_link_of_a_killed_payload_is_replaced_and_goes_at_the_end(tmp_path: Path) -> None:

@@ -135,7 +135,7 @@ def test_the_laser_measures_as_often_as_its_mode_says(mode, measurements):
     seen = set()
     for _ in range(1000):
         bench.run(bench.now_s + 0.01)
-        seen.add(bench.payload.board.laser.range_m)
+        seen.add(bench.payload.camera.laser.range_m)
     assert len(seen) == pytest.approx(measurements, abs=2)
 
 

@@ -246,18 +246,18 @@ def test_246_is_acknowledged_and_reboots(parameters, silence_s):
     bench.command(154, REBOOT, *parameters)
     bench.run(1.0)
     assert results(bench) == [ACCEPTED]
-    assert not bench.payload.running
+    assert not bench.payload.power.running
     bench.run(0.6 + silence_s - 0.05)
-    assert not bench.payload.running
+    assert not bench.payload.power.running
     bench.run(0.6 + silence_s + 0.05)
-    assert bench.payload.running
+    assert bench.payload.power.running
 
 
 def test_246_shuts_down():
     bench = bench_of()
     bench.command(154, REBOOT, 0, 0, 2, 154)
     bench.run(120.0)
-    assert not bench.payload.running
+    assert not bench.payload.power.running
 
 
 # Acknowledgements.

@@ -76,7 +76,7 @@ class UsbSerial:
 
     def _apply(self) -> None:
         if self.is_open:
-            self._instant.payload.set_modem_lines(self._dtr, self._rts, self._instant.now_s)
+            self._instant.payload.power.set_lines(self._dtr, self._rts, self._instant.now_s)
 
 
 def frames(bench: InstantPayload) -> list:
@@ -209,9 +209,9 @@ def test_a_reboot_is_silent_for_ten_seconds_and_then_for_want_of_a_heartbeat():
     bench.payload.reboot(bench.now_s)
     silent = bench.run(14.99)
     assert silent == []
-    assert not bench.payload.running
+    assert not bench.payload.power.running
     assert bench.run(17.0)
-    assert bench.payload.boots == 2
+    assert bench.payload.power.boots == 2
     first = bench.messages(ATTITUDE, since_s=14.99)[0]
     assert first[1].time_boot_ms == pytest.approx((first[0] - 15.0) * 1e3, abs=6)
     assert bench.payload.true_state(0).azimuth_rate_rad_s == pytest.approx(0.0, abs=1e-6)
@@ -286,7 +286,7 @@ def test_a_port_opened_with_both_lines_low_just_talks():
     port.open()
     port.wait(1.0)
     assert port.read(1) == b'\xfd'
-    assert bench.payload.boots == 1
+    assert bench.payload.power.boots == 1
 
 
 def test_a_plain_uart_has_no_reset_lines():

@@ -16,6 +16,7 @@ from gremsy_common.types.camera_model import CameraModel
 from gremsy_common.types.detections import Detections
 from gremsy_common.types.gimbal_state import GimbalAttitude, ZoomState
 from gremsy_gimbal_sim.camera.lens import ZoomLens
+from gremsy_gimbal_sim.options.options_camera import PayloadCameraOptions
 from gremsy_tracker.lock.target_lock import LockState
 from gremsy_tracker.tracker import Tracker
 from gremsy_tracker.tracker_parameters import TrackerParameters
@@ -33,7 +34,7 @@ class Loop:
     def __init__(self, **changes: object) -> None:
         self.parameters = TrackerParameters(auto_lock='nearest', **changes)
         self.tracker = Tracker(self.parameters)
-        self.lens = ZoomLens(20.0, 1.0, START_NS * 1e-9)
+        self.lens = ZoomLens(PayloadCameraOptions(), START_NS * 1e-9)
         self.asked: list[float] = []
         self.shares: list[float] = []
         self.zooms: list[float] = []

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from struct import Struct
 
 from gremsy_gimbal_driver.mavlink.mavlink_dialect import dialect
-from gremsy_gimbal_sim.board.laser import Laser, Position
+from gremsy_gimbal_sim.board.laser import Position
 from gremsy_gimbal_sim.camera.on_board_tracker import TrackMode
 from gremsy_gimbal_sim.camera.simulated_camera import SimulatedCamera
 from gremsy_gimbal_sim.gimbal.simulated_gimbal import SimulatedGimbal
@@ -68,8 +68,7 @@ class Board(MavlinkComponent):
         options = device.options
         super().__init__(device, PAYLOAD_COMPONENT)
         self._camera = camera
-        self.laser = laser = Laser(options, camera.view, device.payload_chances, start_s)
-        camera.laser_mode_set = laser.set_mode
+        laser = camera.laser
         self.position = position = Position(options)
         self._infrared_correction = 1
         self._status_text_id = 0
@@ -111,10 +110,6 @@ class Board(MavlinkComponent):
         intervals = {index: 1.0 / rate if rate > 0 else math.inf for index, rate in enumerate(rates_hz)}
         intervals |= {_HEARTBEAT: 1.0, _STATUS_TEXT: 1.0 if options.recording_status_text else math.inf}
         self.schedule = StreamSchedule(intervals, now_s)
-
-    def advance(self, now_s: float) -> None:
-        """Move on."""
-        self.laser.advance(now_s)
 
     def send_due(self, now_s: float) -> None:
         """Heartbeat and telemetry."""
@@ -166,14 +161,14 @@ class Board(MavlinkComponent):
         return ACCEPTED if group == 4 and kind in (2, 3) else UNSUPPORTED
 
     def _lens(self, kind: int, action: int, value: float) -> int:
-        camera = self._camera
+        lens = self._camera.lens
         if kind == 0:
             if action == _ZOOM_TO and value >= 1.0:
-                camera.zoom_to(value)
+                lens.go_to(value)
             elif action in (-1, 0, 1):
-                camera.zoom_drive(action)
+                lens.drive(action)
             elif action in (_ZOOM_WIDE, _ZOOM_TELE):
-                camera.zoom_drive(-1 if action == _ZOOM_WIDE else 1)
+                lens.drive(-1 if action == _ZOOM_WIDE else 1)
             else:
                 return UNSUPPORTED
         elif kind == 6:

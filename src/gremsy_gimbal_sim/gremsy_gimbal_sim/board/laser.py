@@ -11,9 +11,10 @@ import numpy as np
 
 from gremsy_gimbal_sim.camera.optics import CameraView
 from gremsy_gimbal_sim.options.options_camera import BoardOptions
+from gremsy_gimbal_sim.wire.outbox import StreamSchedule
 
 OFF = 3
-_RATES_HZ = {0: 1.0, 1: 4.0, 2: 10.0}
+_INTERVALS_S = {0: 1.0, 1: 0.25, 2: 0.1, OFF: math.inf}
 _EARTH_RADIUS_M = 6_371_000.0
 _RELAYED_EVERY_S = 1.0
 
@@ -29,23 +30,20 @@ class Laser:
         self._options = options
         self._view = view
         self._random = random
-        self._next_s = start_s
-        self.mode = options.laser_mode
+        self._schedule = StreamSchedule({'measurement': _INTERVALS_S[options.laser_mode]}, start_s)
         self.range_m = 0.0
         """0 while it is off or measures nothing."""
 
     def set_mode(self, mode: int, now_s: float) -> None:
         """LRF_MODE: 3 off, 0 1 Hz, 1 4 Hz, 2 10 Hz."""
-        self.mode, self._next_s = mode, now_s
+        self._schedule.set('measurement', _INTERVALS_S[mode], now_s)
         if mode == OFF:
             self.range_m = 0.0
 
     def advance(self, now_s: float) -> None:
         """Measure when it is time."""
-        rate_hz = _RATES_HZ.get(self.mode)
-        if rate_hz is None or now_s < self._next_s:
+        if not self._schedule.due(now_s):
             return
-        self._next_s = max(self._next_s + 1.0 / rate_hz, now_s + 0.5 / rate_hz)
         options = self._options
         measured = options.laser_range_m
         down = math.sin(self._view().tilt_rad)

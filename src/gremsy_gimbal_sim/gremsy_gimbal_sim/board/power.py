@@ -4,17 +4,8 @@
 from __future__ import annotations
 
 import math
-from enum import Enum
 
 from gremsy_gimbal_sim.options.options_link import PowerOptions
-
-
-class PowerChange(Enum):
-    """What happened just now."""
-
-    NONE = 'none'
-    DOWN = 'down'
-    UP = 'up'
 
 
 class Power:
@@ -27,7 +18,9 @@ class Power:
         self._up_at_s = -math.inf
         self._held = False
         self.running = True
+        """Not while it boots or is held in reset."""
         self.boots = 1
+        """How often it came up, with that at the start."""
 
     def boot_ms(self, time_s: float) -> int:
         """The device's clock, 32 bits of ms."""
@@ -54,16 +47,15 @@ class Power:
             self.plan(now_s, math.inf if rts else self._options.boot_s)
         self._held = dtr
 
-    def step(self, now_s: float) -> PowerChange:
-        """Each change once, when its time has come."""
+    def step(self, now_s: float) -> bool:
+        """Whether it went down or came up just now; each change once, when its time has come."""
         if now_s >= self._down_at_s:
             self.running = False
-            self._up_at_s = self._down_at_s + self._silence_s
-            self._down_at_s = math.inf
-            return PowerChange.DOWN
+            self._up_at_s, self._down_at_s = self._down_at_s + self._silence_s, math.inf
+            return True
         if not self.running and now_s >= self._up_at_s:
             self.running = True
             self.boots += 1
             self._zero_s = self._up_at_s
-            return PowerChange.UP
-        return PowerChange.NONE
+            return True
+        return False

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from gremsy_gimbal_sim.options.options_camera import PayloadCameraOptions
+
 _STEP = 1.25  # of one command 531 of type step
 
 FARTHEST = 61440
@@ -12,11 +14,15 @@ _SHARP = 40960
 
 
 class ZoomLens:
-    """Magnification between 1 and `largest`, with a finite speed."""
+    """Magnification between 1 and the largest, with a finite speed.
 
-    def __init__(self, largest: float, doublings_per_s: float, start_s: float) -> None:
-        self._largest = largest
-        self._speed = doublings_per_s
+    On one payload only a range moved it, and neither steps nor a vendor's command or parameter (gimbal.md 2.1).
+    """
+
+    def __init__(self, options: PayloadCameraOptions, start_s: float) -> None:
+        self._largest = options.zoom_max
+        self._speed = options.zoom_doublings_per_s
+        self._only_by_range = options.zoom_only_by_range
         self._time_s = start_s
         self._wanted = 1.0
         self.factor = 1.0
@@ -29,7 +35,8 @@ class ZoomLens:
 
     def go_to(self, factor: float) -> None:
         """To a magnification."""
-        self._wanted = min(max(factor, 1.0), self._largest)
+        if not self._only_by_range:
+            self._wanted = min(max(factor, 1.0), self._largest)
 
     def step(self, direction: float) -> None:
         """A quarter nearer, or as much wider."""
@@ -37,7 +44,7 @@ class ZoomLens:
 
     def drive(self, direction: float) -> None:
         """COMMAND_LONG 531 of type continuous: -1 to the widest, 1 to the largest, 0 stay."""
-        self._wanted = self.factor if direction == 0 else (self._largest if direction > 0 else 1.0)
+        self.go_to(self.factor if direction == 0 else (self._largest if direction > 0 else 1.0))
 
     def advance(self, to_s: float) -> None:
         """Move on; going back does nothing."""

@@ -4,9 +4,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 
 from gremsy_gimbal_driver.mavlink.mavlink_dialect import dialect
+from gremsy_gimbal_sim.board.laser import Laser
 from gremsy_gimbal_sim.camera.camera_messages import image_captured, requested
 from gremsy_gimbal_sim.camera.camera_settings import COMBINED_ZOOM, SUPER_RESOLUTION_ZOOM, camera_parameters
 from gremsy_gimbal_sim.camera.lens import FocusMotor, ZoomLens
@@ -55,12 +55,12 @@ class SimulatedCamera(MavlinkComponent):
         options = device.options
         super().__init__(device, options.camera_component)
         self._gimbal = gimbal
-        self.lens = ZoomLens(options.zoom_max, options.zoom_doublings_per_s, start_s)
+        self.lens = ZoomLens(options, start_s)
         self.infrared_zoom = 1.0
         self.focus = FocusMotor(start_s)
         self.recorder = Recorder(options, start_s)
         self.tracker = OnBoardTracker(options, gimbal.motion, self.view, start_s)
-        self.laser_mode_set: Callable[[int, float], None] | None = None
+        self.laser = Laser(options, self.view, device.payload_chances, start_s)
         self.parameters = SimulatedExtendedParameters(device, self, camera_parameters(options), self._parameter_changed)
         self.boot_ms = device.power.boot_ms
         self.level_from_camera = gimbal.body.level_from_camera
@@ -132,24 +132,13 @@ class SimulatedCamera(MavlinkComponent):
             return FAILED
         if kind == _RANGE:
             self.lens.go_to_percent(100.0 - value if self.options.zoom_range_inverted else value)
-        elif kind not in (_STEP, _CONTINUOUS):
+        elif kind == _STEP:
+            self.lens.step(value)
+        elif kind == _CONTINUOUS:
+            self.lens.drive(value)
+        else:
             return UNSUPPORTED
-        elif not self.options.zoom_only_by_range:
-            if kind == _STEP:
-                self.lens.step(value)
-            else:
-                self.lens.drive(value)
         return ACCEPTED
-
-    def zoom_to(self, factor: float) -> None:
-        """By a vendor's command or parameter, which on one payload did not move the lens (gimbal.md 2.1)."""
-        if not self.options.zoom_only_by_range:
-            self.lens.go_to(factor)
-
-    def zoom_drive(self, direction: float) -> None:
-        """By a vendor's command: -1 wider, 1 nearer, 0 stop."""
-        if not self.options.zoom_only_by_range:
-            self.lens.drive(direction)
 
     def _set_focus(self, parameters: list[float], _now_s: float) -> int:
         kind, value = whole(parameters[0]), parameters[1]
@@ -204,9 +193,9 @@ class SimulatedCamera(MavlinkComponent):
     def _parameter_changed(self, name: str, value: int, now_s: float) -> None:
         motion, modes = self._gimbal.motion, self._gimbal.modes
         if name == 'C_V_ZM_CB_LV':
-            self.zoom_to(float(COMBINED_ZOOM[value]))
+            self.lens.go_to(float(COMBINED_ZOOM[value]))
         elif name == 'C_V_ZM_SR_LV':
-            self.zoom_to(SUPER_RESOLUTION_ZOOM[value])
+            self.lens.go_to(SUPER_RESOLUTION_ZOOM[value])
         elif name == 'C_T_ZOOM':
             self.infrared_zoom = float(value + 1)
         elif name == 'C_V_Z_SPD':
@@ -224,5 +213,5 @@ class SimulatedCamera(MavlinkComponent):
             motion.rc_mode = value
         elif name == 'GB_FW_FLAG':
             modes.forwards_flags = value == 1
-        elif name == 'LRF_MODE' and self.laser_mode_set is not None:
-            self.laser_mode_set(value, now_s)
+        elif name == 'LRF_MODE':
+            self.laser.set_mode(value, now_s)

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from gremsy_common.parameters.parameter_fields import Span, param
-from gremsy_gimbal_sim.plant.plant_axes import STEP_S, Array, Axes, AxisConstants, BatchAxes, ScalarAxes
+from gremsy_gimbal_sim.plant.plant_axes import STEP_S, Array, BatchAxes, ScalarAxes
 
 # A time within a millionth of a step of a grid point counts as on it: 0.020 / 0.001 is not 20 in binary.
 _GRID_SLACK = 1e-6
@@ -82,11 +82,7 @@ class Plant:
     ) -> None:
         self.parameters = parameters
         self._shape = (*shape, 2)
-        constants = AxisConstants.of(
-            parameters.lag_s, parameters.max_rate_rad_s, parameters.max_acceleration_rad_s2, parameters.overshoot
-        )
-        start = self._full(angles_rad)
-        self._axes: Axes = BatchAxes(constants, start) if shape else ScalarAxes(constants, start)
+        self._axes = (BatchAxes if shape else ScalarAxes)(parameters, self._full(angles_rad))
         azimuth, (up, down) = parameters.azimuth_limit_rad, parameters.tilt_limits_rad
         self.set_stops((-azimuth, up), (azimuth, down))
         self._command = np.zeros(self._shape)

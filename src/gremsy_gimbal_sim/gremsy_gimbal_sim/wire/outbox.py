@@ -44,19 +44,16 @@ class StreamSchedule(Generic[K]):
 
     def __init__(self, intervals_s: Mapping[K, float], now_s: float) -> None:
         self._intervals = dict(intervals_s)
-        self._next_s = now_s
         self.restart(now_s)
 
     def set(self, key: K, interval_s: float, now_s: float) -> None:
         """From now on so often, the first at once."""
         self._intervals[key] = interval_s
         self._due[key] = now_s
-        self._next_s = min(self._next_s, now_s)
 
     def restart(self, now_s: float) -> None:
         """All are due now."""
         self._due = dict.fromkeys(self._intervals, now_s)
-        self._next_s = now_s
 
     def faster_than(self, rate_hz: float) -> Iterable[K]:
         """Streams above that rate."""
@@ -64,15 +61,8 @@ class StreamSchedule(Generic[K]):
 
     def due(self, now_s: float) -> list[K]:
         """Streams to send now. A late wake does not make up for what was missed."""
-        if now_s < self._next_s:
-            return []
-        found = []
-        for key, at_s in self._due.items():
+        found = [key for key, at_s in self._due.items() if now_s >= at_s and self._intervals[key] < math.inf]
+        for key in found:
             interval = self._intervals[key]
-            if now_s < at_s or interval == math.inf:
-                continue
-            self._due[key] = max(at_s + interval, now_s + 0.5 * interval)
-            found.append(key)
-        running = [at_s for key, at_s in self._due.items() if self._intervals[key] != math.inf]
-        self._next_s = min(running, default=math.inf)
+            self._due[key] = max(self._due[key] + interval, now_s + 0.5 * interval)
         return found

@@ -7,8 +7,8 @@ import errno
 import os
 import socket
 import tty
-from abc import ABC, abstractmethod
 from pathlib import Path
+from typing import TypeAlias
 
 from gremsy_common.errors import SuiteError
 
@@ -19,53 +19,8 @@ class PortUnavailable(SuiteError):
     """The payload cannot be reached where it was asked to be."""
 
 
-class PayloadPort(ABC):
-    """Where one plug leads; nothing ever waits."""
-
-    is_datagram: bool
-
-    @property
-    @abstractmethod
-    def uri(self) -> str:
-        """As the driver's parameter `link` takes it."""
-
-    @property
-    @abstractmethod
-    def announcement(self) -> str:
-        """Where it is, in one line for who started the payload."""
-
-    @abstractmethod
-    def open(self) -> None:
-        """Raises PortUnavailable."""
-
-    @abstractmethod
-    def close(self) -> None:
-        """Idempotent."""
-
-    @abstractmethod
-    def fileno(self) -> int:
-        """To wait on; -1 while closed."""
-
-    @abstractmethod
-    def read(self) -> bytes:
-        """What came; empty when nothing did."""
-
-    @abstractmethod
-    def write(self, messages: list[bytes]) -> None:
-        """Send; what nobody takes is lost, as on a wire."""
-
-    def unplug(self) -> None:  # noqa: B027 a network has nothing to do
-        """As if the cable were pulled out: a tty is gone, a network is silent."""
-
-    def replug(self) -> None:  # noqa: B027 as above
-        """Put it in again. Raises PortUnavailable."""
-
-    def forget_peer(self) -> None:  # noqa: B027 a tty has none
-        """The device restarted: it does not know any more who spoke last."""
-
-
-class UdpPort(PayloadPort):
-    """A server that sends to where the last packet came from.
+class UdpPort:
+    """A server that sends to where the last packet came from; nothing ever waits.
 
     Unplugged, its socket stays, so that the port is still ours: a pulled network cable sends no refusal.
     """
@@ -84,16 +39,16 @@ class UdpPort(PayloadPort):
 
     @property
     def uri(self) -> str:
-        """On this machine."""
+        """On this machine, as the driver's parameter `link` takes it."""
         return f'udp://127.0.0.1:{self.port}'
 
     @property
     def announcement(self) -> str:
-        """The port in use."""
+        """Where it is, in one line for who started the payload."""
         return f'udp port {self.port}'
 
     def open(self) -> None:
-        """Bind."""
+        """Bind. Raises PortUnavailable."""
         host, port = self._address
         opened = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         try:
@@ -112,17 +67,17 @@ class UdpPort(PayloadPort):
         self._socket = opened
 
     def close(self) -> None:
-        """Unbind."""
+        """Unbind; idempotent."""
         if self._socket is not None:
             self._socket.close()
             self._socket = None
 
     def fileno(self) -> int:
-        """-1 while closed."""
+        """To wait on; -1 while closed."""
         return -1 if self._socket is None else self._socket.fileno()
 
     def read(self) -> bytes:
-        """One datagram."""
+        """One datagram; empty when none came."""
         if self._socket is None:
             return b''
         try:
@@ -142,8 +97,14 @@ class UdpPort(PayloadPort):
                 # The peer went away or does not read: a wire would lose it too.
                 continue
 
+    def unplug(self) -> None:
+        """The network is silent: it has nothing to do for that."""
+
+    def replug(self) -> None:
+        """As above."""
+
     def forget_peer(self) -> None:
-        """Until somebody speaks again."""
+        """The device restarted: it does not know any more who spoke last."""
         self._peer = None
 
 
@@ -152,8 +113,8 @@ def _leads_to_a_terminal(link: Path) -> bool:
     return link.is_symlink() and str(link.readlink()).startswith('/dev/pts/')
 
 
-class PtyPort(PayloadPort):
-    """A pseudo-terminal; `link_path`, where given, becomes a symbolic link to it."""
+class PtyPort:
+    """A pseudo-terminal, which never waits either; `link_path`, where given, becomes a symbolic link to it."""
 
     is_datagram = False
 
@@ -174,7 +135,7 @@ class PtyPort(PayloadPort):
         return f'pty {self.path}'
 
     def open(self) -> None:
-        """Create it in raw mode. The far end is kept open here, so that drivers may come and go."""
+        """Create it in raw mode; its far end is kept open, so that drivers may come and go. Raises PortUnavailable."""
         self._master, self._slave = os.openpty()
         tty.setraw(self._slave)
         os.set_blocking(self._master, False)
@@ -192,7 +153,7 @@ class PtyPort(PayloadPort):
                 ) from error
 
     def close(self) -> None:
-        """Remove it and its name."""
+        """Remove it and its name; idempotent."""
         for descriptor in (self._master, self._slave):
             if descriptor >= 0:
                 os.close(descriptor)
@@ -203,11 +164,11 @@ class PtyPort(PayloadPort):
         self._master = self._slave = -1
 
     def fileno(self) -> int:
-        """-1 while closed."""
+        """To wait on; -1 while closed."""
         return self._master
 
     def read(self) -> bytes:
-        """What the driver wrote."""
+        """What the driver wrote; empty when nothing came."""
         if self._master < 0:
             return b''
         try:
@@ -216,7 +177,7 @@ class PtyPort(PayloadPort):
             return b''
 
     def write(self, messages: list[bytes]) -> None:
-        """A full buffer means that nobody reads."""
+        """A full buffer means that nobody reads: what nobody takes is lost, as on a wire."""
         if self._master < 0:
             return
         try:
@@ -231,3 +192,10 @@ class PtyPort(PayloadPort):
     def replug(self) -> None:
         """It comes back under its name, as another tty."""
         self.open()
+
+    def forget_peer(self) -> None:
+        """A tty has none."""
+
+
+PayloadPort: TypeAlias = UdpPort | PtyPort
+"""Where one plug leads."""
