@@ -19,40 +19,6 @@ from numpy.typing import NDArray
 
 from gremsy_detector.errors import BackendLostError, InferenceError
 
-CUDA_NAMES = (
-    'cudaError_t.cudaErrorMemoryAllocation',
-    'cudaError_t.cudaErrorNotReady',
-    'cudaError_t.cudaSuccess',
-    'cudaFree',
-    'cudaFreeHost',
-    'cudaGetErrorName',
-    'cudaGetLastError',
-    'cudaGraphDestroy',
-    'cudaGraphExecDestroy',
-    'cudaGraphInstantiate',
-    'cudaGraphLaunch',
-    'cudaHostAlloc',
-    'cudaHostAllocDefault',
-    'cudaHostRegister',
-    'cudaHostRegisterPortable',
-    'cudaHostUnregister',
-    'cudaMalloc',
-    'cudaMemGetInfo',
-    'cudaMemcpy2DAsync',
-    'cudaMemcpyAsync',
-    'cudaMemcpyKind.cudaMemcpyDeviceToHost',
-    'cudaMemcpyKind.cudaMemcpyHostToDevice',
-    'cudaSetDevice',
-    'cudaStreamBeginCapture',
-    'cudaStreamCaptureMode.cudaStreamCaptureModeThreadLocal',
-    'cudaStreamCreateWithFlags',
-    'cudaStreamDestroy',
-    'cudaStreamEndCapture',
-    'cudaStreamNonBlocking',
-    'cudaStreamQuery',
-)
-"""Every name of `cuda.bindings.runtime` used here; a test holds them against the real module."""
-
 # After these, CUDA answers every later call of the process with an error (CUDA runtime API, `cudaError_t`: an
 # "inconsistent state", in which the process must end), or the GPU is not there any more.
 _LOST = (

@@ -43,10 +43,6 @@ class BuiltEngine:
 class EngineBuilder(Protocol):
     """Builds engines for the GPU of this machine, or, where they are portable, for all that its kind runs on."""
 
-    @property
-    def version(self) -> str:
-        """Of TensorRT; part of the key."""
-
     def build(self, onnx: Path, recipe: BuildRecipe, say: Callable[[str], None]) -> BuiltEngine:
         """Build; takes seconds or minutes.
 

@@ -27,11 +27,6 @@ class TensorRtBuilder:
         self._library = library
         self._clock_s = clock_s
 
-    @property
-    def version(self) -> str:
-        """Of TensorRT."""
-        return self._library.version
-
     def build(self, onnx: Path, recipe: BuildRecipe, say: Callable[[str], None]) -> BuiltEngine:
         """Parse, configure, build; see `EngineBuilder.build`."""
         library, trt = self._library, self._library.module

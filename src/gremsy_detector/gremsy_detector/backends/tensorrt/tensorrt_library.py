@@ -5,7 +5,8 @@
 TensorRT for RTX 1.4 to 1.7. What differs: 11 has no precision flags, no calibrator and only strongly typed networks; 10
 and that for RTX type them weakly unless the network flag STRONGLY_TYPED is given. That for RTX measures nothing when it
 builds, so it has no use for a timing cache; it has no lean runtime; and it hands out the kernels that it compiles at
-the start. Precision lives in the ONNX, so nothing else of the old interface is used.
+the start. Precision lives in the ONNX, so nothing else of the old interface is used. Every name that is used is in the
+tests' fakes, and those are held against the real modules of each version.
 """
 
 from __future__ import annotations
@@ -21,77 +22,6 @@ from gremsy_common.installing import pip_install
 from gremsy_common.machine.cuda_probe import CudaProbe, probe_cuda
 from gremsy_detector.backends.tensorrt.tensorrt_kinds import FULL, KINDS, Kind
 from gremsy_detector.model.model_facts import TensorFacts
-
-RUNTIME_NAMES = (
-    'ICudaEngine.create_execution_context',
-    'ICudaEngine.get_tensor_dtype',
-    'ICudaEngine.get_tensor_mode',
-    'ICudaEngine.get_tensor_name',
-    'ICudaEngine.get_tensor_profile_shape',
-    'ICudaEngine.get_tensor_shape',
-    'ICudaEngine.num_io_tensors',
-    'IExecutionContext.execute_async_v3',
-    'IExecutionContext.get_tensor_shape',
-    'IExecutionContext.set_input_shape',
-    'IExecutionContext.set_tensor_address',
-    'ILogger.ERROR',
-    'ILogger.INTERNAL_ERROR',
-    'Runtime.deserialize_cuda_engine',
-    'Runtime.load_runtime',
-    'TensorIOMode.INPUT',
-)
-"""Every name of the runtime used here; the tests hold them against the real modules of 10.3 to 11."""
-
-BUILDER_NAMES = (
-    'Builder.build_serialized_network',
-    'Builder.create_builder_config',
-    'Builder.create_network',
-    'Builder.create_optimization_profile',
-    'BuilderFlag.EXCLUDE_LEAN_RUNTIME',
-    'BuilderFlag.VERSION_COMPATIBLE',
-    'IBuilderConfig.add_optimization_profile',
-    'IBuilderConfig.create_timing_cache',
-    'IBuilderConfig.get_timing_cache',
-    'IBuilderConfig.progress_monitor',
-    'IBuilderConfig.set_flag',
-    'IBuilderConfig.set_memory_pool_limit',
-    'IBuilderConfig.set_timing_cache',
-    'INetworkDefinition.get_input',
-    'INetworkDefinition.get_output',
-    'INetworkDefinition.num_inputs',
-    'INetworkDefinition.num_outputs',
-    'IOptimizationProfile.set_shape',
-    'IProgressMonitor.phase_finish',
-    'IProgressMonitor.phase_start',
-    'IProgressMonitor.step_complete',
-    'ITensor.dtype',
-    'ITensor.name',
-    'ITensor.shape',
-    'ITimingCache.serialize',
-    'MemoryPoolType.WORKSPACE',
-    'NetworkDefinitionCreationFlag.STRONGLY_TYPED',
-    'OnnxParser.get_error',
-    'OnnxParser.num_errors',
-    'OnnxParser.parse_from_file',
-    'ParserError.desc',
-    'ParserError.node_name',
-    'ParserError.node_operator',
-)
-"""Every name of the builder used in `tensorrt_builder`."""
-
-RTX_NAMES = (
-    'ComputeCapability.SM75',
-    'DynamicShapesKernelSpecializationStrategy.EAGER',
-    'IBuilderConfig.num_compute_capabilities',
-    'IBuilderConfig.set_compute_capability',
-    'ICudaEngine.create_runtime_config',
-    'IRuntimeCache.deserialize',
-    'IRuntimeCache.serialize',
-    'IRuntimeConfig.create_runtime_cache',
-    'IRuntimeConfig.dynamic_shapes_kernel_specialization_strategy',
-    'IRuntimeConfig.set_runtime_cache',
-)
-"""Every name used here that TensorRT for RTX alone has."""
 
 _NUMPY_NAMES = {
     'FLOAT': 'float32',
