@@ -7,13 +7,12 @@ import math
 
 from gremsy_common.geometry import yaw_roll_pitch
 from gremsy_gimbal_driver.attitude.attitude_reading import reading_from_orientation, reading_from_status
+from gremsy_gimbal_driver.cli.session import LinkSession
 from gremsy_gimbal_driver.device.device_requests import DeviceRequests
 from gremsy_gimbal_driver.device.device_status import FOLLOW, MOTORS_ON
 from gremsy_gimbal_driver.device.stream_rates import RateMeter, stream_of
-from gremsy_gimbal_driver.mavlink.component_register import ComponentRegister
 from gremsy_gimbal_driver.mavlink.gimbal_protocol import ProtocolChoice, mode_from_flags
 from gremsy_gimbal_driver.mavlink.mavlink_dialect import dialect
-from gremsy_gimbal_driver.mavlink.mavlink_encoder import MavlinkEncoder
 from gremsy_gimbal_driver.mavlink.mavlink_events import (
     AttitudeStatus,
     DeviceInformation,
@@ -31,14 +30,15 @@ _STATUS = dialect.MAVLINK_MSG_ID_SYS_STATUS
 class DeviceView:
     """A part of a session. It asks who the gimbal is and changes nothing, not even a stream's rate."""
 
-    def __init__(self, encoder: MavlinkEncoder, components: ComponentRegister) -> None:
-        self._components = components
-        self._choice = ProtocolChoice(encoder)
+    def __init__(self, session: LinkSession) -> None:
+        self._components = session.components
+        self._choice = ProtocolChoice(session.encoder)
         self._meters: dict[int, RateMeter] = {}
-        self._requests = DeviceRequests(encoder, {})
+        self._requests = DeviceRequests(session.encoder, {})
         self.status: SystemStatus | None = None
         self.attitude: AttitudeStatus | MountOrientation | None = None
         self.telemetry: dict[str, float] = {}
+        session.attach(lambda now_ns: self._requests.due(self._components.gimbal, now_ns), self._on_event)
 
     @property
     def information(self) -> DeviceInformation | None:
@@ -77,21 +77,15 @@ class DeviceView:
         """By message id, since its first message."""
         return {number: meter.rate_hz(now_ns) for number, meter in self._meters.items() if meter.since_s(now_ns) > 0.5}
 
-    def due(self, now_ns: int) -> list[bytes]:
-        """Ask who it is, once a second until it answers."""
-        return self._requests.due(self._components.gimbal, now_ns)
-
-    def on_event(self, event: Event, now_ns: int) -> None:
+    def _on_event(self, event: Event, now_ns: int) -> None:
         """All that the gimbal reports, and the payload's own values."""
         if not isinstance(event, GimbalManager) or event.commands(self._components.gimbal):
             self._choice.on_event(event, now_ns)
         number = _STATUS if isinstance(event, SystemStatus) else stream_of(event)
-        if number is not None:
-            if number not in self._meters:
-                self._meters[number] = RateMeter()
-                self._meters[number].restart(now_ns)
-            else:
-                self._meters[number].arrived(now_ns)
+        if number in self._meters:
+            self._meters[number].arrived(now_ns)
+        elif number is not None:
+            self._meters[number] = RateMeter(now_ns)
         self._requests.on_event(event, None)
         if isinstance(event, SystemStatus):
             self.status = event

@@ -7,7 +7,7 @@ import argparse
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.metadata import entry_points
 
 from gremsy_common.errors import SuiteError
@@ -19,9 +19,9 @@ from gremsy_gimbal_driver.cli.info import print_info
 from gremsy_gimbal_driver.cli.link_choice import VARIABLE, choose_link
 from gremsy_gimbal_driver.cli.move import FASTEST_DEG_S, move, set_mode
 from gremsy_gimbal_driver.cli.parameter_file import OWNERS
-from gremsy_gimbal_driver.cli.params import ParameterTool
+from gremsy_gimbal_driver.cli.params import ParameterTool, with_parameters
 from gremsy_gimbal_driver.cli.record import REQUESTS, record
-from gremsy_gimbal_driver.cli.session import session
+from gremsy_gimbal_driver.links.link import Link
 from gremsy_gimbal_driver.motion.motion_output import GimbalMode
 from gremsy_gimbal_driver.payload.payload_settings import ProductFamily
 
@@ -37,7 +37,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = _parser().parse_args(given_arguments)
     try:
         with ended_by_signals():
-            return _run(given)
+            status: int | None = given.run(choose_link(given.link), given)
+            return status or 0
     except EndedBySignal as signalled:
         ended = 'stopped and disarmed' if given.command in ('move', 'mode', 'calibrate') else 'ended'
         print(f'gremsy_gimbal: {signalled}: {ended}.', file=sys.stderr)
@@ -60,46 +61,33 @@ def _simulate(arguments: list[str]) -> int:
     return FAILED
 
 
-def _run(given: argparse.Namespace) -> int:
-    link = choose_link(given.link)
-    if given.command == 'move':
-        move(link, given)
-    elif given.command == 'mode':
-        set_mode(link, given)
-    elif given.command == 'calibrate':
-        calibrate(link, given)
-    else:
-        with session(link) as opened:
-            if given.command == 'info':
-                print_info(opened, given.json)
-            elif given.command == 'record':
-                record(opened, given.what, given.vendor_still)
-            else:
-                return ParameterTool(opened, ProductFamily(given.family)).run(given)
-    return 0
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog='gremsy_gimbal', description='A Gremsy on a link, without ROS.')
     commands = parser.add_subparsers(dest='command', required=True)
-    info = _command(commands, 'info', 'what is on the link and its state; changes nothing')
+    info = _command(commands, 'info', 'what is on the link and its state; changes nothing', print_info)
     info.add_argument('--json', action='store_true', help='as one JSON object')
-    _move(_command(commands, 'move', 'turn to angles, or at rates for a time; then stop and disarm'))
-    mode = _command(commands, 'mode', 'change what the gimbal holds its camera against')
+    _move(_command(commands, 'move', 'turn to angles, or at rates for a time; then stop and disarm', move))
+    mode = _command(commands, 'mode', 'change what the gimbal holds its camera against', set_mode)
     mode.add_argument('mode', choices=[each.value for each in GimbalMode])
     _moving(mode)
     _params(commands)
-    _record(_command(commands, 'record', "video and pictures on the payload's own storage"))
-    _calibrate(_command(commands, 'calibrate', 'measure signs, dead zone, lag and gain, and write them to a file'))
+    _record(_command(commands, 'record', "video and pictures on the payload's own storage", record))
+    _calibrate(
+        _command(commands, 'calibrate', 'measure signs, dead zone, lag and gain, and write them to a file', calibrate)
+    )
     commands.add_parser('sim', add_help=False, help='the simulated payload; its own options follow')
     return parser
 
 
 def _command(
-    commands: argparse._SubParsersAction[argparse.ArgumentParser], name: str, text: str
+    commands: argparse._SubParsersAction[argparse.ArgumentParser],
+    name: str,
+    text: str,
+    run: Callable[[Link, argparse.Namespace], int | None],
 ) -> argparse.ArgumentParser:
     parser = commands.add_parser(name, help=text, description=text)
     parser.add_argument('--link', metavar='URI', help=f'udp://HOST:PORT or serial:///dev/ttyUSB0 (default: {VARIABLE})')
+    parser.set_defaults(run=run)
     return parser
 
 
@@ -129,15 +117,16 @@ def _move(parser: argparse.ArgumentParser) -> None:
 def _params(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser = commands.add_parser('params', help='parameters of gimbal and camera, and settings by name')
     actions = parser.add_subparsers(dest='action', required=True)
-    for name, text, arguments in (
-        ('list', 'all of them', ()),
-        ('get', 'one', ('name',)),
-        ('set', 'one, and read it back', ('name', 'value')),
-        ('save', 'all of them to a file', ('file',)),
-        ('restore', 'those of a file that differ', ('file',)),
-        ('diff', 'compare a file with the device', ('file',)),
+    for name, text, do, arguments in (
+        ('list', 'all of them', ParameterTool.print_all, ()),
+        ('get', 'one', ParameterTool.print_one, ('name',)),
+        ('set', 'one, and read it back', ParameterTool.set_one, ('name', 'value')),
+        ('save', 'all of them to a file', ParameterTool.save, ('file',)),
+        ('restore', 'those of a file that differ', ParameterTool.restore, ('file',)),
+        ('diff', 'compare a file with the device', ParameterTool.print_differences, ('file',)),
     ):
-        action = _command(actions, name, text)
+        action = _command(actions, name, text, with_parameters)
+        action.set_defaults(do=do)
         for argument in arguments:
             action.add_argument(argument, type=given_path if argument == 'file' else str)
         if name in ('list', 'get', 'set'):

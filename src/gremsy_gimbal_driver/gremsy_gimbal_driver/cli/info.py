@@ -3,14 +3,16 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import math
 from collections.abc import Mapping
 from typing import Any
 
 from gremsy_gimbal_driver.cli.device_view import DeviceView, degrees
-from gremsy_gimbal_driver.cli.session import LinkSession
+from gremsy_gimbal_driver.cli.session import LinkSession, session
 from gremsy_gimbal_driver.device.device_status import Condition, fault_condition, health, status_condition
+from gremsy_gimbal_driver.links.link import Link
 from gremsy_gimbal_driver.mavlink.component_register import kind_of
 from gremsy_gimbal_driver.mavlink.mavlink_dialect import dialect
 from gremsy_gimbal_driver.mavlink.mavlink_events import AttitudeStatus, DeviceInformation
@@ -29,27 +31,18 @@ _STREAMS = {
 }
 
 
-def observe(session: LinkSession, seconds: float = _OBSERVED_S) -> DeviceView:
-    """Find the gimbal and watch it for that long.
-
-    Raises:
-        ToolError: when there is none.
-    """
-    view = DeviceView(session.encoder, session.components)
-    session.attach(view.due, view.on_event)
-    session.find_gimbal()
-    session.wait(lambda: False, seconds)
-    return view
-
-
-def print_info(session: LinkSession, as_json: bool) -> None:
+def print_info(link: Link, given: argparse.Namespace) -> None:
     """The table, or one JSON object.
 
     Raises:
         ToolError: when there is no gimbal.
     """
-    facts = facts_of(observe(session), session)
-    if as_json:
+    with session(link) as opened:
+        view = DeviceView(opened)
+        opened.find_gimbal()
+        opened.wait(lambda: False, _OBSERVED_S)
+        facts = facts_of(view, opened)
+    if given.json:
         print(json.dumps(facts, indent=2))
         return
     rows = rows_of(facts)
@@ -58,20 +51,20 @@ def print_info(session: LinkSession, as_json: bool) -> None:
         print(f'{name:{width}}  {text}')
 
 
-def facts_of(view: DeviceView, session: LinkSession) -> dict[str, Any]:
+def facts_of(view: DeviceView, opened: LinkSession) -> dict[str, Any]:
     """By name, with the unit in it, for programs; None for what the device did not report."""
-    gimbal = session.gimbal
+    gimbal = opened.components.gimbal
     information, angles = view.information, view.angles_rad
     # What Gremsy puts into SYS_STATUS, another make does not.
     status = None if information is not None and information.is_foreign else view.status
     azimuth_limits, tilt_limits = (None, None) if information is None else _limits(information)
     condition = _health(view)
     return {
-        'link': session.link_name,
+        'link': opened.link.name,
         'gimbal': None if gimbal is None else str(gimbal),
         'components': {
             str(each): kind.value
-            for each in sorted(session.components.last_ns)
+            for each in sorted(opened.components.last_ns)
             if (kind := kind_of(each.component)) is not None
         },
         'vendor': None if information is None else information.vendor,
@@ -91,7 +84,7 @@ def facts_of(view: DeviceView, session: LinkSession) -> dict[str, Any]:
         'health': condition.level.name.lower(),
         'health_reasons': list(condition.words),
         'streams_hz': {
-            _STREAMS[number]: round(rate_hz, 1) for number, rate_hz in sorted(view.rates_hz(session.now_ns()).items())
+            _STREAMS[number]: round(rate_hz, 1) for number, rate_hz in sorted(view.rates_hz(opened.now_ns()).items())
         },
         'payload': dict(sorted(view.telemetry.items())),
     }

@@ -6,7 +6,7 @@ from __future__ import annotations
 import argparse
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from gremsy_common.types.gimbal_state import RateSetpoint
 from gremsy_gimbal_driver.cli.ending import MISUSED, ToolError, confirm
@@ -41,37 +41,26 @@ _MOVED_SHARE, _MOVED_RAD = 0.1, math.radians(0.1)
 _ANSWER_WAIT_S = 0.8
 
 
-def check_move(given: argparse.Namespace) -> None:
-    """Refuse what cannot be meant, before a link is opened.
-
-    Raises:
-        ToolError: with one sentence.
-    """
-    angles = given.azimuth is not None or given.tilt is not None
-    if angles == (given.rate is not None):
-        raise ToolError('Nothing moved: give either --azimuth and --tilt, or --rate with --for.', MISUSED)
+def _faults(given: argparse.Namespace) -> Iterator[str]:
+    """What cannot be meant."""
+    if (given.azimuth is not None or given.tilt is not None) == (given.rate is not None):
+        yield 'give either --azimuth and --tilt, or --rate with --for'
     if given.rate is None and given.duration is not None:
-        raise ToolError('Nothing moved: --for belongs to --rate; an angle ends by itself.', MISUSED)
+        yield '--for belongs to --rate; an angle ends by itself'
     numbers = [given.azimuth, given.tilt, given.duration, given.timeout, given.max_rate, *(given.rate or ())]
     if not all(math.isfinite(number) for number in numbers if number is not None):
-        raise ToolError('Nothing moved: every number must be finite.', MISUSED)
+        yield 'every number must be finite'
     if given.rate is not None and given.duration is None:
-        raise ToolError('Nothing moved: --rate needs --for SECONDS, so that it ends.', MISUSED)
+        yield '--rate needs --for SECONDS, so that it ends'
     for name, seconds in (('--for', given.duration), ('--timeout', given.timeout)):
         if seconds is not None and not 0.0 < seconds <= LONGEST_S:
-            raise ToolError(
-                f'Nothing moved: {name} is {seconds:g} s, use more than 0 and at most {LONGEST_S:g}.', MISUSED
-            )
+            yield f'{name} is {seconds:g} s, use more than 0 and at most {LONGEST_S:g}'
     if not 0.0 < given.max_rate <= FASTEST_DEG_S:
-        raise ToolError(
-            f'Nothing moved: --max-rate is {given.max_rate:g} deg/s, use more than 0 and at most {FASTEST_DEG_S:g}.',
-            MISUSED,
-        )
+        yield f'--max-rate is {given.max_rate:g} deg/s, use more than 0 and at most {FASTEST_DEG_S:g}'
     if given.rate is not None and any(abs(rate) > given.max_rate for rate in given.rate):
-        raise ToolError(
-            f'Nothing moved: --rate is beyond --max-rate ({given.max_rate:g} deg/s); give a smaller one, or raise that '
-            f'to at most {FASTEST_DEG_S:g}.',
-            MISUSED,
+        yield (
+            f'--rate is beyond --max-rate ({given.max_rate:g} deg/s); give a smaller one, or raise that to at most '
+            f'{FASTEST_DEG_S:g}'
         )
 
 
@@ -81,7 +70,8 @@ def move(link: Link, given: argparse.Namespace) -> None:
     Raises:
         ToolError: when it failed.
     """
-    check_move(given)
+    for fault in _faults(given):
+        raise ToolError(f'Nothing moved: {fault}.', MISUSED)
     present = look(link)
     present.refuse_off()
     parameters = driver_parameters(present, given.max_rate, given.calibration)

@@ -85,8 +85,7 @@ def look(link: Link) -> Present:
         ToolError: when there is none, or it sends no attitude.
     """
     with session(link) as opened:
-        view = DeviceView(opened.encoder, opened.components)
-        opened.attach(view.due, view.on_event)
+        view = DeviceView(opened)
         gimbal = opened.find_gimbal()
         if not opened.wait(lambda: view.attitude is not None, _ATTITUDE_WAIT_S):
             raise ToolError(

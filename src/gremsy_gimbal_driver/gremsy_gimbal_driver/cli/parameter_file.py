@@ -33,10 +33,6 @@ class ParameterSnapshot:
     written_at: str = ''
     values: Mapping[str, Values] = field(default_factory=dict)
 
-    def of(self, owner: str) -> Values:
-        """An owner's; empty where it has none."""
-        return self.values.get(owner, {})
-
 
 @dataclass(frozen=True, slots=True)
 class Difference:
@@ -55,8 +51,8 @@ class Difference:
 def differences(file: ParameterSnapshot, device: ParameterSnapshot) -> list[Difference]:
     """Of the owners that the file has, by name."""
     found = []
-    for owner in file.values:
-        mine, theirs = file.of(owner), device.of(owner)
+    for owner, mine in file.values.items():
+        theirs = device.values.get(owner, {})
         for name in sorted(set(mine) | set(theirs)):
             if mine.get(name) != theirs.get(name):
                 found.append(Difference(owner, name, mine.get(name), theirs.get(name)))
@@ -87,7 +83,7 @@ def write_snapshot(path: Path, snapshot: ParameterSnapshot) -> Path | None:
         'model': snapshot.model,
         'firmware': snapshot.firmware,
         'written_at': snapshot.written_at,
-        **{owner: dict(sorted(snapshot.of(owner).items())) for owner in snapshot.values},
+        **{owner: dict(sorted(values.items())) for owner, values in snapshot.values.items()},
     }
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

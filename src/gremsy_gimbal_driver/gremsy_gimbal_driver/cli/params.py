@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import argparse
 from datetime import datetime, timezone
-from pathlib import Path
+from functools import cached_property
 
 from gremsy_common.atomic_file import refuse_unwritable
 from gremsy_common.errors import SuiteError
@@ -18,6 +18,7 @@ from gremsy_gimbal_driver.cli.ending import MISUSED, ToolError, confirm
 from gremsy_gimbal_driver.cli.parameter_file import (
     CAMERA,
     GIMBAL,
+    Difference,
     ParameterSnapshot,
     Values,
     differences,
@@ -26,8 +27,9 @@ from gremsy_gimbal_driver.cli.parameter_file import (
     write_snapshot,
 )
 from gremsy_gimbal_driver.cli.record import ask, payload_of
-from gremsy_gimbal_driver.cli.session import LinkSession
+from gremsy_gimbal_driver.cli.session import LinkSession, session
 from gremsy_gimbal_driver.device.gimbal_parameters import GimbalParameters, ParameterState
+from gremsy_gimbal_driver.links.link import Link
 from gremsy_gimbal_driver.mavlink.mavlink_events import Event, ParameterValue
 from gremsy_gimbal_driver.payload.payload_control import PayloadControl
 from gremsy_gimbal_driver.payload.payload_parameters import PayloadParameters
@@ -35,10 +37,12 @@ from gremsy_gimbal_driver.payload.payload_requests import (
     GIMBAL_MODE_PARAMETER,
     ListParameters,
     ReadParameter,
+    Request,
     SetParameter,
     SetSetting,
 )
 from gremsy_gimbal_driver.payload.payload_settings import ProductFamily, find_setting
+from gremsy_gimbal_driver.payload.pending_request import RequestResult
 
 _LIST_WAIT_S = 30.0
 _WRITE_WAIT_S = 10.0
@@ -47,115 +51,88 @@ _NEVER_RESTORED = {GIMBAL: ('VERSION_X', 'VERSION_Y', 'VERSION_Z'), CAMERA: (GIM
 """The firmware, and what moves the gimbal."""
 
 
+def with_parameters(link: Link, given: argparse.Namespace) -> int | None:
+    """Do with a tool of that family's what was asked for; the exit status, None for 0.
+
+    Raises:
+        SuiteError: when it failed.
+    """
+    with session(link) as opened:
+        status: int | None = given.do(ParameterTool(opened, ProductFamily(given.family)), given)
+    return status
+
+
 class ParameterTool:
-    """One session's parameters, of either owner."""
+    """One session's parameters, of either owner; each action reads its own arguments and prints what came of it."""
 
-    def __init__(self, session: LinkSession, family: ProductFamily) -> None:
-        self._session = session
+    def __init__(self, opened: LinkSession, family: ProductFamily) -> None:
+        self._session = opened
         self._family = family
-        self._view = DeviceView(session.encoder, session.components)
-        self._parameters = GimbalParameters(session.encoder)
-        session.attach(self._view.due, self._view.on_event)
-        session.attach(lambda now_ns: self._parameters.due(session.gimbal, now_ns), self._on_event)
-        self._control: PayloadControl | None = None
+        self._view = DeviceView(opened)
+        self._parameters = GimbalParameters(opened.encoder)
+        opened.attach(lambda now_ns: self._parameters.due(opened.components.gimbal, now_ns), self._on_event)
 
-    def run(self, given: argparse.Namespace) -> int:
-        """The exit status: 1 where `diff` found a difference.
-
-        Raises:
-            SuiteError: when it failed.
-        """
-        if given.action == 'list':
-            self._print_list(given.of)
-        elif given.action == 'get':
-            print(f'{given.name} = {self._get(given.of, given.name)}')
-        elif given.action == 'set':
-            print(self._set(given.of, given.name, given.value))
-        elif given.action == 'save':
-            self._save(given.file)
-        elif given.action == 'restore':
-            self._restore(read_snapshot(given.file), given)
-        else:
-            return self._print_differences(read_snapshot(given.file))
-        return 0
-
-    def _on_event(self, event: Event, _now_ns: int) -> None:
-        if isinstance(event, ParameterValue) and event.sender == self._session.gimbal:
-            self._parameters.on_value(event)
-
-    # What the device has.
-
-    def _print_list(self, of: str | None) -> None:
-        snapshot = self._snapshot(of)
-        for owner in snapshot.values:
-            for name, value in sorted(snapshot.of(owner).items()):
+    def print_all(self, given: argparse.Namespace) -> None:
+        """`list`."""
+        for owner, values in self._snapshot(given.of).values.items():
+            for name, value in sorted(values.items()):
                 print(f'{owner} {name} {value}')
 
-    def _get(self, of: str | None, name: str) -> str:
-        if name.islower():
-            setting = find_setting(self._family, name)
-            value = ask(self._session, self._payload, ReadParameter(setting.parameter)).value
-            return 'unknown' if value is None else setting.word(value)
-        if of == CAMERA:
-            value = ask(self._session, self._payload, ReadParameter(name)).value
-            return 'unknown' if value is None else f'{value:g}'
-        self._session.find_gimbal()
-        self._parameters.read(name)
-        self._session.wait(lambda: not self._parameters.wanted, _WRITE_WAIT_S)
-        if self._parameters.value(name) is None:
-            raise ToolError(self._sentence(name))
-        return str(self._parameters.value(name))
+    def print_one(self, given: argparse.Namespace) -> None:
+        """`get`."""
+        print(f'{given.name} = {self._text(given.of, given.name)}')
 
-    def _set(self, of: str | None, name: str, value: str) -> str:
+    def set_one(self, given: argparse.Namespace) -> None:
+        """`set`."""
+        name, value = given.name, given.value
         if name.islower():
             # Found and checked here, so that a wrong word needs no device to be refused.
             find_setting(self._family, name).value(value)
-            return ask(self._session, self._payload, SetSetting(name, value)).sentence
+            print(self._ask(SetSetting(name, value)).sentence)
+            return
         number = _whole_number(name, value)
-        if of == CAMERA:
-            return ask(self._session, self._payload, SetParameter(name, number)).sentence
-        self._write(name, number)
-        return self._sentence(name)
+        if given.of == CAMERA:
+            print(self._ask(SetParameter(name, number)).sentence)
+        else:
+            self._write(name, number)
+            print(self._sentence(name))
 
-    def _save(self, path: Path) -> None:
-        refuse_file_of_others(path)
-        refuse_unwritable(path)
+    def save(self, given: argparse.Namespace) -> None:
+        """Whatever would be in the way of the file is found first."""
+        refuse_file_of_others(given.file)
+        refuse_unwritable(given.file)
         snapshot = self._snapshot(None)
-        kept = write_snapshot(path, snapshot)
+        kept = write_snapshot(given.file, snapshot)
         if kept is not None:
             print(f"The earlier save of that name has other values: it is kept as '{kept}'.")
-        counts = ', '.join(f'{len(snapshot.of(owner))} of the {owner}' for owner in snapshot.values)
-        print(f"Saved {counts} to '{path}'.")
+        counts = ', '.join(f'{len(values)} of the {owner}' for owner, values in snapshot.values.items())
+        print(f"Saved {counts} to '{given.file}'.")
 
-    def _print_differences(self, file: ParameterSnapshot) -> int:
-        found = differences(file, self._snapshot_for(file))
-        for difference in found:
-            print(difference)
-        if not found:
-            print('No difference.')
+    def print_differences(self, given: argparse.Namespace) -> int:
+        """`diff`: 1 where it found one."""
+        found = self._differences(read_snapshot(given.file))
+        print('\n'.join(map(str, found)) or 'No difference.')
         return 1 if found else 0
 
-    def _restore(self, file: ParameterSnapshot, given: argparse.Namespace) -> None:
-        device = self._snapshot_for(file)
+    def restore(self, given: argparse.Namespace) -> None:
+        """What both sides have, and that may be written."""
         wanted = [
-            each
-            for each in differences(file, device)
+            (each, each.file)
+            for each in self._differences(read_snapshot(given.file))
             if each.file is not None and each.device is not None and each.name not in _NEVER_RESTORED[each.owner]
         ]
         if not wanted:
             print('Nothing to restore: the device has these values.')
             return
-        for difference in wanted:
-            print(difference)
+        print('\n'.join(str(difference) for difference, _ in wanted))
         confirm(f'{_count(len(wanted))} of the device will be overwritten.', 'restore', given.yes)
         failed = []
-        for difference in wanted:
-            assert difference.file is not None
+        for difference, value in wanted:
             try:
                 if difference.owner == CAMERA:
-                    ask(self._session, self._payload, SetParameter(difference.name, difference.file))
+                    self._ask(SetParameter(difference.name, value))
                 else:
-                    self._write(difference.name, difference.file)
+                    self._write(difference.name, value)
             except SuiteError as error:
                 failed.append(difference.name)
                 print(error)
@@ -165,32 +142,52 @@ class ParameterTool:
 
     # One at a time.
 
-    @property
+    def _on_event(self, event: Event, _now_ns: int) -> None:
+        if isinstance(event, ParameterValue) and event.sender == self._session.components.gimbal:
+            self._parameters.on_value(event)
+
+    @cached_property
     def _payload(self) -> PayloadControl:
-        if self._control is None:
-            self._control = payload_of(self._session, PayloadParameters(product=self._family))
-        return self._control
+        return payload_of(self._session, PayloadParameters(product=self._family))
+
+    def _ask(self, request: Request) -> RequestResult:
+        return ask(self._session, self._payload, request)
+
+    def _text(self, of: str | None, name: str) -> str:
+        """The value of a parameter or the word of a setting."""
+        if name.islower():
+            setting = find_setting(self._family, name)
+            value = self._ask(ReadParameter(setting.parameter)).value
+            return 'unknown' if value is None else setting.word(value)
+        if of == CAMERA:
+            value = self._ask(ReadParameter(name)).value
+            return 'unknown' if value is None else f'{value:g}'
+        self._session.find_gimbal()
+        self._parameters.read(name)
+        self._session.wait(lambda: not self._parameters.wanted, _WRITE_WAIT_S)
+        if self._parameters.value(name) is None:
+            raise ToolError(self._sentence(name))
+        return str(self._parameters.value(name))
 
     def _write(self, name: str, value: int) -> None:
         self._session.find_gimbal()
         self._parameters.write(name, value)
         self._session.wait(lambda: not self._parameters.wanted, _WRITE_WAIT_S)
-        result = next((each for each in self._parameters.results.values() if name in (each.name, each.wire_name)), None)
+        result = self._parameters.result(name)
         if result is None or result.state not in _WRITTEN or result.value != value:
             raise ToolError(self._sentence(name))
 
     def _sentence(self, name: str) -> str:
-        results = self._parameters.results.values()
-        result = next((each for each in results if name in (each.name, each.wire_name)), None)
+        result = self._parameters.result(name)
         if result is None:
             return f'The gimbal has no parameter {name}.'
         silent = result.state is ParameterState.NONEXISTENT
         return (self._foreign(f'did not answer for parameter `{name}`') if silent else '') or result.sentence
 
-    def _snapshot_for(self, file: ParameterSnapshot) -> ParameterSnapshot:
+    def _differences(self, file: ParameterSnapshot) -> list[Difference]:
         """Of the owners that the file is about."""
         owners = list(file.values)
-        return self._snapshot(owners[0] if len(owners) == 1 else None)
+        return differences(file, self._snapshot(owners[0] if len(owners) == 1 else None))
 
     def _snapshot(self, of: str | None) -> ParameterSnapshot:
         values: dict[str, Values] = {}
@@ -198,7 +195,7 @@ class ParameterTool:
             values[GIMBAL] = self._list_gimbal()
         # A bare gimbal has no camera to list, unless that is what was asked for.
         if of == CAMERA or (of is None and self._payload.components.camera is not None):
-            ask(self._session, self._payload, ListParameters())
+            self._ask(ListParameters())
             values[CAMERA] = {name: int(value) for name, value in self._payload.parameters.values.items()}
         information = self._view.information
         return ParameterSnapshot(

@@ -31,32 +31,16 @@ class LinkSession:
     """One open link, pumped by whoever waits for something."""
 
     def __init__(self, link: Link, clock: Callable[[], int] = time.monotonic_ns) -> None:
-        self._link = link
-        self._clock = clock
+        self.link = link
+        self.now_ns = clock
+        """Monotonic."""
         self.encoder = MavlinkEncoder(OWN)
-        self._decoder = MavlinkDecoder(OWN)
+        self.components = ComponentRegister()
+        """Which components are there."""
+        self._decoder = MavlinkDecoder(OWN, components=self.components)
         self._parts: list[tuple[Callable[[int], Sequence[bytes]], Callable[[Event, int], None]]] = []
         self._beat_ns: int | None = None
         self._bytes = 0
-
-    @property
-    def link_name(self) -> str:
-        """For sentences."""
-        return self._link.name
-
-    @property
-    def components(self) -> ComponentRegister:
-        """Which components are there."""
-        return self._decoder.components
-
-    @property
-    def gimbal(self) -> Sender | None:
-        """None while there is none."""
-        return self.components.gimbal
-
-    def now_ns(self) -> int:
-        """Monotonic."""
-        return self._clock()
 
     def attach(self, due: Callable[[int], Sequence[bytes]], on_event: Callable[[Event, int], None]) -> None:
         """Send what is due, and hand over every event, from now on; both get the monotonic time."""
@@ -68,9 +52,9 @@ class LinkSession:
         Raises:
             ToolError: when the link was lost.
         """
-        end_ns = self._clock() + nanoseconds(timeout_s)
+        end_ns = self.now_ns() + nanoseconds(timeout_s)
         while not done():
-            if self._clock() >= end_ns:
+            if self.now_ns() >= end_ns:
                 return False
             self._pump()
         return True
@@ -81,32 +65,32 @@ class LinkSession:
         Raises:
             ToolError: saying what came instead.
         """
-        if not self.wait(lambda: self.gimbal is not None, timeout_s):
+        self.wait(lambda: self.components.gimbal is not None, timeout_s)
+        if self.components.gimbal is None:
             raise ToolError(self._silence(timeout_s))
-        assert self.gimbal is not None
-        return self.gimbal
+        return self.components.gimbal
 
     def _pump(self) -> None:
-        now_ns = self._clock()
+        now_ns = self.now_ns()
         try:
             if self._beat_ns is None or now_ns - self._beat_ns >= _HEARTBEAT_NS:
                 self._beat_ns = now_ns
-                self._link.write(self.encoder.heartbeat())
+                self.link.write(self.encoder.heartbeat())
             for due, _ in self._parts:
                 for message in due(now_ns):
-                    self._link.write(message)
-            data = self._link.read(_WAIT_S)
+                    self.link.write(message)
+            data = self.link.read(_WAIT_S)
         except LinkError as error:
             raise ToolError(str(error).replace('the parameter `link`', '--link')) from error
         self._bytes += len(data)
-        arrival_ns = self._clock()
+        arrival_ns = self.now_ns()
         self.components.forget_silent(arrival_ns)
-        for event in self._decoder.feed(data, self._link.is_datagram, arrival_ns):
+        for event in self._decoder.feed(data, self.link.is_datagram, arrival_ns):
             for _, on_event in self._parts:
                 on_event(event, arrival_ns)
 
     def _silence(self, timeout_s: float) -> str:
-        name = self._link.name
+        name = self.link.name
         frames = self._decoder.framing_counts['frames']
         if frames:
             senders = ', '.join(map(str, sorted(self.components.last_ns))) or 'no part of a Gremsy'
@@ -119,7 +103,7 @@ class LinkSession:
                 f'No gimbal on {name}: {self._bytes} bytes came in {timeout_s:g} s and no MAVLink 2 message among them'
                 '; check the baud rate and which device is wired there.'
             )
-        wire = 'the address' if self._link.is_datagram else 'the cable (TX to RX)'
+        wire = 'the address' if self.link.is_datagram else 'the cable (TX to RX)'
         return (
             f'Nothing answers on {name} within {timeout_s:g} s: check the power and {wire}, and that no driver '
             'elsewhere talks to it.'

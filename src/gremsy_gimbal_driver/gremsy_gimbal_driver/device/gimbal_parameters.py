@@ -151,9 +151,13 @@ class GimbalParameters:
         """Every parameter that was asked for or reported, by today's name."""
         return MappingProxyType(self._parameters)
 
+    def result(self, name: str) -> GimbalParameter | None:
+        """By today's name or the older; None for one that was never asked for and not reported."""
+        return self._parameters.get(NEWER_NAMES.get(name, name))
+
     def value(self, name: str) -> int | None:
         """As the gimbal reported it last; None if it has not, or has none."""
-        parameter = self._parameters.get(NEWER_NAMES.get(name, name))
+        parameter = self.result(name)
         return None if parameter is None else parameter.value
 
     def soft_limits(self) -> tuple[_Range | None, _Range | None]:
@@ -187,7 +191,9 @@ class GimbalParameters:
             self._gimbal = gimbal
         if gimbal is None:
             return []
-        messages = self._list_messages(gimbal, now_ns)
+        messages, encoder = [], self._encoder
+        if self._listing is not None:
+            messages = self._listing.due(now_ns, gimbal, encoder.list_parameters, encoder.read_parameter)
         under_way = 0
         for parameter in self._parameters.values():
             if parameter.state not in _OPEN:
@@ -258,14 +264,6 @@ class GimbalParameters:
             return [read]
         # Not every firmware echoes a write, so its value is asked for behind it (as gSDK does).
         return [self._encoder.set_parameter(gimbal, parameter.wire_name, parameter.new_value), read]
-
-    def _list_messages(self, gimbal: Sender, now_ns: int) -> list[bytes]:
-        indexes = [] if self._listing is None else self._listing.due(now_ns)
-        encoder = self._encoder
-        return [
-            encoder.list_parameters(gimbal) if index is None else encoder.read_parameter(gimbal, index=index)
-            for index in indexes
-        ]
 
 
 def _read_again(parameter: GimbalParameter, value: int) -> ParameterState:

@@ -57,9 +57,9 @@ def stream_of(event: Event) -> int | None:
 class RateMeter:
     """Arrivals a second since `restart`, over the last 200 of them."""
 
-    def __init__(self) -> None:
+    def __init__(self, now_ns: int = 0) -> None:
         self._arrivals_ns: deque[int] = deque(maxlen=200)
-        self._since_ns = 0
+        self._since_ns = now_ns
 
     def restart(self, now_ns: int) -> None:
         """Forget what came before: a new rate begins."""

@@ -57,15 +57,14 @@ def link_fault(health: LinkHealth, gimbal_elsewhere: bool = False) -> str:
     if health.open_s < _PATIENCE_S:
         return ''
     if health.silent_s is None or health.silent_s >= _PATIENCE_S:
-        wire = 'its network cable and its address' if _is_network(health.name) else None
-        return (
-            f'Nothing is received on the gimbal link {health.name}: '
-            f"check the gimbal's power, {wire or 'its cable, and that RX and TX are crossed'}."
-        )
+        is_network = health.name.startswith('udp:')
+        wire = 'its network cable and its address' if is_network else 'its cable, and that RX and TX are crossed'
+        return f"Nothing is received on the gimbal link {health.name}: check the gimbal's power, {wire}."
     if health.frameless_s is None or health.frameless_s >= _PATIENCE_S:
+        baud = ' and its baud (`?baud=115200`)' if health.name.startswith('serial:') else ''
         return (
             f'Something else is sending on {health.name}: {health.frameless_bytes} bytes, no MAVLink frame: '
-            f"check that this is the gimbal's port{_baud_hint(health.name)}."
+            f"check that this is the gimbal's port{baud}."
         )
     if gimbal_elsewhere or any(kind_of(sender.component) is not None for sender in health.senders):
         return ''
@@ -74,11 +73,3 @@ def link_fault(health: LinkHealth, gimbal_elsewhere: bool = False) -> str:
         f'A MAVLink device that is not a gimbal is sending on {health.name} ({names}): '
         "check that this is the gimbal's port and that nothing sits in between."
     )
-
-
-def _is_network(name: str) -> bool:
-    return name.startswith('udp:')
-
-
-def _baud_hint(name: str) -> str:
-    return ' and its baud (`?baud=115200`)' if name.startswith('serial:') else ''

@@ -42,7 +42,8 @@ class LinkKeeper:
         self._opened = opened
         self._failed = failed
         self._lock = threading.Lock()
-        self._is_open = False
+        self.is_open = False
+        """Whether bytes can go out now."""
         self._wait_s = 0.0
         self._reported = False
         self._reason = ''
@@ -51,20 +52,15 @@ class LinkKeeper:
         self.traffic = LinkTraffic()
 
     @property
-    def is_open(self) -> bool:
-        """Whether bytes can go out now."""
-        return self._is_open
-
-    @property
     def fault(self) -> str:
         """Why it is not open, or what is wrong although it is; empty when nothing is or nothing was tried yet."""
-        return self.link.fault if self._is_open else self._reason
+        return self.link.fault if self.is_open else self._reason
 
     def read(self, timeout_s: float) -> bytes:
         """What came; empty when nothing did, or while the link is lost (then it waits and tries to open it)."""
         if self._write_error:
             self._lose(self._write_error)
-        if not self._is_open and not self._reopen():
+        if not self.is_open and not self._reopen():
             return b''
         try:
             data = self.link.read(timeout_s)
@@ -77,7 +73,7 @@ class LinkKeeper:
     def write(self, data: bytes) -> bool:
         """Whether all of it went out. A loss met here is left to the reader, whose next read reports and mends it."""
         with self._lock:
-            if not self._is_open:
+            if not self.is_open:
                 return False
             try:
                 whole = self.link.write(data)
@@ -94,7 +90,7 @@ class LinkKeeper:
         """Ends a wait in `read`, too. The reader must be ending already."""
         self._closing.set()
         with self._lock:
-            self._is_open = False
+            self.is_open = False
             self.link.close()
 
     def interrupt(self) -> None:
@@ -116,7 +112,7 @@ class LinkKeeper:
             if self._closing.is_set():
                 self.link.close()
                 return False
-            self._is_open = True
+            self.is_open = True
             self._reason = self._write_error = ''
             self.traffic.openings += 1
         self._wait_s, self._reported = _FIRST_WAIT_S, False
@@ -126,7 +122,7 @@ class LinkKeeper:
     def _lose(self, reason: str) -> None:
         with self._lock:
             # From here on no writer touches the link, so closing, which may drain, holds nobody up.
-            self._is_open = False
+            self.is_open = False
             self._write_error = ''
             self._reason = reason
         self.link.close()

@@ -101,11 +101,6 @@ class LinkRouter:
         return tuple(line.keeper.link.name for line in self._lines)
 
     @property
-    def is_open(self) -> bool:
-        """Whether any link is."""
-        return any(line.keeper.is_open for line in self._lines)
-
-    @property
     def openings(self) -> int:
         """Of all links together."""
         return sum(line.keeper.traffic.openings for line in self._lines)
@@ -239,12 +234,7 @@ class LinkRouter:
                 self._listener.inform(f'The gimbal link {new} has recovered and is used instead of {old}.')
         elif (switch.old, switch.new) not in self._reported_switches:
             self._reported_switches.add((switch.old, switch.new))
-            why = {
-                SwitchReason.CLOSED: 'is lost',
-                SwitchReason.CLOGGED: 'accepts no more data',
-                SwitchReason.SILENT: 'has fallen silent',
-            }[switch.reason]
-            self._listener.report(f'The gimbal link {old} {why}: {new} is used instead.')
+            self._listener.report(f'The gimbal link {old} {switch.reason.value}: {new} is used instead.')
 
     def _put(self, link: int, messages: Sequence[bytes], now_ns: int) -> bool:
         keeper = self._lines[link].keeper

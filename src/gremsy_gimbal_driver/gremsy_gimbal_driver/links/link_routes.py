@@ -24,12 +24,12 @@ _RETURN_NS = 3 * _SECOND_NS
 
 
 class SwitchReason(Enum):
-    """Why a component is written over another link than before."""
+    """What the link did over which a component was written before; `BACK`: what the one does that it is now."""
 
-    CLOSED = 'closed'
-    CLOGGED = 'clogged'
-    SILENT = 'silent'
-    BACK = 'back'
+    CLOSED = 'is lost'
+    CLOGGED = 'accepts no more data'
+    SILENT = 'has fallen silent'
+    BACK = 'has recovered'
 
 
 @dataclass(frozen=True, slots=True)

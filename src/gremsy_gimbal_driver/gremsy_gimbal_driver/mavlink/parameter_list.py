@@ -7,9 +7,11 @@ its values, which are asked for one by one, by their index.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import cycle, islice
 
+from gremsy_gimbal_driver.mavlink.mavlink_events import Sender
 from gremsy_gimbal_driver.motion.instant import nanoseconds
 
 _GAPS_AGAIN_NS = nanoseconds(0.25)
@@ -69,8 +71,10 @@ class ParameterList:
         elif not self._asked_gaps:
             self._next_ns = now_ns + nanoseconds(self._pace.quiet_s)
 
-    def due(self, now_ns: int) -> list[int | None]:
-        """The indexes to ask for now; None is the list as a whole."""
+    def due(
+        self, now_ns: int, to: Sender, everything: Callable[[Sender], bytes], one: Callable[[Sender, str, int], bytes]
+    ) -> list[bytes]:
+        """The requests to send now: for `everything`, or for gaps each for `one`, by its index and no name."""
         if self.over or now_ns < self._next_ns:
             return []
         pace, missing = self._pace, self.missing
@@ -81,7 +85,8 @@ class ParameterList:
         self._rounds += 1
         if not self._seen:
             self._next_ns = now_ns + nanoseconds(pace.again_s)
-            return [None]
+            return [everything(to)]
         self._asked_gaps = True
         self._next_ns = now_ns + _GAPS_AGAIN_NS
-        return list(islice(cycle(missing) if pace.repeats else missing, pace.at_a_time))
+        asked = islice(cycle(missing) if pace.repeats else missing, pace.at_a_time)
+        return [one(to, '', index) for index in asked]

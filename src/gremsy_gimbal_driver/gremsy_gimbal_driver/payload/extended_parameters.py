@@ -125,7 +125,14 @@ class ExtendedParameters:
             elif now_ns >= exchange.next_ns:
                 messages += self._messages(name, exchange)
                 exchange.next_ns = now_ns + _AGAIN_NS
-        return messages + self._list_messages(now_ns)
+        listing, encoder = self._listing, self._encoder
+        if listing is not None:
+            messages += listing.list.due(
+                now_ns, listing.camera, encoder.list_extended_parameters, encoder.read_extended_parameter
+            )
+            if listing.list.over:
+                self._end_list(listing)
+        return messages
 
     def on_parameter(self, event: ExtendedParameter, now_ns: int) -> None:
         """A value or an acknowledgement, of whatever was asked by whomever."""
@@ -158,20 +165,6 @@ class ExtendedParameters:
         exchange.sent = True
         # The read-back goes along from the first: where the acknowledgement is lost, it is the only reply.
         return [self._encoder.set_extended_parameter(exchange.camera, name, exchange.wanted), read]
-
-    def _list_messages(self, now_ns: int) -> list[bytes]:
-        listing, encoder = self._listing, self._encoder
-        if listing is None:
-            return []
-        indexes = listing.list.due(now_ns)
-        if listing.list.over:
-            self._end_list(listing)
-        return [
-            encoder.list_extended_parameters(listing.camera)
-            if index is None
-            else encoder.read_extended_parameter(listing.camera, index=index)
-            for index in indexes
-        ]
 
     def _end_list(self, listing: _Listing) -> None:
         self._listing = None
