@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import itertools
 import os
 import tempfile
 from collections.abc import Callable, Iterator
@@ -97,6 +98,20 @@ def write_new(path: Path, *parts: Part) -> None:
                 raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path)) from None
             made.replace(path)
     _flush_folder(path.parent)
+
+
+def keep_earlier(path: Path) -> Path:
+    """Copy a file that is going to be replaced to the next free of `NAME.1.EXT`, `NAME.2.EXT`, ...
+
+    Raises:
+        OSError: when the disk refuses; no part of a copy is left behind.
+    """
+    for number in itertools.count(1):
+        kept = path.with_name(f'{path.stem}.{number}{path.suffix}')
+        with contextlib.suppress(FileExistsError):
+            write_new(kept, path.read_bytes())
+            break
+    return kept
 
 
 @contextlib.contextmanager

@@ -224,7 +224,7 @@ class GimbalDriver:
             now, view = self._clock(), self._device.view
             device = self._device
             run = CalibrationRun(self._parameters, self._motion, device.payload, device.imu.axes)
-            if self._calibration is not None and self._calibration.running:
+            if self._calibration is not None and self._calibration.routine.running:
                 return CommandResult(False, 'Not calibrating: it is running already.')
             if view is not None:
                 run.on_report(view, now)
@@ -252,7 +252,7 @@ class GimbalDriver:
     def calibrating(self) -> bool:
         """Whether a calibration moves the gimbal."""
         with self._condition:
-            return self._calibration is not None and self._calibration.running
+            return self._calibration is not None and self._calibration.routine.running
 
     def request(self, request: Request) -> PendingRequest:
         """Request something of the payload's camera; what is returned shows how it ends.
@@ -434,7 +434,7 @@ class GimbalDriver:
             if goal.state is not GoalState.REFUSED:
                 self._goal = goal
             self._listener.goal(goal)
-        if calibration is not None and not calibration.running:
+        if calibration is not None and not calibration.routine.running:
             self._calibration_ended(calibration)
 
     def _calibration_ended(self, calibration: CalibrationRun) -> None:

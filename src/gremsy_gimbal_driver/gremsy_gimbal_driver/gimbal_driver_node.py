@@ -398,7 +398,7 @@ class GimbalDriverNode(SuiteNode[GimbalDriverParameters]):
         information = self._driver.status().device.information
         path = self._calibration_path
         try:
-            self._calibrated = write_calibration(
+            self._calibrated, kept = write_calibration(
                 path,
                 result,
                 written_at=datetime.now(timezone.utc),
@@ -415,6 +415,7 @@ class GimbalDriverNode(SuiteNode[GimbalDriverParameters]):
         self.get_logger().info(_attitude_age_words(result))
         self.get_logger().info(
             f'The calibration is in use and in {path.absolute()}: give it as a parameters file at the next start.'
+            + ('' if kept is None else f" The earlier one, which has other values, is kept as '{kept.name}'.")
         )
 
     def _trace_command(self, stamp_ns: int, rates_rad_s: Pair, wire_ns: int) -> None:

@@ -8,8 +8,9 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from gremsy_gimbal_driver.attitude.attitude_telemetry import AttitudeStamping
+from gremsy_gimbal_driver.calibration.axis_probe import Ask
 from gremsy_gimbal_driver.calibration.calibration_parameters import CalibrationParameters, Pair
-from gremsy_gimbal_driver.calibration.calibration_routine import CalibrationCommand, CalibrationRoutine
+from gremsy_gimbal_driver.calibration.calibration_routine import CalibrationRoutine
 from gremsy_gimbal_driver.mavlink.mavlink_decoder import MavlinkDecoder
 from gremsy_gimbal_driver.mavlink.mavlink_encoder import MavlinkEncoder
 from gremsy_gimbal_driver.mavlink.mavlink_events import AttitudeStatus, PayloadTelemetry, Sender
@@ -65,7 +66,7 @@ class CalibrationBench:
         self.zooms = True
         self.begun_ms = 0
         self.farthest = [0.0, 0.0]
-        self.wishes: list[tuple[int, CalibrationCommand]] = []
+        self.wishes: list[tuple[int, Ask]] = []
         self._written: Pair = (0.0, 0.0)
         self._written_ms = 0
         # Faults: the angles that are reported for the true ones, and the rates that the device takes for those written.
@@ -127,7 +128,7 @@ class CalibrationBench:
                 elif isinstance(event, PayloadTelemetry) and event.name == 'EO_ZOOM' and self.tells_zoom:
                     self.routine.zoom(event.value, self.now)
 
-    def _write(self, wish: CalibrationCommand) -> None:
+    def _write(self, wish: Ask) -> None:
         """A changed wish at once, an unchanged one every 40 ms."""
         if wish.rates_rad_s != self._written or self.now_ms - self._written_ms >= REPEAT_MS:
             azimuth, tilt = self.taken((self.signs[0] * wish.rates_rad_s[0], self.signs[1] * wish.rates_rad_s[1]))

@@ -56,7 +56,7 @@ WRITTEN_AT = datetime(2026, 10, 1, 14, 30, tzinfo=timezone(timedelta(hours=2)))
 
 
 def written(path: Path, result: CalibrationResult = GOOD, model: str = 'GREMSY VIO') -> CalibratedParameters:
-    return write_calibration(path, result, written_at=WRITTEN_AT, model=model, firmware='7.9.0')
+    return write_calibration(path, result, written_at=WRITTEN_AT, model=model, firmware='7.9.0')[0]
 
 
 def azimuth_with(**changes: float) -> CalibrationResult:
@@ -345,6 +345,19 @@ def test_the_source_of_the_plant_is_told() -> None:
     model = plant_model(by_hand, default, found)
     assert (model.delay_s, model.lag_s, model.dead_zone_rad_s) == (0.1512, 0.2, 0.03709)
     assert model.source == 'parameters'
+
+
+def test_an_earlier_calibration_with_other_values_is_kept(tmp_path):
+    path = tmp_path / 'calibration.yaml'
+    written(path)
+    earlier = path.read_text()
+    others = replace(GOOD, gains=GOOD.gains[:1])
+    _, kept = write_calibration(path, others, written_at=WRITTEN_AT, model='', firmware='')
+    assert kept == tmp_path / 'calibration.1.yaml'
+    assert kept.read_text() == earlier
+    assert read_calibration(path) == calibrated_parameters(others)
+    assert write_calibration(path, others, written_at=WRITTEN_AT, model='', firmware='')[1] is None
+    assert sorted(each.name for each in tmp_path.iterdir()) == ['calibration.1.yaml', 'calibration.yaml']
 
 
 def test_a_calibration_replaces_another_and_nothing_else(tmp_path):

@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from gremsy_common.atomic_file import refuse_others, write_whole
+from gremsy_common.atomic_file import keep_earlier, refuse_others, write_whole
 from gremsy_common.errors import SuiteError
 from gremsy_common.parameters.parameter_fields import ParameterError, from_values
 from gremsy_common.types.plant_model import PlantModel
@@ -76,7 +76,7 @@ def refuse_file_of_others(path: Path) -> None:
 
 def write_calibration(
     path: Path, result: CalibrationResult, *, written_at: datetime, model: str, firmware: str
-) -> CalibratedParameters:
+) -> tuple[CalibratedParameters, Path | None]:
     """Write the file whole or not at all, and only over another calibration.
 
     Args:
@@ -87,7 +87,7 @@ def write_calibration(
         firmware: as the model.
 
     Returns:
-        The file's content.
+        The file's content, and where an earlier one with other values is kept now: it may be the better one.
 
     Raises:
         CalibrationFileError: when the calibration contradicts itself or is out of the driver's ranges, or the file
@@ -108,13 +108,14 @@ def write_calibration(
     refuse_file_of_others(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        kept = keep_earlier(path) if path.exists() and read_calibration(path) != parameters else None
         write_whole(path, text.encode())
     except OSError as error:
         raise CalibrationFileError(
             f"The calibration could not be written to '{path}' ({error.strerror}): "
             'name a file in a folder that the driver may write to.'
         ) from error
-    return parameters
+    return parameters, kept
 
 
 def read_calibration(path: Path) -> CalibratedParameters:
@@ -169,21 +170,10 @@ def _text(
         f'Confidence: {confidence(result)}.',
         *measurements(result),
     ]
-    values = parameters.values()
-    lines = [f'# {comment}' for comment in comments]
-    lines += [f'{_NODE}:', f'  {_SECTION}:']
-    lines += [f'    {name}: {_yaml(value)}' for name, value in values.items()]
-    return '\n'.join(lines) + '\n'
-
-
-def _yaml(value: float | str | tuple[float | str, ...]) -> str:
-    """ROS wants every number of a list to be of one type, and 1e-05 is a text to YAML 1.1."""
-    if isinstance(value, tuple):
-        return f'[{", ".join(_yaml(each) for each in value)}]'
-    if isinstance(value, int | str):
-        return str(value)
-    digits = f'{value:.6f}'.rstrip('0')
-    return f'{digits}0' if digits.endswith('.') else digits
+    # Lists in one line each.
+    content = {_NODE: {_SECTION: parameters.values()}}
+    text = yaml.safe_dump(content, default_flow_style=None, sort_keys=False, width=math.inf)
+    return ''.join(f'# {comment}\n' for comment in comments) + text
 
 
 def _one_line(name: str) -> str:

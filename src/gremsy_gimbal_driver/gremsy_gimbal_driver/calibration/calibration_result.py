@@ -113,14 +113,12 @@ class CalibrationResult:
     @property
     def delay_s(self) -> float:
         """Of both axes together, weighted by their standard errors."""
-        pairs = [(each.response.delay_s, each.response.delay_error_s) for each in self.axes]
-        return max(0.0, weighted_mean(pairs)[0])
+        return max(0.0, weighted_mean([(each.response.delay_s, each.response.delay_error_s) for each in self.axes])[0])
 
     @property
     def lag_s(self) -> float:
         """Of both axes together, weighted by their standard errors."""
-        pairs = [(each.response.lag_s, each.response.lag_error_s) for each in self.axes]
-        return weighted_mean(pairs)[0]
+        return weighted_mean([(each.response.lag_s, each.response.lag_error_s) for each in self.axes])[0]
 
 
 def weighted_mean(pairs: list[tuple[float, float]]) -> tuple[float, float]:
@@ -174,7 +172,6 @@ def _axis_faults(axis: AxisCalibration) -> Iterator[str]:
 
 
 def _differences_of_axes(result: CalibrationResult) -> Iterator[str]:
-    azimuth, tilt = result.axes
     latencies = [axis.response.delay_s + axis.response.lag_s for axis in result.axes]
     if abs(latencies[0] - latencies[1]) > _LATENCY_DIFFERENCE_S:
         yield (
@@ -187,7 +184,7 @@ def _differences_of_axes(result: CalibrationResult) -> Iterator[str]:
             f'azimuth and tilt turn at {gains[0]:.3g} and {gains[1]:.3g} times the commanded rate, and the driver has '
             'one gain for both; check that both axes move freely and calibrate again'
         )
-    zones = [axis.dead_zone.rate_rad_s for axis in (azimuth, tilt)]
+    zones = [axis.dead_zone.rate_rad_s for axis in result.axes]
     if abs(zones[0] - zones[1]) > _DEAD_ZONE_DIFFERENCE_RAD_S:
         yield (
             f'the dead zones of azimuth and tilt are {math.degrees(zones[0]):.2f} and {math.degrees(zones[1]):.2f} '
@@ -249,27 +246,16 @@ def measurements(result: CalibrationResult) -> list[str]:
     """One line an axis and one a zoom, with standard errors."""
     lines = []
     for axis in result.axes:
-        lines += _axis_lines(axis)
-    for point in result.gains:
-        lines.append(f'gain at zoom {point.zoom:.3g}: {point.gain:.4f} +- {point.error:.4f}')
+        fit, zone, word = axis.response, axis.dead_zone, axis.axis.word
+        lines.append(
+            f'{word}: delay {fit.delay_s:.4f} +- {fit.delay_error_s:.4f} s, lag {fit.lag_s:.4f} +- '
+            f'{fit.lag_error_s:.4f} s, gain {fit.gain:+.4f} +- {fit.gain_error:.4f}'
+        )
+        lines.append(
+            f'{word}: {fit.samples} attitudes of {fit.steps} steps ({fit.late_steps} late), residual '
+            f'{math.degrees(fit.residual_rad):.3f} deg, noise {math.degrees(axis.noise_rad):.3f} deg'
+        )
+        ignored = f'{math.degrees(zone.ignored_rad_s):.2f} deg/s was' if zone.ignored_rad_s else 'nothing was'
+        lines.append(f'{word}: {math.degrees(zone.obeyed_rad_s):.2f} deg/s was obeyed, {ignored} ignored')
+    lines += [f'gain at zoom {point.zoom:.3g}: {point.gain:.4f} +- {point.error:.4f}' for point in result.gains]
     return [*lines, *result.notes]
-
-
-def _axis_lines(axis: AxisCalibration) -> list[str]:
-    fit, word = axis.response, axis.axis.word
-    values = (
-        f'delay {fit.delay_s:.4f} +- {fit.delay_error_s:.4f} s, lag {fit.lag_s:.4f} +- {fit.lag_error_s:.4f} s, '
-        f'gain {fit.gain:+.4f} +- {fit.gain_error:.4f}'
-    )
-    quality = (
-        f'{fit.samples} attitudes of {fit.steps} steps ({fit.late_steps} late), residual '
-        f'{math.degrees(fit.residual_rad):.3f} deg, noise {math.degrees(axis.noise_rad):.3f} deg'
-    )
-    return [f'{word}: {each}' for each in (values, quality, _dead_zone_words(axis.dead_zone))]
-
-
-def _dead_zone_words(zone: DeadZone) -> str:
-    obeyed = f'{math.degrees(zone.obeyed_rad_s):.2f} deg/s was obeyed'
-    if zone.ignored_rad_s == 0.0:
-        return f'{obeyed}, nothing was ignored'
-    return f'{obeyed}, {math.degrees(zone.ignored_rad_s):.2f} deg/s was ignored'

@@ -5,12 +5,12 @@ No thread, no clock, no link. Who runs it:
 
 1. `begin(now, armed)`; a sentence explains why it does not begin.
 2. Feeds `attitude` and `zoom` as telemetry comes.
-3. Calls `step(now, armed)` with every attitude and at `CalibrationCommand.wake_ns` (every 10 ms), and writes the
-   command AS IT IS: `mavlink_frames.wire_rates(*command.rates_rad_s)`, without the plant's inverse, without the ramp of
-   the rate limiter and without its soft limits, whose side depends on the sign that is being measured; the routine
-   keeps its own, smaller bounds. A command holds control also where its rate is zero: a changed one is written at once,
-   an unchanged one again after 40 ms, zeros too.
-4. Ends when `state` is DONE or ABORTED: the command is then zero (write the burst), and `sentence` says how it went.
+3. Calls `step(now, armed)` with every attitude and each `STEP_NS`, and writes the rates of what it asks AS THEY ARE:
+   `mavlink_frames.wire_rates(*ask.rates_rad_s)`, without the plant's inverse, without the ramp of the rate limiter and
+   without its soft limits, whose side depends on the sign that is being measured; the routine keeps its own, smaller
+   bounds. A command holds control also where its rate is zero: a changed one is written at once, an unchanged one again
+   after 40 ms, zeros too. A zoom that it asks for is repeated until the reports show it.
+4. Ends when `state` is DONE or ABORTED: the rates are then zero (write the burst), and `sentence` says how it went.
 
 It runs only while armed, and ends when anybody else asks for motion (`cancel`).
 """
@@ -18,10 +18,9 @@ It runs only while armed, and ends when anybody else asks for motion (`cancel`).
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from enum import Enum
 
-from gremsy_gimbal_driver.calibration.axis_probe import AxisProbe, CalibrationAborted, Program
+from gremsy_gimbal_driver.calibration.axis_probe import Ask, AxisProbe, CalibrationAborted, Program
 from gremsy_gimbal_driver.calibration.axis_program import measure_axis
 from gremsy_gimbal_driver.calibration.calibration_parameters import Axis, CalibrationParameters, Pair
 from gremsy_gimbal_driver.calibration.calibration_result import (
@@ -37,7 +36,8 @@ from gremsy_gimbal_driver.calibration.motion_watch import MotionWatch
 from gremsy_gimbal_driver.calibration.zoom_program import ZoomReports, measure_gain, zoom_to
 from gremsy_gimbal_driver.motion.instant import Instant, nanoseconds
 
-_STEP_NS = nanoseconds(0.010)
+STEP_NS = nanoseconds(0.010)
+"""How often it is stepped."""
 _NOISE_S = 2.0
 _NOISE_TRIES, _NOISE_SAMPLES = 3, 20
 _WIDEST = 1.05
@@ -50,21 +50,6 @@ class CalibrationState(Enum):
     RUNNING = 'running'
     DONE = 'done'
     ABORTED = 'aborted'
-
-
-@dataclass(frozen=True, slots=True)
-class CalibrationCommand:
-    """What to command now, raw.
-
-    Attributes:
-        rates_rad_s: azimuth, tilt, past the inverse and the limiter; at most one is not zero.
-        zoom: a magnification to send now; None on most steps. It is repeated until the reports show it.
-        wake_ns: when to step again at the latest, monotonic; None when it is over.
-    """
-
-    rates_rad_s: Pair = (0.0, 0.0)
-    zoom: float | None = None
-    wake_ns: int | None = None
 
 
 class CalibrationRoutine:
@@ -94,11 +79,10 @@ class CalibrationRoutine:
             return f'Not calibrating: {refusal}.'
         assert self._newest is not None
         stamp_ns, angles_rad, _ = self._newest
-        record = MotionRecord(now, stamp_ns, angles_rad)
-        watch = MotionWatch(self._parameters, record, angles_rad)
-        probes = [AxisProbe(axis, self._parameters, record, watch, angles_rad[axis]) for axis in Axis]
-        self._record, self._watch = record, watch
-        self._program = self._all(probes[0], probes[1])
+        self._record = record = MotionRecord(now, stamp_ns, angles_rad)
+        azimuth, tilt = (AxisProbe(axis, self._parameters, record) for axis in Axis)
+        self._watch = MotionWatch(self._parameters, record, (azimuth, tilt))
+        self._program = self._all(azimuth, tilt)
         self._fault = ''
         self.result = None
         self.state = CalibrationState.RUNNING
@@ -126,10 +110,10 @@ class CalibrationRoutine:
         if self.running:
             self._abort(reason)
 
-    def step(self, now: Instant, *, armed: bool) -> CalibrationCommand:
-        """What to write now."""
+    def step(self, now: Instant, *, armed: bool) -> Ask:
+        """What to ask of the gimbal now; both axes stand when it is over."""
         if not self.running:
-            return CalibrationCommand()
+            return Ask()
         assert self._record is not None and self._watch is not None and self._program is not None
         self._record.now = now
         fault = self._fault or self._watch.silence() if armed else 'the driver was disarmed'
@@ -142,12 +126,9 @@ class CalibrationRoutine:
         except CalibrationAborted as error:
             self._abort(str(error))
         else:
-            rates = [0.0, 0.0]
-            rates[ask.axis] = ask.rate_rad_s
-            for axis in Axis:
-                self._record.ask(axis, rates[axis])
-            return CalibrationCommand((rates[0], rates[1]), ask.zoom, now.monotonic_ns + _STEP_NS)
-        return CalibrationCommand()
+            self._record.ask(ask.rates_rad_s)
+            return ask
+        return Ask()
 
     def _refusal(self, now: Instant, armed: bool) -> str:
         parameters = self._parameters

@@ -9,13 +9,10 @@ from dataclasses import replace
 
 from gremsy_common.types.gimbal_state import ImuReading, RateSetpoint, ZoomState
 from gremsy_gimbal_driver.attitude.attitude_telemetry import MeasuredAttitude
+from gremsy_gimbal_driver.calibration.axis_probe import Ask
 from gremsy_gimbal_driver.calibration.calibration_parameters import CalibrationParameters, Pair
 from gremsy_gimbal_driver.calibration.calibration_result import CalibrationResult
-from gremsy_gimbal_driver.calibration.calibration_routine import (
-    CalibrationCommand,
-    CalibrationRoutine,
-    CalibrationState,
-)
+from gremsy_gimbal_driver.calibration.calibration_routine import STEP_NS, CalibrationRoutine, CalibrationState
 from gremsy_gimbal_driver.calibration.imu_mounting import ImuMounting
 from gremsy_gimbal_driver.driver_listener import GimbalView
 from gremsy_gimbal_driver.motion.command_arbiter import Source
@@ -57,11 +54,6 @@ class CalibrationRun:
         self._zoom: PendingRequest | None = None
 
     @property
-    def running(self) -> bool:
-        """Whether it has control of the gimbal."""
-        return self.routine.running
-
-    @property
     def result(self) -> CalibrationResult | None:
         """What was measured; None unless it succeeded."""
         result = self.routine.result
@@ -89,25 +81,20 @@ class CalibrationRun:
 
     def step(self, now: Instant) -> int | None:
         """Offer the routine's command; when to step again at the latest, None when it has ended."""
-        if not self.running:
-            return None
-        if now.monotonic_ns < self._wake_ns:
-            return self._wake_ns
-        command = self.routine.step(now, armed=self._motion.armed)
-        self._offer(command, now)
-        if command.wake_ns is None:
-            # The last command is zero; motion control ends it with a burst when its time to live is over.
-            return None
-        self._wake_ns = command.wake_ns
-        return self._wake_ns
+        routine = self.routine
+        if routine.running and now.monotonic_ns >= self._wake_ns:
+            # Its last command is zero; motion control ends it with a burst when its time to live is over.
+            self._offer(routine.step(now, armed=self._motion.armed), now)
+            self._wake_ns = now.monotonic_ns + STEP_NS
+        return self._wake_ns if routine.running else None
 
-    def _offer(self, command: CalibrationCommand, now: Instant) -> None:
-        if command.zoom is not None and (self._zoom is None or self._zoom.over):
-            self._zoom = self._payload.request(ZoomTo(command.zoom), now.monotonic_ns)
+    def _offer(self, ask: Ask, now: Instant) -> None:
+        if ask.zoom is not None and (self._zoom is None or self._zoom.over):
+            self._zoom = self._payload.request(ZoomTo(ask.zoom), now.monotonic_ns)
         # An unchanged one is offered again only when it is due, since every new command is written at once.
-        if command.rates_rad_s == self._offered and now.monotonic_ns - self._offered_ns < _REPEAT_NS:
+        if ask.rates_rad_s == self._offered and now.monotonic_ns - self._offered_ns < _REPEAT_NS:
             return
-        self._offered, self._offered_ns = command.rates_rad_s, now.monotonic_ns
-        azimuth, tilt = command.rates_rad_s
+        self._offered, self._offered_ns = ask.rates_rad_s, now.monotonic_ns
+        azimuth, tilt = ask.rates_rad_s
         setpoint = RateSetpoint(now.ros_ns, self._level_frame, azimuth, tilt)
         self._motion.offer(Source.CALIBRATION, setpoint, now)

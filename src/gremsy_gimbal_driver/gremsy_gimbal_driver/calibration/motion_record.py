@@ -3,23 +3,17 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
-from dataclasses import dataclass
+from itertools import accumulate, pairwise
 
 import numpy as np
 
+from gremsy_common.timing.timed_history import TimedHistory
 from gremsy_gimbal_driver.calibration.calibration_fit import Array, StepRecord
 from gremsy_gimbal_driver.calibration.calibration_parameters import Axis, Pair
 from gremsy_gimbal_driver.motion.instant import Instant
 
-
-@dataclass(frozen=True, slots=True)
-class _Asked:
-    """From `at_ns` on a rate was asked; `before_rad` is the integral of all that was asked until then."""
-
-    at_ns: int
-    rate_rad_s: float
-    before_rad: float
+# Attitudes of some minutes at any rate that a gimbal can send.
+_MOST = 100_000
 
 
 class MotionRecord:
@@ -27,80 +21,66 @@ class MotionRecord:
 
     def __init__(self, now: Instant, stamp_ns: int, angles_rad: Pair) -> None:
         self.now = now
-        self._stamps = [stamp_ns]
-        self._angles = ([angles_rad[0]], [angles_rad[1]])
         self.received_ns = now.monotonic_ns
         """When the newest attitude came, monotonic."""
-        rest = _Asked(stamp_ns, 0.0, 0.0)
-        self._asked: tuple[list[_Asked], list[_Asked]] = ([rest], [rest])
+        self.last_stamp_ns = stamp_ns
+        self.angles_rad = angles_rad
+        """Of the newest attitude."""
+        self._attitudes: TimedHistory[Pair] = TimedHistory(most=_MOST)
+        self._attitudes.put(stamp_ns, angles_rad)
+        self._asked: tuple[TimedHistory[float], TimedHistory[float]] = (TimedHistory(), TimedHistory())
+        for asked in self._asked:
+            asked.put(stamp_ns, 0.0)
 
     @property
     def now_s(self) -> float:
         """On the monotonic clock: what waits are counted in."""
         return self.now.monotonic_ns * 1e-9
 
-    @property
-    def last_stamp_ns(self) -> int:
-        """Of the newest attitude."""
-        return self._stamps[-1]
-
     def attitude(self, stamp_ns: int, angles_rad: Pair, now: Instant) -> None:
         """An attitude came; one that is not newer than the last is left out."""
-        if stamp_ns <= self.last_stamp_ns:
-            return
-        self._stamps.append(stamp_ns)
-        for axis in Axis:
-            self._angles[axis].append(angles_rad[axis])
-        self.received_ns = now.monotonic_ns
+        if stamp_ns > self.last_stamp_ns:
+            self._attitudes.put(stamp_ns, angles_rad)
+            self.last_stamp_ns, self.angles_rad, self.received_ns = stamp_ns, angles_rad, now.monotonic_ns
 
-    def ask(self, axis: Axis, rate_rad_s: float) -> None:
-        """That rate is asked from now on."""
-        asked = self._asked[axis]
-        if rate_rad_s != asked[-1].rate_rad_s:
-            now_ns = self.now.ros_ns
-            asked.append(_Asked(now_ns, rate_rad_s, self.asked_rad(axis, now_ns)))
+    def ask(self, rates_rad_s: Pair) -> None:
+        """These rates are asked from now on."""
+        for asked, rate_rad_s in zip(self._asked, rates_rad_s, strict=True):
+            if rate_rad_s != asked.newest:
+                asked.put(self.now.ros_ns, rate_rad_s)
 
-    def angle_rad(self, axis: Axis) -> float:
-        """The newest."""
-        return self._angles[axis][-1]
+    def asked_rad(self, axis: Axis, from_ns: int, to_ns: int) -> float:
+        """The integral of the asked rate between two times."""
+        return sum(self._turns(axis, from_ns, to_ns))
 
-    def asked_rad(self, axis: Axis, at_ns: int) -> float:
-        """The integral of the asked rate up to that time."""
-        asked = self._asked[axis]
-        last = asked[max(0, bisect_right(asked, at_ns, key=lambda each: each.at_ns) - 1)]
-        return last.before_rad + last.rate_rad_s * max(0, at_ns - last.at_ns) * 1e-9
-
-    def asked_range_rad(self, axis: Axis, from_ns: int, to_ns: int) -> Pair:
-        """The least and the most of that integral between two times."""
-        asked = self._asked[axis]
-        first = bisect_left(asked, from_ns, key=lambda each: each.at_ns)
-        last = bisect_right(asked, to_ns, key=lambda each: each.at_ns)
-        values = [each.before_rad for each in asked[first:last]]
-        values += [self.asked_rad(axis, from_ns), self.asked_rad(axis, to_ns)]
+    def asked_range_rad(self, axis: Axis, from_ns: int, since_ns: int) -> Pair:
+        """The least and the most of the integral from `from_ns` on, of all times between `since_ns` and now."""
+        begin_rad = self.asked_rad(axis, from_ns, since_ns)
+        values = list(accumulate(self._turns(axis, since_ns, self.now.ros_ns), initial=begin_rad))
         return min(values), max(values)
 
     def path_rad(self, axis: Axis, from_ns: int) -> float:
         """The integral of the asked rate's amount since then."""
-        asked = self._asked[axis]
-        first = max(0, bisect_right(asked, from_ns, key=lambda each: each.at_ns) - 1)
-        ends = [each.at_ns for each in asked[first + 1 :]] + [self.now.ros_ns]
-        return sum(
-            abs(each.rate_rad_s) * max(0, end - max(each.at_ns, from_ns)) * 1e-9
-            for each, end in zip(asked[first:], ends, strict=True)
-        )
+        return sum(map(abs, self._turns(axis, from_ns, self.now.ros_ns)))
 
     def window(self, axis: Axis, from_ns: int) -> tuple[Array, Array]:
         """Times (s since `from_ns`) and angles since then."""
-        first = bisect_left(self._stamps, from_ns)
-        times_s = np.array([(stamp - from_ns) * 1e-9 for stamp in self._stamps[first:]], dtype=np.float64)
-        return times_s, np.array(self._angles[axis][first:], dtype=np.float64)
+        held = self._attitudes.held_since(from_ns)
+        since = [((stamp_ns - from_ns) * 1e-9, angles[axis]) for stamp_ns, angles in held if stamp_ns >= from_ns]
+        times_s, angles_rad = np.array(since, dtype=np.float64).reshape(-1, 2).T
+        return times_s, angles_rad
 
     def steps_since(self, axis: Axis, from_ns: int) -> StepRecord:
         """The attitudes and the changes of rate since then."""
-        asked = self._asked[axis]
-        first = bisect_left(asked, from_ns, key=lambda each: each.at_ns)
-        steps = []
-        for number in range(max(1, first), len(asked)):
-            change = asked[number].rate_rad_s - asked[number - 1].rate_rad_s
-            steps.append(((asked[number].at_ns - from_ns) * 1e-9, change))
-        return StepRecord(*self.window(axis, from_ns), tuple(steps))
+        asked = self._asked[axis].held_since(from_ns - 1)
+        steps = tuple(((at_ns - from_ns) * 1e-9, rate - before) for (_, before), (at_ns, rate) in pairwise(asked))
+        return StepRecord(*self.window(axis, from_ns), steps)
+
+    def _turns(self, axis: Axis, from_ns: int, to_ns: int) -> list[float]:
+        """The rotations that were asked between two times, one for each rate that held in between."""
+        asked = self._asked[axis].held_since(from_ns)
+        ends_ns = [at_ns for at_ns, _ in asked[1:]] + [to_ns]
+        return [
+            rate * max(0, min(end_ns, to_ns) - max(at_ns, from_ns)) * 1e-9
+            for (at_ns, rate), end_ns in zip(asked, ends_ns, strict=True)
+        ]

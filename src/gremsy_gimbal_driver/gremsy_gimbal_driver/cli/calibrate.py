@@ -58,11 +58,13 @@ def calibrate(link: Link, given: argparse.Namespace) -> None:
                 driver.status().failure or reports.last or 'The calibration ended without a result: try again.'
             )
     information = present.information
-    write_calibration(
+    _, kept = write_calibration(
         path,
         reports.calibrations[-1],
         written_at=datetime.now(timezone.utc),
         model=information.model if information else '',
         firmware=information.version if information else '',
     )
+    if kept is not None:
+        print(f"The earlier calibration of that name has other values: it is kept as '{kept}'.")
     print(f"{summary(reports.calibrations[-1])}\nWritten to '{path}'.")

@@ -5,13 +5,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
-from itertools import count
 from pathlib import Path
 from typing import Any
 
-from gremsy_common.atomic_file import refuse_others, write_new, write_whole
+from gremsy_common.atomic_file import keep_earlier, refuse_others, write_whole
 from gremsy_common.errors import SuiteError
 
 GIMBAL, CAMERA = 'gimbal', 'camera'
@@ -87,23 +85,13 @@ def write_snapshot(path: Path, snapshot: ParameterSnapshot) -> Path | None:
     }
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        kept = _keep_earlier(path) if path.exists() and read_snapshot(path).values != snapshot.values else None
+        kept = keep_earlier(path) if path.exists() and read_snapshot(path).values != snapshot.values else None
         write_whole(path, (json.dumps(content, indent=2) + '\n').encode())
     except OSError as error:
         raise ParameterFileError(
             f"The parameters cannot be written to '{path}' ({error.strerror}): name a file in a folder that you may "
             'write to.'
         ) from error
-    return kept
-
-
-def _keep_earlier(path: Path) -> Path:
-    """A copy beside it under the next free number."""
-    for number in count(1):
-        kept = path.with_name(f'{path.stem}.{number}{path.suffix}')
-        with suppress(FileExistsError):
-            write_new(kept, path.read_bytes())
-            break
     return kept
 
 
