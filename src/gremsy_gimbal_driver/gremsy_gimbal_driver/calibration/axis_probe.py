@@ -82,6 +82,7 @@ class AxisProbe:
         self.noise_rad = _LEAST_NOISE_RAD
         self.sign = self._known_sign = 0
         self.gain = 1.0
+        self._stray = 0
         self._rest_at(self._start_rad)
         self._largest_gain = _LARGEST_GAIN
         self.answer_s = _SLOWEST_ANSWER_S
