@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+import ipaddress
 import re
 import socket
 from dataclasses import dataclass
@@ -32,6 +33,14 @@ class Address:
                 f"'{text[:80]}' is not an address: write HOST:PORT, as 127.0.0.1:8889 or [::1]:8889"
             )
         return Address(match[1] or match[2] or '0.0.0.0', int(match[3]))  # noqa: S104 -- an empty host is asked for
+
+
+def is_loopback(address: str) -> bool:
+    """Whether that address is this machine's own."""
+    try:
+        return ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        return False
 
 
 def listening_socket(host: str, port: int, backlog: int = 100) -> socket.socket:

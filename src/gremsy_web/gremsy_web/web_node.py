@@ -13,7 +13,7 @@ from gremsy_common.ros.hosting import run_node
 from gremsy_common.ros.node_host import NodeHost
 from gremsy_common.ros.suite_node import SuiteNode
 from gremsy_web.access.access_keys import AccessKeys, keys_from
-from gremsy_web.access.request_guard import is_loopback
+from gremsy_web.listening_socket import is_loopback
 from gremsy_web.robot.robot_picture import RobotPicture
 from gremsy_web.ros.robot_topics import RobotTopics
 from gremsy_web.ros.ros_commands import RosCommands

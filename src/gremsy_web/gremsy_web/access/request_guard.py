@@ -7,16 +7,18 @@ The rate of one address is a bucket that fills steadily and from which each requ
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
-from http.cookies import CookieError, SimpleCookie
-from typing import Any
 from urllib.parse import urlsplit
+
+from starlette.datastructures import MutableHeaders
+from starlette.requests import HTTPConnection
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gremsy_web.access.access_keys import AccessKeys, Caller, Role
 from gremsy_web.http.api_errors import ApiError, error_body
+from gremsy_web.listening_socket import is_loopback
 
 # More than anybody's clients; of a flood of addresses the oldest are forgotten.
 _MOST_ADDRESSES = 4096
@@ -61,12 +63,6 @@ class RateLimit:
             self._buckets.popitem(last=False)
 
 
-Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-App = Callable[[Scope, Receive, Send], Awaitable[None]]
-
 COOKIE = 'gremsy_session'
 FORGERY_HEADER = 'x-gremsy'
 WRONG_KEY = 'The key is missing or wrong: send it as `Authorization: Bearer KEY`, or sign in on the page.'
@@ -79,18 +75,16 @@ _WITHOUT_KEY = ('/api/session', '/api/video/auth')
 _STOP = '/api/gimbal/stop'
 _VIEWERS_MAY_POST = (_STOP, '/api/session')
 # Nothing inline and nothing from elsewhere.
-_POLICY = b"default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
-_HEADERS = (
-    (b'x-content-type-options', b'nosniff'),
-    (b'referrer-policy', b'no-referrer'),
-    (b'cross-origin-resource-policy', b'same-origin'),
-    (b'cross-origin-opener-policy', b'same-origin'),
-    (b'content-security-policy', _POLICY),
-)
+_POLICY = "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+_HEADERS = {
+    'x-content-type-options': 'nosniff',
+    'referrer-policy': 'no-referrer',
+    'cross-origin-resource-policy': 'same-origin',
+    'cross-origin-opener-policy': 'same-origin',
+    'content-security-policy': _POLICY,
+}
 # What only some may see is in no cache, unless the route says otherwise.
-_NOT_KEPT = (b'cache-control', b'no-store')
-
-
+_KEPT_HEADERS = {**_HEADERS, 'cache-control': 'no-store'}
 _LARGEST_BODY = 64 * 1024
 # A body that is not whole after this is given up.
 _BODY_WITHIN_S = 10.0
@@ -106,7 +100,7 @@ class RequestGuard:
         failures: how often it may be wrong about a key.
     """
 
-    def __init__(self, inner: App, keys: AccessKeys, requests: RateLimit, failures: RateLimit) -> None:
+    def __init__(self, inner: ASGIApp, keys: AccessKeys, requests: RateLimit, failures: RateLimit) -> None:
         self._inner = inner
         self._keys = keys
         self._requests = requests
@@ -117,69 +111,64 @@ class RequestGuard:
         if scope['type'] not in ('http', 'websocket'):
             await self._inner(scope, receive, send)
             return
-        headers = {name.decode('latin-1').lower(): value.decode('latin-1') for name, value in scope['headers']}
-        scope.setdefault('state', {})
+        connection = HTTPConnection(scope)
         try:
-            self._judge(scope, headers)
+            self._judge(connection)
         except ApiError as error:
-            await _refuse(scope, send, error)
+            await _refuse(scope, receive, send, error)
             return
         if scope['type'] == 'websocket':
             await self._inner(scope, receive, send)
         else:
-            await self._pass_on(scope, headers, receive, send)
+            await self._pass_on(connection, receive, send)
 
-    def _judge(self, scope: Scope, headers: dict[str, str]) -> None:
-        """Leave the caller in the scope's state; raises ApiError."""
-        address, now_s = address_of(scope), time.monotonic()
+    def _judge(self, connection: HTTPConnection) -> None:
+        """Leave the caller in the connection's state; raises ApiError."""
+        scope, headers = connection.scope, connection.headers
+        address, path, now_s = address_of(connection), scope['path'], time.monotonic()
         # Nobody's stop waits because somebody else of the same address (a proxy's, say) asks too often.
-        if not self._requests.allows(address, now_s) and scope['path'] != _STOP:
+        if not self._requests.allows(address, now_s) and path != _STOP:
             raise ApiError(429, _TOO_OFTEN)
-        self._judge_origin(scope, headers)
-        path, method = scope['path'], scope.get('method', 'GET')
-        if scope['type'] == 'websocket':
-            # A browser's cookie; others send the key as their first message.
-            scope['state']['caller'] = self._caller(headers)
-            return
-        caller = self._caller(headers)
-        scope['state']['caller'] = caller
-        if not path.startswith(KEPT) or path in _WITHOUT_KEY:
+        self._judge_origin(connection)
+        connection.state.caller = caller = self._caller(connection)
+        # A socket has a browser's cookie; others send the key as their first message.
+        if scope['type'] == 'websocket' or not path.startswith(KEPT) or path in _WITHOUT_KEY:
             return
         if caller is None or caller.role is Role.PUBLISH:
             tried = bool(headers.get('authorization') or headers.get('cookie'))
             if tried and not self._failures.allows(address, now_s):
                 raise ApiError(429, _TOO_OFTEN)
             raise ApiError(401, WRONG_KEY)
-        if method in _READING:
+        if scope['method'] in _READING:
             return
         if caller.by_cookie and headers.get(FORGERY_HEADER) != '1':
             raise ApiError(403, 'A request with a cookie needs the header `X-Gremsy: 1`, which only our page sends.')
         if caller.role is not Role.CONTROL and not (path in _VIEWERS_MAY_POST or path.startswith('/video/')):
             raise ApiError(403, 'This key may only view: use one with the role `control`.')
 
-    def _caller(self, headers: dict[str, str]) -> Caller | None:
+    def _caller(self, connection: HTTPConnection) -> Caller | None:
         if self._keys.is_open:
             return Caller(Role.CONTROL)
-        kind, _, secret = headers.get('authorization', '').partition(' ')
+        kind, _, secret = connection.headers.get('authorization', '').partition(' ')
         if kind:
             role = self._keys.role_of(secret.strip(), time.time()) if kind.lower() == 'bearer' else None
             return None if role is None else Caller(role)
-        role = self._keys.role_of(_cookie(headers.get('cookie', '')), time.time())
+        role = self._keys.role_of(connection.cookies.get(COOKIE, ''), time.time())
         return None if role is None else Caller(role, by_cookie=True)
 
-    def _judge_origin(self, scope: Scope, headers: dict[str, str]) -> None:
-        host = headers.get('host', '')
+    def _judge_origin(self, connection: HTTPConnection) -> None:
+        host, origin = connection.headers.get('host', ''), connection.headers.get('origin')
         if self._keys.is_open and not _is_loopback_name(host):
             # A foreign page whose name was made to lead here (DNS rebinding) comes with its own name.
             raise ApiError(403, 'Without a key this server answers to localhost only: open it as http://127.0.0.1.')
-        origin = headers.get('origin')
-        asks = scope['type'] == 'websocket' or scope.get('method') not in ('GET', 'HEAD')
+        asks = connection.scope.get('method') not in ('GET', 'HEAD')
         if origin is not None and asks and _netloc(origin) != host:
             raise ApiError(403, 'The request comes from the page of another site: open the page of this server.')
 
-    async def _pass_on(self, scope: Scope, headers: dict[str, str], receive: Receive, send: Send) -> None:
-        if headers.get('content-length', '').isdigit() and int(headers['content-length']) > _LARGEST_BODY:
-            await _refuse(scope, send, _too_large())
+    async def _pass_on(self, connection: HTTPConnection, receive: Receive, send: Send) -> None:
+        scope, length = connection.scope, connection.headers.get('content-length', '')
+        if length.isdigit() and int(length) > _LARGEST_BODY:
+            await _refuse(scope, receive, send, _too_large())
             return
         body = _LimitedBody(receive)
         refused = False
@@ -189,11 +178,14 @@ class RequestGuard:
             if body.fault is not None and message['type'] == 'http.response.start':
                 # The framework makes of a fault while it reads "an error parsing the body".
                 refused = True
-                await _refuse(scope, send, body.fault)
+                await _refuse(scope, receive, send, body.fault)
             if refused:
                 return
             if message['type'] == 'http.response.start':
-                message['headers'] = _with_ours(message.get('headers', ()), scope['path'])
+                headers = MutableHeaders(scope=message)
+                for name, value in (_KEPT_HEADERS if scope['path'].startswith(KEPT) else _HEADERS).items():
+                    # An answer may have its own.
+                    headers.setdefault(name, value)
             await send(message)
 
         await self._inner(scope, body.receive, guarded_send)
@@ -226,30 +218,13 @@ class _LimitedBody:
         return message
 
 
-def _with_ours(headers: Iterable[tuple[bytes, bytes]], path: str) -> list[tuple[bytes, bytes]]:
-    """An answer's headers and those of every answer, of which the answer may have its own."""
-    own = [(name.lower(), value) for name, value in headers]
-    names = {name for name, _ in own}
-    ours = (*_HEADERS, _NOT_KEPT) if path.startswith(KEPT) else _HEADERS
-    return own + [(name, value) for name, value in ours if name not in names]
-
-
 def _too_large() -> ApiError:
     return ApiError(413, f'The body is larger than {_LARGEST_BODY} bytes, which is the limit.')
 
 
-def address_of(scope: Scope) -> str:
+def address_of(connection: HTTPConnection) -> str:
     """Of the client, as the socket says it."""
-    client = scope.get('client')
-    return str(client[0]) if client else 'unknown'
-
-
-def is_loopback(address: str) -> bool:
-    """Whether that address is this machine's own."""
-    try:
-        return ipaddress.ip_address(address).is_loopback
-    except ValueError:
-        return False
+    return connection.client.host if connection.client else 'unknown'
 
 
 def _is_loopback_name(host: str) -> bool:
@@ -268,23 +243,15 @@ def _netloc(url: str) -> str | None:
         return None
 
 
-def _cookie(text: str) -> str:
-    try:
-        morsel = SimpleCookie(text).get(COOKIE)
-    except CookieError:
-        return ''
-    return '' if morsel is None else morsel.value
-
-
-async def _refuse(scope: Scope, send: Send, error: ApiError) -> None:
+async def _refuse(scope: Scope, receive: Receive, send: Send, error: ApiError) -> None:
     if scope['type'] == 'websocket':
         # Before it was accepted, this is answered with 403.
         await send({'type': 'websocket.close', 'code': 4403, 'reason': str(error)})
         return
-    headers = [(b'content-type', b'application/json'), *_HEADERS]
+    headers = dict(_HEADERS)
     if error.status == 429:
-        headers.append((b'retry-after', b'1'))
+        headers['retry-after'] = '1'
     if error.status in (408, 413):
-        headers.append((b'connection', b'close'))
-    await send({'type': 'http.response.start', 'status': error.status, 'headers': headers})
-    await send({'type': 'http.response.body', 'body': error_body(str(error), error.field)})
+        headers['connection'] = 'close'
+    response = Response(error_body(str(error), error.field), error.status, headers, 'application/json')
+    await response(scope, receive, send)

@@ -57,7 +57,7 @@ def control_routes(services: WebServices) -> APIRouter:
             client = services.hub.clients.get(body.live)
             if client is None:
                 raise ApiError(404, 'There is no live socket with that number: open /api/live first.', 'live')
-        holder = holder_name(body.name, f'an operator at {address_of(request.scope)}')
+        holder = holder_name(body.name, f'an operator at {address_of(request)}')
         hold = services.desk.take(holder, body.live, take_over=body.take_over, lease=body.lease)
         ttl_s = None if hold.live else services.parameters.lease_s
         return {'lease': hold.lease, 'holder': hold.holder, 'ttl_s': ttl_s}

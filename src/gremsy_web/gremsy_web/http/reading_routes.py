@@ -136,7 +136,7 @@ def session_routes(services: WebServices) -> APIRouter:
         """A cookie for the page, for the key. The answer to a wrong one is always the same."""
         if request.headers.get(FORGERY_HEADER) != '1':
             raise ApiError(403, 'Signing in needs the header `X-Gremsy: 1`, which only our page sends.')
-        address, now_s = address_of(request.scope), time.monotonic()
+        address, now_s = address_of(request), time.monotonic()
         role = services.keys.role_of_key(body.key)
         if services.failures.is_spent(address, now_s):
             raise ApiError(429, 'Too many wrong keys came from this address: wait some seconds.')

@@ -9,11 +9,12 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 
 from gremsy_web.access.access_keys import Role
-from gremsy_web.access.request_guard import address_of, is_loopback
+from gremsy_web.access.request_guard import address_of
 from gremsy_web.http.api_errors import ApiError
 from gremsy_web.http.request_bodies import VideoAuthBody
 from gremsy_web.http.response_bodies import answered_by_picture
 from gremsy_web.http.web_services import WebServices
+from gremsy_web.listening_socket import is_loopback
 
 _READS = ('read', 'playback')
 
@@ -62,7 +63,7 @@ def video_routes(services: WebServices) -> APIRouter:
     @router.post('/api/video/auth', include_in_schema=False)
     async def auth(request: Request, body: VideoAuthBody) -> Response:
         """MediaMTX asks whether somebody may publish or read; from this machine only."""
-        if not is_loopback(address_of(request.scope)):
+        if not is_loopback(address_of(request)):
             raise ApiError(403, 'Only the video server of this machine may call this.')
         if not _may(services, body):
             raise ApiError(401, 'The key is missing or wrong.')

@@ -94,7 +94,7 @@ class LiveSockets:
             return Role(caller.role)
         text = await asyncio.wait_for(socket.receive_text(), _KEY_WITHIN_S)
         key = _parsed(text).get('key')
-        services, address, now_s = self._services, address_of(socket.scope), time.monotonic()
+        services, address, now_s = self._services, address_of(socket), time.monotonic()
         role = services.keys.role_of(key, time.time()) if isinstance(key, str) else None
         if role is None or role is Role.PUBLISH or services.failures.is_spent(address, now_s):
             services.failures.allows(address, now_s)
