@@ -13,7 +13,7 @@ from rcl_interfaces.msg import FloatingPointRange, ParameterDescriptor, Paramete
 
 from gremsy_common.parameters.parameter_declaration import descriptor
 from gremsy_common.parameters.parameter_fields import Span, live_param, param, specs_of
-from gremsy_web.ros.setting_messages import setting_of, value_message
+from gremsy_web.ros.setting_messages import parameter_message, setting_of
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,9 @@ def settings(**values):
     told = {}
     for spec in specs_of(Example):
         value = values.get(spec.name, spec.default)
-        told[spec.name] = setting_of(descriptor(spec), value_message(list(value) if value == () else value))
+        told[spec.name] = setting_of(
+            descriptor(spec), parameter_message(spec.name, list(value) if value == () else value).value
+        )
     return told
 
 

@@ -11,7 +11,6 @@ from fastapi import APIRouter, Response
 from gremsy_web.http import request_bodies as bodies
 from gremsy_web.http import response_bodies as responses
 from gremsy_web.http.api_errors import ApiError, RobotAway
-from gremsy_web.http.command_routes import Commands, done
 from gremsy_web.http.web_services import WebServices
 from gremsy_web.robot.robot_commands import RobotAnswer, RobotService
 
@@ -19,19 +18,18 @@ from gremsy_web.robot.robot_commands import RobotAnswer, RobotService
 def camera_routes(services: WebServices) -> APIRouter:
     """Of one camera each."""
     router = APIRouter(prefix='/api/camera', tags=['camera'])
-    commands = Commands(services)
 
     @router.post('/setpoint_source', **responses.answered_by(responses.DoneResponse))
     async def setpoint_source(body: bodies.SourceBody) -> dict[str, Any]:
         """Let that camera's tracker move the gimbal."""
         services.desk.use(body.lease)
         camera = services.camera(body.camera).name
-        return done(await services.commands.set_parameter('gimbal_driver', 'setpoint_source', camera))
+        return services.done(await services.commands.set_parameter('gimbal_driver', 'setpoint_source', camera))
 
     @router.post('/record', **responses.answered_by(responses.DoneResponse))
     async def record(body: bodies.RecordBody) -> dict[str, Any]:
         """Begin or end a recording."""
-        return await commands.ask(RobotService.RECORD, services.camera(body.camera).name, on=body.on)
+        return await services.ask(RobotService.RECORD, services.camera(body.camera).name, on=body.on)
 
     @router.post('/snapshot', **responses.answered_by(responses.SnapshotResponse))
     async def snapshot(body: bodies.CameraBody) -> dict[str, Any]:

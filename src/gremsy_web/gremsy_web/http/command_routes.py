@@ -15,35 +15,9 @@ from gremsy_web.http.api_errors import ApiError
 from gremsy_web.http.web_services import WebServices
 from gremsy_web.live.live_socket import holder_name
 from gremsy_web.robot import frame_pixels
-from gremsy_web.robot.robot_commands import RobotAnswer, RobotService
+from gremsy_web.robot.robot_commands import RobotService
 
 _NONE_OF_FOUR = 'Send exactly one of `pixel`, `id`, `class` and `nearest`.'
-_DISARMED = 'The gimbal is disarmed: arm it first (POST /api/arm).'
-
-
-class Commands:
-    """Asks the robot, and turns its answer into ours."""
-
-    def __init__(self, services: WebServices) -> None:
-        self._services = services
-
-    async def ask(self, request: RobotService, camera: str = '', *, on: bool = True) -> dict[str, Any]:
-        """Raises ApiError for a refusal."""
-        return done(await self._services.commands.ask(request, camera, on=on))
-
-    def require_motion(self, lease: str) -> None:
-        """Raises unless that lease holds the controls and the gimbal is armed."""
-        self._services.desk.use(lease)
-        picture = self._services.picture
-        if picture.control_known and not picture.control.armed:
-            raise ApiError(409, _DISARMED)
-
-
-def done(answer: RobotAnswer) -> dict[str, Any]:
-    """Raises ApiError where the robot refused."""
-    if not answer.done:
-        raise ApiError(409, answer.text or 'The robot refused this without a reason.')
-    return {'done': True, 'text': answer.text}
 
 
 def control_routes(services: WebServices) -> APIRouter:
@@ -74,7 +48,7 @@ def control_routes(services: WebServices) -> APIRouter:
         """Arm the gimbal, which takes the lease, or disarm it, which anybody with the role `control` may."""
         if body.armed:
             services.desk.use(body.lease)
-        return await Commands(services).ask(RobotService.ARM, on=body.armed)
+        return await services.ask(RobotService.ARM, on=body.armed)
 
     return router
 
@@ -82,7 +56,6 @@ def control_routes(services: WebServices) -> APIRouter:
 def target_routes(services: WebServices) -> APIRouter:
     """What the tracker follows."""
     router = APIRouter(tags=['target'])
-    commands = Commands(services)
 
     @router.post('/api/target', **responses.answered_by(responses.ChosenResponse))
     async def target(body: bodies.TargetBody) -> dict[str, Any]:
@@ -108,16 +81,16 @@ def target_routes(services: WebServices) -> APIRouter:
         return {'done': True, 'text': f'Chosen: {word}.', 'camera': seen.name, 'id': number}
 
     @router.post('/api/target/release', **responses.answered_by(responses.DoneResponse))
-    async def release(body: bodies.ReleaseBody) -> dict[str, Any]:
+    async def release(body: bodies.LeasedCamera) -> dict[str, Any]:
         """Release the target: nothing is followed."""
         services.desk.use(body.lease, ends=True)
-        return await commands.ask(RobotService.RELEASE, services.camera(body.camera).name)
+        return await services.ask(RobotService.RELEASE, services.camera(body.camera).name)
 
     @router.post('/api/target/pointing', **responses.answered_by(responses.DoneResponse))
     async def pointing(body: bodies.PointingBody) -> dict[str, Any]:
         """Let the target turn the gimbal, again after a divergence has switched that off; or keep it from doing so."""
         services.desk.use(body.lease, ends=not body.on)
-        return await commands.ask(RobotService.ENABLE, services.camera(body.camera).name, on=body.on)
+        return await services.ask(RobotService.ENABLE, services.camera(body.camera).name, on=body.on)
 
     return router
 
@@ -150,7 +123,7 @@ def setting_routes(services: WebServices) -> APIRouter:
             value = float(value)
         if before.type == 'float list' and isinstance(value, list):
             value = [float(each) for each in value if isinstance(each, (int, float))]
-        return done(await services.commands.set_parameter(node, body.name, value))
+        return services.done(await services.commands.set_parameter(node, body.name, value))
 
     return router
 
@@ -158,24 +131,23 @@ def setting_routes(services: WebServices) -> APIRouter:
 def gimbal_routes(services: WebServices) -> APIRouter:
     """Where the gimbal looks."""
     router = APIRouter(prefix='/api/gimbal', tags=['gimbal'])
-    commands = Commands(services)
 
     @router.post('/stop', **responses.answered_by(responses.DoneResponse))
     async def stop() -> dict[str, Any]:
         """Stop everything that moves, at once, and disarm: for everybody who may watch, with or without the lease."""
-        return done(await services.desk.stop())
+        return services.done(await services.desk.stop())
 
     @router.post('/rate', **responses.answered_by(responses.DoneResponse))
     async def rate(body: bodies.RateBody) -> dict[str, Any]:
         """Turn at these rates until `ttl_s` is over; send it again to go on."""
-        commands.require_motion(body.lease)
+        services.require_motion(body.lease)
         services.desk.rate(body.lease, body.azimuth_rad_s, body.tilt_rad_s, body.ttl_s)
         return {'done': True, 'text': f'Turning for {body.ttl_s:g} s.'}
 
     @router.post('/attitude', **responses.answered_by(responses.DoneResponse))
     async def attitude(body: bodies.AttitudeBody) -> dict[str, Any]:
         """Turn to a bearing in the gimbal's level frame; ends by itself where it cannot be reached."""
-        commands.require_motion(body.lease)
+        services.require_motion(body.lease)
         services.desk.end_motion()
         services.commands.point(body.azimuth_rad, body.tilt_rad)
         return {'done': True, 'text': 'Turning there.'}
@@ -186,7 +158,7 @@ def gimbal_routes(services: WebServices) -> APIRouter:
 
         A target that is followed has the gimbal again after that, unless it is released with `release`.
         """
-        commands.require_motion(body.lease)
+        services.require_motion(body.lease)
         seen = services.camera(body.camera)
         pixel = (body.pixel[0], body.pixel[1])
         of_size = None if body.size is None else (body.size[0], body.size[1])
@@ -198,7 +170,7 @@ def gimbal_routes(services: WebServices) -> APIRouter:
         followed = services.picture.following() if body.release else []
         released = ', '.join(each.target_name or 'the target' for each in followed)
         for each in followed:
-            await commands.ask(RobotService.RELEASE, each.name)
+            await services.ask(RobotService.RELEASE, each.name)
         text = f'Turning there; {released} is released.' if released else 'Turning there.'
         return {'done': True, 'text': text, 'azimuth_rad': azimuth, 'tilt_rad': tilt, 'released': released}
 
@@ -206,15 +178,15 @@ def gimbal_routes(services: WebServices) -> APIRouter:
     async def home(body: bodies.Leased) -> dict[str, Any]:
         """Turn straight ahead and level."""
         services.desk.use(body.lease)
-        return await commands.ask(RobotService.HOME)
+        return await services.ask(RobotService.HOME)
 
     @router.post('/mode', **responses.answered_by(responses.DoneResponse))
     async def mode(body: bodies.ModeBody) -> dict[str, Any]:
         """Follow the vehicle, hold the direction, or switch the motors off."""
         services.desk.use(body.lease)
         if body.mode == 'off':
-            return await commands.ask(RobotService.MOTORS, on=False)
-        return await commands.ask(RobotService.LOCK, on=body.mode == 'lock')
+            return await services.ask(RobotService.MOTORS, on=False)
+        return await services.ask(RobotService.LOCK, on=body.mode == 'lock')
 
     @router.post('/zoom', **responses.answered_by(responses.DoneResponse))
     async def zoom(body: bodies.ZoomBody) -> dict[str, Any]:
@@ -227,6 +199,6 @@ def gimbal_routes(services: WebServices) -> APIRouter:
     async def focus(body: bodies.FocusBody) -> dict[str, Any]:
         """Autofocus, once."""
         services.desk.use(body.lease)
-        return await commands.ask(RobotService.AUTOFOCUS)
+        return await services.ask(RobotService.AUTOFOCUS)
 
     return router

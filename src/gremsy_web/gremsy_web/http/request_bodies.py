@@ -37,9 +37,8 @@ def _whole(value: Any) -> Any:
 
 
 Finite = Annotated[float, Field(allow_inf_nan=False)]
-Pixel = Annotated[
-    list[Finite], Field(min_length=2, max_length=2, description='x, y; (0, 0) at the corner of the top-left pixel.')
-]
+Pair = Annotated[list[Finite], Field(min_length=2, max_length=2)]
+Pixel = Annotated[Pair, Field(description='x, y; (0, 0) at the corner of the top-left pixel.')]
 Rate = Annotated[float, Field(allow_inf_nan=False, ge=-_MOST_RATE, le=_MOST_RATE)]
 ShortText = Annotated[str, Field(max_length=1000)]
 Name = Annotated[str, Field(max_length=64)]
@@ -78,7 +77,13 @@ class CameraBody(Body):
     camera: Name = ''
 
 
-class TargetBody(Leased):
+class LeasedCamera(Leased):
+    """One camera, empty is the first; of whoever holds the controls."""
+
+    camera: Name = ''
+
+
+class TargetBody(LeasedCamera):
     """Exactly one of `pixel`, `id`, `class` and `nearest`."""
 
     model_config = ConfigDict(
@@ -89,7 +94,6 @@ class TargetBody(Leased):
             ]
         }
     )
-    camera: Name = ''
     stamp_ns: Stamp = 0
     pixel: Pixel | None = None
     # The limits first: behind the validator the description would not have them.
@@ -98,16 +102,9 @@ class TargetBody(Leased):
     nearest: Literal[True] | None = None
 
 
-class ReleaseBody(Leased):
-    """Follow nobody."""
-
-    camera: Name = ''
-
-
-class PointingBody(Leased):
+class PointingBody(LeasedCamera):
     """Whether a target that is followed turns the gimbal."""
 
-    camera: Name = ''
     on: bool
 
 
@@ -147,23 +144,15 @@ class AttitudeBody(Leased):
     tilt_rad: Annotated[float, Field(allow_inf_nan=False, ge=-math.pi, le=math.pi)]
 
 
-class LookBody(Leased):
+class LookBody(LeasedCamera):
     """Look to where that pixel of that frame was."""
 
-    camera: Name = ''
     stamp_ns: Stamp = 0
     pixel: Pixel
-    size: (
-        Annotated[
-            list[Finite],
-            Field(
-                min_length=2,
-                max_length=2,
-                description='Width and height of the image that `pixel` counts in; refused if the frame has others.',
-            ),
-        ]
-        | None
-    ) = None
+    size: Annotated[
+        Pair | None,
+        Field(description='Width and height of the image that `pixel` counts in; refused if the frame has others.'),
+    ] = None
     release: Annotated[
         bool, Field(description='Also release the target that is followed, to which the gimbal would turn back.')
     ] = False

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import Any
 
 from gremsy_web.access.access_keys import AccessKeys, Role
 from gremsy_web.access.request_guard import RateLimit
@@ -12,7 +13,7 @@ from gremsy_web.control.control_desk import ControlDesk
 from gremsy_web.control.control_lease import ControlLease
 from gremsy_web.http.api_errors import ApiError
 from gremsy_web.live.live_hub import LiveHub
-from gremsy_web.robot.robot_commands import RobotCommands
+from gremsy_web.robot.robot_commands import RobotAnswer, RobotCommands, RobotService
 from gremsy_web.robot.robot_picture import CameraPicture, RobotPicture
 from gremsy_web.robot.snapshots import Snapshots
 from gremsy_web.video.video_server_client import VideoServerClient
@@ -20,6 +21,7 @@ from gremsy_web.video.watches import Watches
 from gremsy_web.web_parameters import WebParameters
 
 OVERLAY = 'overlay'
+_DISARMED = 'The gimbal is disarmed: arm it first (POST /api/arm).'
 
 
 class WebServices:
@@ -53,6 +55,23 @@ class WebServices:
         self.video = VideoServerClient(parameters, self._video_token, self.watches, commands.watch, picture)
         self.requests = RateLimit(parameters.requests_per_s, 2 * parameters.requests_per_s)
         self.failures = RateLimit(0.2, 10)
+
+    async def ask(self, request: RobotService, camera: str = '', *, on: bool = True) -> dict[str, Any]:
+        """Have the robot do it; raises ApiError for a refusal."""
+        return self.done(await self.commands.ask(request, camera, on=on))
+
+    @staticmethod
+    def done(answer: RobotAnswer) -> dict[str, Any]:
+        """The robot's answer as ours; raises ApiError where it refused."""
+        if not answer.done:
+            raise ApiError(409, answer.text or 'The robot refused this without a reason.')
+        return {'done': True, 'text': answer.text}
+
+    def require_motion(self, lease: str) -> None:
+        """Raises unless that lease holds the controls and the gimbal is armed."""
+        self.desk.use(lease)
+        if self.picture.control_known and not self.picture.control.armed:
+            raise ApiError(409, _DISARMED)
 
     def camera(self, name: str) -> CameraPicture:
         """That camera, the first for an empty name; raises ApiError."""

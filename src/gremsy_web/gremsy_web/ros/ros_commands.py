@@ -11,7 +11,6 @@ from dataclasses import replace
 from typing import Any
 
 import cv2
-from rcl_interfaces.msg import Parameter
 from rcl_interfaces.srv import DescribeParameters, GetParameters, ListParameters, SetParameters
 from std_srvs.srv import SetBool, Trigger
 
@@ -29,7 +28,7 @@ from gremsy_web.robot.robot_commands import (
     RobotService,
     SettingValue,
 )
-from gremsy_web.ros.setting_messages import setting_of, value_message
+from gremsy_web.ros.setting_messages import parameter_message, setting_of
 
 _DRIVER = 'gimbal_driver'
 _ANSWER_S = 3.0
@@ -184,7 +183,7 @@ class RosCommands:
 
     async def set_parameter(self, node: str, name: str, value: SettingValue) -> RobotAnswer:
         """Change it; raises RobotAway."""
-        content = SetParameters.Request(parameters=[Parameter(name=name, value=value_message(value))])
+        content = SetParameters.Request(parameters=[parameter_message(name, value)])
         answer = await self._of_parameters(SetParameters, f'{node}/set_parameters', content)
         result = answer.results[0]
         return RobotAnswer(bool(result.successful), str(result.reason) or f'`{name}` is {value} now.')
@@ -225,17 +224,12 @@ class RosCommands:
     async def _of_parameters(self, kind: type[Any], path: str, content: Any) -> Any:
         """Clients are made when they are first needed, on the executor's thread as every entity."""
         if path not in self._parameters:
-            loop = asyncio.get_running_loop()
-            made: asyncio.Future[None] = loop.create_future()
-
-            def settle() -> None:
-                if not made.done():
-                    made.set_result(None)
+            made: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
             def make() -> None:
                 if path not in self._parameters:
                     self._parameters[path] = self._node.create_client(kind, path)
-                loop.call_soon_threadsafe(settle)
+                _settle(made, None)
 
             self._node.host.call_soon(make)
             await asyncio.wait_for(made, _ANSWER_S)
@@ -248,25 +242,25 @@ class RosCommands:
     async def _call(self, client: Any, path: str, content: Any) -> Any:
         if client is None or not client.service_is_ready():
             raise RobotAway(f'The service {path} is not there: is its node running?')
-        loop = asyncio.get_running_loop()
-        answered: asyncio.Future[Any] = loop.create_future()
+        answered: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         future = client.call_async(content)
-
-        def settle(result: Any) -> None:
-            if not answered.done():
-                answered.set_result(result)
-
-        def came(done: Any) -> None:
-            # Nobody waits for an answer that comes after the server has ended.
-            if not loop.is_closed():
-                loop.call_soon_threadsafe(settle, done.result())
-
-        future.add_done_callback(came)
+        future.add_done_callback(lambda done: _settle(answered, done.result()))
         try:
             return await asyncio.wait_for(answered, _ANSWER_S)
         except asyncio.TimeoutError as error:
             client.remove_pending_request(future)
             raise RobotAway(f'The service {path} did not answer within {_ANSWER_S:.0f} s.') from error
+
+
+def _settle(waiting: asyncio.Future[Any], result: Any) -> None:
+    """From the executor's thread; nobody waits for what comes too late, or after the server has ended."""
+
+    def settle() -> None:
+        if not waiting.done():
+            waiting.set_result(result)
+
+    if not waiting.get_loop().is_closed():
+        waiting.get_loop().call_soon_threadsafe(settle)
 
 
 def _jpeg_of(frame: Frame) -> bytes:

@@ -8,24 +8,23 @@ import re
 from typing import Any
 
 import yaml
+from rcl_interfaces.msg import Parameter as ParameterMessage
 from rcl_interfaces.msg import ParameterDescriptor, ParameterType, ParameterValue
+from rclpy.parameter import Parameter, parameter_value_to_python
 
 from gremsy_common.parameters.parameter_declaration import AT_START_WORDS, DEFAULT_WORDS
 from gremsy_web.robot.robot_commands import LiveSetting, SettingValue
 
-# Type, what it is called here, the field of ParameterValue.
 _KINDS = {
-    ParameterType.PARAMETER_BOOL: ('bool', 'bool_value'),
-    ParameterType.PARAMETER_INTEGER: ('int', 'integer_value'),
-    ParameterType.PARAMETER_DOUBLE: ('float', 'double_value'),
-    ParameterType.PARAMETER_STRING: ('str', 'string_value'),
-    ParameterType.PARAMETER_BOOL_ARRAY: ('bool list', 'bool_array_value'),
-    ParameterType.PARAMETER_INTEGER_ARRAY: ('int list', 'integer_array_value'),
-    ParameterType.PARAMETER_DOUBLE_ARRAY: ('float list', 'double_array_value'),
-    ParameterType.PARAMETER_STRING_ARRAY: ('str list', 'string_array_value'),
+    ParameterType.PARAMETER_BOOL: 'bool',
+    ParameterType.PARAMETER_INTEGER: 'int',
+    ParameterType.PARAMETER_DOUBLE: 'float',
+    ParameterType.PARAMETER_STRING: 'str',
+    ParameterType.PARAMETER_BOOL_ARRAY: 'bool list',
+    ParameterType.PARAMETER_INTEGER_ARRAY: 'int list',
+    ParameterType.PARAMETER_DOUBLE_ARRAY: 'float list',
+    ParameterType.PARAMETER_STRING_ARRAY: 'str list',
 }
-
-
 # A side without limit is declared as infinity, or as the largest integer.
 _NO_LIMIT = 2.0**62
 # As our nodes describe them (`gremsy_common.parameters.parameter_declaration`); others' descriptions stay as they are.
@@ -35,8 +34,7 @@ _CHOICES = 'one of '
 
 def setting_of(descriptor: ParameterDescriptor, value: ParameterValue) -> LiveSetting:
     """One that is not set has the type of its declaration, and no value."""
-    given = value.type if value.type in _KINDS else descriptor.type
-    kind, field = _KINDS.get(given, ('str', 'string_value'))
+    is_set = value.type in _KINDS
     ranges = [*descriptor.floating_point_range, *descriptor.integer_range]
     low, high = (ranges[0].from_value, ranges[0].to_value) if ranges else (None, None)
     described = _UNIT.fullmatch(descriptor.description)
@@ -46,8 +44,8 @@ def setting_of(descriptor: ParameterDescriptor, value: ParameterValue) -> LiveSe
     elsewhere = (AT_START_WORDS, DEFAULT_WORDS, _CHOICES)
     return LiveSetting(
         descriptor.name,
-        kind,
-        _plain(getattr(value, field)) if value.type in _KINDS else None,
+        _KINDS.get(value.type if is_set else descriptor.type, 'str'),
+        _plain(parameter_value_to_python(value)) if is_set else None,
         described[1] if described else descriptor.description,
         '\n'.join(line for line in lines if not line.startswith(elsewhere)),
         bool(descriptor.read_only) or AT_START_WORDS in lines,
@@ -59,23 +57,11 @@ def setting_of(descriptor: ParameterDescriptor, value: ParameterValue) -> LiveSe
     )
 
 
-def value_message(value: SettingValue) -> ParameterValue:
+def parameter_message(name: str, value: SettingValue) -> ParameterMessage:
     """By the Python type; the node refuses one that its parameter cannot have."""
-    of = value[0] if isinstance(value, list) and value else value
-    if isinstance(of, bool):
-        name = 'bool'
-    elif isinstance(of, int):
-        name = 'int'
-    elif isinstance(of, float):
-        name = 'float'
-    else:
-        name = 'str'
-    if isinstance(value, list):
-        name = f'{name if value else "str"} list'
-    kind, field = next((kind, each[1]) for kind, each in _KINDS.items() if each[0] == name)
-    message = ParameterValue(type=kind)
-    setattr(message, field, value)
-    return message
+    # rclpy takes an empty list for one of bytes.
+    kind = Parameter.Type.STRING_ARRAY if value == [] else Parameter.Type.from_parameter_value(value)
+    return Parameter(name, kind, value).to_parameter_msg()
 
 
 def _plain(value: Any) -> Any:
