@@ -15,10 +15,10 @@ from gremsy_common.geometry import quaternion_from_bearing
 from gremsy_common.types.camera_model import CameraModel
 from gremsy_common.types.detections import Tracks
 from gremsy_common.types.gimbal_state import GimbalAttitude
-from gremsy_web.live.live_messages import gimbal_text, tracks_text
+from gremsy_web.live.live_messages import gimbal_text
 from gremsy_web.robot.robot_picture import ModelAt
 from src.gremsy_web.test.page_visits import Visit, open_tab
-from src.gremsy_web.test.web_stand_ins import Stand
+from src.gremsy_web.test.web_stand_ins import Stand, newest_tracks_text
 
 # x, y to x, y: a person left of the middle.
 PERSON = (300.0, 200.0, 400.0, 500.0)
@@ -76,7 +76,7 @@ class PageStand(Stand):
         self.turn(stamp_ns)
         person = np.array([PERSON])
         eo.tracks.put(Tracks(stamp_ns, 'robot/eo', person, np.array([0.9]), np.array(['person']), np.array([7])))
-        self.web.hub.publish('tracks eo', lambda: tracks_text(self.picture, 'eo'))
+        self.web.hub.publish('tracks eo', lambda: newest_tracks_text(self))
         self.taken.append(Taken(stamp_ns, self.azimuth_rad))
         image = np.full((HEIGHT, WIDTH, 3), 90, np.uint8)
         cv2.rectangle(image, (300, 200), (400, 500), (40, 60, 200), -1)

@@ -14,10 +14,9 @@ import pytest
 pytest.importorskip('fastapi', reason='run ./gremsy setup --extra web')
 
 from gremsy_common.types.detections import Tracks
-from gremsy_web.live.live_messages import tracks_text
 from src.gremsy_web.test.page_stands import FIELD, PERSON, WIDTH, PageStand, come_in
 from src.gremsy_web.test.page_visits import Visit
-from src.gremsy_web.test.web_stand_ins import CONTROL_KEY, KEYS, VIEW_KEY
+from src.gremsy_web.test.web_stand_ins import CONTROL_KEY, KEYS, VIEW_KEY, newest_tracks_text
 
 pytestmark = pytest.mark.integration
 
@@ -126,7 +125,7 @@ def test_a_click_means_the_frame_on_the_screen_and_its_gimbal_pose(browser: Any)
         eo.tracks.put(
             Tracks(seen.stamp_ns + 100_000_000, 'robot/eo', there, np.array([0.9, 0.9]), people, np.array([7, 9]))
         )
-        stand.web.hub.publish('tracks eo', lambda: tracks_text(stand.picture, 'eo'))
+        stand.web.hub.publish('tracks eo', lambda: newest_tracks_text(stand))
         tab.until(lambda: '28.6° left' in tab.page.locator('.card-gimbal').inner_text(), 'the turn')
         tab.page.mouse.click(*tab.at(350, 350))
         assert tab.until(lambda: stand.asked('select'), 'the choice') == [('select', 'eo', '7')]

@@ -29,9 +29,8 @@ def settings(**values):
     told = {}
     for spec in specs_of(Example):
         value = values.get(spec.name, spec.default)
-        told[spec.name] = setting_of(
-            descriptor(spec), parameter_message(spec.name, list(value) if value == () else value).value
-        )
+        message = parameter_message(spec.name, list(value) if value == () else value)
+        told[spec.name] = setting_of(descriptor(spec), message.value)
     return told
 
 

@@ -18,10 +18,20 @@ from websockets.exceptions import InvalidStatus
 
 from gremsy_web.live import live_socket
 from gremsy_web.live.live_hub import LiveClient, LiveHub
-from gremsy_web.live.live_messages import gimbal_text, text_of, tracks_text
+from gremsy_web.live.live_messages import gimbal_text, text_of
 from gremsy_web.robot.robot_picture import ModelAt, NodeState, parsed
 from gremsy_web.robot.stamp_memory import StampMemory
-from src.gremsy_web.test.web_stand_ins import CONTROL_KEY, FRAME_NS, KEYS, PATIENCE_S, STAMP_NS, VIEW_KEY, Stand, Talk
+from src.gremsy_web.test.web_stand_ins import (
+    CONTROL_KEY,
+    FRAME_NS,
+    KEYS,
+    PATIENCE_S,
+    STAMP_NS,
+    VIEW_KEY,
+    Stand,
+    Talk,
+    newest_tracks_text,
+)
 
 
 def eventually(true, meanwhile=lambda: time.sleep(0.01), *arguments):
@@ -211,7 +221,7 @@ def test_what_viewers_measure_is_in_the_metrics_while_they_are_there(stand):
 
 def test_what_comes_is_told_and_only_the_newest_of_it(stand):
     with Talk(stand.port) as talk:
-        stand.web.hub.publish('tracks eo', lambda: tracks_text(stand.picture, 'eo'))
+        stand.web.hub.publish('tracks eo', lambda: newest_tracks_text(stand))
         stand.web.hub.publish('gimbal', lambda: gimbal_text(stand.picture))
         assert talk.until('tracks')['rtp'] == (STAMP_NS + 2 * 33_333_333) * 9 // 100_000 % 2**32
         assert talk.until('gimbal')['azimuth_rad'] == pytest.approx(0.2)
@@ -290,7 +300,7 @@ def test_a_silent_client_keeps_one_of_each_kind_and_few_events():
 
 def test_what_a_frame_needs_to_be_laid_over_another_is_told(stand):
     with Talk(stand.port) as talk:
-        stand.web.hub.publish('tracks eo', lambda: tracks_text(stand.picture, 'eo'))
+        stand.web.hub.publish('tracks eo', lambda: newest_tracks_text(stand))
         # A lens that spans 1 rad by 1280 px: half of them over the tangent of half of it.
         assert talk.until('tracks')['lens'] == {'focal': [1171.512, 1171.512], 'centre': [640.0, 360.0]}
         stand.web.hub.publish('gimbal', lambda: gimbal_text(stand.picture))
@@ -329,7 +339,7 @@ def test_news_that_cannot_be_said_take_no_other_news_with_them(stand):
         stand.picture.goal = {'azimuth_rad': math.nan}
         stand.web.hub.event(text_of('event', text='disarmed'))
         stand.web.hub.publish('gimbal', lambda: gimbal_text(stand.picture))
-        stand.web.hub.publish('tracks eo', lambda: tracks_text(stand.picture, 'eo'))
+        stand.web.hub.publish('tracks eo', lambda: newest_tracks_text(stand))
         assert talk.until('event')['text'] == 'disarmed'
         assert talk.until('tracks')['camera'] == 'eo'
     assert stand.web.hub.unsayable == 1

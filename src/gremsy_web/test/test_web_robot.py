@@ -23,7 +23,7 @@ from gremsy_web.http.api_errors import ApiError
 from gremsy_web.robot import frame_pixels
 from gremsy_web.robot.prometheus_text import prometheus_text, robot_samples
 from gremsy_web.robot.readiness import parts_of
-from gremsy_web.robot.robot_picture import ModelAt, NodeState, RobotPicture, rtp_of
+from gremsy_web.robot.robot_picture import ModelAt, NodeState, RobotPicture, rtp_of, tracks_content
 from gremsy_web.robot.stamp_memory import StampMemory
 from gremsy_web.video.video_server_client import is_pulled
 from src.gremsy_web.test.web_stand_ins import FRAME_NS, STAMP_NS, Stand
@@ -142,15 +142,15 @@ def test_tracks_of_a_pulled_camera_have_its_own_rtp_time_or_none():
     stand = Stand()
     stand.see()
     newest_ns = STAMP_NS + 2 * FRAME_NS
-    picture = stand.picture
-    assert picture.tracks('eo')['rtp'] == rtp_of(newest_ns)
+    picture, eo = stand.picture, stand.picture.cameras['eo']
+    assert tracks_content(eo, eo.tracks.newest)['rtp'] == rtp_of(newest_ns)
     picture.video_is_pulled('eo', True)
     picture.video_is_pulled('eo_overlay', False)
-    assert picture.tracks('eo')['rtp'] is None
+    assert tracks_content(eo, eo.tracks.newest)['rtp'] is None
     picture.cameras['eo'].times.put(VideoTime(newest_ns - FRAME_NS, 77))
-    assert picture.tracks('eo')['rtp'] is None
+    assert tracks_content(eo, eo.tracks.newest)['rtp'] is None
     picture.cameras['eo'].times.put(VideoTime(newest_ns, 3077))
-    assert picture.tracks('eo')['rtp'] == 3077
+    assert tracks_content(eo, eo.tracks.newest)['rtp'] == 3077
 
 
 @pytest.mark.parametrize(

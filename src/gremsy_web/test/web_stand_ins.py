@@ -23,6 +23,7 @@ from gremsy_web.http.api_errors import RobotAway
 from gremsy_web.http.web_application import make_application
 from gremsy_web.http.web_server import WebAddress, WebServer
 from gremsy_web.http.web_services import WebServices
+from gremsy_web.live.live_messages import tracks_text
 from gremsy_web.robot.robot_commands import CapturedPicture, LiveSetting, RobotAnswer
 from gremsy_web.robot.robot_picture import ModelAt, RobotPicture
 from gremsy_web.web_parameters import WebParameters
@@ -125,6 +126,12 @@ class Talk:
 
     def __exit__(self, *_):
         self.socket.close()
+
+
+def newest_tracks_text(stand) -> str:
+    """The message with what was seen in the newest image of `eo`."""
+    eo = stand.picture.cameras['eo']
+    return tracks_text(eo, eo.tracks.newest)
 
 
 class Stand:

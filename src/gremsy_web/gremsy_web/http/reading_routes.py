@@ -19,6 +19,7 @@ from gremsy_web.live.live_hub import viewer_samples
 from gremsy_web.live.live_messages import control_content, node_content, state_content
 from gremsy_web.robot.prometheus_text import CONTENT_TYPE, Sample, prometheus_text, robot_samples
 from gremsy_web.robot.readiness import parts_of
+from gremsy_web.robot.robot_picture import tracks_content
 
 
 def health_routes(services: WebServices) -> APIRouter:
@@ -82,10 +83,10 @@ def state_routes(services: WebServices) -> APIRouter:
     async def tracks(camera: str = '') -> JSONResponse:
         """Of the newest image of a camera: boxes as x, y, width, height in its pixels."""
         seen = services.camera(camera)
-        content = picture.tracks(seen.name)
-        if content is None:
+        newest = seen.tracks.newest
+        if newest is None:
             raise ApiError(503, f'Nothing has been tracked by camera {seen.name} yet.', 'camera')
-        return JSONResponse(content)
+        return JSONResponse(tracks_content(seen, newest))
 
     @router.get('/cameras', **responses.answered_by(list[responses.CameraResponse]))
     async def cameras() -> JSONResponse:
@@ -93,7 +94,6 @@ def state_routes(services: WebServices) -> APIRouter:
         now_s = time.monotonic()
         rows = []
         for name, seen in picture.cameras.items():
-            width, height = seen.size or (None, None)
             newest = seen.models.newest
             usable = newest is not None and newest.model.usable
             rows.append(
@@ -101,8 +101,7 @@ def state_routes(services: WebServices) -> APIRouter:
                     'name': name,
                     'path': name,
                     'overlay_path': f'{name}_{OVERLAY}',
-                    'width': width,
-                    'height': height,
+                    **seen.size_content(),
                     'age_s': seen.frames.age_s(now_s),
                     'rate_hz': round(seen.frames.rate_hz(now_s), 2),
                     'detector_hz': round(seen.results.rate_hz(now_s), 2),

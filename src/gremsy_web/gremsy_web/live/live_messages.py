@@ -8,9 +8,8 @@ import time
 from typing import Any
 
 from gremsy_common.types.detections import Tracks
-from gremsy_common.types.video_time import VideoTime
 from gremsy_web.control.control_lease import Hold
-from gremsy_web.robot.robot_picture import NodeState, RobotPicture, finite, tracks_content
+from gremsy_web.robot.robot_picture import CameraPicture, NodeState, RobotPicture, number, tracks_content
 
 # Stage of the page, node, row of /diagnostics.
 _STAGES = (
@@ -31,17 +30,9 @@ def text_of(kind: str, **content: Any) -> str:
     return json.dumps({'type': kind, **content}, allow_nan=False, ensure_ascii=False, separators=(',', ':'))
 
 
-def tracks_text(picture: RobotPicture, camera: str, tracks: Tracks | None = None) -> str:
-    """What was seen in an image of that camera, or in its newest one."""
-    seen = picture.cameras[camera]
-    shown = seen.tracks.newest if tracks is None else tracks
-    assert shown is not None
-    return text_of('tracks', **tracks_content(seen, shown))
-
-
-def video_text(camera: str, time: VideoTime) -> str:
-    """Which stamp a frame of that camera's video has, by which the page knows those around it."""
-    return text_of('video', camera=camera, rtp=time.rtp, stamp_ns=str(time.stamp_ns))
+def tracks_text(seen: CameraPicture, tracks: Tracks) -> str:
+    """What was seen in an image of that camera."""
+    return text_of('tracks', **tracks_content(seen, tracks))
 
 
 def gimbal_text(picture: RobotPicture) -> str:
@@ -71,17 +62,15 @@ def control_content(hold: Hold | None, live: str = '') -> dict[str, Any]:
 
 def state_content(picture: RobotPicture) -> dict[str, Any]:
     """Nodes and latencies, the same for all."""
-    error = picture.pointing_error_rad()
     now_s = time.monotonic()
     return {
         'nodes': [node_content(node, now_s) for node in picture.nodes()],
         'latency_ms': latencies_ms(picture),
-        'pointing_error_rad': error,
+        'pointing_error_rad': picture.pointing_error_rad(),
         'video_server': picture.video_server,
         'cameras': {
             name: {
-                'width': (seen.size or (None, None))[0],
-                'height': (seen.size or (None, None))[1],
+                **seen.size_content(),
                 'age_s': seen.frames.age_s(now_s),
                 'detector_hz': round(seen.results.rate_hz(now_s), 2),
                 'recording': recording_content(picture, name),
@@ -101,8 +90,8 @@ def recording_content(picture: RobotPicture, camera: str) -> dict[str, Any] | No
         'on': words == 'going on',
         'text': words,
         'to': node.values.get('recording to', ''),
-        'seconds': finite(node.values.get('recording length (s)', '')),
-        'megabytes': finite(node.values.get('recording size (MB)', '')),
+        'seconds': number(node.values.get('recording length (s)')),
+        'megabytes': number(node.values.get('recording size (MB)')),
     }
 
 
@@ -122,6 +111,6 @@ def latencies_ms(picture: RobotPicture) -> dict[str, float | None]:
     nodes = picture.nodes()
     found: dict[str, float | None] = {}
     for stage, name, row in _STAGES:
-        texts = [node.values.get(row, '') for node in nodes if node.name.rsplit('/', 1)[-1] == name]
-        found[stage] = next((finite(text) for text in texts if finite(text) is not None), None)
+        values = [number(node.values.get(row)) for node in nodes if node.name.rsplit('/', 1)[-1] == name]
+        found[stage] = next((value for value in values if value is not None), None)
     return found

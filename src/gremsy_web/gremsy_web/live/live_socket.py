@@ -103,19 +103,10 @@ class LiveSockets:
 
     def _hello(self, client: LiveClient) -> str:
         services = self._services
-        cameras = []
-        for name, seen in services.picture.cameras.items():
-            width, height = seen.size or (None, None)
-            cameras.append(
-                {
-                    'name': name,
-                    'path': name,
-                    'width': width,
-                    'height': height,
-                    'overlay': True,
-                    'overlay_path': f'{name}_{OVERLAY}',
-                }
-            )
+        cameras = [
+            {'name': name, 'path': name, **seen.size_content(), 'overlay': True, 'overlay_path': f'{name}_{OVERLAY}'}
+            for name, seen in services.picture.cameras.items()
+        ]
         return text_of(
             'hello',
             robot=services.picture.robot,

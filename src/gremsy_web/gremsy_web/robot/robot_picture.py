@@ -86,16 +86,18 @@ class CameraPicture:
     target: Target | None = None
     target_state: Mapping[str, Any] = field(default_factory=dict)
 
-    @property
-    def size(self) -> tuple[int, int] | None:
-        """Width and height in px; None before the first image."""
-        newest = self.models.newest
-        return None if newest is None else (newest.model.width, newest.model.height)
+    def size_at(self, stamp_ns: int = 0) -> tuple[int, int] | None:
+        """Width and height in px of the image of that stamp (0: the newest); None before the first.
 
-    def size_at(self, stamp_ns: int) -> tuple[int, int] | None:
-        """Of the image of that stamp (0: the newest), which a camera that was set to another size had before."""
-        found = self.models.nearest(stamp_ns) if stamp_ns else None
-        return self.size if found is None else (found.model.width, found.model.height)
+        A camera that was set to another size had another one before.
+        """
+        found = self.models.nearest(stamp_ns) if stamp_ns else self.models.newest
+        return None if found is None else (found.model.width, found.model.height)
+
+    def size_content(self, stamp_ns: int = 0) -> dict[str, int | None]:
+        """The same for a message."""
+        width, height = self.size_at(stamp_ns) or (None, None)
+        return {'width': width, 'height': height}
 
     def rtp_of(self, stamp_ns: int) -> int | None:
         """The RTP time of its video frame of that stamp; None where nobody has entry it."""
@@ -155,7 +157,7 @@ class RobotPicture:
         for node in self.nodes():
             text = node.values.get('pointing error (deg)', '')
             if text:
-                degrees = finite(text)
+                degrees = number(text)
                 return None if degrees is None else math.radians(degrees)
         return None
 
@@ -178,10 +180,9 @@ class RobotPicture:
             azimuth, tilt = (number(each) for each in bearing_from_direction(level_from_camera[:, 0]).tolist())
             about_up = (level_from_camera @ newest.rate_rad_s)[2]
             rate = [number(about_up), number(newest.rate_rad_s[1])]
-        age_s = self.attitude_arrivals.age_s(time.monotonic())
         return {
             'stamp_ns': None if newest is None else str(newest.stamp_ns),
-            'age_s': None if age_s is None else number(age_s),
+            'age_s': number(self.attitude_arrivals.age_s(time.monotonic())),
             'azimuth_rad': azimuth,
             'tilt_rad': tilt,
             'rate': rate,
@@ -195,24 +196,16 @@ class RobotPicture:
             'limits': {name: list(each) for name, each in self.limits_rad.items()},
         }
 
-    def tracks(self, camera: str) -> dict[str, Any] | None:
-        """Of the newest image of that camera; None before the first."""
-        seen = self.cameras[camera]
-        tracks = seen.tracks.newest
-        return None if tracks is None else tracks_content(seen, tracks)
-
 
 def tracks_content(seen: CameraPicture, tracks: Tracks) -> dict[str, Any]:
     """One image's tracks: boxes as x, y, width, height in its pixels, and the target where it is locked."""
-    width, height = seen.size_at(tracks.stamp_ns) or (None, None)
     target = seen.locked_target
     state = seen.target_state
     return {
         'camera': seen.name,
         'stamp_ns': str(tracks.stamp_ns),
         'rtp': seen.rtp_of(tracks.stamp_ns),
-        'width': width,
-        'height': height,
+        **seen.size_content(tracks.stamp_ns),
         'lens': lens_content(seen, tracks.stamp_ns),
         'tracks': detections_content(tracks),
         'target': {
@@ -255,17 +248,11 @@ def rtp_of(stamp_ns: int) -> int:
 
 def number(value: Any) -> float | None:
     """As JSON has it, in ten-thousandths of a milliradian; None for what is no finite number."""
-    given = float(value)
-    return round(given, 7) if math.isfinite(given) else None
-
-
-def finite(text: str) -> float | None:
-    """The number of a row of /diagnostics; None for none, and for `nan` and `inf`, which are no JSON."""
     try:
-        value = float(text)
-    except ValueError:
+        given = float(value)
+    except (TypeError, ValueError):
         return None
-    return value if math.isfinite(value) else None
+    return round(given, 7) if math.isfinite(given) else None
 
 
 def box_of(box_px: Any) -> list[float | None]:

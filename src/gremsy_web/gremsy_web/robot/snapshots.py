@@ -31,11 +31,9 @@ class Snapshots:
         while len(self._kept) > self._most:
             self._kept.popitem(last=False)
         tracks = seen.tracks.at(still.stamp_ns)
-        model = seen.models.nearest(still.stamp_ns)
         return {
             'stamp_ns': str(still.stamp_ns),
-            'width': None if model is None else model.model.width,
-            'height': None if model is None else model.model.height,
+            **seen.size_content(still.stamp_ns),
             'detections': None if tracks is None else detections_content(tracks),
             'not_seen_because': _NOT_SEEN if tracks is None else '',
             'name': name,

@@ -21,7 +21,7 @@ from gremsy_common.types.detections import Target, Tracks
 from gremsy_common.types.gimbal_state import GimbalAttitude, ZoomState
 from gremsy_common.types.video_time import VideoTime
 from gremsy_web.live.live_hub import LiveHub
-from gremsy_web.live.live_messages import gimbal_text, text_of, tracks_text, video_text
+from gremsy_web.live.live_messages import gimbal_text, text_of, tracks_text
 from gremsy_web.robot.robot_picture import CameraPicture, ModelAt, NodeState, RobotPicture, parsed
 
 _LIMITS = ('azimuth_min_rad', 'azimuth_max_rad', 'tilt_min_rad', 'tilt_max_rad')
@@ -88,13 +88,13 @@ class RobotTopics:
         camera.times.put(time)
         # Of video that is made here the page knows the stamps by itself; frames with tracks have theirs with these.
         if camera.pulled:
-            self._hub.publish(f'video {camera.name}', lambda: video_text(camera.name, time))
+            text = partial(text_of, 'video', camera=camera.name, rtp=time.rtp, stamp_ns=str(time.stamp_ns))
+            self._hub.publish(f'video {camera.name}', text)
 
     def _tracks_came(self, camera: CameraPicture, tracks: Tracks) -> None:
         camera.tracks.put(tracks)
         camera.results.note(time.monotonic())
-        text = partial(tracks_text, self._picture, camera.name, tracks)
-        self._hub.publish(f'tracks {camera.name}', text, keep=_MOST_TRACKS)
+        self._hub.publish(f'tracks {camera.name}', partial(tracks_text, camera, tracks), keep=_MOST_TRACKS)
 
     @staticmethod
     def _target_came(camera: CameraPicture, target: Target) -> None:
