@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import time
+from dataclasses import replace
 from typing import ClassVar
 
 from gremsy_common.errors import SuiteError
@@ -16,13 +17,13 @@ from gremsy_web.access.access_keys import AccessKeys, keys_from
 from gremsy_web.listening_socket import is_loopback
 from gremsy_web.robot.robot_picture import RobotPicture
 from gremsy_web.ros.robot_topics import RobotTopics
-from gremsy_web.ros.ros_commands import RosCommands
 from gremsy_web.web_parameters import WebParameters
 
 try:
     from gremsy_web.http.web_application import make_application
-    from gremsy_web.http.web_server import WebAddress, WebServer
+    from gremsy_web.http.web_server import WebServer
     from gremsy_web.http.web_services import WebServices
+    from gremsy_web.ros.ros_commands import RosCommands
 except ImportError as error:
     MISSING: str | None = error.name
 else:
@@ -65,15 +66,14 @@ class WebNode(SuiteNode[WebParameters]):
         self._web = services = WebServices(parameters, self._keys, picture, self._commands, self.now_ns)
         self._topics = RobotTopics(self, picture, services.hub)
         self.every(_CLOSE_UNUSED_EVERY_S, self._commands.close_unused_taps)
-        address = WebAddress(self._host_address(), parameters.port, parameters.certificate, parameters.certificate_key)
-        server = WebServer(make_application(services), address)
+        server = WebServer(make_application(services), replace(parameters, host=self._host_address()))
         try:
             server.open()
         except SuiteError:
             self._let_go()
             raise
         self._server, self._opened_s = server, time.monotonic()
-        self.get_logger().info(address.in_words(server.port))
+        self.get_logger().info(server.where)
 
     def deactivate(self) -> None:
         """The server first, so that nobody commands any more."""

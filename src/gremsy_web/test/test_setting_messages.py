@@ -40,7 +40,7 @@ def test_a_setting_has_all_that_its_declaration_says():
     assert (gain.description, gain.unit) == ('Proportional gain [per second].', '1/s')
     assert (gain.value, gain.default, gain.low, gain.high, gain.constraints) == (2.0, 1.5, 0.0, None, '0 or more')
     assert not gain.read_only
-    assert (told['mode'].choices, told['mode'].default, told['mode'].constraints) == (('follow', 'lock'), 'follow', '')
+    assert (told['mode'].choices, told['mode'].default, told['mode'].constraints) == (['follow', 'lock'], 'follow', '')
     assert told['names'].read_only and told['names'].default == [] and told['names'].type == 'str list'
     assert told['tiny'].default == 1e-7
     assert told['on'].default is False
@@ -58,4 +58,4 @@ def test_what_other_nodes_say_stays_as_it_is():
     told = setting_of(described, ParameterValue(type=ParameterType.PARAMETER_NOT_SET))
     assert (told.name, told.type, told.value, told.default) == ('period', 'float', None, None)
     assert (told.description, told.unit, told.constraints) == ('How often', '', 'a prime number\nand odd')
-    assert (told.read_only, told.low, told.high, told.choices) == (True, 1.0, 9.0, ())
+    assert (told.read_only, told.low, told.high, told.choices) == (True, 1.0, 9.0, [])

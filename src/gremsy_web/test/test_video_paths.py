@@ -38,9 +38,7 @@ class Reads:
     def take_picture(self, picture, key) -> None:
         self.pictures.append((picture(), key))
 
-    def take_packet(self, packet) -> None: ...
-
-    def take_report(self, report) -> None: ...
+    def take_packet(self, packet, *, is_report) -> None: ...
 
     def publisher_gone(self) -> None:
         self.gone += 1

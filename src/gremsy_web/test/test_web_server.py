@@ -18,13 +18,13 @@ pytest.importorskip('fastapi', reason='run ./gremsy setup --extra web')
 from gremsy_common.parameters.parameter_fields import ParameterError, from_values
 from gremsy_web.http.http_connection import HttpConnection
 from gremsy_web.http.web_application import make_application
-from gremsy_web.http.web_server import ServerError, WebAddress, WebServer
+from gremsy_web.http.web_server import ServerError, WebServer
 from gremsy_web.web_parameters import WebParameters
 from src.gremsy_web.test.web_stand_ins import CONTROL_KEY, KEYS, PATIENCE_S, Stand, Talk
 
 
-def sentence_of(address):
-    server = WebServer(make_application(Stand().web), address)
+def sentence_of(**parameters):
+    server = WebServer(make_application(Stand().web), WebParameters(**parameters))
     with pytest.raises(ServerError) as caught:
         server.open()
     return str(caught.value)
@@ -33,12 +33,12 @@ def sentence_of(address):
 def test_a_port_in_use_and_an_address_of_others_end_in_a_sentence():
     with socket.create_server(('127.0.0.1', 0)) as taken:
         port = taken.getsockname()[1]
-        assert sentence_of(WebAddress('127.0.0.1', port)) == (
+        assert sentence_of(port=port) == (
             f'The page cannot be served at 127.0.0.1:{port} (Address already in use): stop what listens there, or set '
             '`port`.'
         )
     # RFC 5737: an address of documentation, which no machine has.
-    assert sentence_of(WebAddress('192.0.2.1', 0)) == (
+    assert sentence_of(host='192.0.2.1', port=0) == (
         'The page cannot be served at 192.0.2.1:0 (Cannot assign requested address): set `host` and `port`.'
     )
 
@@ -46,7 +46,7 @@ def test_a_port_in_use_and_an_address_of_others_end_in_a_sentence():
 def test_a_certificate_that_is_none_ends_in_a_sentence(tmp_path):
     path = tmp_path / 'none.pem'
     path.write_text('no certificate')
-    said = sentence_of(WebAddress('127.0.0.1', 0, str(path), str(path)))
+    said = sentence_of(port=0, certificate=str(path), certificate_key=str(path))
     assert said.startswith(f"The certificate '{path}' with the key '{path}' cannot be used (")
     assert said.endswith('): give PEM files of one pair.')
 
@@ -57,8 +57,8 @@ def test_with_a_certificate_it_speaks_tls_and_its_cookie_goes_by_tls_only(tmp_pa
     made = ('openssl', 'req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2', '-subj', '/CN=localhost')
     names = ('-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1', '-keyout', str(key), '-out', str(certificate))
     subprocess.run([*made, *names], check=True, capture_output=True)
-    stand = Stand(KEYS, certificate='served with one')
-    server = WebServer(make_application(stand.web), WebAddress('127.0.0.1', 0, str(certificate), str(key)))
+    stand = Stand(KEYS, port=0, certificate=str(certificate), certificate_key=str(key))
+    server = WebServer(make_application(stand.web), stand.web.parameters)
     server.open()
     try:
         trust = ssl.create_default_context(cafile=str(certificate))
@@ -171,16 +171,16 @@ def test_parameters_that_contradict_each_other_end_in_a_sentence(values, sentenc
 
 
 @pytest.mark.parametrize(
-    ('address', 'words'),
+    ('parameters', 'words'),
     [
-        (WebAddress('127.0.0.1', 0), 'The page is at http://127.0.0.1:6783/'),
-        (WebAddress('::1', 0, 'cert.pem', 'key.pem'), 'The page is at https://[::1]:6783/'),
+        ({}, 'The page is at http://127.0.0.1:6783/'),
+        ({'host': '::1', 'certificate': 'cert.pem'}, 'The page is at https://[::1]:6783/'),
         (
-            WebAddress('0.0.0.0', 0),
+            {'host': '0.0.0.0'},
             'The page is at http://127.0.0.1:6783/, and for other machines at '
             f'http://{socket.gethostname()}:6783/ or any address of this one.',
         ),
     ],
 )
-def test_where_it_is_is_said_as_a_browser_opens_it(address, words):
-    assert address.in_words(6783) == words
+def test_where_it_is_is_said_as_a_browser_opens_it(parameters, words):
+    assert WebServer(None, WebParameters(**parameters)).where == words

@@ -20,11 +20,12 @@ from gremsy_common.types.detections import Tracks
 from gremsy_common.types.gimbal_state import GimbalAttitude
 from gremsy_web.access.access_keys import keys_from
 from gremsy_web.http.api_errors import RobotAway
+from gremsy_web.http.response_bodies import LiveSetting
 from gremsy_web.http.web_application import make_application
-from gremsy_web.http.web_server import WebAddress, WebServer
+from gremsy_web.http.web_server import WebServer
 from gremsy_web.http.web_services import WebServices
 from gremsy_web.live.live_messages import tracks_text
-from gremsy_web.robot.robot_commands import CapturedPicture, LiveSetting, RobotAnswer
+from gremsy_web.robot.robot_commands import CapturedPicture, RobotAnswer
 from gremsy_web.robot.robot_picture import ModelAt, RobotPicture
 from gremsy_web.web_parameters import WebParameters
 
@@ -71,7 +72,20 @@ class RememberingRobot:
         return self.answer
 
     async def settings(self, node):
-        return [LiveSetting('gain_per_s', 'float', 2.0, 'How quick.', '', False, 0.0, 10.0)]
+        gain = LiveSetting(
+            name='gain_per_s',
+            type='float',
+            value=2.0,
+            description='How quick.',
+            constraints='',
+            read_only=False,
+            low=0.0,
+            high=10.0,
+            unit='',
+            choices=[],
+            default=None,
+        )
+        return [gain]
 
     async def set_parameter(self, node, name, value):
         self.asked.append(('set', node, name, value))
@@ -164,7 +178,7 @@ class Stand:
     @contextlib.contextmanager
     def serving(self, port=0):
         """By uvicorn at 127.0.0.1, at that port or a free one, which is given."""
-        server = WebServer(make_application(self.web), WebAddress('127.0.0.1', port))
+        server = WebServer(make_application(self.web), WebParameters(port=port))
         server.open()
         try:
             yield server.port

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -105,10 +104,10 @@ def setting_routes(services: WebServices) -> APIRouter:
             raise ApiError(404, f"There is no node '{node[:60]}': there are {', '.join(names) or 'none'}.", 'node')
         return node
 
-    @router.get('', **responses.answered_by(list[responses.SettingResponse]))
+    @router.get('', **responses.answered_by(list[responses.LiveSetting]))
     async def settings(node: str) -> list[dict[str, Any]]:
         """All parameters of a node as it describes them: value, type, limits, meaning, whether it can be changed."""
-        return [asdict(each) for each in await services.commands.settings(known(node))]
+        return [each.model_dump() for each in await services.commands.settings(known(node))]
 
     @router.post('', **responses.answered_by(responses.DoneResponse))
     async def change(body: bodies.SettingBody) -> dict[str, Any]:

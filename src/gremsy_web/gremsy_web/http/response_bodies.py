@@ -224,20 +224,20 @@ class SnapshotResponse(DoneResponse):
     picture: Annotated[str, Field(description='Its URL; the last eight are kept.')]
 
 
-class SettingResponse(ResponseBody):
+class LiveSetting(ResponseBody):
     """A parameter as its node describes it."""
 
     name: str
-    type: str
+    type: Annotated[str, Field(description='bool, int, float, str, or one of these with ` list`.')]
     value: Any
     description: str
-    constraints: str
-    read_only: bool
-    low: float | None
-    high: float | None
+    constraints: Annotated[str, Field(description='What its type and limits do not say, in words.')]
+    read_only: Annotated[bool, Field(description='It cannot be changed while the node runs.')]
+    low: Annotated[float | None, Field(description='null without a limit.')]
+    high: Annotated[float | None, Field(description='null without a limit.')]
     unit: Annotated[str, Field(description='Empty for none.')]
     choices: Annotated[list[str], Field(description='Allowed texts; empty where any text is.')]
-    default: Any
+    default: Annotated[Any, Field(description='null where the node does not say it.')]
 
 
 def answered_by(model: Any) -> dict[str, Any]:

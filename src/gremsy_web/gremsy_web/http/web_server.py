@@ -6,7 +6,6 @@ from __future__ import annotations
 import errno
 import socket
 import threading
-from dataclasses import dataclass
 from typing import Any
 
 import uvicorn
@@ -14,7 +13,8 @@ from uvicorn.config import WS_PROTOCOLS
 
 from gremsy_common.errors import SuiteError
 from gremsy_web.http.http_connection import HttpConnection
-from gremsy_web.listening_socket import listening_socket
+from gremsy_web.listening_socket import Address, listening_socket
+from gremsy_web.web_parameters import WebParameters
 
 # uvicorn's newer one; Debian's uvicorn has only the older.
 _SOCKETS = 'websockets-sansio' if 'websockets-sansio' in WS_PROTOCOLS else 'websockets'
@@ -31,40 +31,26 @@ class ServerError(SuiteError):
     """A server that cannot start."""
 
 
-@dataclass(frozen=True, slots=True)
-class WebAddress:
-    """Where it listens; the certificate's files are empty for plain HTTP."""
-
-    host: str
-    port: int
-    certificate: str = ''
-    certificate_key: str = ''
-
-    @property
-    def scheme(self) -> str:
-        """As a browser writes it."""
-        return 'https' if self.certificate else 'http'
-
-    def in_words(self, port: int) -> str:
-        """What somebody can open, at the port that it came to be: 0.0.0.0 is nothing that a browser goes to."""
-        if self.host in _EVERY_ADDRESS:
-            return (
-                f'The page is at {self.scheme}://127.0.0.1:{port}/, and for other machines at '
-                f'{self.scheme}://{socket.gethostname()}:{port}/ or any address of this one.'
-            )
-        shown = f'[{self.host}]' if ':' in self.host else self.host
-        return f'The page is at {self.scheme}://{shown}:{port}/'
-
-
 class WebServer:
-    """Runs an application between `open` and `close`."""
+    """Runs an application between `open` and `close`, where `host`, `port` and the certificate's parameters say."""
 
-    def __init__(self, application: Any, address: WebAddress) -> None:
+    def __init__(self, application: Any, parameters: WebParameters) -> None:
         self._application = application
-        self._address = address
+        self._parameters = parameters
         self._server: uvicorn.Server | None = None
         self._thread: threading.Thread | None = None
-        self.port = address.port
+        self.port = parameters.port
+
+    @property
+    def where(self) -> str:
+        """What somebody can open, at the port that it came to be: 0.0.0.0 is nothing that a browser goes to."""
+        host, scheme = self._parameters.host, 'https' if self._parameters.certificate else 'http'
+        if host in _EVERY_ADDRESS:
+            return (
+                f'The page is at {scheme}://127.0.0.1:{self.port}/, and for other machines at '
+                f'{scheme}://{socket.gethostname()}:{self.port}/ or any address of this one.'
+            )
+        return f'The page is at {scheme}://{Address(host, self.port)}/'
 
     def open(self) -> None:
         """Listen and serve.
@@ -72,7 +58,7 @@ class WebServer:
         Raises:
             ServerError: for an address that cannot be listened at, or a certificate that cannot be used.
         """
-        address = self._address
+        certificate, key = self._parameters.certificate, self._parameters.certificate_key
         bound = self._bind()
         self.port = bound.getsockname()[1]
         config = uvicorn.Config(
@@ -95,16 +81,16 @@ class WebServer:
             timeout_keep_alive=15,
             timeout_graceful_shutdown=1,
             backlog=_BACKLOG,
-            ssl_certfile=address.certificate or None,
-            ssl_keyfile=address.certificate_key or None,
+            ssl_certfile=certificate or None,
+            ssl_keyfile=key or None,
         )
         try:
             config.load()
         except (OSError, ValueError) as error:
             bound.close()
             raise ServerError(
-                f"The certificate '{address.certificate}' with the key '{address.certificate_key}' cannot be used "
-                f'({type(error).__name__}): give PEM files of one pair.'
+                f"The certificate '{certificate}' with the key '{key}' cannot be used ({type(error).__name__}): "
+                'give PEM files of one pair.'
             ) from error
         self._server = server = uvicorn.Server(config)
         self._thread = threading.Thread(target=lambda: server.run(sockets=[bound]), name='web server', daemon=True)
@@ -130,7 +116,7 @@ class WebServer:
         raise ServerError('The web server did not start: the error is in the lines above.')
 
     def _bind(self) -> socket.socket:
-        host, port = self._address.host, self._address.port
+        host, port = self._parameters.host, self._parameters.port
         try:
             return listening_socket(host, port, _BACKLOG)
         except OSError as error:

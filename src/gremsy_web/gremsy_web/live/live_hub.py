@@ -77,11 +77,9 @@ class LiveClient:
 
     def offer(self, kind: str, text: str, keep: int = 1) -> None:
         """In place of the oldest that waits of that kind, where `keep` wait already."""
-        waiting = self._newest.setdefault(kind, deque())
+        waiting = self._newest.setdefault(kind, deque(maxlen=keep))
+        self.dropped += len(waiting) == keep
         waiting.append(text)
-        while len(waiting) > keep:
-            waiting.popleft()
-            self.dropped += 1
         self._wake.set()
 
     def queue(self, text: str) -> None:
@@ -118,7 +116,7 @@ class LiveHub:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._lock = threading.Lock()
         self._waiting: dict[str, deque[Callable[[], str]]] = {}
-        self._events: list[str] = []
+        self._events: deque[str] = deque(maxlen=_MOST_EVENTS)
         self._scheduled = False
 
     def open(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -147,7 +145,7 @@ class LiveHub:
             if self._loop is None or not self.clients:
                 return
             # Bounded too: a loop that is held up must find no more than a client would keep.
-            self._waiting[kind] = deque([*self._waiting.get(kind, ()), text], maxlen=keep)
+            self._waiting.setdefault(kind, deque(maxlen=keep)).append(text)
             self._schedule(self._loop)
 
     def event(self, text: str) -> None:
@@ -155,7 +153,7 @@ class LiveHub:
         with self._lock:
             if self._loop is None or not self.clients:
                 return
-            self._events = [*self._events[-_MOST_EVENTS:], text]
+            self._events.append(text)
             self._schedule(self._loop)
 
     def _schedule(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -166,7 +164,8 @@ class LiveHub:
     def _hand_out(self) -> None:
         with self._lock:
             waiting, self._waiting = self._waiting, {}
-            events, self._events = self._events, []
+            events = list(self._events)
+            self._events.clear()
             self._scheduled = False
         texts = [
             (kind, text, makes.maxlen or 1)

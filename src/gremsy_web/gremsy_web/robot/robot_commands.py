@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Protocol
 
+from gremsy_web.http.response_bodies import LiveSetting
+
 
 class RobotService(Enum):
     """A service of the robot's nodes; those with `{camera}` are of one camera."""
@@ -26,43 +28,10 @@ class RobotService(Enum):
     @property
     def switches(self) -> bool:
         """Whether it takes on or off."""
-        return self in (
-            RobotService.ARM,
-            RobotService.LOCK,
-            RobotService.MOTORS,
-            RobotService.ENABLE,
-            RobotService.RECORD,
-        )
+        return self.name in ('ARM', 'LOCK', 'MOTORS', 'ENABLE', 'RECORD')
 
 
 SettingValue = bool | int | float | str | list[Any]
-
-
-@dataclass(frozen=True, slots=True)
-class LiveSetting:
-    """A parameter of a node, as the node itself describes it.
-
-    Attributes:
-        type: bool, int, float, str, or one of these with ` list`.
-        constraints: what its type and limits do not say, in words.
-        read_only: it cannot be changed while the node runs.
-        low, high: of a number; None without a limit.
-        unit: empty for none.
-        choices: of a text; empty where any will do.
-        default: None where the node does not say it.
-    """
-
-    name: str
-    type: str
-    value: SettingValue | None
-    description: str
-    constraints: str
-    read_only: bool
-    low: float | None = None
-    high: float | None = None
-    unit: str = ''
-    choices: tuple[str, ...] = ()
-    default: SettingValue | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,9 +21,9 @@ from gremsy_common.ros.transport.endpoints import TopicPublisher, TopicSubscript
 from gremsy_common.types.frame import Frame
 from gremsy_common.types.gimbal_state import OrientationRequest, PointRequest, RateSetpoint
 from gremsy_web.http.api_errors import RobotAway
+from gremsy_web.http.response_bodies import LiveSetting
 from gremsy_web.robot.robot_commands import (
     CapturedPicture,
-    LiveSetting,
     RobotAnswer,
     RobotService,
     SettingValue,

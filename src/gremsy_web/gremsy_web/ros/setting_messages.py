@@ -13,7 +13,8 @@ from rcl_interfaces.msg import ParameterDescriptor, ParameterType, ParameterValu
 from rclpy.parameter import Parameter, parameter_value_to_python
 
 from gremsy_common.parameters.parameter_declaration import AT_START_WORDS, DEFAULT_WORDS
-from gremsy_web.robot.robot_commands import LiveSetting, SettingValue
+from gremsy_web.http.response_bodies import LiveSetting
+from gremsy_web.robot.robot_commands import SettingValue
 
 _KINDS = {
     ParameterType.PARAMETER_BOOL: 'bool',
@@ -40,20 +41,22 @@ def setting_of(descriptor: ParameterDescriptor, value: ParameterValue) -> LiveSe
     described = _UNIT.fullmatch(descriptor.description)
     lines = descriptor.additional_constraints.splitlines()
     default = next((line.removeprefix(DEFAULT_WORDS) for line in lines if line.startswith(DEFAULT_WORDS)), None)
-    choices = next((line.removeprefix(_CHOICES).split(', ') for line in lines if line.startswith(_CHOICES)), ())
+    choices: list[str] = next(
+        (line.removeprefix(_CHOICES).split(', ') for line in lines if line.startswith(_CHOICES)), []
+    )
     elsewhere = (AT_START_WORDS, DEFAULT_WORDS, _CHOICES)
     return LiveSetting(
-        descriptor.name,
-        _KINDS.get(value.type if is_set else descriptor.type, 'str'),
-        _plain(parameter_value_to_python(value)) if is_set else None,
-        described[1] if described else descriptor.description,
-        '\n'.join(line for line in lines if not line.startswith(elsewhere)),
-        bool(descriptor.read_only) or AT_START_WORDS in lines,
-        _limit(low),
-        _limit(high),
-        described[2] if described else '',
-        tuple(choices),
-        None if default is None else _default(default),
+        name=descriptor.name,
+        type=_KINDS.get(value.type if is_set else descriptor.type, 'str'),
+        value=_plain(parameter_value_to_python(value)) if is_set else None,
+        description=described[1] if described else descriptor.description,
+        constraints='\n'.join(line for line in lines if not line.startswith(elsewhere)),
+        read_only=bool(descriptor.read_only) or AT_START_WORDS in lines,
+        low=_limit(low),
+        high=_limit(high),
+        unit=described[2] if described else '',
+        choices=choices,
+        default=None if default is None else _default(default),
     )
 
 

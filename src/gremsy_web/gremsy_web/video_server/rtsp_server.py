@@ -146,12 +146,6 @@ class _Client(asyncio.Protocol):
     def take_picture(self, picture: Callable[[], SharedPicture | None], key: bool) -> None:
         """It takes packets as they are."""
 
-    def take_packet(self, packet: bytes) -> None:
-        self._forward(0, packet)
-
-    def take_report(self, report: bytes) -> None:
-        self._forward(1, report)
-
     def publisher_gone(self) -> None:
         self._reads = None
         self.end()
@@ -173,7 +167,7 @@ class _Client(asyncio.Protocol):
         assert self._transport is not None
         self._transport.abort()
 
-    def _forward(self, index: int, data: bytes) -> None:
+    def take_packet(self, packet: bytes, *, is_report: bool) -> None:
         assert self._transport is not None
         if self._channels is None or self._reads is None:
             return
@@ -186,8 +180,8 @@ class _Client(asyncio.Protocol):
             self._reads.counts['packets that a reader did not take in time'] += 1
             return
         self._behind_since_s = None
-        self.sent_bytes += len(data)
-        self._write(interleaved(self._channels[index], data))
+        self.sent_bytes += len(packet)
+        self._write(interleaved(self._channels[is_report], packet))
 
     def _leave(self) -> None:
         if self._ingest is not None:
@@ -208,7 +202,7 @@ class _Client(asyncio.Protocol):
         if packet.channel == self._channels[0]:
             self._ingest.put(packet.data)
         elif packet.channel == self._channels[1]:
-            self._ingest.path.report(packet.data)
+            self._ingest.path.packet(packet.data, is_report=True)
 
     def _answer(self, request: RtspRequest) -> None:
         steps = {

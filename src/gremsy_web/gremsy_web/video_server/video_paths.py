@@ -90,11 +90,8 @@ class Reader(Protocol):
     def take_picture(self, picture: Callable[[], SharedPicture | None], key: bool) -> None:
         """A picture is there; it is cut when the first reader calls for it. None for one that cannot be cut."""
 
-    def take_packet(self, packet: bytes) -> None:
-        """A packet of RTP as the publisher sent it."""
-
-    def take_report(self, report: bytes) -> None:
-        """RTCP as the publisher sent it."""
+    def take_packet(self, packet: bytes, *, is_report: bool) -> None:
+        """A packet of RTP, or of RTCP, as the publisher sent it."""
 
     def publisher_gone(self) -> None:
         """There will be no more."""
@@ -136,16 +133,11 @@ class VideoPath:
         if self.readers.pop(reader.session_id, None) is not None:
             self.bytes_to_gone_readers += reader.sent_bytes
 
-    def packet(self, packet: bytes) -> None:
-        """A packet of RTP came."""
-        self.inbound_bytes += len(packet)
+    def packet(self, packet: bytes, *, is_report: bool = False) -> None:
+        """A packet of RTP came, or of RTCP."""
+        self.inbound_bytes += 0 if is_report else len(packet)
         for reader in tuple(self.readers.values()):
-            reader.take_packet(packet)
-
-    def report(self, report: bytes) -> None:
-        """RTCP came."""
-        for reader in tuple(self.readers.values()):
-            reader.take_report(report)
+            reader.take_packet(packet, is_report=is_report)
 
     def picture(self, picture: ReceivedPicture) -> None:
         """A picture is complete. One that lacks packets goes to nobody, and a key frame is asked for."""

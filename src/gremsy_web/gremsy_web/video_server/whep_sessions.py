@@ -200,11 +200,8 @@ class ViewerSession:
     def take_picture(self, picture: Callable[[], SharedPicture | None], key: bool) -> None:
         self._feed.put(picture, key)
 
-    def take_packet(self, packet: bytes) -> None:
-        """Pictures are taken whole."""
-
-    def take_report(self, report: bytes) -> None:
-        """A viewer gets reports of this server."""
+    def take_packet(self, packet: bytes, *, is_report: bool) -> None:
+        """Pictures are taken whole, and a viewer gets reports of this server."""
 
     def publisher_gone(self) -> None:
         self._ended(self)
