@@ -40,10 +40,11 @@ def setting_of(descriptor: ParameterDescriptor, value: ParameterValue) -> LiveSe
     low, high = (ranges[0].from_value, ranges[0].to_value) if ranges else (None, None)
     described = _UNIT.fullmatch(descriptor.description)
     lines = descriptor.additional_constraints.splitlines()
-    default = next((line.removeprefix(DEFAULT_WORDS) for line in lines if line.startswith(DEFAULT_WORDS)), None)
-    choices: list[str] = next(
-        (line.removeprefix(_CHOICES).split(', ') for line in lines if line.startswith(_CHOICES)), []
-    )
+
+    def after(words: str) -> str | None:
+        return next((line.removeprefix(words) for line in lines if line.startswith(words)), None)
+
+    default, choices = after(DEFAULT_WORDS), after(_CHOICES)
     elsewhere = (AT_START_WORDS, DEFAULT_WORDS, _CHOICES)
     return LiveSetting(
         name=descriptor.name,
@@ -55,7 +56,7 @@ def setting_of(descriptor: ParameterDescriptor, value: ParameterValue) -> LiveSe
         low=_limit(low),
         high=_limit(high),
         unit=described[2] if described else '',
-        choices=choices,
+        choices=choices.split(', ') if choices else [],
         default=None if default is None else _default(default),
     )
 
