@@ -16,9 +16,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
-from gremsy_common.geometry import wrap_angle
+from gremsy_common.geometry import Array, wrap_angle
 from gremsy_common.timing.stamp_check import StampCheck, StampFault, StampKind
 from gremsy_common.timing.timed_history import TimedHistory
 from gremsy_common.types.attitude_age import AttitudeAge
@@ -48,8 +47,6 @@ from gremsy_tracker.tracking.heading_from_pictures import HeadingFromPictures
 from gremsy_tracker.tracking.multi_object_tracker import MultiObjectTracker
 from gremsy_tracker.tracking.visual_ego_motion import KnownMotion
 from gremsy_tracker.zoom import TargetZoom
-
-Array = NDArray[np.float64]
 
 # As the counts name them. The last two are counted where the order is held, in the multi-object tracker.
 _STAMP_REASONS = {

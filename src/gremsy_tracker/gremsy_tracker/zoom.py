@@ -12,16 +12,13 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from gremsy_common.geometry import wrap_angle
+from gremsy_common.geometry import Array, wrap_angle
 from gremsy_common.timing.timed_history import TimedHistory
 from gremsy_common.types.camera_model import CameraModel
 from gremsy_common.types.gimbal_state import ZoomState
 from gremsy_tracker.pointing.bearing_filter import BearingEstimate
 from gremsy_tracker.tracker_parameters import TrackerParameters
-
-Array = NDArray[np.float64]
 
 # Three standard deviations of the target's place must fit into this share of the half frame; so that going in for the
 # size and out for the room do not take turns, it goes in only up to 0.7 of that.

@@ -16,10 +16,7 @@ from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 from enum import Enum
 
-import numpy as np
-from numpy.typing import NDArray
-
-Array = NDArray[np.float64]
+from gremsy_common.geometry import Array
 
 _MILLISECOND_NS = 1_000_000
 # time_boot_ms has 32 bits: 49.7 days.

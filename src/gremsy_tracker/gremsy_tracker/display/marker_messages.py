@@ -12,18 +12,16 @@ from dataclasses import replace
 import numpy as np
 from builtin_interfaces.msg import Duration
 from geometry_msgs.msg import Point, Quaternion, Transform, TransformStamped
-from numpy.typing import NDArray
 from std_msgs.msg import ColorRGBA
 from tf2_msgs.msg import TFMessage
 from visualization_msgs.msg import Marker, MarkerArray
 
+from gremsy_common.geometry import Array
 from gremsy_common.ros.messages.header_messages import header
 from gremsy_tracker.display.marker_geometry import bearing_points, bearing_rays, field_of_view, uncertainty_cone
 from gremsy_tracker.display.tracker_view import TrackerView
 from gremsy_tracker.lock.target_lock import LockState
 from gremsy_tracker.pointing.bearings import turned_about_up
-
-Array = NDArray[np.float64]
 
 # Bearings have no distance: the length is for the eye, about a room's. Names stand just outside the field's far side.
 _RAY_M = 10.0

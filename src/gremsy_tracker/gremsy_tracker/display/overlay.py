@@ -13,11 +13,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from gremsy_common.geometry import Array
 from gremsy_tracker.display.overlay_pen import SHADE, Colour, Image, Pen, Place, TagPlacer
 from gremsy_tracker.display.tracker_view import TrackerView
 from gremsy_tracker.lock.target_lock import LockState
-
-Array = NDArray[np.float64]
 
 # BGR. One warm colour for the target alone; everything else stays cool, so that the eye finds it at once.
 _TARGET: Colour = (0, 159, 230)

@@ -15,8 +15,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from gremsy_common.geometry import Array
+
 Image = NDArray[np.uint8]
-Array = NDArray[np.float64]
 Colour = tuple[int, int, int]
 Place = tuple[float, float]
 

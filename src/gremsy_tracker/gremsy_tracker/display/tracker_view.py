@@ -10,15 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gremsy_common.geometry import bearing_from_direction
+from gremsy_common.geometry import Array, bearing_from_direction
 from gremsy_common.types.camera_model import CameraModel
 from gremsy_common.types.detections import Target, Tracks
 from gremsy_common.types.gimbal_state import RateSetpoint
 from gremsy_common.types.target_place import TargetBearing, TargetPosition
 from gremsy_tracker.lock.target_lock import LockState, LockStatus
 from gremsy_tracker.place.target_range import RangeSource
-
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

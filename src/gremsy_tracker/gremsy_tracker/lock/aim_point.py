@@ -14,9 +14,8 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from gremsy_common.geometry import Array
 
 # Walking towards the camera or away, a target's size changes over seconds; hidden, it does at once.
 _TIME_CONSTANT_S = 1.5

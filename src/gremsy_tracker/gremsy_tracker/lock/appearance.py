@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from gremsy_common.geometry import Array
 
 _ROWS, _COLUMNS = 32, 12
 # Of the box's width and height: its sides are background, its top is hair and its end the street, for everybody alike.

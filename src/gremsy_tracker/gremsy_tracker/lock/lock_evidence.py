@@ -12,10 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from gremsy_common.geometry import Array
 from gremsy_common.types.detections import Tracks
 from gremsy_tracker.tracker_parameters import TrackerParameters
-
-Array = NDArray[np.float64]
 
 # Looks outweigh place this far off, as a multiple of `handover_angle_rad`: two who crossed have parted by then.
 _LOOKS_REACH = 3.0

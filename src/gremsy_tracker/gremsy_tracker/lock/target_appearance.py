@@ -10,13 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gremsy_common.boxes import intersection_over_union
+from gremsy_common.geometry import Array
 from gremsy_common.timing.timed_history import TimedHistory
 from gremsy_common.types.detections import Tracks
 from gremsy_common.types.frame import Frame
 from gremsy_tracker.lock.appearance import AppearanceModel, signatures
 from gremsy_tracker.tracker_parameters import TrackerParameters
-
-Array = NDArray[np.float64]
 
 # Enough for a crowd round the target; more would only cost time.
 _MOST_COMPARED = 16

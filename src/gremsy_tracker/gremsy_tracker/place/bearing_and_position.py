@@ -4,14 +4,11 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-from gremsy_common.geometry import direction_from_bearing
+from gremsy_common.geometry import Array, direction_from_bearing
 from gremsy_common.types.target_place import TargetBearing, TargetPosition
 from gremsy_tracker.place.target_range import TargetRange
 from gremsy_tracker.pointing.bearing_filter import BearingEstimate
-
-Array = NDArray[np.float64]
 
 
 def bearing_of(

@@ -11,12 +11,10 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from gremsy_common.geometry import Array
 from gremsy_common.types.camera_model import CameraModel
 from gremsy_tracker.pointing.bearings import bearings_of_pixels
-
-Array = NDArray[np.float64]
 
 # A detector sets the edges of a box wrong by about 5 % of its size, and the pixels' grid by half a pixel.
 _EDGE_SHARE, _EDGE_PX = 0.05, 0.5

@@ -18,14 +18,12 @@ from dataclasses import dataclass, replace
 from enum import Enum
 
 import numpy as np
-from numpy.typing import NDArray
 
+from gremsy_common.geometry import Array
 from gremsy_common.timing.stamp_check import AHEAD_NS
 from gremsy_common.types.gimbal_state import RangeReading
 from gremsy_tracker.place.box_ranges import UprightBox, by_ground, by_height
 from gremsy_tracker.tracker_parameters import TrackerParameters
-
-Array = NDArray[np.float64]
 
 # Of the box, from its middle to an edge: between a walker's legs, and beside his neck, the beam goes past him.
 _HIT_SHARE = 0.6

@@ -27,10 +27,8 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from gremsy_common.geometry import wrap_angle
+from gremsy_common.geometry import Array, wrap_angle
 from gremsy_tracker.tracker_parameters import TrackerParameters
-
-Array = NDArray[np.float64]
 
 # Gauss and Legendre's five points on 0..1: exact for polynomials of the ninth degree; the integrand is smooth, and a
 # weighted sum of outer products cannot lose its sign, as the closed form does at tau = 1000 time steps.

@@ -9,12 +9,10 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from gremsy_common.geometry import CAMERA_FROM_OPTICAL, bearing_from_direction, direction_from_bearing
+from gremsy_common.geometry import CAMERA_FROM_OPTICAL, Array, bearing_from_direction, direction_from_bearing
 from gremsy_common.types.camera_model import CameraModel
-
-Array = NDArray[np.float64]
 
 # A box this close to the image's edge is cut off by it.
 _EDGE_PX = 2.0

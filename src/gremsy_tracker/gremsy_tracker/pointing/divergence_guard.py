@@ -16,12 +16,9 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from gremsy_common.geometry import wrap_angle
+from gremsy_common.geometry import Array, wrap_angle
 from gremsy_tracker.tracker_parameters import TrackerParameters
-
-Array = NDArray[np.float64]
 
 _AXES = ('azimuth', 'tilt')
 # Sightings, or telemetry, further apart than this are not one story.

@@ -32,9 +32,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
-from gremsy_common.geometry import wrap_angle
+from gremsy_common.geometry import Array, wrap_angle
 from gremsy_common.timing.timed_history import TimedHistory
 
 # What was seen so long ago counts 1/e.
@@ -134,8 +133,6 @@ class CarriedShare:
             self._settled, self._settling_s = not self._settled, 0.0
         self._inertial.take(dt_s, rate_rad_s * dt_s - turned, with_vehicle)
 
-
-Array = NDArray[np.float64]
 
 _OVERSHOOTS = (0.0, 0.08, 0.15, 0.22, 0.3)
 # Of the squared errors, those before so many telling samples count 1/e: at 20 Hz four seconds of motion.

@@ -21,7 +21,7 @@ from enum import Enum
 import numpy as np
 from numpy.typing import NDArray
 
-from gremsy_common.geometry import matrix_from_quaternion, wrap_angle
+from gremsy_common.geometry import Array, matrix_from_quaternion, wrap_angle
 from gremsy_common.timing.stamp_check import AHEAD_NS, JUMP_NS, StampOrder, order_of
 from gremsy_common.types.gimbal_state import GimbalAttitude, LevelHeading, RateSetpoint
 from gremsy_tracker.pointing import bearings
@@ -39,8 +39,6 @@ from gremsy_tracker.pointing.search_pattern import SpiralSearch
 from gremsy_tracker.tracker_parameters import TrackerParameters
 from gremsy_tracker.tracking.attitude_history import AttitudeAt, AttitudeHistory
 from gremsy_tracker.tracking.heading_history import HeadingAt, HeadingHistory
-
-Array = NDArray[np.float64]
 
 # Zero rates are sent this long after the last motion: ten messages at 50 Hz, so that one lost does not matter.
 _STOP_BURST_NS = 200_000_000

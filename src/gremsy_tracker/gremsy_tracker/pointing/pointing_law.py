@@ -21,12 +21,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from gremsy_common.geometry import wrap_angle
+from gremsy_common.geometry import Array, wrap_angle
 from gremsy_tracker.pointing.bearing_filter import BearingMotion
 from gremsy_tracker.pointing.gimbal_predictor import GimbalPrediction, Servo
 from gremsy_tracker.tracker_parameters import TrackerParameters
-
-Array = NDArray[np.float64]
 
 # Limits of a setpoint are kept against the previous one; after a longer pause the gimbal is at rest again.
 _PAUSE_S = 0.5

@@ -7,9 +7,8 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from gremsy_common.geometry import Array
 
 # Turns lie this share of the field of view apart: what is at one turn's edge is well inside at the next.
 _TURN_SHARE = 0.6

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 from gremsy_common.boxes import areas, overlaps_of
+from gremsy_common.geometry import Array
 from gremsy_common.types.detections import Detections
 
-Array = NDArray[np.float64]
 Index = NDArray[np.intp]
 
 # Of so few it takes longer to sort them out than to compute them all.

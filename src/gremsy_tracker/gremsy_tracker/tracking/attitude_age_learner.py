@@ -20,14 +20,12 @@ import threading
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from gremsy_common.geometry import Array
 from gremsy_common.types.attitude_age import AttitudeAge
 from gremsy_common.types.camera_model import CameraModel
 from gremsy_common.types.frame import Frame
 from gremsy_tracker.tracking.visual_ego_motion import KnownMotion, VisualEgoMotion
-
-Array = NDArray[np.float64]
 
 _STEP_S = 0.01
 SHIFTS_S: Array = np.arange(-0.12, 0.3201, _STEP_S)

@@ -8,15 +8,12 @@ from collections import Counter, deque
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from gremsy_common.geometry import matrix_from_quaternion, multiply_quaternions, quaternion_from_rotation_vector
+from gremsy_common.geometry import Array, matrix_from_quaternion, multiply_quaternions, quaternion_from_rotation_vector
 from gremsy_common.timing.stamp_check import StampOrder, order_of
 from gremsy_common.timing.timed_history import TimedHistory
 from gremsy_common.types.attitude_screen import fault_of, reaches
 from gremsy_common.types.gimbal_state import GimbalAttitude
-
-Array = NDArray[np.float64]
 
 # Longer than the oldest image that may still be pointed with (0.8 s), with room for a late one.
 _KEEP_NS = 3_000_000_000

@@ -21,7 +21,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from gremsy_common.geometry import Array
+
 Index = NDArray[np.intp]
 
 # A walker crosses about half of his own height per second and may turn round within one: velocity and its change per

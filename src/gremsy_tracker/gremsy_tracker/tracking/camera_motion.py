@@ -18,9 +18,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from gremsy_common.geometry import CAMERA_FROM_OPTICAL
+from gremsy_common.geometry import CAMERA_FROM_OPTICAL, Array
 from gremsy_common.timing.timed_history import TimedHistory
 from gremsy_common.types.camera_model import CameraModel
 from gremsy_common.types.frame import Frame
@@ -28,8 +27,6 @@ from gremsy_tracker.tracker_parameters import TrackerParameters
 from gremsy_tracker.tracking.attitude_history import AttitudeAt
 from gremsy_tracker.tracking.box_filter import BoxStates
 from gremsy_tracker.tracking.visual_ego_motion import VisualEgoMotion
-
-Array = NDArray[np.float64]
 
 # The half-width of the differences that the Jacobian of a lens is taken by: far above the solver's 1e-6 px, and far
 # below what a lens bends.

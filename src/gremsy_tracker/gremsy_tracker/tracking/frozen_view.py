@@ -16,10 +16,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gremsy_common.geometry import Array
 from gremsy_common.timing.timed_history import TimedHistory
 from gremsy_tracker.tracking.camera_motion import ImageMotion, move_points
-
-Array = NDArray[np.float64]
 
 # The pictures are looked at as small ones of about this width: every fourth pixel of 640.
 _WIDTH = 160

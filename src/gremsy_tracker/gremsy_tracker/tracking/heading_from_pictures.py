@@ -15,16 +15,13 @@ from collections import deque
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from gremsy_common.geometry import CAMERA_FROM_OPTICAL
+from gremsy_common.geometry import CAMERA_FROM_OPTICAL, Array
 from gremsy_common.types.camera_model import CameraModel
 from gremsy_common.types.frame import Frame
 from gremsy_common.types.gimbal_state import LevelHeading
 from gremsy_tracker.pointing.bearings import turned_about_up
 from gremsy_tracker.tracking.visual_ego_motion import KnownMotion, VisualEgoMotion
-
-Array = NDArray[np.float64]
 
 # Of a camera that sends more: 30 a second are enough for any vehicle.
 _LEAST_APART_NS = 30_000_000

@@ -23,13 +23,11 @@ from collections import Counter, deque
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from gremsy_common.geometry import Array
 from gremsy_common.timing.stamp_check import StampOrder, order_of
 from gremsy_common.timing.timed_history import TimedHistory
 from gremsy_common.types.gimbal_state import LevelHeading
-
-Array = NDArray[np.float64]
 
 _GRID_S = 0.02
 _GRID_NS = 20_000_000

@@ -22,14 +22,13 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from gremsy_common.geometry import Array
 from gremsy_common.timing.stamp_check import StampOrder, order_of
 from gremsy_common.types.detections import Detections, Tracks
 from gremsy_tracker.tracker_parameters import TrackerParameters
 from gremsy_tracker.tracking.association import Pairs, one_to_one, overlapping, screen
 from gremsy_tracker.tracking.box_filter import BoxNoise, BoxStates
 from gremsy_tracker.tracking.camera_motion import ImageMotion, move_states
-
-Array = NDArray[np.float64]
 
 # Detections of established tracks, summed over their time, by which the usual score follows (five tracks: in 1 s).
 _TIME_CONSTANT_S = 5.0

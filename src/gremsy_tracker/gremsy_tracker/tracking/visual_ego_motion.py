@@ -19,11 +19,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from gremsy_common.geometry import Array
 from gremsy_common.timing.stamp_check import StampOrder, order_of
 from gremsy_common.timing.timed_history import TimedHistory
 from gremsy_common.types.camera_model import CameraModel
 
-Array = NDArray[np.float64]
 Points = NDArray[np.float32]
 Grey = NDArray[np.uint8]
 
