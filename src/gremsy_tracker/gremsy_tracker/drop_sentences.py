@@ -104,19 +104,10 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
 }
 """What a person can mend."""
 
-OF_STAMPS = frozenset(
-    {'stamps_zero', 'stamps_from_the_future', 'stamps_far_behind', 'stamps_repeated', 'stamps_unsorted'}
-)
-"""What the stamps of the images are counted under; `Tracker.stamp_fault` has the sentence, with the number."""
-
 COUNTED_ONLY = frozenset(
     {
         # The core's second look at what was said above, or said elsewhere (`divergences`).
-        'images_from_the_future',
-        'image_clock_jumps',
-        'bearings_of_another_image',
         'bearings_not_finite',
-        'bearings_unsorted',
         'divergences',
         # Ordinary: a box that cannot be the target's, a picture without features, how often pictures had to tell.
         'bearings_rejected',

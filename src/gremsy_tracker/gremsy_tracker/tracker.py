@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from gremsy_common.geometry import Array, wrap_angle
-from gremsy_common.timing.stamp_check import StampCheck, StampFault, StampKind
+from gremsy_common.timing.stamp_check import StampCheck, StampFault, StampKind, StampOrder
 from gremsy_common.timing.timed_history import TimedHistory
 from gremsy_common.types.attitude_age import AttitudeAge
 from gremsy_common.types.camera_model import CameraModel
@@ -28,13 +28,13 @@ from gremsy_common.types.frame import Frame
 from gremsy_common.types.gimbal_state import GimbalAttitude, LevelHeading, RangeReading, RateSetpoint, ZoomState
 from gremsy_tracker.display.tracker_view import TrackerUpdate, TrackerView
 from gremsy_tracker.lock.aim_point import AimPoint
+from gremsy_tracker.lock.appearance import TargetAppearance
 from gremsy_tracker.lock.lock_evidence import Sighting
-from gremsy_tracker.lock.target_appearance import TargetAppearance
 from gremsy_tracker.lock.target_lock import LockState, LockStatus, TargetLock
 from gremsy_tracker.lock.target_request import CLICKABLE_NS, REACH_PX, TargetRequest, parse_request, row_at_pixel
 from gremsy_tracker.place.bearing_and_position import bearing_of, position_of
 from gremsy_tracker.place.box_ranges import upright_box
-from gremsy_tracker.place.target_range import RangedView, TargetRanges
+from gremsy_tracker.place.target_range import TargetRanges
 from gremsy_tracker.pointing import bearings
 from gremsy_tracker.pointing.pointing_core import Aim, PointingCore
 from gremsy_tracker.tracker_parameters import TrackerParameters
@@ -46,10 +46,10 @@ from gremsy_tracker.tracking.frozen_view import FrozenView
 from gremsy_tracker.tracking.heading_from_pictures import HeadingFromPictures
 from gremsy_tracker.tracking.multi_object_tracker import MultiObjectTracker
 from gremsy_tracker.tracking.visual_ego_motion import KnownMotion
-from gremsy_tracker.zoom import TargetZoom
+from gremsy_tracker.zoom import ZoomControl
 
-# As the counts name them. The last two are counted where the order is held, in the multi-object tracker.
-_STAMP_REASONS = {
+# As the counts name them.
+STAMP_REASONS = {
     StampKind.ZERO: 'stamps_zero',
     StampKind.AHEAD: 'stamps_from_the_future',
     StampKind.BEHIND: 'stamps_far_behind',
@@ -92,6 +92,10 @@ class Tracker:
 
     Attributes:
         dropped: counts by reason of inputs that were not used (the parts' own counts are in `counts`).
+        stamp_faults: by reason of `counts`, the newest image whose stamp was counted under it.
+        attitude_age: how old the telemetry is beside its stamps, as the pictures showed last; None where they have not
+            yet.
+        turning_by_pictures: whether the vehicle's turning is known by the pictures.
     """
 
     def __init__(self, parameters: TrackerParameters) -> None:
@@ -107,21 +111,21 @@ class Tracker:
         self._aim_point = AimPoint()
         self.dropped: Counter[str] = Counter()
         self._stamps = StampCheck()
-        self._stamp_faults: dict[str, StampFault] = {}
+        self.stamp_faults: dict[str, StampFault] = {}
         self._history: TimedHistory[Tracks] = TimedHistory(keep_ns=CLICKABLE_NS)
         self._target_row: int | None = None  # in the newest tracks
-        self._zoom = TargetZoom(parameters)
+        self._zoom = ZoomControl(parameters)
         self._track_bearings: Array | None = None
         self._target_size_px = np.zeros(2)
         self._latency_s: float | None = None
         self._unused_because = ''
         self._frozen = FrozenView()
         self._age = AttitudeAgeLearner()
-        self._attitude_age: AttitudeAge | None = None
+        self.attitude_age: AttitudeAge | None = None
         self._ranges = TargetRanges(parameters)
         self._turning = HeadingFromPictures()
         self._heading_came_ns: int | None = None  # of the telemetry, when a heading came last
-        self._by_pictures = False
+        self.turning_by_pictures = False
 
     # Inputs.
 
@@ -131,44 +135,44 @@ class Tracker:
             policy_changed = parameters.auto_lock != self._parameters.auto_lock
             self._parameters = parameters
             self._multi_object_tracker.parameters = self._appearance.parameters = self._camera.parameters = parameters
+            self._zoom.parameters = parameters
             self._lock.reconfigure(parameters)
             self._core.reconfigure(parameters)
             self._ranges.reconfigure(parameters)
             if not parameters.appearance_cue:
                 self._appearance.forget_target()
-                self._appearance.forget_pictures()
-            self._zoom.reconfigure(parameters)
+                self._appearance.pictures.clear()
             if policy_changed and self._lock.status.state in (LockState.IDLE, LockState.SEARCHING):
                 self._lock.search('`auto_lock` was changed')
 
     def offer_attitude(self, attitude: GimbalAttitude) -> None:
         """Telemetry of where the camera looked."""
         with self._mutex:
-            jumped_ns = self._core.attitude_jumped_ns
+            jumped_ns = self._core.attitudes.jumped_ns
             self._core.offer_attitude(attitude)
-            if self._core.attitude_jumped_ns not in (jumped_ns, None):
+            if self._core.attitudes.jumped_ns not in (jumped_ns, None):
                 # To the pictures that would be a turn of the vehicle.
-                self._turning.clear(self._core.attitude_jumped_ns)
-                self._by_pictures = False
+                self._turning.clear(self._core.attitudes.jumped_ns)
+                self.turning_by_pictures = False
             self._age.turns(attitude.stamp_ns, float(np.linalg.norm(attitude.rate_rad_s)))
 
     def offer_heading(self, heading: LevelHeading) -> None:
         """How far the gimbal's level frame has turned with the vehicle; without it, it is taken not to turn."""
         with self._mutex:
-            newest_ns, heading_ns = self._core.newest_attitude_ns, self._core.heading_ns
+            newest_ns, heading_ns = self._core.attitudes.newest_ns, self._core.headings.newest_ns
             if newest_ns is not None and newest_ns - heading.stamp_ns > _HEADING_FRESH_NS:
                 self.dropped['headings_stale'] += 1
                 return
             is_known = heading_ns is not None and heading.stamp_ns <= heading_ns
-            if self._by_pictures and is_known and math.isfinite(heading.heading_rad):
+            if self.turning_by_pictures and is_known and math.isfinite(heading.heading_rad):
                 # That time is covered by the pictures; they stop now, and the next heading that is newer is used.
                 self._heading_came_ns = newest_ns
                 return
-            if not self._core.offer_heading(heading, of_another=self._by_pictures):
+            if not self._core.offer_heading(heading, of_another=self.turning_by_pictures):
                 return
             self._heading_came_ns = heading.stamp_ns if newest_ns is None else newest_ns
-            if self._by_pictures:
-                self._by_pictures = False
+            if self.turning_by_pictures:
+                self.turning_by_pictures = False
                 self._turning.clear()
 
     def offer_camera_model(self, stamp_ns: int, model: CameraModel) -> None:
@@ -276,7 +280,7 @@ class Tracker:
         """While there is a target, and no heading has come for a while."""
         if not self._parameters.heading_from_pictures or not self._lock.had_target:
             return False
-        heading_ns, newest = self._heading_came_ns, self._core.newest_attitude_ns
+        heading_ns, newest = self._heading_came_ns, self._core.attitudes.newest_ns
         return heading_ns is None or (newest is not None and newest - heading_ns > _NO_HEADING_NS)
 
     def look_for_turning(self) -> None:
@@ -285,20 +289,20 @@ class Tracker:
         Call it for each picture, on a thread that nobody waits for.
         """
         with self._mutex:
-            newest_ns, tracks = self._core.newest_attitude_ns, self._history.newest
+            newest_ns, tracks = self._core.attitudes.newest_ns, self._history.newest
             if not self._looks_for_turning or newest_ns is None:
                 return
         heading = self._turning.look(newest_ns, self._known, None if tracks is None else tracks.boxes_px)
         with self._mutex:
-            heading_ns = self._core.heading_ns
+            heading_ns = self._core.headings.newest_ns
             if (
                 heading is None
                 or not self._looks_for_turning
                 or (heading_ns is not None and heading.stamp_ns <= heading_ns)
             ):
                 return
-            if self._core.offer_heading(heading, of_another=not self._by_pictures):
-                self._by_pictures = True
+            if self._core.offer_heading(heading, of_another=not self.turning_by_pictures):
+                self.turning_by_pictures = True
 
     @property
     def _learns_age(self) -> bool:
@@ -318,16 +322,8 @@ class Tracker:
         with self._mutex:
             tracks = self._history.newest
         age = self._age.learn(self._known, None if tracks is None else tracks.boxes_px)
-        if age is not None:
-            with self._mutex:
-                self._attitude_age = age
+        self.attitude_age = age or self.attitude_age
         return age
-
-    @property
-    def attitude_age(self) -> AttitudeAge | None:
-        """How old the telemetry is beside its stamps, as the pictures showed last; None where they have not yet."""
-        with self._mutex:
-            return self._attitude_age
 
     def enable(self, enabled: bool) -> None:
         """Whether the lock yields setpoints."""
@@ -370,11 +366,6 @@ class Tracker:
         with self._mutex:
             return self._core.knows_gimbal(now_ns)
 
-    def stamp_fault(self, reason: str) -> StampFault | None:
-        """The newest image whose stamp was counted under that reason of `counts`; None where none was."""
-        with self._mutex:
-            return self._stamp_faults.get(reason)
-
     @property
     def diverged(self) -> str:
         """What the divergence guard has switched pointing off for; empty while it has not."""
@@ -387,17 +378,11 @@ class Tracker:
         with self._mutex:
             return self._core.pictures_frozen
 
-    @property
-    def turning_by_pictures(self) -> bool:
-        """Whether the vehicle's turning is known by the pictures."""
-        with self._mutex:
-            return self._by_pictures
-
     def vehicle_turning(self, now_ns: int) -> tuple[bool, float]:
         """Whether it is known now how the vehicle turns, and the share of it that turns the camera along."""
         with self._mutex:
-            heading_ns = self._core.heading_ns
-            return heading_ns is not None and now_ns - heading_ns <= _HEADING_FRESH_NS, self._core.carried
+            heading_ns = self._core.headings.newest_ns
+            return heading_ns is not None and now_ns - heading_ns <= _HEADING_FRESH_NS, self._core.share.carried
 
     def heading_at(self, stamp_ns: int) -> float:
         """Azimuth of the gimbal's level frame in the still frame at that time, rad."""
@@ -408,10 +393,7 @@ class Tracker:
         """Everything that was dropped or refused, by reason."""
         with self._mutex:
             total = self.dropped + self._multi_object_tracker.dropped + self._core.counts() + self._camera.counts
-            total += self._appearance.counts + self._ranges.counts
-            if self._multi_object_tracker.resets:
-                total['clock_jumps'] = self._multi_object_tracker.resets
-            return dict(total)
+            return dict(total + self._appearance.counts + self._ranges.counts)
 
     def view(self, stamp_ns: int) -> TrackerView:
         """The state shown for a frame of that stamp."""
@@ -423,7 +405,7 @@ class Tracker:
             if motion is not None and len(boxes):
                 boxes = camera_motion.move_boxes(boxes, motion)
             following = self._lock.status.state in (LockState.TRACKING, LockState.COASTING)
-            estimate = self._core.estimate_at(stamp_ns) if following else None
+            estimate = self._core.target.at(stamp_ns) if following else None
             gimbal = None if attitude is None else bearings.optical_axis(attitude.level_from_camera)
             predicted_px = error_rad = None
             if estimate is not None and gimbal is not None:
@@ -460,43 +442,44 @@ class Tracker:
 
     # Inside; the mutex is held.
 
-    def _stamp_is_of_use(self, stamp_ns: int, now_ns: int) -> bool:
-        """False (and counted) for a stamp that says nothing of when; the multi-object tracker checks their order."""
+    def _order_of(self, stamp_ns: int, now_ns: int) -> StampOrder | None:
+        """The one gate for stamps: counts what is wrong with one; None for one that says nothing of when.
+
+        What is far behind is still tracked and shown: whoever plays a recording wants to see it.
+        """
         fault = self._stamps.look(stamp_ns, now_ns)
+        order = self._stamps.order
         self._core.note_stamp_fault('' if fault is None else fault.text, now_ns)
-        if fault is None:
-            return True
-        reason = _STAMP_REASONS[fault.kind]
-        self._stamp_faults[reason] = fault
-        if fault.kind in (StampKind.ZERO, StampKind.AHEAD, StampKind.BEHIND):
-            self.dropped[reason] += 1
-        # What is far behind is still tracked and shown: whoever plays a recording wants to see it.
-        return fault.kind not in (StampKind.ZERO, StampKind.AHEAD)
+        if fault is not None:
+            reason = STAMP_REASONS[fault.kind]
+            self.stamp_faults[reason] = fault
+            # Of those in the wrong order only what is refused is counted below.
+            if fault.kind in (StampKind.ZERO, StampKind.AHEAD, StampKind.BEHIND):
+                self.dropped[reason] += 1
+        if order is StampOrder.NOT_NEWER:
+            repeated = stamp_ns == self._multi_object_tracker.stamp_ns
+            self.dropped['stamps_repeated' if repeated else 'stamps_unsorted'] += 1
+        return order
 
     def _level_attitude_at(self, stamp_ns: int) -> Array | None:
         with self._mutex:
-            attitude = self._core.level_attitude_at(stamp_ns)
+            attitude = self._core.attitudes.at(stamp_ns, self._parameters.max_attitude_age_s)
         return None if attitude is None else attitude.level_from_camera
 
     def _seen(self, detections: Detections, now_ns: int) -> _SeenImage | None:
         """The next image's tracks; None for a stamp that is refused (counted)."""
         stamp_ns, tracking = detections.stamp_ns, self._multi_object_tracker
-        if not self._stamp_is_of_use(stamp_ns, now_ns):
+        order = self._order_of(stamp_ns, now_ns)
+        if order in (None, StampOrder.NOT_NEWER):
             return None
-        resets, previous_ns = tracking.resets, tracking.stamp_ns
-        if not tracking.accepts(stamp_ns):
-            return None
-        if tracking.resets != resets:
-            previous_ns = None
+        if order is StampOrder.RESTARTED:
             self._restart_time()
         camera, attitude = self._camera.camera_at(stamp_ns), self._core.attitude_at(stamp_ns)
         tracks = tracking.associate(
             self._within_lens(detections, camera),
-            after_from_before=self._motion_since(previous_ns, stamp_ns, camera, attitude),
+            after_from_before=self._motion_since(tracking.stamp_ns, stamp_ns, camera, attitude),
             image_size_px=None if camera is None else (camera.width, camera.height),
         )
-        if tracks is None:
-            return None
         if camera is not None:
             self._core.field_rad = camera.horizontal_field_rad
         self._core.offer_image(stamp_ns, now_ns)
@@ -507,10 +490,8 @@ class Tracker:
         def motion_since(before_ns: int) -> camera_motion.ImageMotion | None:
             return None if seen.attitude is None else self._camera.by_telemetry(before_ns, seen.camera, seen.attitude)
 
-        def silence_ns_since(before_ns: int) -> int:
-            return self._core.longest_silence_ns(before_ns, detections.stamp_ns)
-
-        return self._frozen.judge(detections.stamp_ns, detections.boxes_px, motion_since, silence_ns_since)
+        longest_silence_ns = self._core.attitudes.longest_silence_ns
+        return self._frozen.judge(detections.stamp_ns, detections.boxes_px, motion_since, longest_silence_ns)
 
     def _followed_classes(self) -> tuple[str, ...]:
         label = self._lock.status.label
@@ -527,16 +508,18 @@ class Tracker:
         self._ranges.forget_target()
 
     def _restart_time(self) -> None:
+        self.dropped['clock_jumps'] += 1
+        self._multi_object_tracker.restart_time()
         self._ranges.restart_time()
         self._core.restart_time()
         self._frozen.clear()
         self._camera.clear()
         self._age.clear()
         self._turning.clear()
-        self._heading_came_ns, self._by_pictures, self._attitude_age = None, False, None
+        self._heading_came_ns, self.turning_by_pictures, self.attitude_age = None, False, None
         self._history.clear()
         self._forget_target()
-        self._appearance.forget_pictures()
+        self._appearance.pictures.clear()
         self._zoom.restart_time()
         self._track_bearings = None
         if self._lock.status.state is not LockState.IDLE:
@@ -584,7 +567,7 @@ class Tracker:
         tracks, camera, attitude = seen.tracks, seen.camera, seen.attitude
         middle = np.zeros(2) if camera is None else camera.size_px / 2
         offsets = np.linalg.norm(bearings.centres(tracks.boxes_px) - middle, axis=1)
-        estimate = self._core.estimate_at(tracks.stamp_ns)
+        estimate = self._core.target.at(tracks.stamp_ns)
         noise = off_target = fits = None
         if seen.bearings_rad is not None and camera is not None:
             noise = bearings.bearing_noise(
@@ -598,7 +581,7 @@ class Tracker:
             if estimate is not None:
                 difference = wrap_angle(seen.bearings_rad - estimate.bearing_rad)
                 off_target = np.hypot(difference[:, 0] * np.cos(estimate.bearing_rad[1]), difference[:, 1])
-                fits = self._core.consistent(tracks.stamp_ns, seen.bearings_rad, noise)
+                fits = self._core.target.consistent(tracks.stamp_ns, seen.bearings_rad, noise)
         sighting = Sighting(tracks, offsets, off_target, fits, newest_id=self._multi_object_tracker.newest_id)
         sighting = replace(sighting, looks=self._looks_in_time(sighting))
         choice = self._lock.update(sighting)
@@ -675,7 +658,7 @@ class Tracker:
         if row is not None:
             score, box = float(tracks.scores[row]), tracks.boxes_px[row]
         else:
-            estimate = self._core.estimate_at(tracks.stamp_ns)
+            estimate = self._core.target.at(tracks.stamp_ns)
             if status.state is not LockState.COASTING or estimate is None or camera is None or attitude is None:
                 return None
             place = bearings.pixels_of_bearings(estimate.bearing_rad[None], camera, attitude.level_from_camera)[0]
@@ -688,7 +671,7 @@ class Tracker:
     def _look_for_range(self, seen: _SeenImage) -> None:
         """What the image, and the range finder since the one before, say about how far away the target is."""
         tracks, camera, attitude, row = seen.tracks, seen.camera, seen.attitude, self._target_row
-        estimate = self._core.estimate_at(tracks.stamp_ns)
+        estimate = self._core.target.at(tracks.stamp_ns)
         if row is None or estimate is None or camera is None or attitude is None:
             return
         box_px = tracks.boxes_px[row]
@@ -704,23 +687,22 @@ class Tracker:
             )
 
         def off_axis_at(stamp_ns: int) -> Array | None:
-            then, target = self._core.attitude_at(stamp_ns), self._core.estimate_at(stamp_ns)
+            then, target = self._core.attitude_at(stamp_ns), self._core.target.at(stamp_ns)
             if then is None or target is None:
                 return None
             off = wrap_angle(target.bearing_rad - bearings.optical_axis(then.level_from_camera))
             return off * np.array([np.cos(target.bearing_rad[1]), 1.0])
 
-        label = str(tracks.labels[row])
-        self._ranges.seen(RangedView(tracks.stamp_ns, label, upright, size_rad, off_axis_at))
+        self._ranges.seen(tracks.stamp_ns, str(tracks.labels[row]), upright, size_rad, off_axis_at)
 
     def _placed(self, update: TrackerUpdate) -> TrackerUpdate:
         """With the target's bearing and, where its range is known, its position."""
         stamp_ns, following = update.tracks.stamp_ns, update.status.state in (LockState.TRACKING, LockState.COASTING)
-        estimate = self._core.estimate_at(stamp_ns) if following and not self._core.pictures_frozen else None
+        estimate = self._core.target.at(stamp_ns) if following and not self._core.pictures_frozen else None
         if estimate is None:
             return update
         frame, std_rad = self._parameters.still_frame, self._parameters.attitude_std_rad
-        bearing = bearing_of(estimate, self._core.target_rate_std_rad_s, frame, std_rad)
+        bearing = bearing_of(estimate, self._core.target.rate_std_rad_s, frame, std_rad)
         distance = self._ranges.at(stamp_ns)
         if distance is None:
             return replace(update, bearing=bearing)
@@ -742,7 +724,7 @@ class Tracker:
         if wanted and camera is not None and age_ns <= self._parameters.max_image_age_s * 1e9:
             if state in (LockState.LOST, LockState.SEARCHING) and self._lock.had_target:
                 return self._zoom.widen(stamp_ns, camera)
-            estimate = self._core.estimate_at(stamp_ns)
+            estimate = self._core.target.at(stamp_ns)
             if state in (LockState.TRACKING, LockState.COASTING) and estimate is not None and attitude is not None:
                 axis = bearings.optical_axis(attitude.level_from_camera)
                 size = self._target_size_px if state is LockState.TRACKING else None

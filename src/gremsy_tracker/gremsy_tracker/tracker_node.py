@@ -359,7 +359,7 @@ class TrackerNode(SuiteNode[TrackerParameters]):
         before, self._counts = self._counts, self.tracker.counts()
         arrived, used, self._arrived, self._used = self._arrived, self._used, 0, 0
         for reason, count in self._counts.items():
-            fault = self.tracker.stamp_fault(reason)
+            fault = self.tracker.stamp_faults.get(reason)
             if (fault is None and reason not in SENTENCES) or count <= before.get(reason, 0):
                 continue
             name, text = SENTENCES.get(reason, (topics.DETECTIONS.name, ''))

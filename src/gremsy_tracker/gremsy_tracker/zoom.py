@@ -59,18 +59,82 @@ class ZoomView:
 
 
 class ZoomControl:
-    """Remembers what it asked for and whether it is still on its way to a size."""
+    """What the payload reported, what was asked for, and whether it is still on its way to a size.
+
+    Call `follow`, `widen` or `rest` with each image. Not for several threads at once.
+    """
 
     def __init__(self, parameters: TrackerParameters) -> None:
         self.parameters = parameters
+        self._reports: TimedHistory[ZoomState] = TimedHistory(most=_REPORTS_KEPT)
         self._seeking = False
         self._asked_ns: int | None = None
         self._asked = 1.0
+
+    def offer(self, state: ZoomState) -> None:
+        """One report; nonsense and a repeated one are left out, an earlier time than the last starts again."""
+        if math.isfinite(state.factor) and state.factor > 0.0 and state.stamp_ns != self._reports.newest_ns:
+            self._reports.put(state.stamp_ns, state)
+
+    def restart_time(self) -> None:
+        """The clock was set."""
+        self._reports.clear()
+        self.rest()
+
+    @property
+    def factor(self) -> float:
+        """The newest magnification reported, however old; 1 before the first."""
+        newest = self._reports.newest
+        return 1.0 if newest is None else newest.factor
+
+    def factor_at(self, stamp_ns: int) -> float | None:
+        """The magnification at that time, None where no report is near enough.
+
+        A lens takes equal times for equal factors, so between two reports the logarithm is interpolated; before the
+        oldest and after the newest it is that one's.
+        """
+        earlier, later = self._reports.around(stamp_ns)
+        near = [each for each in (earlier, later) if each is not None and abs(each.stamp_ns - stamp_ns) <= _BELIEVED_NS]
+        if not near:
+            return None
+        if earlier is None or later is None or earlier is later:
+            return near[0].factor
+        share = (stamp_ns - earlier.stamp_ns) / (later.stamp_ns - earlier.stamp_ns)
+        return earlier.factor * (later.factor / earlier.factor) ** share
+
+    def follow(
+        self, stamp_ns: int, camera: CameraModel, axis_rad: Array, target: BearingEstimate, size_px: Array | None
+    ) -> float | None:
+        """For a target that is followed.
+
+        Args:
+            stamp_ns: of the image.
+            camera: its intrinsics.
+            axis_rad: (2,) bearing of the optical axis at that time.
+            target: at that time.
+            size_px: (2,) of its box, None when it is not in the image.
+        """
+        narrowing = np.array([np.cos(target.bearing_rad[1]), 1.0])  # of azimuth towards the pole
+        offset = wrap_angle(target.bearing_rad - axis_rad) * narrowing
+        return self._ask(stamp_ns, camera, size_px, offset, target.std_rad * narrowing)
+
+    def widen(self, stamp_ns: int, camera: CameraModel) -> float | None:
+        """For a target that was lost: zoomed in, it would not be found again."""
+        return self._ask(stamp_ns, camera, None, np.zeros(2), np.full(2, _ANYWHERE_RAD))
 
     def rest(self) -> None:
         """Nothing is followed: the zoom stays as it is."""
         self._seeking = False
         self._asked_ns = None
+
+    def _ask(
+        self, stamp_ns: int, camera: CameraModel, size_px: Array | None, offset_rad: Array, std_rad: Array
+    ) -> float | None:
+        zoom = self.factor_at(stamp_ns)
+        if zoom is None:
+            self.rest()
+            return None
+        return self.update(ZoomView(stamp_ns, zoom, camera, size_px, offset_rad, std_rad))
 
     def update(self, view: ZoomView) -> float | None:
         """The zoom factor to ask for, None to leave it."""
@@ -124,102 +188,3 @@ class ZoomControl:
         half_rad = np.arctan2(half_px, camera.focal_px)
         used = float(((np.abs(view.offset_rad) + 3.0 * view.std_rad) / (_ROOM_SHARE * half_rad)).max())
         return view.zoom / used if used > 0.0 else math.inf
-
-
-class ZoomHistory:
-    """With which magnification an image was taken: the payload's newest reports, in order of time.
-
-    Not for several threads at once.
-    """
-
-    def __init__(self) -> None:
-        self._states: TimedHistory[ZoomState] = TimedHistory(most=_REPORTS_KEPT)
-
-    @property
-    def newest(self) -> float | None:
-        """The last factor reported, however old; None before the first."""
-        newest = self._states.newest
-        return None if newest is None else newest.factor
-
-    def offer(self, state: ZoomState) -> None:
-        """One report; nonsense and a repeated one are left out, an earlier time than the last starts again."""
-        if math.isfinite(state.factor) and state.factor > 0.0 and state.stamp_ns != self._states.newest_ns:
-            self._states.put(state.stamp_ns, state)
-
-    def clear(self) -> None:
-        """Forget every report."""
-        self._states.clear()
-
-    def at(self, stamp_ns: int) -> float | None:
-        """The factor at that time, None where no report is near enough.
-
-        A lens takes equal times for equal factors, so between two reports the logarithm is interpolated; before the
-        oldest and after the newest it is that one's.
-        """
-        earlier, later = self._states.around(stamp_ns)
-        near = [each for each in (earlier, later) if each is not None and abs(each.stamp_ns - stamp_ns) <= _BELIEVED_NS]
-        if not near:
-            return None
-        if earlier is None or later is None or earlier is later:
-            return near[0].factor
-        share = (stamp_ns - earlier.stamp_ns) / (later.stamp_ns - earlier.stamp_ns)
-        return earlier.factor * (later.factor / earlier.factor) ** share
-
-
-class TargetZoom:
-    """`ZoomControl` with the magnification that each image was taken with; call one of the three with each image."""
-
-    def __init__(self, parameters: TrackerParameters) -> None:
-        self._history = ZoomHistory()
-        self._control = ZoomControl(parameters)
-
-    @property
-    def factor(self) -> float:
-        """The newest magnification reported, 1 before the first."""
-        return self._history.newest or 1.0
-
-    def reconfigure(self, parameters: TrackerParameters) -> None:
-        """Use other parameters from now on."""
-        self._control.parameters = parameters
-
-    def offer(self, zoom: ZoomState) -> None:
-        """The payload's report."""
-        self._history.offer(zoom)
-
-    def restart_time(self) -> None:
-        """The clock was set."""
-        self._history.clear()
-        self._control.rest()
-
-    def follow(
-        self, stamp_ns: int, camera: CameraModel, axis_rad: Array, target: BearingEstimate, size_px: Array | None
-    ) -> float | None:
-        """For a target that is followed.
-
-        Args:
-            stamp_ns: of the image.
-            camera: its intrinsics.
-            axis_rad: (2,) bearing of the optical axis at that time.
-            target: at that time.
-            size_px: (2,) of its box, None when it is not in the image.
-        """
-        narrowing = np.array([np.cos(target.bearing_rad[1]), 1.0])  # of azimuth towards the pole
-        offset = wrap_angle(target.bearing_rad - axis_rad) * narrowing
-        return self._ask(stamp_ns, camera, size_px, offset, target.std_rad * narrowing)
-
-    def widen(self, stamp_ns: int, camera: CameraModel) -> float | None:
-        """For a target that was lost: zoomed in, it would not be found again."""
-        return self._ask(stamp_ns, camera, None, np.zeros(2), np.full(2, _ANYWHERE_RAD))
-
-    def rest(self) -> None:
-        """For no target: the zoom stays as it is."""
-        self._control.rest()
-
-    def _ask(
-        self, stamp_ns: int, camera: CameraModel, size_px: Array | None, offset_rad: Array, std_rad: Array
-    ) -> float | None:
-        zoom = self._history.at(stamp_ns)
-        if zoom is None:
-            self._control.rest()
-            return None
-        return self._control.update(ZoomView(stamp_ns, zoom, camera, size_px, offset_rad, std_rad))

@@ -8,8 +8,7 @@ import pytest
 
 from gremsy_common.types.detections import Tracks
 from gremsy_common.types.frame import Frame
-from gremsy_tracker.lock.appearance import AppearanceModel, signatures
-from gremsy_tracker.lock.target_appearance import FrameHistory, TargetAppearance
+from gremsy_tracker.lock.appearance import AppearanceModel, TargetAppearance, signatures
 from gremsy_tracker.tracker_parameters import TrackerParameters
 
 RED, BLUE, GREEN, GREY = (40, 40, 200), (200, 60, 40), (40, 160, 40), (128, 128, 128)
@@ -162,17 +161,17 @@ def test_of_a_crowd_the_sixteen_nearest_are_compared() -> None:
 
 
 def test_large_pictures_are_kept_small_and_old_ones_go() -> None:
-    history = FrameHistory()
-    history.offer(1, np.zeros((1080, 1920, 3), dtype=np.uint8))
-    kept = history.at(1)
+    appearance = TargetAppearance(TrackerParameters())
+    appearance.offer_frame(Frame(np.zeros((1080, 1920, 3), dtype=np.uint8), 1, 'camera'))
+    kept = appearance.pictures.exactly(1)
     assert kept is not None
     assert (kept[0].shape, kept[1]) == ((360, 640, 3), 3)
     small = np.zeros((480, 640, 3), dtype=np.uint8)
     for stamp in range(2, 40):
-        history.offer(stamp, small)
-    assert history.at(1) is None
-    newest = history.at(39)
+        appearance.offer_frame(Frame(small, stamp, 'camera'))
+    assert appearance.pictures.exactly(1) is None
+    newest = appearance.pictures.exactly(39)
     assert newest is not None
     assert newest[0] is small, 'by reference'
-    history.forget_before(39)
-    assert history.at(38) is None
+    appearance.learn(tracks(39, 100), 0, (640, 480))
+    assert appearance.pictures.exactly(38) is None

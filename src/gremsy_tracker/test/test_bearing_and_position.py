@@ -18,7 +18,7 @@ T0 = 10**18
 
 def estimate(azimuth: float, tilt: float, std: float = 0.002) -> BearingEstimate:
     rate = np.array([0.05, -0.01])
-    return BearingEstimate(T0, np.array([azimuth, tilt]), rate, np.zeros(2), np.full(2, std))
+    return BearingEstimate(T0, np.array([azimuth, tilt]), rate, std_rad=np.full(2, std))
 
 
 @pytest.mark.parametrize(('azimuth', 'tilt'), [(0.0, 0.0), (2.5, 0.6), (-3.0, -0.3), (0.4, 1.2)])

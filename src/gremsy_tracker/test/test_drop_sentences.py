@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 import gremsy_tracker
-from gremsy_tracker.drop_sentences import COUNTED_ONLY, OF_STAMPS, SENTENCES
+from gremsy_tracker.drop_sentences import COUNTED_ONLY, SENTENCES
+from gremsy_tracker.tracker import STAMP_REASONS
 
 # As they are written: dropped['x'] += 1, counts['x'], _drop('x'), ('boxes_x', mask), 'motion_x' (and the like).
 _REASON = re.compile(
@@ -26,7 +27,7 @@ def test_no_reason_is_without_a_sentence_or_a_cause_to_have_none() -> None:
         path.read_text(encoding='utf-8') for path in folder.rglob('*.py') if path.name != 'drop_sentences.py'
     )
     counted = {next(filter(None, found)) for found in _REASON.findall(text)}
-    assert counted == {*SENTENCES, *OF_STAMPS, *COUNTED_ONLY}
+    assert counted == {*SENTENCES, *STAMP_REASONS.values(), *COUNTED_ONLY}
 
 
 @pytest.mark.parametrize('reason', SENTENCES)

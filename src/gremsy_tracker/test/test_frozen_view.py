@@ -36,7 +36,7 @@ class Camera:
             pictures = self.number - before_ns / (50 * MS)
             return np.array([[1.0, 0.0, -self.speed * pictures], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]])
 
-        return self.sight.judge(self.number * 50 * MS, boxes, motion_since, lambda _: self.silence_ms * MS)
+        return self.sight.judge(self.number * 50 * MS, boxes, motion_since, lambda *_: self.silence_ms * MS)
 
 
 def textured(contrast: float = 60.0) -> np.ndarray:
@@ -116,4 +116,4 @@ def test_another_size_begins_anew() -> None:
         pass
     assert not camera.picture(frozen[:180])
     # An image that was not seen says nothing new.
-    assert not camera.sight.judge(12345, NO_BOXES, lambda _: None, lambda _: 0)
+    assert not camera.sight.judge(12345, NO_BOXES, lambda _: None, lambda *_: 0)

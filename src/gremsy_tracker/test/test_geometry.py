@@ -14,10 +14,11 @@ from gremsy_common.geometry import matrix_from_quaternion, quaternion_from_beari
 from gremsy_common.types.camera_model import CameraModel
 from gremsy_common.types.gimbal_state import GimbalAttitude
 from gremsy_tracker.pointing import bearings
+from gremsy_tracker.tracker_parameters import TrackerParameters
 from gremsy_tracker.tracking import camera_motion
 from gremsy_tracker.tracking.attitude_history import AttitudeHistory, slerp
 from gremsy_tracker.tracking.box_filter import BoxStates
-from gremsy_tracker.tracking.camera_motion import CameraHistory
+from gremsy_tracker.tracking.camera_motion import CameraMotion
 
 MS = 1_000_000
 CAMERA = CameraModel.from_horizontal_field(640, 480, math.radians(40.0))
@@ -215,15 +216,16 @@ def test_what_comes_to_lie_behind_the_camera_is_not_a_number() -> None:
 
 
 def test_the_camera_model_is_the_one_valid_at_the_image() -> None:
-    history = CameraHistory()
-    assert history.at(0) is None
-    history.offer(1000, CAMERA)
-    history.offer(2000, CAMERA.zoomed(2.0))
-    assert history.at(1500) == CAMERA
-    assert history.at(2000) == CAMERA.zoomed(2.0)
-    assert history.at(10) == CAMERA
-    assert not history.offer(3000, CameraModel(640, 480, 0.0, 0.0, 0.0, 0.0))
-    assert dict(history.dropped) == {'camera_models_unusable': 1}
+    motion = CameraMotion(TrackerParameters(), lambda _: None)
+    assert motion.camera_at(0) is None
+    motion.offer_model(1000, CAMERA)
+    motion.offer_model(2000, CAMERA.zoomed(2.0))
+    assert motion.camera_at(1500) == CAMERA
+    assert motion.camera_at(2000) == CAMERA.zoomed(2.0)
+    assert motion.camera_at(10) == CAMERA
+    motion.offer_model(3000, CameraModel(640, 480, 0.0, 0.0, 0.0, 0.0))
+    assert motion.camera_at(3000) == CAMERA.zoomed(2.0)
+    assert dict(motion.counts) == {'camera_models_unusable': 1}
 
 
 def test_angles_between_bearings_are_exact_when_small() -> None:

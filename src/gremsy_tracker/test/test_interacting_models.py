@@ -52,7 +52,7 @@ def test_one_model_and_equal_models_are_a_kalman_filter(models: Models) -> None:
     mixture = follow(models, seen, times)
     for axis in (0, 1):
         mean, covariance = kalman(seen[:, axis], times, 0.15, float(NOISE[axis]))
-        assert np.allclose(mixture.mean()[axis], mean, rtol=1e-9, atol=1e-12)
+        assert np.allclose(mixture.mean_at(0.0, models)[axis], mean, rtol=1e-9, atol=1e-12)
         assert np.allclose(mixture.covariances[:, axis], covariance, rtol=1e-7, atol=1e-14)
 
 
@@ -74,7 +74,7 @@ def test_each_model_goes_on_in_its_own_time_and_begins_as_likely_as_it_says() ->
     ahead = mixture.carried_on(0.5, models)
     for number, tau_s in enumerate(models.taus_s):
         assert np.allclose(ahead.means[number, 0], transition(0.5, tau_s) @ [0.0, 0.0, 0.3])
-    assert np.allclose(mixture.mean_at(0.5, models), ahead.mean())
+    assert np.allclose(mixture.mean_at(0.5, models), ahead.mean_at(0.0, models))
     changes = models.changes(0.1)
     assert np.allclose(changes.sum(axis=1), 1.0)
     assert np.allclose(np.diag(changes), np.exp(-0.1 / np.array(models.stays_s)))

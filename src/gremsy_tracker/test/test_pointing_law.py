@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from gremsy_gimbal_sim.plant.plant import GREMSY, IDEAL, Plant, PlantParameters
-from gremsy_tracker.pointing.bearing_filter import BearingEstimate
-from gremsy_tracker.pointing.gimbal_predictor import GimbalPrediction, GimbalPredictor, Servo
+from gremsy_tracker.pointing.bearing_filter import BearingEstimate, BearingMotion
+from gremsy_tracker.pointing.gimbal_predictor import GimbalPredictor, Servo
 from gremsy_tracker.pointing.pointing_law import PointingLaw
 from gremsy_tracker.tracker_parameters import TrackerParameters
 
@@ -23,12 +23,12 @@ def ns(seconds: float) -> int:
 def test_the_gimbal_is_predicted_as_the_plant_moves(plant_parameters: PlantParameters) -> None:
     random = np.random.default_rng(1)
     plant, predictor = Plant(plant_parameters), GimbalPredictor()
-    measured = GimbalPrediction(0, np.zeros(2), np.zeros(2))
+    measured = BearingMotion(0, np.zeros(2), np.zeros(2))
     for i in range(100):
         at = 0.02 * i
         plant.advance(at)
         if at <= 1.5:
-            measured = GimbalPrediction(ns(at), plant.angles_rad, plant.rates_rad_s)
+            measured = BearingMotion(ns(at), plant.angles_rad, plant.rates_rad_s)
         # Above the dead zone and below the acceleration limit, where the model is the plant.
         command = 0.2 + random.uniform(-0.05, 0.05, 2)
         predictor.commanded(ns(at), command)
@@ -43,7 +43,7 @@ def test_the_gimbal_is_predicted_as_the_plant_moves(plant_parameters: PlantParam
 
 
 def test_with_nothing_asked_the_gimbal_goes_on_as_it_goes() -> None:
-    measured = GimbalPrediction(ns(1.0), np.array([0.1, 0.0]), np.array([0.3, 0.0]))
+    measured = BearingMotion(ns(1.0), np.array([0.1, 0.0]), np.array([0.3, 0.0]))
     predicted = GimbalPredictor().predict(measured, ns(1.1), plant_delay_s=0.02, servo=Servo(0.06))
     assert np.allclose(predicted.bearing_rad, [0.13, 0.0])
 
@@ -53,16 +53,16 @@ FIELD_RAD = 0.7
 
 def estimate(bearing: float, rate: float = 0.0, acceleration: float = 0.0) -> BearingEstimate:
     azimuth, tilt = np.array([1.0, 0.0]), np.full(2, 0.001)
-    return BearingEstimate(0, bearing * azimuth, rate * azimuth, acceleration * azimuth, tilt)
+    return BearingEstimate(0, bearing * azimuth, rate * azimuth, acceleration * azimuth, std_rad=tilt)
 
 
-def at_rest(azimuth: float = 0.0) -> GimbalPrediction:
-    return GimbalPrediction(0, np.array([azimuth, 0.0]), np.zeros(2))
+def at_rest(azimuth: float = 0.0) -> BearingMotion:
+    return BearingMotion(0, np.array([azimuth, 0.0]), np.zeros(2))
 
 
 def follow(law: PointingLaw, at: float, error: float, rate: float = 0.0, field_rad: float = FIELD_RAD) -> np.ndarray:
     """With the gimbal turning as the target does."""
-    gimbal = GimbalPrediction(0, np.zeros(2), np.array([rate, 0.0]))
+    gimbal = BearingMotion(0, np.zeros(2), np.array([rate, 0.0]))
     return law.follow(ns(at), estimate(error, rate), gimbal, field_rad)
 
 
@@ -94,7 +94,7 @@ def test_after_rest_a_setpoint_starts_from_zero() -> None:
 
 def test_home_is_approached_at_no_more_than_its_rate_on_a_straight_line() -> None:
     law = PointingLaw(TrackerParameters(home_rate_rad_s=0.2, max_acceleration_rad_s2=100.0))
-    assert np.allclose(law.home(ns(1.0), GimbalPrediction(0, np.array([-1.0, 0.5]), np.zeros(2))), [0.2, -0.1])
+    assert np.allclose(law.home(ns(1.0), BearingMotion(0, np.array([-1.0, 0.5]), np.zeros(2))), [0.2, -0.1])
 
 
 def test_the_short_way_round_is_taken() -> None:
@@ -105,7 +105,7 @@ def test_the_short_way_round_is_taken() -> None:
 
 def test_a_target_that_accelerates_is_led_by_the_gimbal_s_lag() -> None:
     law = PointingLaw(TrackerParameters(max_acceleration_rad_s2=100.0, plant_lag_s=0.1))
-    asked = law.follow(ns(1.0), estimate(0.0, 0.1, 0.5), GimbalPrediction(0, np.zeros(2), np.array([0.1, 0.0])), 0.7)
+    asked = law.follow(ns(1.0), estimate(0.0, 0.1, 0.5), BearingMotion(0, np.zeros(2), np.array([0.1, 0.0])), 0.7)
     assert asked[0] == pytest.approx(0.1 + 0.5 * 0.1)
 
 
@@ -119,7 +119,7 @@ def test_a_small_error_dies_down_as_the_law_s_poles_say(lag_s: float, gain: floa
     angle, rate, step = 0.0, 0.0, 0.0005
     error = []
     for i in range(1200):
-        gimbal = GimbalPrediction(0, np.array([angle, 0.0]), np.array([rate, 0.0]))
+        gimbal = BearingMotion(0, np.array([angle, 0.0]), np.array([rate, 0.0]))
         asked = float(law.follow(ns(1.0 + i * step), estimate(0.01), gimbal, FIELD_RAD)[0])
         left = math.exp(-step / lag_s)
         angle, rate = angle + asked * step + (rate - asked) * lag_s * (1 - left), asked + (rate - asked) * left
@@ -137,7 +137,7 @@ def test_a_large_error_is_braked_into_without_overshoot(error_deg: float) -> Non
     law = PointingLaw(parameters)
     goal, angle, rate, furthest = math.radians(error_deg), 0.0, 0.0, 0.0
     for i in range(100):
-        gimbal = GimbalPrediction(0, np.array([angle, 0.0]), np.array([rate, 0.0]))
+        gimbal = BearingMotion(0, np.array([angle, 0.0]), np.array([rate, 0.0]))
         asked = float(law.follow(ns(1.0 + 0.02 * i), estimate(goal), gimbal, FIELD_RAD)[0])
         left = math.exp(-0.02 / 0.06)
         angle, rate = angle + asked * 0.02 + (rate - asked) * 0.06 * (1 - left), asked + (rate - asked) * left

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from gremsy_gimbal_sim.plant.plant import GREMSY, IDEAL, Plant, PlantParameters
-from gremsy_tracker.pointing.gimbal_predictor import GimbalPrediction, GimbalPredictor, Servo, ServoResponse, ServoState
+from gremsy_tracker.pointing.bearing_filter import BearingMotion
+from gremsy_tracker.pointing.gimbal_predictor import GimbalPredictor, Servo, ServoResponse
 
 
 def ns(seconds: float) -> int:
@@ -60,7 +61,7 @@ def test_noise_at_rest_tells_nothing() -> None:
 def test_a_servo_is_advanced_as_its_differential_equation_says(overshoot: float) -> None:
     servo = Servo(0.1, overshoot)
     asked = np.array([0.2, -0.1])
-    state = ServoState(np.array([0.1, 0.0]), np.array([0.0, 0.3]), np.array([0.0, -0.5]))
+    state = BearingMotion(0, np.array([0.1, 0.0]), np.array([0.0, 0.3]), np.array([0.0, -0.5]))
     once = servo.advance(state, asked, 0.13)
     angle, rate, slope = (each.copy() for each in (state.bearing_rad, state.rate_rad_s, state.acceleration_rad_s2))
     step = 1e-5
@@ -80,14 +81,14 @@ def test_a_servo_is_advanced_as_its_differential_equation_says(overshoot: float)
 def test_a_gimbal_that_overshoots_is_predicted_as_it_moves() -> None:
     parameters = PlantParameters(0.06, 0.06, overshoot=0.2)
     plant, predictor, servo = Plant(parameters), GimbalPredictor(), Servo(0.06, 0.2)
-    state = ServoState(np.zeros(2), np.zeros(2), np.zeros(2))
+    state = BearingMotion(0, np.zeros(2), np.zeros(2))
     random = np.random.default_rng(4)
     for tick in range(60):
         command = random.uniform(0.05, 0.25, 2)
         predictor.commanded(ns(0.02 * tick), command)
         plant.command(0.02 * tick, command)
         plant.advance(0.02 * (tick + 1))
-    measured = GimbalPrediction(0, state.bearing_rad, state.rate_rad_s)
+    measured = BearingMotion(0, state.bearing_rad, state.rate_rad_s)
     predicted = predictor.predict(measured, ns(1.2), plant_delay_s=0.06, servo=servo)
     assert np.allclose(predicted.bearing_rad, plant.angles_rad, atol=1e-3)
     assert np.allclose(predicted.rate_rad_s, plant.rates_rad_s, atol=5e-3)

@@ -108,7 +108,7 @@ def test_what_is_wrong_with_the_stamps_is_why_nothing_moves_until_it_is_mended(
     assert said[-1] == still
     counted = watched.tracker.counts()[reason]
     assert counted >= 18
-    fault = watched.tracker.stamp_fault(reason)
+    fault = watched.tracker.stamp_faults.get(reason)
     assert fault is not None
     assert fault.sentence('/eo/detections/candidates') == f'On /eo/detections/candidates {still}: {way_out}.'
     mended = [watched.image() for _ in range(12)]

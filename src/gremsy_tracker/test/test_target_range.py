@@ -4,14 +4,16 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import pytest
 
+from gremsy_common.geometry import Array
 from gremsy_common.parameters.parameter_fields import ParameterError, from_values
 from gremsy_common.types.gimbal_state import RangeReading
 from gremsy_tracker.place.box_ranges import UprightBox
-from gremsy_tracker.place.target_range import RangedView, RangeSource, TargetRanges
+from gremsy_tracker.place.target_range import RangeSource, TargetRanges
 from gremsy_tracker.tracker_parameters import TrackerParameters
 
 T0, MS = 10**18, 1_000_000
@@ -34,10 +36,8 @@ def sight(
     upright: UprightBox | None = PERSON,
     off_rad: tuple[float, float] | None = (0.0, 0.0),
     label: str = 'person',
-) -> RangedView:
-    return RangedView(
-        T0 + at_ms * MS, label, upright, SIZE_RAD, lambda _: None if off_rad is None else np.array(off_rad)
-    )
+) -> tuple[int, str, UprightBox | None, Array, Callable[[int], Array | None]]:
+    return T0 + at_ms * MS, label, upright, SIZE_RAD, lambda _: None if off_rad is None else np.array(off_rad)
 
 
 def now(at_ms: int) -> int:
@@ -46,20 +46,20 @@ def now(at_ms: int) -> int:
 
 def test_without_any_source_there_is_no_range() -> None:
     told = ranges()
-    told.seen(sight())
+    told.seen(*sight())
     assert told.at(now(0)) is None
 
 
 def test_the_source_with_the_smallest_standard_deviation_is_believed() -> None:
     told = ranges(object_heights_m=['person 1.7 0.1'])
-    told.seen(sight())
+    told.seen(*sight())
     by_height = told.at(now(0))
     assert by_height is not None and by_height.source is RangeSource.HEIGHT
     assert by_height.range_m == pytest.approx(40.0, rel=1e-3)
     # 0.1 of 1.7 m are 5.9 %, two edges of 0.5 mrad of 42 are 1.7 %.
     assert by_height.std_m == pytest.approx(40.0 * math.hypot(0.1 / 1.7, math.sqrt(2.0) * 0.0005 / 0.0425), rel=0.01)
     assert told.offer(reading(41.0, 10), now(30))
-    told.seen(sight(60))
+    told.seen(*sight(60))
     by_finder = told.at(now(10))
     assert by_finder is not None
     assert (by_finder.source, by_finder.range_m, by_finder.std_m) == (RangeSource.FINDER, 41.0, 1.0)
@@ -68,7 +68,7 @@ def test_the_source_with_the_smallest_standard_deviation_is_believed() -> None:
 def test_a_range_is_known_worse_the_older_it_is_and_then_not_at_all() -> None:
     told = ranges(range_speed_m_s=3.0, range_max_age_s=0.5)
     told.offer(reading(41.0), now(0))
-    told.seen(sight())
+    told.seen(*sight())
     later = told.at(now(400))
     assert later is not None and later.std_m == pytest.approx(math.hypot(1.0, 3.0 * 0.4))
     assert told.at(now(500)) is not None
@@ -85,7 +85,7 @@ def test_the_finder_tells_the_targets_range_only_while_the_axis_is_well_within_i
 ) -> None:
     told = ranges()
     told.offer(reading(41.0), now(0))
-    told.seen(sight(off_rad=off_rad))
+    told.seen(*sight(off_rad=off_rad))
     assert (told.at(now(0)) is not None) is used
     assert told.counts == ({} if used else {'ranges_beside_the_target': 1})
 
@@ -93,9 +93,9 @@ def test_the_finder_tells_the_targets_range_only_while_the_axis_is_well_within_i
 def test_a_reading_is_used_once() -> None:
     told = ranges(range_speed_m_s=0.0)
     told.offer(reading(41.0), now(0))
-    told.seen(sight())
+    told.seen(*sight())
     told.forget_target()
-    told.seen(sight(30))
+    told.seen(*sight(30))
     assert told.at(now(30)) is None, 'it was of the target before'
 
 
@@ -116,7 +116,7 @@ def test_a_reading_is_used_once() -> None:
 def test_what_is_no_range_is_refused_and_counted(reading_m: float, at_ms: int, now_ms: int, reason: str) -> None:
     told = ranges()
     assert not told.offer(reading(reading_m, at_ms), now(now_ms))
-    told.seen(sight())
+    told.seen(*sight())
     assert told.at(now(0)) is None
     assert told.counts == {reason: 1}
 
@@ -133,7 +133,7 @@ def test_a_reading_that_is_not_newer_is_refused_and_counted() -> None:
 def test_the_wall_behind_is_not_taken_for_the_target() -> None:
     told = ranges(object_heights_m=['person 1.7 0.1'])
     told.offer(reading(120.0), now(0))
-    told.seen(sight())
+    told.seen(*sight())
     believed = told.at(now(0))
     assert believed is not None and believed.source is RangeSource.HEIGHT
     assert told.counts == {'ranges_contradicted': 1}
@@ -141,22 +141,22 @@ def test_the_wall_behind_is_not_taken_for_the_target() -> None:
 
 def test_a_class_without_a_known_height_has_no_range_by_it() -> None:
     told = ranges(object_heights_m=['traffic light 0.9 0.1'])
-    told.seen(sight())
+    told.seen(*sight())
     assert told.at(now(0)) is None
-    told.seen(sight(label='traffic light'))
+    told.seen(*sight(label='traffic light'))
     assert told.at(now(0)) is not None
 
 
 def test_a_cut_off_box_tells_no_range_by_its_edges() -> None:
     told = ranges(object_heights_m=['person 1.7 0.1'], camera_height_m=10.0)
-    told.seen(sight(upright=None))
+    told.seen(*sight(upright=None))
     assert told.at(now(0)) is None
 
 
 def test_the_ground_tells_where_its_camera_is_high() -> None:
     told = ranges(camera_height_m=10.0)
     foot, middle = math.atan(10.0 / 30.0), math.atan(9.15 / 30.0)
-    told.seen(sight(upright=UprightBox(math.atan(8.3 / 30.0), foot, middle, 0.001, 0.001)))
+    told.seen(*sight(upright=UprightBox(math.atan(8.3 / 30.0), foot, middle, 0.001, 0.001)))
     believed = told.at(now(0))
     assert believed is not None and believed.source is RangeSource.GROUND
     assert believed.range_m == pytest.approx(math.hypot(30.0, 9.15))
@@ -201,5 +201,5 @@ def test_a_class_may_have_spaces_in_it_and_around_it() -> None:
 def test_limits_that_nobody_filled_in_are_none(limits_m: tuple[float, float]) -> None:
     told = ranges()
     assert told.offer(RangeReading(T0, 'camera', 41.0, *limits_m, 0.001), now(0))
-    told.seen(sight())
+    told.seen(*sight())
     assert told.at(now(0)) is not None

@@ -151,6 +151,18 @@ def test_an_image_from_the_future_is_refused_and_counted() -> None:
     assert bench.tracker.counts() == {'stamps_from_the_future': 1}
 
 
+def test_repeated_and_late_images_are_refused_and_counted_and_move_nothing() -> None:
+    bench = following()
+    setpoint, before = bench.tick(20), bench.tracker.view(bench.now())
+    for stamp_ns in (T0 + bench.ms * MS, T0 + bench.ms * MS - 100 * MS):
+        assert bench.tracker.offer_detections(Detections.empty(stamp_ns, 'o'), bench.now()) is None
+    counts = bench.tracker.counts()
+    assert (counts['stamps_repeated'], counts['stamps_unsorted']) == (1, 1)
+    after = bench.tracker.view(bench.now())
+    assert np.array_equal(before.target_bearing_rad, after.target_bearing_rad)
+    assert bench.tick(20) == setpoint
+
+
 def test_a_clock_that_jumps_back_ends_the_motion_and_the_lock_begins_anew() -> None:
     bench = following()
     bench.ms = -100_000

@@ -20,7 +20,7 @@ from gremsy_gimbal_sim.options.options_camera import PayloadCameraOptions
 from gremsy_tracker.lock.target_lock import LockState
 from gremsy_tracker.tracker import Tracker
 from gremsy_tracker.tracker_parameters import TrackerParameters
-from gremsy_tracker.zoom import ZoomHistory
+from gremsy_tracker.zoom import ZoomControl
 
 Array = NDArray[np.float64]
 WIDE = CameraModel.from_horizontal_field(640, 480, math.radians(40.0))
@@ -148,26 +148,26 @@ def test_nothing_is_asked_for(why: str) -> None:
 
 
 def test_what_the_payload_reported_is_interpolated_to_the_images_time() -> None:
-    history = ZoomHistory()
-    assert history.at(0) is None
-    assert history.newest is None
-    history.offer(ZoomState(1_000_000_000, 1.0))
-    history.offer(ZoomState(2_000_000_000, 4.0))
-    assert history.at(1_500_000_000) == pytest.approx(2.0)
-    assert history.at(500_000_000) == 1.0
-    assert history.at(2_000_000_000) == 4.0
-    assert history.at(3_900_000_000) == 4.0
-    assert history.at(4_100_000_000) is None
+    control = ZoomControl(TrackerParameters())
+    assert control.factor_at(0) is None
+    assert control.factor == 1.0
+    control.offer(ZoomState(1_000_000_000, 1.0))
+    control.offer(ZoomState(2_000_000_000, 4.0))
+    assert control.factor_at(1_500_000_000) == pytest.approx(2.0)
+    assert control.factor_at(500_000_000) == 1.0
+    assert control.factor_at(2_000_000_000) == 4.0
+    assert control.factor_at(3_900_000_000) == 4.0
+    assert control.factor_at(4_100_000_000) is None
 
 
 def test_reports_that_are_nonsense_are_left_out_and_a_clock_that_jumps_back_begins_anew() -> None:
-    history = ZoomHistory()
+    control = ZoomControl(TrackerParameters())
     for factor in (math.nan, math.inf, 0.0, -1.0):
-        history.offer(ZoomState(5_000_000_000, factor))
-    assert history.newest is None
-    history.offer(ZoomState(5_000_000_000, 3.0))
-    history.offer(ZoomState(5_000_000_000, 4.0))
-    assert history.at(5_000_000_000) == 3.0
-    history.offer(ZoomState(1_000_000_000, 2.0))
-    assert history.at(5_000_000_000) is None
-    assert history.at(1_000_000_000) == 2.0
+        control.offer(ZoomState(5_000_000_000, factor))
+    assert control.factor == 1.0
+    control.offer(ZoomState(5_000_000_000, 3.0))
+    control.offer(ZoomState(5_000_000_000, 4.0))
+    assert control.factor_at(5_000_000_000) == 3.0
+    control.offer(ZoomState(1_000_000_000, 2.0))
+    assert control.factor_at(5_000_000_000) is None
+    assert control.factor_at(1_000_000_000) == 2.0

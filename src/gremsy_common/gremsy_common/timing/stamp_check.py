@@ -84,17 +84,11 @@ class StampCheck:
 
     Attributes:
         counts: of each kind, how many stamps were wrong in that way.
+        order: where the stamp that was looked at last stands to the newest one; None if it is no time to be taken.
     """
 
-    def __init__(self, *, ahead_ns: int = AHEAD_NS, behind_ns: int = BEHIND_NS, jump_ns: int = JUMP_NS) -> None:
-        """Nothing seen yet.
-
-        Args:
-            ahead_ns: how far ahead of the clock a stamp may be.
-            behind_ns: how far behind it.
-            jump_ns: a stamp that is older than the newest by more than this begins a new time.
-        """
-        self._ahead_ns, self._behind_ns, self._jump_ns = ahead_ns, behind_ns, jump_ns
+    def __init__(self) -> None:
+        self.order: StampOrder | None = None
         self._newest_ns: int | None = None
         self._alike = 1
         self.counts: Counter[StampKind] = Counter()
@@ -112,18 +106,20 @@ class StampCheck:
         return fault
 
     def _fault(self, stamp_ns: int, now_ns: int) -> StampFault | None:
+        self.order = None
         if stamp_ns == 0:
             return StampFault(StampKind.ZERO, 'images are stamped 0')
-        if stamp_ns > now_ns + self._ahead_ns:
+        if stamp_ns > now_ns + AHEAD_NS:
             ahead = duration(stamp_ns - now_ns)
             return StampFault(StampKind.AHEAD, f"images are stamped {ahead} ahead of this machine's clock")
         newest_ns = self._newest_ns
-        if newest_ns is not None and stamp_ns == newest_ns:
+        self.order = order_of(stamp_ns, newest_ns)
+        if stamp_ns == newest_ns:
             self._alike += 1
             return StampFault(StampKind.FROZEN, f'the last {self._alike} images have the same stamp')
-        if newest_ns is None or stamp_ns > newest_ns or newest_ns - stamp_ns > self._jump_ns:
+        if self.order is not StampOrder.NOT_NEWER:
             self._newest_ns, self._alike = stamp_ns, 1
-        if now_ns - stamp_ns > self._behind_ns:
+        if now_ns - stamp_ns > BEHIND_NS:
             behind = duration(now_ns - stamp_ns)
             return StampFault(StampKind.BEHIND, f"images are stamped {behind} behind this machine's clock")
         if newest_ns is not None and stamp_ns < newest_ns:

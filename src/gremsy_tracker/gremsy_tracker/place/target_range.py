@@ -49,26 +49,6 @@ class TargetRange:
     source: RangeSource
 
 
-@dataclass(frozen=True, slots=True)
-class RangedView:
-    """The target in one image.
-
-    Attributes:
-        stamp_ns: of the image.
-        label: its class.
-        upright: its box's edges; None where the box does not show the whole of it.
-        size_rad: (2,) angular width and height of the box.
-        off_axis_at: (2,) from the optical axis to the target at a time, azimuth (on the sphere) and tilt, rad; None
-            where it is not known.
-    """
-
-    stamp_ns: int
-    label: str
-    upright: UprightBox | None
-    size_rad: Array
-    off_axis_at: Callable[[int], Array | None]
-
-
 class TargetRanges:
     """One target's ranges.
 
@@ -106,21 +86,37 @@ class TargetRanges:
         self._reading, self._newest_ns = reading, reading.stamp_ns
         return True
 
-    def seen(self, sight: RangedView) -> None:
-        """The target was in that image."""
+    def seen(
+        self,
+        stamp_ns: int,
+        label: str,
+        upright: UprightBox | None,
+        size_rad: Array,
+        off_axis_at: Callable[[int], Array | None],
+    ) -> None:
+        """The target was in an image.
+
+        Args:
+            stamp_ns: of the image.
+            label: the target's class.
+            upright: its box's edges; None where the box does not show the whole of it.
+            size_rad: (2,) angular width and height of the box.
+            off_axis_at: (2,) from the optical axis to the target at a time, azimuth (on the sphere) and tilt, rad; None
+                where it is not known.
+        """
         parameters = self.parameters
-        if sight.upright is not None:
-            height = self._heights_m.get(sight.label)
+        if upright is not None:
+            height = self._heights_m.get(label)
             if height is not None:
-                self._keep(sight.stamp_ns, by_height(sight.upright, *height), RangeSource.HEIGHT)
+                self._keep(stamp_ns, by_height(upright, *height), RangeSource.HEIGHT)
             if parameters.camera_height_m > 0.0:
-                ground = by_ground(sight.upright, parameters.camera_height_m, parameters.camera_height_std_m)
-                self._keep(sight.stamp_ns, ground, RangeSource.GROUND)
+                ground = by_ground(upright, parameters.camera_height_m, parameters.camera_height_std_m)
+                self._keep(stamp_ns, ground, RangeSource.GROUND)
         reading, self._reading = self._reading, None
-        if reading is None or abs(reading.stamp_ns - sight.stamp_ns) > parameters.range_max_age_s * 1e9:
+        if reading is None or abs(reading.stamp_ns - stamp_ns) > parameters.range_max_age_s * 1e9:
             return
-        off = sight.off_axis_at(reading.stamp_ns)
-        if off is None or (np.abs(off) > _HIT_SHARE * sight.size_rad / 2.0).any():
+        off = off_axis_at(reading.stamp_ns)
+        if off is None or (np.abs(off) > _HIT_SHARE * size_rad / 2.0).any():
             self.counts['ranges_beside_the_target'] += 1
             return
         found = TargetRange(reading.stamp_ns, reading.range_m, parameters.range_finder_std_m, RangeSource.FINDER)

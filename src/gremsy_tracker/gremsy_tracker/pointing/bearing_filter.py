@@ -20,7 +20,7 @@ zero it is a constant velocity.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from itertools import pairwise
 
@@ -149,10 +149,6 @@ class Mixture:
         covariances[..., 2, 2] = models.variances[:, None]
         return cls(np.repeat(models.likely_starts[:, None], axes, axis=1), means, covariances)
 
-    def mean(self) -> Array:
-        """(A, 3) of all models together."""
-        return np.asarray((self.weights[..., None] * self.means).sum(axis=0))
-
     def carried_on(self, dt_s: float, models: Models) -> Mixture:
         """Each model by itself to `dt_s` later (earlier, if negative: then the noise grows backwards)."""
         step = models.transitions(dt_s)
@@ -223,7 +219,7 @@ _RATE_FORGOTTEN_S = 0.5
 
 @dataclass(frozen=True, slots=True, eq=False)
 class BearingMotion:
-    """A target at one time: (2,) azimuth and tilt each.
+    """A target, or the gimbal's optical axis, at one time: (2,) azimuth and tilt each.
 
     Attributes:
         stamp_ns: that time.
@@ -233,14 +229,14 @@ class BearingMotion:
     stamp_ns: int
     bearing_rad: Array
     rate_rad_s: Array
-    acceleration_rad_s2: Array
+    acceleration_rad_s2: Array = field(default_factory=lambda: np.zeros(2))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class BearingEstimate(BearingMotion):
     """The same with the standard deviations (2,) of the bearing."""
 
-    std_rad: Array
+    std_rad: Array = field(kw_only=True)
 
 
 class BearingFilter:
@@ -343,7 +339,7 @@ class BearingFilter:
         if self._stamp_ns is None:
             return None
         mean, variance = self._expectation((stamp_ns - self._stamp_ns) * 1e-9)
-        return BearingEstimate(stamp_ns, wrap_angle(mean[:, 0]), mean[:, 1], mean[:, 2], np.sqrt(variance))
+        return BearingEstimate(stamp_ns, wrap_angle(mean[:, 0]), mean[:, 1], mean[:, 2], std_rad=np.sqrt(variance))
 
     def motion_at(self, stamp_ns: int) -> BearingMotion | None:
         """The same for who need not know how certain it is, in a third of the time."""
@@ -365,7 +361,7 @@ class BearingFilter:
 
         Carried on, the old estimate would have an uncertainty in which a bearing 20 degrees away is a rate of 20 deg/s.
         """
-        rate = self._mixture.mean()[:, 1]
+        rate = self._mixture.mean_at(0.0, self._models)[:, 1]
         forgotten_s = unseen_s - self._parameters.coast_s
         self.start(stamp_ns, bearing_rad, noise_rad, rate * math.exp(-forgotten_s / _RATE_FORGOTTEN_S))
 

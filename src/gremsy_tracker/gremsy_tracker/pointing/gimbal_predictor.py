@@ -29,12 +29,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from gremsy_common.geometry import Array, wrap_angle
 from gremsy_common.timing.timed_history import TimedHistory
+from gremsy_tracker.pointing.bearing_filter import BearingMotion
 
 # What was seen so long ago counts 1/e.
 _SHORT_S, _LONG_S = 0.7, 3.0
@@ -170,20 +171,22 @@ class Servo:
         logarithm = math.log(self.overshoot)
         return -logarithm / math.hypot(math.pi, logarithm)
 
-    def advance(self, state: ServoState, asked: Array | None, dt_s: float) -> ServoState:
+    def advance(self, state: BearingMotion, asked: Array | None, dt_s: float) -> BearingMotion:
         """Where it is `dt_s` later with a rate (2,) asked for all the time; None for nothing: it goes on as it goes.
 
         First order: the rate w goes to u + (w - u) e^(-t/T), and the angle turns by u t + (w - u) T (1 - e^(-t/T)).
         Second order: w - u is a damped oscillation; its integral follows from its differential equation.
         """
+        at_ns = state.stamp_ns + round(dt_s * 1e9)
         if asked is None:
-            return ServoState(state.bearing_rad + state.rate_rad_s * dt_s, state.rate_rad_s, state.acceleration_rad_s2)
+            bearing = state.bearing_rad + state.rate_rad_s * dt_s
+            return BearingMotion(at_ns, bearing, state.rate_rad_s, state.acceleration_rad_s2)
         off = state.rate_rad_s - asked
         if self.overshoot == 0.0 or self.lag_s == 0.0:
             left = math.exp(-dt_s / self.lag_s) if self.lag_s > 0.0 else 0.0
             turned = asked * dt_s + off * self.lag_s * (1.0 - left)
             slope = -off * left / self.lag_s if self.lag_s > 0.0 else np.zeros_like(off)
-            return ServoState(state.bearing_rad + turned, asked + off * left, slope)
+            return BearingMotion(at_ns, state.bearing_rad + turned, asked + off * left, slope)
         natural, ratio = self.natural_rad_s, self.damping_ratio
         decay, swing = ratio * natural, natural * math.sqrt(1.0 - ratio**2)
         left, cos, sin = math.exp(-decay * dt_s), math.cos(swing * dt_s), math.sin(swing * dt_s) / swing
@@ -191,16 +194,7 @@ class Servo:
         later = left * (off * cos + (slope + decay * off) * sin)
         later_slope = left * (slope * cos - (decay * slope + natural**2 * off) * sin)
         integral = (slope - later_slope + 2.0 * decay * (off - later)) / natural**2
-        return ServoState(state.bearing_rad + asked * dt_s + integral, asked + later, later_slope)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class ServoState:
-    """(2,) each: angle, rate, and its slope."""
-
-    bearing_rad: Array
-    rate_rad_s: Array
-    acceleration_rad_s2: Array
+        return BearingMotion(at_ns, state.bearing_rad + asked * dt_s + integral, asked + later, later_slope)
 
 
 class ServoResponse:
@@ -208,7 +202,7 @@ class ServoResponse:
 
     def __init__(self) -> None:
         self._errors = np.zeros(len(_OVERSHOOTS))
-        self._states: list[ServoState] = []
+        self._states: list[BearingMotion] = []
         self._before_ns: int | None = None
         self._lag_s = 0.0
         self._believed = 0
@@ -249,7 +243,7 @@ class ServoResponse:
         )
         self._before_ns, self._lag_s = stamp_ns, lag_s
         if begins or lag_s <= 0.0:
-            still = ServoState(np.zeros(2), np.array(rate_rad_s), np.zeros(2))
+            still = BearingMotion(stamp_ns, np.zeros(2), np.array(rate_rad_s))
             self._states = [still] * len(_OVERSHOOTS)
             return
         stretches = list(asked)
@@ -275,20 +269,6 @@ _KEEP_NS = 3_000_000_000
 _HOLDS_NS = 200_000_000
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class GimbalPrediction:
-    """The optical axis (2,) azimuth, tilt in rad, its rates in rad/s and their slopes in rad/s^2, at one time.
-
-    The servo is the one with which it was predicted; None of what was measured.
-    """
-
-    stamp_ns: int
-    bearing_rad: Array
-    rate_rad_s: Array
-    acceleration_rad_s2: Array = field(default_factory=lambda: np.zeros(2))
-    servo: Servo | None = None
-
-
 class GimbalPredictor:
     """Remembers the rates that were asked for and applies them to the newest telemetry."""
 
@@ -312,9 +292,7 @@ class GimbalPredictor:
             newest = command if time_ns - asked_ns <= _HOLDS_NS else None
         return newest
 
-    def predict(
-        self, measured: GimbalPrediction, until_ns: int, *, plant_delay_s: float, servo: Servo
-    ) -> GimbalPrediction:
+    def predict(self, measured: BearingMotion, until_ns: int, *, plant_delay_s: float, servo: Servo) -> BearingMotion:
         """Carry a measured bearing and rate on to a later time.
 
         Args:
@@ -323,16 +301,10 @@ class GimbalPredictor:
             plant_delay_s: from asking to the first motion.
             servo: what the gimbal does then.
         """
-        state = ServoState(measured.bearing_rad, measured.rate_rad_s, measured.acceleration_rad_s2)
+        state = measured
         for dt_s, asked in self.acting(measured.stamp_ns, until_ns, plant_delay_s):
             state = servo.advance(state, asked, dt_s)
-        return GimbalPrediction(
-            max(until_ns, measured.stamp_ns),
-            wrap_angle(state.bearing_rad),
-            state.rate_rad_s,
-            state.acceleration_rad_s2,
-            servo,
-        )
+        return replace(state, bearing_rad=wrap_angle(state.bearing_rad))
 
     def acting(self, from_ns: int, until_ns: int, plant_delay_s: float) -> list[tuple[float, Array | None]]:
         """(for so long, s; the rate (2,) that acted) from one time to another, in order; None where none ever did."""

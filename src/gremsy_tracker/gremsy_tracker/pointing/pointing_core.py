@@ -19,21 +19,14 @@ from dataclasses import replace
 from enum import Enum
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gremsy_common.geometry import Array, matrix_from_quaternion, wrap_angle
-from gremsy_common.timing.stamp_check import AHEAD_NS, JUMP_NS, StampOrder, order_of
+from gremsy_common.timing.stamp_check import JUMP_NS
 from gremsy_common.types.gimbal_state import GimbalAttitude, LevelHeading, RateSetpoint
 from gremsy_tracker.pointing import bearings
-from gremsy_tracker.pointing.bearing_filter import BearingEstimate, BearingFilter, BearingMotion
+from gremsy_tracker.pointing.bearing_filter import BearingFilter, BearingMotion
 from gremsy_tracker.pointing.divergence_guard import DivergenceGuard
-from gremsy_tracker.pointing.gimbal_predictor import (
-    CarriedShare,
-    GimbalPrediction,
-    GimbalPredictor,
-    Servo,
-    ServoResponse,
-)
+from gremsy_tracker.pointing.gimbal_predictor import CarriedShare, GimbalPredictor, Servo, ServoResponse
 from gremsy_tracker.pointing.pointing_law import PointingLaw
 from gremsy_tracker.pointing.search_pattern import SpiralSearch
 from gremsy_tracker.tracker_parameters import TrackerParameters
@@ -66,7 +59,11 @@ class PointingCore:
     """One target's estimate, one gimbal's, and the law between them.
 
     Attributes:
+        attitudes, headings: what telemetry says, in the level frame; how that frame has turned in the still frame.
+        share: of the vehicle's turning, that turns the camera along, as far as it was seen.
+        target: the filter of the target's bearing, in the still frame.
         dropped: counts by reason of inputs that were not used (the attitudes' own are in `counts`).
+        diverged: what the divergence guard has ended the setpoints for, until they are enabled again; empty otherwise.
         still_because: why no rate was asked for at last, empty when one was.
         field_rad: width of the field of view, zoom included.
         pictures_frozen: the newest image is not of now, whatever its stamp says: nothing may be followed in it.
@@ -74,17 +71,17 @@ class PointingCore:
 
     def __init__(self, parameters: TrackerParameters) -> None:
         self._parameters = parameters
-        self._attitudes = AttitudeHistory()
-        self._headings = HeadingHistory()
-        self._share = CarriedShare()
+        self.attitudes = AttitudeHistory()
+        self.headings = HeadingHistory()
+        self.share = CarriedShare()
         self._unweighed: deque[GimbalAttitude] = deque(maxlen=_UNWEIGHED)
-        self._target = BearingFilter(parameters)
+        self.target = BearingFilter(parameters)
         self._predictor = GimbalPredictor()
         self._response = ServoResponse()
         self._law = PointingLaw(parameters)
         self.dropped: Counter[str] = Counter()
         self._guard = DivergenceGuard(parameters)
-        self._enabled, self._diverged = parameters.enabled, ''
+        self._enabled, self.diverged = parameters.enabled, ''
         self._obeyed = True
         self.field_rad = _FIELD_RAD
         self.pictures_frozen = False
@@ -100,7 +97,7 @@ class PointingCore:
     def reconfigure(self, parameters: TrackerParameters) -> None:
         """Use other parameters from now on."""
         self._parameters = parameters
-        self._target.parameters = self._law.parameters = self._guard.parameters = parameters
+        self.target.parameters = self._law.parameters = self._guard.parameters = parameters
 
     @property
     def enabled(self) -> bool:
@@ -109,13 +106,8 @@ class PointingCore:
 
     @enabled.setter
     def enabled(self, enabled: bool) -> None:
-        self._enabled, self._diverged = enabled, ''
+        self._enabled, self.diverged = enabled, ''
         self._guard.clear()
-
-    @property
-    def diverged(self) -> str:
-        """What the divergence guard has ended the setpoints for, until they are enabled again; empty otherwise."""
-        return self._diverged
 
     @property
     def obeyed(self) -> bool:
@@ -133,7 +125,7 @@ class PointingCore:
             self._predictor.clear()
             self._law.rest()
             self._guard.clear()
-            self._share.clear()
+            self.share.clear()
             self._response.clear()
 
     # Inputs.
@@ -145,24 +137,24 @@ class PointingCore:
             heading: from whatever source.
             of_another: whether it comes from another source than until now.
         """
-        taken = self._headings.offer(heading, of_another=of_another)
+        taken = self.headings.offer(heading, of_another=of_another)
         if taken:
             self._weigh()
         return taken
 
     def offer_attitude(self, attitude: GimbalAttitude) -> None:
         """Telemetry of where the camera looked."""
-        jumps = self._attitudes.dropped['attitude_jumps']
-        taken = self._attitudes.offer(attitude)
-        if taken and self._attitudes.recounted is not None:
+        jumps = self.attitudes.dropped['attitude_jumps']
+        taken = self.attitudes.offer(attitude)
+        if taken and self.attitudes.recounted is not None:
             # The mode has changed: azimuth counts from elsewhere, and in the still frame nothing moved.
-            self._headings.recount(*self._attitudes.recounted)
+            self.headings.recount(*self.attitudes.recounted)
             self._unweighed.clear()
-            self._share.clear()
-        elif self._attitudes.dropped['attitude_jumps'] != jumps:
+            self.share.clear()
+        elif self.attitudes.dropped['attitude_jumps'] != jumps:
             self.forget_target()  # its bearing is of the frame that was before
             self._unweighed.clear()
-            self._share.clear()
+            self.share.clear()
             self._response.clear()
         elif taken:
             self._unweighed.append(attitude)
@@ -170,24 +162,13 @@ class PointingCore:
             rates = self._measured(attitude).rate_rad_s
             if self._obeyed:
                 self._learn_response(attitude.stamp_ns, rates)
-            if self._watching and self._target.stamp_ns is not None:
+            if self._watching and self.target.stamp_ns is not None:
                 asked = self._predictor.asked_at(attitude.stamp_ns - round(self._parameters.plant_delay_s * 1e9))
                 self._disable_if(self._guard.turning(attitude.stamp_ns, rates, asked, self.field_rad))
 
-    def offer_image(self, stamp_ns: int, now_ns: int) -> bool:
-        """An image of that stamp was searched for the target, whether it is there or not; False: refused, counted."""
-        if stamp_ns > now_ns + AHEAD_NS:
-            self.dropped['images_from_the_future'] += 1
-            return False
-        order = order_of(stamp_ns, self._image_ns)
-        if order is StampOrder.NOT_NEWER:
-            self.dropped['images_unsorted'] += 1
-            return False
-        if order is StampOrder.RESTARTED:
-            self.dropped['image_clock_jumps'] += 1
-            self.restart_time()
+    def offer_image(self, stamp_ns: int, now_ns: int) -> None:
+        """An image of that stamp, later than the last, was searched for the target, whether it is there or not."""
         self._image_ns, self._arrived_ns = stamp_ns, now_ns
-        return True
 
     def note_stamp_fault(self, text: str, now_ns: int) -> None:
         """What is wrong with the stamp of the image that came now, empty for nothing.
@@ -197,23 +178,17 @@ class PointingCore:
         self._stamp_fault, self._stamp_fault_ns = text, now_ns
 
     def offer_bearing(self, stamp_ns: int, bearing_rad: Array, noise_rad: Array) -> bool:
-        """The target was seen in the image offered last, which has that stamp; False: refused, counted.
+        """The target was seen in the image offered last; False: refused, counted.
 
         Args:
-            stamp_ns: of the image.
+            stamp_ns: of that image.
             bearing_rad: (2,) azimuth and tilt in the still frame.
             noise_rad: (2,) their standard deviations.
         """
-        if stamp_ns != self._image_ns:
-            self.dropped['bearings_of_another_image'] += 1
-            return False
         if not (np.isfinite(bearing_rad).all() and np.isfinite(noise_rad).all() and (noise_rad > 0.0).all()):
             self.dropped['bearings_not_finite'] += 1
             return False
-        if self._target.stamp_ns is not None and stamp_ns <= self._target.stamp_ns:
-            self.dropped['bearings_unsorted'] += 1
-            return False
-        used = self._target.update(stamp_ns, bearing_rad, noise_rad)
+        used = self.target.update(stamp_ns, bearing_rad, noise_rad)
         attitude = self.attitude_at(stamp_ns)
         if self._watching and attitude is not None:
             self._watch(stamp_ns, bearing_rad, bearings.optical_axis(attitude.level_from_camera))
@@ -221,15 +196,15 @@ class PointingCore:
 
     def forget_target(self) -> None:
         """There is no target, or another one from now on."""
-        self._target.clear()
+        self.target.clear()
         self._guard.clear()
 
     def restart_time(self) -> None:
         """The clock was set: nothing that was known has a place in the new time."""
-        self._attitudes.clear()
-        self._headings.clear()
+        self.attitudes.clear()
+        self.headings.clear()
         self._unweighed.clear()
-        self._share.clear()
+        self.share.clear()
         self._response.clear()
         self._predictor.clear()
         self._law.rest()
@@ -241,64 +216,22 @@ class PointingCore:
 
     def attitude_at(self, stamp_ns: int) -> AttitudeAt | None:
         """Where the camera looked at that time, in the still frame; None where no telemetry is near enough."""
-        attitude = self._attitudes.at(stamp_ns, self._parameters.max_attitude_age_s)
-        heading = self._headings.at(stamp_ns)
+        attitude = self.attitudes.at(stamp_ns, self._parameters.max_attitude_age_s)
+        heading = self.headings.at(stamp_ns)
         if attitude is None or heading.heading_rad == 0.0:
             return attitude
         turned = bearings.turned_about_up(attitude.level_from_camera, heading.heading_rad)
         return AttitudeAt(stamp_ns, turned, attitude.rate_rad_s)
 
-    def level_attitude_at(self, stamp_ns: int) -> AttitudeAt | None:
-        """Where the camera looked at that time, in the level frame: as telemetry says."""
-        return self._attitudes.at(stamp_ns, self._parameters.max_attitude_age_s)
-
-    def longest_silence_ns(self, since_ns: int, until_ns: int) -> int:
-        """The longest time between two samples of telemetry from one stamp to a later one."""
-        return self._attitudes.longest_silence_ns(since_ns, until_ns)
-
     def heading_at(self, stamp_ns: int) -> float:
         """Azimuth of the gimbal's level frame in the still frame at that time, rad."""
-        return self._headings.at(stamp_ns).heading_rad
-
-    @property
-    def newest_attitude_ns(self) -> int | None:
-        """Stamp of the newest telemetry."""
-        newest = self._attitudes.newest
-        return None if newest is None else newest.stamp_ns
-
-    @property
-    def attitude_jumped_ns(self) -> int | None:
-        """From when on azimuth counts from elsewhere, or telemetry is of another frame, than before; None for never."""
-        return self._attitudes.jumped_ns
-
-    @property
-    def heading_ns(self) -> int | None:
-        """Stamp of the newest heading of the level frame; None where nothing reports the vehicle's turning."""
-        return self._headings.newest_ns
-
-    @property
-    def carried(self) -> float:
-        """Share of the vehicle's turning, 0 to 1, that turns the camera along, as far as it was seen."""
-        return self._share.carried
-
-    def estimate_at(self, stamp_ns: int) -> BearingEstimate | None:
-        """The target at that time, None when there is none."""
-        return self._target.at(stamp_ns)
-
-    @property
-    def target_rate_std_rad_s(self) -> Array:
-        """(2,) how well the target's rates are known; of no meaning while there is no target."""
-        return self._target.rate_std_rad_s
-
-    def consistent(self, stamp_ns: int, bearings_rad: Array, noises_rad: Array) -> NDArray[np.bool_]:
-        """(N,) whether bearings (N, 2) seen at that time could be the target's."""
-        return self._target.consistent(stamp_ns, bearings_rad, noises_rad)
+        return self.headings.at(stamp_ns).heading_rad
 
     def counts(self) -> Counter[str]:
         """Everything that was dropped or refused, by reason."""
-        total = self.dropped + self._attitudes.dropped + self._headings.dropped
-        if self._target.rejected:
-            total['bearings_rejected'] = self._target.rejected
+        total = self.dropped + self.attitudes.dropped + self.headings.dropped
+        if self.target.rejected:
+            total['bearings_rejected'] = self.target.rejected
         return total
 
     def setpoint(self, now_ns: int, aim: Aim | str) -> RateSetpoint | None:
@@ -337,7 +270,7 @@ class PointingCore:
         """A rate (2,) with the stamp of the image that it rests on, or why the gimbal is not to be moved."""
         parameters = self._parameters
         if not self._enabled:
-            return self._diverged or 'pointing is not enabled'
+            return self.diverged or 'pointing is not enabled'
         stamp_fault = self._stamp_fault if now_ns - self._stamp_fault_ns <= parameters.silence_s * 1e9 else ''
         if self._image_ns is None:
             return stamp_fault or 'no detections yet'
@@ -350,7 +283,7 @@ class PointingCore:
         gimbal = self._gimbal(now_ns)
         if gimbal is None:
             return f'no gimbal attitude for {parameters.max_attitude_age_s:g} s'
-        jumped_ns = self._attitudes.jumped_ns
+        jumped_ns = self.attitudes.jumped_ns
         if jumped_ns is not None and now_ns - jumped_ns < _STEADY_NS:
             return 'the gimbal attitude has just jumped further than any gimbal turns'
         if isinstance(aim, str):
@@ -361,33 +294,34 @@ class PointingCore:
             return self._searching_rate(now_ns, gimbal), self._image_ns
         return self._following_rate(now_ns, self._image_ns, gimbal)
 
-    def _following_rate(self, now_ns: int, image_ns: int, gimbal: GimbalPrediction) -> tuple[Array, int] | str:
-        parameters, seen_ns = self._parameters, self._target.stamp_ns
+    def _following_rate(self, now_ns: int, image_ns: int, gimbal: BearingMotion) -> tuple[Array, int] | str:
+        parameters, seen_ns = self._parameters, self.target.stamp_ns
         if seen_ns is None:
             return "the target's bearing is not known: no `camera_info`, or no gimbal attitude at its image's time"
         if now_ns - seen_ns > parameters.max_image_age_s * 1e9:
             return f'the target was not seen for {parameters.max_image_age_s:g} s'
         unseen_s = (image_ns - seen_ns) * 1e-9
-        acting = self._target.motion_at(now_ns + int(parameters.plant_delay_s * 1e9))
+        acting = self.target.motion_at(now_ns + int(parameters.plant_delay_s * 1e9))
         assert acting is not None
         if unseen_s > parameters.coast_s:
             return f'the target was not seen for {parameters.coast_s:g} s'
         if unseen_s > 0.0 and self._coasted_rad(image_ns, unseen_s) > parameters.coast_angle_rad:
             return f'the target has coasted more than {parameters.coast_angle_rad:g} rad'
         self._followed_rad = acting.bearing_rad
-        return self._law.follow(now_ns, self._as_carried(acting), gimbal, self.field_rad), seen_ns
+        return self._law.follow(now_ns, self._as_carried(acting), gimbal, self.field_rad, self._servo), seen_ns
 
-    def _homing_rate(self, now_ns: int, gimbal: GimbalPrediction) -> Array:
+    def _homing_rate(self, now_ns: int, gimbal: BearingMotion) -> Array:
         # Home is in the level frame, from which the carried frame turns away by what is not carried along.
-        away_rad = (1.0 - self._share.carried) * self._headings.at(gimbal.stamp_ns).heading_rad
-        return self._law.home(now_ns, replace(gimbal, bearing_rad=gimbal.bearing_rad - np.array([away_rad, 0.0])))
+        away_rad = (1.0 - self.share.carried) * self.headings.at(gimbal.stamp_ns).heading_rad
+        at_home = replace(gimbal, bearing_rad=gimbal.bearing_rad - np.array([away_rad, 0.0]))
+        return self._law.home(now_ns, at_home, self._servo)
 
     def _as_carried(self, still: BearingMotion) -> BearingMotion:
         """In the carried frame."""
-        share = self._share.carried
+        share = self.share.carried
         if share == 0.0:
             return still
-        heading = self._headings.at(still.stamp_ns)
+        heading = self.headings.at(still.stamp_ns)
         return replace(
             still,
             bearing_rad=still.bearing_rad - np.array([share * heading.heading_rad, 0.0]),
@@ -395,12 +329,12 @@ class PointingCore:
             acceleration_rad_s2=still.acceleration_rad_s2 - np.array([share * heading.acceleration_rad_s2, 0.0]),
         )
 
-    def _searching_rate(self, now_ns: int, gimbal: GimbalPrediction) -> Array:
+    def _searching_rate(self, now_ns: int, gimbal: BearingMotion) -> Array:
         parameters = self._parameters
         if self._search is None:
             centre = self._followed_rad
             if centre is None:
-                carried_rad = self._share.carried * self._headings.at(gimbal.stamp_ns).heading_rad
+                carried_rad = self.share.carried * self.headings.at(gimbal.stamp_ns).heading_rad
                 centre = gimbal.bearing_rad + np.array([carried_rad, 0.0])
             self._search_since_ns = now_ns
             self._search = SpiralSearch(
@@ -411,11 +345,11 @@ class PointingCore:
         if place is None:
             return self._homing_rate(now_ns, gimbal)
         bearing, rate = place
-        wanted = BearingMotion(acting_ns, bearing, rate, np.zeros(2))
-        return self._law.follow(now_ns, self._as_carried(wanted), gimbal, self.field_rad)
+        wanted = self._as_carried(BearingMotion(acting_ns, bearing, rate))
+        return self._law.follow(now_ns, wanted, gimbal, self.field_rad, self._servo)
 
     def _coasted_rad(self, image_ns: int, unseen_s: float) -> float:
-        newest = self._target.motion_at(image_ns)
+        newest = self.target.motion_at(image_ns)
         assert newest is not None
         return float(np.abs(newest.rate_rad_s).max()) * unseen_s
 
@@ -432,19 +366,19 @@ class PointingCore:
 
     def _weigh(self) -> None:
         """Attitudes whose heading has come show how far the vehicle carries the camera along."""
-        newest_ns = self._headings.newest_ns
+        newest_ns = self.headings.newest_ns
         while newest_ns is not None and self._unweighed and self._unweighed[0].stamp_ns <= newest_ns:
             attitude = self._unweighed.popleft()
             level_from_camera = matrix_from_quaternion(attitude.level_from_camera_wxyz)
             asked = self._predictor.asked_at(attitude.stamp_ns - round(self._parameters.plant_delay_s * 1e9))
             if not self._obeyed:
-                self._share.clear()  # whoever moves it, it is not known how
+                self.share.clear()  # whoever moves it, it is not known how
                 continue
-            self._share.take(
+            self.share.take(
                 attitude.stamp_ns,
                 float(bearings.optical_axis(level_from_camera)[0]),
                 float(bearings.optical_axis_rates(level_from_camera, attitude.rate_rad_s)[0]),
-                self._headings.at(attitude.stamp_ns).heading_rad,
+                self.headings.at(attitude.stamp_ns).heading_rad,
                 0.0 if asked is None else float(asked[0]),
                 self._parameters.plant_lag_s,
             )
@@ -454,30 +388,34 @@ class PointingCore:
         acting = [] if before_ns is None else self._predictor.acting(before_ns, stamp_ns, delay_s)
         self._response.take(stamp_ns, rate_rad_s, acting, self._parameters.plant_lag_s)
 
-    def _measured(self, attitude: GimbalAttitude) -> GimbalPrediction:
+    def _measured(self, attitude: GimbalAttitude) -> BearingMotion:
         """Where the optical axis was and how it turned, in the carried frame: by itself, not with the vehicle."""
         level_from_camera = matrix_from_quaternion(attitude.level_from_camera_wxyz)
         bearing = bearings.optical_axis(level_from_camera)
         rate = bearings.optical_axis_rates(level_from_camera, attitude.rate_rad_s)
-        heading: HeadingAt = self._headings.at(attitude.stamp_ns)
-        share = self._share.carried
+        heading: HeadingAt = self.headings.at(attitude.stamp_ns)
+        share = self.share.carried
         bearing[0] += (1.0 - share) * heading.heading_rad
-        rate[0] += (1.0 - self._share.inertial_rates - share) * heading.rate_rad_s
-        return GimbalPrediction(attitude.stamp_ns, bearing, rate)
+        rate[0] += (1.0 - self.share.inertial_rates - share) * heading.rate_rad_s
+        return BearingMotion(attitude.stamp_ns, bearing, rate)
 
     def _disable_if(self, diverged: str) -> None:
         if diverged:
             self.enabled = False
-            self._diverged = diverged
+            self.diverged = diverged
             self.dropped['divergences'] += 1
 
     def knows_gimbal(self, now_ns: int) -> bool:
         """Whether its newest attitude is of now."""
-        newest = self._attitudes.newest
+        newest = self.attitudes.newest
         return newest is not None and abs(now_ns - newest.stamp_ns) <= self._parameters.max_attitude_age_s * 1e9
 
-    def _gimbal(self, now_ns: int) -> GimbalPrediction | None:
-        newest = self._attitudes.newest
+    @property
+    def _servo(self) -> Servo:
+        return Servo(self._parameters.plant_lag_s, self._response.overshoot)
+
+    def _gimbal(self, now_ns: int) -> BearingMotion | None:
+        newest = self.attitudes.newest
         if newest is None or not self.knows_gimbal(now_ns):
             return None
         measured = self._measured(newest)
@@ -487,5 +425,5 @@ class PointingCore:
             measured,
             now_ns + int(self._parameters.plant_delay_s * 1e9),
             plant_delay_s=self._parameters.plant_delay_s,
-            servo=Servo(self._parameters.plant_lag_s, self._response.overshoot),
+            servo=self._servo,
         )

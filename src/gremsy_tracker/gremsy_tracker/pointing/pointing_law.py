@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from gremsy_common.geometry import Array, wrap_angle
 from gremsy_tracker.pointing.bearing_filter import BearingMotion
-from gremsy_tracker.pointing.gimbal_predictor import GimbalPrediction, Servo
+from gremsy_tracker.pointing.gimbal_predictor import Servo
 from gremsy_tracker.tracker_parameters import TrackerParameters
 
 # Limits of a setpoint are kept against the previous one; after a longer pause the gimbal is at rest again.
@@ -56,7 +56,14 @@ class PointingLaw:
         self._previous = np.zeros(2)
         self._previous_ns = None
 
-    def follow(self, now_ns: int, target: BearingMotion, gimbal: GimbalPrediction, field_rad: float) -> Array:
+    def follow(
+        self,
+        now_ns: int,
+        target: BearingMotion,
+        gimbal: BearingMotion,
+        field_rad: float,
+        servo: Servo | None = None,
+    ) -> Array:
         """(2,) azimuth and tilt rate to ask for now.
 
         Args:
@@ -64,6 +71,7 @@ class PointingLaw:
             target: predicted to when a rate that is asked for now begins to act.
             gimbal: predicted to the same time.
             field_rad: width of the field of view, zoom included.
+            servo: by which the gimbal takes up a rate; None for one that does not overshoot.
         """
         parameters = self.parameters
         lag_s = parameters.plant_lag_s
@@ -72,10 +80,9 @@ class PointingLaw:
         beyond = error
         if parameters.deadband_field_share > 0.0:
             beyond = np.sign(error) * np.maximum(np.abs(error) - parameters.deadband_field_share * field_rad, 0.0)
-        overshoots = gimbal.servo is not None and gimbal.servo.overshoot > 0.0
-        approach, slope = self._approach(beyond, self._gain(gimbal.servo))
-        if gimbal.servo is not None and overshoots:
-            requested = self._asked_of_second_order(target, gimbal, gimbal.servo, approach, slope)
+        approach, slope = self._approach(beyond, self._gain(servo))
+        if servo is not None and servo.overshoot > 0.0:
+            requested = self._asked_of_second_order(target, gimbal, servo, approach, slope)
         else:
             requested = (
                 gimbal.rate_rad_s
@@ -88,10 +95,10 @@ class PointingLaw:
             now_ns, requested, min(parameters.max_rate_rad_s, parameters.max_field_rate_per_s * field_rad)
         )
 
-    def home(self, now_ns: int, gimbal: GimbalPrediction) -> Array:
+    def home(self, now_ns: int, gimbal: BearingMotion, servo: Servo | None = None) -> Array:
         """(2,) rate that returns to bearing (0, 0) at no more than the home rate, both axes arriving together."""
         at_rest = gimbal.bearing_rad + gimbal.rate_rad_s * self.parameters.plant_lag_s
-        requested = -self._gain(gimbal.servo) * wrap_angle(at_rest)
+        requested = -self._gain(servo) * wrap_angle(at_rest)
         fastest = float(np.abs(requested).max())
         slow_down = min(1.0, self.parameters.home_rate_rad_s / fastest) if fastest > 0.0 else 1.0
         return self._limited(now_ns, requested * slow_down, self.parameters.max_rate_rad_s)
@@ -104,7 +111,7 @@ class PointingLaw:
 
     @staticmethod
     def _asked_of_second_order(
-        target: BearingMotion, gimbal: GimbalPrediction, servo: Servo, approach: Array, slope: Array
+        target: BearingMotion, gimbal: BearingMotion, servo: Servo, approach: Array, slope: Array
     ) -> Array:
         """(2,) rate to ask for of a servo that overshoots."""
         natural = servo.natural_rad_s

@@ -101,6 +101,11 @@ class AttitudeHistory:
         """The newest sample."""
         return self._samples.newest
 
+    @property
+    def newest_ns(self) -> int | None:
+        """Its stamp."""
+        return self._samples.newest_ns
+
     def longest_silence_ns(self, since_ns: int, until_ns: int) -> int:
         """The longest time without a sample between two stamps; a gap that reaches beyond them counts whole."""
         return self._samples.longest_gap_ns(since_ns, until_ns)

@@ -149,40 +149,6 @@ def move_states(states: BoxStates, after_from_before: ImageMotion) -> None:
 _KEEP = 64
 
 
-class CameraHistory:
-    """Camera models by the stamp from which each was valid.
-
-    Attributes:
-        dropped: counts by reason of models that were not used.
-    """
-
-    def __init__(self) -> None:
-        self.dropped: Counter[str] = Counter()
-        self._changes: TimedHistory[CameraModel] = TimedHistory(most=_KEEP)
-
-    def offer(self, stamp_ns: int, model: CameraModel) -> bool:
-        """Store the CameraInfo of that stamp; False (and counted) for an uncalibrated camera."""
-        if not model.usable:
-            self.dropped['camera_models_unusable'] += 1
-            return False
-        self._changes.forget_after(stamp_ns)  # a clock that jumped back
-        if self._changes.newest != model:
-            self._changes.put(stamp_ns, model)
-        return True
-
-    def clear(self) -> None:
-        """Forget all but the newest model, which stays valid for every time."""
-        newest = self._changes.newest
-        if newest is not None:
-            self._changes.clear()
-            self._changes.put(0, newest)
-
-    def at(self, stamp_ns: int) -> CameraModel | None:
-        """The model valid at that time (the oldest one known, for an earlier time); None before the first."""
-        earlier, later = self._changes.around(stamp_ns)
-        return earlier or later
-
-
 class CameraMotion:
     """The camera's models, and its motion.
 
@@ -194,24 +160,31 @@ class CameraMotion:
     def __init__(self, parameters: TrackerParameters, attitude_at: Callable[[int], AttitudeAt | None]) -> None:
         self.parameters = parameters
         self._attitude_at = attitude_at
-        self._cameras = CameraHistory()
+        self._cameras: TimedHistory[CameraModel] = TimedHistory(most=_KEEP)  # by the stamp from which each was valid
         self._visual = VisualEgoMotion()
-        self._from_images = 0
+        self._counts: Counter[str] = Counter()
 
     @property
     def counts(self) -> Counter[str]:
         """What was dropped, and how often the motion came from the images, by reason."""
-        by_images = Counter({'camera_motions_from_images': self._from_images}) if self._from_images else Counter[str]()
-        return self._cameras.dropped + self._visual.dropped + by_images
+        return self._counts + self._visual.dropped
 
     def clear(self) -> None:
-        """The clock was set."""
+        """The clock was set: of the models only the newest is kept, and is valid for every time."""
+        newest = self._cameras.newest
         self._cameras.clear()
+        if newest is not None:
+            self._cameras.put(0, newest)
         self._visual.clear()
 
     def offer_model(self, stamp_ns: int, model: CameraModel) -> None:
-        """Intrinsics (zoom included) of the image of that stamp."""
-        self._cameras.offer(stamp_ns, model)
+        """Intrinsics (zoom included) of the image of that stamp; those of an uncalibrated camera are only counted."""
+        if not model.usable:
+            self._counts['camera_models_unusable'] += 1
+            return
+        self._cameras.forget_after(stamp_ns)  # a clock that jumped back
+        if self._cameras.newest != model:
+            self._cameras.put(stamp_ns, model)
 
     def offer_frame(self, frame: Frame) -> None:
         """An image, while `visual_ego_motion` is on."""
@@ -219,14 +192,15 @@ class CameraMotion:
             self._visual.offer(frame.stamp_ns, frame.image)
 
     def camera_at(self, stamp_ns: int) -> CameraModel | None:
-        """The model of the image of that stamp, None before the first."""
-        return self._cameras.at(stamp_ns)
+        """The model valid at that time (the oldest one known, for an earlier time); None before the first."""
+        earlier, later = self._cameras.around(stamp_ns)
+        return earlier or later
 
     def by_telemetry(
         self, before_ns: int, camera: CameraModel | None, attitude: AttitudeAt | None
     ) -> ImageMotion | None:
         """From the image of that stamp to the one taken with this camera at this attitude; None if unknown."""
-        camera_before = self._cameras.at(before_ns)
+        camera_before = self.camera_at(before_ns)
         if camera is None or camera_before is None or not self.parameters.ego_motion:
             return None
         # Looked up again for the earlier image: telemetry that came since makes it interpolated, not extrapolated.
@@ -248,5 +222,6 @@ class CameraMotion:
         if not (self.parameters.ego_motion and self.parameters.visual_ego_motion):
             return None
         motion = self._visual.motion(before_ns, after_ns, moving_boxes_px)
-        self._from_images += motion is not None
+        if motion is not None:
+            self._counts['camera_motions_from_images'] += 1
         return motion

@@ -67,7 +67,7 @@ class FrozenView:
         stamp_ns: int,
         boxes_px: Array,
         motion_since: Callable[[int], ImageMotion | None],
-        silence_ns_since: Callable[[int], int],
+        longest_silence_ns: Callable[[int, int], int],
     ) -> bool:
         """Whether the picture of that stamp is frozen.
 
@@ -78,7 +78,7 @@ class FrozenView:
             stamp_ns: of a picture that was seen.
             boxes_px: (N, 4) of what may move by itself, in source pixels.
             motion_since: from the picture of an earlier stamp to this one; None where nothing tells.
-            silence_ns_since: the longest time without telemetry from an earlier stamp to this one.
+            longest_silence_ns: the longest time without telemetry from one stamp to a later one.
         """
         now = self._pictures.exactly(stamp_ns)
         if now is None:
@@ -90,7 +90,7 @@ class FrozenView:
         if still >= _LEAST_STILL and moved <= _MOST_MOVED_SHARE * still:
             if self._still_since_ns is None:
                 self._still_since_ns = stamp_ns
-            elif stamp_ns - self._still_since_ns > silence_ns_since(self._still_since_ns - _LONGEST_NS):
+            elif stamp_ns - self._still_since_ns > longest_silence_ns(self._still_since_ns - _LONGEST_NS, stamp_ns):
                 self._frozen = stamp_ns, picture
         elif still + moved:
             self._still_since_ns = None

@@ -23,7 +23,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gremsy_common.geometry import Array
-from gremsy_common.timing.stamp_check import StampOrder, order_of
 from gremsy_common.types.detections import Detections, Tracks
 from gremsy_tracker.tracker_parameters import TrackerParameters
 from gremsy_tracker.tracking.association import Pairs, one_to_one, overlapping, screen
@@ -113,44 +112,35 @@ class MultiObjectTracker:
 
     Attributes:
         dropped: counts by reason of what was not used.
-        resets: how often the clock jumped back.
+        stamp_ns: of the newest image, None before the first.
     """
 
     def __init__(self, parameters: TrackerParameters, noise: BoxNoise | None = None) -> None:
         self.parameters = parameters
         self._noise = noise or BoxNoise()
         self.dropped: Counter[str] = Counter()
-        self.resets = 0
         self._next_id = 1
-        self._stamp_ns: int | None = None
         self._class_codes: dict[str, int] = {}
         # Of the image associated last, for the filters: which, with what boxes, of what variance.
         self._measured = np.zeros(0, dtype=np.intp), np.zeros((0, 4)), np.zeros((0, 4))
-        self._forget_all()
-
-    @property
-    def stamp_ns(self) -> int | None:
-        """Stamp of the newest image, None before the first."""
-        return self._stamp_ns
+        self.restart_time()
 
     @property
     def newest_id(self) -> int:
         """The highest id given so far, to an unconfirmed track perhaps; 0 before the first."""
         return self._next_id - 1
 
-    def accepts(self, stamp_ns: int) -> bool:
-        """Whether an image of that stamp may come next; False (and counted) for a late or repeated one.
-
-        A jump back of more than half a second forgets the tracks and is accepted.
-        """
-        order = order_of(stamp_ns, self._stamp_ns)
-        if order is StampOrder.NOT_NEWER:
-            self.dropped['stamps_repeated' if stamp_ns == self._stamp_ns else 'stamps_unsorted'] += 1
-            return False
-        if order is StampOrder.RESTARTED:
-            self.resets += 1
-            self._forget_all()
-        return True
+    def restart_time(self) -> None:
+        """The clock was set: forget all tracks; no id is given again."""
+        self.stamp_ns: int | None = None
+        self._states = BoxStates.empty()
+        self._ids = np.zeros(0, dtype=np.int64)
+        self._classes = np.zeros(0, dtype=np.int64)
+        self._evidence_s = np.zeros(0)
+        self._usual_scores = UsualScores()
+        self._unseen_s = np.zeros(0)
+        self._confirmed_mask = np.zeros(0, dtype=bool)
+        self._detection = np.zeros(0, dtype=np.intp)  # the detection that each track is in this image, or -1
 
     def update(
         self,
@@ -158,10 +148,11 @@ class MultiObjectTracker:
         *,
         after_from_before: ImageMotion | None = None,
         image_size_px: tuple[int, int] | None = None,
-    ) -> Tracks | None:
+    ) -> Tracks:
         """Take one image's detections: `associate` and `correct` in one."""
-        tracks = self.associate(detections, after_from_before=after_from_before, image_size_px=image_size_px)
-        return None if tracks is None else self.correct(tracks)
+        return self.correct(
+            self.associate(detections, after_from_before=after_from_before, image_size_px=image_size_px)
+        )
 
     def associate(
         self,
@@ -169,20 +160,18 @@ class MultiObjectTracker:
         *,
         after_from_before: ImageMotion | None = None,
         image_size_px: tuple[int, int] | None = None,
-    ) -> Tracks | None:
+    ) -> Tracks:
         """Find the tracks among one image's detections; `correct` must follow before the next image.
 
         Args:
-            detections: of the next image; none is an image too, and ages the tracks.
+            detections: of an image later than the last; none is an image too, and ages the tracks.
             after_from_before: by which the camera's motion since the previous image moved what
                 stands still (`camera_motion`), or None for a camera that stood still or is not known.
             image_size_px: (width, height) where known.
 
         Returns:
-            The confirmed tracks seen in this image, with the boxes as detected; None for a refused stamp.
+            The confirmed tracks seen in this image, with the boxes as detected.
         """
-        if not self.accepts(detections.stamp_ns):
-            return None
         seen = screen(
             detections,
             low_score=self.parameters.low_score,
@@ -190,8 +179,8 @@ class MultiObjectTracker:
             image_size_px=image_size_px,
             dropped=self.dropped,
         )
-        dt_s = 0.0 if self._stamp_ns is None else (detections.stamp_ns - self._stamp_ns) * 1e-9
-        self._stamp_ns = detections.stamp_ns
+        dt_s = 0.0 if self.stamp_ns is None else (detections.stamp_ns - self.stamp_ns) * 1e-9
+        self.stamp_ns = detections.stamp_ns
         self._predict(dt_s, after_from_before)
         codes = self._codes(seen.labels)
         variance = self._noise.variance(seen.boxes_px, seen.scores)
@@ -212,17 +201,6 @@ class MultiObjectTracker:
         if not self.parameters.smooth_boxes:
             return associated
         return replace(associated, boxes_px=self._states.boxes_px[self._shown()])
-
-    def _forget_all(self) -> None:
-        self._stamp_ns = None
-        self._states = BoxStates.empty()
-        self._ids = np.zeros(0, dtype=np.int64)
-        self._classes = np.zeros(0, dtype=np.int64)
-        self._evidence_s = np.zeros(0)
-        self._usual_scores = UsualScores()
-        self._unseen_s = np.zeros(0)
-        self._confirmed_mask = np.zeros(0, dtype=bool)
-        self._detection = np.zeros(0, dtype=np.intp)  # the detection that each track is in this image, or -1
 
     def _codes(self, labels: NDArray[np.str_]) -> NDArray[np.int64]:
         """(N,) a number for each class name; a name's number never changes."""
