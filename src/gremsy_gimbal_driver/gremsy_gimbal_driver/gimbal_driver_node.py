@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import threading
 import time
@@ -40,7 +39,6 @@ from gremsy_gimbal_driver.driver import GimbalDriver
 from gremsy_gimbal_driver.driver_listener import DriverListener, GimbalView
 from gremsy_gimbal_driver.gimbal_driver_parameters import GimbalDriverParameters
 from gremsy_gimbal_driver.goals.frame_tree import FrameTree
-from gremsy_gimbal_driver.goals.goal import GoalProgress
 from gremsy_gimbal_driver.links.link_uri import links_from_uris
 from gremsy_gimbal_driver.motion.command_arbiter import CommandResult, Source, ZoomArbiter
 from gremsy_gimbal_driver.motion.instant import Instant
@@ -50,7 +48,7 @@ from gremsy_gimbal_driver.payload import payload_requests as requests
 from gremsy_gimbal_driver.payload.payload_parameters import CAMERA_SETTINGS
 from gremsy_gimbal_driver.payload.payload_settings import find_setting
 from gremsy_gimbal_driver.payload.pending_request import RequestLog, RequestState
-from gremsy_gimbal_driver.ros.diagnostic_rows import diagnostic_rows, driver_health, no_setpoints
+from gremsy_gimbal_driver.ros.diagnostic_rows import count_rows, diagnostic_rows, driver_health, no_setpoints
 from gremsy_gimbal_driver.ros.driver_port import DriverPort
 from gremsy_gimbal_driver.ros.installed_facades import installed_facades
 from gremsy_gimbal_driver.ros.telemetry_topics import TelemetryTopics, frame_transforms
@@ -176,10 +174,7 @@ class GimbalDriverNode(SuiteNode[GimbalDriverParameters]):
             'attitude age': self._ages.row(),
             'facades': self._facades.names,
             "tracker zooms refused after an operator's": str(self._zooms.refused),
-            **{
-                name.replace('_', ' '): str(count)
-                for name, count in {**self._notices.counts, **self._facades.counts}.items()
-            },
+            **count_rows({**self._notices.counts, **self._facades.counts}),
         }
 
     def _setpoints_from(self) -> str:
@@ -349,7 +344,7 @@ class GimbalDriverNode(SuiteNode[GimbalDriverParameters]):
             imu=self._telemetry.imu.publish,
             range_finder=self._telemetry.range_finder.publish,
             control=self._publish_control,
-            goal=self._publish_goal,
+            goal=lambda goal: self._goal.publish(goal.to_json()),
             calibrated=self._on_calibrated,
             report=self.report_error,
             inform=self.get_logger().info,
@@ -367,23 +362,6 @@ class GimbalDriverNode(SuiteNode[GimbalDriverParameters]):
         # Called on two threads; the message that is latched last must name the present source.
         with self._control_lock:
             self._control.publish(replace(control, setpoint_topic=self._sources[self._source]).to_json())
-
-    def _publish_goal(self, goal: GoalProgress) -> None:
-        azimuth, tilt = goal.remaining_rad
-        self._goal.publish(
-            json.dumps(
-                {
-                    'number': goal.number,
-                    'source': goal.source,
-                    'state': goal.state.value,
-                    'ended': goal.ended,
-                    'reason': goal.reason,
-                    'remaining_azimuth_rad': round(azimuth, 5),
-                    'remaining_tilt_rad': round(tilt, 5),
-                    'path': goal.path.value,
-                }
-            )
-        )
 
     def _publish_plant(self) -> None:
         in_force = self._calibrated or self.parameters

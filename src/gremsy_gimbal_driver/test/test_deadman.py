@@ -31,7 +31,7 @@ driver = GimbalDriver(links_from_uris(sys.argv[1:2]))
 driver.open()
 while not driver.arm(True).done:
     time.sleep(0.01)
-print(driver._deadman.process_id, flush=True)
+print(driver._deadman._child.pid, flush=True)
 while True:
     driver.offer(Source.TRACKER, RateSetpoint(time.time_ns(), 'gimbal_level', 0.5, 0.0))
     time.sleep(0.02)
@@ -79,11 +79,11 @@ def test_a_deadman_that_was_killed_is_replaced_and_has_the_link(udp_payload, wai
     wait_until(lambda: driver.arm(True).done)
     guard = driver._deadman
     assert guard is not None
-    first = guard.process_id
+    first = guard._child.pid
     os.kill(first, signal.SIGKILL)
     wait_until(lambda: said)
     assert said == ['The deadman process had ended and was started again.']
-    assert guard.process_id not in (None, first)
+    assert guard._child.pid not in (None, first)
     assert driver.status().counts['deadman_replaced'] == 1
     driver.close()
 
@@ -115,7 +115,7 @@ if 'lost' in how:
 for number in range(10):
     guard.beat('disarmed' not in how)
     time.sleep(0.02)
-print(guard.process_id, flush=True)
+print(guard._child.pid, flush=True)
 while 'hang' not in how:
     guard.beat('disarmed' not in how)
     time.sleep(0.02)
@@ -311,12 +311,12 @@ def test_a_deadman_that_was_killed_is_replaced_by_one_that_knows_all(wire, guard
     one, two = wire('datagram'), wire('pty')
     guard.link_opened(one.near)
     guard.link_opened(two.near, 1)
-    first = guard.process_id
+    first = guard._child.pid
     assert first is not None
     os.kill(first, signal.SIGKILL)
     while guard.replaced == 0:
         guard.beat(True)
-    assert guard.process_id != first
+    assert guard._child.pid != first
     assert one.received(ALL) == ALL
     assert two.received(ALL) == ALL
 
@@ -324,7 +324,7 @@ def test_a_deadman_that_was_killed_is_replaced_by_one_that_knows_all(wire, guard
 def test_what_a_deadman_could_not_take_is_told_again_when_it_reads(wire, guard):
     lost, new = wire('datagram'), wire('datagram')
     guard.link_opened(lost.near, 1)
-    child = guard.process_id
+    child = guard._child.pid
     assert child is not None
     os.kill(child, signal.SIGSTOP)
     for _ in range(5000):
@@ -338,7 +338,7 @@ def test_what_a_deadman_could_not_take_is_told_again_when_it_reads(wire, guard):
     lost.received(ALL, 0.0)
     assert new.received(ALL)[-len(ALL) :] == ALL
     assert ALL not in lost.received(ALL, 0.1)
-    assert guard.process_id == child
+    assert guard._child.pid == child
 
 
 def test_a_burst_that_no_message_can_hold_is_refused(guard):

@@ -18,8 +18,6 @@ from gremsy_common.types.gimbal_state import GimbalAttitude, VehicleAttitude
 from gremsy_gimbal_driver.attitude.attitude_reading import YawFrame
 from gremsy_gimbal_driver.attitude.attitude_telemetry import MeasuredAttitude
 from gremsy_gimbal_driver.attitude.joint_chain import (
-    EncoderSettings,
-    EncoderUnit,
     JointSource,
     joints_from_attitude,
     joints_from_encoders,
@@ -35,40 +33,41 @@ def encoders(tilt=0, roll=0, pan=0):
     return MountStatus(Sender(1, 154), tilt, roll, pan)
 
 
+ONES, ZEROS = (1, 1, 1), (0, 0, 0)
+
+
 def degrees(angles):
     return [angles.yaw_rad / DEG, angles.roll_rad / DEG, angles.pitch_rad / DEG]
 
 
 def test_counts_are_65536_a_turn_with_a_home_of_their_own():
     """The README's sample of gimbal.md 1.4: tilt -23336 counts at level, roll -216 ... 4276 along -0.3 ... 23.7 deg."""
-    settings = EncoderSettings(zeros=(0, -216, -23336))
-    angles = joints_from_encoders(encoders(-23336, 4276, 0), settings)
+    angles = joints_from_encoders(encoders(-23336, 4276, 0), 'counts', ONES, (0, -216, -23336))
     assert degrees(angles) == pytest.approx([0.0, 24.7, 0.0], abs=0.1)
     assert angles.source is JointSource.ENCODERS
 
 
 def test_centidegrees_run_as_is_known_of_gremsys():
     """Pan right +, roll right +, and tilt down + (against the attitude's pitch)."""
-    angles = joints_from_encoders(encoders(3000, 500, 9000), EncoderSettings(EncoderUnit.CENTIDEGREES))
+    angles = joints_from_encoders(encoders(3000, 500, 9000), 'cdeg', ONES, ZEROS)
     assert degrees(angles) == pytest.approx([-90.0, 5.0, 30.0])
 
 
 def test_an_encoder_that_runs_the_other_way_is_turned():
-    settings = EncoderSettings(EncoderUnit.CENTIDEGREES, signs=(-1, -1, -1), zeros=(100, 200, 300))
-    assert degrees(joints_from_encoders(encoders(1300, 1200, 1100), settings)) == pytest.approx([10.0, -10.0, -10.0])
+    angles = joints_from_encoders(encoders(1300, 1200, 1100), 'cdeg', (-1, -1, -1), (100, 200, 300))
+    assert degrees(angles) == pytest.approx([10.0, -10.0, -10.0])
 
 
 @pytest.mark.parametrize(('near_deg', 'expected_deg'), [(0.0, 170.0), (200.0, 170.0), (-150.0, -190.0), (500.0, 530.0)])
 def test_of_all_turns_the_nearest_is_taken(near_deg, expected_deg):
-    settings = EncoderSettings(EncoderUnit.CENTIDEGREES)
-    assert joints_from_encoders(encoders(pan=-17000), settings, near_deg * DEG).yaw_rad / DEG == pytest.approx(
-        expected_deg
-    )
+    angles = joints_from_encoders(encoders(pan=-17000), 'cdeg', ONES, ZEROS, near_deg * DEG)
+    assert angles.yaw_rad / DEG == pytest.approx(expected_deg)
 
 
 @pytest.mark.parametrize('counts', [0, 65536, -65536])
 def test_a_counter_that_wraps_or_goes_on_is_the_same_angle(counts):
-    assert degrees(joints_from_encoders(encoders(counts, counts, counts), EncoderSettings())) == [0.0, 0.0, 0.0]
+    angles = joints_from_encoders(encoders(counts, counts, counts), 'counts', ONES, ZEROS)
+    assert degrees(angles) == [0.0, 0.0, 0.0]
 
 
 def measured(level_from_camera, yaw_frame=YawFrame.VEHICLE, turns=0):

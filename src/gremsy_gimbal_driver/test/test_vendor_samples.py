@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import pytest
 
-from gremsy_gimbal_driver.attitude.joint_chain import EncoderSettings, joints_from_encoders
+from gremsy_gimbal_driver.attitude.joint_chain import joints_from_encoders
 from gremsy_gimbal_driver.device.payload_readings import ImuConversion
 from gremsy_gimbal_driver.mavlink.mavlink_decoder import MavlinkDecoder
 from gremsy_gimbal_driver.mavlink.mavlink_dialect import dialect
@@ -47,7 +47,7 @@ def reading(sample: Sample):
 
 def joints(sample: Sample):
     pitch, roll, yaw = sample.encoders
-    return joints_from_encoders(MountStatus(GIMBAL, pitch, roll, yaw), EncoderSettings())
+    return joints_from_encoders(MountStatus(GIMBAL, pitch, roll, yaw), 'counts', (1, 1, 1), (0, 0, 0))
 
 
 @pytest.mark.parametrize('sample', SAMPLES, ids=lambda sample: f'roll {sample.roll_deg}')

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from gremsy_common.ros.messages.header_messages import header
@@ -61,7 +62,7 @@ class MavrosFacade:
             messages.GimbalDeviceAttitudeStatus, f'{PREFIX}/device/attitude_status', _DEPTH
         )
         self._subscriptions = [
-            node.create_subscription(kind, f'{PREFIX}/{name}', self._taker(request_of), _DEPTH)
+            node.create_subscription(kind, f'{PREFIX}/{name}', partial(self._take, request_of), _DEPTH)
             for kind, name, request_of in (
                 (messages.GimbalManagerSetPitchyaw, 'manager/set_pitchyaw', request_of_pitchyaw),
                 (messages.GimbalManagerSetAttitude, 'manager/set_attitude', request_of_attitude),
@@ -93,18 +94,14 @@ class MavrosFacade:
             self._node.destroy_publisher(self._publisher)
             self._publisher = None
 
-    def _taker(self, request_of: Callable[[Any, Addressee], MavrosRequest]) -> Callable[[Any], None]:
-        def take(message: Any) -> None:
-            to = Addressee(self._component, self._port.level_frame, self._port.now_ns())
-            try:
-                request = request_of(message, to)
-            except FacadeRefusal as refusal:
-                self._notices.fault('mavros_refused', str(refusal))
-                return
-            self._notices.recovered('mavros_refused')
-            self._follow(request)
-
-        return take
+    def _take(self, request_of: Callable[[Any, Addressee], MavrosRequest], message: Any) -> None:
+        try:
+            request = request_of(message, Addressee(self._component, self._port.level_frame, self._port.now_ns()))
+        except FacadeRefusal as refusal:
+            self._notices.fault('mavros_refused', str(refusal))
+            return
+        self._notices.recovered('mavros_refused')
+        self._follow(request)
 
     def _follow(self, request: MavrosRequest) -> None:
         # The mode first: its level frame is what the angles are in, and across frames +3 degrees became a slew of 202

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from gremsy_gimbal_driver.motion.command_arbiter import CommandResult
 from gremsy_gimbal_driver.ros.driver_port import DriverPort
 from gremsy_gimbal_facades.ptz_goals import (
     PanTiltZoom,
@@ -26,14 +27,13 @@ from gremsy_gimbal_facades.ptz_goals import (
     relative_target,
     relative_to_frame_target,
 )
-from gremsy_gimbal_facades.ptz_run import PtzResult, PtzRun
+from gremsy_gimbal_facades.ptz_run import PtzRun
 
 PREFIX = 'move_ptz'
 PERIOD_S = 0.1
 """Ten times a second, as the vendor's; feedback and state are owed once a second."""
 
 _DEPTH = 10
-_OF_PTZ = 'a newer PTZ goal'
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +118,8 @@ class PtzFacade:
             if result is None:
                 running.handle.publish_feedback(_feedback(running.action, running.run.remaining))
             else:
-                self._finish(running, result)
+                self._running = None
+                _end(running.handle, running.action, result)
         now = self._port.pointing()
         if now is not None:
             message = self._messages.state()
@@ -143,46 +144,43 @@ class PtzFacade:
             self._node,
             action,
             name,
-            execute_callback=partial(_report_result, action, PtzResult(False, 'The driver ended.')),
+            execute_callback=partial(_report_result, action, CommandResult(False, 'The driver ended.')),
             handle_accepted_callback=partial(self._accepted, action, target_of),
             cancel_callback=lambda _: self._messages.accept_cancel,
         )
 
     def _accepted(self, action: Any, target_of: Callable[[Any], PtzTarget], handle: Any) -> None:
-        before = self._running
+        before, self._running = self._running, None
         if before is not None:
-            before.run.cancel(_OF_PTZ)
+            before.run.cancel('a newer PTZ goal')
             assert before.run.result is not None
-            self._finish(before, before.run.result)
+            _end(before.handle, before.action, before.run.result)
         try:
             target = target_of(handle.request)
         except PtzRefused as refusal:
-            self._execute(handle, action, PtzResult(False, str(refusal)))
+            _end(handle, action, CommandResult(False, str(refusal)))
             return
         run = PtzRun(self._port, target, self._clock())
         if run.result is not None:
-            self._execute(handle, action, run.result)
+            _end(handle, action, run.result)
         else:
             self._running = _Running(handle, action, run)
 
-    def _finish(self, running: _Running, result: PtzResult) -> None:
-        self._running = None
-        self._execute(running.handle, running.action, result)
 
-    def _execute(self, handle: Any, action: Any, result: PtzResult) -> None:
-        handle.execute(partial(_report_result, action, result))
+def _end(handle: Any, action: Any, result: CommandResult) -> None:
+    handle.execute(partial(_report_result, action, result))
 
 
-def _report_result(action: Any, result: PtzResult, handle: Any) -> Any:
+def _report_result(action: Any, result: CommandResult, handle: Any) -> Any:
     """On the executor: the goal's end and its result."""
     if handle.is_cancel_requested:
         handle.canceled()
-    elif result.success:
+    elif result.done:
         handle.succeed()
     else:
         handle.abort()
     message = action.Result()
-    message.success, message.message = result.success, result.message
+    message.success, message.message = result.done, result.text
     return message
 
 

@@ -18,7 +18,6 @@ from gremsy_gimbal_driver.goals.goal import AngleGoal
 from gremsy_gimbal_driver.mavlink.mavlink_frames import roll_pitch_yaw_ned, yaw_roll_pitch_flu
 from gremsy_gimbal_driver.ros.driver_port import GoalRequest, Pointing
 
-_MOST_PAN_RAD, _MOST_TILT_RAD = math.pi, math.pi / 2
 _WIDEST = 1.0
 TIMEOUT_S = 30.0
 """A gimbal at its slowest (0.5 rad/s is the vendor's sample, gimbal.md 1.8) turns half round in six seconds."""
@@ -140,16 +139,11 @@ def _absolute(goal: Any) -> tuple[float, float, float | None, str]:
 
 
 def _clamped(pan: float, tilt: float) -> tuple[float, float, str]:
-    clamped = ''
-    if abs(pan) > _MOST_PAN_RAD:
-        clamped += f' The pan of {pan:.3g} rad was cut to +-pi.'
-    if abs(tilt) > _MOST_TILT_RAD:
-        clamped += f' The tilt of {tilt:.3g} rad was cut to +-pi/2.'
-    return (
-        min(max(pan, -_MOST_PAN_RAD), _MOST_PAN_RAD),
-        min(max(tilt, -_MOST_TILT_RAD), _MOST_TILT_RAD),
-        clamped,
-    )
+    cut_pan = min(max(pan, -math.pi), math.pi)
+    cut_tilt = min(max(tilt, -math.pi / 2), math.pi / 2)
+    clamped = '' if pan == cut_pan else f' The pan of {pan:.3g} rad was cut to +-pi.'
+    clamped += '' if tilt == cut_tilt else f' The tilt of {tilt:.3g} rad was cut to +-pi/2.'
+    return cut_pan, cut_tilt, clamped
 
 
 def _zoom(zoom: float) -> tuple[float | None, str]:

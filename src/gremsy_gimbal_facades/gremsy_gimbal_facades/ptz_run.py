@@ -3,9 +3,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from gremsy_gimbal_driver.goals.goal import GoalState
+from gremsy_gimbal_driver.motion.command_arbiter import CommandResult
 from gremsy_gimbal_driver.motion.instant import nanoseconds
 from gremsy_gimbal_driver.ros.driver_port import DriverPort
 from gremsy_gimbal_facades.ptz_goals import PanTiltZoom, PtzTarget
@@ -14,14 +13,6 @@ _ZOOM_TOLERANCE = 0.05
 """Of the magnification, as a share."""
 # A lens goes through its whole range in some seconds; one that is later does not go there.
 _ZOOM_PATIENCE_NS = nanoseconds(10.0)
-
-
-@dataclass(frozen=True, slots=True)
-class PtzResult:
-    """How it ended."""
-
-    success: bool
-    message: str
 
 
 class PtzRun:
@@ -40,7 +31,7 @@ class PtzRun:
         self._reached_ns: int | None = None
         self.remaining = PanTiltZoom(0.0, 0.0, 0.0)
         """Without signs, as in the vendor's servers."""
-        self.result: PtzResult | None = None
+        self.result: CommandResult | None = None
         begun = port.offer_goal(target.goal)
         self._number = begun.number
         if not begun.done or begun.number is None:
@@ -52,7 +43,7 @@ class PtzRun:
                 # "If the camera does not support zoom, the zoom field is ignored."
                 self._target = PtzTarget(target.goal, None, f'{target.clamped} {zoom.text}')
 
-    def step(self, now_ns: int) -> PtzResult | None:
+    def step(self, now_ns: int) -> CommandResult | None:
         """Look again."""
         if self.result is not None or self._number is None:
             return self.result
@@ -76,7 +67,7 @@ class PtzRun:
         """The client does not want it any more, or wants another."""
         if self.result is None and self._number is not None:
             self._port.cancel_goal(self._number, by)
-            self.result = PtzResult(False, f'The PTZ goal was cancelled by {by}.')
+            self.result = CommandResult(False, f'The PTZ goal was cancelled by {by}.')
 
     def _zoom_left(self) -> float:
         wanted = self._target.zoom_factor
@@ -93,4 +84,4 @@ class PtzRun:
             self._end(False, f'The camera points there, but its zoom is still {left:.3g}x away from {wanted:.3g}x.')
 
     def _end(self, success: bool, message: str) -> None:
-        self.result = PtzResult(success, f'{message}{self._target.clamped}')
+        self.result = CommandResult(success, f'{message}{self._target.clamped}')

@@ -134,7 +134,7 @@ class AttitudeTelemetry:
     """
 
     def __init__(self, stamping: AttitudeStamping, report: Report, inform: Report) -> None:
-        self._stamping = stamping
+        self.stamping = stamping
         self._report = report
         self._inform = inform
         self._screen = AttitudeScreen()
@@ -145,18 +145,9 @@ class AttitudeTelemetry:
         """The message that is used now."""
 
     @property
-    def restarts(self) -> int:
-        """How often the device's clock started again (a reboot)."""
-        return self._stamping.restarts
-
-    @property
     def counts(self) -> Counter[str]:
         """What was refused, by reason, and `attitude_source_changes`."""
-        return self._counts + self._stamping.rejects
-
-    def use_least_delay(self, least_delay_ns: int) -> None:
-        """The smallest time from measurement to arrival is known to be another."""
-        self._stamping.use_least_delay(least_delay_ns)
+        return self._counts + self.stamping.rejects
 
     def take(
         self, event: AttitudeStatus | MountOrientation, arrival: Instant, locked: bool = False
@@ -190,7 +181,7 @@ class AttitudeTelemetry:
         elif judgement is not Judgement.GOOD:
             self._counts[judgement.value] += 1
             return None
-        measured = self._stamping.stamped(reading, arrival)
+        measured = self.stamping.stamped(reading, arrival)
         if measured is None:
             return None
         if reading.source is not self.source:

@@ -9,6 +9,7 @@ attitude and, where it is known, from how the vehicle stands. Which it was is sa
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -40,31 +41,8 @@ class JointSource(str, Enum):
     LEVEL_FRAME = "the camera's attitude, the base taken as aligned with the level frame"
 
 
-class EncoderUnit(str, Enum):
-    """What MOUNT_STATUS 158 counts in; the gimbal's parameter `MAV_TS_ENCNT` says which (gimbal.md 1.4)."""
-
-    COUNTS = 'counts'  # 65536 a turn
-    CENTIDEGREES = 'cdeg'
-
-    @property
-    def rad(self) -> float:
-        """One unit."""
-        return 2 * math.pi / (65536 if self is EncoderUnit.COUNTS else 36000)
-
-
-@dataclass(frozen=True, slots=True)
-class EncoderSettings:
-    """How one gimbal's encoders read.
-
-    Attributes:
-        unit: of all three.
-        signs: yaw, roll, pitch: -1 for an encoder that runs the other way than is known of Gremsys (`ENCODER_SIGNS`).
-        zeros: yaw, roll, pitch: the reading where the joint is at 0; raw tilt has an unknown home (gimbal.md 1.4).
-    """
-
-    unit: EncoderUnit = EncoderUnit.COUNTS
-    signs: tuple[int, int, int] = (1, 1, 1)
-    zeros: tuple[int, int, int] = (0, 0, 0)
+ENCODER_UNITS_RAD = {'counts': 2 * math.pi / 65536, 'cdeg': 2 * math.pi / 36000}
+"""What MOUNT_STATUS 158 counts in; the gimbal's parameter `MAV_TS_ENCNT` says which (gimbal.md 1.4)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +55,22 @@ class JointAngles:
     source: JointSource
 
 
-def joints_from_encoders(status: MountStatus, settings: EncoderSettings, near_yaw_rad: float = 0.0) -> JointAngles:
-    """What the encoders say; of all yaws a whole turn apart, the one nearest to `near_yaw_rad`."""
+def joints_from_encoders(
+    status: MountStatus, unit: str, signs: Sequence[float], zeros: Sequence[float], near_yaw_rad: float = 0.0
+) -> JointAngles:
+    """What the encoders say.
+
+    Args:
+        status: the readings.
+        unit: of all three, in `ENCODER_UNITS_RAD`.
+        signs: yaw, roll, pitch: -1 for an encoder that runs the other way than is known of Gremsys (`ENCODER_SIGNS`).
+        zeros: yaw, roll, pitch: the reading where the joint is at 0; raw tilt has an unknown home (gimbal.md 1.4).
+        near_yaw_rad: of all yaws a whole turn apart the nearest to this is meant.
+    """
     readings = (status.pan, status.roll, status.tilt)
     yaw, roll, pitch = (
-        math.remainder(known * sign * (reading - zero) * settings.unit.rad, 2 * math.pi)
-        for known, sign, reading, zero in zip(ENCODER_SIGNS, settings.signs, readings, settings.zeros, strict=True)
+        math.remainder(known * sign * (reading - zero) * ENCODER_UNITS_RAD[unit], 2 * math.pi)
+        for known, sign, reading, zero in zip(ENCODER_SIGNS, signs, readings, zeros, strict=True)
     )
     return JointAngles(_nearest_turn(yaw, near_yaw_rad), roll, pitch, JointSource.ENCODERS)
 

@@ -34,16 +34,10 @@ class DeadmanGuard:
         self._lock = threading.Lock()
         self._child: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
-        self._links: dict[int, int] = {}
-        self._known: set[int] = set()
+        self._links: dict[int, int | None] = {}  # descriptors; None for a link that is lost
         self._burst = b''
         self._owes = False
         self.replaced = 0
-
-    @property
-    def process_id(self) -> int | None:
-        """The child's; None before `open` and after `close`."""
-        return None if self._child is None else self._child.pid
 
     def open(self) -> None:
         """Start the child."""
@@ -55,8 +49,7 @@ class DeadmanGuard:
         with self._lock:
             self._drop(link)
             self._links[link] = os.dup(descriptor)
-            self._known.add(link)
-            self._hand_over(link)
+            self._hand_over(link, descriptor)
 
     def link_lost(self, link: int = 0) -> None:
         """The child lets go of it, so that the port can be opened again."""
@@ -127,15 +120,15 @@ class DeadmanGuard:
         self._owes = False
         if self._burst:
             self._send(self._burst)
-        for link in sorted(self._known):
-            if link in self._links:
-                self._hand_over(link)
-            else:
+        for link, descriptor in self._links.items():
+            if descriptor is None:
                 self._send(b'X' + bytes([link]))
+            else:
+                self._hand_over(link, descriptor)
 
-    def _hand_over(self, link: int) -> None:
+    def _hand_over(self, link: int, descriptor: int) -> None:
         if self._control is not None:
-            rights = socket.SOL_SOCKET, socket.SCM_RIGHTS, struct.pack('i', self._links[link])
+            rights = socket.SOL_SOCKET, socket.SCM_RIGHTS, struct.pack('i', descriptor)
             try:
                 # Not socket.send_fds: Python 3.11's drops the flags, and would wait for a child that hangs.
                 self._control.sendmsg([b'L' + bytes([link])], [rights], socket.MSG_DONTWAIT)
@@ -146,7 +139,8 @@ class DeadmanGuard:
                 return
 
     def _drop(self, link: int) -> None:
-        descriptor = self._links.pop(link, None)
+        descriptor = self._links.get(link)
+        self._links[link] = None
         if descriptor is not None:
             os.close(descriptor)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from gremsy_common.parameters.parameter_fields import Span, param
 from gremsy_common.parameters.parameter_forms import TextForm
 from gremsy_gimbal_driver.attitude.attitude_age_watch import LONGEST_DELAY_S
-from gremsy_gimbal_driver.attitude.joint_chain import EncoderSettings, EncoderUnit, joint_names
+from gremsy_gimbal_driver.attitude.joint_chain import ENCODER_UNITS_RAD, joint_names
 from gremsy_gimbal_driver.device.stream_rates import ATTITUDE, ENCODERS, IMU, SERIAL_BYTES_PER_S
 from gremsy_gimbal_driver.mavlink.gimbal_protocol import PROTOCOL_NAMES
 from gremsy_gimbal_driver.mavlink.mavlink_events import Sender
@@ -84,7 +84,7 @@ class DeviceParameters(FrameParameters):
     encoders: str = param(
         'none',
         'Take `joint_states` from the encoders (message 158): raw counts or cdeg, as `MAV_TS_ENCNT` is set.',
-        choices=('none', *(each.value for each in EncoderUnit)),
+        choices=('none', *ENCODER_UNITS_RAD),
     )
     encoder_signs: tuple[float, ...] = param(
         (1.0, 1.0, 1.0), 'Signs of yaw, roll and pitch; -1 inverts one.', Span(-1, 1)
@@ -149,15 +149,3 @@ class DeviceParameters(FrameParameters):
     def bytes_per_s(self) -> float | None:
         """What the slowest link carries, to which the rates are cut; None for a network."""
         return SERIAL_BYTES_PER_S if any(uri.startswith('serial:') for uri in self.links) else None
-
-    @property
-    def encoder_settings(self) -> EncoderSettings | None:
-        """How the encoders read; None where joints are worked out from the attitude."""
-        if self.encoders == 'none':
-            return None
-        return EncoderSettings(EncoderUnit(self.encoders), _three(self.encoder_signs), _three(self.encoder_zeros))
-
-
-def _three(values: tuple[float, ...]) -> tuple[int, int, int]:
-    yaw, roll, pitch = map(round, values)
-    return yaw, roll, pitch

@@ -12,7 +12,7 @@ from collections import Counter
 
 from gremsy_common.types.gimbal_state import ImuReading, LevelHeading, RangeReading, VehicleAttitude, ZoomState
 from gremsy_gimbal_driver.attitude.attitude_telemetry import AttitudeStamping, AttitudeTelemetry, MeasuredAttitude
-from gremsy_gimbal_driver.attitude.joint_chain import JointAngles, joints_from_attitude, joints_from_encoders
+from gremsy_gimbal_driver.attitude.joint_chain import joints_from_attitude, joints_from_encoders
 from gremsy_gimbal_driver.attitude.level_frame import level_reference
 from gremsy_gimbal_driver.attitude.level_heading import LevelHeadings
 from gremsy_gimbal_driver.attitude.vehicle_attitude import VEHICLE_REFUSALS, VehicleHistory
@@ -125,7 +125,6 @@ class GimbalDevice:
         self._reported_few = False
         self._attitude_ns: int | None = None
         self._failure_flags = 0
-        self._encoder_settings = parameters.encoder_settings
         self._encoders: MountStatus | None = None
         self.gimbal: Sender | None = parameters.pinned_gimbal
         """The gimbal that we command; None before it was found, where its ids are not given."""
@@ -137,7 +136,7 @@ class GimbalDevice:
 
     def use_attitude_delay(self, least_delay_s: float) -> None:
         """Another smallest time from a measurement to its arrival, as it is known now."""
-        self._telemetry.use_least_delay(nanoseconds(least_delay_s))
+        self._telemetry.stamping.use_least_delay(nanoseconds(least_delay_s))
         self.imu.use_least_delay(nanoseconds(least_delay_s))
 
     # How it stands.
@@ -186,7 +185,7 @@ class GimbalDevice:
         counts = self._telemetry.counts + self.requests.commands.counts + self.imu.rejects
         counts.update(self._notices.counts)
         counts.update(self.payload.counts)
-        counts['device_restarts'] = self._telemetry.restarts
+        counts['device_restarts'] = self._telemetry.stamping.restarts
         counts['vehicle_states_sent'] = self.pace.sent
         return counts
 
@@ -311,13 +310,13 @@ class GimbalDevice:
         )
 
     def _on_attitude(self, event: AttitudeStatus | MountOrientation, now: Instant) -> list[DeviceReport]:
-        restarts = self._telemetry.restarts
+        restarts = self._telemetry.stamping.restarts
         status = event if isinstance(event, AttitudeStatus) else None
         if status is not None:
             self._failure_flags = flags = status.failure_flags
             self._motion.goals.at_device_limit = (bool(flags & _AT_YAW_LIMIT), bool(flags & _AT_PITCH_LIMIT))
         measured = self._telemetry.take(event, now, locked=self._motion.modes.status.wanted is GimbalMode.LOCK)
-        if self._telemetry.restarts != restarts:
+        if self._telemetry.stamping.restarts != restarts:
             self._restarted()
         if status is not None:
             # Before its attitude: a change of mode changes the frame that the angles are in.
@@ -339,10 +338,12 @@ class GimbalDevice:
         reference = level_reference(
             measured.yaw_frame, measured.heading_rad, vehicle, trouble, self._parameters.lock_reference == 'north'
         )
-        joints: JointAngles | None = None
-        if self._encoder_settings is not None and self._encoders is not None:
-            joints = joints_from_encoders(self._encoders, self._encoder_settings, measured.yaw_rad)
-        joints = joints or joints_from_attitude(measured, reference)
+        parameters = self._parameters
+        if self._encoders is None or parameters.encoders == 'none':
+            joints = joints_from_attitude(measured, reference)
+        else:
+            units, signs, zeros = parameters.encoders, parameters.encoder_signs, parameters.encoder_zeros
+            joints = joints_from_encoders(self._encoders, units, signs, zeros, measured.yaw_rad)
         return GimbalView(measured, joints, reference, status)
 
     def _on_parameter(self, event: ParameterValue) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,14 +66,6 @@ class FrameTransform:
     is_static: bool = False
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Edge:
-    parent: str
-    pose: Pose
-    stamp_ns: int
-    is_static: bool
-
-
 class FrameTree:
     """Not for several threads at once.
 
@@ -84,7 +76,7 @@ class FrameTree:
 
     def __init__(self, own: Iterable[str] = ()) -> None:
         self._own = frozenset(map(frame_name, own))
-        self._edges: dict[str, _Edge] = {}
+        self._edges: dict[str, FrameTransform] = {}
 
     @property
     def frames(self) -> tuple[str, ...]:
@@ -129,8 +121,10 @@ class FrameTree:
             )
         if known is not None and known.parent == parent and self._is_older(transform, known):
             return
-        pose = Pose(transform.rotation_wxyz / norm, np.asarray(transform.translation_m, dtype=np.float64))
-        self._edges[child] = _Edge(parent, pose, transform.stamp_ns, transform.is_static)
+        rotation, translation_m = transform.rotation_wxyz / norm, np.asarray(transform.translation_m, dtype=np.float64)
+        self._edges[child] = replace(
+            transform, parent=parent, child=child, rotation_wxyz=rotation, translation_m=translation_m
+        )
 
     def lookup(self, a: str, b: str, now_ns: int, age_limit_s: float) -> Pose:
         """`a_from_b`, now.
@@ -179,10 +173,10 @@ class FrameTree:
                     f"The transform from '{edge.parent}' to '{frame}' is {age_ns * 1e-9:.1f} s old, the limit is "
                     f'{age_limit_s:g} s: see whether its publisher still runs.',
                 )
-            pose = edge.pose @ pose
+            pose = Pose(edge.rotation_wxyz, edge.translation_m) @ pose
         return pose
 
-    def _is_older(self, transform: FrameTransform, known: _Edge) -> bool:
+    def _is_older(self, transform: FrameTransform, known: FrameTransform) -> bool:
         """Whether it came out of order; by more than ten seconds it is a clock that restarted (a replay)."""
         behind_ns = known.stamp_ns - transform.stamp_ns
         return not transform.is_static and 0 < behind_ns < nanoseconds(10.0)

@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from dataclasses import asdict, dataclass
 from enum import Enum
 
 from gremsy_gimbal_driver.motion.motion_output import Pair
@@ -71,3 +72,9 @@ class GoalProgress:
     reason: str
     remaining_rad: Pair
     path: GoalPath
+
+    def to_json(self) -> str:
+        """For the latched topic."""
+        fields = asdict(self)
+        azimuth, tilt = fields.pop('remaining_rad')
+        return json.dumps(fields | {'remaining_azimuth_rad': round(azimuth, 5), 'remaining_tilt_rad': round(tilt, 5)})

@@ -194,7 +194,13 @@ class ModeMachine:
         elif not self._gave_up and not self._confirmed() and now_ns - self._since_ns >= _GIVE_UP_NS:
             self._gave_up = True
             if self._reported is not None or self._acknowledged is False:
-                self._notices.fault('mode', self._give_up_sentence())
+                did = 'refuses' if self._reported is None else f'is in mode {self._reported.value} and does not take'
+                self._notices.fault(
+                    'mode',
+                    f'The gimbal {did} the mode {self.wanted.value}, requested for {_GIVE_UP_NS * 1e-9:g} s: check '
+                    'that it is controlled by MAVLink (RC_MODE 1, on MB1 payloads GB_FW_FLAG 1); requests go on, less '
+                    'often.',
+                )
 
     def due_ns(self) -> int | None:
         """When the mode has to be written next; None when it need not be."""
@@ -209,10 +215,13 @@ class ModeMachine:
             return self._due_ns if self._end_of_pulse_due else self._travel_until_ns
         return None if self._confirmed() or self.wanted in self.lacking else self._due_ns
 
+    def _is_due(self, now_ns: int) -> bool:
+        due_ns = self.due_ns()
+        return due_ns is not None and now_ns >= due_ns
+
     def asks(self, now_ns: int) -> bool:
         """Whether a message of this moment has to assert the mode, and not only to carry its flags."""
-        due_ns = self.due_ns()
-        if due_ns is None or now_ns < due_ns:
+        if not self._is_due(now_ns):
             return False
         # v1's reset is one command a pulse; the half without HOME, and the end of the pulse, are flags of v2.
         if self._pulse_ns is not None:
@@ -221,8 +230,7 @@ class ModeMachine:
 
     def wrote(self, now_ns: int) -> None:
         """A message with these flags was written."""
-        due_ns = self.due_ns()
-        if due_ns is None or now_ns < due_ns:
+        if not self._is_due(now_ns):
             return
         if self._pulse_ns is not None:
             self._pulse_written_ns = now_ns
@@ -250,11 +258,8 @@ class ModeMachine:
         if self._active and self.homing:
             return ModeState.PENDING, 'the gimbal is on its way home'
         if self._confirmed():
-            acknowledged_only = self._reported is None
-            return (
-                ModeState.CONFIRMED,
-                'acknowledged; this gimbal does not report its mode' if acknowledged_only else '',
-            )
+            reported = self._reported is not None
+            return ModeState.CONFIRMED, '' if reported else 'acknowledged; this gimbal does not report its mode'
         if self.wanted in self.lacking:
             return ModeState.UNCONFIRMED, no_such_mode(self.wanted, self.lacking).removesuffix('.')
         if not self._active:
@@ -266,10 +271,3 @@ class ModeMachine:
         if self._reported is None:
             return ModeState.UNCONFIRMED, 'this gimbal does not report its mode'
         return ModeState.UNCONFIRMED, f'the gimbal stays in {self._reported.value}'
-
-    def _give_up_sentence(self) -> str:
-        did = 'refuses' if self._reported is None else f'is in mode {self._reported.value} and does not take'
-        return (
-            f'The gimbal {did} the mode {self.wanted.value}, requested for {_GIVE_UP_NS * 1e-9:g} s: check that '
-            'it is controlled by MAVLink (RC_MODE 1, on MB1 payloads GB_FW_FLAG 1); requests go on, less often.'
-        )

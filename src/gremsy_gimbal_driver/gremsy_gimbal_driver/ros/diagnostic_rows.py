@@ -61,7 +61,7 @@ def diagnostic_rows(status: DriverStatus) -> dict[str, str]:
     for number, link in enumerate(status.links, start=1):
         rows.update(_link_rows(f'link {number}' if len(status.links) > 1 else 'link', link))
     rows.update(_device_rows(status.device))
-    rows.update(_counts(status.counts))
+    rows.update(count_rows(status.counts))
     return rows
 
 
@@ -106,5 +106,6 @@ def _device_rows(device: DeviceSnapshot) -> dict[str, str]:
     return rows
 
 
-def _counts(counts: Mapping[str, int]) -> dict[str, str]:
+def count_rows(counts: Mapping[str, int]) -> dict[str, str]:
+    """Sorted by name."""
     return {name.replace('_', ' '): str(count) for name, count in sorted(counts.items())}

@@ -14,7 +14,7 @@ Whose frames are whose (a frame has one parent, so no frame is published twice):
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from geometry_msgs.msg import Quaternion, Transform, TransformStamped
@@ -24,7 +24,7 @@ from tf2_msgs.msg import TFMessage
 
 from gremsy_common.ros import topics
 from gremsy_common.ros.messages.header_messages import header, stamp_of
-from gremsy_common.ros.transport.topic import Topic
+from gremsy_common.ros.suite_node import SuiteNode
 from gremsy_gimbal_driver.attitude.attitude_telemetry import MeasuredAttitude
 from gremsy_gimbal_driver.attitude.joint_chain import JOINTS, JointAngles
 from gremsy_gimbal_driver.attitude.level_frame import LevelReference, earth_attitude
@@ -36,17 +36,10 @@ from gremsy_gimbal_driver.goals.frame_tree import FrameTransform
 CAMERA_FROM_OPTICAL_WXYZ: NDArray[np.float64] = np.array([0.5, -0.5, 0.5, -0.5])
 
 
-class _Publishes(Protocol):
-    """The part of a SuiteNode that makes publishers."""
-
-    def publisher(self, topic: Topic[Any]) -> Any:
-        """A publisher that lives until deactivation."""
-
-
 class TelemetryTopics:
     """Called on the driver's threads."""
 
-    def __init__(self, node: _Publishes, parameters: DeviceParameters) -> None:
+    def __init__(self, node: SuiteNode[Any], parameters: DeviceParameters) -> None:
         self._parameters = parameters
         self._attitude = node.publisher(topics.GIMBAL_ATTITUDE)
         self._earth = node.publisher(topics.GIMBAL_ATTITUDE_EARTH)
