@@ -3,7 +3,7 @@
 
 import { Backoff } from './logic/reconnect.ts';
 import { RobotClock } from './logic/robot_clock.ts';
-import { read, type Message } from './protocol.ts';
+import { readMessage, type Message } from './protocol.ts';
 
 export type LinkState = 'connecting' | 'open' | 'lost' | 'refused';
 
@@ -17,7 +17,7 @@ export class Live {
   unread = 0;
   private socket: WebSocket | null = null;
   private readonly backoff = new Backoff();
-  private heardMs = 0;
+  private lastMessageMs = 0;
   private timer: number | undefined;
   private state: LinkState = 'connecting';
 
@@ -51,24 +51,24 @@ export class Live {
   private connect(): void {
     window.clearTimeout(this.timer);
     this.drop();
-    if (this.state !== 'lost') this.become('connecting');
+    if (this.state !== 'lost') this.setState('connecting');
     const socket = new WebSocket(this.url);
     this.socket = socket;
-    this.heardMs = performance.now();
+    this.lastMessageMs = performance.now();
     socket.onopen = () => {
       this.clock.restart();
       this.backoff.succeeded();
-      this.become('open');
+      this.setState('open');
       // Four exchanges at once, so that the first picture's age is already known.
       for (let k = 0; k < 4; k += 1) window.setTimeout(() => this.askTime(), 60 * k);
     };
-    socket.onmessage = (event) => this.take(event.data);
+    socket.onmessage = (event) => this.onData(event.data);
     socket.onclose = (event) => this.closed(socket, event.code);
   }
 
-  private take(data: unknown): void {
-    this.heardMs = performance.now();
-    const message = read(data);
+  private onData(data: unknown): void {
+    this.lastMessageMs = performance.now();
+    const message = readMessage(data);
     if (message === null) this.unread += 1;
     else if (message.type === 'clock') this.clock.take(message.t0, message.t1Ns, message.t2Ns, performance.now());
     else this.onMessage(message);
@@ -78,17 +78,17 @@ export class Live {
     if (socket !== this.socket) return;
     this.socket = null;
     if (REFUSED.has(code)) {
-      this.become('refused');
+      this.setState('refused');
       return;
     }
-    this.become('lost');
+    this.setState('lost');
     this.timer = window.setTimeout(() => this.connect(), this.backoff.next());
   }
 
   private beat(): void {
     if (this.socket?.readyState !== WebSocket.OPEN) return;
-    if (performance.now() - this.heardMs > SILENT_MS) {
-      this.become('lost');
+    if (performance.now() - this.lastMessageMs > SILENT_MS) {
+      this.setState('lost');
       this.connect();
       return;
     }
@@ -105,7 +105,7 @@ export class Live {
     old?.close();
   }
 
-  private become(state: LinkState): void {
+  private setState(state: LinkState): void {
     if (state === this.state) return;
     this.state = state;
     this.onState(state);

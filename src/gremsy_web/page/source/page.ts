@@ -5,9 +5,9 @@ import { PoseMemory } from './logic/bearings.ts';
 import { zoomFor } from './logic/gestures.ts';
 import { Live, type LinkState } from './live.ts';
 import { Commands, locked, lockedSettings, type Situation } from './parts/commands.ts';
-import { remember, remembered, say } from './parts/dom.ts';
-import { layOut, type Furniture } from './parts/furniture.ts';
-import { Pad, listenToKeys, type KeyDeeds } from './parts/keys.ts';
+import { remember, remembered, setText } from './parts/dom.ts';
+import { PageView } from './parts/page_view.ts';
+import { Pad, listenToKeys, type KeyActions } from './parts/keys.ts';
 import type { Layers } from './parts/overlay.ts';
 import { Picture, ageText, type PictureAct, type PictureHost } from './parts/picture.ts';
 import { azimuthText, degrees, tiltText, type StageTimes } from './parts/readings.ts';
@@ -25,12 +25,12 @@ const CONTROL_SETTLES_MS = 1000;
 const ZOOM_EVERY_MS = 80;
 const MOST_EVENTS = 100;
 const NOTE_MS = 5000;
-const WISH_MS = 3000;
+const RECORD_REQUEST_MS = 3000;
 
 export class Page {
   private readonly live: Live;
   private readonly commands: Commands;
-  private readonly view: Furniture;
+  private readonly view: PageView;
   private readonly settings: SettingsPanel;
   private readonly pad: Pad;
   private readonly releaseKeys: () => void;
@@ -47,7 +47,7 @@ export class Page {
   private wasFresh = false;
   private everFresh = false;
   /** What was just asked of the recorder, until the camera says it itself, once a second. */
-  private recordWish: { readonly on: boolean; readonly atMs: number } | null = null;
+  private recordRequest: { readonly on: boolean; readonly atMs: number } | null = null;
   private classes = new Set<string>();
   private chosenClass = '';
   private leastScore = 0;
@@ -72,21 +72,21 @@ export class Page {
     const scheme = window.location.protocol === 'https:' ? 'wss' : 'ws';
     const url = new URL('api/live', window.location.href);
     url.protocol = scheme;
-    this.live = new Live(url.href, (message) => this.take(message), (state) => this.linkIs(state));
+    this.live = new Live(url.href, (message) => this.onMessage(message), (state) => this.onLinkState(state));
     this.commands = new Commands(
       this.live,
       () => this.hello?.maxRate ?? 0.8,
       (words, wrong) => this.note(words, wrong),
-      () => this.linkIs('refused'),
+      () => this.onLinkState('refused'),
     );
     this.settings = new SettingsPanel({
       lease: () => this.commands.lease,
       whyLocked: () => lockedSettings(this.situation()),
       armed: () => this.gimbal?.armed ?? false,
       note: (words, wrong) => this.note(words, wrong),
-      refused: () => this.linkIs('refused'),
+      refused: () => this.onLinkState('refused'),
     });
-    const deedsOfView = {
+    const viewActions = {
       stop: () => void this.commands.stop(),
       arm: () => this.toggleArm(),
       control: () => void this.toggleControl(),
@@ -105,11 +105,11 @@ export class Page {
       chooseClass: (name: string) => this.filter(name, this.leastScore),
       chooseScore: (score: number) => this.filter(this.chosenClass, score),
     };
-    this.view = layOut(body, this.layers, deedsOfView, this.settings.element);
-    const deeds: KeyDeeds & { padSteer(x: number, y: number): void } = {
+    this.view = new PageView(body, this.layers, viewActions, this.settings.element);
+    const actions: KeyActions & { padSteer(x: number, y: number): void } = {
       stop: () => void this.commands.stop(),
-      steer: (x, y) => this.wish('keys', x, y),
-      padSteer: (x, y) => this.wish('pad', x, y),
+      steer: (x, y) => this.steer('keys', x, y),
+      padSteer: (x, y) => this.steer('pad', x, y),
       zoom: (factor) => this.zoom(factor),
       mark: (step) => this.mark(step),
       trackMarked: () => this.trackMarked(),
@@ -120,8 +120,8 @@ export class Page {
       full: () => this.full(),
       view: (index) => this.view.chooseView(index),
     };
-    this.releaseKeys = listenToKeys(deeds);
-    this.pad = new Pad(deeds);
+    this.releaseKeys = listenToKeys(actions);
+    this.pad = new Pad(actions);
   }
 
   start(): void {
@@ -134,7 +134,7 @@ export class Page {
     window.requestAnimationFrame(refresh);
     window.setInterval(() => this.twiceASecond(), 500);
     window.addEventListener('pagehide', () => {
-      this.commands.still();
+      this.commands.stopSteering();
       for (const picture of this.pictures) picture.stop();
     });
     window.addEventListener('pageshow', (event) => {
@@ -144,7 +144,7 @@ export class Page {
       document.body.classList.toggle('is-full', document.fullscreenElement !== null);
     });
     document.addEventListener('visibilitychange', () => {
-      if (document.hidden) this.letGo();
+      if (document.hidden) this.endInput();
     });
   }
 
@@ -152,7 +152,7 @@ export class Page {
   private async askedToSignIn(): Promise<void> {
     try {
       const { keyNeeded, role } = await session();
-      if (keyNeeded && role === null) this.linkIs('refused');
+      if (keyNeeded && role === null) this.onLinkState('refused');
     } catch {
       return; // The socket says what is wrong, and goes on trying.
     }
@@ -175,13 +175,13 @@ export class Page {
     );
   }
 
-  private take(message: Message): void {
+  private onMessage(message: Message): void {
     switch (message.type) {
       case 'hello':
-        this.greet(message);
+        this.onHello(message);
         break;
       case 'tracks':
-        this.takeTracks(message);
+        this.onTracks(message);
         break;
       case 'gimbal':
         this.gimbal = message;
@@ -190,19 +190,19 @@ export class Page {
         break;
       case 'state':
         this.watchRecordings(this.state, message);
-        for (const [camera, size] of message.sizes) this.picture(camera)?.takeSize(...size);
+        for (const [camera, size] of message.sizes) this.picture(camera)?.setSize(...size);
         this.state = message;
-        if (performance.now() - this.controlAtMs > CONTROL_SETTLES_MS) this.haveControl(message.you);
+        if (performance.now() - this.controlAtMs > CONTROL_SETTLES_MS) this.setControl(message.you);
         this.showState(message);
         break;
       case 'control':
-        this.takeControl(message);
+        this.onControl(message);
         break;
       case 'event':
         this.showEvent(message);
         break;
       case 'video':
-        this.picture(message.camera)?.takeTime(message);
+        this.picture(message.camera)?.onVideoTime(message);
         break;
       case 'error':
         this.note(message.text, true);
@@ -214,19 +214,19 @@ export class Page {
     }
   }
 
-  private greet(hello: Hello): void {
+  private onHello(hello: Hello): void {
     const before = this.hello;
     this.hello = hello;
     document.title = texts.title(hello.robot || texts.robotUnknown);
-    say(this.view.robot, hello.robot || texts.robotUnknown);
+    setText(this.view.robot, hello.robot || texts.robotUnknown);
     const own = document.querySelector('meta[name="gremsy-build"]')?.getAttribute('content') ?? '';
     this.view.oldPage.hidden = hello.page === null || hello.page === '' || hello.page === own;
     const key = (cameras: readonly Camera[]): string => JSON.stringify(cameras);
-    if (before === null || key(before.cameras) !== key(hello.cameras)) this.furnish(hello.cameras);
+    if (before === null || key(before.cameras) !== key(hello.cameras)) this.setCameras(hello.cameras);
     this.showControl();
   }
 
-  private furnish(cameras: readonly Camera[]): void {
+  private setCameras(cameras: readonly Camera[]): void {
     for (const picture of this.pictures) {
       picture.stop();
       picture.element.remove();
@@ -251,7 +251,7 @@ export class Page {
 
   /** Shows one picture or two; a picture that is not shown has no session, so that nothing is encoded for it. */
   private arrange(layout: Layout, index?: number): void {
-    this.letGo();
+    this.endInput();
     const chosen = index === undefined ? this.main ?? this.pictures[0] : this.pictures[index];
     if (chosen === undefined) return;
     this.main = chosen;
@@ -279,8 +279,8 @@ export class Page {
     return this.pictures.find((picture) => picture.camera.name === camera);
   }
 
-  private takeTracks(tracks: Tracks): void {
-    this.picture(tracks.camera)?.takeTracks(tracks);
+  private onTracks(tracks: Tracks): void {
+    this.picture(tracks.camera)?.onTracks(tracks);
     for (const track of tracks.tracks) {
       if (track.class === '' || this.classes.has(track.class)) continue;
       this.classes.add(track.class);
@@ -317,7 +317,7 @@ export class Page {
       if (picture !== this.main) continue;
       fresh = how.kind === 'fresh';
       this.view.showAge(how.kind === 'stale' ? how.ageMs : picture.totalMs, how.kind === 'stale', now);
-      if (how.kind === 'stale') say(this.view.staleWords, texts.stale.body(ageText(how.ageMs)));
+      if (how.kind === 'stale') setText(this.view.staleWords, texts.stale.body(ageText(how.ageMs)));
     }
     if (fresh !== this.wasFresh) this.freshnessChanged(fresh);
   }
@@ -326,7 +326,7 @@ export class Page {
     this.wasFresh = fresh;
     this.view.stale.hidden = fresh || !this.everFresh;
     if (!fresh) {
-      this.letGo();
+      this.endInput();
       if (this.everFresh) this.view.announce(`${texts.stale.title}. ${texts.stale.body(texts.age.s(this.host.staleAfterMs() / 1000))}`);
     } else {
       if (this.everFresh) this.view.announce(texts.stale.over);
@@ -336,13 +336,13 @@ export class Page {
   }
 
   /** Ends all that keys, pointers and sticks have begun. */
-  private letGo(): void {
+  private endInput(): void {
     this.releaseKeys();
     for (const picture of this.pictures) picture.cancel();
-    this.commands.still();
+    this.commands.stopSteering();
   }
 
-  private linkIs(state: LinkState): void {
+  private onLinkState(state: LinkState): void {
     this.link = state;
     this.view.showLink(state);
     if (state === 'refused') {
@@ -352,8 +352,8 @@ export class Page {
       });
     }
     if (state !== 'open') {
-      this.letGo();
-      this.haveControl(false);
+      this.endInput();
+      this.setControl(false);
     }
     this.showControl();
   }
@@ -378,26 +378,26 @@ export class Page {
     this.settings.showLock();
   }
 
-  private haveControl(you: boolean): void {
+  private setControl(you: boolean): void {
     if (you === this.you) return;
     this.you = you;
-    if (!you) this.letGo();
+    if (!you) this.endInput();
     this.note(you ? texts.control.taken : texts.control.lost, false);
     this.showControl();
   }
 
-  private takeControl(control: Control): void {
+  private onControl(control: Control): void {
     this.controlAtMs = performance.now();
     this.commands.lease = control.lease;
-    this.haveControl(control.you);
+    this.setControl(control.you);
   }
 
   private showGimbal(gimbal: Gimbal): void {
     this.view.dial.show(gimbal);
     this.view.map.show(gimbal);
-    say(this.view.azimuth, azimuthText(gimbal.azimuth));
-    say(this.view.tilt, tiltText(gimbal.tilt));
-    say(this.view.zoom, gimbal.zoom === null ? texts.gimbal.unknown : texts.gimbal.zoomNow(gimbal.zoom.toFixed(1)));
+    setText(this.view.azimuth, azimuthText(gimbal.azimuth));
+    setText(this.view.tilt, tiltText(gimbal.tilt));
+    setText(this.view.zoom, gimbal.zoom === null ? texts.gimbal.unknown : texts.gimbal.zoomNow(gimbal.zoom.toFixed(1)));
     this.view.showMode(gimbal.mode);
     if (this.wantedZoom !== null && this.zoomTimer === undefined) this.wantedZoom = null;
     this.showControl();
@@ -408,24 +408,24 @@ export class Page {
     const names = texts.target as unknown as Record<string, unknown>;
     const state = target?.state ?? 'idle';
     const known = names[state];
-    say(this.view.targetState, typeof known === 'string' ? known : state);
+    setText(this.view.targetState, typeof known === 'string' ? known : state);
     this.view.targetState.dataset['state'] = state;
     const own = tracks.tracks.find((track) => track.id === target?.id);
     const name = own === undefined || target === null || target.id === null ? '' : texts.target.named(own.class, own.id);
-    say(this.view.targetName, name);
-    say(this.view.targetReason, target?.reason ?? '');
+    setText(this.view.targetName, name);
+    setText(this.view.targetReason, target?.reason ?? '');
     this.view.pointingOff.hidden = target === null || target.offBecause === null;
-    say(this.view.pointingOffReason, texts.target.offBecause(target?.offBecause ?? ''));
+    setText(this.view.pointingOffReason, texts.target.offBecause(target?.offBecause ?? ''));
     const shown = tracks.tracks.filter((track) => this.visible(track)).length;
-    say(this.view.inView, texts.target.inView(shown));
+    setText(this.view.inView, texts.target.inView(shown));
   }
 
   private showState(state: State): void {
     this.view.showNodes(state.nodes);
     this.showRecordings();
-    this.settings.takeNodes(state.nodes.map((node) => node.name));
+    this.settings.setNodes(state.nodes.map((node) => node.name));
     this.view.pointing.push(state.pointingErrorRad === null ? null : Math.abs(state.pointingErrorRad) * (180 / Math.PI));
-    say(
+    setText(
       this.view.pointingValue,
       state.pointingErrorRad === null ? texts.pointing.none : texts.pointing.value(degrees(state.pointingErrorRad)),
     );
@@ -458,12 +458,13 @@ export class Page {
 
   private showRecordings(): void {
     for (const picture of this.pictures) picture.showRecording(this.state?.recordings.get(picture.camera.name) ?? null);
-    const told = this.recordingOf(this.main);
-    const wish = this.recordWish;
-    if (wish !== null && (told?.on === wish.on || performance.now() - wish.atMs > WISH_MS)) this.recordWish = null;
-    const size = told?.megabytes == null ? '' : texts.recording.size(told.megabytes.toFixed(1));
-    const title = told?.on === true ? texts.recording.to(told.to, size) : '';
-    this.view.showRecording(this.recordWish?.on ?? told?.on ?? false, title);
+    const recording = this.recordingOf(this.main);
+    const request = this.recordRequest;
+    const over = request !== null && performance.now() - request.atMs > RECORD_REQUEST_MS;
+    if (over || recording?.on === request?.on) this.recordRequest = null;
+    const size = recording?.megabytes == null ? '' : texts.recording.size(recording.megabytes.toFixed(1));
+    const title = recording?.on === true ? texts.recording.to(recording.to, size) : '';
+    this.view.showRecording(this.recordRequest?.on ?? recording?.on ?? false, title);
   }
 
   private chooseSource(camera: string): void {
@@ -493,9 +494,9 @@ export class Page {
     const before = this.lastCounts.get(picture) ?? picture.framesShown;
     this.rate = 0.5 * this.rate + 0.5 * 2 * (picture.framesShown - before);
     this.lastCounts.set(picture, picture.framesShown);
-    say(this.view.rate, texts.timing.perSecond(this.rate.toFixed(0)));
+    setText(this.view.rate, texts.timing.perSecond(this.rate.toFixed(0)));
     const { matched, shown } = picture.match.counts;
-    say(this.view.matched, texts.timing.matched(matched, shown));
+    setText(this.view.matched, texts.timing.matched(matched, shown));
     void this.report(picture, total);
   }
 
@@ -513,13 +514,13 @@ export class Page {
 
   // What the visitor does.
 
-  private guarded(needsArm: boolean, deed: () => void): boolean {
+  private guarded(needsArm: boolean, action: () => void): boolean {
     const why = locked(this.situation(), needsArm);
     if (why !== null) {
       this.note(why, true);
       return false;
     }
-    deed();
+    action();
     return true;
   }
 
@@ -537,10 +538,10 @@ export class Page {
         this.look(picture, [act.pixel.x, act.pixel.y]);
         break;
       case 'steer':
-        this.wish('drag', act.x, act.y);
+        this.steer('drag', act.x, act.y);
         break;
       case 'steer-end':
-        this.commands.wish('drag', null);
+        this.commands.steer('drag', null);
         break;
       case 'zoom':
         this.zoom(act.factor);
@@ -576,17 +577,10 @@ export class Page {
     this.note(released === '' ? texts.target.pointing : texts.target.releasedFor(released), false);
   }
 
-  private wish(source: string, x: number, y: number): void {
-    if (x === 0 && y === 0) {
-      this.commands.wish(source, null);
-      return;
-    }
-    if (locked(this.situation(), true) !== null) {
-      if (!this.commands.steering) this.note(locked(this.situation(), true) ?? '', true);
-      this.commands.wish(source, null);
-      return;
-    }
-    this.commands.wish(source, [x, y]);
+  private steer(source: string, x: number, y: number): void {
+    const why = x === 0 && y === 0 ? null : locked(this.situation(), true);
+    if (why !== null && !this.commands.steering) this.note(why, true);
+    this.commands.steer(source, why === null ? [x, y] : null);
   }
 
   private zoom(factor: number): void {
@@ -676,13 +670,13 @@ export class Page {
   }
 
   private async record(): Promise<void> {
-    const on = !(this.recordWish?.on ?? this.recordingOf(this.main)?.on ?? false);
+    const on = !(this.recordRequest?.on ?? this.recordingOf(this.main)?.on ?? false);
     const said = on ? texts.tools.recordStarted : texts.tools.recordStopped;
     const answer = await this.commands.ask('camera/record', { camera: this.main?.camera.name ?? '', on }, said);
     if (answer === null) return;
     // The robot's own words name the file.
     if ('text' in answer && typeof answer.text === 'string' && answer.text !== '') this.note(answer.text, false);
-    this.recordWish = { on, atMs: performance.now() };
+    this.recordRequest = { on, atMs: performance.now() };
     this.showRecordings();
   }
 

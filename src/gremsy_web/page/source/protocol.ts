@@ -256,14 +256,14 @@ function sizes(value: unknown): Map<string, readonly [number, number]> {
 function recordings(value: unknown): Map<string, Recording> {
   const found = new Map<string, Recording>();
   for (const [camera, one] of isFields(value) ? Object.entries(value) : []) {
-    const told = isFields(one) ? one['recording'] : null;
-    if (!isFields(told)) continue;
+    const recording = isFields(one) ? one['recording'] : null;
+    if (!isFields(recording)) continue;
     found.set(camera, {
-      on: told['on'] === true,
-      text: text(told['text']) ?? '',
-      to: text(told['to']) ?? '',
-      seconds: number(told['seconds']),
-      megabytes: number(told['megabytes']),
+      on: recording['on'] === true,
+      text: text(recording['text']) ?? '',
+      to: text(recording['to']) ?? '',
+      seconds: number(recording['seconds']),
+      megabytes: number(recording['megabytes']),
     });
   }
   return found;
@@ -316,7 +316,7 @@ function state(fields: Fields): State {
 }
 
 /** Reads one message; null for one that is not understood, which the caller counts. */
-export function read(data: unknown): Message | null {
+export function readMessage(data: unknown): Message | null {
   let fields: unknown;
   try {
     fields = JSON.parse(String(data));

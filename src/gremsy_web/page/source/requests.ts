@@ -42,8 +42,8 @@ export interface Session {
 }
 
 export async function session(): Promise<Session> {
-  const told = await get('api/session');
-  const found = (typeof told === 'object' && told !== null ? told : {}) as Record<string, unknown>;
+  const answered = await get('api/session');
+  const found = (typeof answered === 'object' && answered !== null ? answered : {}) as Record<string, unknown>;
   const role = found['role'] === 'view' || found['role'] === 'control' ? found['role'] : null;
   return { keyNeeded: found['key_needed'] === true, role };
 }

@@ -10,7 +10,7 @@ export interface VideoPicture {
   readonly width: number;
   readonly height: number;
   readonly rtp: number | null;
-  /** When its last packet came, or where that is not told, when it was decoded. */
+  /** When its last packet came, or where that is not known, when it was decoded. */
   readonly receivedMs: number | null;
 }
 
@@ -78,10 +78,10 @@ export class VideoFrames {
     void video.play().catch(() => {
       // A muted video may always start; where it may not, its frames are missed and the watch says so.
     });
-    const next = (_now: number, told: VideoFrameCallbackMetadata): void => {
+    const next = (_now: number, metadata: VideoFrameCallbackMetadata): void => {
       if (this.ended) return;
       const { videoWidth: width, videoHeight: height } = video;
-      this.take({ image: video, width, height, rtp: told.rtpTimestamp ?? null, receivedMs: told.receiveTime ?? null });
+      this.take({ image: video, width, height, rtp: metadata.rtpTimestamp ?? null, receivedMs: metadata.receiveTime ?? null });
       video.requestVideoFrameCallback(next);
     };
     video.requestVideoFrameCallback(next);

@@ -36,7 +36,7 @@ export interface WhepWatcher {
   /** A frame to draw now; `own`: whether its RTP time is the camera's own. */
   frame(picture: VideoPicture, own: boolean): void;
   /** Sessions that connected or tried to, and brought no picture: UDP may be closed. */
-  barren(times: number): void;
+  withoutPicture(times: number): void;
 }
 
 export function hasH264(): boolean {
@@ -53,8 +53,8 @@ export class Whep {
   private watchTimer: number | undefined;
   private stall: StallWatch | null = null;
   private frames: VideoFrames | null = null;
-  private barrenTimes = 0;
-  /** Whether the server gave this session an answer: one that then brings no picture is barren. */
+  private timesWithoutPicture = 0;
+  /** Whether the server gave this session an answer: one that then brings no picture is withoutPicture. */
   private answered = false;
   private own = false;
   private generation = 0;
@@ -158,12 +158,12 @@ export class Whep {
 
   private failed(generation: number, state: VideoState): void {
     if (generation !== this.generation) return;
-    const barren = this.answered && this.stall === null;
+    const withoutPicture = this.answered && this.stall === null;
     this.end(state);
     this.later();
-    if (!barren) return;
-    this.barrenTimes += 1;
-    this.watcher.barren(this.barrenTimes);
+    if (!withoutPicture) return;
+    this.timesWithoutPicture += 1;
+    this.watcher.withoutPicture(this.timesWithoutPicture);
   }
 
   /** The session's callbacks end with it: a track that ends shows one more frame, a black one without RTP time. */
@@ -201,7 +201,7 @@ export class Whep {
       if (generation !== this.generation) return;
       if (this.stall === null) {
         this.stall = new StallWatch(performance.now(), STALL_MS);
-        this.barrenTimes = 0;
+        this.timesWithoutPicture = 0;
         this.backoff.succeeded();
         this.watcher.state('playing');
       }

@@ -168,10 +168,10 @@ export function yamlValue(type: string, value: SettingValue): string {
 export function yamlLines(nodes: readonly { readonly node: string; readonly settings: readonly Setting[] }[]): string {
   const lines: string[] = [];
   for (const { node, settings } of nodes) {
-    const told = settings.filter((setting) => setting.value !== null);
-    if (told.length === 0) continue;
+    const settable = settings.filter((setting) => setting.value !== null);
+    if (settable.length === 0) continue;
     lines.push(`/**/${node}:`, '  ros__parameters:');
-    for (const { name, type, value, unit, default: before } of told) {
+    for (const { name, type, value, unit, default: before } of settable) {
       if (value === null) continue;
       const notes = [unit, before === null ? '' : `default ${yamlValue(type, before)}`].filter((note) => note !== '');
       lines.push(`    ${name}: ${yamlValue(type, value)}${notes.length > 0 ? `  # ${notes.join(', ')}` : ''}`);

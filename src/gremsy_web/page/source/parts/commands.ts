@@ -34,14 +34,14 @@ export function lockedSettings(now: Situation): string | null {
 
 export class Commands {
   lease = '';
-  private readonly wishes = new Map<string, readonly [number, number]>();
+  private readonly requested = new Map<string, readonly [number, number]>();
   private timer: number | undefined;
   private stops = 0;
 
   constructor(
     private readonly live: Live,
     private readonly maxRate: () => number,
-    private readonly say: (text: string, wrong: boolean) => void,
+    private readonly note: (text: string, wrong: boolean) => void,
     private readonly refused: () => void,
   ) {}
 
@@ -49,11 +49,11 @@ export class Commands {
   async ask(path: string, body: object, done: string | null = null): Promise<object | null> {
     try {
       const answer = await post(`api/${path}`, body);
-      if (done !== null) this.say(done, false);
+      if (done !== null) this.note(done, false);
       return typeof answer === 'object' && answer !== null ? answer : {};
     } catch (error) {
       if (error instanceof Refused && error.status === 401) this.refused();
-      this.say(error instanceof Refused ? error.message : texts.failed(path), true);
+      this.note(error instanceof Refused ? error.message : texts.failed(path), true);
       return null;
     }
   }
@@ -67,30 +67,30 @@ export class Commands {
   }
 
   give(): void {
-    this.still();
+    this.stopSteering();
     this.live.send({ type: 'give' });
     this.lease = '';
   }
 
-  /** What one source (a drag, the keys, the gamepad) wishes; -1 to 1, right and down positive; null: nothing. */
-  wish(source: string, wanted: readonly [number, number] | null): void {
-    if (wanted === null || (wanted[0] === 0 && wanted[1] === 0)) this.wishes.delete(source);
-    else this.wishes.set(source, wanted);
-    if (this.wishes.size > 0 && this.timer === undefined) {
-      this.timer = window.setInterval(() => this.steer(), STEER_MS);
-      this.steer();
-    } else if (this.wishes.size === 0) {
-      this.still();
+  /** What one source (a drag, the keys, the gamepad) requests; -1 to 1, right and down positive; null: nothing. */
+  steer(source: string, wanted: readonly [number, number] | null): void {
+    if (wanted === null || (wanted[0] === 0 && wanted[1] === 0)) this.requested.delete(source);
+    else this.requested.set(source, wanted);
+    if (this.requested.size > 0 && this.timer === undefined) {
+      this.timer = window.setInterval(() => this.sendRate(), STEER_MS);
+      this.sendRate();
+    } else if (this.requested.size === 0) {
+      this.stopSteering();
     }
   }
 
   get steering(): boolean {
-    return this.wishes.size > 0;
+    return this.requested.size > 0;
   }
 
   /** Ends all steering, with a zero so that the robot need not wait for the time to live. */
-  still(): void {
-    this.wishes.clear();
+  stopSteering(): void {
+    this.requested.clear();
     if (this.timer === undefined) return;
     window.clearInterval(this.timer);
     this.timer = undefined;
@@ -99,23 +99,23 @@ export class Commands {
 
   /** By socket and by request, since either may be the one that still gets through. */
   async stop(): Promise<void> {
-    this.still();
+    this.stopSteering();
     this.stops += 1;
     const own = this.stops;
     const started = performance.now();
     this.live.send({ type: 'stop' });
-    this.say(texts.stop.sent, false);
+    this.note(texts.stop.sent, false);
     try {
       await post('api/gimbal/stop');
-      if (own === this.stops) this.say(texts.stop.done(performance.now() - started), false);
+      if (own === this.stops) this.note(texts.stop.done(performance.now() - started), false);
     } catch (error) {
-      if (own === this.stops) this.say(error instanceof Refused ? error.message : texts.stop.failed, true);
+      if (own === this.stops) this.note(error instanceof Refused ? error.message : texts.stop.failed, true);
     }
   }
 
-  private steer(): void {
+  private sendRate(): void {
     let [x, y] = [0, 0];
-    for (const [dx, dy] of this.wishes.values()) [x, y] = [x + dx, y + dy];
+    for (const [dx, dy] of this.requested.values()) [x, y] = [x + dx, y + dy];
     const rate = this.maxRate();
     // Azimuth counts to the left, tilt downwards.
     this.live.send({

@@ -4,7 +4,7 @@
 
 import { Refused, post } from '../requests.ts';
 import { texts } from '../texts.ts';
-import { h, say } from './dom.ts';
+import { h, setText } from './dom.ts';
 
 function open(heading: string, modal: boolean, ...children: (Node | string)[]): HTMLDialogElement {
   const id = `dialog-${Math.random().toString(36).slice(2)}`;
@@ -26,9 +26,9 @@ function open(heading: string, modal: boolean, ...children: (Node | string)[]): 
   return dialog;
 }
 
-function button(label: string, kind: string, deed: () => void): HTMLButtonElement {
+function button(label: string, kind: string, action: () => void): HTMLButtonElement {
   const element = h('button', { type: 'button', class: `button ${kind}` }, label);
-  element.addEventListener('click', deed);
+  element.addEventListener('click', action);
   return element;
 }
 
@@ -67,7 +67,7 @@ export function askKey(): Promise<void> {
         },
         (error: unknown) => {
           field.value = '';
-          say(wrong, error instanceof Refused && error.status !== 401 ? error.message : texts.key.wrong);
+          setText(wrong, error instanceof Refused && error.status !== 401 ? error.message : texts.key.wrong);
         },
       );
     });
@@ -76,7 +76,7 @@ export function askKey(): Promise<void> {
 }
 
 /** A question whose answer is yes only where it is said. */
-export function askSure(heading: string, words: string, yes: string): Promise<boolean> {
+export function askConfirmation(heading: string, words: string, yes: string): Promise<boolean> {
   return new Promise((resolve) => {
     let answer = false;
     const dialog = open(
@@ -98,7 +98,7 @@ export function askSure(heading: string, words: string, yes: string): Promise<bo
 }
 
 export function askTakeOver(holder: string): Promise<boolean> {
-  return askSure(texts.control.takeOver, texts.control.ask(holder), texts.control.takeOver);
+  return askConfirmation(texts.control.takeOver, texts.control.ask(holder), texts.control.takeOver);
 }
 
 /** Lines to be copied: shown too, since a page without TLS may be refused the clipboard. */
@@ -110,10 +110,10 @@ export function showLines(heading: string, words: string, lines: string): void {
     field.select();
     try {
       await navigator.clipboard.writeText(lines);
-      say(said, texts.settings.copied);
+      setText(said, texts.settings.copied);
     } catch {
       // The old way works without TLS.
-      say(said, document.execCommand('copy') ? texts.settings.copied : texts.settings.copyYourself);
+      setText(said, document.execCommand('copy') ? texts.settings.copied : texts.settings.copyYourself);
     }
   };
   const dialog = open(

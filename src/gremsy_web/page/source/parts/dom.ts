@@ -30,7 +30,7 @@ export function s<K extends keyof SVGElementTagNameMap>(
 }
 
 /** Sets a text only where it changes, so that screen readers are not told the same thing again. */
-export function say(element: Element, text: string): void {
+export function setText(element: Element, text: string): void {
   if (element.textContent !== text) element.textContent = text;
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Keyboard and gamepad. Space stops wherever the focus is; buttons are therefore pressed with Enter.
 
-export interface KeyDeeds {
+export interface KeyActions {
   stop(): void;
   steer(x: number, y: number): void;
   zoom(factor: number): void;
@@ -32,7 +32,7 @@ function onPicture(target: EventTarget | null): boolean {
   return target === document.body || (target instanceof Element && target.classList.contains('views'));
 }
 
-export function listenToKeys(deeds: KeyDeeds): () => void {
+export function listenToKeys(actions: KeyActions): () => void {
   const held = new Set<string>();
   const steer = (slow: boolean): void => {
     let [x, y] = [0, 0];
@@ -41,23 +41,23 @@ export function listenToKeys(deeds: KeyDeeds): () => void {
       [x, y] = [x + dx, y + dy];
     }
     const share = slow ? 0.35 : 0.75;
-    deeds.steer(x * share, y * share);
+    actions.steer(x * share, y * share);
   };
   const letters: Readonly<Record<string, () => void>> = {
-    '+': () => deeds.zoom(1.2),
-    '=': () => deeds.zoom(1.2),
-    '-': () => deeds.zoom(1 / 1.2),
-    n: () => deeds.mark(1),
-    p: () => deeds.mark(-1),
-    Enter: () => deeds.trackMarked(),
-    r: () => deeds.release(),
-    c: () => deeds.control(),
-    s: () => deeds.settings(),
-    f: () => deeds.full(),
-    '1': () => deeds.view(0),
-    '2': () => deeds.view(1),
-    '3': () => deeds.view(2),
-    '4': () => deeds.view(3),
+    '+': () => actions.zoom(1.2),
+    '=': () => actions.zoom(1.2),
+    '-': () => actions.zoom(1 / 1.2),
+    n: () => actions.mark(1),
+    p: () => actions.mark(-1),
+    Enter: () => actions.trackMarked(),
+    r: () => actions.release(),
+    c: () => actions.control(),
+    s: () => actions.settings(),
+    f: () => actions.full(),
+    '1': () => actions.view(0),
+    '2': () => actions.view(1),
+    '3': () => actions.view(2),
+    '4': () => actions.view(3),
   };
   window.addEventListener(
     'keydown',
@@ -67,7 +67,7 @@ export function listenToKeys(deeds: KeyDeeds): () => void {
         event.preventDefault();
         event.stopPropagation();
         held.clear();
-        if (!event.repeat) deeds.stop();
+        if (!event.repeat) actions.stop();
         return;
       }
       if (!onPicture(event.target)) return;
@@ -115,13 +115,13 @@ export class Pad {
   private pressed = new Set<number>();
   private moved = false;
 
-  constructor(private readonly deeds: KeyDeeds & { padSteer(x: number, y: number): void }) {}
+  constructor(private readonly actions: KeyActions & { padSteer(x: number, y: number): void }) {}
 
   /** Once a screen refresh. */
   poll(): void {
     const pad = navigator.getGamepads?.().find((one) => one !== null && one.mapping === 'standard') ?? null;
     if (pad === null) {
-      if (this.moved) this.deeds.padSteer(0, 0);
+      if (this.moved) this.actions.padSteer(0, 0);
       this.moved = false;
       return;
     }
@@ -129,18 +129,18 @@ export class Pad {
       value === undefined || Math.abs(value) < DEAD ? 0 : (value - Math.sign(value) * DEAD) / (1 - DEAD);
     const [x, y] = [axis(pad.axes[0]), axis(pad.axes[1])];
     const moves = x !== 0 || y !== 0;
-    if (moves || this.moved) this.deeds.padSteer(x, y);
+    if (moves || this.moved) this.actions.padSteer(x, y);
     this.moved = moves;
     const now = new Set<number>();
     pad.buttons.forEach((button, index) => {
       if (button.pressed) now.add(index);
     });
     const down = (index: number): boolean => now.has(index) && !this.pressed.has(index);
-    if (down(GAMEPAD.stop)) this.deeds.stop();
-    if (down(GAMEPAD.track)) this.deeds.trackNearest();
-    if (down(GAMEPAD.zoomOut)) this.deeds.zoom(1 / 1.2);
-    if (down(GAMEPAD.zoomIn)) this.deeds.zoom(1.2);
-    if (down(GAMEPAD.control)) this.deeds.control();
+    if (down(GAMEPAD.stop)) this.actions.stop();
+    if (down(GAMEPAD.track)) this.actions.trackNearest();
+    if (down(GAMEPAD.zoomOut)) this.actions.zoom(1 / 1.2);
+    if (down(GAMEPAD.zoomIn)) this.actions.zoom(1.2);
+    if (down(GAMEPAD.control)) this.actions.control();
     this.pressed = now;
   }
 }

@@ -12,11 +12,11 @@ import type { Camera, Recording, Track, Tracks, VideoTime } from '../protocol.ts
 import { texts } from '../texts.ts';
 import type { VideoPicture } from '../video_frames.ts';
 import { Whep, hasH264, type ShownFrame, type VideoState } from '../whep.ts';
-import { h, say } from './dom.ts';
+import { h, setText } from './dom.ts';
 import { Overlay, type Layers } from './overlay.ts';
 
 /** After two sessions without a picture UDP is taken for closed, and single pictures are shown; tried again after this. */
-const BARREN_LIMIT = 2;
+const WITHOUT_PICTURE_LIMIT = 2;
 const WHEP_AGAIN_MS = 30000;
 /** Boxes are drawn as estimates until every frame of this long had its own: solid and dashed in turns would flicker. */
 const EXACT_AFTER_MS = 1000;
@@ -107,17 +107,17 @@ export class Picture {
       this.veil,
     );
     this.overlay = new Overlay(canvas);
-    this.gestures = new Gestures((act) => this.take(act));
+    this.gestures = new Gestures((act) => this.onAct(act));
     const url = `video/${encodeURIComponent(camera.path)}`;
     this.whep = new Whep(this.video, `${url}/whep`, {
       state: (state) => this.videoState(state),
       frame: (picture, own) => this.paint(picture, own),
-      barren: (times) => {
-        if (times >= BARREN_LIMIT) this.fallBack();
+      withoutPicture: (times) => {
+        if (times >= WITHOUT_PICTURE_LIMIT) this.fallBack();
       },
     });
     this.jpeg = new Jpeg(this.still, `${url}/jpeg`, {
-      state: (state) => this.tell(texts.video[state], state !== 'refused' && state !== 'jpegWaiting'),
+      state: (state) => this.showStatus(texts.video[state], state !== 'refused' && state !== 'jpegWaiting'),
       frame: (frame) => this.frame(frame),
     });
     this.listen();
@@ -145,14 +145,14 @@ export class Picture {
   }
 
   /** The camera may be set to another size, or be another camera, while the page is open. */
-  takeSize(width: number | null, height: number | null): void {
+  setSize(width: number | null, height: number | null): void {
     if (width === null || height === null) return;
     if (width !== this.size.width || height !== this.size.height) this.dirty = true;
     this.size = { width, height };
   }
 
-  takeTracks(tracks: Tracks): void {
-    this.takeSize(tracks.width, tracks.height);
+  onTracks(tracks: Tracks): void {
+    this.setSize(tracks.width, tracks.height);
     if (this.newest === null || tracks.stampNs > this.newest.stampNs) {
       this.before = this.newest;
       this.newest = tracks;
@@ -166,7 +166,7 @@ export class Picture {
     return this.receiveMs === null ? null : this.receiveMs + (this.paintMs ?? 0);
   }
 
-  takeTime(time: VideoTime): void {
+  onVideoTime(time: VideoTime): void {
     this.match.takeAnchor(time);
   }
 
@@ -184,10 +184,10 @@ export class Picture {
     return this.tracks.tracks.filter((track) => this.host.visible(track));
   }
 
-  showRecording(told: Recording | null): void {
-    this.recording.hidden = told?.on !== true;
-    const seconds = Math.floor(told?.seconds ?? 0);
-    say(this.recording, texts.recording.chip(texts.recording.time(Math.floor(seconds / 60), seconds % 60)));
+  showRecording(recording: Recording | null): void {
+    this.recording.hidden = recording?.on !== true;
+    const seconds = Math.floor(recording?.seconds ?? 0);
+    setText(this.recording, texts.recording.chip(texts.recording.time(Math.floor(seconds / 60), seconds % 60)));
   }
 
   /** Ends what a pointer has begun. */
@@ -206,7 +206,7 @@ export class Picture {
     this.element.classList.toggle('is-stale', stale);
     this.element.classList.toggle('is-empty', how.kind === 'none');
     this.veil.hidden = !stale;
-    if (stale) say(this.veil, `${texts.stale.title} · ${ageText(how.ageMs)}`);
+    if (stale) setText(this.veil, `${texts.stale.title} · ${ageText(how.ageMs)}`);
     if (this.dirty) this.draw();
     return how;
   }
@@ -256,7 +256,7 @@ export class Picture {
     this.framesShown += 1;
     if (frame.rtp === null) {
       this.shown = { stampNs: null, shownMs: frame.shownMs };
-      if (!this.timingMissing) this.tell(texts.video.noTiming, false);
+      if (!this.timingMissing) this.showStatus(texts.video.noTiming, false);
       this.timingMissing = true;
       this.setTracks(null, null);
       return;
@@ -321,7 +321,7 @@ export class Picture {
     }
     // A new session's RTP times need not follow the old one's.
     if (state === 'asking') this.forgetFrames();
-    this.tell(texts.video[state], state === 'playing');
+    this.showStatus(texts.video[state], state === 'playing');
   }
 
   private forgetFrames(): void {
@@ -330,8 +330,8 @@ export class Picture {
     this.newest = null;
   }
 
-  private tell(words: string, quiet: boolean): void {
-    say(this.words, words);
+  private showStatus(words: string, quiet: boolean): void {
+    setText(this.words, words);
     this.words.classList.toggle('quiet', quiet);
   }
 
@@ -341,10 +341,10 @@ export class Picture {
       this.jpegOn = true;
       // For as long as it is so, and not only until the first of them.
       this.single.hidden = false;
-      say(this.single, hasH264() ? texts.video.jpeg : texts.video.unsupported);
+      setText(this.single, hasH264() ? texts.video.jpeg : texts.video.unsupported);
       // Over the video, which goes on being tried under it.
       this.still.hidden = false;
-      this.tell(hasH264() ? texts.video.jpegWaiting : texts.video.unsupported, false);
+      this.showStatus(hasH264() ? texts.video.jpegWaiting : texts.video.unsupported, false);
       this.jpeg.start();
     }
     window.clearTimeout(this.whepTimer);
@@ -403,7 +403,7 @@ export class Picture {
     this.dirty = true;
   }
 
-  private take(act: Act): void {
+  private onAct(act: Act): void {
     this.dirty = true;
     switch (act.kind) {
       case 'tap':

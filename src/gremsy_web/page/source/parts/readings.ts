@@ -3,7 +3,7 @@
 
 import type { Gimbal } from '../protocol.ts';
 import { texts } from '../texts.ts';
-import { h, s, say } from './dom.ts';
+import { h, s, setText } from './dom.ts';
 
 const DEGREES = 180 / Math.PI;
 
@@ -140,7 +140,7 @@ export class Chart {
       'points',
       first === undefined || last === undefined ? '' : `${first.split(' ')[0]} 55 ${points.join(' ')} ${last.split(' ')[0]} 55`,
     );
-    say(this.top, highest.toFixed(this.digits));
+    setText(this.top, highest.toFixed(this.digits));
     if (value !== null) this.element.setAttribute('aria-label', this.words(value.toFixed(this.digits)));
   }
 }
@@ -176,7 +176,7 @@ export class StageBar {
       const width = total > 0 ? (240 * Math.max(0, ms ?? 0)) / total : 0;
       part?.rect.setAttribute('x', x.toFixed(1));
       part?.rect.setAttribute('width', Math.max(0, width - 1).toFixed(1));
-      if (part !== undefined) say(part.words, ms === undefined ? texts.timing.unknown : texts.timing.chip(ms.toFixed(0)));
+      if (part !== undefined) setText(part.words, ms === undefined ? texts.timing.unknown : texts.timing.chip(ms.toFixed(0)));
       x += width;
     }
   }

@@ -3,7 +3,7 @@
 
 import { isChanged, sameValue, shown, sliderStep, typed, type Setting, type SettingValue } from '../logic/setting_values.ts';
 import { texts } from '../texts.ts';
-import { h, say } from './dom.ts';
+import { h, setText } from './dom.ts';
 
 interface Control {
   readonly elements: readonly HTMLElement[];
@@ -95,13 +95,13 @@ export class SettingRow {
   }
 
   private complain(words: string): void {
-    say(this.wrong, words);
+    setText(this.wrong, words);
     this.element.classList.toggle('is-wrong', words !== '');
   }
 
   private reading(): Control {
     const value = h('output', { class: 'setting-value', 'aria-labelledby': this.id });
-    return { elements: [value], show: (now) => say(value, now === null ? texts.settings.empty : worded(now)), busy: () => false };
+    return { elements: [value], show: (now) => setText(value, now === null ? texts.settings.empty : worded(now)), busy: () => false };
   }
 
   private controlOf(setting: Setting): Control {
@@ -117,7 +117,7 @@ export class SettingRow {
       elements: [button],
       show: (value) => {
         button.setAttribute('aria-checked', String(value === true));
-        say(button, value === true ? texts.settings.on : texts.settings.off);
+        setText(button, value === true ? texts.settings.on : texts.settings.off);
       },
       busy: () => false,
     };

@@ -4,8 +4,8 @@
 import { isChanged, matches, readSettings, yamlLines, type Setting } from '../logic/setting_values.ts';
 import { Refused, endSession, get, post, session } from '../requests.ts';
 import { texts } from '../texts.ts';
-import { askSure, showLines } from './dialogs.ts';
-import { h, icon, icons, remember, remembered, say } from './dom.ts';
+import { askConfirmation, showLines } from './dialogs.ts';
+import { h, icon, icons, remember, remembered, setText } from './dom.ts';
 import { SettingRow } from './setting_row.ts';
 
 export interface SettingsHost {
@@ -40,7 +40,7 @@ class Group {
     readonly node: string,
     private readonly apply: (group: Group, setting: Setting, value: Setting['value']) => Promise<string | null>,
     private readonly refused: () => void,
-    private readonly came: () => void,
+    private readonly loaded: () => void,
   ) {
     this.again.addEventListener('click', () => void this.load());
     this.element.append(
@@ -59,17 +59,17 @@ class Group {
     if (this.loading) return;
     this.loading = true;
     this.again.hidden = true;
-    if (this.rows.length === 0) say(this.words, texts.settings.reading);
+    if (this.rows.length === 0) setText(this.words, texts.settings.reading);
     try {
       this.take(readSettings(await get(`api/settings?node=${encodeURIComponent(this.node)}`)));
-      say(this.words, '');
+      setText(this.words, '');
     } catch (error) {
       if (error instanceof Refused && error.status === 401) this.refused();
-      say(this.words, error instanceof Refused ? error.message : texts.failed(this.node));
+      setText(this.words, error instanceof Refused ? error.message : texts.failed(this.node));
       this.again.hidden = false;
     }
     this.loading = false;
-    this.came();
+    this.loaded();
   }
 
   filter(search: string, show: Show): boolean {
@@ -84,7 +84,7 @@ class Group {
     const filtered = search !== '' || show !== 'all';
     this.element.hidden = filtered && found === 0 && this.rows.length > 0;
     const changed = this.rows.filter((row) => isChanged(row.setting)).length;
-    say(this.counts, this.rows.length === 0 ? '' : texts.settings.counts(found, changed));
+    setText(this.counts, this.rows.length === 0 ? '' : texts.settings.counts(found, changed));
     return found > 0;
   }
 
@@ -120,7 +120,7 @@ export class SettingsPanel {
   private readonly known = new Map<string, Group>();
   private groups: Group[] = [];
   private show: Show = 'all';
-  private sure = false;
+  private confirmed = false;
   private nodes: readonly string[] = [];
   private opener: HTMLElement | null = null;
 
@@ -166,7 +166,7 @@ export class SettingsPanel {
     if (this.isOpen) return;
     this.opener = opener;
     this.element.hidden = false;
-    this.sure = false;
+    this.confirmed = false;
     this.showLock();
     this.search.focus();
     void this.showAccess();
@@ -181,7 +181,7 @@ export class SettingsPanel {
   }
 
   /** Which nodes there are, as the robot says it twice a second. */
-  takeNodes(names: readonly string[]): void {
+  setNodes(names: readonly string[]): void {
     if (names.join(' ') === this.nodes.join(' ')) return;
     this.nodes = names;
     // One that comes back is as it was left, unfolded or not.
@@ -195,8 +195,8 @@ export class SettingsPanel {
   showLock(): void {
     if (!this.isOpen) return;
     const why = this.host.whyLocked();
-    if (!this.host.armed()) this.sure = false;
-    say(this.lockWords, why ?? '');
+    if (!this.host.armed()) this.confirmed = false;
+    setText(this.lockWords, why ?? '');
     for (const group of this.groups) group.lock(why !== null);
   }
 
@@ -233,16 +233,16 @@ export class SettingsPanel {
     const loaded = this.groups.some((group) => group.rows.length > 0);
     this.none.hidden = with_rows.length > 0 || !loaded;
     const count = this.groups.reduce((sum, group) => sum + group.rows.filter((row) => !row.element.hidden).length, 0);
-    if (this.isOpen && loaded) say(this.found, texts.settings.found(count));
+    if (this.isOpen && loaded) setText(this.found, texts.settings.found(count));
   }
 
   /** What was wrong, in words; null where it was set. */
   private async set(group: Group, setting: Setting, value: Setting['value']): Promise<string | null> {
     const why = this.host.whyLocked();
     if (why !== null) return why;
-    if (this.host.armed() && MOVING.test(group.node) && !this.sure) {
-      if (!(await askSure(texts.settings.armed, texts.settings.armedLong, texts.settings.goOn))) return texts.settings.notSet;
-      this.sure = true;
+    if (this.host.armed() && MOVING.test(group.node) && !this.confirmed) {
+      if (!(await askConfirmation(texts.settings.armed, texts.settings.armedLong, texts.settings.goOn))) return texts.settings.notSet;
+      this.confirmed = true;
     }
     const body = { lease: this.host.lease(), node: group.node, name: setting.name, value };
     try {
@@ -300,7 +300,7 @@ export class SettingsPanel {
     try {
       const { keyNeeded, role } = await session();
       this.access.hidden = !keyNeeded || role === null;
-      if (role !== null) say(this.role, texts.key.roles[role]);
+      if (role !== null) setText(this.role, texts.key.roles[role]);
     } catch {
       this.access.hidden = true; // What cannot be reached is said by the rest of the page.
     }

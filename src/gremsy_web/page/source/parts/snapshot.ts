@@ -5,7 +5,7 @@ import type { Box } from '../logic/geometry.ts';
 import { OWN } from '../requests.ts';
 import { texts } from '../texts.ts';
 import { openDialog } from './dialogs.ts';
-import { h, say } from './dom.ts';
+import { h, setText } from './dom.ts';
 
 interface Detection {
   readonly id: number;
@@ -37,7 +37,7 @@ function detection(value: unknown): Detection | null {
   return { id, class: String(name), score: Number(score), box: [x, y, width, height] };
 }
 
-function read(answer: unknown): Answer | null {
+function readAnswer(answer: unknown): Answer | null {
   if (typeof answer !== 'object' || answer === null) return null;
   const fields = answer as Fields;
   const { stamp_ns: stamp, picture, width, height, detections } = fields;
@@ -58,7 +58,7 @@ function read(answer: unknown): Answer | null {
 
 /** Shows it; false where the robot's answer has no picture. */
 export async function showSnapshot(given: unknown, takenAt: (stampNs: bigint) => Date): Promise<boolean> {
-  const answer = read(given);
+  const answer = readAnswer(given);
   if (answer === null) return false;
   // The robot's own address only: a link to elsewhere is none of ours.
   const address = new URL(answer.picture, window.location.href);
@@ -86,7 +86,7 @@ export async function showSnapshot(given: unknown, takenAt: (stampNs: bigint) =>
   const layer = h('input', { type: 'checkbox', id: 'snapshot-boxes', checked: true, disabled: answer.detections === null });
   layer.addEventListener('change', () => boxes(layer.checked));
   const found = h('p', {});
-  say(found, answer.detections === null ? texts.snapshot.notSeen : texts.target.inView(answer.detections.length));
+  setText(found, answer.detections === null ? texts.snapshot.notSeen : texts.target.inView(answer.detections.length));
   const close = h('button', { type: 'button', class: 'button primary' }, texts.help.close);
   const dialog = openDialog(
     texts.snapshot.heading,

@@ -5,12 +5,12 @@ import type { LinkState } from '../live.ts';
 import type { NodeState, RobotEvent } from '../protocol.ts';
 import { texts } from '../texts.ts';
 import type { Situation } from './commands.ts';
-import { h, icon, icons, remember, say } from './dom.ts';
+import { h, icon, icons, remember, setText } from './dom.ts';
 import type { Layers } from './overlay.ts';
 import { ageText } from './picture.ts';
 import { Chart, Dial, LimitsMap, StageBar } from './readings.ts';
 
-export interface Deeds {
+export interface ViewActions {
   stop(): void;
   arm(): void;
   control(): void;
@@ -30,7 +30,7 @@ export interface Deeds {
   chooseScore(score: number): void;
 }
 
-export interface View {
+export interface CameraView {
   readonly label: string;
   readonly long: string;
   show(): void;
@@ -39,9 +39,9 @@ export interface View {
 /** The others are shown where the gimbal is in them. */
 const SETTABLE_MODES: ReadonlySet<string> = new Set(['follow', 'lock']);
 
-function tool(name: keyof typeof icons, label: string, deed: () => void): HTMLButtonElement {
+function tool(name: keyof typeof icons, label: string, action: () => void): HTMLButtonElement {
   const button = h('button', { type: 'button', class: 'tool', 'aria-label': label, title: label }, icon(icons[name]));
-  button.addEventListener('click', deed);
+  button.addEventListener('click', action);
   return button;
 }
 
@@ -55,17 +55,17 @@ function reading(label: string, value: HTMLElement): HTMLElement {
 }
 
 /** A switch that Enter and the pointer throw; space stops everywhere. */
-function toggle(label: string, on: boolean, deed: (on: boolean) => void): HTMLButtonElement {
+function toggle(label: string, on: boolean, action: (on: boolean) => void): HTMLButtonElement {
   const button = h('button', { type: 'button', class: 'toggle', role: 'switch', 'aria-checked': String(on) }, label);
   button.addEventListener('click', () => {
     const now = button.getAttribute('aria-checked') !== 'true';
     button.setAttribute('aria-checked', String(now));
-    deed(now);
+    action(now);
   });
   return button;
 }
 
-export class Furniture {
+export class PageView {
   readonly robot = h('span', { class: 'robot' }, texts.robotUnknown);
   readonly views = h('div', { class: 'views', tabindex: 0, role: 'application', 'aria-label': texts.pictureHelp, id: 'picture' });
   readonly stage: HTMLElement;
@@ -111,19 +111,19 @@ export class Furniture {
   private readonly sources = h('div', { class: 'segments', role: 'group', 'aria-label': texts.target.sourceLong });
   private readonly sourceRow = h('div', { class: 'row source-row', hidden: true, title: texts.target.sourceLong }, h('span', { class: 'quiet-text' }, texts.target.source), this.sources);
   private readonly lockable: (HTMLButtonElement | HTMLSelectElement)[] = [];
-  private viewList: readonly View[] = [];
+  private viewList: readonly CameraView[] = [];
   private ageShownMs = 0;
   private ageStale = false;
 
-  constructor(body: HTMLElement, layers: Layers, deeds: Deeds, drawer: HTMLElement) {
-    this.control.addEventListener('click', () => deeds.control());
+  constructor(body: HTMLElement, layers: Layers, actions: ViewActions, drawer: HTMLElement) {
+    this.control.addEventListener('click', () => actions.control());
     this.armSwitch.append(h('span', { class: 'arm-knob' }));
-    this.armSwitch.addEventListener('click', () => deeds.arm());
+    this.armSwitch.addEventListener('click', () => actions.arm());
     this.ageChip = h('span', { class: 'chip age-chip', title: texts.timing.total }, h('span', { class: 'unseen' }, texts.timing.total), this.age);
-    this.settingsTool = tool('settings', texts.settings.heading, () => deeds.settings());
+    this.settingsTool = tool('settings', texts.settings.heading, () => actions.settings());
     this.settingsTool.setAttribute('aria-expanded', 'false');
     this.settingsTool.setAttribute('aria-controls', 'settings');
-    this.recordTool = tool('record', texts.tools.record, () => deeds.record());
+    this.recordTool = tool('record', texts.tools.record, () => actions.record());
     this.recordTool.classList.add('is-record');
     this.recordTool.setAttribute('aria-pressed', 'false');
     this.modes = h(
@@ -133,23 +133,23 @@ export class Furniture {
         h('option', { value, disabled: !SETTABLE_MODES.has(value) }, label),
       ),
     );
-    this.modes.addEventListener('change', () => deeds.mode(this.modes.value));
+    this.modes.addEventListener('change', () => actions.mode(this.modes.value));
     this.classes = h('select', { id: 'classes' }, h('option', { value: '' }, texts.filter.all));
-    this.classes.addEventListener('change', () => deeds.chooseClass(this.classes.value));
+    this.classes.addEventListener('change', () => actions.chooseClass(this.classes.value));
     const reload = h('button', { type: 'button', class: 'button' }, texts.link.reload);
     reload.addEventListener('click', () => window.location.reload());
     this.oldPage = h('div', { class: 'old-page', role: 'status', hidden: true }, h('p', {}, texts.link.old), reload);
     this.stale = h('div', { class: 'stale', hidden: true }, h('strong', {}, texts.stale.title), this.staleWords);
     const enable = h('button', { type: 'button', class: 'button' }, texts.target.enable);
-    enable.addEventListener('click', () => deeds.enable());
+    enable.addEventListener('click', () => actions.enable());
     this.lockable.push(enable);
     this.pointingOff = h('div', { class: 'pointing-off', role: 'status', hidden: true }, h('p', {}, h('strong', {}, texts.target.off), this.pointingOffReason), enable);
-    this.stage = this.layStage(layers, deeds);
+    this.stage = this.layStage(layers, actions);
     const side = h(
       'aside',
       { class: 'side', 'aria-label': texts.regions.side },
-      this.layTarget(deeds),
-      this.layGimbal(deeds),
+      this.layTarget(actions),
+      this.layGimbal(actions),
       this.layTiming(),
       this.layPointing(),
       card(texts.nodes.heading, 'nodes', this.nodes),
@@ -161,12 +161,12 @@ export class Furniture {
       h('main', { class: 'main' }, this.stage, side),
       drawer,
       this.notes,
-      this.layDeck(deeds),
+      this.layDeck(actions),
       this.live,
     );
   }
 
-  setViews(views: readonly View[]): void {
+  setViews(views: readonly CameraView[]): void {
     this.viewList = views;
     this.cameras.replaceChildren(
       ...views.map((view, index) => {
@@ -188,7 +188,7 @@ export class Furniture {
 
   showLink(state: LinkState): void {
     this.linkDot.dataset['state'] = state;
-    say(this.linkWords, texts.link[state]);
+    setText(this.linkWords, texts.link[state]);
   }
 
   showAge(ageMs: number | null, stale: boolean, nowMs: number): void {
@@ -197,8 +197,8 @@ export class Furniture {
     this.ageShownMs = nowMs;
     this.ageStale = stale;
     const words = ageMs === null ? texts.timing.unknown : ageText(ageMs);
-    say(this.age, words);
-    say(this.delayValue, words);
+    setText(this.age, words);
+    setText(this.delayValue, words);
     this.ageChip.classList.toggle('is-stale', stale);
   }
 
@@ -206,20 +206,20 @@ export class Furniture {
     const holder = now.you ? texts.control.yours : now.holder === null ? texts.control.free : texts.control.other(now.holder);
     // What was so before the link was lost may not be so any more.
     const known = now.connected ? holder : texts.control.unknown;
-    say(this.holder, now.role === 'control' || !now.connected ? known : texts.control.viewOnly);
+    setText(this.holder, now.role === 'control' || !now.connected ? known : texts.control.viewOnly);
     this.holder.classList.toggle('is-yours', now.you);
     this.holder.classList.toggle('is-free', !now.you && now.holder === null);
     const label = now.you ? texts.control.give : now.holder === null ? texts.control.take : texts.control.takeOver;
-    say(this.control, label);
+    setText(this.control, label);
     this.control.classList.toggle('primary', !now.you);
     this.control.disabled = !now.connected || now.role !== 'control';
     this.armSwitch.setAttribute('aria-checked', String(now.armed));
     const arm = now.armed ? texts.arm.on : texts.arm.off;
-    say(this.armWords, now.connected ? arm : texts.arm.unknown);
+    setText(this.armWords, now.connected ? arm : texts.arm.unknown);
     // Making it safe stays possible whatever else is locked.
     this.armSwitch.disabled = !now.armed && whyLocked !== null;
     for (const button of this.lockable) button.disabled = whyLocked !== null;
-    say(this.lockWords, whyNotMoving ?? '');
+    setText(this.lockWords, whyNotMoving ?? '');
     document.body.classList.toggle('is-locked', whyLocked !== null);
   }
 
@@ -299,14 +299,14 @@ export class Furniture {
   }
 
   note(words: string, wrong: boolean): void {
-    say(this.notes, words);
+    setText(this.notes, words);
     this.notes.classList.toggle('is-wrong', wrong);
     this.notes.classList.toggle('is-shown', words !== '');
   }
 
   /** Said to those who listen instead of looking. */
   announce(words: string): void {
-    say(this.live, words);
+    setText(this.live, words);
   }
 
   private layHeader(): HTMLElement {
@@ -324,11 +324,11 @@ export class Furniture {
     );
   }
 
-  private layStage(layers: Layers, deeds: Deeds): HTMLElement {
+  private layStage(layers: Layers, actions: ViewActions): HTMLElement {
     const names: readonly (keyof Layers)[] = ['boxes', 'labels', 'reticle', 'predicted', 'trail', 'between'];
     const sheet = h('div', { class: 'layer-sheet', id: 'layers', hidden: true, role: 'group', 'aria-label': texts.tools.layers });
     for (const name of names) {
-      sheet.append(toggle(texts.tools[name], layers[name], (on) => deeds.layer(name, on)));
+      sheet.append(toggle(texts.tools[name], layers[name], (on) => actions.layer(name, on)));
     }
     const layerTool = tool('layers', texts.tools.layers, () => {
       sheet.hidden = !sheet.hidden;
@@ -336,8 +336,8 @@ export class Furniture {
     });
     layerTool.setAttribute('aria-expanded', 'false');
     layerTool.setAttribute('aria-controls', 'layers');
-    const zoomIn = tool('plus', texts.gimbal.zoomIn, () => deeds.zoom(1.25));
-    const zoomOut = tool('minus', texts.gimbal.zoomOut, () => deeds.zoom(1 / 1.25));
+    const zoomIn = tool('plus', texts.gimbal.zoomIn, () => actions.zoom(1.25));
+    const zoomOut = tool('minus', texts.gimbal.zoomOut, () => actions.zoom(1 / 1.25));
     this.lockable.push(zoomIn, zoomOut);
     const tools = h(
       'div',
@@ -345,10 +345,10 @@ export class Furniture {
       zoomIn,
       zoomOut,
       layerTool,
-      tool('camera', texts.tools.snapshot, () => deeds.snapshot()),
+      tool('camera', texts.tools.snapshot, () => actions.snapshot()),
       this.recordTool,
-      tool('full', texts.tools.full, () => deeds.full()),
-      tool('help', texts.tools.help, () => deeds.help()),
+      tool('full', texts.tools.full, () => actions.full()),
+      tool('help', texts.tools.help, () => actions.help()),
     );
     return h(
       'section',
@@ -362,15 +362,15 @@ export class Furniture {
     );
   }
 
-  private layTarget(deeds: Deeds): HTMLElement {
+  private layTarget(actions: ViewActions): HTMLElement {
     const release = h('button', { type: 'button', class: 'button' }, texts.target.release);
-    release.addEventListener('click', () => deeds.release());
+    release.addEventListener('click', () => actions.release());
     this.lockable.push(release);
     const score = h('input', { type: 'range', id: 'score', min: 0, max: 0.95, step: 0.05, value: 0 });
     const scoreValue = h('output', { class: 'number', for: 'score' }, '0 %');
     score.addEventListener('input', () => {
-      say(scoreValue, `${Math.round(100 * Number(score.value))} %`);
-      deeds.chooseScore(Number(score.value));
+      setText(scoreValue, `${Math.round(100 * Number(score.value))} %`);
+      actions.chooseScore(Number(score.value));
     });
     return card(
       texts.target.heading,
@@ -390,11 +390,11 @@ export class Furniture {
     );
   }
 
-  private layGimbal(deeds: Deeds): HTMLElement {
+  private layGimbal(actions: ViewActions): HTMLElement {
     const home = h('button', { type: 'button', class: 'button', title: texts.gimbal.homeLong }, icon(icons.home), texts.gimbal.home);
-    home.addEventListener('click', () => deeds.home());
+    home.addEventListener('click', () => actions.home());
     const focus = h('button', { type: 'button', class: 'button', title: texts.gimbal.focusLong }, texts.gimbal.focus);
-    focus.addEventListener('click', () => deeds.focus());
+    focus.addEventListener('click', () => actions.focus());
     this.lockable.push(home, focus, this.modes);
     return card(
       texts.gimbal.heading,
@@ -431,7 +431,7 @@ export class Furniture {
     return card(texts.pointing.heading, 'pointing', this.pointingValue, this.pointing.element);
   }
 
-  private layDeck(deeds: Deeds): HTMLElement {
+  private layDeck(actions: ViewActions): HTMLElement {
     const stop = h(
       'button',
       { type: 'button', class: 'stop', id: 'stop', title: texts.stop.long },
@@ -440,10 +440,10 @@ export class Furniture {
     );
     // On pointer down: the finger's way up is time in which the camera turns.
     stop.addEventListener('pointerdown', (event) => {
-      if (event.button === 0) deeds.stop();
+      if (event.button === 0) actions.stop();
     });
     stop.addEventListener('click', (event) => {
-      if (event.detail === 0) deeds.stop();
+      if (event.detail === 0) actions.stop();
     });
     return h(
       'footer',
@@ -453,8 +453,4 @@ export class Furniture {
       stop,
     );
   }
-}
-
-export function layOut(body: HTMLElement, layers: Layers, deeds: Deeds, drawer: HTMLElement): Furniture {
-  return new Furniture(body, layers, deeds, drawer);
 }
