@@ -49,9 +49,8 @@ class SimulatedPayload:
         self.gimbal = SimulatedGimbal(device, start_s)
         self.camera = SimulatedCamera(device, self.gimbal, start_s)
         self.board = Board(device, self.gimbal, self.camera, start_s)
-        has_payload = self.options.has_payload
-        self._components = (self.gimbal, self.camera, self.board) if has_payload else (self.gimbal,)
-        self._talkers = (self.gimbal.streams, self.camera, self.board) if has_payload else (self.gimbal.streams,)
+        payload = (self.camera, self.board) if self.options.has_payload else ()
+        self._components = (self.gimbal, *payload)
         self.received: Counter[int] = Counter()
         """Whole messages received on any plug, by id."""
 
@@ -79,8 +78,8 @@ class SimulatedPayload:
         self.gimbal.advance(now_s)
         self.camera.laser.advance(now_s)
         if self.power.running and any(plug.talking for plug in self.plugs.values()):
-            for talker in self._talkers:
-                talker.send_due(now_s)
+            for component in self._components:
+                component.send_due(now_s)
         messages = self._device.outbox.take(now_s)
         if messages:
             for plug in self.plugs.values():
@@ -141,21 +140,17 @@ class SimulatedPayload:
         elif not plug.talking:
             plug.talking = True
             if sum(each.talking for each in self.plugs.values()) == 1:
-                for talker in self._talkers:
-                    talker.schedule.restart(now_s)
+                for component in self._components:
+                    component.schedule.restart(now_s)
 
     def _power_changed(self, now_s: float) -> None:
         if not self.power.running:
             self._device.outbox.clear()
             for plug in self.plugs.values():
                 plug.restart()
-            # Nothing that was going on goes on in the dark.
-            self.camera.power_up()
-            self.gimbal.motion.power_up(now_s)
-        else:
-            self.gimbal.power_up(now_s)
-            self.camera.power_up()
-            self.board.power_up(now_s)
+        # Nothing that was going on goes on in the dark.
+        for component in (self.gimbal, self.camera, self.board):
+            component.power_up(now_s)
 
 
 def _seeds(seed: int, number: int) -> tuple[int | list[int], int | list[int]]:

@@ -128,7 +128,7 @@ class Board(MavlinkComponent):
         if self.options.telemetry_as_parameters:
             kind, count = dialect.MAV_PARAM_TYPE_REAL32, len(self._values)
             return dialect.MAVLink_param_value_message(name.encode(), value, kind, count, index)
-        return dialect.MAVLink_debug_message(self._device.power.boot_ms(now_s), index, value)
+        return dialect.MAVLink_debug_message(self.device.power.boot_ms(now_s), index, value)
 
     def _vehicle_position(self, received: ReceivedMessage, now_s: float) -> None:
         fields = received.fields
@@ -146,7 +146,7 @@ class Board(MavlinkComponent):
         if whole(parameters[0]) != ComponentInformation.id:
             return UNSUPPORTED
         software = '.'.join(map(str, _SOFTWARE))
-        boot_ms = self._device.power.boot_ms(now_s)
+        boot_ms = self.device.power.boot_ms(now_s)
         self.send(ComponentInformation(boot_ms, self.options.model, software, 'SIM0001'), now_s)
         return ACCEPTED
 

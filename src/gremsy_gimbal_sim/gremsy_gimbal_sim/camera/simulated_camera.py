@@ -101,7 +101,7 @@ class SimulatedCamera(MavlinkComponent):
         if self.schedule.due(now_s):
             self.send(heartbeat(dialect.MAV_TYPE_CAMERA), now_s)
 
-    def power_up(self) -> None:
+    def power_up(self, _now_s: float) -> None:
         """As after switching on; lens, card and parameters are as they were left."""
         self.tracker.power_up()
         self.recorder.power_up()

@@ -4,15 +4,16 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 from gremsy_gimbal_driver.mavlink.mavlink_dialect import dialect
 from gremsy_gimbal_driver.mavlink.mavlink_frames import level_rates
 from gremsy_gimbal_driver.motion.motion_output import GimbalMode
 from gremsy_gimbal_sim.gimbal import gimbal_telemetry as telemetry
-from gremsy_gimbal_sim.gimbal.gimbal_streams import GimbalStreams
-from gremsy_gimbal_sim.plant.body import GimbalBody
-from gremsy_gimbal_sim.plant.simulated_motion import SimulatedMotion
-from gremsy_gimbal_sim.wire.component import ACCEPTED, DENIED, UNSUPPORTED, Command, Running, SimulatedDevice, whole
+from gremsy_gimbal_sim.wire.component import ACCEPTED, DENIED, UNSUPPORTED, Command, Running, whole
+
+if TYPE_CHECKING:
+    from gremsy_gimbal_sim.gimbal.simulated_gimbal import SimulatedGimbal
 
 _MAVLINK_TARGETING = int(dialect.MAV_MOUNT_MODE_MAVLINK_TARGETING)
 _RC_TARGETING = int(dialect.MAV_MOUNT_MODE_RC_TARGETING)
@@ -25,31 +26,17 @@ _MODES_V1 = {0: GimbalMode.OFF, 1: GimbalMode.LOCK, 2: GimbalMode.FOLLOW}
 
 
 class GimbalCommands:
-    """What each command does.
+    """What each command does to the gimbal."""
 
-    Args:
-        device: its options and power.
-        streams, motion, body: of the same gimbal.
-        status: its telemetry, which shows what runs.
-    """
-
-    def __init__(
-        self,
-        device: SimulatedDevice,
-        streams: GimbalStreams,
-        motion: SimulatedMotion,
-        body: GimbalBody,
-        status: telemetry.GimbalTelemetry,
-    ) -> None:
-        self._options = device.options
-        self._power = device.power
-        self._motion = motion
-        self._body = body
-        self._status = status
+    def __init__(self, gimbal: SimulatedGimbal) -> None:
+        self._gimbal = gimbal
+        self._options = gimbal.options
+        self._power = gimbal.device.power
+        self._motion = motion = gimbal.motion
         self.power_up()
         self.table: dict[int, Command] = {
-            dialect.MAV_CMD_SET_MESSAGE_INTERVAL: lambda p, now_s: streams.set_interval(whole(p[0]), p[1], now_s),
-            dialect.MAV_CMD_REQUEST_MESSAGE: lambda p, now_s: streams.send_once(whole(p[0]), now_s),
+            dialect.MAV_CMD_SET_MESSAGE_INTERVAL: lambda p, now_s: gimbal.set_interval(whole(p[0]), p[1], now_s),
+            dialect.MAV_CMD_REQUEST_MESSAGE: lambda p, now_s: gimbal.send_once(whole(p[0]), now_s),
             dialect.MAV_CMD_DO_MOUNT_CONTROL: self._mount_control,
             dialect.MAV_CMD_DO_MOUNT_CONFIGURE: self._mount_configure,
             dialect.MAV_CMD_USER_1: lambda p, now_s: motion.set_mode(
@@ -107,7 +94,7 @@ class GimbalCommands:
     def _mode(self, parameters: list[float], now_s: float) -> int:
         """31011: p7 the mode; where that is reset, p6 says to where."""
         mode, reset = whole(parameters[6]), whole(parameters[5])
-        pan, tilt = self._body.angles_rad
+        pan, tilt = self._gimbal.body.angles_rad
         homes = {0: (0.0, 0.0), 1: (0.0, tilt), 3: (0.0, 0.0), 11: (0.0, _DOWN_RAD), 12: (pan, _DOWN_RAD)}
         if mode in _MODES_V1:
             self._motion.set_mode(_MODES_V1[mode], now_s)
@@ -138,7 +125,7 @@ class GimbalCommands:
         return Running(lasts_s)
 
     def _busy(self, bits: int, until_s: float) -> None:
-        self._status.busy_bits, self._busy_until_s = bits, until_s
+        self._gimbal.telemetry.busy_bits, self._busy_until_s = bits, until_s
 
     def _reboot(self, parameters: list[float], now_s: float) -> int:
         """246: p4 1 of bare gimbals, or p3 1 reboot, 2 shutdown with the component in p4."""

@@ -62,7 +62,7 @@ class GimbalTelemetry:
         status = options.extra_status_bits | self.busy_bits
         if modes.mode is GimbalMode.FOLLOW:
             status |= STATUS_FOLLOW
-        if modes.motors_on:
+        if modes.mode is not GimbalMode.OFF or modes.homing:
             status |= STATUS_MOTORS
         return filled(
             dialect.MAVLink_sys_status_message,

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The gimbal, component 154: its parts, and its messages to them."""
+"""The gimbal, component 154: its parts, its messages to them, and what it sends by itself, how often."""
 
 from __future__ import annotations
 
 import math
 from collections import deque
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,14 +15,34 @@ from gremsy_gimbal_driver.mavlink.mavlink_dialect import dialect
 from gremsy_gimbal_driver.mavlink.mavlink_frames import level_from_camera_flu, level_rates
 from gremsy_gimbal_sim.gimbal.gimbal_commands import GimbalCommands
 from gremsy_gimbal_sim.gimbal.gimbal_parameter_table import COMBINE_VEHICLE_ATTITUDE, gimbal_parameters
-from gremsy_gimbal_sim.gimbal.gimbal_streams import GimbalStreams
 from gremsy_gimbal_sim.gimbal.gimbal_telemetry import GimbalTelemetry
 from gremsy_gimbal_sim.gimbal.simulated_modes import SimulatedModes
 from gremsy_gimbal_sim.gimbal.simulated_parameters import SimulatedClassicParameters
 from gremsy_gimbal_sim.plant.body import GimbalBody
 from gremsy_gimbal_sim.plant.simulated_motion import SimulatedMotion
-from gremsy_gimbal_sim.wire.component import MavlinkComponent, ReceivedMessage, SimulatedDevice
+from gremsy_gimbal_sim.wire.component import (
+    ACCEPTED,
+    DENIED,
+    UNSUPPORTED,
+    MavlinkComponent,
+    Message,
+    ReceivedMessage,
+    SimulatedDevice,
+    heartbeat,
+)
+from gremsy_gimbal_sim.wire.outbox import StreamSchedule
 
+HEARTBEAT = int(dialect.MAVLINK_MSG_ID_HEARTBEAT)
+SYSTEM_STATUS = int(dialect.MAVLINK_MSG_ID_SYS_STATUS)
+ATTITUDE = int(dialect.MAVLINK_MSG_ID_GIMBAL_DEVICE_ATTITUDE_STATUS)
+ORIENTATION = int(dialect.MAVLINK_MSG_ID_MOUNT_ORIENTATION)
+ENCODERS = int(dialect.MAVLINK_MSG_ID_MOUNT_STATUS)
+IMU = int(dialect.MAVLINK_MSG_ID_RAW_IMU)
+INFORMATION = int(dialect.MAVLINK_MSG_ID_GIMBAL_DEVICE_INFORMATION)
+_VERSION, _FOREIGN = -1, -2  # no message ids: what nobody can ask for
+
+_FASTEST_HZ = 200.0  # "0-200 Hz, only one message above 50 Hz", gimbal.md 1.4
+_FAST_HZ = 50.0
 # Sine of the angle between where it looks and straight down, below which the quaternion's float32 hold no azimuth.
 _STRAIGHT_DOWN = 1e-4
 _AUTOPILOT_STATE = dialect.MAVLINK_MSG_ID_AUTOPILOT_STATE_FOR_GIMBAL_DEVICE
@@ -42,12 +63,24 @@ class SimulatedGimbal(MavlinkComponent):
         self.body = GimbalBody(options, start_s, rest_rad)
         self.modes = SimulatedModes(options)
         self.motion = SimulatedMotion(options, self.body, self.modes, device.gimbal_chances)
-        self._telemetry = GimbalTelemetry(device, self.body, self.modes)
+        self.telemetry = telemetry = GimbalTelemetry(device, self.body, self.modes)
         self.parameters = SimulatedClassicParameters(
             device, self, gimbal_parameters(options), lambda *_: self._take_parameters()
         )
-        self.streams = GimbalStreams(device, self, self._telemetry, self.parameters, start_s)
-        self._commands = GimbalCommands(device, self.streams, self.motion, self.body, self._telemetry)
+        self._foreign = MavlinkComponent(device, options.foreign_component)
+        self._last_heartbeat_s = start_s + (options.heartbeats_end_after_s or math.inf)
+        self._streams: dict[int, tuple[float, Callable[[float], Message]]] = {
+            HEARTBEAT: (1.0, lambda _: heartbeat(dialect.MAV_TYPE_GIMBAL)),
+            SYSTEM_STATUS: (1.0, telemetry.system_status),
+            ATTITUDE: (options.attitude_rate_hz, telemetry.attitude),
+            ORIENTATION: (options.orientation_rate_hz, telemetry.orientation),
+            ENCODERS: (options.encoder_rate_hz, telemetry.encoders),
+            IMU: (options.imu_rate_hz, telemetry.imu),
+        }
+        if options.protocol == 'v1':
+            del self._streams[ATTITUDE]
+        self._restart_streams(start_s)
+        self._commands = GimbalCommands(self)
         self.commands = self._commands.table
         self.handlers |= {
             dialect.MAVLINK_MSG_ID_GIMBAL_DEVICE_SET_ATTITUDE: self._set_attitude,
@@ -64,7 +97,7 @@ class SimulatedGimbal(MavlinkComponent):
     def power_up(self, now_s: float) -> None:
         """As after switching on; parameters are kept."""
         self.motion.power_up(now_s)
-        self.streams.power_up(now_s)
+        self._restart_streams(now_s)
         self._commands.power_up()
         self._fed.clear()
 
@@ -126,7 +159,65 @@ class SimulatedGimbal(MavlinkComponent):
         body.follow_window_rad = math.radians(values['FLW_WD_PAN'])
         full_s = self.options.smoothing / 100.0
         body.smoothing_s = (values['RC_LPF_PAN'] * full_s, values['RC_LPF_TILT'] * full_s)
-        self._telemetry.encoder_counts = values['MAV_TS_ENCNT'] == 1
+        self.telemetry.encoder_counts = values['MAV_TS_ENCNT'] == 1
+
+    # What it sends by itself.
+
+    def _restart_streams(self, now_s: float) -> None:
+        """All intervals are the defaults again; an AEVO's streams wait to be asked for."""
+        options = self.options
+        waits = options.streams_wait_for_interval or 'AEVO' in options.model
+        intervals = {
+            key: math.inf if waits and key not in (HEARTBEAT, SYSTEM_STATUS) else 1.0 / rate_hz
+            for key, (rate_hz, _) in self._streams.items()
+        }
+        intervals[_VERSION] = options.version_every_s or math.inf
+        foreign_hz = options.foreign_orientation_hz
+        intervals[_FOREIGN] = 1.0 / foreign_hz if foreign_hz else math.inf
+        self.schedule = StreamSchedule(intervals, now_s)
+
+    def set_interval(self, message_id: int, interval_us: float, now_s: float) -> int:
+        """511: us, 0 the default, -1 off. Only one stream may be above 50 Hz."""
+        if message_id not in self._streams or not math.isfinite(interval_us):
+            return UNSUPPORTED
+        if interval_us < 0:
+            interval_s = math.inf
+        elif interval_us == 0:
+            interval_s = 1.0 / self._streams[message_id][0]
+        else:
+            interval_s = max(interval_us * 1e-6, 1.0 / _FASTEST_HZ)
+        others = [key for key in self.schedule.faster_than(_FAST_HZ) if key != message_id]
+        rule = self.options.fast_streams
+        if interval_s * _FAST_HZ < 1.0 - 1e-6 and others and rule != 'allow':
+            if rule == 'refuse':
+                return DENIED
+            interval_s = 1.0 / _FAST_HZ
+        self.schedule.set(message_id, interval_s, now_s)
+        return ACCEPTED
+
+    def send_once(self, message_id: int, now_s: float) -> int:
+        """512; unsupported for what it does not have."""
+        if message_id in self._streams:
+            self._send_stream(message_id, now_s)
+        elif message_id == INFORMATION and self.options.protocol != 'v1' and self.options.device_information:
+            self.send(self.telemetry.information(), now_s)
+        else:
+            return UNSUPPORTED
+        return ACCEPTED
+
+    def send_due(self, now_s: float) -> None:
+        """Everything whose time has come."""
+        for key in self.schedule.due(now_s):
+            self._send_stream(key, now_s)
+
+    def _send_stream(self, key: int, now_s: float) -> None:
+        if key == _FOREIGN:
+            self._foreign.send(self.telemetry.foreign_orientation(), now_s)
+        elif key == _VERSION:
+            self.parameters.send('VERSION_X', now_s)
+        elif key != HEARTBEAT or now_s < self._last_heartbeat_s:
+            _, build = self._streams[key]
+            self.send(build(now_s), now_s + (self.options.attitude_age_s if key == ATTITUDE else 0.0))
 
 
 def _bearing_and_roll(level_from_camera_wxyz: NDArray[np.float64]) -> tuple[float, float, float]:

@@ -59,15 +59,11 @@ class SimulatedModes:
         """As after switching on."""
         self.mode = GimbalMode(self._options.start_mode)
         self.homing = False
+        """Until it is at home, or was commanded elsewhere."""
         self._flags = _FLAGS[self.mode]
         self._neutral_held = self._neutral_noticed = False
         self._shown = self._flags
         self._shown_at_s = -math.inf
-
-    @property
-    def motors_on(self) -> bool:
-        """Whether the motors hold the camera."""
-        return self.mode is not GimbalMode.OFF or self.homing
 
     def take_flags(self, flags: int, now_s: float, home_is_noticed: bool = True) -> bool:
         """Flags of a 284; true where they begin a home. NEUTRAL counts by its edge only."""
@@ -92,10 +88,6 @@ class SimulatedModes:
             return True
         self._enter(_FLAGS[mode], now_s)
         return False
-
-    def end_home(self) -> None:
-        """It is at home, or was commanded elsewhere."""
-        self.homing = False
 
     def flags(self, now_s: float) -> int:
         """As 285 shows them."""

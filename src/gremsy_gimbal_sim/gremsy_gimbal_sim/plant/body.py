@@ -61,7 +61,9 @@ class GimbalBody:
         heading, _, _ = self.vehicle.attitude(start_s)
         self.earth = EarthReference(options, heading)
         self._heading = heading
-        self._heading_rate = self._carried_rate = 0.0
+        self.heading_rate_rad_s = 0.0
+        """Of the vehicle, true."""
+        self._carried_rate = 0.0
         self._behind = 0.0  # how far FOLLOW's joint lags, rad
         self._wanted: Pair | None = None
         self._smoothed = [0.0, 0.0]
@@ -132,11 +134,6 @@ class GimbalBody:
         return self.earth.heading(self._heading)
 
     @property
-    def heading_rate_rad_s(self) -> float:
-        """Of the vehicle, true."""
-        return self._heading_rate
-
-    @property
     def joint_rates_rad_s(self) -> Pair:
         """Of pan joint and tilt."""
         azimuth, tilt = self.plant.rates_rad_s.tolist()
@@ -146,7 +143,7 @@ class GimbalBody:
     def world_rates_rad_s(self) -> Pair:
         """Of the camera in the world."""
         azimuth, tilt = self.joint_rates_rad_s
-        return azimuth + self._heading_rate, tilt
+        return azimuth + self.heading_rate_rad_s, tilt
 
     def joints_rad(self) -> tuple[float, float, float]:
         """Pan, roll and tilt joints, mechanical order, REP-103 signs; they differ from the angles where it leans."""
@@ -182,9 +179,8 @@ class GimbalBody:
     def command_rates(self, now_s: float, azimuth_rad_s: float, tilt_rad_s: float) -> None:
         """Turn so fast from now on."""
         wanted = (self.reversed[0] * azimuth_rad_s, self.reversed[1] * tilt_rad_s)
-        if any(self.smoothing_s):
-            self._wanted = wanted
-        else:
+        self._wanted = wanted if any(self.smoothing_s) else None
+        if self._wanted is None:
             self.plant.command(now_s, wanted)
 
     def command_angles(self, now_s: float, pan_rad: float, tilt_rad: float, exactly: bool = False) -> None:
@@ -201,10 +197,6 @@ class GimbalBody:
             self._roll.command_angles(now_s, (min(max(roll_rad, low), high), 0.0))
         elif math.isfinite(rate_rad_s):
             self._roll.command(now_s, (rate_rad_s, 0.0))
-
-    def command_earth_angles(self, now_s: float, azimuth_rad: float, tilt_rad: float) -> None:
-        """Go to an azimuth against the gimbal's own earth."""
-        self.command_angles(now_s, azimuth_rad - self.heading_rad, tilt_rad)
 
     def set_soft_limits(self, pan_rad: Pair, tilt_rad: Pair, roll_rad: Pair) -> None:
         """Within the mechanical ones; where it is beyond, it may only move back."""
@@ -239,23 +231,16 @@ class GimbalBody:
         if options.stalled_axis != 'none' and self._stalled is None and to_s >= self._start_s + options.stalls_after_s:
             self.stall(options.stalled_axis)
         self._roll.advance(to_s)
-        if not (self.vehicle.moves or self.earth.drifts or self._behind or any(self.smoothing_s)):
+        while True:
             before = self.plant.time_s
-            self.plant.advance(to_s)
-            heading, _, _ = self.vehicle.attitude(to_s)
-            if heading != self._heading or self._heading_rate or self._carried_rate:
-                self._carry(self.plant.time_s - before)
-        else:
-            while True:
-                before = self.plant.time_s
-                # The grid keeps the motion independent of how often this is called.
-                grid = (math.floor(before / _CARRY_S + 1e-6) + 1) * _CARRY_S
-                self.plant.advance(min(grid, to_s))
-                elapsed = self.plant.time_s - before
-                if elapsed <= 0:
-                    break
-                self._carry(elapsed)
-                self._smooth(elapsed)
+            # The grid keeps the motion independent of how often this is called.
+            grid = (math.floor(before / _CARRY_S + 1e-6) + 1) * _CARRY_S
+            self.plant.advance(min(grid, to_s))
+            elapsed = self.plant.time_s - before
+            if elapsed <= 0:
+                break
+            self._carry(elapsed)
+            self._smooth(elapsed)
         if self._outside:
             self._set_stops()
 
@@ -271,8 +256,7 @@ class GimbalBody:
             carried = self._follow(turned, elapsed_s)
         if carried:
             self.plant.displace((carried, 0.0))
-        if elapsed_s > 0:
-            self._heading_rate, self._carried_rate = turned / elapsed_s, carried / elapsed_s
+        self.heading_rate_rad_s, self._carried_rate = turned / elapsed_s, carried / elapsed_s
 
     def _follow(self, turned_rad: float, elapsed_s: float) -> float:
         """How far FOLLOW's joint moves while the vehicle turns: back first, then after it, but for the window."""

@@ -41,28 +41,23 @@ class SimulatedMotion:
         self._modes = modes
         self._random = random
         self.rc_mode = options.rc_mode
-        self.listens = True
-        """False once a remote control was given the gimbal (204 with RC_TARGETING)."""
-        self.tracking = False
-        """On-board tracking turns the camera, and nothing else does."""
-        self.angles_dead = options.angles_dead == 'always'
         self.rate_commands: deque[tuple[float, float, float]] = deque(maxlen=4096)
-        self._rates = (0.0, 0.0)
-        self._ends_s = math.inf
-        self._decays_s = math.inf
-        self._last_angle: Pair | None = None
         self._at_rest = False
         self._home = (0.0, 0.0)
-        self._mapping_rate, self._map_again_s = 0.0, -math.inf
-        self._enter(body.plant.time_s)
+        self._map_again_s = -math.inf
+        self.power_up(body.plant.time_s)
 
     def power_up(self, now_s: float) -> None:
         """As after switching on."""
         self._modes.power_up()
         self._body.power_up(now_s)
-        self.listens, self.tracking = True, False
+        self.listens = True
+        """False once a remote control was given the gimbal (204 with RC_TARGETING)."""
+        self.tracking = False
+        """On-board tracking turns the camera, and nothing else does."""
         self.angles_dead = self._options.angles_dead == 'always'
-        self._rates, self._ends_s, self._decays_s, self._last_angle = (0.0, 0.0), math.inf, math.inf, None
+        self._rates, self._ends_s = (0.0, 0.0), math.inf
+        self._last_angle: Pair | None = None
         self._enter(now_s)
 
     # Modes.
@@ -106,7 +101,7 @@ class SimulatedMotion:
             # The zero rates of the pulse that began it do not end a home.
             if wanted == (0.0, 0.0):
                 return
-            self._modes.end_home()
+            self._modes.homing = False
         self._rates = wanted
         self._body.command_roll(now_s, rate_rad_s=roll_rad_s)
         expiry_s = self._options.rate_expiry_s
@@ -124,7 +119,7 @@ class SimulatedMotion:
             return
         if self._options.angle_needs_twice and not self._is_second(azimuth_rad, tilt_rad):
             return
-        self._modes.end_home()
+        self._modes.homing = False
         if self._modes.mode is GimbalMode.OFF:
             self._decays_s, self._at_rest = now_s + self._options.off_decay_s, False
         self._rates, self._ends_s, self._mapping_rate = (0.0, 0.0), math.inf, 0.0
@@ -132,9 +127,8 @@ class SimulatedMotion:
             tilt_rad, roll_rad = _DOWN_RAD, 0.0
         self._body.command_roll(now_s, roll_rad)
         if self._body.holds_earth:
-            self._body.command_earth_angles(now_s, azimuth_rad, tilt_rad)
-        else:
-            self._body.command_angles(now_s, azimuth_rad, tilt_rad, exactly)
+            azimuth_rad, exactly = azimuth_rad - self._body.heading_rad, False
+        self._body.command_angles(now_s, azimuth_rad, tilt_rad, exactly)
 
     def track(self, now_s: float, azimuth_rad_s: float, tilt_rad_s: float) -> None:
         """On-board tracking turns the camera."""
@@ -174,7 +168,7 @@ class SimulatedMotion:
         if self._modes.homing and all(
             abs(angle - home) < _HOME_RAD for angle, home in zip(self._body.angles_rad, self._home, strict=True)
         ):
-            self._modes.end_home()
+            self._modes.homing = False
 
     def _map(self, now_s: float, azimuth_rad_s: float) -> None:
         """MAPPING: only the azimuth turns, the tilt is held straight down."""

@@ -18,14 +18,6 @@ class SimulatedVehicle:
         self._options = options
         self._start_s = start_s
         self._placed = (0.0, 0.0, 0.0)
-        self.moves = any(
-            (
-                options.vehicle_turn_rad_s,
-                options.vehicle_yaw_rad,
-                options.vehicle_pitch_rad,
-                options.vehicle_roll_rad,
-            )
-        )
 
     def place(self, heading_rad: float = 0.0, pitch_rad: float = 0.0, roll_rad: float = 0.0) -> None:
         """Add so much to its own motion from now on."""
@@ -34,8 +26,6 @@ class SimulatedVehicle:
     def attitude(self, time_s: float) -> tuple[float, float, float]:
         """Heading, pitch, roll at that time, rad."""
         heading, pitch, roll = self._placed
-        if not self.moves:
-            return heading, pitch, roll
         options, elapsed = self._options, time_s - self._start_s
         phase = 2.0 * math.pi * elapsed / options.vehicle_period_s
         # Roll a quarter of a period behind pitch: both at once would lean about one fixed line only.
@@ -58,11 +48,6 @@ class EarthReference:
         self._drift = options.drift_rad_s
         self._error = heading_rad - options.own_heading_rad
         self._fed_at_s = -math.inf
-
-    @property
-    def drifts(self) -> bool:
-        """Whether time alone changes it."""
-        return self._drift != 0.0
 
     def heading(self, true_heading_rad: float) -> float:
         """What it takes for the heading."""

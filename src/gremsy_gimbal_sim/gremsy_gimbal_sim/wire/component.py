@@ -104,7 +104,7 @@ class MavlinkComponent:
 
     def __init__(self, device: SimulatedDevice, number: int) -> None:
         self.options = device.options
-        self._device = device
+        self.device = device
         self._sender = dialect.MAVLink(None, device.options.system, number)
         self.commands: dict[int, Command] = {}
         """By MAV_CMD."""
@@ -124,7 +124,7 @@ class MavlinkComponent:
 
     def send(self, message: Message, at_s: float) -> None:
         """Let it leave then."""
-        self._device.outbox.send(self._sender, message, at_s)
+        self.device.outbox.send(self._sender, message, at_s)
 
     def _command(self, received: ReceivedMessage, now_s: float) -> None:
         """COMMAND_LONG: obey it, and acknowledge how it went."""
@@ -140,7 +140,7 @@ class MavlinkComponent:
 
     def _acknowledge(self, received: ReceivedMessage, result: int, at_s: float) -> None:
         """COMMAND_ACK 77 to whoever sent that: it may be lost, late, doubled, or for somebody else."""
-        options, chances = self.options, self._device.acknowledgement_chances
+        options, chances = self.options, self.device.acknowledgement_chances
         if happens(options.ack_lost_share, chances):
             return
         component = _SOMEBODY_ELSE if happens(options.ack_foreign_share, chances) else received.component
