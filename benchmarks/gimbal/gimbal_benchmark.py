@@ -22,7 +22,7 @@ from benchmarks.gimbal.gimbal_processes import Commander, DriverProcess, ending
 from gremsy_common.errors import SuiteError
 from gremsy_common.types.gimbal_state import RateSetpoint
 from gremsy_gimbal_driver.driver import GimbalDriver
-from gremsy_gimbal_driver.driver_listener import DriverListener, GimbalView
+from gremsy_gimbal_driver.driver_reports import DriverListener, GimbalView
 from gremsy_gimbal_driver.gimbal_driver_parameters import GimbalDriverParameters
 from gremsy_gimbal_driver.links.link_uri import links_from_uris
 from gremsy_gimbal_driver.motion.command_arbiter import Source

@@ -49,7 +49,7 @@ from gremsy_detector.selection import Selection
 from gremsy_gimbal_driver.attitude.attitude_reading import AttitudeReading
 from gremsy_gimbal_driver.attitude.attitude_telemetry import MeasuredAttitude
 from gremsy_gimbal_driver.driver import GimbalDriver
-from gremsy_gimbal_driver.driver_listener import DriverListener, GimbalView
+from gremsy_gimbal_driver.driver_reports import DriverListener, GimbalView
 from gremsy_gimbal_driver.gimbal_driver_parameters import GimbalDriverParameters
 from gremsy_gimbal_driver.mavlink.mavlink_events import AttitudeStatus
 from gremsy_gimbal_driver.mavlink.mavlink_framing import MavlinkFrame

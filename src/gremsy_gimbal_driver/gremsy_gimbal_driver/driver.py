@@ -31,8 +31,7 @@ from gremsy_gimbal_driver.calibration.calibration_run import CalibrationRun
 from gremsy_gimbal_driver.deadman.deadman_briefing import DeadmanBriefing
 from gremsy_gimbal_driver.deadman.deadman_guard import BEATS_PER_TIME_TO_LIVE, DeadmanGuard
 from gremsy_gimbal_driver.device.gimbal_device import DeviceReport, GimbalDevice
-from gremsy_gimbal_driver.driver_listener import DriverListener, GimbalView
-from gremsy_gimbal_driver.driver_status import DriverStatus
+from gremsy_gimbal_driver.driver_reports import DriverListener, DriverStatus, GimbalView
 from gremsy_gimbal_driver.gimbal_driver_parameters import GimbalDriverParameters
 from gremsy_gimbal_driver.goals.goal import AngleGoal, GoalPath, GoalProgress, GoalState
 from gremsy_gimbal_driver.links.link import Link
@@ -90,7 +89,8 @@ class GimbalDriver:
             LevelHeading: listener.heading,
         }
         self._clock = clock
-        link_listener = LinkListener(self._link_opened, self._link_lost, self._listener.report, self._listener.inform)
+        self._deadman = DeadmanGuard(parameters.time_to_live_s, BURST_INTERVAL_S, listener.report)
+        link_listener = LinkListener(self._link_opened, self._deadman.link_lost, listener.report, listener.inform)
         self._router = LinkRouter(links, link_listener)
         self._components = ComponentRegister(parameters.pinned_gimbal)
         self._decoders = [MavlinkDecoder(parameters.own, components=self._components) for _ in links]
@@ -108,7 +108,6 @@ class GimbalDriver:
         self._tracking = TrackingGuard(self._device.payload)
         self._mode_while_following = ModeWhileFollowing(parameters.mode_while_following)
         self._calibration: CalibrationRun | None = None
-        self._deadman = DeadmanGuard(parameters.time_to_live_s, BURST_INTERVAL_S, self._listener.report)
         self._deadman_briefing = DeadmanBriefing(self._deadman, parameters.time_to_live_s)
         self._condition = threading.Condition()
         self._something_new = False
@@ -371,7 +370,7 @@ class GimbalDriver:
         events = decoder.feed(data, self._router.is_datagram(link), now.monotonic_ns)
         self._router.received(link, len(data), decoder.framing_counts['frames'], now.monotonic_ns)
         gimbal = self._components.gimbal
-        if gimbal is not None and self._device.found_gimbal != gimbal and self._components.is_present(gimbal):
+        if gimbal is not None and self._device.found_gimbal != gimbal and gimbal in self._components.last_ns:
             with self._changing():
                 self._device.found(gimbal, self._router.names[link])
         for event in events:
@@ -514,6 +513,3 @@ class GimbalDriver:
         self._deadman.link_opened(descriptor, link)
         with self._changing():
             self._router_wake_ns = 0
-
-    def _link_lost(self, link: int) -> None:
-        self._deadman.link_lost(link)

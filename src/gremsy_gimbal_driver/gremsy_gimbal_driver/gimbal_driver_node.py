@@ -36,7 +36,7 @@ from gremsy_gimbal_driver.calibration.calibration_file import (
 )
 from gremsy_gimbal_driver.calibration.calibration_result import CalibrationResult
 from gremsy_gimbal_driver.driver import GimbalDriver
-from gremsy_gimbal_driver.driver_listener import DriverListener, GimbalView
+from gremsy_gimbal_driver.driver_reports import DriverListener, GimbalView
 from gremsy_gimbal_driver.gimbal_driver_parameters import GimbalDriverParameters
 from gremsy_gimbal_driver.goals.frame_tree import FrameTree
 from gremsy_gimbal_driver.links.link_uri import links_from_uris

@@ -70,7 +70,7 @@ def test_sigstop_of_the_driver_stops_the_gimbal_after_one_time_to_live(udp_paylo
 
 def test_a_deadman_that_was_killed_is_replaced_and_has_the_link(udp_payload, wait_until):
     from gremsy_gimbal_driver.driver import GimbalDriver
-    from gremsy_gimbal_driver.driver_listener import DriverListener
+    from gremsy_gimbal_driver.driver_reports import DriverListener
     from gremsy_gimbal_driver.links.link_uri import links_from_uris
 
     said: list[str] = []

@@ -18,7 +18,7 @@ from gremsy_gimbal_driver.attitude.attitude_telemetry import MeasuredAttitude
 from gremsy_gimbal_driver.calibration.calibration_file import CalibratedParameters
 from gremsy_gimbal_driver.device.stream_rates import ATTITUDE
 from gremsy_gimbal_driver.driver import GimbalDriver
-from gremsy_gimbal_driver.driver_listener import DriverListener
+from gremsy_gimbal_driver.driver_reports import DriverListener
 from gremsy_gimbal_driver.gimbal_driver_parameters import GimbalDriverParameters
 from gremsy_gimbal_driver.goals.goal import AngleGoal, GoalProgress, GoalState
 from gremsy_gimbal_driver.links.link_uri import links_from_uris

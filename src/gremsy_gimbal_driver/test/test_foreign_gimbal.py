@@ -14,7 +14,7 @@ import pytest
 from gremsy_common.types.gimbal_state import RateSetpoint
 from gremsy_gimbal_driver.cli.gremsy_gimbal import main
 from gremsy_gimbal_driver.driver import GimbalDriver
-from gremsy_gimbal_driver.driver_listener import DriverListener
+from gremsy_gimbal_driver.driver_reports import DriverListener
 from gremsy_gimbal_driver.gimbal_driver_parameters import GimbalDriverParameters
 from gremsy_gimbal_driver.goals.goal import AngleGoal, GoalState
 from gremsy_gimbal_driver.links.link_uri import links_from_uris

@@ -116,14 +116,14 @@ def test_nobody_hears_the_gimbal_so_the_link_in_use_is_kept():
 
 def test_stops_know_every_link_that_ever_carried_the_gimbal():
     routes = open_routes()
-    assert routes.carriers(GIMBAL) == ()
+    assert routes.carried[GIMBAL] == set()
     routes.on_message(1, GIMBAL, 0)
-    routes.moved(0, GIMBAL)
+    routes.carried[GIMBAL].add(0)
     routes.on_message(0, BOARD, 0)
     routes.lost(0)
     routes.lost(1)
-    assert routes.carriers(GIMBAL) == (0, 1)
-    assert routes.carriers(BOARD) == (0,)
+    assert routes.carried[GIMBAL] == {0, 1}
+    assert routes.carried[BOARD] == {0}
 
 
 @pytest.mark.parametrize('seed', range(20))

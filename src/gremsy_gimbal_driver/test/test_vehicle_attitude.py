@@ -23,7 +23,7 @@ from gremsy_gimbal_driver.attitude.level_frame import earth_attitude, level_refe
 from gremsy_gimbal_driver.attitude.vehicle_attitude import VEHICLE_REFUSALS, VehicleHistory, heading
 from gremsy_gimbal_driver.attitude.vehicle_state import VehicleStatePace, vehicle_state
 from gremsy_gimbal_driver.driver import GimbalDriver
-from gremsy_gimbal_driver.driver_listener import DriverListener
+from gremsy_gimbal_driver.driver_reports import DriverListener
 from gremsy_gimbal_driver.mavlink.mavlink_encoder import MavlinkEncoder
 from gremsy_gimbal_driver.mavlink.mavlink_events import Sender
 from gremsy_gimbal_driver.motion.instant import Instant

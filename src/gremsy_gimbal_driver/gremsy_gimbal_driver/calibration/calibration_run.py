@@ -14,7 +14,7 @@ from gremsy_gimbal_driver.calibration.calibration_parameters import CalibrationP
 from gremsy_gimbal_driver.calibration.calibration_result import CalibrationResult
 from gremsy_gimbal_driver.calibration.calibration_routine import STEP_NS, CalibrationRoutine, CalibrationState
 from gremsy_gimbal_driver.calibration.imu_mounting import ImuMounting
-from gremsy_gimbal_driver.driver_listener import GimbalView
+from gremsy_gimbal_driver.driver_reports import GimbalView
 from gremsy_gimbal_driver.motion.command_arbiter import Source
 from gremsy_gimbal_driver.motion.instant import Instant, nanoseconds
 from gremsy_gimbal_driver.motion.motion_control import MotionControl

@@ -13,11 +13,10 @@ from importlib.metadata import entry_points
 from gremsy_common.errors import SuiteError
 from gremsy_common.parameters.parameter_forms import given_path
 from gremsy_common.programs import EndedBySignal, ended_by_signals
-from gremsy_gimbal_driver.cli.calibrate import calibrate
 from gremsy_gimbal_driver.cli.ending import FAILED, ToolError
 from gremsy_gimbal_driver.cli.info import print_info
 from gremsy_gimbal_driver.cli.link_choice import VARIABLE, choose_link
-from gremsy_gimbal_driver.cli.move import FASTEST_DEG_S, move, set_mode
+from gremsy_gimbal_driver.cli.move import FASTEST_DEG_S, calibrate, move, set_mode
 from gremsy_gimbal_driver.cli.parameter_file import OWNERS
 from gremsy_gimbal_driver.cli.params import ParameterTool, with_parameters
 from gremsy_gimbal_driver.cli.record import REQUESTS, record

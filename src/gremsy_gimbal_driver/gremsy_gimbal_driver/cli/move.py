@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`gremsy_gimbal move` and `mode`: bounded, confirmed, and stopped on every way out."""
+"""`gremsy_gimbal move`, `mode` and `calibrate`: bounded, confirmed, and stopped on every way out."""
 
 from __future__ import annotations
 
@@ -7,8 +7,15 @@ import argparse
 import math
 import time
 from collections.abc import Iterator, Sequence
+from datetime import datetime, timezone
+from pathlib import Path
 
+from gremsy_common.atomic_file import refuse_unwritable
+from gremsy_common.parameters.parameter_fields import ParameterError, from_values
 from gremsy_common.types.gimbal_state import RateSetpoint
+from gremsy_gimbal_driver.calibration.calibration_file import refuse_file_of_others, write_calibration
+from gremsy_gimbal_driver.calibration.calibration_parameters import CalibrationParameters
+from gremsy_gimbal_driver.calibration.calibration_result import summary
 from gremsy_gimbal_driver.cli.ending import MISUSED, ToolError, confirm
 from gremsy_gimbal_driver.cli.moving_gimbal import (
     MODE_WAY_OUT,
@@ -39,6 +46,7 @@ _MODE_WAIT_S = 8.0  # the vendor's own test allows five seconds (gimbal.md 1.7)
 _MOVED_SHARE, _MOVED_RAD = 0.1, math.radians(0.1)
 # The slowest gimbal answers after 250 ms (gimbal.md 1.9).
 _ANSWER_WAIT_S = 0.8
+_RESULT_WAIT_S = 2.0
 
 
 def _faults(given: argparse.Namespace) -> Iterator[str]:
@@ -108,9 +116,9 @@ def set_mode(link: Link, given: argparse.Namespace) -> None:
             follow_goal(driver, reports, driver.home(), 'Home')
             print('Done: the camera looks straight ahead; stopped and disarmed.')
             return
-        answer = driver.set_mode(Source.OPERATOR, mode)
-        if not answer.done:
-            raise ToolError(f'The mode was not changed: {answer.text}')
+        result = driver.set_mode(Source.OPERATOR, mode)
+        if not result.done:
+            raise ToolError(f'The mode was not changed: {result.text}')
         if not wait_for(lambda: _is_in(driver, mode), _MODE_WAIT_S):
             reason = driver.status().mode.reason
             raise ToolError(
@@ -118,6 +126,55 @@ def set_mode(link: Link, given: argparse.Namespace) -> None:
                 f'{f" ({reason})" if reason else ""}: {MODE_WAY_OUT}.'
             )
     print(f'Done: the gimbal is in mode {mode.value}; disarmed.')
+
+
+def calibrate(link: Link, given: argparse.Namespace) -> None:
+    """Look, ask, measure, write.
+
+    Raises:
+        SuiteError: when it failed.
+    """
+    try:
+        bounds = {'calibration_travel_rad': math.radians(given.travel), 'calibration_zooms': tuple(given.zooms)}
+        from_values(CalibrationParameters, bounds)
+    except ParameterError as error:
+        raise ToolError(str(error), MISUSED) from error
+    path: Path = given.output
+    refuse_file_of_others(path)
+    refuse_unwritable(path)
+    present = look(link)
+    present.refuse_off()
+    parameters = driver_parameters(present, FASTEST_DEG_S, None, **bounds)
+    confirm(
+        f'{present} Calibrating turns it by up to {given.travel:g} deg either way on each axis, for a minute or more; '
+        'keep the vehicle still.',
+        'calibrate',
+        given.yes,
+    )
+    with driving(link, parameters) as (driver, reports):
+        settle_mode(driver)
+        result = driver.calibrate()
+        if not result.done:
+            raise ToolError(result.text)
+        print(result.text, flush=True)
+        wait_for(lambda: not driver.status().calibration or bool(driver.status().failure), math.inf)
+        # The driver forgets the calibration a moment before it reports its end.
+        wait_for(lambda: bool(reports.calibrations or reports.faults), _RESULT_WAIT_S)
+        if not reports.calibrations:
+            raise ToolError(
+                driver.status().failure or reports.last or 'The calibration ended without a result: try again.'
+            )
+    information = present.information
+    _, kept = write_calibration(
+        path,
+        reports.calibrations[-1],
+        written_at=datetime.now(timezone.utc),
+        model=information.model if information else '',
+        firmware=information.version if information else '',
+    )
+    if kept is not None:
+        print(f"The earlier calibration of that name has other values: it is kept as '{kept}'.")
+    print(f"{summary(reports.calibrations[-1])}\nWritten to '{path}'.")
 
 
 def _by_rate(

@@ -17,9 +17,9 @@ from gremsy_gimbal_driver.cli.device_view import DeviceView, degrees
 from gremsy_gimbal_driver.cli.ending import ToolError
 from gremsy_gimbal_driver.cli.session import session
 from gremsy_gimbal_driver.driver import GimbalDriver
-from gremsy_gimbal_driver.driver_listener import DriverListener
+from gremsy_gimbal_driver.driver_reports import DriverListener
 from gremsy_gimbal_driver.gimbal_driver_parameters import GimbalDriverParameters
-from gremsy_gimbal_driver.goals.goal import GoalProgress, GoalState
+from gremsy_gimbal_driver.goals.goal import GoalState
 from gremsy_gimbal_driver.links.link import Link
 from gremsy_gimbal_driver.mavlink.mavlink_events import AttitudeStatus, DeviceInformation, Sender
 from gremsy_gimbal_driver.motion.command_arbiter import CommandResult
@@ -148,9 +148,9 @@ def driving(link: Link, parameters: GimbalDriverParameters) -> Iterator[tuple[Gi
     try:
         driver.open()
         wait_for(lambda: driver.view is not None, _ATTITUDE_WAIT_S)
-        answer = driver.arm(True)
-        if not answer.done:
-            raise ToolError(reports.last or answer.text)
+        result = driver.arm(True)
+        if not result.done:
+            raise ToolError(reports.last or result.text)
         yield driver, reports
     finally:
         driver.close()
@@ -181,15 +181,15 @@ def wait_for(done: Callable[[], bool], timeout_s: float) -> bool:
     return True
 
 
-def follow_goal(driver: GimbalDriver, reports: DriverReports, answer: CommandResult, what: str) -> GoalProgress:
+def follow_goal(driver: GimbalDriver, reports: DriverReports, result: CommandResult, what: str) -> None:
     """Wait for the goal's end, which its own time-out bounds.
 
     Raises:
         ToolError: for every end but the goal's being reached.
     """
-    if not answer.done or answer.number is None:
-        raise ToolError(f'Nothing moved: {answer.text}')
-    number = answer.number
+    if not result.done or result.number is None:
+        raise ToolError(f'Nothing moved: {result.text}')
+    number = result.number
     while True:
         progress = driver.goal_progress(number)
         status = driver.status()
@@ -201,4 +201,3 @@ def follow_goal(driver: GimbalDriver, reports: DriverReports, answer: CommandRes
     if progress.state is not GoalState.REACHED:
         others = [each for each in reports.faults if each != progress.reason]
         raise ToolError(f'{what} ended ({progress.state.value}): {" ".join([progress.reason, *others[-1:]])}')
-    return progress

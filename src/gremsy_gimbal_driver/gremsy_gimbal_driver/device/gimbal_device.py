@@ -28,8 +28,7 @@ from gremsy_gimbal_driver.device.payload_readings import (
     range_reading,
 )
 from gremsy_gimbal_driver.device.stream_rates import ATTITUDE, ORIENTATION
-from gremsy_gimbal_driver.driver_listener import GimbalView
-from gremsy_gimbal_driver.driver_status import DeviceSnapshot
+from gremsy_gimbal_driver.driver_reports import DeviceSnapshot, GimbalView
 from gremsy_gimbal_driver.gimbal_driver_parameters import GimbalDriverParameters
 from gremsy_gimbal_driver.mavlink.component_register import SILENCE_NS, ComponentKind, ComponentRegister, kind_of
 from gremsy_gimbal_driver.mavlink.gimbal_protocol import GimbalProtocol, ProtocolChoice, lacking_modes, mode_from_flags

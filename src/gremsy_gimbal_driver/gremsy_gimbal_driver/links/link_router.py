@@ -174,7 +174,7 @@ class LinkRouter:
             return False
         with self._lock:
             # Before writing: half a command may reach the gimbal too.
-            self._routes.moved(link, gimbal)
+            self._routes.carried[gimbal].add(link)
             self._moved.add(link)
             self._owed.clear()
             self._motion_link = link
@@ -188,7 +188,7 @@ class LinkRouter:
         """
         chosen = self.route(gimbal, now_ns)
         with self._lock:
-            links = {*self._routes.carriers(gimbal), *(() if chosen is None else (chosen,))}
+            links = self._routes.carried[gimbal] | (set() if chosen is None else {chosen})
         stopped = [link for link in sorted(links) if self._put(link, messages, now_ns)]
         with self._lock:
             for link in self._moved & links:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass
 from enum import Enum
 
@@ -55,7 +56,8 @@ class LinkRoutes:
         self._last_ns: dict[tuple[int, Sender], int] = {}
         self._steady_since_ns: dict[tuple[int, Sender], int] = {}
         self._current: dict[Sender, int] = {}
-        self._carried: dict[Sender, set[int]] = {}
+        self.carried: defaultdict[Sender, set[int]] = defaultdict(set)
+        """Every link that ever carried the component, open or not."""
 
     def opened(self, link: int) -> None:
         """It can be written again."""
@@ -79,7 +81,7 @@ class LinkRoutes:
         if last_ns is None or now_ns - last_ns > freshness_ns(sender):
             self._steady_since_ns[key] = now_ns
         self._last_ns[key] = now_ns
-        self._carried.setdefault(sender, set()).add(link)
+        self.carried[sender].add(link)
 
     def written(self, link: int, taken: bool, now_ns: int) -> None:
         """Whether the link took what was written to it."""
@@ -88,14 +90,6 @@ class LinkRoutes:
         else:
             first_ns, _ = self._refused_ns.get(link, (now_ns, now_ns))
             self._refused_ns[link] = first_ns, now_ns
-
-    def moved(self, link: int, gimbal: Sender) -> None:
-        """Motion of that gimbal was written to that link."""
-        self._carried.setdefault(gimbal, set()).add(link)
-
-    def carriers(self, sender: Sender) -> tuple[int, ...]:
-        """Every link that ever carried the component, open or not."""
-        return tuple(sorted(self._carried.get(sender, ())))
 
     def senders(self, link: int, since_ns: int) -> tuple[Sender, ...]:
         """The components that sent a message on the link since then, by their ids."""

@@ -73,10 +73,6 @@ class ComponentRegister:
         """Where vendor commands go, and whose telemetry is believed."""
         return self._preferred(ComponentKind.PAYLOAD)
 
-    def is_present(self, sender: Sender) -> bool:
-        """Whether it has spoken and not been silent for long since."""
-        return sender in self._last_ns
-
     def on_message(self, sender: Sender, introduces: bool, now_ns: int) -> None:
         """A checked frame arrived; `introduces`: it is one by which such a part is learned."""
         with self._lock:

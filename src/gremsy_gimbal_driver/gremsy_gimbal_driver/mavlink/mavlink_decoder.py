@@ -88,6 +88,8 @@ class MavlinkDecoder:
     def __init__(self, own: Sender, pinned: Sender | None = None, components: ComponentRegister | None = None) -> None:
         self._own = own
         self._framer = Framer(CHECKSUM_EXTRA)
+        self.framing_counts = self._framer.counts
+        """Frames, and what was thrown away before it was one."""
         self._senders: dict[int, Sender] = {}
         self.rejects: Counter[str] = Counter()
         self.components = components or ComponentRegister(pinned)
@@ -115,11 +117,6 @@ class MavlinkDecoder:
             ),
             dialect.MAVLINK_MSG_ID_PARAM_EXT_ACK: lambda sender, of: _extended(sender, *of),
         }
-
-    @property
-    def framing_counts(self) -> Counter[str]:
-        """Frames, and what was thrown away before it was one."""
-        return self._framer.counts
 
     def cut(self) -> None:
         """The link was reopened: what was half received will not go on."""

@@ -41,27 +41,23 @@ class PendingRequest:
 
     def __init__(self, what: str) -> None:
         self.what = what
-        self._result = RequestResult(RequestState.WAITING, f'Waiting for the reply to {what}.')
-
-    @property
-    def result(self) -> RequestResult:
+        self.result = RequestResult(RequestState.WAITING, f'Waiting for the reply to {what}.')
         """How it stands now."""
-        return self._result
 
     @property
     def state(self) -> RequestState:
         """How it stands now, in a word."""
-        return self._result.state
+        return self.result.state
 
     @property
     def over(self) -> bool:
         """Whether the outcome is final."""
-        return self._result.state not in _OPEN
+        return self.result.state not in _OPEN
 
     def report(self, state: RequestState, sentence: str, value: float | None = None) -> None:
         """Progress; a final outcome stays as it is."""
         if not self.over:
-            self._result = RequestResult(state, sentence, value)
+            self.result = RequestResult(state, sentence, value)
 
 
 class RequestLog:

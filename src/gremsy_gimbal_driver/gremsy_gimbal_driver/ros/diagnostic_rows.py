@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from gremsy_common.ros.diagnostics import Health, Level
 from gremsy_gimbal_driver.device.device_status import status_condition
 from gremsy_gimbal_driver.device.stream_rates import ATTITUDE, ENCODERS, IMU, ORIENTATION
-from gremsy_gimbal_driver.driver_status import DeviceSnapshot, DriverStatus
+from gremsy_gimbal_driver.driver_reports import DeviceSnapshot, DriverStatus
 from gremsy_gimbal_driver.links.link_health import LinkHealth
 
 _STREAMS = {ATTITUDE: 'attitude', ORIENTATION: 'orientation', ENCODERS: 'encoders', IMU: 'IMU'}

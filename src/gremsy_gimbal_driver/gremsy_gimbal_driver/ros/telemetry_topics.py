@@ -29,7 +29,7 @@ from gremsy_gimbal_driver.attitude.attitude_telemetry import MeasuredAttitude
 from gremsy_gimbal_driver.attitude.joint_chain import JOINTS, JointAngles
 from gremsy_gimbal_driver.attitude.level_frame import LevelReference, earth_attitude
 from gremsy_gimbal_driver.device.device_parameters import DeviceParameters
-from gremsy_gimbal_driver.driver_listener import GimbalView
+from gremsy_gimbal_driver.driver_reports import GimbalView
 from gremsy_gimbal_driver.goals.frame_tree import FrameTransform
 
 # gremsy_common.geometry.CAMERA_FROM_OPTICAL (z forward to x forward) as a quaternion.
