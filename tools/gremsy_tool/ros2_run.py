@@ -24,6 +24,7 @@ _ASKED = {
     'service list': 'topics --services',
     'service call': 'call',
     'param list': 'param list',
+    'param describe': 'param describe',
     'param get': 'param get',
     'param set': 'param set',
 }

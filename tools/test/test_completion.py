@@ -23,7 +23,7 @@ def test_commands_options_choices_and_launch_arguments_come_from_the_help_itself
     assert after('demo', '--preset') == ['ideal', 'gremsy', 'realistic', 'moving']
     assert '--headless' in after('demo') and '--headless' not in after('demo', '--headless')
     assert {'cameras:=', 'params_file:=', 'web:='} <= set(after('run'))
-    assert after('param') == ['list', 'get', 'set']
+    assert after('param') == ['list', 'describe', 'get', 'set']
     assert 'log_format:=' in after('run') and '--timeout' in after('log-level')
     assert {'loop', 'pointing', 'all', '--json'} <= set(after('bench'))
     assert after('doctor', '--robot') == ['--bundle', '--env-file', '--json', '--params-file']

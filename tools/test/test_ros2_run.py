@@ -39,7 +39,7 @@ def test_any_other_program_and_a_real_ros2_are_left_alone(env: dict[str, str], t
 _NOT_HERE = (
     "ROS's command line (ros2) is not here, as PyPI does not have it: ./gremsy exec understands only ros2 run PACKAGE "
     'EXECUTABLE [ARGUMENTS] and ros2 topic list, topic echo, topic hz, topic pub, service list, service call, '
-    'param list, param get, param set; ./gremsy run starts what ros2 launch would.'
+    'param list, param describe, param get, param set; ./gremsy run starts what ros2 launch would.'
 )
 
 

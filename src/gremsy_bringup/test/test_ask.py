@@ -9,13 +9,17 @@ pytest.importorskip('geometry_msgs.msg', reason='the workspace is not built: run
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from geometry_msgs.msg import PointStamped, PoseWithCovariance
+from rcl_interfaces.msg import ParameterDescriptor, ParameterType
 from sensor_msgs.msg import Image, JointState
 from std_msgs.msg import Byte, Float64, String
 from std_srvs.srv import SetBool
 
 from gremsy_bringup.ask.ask_arguments import parser, type_and_values
-from gremsy_bringup.ask.ask_node import as_yaml
+from gremsy_bringup.ask.ask_node import as_yaml, described
 from gremsy_bringup.ask.field_messages import FieldError, fill, plain
+from gremsy_bringup.film.recorder_parameters import RecorderParameters
+from gremsy_common.parameters.parameter_declaration import descriptor
+from gremsy_common.parameters.parameter_fields import specs_of
 
 
 def test_text_is_that_of_ros2_topic_echo():
@@ -27,6 +31,27 @@ def test_text_is_that_of_ros2_topic_echo():
         'header:\n  stamp:\n    sec: 0\n    nanosec: 0\n  frame_id: eo_optical_frame\n'
         'point:\n  x: 320.0\n  y: 0.0\n  z: 0.0\n'
     )
+
+
+def test_a_parameter_is_described_as_ros2_param_describe_does():
+    """With what the suite says of each beside: range in words, default, whether it is set at start only."""
+    (spec,) = (each for each in specs_of(RecorderParameters) if each.name == 'rate_hz')
+    assert described(descriptor(spec)) == [
+        'Parameter name: rate_hz',
+        '  Type: integer',
+        '  Description: Constant frame rate of the film. [Hz]',
+        '  Constraints:',
+        '    Min value: 1',
+        '    Max value: 120',
+        '    Step: 1',
+        '    Additional constraints: 1 .. 120; default: 30; set at start only',
+    ]
+    assert described(ParameterDescriptor(name='on', type=ParameterType.PARAMETER_BOOL_ARRAY, read_only=True)) == [
+        'Parameter name: on',
+        '  Type: boolean array',
+        '  Constraints:',
+        '    Read only: true',
+    ]
 
 
 def test_numpy_arrays_and_octets_are_plain_values():

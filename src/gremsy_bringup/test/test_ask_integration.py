@@ -34,6 +34,9 @@ class Talker:
         self.points = node.create_publisher(PointStamped, 'points', best_effort)
         self.kept = node.create_publisher(String, 'kept', latched)
         self.kept.publish(String(data='said before'))
+        self.events = node.create_publisher(String, 'events', QoSProfile(depth=10, durability=latched.durability))
+        for number in range(8):
+            self.events.publish(String(data=f'event {number}'))
         self.got = []
         node.create_subscription(PointStamped, 'select', self.got.append, 10)
         node.create_service(SetBool, 'arm', self.arm)
@@ -82,6 +85,7 @@ def test_topics_and_services_are_listed_with_type_and_ends(ask):
     status, out, _ = ask('topics', '/there/')
     assert status == 0
     assert [line.split() for line in out.splitlines()] == [
+        ['/there/events', 'std_msgs/msg/String', '1', '->', '0'],
         ['/there/kept', 'std_msgs/msg/String', '1', '->', '0'],
         ['/there/points', 'geometry_msgs/msg/PointStamped', '1', '->', '0'],
         ['/there/select', 'geometry_msgs/msg/PointStamped', '0', '->', '1'],
@@ -95,6 +99,11 @@ def test_best_effort_and_latched_topics_are_heard(ask):
     assert ask('echo', '/there/kept', '--once')[:2] == (0, 'data: said before\n---\n')
     status, out, _ = ask('rate', '/there/points', '--count', '2')
     assert status == 0 and len(out.splitlines()) == 2 and ' Hz, longest pause ' in out.splitlines()[1]
+
+
+def test_of_several_messages_that_were_kept_the_newest_are_shown(ask):
+    assert ask('echo', '/there/events', '--once')[:2] == (0, 'data: event 7\n---\n')
+    assert ask('echo', '/there/events', '--count', '2')[:2] == (0, 'data: event 6\n---\ndata: event 7\n---\n')
 
 
 def test_a_latched_message_is_shown_whose_publisher_is_discovered_after_a_listener(ask, monkeypatch):
@@ -129,6 +138,7 @@ def test_parameters_are_shown_and_changed(ask):
     assert 'gain: 1.5' in ask('param', 'list', '/there/talker')[1].splitlines()
     assert ask('param', 'set', '/there/talker', 'gain', '2.5')[0] == 0
     assert ask('param', 'get', '/there/talker', 'gain')[:2] == (0, '2.5\n')
+    assert ask('param', 'describe', '/there/talker', 'gain')[:2] == (0, 'Parameter name: gain\n  Type: double\n')
     status, _, err = ask('param', 'set', '/there/talker', 'gain', 'much')
     assert status == 1 and 'Wrong parameter type' in err
 
@@ -183,6 +193,11 @@ def test_a_level_of_the_log_is_changed_where_the_node_has_a_way(talker, ask):
             'Nobody listens to /quiet: `./gremsy topics` lists who is there.',
         ),
         (['param', 'get', '/there/talker'], 'param get needs the name of a parameter.'),
+        (['param', 'describe', '/there/talker'], 'param describe needs the name of a parameter.'),
+        (
+            ['param', 'describe', '/there/talker', 'gai'],
+            'Node /there/talker has no parameter "gai": `./gremsy param list /there/talker`.',
+        ),
         (['param', 'set', '/there/talker', 'gain'], 'param set needs the name of a parameter and a value.'),
         pytest.param(
             ['param', 'list', 'nobody'],

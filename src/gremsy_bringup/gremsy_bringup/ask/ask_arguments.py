@@ -16,7 +16,7 @@ DESCRIPTIONS = {
     'rate': 'Shows how often messages come on a topic.',
     'publish': 'Publishes one message, or one again and again, on a topic that a node listens to.',
     'call': 'Calls a service.',
-    'param': "Shows or changes a node's parameters while it runs.",
+    'param': "Shows, describes or changes a node's parameters while it runs.",
     'log-level': 'Shows or changes what a node logs while it runs.',
 }
 
@@ -84,7 +84,7 @@ def _call(made: argparse.ArgumentParser) -> None:
 
 
 def _param(made: argparse.ArgumentParser) -> None:
-    made.add_argument('what', choices=('list', 'get', 'set'))
+    made.add_argument('what', choices=('list', 'describe', 'get', 'set'))
     made.add_argument('node', metavar='NODE')
     made.add_argument('name', nargs='?', metavar='PARAMETER')
     made.add_argument('value', nargs='?', metavar='VALUE')

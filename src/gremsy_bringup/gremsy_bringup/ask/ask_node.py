@@ -12,13 +12,15 @@ import importlib
 import os
 import sys
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from typing import Any, TypeVar
 
 import rclpy
 import yaml
-from rcl_interfaces.srv import GetParameters, ListParameters, SetParameters
+from rcl_interfaces.msg import ParameterDescriptor, ParameterType
+from rcl_interfaces.srv import DescribeParameters, GetParameters, ListParameters, SetParameters
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.parameter import Parameter, parameter_value_to_python
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
@@ -37,7 +39,15 @@ _STEP_S = 0.05
 # Discovery on one machine takes 0.2 to 0.5 s, longer under load; it is over when nothing new was found for this long.
 _SETTLED_S = 0.7
 _REPORT_S = 1.0
+# What was kept for latecomers comes within a few ms, on a busy machine too.
+_KEPT_S = 0.3
 _LEVEL_PARAMETER = 'log_level'
+# As ros2 calls them: PARAMETER_DOUBLE_ARRAY is `double array`, PARAMETER_BOOL `boolean`.
+_TYPES = {
+    number: name.removeprefix('PARAMETER_').replace('_', ' ').lower().replace('bool', 'boolean')
+    for name, number in vars(ParameterType).items()
+    if name.startswith('PARAMETER_')
+}
 
 _Line = TypeVar('_Line')
 
@@ -82,43 +92,38 @@ class Asker:
         return 0
 
     def echo(self, topic: str, count: int | None, longest: int | None) -> int:
-        """Messages as YAML, a line `---` after each."""
-        left = count if count is not None else -1
-
-        def show(message: Any) -> None:
-            nonlocal left
-            if left:
+        """Messages as YAML, a line `---` after each; so many of those that were kept for latecomers are the newest."""
+        messages: deque[Any] = deque(maxlen=count)
+        # rclpy asks a callback for its signature, and the builtin has none.
+        are_kept = self._subscribe(topic, lambda message: messages.append(message))
+        if are_kept and count is not None:
+            # They come one after another, the oldest first.
+            while len(messages) < count:
+                self._spin(_STEP_S)
+            self._spin(_KEPT_S)
+        left = sys.maxsize if count is None else count
+        while left > 0:
+            while messages and left > 0:
                 left -= 1
-                print(as_yaml(message, longest), '---', sep='', flush=True)
-
-        self._listen(topic, show, lambda: left == 0)
+                print(as_yaml(messages.popleft(), longest), '---', sep='', flush=True)
+            if left > 0:
+                self._spin(_STEP_S)
         return 0
 
     def rate(self, topic: str, count: int | None) -> int:
         """Messages a second, and the longest pause between two, a line a second."""
+        # The last one of the line before, if there was any, and those since then.
         arrivals: list[float] = []
-        last: float | None = None
-        lines = 0
-        since = time.monotonic()
-
-        def arrived(_message: Any) -> None:
-            arrivals.append(time.monotonic())
-
-        def done() -> bool:
-            nonlocal last, lines, since
+        self._subscribe(topic, lambda _: arrivals.append(time.monotonic()), raw=True)
+        lines, before, since = 0, 0, time.monotonic()
+        while lines != count:
+            self._spin(_REPORT_S)
             now = time.monotonic()
-            if now - since < _REPORT_S:
-                return False
-            # The pause since the line before counts here too.
-            times = [*(() if last is None else (last,)), *arrivals]
-            longest = max((later - earlier for earlier, later in pairwise(times)), default=None)
+            longest = max((later - earlier for earlier, later in pairwise(arrivals)), default=None)
             pause = '' if longest is None else f', longest pause {longest * 1e3:.1f} ms'
-            print(f'{len(arrivals) / (now - since):.1f} Hz{pause}', flush=True)
-            last, lines, since = (times[-1] if times else None), lines + 1, now
-            arrivals.clear()
-            return lines == count
-
-        self._listen(topic, arrived, done, raw=True)
+            print(f'{(len(arrivals) - before) / (now - since):.1f} Hz{pause}', flush=True)
+            del arrivals[:-1]
+            lines, before, since = lines + 1, len(arrivals), now
         return 0
 
     def publish(self, topic: str, kind: str | None, values: str, rate_hz: float | None) -> int:
@@ -162,6 +167,15 @@ class Asker:
         print(_flow(value))
         return 0
 
+    def describe_parameter(self, node: str, name: str) -> int:
+        """What its node declares of one, as `ros2 param describe` shows it."""
+        request = DescribeParameters.Request(names=[name])
+        found = self._ask_node(DescribeParameters, node, 'describe_parameters', request).descriptors
+        if not found:
+            raise AskError(f'Node {node} has no parameter "{name}": `./gremsy param list {node}`.')
+        print('\n'.join(described(found[0])))
+        return 0
+
     def set_parameter(self, node: str, name: str, text: str) -> int:
         """Status 1 and the node's reason where it refuses."""
         try:
@@ -169,44 +183,42 @@ class Asker:
         except TypeError as error:
             raise AskError(f'A parameter cannot be {text}.') from error
         request = SetParameters.Request(parameters=[setting])
-        result = self._ask_node(SetParameters, node, 'set_parameters', request).results[0]
-        if not result.successful:
-            print(result.reason, file=sys.stderr)
-        return int(not result.successful)
+        return _status_of(self._ask_node(SetParameters, node, 'set_parameters', request).results[0])
 
-    def log_level(self, node: str) -> int:
-        """What the node logs, at least."""
-        full = node if node.startswith('/') else f'/{node}'
+    def log_level(self, node: str, level: str | None) -> int:
+        """What the node logs, at least; with a level that is set.
+
+        By ROS's own service where the node has it, which Humble's have not, else by its parameter.
+        """
+        full = _full_name(node)
         if not self._has_logger_services(full):
-            print(self._level_parameter(full))
+            present = self._level_parameter(full)
+            if level is not None:
+                return self.set_parameter(full, _LEVEL_PARAMETER, level)
+            print(present)
             return 0
-        asked = _logger_service('GetLoggerLevels')
-        found = self._ask(asked, f'{full}/get_logger_levels', asked.Request(names=[_logger_of(full)]))
-        print(next(name for name, number in LOG_LEVELS.items() if number == found.levels[0].level))
-        return 0
-
-    def set_log_level(self, node: str, level: str) -> int:
-        """By ROS's own service where the node has it, which Humble's have not, else by its parameter."""
-        full = node if node.startswith('/') else f'/{node}'
-        if not self._has_logger_services(full):
-            self._level_parameter(full)
-            return self.set_parameter(full, _LEVEL_PARAMETER, level)
-        asked = _logger_service('SetLoggerLevels')
-        request = asked.Request()
-        request.levels = [_logger_level(_logger_of(full), LOG_LEVELS[level])]
-        result = self._ask(asked, f'{full}/set_logger_levels', request).results[0]
-        if not result.successful:
-            print(result.reason, file=sys.stderr)
-        return int(not result.successful)
+        logger = full.strip('/').replace('/', '.')
+        if level is None:
+            asked = _class_of('rcl_interfaces/srv/GetLoggerLevels')
+            found = self._ask(asked, f'{full}/get_logger_levels', asked.Request(names=[logger]))
+            print(next(name for name, number in LOG_LEVELS.items() if number == found.levels[0].level))
+            return 0
+        asked = _class_of('rcl_interfaces/srv/SetLoggerLevels')
+        setting = _class_of('rcl_interfaces/msg/LoggerLevel')(name=logger, level=LOG_LEVELS[level])
+        return _status_of(self._ask(asked, f'{full}/set_logger_levels', asked.Request(levels=[setting])).results[0])
 
     def _has_logger_services(self, node: str) -> bool:
         """Known a moment after the node's parameter services, which every node has."""
         service = f'{node}/set_logger_levels'
-        if self._until(lambda: service in (names := dict(self._services())) or f'{node}/get_parameters' in names):
+
+        def names() -> list[str]:
+            return [name for name, _ in self._node.get_service_names_and_types()]
+
+        if self._until(lambda: bool({service, f'{node}/get_parameters'} & set(names()))):
             end = time.monotonic() + _SETTLED_S
-            while service not in dict(self._services()) and time.monotonic() < end:
+            while service not in names() and time.monotonic() < end:
                 self._spin(_STEP_S)
-        return service in dict(self._services())
+        return service in names()
 
     def _level_parameter(self, node: str) -> str:
         level = self._values(node, [_LEVEL_PARAMETER])[0]
@@ -217,15 +229,12 @@ class Asker:
             )
         return str(level)
 
-    def _services(self) -> Any:
-        return self._node.get_service_names_and_types()
-
     def _values(self, node: str, names: list[str]) -> list[Any]:
         found = self._ask_node(GetParameters, node, 'get_parameters', GetParameters.Request(names=names))
         return [parameter_value_to_python(value) for value in found.values] or [None] * len(names)
 
     def _ask_node(self, type_: Any, node: str, service: str, request: Any) -> Any:
-        full = node if node.startswith('/') else f'/{node}'
+        full = _full_name(node)
         try:
             return self._ask(type_, f'{full}/{service}', request)
         except AskError as error:
@@ -246,17 +255,15 @@ class Asker:
             raise AskError(f'Service {service} did not answer within {self._timeout_s:g} s: --timeout waits longer.')
         return future.result()
 
-    def _listen(
-        self, topic: str, on_message: Callable[[Any], None], done: Callable[[], bool], *, raw: bool = False
-    ) -> None:
+    def _subscribe(self, topic: str, on_message: Callable[[Any], None], *, raw: bool = False) -> bool:
+        """From now on; whether its publishers keep messages for who comes later."""
         kind = self._type_of(topic)
         name = self._node.resolve_topic_name(topic)
         # Who listens may be discovered first: without its publisher's quality a latched topic would stay silent.
         self._until(lambda: bool(self._node.get_publishers_info_by_topic(name)))
         quality = offered(self._node.get_publishers_info_by_topic(name))
         self._node.create_subscription(_class_of(kind), topic, on_message, quality, raw=raw)
-        while not done():
-            self._spin(_STEP_S)
+        return quality.durability is DurabilityPolicy.TRANSIENT_LOCAL
 
     def _type_of(self, topic: str) -> str:
         name = self._node.resolve_topic_name(topic)
@@ -339,17 +346,32 @@ def _parsed(text: str, empty: Any = None) -> Any:
     return {} if empty is None else empty
 
 
-def _logger_service(name: str) -> Any:
-    """Of rcl_interfaces since Iron."""
-    return _class_of(f'rcl_interfaces/srv/{name}')
+def described(descriptor: ParameterDescriptor) -> list[str]:
+    """The lines of `ros2 param describe`."""
+    constraints = ['Read only: true'] if descriptor.read_only else []
+    for each in (*descriptor.floating_point_range, *descriptor.integer_range):
+        constraints += [f'Min value: {each.from_value}', f'Max value: {each.to_value}']
+        constraints += [f'Step: {each.step}'] if each.step else []
+    if descriptor.additional_constraints:
+        constraints.append(f'Additional constraints: {"; ".join(descriptor.additional_constraints.splitlines())}')
+    return [
+        f'Parameter name: {descriptor.name}',
+        f'  Type: {_TYPES[descriptor.type]}',
+        *([f'  Description: {descriptor.description}'] if descriptor.description else []),
+        *(['  Constraints:'] if constraints else []),
+        *(f'    {each}' for each in constraints),
+    ]
 
 
-def _logger_level(logger: str, level: int) -> Any:
-    return _class_of('rcl_interfaces/msg/LoggerLevel')(name=logger, level=level)
+def _status_of(result: Any) -> int:
+    """Status 1 and the reason where a node refuses."""
+    if not result.successful:
+        print(result.reason, file=sys.stderr)
+    return int(not result.successful)
 
 
-def _logger_of(node: str) -> str:
-    return node.strip('/').replace('/', '.')
+def _full_name(node: str) -> str:
+    return node if node.startswith('/') else f'/{node}'
 
 
 def _class_of(kind: str) -> Any:
@@ -391,15 +413,15 @@ def answer(name: str, options: argparse.Namespace, asker: Asker) -> int:
     if name == 'call':
         return asker.call(options.service, *type_and_values(options.words))
     if name == 'log-level':
-        if options.level is None:
-            return asker.log_level(options.node)
-        return asker.set_log_level(options.node, options.level)
+        return asker.log_level(options.node, options.level)
     if options.what == 'list':
         return asker.parameters(options.node)
     if options.name is None or (options.what == 'set' and options.value is None):
         raise AskError(f'param {options.what} needs the name of a parameter{" and a value" * (options.what == "set")}.')
     if options.what == 'get':
         return asker.parameter(options.node, options.name)
+    if options.what == 'describe':
+        return asker.describe_parameter(options.node, options.name)
     return asker.set_parameter(options.node, options.name, options.value)
 
 
