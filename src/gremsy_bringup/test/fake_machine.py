@@ -5,8 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from gremsy_bringup.doctor.robot_machine import ProgramResult
-from gremsy_bringup.robot_doctor.host_view import Host, KernelClock, Owner, User
+from gremsy_bringup.robot_doctor.host_view import Host, KernelClock, Owner, ProgramResult, User
 from gremsy_bringup.robot_doctor.installation import find_installation
 from gremsy_bringup.robot_doctor.robot_view import Robot
 

@@ -15,21 +15,19 @@ import pytest
 from gremsy_bringup.doctor import camera_checks, doctor_checks
 from gremsy_bringup.doctor.doctor_command import as_json, examine, verdict
 from gremsy_bringup.doctor.doctor_table import Check, table
-from gremsy_bringup.doctor.robot_machine import DoctorMachine, ProgramResult
+from gremsy_bringup.robot_doctor.host_view import Host, Owner, ProgramResult
 from gremsy_common.installing import pip_install
 from gremsy_common.machine.cuda_probe import look
 from gremsy_detector.backends.tensorrt.tensorrt_kinds import KINDS, Kind
 
 
-@dataclass
-class FakeMachine:
+@dataclass(frozen=True)
+class FakeMachine(Host):
     """Answers from tables; `answers` maps a word in the probe's code to what the child ends with."""
 
     environment: Mapping[str, str] = field(default_factory=dict)
     answers: dict[str, ProgramResult] = field(default_factory=dict)
     modules: set[str] = field(default_factory=set)
-    programs: dict[str, str] = field(default_factory=dict)
-    device_files: dict[str, list[Path]] = field(default_factory=dict)
     allowed: bool = True
     free: int = 10**12
     port_free: bool = True
@@ -43,19 +41,16 @@ class FakeMachine:
     def has_module(self, name: str) -> bool:
         return name in self.modules
 
-    def program(self, name: str) -> str | None:
-        return self.programs.get(name)
+    def has(self, program: str) -> bool:
+        return False
 
-    def devices(self, pattern: str) -> list[Path]:
-        return self.device_files.get(pattern, [])
-
-    def may_read_and_write(self, path: Path) -> bool:
+    def may_open(self, path: str | Path) -> bool:
         return self.allowed
 
-    def group_of(self, path: Path) -> str:
-        return 'video'
+    def owner(self, path: str | Path) -> Owner:
+        return Owner(0, 44, 0o660)
 
-    def free_bytes(self, path: Path) -> int:
+    def free_bytes(self, path: str | Path) -> int:
         return self.free
 
     def udp_port_free(self, port: int) -> bool:
@@ -120,7 +115,7 @@ def test_every_tensorrt_that_the_detector_would_take_is_found_and_not_loaded_whe
     # No other TensorRT, and no cuda-python, whatever is installed here.
     hide = f'import importlib.util as u; u.find_spec = lambda wanted: wanted if wanted == {name!r} else None'
 
-    class Without(DoctorMachine):
+    class Without(Host):
         def run_python(self, code: str, timeout_s: float = 20.0) -> ProgramResult:
             return super().run_python(f'import sys; sys.path.insert(0, {str(tmp_path)!r}); {hide}\n{code}', timeout_s)
 
@@ -172,7 +167,7 @@ def test_footage_that_is_not_here_is_no_obstacle() -> None:
 
 
 def test_this_machine_is_asked_for_the_footage_by_the_name_that_the_module_has() -> None:
-    check = doctor_checks.footage(DoctorMachine())
+    check = doctor_checks.footage(Host())
     assert check.ok or check.found == 'not here yet'
 
 
@@ -270,17 +265,17 @@ def test_what_encodes_video_is_said_with_what_does_not(answer, expected):
 
 
 def test_this_machines_encoder_is_found_or_its_lack_explained():
-    check = camera_checks.video_out(DoctorMachine())
+    check = camera_checks.video_out(Host())
     assert check.found.startswith('encoded by ') if check.ok else 'No encoder for H.264 works here' in check.remedy
 
 
 def test_this_machine_is_asked_for_its_readers_by_the_names_that_the_modules_have() -> None:
-    check = camera_checks.network_cameras(DoctorMachine())
+    check = camera_checks.network_cameras(Host())
     assert 'opencv' in check.found
 
 
 def test_this_machine_is_asked_for_its_cameras_by_the_names_that_the_module_has() -> None:
-    check = camera_checks.cameras(DoctorMachine())
+    check = camera_checks.cameras(Host())
     assert check.ok or check.found == 'none' or check.lack == 'denied'
 
 
@@ -321,7 +316,7 @@ def test_json_is_one_object_with_the_verdict() -> None:
 
 
 def test_this_machine_is_examined_without_an_exception() -> None:
-    checks = examine(DoctorMachine(), [doctor_checks.python, doctor_checks.disk, doctor_checks.udp_port])
+    checks = examine(Host(), [doctor_checks.python, doctor_checks.disk, doctor_checks.udp_port])
     assert not any('could not look' in check.found for check in checks)
     assert checks[0].ok
 

@@ -23,7 +23,7 @@ from gremsy_bringup.robot_doctor import (
 )
 from gremsy_bringup.robot_doctor.host_view import Host, KernelClock, Owner, User, ask_page, kernel_clock
 from gremsy_bringup.robot_doctor.installation import Installation, variables_of
-from gremsy_bringup.robot_doctor.robot_doctor_command import QUESTIONS
+from gremsy_bringup.robot_doctor.robot_doctor_command import questions_of
 from gremsy_bringup.robot_doctor.robot_view import Robot
 from src.gremsy_bringup.test.fake_machine import Machine, with_environment
 
@@ -443,7 +443,7 @@ def test_a_port_of_somebody_whom_this_user_cannot_see_names_the_command_that_can
 
 def test_without_containers_nobody_asks_for_docker(machine):
     robot = machine.robot()
-    assert [question(robot) for question in container_checks.CONTAINER_QUESTIONS] == [None] * 6
+    assert not set(container_checks.CONTAINER_QUESTIONS) & set(questions_of(robot))
 
 
 @pytest.mark.parametrize(
@@ -584,7 +584,7 @@ def test_a_password_in_the_parameter_file_is_said_and_a_variable_is_none(machine
 
 def test_a_bare_machine_gets_rows_and_no_exception_and_every_needed_lack_has_a_command(machine):
     machine.containers('GREMSY_LINK=serial:///dev/gimbal\nEO_SOURCE=/dev/camera\n')
-    checks = robot_doctor_command.ask_all(machine.robot(), robot_doctor_command.QUESTIONS)
+    checks = ask_all(robot := machine.robot(), robot_doctor_command.questions_of(robot))
     assert [check.found for check in checks if 'could not look' in check.found] == []
     wrong = [check for check in checks if not check.ok]
     assert {'Serial port', 'Camera devices', 'Docker', 'Compose', 'GPU driver'} <= {check.name for check in wrong}
@@ -628,7 +628,7 @@ def test_a_value_of_several_lines_is_read_as_one():
 def test_bytes_that_no_path_may_have_are_no_end_of_it(machine):
     machine.containers('IMAGE=a\0b\nKEYS_FILE=./x\0y\nPORT=\u00b2\n')
     machine.parameters('link: serial:///dev/tty\0X\nsource: /dev/vid\0eo\nkeys_file: /x\0y\n')
-    rows = ask_all(machine.robot(), QUESTIONS)
+    rows = ask_all(robot := machine.robot(), questions_of(robot))
     assert [row.found for row in rows if 'could not look' in row.found] == []
     assert machine.robot().installation.page_port == 6783
     assert not any('\0' in word for words in machine.asked for word in words)

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from gremsy_bringup.doctor.robot_machine import ProgramResult
 from gremsy_bringup.init.trials import Trial
 from gremsy_bringup.robot_doctor import suite_checks
+from gremsy_bringup.robot_doctor.host_view import ProgramResult
 from gremsy_bringup.robot_doctor.suite_checks import Suite, cameras_in, gimbal, model_file, one_camera, other_nodes
 
 SHIPPED = Path(__file__).parents[1] / 'config' / 'my_robot.yaml'

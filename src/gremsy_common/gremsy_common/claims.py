@@ -98,7 +98,7 @@ def udp_port_claim(ports: range) -> NumberClaim:
     none_free = NoFreePort(
         f'All UDP ports from {ports[0]} to {ports[-1]} are in use on this machine: end other simulated payloads.'
     )
-    return NumberClaim('udp-port', ports, lambda port: _port_is_free('127.0.0.1', port), none_free)
+    return NumberClaim('udp-port', ports, lambda port: udp_port_is_free('127.0.0.1', port), none_free)
 
 
 def isolated(domain: int) -> dict[str, str]:
@@ -108,10 +108,11 @@ def isolated(domain: int) -> dict[str, str]:
 
 def _domain_is_free(domain: int) -> bool:
     first = _DDS_BASE_PORT + _DDS_PORTS_PER_DOMAIN * domain
-    return all(_port_is_free('', port) for port in range(first, first + _FIRST_PORTS))
+    return all(udp_port_is_free('', port) for port in range(first, first + _FIRST_PORTS))
 
 
-def _port_is_free(address: str, port: int) -> bool:
+def udp_port_is_free(address: str, port: int) -> bool:
+    """Whether it can be bound there; '' is every address."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
             probe.bind((address, port))

@@ -3,9 +3,9 @@
 
 from __future__ import annotations
 
-from gremsy_bringup.doctor.doctor_checks import Question, answer_of, why
+from gremsy_bringup.doctor.doctor_checks import Question, probed
 from gremsy_bringup.doctor.doctor_table import Check
-from gremsy_bringup.doctor.robot_machine import DoctorMachine
+from gremsy_bringup.robot_doctor.host_view import Host
 
 _CAMERAS_PROBE = """
 import dataclasses, json
@@ -14,12 +14,11 @@ print(json.dumps({'cameras': [dataclasses.asdict(found) for found in found_camer
 """
 
 
-def cameras(machine: DoctorMachine) -> Check:
+def cameras(machine: Host) -> Check:
     """The kernel's cameras: what each offers, and whether this user may open it."""
-    outcome = machine.run_python(_CAMERAS_PROBE)
-    answer = answer_of(outcome)
-    if answer is None:
-        return Check('Cameras', False, why(outcome), 'Run `./gremsy setup`.')
+    answer, why_not = probed(machine, _CAMERAS_PROBE)
+    if why_not:
+        return Check('Cameras', False, why_not, 'Run `./gremsy setup`.')
     found = answer['cameras']
     if not found:
         hint = "Optional: the camera's `source` may be a stream (`rtsp://`), a video file, or `sim:`."
@@ -56,12 +55,11 @@ print(json.dumps(answer))
 """
 
 
-def network_cameras(machine: DoctorMachine) -> Check:
+def network_cameras(machine: Host) -> Check:
     """What reads `rtsp://`, and whether it knows when pictures were taken."""
-    outcome = machine.run_python(_READERS_PROBE.format(names=_READERS))
-    answer = answer_of(outcome)
-    if answer is None:
-        return Check('Network cameras', False, why(outcome), 'Run `./gremsy setup`.')
+    answer, why_not = probed(machine, _READERS_PROBE.format(names=_READERS))
+    if why_not:
+        return Check('Network cameras', False, why_not, 'Run `./gremsy setup`.')
     usable = [name for name in _READERS if answer[name] is None]
     lacking = ' '.join(f'{name}: {answer[name]}' for name in _READERS if answer[name] is not None)
     found = f'read by {", ".join(usable)}' if usable else 'nothing here reads them'
@@ -85,12 +83,11 @@ except EncoderError as error:
 """
 
 
-def video_out(machine: DoctorMachine) -> Check:
+def video_out(machine: Host) -> Check:
     """What encodes the video that an operator sees."""
-    outcome = machine.run_python(_ENCODER_PROBE)
-    answer = answer_of(outcome)
-    if answer is None:
-        return Check('Video out', False, why(outcome), 'Run `./gremsy setup`.')
+    answer, why_not = probed(machine, _ENCODER_PROBE)
+    if why_not:
+        return Check('Video out', False, why_not, 'Run `./gremsy setup`.')
     if 'problem' in answer:
         return Check('Video out', False, 'nothing here encodes H.264', f'Optional: {answer["problem"]}')
     others = f'. Not by {answer["others"]}' if answer['others'] else ''

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The questions of `./gremsy doctor`: one function each, from a `DoctorMachine` to one row of the table."""
+"""The questions of `./gremsy doctor`: one function each, from a `Host` to one row of the table."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from gremsy_bringup.doctor.doctor_table import Check
-from gremsy_bringup.doctor.robot_machine import DoctorMachine, ProgramResult
+from gremsy_bringup.robot_doctor.host_view import Host
 from gremsy_common.dds_settings import memory_for_images
 from gremsy_detector.backends.tensorrt.tensorrt_kinds import FULL, RTX, Kind
 
@@ -20,64 +20,57 @@ _NEEDED_DISK_BYTES = 2 * 1024**3
 _NEEDED_SHARED_MEMORY_BYTES = 128 * 1024**2
 
 
-Question = Callable[[DoctorMachine], Check]
+Question = Callable[[Host], Check]
 
 
-def answer_of(outcome: ProgramResult) -> dict[str, Any] | None:
-    """The JSON object on the child's last line; None when it failed."""
+def probed(machine: Host, code: str) -> tuple[dict[str, Any], str]:
+    """The JSON object on the last line of a child that runs this code; of one that failed, its end in a few words."""
+    outcome = machine.run_python(code)
     lines = outcome.output.strip().splitlines()
-    if outcome.status != 0 or not lines:
-        return None
-    answer: dict[str, Any] = json.loads(lines[-1])
-    return answer
-
-
-def why(outcome: ProgramResult) -> str:
-    """The end of a failed child in a few words."""
+    if outcome.status == 0 and lines:
+        return json.loads(lines[-1]), ''
     if outcome.status is not None and outcome.status < 0:
-        return f'the probe was ended by signal {-outcome.status}'
-    lines = outcome.errors.strip().splitlines()
-    return lines[-1] if lines else f'the probe ended with status {outcome.status}'
+        return {}, f'the probe was ended by signal {-outcome.status}'
+    errors = outcome.errors.strip().splitlines()
+    return {}, errors[-1] if errors else f'the probe ended with status {outcome.status}'
 
 
-def python(machine: DoctorMachine) -> Check:
+def python(machine: Host) -> Check:
     """Which interpreter."""
-    outcome = machine.run_python(
+    answer, why_not = probed(
+        machine,
         'import json, sys; print(json.dumps({"version": sys.version.split()[0], "at": sys.executable,'
-        ' "fit": sys.version_info >= (3, 10)}))'
+        ' "fit": sys.version_info >= (3, 10)}))',
     )
-    answer = answer_of(outcome)
-    if answer is None:
-        return Check('Python', False, why(outcome), 'Reinstall Python 3.10 or newer.', needed=True)
+    if why_not:
+        return Check('Python', False, why_not, 'Reinstall Python 3.10 or newer.', needed=True)
     remedy = '' if answer['fit'] else 'Install Python 3.10 or newer and run `./gremsy setup`.'
     return Check('Python', answer['fit'], f'{answer["version"]} at {answer["at"]}', remedy, needed=True)
 
 
-def ros(machine: DoctorMachine) -> Check:
+def ros(machine: Host) -> Check:
     """Which ROS 2, and from where."""
-    outcome = machine.run_python('import json, rclpy; print(json.dumps({"at": rclpy.__file__}))')
-    answer = answer_of(outcome)
-    if answer is None:
-        return Check('ROS 2', False, why(outcome), 'Run `./gremsy setup`, or source a ROS 2 first.', needed=True)
+    answer, why_not = probed(machine, 'import json, rclpy; print(json.dumps({"at": rclpy.__file__}))')
+    if why_not:
+        return Check('ROS 2', False, why_not, 'Run `./gremsy setup`, or source a ROS 2 first.', needed=True)
     place = str(answer['at'])
     origin = f'system ({Path(place).parents[4]})' if place.startswith('/opt/ros/') else 'PyPI wheels'
     distribution = machine.environment.get('ROS_DISTRO', 'unnamed distribution')
     return Check('ROS 2', True, f'{distribution}, {origin}', needed=True)
 
 
-def middleware(machine: DoctorMachine) -> Check:
+def middleware(machine: Host) -> Check:
     """Which RMW, and whether it loads."""
-    outcome = machine.run_python(
-        'import json, rclpy; print(json.dumps({"rmw": rclpy.get_rmw_implementation_identifier()}))'
+    answer, why_not = probed(
+        machine, 'import json, rclpy; print(json.dumps({"rmw": rclpy.get_rmw_implementation_identifier()}))'
     )
-    answer = answer_of(outcome)
-    if answer is None:
+    if why_not:
         remedy = 'Unset RMW_IMPLEMENTATION, or install the middleware that it names.'
-        return Check('Middleware', False, why(outcome), remedy, needed=True)
+        return Check('Middleware', False, why_not, remedy, needed=True)
     return Check('Middleware', True, str(answer['rmw']), needed=True)
 
 
-def interfaces(machine: DoctorMachine) -> Check:
+def interfaces(machine: Host) -> Check:
     """The message packages."""
     names = ('sensor_msgs', 'diagnostic_msgs', 'visualization_msgs', 'vision_msgs', 'tf2_msgs')
     missing = [name for name in names if not machine.has_module(name)]
@@ -87,9 +80,9 @@ def interfaces(machine: DoctorMachine) -> Check:
     return Check('Messages', True, ', '.join(names), needed=True)
 
 
-def launch(machine: DoctorMachine) -> Check:
+def launch(machine: Host) -> Check:
     """`ros2 launch`."""
-    if machine.program('ros2') and machine.has_module('launch_ros'):
+    if machine.has('ros2') and machine.has_module('launch_ros'):
         return Check('ros2 launch', True, 'present')
     return Check('ros2 launch', False, 'not here', 'Use `./gremsy run`: it starts and watches the same processes.')
 
@@ -101,13 +94,13 @@ print(json.dumps(look()))
 """
 
 
-def gpu(machine: DoctorMachine) -> Check:
+def gpu(machine: Host) -> Check:
     """An NVIDIA GPU with its driver; asked in a child, since a broken driver may end the process."""
-    outcome = machine.run_python(_CUDA_PROBE)
-    answer = answer_of(outcome)
-    if answer is None or answer['reason']:
-        found = why(outcome) if answer is None else answer['reason']
-        return Check('GPU (CUDA)', False, found, 'Optional: detection runs on the CPU without it.')
+    answer, why_not = probed(machine, _CUDA_PROBE)
+    if why_not or answer['reason']:
+        return Check(
+            'GPU (CUDA)', False, why_not or answer['reason'], 'Optional: detection runs on the CPU without it.'
+        )
     names = ', '.join(each['name'] for each in answer['gpus'])
     return Check('GPU (CUDA)', True, f'{names}; driver for CUDA {answer["driver_version"]}')
 
@@ -126,22 +119,21 @@ print(json.dumps(answer))
 """
 
 
-def tensorrt(machine: DoctorMachine) -> Check:
+def tensorrt(machine: Host) -> Check:
     """The full TensorRT, or its lean or dispatch runtime."""
     return _tensorrt(machine, FULL, 'on a robot with an NVIDIA GPU')
 
 
-def tensorrt_rtx(machine: DoctorMachine) -> Check:
+def tensorrt_rtx(machine: Host) -> Check:
     """TensorRT for RTX."""
     return _tensorrt(machine, RTX, 'on a PC with an RTX card')
 
 
-def _tensorrt(machine: DoctorMachine, kind: Kind, where: str) -> Check:
+def _tensorrt(machine: Host, kind: Kind, where: str) -> Check:
     row = kind.title
-    outcome = machine.run_python(_TENSORRT_PROBE.format(name=kind.name))
-    answer = answer_of(outcome)
-    if answer is None:
-        return Check(row, False, why(outcome), 'Reinstall it to match the CUDA driver.')
+    answer, why_not = probed(machine, _TENSORRT_PROBE.format(name=kind.name))
+    if why_not:
+        return Check(row, False, why_not, 'Reinstall it to match the CUDA driver.')
     if answer['module'] is None:
         return Check(row, False, 'not installed', f'Optional, {where}: {kind.how_to_install}.')
     if answer['reason'] is not None:
@@ -151,16 +143,16 @@ def _tensorrt(machine: DoctorMachine, kind: Kind, where: str) -> Check:
     return Check(row, True, f'{answer["title"]}, {does}')
 
 
-def onnx_runtime(machine: DoctorMachine) -> Check:
+def onnx_runtime(machine: Host) -> Check:
     """ONNX Runtime and its providers."""
-    outcome = machine.run_python(
+    answer, why_not = probed(
+        machine,
         'import json; from gremsy_detector.backends.onnxruntime_providers import load_onnxruntime; '
         'o = load_onnxruntime(); '
-        'print(json.dumps({"version": o.__version__, "providers": o.get_available_providers()}))'
+        'print(json.dumps({"version": o.__version__, "providers": o.get_available_providers()}))',
     )
-    answer = answer_of(outcome)
-    if answer is None:
-        return Check('ONNX Runtime', False, why(outcome), 'Run `./gremsy setup`.', needed=True)
+    if why_not:
+        return Check('ONNX Runtime', False, why_not, 'Run `./gremsy setup`.', needed=True)
     providers = ', '.join(name.removesuffix('ExecutionProvider') for name in answer['providers'])
     return Check('ONNX Runtime', True, f'{answer["version"]}, providers: {providers}', needed=True)
 
@@ -177,14 +169,11 @@ print(json.dumps({'name': path.name, 'digest': digest, 'fit': digest == SHA256, 
 """
 
 
-def model(machine: DoctorMachine) -> Check:
+def model(machine: Host) -> Check:
     """The shipped model: there, unchanged, and it opens."""
-    outcome = machine.run_python(_MODEL_PROBE)
-    answer = answer_of(outcome)
-    if answer is None:
-        return Check(
-            'Model', False, why(outcome), 'Check out the repository again, then `./gremsy setup`.', needed=True
-        )
+    answer, why_not = probed(machine, _MODEL_PROBE)
+    if why_not:
+        return Check('Model', False, why_not, 'Check out the repository again, then `./gremsy setup`.', needed=True)
     text = f'{answer["name"]}, sha256 {answer["digest"][:12]}, input {"x".join(map(str, answer["shape"]))}'
     if not answer['fit']:
         return Check('Model', False, f'{text}: changed', 'Check out the file again.', needed=True)
@@ -199,12 +188,11 @@ print(json.dumps({'path': str(found) if found else ''}))
 """
 
 
-def footage(machine: DoctorMachine) -> Check:
+def footage(machine: Host) -> Check:
     """The demo's default video."""
-    outcome = machine.run_python(_FOOTAGE_PROBE)
-    answer = answer_of(outcome)
-    if answer is None:
-        return Check('Demo footage', False, why(outcome), 'Run `./gremsy setup`.')
+    answer, why_not = probed(machine, _FOOTAGE_PROBE)
+    if why_not:
+        return Check('Demo footage', False, why_not, 'Run `./gremsy setup`.')
     if not answer['path']:
         remedy = '`./gremsy demo` fetches it once (96 MB), or takes a video of yours with `--video FILE`.'
         return Check('Demo footage', False, 'not here yet', remedy)
@@ -217,15 +205,14 @@ print(json.dumps({'version': av.__version__, 'codecs': sorted(av.codecs_availabl
 """
 
 
-def encoder(machine: DoctorMachine) -> Check:
+def encoder(machine: Host) -> Check:
     """What the demo's film and the stream can be encoded with."""
     hardware = [
-        name for name, pattern in (('NVENC', 'nvidia0'), ('V4L2 M2M', 'v4l2-nvenc')) if machine.devices(pattern)
+        name for name, device in (('NVENC', 'nvidia0'), ('V4L2 M2M', 'v4l2-nvenc')) if machine.there(f'/dev/{device}')
     ]
     aside = f'; hardware: {", ".join(hardware)}' if hardware else ''
-    outcome = machine.run_python(_ENCODER_PROBE)
-    answer = answer_of(outcome)
-    if answer is None:
+    answer, why_not = probed(machine, _ENCODER_PROBE)
+    if why_not:
         remedy = 'Optional: `./gremsy setup --extra encode` installs PyAV, whose H.264 plays in browsers too.'
         return Check('Video encoder', False, f'OpenCV mp4v only{aside}', remedy)
     known = ('libopenh264', 'libx264', 'h264_nvenc', 'h264_v4l2m2m')
@@ -234,12 +221,14 @@ def encoder(machine: DoctorMachine) -> Check:
     return Check('Video encoder', bool(present), f'PyAV {answer["version"]}: {present or "no H.264"}{aside}', remedy)
 
 
-def _device_row(machine: DoctorMachine, name: str, paths: list[Path], none_found: str) -> Check:
+def _device_row(machine: Host, name: str, paths: list[Path], none_found: str) -> Check:
     if not paths:
         return Check(name, False, 'none', none_found)
-    closed = [path for path in paths if not machine.may_read_and_write(path)]
+    closed = [path for path in paths if not machine.may_open(path)]
     if closed:
-        group = machine.group_of(closed[0])
+        owner = machine.owner(closed[0])
+        number = owner.group if owner else 0
+        group, _ = machine.group_numbered(number) or (str(number), ())
         remedy = f'Run `sudo usermod -aG {group} $USER` and log in again.'
         return Check(
             name, False, f'no permission for {", ".join(map(str, closed))} (group {group})', remedy, lack='denied'
@@ -247,20 +236,20 @@ def _device_row(machine: DoctorMachine, name: str, paths: list[Path], none_found
     return Check(name, True, ', '.join(map(str, paths)))
 
 
-def serial_ports(machine: DoctorMachine) -> Check:
+def serial_ports(machine: Host) -> Check:
     """Serial ports and whether this user may open them."""
-    outcome = machine.run_python(
+    answer, why_not = probed(
+        machine,
         'import json; from serial.tools import list_ports; '
-        'print(json.dumps({"ports": [port.device for port in list_ports.comports()]}))'
+        'print(json.dumps({"ports": [port.device for port in list_ports.comports()]}))',
     )
-    answer = answer_of(outcome)
-    if answer is None:
-        return Check('Serial ports', False, why(outcome), 'Run `./gremsy setup`.', needed=True)
+    if why_not:
+        return Check('Serial ports', False, why_not, 'Run `./gremsy setup`.', needed=True)
     hint = 'Optional: connect the gimbal, or reach it over UDP.'
     return _device_row(machine, 'Serial ports', sorted(map(Path, answer['ports'])), hint)
 
 
-def udp_port(machine: DoctorMachine) -> Check:
+def udp_port(machine: Host) -> Check:
     """The simulated payload's UDP port."""
     if machine.udp_port_free(GIMBAL_UDP_PORT):
         return Check('UDP port', True, f'{GIMBAL_UDP_PORT} is free')
@@ -268,14 +257,14 @@ def udp_port(machine: DoctorMachine) -> Check:
     return Check('UDP port', False, f'{GIMBAL_UDP_PORT}, by another program', remedy, lack='in use')
 
 
-def disk(machine: DoctorMachine) -> Check:
+def disk(machine: Host) -> Check:
     """Room for the environment and the reports."""
     free = machine.free_bytes(Path.cwd())
     remedy = '' if free >= _NEEDED_DISK_BYTES else f'Free {_NEEDED_DISK_BYTES / 1024**3:.0f} GiB.'
     return Check('Disk', not remedy, f'{free / 1024**3:.1f} GiB free', remedy, needed=True)
 
 
-def shared_memory(machine: DoctorMachine) -> Check:
+def shared_memory(machine: Host) -> Check:
     """Room in /dev/shm for the truth ring and Fast DDS."""
     free = machine.free_bytes(Path('/dev/shm'))  # noqa: S108 - asked for its room, nothing is written
     enough = free >= _NEEDED_SHARED_MEMORY_BYTES
@@ -283,7 +272,7 @@ def shared_memory(machine: DoctorMachine) -> Check:
     return Check('Shared memory', enough, f'{free / 1024**2:.0f} MiB free in /dev/shm', remedy, needed=True)
 
 
-def image_memory(machine: DoctorMachine) -> Check:
+def image_memory(machine: Host) -> Check:
     """Whether images get from a node that is started alone to other processes."""
     memory = memory_for_images(machine.environment)
     remedy = f'{memory.remedy[:1].upper()}{memory.remedy[1:]}.' if memory.remedy else ''

@@ -14,11 +14,11 @@ from collections.abc import Sequence
 from gremsy_bringup.doctor.camera_checks import CAMERA_QUESTIONS
 from gremsy_bringup.doctor.doctor_checks import QUESTIONS, Question
 from gremsy_bringup.doctor.doctor_table import Check, as_object, ask_all, missing, report
-from gremsy_bringup.doctor.robot_machine import DoctorMachine
 from gremsy_bringup.robot_doctor import robot_doctor_command
+from gremsy_bringup.robot_doctor.host_view import Host
 
 
-def examine(machine: DoctorMachine, questions: Sequence[Question] = (*QUESTIONS, *CAMERA_QUESTIONS)) -> list[Check]:
+def examine(machine: Host, questions: Sequence[Question] = (*QUESTIONS, *CAMERA_QUESTIONS)) -> list[Check]:
     """Ask every question; one that fails becomes a row that says so."""
     return ask_all(machine, questions)
 
@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument('--json', action='store_true', help='print one JSON object instead of the table')
     parser.add_argument('--robot', action='store_true', help='the first-boot check of a robot (--robot --help)')
     options = parser.parse_args(words)
-    checks = examine(DoctorMachine())
+    checks = examine(Host())
     print(as_json(checks) if options.json else report(checks, verdict(checks)))
     sys.exit(1 if missing(checks) else 0)
 

@@ -16,11 +16,9 @@ _UNITS = ('gremsy-recover.service', 'gremsy-recover.timer')
 _PROJECT = 'com.docker.compose.project'
 
 
-def docker(robot: Robot) -> Check | None:
+def docker(robot: Robot) -> Check:
     """The daemon answers to this user."""
     host = robot.host
-    if not robot.installation.in_containers:
-        return None
     asked = host.done('docker', 'version', '--format', '{{.Server.Version}}')
     version = asked.output.strip()
     if asked.status == 0 and version:
@@ -46,10 +44,8 @@ def docker(robot: Robot) -> Check | None:
     return Check('Docker', False, f'it does not answer ({said[:160]})', remedy, needed=True, lack='stopped')
 
 
-def compose(robot: Robot) -> Check | None:
+def compose(robot: Robot) -> Check:
     """New enough for compose.yaml."""
-    if not robot.installation.in_containers:
-        return None
     asked = robot.host.done('docker', 'compose', 'version', '--short')
     match = re.match(r'v?(\d+)\.(\d+)', asked.output.strip())
     remedy = (
@@ -66,8 +62,6 @@ def compose(robot: Robot) -> Check | None:
 def nvidia_runtime(robot: Robot) -> Check | None:
     """That Docker can hand the GPU on: compose.yaml asks for `runtime: nvidia`."""
     host = robot.host
-    if not robot.installation.in_containers:
-        return None
     asked = host.done('docker', 'info', '--format', '{{json .Runtimes}}')
     try:
         runtimes = json.loads(asked.output)
@@ -90,8 +84,6 @@ def nvidia_runtime(robot: Robot) -> Check | None:
 
 def image(robot: Robot) -> Check | None:
     """The suite's image is here, and made for this processor."""
-    if not robot.installation.in_containers:
-        return None
     host = robot.host
     asked = host.done('docker', 'image', 'inspect', '--format', '{{.Architecture}} {{.Id}}', robot.image)
     if asked.status != 0:
@@ -119,8 +111,6 @@ def image(robot: Robot) -> Check | None:
 
 def containers(robot: Robot) -> Check | None:
     """What was started, and how it is."""
-    if not robot.installation.in_containers:
-        return None
     asked = robot.host.done('docker', 'ps', '-a', '--filter', f'label={_PROJECT}', '--format', '{{json .}}')
     if asked.status != 0:
         return None
@@ -147,7 +137,7 @@ def containers(robot: Robot) -> Check | None:
 def boot(robot: Robot) -> Check | None:
     """What starts it after a power cut."""
     installation, host = robot.installation, robot.host
-    if not installation.in_containers or not host.has('systemctl'):
+    if not host.has('systemctl'):
         return None
     off = []
     for unit in ('docker.service', *(_UNITS if installation.releases else ())):

@@ -87,18 +87,6 @@ def _access(robot: Robot, device: str) -> PortAccess | None:
     )
 
 
-def _may_open(robot: Robot, device: str) -> bool:
-    host, user = robot.host, robot.host.user
-    owner = host.owner(device)
-    if owner is None:
-        return False
-    if user.number == 0 or owner.mode & 0o006 == 0o006:
-        return True
-    if owner.user == user.number:
-        return owner.mode & 0o600 == 0o600
-    return owner.group in user.groups and owner.mode & 0o060 == 0o060
-
-
 def _group_remedy(robot: Robot, device: str, variable: str, default: str) -> str | None:
     """What is to be written into .env where the container's group is not the device's."""
     owner = robot.host.owner(device)
@@ -109,13 +97,14 @@ def _group_remedy(robot: Robot, device: str, variable: str, default: str) -> str
 
 
 def _serial_denied(robot: Robot, device: str, real: str) -> Check | None:
+    host = robot.host
     if robot.installation.in_containers:
         remedy = _group_remedy(robot, real, 'DIALOUT_GID', '20')
         if remedy is None:
             return None
         found = f'{device} is not of group {robot.installation.setting("DIALOUT_GID", "20")} (DIALOUT_GID)'
         return Check('Serial port', False, found, remedy, needed=True, lack='denied')
-    if _may_open(robot, real):
+    if host.may_open(real):
         return None
     sentence = no_permission(device, _access(robot, real))
     remedy = sentence.partition(f'{device}: ')[2]
@@ -187,7 +176,7 @@ def camera_devices(robot: Robot) -> Check | None:
             if group_remedy:
                 found = f'{source} is not of group {robot.installation.setting("VIDEO_GID", "44")} (VIDEO_GID)'
                 return Check('Camera devices', False, found, group_remedy, needed=True, lack='denied')
-        elif not _may_open(robot, real):
+        elif not host.may_open(real):
             group = _access(robot, real)
             name = (group.group if group else '') or 'video'
             remedy = f'Run `sudo usermod -aG {name} $USER` and log in again.'

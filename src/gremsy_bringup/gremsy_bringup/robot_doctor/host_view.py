@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A robot's own machine as its doctor looks at it: files below a root, programs that are run, time; nothing else.
+"""The machine as a doctor looks at it: files below a root, programs that are run, time; nothing else.
 
 A test gives it a folder with another machine's files and that machine's answers.
 """
@@ -7,21 +7,54 @@ A test gives it a folder with another machine's files and that machine's answers
 from __future__ import annotations
 
 import ctypes
+import importlib.util
 import json
 import os
 import pwd
 import shutil
 import stat
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from gremsy_bringup.deployment.health_check import ask_page
-from gremsy_bringup.doctor.robot_machine import ProgramResult, run_program
+from gremsy_common.claims import udp_port_is_free
 
 # A docker whose daemon hangs, a systemctl without its bus.
 _PROGRAM_S = 15.0
+_NOT_FOUND = 127
+
+
+@dataclass(frozen=True, slots=True)
+class ProgramResult:
+    """How a child process ended: `status` is negative for a signal, None when it ran past its time."""
+
+    status: int | None
+    output: str
+    errors: str
+
+
+def run_program(command: Sequence[str], timeout_s: float) -> ProgramResult:
+    """Run a program, in English; status 127 where there is none of that name."""
+    try:
+        done = subprocess.run(
+            list(command),
+            capture_output=True,
+            text=True,
+            errors='replace',
+            timeout=timeout_s,
+            check=False,
+            stdin=subprocess.DEVNULL,
+            env={**os.environ, 'LC_ALL': 'C'},
+        )
+    except subprocess.TimeoutExpired:
+        return ProgramResult(None, '', f'no answer within {timeout_s:.0f} s')
+    except OSError as error:
+        return ProgramResult(_NOT_FOUND, '', str(error))
+    return ProgramResult(done.returncode, done.stdout, done.stderr)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +158,31 @@ class Host:
     def done(self, *command: str, timeout_s: float = _PROGRAM_S) -> ProgramResult:
         """How a program ended."""
         return self.run(command, timeout_s)
+
+    def run_python(self, code: str, timeout_s: float = 20.0) -> ProgramResult:
+        """Run Python code in a child: drivers and their bindings may end the process that loads them."""
+        return self.done(sys.executable, '-c', code, timeout_s=timeout_s)
+
+    def has_module(self, name: str) -> bool:
+        """Whether a top-level module can be found; does not import it."""
+        return importlib.util.find_spec(name) is not None
+
+    def udp_port_free(self, port: int) -> bool:
+        """Whether it can be bound."""
+        return udp_port_is_free('', port)
+
+    def may_open(self, path: str | Path) -> bool:
+        """Whether the user may read and write there; of another machine's files the modes tell."""
+        if self.root == Path('/'):
+            return os.access(path, os.R_OK | os.W_OK)
+        owner = self.owner(path)
+        if owner is None:
+            return False
+        if self.user.number == 0 or owner.mode & 0o006 == 0o006:
+            return True
+        if owner.user == self.user.number:
+            return owner.mode & 0o600 == 0o600
+        return owner.group in self.user.groups and owner.mode & 0o060 == 0o060
 
     def has(self, program: str) -> bool:
         """Whether there is such a program on PATH or where the superuser's are."""

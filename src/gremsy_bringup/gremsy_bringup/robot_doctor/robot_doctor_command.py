@@ -120,15 +120,17 @@ def running(robot: Robot) -> Check:
     return Check('Suite', True, f'runs at {robot.page}, and all of it is ready')
 
 
-QUESTIONS: tuple[Callable[[Robot], Check | None], ...] = (
-    configuration,
-    *MACHINE_QUESTIONS,
-    *DEVICE_QUESTIONS,
-    *NETWORK_QUESTIONS,
-    *CONTAINER_QUESTIONS,
-    *SECRET_QUESTIONS,
-    running,
-)
+def questions_of(robot: Robot) -> tuple[Callable[[Robot], Check | None], ...]:
+    """Those of a robot; of one in containers some more."""
+    return (
+        configuration,
+        *MACHINE_QUESTIONS,
+        *DEVICE_QUESTIONS,
+        *NETWORK_QUESTIONS,
+        *(CONTAINER_QUESTIONS if robot.installation.in_containers else ()),
+        *SECRET_QUESTIONS,
+        running,
+    )
 
 
 def way_inside(robot: Robot, here: Sequence[str] | None) -> Callable[[Sequence[str]], list[str] | None]:
@@ -230,7 +232,7 @@ def main(
     try:
         if options.bundle is not None:
             target = bundle_path(options.bundle, host.now_s())
-        checks = ask_all(robot, QUESTIONS)
+        checks = ask_all(robot, questions_of(robot))
         inside = way_inside(robot, here)
         command = inside(suite_words(robot))
         checks += ask_suite(robot, command)

@@ -18,18 +18,17 @@ from gremsy_bringup.describe.parameter_layers import given
 from gremsy_bringup.doctor.camera_checks import network_cameras, video_out
 from gremsy_bringup.doctor.doctor_checks import (
     Question,
-    answer_of,
     gpu,
     interfaces,
     middleware,
     onnx_runtime,
+    probed,
     ros,
     tensorrt,
-    why,
 )
 from gremsy_bringup.doctor.doctor_table import Check, ask_all
-from gremsy_bringup.doctor.robot_machine import DoctorMachine
 from gremsy_bringup.init.trials import Trial, try_camera, try_link, try_model
+from gremsy_bringup.robot_doctor.host_view import Host
 from gremsy_camera.streams.credentials import redacted
 from gremsy_common.parameters.parameter_sections import sections_of
 
@@ -72,7 +71,7 @@ class Suite:
         runs: it runs, so that gimbal and cameras are its own and not to be opened.
     """
 
-    machine: DoctorMachine
+    machine: Host
     files: Sequence[Path]
     robot: str = 'robot'
     runs: bool = False
@@ -157,10 +156,9 @@ def model_file(suite: Suite) -> Check:
 def other_nodes(suite: Suite) -> Check:
     """Whether somebody else in this ROS domain has the names of this robot."""
     robot = suite.robot
-    outcome = suite.machine.run_python(_NODES_PROBE)
-    answer = answer_of(outcome)
-    if answer is None:
-        return Check('ROS network', False, why(outcome), 'Report this as an issue.', lack='unknown')
+    answer, why_not = probed(suite.machine, _NODES_PROBE)
+    if why_not:
+        return Check('ROS network', False, why_not, 'Report this as an issue.', lack='unknown')
     namespace = f'/{robot.strip("/")}/'
     nodes = list(answer['nodes'])
     ours = [name for name in nodes if name.startswith(namespace)]
@@ -185,7 +183,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument('--runs', action='store_true', help='the suite runs: its devices are left alone')
     parser.add_argument('--robot', default=os.environ.get('ROBOT') or 'robot', help='its namespace')
     options = parser.parse_args(arguments)
-    checks = examine(Suite(DoctorMachine(), options.files, options.robot.strip('/'), options.runs))
+    checks = examine(Suite(Host(), options.files, options.robot.strip('/'), options.runs))
     print(json.dumps({'checks': [dataclasses.asdict(check) for check in checks]}))
 
 
