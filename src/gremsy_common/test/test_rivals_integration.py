@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Two publishers of one name: said by the node that publishes, and by the node that hears only one of them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 
@@ -15,6 +15,7 @@ from gremsy_common.parameters.parameter_fields import NodeParameters
 from gremsy_common.ros import topics
 from gremsy_common.ros.suite_node import SuiteNode
 from gremsy_common.types.frame import Frame
+from gremsy_common.types.gimbal_state import PointRequest
 
 pytestmark = pytest.mark.integration
 
@@ -68,6 +69,31 @@ class Listener(SuiteNode[NoParameters]):
     def hear(self, array):
         for status in array.status:
             self.said[status.name] = (status.level, status.message)
+
+
+class Page(SuiteNode[NoParameters]):
+    node_name = 'page'
+    parameters_type = NoParameters
+
+    def activate(self):
+        self.look_at = self.publisher(replace(topics.COMMAND_LOOK_AT, name='cmd/look_at'))
+
+
+def test_who_else_asks_something_of_a_node_is_a_rival_only_of_who_asks_now(host, foreign, until):
+    (page,) = host.run(Page)
+    foreign(
+        """
+from geometry_msgs.msg import PointStamped
+asking = node.create_publisher(PointStamped, 'cmd/look_at', 1)
+while spin_some():
+    pass
+""",
+        name='user',
+    )
+    until(lambda: page.look_at.neighbours.foreign_publisher_names() == ['/user'])
+    assert page.look_at.rivals == 0
+    page.look_at.publish(PointRequest(page.now_ns(), 'level', (1.0, 0.0, 0.0)))
+    assert page.look_at.rivals == 1
 
 
 def test_a_foreign_camera_beside_our_own_is_said_by_both_ends_once(host, foreign, until, capfd):

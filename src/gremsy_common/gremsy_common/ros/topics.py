@@ -57,12 +57,18 @@ def _of_ros(name: str, of: type[Message], quality: Quality = Quality.RESULT, *, 
     return Topic(name, of, of, same, same, quality, shared=shared)
 
 
-def _text(name: str, quality: Quality = Quality.RESULT) -> Topic[str]:
-    return Topic(name, str, String, lambda text: String(data=text), lambda message: str(message.data), quality)
+def _text(name: str, quality: Quality = Quality.RESULT, *, is_request: bool = False) -> Topic[str]:
+    def to_message(text: str) -> String:
+        return String(data=text)
+
+    return Topic(name, str, String, to_message, lambda message: str(message.data), quality, is_request=is_request)
 
 
-def _number(name: str) -> Topic[float]:
-    return Topic(name, float, Float64, lambda number: Float64(data=number), lambda message: float(message.data))
+def _number(name: str, *, is_request: bool = False) -> Topic[float]:
+    def to_message(number: float) -> Float64:
+        return Float64(data=number)
+
+    return Topic(name, float, Float64, to_message, lambda message: float(message.data), is_request=is_request)
 
 
 def _image(name: str) -> Topic[Frame]:
@@ -121,11 +127,16 @@ TARGET_POSITION = Topic(
     'target/position', TargetPosition, PoseWithCovarianceStamped, place.position_message, place.position_from
 )
 TARGET_SELECT = Topic(
-    'target/select', detection.PixelChoice, PointStamped, detection.choice_message, detection.choice_from
+    'target/select',
+    detection.PixelChoice,
+    PointStamped,
+    detection.choice_message,
+    detection.choice_from,
+    is_request=True,
 )
 # `PATH` once a second while somebody watches that path of video, `PATH key` when somebody has just come.
 STREAM_WATCH = _text('stream/watch')
-TARGET_SELECT_ID = _text('target/select_id')
+TARGET_SELECT_ID = _text('target/select_id', is_request=True)
 GIMBAL_SETPOINT = Topic('gimbal/setpoint', RateSetpoint, TwistStamped, gimbal.setpoint_message, gimbal.setpoint_from)
 GIMBAL_ZOOM_SETPOINT = _number('gimbal/zoom_setpoint')
 GIMBAL_ATTITUDE = Topic('gimbal/attitude', GimbalAttitude, Imu, gimbal.attitude_message, gimbal.attitude_from)
@@ -140,15 +151,26 @@ GIMBAL_RANGE = Topic('gimbal/range', RangeReading, Range, gimbal.range_message, 
 GIMBAL_GOAL = _text('gimbal/goal', Quality.EVENTS)
 GIMBAL_PLANT = _text('gimbal/plant', Quality.LATCHED)
 GIMBAL_ATTITUDE_AGE = _text('gimbal/attitude_age')
-COMMAND_RATE = Topic('~/cmd/rate', RateSetpoint, TwistStamped, gimbal.setpoint_message, gimbal.setpoint_from)
-COMMAND_ATTITUDE = Topic(
-    '~/cmd/attitude', OrientationRequest, QuaternionStamped, requests.orientation_message, requests.orientation_from
+COMMAND_RATE = Topic(
+    '~/cmd/rate', RateSetpoint, TwistStamped, gimbal.setpoint_message, gimbal.setpoint_from, is_request=True
 )
-COMMAND_JOINT = Topic('~/cmd/joint', JointRequest, JointState, requests.joint_message, requests.joint_from)
-COMMAND_LOOK_AT = Topic('~/cmd/look_at', PointRequest, PointStamped, requests.point_message, requests.point_from)
-COMMAND_ZOOM = _number('~/cmd/zoom')
+COMMAND_ATTITUDE = Topic(
+    '~/cmd/attitude',
+    OrientationRequest,
+    QuaternionStamped,
+    requests.orientation_message,
+    requests.orientation_from,
+    is_request=True,
+)
+COMMAND_JOINT = Topic(
+    '~/cmd/joint', JointRequest, JointState, requests.joint_message, requests.joint_from, is_request=True
+)
+COMMAND_LOOK_AT = Topic(
+    '~/cmd/look_at', PointRequest, PointStamped, requests.point_message, requests.point_from, is_request=True
+)
+COMMAND_ZOOM = _number('~/cmd/zoom', is_request=True)
 # Shares of the payload's own picture, 0 to 1 from its top left corner: which pixels it has depends on its view.
-COMMAND_TRACK = _of_ros('~/cmd/track', PointStamped)
+COMMAND_TRACK = replace(_of_ros('~/cmd/track', PointStamped), is_request=True)
 VEHICLE_IMU = Topic('vehicle/imu', VehicleAttitude, Imu, vehicle.imu_message, vehicle.vehicle_from_imu)
 VEHICLE_ODOMETRY = Topic(
     'vehicle/odometry', VehicleAttitude, Odometry, vehicle.odometry_message, vehicle.vehicle_from_odometry

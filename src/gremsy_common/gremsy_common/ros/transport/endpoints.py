@@ -10,6 +10,7 @@ that is `outside_only` receives them, and a publisher of the same name that is `
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
@@ -30,6 +31,9 @@ try:
     from rclpy.event_handler import PublisherEventCallbacks, SubscriptionEventCallbacks, UnsupportedEventTypeError
 except ImportError:  # as Humble calls it
     from rclpy.qos_event import PublisherEventCallbacks, SubscriptionEventCallbacks, UnsupportedEventTypeError
+
+# After each request; warnings are looked for once a second, and logged when they are there the second time.
+_ASKS_FOR_S = 3.0
 
 T = TypeVar('T')
 OnError = Callable[[str], None]
@@ -59,6 +63,7 @@ class TopicPublisher(Generic[T]):
         self._node = node
         self._on_error = on_error
         self._closed = False
+        self._published_s = float('-inf')
         self.name: str = node.resolve_topic_name(topic.name)
         self.neighbours = Neighbours(node, bus, self.name)
         self.local = StageStatistics()
@@ -93,6 +98,7 @@ class TopicPublisher(Generic[T]):
         """Hand the item to local subscribers and, where anybody listens outside, send the message."""
         if self._closed:
             return
+        self._published_s = time.monotonic()
         if not self.topic.latched and self._bus.publish(self.name, item):
             self.local.record(None)
         if self._publisher is None:
@@ -129,9 +135,13 @@ class TopicPublisher(Generic[T]):
     def rivals(self) -> int:
         """Publishers of the same name elsewhere: two cameras on one name is a mistake worth a warning.
 
-        One that is local only has none: the publisher elsewhere is whose items it hands on.
+        One that is local only has none: the publisher elsewhere is whose items it hands on. Neither has one that could
+        ask something of a node, and does not.
         """
-        return 0 if self._closed or self.local_only or self.topic.shared else self.neighbours.foreign_publishers()
+        is_idle = self.topic.is_request and time.monotonic() - self._published_s > _ASKS_FOR_S
+        if self._closed or self.local_only or self.topic.shared or is_idle:
+            return 0
+        return self.neighbours.foreign_publishers()
 
     def close(self) -> None:
         """Take the topic back; only on the executor's thread, or with the executor stopped."""

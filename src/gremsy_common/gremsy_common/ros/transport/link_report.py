@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from gremsy_common.dds_settings import PROFILE_VARIABLES, ImageMemory, memory_for_images
@@ -31,7 +32,6 @@ class LinkReporter:
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         self._environment = environment
-        self._found_memory: ImageMemory | None = None
         self._before: dict[int, tuple[int, int]] = {}
 
     def report(
@@ -47,7 +47,7 @@ class LinkReporter:
             rows[f'in {subscription.name}'] = _in(subscription)
             self._judge_subscription(subscription, warnings)
         if any(each.topic.heavy and each.outside_subscribers for each in publishers):
-            rows['memory for images'] = self._memory().sentence
+            rows['memory for images'] = self._memory.sentence
         rows['incompatible QoS offers'] = str(sum(each.incompatible_qos for each in subscriptions))
         rows['subscribers shut out by QoS'] = str(sum(each.shut_out for each in publishers))
         rows['local links'] = ', '.join(
@@ -99,14 +99,13 @@ class LinkReporter:
                 f'{lost_now} of {sent_now} images on {name} were lost on the way from {others}: {self._remedy(name)}.'
             )
 
+    @cached_property
     def _memory(self) -> ImageMemory:
         """Of this process, whose environment does not change while it runs."""
-        if self._found_memory is None:
-            self._found_memory = memory_for_images(self._environment)
-        return self._found_memory
+        return memory_for_images(self._environment)
 
     def _remedy(self, name: str) -> str:
-        if self._memory().enough:  # then who publishes was most likely started with it too
+        if self._memory.enough:  # then who publishes was most likely started with it too
             return 'take them compressed, or let fewer or smaller ones be published'
         return (
             f"set {' and '.join(PROFILE_VARIABLES)} to gremsy_bringup's config/fastdds_shm.xml in the shell that "

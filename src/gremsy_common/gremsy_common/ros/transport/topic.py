@@ -26,6 +26,7 @@ class Topic(Generic[T]):
         heavy: publishing to DDS takes milliseconds (images), so it happens on a thread of its own, newest only.
         wire: where it is heavy, its form on the wire.
         shared: many nodes publish it by custom, so that another publisher is no rival.
+        is_request: whoever wants something of a node publishes it, so that another one is a rival only meanwhile.
         when_doubled: what to do about two publishers of the name, where stopping or renaming one is not all there is.
     """
 
@@ -38,6 +39,7 @@ class Topic(Generic[T]):
     heavy: bool = False
     wire: WireForm[T] | None = None
     shared: bool = False
+    is_request: bool = False
     when_doubled: str = 'stop or remap one of them'
 
     @property
