@@ -34,14 +34,6 @@ _RVIZ = 'rviz2'
 _WAIT_S = 0.5
 
 
-class CannotRun(SuiteError):
-    """A process refused its configuration; the text is its sentence."""
-
-
-class NoRvizError(SuiteError):
-    """There is no RViz to show a view with."""
-
-
 def _coloured() -> bool:
     """By rcutils' own rule, for the terminal that reads this and not the pipe that a child writes to."""
     return {'0': False, '1': True}.get(os.environ.get('RCUTILS_COLORIZED_OUTPUT', ''), sys.stdout.isatty())
@@ -58,7 +50,7 @@ def run_until_signal(specs: Sequence[ProcessSpec], writer: LogWriter) -> int:
             printer.look()
     printer.close()
     if supervisor.failure is not None:
-        raise CannotRun(supervisor.failure)
+        raise SuiteError(supervisor.failure)
     return 0 if supervisor.stopped_on_request else 1
 
 
@@ -79,7 +71,7 @@ def _rviz(view: Path) -> ProcessSpec:
     """Whoever closes it does not want it back."""
     program = shutil.which(_RVIZ)
     if program is None:
-        raise NoRvizError(
+        raise SuiteError(
             f'Argument `rviz` is true, but there is no {_RVIZ} on this machine: install it (on Ubuntu '
             'ros-$ROS_DISTRO-rviz2) or leave the argument out.'
         )

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from gremsy_bringup.describe.camera_choice import CHOOSABLE_NODES
-from gremsy_bringup.describe.parameter_layers import SectionFile
-from gremsy_bringup.describe.suite_arguments import SuiteArguments, from_command_line
+from gremsy_bringup.describe.parameter_layers import SectionFile, values_for
+from gremsy_bringup.describe.suite_arguments import from_command_line
 from gremsy_bringup.describe.system_description import (
     FOREIGN_LOGS,
     GIMBAL_DRIVER,
@@ -189,21 +189,11 @@ def _of_combinations(path: Path, description: SystemDescription) -> Iterator[Fin
         kind = kinds.get(name.rpartition('/')[2])
         if kind is None:
             continue
+        known = {spec.name for spec in specs_of(kind)}
         try:
-            from_values(kind, _values_for(name, kind, given))
+            from_values(kind, {each: value for each, value in values_for(name, given).items() if each in known})
         except ParameterError as error:
             yield Finding(f'{path}: {name}: {error}')
-
-
-def _values_for(node: str, kind: type[Any], given: Sequence[tuple[str, Mapping[str, object]]]) -> Mapping[str, object]:
-    """Later ones over earlier ones, the full name over patterns."""
-    known = {spec.name for spec in specs_of(kind)}
-    by_pattern: dict[str, object] = {}
-    by_name: dict[str, object] = {}
-    for pattern, values in given:
-        if matches(pattern, node):
-            (by_name if pattern == node else by_pattern).update(values)
-    return {name: value for name, value in (by_pattern | by_name).items() if name in known}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -216,7 +206,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(f'check needs a parameter file first: {_USAGE}', file=sys.stderr)
         sys.exit(CONFIGURATION_ERROR_STATUS)
     try:
-        description = describe(_arguments(words))
+        description = describe(from_command_line([f'params_file:={words[0]}', *words[1:]]))
     except SuiteError as error:
         print(error, file=sys.stderr)
         sys.exit(CONFIGURATION_ERROR_STATUS)
@@ -226,10 +216,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if any(not each.harmless for each in findings):
         sys.exit(1)
     print(f'{words[0]} can be used with these arguments.')
-
-
-def _arguments(words: Sequence[str]) -> SuiteArguments:
-    return from_command_line([f'params_file:={words[0]}', *words[1:]])
 
 
 if __name__ == '__main__':

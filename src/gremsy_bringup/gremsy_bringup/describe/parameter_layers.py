@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
@@ -43,16 +43,17 @@ def given(files: Sequence[Path], node: str, parameter: str) -> object | None:
 
     A file that cannot be read says nothing here: the node that reads it says what is wrong with it.
     """
-    by_name = by_pattern = None
-    for path in files:
-        for pattern, values in sections_of(path):
-            if parameter not in values or not matches(pattern, node):
-                continue
-            if pattern == node:
-                by_name = values[parameter]
-            else:
-                by_pattern = values[parameter]
-    return by_pattern if by_name is None else by_name
+    return values_for(node, (section for path in files for section in sections_of(path))).get(parameter)
+
+
+def values_for(node: str, sections: Iterable[tuple[str, Mapping[str, object]]]) -> dict[str, object]:
+    """What they set of a node, later ones over earlier ones, its full name over patterns."""
+    by_pattern: dict[str, object] = {}
+    by_name: dict[str, object] = {}
+    for pattern, values in sections:
+        if matches(pattern, node):
+            (by_name if pattern == node else by_pattern).update(values)
+    return by_pattern | by_name
 
 
 def _write(layer: SectionFile, folder: Path) -> Path:

@@ -10,7 +10,6 @@ import os
 import shutil
 import tempfile
 from pathlib import Path
-from types import TracebackType
 
 from gremsy_bringup.describe.parameter_check import refuse_wrong
 from gremsy_bringup.describe.ros_network import RosNetwork, network_of
@@ -118,9 +117,7 @@ class Starting:
         self.open()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def _payload(self) -> PayloadStart | None:

@@ -12,7 +12,6 @@ import select
 import threading
 from collections import deque
 from collections.abc import Callable
-from types import TracebackType
 
 # Letters that wait; at 600 lines a second of 200 letters it is two minutes.
 _MOST_WAITING = 16 << 20
@@ -46,9 +45,7 @@ class LinePump:
         self._thread.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         with self._changed:
             self._closing = True
             self._changed.notify()

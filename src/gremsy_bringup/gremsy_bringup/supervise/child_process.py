@@ -109,28 +109,27 @@ class ChildProcess:
 
     def terminate(self) -> None:
         """Ask it to end; its own children are its own to end."""
-        if self._popen.poll() is None:
-            self._popen.send_signal(signal.SIGTERM)
+        self._popen.terminate()
 
     def kill(self) -> None:
         """End it now. The rest of its group is left a moment (`kill_group`): the driver's deadman child is in there."""
-        if self._popen.poll() is None:
-            self._popen.kill()
+        self._popen.kill()
 
     def group_alive(self) -> bool:
         """Whether anything of its process group is left."""
-        try:
-            os.killpg(self.pid, 0)
-        except ProcessLookupError:
-            return False
-        return True
+        return self._signal_group(0)
 
     def kill_group(self) -> None:
         """End whatever is left of its group."""
+        self._signal_group(signal.SIGKILL)
+
+    def _signal_group(self, number: int) -> bool:
+        """Whether there was anybody to take it."""
         try:
-            os.killpg(self.pid, signal.SIGKILL)
+            os.killpg(self.pid, number)
         except ProcessLookupError:
-            return
+            return False
+        return True
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,6 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import TracebackType
 
 from gremsy_bringup.logs.log_record import LogRecord
 from gremsy_bringup.supervise.child_process import ChildProcess
@@ -79,20 +78,20 @@ def _with_reason(slot: _Slot) -> ProcessSpec:
     return replace(slot.spec, env={**slot.spec.env, STARTED_AGAIN_VARIABLE: sentence})
 
 
+@dataclass(slots=True, eq=False)
 class _Slot:
     """The place of one spec: its present child, if any, and when to start the next."""
 
-    def __init__(self, spec: ProcessSpec) -> None:
-        self.spec = spec
-        self.backoff = Backoff(spec.restart)
-        self.child: ChildProcess | None = None
-        self.started_s = 0.0
-        self.restart_at_s: float | None = None
-        self.sweep_group_at_s: float | None = None
-        self.dead: ChildProcess | None = None
-        self.exit_status: int | None = None
-        self.starts = 0
-        self.how_it_ended = ''
+    spec: ProcessSpec
+    backoff: Backoff
+    child: ChildProcess | None = None
+    started_s: float = 0.0
+    restart_at_s: float | None = None
+    sweep_group_at_s: float | None = None
+    dead: ChildProcess | None = None
+    exit_status: int | None = None
+    starts: int = 0
+    how_it_ended: str = ''
 
 
 class Supervisor:
@@ -116,7 +115,7 @@ class Supervisor:
         names = [spec.name for spec in specs]
         if len(set(names)) != len(names):
             raise ValueError(f'Two processes have one name in {", ".join(names)}: give each its own.')
-        self._slots = [_Slot(spec) for spec in specs]
+        self._slots = [_Slot(spec, Backoff(spec.restart)) for spec in specs]
         self._on_record = on_record
         self._on_event = on_event
         self._unlink_paths = tuple(unlink_paths)
@@ -124,9 +123,11 @@ class Supervisor:
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self._reaper: subprocess.Popen[str] | None = None
-        self._failure: str | None = None
+        self.failure: str | None = None
+        """The sentence of the configuration error that ended everything, if one did."""
         self._error: BaseException | None = None
-        self._stopped_on_request = False
+        self.stopped_on_request = False
+        """Whether the end came from `stop`, not from the processes."""
 
     def start(self) -> None:
         """Start every process, in the order given."""
@@ -148,7 +149,7 @@ class Supervisor:
     def request_stop(self) -> None:
         """Begin the ordered stop; returns at once (safe in a signal handler)."""
         if not self._stop.is_set():
-            self._stopped_on_request = self._thread is not None and self._thread.is_alive()
+            self.stopped_on_request = self._thread is not None and self._thread.is_alive()
         self._stop.set()
 
     def wait(self, timeout_s: float | None = None) -> bool:
@@ -171,20 +172,8 @@ class Supervisor:
         self.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.stop()
-
-    @property
-    def failure(self) -> str | None:
-        """The sentence of the configuration error that ended everything, if one did."""
-        return self._failure
-
-    @property
-    def stopped_on_request(self) -> bool:
-        """Whether the end came from `stop`, not from the processes."""
-        return self._stopped_on_request
 
     def states(self) -> dict[str, ProcessState]:
         """A snapshot per process name."""
@@ -243,8 +232,8 @@ class Supervisor:
         self._event(slot, EventKind.STARTED, f'{slot.spec.name} started, pid {child.pid}.')
 
     def _fail(self, slot: _Slot, sentence: str) -> None:
-        if self._failure is None:
-            self._failure = sentence
+        if self.failure is None:
+            self.failure = sentence
         self._event(slot, EventKind.CONFIGURATION_ERROR, sentence)
         self._stop.set()
 
@@ -314,7 +303,7 @@ class Supervisor:
     def _stop_in_order(self, selector: selectors.BaseSelector) -> None:
         self._stop.set()
         running = [slot.spec for slot in self._slots if slot.child is not None]
-        if self._stopped_on_request and running:
+        if self.stopped_on_request and running:
             longest_s = max(spec.grace_s for spec in running)
             text = f'Stopping {", ".join(spec.name for spec in running)}, which takes at most {longest_s:g} s each.'
             self._on_event(ProcessEvent('', EventKind.STOPPING, text))
