@@ -42,25 +42,22 @@ _LIBAV = {'thread-type': 'slice', 'output-corrupt': False}
 # Errors end nothing, and what they spoilt is left out.
 _ALL = {'max-errors': -1, 'discard-corrupted-frames': True}
 
+
+def _decoders(codec: str, other_software: str) -> tuple[GstDecoder, ...]:
+    return (
+        GstDecoder('nvv4l2decoder', "the Jetson's decoder", True, _JETSON, _FROM_JETSON),
+        GstDecoder(f'nv{codec}dec', 'NVDEC', True, _NVDEC),
+        GstDecoder(f'va{codec}dec', 'VA-API', True),
+        GstDecoder(f'vaapi{codec}dec', 'VA-API', True, {'low-latency': True}),
+        GstDecoder(f'v4l2{codec}dec', 'V4L2', True),
+        GstDecoder(f'avdec_{codec}', 'software', False, _LIBAV),
+        GstDecoder(other_software, 'software', False),
+    )
+
+
 _DECODERS: Mapping[str, tuple[GstDecoder, ...]] = {
-    'H264': (
-        GstDecoder('nvv4l2decoder', "the Jetson's decoder", True, _JETSON, _FROM_JETSON),
-        GstDecoder('nvh264dec', 'NVDEC', True, _NVDEC),
-        GstDecoder('vah264dec', 'VA-API', True),
-        GstDecoder('vaapih264dec', 'VA-API', True, {'low-latency': True}),
-        GstDecoder('v4l2h264dec', 'V4L2', True),
-        GstDecoder('avdec_h264', 'software', False, _LIBAV),
-        GstDecoder('openh264dec', 'software', False),
-    ),
-    'H265': (
-        GstDecoder('nvv4l2decoder', "the Jetson's decoder", True, _JETSON, _FROM_JETSON),
-        GstDecoder('nvh265dec', 'NVDEC', True, _NVDEC),
-        GstDecoder('vah265dec', 'VA-API', True),
-        GstDecoder('vaapih265dec', 'VA-API', True, {'low-latency': True}),
-        GstDecoder('v4l2h265dec', 'V4L2', True),
-        GstDecoder('avdec_h265', 'software', False, _LIBAV),
-        GstDecoder('libde265dec', 'software', False),
-    ),
+    'H264': _decoders('h264', 'openh264dec'),
+    'H265': _decoders('h265', 'libde265dec'),
 }
 _PROMISE_NO_REORDER = ('disable-dpb', 'low-latency-mode', 'low-latency')
 
@@ -112,12 +109,8 @@ def choose_decoder(
             return ChosenDecoder(decoder, element, passed_over, promised)
         passed_over[decoder.element] = reason
     tried = ', '.join(f'{element} {reason}' for element, reason in passed_over.items())
-    way_out = (
-        'set `decoder` to auto'
-        if wanted == 'hardware'
-        else how_to_get('avdec_h264' if encoding == 'H264' else 'avdec_h265')
-    )
-    name = {'H264': 'H.264', 'H265': 'H.265'}[encoding]
+    way_out = 'set `decoder` to auto' if wanted == 'hardware' else how_to_get(f'avdec_{encoding.lower()}')
+    name = encoding.replace('H', 'H.')
     kind = '' if wanted == 'auto' else f' in {wanted}'
     raise SourceUnusable(f'GStreamer has no decoder for {name}{kind} that works here ({tried}): {way_out}.')
 

@@ -6,30 +6,7 @@ from __future__ import annotations
 import struct
 from collections import Counter
 
-# ISO/IEC 10918-1, annex K, in zigzag order as RFC 2435 appendix A has them.
-# fmt: off
-_LUMA = bytes((
-    16, 11, 12, 14, 12, 10, 16, 14, 13, 14, 18, 17, 16, 19, 24, 40, 26, 24, 22, 22, 24, 49, 35, 37, 29, 40, 58,
-    51, 61, 60, 57, 51, 56, 55, 64, 72, 92, 78, 64, 68, 87, 69, 55, 56, 80, 109, 81, 87, 95, 98, 103, 104, 103,
-    62, 77, 113, 121, 112, 100, 120, 92, 101, 103, 99,
-))
-_CHROMA = bytes((17, 18, 18, 24, 21, 24, 47, 26, 26, 47, 99, 66, 56, 66, *(99,) * 50))
-# fmt: on
-# Annex K.3: bits and values of the four Huffman tables.
-_DC_LUMA = bytes.fromhex('00010501010101010100000000000000') + bytes(range(12))
-_DC_CHROMA = bytes.fromhex('00030101010101010101010000000000') + bytes(range(12))
-_AC_LUMA = bytes.fromhex(
-    '0002010303020403050504040000017d'
-    '01020300041105122131410613516107227114328191a1082342b1c11552d1f02433627282090a161718191a25262728292a3435363738'
-    '393a434445464748494a535455565758595a636465666768696a737475767778797a838485868788898a92939495969798999aa2a3a4a5'
-    'a6a7a8a9aab2b3b4b5b6b7b8b9bac2c3c4c5c6c7c8c9cad2d3d4d5d6d7d8d9dae1e2e3e4e5e6e7e8e9eaf1f2f3f4f5f6f7f8f9fa'
-)
-_AC_CHROMA = bytes.fromhex(
-    '00020102040403040705040400010277'
-    '000102031104052131061241510761711322328108144291a1b1c109233352f0156272d10a162434e125f11718191a262728292a353637'
-    '38393a434445464748494a535455565758595a636465666768696a737475767778797a82838485868788898a92939495969798999aa2a3'
-    'a4a5a6a7a8a9aab2b3b4b5b6b7b8b9bac2c3c4c5c6c7c8c9cad2d3d4d5d6d7d8d9dae2e3e4e5e6e7e8e9eaf2f3f4f5f6f7f8f9fa'
-)
+from gremsy_camera.live.jpeg_tables import QUANTISATION, START_OF_SCAN, standard_tables
 
 
 class JpegAssembler:
@@ -83,7 +60,7 @@ class JpegAssembler:
     def _quantisation(self, payload: bytes, start: int, quality: int) -> tuple[bytes | None, int]:
         """128 bytes of tables and where the picture begins; none for what the RFC does not know."""
         if 1 <= quality <= 99:
-            return _scaled(quality), start
+            return standard_tables(quality)[0], start
         if quality < 128 or len(payload) < start + 4:
             return None, start
         (length,) = struct.unpack_from('>H', payload, start + 2)
@@ -110,26 +87,19 @@ def _length(eights: int, announced: int) -> int:
     return announced if not eights or 0 <= 8 * eights - announced < 8 else 8 * eights
 
 
-def _scaled(quality: int) -> bytes:
-    """RFC 2435, appendix A."""
-    factor = 5000 // quality if quality < 50 else 200 - 2 * quality
-    return bytes(max(1, min(255, (value * factor + 50) // 100)) for value in _LUMA + _CHROMA)
-
-
 def _header(kind: int, size: tuple[int, int], tables: bytes, restart: int) -> bytes:
     """From SOI to SOS; type 0 halves the colours' width, type 1 their height too."""
     width, height = size
     parts = [b'\xff\xd8']
     for number in (0, 1):
-        parts.append(_segment(0xDB, bytes((number,)) + tables[64 * number : 64 * number + 64]))
+        parts.append(_segment(QUANTISATION, bytes((number,)) + tables[64 * number : 64 * number + 64]))
     if restart:
         parts.append(_segment(0xDD, struct.pack('>H', restart)))
     sampling = 0x21 if kind == 0 else 0x22
     components = bytes((1, sampling, 0, 2, 0x11, 1, 3, 0x11, 1))
     parts.append(_segment(0xC0, struct.pack('>BHHB', 8, height, width, 3) + components))
-    for place, table in ((0x00, _DC_LUMA), (0x10, _AC_LUMA), (0x01, _DC_CHROMA), (0x11, _AC_CHROMA)):
-        parts.append(_segment(0xC4, bytes((place,)) + table))
-    parts.append(_segment(0xDA, bytes((3, 1, 0x00, 2, 0x11, 3, 0x11, 0, 63, 0))))
+    parts.append(standard_tables(quality=95)[1])
+    parts.append(_segment(START_OF_SCAN, bytes((3, 1, 0x00, 2, 0x11, 3, 0x11, 0, 63, 0))))
     return b''.join(parts)
 
 

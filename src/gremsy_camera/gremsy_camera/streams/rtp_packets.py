@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import struct
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from gremsy_camera.streams.rtp_times import rtp_header
+from gremsy_camera.streams.rtp_times import onvif_time_ns
 
 _NS_PER_MS = 1_000_000
 # A step in the numbers of more than this is a sender that started again.
@@ -48,8 +48,7 @@ def take_apart(data: bytes, arrived_ns: int) -> tuple[RtpPacket, int] | None:
     if first & 0x10:
         if len(data) < start + 4:
             return None
-        header = rtp_header(data)
-        onvif_ns = header.onvif_ns if header is not None else None
+        onvif_ns = onvif_time_ns(data)
         start += 4 + 4 * struct.unpack_from('>H', data, start + 2)[0]
     if first & 0x20:
         end -= data[-1]
@@ -80,10 +79,7 @@ class PacketOrder:
             self.counts['streams that started anew'] += 1
             self._waiting.clear()
             self._next, ahead, self._gap = packet.sequence, 0, True
-        if ahead < 0:
-            self.counts['packets that came twice or too late'] += 1
-            return []
-        if packet.sequence in self._waiting:
+        if ahead < 0 or packet.sequence in self._waiting:
             self.counts['packets that came twice or too late'] += 1
             return []
         if not ahead and self._waiting:
@@ -105,7 +101,7 @@ class PacketOrder:
                 self.counts['packets lost'] += (first - self._next) % 0x1_0000
                 self._next, self._gap = first, True
                 continue
-            done.append(packet if not self._gap else _after_gap(packet))
+            done.append(replace(packet, gap=True) if self._gap else packet)
             self._gap = False
             self._next = (packet.sequence + 1) % 0x1_0000
         return done
@@ -114,9 +110,3 @@ class PacketOrder:
     def holds_some(self) -> bool:
         """Whether packets wait for a missing one."""
         return bool(self._waiting)
-
-
-def _after_gap(packet: RtpPacket) -> RtpPacket:
-    return RtpPacket(
-        packet.sequence, packet.timestamp, packet.marker, packet.payload, packet.arrived_ns, packet.onvif_ns, True
-    )

@@ -69,10 +69,11 @@ def rtp_header(packet: bytes) -> RtpHeader | None:
     if len(packet) < 12 or packet[0] >> 6 != 2:
         return None
     sequence, timestamp, ssrc = struct.unpack_from('>HII', packet, 2)
-    return RtpHeader(timestamp, sequence, ssrc, _onvif_ns(packet) if packet[0] & 0x10 else None)
+    return RtpHeader(timestamp, sequence, ssrc, onvif_time_ns(packet) if packet[0] & 0x10 else None)
 
 
-def _onvif_ns(packet: bytes) -> int | None:
+def onvif_time_ns(packet: bytes) -> int | None:
+    """The camera's time since 1970 in the ONVIF extension of a packet that has an extension; None for another one."""
     start = 12 + 4 * (packet[0] & 0x0F)
     if len(packet) < start + 12:
         return None

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from gremsy_camera.live.jpeg_tables import HUFFMAN, START_OF_SCAN, segments, standard_tables
 from gremsy_camera.v4l2.kernel_video import fourcc, fourcc_text
 
 
@@ -57,27 +57,12 @@ def whole_jpeg(data: NDArray[np.uint8]) -> bytes:
     """
     raw = data.tobytes()
     raw = raw[: raw.rindex(b'\xff\xd9') + 2]
-    at = 2
-    while raw[at + 1] != 0xDA:
-        if raw[at + 1] == 0xC4:
-            return raw
-        at += 2 + int.from_bytes(raw[at + 2 : at + 4], 'big')
-        if at + 4 > len(raw) or raw[at] != 0xFF:
-            return raw
-    return raw[:at] + _standard_tables() + raw[at:]
-
-
-@cache
-def _standard_tables() -> bytes:
-    """The segments that an encoder writes which does not make tables of its own, as OpenCV's does not by default."""
-    made, data = cv2.imencode('.jpg', np.zeros((16, 16, 3), np.uint8), [cv2.IMWRITE_JPEG_OPTIMIZE, 0])
-    assert made
-    raw, at, tables = data.tobytes(), 2, b''
-    while raw[at + 1] != 0xDA:
-        length = 2 + int.from_bytes(raw[at + 2 : at + 4], 'big')
-        tables += raw[at : at + length] if raw[at + 1] == 0xC4 else b''
-        at += length
-    return tables
+    for kind, begin, _ in segments(raw):
+        if kind == HUFFMAN:
+            break
+        if kind == START_OF_SCAN:
+            return raw[:begin] + standard_tables(quality=95)[1] + raw[begin:]
+    return raw
 
 
 Bytes = NDArray[np.uint8]
