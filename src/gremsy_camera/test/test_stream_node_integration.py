@@ -132,8 +132,8 @@ def test_what_is_watched_goes_out_with_its_stamps_and_nothing_else(robot, run_vi
     assert robot.rows['eo: encoder'] == 'none while nobody watches'
     assert robot.stamps['image_raw'] == [], 'somebody took images while nobody watched'
     robot.watched = {'eo'}
-    robot.until(lambda: len(server.told('luma')) >= 10)
-    times = {each['rtp'] for each in server.told('rtp')}
+    robot.until(lambda: len(server.reports('luma')) >= 10)
+    times = {each['rtp'] for each in server.reports('rtp')}
     assert times <= {rtp_time(stamp) for stamp in robot.stamps['image_raw']}
     assert robot.stamps['overlay'] == []
     robot.until(lambda: robot.rows.get('eo: watched by') == 'an operator' and 'eo: pictures sent' in robot.rows)
@@ -154,8 +154,8 @@ def test_the_overlay_has_a_path_of_its_own(robot, run_video_server):
     server = run_video_server(path='/eo_overlay')
     robot.start(server=server.server)
     robot.watched = {'eo_overlay'}
-    robot.until(lambda: len(server.told('luma')) >= 5)
-    assert server.told('luma')[-1]['luma'] == pytest.approx(153.4, abs=2.0)
+    robot.until(lambda: len(server.reports('luma')) >= 5)
+    assert server.reports('luma')[-1]['luma'] == pytest.approx(153.4, abs=2.0)
 
 
 def test_a_server_that_is_away_is_an_error_once_somebody_watches(robot, run_video_server):
@@ -171,7 +171,7 @@ def test_a_server_that_is_away_is_an_error_once_somebody_watches(robot, run_vide
         f'{server.port} of 127.0.0.1: start it, or check `server`.'
     )
     server.start()
-    robot.until(lambda: robot.level == b'\0' and len(server.told('luma')) >= 3)
+    robot.until(lambda: robot.level == b'\0' and len(server.reports('luma')) >= 3)
 
 
 class Api(http.server.BaseHTTPRequestHandler):
@@ -214,7 +214,9 @@ def test_readers_of_the_server_count_and_each_new_one_gets_a_key_frame(robot, ru
     server = run_video_server()
     robot.start(server=server.server, server_api=api.address, gop=600, picture='clean')
     api.readers = 1
-    robot.until(lambda: robot.rows.get('eo: watched by') == '1 reader of the server' and len(server.told('luma')) > 5)
+    robot.until(
+        lambda: robot.rows.get('eo: watched by') == '1 reader of the server' and len(server.reports('luma')) > 5
+    )
     robot.until(lambda: int(robot.rows.get('eo: pictures sent', 0)) > 5)
     keys = int(robot.rows['eo: key frames sent'])
     api.readers = 2
@@ -245,7 +247,7 @@ def test_credentials_come_from_the_environment_and_are_not_shown(robot, run_vide
     monkeypatch.setenv('VIDEO_PASSWORD', 's3cret')
     robot.start(server=f'rtsp://${{VIDEO_USER}}:${{VIDEO_PASSWORD}}@127.0.0.1:{server.port}')
     robot.watched = {'eo'}
-    robot.until(lambda: len(server.told('luma')) >= 3 and 'eo: pictures sent' in robot.rows)
+    robot.until(lambda: len(server.reports('luma')) >= 3 and 'eo: pictures sent' in robot.rows)
     shown = f'{robot.rows} {robot.message} {robot.close()}'
     assert 's3cret' not in shown
 
@@ -259,9 +261,9 @@ def test_without_pyav_gstreamer_encodes(robot, run_video_server, tmp_path, monke
     server = run_video_server()
     robot.start(WITHOUT_PYAV, server=server.server, encoder='auto')
     robot.watched = {'eo'}
-    robot.until(lambda: len(server.told('luma')) >= 5 and 'eo: pictures sent' in robot.rows)
+    robot.until(lambda: len(server.reports('luma')) >= 5 and 'eo: pictures sent' in robot.rows)
     assert '(GStreamer)' in robot.rows['eo: encoder']
-    assert {each['rtp'] for each in server.told('rtp')} <= {rtp_time(stamp) for stamp in robot.stamps['image_raw']}
+    assert {each['rtp'] for each in server.reports('rtp')} <= {rtp_time(stamp) for stamp in robot.stamps['image_raw']}
     assert 'Traceback' not in robot.close()
 
 

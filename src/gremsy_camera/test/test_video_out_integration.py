@@ -38,7 +38,7 @@ def publish():
 
 
 def markers(server):
-    return [each['rtp'] for each in server.told('rtp') if each['marker']]
+    return [each['rtp'] for each in server.reports('rtp') if each['marker']]
 
 
 def test_the_server_gets_the_stamps_and_the_pictures_across_the_wrap(run_video_server, publish):
@@ -53,10 +53,10 @@ def test_the_server_gets_the_stamps_and_the_pictures_across_the_wrap(run_video_s
     sent = [rtp_time(stamp) for stamp in publishing.stamps]
     assert max(times) > 2**32 - 40_000 and min(times) < 2**31
     assert set(times) <= set(sent) and len(set(times)) == len(times)
-    numbers = [each['sequence'] for each in server.told('rtp')]
+    numbers = [each['sequence'] for each in server.reports('rtp')]
     assert all((after - before) % 65536 == 1 for before, after in itertools.pairwise(numbers))
-    assert {(each['width'], each['height']) for each in server.told('luma')} == {(128, 96)}
-    assert max(each['bytes'] for each in server.told('rtp')) <= 1440
+    assert {(each['width'], each['height']) for each in server.reports('luma')} == {(128, 96)}
+    assert max(each['bytes'] for each in server.reports('rtp')) <= 1440
 
 
 def test_the_reports_tell_the_stamp_of_an_rtp_time(run_video_server, publish):
@@ -64,7 +64,7 @@ def test_the_reports_tell_the_stamp_of_an_rtp_time(run_video_server, publish):
     publishing = publish(server.server)
     assert server.wait_for('report', 3, work=publishing.feed)
     by_time = {rtp_time(stamp): stamp for stamp in publishing.stamps}
-    for report in server.told('report'):
+    for report in server.reports('report'):
         seconds, fraction = divmod(report['ntp'], 2**32)
         ntp_ns = (seconds - 2_208_988_800) * 10**9 + (fraction * 10**9 >> 32)
         # NTP's seconds have 32 bits, which come round in 2036.
@@ -114,7 +114,7 @@ def test_a_server_that_restarts_gets_the_video_again_and_the_loop_never_waits(ru
         slowest_s = max(slowest_s, time.monotonic() - started_s)
     assert slowest_s < 0.5
     publishing.until(lambda: 'nothing listens on port' in publishing.out.problem, publishing.feed)
-    before = len(server.told('luma'))
+    before = len(server.reports('luma'))
     server.start()
     assert server.wait_for('luma', before + 5, work=publishing.feed)
     assert publishing.out.sending and publishing.out.problem == ''
@@ -133,7 +133,7 @@ def test_nothing_is_encoded_and_no_session_kept_while_nobody_watches(run_video_s
         publishing.feed()
     assert len(publishing.said.stages['encode']) == encoded
     assert publishing.out.rows()['encoder'] == 'none while nobody watches'
-    before = len(server.told('luma'))
+    before = len(server.reports('luma'))
     publishing.out.watch(True)
     assert server.wait_for('luma', before + 3, work=publishing.feed)
 
@@ -144,7 +144,7 @@ def test_whoever_comes_gets_a_key_frame_with_the_next_frame(run_video_server, pu
     assert server.wait_for('luma', 10, work=publishing.feed)
     assert publishing.out.rows()['key frames sent'] == '1'
     publishing.out.want_key_frame()
-    assert server.wait_for('luma', len(server.told('luma')) + 3, work=publishing.feed)
+    assert server.wait_for('luma', len(server.reports('luma')) + 3, work=publishing.feed)
     assert publishing.out.rows()['key frames sent'] == '2'
 
 
@@ -161,7 +161,7 @@ def test_pictures_of_every_kind_go_out(run_video_server, publish, image, encodin
     server = run_video_server()
     publishing = publish(server.server)
     assert server.wait_for('luma', 4, work=lambda: publishing.feed(image, encoding))
-    last = server.told('luma')[-1]
+    last = server.reports('luma')[-1]
     assert (last['width'], last['height']) == size
     if encoding != 'mono16':
         # BT.601's luma of 90 in limited range: 16 + 219 * 90 / 255.
@@ -173,9 +173,9 @@ def test_a_picture_that_is_too_wide_is_sent_smaller_and_in_its_shape(run_video_s
     publishing = publish(server.server, widest_px=160)
     large = np.full((180, 320, 3), 90, np.uint8)
     assert server.wait_for('luma', 3, work=lambda: publishing.feed(large))
-    assert (server.told('luma')[-1]['width'], server.told('luma')[-1]['height']) == (160, 90)
+    assert (server.reports('luma')[-1]['width'], server.reports('luma')[-1]['height']) == (160, 90)
     publishing.out.parameters = StreamParameters(encoder='x264', widest_px=0)
-    publishing.until(lambda: server.told('luma')[-1]['width'] == 320, lambda: publishing.feed(large))
+    publishing.until(lambda: server.reports('luma')[-1]['width'] == 320, lambda: publishing.feed(large))
 
 
 def test_another_size_in_mid_stream_goes_on(run_video_server, publish):
@@ -184,7 +184,7 @@ def test_another_size_in_mid_stream_goes_on(run_video_server, publish):
     assert server.wait_for('luma', 4, work=publishing.feed)
     larger = np.full((144, 192, 3), 90, np.uint8)
     publishing.until(
-        lambda: (server.told('luma')[-1]['width'], server.told('luma')[-1]['height']) == (192, 144),
+        lambda: (server.reports('luma')[-1]['width'], server.reports('luma')[-1]['height']) == (192, 144),
         lambda: publishing.feed(larger),
     )
     assert publishing.out.rows()['times published'] == '1'
@@ -207,7 +207,7 @@ def test_a_clock_that_was_set_back_begins_a_new_session(run_video_server, publis
     publishing = publish(server.server)
     assert server.wait_for('luma', 4, work=publishing.feed)
     publishing.stamp_ns -= 3600 * 10**9
-    before = len(server.told('luma'))
+    before = len(server.reports('luma'))
     assert server.wait_for('luma', before + 4, work=publishing.feed)
     assert publishing.out.rows()['times the clock was set back'] == '1'
     assert publishing.out.rows()['times published'] == '2'

@@ -27,7 +27,7 @@ def segments(jpeg: bytes) -> Iterator[tuple[int, int, int]]:
 
 @cache
 def standard_tables(quality: int) -> tuple[bytes, bytes]:
-    """Of a quality, 1 to 100: two quantisation tables of 64 bytes (luma, chroma), and the Huffman tables as segments."""
+    """Of a quality, 1 to 100: two quantisation tables of 64 bytes (luma, chroma), and Huffman tables as segments."""
     made, data = cv2.imencode(
         '.jpg', np.zeros((16, 16, 3), np.uint8), [cv2.IMWRITE_JPEG_QUALITY, quality, cv2.IMWRITE_JPEG_OPTIMIZE, 0]
     )

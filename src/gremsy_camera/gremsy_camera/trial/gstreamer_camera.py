@@ -24,9 +24,9 @@ import gi
 gi.require_version('Gst', '1.0')
 gi.require_version('GstRtsp', '1.0')
 gi.require_version('GstRtspServer', '1.0')
-from gi.repository import Gio, GLib, Gst, GstRtsp, GstRtspServer  # noqa: E402 -- their versions are chosen first
+from gi.repository import GLib, Gst, GstRtsp, GstRtspServer  # noqa: E402 -- their versions are chosen first
 
-from gremsy_camera.trial import burned_clock, turning_view  # noqa: E402
+from gremsy_camera.trial import burned_clock, gstreamer_server, turning_view  # noqa: E402
 
 _NS_PER_S = 1_000_000_000
 # From NTP's zero, 1900, to 1970.
@@ -82,8 +82,6 @@ class GStreamerCamera:
     def serve(self) -> None:
         options = self._options
         server = GstRtspServer.RTSPServer()
-        server.set_address(options['host'])
-        server.set_service(str(options['port']))
         # A connection that ends takes its session along; the library would keep it for a minute.
         server.connect('client-connected', _forget_sessions_at_its_end)
         if options['one_session']:
@@ -96,20 +94,12 @@ class GStreamerCamera:
         if options['codec'] != 'audio':
             factory.connect('media-configure', self._configured)
         if options['protocols']:
-            factory.set_protocols(
-                {
-                    'tcp': GstRtsp.RTSPLowerTrans.TCP,
-                    'udp': GstRtsp.RTSPLowerTrans.UDP,
-                }[options['protocols']]
-            )
-        self._ask_for_credentials(server, factory)
-        server.get_mount_points().add_factory(options['path'], factory)
-        if server.attach(None) == 0:
-            raise SystemExit(f'port {options["port"]} is taken')
+            transports = {'tcp': GstRtsp.RTSPLowerTrans.TCP, 'udp': GstRtsp.RTSPLowerTrans.UDP}
+            factory.set_protocols(transports[options['protocols']])
+        gstreamer_server.offer(server, factory, options)
         loop = GLib.MainLoop()
         threading.Thread(target=self._take_commands, args=(loop,), daemon=True).start()
-        sys.stdout.write('ready\n')
-        sys.stdout.flush()
+        gstreamer_server.write_line('ready')
         loop.run()
 
     def _launch_line(self) -> str:
@@ -120,29 +110,6 @@ class GStreamerCamera:
             speed=options['speed'], kbps=options['kbps'], bps=1000 * options['kbps'], gop=options['gop']
         )
         return f'( appsrc name=source is-live=true format=time block=false max-bytes=0 ! {encoder} )'
-
-    def _ask_for_credentials(self, server: Any, factory: Any) -> None:
-        user, password, method = (self._options[key] for key in ('user', 'password', 'authentication'))
-        if not user and not self._options['certificate']:
-            return
-        auth = GstRtspServer.RTSPAuth()
-        if self._options['certificate']:
-            auth.set_tls_certificate(Gio.TlsCertificate.new_from_file(self._options['certificate']))
-        token = GstRtspServer.RTSPToken()
-        token.set_string('media.factory.role', 'user')
-        permissions = GstRtspServer.RTSPPermissions()
-        permissions.add_permission_for_role('user', 'media.factory.access', True)
-        permissions.add_permission_for_role('user', 'media.factory.construct', True)
-        if user and method == 'digest':
-            auth.set_supported_methods(2)  # GST_RTSP_AUTH_DIGEST
-            auth.add_digest(user, password, token)
-        elif user:
-            auth.set_supported_methods(1)  # GST_RTSP_AUTH_BASIC
-            auth.add_basic(GstRtspServer.RTSPAuth.make_basic(user, password), token)
-        else:
-            auth.set_default_token(token)
-        factory.set_permissions(permissions)
-        server.set_auth(auth)
 
     def _configured(self, _factory: Any, media: Any) -> None:
         element = media.get_element()
@@ -286,8 +253,7 @@ class GStreamerCamera:
             elif command == 'size':
                 with self._lock:
                     self._size = (int(values[0]), int(values[1]))
-            sys.stdout.write('done\n')
-            sys.stdout.flush()
+            gstreamer_server.write_line('done')
         loop.quit()
 
 

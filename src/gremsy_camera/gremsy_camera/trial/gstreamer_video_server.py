@@ -22,6 +22,8 @@ gi.require_version('GstRtp', '1.0')
 gi.require_version('GstRtspServer', '1.0')
 from gi.repository import GLib, Gst, GstRtp, GstRtspServer  # noqa: E402 -- their versions are chosen first
 
+from gremsy_camera.trial import gstreamer_server  # noqa: E402
+
 _DIGEST, _BASIC = 2, 1
 _LAUNCH = (
     '( rtph264depay name=depay0 ! h264parse ! avdec_h264 ! videoconvert ! video/x-raw,format=GRAY8 ! '
@@ -37,40 +39,15 @@ class GStreamerVideoServer:
         self._lock = threading.Lock()
 
     def serve(self) -> None:
-        options = self._options
-        server = GstRtspServer.RTSPServer()
-        server.set_address('127.0.0.1')
-        server.set_service(str(options['port']))
         factory = GstRtspServer.RTSPMediaFactory()
         factory.set_transport_mode(GstRtspServer.RTSPTransportMode.RECORD)
         factory.set_launch(_LAUNCH)
         factory.set_latency(0)
         factory.connect('media-configure', self._configured)
-        self._ask_for_credentials(server, factory)
-        server.get_mount_points().add_factory(options['path'], factory)
-        if server.attach(None) == 0:
-            raise SystemExit(f'port {options["port"]} is taken')
-        self._tell('ready')
+        server = GstRtspServer.RTSPServer()
+        gstreamer_server.offer(server, factory, self._options)
+        self._report('ready')
         GLib.MainLoop().run()
-
-    def _ask_for_credentials(self, server: Any, factory: Any) -> None:
-        user, password = self._options['user'], self._options['password']
-        if not user:
-            return
-        auth = GstRtspServer.RTSPAuth()
-        token = GstRtspServer.RTSPToken()
-        token.set_string('media.factory.role', 'user')
-        permissions = GstRtspServer.RTSPPermissions()
-        permissions.add_permission_for_role('user', 'media.factory.access', True)
-        permissions.add_permission_for_role('user', 'media.factory.construct', True)
-        if self._options['authentication'] == 'digest':
-            auth.set_supported_methods(_DIGEST)
-            auth.add_digest(user, password, token)
-        else:
-            auth.set_supported_methods(_BASIC)
-            auth.add_basic(GstRtspServer.RTSPAuth.make_basic(user, password), token)
-        factory.set_permissions(permissions)
-        server.set_auth(auth)
 
     def _configured(self, _factory: Any, media: Any) -> None:
         element = media.get_element()
@@ -96,16 +73,8 @@ class GStreamerVideoServer:
         for buffer in buffers:
             mapped, packet = GstRtp.RTPBuffer.map(buffer, Gst.MapFlags.READ)
             if mapped:
-                self._tell(
-                    json.dumps(
-                        {
-                            'rtp': packet.get_timestamp(),
-                            'sequence': packet.get_seq(),
-                            'marker': packet.get_marker(),
-                            'bytes': packet.get_packet_len(),
-                        }
-                    )
-                )
+                times = {'rtp': packet.get_timestamp(), 'sequence': packet.get_seq()}
+                self._report(json.dumps({**times, 'marker': packet.get_marker(), 'bytes': packet.get_packet_len()}))
                 packet.unmap()
         return Gst.PadProbeReturn.OK
 
@@ -117,7 +86,7 @@ class GStreamerVideoServer:
             while more:
                 if part.get_type() == GstRtp.RTCPType.SR:
                     _, ntp, rtp, packets, _ = part.sr_get_sender_info()
-                    self._tell(json.dumps({'report': rtp, 'ntp': ntp, 'packets': packets}))
+                    self._report(json.dumps({'report': rtp, 'ntp': ntp, 'packets': packets}))
                 more = part.move_to_next()
             packet.unmap()
         return Gst.PadProbeReturn.OK
@@ -128,13 +97,13 @@ class GStreamerVideoServer:
         buffer = sample.get_buffer()
         data = buffer.extract_dup(0, buffer.get_size())
         luma = sum(data) / max(1, len(data))
-        self._tell(json.dumps({'luma': luma, 'width': shape.get_int('width')[1], 'height': shape.get_int('height')[1]}))
+        width, height = (shape.get_int(name)[1] for name in ('width', 'height'))
+        self._report(json.dumps({'luma': luma, 'width': width, 'height': height}))
         return Gst.FlowReturn.OK
 
-    def _tell(self, line: str) -> None:
+    def _report(self, line: str) -> None:
         with self._lock:
-            sys.stdout.write(f'{line}\n')
-            sys.stdout.flush()
+            gstreamer_server.write_line(line)
 
 
 if __name__ == '__main__':

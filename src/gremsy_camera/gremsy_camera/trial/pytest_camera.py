@@ -14,15 +14,19 @@ from gremsy_camera.trial.trial_camera import TrialCamera, TrialCameraOptions, ru
 from gremsy_camera.trial.trial_video_server import TrialVideoServer, TrialVideoServerOptions
 
 
+def _require_gstreamer() -> None:
+    wanting = why_no_trial_camera()
+    if wanting:
+        (pytest.fail if os.environ.get('CI') else pytest.skip)(wanting)
+
+
 @pytest.fixture
 def run_camera() -> Iterator[Callable[..., TrialCamera]]:
     """Call it with fields of `TrialCameraOptions`; what it started ends with the test.
 
     A machine without GStreamer's RTSP server skips the test with the line that installs it; with `CI` set it fails.
     """
-    wanting = why_no_trial_camera()
-    if wanting:
-        (pytest.fail if os.environ.get('CI') else pytest.skip)(wanting)
+    _require_gstreamer()
     with ExitStack() as stack:
 
         def run(**options: object) -> TrialCamera:
@@ -34,9 +38,7 @@ def run_camera() -> Iterator[Callable[..., TrialCamera]]:
 @pytest.fixture
 def run_video_server() -> Iterator[Callable[..., TrialVideoServer]]:
     """Call it with fields of `TrialVideoServerOptions`; skips and fails as `run_camera` does."""
-    wanting = why_no_trial_camera()
-    if wanting:
-        (pytest.fail if os.environ.get('CI') else pytest.skip)(wanting)
+    _require_gstreamer()
     with ExitStack() as stack:
 
         def run(**options: object) -> TrialVideoServer:

@@ -23,10 +23,13 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING, ClassVar, Generic, TypeVar
 from urllib.parse import quote
 
 import gremsy_camera
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 # Debian's own, for which its `gi` is built; `python3` on PATH may be another.
 _PYTHON = '/usr/bin/python3'
@@ -123,26 +126,21 @@ def why_no_trial_camera() -> str | None:
     return f'The trial camera lacks GStreamer elements ({", ".join(missing)}): {_APT}' if missing else None
 
 
-class TrialCamera:
-    """A camera that runs; `stop` and `start` are the power switch, and the port stays the same."""
+Options = TypeVar('Options', bound='DataclassInstance')
 
-    def __init__(self, options: TrialCameraOptions) -> None:
+
+class TrialProcess(Generic[Options]):
+    """A server of GStreamer that runs; `stop` and `start` are its power switch, and the port stays the same."""
+
+    # The module that it runs, and what sentences call it.
+    module: ClassVar[str]
+    what: ClassVar[str]
+
+    def __init__(self, options: Options) -> None:
         self.options = options
         self.port = free_port()
         self._process: subprocess.Popen[str] | None = None
         self._log: IO[str] | None = None
-
-    @property
-    def address(self) -> str:
-        """Host, port and path, without credentials."""
-        return f'127.0.0.1:{self.port}{self.options.path}'
-
-    @property
-    def uri(self) -> str:
-        """The stream, with the credentials that it asks for."""
-        user, password = (quote(each, safe='') for each in (self.options.user, self.options.password))
-        scheme = 'rtsps' if self.options.certificate else 'rtsp'
-        return f'{scheme}://{f"{user}:{password}@" if user else ""}{self.address}'
 
     def start(self) -> None:
         """Switch it on, and wait until it listens.
@@ -152,10 +150,10 @@ class TrialCamera:
         """
         self._log = tempfile.TemporaryFile('w+', encoding='utf-8')  # noqa: SIM115 -- lives as long as the process
         package_root = str(Path(gremsy_camera.__file__).resolve().parents[1])
-        arguments = json.dumps({'host': '127.0.0.1', 'port': self.port, **asdict(self.options)})
+        arguments = json.dumps({'port': self.port, **asdict(self.options)})
         inherited = {name: os.environ[name] for name in ('HOME', 'PATH', 'TMPDIR') if name in os.environ}
         self._process = subprocess.Popen(
-            [_PYTHON, '-m', 'gremsy_camera.trial.gstreamer_camera', arguments],
+            [_PYTHON, '-m', f'gremsy_camera.trial.{self.module}', arguments],
             env={**inherited, 'PYTHONPATH': package_root, 'PYTHONDONTWRITEBYTECODE': '1'},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -163,13 +161,6 @@ class TrialCamera:
             text=True,
         )
         self._expect('ready')
-
-    def restart(self, options: TrialCameraOptions | None = None, away_s: float = 0.0) -> None:
-        """Cut the power, wait, and switch on again, as another camera where `options` say so."""
-        self.stop()
-        self.options = options or self.options
-        time.sleep(away_s)
-        self.start()
 
     def stop(self) -> None:
         """Cut the power: the connections end, and nothing listens."""
@@ -184,6 +175,53 @@ class TrialCamera:
         if self._log is not None:
             self._log.close()
             self._log = None
+
+    def _expect(self, word: str) -> None:
+        pipe = self._running().stdout
+        assert pipe is not None
+        # The answer is a line or, when the process dies, the end; pytest's own time limit ends a hang.
+        if pipe.readline().strip() != word:
+            said = ''
+            if self._log is not None:
+                self._log.seek(0)
+                said = self._log.read()[-2000:]
+            self.stop()
+            raise TrialCameraFailed(f'The {self.what} did not answer `{word}`. It said:\n{said}')
+
+    def _running(self) -> subprocess.Popen[str]:
+        if self._process is None:
+            raise TrialCameraFailed(f'The {self.what} is switched off: call `start`.')
+        return self._process
+
+
+def user_info(user: str, password: str) -> str:
+    """As it stands before the host of an address; '' for no user."""
+    return f'{quote(user, safe="")}:{quote(password, safe="")}@' if user else ''
+
+
+class TrialCamera(TrialProcess[TrialCameraOptions]):
+    """See TrialProcess."""
+
+    module = 'gstreamer_camera'
+    what = 'trial camera'
+
+    @property
+    def address(self) -> str:
+        """Host, port and path, without credentials."""
+        return f'127.0.0.1:{self.port}{self.options.path}'
+
+    @property
+    def uri(self) -> str:
+        """The stream, with the credentials that it asks for."""
+        scheme = 'rtsps' if self.options.certificate else 'rtsp'
+        return f'{scheme}://{user_info(self.options.user, self.options.password)}{self.address}'
+
+    def restart(self, options: TrialCameraOptions | None = None, away_s: float = 0.0) -> None:
+        """Cut the power, wait, and switch on again, as another camera where `options` say so."""
+        self.stop()
+        self.options = options or self.options
+        time.sleep(away_s)
+        self.start()
 
     def hang(self) -> None:
         """Stop the whole process, as a camera does whose software hangs: connections stay, nothing is answered."""
@@ -228,23 +266,6 @@ class TrialCamera:
         pipe.write(f'{line}\n')
         pipe.flush()
         self._expect('done')
-
-    def _expect(self, word: str) -> None:
-        pipe = self._running().stdout
-        assert pipe is not None
-        # The answer is a line or, when the process dies, the end; pytest's own time limit ends a hang.
-        if pipe.readline().strip() != word:
-            said = ''
-            if self._log is not None:
-                self._log.seek(0)
-                said = self._log.read()[-2000:]
-            self.stop()
-            raise TrialCameraFailed(f'The trial camera did not answer `{word}`. It said:\n{said}')
-
-    def _running(self) -> subprocess.Popen[str]:
-        if self._process is None:
-            raise TrialCameraFailed('The trial camera is switched off: call `start`.')
-        return self._process
 
 
 @contextmanager
