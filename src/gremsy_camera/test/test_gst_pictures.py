@@ -5,13 +5,14 @@ import numpy as np
 import pytest
 
 from gremsy_camera.errors import PictureDamaged, SourceError
-from gremsy_camera.gstreamer.gst_pictures import FORMATS, PictureLayout, image_of, layout_of, pixels_of
+from gremsy_camera.gstreamer.gst_pictures import RAW_FORMATS, layout_of, pixels_of
+from gremsy_camera.live.raw_pictures import FORMATS, PictureLayout, image_of
 from gremsy_common.picture.picture_memory import PictureMemory
 
 pytest_plugins = ['gremsy_camera.trial.pytest_gstreamer']
 
 # Greys are their own truth below.
-COLOURED = [name for name in FORMATS if not name.startswith('GRAY')]
+COLOURED = [name for name in RAW_FORMATS if not name.startswith('GRAY')]
 
 
 def one_picture(gstreamer, caps, pattern='smpte'):
@@ -26,7 +27,7 @@ def one_picture(gstreamer, caps, pattern='smpte'):
     sample = pipeline.get_by_name('sink').try_pull_sample(5 * gst.SECOND)
     assert sample is not None
     layout = layout_of(gstreamer, sample.get_caps())
-    image = pixels_of(gstreamer, sample, layout, lambda: None, PictureMemory())()
+    image = pixels_of(gstreamer, sample, layout, PictureMemory())()
     pipeline.set_state(gst.State.NULL)
     return image, layout
 
@@ -77,14 +78,19 @@ def test_padded_rows_are_left_out():
     data = np.zeros(4 + 10 + 6, np.uint8)
     rows = np.lib.stride_tricks.as_strided(data[4:], (2, 6), (10, 1))
     rows[:] = np.array([[1, 2, 3], [4, 5, 6]], '<u2').view(np.uint8)
-    np.testing.assert_array_equal(image_of(data, layout, PictureMemory()), [[1, 2, 3], [4, 5, 6]])
+    np.testing.assert_array_equal(image_of([data], layout, PictureMemory()), [[1, 2, 3], [4, 5, 6]])
 
 
-@pytest.mark.parametrize('name', FORMATS)
-def test_too_few_bytes_are_an_error_and_no_crash(name):
-    layout = PictureLayout(name, 64, 48, (256, 256, 256), (0, 3072, 4096), False, 0.0)
+@pytest.mark.parametrize('name', RAW_FORMATS)
+def test_too_few_bytes_are_an_error_and_no_crash(gstreamer, name):
+    planes = FORMATS[name].planes
+    layout = PictureLayout(name, 64, 48, (256, 256, 256)[:planes], (0, 3072, 4096)[:planes])
+    with pytest.raises(ValueError, match=r'1000 of \d+ bytes'):
+        image_of([np.zeros(1000, np.uint8)], layout, PictureMemory())
+    caps = gstreamer.gst.Caps.from_string(f'video/x-raw,format={name},width=64,height=48')
+    sample = gstreamer.gst.Sample.new(gstreamer.gst.Buffer.new_wrapped(bytes(1000)), caps, None, None)
     with pytest.raises(PictureDamaged) as raised:
-        image_of(np.zeros(1000, np.uint8), layout, PictureMemory())
+        pixels_of(gstreamer, sample, layout_of(gstreamer, caps), PictureMemory())()
     assert str(raised.value) == f'A picture of GStreamer is smaller than {name} of 64x48: it is left out.'
 
 
@@ -94,13 +100,10 @@ def test_what_is_no_picture_is_refused_by_name(gstreamer):
     assert 'P010_10LE' in str(raised.value)
 
 
-def test_a_jpeg_that_cannot_be_decoded_is_counted(gstreamer):
+def test_a_jpeg_that_cannot_be_decoded_is_left_out(gstreamer):
     gst = gstreamer.gst
     sample = gst.Sample.new(gst.Buffer.new_wrapped(b'no picture'), gst.Caps.from_string('image/jpeg'), None, None)
-    damaged = []
-    make = pixels_of(
-        gstreamer, sample, layout_of(gstreamer, sample.get_caps()), lambda: damaged.append(1), PictureMemory()
-    )
+    make = pixels_of(gstreamer, sample, layout_of(gstreamer, sample.get_caps()), PictureMemory())
     with pytest.raises(PictureDamaged) as raised:
         make()
-    assert str(raised.value) == 'A JPEG picture cannot be decoded: it is left out.' and damaged == [1]
+    assert str(raised.value) == 'A JPEG picture cannot be decoded: it is left out.'

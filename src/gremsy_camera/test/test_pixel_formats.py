@@ -10,6 +10,7 @@ import pytest
 
 from gremsy_camera.v4l2.kernel_video import fourcc
 from gremsy_camera.v4l2.pixel_formats import BY_CODE, KINDS, BadPicture, BufferLayout, kind_called, whole_jpeg
+from gremsy_common.picture.picture_memory import PictureMemory
 
 WIDTH, HEIGHT = 48, 32
 # ffmpeg's name of the pixel format, bytes a pixel in the first plane, planes.
@@ -42,8 +43,8 @@ def ffmpeg(data, size, given, wanted):
 
 def decode(name, data, width=WIDTH, height=HEIGHT, stride=None):
     kind = kind_called(name)
-    stride = stride or kind.pixel_bytes * width
-    return kind.decode([np.frombuffer(data, np.uint8)], BufferLayout(width, height, (stride,)))
+    stride = stride or kind.pixels.pixel_bytes * width
+    return kind.decode([np.frombuffer(data, np.uint8)], BufferLayout(width, height, (stride,)), PictureMemory())
 
 
 @pytest.mark.parametrize('name', RAW)
@@ -85,7 +86,7 @@ def padded_lines(data, rows, length, padding):
 @pytest.mark.parametrize('name', ['YUYV', 'UYVY', 'BGR3', 'RGB3', 'GREY', 'Y16', 'Y16-BE', 'NV12'])
 def test_what_fills_up_a_line_is_left_out(name):
     kind = kind_called(name)
-    length = kind.pixel_bytes * WIDTH
+    length = kind.pixels.pixel_bytes * WIDTH
     rows = HEIGHT * 3 // 2 if name == 'NV12' else HEIGHT
     data = np.random.default_rng(7).integers(16, 235, rows * length, np.uint8).tobytes()
     image = decode(name, padded_lines(data, rows, length, 32), stride=length + 32)
@@ -102,7 +103,7 @@ def test_three_planes_with_filled_up_lines():
 def test_colours_in_memory_of_their_own_are_the_same_colours():
     data = np.random.default_rng(7).integers(16, 235, WIDTH * HEIGHT * 3 // 2, np.uint8)
     planes = [data[: WIDTH * HEIGHT], data[WIDTH * HEIGHT :]]
-    image = kind_called('NV12M').decode(planes, BufferLayout(WIDTH, HEIGHT, (WIDTH, WIDTH)))
+    image = kind_called('NV12M').decode(planes, BufferLayout(WIDTH, HEIGHT, (WIDTH, WIDTH)), PictureMemory())
     np.testing.assert_array_equal(image, decode('NV12', data.tobytes()))
 
 
@@ -115,8 +116,8 @@ def test_an_odd_width_has_half_a_pair_less():
 def test_the_image_is_not_the_buffer():
     for name in ('BGR3', 'GREY', 'Y16'):
         kind = kind_called(name)
-        buffer = np.full(WIDTH * HEIGHT * kind.pixel_bytes, 7, np.uint8)
-        image = kind.decode([buffer], BufferLayout(WIDTH, HEIGHT, (kind.pixel_bytes * WIDTH,)))
+        buffer = np.full(WIDTH * HEIGHT * kind.pixels.pixel_bytes, 7, np.uint8)
+        image = kind.decode([buffer], BufferLayout(WIDTH, HEIGHT, (kind.pixels.pixel_bytes * WIDTH,)), PictureMemory())
         before = image.copy()
         buffer[:] = 9
         np.testing.assert_array_equal(image, before)
@@ -124,11 +125,11 @@ def test_the_image_is_not_the_buffer():
 
 @pytest.mark.parametrize('kind', [kind for kind in KINDS if not kind.compressed], ids=lambda kind: kind.name)
 def test_the_least_size_is_what_the_decoder_needs(kind):
-    stride = kind.pixel_bytes * WIDTH + 16
-    layout = BufferLayout(WIDTH, HEIGHT, (stride,) * kind.planes)
-    kind.decode([np.zeros(size, np.uint8) for size in kind.size(layout)], layout)
+    stride = kind.pixels.pixel_bytes * WIDTH + 16
+    layout = BufferLayout(WIDTH, HEIGHT, (stride,) * kind.memories)
+    kind.decode([np.zeros(size, np.uint8) for size in kind.size(layout)], layout, PictureMemory())
     with pytest.raises(BadPicture):
-        kind.decode([np.zeros(size - 1, np.uint8) for size in kind.size(layout)], layout)
+        kind.decode([np.zeros(size - 1, np.uint8) for size in kind.size(layout)], layout, PictureMemory())
 
 
 def jpeg(quality=90):

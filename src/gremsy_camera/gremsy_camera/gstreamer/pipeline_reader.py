@@ -12,8 +12,9 @@ from urllib.parse import quote
 from gremsy_camera.errors import SourceEnded, SourceError, SourceUnusable
 from gremsy_camera.footage.footage_reader import AtEnd
 from gremsy_camera.gstreamer.gst_library import GStreamer, how_to_get, load_gstreamer, pipeline_error
-from gremsy_camera.gstreamer.gst_pictures import JPEG_CAPS, RAW_CAPS, PictureLayout, layout_of, pixels_of, pull_sample
+from gremsy_camera.gstreamer.gst_pictures import JPEG_CAPS, RAW_CAPS, layout_of, pixels_of, pull_sample
 from gremsy_camera.live.live_reader import CaptureTime, LivePicture, LiveReader, TimeBase
+from gremsy_camera.live.raw_pictures import PictureLayout
 from gremsy_camera.sources.source import SourceContext, SourceInfo
 from gremsy_camera.streams.credentials import fill_in, redacted
 from gremsy_common.picture.picture_memory import PictureMemory

@@ -18,10 +18,11 @@ from typing import Any
 from gremsy_camera.errors import SourceError, SourceRefused
 from gremsy_camera.gstreamer.gst_decoders import ChosenDecoder, choose_decoder
 from gremsy_camera.gstreamer.gst_library import PipelineError, load_gstreamer, pipeline_error, why_no_gstreamer
-from gremsy_camera.gstreamer.gst_pictures import JPEG_CAPS, RAW_CAPS, PictureLayout, layout_of, pixels_of, pull_sample
+from gremsy_camera.gstreamer.gst_pictures import JPEG_CAPS, RAW_CAPS, layout_of, pixels_of, pull_sample
 from gremsy_camera.live.encoded_video import EncodedFormat, EncodedPacket
 from gremsy_camera.live.live_parameters import LiveParameters
 from gremsy_camera.live.live_reader import DECODE_FAILURES, JPEG_DECODER, CaptureTime, LivePicture, LiveReader, TimeBase
+from gremsy_camera.live.raw_pictures import PictureLayout
 from gremsy_camera.sources.source import SourceContext, SourceInfo
 from gremsy_camera.streams.rtp_times import (
     DecodingTimes,

@@ -127,7 +127,7 @@ def _rank(mode: Mode, target_hz: float) -> tuple[float, ...]:
     reached = min(mode.fastest_hz or target_hz, target_hz * (1.0 - _SAME_RATE))
     # Beyond the largest size, the smaller the better.
     size = -area if area <= _LARGEST_UNASKED else area
-    return (_COLOURS[BY_CODE[mode.code].encoding], -reached, size, _PLACE[mode.code])
+    return (_COLOURS[BY_CODE[mode.code].pixels.encoding], -reached, size, _PLACE[mode.code])
 
 
 def _of_format(camera: str, modes: list[Mode], name: str) -> list[Mode]:

@@ -13,8 +13,8 @@ from typing import TypeVar
 
 import numpy as np
 
+from gremsy_camera.live.raw_pictures import Bytes
 from gremsy_camera.v4l2 import kernel_video as kernel
-from gremsy_camera.v4l2.pixel_formats import Bytes
 from gremsy_camera.v4l2.video_device import VideoDevice
 
 Made = TypeVar('Made')

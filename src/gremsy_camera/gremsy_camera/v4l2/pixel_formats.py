@@ -1,21 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the pixels of a camera's buffers are, and how an image is made of them: one pass, one new image.
+"""What the pixels of a camera's buffers are, and how an image is made of them.
 
 Of Motion JPEG also what is damaged, and what a whole JPEG needs besides what cameras send.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from gremsy_camera.live.jpeg_tables import HUFFMAN, START_OF_SCAN, segments, standard_tables
-from gremsy_camera.v4l2.kernel_video import fourcc, fourcc_text
+from gremsy_camera.live.raw_pictures import FORMATS, Bytes, Image, PictureLayout, RawFormat, image_of
+from gremsy_camera.v4l2.kernel_video import fourcc
+from gremsy_common.picture.picture_memory import PictureMemory
 
 
 class BadPicture(ValueError):
@@ -65,10 +66,6 @@ def whole_jpeg(data: NDArray[np.uint8]) -> bytes:
     return raw
 
 
-Bytes = NDArray[np.uint8]
-Image = NDArray[Any]
-
-
 @dataclass(frozen=True, slots=True)
 class BufferLayout:
     """How a picture lies in its buffer.
@@ -88,107 +85,65 @@ class PixelKind:
     """One format of the kernel that can be shown.
 
     Attributes:
-        code: the kernel's number.
-        encoding: of the image: 'bgr8', 'mono8' or 'mono16'.
-        planes: how many pieces of memory a picture of it is in.
-        pixel_bytes: bytes of a pixel in the first of them, without colours that lie elsewhere; 0 where it is encoded.
-        decode: makes the image from the bytes of its planes.
-        size: how many bytes each plane has at least; () where that is not known.
-        halved: its colours are of half the width and height, so both are even.
+        name: the kernel's letters.
+        format: as `raw_pictures` has it, or 'JPEG'.
+        memories: how many pieces of memory a picture of it is in.
     """
 
-    code: int
-    encoding: str
-    planes: int
-    pixel_bytes: int
-    decode: Callable[[list[Bytes], BufferLayout], Image]
-    size: Callable[[BufferLayout], tuple[int, ...]]
-    halved: bool = False
+    name: str
+    format: str
+    memories: int = 1
 
     @property
-    def name(self) -> str:
-        """The kernel's letters."""
-        return fourcc_text(self.code)
+    def code(self) -> int:
+        """The kernel's number."""
+        return fourcc(self.name)
+
+    @property
+    def pixels(self) -> RawFormat:
+        """What `raw_pictures` knows of its format."""
+        return FORMATS[self.format]
 
     @property
     def compressed(self) -> bool:
         """Whether it is encoded."""
-        return self.pixel_bytes == 0
+        return self.format == 'JPEG'
+
+    def size(self, layout: BufferLayout) -> tuple[int, ...]:
+        """How many bytes each piece of memory has at least; of what is encoded one."""
+        if self.compressed:
+            return (1,)
+        ends = self._raw(layout).least_bytes
+        return ends if self.memories > 1 else (max(ends),)
+
+    def decode(self, planes: Sequence[Bytes], layout: BufferLayout, memory: PictureMemory) -> Image:
+        """The image in `memory` or its own.
+
+        Raises:
+            BadPicture: none can be made.
+        """
+        if self.compressed:
+            return _jpeg(planes[0], layout)
+        try:
+            return image_of(planes, self._raw(layout), memory)
+        except ValueError as error:
+            raise BadPicture(str(error)) from None
+
+    def _raw(self, layout: BufferLayout) -> PictureLayout:
+        """Where its planes are: in one piece of memory they follow each other, with lines that are filled up alike."""
+        stride, rows = layout.strides[0], layout.height
+        strides, offsets = [stride], [0]
+        if self.memories > 1:
+            strides, offsets = list(layout.strides), [0] * len(layout.strides)
+        elif self.pixels.planes == 2:
+            strides, offsets = [stride, stride], [0, stride * rows]
+        elif self.pixels.planes == 3:
+            half = stride // 2
+            strides, offsets = [stride, half, half], [0, stride * rows, stride * rows + half * (rows // 2)]
+        return PictureLayout(self.format, layout.width, layout.height, tuple(strides), tuple(offsets))
 
 
-def _lines(plane: Bytes, stride: int, rows: int, length: int, offset: int = 0) -> Bytes:
-    """The rows of a plane without what fills up its lines; nothing is copied."""
-    # The last line may end where its pixels do.
-    needed = offset + stride * (rows - 1) + length
-    if plane.size < needed:
-        raise BadPicture(f'{plane.size} of {needed} bytes')
-    return np.lib.stride_tricks.as_strided(plane[offset:], (rows, length), (stride, 1), writeable=False)
-
-
-def _packed(code: int) -> Callable[[list[Bytes], BufferLayout], Image]:
-    def decode(planes: list[Bytes], layout: BufferLayout) -> Image:
-        # A pair of pixels shares its colour: an odd width has half a pair too many.
-        pairs = (layout.width + 1) // 2
-        rows = _lines(planes[0], layout.strides[0], layout.height, 4 * pairs)
-        image = cv2.cvtColor(rows.reshape(layout.height, 2 * pairs, 2), code)
-        return image if layout.width % 2 == 0 else np.ascontiguousarray(image[:, : layout.width])
-
-    return decode
-
-
-def _two_planes(code: int) -> Callable[[list[Bytes], BufferLayout], Image]:
-    def decode(planes: list[Bytes], layout: BufferLayout) -> Image:
-        width, height, stride = layout.width, layout.height, layout.strides[0]
-        luma = _lines(planes[0], stride, height, width)
-        if len(planes) > 1:
-            colour = _lines(planes[1], layout.strides[1], height // 2, width)
-        else:
-            colour = _lines(planes[0], stride, height // 2, width, offset=stride * height)
-        return cv2.cvtColorTwoPlane(luma, colour.reshape(height // 2, width // 2, 2), code)
-
-    return decode
-
-
-def _three_planes(planes: list[Bytes], layout: BufferLayout) -> Image:
-    width, height, stride = layout.width, layout.height, layout.strides[0]
-    if stride == width:
-        whole = _lines(planes[0], width, height * 3 // 2, width)
-    else:
-        # OpenCV wants the three behind each other without gaps.
-        whole = np.empty((height * 3 // 2, width), np.uint8)
-        whole[:height] = _lines(planes[0], stride, height, width)
-        colours = _lines(planes[0], stride // 2, height, width // 2, offset=stride * height)
-        whole[height:] = colours.reshape(height // 2, width)
-    return cv2.cvtColor(whole, cv2.COLOR_YUV2BGR_I420)
-
-
-def _colours(planes: list[Bytes], layout: BufferLayout) -> Image:
-    rows = _lines(planes[0], layout.strides[0], layout.height, 3 * layout.width)
-    return rows.reshape(layout.height, layout.width, 3)
-
-
-def _bgr(planes: list[Bytes], layout: BufferLayout) -> Image:
-    return _colours(planes, layout).copy()
-
-
-def _rgb(planes: list[Bytes], layout: BufferLayout) -> Image:
-    return cv2.cvtColor(_colours(planes, layout), cv2.COLOR_RGB2BGR)
-
-
-def _grey(planes: list[Bytes], layout: BufferLayout) -> Image:
-    return _lines(planes[0], layout.strides[0], layout.height, layout.width).copy()
-
-
-def _wide(order: str) -> Callable[[list[Bytes], BufferLayout], Image]:
-    def decode(planes: list[Bytes], layout: BufferLayout) -> Image:
-        rows = _lines(planes[0], layout.strides[0], layout.height, 2 * layout.width)
-        return rows.view(f'{order}u2').astype(np.uint16)
-
-    return decode
-
-
-def _jpeg(planes: list[Bytes], layout: BufferLayout) -> Image:
-    data = planes[0]
+def _jpeg(data: Bytes, layout: BufferLayout) -> Image:
     check_jpeg(data)
     # Where the Huffman tables are left out, OpenCV takes those of the standard by itself.
     image = cv2.imdecode(data, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
@@ -199,47 +154,24 @@ def _jpeg(planes: list[Bytes], layout: BufferLayout) -> Image:
     return image
 
 
-def _per_pixel(count: int) -> Callable[[BufferLayout], tuple[int, ...]]:
-    def size(layout: BufferLayout) -> tuple[int, ...]:
-        return (layout.strides[0] * (layout.height - 1) + count * layout.width,)
-
-    return size
-
-
-def _half_colours(layout: BufferLayout) -> tuple[int, ...]:
-    luma = layout.strides[0] * layout.height
-    colour = layout.strides[-1] * (layout.height // 2 - 1) + layout.width
-    return (luma - layout.strides[0] + layout.width, colour) if len(layout.strides) > 1 else (luma + colour,)
-
-
-def _three_colours(layout: BufferLayout) -> tuple[int, ...]:
-    # The last line may end where its pixels do.
-    stride = layout.strides[0]
-    return (stride * layout.height * 3 // 2 - stride // 2 + layout.width // 2,)
-
-
-def _unknown(_: BufferLayout) -> tuple[int, ...]:
-    return ()
-
-
 # What is taken where nothing else decides, first to last: colours before grey, grey before 16 bit, and of the colours
 # what costs least to decode; 4:2:0 before 4:2:2 for the smaller buffers.
 KINDS = (
-    PixelKind(fourcc('NV12'), 'bgr8', 1, 1, _two_planes(cv2.COLOR_YUV2BGR_NV12), _half_colours, halved=True),
-    PixelKind(fourcc('NM12'), 'bgr8', 2, 1, _two_planes(cv2.COLOR_YUV2BGR_NV12), _half_colours, halved=True),
-    PixelKind(fourcc('YU12'), 'bgr8', 1, 1, _three_planes, _three_colours, halved=True),
-    PixelKind(fourcc('YUYV'), 'bgr8', 1, 2, _packed(cv2.COLOR_YUV2BGR_YUY2), _per_pixel(2)),
-    PixelKind(fourcc('UYVY'), 'bgr8', 1, 2, _packed(cv2.COLOR_YUV2BGR_UYVY), _per_pixel(2)),
-    PixelKind(fourcc('BGR3'), 'bgr8', 1, 3, _bgr, _per_pixel(3)),
-    PixelKind(fourcc('RGB3'), 'bgr8', 1, 3, _rgb, _per_pixel(3)),
-    PixelKind(fourcc('MJPG'), 'bgr8', 1, 0, _jpeg, _unknown),
-    PixelKind(fourcc('JPEG'), 'bgr8', 1, 0, _jpeg, _unknown),
-    PixelKind(fourcc('GREY'), 'mono8', 1, 1, _grey, _per_pixel(1)),
-    PixelKind(fourcc('Y16'), 'mono16', 1, 2, _wide('<'), _per_pixel(2)),
-    PixelKind(fourcc('Y16-BE'), 'mono16', 1, 2, _wide('>'), _per_pixel(2)),
-    PixelKind(fourcc('Y14'), 'mono16', 1, 2, _wide('<'), _per_pixel(2)),
-    PixelKind(fourcc('Y12'), 'mono16', 1, 2, _wide('<'), _per_pixel(2)),
-    PixelKind(fourcc('Y10'), 'mono16', 1, 2, _wide('<'), _per_pixel(2)),
+    PixelKind('NV12', 'NV12'),
+    PixelKind('NM12', 'NV12', memories=2),
+    PixelKind('YU12', 'I420'),
+    PixelKind('YUYV', 'YUY2'),
+    PixelKind('UYVY', 'UYVY'),
+    PixelKind('BGR3', 'BGR'),
+    PixelKind('RGB3', 'RGB'),
+    PixelKind('MJPG', 'JPEG'),
+    PixelKind('JPEG', 'JPEG'),
+    PixelKind('GREY', 'GRAY8'),
+    PixelKind('Y16', 'GRAY16_LE'),
+    PixelKind('Y16-BE', 'GRAY16_BE'),
+    PixelKind('Y14', 'GRAY16_LE'),
+    PixelKind('Y12', 'GRAY16_LE'),
+    PixelKind('Y10', 'GRAY16_LE'),
 )
 BY_CODE = {kind.code: kind for kind in KINDS}
 # Other names by which people know them.

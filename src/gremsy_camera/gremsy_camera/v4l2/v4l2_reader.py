@@ -13,6 +13,7 @@ from pathlib import Path
 from gremsy_camera.errors import PictureDamaged, SourceError, SourceUnusable
 from gremsy_camera.live.encoded_video import EncodedFormat, EncodedPacket
 from gremsy_camera.live.live_reader import CaptureTime, LivePicture, LiveReader, TimeBase
+from gremsy_camera.live.raw_pictures import Bytes, Image
 from gremsy_camera.sources.source import SourceContext, SourceInfo
 from gremsy_camera.v4l2 import kernel_video as kernel
 from gremsy_camera.v4l2.camera_controls import set_controls
@@ -23,8 +24,6 @@ from gremsy_camera.v4l2.pixel_formats import (
     BY_CODE,
     BadPicture,
     BufferLayout,
-    Bytes,
-    Image,
     PixelKind,
     check_jpeg,
     whole_jpeg,
@@ -32,6 +31,7 @@ from gremsy_camera.v4l2.pixel_formats import (
 from gremsy_camera.v4l2.video_device import VideoDevice
 from gremsy_camera.v4l2.video_nodes import ROOT
 from gremsy_camera.v4l2.video_system import VideoSystem
+from gremsy_common.picture.picture_memory import PictureMemory
 
 _NS_PER_S = 1_000_000_000
 # A driver that means another clock than it says (uvcvideo with clock=CLOCK_REALTIME) is years off; a buffer that nobody
@@ -83,6 +83,7 @@ class V4l2Reader(LiveReader):
         # The path, with the driver's name for it once that is known.
         self._title = path
         self._stream: _Stream | None = None
+        self._memory = PictureMemory()
         self._last_sequence: int | None = None
 
     def open(self) -> SourceInfo:
@@ -183,18 +184,18 @@ class V4l2Reader(LiveReader):
                 f'The camera {self._title} gives half pictures (interlaced, field {field}): make its signal '
                 'progressive.'
             )
-        if kind.halved and (given.width % 2 or given.height % 2):
+        if kind.pixels.planes > 1 and (given.width % 2 or given.height % 2):
             raise SourceUnusable(
                 f'The camera {self._title} gives {kind.name} of odd size {given.size}, which has no whole colours: ask '
                 'for another size or format.'
             )
-        if len(layout.strides) != kind.planes:
+        if len(layout.strides) != kind.memories:
             raise SourceUnusable(
-                f'The camera {self._title} gives {kind.name} in {len(layout.strides)} planes instead of {kind.planes}: '
-                'ask for another format.'
+                f'The camera {self._title} gives {kind.name} in {len(layout.strides)} planes instead of '
+                f'{kind.memories}: ask for another format.'
             )
         # Some drivers leave it to the reader where nothing is filled up.
-        least = max(1, kind.pixel_bytes) * given.width
+        least = max(1, kind.pixels.pixel_bytes) * given.width
         return BufferLayout(given.width, given.height, tuple(max(stride, least) for stride in layout.strides))
 
     def _set_rate(self, device: VideoDevice, choice: ModeChoice) -> float:
@@ -228,11 +229,11 @@ class V4l2Reader(LiveReader):
 
         def pixels() -> Image:
             try:
-                return loan.use(lambda planes: kind.decode(planes, layout))
+                return loan.use(lambda planes: kind.decode(planes, layout, self._memory))
             except BadPicture as error:
                 raise PictureDamaged(f'A picture of the camera {self._title} is {error}: it is left out.') from error
 
-        return LivePicture(pixels, kind.encoding, layout.width, layout.height, arrived_ns, capture, position_ns)
+        return LivePicture(pixels, kind.pixels.encoding, layout.width, layout.height, arrived_ns, capture, position_ns)
 
     def _put(
         self, layout: BufferLayout, loan: Loan, arrived_ns: int, capture: CaptureTime | None, position_ns: int | None
@@ -252,8 +253,7 @@ class V4l2Reader(LiveReader):
         self.context.tap.put(EncodedFormat('mjpeg', layout.width, layout.height), packet)
 
     def _short(self, stream: _Stream, loan: Loan) -> bool:
-        needed = stream.kind.size(stream.layout) or (1,)
-        sizes = loan.sizes
+        needed, sizes = stream.kind.size(stream.layout), loan.sizes
         return len(sizes) < len(needed) or any(size < least for size, least in zip(sizes, needed, strict=False))
 
     def _captured(self, loan: Loan, arrived_ns: int) -> CaptureTime | None:
