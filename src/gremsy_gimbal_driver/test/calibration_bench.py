@@ -9,13 +9,14 @@ from dataclasses import replace
 
 from gremsy_gimbal_driver.attitude.attitude_telemetry import AttitudeStamping
 from gremsy_gimbal_driver.calibration.axis_probe import Ask
-from gremsy_gimbal_driver.calibration.calibration_parameters import CalibrationParameters, Pair
+from gremsy_gimbal_driver.calibration.calibration_parameters import CalibrationParameters
 from gremsy_gimbal_driver.calibration.calibration_routine import CalibrationRoutine
 from gremsy_gimbal_driver.mavlink.mavlink_decoder import MavlinkDecoder
 from gremsy_gimbal_driver.mavlink.mavlink_encoder import MavlinkEncoder
 from gremsy_gimbal_driver.mavlink.mavlink_events import AttitudeStatus, PayloadTelemetry, Sender
 from gremsy_gimbal_driver.mavlink.mavlink_frames import wire_rates
 from gremsy_gimbal_driver.motion.instant import Instant
+from gremsy_gimbal_driver.motion.motion_output import Pair
 from gremsy_gimbal_driver.payload.camera_commands import zoom_range
 from gremsy_gimbal_sim.options.options import PRESETS, PayloadOptions
 from gremsy_gimbal_sim.payload import SimulatedPayload

@@ -12,10 +12,11 @@ import numpy as np
 import pytest
 
 from gremsy_common.parameters.parameter_fields import ParameterError, from_values
-from gremsy_gimbal_driver.calibration.calibration_parameters import CalibrationParameters, Pair
+from gremsy_gimbal_driver.calibration.calibration_parameters import CalibrationParameters
 from gremsy_gimbal_driver.calibration.calibration_result import CalibrationResult
 from gremsy_gimbal_driver.calibration.calibration_routine import CalibrationRoutine, CalibrationState
 from gremsy_gimbal_driver.motion.instant import Instant
+from gremsy_gimbal_driver.motion.motion_output import Pair
 from gremsy_gimbal_sim.plant.plant import ZOOM_RATE_GAIN, PlantParameters
 from src.gremsy_gimbal_driver.test.calibration_bench import CalibrationBench, options_of
 

@@ -19,8 +19,8 @@ from gremsy_common.geometry import (
 )
 from gremsy_common.types.gimbal_state import JointRequest, OrientationRequest, PointRequest, VehicleAttitude
 from gremsy_gimbal_driver.attitude.attitude_reading import YawFrame
-from gremsy_gimbal_driver.attitude.joint_chain import joint_names
 from gremsy_gimbal_driver.attitude.level_frame import level_reference
+from gremsy_gimbal_driver.gimbal_driver_parameters import GimbalDriverParameters
 from gremsy_gimbal_driver.goals.frame_tree import FrameTransform, FrameTree
 from gremsy_gimbal_driver.goals.goal_geometry import GoalGeometry
 from gremsy_gimbal_driver.motion.notices import Refusal
@@ -56,7 +56,7 @@ def geometry(*edges, camera=(0.0, 0.0)):
     tree.take(FrameTransform('base_link', BASE, mount, np.array([1.0, 0.0, 0.0, 0.0]), 0, is_static=True))
     for parent, child, xyz, q, age_s in edges:
         tree.take(FrameTransform(parent, child, np.array(xyz), np.asarray(q), NOW - round(age_s * NS)))
-    return GoalGeometry(tree, LEVEL, BASE)
+    return GoalGeometry(tree, GimbalDriverParameters(frame_prefix='robot/'))
 
 
 def orientation(q, frame=LEVEL):
@@ -324,7 +324,8 @@ def test_in_lock_joints_are_turned_by_the_heading_or_refused():
 
 
 def test_joints_with_a_prefix_are_those_of_that_gimbal_and_no_other() -> None:
-    rear = GoalGeometry(FrameTree(own=(LEVEL, CAMERA)), LEVEL, BASE, joints=joint_names('rear_'))
+    parameters = GimbalDriverParameters(frame_prefix='robot/', joint_prefix='rear_')
+    rear = GoalGeometry(FrameTree(own=(LEVEL, CAMERA)), parameters)
     level = on(vehicle(0.0))
     wish = JointRequest(NOW, ('rear_gimbal_yaw_joint', 'rear_gimbal_pitch_joint'), (0.5, 0.2))
     goal = rear.goal(wish, *level)

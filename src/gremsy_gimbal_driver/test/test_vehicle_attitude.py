@@ -127,7 +127,7 @@ def test_what_cannot_be_used_is_refused_and_counted(sample, kind, sentence):
         made.take(sample, T0)
     assert (refusal.value.kind, str(refusal.value)) == (kind, sentence)
     assert kind in VEHICLE_REFUSALS
-    assert made.newest is None
+    assert made._samples.newest is None
 
 
 def test_the_driver_counts_each_refusal_once_and_reports_the_first():

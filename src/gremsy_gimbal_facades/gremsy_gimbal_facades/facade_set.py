@@ -28,17 +28,9 @@ class FacadeSet(Facades):
         for_ptz = ptz_messages() if ptz else None
         self._mavros = None if for_mavros is None else MavrosFacade(node, port, for_mavros, report)
         self._ptz = None if for_ptz is None else PtzFacade(node, port, for_ptz)
-
-    @property
-    def names(self) -> str:
-        """Those that are served."""
-        served = [name for name, facade in (('MAVROS', self._mavros), ('PTZ', self._ptz)) if facade is not None]
-        return ', '.join(served)
-
-    @property
-    def counts(self) -> dict[str, int]:
-        """What was refused."""
-        return {} if self._mavros is None else self._mavros.counts
+        served = {'MAVROS': self._mavros, 'PTZ': self._ptz}
+        self.names = ', '.join(name for name, facade in served.items() if facade is not None)
+        self.counts = {} if self._mavros is None else self._mavros.counts
 
     def attitude(self, status: AttitudeStatus, stamp_ns: int) -> None:
         """Message 285 came."""

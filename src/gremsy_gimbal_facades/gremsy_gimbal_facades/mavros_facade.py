@@ -56,6 +56,8 @@ class MavrosFacade:
         self._port = port
         self._messages = messages
         self._notices = Notices(report)
+        self.counts = self._notices.counts
+        """Refused messages."""
         self._component: int | None = None
         self._asked: GimbalMode | None = None
         self._publisher = node.create_publisher(
@@ -69,11 +71,6 @@ class MavrosFacade:
                 (messages.GimbalDeviceSetAttitude, 'device/set_attitude', request_of_attitude),
             )
         ]
-
-    @property
-    def counts(self) -> dict[str, int]:
-        """Refused messages."""
-        return dict(self._notices.counts)
 
     def attitude(self, status: AttitudeStatus, stamp_ns: int) -> None:
         """Message 285 came; it is published while there are subscribers."""

@@ -66,13 +66,6 @@ def ptz_messages() -> PtzMessages | None:
         return None
 
 
-@dataclass(slots=True)
-class _Running:
-    handle: Any
-    action: Any
-    run: PtzRun
-
-
 class PtzFacade:
     """Serves until closed; one goal at a time, the newest. Make, step and close it on the executor's thread.
 
@@ -94,7 +87,7 @@ class PtzFacade:
         self._port = port
         self._messages = messages
         self._clock = clock
-        self._running: _Running | None = None
+        self._running: tuple[Any, Any, PtzRun] | None = None  # with the goal's handle and its action
         self._state = node.create_publisher(messages.state, 'ptz_state', _DEPTH)
         self._servers = [
             self._serve(messages.move, f'{PREFIX}/position_abs', absolute_target),
@@ -110,16 +103,16 @@ class PtzFacade:
 
     def step(self) -> None:
         """Check on the goal, and publish its feedback and the state."""
-        running = self._running
-        if running is not None:
-            if running.handle.is_cancel_requested:
-                running.run.cancel('its client')
-            result = running.run.step(self._clock())
+        if self._running is not None:
+            handle, action, run = self._running
+            if handle.is_cancel_requested:
+                run.cancel('its client')
+            result = run.step(self._clock())
             if result is None:
-                running.handle.publish_feedback(_feedback(running.action, running.run.remaining))
+                handle.publish_feedback(_feedback(action, run.remaining))
             else:
                 self._running = None
-                _end(running.handle, running.action, result)
+                _end(handle, action, result)
         now = self._port.pointing()
         if now is not None:
             message = self._messages.state()
@@ -132,7 +125,7 @@ class PtzFacade:
             return
         self._node.destroy_timer(self._timer)
         if self._running is not None:
-            self._running.run.cancel('the end of the driver')
+            self._running[2].cancel('the end of the driver')
             self._running = None
         for server in self._servers:
             server.destroy()
@@ -150,11 +143,12 @@ class PtzFacade:
         )
 
     def _accepted(self, action: Any, target_of: Callable[[Any], PtzTarget], handle: Any) -> None:
-        before, self._running = self._running, None
-        if before is not None:
-            before.run.cancel('a newer PTZ goal')
-            assert before.run.result is not None
-            _end(before.handle, before.action, before.run.result)
+        if self._running is not None:
+            before, its_action, its_run = self._running
+            self._running = None
+            its_run.cancel('a newer PTZ goal')
+            assert its_run.result is not None
+            _end(before, its_action, its_run.result)
         try:
             target = target_of(handle.request)
         except PtzRefused as refusal:
@@ -164,7 +158,7 @@ class PtzFacade:
         if run.result is not None:
             _end(handle, action, run.result)
         else:
-            self._running = _Running(handle, action, run)
+            self._running = handle, action, run
 
 
 def _end(handle: Any, action: Any, result: CommandResult) -> None:

@@ -74,18 +74,9 @@ class AttitudeStamping:
     def __init__(self, frame_id: str, least_delay_ns: int = 0) -> None:
         self._frame_id = frame_id
         self._counter = CounterUnwrapper()
-        self._clock = MinimumDelayClock(resolution_ns=_MILLISECOND_NS, least_delay_ns=least_delay_ns)
+        self.clock = MinimumDelayClock(resolution_ns=_MILLISECOND_NS, least_delay_ns=least_delay_ns)
         self._last: MeasuredAttitude | None = None
         self.rejects: Counter[str] = Counter()
-
-    @property
-    def restarts(self) -> int:
-        """How often the device's clock started again (a reboot)."""
-        return self._clock.restarts
-
-    def use_least_delay(self, least_delay_ns: int) -> None:
-        """From the next reading on; none comes until they are newer again than those before."""
-        self._clock.least_delay_ns = least_delay_ns
 
     def measured(self, status: AttitudeStatus, arrival: Instant) -> MeasuredAttitude | None:
         """The attitude of a 285; None for one that is not newer than the last."""
@@ -93,10 +84,10 @@ class AttitudeStamping:
 
     def stamped(self, reading: AttitudeReading, arrival: Instant) -> MeasuredAttitude | None:
         """The attitude at its time; None for one that is not newer than the last, unless the ROS clock was set back."""
-        restarts = self._clock.restarts
+        restarts = self.clock.restarts
         device_ns = self._counter.unwrap(reading.time_boot_ms) * _MILLISECOND_NS
-        stamp_ns = arrival.ros_at(self._clock.map(device_ns, arrival.monotonic_ns))
-        if self._clock.restarts != restarts:
+        stamp_ns = arrival.ros_at(self.clock.map(device_ns, arrival.monotonic_ns))
+        if self.clock.restarts != restarts:
             self._last = None
         if self._last is not None and 0 <= self._last.attitude.stamp_ns - stamp_ns <= JUMP_NS:
             self.rejects['attitude_not_newer'] += 1

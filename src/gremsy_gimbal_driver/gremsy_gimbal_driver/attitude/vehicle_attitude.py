@@ -82,7 +82,7 @@ class VehicleHistory:
                 f'A vehicle attitude was refused: its stamp is {-age_ns * 1e-9:.2f} s ahead of this machine; '
                 'synchronise the clocks.',
             )
-        newest = self.newest
+        newest = self._samples.newest
         if newest is not None:
             other = (newest.earth_frame, newest.vehicle_frame) != (sample.earth_frame, sample.vehicle_frame)
             if other or sample.stamp_ns < newest.stamp_ns - nanoseconds(self._age_limit_s):
@@ -92,14 +92,9 @@ class VehicleHistory:
                 raise Refusal('vehicle_not_newer', 'A vehicle attitude was ignored: a newer one came before.')
         self._samples.put(sample.stamp_ns, sample)
 
-    @property
-    def newest(self) -> VehicleAttitude | None:
-        """The last sample taken, however old."""
-        return self._samples.newest
-
     def trouble(self, now_ros_ns: int) -> str:
         """Why there is no vehicle attitude now; empty where there is one."""
-        newest = self.newest
+        newest = self._samples.newest
         if newest is None:
             return (
                 "The vehicle's attitude is unknown: nothing came on `vehicle/imu` or `vehicle/odometry`; "
@@ -123,30 +118,18 @@ class VehicleHistory:
             return None
         if before is after:
             return before
-        return _after(before, stamp_ns) if after is None else _between(before, after, stamp_ns)
-
-
-def _between(before: VehicleAttitude, after: VehicleAttitude, stamp_ns: int) -> VehicleAttitude:
-    share = (stamp_ns - before.stamp_ns) / (after.stamp_ns - before.stamp_ns)
-    turn = rotation_vector_between(before.earth_from_vehicle_wxyz, after.earth_from_vehicle_wxyz)
-    return replace(
-        before,
-        stamp_ns=stamp_ns,
-        earth_from_vehicle_wxyz=_turned(before.earth_from_vehicle_wxyz, share * turn),
-        position_earth_m=before.position_earth_m + share * (after.position_earth_m - before.position_earth_m),
-    )
-
-
-def _after(newest: VehicleAttitude, stamp_ns: int) -> VehicleAttitude:
-    elapsed_s = min(stamp_ns - newest.stamp_ns, _EXTRAPOLATED_NS) * 1e-9
-    rates = np.where(np.isfinite(newest.rate_rad_s), newest.rate_rad_s, 0.0)
-    return replace(
-        newest,
-        stamp_ns=stamp_ns,
-        earth_from_vehicle_wxyz=_turned(newest.earth_from_vehicle_wxyz, rates * elapsed_s),
-    )
-
-
-def _turned(quaternion_wxyz: Array, rotation_rad: Array) -> Array:
-    turned = multiply_quaternions(quaternion_wxyz, quaternion_from_rotation_vector(rotation_rad))
-    return np.asarray(turned / np.linalg.norm(turned))
+        since_ns, moved_m = stamp_ns - before.stamp_ns, np.zeros(3)
+        if after is None:
+            rates_rad_s = np.where(np.isfinite(before.rate_rad_s), before.rate_rad_s, 0.0)
+            turn = rates_rad_s * min(since_ns, _EXTRAPOLATED_NS) * 1e-9
+        else:
+            share = since_ns / (after.stamp_ns - before.stamp_ns)
+            turn = share * rotation_vector_between(before.earth_from_vehicle_wxyz, after.earth_from_vehicle_wxyz)
+            moved_m = share * (after.position_earth_m - before.position_earth_m)
+        turned = multiply_quaternions(before.earth_from_vehicle_wxyz, quaternion_from_rotation_vector(turn))
+        return replace(
+            before,
+            stamp_ns=stamp_ns,
+            earth_from_vehicle_wxyz=turned / np.linalg.norm(turned),
+            position_earth_m=before.position_earth_m + moved_m,
+        )

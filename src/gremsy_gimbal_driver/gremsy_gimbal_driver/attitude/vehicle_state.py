@@ -57,7 +57,7 @@ class VehicleStatePace:
     def __init__(self, age_limit_s: float = 0.5) -> None:
         self._age_limit_ns = nanoseconds(age_limit_s)
         self._newest: VehicleAttitude | None = None
-        self._sent_ns: int | None = None
+        self._due_ns = 0
         self.sent = 0
         self.replaced = 0
         """Attitudes that were never sent because a newer one came in time."""
@@ -70,21 +70,18 @@ class VehicleStatePace:
 
     def due(self, now: Instant) -> VehicleState | None:
         """What to send now, if anything."""
-        due_ns = self.next_ns(now)
-        if self._newest is None or due_ns is None or now.monotonic_ns < due_ns:
+        if self._newest is None or now.monotonic_ns < self._due_ns:
             return None
         vehicle, self._newest = self._newest, None
         if now.ros_ns - vehicle.stamp_ns > self._age_limit_ns:
             return None
-        self._sent_ns = now.monotonic_ns
+        self._due_ns = now.monotonic_ns + nanoseconds(LEAST_INTERVAL_S)
         self.sent += 1
         return vehicle_state(vehicle, now)
 
     def next_ns(self, now: Instant) -> int | None:
         """When something may be due, on the monotonic clock; None while nothing waits."""
-        if self._newest is None:
-            return None
-        return now.monotonic_ns if self._sent_ns is None else self._sent_ns + nanoseconds(LEAST_INTERVAL_S)
+        return None if self._newest is None else max(self._due_ns, now.monotonic_ns)
 
 
 def _rate_about_down(vehicle: VehicleAttitude) -> float:

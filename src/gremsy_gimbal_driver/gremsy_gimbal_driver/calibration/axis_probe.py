@@ -17,9 +17,10 @@ import numpy as np
 
 from gremsy_common.errors import SuiteError
 from gremsy_gimbal_driver.calibration.calibration_fit import Array, Line, ResponseFit, fit_line
-from gremsy_gimbal_driver.calibration.calibration_parameters import Axis, CalibrationParameters, Pair
+from gremsy_gimbal_driver.calibration.calibration_parameters import Axis, CalibrationParameters
 from gremsy_gimbal_driver.calibration.motion_record import MotionRecord
 from gremsy_gimbal_driver.motion.instant import nanoseconds
+from gremsy_gimbal_driver.motion.motion_output import Pair
 
 # Until the answer is measured, the slowest one: 250 ms (gimbal.md 1.9) and as much again.
 _SLOWEST_ANSWER_S = 0.5

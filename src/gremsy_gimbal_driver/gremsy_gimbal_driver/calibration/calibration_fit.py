@@ -122,18 +122,8 @@ def fit_response(records: Sequence[StepRecord], repeat_s: float) -> ResponseFit:
     begin = [float(delays[prompt].mean()), *delays[~prompt].tolist()]
     values = model.refine(model.begin(float(free[0]), float(free[1]), begin))
     errors, residual = model.errors(values)
-    return ResponseFit(
-        float(values[0]),
-        errors[0],
-        float(values[2]),
-        errors[2],
-        float(values[1]),
-        errors[1],
-        residual,
-        samples,
-        steps,
-        late,
-    )
+    gain, lag_s, delay_s = values[:3].tolist()
+    return ResponseFit(gain, errors[0], delay_s, errors[2], lag_s, errors[1], residual, samples, steps, late)
 
 
 def _best_on_grid(records: Sequence[StepRecord]) -> tuple[float, float, float]:

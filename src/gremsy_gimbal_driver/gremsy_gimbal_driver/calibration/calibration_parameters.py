@@ -13,8 +13,6 @@ from gremsy_common.parameters.parameter_fields import ParameterError, Span, para
 from gremsy_common.parameters.parameter_forms import TextForm
 from gremsy_gimbal_driver.motion.motion_parameters import MotionParameters
 
-Pair = tuple[float, float]
-
 # A travel is crossed in no less than this, so that a gimbal that answers after half a second can still be turned back.
 _LEAST_CROSSING_S = 1.5
 

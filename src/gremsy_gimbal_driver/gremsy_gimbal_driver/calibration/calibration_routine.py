@@ -12,7 +12,8 @@ No thread, no clock, no link. Who runs it:
    after 40 ms, zeros too. A zoom that it asks for is repeated until the reports show it.
 4. Ends when `state` is DONE or ABORTED: the rates are then zero (write the burst), and `sentence` says how it went.
 
-It runs only while armed, and ends when anybody else asks for motion (`cancel`).
+It runs only while armed, and ends when anybody else asks for motion (`cancel`), when telemetry or the time runs out,
+and at a way too far or motion that nobody commanded.
 """
 
 from __future__ import annotations
@@ -20,9 +21,9 @@ from __future__ import annotations
 import math
 from enum import Enum
 
-from gremsy_gimbal_driver.calibration.axis_probe import Ask, AxisProbe, CalibrationAborted, Program
+from gremsy_gimbal_driver.calibration.axis_probe import IN_A_ROW, Ask, AxisProbe, CalibrationAborted, Program
 from gremsy_gimbal_driver.calibration.axis_program import measure_axis
-from gremsy_gimbal_driver.calibration.calibration_parameters import Axis, CalibrationParameters, Pair
+from gremsy_gimbal_driver.calibration.calibration_parameters import Axis, CalibrationParameters
 from gremsy_gimbal_driver.calibration.calibration_result import (
     AxisCalibration,
     CalibrationResult,
@@ -32,15 +33,16 @@ from gremsy_gimbal_driver.calibration.calibration_result import (
     weighted_mean,
 )
 from gremsy_gimbal_driver.calibration.motion_record import MotionRecord
-from gremsy_gimbal_driver.calibration.motion_watch import MotionWatch
 from gremsy_gimbal_driver.calibration.zoom_program import ZoomReports, measure_gain, zoom_to
 from gremsy_gimbal_driver.motion.instant import Instant, nanoseconds
+from gremsy_gimbal_driver.motion.motion_output import Pair
 
 STEP_NS = nanoseconds(0.010)
 """How often it is stepped."""
 _NOISE_S = 2.0
 _NOISE_TRIES, _NOISE_SAMPLES = 3, 20
 _WIDEST = 1.05
+_RUNAWAY = 3.0  # times the largest commanded rate
 
 
 class CalibrationState(Enum):
@@ -63,9 +65,11 @@ class CalibrationRoutine:
         self._zoom = ZoomReports()
         self._newest: tuple[int, Pair, int] | None = None  # stamp, angles, arrival on the monotonic clock
         self._record: MotionRecord | None = None
-        self._watch: MotionWatch | None = None
+        self._probes: tuple[AxisProbe, ...] = ()
         self._program: Program[CalibrationResult] | None = None
         self._fault = ''
+        self._begun_ns = 0
+        self._fast = 0
 
     @property
     def running(self) -> bool:
@@ -80,10 +84,9 @@ class CalibrationRoutine:
         assert self._newest is not None
         stamp_ns, angles_rad, _ = self._newest
         self._record = record = MotionRecord(now, stamp_ns, angles_rad)
-        azimuth, tilt = (AxisProbe(axis, self._parameters, record) for axis in Axis)
-        self._watch = MotionWatch(self._parameters, record, (azimuth, tilt))
+        self._probes = azimuth, tilt = tuple(AxisProbe(axis, self._parameters, record) for axis in Axis)
         self._program = self._all(azimuth, tilt)
-        self._fault = ''
+        self._fault, self._fast, self._begun_ns = '', 0, now.monotonic_ns
         self.result = None
         self.state = CalibrationState.RUNNING
         self.sentence = 'The calibration is running: keep the vehicle still.'
@@ -94,12 +97,12 @@ class CalibrationRoutine:
         if not all(map(math.isfinite, (*angles_rad, *rates_rad_s))):
             return
         self._newest = (stamp_ns, angles_rad, now.monotonic_ns)
-        if self._record is None or self._watch is None or not self.running:
+        if self._record is None or not self.running:
             return
         self._record.now = now
         self._record.attitude(stamp_ns, angles_rad, now)
         # Ended by the next step, so that whoever steps while it runs writes the zero as well.
-        self._fault = self._fault or self._watch.attitude(angles_rad, rates_rad_s)
+        self._fault = self._fault or self._fault_of(angles_rad, rates_rad_s)
 
     def zoom(self, factor: float, now: Instant) -> None:
         """Telemetry: the magnification."""
@@ -114,9 +117,9 @@ class CalibrationRoutine:
         """What to ask of the gimbal now; both axes stand when it is over."""
         if not self.running:
             return Ask()
-        assert self._record is not None and self._watch is not None and self._program is not None
+        assert self._record is not None and self._program is not None
         self._record.now = now
-        fault = self._fault or self._watch.silence() if armed else 'the driver was disarmed'
+        fault = self._fault or self._silence(self._record.received_ns, now) if armed else 'the driver was disarmed'
         try:
             if fault:
                 raise CalibrationAborted(fault)
@@ -129,6 +132,26 @@ class CalibrationRoutine:
             self._record.ask(ask.rates_rad_s)
             return ask
         return Ask()
+
+    def _fault_of(self, angles_rad: Pair, rates_rad_s: Pair) -> str:
+        """What is wrong with an attitude, or ''."""
+        fastest_rad_s = self._parameters.fastest_calibration_rad_s
+        self._fast = self._fast + 1 if max(map(abs, rates_rad_s)) > _RUNAWAY * fastest_rad_s else 0
+        if self._fast >= IN_A_ROW:
+            return (
+                f'the gimbal turns at more than {math.degrees(_RUNAWAY * fastest_rad_s):.0f} deg/s, while at most '
+                f'{math.degrees(fastest_rad_s):.0f} deg/s were commanded'
+            )
+        faults = (probe.fault(angle) for probe, angle in zip(self._probes, angles_rad, strict=True))
+        return next(filter(None, faults), '')
+
+    def _silence(self, received_ns: int, now: Instant) -> str:
+        """Whether telemetry or the time has run out, or ''."""
+        if now.monotonic_ns - received_ns > nanoseconds(self._parameters.attitude_timeout_s):
+            return f'no attitude came from the gimbal for {self._parameters.attitude_timeout_s:g} s'
+        if now.monotonic_ns - self._begun_ns > nanoseconds(self._parameters.calibration_deadline_s):
+            return f'it took longer than {self._parameters.calibration_deadline_s:.0f} s'
+        return ''
 
     def _refusal(self, now: Instant, armed: bool) -> str:
         parameters = self._parameters

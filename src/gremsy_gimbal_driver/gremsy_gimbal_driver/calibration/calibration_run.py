@@ -8,9 +8,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from gremsy_common.types.gimbal_state import ImuReading, RateSetpoint, ZoomState
-from gremsy_gimbal_driver.attitude.attitude_telemetry import MeasuredAttitude
 from gremsy_gimbal_driver.calibration.axis_probe import Ask
-from gremsy_gimbal_driver.calibration.calibration_parameters import CalibrationParameters, Pair
+from gremsy_gimbal_driver.calibration.calibration_parameters import CalibrationParameters
 from gremsy_gimbal_driver.calibration.calibration_result import CalibrationResult
 from gremsy_gimbal_driver.calibration.calibration_routine import STEP_NS, CalibrationRoutine, CalibrationState
 from gremsy_gimbal_driver.calibration.imu_mounting import ImuMounting
@@ -18,6 +17,7 @@ from gremsy_gimbal_driver.driver_reports import GimbalView
 from gremsy_gimbal_driver.motion.command_arbiter import Source
 from gremsy_gimbal_driver.motion.instant import Instant, nanoseconds
 from gremsy_gimbal_driver.motion.motion_control import MotionControl
+from gremsy_gimbal_driver.motion.motion_output import Pair
 from gremsy_gimbal_driver.motion.motion_writer import REPEAT_INTERVAL_S
 from gremsy_gimbal_driver.payload.payload_control import PayloadControl
 from gremsy_gimbal_driver.payload.payload_requests import ZoomTo
@@ -66,18 +66,14 @@ class CalibrationRun:
         """Telemetry: attitudes, readings of the camera's IMU and the magnification; nothing else matters here."""
         match report:
             case GimbalView(measured=measured):
-                self._on_attitude(measured, now)
+                x, y, z = measured.attitude.rate_rad_s.tolist()
+                angles, rates = (measured.yaw_rad, measured.pitch_rad), (math.hypot(x, z), y)
+                self.routine.attitude(measured.attitude.stamp_ns, angles, rates, now)
+                self._mounting.attitude(measured.attitude.level_from_camera_wxyz)
             case ImuReading():
                 self._mounting.imu(report.acceleration_m_s2)
             case ZoomState():
                 self.routine.zoom(report.factor, now)
-
-    def _on_attitude(self, measured: MeasuredAttitude, now: Instant) -> None:
-        x, y, z = measured.attitude.rate_rad_s.tolist()
-        rates = (math.hypot(x, z), y)
-        angles = (measured.yaw_rad, measured.pitch_rad)
-        self.routine.attitude(measured.attitude.stamp_ns, angles, rates, now)
-        self._mounting.attitude(measured.attitude.level_from_camera_wxyz)
 
     def step(self, now: Instant) -> int | None:
         """Offer the routine's command; when to step again at the latest, None when it has ended."""

@@ -9,8 +9,9 @@ import numpy as np
 
 from gremsy_common.timing.timed_history import TimedHistory
 from gremsy_gimbal_driver.calibration.calibration_fit import Array, StepRecord
-from gremsy_gimbal_driver.calibration.calibration_parameters import Axis, Pair
+from gremsy_gimbal_driver.calibration.calibration_parameters import Axis
 from gremsy_gimbal_driver.motion.instant import Instant
+from gremsy_gimbal_driver.motion.motion_output import Pair
 
 # Attitudes of some minutes at any rate that a gimbal can send.
 _MOST = 100_000

@@ -135,7 +135,7 @@ class GimbalDevice:
 
     def use_attitude_delay(self, least_delay_s: float) -> None:
         """Another smallest time from a measurement to its arrival, as it is known now."""
-        self._telemetry.stamping.use_least_delay(nanoseconds(least_delay_s))
+        self._telemetry.stamping.clock.least_delay_ns = nanoseconds(least_delay_s)
         self.imu.use_least_delay(nanoseconds(least_delay_s))
 
     # How it stands.
@@ -184,7 +184,7 @@ class GimbalDevice:
         counts = self._telemetry.counts + self.requests.commands.counts + self.imu.rejects
         counts.update(self._notices.counts)
         counts.update(self.payload.counts)
-        counts['device_restarts'] = self._telemetry.stamping.restarts
+        counts['device_restarts'] = self._telemetry.stamping.clock.restarts
         counts['vehicle_states_sent'] = self.pace.sent
         return counts
 
@@ -309,13 +309,13 @@ class GimbalDevice:
         )
 
     def _on_attitude(self, event: AttitudeStatus | MountOrientation, now: Instant) -> list[DeviceReport]:
-        restarts = self._telemetry.stamping.restarts
+        restarts = self._telemetry.stamping.clock.restarts
         status = event if isinstance(event, AttitudeStatus) else None
         if status is not None:
             self._failure_flags = flags = status.failure_flags
             self._motion.goals.at_device_limit = (bool(flags & _AT_YAW_LIMIT), bool(flags & _AT_PITCH_LIMIT))
         measured = self._telemetry.take(event, now, locked=self._motion.modes.status.wanted is GimbalMode.LOCK)
-        if self._telemetry.stamping.restarts != restarts:
+        if self._telemetry.stamping.clock.restarts != restarts:
             self._restarted()
         if status is not None:
             # Before its attitude: a change of mode changes the frame that the angles are in.

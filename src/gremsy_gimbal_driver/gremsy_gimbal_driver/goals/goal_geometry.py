@@ -21,8 +21,8 @@ from gremsy_common.geometry import (
     yaw_roll_pitch,
 )
 from gremsy_common.types.gimbal_state import JointRequest, OrientationRequest, PointRequest
-from gremsy_gimbal_driver.attitude.joint_chain import JOINTS
 from gremsy_gimbal_driver.attitude.level_frame import LevelReference
+from gremsy_gimbal_driver.gimbal_driver_parameters import GimbalDriverParameters
 from gremsy_gimbal_driver.goals.frame_tree import IDENTITY, FrameTree, Pose, frame_name
 from gremsy_gimbal_driver.goals.goal import AngleGoal
 from gremsy_gimbal_driver.motion.motion_output import Pair
@@ -36,6 +36,8 @@ _MOST_ROLL_RAD = math.radians(45.0)
 _VERTICAL_SINE = math.sin(math.radians(1.0))
 _NEAREST_POINT_M = 0.01
 _NO_ROLL_RAD = math.radians(0.5)
+# Of a transform that moves.
+_AGE_LIMIT_S = 0.5
 
 
 Angles = tuple[float | None, float | None]
@@ -52,30 +54,16 @@ class GoalGeometry:
 
     Args:
         tree: of the transforms on /tf; the level frame is its `own`, and the driver gives it level to camera itself.
-        level_frame: whose origin is where the camera is (a gimbal turns it about its own centre).
-        base_frame: what the gimbal hangs from, `gimbal_base` of the URDF.
-        age_limit_s: of a transform that moves.
-        joints: names of the yaw, the roll and the pitch joint.
-        timeout_s, hold_s: of the goals.
+        parameters: names of the frames and joints, and the goals' times. The level frame's origin is where the camera
+            is (a gimbal turns it about its own centre); from the base frame, `gimbal_base` of the URDF, the gimbal
+            hangs.
     """
 
-    def __init__(
-        self,
-        tree: FrameTree,
-        level_frame: str,
-        base_frame: str,
-        age_limit_s: float = 0.5,
-        joints: Sequence[str] = JOINTS,
-        timeout_s: float = 10.0,
-        hold_s: float = 0.0,
-    ) -> None:
+    def __init__(self, tree: FrameTree, parameters: GimbalDriverParameters) -> None:
         self._tree = tree
-        self._level = frame_name(level_frame)
-        self._base = frame_name(base_frame)
-        self._age_limit_s = age_limit_s
-        self._joints = tuple(joints)
-        self._timeout_s = timeout_s
-        self._hold_s = hold_s
+        self._parameters = parameters
+        self._level = frame_name(parameters.level_frame)
+        self._base = frame_name(parameters.base_frame)
 
     def goal(self, request: FramedRequest, reference: LevelReference, now_ns: int) -> AngleGoal:
         """What a request comes to now.
@@ -97,7 +85,8 @@ class GoalGeometry:
                 azimuth, tilt = self._joint_angles(request, reference)
         # A stamp of 0 is none (`ros2 topic pub` without one). A yaw joint may go beyond half a turn: it is not wrapped.
         any_turn, stamp_ns = not isinstance(request, JointRequest), request.stamp_ns or None
-        return AngleGoal(azimuth, tilt, self._timeout_s, self._hold_s, any_turn, stamp_ns)
+        parameters = self._parameters
+        return AngleGoal(azimuth, tilt, parameters.goal_timeout_s, parameters.goal_hold_s, any_turn, stamp_ns)
 
     def _orientation(self, request: OrientationRequest, reference: LevelReference, now_ns: int) -> Angles:
         """The camera's; its roll is dropped, where its x axis looks is kept."""
@@ -132,12 +121,13 @@ class GoalGeometry:
         Where the base's tilt is known and both joints are named, the camera is turned to where these joints would point
         it; else the vehicle is taken as level.
         """
-        angles = _named(request, self._joints)
-        yaw, roll, pitch = (angles.get(joint) for joint in self._joints)
+        joints = self._parameters.joints
+        angles = _named(request, joints)
+        yaw, roll, pitch = (angles.get(joint) for joint in joints)
         if roll is not None and abs(roll) > _NO_ROLL_RAD:
             raise Refusal(
                 'goal_with_roll',
-                f"A joint goal was refused: '{self._joints[1]}' is {math.degrees(roll):.1f} degrees, but the "
+                f"A joint goal was refused: '{joints[1]}' is {math.degrees(roll):.1f} degrees, but the "
                 'horizon is held level; leave it out.',
             )
         if yaw is None:
@@ -185,7 +175,7 @@ class GoalGeometry:
 
     def _try(self, a: str, b: str, now_ns: int) -> Pose | Refusal:
         try:
-            return self._tree.lookup(a, b, now_ns, self._age_limit_s)
+            return self._tree.lookup(a, b, now_ns, _AGE_LIMIT_S)
         except Refusal as refusal:
             return refusal
 

@@ -85,11 +85,6 @@ class ModeMachine:
         return self._pulse_ns is not None or self._travel_until_ns is not None
 
     @property
-    def differs(self) -> bool:
-        """Whether the gimbal reports another mode than is wanted: its angles are then in another frame."""
-        return self._reported is not None and self._reported is not self.wanted
-
-    @property
     def flags_mode(self) -> GimbalMode:
         """What the flags of a message carry now. While inactive they change nothing: zeros must not move a camera."""
         if self._active:
@@ -104,10 +99,10 @@ class ModeMachine:
         return ModeStatus(wanted, self._reported, state, reason)
 
     def settling(self, now_ns: int) -> bool:
-        """Whether angles may still be in the previous mode's frame."""
+        """Whether angles may still be in another mode's frame than the wanted one's."""
         if self._reported is None:
             return self._changed_ns is not None and now_ns - self._changed_ns < _FIRST_REPORT_NS
-        return self.differs
+        return self._reported is not self.wanted
 
     def activate(self, now_ns: int) -> None:
         """Armed, or telemetry is back: assert the wanted mode."""

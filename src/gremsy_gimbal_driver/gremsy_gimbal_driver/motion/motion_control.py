@@ -43,6 +43,8 @@ class MotionControl:
     def __init__(self, parameters: MotionParameters, report: Report, inform: Report) -> None:
         self._parameters = parameters
         self._notices = Notices(report)
+        self.counts = self._notices.counts
+        """Refused commands, clamped limits and other faults, by reason."""
         self._arbiter = CommandArbiter(parameters)
         self._limits = AngleLimits(parameters)
         self._attitude = AttitudeGuard(parameters, self._notices.counts)
@@ -63,11 +65,6 @@ class MotionControl:
     def armed(self) -> bool:
         """Whether anything may move."""
         return self._armed
-
-    @property
-    def counts(self) -> dict[str, int]:
-        """Refused commands, clamped limits and other faults, by reason."""
-        return dict(self._notices.counts)
 
     def settled(self, now: Instant) -> bool:
         """Whether all zeros are written and, as far as telemetry shows, the camera rests."""

@@ -67,14 +67,7 @@ class DriverPort:
         self._source = source
         self._tree = tree
         self._parameters = parameters
-        self._geometry = GoalGeometry(
-            tree,
-            parameters.level_frame,
-            parameters.base_frame,
-            joints=parameters.joints,
-            timeout_s=parameters.goal_timeout_s,
-            hold_s=parameters.goal_hold_s,
-        )
+        self._geometry = GoalGeometry(tree, parameters)
         self._notices = notices
         self._refused: set[str] = set()
         self.now_ns = now_ns

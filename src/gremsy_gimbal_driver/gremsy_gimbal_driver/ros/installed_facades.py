@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from importlib.metadata import entry_points
+from types import MappingProxyType
 from typing import Any
 
 from gremsy_gimbal_driver.mavlink.mavlink_events import AttitudeStatus
@@ -18,15 +19,10 @@ FACADES = 'gremsy_gimbal_driver.facades'
 class Facades:
     """Those that are served, together; none where package `gremsy_gimbal_facades` is not installed."""
 
-    @property
-    def names(self) -> str:
-        """Of those that are served."""
-        return ''
-
-    @property
-    def counts(self) -> Mapping[str, int]:
-        """What was refused."""
-        return {}
+    names = ''
+    """Of those that are served."""
+    counts: Mapping[str, int] = MappingProxyType({})
+    """What was refused."""
 
     def attitude(self, status: AttitudeStatus, stamp_ns: int) -> None:
         """Message 285 came."""
