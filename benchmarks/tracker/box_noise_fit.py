@@ -24,8 +24,8 @@ from scipy.optimize import minimize
 from scipy.stats import t as student
 
 from benchmarks.tracker.tracker_sequences import Sequence
-from gremsy_tracker.tracking.association import one_to_one, overlapping
 from gremsy_tracker.tracking.box_filter import BoxNoise
+from gremsy_tracker.tracking.multi_object_tracker import one_to_one, overlapping
 
 Array = NDArray[np.float64]
 

@@ -335,7 +335,7 @@ class Tracker:
         with self._mutex:
             self._unused_because = control.unused_because(setpoint_topic)
             self._core.obeyed = not self._unused_because
-            self._age.keeps_on = control.holder == _CALIBRATION
+            self._age.keep_on(control.holder == _CALIBRATION)
 
     # Outputs.
 

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gremsy_common.boxes import intersection_over_union
-from gremsy_tracker.tracking.association import one_to_one, overlapping
 from gremsy_tracker.tracking.box_filter import BoxStates
+from gremsy_tracker.tracking.multi_object_tracker import one_to_one, overlapping
 
 
 def test_overlaps_are_intersection_over_union() -> None:

@@ -129,8 +129,8 @@ def test_the_calm_model_is_believed_of_a_steady_target_and_the_other_of_one_that
         t = i / 30
         bearing = np.array([0.05 * t, 0.0 if t < 6.2 else 0.2 * (t - 6.2) ** 2])
         target.update(ns(t), bearing + random.normal(0.0, noise), noise)
-    assert target.model_weights[0, 0] > 0.7
-    assert target.model_weights[0, 1] < 0.1
+    assert target.mixture.weights[0, 0] > 0.7
+    assert target.mixture.weights[0, 1] < 0.1
 
 
 def test_a_target_that_turns_round_within_half_a_second_is_followed_at_seven_images_a_second() -> None:

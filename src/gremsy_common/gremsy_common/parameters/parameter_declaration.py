@@ -19,18 +19,8 @@ P = TypeVar('P')
 DEFAULT_WORDS = 'default: '
 AT_START_WORDS = 'set at start only'
 AT_REST_ONLY = 'Parameter `{}` cannot change while the node runs: set it in the parameter file and restart.'
-_SCALAR_TYPES = {
-    bool: ParameterType.PARAMETER_BOOL,
-    int: ParameterType.PARAMETER_INTEGER,
-    float: ParameterType.PARAMETER_DOUBLE,
-    str: ParameterType.PARAMETER_STRING,
-}
-_ARRAY_TYPES = {
-    bool: ParameterType.PARAMETER_BOOL_ARRAY,
-    int: ParameterType.PARAMETER_INTEGER_ARRAY,
-    float: ParameterType.PARAMETER_DOUBLE_ARRAY,
-    str: ParameterType.PARAMETER_STRING_ARRAY,
-}
+# As ParameterType calls them.
+_TYPE_NAMES = {bool: 'BOOL', int: 'INTEGER', float: 'DOUBLE', str: 'STRING'}
 
 
 def declare(node: Node, parameters: type[P]) -> P:
@@ -84,19 +74,17 @@ def descriptor(spec: ParameterSpec) -> ParameterDescriptor:
     text = f'{meta.doc} [{meta.unit}]' if meta.unit else meta.doc
     message = ParameterDescriptor(
         name=spec.name,
-        type=(_ARRAY_TYPES if is_array else _SCALAR_TYPES)[element],
+        type=getattr(ParameterType, f'PARAMETER_{_TYPE_NAMES[element]}{"_ARRAY" if is_array else ""}'),
         description=text,
         additional_constraints='\n'.join(line for line in lines if line),
     )
     if (meta.low is not None or meta.high is not None) and not is_array:
+        least, most = (-math.inf, math.inf) if element is float else (-(2**63), 2**63 - 1)
+        low, high = (least if meta.low is None else meta.low), (most if meta.high is None else meta.high)
         if element is float:
-            low = -math.inf if meta.low is None else float(meta.low)
-            high = math.inf if meta.high is None else float(meta.high)
-            message.floating_point_range = [FloatingPointRange(from_value=low, to_value=high)]
+            message.floating_point_range = [FloatingPointRange(from_value=float(low), to_value=float(high))]
         else:
-            low_int = -(2**63) if meta.low is None else int(meta.low)
-            high_int = 2**63 - 1 if meta.high is None else int(meta.high)
-            message.integer_range = [IntegerRange(from_value=low_int, to_value=high_int, step=1)]
+            message.integer_range = [IntegerRange(from_value=int(low), to_value=int(high), step=1)]
     return message
 
 

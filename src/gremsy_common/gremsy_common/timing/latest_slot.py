@@ -18,13 +18,11 @@ class LatestSlot(Generic[T]):
         self._item: T | None = None
         self._closed = False
         self._dropped = 0
-        self._put = 0
 
     def put(self, item: T) -> None:
         """Never blocks."""
         with self._condition:
             self._dropped += self._item is not None
-            self._put += 1
             self._item = item
             self._condition.notify()
 

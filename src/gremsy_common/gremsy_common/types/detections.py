@@ -37,24 +37,15 @@ class Detections:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Tracks:
+class Tracks(Detections):
     """Detections with identity.
 
     Attributes:
-        stamp_ns, frame_id, scores, labels: as of the detections.
         boxes_px: (N, 4) by their corners: as detected, or smoothed over time.
         ids: (N,) int64, the same for the same object from image to image.
     """
 
-    stamp_ns: int
-    frame_id: str
-    boxes_px: NDArray[np.float64]
-    scores: NDArray[np.float64]
-    labels: NDArray[np.str_]
     ids: NDArray[np.int64]
-
-    def __len__(self) -> int:
-        return len(self.boxes_px)
 
     @classmethod
     def empty(cls, stamp_ns: int, frame_id: str) -> Tracks:

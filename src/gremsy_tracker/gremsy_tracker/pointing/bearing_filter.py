@@ -243,6 +243,8 @@ class BearingFilter:
     """One target's filter.
 
     Attributes:
+        stamp_ns: of the newest measurement that was used, None when there is no target.
+        mixture: how far the calm, manoeuvring, swinging and turning model are believed, and what each estimates.
         rejected: measurements that lay outside the gate, in all.
         restarts: how often the filter restarted because of them.
     """
@@ -251,9 +253,9 @@ class BearingFilter:
         self.rejected = 0
         self.restarts = 0
         self._elsewhere: list[tuple[int, Array, Array]] = []
-        self._stamp_ns: int | None = None
+        self.stamp_ns: int | None = None
         self.parameters = parameters
-        self._mixture = Mixture.start(self._models, np.zeros(2), np.zeros(2), 0.0)
+        self.mixture = Mixture.start(self._models, np.zeros(2), np.zeros(2), 0.0)
 
     @property
     def parameters(self) -> TrackerParameters:
@@ -274,33 +276,23 @@ class BearingFilter:
         self._expected: tuple[Mixture, float, Array, Array] | None = None
 
     @property
-    def stamp_ns(self) -> int | None:
-        """Stamp of the newest measurement that was used, None when there is no target."""
-        return self._stamp_ns
-
-    @property
     def rate_std_rad_s(self) -> Array:
         """(2,) standard deviation of the rates after the newest measurement."""
-        return np.sqrt(self._mixture.rate_variance())
-
-    @property
-    def model_weights(self) -> Array:
-        """(4, 2) how far the calm, manoeuvring, swinging and turning model (rows) are believed, by axis."""
-        return self._mixture.weights.copy()
+        return np.sqrt(self.mixture.rate_variance())
 
     def clear(self) -> None:
         """Forget the target."""
-        self._stamp_ns = None
+        self.stamp_ns = None
         self._elsewhere.clear()
 
     def start(self, stamp_ns: int, bearing_rad: Array, noise_rad: Array, rate_rad_s: Array | None = None) -> None:
         """A new target: seen there, at rest as far as is known, unless a rate (2,) is given."""
-        self._stamp_ns = stamp_ns
-        self._mixture = Mixture.start(
+        self.stamp_ns = stamp_ns
+        self.mixture = Mixture.start(
             self._models, np.asarray(bearing_rad, dtype=np.float64), noise_rad, _FIRST_RATE_STD_RAD_S
         )
         if rate_rad_s is not None:
-            self._mixture.means[..., 1] = rate_rad_s
+            self.mixture.means[..., 1] = rate_rad_s
         self._elsewhere.clear()
 
     def update(self, stamp_ns: int, bearing_rad: Array, noise_rad: Array) -> bool:
@@ -308,16 +300,16 @@ class BearingFilter:
 
         When `jump_sightings` in a row are outside and agree with each other, the filter restarts from them.
         """
-        if self._stamp_ns is None:
+        if self.stamp_ns is None:
             self.start(stamp_ns, bearing_rad, noise_rad)
             return True
-        if stamp_ns <= self._stamp_ns:
+        if stamp_ns <= self.stamp_ns:
             return False
-        unseen_s = (stamp_ns - self._stamp_ns) * 1e-9
+        unseen_s = (stamp_ns - self.stamp_ns) * 1e-9
         if unseen_s > self._parameters.coast_s:
             self._come_back(stamp_ns, unseen_s, bearing_rad, noise_rad)
             return True
-        ahead = self._mixture.mixed(unseen_s, self._models).carried_on(unseen_s, self._models)
+        ahead = self.mixture.mixed(unseen_s, self._models).carried_on(unseen_s, self._models)
         innovation_of = wrap_angle(bearing_rad - ahead.means[..., 0])
         if not self._possible(ahead, innovation_of, noise_rad):
             self.rejected += 1
@@ -328,32 +320,32 @@ class BearingFilter:
 
     def consistent(self, stamp_ns: int, bearings_rad: Array, noises_rad: Array) -> NDArray[np.bool_]:
         """(...) whether measurements (..., 2) could be this target's: both axes within five standard deviations."""
-        if self._stamp_ns is None:
+        if self.stamp_ns is None:
             return np.ones(bearings_rad.shape[:-1], dtype=np.bool_)
-        mean, variance = self._expectation(max(0.0, (stamp_ns - self._stamp_ns) * 1e-9))
+        mean, variance = self._expectation(max(0.0, (stamp_ns - self.stamp_ns) * 1e-9))
         innovation = wrap_angle(bearings_rad - mean[:, 0])
         return np.asarray((innovation**2 <= _GATE_SIGMA**2 * (variance + noises_rad**2)).all(axis=-1))
 
     def at(self, stamp_ns: int) -> BearingEstimate | None:
         """The estimate carried on (or back) to a time; None when there is no target."""
-        if self._stamp_ns is None:
+        if self.stamp_ns is None:
             return None
-        mean, variance = self._expectation((stamp_ns - self._stamp_ns) * 1e-9)
+        mean, variance = self._expectation((stamp_ns - self.stamp_ns) * 1e-9)
         return BearingEstimate(stamp_ns, wrap_angle(mean[:, 0]), mean[:, 1], mean[:, 2], std_rad=np.sqrt(variance))
 
     def motion_at(self, stamp_ns: int) -> BearingMotion | None:
         """The same for who need not know how certain it is, in a third of the time."""
-        if self._stamp_ns is None:
+        if self.stamp_ns is None:
             return None
-        mean = self._mixture.mean_at((stamp_ns - self._stamp_ns) * 1e-9, self._models)
+        mean = self.mixture.mean_at((stamp_ns - self.stamp_ns) * 1e-9, self._models)
         return BearingMotion(stamp_ns, wrap_angle(mean[:, 0]), mean[:, 1], mean[:, 2])
 
     def _expectation(self, dt_s: float) -> tuple[Array, Array]:
         """(2, 3) mean and (2,) variance of the bearing; an image's own time is asked for by everybody in turn."""
-        if self._expected is None or self._expected[0] is not self._mixture or self._expected[1] != dt_s:
-            mean = self._mixture.mean_at(dt_s, self._models)
-            variance = self._mixture.bearing_variance_at(dt_s, self._models)
-            self._expected = self._mixture, dt_s, mean, variance
+        if self._expected is None or self._expected[0] is not self.mixture or self._expected[1] != dt_s:
+            mean = self.mixture.mean_at(dt_s, self._models)
+            variance = self.mixture.bearing_variance_at(dt_s, self._models)
+            self._expected = self.mixture, dt_s, mean, variance
         return self._expected[2], self._expected[3]
 
     def _come_back(self, stamp_ns: int, unseen_s: float, bearing_rad: Array, noise_rad: Array) -> None:
@@ -361,7 +353,7 @@ class BearingFilter:
 
         Carried on, the old estimate would have an uncertainty in which a bearing 20 degrees away is a rate of 20 deg/s.
         """
-        rate = self._mixture.mean_at(0.0, self._models)[:, 1]
+        rate = self.mixture.mean_at(0.0, self._models)[:, 1]
         forgotten_s = unseen_s - self._parameters.coast_s
         self.start(stamp_ns, bearing_rad, noise_rad, rate * math.exp(-forgotten_s / _RATE_FORGOTTEN_S))
 
@@ -372,10 +364,10 @@ class BearingFilter:
         return bool((innovation_of**2 <= _GATE_SIGMA**2 * variance).any(axis=0).all())
 
     def _take(self, stamp_ns: int, ahead: Mixture, innovation_of: Array, noise_rad: Array) -> None:
-        self._mixture = ahead.corrected(innovation_of, noise_rad)
+        self.mixture = ahead.corrected(innovation_of, noise_rad)
         limit = self._parameters.max_target_rate_rad_s
-        self._mixture.means[..., 1].clip(-limit, limit, out=self._mixture.means[..., 1])
-        self._stamp_ns = stamp_ns
+        self.mixture.means[..., 1].clip(-limit, limit, out=self.mixture.means[..., 1])
+        self.stamp_ns = stamp_ns
 
     def _jumped(self, stamp_ns: int, bearing_rad: Array, noise_rad: Array) -> bool:
         """One more sighting elsewhere; True when they are enough to believe them."""
@@ -393,6 +385,6 @@ class BearingFilter:
         self.start(*sightings[0])
         for (before_ns, _, _), (at_ns, bearing, noise) in pairwise(sightings):
             dt_s = (at_ns - before_ns) * 1e-9
-            ahead = self._mixture.mixed(dt_s, self._models).carried_on(dt_s, self._models)
+            ahead = self.mixture.mixed(dt_s, self._models).carried_on(dt_s, self._models)
             self._take(at_ns, ahead, wrap_angle(bearing - ahead.means[..., 0]), noise)
         return True

@@ -198,32 +198,31 @@ class Servo:
 
 
 class ServoResponse:
-    """Watches telemetry beside what was asked for; call `take` in order of time."""
+    """Watches telemetry beside what was asked for; call `take` in order of time.
+
+    Attributes:
+        newest_ns: stamp of the newest sample; None where the next one starts again.
+    """
 
     def __init__(self) -> None:
         self._errors = np.zeros(len(_OVERSHOOTS))
         self._states: list[BearingMotion] = []
-        self._before_ns: int | None = None
+        self.newest_ns: int | None = None
         self._lag_s = 0.0
         self._believed = 0
 
     def clear(self) -> None:
         """The clock restarted, or somebody else moved the gimbal; what was learned stays."""
-        self._before_ns = None
+        self.newest_ns = None
 
     @property
     def overshoot(self) -> float:
         """Share by which the rate overshoots a step, as far as was seen."""
         return _OVERSHOOTS[self._believed]
 
-    @property
-    def newest_ns(self) -> int | None:
-        """Stamp of the newest sample; None where the next one starts again."""
-        return self._before_ns
-
     def acceleration_rad_s2(self) -> Array:
         """(2,) slope of the rate at the newest sample, of the servo that is believed."""
-        if self._before_ns is None or not self._states:
+        if self.newest_ns is None or not self._states:
             return np.zeros(2)
         return self._states[self._believed].acceleration_rad_s2
 
@@ -237,11 +236,9 @@ class ServoResponse:
             lag_s: of all of them.
         """
         begins = (
-            self._before_ns is None
-            or lag_s != self._lag_s
-            or not 0 < stamp_ns - self._before_ns <= _LONGEST_GAP_S * 1e9
+            self.newest_ns is None or lag_s != self._lag_s or not 0 < stamp_ns - self.newest_ns <= _LONGEST_GAP_S * 1e9
         )
-        self._before_ns, self._lag_s = stamp_ns, lag_s
+        self.newest_ns, self._lag_s = stamp_ns, lag_s
         if begins or lag_s <= 0.0:
             still = BearingMotion(stamp_ns, np.zeros(2), np.array(rate_rad_s))
             self._states = [still] * len(_OVERSHOOTS)

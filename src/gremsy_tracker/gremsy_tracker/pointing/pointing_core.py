@@ -31,7 +31,7 @@ from gremsy_tracker.pointing.pointing_law import PointingLaw
 from gremsy_tracker.pointing.search_pattern import SpiralSearch
 from gremsy_tracker.tracker_parameters import TrackerParameters
 from gremsy_tracker.tracking.attitude_history import AttitudeAt, AttitudeHistory
-from gremsy_tracker.tracking.heading_history import HeadingAt, HeadingHistory
+from gremsy_tracker.tracking.heading_history import HeadingHistory
 
 # Zero rates are sent this long after the last motion: ten messages at 50 Hz, so that one lost does not matter.
 _STOP_BURST_NS = 200_000_000
@@ -393,7 +393,7 @@ class PointingCore:
         level_from_camera = matrix_from_quaternion(attitude.level_from_camera_wxyz)
         bearing = bearings.optical_axis(level_from_camera)
         rate = bearings.optical_axis_rates(level_from_camera, attitude.rate_rad_s)
-        heading: HeadingAt = self.headings.at(attitude.stamp_ns)
+        heading = self.headings.at(attitude.stamp_ns)
         share = self.share.carried
         bearing[0] += (1.0 - share) * heading.heading_rad
         rate[0] += (1.0 - self.share.inertial_rates - share) * heading.rate_rad_s

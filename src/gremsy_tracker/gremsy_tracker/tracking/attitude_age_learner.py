@@ -74,7 +74,7 @@ def fit_age(turns: list[SeenTurn]) -> AgeFit | None:
     telemetry = np.stack([each.telemetry for each in turns])  # (n, s, 2)
     kept = np.ones(len(turns), dtype=np.bool_)
     for _ in range(3):
-        best, scale = _best(seen[kept], telemetry[kept])
+        best, scale, _ = _best(seen[kept], telemetry[kept])
         rest = np.linalg.norm(seen - scale * telemetry[:, best], axis=1)
         kept = rest <= max(_OUTLIER * float(np.median(rest[kept])), 1e-6)
     if kept.sum() < LEAST_PAIRS:
@@ -82,24 +82,18 @@ def fit_age(turns: list[SeenTurn]) -> AgeFit | None:
     return _refined(seen[kept], telemetry[kept])
 
 
-def _squares(seen: Array, telemetry: Array) -> tuple[Array, Array]:
-    """(s,) what is left at each shift, and the scale there."""
+def _best(seen: Array, telemetry: Array) -> tuple[int, float, Array]:
+    """The shift at which least is left, the scale there, and (s,) what is left at each."""
     products = np.einsum('ni,nsi->s', seen, telemetry)
     powers = np.einsum('nsi,nsi->s', telemetry, telemetry) + 1e-12
     scales = np.clip(products / powers, _LEAST_SCALE, _LARGEST_SCALE)
-    return (seen**2).sum() - 2.0 * scales * products + scales**2 * powers, scales
-
-
-def _best(seen: Array, telemetry: Array) -> tuple[int, float]:
-    left, scales = _squares(seen, telemetry)
+    left = (seen**2).sum() - 2.0 * scales * products + scales**2 * powers
     best = int(left.argmin())
-    return best, float(scales[best])
+    return best, float(scales[best]), left
 
 
 def _refined(seen: Array, telemetry: Array) -> AgeFit | None:
-    left, scales = _squares(seen, telemetry)
-    best = int(left.argmin())
-    scale = float(scales[best])
+    best, scale, left = _best(seen, telemetry)
     if best in (0, len(SHIFTS_S) - 1) or not _LEAST_SCALE < scale < _LARGEST_SCALE:
         return None
     if left[best] > _LARGEST_REST_SHARE * (seen**2).sum():
@@ -157,13 +151,8 @@ class AttitudeAgeLearner:
             self._forget()
             self._moved_ns, self._newest_ns, self._looked_ns, self._paused_until_ns = None, 0, 0, 0
 
-    @property
-    def keeps_on(self) -> bool:
+    def keep_on(self, keeps_on: bool) -> None:
         """Whether it goes on without a pause: while a calibration moves the gimbal."""
-        return self._keeps_on
-
-    @keeps_on.setter
-    def keeps_on(self, keeps_on: bool) -> None:
         with self._mutex:
             if keeps_on and not self._keeps_on:
                 self._forget()  # what comes is of the calibration's own time

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter, deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -49,24 +49,16 @@ _FURTHEST = 75
 
 @dataclass(frozen=True, slots=True)
 class HeadingAt:
-    """The heading at one time, rad, rad/s and rad/s^2; it goes on over +-pi."""
-
-    heading_rad: float
-    rate_rad_s: float
-    acceleration_rad_s2: float
-
-
-@dataclass(frozen=True, slots=True)
-class HeadingSample:
-    """A heading (which goes on over +-pi) and its rate, as they were measured."""
+    """The heading at one time, its rate and acceleration, rad, rad/s and rad/s^2; it goes on over +-pi."""
 
     stamp_ns: int
     heading_rad: float
-    rate_rad_s: float
+    rate_rad_s: float = 0.0
+    acceleration_rad_s2: float = 0.0
 
 
-def between(before: HeadingSample, after: HeadingSample, stamp_ns: int) -> HeadingAt:
-    """Hermite's cubic through two samples' headings and rates, at a time between them."""
+def between(before: HeadingAt, after: HeadingAt, stamp_ns: int) -> HeadingAt:
+    """Hermite's cubic through two samples' headings and rates as measured, at a time between them."""
     gap_s = (after.stamp_ns - before.stamp_ns) * 1e-9
     share = (stamp_ns - before.stamp_ns) * 1e-9 / gap_s
     turned = after.heading_rad - before.heading_rad
@@ -76,14 +68,14 @@ def between(before: HeadingSample, after: HeadingSample, stamp_ns: int) -> Headi
     heading = before.heading_rad + share * (turned + left * (left * a - share * b))
     rate = turned + a * left * (1.0 - 3.0 * share) - b * share * (2.0 - 3.0 * share)
     acceleration = a * (6.0 * share - 4.0) - b * (2.0 - 6.0 * share)
-    return HeadingAt(heading, rate / gap_s, acceleration / gap_s**2)
+    return HeadingAt(stamp_ns, heading, rate / gap_s, acceleration / gap_s**2)
 
 
 class HeadingForecast:
     """Learns from samples as they come, and says what is ahead of the newest."""
 
     def __init__(self) -> None:
-        self._before: HeadingSample | None = None
+        self._before: HeadingAt | None = None
         # Headings and rates on a grid of 20 ms, whatever the samples' own times; the last row is the newest.
         self._grid = np.zeros((_LEARNT + _FURTHEST, 2))
         self._points = 0
@@ -93,7 +85,7 @@ class HeadingForecast:
         self._horizon = 0
         self._fits: dict[int, Array] = {}
 
-    def learn(self, sample: HeadingSample) -> None:
+    def learn(self, sample: HeadingAt) -> None:
         """A sample, newer than the last."""
         before, self._before = self._before, sample
         if before is None:
@@ -117,6 +109,7 @@ class HeadingForecast:
         turned, rate, acceleration = (weights @ self._turns(steps) / weights.sum()).tolist()
         rest_s = ahead_s - steps * _GRID_S  # less than half a step
         return HeadingAt(
+            stamp_ns,
             float(self._grid[-1, 0]) + turned + rate * rest_s + 0.5 * acceleration * rest_s**2,
             rate + acceleration * rest_s,
             acceleration,
@@ -220,7 +213,7 @@ class HeadingHistory:
     def __init__(self) -> None:
         self.dropped: Counter[str] = Counter()
         self._zero_rad = 0.0  # of the source, in the frame that does not turn
-        self._samples: TimedHistory[HeadingSample] = TimedHistory(keep_ns=_KEEP_NS)
+        self._samples: TimedHistory[HeadingAt] = TimedHistory(keep_ns=_KEEP_NS)
         self._forecast = HeadingForecast()
         # (from when, by how much) azimuth counts from elsewhere, while headings are kept; before those, in all.
         self._recounts: list[tuple[int, float]] = []
@@ -259,7 +252,7 @@ class HeadingHistory:
             self._forecast = HeadingForecast()
             # Turns in full tell nothing, and thousands of them would take the digits from what follows.
             self._zero_rad = here.heading_rad - math.remainder(sample.heading_rad, 2 * math.pi)
-            self._store(HeadingSample(sample.stamp_ns, here.heading_rad, _believed(sample.rate_rad_s, 0.0)))
+            self._store(HeadingAt(sample.stamp_ns, here.heading_rad, _believed(sample.rate_rad_s, 0.0)))
             return True
         gap_s = (sample.stamp_ns - newest.stamp_ns) * 1e-9
         rates = newest.rate_rad_s, _believed(sample.rate_rad_s, newest.rate_rad_s)
@@ -267,11 +260,9 @@ class HeadingHistory:
         heading_rad = math.remainder(sample.heading_rad, 2 * math.pi)
         off = math.remainder(heading_rad + self._zero_rad - expected, 2 * math.pi)
         jumped = not of_another and abs(off) > _JUMP_RAD + _JUMP_RAD_S * gap_s
-        if of_another:
-            self._zero_rad -= off
-            off = 0.0
-        elif jumped:
+        if jumped:
             self.dropped['heading_jumps'] += 1
+        if of_another or jumped:
             self._zero_rad -= off
             off = 0.0
         heading = expected + off
@@ -279,7 +270,7 @@ class HeadingHistory:
         # carried on, lead to the next.
         slope = 0.0 if jumped else self._rate_at_end((heading - newest.heading_rad) / gap_s)
         rate = _believed(sample.rate_rad_s, _believed(slope, 0.0))
-        self._store(HeadingSample(sample.stamp_ns, heading, rate))
+        self._store(HeadingAt(sample.stamp_ns, heading, rate))
         return True
 
     def clear(self) -> None:
@@ -301,21 +292,19 @@ class HeadingHistory:
         if not self._recounts:
             return known
         counted_rad = self._recounted_rad + sum(by_rad for since_ns, by_rad in self._recounts if since_ns <= stamp_ns)
-        return HeadingAt(known.heading_rad - counted_rad, known.rate_rad_s, known.acceleration_rad_s2)
+        return replace(known, heading_rad=known.heading_rad - counted_rad)
 
     def _known_at(self, stamp_ns: int) -> HeadingAt:
         earlier, later = self._samples.around(stamp_ns)
         if later is None:
             if earlier is None:
-                return HeadingAt(0.0, 0.0, 0.0)
+                return HeadingAt(stamp_ns, 0.0)
             late = stamp_ns - earlier.stamp_ns > _AHEAD_NS
             here = self._forecast.at(earlier.stamp_ns + _AHEAD_NS if late else stamp_ns)
-            return HeadingAt(here.heading_rad, 0.0, 0.0) if late else here
+            return HeadingAt(stamp_ns, here.heading_rad) if late else here
         if earlier is None:
-            return HeadingAt(later.heading_rad, 0.0, 0.0)
-        if earlier is later:
-            return HeadingAt(later.heading_rad, later.rate_rad_s, 0.0)
-        return between(earlier, later, stamp_ns)
+            return HeadingAt(stamp_ns, later.heading_rad)
+        return later if earlier is later else between(earlier, later, stamp_ns)
 
     def _rate_at_end(self, mean_rad_s: float) -> float:
         """Of a source that tells none: the mean of the last interval, carried on from its middle to its end."""
@@ -326,7 +315,7 @@ class HeadingHistory:
         before_rad_s = (later.heading_rad - earlier.heading_rad) / ((later.stamp_ns - earlier.stamp_ns) * 1e-9)
         return 1.5 * mean_rad_s - 0.5 * before_rad_s
 
-    def _store(self, sample: HeadingSample) -> None:
+    def _store(self, sample: HeadingAt) -> None:
         self._samples.put(sample.stamp_ns, sample)
         self._forecast.learn(sample)
 
