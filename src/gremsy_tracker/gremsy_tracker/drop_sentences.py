@@ -8,101 +8,88 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-DETECTIONS, CAMERA_INFO, ATTITUDE, IMAGES = 'detections', 'camera_info', 'gimbal/attitude', 'image_raw'
-HEADING, RANGE = 'gimbal/heading', 'gimbal/range'
 _CLOCK = "see that every machine's clock is set (chrony), and that `use_sim_time` is the same everywhere"
 
-SENTENCES: Mapping[str, tuple[str, str]] = {
-    'boxes_not_finite': (DETECTIONS, 'A box on {topic} is not finite and is left out: check its publisher.'),
-    'boxes_without_area': (DETECTIONS, 'A box on {topic} has no area and is left out: check its publisher.'),
-    'boxes_outside_image': (
-        DETECTIONS,
-        (
+_BY_TOPIC: Mapping[str, Mapping[str, str]] = {
+    'detections': {
+        'boxes_not_finite': 'A box on {topic} is not finite and is left out: check its publisher.',
+        'boxes_without_area': 'A box on {topic} has no area and is left out: check its publisher.',
+        'boxes_outside_image': (
             'A box on {topic} lies outside the image that camera_info describes and is left out: see that both are of '
             'the same camera and image size.'
         ),
-    ),
-    'boxes_beyond_limit': (
-        DETECTIONS,
-        'More boxes came on {topic} than `max_detections`, and the worst are left out: raise it, or the threshold.',
-    ),
-    'boxes_beyond_the_lens': (
-        DETECTIONS,
-        (
+        'boxes_beyond_limit': (
+            'More boxes came on {topic} than `max_detections`, and the worst are left out: raise it, or the threshold.'
+        ),
+        'boxes_beyond_the_lens': (
             'A box on {topic} lies beyond what the lens of camera_info sees and is left out: calibrate the camera up '
             "to its picture's edge."
         ),
-    ),
-    'clock_jumps': (DETECTIONS, f'The stamps on {{topic}} jumped back, and everything starts again: {_CLOCK}.'),
-    'camera_models_unusable': (
-        CAMERA_INFO,
-        (
+        'clock_jumps': f'The stamps on {{topic}} jumped back, and everything starts again: {_CLOCK}.',
+    },
+    'camera_info': {
+        'camera_models_unusable': (
             'The messages on {topic} have no focal length, so nothing can be pointed at: calibrate the camera, or give '
             'its field of view (`calibration_file`, `horizontal_field_deg` of our camera node).'
         ),
-    ),
-    'images_of_another_size': (
-        IMAGES,
-        (
+    },
+    'image_raw': {
+        'images_of_another_size': (
             'Images on {topic} have another size than camera_info says, so bearings are wrong: see that both are of '
             'the same camera, and that camera_info states its binning and region.'
         ),
-    ),
-    'images_unusable': (
-        IMAGES,
-        'An image on {topic} is too small to tell how the camera moved: set `visual_ego_motion` to false.',
-    ),
-    'images_unsorted': (
-        IMAGES,
-        'Images on {topic} are older than those before and are not used: see that nobody else publishes there.',
-    ),
-    'attitudes_not_finite': (
-        ATTITUDE,
-        'An attitude on {topic} is not a unit quaternion, or turns too fast, and is not used: check its publisher.',
-    ),
-    'attitudes_unsorted': (
-        ATTITUDE,
-        'Attitudes on {topic} are older than those before and are not used: see that nobody else publishes there.',
-    ),
-    'attitude_jumps': (
-        ATTITUDE,
-        f'The attitudes on {{topic}} jumped further than a gimbal turns, and pointing waits: check it, and {_CLOCK}.',
-    ),
-    'azimuths_counted_anew': (
-        ATTITUDE,
-        'The azimuth on {topic} counts from elsewhere than before, as after a change of mode: the target is kept.',
-    ),
-    'headings_not_finite': (HEADING, 'A heading on {topic} is not an angle and is not used: check its publisher.'),
-    'headings_stale': (
-        HEADING,
-        f'The headings on {{topic}} are half a second older than the attitudes, or more, and are not used: {_CLOCK}.',
-    ),
-    'headings_unsorted': (
-        HEADING,
-        'Headings on {topic} are older than those before and are not used: see that nobody else publishes there.',
-    ),
-    'heading_jumps': (
-        HEADING,
-        'The heading on {topic} jumped further than a vehicle turns, and is counted on from there: check the compass.',
-    ),
-    'ranges_unusable': (RANGE, 'A range on {topic} is 0 or less and is not used: check its publisher.'),
-    'ranges_stale': (
-        RANGE,
-        f'A range on {{topic}} is older than `range_max_age_s`, or ahead of the clock, and is not used: {_CLOCK}.',
-    ),
-    'ranges_unsorted': (
-        RANGE,
-        'Ranges on {topic} are older than those before and are not used: see that nobody else publishes there.',
-    ),
-    'ranges_contradicted': (
-        RANGE,
-        (
+        'images_unusable': (
+            'An image on {topic} is too small to tell how the camera moved: set `visual_ego_motion` to false.'
+        ),
+        'images_unsorted': (
+            'Images on {topic} are older than those before and are not used: see that nobody else publishes there.'
+        ),
+    },
+    'gimbal/attitude': {
+        'attitudes_not_finite': (
+            'An attitude on {topic} is not a unit quaternion, or turns too fast, and is not used: check its publisher.'
+        ),
+        'attitudes_unsorted': (
+            'Attitudes on {topic} are older than those before and are not used: see that nobody else publishes there.'
+        ),
+        'attitude_jumps': (
+            f'The attitudes on {{topic}} jumped further than a gimbal turns, and pointing waits: check it, and '
+            f'{_CLOCK}.'
+        ),
+        'azimuths_counted_anew': (
+            'The azimuth on {topic} counts from elsewhere than before, as after a change of mode: the target is kept.'
+        ),
+    },
+    'gimbal/heading': {
+        'headings_not_finite': 'A heading on {topic} is not an angle and is not used: check its publisher.',
+        'headings_stale': (
+            f'The headings on {{topic}} are half a second older than the attitudes, or more, and are not used: '
+            f'{_CLOCK}.'
+        ),
+        'headings_unsorted': (
+            'Headings on {topic} are older than those before and are not used: see that nobody else publishes there.'
+        ),
+        'heading_jumps': (
+            'The heading on {topic} jumped further than a vehicle turns, and is counted on from there: check the '
+            'compass.'
+        ),
+    },
+    'gimbal/range': {
+        'ranges_unusable': 'A range on {topic} is 0 or less and is not used: check its publisher.',
+        'ranges_stale': (
+            f'A range on {{topic}} is older than `range_max_age_s`, or ahead of the clock, and is not used: {_CLOCK}.'
+        ),
+        'ranges_unsorted': (
+            'Ranges on {topic} are older than those before and are not used: see that nobody else publishes there.'
+        ),
+        'ranges_contradicted': (
             'A range on {topic} is far from what `object_heights_m` or `camera_height_m` tells, and is not used: check '
             'those two; or the beam went past the target.'
         ),
-    ),
+    },
 }
-"""What a person can mend."""
+SENTENCES = {reason: (topic, text) for topic, texts in _BY_TOPIC.items() for reason, text in texts.items()}
+"""What a person can mend: by reason, the topic and the sentence."""
 
 COUNTED_ONLY = frozenset(
     {

@@ -328,13 +328,13 @@ class Tracker:
     def enable(self, enabled: bool) -> None:
         """Whether the lock yields setpoints."""
         with self._mutex:
-            self._core.enabled = enabled
+            self._core.enable(enabled)
 
     def offer_control(self, control: ControlState, setpoint_topic: str) -> None:
         """Who may move the gimbal and who does; `setpoint_topic` is this tracker's."""
         with self._mutex:
             self._unused_because = control.unused_because(setpoint_topic)
-            self._core.obeyed = not self._unused_because
+            self._core.obey(not self._unused_because)
             self._age.keep_on(control.holder == _CALIBRATION)
 
     # Outputs.
@@ -404,7 +404,8 @@ class Tracker:
             motion = self._camera.by_telemetry(tracks.stamp_ns, camera, attitude)
             if motion is not None and len(boxes):
                 boxes = camera_motion.move_boxes(boxes, motion)
-            following = self._lock.status.state in (LockState.TRACKING, LockState.COASTING)
+            status = self._lock.status
+            following = status.state.follows
             estimate = self._core.target.at(stamp_ns) if following else None
             gimbal = None if attitude is None else bearings.optical_axis(attitude.level_from_camera)
             predicted_px = error_rad = None
@@ -420,7 +421,7 @@ class Tracker:
                 ids=tracks.ids,
                 labels=tracks.labels,
                 scores=tracks.scores,
-                status=self._lock.status,
+                status=status,
                 enabled=self._core.enabled,
                 still_because=self._core.still_because,
                 predicted_px=predicted_px,
@@ -434,7 +435,7 @@ class Tracker:
                 camera=camera,
                 level_from_camera=None if attitude is None else attitude.level_from_camera,
                 track_bearings_rad=self._track_bearings,
-                followed_classes=self._followed_classes(),
+                followed_classes=(status.label,) if status.label else self._parameters.lock_classes,
                 unused_because=self._unused_because,
                 asked=self._lock.asked,
                 heading_rad=self._core.heading_at(stamp_ns),
@@ -484,7 +485,11 @@ class Tracker:
             self._core.field_rad = camera.horizontal_field_rad
         self._core.offer_image(stamp_ns, now_ns)
         self._latency_s = (now_ns - stamp_ns) * 1e-9
-        return _SeenImage(tracks, camera, attitude, self._bearings_of(tracks, camera, attitude))
+        if camera is None or attitude is None:
+            return _SeenImage(tracks, camera, attitude, None)
+        centres = bearings.centres(tracks.boxes_px)
+        seen_rad = bearings.bearings_of_pixels(centres, camera, attitude.level_from_camera)
+        return _SeenImage(tracks, camera, attitude, seen_rad)
 
     def _is_frozen(self, detections: Detections, seen: _SeenImage) -> bool:
         def motion_since(before_ns: int) -> camera_motion.ImageMotion | None:
@@ -492,10 +497,6 @@ class Tracker:
 
         longest_silence_ns = self._core.attitudes.longest_silence_ns
         return self._frozen.judge(detections.stamp_ns, detections.boxes_px, motion_since, longest_silence_ns)
-
-    def _followed_classes(self) -> tuple[str, ...]:
-        label = self._lock.status.label
-        return (label,) if label else self._parameters.lock_classes
 
     def _select(self, request: TargetRequest, how: str) -> None:
         self._lock.select(request, how)
@@ -537,13 +538,7 @@ class Tracker:
         if keep.all():
             return detections
         self.dropped['boxes_beyond_the_lens'] += int((~keep).sum())
-        return Detections(
-            detections.stamp_ns,
-            detections.frame_id,
-            detections.boxes_px[keep],
-            detections.scores[keep],
-            detections.labels[keep],
-        )
+        return detections.where(keep)
 
     def _motion_since(
         self, before_ns: int | None, after_ns: int, camera: CameraModel | None, attitude: AttitudeAt | None
@@ -556,12 +551,6 @@ class Tracker:
             return by_telemetry
         before = self._history.newest
         return self._camera.by_images(before_ns, after_ns, None if before is None else before.boxes_px)
-
-    @staticmethod
-    def _bearings_of(tracks: Tracks, camera: CameraModel | None, attitude: AttitudeAt | None) -> Array | None:
-        if camera is None or attitude is None:
-            return None
-        return bearings.bearings_of_pixels(bearings.centres(tracks.boxes_px), camera, attitude.level_from_camera)
 
     def _follow_lock(self, seen: _SeenImage) -> Sighting:
         tracks, camera, attitude = seen.tracks, seen.camera, seen.attitude
@@ -630,7 +619,7 @@ class Tracker:
         """The same by this image itself, None where it is not known or not needed."""
         tracks, off_target_rad, status = sighting.tracks, sighting.off_target_rad, self._lock.status
         of_class = tracks.labels == status.label if status.label else np.ones(len(tracks), dtype=np.bool_)
-        if status.state not in (LockState.TRACKING, LockState.COASTING) or off_target_rad is None:
+        if not status.state.follows or off_target_rad is None:
             return self._appearance.looks(tracks, of_class, sighting.centre_offsets_px)
         reach = _CONTESTED_ANGLES * self._parameters.handover_angle_rad
         rivals = of_class & (off_target_rad <= reach)
@@ -646,7 +635,7 @@ class Tracker:
             self._appearance.keep_looks(tracks, self._looks(sighting) if len(tracks) else None)
         if row is None:
             return
-        if self._compares_looks and not self._lock.on_probation(tracks.stamp_ns):
+        if self._compares_looks and not self._lock.evidence.on_probation(tracks.stamp_ns):
             size_px = None if camera is None else (camera.width, camera.height)
             self._appearance.learn(tracks, row, size_px)
 
@@ -697,7 +686,7 @@ class Tracker:
 
     def _placed(self, update: TrackerUpdate) -> TrackerUpdate:
         """With the target's bearing and, where its range is known, its position."""
-        stamp_ns, following = update.tracks.stamp_ns, update.status.state in (LockState.TRACKING, LockState.COASTING)
+        stamp_ns, following = update.tracks.stamp_ns, update.status.state.follows
         estimate = self._core.target.at(stamp_ns) if following and not self._core.pictures_frozen else None
         if estimate is None:
             return update
@@ -711,7 +700,7 @@ class Tracker:
     def _setpoint(self, now_ns: int) -> RateSetpoint | None:
         status = self._lock.status
         aim: Aim | str = f'the lock is {status.state.value}: {status.reason}'
-        if status.state in (LockState.TRACKING, LockState.COASTING):
+        if status.state.follows:
             aim = Aim.TARGET
         elif self._parameters.lost_policy != 'hold' and self._lock.had_target:
             aim = Aim(self._parameters.lost_policy)
@@ -725,7 +714,7 @@ class Tracker:
             if state in (LockState.LOST, LockState.SEARCHING) and self._lock.had_target:
                 return self._zoom.widen(stamp_ns, camera)
             estimate = self._core.target.at(stamp_ns)
-            if state in (LockState.TRACKING, LockState.COASTING) and estimate is not None and attitude is not None:
+            if state.follows and estimate is not None and attitude is not None:
                 axis = bearings.optical_axis(attitude.level_from_camera)
                 size = self._target_size_px if state is LockState.TRACKING else None
                 return self._zoom.follow(stamp_ns, camera, axis, estimate, size)

@@ -333,25 +333,21 @@ class TrackerNode(SuiteNode[TrackerParameters]):
 
     def _report_state(self, *, always: bool) -> None:
         status, enabled, still_because = self.tracker.state()
-        self._report_divergence()
-        self._report_frozen()
+        self._report_faults()
         text = state_text(status, enabled=enabled, still_because=still_because, unused_because=self._unused_because())
         if always or text != self._reported_state:
             self._reported_state = text
             self._state.publish(text)
 
-    def _report_divergence(self) -> None:
-        diverged = self.tracker.diverged
+    def _report_faults(self) -> None:
+        """Once each, when they begin."""
+        diverged, frozen = self.tracker.diverged, self.tracker.pictures_frozen
         if diverged and not self._reported_divergence:
             self.report_error(f'Pointing is off: {diverged}.')
-        self._reported_divergence = diverged
-
-    def _report_frozen(self) -> None:
-        frozen = self.tracker.pictures_frozen
         if frozen and not self._reported_frozen:
             self.diagnostics.count('pictures found frozen')
             self.report_error(_FROZEN_PICTURE)
-        self._reported_frozen = frozen
+        self._reported_divergence, self._reported_frozen = diverged, frozen
 
     def _report_drops(self) -> None:
         """The first of each kind that was dropped, and a warning while detections come and none is used."""

@@ -241,7 +241,7 @@ def test_a_divergence_disables_says_why_and_enabling_forgets_it() -> None:
     azimuth = rate = 0.0
     # `following` has asked for 50 ms more than it has seen, and its camera never turned: a story of its own.
     at += 0.05
-    core.enabled = True
+    core.enable(True)
     for _ in range(100):
         at += 0.02
         setpoint = core.setpoint(ns(at), Aim.TARGET)
@@ -255,7 +255,7 @@ def test_a_divergence_disables_says_why_and_enabling_forgets_it() -> None:
     assert core.counts()['divergences'] == 1
     assert core.still_because.startswith("the gimbal's azimuth turns against what it is asked to")
     assert core.setpoint(ns(at + 0.5), Aim.TARGET) is None
-    core.enabled = True
+    core.enable(True)
     core.offer_attitude(attitude(at + 0.5, azimuth))
     see(core, at + 0.5, late=0.0)
     core.setpoint(ns(at + 0.51), Aim.TARGET)
@@ -313,7 +313,7 @@ def test_two_threads_that_ask_in_the_other_order_than_they_looked_at_the_clock_f
 def test_what_a_disarmed_driver_does_not_do_is_neither_predicted_nor_held_against_the_gimbal() -> None:
     """The camera does not move although it is asked to, and then moves against what was asked for meanwhile."""
     core = PointingCore(TrackerParameters())
-    core.obeyed = False
+    core.obey(False)
     turn = 0.0
     for i in range(60):
         at = i / 30
@@ -325,7 +325,7 @@ def test_what_a_disarmed_driver_does_not_do_is_neither_predicted_nor_held_agains
     assert core.enabled
     assert not core.diverged
     # The first setpoint that counts begins at rest, as if nothing had been asked before.
-    core.obeyed = True
+    core.obey(True)
     setpoint = core.setpoint(ns(at + 0.07), Aim.TARGET)
     assert setpoint is not None
     assert abs(setpoint.azimuth_rate_rad_s) <= TrackerParameters().max_acceleration_rad_s2 * 0.021

@@ -62,6 +62,9 @@ class MinimumDelayClock:
             the device or a step of our clock, and the mapping starts over.
         resolution_ns: the device cuts its time to this; half of it is given back.
         least_delay_ns: the transport's smallest delay, where known; it may be set while it runs.
+
+    Attributes:
+        restarts: how often the mapping started over.
     """
 
     def __init__(
@@ -75,17 +78,12 @@ class MinimumDelayClock:
         self._restart_ns = restart_ns
         self._resolution_ns = resolution_ns
         self.least_delay_ns = least_delay_ns
-        self._restarts = 0
+        self.restarts = 0
         self._line: _Line | None = None
         self._last_device_ns: int | None = None
         self._late_since_ns: int | None = None
         self._buckets: list[tuple[int, int]] = []  # the lowest (device, offset) of each half second
         self._bucket: tuple[int, tuple[int, int]] | None = None  # its number and its lowest point so far
-
-    @property
-    def restarts(self) -> int:
-        """How often the mapping started over."""
-        return self._restarts
 
     def map(self, device_ns: int, arrival_ns: int) -> int:
         """The local time at which the device's clock showed `device_ns`; never later than the arrival.
@@ -94,7 +92,7 @@ class MinimumDelayClock:
         """
         offset = arrival_ns - device_ns
         if self._line is not None and self._is_restart(self._line, device_ns, offset):
-            self._restarts += 1
+            self.restarts += 1
             self._begin()
         self._last_device_ns = device_ns
         line = self._line or _Line(device_ns, float(offset), 0.0)

@@ -11,18 +11,22 @@ T = TypeVar('T')
 
 
 class LatestSlot(Generic[T]):
-    """Latest wins: an item that was not taken when the next one comes is dropped and counted."""
+    """Latest wins: an item that was not taken when the next one comes is dropped and counted.
+
+    Attributes:
+        dropped: how many items were replaced before anybody took them.
+    """
 
     def __init__(self) -> None:
         self._condition = threading.Condition()
         self._item: T | None = None
         self._closed = False
-        self._dropped = 0
+        self.dropped = 0
 
     def put(self, item: T) -> None:
         """Never blocks."""
         with self._condition:
-            self._dropped += self._item is not None
+            self.dropped += self._item is not None
             self._item = item
             self._condition.notify()
 
@@ -37,7 +41,7 @@ class LatestSlot(Generic[T]):
         """Throw away what waits and take the next item to arrive."""
         deadline = time.monotonic() + timeout_s
         with self._condition:
-            self._dropped += self._item is not None
+            self.dropped += self._item is not None
             self._item = None
         return self.take(max(0.0, deadline - time.monotonic()))
 
@@ -46,11 +50,6 @@ class LatestSlot(Generic[T]):
         with self._condition:
             self._closed = True
             self._condition.notify_all()
-
-    @property
-    def dropped(self) -> int:
-        """How many items were replaced before anybody took them."""
-        return self._dropped
 
     @property
     def waiting(self) -> int:

@@ -30,6 +30,11 @@ class Detections:
     def __len__(self) -> int:
         return len(self.boxes_px)
 
+    def where(self, rows: NDArray[np.bool_] | NDArray[np.intp]) -> Detections:
+        """Some of the boxes, without identity."""
+        boxes, scores, labels = self.boxes_px[rows], self.scores[rows], self.labels[rows]
+        return Detections(self.stamp_ns, self.frame_id, boxes, scores, labels)
+
     @classmethod
     def empty(cls, stamp_ns: int, frame_id: str) -> Detections:
         """Nothing seen in the image of that stamp."""

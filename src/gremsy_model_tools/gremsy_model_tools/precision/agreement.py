@@ -170,4 +170,4 @@ def _boxes_of(result: Detections, name: str) -> tuple[NDArray[np.float64], NDArr
 
 def _above(result: Detections, confidence: float) -> Detections:
     sure = result.scores > confidence
-    return Detections(result.stamp_ns, result.frame_id, result.boxes_px[sure], result.scores[sure], result.labels[sure])
+    return result.where(sure)

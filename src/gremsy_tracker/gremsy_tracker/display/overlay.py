@@ -117,7 +117,7 @@ def _target_box(view: TrackerView, target_row: int | None) -> Array | None:
     if target_row is not None:
         box: Array = view.boxes_px[target_row]
         return box
-    if not view.following or view.predicted_px is None or view.target_size_px is None:
+    if not view.status.state.follows or view.predicted_px is None or view.target_size_px is None:
         return None
     return np.concatenate([view.predicted_px - view.target_size_px / 2, view.predicted_px + view.target_size_px / 2])
 

@@ -15,7 +15,7 @@ from gremsy_common.types.camera_model import CameraModel
 from gremsy_common.types.detections import Target, Tracks
 from gremsy_common.types.gimbal_state import RateSetpoint
 from gremsy_common.types.target_place import TargetBearing, TargetPosition
-from gremsy_tracker.lock.target_lock import LockState, LockStatus
+from gremsy_tracker.lock.target_lock import LockStatus
 from gremsy_tracker.place.target_range import RangeSource
 
 
@@ -94,11 +94,6 @@ class TrackerView:
     asked: str = ''
     heading_rad: float = 0.0
 
-    @property
-    def following(self) -> bool:
-        """Whether there is a target to show a bearing of."""
-        return self.status.state in (LockState.TRACKING, LockState.COASTING)
-
 
 def trace_values(update: TrackerUpdate, view: TrackerView) -> dict[str, Any]:
     """Of one image, for the trace (event `track`, see gremsy_common.timing.trace); `view` is of its stamp."""
@@ -108,8 +103,8 @@ def trace_values(update: TrackerUpdate, view: TrackerView) -> dict[str, Any]:
         'reason': update.status.reason,
         'asked': view.asked,
         'tracks': len(update.tracks),
-        'target_id': update.status.target_id if view.following else None,
-        'label': update.status.label if view.following else '',
+        'target_id': update.status.target_id if view.status.state.follows else None,
+        'label': update.status.label if view.status.state.follows else '',
         'azimuth_rad': None if bearing is None else float(bearing[0]),
         'tilt_rad': None if bearing is None else float(bearing[1]),
         'gimbal_azimuth_rad': None if gimbal is None else float(gimbal[0]),

@@ -75,28 +75,27 @@ def signatures(image: NDArray[np.uint8], boxes_px: Array) -> Array:
 
 
 class AppearanceModel:
-    """What one object has looked like of late."""
+    """What one object has looked like of late.
+
+    Attributes:
+        sightings: how many it has learned from.
+    """
 
     def __init__(self) -> None:
         self._mean: Array | None = None
-        self._sightings = 0
-
-    @property
-    def sightings(self) -> int:
-        """How many it has learned from."""
-        return self._sightings
+        self.sightings = 0
 
     def clear(self) -> None:
         """Know nothing."""
-        self._mean, self._sightings = None, 0
+        self._mean, self.sightings = None, 0
 
     def learn(self, signature: Array) -> None:
         """One more sighting: a row of `signatures`."""
         if self._mean is None or self._mean.shape != signature.shape:
-            self._mean, self._sightings = signature.copy(), 1
+            self._mean, self.sightings = signature.copy(), 1
             return
-        self._sightings += 1
-        self._mean += (signature - self._mean) / min(self._sightings, _REMEMBERED)
+        self.sightings += 1
+        self._mean += (signature - self._mean) / min(self.sightings, _REMEMBERED)
 
     def distances(self, seen: Array) -> Array | None:
         """(N,) in [0, 1], 0 for the same colours, of rows of `signatures`; None while nothing comparable is known."""

@@ -27,6 +27,11 @@ class LockState(str, Enum):
     COASTING = 'coasting'  # it was not, a moment ago it was
     LOST = 'lost'  # not seen for too long
 
+    @property
+    def follows(self) -> bool:
+        """Whether there is a target to point at."""
+        return self in (LockState.TRACKING, LockState.COASTING)
+
 
 @dataclass(frozen=True, slots=True)
 class LockStatus:
@@ -57,26 +62,22 @@ _NOT_SEEN = Choice(None)
 
 
 class TargetLock:
-    """The state machine; time is the images' own."""
+    """The state machine; time is the images' own.
+
+    Attributes:
+        status: state and reason now.
+        had_target: whether there was a target since the last release or choice.
+        evidence: what speaks for and against a track being the target.
+    """
 
     def __init__(self, parameters: TrackerParameters) -> None:
         self.parameters = parameters
-        self._evidence = LockEvidence(parameters)
+        self.evidence = LockEvidence(parameters)
         self._seen_ns = 0
-        self._had_target = False
+        self.had_target = False
         self._request: TargetRequest | None = None
         self._lost: LockStatus | None = None  # whom a policy looks for first
-        self._status = self._without_target('no target was chosen')
-
-    @property
-    def status(self) -> LockStatus:
-        """State and reason now."""
-        return self._status
-
-    @property
-    def had_target(self) -> bool:
-        """Whether there was a target since the last release or choice."""
-        return self._had_target
+        self.status = self._without_target('no target was chosen')
 
     @property
     def asked(self) -> str:
@@ -84,39 +85,35 @@ class TargetLock:
         if self._request is not None:
             return self._request.word
         policy = self.parameters.auto_lock
-        if policy == 'none' or self._status.state is LockState.IDLE:
+        if policy == 'none' or self.status.state is LockState.IDLE:
             return ''
         return TargetRequest(policy=policy, label=','.join(self.parameters.lock_classes)).word
 
-    def on_probation(self, stamp_ns: int) -> bool:
-        """Whether the target was out of sight a moment ago, and it is not yet certain that this is it."""
-        return self._evidence.on_probation(stamp_ns)
-
     def reconfigure(self, parameters: TrackerParameters) -> None:
         """Use other parameters from now on."""
-        self.parameters = self._evidence.parameters = parameters
+        self.parameters = self.evidence.parameters = parameters
 
     def select(self, request: TargetRequest, how: str) -> None:
         """Lock on what was asked for, in the next image that has it."""
         self._forget()
         self._request = request
-        self._status = LockStatus(
+        self.status = LockStatus(
             LockState.SEARCHING, f'{request} was chosen {how}, waiting to see it', request.track_id, request.label
         )
 
     def release(self, reason: str = 'released') -> None:
         """Forget the target; an automatic policy will choose again only after it is set again or a target is chosen."""
         self._forget()
-        self._status = LockStatus(LockState.IDLE, reason)
+        self.status = LockStatus(LockState.IDLE, reason)
 
     def search(self, reason: str) -> None:
         """Forget the target and let the policy choose."""
         self._forget()
-        self._status = self._without_target(reason)
+        self.status = self._without_target(reason)
 
     def update(self, sighting: Sighting) -> Choice:
         """Take one image's tracks; says which of them is the target."""
-        before = self._status
+        before = self.status
         if before.state is LockState.IDLE:
             return _NOT_SEEN
         if before.state is LockState.SEARCHING:
@@ -124,20 +121,16 @@ class TargetLock:
         choice = self._find_again(sighting) if before.state is LockState.LOST else self._follow(sighting)
         if choice.index is None and before.state is LockState.LOST and self.parameters.auto_lock != 'none':
             self._request, self._lost = None, before
-            self._status = LockStatus(LockState.SEARCHING, f'track {before.target_id} was lost')
+            self.status = LockStatus(LockState.SEARCHING, f'track {before.target_id} was lost')
             choice = self._choose(sighting)
         return choice
-
-    def lose(self, reason: str) -> None:
-        """The target is gone; its id is kept, in case it comes back."""
-        self._status = replace(self._status, state=LockState.LOST, reason=reason)
 
     # Inside.
 
     def _forget(self) -> None:
-        self._had_target = False
+        self.had_target = False
         self._request = self._lost = None
-        self._evidence.clear()
+        self.evidence.clear()
 
     def _without_target(self, reason: str) -> LockStatus:
         if self.parameters.auto_lock == 'none':
@@ -154,7 +147,7 @@ class TargetLock:
         if policy == 'none':
             return _NOT_SEEN
         if self._lost is not None:
-            index = self._evidence.found_again(sighting, self._lost.label)
+            index = self.evidence.found_again(sighting, self._lost.label)
             if index is not None:
                 return self._lock_on(sighting, index, _found_again(self._lost), is_new=True)
         # A doubtful box may keep a track alive, but nobody should be followed who was not clearly seen once.
@@ -175,10 +168,10 @@ class TargetLock:
 
     def _follow(self, sighting: Sighting) -> Choice:
         """The target was seen a moment ago."""
-        before, tracks = self._status, sighting.tracks
+        before, tracks = self.status, sighting.tracks
         assert before.target_id is not None
         own = _row_of(tracks, before.target_id)
-        elsewhere = self._evidence.elsewhere(sighting, own, before.label)
+        elsewhere = self.evidence.elsewhere(sighting, own, before.label)
         if elsewhere is not None:
             # The bearings of late were the other's.
             follows = sighting.fits_target is not None and bool(sighting.fits_target[elsewhere])
@@ -186,28 +179,30 @@ class TargetLock:
             return self._lock_on(sighting, elsewhere, reason, is_new=not follows)
         why_not = 'not in the newest image'
         if own is not None:
-            why_not = self._evidence.doubt(sighting, own, returning=before.state is LockState.COASTING)
+            why_not = self.evidence.doubt(sighting, own, returning=before.state is LockState.COASTING)
             if not why_not:
                 reason = 'seen again' if before.state is LockState.COASTING else before.reason
                 return self._lock_on(sighting, own, reason)
             why_not = f'track {before.target_id} {why_not}'
-        successor = self._evidence.successor(sighting, before.label) if own is None else None
+        successor = self.evidence.successor(sighting, before.label) if own is None else None
         if successor is not None:
             return self._lock_on(sighting, successor, f'handed over from track {before.target_id}')
         if (tracks.stamp_ns - self._seen_ns) * 1e-9 > self.parameters.lost_after_s:
-            self.lose(f'not seen for {self.parameters.lost_after_s:g} s')
+            self.status = replace(
+                before, state=LockState.LOST, reason=f'not seen for {self.parameters.lost_after_s:g} s'
+            )
         else:
-            self._status = replace(before, state=LockState.COASTING, reason=why_not)
+            self.status = replace(before, state=LockState.COASTING, reason=why_not)
         return _NOT_SEEN
 
     def _find_again(self, sighting: Sighting) -> Choice:
         """The target is lost."""
-        before = self._status
+        before = self.status
         assert before.target_id is not None
         own = _row_of(sighting.tracks, before.target_id)
-        if own is not None and self._evidence.may_come_back(sighting, own):
+        if own is not None and self.evidence.may_come_back(sighting, own):
             return self._lock_on(sighting, own, 'came back', is_new=True)
-        index = self._evidence.found_again(sighting, before.label)
+        index = self.evidence.found_again(sighting, before.label)
         if index is None:
             return _NOT_SEEN
         return self._lock_on(sighting, index, _found_again(before), is_new=True)
@@ -217,11 +212,11 @@ class TargetLock:
     ) -> Choice:
         tracks = sighting.tracks
         self._seen_ns = tracks.stamp_ns
-        self._had_target, self._lost = True, None
+        self.had_target, self._lost = True, None
         if is_other:
-            self._evidence.clear()
-        self._evidence.seen(sighting, index, returning=not is_other and self._status.state is not LockState.TRACKING)
-        self._status = LockStatus(LockState.TRACKING, reason, int(tracks.ids[index]), str(tracks.labels[index]))
+            self.evidence.clear()
+        self.evidence.seen(sighting, index, returning=not is_other and self.status.state is not LockState.TRACKING)
+        self.status = LockStatus(LockState.TRACKING, reason, int(tracks.ids[index]), str(tracks.labels[index]))
         return Choice(index, is_new or is_other, is_other)
 
 

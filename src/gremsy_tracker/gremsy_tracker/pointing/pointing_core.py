@@ -63,6 +63,7 @@ class PointingCore:
         share: of the vehicle's turning, that turns the camera along, as far as it was seen.
         target: the filter of the target's bearing, in the still frame.
         dropped: counts by reason of inputs that were not used (the attitudes' own are in `counts`).
+        enabled: whether there are setpoints at all.
         diverged: what the divergence guard has ended the setpoints for, until they are enabled again; empty otherwise.
         still_because: why no rate was asked for at last, empty when one was.
         field_rad: width of the field of view, zoom included.
@@ -81,7 +82,7 @@ class PointingCore:
         self._law = PointingLaw(parameters)
         self.dropped: Counter[str] = Counter()
         self._guard = DivergenceGuard(parameters)
-        self._enabled, self.diverged = parameters.enabled, ''
+        self.enabled, self.diverged = parameters.enabled, ''
         self._obeyed = True
         self.field_rad = _FIELD_RAD
         self.pictures_frozen = False
@@ -99,27 +100,17 @@ class PointingCore:
         self._parameters = parameters
         self.target.parameters = self._law.parameters = self._guard.parameters = parameters
 
-    @property
-    def enabled(self) -> bool:
-        """Whether there are setpoints at all; a divergence ends it, and enabling again forgets the divergence."""
-        return self._enabled
-
-    @enabled.setter
-    def enabled(self, enabled: bool) -> None:
-        self._enabled, self.diverged = enabled, ''
+    def enable(self, enabled: bool) -> None:
+        """Whether there are setpoints at all; a divergence ends them, and enabling again forgets the divergence."""
+        self.enabled, self.diverged = enabled, ''
         self._guard.clear()
 
-    @property
-    def obeyed(self) -> bool:
+    def obey(self, obeyed: bool) -> None:
         """Whether the driver moves the gimbal as it is asked to: armed, and no operator in control.
 
         Setpoints continue in the meantime, for the moment in which it is armed; they move nothing, so nothing is
         predicted or concluded from them.
         """
-        return self._obeyed
-
-    @obeyed.setter
-    def obeyed(self, obeyed: bool) -> None:
         if obeyed != self._obeyed:
             self._obeyed = obeyed
             self._predictor.clear()
@@ -269,7 +260,7 @@ class PointingCore:
     def _requested_rate(self, now_ns: int, aim: Aim | str) -> tuple[Array, int] | str:
         """A rate (2,) with the stamp of the image that it rests on, or why the gimbal is not to be moved."""
         parameters = self._parameters
-        if not self._enabled:
+        if not self.enabled:
             return self.diverged or 'pointing is not enabled'
         stamp_fault = self._stamp_fault if now_ns - self._stamp_fault_ns <= parameters.silence_s * 1e9 else ''
         if self._image_ns is None:
@@ -355,7 +346,7 @@ class PointingCore:
 
     @property
     def _watching(self) -> bool:
-        return self._enabled and self._obeyed
+        return self.enabled and self._obeyed
 
     def _watch(self, stamp_ns: int, bearing_rad: Array, axis_rad: Array) -> None:
         parameters = self._parameters
@@ -401,7 +392,7 @@ class PointingCore:
 
     def _disable_if(self, diverged: str) -> None:
         if diverged:
-            self.enabled = False
+            self.enable(False)
             self.diverged = diverged
             self.dropped['divergences'] += 1
 

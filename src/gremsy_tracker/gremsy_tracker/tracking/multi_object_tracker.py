@@ -167,7 +167,7 @@ def screen(
         index = np.sort(index[np.argsort(-scores[index], kind='stable')[:max_detections]])
     if len(index) == len(boxes):
         return detections
-    return Detections(detections.stamp_ns, detections.frame_id, boxes[index], scores[index], detections.labels[index])
+    return detections.where(index)
 
 
 def _all_good(
