@@ -95,7 +95,7 @@ class CameraNode(SuiteNode[CameraParameters]):
         self._feed = SourceFeed(source, clock, self.report_error, say=self.get_logger().info)
         self._lens = Lens(wanted, self.get_logger().warning)
         self._lens.open()
-        self._feed.open_soon(_OPENS_WITHIN_S, self.give_up)
+        self._feed.open(_OPENS_WITHIN_S, self.give_up)
 
     def activate(self) -> None:
         """Frames go out as they come; what is only shown of them is made on a thread of its own, newest first."""
@@ -117,7 +117,7 @@ class CameraNode(SuiteNode[CameraParameters]):
     def cleanup(self) -> None:
         """Close the source."""
         self._feed.close()
-        self._recording.cleanup()
+        self._recording.recorder.close()
 
     def diagnostic_values(self) -> dict[str, str]:
         """The source's state and counts."""
@@ -143,7 +143,7 @@ class CameraNode(SuiteNode[CameraParameters]):
                 rows['image'] = f'{info.width}x{info.height}' + (f' at {info.rate_hz:g} Hz' if info.rate_hz else '')
             rows['stamp is'] = info.stamp_source
             rows |= dict(info.details)
-        return rows | {reason: str(count) for reason, count in counts.others.items()} | self._recording.rows()
+        return rows | {reason: str(count) for reason, count in counts.others.items()} | self._recording.recorder.rows()
 
     def health(self) -> Health:
         """OK only while frames come."""
@@ -157,10 +157,7 @@ class CameraNode(SuiteNode[CameraParameters]):
         silent_s = (time.monotonic_ns() - self._newest_at_ns) * 1e-9
         rate_hz = feed.info.rate_hz if feed.info is not None else 0.0
         if silent_s > max(_SILENT_AFTER_S, _SILENT_PERIODS / rate_hz if rate_hz > 0.0 else 0.0):
-            return Health(
-                Level.ERROR,
-                f'No image has come from `source` for {silent_s:.0f} s: check the log.',
-            )
+            return Health(Level.ERROR, f'No image has come from `source` for {silent_s:.0f} s: check the log.')
         return Health()
 
     def _takes_images(self) -> bool:

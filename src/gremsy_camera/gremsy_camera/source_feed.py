@@ -70,34 +70,20 @@ class SourceFeed:
         """Whether it broke, and no frame has come since, even where it could be opened again."""
         return bool(self.problem) and self.state in (FeedState.OPENING, FeedState.RETRYING, FeedState.WAITING)
 
-    def open(self) -> None:
-        """Open the source; one that is only away for now is tried again by `read`.
-
-        Raises:
-            SourceUnusable: when it can never work as configured; only here, since what once worked may come back.
-        """
-        try:
-            self.info = self._source.open()
-        except SourceError as error:
-            self._source.close()
-            if error.permanent:
-                raise
-            self._fail(error)
-            return
-        self.state = FeedState.WAITING
-
-    def open_soon(self, wait_s: float, say_unusable: Callable[[SourceError], None]) -> None:
-        """Open the source on a thread of its own and wait for it a little; what takes longer is taken up by `read`.
-
-        For who has more to do than to wait for a camera that does not answer.
+    def open(
+        self, wait_s: float | None = None, say_unusable: Callable[[SourceError], None] = lambda _error: None
+    ) -> None:
+        """Open the source, on a thread of its own; one that is only away for now is tried again by `read`.
 
         Args:
-            wait_s: the longest that this takes.
+            wait_s: the longest that this takes, for who has more to do than to wait for a camera that does not answer:
+                what takes longer is taken up by `read`. None for as long as it takes.
             say_unusable: called by `read` for a source that can never work as configured, if that took longer to find;
                 only of this first opening, since what is away now may come back as anything.
 
         Raises:
-            SourceUnusable: as `open`, where that is known in time.
+            SourceUnusable: when it can never work as configured, and that is known in time; only here, since what once
+                worked may come back.
         """
         opening = self._begin_opening()
         if not futures.wait([opening], wait_s).done:

@@ -226,7 +226,7 @@ def test_a_bag_that_gets_nothing_is_no_file(bags, tmp_path):
 
 
 def test_a_definition_has_each_of_its_parts_once():
-    text = definition_of(TFMessage)
+    text = definition_of('tf2_msgs/msg/TFMessage')
     assert [line for line in text.splitlines() if line.startswith('MSG: ')] == [
         'MSG: geometry_msgs/TransformStamped',
         'MSG: std_msgs/Header',
@@ -238,11 +238,8 @@ def test_a_definition_has_each_of_its_parts_once():
 
 
 def test_a_definition_that_is_not_installed_is_named():
-    class Foreign:
-        __module__ = 'foreign_msgs.msg._foreign'
-
     with pytest.raises(RecordingError) as refused:
-        definition_of(Foreign)
+        definition_of('foreign_msgs/msg/Foreign')
     assert str(refused.value) == (
         'The definition of foreign_msgs/msg/Foreign is not installed, and a bag without it could not be read: install '
         'the ROS package foreign_msgs, or set `record_format: mp4`.'

@@ -90,7 +90,7 @@ def test_a_wrong_command_line_ends_with_two(capsys):
     with pytest.raises(SystemExit) as raised:
         camera_check.main(['x.mp4', '--seconds', 'long'])
     assert raised.value.code == 2
-    assert "'long' is not between 1 and 3600." in capsys.readouterr().err
+    assert "give a number from 1 to 3600, not 'long'" in capsys.readouterr().err
 
 
 def test_ctrl_c_shows_what_was_found_until_then(make_video):

@@ -14,7 +14,6 @@ from gremsy_camera.external.foreign_watch import (
     ForeignPublisher,
     ForeignState,
     ForeignWatch,
-    Names,
     Senders,
     Transport,
     external_topics,
@@ -27,7 +26,7 @@ from gremsy_common.types.camera_model import CameraModel
 from gremsy_common.types.frame import Frame
 
 MS, S = 1_000_000, 1_000_000_000
-NAMES = Names('/r/eo/image_raw', '/r/eo/image_raw/compressed', '/r/eo/camera_info')
+NAMES = ExternalTopics('/r/eo/image_raw', '/r/eo/image_raw/compressed', '/r/eo/camera_info')
 RAW = ForeignPublisher('/usb_cam', 'sensor_msgs/msg/Image', 'reliable')
 JPEG = ForeignPublisher('/usb_cam', 'sensor_msgs/msg/CompressedImage', 'reliable')
 INFO = ForeignPublisher('/usb_cam', 'sensor_msgs/msg/CameraInfo', 'reliable')
@@ -144,7 +143,7 @@ class Watched:
     def __init__(self, wanted=Transport.AUTO, configured=False):
         self.frames = ForeignFrames('', 'o')
         self.now_ns = 100 * S
-        self.watch = ForeignWatch(NAMES, wanted, self.frames, configured, self.now_ns)
+        self.watch = ForeignWatch(replace(NAMES, transport=wanted), self.frames, configured, self.now_ns)
 
     def look(self, senders, for_s=1.0, *, images=0.0, infos=0.0, keep=1, lens=LENS, apart_ns=0):
         """Let time go on while images and camera_info come at so many Hz; of images every `keep`-th only."""
@@ -165,7 +164,7 @@ class Watched:
 
     def _image(self, at_ns, _lens, _apart_ns):
         self.watch.image_came(at_ns, at_ns)
-        self.watch.size_is(640, 480)
+        self.watch.size = (640, 480)
 
     def _info(self, at_ns, lens, apart_ns):
         self.watch.info_came(at_ns + apart_ns, at_ns)

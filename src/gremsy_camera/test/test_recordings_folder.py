@@ -44,7 +44,7 @@ def record(folder: RecordingsFolder, stem='robot_eo', size=1000, suffix='.mp4', 
 
 
 def names(folder: RecordingsFolder) -> list[str]:
-    return [path.name for path, _ in folder.recordings()]
+    return [each.name for each, _ in folder._there()]
 
 
 def deleting_down_to(size: int) -> RecordingParameters:
@@ -323,17 +323,17 @@ def test_a_long_list_is_rid_of_what_is_gone(folder):
     kept = [record(folder, f'new{number}', size=1000 + number) for number in range(9)]
     going_on = record(folder, 'going_on', finish=False)
     path = folder.path / LIST_NAME
-    there, before = watching.recordings(), path.stat().st_size
+    there, before = watching._there(), path.stat().st_size
     folder.tidy()
     assert len(there) == 10 and path.stat().st_size < before / 4
-    assert RecordingsFolder(folder.path).recordings() == watching.recordings() == folder.recordings() == there
+    assert RecordingsFolder(folder.path)._there() == watching._there() == folder._there() == there
     assert sorted(each.name for each in folder.path.iterdir()) == sorted(
         [LIST_NAME, going_on.path.name, *(file.path.name for file in kept)]
     )
     going_on.finish()
     with kept[3].path.open('ab') as file:
         file.write(b'worked on')
-    assert len(watching.recordings()) == 9
+    assert len(watching._there()) == 9
     assert watching.make_room(deleting_down_to(1))[-1] == 'going_on_001.mp4'
     folder.prepare()
 

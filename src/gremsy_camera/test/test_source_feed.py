@@ -192,7 +192,7 @@ def refused():
 def test_a_camera_that_does_not_answer_is_not_waited_for(clock, said, refused):
     source = SlowSource([INFO], [FRAME])
     feed = SourceFeed(source, clock, said, lambda: 0.0)
-    feed.open_soon(0.0, refused.append)
+    feed.open(0.0, refused.append)
     assert source.asked.wait(10.0)
     assert (feed.state, feed.broken, feed.info) == (FeedState.OPENING, False, None)
     assert feed.read(0.01) is None and feed.state is FeedState.OPENING
@@ -204,9 +204,9 @@ def test_a_camera_that_does_not_answer_is_not_waited_for(clock, said, refused):
 def test_what_is_found_in_time_is_raised_as_ever(clock, said, refused):
     feed = SourceFeed(ScriptedSource([SourceUnusable('No such file.')], []), clock, said)
     with pytest.raises(SourceUnusable):
-        feed.open_soon(10.0, refused.append)
+        feed.open(10.0, refused.append)
     feed = SourceFeed(ScriptedSource([SourceError('It is away.'), INFO], [FRAME]), clock, said, lambda: 0.0)
-    feed.open_soon(10.0, refused.append)
+    feed.open(10.0, refused.append)
     assert (feed.state, feed.problem) == (FeedState.RETRYING, 'It is away.')
     while feed.read(0.2) is None:
         pass
@@ -217,7 +217,7 @@ def test_what_can_never_work_and_takes_its_time_to_say_so_is_told_once(clock, sa
     never = SourceUnusable('It sends audio only.')
     source = SlowSource([never, never, INFO], [FRAME])
     feed = SourceFeed(source, clock, said, lambda: 0.0)
-    feed.open_soon(0.0, refused.append)
+    feed.open(0.0, refused.append)
     source.let.set()
     while feed.read(1.0) is None:
         pass
@@ -227,7 +227,7 @@ def test_what_can_never_work_and_takes_its_time_to_say_so_is_told_once(clock, sa
 def test_what_breaks_in_the_opening_is_tried_again_like_a_camera(clock, said, refused):
     source = SlowSource([ValueError('of a library'), INFO], [FRAME])
     feed = SourceFeed(source, clock, said, lambda: 0.0)
-    feed.open_soon(0.0, refused.append)
+    feed.open(0.0, refused.append)
     source.let.set()
     while feed.read(1.0) is None:
         pass
@@ -237,7 +237,7 @@ def test_what_breaks_in_the_opening_is_tried_again_like_a_camera(clock, said, re
 def test_a_camera_that_opens_after_nobody_wants_it_any_more_is_closed(clock, said, refused):
     source = SlowSource([INFO])
     feed = SourceFeed(source, clock, said)
-    feed.open_soon(0.0, refused.append)
+    feed.open(0.0, refused.append)
     assert source.asked.wait(10.0)
     feed.close()
     opener = next(each for each in threading.enumerate() if each.name == 'open')

@@ -31,7 +31,6 @@ from gremsy_model_tools.precision.onnx_file import (
     import_onnxruntime,
     metadata_of,
     read_model,
-    refuse_model_of_others,
     refuse_place_of_model,
     set_metadata,
     signed,
@@ -103,7 +102,7 @@ def export(
                 f'Ultralytics exported {weights}, but the detector cannot use the result: '
                 f'{str(error).replace(str(checked), "the export")}'
             ) from error
-        refuse_model_of_others(out)
+        refuse_place_of_model(out)
         write_model(model, out)
     return _describe(out)
 

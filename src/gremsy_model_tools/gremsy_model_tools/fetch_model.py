@@ -23,11 +23,11 @@ from urllib.parse import SplitResult, urlsplit
 
 from gremsy_common.atomic_file import write_whole
 from gremsy_common.errors import SuiteError
-from gremsy_common.parameters.parameter_forms import given_path
+from gremsy_common.parameters.parameter_forms import given_number, given_path
 from gremsy_common.status_line import StatusLine
 from gremsy_model_tools.fetch.download import FetchError, Route, download
 from gremsy_model_tools.fetch.model_table import ModelRow, model_rows
-from gremsy_model_tools.fetch.onnx_metadata import metadata_fields, not_a_model, with_metadata
+from gremsy_model_tools.fetch.onnx_metadata import metadata_fields, not_a_model
 
 MIRROR_VARIABLE = 'GREMSY_MODEL_MIRROR'
 _INTERRUPTED = 130
@@ -97,7 +97,7 @@ def fetch(
             f'What came from {address} has the SHA-256 {found}, and {who} {wanted}: nothing was written. Try again, '
             f'or, if you trust what came, pin it with --sha256 {found}.'
         )
-    model = with_metadata(_model_in(row, address, content), row.metadata)
+    model = _model_in(row, address, content) + metadata_fields(row.metadata)
     record = Record(row.name, address, found, hashlib.sha256(model).hexdigest(), row.licence)
     _write(target, model, record)
     if wanted:
@@ -317,7 +317,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument('--proxy', metavar='URL', help='proxy to use; HTTPS_PROXY and NO_PROXY by default')
     parser.add_argument('--sha256', type=_sha256, metavar='HEX', help='the hash that the download must have')
     parser.add_argument(
-        '--timeout', type=_seconds, default=30.0, metavar='S', help='give up after S seconds without data (default 30)'
+        '--timeout',
+        type=given_number(0.1, 3600.0),
+        default=30.0,
+        metavar='S',
+        help='give up after S seconds without data (default 30)',
     )
     options = parser.parse_args(arguments)
     if options.list:
@@ -360,16 +364,6 @@ def _sha256(text: str) -> str:
     if len(text) != 64 or not set(text.lower()) <= set('0123456789abcdef'):
         raise argparse.ArgumentTypeError('give the 64 hexadecimal digits of a SHA-256')
     return text.lower()
-
-
-def _seconds(text: str) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = 0.0
-    if not 0.1 <= seconds <= 3600.0:
-        raise argparse.ArgumentTypeError('give seconds from 0.1 to 3600')
-    return seconds
 
 
 if __name__ == '__main__':

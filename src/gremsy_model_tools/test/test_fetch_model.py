@@ -507,7 +507,8 @@ def test_another_pin_than_the_one_it_was_fetched_with_is_told(tmp_path):
 
 def test_a_file_that_an_older_table_described_is_told(tmp_path):
     target = tmp_path / 'yolox_nano.onnx'
-    older = replace(ROW, metadata={**ROW.metadata, 'resize': 'letterbox'})
+    family = replace(ROW.family, fed={**ROW.family.fed, 'resize': 'letterbox'})
+    older = replace(ROW, family=family)
     with serving({PATH: send(MODEL)}) as server:
         fetched(target, server.base, older)
     assert refused(lambda: fetched(target, 'http://127.0.0.1:9')) == (
@@ -740,7 +741,9 @@ def test_the_readmes_options_are_those_of_the_tool(capsys):
     told = by_name(DOCUMENT, '## fetch_model', 1)
     assert set(told) == shown
     assert f'`{fetch_model.MIRROR_VARIABLE}`' in told['--mirror URL']
-    timeout_s = re.findall(r"'--timeout', type=_seconds, default=([\d.]+)", inspect.getsource(fetch_model))
+    timeout_s = re.findall(
+        r"'--timeout',\s+type=given_number\([^)]*\),\s+default=([\d.]+)", inspect.getsource(fetch_model)
+    )
     assert told['--timeout S'].endswith(f'(default {float(timeout_s[0]):g})')
 
 

@@ -336,8 +336,8 @@ def test_a_folder_that_is_a_file_is_refused(tmp_path):
     with pytest.raises(SuiteError, match='cannot be written') as refused:
         prepare_model(MODEL, 'model', tmp_path / 'out')
     assert str(refused.value) == (
-        f'File {tmp_path / "out" / "nanodet_g_416.bgr8.onnx"} cannot be written (File exists): make room, or choose '
-        'a folder that is yours.'
+        f"'{tmp_path}/out/nanodet_g_416.bgr8.onnx' cannot be written, because '{tmp_path}/out' is no folder that you "
+        'may write to: name another file.'
     )
 
 

@@ -24,7 +24,7 @@ from gremsy_camera.check.blink_delay import BlinkDelay, BlinkWatch
 from gremsy_camera.check.camera_finding import find, found_lines, found_object
 from gremsy_camera.check.check_report import CheckResult, advice, as_object, rows, snippet
 from gremsy_camera.check.lamps import Blinking, FileLamp, Lamp, ScreenLamp
-from gremsy_camera.check.stream_figures import StreamMeasure, losses
+from gremsy_camera.check.stream_figures import StreamMeasure
 from gremsy_camera.errors import SourceError
 from gremsy_camera.footage.footage_reader import AtEnd
 from gremsy_camera.footage.pacing import SystemClock
@@ -34,6 +34,7 @@ from gremsy_camera.sources.source import SourceContext, SourceCounts
 from gremsy_camera.streams.credentials import redacted
 from gremsy_common.errors import SuiteError
 from gremsy_common.parameters.parameter_fields import ParameterError, from_values
+from gremsy_common.parameters.parameter_forms import given_number
 from gremsy_common.programs import EndedBySignal, ended_by_signals
 
 WORKS, FAILED, MISUSED = 0, 1, 2
@@ -89,12 +90,17 @@ class _Measurement:
     def result(self) -> CheckResult:
         """What it came to, also after an end before its time."""
         counts = self._counts
+        lost = {
+            'frames that failed to decode': counts.decode_failures,
+            'ticks missed': counts.missed_ticks,
+            **counts.others,
+        }
         return CheckResult(
             source=self._parameters.source,
             camera=self._options.name,
             info=self._feed.info,
             figures=self._measure.figures(round(self._took_s, 2)),
-            lost=losses(counts.decode_failures, counts.missed_ticks, counts.others),
+            lost={reason: count for reason, count in lost.items() if count},
             reopened=self._feed.reopened,
             problem=redacted(self._problem),
             parameters=self._parameters,
@@ -246,7 +252,9 @@ def _parser() -> argparse.ArgumentParser:
     made.add_argument(
         '-p', dest='parameter', action='append', default=[], metavar='NAME=VALUE', help='a parameter of the camera node'
     )
-    made.add_argument('--seconds', type=_seconds, default=10.0, metavar='S', help='how long to watch (default: 10)')
+    made.add_argument(
+        '--seconds', type=given_number(1.0, 3600.0), default=10.0, metavar='S', help='how long to watch (default: 10)'
+    )
     made.add_argument(
         '--blink',
         nargs='?',
@@ -257,7 +265,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     made.add_argument(
         '--screen-delay-ms',
-        type=_delay,
+        type=given_number(0.0, 1000.0),
         default=0.0,
         metavar='MS',
         help='how long the screen takes to show a change (default: 0; 10 to 50 is usual)',
@@ -272,24 +280,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     made.add_argument('--json', action='store_true', help='print one JSON object instead')
     return made
-
-
-def _seconds(text: str) -> float:
-    return _number(text, 1.0, 3600.0)
-
-
-def _delay(text: str) -> float:
-    return _number(text, 0.0, 1000.0)
-
-
-def _number(text: str, low: float, high: float) -> float:
-    try:
-        number = float(text)
-    except ValueError:
-        number = float('nan')
-    if not low <= number <= high:
-        raise argparse.ArgumentTypeError(f"'{text}' is not between {low:g} and {high:g}.")
-    return number
 
 
 if __name__ == '__main__':

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -108,12 +107,6 @@ def _jitter(intervals_ms: NDArray[np.floating[Any]]) -> float:
         return _rounded(float(np.percentile(np.abs(intervals_ms), 95)))
     off = intervals_ms - period_ms * np.maximum(1.0, np.round(intervals_ms / period_ms))
     return _rounded(float(np.percentile(np.abs(off), 95)))
-
-
-def losses(decode_failures: int, missed: int, others: Mapping[str, int]) -> dict[str, int]:
-    """By reason, those that there are."""
-    every = {'frames that failed to decode': decode_failures, 'ticks missed': missed, **others}
-    return {reason: count for reason, count in every.items() if count}
 
 
 def _rounded(value: float) -> float:

@@ -6,8 +6,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from gremsy_camera.external.foreign_frames import same_aspect
 from gremsy_camera.external.foreign_watch import SILENT_AFTER_S, ForeignWatch, Transport, names_of
+from gremsy_camera.lens.camera_lens import same_aspect
 
 # From so many on losses are reported; a share that a busy machine loses is normal.
 _LEAST_PAIRS, _LOST_SHARE = 10, 0.2
@@ -96,7 +96,7 @@ def _nobody(watch: ForeignWatch) -> str:
         Transport.AUTO: f'{names.image} or {names.compressed}',
         Transport.RAW: names.image,
         Transport.COMPRESSED: names.compressed,
-    }[watch.wanted]
+    }[names.transport]
     way_out = f'start the driver of the camera with this topic, or name its own in `source`: external:{_EXAMPLE}'
     if watch.elsewhere:
         others = ', '.join(watch.elsewhere)
@@ -130,7 +130,7 @@ def _losses(watch: ForeignWatch, now_ns: int) -> ForeignProblem | None:
 def _lens(watch: ForeignWatch, now_ns: int) -> ForeignProblem | None:
     if not (watch.taking and watch.came):
         return None
-    model, name = watch.model, watch.names.info
+    model, name = watch.frames.newest_model, watch.names.info
     if model is None:
         if watch.configured or not watch.info_missing(now_ns):
             return None
@@ -148,7 +148,7 @@ def _lens(watch: ForeignWatch, now_ns: int) -> ForeignProblem | None:
             f'these images: calibrate the camera in its driver, or {_SET_ONE}.',
         )
     width, height = watch.size
-    if width and height and not same_aspect(model, width, height):
+    if width and height and not same_aspect(model.width, model.height, width, height):
         return ForeignProblem(
             'another aspect',
             f'The camera_info on {name} is of a picture of {model.width}x{model.height} px and the images are '

@@ -14,10 +14,10 @@ from enum import Enum
 import numpy as np
 
 from gremsy_camera.errors import SourceUnusable
-from gremsy_camera.external.foreign_frames import ForeignFrames, same_aspect
+from gremsy_camera.external.foreign_frames import ForeignFrames
+from gremsy_camera.lens.camera_lens import same_aspect
 from gremsy_camera.sources.source import SourceUri
 from gremsy_common.parameters.parameter_forms import TextForm, complaint
-from gremsy_common.types.camera_model import CameraModel
 
 SCHEME = 'external'
 _COMPRESSED = '/compressed'
@@ -34,7 +34,7 @@ class Transport(Enum):
 
 @dataclass(frozen=True, slots=True)
 class ExternalTopics:
-    """The names as they are given, relative ones in the camera's namespace.
+    """The names as they are given, relative ones in the camera's namespace; or resolved.
 
     Attributes:
         image: of raw images.
@@ -104,15 +104,6 @@ class Senders:
     info: tuple[ForeignPublisher, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Names:
-    """The topics, resolved."""
-
-    image: str
-    compressed: str
-    info: str
-
-
 class ForeignState(Enum):
     """Where another driver's camera stands, in words for the diagnostics."""
 
@@ -132,7 +123,8 @@ class ForeignWatch:
     """Told of everything on one thread; times are monotonic ns where nothing else is said.
 
     Attributes:
-        names, wanted, configured: as they were given.
+        names, frames, configured: as they were given.
+        senders: who publishes, as seen last.
         transport: which of the two images is taken.
         taking: whether it is subscribed to.
         size: of the images that come, px.
@@ -140,18 +132,17 @@ class ForeignWatch:
         elsewhere: other topics that somebody publishes images on, while nobody does on these.
     """
 
-    def __init__(self, names: Names, wanted: Transport, frames: ForeignFrames, configured: bool, now_ns: int) -> None:
+    def __init__(self, names: ExternalTopics, frames: ForeignFrames, configured: bool, now_ns: int) -> None:
         """Nothing seen yet.
 
         Args:
-            names: the driver's topics.
-            wanted: which of the two images to take.
+            names: the driver's topics, resolved.
             frames: where its intrinsics are.
             configured: whether parameters describe the camera where its driver does not.
             now_ns: the time.
         """
-        self.names, self.wanted, self.configured, self._frames = names, wanted, configured, frames
-        self._senders = Senders()
+        self.names, self.frames, self.configured = names, frames, configured
+        self.senders = Senders()
         self._images: deque[_Came] = deque(maxlen=_WINDOW_IMAGES)
         self._infos: deque[_Came] = deque(maxlen=_WINDOW_IMAGES)
         self.size = (0, 0)
@@ -160,14 +151,9 @@ class ForeignWatch:
         self._info_missing_since_ns: int | None = None
         self.taking = False
         self._ever = False
-        self.transport = Transport.COMPRESSED if wanted is Transport.COMPRESSED else Transport.RAW
+        self.transport = Transport.COMPRESSED if names.transport is Transport.COMPRESSED else Transport.RAW
         self.loss_is_told = False
         self.elsewhere: tuple[str, ...] = ()
-
-    @property
-    def senders(self) -> Senders:
-        """As seen last."""
-        return self._senders
 
     @property
     def topic(self) -> str:
@@ -177,22 +163,22 @@ class ForeignWatch:
     @property
     def image_senders(self) -> tuple[ForeignPublisher, ...]:
         """Of the images that are taken."""
-        return self._senders.compressed if self.transport is Transport.COMPRESSED else self._senders.raw
+        return self.senders.compressed if self.transport is Transport.COMPRESSED else self.senders.raw
 
     def look(self, senders: Senders, now_ns: int) -> None:
         """Who publishes now; `transport` follows."""
-        if not senders.info and self._senders.info:
+        if not senders.info and self.senders.info:
             # A driver that comes back may be another camera.
-            self._frames.forget_models()
+            self.frames.forget_models()
         somebody = bool(self.image_senders)
-        self._senders = senders
+        self.senders = senders
         if self.image_senders and not somebody:
             self._sender_since_ns = now_ns
         if senders.info or not (senders.raw or senders.compressed):
             self._info_missing_since_ns = None
         elif self._info_missing_since_ns is None:
             self._info_missing_since_ns = now_ns
-        if self.wanted is not Transport.AUTO:
+        if self.names.transport is not Transport.AUTO:
             return
         if senders.raw or not senders.compressed:
             self._only_compressed_since_ns = None
@@ -215,10 +201,6 @@ class ForeignWatch:
         """One image, usable or not."""
         self._images.append(_Came(arrived_ns, stamp_ns))
         self._ever = True
-
-    def size_is(self, width: int, height: int) -> None:
-        """Of the images that come."""
-        self.size = (width, height)
 
     def info_came(self, stamp_ns: int, arrived_ns: int) -> None:
         """One set of intrinsics."""
@@ -248,11 +230,6 @@ class ForeignWatch:
         """Whether an image has come since they are taken."""
         return bool(self._images)
 
-    @property
-    def model(self) -> CameraModel | None:
-        """The intrinsics as they came last, usable or not."""
-        return self._frames.newest_model
-
     def state(self, now_ns: int) -> ForeignState:
         """In a word."""
         if not self.taking:
@@ -268,7 +245,7 @@ class ForeignWatch:
             'image topic': self.topic,
             'transport': self.transport.value,
             'images from': names_of(self.image_senders) or 'nobody',
-            'camera_info from': names_of(self._senders.info) or 'nobody',
+            'camera_info from': names_of(self.senders.info) or 'nobody',
             'images a second': f'{_rate(images):.1f}',
             'images missing by their stamps': str(_missing(images)),
             'camera_info without an image': str(self.lost(now_ns)),
@@ -283,7 +260,7 @@ class ForeignWatch:
 
     def lens_origin(self, own: str) -> str:
         """Whose intrinsics are used, in words for the diagnostics; `own` are those where the driver has none."""
-        model = self._frames.newest_model
+        model = self.frames.newest_model
         width, height = self.size
         if model is None:
             return own
@@ -291,7 +268,7 @@ class ForeignWatch:
             return f"{own} (the driver's camera_info has no calibration)"
         if not (width and height) or (model.width, model.height) == (width, height):
             return "the driver's"
-        if same_aspect(model, width, height):
+        if same_aspect(model.width, model.height, width, height):
             return f"the driver's, of {model.width}x{model.height} px carried to {width}x{height}"
         return f"{own} (the driver's camera_info is of {model.width}x{model.height} px)"
 

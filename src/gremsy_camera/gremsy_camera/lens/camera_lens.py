@@ -282,14 +282,14 @@ class Lens:
         region = self._parameters.calibration_region
         if region:
             x, y, across, down = region
-            if not _same_aspect(across, down, width, height):
+            if not same_aspect(across, down, width, height):
                 self._say_once(
                     f'`calibration_region` is {across:g}x{down:g} px of {self._path}, and the images are '
                     f'{width}x{height} px, another aspect: their pixels are taken not to be square, so '
                     'correct it if they are.'
                 )
             return calibrated.cut(x, y, across, down, width, height)
-        if _same_aspect(calibrated.width, calibrated.height, width, height):
+        if same_aspect(calibrated.width, calibrated.height, width, height):
             return calibrated.cut(0.0, 0.0, calibrated.width, calibrated.height, width, height)
         scale = max(width / calibrated.width, height / calibrated.height)
         across, down = width / scale, height / scale
@@ -302,7 +302,8 @@ class Lens:
         return calibrated.cut(x, y, across, down, width, height)
 
 
-def _same_aspect(width: float, height: float, other_width: float, other_height: float) -> bool:
+def same_aspect(width: float, height: float, other_width: float, other_height: float) -> bool:
+    """Whether a picture of the one size can be the other, made smaller or larger, where sides are rounded."""
     return abs(width * other_height / (height * other_width) - 1.0) < _SAME_ASPECT
 
 

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +42,13 @@ class EncodedPacket:
     key: bool
 
 
-class EncodedTap(Protocol):
-    """Takes packets while it wants any; `put` is called on the reader's thread and must only store."""
+class EncodedTap:
+    """Takes packets while it wants any, this one never; `put` is called on the reader's thread and must only store."""
 
     @property
     def wanted(self) -> bool:
         """Whether somebody takes them: else no packet need be copied."""
+        return False
 
     def put(self, video: EncodedFormat, packet: EncodedPacket) -> None:
         """The next packet; `video` differs from the last call's where the stream changed."""
@@ -57,19 +57,4 @@ class EncodedTap(Protocol):
         """The picture of that packet, decoded, has that capture time on `image_raw`; called where it has a position."""
 
 
-class _NoTap:
-    """Takes nothing."""
-
-    @property
-    def wanted(self) -> bool:
-        """See EncodedTap."""
-        return False
-
-    def put(self, video: EncodedFormat, packet: EncodedPacket) -> None:
-        """See EncodedTap."""
-
-    def stamped(self, pts_ns: int, stamp_ns: int) -> None:
-        """See EncodedTap."""
-
-
-NO_TAP: EncodedTap = _NoTap()
+NO_TAP = EncodedTap()

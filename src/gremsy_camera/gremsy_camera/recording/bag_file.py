@@ -76,7 +76,6 @@ class BagFiles:
         self._schemas: dict[str, int] = {}
         self._sequences: dict[int, int] = {}
         self._begun_ns = 0
-        self.messages = 0
         self.paths: list[str] = []
 
     @property
@@ -112,7 +111,6 @@ class BagFiles:
             data=message.data,
             sequence=self._sequences[number],
         )
-        self.messages += 1
 
     def flush(self) -> None:
         """Close the chunk, so that a reader of a torn file gets all that came so far.

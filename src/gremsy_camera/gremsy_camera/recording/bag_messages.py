@@ -81,8 +81,7 @@ def channel_of(topic: Topic[Any], full_name: str) -> BagChannel:
     """
 
     def serialize(item: object) -> Serialized:
-        message = item if isinstance(item, topic.message_type) else topic.to_message(item)
-        return serialized(message)
+        return serialized(item if isinstance(item, topic.message_type) else topic.to_message(item))
 
     return _channel(full_name, topic.message_type, _LATCHED_QOS if topic.quality.latched else '[]', serialize)
 
@@ -116,17 +115,13 @@ def serialized(message: Any) -> Serialized:
     return Serialized(serialize_message(message), (stamp_of(stamped.stamp) or None) if stamped is not None else None)
 
 
-def definition_of(message_type: type[Any]) -> str:
+@cache
+def definition_of(root: str) -> str:
     """The message's definition, then those of all the messages in it, each once, in the order in which they are met.
 
     Raises:
         RecordingError: when one is not installed.
     """
-    return _definition(type_name(message_type))
-
-
-@cache
-def _definition(root: str) -> str:
     done: dict[str, str] = {}
     waiting = [root]
     while waiting:
@@ -138,13 +133,9 @@ def _definition(root: str) -> str:
     return done[first] + ''.join(f'\n{_SEPARATOR}\nMSG: {name.replace("/msg/", "/")}\n{done[name]}' for name in others)
 
 
-def type_name(message_type: type[Any]) -> str:
-    """As `sensor_msgs/msg/Imu`."""
-    return f'{message_type.__module__.split(".")[0]}/msg/{message_type.__name__}'
-
-
 def _channel(full_name: str, message_type: type[Any], qos: str, serialize: Any) -> BagChannel:
-    return BagChannel(full_name, type_name(message_type), definition_of(message_type), qos, serialize)
+    name = f'{message_type.__module__.split(".")[0]}/msg/{message_type.__name__}'
+    return BagChannel(full_name, name, definition_of(name), qos, serialize)
 
 
 def _same(message: Any) -> Any:

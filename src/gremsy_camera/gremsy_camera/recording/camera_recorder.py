@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from gremsy_camera.errors import RecordingError
 from gremsy_camera.footage.pacing import Clock
-from gremsy_camera.live.encoded_video import EncodedFormat, EncodedPacket
+from gremsy_camera.live.encoded_video import EncodedFormat, EncodedPacket, EncodedTap
 from gremsy_camera.recording.bag_file import BagChannel, import_mcap
 from gremsy_camera.recording.mp4_file import import_pyav
 from gremsy_camera.recording.recording_parameters import RecordingParameters
@@ -27,7 +27,7 @@ SayDrop = Callable[[str, str, str], None]
 MakeChannels = Callable[[], CameraChannels]
 
 
-class CameraRecorder:
+class CameraRecorder(EncodedTap):
     """One camera's recordings, one at a time: an `EncodedTap`, and a place for frames and messages.
 
     `start`, `stop`, `put`, `frame`, `message` and `rows` may be called from any thread, and only store; `step` is the

@@ -14,7 +14,6 @@ from gremsy_common.installing import pip_install
 
 TICKS_PER_S = 90_000
 _FRAGMENT_S = 1
-_DEMUXERS = {'h264': 'h264', 'hevc': 'hevc', 'mjpeg': 'mjpeg'}
 
 
 def import_pyav() -> Any:
@@ -56,7 +55,7 @@ class Mp4File:
         self._av = av
         self.file = file
         self._whole = 0
-        with av.open(io.BytesIO(beginning), format=_DEMUXERS[codec]) as probe:
+        with av.open(io.BytesIO(beginning), format=codec) as probe:
             template = probe.streams.video[0]
             self.width, self.height = int(template.codec_context.width), int(template.codec_context.height)
             self.reorders = bool(template.codec_context.has_b_frames)

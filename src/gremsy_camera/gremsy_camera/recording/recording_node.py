@@ -107,10 +107,6 @@ class CameraRecording:
         # The node's own list has them too, and closes them.
         self._subscriptions.clear()
 
-    def cleanup(self) -> None:
-        """Write what is left, without the thread that has ended."""
-        self.recorder.close()
-
     def _record(self, request: Any, response: Any) -> Any:
         try:
             response.message = self._start() if request.data else self._stop()
@@ -205,7 +201,3 @@ class CameraRecording:
     def _write_snapshot(self) -> None:
         with suppress(Empty):
             self._snapshots.get(timeout=_TIMEOUT_S)()
-
-    def rows(self) -> dict[str, str]:
-        """For diagnostics."""
-        return self.recorder.rows()

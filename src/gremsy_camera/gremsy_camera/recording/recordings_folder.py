@@ -248,10 +248,6 @@ class RecordingsFolder:
             if 2 * len(text) < size:
                 write_whole(self._list, text)
 
-    def recordings(self) -> tuple[tuple[Path, int], ...]:
-        """Path and size of each recording that is there, oldest first, by the order in which they were begun."""
-        return tuple((self.path / each.name, size) for each, size in self._there())
-
     def free_bytes(self) -> int:
         """What this user may still write on the disk."""
         room = os.statvfs(self.path if self.path.is_dir() else self.path.parent)
@@ -332,6 +328,7 @@ class RecordingsFolder:
         return self._known
 
     def _there(self) -> list[tuple[_Listed, int]]:
+        """Each recording that is there, with its size, oldest first, by the order in which they were begun."""
         found = []
         for each in self._listed().values():
             with contextlib.suppress(OSError):

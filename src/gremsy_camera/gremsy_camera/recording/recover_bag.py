@@ -9,9 +9,9 @@ from __future__ import annotations
 import argparse
 import importlib
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from gremsy_camera.errors import RecordingError
 from gremsy_camera.recording.bag_file import import_mcap
@@ -42,70 +42,54 @@ def recover(torn: Path, whole: Path) -> tuple[int, str]:
     import_mcap()
     try:
         with torn.open('rb') as source, whole.open('xb') as target:
-            copy = _Copy(target)
-            copy.take(_records(source))
-            copy.finish()
+            messages, ended = _copy(source, target)
     except FileExistsError as error:
         raise RecordingError(f"'{whole}' is there already: name another file for the bag.") from error
     except OSError as error:
         raise RecordingError(
             f"'{error.filename or whole}' cannot be used ({error.strerror}): check its name."
         ) from error
-    if not copy.messages:
+    if not messages:
         whole.unlink()
-        raise NothingToRecover(f"No message can be read from '{torn}' ({copy.ended or 'it has none'}).")
-    return copy.messages, copy.ended
+        raise NothingToRecover(f"No message can be read from '{torn}' ({ended or 'it has none'}).")
+    return messages, ended
 
 
-class _Copy:
-    """Writes records of one bag to another under numbers of its own."""
-
-    def __init__(self, target: BinaryIO) -> None:
-        writers = import_mcap()
-        self._writer: Any = writers.Writer(target)
-        self._writer.start(profile='ros2', library='gremsy_camera')
-        # 0 is a channel without a schema.
-        self._schemas = {0: 0}
-        self._channels: dict[int, int] = {}
-        self.messages = 0
-        self.ended = ''
-
-    def take(self, records: Iterator[Any]) -> None:
-        """Until they end, in order or in the middle of one."""
-        kinds = importlib.import_module('mcap.records')
-        try:
-            for record in records:
-                if isinstance(record, kinds.Schema) and record.id not in self._schemas:
-                    self._schemas[record.id] = self._writer.register_schema(record.name, record.encoding, record.data)
-                elif isinstance(record, kinds.Channel) and record.id not in self._channels:
-                    self._channels[record.id] = self._writer.register_channel(
-                        record.topic, record.message_encoding, self._schemas[record.schema_id], dict(record.metadata)
-                    )
-                elif isinstance(record, kinds.Message):
-                    self._writer.add_message(
-                        channel_id=self._channels[record.channel_id],
-                        log_time=record.log_time,
-                        publish_time=record.publish_time,
-                        data=record.data,
-                        sequence=record.sequence,
-                    )
-                    self.messages += 1
-                elif isinstance(record, kinds.DataEnd):
-                    return
-        except OSError:
-            raise
-        except Exception as error:  # noqa: BLE001 bytes that were cut anywhere may be refused by anything
-            self.ended = one_line(error)
-
-    def finish(self) -> None:
-        """Write the index."""
-        self._writer.finish()
-
-
-def _records(source: BinaryIO) -> Iterator[Any]:
-    """Of the torn bag; a chunk counts where its checksum does."""
-    reader = importlib.import_module('mcap.stream_reader').StreamReader(source, validate_crcs=True)
-    yield from reader.records
+def _copy(source: BinaryIO, target: BinaryIO) -> tuple[int, str]:
+    """Write the records of one bag to another under numbers of its own, until they end, in order or in the middle."""
+    kinds = importlib.import_module('mcap.records')
+    # A chunk counts where its checksum does.
+    records = importlib.import_module('mcap.stream_reader').StreamReader(source, validate_crcs=True).records
+    writer = import_mcap().Writer(target)
+    writer.start(profile='ros2', library='gremsy_camera')
+    # 0 is a channel without a schema.
+    schemas, channels = {0: 0}, {}
+    messages, ended = 0, ''
+    try:
+        for record in records:
+            if isinstance(record, kinds.Schema) and record.id not in schemas:
+                schemas[record.id] = writer.register_schema(record.name, record.encoding, record.data)
+            elif isinstance(record, kinds.Channel) and record.id not in channels:
+                channels[record.id] = writer.register_channel(
+                    record.topic, record.message_encoding, schemas[record.schema_id], dict(record.metadata)
+                )
+            elif isinstance(record, kinds.Message):
+                writer.add_message(
+                    channel_id=channels[record.channel_id],
+                    log_time=record.log_time,
+                    publish_time=record.publish_time,
+                    data=record.data,
+                    sequence=record.sequence,
+                )
+                messages += 1
+            elif isinstance(record, kinds.DataEnd):
+                break
+    except OSError:
+        raise
+    except Exception as error:  # noqa: BLE001 bytes that were cut anywhere may be refused by anything
+        ended = one_line(error)
+    writer.finish()
+    return messages, ended
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

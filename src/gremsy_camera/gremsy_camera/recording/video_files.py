@@ -50,7 +50,6 @@ class _Open:
     lead: int
     last_dts: int = -1
     duration: int = round(_FIRST_DURATION_S * TICKS_PER_S)
-    pictures: int = 0
     rows: deque[_Row] = field(default_factory=deque)
     rows_written: int = 0
 
@@ -200,7 +199,6 @@ class VideoFiles:
         now.mp4.write(data, pts, dts, now.duration, key=packet.key)
         now.last_dts = dts
         now.rows.append(_Row(pts, packet.pts_ns, packet.stamp_ns, packet.stamp_ns if stamped else None))
-        now.pictures += 1
         self.pictures += 1
 
     def _write_table(self, most_left: int) -> None:

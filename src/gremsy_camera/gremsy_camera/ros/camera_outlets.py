@@ -10,7 +10,6 @@ from typing import Any
 from gremsy_common.ros import topics
 from gremsy_common.ros.messages.camera_info_messages import StampedCamera
 from gremsy_common.ros.suite_node import SuiteNode
-from gremsy_common.ros.transport.endpoints import TopicPublisher
 from gremsy_common.types.frame import Frame
 
 
@@ -29,44 +28,38 @@ class OutletPlan:
 
 
 class CameraOutlets:
-    """Made, changed and closed on the executor's thread; published to from any."""
+    """Made, changed and closed on the executor's thread; published to from any.
+
+    Attributes:
+        plan: what is published, as it is now.
+    """
 
     def __init__(self, node: SuiteNode[Any], plan: OutletPlan) -> None:
         self._node = node
         self._lock = threading.Lock()
-        self._plan = plan
+        self.plan = plan
         self._image = node.publisher(topics.IMAGE_RAW, local_only=plan.image_local)
         self._info = node.publisher(topics.CAMERA_INFO, local_only=plan.info_local)
         self.mono8 = node.publisher(topics.IMAGE_MONO8)
         self.video_time = node.publisher(topics.VIDEO_TIME)
         self._compressed = node.publisher(topics.IMAGE_COMPRESSED) if plan.compressed else None
 
-    @property
-    def plan(self) -> OutletPlan:
-        """As it is now."""
-        return self._plan
-
     def follow(self, plan: OutletPlan) -> None:
         """Change to that; those who take by reference never see a moment without a publisher."""
-        before, self._plan = self._plan, plan
-        old: list[TopicPublisher[Any]] = []
+        before, self.plan = self.plan, plan
+        old = (self._image, self._info, self._compressed)
+        image, info, compressed = old
         if plan.image_local != before.image_local:
-            old.append(self._image)
             image = self._node.publisher(topics.IMAGE_RAW, local_only=plan.image_local)
-            with self._lock:
-                self._image = image
         if plan.info_local != before.info_local:
-            old.append(self._info)
             info = self._node.publisher(topics.CAMERA_INFO, local_only=plan.info_local)
-            with self._lock:
-                self._info = info
         if plan.compressed != before.compressed:
             compressed = self._node.publisher(topics.IMAGE_COMPRESSED) if plan.compressed else None
-            old += [self._compressed] if self._compressed is not None else []
-            with self._lock:
-                self._compressed = compressed
+        with self._lock:
+            self._image, self._info, self._compressed = image, info, compressed
         for each in old:
-            self._node.close_publisher(each)
+            if each is not None and each not in (image, info, compressed):
+                self._node.close_publisher(each)
 
     def publish(self, camera: StampedCamera | None, frame: Frame) -> None:
         """First the intrinsics, so that whoever gets the image has those that belong to it; None for none yet."""
@@ -95,5 +88,5 @@ class CameraOutlets:
     @property
     def watched(self) -> bool:
         """Whether anybody wants anything that takes images."""
-        info = not self._plan.info_local and self._info.outside_subscribers > 0
+        info = not self.plan.info_local and self._info.outside_subscribers > 0
         return self._image.watched or self.pictures_watched or info

@@ -13,14 +13,7 @@ from sensor_msgs.msg import CompressedImage, Image
 
 from gremsy_camera.external.foreign_frames import Arrival, ForeignFrames
 from gremsy_camera.external.foreign_problems import ForeignProblem, image_topics, worst_problem
-from gremsy_camera.external.foreign_watch import (
-    ExternalTopics,
-    ForeignPublisher,
-    ForeignWatch,
-    Names,
-    Senders,
-    Transport,
-)
+from gremsy_camera.external.foreign_watch import ExternalTopics, ForeignPublisher, ForeignWatch, Senders, Transport
 from gremsy_camera.ros.camera_outlets import OutletPlan
 from gremsy_common.errors import Unusable
 from gremsy_common.ros import topics
@@ -56,10 +49,12 @@ class ForeignCamera:
         """
         self._node, self._named, self.frames, self._configured = node, named, frames, configured
         resolve = node.resolve_topic_name
-        self._names = Names(resolve(named.image), resolve(named.compressed), resolve(named.info))
-        own = [each.name for each in (topics.IMAGE_RAW, topics.IMAGE_COMPRESSED, topics.CAMERA_INFO)]
-        self._own = Names(*(resolve(name) for name in own))
-        self._watch = ForeignWatch(self._names, named.transport, frames, configured, time.monotonic_ns())
+        self._names = replace(
+            named, image=resolve(named.image), compressed=resolve(named.compressed), info=resolve(named.info)
+        )
+        own = (topics.IMAGE_RAW, topics.IMAGE_COMPRESSED, topics.CAMERA_INFO)
+        self._own_image, self._own_compressed, self._own_info = (resolve(each.name) for each in own)
+        self._watch = ForeignWatch(self._names, frames, configured, time.monotonic_ns())
         self._stamps = StampCheck()
         self._images: TopicSubscription[Any] | None = None
         self._infos: TopicSubscription[StampedCamera] | None = None
@@ -77,8 +72,7 @@ class ForeignCamera:
             follow: called with what this node is to publish.
         """
         self._is_watched, self._follow = is_watched, follow
-        now_ns = time.monotonic_ns()
-        self._watch = ForeignWatch(self._names, self._named.transport, self.frames, self._configured, now_ns)
+        self._watch = ForeignWatch(self._names, self.frames, self._configured, time.monotonic_ns())
         self._images = self._infos = None
         self._reported = ''
         self.frames.forget_models()
@@ -88,14 +82,14 @@ class ForeignCamera:
     @property
     def plan(self) -> OutletPlan:
         """What the camera node publishes itself: to this process alone where somebody publishes it to all."""
-        watch, own, named = self._watch, self._own, self._names
+        watch, names = self._watch, self._names
         raw = watch.transport is Transport.RAW
         # Until it is known that nobody does, the driver is taken to publish its intrinsics.
         announced = bool(watch.senders.info) or not watch.info_missing(time.monotonic_ns())
         return OutletPlan(
-            image_local=raw and own.image == named.image,
-            info_local=announced and own.info == named.info,
-            compressed=own.compressed != named.compressed or (raw and not watch.senders.compressed),
+            image_local=raw and self._own_image == names.image,
+            info_local=announced and self._own_info == names.info,
+            compressed=self._own_compressed != names.compressed or (raw and not watch.senders.compressed),
         )
 
     @property
@@ -126,7 +120,7 @@ class ForeignCamera:
         watch.look(Senders(*(self._senders_of(each) for each in (names.image, names.compressed, names.info))), now_ns)
         plan = self.plan
         self._follow(plan)
-        self._take_info(plan.info_local or self._own.info != names.info)
+        self._take_info(plan.info_local or self._own_info != names.info)
         wanted = self._is_watched()
         if self._images is not None and (not wanted or self._images_are is not watch.transport):
             images, self._images = self._images, None
@@ -193,7 +187,7 @@ class ForeignCamera:
         self._put(decoded)
 
     def _sized(self, frame: Frame) -> Frame:
-        self._watch.size_is(frame.width, frame.height)
+        self._watch.size = (frame.width, frame.height)
         return frame
 
     def _put(self, frame: Callable[[], Frame | None]) -> None:

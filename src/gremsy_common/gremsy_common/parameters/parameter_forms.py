@@ -4,9 +4,11 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import re
 import unicodedata
+from collections.abc import Callable
 from enum import Enum
 from pathlib import Path
 
@@ -65,6 +67,18 @@ def given_path(text: str) -> Path:
     if wrong:
         raise argparse.ArgumentTypeError(f"'{text[:_LONGEST_SHOWN]}' {wrong}")
     return Path(text).expanduser()
+
+
+def given_number(low: float, high: float) -> Callable[[str], float]:
+    """A number of a command line between the two; a `type` of argparse."""
+
+    def number(text: str) -> float:
+        with contextlib.suppress(ValueError):
+            if low <= float(text) <= high:
+                return float(text)
+        raise argparse.ArgumentTypeError(f"give a number from {low:g} to {high:g}, not '{text[:_LONGEST_SHOWN]}'")
+
+    return number
 
 
 def path_complaint(text: str) -> str:

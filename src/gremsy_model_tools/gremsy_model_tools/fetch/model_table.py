@@ -31,6 +31,21 @@ _IMAGENET_BGR = {'mean': '[103.53, 116.28, 123.675]', 'std': '[57.375, 57.12, 58
 
 
 @dataclass(frozen=True, slots=True)
+class ModelFamily:
+    """What networks of one design have in common.
+
+    Attributes:
+        stride_px: of their coarsest grid.
+        fed: how they are fed and read, as far as the file does not say it (keys: the detector's README).
+        sources: where address, licence, input and figures were read.
+    """
+
+    stride_px: int
+    fed: Mapping[str, str]
+    sources: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class ModelRow:
     """One model.
 
@@ -38,10 +53,12 @@ class ModelRow:
         name: what `fetch_model` calls it.
         title: for people.
         address: of the file, https.
-        licence: SPDX name.
         average_precision: COCO AP .5:.95 as its authors state it, %; None where they state another kind.
-        metadata: what the detector must know and the file does not say (its keys: the detector's README).
-        sources: where address, licence, input and hash were read.
+        side_px: of the network's input.
+        family: its design.
+        own_sources: where address, licence, input and hash were read, where that is not its family's.
+        classes: in the order of their numbers.
+        licence: SPDX name.
         sha256: of what lies at the address, as its publisher states it; empty where none does.
         member: the file inside the archive that the address leads to; empty where it leads to the model itself.
         remark: what one should know before choosing it.
@@ -51,186 +68,154 @@ class ModelRow:
     name: str
     title: str
     address: str
-    licence: str
     average_precision: float | None
-    metadata: Mapping[str, str]
-    sources: Mapping[str, str]
+    side_px: int
+    family: ModelFamily
+    own_sources: Mapping[str, str] = field(default_factory=dict)
+    classes: tuple[str, ...] = COCO_CLASSES
+    licence: str = 'Apache-2.0'
     sha256: str = ''
     member: str = ''
     remark: str = ''
-    tried: str = field(default=NOT_TRIED)
+    tried: str = NOT_TRIED
+
+    @property
+    def sources(self) -> dict[str, str]:
+        """Where address, licence, input and hash were read."""
+        return {**self.family.sources, **self.own_sources}
+
+    @property
+    def metadata(self) -> dict[str, str]:
+        """What the detector must know and the file does not say, in the order in which it is added to the file."""
+        return {
+            'task': 'detect',
+            'names': repr(dict(enumerate(self.classes))),
+            'imgsz': f'[{self.side_px}, {self.side_px}]',
+            'stride': str(self.family.stride_px),
+            'description': self.title,
+            **self.family.fed,
+        }
 
 
-def _names(*classes: str) -> str:
-    return repr(dict(enumerate(classes)))
-
-
-def _fed(side_px: int, stride_px: int, classes: tuple[str, ...], **more: str) -> dict[str, str]:
-    return {
-        'task': 'detect',
-        'names': _names(*classes),
-        'imgsz': f'[{side_px}, {side_px}]',
-        'stride': str(stride_px),
-        **more,
-    }
-
-
-def _yolox(title: str, side_px: int) -> dict[str, str]:
-    return _fed(
-        side_px,
-        32,
-        COCO_CLASSES,
-        description=title,
-        layout='yolox',
-        channel_order='bgr',
-        resize='top_left',
-        mean='[0, 0, 0]',
-        std='[1, 1, 1]',
-    )
-
-
-def _nanodet_plus(title: str) -> dict[str, str]:
-    fed = _fed(416, 64, COCO_CLASSES, description=title, layout='nanodet_plus', channel_order='bgr', resize='stretch')
-    return {**fed, **_IMAGENET_BGR}
-
-
-def _dfine(title: str) -> dict[str, str]:
-    return _fed(640, 32, COCO_CLASSES, description=title, resize='stretch')
-
-
+_YOLOX_FILES = 'https://github.com/Megvii-BaseDetection/YOLOX/releases/download/0.1.1rc0'
 _YOLOX_AT = 'github.com/Megvii-BaseDetection/YOLOX at 6ddff48'
-_YOLOX_SOURCES = {
-    'address': f'{_YOLOX_AT}, demo/ONNXRuntime/README.md',
-    'licence': f'{_YOLOX_AT}, LICENSE (the repository; the weights state none of their own)',
-    'input': f'{_YOLOX_AT}, demo/ONNXRuntime/onnx_inference.py, yolox/data/data_augment.py (preproc)',
-    'average precision': f'{_YOLOX_AT}, demo/ONNXRuntime/README.md',
-}
+_YOLOX = ModelFamily(
+    32,
+    {'layout': 'yolox', 'channel_order': 'bgr', 'resize': 'top_left', 'mean': '[0, 0, 0]', 'std': '[1, 1, 1]'},
+    {
+        'address': f'{_YOLOX_AT}, demo/ONNXRuntime/README.md',
+        'licence': f'{_YOLOX_AT}, LICENSE (the repository; the weights state none of their own)',
+        'input': f'{_YOLOX_AT}, demo/ONNXRuntime/onnx_inference.py, yolox/data/data_augment.py (preproc)',
+        'average precision': f'{_YOLOX_AT}, demo/ONNXRuntime/README.md',
+    },
+)
+_NANODET_FILES = 'https://github.com/RangiLyu/nanodet/releases/download/v1.0.0-alpha-1'
 _NANODET_AT = 'github.com/RangiLyu/nanodet at be9b4a9'
-_NANODET_SOURCES = {
-    'address': 'the files of release v1.0.0-alpha-1, as sourceforge.net/projects/nanodet-plus.mirror lists them',
-    'licence': f'{_NANODET_AT}, LICENSE',
-    'input': f'{_NANODET_AT}, config/nanodet-plus-m_416.yml (keep_ratio, normalize)',
-    'average precision': f'{_NANODET_AT}, README.md',
-}
-_DFINE_SOURCES = {
-    'licence': 'github.com/Peterande/D-FINE at 4a1f73a, LICENSE; model card of huggingface.co/ustc-community/dfine-*',
-    'input': 'model card of huggingface.co/inference4j/dfine-small-coco, an export of the same weights',
-    'average precision': 'github.com/Peterande/D-FINE at 4a1f73a, README.md',
-}
+_NANODET = ModelFamily(
+    64,
+    {'layout': 'nanodet_plus', 'channel_order': 'bgr', 'resize': 'stretch', **_IMAGENET_BGR},
+    {
+        'address': 'the files of release v1.0.0-alpha-1, as sourceforge.net/projects/nanodet-plus.mirror lists them',
+        'licence': f'{_NANODET_AT}, LICENSE',
+        'input': f'{_NANODET_AT}, config/nanodet-plus-m_416.yml (keep_ratio, normalize)',
+        'average precision': f'{_NANODET_AT}, README.md',
+    },
+)
+_MMPOSE_AT = 'github.com/open-mmlab/mmpose at 759b39c'
+_RTMDET = ModelFamily(
+    32,
+    {'layout': 'dets_labels', 'channel_order': 'bgr', 'resize': 'top_left', **_IMAGENET_BGR},
+    {
+        'address': f'{_MMPOSE_AT}, projects/rtmpose/README.md (SDK models)',
+        'licence': f'{_MMPOSE_AT}, LICENSE',
+        'input': f'{_MMPOSE_AT}, projects/rtmpose/rtmdet/person/rtmdet_nano_320-8xb32_coco-person.py; '
+        'github.com/Tau-J/rtmlib at 2f36e3b, rtmlib/tools/object_detection/rtmdet.py (normalisation)',
+    },
+)
+_DFINE_FILES = 'https://huggingface.co/onnx-community'
+_DFINE = ModelFamily(
+    32,
+    {'resize': 'stretch'},
+    {
+        'licence': 'github.com/Peterande/D-FINE at 4a1f73a, LICENSE; model card of '
+        'huggingface.co/ustc-community/dfine-*',
+        'input': 'model card of huggingface.co/inference4j/dfine-small-coco, an export of the same weights',
+        'average precision': 'github.com/Peterande/D-FINE at 4a1f73a, README.md',
+    },
+)
 _BY_HUGGING_FACE = "Exported by Hugging Face's onnx-community: D-FINE's authors offer PyTorch files only."
+_DFINE_L_AT = 'huggingface.co/onnx-community/dfine_l_coco-ONNX/blob/main/onnx/model.onnx'
+_ZOO_AT = 'github.com/opencv/opencv_zoo at 966be4c'
 
 _ROWS = (
+    ModelRow('yolox_nano', 'YOLOX-Nano', f'{_YOLOX_FILES}/yolox_nano.onnx', 25.8, 416, _YOLOX),
+    ModelRow('yolox_tiny', 'YOLOX-Tiny', f'{_YOLOX_FILES}/yolox_tiny.onnx', 32.8, 416, _YOLOX),
     ModelRow(
-        name='yolox_nano',
-        title='YOLOX-Nano',
-        address='https://github.com/Megvii-BaseDetection/YOLOX/releases/download/0.1.1rc0/yolox_nano.onnx',
-        licence='Apache-2.0',
-        average_precision=25.8,
-        metadata=_yolox('YOLOX-Nano', 416),
-        sources=_YOLOX_SOURCES,
-    ),
-    ModelRow(
-        name='yolox_tiny',
-        title='YOLOX-Tiny',
-        address='https://github.com/Megvii-BaseDetection/YOLOX/releases/download/0.1.1rc0/yolox_tiny.onnx',
-        licence='Apache-2.0',
-        average_precision=32.8,
-        metadata=_yolox('YOLOX-Tiny', 416),
-        sources=_YOLOX_SOURCES,
-    ),
-    ModelRow(
-        name='yolox_s',
-        title='YOLOX-s',
-        address='https://github.com/opencv/opencv_zoo/raw/966be4cb6eefc2a4f586ed0581bf4bbaa2533070/models/'
+        'yolox_s',
+        'YOLOX-s',
+        'https://github.com/opencv/opencv_zoo/raw/966be4cb6eefc2a4f586ed0581bf4bbaa2533070/models/'
         'object_detection_yolox/object_detection_yolox_2022nov.onnx',
-        licence='Apache-2.0',
-        average_precision=40.5,
-        metadata=_yolox('YOLOX-s', 640),
-        sources={
-            **_YOLOX_SOURCES,
-            'address': 'github.com/opencv/opencv_zoo at 966be4c, models/object_detection_yolox',
-            'licence': 'github.com/opencv/opencv_zoo at 966be4c, models/object_detection_yolox/LICENSE',
-            'sha256': 'github.com/opencv/opencv_zoo at 966be4c, the Git LFS pointer of the file itself',
+        40.5,
+        640,
+        _YOLOX,
+        {
+            'address': f'{_ZOO_AT}, models/object_detection_yolox',
+            'licence': f'{_ZOO_AT}, models/object_detection_yolox/LICENSE',
+            'sha256': f'{_ZOO_AT}, the Git LFS pointer of the file itself',
         },
         sha256='c5c2d13e59ae883e6af3b45daea64af4833a4951c92d116ec270d9ddbe998063',
         remark="Megvii's yolox_s.onnx as OpenCV's model zoo keeps it, which publishes its hash.",
     ),
     ModelRow(
-        name='nanodet_plus_m_416',
-        title='NanoDet-Plus-m 416',
-        address='https://github.com/RangiLyu/nanodet/releases/download/v1.0.0-alpha-1/nanodet-plus-m_416.onnx',
-        licence='Apache-2.0',
-        average_precision=30.4,
-        metadata=_nanodet_plus('NanoDet-Plus-m 416'),
-        sources=_NANODET_SOURCES,
+        'nanodet_plus_m_416', 'NanoDet-Plus-m 416', f'{_NANODET_FILES}/nanodet-plus-m_416.onnx', 30.4, 416, _NANODET
     ),
     ModelRow(
-        name='nanodet_plus_m_1.5x_416',
-        title='NanoDet-Plus-m-1.5x 416',
-        address='https://github.com/RangiLyu/nanodet/releases/download/v1.0.0-alpha-1/nanodet-plus-m-1.5x_416.onnx',
-        licence='Apache-2.0',
-        average_precision=34.1,
-        metadata=_nanodet_plus('NanoDet-Plus-m-1.5x 416'),
-        sources=_NANODET_SOURCES,
+        'nanodet_plus_m_1.5x_416',
+        'NanoDet-Plus-m-1.5x 416',
+        f'{_NANODET_FILES}/nanodet-plus-m-1.5x_416.onnx',
+        34.1,
+        416,
+        _NANODET,
     ),
     ModelRow(
-        name='rtmdet_nano_person',
-        title='RTMDet-nano, people only',
-        address='https://download.openmmlab.com/mmpose/v1/projects/rtmpose/rtmpose-cpu.zip',
-        licence='Apache-2.0',
-        average_precision=None,
-        metadata={
-            **_fed(320, 32, ('person',), description='RTMDet-nano, people only', layout='dets_labels'),
-            'channel_order': 'bgr',
-            'resize': 'top_left',
-            **_IMAGENET_BGR,
-        },
-        sources={
-            'address': 'github.com/open-mmlab/mmpose at 759b39c, projects/rtmpose/README.md (SDK models)',
-            'licence': 'github.com/open-mmlab/mmpose at 759b39c, LICENSE',
-            'input': 'github.com/open-mmlab/mmpose at 759b39c, projects/rtmpose/rtmdet/person/'
-            'rtmdet_nano_320-8xb32_coco-person.py; github.com/Tau-J/rtmlib at 2f36e3b, '
-            'rtmlib/tools/object_detection/rtmdet.py (normalisation)',
-        },
+        'rtmdet_nano_person',
+        'RTMDet-nano, people only',
+        'https://download.openmmlab.com/mmpose/v1/projects/rtmpose/rtmpose-cpu.zip',
+        None,
+        320,
+        _RTMDET,
+        classes=('person',),
         member='rtmpose-ort/rtmdet-nano/end2end.onnx',
         remark="40.3 AP on people by its authors' figures. Trained with Objects365 too, for academic use only.",
     ),
     ModelRow(
-        name='dfine_n',
-        title='D-FINE-N',
-        address='https://huggingface.co/onnx-community/dfine-nano-coco-ONNX/resolve/main/onnx/model.onnx',
-        licence='Apache-2.0',
-        average_precision=42.8,
-        metadata=_dfine('D-FINE-N'),
-        sources={**_DFINE_SOURCES, 'address': 'huggingface.co/onnx-community/dfine-nano-coco-ONNX'},
+        'dfine_n',
+        'D-FINE-N',
+        f'{_DFINE_FILES}/dfine-nano-coco-ONNX/resolve/main/onnx/model.onnx',
+        42.8,
+        640,
+        _DFINE,
+        {'address': 'huggingface.co/onnx-community/dfine-nano-coco-ONNX'},
         remark=_BY_HUGGING_FACE,
     ),
     ModelRow(
-        name='dfine_s',
-        title='D-FINE-S',
-        address='https://huggingface.co/onnx-community/dfine_s_coco-ONNX/resolve/'
-        'a3cf03147a9b86c78475139115c8ac142577352d/onnx/model.onnx',
-        licence='Apache-2.0',
-        average_precision=48.5,
-        metadata=_dfine('D-FINE-S'),
-        sources={
-            **_DFINE_SOURCES,
-            'address': 'github.com/kiarina/labs, 2026/07/09/dfine-object-detection (an experiment that ran the file)',
-        },
+        'dfine_s',
+        'D-FINE-S',
+        f'{_DFINE_FILES}/dfine_s_coco-ONNX/resolve/a3cf03147a9b86c78475139115c8ac142577352d/onnx/model.onnx',
+        48.5,
+        640,
+        _DFINE,
+        {'address': 'github.com/kiarina/labs, 2026/07/09/dfine-object-detection (an experiment that ran the file)'},
         remark=_BY_HUGGING_FACE,
     ),
     ModelRow(
-        name='dfine_l',
-        title='D-FINE-L',
-        address='https://huggingface.co/onnx-community/dfine_l_coco-ONNX/resolve/main/onnx/model.onnx',
-        licence='Apache-2.0',
-        average_precision=54.0,
-        metadata=_dfine('D-FINE-L'),
-        sources={
-            **_DFINE_SOURCES,
-            'address': 'huggingface.co/onnx-community/dfine_l_coco-ONNX/blob/main/onnx/model.onnx',
-            'sha256': 'huggingface.co/onnx-community/dfine_l_coco-ONNX/blob/main/onnx/model.onnx',
-        },
+        'dfine_l',
+        'D-FINE-L',
+        f'{_DFINE_FILES}/dfine_l_coco-ONNX/resolve/main/onnx/model.onnx',
+        54.0,
+        640,
+        _DFINE,
+        {'address': _DFINE_L_AT, 'sha256': _DFINE_L_AT},
         sha256='d678f3baebfb909d3a20f21d1d807544d0172ed47fa1ab88e7fcdec7e365b236',
         remark=f'{_BY_HUGGING_FACE} For a GPU.',
     ),

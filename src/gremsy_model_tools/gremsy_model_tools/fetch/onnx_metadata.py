@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from gremsy_detector.model.model_file import seems_to_be
-from gremsy_detector.model.protobuf_fields import TruncatedError, fields
+from gremsy_detector.model.protobuf_fields import fields
 
 # ModelProto.graph and .metadata_props; StringStringEntryProto.key and .value (onnx.proto).
 _GRAPH, _METADATA, _KEY, _VALUE = 7, 14, 1, 2
@@ -25,20 +25,13 @@ def not_a_model(content: bytes) -> str | None:
         return f'it seems to be {what}'
     try:
         numbers = {number for number, _ in fields(memoryview(content))}
-    except TruncatedError as error:
-        return f'{error}'
     except ValueError as error:
         return f'{error}'
     return None if _GRAPH in numbers else 'it has no graph'
 
 
-def with_metadata(content: bytes, metadata: Mapping[str, str]) -> bytes:
-    """The model, with these texts added at its end."""
-    return content + metadata_fields(metadata)
-
-
 def metadata_fields(metadata: Mapping[str, str]) -> bytes:
-    """The texts as they are added."""
+    """The texts as they are added to a model's end."""
     return b''.join(
         _field(_METADATA, _field(_KEY, key.encode()) + _field(_VALUE, value.encode()))
         for key, value in metadata.items()

@@ -7,6 +7,7 @@ decoder would take first, by the score of the best class; thresholds, wanted cla
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import numpy as np
@@ -15,8 +16,8 @@ from gremsy_detector.backends.gpu.graph_maker import GraphRefused
 from gremsy_detector.errors import ModelError
 from gremsy_detector.model.anchor_grid import cells
 from gremsy_detector.model.known_layouts import MANY_BOXES, Layout, OutputDescription
-from gremsy_model_tools.gpu.nodes import Nodes
-from gremsy_model_tools.precision.onnx_file import at_opset, import_onnx, types_of
+from gremsy_model_tools.precision.nodes import Nodes
+from gremsy_model_tools.precision.onnx_file import at_opset, import_onnx, opset_of, types_of
 
 MOST_BOXES = 1024
 """A busy street has some 50 objects, each detected by 10 to 20 anchors."""
@@ -43,12 +44,10 @@ def with_best_boxes(model: Any, output: OutputDescription) -> Any:
     later = at_opset(model, _LEAST_OPSET)
     if later is None:
         raise GraphRefused(f'The model cannot be brought to opset {_LEAST_OPSET}: export it again with opset=17.')
-    changed = onnx.ModelProto()
-    changed.CopyFrom(later)
+    changed = copy.deepcopy(later)
     graph, kinds = changed.graph, onnx.TensorProto
     (answer,) = graph.output
-    opset = max(entry.version for entry in changed.opset_import if entry.domain in ('', 'ai.onnx'))
-    tail = _Tail(Nodes(onnx, BEST_BOXES), output, opset)
+    tail = _Tail(Nodes(onnx, BEST_BOXES), output, opset_of(changed))
     source = answer.name
     if types_of(changed)[source] != kinds.FLOAT:
         source = tail.nodes.add('Cast', source, to=kinds.FLOAT)

@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 
-from gremsy_common.types.frame import Frame, lock_read_only
 from gremsy_detector.backends.backend import BackendOptions
 from gremsy_detector.backends.gpu.graph_maker import (
     CHANNELS_LAST,
@@ -42,7 +41,7 @@ from gremsy_model_tools.precision.onnx_file import (
     with_types,
     write_model,
 )
-from gremsy_model_tools.precision.prepare import prepare_model
+from gremsy_model_tools.precision.prepare import noise, prepare_model
 
 __all__ = ['engine_model', 'gpu_model', 'picture_front']
 
@@ -165,17 +164,13 @@ def _tried(path: Path, known: ModelDescription | None) -> tuple[ModelDescription
         model = describe(facts, backend.infer(network_input.tensor))
         if model.input != fed:
             network_input = NetworkInput(model.input)
-        network_input.fill(Frame(lock_read_only(_noise()), 0, 'noise'))
+        network_input.fill(noise())
         outputs = backend.infer(network_input.tensor)
         # With nothing suppressed, the best come first; rows with score 0 are padding.
         everything = DecodeSettings(confidence=1e-6, iou=1.0, max_detections=min(_BOXES_TO_CHECK, MOST_BOXES))
         return model, decode(outputs, model.output, everything)
     finally:
         backend.close()
-
-
-def _noise() -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
-    return np.random.default_rng(0).integers(0, 256, (480, 640, 3), dtype=np.uint8)
 
 
 def _alike(wanted: DecodedBoxes, found: DecodedBoxes) -> bool:

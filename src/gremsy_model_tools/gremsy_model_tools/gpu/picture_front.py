@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from gremsy_detector.image.picture_form import PictureForm
 from gremsy_detector.image.resize import PADDING_GREY, Taps, taps
 from gremsy_detector.model.model_description import InputDescription
-from gremsy_model_tools.gpu.nodes import Nodes
 from gremsy_model_tools.precision.folded_input import steps_to_network
+from gremsy_model_tools.precision.nodes import Nodes
 from gremsy_model_tools.precision.onnx_file import import_onnx
 
 PICTURE = 'picture'
@@ -48,8 +48,7 @@ def picture_front(form: PictureForm, description: InputDescription) -> bytes:
         margins = np.array([place.y_px, place.x_px, 0, below, right, 0], np.int64)
         last = front.add('Pad', last, margins, np.float32(PADDING_GREY))
     last = front.add('Unsqueeze', last, np.array([0], np.int64))
-    for operator, constant, attributes in steps_to_network(description):
-        last = front.add(operator, last, *(() if constant is None else (constant,)), **attributes)
+    last = front.chain(last, steps_to_network(description))
     if description.dtype == 'uint8':
         last = front.add('Cast', last, to=kinds.UINT8)
     graph = helper.make_graph(

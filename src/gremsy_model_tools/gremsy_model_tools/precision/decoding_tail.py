@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from typing import Any
 
-_WEIGHTED = ('Conv', 'ConvTranspose', 'Gemm', 'MatMul')
+LAYERS = ('Conv', 'ConvTranspose', 'Gemm', 'MatMul')
+"""Operators that may have learnt weights."""
 
 
 def decoding_tail(model: Any) -> frozenset[str]:
@@ -37,10 +38,9 @@ def decoding_tail(model: Any) -> frozenset[str]:
 
 
 def _is_learnt(node: Any, shapes: dict[str, tuple[int, ...]]) -> bool:
-    if node.op_type not in _WEIGHTED or len(node.input) < 2 or node.input[1] not in shapes:
+    if node.op_type not in LAYERS or len(node.input) < 2 or node.input[1] not in shapes:
         return False
-    shape = shapes[node.input[1]]
-    return _output_channels(node, shape) > 1
+    return _output_channels(node, shapes[node.input[1]]) > 1
 
 
 def _output_channels(node: Any, shape: tuple[int, ...]) -> int:

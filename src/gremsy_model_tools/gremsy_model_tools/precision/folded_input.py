@@ -11,13 +11,16 @@ which holds each of them exactly, and are moved as such.
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import numpy as np
 
 from gremsy_detector.model.known_layouts import Triple
 from gremsy_detector.model.model_description import InputDescription
+from gremsy_model_tools.precision.nodes import Nodes
 from gremsy_model_tools.precision.onnx_file import (
+    STANDARD_DOMAINS,
     image_inputs,
     import_onnx,
     metadata_of,
@@ -29,7 +32,6 @@ from gremsy_model_tools.precision.onnx_file import (
 from gremsy_model_tools.precision.retyping import Retyping, Slots
 
 CHANNEL_ORDER = 'channel_order'
-_PREFIX = 'fold_input'
 # What leaves every number as it is; `Resize` only where it takes the nearest.
 _MOVES = frozenset({
     'Concat', 'DepthToSpace', 'Expand', 'Flatten', 'Gather', 'Identity', 'Pad', 'Reshape', 'Slice', 'SpaceToDepth',
@@ -57,34 +59,23 @@ def fold_input(model: Any, description: InputDescription) -> Any:
     if is_folded(description):
         return cast_first(model)
     onnx = import_onnx()
-    folded = onnx.ModelProto()
-    folded.CopyFrom(model)
-    graph, helper, kinds = folded.graph, onnx.helper, onnx.TensorProto
-    taken = _names(graph)
-    (old,) = image_inputs(folded)
+    folded = copy.deepcopy(model)
+    graph, kinds = folded.graph, onnx.TensorProto
+    (fed,) = image_inputs(folded)
+    name, taken = fed.name, _names(graph)
+    source = unused_name(f'{name}_bgr8', taken)
+    front = Nodes(onnx, 'fold_input', taken)
+    last = front.add('Cast', source, to=kinds.FLOAT) if description.dtype != 'uint8' else source
+    front.chain(last, steps_to_network(description))
     # The tensor keeps its name and is now made by the last of the new nodes: whoever reads it, a nested graph too,
     # reads on.
-    steps = _steps(description)
-    source = unused_name(f'{old.name}_bgr8', taken)
-    new = helper.make_tensor_value_info(source, kinds.UINT8, [1, description.height_px, description.width_px, 3])
-    nodes: list[Any] = []
-    for index, (operator, constant, attributes) in enumerate(steps):
-        output = old.name if index == len(steps) - 1 else unused_name(f'{_PREFIX}_{operator.lower()}_{index}', taken)
-        inputs = [source]
-        if constant is not None:
-            inputs.append(unused_name(f'{_PREFIX}_constant_{index}', taken))
-            graph.initializer.append(onnx.numpy_helper.from_array(constant, inputs[1]))
-        name = unused_name(f'{_PREFIX}_{index}', {node.name for node in graph.node})
-        nodes.append(helper.make_node(operator, inputs, [output], name=name, **attributes))
-        source = output
-    position = list(graph.input).index(old)
-    inputs = list(graph.input)
-    inputs[position] = new
+    front.nodes[-1].output[0] = name
+    shape = [1, description.height_px, description.width_px, 3]
+    fed.CopyFrom(onnx.helper.make_tensor_value_info(source, kinds.UINT8, shape))
+    graph.initializer.extend(front.constants)
     old_nodes = list(graph.node)
-    del graph.input[:]
-    graph.input.extend(inputs)
     del graph.node[:]
-    graph.node.extend(nodes + old_nodes)
+    graph.node.extend(front.nodes + old_nodes)
     set_metadata(folded, {**metadata_of(folded), CHANNEL_ORDER: 'bgr'})
     return cast_first(folded) if description.dtype == 'uint8' else folded
 
@@ -102,9 +93,7 @@ def cast_first(model: Any) -> Any:
     changed = with_types(model)
     moves = _Moves(changed)
     if not moves.any:
-        unchanged = onnx.ModelProto()
-        unchanged.CopyFrom(model)
-        return unchanged
+        return copy.deepcopy(model)
     Retyping(changed, kinds.UINT8, kinds.FLOAT, 'real', moves.slots).run()
     return with_types(changed)
 
@@ -128,7 +117,7 @@ class _Moves:
         """The tensors of a node that may be float32 too."""
         inputs = [slot for slot, name in enumerate(node.input) if self._types.get(name) == self._bytes_kind]
         names = {node.input[slot] for slot in inputs}
-        if node.domain not in ('', 'ai.onnx') or not names & self._moved or not names <= self._moved | self._constants:
+        if node.domain not in STANDARD_DOMAINS or not names & self._moved or not names <= self._moved | self._constants:
             return [], []
         if _only_moves(node, self._bytes_kind):
             return inputs, list(range(len(node.output)))
@@ -146,14 +135,11 @@ def _only_moves(node: Any, bytes_kind: int) -> bool:
     return node.op_type in _MOVES
 
 
-def _steps(description: InputDescription) -> list[tuple[str, Any, dict[str, Any]]]:
-    """Operators from the camera's bytes to what the network read before: name, constant input, attributes."""
-    cast = ('Cast', None, {'to': import_onnx().TensorProto.FLOAT})
-    return [*([cast] if description.dtype != 'uint8' else []), *steps_to_network(description)]
-
-
 def steps_to_network(description: InputDescription) -> list[tuple[str, Any, dict[str, Any]]]:
-    """The same from [1, H, W, 3] BGR that is float32 already."""
+    """Operators from [1, H, W, 3] BGR to what the network reads: name, constant input, attributes.
+
+    They take the picture as float32, but for a network that takes bytes.
+    """
     kinds = import_onnx().TensorProto
     steps: list[tuple[str, Any, dict[str, Any]]] = []
     if not description.channels_last:
@@ -180,4 +166,4 @@ def _per_channel(values: Triple) -> Any:
 
 def _names(graph: Any) -> set[str]:
     names = {entry.name for entry in (*graph.input, *graph.output, *graph.value_info, *graph.initializer)}
-    return names | {name for node in graph.node for name in (*node.input, *node.output)}
+    return names | {name for node in graph.node for name in (node.name, *node.input, *node.output)}

@@ -7,9 +7,8 @@ from typing import Any
 
 from gremsy_detector.backends.onnxruntime_providers import in_short
 from gremsy_detector.errors import ModelError
+from gremsy_model_tools.precision.decoding_tail import LAYERS
 from gremsy_model_tools.precision.onnx_file import import_onnx, types_of
-
-_LAYERS = ('Conv', 'ConvTranspose', 'Gemm', 'MatMul')
 
 
 def precision_of(model: Any) -> str:
@@ -27,5 +26,5 @@ def precision_of(model: Any) -> str:
         types = types_of(onnx.shape_inference.infer_shapes(model))
     except Exception as error:  # onnx's and protobuf's share no base class but this
         raise ModelError(f'The model contradicts itself ({in_short(error)}): export it again.') from error
-    read = {types.get(node.input[0]) for node in model.graph.node if node.op_type in _LAYERS and node.input}
+    read = {types.get(node.input[0]) for node in model.graph.node if node.op_type in LAYERS and node.input}
     return 'fp16' if onnx.TensorProto.FLOAT16 in read else 'fp32'

@@ -12,6 +12,7 @@ a run of them rounds to float16 in between, which is what the exception is again
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable
 from typing import Any
 
@@ -19,7 +20,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gremsy_model_tools.precision.decoding_tail import decoding_tail
-from gremsy_model_tools.precision.onnx_file import image_inputs, import_onnx, import_onnxruntime, types_of
+from gremsy_model_tools.precision.onnx_file import (
+    STANDARD_DOMAINS,
+    image_inputs,
+    import_onnx,
+    import_onnxruntime,
+    opset_of,
+    types_of,
+)
 from gremsy_model_tools.precision.retyping import Retyping, Slots
 
 _HALF = 'tensor(float16)'
@@ -39,8 +47,7 @@ def to_half(model: Any, keep: Iterable[str] = (), tail: Iterable[str] | None = N
         tail: names of the decoding tail's nodes; None finds them, which takes a graph that is not quantised.
     """
     onnx = import_onnx()
-    half = onnx.ModelProto()
-    half.CopyFrom(model)
+    half = copy.deepcopy(model)
     choice = _Choice(half, frozenset(decoding_tail(half) if tail is None else tail) | frozenset(keep))
     kinds = onnx.TensorProto
     Retyping(half, kinds.FLOAT, kinds.FLOAT16, 'fp16', choice.slots).run()
@@ -60,8 +67,7 @@ def beyond_half(model: Any, tensors: Iterable[NDArray[Any]]) -> frozenset[str]:
     onnx, runtime = import_onnx(), import_onnxruntime()
     types = types_of(model)
     names = [name for node in model.graph.node for name in node.output if types.get(name) == onnx.TensorProto.FLOAT]
-    watched = onnx.ModelProto()
-    watched.CopyFrom(model)
+    watched = copy.deepcopy(model)
     del watched.graph.output[:]
     watched.graph.output.extend(
         onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None) for name in names
@@ -87,7 +93,7 @@ class _Choice:
 
     def __init__(self, model: Any, keep: Iterable[str]) -> None:
         self._onnx = import_onnx()
-        self._opset = next((entry.version for entry in model.opset_import if entry.domain in ('', 'ai.onnx')), 1)
+        self._opset = opset_of(model) or 1
         self._keep = frozenset(keep)
         self._types = types_of(model)
         self._constants = {tensor.name: tensor for tensor in model.graph.initializer}
@@ -102,7 +108,7 @@ class _Choice:
         return inputs, outputs
 
     def _may_be_half(self, node: Any) -> bool:
-        if node.domain not in ('', 'ai.onnx') or node.op_type in _TYPED_BY_ATTRIBUTE:
+        if node.domain not in STANDARD_DOMAINS or node.op_type in _TYPED_BY_ATTRIBUTE:
             return False
         if any(attribute.HasField('g') or attribute.graphs for attribute in node.attribute):
             return False

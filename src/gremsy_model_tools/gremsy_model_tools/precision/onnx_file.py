@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import copy
 import importlib
 import tempfile
 from collections.abc import Callable, Iterable, Mapping
@@ -20,6 +21,7 @@ from gremsy_detector.model.model_description import InputDescription
 # Protocol Buffers refuse a message of 2 GiB; its own framing takes some of that.
 _LARGEST_FILE_BYTES = 2**31 - 2**20
 _ERRORS_ONLY = 3
+STANDARD_DOMAINS = ('', 'ai.onnx')
 _PRODUCER = 'gremsy_detector'
 
 
@@ -82,28 +84,16 @@ def signed(model: Any) -> Any:
     return model
 
 
-def refuse_model_of_others(path: Path) -> None:
-    """Nothing is replaced but a model that carries the mark.
+def refuse_place_of_model(path: Path) -> None:
+    """Before the work and before the writing: nothing is replaced but a model that carries the mark.
 
     Raises:
-        ModelError: naming what is in the way.
+        ModelError: naming what is in the way, or a folder that cannot be written to.
     """
     try:
         refuse_others(path, 'model that this tool made', lambda there: read_model(there).producer_name == _PRODUCER)
-    except NotOurs as error:
-        raise ModelError(str(error)) from error
-
-
-def refuse_place_of_model(path: Path) -> None:
-    """Before the work: what `refuse_model_of_others` refuses, and a folder that cannot be written to.
-
-    Raises:
-        ModelError: naming what is in the way, or the folder.
-    """
-    refuse_model_of_others(path)
-    try:
         refuse_unwritable(path)
-    except NotWritable as error:
+    except (NotOurs, NotWritable) as error:
         raise ModelError(str(error)) from error
 
 
@@ -169,8 +159,7 @@ def simplified(model: Any, description: InputDescription) -> Any:
         ModelError: when ONNX Runtime cannot load it with that input.
     """
     onnx, runtime = import_onnx(), import_onnxruntime()
-    fixed = onnx.ModelProto()
-    fixed.CopyFrom(model)
+    fixed = copy.deepcopy(model)
     _fix_input(fixed, description)
     metadata = metadata_of(model)
     options = runtime.SessionOptions()
@@ -203,7 +192,7 @@ def at_opset(model: Any, version: int) -> Any | None:
         version: the least to have.
     """
     onnx = import_onnx()
-    if any(entry.version >= version for entry in model.opset_import if entry.domain in ('', 'ai.onnx')):
+    if opset_of(model) >= version:
         return model
     try:
         later = onnx.shape_inference.infer_shapes(onnx.version_converter.convert_version(model, version))
@@ -217,6 +206,11 @@ def at_opset(model: Any, version: int) -> Any | None:
 def with_types(model: Any) -> Any:
     """The model with the type and shape of every tensor noted that can be inferred."""
     return import_onnx().shape_inference.infer_shapes(model)
+
+
+def opset_of(model: Any) -> int:
+    """The version of ONNX's own operators that it is written in; 0 where it does not say."""
+    return next((entry.version for entry in model.opset_import if entry.domain in STANDARD_DOMAINS), 0)
 
 
 def types_of(model: Any) -> dict[str, int]:

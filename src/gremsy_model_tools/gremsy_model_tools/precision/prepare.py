@@ -35,7 +35,6 @@ from gremsy_model_tools.precision.half import beyond_half, to_half
 from gremsy_model_tools.precision.onnx_file import (
     at_opset,
     read_model,
-    refuse_model_of_others,
     refuse_place_of_model,
     signed,
     simplified,
@@ -131,7 +130,11 @@ class _Preparation:
             )
         frames = _open_frames(precision, calibration, check, self._say)
         plain = simplified(graph, description)
-        _refuse_unsound(self._model)
+        if not _is_sound(self._model):
+            raise ModelError(
+                f'Model file {self._model} answers NaN or infinity on an ordinary image, so there is nothing to keep '
+                'to: export it again.'
+            )
         reasons: list[str] = []
         attempts = ('int8', 'fp16') if precision == 'int8' else ('fp16',)
         for attempt in attempts:
@@ -140,8 +143,7 @@ class _Preparation:
         for attempt in attempts:
             done, sentence = self._attempt(attempt, plain, description, frames)
             if done is not None:
-                history = ''.join(f'{reason}; ' for reason in reasons) + sentence
-                return replace(done, sentence=f'{self._model.name}: {history}.')
+                return replace(done, sentence=f'{self._model.name}: {"; ".join([*reasons, sentence])}.')
             reasons.append(f'{sentence}, so {"fp16" if attempt == "int8" else "fp32"} is kept')
             self._say(f'{self._model.name}: {reasons[-1]}.')
         kept = self._as_it_is(graph, description, own)
@@ -152,7 +154,7 @@ class _Preparation:
         if folded == graph:
             return PreparedModel(self._model, own, None, f'{self._model.name} runs in {own}, as it is.')
         path = self._out_dir / f'{self._model.stem}.bgr8.onnx'
-        refuse_model_of_others(path)
+        refuse_place_of_model(path)
         write_model(signed(folded), path)
         return PreparedModel(path, own, None, f'{self._model.name} runs in {own} and takes images as they come.')
 
@@ -174,9 +176,14 @@ class _Preparation:
             if not sound:
                 sentence = f'{precision} answers NaN or infinity on an ordinary image'
             elif frames is not None:
-                verdict = self._verdict(candidate, precision, frames)
+                self._say(
+                    f'{self._model.name}: comparing {precision} with the original on {len(frames.to_check)} frames.'
+                )
+                backends = OnnxRuntimeBackend(self._model), OnnxRuntimeBackend(candidate)
+                measured = gate.measure(*backends, frames.checking, frames.to_check)
+                verdict = gate.judge(measured, precision, self._limit)
                 gate.write_verdict(verdict, precision, self._model, content, gate.verdict_path(path))
-                measured, passed, sentence = verdict.measured, verdict.passed, verdict.sentence
+                passed, sentence = verdict.passed, verdict.sentence
                 # Frames that show nothing say nothing against float16, whose rounding is known; int8 must prove itself.
                 if precision == 'fp16' and not measured.counted_boxes:
                     passed, sentence = True, 'runs in fp16, unchecked: the frames to check on show nothing'
@@ -205,20 +212,13 @@ class _Preparation:
     def _samples(self, description: InputDescription, frames: _Frames | None) -> Iterator[NDArray[Any]]:
         """Inputs to look for large numbers on: noise, and a few of the frames."""
         network_input = NetworkInput(description)
-        network_input.fill(_noise())
+        network_input.fill(noise())
         yield network_input.tensor
         if frames is None:
             return
         for frame in frames.checking.read(frames.to_check[:: max(1, len(frames.to_check) // _SAMPLES)]):
             network_input.fill(frame)
             yield network_input.tensor
-
-    def _verdict(self, candidate: Path, precision: str, frames: _Frames) -> gate.Verdict:
-        self._say(f'{self._model.name}: comparing {precision} with the original on {len(frames.to_check)} frames.')
-        measured = gate.measure(
-            OnnxRuntimeBackend(self._model), OnnxRuntimeBackend(candidate), frames.checking, frames.to_check
-        )
-        return gate.judge(measured, precision, self._limit)
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,25 +289,18 @@ def _try_out(model: Path) -> InputDescription | None:
     return described
 
 
-def _refuse_unsound(model: Path) -> None:
-    if not _is_sound(model):
-        raise ModelError(
-            f'Model file {model} answers NaN or infinity on an ordinary image, so there is nothing to keep to: '
-            'export it again.'
-        )
-
-
 def _is_sound(model: Path) -> bool:
     """Are all numbers finite that it answers to an image of noise, which excites every layer?"""
     backend = OnnxRuntimeBackend(model)
     try:
         network_input = NetworkInput(describe_input(backend.open()))
-        network_input.fill(_noise())
+        network_input.fill(noise())
         return all(bool(np.isfinite(output).all()) for output in backend.infer(network_input.tensor))
     finally:
         backend.close()
 
 
-def _noise() -> Frame:
+def noise() -> Frame:
+    """A picture that excites every layer."""
     image = np.random.default_rng(0).integers(0, 256, (480, 640, 3), dtype=np.uint8)
     return Frame(lock_read_only(image), 0, 'noise')

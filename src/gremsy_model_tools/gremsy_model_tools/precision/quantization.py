@@ -17,6 +17,7 @@ float32 model (mAP .5:.95 / .5):
 
 from __future__ import annotations
 
+import copy
 import importlib
 import tempfile
 from collections.abc import Iterable
@@ -29,12 +30,13 @@ from numpy.typing import NDArray
 from gremsy_common.errors import SuiteError
 from gremsy_detector.backends.onnxruntime_providers import in_short
 from gremsy_detector.errors import ModelError
-from gremsy_model_tools.precision.decoding_tail import decoding_tail
+from gremsy_model_tools.precision.decoding_tail import LAYERS, decoding_tail
 from gremsy_model_tools.precision.onnx_file import (
     image_inputs,
     import_onnx,
     import_onnxruntime,
     metadata_of,
+    opset_of,
     read_model,
     set_metadata,
     write_model,
@@ -42,7 +44,6 @@ from gremsy_model_tools.precision.onnx_file import (
 
 # Per-channel scales came with 13.
 _LEAST_OPSET = 13
-_LAYERS = ('Conv', 'ConvTranspose', 'Gemm', 'MatMul')
 # The least number that float16 holds with all its digits: a smaller scale would be rounded, or become 0, where the
 # layers around compute in float16.
 _LEAST_SCALE = float(np.finfo(np.float16).tiny)
@@ -63,7 +64,7 @@ def quantize(model: Any, tensors: Iterable[NDArray[Any]], name: str) -> Any:
     """
     onnx, runtime = import_onnx(), import_onnxruntime()
     tool = _quantization_tool()
-    opset = next((entry.version for entry in model.opset_import if entry.domain in ('', 'ai.onnx')), 0)
+    opset = opset_of(model)
     if opset < _LEAST_OPSET:
         raise ModelError(
             f'Model file {name} is of ONNX opset {opset}, which has no scales per channel: '
@@ -76,8 +77,7 @@ def quantize(model: Any, tensors: Iterable[NDArray[Any]], name: str) -> Any:
     (entry,) = image_inputs(model)
     with tempfile.TemporaryDirectory(prefix='gremsy_int8_') as scratch:
         source, target = Path(scratch) / 'float.onnx', Path(scratch) / 'int8.onnx'
-        prepared = onnx.ModelProto()
-        prepared.CopyFrom(model)
+        prepared = copy.deepcopy(model)
         set_metadata(prepared, {**metadata, **_PREPARED})
         write_model(prepared, source)
         try:
@@ -89,7 +89,7 @@ def quantize(model: Any, tensors: Iterable[NDArray[Any]], name: str) -> Any:
                 activation_type=tool.QuantType.QInt8,
                 weight_type=tool.QuantType.QInt8,
                 per_channel=True,
-                op_types_to_quantize=list(_LAYERS),
+                op_types_to_quantize=list(LAYERS),
                 nodes_to_quantize=layers,
                 calibrate_method=tool.CalibrationMethod.MinMax,
                 extra_options={
@@ -98,7 +98,7 @@ def quantize(model: Any, tensors: Iterable[NDArray[Any]], name: str) -> Any:
                     'QuantizeBias': False,
                     # Of 255 symmetric steps.
                     'MinimumRealRange': 254 * _LEAST_SCALE,
-                    'OpTypesToExcludeOutputQuantization': list(_LAYERS),
+                    'OpTypesToExcludeOutputQuantization': list(LAYERS),
                     # In one pass, as here, this is the plain mean of the frames' extremes.
                     'CalibMovingAverage': True,
                 },
@@ -124,7 +124,7 @@ def _layers_to_quantize(model: Any) -> list[str]:
     return [
         node.name
         for node in model.graph.node
-        if node.op_type in _LAYERS
+        if node.op_type in LAYERS
         and node.name not in tail
         and node.input[1] in constants
         and read_by_tail.isdisjoint(node.output)
