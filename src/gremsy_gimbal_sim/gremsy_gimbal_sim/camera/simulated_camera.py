@@ -61,7 +61,7 @@ class SimulatedCamera(MavlinkComponent):
         self.recorder = Recorder(options, start_s)
         self.tracker = OnBoardTracker(options, gimbal.motion, self.view, start_s)
         self.laser = Laser(options, self.view, device.payload_chances, start_s)
-        self.parameters = SimulatedExtendedParameters(device, self, camera_parameters(options), self._parameter_changed)
+        self.parameters = SimulatedExtendedParameters(self, camera_parameters(options), self._parameter_changed)
         self.boot_ms = device.power.boot_ms
         self.level_from_camera = gimbal.body.level_from_camera
         self.schedule = StreamSchedule({'heartbeat': 1.0}, start_s)

@@ -65,7 +65,7 @@ class SimulatedGimbal(MavlinkComponent):
         self.motion = SimulatedMotion(options, self.body, self.modes, device.gimbal_chances)
         self.telemetry = telemetry = GimbalTelemetry(device, self.body, self.modes)
         self.parameters = SimulatedClassicParameters(
-            device, self, gimbal_parameters(options), lambda *_: self._take_parameters()
+            self, gimbal_parameters(options), lambda *_: self._take_parameters()
         )
         self._foreign = MavlinkComponent(device, options.foreign_component)
         self._last_heartbeat_s = start_s + (options.heartbeats_end_after_s or math.inf)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gremsy_gimbal_driver.mavlink.mavlink_dialect import dialect
-from gremsy_gimbal_sim.wire.component import MavlinkComponent, Message, ReceivedMessage, SimulatedDevice, happens
+from gremsy_gimbal_sim.wire.component import MavlinkComponent, Message, ReceivedMessage, happens
 
 _UINT32 = int(dialect.MAV_PARAM_EXT_TYPE_UINT32)
 
@@ -29,7 +29,6 @@ class SimulatedParameters:
     """Answers requests for one parameter, by index or by name, and for all; a name that does not exist gets silence.
 
     Args:
-        device: its options and chances.
         component: who answers.
         table: the parameters by name, in the order of their index.
         changed: called with name, value and time of each parameter that was set.
@@ -42,14 +41,13 @@ class SimulatedParameters:
 
     def __init__(
         self,
-        device: SimulatedDevice,
         component: MavlinkComponent,
         table: Mapping[str, SimulatedParameter],
         changed: Callable[[str, int, float], None],
     ) -> None:
-        self._device = device
-        self._options = device.options
         self._component = component
+        self._device = component.device
+        self._options = component.options
         self._table = dict(table)
         self._names = list(table)
         self._changed = changed
