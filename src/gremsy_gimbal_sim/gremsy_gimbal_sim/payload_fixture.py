@@ -27,6 +27,7 @@ from gremsy_gimbal_sim.gimbal.simulated_modes import LEVEL
 from gremsy_gimbal_sim.options.options import PayloadOptions
 from gremsy_gimbal_sim.payload import SimulatedPayload
 from gremsy_gimbal_sim.serving import PayloadServer
+from gremsy_gimbal_sim.wire.component import heartbeat
 from gremsy_gimbal_sim.wire.ports import PayloadPort, PtyPort, UdpPort
 
 # A tenth of the driver's own period; a command is taken the moment it arrives.
@@ -140,7 +141,7 @@ class InstantPayload:
         """Everything it ever sent, with the time."""
         self._wake_s = wake_s
         self._wakes = 0
-        self._voice = dialect.MAVLink(None, 1, dialect.MAV_COMP_ID_ONBOARD_COMPUTER)
+        self._sender = dialect.MAVLink(None, 1, dialect.MAV_COMP_ID_ONBOARD_COMPUTER)
         self._heartbeats = heartbeats
         if heartbeats:
             self._beat()
@@ -151,8 +152,8 @@ class InstantPayload:
 
     def send(self, message: dialect.MAVLink_message) -> None:
         """A message of pymavlink, from system 1, component 191."""
-        self.write(bytes(message.pack(self._voice)))
-        self._voice.seq = (self._voice.seq + 1) % 256
+        self.write(bytes(message.pack(self._sender)))
+        self._sender.seq = (self._sender.seq + 1) % 256
 
     def command(self, component: int, command: int, *parameters: float) -> None:
         """COMMAND_LONG to a component, the rest of its seven parameters 0."""
@@ -199,5 +200,4 @@ class InstantPayload:
         )
 
     def _beat(self) -> None:
-        kind, invalid = dialect.MAV_TYPE_ONBOARD_CONTROLLER, dialect.MAV_AUTOPILOT_INVALID
-        self.send(dialect.MAVLink_heartbeat_message(kind, invalid, 0, 0, dialect.MAV_STATE_ACTIVE, 3))
+        self.send(heartbeat(dialect.MAV_TYPE_ONBOARD_CONTROLLER))

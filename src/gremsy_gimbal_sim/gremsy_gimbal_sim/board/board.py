@@ -74,7 +74,7 @@ class Board(MavlinkComponent):
         self._status_text_id = 0
         # Its own values, all float32, numbered in this order; each source gives those of its row.
         rows: tuple[tuple[tuple[str, ...], Callable[[float], tuple[float, ...]]], ...] = (
-            (('EO_ZOOM', 'IR_ZOOM'), lambda _: (camera.lens.factor, camera.infrared_zoom)),
+            (('EO_ZOOM', 'IR_ZOOM'), lambda _: (camera.lens.factor, camera.parameters['C_T_ZOOM'] + 1)),
             (('LRF_RANGE',), lambda _: (laser.range_m,)),
             (('TRK_POS_X', 'TRK_POS_Y', 'TRK_POS_W', 'TRK_POS_H'), lambda _: camera.tracker.box_px),
             (('TRK_STATUS',), lambda _: (camera.tracker.status,)),

@@ -26,8 +26,6 @@ class ZoomLens:
         self._time_s = start_s
         self._wanted = 1.0
         self.factor = 1.0
-        self.speed_share = 1.0
-        """Of the full speed (C_V_Z_SPD)."""
 
     def go_to_percent(self, percent: float) -> None:
         """COMMAND_LONG 531 of type range: 0 % is the widest view, 100 % the narrowest, geometric between."""
@@ -46,15 +44,15 @@ class ZoomLens:
         """COMMAND_LONG 531 of type continuous: -1 to the widest, 1 to the largest, 0 stay."""
         self.go_to(self.factor if direction == 0 else (self._largest if direction > 0 else 1.0))
 
-    def advance(self, to_s: float) -> None:
-        """Move on; going back does nothing."""
+    def advance(self, to_s: float, speed_share: float = 1.0) -> None:
+        """Move on, at that share of the full speed; going back does nothing."""
         elapsed = to_s - self._time_s
         if elapsed <= 0:
             return
         self._time_s = to_s
         if self.factor == self._wanted:
             return
-        step = 2.0 ** (self._speed * self.speed_share * elapsed)
+        step = 2.0 ** (self._speed * speed_share * elapsed)
         self.factor = min(max(self._wanted, self.factor / step), self.factor * step)
 
 
@@ -65,7 +63,6 @@ class FocusMotor:
         self._time_s = start_s
         self.position = float(_SHARP)
         self._wanted = self.position
-        self.speed_share = 1.0
 
     def drive(self, direction: float) -> None:
         """-1 nearer, 1 farther, 0 stop; by hand from now on."""
@@ -84,12 +81,12 @@ class FocusMotor:
         """As in CAMERA_SETTINGS."""
         return 100.0 * self.position / FARTHEST
 
-    def advance(self, to_s: float) -> None:
-        """Move on."""
+    def advance(self, to_s: float, speed_share: float) -> None:
+        """As of the zoom."""
         elapsed = to_s - self._time_s
         if elapsed <= 0:
             return
         self._time_s = to_s
         if self.position != self._wanted:
-            step = FARTHEST * elapsed / _FULL_TRAVEL_S * self.speed_share
+            step = FARTHEST * elapsed / _FULL_TRAVEL_S * speed_share
             self.position = min(max(self._wanted, self.position - step), self.position + step)

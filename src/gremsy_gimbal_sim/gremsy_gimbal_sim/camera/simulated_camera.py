@@ -56,7 +56,6 @@ class SimulatedCamera(MavlinkComponent):
         super().__init__(device, options.camera_component)
         self._gimbal = gimbal
         self.lens = ZoomLens(options, start_s)
-        self.infrared_zoom = 1.0
         self.focus = FocusMotor(start_s)
         self.recorder = Recorder(options, start_s)
         self.tracker = OnBoardTracker(options, gimbal.motion, self.view, start_s)
@@ -89,8 +88,8 @@ class SimulatedCamera(MavlinkComponent):
 
     def advance(self, now_s: float) -> None:
         """Move on."""
-        self.lens.advance(now_s)
-        self.focus.advance(now_s)
+        self.lens.advance(now_s, (self.parameters['C_V_Z_SPD'] + 1) / 8.0)
+        self.focus.advance(now_s, (self.parameters['C_V_F_SPD'] + 1) / 8.0)
         self.recorder.advance(now_s)
         self.tracker.advance(now_s)
 
@@ -109,13 +108,13 @@ class SimulatedCamera(MavlinkComponent):
     def _request(self, message_id: int, asks_at: int | None) -> Command:
         """The command that asks for that message, by 1 at that parameter."""
 
-        def answer(parameters: list[float], now_s: float) -> int:
+        def request(parameters: list[float], now_s: float) -> int:
             asks = 1.0 if asks_at is None else parameters[asks_at]
             if asks == 1.0 or (asks == 0.0 and self.options.vendor_requests):
                 return self._send(message_id, now_s)
             return ACCEPTED if asks == 0.0 else DENIED
 
-        return answer
+        return request
 
     def _send(self, message_id: int, now_s: float) -> int:
         message = requested(self, message_id, now_s)
@@ -196,12 +195,6 @@ class SimulatedCamera(MavlinkComponent):
             self.lens.go_to(float(COMBINED_ZOOM[value]))
         elif name == 'C_V_ZM_SR_LV':
             self.lens.go_to(SUPER_RESOLUTION_ZOOM[value])
-        elif name == 'C_T_ZOOM':
-            self.infrared_zoom = float(value + 1)
-        elif name == 'C_V_Z_SPD':
-            self.lens.speed_share = (value + 1) / 8.0
-        elif name == 'C_V_F_SPD':
-            self.focus.speed_share = (value + 1) / 8.0
         elif name == 'C_V_FV':
             self.focus.go_to(float(value))
         elif name == 'C_V_FM' and value == 1:

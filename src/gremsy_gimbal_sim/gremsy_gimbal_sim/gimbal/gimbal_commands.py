@@ -19,7 +19,7 @@ _MAVLINK_TARGETING = int(dialect.MAV_MOUNT_MODE_MAVLINK_TARGETING)
 _RC_TARGETING = int(dialect.MAV_MOUNT_MODE_RC_TARGETING)
 _ANGLE_INPUT, _RATE_INPUT = 1, 2
 # From an acknowledgement to the silence of the reboot that it announces.
-_LAST_WORDS_S = 0.1
+_REBOOTS_AFTER_S = 0.1
 _AUTOTUNE_RUNS_S = 2.0
 _DOWN_RAD = math.radians(90.0)
 _MODES_V1 = {0: GimbalMode.OFF, 1: GimbalMode.LOCK, 2: GimbalMode.FOLLOW}
@@ -108,7 +108,7 @@ class GimbalCommands:
 
     def _autotune(self, parameters: list[float], now_s: float) -> None:
         """31012: it runs, and ends in a reboot."""
-        ends_s = now_s + _LAST_WORDS_S
+        ends_s = now_s + _REBOOTS_AFTER_S
         if whole(parameters[6]) == 1:
             ends_s = now_s + _AUTOTUNE_RUNS_S
             self._busy(telemetry.STATUS_AUTOTUNE, ends_s)
@@ -134,5 +134,5 @@ class GimbalCommands:
         if not by_component and fourth != 1:
             return UNSUPPORTED
         shuts_down = by_component and third == 2
-        self._power.plan(now_s + _LAST_WORDS_S, math.inf if shuts_down else self._options.boot_s)
+        self._power.plan(now_s + _REBOOTS_AFTER_S, math.inf if shuts_down else self._options.boot_s)
         return ACCEPTED

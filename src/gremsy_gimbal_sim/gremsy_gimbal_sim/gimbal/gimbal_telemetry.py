@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,9 +18,10 @@ from gremsy_gimbal_driver.mavlink.mavlink_frames import (
     vector_frd,
 )
 from gremsy_gimbal_driver.motion.motion_output import GimbalMode
-from gremsy_gimbal_sim.gimbal.simulated_modes import SimulatedModes
-from gremsy_gimbal_sim.plant.body import GimbalBody
-from gremsy_gimbal_sim.wire.component import Message, SimulatedDevice, filled, happens
+from gremsy_gimbal_sim.wire.component import Message, filled, happens
+
+if TYPE_CHECKING:
+    from gremsy_gimbal_sim.gimbal.simulated_gimbal import SimulatedGimbal
 
 STATUS_FOLLOW = 0x0001
 STATUS_MOTORS = 0x0010
@@ -41,18 +43,13 @@ class GimbalTelemetry:
     """Builds messages from the gimbal's state.
 
     Args:
-        device: its options, clock and noise.
-        body, modes: what is reported.
+        gimbal: what is reported, its clock and its noise.
     """
 
-    def __init__(self, device: SimulatedDevice, body: GimbalBody, modes: SimulatedModes) -> None:
-        self._options = device.options
-        self._power = device.power
-        self._random = device.noise
-        self._body = body
-        self._modes = modes
-        self.encoder_counts = device.options.encoder_counts
-        """MAV_TS_ENCNT: 158 in counts, else in cdeg."""
+    def __init__(self, gimbal: SimulatedGimbal) -> None:
+        self._options = gimbal.options
+        self._power, self._random = gimbal.device.power, gimbal.device.noise
+        self._body, self._modes, self._parameters = gimbal.body, gimbal.modes, gimbal.parameters
         self.busy_bits = 0
         """Of status1, while a calibration or an auto-tune runs."""
 
@@ -80,12 +77,12 @@ class GimbalTelemetry:
         An old one's yaw is from the heading, or in LOCK from the earth, and no flag shows it.
         """
         body, options = self._body, self._options
-        in_earth = body.holds_earth and (options.yaw_frame_by_mode or not options.tells_yaw_frame)
+        in_earth = body.holds_earth and (options.yaw_frame_by_mode or not options.sends_yaw_frame)
         azimuth, tilt = self._noisy(*(body.earth_rad if in_earth else body.angles_rad))
         rates = body.world_rates_rad_s if in_earth else body.joint_rates_rad_s
         # A command's frame is its own; both flags at once are not allowed (common.xml).
         flags = self._modes.flags(now_s) & ~(_IN_EARTH | _IN_VEHICLE)
-        if options.tells_yaw_frame:
+        if options.sends_yaw_frame:
             flags |= _IN_EARTH if in_earth else _IN_VEHICLE
         extensions = level_rates(body.heading_rate_rad_s, body.heading_rad) if options.sends_delta_yaw else (0, 0)
         return dialect.MAVLink_gimbal_device_attitude_status_message(
@@ -118,10 +115,11 @@ class GimbalTelemetry:
         """MOUNT_STATUS 158: tilt, roll and pan joints, in the wire's signs."""
         options = self._options
         pan, roll, tilt = self._body.joints_rad()
-        scale = _COUNTS_PER_RAD if self.encoder_counts else _CDEG_PER_RAD
+        in_counts = self._parameters['MAV_TS_ENCNT'] == 1
+        scale = _COUNTS_PER_RAD if in_counts else _CDEG_PER_RAD
         right, up = level_rates(tilt, pan)
         tilt_count = round((-up if options.encoder_tilt_inverted else up) * scale)
-        if self.encoder_counts:
+        if in_counts:
             tilt_count += options.encoder_tilt_offset_counts
         return dialect.MAVLink_mount_status_message(0, 0, tilt_count, round(roll * scale), round(right * scale), 0)
 

@@ -32,19 +32,16 @@ from gremsy_gimbal_sim.wire.component import (
 )
 from gremsy_gimbal_sim.wire.outbox import StreamSchedule
 
-HEARTBEAT = int(dialect.MAVLINK_MSG_ID_HEARTBEAT)
-SYSTEM_STATUS = int(dialect.MAVLINK_MSG_ID_SYS_STATUS)
-ATTITUDE = int(dialect.MAVLINK_MSG_ID_GIMBAL_DEVICE_ATTITUDE_STATUS)
-ORIENTATION = int(dialect.MAVLINK_MSG_ID_MOUNT_ORIENTATION)
-ENCODERS = int(dialect.MAVLINK_MSG_ID_MOUNT_STATUS)
-IMU = int(dialect.MAVLINK_MSG_ID_RAW_IMU)
-INFORMATION = int(dialect.MAVLINK_MSG_ID_GIMBAL_DEVICE_INFORMATION)
+_HEARTBEAT = int(dialect.MAVLINK_MSG_ID_HEARTBEAT)
+_SYSTEM_STATUS = int(dialect.MAVLINK_MSG_ID_SYS_STATUS)
+_ATTITUDE = int(dialect.MAVLINK_MSG_ID_GIMBAL_DEVICE_ATTITUDE_STATUS)
 _VERSION, _FOREIGN = -1, -2  # no message ids: what nobody can ask for
 
 _FASTEST_HZ = 200.0  # "0-200 Hz, only one message above 50 Hz", gimbal.md 1.4
 _FAST_HZ = 50.0
 # Sine of the angle between where it looks and straight down, below which the quaternion's float32 hold no azimuth.
 _STRAIGHT_DOWN = 1e-4
+_INFORMATION = dialect.MAVLINK_MSG_ID_GIMBAL_DEVICE_INFORMATION
 _AUTOPILOT_STATE = dialect.MAVLINK_MSG_ID_AUTOPILOT_STATE_FOR_GIMBAL_DEVICE
 
 
@@ -63,22 +60,22 @@ class SimulatedGimbal(MavlinkComponent):
         self.body = GimbalBody(options, start_s, rest_rad)
         self.modes = SimulatedModes(options)
         self.motion = SimulatedMotion(options, self.body, self.modes, device.gimbal_chances)
-        self.telemetry = telemetry = GimbalTelemetry(device, self.body, self.modes)
         self.parameters = SimulatedClassicParameters(
             self, gimbal_parameters(options), lambda *_: self._take_parameters()
         )
+        self.telemetry = telemetry = GimbalTelemetry(self)
         self._foreign = MavlinkComponent(device, options.foreign_component)
         self._last_heartbeat_s = start_s + (options.heartbeats_end_after_s or math.inf)
         self._streams: dict[int, tuple[float, Callable[[float], Message]]] = {
-            HEARTBEAT: (1.0, lambda _: heartbeat(dialect.MAV_TYPE_GIMBAL)),
-            SYSTEM_STATUS: (1.0, telemetry.system_status),
-            ATTITUDE: (options.attitude_rate_hz, telemetry.attitude),
-            ORIENTATION: (options.orientation_rate_hz, telemetry.orientation),
-            ENCODERS: (options.encoder_rate_hz, telemetry.encoders),
-            IMU: (options.imu_rate_hz, telemetry.imu),
+            _HEARTBEAT: (1.0, lambda _: heartbeat(dialect.MAV_TYPE_GIMBAL)),
+            _SYSTEM_STATUS: (1.0, telemetry.system_status),
+            _ATTITUDE: (options.attitude_rate_hz, telemetry.attitude),
+            dialect.MAVLINK_MSG_ID_MOUNT_ORIENTATION: (options.orientation_rate_hz, telemetry.orientation),
+            dialect.MAVLINK_MSG_ID_MOUNT_STATUS: (options.encoder_rate_hz, telemetry.encoders),
+            dialect.MAVLINK_MSG_ID_RAW_IMU: (options.imu_rate_hz, telemetry.imu),
         }
         if options.protocol == 'v1':
-            del self._streams[ATTITUDE]
+            del self._streams[_ATTITUDE]
         self._restart_streams(start_s)
         self._commands = GimbalCommands(self)
         self.commands = self._commands.table
@@ -103,7 +100,7 @@ class SimulatedGimbal(MavlinkComponent):
 
     def take(self, received: ReceivedMessage, now_s: float) -> None:
         """A message that may be for it."""
-        if not self._drowns(received.message_id, now_s):
+        if not self._overloaded(received.message_id, now_s):
             super().take(received, now_s)
 
     def advance(self, now_s: float) -> None:
@@ -131,7 +128,7 @@ class SimulatedGimbal(MavlinkComponent):
             true_heading, _, _ = self.body.vehicle.attitude(now_s)
             self.body.earth.feed(heading_rad, true_heading, now_s)
 
-    def _drowns(self, message_id: int, now_s: float) -> bool:
+    def _overloaded(self, message_id: int, now_s: float) -> bool:
         """Too many 286 fill the gimbal's buffer, and of all that comes every other message is lost (gimbal.md 1.6)."""
         limit_hz = self.options.overload_hz
         if not limit_hz:
@@ -159,7 +156,6 @@ class SimulatedGimbal(MavlinkComponent):
         body.follow_window_rad = math.radians(values['FLW_WD_PAN'])
         full_s = self.options.smoothing / 100.0
         body.smoothing_s = (values['RC_LPF_PAN'] * full_s, values['RC_LPF_TILT'] * full_s)
-        self.telemetry.encoder_counts = values['MAV_TS_ENCNT'] == 1
 
     # What it sends by itself.
 
@@ -168,7 +164,7 @@ class SimulatedGimbal(MavlinkComponent):
         options = self.options
         waits = options.streams_wait_for_interval or 'AEVO' in options.model
         intervals = {
-            key: math.inf if waits and key not in (HEARTBEAT, SYSTEM_STATUS) else 1.0 / rate_hz
+            key: math.inf if waits and key not in (_HEARTBEAT, _SYSTEM_STATUS) else 1.0 / rate_hz
             for key, (rate_hz, _) in self._streams.items()
         }
         intervals[_VERSION] = options.version_every_s or math.inf
@@ -186,7 +182,7 @@ class SimulatedGimbal(MavlinkComponent):
             interval_s = 1.0 / self._streams[message_id][0]
         else:
             interval_s = max(interval_us * 1e-6, 1.0 / _FASTEST_HZ)
-        others = [key for key in self.schedule.faster_than(_FAST_HZ) if key != message_id]
+        others = self.schedule.faster_than(_FAST_HZ) - {message_id}
         rule = self.options.fast_streams
         if interval_s * _FAST_HZ < 1.0 - 1e-6 and others and rule != 'allow':
             if rule == 'refuse':
@@ -199,7 +195,7 @@ class SimulatedGimbal(MavlinkComponent):
         """512; unsupported for what it does not have."""
         if message_id in self._streams:
             self._send_stream(message_id, now_s)
-        elif message_id == INFORMATION and self.options.protocol != 'v1' and self.options.device_information:
+        elif message_id == _INFORMATION and self.options.protocol != 'v1' and self.options.device_information:
             self.send(self.telemetry.information(), now_s)
         else:
             return UNSUPPORTED
@@ -215,9 +211,9 @@ class SimulatedGimbal(MavlinkComponent):
             self._foreign.send(self.telemetry.foreign_orientation(), now_s)
         elif key == _VERSION:
             self.parameters.send('VERSION_X', now_s)
-        elif key != HEARTBEAT or now_s < self._last_heartbeat_s:
+        elif key != _HEARTBEAT or now_s < self._last_heartbeat_s:
             _, build = self._streams[key]
-            self.send(build(now_s), now_s + (self.options.attitude_age_s if key == ATTITUDE else 0.0))
+            self.send(build(now_s), now_s + (self.options.attitude_age_s if key == _ATTITUDE else 0.0))
 
 
 def _bearing_and_roll(level_from_camera_wxyz: NDArray[np.float64]) -> tuple[float, float, float]:

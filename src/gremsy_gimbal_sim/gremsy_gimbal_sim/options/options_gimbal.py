@@ -69,7 +69,7 @@ class StreamOptions:
         return self.firmware >= _NEW_ATTITUDE if self.attitude_extensions is None else self.attitude_extensions
 
     @property
-    def tells_yaw_frame(self) -> bool:
+    def sends_yaw_frame(self) -> bool:
         """Whether 285 has one of the YAW_IN_* flags."""
         return self.firmware >= _NEW_ATTITUDE if self.yaw_frame_flags is None else self.yaw_frame_flags
 

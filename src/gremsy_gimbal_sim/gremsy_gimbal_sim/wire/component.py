@@ -27,8 +27,8 @@ IN_PROGRESS = int(dialect.MAV_RESULT_IN_PROGRESS)
 NO_NUMBER = -(2**31)
 """Means nothing in any command."""
 
-# MISSIONPLANNER: some other program on the same link.
-_SOMEBODY_ELSE = dialect.MAV_COMP_ID_MISSIONPLANNER
+# On the same link.
+_ANOTHER_PROGRAM = dialect.MAV_COMP_ID_MISSIONPLANNER
 _PROGRESS_EVERY_S = 1.0
 
 Message: TypeAlias = dialect.MAVLink_message
@@ -143,7 +143,7 @@ class MavlinkComponent:
         options, chances = self.options, self.device.acknowledgement_chances
         if happens(options.ack_lost_share, chances):
             return
-        component = _SOMEBODY_ELSE if happens(options.ack_foreign_share, chances) else received.component
+        component = _ANOTHER_PROGRAM if happens(options.ack_foreign_share, chances) else received.component
         progress = 5 if result == IN_PROGRESS else 0  # the vendor's own: 5 while it runs, 0 when done
         message = dialect.MAVLink_command_ack_message(
             received.fields.command, result, progress, 0, received.system, component

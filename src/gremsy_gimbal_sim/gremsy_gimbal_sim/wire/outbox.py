@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Mapping
 from itertools import count
 from typing import Generic, TypeVar
 
@@ -55,9 +55,9 @@ class StreamSchedule(Generic[K]):
         """All are due now."""
         self._due = dict.fromkeys(self._intervals, now_s)
 
-    def faster_than(self, rate_hz: float) -> Iterable[K]:
+    def faster_than(self, rate_hz: float) -> frozenset[K]:
         """Streams above that rate."""
-        return [key for key, interval in self._intervals.items() if interval * rate_hz < 1.0 - 1e-6]
+        return frozenset(key for key, interval in self._intervals.items() if interval * rate_hz < 1.0 - 1e-6)
 
     def due(self, now_s: float) -> list[K]:
         """Streams to send now. A late wake does not make up for what was missed."""
