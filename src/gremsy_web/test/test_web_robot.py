@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gremsy_camera.streaming.rtp_sending import rtp_time
 from gremsy_common.geometry import (
     CAMERA_FROM_OPTICAL,
     direction_from_bearing,
@@ -23,7 +24,7 @@ from gremsy_web.http.api_errors import ApiError
 from gremsy_web.robot import frame_pixels
 from gremsy_web.robot.prometheus_text import prometheus_text, robot_samples
 from gremsy_web.robot.readiness import parts_of
-from gremsy_web.robot.robot_picture import ModelAt, NodeState, RobotPicture, rtp_of, tracks_content
+from gremsy_web.robot.robot_picture import ModelAt, NodeState, RobotPicture, tracks_content
 from gremsy_web.robot.stamp_memory import StampMemory
 from gremsy_web.video.video_server_client import is_pulled
 from src.gremsy_web.test.web_stand_ins import FRAME_NS, STAMP_NS, Stand
@@ -135,7 +136,7 @@ def test_what_is_wrong_with_a_pixel_or_frame_is_said():
     [(0, 0), (1_000_000_000, 90_000), (47_721_858_844_445, 0), (47_721_858_833_334, 2**32 - 1)],
 )
 def test_the_rtp_time_of_a_stamp_wraps_around(stamp_ns, rtp):
-    assert rtp_of(stamp_ns) == rtp
+    assert rtp_time(stamp_ns) == rtp
 
 
 def test_tracks_of_a_pulled_camera_have_its_own_rtp_time_or_none():
@@ -143,7 +144,7 @@ def test_tracks_of_a_pulled_camera_have_its_own_rtp_time_or_none():
     stand.see()
     newest_ns = STAMP_NS + 2 * FRAME_NS
     picture, eo = stand.picture, stand.picture.cameras['eo']
-    assert tracks_content(eo, eo.tracks.newest)['rtp'] == rtp_of(newest_ns)
+    assert tracks_content(eo, eo.tracks.newest)['rtp'] == rtp_time(newest_ns)
     picture.video_is_pulled('eo', True)
     picture.video_is_pulled('eo_overlay', False)
     assert tracks_content(eo, eo.tracks.newest)['rtp'] is None

@@ -51,10 +51,8 @@ def camera_routes(services: WebServices) -> APIRouter:
         on_robot, still = await asyncio.gather(keep_on_robot(), services.commands.still(seen.name, is_seen))
         if still is None:
             raise ApiError(503, f'No picture comes from {seen.name}: is its camera running?', 'camera')
-        kept = services.snapshots.keep(seen, still)
-        picture = f'/api/camera/snapshot/{seen.name}/{kept.pop("name")}'
         done = {'done': True, 'text': on_robot.text, 'on_robot': on_robot.done, 'camera': seen.name}
-        return {**done, **kept, 'picture': picture}
+        return {**done, **services.snapshots.keep(seen, still)}
 
     @router.get(
         '/snapshot/{camera}/{name}', response_class=Response, **responses.answered_by_picture('image/jpeg', 'image/png')

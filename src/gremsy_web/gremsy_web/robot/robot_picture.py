@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from gremsy_camera.streaming.rtp_sending import rtp_time
 from gremsy_common.geometry import bearing_from_direction, matrix_from_quaternion
 from gremsy_common.types.camera_model import CameraModel
 from gremsy_common.types.control_state import NOBODY, ControlState
@@ -100,9 +101,9 @@ class CameraPicture:
         return {'width': width, 'height': height}
 
     def rtp_of(self, stamp_ns: int) -> int | None:
-        """The RTP time of its video frame of that stamp; None where nobody has entry it."""
+        """The RTP time of its video frame of that stamp; None where it is not known."""
         if not self.pulled:
-            return rtp_of(stamp_ns)
+            return rtp_time(stamp_ns)
         entry = self.times.at(stamp_ns)
         return None if entry is None else entry.rtp
 
@@ -239,11 +240,6 @@ def lens_content(seen: CameraPicture, stamp_ns: int) -> dict[str, list[float]] |
     model = found.model
     pairs = {'focal': (model.focal_x_px, model.focal_y_px), 'centre': (model.centre_x_px, model.centre_y_px)}
     return {name: [round(each, 3) for each in pair] for name, pair in pairs.items()}
-
-
-def rtp_of(stamp_ns: int) -> int:
-    """The RTP time (90 kHz, 32 bits) of the frame of that stamp in video that is made here."""
-    return stamp_ns * 9 // 100000 % 2**32
 
 
 def number(value: Any) -> float | None:

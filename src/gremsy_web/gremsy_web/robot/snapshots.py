@@ -25,7 +25,7 @@ class Snapshots:
         self._kept: OrderedDict[tuple[str, str], CapturedPicture] = OrderedDict()
 
     def keep(self, seen: CameraPicture, still: CapturedPicture) -> dict[str, Any]:
-        """Its description: its stamp, size and detections, and the name under which `find` has its picture."""
+        """Its description: its stamp, size and detections, and where its picture is."""
         name = f'{still.stamp_ns}.{_ENDINGS[still.media_type]}'
         self._kept[seen.name, name] = still
         while len(self._kept) > self._most:
@@ -36,7 +36,7 @@ class Snapshots:
             **seen.size_content(still.stamp_ns),
             'detections': None if tracks is None else detections_content(tracks),
             'not_seen_because': _NOT_SEEN if tracks is None else '',
-            'name': name,
+            'picture': f'/api/camera/snapshot/{seen.name}/{name}',
         }
 
     def find(self, camera: str, name: str) -> CapturedPicture | None:

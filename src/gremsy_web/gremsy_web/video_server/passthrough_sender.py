@@ -14,7 +14,7 @@ from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
 from aiortc.rtcrtpparameters import RTCRtpCodecParameters
 from aiortc.rtcrtpsender import RTCEncodedFrame
 
-from gremsy_web.video_server.viewer_feed import FeedEnded, ViewerFeed
+from gremsy_web.video_server.viewer_feed import ViewerFeed
 
 
 class _AsItIs(int):
@@ -44,10 +44,9 @@ def feed_sender(sender: RTCRtpSender, feed: ViewerFeed, picture_lost: Callable[[
     """
 
     async def next_encoded_frame(codec: RTCRtpCodecParameters) -> RTCEncodedFrame:  # noqa: ARG001
-        try:
-            picture = await feed.next()
-        except FeedEnded as end:
-            raise MediaStreamError from end
+        picture = await feed.next()
+        if picture is None:
+            raise MediaStreamError
         return RTCEncodedFrame(list(picture.payloads), _AsItIs(picture.timestamp), None)  # type: ignore[arg-type]
 
     sender._next_encoded_frame = next_encoded_frame  # type: ignore[method-assign]  # noqa: SLF001

@@ -4,17 +4,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Callable
 
 from gremsy_web.video_server.video_paths import SharedPicture
 
 # A second at 30 Hz. A viewer that far behind gains nothing by the rest of it.
 _MOST_WAITING = 30
-
-
-class FeedEnded(Exception):
-    """There will be no more pictures."""
 
 
 class ViewerFeed:
@@ -29,14 +24,12 @@ class ViewerFeed:
     """
 
     def __init__(self, ask_key_frame: Callable[[], None]) -> None:
-        self.sent_bytes = 0
+        self.sent_bytes = self.discarded = 0
         self._ask_key_frame = ask_key_frame
-        self._waiting: deque[SharedPicture] = deque()
-        self._wanted: asyncio.Future[SharedPicture] | None = None
+        self._waiting: asyncio.Queue[SharedPicture | None] = asyncio.Queue(_MOST_WAITING)
         self._takes = False
         self._begun = False
         self._ended = False
-        self.discarded = 0
 
     def put(self, picture: Callable[[], SharedPicture | None], key: bool) -> None:
         """A picture is there. It is not even cut for a viewer whose connection is not up."""
@@ -48,43 +41,35 @@ class ViewerFeed:
         cut = picture()
         if cut is None:
             return
-        self._begun = True
-        if self._wanted is not None and not self._wanted.done():
-            self._wanted.set_result(cut)
-            return
-        if len(self._waiting) >= _MOST_WAITING:
-            self.discarded += len(self._waiting) + 1
-            self._waiting.clear()
-            self._begun = False
+        self._begun = not self._waiting.full()
+        if self._begun:
+            self._waiting.put_nowait(cut)
+        else:
+            self.discarded += self._clear() + 1
             self._ask_key_frame()
-            return
-        self._waiting.append(cut)
 
-    async def next(self) -> SharedPicture:
-        """The next picture to send.
-
-        Raises:
-            FeedEnded: when the publisher has gone or the session has ended.
-        """
+    async def next(self) -> SharedPicture | None:
+        """The next picture to send; None when the publisher has gone or the session has ended."""
         if not self._takes:
             self._takes = True
             self._ask_key_frame()
-        picture = self._waiting.popleft() if self._waiting else await self._next_to_come()
+        picture = await self._waiting.get()
+        if picture is None:
+            # For whoever asks again.
+            self._waiting.put_nowait(None)
+            return None
         self.sent_bytes += sum(map(len, picture.payloads))
         return picture
-
-    async def _next_to_come(self) -> SharedPicture:
-        if self._ended:
-            raise FeedEnded
-        self._wanted = asyncio.get_running_loop().create_future()
-        try:
-            return await self._wanted
-        finally:
-            self._wanted = None
 
     def end(self) -> None:
         """No more pictures."""
         self._ended = True
-        self._waiting.clear()
-        if self._wanted is not None and not self._wanted.done():
-            self._wanted.set_exception(FeedEnded())
+        self._clear()
+        self._waiting.put_nowait(None)
+
+    def _clear(self) -> int:
+        """How many waited."""
+        waiting = self._waiting.qsize()
+        for _ in range(waiting):
+            self._waiting.get_nowait()
+        return waiting

@@ -117,8 +117,9 @@ class WhepSessions:
 
     async def end(self, session: ViewerSession) -> None:
         """End one, and wait for that."""
-        self._end(session)
-        await session.closed.wait()
+        ending = self._end(session)
+        if ending is not None:
+            await asyncio.wait((ending,))
 
     async def close(self) -> None:
         """End all."""
@@ -132,12 +133,13 @@ class WhepSessions:
         if session.secret not in self._sessions:
             raise VideoRefusal(404, f"no stream is available on path '{session.path.name}'")
 
-    def _end(self, session: ViewerSession) -> None:
+    def _end(self, session: ViewerSession) -> asyncio.Task[None] | None:
         if self._sessions.pop(session.secret, None) is None:
-            return
+            return None
         task = asyncio.create_task(session.close())
         self._endings.add(task)
         task.add_done_callback(self._endings.discard)
+        return task
 
 
 class ViewerSession:
@@ -150,14 +152,13 @@ class ViewerSession:
 
     kind = 'webRTCSession'
 
-    def __init__(self, path: VideoPath, ended: Callable[[ViewerSession], None]) -> None:
+    def __init__(self, path: VideoPath, ended: Callable[[ViewerSession], object]) -> None:
         self.path = path
         self.session_id = str(uuid.uuid4())
         self.secret = str(uuid.uuid4())
         self.began = datetime.now(timezone.utc)
         self._ended = ended
         self._feed = ViewerFeed(path.ask_key_frame)
-        self.closed = asyncio.Event()
         # No STUN: host candidates reach everybody on the robot's network, and the internet may not be there.
         self._connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
         self._connection.on('connectionstatechange', self._state_changed)
@@ -214,10 +215,7 @@ class ViewerSession:
         self._feed.end()
         if self._feed.discarded:
             self.path.counts['pictures that a viewer did not take in time'] += self._feed.discarded
-        try:
-            await self._connection.close()
-        finally:
-            self.closed.set()
+        await self._connection.close()
 
     def _state_changed(self) -> None:
         state = self._connection.connectionState
