@@ -86,14 +86,14 @@ def test_whatever_is_asked_nothing_moves_a_time_to_live_later(acts):
 
 def test_when_the_holder_goes_the_zeros_are_sent_at_once():
     async def play():
-        robot, changes = RememberingRobot(), []
-        desk = ControlDesk(ControlLease(10.0), robot, lambda: changes.append(desk.hold))
+        robot = RememberingRobot()
+        desk = ControlDesk(ControlLease(10.0), robot)
         held = desk.take('Ann', 'socket 1')
         desk.rate(held.lease, 0.4, 0.0, 1.0)
         assert robot.asked == [('rate', 0.4, 0.0)]
         desk.drop('socket 1')
         assert robot.asked[-1] == ('rate', 0.0, 0.0)
-        assert changes[-1] is None
+        assert desk.hold is None
         with pytest.raises(LeaseRefused):
             desk.rate(held.lease, 0.4, 0.0, 1.0)
 

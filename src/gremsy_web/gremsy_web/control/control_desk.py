@@ -112,22 +112,16 @@ class ControlDesk:
     Args:
         lease: who holds them.
         commands: the robot.
-        changed: called when another holds them, or nobody.
         now_s: the monotonic clock.
     """
 
     def __init__(
-        self,
-        lease: ControlLease,
-        commands: RobotCommands,
-        changed: Callable[[], None] = lambda: None,
-        now_s: Callable[[], float] = time.monotonic,
+        self, lease: ControlLease, commands: RobotCommands, now_s: Callable[[], float] = time.monotonic
     ) -> None:
         self.lease = lease
         self.motion = HeldMotion()
         self.pulse = LoopPulse(now_s)
         self._commands = commands
-        self._changed = changed
         self._now_s = now_s
         self._moves = asyncio.Event()
 
@@ -141,7 +135,7 @@ class ControlDesk:
         before = self.hold
         hold = self.lease.take(holder, live, take_over=take_over, lease=lease, now_s=self._now_s())
         if before is None or before.lease != hold.lease:
-            self._ended()
+            self.end_motion()
         return hold
 
     def use(self, lease: str, *, ends: bool = False) -> Hold:
@@ -156,17 +150,15 @@ class ControlDesk:
             raise ApiError(503, _LATE)
         return hold
 
-    def give(self, lease: str) -> bool:
-        """Whether it held them."""
-        given = self.lease.give(lease, self._now_s())
-        if given:
-            self._ended()
-        return given
+    def give(self, lease: str) -> None:
+        """Nobody holds them now, if that lease did."""
+        if self.lease.give(lease, self._now_s()):
+            self.end_motion()
 
     def drop(self, live: str) -> None:
         """That socket is gone."""
         if self.lease.drop(live):
-            self._ended()
+            self.end_motion()
 
     def rate(self, lease: str, azimuth_rad_s: float, tilt_rad_s: float, ttl_s: float) -> None:
         """Turn at these rates for that long; raises LeaseRefused and ApiError."""
@@ -198,7 +190,3 @@ class ControlDesk:
         rates = self.motion.step(self._now_s())
         if rates is not None:
             self._commands.rate(*rates)
-
-    def _ended(self) -> None:
-        self.end_motion()
-        self._changed()

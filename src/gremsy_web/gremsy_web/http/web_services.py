@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from gremsy_web.access.access_keys import AccessKeys, Role
+from gremsy_web.access.access_keys import AccessKeys
 from gremsy_web.access.request_guard import RateLimit
 from gremsy_web.control.control_desk import ControlDesk
 from gremsy_web.control.control_lease import ControlLease
@@ -52,7 +52,7 @@ class WebServices:
         self.desk = ControlDesk(ControlLease(parameters.lease_s), commands)
         self.watches = Watches()
         self.snapshots = Snapshots()
-        self.video = VideoServerClient(parameters, self._video_token, self.watches, commands.watch, picture)
+        self.video = VideoServerClient(parameters, keys, self.watches, commands.watch, picture)
         self.requests = RateLimit(parameters.requests_per_s, 2 * parameters.requests_per_s)
         self.failures = RateLimit(0.2, 10)
 
@@ -95,6 +95,3 @@ class WebServices:
     def video_paths(self) -> list[str]:
         """All of them."""
         return [path for name in self.picture.cameras for path in (name, f'{name}_{OVERLAY}')]
-
-    def _video_token(self) -> str:
-        return '' if self.keys.is_open else self.keys.token(Role.VIEW, time.time() + 60.0)

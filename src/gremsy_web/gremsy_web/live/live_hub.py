@@ -10,7 +10,6 @@ import asyncio
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import chain
 from statistics import median
 
@@ -22,10 +21,11 @@ _DELAY, _RATE, _SHOWN, _MATCHED, _FREEZES = 'total_ms', 'framesPerSecond', 'show
 
 def viewer_samples(clients: Iterable[LiveClient]) -> list[Sample]:
     """Of each camera that has been reported."""
-    by_camera: dict[str, list[Painted]] = {}
+    by_camera: dict[str, list[Mapping[str, float]]] = {}
     for client in list(clients):
         if client.painted is not None:
-            by_camera.setdefault(client.painted.camera, []).append(client.painted)
+            camera, stats = client.painted
+            by_camera.setdefault(camera, []).append(stats)
     samples = []
     for camera, painted in sorted(by_camera.items()):
         samples.append(Sample('gremsy_viewers', len(painted), {'camera': camera}))
@@ -46,19 +46,11 @@ def viewer_samples(clients: Iterable[LiveClient]) -> list[Sample]:
     return samples
 
 
-def _values(painted: Sequence[Painted], name: str) -> list[float]:
-    return [each.stats[name] for each in painted if name in each.stats]
+def _values(painted: Sequence[Mapping[str, float]], name: str) -> list[float]:
+    return [stats[name] for stats in painted if name in stats]
 
 
 _MOST_EVENTS = 32
-
-
-@dataclass(frozen=True, slots=True)
-class Painted:
-    """What a viewer measured of the video on its screen, by the names that the page gives it."""
-
-    camera: str
-    stats: Mapping[str, float]
 
 
 class LiveClient:
@@ -72,8 +64,8 @@ class LiveClient:
         self._wake = asyncio.Event()
         self.dropped = 0
         self.sent = 0
-        self.painted: Painted | None = None
-        """What it last reported of the video that it shows."""
+        self.painted: tuple[str, Mapping[str, float]] | None = None
+        """The camera that it shows, and what it last measured of that video, by the names that the page gives it."""
 
     def offer(self, kind: str, text: str, keep: int = 1) -> None:
         """In place of the oldest that waits of that kind, where `keep` wait already."""

@@ -18,7 +18,7 @@ from gremsy_web.access.request_guard import RateLimit, address_of
 from gremsy_web.control.control_lease import Hold
 from gremsy_web.http.api_errors import LeaseRefused
 from gremsy_web.http.web_services import OVERLAY, WebServices
-from gremsy_web.live.live_hub import LiveClient, Painted
+from gremsy_web.live.live_hub import LiveClient
 from gremsy_web.live.live_messages import control_content, state_content, text_of
 
 _KEY_WITHIN_S = 3.0
@@ -195,7 +195,7 @@ class LiveSockets:
             raise LeaseRefused(f'{who} the controls: take them first.')
         return hold
 
-    def _painted(self, content: dict[str, Any]) -> Painted:
+    def _painted(self, content: dict[str, Any]) -> tuple[str, dict[str, float]]:
         stats = content.get('stats')
         if not isinstance(stats, dict) or len(stats) > 32:
             raise LiveMessageError('`stats` must be an object of at most 32 numbers.')
@@ -204,7 +204,7 @@ class LiveSockets:
         if not isinstance(camera, str) or camera not in self._services.picture.cameras:
             known = ', '.join(self._services.picture.cameras)
             raise LiveMessageError(f'`camera` must be one of {known}.')
-        return Painted(camera, numbers)
+        return camera, numbers
 
 
 def holder_name(given: object, otherwise: str = 'an operator') -> str:

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import httpx
 from starlette.responses import Response
 
+from gremsy_web.access.access_keys import AccessKeys, Role
 from gremsy_web.http.api_errors import ApiError
 from gremsy_web.robot.robot_picture import RobotPicture
 from gremsy_web.video.watches import Watches
@@ -40,7 +41,7 @@ class VideoServerClient:
 
     Args:
         parameters: of the node: where WHEP and the control API are.
-        token: gives what the video server is shown; it asks `/api/video/auth` about that.
+        keys: give the token that the video server is shown; it asks `/api/video/auth` about that.
         watches: is updated with sessions and with who reads.
         notify: called with a path that is watched.
         picture: is told whether the server answers, and whether it has a path's video from the camera itself.
@@ -49,14 +50,14 @@ class VideoServerClient:
     def __init__(
         self,
         parameters: WebParameters,
-        token: Callable[[], str],
+        keys: AccessKeys,
         watches: Watches,
         notify: Callable[[str], None],
         picture: RobotPicture,
     ) -> None:
         self._url = parameters.video_url.rstrip('/')
         self._api_url = parameters.video_api_url.rstrip('/')
-        self._token = token
+        self._keys = keys
         self._watches = watches
         self._notify = notify
         self._picture = picture
@@ -150,9 +151,8 @@ class VideoServerClient:
         assert self._client is not None
         headers = {'content-type': content_type, 'if-match': if_match}
         headers = {name: value for name, value in headers.items() if value}
-        token = self._token()
-        if token:
-            headers['authorization'] = f'Bearer {token}'
+        if not self._keys.is_open:
+            headers['authorization'] = f'Bearer {self._keys.token(Role.VIEW, time.time() + 60.0)}'
         try:
             return await self._client.request(method, f'{self._url}{path}', content=body, headers=headers)
         except httpx.ReadTimeout as error:

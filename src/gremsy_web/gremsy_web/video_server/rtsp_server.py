@@ -45,15 +45,10 @@ class RtspServer:
         self._watch: asyncio.Task[None] | None = None
         self._clients: set[_Client] = set()
 
-    async def open(self, host: str, port: int) -> int:
-        """Listen, and say on which port.
-
-        Raises:
-            OSError: where it is taken.
-        """
-        self._server = await asyncio.get_running_loop().create_server(self._client, host, port)
+    async def open(self, listening: socket.socket) -> None:
+        """Take clients from that socket."""
+        self._server = await asyncio.get_running_loop().create_server(self._client, sock=listening)
         self._watch = asyncio.create_task(self._look_for_silent_ones())
-        return int(self._server.sockets[0].getsockname()[1])
 
     async def close(self) -> None:
         """End all sessions and stop listening."""
@@ -104,9 +99,6 @@ class _Client(asyncio.Protocol):
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
         transport.set_write_buffer_limits(_MOST_BEHIND)
-        connection = transport.get_extra_info('socket')
-        if connection is not None:
-            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if len(self._clients) >= _MOST_CLIENTS:
             Log.warning('%d RTSP clients are connected already: refused another.', _MOST_CLIENTS)
             transport.abort()
@@ -205,23 +197,10 @@ class _Client(asyncio.Protocol):
             self._ingest.path.packet(packet.data, is_report=True)
 
     def _answer(self, request: RtspRequest) -> None:
-        steps = {
-            'OPTIONS': self._options,
-            'ANNOUNCE': self._announce,
-            'DESCRIBE': self._describe,
-            'SETUP': self._setup,
-            'PLAY': self._play,
-            'RECORD': self._record,
-            **dict.fromkeys(('PAUSE', 'GET_PARAMETER', 'SET_PARAMETER', 'TEARDOWN'), self._keep_alive),
-        }
-        step, body = steps.get(request.method), ''
         try:
-            if step is None:
-                status, headers = 405, {'Allow': _METHODS}
-            else:
-                status, (headers, body) = 200, step(request)
+            status, (headers, body) = 200, self._answered(request)
         except VideoRefusal as error:
-            status, headers = error.status, {}
+            status, headers, body = error.status, {'Allow': _METHODS} if error.status == 405 else {}, ''
             if status == 400:
                 Log.warning('RTSP: a client was refused: %s', error)
         self._write(answer_text(status, request.headers.get('cseq', '0'), headers, body))
@@ -232,18 +211,34 @@ class _Client(asyncio.Protocol):
         elif status == 200 and request.method == 'TEARDOWN':
             self.end()
 
-    def _session(self) -> dict[str, str]:
-        return {'Session': self.session_id.replace('-', '')}
+    def _answered(self, request: RtspRequest) -> tuple[dict[str, str], str]:
+        """Headers and body of the answer; raises VideoRefusal."""
+        session = {'Session': self.session_id.replace('-', '')}
+        match request.method:
+            case 'OPTIONS':
+                return {'Public': _METHODS}, ''
+            case 'ANNOUNCE':
+                self._announce(request)
+                return {}, ''
+            case 'DESCRIBE':
+                headers = {'Content-Base': request.target.rstrip('/') + '/', 'Content-Type': 'application/sdp'}
+                return headers, self._board.find(request.path).description
+            case 'SETUP':
+                return {'Transport': self._setup(request), **session}, ''
+            case 'RECORD':
+                if self._announced is None or self._channels is None or self._ingest is not None:
+                    raise VideoRefusal(455)
+            case 'PLAY':
+                if self._announced is not None or self._channels is None:
+                    raise VideoRefusal(455)
+                self._board.find(self._name)
+            case 'PAUSE' | 'GET_PARAMETER' | 'SET_PARAMETER' | 'TEARDOWN':
+                pass
+            case _:
+                raise VideoRefusal(405)
+        return session, ''
 
-    # The steps: headers and body of the answer, or VideoRefusal.
-
-    def _options(self, request: RtspRequest) -> tuple[dict[str, str], str]:  # noqa: ARG002
-        return {'Public': _METHODS}, ''
-
-    def _keep_alive(self, request: RtspRequest) -> tuple[dict[str, str], str]:  # noqa: ARG002
-        return self._session(), ''
-
-    def _announce(self, request: RtspRequest) -> tuple[dict[str, str], str]:
+    def _announce(self, request: RtspRequest) -> None:
         if self._announced is not None or self._name:
             raise VideoRefusal(455)
         name = checked_name(request.path)
@@ -253,13 +248,9 @@ class _Client(asyncio.Protocol):
         if track.parameters.get('packetization-mode') != '1':
             raise VideoRefusal(400, f'{name} is announced without packetization-mode=1.')
         self._name, self._announced = name, track
-        return {}, ''
 
-    def _describe(self, request: RtspRequest) -> tuple[dict[str, str], str]:
-        headers = {'Content-Base': request.target.rstrip('/') + '/', 'Content-Type': 'application/sdp'}
-        return headers, self._board.find(request.path).description
-
-    def _setup(self, request: RtspRequest) -> tuple[dict[str, str], str]:
+    def _setup(self, request: RtspRequest) -> str:
+        """The transport that was agreed on."""
         match = _CHANNELS.search(request.headers.get('transport', ''))
         if match is None or 'TCP' not in request.headers['transport']:
             raise VideoRefusal(461)
@@ -280,18 +271,7 @@ class _Client(asyncio.Protocol):
             except VideoRefusal as error:
                 raise VideoRefusal(404) from error
             self._name, self._channels = path.name, channels
-        return {'Transport': f'RTP/AVP/TCP;unicast;interleaved={match[1]}-{match[2]}', **self._session()}, ''
-
-    def _record(self, request: RtspRequest) -> tuple[dict[str, str], str]:  # noqa: ARG002
-        if self._announced is None or self._channels is None or self._ingest is not None:
-            raise VideoRefusal(455)
-        return self._session(), ''
-
-    def _play(self, request: RtspRequest) -> tuple[dict[str, str], str]:  # noqa: ARG002
-        if self._announced is not None or self._channels is None:
-            raise VideoRefusal(455)
-        self._board.find(self._name)
-        return self._session(), ''
+        return f'RTP/AVP/TCP;unicast;interleaved={match[1]}-{match[2]}'
 
     def _begin_recording(self) -> None:
         assert self._announced is not None

@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import socket
 from collections.abc import Iterator
 
 import uvicorn
@@ -45,13 +46,16 @@ class VideoServer:
         """
         options = self._options
         try:
-            rtsp = await self._open_rtsp(options.rtsp)
-            whep = await self._serve(options.whep, self._answers(options.whep).whep(), '--whep')
-            control = await self._serve(options.control, self._answers(options.control).control(), '--api')
+            rtsp = _listen(options.rtsp, '--rtsp')
+            await self._rtsp.open(rtsp)
+            whep = _listen(options.whep, '--whep')
+            self._serve(whep, self._answers(options.whep).whep())
+            control = _listen(options.control, '--api')
+            self._serve(control, self._answers(options.control).control())
         except BaseException:
             await self.close()
             raise
-        return rtsp, whep, control
+        return rtsp.getsockname()[1], whep.getsockname()[1], control.getsockname()[1]
 
     async def close(self) -> None:
         """End all sessions, then stop listening."""
@@ -68,17 +72,7 @@ class VideoServer:
         own_hosts = _LOOPBACK if address.host in _LOOPBACK else ()
         return VideoAnswers(self._board, self._sessions, options.allowed_origins, options.ice_servers, own_hosts)
 
-    async def _open_rtsp(self, address: Address) -> int:
-        try:
-            return await self._rtsp.open(address.host, address.port)
-        except OSError as error:
-            raise _taken(address, '--rtsp', error) from error
-
-    async def _serve(self, address: Address, program: Starlette, option: str) -> int:
-        try:
-            listening = listening_socket(address.host, address.port)
-        except OSError as error:
-            raise _taken(address, option, error) from error
+    def _serve(self, listening: socket.socket, program: Starlette) -> None:
         # Bodies are limited where they are read, heads by h11. At the end a browser that holds on is waited for 1 s.
         config = uvicorn.Config(
             program,
@@ -94,7 +88,6 @@ class VideoServer:
         )
         server = _HttpServer(config)
         self._http.append((server, asyncio.create_task(server.serve([listening]))))
-        return int(listening.getsockname()[1])
 
 
 class _HttpServer(uvicorn.Server):
@@ -105,10 +98,14 @@ class _HttpServer(uvicorn.Server):
         yield
 
 
-def _taken(address: Address, option: str, error: OSError) -> VideoServerError:
-    if error.errno == errno.EADDRINUSE:
-        return VideoServerError(
-            f'{address} is taken, perhaps by a MediaMTX or another suite on this machine: stop that, or name another '
-            f'address with {option}.'
-        )
-    return VideoServerError(f'{address} cannot be listened on ({error.strerror}): name another with {option}.')
+def _listen(address: Address, option: str) -> socket.socket:
+    try:
+        return listening_socket(address.host, address.port)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise VideoServerError(
+                f'{address} is taken, perhaps by a MediaMTX or another suite on this machine: stop that, or name '
+                f'another address with {option}.'
+            ) from error
+        sentence = f'{address} cannot be listened on ({error.strerror}): name another with {option}.'
+        raise VideoServerError(sentence) from error
