@@ -19,7 +19,6 @@ from gremsy_common.geometry import quaternion_from_bearing
 from gremsy_common.types.camera_model import CameraModel
 from gremsy_common.types.control_state import ControlState
 from gremsy_common.types.gimbal_state import GimbalAttitude
-from gremsy_web.robot.robot_commands import RobotAnswer
 from gremsy_web.robot.robot_picture import ModelAt, NodeState
 from src.gremsy_web.test.web_stand_ins import FRAME_NS, PATIENCE_S, STAMP_NS, Stand
 
@@ -316,7 +315,7 @@ def test_a_disarmed_gimbal_says_so_and_disarming_takes_no_lease(stand):
 
 def test_what_the_robot_refuses_or_does_not_answer_is_said(stand):
     lease = stand.take()
-    stand.robot.answer = RobotAnswer(False, 'Not armed: no telemetry.')
+    stand.robot.refusal = 'Not armed: no telemetry.'
     assert error(stand.client.post('/api/arm', json={'armed': True, 'lease': lease})) == (
         409,
         'Not armed: no telemetry.',

@@ -19,13 +19,13 @@ from gremsy_common.types.control_state import ControlState
 from gremsy_common.types.detections import Tracks
 from gremsy_common.types.gimbal_state import GimbalAttitude
 from gremsy_web.access.access_keys import keys_from
-from gremsy_web.http.api_errors import RobotAway
+from gremsy_web.http.api_errors import ApiError
 from gremsy_web.http.response_bodies import LiveSetting
 from gremsy_web.http.web_application import make_application
 from gremsy_web.http.web_server import WebServer
 from gremsy_web.http.web_services import WebServices
 from gremsy_web.live.live_messages import tracks_text
-from gremsy_web.robot.robot_commands import CapturedPicture, RobotAnswer
+from gremsy_web.robot.robot_commands import CapturedPicture
 from gremsy_web.robot.robot_picture import ModelAt, RobotPicture
 from gremsy_web.web_parameters import WebParameters
 
@@ -43,7 +43,7 @@ class RememberingRobot:
     def __init__(self) -> None:
         self.asked: list[tuple] = []
         self.away = False
-        self.answer = RobotAnswer(True, 'Done.')
+        self.refusal = ''
         # What comes of the camera eo, oldest first.
         self.stills = [STAMP_NS + number * FRAME_NS for number in (-1, 1, 2)]
 
@@ -67,9 +67,11 @@ class RememberingRobot:
 
     async def ask(self, request, camera='', *, on=True):
         if self.away:
-            raise RobotAway(f'The service {request.value} is not there: is its node running?')
+            raise ApiError(503, f'The service {request.value} is not there: is its node running?')
         self.asked.append((request.name, camera, on))
-        return self.answer
+        if self.refusal:
+            raise ApiError(409, self.refusal)
+        return 'Done.'
 
     async def settings(self, node):
         gain = LiveSetting(
@@ -89,7 +91,7 @@ class RememberingRobot:
 
     async def set_parameter(self, node, name, value):
         self.asked.append(('set', node, name, value))
-        return self.answer
+        return 'Done.'
 
     async def still(self, camera, wanted):
         stamps = self.stills if camera == 'eo' else []

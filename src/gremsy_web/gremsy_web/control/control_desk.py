@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 from gremsy_web.control.control_lease import ControlLease, Hold
 from gremsy_web.http.api_errors import ApiError
-from gremsy_web.robot.robot_commands import RobotAnswer, RobotCommands, RobotService
+from gremsy_web.robot.robot_commands import RobotCommands, RobotService
 
 # The driver takes the newest; three, because one message may be lost.
 _ZEROS = 3
@@ -172,8 +172,8 @@ class ControlDesk:
         self.motion.end()
         self._step()
 
-    async def stop(self) -> RobotAnswer:
-        """Everything that moves, whoever asked for it: for anybody, always; raises RobotAway."""
+    async def stop(self) -> str:
+        """Everything that moves, whoever asked for it: for anybody, always; raises ApiError."""
         self.end_motion()
         return await self._commands.ask(RobotService.STOP)
 

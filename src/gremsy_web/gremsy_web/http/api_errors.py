@@ -31,13 +31,6 @@ class LeaseRefused(ApiError):
         super().__init__(409, sentence, 'lease')
 
 
-class RobotAway(ApiError):
-    """Nobody answers."""
-
-    def __init__(self, sentence: str) -> None:
-        super().__init__(503, sentence)
-
-
 def error_body(sentence: str, field: str | None = None) -> bytes:
     """As every error is answered."""
     return json.dumps({'error': sentence, 'field': field}, ensure_ascii=False).encode(errors='backslashreplace')

@@ -10,9 +10,9 @@ from fastapi import APIRouter, Response
 
 from gremsy_web.http import request_bodies as bodies
 from gremsy_web.http import response_bodies as responses
-from gremsy_web.http.api_errors import ApiError, RobotAway
-from gremsy_web.http.web_services import WebServices
-from gremsy_web.robot.robot_commands import RobotAnswer, RobotService
+from gremsy_web.http.api_errors import ApiError
+from gremsy_web.http.web_services import WebServices, done
+from gremsy_web.robot.robot_commands import RobotService
 
 
 def camera_routes(services: WebServices) -> APIRouter:
@@ -24,7 +24,7 @@ def camera_routes(services: WebServices) -> APIRouter:
         """Let that camera's tracker move the gimbal."""
         services.desk.use(body.lease)
         camera = services.camera(body.camera).name
-        return services.done(await services.commands.set_parameter('gimbal_driver', 'setpoint_source', camera))
+        return done(await services.commands.set_parameter('gimbal_driver', 'setpoint_source', camera))
 
     @router.post('/record', **responses.answered_by(responses.DoneResponse))
     async def record(body: bodies.RecordBody) -> dict[str, Any]:
@@ -39,20 +39,19 @@ def camera_routes(services: WebServices) -> APIRouter:
         """
         seen = services.camera(body.camera)
 
-        async def keep_on_robot() -> RobotAnswer:
+        async def keep_on_robot() -> tuple[bool, str]:
             try:
-                return await services.commands.ask(RobotService.SNAPSHOT, seen.name)
-            except RobotAway as error:
-                return RobotAnswer(False, str(error))
+                return True, await services.commands.ask(RobotService.SNAPSHOT, seen.name)
+            except ApiError as error:
+                return False, str(error)
 
         def is_seen(stamp_ns: int) -> bool:
             return seen.tracks.at(stamp_ns) is not None
 
-        on_robot, still = await asyncio.gather(keep_on_robot(), services.commands.still(seen.name, is_seen))
+        (on_robot, text), still = await asyncio.gather(keep_on_robot(), services.commands.still(seen.name, is_seen))
         if still is None:
             raise ApiError(503, f'No picture comes from {seen.name}: is its camera running?', 'camera')
-        done = {'done': True, 'text': on_robot.text, 'on_robot': on_robot.done, 'camera': seen.name}
-        return {**done, **services.snapshots.keep(seen, still)}
+        return {**done(text), 'on_robot': on_robot, 'camera': seen.name, **services.snapshots.keep(seen, still)}
 
     @router.get(
         '/snapshot/{camera}/{name}', response_class=Response, **responses.answered_by_picture('image/jpeg', 'image/png')

@@ -11,7 +11,7 @@ from gremsy_web.access.request_guard import address_of
 from gremsy_web.http import request_bodies as bodies
 from gremsy_web.http import response_bodies as responses
 from gremsy_web.http.api_errors import ApiError
-from gremsy_web.http.web_services import WebServices
+from gremsy_web.http.web_services import WebServices, done
 from gremsy_web.live.live_socket import holder_name
 from gremsy_web.robot import frame_pixels
 from gremsy_web.robot.robot_commands import RobotService
@@ -40,7 +40,7 @@ def control_routes(services: WebServices) -> APIRouter:
         """Give the controls back; what is steered by hand stops, what is followed does not."""
         services.desk.use(body.lease, ends=True)
         services.desk.give(body.lease)
-        return {'done': True, 'text': 'Nobody holds the controls now.'}
+        return done('Nobody holds the controls now.')
 
     @router.post('/api/arm', **responses.answered_by(responses.DoneResponse))
     async def arm(body: bodies.ArmBody) -> dict[str, Any]:
@@ -77,7 +77,7 @@ def target_routes(services: WebServices) -> APIRouter:
         label = 'nearest' if body.class_ is None else f'class:{body.class_}'
         word = label if number is None else str(number)
         services.commands.select(seen.name, word)
-        return {'done': True, 'text': f'Chosen: {word}.', 'camera': seen.name, 'id': number}
+        return {**done(f'Chosen: {word}.'), 'camera': seen.name, 'id': number}
 
     @router.post('/api/target/release', **responses.answered_by(responses.DoneResponse))
     async def release(body: bodies.LeasedCamera) -> dict[str, Any]:
@@ -122,7 +122,7 @@ def setting_routes(services: WebServices) -> APIRouter:
             value = float(value)
         if before.type == 'float list' and isinstance(value, list):
             value = [float(each) for each in value if isinstance(each, (int, float))]
-        return services.done(await services.commands.set_parameter(node, body.name, value))
+        return done(await services.commands.set_parameter(node, body.name, value))
 
     return router
 
@@ -134,14 +134,14 @@ def gimbal_routes(services: WebServices) -> APIRouter:
     @router.post('/stop', **responses.answered_by(responses.DoneResponse))
     async def stop() -> dict[str, Any]:
         """Stop everything that moves, at once, and disarm: for everybody who may watch, with or without the lease."""
-        return services.done(await services.desk.stop())
+        return done(await services.desk.stop())
 
     @router.post('/rate', **responses.answered_by(responses.DoneResponse))
     async def rate(body: bodies.RateBody) -> dict[str, Any]:
         """Turn at these rates until `ttl_s` is over; send it again to go on."""
         services.require_motion(body.lease)
         services.desk.rate(body.lease, body.azimuth_rad_s, body.tilt_rad_s, body.ttl_s)
-        return {'done': True, 'text': f'Turning for {body.ttl_s:g} s.'}
+        return done(f'Turning for {body.ttl_s:g} s.')
 
     @router.post('/attitude', **responses.answered_by(responses.DoneResponse))
     async def attitude(body: bodies.AttitudeBody) -> dict[str, Any]:
@@ -149,7 +149,7 @@ def gimbal_routes(services: WebServices) -> APIRouter:
         services.require_motion(body.lease)
         services.desk.end_motion()
         services.commands.point(body.azimuth_rad, body.tilt_rad)
-        return {'done': True, 'text': 'Turning there.'}
+        return done('Turning there.')
 
     @router.post('/look_at', **responses.answered_by(responses.LookResponse))
     async def look_at(body: bodies.LookBody) -> dict[str, Any]:
@@ -171,7 +171,7 @@ def gimbal_routes(services: WebServices) -> APIRouter:
         for each in followed:
             await services.ask(RobotService.RELEASE, each.name)
         text = f'Turning there; {released} is released.' if released else 'Turning there.'
-        return {'done': True, 'text': text, 'azimuth_rad': azimuth, 'tilt_rad': tilt, 'released': released}
+        return {**done(text), 'azimuth_rad': azimuth, 'tilt_rad': tilt, 'released': released}
 
     @router.post('/home', **responses.answered_by(responses.DoneResponse))
     async def home(body: bodies.Leased) -> dict[str, Any]:
@@ -192,7 +192,7 @@ def gimbal_routes(services: WebServices) -> APIRouter:
         """Zoom to this factor of the widest view."""
         services.desk.use(body.lease)
         services.commands.zoom(body.factor)
-        return {'done': True, 'text': f'Zooming to {body.factor:g}.'}
+        return done(f'Zooming to {body.factor:g}.')
 
     @router.post('/focus', **responses.answered_by(responses.DoneResponse))
     async def focus(body: bodies.FocusBody) -> dict[str, Any]:

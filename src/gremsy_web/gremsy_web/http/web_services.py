@@ -13,7 +13,7 @@ from gremsy_web.control.control_desk import ControlDesk
 from gremsy_web.control.control_lease import ControlLease
 from gremsy_web.http.api_errors import ApiError
 from gremsy_web.live.live_hub import LiveHub
-from gremsy_web.robot.robot_commands import RobotAnswer, RobotCommands, RobotService
+from gremsy_web.robot.robot_commands import RobotCommands, RobotService
 from gremsy_web.robot.robot_picture import CameraPicture, RobotPicture
 from gremsy_web.robot.snapshots import Snapshots
 from gremsy_web.video.video_server_client import VideoServerClient
@@ -22,6 +22,11 @@ from gremsy_web.web_parameters import WebParameters
 
 OVERLAY = 'overlay'
 _DISARMED = 'The gimbal is disarmed: arm it first (POST /api/arm).'
+
+
+def done(text: str) -> dict[str, Any]:
+    """The answer of a command that was carried out."""
+    return {'done': True, 'text': text}
 
 
 class WebServices:
@@ -58,14 +63,7 @@ class WebServices:
 
     async def ask(self, request: RobotService, camera: str = '', *, on: bool = True) -> dict[str, Any]:
         """Have the robot do it; raises ApiError for a refusal."""
-        return self.done(await self.commands.ask(request, camera, on=on))
-
-    @staticmethod
-    def done(answer: RobotAnswer) -> dict[str, Any]:
-        """The robot's answer as ours; raises ApiError where it refused."""
-        if not answer.done:
-            raise ApiError(409, answer.text or 'The robot refused this without a reason.')
-        return {'done': True, 'text': answer.text}
+        return done(await self.commands.ask(request, camera, on=on))
 
     def require_motion(self, lease: str) -> None:
         """Raises unless that lease holds the controls and the gimbal is armed."""

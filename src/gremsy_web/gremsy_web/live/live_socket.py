@@ -154,10 +154,7 @@ class LiveSockets:
     async def _on_message(self, client: LiveClient, content: dict[str, Any], came_ns: int) -> None:
         desk, commands, kind = self._services.desk, self._services.commands, content.get('type')
         if kind == 'stop':
-            answer = await desk.stop()
-            if not answer.done:
-                raise LiveMessageError(answer.text)
-            client.queue(text_of('done', text=answer.text, **{'for': 'stop'}))
+            client.queue(text_of('done', text=await desk.stop(), **{'for': 'stop'}))
         elif kind == 'clock':
             t0 = _number(content, 't0', -1e18, 1e18)
             client.queue(text_of('clock', t0=t0, t1_ns=str(came_ns), t2_ns=str(self._services.now_ns())))

@@ -35,14 +35,6 @@ SettingValue = bool | int | float | str | list[Any]
 
 
 @dataclass(frozen=True, slots=True)
-class RobotAnswer:
-    """Whether a node did it, and what it says."""
-
-    done: bool
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
 class CapturedPicture:
     """One frame of a camera in its full size, as a picture file.
 
@@ -78,24 +70,20 @@ class RobotCommands(Protocol):
     def watch(self, path: str) -> None:
         """Somebody watches that video path; `PATH key` when they have just come."""
 
-    async def ask(self, request: RobotService, camera: str = '', *, on: bool = True) -> RobotAnswer:
-        """Call the service.
+    async def ask(self, request: RobotService, camera: str = '', *, on: bool = True) -> str:
+        """Call the service, and give what it says.
 
         Raises:
-            RobotAway: when it is not there or does not answer in time.
+            ApiError: where it refuses, is not there, or does not answer in time.
         """
         ...
 
     async def settings(self, node: str) -> list[LiveSetting]:
-        """All parameters of a node of the robot; raises RobotAway."""
+        """All parameters of a node of the robot; raises ApiError."""
         ...
 
-    async def set_parameter(self, node: str, name: str, value: SettingValue) -> RobotAnswer:
-        """Change a parameter of a node of the robot.
-
-        Raises:
-            RobotAway: as above.
-        """
+    async def set_parameter(self, node: str, name: str, value: SettingValue) -> str:
+        """Change a parameter of a node of the robot; as above."""
         ...
 
     async def jpeg(self, path: str) -> tuple[int, bytes] | None:

@@ -20,11 +20,10 @@ from gremsy_common.ros.suite_node import SuiteNode
 from gremsy_common.ros.transport.endpoints import TopicPublisher, TopicSubscription
 from gremsy_common.types.frame import Frame
 from gremsy_common.types.gimbal_state import OrientationRequest, PointRequest, RateSetpoint
-from gremsy_web.http.api_errors import RobotAway
+from gremsy_web.http.api_errors import ApiError
 from gremsy_web.http.response_bodies import LiveSetting
 from gremsy_web.robot.robot_commands import (
     CapturedPicture,
-    RobotAnswer,
     RobotService,
     SettingValue,
 )
@@ -164,15 +163,15 @@ class RosCommands:
         """Somebody watches."""
         self._watch.publish(path)
 
-    async def ask(self, request: RobotService, camera: str = '', *, on: bool = True) -> RobotAnswer:
-        """Call the service; raises RobotAway."""
+    async def ask(self, request: RobotService, camera: str = '', *, on: bool = True) -> str:
+        """Call the service; raises ApiError."""
         path = request.value.format(camera=camera)
         content = SetBool.Request(data=on) if request.switches else Trigger.Request()
         answer = await self._call(self._clients.get(path), path, content)
-        return RobotAnswer(bool(answer.success), str(answer.message))
+        return _text(answer.success, answer.message)
 
     async def settings(self, node: str) -> list[LiveSetting]:
-        """As the node describes them; raises RobotAway."""
+        """As the node describes them; raises ApiError."""
         listed = await self._of_parameters(ListParameters, f'{node}/list_parameters', ListParameters.Request())
         names = [name for name in listed.result.names if not name.startswith(_NOT_SHOWN)]
         described = await self._of_parameters(
@@ -181,12 +180,12 @@ class RosCommands:
         got = await self._of_parameters(GetParameters, f'{node}/get_parameters', GetParameters.Request(names=names))
         return [setting_of(*each) for each in zip(described.descriptors, got.values, strict=True)]
 
-    async def set_parameter(self, node: str, name: str, value: SettingValue) -> RobotAnswer:
-        """Change it; raises RobotAway."""
+    async def set_parameter(self, node: str, name: str, value: SettingValue) -> str:
+        """Change it; raises ApiError."""
         content = SetParameters.Request(parameters=[parameter_message(name, value)])
         answer = await self._of_parameters(SetParameters, f'{node}/set_parameters', content)
         result = answer.results[0]
-        return RobotAnswer(bool(result.successful), str(result.reason) or f'`{name}` is {value} now.')
+        return _text(result.successful, result.reason) or f'`{name}` is {value} now.'
 
     async def jpeg(self, path: str) -> tuple[int, bytes] | None:
         """The newest picture, waited for where nobody has asked for a while."""
@@ -241,7 +240,7 @@ class RosCommands:
 
     async def _call(self, client: Any, path: str, content: Any) -> Any:
         if client is None or not client.service_is_ready():
-            raise RobotAway(f'The service {path} is not there: is its node running?')
+            raise ApiError(503, f'The service {path} is not there: is its node running?')
         answered: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         future = client.call_async(content)
         future.add_done_callback(lambda done: _settle(answered, done.result()))
@@ -249,7 +248,13 @@ class RosCommands:
             return await asyncio.wait_for(answered, _ANSWER_S)
         except asyncio.TimeoutError as error:
             client.remove_pending_request(future)
-            raise RobotAway(f'The service {path} did not answer within {_ANSWER_S:.0f} s.') from error
+            raise ApiError(503, f'The service {path} did not answer within {_ANSWER_S:.0f} s.') from error
+
+
+def _text(done: bool, text: str) -> str:
+    if not done:
+        raise ApiError(409, text or 'The robot refused this without a reason.')
+    return text
 
 
 def _settle(waiting: asyncio.Future[Any], result: Any) -> None:
