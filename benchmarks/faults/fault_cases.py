@@ -144,7 +144,7 @@ def _detector_faults() -> list[Fault]:
             "the loop is killed, and the model's file is gone until it was missed",
             lambda hands: hands.lose_model(),
             _LOOP,
-            'has said nothing',
+            'has reported nothing',
             lambda hands: hands.bring_model_back(),
             20.0,
             until=FaultHands.model_was_missed,

@@ -36,7 +36,7 @@ def test_an_unplugged_camera_is_not_the_containers_health(stand):
 def test_a_process_that_says_nothing_is(stand):
     heard(stand, 'robot/gimbal_driver', seconds_ago=10.0)
     assert ask(stand.url, CONTROL_KEY, everything=False) == (
-        'node robot/gimbal_driver: It has said nothing for 10 s: is its process running?'
+        'node robot/gimbal_driver: It has reported nothing for 10 s: is its process running?'
     )
 
 

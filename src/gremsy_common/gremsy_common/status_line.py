@@ -104,13 +104,10 @@ class StatusLine:
         finally:
             over.set()
             thread.join()
-            self._clear()
-
-    def _clear(self) -> None:
-        with self._lock:
-            if self._shown:
-                self._write('\r\x1b[K')
-            self._shown = ''
+            with self._lock:
+                if self._shown:
+                    self._write('\r\x1b[K')
+                self._shown = ''
 
     def _write(self, text: str) -> None:
         self._out.write(text)

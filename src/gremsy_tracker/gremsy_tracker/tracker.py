@@ -32,10 +32,10 @@ from gremsy_tracker.lock.appearance import TargetAppearance
 from gremsy_tracker.lock.lock_evidence import Sighting
 from gremsy_tracker.lock.target_lock import LockState, LockStatus, TargetLock
 from gremsy_tracker.lock.target_request import CLICKABLE_NS, REACH_PX, TargetRequest, parse_request, row_at_pixel
-from gremsy_tracker.place.bearing_and_position import bearing_of, position_of
 from gremsy_tracker.place.box_ranges import upright_box
-from gremsy_tracker.place.target_range import TargetRanges
+from gremsy_tracker.place.target_range import TargetRanges, bearing_of, position_of
 from gremsy_tracker.pointing import bearings
+from gremsy_tracker.pointing.bearing_filter import BearingEstimate
 from gremsy_tracker.pointing.pointing_core import Aim, PointingCore
 from gremsy_tracker.tracker_parameters import TrackerParameters
 from gremsy_tracker.tracking import camera_motion
@@ -85,6 +85,16 @@ class _SeenImage:
     camera: CameraModel | None
     attitude: AttitudeAt | None
     bearings_rad: Array | None
+
+
+def _pixel_of(
+    estimate: BearingEstimate | None, camera: CameraModel | None, attitude: AttitudeAt | None
+) -> Array | None:
+    """(2,) where the target is in an image taken so; None where that is not known, or not before the camera."""
+    if estimate is None or camera is None or attitude is None:
+        return None
+    pixel_px = bearings.pixels_of_bearings(estimate.bearing_rad[None], camera, attitude.level_from_camera)[0]
+    return pixel_px if np.isfinite(pixel_px).all() else None
 
 
 class Tracker:
@@ -400,31 +410,23 @@ class Tracker:
         with self._mutex:
             camera, attitude = self._camera.camera_at(stamp_ns), self._core.attitude_at(stamp_ns)
             tracks = self._history.newest or Tracks.empty(stamp_ns, '')
-            boxes = tracks.boxes_px
             motion = self._camera.by_telemetry(tracks.stamp_ns, camera, attitude)
-            if motion is not None and len(boxes):
-                boxes = camera_motion.move_boxes(boxes, motion)
+            if motion is not None and len(tracks):
+                tracks = replace(tracks, boxes_px=camera_motion.move_boxes(tracks.boxes_px, motion))
             status = self._lock.status
             following = status.state.follows
             estimate = self._core.target.at(stamp_ns) if following else None
             gimbal = None if attitude is None else bearings.optical_axis(attitude.level_from_camera)
-            predicted_px = error_rad = None
+            error_rad = None
             if estimate is not None and gimbal is not None:
                 error_rad = bearings.angle_between(estimate.bearing_rad, gimbal)
-            if estimate is not None and attitude is not None and camera is not None:
-                bearing = estimate.bearing_rad[None]
-                predicted_px = bearings.pixels_of_bearings(bearing, camera, attitude.level_from_camera)[0]
-                predicted_px = predicted_px if np.isfinite(predicted_px).all() else None
             return TrackerView(
                 stamp_ns=stamp_ns,
-                boxes_px=boxes,
-                ids=tracks.ids,
-                labels=tracks.labels,
-                scores=tracks.scores,
+                tracks=tracks,
                 status=status,
                 enabled=self._core.enabled,
                 still_because=self._core.still_because,
-                predicted_px=predicted_px,
+                predicted_px=_pixel_of(estimate, camera, attitude),
                 target_size_px=self._target_size_px if following else None,
                 target_bearing_rad=None if estimate is None else estimate.bearing_rad,
                 target_std_rad=None if estimate is None else estimate.std_rad,
@@ -587,10 +589,7 @@ class Tracker:
         self._target_size_px = box[2:] - box[:2]
         if seen.bearings_rad is None or noise is None or camera is None or attitude is None:
             return sighting
-        predicted = None
-        if estimate is not None and not choice.is_new:
-            predicted = bearings.pixels_of_bearings(estimate.bearing_rad[None], camera, attitude.level_from_camera)[0]
-            predicted = predicted if np.isfinite(predicted).all() else None
+        predicted = None if choice.is_new else _pixel_of(estimate, camera, attitude)
         aimed = self._aim_point.aimed(tracks.stamp_ns, box, camera.size_px, camera.focal_px, predicted)
         if aimed.is_first_whole:
             self._core.forget_target()
@@ -640,18 +639,14 @@ class Tracker:
             self._appearance.learn(tracks, row, size_px)
 
     def _target(self, seen: _SeenImage, published: Tracks) -> Target | None:
-        tracks, camera, attitude = published, seen.camera, seen.attitude
-        status, row = self._lock.status, self._target_row
+        tracks, status, row = published, self._lock.status, self._target_row
         if status.target_id is None:
             return None
         if row is not None:
             score, box = float(tracks.scores[row]), tracks.boxes_px[row]
         else:
-            estimate = self._core.target.at(tracks.stamp_ns)
-            if status.state is not LockState.COASTING or estimate is None or camera is None or attitude is None:
-                return None
-            place = bearings.pixels_of_bearings(estimate.bearing_rad[None], camera, attitude.level_from_camera)[0]
-            if not np.isfinite(place).all():
+            place = _pixel_of(self._core.target.at(tracks.stamp_ns), seen.camera, seen.attitude)
+            if status.state is not LockState.COASTING or place is None:
                 return None
             score, half = 0.0, self._target_size_px / 2
             box = np.concatenate([place - half, place + half])

@@ -304,7 +304,7 @@ class TrackerParameters(NodeParameters):
         return found
 
     def with_plant(self, plant: PlantModel | None) -> TrackerParameters:
-        """The same for the plant that the driver has told, unless nobody ever set it there."""
+        """The same for the plant that the driver has published, unless nobody ever set it there."""
         if plant is None or not self.plant_from_driver or plant.source == 'default':
             return self
         return replace(

@@ -114,7 +114,7 @@ def test_scores_that_are_not_finite_are_counted_and_change_no_setpoint() -> None
 def test_the_same_box_many_times_is_one_track_and_changes_no_setpoint() -> None:
     feed = run(lambda _: None, np.repeat(PERSON, 20, axis=0))
     assert feed.sent == undisturbed()
-    assert feed.tracker.view(feed.now()).ids.tolist() == [1]
+    assert feed.tracker.view(feed.now()).tracks.ids.tolist() == [1]
 
 
 def test_five_thousand_boxes_move_nothing_that_nobody_chose_and_the_rest_is_counted() -> None:

@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from gremsy_tracker.place.bearing_and_position import bearing_of, position_of
-from gremsy_tracker.place.target_range import RangeSource, TargetRange
+from gremsy_tracker.place.target_range import RangeSource, TargetRange, bearing_of, position_of
 from gremsy_tracker.pointing.bearing_filter import BearingEstimate
 
 T0 = 10**18

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from gremsy_common.geometry import direction_from_bearing
 from gremsy_common.types.camera_model import CameraModel
+from gremsy_common.types.detections import Tracks
 from gremsy_tracker.display import marker_geometry
 from gremsy_tracker.display.tracker_view import TrackerView
 from gremsy_tracker.lock.target_lock import LockState, LockStatus
@@ -77,12 +78,10 @@ def test_a_cone_without_width_is_a_line_and_a_huge_one_stays_finite() -> None:
 
 def view(state: LockState = LockState.TRACKING, **changes: object) -> TrackerView:
     """Two people; the second is the target."""
+    labels = np.array(['person', 'dog'], dtype=np.str_)
     made = TrackerView(
         stamp_ns=12_345_678_901,
-        boxes_px=np.zeros((2, 4)),
-        ids=np.array([3, 2**31 + 5]),
-        labels=np.array(['person', 'dog'], dtype=np.str_),
-        scores=np.full(2, 0.8),
+        tracks=Tracks(0, '', np.zeros((2, 4)), np.full(2, 0.8), labels, np.array([3, 2**31 + 5])),
         status=LockStatus(state, 'chosen by click', 2**31 + 5, 'dog'),
         enabled=True,
         still_because='',

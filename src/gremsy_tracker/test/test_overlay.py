@@ -12,6 +12,7 @@ import pytest
 from numpy.typing import NDArray
 
 from gremsy_common.types.camera_model import CameraModel
+from gremsy_common.types.detections import Tracks
 from gremsy_tracker.display.overlay import draw_overlay
 from gremsy_tracker.display.overlay_pen import Pen, TagPlacer
 from gremsy_tracker.display.tracker_view import TrackerView
@@ -28,12 +29,12 @@ SIZES = [(480, 640), (1080, 1920), (2160, 3840)]
 
 def view(boxes: Array, state: LockState = LockState.TRACKING, **changes: object) -> TrackerView:
     count = len(boxes)
+    labels = np.array(['person'] * count, dtype=np.str_)
+    tracks = Tracks(0, '', boxes, np.full(count, 0.8), labels, np.arange(1, count + 1))
+    own = {name: changes.pop(name) for name in ('ids', 'labels', 'scores') if name in changes}
     made = TrackerView(
         stamp_ns=0,
-        boxes_px=boxes,
-        ids=np.arange(1, count + 1),
-        labels=np.array(['person'] * count, dtype=np.str_),
-        scores=np.full(count, 0.8),
+        tracks=replace(tracks, **own),
         status=LockStatus(state, 'chosen by click', 1, 'person'),
         enabled=True,
         still_because='',

@@ -303,7 +303,7 @@ def test_a_newcomer_who_looks_like_the_target_takes_the_lock_from_who_came_back_
 def test_a_target_is_on_probation_for_a_while_after_it_came_back() -> None:
     target = came_back([])
     assert [target.evidence.on_probation(round(at_s * 1e9)) for at_s in (1.2, 2.6, 2.7)] == [True, True, False]
-    assert not tracking().on_probation(round(1.0 * 1e9))
+    assert not tracking().evidence.on_probation(round(1.0 * 1e9))
 
 
 def test_the_less_looks_differ_the_longer_they_must() -> None:

@@ -194,7 +194,7 @@ def test_diagnostics_name_what_told_the_range() -> None:
     there = world(object_heights_m=('person 1.7 0.05',))
     for _ in range(10):
         update = there.image()
-    assert place_rows(update)["target's range (m)"].endswith(', told by the known height of its class')
+    assert place_rows(update)["target's range (m)"].endswith(', by the known height of its class')
 
 
 def test_the_range_of_one_target_is_not_the_next_ones() -> None:

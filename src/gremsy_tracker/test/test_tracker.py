@@ -218,7 +218,7 @@ def test_the_view_shows_boxes_moved_with_the_camera_and_the_prediction() -> None
     bench.attitude(bench.ms + 130, azimuth=0.02)
     view = bench.tracker.view(T0 + (bench.ms + 130) * MS)
     shift = CAMERA.focal_x_px * math.tan(0.02)
-    assert view.boxes_px[0, 0] == pytest.approx(170 + shift, abs=1.0)
+    assert view.tracks.boxes_px[0, 0] == pytest.approx(170 + shift, abs=1.0)
     assert view.predicted_px is not None
     assert view.predicted_px[0] == pytest.approx(200 + shift, abs=2.0)
     assert view.error_rad is not None

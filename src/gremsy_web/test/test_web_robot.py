@@ -176,7 +176,7 @@ def test_readiness_says_what_is_missing_in_words():
     picture.on_node_state(NodeState('eo/camera', 0, 'active', {}, now - 10.0))
     picture.on_node_state(NodeState('gimbal_driver', 3, '', {}, now))
     assert {part.name: part.reason for part in parts_of(picture, now)} == {
-        'node eo/camera': 'It has said nothing for 10 s: is its process running?',
+        'node eo/camera': 'It has reported nothing for 10 s: is its process running?',
         'node eo/detector': 'The model is gone: name one.',
         'node gimbal_driver': 'It is not active.',
         'camera eo': 'No image has come yet: is the camera node running?',

@@ -50,7 +50,7 @@ def failing(parts: Sequence[Mapping[str, Any]], *, everything: bool, camera: str
 
 
 def _is_dead(part: Mapping[str, Any]) -> bool:
-    return str(part['name']).startswith('node ') and str(part['reason']).startswith('It has said nothing')
+    return str(part['name']).startswith('node ') and str(part['reason']).startswith('It has reported nothing')
 
 
 def ask(base: str, key: str, *, everything: bool, camera: str = '') -> str:

@@ -30,18 +30,17 @@ _SAMPLED_SIDE = 160
 
 
 class InfraredStretch:
-    """The limits of one source, and the buffer for pictures of one size; another size is another source."""
+    """The limits of one source, and the buffer for pictures of one size; another size is another source.
+
+    Attributes:
+        limits: the values, in the source's own counts, that are shown black and white now.
+    """
 
     def __init__(self) -> None:
-        self._low = self._high = 0.0
+        self.limits = 0.0, 0.0
         self._last_ns: int | None = None
         self._plain: NDArray[np.uint16] = np.empty((0, 0), np.uint16)
         self._raised: NDArray[np.uint16] = np.empty((0, 0), np.uint16)
-
-    @property
-    def limits(self) -> tuple[float, float]:
-        """The values, in the source's own counts, that are shown black and white now."""
-        return self._low, self._high
 
     def stretch(
         self, picture: NDArray[np.uint16], stamp_ns: int, out: NDArray[np.uint8] | None = None
@@ -58,12 +57,12 @@ class InfraredStretch:
             self._last_ns = None
         picture = self._readable(picture)
         self._follow(picture, stamp_ns)
-        low = math.floor(self._low)
+        low, high = math.floor(self.limits[0]), self.limits[1]
         if out is None:
             out = np.empty(picture.shape, np.uint8)
         # What lies below the limit stops at 0. (OpenCV's type hints know no scalar operand.)
         cv2.subtract(picture, float(low), dst=self._raised)  # type: ignore[call-overload]
-        cv2.convertScaleAbs(self._raised, dst=out, alpha=255.0 / max(self._high - low, 1.0))
+        cv2.convertScaleAbs(self._raised, dst=out, alpha=255.0 / max(high - low, 1.0))
         return out
 
     def _readable(self, picture: NDArray[np.uint16]) -> NDArray[np.uint16]:
@@ -80,8 +79,9 @@ class InfraredStretch:
         gap_s = math.inf if self._last_ns is None else 1e-9 * (stamp_ns - self._last_ns)
         if 0.0 <= gap_s <= _LONGEST_GAP_S:
             share = 1.0 - math.exp(-(gap_s or _UNSTAMPED_GAP_S) / _TIME_CONSTANT_S)
-            low, high = self._low + share * (low - self._low), self._high + share * (high - self._high)
-        self._low, self._high, self._last_ns = low, high, stamp_ns
+            last_low, last_high = self.limits
+            low, high = last_low + share * (low - last_low), last_high + share * (high - last_high)
+        self.limits, self._last_ns = (low, high), stamp_ns
 
 
 def _limits(picture: NDArray[np.uint16]) -> tuple[float, float]:

@@ -82,11 +82,11 @@ def _tracks(frame: object, view: TrackerView, track_bearings_rad: Array) -> list
     """All but the target, which has its own."""
     others = np.isfinite(track_bearings_rad).all(axis=1)
     if view.target_bearing_rad is not None and view.status.state is LockState.TRACKING:
-        others &= view.ids != view.status.target_id
+        others &= view.tracks.ids != view.status.target_id
     rays, places = bearing_rays(track_bearings_rad, _RAY_M), bearing_points(track_bearings_rad, _NAME_M)
     found = []
     for row in np.flatnonzero(others).tolist():
-        track_id, name = int(view.ids[row]), f'{view.labels[row]} {view.ids[row]}'
+        track_id, name = int(view.tracks.ids[row]), f'{view.tracks.labels[row]} {view.tracks.ids[row]}'
         found.append(_lines(frame, 'tracks', track_id, rays[row : row + 1], 0.015, _colour(_SKY, 0.8)))
         found.append(_name(frame, track_id, name, places[row], _colour(_SKY, 1.0)))
     return found

@@ -56,16 +56,16 @@ def draw_overlay(image: NDArray[np.generic], view: TrackerView) -> Image:
     target_row = _row_of_target(view)
     written = min(pen.width, pen.height) >= _LEAST_WRITTEN_PX
     bar = (0.0, 0.0, float(pen.width), _BAR * pen.unit if written else 0.0)
-    shown = [row for row in range(len(view.ids)) if row != target_row and pen.shows(view.boxes_px[row])]
+    shown = [row for row in range(len(view.tracks.ids)) if row != target_row and pen.shows(view.tracks.boxes_px[row])]
     target_box = _target_box(view, target_row)
     if target_box is not None and (not pen.shows(target_box) or target_box[3] <= bar[3]):
         target_box = None  # an arrow points to it
     # What is not followed lies below what is.
     for row in sorted(shown, key=lambda each: _is_followed(view, each)):
         if _is_followed(view, row):
-            pen.box(view.boxes_px[row], _TRACK, 1.2)
+            pen.box(view.tracks.boxes_px[row], _TRACK, 1.2)
         else:
-            pen.box(view.boxes_px[row], _DIM, 1.0, edge=False)
+            pen.box(view.tracks.boxes_px[row], _DIM, 1.0, edge=False)
     if view.predicted_px is not None:
         _draw_aim(pen, axis, view, bar[3])
     _draw_crosshair(pen, axis)
@@ -104,18 +104,18 @@ def _optical_axis(pen: Pen, view: TrackerView) -> Place:
 def _row_of_target(view: TrackerView) -> int | None:
     if view.status.state is not LockState.TRACKING:
         return None
-    rows = np.flatnonzero(view.ids == view.status.target_id)
+    rows = np.flatnonzero(view.tracks.ids == view.status.target_id)
     return int(rows[0]) if len(rows) else None
 
 
 def _is_followed(view: TrackerView, row: int) -> bool:
-    return not view.followed_classes or str(view.labels[row]) in view.followed_classes
+    return not view.followed_classes or str(view.tracks.labels[row]) in view.followed_classes
 
 
 def _target_box(view: TrackerView, target_row: int | None) -> Array | None:
     """(4,) where it was seen, else where it should be by now."""
     if target_row is not None:
-        box: Array = view.boxes_px[target_row]
+        box: Array = view.tracks.boxes_px[target_row]
         return box
     if not view.status.state.follows or view.predicted_px is None or view.target_size_px is None:
         return None
@@ -170,7 +170,7 @@ def _write_tags(
         colour = _COASTING if target_row is None else _TARGET
         name = _name(view.status.label, view.status.target_id) + ('  not seen' if target_row is None else '')
         if target_row is not None:
-            name += f'  {_percent(view.scores[target_row])}'
+            name += f'  {_percent(view.tracks.scores[target_row])}'
         name = pen.fitted(name, _TARGET_SCALE, pen.width / 2)
         size, pad = _tag_size(pen, name, _TARGET_SCALE, 4.0)
         place = placer.place(_outside(pen, target_box), size, always=True)
@@ -179,10 +179,10 @@ def _write_tags(
         pen.text(name, (place[0] + pad, place[3] - pad), _TARGET_SCALE, SHADE, edge=False)
     # Always in the same order, so that names do not jump; where they would lie upon each other, the newest go without,
     # and who is not followed before who is.
-    for row in sorted(shown, key=lambda each: (not _is_followed(view, each), int(view.ids[each]))):
-        name = pen.fitted(_name(str(view.labels[row]), int(view.ids[row])), _TRACK_SCALE, pen.width / 3)
+    for row in sorted(shown, key=lambda each: (not _is_followed(view, each), int(view.tracks.ids[each]))):
+        name = pen.fitted(_name(str(view.tracks.labels[row]), int(view.tracks.ids[row])), _TRACK_SCALE, pen.width / 3)
         size, pad = _tag_size(pen, name, _TRACK_SCALE, 2.5)
-        place = placer.place(_outside(pen, view.boxes_px[row]), size)
+        place = placer.place(_outside(pen, view.tracks.boxes_px[row]), size)
         if place is not None:
             followed = _is_followed(view, row)
             ink = _TRACK_INK if followed else _DIM

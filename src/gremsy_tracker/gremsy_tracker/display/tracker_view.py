@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gremsy_common.geometry import Array, bearing_from_direction
 from gremsy_common.types.camera_model import CameraModel
@@ -31,7 +30,7 @@ class TrackerUpdate:
         zoom_setpoint: the magnification to ask for; None to leave the zoom alone.
         bearing: of the target that is followed or coasted, at this image's stamp; None without.
         position: the same with a range; None where nothing tells one.
-        range_source: what told it.
+        range_source: what it is by.
     """
 
     tracks: Tracks
@@ -50,7 +49,7 @@ class TrackerView:
 
     Attributes:
         stamp_ns: the time it is shown for (a frame's stamp).
-        boxes_px, ids, labels, scores: the newest tracks, moved by the camera's own motion to that time.
+        tracks: the newest, moved by the camera's own motion to that time.
         status: the lock.
         enabled: whether a lock yields setpoints.
         still_because: why no rate is asked for, empty while one is.
@@ -71,10 +70,7 @@ class TrackerView:
     """
 
     stamp_ns: int
-    boxes_px: Array
-    ids: NDArray[np.int64]
-    labels: NDArray[np.str_]
-    scores: Array
+    tracks: Tracks
     status: LockStatus
     enabled: bool
     still_because: str
@@ -128,7 +124,7 @@ def place_rows(update: TrackerUpdate | None) -> dict[str, str]:
         return rows
     along = bearing.direction @ position.covariance_m2 @ bearing.direction
     distance = float(np.linalg.norm(position.position_m))
-    rows["target's range (m)"] = f'{distance:.1f} +- {np.sqrt(along):.1f}, told by {update.range_source.value}'
+    rows["target's range (m)"] = f'{distance:.1f} +- {np.sqrt(along):.1f}, by {update.range_source.value}'
     return rows
 
 

@@ -18,7 +18,7 @@ from gremsy_tracker.tracker_parameters import TrackerParameters
 
 # Looks outweigh place this far off, as a multiple of `handover_angle_rad`: two who crossed have parted by then.
 _LOOKS_REACH = 3.0
-_HEIR_REACH = 2.0
+_SUCCESSOR_REACH = 2.0
 # Looks must speak against the id for a while: a box half hidden, or half another's, looks strange for a moment. What
 # counts is the difference in looks summed over time: 0.3 (a red coat and a black one) needs 0.07 s, 0.1 needs 0.2.
 _LEAST_DIFFERENCE = 0.05
@@ -226,7 +226,7 @@ class LockEvidence:
         if sighting.off_target_rad is None:
             return np.asarray(looks)
         unseen_s = max(0.0, (sighting.tracks.stamp_ns - self._seen_ns) * 1e-9)
-        reach = _HEIR_REACH * self.parameters.handover_angle_rad * (1.0 + unseen_s)
+        reach = _SUCCESSOR_REACH * self.parameters.handover_angle_rad * (1.0 + unseen_s)
         return np.asarray(looks + (sighting.off_target_rad / reach) ** 2)
 
     def _newcomers(self, tracks: Tracks) -> NDArray[np.bool_]:

@@ -153,7 +153,7 @@ class PointingCore:
             rates = self._measured(attitude).rate_rad_s
             if self._obeyed:
                 self._learn_response(attitude.stamp_ns, rates)
-            if self._watching and self.target.stamp_ns is not None:
+            if self.enabled and self._obeyed and self.target.stamp_ns is not None:
                 asked = self._predictor.asked_at(attitude.stamp_ns - round(self._parameters.plant_delay_s * 1e9))
                 self._disable_if(self._guard.turning(attitude.stamp_ns, rates, asked, self.field_rad))
 
@@ -181,8 +181,12 @@ class PointingCore:
             return False
         used = self.target.update(stamp_ns, bearing_rad, noise_rad)
         attitude = self.attitude_at(stamp_ns)
-        if self._watching and attitude is not None:
-            self._watch(stamp_ns, bearing_rad, bearings.optical_axis(attitude.level_from_camera))
+        if self.enabled and self._obeyed and attitude is not None:
+            axis_rad = bearings.optical_axis(attitude.level_from_camera)
+            before_ns = round((self._parameters.plant_delay_s + self._parameters.plant_lag_s) * 1e9)
+            acting = self._predictor.asked_at(stamp_ns - before_ns)
+            error = wrap_angle(bearing_rad - axis_rad)
+            self._disable_if(self._guard.sighting(stamp_ns, error, axis_rad, acting, self.field_rad))
         return used
 
     def forget_target(self) -> None:
@@ -293,10 +297,11 @@ class PointingCore:
             return f'the target was not seen for {parameters.max_image_age_s:g} s'
         unseen_s = (image_ns - seen_ns) * 1e-9
         acting = self.target.motion_at(now_ns + int(parameters.plant_delay_s * 1e9))
-        assert acting is not None
         if unseen_s > parameters.coast_s:
             return f'the target was not seen for {parameters.coast_s:g} s'
-        if unseen_s > 0.0 and self._coasted_rad(image_ns, unseen_s) > parameters.coast_angle_rad:
+        newest = self.target.motion_at(image_ns)
+        assert acting is not None and newest is not None
+        if unseen_s > 0.0 and float(np.abs(newest.rate_rad_s).max()) * unseen_s > parameters.coast_angle_rad:
             return f'the target has coasted more than {parameters.coast_angle_rad:g} rad'
         self._followed_rad = acting.bearing_rad
         return self._law.follow(now_ns, self._as_carried(acting), gimbal, self.field_rad, self._servo), seen_ns
@@ -338,22 +343,6 @@ class PointingCore:
         bearing, rate = place
         wanted = self._as_carried(BearingMotion(acting_ns, bearing, rate))
         return self._law.follow(now_ns, wanted, gimbal, self.field_rad, self._servo)
-
-    def _coasted_rad(self, image_ns: int, unseen_s: float) -> float:
-        newest = self.target.motion_at(image_ns)
-        assert newest is not None
-        return float(np.abs(newest.rate_rad_s).max()) * unseen_s
-
-    @property
-    def _watching(self) -> bool:
-        return self.enabled and self._obeyed
-
-    def _watch(self, stamp_ns: int, bearing_rad: Array, axis_rad: Array) -> None:
-        parameters = self._parameters
-        before_ns = round((parameters.plant_delay_s + parameters.plant_lag_s) * 1e9)
-        acting = self._predictor.asked_at(stamp_ns - before_ns)
-        error = wrap_angle(bearing_rad - axis_rad)
-        self._disable_if(self._guard.sighting(stamp_ns, error, axis_rad, acting, self.field_rad))
 
     def _weigh(self) -> None:
         """Attitudes whose heading has come show how far the vehicle carries the camera along."""
@@ -398,8 +387,8 @@ class PointingCore:
 
     def knows_gimbal(self, now_ns: int) -> bool:
         """Whether its newest attitude is of now."""
-        newest = self.attitudes.newest
-        return newest is not None and abs(now_ns - newest.stamp_ns) <= self._parameters.max_attitude_age_s * 1e9
+        newest_ns = self.attitudes.newest_ns
+        return newest_ns is not None and abs(now_ns - newest_ns) <= self._parameters.max_attitude_age_s * 1e9
 
     @property
     def _servo(self) -> Servo:

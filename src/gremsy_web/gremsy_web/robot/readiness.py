@@ -50,7 +50,8 @@ def parts_of(picture: RobotPicture, now_s: float) -> list[ReadinessPart]:
 def _node(node: NodeState, now_s: float) -> ReadinessPart:
     silent_s = now_s - node.came_s
     if silent_s > _NODE_SILENT_S:
-        return ReadinessPart(f'node {node.name}', f'It has said nothing for {silent_s:.0f} s: is its process running?')
+        reason = f'It has reported nothing for {silent_s:.0f} s: is its process running?'
+        return ReadinessPart(f'node {node.name}', reason)
     if node.level >= _ERROR:
         return ReadinessPart(
             f'node {node.name}', node.message or ('It is not active.' if node.level == _STALE else 'It fails.')
