@@ -10,7 +10,6 @@ import fcntl
 import random
 import socket
 from collections.abc import Callable, Iterable
-from types import TracebackType
 
 from gremsy_common.errors import SuiteError
 
@@ -69,9 +68,7 @@ class NumberClaim:
         self.open()
         return self.number
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         self.close()
 
 

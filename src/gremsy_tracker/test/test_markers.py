@@ -145,8 +145,9 @@ class TestMessages:
         assert np.allclose([end.x, end.y, end.z], expected)
 
     def test_a_target_that_is_not_seen_says_so_and_a_lost_one_is_gone(self, markers_of) -> None:
-        only_one = {'ids': np.array([3]), 'labels': np.array(['person'], dtype=np.str_)}
-        coasting = view(LockState.COASTING, track_bearings_rad=np.array([[0.4, 0.0]]), **only_one)
+        seen = view(LockState.COASTING, track_bearings_rad=np.array([[0.4, 0.0]]))
+        other = replace(seen.tracks, ids=np.array([3]), labels=np.array(['person'], dtype=np.str_))
+        coasting = replace(seen, tracks=other)
         texts = [each.text for each in markers_of(coasting) if each.ns == 'names']
         assert texts == ['person 3', f'dog {2**31 + 5} (not seen)']
         lost = replace(coasting, target_bearing_rad=None, status=LockStatus(LockState.LOST, '', 9, 'dog'))
