@@ -412,6 +412,8 @@ def test_no_other_component_is_taken_for_a_gimbal(component):
         (parameter('VERSION_X', component=1), 'from_another_component'),
         (parameter('VERSION_X', math.nan), 'parameter_unreadable'),
         (parameter(''), 'parameter_unreadable'),
+        (packed(dialect.MAVLink_debug_message(5, 0, 0.0), component=26), 'zoom_not_a_magnification'),
+        (packed(dialect.MAVLink_debug_message(5, 0, math.inf), component=26), 'telemetry_not_finite'),
         (packed(dialect.MAVLink_debug_message(5, 0, math.nan), component=26), 'telemetry_not_finite'),
         (packed(dialect.MAVLink_debug_message(5, 0, 0.5), component=26), 'zoom_not_a_magnification'),
         (packed(dialect.MAVLink_debug_message(5, 0, 0.99), component=26), 'zoom_not_a_magnification'),

@@ -7,7 +7,6 @@ Nothing moves and nothing is overwritten by a command that was typed by mistake.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 
 from gremsy_common.errors import SuiteError
 
@@ -26,13 +25,7 @@ class ToolError(SuiteError):
         self.status = status
 
 
-def confirm(
-    question: str,
-    word: str,
-    yes: bool,
-    ask: Callable[[str], str] = input,
-    can_ask: Callable[[], bool] = lambda: sys.stdin.isatty(),
-) -> None:
+def confirm(question: str, word: str, yes: bool) -> None:
     """Go on only with --yes or the word typed.
 
     Raises:
@@ -40,10 +33,10 @@ def confirm(
     """
     if yes:
         return
-    if not can_ask():
+    if not sys.stdin.isatty():
         raise ToolError(f'{question} Nothing was done, since there is no terminal to confirm on: give --yes.')
     try:
-        answer = ask(f'{question} Type "{word}" to go on: ')
+        answer = input(f'{question} Type "{word}" to go on: ')
     except EOFError:
         answer = ''
     if answer.strip().lower() != word:

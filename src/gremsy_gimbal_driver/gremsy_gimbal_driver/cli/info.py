@@ -6,11 +6,12 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import time
 from collections.abc import Mapping
 from typing import Any
 
 from gremsy_gimbal_driver.cli.device_view import DeviceView, degrees
-from gremsy_gimbal_driver.cli.session import LinkSession, session
+from gremsy_gimbal_driver.cli.session import LinkSession
 from gremsy_gimbal_driver.device.device_status import Condition, fault_condition, health, status_condition
 from gremsy_gimbal_driver.links.link import Link
 from gremsy_gimbal_driver.mavlink.component_register import kind_of
@@ -37,7 +38,7 @@ def print_info(link: Link, given: argparse.Namespace) -> None:
     Raises:
         ToolError: when there is no gimbal.
     """
-    with session(link) as opened:
+    with LinkSession(link) as opened:
         view = DeviceView(opened)
         opened.find_gimbal()
         opened.wait(lambda: False, _OBSERVED_S)
@@ -84,7 +85,8 @@ def facts_of(view: DeviceView, opened: LinkSession) -> dict[str, Any]:
         'health': condition.level.name.lower(),
         'health_reasons': list(condition.words),
         'streams_hz': {
-            _STREAMS[number]: round(rate_hz, 1) for number, rate_hz in sorted(view.rates_hz(opened.now_ns()).items())
+            _STREAMS[number]: round(rate_hz, 1)
+            for number, rate_hz in sorted(view.rates_hz(time.monotonic_ns()).items())
         },
         'payload': dict(sorted(view.telemetry.items())),
     }

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -22,13 +21,13 @@ _WAY_OUT = 'stop the driver first, or use its ROS services and topics instead of
 _SOCKETS = (Path('/proc/net/udp'), Path('/proc/net/udp6'))
 
 
-def choose_link(given: str | None, environment: Mapping[str, str] = os.environ) -> Link:
+def choose_link(given: str | None) -> Link:
     """The link of `--link`, else of the environment, not opened yet.
 
     Raises:
         ToolError: with one sentence.
     """
-    uri = given or environment.get(VARIABLE, '')
+    uri = given or os.environ.get(VARIABLE)
     if not uri:
         raise ToolError(
             'No gimbal link was named: give --link udp://192.168.55.1:14566 or '
@@ -45,19 +44,12 @@ def choose_link(given: str | None, environment: Mapping[str, str] = os.environ) 
     return link
 
 
-def open_link(link: Link) -> None:
-    """Open it.
-
-    Raises:
-        ToolError: with the link's sentence, and what to do where a driver holds the port.
-    """
-    try:
-        link.open()
-    except LinkError as error:
-        sentence = str(error).replace('the parameter `link`', '--link')
-        if 'Another program holds' in sentence:
-            sentence = f'{sentence.partition(": ")[0]}: {_WAY_OUT}.'
-        raise ToolError(sentence, MISUSED) from error
+def refusal_to_open(error: LinkError) -> ToolError:
+    """The link's sentence, with what to do where a driver holds the port."""
+    sentence = str(error).replace('the parameter `link`', '--link')
+    if 'Another program holds' in sentence:
+        sentence = f'{sentence.partition(": ")[0]}: {_WAY_OUT}.'
+    return ToolError(sentence, MISUSED)
 
 
 def _is_in_use(host: str, port: int) -> bool:

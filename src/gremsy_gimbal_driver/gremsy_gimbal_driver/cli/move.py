@@ -47,6 +47,13 @@ _MOVED_SHARE, _MOVED_RAD = 0.1, math.radians(0.1)
 # The slowest gimbal answers after 250 ms (gimbal.md 1.9).
 _ANSWER_WAIT_S = 0.8
 _RESULT_WAIT_S = 2.0
+_EFFECTS = {
+    GimbalMode.OFF: 'Switch the motors off (the camera hangs)?',
+    GimbalMode.HOME: 'Turn it straight ahead?',
+    GimbalMode.MAPPING: 'Turn it straight down?',
+    GimbalMode.LOCK: 'Hold its azimuth against the earth (it may turn)?',
+    GimbalMode.FOLLOW: 'Let its azimuth follow the vehicle (it may turn)?',
+}
 
 
 def _faults(given: argparse.Namespace) -> Iterator[str]:
@@ -109,7 +116,7 @@ def set_mode(link: Link, given: argparse.Namespace) -> None:
     if mode is GimbalMode.HOME:
         present.refuse_off()
     parameters = driver_parameters(present, given.max_rate, given.calibration)
-    confirm(f'{present} Its mode is {present.mode.value}. {_effect(mode)}', mode.value, given.yes)
+    confirm(f'{present} Its mode is {present.mode.value}. {_EFFECTS[mode]}', mode.value, given.yes)
     with driving(link, parameters) as (driver, reports):
         if mode is GimbalMode.HOME:
             settle_mode(driver)
@@ -247,13 +254,3 @@ def _request(given: argparse.Namespace) -> str:
         return f'at {azimuth:g} deg/s of azimuth and {tilt:g} deg/s of tilt for {given.duration:g} s'
     angles = (('azimuth', given.azimuth), ('tilt', given.tilt))
     return 'to ' + ', '.join(f'{name} {angle:g} deg' for name, angle in angles if angle is not None)
-
-
-def _effect(mode: GimbalMode) -> str:
-    return {
-        GimbalMode.OFF: 'Switch the motors off (the camera hangs)?',
-        GimbalMode.HOME: 'Turn it straight ahead?',
-        GimbalMode.MAPPING: 'Turn it straight down?',
-        GimbalMode.LOCK: 'Hold its azimuth against the earth (it may turn)?',
-        GimbalMode.FOLLOW: 'Let its azimuth follow the vehicle (it may turn)?',
-    }[mode]

@@ -15,7 +15,7 @@ from gremsy_gimbal_driver.calibration.calibration_file import read_calibration
 from gremsy_gimbal_driver.calibration.calibration_result import CalibrationResult
 from gremsy_gimbal_driver.cli.device_view import DeviceView, degrees
 from gremsy_gimbal_driver.cli.ending import ToolError
-from gremsy_gimbal_driver.cli.session import session
+from gremsy_gimbal_driver.cli.session import LinkSession
 from gremsy_gimbal_driver.driver import GimbalDriver
 from gremsy_gimbal_driver.driver_reports import DriverListener
 from gremsy_gimbal_driver.gimbal_driver_parameters import GimbalDriverParameters
@@ -84,7 +84,7 @@ def look(link: Link) -> Present:
     Raises:
         ToolError: when there is none, or it sends no attitude.
     """
-    with session(link) as opened:
+    with LinkSession(link) as opened:
         view = DeviceView(opened)
         gimbal = opened.find_gimbal()
         if not opened.wait(lambda: view.attitude is not None, _ATTITUDE_WAIT_S):

@@ -27,7 +27,7 @@ from gremsy_gimbal_driver.cli.parameter_file import (
     write_snapshot,
 )
 from gremsy_gimbal_driver.cli.record import ask, payload_of
-from gremsy_gimbal_driver.cli.session import LinkSession, session
+from gremsy_gimbal_driver.cli.session import LinkSession
 from gremsy_gimbal_driver.device.gimbal_parameters import GimbalParameters, ParameterState
 from gremsy_gimbal_driver.links.link import Link
 from gremsy_gimbal_driver.mavlink.mavlink_events import Event, ParameterValue
@@ -57,7 +57,7 @@ def with_parameters(link: Link, given: argparse.Namespace) -> int | None:
     Raises:
         SuiteError: when it failed.
     """
-    with session(link) as opened:
+    with LinkSession(link) as opened:
         status: int | None = given.do(ParameterTool(opened, ProductFamily(given.family)), given)
     return status
 

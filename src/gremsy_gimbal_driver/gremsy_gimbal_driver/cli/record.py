@@ -7,7 +7,7 @@ import argparse
 import time
 
 from gremsy_gimbal_driver.cli.ending import ToolError
-from gremsy_gimbal_driver.cli.session import LinkSession, session
+from gremsy_gimbal_driver.cli.session import LinkSession
 from gremsy_gimbal_driver.links.link import Link
 from gremsy_gimbal_driver.payload.camera_commands import first_still_number
 from gremsy_gimbal_driver.payload.payload_control import PayloadControl
@@ -43,7 +43,7 @@ def ask(opened: LinkSession, control: PayloadControl, request: Request) -> Reque
     Raises:
         ToolError: for any other end than acceptance.
     """
-    pending = control.request(request, opened.now_ns())
+    pending = control.request(request, time.monotonic_ns())
     opened.wait(lambda: pending.over, _LIST_WAIT_S if isinstance(request, ListParameters) else _ANSWER_WAIT_S)
     if pending.state is not RequestState.ACCEPTED:
         raise ToolError(pending.result.sentence)
@@ -56,6 +56,6 @@ def record(link: Link, given: argparse.Namespace) -> None:
     Raises:
         ToolError: when it failed.
     """
-    with session(link) as opened:
+    with LinkSession(link) as opened:
         control = payload_of(opened, PayloadParameters(vendor_still=given.vendor_still))
         print(ask(opened, control, REQUESTS[given.what]).sentence)

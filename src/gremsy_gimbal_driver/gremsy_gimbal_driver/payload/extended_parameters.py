@@ -7,7 +7,6 @@ Gremsy's own tests write, then ask every 500 ms for up to 5 s until the value is
 from __future__ import annotations
 
 import struct
-from collections import Counter
 from dataclasses import dataclass
 
 from gremsy_gimbal_driver.mavlink.mavlink_dialect import dialect
@@ -86,7 +85,6 @@ class ExtendedParameters:
         self._listing: _Listing | None = None
         self.values: dict[str, float] = {}
         """What the camera last reported, by name; an acknowledgement alone is no report."""
-        self.counts: Counter[str] = Counter()
 
     def set_value(self, pending: PendingRequest, camera: Sender, name: str, value: int, now_ns: int) -> None:
         """Begin to set."""
@@ -153,7 +151,6 @@ class ExtendedParameters:
         before = self._exchanges.get(name)
         if before is not None:
             before.pending.report(RequestState.REPLACED, f'A newer request for {name} came first.')
-            self.counts['parameters_replaced'] += 1
             unanswered = before.wanted is not None and before.sent and not before.took
             exchange.stale_refusals = before.stale_refusals + (1 if unanswered else 0)
         self._exchanges[name] = exchange

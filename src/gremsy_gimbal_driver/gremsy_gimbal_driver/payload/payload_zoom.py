@@ -77,9 +77,7 @@ class LensControl:
         self._commands.request(acknowledgement, _KIND, [command], now_ns)
 
     def on_zoom(self, factor: float, now_ns: int) -> None:
-        """EO_ZOOM."""
-        if not (math.isfinite(factor) and factor >= 1.0):
-            return
+        """EO_ZOOM, which the decoder takes from 1 on."""
         self.factor, zoom = factor, self._zoom
         if zoom is None:
             return
