@@ -7,7 +7,6 @@ import os
 import threading
 import time
 from dataclasses import replace
-from datetime import datetime, timezone
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
@@ -373,16 +372,9 @@ class GimbalDriverNode(SuiteNode[GimbalDriverParameters]):
         age = self._ages.calibrated()
         if age is not None:
             result = result.less_attitude_age(self._ages.delay_s, age)
-        information = self._driver.status().device.information
-        path = self._calibration_path
+        path, information = self._calibration_path, self._driver.status().device.information
         try:
-            self._calibrated, kept = write_calibration(
-                path,
-                result,
-                written_at=datetime.now(timezone.utc),
-                model='' if information is None else information.model,
-                firmware='' if information is None else information.version,
-            )
+            self._calibrated, kept = write_calibration(path, result, information)
         except SuiteError as error:
             self.report_error(str(error))
             return

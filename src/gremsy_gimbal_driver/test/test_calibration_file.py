@@ -32,6 +32,7 @@ from gremsy_gimbal_driver.calibration.calibration_result import (
     contradiction,
     summary,
 )
+from gremsy_gimbal_driver.mavlink.mavlink_events import DeviceInformation, Sender
 
 DEGREE = math.radians(1.0)
 RESPONSE = ResponseFit(
@@ -55,8 +56,11 @@ GOOD = CalibrationResult(
 WRITTEN_AT = datetime(2026, 10, 1, 14, 30, tzinfo=timezone(timedelta(hours=2)))
 
 
+INFORMATION = DeviceInformation(Sender(1, 154), 'Gremsy', '', (7, 9, 0), (-1.0, 1.0), (-1.0, 1.0))
+
+
 def written(path: Path, result: CalibrationResult = GOOD, model: str = 'GREMSY VIO') -> CalibratedParameters:
-    return write_calibration(path, result, written_at=WRITTEN_AT, model=model, firmware='7.9.0')[0]
+    return write_calibration(path, result, replace(INFORMATION, model=model), WRITTEN_AT)[0]
 
 
 def azimuth_with(**changes: float) -> CalibrationResult:
@@ -352,11 +356,11 @@ def test_an_earlier_calibration_with_other_values_is_kept(tmp_path):
     written(path)
     earlier = path.read_text()
     others = replace(GOOD, gains=GOOD.gains[:1])
-    _, kept = write_calibration(path, others, written_at=WRITTEN_AT, model='', firmware='')
+    _, kept = write_calibration(path, others, None, WRITTEN_AT)
     assert kept == tmp_path / 'calibration.1.yaml'
     assert kept.read_text() == earlier
     assert read_calibration(path) == calibrated_parameters(others)
-    assert write_calibration(path, others, written_at=WRITTEN_AT, model='', firmware='')[1] is None
+    assert write_calibration(path, others, None, WRITTEN_AT)[1] is None
     assert sorted(each.name for each in tmp_path.iterdir()) == ['calibration.1.yaml', 'calibration.yaml']
 
 

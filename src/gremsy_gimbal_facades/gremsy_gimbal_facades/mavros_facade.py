@@ -107,13 +107,11 @@ class MavrosFacade:
             return
         if isinstance(request.motion, RateSetpoint):
             self._port.offer_rate(request.motion)
-        elif request.mode is not self._port.mode():
-            self._notices.fault(
-                'mavros_angle_before_its_mode',
-                f'A MAVROS angle was refused: the gimbal is not in mode {request.mode.value} yet; send it again.',
-            )
-        else:
-            self._notices.recovered('mavros_angle_before_its_mode')
+            return
+        early = request.mode is not self._port.mode()
+        sentence = f'A MAVROS angle was refused: the gimbal is not in mode {request.mode.value} yet; send it again.'
+        self._notices.check('mavros_angle_before_its_mode', sentence if early else '')
+        if not early:
             self._is_done('mavros_goal_refused', self._port.offer_goal(request.motion))
 
     def _mode(self, mode: GimbalMode) -> bool:
@@ -127,8 +125,5 @@ class MavrosFacade:
         return True
 
     def _is_done(self, kind: str, result: CommandResult) -> bool:
-        if result.done:
-            self._notices.recovered(kind)
-        else:
-            self._notices.fault(kind, result.text)
+        self._notices.check(kind, '' if result.done else result.text)
         return result.done

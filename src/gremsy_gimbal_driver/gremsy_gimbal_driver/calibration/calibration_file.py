@@ -25,6 +25,7 @@ from gremsy_gimbal_driver.calibration.calibration_result import (
     measurements,
 )
 from gremsy_gimbal_driver.gimbal_driver_parameters import GimbalDriverParameters
+from gremsy_gimbal_driver.mavlink.mavlink_events import DeviceInformation
 from gremsy_gimbal_driver.motion.plant_inverse import MeasuredPlant
 
 _NODE = '/**/gimbal_driver'
@@ -75,16 +76,15 @@ def refuse_file_of_others(path: Path) -> None:
 
 
 def write_calibration(
-    path: Path, result: CalibrationResult, *, written_at: datetime, model: str, firmware: str
+    path: Path, result: CalibrationResult, information: DeviceInformation | None, written_at: datetime | None = None
 ) -> tuple[CalibratedParameters, Path | None]:
     """Write the file whole or not at all, and only over another calibration.
 
     Args:
         path: of the file; its folder is made.
         result: of the routine.
-        written_at: with its time zone.
-        model: of the gimbal, for the comments; '' where it is not known.
-        firmware: as the model.
+        information: of the gimbal, for the comments; None where it reports none.
+        written_at: with its time zone; None for now.
 
     Returns:
         The file's content, and where an earlier one with other values is kept now: it may be the better one.
@@ -104,7 +104,7 @@ def write_calibration(
         raise CalibrationFileError(
             f"The calibration is out of the driver's ranges, and '{path}' was not written: {error}"
         ) from error
-    text = _text(result, parameters, written_at, model, firmware)
+    text = _text(result, parameters, information, written_at or datetime.now(timezone.utc))
     refuse_file_of_others(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -161,8 +161,12 @@ def _not_one(path: Path, why: str) -> CalibrationFileError:
 
 
 def _text(
-    result: CalibrationResult, parameters: CalibratedParameters, written_at: datetime, model: str, firmware: str
+    result: CalibrationResult,
+    parameters: CalibratedParameters,
+    information: DeviceInformation | None,
+    written_at: datetime,
 ) -> str:
+    model, firmware = ('', '') if information is None else (information.model, information.version)
     moment = written_at.astimezone(timezone.utc).strftime('%Y-%m-%d %H:%M:%S UTC')
     comments = [
         f"Measured by gremsy_gimbal_driver's calibration on {moment}.",

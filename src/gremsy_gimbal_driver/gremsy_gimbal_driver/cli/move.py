@@ -7,7 +7,6 @@ import argparse
 import math
 import time
 from collections.abc import Iterator, Sequence
-from datetime import datetime, timezone
 from pathlib import Path
 
 from gremsy_common.atomic_file import refuse_unwritable
@@ -171,14 +170,7 @@ def calibrate(link: Link, given: argparse.Namespace) -> None:
             raise ToolError(
                 driver.status().failure or reports.last or 'The calibration ended without a result: try again.'
             )
-    information = present.information
-    _, kept = write_calibration(
-        path,
-        reports.calibrations[-1],
-        written_at=datetime.now(timezone.utc),
-        model=information.model if information else '',
-        firmware=information.version if information else '',
-    )
+    _, kept = write_calibration(path, reports.calibrations[-1], present.information)
     if kept is not None:
         print(f"The earlier calibration of that name has other values: it is kept as '{kept}'.")
     print(f"{summary(reports.calibrations[-1])}\nWritten to '{path}'.")

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from gremsy_gimbal_driver.motion.motion_output import Pair
 from gremsy_gimbal_driver.motion.motion_parameters import MotionParameters
+from gremsy_gimbal_driver.motion.notices import Notices
 
 AXES = ('azimuth', 'tilt')
 Range = tuple[float, float]
@@ -97,24 +98,23 @@ class AngleLimits:
 
 
 class RateLimiter:
-    """How fast it may turn now; remembers the last commanded rates for the acceleration limit.
+    """How fast it may turn now; reports what it cuts, and remembers the last commanded rates, whose change is limited.
 
     Attributes:
-        clamped: which limits took effect last, of `rate`, `azimuth_limit`, `tilt_limit`.
         ramping: whether the acceleration limit still held the rate back.
     """
 
-    def __init__(self, parameters: MotionParameters, limits: AngleLimits) -> None:
+    def __init__(self, parameters: MotionParameters, limits: AngleLimits, notices: Notices) -> None:
         self._parameters = parameters
         self._limits = limits
-        self.clamped: set[str] = set()
+        self._notices = notices
         self.ramping = False
         self.rates_rad_s: Pair = (0.0, 0.0)
         """As commanded last; whoever commands otherwise, by angles or a stop, sets them."""
 
     def limit(self, wanted_rad_s: Pair, angles_rad: Pair, elapsed_s: float) -> Pair:
         """Limit the wanted rates, `elapsed_s` after the last ones were commanded, with the camera at these angles."""
-        self.clamped, self.ramping = set(), False
+        self.ramping = cut = False
         largest = self._parameters.max_rate_rad_s
         change = self._parameters.max_acceleration_rad_s2 * elapsed_s
         result = []
@@ -122,8 +122,7 @@ class RateLimiter:
             wanted_rad_s, angles_rad, self.rates_rad_s, AXES, self._limits.ranges, strict=True
         ):
             rate = min(max(wanted, -largest), largest)
-            if rate != wanted:
-                self.clamped.add('rate')
+            cut |= rate != wanted
             ramped = min(max(rate, last - change), last + change)
             self.ramping |= ramped != rate
             # Towards a limit no faster than the remaining angle allows; beyond it only back. After the ramp, so that an
@@ -131,8 +130,9 @@ class RateLimiter:
             upper = max(0.0, (high - angle) * _LIMIT_GAIN_S)
             lower = min(0.0, (low - angle) * _LIMIT_GAIN_S)
             safe = min(max(ramped, lower), upper)
-            if safe != ramped:
-                self.clamped.add(f'{axis}_limit')
+            self._notices.check(f'{axis}_limit', '' if safe == ramped else self._limits.sentence(axis))
             result.append(safe)
+        sentence = f'A rate command is beyond `max_rate_rad_s` ({largest:g} rad/s) and is cut to it.'
+        self._notices.check('rate', sentence if cut else '')
         self.rates_rad_s = (result[0], result[1])
         return self.rates_rad_s

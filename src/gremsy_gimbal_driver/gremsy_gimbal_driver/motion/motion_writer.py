@@ -168,7 +168,7 @@ class MotionWriter(SetpointStreamer):
         self._limits = limits
         self._modes = modes
         self._notices = notices
-        self._limiter = RateLimiter(parameters, limits)
+        self._limiter = RateLimiter(parameters, limits, notices)
         self._inverse = PlantInverse(parameters, REPEAT_INTERVAL_S)
         self.profile = AngleProfile(parameters, limits)
         self.zoom = 1.0
@@ -227,9 +227,6 @@ class MotionWriter(SetpointStreamer):
             self.wrote(now_ns, motion.key)
             return self._output(now_ns, rates_rad_s=self._raw(motion.rates_rad_s, angles_rad))
         limited = self._limiter.limit(motion.rates_rad_s, angles_rad, elapsed_s)
-        for kind in self._limiter.clamped:
-            self._notices.fault(kind, self._clamp_sentence(kind))
-        self._notices.recovered(*({'rate', 'azimuth_limit', 'tilt_limit'} - self._limiter.clamped))
         self.wrote(now_ns, motion.key, self._limiter.ramping)
         if self._parameters.pulse_in_dead_zone:
             rates = self._inverse.command(limited, self.zoom, elapsed_s)
@@ -272,9 +269,3 @@ class MotionWriter(SetpointStreamer):
         if motion is not None or self.stopping or due_ns is None:
             return None
         return max(due_ns, self.beside_ns())
-
-    def _clamp_sentence(self, kind: str) -> str:
-        if kind == 'rate':
-            largest = self._parameters.max_rate_rad_s
-            return f'A rate command is beyond `max_rate_rad_s` ({largest:g} rad/s) and is cut to it.'
-        return self._limits.sentence(kind.removesuffix('_limit'))

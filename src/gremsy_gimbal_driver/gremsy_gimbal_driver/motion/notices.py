@@ -37,3 +37,10 @@ class Notices:
     def recovered(self, *kinds: str) -> None:
         """These faults are over."""
         self._reported.difference_update(kinds)
+
+    def check(self, kind: str, sentence: str) -> None:
+        """A check was made: a fault with that sentence, or recovered where it is empty."""
+        if sentence:
+            self.fault(kind, sentence)
+        else:
+            self.recovered(kind)

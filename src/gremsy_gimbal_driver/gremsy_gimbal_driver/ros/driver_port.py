@@ -90,10 +90,7 @@ class DriverPort:
         self._notices.recovered(*self._refused)
         self._refused.clear()
         result = self._driver.go_to(self._source, goal)
-        if result.done:
-            self._notices.recovered('goal_not_begun')
-        else:
-            self._notices.fault('goal_not_begun', result.text)
+        self._notices.check('goal_not_begun', '' if result.done else result.text)
         return result
 
     def goal_progress(self, number: int) -> GoalProgress | None:

@@ -17,13 +17,13 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from geometry_msgs.msg import Quaternion, Transform, TransformStamped
+from geometry_msgs.msg import Transform, TransformStamped
 from numpy.typing import NDArray
 from sensor_msgs.msg import JointState
 from tf2_msgs.msg import TFMessage
 
 from gremsy_common.ros import topics
-from gremsy_common.ros.messages.header_messages import header, stamp_of
+from gremsy_common.ros.messages.header_messages import header, quaternion_message, stamp_of, wxyz_of, xyz_of
 from gremsy_common.ros.suite_node import SuiteNode
 from gremsy_gimbal_driver.attitude.attitude_telemetry import MeasuredAttitude
 from gremsy_gimbal_driver.attitude.joint_chain import JOINTS, JointAngles
@@ -107,26 +107,22 @@ def level_transform(
 
 def frame_transforms(message: TFMessage, is_static: bool) -> list[FrameTransform]:
     """Those of others, as they came; the tree checks them."""
-    received = []
-    for each in message.transforms:
-        t, q = each.transform.translation, each.transform.rotation
-        received.append(
-            FrameTransform(
-                each.header.frame_id,
-                each.child_frame_id,
-                np.array([t.x, t.y, t.z]),
-                np.array([q.w, q.x, q.y, q.z]),
-                stamp_of(each.header.stamp),
-                is_static,
-            )
+    return [
+        FrameTransform(
+            each.header.frame_id,
+            each.child_frame_id,
+            xyz_of(each.transform.translation),
+            wxyz_of(each.transform.rotation),
+            stamp_of(each.header.stamp),
+            is_static,
         )
-    return received
+        for each in message.transforms
+    ]
 
 
 def _rotation(stamp_ns: int, parent: str, child: str, parent_from_child_wxyz: NDArray[np.float64]) -> TransformStamped:
-    w, x, y, z = parent_from_child_wxyz.tolist()
     return TransformStamped(
         header=header(stamp_ns, parent),
         child_frame_id=child,
-        transform=Transform(rotation=Quaternion(w=w, x=x, y=y, z=z)),
+        transform=Transform(rotation=quaternion_message(parent_from_child_wxyz)),
     )
