@@ -14,7 +14,7 @@ from gremsy_gimbal_driver.device.device_status import (
     health,
     status_condition,
 )
-from gremsy_gimbal_driver.mavlink.mavlink_events import DeviceInformation, Sender
+from gremsy_gimbal_driver.mavlink.mavlink_events import DeviceInformation, Sender, SystemStatus
 
 
 @pytest.mark.parametrize(
@@ -116,17 +116,21 @@ def test_no_bit_is_listed_twice():
         (True, 0.05, 0, 0x15, 0, Level.ERROR, 'sensor error'),
         (True, 0.05, 0, None, 0, Level.WARN, 'no system status yet'),
         (False, 0.05, 0, 0x11, 0, Level.WARN, 'it has not reported its model'),
-        (False, 2.0, 8, None, 1, Level.STALE,
-         'no attitude for 2.0 s, encoder error, IMU fault, no system status yet, it has not reported its model'),
+        (False, 2.0, 8, None, 0, Level.STALE,
+         'no attitude for 2.0 s, encoder error, no system status yet, it has not reported its model'),
+        (False, 2.0, 8, 0x11, 1, Level.STALE,
+         'no attitude for 2.0 s, encoder error, IMU fault, it has not reported its model'),
     ],
 )  # fmt: skip
 def test_health_is_information_fresh_attitude_and_no_fault(information, age_s, failure, status, fault, level, words):
     known = DeviceInformation(Sender(1, 154), 'GREMSY', 'MIO', (7, 9, 0), (-1.0, 1.0), (-1.0, 1.0))
-    condition = health(known if information else None, age_s, failure, status, fault)
+    system = None if status is None else SystemStatus(known.sender, status, fault, 24.0)
+    condition = health(known if information else None, age_s, failure, system)
     assert (condition.level, str(condition)) == (level, words)
 
 
 def test_what_only_a_gremsy_puts_into_its_status_is_not_read_into_anothers():
     other = DeviceInformation(Sender(1, 154), 'PX4', 'Gazebo Gimbal', (1, 0, 0), (-1.0, 1.0), (-1.0, 1.0))
-    assert health(other, 0.05, 0, 0x15, 0x10) == health(other, 0.05, 0, None, 0) == Condition(Level.OK, ())
-    assert health(other, 0.05, 32, None, 0) == Condition(Level.ERROR, ('motor error',))
+    system = SystemStatus(other.sender, 0x15, 0x10, 24.0)
+    assert health(other, 0.05, 0, system) == health(other, 0.05, 0, None) == Condition(Level.OK, ())
+    assert health(other, 0.05, 32, None) == Condition(Level.ERROR, ('motor error',))

@@ -16,7 +16,7 @@ from gremsy_gimbal_driver.device import device_status
 from gremsy_gimbal_driver.driver import GimbalDriver
 from gremsy_gimbal_driver.gimbal_driver_parameters import GimbalDriverParameters
 from gremsy_gimbal_driver.links.link_uri import links_from_uris
-from gremsy_gimbal_driver.mavlink.mavlink_events import DeviceInformation, Sender
+from gremsy_gimbal_driver.mavlink.mavlink_events import DeviceInformation, Sender, SystemStatus
 from gremsy_gimbal_driver.ros.diagnostic_rows import driver_health
 from src.gremsy_gimbal_driver.test.foreign_gimbal import MAVSDK, foreign_gimbal
 
@@ -27,7 +27,9 @@ def status(attitude_age_s=0.02, status_bits=0x11, fault_bits=0, faults=('',), fa
     information = (
         DeviceInformation(Sender(1, 154), 'GREMSY', 'MIO', (7, 9, 0), (-1.0, 1.0), (-1.0, 1.0)) if known else None
     )
-    health = device_status.health(information, attitude_age_s, 0, status_bits, fault_bits)
+    health = device_status.health(
+        information, attitude_age_s, 0, SystemStatus(Sender(1, 154), status_bits, fault_bits, 24.0)
+    )
     return SimpleNamespace(
         device=SimpleNamespace(health=health, cameras_gone=gone),
         links=[SimpleNamespace(fault=each) for each in faults],

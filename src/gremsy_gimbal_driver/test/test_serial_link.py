@@ -196,7 +196,7 @@ def test_a_serial_port_that_takes_nothing_more_does_not_hold_the_writer():
 
 def test_a_port_is_claimed_so_that_programs_that_lock_nothing_stay_out_too(monkeypatch):
     # The flag is left off pseudo-terminals, which is all that there is to test with.
-    monkeypatch.setattr(serial_link, '_is_pseudo_terminal', lambda _: False)
+    monkeypatch.setattr(serial_link, '_PSEUDO_TERMINALS', ())
     master, slave = os.openpty()
     link = SerialLink(os.ttyname(slave))
     assert not _is_exclusive(slave)

@@ -144,5 +144,4 @@ def _range(ends: list[float] | None) -> str:
 def _health(view: DeviceView) -> Condition:
     failures = view.attitude.failure_flags if isinstance(view.attitude, AttitudeStatus) else 0
     age_s = None if view.attitude is None else 0.0
-    bits, faults = (None, 0) if view.status is None else (view.status.status_bits, view.status.fault_bits)
-    return health(view.information, age_s, failures, bits, faults)
+    return health(view.information, age_s, failures, view.status)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from gremsy_common.ros.diagnostics import Level
 from gremsy_gimbal_driver.mavlink.mavlink_dialect import dialect
-from gremsy_gimbal_driver.mavlink.mavlink_events import DeviceInformation
+from gremsy_gimbal_driver.mavlink.mavlink_events import DeviceInformation, SystemStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,13 +101,12 @@ def health(
     information: DeviceInformation | None,
     attitude_age_s: float | None,
     failure_flags: int,
-    status_bits: int | None,
-    fault_bits: int,
+    status: SystemStatus | None,
 ) -> Condition:
     """R11 of gimbal.md: in order is a gimbal that has identified itself, whose attitude is fresh, without a fault.
 
-    One that is not may still be moved: some never identify themselves. `status_bits` is None before the first
-    SYS_STATUS, in which only a Gremsy's bits mean this; `attitude_age_s` before the first attitude.
+    One that is not may still be moved: some never identify themselves. `status` is None before the first SYS_STATUS,
+    in which only a Gremsy's bits mean this; `attitude_age_s` before the first attitude.
     """
     found: list[Condition] = []
     if attitude_age_s is None or attitude_age_s >= _ATTITUDE_AGE_LIMIT_S:
@@ -115,11 +114,10 @@ def health(
         found.append(Condition(Level.STALE, (age,)))
     found.append(failure_condition(failure_flags))
     if information is None or not information.is_foreign:
-        found.append(fault_condition(fault_bits))
-        if status_bits is None:
+        if status is None:
             found.append(Condition(Level.WARN, ('no system status yet',)))
         else:
-            found.append(_condition(status_bits, _STATUS, MOTORS_ON | FOLLOW))
+            found += fault_condition(status.fault_bits), _condition(status.status_bits, _STATUS, MOTORS_ON | FOLLOW)
     if information is None:
         found.append(Condition(Level.WARN, ('it has not reported its model',)))
     return _worst(found)

@@ -147,7 +147,7 @@ class GimbalDevice:
 
     def snapshot(self, now: Instant) -> DeviceSnapshot:
         """All of it."""
-        status, payload, source = self._system_status, self.payload, self._telemetry.source
+        payload, source = self.payload, self._telemetry.source
         turning = self._headings.source(now.ros_ns)
         age_s = None if self._attitude_ns is None else (now.monotonic_ns - self._attitude_ns) * 1e-9
         return DeviceSnapshot(
@@ -155,18 +155,12 @@ class GimbalDevice:
             camera=self._components.camera,
             payload=self._components.payload,
             information=self.requests.information,
-            system_status=status,
+            system_status=self._system_status,
             protocol=self.protocol.name,
             attitude_source='' if source is None else source.value,
             attitude_age_s=age_s,
             streams=dict(self.requests.streams),
-            health=health(
-                self.requests.information,
-                age_s,
-                self._failure_flags,
-                None if status is None else status.status_bits,
-                0 if status is None else status.fault_bits,
-            ),
+            health=health(self.requests.information, age_s, self._failure_flags, self._system_status),
             vehicle=self._vehicle.trouble(now.ros_ns),
             heading_source='' if turning is None else turning.value,
             zoom_factor=payload.lens.factor,

@@ -161,10 +161,6 @@ def _claim(descriptor: int) -> tuple[int, int]:
     holder closes. A pseudo-terminal outlives its holders where the simulated payload keeps it open, so not there.
     """
     status = os.fstat(descriptor)
-    if not _is_pseudo_terminal(status.st_rdev):
+    if os.major(status.st_rdev) not in _PSEUDO_TERMINALS:
         fcntl.ioctl(descriptor, termios.TIOCEXCL)
     return status.st_ino, status.st_rdev
-
-
-def _is_pseudo_terminal(device_number: int) -> bool:
-    return os.major(device_number) in _PSEUDO_TERMINALS
