@@ -114,7 +114,7 @@ class Heard:
         self.detector, self.tracker = [], []
         for node_type, name, into in (
             (DetectorNode, '_store', self.detector),
-            (TrackerNode, '_image_came', self.tracker),
+            (TrackerNode, '_on_image', self.tracker),
         ):
             monkeypatch.setattr(node_type, name, self._listening(getattr(node_type, name), into))
 

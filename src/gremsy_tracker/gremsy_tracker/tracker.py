@@ -66,8 +66,8 @@ _CALIBRATION = 'calibration'
 _CONTESTED_ANGLES = 4.0
 
 
-def _nobody_waits(_setpoint: RateSetpoint | None) -> None:
-    """For whoever takes the setpoint with the rest."""
+def _not_sent(_setpoint: RateSetpoint | None) -> None:
+    """For whoever takes the setpoint from the update."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -134,7 +134,7 @@ class Tracker:
         self.attitude_age: AttitudeAge | None = None
         self._ranges = TargetRanges(parameters)
         self._turning = HeadingFromPictures()
-        self._heading_came_ns: int | None = None  # of the telemetry, when a heading came last
+        self._last_heading_ns: int | None = None  # of the telemetry, when the last heading arrived
         self.turning_by_pictures = False
 
     # Inputs.
@@ -176,11 +176,11 @@ class Tracker:
             is_known = heading_ns is not None and heading.stamp_ns <= heading_ns
             if self.turning_by_pictures and is_known and math.isfinite(heading.heading_rad):
                 # That time is covered by the pictures; they stop now, and the next heading that is newer is used.
-                self._heading_came_ns = newest_ns
+                self._last_heading_ns = newest_ns
                 return
             if not self._core.offer_heading(heading, of_another=self.turning_by_pictures):
                 return
-            self._heading_came_ns = heading.stamp_ns if newest_ns is None else newest_ns
+            self._last_heading_ns = heading.stamp_ns if newest_ns is None else newest_ns
             if self.turning_by_pictures:
                 self.turning_by_pictures = False
                 self._turning.clear()
@@ -201,7 +201,7 @@ class Tracker:
             self._ranges.offer(reading, now_ns)
 
     def offer_detections(
-        self, detections: Detections, now_ns: int, send: Callable[[RateSetpoint | None], None] = _nobody_waits
+        self, detections: Detections, now_ns: int, send: Callable[[RateSetpoint | None], None] = _not_sent
     ) -> TrackerUpdate | None:
         """One image's detections, an empty set included; None where the stamp is refused (counted).
 
@@ -231,7 +231,7 @@ class Tracker:
                 return self._placed(TrackerUpdate(published, target, self._lock.status, setpoint, zoom))
 
     def select_pixel(self, x_px: float, y_px: float, stamp_ns: int = 0) -> str:
-        """Lock on the track under (else close to) a pixel; the answer says what came of it.
+        """Lock on the track under (else close to) a pixel; returns a sentence on the result.
 
         Args:
             x_px: in source-image pixels.
@@ -248,7 +248,7 @@ class Tracker:
             return f'Track {int(tracks.ids[row])} ({tracks.labels[row]}) is chosen.'
 
     def select(self, text: str) -> str:
-        """Lock on what a word asks for (`target_request`), now or when it appears; the answer says what came of it."""
+        """Lock on what a word asks for (`target_request`), now or when it appears; returns a sentence on the result."""
         with self._mutex:
             try:
                 request = parse_request(text)
@@ -290,7 +290,7 @@ class Tracker:
         """While there is a target, and no heading has come for a while."""
         if not self._parameters.heading_from_pictures or not self._lock.had_target:
             return False
-        heading_ns, newest = self._heading_came_ns, self._core.attitudes.newest_ns
+        heading_ns, newest = self._last_heading_ns, self._core.attitudes.newest_ns
         return heading_ns is None or (newest is not None and newest - heading_ns > _NO_HEADING_NS)
 
     def look_for_turning(self) -> None:
@@ -519,7 +519,7 @@ class Tracker:
         self._camera.clear()
         self._age.clear()
         self._turning.clear()
-        self._heading_came_ns, self.turning_by_pictures, self.attitude_age = None, False, None
+        self._last_heading_ns, self.turning_by_pictures, self.attitude_age = None, False, None
         self._history.clear()
         self._forget_target()
         self._appearance.pictures.clear()

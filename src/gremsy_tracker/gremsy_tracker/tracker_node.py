@@ -136,15 +136,15 @@ class TrackerNode(SuiteNode[TrackerParameters]):
         detections = next(each for each in _DETECTIONS if each.name == self.parameters.detections_topic)
         self._detections = self.subscription(detections, self._arrivals.put)
         self.intake.begin(detections.name, self._detections.name)
-        self.subscription(topics.CAMERA_INFO, self._camera_came)
+        self.subscription(topics.CAMERA_INFO, self._on_camera_info)
         self.subscription(topics.GIMBAL_ATTITUDE, self.tracker.offer_attitude)
         self.subscription(topics.GIMBAL_HEADING, self.tracker.offer_heading)
-        self.subscription(topics.GIMBAL_RANGE, self._range_came)
+        self.subscription(topics.GIMBAL_RANGE, self._on_range)
         self.subscription(topics.GIMBAL_ZOOM, self.tracker.offer_zoom)
-        self.subscription(topics.GIMBAL_PLANT, self._plant_came)
-        self.subscription(topics.GIMBAL_CONTROL, self._control_came)
-        self.subscription(topics.TARGET_SELECT, self._pixel_chosen)
-        self.subscription(topics.TARGET_SELECT_ID, self._id_chosen)
+        self.subscription(topics.GIMBAL_PLANT, self._on_plant)
+        self.subscription(topics.GIMBAL_CONTROL, self._on_control)
+        self.subscription(topics.TARGET_SELECT, self._on_select)
+        self.subscription(topics.TARGET_SELECT_ID, self._on_select_id)
         self.service(SetBool, '~/enable', self._enable)
         self.service(Trigger, '~/release', self._release)
         self.worker('track', self._track_one)
@@ -237,27 +237,27 @@ class TrackerNode(SuiteNode[TrackerParameters]):
     def _unused_because(self) -> str:
         return '' if self._control is None else self._control.unused_because(self._setpoint.name)
 
-    def _camera_came(self, camera: StampedCamera) -> None:
+    def _on_camera_info(self, camera: StampedCamera) -> None:
         self.tracker.offer_camera_model(camera.stamp_ns, camera.model)
 
-    def _range_came(self, reading: RangeReading) -> None:
+    def _on_range(self, reading: RangeReading) -> None:
         self.tracker.offer_range(reading, self.now_ns())
 
-    def _plant_came(self, text: str) -> None:
+    def _on_plant(self, text: str) -> None:
         """Raises for a text that is not valid, and the subscription reports it."""
         self._plant = PlantModel.from_json(text)
         self.tracker.reconfigure(self._filled_in)
 
-    def _control_came(self, text: str) -> None:
+    def _on_control(self, text: str) -> None:
         """Raises for a text that is not valid, and the subscription reports it."""
         self._control = ControlState.from_json(text)
         self.tracker.offer_control(self._control, self._setpoint.name)
 
-    def _pixel_chosen(self, choice: PixelChoice) -> None:
-        answer = self.tracker.select_pixel(choice.x_px, choice.y_px, choice.stamp_ns)
-        self.get_logger().info(with_fields(answer, stamp_ns=choice.stamp_ns))
+    def _on_select(self, choice: PixelChoice) -> None:
+        result = self.tracker.select_pixel(choice.x_px, choice.y_px, choice.stamp_ns)
+        self.get_logger().info(with_fields(result, stamp_ns=choice.stamp_ns))
 
-    def _id_chosen(self, text: str) -> None:
+    def _on_select_id(self, text: str) -> None:
         self.get_logger().info(self.tracker.select(text))
 
     def _track_one(self) -> None:
@@ -414,7 +414,7 @@ class TrackerNode(SuiteNode[TrackerParameters]):
         """Take images while somebody watches the overlay or the lock compares looks; on the executor's thread."""
         wanted = self._overlay.watched or self.tracker.wants_frames
         if wanted and self._images is None:
-            self._images = self.subscription(topics.IMAGE_RAW_AS_SENT, self._image_came)
+            self._images = self.subscription(topics.IMAGE_RAW_AS_SENT, self._on_image)
         elif not wanted and self._images is not None:
             images, self._images = self._images, None
             self.close_subscription(images)
@@ -435,7 +435,7 @@ class TrackerNode(SuiteNode[TrackerParameters]):
         if self._no_detections.reported:
             self._elsewhere = sentence
 
-    def _image_came(self, sent: Frame) -> None:
+    def _on_image(self, sent: Frame) -> None:
         try:
             frame = self._pictures.of(sent)
         except Unusable as error:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """How far away the target is, by the best of what tells: the range finder, its known height, or the ground.
 
-Each tells at its own times, and what it told is worth less the longer ago: by `range_speed_m_s`, at which target and
-camera may have come nearer or gone apart in the meantime. The one with the smallest standard deviation is believed.
+Each measures at its own times, and a measurement is worth less the older it is: by `range_speed_m_s`, at which target
+and camera may have approached or separated in the meantime. The one with the smallest standard deviation is believed.
 
 The range finder says how far it is along the optical axis, whatever is there. It is the target's range while the axis
 is well within the target's box; beside a leg it is the range of the wall behind. So a range that the others contradict

@@ -311,7 +311,9 @@ class BearingFilter:
             return True
         ahead = self.mixture.mixed(unseen_s, self._models).carried_on(unseen_s, self._models)
         innovation_of = wrap_angle(bearing_rad - ahead.means[..., 0])
-        if not self._possible(ahead, innovation_of, noise_rad):
+        variance = ahead.covariances[..., 0, 0] + noise_rad**2
+        # Whether any model can explain it: one that turns round leaves the gate of all models together.
+        if not (innovation_of**2 <= _GATE_SIGMA**2 * variance).any(axis=0).all():
             self.rejected += 1
             return self._jumped(stamp_ns, bearing_rad, noise_rad)
         self._elsewhere.clear()
@@ -356,12 +358,6 @@ class BearingFilter:
         rate = self.mixture.mean_at(0.0, self._models)[:, 1]
         forgotten_s = unseen_s - self._parameters.coast_s
         self.start(stamp_ns, bearing_rad, noise_rad, rate * math.exp(-forgotten_s / _RATE_FORGOTTEN_S))
-
-    @staticmethod
-    def _possible(ahead: Mixture, innovation_of: Array, noise_rad: Array) -> bool:
-        """Whether any model can explain it: one that turns round leaves the gate of all models together."""
-        variance = ahead.covariances[..., 0, 0] + noise_rad**2
-        return bool((innovation_of**2 <= _GATE_SIGMA**2 * variance).any(axis=0).all())
 
     def _take(self, stamp_ns: int, ahead: Mixture, innovation_of: Array, noise_rad: Array) -> None:
         self.mixture = ahead.corrected(innovation_of, noise_rad)

@@ -21,7 +21,7 @@ from gremsy_common.geometry import Array, wrap_angle
 from gremsy_tracker.tracker_parameters import TrackerParameters
 
 _AXES = ('azimuth', 'tilt')
-# Sightings, or telemetry, further apart than this are not one story.
+# Sightings, or telemetry, further apart than this do not belong together.
 _LONGEST_GAP_S = 0.5
 # Telemetry shows a wrong sign before the target has gone far: a quarter of what the image is given.
 _TURNED_SHARE = 0.25
@@ -65,7 +65,7 @@ class DivergenceGuard:
         self._squares, self._mirrored = np.zeros(2), np.zeros(2)
 
     def turning(self, stamp_ns: int, measured_rad_s: Array, asked_rad_s: Array | None, field_rad: float) -> str:
-        """Take telemetry's rates; the answer is empty, or says what is wrong.
+        """Take telemetry's rates; returns what is wrong, empty for nothing.
 
         Args:
             stamp_ns: of the telemetry.
@@ -102,7 +102,7 @@ class DivergenceGuard:
     def sighting(
         self, stamp_ns: int, error_rad: Array, axis_rad: Array, acting_rad_s: Array | None, field_rad: float
     ) -> str:
-        """Take the target's offset from the optical axis in an image; the answer is empty, or says what is wrong.
+        """Take the target's offset from the optical axis in an image; returns what is wrong, empty for nothing.
 
         Args:
             stamp_ns: of the image, later than the last.

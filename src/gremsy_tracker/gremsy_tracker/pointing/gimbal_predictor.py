@@ -45,7 +45,7 @@ _UNSETTLED_S = 1.5
 _TURNING_RAD_S = math.radians(1.0)
 # Against noise while the vehicle hardly turns: as much as 1.5 deg/s for half a second say.
 _PRIOR_RAD2_S = math.radians(1.5) ** 2 * 0.5
-# So near to nothing or all it is that: the rest is noise, and the answer to commands is only modelled.
+# So near to nothing or all it is that: the rest is noise, and the response to commands is only modelled.
 _SNAP = 0.2
 
 
@@ -76,12 +76,12 @@ class CarriedShare:
         self._short, self._long, self._inertial = _Slope(_SHORT_S), _Slope(_LONG_S), _Slope(_SHORT_S)
         self._settled, self._settling_s = False, 0.0
         self._before: tuple[int, float, float] | None = None
-        self._answer_rad_s = 0.0
+        self._response_rad_s = 0.0
 
     def clear(self) -> None:
         """The clock restarted, or somebody else moved the gimbal; what was learned stays."""
         self._before = None
-        self._answer_rad_s = 0.0
+        self._response_rad_s = 0.0
 
     @property
     def carried(self) -> float:
@@ -115,17 +115,17 @@ class CarriedShare:
         before, self._before = self._before, (stamp_ns, azimuth_rad, heading_rad)
         dt_s = math.inf if before is None else (stamp_ns - before[0]) * 1e-9
         if before is None or not 0.0 < dt_s <= _LONGEST_GAP_S:
-            self._answer_rad_s = asked_rad_s
+            self._response_rad_s = asked_rad_s
             return
         left = math.exp(-dt_s / lag_s) if lag_s > 0.0 else 0.0
-        # The integral of the first-order answer over the interval.
-        answered = asked_rad_s * dt_s + (self._answer_rad_s - asked_rad_s) * lag_s * (1.0 - left)
-        self._answer_rad_s = asked_rad_s + (self._answer_rad_s - asked_rad_s) * left
+        # The integral of the first-order response over the interval.
+        responded = asked_rad_s * dt_s + (self._response_rad_s - asked_rad_s) * lag_s * (1.0 - left)
+        self._response_rad_s = asked_rad_s + (self._response_rad_s - asked_rad_s) * left
         turned = math.remainder(azimuth_rad - before[1], 2 * math.pi)
         with_vehicle = heading_rad - before[2]
         before_share = self._short.snapped
         for slope in (self._short, self._long):
-            slope.take(dt_s, turned + with_vehicle - answered, with_vehicle)
+            slope.take(dt_s, turned + with_vehicle - responded, with_vehicle)
         if abs(with_vehicle) <= _TURNING_RAD_S * dt_s:
             return
         steady = self._short.snapped == before_share and before_share in (0.0, 1.0)

@@ -18,7 +18,7 @@ from gremsy_common.types.gimbal_state import GimbalAttitude
 # Longer than the oldest image that may still be pointed with (0.8 s), with room for a late one.
 _KEEP_NS = 3_000_000_000
 _BREAKS = 8
-_KEPT_ANSWERS = 8
+_KEPT_RESULTS = 8
 # An azimuth that is elsewhere than its own rate leads, by more than 2 degrees and what the fastest slew explains (180
 # deg/s, in case the rates are not known), while nothing else is, counts from elsewhere: the mode has changed, or the
 # device restarted. The camera did not turn.
@@ -58,7 +58,7 @@ class AttitudeHistory:
         self.recounted: tuple[int, float] | None = None
         self._breaks_ns: deque[int] = deque(maxlen=_BREAKS)  # of the first samples that count from elsewhere
         self._samples: TimedHistory[GimbalAttitude] = TimedHistory(keep_ns=_KEEP_NS)
-        self._answers: dict[tuple[int, float], AttitudeAt | None] = {}  # since the newest sample
+        self._results: dict[tuple[int, float], AttitudeAt | None] = {}  # since the newest sample
 
     def offer(self, sample: GimbalAttitude) -> bool:
         """Store a sample; False (and counted) if no camera can have it, or it is not newer than the newest."""
@@ -86,13 +86,13 @@ class AttitudeHistory:
             self.clear()
             self.jumped_ns = sample.stamp_ns
         self._samples.put(sample.stamp_ns, sample)
-        self._answers.clear()
+        self._results.clear()
         return True
 
     def clear(self) -> None:
         """Forget everything."""
         self._samples.clear()
-        self._answers.clear()
+        self._results.clear()
         self.jumped_ns = self.recounted = None
         self._breaks_ns.clear()
 
@@ -119,12 +119,12 @@ class AttitudeHistory:
         sample alone it is carried on, or back, at that sample's own rate.
         """
         # The stamps of an image and of the one before are asked for by everybody in turn.
-        question = (stamp_ns, reach_s)
-        if question not in self._answers:
-            if len(self._answers) >= _KEPT_ANSWERS:
-                self._answers.clear()
-            self._answers[question] = self._found(stamp_ns, int(reach_s * 1e9))
-        return self._answers[question]
+        asked = (stamp_ns, reach_s)
+        if asked not in self._results:
+            if len(self._results) >= _KEPT_RESULTS:
+                self._results.clear()
+            self._results[asked] = self._found(stamp_ns, int(reach_s * 1e9))
+        return self._results[asked]
 
     def _found(self, stamp_ns: int, reach_ns: int) -> AttitudeAt | None:
         earlier, later = self._samples.around(stamp_ns)
