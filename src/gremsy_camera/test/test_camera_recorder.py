@@ -19,7 +19,7 @@ from mcap.reader import make_reader
 from gremsy_camera.camera_parameters import CameraParameters
 from gremsy_camera.errors import RecordingError
 from gremsy_camera.live.encoded_video import EncodedFormat, EncodedPacket
-from gremsy_camera.recording import camera_recorder
+from gremsy_camera.recording import recording_libraries
 from gremsy_camera.recording.bag_file import BagChannel, Serialized
 from gremsy_camera.recording.camera_recorder import CameraRecorder
 from gremsy_camera.recording.recording_parameters import RecordingParameters
@@ -510,7 +510,7 @@ def test_no_key_frame_for_long_is_said(desk):
     ids=['neither', 'film', 'bag', 'both'],
 )
 def test_what_is_installed_decides_where_nothing_is_asked_for(desk, monkeypatch, wanted, there, sentence):
-    monkeypatch.setattr(camera_recorder, '_installed', lambda name: name in there)
+    monkeypatch.setattr(recording_libraries, '_installed', lambda name: name in there)
     made = desk(format=wanted)
     stem = made.folder / f'robot_eo_{STARTED}'
     try:
@@ -539,7 +539,7 @@ def test_what_is_installed_decides_where_nothing_is_asked_for(desk, monkeypatch,
     ],
 )
 def test_a_package_that_is_missing_is_named_with_the_way_to_it(desk, monkeypatch, wanted, module, sentence):
-    monkeypatch.setattr(camera_recorder, '_installed', lambda name: False)
+    monkeypatch.setattr(recording_libraries, '_installed', lambda name: False)
     monkeypatch.setitem(__import__('sys').modules, module, None)
     with pytest.raises(RecordingError) as refused:
         desk(format=wanted).start()
@@ -606,8 +606,8 @@ def test_finish_waits_for_the_thread_that_writes(desk):
 
 
 def test_mcap_and_av_are_looked_for_without_importing_them():
-    assert camera_recorder._installed('mcap') is (importlib.util.find_spec('mcap') is not None)
-    assert not camera_recorder._installed('surely_no_such_package')
+    assert recording_libraries._installed('mcap') is (importlib.util.find_spec('mcap') is not None)
+    assert not recording_libraries._installed('surely_no_such_package')
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from gremsy_camera.errors import RecordingError
-from gremsy_camera.recording.snapshot import Snapshot, snapshot_path, write_snapshot
+from gremsy_camera.recording.snapshot import snapshot_path, write_snapshot
 from gremsy_common.types.camera_model import CameraModel
 from gremsy_common.types.detections import Tracks
 from gremsy_common.types.frame import Frame
@@ -44,21 +44,21 @@ def test_a_png_is_the_frame_to_the_bit(tmp_path, encoding):
     shown = frame(encoding)
     path = path_of(tmp_path, shown)
     assert path == tmp_path / 'robot_eo_20231114T221320.123Z.png'
-    write_snapshot(path, Snapshot(shown, CAMERA, None, ()))
+    write_snapshot(path, shown, CAMERA, None, ())
     read = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
     assert read.dtype == shown.image.dtype and (read == shown.image).all()
 
 
 def test_colours_of_another_order_are_put_right(tmp_path):
     shown = frame('rgb8')
-    write_snapshot(tmp_path / 'it.png', Snapshot(shown, CAMERA, None, ()))
+    write_snapshot(tmp_path / 'it.png', shown, CAMERA, None, ())
     assert (cv2.imread(str(tmp_path / 'it.png')) == shown.image[:, :, ::-1]).all()
 
 
 def test_infrared_of_the_other_byte_order_is_read_right(tmp_path):
     shown = frame('mono16')
     turned = Frame(shown.image.astype('>u2'), STAMP_NS, 'ir', 'mono16')
-    write_snapshot(tmp_path / 'it.png', Snapshot(turned, CAMERA, None, ()))
+    write_snapshot(tmp_path / 'it.png', turned, CAMERA, None, ())
     assert (cv2.imread(str(tmp_path / 'it.png'), cv2.IMREAD_UNCHANGED) == shown.image).all()
 
 
@@ -66,7 +66,7 @@ def test_a_jpeg_where_it_is_asked_for_but_not_of_16_bits(tmp_path):
     assert path_of(tmp_path, frame(), 'jpeg').suffix == '.jpg'
     assert path_of(tmp_path, frame('mono16'), 'jpeg').suffix == '.png'
     path = path_of(tmp_path, frame(), 'jpeg')
-    write_snapshot(path, Snapshot(frame(), CAMERA, None, ()))
+    write_snapshot(path, frame(), CAMERA, None, ())
     assert path.read_bytes()[:3] == b'\xff\xd8\xff'
 
 
@@ -75,7 +75,7 @@ def test_what_is_known_of_the_moment_stands_beside_it(tmp_path):
     path = path_of(tmp_path, frame())
     boxes = np.array([[1.0, 2.0, 11.0, 5.5]])
     seen = Tracks(STAMP_NS, 'eo', boxes, np.array([0.75]), np.array(['person']), np.array([7], np.int64))
-    write_snapshot(path, Snapshot(frame(), CAMERA, 2.5, (far, near), seen))
+    write_snapshot(path, frame(), CAMERA, 2.5, (far, near), seen)
     assert json.loads(path.with_suffix('.json').read_text()) == {
         'picture': path.name,
         'stamp_ns': STAMP_NS,
@@ -103,7 +103,7 @@ def test_what_is_known_of_the_moment_stands_beside_it(tmp_path):
 def test_what_is_not_known_is_null_and_not_made_up(tmp_path):
     unknown = CameraModel(64, 48, 0.0, 0.0, 0.0, 0.0)
     path = path_of(tmp_path, frame())
-    write_snapshot(path, Snapshot(frame(), unknown, None, (attitude(STAMP_NS - 201 * MS, 1.0),)))
+    write_snapshot(path, frame(), unknown, None, (attitude(STAMP_NS - 201 * MS, 1.0),))
     beside = json.loads(path.with_suffix('.json').read_text())
     assert [beside[each] for each in ('zoom', 'camera', 'attitude', 'detections')] == [None] * 4
 
@@ -116,7 +116,7 @@ def test_nothing_is_written_over(tmp_path):
     second.with_suffix('.json').write_text('mine too')
     assert path_of(tmp_path, frame()).name == 'robot_eo_20231114T221320.123Z-3.png'
     with pytest.raises(RecordingError) as refused:
-        write_snapshot(first, Snapshot(frame(), CAMERA, None, ()))
+        write_snapshot(first, frame(), CAMERA, None, ())
     assert str(refused.value) == (
         f"The snapshot '{first}' cannot be written (File exists): make room, or name another folder in `record_dir`."
     )
@@ -125,7 +125,7 @@ def test_nothing_is_written_over(tmp_path):
 
 def test_a_folder_that_is_gone_is_said(tmp_path):
     with pytest.raises(RecordingError) as refused:
-        write_snapshot(tmp_path / 'gone' / 'it.png', Snapshot(frame(), CAMERA, None, ()))
+        write_snapshot(tmp_path / 'gone' / 'it.png', frame(), CAMERA, None, ())
     assert str(refused.value) == (
         f"The snapshot '{tmp_path / 'gone' / 'it.png'}' cannot be written (No such file or directory): make room, or "
         'name another folder in `record_dir`.'

@@ -117,20 +117,22 @@ def read_calibration(path: Path) -> CameraModel:
         ParameterError: naming `calibration_file` when it cannot be read, or is no such file.
     """
     try:
-        content = yaml.safe_load(path.read_text(encoding='utf-8'))
+        return _model_of(yaml.safe_load(path.read_text(encoding='utf-8')))
     except OSError as error:
         raise ParameterError(
             f"Parameter `calibration_file` is '{path}', which cannot be read ({error.strerror}): "
             'name a file that camera_calibration wrote, or leave it empty.'
         ) from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise _not_a_calibration(path, 'it is not YAML') from error
-    try:
-        return _model_of(content)
+    except (yaml.YAMLError, UnicodeDecodeError):
+        reason = 'it is not YAML'
     except KeyError as error:
-        raise _not_a_calibration(path, f'it has no {error}') from error
+        reason = f'it has no {error}'
     except (TypeError, ValueError, IndexError, AttributeError) as error:
-        raise _not_a_calibration(path, str(error)) from error
+        reason = str(error)
+    raise ParameterError(
+        f"Parameter `calibration_file` is '{path}', which holds no camera calibration ({reason}): "
+        'name a file that camera_calibration wrote, or leave it empty.'
+    )
 
 
 def _model_of(content: Any) -> CameraModel:
@@ -167,13 +169,6 @@ def _numbers(matrix: Any, name: str, size: int | None = None) -> list[float]:
         wanted = 'finite numbers' if size is None else f'{size} finite numbers'
         raise ValueError(f'its {name} must be {wanted}')
     return found
-
-
-def _not_a_calibration(path: Path, reason: str) -> ParameterError:
-    return ParameterError(
-        f"Parameter `calibration_file` is '{path}', which holds no camera calibration ({reason}): "
-        'name a file that camera_calibration wrote, or leave it empty.'
-    )
 
 
 # 640x360 and 1366x768 are both called 16:9.

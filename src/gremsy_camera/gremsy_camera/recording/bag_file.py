@@ -3,14 +3,12 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from gremsy_camera.errors import RecordingError
+from gremsy_camera.recording.recording_libraries import import_writer
 from gremsy_camera.recording.recordings_folder import RecordingFile, RecordingsFolder
-from gremsy_common.installing import pip_install
 
 # A chunk is what is lost at most in a power cut, besides what `flush` has not been called for.
 _CHUNK_BYTES = 1 << 20
@@ -46,21 +44,6 @@ class BagChannel:
     definition: str
     qos: str
     serialize: Callable[[Any], Serialized]
-
-
-def import_mcap() -> Any:
-    """The module that writes MCAP.
-
-    Raises:
-        RecordingError: where it is not installed.
-    """
-    try:
-        return importlib.import_module('mcap.writer')
-    except ImportError as error:
-        raise RecordingError(
-            f'MCAP is written with the package mcap, which cannot be used here ({error}): run '
-            f'`{pip_install("mcap", extra="record")}`, or set `record_format: mp4`.'
-        ) from error
 
 
 class BagFiles:
@@ -137,7 +120,7 @@ class BagFiles:
             file.finish()
 
     def _begin(self) -> None:
-        writers = import_mcap()
+        writers = import_writer('mcap')
         (file,) = self._folder.create(self._stem, '.mcap')
         self._channels, self._schemas, self._sequences = {}, {}, {}
         self._file = file

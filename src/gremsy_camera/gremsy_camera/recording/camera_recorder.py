@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import threading
 from collections import Counter
 from collections.abc import Callable
@@ -11,12 +10,11 @@ from collections.abc import Callable
 from gremsy_camera.errors import RecordingError
 from gremsy_camera.footage.pacing import Clock
 from gremsy_camera.live.encoded_video import EncodedFormat, EncodedPacket, EncodedTap
-from gremsy_camera.recording.bag_file import BagChannel, import_mcap
-from gremsy_camera.recording.mp4_file import import_pyav
+from gremsy_camera.recording.bag_file import BagChannel
+from gremsy_camera.recording.recording_libraries import formats_to_write
 from gremsy_camera.recording.recording_parameters import RecordingParameters
 from gremsy_camera.recording.recording_session import CameraChannels, RecordingSession, file_stem, utc
 from gremsy_camera.recording.recordings_folder import RecordingsFolder
-from gremsy_common.installing import pip_install
 from gremsy_common.types.frame import Frame
 
 _NS_PER_S = 1_000_000_000
@@ -69,7 +67,8 @@ class CameraRecorder(EncodedTap):
                 if self._stopping:
                     raise RecordingError('The last recording is still being closed: ask again.')
                 return f'Already recording to {self._where(self._session)}.'
-            film, bag, note = _formats(parameters.record_format)
+            formats, note = formats_to_write(parameters.record_format)
+            film, bag = 'mp4' in formats, 'mcap' in formats
             folder = RecordingsFolder(parameters.record_folder)
             folder.check(parameters)
             time = f'{utc(self._clock.ros_ns()):%Y%m%dT%H%M%SZ}'
@@ -230,25 +229,3 @@ class CameraRecorder(EncodedTap):
 
     def _length_s(self) -> float:
         return (self._clock.monotonic_ns() - self._begun_ns) / _NS_PER_S
-
-
-def _formats(wanted: str) -> tuple[bool, bool, str]:
-    """Whether a film and a bag are written, and what to say of it."""
-    can_film, can_bag = _installed('av'), _installed('mcap')
-    if wanted != 'auto':
-        if wanted != 'mcap' and not can_film:
-            import_pyav()
-        if wanted != 'mp4' and not can_bag:
-            import_mcap()
-        return wanted in ('mp4', 'both'), wanted in ('mcap', 'both'), ''
-    if not (can_film or can_bag):
-        raise RecordingError(
-            'MP4 is written with PyAV and MCAP with the package mcap, and neither is installed here: run '
-            f'`{pip_install("av", "mcap", extra="record")}`.'
-        )
-    missing = '' if can_film and can_bag else ' (no MCAP: the package mcap is not installed here)'
-    return can_film, can_bag, missing if can_film else ' (no MP4: PyAV is not installed here)'
-
-
-def _installed(name: str) -> bool:
-    return importlib.util.find_spec(name) is not None

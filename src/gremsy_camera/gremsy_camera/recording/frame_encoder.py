@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from gremsy_camera.errors import RecordingError
 from gremsy_camera.live.encoded_video import EncodedFormat, EncodedPacket
-from gremsy_camera.recording.mp4_file import TICKS_PER_S, import_pyav
+from gremsy_camera.recording.mp4_file import TICKS_PER_S
+from gremsy_camera.recording.recording_libraries import import_writer
 from gremsy_common.picture.i420_planes import even_size, i420_planes
 from gremsy_common.types.frame import Frame
 
@@ -61,7 +62,7 @@ class FrameEncoder:
         Raises:
             RecordingError: when there is no encoder.
         """
-        av = import_pyav()
+        av = import_writer('mp4')
         self.size = even_size(width, height)
         self._av = av
         self._context: Any = None

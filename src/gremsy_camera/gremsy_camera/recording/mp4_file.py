@@ -3,32 +3,14 @@
 
 from __future__ import annotations
 
-import importlib
 import io
 from fractions import Fraction
-from typing import Any
 
-from gremsy_camera.errors import RecordingError
+from gremsy_camera.recording.recording_libraries import import_writer
 from gremsy_camera.recording.recordings_folder import RecordingFile
-from gremsy_common.installing import pip_install
 
 TICKS_PER_S = 90_000
 _FRAGMENT_S = 1
-
-
-def import_pyav() -> Any:
-    """PyAV, which writes MP4 and encodes.
-
-    Raises:
-        RecordingError: where it is not installed.
-    """
-    try:
-        return importlib.import_module('av')
-    except ImportError as error:
-        raise RecordingError(
-            f'MP4 is written with PyAV, which cannot be used here ({error}): run '
-            f'`{pip_install("av", extra="record")}`, or set `record_format: mcap`.'
-        ) from error
 
 
 class Mp4File:
@@ -51,7 +33,7 @@ class Mp4File:
             RecordingError: without PyAV.
             ValueError: when the picture does not say its size; PyAV's errors where it cannot be understood.
         """
-        av = import_pyav()
+        av = import_writer('mp4')
         self._av = av
         self.file = file
         self._whole = 0
@@ -76,8 +58,8 @@ class Mp4File:
             # Its parameter sets are in the header alone, and Apple's players know no other tag.
             self._stream.codec_context.codec_tag = 'hvc1'
 
-    def write(self, data: bytes, pts: int, dts: int, duration: int, *, key: bool) -> bool:
-        """Add one picture in decoding order, times in ticks; whether a fragment went to the file.
+    def write(self, data: bytes, pts: int, dts: int, duration: int, *, key: bool) -> None:
+        """Add one picture in decoding order, times in ticks.
 
         Raises:
             OSError, ValueError: when it cannot be written.
@@ -88,10 +70,8 @@ class Mp4File:
         before = self.file.size
         self._container.mux(packet)
         self._outlet.check()
-        grown = self.file.size > before
-        if grown:
+        if self.file.size > before:
             self._whole = self.file.size
-        return grown
 
     def close(self) -> None:
         """Write what is left and finish the file; a fragment that the disk took in part is cut off.

@@ -22,7 +22,7 @@ from gremsy_camera.recording.camera_recorder import CameraRecorder
 from gremsy_camera.recording.recording_session import CameraChannels
 from gremsy_camera.recording.recordings_folder import RecordingsFolder
 from gremsy_camera.recording.seen_frames import SeenFrames
-from gremsy_camera.recording.snapshot import Snapshot, snapshot_path, write_snapshot
+from gremsy_camera.recording.snapshot import snapshot_path, write_snapshot
 from gremsy_common.errors import SuiteError, one_line
 from gremsy_common.ros import topics
 from gremsy_common.ros.messages.camera_info_messages import StampedCamera
@@ -177,7 +177,7 @@ class CameraRecording:
             try:
                 folder.prepare()
                 path = snapshot_path(folder.path, name, self._node.get_namespace(), kept, format_)
-                write_snapshot(path, Snapshot(kept, model, self.zoom, tuple(self._attitudes), tracks))
+                write_snapshot(path, kept, model, self.zoom, tuple(self._attitudes), tracks)
             except Exception as error:  # noqa: BLE001 whatever it is, who asked must hear of it
                 response.message = (
                     str(error)

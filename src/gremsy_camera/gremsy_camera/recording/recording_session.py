@@ -10,12 +10,13 @@ from __future__ import annotations
 import errno
 from collections import Counter
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 
-from gremsy_camera.recording.bag_file import BagChannel, BagFiles, import_mcap
+from gremsy_camera.recording.bag_file import BagChannel, BagFiles
 from gremsy_camera.recording.frame_encoder import FrameEncoder
-from gremsy_camera.recording.mp4_file import import_pyav
+from gremsy_camera.recording.recording_libraries import import_writer
 from gremsy_camera.recording.recording_parameters import RecordingParameters
 from gremsy_camera.recording.recording_queue import Queued, QueuedFrame, QueuedPacket, QueuedStamp, RecordingQueue
 from gremsy_camera.recording.recordings_folder import RecordingFile, RecordingsFolder
@@ -137,15 +138,11 @@ class RecordingSession:
         Raises:
             OSError: when the disk refuses; they are closed all the same.
         """
-        try:
-            try:
-                self._end_encoder()
-            finally:
-                if self.video is not None:
-                    self.video.close()
-        finally:
-            if self.bag is not None:
-                self.bag.close()
+        with ExitStack() as last:
+            for each in (self.bag, self.video):
+                if each is not None:
+                    last.callback(each.close)
+            self._end_encoder()
 
     def why(self, error: Exception) -> str:
         """What ended it, as a sentence."""
@@ -165,9 +162,9 @@ class RecordingSession:
         self._tidy()
         self._make_room()
         if self.video is not None:
-            import_pyav()
+            import_writer('mp4')
         if self.bag is not None:
-            import_mcap()
+            import_writer('mcap')
         self._prepared = True
 
     def _handle(self, item: Queued, now_ns: int) -> None:

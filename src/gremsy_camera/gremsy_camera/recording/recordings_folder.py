@@ -131,10 +131,8 @@ class RecordingsFolder:
         Raises:
             RecordingError: naming what is in the way.
         """
-        self._refuse_missing()
-        there = self.path if os.path.lexists(self.path) else self.path.parent
-        if not there.is_dir():
-            raise RecordingError(self._no_folder())
+        self._refuse_misnamed()
+        there = self.path if self.path.exists() else self.path.parent
         if not os.access(there, os.W_OK | os.X_OK):
             raise RecordingError(self._cannot('be written to', os.strerror(errno.EACCES)))
         with self._explained('be read'):
@@ -148,13 +146,9 @@ class RecordingsFolder:
             RecordingError: naming what is in the way.
             NotOurs: when something else has the list's name.
         """
-        self._refuse_missing()
-        try:
+        self._refuse_misnamed()
+        with self._explained('be made'):
             self.path.mkdir(exist_ok=True)
-        except FileExistsError:
-            raise RecordingError(self._no_folder()) from None
-        except OSError as error:
-            raise RecordingError(self._cannot('be made', str(error.strerror))) from error
         refuse_others(self._list, 'list of recordings', _is_list)
         with self._explained('be written to'):
             self.note()
@@ -345,15 +339,16 @@ class RecordingsFolder:
                 return each.name
         return None
 
-    def _refuse_missing(self) -> None:
+    def _refuse_misnamed(self) -> None:
         if not self.path.parent.is_dir():
             raise RecordingError(
                 f"There is no folder '{self.path.parent}' to record in: mount the disk that it is on, make it, or name "
                 'another in `record_dir`.'
             )
-
-    def _no_folder(self) -> str:
-        return f"'{self.path}' is not a folder: name one in `record_dir` that recordings can be written to."
+        if os.path.lexists(self.path) and not self.path.is_dir():
+            raise RecordingError(
+                f"'{self.path}' is not a folder: name one in `record_dir` that recordings can be written to."
+            )
 
     def _cannot(self, what: str, why: str) -> str:
         return f"'{self.path}' cannot {what} ({why}): name another folder in `record_dir`."

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from gremsy_camera.errors import RecordingError
-from gremsy_camera.recording.bag_file import import_mcap
+from gremsy_camera.recording.recording_libraries import import_writer
 from gremsy_common.errors import SuiteError, one_line
 from gremsy_common.parameters.parameter_forms import given_path
 
@@ -39,7 +39,7 @@ def recover(torn: Path, whole: Path) -> tuple[int, str]:
         NothingToRecover: when there is no message; no file is left then.
         RecordingError: when a file cannot be opened, or mcap is not installed.
     """
-    import_mcap()
+    import_writer('mcap')
     try:
         with torn.open('rb') as source, whole.open('xb') as target:
             messages, ended = _copy(source, target)
@@ -60,7 +60,7 @@ def _copy(source: BinaryIO, target: BinaryIO) -> tuple[int, str]:
     kinds = importlib.import_module('mcap.records')
     # A chunk counts where its checksum does.
     records = importlib.import_module('mcap.stream_reader').StreamReader(source, validate_crcs=True).records
-    writer = import_mcap().Writer(target)
+    writer = import_writer('mcap').Writer(target)
     writer.start(profile='ros2', library='gremsy_camera')
     # 0 is a channel without a schema.
     schemas, channels = {0: 0}, {}

@@ -6,7 +6,6 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,25 +24,6 @@ from gremsy_common.types.gimbal_state import GimbalAttitude
 _JPEG_QUALITY = 95
 # Telemetry comes ten times as often; one that is further away says nothing of the picture.
 _NEAREST_NS = 200_000_000
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Snapshot:
-    """What is kept of one moment.
-
-    Attributes:
-        frame: as it was published.
-        camera: its intrinsics, zoom included.
-        zoom: magnification against the widest view; None where nobody tells it.
-        attitudes: of the camera, some of which are near to the frame's stamp.
-        tracks: what was seen in this very frame; None where nobody told it.
-    """
-
-    frame: Frame
-    camera: CameraModel
-    zoom: float | None
-    attitudes: Sequence[GimbalAttitude]
-    tracks: Tracks | None = None
 
 
 def snapshot_path(folder: Path, pattern: str, namespace: str, frame: Frame, wanted: str) -> Path:
@@ -66,13 +46,27 @@ def snapshot_path(folder: Path, pattern: str, namespace: str, frame: Frame, want
     return path
 
 
-def write_snapshot(path: Path, snapshot: Snapshot) -> None:
+def write_snapshot(
+    path: Path,
+    frame: Frame,
+    camera: CameraModel,
+    zoom: float | None,
+    attitudes: Sequence[GimbalAttitude],
+    tracks: Tracks | None = None,
+) -> None:
     """The picture, then the JSON beside it, each whole, and over nothing.
+
+    Args:
+        path: of the picture.
+        frame: as it was published.
+        camera: its intrinsics, zoom included.
+        zoom: magnification against the widest view; None where nobody tells it.
+        attitudes: of the camera, some of which are near to the frame's stamp.
+        tracks: what was seen in this very frame; None where nobody told it.
 
     Raises:
         RecordingError: when they cannot be written.
     """
-    frame = snapshot.frame
     shown = frame if frame.encoding in DEEP_GREY else ViewablePictures().of(frame)
     pixels = np.ascontiguousarray(shown.image, shown.image.dtype.newbyteorder('='))
     # PNG as OpenCV writes it unasked takes half of the time of any level that is named (105 against 219 ms at 1080p).
@@ -80,9 +74,20 @@ def write_snapshot(path: Path, snapshot: Snapshot) -> None:
     done, encoded = cv2.imencode(path.suffix, pixels, options)
     if not done:
         raise RecordingError(f"A frame of {frame.width}x{frame.height} px cannot be written to '{path}'.")
+    description = {
+        'picture': path.name,
+        'stamp_ns': frame.stamp_ns,
+        'stamp_utc': utc(frame.stamp_ns).isoformat(),
+        'frame_id': frame.frame_id,
+        'encoding': frame.encoding,
+        'zoom': zoom,
+        'detections': None if tracks is None else _detections(tracks),
+        'camera': _camera(camera) if camera.usable else None,
+        'attitude': _attitude(frame.stamp_ns, attitudes),
+    }
     try:
         write_new(path, np.asarray(encoded).data.cast('B'))
-        write_new(path.with_suffix('.json'), json.dumps(_description(path, snapshot), indent=2).encode() + b'\n')
+        write_new(path.with_suffix('.json'), json.dumps(description, indent=2).encode() + b'\n')
     except OSError as error:
         raise RecordingError(
             f"The snapshot '{path}' cannot be written ({error.strerror}): make room, or name another folder in "
@@ -101,36 +106,26 @@ def _detections(tracks: Tracks) -> list[dict[str, Any]]:
     ]
 
 
-def _description(path: Path, snapshot: Snapshot) -> dict[str, Any]:
-    frame, camera = snapshot.frame, snapshot.camera
-    near = min(snapshot.attitudes, key=lambda each: abs(each.stamp_ns - frame.stamp_ns), default=None)
-    if near is not None and abs(near.stamp_ns - frame.stamp_ns) > _NEAREST_NS:
-        near = None
+def _camera(camera: CameraModel) -> dict[str, Any]:
     # As in camera_info: who reads the file has it beside that, and OpenCV counts pixels likewise.
     k, _, _ = camera.matrices
     return {
-        'picture': path.name,
-        'stamp_ns': frame.stamp_ns,
-        'stamp_utc': utc(frame.stamp_ns).isoformat(),
-        'frame_id': frame.frame_id,
-        'encoding': frame.encoding,
-        'zoom': snapshot.zoom,
-        'detections': None if snapshot.tracks is None else _detections(snapshot.tracks),
-        'camera': {
-            'width': camera.width,
-            'height': camera.height,
-            'focal_px': [camera.focal_x_px, camera.focal_y_px],
-            'centre_px': [float(k[0, 2]), float(k[1, 2])],
-            'distortion': list(camera.distortion),
-            'fisheye': camera.fisheye,
-        }
-        if camera.usable
-        else None,
-        'attitude': {
-            'stamp_ns': near.stamp_ns,
-            'frame_id': near.frame_id,
-            'level_from_camera_wxyz': [float(part) for part in near.level_from_camera_wxyz],
-        }
-        if near is not None
-        else None,
+        'width': camera.width,
+        'height': camera.height,
+        'focal_px': [camera.focal_x_px, camera.focal_y_px],
+        'centre_px': [float(k[0, 2]), float(k[1, 2])],
+        'distortion': list(camera.distortion),
+        'fisheye': camera.fisheye,
+    }
+
+
+def _attitude(stamp_ns: int, attitudes: Sequence[GimbalAttitude]) -> dict[str, Any] | None:
+    """The nearest; None where none is near."""
+    near = min(attitudes, key=lambda each: abs(each.stamp_ns - stamp_ns), default=None)
+    if near is None or abs(near.stamp_ns - stamp_ns) > _NEAREST_NS:
+        return None
+    return {
+        'stamp_ns': near.stamp_ns,
+        'frame_id': near.frame_id,
+        'level_from_camera_wxyz': [float(part) for part in near.level_from_camera_wxyz],
     }

@@ -8,6 +8,7 @@ times jump, and after `segment_s`.
 from __future__ import annotations
 
 from collections import Counter, deque
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 from gremsy_camera.errors import RecordingError
@@ -128,14 +129,13 @@ class VideoFiles:
         """
         if self._open is None:
             return
-        try:
-            self._write_table(most_left=0)
-        finally:
-            done, self._open = self._open, None
+        with ExitStack() as last:
+            last.callback(self._open.table.finish)
+            last.callback(self._open.mp4.close)
             try:
-                done.mp4.close()
+                self._write_table(most_left=0)
             finally:
-                done.table.finish()
+                self._open = None
 
     def _sets_of(self, video: EncodedFormat, packet: EncodedPacket) -> tuple[ParameterSets, bytes]:
         sets, rest = split_sets(video.codec, packet.data)

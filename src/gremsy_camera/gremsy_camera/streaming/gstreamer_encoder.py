@@ -26,14 +26,14 @@ class GstEncoder:
 
     Attributes:
         kind: in words.
-        properties: set where this version of the element has them; `{kbps}`, `{bps}`, `{gop}`, `{period_ms}` and
-            `{kbit_per_picture}` are filled in.
+        properties: as gst-launch takes them, set where this version of the element has them; `{kbps}`, `{bps}`,
+            `{gop}`, `{period_ms}` and `{kbit_per_picture}` are filled in.
         before: what brings I420 to where the encoder takes it, as a piece of a pipeline.
         after: what it is asked for.
     """
 
     kind: str
-    properties: Mapping[str, str]
+    properties: str
     before: str = ''
     after: str = _BASELINE
     hardware: bool = True
@@ -42,82 +42,37 @@ class GstEncoder:
 GST_ENCODERS: Mapping[str, GstEncoder] = {
     'nvv4l2h264enc': GstEncoder(
         "the Jetson's encoder",
-        {
-            'bitrate': '{bps}',
-            'control-rate': '1',
-            'iframeinterval': '{gop}',
-            'idrinterval': '{gop}',
-            'insert-sps-pps': 'true',
-            'maxperf-enable': 'true',
-            'num-B-Frames': '0',
-            'poc-type': '2',
-            'preset-level': '1',
-            'profile': '0',
-        },
+        'bitrate={bps} control-rate=1 iframeinterval={gop} idrinterval={gop} insert-sps-pps=true maxperf-enable=true '
+        'num-B-Frames=0 poc-type=2 preset-level=1 profile=0',
         before='nvvidconv ! video/x-raw(memory:NVMM),format=NV12 ! ',
         after='video/x-h264',
     ),
     'nvh264enc': GstEncoder(
         'NVENC',
-        {
-            'bitrate': '{kbps}',
-            'bframes': '0',
-            'gop-size': '{gop}',
-            'preset': 'low-latency-hq',
-            'rc-lookahead': '0',
-            'rc-mode': 'cbr',
-            'vbv-buffer-size': '{kbit_per_picture}',
-            'zerolatency': 'true',
-        },
+        'bitrate={kbps} bframes=0 gop-size={gop} preset=low-latency-hq rc-lookahead=0 rc-mode=cbr '
+        'vbv-buffer-size={kbit_per_picture} zerolatency=true',
     ),
     'vah264enc': GstEncoder(
         'VA-API',
-        {
-            'b-frames': '0',
-            'bitrate': '{kbps}',
-            'cpb-size': '{kbit_per_picture}',
-            'key-int-max': '{gop}',
-            'rate-control': 'cbr',
-            'ref-frames': '1',
-            'target-usage': '7',
-        },
+        'b-frames=0 bitrate={kbps} cpb-size={kbit_per_picture} key-int-max={gop} rate-control=cbr ref-frames=1 '
+        'target-usage=7',
         before='videoconvert ! video/x-raw,format=NV12 ! ',
     ),
     'vaapih264enc': GstEncoder(
         'VA-API',
-        {'bitrate': '{kbps}', 'keyframe-period': '{gop}', 'max-bframes': '0', 'rate-control': 'cbr', 'refs': '1'},
+        'bitrate={kbps} keyframe-period={gop} max-bframes=0 rate-control=cbr refs=1',
         before='videoconvert ! video/x-raw,format=NV12 ! ',
     ),
     'x264enc': GstEncoder(
         'x264 (GStreamer)',
-        {
-            'bframes': '0',
-            'bitrate': '{kbps}',
-            'byte-stream': 'true',
-            'key-int-max': '{gop}',
-            'option-string': 'scenecut=0',
-            'sliced-threads': 'false',
-            'speed-preset': 'ultrafast',
-            'threads': '1',
-            'tune': 'zerolatency',
-            'vbv-buf-capacity': '{period_ms}',
-        },
+        'bframes=0 bitrate={kbps} byte-stream=true key-int-max={gop} option-string=scenecut=0 sliced-threads=false '
+        'speed-preset=ultrafast threads=1 tune=zerolatency vbv-buf-capacity={period_ms}',
         hardware=False,
     ),
     'openh264enc': GstEncoder(
         'OpenH264 (GStreamer)',
-        {
-            'bitrate': '{bps}',
-            'complexity': 'low',
-            'enable-frame-skip': 'false',
-            'gop-size': '{gop}',
-            'max-bitrate': '{bps}',
-            'multi-thread': '1',
-            'num-slices': '1',
-            'rate-control': 'bitrate',
-            'scene-change-detection': 'false',
-            'slice-mode': 'n-slices',
-        },
+        'bitrate={bps} complexity=low enable-frame-skip=false gop-size={gop} max-bitrate={bps} multi-thread=1 '
+        'num-slices=1 rate-control=bitrate scene-change-detection=false slice-mode=n-slices',
         hardware=False,
     ),
 }
@@ -206,9 +161,10 @@ class GStreamerEncoder(VideoEncoder):
             'period_ms': max(1, round(1000 / settings.rate_hz)),
             'kbit_per_picture': max(1, round(settings.kbps / settings.rate_hz)),
         }
-        for name, text in self._described.properties.items():
+        for each in self._described.properties.format(**values).split():
+            name, _, text = each.partition('=')
             if self._encoder.find_property(name) is not None:
-                gst.util_set_object_arg(self._encoder, name, text.format(**values))
+                gst.util_set_object_arg(self._encoder, name, text)
         if pipeline.set_state(gst.State.PLAYING) == gst.StateChangeReturn.FAILURE:
             raise EncoderError('does not start on this machine')
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Protocol
 
 import cv2
 import numpy as np
@@ -22,10 +22,26 @@ IMAGE_SUFFIXES = ('.bmp', '.jpeg', '.jpg', '.png', '.tif', '.tiff', '.webp')
 _NUMBER = re.compile(r'(\d+)')
 
 
-class FrameSource(Protocol):
+Images = Iterator[tuple[int, np.ndarray]]
+
+
+class FrameSource:
     """Frames by position."""
 
-    def __len__(self) -> int: ...
+    def __init__(self, length: int, images: Callable[[Sequence[int]], Images], none_readable: str) -> None:
+        """Nothing is read yet.
+
+        Args:
+            length: how many frames there are.
+            images: reads those at some positions, in rising order; one that cannot be read is left out.
+            none_readable: the sentence for when none of them can be.
+        """
+        self._length = length
+        self._images = images
+        self._none_readable = none_readable
+
+    def __len__(self) -> int:
+        return self._length
 
     def read(self, positions: Sequence[int]) -> Iterator[Frame]:
         """The frames at some positions, in rising order; one that cannot be read is reported and left out.
@@ -33,63 +49,12 @@ class FrameSource(Protocol):
         Raises:
             FrameError: when none of them can be read.
         """
-
-
-class ImageFolder:
-    """The images of a folder, in the order that a person would list them (2 before 10); not of its subfolders."""
-
-    def __init__(self, path: Path, files: Sequence[Path], say: Callable[[str], None] = say_nothing) -> None:
-        self._path = path
-        self._files = tuple(files)
-        self._say = say
-
-    def __len__(self) -> int:
-        return len(self._files)
-
-    def read(self, positions: Sequence[int]) -> Iterator[Frame]:
-        """See `FrameSource.read`."""
         done = 0
-        for position in sorted(positions):
-            file = self._files[position]
-            image = _read_image(file)
-            if image is None:
-                self._say(f'Image {file} cannot be read and is left out: remove it, or copy it again.')
-                continue
+        for position, image in self._images(positions):
             done += 1
-            yield _frame(image, position)
+            yield Frame(lock_read_only(np.ascontiguousarray(image)), position, 'calibration')
         if not done:
-            raise FrameError(f'None of the images looked at in folder {self._path} can be read: copy them again.')
-
-
-class VideoFile:
-    """The frames of a video, decoded from its beginning each time: seeking is inexact in most containers."""
-
-    def __init__(self, path: Path, length: int) -> None:
-        self._path = path
-        self._length = length
-
-    def __len__(self) -> int:
-        return self._length
-
-    def read(self, positions: Sequence[int]) -> Iterator[Frame]:
-        """See `FrameSource.read`; a video that ends earlier than it says gives fewer."""
-        wanted = frozenset(positions)
-        done = 0
-        capture = cv2.VideoCapture(str(self._path))
-        try:
-            for position in range(max(wanted, default=-1) + 1):
-                if not capture.grab():
-                    break
-                if position not in wanted:
-                    continue
-                decoded, image = capture.retrieve()
-                if decoded and image is not None and image.size:
-                    done += 1
-                    yield _frame(image, position)
-        finally:
-            capture.release()
-        if not done:
-            raise FrameError(f'No frame of video {self._path} can be decoded: copy it again, or give another.')
+            raise FrameError(self._none_readable)
 
 
 def open_source(path: Path, say: Callable[[str], None] = say_nothing) -> FrameSource:
@@ -122,16 +87,29 @@ def spread(start: int, stop: int, most: int) -> tuple[int, ...]:
     return tuple(int(each) for each in np.unique(np.linspace(start, stop - 1, min(most, max(0, stop - start))).round()))
 
 
-def _open_folder(path: Path, say: Callable[[str], None]) -> ImageFolder:
-    files = [file for file in path.iterdir() if file.suffix.lower() in IMAGE_SUFFIXES and file.is_file()]
-    if not files:
+def _open_folder(path: Path, say: Callable[[str], None]) -> FrameSource:
+    """Its images in the order that a person would list them (2 before 10); not those of its subfolders."""
+    found = [file for file in path.iterdir() if file.suffix.lower() in IMAGE_SUFFIXES and file.is_file()]
+    if not found:
         raise FrameError(f'Folder {path} has no images: put some there ({", ".join(IMAGE_SUFFIXES)}).')
-    return ImageFolder(path, sorted(files, key=_as_listed), say)
+    files = sorted(found, key=_as_listed)
+
+    def images(positions: Sequence[int]) -> Images:
+        for position in sorted(positions):
+            image = _read_image(files[position])
+            if image is None:
+                say(f'Image {files[position]} cannot be read and is left out: remove it, or copy it again.')
+            else:
+                yield position, image
+
+    return FrameSource(
+        len(files), images, f'None of the images looked at in folder {path} can be read: copy them again.'
+    )
 
 
-def _open_video(path: Path) -> VideoFile:
-    capture = cv2.VideoCapture(str(path))
-    try:
+def _open_video(path: Path) -> FrameSource:
+    """Decoded from its beginning each time, since seeking is inexact in most containers; may end before it says."""
+    with _capture(path) as capture:
         if not capture.isOpened():
             raise FrameError(f'{path} is not a video that OpenCV can open: give a folder of images, or an MP4 or AVI.')
         length = int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
@@ -140,11 +118,30 @@ def _open_video(path: Path) -> VideoFile:
             length = 0
             while capture.grab():
                 length += 1
+    none_readable = f'No frame of video {path} can be decoded: copy it again, or give another.'
+    if length < 1:
+        raise FrameError(none_readable)
+
+    def images(positions: Sequence[int]) -> Images:
+        with _capture(path) as capture:
+            for position in range(max(positions, default=-1) + 1):
+                if not capture.grab():
+                    return
+                if position in positions:
+                    decoded, image = capture.retrieve()
+                    if decoded and image is not None and image.size:
+                        yield position, image
+
+    return FrameSource(length, images, none_readable)
+
+
+@contextmanager
+def _capture(path: Path) -> Iterator[cv2.VideoCapture]:
+    capture = cv2.VideoCapture(str(path))
+    try:
+        yield capture
     finally:
         capture.release()
-    if length < 1:
-        raise FrameError(f'No frame of video {path} can be decoded: copy it again, or give another.')
-    return VideoFile(path, length)
 
 
 def _read_image(file: Path) -> np.ndarray | None:
@@ -154,10 +151,6 @@ def _read_image(file: Path) -> np.ndarray | None:
     except (OSError, cv2.error):
         return None
     return image if image is not None and image.size else None
-
-
-def _frame(image: np.ndarray, position: int) -> Frame:
-    return Frame(lock_read_only(np.ascontiguousarray(image)), position, 'calibration')
 
 
 def _as_listed(file: Path) -> tuple[tuple[int, int | str], ...]:
