@@ -17,7 +17,7 @@ from gremsy_gimbal_driver.links.link import Link
 from gremsy_gimbal_driver.mavlink.component_register import kind_of
 from gremsy_gimbal_driver.mavlink.mavlink_dialect import dialect
 from gremsy_gimbal_driver.mavlink.mavlink_events import AttitudeStatus, DeviceInformation
-from gremsy_gimbal_driver.mavlink.mavlink_frames import yaw_roll_pitch_flu
+from gremsy_gimbal_driver.mavlink.mavlink_frames import level_limits
 
 _OBSERVED_S = 2.5
 """Ten messages of a stream at 5 Hz, and three requests for its model."""
@@ -58,7 +58,6 @@ def facts_of(view: DeviceView, opened: LinkSession) -> dict[str, Any]:
     information, angles = view.information, view.angles_rad
     # What Gremsy puts into SYS_STATUS, another make does not.
     status = None if information is not None and information.is_foreign else view.status
-    azimuth_limits, tilt_limits = (None, None) if information is None else _limits(information)
     condition = _health(view)
     return {
         'link': opened.link.name,
@@ -75,8 +74,8 @@ def facts_of(view: DeviceView, opened: LinkSession) -> dict[str, Any]:
         'mode': None if view.mode is None else view.mode.value,
         'azimuth_deg': None if angles is None else degrees(angles[0]),
         'tilt_deg': None if angles is None else degrees(angles[1]),
-        'azimuth_limits_deg': azimuth_limits,
-        'tilt_limits_deg': tilt_limits,
+        'azimuth_limits_deg': None if information is None else _limits(information.yaw_limits_rad),
+        'tilt_limits_deg': None if information is None else _limits(information.pitch_limits_rad),
         'status': None if status is None else list(status_condition(status.status_bits).words),
         'status_bits': None if status is None else status.status_bits,
         'faults': None if status is None else list(fault_condition(status.fault_bits).words),
@@ -129,12 +128,10 @@ def _firmware(information: DeviceInformation) -> str:
     return information.version + kind
 
 
-def _limits(information: DeviceInformation) -> tuple[list[float] | None, list[float] | None]:
-    """Of azimuth and tilt, the lower first; None for those that it does not know."""
-    (down, up), (left, right) = information.pitch_limits_rad, information.yaw_limits_rad
-    ends = [yaw_roll_pitch_flu(0.0, pitch, yaw) for pitch, yaw in ((down, left), (up, right))]
-    azimuth, tilt = (sorted(degrees(end[axis]) for end in ends) for axis in (0, 2))
-    return (None if any(map(math.isnan, azimuth)) else azimuth), (None if any(map(math.isnan, tilt)) else tilt)
+def _limits(ends_ned_rad: tuple[float, float]) -> list[float] | None:
+    """Of an axis of the level frame, the lower first; None for those that it does not know."""
+    ends = sorted(map(degrees, level_limits(ends_ned_rad)))
+    return None if any(map(math.isnan, ends)) else ends
 
 
 def _range(ends: list[float] | None) -> str:
