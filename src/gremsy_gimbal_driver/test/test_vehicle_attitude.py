@@ -85,13 +85,13 @@ def test_a_gap_in_the_samples_is_not_bridged():
 
 def test_why_there_is_none_is_said():
     made = VehicleHistory()
-    assert made.trouble(T0) == (
+    assert made.fault(T0) == (
         "The vehicle's attitude is unknown: nothing came on `vehicle/imu` or `vehicle/odometry`; "
         "remap one of them to the vehicle's own topic."
     )
     made.take(standing(), T0)
-    assert made.trouble(T0 + NS // 2) == ''
-    assert made.trouble(T0 + NS) == (
+    assert made.fault(T0 + NS // 2) == ''
+    assert made.fault(T0 + NS) == (
         "The vehicle's attitude is 1.00 s old, the limit is 0.5 s: see whether its publisher still runs."
     )
 

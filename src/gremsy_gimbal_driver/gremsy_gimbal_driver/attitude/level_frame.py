@@ -54,7 +54,7 @@ def level_reference(
     yaw_frame: YawFrame,
     heading_rad: float | None,
     vehicle: VehicleAttitude | None,
-    trouble: str,
+    fault: str,
     lock_is_north: bool = False,
     vehicle_from_base_wxyz: Array | None = None,
 ) -> LevelReference:
@@ -64,7 +64,7 @@ def level_reference(
         yaw_frame: of the measured attitude.
         heading_rad: of the measured attitude.
         vehicle: at the same time; None where unknown.
-        trouble: why `vehicle` is None.
+        fault: why `vehicle` is None.
         lock_is_north: whether lock's azimuth is known to count from north, as with a gimbal that is fed message 286;
             without, it counts from the heading at power-up and drifts with the gyro (gimbal.md 1.7, 8i).
         vehicle_from_base_wxyz: how the gimbal's base is mounted; None for upright and forward.
@@ -83,7 +83,7 @@ def level_reference(
     in_level = heading_rad if yaw_frame is YawFrame.EARTH and heading_rad is not None else 0.0
     level_from_base = _levelled(in_level - base_heading, base)
     if vehicle is None:
-        return LevelReference(None, None, level_from_base, trouble)
+        return LevelReference(None, None, level_from_base, fault)
     return LevelReference(vehicle, math.remainder(base_heading - in_level, 2 * math.pi), level_from_base)
 
 

@@ -92,7 +92,7 @@ class VehicleHistory:
                 raise Refusal('vehicle_not_newer', 'A vehicle attitude was ignored: a newer one came before.')
         self._samples.put(sample.stamp_ns, sample)
 
-    def trouble(self, now_ros_ns: int) -> str:
+    def fault(self, now_ros_ns: int) -> str:
         """Why there is no vehicle attitude now; empty where there is one."""
         newest = self._samples.newest
         if newest is None:

@@ -161,7 +161,7 @@ class GimbalDevice:
             attitude_age_s=age_s,
             streams=dict(self.requests.streams),
             health=health(self.requests.information, age_s, self._failure_flags, self._system_status),
-            vehicle=self._vehicle.trouble(now.ros_ns),
+            vehicle=self._vehicle.fault(now.ros_ns),
             heading_source='' if turning is None else turning.value,
             zoom_factor=payload.lens.factor,
             cameras_gone=tuple(payload.gone),
@@ -327,9 +327,9 @@ class GimbalDevice:
 
     def _view_of(self, status: AttitudeStatus | None, measured: MeasuredAttitude, now: Instant) -> GimbalView:
         vehicle = self._vehicle.at(measured.attitude.stamp_ns)
-        trouble = '' if vehicle is not None else self._vehicle.trouble(now.ros_ns)
+        fault = '' if vehicle is not None else self._vehicle.fault(now.ros_ns)
         reference = level_reference(
-            measured.yaw_frame, measured.heading_rad, vehicle, trouble, self._parameters.lock_reference == 'north'
+            measured.yaw_frame, measured.heading_rad, vehicle, fault, self._parameters.lock_reference == 'north'
         )
         parameters = self._parameters
         if self._encoders is None or parameters.encoders == 'none':

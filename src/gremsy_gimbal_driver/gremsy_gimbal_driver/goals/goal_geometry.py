@@ -153,8 +153,8 @@ class GoalGeometry:
             return Pose(_base(request, reference), np.zeros(3)) @ base_from_frame
         vehicle = reference.vehicle
         if vehicle is None or not vehicle.earth_frame or frame != frame_name(vehicle.earth_frame):
-            trouble = below_level if below_level.kind == 'stale_transform' else base_from_frame
-            raise Refusal(trouble.kind, f'{what} was refused. {trouble}')
+            fault = below_level if below_level.kind == 'stale_transform' else base_from_frame
+            raise Refusal(fault.kind, f'{what} was refused. {fault}')
         azimuth = reference.earth_from_level_rad
         if azimuth is None:
             raise Refusal('earth_unknown', f'{what} was refused. {reference.reason}')
