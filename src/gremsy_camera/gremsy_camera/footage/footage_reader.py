@@ -5,10 +5,13 @@ from __future__ import annotations
 
 import math
 import os
-from dataclasses import dataclass
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import cv2
 import numpy as np
@@ -73,35 +76,109 @@ def read_picture(path: Path) -> NDArray[Any] | None:
     return np.asarray(image if image.ndim == 3 else cv2.cvtColor(image, cv2.COLOR_GRAY2BGR))
 
 
-class FootageReader:
-    """Reads a video or a still image from its first frame on; the same file always gives the same indices."""
+@contextmanager
+def quiet_opencv() -> Iterator[None]:
+    """Keep OpenCV and its FFmpeg quiet, which they are for the whole process only; what somebody set stays.
 
-    def __init__(self, path: Path, at_end: AtEnd = AtEnd.LOOP, *, keep_infrared: bool = False) -> None:
-        """Touch nothing yet; a picture of 16-bit grey is given as it is with `keep_infrared`, else as BGR."""
-        self._path = path
+    FFmpeg writes a line for every damaged block of a picture (1500 lines for one damaged file of 50 kB), and addresses
+    with what stands in them.
+    """
+    os.environ.setdefault('OPENCV_FFMPEG_LOGLEVEL', '-8')
+    level = cv2.utils.logging.getLogLevel()
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    try:
+        yield
+    finally:
+        cv2.utils.logging.setLogLevel(level)
+
+
+class Footage(ABC):
+    """Frames one after the other, counted from 0 in each round, and what to do at their end.
+
+    Attributes:
+        what: begins the sentences on it: 'The video /videos/walk.mp4'.
+        decode_failures: frames that could not be decoded and were left out.
+        loops: how often it has started again.
+        ended: it has no more frames, and its last one is held.
+    """
+
+    # What is counted in it.
+    _unit: ClassVar[str]
+
+    def __init__(self, what: str, at_end: AtEnd) -> None:
+        self.what = what
         self._at_end = at_end
-        self._keep_infrared = keep_infrared
-        self._capture: cv2.VideoCapture | None = None
-        self._memory = PictureMemory()
         self._pending: NDArray[Any] | None = None
-        self._info = FootageInfo(0, 0, 0.0, 0)
         self._next_index = 0
-        self._failed_this_round = 0
-        self._counted_failures = 0
+        self.decode_failures = 0
         self.loops = 0
         self.ended = False
 
-    @property
-    def decode_failures(self) -> int:
-        """Frames that could not be decoded and were left out."""
-        return self._counted_failures + self._failed_this_round
-
+    @abstractmethod
     def open(self) -> FootageInfo:
-        """Open the file and decode its first frame.
+        """Open it and decode its first frame.
 
         Raises:
-            SourceUnusable: when there is no such file, or it has no frame that can be decoded.
+            SourceUnusable: there is none that can be decoded.
         """
+
+    def next(self) -> FootageFrame | None:
+        """The next frame; None when there is none new (a still, or what is held at its end).
+
+        Raises:
+            SourceEnded: at the end, with `at_end` = `stop`.
+            SourceError: when it cannot be opened again for the next round.
+        """
+        if self.ended:
+            return None
+        image = self._pending if self._pending is not None else self._decode()
+        self._pending = None
+        if image is None:
+            self.ended = self._at_end is not AtEnd.LOOP
+            if self._at_end is AtEnd.STOP:
+                raise SourceEnded(
+                    f'{self.what} ended after {self._next_index} {self._unit} and `at_end` is `stop`: '
+                    'set `at_end` to `loop` or `hold` to go on.'
+                )
+            if self.ended:
+                return None
+            image = self._start_again()
+            self.loops += 1
+            self._next_index = 0
+        frame = FootageFrame(self._next_index, image)
+        self._next_index += 1
+        return frame
+
+    def close(self) -> None:
+        """Free what decodes."""
+        self._pending = None
+
+    @abstractmethod
+    def _decode(self) -> NDArray[Any] | None:
+        """The next picture that decodes; None at the end."""
+
+    @abstractmethod
+    def _start_again(self) -> NDArray[Any]:
+        """The first picture of another round."""
+
+
+class FootageReader(Footage):
+    """Reads a video or a still image from its first frame on; the same file always gives the same indices."""
+
+    _unit = 'frames'
+
+    def __init__(self, path: Path, at_end: AtEnd = AtEnd.LOOP, *, keep_infrared: bool = False) -> None:
+        """Touch nothing yet; a picture of 16-bit grey is given as it is with `keep_infrared`, else as BGR."""
+        super().__init__(f'The video {path}', at_end)
+        self._path = path
+        self._keep_infrared = keep_infrared
+        self._capture: cv2.VideoCapture | None = None
+        self._memory = PictureMemory()
+        self._info = FootageInfo(0, 0, 0.0, 0)
+        self._failed_this_round = 0
+
+    def open(self) -> FootageInfo:
+        """See Footage."""
         if self._path.is_dir():
             raise SourceUnusable(f'{self._path} is a folder: name a video in it.')
         if not self._path.is_file():
@@ -110,35 +187,15 @@ class FootageReader:
             raise SourceUnusable(f'The video file {self._path} may not be read: give this user the right to read it.')
         if self._path.suffix.lower() in STILL_SUFFIXES:
             return self._open_still()
-        self._start()
+        self._pending = self._start()
         return self._info
 
-    def next(self) -> FootageFrame | None:
-        """The next frame; None when there is none new (a still, or a video held at its end).
-
-        Raises:
-            SourceEnded: at the end, with `at_end` = `stop`.
-            SourceError: when the file cannot be opened again for the next round.
-        """
-        if self.ended:
-            return None
-        image = self._pending if self._pending is not None else self._decode()
-        self._pending = None
-        if image is None:
-            if not self._at_the_end():
-                return None
-            image, self._pending = self._pending, None
-            assert image is not None
-        frame = FootageFrame(self._next_index, image)
-        self._next_index += 1
-        return frame
-
     def close(self) -> None:
-        """Free the decoder."""
+        """See Footage."""
+        super().close()
         if self._capture is not None:
             self._capture.release()
             self._capture = None
-        self._pending = None
 
     def _open_still(self) -> FootageInfo:
         image = read_picture(self._path) if self._keep_infrared else cv2.imread(str(self._path), cv2.IMREAD_COLOR)
@@ -146,22 +203,16 @@ class FootageReader:
             raise SourceUnusable(
                 f'The image file {self._path} cannot be decoded: check that it is complete, or use another.'
             )
-        self._pending = np.asarray(image)
+        # A still has no other round.
+        self._pending, self._at_end = np.asarray(image), AtEnd.HOLD
         self._info = FootageInfo(image.shape[1], image.shape[0], 0.0, 1)
         return self._info
 
-    def _start(self) -> None:
-        """Open at the first frame and decode it into `_pending`."""
+    def _start(self) -> NDArray[Any]:
+        """Open the file; its first frame."""
         self.close()
-        # FFmpeg writes a line to stderr for every damaged block of a picture: 1500 lines for one damaged file of 50 kB.
-        os.environ.setdefault('OPENCV_FFMPEG_LOGLEVEL', '-8')
-        log_level = cv2.utils.logging.getLogLevel()
-        cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
-        try:
-            self._capture = cv2.VideoCapture(str(self._path))
-        finally:
-            cv2.utils.logging.setLogLevel(log_level)
-        capture = self._capture
+        with quiet_opencv():
+            self._capture = capture = cv2.VideoCapture(str(self._path))
         rate_hz = capture.get(cv2.CAP_PROP_FPS)
         frames = capture.get(cv2.CAP_PROP_FRAME_COUNT)
         self._info = FootageInfo(
@@ -171,21 +222,20 @@ class FootageReader:
             int(frames) if math.isfinite(frames) and 0 < frames < 1e9 else 0,
         )
         self._next_index = 0
-        self._counted_failures += self._failed_this_round
         self._failed_this_round = 0
-        self._pending = self._decode() if capture.isOpened() else None
-        if self._pending is None:
+        first = self._decode() if capture.isOpened() else None
+        if first is None:
             self.close()
             raise SourceUnusable(
                 f'The file {self._path} has no video that can be decoded: '
                 'check that it is complete and that `ffmpeg` plays it, or use another.'
             )
         # The container's size can differ from the pictures'.
-        height, width = self._pending.shape[:2]
-        self._info = FootageInfo(width, height, self._info.rate_hz, self._info.frames)
+        height, width = first.shape[:2]
+        self._info = replace(self._info, width=width, height=height)
+        return first
 
     def _decode(self) -> NDArray[np.uint8] | None:
-        """The next picture that decodes; None at the end."""
         if self._capture is None:
             return None
         failed = 0
@@ -195,35 +245,24 @@ class FootageReader:
             except cv2.error:
                 done, image = False, None
             if done and image is not None and self._fits(image):
-                self._failed_this_round += failed
+                self._count_failures(failed)
                 return np.asarray(image, dtype=np.uint8)
             if self._next_index + self._failed_this_round + failed >= self._info.frames - 1:
                 break
             failed += 1
         # FFmpeg leaves broken pictures out without a word: what the file declares and did not give is counted here.
-        self._failed_this_round = max(self._failed_this_round, self._info.frames - self._next_index)
+        self._count_failures(max(0, self._info.frames - self._next_index - self._failed_this_round))
         return None
+
+    def _count_failures(self, failed: int) -> None:
+        self._failed_this_round += failed
+        self.decode_failures += failed
 
     def _fits(self, image: cv2.typing.MatLike) -> bool:
         """A stream may change its size on the way; such a picture cannot follow the others."""
         return self._next_index == 0 or image.shape[:2] == (self._info.height, self._info.width)
 
-    def _at_the_end(self) -> bool:
-        """Apply `at_end`; True when the first frame of a new round is in `_pending`."""
-        if self._capture is None or self._at_end is AtEnd.HOLD:
-            self.ended = True
-            return False
-        if self._at_end is AtEnd.STOP:
-            self.ended = True
-            raise SourceEnded(
-                f'The video {self._path} ended after {self._next_index} frames and `at_end` is `stop`: '
-                'set `at_end` to `loop` or `hold` to go on.'
-            )
-        self._require_file()
-        self._start()
-        self.loops += 1
-        return True
-
-    def _require_file(self) -> None:
+    def _start_again(self) -> NDArray[Any]:
         if not self._path.is_file():
             raise SourceError(f'The video file {self._path} has gone: put it back, or set another `source`.')
+        return self._start()

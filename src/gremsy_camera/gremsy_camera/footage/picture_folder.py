@@ -10,34 +10,27 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gremsy_camera.errors import SourceEnded, SourceError, SourceUnusable
-from gremsy_camera.footage.footage_reader import STILL_SUFFIXES, AtEnd, FootageFrame, FootageInfo, read_picture
+from gremsy_camera.errors import SourceError, SourceUnusable
+from gremsy_camera.footage.footage_reader import STILL_SUFFIXES, AtEnd, Footage, FootageInfo, read_picture
 
 _NUMBERS = re.compile(r'(\d+)')
 
 
-class PictureFolder:
-    """Like FootageReader, which reads one file. Colours come as BGR of 8 bits, grey of 16 bits (infrared) as it is."""
+class PictureFolder(Footage):
+    """Reads the pictures of a folder. Colours come as BGR of 8 bits, grey of 16 bits (infrared) as it is."""
+
+    _unit = 'pictures'
 
     def __init__(self, folder: Path, at_end: AtEnd = AtEnd.LOOP) -> None:
+        super().__init__(f'The folder {folder}', at_end)
         self._folder = folder
-        self._at_end = at_end
         self._files: list[Path] = []
         self._next_file = 0
-        self._next_index = 0
         self._shape: tuple[int, ...] = ()
         self._kind = np.dtype(np.uint8)
-        self._pending: NDArray[Any] | None = None
-        self.decode_failures = 0
-        self.loops = 0
-        self.ended = False
 
     def open(self) -> FootageInfo:
-        """List the pictures and decode the first.
-
-        Raises:
-            SourceUnusable: there is none that can be decoded.
-        """
+        """See Footage."""
         self._files = self._list()
         if not self._files:
             raise SourceUnusable(
@@ -52,31 +45,6 @@ class PictureFolder:
             )
         height, width = self._shape[:2]
         return FootageInfo(width, height, 0.0, len(self._files))
-
-    def next(self) -> FootageFrame | None:
-        """The next picture; None when there is none new.
-
-        Raises:
-            SourceEnded: at the end, with `at_end` = `stop`.
-            SourceError: when the folder is empty at the beginning of another round.
-        """
-        if self.ended:
-            return None
-        image = self._pending if self._pending is not None else self._decode()
-        self._pending = None
-        if image is None:
-            if not self._start_again():
-                return None
-            image = self._decode()
-            if image is None:
-                raise SourceError(f'The pictures of {self._folder} have gone: put them back, or set another `source`.')
-        frame = FootageFrame(self._next_index, image)
-        self._next_index += 1
-        return frame
-
-    def close(self) -> None:
-        """Nothing stays open."""
-        self._pending = None
 
     def _list(self) -> list[Path]:
         try:
@@ -99,20 +67,13 @@ class PictureFolder:
             self.decode_failures += 1
         return None
 
-    def _start_again(self) -> bool:
-        if self._at_end is AtEnd.HOLD:
-            self.ended = True
-            return False
-        if self._at_end is AtEnd.STOP:
-            self.ended = True
-            raise SourceEnded(
-                f'The folder {self._folder} ended after {self._next_index} pictures and `at_end` is `stop`: '
-                'set `at_end` to `loop` or `hold` to go on.'
-            )
+    def _start_again(self) -> NDArray[Any]:
         self._files = self._list() if self._folder.is_dir() else []
-        self._next_file = self._next_index = 0
-        self.loops += 1
-        return True
+        self._next_file = 0
+        image = self._decode()
+        if image is None:
+            raise SourceError(f'The pictures of {self._folder} have gone: put them back, or set another `source`.')
+        return image
 
 
 def _by_numbers(path: Path) -> list[tuple[int, str]]:

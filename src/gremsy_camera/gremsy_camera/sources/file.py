@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from gremsy_camera.errors import SourceError, SourceUnusable
-from gremsy_camera.footage.footage_reader import FootageFrame, FootageReader
+from gremsy_camera.footage.footage_reader import Footage, FootageFrame, FootageReader
 from gremsy_camera.footage.pacing import Pacer
 from gremsy_camera.footage.picture_folder import PictureFolder
 from gremsy_camera.sources.source import Captured, SourceContext, SourceCounts, SourceInfo, SourceUri
@@ -35,8 +35,7 @@ class FileSource:
     def __init__(self, path: Path, context: SourceContext) -> None:
         self._path = path
         self._context = context
-        self._reader: FootageReader | PictureFolder = FootageReader(path, context.at_end, keep_infrared=True)
-        self._what = f'The video {path}'
+        self._reader: Footage = FootageReader(path, context.at_end, keep_infrared=True)
         self._pacer: Pacer | None = None
         self._shown: FootageFrame | None = None
         self._decoded = False
@@ -48,7 +47,6 @@ class FileSource:
         self.close()
         if self._path.is_dir():
             self._reader = PictureFolder(self._path, self._context.at_end)
-            self._what = f'The folder {self._path}'
         else:
             self._reader = FootageReader(self._path, self._context.at_end, keep_infrared=True)
         self._reported_loops = self._reported_ended = False
@@ -93,7 +91,7 @@ class FileSource:
         # Once: a folder of few pictures would fill the log; the diagnostics count them all.
         if self._reader.loops and not self._reported_loops:
             self._reported_loops = True
-            self._context.say(f'{self._what} ended and starts again.')
+            self._context.say(f'{self._reader.what} ended and starts again.')
         if self._reader.ended and not self._reported_ended:
             self._reported_ended = True
-            self._context.say(f'{self._what} has no more frames: its last one is held.')
+            self._context.say(f'{self._reader.what} has no more frames: its last one is held.')

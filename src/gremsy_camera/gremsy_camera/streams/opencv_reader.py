@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gremsy_camera.errors import SourceError, SourceUnusable
+from gremsy_camera.footage.footage_reader import quiet_opencv
 from gremsy_camera.live.live_parameters import LiveParameters
 from gremsy_camera.live.live_reader import LivePicture, LiveReader
 from gremsy_camera.sources.source import SourceContext, SourceInfo
@@ -28,9 +29,6 @@ from gremsy_camera.streams.stream_address import StreamAddress, transports
 from gremsy_common.installing import pip_install
 
 _OPTIONS = 'OPENCV_FFMPEG_CAPTURE_OPTIONS'
-_LOG_LEVEL = 'OPENCV_FFMPEG_LOGLEVEL'
-# Nothing: FFmpeg writes a line for every damaged block of a picture, and addresses with what stands in them.
-_SILENT = '-8'
 _OPEN_WITHIN_MS = 5000
 _LEAST_READ_MS = 1000
 _MS_PER_S = 1000
@@ -185,25 +183,21 @@ def _one_at_a_time() -> threading.Lock:
 
 @contextmanager
 def _process_wide(options: str, say_other: Any) -> Iterator[None]:
-    """Give FFmpeg its options and keep OpenCV quiet, both of which OpenCV has for the whole process only.
+    """Give FFmpeg its options, which OpenCV has for the whole process only, and keep OpenCV quiet.
 
     What somebody set in the environment stays. A second camera that is opened meanwhile waits.
     """
-    with _one_at_a_time():
-        os.environ.setdefault(_LOG_LEVEL, _SILENT)
+    with _one_at_a_time(), quiet_opencv():
         present = os.environ.get(_OPTIONS)
-        level = cv2.utils.logging.getLogLevel()
-        cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
-        if present is None:
-            os.environ[_OPTIONS] = options
-        else:
+        if present is not None:
             say_other(present)
+            yield
+            return
+        os.environ[_OPTIONS] = options
         try:
             yield
         finally:
-            cv2.utils.logging.setLogLevel(level)
-            if present is None:
-                del os.environ[_OPTIONS]
+            del os.environ[_OPTIONS]
 
 
 create = OpenCvReader
