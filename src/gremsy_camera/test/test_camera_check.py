@@ -37,7 +37,7 @@ URI = 'rtsp://admin:pa55word@10.1.2.3/eo'
 def kernel_camera(monkeypatch):
     device = RecordedDevice(HELLO_INFRARED, period_ns=100_000_000)
     system = RecordedSystem(SystemClock(), {'/dev/video0': device})
-    monkeypatch.setattr(v4l2_source, 'KernelVideo', lambda: system)
+    monkeypatch.setattr(v4l2_source, 'VideoSystem', lambda: system)
     return device
 
 

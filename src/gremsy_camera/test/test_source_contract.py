@@ -38,7 +38,7 @@ def kernel_camera(request):
     """A recorded device in the kernel's place, at 60 Hz."""
     device = RecordedDevice(HELLO_INFRARED, period_ns=16_666_667)
     system = RecordedSystem(SystemClock(), {'/dev/video0': device})
-    request.getfixturevalue('monkeypatch').setattr(v4l2_source, 'KernelVideo', lambda: system)
+    request.getfixturevalue('monkeypatch').setattr(v4l2_source, 'VideoSystem', lambda: system)
     return '/dev/video0?format=GREY'
 
 

@@ -24,7 +24,7 @@ from gremsy_camera.v4l2 import kernel_video as kernel
 from gremsy_camera.v4l2.camera_modes import Wanted
 from gremsy_camera.v4l2.v4l2_reader import V4l2Reader
 from gremsy_camera.v4l2.video_nodes import video_nodes
-from gremsy_camera.v4l2.video_system import KernelVideo
+from gremsy_camera.v4l2.video_system import VideoSystem
 
 from .reader_steps import live_context
 from .recorded_cameras import (
@@ -453,7 +453,7 @@ def test_no_permission_names_the_group(made, tmp_path):
 
 
 def test_another_kind_of_device_is_refused_and_not_opened(tmp_path):
-    reader = V4l2Reader('/dev/null', live_context(), KernelVideo(), Wanted(), root=tmp_path)
+    reader = V4l2Reader('/dev/null', live_context(), VideoSystem(), Wanted(), root=tmp_path)
     with pytest.raises(SourceUnusable) as raised:
         reader.open()
     assert str(raised.value) == '/dev/null is not a V4L2 device: this machine has no /dev/video* at all.'
@@ -462,7 +462,7 @@ def test_another_kind_of_device_is_refused_and_not_opened(tmp_path):
 def test_a_camera_that_is_not_there_is_waited_for(tmp_path):
     missing = tmp_path / 'video7'
     with pytest.raises(SourceError) as raised:
-        V4l2Reader(str(missing), live_context(), KernelVideo(), Wanted(), root=tmp_path).open()
+        V4l2Reader(str(missing), live_context(), VideoSystem(), Wanted(), root=tmp_path).open()
     assert str(raised.value) == f'There is no camera {missing}: this machine has no /dev/video* at all.'
     assert not raised.value.permanent
 

@@ -24,24 +24,12 @@ _PLUGINS_GOOD = 'gstreamer1.0-plugins-good'
 _PLUGINS_BAD = 'gstreamer1.0-plugins-bad'
 _PLUGINS_LIBAV = 'gstreamer1.0-libav'
 _PACKAGES = {
-    'videoconvert': _PLUGINS_BASE,
-    'appsink': _PLUGINS_BASE,
-    'rtspsrc': _PLUGINS_GOOD,
-    'rtph264depay': _PLUGINS_GOOD,
-    'rtph265depay': _PLUGINS_GOOD,
-    'rtpjpegdepay': _PLUGINS_GOOD,
-    'v4l2src': _PLUGINS_GOOD,
-    'jpegdec': _PLUGINS_GOOD,
-    'h264parse': _PLUGINS_BAD,
-    'h265parse': _PLUGINS_BAD,
-    'openh264dec': _PLUGINS_BAD,
-    'libde265dec': _PLUGINS_BAD,
-    'avdec_h264': _PLUGINS_LIBAV,
-    'avdec_h265': _PLUGINS_LIBAV,
-    'x264enc': 'gstreamer1.0-plugins-ugly',
-    'nvarguscamerasrc': 'nvidia-l4t-gstreamer',
-    'nvv4l2decoder': 'nvidia-l4t-gstreamer',
-    'nvvidconv': 'nvidia-l4t-gstreamer',
+    _PLUGINS_BASE: 'videoconvert appsink',
+    _PLUGINS_GOOD: 'rtspsrc rtph264depay rtph265depay rtpjpegdepay v4l2src jpegdec',
+    _PLUGINS_BAD: 'h264parse h265parse openh264dec libde265dec',
+    _PLUGINS_LIBAV: 'avdec_h264 avdec_h265',
+    'gstreamer1.0-plugins-ugly': 'x264enc',
+    'nvidia-l4t-gstreamer': 'nvarguscamerasrc nvv4l2decoder nvvidconv',
 }
 APT_LINE = f'sudo apt-get install {_BINDINGS} {_PLUGINS_BASE} {_PLUGINS_GOOD} {_PLUGINS_BAD} {_PLUGINS_LIBAV}'
 
@@ -85,10 +73,10 @@ class GStreamer:
 
 def how_to_get(element: str) -> str:
     """In a few words, which package has an element."""
-    package = _PACKAGES.get(element)
-    if package is None:
-        return f'look with `apt-file search {element}` or at gstreamer.freedesktop.org for the plugin that has it'
-    return f'sudo apt-get install {package}'
+    for package, elements in _PACKAGES.items():
+        if element in elements.split():
+            return f'sudo apt-get install {package}'
+    return f'look with `apt-file search {element}` or at gstreamer.freedesktop.org for the plugin that has it'
 
 
 @cache

@@ -11,12 +11,13 @@ import re
 import socket
 import ssl
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from urllib.parse import urljoin
 
 from gremsy_camera.errors import SourceError, SourceRefused, SourceUnusable
 from gremsy_camera.streams.credentials import redacted
-from gremsy_camera.streams.rtsp_messages import Credentials
+from gremsy_camera.streams.rtsp_messages import Credentials, first_of, headers_of
 from gremsy_camera.streams.stream_address import StreamAddress, explain_connect, explain_status
 
 _AGENT = 'gremsy_camera'
@@ -37,7 +38,7 @@ class BodyEnded(Exception):
 
 
 class _Silence(Exception):
-    """A connection that was kept gave no answer: the camera had closed it."""
+    """A connection gave no answer: the camera has closed it."""
 
 
 @dataclass(slots=True)
@@ -61,7 +62,7 @@ class HttpAnswer:
 
     def header(self, name: str) -> str:
         """The first of that name; '' for none."""
-        return next(iter(self.headers.get(name, ())), '')
+        return first_of(self.headers, name)
 
     @property
     def content_type(self) -> str:
@@ -170,17 +171,12 @@ class HttpSession:
     def _ask(self) -> HttpAnswer:
         if self._answer is not None:
             self._leave(self._answer)
-        kept = self._socket is not None
-        try:
-            return self._ask_once()
-        except _Silence:
+        # A connection that was kept may have been closed by the camera in the meantime.
+        for _ in range(1 if self._socket is None else 2):
+            with suppress(_Silence):
+                return self._ask_once()
             self.close()
-            if not kept:
-                raise SourceError(self.sentence('it closes the connection without a response')) from None
-        try:
-            return self._ask_once()
-        except _Silence:
-            raise SourceError(self.sentence('it closes the connection without a response')) from None
+        raise SourceError(self.sentence('it closes the connection without a response'))
 
     def _ask_once(self) -> HttpAnswer:
         address = self._address
@@ -253,13 +249,10 @@ class HttpSession:
         match = _STATUS_LINE.match(status_line)
         if match is None:
             raise SourceError(self.sentence('it does not speak HTTP on this port: check the port'))
-        headers: dict[str, list[str]] = {}
-        for line in lines:
-            name, _, value = line.partition(':')
-            headers.setdefault(name.strip().lower(), []).append(value.strip())
+        headers = headers_of(lines)
         chunked = 'chunked' in ','.join(headers.get('transfer-encoding', ())).lower()
-        length_text = next(iter(headers.get('content-length', ())), '')
-        multipart = next(iter(headers.get('content-type', ())), '').lower().startswith('multipart/')
+        length_text = first_of(headers, 'content-length')
+        multipart = first_of(headers, 'content-type').lower().startswith('multipart/')
         # webcamXP announces a stream without an end as 9999999 bytes.
         left = int(length_text) if length_text.isdecimal() and not chunked and not multipart else None
         return HttpAnswer(
@@ -283,12 +276,9 @@ class HttpSession:
     def _leave(self, answer: HttpAnswer) -> None:
         """Have the connection ready for the next request, or none."""
         self._answer = None
-        try:
-            while answer.keeps_connection and not answer.ended:
-                if not answer.receive(0.2):
-                    break
-        except (BodyEnded, OSError, ValueError):
-            pass
+        with suppress(BodyEnded, OSError, ValueError):
+            while answer.keeps_connection and not answer.ended and answer.receive(0.2):
+                pass
         if not (answer.ended and answer.keeps_connection):
             self.close()
 

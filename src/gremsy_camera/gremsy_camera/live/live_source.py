@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import threading
 from collections import Counter, deque
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -147,7 +148,7 @@ class LiveSource:
         self._reading = reading = _Reading(self._reader)
         self._thread = threading.Thread(target=reading.run, name='camera', daemon=True)
         self._thread.start()
-        self._info = info = replace(reading.wait_until_open(), stamp_source='not known before the first picture')
+        self._info = info = replace(reading.opened.result(), stamp_source='not known before the first picture')
         return info
 
     def read(self, timeout_s: float) -> Captured | None:
@@ -204,7 +205,7 @@ class LiveSource:
 
 
 class _Reading:
-    """One opening of the reader: what its thread does and hands over."""
+    """One opening of the reader: what its thread does and hands over, what the stream is first (`opened`)."""
 
     def __init__(self, reader: LiveReader) -> None:
         self._reader = reader
@@ -213,7 +214,7 @@ class _Reading:
         self._condition = threading.Condition()
         self._stopped = False
         self._left: dict[str, int] | None = None
-        self._stream: SourceInfo | None = None
+        self.opened: Future[SourceInfo] = Future()
         self._error: SourceError | None = None
         self._newest: _Taken | None = None
         self._any = False
@@ -228,10 +229,9 @@ class _Reading:
         """Read until stopped or broken."""
         try:
             stream = self._reader.open()
-            with self._condition:
-                self._stream, self._rate_hz = stream, stream.rate_hz
-                self._last_ns = self._rate_since_ns = self._context.clock.monotonic_ns()
-                self._condition.notify_all()
+            self._rate_hz = stream.rate_hz
+            self._last_ns = self._rate_since_ns = self._context.clock.monotonic_ns()
+            self.opened.set_result(stream)
             while not self._stopped:
                 picture = self._reader.read(_POLL_S)
                 if picture is not None:
@@ -245,19 +245,6 @@ class _Reading:
             with self._condition:
                 self._left = dict(self._reader.counts())
             self._reader.close()
-
-    def wait_until_open(self) -> SourceInfo:
-        """What the reader says of the stream.
-
-        Raises:
-            SourceError: the reader's own.
-        """
-        with self._condition:
-            self._condition.wait_for(lambda: self._stream is not None or self._error is not None)
-            if self._stream is None:
-                assert self._error is not None
-                raise self._error
-            return self._stream
 
     def take(self, timeout_s: float) -> _Taken | None:
         """The newest picture, each once.
@@ -312,6 +299,8 @@ class _Reading:
             self._condition.notify_all()
 
     def _break(self, error: SourceError) -> None:
+        if not self.opened.done():
+            self.opened.set_exception(error)
         with self._condition:
             self._error = error
             self._condition.notify_all()

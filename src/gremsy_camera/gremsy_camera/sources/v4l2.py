@@ -13,7 +13,7 @@ from gremsy_camera.live.live_source import LiveSource
 from gremsy_camera.sources.source import SourceContext, SourceUri
 from gremsy_camera.v4l2.camera_modes import Wanted
 from gremsy_camera.v4l2.v4l2_reader import V4l2Reader
-from gremsy_camera.v4l2.video_system import KernelVideo
+from gremsy_camera.v4l2.video_system import VideoSystem
 
 SCHEMES = ('v4l2',)
 
@@ -31,7 +31,7 @@ def create(uri: SourceUri, context: SourceContext) -> LiveSource:
     width, height = _size(uri)
     mode = Wanted(uri.option('format', ''), width, height, _rate_hz(uri), context.rate_hz)
     controls = tuple(option for option in uri.options if option[0] not in _MODE_OPTIONS)
-    return LiveSource(V4l2Reader(path, context, KernelVideo(), mode, controls))
+    return LiveSource(V4l2Reader(path, context, VideoSystem(), mode, controls))
 
 
 def _size(uri: SourceUri) -> tuple[int, int]:

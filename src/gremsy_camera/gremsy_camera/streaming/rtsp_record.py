@@ -11,7 +11,6 @@ import base64
 import socket
 import struct
 import time
-from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from gremsy_camera.recording.access_units import nal_units
@@ -50,21 +49,20 @@ class PublishRefused(PublishError):
     """It wants other credentials: asking again soon makes no sense, and may lock an account."""
 
 
-class RtspRecord:
+class RtspRecord(RtspTalk):
     """Used by one thread. `open`, then `send` and `attend` again and again; `close` at any time, twice too."""
+
+    _silent_hint = 'see its log'
 
     def __init__(self, address: StreamAddress) -> None:
         """Nothing is opened yet; the address is the server's with the path of the stream."""
-        self._address = address
-        self._errors = _RecordErrors()
-        self._talk = RtspTalk(address, self._errors, answer_s=_ANSWER_S, send_s=_SEND_S)
+        super().__init__(address, answer_s=_ANSWER_S, send_s=_SEND_S)
+        self._recording = False
         self._keep_alive_s = _KEEP_ALIVE_S
         self._keep_alive_due_s = 0.0
         self._answers_keep_alives = False
         self._asked_s: float | None = None
-        self._channels = (0, 1)
         self._key_frame_wanted = False
-        self.counts: Counter[str] = Counter()
 
     def open(self, key_picture: bytes) -> None:
         """Connect, say what comes, and have the server take it.
@@ -76,8 +74,8 @@ class RtspRecord:
             VideoServerRefused: the credentials are not the right ones.
             VideoServerError: anything else; it may work later.
         """
-        self._errors.recording = False
-        self._talk.connect().setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER_BYTES)
+        self._recording = False
+        self._connect().setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER_BYTES)
         location = self._address.location
         description = {'Content-Type': 'application/sdp'}
         self._ask('ANNOUNCE', location, description, _session_description(self._address, key_picture))
@@ -86,15 +84,12 @@ class RtspRecord:
             f'{location.rstrip("/")}/{_TRACK}',
             {'Transport': 'RTP/AVP/TCP;unicast;interleaved=0-1;mode=record'},
         )
-        self._talk.session_id, timeout_s = answer.session
+        self._session_id, timeout_s = answer.session
         if timeout_s is not None:
             self._keep_alive_s = min(_KEEP_ALIVE_S, max(_SHORTEST_KEEP_ALIVE_S, timeout_s / 2))
-        fields = dict(each.strip().partition('=')[::2] for each in answer.header('transport').split(';'))
-        first, _, second = fields.get('interleaved', '0-1').partition('-')
-        if first.isdecimal():
-            self._channels = (int(first), int(second) if second.isdecimal() else int(first) + 1)
+        self._transport(answer)
         self._ask('RECORD', location, {'Range': 'npt=0.000-'})
-        self._errors.recording = True
+        self._recording = True
         self._keep_alive_due_s = time.monotonic() + self._keep_alive_s
 
     def send(self, packets: Sequence[bytes], report: bytes | None = None) -> int:
@@ -108,7 +103,7 @@ class RtspRecord:
         if report is not None:
             pieces[2:2] = [struct.pack('>BBH', PACKET, rtcp, len(report)), report]
         data = b''.join(pieces)
-        self._talk.send(data)
+        self._send(data)
         return len(data)
 
     def attend(self) -> bool:
@@ -117,38 +112,37 @@ class RtspRecord:
         Raises:
             VideoServerError: the connection ended, or the server, which answered before, has not done so for 5 s.
         """
-        assert self._talk.socket is not None
-        while readable(self._talk.socket):
-            self._talk.fill(_SEND_S)
-            self._take_reports()
+        assert self._socket is not None
+        while readable(self._socket):
+            self._fill(_SEND_S)
+            self._keep_packets()
             self._take_answers()
         now_s = time.monotonic()
         if now_s >= self._keep_alive_due_s:
             self._keep_alive_due_s = now_s + self._keep_alive_s
-            self._talk.send(self._talk.request('OPTIONS', self._address.location))
+            self._send(self._request('OPTIONS', self._address.location))
             self._asked_s = self._asked_s or now_s
         if self._answers_keep_alives and self._asked_s is not None and now_s - self._asked_s > _ANSWER_S:
-            raise self._errors.ended(self._address, f'it has not answered for {_ANSWER_S:g} s')
+            raise self._ended(f'it has not answered for {_ANSWER_S:g} s')
         wanted, self._key_frame_wanted = self._key_frame_wanted, False
         return wanted
 
     def close(self) -> None:
         """Say goodbye, without waiting for an answer, and let go."""
-        if not self._talk.close(('TEARDOWN', self._address.location)):
-            self.counts['goodbyes that did not get through'] += 1
-        self._errors.recording = False
+        self._hang_up(('TEARDOWN', self._address.location))
+        self._recording = False
 
     def _ask(self, method: str, target: str, headers: Mapping[str, str], body: bytes = b'') -> RtspResponse:
-        answer = self._talk.ask(method, target, headers, self._take_reports, body)
+        answer = self._response(method, target, headers, body)
         if answer.status == 200:
             return answer
         words = _STATUS.get(answer.status, 'it answers {status} {reason}')
-        why = self._errors.cannot(self._address, words.format(status=answer.status, reason=answer.reason).strip())
+        why = self._cannot(words.format(status=answer.status, reason=answer.reason).strip())
         raise PublishRefused(str(why)) if answer.status in (401, 403) else why
 
-    def _take_reports(self) -> None:
+    def _keep_packets(self) -> None:
         """The packets at the front of the buffer: a server sends receiver reports, and may ask for a key frame."""
-        buffer = self._talk.buffer
+        buffer = self._buffer
         while len(buffer) >= 4 and buffer[0] == PACKET:
             length = buffer[2] << 8 | buffer[3]
             if len(buffer) < 4 + length:
@@ -160,44 +154,34 @@ class RtspRecord:
 
     def _take_answers(self) -> None:
         """Those to keep-alives. A session that is not known any more is over; a new challenge is answered."""
-        buffer = self._talk.buffer
+        buffer = self._buffer
         while buffer and buffer[0] != PACKET:
             try:
                 answer = take_answer(buffer)
             except BadMessage:
-                raise self._errors.ended(self._address, 'it sends something that is not RTSP') from None
+                raise self._ended('it sends something that is not RTSP') from None
             if answer is None:
                 return
             self._answers_keep_alives, self._asked_s = True, None
-            if answer.status == 401 and self._talk.credentials.challenged(answer.headers.get('www-authenticate', ())):
+            if answer.status == 401 and self._challenged(answer):
                 self._keep_alive_due_s = time.monotonic()
             elif answer.status in (401, 404, 454):
-                raise self._errors.ended(self._address, f'it answers {answer.status} {answer.reason}'.strip())
-            self._take_reports()
+                raise self._ended(f'it answers {answer.status} {answer.reason}'.strip())
+            self._keep_packets()
 
+    def _no_connection(self, error: NoConnection) -> PublishError:
+        nothing = f'nothing listens on port {self._address.port} of {self._address.host}: start it, or check `server`'
+        return self._cannot(nothing if error.refused else str(error))
 
-class _RecordErrors:
-    """See TalkErrors."""
+    def _cannot(self, why: str) -> PublishError:
+        return PublishError(f'The video server {self._address.shown} cannot be published to: {why}.')
 
-    def __init__(self) -> None:
-        self.recording = False
-
-    def no_connection(self, address: StreamAddress, error: NoConnection) -> PublishError:
-        nothing = f'nothing listens on port {address.port} of {address.host}: start it, or check `server`'
-        return self.cannot(address, nothing if error.refused else str(error))
-
-    def cannot(self, address: StreamAddress, why: str) -> PublishError:
-        return PublishError(f'The video server {address.shown} cannot be published to: {why}.')
-
-    def silent(self, address: StreamAddress, for_s: float) -> PublishError:
-        return self.cannot(address, f'it has not answered for {for_s:g} s, though its port is open: see its log')
-
-    def ended(self, address: StreamAddress, why: str) -> PublishError:
+    def _ended(self, why: str) -> PublishError:
         because = f' ({why})' if why else ''
-        if not self.recording:
-            return self.cannot(address, f'it ended the connection{because}')
+        if not self._recording:
+            return self._cannot(f'it ended the connection{because}')
         return PublishError(
-            f'The video server {address.shown} ended the connection{because}: it is published to again.'
+            f'The video server {self._address.shown} ended the connection{because}: it is published to again.'
         )
 
 

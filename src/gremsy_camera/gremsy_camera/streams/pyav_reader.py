@@ -133,7 +133,7 @@ class PyAvReader(LiveReader):
         self._report: SenderReport | None = None
         self._encoded: deque[ReceivedPicture] = deque()
         self._pictures: deque[LivePicture] = deque()
-        self._inside: dict[int, tuple[ReceivedPicture, int]] = {}
+        self._inside: dict[int, ReceivedPicture] = {}
         self._joined = self._received = False
         # Of one picture, a running mean.
         self._decoding_s = 0.0
@@ -252,7 +252,7 @@ class PyAvReader(LiveReader):
     def _decode_video(self, decoder: PyAvDecoder, encoded: ReceivedPicture, position_ns: int) -> None:
         import av
 
-        self._inside[position_ns] = (encoded, position_ns)
+        self._inside[position_ns] = encoded
         held = decoder.held_back
         try:
             frames = decoder.decode(encoded.data, position_ns)
@@ -263,14 +263,14 @@ class PyAvReader(LiveReader):
         for frame in frames:
             came = self._inside.pop(frame.pts, None)
             self._give_up_before(frame.pts)
-            if came is None or not came[0].whole:
+            if came is None or not came.whole:
                 self._counts['pictures damaged by loss'] += 1
                 continue
             if frame.is_corrupt:
                 self._counts[DECODE_FAILURES] += 1
                 continue
-            capture = self._sei(frame) if self._options.stamps == 'sei' else self._capture(came[0])
-            self._hand_out(came[0], came[1], decoder.pixels(frame), (frame.width, frame.height), capture)
+            capture = self._sei(frame) if self._options.stamps == 'sei' else self._capture(came)
+            self._hand_out(came, frame.pts, decoder.pixels(frame), (frame.width, frame.height), capture)
         while len(self._inside) > _MOST_INSIDE:
             self._inside.pop(next(iter(self._inside)))
             self._counts[DECODE_FAILURES] += 1
@@ -280,7 +280,7 @@ class PyAvReader(LiveReader):
     def _give_up_before(self, position_ns: int) -> None:
         """Pictures come out in the order of showing: what should have come before this one came to nothing."""
         for lost in [each for each in self._inside if each < position_ns]:
-            whole = self._inside.pop(lost)[0].whole
+            whole = self._inside.pop(lost).whole
             self._counts[DECODE_FAILURES if whole else 'pictures damaged by loss'] += 1
 
     def _hand_out(

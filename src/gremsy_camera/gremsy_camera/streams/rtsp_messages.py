@@ -34,8 +34,7 @@ class RtspResponse:
 
     def header(self, name: str) -> str:
         """The first of that name; '' for none."""
-        values = self.headers.get(name.lower(), ())
-        return values[0] if values else ''
+        return first_of(self.headers, name.lower())
 
     @property
     def session(self) -> tuple[str, int | None]:
@@ -72,17 +71,28 @@ def take_answer(buffer: bytearray) -> RtspResponse | None:
     match = re.match(r'RTSP/\d\.\d (\d{3}) ?(.*)', first)
     if match is None:
         raise BadMessage('no RTSP answer')
-    headers: dict[str, list[str]] = {}
-    for line in lines:
-        name, _, value = line.partition(':')
-        headers.setdefault(name.strip().lower(), []).append(value.strip())
-    length_text = headers.get('content-length', ['0'])[0]
+    headers = headers_of(lines)
+    length_text = first_of(headers, 'content-length')
     length = int(length_text) if length_text.isdecimal() else 0
     if len(buffer) < end + 4 + length:
         return None
     body = bytes(buffer[end + 4 : end + 4 + length])
     del buffer[: end + 4 + length]
     return RtspResponse(int(match[1]), match[2], headers, body)
+
+
+def headers_of(lines: Sequence[str]) -> dict[str, list[str]]:
+    """Of RTSP or HTTP: names in lower case, values in the order in which they came."""
+    headers: dict[str, list[str]] = {}
+    for line in lines:
+        name, _, value = line.partition(':')
+        headers.setdefault(name.strip().lower(), []).append(value.strip())
+    return headers
+
+
+def first_of(values: Mapping[str, Sequence[str]], name: str) -> str:
+    """The first value of that name; '' for none."""
+    return next(iter(values.get(name, ())), '')
 
 
 class Credentials:
@@ -226,18 +236,13 @@ def read_description(text: str, base: str) -> StreamDescription:
             clock_rate=(int(rate.partition('/')[0]) if rate.partition('/')[0].isdecimal() else 0) or 90_000,
             payload_type=int(payload_type),
             control=join_location(
-                control if session.get('control', '*') != '*' else base, _first(attributes, 'control')
+                control if session.get('control', '*') != '*' else base, first_of(attributes, 'control')
             ),
             parameters=_format_parameters(formats.get(payload_type, '')),
-            rate_hz=_number(_first(attributes, 'framerate')),
-            size=_size(_first(attributes, 'x-dimensions') or _first(attributes, 'framesize').partition(' ')[2]),
+            rate_hz=_number(first_of(attributes, 'framerate')),
+            size=_size(first_of(attributes, 'x-dimensions') or first_of(attributes, 'framesize').partition(' ')[2]),
         )
     return StreamDescription(track, tuple(kinds), control)
-
-
-def _first(attributes: Mapping[str, Sequence[str]], name: str) -> str:
-    values = attributes.get(name, ())
-    return values[0] if values else ''
 
 
 def _format_parameters(text: str) -> dict[str, str]:

@@ -11,7 +11,6 @@ import select
 import socket
 import struct
 import time
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -28,7 +27,7 @@ from gremsy_camera.streams.rtsp_messages import (
     read_description,
     take_answer,
 )
-from gremsy_camera.streams.rtsp_talk import PACKET, NoConnection, RtspTalk, readable
+from gremsy_camera.streams.rtsp_talk import PACKET, RtspTalk, readable
 from gremsy_camera.streams.stream_address import StreamAddress, explain_status
 
 _ANSWER_S = 5.0
@@ -61,21 +60,21 @@ class Received:
     arrived_ns: int
 
 
-class RtspSession:
+class RtspSession(RtspTalk):
     """Used by one thread. `start` then `receive` again and again; `close` at any time, twice too."""
 
+    _silent_hint = 'restart it if that goes on'
+
     def __init__(self, address: StreamAddress) -> None:
-        self._talk = RtspTalk(address, _CameraErrors(), answer_s=_ANSWER_S, send_s=_ANSWER_S)
+        super().__init__(address, answer_s=_ANSWER_S, send_s=_ANSWER_S)
         self._datagrams: list[socket.socket] = []
         self._description: StreamDescription | None = None
         self._keep_alive_s = 30.0
         self._keep_alive_due_s = 0.0
         self._report_due_s = 0.0
-        self._channels = (0, 1)
         self._waiting: list[Received] = []
         self._reports_to: tuple[str, int] | None = None
         self._senders: set[str] = set()
-        self.counts: Counter[str] = Counter()
 
     def describe(self) -> StreamDescription:
         """Connect and ask what there is, where redirects lead.
@@ -84,16 +83,16 @@ class RtspSession:
             SourceError: with the reason and the way out.
         """
         for _ in range(_MOST_REDIRECTS):
-            self._talk.connect()
+            self._connect()
             try:
-                answer = self._ask('DESCRIBE', self._talk.address.location, {'Accept': 'application/sdp'})
+                answer = self._ask('DESCRIBE', self._address.location, {'Accept': 'application/sdp'})
             except _Redirected as error:
                 self._follow(str(error))
             else:
                 break
         else:
-            raise SourceError(f'The camera {self._talk.address.shown} cannot be opened: it redirects in a circle.')
-        base = answer.header('content-base') or answer.header('content-location') or self._talk.address.location
+            raise self._cannot('it redirects in a circle')
+        base = answer.header('content-base') or answer.header('content-location') or self._address.location
         self._description = read_description(answer.body.decode('utf-8', 'replace'), base)
         return self._description
 
@@ -112,10 +111,10 @@ class RtspSession:
         else:
             wanted = 'RTP/AVP/TCP;unicast;interleaved=0-1'
         answer = self._ask('SETUP', track.control, {'Transport': wanted})
-        self._talk.session_id, timeout_s = answer.session
+        self._session_id, timeout_s = answer.session
         if timeout_s is not None:
             self._keep_alive_s = max(_SHORTEST_KEEP_ALIVE_S, timeout_s / 2)
-        self._take_transport(answer.header('transport'))
+        self._take_transport(answer)
         self._ask('PLAY', self._description.control, {'Range': 'npt=0.000-'})
         now_s = time.monotonic()
         self._keep_alive_due_s = now_s + self._keep_alive_s
@@ -127,25 +126,24 @@ class RtspSession:
         Raises:
             SourceError: the connection ended.
         """
-        if self._talk.socket is None:
-            raise SourceError(f'The camera {self._talk.address.shown} is not open: call `open` first.')
+        if self._socket is None:
+            raise SourceError(f'The camera {self._address.shown} is not open: call `open` first.')
         self._keep_alive()
         if self._waiting:
             waiting, self._waiting = self._waiting, []
             return waiting
         if self._datagrams:
             return self._receive_datagrams(timeout_s)
-        self._talk.fill(timeout_s)
+        self._fill(timeout_s)
         # All that there is: what decoding cannot keep up with shows here, and does not age in the kernel.
-        while len(self._talk.buffer) < _MOST_AT_ONCE_BYTES and readable(self._talk.socket):
-            self._talk.fill(0.001)
+        while len(self._buffer) < _MOST_AT_ONCE_BYTES and readable(self._socket):
+            self._fill(0.001)
         return self._take_packets()
 
     def close(self) -> None:
         """Say goodbye, without waiting for an answer, and let go."""
         goodbye = ('TEARDOWN', self._description.control) if self._description is not None else None
-        if not self._talk.close(goodbye):
-            self.counts['goodbyes that did not get through'] += 1
+        self._hang_up(goodbye)
         for each in self._datagrams:
             each.close()
         self._datagrams = []
@@ -155,37 +153,34 @@ class RtspSession:
         self._waiting += self._take_packets()
 
     def _ask(self, method: str, target: str, headers: Mapping[str, str]) -> RtspResponse:
-        answer = self._talk.ask(method, target, headers, self._keep_packets)
+        answer = self._response(method, target, headers)
         if answer.status == 200:
             return answer
         if answer.status in _REDIRECTS and answer.header('location') and method == 'DESCRIBE':
             raise _Redirected(answer.header('location'))
         why = explain_status(answer.status, answer.reason)
-        sentence = f'The camera {self._talk.address.shown} cannot be opened: {why}.'
+        error = self._cannot(why)
         if answer.status in (401, 403):
-            raise SourceRefused(sentence)
+            raise SourceRefused(str(error))
         if answer.status == UNSUPPORTED_TRANSPORT:
-            raise TransportRefused(sentence)
-        raise SourceError(sentence)
+            raise TransportRefused(str(error))
+        raise error
 
     def _follow(self, location: str) -> None:
         """Credentials go to nobody else, and not from an encrypted connection to an open one."""
-        before = self._talk.address
+        before = self._address
         try:
             there = StreamAddress.of(join_location(before.location, location), 'source')
         except SourceUnusable as error:
-            raise SourceError(
-                f'The camera {before.shown} cannot be opened: it redirects to {redacted(location)}, which is '
-                'not an address.'
-            ) from error
+            raise self._cannot(f'it redirects to {redacted(location)}, which is not an address') from error
         if there.host != before.host or (before.scheme == 'rtsps' and there.scheme != 'rtsps'):
-            self._talk.credentials = Credentials(there.user, there.password)
-        self._talk.address = there
+            self._credentials = Credentials(there.user, there.password)
+        self._address = there
 
     def _take_packets(self) -> list[Received]:
         """The packets at the front of the buffer, with answers to keep-alives between them passed over."""
         packets: list[Received] = []
-        buffer, start, size = self._talk.buffer, 0, len(self._talk.buffer)
+        buffer, start, size = self._buffer, 0, len(self._buffer)
         while size - start >= 4:
             if buffer[start] != PACKET:
                 if not self._playing:
@@ -209,7 +204,7 @@ class RtspSession:
             channel = buffer[start + 1]
             if channel in self._channels:
                 data = bytes(memoryview(buffer)[start + 4 : start + 4 + length])
-                packets.append(Received(self._channels.index(channel), data, self._talk.arrived_ns))
+                packets.append(Received(self._channels.index(channel), data, self._arrived_ns))
             start += 4 + length
         del buffer[:start]
         return packets
@@ -220,40 +215,36 @@ class RtspSession:
 
     def _pass_answer(self) -> bool:
         try:
-            answer = take_answer(self._talk.buffer)
+            answer = take_answer(self._buffer)
         except BadMessage:
-            del self._talk.buffer[:1]
+            del self._buffer[:1]
             return True
         if answer is not None and answer.status == 401:
-            self._talk.credentials.challenged(answer.headers.get('www-authenticate', ()))
+            self._challenged(answer)
             self._keep_alive_due_s = min(self._keep_alive_due_s, time.monotonic())
         return answer is not None
 
     def _resynchronise(self, start: int) -> int:
         """How many bytes lie before what may be the next packet or answer."""
-        found = [self._talk.buffer.find(bytes((PACKET, channel)), start) for channel in self._channels]
-        found.append(self._talk.buffer.find(b'RTSP/1.0', start))
+        found = [self._buffer.find(bytes((PACKET, channel)), start) for channel in self._channels]
+        found.append(self._buffer.find(b'RTSP/1.0', start))
         ahead = [place - start for place in found if place >= 0]
-        return min(ahead) if ahead else len(self._talk.buffer) - start
+        return min(ahead) if ahead else len(self._buffer) - start
 
-    def _take_transport(self, text: str) -> None:
-        fields = dict(each.strip().partition('=')[::2] for each in text.split(';'))
+    def _take_transport(self, answer: RtspResponse) -> None:
+        fields, text = self._transport(answer), answer.header('transport')
         if not self._datagrams:
-            first, _, second = fields.get('interleaved', '0-1').partition('-')
-            channels = (int(first), int(second) if second.isdecimal() else int(first) + 1) if first.isdecimal() else ()
-            if channels and max(channels) < 256:
-                self._channels = channels
             if text and 'TCP' not in text.upper():
                 raise TransportRefused(
-                    f'The camera {self._talk.address.shown} does not send over TCP: set `transport` to udp or auto.'
+                    f'The camera {self._address.shown} does not send over TCP: set `transport` to udp or auto.'
                 )
             return
         first, _, second = fields.get('server_port', '').partition('-')
-        assert self._talk.socket is not None
-        self._senders = {self._talk.socket.getpeername()[0]}
+        assert self._socket is not None
+        self._senders = {self._socket.getpeername()[0]}
         if not first.isdecimal():
             return
-        host = fields.get('source') or self._talk.address.host
+        host = fields.get('source') or self._address.host
         self._reports_to = (host, int(second or int(first) + 1))
         self._senders.update(each[4][0] for each in _addresses(host))
         for each, port in zip(self._datagrams, (int(first), int(second or int(first) + 1)), strict=True):
@@ -265,8 +256,8 @@ class RtspSession:
 
     def _bind_pair(self) -> None:
         """Two neighbouring ports, the lower one even, as RFC 3550 wants them."""
-        assert self._talk.socket is not None
-        family, host = self._talk.socket.family, self._talk.socket.getsockname()[0]
+        assert self._socket is not None
+        family, host = self._socket.family, self._socket.getsockname()[0]
         for _ in range(50):
             first = socket.socket(family, socket.SOCK_DGRAM)
             first.bind((host, 0))
@@ -295,11 +286,11 @@ class RtspSession:
         return self._datagrams[0].getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) // 2
 
     def _receive_datagrams(self, timeout_s: float) -> list[Received]:
-        assert self._talk.socket is not None
-        ready, _, _ = select.select([*self._datagrams, self._talk.socket], [], [], max(0.0, timeout_s))
+        assert self._socket is not None
+        ready, _, _ = select.select([*self._datagrams, self._socket], [], [], max(0.0, timeout_s))
         packets = []
-        if self._talk.socket in ready:
-            self._talk.fill(0.001)
+        if self._socket in ready:
+            self._fill(0.001)
             self._take_packets()
         for channel, each in enumerate(self._datagrams):
             while each in ready:
@@ -318,7 +309,7 @@ class RtspSession:
         if now_s >= self._keep_alive_due_s:
             assert self._description is not None
             self._keep_alive_due_s = now_s + self._keep_alive_s
-            self._talk.send(self._talk.request('OPTIONS', self._description.control, {}))
+            self._send(self._request('OPTIONS', self._description.control, {}))
         if now_s >= self._report_due_s:
             self._report_due_s = now_s + _REPORT_EVERY_S
             self._send_report()
@@ -331,31 +322,20 @@ class RtspSession:
         items += b'\0' * (-len(items) % 4)
         data = report + struct.pack('>BBH', 0x81, 202, len(items) // 4) + items
         if not self._datagrams:
-            self._talk.send(struct.pack('>BBH', PACKET, self._channels[1], len(data)) + data)
+            self._send(struct.pack('>BBH', PACKET, self._channels[1], len(data)) + data)
         elif self._reports_to is not None:
             try:
                 self._datagrams[1].sendto(data, self._reports_to)
             except OSError:
                 self.counts['reports that did not get through'] += 1
 
+    def _cannot(self, why: str) -> SourceError:
+        return SourceError(f'The camera {self._address.shown} cannot be opened: {why}.')
 
-class _CameraErrors:
-    """See TalkErrors."""
-
-    def no_connection(self, address: StreamAddress, error: NoConnection) -> SourceError:
-        return self.cannot(address, str(error))
-
-    def cannot(self, address: StreamAddress, why: str) -> SourceError:
-        return SourceError(f'The camera {address.shown} cannot be opened: {why}.')
-
-    def silent(self, address: StreamAddress, for_s: float) -> SourceError:
-        hint = 'restart it if that goes on'
-        return self.cannot(address, f'it has not answered for {for_s:g} s, though its port is open: {hint}')
-
-    def ended(self, address: StreamAddress, why: str) -> SourceError:
+    def _ended(self, why: str) -> SourceError:
         return SourceError(
-            f'The camera {address.shown} ended the connection{f" ({why})" if why else ""}: it is opened again; check '
-            'its power and the network if it stays away.'
+            f'The camera {self._address.shown} ended the connection{f" ({why})" if why else ""}: it is opened again; '
+            'check its power and the network if it stays away.'
         )
 
 

@@ -8,8 +8,10 @@ import select
 import socket
 import ssl
 import time
-from collections.abc import Callable, Mapping
-from typing import Protocol
+from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import Mapping
+from typing import ClassVar
 
 from gremsy_camera.streams.rtsp_messages import BadMessage, Credentials, RtspResponse, request_text, take_answer
 from gremsy_camera.streams.stream_address import StreamAddress, explain_connect
@@ -77,177 +79,154 @@ _GOODBYE_S = 0.2
 PACKET = 0x24
 
 
-class TalkErrors(Protocol):
-    """What is raised about the server of that address, in the words of who talks."""
-
-    def no_connection(self, address: StreamAddress, error: NoConnection) -> SuiteError:
-        """There is no way to it."""
-
-    def cannot(self, address: StreamAddress, why: str) -> SuiteError:
-        """It does not answer as it should; why, as the end of a sentence."""
-
-    def silent(self, address: StreamAddress, for_s: float) -> SuiteError:
-        """It has not answered."""
-
-    def ended(self, address: StreamAddress, why: str) -> SuiteError:
-        """The connection is over; '' where no reason is known."""
-
-
-class RtspTalk:
-    """Used by one thread.
+class RtspTalk(ABC):
+    """Requests and responses; who talks has the words for what goes wrong. Used by one thread.
 
     Attributes:
-        address, credentials: of the server; who is sent elsewhere sets others before `connect`.
-        socket: None while there is no connection.
-        buffer: what came and was not taken yet, beginning with an answer or a packet.
-        arrived_ns: when the newest of it came, monotonic.
-        session_id: goes with each request once it is set.
+        counts: what went wrong without an end, by a reason of few words.
     """
 
-    def __init__(
-        self,
-        address: StreamAddress,
-        errors: TalkErrors,
-        *,
-        answer_s: float,
-        send_s: float,
-    ) -> None:
+    # What to do about a server that does not answer.
+    _silent_hint: ClassVar[str]
+
+    def __init__(self, address: StreamAddress, *, answer_s: float, send_s: float) -> None:
         """Nothing is opened yet.
 
         Args:
-            address: of the server.
-            errors: makes what is raised.
+            address: of the server; who is sent elsewhere sets others, and its credentials, before connecting.
             answer_s: longest time that an answer may take.
             send_s: longest time that the server may take nothing.
         """
-        self.address = address
-        self.credentials = Credentials(address.user, address.password)
-        self.socket: socket.socket | None = None
-        self.buffer = bytearray()
-        self.arrived_ns = 0
-        self.session_id = ''
-        self._errors = errors
+        self._address = address
+        self._credentials = Credentials(address.user, address.password)
+        self._socket: socket.socket | None = None
+        # What came and was not taken yet, beginning with an answer or a packet, and when the newest of it came.
+        self._buffer = bytearray()
+        self._arrived_ns = 0
+        # Goes with each request once it is set.
+        self._session_id = ''
+        # Of RTP and RTCP between the answers.
+        self._channels = (0, 1)
         self._answer_s = answer_s
         self._send_s = send_s
         self._number = 0
+        self.counts: Counter[str] = Counter()
 
-    def connect(self) -> socket.socket:
-        """A new connection, in the place of the last one.
+    @abstractmethod
+    def _cannot(self, why: str) -> SuiteError:
+        """The server does not answer as it should; why, as the end of a sentence."""
 
-        Raises:
-            SuiteError: as `errors` has it.
-        """
-        self.close()
+    @abstractmethod
+    def _ended(self, why: str) -> SuiteError:
+        """The connection is over; '' where no reason is known."""
+
+    @abstractmethod
+    def _keep_packets(self) -> None:
+        """Take the packets at the front of the buffer, while an answer is waited for."""
+
+    def _no_connection(self, error: NoConnection) -> SuiteError:
+        """There is no way to the server."""
+        return self._cannot(str(error))
+
+    def _connect(self) -> socket.socket:
+        """A new connection, in the place of the last one."""
+        self._hang_up()
         try:
-            self.socket = connect(self.address, self._answer_s)
+            self._socket = connect(self._address, self._answer_s)
         except NoConnection as error:
-            raise self._errors.no_connection(self.address, error) from None
-        return self.socket
+            raise self._no_connection(error) from None
+        return self._socket
 
-    def close(self, goodbye: tuple[str, str] | None = None) -> bool:
-        """Let go; whether the goodbye, a method and its target, got through. No answer is waited for."""
-        connection, self.socket = self.socket, None
-        through = True
+    def _hang_up(self, goodbye: tuple[str, str] | None = None) -> None:
+        """Let go, after a goodbye, a method and its target, whose answer is not waited for."""
+        connection, self._socket = self._socket, None
         if connection is not None:
             try:
-                if goodbye is not None and self.session_id:
+                if goodbye is not None and self._session_id:
                     connection.settimeout(_GOODBYE_S)
-                    connection.sendall(self.request(*goodbye))
+                    connection.sendall(self._request(*goodbye))
             except OSError:
-                through = False
+                self.counts['goodbyes that did not get through'] += 1
             connection.close()
-        self.buffer.clear()
-        self.session_id = ''
-        return through
+        self._buffer.clear()
+        self._session_id = ''
 
-    def request(self, method: str, target: str, headers: Mapping[str, str] | None = None, body: bytes = b'') -> bytes:
+    def _request(self, method: str, target: str, headers: Mapping[str, str] | None = None, body: bytes = b'') -> bytes:
         """The next one's text."""
         self._number += 1
-        session = {'Session': self.session_id} if self.session_id else {}
-        whole = {**session, **(headers or {}), **self.credentials.header(method, target)}
+        session = {'Session': self._session_id} if self._session_id else {}
+        whole = {**session, **(headers or {}), **self._credentials.header(method, target)}
         return request_text(method, target, self._number, whole, body)
 
-    def ask(
-        self,
-        method: str,
-        target: str,
-        headers: Mapping[str, str],
-        take_packets: Callable[[], None],
-        body: bytes = b'',
-    ) -> RtspResponse:
-        """The answer, whatever its status, to the request with the credentials that are asked for.
-
-        Args:
-            method: of the request, as its `target`, `headers` and `body`.
-            target: likewise.
-            headers: besides those of session and credentials.
-            take_packets: takes the packets at the front of the buffer while the answer is waited for.
-            body: b'' for none.
-
-        Raises:
-            SuiteError: as `errors` has it.
-        """
+    def _response(self, method: str, target: str, headers: Mapping[str, str], body: bytes = b'') -> RtspResponse:
+        """Whatever its status, to the request with the credentials that are asked for."""
         for _ in range(2):
-            self.send(self.request(method, target, headers, body))
-            answer = self._answer(take_packets)
-            if answer.status != 401 or not self.credentials.challenged(answer.headers.get('www-authenticate', ())):
+            self._send(self._request(method, target, headers, body))
+            answer = self._answer()
+            if answer.status != 401 or not self._challenged(answer):
                 return answer
-            if answer.header('connection').lower() == 'close' and not self.session_id:
-                self.connect()
-        self.send(self.request(method, target, headers, body))
-        return self._answer(take_packets)
+            if answer.header('connection').lower() == 'close' and not self._session_id:
+                self._connect()
+        self._send(self._request(method, target, headers, body))
+        return self._answer()
 
-    def send(self, data: bytes) -> None:
-        """All of it.
+    def _challenged(self, answer: RtspResponse) -> bool:
+        """Whether asking again, with credentials, makes sense."""
+        return self._credentials.challenged(answer.headers.get('www-authenticate', ()))
 
-        Raises:
-            SuiteError: as `errors` has it.
-        """
-        if self.socket is None:
-            raise self._errors.cannot(self.address, 'the connection is not open: call `open` first')
+    def _transport(self, answer: RtspResponse) -> dict[str, str]:
+        """The fields of the transport that the server takes; those of the channels are noted."""
+        fields = dict(each.strip().partition('=')[::2] for each in answer.header('transport').split(';'))
+        first, _, second = fields.get('interleaved', '0-1').partition('-')
+        if first.isdecimal():
+            channels = (int(first), int(second) if second.isdecimal() else int(first) + 1)
+            self._channels = channels if max(channels) < 256 else self._channels
+        return fields
+
+    def _send(self, data: bytes) -> None:
+        """All of it."""
+        if self._socket is None:
+            raise self._cannot('the connection is not open: call `open` first')
         try:
-            self.socket.settimeout(self._send_s)
-            self.socket.sendall(data)
+            self._socket.settimeout(self._send_s)
+            self._socket.sendall(data)
         except TimeoutError:
-            raise self._errors.ended(self.address, f'it took nothing for {self._send_s:g} s') from None
+            raise self._ended(f'it took nothing for {self._send_s:g} s') from None
         except OSError as error:
-            raise self._errors.ended(self.address, error.strerror or str(error)) from None
+            raise self._ended(error.strerror or str(error)) from None
 
-    def fill(self, timeout_s: float) -> None:
-        """Have more bytes in the buffer, if they come within the timeout.
-
-        Raises:
-            SuiteError: as `errors` has it.
-        """
-        assert self.socket is not None
+    def _fill(self, timeout_s: float) -> None:
+        """Have more bytes in the buffer, if they come within the timeout."""
+        assert self._socket is not None
         try:
-            self.socket.settimeout(max(0.001, timeout_s))
-            data = self.socket.recv(_RECEIVE_BYTES)
+            self._socket.settimeout(max(0.001, timeout_s))
+            data = self._socket.recv(_RECEIVE_BYTES)
         except (TimeoutError, ssl.SSLWantReadError):
             return
         except OSError as error:
-            raise self._errors.ended(self.address, error.strerror or str(error)) from None
+            raise self._ended(error.strerror or str(error)) from None
         if not data:
-            raise self._errors.ended(self.address, '')
-        self.arrived_ns = time.monotonic_ns()
-        self.buffer += data
+            raise self._ended('')
+        self._arrived_ns = time.monotonic_ns()
+        self._buffer += data
 
-    def _answer(self, take_packets: Callable[[], None]) -> RtspResponse:
+    def _answer(self) -> RtspResponse:
         """To the newest request; packets that come in the meantime are taken, and older responses skipped."""
         until_s = time.monotonic() + self._answer_s
         while (left_s := until_s - time.monotonic()) > 0:
-            take_packets()
-            if self.buffer and self.buffer[0] != PACKET:
+            self._keep_packets()
+            if self._buffer and self._buffer[0] != PACKET:
                 try:
-                    answer = take_answer(self.buffer)
+                    answer = take_answer(self._buffer)
                 except BadMessage:
-                    raise self._errors.cannot(
-                        self.address,
-                        f'what answers on port {self.address.port} does not speak RTSP: check the port',
+                    raise self._cannot(
+                        f'what answers on port {self._address.port} does not speak RTSP: check the port'
                     ) from None
                 if answer is not None and answer.header('cseq') in ('', str(self._number)):
                     return answer
                 if answer is not None:
                     continue
-            self.fill(left_s)
-        raise self._errors.silent(self.address, self._answer_s)
+            self._fill(left_s)
+        raise self._cannot(
+            f'it has not answered for {self._answer_s:g} s, though its port is open: {self._silent_hint}'
+        )

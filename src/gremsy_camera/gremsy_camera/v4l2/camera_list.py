@@ -12,7 +12,7 @@ from gremsy_camera.v4l2.camera_modes import Mode
 from gremsy_camera.v4l2.pixel_formats import BY_CODE
 from gremsy_camera.v4l2.video_device import VideoDevice
 from gremsy_camera.v4l2.video_nodes import ROOT, VideoNode, group_of, video_nodes
-from gremsy_camera.v4l2.video_system import KernelVideo, VideoSystem
+from gremsy_camera.v4l2.video_system import VideoSystem
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class FoundCamera:
 
 def found_cameras(system: VideoSystem | None = None, root: Path = ROOT) -> list[FoundCamera]:
     """Every camera, by number; nodes for metadata and for codecs are left out."""
-    system = system or KernelVideo()
+    system = system or VideoSystem()
     return [found for node in video_nodes(root) for found in [_look(system, node, root)] if found is not None]
 
 
