@@ -126,8 +126,8 @@ class GimbalDriverNode(SuiteNode[GimbalDriverParameters]):
     def parameters_changed(self) -> None:
         """Apply the payload camera's settings and the mode; a word that the product does not know is refused."""
         parameters, before = self.parameters, self._used
-        changed = {name: getattr(parameters, name) for name in CAMERA_SETTINGS}
-        changed = {name: word for name, word in changed.items() if word and word != getattr(before, name)}
+        words = {name: getattr(parameters, name) for name in CAMERA_SETTINGS}
+        changed = {name: word for name, word in words.items() if word and word != getattr(before, name)}
         for name, word in changed.items():
             find_setting(parameters.family, name).value(word)
         driver = self._driver

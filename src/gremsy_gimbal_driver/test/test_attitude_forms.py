@@ -110,4 +110,4 @@ def test_the_other_frames_yaw_is_as_the_vendors_client_has_it(flags, azimuth_deg
 def test_there_is_a_preset_of_either_form():
     assert PRESETS['ideal'].firmware >= (7, 8, 7) > PRESETS['old_firmware'].firmware
     assert [PRESETS[name].sends_delta_yaw for name in ('ideal', 'old_firmware')] == [True, False]
-    assert [PRESETS[name].tells_yaw_frame for name in ('ideal', 'old_firmware')] == [True, False]
+    assert [PRESETS[name].sends_yaw_frame for name in ('ideal', 'old_firmware')] == [True, False]

@@ -6,7 +6,7 @@ from __future__ import annotations
 import math
 
 from gremsy_gimbal_driver.goals.goal import AngleGoal, GoalPath, GoalProgress, GoalState
-from gremsy_gimbal_driver.motion.angle_path import AngleProfile, AngleTrust
+from gremsy_gimbal_driver.motion.angle_path import AngleProfile
 from gremsy_gimbal_driver.motion.command_arbiter import HeldCommand, Source
 from gremsy_gimbal_driver.motion.instant import Instant, nanoseconds
 from gremsy_gimbal_driver.motion.limits import AXES, AngleLimits, Bound
@@ -80,7 +80,7 @@ class GoalRun:
     """A goal from its start to its end.
 
     Args:
-        goals: whose limits, commanded angles and trust in these it shares.
+        goals: whose limits and commanded angles it shares.
         held: the command.
         measured_rad: where the camera looks.
         name: as it is written in a sentence, GOAL or HOME.
@@ -97,7 +97,7 @@ class GoalRun:
         self.source = held.source
         self._begun_ns = held.arrived.monotonic_ns
         self._watch = GoalWatch(goals.parameters, self._begun_ns)
-        self.path = GoalPath.ANGLE if goals.trust.uses_angles else GoalPath.RATE
+        self.path = GoalPath.ANGLE if goals.uses_angles else GoalPath.RATE
         """How it is driven now."""
         self._suspects: list[int] = []
         self.reached_ns: int | None = None
@@ -121,7 +121,7 @@ class GoalRun:
         self._watch.watch(now_ns, (left[0], left[1]), self._pushed(measured_rad))
         if any(self._watch.came_nearer[axis] for axis in self._suspects):
             self._suspects = []
-            self._goals.trust.moved_by_rates_only()
+            self._goals.give_up_angles()
         if self.reached_ns is None and self._watch.settled(now_ns):
             for axis in (0, 1):
                 bound = self._allowed(axis)[1]
@@ -137,7 +137,7 @@ class GoalRun:
             over = now_ns - self.reached_ns >= nanoseconds(self._goal.hold_s)
             return self.progress(GoalState.REACHED, reached, ended=over)
         stalled = self._watch.stalled(now_ns)
-        if stalled and self.path is GoalPath.ANGLE and self._goals.trust.may_change:
+        if stalled and self.path is GoalPath.ANGLE and self._goals.parameters.angle_path == 'auto':
             # An axis that followed at first and then stopped short is no sign that angles are ignored.
             self._suspects = [axis for axis in stalled if not self._watch.came_nearer[axis]]
             self.path = GoalPath.RATE
@@ -215,11 +215,30 @@ class GoalControl:
         self.profile = profile
         self._notices = notices
         self._inform = inform
-        self.trust = AngleTrust(parameters.angle_path, notices)
+        self.angles_ignored = False
+        """Some firmware ignores angle commands after tracking, until it restarts (gimbal.md 1.10).
+
+        An axis that stands still under them may also be blocked: only if it then moves by rates were they ignored.
+        """
         self._ends: dict[int, GoalProgress] = {}
         self._last: GoalProgress | None = None
         self.run: GoalRun | None = None
         self.at_device_limit: tuple[bool, bool] = (False, False)
+
+    @property
+    def uses_angles(self) -> bool:
+        """Whether the next goal starts with angle commands."""
+        choice = self.parameters.angle_path
+        return choice == 'angle' or (choice == 'auto' and not self.angles_ignored)
+
+    def give_up_angles(self) -> None:
+        """An axis that stood still under angle commands moves by rates."""
+        self.angles_ignored = True
+        self._notices.fault(
+            'angles_ignored',
+            'The gimbal does not follow angle commands, as some do after on-board tracking: goals are driven by rates '
+            'until it restarts; switch it off and on to cure it.',
+        )
 
     def progress(self, number: int | None = None) -> GoalProgress | None:
         """Of that goal, or of the newest; None when there was none or it is too long ago."""

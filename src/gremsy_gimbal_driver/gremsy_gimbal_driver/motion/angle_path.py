@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Driving to a goal by angle commands: a profile within our rate and acceleration limits, and whether it is followed.
+"""Driving to a goal by angle commands: a profile within our rate and acceleration limits.
 
 A gimbal goes to a new angle at its own speed ("180 deg/s, too fast", gimbal.md 1.8). So it only gets the next few
 degrees of the way at a time, which also makes a turn over +-pi go the right way round.
@@ -12,7 +12,6 @@ import math
 from gremsy_gimbal_driver.motion.limits import AngleLimits
 from gremsy_gimbal_driver.motion.motion_output import Pair
 from gremsy_gimbal_driver.motion.motion_parameters import MotionParameters
-from gremsy_gimbal_driver.motion.notices import Notices
 
 # How far the commanded angle may lead the measured one: with 250 ms of lag and the gimbal's own loop, the camera is
 # half a second behind. With more lead, a gimbal that obeys late would catch up at its own speed.
@@ -77,39 +76,3 @@ class AngleProfile:
         # Never over a limit, nor further beyond one; this takes precedence over the acceleration limit.
         allowed = min(max(moved, min(low, angle)), max(high, angle))
         return (allowed, rate) if allowed == moved else (allowed, 0.0)
-
-
-class AngleTrust:
-    """Whether goals are driven by angle commands: some firmware ignores them after tracking (gimbal.md 1.10).
-
-    An axis that stands still under angle commands may also be blocked. Only if it then moves by rates were the angle
-    commands ignored; they are given up until the device restarts, which cures it.
-    """
-
-    def __init__(self, choice: str, notices: Notices) -> None:
-        self._choice = choice
-        self._notices = notices
-        self._ignored = False
-
-    @property
-    def uses_angles(self) -> bool:
-        """Whether the next goal starts with angles."""
-        return self._choice == 'angle' or (self._choice == 'auto' and not self._ignored)
-
-    @property
-    def may_change(self) -> bool:
-        """Whether a goal that stalls under angles may go on by rates."""
-        return self._choice == 'auto'
-
-    def moved_by_rates_only(self) -> None:
-        """Angles are given up."""
-        self._ignored = True
-        self._notices.fault(
-            'angles_ignored',
-            'The gimbal does not follow angle commands, as some do after on-board tracking: goals are driven by rates '
-            'until it restarts; switch it off and on to cure it.',
-        )
-
-    def restarted(self) -> None:
-        """The device restarted."""
-        self._ignored = False

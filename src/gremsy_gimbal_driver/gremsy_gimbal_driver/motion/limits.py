@@ -35,7 +35,7 @@ class AngleLimits:
 
     def __init__(self, parameters: MotionParameters) -> None:
         self._ranges: dict[str, tuple[Range | None, Range | None]] = {_SOFT: parameters.limits_rad}
-        self._intersect()
+        self._bounds = self._ends(0), self._ends(1)
 
     @property
     def ranges(self) -> tuple[Range, Range]:
@@ -57,7 +57,7 @@ class AngleLimits:
             if given is not None and not usable:
                 wrong.append(f'{axis} {given[0]:g} .. {given[1]:g} rad')
         self._ranges[by] = (taken[0], taken[1])
-        self._intersect()
+        self._bounds = self._ends(0), self._ends(1)
         return f'The limits from {by} make no sense and are left out: {", ".join(wrong)}.' if wrong else None
 
     def empty_axis(self) -> str | None:
@@ -87,14 +87,10 @@ class AngleLimits:
         low, high = self.ranges[AXES.index(axis)]
         return f'The {axis} is at its limit ({low:g} .. {high:g} rad): motion beyond it is cut off.'
 
-    def _intersect(self) -> None:
-        def bounds(axis: int) -> tuple[Bound, Bound]:
-            given = [(by, each[axis]) for by, each in self._ranges.items()]
-            lows = [Bound(limits[0], by) for by, limits in given if limits is not None]
-            highs = [Bound(limits[1], by) for by, limits in given if limits is not None]
-            return max(lows, key=lambda each: each.angle_rad), min(highs, key=lambda each: each.angle_rad)
-
-        self._bounds = (bounds(0), bounds(1))
+    def _ends(self, axis: int) -> tuple[Bound, Bound]:
+        given = [(limits, by) for by, each in self._ranges.items() if (limits := each[axis]) is not None]
+        lows, highs = ([Bound(limits[end], by) for limits, by in given] for end in (0, 1))
+        return max(lows, key=lambda each: each.angle_rad), min(highs, key=lambda each: each.angle_rad)
 
 
 class RateLimiter:
@@ -132,7 +128,7 @@ class RateLimiter:
             safe = min(max(ramped, lower), upper)
             self._notices.check(f'{axis}_limit', '' if safe == ramped else self._limits.sentence(axis))
             result.append(safe)
-        sentence = f'A rate command is beyond `max_rate_rad_s` ({largest:g} rad/s) and is cut to it.'
-        self._notices.check('rate', sentence if cut else '')
+        beyond = f'A rate command is beyond `max_rate_rad_s` ({largest:g} rad/s) and is cut to it.' if cut else ''
+        self._notices.check('rate', beyond)
         self.rates_rad_s = (result[0], result[1])
         return self.rates_rad_s

@@ -93,7 +93,7 @@ class MotionControl:
         """The gimbal restarted: its frame, its mode and its faults are not what they were."""
         self.modes.forget()
         self._attitude.expect_a_jump()
-        self.goals.trust.restarted()
+        self.goals.angles_ignored = False
         self._cancel_goal('a restart of the gimbal')
 
     # Requests.
