@@ -12,6 +12,7 @@ from gremsy_bringup.init.init_arguments import parser
 from gremsy_bringup.init.init_command import InitError, Interview, NotWanted, Trials, next_steps, write
 from gremsy_bringup.init.robot_file import RobotFile, field_of
 from gremsy_bringup.init.trials import Trial
+from gremsy_camera.check.camera_finding import FoundCameras
 from gremsy_gimbal_driver.links.link import LinkError
 
 
@@ -43,7 +44,7 @@ def interview(person, *words, interactive=True, **how):
 
 
 def test_what_is_asked_is_tried_and_becomes_a_file_that_the_nodes_read(tmp_path, monkeypatch):
-    monkeypatch.setattr(init_command, 'find', lambda: ([], [], ''))
+    monkeypatch.setattr(init_command, 'find', lambda: FoundCameras([], []))
     person = Person('udp://10.0.0.2:14566', 'rtsp://10.0.0.3/eo', '54.5', '')
     robot = interview(person)
     write(robot, tmp_path / 'my_robot.yaml')

@@ -102,7 +102,7 @@ class CameraNode(SuiteNode[CameraParameters]):
         self._outlets = CameraOutlets(self, self._foreign.plan if self._foreign is not None else OutletPlan())
         self._to_show, self._pictures = LatestSlot(), ViewablePictures()
         self._newest_stamp_ns, self._newest_at_ns = None, time.monotonic_ns()
-        self.subscription(topics.GIMBAL_ZOOM, self._zoom_came)
+        self.subscription(topics.GIMBAL_ZOOM, self._on_zoom)
         self._recording.activate()
         if self._foreign is not None:
             self._foreign.activate(self._takes_images, self._outlets.follow)
@@ -163,7 +163,7 @@ class CameraNode(SuiteNode[CameraParameters]):
     def _takes_images(self) -> bool:
         return self._outlets.watched or self._recording.recorder.recording
 
-    def _zoom_came(self, zoom: ZoomState) -> None:
+    def _on_zoom(self, zoom: ZoomState) -> None:
         if math.isfinite(zoom.factor) and zoom.factor > 0.0:
             self._zoom_factor = self._recording.zoom = zoom.factor
             return

@@ -81,14 +81,14 @@ class StreamNode(SuiteNode[StreamParameters]):
 
     def activate(self) -> None:
         """Listen for those who watch; images are taken once somebody does."""
-        self.subscription(topics.STREAM_WATCH, self._watch_came)
+        self.subscription(topics.STREAM_WATCH, self._on_watch)
         for each in self._paths.values():
             # Below the loop: a picture that is late is left out, a setpoint is not.
             self.worker(f'video {each.name}', each.out.step, niceness=5)
         self.every(_FOLLOW_EVERY_S, self._follow)
         if self._paths and self.parameters.server_api:
             self._readers = ServerReaders(
-                self.parameters.server_api, tuple(self._paths), self._is_watched, self._readers_came
+                self.parameters.server_api, tuple(self._paths), self._is_watched, self._on_readers
             )
             self._readers.start()
         self._follow()
@@ -107,7 +107,7 @@ class StreamNode(SuiteNode[StreamParameters]):
                 self.get_logger().info(f'The video server was not notified in time that {each.name} ends.')
 
     def cleanup(self) -> None:
-        """Let go of the encoders."""
+        """Release the encoders."""
         for each in self._paths.values():
             each.out.close()
         self._paths = {}
@@ -148,7 +148,7 @@ class StreamNode(SuiteNode[StreamParameters]):
                 )
         return Health()
 
-    def _watch_came(self, text: str) -> None:
+    def _on_watch(self, text: str) -> None:
         watch = parse_watch(text)
         if watch is None:
             name = topics.STREAM_WATCH.name
@@ -174,7 +174,7 @@ class StreamNode(SuiteNode[StreamParameters]):
     def _is_watched(self, name: str) -> bool:
         return self._paths[name].out.watched
 
-    def _readers_came(self, name: str, state: PathState | None) -> None:
+    def _on_readers(self, name: str, state: PathState | None) -> None:
         path = self._paths[name]
         with self._lock:
             more = path.viewers.polled(state)

@@ -29,7 +29,7 @@ class StreamParameters(NodeParameters):
     )
     server_api: str = param(
         'http://127.0.0.1:9997',
-        "The server's API, which tells whether a path has readers (`/v3/paths/get/PATH`); empty for none.",
+        "The server's API, which reports whether a path has readers (`/v3/paths/get/PATH`); empty for none.",
     )
     picture: str = param(
         'both',

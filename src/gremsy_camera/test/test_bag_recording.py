@@ -28,8 +28,8 @@ from gremsy_camera.errors import RecordingError
 from gremsy_camera.live.encoded_video import EncodedPacket
 from gremsy_camera.recording.bag_file import BagFiles
 from gremsy_camera.recording.bag_messages import (
-    HEARD,
-    as_it_comes,
+    RECORDED_TOPICS,
+    as_message,
     channel_of,
     copied_jpeg_channel,
     definition_of,
@@ -75,17 +75,17 @@ def picture(dtype=np.uint8, channels=3):
 
 def test_every_topic_that_is_heard_can_be_recorded_and_read(bags, tmp_path):
     """An empty message of each: schema and CDR are understood by both readers, and say the same type."""
-    for topic in HEARD:
+    for topic in RECORDED_TOPICS:
         add(bags, channel_of(topic, f'/robot/eo/{topic.name.strip("/")}'), topic.message_type(), CAME_NS, 0)
     bags.close()
     path = tmp_path / 'robot_eo_001.mcap'
     seen = decoded(path)
-    assert [topic for topic, _, _ in seen] == [f'/robot/eo/{topic.name.strip("/")}' for topic in HEARD]
+    assert [topic for topic, _, _ in seen] == [f'/robot/eo/{topic.name.strip("/")}' for topic in RECORDED_TOPICS]
     reader = McapReader(path)
     reader.open()
     types = {each.topic: each.msgtype for each in reader.connections}
     reader.close()
-    for topic in HEARD:
+    for topic in RECORDED_TOPICS:
         kind = f'{topic.message_type.__module__.split(".")[0]}/msg/{topic.message_type.__name__}'
         assert types[f'/robot/eo/{topic.name.strip("/")}'] == kind
 
@@ -248,5 +248,5 @@ def test_a_definition_that_is_not_installed_is_named():
 
 def test_a_recorder_gets_foreign_messages_as_they_are():
     message = CompressedImage(format='whatever')
-    assert as_it_comes(topics.DETECTIONS).from_message(message) is message
-    assert as_it_comes(topics.DETECTIONS).item_type is topics.DETECTIONS.item_type
+    assert as_message(topics.DETECTIONS).from_message(message) is message
+    assert as_message(topics.DETECTIONS).item_type is topics.DETECTIONS.item_type

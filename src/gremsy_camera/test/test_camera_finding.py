@@ -9,7 +9,7 @@ import time
 import pytest
 
 from gremsy_camera.check import camera_check, camera_finding
-from gremsy_camera.check.camera_finding import NetworkCamera, find_network_cameras, found_lines
+from gremsy_camera.check.camera_finding import FoundCameras, NetworkCamera, find_network_cameras, found_lines
 from gremsy_camera.v4l2.camera_list import FoundCamera
 
 ANSWER = """<?xml version="1.0" encoding="UTF-8"?>
@@ -73,7 +73,7 @@ def test_each_camera_has_a_line_that_begins_with_its_source():
         FoundCamera('/dev/video0', 'HD Webcam', '/dev/v4l/by-id/usb-HD', ('MJPG to 1920x1080 at 30 Hz',)),
         FoundCamera('/dev/video2', 'Other', '/dev/video2', denied_to='video'),
     ]
-    assert found_lines(kernel, [NetworkCamera('10.1.2.3', 'Mast', 'D1')], '') == [
+    assert found_lines(FoundCameras(kernel, [NetworkCamera('10.1.2.3', 'Mast', 'D1')])) == [
         '/dev/v4l/by-id/usb-HD  HD Webcam: MJPG to 1920x1080 at 30 Hz',
         '/dev/video2  Other: no permission: sudo usermod -aG video $USER, and log in again',
         'rtsp://${CAMERA_USER}:${CAMERA_PASSWORD}@10.1.2.3/…  Mast D1: its path is in its manual',

@@ -163,11 +163,11 @@ class Watched:
         return worst_problem(self.watch, self.now_ns)
 
     def _image(self, at_ns, _lens, _apart_ns):
-        self.watch.image_came(at_ns, at_ns)
+        self.watch.on_image(at_ns, at_ns)
         self.watch.size = (640, 480)
 
     def _info(self, at_ns, lens, apart_ns):
-        self.watch.info_came(at_ns + apart_ns, at_ns)
+        self.watch.on_info(at_ns + apart_ns, at_ns)
         self.frames.offer_model(at_ns + apart_ns, lens)
 
 
@@ -265,7 +265,7 @@ def test_two_of_three_lost_are_counted_by_camera_info_and_by_stamps():
         '66 of the last 100 images on /r/eo/image_raw did not come, as /r/eo/camera_info tells, so they are lost'
     )
     # Where the middleware counts them, the subscription says it.
-    watched.watch.loss_is_told = True
+    watched.watch.loss_is_reported = True
     assert worst_problem(watched.watch, watched.now_ns) is None
     # Of images that all come at a third of the rate, no stamp tells that there were more.
     assert watched.watch.rows(watched.now_ns)['images missing by their stamps'] == '0'

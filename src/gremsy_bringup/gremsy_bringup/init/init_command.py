@@ -90,7 +90,7 @@ class Interview:
     def _camera(self) -> tuple[str, dict[str, object]]:
         if self._given.camera is None and self._interactive:
             self._say('Cameras that are found (this takes 3 s):')
-            for line in found_lines(*find()):
+            for line in found_lines(find()):
                 self._say(f'  {line}')
         proposed: dict[str, object] = {}
 

@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ import yaml
 
 from gremsy_camera.camera_parameters import CameraParameters
 from gremsy_camera.check.blink_delay import BlinkDelay, BlinkWatch
-from gremsy_camera.check.camera_finding import find, found_lines, found_object
+from gremsy_camera.check.camera_finding import find, found_lines
 from gremsy_camera.check.check_report import CheckResult, advice, as_object, rows, snippet
 from gremsy_camera.check.lamps import Blinking, FileLamp, Lamp, ScreenLamp
 from gremsy_camera.check.stream_figures import StreamMeasure
@@ -209,12 +210,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _find(as_json: bool) -> int:
-    kernel, network, problem = find()
-    if as_json:
-        print(json.dumps(found_object(kernel, network, problem), indent=2))
-    else:
-        print('\n'.join(found_lines(kernel, network, problem)))
-    return WORKS if kernel or network else FAILED
+    found = find()
+    print(json.dumps(asdict(found), indent=2) if as_json else '\n'.join(found_lines(found)))
+    return WORKS if found.cameras or found.network_cameras else FAILED
 
 
 def _show(result: CheckResult) -> None:

@@ -3,14 +3,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
 import socket
 import time
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from gremsy_camera.v4l2.camera_list import FoundCamera, found_cameras
@@ -106,29 +104,28 @@ def _scope(words: list[str], kind: str) -> str:
     return ''.join(letter for letter in text if letter.isprintable())[:_LONGEST]
 
 
-def find() -> tuple[list[FoundCamera], list[NetworkCamera], str]:
-    """The kernel's cameras, the network's, and why the network could not be asked; '' where it was."""
+@dataclass(frozen=True, slots=True)
+class FoundCameras:
+    """The kernel's cameras, the network's, and why the network could not be searched; '' where it was."""
+
+    cameras: list[FoundCamera]
+    network_cameras: list[NetworkCamera]
+    problem: str = ''
+
+
+def find() -> FoundCameras:
+    """Look for cameras, for a second."""
     try:
-        return found_cameras(), find_network_cameras(), ''
+        return FoundCameras(found_cameras(), find_network_cameras())
     except OSError as error:
-        return found_cameras(), [], f'The network could not be searched ({error.strerror}).'
+        return FoundCameras(found_cameras(), [], f'The network could not be searched ({error.strerror}).')
 
 
-def found_object(kernel: list[FoundCamera], network: list[NetworkCamera], problem: str) -> dict[str, Any]:
-    """For --json."""
-    return {
-        'cameras': [dataclasses.asdict(each) for each in kernel],
-        'network_cameras': [dataclasses.asdict(each) for each in network],
-        'problem': problem,
-    }
-
-
-def found_lines(kernel: list[FoundCamera], network: list[NetworkCamera], problem: str) -> list[str]:
+def found_lines(found: FoundCameras) -> list[str]:
     """A line each, beginning with what `source` takes."""
-    lines = [_kernel_line(each) for each in kernel]
-    lines += [_network_line(each) for each in network]
-    if problem:
-        lines.append(problem)
+    lines = [_kernel_line(each) for each in found.cameras]
+    lines += [_network_line(each) for each in found.network_cameras]
+    lines += [found.problem] if found.problem else []
     return lines or ['No camera was found: neither /dev/video*, nor one that answers ONVIF discovery.']
 
 

@@ -118,7 +118,7 @@ def _two_lenses(watch: ForeignWatch) -> ForeignProblem | None:
 
 def _losses(watch: ForeignWatch, now_ns: int) -> ForeignProblem | None:
     pairs, lost = watch.infos(now_ns), watch.lost(now_ns)
-    if watch.loss_is_told or pairs < _LEAST_PAIRS or lost < _LOST_SHARE * pairs:
+    if watch.loss_is_reported or pairs < _LEAST_PAIRS or lost < _LOST_SHARE * pairs:
         return None
     return ForeignProblem(
         'lost',

@@ -78,7 +78,7 @@ def external_topics(uri: SourceUri) -> ExternalTopics:
 _NS_PER_S = 1_000_000_000
 # Longer than a driver takes to start, shorter than a pilot waits.
 SILENT_AFTER_S = 2.0
-# Discovery tells of a driver's publishers one after the other: who has both images shall not be taken for one without.
+# Discovery reports a driver's publishers one after the other: one with both images must not be taken for one without.
 _SETTLED_AFTER_S = 1.0
 _WINDOW_S = 5.0
 _WINDOW_IMAGES = 1500  # 300 Hz
@@ -114,7 +114,7 @@ class ForeignState(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class _Came:
+class _Arrived:
     arrived_ns: int
     stamp_ns: int
 
@@ -128,7 +128,7 @@ class ForeignWatch:
         transport: which of the two images is taken.
         taking: whether it is subscribed to.
         size: of the images that come, px.
-        loss_is_told: whether the middleware itself counts images that were lost on the way.
+        loss_is_reported: whether the middleware itself counts images that were lost on the way.
         elsewhere: other topics that somebody publishes images on, while nobody does on these.
     """
 
@@ -143,8 +143,8 @@ class ForeignWatch:
         """
         self.names, self.frames, self.configured = names, frames, configured
         self.senders = Senders()
-        self._images: deque[_Came] = deque(maxlen=_WINDOW_IMAGES)
-        self._infos: deque[_Came] = deque(maxlen=_WINDOW_IMAGES)
+        self._images: deque[_Arrived] = deque(maxlen=_WINDOW_IMAGES)
+        self._infos: deque[_Arrived] = deque(maxlen=_WINDOW_IMAGES)
         self.size = (0, 0)
         self._began_ns = self._since_ns = self._sender_since_ns = now_ns
         self._only_compressed_since_ns: int | None = None
@@ -152,7 +152,7 @@ class ForeignWatch:
         self.taking = False
         self._ever = False
         self.transport = Transport.COMPRESSED if names.transport is Transport.COMPRESSED else Transport.RAW
-        self.loss_is_told = False
+        self.loss_is_reported = False
         self.elsewhere: tuple[str, ...] = ()
 
     @property
@@ -197,14 +197,14 @@ class ForeignWatch:
             self._images.clear()
         self.taking = taking
 
-    def image_came(self, stamp_ns: int, arrived_ns: int) -> None:
+    def on_image(self, stamp_ns: int, arrived_ns: int) -> None:
         """One image, usable or not."""
-        self._images.append(_Came(arrived_ns, stamp_ns))
+        self._images.append(_Arrived(arrived_ns, stamp_ns))
         self._ever = True
 
-    def info_came(self, stamp_ns: int, arrived_ns: int) -> None:
+    def on_info(self, stamp_ns: int, arrived_ns: int) -> None:
         """One set of intrinsics."""
-        self._infos.append(_Came(arrived_ns, stamp_ns))
+        self._infos.append(_Arrived(arrived_ns, stamp_ns))
 
     def info_missing(self, now_ns: int) -> bool:
         """Whether images are published and, for a while now, no intrinsics beside them."""
@@ -297,7 +297,7 @@ class ForeignWatch:
         return min(abs(each.stamp_ns - stamp_ns) for each in infos) * 1e-6
 
     @staticmethod
-    def _recent(came: Sequence[_Came], now_ns: int) -> list[_Came]:
+    def _recent(came: Sequence[_Arrived], now_ns: int) -> list[_Arrived]:
         return [each for each in came if now_ns - each.arrived_ns <= _WINDOW_S * _NS_PER_S]
 
 
@@ -306,13 +306,13 @@ def names_of(senders: Sequence[ForeignPublisher], *, with_quality: bool = True) 
     return ', '.join(f'{each.node} ({each.quality})' if with_quality else each.node for each in senders)
 
 
-def _rate(images: Sequence[_Came]) -> float:
+def _rate(images: Sequence[_Arrived]) -> float:
     if len(images) < 2:
         return 0.0
     return (len(images) - 1) / max(1e-9, (images[-1].arrived_ns - images[0].arrived_ns) / _NS_PER_S)
 
 
-def _missing(images: Sequence[_Came]) -> int:
+def _missing(images: Sequence[_Arrived]) -> int:
     """How many images the stamps of the last seconds leave room for that did not come."""
     steps = np.diff([each.stamp_ns for each in images])
     steps = steps[steps > 0]

@@ -30,7 +30,7 @@ _DIAGNOSTICS: Topic[DiagnosticArray] = Topic(
     '/diagnostics', DiagnosticArray, DiagnosticArray, lambda message: message, lambda message: message, Quality.FRAMES
 )
 
-HEARD: tuple[Topic[Any], ...] = (
+RECORDED_TOPICS: tuple[Topic[Any], ...] = (
     topics.DETECTIONS,
     topics.CANDIDATES,
     topics.LABEL_INFO,
@@ -68,7 +68,7 @@ _LATCHED_QOS = """- history: keep_last
 """
 
 
-def as_it_comes(topic: Topic[Any]) -> Topic[Any]:
+def as_message(topic: Topic[Any]) -> Topic[Any]:
     """The topic for a recorder: what comes over DDS is the message itself, turned into nothing and back."""
     return replace(topic, from_message=_same)
 

@@ -19,8 +19,8 @@ from gremsy_common.types.frame import Frame
 
 _NS_PER_S = 1_000_000_000
 _MB = 1_000_000
-Say = Callable[[str], None]
-SayDrop = Callable[[str, str, str], None]
+Report = Callable[[str], None]
+ReportDrop = Callable[[str, str, str], None]
 """What is not in a recording: 'recording', the reason in few words, a sentence for the first of the kind."""
 MakeChannels = Callable[[], CameraChannels]
 
@@ -33,14 +33,19 @@ class CameraRecorder(EncodedTap):
     """
 
     def __init__(
-        self, clock: Clock, say: Say, say_error: Say, say_drop: SayDrop, ended: Callable[[], None] = lambda: None
+        self,
+        clock: Clock,
+        report: Report,
+        report_error: Report,
+        report_drop: ReportDrop,
+        ended: Callable[[], None] = lambda: None,
     ) -> None:
         """Touch nothing yet; `ended` is called by the thread that writes when a recording is closed."""
         self._clock = clock
         self._ended = ended
-        self._say = say
-        self._say_error = say_error
-        self._say_drop = say_drop
+        self._report = report
+        self._report_error = report_error
+        self._report_drop = report_drop
         self._lock = threading.Lock()
         self._wake = threading.Event()
         self._idle = threading.Event()
@@ -81,7 +86,7 @@ class CameraRecorder(EncodedTap):
                 make_channels() if bag else None,
                 film=film,
                 pictures_in_bag=bag and images,
-                say=self._say,
+                report=self._report,
             )
             self._stopping = False
             self._reported.clear()
@@ -154,7 +159,7 @@ class CameraRecorder(EncodedTap):
         except Exception as error:  # noqa: BLE001 whatever it is, the loop goes on, and the sentence says it
             self._end(session, session.why(error))
             return
-        self._say_losses(session)
+        self._report_losses(session)
         if not goes_on:
             self._end(session, '')
 
@@ -195,10 +200,10 @@ class CameraRecorder(EncodedTap):
         self._last = f'none; last: {", ".join(written) or "nothing was written"}'
         if why:
             self._last = f'none; {session.stem} ended by itself: {why}'
-            self._say_error(f'The recording {session.stem} ends here: {why}')
+            self._report_error(f'The recording {session.stem} ends here: {why}')
         else:
             names = ', '.join(written) or 'nothing, as nothing came that could be'
-            self._say(f"Recorded to '{session.folder.path}': {names}.")
+            self._report(f"Recorded to '{session.folder.path}': {names}.")
         with self._lock:
             session.queue.close()
             self._session = None
@@ -210,12 +215,12 @@ class CameraRecorder(EncodedTap):
         lost = [session.queue.dropped, session.lost, *((session.video.lost,) if session.video else ())]
         return sum((Counter(dict(each)) for each in lost), Counter())
 
-    def _say_losses(self, session: RecordingSession) -> None:
+    def _report_losses(self, session: RecordingSession) -> None:
         if sum(session.queue.dropped.values()) == sum(self._reported.values()):
             return
         for reason, count in session.queue.dropped.items():
             if self._reported[reason] == 0:
-                self._say_drop(
+                self._report_drop(
                     'recording',
                     reason,
                     f'The recording {session.stem} misses {reason}: name a faster disk in `record_dir`, or record less '

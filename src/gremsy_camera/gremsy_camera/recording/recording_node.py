@@ -17,7 +17,13 @@ from std_srvs.srv import SetBool, Trigger
 from gremsy_camera.camera_parameters import CameraParameters
 from gremsy_camera.footage.pacing import Clock
 from gremsy_camera.recording.bag_file import BagChannel
-from gremsy_camera.recording.bag_messages import HEARD, as_it_comes, channel_of, copied_jpeg_channel, jpeg_channel
+from gremsy_camera.recording.bag_messages import (
+    RECORDED_TOPICS,
+    as_message,
+    channel_of,
+    copied_jpeg_channel,
+    jpeg_channel,
+)
 from gremsy_camera.recording.camera_recorder import CameraRecorder
 from gremsy_camera.recording.recording_session import CameraChannels
 from gremsy_camera.recording.recordings_folder import RecordingsFolder
@@ -121,10 +127,10 @@ class CameraRecording:
             self._info = None
         answer = self.recorder.start(self._node.parameters, self._node.get_namespace(), self._channels)
         if self.recorder.writes_bag and not before:
-            for topic in HEARD:
+            for topic in RECORDED_TOPICS:
                 channel = channel_of(topic, self._node.resolve_topic_name(topic.name))
                 self._subscriptions.append(
-                    self._node.subscription(as_it_comes(topic), partial(self.recorder.message, channel))
+                    self._node.subscription(as_message(topic), partial(self.recorder.message, channel))
                 )
         return answer
 

@@ -67,7 +67,7 @@ class RecordingSession:
         *,
         film: bool,
         pictures_in_bag: bool,
-        say: Callable[[str], None],
+        report: Callable[[str], None],
     ) -> None:
         """Write nothing yet; `channels` is None where no bag is wanted."""
         self.queue = RecordingQueue()
@@ -75,7 +75,7 @@ class RecordingSession:
         self._parameters = parameters
         self.folder = folder
         self._channels = channels
-        self._say = say
+        self._report = report
         self.video = VideoFiles(folder, stem, parameters.record_segment_s) if film else None
         self.bag = BagFiles(folder, stem, parameters.record_segment_s) if channels is not None else None
         self._pictures_in_bag = pictures_in_bag
@@ -266,7 +266,9 @@ class RecordingSession:
             reason = f'messages on {channel.topic}'
             self.lost[reason] += 1
             if self.lost[reason] == 1:
-                self._say(f'A message on {channel.topic} cannot be recorded ({one_line(error)}): check its publisher.')
+                self._report(
+                    f'A message on {channel.topic} cannot be recorded ({one_line(error)}): check its publisher.'
+                )
             return
         self.bag.add(channel, message, received_ns, now_ns)
 
@@ -284,7 +286,7 @@ class RecordingSession:
     def _make_room(self) -> None:
         deleted = self.folder.make_room(self._parameters)
         for name in deleted:
-            self._say(f"'{name}', the oldest recording, was deleted to make room, as `record_delete_oldest` asks.")
+            self._report(f"'{name}', the oldest recording, was deleted to make room, as `record_delete_oldest` asks.")
         if deleted:
             self._tidy()
 
@@ -293,14 +295,14 @@ class RecordingSession:
             self.folder.tidy()
         except OSError as error:
             # It is only longer than it need be.
-            self._say(f"The list of the recordings in '{self.folder.path}' cannot be shortened ({error.strerror}).")
+            self._report(f"The list of the recordings in '{self.folder.path}' cannot be shortened ({error.strerror}).")
 
     def _miss_key_frames(self, now_ns: int) -> None:
         if self._waiting_since_ns is None or self.video is None or not self.video.waiting:
             self._waiting_since_ns = now_ns
         elif now_ns - self._waiting_since_ns > _KEY_FRAME_MISSED_NS and not self._key_frame_missed:
             self._key_frame_missed = True
-            self._say(
+            self._report(
                 'No key frame has come for 10 s, and a film can only begin with one: set a shorter key frame (I frame) '
                 'interval on the camera.'
             )

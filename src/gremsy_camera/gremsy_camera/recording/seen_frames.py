@@ -32,7 +32,7 @@ class SeenFrames:
         self._now_s = now_s
         self._changed = threading.Condition()
         self._tracks: deque[Tracks] = deque(maxlen=_MOST_TRACKS)
-        self._heard_s = float('-inf')
+        self._last_tracks_s = float('-inf')
         self._holds: list[Held] = []
         self._ended = False
 
@@ -50,7 +50,7 @@ class SeenFrames:
         """What is seen in a frame."""
         with self._changed:
             self._tracks.append(tracks)
-            self._heard_s = self._now_s()
+            self._last_tracks_s = self._now_s()
             self._changed.notify_all()
 
     def frame(self, frame: Frame, model: CameraModel) -> None:
@@ -79,16 +79,16 @@ class SeenFrames:
                         if frame.stamp_ns in by_stamp:
                             return frame, model, by_stamp[frame.stamp_ns]
                     left_s = end_s - self._now_s()
-                    if left_s <= 0.0 or self._ended or self._now_s() - self._heard_s > _SILENT_S:
+                    if left_s <= 0.0 or self._ended or self._now_s() - self._last_tracks_s > _SILENT_S:
                         return *first, None
                     self._changed.wait(min(left_s, 0.1))
             finally:
-                self._let_go(held)
+                self._release(held)
 
     def drop(self, held: Held) -> None:
         """Nobody waits for it after all."""
         with self._changed:
-            self._let_go(held)
+            self._release(held)
 
-    def _let_go(self, held: Held) -> None:
+    def _release(self, held: Held) -> None:
         self._holds = [each for each in self._holds if each is not held]

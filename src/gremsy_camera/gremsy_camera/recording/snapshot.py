@@ -60,9 +60,9 @@ def write_snapshot(
         path: of the picture.
         frame: as it was published.
         camera: its intrinsics, zoom included.
-        zoom: magnification against the widest view; None where nobody tells it.
+        zoom: magnification against the widest view; None where it is unknown.
         attitudes: of the camera, some of which are near to the frame's stamp.
-        tracks: what was seen in this very frame; None where nobody told it.
+        tracks: what was seen in this very frame; None where that is unknown.
 
     Raises:
         RecordingError: when they cannot be written.

@@ -128,7 +128,7 @@ class ForeignCamera:
         if wanted and self._images is None:
             self._subscribe()
         watch.take(wanted, now_ns)
-        watch.loss_is_told = self._images is not None and self._images.lost > 0
+        watch.loss_is_reported = self._images is not None and self._images.lost > 0
         if now_ns - self._looked_elsewhere_ns > _LOOK_ELSEWHERE_NS:
             self._looked_elsewhere_ns = now_ns
             senders = watch.senders
@@ -153,27 +153,27 @@ class ForeignCamera:
             self._node.close_subscription(infos)
         elif self._infos is None and wanted:
             info = replace(topics.CAMERA_INFO, name=self._named.info)
-            self._infos = self._node.subscription(info, self._info_came, outside_only=True)
+            self._infos = self._node.subscription(info, self._on_info, outside_only=True)
 
     def _subscribe(self) -> None:
         self._images_are = self._watch.transport
         node = self._node
         if self._images_are is Transport.COMPRESSED:
             compressed = replace(topics.IMAGE_COMPRESSED, name=self._named.compressed)
-            self._images = node.subscription(compressed, self._compressed_came, outside_only=True)
+            self._images = node.subscription(compressed, self._on_compressed, outside_only=True)
         else:
             raw = replace(topics.IMAGE_RAW_AS_SENT, name=self._named.image, from_message=self._raw_frame)
-            self._images = node.subscription(raw, self._raw_came, outside_only=True)
+            self._images = node.subscription(raw, self._on_raw, outside_only=True)
 
     def _raw_frame(self, message: Image) -> Frame:
         # One that cannot be used has come all the same.
         self._note(stamp_of(message.header.stamp))
         return frame_as_sent(message)
 
-    def _raw_came(self, frame: Frame) -> None:
+    def _on_raw(self, frame: Frame) -> None:
         self._put(lambda: self._sized(frame))
 
-    def _compressed_came(self, message: CompressedImage) -> None:
+    def _on_compressed(self, message: CompressedImage) -> None:
         def decoded() -> Frame | None:
             name = self._names.compressed
             try:
@@ -194,13 +194,13 @@ class ForeignCamera:
         self.frames.images.put(Arrival(frame, time.monotonic_ns()))
 
     def _note(self, stamp_ns: int) -> None:
-        self._watch.image_came(stamp_ns, time.monotonic_ns())
+        self._watch.on_image(stamp_ns, time.monotonic_ns())
         fault = self._stamps.look(stamp_ns, self._node.now_ns())
         if fault is not None:
             self._node.report_drop(topics.IMAGE_RAW.name, fault.kind.value, fault.sentence(self._watch.topic))
 
-    def _info_came(self, camera: StampedCamera) -> None:
-        self._watch.info_came(camera.stamp_ns, time.monotonic_ns())
+    def _on_info(self, camera: StampedCamera) -> None:
+        self._watch.on_info(camera.stamp_ns, time.monotonic_ns())
         self.frames.offer_model(camera.stamp_ns, camera.model)
 
     def _senders_of(self, topic: str) -> tuple[ForeignPublisher, ...]:

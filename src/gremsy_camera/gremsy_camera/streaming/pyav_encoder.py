@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from gremsy_camera.streaming.rtp_sending import RTP_CLOCK_HZ
 from gremsy_camera.streaming.video_encoder import EncodedPicture, EncoderError, VideoEncoder, VideoEncoderSettings
 
-# OpenCV makes BT.601 of limited range; a browser that is not told takes BT.709 for HD.
+# OpenCV makes BT.601 of limited range; a browser takes BT.709 for HD where the stream does not say so.
 _COLOURS = dict.fromkeys(('colorspace', 'color_primaries', 'color_trc'), 'smpte170m') | {'color_range': 'tv'}
 _SHOWN = {'libx264': 'x264 (PyAV)', 'libopenh264': 'OpenH264 (PyAV)', 'h264_nvenc': 'NVENC (PyAV)'}
 

@@ -128,7 +128,7 @@ class RtspRecord(RtspTalk):
         return wanted
 
     def close(self) -> None:
-        """Say goodbye, without waiting for an answer, and let go."""
+        """End the session, without waiting for a response, and the connection."""
         self._hang_up(('TEARDOWN', self._address.location))
         self._recording = False
 

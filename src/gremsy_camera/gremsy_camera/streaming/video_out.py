@@ -97,7 +97,7 @@ class VideoOut:
             self._watched.clear()
 
     def wait_until_idle(self, timeout_s: float) -> bool:
-        """Once nobody watches: whether session and encoder are let go in time, which `step` does."""
+        """Once nobody watches: whether session and encoder are released in time, which `step` does."""
         return self._idle.wait(timeout_s)
 
     def put(self, frame: Frame) -> None:
@@ -124,7 +124,7 @@ class VideoOut:
         if not self._prepared:
             self._prepare()
         if not self._watched.is_set():
-            self._let_go()
+            self._release()
             self._idle.set()
             self._watched.wait(_WAIT_S)
             return
@@ -149,9 +149,9 @@ class VideoOut:
             self._lost(error)
 
     def close(self) -> None:
-        """Let go of session and encoder; when `step` runs no more."""
+        """Release session and encoder; when `step` runs no more."""
         self._frames.close()
-        self._let_go()
+        self._release()
 
     @property
     def sending(self) -> bool:
@@ -315,7 +315,7 @@ class VideoOut:
         self._pause_s = min(2 * self._pause_s, _LONGEST_PAUSE_S)
         self._counts['times the server was lost or away'] += 1
 
-    def _let_go(self) -> None:
+    def _release(self) -> None:
         if self._session is None and self._encoder is None:
             return
         self._end_session()

@@ -8,7 +8,7 @@ the robot can be checked on any machine.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -199,26 +199,16 @@ class _Preparation:
 
     def _rewritten(self, precision: str, plain: Any, description: InputDescription, frames: _Frames | None) -> Any:
         if precision == 'fp16' or frames is None:
-            return to_half(plain, keep=beyond_half(plain, self._samples(description, frames)))
+            return to_half(plain, keep=beyond_half(plain, _tensors(description, _samples(frames))))
         self._say(f'{self._model.name}: calibrating int8 on {len(frames.to_calibrate)} frames.')
         later = at_opset(plain, _OPSET_OF_HALF_SCALES)
-        quantized = quantize(plain if later is None else later, frames.tensors(description), str(self._model))
+        to_calibrate = frames.calibrating.read(frames.to_calibrate)
+        quantized = quantize(plain if later is None else later, _tensors(description, to_calibrate), str(self._model))
         if later is None:
             return quantized
         # What is not int8 would run in float32 on a GPU, at twice the memory traffic.
-        keep = beyond_half(plain, self._samples(description, frames))
+        keep = beyond_half(plain, _tensors(description, _samples(frames)))
         return to_half(with_types(quantized), keep, decoding_tail(plain))
-
-    def _samples(self, description: InputDescription, frames: _Frames | None) -> Iterator[NDArray[Any]]:
-        """Inputs to look for large numbers on: noise, and a few of the frames."""
-        network_input = NetworkInput(description)
-        network_input.fill(noise())
-        yield network_input.tensor
-        if frames is None:
-            return
-        for frame in frames.checking.read(frames.to_check[:: max(1, len(frames.to_check) // _SAMPLES)]):
-            network_input.fill(frame)
-            yield network_input.tensor
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,12 +220,20 @@ class _Frames:
     checking: FrameSource
     to_check: Sequence[int]
 
-    def tensors(self, description: InputDescription) -> Iterator[NDArray[Any]]:
-        """The model's input for each frame to calibrate on, resized as the node does it; always in the same array."""
-        network_input = NetworkInput(description)
-        for frame in self.calibrating.read(self.to_calibrate):
-            network_input.fill(frame)
-            yield network_input.tensor
+
+def _samples(frames: _Frames | None) -> Iterator[Frame]:
+    """Pictures to look for large numbers on: noise, and a few of the frames."""
+    yield noise()
+    if frames is not None:
+        yield from frames.checking.read(frames.to_check[:: max(1, len(frames.to_check) // _SAMPLES)])
+
+
+def _tensors(description: InputDescription, frames: Iterable[Frame]) -> Iterator[NDArray[Any]]:
+    """The model's input for each frame, resized as the node does it; always in the same array."""
+    network_input = NetworkInput(description)
+    for frame in frames:
+        network_input.fill(frame)
+        yield network_input.tensor
 
 
 def _open_frames(
@@ -260,19 +258,14 @@ def _open_frames(
             f'give at least {_LEAST_TO_CALIBRATE} that differ.'
         )
     if check is not None and check != calibration:
-        checking = open_source(check, say)
-        return _Frames(
-            calibrating, spread(0, count, _MOST_TO_CALIBRATE), checking, spread(0, len(checking), _MOST_TO_CHECK)
-        )
-    # The last ones, not every fourth: neighbours in a video look alike, and would be checked on what they were
-    # calibrated with.
-    held_back = count - count // 4
-    return _Frames(
-        calibrating,
-        spread(0, held_back, _MOST_TO_CALIBRATE),
-        calibrating,
-        spread(held_back, count, _MOST_TO_CHECK),
-    )
+        checking, end, start = open_source(check, say), count, 0
+    else:
+        # The last ones, not every fourth: neighbours in a video look alike, and would be checked on what they were
+        # calibrated with.
+        checking, end = calibrating, count - count // 4
+        start = end
+    to_check = spread(start, len(checking), _MOST_TO_CHECK)
+    return _Frames(calibrating, spread(0, end, _MOST_TO_CALIBRATE), checking, to_check)
 
 
 def _try_out(model: Path) -> InputDescription | None:
