@@ -8,13 +8,13 @@ pictures. Where a media server (MediaMTX) is on PATH, stamps are measured throug
 from __future__ import annotations
 
 import argparse
-import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
 from benchmarks.camera import camera_delays, stamp_errors, stream_costs
 from benchmarks.camera.camera_readers import MeasuredReader, usable_readers
+from benchmarks.progress import report
 from gremsy_camera.trial.trial_camera import why_no_trial_camera
 from gremsy_common.errors import SuiteError
 
@@ -32,16 +32,16 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
         readers, unusable = usable_readers(Path(folder))
         figures: dict[str, Any] = {'readers': [reader.name for reader in readers], 'readers_unusable': unusable}
         for reader in readers:
-            _say(f'{reader.name}: first frame, return, stall ...')
+            report(f'{reader.name}: first frame, return, stall ...')
             figures |= _named(reader, camera_delays.measure(reader))
         for reader in readers:
-            _say(f'{reader.name}: decoding and its cost beside cv2.VideoCapture ...')
+            report(f'{reader.name}: decoding and its cost beside cv2.VideoCapture ...')
             figures |= _named(reader, stream_costs.measure(reader))
         for reader in readers:
-            _say(f'{reader.name}: stamps ...')
+            report(f'{reader.name}: stamps ...')
             figures |= _named(reader, stamp_errors.measure(reader))
         for reader in readers:
-            _say(f'{reader.name}: restarts ...')
+            report(f'{reader.name}: restarts ...')
             figures |= _named(reader, stream_costs.restarts(reader))
     return {**worst(figures), **figures}
 
@@ -59,7 +59,3 @@ def worst(figures: dict[str, Any]) -> dict[str, Any]:
 
 def _named(reader: MeasuredReader, figures: dict[str, Any]) -> dict[str, Any]:
     return {f'{name}_{reader.name}': value for name, value in figures.items()}
-
-
-def _say(sentence: str) -> None:
-    print(sentence, file=sys.stderr, flush=True)

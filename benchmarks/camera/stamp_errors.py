@@ -63,12 +63,14 @@ def _errors(reader: MeasuredReader, options: TrialCameraOptions, *, through_serv
         origin = feed.info.stamp_source if feed.info is not None else ''
     if len(errors_ms) < _FRAMES // 2:
         raise SuiteError(f'The clock could be read in {len(errors_ms)} of {_FRAMES} pictures only.')
-    told = not origin.startswith('arrival')
+    from_source = not origin.startswith('arrival')
     return {
         'stamp_is': origin,
         # Of a reader that tells nothing of the capture there is nothing to be in error.
-        ('capture_error_ms_p95' if told else 'arrival_error_ms_p95'): _rounded(np.percentile(np.abs(errors_ms), 95)),
-        ('capture_bias_ms' if told else 'arrival_bias_ms'): _rounded(np.median(errors_ms)),
+        ('capture_error_ms_p95' if from_source else 'arrival_error_ms_p95'): _rounded(
+            np.percentile(np.abs(errors_ms), 95)
+        ),
+        ('capture_bias_ms' if from_source else 'arrival_bias_ms'): _rounded(np.median(errors_ms)),
     }
 
 
@@ -106,8 +108,8 @@ def _await(process: subprocess.Popen[bytes], port: int) -> None:
     request = f'DESCRIBE rtsp://127.0.0.1:{port}/eo RTSP/1.0\r\nCSeq: 1\r\nAccept: application/sdp\r\n\r\n'.encode()
     while time.monotonic() < until_s:
         if process.poll() is not None:
-            said = process.stdout.read().decode(errors='replace') if process.stdout is not None else ''
-            raise SuiteError(f'mediamtx ended with status {process.returncode}: {said.strip()[-300:]}')
+            output = process.stdout.read().decode(errors='replace') if process.stdout is not None else ''
+            raise SuiteError(f'mediamtx ended with status {process.returncode}: {output.strip()[-300:]}')
         try:
             with socket.create_connection(('127.0.0.1', port), timeout=1.0) as connection:
                 connection.sendall(request)

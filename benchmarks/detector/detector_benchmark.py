@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -24,6 +23,7 @@ from benchmarks.detector.detector_stages import decode_nms_ms, preprocess_ms
 from benchmarks.detector.detector_timing import medians_ms, over, take_turns
 from benchmarks.detector.detector_truth import default_figures
 from benchmarks.detector.detector_ways import BareRun, FrameWay, MessageWay
+from benchmarks.progress import report
 from gremsy_camera.footage.footage import cache_directory, default_footage
 from gremsy_common.types.frame import Frame
 from gremsy_detector.backends.onnxruntime_providers import load_onnxruntime
@@ -40,18 +40,18 @@ BARE, NODE, MESSAGE, PEER = 'bare', 'node', 'message', 'ultralytics'
 def run(options: argparse.Namespace) -> dict[str, Any]:
     """All figures of the issue; None where what they need is not installed, and why."""
     if options.gpu:
-        return gpu_figures(default_footage(cache_directory(os.environ), _say))
+        return gpu_figures(default_footage(cache_directory(os.environ), report))
     threads, cv2_threads = 1, cv2.getNumThreads()
     cv2.setNumThreads(threads)
     try:
-        footage = default_footage(cache_directory(os.environ), _say)
+        footage = default_footage(cache_directory(os.environ), report)
         frames = footage_frames(footage)
         figures = {**_stages(frames), **_nanodet(frames), **_yolov8n_or_why(frames)}
-        _say('people in the footage ...')
+        report('people in the footage ...')
         figures |= default_figures(footage, _STRIDE)
-        _say('two cameras on one model ...')
+        report('two cameras on one model ...')
         figures['two_cameras'] = sharing_figures()
-        _say('fp16 and int8 ...')
+        report('fp16 and int8 ...')
         figures['int8'] = int8_figures(default_model_path(), footage, frames, _ROUNDS['int8'])
     finally:
         cv2.setNumThreads(cv2_threads)
@@ -63,12 +63,12 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _stages(frames: list[Frame]) -> dict[str, Any]:
-    _say('stages ...')
+    report('stages ...')
     return {**preprocess_ms(frames, _STAGE_ROUNDS), 'decode_nms_ms': decode_nms_ms(frames, _STAGE_ROUNDS)}
 
 
 def _nanodet(frames: list[Frame]) -> dict[str, Any]:
-    _say('nanodet ...')
+    report('nanodet ...')
     return {'nanodet': compare(default_model_path(), frames, _ROUNDS['nanodet'])}
 
 
@@ -76,7 +76,7 @@ def _yolov8n_or_why(frames: list[Frame]) -> dict[str, Any]:
     why = unavailable()
     if why is not None:
         return {'yolov8n': None, 'ultralytics': None, 'ultralytics_unavailable': why}
-    _say('yolov8n, and Ultralytics ...')
+    report('yolov8n, and Ultralytics ...')
     with tempfile.TemporaryDirectory(prefix='gremsy-bench-') as folder:
         model = write_yolo('yolov8n', Path(folder), frames)
         peer = UltralyticsPeer(model, Selection())
@@ -118,7 +118,3 @@ def _joined(figures: dict[str, Any]) -> dict[str, Any]:
         'over_ultralytics': yolov8n['over_ultralytics'] if yolov8n is not None else None,
         **figures,
     }
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)

@@ -36,6 +36,7 @@ import numpy as np
 from benchmarks.detector.detector_frames import footage_frames
 from benchmarks.detector.detector_peer import UltralyticsPeer, agreement, unavailable, write_yolo
 from benchmarks.detector.detector_timing import medians_ms, over, take_turns
+from benchmarks.progress import report
 from gremsy_common.types.frame import Frame
 from gremsy_detector.backends.backend import BackendOptions
 from gremsy_detector.backends.onnxruntime_backend import OnnxRuntimeBackend
@@ -82,17 +83,17 @@ def gpu_figures(video: Path, endurance_frames: int = _ENDURANCE_FRAMES, rounds: 
         figures: dict[str, Any] = {}
         endurance: dict[str, Any] = {}
         for each in ('nanodet', *(MODELS if why is None else ())):
-            _say(f'{each} ...')
+            report(f'{each} ...')
             file = default_model_path() if each == 'nanodet' else write_yolo(each, folder, frames)
             weights = None if each == 'nanodet' else file.with_suffix('.pt')
             model = _Model(each, file, weights, frames, folder)
             figures[each] = model.figures(rounds)
             # A lent machine may be taken away before the end: what is measured by then is not lost.
-            _say(json.dumps({each: figures[each]}))
+            report(json.dumps({each: figures[each]}))
             if each == endured:
-                _say(f'{endurance_frames} frames ...')
+                report(f'{endurance_frames} frames ...')
                 endurance = model.endurance(endurance_frames)
-                _say(json.dumps({'endurance': endurance}))
+                report(json.dumps({'endurance': endurance}))
     torch_version = version('torch') if why is None else None
     return {
         'gpu_node_over_model': {each: figures[each]['node_over_model'] for each in figures},
@@ -133,7 +134,7 @@ class _Model:
 
     def figures(self, rounds: int) -> dict[str, Any]:
         """Times, agreement and the CPU time."""
-        _say(f'{self._name}: node, bare, Ultralytics ...')
+        report(f'{self._name}: node, bare, Ultralytics ...')
         nodes = {
             'node': self._node('model'),
             'fp32': self._node('fp32'),
@@ -212,7 +213,7 @@ class _Model:
             detector.close()
 
     def _node(self, precision: str, file: Path | None = None) -> Detector:
-        options = BackendOptions(provider='cuda', threads=1, precision=precision, engine_dir=self._folder, say=_say)
+        options = BackendOptions(provider='cuda', threads=1, precision=precision, engine_dir=self._folder, say=report)
         return Detector(OnnxRuntimeBackend(file or self._file, options, graphs=lambda: gpu_graphs))
 
     def _peers(self) -> dict[str, UltralyticsPeer]:
@@ -319,10 +320,6 @@ def _resident_bytes() -> int:
 
 def _gpu_free_bytes() -> int:
     return int(import_module('cuda.bindings.runtime').cudaMemGetInfo()[1])
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
 
 
 def main() -> int:

@@ -79,7 +79,7 @@ def _agreement(prepared: PreparedModel) -> dict[str, float] | None:
 
 
 def _verdict(prepared: PreparedModel) -> dict[str, Any]:
-    """What the gate said of int8, whatever came of it."""
+    """What the gate verdict of int8, whatever came of it."""
     asked = prepared.path.with_name(prepared.path.name.replace('.fp16.', '.int8.').replace('.fp32.', '.int8.'))
-    said = json.loads(verdict_path(asked).read_text(encoding='utf-8'))
-    return {'map50_95': round(said['map50_95'], 3), 'passed': said['passed'], 'kept': prepared.precision}
+    verdict = json.loads(verdict_path(asked).read_text(encoding='utf-8'))
+    return {'map50_95': round(verdict['map50_95'], 3), 'passed': verdict['passed'], 'kept': prepared.precision}

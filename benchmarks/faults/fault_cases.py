@@ -34,7 +34,7 @@ class Fault:
         hits: patterns of the parts of /health/ready that may be unready.
         ends: processes that may end.
         words: a pattern of what must be said of it in /health/ready; empty where nothing is wrong.
-        told: the same of /diagnostics; as `words` where it is empty.
+        diagnostics_words: the same of /diagnostics; as `words` where it is empty.
         boots: whether the payload starts again, which takes its own time.
         after_link: the payload receives nothing until then, so what counts is the first command when it does again.
         kind: of the suite.
@@ -55,7 +55,7 @@ class Fault:
     after_link: bool = False
     kind: FaultSetup = FaultSetup.COMPOSED
     also: Fault | None = None
-    told: str = ''
+    diagnostics_words: str = ''
 
 
 _CAMERA = ('camera', 'detector', 'node eo/stream')
@@ -148,7 +148,7 @@ def _detector_faults() -> list[Fault]:
             lambda hands: hands.bring_model_back(),
             20.0,
             until=FaultHands.model_was_missed,
-            told='The process loop could not start',
+            diagnostics_words='The process loop could not start',
             ends=('loop',),
         ),
     ]
@@ -271,7 +271,7 @@ def _process_faults() -> list[Fault]:
                     lambda hands, act=act, process=process: act(hands, process),  # type: ignore[misc]
                     hits,
                     f'The process {process} |{"|".join(hits)}',
-                    told=f'The process {process} |The video server'
+                    diagnostics_words=f'The process {process} |The video server'
                     if process == 'video'
                     else f'The process {process} ',
                     stops=stops,

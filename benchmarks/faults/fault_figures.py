@@ -54,7 +54,7 @@ class FaultRecord:
         fault_s, undone_s, end_s: when it was made, undone (the same where it undoes itself), and no longer looked at.
         commands: rate commands as the payload received them.
         samples: of /health/ready, in order.
-        said: of /diagnostics.
+        diagnostics: of /diagnostics.
         pids_before, pids_after: of the processes.
     """
 
@@ -63,7 +63,7 @@ class FaultRecord:
     end_s: float
     commands: Sequence[Command]
     samples: Sequence[ReadySample]
-    said: Sequence[DiagnosticRecord]
+    diagnostics: Sequence[DiagnosticRecord]
     pids_before: Mapping[str, int]
     pids_after: Mapping[str, int]
 
@@ -146,7 +146,7 @@ def reason_in_health(seen: FaultRecord, pattern: str) -> str:
 
 def reason_in_diagnostics(seen: FaultRecord, pattern: str) -> str:
     """The first text of /diagnostics that has those words; empty for none."""
-    for each in seen.said:
+    for each in seen.diagnostics:
         if each.at_s > seen.fault_s and re.search(pattern, f'{each.node}: {each.text}'):
             return f'{each.node}: {each.text}'
     return ''

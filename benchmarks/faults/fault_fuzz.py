@@ -19,6 +19,7 @@ from typing import Any
 
 from benchmarks.faults.fuzz_inputs import KINDS, damaged
 from benchmarks.faults.trial_suite import SuitePlan, TrialSuite
+from benchmarks.progress import report
 
 _SEED = 1
 _ANSWER_S = 5.0
@@ -56,7 +57,7 @@ def run(seconds: float) -> dict[str, Any]:
 
 
 def _in_a_child(kind: str, seconds: float) -> dict[str, Any]:
-    _say(f'fuzz {kind}, {seconds:g} s ...')
+    report(f'fuzz {kind}, {seconds:g} s ...')
     words = [sys.executable, '-m', 'benchmarks.faults.fuzz_inputs', kind, str(_SEED), str(seconds)]
     done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=60 + 10 * seconds)
     if done.returncode:
@@ -134,7 +135,7 @@ def _attack_port(suite: TrialSuite, seconds: float) -> dict[str, Any]:
 
 
 def _attacked(case: Callable[[], int], seconds: float, kind: str) -> dict[str, Any]:
-    _say(f'fuzz {kind}, {seconds:g} s ...')
+    report(f'fuzz {kind}, {seconds:g} s ...')
     cases = faults = 0
     answers: dict[str, int] = {}
     sentences: list[str] = []
@@ -162,7 +163,3 @@ def _ask(port: int, method: str, path: str, body: bytes, headers: dict[str, str]
         return answer.status, answer.read(1 << 20)
     finally:
         connection.close()
-
-
-def _say(sentence: str) -> None:
-    print(sentence, file=sys.stderr, flush=True)

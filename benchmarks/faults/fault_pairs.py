@@ -32,7 +32,9 @@ def _pair(first: Fault, second: Fault, path: str) -> Fault:
         hits=(*first.hits, *second.hits),
         ends=(*first.ends, *second.ends),
         words='|'.join(filter(None, (first.words, second.words))),
-        told='|'.join(filter(None, (first.told or first.words, second.told or second.words))),
+        diagnostics_words='|'.join(
+            filter(None, (first.diagnostics_words or first.words, second.diagnostics_words or second.words))
+        ),
         stops=first.stops or second.stops,
         boots=first.boots or second.boots,
         after_link=first.after_link or second.after_link,

@@ -20,8 +20,8 @@ from gremsy_common.errors import SuiteError
 
 _POLL_S = 0.05
 _START_TIMEOUT_S = 40.0
-# Well for so long is well: a node's silence is noticed after three seconds.
-_WELL_BEFORE_S, _WELL_AFTER_S = 2.0, 3.5
+# Ready for so long is ready: a node's silence is noticed after three seconds.
+_READY_BEFORE_S, _READY_AFTER_S = 2.0, 3.5
 _PATIENCE_S = 25.0
 # The target is fast enough for the gimbal to be in mid-slew, for the next second.
 _LEAST_SPEED_SHARE = 0.8
@@ -30,7 +30,7 @@ _PER_SENTENCE = 300
 _LINK = ' (link)'
 
 
-class NeverWell(SuiteError):
+class NeverReady(SuiteError):
     """The suite did not get as far as to follow its target."""
 
 
@@ -38,11 +38,11 @@ def run_fault(fault: Fault, hands: FaultHands, watch: FaultWatch) -> tuple[dict[
     """Its row of the table, and what happened.
 
     Raises:
-        NeverWell: before the fault was made.
+        NeverReady: before the fault was made.
     """
     suite = hands.suite
     _wait_for_patience(suite)
-    wait_until_well(suite, watch, _WELL_BEFORE_S, _START_TIMEOUT_S)
+    wait_until_ready(suite, watch, _READY_BEFORE_S, _START_TIMEOUT_S)
     _wait_for_slew(suite)
     before = suite.pids()
     fault_s = time.monotonic()
@@ -52,23 +52,25 @@ def run_fault(fault: Fault, hands: FaultHands, watch: FaultWatch) -> tuple[dict[
         max((undone[each] for each in undone if each.endswith(_LINK)), default=None),
     )
     try:
-        wait_until_well(suite, watch, _WELL_AFTER_S, _PATIENCE_S, since_s=time.monotonic())
-    except NeverWell:
+        wait_until_ready(suite, watch, _READY_AFTER_S, _PATIENCE_S, since_s=time.monotonic())
+    except NeverReady:
         hands.undo_all()
     samples = [each for each in watch.samples if each.at_s > fault_s]
-    said = _new(watch.said, fault_s)
-    seen = FaultRecord(fault_s, undone_s, time.monotonic(), suite.gimbal.commands, samples, said, before, suite.pids())
+    diagnostics = _new(watch.diagnostics, fault_s)
+    seen = FaultRecord(
+        fault_s, undone_s, time.monotonic(), suite.gimbal.commands, samples, diagnostics, before, suite.pids()
+    )
     happened = timeline(seen, suite)
-    heard_s = link_s if fault.after_link else None
+    link_back_s = link_s if fault.after_link else None
     if figures.recover_s(seen) is None:
         happened += [f'{node}: {key}: {value}' for node, rows in watch.rows.items() for key, value in rows.items()]
-    return row(fault, seen, suite, heard_s), happened
+    return row(fault, seen, suite, link_back_s), happened
 
 
-def _new(said: Sequence[DiagnosticRecord], fault_s: float) -> list[DiagnosticRecord]:
-    """What was said after the fault and not before: a last error stays among a node's rows."""
-    before = {each.node: each.text for each in said if each.at_s <= fault_s}
-    return [each for each in said if each.at_s > fault_s and before.get(each.node) != each.text]
+def _new(diagnostics: Sequence[DiagnosticRecord], fault_s: float) -> list[DiagnosticRecord]:
+    """What /diagnostics reported after the fault and not before: a last error stays among a node's rows."""
+    before = {each.node: each.text for each in diagnostics if each.at_s <= fault_s}
+    return [each for each in diagnostics if each.at_s > fault_s and before.get(each.node) != each.text]
 
 
 def timeline(seen: FaultRecord, suite: TrialSuite) -> list[str]:
@@ -89,7 +91,7 @@ def timeline(seen: FaultRecord, suite: TrialSuite) -> list[str]:
             moving = not moving
             lines.append((command[0], f'payload: {"moves" if moving else "rests"}, {command[1]:.3f} {command[2]:.3f}'))
     spoken: dict[str, str] = {}
-    for each in seen.said:
+    for each in seen.diagnostics:
         if spoken.get(each.node) != each.text:
             spoken[each.node] = each.text
             lines.append((each.at_s, f'diagnostics: {each.level} {each.node}: {each.text}'))
@@ -115,9 +117,9 @@ def _make(fault: Fault, hands: FaultHands, fault_s: float) -> dict[str, float]:
     return undone
 
 
-def row(fault: Fault, seen: FaultRecord, suite: TrialSuite, heard_s: float | None = None) -> dict[str, Any]:
-    """The report on it; `heard_s` is when the payload can receive again."""
-    stopped_s = figures.stop_s(seen, heard_s)
+def row(fault: Fault, seen: FaultRecord, suite: TrialSuite, link_back_s: float | None = None) -> dict[str, Any]:
+    """The report on it; `link_back_s` is when the payload can receive again."""
+    stopped_s = figures.stop_s(seen, link_back_s)
     found: dict[str, Any] = {
         'does': fault.does,
         'stops': fault.stops,
@@ -132,36 +134,37 @@ def row(fault: Fault, seen: FaultRecord, suite: TrialSuite, heard_s: float | Non
         found['boot_s'] = suite.plan.boot_s
     if fault.words:
         found['in_health'] = figures.reason_in_health(seen, fault.words)[:_PER_SENTENCE]
-        found['in_diagnostics'] = figures.reason_in_diagnostics(seen, fault.told or fault.words)[:_PER_SENTENCE]
+        pattern = fault.diagnostics_words or fault.words
+        found['in_diagnostics'] = figures.reason_in_diagnostics(seen, pattern)[:_PER_SENTENCE]
     return found
 
 
-def never_well(fault: Fault, why: str) -> dict[str, Any]:
+def never_ready(fault: Fault, why: str) -> dict[str, Any]:
     """The row of one for which the suite did not get well."""
     words = '' if fault.words else None
     found = {'does': fault.does, 'stops': fault.stops, 'stop_s': None, 'rest_s': None, 'recover_s': None}
     return {**found, 'disturbed': [], 'in_health': words, 'in_diagnostics': words, 'trouble': why}
 
 
-def wait_until_well(
+def wait_until_ready(
     suite: TrialSuite, watch: FaultWatch, for_s: float, within_s: float, since_s: float | None = None
 ) -> None:
     """Until every part was ready and the gimbal followed for so long without a break.
 
     Raises:
-        NeverWell: after the patience, with what was wrong last.
+        NeverReady: after the patience, with what was wrong last.
     """
     begin_s = time.monotonic() if since_s is None else since_s
     while time.monotonic() < begin_s + within_s:
         time.sleep(_POLL_S)
         samples = [each for each in watch.samples[-100:] if each.at_s >= begin_s]
-        if samples and samples[-1].at_s - _well_since_s(samples, suite) >= for_s:
+        if samples and samples[-1].at_s - _ready_since_s(samples, suite) >= for_s:
             return
     last = watch.samples[-1] if watch.samples else None
-    raise NeverWell(f'The suite did not follow within {within_s:g} s; last: {last}.')
+    raise NeverReady(f'The suite did not follow within {within_s:g} s; last: {last}.')
 
 
-def _well_since_s(samples: Sequence[ReadySample], suite: TrialSuite) -> float:
+def _ready_since_s(samples: Sequence[ReadySample], suite: TrialSuite) -> float:
     commands = suite.gimbal.commands
     since_s = math.inf
     for sample in reversed(samples):

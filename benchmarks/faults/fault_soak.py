@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,12 +11,13 @@ from statistics import median
 from typing import Any
 
 from benchmarks.faults.fault_figures import works
-from benchmarks.faults.fault_round import wait_until_well
+from benchmarks.faults.fault_round import wait_until_ready
 from benchmarks.faults.fault_watch import FaultWatch
 from benchmarks.faults.trial_suite import TrialSuite
+from benchmarks.progress import report
 
 _SAMPLE_S = 2.0
-_START_S, _WELL_S = 60.0, 3.0
+_START_S, _READY_S = 60.0, 3.0
 # Of what a process has taken once it is warm, so much more is no growth: glibc's arenas go up and down by as much.
 _MEMORY_SLACK_MB, _MEMORY_SLACK_SHARE = 3.0, 0.02
 
@@ -64,10 +64,10 @@ def growth(uses: Sequence[Use]) -> dict[str, Any]:
 
 def run(minutes: float) -> dict[str, Any]:
     """`soak_flat`, and by process what it used."""
-    print(f'soak, {minutes:g} minutes ...', file=sys.stderr, flush=True)
+    report(f'soak, {minutes:g} minutes ...')
     uses: dict[str, list[Use]] = {}
     with TrialSuite() as suite, FaultWatch(suite.web_port) as watch:
-        wait_until_well(suite, watch, _WELL_S, _START_S)
+        wait_until_ready(suite, watch, _READY_S, _START_S)
         first = len(watch.samples)
         before = suite.pids()
         end_s = time.monotonic() + 60.0 * minutes

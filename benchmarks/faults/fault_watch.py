@@ -25,13 +25,13 @@ class FaultWatch:
 
     Attributes:
         samples: of /health/ready, ten a second.
-        said: what was not well on /diagnostics.
+        diagnostics: what was not OK on /diagnostics.
         rows: the newest key and value rows of each node.
     """
 
     def __init__(self, port: int) -> None:
         self.samples: list[ReadySample] = []
-        self.said: list[DiagnosticRecord] = []
+        self.diagnostics: list[DiagnosticRecord] = []
         self.rows: dict[str, dict[str, str]] = {}
         self._port = port
         self._end = threading.Event()
@@ -41,7 +41,7 @@ class FaultWatch:
 
     def __enter__(self) -> FaultWatch:
         self._node = Node('fault_watch')
-        self._node.create_subscription(DiagnosticArray, '/diagnostics', self._heard, QoSProfile(depth=50))
+        self._node.create_subscription(DiagnosticArray, '/diagnostics', self._on_diagnostics, QoSProfile(depth=50))
         self._host.start([self._node], on_crash=lambda: None)
         self._thread.start()
         return self
@@ -56,14 +56,14 @@ class FaultWatch:
             self._node.destroy_node()
         self._host.shutdown()
 
-    def _heard(self, array: DiagnosticArray) -> None:
+    def _on_diagnostics(self, array: DiagnosticArray) -> None:
         now_s = time.monotonic()
         for status in array.status:
             level = status.level[0] if isinstance(status.level, bytes) else int(status.level)
             rows = self.rows[status.name] = {row.key: row.value for row in status.values}
             last = rows.get('last error', '')
             if level != DiagnosticStatus.OK[0] or last:
-                self.said.append(
+                self.diagnostics.append(
                     DiagnosticRecord(now_s, status.name, level, ' | '.join(filter(None, (status.message, last))))
                 )
 

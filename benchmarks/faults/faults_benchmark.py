@@ -7,7 +7,6 @@ import argparse
 import os
 import shutil
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -20,10 +19,11 @@ from benchmarks.faults.fault_cases import FAULTS, Fault, FaultSetup
 from benchmarks.faults.fault_figures import summary
 from benchmarks.faults.fault_hands import FaultHands, set_clock
 from benchmarks.faults.fault_pairs import PAIRS
-from benchmarks.faults.fault_round import NeverWell, never_well, run_fault
+from benchmarks.faults.fault_round import NeverReady, never_ready, run_fault
 from benchmarks.faults.fault_watch import FaultWatch
 from benchmarks.faults.fuzz_inputs import KINDS
 from benchmarks.faults.trial_suite import SuitePlan, TrialSuite
+from benchmarks.progress import report
 from gremsy_camera.trial.trial_camera import why_no_trial_camera
 from gremsy_common.errors import SuiteError
 
@@ -92,18 +92,18 @@ def _run_in_one_suite(
         with _ground(kind) as ground, TrialSuite(ground.plan) as suite, FaultWatch(suite.web_port) as watch:
             hands = FaultHands(suite, ground.disk, ground.clock)
             for number, fault in enumerate(faults):
-                _say(f'{fault.name}: {fault.does} ...')
+                report(f'{fault.name}: {fault.does} ...')
                 try:
                     found, happened = run_fault(fault, hands, watch)
-                except NeverWell as error:
-                    _say(f'  {error} The suite is started again.')
+                except NeverReady as error:
+                    report(f'  {error} The suite is started again.')
                     if number:
                         return number
                     # Nor in a suite of its own: that is a fault, too.
-                    rows[fault.name] = never_well(fault, str(error))
+                    rows[fault.name] = never_ready(fault, str(error))
                     return 1
                 rows[fault.name] = found
-                _say(f'  {found}')
+                report(f'  {found}')
                 if keep is not None:
                     keep.mkdir(parents=True, exist_ok=True)
                     (keep / f'{fault.name}.txt').write_text('\n'.join(happened) + '\n', encoding='utf-8')
@@ -163,7 +163,3 @@ def _small_disk(folder: Path) -> Iterator[Path]:
         yield disk
     finally:
         subprocess.run(['umount', '-l', str(disk)], check=True)
-
-
-def _say(sentence: str) -> None:
-    print(sentence, file=sys.stderr, flush=True)

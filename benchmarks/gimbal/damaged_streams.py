@@ -94,8 +94,8 @@ class CameraStream:
             self._turn(0.02)
             angles = _float32(self._random.uniform(-90.0, 90.0, 4))
             garbage = self._random.random() < 1 / 7
-            said = [0.0, 0.0, 0.0, angles[3]] if garbage else angles
-            message = dialect.MAVLink_mount_orientation_message(self._boot_ms, *said)
+            sent = [0.0, 0.0, 0.0, angles[3]] if garbage else angles
+            message = dialect.MAVLink_mount_orientation_message(self._boot_ms, *sent)
             key = None if garbage else _orientation_key(self._boot_ms, [math.radians(each) for each in angles])
             frames.append(SentFrame(_packed(self._mavlink, message), key))
         return frames

@@ -8,10 +8,10 @@ this process, on a thread, so that times of receipt are on the clock that the ki
 from __future__ import annotations
 
 import argparse
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from statistics import median
 from typing import Any
 
@@ -19,7 +19,7 @@ import numpy as np
 
 from benchmarks.gimbal import gimbal_frames, gimbal_parser
 from benchmarks.gimbal.gimbal_processes import Commander, DriverProcess, ending
-from gremsy_common.errors import SuiteError
+from benchmarks.progress import report, wait_until
 from gremsy_common.types.gimbal_state import RateSetpoint
 from gremsy_gimbal_driver.driver import GimbalDriver
 from gremsy_gimbal_driver.driver_reports import DriverListener, GimbalView
@@ -35,19 +35,20 @@ _RATE_RAD_S = 0.4
 _AT_REST_RAD_S = np.radians(0.5)
 _PATIENCE_S = 10.0
 _REBOOT_S = 1.5
+_until = partial(wait_until, benchmark='gimbal benchmark', patience_s=_PATIENCE_S, look_s=0.001)
 
 
 def run(options: argparse.Namespace) -> dict[str, Any]:
     """All figures of the issue, flat."""
     del options
-    _say('commands to the wire ...')
+    report('commands to the wire ...')
     figures: dict[str, Any] = dict(_command_to_wire())
     figures['ttl_ms'] = MotionParameters().time_to_live_s * 1e3
     figures |= _stops()
-    _say('parser and fuzz ...')
+    report('parser and fuzz ...')
     figures |= gimbal_parser.measure()
     figures |= gimbal_parser.fuzz()
-    _say('unplugging and rebooting ...')
+    report('unplugging and rebooting ...')
     figures |= _reconnects()
     figures['frame_roundtrip_rad'] = gimbal_frames.frame_roundtrip_error_rad()
     return figures
@@ -86,7 +87,7 @@ def _stops() -> dict[str, float | None]:
         ('sigterm', _terminate_driver),
         ('sigkill', _kill_driver),
     ):
-        _say(f'stop after {name}, {_ROUNDS} times ...')
+        report(f'stop after {name}, {_ROUNDS} times ...')
         stops, rests = zip(*(_stop(end) for _ in range(_ROUNDS)), strict=True)
         figures[f'stop_after_{name}_ms'] = _rounded(median(stops))
         figures[f'stop_after_{name}_ms_max'] = _rounded(max(stops))
@@ -141,16 +142,16 @@ def _reconnects() -> dict[str, float]:
 
 
 def _reconnect(transport: str, interrupt: Callable[[RunningPayload], float]) -> float:
-    heard: list[float] = []
+    arrivals_s: list[float] = []
 
-    def hear(_: GimbalView) -> None:
-        heard.append(time.monotonic())
+    def note(_: GimbalView) -> None:
+        arrivals_s.append(time.monotonic())
 
-    with running_payload(transport=transport) as payload, _driver(payload, DriverListener(view=hear)):
-        _until(lambda: len(heard) > 20, 'no attitude comes')
+    with running_payload(transport=transport) as payload, _driver(payload, DriverListener(view=note)):
+        _until(lambda: len(arrivals_s) > 20, 'no attitude comes')
         talks_s = interrupt(payload)
-        _until(lambda: heard[-1] > talks_s, 'no attitude comes back')
-        return next(each for each in heard if each > talks_s) - talks_s
+        _until(lambda: arrivals_s[-1] > talks_s, 'no attitude comes back')
+        return next(each for each in arrivals_s if each > talks_s) - talks_s
 
 
 def _replug(payload: RunningPayload) -> float:
@@ -179,17 +180,5 @@ def _driver(payload: RunningPayload, listener: DriverListener) -> Iterator[Gimba
         driver.close()
 
 
-def _until(true: Callable[[], bool], trouble: str) -> None:
-    end_s = time.monotonic() + _PATIENCE_S
-    while not true():
-        if time.monotonic() > end_s:
-            raise SuiteError(f'The gimbal benchmark cannot go on: {trouble} within {_PATIENCE_S:g} s.')
-        time.sleep(0.001)
-
-
 def _rounded(value: float) -> float:
     return round(float(value), 3)
-
-
-def _say(sentence: str) -> None:
-    print(sentence, file=sys.stderr, flush=True)

@@ -101,7 +101,7 @@ class CalibratedPayload:
         """
         for now_ms in range(0, _LONGEST_MS, _STEP_MS):
             now = Instant(now_ms * _MS, _START_NS + now_ms * _MS)
-            self._hear(now)
+            self._receive(now)
             self._see(now_ms, now.ros_ns)
             if now_ms == _BEGIN_MS:
                 if refusal := self._routine.begin(now, armed=True):
@@ -115,7 +115,7 @@ class CalibratedPayload:
             raise SuiteError(self._routine.sentence)
         return CalibratedAge(tuple(self._ages), self._routine.result)
 
-    def _hear(self, now: Instant) -> None:
+    def _receive(self, now: Instant) -> None:
         for message in self._payload.advance(now.monotonic_ns * 1e-9):
             for event in self._decoder.feed(message, True):
                 measured = self._stamping.measured(event, now) if isinstance(event, AttitudeStatus) else None
@@ -134,10 +134,10 @@ class CalibratedPayload:
         if now_ms % _LOOK_EVERY_MS == 0 and (age := self._tracker.learn_attitude_age()) is not None:
             self._ages.append(age)
 
-    def _write(self, now_ms: int, wish: Pair) -> None:
-        if wish != self._written or now_ms - self._written_ms >= _REPEAT_MS:
-            self._written, self._written_ms = wish, now_ms
-            self._payload.receive(self._encoder.motion(self._gimbal, wire_rates(*wish)), now_ms * 1e-3, True)
+    def _write(self, now_ms: int, rates_rad_s: Pair) -> None:
+        if rates_rad_s != self._written or now_ms - self._written_ms >= _REPEAT_MS:
+            self._written, self._written_ms = rates_rad_s, now_ms
+            self._payload.receive(self._encoder.motion(self._gimbal, wire_rates(*rates_rad_s)), now_ms * 1e-3, True)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -163,15 +163,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _figures(runs: list[CalibratedAge], delay_s: float, age_s: float) -> dict[str, Any]:
     single = [(age.late_s - age_s) * 1e3 for run in runs for age in run.ages]
-    told = [run for run in runs if run.ages]
-    whole = [together(list(run.ages)).late_s for run in told]
+    learned = [run for run in runs if run.ages]
+    whole = [together(list(run.ages)).late_s for run in learned]
     return {
         'error_ms': [round((late - age_s) * 1e3, 2) for late in whole],
         'single_error_ms_max': round(max(map(abs, single), default=float('nan')), 2),
         'estimates': [len(run.ages) for run in runs],
         'delay_error_ms_before': [round((run.result.delay_s - delay_s) * 1e3, 1) for run in runs],
         'delay_error_ms': [
-            round((run.result.delay_s - delay_s - late) * 1e3, 1) for run, late in zip(told, whole, strict=True)
+            round((run.result.delay_s - delay_s - late) * 1e3, 1) for run, late in zip(learned, whole, strict=True)
         ],
     }
 

@@ -18,7 +18,6 @@ import json
 import math
 import os
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Mapping
@@ -31,6 +30,7 @@ from benchmarks.loop import target_outputs
 from benchmarks.loop.offline_starts import offline_figures
 from benchmarks.loop.pointing_score import PointingScore, score_pointing
 from benchmarks.offline_loop import OfflineLoop, SceneCamera, Timing, oracle, tracker_parameters
+from benchmarks.progress import report
 from benchmarks.reference.reference_tracks import read_reference
 from gremsy_bringup.demo.demo_options import DemoOptions
 from gremsy_bringup.demo.demo_session import DemoSession
@@ -62,7 +62,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     """All figures of the issue, flat; None where a run had nothing to measure."""
     if options.offline:
         presets = LOOP_PRESETS if options.preset is None else (options.preset,)
-        return offline_figures(presets, options.starts, _say)
+        return offline_figures(presets, options.starts, report)
     if options.preset is not None:
         return _live_on(options.preset, options)
     default_take = DetectorParameters.take
@@ -96,9 +96,9 @@ def _live_on(preset: str, options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _measure(preset: str, take: str, duration_s: float, folder: Path) -> LoopRun:
-    _say(f'{duration_s:.0f} s, payload {preset}, detector takes {take} ...')
+    report(f'{duration_s:.0f} s, payload {preset}, detector takes {take} ...')
     options = DemoOptions(report=folder, headless=True, preset=preset, parameters={'detector': {'take': take}})
-    with DemoSession(options, _say) as session:
+    with DemoSession(options, report) as session:
         session.wait(duration_s)
     events = list(session.events())
     joined = join(events)
@@ -167,7 +167,7 @@ def _takes_without_mistakes(inference_ms: float | None, duration_s: float) -> di
     reference, geometry = read_reference(), SceneGeometry.of(*_FOOTAGE_SIZE_PX)
     errors: dict[str, float] = {}
     for take in _TAKES:
-        _say(f'{duration_s:.0f} s in invented time, the detector without fault takes {take} ...')
+        report(f'{duration_s:.0f} s in invented time, the detector without fault takes {take} ...')
         detect = oracle(geometry, lambda frame: reference.at(frame)[1])
         timing = Timing(inference_s=inference_ms * 1e-3, take=take)
         events = OfflineLoop(detect, tracker_parameters('ideal', {}), timing).run(duration_s)
@@ -183,7 +183,7 @@ def _on_a_moving_vehicle() -> dict[str, Any]:
     On *ideal* (the preset `moving`) and *gremsy*, at rest, with the attitude fed to the driver, with the pictures
     alone, and with nothing that tells.
     """
-    footage = default_footage(cache_directory(os.environ), _say)
+    footage = default_footage(cache_directory(os.environ), report)
     swaying = {name: getattr(PRESETS['moving'], name) for name in _SWAYING}
     worst_wrong: dict[str, float] = {}
     figures: dict[str, Any] = {}
@@ -194,7 +194,7 @@ def _on_a_moving_vehicle() -> dict[str, Any]:
             ('pictures', swaying, 0.0, footage),
             ('not_fed', swaying, 0.0, None),
         ):
-            _say(f'A vehicle that sways under {plant}, {case} ...')
+            report(f'A vehicle that sways under {plant}, {case} ...')
             score = score_on_vehicle(plant, payload, fed_s, footage=shown)
             figures[f'vehicle_people_{plant}_{case}_rms_deg'] = _rounded(score.rms_deg)
             worst_wrong[case] = max(worst_wrong.get(case, 0.0), score.wrong_target_fraction or 0.0)
@@ -203,7 +203,7 @@ def _on_a_moving_vehicle() -> dict[str, Any]:
 
 
 def _what_others_get() -> dict[str, Any]:
-    _say('Where the tracker tells others that the target is ...')
+    report('Where the tracker tells others that the target is ...')
     return target_outputs.figures()
 
 
@@ -256,7 +256,3 @@ def _setup_times() -> dict[str, Any]:
 
 def _rounded(value: float | None) -> float | None:
     return None if value is None else round(value, 3)
-
-
-def _say(sentence: str) -> None:
-    print(sentence, file=sys.stderr, flush=True)

@@ -66,8 +66,8 @@ class OfflinePayload:
         *,
         fed_s: float = 0.0,
     ) -> None:
-        says_nothing = {} if preset == 'moving' else {'attitude_extensions': False, 'yaw_frame_flags': False}
-        options = replace(PRESETS[preset], attitude_rate_hz=_ATTITUDE_HZ, **{**says_nothing, **(changes or {})})
+        without_vehicle = {} if preset == 'moving' else {'attitude_extensions': False, 'yaw_frame_flags': False}
+        options = replace(PRESETS[preset], attitude_rate_hz=_ATTITUDE_HZ, **{**without_vehicle, **(changes or {})})
         self.plant = options.plant
         self.refused: list[str] = []
         self._payload = SimulatedPayload(options, seed, start_ns * 1e-9, speaks_first=True)
@@ -111,7 +111,7 @@ class OfflinePayload:
                     speed = math.hypot(*measured.attitude.rate_rad_s.tolist())
                     self._motion.attitude((measured.yaw_rad, measured.pitch_rad), now, speed)
                     attitudes.append(measured.attitude)
-                    self._told(self._level_headings.attitude(measured))
+                    self._keep_heading(self._level_headings.attitude(measured))
         if attitudes and not self._motion.armed:
             self._arm(now)
         if attitudes or (self._wake_ns is not None and now_ns >= self._wake_ns):
@@ -132,7 +132,7 @@ class OfflinePayload:
     def _feed(self, now_ns: int) -> None:
         """The vehicle's attitude: measured now, and what was measured 20 ms ago arrives."""
         while self._vehicles and self._vehicles[0].stamp_ns <= now_ns - _VEHICLE_AGE_NS:
-            self._told(self._level_headings.vehicle(self._vehicles.popleft()))
+            self._keep_heading(self._level_headings.vehicle(self._vehicles.popleft()))
         if self._next_vehicle_ns <= now_ns < self._fed_until_ns:
             self._next_vehicle_ns += _VEHICLE_PERIOD_NS
             body = self._payload.gimbal.body
@@ -144,7 +144,7 @@ class OfflinePayload:
             rate = np.array([0.0, 0.0, body.heading_rate_rad_s]) if pitch == roll == 0.0 else unknown
             self._vehicles.append(VehicleAttitude(now_ns, 'vehicle', 'earth', attitude, rate, unknown, unknown))
 
-    def _told(self, heading: LevelHeading | None) -> None:
+    def _keep_heading(self, heading: LevelHeading | None) -> None:
         if heading is not None:
             self.headings.append(heading)
 

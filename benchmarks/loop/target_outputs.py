@@ -58,7 +58,7 @@ class Walker:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class TargetErrors:
     """What came out for one image, beside the truth: errors in azimuth and tilt, by their standard deviation too."""
 
     bearing_error_rad: float
@@ -67,11 +67,11 @@ class Told:
     position_normalised: float | None
 
 
-def watch(seed: int, source: str, duration_s: float = 12.0) -> list[Told]:
+def watch(seed: int, source: str, duration_s: float = 12.0) -> list[TargetErrors]:
     """One run."""
     random, walker, camera = np.random.default_rng(100 + seed), Walker(seed), simulated_camera()
     matrix = np.asarray(camera.matrix)
-    told: list[Told] = []
+    errors: list[TargetErrors] = []
     ranged_ns = 0
     began_ns: int | None = None
 
@@ -107,27 +107,27 @@ def watch(seed: int, source: str, duration_s: float = 12.0) -> list[Told]:
         if update is not None and update.bearing is not None and began_ns is not None:
             since_ns = update.tracks.stamp_ns - began_ns
             if since_ns >= _SETTLE_NS:
-                told.append(_compared(update, walker.ends_m(since_ns * 1e-9).mean(axis=0)))
+                errors.append(_compared(update, walker.ends_m(since_ns * 1e-9).mean(axis=0)))
         return update
 
     loop.tracker.offer_detections = offer  # type: ignore[method-assign]
     loop.run(duration_s)
-    return told
+    return errors
 
 
 def figures(duration_s: float = 12.0) -> dict[str, Any]:
     """Of all runs: errors, and how far they are what their standard deviations say (1: as said)."""
     found: dict[str, Any] = {}
-    bearings: list[Told] = []
+    bearings: list[TargetErrors] = []
     for source in SOURCES:
-        told = [each for seed in SEEDS for each in watch(seed, source, duration_s)]
-        placed = [each for each in told if each.position_error_m is not None]
-        bearings += told
+        errors = [each for seed in SEEDS for each in watch(seed, source, duration_s)]
+        placed = [each for each in errors if each.position_error_m is not None]
+        bearings += errors
         found[f'target_position_rms_m_{source}'] = _rms([each.position_error_m or 0.0 for each in placed])
         found[f'target_position_over_std_{source}'] = _root_mean(
             [(each.position_normalised or 0.0) / 3.0 for each in placed]
         )
-        found[f'target_position_fraction_{source}'] = round(len(placed) / len(told), 3) if told else None
+        found[f'target_position_fraction_{source}'] = round(len(placed) / len(errors), 3) if errors else None
     found['target_bearing_rms_deg'] = _rms([math.degrees(each.bearing_error_rad) for each in bearings])
     found['target_bearing_over_std'] = _root_mean([float((each.bearing_normalised**2).mean()) for each in bearings])
     return found
@@ -145,7 +145,7 @@ def _beam(ends_m: Array, axis: Array) -> float:
     return float(foot[2] / axis[2]) if axis[2] < 0.0 else math.inf
 
 
-def _compared(update: TrackerUpdate, middle_m: Array) -> Told:
+def _compared(update: TrackerUpdate, middle_m: Array) -> TargetErrors:
     bearing, position = update.bearing, update.position
     assert bearing is not None
     x, y, z = middle_m
@@ -155,9 +155,9 @@ def _compared(update: TrackerUpdate, middle_m: Array) -> Told:
     off = np.array([math.remainder(each, 2 * math.pi) for each in (seen - true).tolist()])
     error_rad = math.hypot(off[0] * math.cos(true[1]), off[1])
     if position is None:
-        return Told(error_rad, off / bearing.std_rad, None, None)
+        return TargetErrors(error_rad, off / bearing.std_rad, None, None)
     away = position.position_m - middle_m
-    return Told(
+    return TargetErrors(
         error_rad,
         off / bearing.std_rad,
         float(np.linalg.norm(away)),

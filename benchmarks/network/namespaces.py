@@ -62,7 +62,7 @@ class HostProgram:
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
-    def said(self, word: str, within_s: float = 60.0) -> bool:
+    def printed(self, word: str, within_s: float = 60.0) -> bool:
         """Whether it says a line with that word in time; what it said before is skipped."""
         until = time.monotonic() + within_s
         while True:
@@ -247,8 +247,8 @@ class Lan:
         assert popen.stdout is not None
         assert popen.stderr is not None
         if popen.stdout.readline() != 'up\n':
-            said = popen.stderr.read().strip()
-            raise NoNamespacesError(f'This process may make no network namespaces ({said}): root may.')
+            reason = popen.stderr.read().strip()
+            raise NoNamespacesError(f'This process may make no network namespaces ({reason}): root may.')
         return popen.pid
 
 

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 import time
 from typing import Any
 
@@ -12,6 +11,7 @@ import numpy as np
 
 from benchmarks.network.namespaces import HostProgram, Lan, NetworkHost
 from benchmarks.network.network_robots import BOXES, DETECTIONS, base_station, listener_at, robot_of, server_at
+from benchmarks.progress import report
 from gremsy_bringup.describe.ros_network import LAN, SERVER
 
 _RATE_HZ = 30.0
@@ -28,11 +28,11 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     figures: dict[str, Any] = {'rate_hz': _RATE_HZ, 'boxes': BOXES}
     for kind in (LAN, SERVER):
         for ending, share in _LOSSES.items():
-            print(f'two robots, {kind}, {100 * share:g} % lost ...', file=sys.stderr, flush=True)
+            report(f'two robots, {kind}, {100 * share:g} % lost ...')
             with Lan(*_ROBOTS, 'base') as hosts:
                 measured = _measured(hosts, kind, share, min(options.duration, _LONGEST_S))
             figures |= {f'{kind}{ending}_{name}': value for name, value in measured.items()}
-        print(f'{_STARTS} starts, {kind}, 1 % lost ...', file=sys.stderr, flush=True)
+        report(f'{_STARTS} starts, {kind}, 1 % lost ...')
         figures[f'{kind}_lossy_starts_complete'] = sum(_is_complete(kind) for _ in range(_STARTS))
     return figures | {'starts': _STARTS}
 
@@ -41,7 +41,7 @@ def _is_complete(kind: str) -> bool:
     """Whether a base station that starts under loss hears both robots soon: discovery loses packets too."""
     with Lan(*_ROBOTS, 'base') as hosts:
         _, listener = _started(hosts, kind, _LOSSES['_lossy'])
-        return all(listener.said('heard', _SOON_S) for _ in _ROBOTS)
+        return all(listener.printed('heard', _SOON_S) for _ in _ROBOTS)
 
 
 def _started(hosts: dict[str, NetworkHost], kind: str, share: float) -> tuple[dict[str, HostProgram], HostProgram]:
@@ -62,7 +62,7 @@ def _measured(hosts: dict[str, NetworkHost], kind: str, share: float, duration_s
     base = hosts['base']
     robots, listener = _started(hosts, kind, share)
     topics = {name: DETECTIONS.format(name) for name in _ROBOTS}
-    heard_robots = sum([listener.said('heard', _SOON_S) for _ in topics])
+    heard_robots = sum([listener.printed('heard', _SOON_S) for _ in topics])
     time.sleep(_SETTLE_S)
     began_ns, before = time.time_ns(), base.traffic()
     time.sleep(duration_s)

@@ -25,7 +25,7 @@ def base_station(*hosts: NetworkHost) -> dict[str, str]:
 def server_at(host: NetworkHost, identity: int = 0) -> HostProgram:
     """Start the discovery server of a base station, until it serves."""
     program = host.run([*_SERVER, '--id', str(identity), '--listen', f'{host.address}:11811'])
-    _must(program.said('find each other'), 'a discovery server')
+    _must(program.printed('find each other'), 'a discovery server')
     return program
 
 
@@ -35,9 +35,9 @@ def robot_of(
     """Start a robot's detector, and what else the suite starts on a robot with those settings."""
     network = network_of(variables)
     if network is not None and network.own_server_arguments:
-        _must(host.run([*_SERVER, *network.own_server_arguments]).said('find each other'), "a robot's own server")
+        _must(host.run([*_SERVER, *network.own_server_arguments]).printed('find each other'), "a robot's own server")
     program = host.run([*_ROLE, 'robot', name, f'{rate_hz:g}', str(boxes)], variables)
-    _must(program.said('publishes'), 'a robot')
+    _must(program.printed('publishes'), 'a robot')
     return program
 
 
@@ -46,7 +46,7 @@ def listener_at(
 ) -> HostProgram:
     """Start who hears those topics, until it listens; `on_robot` as a process of the robot itself."""
     program = host.run([*_ROLE, 'inside' if on_robot else 'listen', *topics], variables, user=user)
-    _must(program.said('listens'), 'a listener')
+    _must(program.printed('listens'), 'a listener')
     return program
 
 

@@ -87,7 +87,7 @@ def listener(names: list[str], *, on_robot: bool) -> None:
     with _joined(robot=on_robot):
         node = rclpy.create_node(f'listener_{os.getpid()}')
 
-        def hear(name: str, message: Any) -> None:
+        def received(name: str, message: Any) -> None:
             now_ns = node.get_clock().now().nanoseconds
             if not heard[name]:
                 print(f'heard {name}', flush=True)
@@ -96,7 +96,7 @@ def listener(names: list[str], *, on_robot: bool) -> None:
 
         for name in names:
             topic = next(each for end, each in _TOPICS.items() if name.endswith(end))
-            node.create_subscription(topic.message_type, name, partial(hear, name), topic.quality.asked())
+            node.create_subscription(topic.message_type, name, partial(received, name), topic.quality.asked())
         executor = SingleThreadedExecutor()
         executor.add_node(node)
         print('listens', flush=True)

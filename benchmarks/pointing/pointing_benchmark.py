@@ -16,7 +16,6 @@ import argparse
 import math
 import multiprocessing
 import os
-import sys
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -31,6 +30,7 @@ from benchmarks.pointing.pointing_scenarios import SCENARIOS, SETTLE_S, Scenario
 from benchmarks.pointing.pointing_vehicle_cases import CASES, run_case
 from benchmarks.pointing.pointing_vehicle_cases import figures as vehicle_figures
 from benchmarks.pointing.pointing_world import Errors, World
+from benchmarks.progress import report
 from gremsy_gimbal_sim.plant.plant import GREMSY, IDEAL, PlantParameters
 
 SEEDS = (1, 2, 3)
@@ -70,13 +70,13 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
         rows = []
         for (bench, each), table in zip(cases, tables, strict=True):
             rows += table.result()
-            _say(f'{bench.plant}: {each.name} is done.')
+            report(f'{bench.plant}: {each.name} is done.')
         vehicle = [each.result() for each in carried]
-        _say('The vehicle that turns is done.')
+        report('The vehicle that turns is done.')
         swept = [each.result() for each in sweeps]
         bound = {bench.plant: each.result() for bench, each in zip(BENCHES, bounds, strict=True)}
-    told = figures(rows, swept, bound) | vehicle_figures(vehicle)
-    return {'scenarios': rows, 'latency_sweep': swept, 'vehicle': vehicle, **told}
+    totals = figures(rows, swept, bound) | vehicle_figures(vehicle)
+    return {'scenarios': rows, 'latency_sweep': swept, 'vehicle': vehicle, **totals}
 
 
 def _case(bench: Bench, each: Scenario) -> list[dict[str, Any]]:
@@ -190,7 +190,3 @@ def _mean(values: Sequence[Any]) -> float | None:
 
 def _rounded(value: float) -> float | None:
     return round(value, 4) if math.isfinite(value) else None
-
-
-def _say(sentence: str) -> None:
-    print(sentence, file=sys.stderr, flush=True)

@@ -27,8 +27,8 @@ _HALF_FIELD_RAD = math.radians(20.0)
 def run_core(world: World, parameters: TrackerParameters | None = None) -> Errors:
     """One run; delay, lag and dead zone are what the driver would report, all else is as given (the defaults)."""
     plant = world.plant.parameters
-    told = PlantModel(plant.delay_s, plant.lag_s, plant.dead_zone_rad_s, 'calibrated')
-    parameters = (parameters or TrackerParameters()).with_plant(told)
+    reported = PlantModel(plant.delay_s, plant.lag_s, plant.dead_zone_rad_s, 'calibrated')
+    parameters = (parameters or TrackerParameters()).with_plant(reported)
     core, driver = PointingCore(parameters), BatchDriver(world.plant, world.scenario.zoom)
     core.field_rad = 2 * math.atan(math.tan(_HALF_FIELD_RAD) / world.scenario.zoom)
     noise_rad = np.hypot(parameters.bearing_noise_rad, math.radians(BEARING_NOISE_DEG / world.scenario.zoom))

@@ -104,11 +104,11 @@ def figures(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
         'vehicle_turn': [('mid', 'walking, turn')],
         'vehicle_turn_gremsy': [('gremsy', 'walking, turn')],
     }
-    told: dict[str, Any] = {}
+    worst: dict[str, Any] = {}
     for key, cases in names.items():
         ending = 'rms_deg_max' if len(cases) > 1 else 'rms_deg'
-        told[f'{key}_{ending}'] = max(found[case]['rms_deg'] for case in cases)
-        told[f'{key}_without_heading_{ending}'] = max(found[case]['without_heading_rms_deg'] for case in cases)
+        worst[f'{key}_{ending}'] = max(found[case]['rms_deg'] for case in cases)
+        worst[f'{key}_without_heading_{ending}'] = max(found[case]['without_heading_rms_deg'] for case in cases)
     edges = [each['rms_deg'] / each['pid_rms_deg'] for each in rows if 'pid_rms_deg' in each]
-    told['vehicle_edge_share_of_pid_max'] = round(max(edges, default=math.nan), 3)
-    return told
+    worst['vehicle_edge_share_of_pid_max'] = round(max(edges, default=math.nan), 3)
+    return worst

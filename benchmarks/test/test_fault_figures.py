@@ -41,9 +41,9 @@ def samples(*spans):
     ]
 
 
-def seen(commands, ready=(), said=(), **changes):
+def seen(commands, ready=(), diagnostics=(), **changes):
     values = {'fault_s': 10.0, 'undone_s': 13.0, 'end_s': 20.0, 'pids_before': {}, 'pids_after': {}, **changes}
-    return FaultRecord(commands=commands, samples=ready, said=said, **values)
+    return FaultRecord(commands=commands, samples=ready, diagnostics=diagnostics, **values)
 
 
 def test_the_stop_is_the_first_zero_that_holds():
@@ -84,11 +84,11 @@ def test_others_that_were_hit_are_named():
 
 def test_a_reason_is_looked_for_after_the_fault_alone():
     ready = samples((9.0, 10.0, {'camera eo': 'before'}), (10.1, 11.0, {'camera eo': 'The newest image is 0.6 s old.'}))
-    said = [
+    diagnostics = [
         DiagnosticRecord(9.5, '/robot/eo/camera', 1, 'before'),
         DiagnosticRecord(10.5, '/robot/eo/camera', 2, 'ended the connection'),
     ]
-    what = seen([], ready, said)
+    what = seen([], ready, diagnostics)
     assert reason_in_health(what, 'camera') == 'camera eo: The newest image is 0.6 s old.'
     assert reason_in_diagnostics(what, 'camera') == '/robot/eo/camera: ended the connection'
     assert reason_in_health(what, 'gimbal') == reason_in_diagnostics(what, 'gimbal') == ''

@@ -55,7 +55,7 @@ def test_the_reader_reads_clock_and_boxes_from_a_real_page():
             page.wait_for_timeout(25)
         chromium.close()
     (frame,) = [PaintedFrame.of(entry) for entry in seen]
-    assert frame.stamp_ns == frame.said_ns == STAMP_NS
+    assert frame.stamp_ns == frame.page_stamp_ns == STAMP_NS
     assert 0 < frame.painted_s - frame.received_s < 1
     assert frame.boxes.edges_px == pytest.approx((300.0, 500.0), abs=1.0)
     assert not frame.boxes.dashed

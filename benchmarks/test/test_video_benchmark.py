@@ -23,10 +23,10 @@ from gremsy_camera.trial import burned_clock
 STAMP_NS = 1_795_990_000_123_456_000
 
 
-def painted(stamp_ns=STAMP_NS, *, edges=(), dashed=False, late_ms=50.0, said_ns=None, last=None):
+def painted(stamp_ns=STAMP_NS, *, edges=(), dashed=False, late_ms=50.0, page_stamp_ns=None, last=None):
     at_s = stamp_ns * 1e-9
     boxes = DrawnBoxes(edges, dashed)
-    return PaintedFrame(stamp_ns, said_ns or stamp_ns, at_s + 0.010, at_s + late_ms * 1e-3, boxes, last or boxes)
+    return PaintedFrame(stamp_ns, page_stamp_ns or stamp_ns, at_s + 0.010, at_s + late_ms * 1e-3, boxes, last or boxes)
 
 
 def test_the_camera_turns_at_30_degrees_a_second_and_its_boxes_are_the_doors():
@@ -95,7 +95,7 @@ def test_boxes_count_as_the_frames_own_only_where_all_of_them_are():
 
 
 def test_a_stamp_of_another_frame_is_counted_and_one_within_rtps_tick_is_not():
-    frames = [painted(), painted(said_ns=STAMP_NS + 11_100), painted(said_ns=STAMP_NS + 33_333_000)]
+    frames = [painted(), painted(page_stamp_ns=STAMP_NS + 11_100), painted(page_stamp_ns=STAMP_NS + 33_333_000)]
     assert overlay(frames, {})['overlay_stamps_wrong'] == 1
 
 

@@ -8,9 +8,9 @@ was fitted is fitted without the sequence that is judged (`tracker_left_out`); a
 from __future__ import annotations
 
 import argparse
-import sys
 from typing import Any
 
+from benchmarks.progress import report
 from benchmarks.tracker import tracker_speed
 from benchmarks.tracker.tracker_contestants import OURS, contestants, versions
 from benchmarks.tracker.tracker_left_out import mot15_left_out
@@ -29,11 +29,11 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     update_ms = tracker_speed.update_ms(contestants())
     accuracy = {}
     for kind in (*STILL, *MOVING):
-        _say(f'{kind} ...')
+        report(f'{kind} ...')
         accuracy[kind] = _accuracy([synthetic(kind, seed) for seed in SEEDS])
     for name in TUD_NAMES:
         accuracy[name] = _accuracy([tud(name)])
-    _say('real detections, each sequence left out in turn ...')
+    report('real detections, each sequence left out in turn ...')
     left_out = mot15_left_out(contestants())
     return {
         'update_ms': update_ms,
@@ -64,7 +64,3 @@ def _ahead(table: dict[str, Scores]) -> dict[str, float]:
         metric: round(table[OURS][metric] - max(each[metric] for name, each in table.items() if name != OURS), 2)
         for metric in ('HOTA', 'MOTA', 'IDF1')
     }
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)

@@ -35,7 +35,7 @@ def mot15_left_out(makers: dict[str, Callable[[], Contestant]]) -> dict[str, Any
     for sequence in sequences:
         others = [each for each in sequences if each is not sequence]
         noise, evidence_s = fitted_to(others, known)
-        fitted[sequence.name] = _told(noise, evidence_s)
+        fitted[sequence.name] = _constants(noise, evidence_s)
         for name, maker in makers.items():
             contestant = Ours(TrackerParameters(confirm_evidence_s=evidence_s), noise) if name == OURS else maker()
             runs[name].append((sequence, follow(contestant, sequence)))
@@ -47,7 +47,7 @@ def mot15_left_out(makers: dict[str, Callable[[], Contestant]]) -> dict[str, Any
             for turn, sequence in enumerate(sequences)
         },
         'mot15_fitted_without': fitted,
-        'mot15_shipped': _told(BoxNoise(), TrackerParameters().confirm_evidence_s),
+        'mot15_shipped': _constants(BoxNoise(), TrackerParameters().confirm_evidence_s),
         'mot15_as_shipped': score(shipped),
     }
 
@@ -64,7 +64,7 @@ def fitted_to(sequences: list[Sequence], known: dict[str, Residuals]) -> tuple[B
     return noise, max(EVIDENCE_S, key=worth)
 
 
-def _told(noise: BoxNoise, evidence_s: float) -> dict[str, Any]:
+def _constants(noise: BoxNoise, evidence_s: float) -> dict[str, Any]:
     rounded = {name: _rounded(value) for name, value in asdict(noise).items()}
     return rounded | {'confirm_evidence_s': evidence_s}
 

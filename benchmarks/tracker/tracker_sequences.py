@@ -126,7 +126,7 @@ class _Eye:
     def __init__(self, random: np.random.Generator, motion: CameraPath) -> None:
         self._random, self._motion = random, motion
         self._telemetry = AttitudeHistory()
-        self._told = 0
+        self._telemetry_sent = 0
         self._before: tuple[CameraModel, Array] | None = None
 
     def true_attitude(self, at_s: float) -> Array:
@@ -134,9 +134,9 @@ class _Eye:
 
     def look(self, at_s: float) -> tuple[CameraModel, Array | None]:
         """The camera model, and the image motion since the last picture, by telemetry."""
-        while self._told / _TELEMETRY_HZ <= at_s + 1.0 / _TELEMETRY_HZ:
-            self._tell(self._told / _TELEMETRY_HZ)
-            self._told += 1
+        while self._telemetry_sent / _TELEMETRY_HZ <= at_s + 1.0 / _TELEMETRY_HZ:
+            self._send_telemetry(self._telemetry_sent / _TELEMETRY_HZ)
+            self._telemetry_sent += 1
         camera = _WIDE.zoomed(self._motion.zoom(at_s))
         # Known when the detector has finished: telemetry on both sides of the image's stamp is there by then.
         known = self._telemetry.at(_EPOCH_NS + round(at_s * 1e9), 0.3)
@@ -147,7 +147,7 @@ class _Eye:
         self._before = camera, known.level_from_camera
         return camera, motion
 
-    def _tell(self, at_s: float) -> None:
+    def _send_telemetry(self, at_s: float) -> None:
         aim, soon = np.array(self._motion.aim(at_s)), np.array(self._motion.aim(at_s + 1e-3))
         azimuth_rate, tilt_rate = (soon - aim) / 1e-3
         measured = aim + self._random.normal(0.0, _TELEMETRY_NOISE_RAD, 2)
@@ -167,7 +167,7 @@ class _People:
         self._azimuth = random.uniform(-0.5, 0.5, count)
         self._distance_m = random.uniform(8.0, 26.0, count)
         self._speed_m_s = random.choice([-1.0, 1.0], count) * random.uniform(0.7, 1.6, count)
-        self._wished_m_s = self._speed_m_s.copy()
+        self._wanted_m_s = self._speed_m_s.copy()
         self._radial_m_s = random.uniform(-0.4, 0.4, count)
         self._width_share = random.uniform(0.33, 0.45, count)
         self._gait = random.uniform(0.0, 2 * math.pi, count)
@@ -176,12 +176,12 @@ class _People:
     def walk(self, dt_s: float) -> None:
         """On by one step; now and then somebody turns round, stops, or goes on."""
         changes = self._random.random(len(self._azimuth)) < 0.12 * dt_s
-        wishes = self._random.choice([-1.3, 0.0, 1.3], len(changes)) * self._random.uniform(0.6, 1.2, len(changes))
-        self._wished_m_s = np.where(changes, wishes, self._wished_m_s)
-        self._speed_m_s += (self._wished_m_s - self._speed_m_s) * (1 - math.exp(-dt_s / 0.4))
+        speeds = self._random.choice([-1.3, 0.0, 1.3], len(changes)) * self._random.uniform(0.6, 1.2, len(changes))
+        self._wanted_m_s = np.where(changes, speeds, self._wanted_m_s)
+        self._speed_m_s += (self._wanted_m_s - self._speed_m_s) * (1 - math.exp(-dt_s / 0.4))
         self._azimuth = self._azimuth + self._speed_m_s / self._distance_m * dt_s
         out = np.abs(self._azimuth) > 0.6
-        self._wished_m_s = np.where(out, -np.sign(self._azimuth) * np.abs(self._wished_m_s), self._wished_m_s)
+        self._wanted_m_s = np.where(out, -np.sign(self._azimuth) * np.abs(self._wanted_m_s), self._wanted_m_s)
         self._speed_m_s = np.where(out, -np.sign(self._azimuth) * np.abs(self._speed_m_s), self._speed_m_s)
         self._distance_m = self._distance_m + self._radial_m_s * dt_s
         turn = (self._distance_m < 8.0) | (self._distance_m > 26.0)

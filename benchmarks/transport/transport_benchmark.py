@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 import time
 import tracemalloc
 from typing import Any
@@ -13,9 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.progress import report, wait_until
 from benchmarks.transport.transport_nodes import RATE_HZ, Times, running_loop
 from benchmarks.transport.transport_processes import busy_cores, environment, pair, process, result_of
-from gremsy_common.errors import SuiteError
 from gremsy_common.ros.hosting import prepare_process
 from gremsy_common.types.frame import Frame
 
@@ -30,19 +29,19 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     del options
     os.environ.update(environment(profile=False))
     prepare_process()
-    _say('by reference, nothing else running ...')
+    report('by reference, nothing else running ...')
     alone = _loop()
     figures: dict[str, Any] = {
         'handoff_ms_p50': _percentile(alone.handoff_ms(), 50),
         'handoff_ms_p99': _percentile(alone.handoff_ms(), 99),
     }
     figures['handoff_on_core_ms_p99'] = _percentile(alone.handoff_on_core_ms(), 99)
-    _say('by reference, all cores busy ...')
+    report('by reference, all cores busy ...')
     with busy_cores(os.cpu_count() or 1):
         loaded = _loop()
     figures['handoff_loaded_ms_p50'] = _percentile(loaded.handoff_ms(), 50)
     figures['handoff_loaded_ms_p99'] = _percentile(loaded.handoff_ms(), 99)
-    _say('what is copied ...')
+    report('what is copied ...')
     figures |= _copied()
     figures['publish_unsubscribed_us'] = _publish_unsubscribed_us()
     figures |= _outside_subscriber()
@@ -103,7 +102,7 @@ def _outside_subscriber() -> dict[str, Any]:
     late: dict[str, list[NDArray[np.float64]]] = {'alone': [], 'watched': [], 'held': []}
     seen: list[int] = []
     for number in range(_ROUNDS):
-        _say(f'an outside subscriber of raw images, round {number + 1} of {_ROUNDS} ...')
+        report(f'an outside subscriber of raw images, round {number + 1} of {_ROUNDS} ...')
         for name in late:
             with running_loop('1080p', held=name == 'held') as (camera, times):
                 if name == 'alone':
@@ -112,7 +111,12 @@ def _outside_subscriber() -> dict[str, Any]:
                 else:
                     with process(['plain-viewer'], environment(profile=False)) as viewer:
                         outside = camera.images
-                        _until(lambda images=outside: images.outside_subscribers > 0, 'no viewer came')
+                        wait_until(
+                            lambda images=outside: images.outside_subscribers > 0,
+                            'no viewer came',
+                            'transport benchmark',
+                            _PATIENCE_S,
+                        )
                         _warm(times)
                         time.sleep(_FRAMES / 2 / RATE_HZ)
                         if name == 'watched':
@@ -137,20 +141,12 @@ def _between_processes() -> dict[str, Any]:
         ('dds_default', 'plain', False),
         ('dds_default_sensor', 'sensor', False),
     ):
-        _say(f'two processes, {kind}, {"shipped profile" if profile else "default settings"} ...')
+        report(f'two processes, {kind}, {"shipped profile" if profile else "default settings"} ...')
         seen = pair(kind, _FRAMES, profile=profile)
         figures[f'{key}_lost'] = seen['lost']
         figures[f'{key}_latency_ms_p50'] = _rounded(seen['p50_ms'])
         figures[f'{key}_latency_ms_p99'] = _rounded(seen['p99_ms'])
     return figures
-
-
-def _until(true: Any, trouble: str) -> None:
-    end_s = time.monotonic() + _PATIENCE_S
-    while not true():
-        if time.monotonic() > end_s:
-            raise SuiteError(f'The transport benchmark cannot go on: {trouble} within {_PATIENCE_S:g} s.')
-        time.sleep(0.02)
 
 
 def _percentile(values: NDArray[np.float64], percent: float) -> float:
@@ -159,7 +155,3 @@ def _percentile(values: NDArray[np.float64], percent: float) -> float:
 
 def _rounded(value: Any) -> float:
     return round(float(value), 3)
-
-
-def _say(sentence: str) -> None:
-    print(sentence, file=sys.stderr, flush=True)

@@ -14,6 +14,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from benchmarks.progress import report
 from benchmarks.video.video_page import Browser
 from benchmarks.video.video_scene import HEIGHT, RATE_HZ, WIDTH, PanningScene, azimuth_at
 from gremsy_camera.stream_parameters import StreamParameters
@@ -37,7 +38,7 @@ def measure(browser: Browser, folder: Path, seconds: float) -> dict[str, Any]:
     rounds: dict[str, list[dict[str, Any]]] = {name: [] for name in ENCODERS}
     figures: dict[str, Any] = {'encoders_unusable': {}}
     for number in range(_ROUNDS):
-        print(f'encoders, round {number + 1} of {_ROUNDS} ...', file=sys.stderr, flush=True)
+        report(f'encoders, round {number + 1} of {_ROUNDS} ...')
         for name in ENCODERS:
             found = _answer(name, folder)
             if 'unusable' in found:

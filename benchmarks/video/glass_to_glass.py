@@ -3,12 +3,12 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from benchmarks.progress import report
 from benchmarks.video.painted_frames import delays, medians, overlay, read_truth, sent_at, worst
 from benchmarks.video.video_page import Browser
 from benchmarks.video.video_processes import BUILT_IN, MEDIAMTX, running_chain, why_no_mediamtx
@@ -25,7 +25,7 @@ def measure(browser: Browser, folder: Path, seconds: float) -> dict[str, Any]:
     rounds: dict[str, list[dict[str, Any]]] = {way: [] for way in ways}
     for number in range(_ROUNDS):
         for way, (server, publisher) in ways.items():
-            print(f'round {number + 1} of {_ROUNDS}: {server}, {publisher} ...', file=sys.stderr, flush=True)
+            report(f'round {number + 1} of {_ROUNDS}: {server}, {publisher} ...')
             rounds[way].append(one(browser, folder / f'{number}{way}', server, publisher, seconds))
     figures: dict[str, Any] = {'mediamtx_unavailable': why_no_mediamtx()}
     for way, runs in rounds.items():

@@ -85,7 +85,11 @@ def overlay(painted: Sequence[PaintedFrame], truth: Mapping[int, Sequence[float]
 
 def _is_that(frame: PaintedFrame) -> bool:
     # The page knows it by the RTP time.
-    return frame.said_ns is not None and frame.stamp_ns is not None and abs(frame.said_ns - frame.stamp_ns) <= _TICK_NS
+    return (
+        frame.page_stamp_ns is not None
+        and frame.stamp_ns is not None
+        and abs(frame.page_stamp_ns - frame.stamp_ns) <= _TICK_NS
+    )
 
 
 def _verdict(drawn: DrawnBoxes, true: Sequence[float]) -> str:

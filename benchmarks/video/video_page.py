@@ -43,7 +43,7 @@ class PaintedFrame:
 
     Attributes:
         stamp_ns: the time burned into it; None where it could not be read.
-        said_ns: the stamp that the page takes it to have; None where it does not know.
+        page_stamp_ns: the stamp that the page takes it to have; None where it does not know.
         received_s: when the page had it, decoded.
         painted_s: when it is on the screen.
         boxes: over it when it came to the screen.
@@ -51,7 +51,7 @@ class PaintedFrame:
     """
 
     stamp_ns: int | None
-    said_ns: int | None
+    page_stamp_ns: int | None
     received_s: float | None
     painted_s: float
     boxes: DrawnBoxes

@@ -10,21 +10,21 @@ import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
+from benchmarks.progress import wait_until
 from benchmarks.transport.transport_processes import environment
 from benchmarks.video.process_costs import cpu_s
 from gremsy_bringup.supervise import exec_guarded
-from gremsy_common.errors import SuiteError
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 BUILT_IN, MEDIAMTX = 'built_in', 'mediamtx'
 _LOOPBACK = '127.0.0.1'
 _PATIENCE_S = 20.0
+_until = partial(wait_until, benchmark='video benchmark', patience_s=_PATIENCE_S)
 _GRACE_S = 8.0
 
 
@@ -94,7 +94,7 @@ class Chain:
             }
             self._start('server', [program, str(REPOSITORY / 'docker' / 'mediamtx.yml')], addresses)
         for port in (ports.rtsp, ports.whep, ports.control):
-            wait_until(partial(listens, port), f'the video server {self.server} does not listen')
+            _until(partial(listens, port), f'the video server {self.server} does not listen')
 
     def start_page(self) -> None:
         """The page's node; returns once it listens."""
@@ -105,7 +105,7 @@ class Chain:
             'video_api_url': f'http://{_LOOPBACK}:{ports.control}',
         }
         self._start('page', [sys.executable, '-m', 'gremsy_web.web_node', *_ros('/bench', values)])
-        wait_until(lambda: listens(ports.page), "the page's server does not listen")
+        _until(lambda: listens(ports.page), "the page's server does not listen")
 
     def start_robot(self) -> None:
         """Camera and publisher; returns once there are pictures."""
@@ -121,7 +121,7 @@ class Chain:
         # One topic for the cameras of a robot, as a start of the suite has it.
         words += ['-r', 'stream/watch:=/bench/stream/watch']
         self._start('robot', words)
-        wait_until(lambda: self.truth.exists() and self.truth.stat().st_size > 0, 'the camera gives no picture')
+        _until(lambda: self.truth.exists() and self.truth.stat().st_size > 0, 'the camera gives no picture')
 
     def end(self, name: str, number: signal.Signals = signal.SIGTERM) -> None:
         """End one."""
@@ -177,19 +177,6 @@ def listens(port: int) -> bool:
     except OSError:
         return False
     return True
-
-
-def wait_until(true: Callable[[], object], trouble: str, patience_s: float = _PATIENCE_S) -> None:
-    """Return as soon as it is true.
-
-    Raises:
-        SuiteError: it never was.
-    """
-    until_s = time.monotonic() + patience_s
-    while not true():
-        if time.monotonic() > until_s:
-            raise SuiteError(f'The video benchmark cannot go on: {trouble} within {patience_s:g} s.')
-        time.sleep(0.02)
 
 
 def _ros(namespace: str, values: Mapping[str, object]) -> list[str]:

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import signal
-import sys
 import time
 from pathlib import Path
 from statistics import median
@@ -12,8 +11,9 @@ from typing import Any
 
 import httpx
 
+from benchmarks.progress import report, wait_until
 from benchmarks.video.video_page import Browser, PaintedFrame, Tab
-from benchmarks.video.video_processes import BUILT_IN, MEDIAMTX, Chain, running_chain, wait_until, why_no_mediamtx
+from benchmarks.video.video_processes import BUILT_IN, MEDIAMTX, Chain, running_chain, why_no_mediamtx
 
 _OPENINGS, _RETURNS = 5, 3
 _WATCHED_S, _AWAY_S = 2.0, 2.0
@@ -28,7 +28,7 @@ def measure(browser: Browser, folder: Path, seconds: float) -> dict[str, Any]:
     servers = {'': BUILT_IN} | ({} if why_no_mediamtx() else {'_mediamtx': MEDIAMTX})
     figures: dict[str, Any] = {}
     for ending, server in servers.items():
-        print(f'{server}: first pictures, returns ...', file=sys.stderr, flush=True)
+        report(f'{server}: first pictures, returns ...')
         with running_chain(folder / server, server) as chain:
             # Until the processes know each other, seconds after their start.
             first_picture(browser, chain)
@@ -53,7 +53,9 @@ def measure(browser: Browser, folder: Path, seconds: float) -> dict[str, Any]:
 def first_picture(browser: Browser, chain: Chain, *, asleep: bool = True) -> dict[str, float]:
     """From the beginning of the navigation to the first painted picture, and what was when on the way; s."""
     if asleep:
-        wait_until(lambda: not _published(chain), 'the encoder does not go to sleep', _ASLEEP_WITHIN_S)
+        wait_until(
+            lambda: not _published(chain), 'the encoder does not go to sleep', 'video benchmark', _ASLEEP_WITHIN_S
+        )
     tab = browser.open(chain.page)
     tab.wait_for_frames(1)
     first = PaintedFrame.of(tab.page.evaluate('frameReader.seen[0]'))

@@ -13,7 +13,6 @@ import os
 import shutil
 import struct
 import subprocess
-import sys
 import threading
 import time
 from collections import Counter
@@ -25,6 +24,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.progress import report
 from benchmarks.video.painted_frames import NEAR_PX, percentile, read_truth
 from benchmarks.video.video_page import Browser, Tab
 from benchmarks.video.video_processes import BUILT_IN, running_chain
@@ -96,7 +96,7 @@ def measure(chromium: Browser, folder: Path, seconds: float) -> dict[str, Any]:
     """`screen_...`: a Chromium with a window, on a virtual screen."""
     if shutil.which('Xvfb') is None:
         return {'screen_unavailable': 'Xvfb is not installed: sudo apt-get install xvfb'}
-    print('on a virtual screen ...', file=sys.stderr, flush=True)
+    report('on a virtual screen ...')
     with (
         virtual_screen(folder) as (display, screen),
         running_chain(folder / 'run', BUILT_IN) as chain,
@@ -181,8 +181,8 @@ def virtual_screen(folder: Path) -> Iterator[tuple[str, Bytes]]:
     )
     os.close(writing)
     try:
-        with os.fdopen(reading) as told:
-            display = told.readline().strip()
+        with os.fdopen(reading) as answer:
+            display = answer.readline().strip()
         if not display:
             raise SuiteError('The video benchmark cannot go on: Xvfb does not start.')
         with (

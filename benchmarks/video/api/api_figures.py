@@ -15,15 +15,16 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.progress import report, wait_until
 from benchmarks.video.api.wire_tap import WireTap
 from gremsy_bringup.demo.demo_options import DemoOptions
 from gremsy_bringup.demo.demo_session import DemoSession
@@ -37,6 +38,7 @@ _BAD_CLIENTS = 500
 _STOPS = 20
 _TURN_RAD_S = 0.3
 _PATIENCE_S = 10.0
+_until = partial(wait_until, benchmark='benchmark of the API', patience_s=_PATIENCE_S)
 _SETTLE_S = 3.0
 # It is not used while the loop is watched alone.
 _LEASE_S = 600.0
@@ -71,7 +73,7 @@ def measure(_browser: object, folder: Path, seconds: float) -> dict[str, Any]:
     payload = PayloadStart(payload_port, f'{os.getpid()}-{secrets.token_hex(4)}', by_way_of=tap_port)
     options = DemoOptions(report=folder / 'demo', payload=payload, parameters={'web': {'lease_s': _LEASE_S}})
     with WireTap(tap_port, payload_port, folder / 'rates.bin') as tap:
-        with DemoSession(options, _say) as session:
+        with DemoSession(options, report) as session:
             session.wait(_SETTLE_S)
             bench = ApiBench(session, tap, seconds)
             figures = bench.run()
@@ -95,12 +97,12 @@ class ApiBench:
     def run(self) -> dict[str, Any]:
         """Every phase, one after another."""
         self._lease = self._post('/api/control/take', {'name': 'the benchmark'})['lease']
-        _say(f'{self._seconds:.0f} s of the loop alone ...')
+        report(f'{self._seconds:.0f} s of the loop alone ...')
         with self._phase('before'):
             self._session.wait(self._seconds)
         figures: dict[str, Any] = {'stop': self._stops('nobody else')}
         figures['bare'] = self._bare()
-        _say(f'{_RATE_HZ:.0f} requests a second, {_SOCKETS} live sockets ...')
+        report(f'{_RATE_HZ:.0f} requests a second, {_SOCKETS} live sockets ...')
         with self._phase('during'):
             figures['api'], figures['live'] = self._together(self._requests(), self._listeners())
         more_s = self._seconds + 2.5 * _STOPS
@@ -109,7 +111,7 @@ class ApiBench:
         for each in load:
             each.kill()
             each.wait()
-        _say(f'{_BAD_CLIENTS} slow or silent clients ...')
+        report(f'{_BAD_CLIENTS} slow or silent clients ...')
         self._rearm()
         bad = self._start(*self._bad_clients(2.5 * self._seconds))
         self._session.wait(_SETTLE_S)
@@ -146,7 +148,7 @@ class ApiBench:
 
     def _stops(self, beside: str) -> dict[str, float]:
         """Turn by hand, stop, arm again; ms from the request to the wire and to the answer."""
-        _say(f'{_STOPS} stops beside {beside} ...')
+        report(f'{_STOPS} stops beside {beside} ...')
         to_wire, to_answer = [], []
         for _ in range(_STOPS):
             self._rearm()
@@ -170,22 +172,22 @@ class ApiBench:
         self._direction = -self._direction
         body = {'lease': self._lease, 'azimuth_rad_s': self._direction * _TURN_RAD_S, 'tilt_rad_s': 0.0, 'ttl_s': 1.0}
         self._post('/api/gimbal/rate', body)
-        self._until(lambda: abs(self._newest_yaw() - -self._direction * _TURN_RAD_S) < 0.05, 'the gimbal does not turn')
+        _until(lambda: abs(self._newest_yaw() - -self._direction * _TURN_RAD_S) < 0.05, 'the gimbal does not turn')
 
     def _newest_yaw(self) -> float:
         _, rates = self._tap.rates()
         return float(rates[-1, 1]) if len(rates) else 0.0
 
     def _rearm(self) -> None:
-        self._until(
+        _until(
             lambda: self._ask('POST', '/api/arm', {'armed': True, 'lease': self._lease})[0] == 200, 'it does not arm'
         )
         # The answer is the driver's; that it is armed comes to the API by a topic.
-        self._until(lambda: bool(self._ask('GET', '/api/gimbal', {})[1]['armed']), 'it does not say that it is armed')
+        _until(lambda: bool(self._ask('GET', '/api/gimbal', {})[1]['armed']), 'it does not say that it is armed')
 
     def _bare(self) -> dict[str, Any]:
         """The same requests to a server that does nothing, the loop beside it."""
-        _say('the same requests to a server that does nothing ...')
+        report('the same requests to a server that does nothing ...')
         server = self._start('benchmarks.video.api.bare_server')
         try:
             assert server.stdout is not None
@@ -231,13 +233,6 @@ class ApiBench:
         finally:
             connection.close()
 
-    def _until(self, true: Callable[[], bool], trouble: str) -> None:
-        end_s = time.monotonic() + _PATIENCE_S
-        while not true():
-            if time.monotonic() > end_s:
-                raise SuiteError(f'The benchmark of the API cannot go on: {trouble} within {_PATIENCE_S:g} s.')
-            time.sleep(0.02)
-
 
 def zero_after_ms(at_ns: NDArray[np.int64], rates: NDArray[np.float32], sent_ns: int) -> float:
     """From then to the first zero after the last rate that was none.
@@ -256,10 +251,10 @@ def zero_after_ms(at_ns: NDArray[np.int64], rates: NDArray[np.float32], sent_ns:
 
 
 def _answer(process: subprocess.Popen[bytes]) -> dict[str, Any]:
-    said, _ = process.communicate()
+    output, _ = process.communicate()
     if process.returncode != 0:
         raise SuiteError('A client of the benchmark ended with a fault: its words are above.')
-    content: dict[str, Any] = json.loads(said)
+    content: dict[str, Any] = json.loads(output)
     return content
 
 
@@ -269,10 +264,6 @@ def _flat(figures: dict[str, Any]) -> dict[str, Any]:
 
 def _percentile(values: list[float], percent: float) -> float:
     return round(float(np.percentile(np.array(values), percent)), 3)
-
-
-def _say(sentence: str) -> None:
-    print(sentence, file=sys.stderr, flush=True)
 
 
 if __name__ == '__main__':

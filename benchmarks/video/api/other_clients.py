@@ -22,7 +22,7 @@ _EVERY_S = 1.0
 
 async def listen(port: int, count: int, seconds: float) -> dict[str, object]:
     """`count` live sockets for so long: how often each got the gimbal's state and tracks; the lowest of all."""
-    told: list[Counter[str]] = [Counter() for _ in range(count)]
+    counts: list[Counter[str]] = [Counter() for _ in range(count)]
 
     async def one(number: int) -> None:
         async with connect(f'ws://127.0.0.1:{port}/api/live', max_queue=None, open_timeout=_CONNECT_S) as live:
@@ -31,12 +31,12 @@ async def listen(port: int, count: int, seconds: float) -> dict[str, object]:
                 with contextlib.suppress(TimeoutError, asyncio.TimeoutError):
                     text = await asyncio.wait_for(live.recv(), left_s)
                     # The type comes first: 50 clients' JSON would cost more than what is measured.
-                    told[number][str(text)[9:20].split('"')[0]] += 1
+                    counts[number][str(text)[9:20].split('"')[0]] += 1
 
     await asyncio.gather(*(one(number) for number in range(count)))
     return {
-        'gimbal_hz_least': round(min(each['gimbal'] for each in told) / seconds, 2),
-        'tracks_hz_least': round(min(each['tracks'] for each in told) / seconds, 2),
+        'gimbal_hz_least': round(min(each['gimbal'] for each in counts) / seconds, 2),
+        'tracks_hz_least': round(min(each['tracks'] for each in counts) / seconds, 2),
     }
 
 
